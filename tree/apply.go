@@ -1,0 +1,175 @@
+package tree
+
+import (
+	"fmt"
+	"strings"
+)
+
+// apply does one command. A command that fails changes nothing.
+func (s *Store) apply(c *Command) (*Event, *Error) {
+	if c.Op == OpExpire {
+		s.expire()
+		return nil, nil
+	}
+	if c.Path == "/" && c.Op != OpCreateInOrder {
+		return nil, NewError(CodeRootReadOnly, "/")
+	}
+	switch c.Op {
+	case OpSet:
+		return s.set(c)
+	case OpCreate:
+		return s.create(c, c.Path)
+	case OpCreateInOrder:
+		return s.create(c, join(c.Path, fmt.Sprintf("%020d", s.index+1)))
+	case OpUpdate:
+		return s.update(c)
+	case OpCompareAndSwap:
+		return s.compareAndSwap(c)
+	case OpDelete:
+		return s.delete(c)
+	case OpCompareAndDelete:
+		return s.compareAndDelete(c)
+	}
+	return nil, NewError(CodeRaftInternal, fmt.Sprintf("unknown operation %d", c.Op))
+}
+
+func (s *Store) set(c *Command) (*Event, *Error) {
+	prev, err := s.existing(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	value := c.Value
+	if c.Refresh {
+		if prev == nil {
+			return nil, missing(s.root, c.Path)
+		}
+		value = prev.value
+	}
+	if prev != nil && prev.IsDir() {
+		return nil, NewError(CodeNotFile, c.Path)
+	}
+	return s.put(c, ActionSet, prev, s.newNode(c, c.Path, value)), nil
+}
+
+func (s *Store) create(c *Command, path string) (*Event, *Error) {
+	prev, err := s.existing(path)
+	if err != nil {
+		return nil, err
+	}
+	if prev != nil {
+		return nil, NewError(CodeKeyExists, path)
+	}
+	return s.put(c, ActionCreate, nil, s.newNode(c, path, c.Value)), nil
+}
+
+// newNode makes the node that a set or a create puts into the tree.
+func (s *Store) newNode(c *Command, path, value string) *Node {
+	n := &Node{path: path, value: value, created: s.index + 1, modified: s.index + 1, expires: c.Expires}
+	if c.Dir {
+		n.value = ""
+		n.dir = newDirectory(s.epoch)
+	}
+	return n
+}
+
+func (s *Store) update(c *Command) (*Event, *Error) {
+	prev, err := find(s.root, c.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !prev.IsDir() {
+		return s.put(c, ActionUpdate, prev, s.rewritten(prev, c)), nil
+	}
+	if c.Value != "" {
+		return nil, NewError(CodeNotFile, c.Path)
+	}
+	n := *prev
+	n.expires = c.Expires
+	s.replace(prev, &n)
+	// The directory itself keeps its modifiedIndex; only the event shows the
+	// new one.
+	shown := *n.plain()
+	shown.modified = s.index + 1
+	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: &shown, prev: prev.plain()}, nil), nil
+}
+
+func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
+	prev, err := s.compared(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.put(c, ActionCompareAndSwap, prev, s.rewritten(prev, c)), nil
+}
+
+// rewritten gives a file its new value and TTL; it stays the node that was
+// created at prev's createdIndex.
+func (s *Store) rewritten(prev *Node, c *Command) *Node {
+	n := &Node{path: c.Path, value: c.Value, created: prev.created, modified: s.index + 1, expires: c.Expires}
+	if c.Refresh {
+		n.path, n.value = prev.path, prev.value
+	}
+	return n
+}
+
+// compared gives the file at the command's path if it is what the command
+// expects.
+func (s *Store) compared(c *Command) (*Node, *Error) {
+	n, err := find(s.root, c.Path)
+	if err != nil {
+		return nil, err
+	}
+	if n.IsDir() {
+		return nil, NewError(CodeNotFile, c.Path)
+	}
+	var failed []string
+	if c.PrevValue != "" && c.PrevValue != n.value {
+		failed = append(failed, fmt.Sprintf("[%s != %s]", c.PrevValue, n.value))
+	}
+	if c.PrevIndex != 0 && c.PrevIndex != n.modified {
+		failed = append(failed, fmt.Sprintf("[%d != %d]", c.PrevIndex, n.modified))
+	}
+	if failed != nil {
+		return nil, NewError(CodeCompareFailed, strings.Join(failed, " "))
+	}
+	return n, nil
+}
+
+func (s *Store) delete(c *Command) (*Event, *Error) {
+	n, err := find(s.root, c.Path)
+	if err != nil {
+		return nil, err
+	}
+	if n.IsDir() && !c.Recursive {
+		if !c.Dir {
+			return nil, NewError(CodeNotFile, c.Path)
+		}
+		if n.Len() > 0 {
+			return nil, NewError(CodeDirNotEmpty, c.Path)
+		}
+	}
+	return s.remove(ActionDelete, n), nil
+}
+
+func (s *Store) compareAndDelete(c *Command) (*Event, *Error) {
+	n, err := s.compared(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.remove(ActionCompareAndDelete, n), nil
+}
+
+// existing gives the node at path, or nil when nothing is there and something
+// can be put there.
+func (s *Store) existing(path string) (*Node, *Error) {
+	n, err := find(s.root, path)
+	if err != nil && err.Code != CodeKeyNotFound {
+		return nil, err
+	}
+	return n, nil
+}
+
+// missing is the error for a path at which nothing is.
+func missing(root *Node, path string) *Error {
+	_, err := find(root, path)
+	return err
+}

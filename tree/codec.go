@@ -1,0 +1,135 @@
+package tree
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrBadState is returned for bytes that are no stored node, event or state,
+// or that do not fit together.
+var ErrBadState = errors.New("tree: not a stored state")
+
+// stateVersion is the version of the encodings in this file.
+const stateVersion = 1
+
+const (
+	nodeFile = 0
+	nodeDir  = 1
+)
+
+// AppendNode appends the stored form of n, without its path and children.
+func AppendNode(dst []byte, n *Node) []byte {
+	kind := byte(nodeFile)
+	if n.IsDir() {
+		kind = nodeDir
+	}
+	dst = append(dst, kind)
+	dst = binary.AppendUvarint(dst, n.created)
+	dst = binary.AppendUvarint(dst, n.modified)
+	dst = binary.AppendVarint(dst, n.expires)
+	return append(dst, n.value...)
+}
+
+// decodeNode reads what AppendNode wrote. The node's path and value share one
+// allocation of their own.
+func decodeNode(path string, data []byte) (*Node, error) {
+	r := reader{src: data}
+	kind := r.octet()
+	n := &Node{created: r.uvarint(), modified: r.uvarint(), expires: r.varint()}
+	if r.bad || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
+		return nil, fmt.Errorf("%w: node %.64q", ErrBadState, path)
+	}
+	both := make([]byte, 0, len(path)+len(r.src))
+	both = append(append(both, path...), r.src...)
+	text := string(both)
+	n.path, n.value = text[:len(path)], text[len(path):]
+	if kind == nodeDir {
+		n.dir = newDirectory(0)
+	}
+	return n, nil
+}
+
+// AppendEvent appends the stored form of e.
+func AppendEvent(dst []byte, e *Event) []byte {
+	var flags byte
+	if e.refresh {
+		flags |= 1
+	}
+	if e.prev != nil {
+		flags |= 2
+	}
+	dst = append(dst, byte(e.action), flags)
+	dst = binary.AppendVarint(dst, e.time)
+	dst = appendEventNode(dst, e.node)
+	if e.prev != nil {
+		dst = appendEventNode(dst, e.prev)
+	}
+	return dst
+}
+
+func appendEventNode(dst []byte, n *Node) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(n.path)))
+	dst = append(dst, n.path...)
+	node := AppendNode(nil, n)
+	dst = binary.AppendUvarint(dst, uint64(len(node)))
+	return append(dst, node...)
+}
+
+func decodeEvent(data []byte) (*Event, error) {
+	r := reader{src: data}
+	e := &Event{action: Action(r.octet())}
+	flags := r.octet()
+	e.refresh = flags&1 != 0
+	e.time = r.varint()
+	var err error
+	if e.node, err = decodeEventNode(&r); err == nil && flags&2 != 0 {
+		e.prev, err = decodeEventNode(&r)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case r.bad || len(r.src) > 0 || flags > 3 || e.action == 0 || e.action > ActionExpire:
+		return nil, fmt.Errorf("%w: event", ErrBadState)
+	}
+	return e, nil
+}
+
+func decodeEventNode(r *reader) (*Node, error) {
+	path := r.counted()
+	data := r.counted()
+	if r.bad || !ValidPath(path) {
+		return nil, fmt.Errorf("%w: event", ErrBadState)
+	}
+	n, err := decodeNode(path, []byte(data))
+	if err != nil {
+		return nil, err
+	}
+	return n.plain(), nil
+}
+
+// AppendState appends what a checkpoint must hold beside nodes and events.
+func (v *View) AppendState(dst []byte) []byte {
+	dst = append(dst, stateVersion)
+	dst = binary.AppendUvarint(dst, v.index)
+	counters := v.counters
+	for _, n := range counters.all() {
+		dst = binary.AppendUvarint(dst, *n)
+	}
+	return dst
+}
+
+func decodeState(data []byte) (index uint64, c Counters, err error) {
+	r := reader{src: data}
+	if v := r.octet(); v != stateVersion {
+		return 0, c, fmt.Errorf("%w: version %d, this program knows %d", ErrBadState, v, stateVersion)
+	}
+	index = r.uvarint()
+	for _, n := range c.all() {
+		*n = r.uvarint()
+	}
+	if r.bad || len(r.src) > 0 || index < firstIndex {
+		return 0, c, fmt.Errorf("%w: index and counters", ErrBadState)
+	}
+	return index, c, nil
+}

@@ -1,0 +1,67 @@
+package tree
+
+import "slices"
+
+// Delta is what a checkpoint has to write: the difference between two
+// published views, in paths.
+type Delta struct {
+	// View is the state that the checkpoint will hold.
+	View *View
+	// Removed are directories that were deleted. What is stored at these paths
+	// and below them goes first, before Changed is written.
+	Removed []string
+	// Changed are the paths whose node may differ. Where View has none, what
+	// is stored there goes.
+	Changed []string
+	// Events came since the last delta, oldest first.
+	Events []*Event
+	// OldestEvent is the oldest event that View's history holds; stored events
+	// before it go.
+	OldestEvent uint64
+}
+
+// Sort puts Removed and Changed into ascending order, each path once, as they
+// are to be written. TakeDelta leaves that to the goroutine that writes the
+// checkpoint, because applying must not wait for it.
+func (d *Delta) Sort() {
+	slices.Sort(d.Removed)
+	d.Removed = slices.Compact(d.Removed)
+	slices.Sort(d.Changed)
+	d.Changed = slices.Compact(d.Changed)
+}
+
+// changes collects the paths for the next delta, in the order of the changes,
+// so that noting one costs next to nothing.
+type changes struct {
+	dirs  []string // deleted directories
+	paths []string
+	since uint64 // the newest event that a delta has given out
+}
+
+func (c *changes) changed(path string) { c.paths = append(c.paths, path) }
+func (c *changes) removed(path string) { c.dirs = append(c.dirs, path) }
+
+// TakeDelta gives what has changed since the last call, up to the last
+// published view. If the delta cannot be stored, give it back.
+func (s *Store) TakeDelta() *Delta {
+	v := s.View()
+	d := &Delta{View: v, Removed: s.changes.dirs, Changed: s.changes.paths, OldestEvent: v.oldest}
+	for i := max(s.changes.since+1, v.oldest); i <= v.index; i++ {
+		d.Events = append(d.Events, s.history.at(i))
+	}
+	s.changes = changes{since: v.index}
+	return d
+}
+
+// ReturnDelta takes back a delta that was not stored, so that the next one
+// holds it as well.
+func (s *Store) ReturnDelta(d *Delta) {
+	s.changes.dirs = append(s.changes.dirs, d.Removed...)
+	s.changes.paths = append(s.changes.paths, d.Changed...)
+	if len(d.Events) > 0 {
+		s.changes.since = min(s.changes.since, d.Events[0].Index()-1)
+	}
+}
+
+// Pending is the number of changes that the next delta will hold.
+func (s *Store) Pending() int { return len(s.changes.paths) + len(s.changes.dirs) }

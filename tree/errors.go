@@ -1,0 +1,101 @@
+package tree
+
+import "fmt"
+
+// Code is an error code of the v2 API.
+type Code int
+
+// The codes of the v2 API, as clients know them.
+const (
+	CodeKeyNotFound     Code = 100
+	CodeCompareFailed   Code = 101
+	CodeNotFile         Code = 102
+	CodeNotDir          Code = 104
+	CodeKeyExists       Code = 105
+	CodeRootReadOnly    Code = 107
+	CodeDirNotEmpty     Code = 108
+	CodeUnauthorized    Code = 110
+	CodePrevValue       Code = 201
+	CodeTTLNaN          Code = 202
+	CodeIndexNaN        Code = 203
+	CodeInvalidField    Code = 209
+	CodeInvalidForm     Code = 210
+	CodeRefreshValue    Code = 211
+	CodeRefreshTTL      Code = 212
+	CodeRaftInternal    Code = 300
+	CodeLeaderElection  Code = 301
+	CodeWatcherCleared  Code = 400
+	CodeHistoryCleared  Code = 401
+	unknownErrorMessage      = "Unknown error"
+)
+
+var messages = map[Code]string{
+	CodeKeyNotFound:    "Key not found",
+	CodeCompareFailed:  "Compare failed",
+	CodeNotFile:        "Not a file",
+	CodeNotDir:         "Not a directory",
+	CodeKeyExists:      "Key already exists",
+	CodeRootReadOnly:   "Root is read only",
+	CodeDirNotEmpty:    "Directory not empty",
+	CodeUnauthorized:   "The request requires user authentication",
+	CodePrevValue:      "PrevValue is Required in POST form",
+	CodeTTLNaN:         "The given TTL in POST form is not a number",
+	CodeIndexNaN:       "The given index in POST form is not a number",
+	CodeInvalidField:   "Invalid field",
+	CodeInvalidForm:    "Invalid POST form",
+	CodeRefreshValue:   "Value provided on refresh",
+	CodeRefreshTTL:     "A TTL must be provided on refresh",
+	CodeRaftInternal:   "Raft Internal Error",
+	CodeLeaderElection: "During Leader Election",
+	CodeWatcherCleared: "watcher is cleared due to etcd recovery",
+	CodeHistoryCleared: "The event in requested index is outdated and cleared",
+}
+
+// Message is the text that belongs to the code.
+func (c Code) Message() string {
+	if m, ok := messages[c]; ok {
+		return m
+	}
+	return unknownErrorMessage
+}
+
+// Error is the one error type of the v2 API: what clients see as a JSON body
+// with errorCode, message, cause and index.
+type Error struct {
+	Code Code
+	// Cause says what the error is about: a path, a failed comparison, a field.
+	Cause string
+	// Index is the tree's index when the error arose; zero for errors of the
+	// request itself, which never reached the tree.
+	Index uint64
+}
+
+// NewError makes an Error that arose before the request reached the tree.
+func NewError(code Code, cause string) *Error { return &Error{Code: code, Cause: cause} }
+
+// Error gives code, message, cause and index in the form the command-line
+// client prints.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%d: %s (%s) [%d]", e.Code, e.Code.Message(), e.Cause, e.Index)
+}
+
+// Is reports whether target is an *Error with the same code, so that
+// errors.Is(err, &tree.Error{Code: tree.CodeKeyNotFound}) asks for a kind.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// AppendJSON appends the error as the v2 API sends it, with the newline at the
+// end.
+func (e *Error) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"errorCode":`...)
+	dst = appendInt(dst, int64(e.Code))
+	dst = append(dst, `,"message":`...)
+	dst = appendString(dst, e.Code.Message())
+	dst = append(dst, `,"cause":`...)
+	dst = appendString(dst, e.Cause)
+	dst = append(dst, `,"index":`...)
+	dst = appendUint(dst, e.Index)
+	return append(dst, "}\n"...)
+}

@@ -1,0 +1,110 @@
+package tree
+
+import (
+	"strings"
+	"sync"
+)
+
+// hub knows the watchers by the path they watch, so that a change wakes only
+// those that it concerns.
+type hub struct {
+	mu       sync.Mutex
+	watchers map[string]map[*Watcher]struct{}
+	count    int
+}
+
+func newHub() *hub { return &hub{watchers: map[string]map[*Watcher]struct{}{}} }
+
+func (h *hub) add(w *Watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.watchers[w.path]
+	if at == nil {
+		at = make(map[*Watcher]struct{}, 1)
+		h.watchers[w.path] = at
+	}
+	at[w] = struct{}{}
+	h.count++
+}
+
+func (h *hub) remove(w *Watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.watchers[w.path]
+	if _, ok := at[w]; !ok {
+		return
+	}
+	delete(at, w)
+	h.count--
+	if len(at) == 0 {
+		delete(h.watchers, w.path)
+	}
+}
+
+func (h *hub) len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
+
+// notify wakes the watchers that the changes concern.
+func (h *hub) notify(changes []change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.count == 0 {
+		return
+	}
+	for _, c := range changes {
+		if c.event.refresh {
+			continue
+		}
+		h.notifyAbove(c.event)
+		if c.removed != nil {
+			h.notifyBelow(c)
+		}
+	}
+}
+
+// notifyAbove wakes the watchers of the event's path and, where they watch
+// recursively, those of the directories above it.
+func (h *hub) notifyAbove(e *Event) {
+	path := e.node.path
+	for at := path; ; at = parent(at) {
+		for w := range h.watchers[at] {
+			if w.concerns(e) {
+				w.wake(e)
+			}
+		}
+		if at == "/" {
+			return
+		}
+	}
+}
+
+// notifyBelow wakes the watchers of the nodes that vanished with a directory.
+func (h *hub) notifyBelow(c change) {
+	for path, at := range h.watchers {
+		if !below(path, c.removed.path) || !hasBelow(c.removed, path) {
+			continue
+		}
+		for w := range at {
+			w.wake(c.event)
+		}
+	}
+}
+
+// hasBelow reports whether path, which lies below dir, is a node there.
+func hasBelow(dir *Node, path string) bool {
+	root := *dir
+	root.path = "/"
+	_, err := find(&root, strings.TrimPrefix(path, dir.path))
+	return err == nil
+}
+
+// parent is the path of the directory that holds p.
+func parent(p string) string {
+	if i := strings.LastIndexByte(p, '/'); i > 0 {
+		return p[:i]
+	}
+	return "/"
+}

@@ -1,0 +1,157 @@
+package tree
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// The API's JSON is written by appending: no reflection, no allocation but the
+// growth of the slice. The bytes are those that clients have always seen: HTML
+// characters escaped, invalid UTF-8 replaced.
+
+func appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
+func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
+
+const hexDigits = "0123456789abcdef"
+
+// plainByte tells the bytes that stand for themselves in a JSON string.
+var plainByte = func() (t [utf8.RuneSelf]bool) {
+	for b := range t {
+		t[b] = b >= ' ' && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
+	}
+	return t
+}()
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b < utf8.RuneSelf {
+			if plainByte[b] {
+				i++
+				continue
+			}
+			dst = append(dst, s[start:i]...)
+			dst = appendEscaped(dst, b)
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\ufffd`...)
+			start = i + size
+		case r == '\u2028' || r == '\u2029':
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\u202`...)
+			dst = append(dst, hexDigits[r&0xf])
+			start = i + size
+		}
+		i += size
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscaped(dst []byte, b byte) []byte {
+	switch b {
+	case '"', '\\':
+		return append(dst, '\\', b)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&0xf])
+}
+
+// appendNode appends n as it is at now, with depth levels of children below
+// it.
+func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
+	dst = append(dst, '{')
+	if n.path != "/" {
+		dst = append(dst, `"key":`...)
+		dst = appendString(dst, n.path)
+		dst = append(dst, ',')
+	}
+	if n.dir != nil {
+		dst = append(dst, `"dir":true`...)
+	} else {
+		dst = append(dst, `"value":`...)
+		dst = appendString(dst, n.value)
+	}
+	dst = appendExpiry(dst, n, now)
+	if n.dir != nil && depth > 0 {
+		dst = appendChildren(dst, n.dir, now, depth-1)
+	}
+	dst = appendIndexes(dst, n.modified, n.created)
+	return append(dst, '}')
+}
+
+// appendRemoved appends the node of an event that took it away: it shows
+// neither value nor expiry.
+func appendRemoved(dst []byte, n *Node) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = appendString(dst, n.path)
+	if n.dir != nil {
+		dst = append(dst, `,"dir":true`...)
+	}
+	dst = appendIndexes(dst, n.modified, n.created)
+	return append(dst, '}')
+}
+
+func appendExpiry(dst []byte, n *Node, now int64) []byte {
+	if n.expires == 0 {
+		return dst
+	}
+	dst = append(dst, `,"expiration":"`...)
+	dst = time.Unix(0, n.expires).UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = append(dst, '"')
+	if ttl := n.TTL(now); ttl != 0 {
+		dst = append(dst, `,"ttl":`...)
+		dst = appendInt(dst, ttl)
+	}
+	return dst
+}
+
+func appendIndexes(dst []byte, modified, created uint64) []byte {
+	if modified != 0 {
+		dst = append(dst, `,"modifiedIndex":`...)
+		dst = appendUint(dst, modified)
+	}
+	if created != 0 {
+		dst = append(dst, `,"createdIndex":`...)
+		dst = appendUint(dst, created)
+	}
+	return dst
+}
+
+// appendChildren appends the "nodes" of a directory, hidden ones left out;
+// nothing at all when there are none to show.
+func appendChildren(dst []byte, d *directory, now int64, depth int) []byte {
+	first := true
+	d.children.Scan(func(name string, n *Node) bool {
+		if hiddenName(name) {
+			return true
+		}
+		if first {
+			dst = append(dst, `,"nodes":[`...)
+			first = false
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = appendNode(dst, n, now, depth)
+		return true
+	})
+	if !first {
+		dst = append(dst, ']')
+	}
+	return dst
+}
