@@ -1,0 +1,84 @@
+package members
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrWrongCluster says that a checkpoint belongs to another cluster.
+var ErrWrongCluster = errors.New("membership: checkpoint of another cluster")
+
+// savedRegistry is the form of the membership in a checkpoint.
+type savedRegistry struct {
+	ClusterID ID            `json:"clusterID"`
+	Members   []savedMember `json:"members"`
+	Removed   []ID          `json:"removed"`
+}
+
+// savedMember is a member in a checkpoint: the wire form and the learner.
+type savedMember struct {
+	ID         ID       `json:"id"`
+	Name       string   `json:"name,omitempty"`
+	PeerURLs   []string `json:"peerURLs"`
+	ClientURLs []string `json:"clientURLs,omitempty"`
+	Learner    bool     `json:"learner,omitempty"`
+}
+
+// Marshal returns the membership, removed IDs included, for a checkpoint. The
+// same membership gives the same bytes on every member. It may be called from
+// any goroutine; the caller owns the bytes.
+func (r *Registry) Marshal() []byte {
+	v := r.published.Load()
+	saved := savedRegistry{
+		ClusterID: r.clusterID,
+		Members:   make([]savedMember, len(v.members)),
+		Removed:   v.removed,
+	}
+	for i, m := range v.members {
+		saved.Members[i] = saveMember(m)
+	}
+	if saved.Removed == nil {
+		saved.Removed = []ID{}
+	}
+	// Strings and numbers: there is nothing in it that JSON can't hold.
+	data, _ := json.Marshal(saved)
+	return data
+}
+
+// Unmarshal replaces the membership by one that Marshal wrote. It returns
+// ErrWrongCluster for another cluster's. After an error the membership is as it
+// was. It keeps nothing of data.
+func (r *Registry) Unmarshal(data []byte) error {
+	var saved savedRegistry
+	if err := json.Unmarshal(data, &saved); err != nil {
+		return fmt.Errorf("members: decode the membership: %w", err)
+	}
+	if saved.ClusterID != r.clusterID {
+		return fmt.Errorf("%w: it is of cluster %s, this is %s", ErrWrongCluster, saved.ClusterID, r.clusterID)
+	}
+	fresh := NewRegistry(r.clusterID)
+	for _, m := range saved.Members {
+		if err := fresh.Add(m.member()); err != nil {
+			return fmt.Errorf("members: decode the membership: %w", err)
+		}
+	}
+	slices.Sort(saved.Removed)
+	removed := slices.Compact(saved.Removed)
+	for _, id := range removed {
+		if _, exists := fresh.Get(id); exists {
+			return fmt.Errorf("members: decode the membership: %w: %s", ErrIDRemoved, id)
+		}
+	}
+	r.publish(fresh.List(), removed)
+	return nil
+}
+
+func saveMember(m Member) savedMember {
+	return savedMember{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.Learner}
+}
+
+func (s savedMember) member() Member {
+	return Member{ID: s.ID, Name: s.Name, PeerURLs: s.PeerURLs, ClientURLs: s.ClientURLs, Learner: s.Learner}
+}
