@@ -1,0 +1,307 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// Bounds and defaults that more than one place speaks of.
+const (
+	defaultName            = "default"
+	defaultClientURL       = "http://localhost:2379"
+	defaultPeerURL         = "http://localhost:2380"
+	defaultClusterToken    = "etcd-cluster"
+	defaultSnapshotCount   = 100_000
+	defaultMaxRequestBytes = 1572864 // 1.5 MiB
+	defaultHistorySize     = 1000
+	defaultHeartbeat       = 100 * time.Millisecond
+	defaultElection        = 1000 * time.Millisecond
+
+	dataDirSuffix       = ".pando"
+	maxElectionTimeout  = 50 * time.Second
+	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
+	maxHistorySize      = 10_000_000
+	maxMaxRequestBytes  = 512 << 20
+	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
+)
+
+// Values of Config.LogFormat.
+const (
+	logFormatConsole = "console" // time, level, message, key=value: for people
+	logFormatJSON    = "json"    // one JSON object a line: for collectors
+)
+
+// Values of Config.InitialClusterState.
+const (
+	clusterNew      = "new"      // start a cluster
+	clusterExisting = "existing" // go on in one; this version can do so from the member's own data alone
+)
+
+// Config is everything a server has to know before it starts. loadConfig makes it complete and valid; one that
+// is made by hand starts from defaultConfig, sets its fields, and passes complete and Validate. It is not
+// changed after that, so any goroutine may read it.
+type Config struct {
+	// Name of this member, for people and for InitialCluster. It has no part in the member's ID.
+	Name string
+	// DataDir holds everything the member stores. Default: Name + ".pando" in the working directory.
+	DataDir string
+	// WALDir holds the write-ahead log when it shall not be in DataDir; empty for DataDir/wal. See WALPath.
+	WALDir string
+
+	// ListenClientURLs are the addresses that answer clients. http, host an IP or localhost, port explicit (0: any free
+	// one), no path. Never empty.
+	ListenClientURLs []url.URL
+	// AdvertiseClientURLs are what other members and clients are told to connect to. Never empty.
+	AdvertiseClientURLs []url.URL
+	// ListenPeerURLs are the addresses that answer other members, of the same form as ListenClientURLs. Never empty.
+	ListenPeerURLs []url.URL
+	// ListenMetricsURLs are further addresses that answer /metrics and /health alone. May be empty.
+	ListenMetricsURLs []url.URL
+
+	// InitialAdvertisePeerURLs are this member's peer URLs as the others know them. The member ID comes from them and
+	// InitialClusterToken. Never empty.
+	InitialAdvertisePeerURLs []url.URL
+	// InitialCluster maps the name of each first member to its peer URLs, as given. Default: this member alone.
+	InitialCluster map[string][]string
+	// InitialClusterState is clusterNew or clusterExisting. It matters only while the member has no data yet.
+	InitialClusterState string
+	// InitialClusterToken keeps apart clusters that would otherwise have the same IDs. May be empty.
+	InitialClusterToken string
+
+	// SnapshotCount is the number of log entries after which a checkpoint is written. Above 0.
+	SnapshotCount uint64
+	// HistorySize is the number of events that a watch can start in the past. 1 to 10,000,000.
+	HistorySize int
+	// MaxRequestBytes is the longest request body, in bytes, that is read. Above 0.
+	MaxRequestBytes int64
+	// HeartbeatInterval is the time between two heartbeats of the leader; one tick of raft.
+	HeartbeatInterval time.Duration
+	// ElectionTimeout is how long a follower hears nothing before it stands for election. At least 5
+	// heartbeats, at most 50 s.
+	ElectionTimeout time.Duration
+
+	// CORS lists the origins that browsers may call from; "*" alone allows all. Never empty.
+	CORS []string
+	// EnablePprof serves /debug/pprof on the client URLs.
+	EnablePprof bool
+
+	// LogLevel is the least severe level that is logged.
+	LogLevel zapcore.Level
+	// LogFormat is logFormatConsole or logFormatJSON.
+	LogFormat string
+	// LogOutputs are "stderr", "stdout" or paths of files to append to. Never empty.
+	LogOutputs []string
+
+	// ConfigFile is the file that settings were read from, or empty.
+	ConfigFile string
+	// Stdout receives the start-up banner. Never nil.
+	Stdout io.Writer
+
+	// origins says for each flag that was given where its value came from, for error messages.
+	origins map[string]origin
+}
+
+// defaultConfig is what a bare `pando` runs with, but for the fields that complete derives from others.
+func defaultConfig() *Config {
+	return &Config{
+		Name:                     defaultName,
+		ListenClientURLs:         []url.URL{mustURL(defaultClientURL)},
+		AdvertiseClientURLs:      []url.URL{mustURL(defaultClientURL)},
+		ListenPeerURLs:           []url.URL{mustURL(defaultPeerURL)},
+		InitialAdvertisePeerURLs: []url.URL{mustURL(defaultPeerURL)},
+		InitialClusterToken:      defaultClusterToken,
+		InitialClusterState:      clusterNew,
+		SnapshotCount:            defaultSnapshotCount,
+		HistorySize:              defaultHistorySize,
+		MaxRequestBytes:          defaultMaxRequestBytes,
+		HeartbeatInterval:        defaultHeartbeat,
+		ElectionTimeout:          defaultElection,
+		CORS:                     []string{"*"},
+		LogLevel:                 zapcore.InfoLevel,
+		LogFormat:                logFormatConsole,
+		LogOutputs:               []string{"stderr"},
+		Stdout:                   io.Discard,
+	}
+}
+
+// mustURL reads a URL that is a constant of this program.
+func mustURL(text string) url.URL {
+	scheme, host, _ := strings.Cut(text, "://")
+	return url.URL{Scheme: scheme, Host: host}
+}
+
+// complete fills the fields whose default follows from others.
+func (c *Config) complete() {
+	if c.DataDir == "" {
+		c.DataDir = c.Name + dataDirSuffix
+	}
+	if len(c.InitialCluster) == 0 {
+		c.InitialCluster = map[string][]string{c.Name: urlStrings(c.InitialAdvertisePeerURLs)}
+	}
+}
+
+// WALPath is the directory of the write-ahead log.
+func (c *Config) WALPath() string {
+	if c.WALDir != "" {
+		return c.WALDir
+	}
+	return filepath.Join(c.DataDir, "wal")
+}
+
+// Validate checks what can be checked without touching disk or network. It returns all problems at once, joined;
+// each is a *FlagError.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, check := range []func() *FlagError{
+		c.checkName, c.checkWALDir, c.checkInitialCluster, c.checkSharedAddress,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes,
+		c.checkHeartbeat, c.checkElection,
+	} {
+		if err := check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	lists := []struct {
+		flag string
+		urls []url.URL
+	}{
+		{"listen-client-urls", c.ListenClientURLs},
+		{"advertise-client-urls", c.AdvertiseClientURLs},
+		{"listen-peer-urls", c.ListenPeerURLs},
+		{"initial-advertise-peer-urls", c.InitialAdvertisePeerURLs},
+	}
+	for _, l := range lists {
+		if len(l.urls) == 0 {
+			errs = append(errs, c.flagError(l.flag, "has no URL", "give at least one, for example --"+l.flag+"="+exampleURL(l.flag)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkName() *FlagError {
+	if c.Name == "" {
+		return c.flagError("name", "is empty", "give the member a name, or leave the flag out for \""+defaultName+"\"")
+	}
+	if strings.ContainsAny(c.Name, "=,") || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return c.flagError("name", fmt.Sprintf("%q contains a comma, an equals sign or a control character", c.Name),
+			"these separate names in --initial-cluster; use letters, digits, dots and dashes")
+	}
+	return nil
+}
+
+func (c *Config) checkWALDir() *FlagError {
+	if c.WALDir != "" && filepath.Clean(c.WALDir) == filepath.Clean(c.DataDir) {
+		return c.flagError("wal-dir", "is the data directory itself", "give the log a directory of its own, or leave the flag out for "+filepath.Join(c.DataDir, "wal"))
+	}
+	return nil
+}
+
+// checkInitialCluster makes sure that the member finds itself, and itself alone, in the initial cluster.
+func (c *Config) checkInitialCluster() *FlagError {
+	own, ok := c.InitialCluster[c.Name]
+	if !ok {
+		return c.flagError("initial-cluster", fmt.Sprintf("does not mention this member, %q", c.Name),
+			fmt.Sprintf("add %s=%s, or set --name to a name in the list", c.Name, strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")))
+	}
+	if !sameStrings(own, urlStrings(c.InitialAdvertisePeerURLs)) {
+		return c.flagError("initial-cluster", fmt.Sprintf("has %s at %s, but --initial-advertise-peer-urls is %s",
+			c.Name, strings.Join(own, ","), strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")),
+			"give both the same URLs, or leave --initial-cluster out")
+	}
+	if len(c.InitialCluster) > 1 {
+		return c.flagError("initial-cluster", fmt.Sprintf("names %d members, and this version runs one-member clusters only", len(c.InitialCluster)),
+			fmt.Sprintf("leave the flag out, or keep %s=%s alone", c.Name, strings.Join(own, ",")))
+	}
+	return nil
+}
+
+// checkSharedAddress finds the address that two listeners would fight for.
+func (c *Config) checkSharedAddress() *FlagError {
+	owner := map[string]string{}
+	for _, l := range []struct {
+		flag string
+		urls []url.URL
+	}{{"listen-client-urls", c.ListenClientURLs}, {"listen-peer-urls", c.ListenPeerURLs}, {"listen-metrics-urls", c.ListenMetricsURLs}} {
+		for _, u := range l.urls {
+			if _, port, err := net.SplitHostPort(u.Host); err != nil || port == "0" {
+				continue
+			}
+			if other, taken := owner[u.Host]; taken && other != l.flag {
+				return c.flagError(l.flag, u.Host+" is in --"+other+" too", "give each its own port")
+			}
+			owner[u.Host] = l.flag
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkSnapshotCount() *FlagError {
+	if c.SnapshotCount == 0 {
+		return c.flagError("snapshot-count", "must be above 0", fmt.Sprintf("leave it out for %d", defaultSnapshotCount))
+	}
+	return nil
+}
+
+func (c *Config) checkHistorySize() *FlagError {
+	if c.HistorySize < 1 || c.HistorySize > maxHistorySize {
+		return c.flagError("history-size", fmt.Sprintf("%d is not between 1 and %d", c.HistorySize, maxHistorySize),
+			fmt.Sprintf("leave it out for %d", defaultHistorySize))
+	}
+	return nil
+}
+
+func (c *Config) checkMaxRequestBytes() *FlagError {
+	if c.MaxRequestBytes < 1 || c.MaxRequestBytes > maxMaxRequestBytes {
+		return c.flagError("max-request-bytes", fmt.Sprintf("%d is not between 1 and %d", c.MaxRequestBytes, maxMaxRequestBytes),
+			fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes))
+	}
+	return nil
+}
+
+func (c *Config) checkHeartbeat() *FlagError {
+	if c.HeartbeatInterval < time.Millisecond {
+		return c.flagError("heartbeat-interval", fmt.Sprintf("%dms is not above 0", c.HeartbeatInterval.Milliseconds()),
+			"leave it out for 100 milliseconds")
+	}
+	return nil
+}
+
+func (c *Config) checkElection() *FlagError {
+	election, heartbeat := c.ElectionTimeout.Milliseconds(), c.HeartbeatInterval.Milliseconds()
+	if least := electionHeartbeats * heartbeat; election < least {
+		flag := "election-timeout"
+		if !c.origins[flag].given {
+			flag = "heartbeat-interval" // only this one was touched: blame it, and the place it came from
+		}
+		fix := fmt.Sprintf("set --election-timeout to %d or more, or --heartbeat-interval to %d or less", least, election/electionHeartbeats)
+		if least > maxElectionTimeout.Milliseconds() {
+			fix = fmt.Sprintf("set --heartbeat-interval to %d or less", max(1, election/electionHeartbeats))
+		}
+		return c.flagError(flag, fmt.Sprintf("the election timeout, %dms, is less than %d heartbeats of %dms", election, electionHeartbeats, heartbeat), fix)
+	}
+	if c.ElectionTimeout > maxElectionTimeout {
+		return c.flagError("election-timeout", fmt.Sprintf("%dms is too long", election),
+			fmt.Sprintf("set it to %d or less", maxElectionTimeout.Milliseconds()))
+	}
+	return nil
+}
+
+// flagError builds the error for a flag, with the place that its value came from.
+func (c *Config) flagError(flag, problem, fix string) *FlagError {
+	return &FlagError{Flag: flag, Origin: c.origins[flag].describe(), Problem: problem, Fix: fix}
+}
+
+// sameStrings compares two lists as sets.
+func sameStrings(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The sections of the reference's file, and the prefix that turns their keys into flags.
+var fileSections = map[string]string{
+	"client-transport-security": "",
+	"peer-transport-security":   "peer-",
+}
+
+// readConfigFile reads a YAML file whose keys are the names of the flags. Each value comes back as the text that
+// the flag would take; lists are joined by commas. Keys without a value, or with an empty one, are left out.
+func readConfigFile(path string) (map[string]setting, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", unwrapPath(err))
+	}
+	defer f.Close()
+	root, err := decodeMapping(f, path)
+	if err != nil || root == nil {
+		return nil, err
+	}
+	r := &fileReader{path: path, values: map[string]setting{}, lines: map[string]int{}}
+	r.readMapping(root, func(key string) string { return key })
+	return r.values, errors.Join(r.errs...)
+}
+
+// decodeMapping parses the one document of the file; nil means that it is empty.
+func decodeMapping(f io.Reader, path string) (*yaml.Node, error) {
+	var doc yaml.Node
+	decoder := yaml.NewDecoder(f)
+	err := decoder.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is not YAML: %w; write lines of the form data-dir: /var/lib/pando", path, err)
+	}
+	if decoder.Decode(new(yaml.Node)) != io.EOF {
+		return nil, fmt.Errorf("%s holds more than one YAML document; keep everything in one, without --- between", path)
+	}
+	root := doc.Content[0]
+	if root.Tag == "!!null" {
+		return nil, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s does not hold settings; write lines of the form data-dir: /var/lib/pando", path)
+	}
+	return root, nil
+}
+
+// fileReader collects settings and all problems of one file.
+type fileReader struct {
+	path   string
+	values map[string]setting
+	lines  map[string]int
+	errs   []error
+}
+
+// readMapping takes the pairs of a mapping; flagOf turns a key into the name of a flag.
+func (r *fileReader) readMapping(m *yaml.Node, flagOf func(string) string) {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		key, value := m.Content[i], resolveAlias(m.Content[i+1])
+		if prefix, ok := fileSections[key.Value]; ok {
+			r.readSection(key, value, prefix)
+			continue
+		}
+		r.readPair(key, value, flagOf(key.Value))
+	}
+}
+
+// readSection reads the keys of a TLS section as the flags that they stand for.
+func (r *fileReader) readSection(key, value *yaml.Node, prefix string) {
+	if value.Tag == "!!null" {
+		return
+	}
+	if value.Kind != yaml.MappingNode {
+		r.fail(key, "%s is a section; write its settings below it, indented", key.Value)
+		return
+	}
+	r.readMapping(value, func(key string) string {
+		key = strings.TrimPrefix(key, "peer-")
+		if key == "ca-file" { // its name before etcd 3.0
+			key = "trusted-ca-file"
+		}
+		return prefix + key
+	})
+}
+
+func (r *fileReader) readPair(key, value *yaml.Node, flag string) {
+	if specOf(flag) == nil || flag == configFileFlag || flag == versionFlag {
+		hint := "see pando --help for the names"
+		if near := nearest(flag, flagNames()); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		r.fail(key, "unknown setting %q; %s", key.Value, hint)
+		return
+	}
+	if line, twice := r.lines[flag]; twice {
+		r.fail(key, "%s is set twice, first in line %d; keep one", key.Value, line)
+		return
+	}
+	r.lines[flag] = key.Line
+	text, err := scalarText(value)
+	if err != nil {
+		r.fail(key, "%s %w", key.Value, err)
+		return
+	}
+	if text != "" {
+		place := fmt.Sprintf("from %s, line %d", filepath.Base(r.path), key.Line)
+		r.values[flag] = setting{text, origin{place, true}}
+	}
+}
+
+func (r *fileReader) fail(at *yaml.Node, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf("%s line %d: "+format, append([]any{r.path, at.Line}, args...)...))
+}
+
+// scalarText is the value as it was written, so that numbers, booleans and words reach the same parser as the
+// flag's: YAML's own reading would turn proxy: off into false.
+func scalarText(value *yaml.Node) (string, error) {
+	switch {
+	case value.Tag == "!!null":
+		return "", nil
+	case value.Kind == yaml.ScalarNode:
+		return value.Value, nil
+	case value.Kind == yaml.SequenceNode:
+		items := make([]string, 0, len(value.Content))
+		for _, item := range value.Content {
+			item = resolveAlias(item)
+			if item.Kind != yaml.ScalarNode {
+				return "", errors.New("is a list of more than plain values; list words or URLs")
+			}
+			items = append(items, item.Value)
+		}
+		return strings.Join(items, ","), nil
+	}
+	return "", errors.New("takes one value, not a section; write it on the same line")
+}
+
+func resolveAlias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"math"
+	"net/url"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Flags that the program itself looks at.
+const (
+	configFileFlag = "config-file"
+	versionFlag    = "version"
+)
+
+// The groups of --help, in their order.
+const (
+	groupMember        = "Member"
+	groupClustering    = "Clustering"
+	groupDurability    = "Durability"
+	groupLimits        = "Limits"
+	groupLogging       = "Logging"
+	groupObservability = "Observability"
+	groupCompatibility = "Compatibility"
+)
+
+var flagGroups = []string{groupMember, groupClustering, groupDurability, groupLimits, groupLogging, groupObservability, groupCompatibility}
+
+// flagSpec is one flag: how it reads, what it teaches in --help and what it does to the Config.
+// Exactly one of set, ignored and refused says what happens when it is given.
+type flagSpec struct {
+	name  string
+	group string
+	arg   string // placeholder of the value; empty for a switch
+	def   string // default as shown; for ignored and refused flags the reference's
+	usage string
+	// example is a value to show; empty when usage needs none.
+	example string
+
+	set     func(*Config, string) error
+	ignored string   // why the flag has no effect
+	refused string   // why the flag must not pass silently
+	off     []string // further values that ask for nothing, beside def and the empty one
+}
+
+// use applies the value, or returns the reason for which it has no effect, or the error.
+func (s *flagSpec) use(cfg *Config, text string) (string, error) {
+	switch {
+	case s.set != nil:
+		return "", s.set(cfg, text)
+	case s.asksForNothing(text):
+		return "", nil
+	case s.refused != "":
+		return "", &valueError{"is not supported by this version", s.refused}
+	}
+	return s.ignored, nil
+}
+
+// asksForNothing reports whether the value is the reference's default: then the flag changes nothing there, and
+// needs neither warning nor refusal here.
+func (s *flagSpec) asksForNothing(text string) bool {
+	if text == "" || text == s.def {
+		return true
+	}
+	for _, off := range s.off {
+		if text == off {
+			return true
+		}
+	}
+	if s.arg == "" {
+		on, err := parseBool(text)
+		standard, _ := parseBool(s.def)
+		return err == nil && on == standard
+	}
+	return false
+}
+
+// flagSpecs is every flag that Pando knows, in the order of --help.
+var flagSpecs = append(effectiveFlags(), compatibilityFlags()...)
+
+// effectiveFlags are the flags that do something.
+func effectiveFlags() []flagSpec {
+	var all []flagSpec
+	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), durabilityFlags(), limitFlags(), loggingFlags(), observabilityFlags()} {
+		all = append(all, group...)
+	}
+	return all
+}
+
+func memberFlags() []flagSpec {
+	return []flagSpec{
+		{name: "name", group: groupMember, arg: "NAME", def: defaultName, usage: "Name of this member, for people and for --initial-cluster.",
+			set: func(c *Config, v string) error { c.Name = v; return nil }},
+		{name: "data-dir", group: groupMember, arg: "DIR", def: "${name}" + dataDirSuffix, usage: "Directory for everything the member stores. One process at a time.",
+			example: "/var/lib/pando", set: func(c *Config, v string) error { c.DataDir = v; return nil }},
+		{name: "listen-client-urls", group: groupMember, arg: "URLS", def: defaultClientURL, usage: "Where to answer clients; commas between several. Needs --advertise-client-urls beside it.",
+			example: "http://0.0.0.0:2379", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenClientURLs })},
+		{name: "advertise-client-urls", group: groupMember, arg: "URLS", def: defaultClientURL, usage: "What clients are told to connect to.",
+			example: "http://10.0.0.1:2379", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.AdvertiseClientURLs })},
+		{name: "listen-peer-urls", group: groupMember, arg: "URLS", def: defaultPeerURL, usage: "Where to answer other members.",
+			example: "http://10.0.0.1:2380", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenPeerURLs })},
+		{name: configFileFlag, group: groupMember, arg: "FILE", usage: "YAML file with settings, one \"flag-name: value\" a line. Flags and environment win over it.",
+			example: "/etc/pando/pando.yml", set: func(*Config, string) error { return nil }},
+		{name: "heartbeat-interval", group: groupMember, arg: "MS", def: "100", usage: "Milliseconds between heartbeats of the leader.",
+			set: func(c *Config, v string) (err error) { c.HeartbeatInterval, err = parseMillis(v); return err }},
+		{name: "election-timeout", group: groupMember, arg: "MS", def: "1000", usage: "Milliseconds without a heartbeat after which a member stands for election; at least 5 heartbeats, at most 50000.",
+			set: func(c *Config, v string) (err error) { c.ElectionTimeout, err = parseMillis(v); return err }},
+	}
+}
+
+func clusteringFlags() []flagSpec {
+	return []flagSpec{
+		{name: "initial-advertise-peer-urls", group: groupClustering, arg: "URLS", def: defaultPeerURL, usage: "This member's peer URLs as other members know them. With the token they make the member ID.",
+			example: "http://10.0.0.1:2380", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.InitialAdvertisePeerURLs })},
+		{name: "initial-cluster", group: groupClustering, arg: "LIST", def: "${name}=${initial-advertise-peer-urls}", usage: "The first members as NAME=URL, commas between. This version runs one member.",
+			set: func(c *Config, v string) (err error) { c.InitialCluster, err = parseInitialCluster(v); return err }},
+		{name: "initial-cluster-token", group: groupClustering, arg: "TOKEN", def: defaultClusterToken, usage: "Gives clusters with the same URLs different IDs, so that they never mix.",
+			set: func(c *Config, v string) error { c.InitialClusterToken = v; return nil }},
+		{name: "initial-cluster-state", group: groupClustering, arg: "STATE", def: clusterNew, usage: "\"new\" to start a cluster, \"existing\" to insist on the data of one. Ignored once there is data.",
+			set: setClusterState},
+	}
+}
+
+func durabilityFlags() []flagSpec {
+	return []flagSpec{
+		{name: "wal-dir", group: groupDurability, arg: "DIR", def: "${data-dir}/wal", usage: "Directory for the write-ahead log, if it shall live on a disk of its own.",
+			example: "/fast/pando-wal", set: func(c *Config, v string) error { c.WALDir = v; return nil }},
+		{name: "snapshot-count", group: groupDurability, arg: "N", def: "100000", usage: "Log entries between two checkpoints. Fewer make a restart faster, more make less disk traffic.",
+			set: func(c *Config, v string) (err error) {
+				c.SnapshotCount, err = parseWhole(v, math.MaxInt64)
+				return err
+			}},
+	}
+}
+
+func limitFlags() []flagSpec {
+	return []flagSpec{
+		{name: "max-request-bytes", group: groupLimits, arg: "BYTES", def: "1572864", usage: "Longest request body; a longer one is answered 413.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, maxMaxRequestBytes)
+				c.MaxRequestBytes = int64(n)
+				return err
+			}},
+		{name: "history-size", group: groupLimits, arg: "N", def: "1000", usage: "Events kept for watches that start in the past (waitIndex). The reference always keeps 1000.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, maxHistorySize)
+				c.HistorySize = int(n)
+				return err
+			}},
+		{name: "cors", group: groupLimits, arg: "ORIGINS", def: "*", usage: "Web origins that browsers may call from; commas between several, * for all.",
+			example: "http://app.example.com", set: func(c *Config, v string) (err error) { c.CORS, err = parseCORS(v); return err }},
+	}
+}
+
+func loggingFlags() []flagSpec {
+	return []flagSpec{
+		{name: "log-level", group: groupLogging, arg: "LEVEL", def: "info", usage: "Least level to log: debug, info, warn, error, panic or fatal.",
+			set: func(c *Config, v string) (err error) { c.LogLevel, err = parseLogLevel(v); return err }},
+		{name: "log-format", group: groupLogging, arg: "FORMAT", def: logFormatConsole, usage: "\"console\" for people (time, level, message, key=value), \"json\" for collectors.",
+			set: func(c *Config, v string) (err error) {
+				c.LogFormat, err = parseChoice(v, logFormatConsole, logFormatJSON)
+				return err
+			}},
+		{name: "log-outputs", group: groupLogging, arg: "LIST", def: "stderr", usage: "Where to log: stderr, stdout or paths of files to append to; commas between several.",
+			set: setLogOutputs},
+	}
+}
+
+func observabilityFlags() []flagSpec {
+	return []flagSpec{
+		{name: "listen-metrics-urls", group: groupObservability, arg: "URLS", usage: "Further addresses that answer /metrics and /health alone. The client URLs always do.",
+			example: "http://0.0.0.0:2381", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenMetricsURLs })},
+		{name: "metrics", group: groupObservability, arg: "LEVEL", def: "basic", usage: "\"basic\" or \"extensive\". Pando always exports its histograms.",
+			set: func(_ *Config, v string) error { _, err := parseChoice(v, "basic", "extensive"); return err }},
+		{name: "enable-pprof", group: groupObservability, def: "false", usage: "Serve Go's profiles under /debug/pprof/ on the client URLs.",
+			set: func(c *Config, v string) (err error) { c.EnablePprof, err = parseBool(v); return err }},
+	}
+}
+
+// setURLs reads a list of URLs into the field that pick points at.
+func setURLs(rule schemeRule, pick func(*Config) *[]url.URL) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		urls, err := parseURLs(text, rule)
+		*pick(c) = urls
+		return err
+	}
+}
+
+func setLogOutputs(c *Config, text string) (err error) {
+	c.LogOutputs, err = parseLogOutputs(text)
+	return err
+}
+
+func setClusterState(c *Config, text string) (err error) {
+	c.InitialClusterState, err = parseChoice(text, clusterNew, clusterExisting)
+	return err
+}
+
+// specOf finds a flag by name; nil if there is none.
+func specOf(name string) *flagSpec {
+	for i := range flagSpecs {
+		if flagSpecs[i].name == name {
+			return &flagSpecs[i]
+		}
+	}
+	return nil
+}
+
+// flagNames lists every flag.
+func flagNames() []string {
+	names := make([]string, len(flagSpecs))
+	for i := range flagSpecs {
+		names[i] = flagSpecs[i].name
+	}
+	return names
+}
+
+// commandLine keeps the text of each flag that the command line gives, unparsed: the environment and the file
+// feed the same parsers.
+type commandLine struct{ raw map[string]*rawFlag }
+
+func newCommandLine() *commandLine {
+	c := &commandLine{raw: map[string]*rawFlag{}}
+	for i := range flagSpecs {
+		c.raw[flagSpecs[i].name] = &rawFlag{isSwitch: flagSpecs[i].arg == ""}
+	}
+	return c
+}
+
+// cliFlags declares the flags to the library.
+func (c *commandLine) cliFlags() []cli.Flag {
+	flags := []cli.Flag{&cli.BoolFlag{Name: versionFlag, Usage: "Print the version and exit."}}
+	for i := range flagSpecs {
+		spec := &flagSpecs[i]
+		flags = append(flags, &cli.GenericFlag{Name: spec.name, Usage: spec.usage, Value: c.raw[spec.name]})
+	}
+	return flags
+}
+
+// values returns what was given, by flag.
+func (c *commandLine) values() map[string]string {
+	values := map[string]string{}
+	for name, raw := range c.raw {
+		if raw.given {
+			values[name] = raw.text
+		}
+	}
+	return values
+}
+
+// rawFlag is the text of one flag, for the flag package.
+type rawFlag struct {
+	text     string
+	given    bool
+	isSwitch bool
+}
+
+// Set keeps the text; it is parsed with the settings from the other places.
+func (r *rawFlag) Set(text string) error {
+	r.text, r.given = text, true
+	return nil
+}
+
+// String returns the text.
+func (r *rawFlag) String() string { return r.text }
+
+// IsBoolFlag tells the flag package that the flag stands without a value.
+func (r *rawFlag) IsBoolFlag() bool { return r.isSwitch }

@@ -1,0 +1,133 @@
+package main
+
+import "go.uber.org/zap/zapcore"
+
+// Reasons that many flags share.
+const (
+	noV3         = "it tunes the v3 API, which Pando does not have"
+	noBackend    = "Pando's storage needs no such tuning"
+	noProxyTimes = "it tunes the v2 proxy, which is not supported by this version"
+	ownLogLevels = "Pando has one log level for everything; use --log-level"
+
+	needsTLS       = "TLS comes with a later one; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
+	needsDiscovery = "it runs one-member clusters; remove the flag"
+)
+
+// compatibilityFlags are the reference's flags that start-up scripts carry along: accepted with a meaning of their own,
+// accepted without effect, or refused because running without what they promise would be dangerous.
+func compatibilityFlags() []flagSpec {
+	all := legacyFlags()
+	all = append(all, ignoredFlags()...)
+	return append(all, refusedFlags()...)
+}
+
+// legacyFlags still mean something.
+func legacyFlags() []flagSpec {
+	return []flagSpec{
+		{name: "enable-v2", group: groupCompatibility, def: "true", usage: "Accepted: the v2 API is what Pando serves.",
+			ignored: "the v2 API is what Pando serves, always"},
+		{name: "logger", group: groupCompatibility, arg: "NAME", def: "zap", usage: "Accepted: \"zap\".", off: []string{"capnslog"},
+			set: func(_ *Config, v string) error { _, err := parseChoice(v, "zap", "capnslog"); return err }},
+		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.", set: setDebug},
+		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "The old spelling of --log-outputs.",
+			set: setOldLogOutput},
+	}
+}
+
+func setDebug(c *Config, text string) error {
+	on, err := parseBool(text)
+	if err == nil && on && !c.origins["log-level"].given {
+		c.LogLevel = zapcore.DebugLevel
+	}
+	return err
+}
+
+func setOldLogOutput(c *Config, text string) error {
+	if c.origins["log-outputs"].given {
+		return nil
+	}
+	return setLogOutputs(c, text)
+}
+
+// ignoredFlags have no meaning here; each says why.
+func ignoredFlags() []flagSpec {
+	valued := func(name, def, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
+	}
+	toggle := func(name, def, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
+	}
+	const ownRelease = "Pando removes what a checkpoint has made superfluous, and nothing else"
+	return []flagSpec{
+		valued("max-snapshots", "5", ownRelease),
+		valued("max-wals", "5", ownRelease),
+		toggle("initial-election-tick-advance", "true", "a one-member cluster elects itself at once"),
+		toggle("strict-reconfig-check", "true", "this version runs one-member clusters, whose membership does not change"),
+		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
+		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have"),
+		valued("backend-batch-interval", "", noBackend),
+		valued("backend-batch-limit", "0", noBackend),
+		valued("experimental-backend-bbolt-freelist-type", "array", noBackend),
+		valued("max-txn-ops", "128", noV3),
+		valued("max-concurrent-streams", "4294967295", noV3),
+		valued("grpc-keepalive-min-time", "5s", noV3),
+		valued("grpc-keepalive-interval", "2h", noV3),
+		valued("grpc-keepalive-timeout", "20s", noV3),
+		valued("auto-compaction-retention", "0", noV3),
+		valued("auto-compaction-mode", "periodic", noV3),
+		valued("bcrypt-cost", "10", noV3),
+		valued("auth-token-ttl", "300", noV3),
+		toggle("experimental-enable-lease-checkpoint", "false", noV3),
+		valued("experimental-compaction-batch-limit", "1000", noV3),
+		valued("experimental-watch-progress-notify-interval", "10m", noV3),
+		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
+		valued("experimental-corrupt-check-time", "0s", "this version runs one-member clusters, with nobody to compare with"),
+		valued("experimental-warning-apply-duration", "100ms", "watch the latency histograms of /metrics instead"),
+		valued("log-package-levels", "", ownLogLevels),
+		valued("discovery-fallback", "proxy", "there is no discovery to fall back from"),
+		valued("discovery-proxy", "", "there is no discovery to reach"),
+		valued("discovery-srv-name", "", "there is no discovery to look up"),
+		valued("proxy-failure-wait", "5000", noProxyTimes),
+		valued("proxy-refresh-interval", "30000", noProxyTimes),
+		valued("proxy-dial-timeout", "1000", noProxyTimes),
+		valued("proxy-write-timeout", "5000", noProxyTimes),
+		valued("proxy-read-timeout", "0", noProxyTimes),
+	}
+}
+
+// refusedFlags promise security, or another cluster than the one that would start. Ignoring them would
+// surprise at the worst moment.
+func refusedFlags() []flagSpec {
+	valued := func(name, why string, off ...string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}
+	}
+	toggle := func(name, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, def: "false", refused: why}
+	}
+	return []flagSpec{
+		valued("cert-file", needsTLS),
+		valued("key-file", needsTLS),
+		toggle("client-cert-auth", needsTLS),
+		valued("client-crl-file", needsTLS),
+		valued("client-cert-allowed-hostname", needsTLS),
+		valued("trusted-ca-file", needsTLS),
+		toggle("auto-tls", needsTLS),
+		valued("peer-cert-file", needsTLS),
+		valued("peer-key-file", needsTLS),
+		toggle("peer-client-cert-auth", needsTLS),
+		valued("peer-trusted-ca-file", needsTLS),
+		valued("peer-cert-allowed-cn", needsTLS),
+		valued("peer-cert-allowed-hostname", needsTLS),
+		toggle("peer-auto-tls", needsTLS),
+		valued("peer-crl-file", needsTLS),
+		valued("cipher-suites", needsTLS),
+		toggle("experimental-peer-skip-client-san-verification", needsTLS),
+		valued("host-whitelist", "every Host header is answered; remove the flag and limit who can connect", "*"),
+		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
+		valued("discovery", needsDiscovery),
+		valued("discovery-srv", needsDiscovery),
+		valued("proxy", "it is a member, never a proxy; remove the flag, or run an HTTP proxy", "off"),
+		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
+		toggle("force-new-cluster", "it runs one-member clusters, whose data needs no such rescue; remove the flag"),
+	}
+}

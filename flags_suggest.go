@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xrash/smetrics"
+)
+
+// explainParseError turns what the flag library says into what the user can do about it.
+func explainParseError(err error) error {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		name = strings.TrimPrefix(name, "-")
+		if near := nearest(name, append(flagNames(), versionFlag, "help")); near != "" {
+			return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
+		}
+		return fmt.Errorf("unknown flag --%s", name)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		name = strings.TrimPrefix(name, "-")
+		example := "VALUE"
+		if spec := specOf(name); spec != nil {
+			example = exampleValue(spec)
+		}
+		return fmt.Errorf("--%s needs a value, for example --%s=%s", name, name, example)
+	}
+	if syntax, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
+		return fmt.Errorf("%q is not a flag; write --flag=value", syntax)
+	}
+	return err
+}
+
+// strayArgument explains a word that stands alone where only flags and commands can.
+func strayArgument(word string, commands []string) error {
+	if slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, strings.ToLower(word)) {
+		return fmt.Errorf("unexpected argument %q; a switch takes its value behind an equals sign, for example --enable-pprof=%s", word, word)
+	}
+	if word == "help" || word == versionFlag {
+		return fmt.Errorf("unexpected argument %q; did you mean pando --%s?", word, word)
+	}
+	if near := nearest(word, commands); near != "" {
+		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)
+	}
+	name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	if near := nearest(name, flagNames()); near != "" {
+		if hasValue {
+			near += "=" + value
+		}
+		return fmt.Errorf("unexpected argument %q; did you mean --%s?", word, near)
+	}
+	return errors.New("unexpected argument " + quoteIfNeeded(word) + "; the server takes flags alone, for example pando --data-dir=/var/lib/pando")
+}
+
+// nearest finds the name that word most likely stands for: one that it begins, else one that a few keystrokes
+// turn it into; empty if there is none.
+func nearest(word string, names []string) string {
+	word = strings.ToLower(strings.ReplaceAll(word, "_", "-"))
+	limit := max(2, len(word)/3)
+	if len(word) < 4 {
+		limit = 1 // two edits turn a short word into anything
+	} else if i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, word) }); i >= 0 {
+		return names[i]
+	}
+	best, bestDistance := "", limit+1
+	for _, name := range names {
+		if d := smetrics.WagnerFischer(word, name, 1, 1, 1); d < bestDistance {
+			best, bestDistance = name, d
+		}
+	}
+	return best
+}
+
+// exampleValue is a value that the flag would take.
+func exampleValue(spec *flagSpec) string {
+	switch {
+	case spec.example != "":
+		return spec.example
+	case spec.def != "" && !strings.Contains(spec.def, "${"):
+		return spec.def
+	}
+	return spec.arg
+}
+
+// exampleURL is a URL that the flag would take.
+func exampleURL(flag string) string {
+	if spec := specOf(flag); spec != nil {
+		return exampleValue(spec)
+	}
+	return defaultClientURL
+}

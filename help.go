@@ -1,0 +1,112 @@
+package main
+
+import "strings"
+
+// helpWidth is the longest line of --help, in columns.
+const helpWidth = 100
+
+const helpIntro = `Pando keeps a tree of small values and serves it over the etcd v2 HTTP API: durable, watchable,
+with compare-and-swap and time-to-live. Every etcd v2 client works with it unchanged.
+
+Usage:
+  pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
+  pando --config-file FILE     start a server with settings from a YAML file
+  pando --version              print the version and the API it speaks
+  pando --help                 print this text
+
+Start it and try it from another terminal:
+  pando
+  curl http://127.0.0.1:2379/v2/keys/message -XPUT -d value="Hello world"
+  curl http://127.0.0.1:2379/v2/keys/message
+  curl "http://127.0.0.1:2379/v2/keys/message?wait=true"       answers when the key changes
+
+Serve a network:
+  pando --name m1 --data-dir /var/lib/pando --listen-client-urls http://0.0.0.0:2379 \
+        --advertise-client-urls http://10.0.0.1:2379
+
+Settings:
+  Write --flag value or --flag=value; a single dash works too. A setting is looked for on the
+  command line, in the environment (the two names shown, in their order), then in the --config-file,
+  where its name is the flag's without dashes in front. The first that is found wins.
+`
+
+const helpOutro = `
+Read on:
+  README.md                    a first session
+  docs/api.md                  every request and answer
+  docs/differences.md          where Pando and etcd 3.4 part, and why
+  docs/architecture.md         how it works and what it promises about your data
+`
+
+// helpText is the whole of pando --help.
+func helpText() string {
+	var b strings.Builder
+	b.WriteString(helpIntro)
+	for _, group := range flagGroups {
+		b.WriteString("\n" + group + ":\n")
+		for i := range flagSpecs {
+			if spec := &flagSpecs[i]; spec.group == group && spec.usage != "" {
+				writeFlagHelp(&b, spec)
+			}
+		}
+	}
+	writeNameList(&b, "Accepted from etcd's flags without effect (a line in the log says why):",
+		func(s *flagSpec) bool { return s.usage == "" && s.ignored != "" })
+	writeNameList(&b, "Refused, because this version lacks what they promise:",
+		func(s *flagSpec) bool { return s.refused != "" })
+	b.WriteString(helpOutro)
+	return b.String()
+}
+
+func writeFlagHelp(b *strings.Builder, spec *flagSpec) {
+	head := "  --" + spec.name
+	if spec.arg != "" {
+		head += " " + spec.arg
+	}
+	b.WriteString(head + "\n")
+	wrap(b, "      ", spec.usage)
+	if spec.example != "" {
+		wrap(b, "      ", "Example: --"+spec.name+"="+spec.example)
+	}
+	def := spec.def
+	if def == "" {
+		def = "none"
+	}
+	env := make([]string, len(envPrefixes))
+	for i, prefix := range envPrefixes {
+		env[i] = prefix + envSuffix(spec.name)
+	}
+	wrap(b, "      ", "[default: "+def+"] ["+strings.Join(env, ", ")+"]")
+}
+
+func writeNameList(b *strings.Builder, title string, pick func(*flagSpec) bool) {
+	var names []string
+	for i := range flagSpecs {
+		if pick(&flagSpecs[i]) {
+			names = append(names, "--"+flagSpecs[i].name)
+		}
+	}
+	b.WriteString("\n  " + title + "\n")
+	wrap(b, "      ", strings.Join(names, " "))
+}
+
+// wrap writes text in lines of at most helpWidth columns, each behind indent.
+func wrap(b *strings.Builder, indent, text string) {
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+			b.WriteString(indent)
+			column = len(indent)
+		case column+1+len(word) > helpWidth:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	b.WriteByte('\n')
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// banner is what a server says to the person who started it, once it listens. The IDs are the member's and the
+// cluster's. URLs are cfg's: a caller that bound port 0 puts the real ones there first.
+func banner(cfg *Config, memberID, clusterID uint64) string {
+	try := strings.TrimSuffix(defaultClientURL, "/")
+	if urls := urlStrings(dialable(cfg.ListenClientURLs)); len(urls) > 0 {
+		try = urls[0]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", version, cfg.Name, memberID, clusterID)
+	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
+	fmt.Fprintf(&b, "  peers    %s\n", strings.Join(urlStrings(cfg.ListenPeerURLs), ", "))
+	if len(cfg.ListenMetricsURLs) > 0 {
+		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(urlStrings(cfg.ListenMetricsURLs), ", "))
+	}
+	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
+	if cfg.WALDir != "" {
+		fmt.Fprintf(&b, "  log      %s\n", cfg.WALDir)
+	}
+	fmt.Fprintf(&b, "Try it:\n")
+	fmt.Fprintf(&b, "  curl %s/v2/keys/message -XPUT -d value=\"Hello world\"\n", try)
+	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", try)
+	return b.String()
+}
+
+// dialable turns addresses to listen on into ones to connect to from this machine.
+func dialable(urls []url.URL) []url.URL {
+	out := make([]url.URL, len(urls))
+	for i, u := range urls {
+		host, port, err := net.SplitHostPort(u.Host)
+		ip := net.ParseIP(host)
+		if err == nil && (host == "localhost" || (ip != nil && ip.IsUnspecified())) {
+			u.Host = net.JoinHostPort("127.0.0.1", port)
+		}
+		out[i] = u
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+// Pando is a replicated, hierarchical key store that speaks the etcd v2 HTTP API.
+//
+// This package is the program: it turns flags, environment and configuration file into one Config
+// (config*.go, flags*.go), explains itself (help*.go) and hands over to serve (serve.go), which wires the rooms
+// of the house together. Nothing here is imported by anything else; everything runs on the main goroutine
+// until serve starts its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+	"go.uber.org/zap"
+)
+
+// version is Pando's own version. It never contains "0.4": old clients look for that text to recognise servers
+// that speak the v1 API.
+const version = "0.1.0-dev"
+
+// apiLevel is the etcd release whose v2 API Pando speaks. Clients read it from /version and switch
+// features on by it.
+const apiLevel = "3.4.23"
+
+// Exit codes of the program.
+const (
+	exitFailure = 1 // the server could not start or did not end well
+	exitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	// After the first signal the default action comes back: a second one ends a shutdown that hangs.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(report(os.Stderr, err))
+}
+
+// run is the whole program but for the process around it. args[0] is the program's name. It returns when the
+// command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
+// start. An error that wraps a usageError speaks of the command line, the environment or the configuration file.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return newApp(stdout, stderr).RunContext(ctx, args)
+}
+
+// report prints err for people and returns the exit code that belongs to it.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	for _, line := range lines {
+		fmt.Fprintln(stderr, "pando: "+line)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// usageError marks an error in what the user asked for, as against one in carrying it out.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// newApp lays out the command structure: the bare program serves; further verbs are entries of Commands.
+func newApp(stdout, stderr io.Writer) *cli.App {
+	given := newCommandLine()
+	return &cli.App{
+		Name:                  "pando",
+		Usage:                 "a replicated key store that speaks the etcd v2 HTTP API",
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		Flags:                 given.cliFlags(),
+		HideVersion:           true, // --version is ours: it also says which API it speaks
+		HideHelpCommand:       true,
+		CustomAppHelpTemplate: helpText(),
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return &usageError{explainParseError(err)}
+		},
+		// The caller of run decides about the exit code; the library must not end the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+		Action: func(c *cli.Context) error {
+			if c.Bool(versionFlag) {
+				_, err := io.WriteString(stdout, versionText())
+				return err
+			}
+			if c.Args().Present() {
+				return &usageError{strayArgument(c.Args().First(), commandNames(c.App))}
+			}
+			return startServer(c.Context, given.values(), stdout, stderr)
+		},
+	}
+}
+
+// startServer loads the configuration, opens the log and serves until ctx is done.
+func startServer(ctx context.Context, flags map[string]string, stdout, stderr io.Writer) error {
+	cfg, warnings, err := loadConfig(flags, os.Environ())
+	if err != nil {
+		return &usageError{err}
+	}
+	cfg.Stdout = stdout
+	log, closeLog, err := newLogger(cfg, stdout, stderr)
+	if err != nil {
+		return &usageError{err}
+	}
+	defer closeLog()
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
+	return serve(ctx, cfg, log)
+}
+
+// commandNames lists the verbs that the user can type after pando.
+func commandNames(app *cli.App) []string {
+	var names []string
+	for _, c := range app.VisibleCommands() {
+		names = append(names, c.Names()...)
+	}
+	return names
+}
+
+// versionText answers pando --version.
+func versionText() string {
+	commit := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = " (commit " + s.Value[:min(12, len(s.Value))] + ")"
+			}
+		}
+	}
+	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s\nGo: %s %s/%s\n",
+		version, commit, apiLevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
