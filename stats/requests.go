@@ -1,0 +1,164 @@
+package stats
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Op is what a client asked for, as the label operation says it.
+type Op uint8
+
+// The operations. Those on keys are told apart as the API tells them apart.
+const (
+	OpOther            Op = iota // none of the below
+	OpGet                        // a file, from this member
+	OpList                       // a directory, from this member
+	OpQuorumGet                  // either, after asking a quorum
+	OpWatch                      // a long poll or a stream: lasts as long as it waits
+	OpSet                        // PUT without conditions
+	OpCreate                     // PUT of what must not exist
+	OpUpdate                     // PUT of what must exist
+	OpRefresh                    // PUT of a TTL alone
+	OpCreateInOrder              // POST
+	OpCompareAndSwap             // PUT with a compare
+	OpDelete                     // DELETE without conditions
+	OpCompareAndDelete           // DELETE with a compare
+	OpMembers                    // /v2/members and /v2/machines
+	OpStats                      // /v2/stats
+	OpAuth                       // /v2/auth
+	opCount
+)
+
+var opNames = [opCount]string{
+	OpOther:            "other",
+	OpGet:              "get",
+	OpList:             "list",
+	OpQuorumGet:        "quorum_get",
+	OpWatch:            "watch",
+	OpSet:              "set",
+	OpCreate:           "create",
+	OpUpdate:           "update",
+	OpRefresh:          "refresh",
+	OpCreateInOrder:    "create_in_order",
+	OpCompareAndSwap:   "compare_and_swap",
+	OpDelete:           "delete",
+	OpCompareAndDelete: "compare_and_delete",
+	OpMembers:          "members",
+	OpStats:            "stats",
+	OpAuth:             "auth",
+}
+
+// String returns the value of the label.
+func (o Op) String() string { return opNames[o.known()] }
+
+// known turns what is not an operation into OpOther.
+func (o Op) known() Op {
+	if o >= opCount {
+		return OpOther
+	}
+	return o
+}
+
+// Outcome is how a request ended, as the label outcome says it.
+type Outcome uint8
+
+// The outcomes: one for each reaction that a person on call may have.
+const (
+	Internal      Outcome = iota // a fault of the server
+	OK                           // done as asked
+	NotFound                     // no such key or member
+	CompareFailed                // the condition did not hold
+	Exists                       // what was to be created is there
+	WrongKind                    // a directory for a file, a file for a directory, not empty, read-only
+	BadRequest                   // the request makes no sense
+	TooLarge                     // the request is over the limit
+	Unauthorized                 // credentials are missing or not enough
+	IndexCleared                 // the history does not reach back so far
+	Timeout                      // no quorum answered in time
+	Unavailable                  // no leader, or the server is stopping
+	Canceled                     // the client went away
+	outcomeCount
+)
+
+var outcomeNames = [outcomeCount]string{
+	Internal:      "internal",
+	OK:            "ok",
+	NotFound:      "not_found",
+	CompareFailed: "compare_failed",
+	Exists:        "exists",
+	WrongKind:     "wrong_kind",
+	BadRequest:    "bad_request",
+	TooLarge:      "too_large",
+	Unauthorized:  "unauthorized",
+	IndexCleared:  "index_cleared",
+	Timeout:       "timeout",
+	Unavailable:   "unavailable",
+	Canceled:      "canceled",
+}
+
+// String returns the value of the label.
+func (o Outcome) String() string { return outcomeNames[o.known()] }
+
+// known turns what is not an outcome into Internal.
+func (o Outcome) known() Outcome {
+	if o >= outcomeCount {
+		return Internal
+	}
+	return o
+}
+
+// requestBuckets run from 50 µs, a get from memory, to 10 s, a lost quorum.
+var requestBuckets = []float64{
+	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+}
+
+// requests are the metrics of the requests, by operation and outcome. A
+// combination is looked up once, when it first happens, and kept: so a scrape
+// shows those that happened and not all two hundred, and counting one more is
+// an atomic load and two additions.
+type requests struct {
+	total    *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	series   [opCount][outcomeCount]atomic.Pointer[requestSeries]
+}
+
+type requestSeries struct {
+	total    prometheus.Counter
+	duration prometheus.Observer
+}
+
+func (r *requests) init(reg prometheus.Registerer) {
+	labels := []string{"operation", "outcome"}
+	r.total = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pando_requests_total",
+		Help: "Client requests answered, by operation and outcome.",
+	}, labels)
+	r.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "pando_request_duration_seconds",
+		Help:    "Time from the head of a client request to the end of its answer, by operation and outcome. A watch includes its waiting.",
+		Buckets: requestBuckets,
+	}, labels)
+	reg.MustRegister(r.total, r.duration)
+}
+
+func (r *requests) observe(op Op, outcome Outcome, took time.Duration) {
+	op, outcome = op.known(), outcome.known()
+	s := r.series[op][outcome].Load()
+	if s == nil {
+		s = r.resolve(op, outcome)
+	}
+	s.total.Inc()
+	s.duration.Observe(took.Seconds())
+}
+
+// resolve may run twice for a combination: both get the same series.
+func (r *requests) resolve(op Op, outcome Outcome) *requestSeries {
+	s := &requestSeries{
+		total:    r.total.WithLabelValues(op.String(), outcome.String()),
+		duration: r.duration.WithLabelValues(op.String(), outcome.String()),
+	}
+	r.series[op][outcome].Store(s)
+	return s
+}
