@@ -1,0 +1,69 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// jsonType is the one spelling of the content type that all clients accept.
+var jsonType = []string{"application/json"}
+
+// maxPooled is the largest buffer that is kept for the next answer.
+const maxPooled = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// writeBody sends what fill appends to an empty slice. That the client has
+// gone is no error of ours.
+func writeBody(w http.ResponseWriter, fill func([]byte) []byte) {
+	p := buffers.Get().(*[]byte)
+	b := fill((*p)[:0])
+	_, _ = w.Write(b)
+	if cap(b) <= maxPooled {
+		*p = b
+		buffers.Put(p)
+	}
+}
+
+// decimals formats numbers as the values of as many headers; with several, the
+// values share one allocation.
+func decimals(v uint64) []string { return []string{strconv.FormatUint(v, 10)} }
+
+// logHeaders sets the headers that every success under /v2/keys bears.
+func (s *Server) logHeaders(h http.Header, index uint64) {
+	values := [3]string{
+		strconv.FormatUint(index, 10),
+		strconv.FormatUint(s.Log.Index(), 10),
+		strconv.FormatUint(s.Log.Term(), 10),
+	}
+	v := values[:]
+	h["X-Etcd-Index"] = v[0:1:1]
+	h["X-Raft-Index"] = v[1:2:2]
+	h["X-Raft-Term"] = v[2:3:3]
+}
+
+// writeJSON answers with v as encoding/json writes it, without a newline.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+		return
+	}
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// message is the JSON of an error outside of /v2/keys.
+type message struct {
+	Message string `json:"message"`
+}
+
+// writeJSONLine is writeJSON with a newline at the end.
+func writeJSONLine(w http.ResponseWriter, status int, v any) {
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import "net/http"
+
+// cors puts the headers on every answer that let a browser's script read it,
+// and answers OPTIONS.
+type cors struct {
+	any     bool
+	origins map[string]struct{}
+}
+
+// The headers' values, shared by all answers: nobody changes them.
+var (
+	corsMethods = []string{"POST, GET, OPTIONS, PUT, DELETE"}
+	corsHeaders = []string{"accept, content-type, authorization"}
+	corsAny     = []string{"*"}
+)
+
+func newCORS(origins []string) cors {
+	c := cors{origins: map[string]struct{}{}, any: len(origins) == 0}
+	for _, o := range origins {
+		if o == "*" {
+			c.any = true
+		}
+		c.origins[o] = struct{}{}
+	}
+	return c
+}
+
+func (c cors) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if origin := c.allowed(r); origin != nil {
+			h := w.Header()
+			h["Access-Control-Allow-Methods"] = corsMethods
+			h["Access-Control-Allow-Headers"] = corsHeaders
+			h["Access-Control-Allow-Origin"] = origin
+		}
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// allowed gives the value of Access-Control-Allow-Origin, or nil for an origin
+// that is not allowed.
+func (c cors) allowed(r *http.Request) []string {
+	if c.any {
+		return corsAny
+	}
+	origin := r.Header.Get("Origin")
+	if _, ok := c.origins[origin]; ok {
+		return []string{origin}
+	}
+	return nil
+}

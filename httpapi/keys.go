@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"pando/stats"
+	"pando/tree"
+)
+
+const keyMethods = "HEAD,GET,PUT,POST,DELETE"
+
+// keys serves /v2/keys. It returns what was done and how it went, for the
+// metrics.
+func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
+	if !allows(keyMethods, r.Method) {
+		w.Header().Set("Allow", keyMethods)
+		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return stats.OpOther, nil
+	}
+	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
+	var f form
+	if e := s.parse(w, r, &f); e != nil {
+		s.writeKeyError(w, e)
+		return stats.OpOther, e
+	}
+	q, e := s.understand(r, &f)
+	if e != nil {
+		s.writeKeyError(w, e)
+		return stats.OpOther, e
+	}
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return s.change(w, r, &q)
+	case q.wait && !q.quorum:
+		return stats.OpWatch, s.watch(w, r, &q)
+	default:
+		return s.get(w, r, &q)
+	}
+}
+
+// get answers a read from the local tree; with quorum=true from a tree that is
+// known to be up to date.
+func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
+	operation := stats.OpGet
+	if q.quorum {
+		operation = stats.OpQuorumGet
+		ctx, cancel := context.WithTimeout(r.Context(), s.RequestTimeout)
+		defer cancel()
+		if err := s.Log.Barrier(ctx); err != nil {
+			s.writeKeyError(w, err)
+			return operation, err
+		}
+	}
+	view := s.Tree.View()
+	node, err := view.Get(q.path)
+	if err != nil {
+		s.reads.Fail()
+		s.writeKeyError(w, err)
+		return operation, err
+	}
+	s.reads.Success()
+	if node.IsDir() && !q.quorum {
+		operation = stats.OpList
+	}
+	depth := tree.Shallow
+	if q.recursive {
+		depth = tree.Deep
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	s.logHeaders(h, view.Index())
+	now := s.Now().UnixNano()
+	writeBody(w, func(b []byte) []byte { return tree.AppendGet(b, node, now, depth) })
+	return operation, nil
+}
+
+// change sends a command through the log and answers with its event.
+func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
+	operation := operations[q.command.Op]
+	if q.command.Refresh {
+		operation = stats.OpRefresh
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.RequestTimeout)
+	defer cancel()
+	event, err := s.Log.Propose(ctx, &q.command)
+	if err != nil {
+		s.writeKeyError(w, err)
+		return operation, err
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	s.logHeaders(h, event.Index())
+	if event.Created() {
+		w.WriteHeader(http.StatusCreated)
+	}
+	if q.noValue && r.Method != http.MethodDelete {
+		writeBody(w, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
+	} else {
+		writeBody(w, event.AppendJSON)
+	}
+	return operation, nil
+}
+
+// appendActionOnly is the answer to a client that asked not to be told the
+// value it just sent.
+func appendActionOnly(dst []byte, action tree.Action) []byte {
+	dst = append(dst, `{"action":"`...)
+	dst = append(dst, action.String()...)
+	return append(dst, "\"}\n"...)
+}
+
+// operations are the metrics' names for what the tree does.
+var operations = [...]stats.Op{
+	tree.OpSet:              stats.OpSet,
+	tree.OpCreate:           stats.OpCreate,
+	tree.OpCreateInOrder:    stats.OpCreateInOrder,
+	tree.OpUpdate:           stats.OpUpdate,
+	tree.OpCompareAndSwap:   stats.OpCompareAndSwap,
+	tree.OpDelete:           stats.OpDelete,
+	tree.OpCompareAndDelete: stats.OpCompareAndDelete,
+}

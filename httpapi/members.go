@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"pando/members"
+	"pando/stats"
+)
+
+const memberMethods = "GET,POST,DELETE,PUT"
+
+// members serves /v2/members.
+func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
+	if !allowed(w, r, memberMethods) {
+		return stats.OpMembers, errMethod
+	}
+	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
+	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
+	switch r.Method {
+	case http.MethodGet:
+		return stats.OpMembers, s.showMembers(w, id)
+	case http.MethodPost:
+		return stats.OpMembers, s.addMember(w, r)
+	}
+	if id == "" {
+		refuseMethod(w)
+		return stats.OpMembers, errMethod
+	}
+	return stats.OpMembers, s.changeMember(w, r, id)
+}
+
+var errMethod = errors.New("httpapi: method not allowed")
+
+// memberError answers outside of /v2/keys with a message.
+func memberError(w http.ResponseWriter, status int, text string) error {
+	writeJSON(w, status, message{text})
+	return &statusError{status, text}
+}
+
+// statusError is an answer that was an error, for the metrics.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// memberList is the body of /v2/members.
+type memberList struct {
+	Members []members.Member `json:"members"`
+}
+
+func (s *Server) showMembers(w http.ResponseWriter, which string) error {
+	switch which {
+	case "":
+		writeJSONLine(w, http.StatusOK, memberList{s.Members.List()})
+		return nil
+	case "leader":
+		m, ok := s.Members.Get(s.Log.Leader())
+		if !ok {
+			return memberError(w, http.StatusServiceUnavailable, "During election")
+		}
+		writeJSONLine(w, http.StatusOK, m)
+		return nil
+	}
+	return memberError(w, http.StatusNotFound, "Not found")
+}
+
+// addMember understands a request to add a member.
+func (s *Server) addMember(w http.ResponseWriter, r *http.Request) error {
+	if err := s.peerURLs(w, r); err != nil {
+		return err
+	}
+	return memberError(w, http.StatusInternalServerError, errOneMember)
+}
+
+// errOneMember answers a well-formed change of the membership.
+const errOneMember = "this version of pando serves one member: its membership can't be changed"
+
+// changeMember understands a request to remove or update a member.
+func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, which string) error {
+	id, err := members.ParseID(which)
+	if err != nil {
+		return memberError(w, http.StatusNotFound, "No such member: "+which)
+	}
+	if r.Method == http.MethodPut {
+		if err := s.peerURLs(w, r); err != nil {
+			return err
+		}
+	}
+	if s.Members.Removed(id) {
+		return memberError(w, http.StatusGone, "Member permanently removed: "+id.String())
+	}
+	if _, ok := s.Members.Get(id); !ok {
+		return memberError(w, http.StatusNotFound, "No such member: "+id.String())
+	}
+	return memberError(w, http.StatusInternalServerError, errOneMember)
+}
+
+// peerURLs checks the body of a change and answers it when it is bad.
+func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) error {
+	kind := r.Header.Get("Content-Type")
+	if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
+		return memberError(w, http.StatusUnsupportedMediaType,
+			fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
+	if err != nil {
+		return memberError(w, http.StatusBadRequest, err.Error())
+	}
+	var request struct {
+		PeerURLs []string `json:"peerURLs"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return memberError(w, http.StatusBadRequest, err.Error())
+	}
+	if _, err := members.ParseURLs(request.PeerURLs); err != nil {
+		return memberError(w, http.StatusBadRequest, err.Error())
+	}
+	return nil
+}
+
+// machines serves the client URLs of all members, as plain text.
+func (s *Server) machines(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
+	if !allowed(w, r, "GET,HEAD") {
+		return stats.OpMembers, errMethod
+	}
+	_, _ = io.WriteString(w, strings.Join(s.Members.ClientURLs(), ", "))
+	return stats.OpMembers, nil
+}
+
+// peerMember is a member as other members read it on the peer port.
+type peerMember struct {
+	ID         uint64   `json:"id"`
+	PeerURLs   []string `json:"peerURLs"`
+	IsLearner  bool     `json:"isLearner,omitempty"`
+	Name       string   `json:"name,omitempty"`
+	ClientURLs []string `json:"clientURLs,omitempty"`
+}
+
+// peerMembers serves /members on the peer URLs.
+func (s *Server) peerMembers(w http.ResponseWriter, r *http.Request) {
+	if !allowed(w, r, "GET") {
+		return
+	}
+	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
+	list := []peerMember{}
+	for _, m := range s.Members.List() {
+		list = append(list, peerMember{uint64(m.ID), m.PeerURLs, m.Learner, m.Name, m.ClientURLs})
+	}
+	writeJSONLine(w, http.StatusOK, list)
+}

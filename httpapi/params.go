@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"pando/tree"
+)
+
+// request is a request for keys, understood.
+type request struct {
+	path                                             string
+	recursive, sorted, wait, stream, quorum, noValue bool
+	waitIndex                                        uint64
+	command                                          tree.Command
+}
+
+// understand turns the parameters into a request. The order of the checks
+// decides which of several mistakes is reported; it is the reference's.
+func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Error) {
+	p := parser{form: f}
+	q.path = keyPath(r.URL.Path, "/v2/keys")
+	if !tree.ValidPath(q.path) {
+		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
+			"the path is longer than %d bytes or deeper than %d levels", tree.MaxPathBytes, tree.MaxPathDepth))
+	}
+	c := &q.command
+	c.Path = q.path
+	c.PrevIndex = p.index(fieldPrevIndex)
+	q.waitIndex = p.index(fieldWaitIndex)
+	q.recursive = p.flag(fieldRecursive)
+	q.sorted = p.flag(fieldSorted)
+	q.wait = p.flag(fieldWait)
+	c.Dir = p.flag(fieldDir)
+	q.quorum = p.flag(fieldQuorum)
+	q.stream = p.flag(fieldStream)
+	if p.err == nil && q.wait && r.Method != http.MethodGet {
+		p.fail(tree.CodeInvalidField, `"wait" can only be used with GET requests`)
+	}
+	if c.PrevValue = f.values[fieldPrevValue]; p.err == nil && f.given[fieldPrevValue] && c.PrevValue == "" {
+		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
+	}
+	q.noValue = p.flag(fieldNoValue)
+	ttl := p.ttl(s.Now())
+	exist := p.presence()
+	c.Refresh = p.flag(fieldRefresh)
+	if p.err == nil && c.Refresh {
+		switch {
+		case f.given[fieldValue]:
+			p.fail(tree.CodeRefreshValue, "A value was provided on a refresh")
+		case ttl == 0:
+			p.fail(tree.CodeRefreshTTL, "No TTL value set")
+		}
+	}
+	if p.err != nil {
+		return q, p.err
+	}
+	c.Expires = ttl
+	c.Value = f.values[fieldValue]
+	c.Recursive = q.recursive
+	c.Op = operation(r.Method, exist, c)
+	return q, nil
+}
+
+// presence is what prevExist asks for.
+type presence int
+
+const (
+	whatever presence = iota
+	mustExist
+	mustNotExist
+)
+
+// operation gives the tree's operation for a method and its conditions.
+func operation(method string, exist presence, c *tree.Command) tree.Op {
+	compare := c.PrevValue != "" || c.PrevIndex != 0
+	switch {
+	case method == http.MethodPost:
+		return tree.OpCreateInOrder
+	case method == http.MethodDelete && compare:
+		return tree.OpCompareAndDelete
+	case method == http.MethodDelete:
+		return tree.OpDelete
+	case exist == mustNotExist:
+		return tree.OpCreate
+	case compare:
+		return tree.OpCompareAndSwap
+	case exist == mustExist:
+		return tree.OpUpdate
+	}
+	return tree.OpSet
+}
+
+// parser reads typed fields of a form and keeps the first error.
+type parser struct {
+	form *form
+	err  *tree.Error
+}
+
+func (p *parser) fail(code tree.Code, cause string) {
+	if p.err == nil {
+		p.err = tree.NewError(code, cause)
+	}
+}
+
+func (p *parser) invalid(code tree.Code, f field) {
+	p.fail(code, `invalid value for "`+f.String()+`"`)
+}
+
+func (p *parser) flag(f field) bool {
+	if !p.form.given[f] {
+		return false
+	}
+	v, err := strconv.ParseBool(p.form.values[f])
+	if err != nil {
+		p.invalid(tree.CodeInvalidField, f)
+	}
+	return v
+}
+
+func (p *parser) index(f field) uint64 {
+	if !p.form.given[f] {
+		return 0
+	}
+	v, err := strconv.ParseUint(p.form.values[f], 10, 64)
+	if err != nil {
+		p.invalid(tree.CodeIndexNaN, f)
+	}
+	return v
+}
+
+func (p *parser) presence() presence {
+	if !p.form.given[fieldPrevExist] {
+		return whatever
+	}
+	if p.flag(fieldPrevExist) {
+		return mustExist
+	}
+	return mustNotExist
+}
+
+// ttl gives the moment at which the node shall expire, in nanoseconds since
+// 1970; zero for never.
+func (p *parser) ttl(now time.Time) int64 {
+	v := p.form.values[fieldTTL]
+	if v == "" {
+		return 0
+	}
+	seconds, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		p.invalid(tree.CodeTTLNaN, fieldTTL)
+		return 0
+	}
+	at := now.UnixNano()
+	if seconds > uint64(math.MaxInt64-at)/uint64(time.Second) {
+		p.fail(tree.CodeTTLNaN, fmt.Sprintf(`"ttl" of %d seconds is beyond the year 2262`, seconds))
+		return 0
+	}
+	return at + int64(seconds)*int64(time.Second)
+}

@@ -1,0 +1,163 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/stats"
+	"pando/tree"
+)
+
+// Log is the replicated log as requests need it.
+type Log interface {
+	// Propose sends a command through the log and waits for its event. Its
+	// errors are *tree.Error.
+	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
+	// Barrier returns when the tree here holds all that was acknowledged to
+	// anyone before the call. Its errors are *tree.Error.
+	Barrier(ctx context.Context) error
+	// Index is the log's commit index, Term its term, Leader who leads (zero
+	// when nobody does).
+	Index() uint64
+	Term() uint64
+	Leader() members.ID
+}
+
+// Config is what the API is made of. All fields must be set, but for those
+// whose comment names a default.
+type Config struct {
+	Log     Log
+	Tree    *tree.Store
+	Members *members.Registry
+	Self    members.ID
+	Stats   *stats.Server
+	Leader  *stats.Leader
+	Metrics *stats.Metrics
+	// CORS lists the origins that browsers may call from; "*", or none at all,
+	// is any.
+	CORS []string
+	// MaxRequestBytes bounds the body of a request.
+	MaxRequestBytes int64
+	// RequestTimeout bounds the wait for the log, not that of a watch.
+	RequestTimeout time.Duration
+	// BodyTimeout bounds how long a client may take to send a body.
+	BodyTimeout time.Duration
+	// Versions is what /version says.
+	Versions Versions
+	// Pprof serves /debug/pprof.
+	Pprof  Switch
+	Logger *zap.Logger
+	// Now is the wall clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// Switch turns a part of the API on or off.
+type Switch bool
+
+// The positions of a Switch.
+const (
+	Off Switch = false
+	On  Switch = true
+)
+
+// Versions is the answer of /version: the level of the v2 API that is spoken,
+// and Pando's own version.
+type Versions struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
+	Pando   string `json:"pando"`
+}
+
+// Server gives the handlers for the listeners of one member.
+type Server struct {
+	Config
+	clusterID []string // a header's value, shared by all answers
+	reads     stats.Reads
+	open      openWatches
+}
+
+// New makes a Server.
+func New(cfg Config) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Server{
+		Config:    cfg,
+		clusterID: []string{cfg.Members.ClusterID().String()},
+		open:      openWatches{watchers: map[*tree.Watcher]struct{}{}},
+	}
+}
+
+// Client is the handler of the client URLs.
+func (s *Server) Client() http.Handler {
+	r := newRouter()
+	keys := s.measured(s.keys)
+	r.HandleFunc("/v2/keys", keys)
+	r.HandleFunc("/v2/keys/*", keys)
+	r.HandleFunc("/v2/machines", s.measured(s.machines))
+	members := s.measured(s.members)
+	r.HandleFunc("/v2/members", members)
+	r.HandleFunc("/v2/members/*", members)
+	r.HandleFunc("/v2/stats/self", s.measured(s.statsSelf))
+	r.HandleFunc("/v2/stats/store", s.measured(s.statsStore))
+	r.HandleFunc("/v2/stats/leader", s.measured(s.statsLeader))
+	r.HandleFunc("/version", s.version)
+	s.mountObservation(r)
+	if s.Pprof == On {
+		mountPprof(r)
+	}
+	return newCORS(s.CORS).wrap(cleanPath(r))
+}
+
+// Observation is the handler of the extra metrics URLs: /metrics and /health
+// alone.
+func (s *Server) Observation() http.Handler {
+	r := newRouter()
+	s.mountObservation(r)
+	return r
+}
+
+// Peer is the handler of the peer URLs, as far as members that look for a
+// cluster read it: its members and its version.
+func (s *Server) Peer() http.Handler {
+	r := newRouter()
+	r.HandleFunc("/members", s.peerMembers)
+	r.HandleFunc("/version", s.version)
+	return cleanPath(r)
+}
+
+// CloseWatches ends the watches under way, and those that still come, for the
+// server shuts down.
+func (s *Server) CloseWatches() { s.open.close() }
+
+func newRouter() chi.Router {
+	r := chi.NewRouter()
+	r.NotFound(http.NotFound)
+	return r
+}
+
+// mountObservation mounts what monitors ask for.
+func (s *Server) mountObservation(r chi.Router) {
+	r.HandleFunc("/health", s.health)
+	r.Handle("/metrics", s.Metrics.Handler())
+}
+
+// allowed refuses all methods but those of a list with commas, as it stands in
+// the Allow header. It reports whether the request may go on.
+func allowed(w http.ResponseWriter, r *http.Request, methods string) bool {
+	if allows(methods, r.Method) {
+		return true
+	}
+	w.Header().Set("Allow", methods)
+	refuseMethod(w)
+	return false
+}
+
+func refuseMethod(w http.ResponseWriter) {
+	http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi"
+)
+
+// listeners are the open sockets of one member.
+type listeners struct {
+	client, peer, metrics []net.Listener
+}
+
+// listen opens all sockets of the configuration, or none.
+func listen(cfg *Config) (*listeners, error) {
+	l := &listeners{}
+	for _, group := range []struct {
+		flag string
+		urls []url.URL
+		into *[]net.Listener
+	}{
+		{"--listen-client-urls", cfg.ListenClientURLs, &l.client},
+		{"--listen-peer-urls", cfg.ListenPeerURLs, &l.peer},
+		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.metrics},
+	} {
+		for _, u := range group.urls {
+			socket, err := net.Listen("tcp", u.Host)
+			if err != nil {
+				l.close()
+				return nil, fmt.Errorf("%s %s: %w; is another server running there? Choose another address or stop it", group.flag, u.String(), err)
+			}
+			*group.into = append(*group.into, socket)
+		}
+	}
+	return l, nil
+}
+
+func (l *listeners) all() [][]net.Listener { return [][]net.Listener{l.client, l.peer, l.metrics} }
+
+func (l *listeners) close() {
+	for _, group := range l.all() {
+		for _, socket := range group {
+			_ = socket.Close() // a listener has nothing that could get lost
+		}
+	}
+}
+
+// bound is the configuration with the ports that the system chose in place of
+// port 0.
+func (l *listeners) bound(cfg *Config) *Config {
+	c := *cfg
+	c.ListenClientURLs = boundURLs(cfg.ListenClientURLs, l.client)
+	c.ListenPeerURLs = boundURLs(cfg.ListenPeerURLs, l.peer)
+	c.ListenMetricsURLs = boundURLs(cfg.ListenMetricsURLs, l.metrics)
+	return &c
+}
+
+func boundURLs(urls []url.URL, sockets []net.Listener) []url.URL {
+	bound := make([]url.URL, len(urls))
+	for i, u := range urls {
+		if u.Port() == "0" {
+			u.Host = sockets[i].Addr().String()
+		}
+		bound[i] = u
+	}
+	return bound
+}
+
+// servers are the HTTP servers of one member.
+type servers struct {
+	api                   *httpapi.Server
+	client, peer, metrics *http.Server
+}
+
+func (s *servers) all() []*http.Server { return []*http.Server{s.client, s.peer, s.metrics} }
+
+// serve answers on all sockets. The first failure of one comes by the channel.
+func (l *listeners) serve(s *servers) <-chan error {
+	failed := make(chan error, 1)
+	for i, group := range l.all() {
+		server := s.all()[i]
+		for _, socket := range group {
+			go func() {
+				err := server.Serve(socket)
+				if errors.Is(err, http.ErrServerClosed) {
+					return
+				}
+				select {
+				case failed <- fmt.Errorf("listening on %s: %w", socket.Addr(), err):
+				default:
+				}
+			}()
+		}
+	}
+	return failed
+}
+
+// shutdown ends the watches, lets other requests end, and cuts off those that
+// don't in time.
+func (s *servers) shutdown(log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	s.api.CloseWatches()
+	start := time.Now()
+	for _, server := range s.all() {
+		if err := server.Shutdown(ctx); err != nil {
+			log.Warn("requests were cut off", zap.Duration("after", time.Since(start)), zap.Error(err))
+			_ = server.Close() // its error would repeat Shutdown's
+		}
+	}
+}

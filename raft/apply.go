@@ -1,0 +1,175 @@
+package raft
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+// apply applies committed entries to the tree and the membership.
+func (l *loop) apply(m *raftpb.Message) {
+	for _, e := range m.GetEntries() {
+		if err := l.applyEntry(e); err != nil {
+			l.fail(fmt.Errorf("entry %d: %w", e.GetIndex(), err))
+			return
+		}
+		l.appliedIndex, l.appliedTerm = e.GetIndex(), e.GetTerm()
+		l.applied.Store(l.appliedIndex)
+	}
+	l.step(m.GetResponses())
+	l.serveIfCaughtUp()
+	l.campaignIfAlone()
+	l.compact()
+	l.checkpointIfDue()
+}
+
+func (l *loop) applyEntry(e *raftpb.Entry) error {
+	switch e.GetType() {
+	case raftpb.EntryConfChange:
+		return l.applyConfChange(e.GetData())
+	case raftpb.EntryNormal:
+		if len(e.GetData()) > 0 {
+			return l.applyData(e.GetData())
+		}
+		return nil // a leader began its term
+	}
+	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
+}
+
+func (l *loop) applyData(data []byte) error {
+	switch data[0] {
+	case kindBatch:
+		b, err := decodeBatch(data, l.applies[:0])
+		if err != nil {
+			return err
+		}
+		l.applyBatch(b)
+		clear(b.commands)
+		l.applies = b.commands[:0]
+		return nil
+	case kindAttributes:
+		a, err := decodeAttributes(data)
+		if err != nil {
+			return err
+		}
+		return l.applyAttributes(a)
+	}
+	return fmt.Errorf("%w: kind %d", errEntry, data[0])
+}
+
+// applyBatch changes the tree, answers the callers whose commands these are,
+// and then wakes the watchers.
+func (l *loop) applyBatch(b batch) {
+	results := l.tree.Apply(b.time, b.commands)
+	if b.proposer == uint64(l.id) {
+		f := l.flying[b.number]
+		delete(l.flying, b.number)
+		for i, p := range f.proposals {
+			p.done <- outcome{result: results[i]}
+		}
+	}
+	l.tree.Notify()
+	l.observer.BatchApplied(len(b.commands))
+	l.expiry.set(l.tree.View().NextExpiry(), l.now())
+}
+
+// serveIfCaughtUp opens the node to requests once the tree holds what was
+// committed before: for a leader when the first entry of its own term is
+// applied, for a follower when it is where its leader says the log is.
+func (l *loop) serveIfCaughtUp() {
+	lead := l.leader.Load()
+	leads := lead == uint64(l.id) && l.appliedTerm == l.term.Load()
+	l.sole.Store(leads && l.alone())
+	if l.served || lead == 0 {
+		return
+	}
+	if leads || lead != uint64(l.id) && l.appliedIndex >= l.committed.Load() {
+		l.served = true
+		close(l.ready)
+		l.publishAttributes()
+	}
+}
+
+// catchUpEntries is how many applied entries stay in memory for members that
+// lag a little behind.
+const catchUpEntries = 5000
+
+// compact drops applied entries from memory. The disk has them until the next
+// checkpoint; a member that is alone has nobody to send them to.
+func (l *loop) compact() {
+	first, err := l.mem.FirstIndex()
+	if err != nil {
+		return
+	}
+	keep := uint64(catchUpEntries)
+	if l.alone() {
+		keep = 0
+	}
+	if l.appliedIndex < first+keep+catchUpEntries/10 {
+		return
+	}
+	if err := l.mem.Compact(l.appliedIndex - keep); err != nil {
+		l.log.Warn("log entries stay in memory", zap.Error(err))
+	}
+}
+
+func (l *loop) applyConfChange(data []byte) error {
+	var cc raftpb.ConfChange
+	if err := proto.Unmarshal(data, &cc); err != nil {
+		return fmt.Errorf("%w: %w", errEntry, err)
+	}
+	l.confState = l.raw.ApplyConfChange(&cc)
+	if cc.GetType() != raftpb.ConfChangeAddNode {
+		return fmt.Errorf("%w: change of membership %v", errEntry, cc.GetType())
+	}
+	var m members.Member
+	if err := json.Unmarshal(cc.GetContext(), &m); err != nil {
+		return fmt.Errorf("%w: member: %w", errEntry, err)
+	}
+	if err := l.registry.Add(m); err != nil && !errors.Is(err, members.ErrIDExists) {
+		return err
+	}
+	return nil
+}
+
+func encodeMember(m members.Member) []byte {
+	b, err := json.Marshal(m)
+	if err != nil { // strings and a number: there is nothing that could fail
+		return nil
+	}
+	return b
+}
+
+func (l *loop) applyAttributes(a attributes) error {
+	err := l.registry.UpdateAttributes(a.ID, a.Name, a.ClientURLs)
+	if errors.Is(err, members.ErrIDNotFound) || errors.Is(err, members.ErrIDRemoved) {
+		l.log.Warn("attributes of an unknown member ignored", zap.Stringer("member", a.ID))
+		return nil
+	}
+	return err
+}
+
+// publishAttributes tells the cluster this member's name and client URLs, if
+// it knows others.
+func (l *loop) publishAttributes() {
+	m, ok := l.registry.Get(l.id)
+	if !ok || m.Name == l.cfg.Name && slices.Equal(m.ClientURLs, l.cfg.ClientURLs) {
+		return
+	}
+	data, err := encodeAttributes(attributes{ID: l.id, Name: l.cfg.Name, ClientURLs: l.cfg.ClientURLs})
+	if err == nil {
+		err = l.raw.Propose(data)
+	}
+	if err != nil {
+		l.log.Warn("this member's name and client URLs were not published", zap.Error(err))
+	}
+}

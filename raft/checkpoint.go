@@ -1,0 +1,100 @@
+package raft
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/storage"
+)
+
+// checkpoint is the loop's account of checkpoints: at most one is under way,
+// on its own goroutine.
+type checkpoint struct {
+	underway bool
+	changes  int    // of the tree since the last one
+	index    uint64 // applied index of the last one
+	retryAt  time.Time
+	done     chan checkpointed
+}
+
+// checkpointed is a checkpoint that came to its end.
+type checkpointed struct {
+	storage.Checkpoint
+	stats storage.CheckpointStats
+	err   error
+}
+
+// checkpointRetry is the pause after a failed checkpoint. The log is kept
+// meanwhile, so nothing is lost but space.
+const checkpointRetry = 5 * time.Second
+
+func newCheckpoint(index uint64) checkpoint {
+	return checkpoint{index: index, done: make(chan checkpointed, 1)}
+}
+
+// checkpointIfDue begins a checkpoint after enough changes or enough log.
+func (l *loop) checkpointIfDue() {
+	c := &l.checkpoint
+	if c.underway || l.failed != nil {
+		return
+	}
+	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes {
+		return
+	}
+	if time.Now().Before(c.retryAt) {
+		return
+	}
+	c.underway = true
+	next := l.nextCheckpoint()
+	go func() { c.done <- l.writeCheckpoint(next) }()
+}
+
+// nextCheckpoint is the state as applied now.
+func (l *loop) nextCheckpoint() storage.Checkpoint {
+	return storage.Checkpoint{
+		Delta:     l.tree.TakeDelta(),
+		Applied:   l.appliedIndex,
+		Term:      l.appliedTerm,
+		ConfState: l.confState,
+		Members:   l.registry.Marshal(),
+	}
+}
+
+func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
+	c.Delta.Sort()
+	stats, err := l.cfg.Disk.Checkpoint(c)
+	if err == nil {
+		l.observer.CheckpointDone(stats)
+	}
+	return checkpointed{Checkpoint: c, stats: stats, err: err}
+}
+
+// checkpointed takes note of a checkpoint that ended.
+func (l *loop) checkpointed(c checkpointed) {
+	l.checkpoint.underway = false
+	if c.err != nil {
+		l.tree.ReturnDelta(c.Delta)
+		l.checkpoint.retryAt = time.Now().Add(checkpointRetry)
+		l.log.Error("checkpoint failed; the log is kept and it will be tried again", zap.Error(c.err))
+		return
+	}
+	l.checkpoint.index = c.Applied
+	l.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
+}
+
+// lastCheckpoint writes what has changed since the last one, before the end.
+func (l *loop) lastCheckpoint() {
+	l.awaitCheckpoint()
+	if l.appliedIndex == l.checkpoint.index {
+		return
+	}
+	l.checkpointed(l.writeCheckpoint(l.nextCheckpoint()))
+}
+
+// awaitCheckpoint waits for the checkpoint under way, if there is one.
+func (l *loop) awaitCheckpoint() {
+	if l.checkpoint.underway {
+		l.checkpointed(<-l.checkpoint.done)
+	}
+}

@@ -1,0 +1,87 @@
+package raft
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"pando/members"
+	"pando/tree"
+)
+
+// The kinds of a normal entry, its first byte. They are on disk: never reuse
+// one.
+const (
+	kindBatch      = 1 // commands for the tree
+	kindAttributes = 2 // a member's name and client URLs
+)
+
+// errEntry says that an entry can't be understood. A member that meets one
+// must stop: going on would make its tree differ from the others'.
+var errEntry = errors.New("raft: log entry not understood; was it written by a newer version of pando?")
+
+// batch is an entry of commands: who proposed it, under which number, when,
+// and what.
+type batch struct {
+	proposer uint64
+	number   uint64
+	time     int64 // nanoseconds since 1970
+	commands []tree.Command
+}
+
+// appendBatchHead begins the encoding of a batch; the encoded commands follow.
+func appendBatchHead(dst []byte, proposer, number uint64, now int64) []byte {
+	dst = append(dst, kindBatch)
+	dst = binary.LittleEndian.AppendUint64(dst, proposer)
+	dst = binary.LittleEndian.AppendUint64(dst, number)
+	return binary.LittleEndian.AppendUint64(dst, uint64(now))
+}
+
+const batchHead = 1 + 3*8
+
+// decodeBatch reads a batch. Its commands are appended to buf.
+func decodeBatch(data []byte, buf []tree.Command) (batch, error) {
+	if len(data) < batchHead {
+		return batch{}, fmt.Errorf("%w: a batch of %d bytes", errEntry, len(data))
+	}
+	b := batch{
+		proposer: binary.LittleEndian.Uint64(data[1:]),
+		number:   binary.LittleEndian.Uint64(data[9:]),
+		time:     int64(binary.LittleEndian.Uint64(data[17:])),
+		commands: buf,
+	}
+	for rest := data[batchHead:]; len(rest) > 0; {
+		c, tail, err := tree.DecodeCommand(rest)
+		if err != nil {
+			return batch{}, fmt.Errorf("%w: %w", errEntry, err)
+		}
+		b.commands = append(b.commands, c)
+		rest = tail
+	}
+	return b, nil
+}
+
+// attributes is an entry by which a member tells its name and where clients
+// find it.
+type attributes struct {
+	ID         members.ID `json:"id"`
+	Name       string     `json:"name"`
+	ClientURLs []string   `json:"clientURLs"`
+}
+
+func encodeAttributes(a attributes) ([]byte, error) {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("raft: member attributes: %w", err)
+	}
+	return append([]byte{kindAttributes}, b...), nil
+}
+
+func decodeAttributes(data []byte) (attributes, error) {
+	var a attributes
+	if err := json.Unmarshal(data[1:], &a); err != nil {
+		return a, fmt.Errorf("%w: member attributes: %w", errEntry, err)
+	}
+	return a, nil
+}

@@ -1,0 +1,33 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"pando/tree"
+)
+
+// ErrStopped is what a node that was stopped ends with.
+var ErrStopped = errors.New("raft: the server is stopped")
+
+var (
+	errTimeout  = errors.New(tree.CauseTimedOut)
+	errCanceled = errors.New("etcdserver: request cancelled")
+	errTooMany  = errors.New("etcdserver: too many requests")
+)
+
+// apiError turns a failure of the log into the error that clients know. The
+// causes are those of the reference, because old clients compare them.
+func apiError(err error) error {
+	code := tree.CodeRaftInternal
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errTimeout
+	case errors.Is(err, context.Canceled):
+		err = errCanceled
+	case errors.Is(err, ErrStopped):
+		err = fmt.Errorf("etcdserver: server stopped")
+	}
+	return tree.NewError(code, err.Error())
+}

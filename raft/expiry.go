@@ -1,0 +1,56 @@
+package raft
+
+import (
+	"time"
+
+	"pando/tree"
+)
+
+// expiry knows when the next TTL falls due. It proposes nothing by itself: the
+// loop asks it each time round.
+//
+// The timer runs on the monotonic clock, the TTLs on the wall clock. When the
+// wall clock is stepped, the loop's next tick finds out: what falls due by the
+// new clock expires within a heartbeat interval, what no longer does waits.
+type expiry struct {
+	timer *time.Timer
+	due   int64  // nanoseconds since 1970; zero when nothing falls due
+	sweep uint64 // the number of the sweep under way, zero when none is
+}
+
+func newExpiry() expiry {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return expiry{timer: t}
+}
+
+// set notes when the next TTL falls due and has the loop woken then.
+func (x *expiry) set(due int64, now time.Time) {
+	if due == x.due {
+		return
+	}
+	x.due = due
+	if due == 0 {
+		x.timer.Stop()
+		return
+	}
+	x.timer.Reset(time.Unix(0, due).Sub(now))
+}
+
+// sweep proposes to expire what is due. Only the leader does, and one sweep at
+// a time; what a sweep leaves behind is taken by the next.
+func (l *loop) sweep() {
+	if l.expiry.due == 0 || l.leader.Load() != uint64(l.id) {
+		return
+	}
+	now := l.now()
+	if now.UnixNano() < l.expiry.due {
+		return
+	}
+	if _, underway := l.flying[l.expiry.sweep]; underway && l.expiry.sweep != 0 {
+		return
+	}
+	data := tree.AppendCommand(l.batchHead(64), &tree.Command{Op: tree.OpExpire})
+	l.expiry.sweep = l.number
+	l.send(data, flight{since: time.Now()})
+}

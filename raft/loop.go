@@ -1,0 +1,220 @@
+package raft
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/tree"
+)
+
+// loop owns everything that only one goroutine may touch.
+type loop struct {
+	*Node
+	cfg    Config
+	log    *zap.Logger
+	raw    *etcdraft.RawNode
+	mem    *etcdraft.MemoryStorage
+	writer *writer
+	failed error
+
+	// Proposals of this member.
+	number  uint64            // of the last batch
+	flying  map[uint64]flight // proposed and not yet applied, by number
+	taken   []*proposal       // room for the next batch
+	applies []tree.Command    // room for the batch being applied
+	served  bool              // Ready is closed
+
+	// The log as applied.
+	appliedIndex, appliedTerm uint64
+	confState                 *raftpb.ConfState
+
+	expiry     expiry
+	reads      reads
+	checkpoint checkpoint
+}
+
+// flight is a batch that was proposed and whose outcome is awaited.
+type flight struct {
+	proposals []*proposal // nil for a sweep
+	since     time.Time
+}
+
+// abandonAfter is how long a batch may be on its way before its fate is
+// called unknown. Its callers have long given up by then.
+const abandonAfter = 30 * time.Second
+
+func newLoop(n *Node, cfg Config) (*loop, error) {
+	l := &loop{
+		Node:         n,
+		cfg:          cfg,
+		log:          cfg.Logger,
+		mem:          etcdraft.NewMemoryStorage(),
+		number:       firstNumber(),
+		flying:       map[uint64]flight{},
+		appliedIndex: cfg.Recovered.Applied,
+		appliedTerm:  cfg.Recovered.Term,
+		confState:    cfg.Recovered.ConfState,
+	}
+	if len(cfg.Recovered.Members) > 0 {
+		if err := n.registry.Unmarshal(cfg.Recovered.Members); err != nil {
+			return nil, fmt.Errorf("raft: members in the checkpoint: %w", err)
+		}
+	}
+	var err error
+	if l.raw, err = newRawNode(cfg, l.mem); err != nil {
+		return nil, err
+	}
+	l.writer = newWriter(cfg.Disk, l.mem)
+	l.expiry = newExpiry()
+	l.expiry.set(n.tree.View().NextExpiry(), n.now())
+	l.checkpoint = newCheckpoint(l.appliedIndex)
+	n.applied.Store(l.appliedIndex)
+	n.term.Store(cfg.Recovered.HardState.GetTerm())
+	n.committed.Store(max(cfg.Recovered.HardState.GetCommit(), l.appliedIndex))
+	return l, nil
+}
+
+// run is the loop.
+func (l *loop) run() {
+	defer close(l.done)
+	go l.writer.run()
+	ticker := time.NewTicker(l.cfg.Tick)
+	defer ticker.Stop()
+	l.campaignIfAlone()
+	for l.failed == nil {
+		l.advance()
+		select {
+		case <-l.queue.wake:
+		case <-l.readers.wake:
+		case done := <-l.writer.done:
+			l.writer.underway--
+			l.appended(done)
+		case now := <-ticker.C:
+			l.tick(now)
+		case <-l.expiry.timer.C:
+		case c := <-l.checkpoint.done:
+			l.checkpointed(c)
+		case <-l.stop:
+			l.failed = ErrStopped
+		}
+	}
+	l.end()
+}
+
+// advance works off all that can be done without waiting.
+func (l *loop) advance() {
+	for l.failed == nil {
+		l.sweep()
+		l.propose()
+		l.requestReadIndex()
+		if !l.raw.HasReady() {
+			return
+		}
+		l.handle(l.raw.Ready())
+	}
+}
+
+func (l *loop) tick(now time.Time) {
+	l.raw.Tick()
+	l.retryReadIndex()
+	for number, f := range l.flying {
+		if now.Sub(f.since) > abandonAfter {
+			l.land(number, f, outcome{err: errTimeout})
+		}
+	}
+}
+
+// campaignIfAlone spares a single member the wait for an election timeout: no
+// other can lead.
+func (l *loop) campaignIfAlone() {
+	if !l.alone() || l.leader.Load() != 0 || l.raw.BasicStatus().RaftState != etcdraft.StateFollower {
+		return
+	}
+	if err := l.raw.Campaign(); err != nil {
+		l.fail(fmt.Errorf("raft: campaign: %w", err))
+	}
+}
+
+// alone reports whether this member is the only one that votes.
+func (l *loop) alone() bool {
+	c := l.confState
+	return c != nil && len(c.GetVoters()) == 1 && c.GetVoters()[0] == uint64(l.id) &&
+		len(c.GetVotersOutgoing()) == 0 && len(c.GetLearners()) == 0
+}
+
+// propose makes one entry of all that waits, unless one is on its way: then
+// what waits collects for the next.
+func (l *loop) propose() {
+	if len(l.flying) > 0 || l.leader.Load() == 0 {
+		return
+	}
+	l.taken = l.queue.take(l.taken[:0])
+	if len(l.taken) == 0 {
+		return
+	}
+	size := batchHead
+	for _, p := range l.taken {
+		size += len(p.data)
+	}
+	data := l.batchHead(size)
+	for _, p := range l.taken {
+		data = append(data, p.data...)
+	}
+	f := flight{proposals: append([]*proposal(nil), l.taken...), since: time.Now()}
+	clear(l.taken)
+	l.send(data, f)
+}
+
+// batchHead begins a batch with the next number and room for size bytes.
+func (l *loop) batchHead(size int) []byte {
+	l.number++
+	return appendBatchHead(make([]byte, 0, size), uint64(l.id), l.number, l.now().UnixNano())
+}
+
+// send proposes the batch with the current number.
+func (l *loop) send(data []byte, f flight) {
+	l.flying[l.number] = f
+	if err := l.raw.Propose(data); err != nil {
+		l.land(l.number, f, outcome{err: err})
+	}
+}
+
+// land ends a batch all of whose proposals have the same outcome.
+func (l *loop) land(number uint64, f flight, o outcome) {
+	delete(l.flying, number)
+	for _, p := range f.proposals {
+		p.done <- o
+	}
+}
+
+// fail ends the loop: the disk or the log can no longer be trusted.
+func (l *loop) fail(err error) {
+	if l.failed == nil {
+		l.failed = err
+		l.log.Error("the server stops: its log can't go on", zap.Error(err))
+	}
+}
+
+// end answers whoever waits and leaves the disk in peace.
+func (l *loop) end() {
+	l.writer.stop()
+	if l.failed == ErrStopped {
+		l.lastCheckpoint()
+	} else {
+		l.awaitCheckpoint()
+	}
+	l.err = l.failed
+	for _, p := range l.queue.close(l.failed) {
+		p.done <- outcome{err: l.failed}
+	}
+	for number, f := range l.flying {
+		l.land(number, f, outcome{err: l.failed})
+	}
+	l.readers.close(l.failed)
+	l.reads.answer(l.failed)
+}

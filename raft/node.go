@@ -1,0 +1,283 @@
+package raft
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+	"pando/storage"
+	"pando/tree"
+)
+
+// Config is what a node is started with. All fields without a default in their
+// comment must be set.
+type Config struct {
+	// Disk is open; the node appends and checkpoints to it, and leaves closing
+	// it to the caller, after Stop.
+	Disk *storage.Disk
+	// Recovered is what Disk held when it was opened.
+	Recovered *storage.Recovered
+	// Bootstrap lists the members of a new cluster; nil when Recovered goes on
+	// with an old one.
+	Bootstrap []members.Member
+	// Registry is empty; the node fills it and keeps it up to date.
+	Registry *members.Registry
+	// Name and ClientURLs are what this member tells the cluster of itself.
+	Name       string
+	ClientURLs []string
+	// Tick is the time between heartbeats; an election starts after
+	// ElectionTicks of them without a leader.
+	Tick          time.Duration
+	ElectionTicks int
+	// SnapshotCount is how many changes of the tree bring about a checkpoint.
+	SnapshotCount int
+	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
+	WALBytes int64
+	Logger   *zap.Logger
+	// Observer is told what happens; nobody is if it is nil.
+	Observer Observer
+	// Now is the wall clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// Observer is told what goes on. Its methods are called from any goroutine,
+// some of them from the loop, and must not block.
+type Observer interface {
+	// BatchApplied tells that an entry with so many commands was applied.
+	BatchApplied(commands int)
+	// LeaderChanged tells who leads now; zero is nobody.
+	LeaderChanged(leader members.ID)
+	// ProposalStarted tells that a proposal begins to wait. Exactly one of
+	// ProposalDone, for one that was committed, and ProposalFailed follows.
+	ProposalStarted()
+	ProposalDone()
+	ProposalFailed()
+	// CheckpointDone tells what a checkpoint wrote and how long it took.
+	CheckpointDone(stats storage.CheckpointStats)
+}
+
+// Node is one member's replica of the log and the tree. Its methods may be
+// called from any goroutine.
+type Node struct {
+	id       members.ID
+	tree     *tree.Store
+	registry *members.Registry
+	queue    *queue
+	readers  *readers
+	observer Observer
+	now      func() time.Time
+	pool     sync.Pool // of *proposal
+
+	term, applied, committed, leader atomic.Uint64
+	ready                            chan struct{}
+	// sole says that this member leads, has applied an entry of its own term,
+	// and no other has a vote.
+	sole     atomic.Bool
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     chan struct{}
+	err      error // why the loop ended; valid once done is closed
+}
+
+// Status is a moment of the log.
+type Status struct {
+	ID, Leader               members.ID // Leader is zero when there is none
+	Term, Committed, Applied uint64
+}
+
+// Start brings the tree up to what the disk holds and starts the loop. The
+// node serves once Ready is closed.
+func Start(cfg Config) (*Node, error) {
+	cfg.ensureDefaults()
+	n := &Node{
+		id:       members.ID(cfg.Recovered.Identity.MemberID),
+		tree:     cfg.Recovered.Store,
+		registry: cfg.Registry,
+		queue:    newQueue(),
+		readers:  newReaders(),
+		observer: cfg.Observer,
+		now:      cfg.Now,
+		ready:    make(chan struct{}),
+		stop:     make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
+	l, err := newLoop(n, cfg)
+	if err != nil {
+		return nil, err
+	}
+	go l.run()
+	return n, nil
+}
+
+func (c *Config) ensureDefaults() {
+	if c.WALBytes == 0 {
+		c.WALBytes = 64 << 20
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+}
+
+// newRawNode starts the upstream library from what the disk held.
+func newRawNode(cfg Config, log *etcdraft.MemoryStorage) (*etcdraft.RawNode, error) {
+	r := cfg.Recovered
+	if r.Applied > 0 {
+		meta := &raftpb.SnapshotMetadata{ConfState: r.ConfState, Index: &r.Applied, Term: &r.Term}
+		if err := log.ApplySnapshot(&raftpb.Snapshot{Metadata: meta}); err != nil {
+			return nil, fmt.Errorf("raft: checkpoint at index %d: %w", r.Applied, err)
+		}
+	}
+	if !etcdraft.IsEmptyHardState(r.HardState) {
+		if err := log.SetHardState(r.HardState); err != nil {
+			return nil, fmt.Errorf("raft: hard state: %w", err)
+		}
+	}
+	if err := log.Append(r.Entries); err != nil {
+		return nil, fmt.Errorf("raft: log entries: %w", err)
+	}
+	raw, err := etcdraft.NewRawNode(&etcdraft.Config{
+		ID:                        r.Identity.MemberID,
+		ElectionTick:              cfg.ElectionTicks,
+		HeartbeatTick:             1,
+		Storage:                   log,
+		Applied:                   r.Applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             1 << 20,
+		MaxCommittedSizePerReady:  16 << 20,
+		MaxUncommittedEntriesSize: 256 << 20,
+		MaxInflightMsgs:           512,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		StepDownOnRemoval:         true,
+		Logger:                    newRaftLogger(cfg.Logger),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("raft: %w", err)
+	}
+	if cfg.Bootstrap == nil {
+		return raw, nil
+	}
+	peers := make([]etcdraft.Peer, len(cfg.Bootstrap))
+	for i, m := range cfg.Bootstrap {
+		peers[i] = etcdraft.Peer{ID: uint64(m.ID), Context: encodeMember(m)}
+	}
+	if err := raw.Bootstrap(peers); err != nil {
+		return nil, fmt.Errorf("raft: bootstrap: %w", err)
+	}
+	return raw, nil
+}
+
+// Propose sends a command through the log and waits until it is applied. It
+// returns the command's event, or an *tree.Error: the command's own, or one of
+// the 300s when its fate is unknown.
+func (n *Node) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
+	n.observer.ProposalStarted()
+	result, err := n.submit(ctx, c)
+	if err != nil {
+		n.observer.ProposalFailed()
+		return nil, apiError(err)
+	}
+	n.observer.ProposalDone()
+	if result.Err != nil {
+		return nil, result.Err
+	}
+	return result.Event, nil
+}
+
+func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error) {
+	p := n.pool.Get().(*proposal)
+	p.data = tree.AppendCommand(p.data[:0], c)
+	if err := n.queue.add(p); err != nil {
+		return tree.Result{}, err
+	}
+	select {
+	case o := <-p.done:
+		// Only an answered proposal is used again: one that was given up may
+		// still be answered.
+		n.pool.Put(p)
+		return o.result, o.err
+	case <-ctx.Done():
+		return tree.Result{}, ctx.Err()
+	}
+}
+
+// Tree is the replica's tree, for reading and watching.
+func (n *Node) Tree() *tree.Store { return n.tree }
+
+// Members is the cluster's membership as applied here.
+func (n *Node) Members() *members.Registry { return n.registry }
+
+// Status gives a consistent enough view of the log for headers and metrics.
+func (n *Node) Status() Status {
+	return Status{
+		ID:        n.id,
+		Leader:    members.ID(n.leader.Load()),
+		Term:      n.term.Load(),
+		Committed: n.committed.Load(),
+		Applied:   n.applied.Load(),
+	}
+}
+
+// Index is the index up to which the log is committed.
+func (n *Node) Index() uint64 { return n.committed.Load() }
+
+// Term is the log's current term.
+func (n *Node) Term() uint64 { return n.term.Load() }
+
+// Leader is the member that leads, zero when there is none.
+func (n *Node) Leader() members.ID { return members.ID(n.leader.Load()) }
+
+// Pending is the number of proposals that wait for their entry.
+func (n *Node) Pending() int { return n.queue.len() }
+
+// Ready is closed when the node has applied all that was committed before it
+// started.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Done is closed when the loop has ended, after Stop or by a failure.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err is why the loop ended: ErrStopped after Stop. It is valid once Done is
+// closed.
+func (n *Node) Err() error { return n.err }
+
+// Stop ends the loop, answers whoever still waits, and writes a last
+// checkpoint, so that the next start has nothing to replay. It returns when
+// the disk is no longer in use.
+func (n *Node) Stop() {
+	n.stopOnce.Do(func() { close(n.stop) })
+	<-n.done
+}
+
+// firstNumber starts the numbers of this process's batches where no earlier
+// process's can be.
+func firstNumber() uint64 {
+	var b [8]byte
+	// Read never fails: the runtime ends the program first.
+	_, _ = rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// nobody observes nothing.
+type nobody struct{}
+
+func (nobody) BatchApplied(int)                       {}
+func (nobody) LeaderChanged(members.ID)               {}
+func (nobody) ProposalStarted()                       {}
+func (nobody) ProposalDone()                          {}
+func (nobody) ProposalFailed()                        {}
+func (nobody) CheckpointDone(storage.CheckpointStats) {}

@@ -1,0 +1,133 @@
+package raft
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"sync"
+)
+
+// readers collects those who wait for a linearizable read, for the loop.
+type readers struct {
+	mu      sync.Mutex
+	waiting []chan error
+	closed  error
+	wake    chan struct{}
+}
+
+func newReaders() *readers { return &readers{wake: make(chan struct{}, 1)} }
+
+// Barrier returns when the tree here holds every change that was acknowledged
+// to anyone before the call: a read after it is linearizable. It writes
+// nothing to the log or the disk. Its errors are *tree.Error of the 300s.
+func (n *Node) Barrier(ctx context.Context) error {
+	if n.sole.Load() {
+		// What was acknowledged to anyone was applied here before.
+		return nil
+	}
+	c := make(chan error, 1)
+	if err := n.readers.add(c); err != nil {
+		return apiError(err)
+	}
+	select {
+	case err := <-c:
+		if err != nil {
+			return apiError(err)
+		}
+		return nil
+	case <-ctx.Done():
+		return apiError(ctx.Err())
+	}
+}
+
+func (r *readers) add(c chan error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed != nil {
+		return r.closed
+	}
+	r.waiting = append(r.waiting, c)
+	wake(r.wake)
+	return nil
+}
+
+func (r *readers) take() []chan error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.waiting
+	r.waiting = nil
+	return w
+}
+
+func (r *readers) close(err error) {
+	r.mu.Lock()
+	r.closed = err
+	w := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	answerReaders(w, err)
+}
+
+// reads is the loop's side: at most one round under way, shared by all that
+// waited when it began.
+type reads struct {
+	round   uint64
+	ctx     []byte
+	waiting []chan error
+	index   uint64 // confirmed for the round; zero while it is not
+	ticks   int    // that the round has waited
+}
+
+// requestReadIndex begins a round when somebody waits and none is under way.
+// Whoever comes later waits for the next: the round's index may be older than
+// they are.
+func (l *loop) requestReadIndex() {
+	if l.reads.waiting != nil || l.leader.Load() == 0 {
+		return
+	}
+	if l.reads.waiting = l.readers.take(); l.reads.waiting == nil {
+		return
+	}
+	l.reads.round++
+	l.reads.index, l.reads.ticks = 0, 0
+	l.reads.ctx = binary.BigEndian.AppendUint64(nil, l.reads.round)
+	l.raw.ReadIndex(l.reads.ctx)
+}
+
+// readRetryTicks is after how many ticks an unanswered round is asked for again:
+// raft drops a request when the leader has just changed.
+const readRetryTicks = 5
+
+func (l *loop) retryReadIndex() {
+	if l.reads.waiting == nil || l.reads.index != 0 {
+		return
+	}
+	if l.reads.ticks++; l.reads.ticks%readRetryTicks == 0 {
+		l.raw.ReadIndex(l.reads.ctx)
+	}
+}
+
+// confirmed notes the index up to which the tree must be applied.
+func (r *reads) confirmed(ctx []byte, index uint64) {
+	if r.waiting != nil && bytes.Equal(ctx, r.ctx) {
+		r.index = index
+	}
+}
+
+// release answers the round when the tree has come so far.
+func (r *reads) release(applied uint64) {
+	if r.waiting != nil && r.index != 0 && applied >= r.index {
+		r.answer(nil)
+	}
+}
+
+func (r *reads) answer(err error) {
+	answerReaders(r.waiting, err)
+	r.waiting = nil
+}
+
+func answerReaders(waiting []chan error, err error) {
+	for _, c := range waiting {
+		c <- err
+	}
+}

@@ -1,0 +1,93 @@
+package raft
+
+import (
+	"fmt"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+// handle does what raft asks for. What the disk must do goes first, so that it
+// works while the committed entries are applied.
+func (l *loop) handle(rd etcdraft.Ready) {
+	if rd.SoftState != nil {
+		l.leaderIs(rd.SoftState.Lead)
+	}
+	if !etcdraft.IsEmptyHardState(rd.HardState) {
+		l.term.Store(rd.HardState.GetTerm())
+		l.committed.Store(rd.HardState.GetCommit())
+	}
+	var toAppend, toApply *raftpb.Message
+	for _, m := range rd.Messages {
+		switch m.GetTo() {
+		case etcdraft.LocalAppendThread:
+			toAppend = m
+		case etcdraft.LocalApplyThread:
+			toApply = m
+		}
+	}
+	if toAppend != nil {
+		l.append(toAppend, toApply)
+	}
+	for _, s := range rd.ReadStates {
+		l.reads.confirmed(s.RequestCtx, s.Index)
+	}
+	if toApply != nil && l.failed == nil {
+		l.apply(toApply)
+	}
+	l.reads.release(l.appliedIndex)
+}
+
+// append has the disk take what raft wants kept. Alone on the path, the loop
+// does it itself and spares two hand-overs; with a batch to apply besides, the
+// writer does it meanwhile.
+func (l *loop) append(m, toApply *raftpb.Message) {
+	if l.writer.busy() || toApply != nil && len(m.GetEntries()) > 0 {
+		for l.writer.full() {
+			l.writer.underway--
+			l.appended(<-l.writer.done)
+		}
+		l.writer.hand(m)
+		return
+	}
+	l.appended(l.writer.write(m))
+}
+
+// appended passes on what waited for an append.
+func (l *loop) appended(w written) {
+	if w.err != nil {
+		l.fail(fmt.Errorf("raft: append to the log: %w", w.err))
+		return
+	}
+	l.step(w.responses)
+}
+
+// step hands the messages of the local storage back to raft.
+func (l *loop) step(responses []*raftpb.Message) {
+	for _, m := range responses {
+		if m.GetTo() != uint64(l.id) {
+			continue
+		}
+		if err := l.raw.Step(m); err != nil {
+			l.fail(fmt.Errorf("raft: %w", err))
+		}
+	}
+}
+
+// leaderIs notes a change of the leader.
+func (l *loop) leaderIs(lead uint64) {
+	if l.leader.Swap(lead) == lead {
+		return
+	}
+	l.observer.LeaderChanged(members.ID(lead))
+	l.serveIfCaughtUp()
+	if lead == 0 {
+		l.log.Warn("no leader: writes wait for an election")
+		return
+	}
+	l.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", l.raw.BasicStatus().GetTerm()))
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi"
+	"pando/members"
+	"pando/raft"
+	"pando/stats"
+	"pando/storage"
+)
+
+// Limits that no flag sets.
+const (
+	// headerTimeout and bodyTimeout cut off clients that send too slowly. They
+	// don't concern long polls, which have sent all they have to send.
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	// shutdownTimeout is how long requests may take to end after a signal. The
+	// last checkpoint comes after it, and all must be done within 5 s.
+	shutdownTimeout = 2 * time.Second
+	// requestTimeout is how long a write may wait for the log, beyond two
+	// election timeouts: long enough to sit out an election.
+	requestTimeout = 5 * time.Second
+)
+
+// serve wires one member together and runs it until ctx is done or the member
+// fails. When it returns, all is closed and on disk.
+func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
+	listeners, err := listen(cfg)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	m, err := openMember(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	select {
+	case <-m.node.Ready():
+	case <-m.node.Done():
+		return m.node.Err()
+	case <-ctx.Done():
+		return nil
+	}
+	servers := m.servers(cfg, log)
+	failed := listeners.serve(servers)
+	if _, err := io.WriteString(cfg.Stdout, banner(listeners.bound(cfg), uint64(m.identity.MemberID), uint64(m.identity.ClusterID))); err != nil {
+		log.Debug("banner not printed", zap.Error(err))
+	}
+	select {
+	case err = <-failed:
+	case <-m.node.Done():
+		err = m.node.Err()
+	case <-ctx.Done():
+		log.Info("shutting down: requests end, then a last checkpoint is written")
+	}
+	servers.shutdown(log)
+	return err
+}
+
+// member is the running replica with what observes it.
+type member struct {
+	identity storage.Identity
+	disk     *storage.Disk
+	node     *raft.Node
+	observer *observer
+}
+
+// openMember opens the member's data, or makes it, and starts the replica.
+func openMember(cfg *Config, log *zap.Logger) (*member, error) {
+	metrics := stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel})
+	options := storage.Options{
+		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
+		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
+	}
+	disk, recovered, founders, err := openDisk(cfg, options)
+	if err != nil {
+		return nil, err
+	}
+	id := recovered.Identity
+	o := &observer{
+		self:    members.ID(id.MemberID),
+		metrics: metrics,
+		server:  stats.NewServer(cfg.Name, id.MemberID, time.Now),
+		leader:  stats.NewLeader(id.MemberID),
+	}
+	node, err := raft.Start(raft.Config{
+		Disk:          disk,
+		Recovered:     recovered,
+		Bootstrap:     founders,
+		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
+		Name:          cfg.Name,
+		ClientURLs:    urlStrings(cfg.AdvertiseClientURLs),
+		Tick:          cfg.HeartbeatInterval,
+		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
+		SnapshotCount: int(cfg.SnapshotCount),
+		Logger:        log,
+		Observer:      o,
+	})
+	if err != nil {
+		return nil, errors.Join(err, disk.Close())
+	}
+	m := &member{identity: id, disk: disk, node: node, observer: o}
+	if err := metrics.Register(m.gauges()); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// openDisk opens what the data directory holds. In an empty one it makes a new
+// member of a new cluster, and returns the cluster's founders.
+func openDisk(cfg *Config, o storage.Options) (*storage.Disk, *storage.Recovered, []members.Member, error) {
+	exists, err := storage.Exists(o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if exists {
+		disk, recovered, err := storage.Open(o)
+		return disk, recovered, nil, err
+	}
+	cluster, err := members.Static{
+		Name:           cfg.Name,
+		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),
+		InitialCluster: initialCluster(cfg),
+		Token:          cfg.InitialClusterToken,
+	}.Cluster()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	id := storage.Identity{ClusterID: uint64(cluster.ID), MemberID: uint64(cluster.Self)}
+	disk, err := storage.Create(o, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return disk, storage.Fresh(id, o.HistorySize), cluster.Members, nil
+}
+
+// initialCluster writes the parsed flag in its own form again.
+func initialCluster(cfg *Config) string {
+	var all []string
+	for name, urls := range cfg.InitialCluster {
+		all = append(all, members.InitialCluster(name, urls))
+	}
+	return strings.Join(all, ",")
+}
+
+// close stops the replica, which writes its last checkpoint, and closes the
+// disk.
+func (m *member) close() {
+	m.node.Stop()
+	_ = m.disk.Close() // everything on it is synced already
+}
+
+// servers makes the HTTP servers of a running member.
+func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
+	api := httpapi.New(httpapi.Config{
+		Log:             m.node,
+		Tree:            m.node.Tree(),
+		Members:         m.node.Members(),
+		Self:            m.observer.self,
+		Stats:           m.observer.server,
+		Leader:          m.observer.leader,
+		Metrics:         m.observer.metrics,
+		CORS:            cfg.CORS,
+		MaxRequestBytes: cfg.MaxRequestBytes,
+		RequestTimeout:  requestTimeout + 2*cfg.ElectionTimeout,
+		BodyTimeout:     bodyTimeout,
+		Versions:        httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version},
+		Pprof:           httpapi.Switch(cfg.EnablePprof),
+		Logger:          log,
+	})
+	return &servers{
+		api:     api,
+		client:  newHTTPServer(api.Client(), log.Named("client")),
+		peer:    newHTTPServer(api.Peer(), log.Named("peer")),
+		metrics: newHTTPServer(api.Observation(), log.Named("metrics")),
+	}
+}
+
+// clusterVersion is the API level that all members of the cluster share:
+// major and minor, as the reference says it.
+func clusterVersion() string {
+	major, rest, _ := strings.Cut(apiLevel, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return fmt.Sprintf("%s.%s.0", major, minor)
+}
+
+func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ErrorLog:          zap.NewStdLog(log),
+	}
+}
