@@ -104,6 +104,7 @@ func openMember(cfg *Config, log *zap.Logger) (*member, error) {
 		Tick:          cfg.HeartbeatInterval,
 		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
 		SnapshotCount: int(cfg.SnapshotCount),
+		Timeout:       requestTimeout + 2*cfg.ElectionTimeout,
 		Logger:        log,
 		Observer:      o,
 	})
@@ -174,7 +175,6 @@ func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 		Metrics:         m.observer.metrics,
 		CORS:            cfg.CORS,
 		MaxRequestBytes: cfg.MaxRequestBytes,
-		RequestTimeout:  requestTimeout + 2*cfg.ElectionTimeout,
 		BodyTimeout:     bodyTimeout,
 		Versions:        httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version},
 		Pprof:           httpapi.Switch(cfg.EnablePprof),

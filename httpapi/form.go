@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,12 +154,17 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout))
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	var b strings.Builder
-	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength))
+	if r.ContentLength < 0 {
+		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
+		return string(b), err
 	}
-	if _, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, s.MaxRequestBytes)); err != nil {
-		return "", err
+	p := buffers.Get().(*[]byte)
+	b := slices.Grow((*p)[:0], int(r.ContentLength))[:r.ContentLength]
+	_, err := io.ReadFull(r.Body, b)
+	body := string(b)
+	if cap(b) <= maxPooled {
+		*p = b
+		buffers.Put(p)
 	}
-	return b.String(), nil
+	return body, err
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 
 	"pando/stats"
@@ -45,9 +44,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	operation := stats.OpGet
 	if q.quorum {
 		operation = stats.OpQuorumGet
-		ctx, cancel := context.WithTimeout(r.Context(), s.RequestTimeout)
-		defer cancel()
-		if err := s.Log.Barrier(ctx); err != nil {
+		if err := s.Log.Barrier(r.Context()); err != nil {
 			s.writeKeyError(w, err)
 			return operation, err
 		}
@@ -81,9 +78,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (sta
 	if q.command.Refresh {
 		operation = stats.OpRefresh
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.RequestTimeout)
-	defer cancel()
-	event, err := s.Log.Propose(ctx, &q.command)
+	event, err := s.Log.Propose(r.Context(), &q.command)
 	if err != nil {
 		s.writeKeyError(w, err)
 		return operation, err

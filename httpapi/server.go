@@ -15,8 +15,8 @@ import (
 
 // Log is the replicated log as requests need it.
 type Log interface {
-	// Propose sends a command through the log and waits for its event. Its
-	// errors are *tree.Error.
+	// Propose sends a command through the log and waits for its event, as long
+	// as the log thinks is worth it. Its errors are *tree.Error.
 	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
 	// Barrier returns when the tree here holds all that was acknowledged to
 	// anyone before the call. Its errors are *tree.Error.
@@ -43,8 +43,6 @@ type Config struct {
 	CORS []string
 	// MaxRequestBytes bounds the body of a request.
 	MaxRequestBytes int64
-	// RequestTimeout bounds the wait for the log, not that of a watch.
-	RequestTimeout time.Duration
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
 	// Versions is what /version says.

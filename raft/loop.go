@@ -44,10 +44,6 @@ type flight struct {
 	since     time.Time
 }
 
-// abandonAfter is how long a batch may be on its way before its fate is
-// called unknown. Its callers have long given up by then.
-const abandonAfter = 30 * time.Second
-
 func newLoop(n *Node, cfg Config) (*loop, error) {
 	l := &loop{
 		Node:         n,
@@ -122,8 +118,12 @@ func (l *loop) advance() {
 func (l *loop) tick(now time.Time) {
 	l.raw.Tick()
 	l.retryReadIndex()
+	before := now.Add(-l.cfg.Timeout)
+	for _, p := range l.queue.expire(before) {
+		p.done <- outcome{err: errTimeout}
+	}
 	for number, f := range l.flying {
-		if now.Sub(f.since) > abandonAfter {
+		if f.since.Before(before) {
 			l.land(number, f, outcome{err: errTimeout})
 		}
 	}
@@ -165,7 +165,7 @@ func (l *loop) propose() {
 	for _, p := range l.taken {
 		data = append(data, p.data...)
 	}
-	f := flight{proposals: append([]*proposal(nil), l.taken...), since: time.Now()}
+	f := flight{proposals: append([]*proposal(nil), l.taken...), since: l.taken[0].since}
 	clear(l.taken)
 	l.send(data, f)
 }

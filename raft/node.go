@@ -41,6 +41,9 @@ type Config struct {
 	ElectionTicks int
 	// SnapshotCount is how many changes of the tree bring about a checkpoint.
 	SnapshotCount int
+	// Timeout is how long a proposal or a linearizable read may wait; it is
+	// measured in ticks, so it ends up to one later.
+	Timeout time.Duration
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64
 	Logger   *zap.Logger

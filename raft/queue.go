@@ -2,6 +2,7 @@ package raft
 
 import (
 	"sync"
+	"time"
 
 	"pando/tree"
 )
@@ -17,7 +18,8 @@ const (
 // proposal is one command on its way through the log, with the one who waits
 // for its outcome.
 type proposal struct {
-	data []byte // the encoded command
+	data  []byte // the encoded command
+	since time.Time
 	// done receives the outcome. It has room for one, so the loop never waits
 	// for a caller that has gone.
 	done chan outcome
@@ -42,6 +44,7 @@ func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
 // add hands a proposal to the loop, or says why it does not take it.
 func (q *queue) add(p *proposal) error {
+	p.since = time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -72,6 +75,24 @@ func (q *queue) take(buf []*proposal) []*proposal {
 	q.waiting = q.waiting[:rest]
 	q.bytes -= size
 	return buf
+}
+
+// expire gives the proposals that have waited since before the given time, and
+// forgets them.
+func (q *queue) expire(before time.Time) []*proposal {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for n < len(q.waiting) && q.waiting[n].since.Before(before) {
+		q.bytes -= len(q.waiting[n].data)
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	old := q.waiting[:n:n]
+	q.waiting = append([]*proposal(nil), q.waiting[n:]...)
+	return old
 }
 
 // close refuses all further proposals with err and gives those that wait.

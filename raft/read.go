@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"sync"
+	"time"
 )
 
 // readers collects those who wait for a linearizable read, for the loop.
@@ -51,6 +52,12 @@ func (r *readers) add(c chan error) error {
 	return nil
 }
 
+func (r *readers) any() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting) > 0
+}
+
 func (r *readers) take() []chan error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,6 +83,8 @@ type reads struct {
 	waiting []chan error
 	index   uint64 // confirmed for the round; zero while it is not
 	ticks   int    // that the round has waited
+	// leaderless is how many ticks somebody has waited for a leader.
+	leaderless int
 }
 
 // requestReadIndex begins a round when somebody waits and none is under way.
@@ -99,11 +108,32 @@ func (l *loop) requestReadIndex() {
 const readRetryTicks = 5
 
 func (l *loop) retryReadIndex() {
-	if l.reads.waiting == nil || l.reads.index != 0 {
+	if l.leader.Load() == 0 {
+		l.expireReaders()
+	}
+	if l.reads.waiting == nil {
 		return
 	}
-	if l.reads.ticks++; l.reads.ticks%readRetryTicks == 0 {
+	l.reads.ticks++
+	switch {
+	case time.Duration(l.reads.ticks)*l.cfg.Tick > l.cfg.Timeout:
+		l.reads.answer(errTimeout)
+	case l.reads.index == 0 && l.reads.ticks%readRetryTicks == 0:
 		l.raw.ReadIndex(l.reads.ctx)
+	}
+}
+
+// expireReaders answers those who have waited for a leader for too long. They
+// are counted from the tick at which the first of them was seen.
+func (l *loop) expireReaders() {
+	if !l.readers.any() {
+		l.reads.leaderless = 0
+		return
+	}
+	l.reads.leaderless++
+	if time.Duration(l.reads.leaderless)*l.cfg.Tick > l.cfg.Timeout {
+		answerReaders(l.readers.take(), errTimeout)
+		l.reads.leaderless = 0
 	}
 }
 

@@ -59,6 +59,10 @@ func (c Code) Message() string {
 	return unknownErrorMessage
 }
 
+// CauseTimedOut is the cause that clients know for a request that the log did
+// not answer in time: its fate is unknown.
+const CauseTimedOut = "etcdserver: request timed out"
+
 // Error is the one error type of the v2 API: what clients see as a JSON body
 // with errorCode, message, cause and index.
 type Error struct {
