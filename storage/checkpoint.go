@@ -1,0 +1,148 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/tree"
+)
+
+// Checkpoint is the state to be stored.
+type Checkpoint struct {
+	// Delta is what changed in the tree since the last successful checkpoint. It
+	// is sorted on the way.
+	Delta *tree.Delta
+	// Applied and Term are the index and the term of the last entry that
+	// Delta.View holds.
+	Applied uint64
+	Term    uint64
+	// ConfState is the raft configuration as of Applied.
+	ConfState *raftpb.ConfState
+	// Members is stored as it is and given back by Open.
+	Members []byte
+}
+
+// CheckpointStats is what a checkpoint has done.
+type CheckpointStats struct {
+	Nodes    int   // nodes written
+	Removed  int   // nodes deleted
+	Events   int   // events written
+	Bytes    int64 // their keys and values
+	Pages    int64 // bytes of the pages that were written for them
+	Duration time.Duration
+}
+
+// Checkpoint makes the state durable and then deletes the segments of the log that
+// are wholly behind it. It costs in proportion to the change, and may run beside
+// Append. After an error the checkpoint before it is still the valid one: give
+// the delta back to its Store, and try again later with the next one. When the
+// file itself is in doubt, every later call returns ErrFailed, while Append goes
+// on. One call works at a time; others wait.
+func (d *Disk) Checkpoint(c Checkpoint) (CheckpointStats, error) {
+	d.closing.RLock()
+	defer d.closing.RUnlock()
+	d.checkpointing.Lock()
+	defer d.checkpointing.Unlock()
+	if err := d.usable(); err != nil {
+		return CheckpointStats{}, err
+	}
+	if c.Applied < d.last.index || c.Applied > 0 && c.ConfState == nil {
+		return CheckpointStats{}, fmt.Errorf("storage: checkpoint at entry %d behind one at %d, or without a configuration", c.Applied, d.last.index)
+	}
+	if d.stateFailure != nil {
+		return CheckpointStats{}, fmt.Errorf("%w: %w", ErrFailed, d.stateFailure)
+	}
+	start := time.Now()
+	size := d.unsaved.Load()
+	if err := d.markLog(c); err != nil {
+		return CheckpointStats{}, err
+	}
+	stats, err := d.writeState(c)
+	if err != nil {
+		return CheckpointStats{}, err
+	}
+	d.last = position{c.Applied, c.Term}
+	d.unsaved.Add(-size)
+	if err := releaseLog(d.wal, d.paths.wal, c.Applied); err != nil {
+		// The checkpoint holds; the next one deletes them.
+		d.lg.Warn("old log segments could not be deleted", zap.Error(err))
+	}
+	stats.Duration = time.Since(start)
+	if observe := d.options.ObserveCheckpoint; observe != nil {
+		observe(stats.Duration)
+	}
+	return stats, nil
+}
+
+// markLog writes the record to the log at which it can be opened with this
+// checkpoint.
+func (d *Disk) markLog(c Checkpoint) error {
+	mark := &walpb.Snapshot{Index: &c.Applied, Term: &c.Term, ConfState: c.ConfState}
+	if err := d.wal.SaveSnapshot(mark); err != nil {
+		return d.fail(fmt.Errorf("storage: write the log in %s: %w: check the disk, then start again", d.paths.wal, err))
+	}
+	return nil
+}
+
+// writeState stores the checkpoint in one transaction. The file is open only for
+// that long: bbolt maps it into memory, and every page it has touched would count
+// as this process's until it lets go.
+func (d *Disk) writeState(c Checkpoint) (stats CheckpointStats, err error) {
+	// bbolt follows the pointers of a damaged page wherever they lead.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("storage: %w: %s: %v: stop, and %s", ErrCorrupt, d.paths.state, r, restoreAdvice)
+			d.stateFailure = err
+		}
+	}()
+	db, err := openBolt(d.paths.state, mapRoom)
+	if err != nil {
+		return stats, fmt.Errorf("storage: open %s: %w", d.paths.state, err)
+	}
+	c.Delta.Sort()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		w := &stateWriter{tx: tx}
+		if err := w.write(&c); err != nil {
+			return err
+		}
+		stats = w.stats
+		tx.OnCommit(func() { txStats := tx.Stats(); stats.Pages = txStats.GetPageAlloc() })
+		return nil
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		err = fmt.Errorf("storage: write %s: %w", d.paths.state, err)
+	}
+	if errors.Is(err, syscall.EIO) {
+		// What the kernel could not write it may have dropped, and yet show.
+		d.stateFailure = err
+	}
+	return stats, err
+}
+
+// mapRoom is how much of the address space is kept for a file to grow into
+// during one checkpoint. When it is not enough, bbolt copies all it has at hand.
+const mapRoom = 256 << 20
+
+// openBolt opens or makes a bbolt file for writing.
+func openBolt(path string, room int) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         time.Second,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: room,
+		NoStatistics:    true,
+	})
+	if err == nil {
+		// The file grows at most once in a checkpoint; ahead of that, by this.
+		db.AllocSize = 1 << 20
+	}
+	return db, err
+}

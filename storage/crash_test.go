@@ -1,0 +1,386 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// recordEnds gives the ends of all records in a segment.
+func recordEnds(t testing.TB, path string) []int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newFrames(f, info.Size())
+	var ends []int64
+	for {
+		_, err := r.next()
+		if errors.Is(err, errNotWhole) || errors.Is(err, io.EOF) {
+			return ends
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.accept()
+		ends = append(ends, r.at)
+	}
+}
+
+// writtenAt gives the entries that a log holds whose records end at or before an
+// offset in its last segment.
+func writtenAt(t testing.TB, path string, ends []int64, offset int64) (entries uint64) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := int64(0)
+	for _, end := range ends {
+		rec, _, ok := frameAt(data[at:])
+		if !ok {
+			t.Fatal("no record where one was")
+		}
+		if end <= offset && rec.kind == wal.EntryType {
+			e, _ := parseEntry(rec.data)
+			entries = e.index
+		}
+		at = end
+	}
+	return entries
+}
+
+// TestCutLog cuts the log at every byte of its last records, both as a file that
+// ends there and as one that is zero from there on, as a crash leaves it. All
+// that was written before the cut must come back, and nothing else.
+func TestCutLog(t *testing.T) {
+	for _, checkpoint := range []string{"without checkpoint", "behind checkpoint"} {
+		t.Run(checkpoint, func(t *testing.T) {
+			m := newMember(t)
+			m.set("/first", "1")
+			if checkpoint == "behind checkpoint" {
+				m.checkpoint()
+			}
+			for i := range 4 {
+				m.set(fmt.Sprintf("/k%d", i), fmt.Sprintf("%*d", 15*i*i, i))
+			}
+			m.close()
+			path := lastSegment(t, m.options)
+			ends := recordEnds(t, path)
+			from := ends[len(ends)-7]
+			for offset := from; offset <= ends[len(ends)-1]; offset++ {
+				want := max(writtenAt(t, path, ends, offset), 1)
+				for _, kind := range []string{"short", "zero"} {
+					if kind == "zero" && offset%sectorBytes != 0 && !atEnd(ends, offset) {
+						continue // a disk writes whole sectors
+					}
+					checkCut(t, m, offset, kind, want)
+				}
+			}
+		})
+	}
+}
+
+func atEnd(ends []int64, offset int64) bool {
+	for _, end := range ends {
+		if end == offset {
+			return true
+		}
+	}
+	return false
+}
+
+func checkCut(t *testing.T, m *member, offset int64, kind string, want uint64) {
+	t.Helper()
+	o := copyDir(t, m.dir())
+	path := lastSegment(t, o)
+	if err := os.Truncate(path, offset); err != nil {
+		t.Fatal(err)
+	}
+	if kind == "zero" {
+		if err := os.Truncate(path, wal.SegmentSizeBytes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := reopen(t, o)
+	got := r.Applied + uint64(len(r.Entries))
+	if got != want || r.HardState.GetCommit() > got {
+		t.Fatalf("cut at %d (%s): entries up to %d with commit %d, want %d", offset, kind, got, r.HardState.GetCommit(), want)
+	}
+	if index := r.replay().View().Index(); index != want+1 {
+		t.Fatalf("cut at %d (%s): index %d", offset, kind, index)
+	}
+	if offset%16 != 0 {
+		return
+	}
+	// What was recovered can be written to, and stays.
+	d, _, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &member{t: t, options: o, disk: d, store: r.Store, index: got, term: m.term + 1}
+	again.set("/after", "the crash")
+	again.checkpoint()
+	again.close()
+	if got, want := dump(reopen(t, o).replay()), dump(again.store); got != want {
+		t.Fatalf("cut at %d (%s): got %s, want %s", offset, kind, got, want)
+	}
+}
+
+// TestTornSectors zeroes sectors of the last write, one and several, as a disk
+// that wrote only some of them.
+func TestTornSectors(t *testing.T) {
+	m := newMember(t)
+	m.set("/acknowledged", "1")
+	m.close()
+	start := recordEnds(t, lastSegment(t, m.options))
+	d, r, err := Open(m.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &member{t: t, options: m.options, disk: d, store: r.replay(), index: 1, term: 2}
+	var batch [][]byte
+	for i := range 6 {
+		batch = append(batch, bytes.Repeat([]byte{byte('a' + i)}, 900))
+	}
+	again.append(batch...)
+	again.close()
+	path := lastSegment(t, m.options)
+	ends := recordEnds(t, path)
+	from, to := start[len(start)-1], ends[len(ends)-1]
+	first := (from + sectorBytes - 1) / sectorBytes
+	for a := first; a*sectorBytes < to; a++ {
+		for b := a + 1; (b-1)*sectorBytes < to; b++ {
+			o := copyDir(t, m.dir())
+			writeAt(t, lastSegment(t, o), a*sectorBytes, make([]byte, (b-a)*sectorBytes))
+			r := reopen(t, o)
+			if n := len(r.Entries); n < 1 || n > 7 {
+				t.Fatalf("sectors %d to %d: %d entries", a, b, n)
+			}
+		}
+	}
+}
+
+// append logs several entries in one write, and applies none of them.
+func (m *member) append(data ...[]byte) {
+	m.t.Helper()
+	commit := m.index
+	var entries []*raftpb.Entry
+	for _, d := range data {
+		m.index++
+		entries = append(entries, &raftpb.Entry{Index: new(m.index), Term: new(m.term), Type: raftpb.EntryNormal.Enum(), Data: d})
+	}
+	state := &raftpb.HardState{Term: new(m.term), Vote: new(testIdentity.MemberID), Commit: &commit}
+	if err := m.disk.Append(state, entries); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func writeAt(t testing.TB, path string, offset int64, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(data, offset); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTornTailIsLogged expects one line that says what was cut where.
+func TestTornTailIsLogged(t *testing.T) {
+	m := newMember(t)
+	m.set("/a", "1")
+	m.set("/b", "2")
+	m.close()
+	path := lastSegment(t, m.options)
+	ends := recordEnds(t, path)
+	if err := os.Truncate(path, ends[len(ends)-1]-5); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.InfoLevel)
+	m.options.Logger = zap.New(core)
+	reopen(t, m.options)
+	if all := logs.All(); len(all) != 1 || all[0].ContextMap()["segment"] != path {
+		t.Errorf("got %v", all)
+	}
+	logs.TakeAll()
+	reopen(t, m.options)
+	if all := logs.All(); len(all) != 0 {
+		t.Errorf("the second start says %v", all)
+	}
+}
+
+// TestCrashInCheckpoint stops between the steps of a checkpoint, and in the middle
+// of the release of the log.
+func TestCrashInCheckpoint(t *testing.T) {
+	m := newMember(t)
+	fill := func() {
+		for i := range 60 {
+			m.set(fmt.Sprintf("/k%d", i%10), fmt.Sprintf("%04000d", i))
+		}
+	}
+	fill()
+	m.checkpoint()
+	fill()
+	want := dump(m.store)
+	c := m.position()
+	check := func(step string, applied uint64, entries int) {
+		t.Helper()
+		r := reopen(t, copyDir(t, m.dir()))
+		if r.Applied != applied || len(r.Entries) != entries {
+			t.Fatalf("%s: %d entries behind %d", step, len(r.Entries), r.Applied)
+		}
+		if got := dump(r.replay()); got != want {
+			t.Fatalf("%s: got %.300s, want %.300s", step, got, want)
+		}
+	}
+	check("before", 60, 60)
+	if err := m.disk.markLog(c); err != nil {
+		t.Fatal(err)
+	}
+	check("after the record in the log", 60, 60)
+	if _, err := m.disk.writeState(c); err != nil {
+		t.Fatal(err)
+	}
+	check("after the commit", 120, 0)
+	list, err := segments(m.disk.paths.wal)
+	if err != nil || len(list) < 4 {
+		t.Fatalf("%d segments, %v", len(list), err)
+	}
+	for _, s := range list[:len(list)-3] {
+		if err := os.Remove(s.path); err != nil {
+			t.Fatal(err)
+		}
+		check("after removing "+filepath.Base(s.path), 120, 0)
+	}
+}
+
+// TestFailedCheckpoint expects the checkpoint before to stay, and the next one to
+// hold all.
+func TestFailedCheckpoint(t *testing.T) {
+	m := newMember(t)
+	m.set("/a", "1")
+	m.checkpoint()
+	m.set("/a", "2")
+	if err := os.Rename(m.disk.paths.state, m.disk.paths.state+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(m.disk.paths.state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := m.position()
+	if _, err := m.disk.Checkpoint(c); err == nil {
+		t.Fatal("a checkpoint without its file succeeded")
+	}
+	m.store.ReturnDelta(c.Delta)
+	if err := os.Remove(m.disk.paths.state); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(m.disk.paths.state+".away", m.disk.paths.state); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := dump(reopen(t, copyDir(t, m.dir())).replay()), dump(m.store); got != want {
+		t.Errorf("after the failure: got %s, want %s", got, want)
+	}
+	m.set("/b", "3")
+	m.checkpoint()
+	if got, want := dump(reopen(t, copyDir(t, m.dir())).Store), dump(m.store); got != want {
+		t.Errorf("after the next: got %s, want %s", got, want)
+	}
+}
+
+// TestCrashInCreate stops Create after each of its steps; each time the directory
+// must count as not created, and creating it must work.
+func TestCrashInCreate(t *testing.T) {
+	finished := func(t *testing.T, o Options) {
+		t.Helper()
+		if found, err := Exists(o); found || err != nil {
+			t.Fatalf("Exists: %v, %v", found, err)
+		}
+		if _, _, err := Open(o); !errors.Is(err, ErrNoData) {
+			t.Fatalf("Open: %v", err)
+		}
+		d, err := Create(o, testIdentity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if r := reopen(t, o); r.Identity != testIdentity || len(r.Entries) != 0 {
+			t.Errorf("got %+v", r)
+		}
+	}
+	mkdir := func(t *testing.T, elem ...string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(elem...), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(t *testing.T, content string, elem ...string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(elem...), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		prep func(t *testing.T, o Options)
+	}{
+		{"nothing", func(*testing.T, Options) {}},
+		{"an empty directory", func(t *testing.T, o Options) { mkdir(t, o.DataDir) }},
+		{"the lock", func(t *testing.T, o Options) { mkdir(t, o.DataDir); put(t, "", o.DataDir, lockName) }},
+		{"part of a log", func(t *testing.T, o Options) {
+			mkdir(t, o.DataDir, "wal.tmp")
+			put(t, "x", o.DataDir, "wal.tmp", "0000000000000000-0000000000000000.wal")
+		}},
+		{"the log", func(t *testing.T, o Options) { createLogOnly(t, o) }},
+		{"the log and part of the checkpoint", func(t *testing.T, o Options) {
+			createLogOnly(t, o)
+			put(t, "half", o.DataDir, "state.db.tmp")
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := Options{DataDir: filepath.Join(t.TempDir(), "a", "b"), HistorySize: 10}
+			tc.prep(t, o)
+			finished(t, o)
+		})
+	}
+}
+
+// createLogOnly does the first half of Create, for another identity.
+func createLogOnly(t *testing.T, o Options) {
+	t.Helper()
+	p, err := o.paths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := makeDir(p.dir); err != nil {
+		t.Fatal(err)
+	}
+	d := &Disk{paths: p, options: o, lg: zap.NewNop()}
+	w, err := d.createLog(Identity{ClusterID: 1, MemberID: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,149 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Exists reports whether the directory holds a member's data, so that it is to be
+// opened and not created. What an interrupted Create left does not count. It
+// changes nothing, and returns the errors of Open for data that can be neither
+// opened nor replaced.
+func Exists(o Options) (bool, error) {
+	p, err := o.paths()
+	if err != nil {
+		return false, err
+	}
+	c, err := p.inspect()
+	return c == memberData, err
+}
+
+// Create makes the data of a new member: an empty log and an empty checkpoint. All
+// is durable when it returns. A crash before that leaves a directory in which
+// Exists finds nothing and Create begins anew. It returns ErrExists for a member's
+// data, and the errors of Open for a directory that is not free.
+func Create(o Options, id Identity) (*Disk, error) {
+	p, err := o.paths()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.refuseData(); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{p.dir, filepath.Dir(p.wal)} {
+		if err := makeDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := lockDir(p.lock)
+	if err != nil {
+		return nil, err
+	}
+	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
+	if err := d.create(id); err != nil {
+		lock.undo()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (p paths) refuseData() error {
+	c, err := p.inspect()
+	if err == nil && c == memberData {
+		err = fmt.Errorf("storage: %w: %s holds a member's data", ErrExists, p.dir)
+	}
+	return err
+}
+
+// create runs under the lock. Another process may have been faster.
+func (d *Disk) create(id Identity) error {
+	if err := d.paths.refuseData(); err != nil {
+		return err
+	}
+	if err := d.paths.clear(); err != nil {
+		return err
+	}
+	w, err := d.createLog(id)
+	if err != nil {
+		return err
+	}
+	if err := createState(d.paths.state, id); err != nil {
+		w.Close()
+		return err
+	}
+	d.wal = w
+	return nil
+}
+
+func (d *Disk) createLog(id Identity) (*wal.WAL, error) {
+	w, err := wal.Create(quietLogger(d.lg), d.paths.wal, encodeHead(id))
+	if err != nil {
+		return nil, fmt.Errorf("storage: create the log in %s: %w", d.paths.wal, err)
+	}
+	return w, nil
+}
+
+// createState writes an empty checkpoint and then gives it its name.
+func createState(path string, id Identity) error {
+	temp := path + tempSuffix
+	if err := writeEmptyState(temp, id); err != nil {
+		return fmt.Errorf("storage: create %s: %w", path, err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func writeEmptyState(path string, id Identity) error {
+	db, err := openBolt(path, 0)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		top, err := tx.CreateBucket(metaBucket)
+		if err != nil {
+			return err
+		}
+		keys, err := tx.CreateBucket(keysBucket)
+		if err != nil {
+			return err
+		}
+		for _, name := range [][]byte{nodesBucket, historyBucket} {
+			if _, err := keys.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		if err := putSealed(keys, totalsKey, encodeTotals(totals{}, totals{})); err != nil {
+			return err
+		}
+		if err := putSealed(top, formatKey, appendWords(nil, formatVersion)); err != nil {
+			return err
+		}
+		if err := putSealed(top, identityKey, appendWords(nil, id.ClusterID, id.MemberID)); err != nil {
+			return err
+		}
+		return putMeta(top, &meta{conf: &raftpb.ConfState{}})
+	})
+	return errors.Join(err, db.Close())
+}
+
+// makeDir makes a directory and those above it, durably.
+func makeDir(dir string) error {
+	if is, err := exists(dir); err != nil || is {
+		return err
+	}
+	if err := makeDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	return syncDir(filepath.Dir(dir))
+}

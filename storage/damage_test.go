@@ -1,0 +1,344 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pando/tree"
+)
+
+// damages are ways in which one byte changes.
+var damages = []struct {
+	name   string
+	change func(byte) byte
+}{
+	{"inverted", func(b byte) byte { return ^b }},
+	{"low bit", func(b byte) byte { return b ^ 1 }},
+	{"high bit", func(b byte) byte { return b ^ 0x80 }},
+	{"other type", func(b byte) byte { return b ^ 7 }},
+	{"zero", func(byte) byte { return 0 }},
+}
+
+// refused checks an error of Open: it must be of a known kind, name a file, and
+// say what to do.
+func refused(t testing.TB, o Options, err error) {
+	t.Helper()
+	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNewerFormat) {
+		t.Fatalf("an error of no kind: %v", err)
+	}
+	text := err.Error()
+	if !strings.Contains(text, o.DataDir) {
+		t.Fatalf("the error names no file: %v", err)
+	}
+	for _, advice := range []string{"restore", "put back", "choose another", "start the newer", "move the file away", "--wal-dir"} {
+		if strings.Contains(text, advice) {
+			return
+		}
+	}
+	t.Fatalf("the error gives no advice: %v", err)
+}
+
+// TestFlippedLog changes every byte of the log's records, one at a time. Either
+// Open refuses and changes nothing, or all that was acknowledged is there.
+func TestFlippedLog(t *testing.T) {
+	m := newMember(t)
+	m.set("/a", "1")
+	m.set("/zeros", strings.Repeat("\x00", 60))
+	m.checkpoint()
+	m.set("/b", "2")
+	m.set("/c", "3")
+	m.write(tree.Command{Op: tree.OpSet, Path: "/d", Value: "4"}, tree.Command{Op: tree.OpSet, Path: "/e", Value: "5"})
+	m.close()
+	want := dump(m.store)
+	o := copyDir(t, m.dir())
+	path := lastSegment(t, o)
+	ends := recordEnds(t, path)
+	clean, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusals := 0
+	for _, damage := range damages {
+		name := damage.name
+		for at := range ends[len(ends)-1] {
+			b := damage.change(clean[at])
+			if b == clean[at] {
+				continue
+			}
+			writeAt(t, path, at, []byte{b})
+			before := stamp(t, o)
+			d, r, err := Open(o)
+			if err != nil {
+				refused(t, o, err)
+				if after := stamp(t, o); after != before {
+					t.Fatalf("byte %d %s: a refused start has changed the directory from %s to %s", at, name, before, after)
+				}
+				refusals++
+				writeAt(t, path, at, clean[at:at+1])
+				continue
+			}
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := dump(r.replay()); got != want {
+				t.Fatalf("byte %d %s: a silent loss: got %s, want %s", at, name, got, want)
+			}
+			o = copyDir(t, m.dir())
+			path = lastSegment(t, o)
+		}
+	}
+	if refusals == 0 {
+		t.Error("no flip was refused")
+	}
+}
+
+// stamp shows the names, sizes and times of all files of a data directory.
+func stamp(t testing.TB, o Options) string {
+	t.Helper()
+	var b strings.Builder
+	for _, pattern := range []string{"*", "wal/*"} {
+		names, err := filepath.Glob(filepath.Join(o.DataDir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			info, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !info.IsDir() {
+				fmt.Fprintf(&b, "%s %d %v\n", name, info.Size(), info.ModTime())
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestDamagedLogMiddle damages a record that a later write follows in ways that
+// resemble a torn write. It must be refused, because what follows was
+// acknowledged.
+func TestDamagedLogMiddle(t *testing.T) {
+	m := newMember(t)
+	m.append(append(bytes.Repeat([]byte("x"), 2000), make([]byte, 2000)...))
+	m.set("/b", "2")
+	m.set("/c", "3")
+	m.close()
+	path := lastSegment(t, m.options)
+	ends := recordEnds(t, path)
+	for _, damage := range []struct {
+		name string
+		at   int64
+		data []byte
+	}{
+		{"a sector of zeros", ends[2]/sectorBytes*sectorBytes + 2*sectorBytes, make([]byte, sectorBytes)},
+		{"a byte beside zeros", ends[2] + 20, []byte{0xEE}},
+		{"a length of zero", ends[2], make([]byte, 8)},
+		{"a length past the end", ends[2], []byte{0xF8, 0xFF, 0xFF, 0, 0, 0, 0, 0}},
+	} {
+		t.Run(damage.name, func(t *testing.T) {
+			o := copyDir(t, m.dir())
+			writeAt(t, lastSegment(t, o), damage.at, damage.data)
+			before := hashDir(t, o.DataDir)
+			_, _, err := Open(o)
+			refused(t, o, err)
+			if hashDir(t, o.DataDir) != before {
+				t.Error("a refused start has changed the directory")
+			}
+		})
+	}
+}
+
+// damagedStore is a member with two checkpoints of some pages, and what its tree
+// was at each of them.
+func damagedStore(t testing.TB) (m *member, want string) {
+	m = newMemberWith(t, 20)
+	for i := range 120 {
+		m.set(fmt.Sprintf("/dir/%03d", i*7%120), strings.Repeat("v", i))
+	}
+	m.checkpoint()
+	for i := range 40 {
+		m.set(fmt.Sprintf("/dir/%03d", i*3), "new")
+	}
+	m.remove("/dir/001")
+	m.checkpoint()
+	m.set("/behind", "the checkpoint")
+	m.close()
+	return m, dump(m.store)
+}
+
+// usedBytes is how much of a bbolt file is in use.
+func usedBytes(t testing.TB, data []byte) int {
+	t.Helper()
+	p, err := openPages(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(p.end) * int(p.pageSize)
+}
+
+// liveBytes is how many bytes of a bbolt file are keys and values.
+func liveBytes(t testing.TB, data []byte) (n int) {
+	t.Helper()
+	p, err := openPages(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refs []bucketRef
+	err = p.bucket(bucketRef{root: p.root}, func(_, _ []byte, ref *bucketRef) error {
+		refs = append(refs, *ref)
+		return nil
+	})
+	for len(refs) > 0 && err == nil {
+		ref := refs[0]
+		refs = refs[1:]
+		err = p.bucket(ref, func(key, value []byte, ref *bucketRef) error {
+			n += len(key) + len(value)
+			if ref != nil {
+				refs = append(refs, *ref)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestFlippedState changes every byte of the checkpoint, one at a time. Reading it
+// must give an error, or all that it held, or all of the checkpoint before it,
+// which the log then completes or refuses.
+func TestFlippedState(t *testing.T) {
+	m, _ := damagedStore(t)
+	clean, err := os.ReadFile(filepath.Join(m.dir(), stateName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(data []byte) (*checkpointData, error) {
+		return readState(bytes.NewReader(data), int64(len(data)), 20)
+	}
+	d, err := read(clean)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := dump(d.store)
+	data := bytes.Clone(clean)
+	used := usedBytes(t, clean)
+	refusals := 0
+	for shift, damage := range damages {
+		name := damage.name
+		// Each byte suffers one of the damages, the next byte the next.
+		for at := shift; at < used; at += len(damages) {
+			data[at] = damage.change(clean[at])
+			got, err := read(data)
+			switch {
+			case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewerFormat):
+				t.Fatalf("byte %d %s: %v", at, name, err)
+			case err != nil:
+				refusals++
+			case got.meta.position == d.meta.position && dump(got.store) != want:
+				t.Fatalf("byte %d %s: another tree", at, name)
+			case got.meta.position != d.meta.position && at >= 2*os.Getpagesize():
+				t.Fatalf("byte %d %s: an older checkpoint, although the newer is intact", at, name)
+			}
+			data[at] = clean[at]
+		}
+	}
+	if live := liveBytes(t, clean); refusals < live {
+		t.Errorf("only %d flips were refused, although %d bytes are keys and values", refusals, live)
+	}
+}
+
+// TestDamagedStateOpen goes all the way through Open for some bytes of each page,
+// and all of the two meta pages.
+func TestDamagedStateOpen(t *testing.T) {
+	m, want := damagedStore(t)
+	o := copyDir(t, m.dir())
+	path := filepath.Join(o.DataDir, stateName)
+	clean, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 1
+	for at := 0; at < usedBytes(t, clean); at += step {
+		if at > 2*os.Getpagesize() || at%os.Getpagesize() > 100 {
+			step = 97
+		} else {
+			step = 1
+		}
+		writeAt(t, path, int64(at), []byte{^clean[at]})
+		before := stamp(t, o)
+		d, r, err := Open(o)
+		if err != nil {
+			refused(t, o, err)
+			if stamp(t, o) != before {
+				t.Fatalf("byte %d: a refused start has changed the directory", at)
+			}
+		} else {
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := dump(r.replay()); got != want {
+				t.Fatalf("byte %d: a silent loss: got %.300s, want %.300s", at, got, want)
+			}
+		}
+		writeAt(t, path, int64(at), clean[at:at+1])
+	}
+}
+
+// TestShortenedState cuts the checkpoint, which for a mapped file would be
+// deadly.
+func TestShortenedState(t *testing.T) {
+	m, _ := damagedStore(t)
+	clean, err := os.ReadFile(filepath.Join(m.dir(), stateName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 0; size < usedBytes(t, clean); size += 512 {
+		o := copyDir(t, m.dir())
+		if err := os.Truncate(filepath.Join(o.DataDir, stateName), int64(size)); err != nil {
+			t.Fatal(err)
+		}
+		before := hashDir(t, o.DataDir)
+		_, _, err := Open(o)
+		refused(t, o, err)
+		if hashDir(t, o.DataDir) != before {
+			t.Fatal("a refused start has changed the directory")
+		}
+	}
+}
+
+// TestDamageBehindOurBack damages the file of a running member. The checkpoint
+// must fail, not the process, and the member must go on writing its log.
+func TestDamageBehindOurBack(t *testing.T) {
+	m := newMember(t)
+	for i := range 500 {
+		m.set(fmt.Sprintf("/k%d", i), "value")
+	}
+	m.checkpoint()
+	path := m.disk.paths.state
+	clean, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	for at := 2 * page; at < usedBytes(t, clean); at += page {
+		writeAt(t, path, int64(at), bytes.Repeat([]byte{0xAB}, page))
+	}
+	m.remove("/k1")
+	m.set("/k2", "new")
+	c := m.position()
+	if _, err := m.disk.Checkpoint(c); err == nil {
+		t.Error("a checkpoint in a file of garbage succeeded")
+	}
+	m.store.ReturnDelta(c.Delta)
+	m.set("/k3", "new")
+	if _, err := m.disk.Checkpoint(m.position()); err == nil {
+		t.Error("a second one succeeded")
+	}
+}

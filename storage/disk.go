@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// Disk is the open data directory of one member. See the package comment for
+// who may call what.
+type Disk struct {
+	paths   paths
+	options Options
+	lg      *zap.Logger
+	lock    *dirLock
+	wal     *wal.WAL
+	unsaved atomic.Int64          // bytes appended since the last checkpoint
+	failure atomic.Pointer[error] // the first failed write
+
+	// closing is held shared by those at work, so that Close waits for them.
+	closing sync.RWMutex
+	closed  bool
+
+	// checkpointing is held by the checkpoint at work.
+	checkpointing sync.Mutex
+	last          position // of the last checkpoint
+	stateFailure  error    // why state.db must not be written any more
+}
+
+// entryOverhead is roughly what a log entry takes up beside its data.
+const entryOverhead = 48
+
+// Append writes entries, which follow what was appended before or replace its
+// end, and the hard state, unless it is nil or empty. When it returns, all is
+// durable that raft needs to be: entries, a new term, a new vote; a hard state
+// that only commits more entries becomes durable with the next write. The Disk
+// keeps hs, so the caller must not change it afterwards; the entries are the
+// caller's again. An error is final: every later call returns ErrFailed.
+func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	d.closing.RLock()
+	defer d.closing.RUnlock()
+	if err := d.usable(); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := d.wal.Save(hs, entries); err != nil {
+		return d.fail(fmt.Errorf("storage: write the log in %s: %w: check the disk, then start again", d.paths.wal, err))
+	}
+	if observe := d.options.ObserveSync; observe != nil {
+		observe(time.Since(start))
+	}
+	size := 0
+	for _, e := range entries {
+		size += len(e.GetData()) + entryOverhead
+	}
+	d.unsaved.Add(int64(size))
+	return nil
+}
+
+// WALSize is the number of bytes, more or less, that were appended since the last
+// checkpoint: what a start would have to replay.
+func (d *Disk) WALSize() int64 { return d.unsaved.Load() }
+
+// Close waits for what is at work and gives the data directory free. Calling it
+// again does nothing.
+func (d *Disk) Close() error {
+	d.closing.Lock()
+	defer d.closing.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	err := d.wal.Close()
+	if lockErr := d.lock.release(); err == nil {
+		err = lockErr
+	}
+	if err != nil {
+		return fmt.Errorf("storage: close: %w", err)
+	}
+	return nil
+}
+
+func (d *Disk) usable() error {
+	if d.closed {
+		return ErrClosed
+	}
+	if err := d.failure.Load(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, *err)
+	}
+	return nil
+}
+
+// fail notes that what is on disk is no longer known: after a failed sync the
+// kernel may have dropped what it could not write, so trying again proves
+// nothing.
+func (d *Disk) fail(err error) error {
+	d.failure.CompareAndSwap(nil, &err)
+	return err
+}

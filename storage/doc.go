@@ -1,0 +1,49 @@
+// Package storage owns what one member keeps on disk: the write-ahead log and
+// the checkpoint of the tree.
+//
+// # What is where
+//
+//	<data-dir>/member.lock  locked while a process uses the directory
+//	<data-dir>/state.db     the checkpoint, a bbolt file
+//	<data-dir>/wal/         the log, in segments of 64 MB (or --wal-dir)
+//
+// The checkpoint holds the tree as of one applied entry of the log, and the log
+// holds everything behind that. state.db has these buckets:
+//
+//	meta          format, identity, position: see the keys in format.go
+//	keys          the tree of /v2/keys: state, totals
+//	keys/nodes    path -> node
+//	keys/history  index, 8 bytes big-endian -> event
+//
+// A second tree gets a bucket of its own beside keys.
+//
+// # What a crash may do
+//
+// Append returns when the entries are synced, so a crash takes nothing that was
+// acknowledged. What it was writing at that moment may be there, may be gone,
+// and may be there in part: a torn tail. Open cuts a torn tail and says so in
+// one line of the log.
+//
+// A checkpoint takes three steps: a record of its position goes to the log and
+// is synced; one bbolt transaction stores the changes and the position; the
+// segments of the log that lie wholly behind it are deleted, oldest first. After
+// a crash between any two of them the log can still be opened at the position
+// that state.db names. Create writes the log first and state.db last, in one
+// rename, so a directory without state.db was never in use and is made anew.
+//
+// # What damage does
+//
+// Every record of state.db carries a checksum of its key and value, the number
+// and the sum of all records are kept beside them, and every page is checked
+// before it is believed. In the log each record's checksum covers all records
+// before it; what the checksums leave out (types and lengths) is checked against
+// the rules of the log. A tail counts as torn only when lost sectors explain
+// it. Anything else stops Open with an error that names the file and says what
+// to do, and changes nothing on disk.
+//
+// # Who may call what
+//
+// One goroutine at a time calls Append. Another one may run Checkpoint beside
+// it. WALSize may be called from anywhere, Close when the others have returned
+// or will find ErrClosed.
+package storage

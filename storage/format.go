@@ -1,0 +1,138 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// formatVersion is the version of the data directory. A program reads versions
+// up to its own.
+const formatVersion = 1
+
+// The buckets of state.db, and the keys of those that hold single values.
+var (
+	metaBucket    = []byte("meta")
+	keysBucket    = []byte("keys")
+	nodesBucket   = []byte("nodes")
+	historyBucket = []byte("history")
+
+	formatKey   = []byte("format")   // in meta: 4 bytes; never changes its form
+	identityKey = []byte("identity") // in meta: cluster ID, member ID
+	positionKey = []byte("position") // in meta: applied index, its term
+	confKey     = []byte("conf")     // in meta: raftpb.ConfState
+	membersKey  = []byte("members")  // in meta: the caller's
+
+	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
+	totalsKey    = []byte("totals") // in keys: totals of nodes, then of history
+)
+
+// position is a place in the log: the index of an entry and its term.
+type position struct {
+	index uint64
+	term  uint64
+}
+
+// meta is what state.db says about itself.
+type meta struct {
+	identity Identity
+	position position
+	conf     *raftpb.ConfState
+	members  []byte
+}
+
+// appendWords appends numbers of 8 bytes each.
+func appendWords(dst []byte, words ...uint64) []byte {
+	for _, w := range words {
+		dst = binary.BigEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+// readWords reads numbers of 8 bytes each, and reports whether they were all of
+// src.
+func readWords(src []byte, words ...*uint64) bool {
+	if len(src) != 8*len(words) {
+		return false
+	}
+	for i, w := range words {
+		*w = binary.BigEndian.Uint64(src[8*i:])
+	}
+	return true
+}
+
+func encodeTotals(nodes, history totals) []byte {
+	return appendWords(nil, nodes.records, nodes.sum, history.records, history.sum)
+}
+
+func decodeTotals(src []byte) (nodes, history totals, ok bool) {
+	ok = readWords(src, &nodes.records, &nodes.sum, &history.records, &history.sum)
+	return nodes, history, ok
+}
+
+// historyKey is the key under which an event is stored.
+func historyKey(index uint64) []byte { return appendWords(nil, index) }
+
+// walMagic begins the metadata of a log, so that another program's log is not
+// taken for one of ours.
+const walMagic = "PANDOLOG"
+
+// encodeHead gives the metadata that begins every segment of the log.
+func encodeHead(id Identity) []byte {
+	return appendWords([]byte(walMagic), formatVersion, id.ClusterID, id.MemberID)
+}
+
+// decodeHead reads the metadata of a log.
+func decodeHead(data []byte) (Identity, error) {
+	if len(data) < len(walMagic)+8 || string(data[:len(walMagic)]) != walMagic {
+		return Identity{}, fmt.Errorf("%w: the log was written by another program", ErrForeign)
+	}
+	rest := data[len(walMagic):]
+	if v := binary.BigEndian.Uint64(rest); v != formatVersion {
+		return Identity{}, newerFormat(v)
+	}
+	var version uint64
+	var id Identity
+	if !readWords(rest, &version, &id.ClusterID, &id.MemberID) {
+		return Identity{}, fmt.Errorf("%w: the log's head has %d bytes", ErrCorrupt, len(data))
+	}
+	return id, nil
+}
+
+func newerFormat(version uint64) error {
+	return fmt.Errorf("%w: format %d, this program knows formats up to %d: start the newer Pando that wrote it",
+		ErrNewerFormat, version, formatVersion)
+}
+
+// encode gives the values of the meta bucket that a checkpoint changes.
+func (m *meta) encode() (map[string][]byte, error) {
+	conf, err := proto.Marshal(m.conf)
+	if err != nil {
+		return nil, fmt.Errorf("storage: conf state: %w", err)
+	}
+	return map[string][]byte{
+		string(positionKey): appendWords(nil, m.position.index, m.position.term),
+		string(confKey):     conf,
+		string(membersKey):  append([]byte(nil), m.members...),
+	}, nil
+}
+
+// set takes one value of the meta bucket. It reports false for one that it does
+// not know or cannot read.
+func (m *meta) set(key string, value []byte) bool {
+	switch key {
+	case string(identityKey):
+		return readWords(value, &m.identity.ClusterID, &m.identity.MemberID)
+	case string(positionKey):
+		return readWords(value, &m.position.index, &m.position.term)
+	case string(confKey):
+		m.conf = &raftpb.ConfState{}
+		return proto.Unmarshal(value, m.conf) == nil
+	case string(membersKey):
+		m.members = append([]byte(nil), value...)
+		return true
+	}
+	return false
+}

@@ -1,0 +1,215 @@
+package storage
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/tree"
+)
+
+func TestMain(m *testing.M) {
+	wal.SegmentSizeBytes = 64 << 10
+	os.Exit(m.Run())
+}
+
+var testIdentity = Identity{ClusterID: 0xcdf818194e3a8c32, MemberID: 0x8e9e05c52164694d}
+
+// member is a one-member cluster without raft: each write becomes one entry.
+type member struct {
+	t       testing.TB
+	options Options
+	disk    *Disk
+	store   *tree.Store
+	index   uint64
+	term    uint64
+}
+
+func newMember(t testing.TB) *member {
+	t.Helper()
+	return newMemberWith(t, 1000)
+}
+
+// newMemberWith makes one with a history of its own size.
+func newMemberWith(t testing.TB, history int) *member {
+	t.Helper()
+	m := &member{t: t, options: Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: history}, term: 2}
+	disk, err := Create(m.options, testIdentity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.disk, m.store = disk, tree.New(history)
+	t.Cleanup(m.close)
+	return m
+}
+
+func (m *member) close() {
+	m.t.Helper()
+	if err := m.disk.Close(); err != nil {
+		m.t.Error(err)
+	}
+}
+
+func (m *member) dir() string { return m.options.DataDir }
+
+// write logs and applies one batch of commands.
+func (m *member) write(commands ...tree.Command) {
+	m.t.Helper()
+	data := encodeCommands(commands)
+	m.append(data)
+	apply(m.store, data)
+}
+
+// set writes one key.
+func (m *member) set(path, value string) {
+	m.t.Helper()
+	m.write(tree.Command{Op: tree.OpSet, Path: path, Value: value})
+}
+
+// remove deletes a directory and all below it.
+func (m *member) remove(path string) {
+	m.t.Helper()
+	m.write(tree.Command{Op: tree.OpDelete, Path: path, Recursive: true})
+}
+
+func (m *member) position() Checkpoint {
+	return Checkpoint{
+		Delta: m.store.TakeDelta(), Applied: m.index, Term: m.term,
+		ConfState: &raftpb.ConfState{Voters: []uint64{testIdentity.MemberID}},
+		Members:   []byte("members"),
+	}
+}
+
+func (m *member) checkpoint() CheckpointStats {
+	m.t.Helper()
+	stats, err := m.disk.Checkpoint(m.position())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return stats
+}
+
+// encodeCommands is the tests' own encoding of a batch in an entry.
+func encodeCommands(commands []tree.Command) []byte {
+	var b strings.Builder
+	for _, c := range commands {
+		fmt.Fprintf(&b, "%d %t %q %q\n", c.Op, c.Recursive, c.Path, c.Value)
+	}
+	return []byte(b.String())
+}
+
+func apply(s *tree.Store, data []byte) {
+	var commands []tree.Command
+	for line := range strings.Lines(string(data)) {
+		var c tree.Command
+		if _, err := fmt.Sscanf(line, "%d %t %q %q", &c.Op, &c.Recursive, &c.Path, &c.Value); err != nil {
+			panic(err)
+		}
+		commands = append(commands, c)
+	}
+	s.Apply(1, commands)
+	s.Notify()
+}
+
+// replay brings a recovered tree to the end of its log.
+func (r *Recovered) replay() *tree.Store {
+	for _, e := range r.Entries {
+		apply(r.Store, e.GetData())
+	}
+	return r.Store
+}
+
+// dump shows all that a tree holds below the root, and its index.
+func dump(s *tree.Store) string {
+	v := s.View()
+	return fmt.Sprintf("%d %s", v.Index(), tree.AppendGet(nil, v.Lookup("/"), 1, tree.Deep))
+}
+
+// reopen opens a data directory, which must work, and closes it again.
+func reopen(t testing.TB, o Options) *Recovered {
+	t.Helper()
+	d, r, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkBolt(t, filepath.Join(o.DataDir, stateName))
+	return r
+}
+
+// checkBolt asks bbolt whether its file is consistent.
+func checkBolt(t testing.TB, path string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		var all error
+		for err := range tx.Check() {
+			all = errors.Join(all, err)
+		}
+		return all
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hashDir sums up the names and contents of all files below dir.
+func hashDir(t testing.TB, dir string) string {
+	t.Helper()
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%q %s\n", path[len(dir):], e.Type())
+		if e.Type().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(h, "%d\n", len(data))
+			h.Write(data)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// copyDir gives a copy of a data directory, as a crash at this moment would
+// leave it.
+func copyDir(t testing.TB, dir string) Options {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return Options{DataDir: to, HistorySize: 1000}
+}
+
+// lastSegment is the end of the log.
+func lastSegment(t testing.TB, o Options) string {
+	t.Helper()
+	list, err := segments(filepath.Join(o.DataDir, walName))
+	if err != nil || len(list) == 0 {
+		t.Fatalf("no segments: %v", err)
+	}
+	return list[len(list)-1].path
+}

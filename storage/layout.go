@@ -1,0 +1,131 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// contents is what a data directory holds.
+type contents int
+
+const (
+	// noData: nothing, or what an interrupted Create left.
+	noData contents = iota
+	// memberData: a member's checkpoint and log.
+	memberData
+)
+
+// inspect looks at the files without changing anything. It refuses what is
+// neither a member's data nor free for it.
+func (p paths) inspect() (contents, error) {
+	hasState, err := exists(p.state)
+	if err != nil {
+		return noData, err
+	}
+	list, err := segments(p.wal)
+	if err != nil {
+		return noData, err
+	}
+	switch {
+	case hasState && len(list) > 0:
+		return memberData, nil
+	case hasState:
+		return noData, fmt.Errorf("storage: %w: %s is there, but its log in %s is not: if it was moved, say where with --wal-dir; else %s",
+			ErrCorrupt, p.state, p.wal, restoreAdvice)
+	}
+	if err := p.refuseForeign(); err != nil {
+		return noData, err
+	}
+	if len(list) == 0 {
+		return noData, nil
+	}
+	return noData, p.refuseUsedLog()
+}
+
+// refuseForeign refuses directories that hold files of others.
+func (p paths) refuseForeign() error {
+	if is, err := exists(filepath.Join(p.dir, "member")); err != nil || is {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("storage: %w: %s holds data of etcd (member/), which can't be read: choose another --data-dir", ErrForeign, p.dir)
+	}
+	ours := map[string]bool{lockName: true, tornName: true, walName: true, walName + tempSuffix: true, stateName + tempSuffix: true}
+	if err := onlyOurs(p.dir, func(name string) bool { return ours[name] }); err != nil {
+		return fmt.Errorf("%w: choose another --data-dir", err)
+	}
+	log := func(name string) bool {
+		return strings.HasSuffix(name, tempSuffix) || filepath.Ext(name) == segmentExt
+	}
+	if err := onlyOurs(p.wal, log); err != nil {
+		return fmt.Errorf("%w: choose another --wal-dir", err)
+	}
+	return nil
+}
+
+// onlyOurs refuses a directory with names that ours does not know. Hidden files
+// and what file systems put there are nobody's data.
+func onlyOurs(dir string, ours func(name string) bool) error {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	for _, f := range files {
+		name := f.Name()
+		if !ours(name) && !strings.HasPrefix(name, ".") && name != "lost+found" {
+			return fmt.Errorf("storage: %w: %s is not empty: %q is not a file of Pando", ErrForeign, dir, name)
+		}
+	}
+	return nil
+}
+
+// refuseUsedLog refuses a log without a checkpoint, unless it is what Create left
+// when it was interrupted: Create writes state.db last, and nothing was appended
+// before.
+func (p paths) refuseUsedLog() error {
+	sc, err := scanLog(p.wal, position{})
+	if err == nil && len(sc.terms) == 0 && sc.state == (hardState{}) && sc.torn == nil {
+		return nil
+	}
+	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewerFormat) {
+		return err
+	}
+	return fmt.Errorf("storage: %w: %s is missing, but the log in %s was in use: put the file back, or %s",
+		ErrCorrupt, p.state, p.wal, restoreAdvice)
+}
+
+// clear removes what an interrupted Create left.
+func (p paths) clear() error {
+	if err := os.Remove(p.state + tempSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	files, err := os.ReadDir(p.wal)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), tempSuffix) || filepath.Ext(f.Name()) == segmentExt {
+			if err := os.RemoveAll(filepath.Join(p.wal, f.Name())); err != nil {
+				return fmt.Errorf("storage: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("storage: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,184 @@
+package storage
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.uber.org/zap"
+)
+
+// unchangedBy runs all ways into a directory, which must give an error of one
+// kind and leave the directory as it was.
+func unchangedBy(t *testing.T, o Options, kind error, text string) {
+	t.Helper()
+	before := hashDir(t, o.DataDir)
+	_, existsErr := Exists(o)
+	_, _, openErr := Open(o)
+	d, createErr := Create(o, testIdentity)
+	if createErr == nil {
+		d.Close()
+	}
+	for name, err := range map[string]error{"Exists": existsErr, "Open": openErr, "Create": createErr} {
+		// What lies in the checkpoint is for Open to find.
+		if name == "Exists" && err == nil || name == "Create" && errors.Is(err, ErrExists) {
+			continue
+		}
+		if !errors.Is(err, kind) || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: got %v, want %v with %q", name, err, kind, text)
+			continue
+		}
+		refused(t, o, err)
+	}
+	if !errors.Is(openErr, kind) {
+		t.Errorf("Open: %v", openErr)
+	}
+	if hashDir(t, o.DataDir) != before {
+		t.Error("the directory has changed")
+	}
+}
+
+func writeFile(t *testing.T, content string, elem ...string) {
+	t.Helper()
+	path := filepath.Join(elem...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForeign(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		prep func(t *testing.T, dir string)
+		kind error
+		text string
+	}{
+		{"etcd", func(t *testing.T, dir string) { writeFile(t, "x", dir, "member", "snap", "db") }, ErrForeign, "etcd"},
+		{"someone's files", func(t *testing.T, dir string) { writeFile(t, "x", dir, "thesis.txt") }, ErrForeign, "thesis.txt"},
+		{"someone's files beside the log", func(t *testing.T, dir string) { writeFile(t, "x", dir, "wal", "notes") }, ErrForeign, "notes"},
+		{"another program's log", func(t *testing.T, dir string) {
+			w, err := wal.Create(zap.NewNop(), filepath.Join(dir, walName), []byte("metadata"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrForeign, "another program"},
+		{"a strange segment", func(t *testing.T, dir string) { writeFile(t, "x", dir, "wal", "1.wal") }, ErrForeign, "1.wal"},
+		{"a checkpoint alone", func(t *testing.T, dir string) { writeFile(t, "x", dir, stateName) }, ErrCorrupt, "--wal-dir"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: 10}
+			if err := os.Mkdir(o.DataDir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			tc.prep(t, o.DataDir)
+			unchangedBy(t, o, tc.kind, tc.text)
+		})
+	}
+}
+
+// TestForeignMeta changes one value of the checkpoint.
+func TestForeignMeta(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		key   []byte
+		value []byte
+		kind  error
+		text  string
+	}{
+		{"a newer format", formatKey, appendWords(nil, formatVersion+1), ErrNewerFormat, "format 2"},
+		{"another member", identityKey, appendWords(nil, testIdentity.ClusterID, 7), ErrForeign, "member 7"},
+		{"another cluster", identityKey, appendWords(nil, 7, testIdentity.MemberID), ErrForeign, "cluster 7"},
+		{"ahead of the log", positionKey, appendWords(nil, 1000, 2), ErrCorrupt, "older than state.db"},
+		{"behind the log", positionKey, appendWords(nil, 1, 2), ErrCorrupt, "the checkpoint at entry 1"},
+		{"another term", positionKey, appendWords(nil, 3, 9), ErrCorrupt, "term"},
+		{"no members", membersKey, nil, ErrCorrupt, "members"},
+		{"an unknown key", []byte("new"), []byte("x"), ErrCorrupt, "new"},
+		{"a short identity", identityKey, []byte("x"), ErrCorrupt, "identity"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMember(t)
+			for range 3 {
+				m.set("/a", "b")
+			}
+			m.checkpoint()
+			m.set("/c", "d")
+			m.close()
+			db, err := openBolt(m.disk.paths.state, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = db.Update(func(tx *bbolt.Tx) error {
+				if tc.value == nil {
+					return tx.Bucket(metaBucket).Delete(tc.key)
+				}
+				return putSealed(tx.Bucket(metaBucket), tc.key, tc.value)
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			unchangedBy(t, m.options, tc.kind, tc.text)
+		})
+	}
+}
+
+// TestMissing takes files away.
+func TestMissing(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		remove func(t *testing.T, m *member) string
+		text   string
+	}{
+		{"the checkpoint", func(_ *testing.T, m *member) string { return m.disk.paths.state }, stateName},
+		{"the log", func(_ *testing.T, m *member) string { return m.disk.paths.wal }, "--wal-dir"},
+		{"a segment in the middle", func(t *testing.T, m *member) string {
+			list, err := segments(m.disk.paths.wal)
+			if err != nil || len(list) < 3 {
+				t.Fatalf("%d segments, %v", len(list), err)
+			}
+			return list[len(list)-2].path
+		}, "segment between"},
+		{"the first segment", func(t *testing.T, m *member) string {
+			list, err := segments(m.disk.paths.wal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list[0].path
+		}, "reaches back"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMember(t)
+			for range 60 {
+				m.set("/a", strings.Repeat("v", 4000))
+			}
+			m.close()
+			if err := os.RemoveAll(tc.remove(t, m)); err != nil {
+				t.Fatal(err)
+			}
+			unchangedBy(t, m.options, ErrCorrupt, tc.text)
+		})
+	}
+}
+
+// TestUnlockedCopy opens refused data that has no lock file: it must not get
+// one.
+func TestUnlockedCopy(t *testing.T) {
+	m := newMember(t)
+	m.close()
+	if err := os.Remove(m.disk.paths.lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(m.disk.paths.state, 5000); err != nil {
+		t.Fatal(err)
+	}
+	unchangedBy(t, m.options, ErrCorrupt, stateName)
+}

@@ -1,0 +1,201 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"pando/tree"
+)
+
+// checkpointData is what state.db holds.
+type checkpointData struct {
+	meta  meta
+	store *tree.Store
+}
+
+// loadState reads the checkpoint at path and checks all of it.
+func loadState(path string, historySize int) (*checkpointData, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	adviseWillNeed(f)
+	data, err := readState(f, info.Size(), historySize)
+	switch {
+	case errors.Is(err, ErrNewerFormat):
+		return nil, fmt.Errorf("storage: %s: %w", path, err)
+	case err != nil:
+		return nil, fmt.Errorf("storage: %s: %w: %s", path, err, restoreAdvice)
+	}
+	return data, nil
+}
+
+// readState reads a checkpoint of size bytes.
+func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, error) {
+	p, err := openPages(src, size)
+	if err != nil {
+		return nil, err
+	}
+	var metaRef, keysRef *bucketRef
+	err = p.bucket(bucketRef{root: p.root}, func(key, _ []byte, ref *bucketRef) error {
+		switch {
+		case ref != nil && bytes.Equal(key, metaBucket):
+			metaRef = ref
+		case ref != nil && bytes.Equal(key, keysBucket):
+			keysRef = ref
+		default:
+			return damaged("%.80q is unknown", key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if metaRef == nil || keysRef == nil {
+		return nil, damaged("the buckets meta and keys are not both there")
+	}
+	d := &checkpointData{}
+	if err := d.readMeta(p, *metaRef); err != nil {
+		return nil, err
+	}
+	if err := d.readTree(p, *keysRef, historySize); err != nil {
+		return nil, err
+	}
+	return d, p.checkFree()
+}
+
+// readMeta reads the meta bucket: first the format, because the rest depends on
+// it.
+func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
+	values := map[string][]byte{}
+	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
+		value, _, ok := unseal(key, record)
+		if ref != nil || !ok {
+			return damaged("meta: %.80q fails its checksum", key)
+		}
+		values[string(key)] = bytes.Clone(value)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var version uint64
+	if !readWords(values[string(formatKey)], &version) {
+		return damaged("meta: no format")
+	}
+	if version > formatVersion {
+		return newerFormat(version)
+	}
+	delete(values, string(formatKey))
+	for _, key := range [][]byte{identityKey, positionKey, confKey, membersKey} {
+		if _, ok := values[string(key)]; !ok {
+			return damaged("meta: no %s", key)
+		}
+	}
+	for key, value := range values {
+		if !d.meta.set(key, value) {
+			return damaged("meta: %.80q can't be read", key)
+		}
+	}
+	return nil
+}
+
+// treeBuckets is what the bucket of one tree holds.
+type treeBuckets struct {
+	values         map[string][]byte
+	nodes, history *bucketRef
+}
+
+func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
+	b := &treeBuckets{values: map[string][]byte{}}
+	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
+		switch {
+		case ref == nil:
+			value, _, ok := unseal(key, record)
+			if !ok {
+				return damaged("keys: %.80q fails its checksum", key)
+			}
+			b.values[string(key)] = bytes.Clone(value)
+		case bytes.Equal(key, nodesBucket):
+			b.nodes = ref
+		case bytes.Equal(key, historyBucket):
+			b.history = ref
+		default:
+			return damaged("keys: bucket %.80q is unknown", key)
+		}
+		return nil
+	})
+	if err == nil && (b.nodes == nil || b.history == nil) {
+		err = damaged("keys: the buckets nodes and history are not both there")
+	}
+	return b, err
+}
+
+// readTree loads a tree. One that was never checkpointed has no state; then
+// there must be no nodes and events either.
+func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) error {
+	b, err := readTreeBuckets(p, ref)
+	if err != nil {
+		return err
+	}
+	wantNodes, wantHistory, ok := decodeTotals(b.values[string(totalsKey)])
+	if !ok {
+		return damaged("keys: no totals")
+	}
+	loader := tree.NewLoader(historySize)
+	state, used := b.values[string(treeStateKey)]
+	if used {
+		if err := loader.State(state); err != nil {
+			return damaged("%v", err)
+		}
+	}
+	nodes, err := readRecords(p, *b.nodes, func(key, value []byte) error {
+		return loader.Node(string(key), value)
+	})
+	if err != nil {
+		return fmt.Errorf("nodes: %w", err)
+	}
+	history, err := readRecords(p, *b.history, func(_, value []byte) error {
+		return loader.Event(value)
+	})
+	if err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	if nodes != wantNodes || history != wantHistory || !used && (nodes.records > 0 || history.records > 0) {
+		return damaged("%d nodes and %d events are there, %d and %d were stored",
+			nodes.records, history.records, wantNodes.records, wantHistory.records)
+	}
+	if !used {
+		d.store = tree.New(historySize)
+		return nil
+	}
+	if d.store, err = loader.Finish(); err != nil {
+		return damaged("%v", err)
+	}
+	return nil
+}
+
+// readRecords hands the values of a bucket to take and gives their totals.
+func readRecords(p *pages, ref bucketRef, take func(key, value []byte) error) (totals, error) {
+	var t totals
+	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
+		value, sum, ok := unseal(key, record)
+		if ref != nil || !ok {
+			return damaged("%.80q fails its checksum", key)
+		}
+		t.add(sum)
+		if err := take(key, value); err != nil {
+			return damaged("%v", err)
+		}
+		return nil
+	})
+	return t, err
+}

@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"fmt"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/tree"
+)
+
+// Recovered is what a member had on disk: the checkpoint and the log behind it.
+type Recovered struct {
+	Identity Identity
+	// Store is the tree as of the checkpoint; an empty one before the first.
+	Store *tree.Store
+	// Applied and Term are the index and the term of the last log entry that the
+	// checkpoint holds; zero before the first one.
+	Applied uint64
+	Term    uint64
+	// ConfState is the raft configuration as of the checkpoint, never nil; empty
+	// before the first one.
+	ConfState *raftpb.ConfState
+	// Members is what the last checkpoint was given; empty before the first one.
+	Members []byte
+	// HardState is never nil. It commits at least what the checkpoint holds.
+	HardState *raftpb.HardState
+	// Entries follow Applied without a gap. Those behind HardState's commit index
+	// may yet be replaced.
+	Entries []*raftpb.Entry
+}
+
+// Open reads a member's data and takes the directory. A tail of the log that a
+// crash has torn is cut, and one line of the log says so. Any other damage gives
+// an error that names the file and says what to do, and nothing on disk has
+// changed: ErrNoData, ErrLocked, ErrCorrupt, ErrForeign, ErrNewerFormat.
+func Open(o Options) (*Disk, *Recovered, error) {
+	p, err := o.paths()
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := p.inspect()
+	if err != nil {
+		return nil, nil, err
+	}
+	if c == noData {
+		return nil, nil, fmt.Errorf("storage: %w: %s holds none", ErrNoData, p.dir)
+	}
+	lock, err := lockDir(p.lock)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
+	r, err := d.recover()
+	if err != nil {
+		lock.undo()
+		return nil, nil, err
+	}
+	return d, r, nil
+}
+
+// recover reads everything first and then takes the log for writing.
+func (d *Disk) recover() (*Recovered, error) {
+	data, err := loadState(d.paths.state, d.options.HistorySize)
+	if err != nil {
+		return nil, err
+	}
+	sc, err := scanLog(d.paths.wal, data.meta.position)
+	if err != nil {
+		return nil, err
+	}
+	if *sc.head != data.meta.identity {
+		return nil, fmt.Errorf("storage: %w: the log in %s is of member %x in cluster %x, %s of member %x in cluster %x: put back the one that was moved",
+			ErrForeign, d.paths.wal, sc.head.MemberID, sc.head.ClusterID,
+			d.paths.state, data.meta.identity.MemberID, data.meta.identity.ClusterID)
+	}
+	log, err := d.paths.openLog(d.lg, sc)
+	if err != nil {
+		return nil, err
+	}
+	d.wal = log.wal
+	d.last = data.meta.position
+	d.unsaved.Store(sc.size)
+	r := &Recovered{
+		Identity:  data.meta.identity,
+		Store:     data.store,
+		Applied:   d.last.index,
+		Term:      d.last.term,
+		ConfState: data.meta.conf,
+		Members:   data.meta.members,
+		HardState: log.state,
+		Entries:   log.entries,
+	}
+	// What is applied was committed, though the word of it may have been on its
+	// way to the disk when the member stopped. raft insists on it.
+	if r.HardState.GetCommit() < r.Applied {
+		r.HardState.Commit = &r.Applied
+	}
+	// What a checkpoint was about to delete when it was interrupted.
+	if err := releaseLog(d.wal, d.paths.wal, d.last.index); err != nil {
+		d.lg.Warn("old log segments could not be deleted", zap.Error(err))
+	}
+	return r, nil
+}
