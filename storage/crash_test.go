@@ -77,12 +77,12 @@ func TestCutLog(t *testing.T) {
 				m.checkpoint()
 			}
 			for i := range 4 {
-				m.set(fmt.Sprintf("/k%d", i), fmt.Sprintf("%*d", 15*i*i, i))
+				m.set(fmt.Sprintf("/k%d", i), fmt.Sprintf("%*d", 7*i*i, i))
 			}
 			m.close()
 			path := lastSegment(t, m.options)
 			ends := recordEnds(t, path)
-			from := ends[len(ends)-7]
+			from := ends[len(ends)-6]
 			for offset := from; offset <= ends[len(ends)-1]; offset++ {
 				want := max(writtenAt(t, path, ends, offset), 1)
 				for _, kind := range []string{"short", "zero"} {

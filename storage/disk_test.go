@@ -283,3 +283,64 @@ func TestWALDir(t *testing.T) {
 		t.Errorf("without its log: %v", err)
 	}
 }
+
+// TestNothingMapped expects the checkpoint to be no part of the process's memory
+// once it is loaded or written.
+func TestNothingMapped(t *testing.T) {
+	m := newMember(t)
+	mapped := func() bool {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skip("needs /proc")
+		}
+		return strings.Contains(string(maps), m.disk.paths.state)
+	}
+	m.set("/a", "b")
+	m.checkpoint()
+	if mapped() {
+		t.Error("the checkpoint is mapped after writing it")
+	}
+	m.close()
+	d, _, err := Open(m.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if mapped() {
+		t.Error("the checkpoint is mapped after loading it")
+	}
+}
+
+// TestAppendBesideCheckpoint appends while checkpoints are written, and expects
+// both to be whole.
+func TestAppendBesideCheckpoint(t *testing.T) {
+	m := newMember(t)
+	done := make(chan error, 1)
+	for i := range 12 {
+		for j := range 200 {
+			m.set(fmt.Sprintf("/%d/%d", j%5, j), fmt.Sprint(i))
+		}
+		if i > 0 {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := m.position()
+		go func() {
+			_, err := m.disk.Checkpoint(c)
+			done <- err
+		}()
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	m.set("/last", "one")
+	m.close()
+	r := reopen(t, m.options)
+	if len(r.Entries) != 1 {
+		t.Errorf("%d entries behind the checkpoint", len(r.Entries))
+	}
+	if got, want := dump(r.replay()), dump(m.store); got != want {
+		t.Errorf("got %.300s, want %.300s", got, want)
+	}
+}
