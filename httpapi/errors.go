@@ -14,7 +14,6 @@ var statuses = map[tree.Code]int{
 	tree.CodeCompareFailed:  http.StatusPreconditionFailed,
 	tree.CodeNotFile:        http.StatusForbidden,
 	tree.CodeKeyExists:      http.StatusPreconditionFailed,
-	tree.CodeRootReadOnly:   http.StatusForbidden,
 	tree.CodeDirNotEmpty:    http.StatusForbidden,
 	tree.CodeUnauthorized:   http.StatusUnauthorized,
 	tree.CodeRaftInternal:   http.StatusInternalServerError,

@@ -2,13 +2,10 @@ package httpapi
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"pando/tree"
 )
@@ -100,18 +97,12 @@ func (f *form) take(pair string) error {
 // parse reads the parameters of a request: the body's, where the method and
 // the content type give it one, and then the query's.
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) *tree.Error {
-	var first error
-	if r.Method == http.MethodPut || r.Method == http.MethodPost {
-		body, err := s.formBody(w, r)
-		var tooLarge *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooLarge):
-			return bodyTooLarge
-		case err != nil:
-			first = err
-		default:
-			first = f.scan(body)
-		}
+	body, first := s.formBody(w, r)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(first, &tooLarge) {
+		return bodyTooLarge
+	}
+	if first == nil {
+		first = f.scan(body)
 	}
 	if err := f.scan(r.URL.RawQuery); first == nil {
 		first = err
@@ -122,11 +113,11 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) *tree.Er
 	return nil
 }
 
-// formBody reads the body if it holds a form.
+// formBody gives the body if it holds a form, and skips any other.
 func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	kind := r.Header.Get("Content-Type")
-	if kind == "" {
-		return "", nil
+	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
+		return "", s.skipBody(w, r)
 	}
 	if kind != formType {
 		media, _, err := mime.ParseMediaType(kind)
@@ -134,37 +125,10 @@ func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (string, error
 			return "", err
 		}
 		if media != formType {
-			return "", nil
+			return "", s.skipBody(w, r)
 		}
 	}
 	return s.readBody(w, r)
 }
 
 const formType = "application/x-www-form-urlencoded"
-
-// readBody reads a body of at most MaxRequestBytes. Slow senders are cut off,
-// by a deadline of the body's own: that of a long poll would be none.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error) {
-	if r.ContentLength > s.MaxRequestBytes {
-		return "", &http.MaxBytesError{Limit: s.MaxRequestBytes}
-	}
-	if r.ContentLength == 0 {
-		return "", nil
-	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	if r.ContentLength < 0 {
-		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
-		return string(b), err
-	}
-	p := buffers.Get().(*[]byte)
-	b := slices.Grow((*p)[:0], int(r.ContentLength))[:r.ContentLength]
-	_, err := io.ReadFull(r.Body, b)
-	body := string(b)
-	if cap(b) <= maxPooled {
-		*p = b
-		buffers.Put(p)
-	}
-	return body, err
-}

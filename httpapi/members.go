@@ -110,14 +110,18 @@ func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) error {
 		return memberError(w, http.StatusUnsupportedMediaType,
 			fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
+	body, err := s.readBody(w, r)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		w.Header().Set("Connection", "close")
+		return memberError(w, http.StatusRequestEntityTooLarge, bodyTooLarge.Cause)
+	}
 	if err != nil {
 		return memberError(w, http.StatusBadRequest, err.Error())
 	}
 	var request struct {
 		PeerURLs []string `json:"peerURLs"`
 	}
-	if err := json.Unmarshal(body, &request); err != nil {
+	if err := json.Unmarshal([]byte(body), &request); err != nil {
 		return memberError(w, http.StatusBadRequest, err.Error())
 	}
 	if _, err := members.ParseURLs(request.PeerURLs); err != nil {

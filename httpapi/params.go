@@ -107,7 +107,11 @@ func (p *parser) fail(code tree.Code, cause string) {
 }
 
 func (p *parser) invalid(code tree.Code, f field) {
-	p.fail(code, `invalid value for "`+f.String()+`"`)
+	name := `"` + f.String() + `"`
+	if f == fieldPrevExist || f == fieldRefresh { // as the reference spells it
+		name = f.String()
+	}
+	p.fail(code, "invalid value for "+name)
 }
 
 func (p *parser) flag(f field) bool {

@@ -109,7 +109,7 @@ func (s *Server) Client() http.Handler {
 	if s.Pprof == On {
 		mountPprof(r)
 	}
-	return newCORS(s.CORS).wrap(cleanPath(r))
+	return timeBodies(s.BodyTimeout, newCORS(s.CORS).wrap(cleanPath(r)))
 }
 
 // Observation is the handler of the extra metrics URLs: /metrics and /health
@@ -117,15 +117,15 @@ func (s *Server) Client() http.Handler {
 func (s *Server) Observation() http.Handler {
 	r := newRouter()
 	s.mountObservation(r)
-	return r
+	return timeBodies(s.BodyTimeout, r)
 }
 
 // Peer is the handler of the peer URLs, as far as members that look for a
 // cluster read it: its members and its version.
 func (s *Server) Peer() http.Handler {
 	r := newRouter()
-	r.HandleFunc("/members", s.peerMembers)
-	r.HandleFunc("/version", s.version)
+	r.Handle("/members", timeBodies(s.BodyTimeout, http.HandlerFunc(s.peerMembers)))
+	r.Handle("/version", timeBodies(s.BodyTimeout, http.HandlerFunc(s.version)))
 	return cleanPath(r)
 }
 
@@ -135,8 +135,18 @@ func (s *Server) CloseWatches() { s.open.close() }
 
 func newRouter() chi.Router {
 	r := chi.NewRouter()
+	r.Use(routeByPath)
 	r.NotFound(http.NotFound)
 	return r
+}
+
+// routeByPath has the router look at the path alone. It would refuse methods
+// that it has never heard of by itself, without saying which are allowed.
+func routeByPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		next.ServeHTTP(w, r)
+	})
 }
 
 // mountObservation mounts what monitors ask for.

@@ -16,7 +16,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 		scope = tree.Recursive
 	}
 	index := s.Tree.View().Index()
-	watcher, err := s.Tree.Watch(q.path, scope, q.waitIndex)
+	since := q.waitIndex
+	if since == 0 {
+		// From the index that the header tells: a client that goes on from there
+		// must not miss what happens between these two lines.
+		since = index + 1
+	}
+	watcher, err := s.Tree.Watch(q.path, scope, since)
 	if err != nil {
 		s.writeKeyError(w, err)
 		return err

@@ -1,0 +1,84 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+)
+
+// timeBodies cuts off clients that take longer than timeout to send a body,
+// whoever reads it: what a handler leaves is read by net/http, which would wait
+// for ever. The deadline is one of the body's own; a long poll has none.
+func timeBodies(timeout time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bodyRead ends the deadline of a body that was read to its end. After an error
+// it stays, for the rest of the body.
+func (s *Server) bodyRead(w http.ResponseWriter, err error) error {
+	if err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		return nil
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errors.New("the request body took longer than " + s.BodyTimeout.String())
+	}
+	return err
+}
+
+// readBody reads a body of at most MaxRequestBytes.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.ContentLength > s.MaxRequestBytes {
+		return "", &http.MaxBytesError{Limit: s.MaxRequestBytes}
+	}
+	if r.ContentLength == 0 {
+		return "", nil
+	}
+	if r.ContentLength < 0 {
+		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
+		return string(b), s.bodyRead(w, err)
+	}
+	p := buffers.Get().(*[]byte)
+	b, err := readSized((*p)[:0], r.Body, int(r.ContentLength))
+	body := string(b)
+	if cap(b) <= maxPooled {
+		*p = b
+		buffers.Put(p)
+	}
+	return body, s.bodyRead(w, err)
+}
+
+// readSized appends size bytes to b. A large announcement gets memory as its
+// bytes come: it costs nothing to make one.
+func readSized(b []byte, body io.Reader, size int) ([]byte, error) {
+	for have := 0; have < size; have = len(b) {
+		step := min(size-have, max(have, maxPooled))
+		b = slices.Grow(b, step)[:have+step]
+		if n, err := io.ReadFull(body, b[have:]); err != nil {
+			return b[:have+n], err
+		}
+	}
+	return b, nil
+}
+
+// skipBody reads a body that means nothing, within the limits of one that does.
+// Only behind its end does net/http notice that the client has gone, and a
+// watch has to know that.
+func (s *Server) skipBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength > s.MaxRequestBytes {
+		return &http.MaxBytesError{Limit: s.MaxRequestBytes}
+	}
+	if r.ContentLength == 0 {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
+	return s.bodyRead(w, err)
+}
