@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"bufio"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// constantServer answers every request with the same bytes, and allocates nothing for it. It serves requests without
+// a body, on one connection.
+func constantServer(tb testing.TB, answer string) *endpoint {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { l.Close() })
+	wire := []byte(answer)
+	go func() {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		br := bufio.NewReader(nc)
+		for {
+			line, err := readLine(br)
+			if err != nil {
+				return
+			}
+			if len(line) == 0 {
+				if _, err := nc.Write(wire); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	ep, err := newEndpoint(l.Addr().String(), credential{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ep
+}
+
+const answerHeaders = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/json\r\nX-Etcd-Cluster-Id: cdf818194e3a8c32\r\n" +
+	"X-Etcd-Index: 1234\r\nX-Raft-Index: 2345\r\nX-Raft-Term: 2\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n"
+
+// answers are what a server sends, by how its body is framed.
+var answers = map[string]string{
+	"length":  answerHeaders + "Content-Length: 300\r\n\r\n" + strings.Repeat("x", 300),
+	"chunked": answerHeaders + "Transfer-Encoding: chunked\r\n\r\n12c\r\n" + strings.Repeat("x", 300) + "\r\n0\r\n\r\n",
+}
+
+// oneRequest makes the request loop of a get client: what is done for each request, accounting included.
+func oneRequest(tb testing.TB, answer string) func() {
+	ep := constantServer(tb, answer)
+	c := newConn(ep, time.Minute, requestBuffer)
+	tb.Cleanup(c.close)
+	load := getLoad{space: keySpace{prefix: "/bench", size: 8, count: 10000, dirs: 1}}
+	client := load.newClient(ep, 0)
+	rec := newRecorder(load.classes())
+	p := newPacer(tb.Context(), phase{})
+	return func() {
+		op, from, _ := p.next(nil)
+		out := client.do(c, op)
+		if !out.ok {
+			tb.Fatalf("HTTP %d, %v", out.status, out.err)
+		}
+		end := time.Now()
+		rec.record(0, out.class, end.Sub(from), end)
+	}
+}
+
+// TestRequestAllocatesNothing keeps the promise that the generator is cheap: no allocation for a request.
+func TestRequestAllocatesNothing(t *testing.T) {
+	for name, answer := range answers {
+		t.Run(name, func(t *testing.T) {
+			request := oneRequest(t, answer)
+			request() // connects, and grows the buffers
+			if n := testing.AllocsPerRun(500, request); n >= 1 {
+				t.Errorf("%v allocations a request", n)
+			}
+		})
+	}
+}
+
+// BenchmarkRequest is the cost of a request, the constant server's part and the loopback included.
+func BenchmarkRequest(b *testing.B) {
+	for name, answer := range answers {
+		b.Run(name, func(b *testing.B) {
+			request := oneRequest(b, answer)
+			b.ReportAllocs()
+			for b.Loop() {
+				request()
+			}
+		})
+	}
+}
+
+// BenchmarkParse is the cost of reading one answer that has arrived.
+func BenchmarkParse(b *testing.B) {
+	for name, answer := range answers {
+		b.Run(name, func(b *testing.B) {
+			source := strings.NewReader(answer)
+			br := bufio.NewReaderSize(source, requestBuffer)
+			var body []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				source.Reset(answer)
+				br.Reset(source)
+				h, err := readHead(br)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if body, err = appendBody(br, h, body[:0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRecord is the cost of the accounting.
+func BenchmarkRecord(b *testing.B) {
+	rec := newRecorder([]string{"put"})
+	now := time.Now()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		rec.record(i, 0, time.Duration(i%4096)*time.Microsecond, now)
+	}
+}

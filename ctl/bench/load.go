@@ -1,0 +1,195 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// interruptGrace is how long requests under way may take to end after Ctrl-C.
+	interruptGrace = time.Second
+	// A client whose connection fails waits before it dials again, twice as long each time, and gives up in the end.
+	firstBackoff  = 10 * time.Millisecond
+	longestOutage = 30 * time.Second
+	longestDelay  = 500 * time.Millisecond
+)
+
+// A workload is one kind of request and answer load.
+type workload interface {
+	// classes names the kinds of operation, whose latencies are kept apart.
+	classes() []string
+	// prepare writes what the load needs to find on the server.
+	prepare(ctx context.Context, o *options, t *target) error
+	// newClient makes client n, which talks to ep.
+	newClient(ep *endpoint, n int) client
+}
+
+// A client makes the operations of one worker, which owns it.
+type client interface {
+	// do makes operation op and waits for its answer.
+	do(c *conn, op uint64) outcome
+}
+
+// An outcome is how one operation ended. body is valid until the connection's next request.
+type outcome struct {
+	class  int
+	from   time.Time // when it began, if later than its turn: it waited for something that is not the server's doing
+	ok     bool
+	status int // 0 when err is set
+	body   []byte
+	err    error
+}
+
+// A worker is one client of a load with the connection it uses.
+type worker struct {
+	number int
+	client client
+	link   *link
+}
+
+// A link is a connection that clients take turns on. With a client of its own each, nobody ever waits.
+type link struct {
+	mu sync.Mutex
+	*conn
+}
+
+// dialAll connects n connections to t, each to the next endpoint in turn.
+func dialAll(ctx context.Context, t *target, n int, timeout time.Duration) ([]*link, error) {
+	links := make([]*link, n)
+	errs := make(chan error, n)
+	for i := range links {
+		links[i] = &link{conn: newConn(t.endpoint(i), timeout, requestBuffer)}
+	}
+	var dialing sync.WaitGroup
+	for _, l := range links {
+		dialing.Go(func() {
+			if err := l.connect(ctx); err != nil {
+				errs <- fmt.Errorf("%w: %s does not take connections; is it running? %w", errTarget, l.endpoint.url, err)
+			}
+		})
+	}
+	dialing.Wait()
+	select {
+	case err := <-errs:
+		closeAll(links)
+		return nil, err
+	default:
+		return links, nil
+	}
+}
+
+func closeAll(links []*link) {
+	for _, l := range links {
+		l.close()
+	}
+}
+
+// newWorkers makes clients that share links in turn.
+func newWorkers(w workload, links []*link, clients int) []worker {
+	workers := make([]worker, clients)
+	for i := range workers {
+		l := links[i%len(links)]
+		workers[i] = worker{number: i, client: w.newClient(l.endpoint, i), link: l}
+	}
+	return workers
+}
+
+// drive runs one phase of load and returns how long it took, up to the last answer. When ctx ends, requests under
+// way get a moment to end.
+func drive(ctx context.Context, ph phase, workers []worker, rec *recorder, watch observer) time.Duration {
+	p := newPacer(ctx, ph)
+	rec.start = p.start
+	finished := make(chan struct{})
+	go p.endWith(ctx, finished, workers)
+	stopWatching := watch.begin(p, rec)
+	var running sync.WaitGroup
+	for i := range workers {
+		running.Go(func() { workers[i].run(p, rec) })
+	}
+	running.Wait()
+	close(finished)
+	stopWatching()
+	return rec.collect().Sub(p.start)
+}
+
+// endWith stops the phase when ctx ends, and cuts what is still under way a moment later.
+func (p *pacer) endWith(ctx context.Context, finished <-chan struct{}, workers []worker) {
+	select {
+	case <-finished:
+		return
+	case <-ctx.Done():
+		p.stop()
+	}
+	grace := time.NewTimer(interruptGrace)
+	defer grace.Stop()
+	select {
+	case <-finished:
+	case <-grace.C:
+		for i := range workers {
+			workers[i].link.interrupt()
+		}
+	}
+}
+
+// run makes operations until the phase ends.
+func (w *worker) run(p *pacer, rec *recorder) {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	var outage outage
+	for {
+		op, from, ok := p.next(timer)
+		if !ok {
+			return
+		}
+		w.link.mu.Lock()
+		out := w.client.do(w.link.conn, op)
+		w.link.mu.Unlock()
+		end := time.Now()
+		if !out.from.IsZero() {
+			from = out.from
+		}
+		switch {
+		case out.ok:
+			rec.record(w.number, out.class, end.Sub(from), end)
+			outage.over()
+		case out.err == nil:
+			rec.fail("HTTP "+strconv.Itoa(out.status), 1, out.body)
+			outage.over()
+		case p.stopped.Load():
+			return // cut off by the user, not by the server
+		default:
+			rec.fail(errorName(out.err), 1, []byte(out.err.Error()))
+			if !outage.wait(p) {
+				return
+			}
+		}
+	}
+}
+
+// An outage is a row of connection failures of one worker.
+type outage struct {
+	since time.Time
+	delay time.Duration
+}
+
+func (o *outage) over() {
+	if o.delay != 0 {
+		*o = outage{}
+	}
+}
+
+// wait waits before the next attempt. It returns false when the worker should give up.
+func (o *outage) wait(p *pacer) bool {
+	if o.delay == 0 {
+		*o = outage{since: time.Now(), delay: firstBackoff}
+	}
+	if time.Since(o.since) > longestOutage {
+		return false
+	}
+	delay := o.delay
+	o.delay = min(2*delay, longestDelay)
+	return p.pause(delay)
+}

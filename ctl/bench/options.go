@@ -1,0 +1,200 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// errUsage is wrapped by every error about a flag whose value makes no sense.
+var errUsage = errors.New("wrong usage")
+
+// Settings in force when the user gives none.
+const (
+	defaultRounds   = 5
+	defaultKeySize  = 8
+	defaultKeySpace = 10000
+	compareWarmup   = 500 * time.Millisecond
+)
+
+// options are the settings that every load has.
+type options struct {
+	phase       // what is measured
+	target      *target
+	other       *target // nil without --compare
+	conns       int
+	clients     int
+	warmup      time.Duration
+	timeout     time.Duration
+	rounds      int
+	valSize     int
+	space       keySpace
+	skipPrepare bool
+	json        bool
+	timeline    string // file name
+	lines       *timeline
+	stdout      io.Writer
+	stderr      io.Writer
+}
+
+// readOptions reads and checks the common flags.
+func readOptions(c *cli.Context) (*options, error) {
+	o := &options{
+		phase:       phase{total: c.Uint64("total"), duration: c.Duration("duration"), rate: c.Float64("rate")},
+		conns:       c.Int("conns"),
+		clients:     c.Int("clients"),
+		warmup:      c.Duration("warmup"),
+		timeout:     c.Duration("timeout"),
+		rounds:      c.Int("rounds"),
+		valSize:     c.Int("val-size"),
+		skipPrepare: c.Bool("skip-prepare"),
+		json:        c.Bool("json"),
+		timeline:    c.String("timeline"),
+		stdout:      c.App.Writer,
+		stderr:      c.App.ErrWriter,
+	}
+	if c.NArg() > 0 {
+		return nil, fmt.Errorf("%w: %q is no flag; %s takes flags alone, see --help", errUsage, c.Args().First(), c.Command.Name)
+	}
+	o.fillIn(c)
+	o.space = keySpace{
+		prefix: "/" + strings.Trim(c.String("prefix"), "/"), size: defaultKeySize, count: 1, dirs: 1,
+	}
+	if c.Value("key-size") != nil { // else the load has keys of its own kind
+		o.space.size, o.space.count = c.Int("key-size"), c.Uint64("key-space-size")
+	}
+	if c.Value("val-size") == nil {
+		o.valSize = 1
+	}
+	if c.Value("directories") != nil {
+		o.space.dirs = c.Uint64("directories")
+	}
+	if c.Bool("sequential-keys") {
+		o.space.order = sequentialKeys
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return o, o.readTargets(c)
+}
+
+// fillIn sets what follows from other flags: as many clients as connections and the other way round, no count when
+// only a time is given, a warm-up for comparisons.
+func (o *options) fillIn(c *cli.Context) {
+	if !c.IsSet("clients") && c.IsSet("conns") {
+		o.clients = o.conns
+	}
+	if !c.IsSet("conns") && c.IsSet("clients") {
+		o.conns = max(o.clients, 1)
+	}
+	if c.IsSet("duration") && !c.IsSet("total") {
+		o.total = 0
+	}
+	if c.IsSet("compare") && !c.IsSet("warmup") {
+		o.warmup = compareWarmup
+	}
+}
+
+func (o *options) check() error {
+	largest := uint64(1)
+	for range min(o.space.size, 19) {
+		largest *= 10
+	}
+	for _, rule := range []struct {
+		broken bool
+		text   string
+	}{
+		{o.conns < 1, "--conns: at least 1"},
+		{o.clients < 0, "--clients: not below 0"},
+		{o.total == 0 && o.duration <= 0, "give --total or --duration, or the load never ends"},
+		{o.duration < 0 || o.warmup < 0 || o.timeout < 0, "--duration, --warmup and --timeout: not below 0"},
+		{o.rate < 0, "--rate: not below 0"},
+		{o.rounds < 1, "--rounds: at least 1"},
+		{o.valSize < 1, "--val-size: at least 1"},
+		{o.space.prefix == "/", "--prefix: name a directory, such as /bench"},
+		{o.space.size < 1 || o.space.size > 1024, "--key-size: 1 to 1024"},
+		{o.space.count < 1, "--key-space-size: at least 1"},
+		{o.space.dirs < 1, "--directories: at least 1"},
+		{o.space.count > largest, fmt.Sprintf("--key-space-size %d: these keys need more digits than --key-size %d", o.space.count, o.space.size)},
+	} {
+		if rule.broken {
+			return fmt.Errorf("%w: %s", errUsage, rule.text)
+		}
+	}
+	return nil
+}
+
+// readTargets makes the targets of --endpoints and --compare.
+func (o *options) readTargets(c *cli.Context) error {
+	config, err := loadTLS(c.String("cacert"), c.String("cert"), c.String("key"))
+	if err != nil {
+		return err
+	}
+	cred := credential{tls: config, user: c.String("user")}
+	if o.target, err = newTarget(c.StringSlice("endpoints"), cred); err != nil {
+		return err
+	}
+	if c.IsSet("compare") {
+		if o.timeline != "" {
+			return fmt.Errorf("%w: --timeline follows one run; give it without --compare, once for each server", errUsage)
+		}
+		if o.other, err = newTarget(c.StringSlice("compare"), cred); err != nil {
+			return fmt.Errorf("--compare: %w", err)
+		}
+	}
+	if !c.Bool("target-leader") {
+		return nil
+	}
+	if o.target, err = o.target.leader(cred); err != nil {
+		return err
+	}
+	if o.other != nil {
+		o.other, err = o.other.leader(cred)
+	}
+	return err
+}
+
+// observer makes the one that shows progress on a terminal, and writes the timeline.
+func (o *options) observer(label string) observer {
+	return observer{label: label, terminal: terminalOf(o.stderr), timeline: o.lines}
+}
+
+// settingOf lists the flags in names with their values in force.
+func settingOf(c *cli.Context, o *options, names ...string) map[string]string {
+	setting := map[string]string{}
+	for _, name := range names {
+		if f := lookupValue(c, name); f != "" {
+			setting[name] = f
+		}
+	}
+	setting["conns"] = fmt.Sprint(o.conns)
+	setting["clients"] = fmt.Sprint(o.clients)
+	for _, item := range []struct {
+		name  string
+		unset bool
+		value any
+	}{
+		{"total", o.total == 0, o.total},
+		{"duration", o.duration == 0, o.duration},
+		{"rate", o.rate == 0, o.rate},
+		{"warmup", o.warmup == 0, o.warmup},
+	} {
+		if !item.unset {
+			setting[item.name] = fmt.Sprint(item.value)
+		}
+	}
+	return setting
+}
+
+// lookupValue returns the value of a flag as text; empty for flags that are off.
+func lookupValue(c *cli.Context, name string) string {
+	v := c.Value(name)
+	if v == nil || v == false {
+		return ""
+	}
+	return fmt.Sprint(v)
+}

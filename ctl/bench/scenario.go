@@ -1,0 +1,150 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// errFailures says that a load ran, and that not every request of it succeeded.
+var errFailures = errors.New("requests failed")
+
+// exitInterrupted is the exit code after Ctrl-C, as shells have it.
+const exitInterrupted = 130
+
+// A requestLoad runs a workload of requests and answers. It is a scenario.
+type requestLoad struct {
+	o       *options
+	name    string
+	work    workload
+	setting map[string]string
+}
+
+func (l *requestLoad) prepare(ctx context.Context, t *target) error {
+	return l.work.prepare(ctx, l.o, t)
+}
+
+func (l *requestLoad) run(ctx context.Context, t *target) (*result, error) {
+	if l.o.clients < 1 {
+		return nil, fmt.Errorf("%w: --clients: at least 1", errUsage)
+	}
+	links, err := dialAll(ctx, t, min(l.o.conns, l.o.clients), l.o.timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(links)
+	workers := newWorkers(l.work, links, l.o.clients)
+	if l.o.warmup > 0 {
+		drive(ctx, phase{duration: l.o.warmup, rate: l.o.rate}, workers, newRecorder(l.work.classes()), observer{})
+	}
+	rec := newRecorder(l.work.classes())
+	cpu := processCPU()
+	elapsed := drive(ctx, l.o.phase, workers, rec, l.o.observer(l.name+" "+t.String()))
+	r := &result{Workload: l.name, Target: t.String(), Setting: l.setting, Unit: "requests"}
+	r.GeneratorCPU = coresSince(cpu, rec.start)
+	all := make([]int, len(rec.classes))
+	for i := range all {
+		all[i] = i
+	}
+	r.fillFrom(rec, elapsed, all...)
+	r.Interrupted = ctx.Err() != nil
+	return r, nil
+}
+
+// coresSince returns how many cores this process kept busy since start, when it had used cpu.
+func coresSince(cpu time.Duration, start time.Time) float64 {
+	return divide(float64(processCPU()-cpu), float64(time.Since(start)))
+}
+
+// execute runs s as o says and prints what it measured. SIGINT and SIGTERM end it early; what was measured until
+// then is printed all the same.
+func execute(c *cli.Context, o *options, s scenario) error {
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// After the first signal the default action comes back: a second one ends at once.
+	context.AfterFunc(ctx, stop)
+	if o.other != nil {
+		return executeComparison(ctx, o, s)
+	}
+	if err := s.prepare(ctx, o.target); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	closeTimeline, err := o.openTimeline()
+	if err != nil {
+		return err
+	}
+	r, err := s.run(ctx, o.target)
+	if err := errors.Join(err, closeTimeline()); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	if o.json {
+		err = writeJSON(o.stdout, r)
+	} else {
+		err = r.write(o.stdout)
+	}
+	return verdict(ctx, err, r.Failed, r.Requests)
+}
+
+func executeComparison(ctx context.Context, o *options, s scenario) error {
+	progress := func(r *result) { fmt.Fprint(o.stdout, roundLine(r)) }
+	if o.json {
+		progress = func(*result) {}
+	}
+	c, err := compare(ctx, s, o.target, o.other, o.rounds, progress)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	if o.json {
+		err = writeJSON(o.stdout, c)
+	} else {
+		err = c.write(o.stdout)
+	}
+	failed, requests := c.failed()
+	return verdict(ctx, err, failed, requests)
+}
+
+// verdict is the error that a load which has been printed ends with, if any.
+func verdict(ctx context.Context, err error, failed, requests uint64) error {
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return cli.Exit("", exitInterrupted)
+	case failed > 0:
+		return fmt.Errorf("%w: %d of %d; the kinds and the first of each are listed above", errFailures, failed, requests)
+	}
+	return nil
+}
+
+// interruptedOr tells an error that Ctrl-C brought about from others.
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return cli.Exit("interrupted before anything was measured", exitInterrupted)
+	}
+	return err
+}
+
+// openTimeline creates the file of --timeline, if there is one. The function it returns closes it and reports
+// every error met in writing it.
+func (o *options) openTimeline() (closeFile func() error, err error) {
+	if o.timeline == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(o.timeline)
+	if err != nil {
+		return nil, fmt.Errorf("--timeline: %w", err)
+	}
+	o.lines = newTimeline(f)
+	return func() error {
+		if err := errors.Join(o.lines.err, f.Close()); err != nil {
+			return fmt.Errorf("--timeline: %w", err)
+		}
+		return nil
+	}, nil
+}

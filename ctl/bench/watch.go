@@ -1,0 +1,232 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// opensAtOnce bounds the watches that are being opened at one moment, so as not to overrun the server's accept queue.
+	opensAtOnce = 128
+	// eventPatience is how long a watch load waits for events that don't come.
+	eventPatience = 3 * time.Second
+)
+
+// Classes of a watch load.
+const (
+	eventClass = iota
+	writeClass
+)
+
+// A watchLoad has writers put to keys that many watchers watch. It is a scenario.
+type watchLoad struct {
+	o        *options
+	space    keySpace // the watched keys
+	watchers int
+	mode     watchMode
+	window   int // writes that may be under way to the watchers; 0 means no limit
+	valSize  int
+	patience time.Duration // how long no event may arrive, while some are due, before those are given up for lost
+	setting  map[string]string
+}
+
+func (l *watchLoad) prepare(context.Context, *target) error { return nil }
+
+func (l *watchLoad) run(ctx context.Context, t *target) (*result, error) {
+	f := newFanout(l)
+	f.done = ctx.Done()
+	defer f.close()
+	if err := f.open(ctx, t, l.watchers, l.mode); err != nil {
+		return nil, err
+	}
+	r := &result{Workload: "watch", Target: t.String(), Setting: l.setting, Unit: "events"}
+	if l.o.clients == 0 {
+		f.hold(ctx, l.o.duration)
+		r.fillFrom(f.rec.Load(), l.o.duration, eventClass)
+		r.Interrupted = ctx.Err() != nil
+		return r, nil
+	}
+	links, err := dialAll(ctx, t, min(l.o.conns, l.o.clients), l.o.timeout)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(links)
+	workers := newWorkers(f, links, l.o.clients)
+	if l.o.warmup > 0 {
+		drive(ctx, phase{duration: l.o.warmup, rate: l.o.rate}, workers, f.rec.Load(), observer{})
+		f.drain()
+	}
+	rec := newRecorder(f.classes())
+	f.rec.Store(rec)
+	cpu := processCPU()
+	drive(ctx, l.o.phase, workers, rec, l.o.observer("watch "+t.String()))
+	f.drain()
+	r.GeneratorCPU = coresSince(cpu, rec.start)
+	r.fillFrom(rec, rec.collect().Sub(rec.start), eventClass)
+	r.Interrupted = ctx.Err() != nil
+	return r, nil
+}
+
+// A fanout is one run of a watch load: the watchers, and what is between them and the writers. As a workload it
+// makes the writers.
+type fanout struct {
+	space    keySpace
+	value    string
+	window   int64 // events that may be due when a write begins; 0 means no limit
+	epoch    time.Time
+	patience time.Duration
+	done     <-chan struct{} // closed when the run is cut short
+	rec      atomic.Pointer[recorder]
+	watchers []*watcher
+	running  sync.WaitGroup
+	refused  atomic.Bool // a watch could not be opened
+	stopped  atomic.Bool
+
+	delivered atomic.Int64
+	wakeAt    atomic.Int64 // number of deliveries at which someone in await wants to be woken
+	wake      chan struct{}
+
+	gate sync.Mutex // held by the writer that waits for the window; guards lost
+	lost int64      // events given up
+	due  atomic.Int64
+}
+
+func newFanout(l *watchLoad) *fanout {
+	perWrite := (int64(l.watchers) + int64(l.space.count) - 1) / int64(l.space.count)
+	f := &fanout{
+		space: l.space, value: newValue(max(l.valSize-stampDigits, 0)), window: int64(l.window) * perWrite,
+		epoch: time.Now(), patience: l.patience, wake: make(chan struct{}, 1),
+	}
+	f.wakeAt.Store(math.MaxInt64)
+	f.rec.Store(newRecorder(f.classes()))
+	return f
+}
+
+func (f *fanout) classes() []string { return []string{"event", "put"} }
+
+func (f *fanout) prepare(context.Context, *options, *target) error { return nil }
+
+// deliver counts an event that watcher n received.
+func (f *fanout) deliver(n int, latency time.Duration, now time.Time) {
+	f.rec.Load().record(n, eventClass, latency, now)
+	if f.delivered.Add(1) >= f.wakeAt.Load() {
+		select {
+		case f.wake <- struct{}{}:
+		default: // a wake-up is under way already
+		}
+	}
+}
+
+// await waits, with the gate held, until no more than open events are due. When none comes for as long
+// as f.patience, those missing are counted as lost.
+func (f *fanout) await(open int64) {
+	timer := time.NewTimer(f.patience)
+	defer timer.Stop()
+	defer f.wakeAt.Store(math.MaxInt64)
+	seen := f.delivered.Load()
+	for {
+		enough := f.due.Load() - f.lost - open
+		f.wakeAt.Store(enough)
+		if f.delivered.Load() >= enough {
+			return
+		}
+		select {
+		case <-f.wake:
+		case <-f.done:
+			return
+		case <-timer.C:
+			now := f.delivered.Load()
+			if now == seen {
+				missing := f.due.Load() - f.lost - now
+				f.lost += missing
+				f.rec.Load().fail("watch: event not delivered", uint64(missing), nil)
+				return
+			}
+			seen = now
+			timer.Reset(f.patience)
+		}
+	}
+}
+
+// drain waits for the events that are still due.
+func (f *fanout) drain() {
+	f.gate.Lock()
+	defer f.gate.Unlock()
+	f.await(0)
+}
+
+// hold keeps idle watchers for d, or until ctx ends.
+func (f *fanout) hold(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
+}
+
+// close ends all watchers.
+func (f *fanout) close() {
+	f.stopped.Store(true)
+	for _, w := range f.watchers {
+		w.conn.interrupt()
+	}
+	f.running.Wait()
+}
+
+// newClient makes a writer.
+func (f *fanout) newClient(ep *endpoint, _ int) client {
+	body := "value=" + padded(0, stampDigits) + f.value
+	request := newKeyRequest(ep, f.space, "PUT", "", body)
+	end := len(request.buf) - len(f.value)
+	return &watchWriter{fan: f, request: request, stamp: request.buf[end-stampDigits : end]}
+}
+
+// A watchWriter writes to the watched keys, each in turn, when the watchers are close enough behind.
+type watchWriter struct {
+	fan     *fanout
+	request *keyRequest
+	stamp   []byte // inside request: the time of sending
+}
+
+func (w *watchWriter) do(c *conn, op uint64) outcome {
+	f := w.fan
+	key := op % f.space.count
+	events := f.watchersOf(key)
+	f.gate.Lock()
+	if f.window > 0 {
+		f.await(f.window - events)
+	}
+	f.due.Add(events)
+	f.gate.Unlock()
+	now := time.Now()
+	putDigits(w.stamp, uint64(now.Sub(f.epoch)))
+	resp, err := c.roundTrip(w.request.at(key))
+	out := outcome{
+		class: writeClass, from: now,
+		ok: resp.status == 200 || resp.status == 201, status: resp.status, body: resp.body, err: err,
+	}
+	if !out.ok {
+		f.due.Add(-events)
+	}
+	return out
+}
+
+// watchersOf returns how many watchers a key has.
+func (f *fanout) watchersOf(key uint64) int64 {
+	n, count := uint64(len(f.watchers)), f.space.count
+	each := n / count
+	if key < n%count {
+		each++
+	}
+	return int64(each)
+}
+
+func parseWatchMode(s string) (watchMode, error) {
+	switch m := watchMode(s); m {
+	case streamWatch, pollWatch:
+		return m, nil
+	}
+	return "", fmt.Errorf("%w: --mode %q: it is stream or poll", errUsage, s)
+}

@@ -1,0 +1,216 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A watchMode says how a watcher gets its events.
+type watchMode string
+
+const (
+	streamWatch watchMode = "stream" // one request, all events
+	pollWatch   watchMode = "poll"   // a long poll for each event
+)
+
+// errStream says that a server ended or spoiled a stream.
+var errStream = errors.New("the stream of events broke off")
+
+// stampDigits is the length of the time of sending at the head of each written value: nanoseconds since the fan-out
+// began.
+const stampDigits = 19
+
+// retryPause is how long a watcher waits after a failure before it begins again.
+const retryPause = 20 * time.Millisecond
+
+// A watcher is one client that watches one key on a connection of its own.
+type watcher struct {
+	number int
+	uri    string
+	mode   watchMode
+	conn   *conn
+	fan    *fanout
+	next   uint64 // index from which the next poll waits; 0 before the first event
+	last   uint64 // index of the last event
+	buf    []byte // reused
+}
+
+// run watches until the fan-out stops. It calls ready once, when the server has taken the first watch or refused it.
+func (w *watcher) run(ready func(error)) {
+	for !w.fan.stopped.Load() {
+		err := w.watch(&ready)
+		if w.fan.stopped.Load() {
+			break
+		}
+		if err == nil {
+			continue
+		}
+		if ready != nil {
+			ready(err)
+			return
+		}
+		w.fan.rec.Load().fail("watch: "+errorName(err), 1, []byte(err.Error()))
+		time.Sleep(retryPause)
+	}
+	w.conn.close()
+}
+
+// watch makes one request and hands over its events.
+func (w *watcher) watch(ready *func(error)) error {
+	h, err := w.conn.begin(w.request())
+	if err != nil {
+		return err
+	}
+	if h.status == 200 && *ready != nil {
+		(*ready)(nil)
+		*ready = nil
+	}
+	if h.status == 200 && w.mode == streamWatch {
+		defer w.conn.close()
+		return w.stream(h)
+	}
+	w.buf, err = appendBody(w.conn.br, h, w.buf[:0])
+	if h.closing || err != nil {
+		w.conn.close()
+	}
+	if err != nil {
+		return err
+	}
+	return w.answer(h.status)
+}
+
+// answer takes in a whole response, in w.buf.
+func (w *watcher) answer(status int) error {
+	body := bytes.TrimSpace(w.buf)
+	if status != 200 {
+		if index, ok := fieldAfter(body, `"index":`); ok {
+			w.next = index + 1
+		}
+		return fmt.Errorf("HTTP %d: %s", status, body)
+	}
+	if len(body) > 0 { // an empty answer is a poll that ended without an event
+		w.event(body)
+		w.next = w.last + 1
+	}
+	return nil
+}
+
+// request builds the next request.
+func (w *watcher) request() []byte {
+	w.buf = append(append(w.buf[:0], w.uri...), "?wait=true"...)
+	if w.mode == streamWatch {
+		w.buf = append(w.buf, "&stream=true"...)
+	}
+	if w.next > 0 {
+		w.buf = append(w.buf, "&waitIndex="...)
+		w.buf = strconv.AppendUint(w.buf, w.next, 10)
+	}
+	uri := len(w.buf)
+	w.buf = appendRequest(w.buf, w.conn.endpoint, "GET", w.buf[:uri], "")
+	return w.buf[uri:]
+}
+
+// stream hands over the events of a stream, a line each, until it breaks.
+func (w *watcher) stream(h head) error {
+	if !h.chunked {
+		return fmt.Errorf("%w: it is not chunked", errStream)
+	}
+	buf := w.buf[:0]
+	for {
+		n, err := readChunkSize(w.conn.br)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("%w: the server ended it", errStream)
+		}
+		if buf, err = appendN(w.conn.br, n, buf); err != nil {
+			return err
+		}
+		if err := endChunk(w.conn.br); err != nil {
+			return err
+		}
+		rest := buf
+		for {
+			line, behind, whole := bytes.Cut(rest, []byte("\n"))
+			if !whole {
+				break
+			}
+			if bytes.HasPrefix(line, []byte(`{"errorCode"`)) {
+				return fmt.Errorf("%w: %s", errStream, line)
+			}
+			w.event(line)
+			rest = behind
+		}
+		buf = append(buf[:0], rest...)
+	}
+}
+
+// event takes in one event: its index must be above the last one's, and its value tells when it was sent.
+func (w *watcher) event(body []byte) {
+	now := time.Now()
+	index, ok := fieldAfter(body, `"modifiedIndex":`)
+	if !ok || index <= w.last {
+		w.fan.rec.Load().fail("watch: event out of order", 1, body)
+		return
+	}
+	w.last = index
+	const field = `"value":"`
+	at := bytes.Index(body, []byte(field)) + len(field)
+	if at < len(field) || len(body) < at+stampDigits {
+		w.fan.rec.Load().fail("watch: event without our value", 1, body)
+		return
+	}
+	stamp, ok := parseDecimal(body[at : at+stampDigits])
+	if !ok {
+		w.fan.rec.Load().fail("watch: event without our value", 1, body)
+		return
+	}
+	sent := w.fan.epoch.Add(time.Duration(stamp))
+	w.fan.deliver(w.number, now.Sub(sent), now)
+}
+
+// open starts n watchers on t, each on the next key in turn, and returns when the server has taken them all, or
+// refused one.
+func (f *fanout) open(ctx context.Context, t *target, n int, mode watchMode) error {
+	opening := make(chan struct{}, opensAtOnce)
+	results := make(chan error, n)
+	for i := range n {
+		ep := t.endpoint(i)
+		w := &watcher{
+			number: i, mode: mode, fan: f, conn: newConn(ep, 0, watchBuffer),
+			uri: "/v2/keys" + f.space.path(uint64(i)%f.space.count),
+		}
+		select {
+		case opening <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
+		}
+		if f.refused.Load() {
+			break
+		}
+		f.watchers = append(f.watchers, w)
+		f.running.Go(func() {
+			w.run(func(err error) {
+				f.refused.CompareAndSwap(false, err != nil)
+				results <- err
+				<-opening
+			})
+		})
+	}
+	for range f.watchers {
+		select {
+		case err := <-results:
+			if err != nil {
+				return fmt.Errorf("%w: a watch on %s: %w", errTarget, t, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
+		}
+	}
+	return nil
+}
