@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// transcriptServer is a running member of one, of either kind.
+type transcriptServer struct {
+	client, peer string // URLs
+	memberID     string
+	clusterID    string
+	process      *exec.Cmd // nil for a server that was running already
+	exited       chan struct{}
+	output       *bytes.Buffer // not to be read before exited is closed
+}
+
+// urlHost returns the host and port of a URL of the server.
+func urlHost(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return rawURL
+	}
+	return u.Host
+}
+
+// buildTranscriptServer builds the module's root once for all transcripts.
+func buildTranscriptServer(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "pando")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("building the server: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// startTranscriptServer starts a binary that takes the reference's flags, on
+// ports found free. Somebody else may take one of them before the server does,
+// which then exits: that is worth another try.
+func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
+	t.Helper()
+	const tries = 5
+	var problem error
+	for range tries {
+		server, err := launchTranscriptServer(t, binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.stop)
+		if problem = server.awaitReady(); problem == nil {
+			return server
+		}
+		server.stop()
+		if !strings.Contains(server.output.String(), "address already in use") {
+			break
+		}
+	}
+	t.Fatalf("%s did not start: %v", binary, problem)
+	return nil
+}
+
+func launchTranscriptServer(t *testing.T, binary string) (*transcriptServer, error) {
+	ports, err := freeTranscriptPorts(2)
+	if err != nil {
+		return nil, err
+	}
+	s := &transcriptServer{
+		client: fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
+		peer:   fmt.Sprintf("http://127.0.0.1:%d", ports[1]),
+		output: new(bytes.Buffer),
+		exited: make(chan struct{}),
+	}
+	s.process = exec.Command(binary, "--enable-v2", "--name", "default",
+		"--data-dir", filepath.Join(t.TempDir(), "default.data"),
+		"--listen-client-urls", s.client, "--advertise-client-urls", s.client,
+		"--listen-peer-urls", s.peer, "--initial-advertise-peer-urls", s.peer,
+		"--initial-cluster", "default="+s.peer)
+	s.process.Stdout, s.process.Stderr = s.output, s.output
+	s.process.Env = transcriptEnvironment()
+	if err := s.process.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		// Its exit status says nothing: the tests end it by a signal.
+		_ = s.process.Wait()
+		close(s.exited)
+	}()
+	return s, nil
+}
+
+// transcriptEnvironment leaves out what would configure the server.
+func transcriptEnvironment() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "ETCD_") && !strings.HasPrefix(v, "PANDO_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+func freeTranscriptPorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // all stay open until the last is found, so they differ
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// awaitReady waits until the server has written its own records: the reference
+// publishes its name and then the cluster version, each of which moves the index.
+func (s *transcriptServer) awaitReady() error {
+	deadline := time.Now().Add(30 * time.Second)
+	var problem error
+	for time.Now().Before(deadline) {
+		select {
+		case <-s.exited:
+			return fmt.Errorf("it exited:\n%s", s.output.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if problem = s.identify(); problem == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("not ready in time: %w", problem)
+}
+
+// identify learns the IDs of a server that is ready.
+func (s *transcriptServer) identify() error {
+	var version struct{ Etcdcluster string }
+	if _, err := getTranscriptJSON(s.client+"/version", &version); err != nil {
+		return err
+	}
+	if version.Etcdcluster == "" || version.Etcdcluster == "not_decided" {
+		return errors.New("the cluster version is not decided")
+	}
+	var list struct {
+		Members []struct {
+			ID       string
+			PeerURLs []string
+		}
+	}
+	header, err := getTranscriptJSON(s.client+"/v2/members", &list)
+	if err != nil {
+		return err
+	}
+	if len(list.Members) != 1 || len(list.Members[0].PeerURLs) == 0 {
+		return fmt.Errorf("the transcripts need a cluster of one, this has %d members", len(list.Members))
+	}
+	s.memberID, s.peer = list.Members[0].ID, list.Members[0].PeerURLs[0]
+	s.clusterID = header.Get("X-Etcd-Cluster-Id")
+	return nil
+}
+
+// decimalID is the member's ID as the peer port writes it.
+func (s *transcriptServer) decimalID() string {
+	id, err := strconv.ParseUint(s.memberID, 16, 64)
+	if err != nil {
+		return s.memberID
+	}
+	return strconv.FormatUint(id, 10)
+}
+
+func getTranscriptJSON(target string, into any) (http.Header, error) {
+	client := http.Client{Timeout: transcriptPatience}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(target)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", target, response.Status)
+	}
+	return response.Header, json.NewDecoder(response.Body).Decode(into)
+}
+
+// attachTranscriptServer uses a server that runs already, emptied first.
+func attachTranscriptServer(t *testing.T, clientURL string) *transcriptServer {
+	t.Helper()
+	s := &transcriptServer{client: strings.TrimSuffix(clientURL, "/")}
+	if err := s.identify(); err != nil {
+		t.Fatalf("the reference at %s: %v", clientURL, err)
+	}
+	var root struct {
+		Node struct{ Nodes []struct{ Key string } }
+	}
+	if _, err := getTranscriptJSON(s.client+"/v2/keys/", &root); err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"/_hidden", "/_queue", "/bad\xffutf"} // transcripts leave these, and no list names them right
+	for _, node := range root.Node.Nodes {
+		keys = append(keys, node.Key)
+	}
+	for _, key := range keys {
+		target := s.client + "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?recursive=true"
+		request, err := http.NewRequest(http.MethodDelete, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+	return s
+}
+
+// terminate asks the server to shut down cleanly.
+func (s *transcriptServer) terminate() error {
+	if s.process == nil {
+		return errors.New("this transcript shuts its server down: it cannot be played to a shared one")
+	}
+	return s.process.Process.Signal(syscall.SIGTERM)
+}
+
+// stop ends the server at once.
+func (s *transcriptServer) stop() {
+	if s.process == nil {
+		return
+	}
+	// It may be gone already; then there is nothing to do.
+	_ = s.process.Process.Kill()
+	<-s.exited
+}
