@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ const (
 // Values of Config.InitialClusterState.
 const (
 	clusterNew      = "new"      // start a cluster
-	clusterExisting = "existing" // go on in one; this version can do so from the member's own data alone
+	clusterExisting = "existing" // join one that runs
 )
 
 // Config is everything a server has to know before it starts. loadConfig makes it complete and valid; one that
@@ -205,8 +206,12 @@ func (c *Config) checkWALDir() *FlagError {
 	return nil
 }
 
-// checkInitialCluster makes sure that the member finds itself, and itself alone, in the initial cluster.
+// checkInitialCluster makes sure that the member finds itself in the initial cluster. A member that has data
+// goes on with that, whatever the flag says.
 func (c *Config) checkInitialCluster() *FlagError {
+	if _, err := os.Stat(c.WALPath()); err == nil {
+		return nil
+	}
 	own, ok := c.InitialCluster[c.Name]
 	if !ok {
 		return c.flagError("initial-cluster", fmt.Sprintf("does not mention this member, %q", c.Name),
@@ -216,10 +221,6 @@ func (c *Config) checkInitialCluster() *FlagError {
 		return c.flagError("initial-cluster", fmt.Sprintf("has %s at %s, but --initial-advertise-peer-urls is %s",
 			c.Name, strings.Join(own, ","), strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")),
 			"give both the same URLs, or leave --initial-cluster out")
-	}
-	if len(c.InitialCluster) > 1 {
-		return c.flagError("initial-cluster", fmt.Sprintf("names %d members, and this version runs one-member clusters only", len(c.InitialCluster)),
-			fmt.Sprintf("leave the flag out, or keep %s=%s alone", c.Name, strings.Join(own, ",")))
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 )
@@ -96,7 +95,7 @@ func loadConfig(flags map[string]string, environ []string) (*Config, []string, e
 		return nil, nil, err
 	}
 	cfg.complete()
-	if err := errors.Join(cfg.Validate(), requireData(cfg)); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, nil, err
 	}
 	if cfg.MaxRequestBytes > wiseMaxRequestBytes {
@@ -143,19 +142,6 @@ func requireAdvertise(cfg *Config) error {
 	}
 	return cfg.flagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
 		"add --advertise-client-urls="+strings.Join(urlStrings(dialable(cfg.ListenClientURLs)), ","))
-}
-
-// requireData refuses to found a cluster where the user asked to go on in an existing one: without data the
-// member would have to join, which this version cannot.
-func requireData(cfg *Config) error {
-	if cfg.InitialClusterState != clusterExisting {
-		return nil
-	}
-	if _, err := os.Stat(cfg.WALPath()); errors.Is(err, fs.ErrNotExist) {
-		return cfg.flagError("initial-cluster-state", "\"existing\", but "+cfg.WALPath()+" holds no data, and this version cannot join a running cluster",
-			"check --data-dir, or leave the flag out to start a new cluster")
-	}
-	return nil
 }
 
 func environMap(environ []string) map[string]string {

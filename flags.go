@@ -112,7 +112,7 @@ func clusteringFlags() []flagSpec {
 	return []flagSpec{
 		{name: "initial-advertise-peer-urls", group: groupClustering, arg: "URLS", def: defaultPeerURL, usage: "This member's peer URLs as other members know them. With the token they make the member ID.",
 			example: "http://10.0.0.1:2380", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.InitialAdvertisePeerURLs })},
-		{name: "initial-cluster", group: groupClustering, arg: "LIST", def: "${name}=${initial-advertise-peer-urls}", usage: "The first members as NAME=URL, commas between. This version runs one member.",
+		{name: "initial-cluster", group: groupClustering, arg: "LIST", def: "${name}=${initial-advertise-peer-urls}", usage: "The first members as NAME=URL, commas between.",
 			set: func(c *Config, v string) (err error) { c.InitialCluster, err = parseInitialCluster(v); return err }},
 		{name: "initial-cluster-token", group: groupClustering, arg: "TOKEN", def: defaultClusterToken, usage: "Gives clusters with the same URLs different IDs, so that they never mix.",
 			set: func(c *Config, v string) error { c.InitialClusterToken = v; return nil }},

@@ -80,37 +80,39 @@ type servers struct {
 	client, peer, metrics *http.Server
 }
 
-func (s *servers) all() []*http.Server { return []*http.Server{s.client, s.peer, s.metrics} }
-
 // serve answers on all sockets. The first failure of one comes by the channel.
 func (l *listeners) serve(s *servers) <-chan error {
 	failed := make(chan error, 1)
-	for i, group := range l.all() {
-		server := s.all()[i]
-		for _, socket := range group {
-			go func() {
-				err := server.Serve(socket)
-				if errors.Is(err, http.ErrServerClosed) {
-					return
-				}
-				select {
-				case failed <- fmt.Errorf("listening on %s: %w", socket.Addr(), err):
-				default:
-				}
-			}()
-		}
-	}
+	serveAll(s.client, l.client, failed)
+	serveAll(s.peer, l.peer, failed)
+	serveAll(s.metrics, l.metrics, failed)
 	return failed
 }
 
-// shutdown ends the watches, lets other requests end, and cuts off those that
-// don't in time.
+func serveAll(server *http.Server, sockets []net.Listener, failed chan<- error) {
+	for _, socket := range sockets {
+		go func() {
+			err := server.Serve(socket)
+			if errors.Is(err, http.ErrServerClosed) {
+				return
+			}
+			select {
+			case failed <- fmt.Errorf("listening on %s: %w", socket.Addr(), err):
+			default:
+			}
+		}()
+	}
+}
+
+// shutdown ends the watches, lets other requests of clients end, and cuts off
+// those that don't in time. The peers are served until the replica has stopped:
+// it may have a leadership to hand over.
 func (s *servers) shutdown(log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	s.api.CloseWatches()
 	start := time.Now()
-	for _, server := range s.all() {
+	for _, server := range []*http.Server{s.client, s.metrics} {
 		if err := server.Shutdown(ctx); err != nil {
 			log.Warn("requests were cut off", zap.Duration("after", time.Since(start)), zap.Error(err))
 			_ = server.Close() // its error would repeat Shutdown's

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"pando/members"
 	"pando/stats"
 	"pando/storage"
@@ -31,6 +33,15 @@ func (o *observer) LeaderChanged(leader members.ID) {
 	}
 	o.metrics.LeaderChanged()
 }
+
+func (o *observer) AppendSent(bytes int)     { o.server.SendAppend(bytes) }
+func (o *observer) AppendReceived(bytes int) { o.server.RecvAppend(bytes) }
+
+func (o *observer) FollowerAnswered(id members.ID, took time.Duration) {
+	o.leader.Success(uint64(id), took)
+}
+
+func (o *observer) FollowerFailed(id members.ID) { o.leader.Fail(uint64(id)) }
 
 func (o *observer) CheckpointDone(s storage.CheckpointStats) {
 	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))

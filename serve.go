@@ -14,6 +14,7 @@ import (
 	"pando/httpapi"
 	"pando/members"
 	"pando/raft"
+	"pando/raft/transport"
 	"pando/stats"
 	"pando/storage"
 )
@@ -40,23 +41,14 @@ func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
 		return err
 	}
 	defer listeners.close()
-	m, err := openMember(cfg, log)
+	m, err := openMember(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	select {
-	case <-m.node.Ready():
-	case <-m.node.Done():
-		return m.node.Err()
-	case <-ctx.Done():
-		return nil
-	}
 	servers := m.servers(cfg, log)
 	failed := listeners.serve(servers)
-	if _, err := io.WriteString(cfg.Stdout, banner(listeners.bound(cfg), uint64(m.identity.MemberID), uint64(m.identity.ClusterID))); err != nil {
-		log.Debug("banner not printed", zap.Error(err))
-	}
+	go greet(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
 	case <-m.node.Done():
@@ -68,6 +60,19 @@ func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	return err
 }
 
+// greet says on the standard output where the member listens, once it serves.
+func greet(cfg *Config, m *member, log *zap.Logger) {
+	select {
+	case <-m.node.Ready():
+	case <-m.node.Done():
+		return
+	}
+	text := banner(cfg, uint64(m.identity.MemberID), uint64(m.identity.ClusterID))
+	if _, err := io.WriteString(cfg.Stdout, text); err != nil {
+		log.Debug("banner not printed", zap.Error(err))
+	}
+}
+
 // member is the running replica with what observes it.
 type member struct {
 	identity storage.Identity
@@ -77,13 +82,14 @@ type member struct {
 }
 
 // openMember opens the member's data, or makes it, and starts the replica.
-func openMember(cfg *Config, log *zap.Logger) (*member, error) {
+func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, error) {
+	client := transport.NewClient(nil)
 	metrics := stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel})
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
 	}
-	disk, recovered, founders, err := openDisk(cfg, options)
+	disk, recovered, from, err := openDisk(ctx, cfg, client, options)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +103,9 @@ func openMember(cfg *Config, log *zap.Logger) (*member, error) {
 	node, err := raft.Start(raft.Config{
 		Disk:          disk,
 		Recovered:     recovered,
-		Bootstrap:     founders,
+		Bootstrap:     from.founders,
+		Peers:         from.peers,
+		PeerClient:    client,
 		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
 		Name:          cfg.Name,
 		ClientURLs:    urlStrings(cfg.AdvertiseClientURLs),
@@ -119,41 +127,26 @@ func openMember(cfg *Config, log *zap.Logger) (*member, error) {
 	return m, nil
 }
 
-// openDisk opens what the data directory holds. In an empty one it makes a new
-// member of a new cluster, and returns the cluster's founders.
-func openDisk(cfg *Config, o storage.Options) (*storage.Disk, *storage.Recovered, []members.Member, error) {
+// openDisk opens what the data directory holds, or makes the data of a new
+// member; then it also says how that came into its cluster.
+func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options) (*storage.Disk, *storage.Recovered, *founding, error) {
 	exists, err := storage.Exists(o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if exists {
 		disk, recovered, err := storage.Open(o)
-		return disk, recovered, nil, err
+		return disk, recovered, &founding{}, err
 	}
-	cluster, err := members.Static{
-		Name:           cfg.Name,
-		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),
-		InitialCluster: initialCluster(cfg),
-		Token:          cfg.InitialClusterToken,
-	}.Cluster()
+	from, err := findCluster(ctx, cfg, client)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	id := storage.Identity{ClusterID: uint64(cluster.ID), MemberID: uint64(cluster.Self)}
-	disk, err := storage.Create(o, id)
+	disk, err := storage.Create(o, from.identity)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return disk, storage.Fresh(id, o.HistorySize), cluster.Members, nil
-}
-
-// initialCluster writes the parsed flag in its own form again.
-func initialCluster(cfg *Config) string {
-	var all []string
-	for name, urls := range cfg.InitialCluster {
-		all = append(all, members.InitialCluster(name, urls))
-	}
-	return strings.Join(all, ",")
+	return disk, storage.Fresh(from.identity, o.HistorySize), from, nil
 }
 
 // close stops the replica, which writes its last checkpoint, and closes the
@@ -167,6 +160,7 @@ func (m *member) close() {
 func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 	api := httpapi.New(httpapi.Config{
 		Log:             m.node,
+		Cluster:         m.node,
 		Tree:            m.node.Tree(),
 		Members:         m.node.Members(),
 		Self:            m.observer.self,
@@ -176,6 +170,8 @@ func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 		CORS:            cfg.CORS,
 		MaxRequestBytes: cfg.MaxRequestBytes,
 		BodyTimeout:     bodyTimeout,
+		Ready:           m.node.Ready(),
+		ReadyTimeout:    requestTimeout + 2*cfg.ElectionTimeout,
 		Versions:        httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version},
 		Pprof:           httpapi.Switch(cfg.EnablePprof),
 		Logger:          log,
@@ -183,7 +179,7 @@ func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 	return &servers{
 		api:     api,
 		client:  newHTTPServer(api.Client(), log.Named("client")),
-		peer:    newHTTPServer(api.Peer(), log.Named("peer")),
+		peer:    newHTTPServer(api.Peer(m.node.RegisterPeer), log.Named("peer")),
 		metrics: newHTTPServer(api.Observation(), log.Named("metrics")),
 	}
 }

@@ -18,6 +18,9 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 		return stats.OpOther, nil
 	}
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
+	if err := s.awaitReady(w, r); err != nil {
+		return stats.OpOther, err
+	}
 	var f form
 	if e := s.parse(w, r, &f); e != nil {
 		s.writeKeyError(w, e)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -26,6 +25,9 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 	case http.MethodGet:
 		return stats.OpMembers, s.showMembers(w, id)
 	case http.MethodPost:
+		if to, found := strings.CutSuffix(id, "/leader"); found {
+			return stats.OpMembers, s.moveLeader(w, r, to)
+		}
 		return stats.OpMembers, s.addMember(w, r)
 	}
 	if id == "" {
@@ -72,62 +74,101 @@ func (s *Server) showMembers(w http.ResponseWriter, which string) error {
 	return memberError(w, http.StatusNotFound, "Not found")
 }
 
-// addMember understands a request to add a member.
+// addMember adds a member and answers with its new ID.
 func (s *Server) addMember(w http.ResponseWriter, r *http.Request) error {
-	if err := s.peerURLs(w, r); err != nil {
+	urls, err := s.peerURLs(w, r)
+	if err != nil {
 		return err
 	}
-	return memberError(w, http.StatusInternalServerError, errOneMember)
+	m := members.NewRuntimeMember(urls, s.Now())
+	if err := s.Cluster.AddMember(r.Context(), m); err != nil {
+		return changeRefused(w, m.ID, err)
+	}
+	writeJSONLine(w, http.StatusCreated, m)
+	return nil
 }
 
-// errOneMember answers a well-formed change of the membership.
-const errOneMember = "this version of pando serves one member: its membership can't be changed"
-
-// changeMember understands a request to remove or update a member.
+// changeMember removes a member, or gives it other peer URLs.
 func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, which string) error {
 	id, err := members.ParseID(which)
 	if err != nil {
 		return memberError(w, http.StatusNotFound, "No such member: "+which)
 	}
-	if r.Method == http.MethodPut {
-		if err := s.peerURLs(w, r); err != nil {
-			return err
+	if r.Method == http.MethodDelete {
+		err = s.Cluster.RemoveMember(r.Context(), id)
+	} else {
+		urls, bad := s.peerURLs(w, r)
+		if bad != nil {
+			return bad
 		}
+		err = s.Cluster.UpdateMember(r.Context(), id, urls)
 	}
-	if s.Members.Removed(id) {
-		return memberError(w, http.StatusGone, "Member permanently removed: "+id.String())
+	if err != nil {
+		return changeRefused(w, id, err)
 	}
-	if _, ok := s.Members.Get(id); !ok {
-		return memberError(w, http.StatusNotFound, "No such member: "+id.String())
-	}
-	return memberError(w, http.StatusInternalServerError, errOneMember)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
-// peerURLs checks the body of a change and answers it when it is bad.
-func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) error {
+// moveLeader hands the leadership to a member.
+func (s *Server) moveLeader(w http.ResponseWriter, r *http.Request, which string) error {
+	id, err := members.ParseID(which)
+	if err == nil {
+		if _, known := s.Members.Get(id); !known {
+			err = members.ErrIDNotFound
+		}
+	}
+	if err != nil {
+		return memberError(w, http.StatusNotFound, "No such member: "+which)
+	}
+	if err := s.Cluster.TransferLeader(r.Context(), id); err != nil {
+		return changeRefused(w, id, err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// changeRefused answers a change of the membership that did not happen.
+func changeRefused(w http.ResponseWriter, id members.ID, err error) error {
+	switch {
+	case errors.Is(err, members.ErrIDNotFound):
+		return memberError(w, http.StatusNotFound, "No such member: "+id.String())
+	case errors.Is(err, members.ErrIDRemoved):
+		return memberError(w, http.StatusGone, "Member permanently removed: "+id.String())
+	case errors.Is(err, members.ErrPeerURLExists):
+		return memberError(w, http.StatusConflict, members.ErrPeerURLExists.Error())
+	case errors.Is(err, members.ErrIDExists):
+		return memberError(w, http.StatusConflict, members.ErrIDExists.Error())
+	}
+	return memberError(w, http.StatusInternalServerError, err.Error())
+}
+
+// peerURLs reads the body of a change. It answers a bad one itself.
+func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	kind := r.Header.Get("Content-Type")
-	if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-		return memberError(w, http.StatusUnsupportedMediaType,
+	if media, _, _ := strings.Cut(kind, ";"); strings.TrimSpace(media) != "application/json" {
+		return nil, memberError(w, http.StatusUnsupportedMediaType,
 			fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
 	}
 	body, err := s.readBody(w, r)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		w.Header().Set("Connection", "close")
-		return memberError(w, http.StatusRequestEntityTooLarge, bodyTooLarge.Cause)
+		return nil, memberError(w, http.StatusRequestEntityTooLarge, bodyTooLarge.Cause)
 	}
 	if err != nil {
-		return memberError(w, http.StatusBadRequest, err.Error())
+		return nil, memberError(w, http.StatusBadRequest, err.Error())
 	}
 	var request struct {
 		PeerURLs []string `json:"peerURLs"`
 	}
 	if err := json.Unmarshal([]byte(body), &request); err != nil {
-		return memberError(w, http.StatusBadRequest, err.Error())
+		return nil, memberError(w, http.StatusBadRequest, err.Error())
 	}
-	if _, err := members.ParseURLs(request.PeerURLs); err != nil {
-		return memberError(w, http.StatusBadRequest, err.Error())
+	urls, err := members.ParseURLs(request.PeerURLs)
+	if err != nil {
+		return nil, memberError(w, http.StatusBadRequest, err.Error())
 	}
-	return nil
+	return urls, nil
 }
 
 // machines serves the client URLs of all members, as plain text.

@@ -81,6 +81,28 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 	return stats.BadRequest
 }
 
+// awaitReady waits until the member has caught up with what was committed
+// before its start. It reports false, and answers, when that takes too long or
+// the client goes.
+func (s *Server) awaitReady(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case <-s.Ready:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(s.ReadyTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.Ready:
+		return nil
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	err := tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
+	s.writeKeyError(w, err)
+	return err
+}
+
 func (s *Server) statsSelf(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	return serveStats(w, r, s.Stats.JSON)
 }

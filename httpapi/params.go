@@ -49,7 +49,7 @@ func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Erro
 	c.Refresh = p.flag(fieldRefresh)
 	if p.err == nil && c.Refresh {
 		switch {
-		case f.given[fieldValue]:
+		case f.values[fieldValue] != "":
 			p.fail(tree.CodeRefreshValue, "A value was provided on a refresh")
 		case ttl == 0:
 			p.fail(tree.CodeRefreshTTL, "No TTL value set")

@@ -28,10 +28,21 @@ type Log interface {
 	Leader() members.ID
 }
 
+// Cluster changes the membership, as requests ask for it. Its errors are those
+// of package members, *tree.Error, or others that say why it can't be now.
+type Cluster interface {
+	AddMember(ctx context.Context, m members.Member) error
+	RemoveMember(ctx context.Context, id members.ID) error
+	UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error
+	// TransferLeader returns when the member leads.
+	TransferLeader(ctx context.Context, to members.ID) error
+}
+
 // Config is what the API is made of. All fields must be set, but for those
 // whose comment names a default.
 type Config struct {
 	Log     Log
+	Cluster Cluster
 	Tree    *tree.Store
 	Members *members.Registry
 	Self    members.ID
@@ -47,6 +58,10 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Versions is what /version says.
 	Versions Versions
+	// Ready is closed when the tree here holds what was committed before the
+	// start. Until then requests for keys wait, at most for ReadyTimeout.
+	Ready        <-chan struct{}
+	ReadyTimeout time.Duration
 	// Pprof serves /debug/pprof.
 	Pprof  Switch
 	Logger *zap.Logger
@@ -120,10 +135,11 @@ func (s *Server) Observation() http.Handler {
 	return timeBodies(s.BodyTimeout, r)
 }
 
-// Peer is the handler of the peer URLs, as far as members that look for a
-// cluster read it: its members and its version.
-func (s *Server) Peer() http.Handler {
+// Peer is the handler of the peer URLs: what register mounts, and what members
+// that look for a cluster read: its members and its version.
+func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
 	r := newRouter()
+	register(r.HandleFunc)
 	r.Handle("/members", timeBodies(s.BodyTimeout, http.HandlerFunc(s.peerMembers)))
 	r.Handle("/version", timeBodies(s.BodyTimeout, http.HandlerFunc(s.version)))
 	return cleanPath(r)

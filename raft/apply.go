@@ -1,12 +1,10 @@
 package raft
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-
-	"google.golang.org/protobuf/proto"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -92,10 +90,11 @@ func (l *loop) serveIfCaughtUp() {
 	if l.served || lead == 0 {
 		return
 	}
-	if leads || lead != uint64(l.id) && l.appliedIndex >= l.committed.Load() {
+	_, member := l.registry.Get(l.id)
+	if leads || lead != uint64(l.id) && member && l.appliedIndex >= l.committed.Load() {
 		l.served = true
 		close(l.ready)
-		l.publishAttributes()
+		l.publishAttributes(time.Now())
 	}
 }
 
@@ -110,43 +109,17 @@ func (l *loop) compact() {
 	if err != nil {
 		return
 	}
-	keep := uint64(catchUpEntries)
-	if l.alone() {
-		keep = 0
+	upTo := l.appliedIndex
+	if !l.alone() {
+		// What a member behind may need: the log from the last checkpoint on.
+		upTo = min(l.mem.position(), l.appliedIndex-min(l.appliedIndex, catchUpEntries))
 	}
-	if l.appliedIndex < first+keep+catchUpEntries/10 {
+	if upTo < first+catchUpEntries/10 {
 		return
 	}
-	if err := l.mem.Compact(l.appliedIndex - keep); err != nil {
+	if err := l.mem.Compact(upTo); err != nil {
 		l.log.Warn("log entries stay in memory", zap.Error(err))
 	}
-}
-
-func (l *loop) applyConfChange(data []byte) error {
-	var cc raftpb.ConfChange
-	if err := proto.Unmarshal(data, &cc); err != nil {
-		return fmt.Errorf("%w: %w", errEntry, err)
-	}
-	l.confState = l.raw.ApplyConfChange(&cc)
-	if cc.GetType() != raftpb.ConfChangeAddNode {
-		return fmt.Errorf("%w: change of membership %v", errEntry, cc.GetType())
-	}
-	var m members.Member
-	if err := json.Unmarshal(cc.GetContext(), &m); err != nil {
-		return fmt.Errorf("%w: member: %w", errEntry, err)
-	}
-	if err := l.registry.Add(m); err != nil && !errors.Is(err, members.ErrIDExists) {
-		return err
-	}
-	return nil
-}
-
-func encodeMember(m members.Member) []byte {
-	b, err := json.Marshal(m)
-	if err != nil { // strings and a number: there is nothing that could fail
-		return nil
-	}
-	return b
 }
 
 func (l *loop) applyAttributes(a attributes) error {
@@ -159,8 +132,12 @@ func (l *loop) applyAttributes(a attributes) error {
 }
 
 // publishAttributes tells the cluster this member's name and client URLs, if
-// it knows others.
-func (l *loop) publishAttributes() {
+// it knows others; each second again, for a proposal may get lost.
+func (l *loop) publishAttributes(now time.Time) {
+	if !l.served || now.Sub(l.membership.published) < time.Second {
+		return
+	}
+	l.membership.published = now
 	m, ok := l.registry.Get(l.id)
 	if !ok || m.Name == l.cfg.Name && slices.Equal(m.ClientURLs, l.cfg.ClientURLs) {
 		return

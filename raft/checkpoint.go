@@ -39,7 +39,7 @@ func (l *loop) checkpointIfDue() {
 	if c.underway || l.failed != nil {
 		return
 	}
-	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes {
+	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.mem.wants() {
 		return
 	}
 	if time.Now().Before(c.retryAt) {
@@ -80,6 +80,7 @@ func (l *loop) checkpointed(c checkpointed) {
 		return
 	}
 	l.checkpoint.index = c.Applied
+	l.mem.checkpointed(c.Applied, c.Term, c.ConfState)
 	l.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
 }
 

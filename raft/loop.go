@@ -2,13 +2,16 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 
+	"pando/storage"
 	"pando/tree"
 )
 
@@ -18,16 +21,19 @@ type loop struct {
 	cfg    Config
 	log    *zap.Logger
 	raw    *etcdraft.RawNode
-	mem    *etcdraft.MemoryStorage
+	mem    *logStorage
 	writer *writer
 	failed error
 
 	// Proposals of this member.
-	number  uint64            // of the last batch
-	flying  map[uint64]flight // proposed and not yet applied, by number
-	taken   []*proposal       // room for the next batch
-	applies []tree.Command    // room for the batch being applied
-	served  bool              // Ready is closed
+	number uint64            // of the last batch
+	flying map[uint64]flight // proposed and not yet applied, by number
+	// blocking is the batch that has to land before the next one leaves; zero
+	// when none has.
+	blocking uint64
+	taken    []*proposal    // room for the next batch
+	applies  []tree.Command // room for the batch being applied
+	served   bool           // Ready is closed
 
 	// The log as applied.
 	appliedIndex, appliedTerm uint64
@@ -36,6 +42,13 @@ type loop struct {
 	expiry     expiry
 	reads      reads
 	checkpoint checkpoint
+	membership membership
+	latency    latencies
+	staged     *storage.Staged   // came from a peer; waits for raft to take it
+	tasks      []task            // room for the next ones
+	toPeers    []*raftpb.Message // room for the next ones
+	ending     <-chan struct{}   // Stop was called; nil once that is known
+	stopping   time.Time         // when the handing over of the leadership ends
 }
 
 // flight is a batch that was proposed and whose outcome is awaited.
@@ -49,7 +62,10 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 		Node:         n,
 		cfg:          cfg,
 		log:          cfg.Logger,
-		mem:          etcdraft.NewMemoryStorage(),
+		mem:          &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()},
+		latency:      latencies{},
+		ending:       n.stop,
+		membership:   membership{waiting: map[uint64]changeWaiter{}, number: firstNumber()},
 		number:       firstNumber(),
 		flying:       map[uint64]flight{},
 		appliedIndex: cfg.Recovered.Applied,
@@ -65,7 +81,7 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 	if l.raw, err = newRawNode(cfg, l.mem); err != nil {
 		return nil, err
 	}
-	l.writer = newWriter(cfg.Disk, l.mem)
+	l.writer = newWriter(cfg.Disk, l.mem.MemoryStorage)
 	l.expiry = newExpiry()
 	l.expiry.set(n.tree.View().NextExpiry(), n.now())
 	l.checkpoint = newCheckpoint(l.appliedIndex)
@@ -79,6 +95,7 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 func (l *loop) run() {
 	defer close(l.done)
 	go l.writer.run()
+	l.refreshPeers()
 	ticker := time.NewTicker(l.cfg.Tick)
 	defer ticker.Stop()
 	l.campaignIfAlone()
@@ -87,6 +104,7 @@ func (l *loop) run() {
 		select {
 		case <-l.queue.wake:
 		case <-l.readers.wake:
+		case <-l.inbox.wake:
 		case done := <-l.writer.done:
 			l.writer.underway--
 			l.appended(done)
@@ -95,8 +113,8 @@ func (l *loop) run() {
 		case <-l.expiry.timer.C:
 		case c := <-l.checkpoint.done:
 			l.checkpointed(c)
-		case <-l.stop:
-			l.failed = ErrStopped
+		case <-l.ending:
+			l.handOver()
 		}
 	}
 	l.end()
@@ -105,6 +123,7 @@ func (l *loop) run() {
 // advance works off all that can be done without waiting.
 func (l *loop) advance() {
 	for l.failed == nil {
+		l.work()
 		l.sweep()
 		l.propose()
 		l.requestReadIndex()
@@ -115,9 +134,26 @@ func (l *loop) advance() {
 	}
 }
 
+// refreshPeers makes the transport talk to the members as applied, and to those
+// that the log has yet to tell of.
+func (l *loop) refreshPeers() {
+	peers := l.registry.List()
+	for _, m := range slices.Concat(l.cfg.Bootstrap, l.cfg.Peers) {
+		if _, known := l.registry.Get(m.ID); !known && !l.registry.Removed(m.ID) {
+			peers = append(peers[:len(peers):len(peers)], m)
+		}
+	}
+	l.transport.SetPeers(peers)
+}
+
 func (l *loop) tick(now time.Time) {
 	l.raw.Tick()
 	l.retryReadIndex()
+	l.checkpointIfDue()
+	l.tendMembers(now)
+	if !l.stopping.IsZero() && (now.After(l.stopping) || !l.leads()) {
+		l.failed = ErrStopped
+	}
 	before := now.Add(-l.cfg.Timeout)
 	for _, p := range l.queue.expire(before) {
 		p.done <- outcome{err: errTimeout}
@@ -150,7 +186,7 @@ func (l *loop) alone() bool {
 // propose makes one entry of all that waits, unless one is on its way: then
 // what waits collects for the next.
 func (l *loop) propose() {
-	if len(l.flying) > 0 || l.leader.Load() == 0 {
+	if l.leader.Load() == 0 || l.blocked() {
 		return
 	}
 	l.taken = l.queue.take(l.taken[:0])
@@ -170,6 +206,17 @@ func (l *loop) propose() {
 	l.send(data, f)
 }
 
+// blocked reports whether the last batch is still on its way. One that was
+// forwarded to a leader may be lost for good, so after a while it no longer
+// blocks.
+func (l *loop) blocked() bool {
+	f, underway := l.flying[l.blocking]
+	return underway && (l.leads() || time.Since(f.since) < forwardWait*l.cfg.Tick)
+}
+
+// forwardWait is how many ticks a forwarded batch holds up the next one.
+const forwardWait = 3
+
 // batchHead begins a batch with the next number and room for size bytes.
 func (l *loop) batchHead(size int) []byte {
 	l.number++
@@ -179,9 +226,41 @@ func (l *loop) batchHead(size int) []byte {
 // send proposes the batch with the current number.
 func (l *loop) send(data []byte, f flight) {
 	l.flying[l.number] = f
+	l.blocking = l.number
 	if err := l.raw.Propose(data); err != nil {
 		l.land(l.number, f, outcome{err: err})
 	}
+}
+
+// work does what other goroutines have brought.
+func (l *loop) work() {
+	l.tasks = l.inbox.take(l.tasks[:0])
+	for i, t := range l.tasks {
+		l.tasks[i] = nil
+		if l.failed == nil {
+			t(l)
+		}
+	}
+}
+
+// handOver begins to stop: a leader first gives its place to the member that is
+// furthest, so that the others need not notice its absence.
+func (l *loop) handOver() {
+	to, match := uint64(0), uint64(0)
+	if l.leads() && l.stopping.IsZero() {
+		l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+			if id != uint64(l.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match {
+				to, match = id, p.Match
+			}
+		})
+	}
+	if to == 0 {
+		l.failed = ErrStopped
+		return
+	}
+	l.raw.TransferLeader(to)
+	l.stopping = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
+	l.ending = nil // closed for good: it must not be selected again
 }
 
 // land ends a batch all of whose proposals have the same outcome.
@@ -203,6 +282,11 @@ func (l *loop) fail(err error) {
 // end answers whoever waits and leaves the disk in peace.
 func (l *loop) end() {
 	l.writer.stop()
+	l.inbox.close()
+	l.transport.Close()
+	if l.staged != nil {
+		l.staged.Discard()
+	}
 	if l.failed == ErrStopped {
 		l.lastCheckpoint()
 	} else {

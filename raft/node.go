@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/members"
+	"pando/raft/transport"
 	"pando/storage"
 	"pando/tree"
 )
@@ -32,6 +34,11 @@ type Config struct {
 	Bootstrap []members.Member
 	// Registry is empty; the node fills it and keeps it up to date.
 	Registry *members.Registry
+	// Peers are the members of a running cluster that this member joins; the
+	// log tells it of them later.
+	Peers []members.Member
+	// PeerClient sends the requests to peers.
+	PeerClient *http.Client
 	// Name and ClientURLs are what this member tells the cluster of itself.
 	Name       string
 	ClientURLs []string
@@ -65,6 +72,13 @@ type Observer interface {
 	ProposalStarted()
 	ProposalDone()
 	ProposalFailed()
+	// AppendSent and AppendReceived tell of a message with log entries.
+	AppendSent(bytes int)
+	AppendReceived(bytes int)
+	// FollowerAnswered and FollowerFailed tell the leader's experience with a
+	// follower.
+	FollowerAnswered(id members.ID, took time.Duration)
+	FollowerFailed(id members.ID)
 	// CheckpointDone tells what a checkpoint wrote and how long it took.
 	CheckpointDone(stats storage.CheckpointStats)
 }
@@ -72,14 +86,18 @@ type Observer interface {
 // Node is one member's replica of the log and the tree. Its methods may be
 // called from any goroutine.
 type Node struct {
-	id       members.ID
-	tree     *tree.Store
-	registry *members.Registry
-	queue    *queue
-	readers  *readers
-	observer Observer
-	now      func() time.Time
-	pool     sync.Pool // of *proposal
+	id            members.ID
+	disk          *storage.Disk
+	tree          *tree.Store
+	registry      *members.Registry
+	queue         *queue
+	readers       *readers
+	inbox         *inbox
+	transport     *transport.Transport
+	observer      Observer
+	tick, timeout time.Duration
+	now           func() time.Time
+	pool          sync.Pool // of *proposal
 
 	term, applied, committed, leader atomic.Uint64
 	ready                            chan struct{}
@@ -108,6 +126,10 @@ func Start(cfg Config) (*Node, error) {
 		registry: cfg.Registry,
 		queue:    newQueue(),
 		readers:  newReaders(),
+		inbox:    newInbox(),
+		disk:     cfg.Disk,
+		tick:     cfg.Tick,
+		timeout:  cfg.Timeout,
 		observer: cfg.Observer,
 		now:      cfg.Now,
 		ready:    make(chan struct{}),
@@ -115,6 +137,7 @@ func Start(cfg Config) (*Node, error) {
 		done:     make(chan struct{}),
 	}
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
+	n.transport = n.newTransport(cfg)
 	l, err := newLoop(n, cfg)
 	if err != nil {
 		return nil, err
@@ -136,13 +159,14 @@ func (c *Config) ensureDefaults() {
 }
 
 // newRawNode starts the upstream library from what the disk held.
-func newRawNode(cfg Config, log *etcdraft.MemoryStorage) (*etcdraft.RawNode, error) {
+func newRawNode(cfg Config, log *logStorage) (*etcdraft.RawNode, error) {
 	r := cfg.Recovered
 	if r.Applied > 0 {
 		meta := &raftpb.SnapshotMetadata{ConfState: r.ConfState, Index: &r.Applied, Term: &r.Term}
 		if err := log.ApplySnapshot(&raftpb.Snapshot{Metadata: meta}); err != nil {
 			return nil, fmt.Errorf("raft: checkpoint at index %d: %w", r.Applied, err)
 		}
+		log.checkpointed(r.Applied, r.Term, r.ConfState)
 	}
 	if !etcdraft.IsEmptyHardState(r.HardState) {
 		if err := log.SetHardState(r.HardState); err != nil {
@@ -278,9 +302,13 @@ func firstNumber() uint64 {
 // nobody observes nothing.
 type nobody struct{}
 
-func (nobody) BatchApplied(int)                       {}
-func (nobody) LeaderChanged(members.ID)               {}
-func (nobody) ProposalStarted()                       {}
-func (nobody) ProposalDone()                          {}
-func (nobody) ProposalFailed()                        {}
-func (nobody) CheckpointDone(storage.CheckpointStats) {}
+func (nobody) BatchApplied(int)                           {}
+func (nobody) LeaderChanged(members.ID)                   {}
+func (nobody) ProposalStarted()                           {}
+func (nobody) ProposalDone()                              {}
+func (nobody) ProposalFailed()                            {}
+func (nobody) AppendSent(int)                             {}
+func (nobody) AppendReceived(int)                         {}
+func (nobody) FollowerAnswered(members.ID, time.Duration) {}
+func (nobody) FollowerFailed(members.ID)                  {}
+func (nobody) CheckpointDone(storage.CheckpointStats)     {}

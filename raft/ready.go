@@ -22,14 +22,20 @@ func (l *loop) handle(rd etcdraft.Ready) {
 		l.committed.Store(rd.HardState.GetCommit())
 	}
 	var toAppend, toApply *raftpb.Message
+	toPeers := l.toPeers[:0]
 	for _, m := range rd.Messages {
 		switch m.GetTo() {
 		case etcdraft.LocalAppendThread:
 			toAppend = m
 		case etcdraft.LocalApplyThread:
 			toApply = m
+		default:
+			toPeers = append(toPeers, m)
 		}
 	}
+	l.transmit(toPeers)
+	clear(toPeers)
+	l.toPeers = toPeers[:0]
 	if toAppend != nil {
 		l.append(toAppend, toApply)
 	}
@@ -43,15 +49,32 @@ func (l *loop) handle(rd etcdraft.Ready) {
 }
 
 // append has the disk take what raft wants kept. Alone on the path, the loop
-// does it itself and spares two hand-overs; with a batch to apply besides, the
-// writer does it meanwhile.
+// does it itself and spares two hand-overs; with a batch to apply besides, or
+// followers to serve, the writer does it meanwhile.
 func (l *loop) append(m, toApply *raftpb.Message) {
-	if l.writer.busy() || toApply != nil && len(m.GetEntries()) > 0 {
+	if m.Snapshot != nil {
+		l.takeSnapshot(m)
+		return
+	}
+	if l.writer.busy() || len(m.GetEntries()) > 0 && (toApply != nil || l.leads() && !l.alone()) {
 		for l.writer.full() {
 			l.writer.underway--
 			l.appended(<-l.writer.done)
 		}
 		l.writer.hand(m)
+		return
+	}
+	l.appended(l.writer.write(m))
+}
+
+// takeSnapshot installs a snapshot, when the disk has nothing else to do.
+func (l *loop) takeSnapshot(m *raftpb.Message) {
+	for l.writer.busy() {
+		l.writer.underway--
+		l.appended(<-l.writer.done)
+	}
+	if err := l.install(m); err != nil {
+		l.fail(err)
 		return
 	}
 	l.appended(l.writer.write(m))
@@ -68,8 +91,9 @@ func (l *loop) appended(w written) {
 
 // step hands the messages of the local storage back to raft.
 func (l *loop) step(responses []*raftpb.Message) {
-	for _, m := range responses {
+	for i, m := range responses {
 		if m.GetTo() != uint64(l.id) {
+			l.transmit(responses[i : i+1])
 			continue
 		}
 		if err := l.raw.Step(m); err != nil {
@@ -83,6 +107,8 @@ func (l *loop) leaderIs(lead uint64) {
 	if l.leader.Swap(lead) == lead {
 		return
 	}
+	l.blocking = 0 // what was forwarded to the old leader may be lost
+	clear(l.latency)
 	l.observer.LeaderChanged(members.ID(lead))
 	l.serveIfCaughtUp()
 	if lead == 0 {

@@ -44,7 +44,36 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 	if err != nil {
 		return nil, err
 	}
-	var metaRef, keysRef *bucketRef
+	metaRef, keysRef, err := topBuckets(p)
+	if err != nil {
+		return nil, err
+	}
+	d := &checkpointData{}
+	if err := d.readMeta(p, *metaRef); err != nil {
+		return nil, err
+	}
+	if err := d.readTree(p, *keysRef, historySize); err != nil {
+		return nil, err
+	}
+	return d, p.checkFree()
+}
+
+// readMetaOnly reads what a checkpoint says about itself.
+func readMetaOnly(src io.ReaderAt, size int64) (*meta, error) {
+	p, err := openPages(src, size)
+	if err != nil {
+		return nil, err
+	}
+	metaRef, _, err := topBuckets(p)
+	if err != nil {
+		return nil, err
+	}
+	d := &checkpointData{}
+	return &d.meta, d.readMeta(p, *metaRef)
+}
+
+// topBuckets finds the buckets meta and keys.
+func topBuckets(p *pages) (metaRef, keysRef *bucketRef, err error) {
 	err = p.bucket(bucketRef{root: p.root}, func(key, _ []byte, ref *bucketRef) error {
 		switch {
 		case ref != nil && bytes.Equal(key, metaBucket):
@@ -56,20 +85,10 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && (metaRef == nil || keysRef == nil) {
+		err = damaged("the buckets meta and keys are not both there")
 	}
-	if metaRef == nil || keysRef == nil {
-		return nil, damaged("the buckets meta and keys are not both there")
-	}
-	d := &checkpointData{}
-	if err := d.readMeta(p, *metaRef); err != nil {
-		return nil, err
-	}
-	if err := d.readTree(p, *keysRef, historySize); err != nil {
-		return nil, err
-	}
-	return d, p.checkFree()
+	return metaRef, keysRef, err
 }
 
 // readMeta reads the meta bucket: first the format, because the rest depends on

@@ -8,7 +8,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
-	"go.etcd.io/raft/v3"
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 )
@@ -49,7 +49,7 @@ func (p paths) openLog(lg *zap.Logger, sc *scan) (log *openedLog, err error) {
 	}
 	// The log knows the hard state only from what is saved through it; without
 	// this, its next segment could begin without one.
-	if !raft.IsEmptyHardState(state) {
+	if !etcdraft.IsEmptyHardState(state) {
 		if err := w.Save(state, nil); err != nil {
 			w.Close()
 			return nil, fmt.Errorf("storage: write the log in %s: %w", dir, err)

@@ -12,7 +12,7 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 		return nil, nil
 	}
 	if c.Path == "/" && c.Op != OpCreateInOrder {
-		return nil, NewError(CodeRootReadOnly, "/")
+		return nil, rootError(c.Op)
 	}
 	switch c.Op {
 	case OpSet:
@@ -20,7 +20,7 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 	case OpCreate:
 		return s.create(c, c.Path)
 	case OpCreateInOrder:
-		return s.create(c, join(c.Path, fmt.Sprintf("%020d", s.index+1)))
+		return s.createInOrder(c)
 	case OpUpdate:
 		return s.update(c)
 	case OpCompareAndSwap:
@@ -31,6 +31,15 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 		return s.compareAndDelete(c)
 	}
 	return nil, NewError(CodeRaftInternal, fmt.Sprintf("unknown operation %d", c.Op))
+}
+
+// rootError refuses to change the root: it is read-only, and no file to
+// compare with.
+func rootError(op Op) *Error {
+	if op == OpCompareAndDelete {
+		return NewError(CodeNotFile, "")
+	}
+	return NewError(CodeRootReadOnly, "/")
 }
 
 func (s *Store) set(c *Command) (*Event, *Error) {
@@ -62,11 +71,24 @@ func (s *Store) create(c *Command, path string) (*Event, *Error) {
 	return s.put(c, ActionCreate, nil, s.newNode(c, path, c.Value)), nil
 }
 
+// createInOrder names the node by its index. A path that no command could name
+// and no checkpoint could hold is refused.
+func (s *Store) createInOrder(c *Command) (*Event, *Error) {
+	path := join(c.Path, fmt.Sprintf("%020d", s.index+1))
+	if !ValidPath(path) {
+		return nil, NewError(CodeInvalidField, fmt.Sprintf(
+			"the path is longer than %d bytes or deeper than %d levels", MaxPathBytes, MaxPathDepth))
+	}
+	return s.create(c, path)
+}
+
 // newNode makes the node that a set or a create puts into the tree.
 func (s *Store) newNode(c *Command, path, value string) *Node {
 	n := &Node{path: path, value: value, created: s.index + 1, modified: s.index + 1, expires: c.Expires}
 	if c.Dir {
-		n.value = ""
+		// A copy of the path: it lies in one piece of memory with the value,
+		// which a directory does not show.
+		n.path, n.value = strings.Clone(path), ""
 		n.dir = newDirectory(s.epoch)
 	}
 	return n

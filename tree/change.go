@@ -10,7 +10,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 		s.parentOf(n.path).put(n)
 		s.count(n, 1)
 		s.expiries.add(n)
-		s.changes.changed(n.path)
+		s.changes.changed(n)
 	}
 	return s.emit(&Event{action: action, refresh: c.Refresh, node: n.plain(), prev: prev}, nil)
 }
@@ -22,7 +22,7 @@ func (s *Store) replace(prev, n *Node) {
 	s.count(n, 1)
 	s.expiries.remove(prev)
 	s.expiries.add(n)
-	s.changes.changed(n.path)
+	s.changes.changed(n)
 }
 
 // remove takes n and all below it out of the tree and tells of it.
@@ -32,7 +32,7 @@ func (s *Store) remove(action Action, n *Node) *Event {
 	event.node = &Node{path: n.path, created: n.created, modified: s.index + 1}
 	if !n.IsDir() {
 		s.forget(n)
-		s.changes.changed(n.path)
+		s.changes.changed(n)
 		return s.emit(event, nil)
 	}
 	event.node.dir = childless
@@ -74,7 +74,7 @@ func (s *Store) parentOf(path string) *directory {
 			child = &Node{path: made[:end], created: s.index + 1, modified: s.index + 1, dir: newDirectory(s.epoch)}
 			at.dir.put(child)
 			s.count(child, 1)
-			s.changes.changed(child.path)
+			s.changes.changed(child)
 		case child.dir.epoch != s.epoch:
 			child = s.own(child)
 			at.dir.put(child)

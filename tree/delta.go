@@ -1,6 +1,9 @@
 package tree
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Delta is what a checkpoint has to write: the difference between two
 // published views, in paths.
@@ -38,7 +41,19 @@ type changes struct {
 	since uint64 // the newest event that a delta has given out
 }
 
-func (c *changes) changed(path string) { c.paths = append(c.paths, path) }
+// largeValue is the size from which a value is not kept alive by its path.
+const largeValue = 512
+
+// changed notes the path of n. It lies in one piece of memory with the value,
+// which may be gone from the tree long before the next delta is taken.
+func (c *changes) changed(n *Node) {
+	path := n.path
+	if len(n.value) > largeValue {
+		path = strings.Clone(path)
+	}
+	c.paths = append(c.paths, path)
+}
+
 func (c *changes) removed(path string) { c.dirs = append(c.dirs, path) }
 
 // TakeDelta gives what has changed since the last call, up to the last

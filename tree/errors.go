@@ -97,8 +97,10 @@ func (e *Error) AppendJSON(dst []byte) []byte {
 	dst = appendInt(dst, int64(e.Code))
 	dst = append(dst, `,"message":`...)
 	dst = appendString(dst, e.Code.Message())
-	dst = append(dst, `,"cause":`...)
-	dst = appendString(dst, e.Cause)
+	if e.Cause != "" {
+		dst = append(dst, `,"cause":`...)
+		dst = appendString(dst, e.Cause)
+	}
 	dst = append(dst, `,"index":`...)
 	dst = appendUint(dst, e.Index)
 	return append(dst, "}\n"...)

@@ -20,6 +20,14 @@ func (h *history) size() uint64 { return uint64(len(h.slots)) }
 
 func (h *history) add(e *Event) { h.slots[e.Index()%h.size()].Store(e) }
 
+// replace takes over the events of another ring of the same size.
+func (h *history) replace(from *history) {
+	for i := range h.slots {
+		h.slots[i].Store(from.slots[i].Load())
+	}
+	h.start = from.start
+}
+
 // at gives the event of an index, or nil when the ring no longer holds it.
 func (h *history) at(index uint64) *Event {
 	e := h.slots[index%h.size()].Load()

@@ -65,6 +65,17 @@ func (h *hub) notify(changes []change) {
 	}
 }
 
+// loseAll ends all watches.
+func (h *hub) loseAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, at := range h.watchers {
+		for w := range at {
+			w.lose()
+		}
+	}
+}
+
 // notifyAbove wakes the watchers of the event's path and, where they watch
 // recursively, those of the directories above it.
 func (h *hub) notifyAbove(e *Event) {

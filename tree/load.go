@@ -63,6 +63,9 @@ func (l *Loader) Event(data []byte) error {
 	if err != nil {
 		return err
 	}
+	if e.Index() <= firstIndex || e.Index() > l.store.index {
+		return fmt.Errorf("%w: event %d, the index is %d", ErrBadState, e.Index(), l.store.index)
+	}
 	if l.next != 0 && e.Index() != l.next {
 		return fmt.Errorf("%w: event %d where %d was expected", ErrBadState, e.Index(), l.next)
 	}

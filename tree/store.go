@@ -93,6 +93,20 @@ func (s *Store) Notify() {
 	s.unwoken = s.unwoken[:0]
 }
 
+// Replace makes the tree what from is, which came from another member's
+// checkpoint and must not be used any more. Events may lie between the two
+// that this member never saw, so all open watchers end with an *Error with
+// CodeWatcherCleared.
+func (s *Store) Replace(from *Store) {
+	s.root, s.index, s.nodes, s.bytes = from.root, from.index, from.nodes, from.bytes
+	s.counters, s.expiries = from.counters, from.expiries
+	s.changes = changes{since: from.index}
+	s.unwoken = nil
+	s.history.replace(from.history)
+	s.publish()
+	s.hub.loseAll()
+}
+
 func (s *Store) publish() {
 	for _, c := range s.batch {
 		s.history.add(c.event)

@@ -38,7 +38,13 @@ type Watcher struct {
 	// first is the first event that the hub woke the watcher with since Next
 	// last looked. With it a waiting watcher loses nothing, even if the ring
 	// turns over before its goroutine runs.
-	first  atomic.Pointer[Event]
+	first atomic.Pointer[Event]
+	// from is the index from which on the watcher waits. An older event that
+	// the hub brings late, or for a watcher of the future early, must not take
+	// the place of one that counts.
+	from atomic.Uint64
+	// lost says that the tree was replaced: what came between is unknown.
+	lost   atomic.Bool
 	ready  chan struct{}
 	closed atomic.Bool
 }
@@ -48,7 +54,7 @@ type Watcher struct {
 // when the history no longer reaches back that far. The caller must Close the
 // watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
-	w := &Watcher{store: s, path: path, scope: scope, next: since, idle: since == 0, ready: make(chan struct{}, 1)}
+	w := &Watcher{store: s, path: path, scope: scope, next: since, ready: make(chan struct{}, 1)}
 	// First the hub, then the view: an event that comes between is seen twice
 	// and told apart by its index, never missed.
 	s.hub.add(w)
@@ -61,6 +67,10 @@ func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) 
 		return nil, cleared(v, since)
 	}
 	w.next = max(w.next, v.oldest)
+	// With nothing to read up on it waits from this moment, not from the first
+	// call of Next: what comes in between is kept for it.
+	w.idle = w.next > v.index
+	w.from.Store(w.next)
 	return w, nil
 }
 
@@ -88,6 +98,9 @@ func (w *Watcher) Poll() (*Event, error) {
 	if w.closed.Load() {
 		return nil, ErrWatcherClosed
 	}
+	if w.lost.Load() {
+		return nil, &Error{Code: CodeWatcherCleared, Cause: "the member caught up from a snapshot", Index: w.store.View().index}
+	}
 	first := w.first.Swap(nil)
 	wasIdle := w.idle
 	if wasIdle && first == nil {
@@ -114,6 +127,7 @@ func (w *Watcher) scan() (*Event, error) {
 		}
 	}
 	w.idle = true
+	w.from.Store(w.next)
 	return nil, nil
 }
 
@@ -126,10 +140,27 @@ func (w *Watcher) Close() {
 	w.signal()
 }
 
+// lose ends the watch because events may have passed it by.
+func (w *Watcher) lose() {
+	w.lost.Store(true)
+	w.signal()
+}
+
 // wake is called by the hub with each event for the watcher.
 func (w *Watcher) wake(e *Event) {
-	if w.first.CompareAndSwap(nil, e) {
-		w.signal()
+	from := w.from.Load()
+	if e.Index() < from {
+		return
+	}
+	for {
+		first := w.first.Load()
+		if first != nil && first.Index() >= from {
+			return
+		}
+		if w.first.CompareAndSwap(first, e) {
+			w.signal()
+			return
+		}
 	}
 }
 

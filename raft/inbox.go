@@ -1,0 +1,50 @@
+package raft
+
+import "sync"
+
+// inbox brings work to the loop from other goroutines: messages of peers,
+// requests about the membership, news of the transport.
+type inbox struct {
+	mu     sync.Mutex
+	tasks  []task
+	closed bool
+	wake   chan struct{}
+}
+
+// task is a piece of work that needs what only the loop may touch.
+type task func(l *loop)
+
+// maxTasks bounds what waits. Beyond it messages are dropped, which raft is
+// made for.
+const maxTasks = 16 << 10
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+
+// post hands a task to the loop. It reports false when there is no room, or no
+// loop any more.
+func (b *inbox) post(t task) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || len(b.tasks) >= maxTasks {
+		return false
+	}
+	b.tasks = append(b.tasks, t)
+	wake(b.wake)
+	return true
+}
+
+// take gives what waits, in exchange for an empty slice to collect more in.
+func (b *inbox) take(empty []task) []task {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.tasks
+	b.tasks = empty
+	return t
+}
+
+func (b *inbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.tasks = nil
+}

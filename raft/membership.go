@@ -1,0 +1,336 @@
+package raft
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/raft/transport"
+)
+
+// Why a change of the membership is refused before it is proposed.
+var (
+	// ErrRemoved says that this member was removed from the cluster. It can't
+	// come back; a new member can take its place.
+	ErrRemoved = errors.New("raft: this member was removed from the cluster: delete its data directory, add it again as a new member, and start it with --initial-cluster-state existing")
+	// ErrNotEnoughMembers says that the cluster would lose its quorum.
+	ErrNotEnoughMembers = errors.New("re-configuration failed due to not enough started members")
+	// ErrUnhealthy says that not enough members can be reached to change them.
+	ErrUnhealthy = errors.New("unhealthy cluster: a quorum of the members must be reachable before members are changed")
+	// ErrNotMember says that leadership can't go to a member without a vote.
+	ErrNotMember = errors.New("raft: no member with a vote has this ID")
+)
+
+// membership is the loop's account of changes under way.
+type membership struct {
+	waiting map[uint64]changeWaiter // by the change's ID
+	number  uint64
+	queued  []task
+	// promoting is the learner whose promotion was proposed last, and when.
+	promoting members.ID
+	since     time.Time
+	// published is when this member last told its name and client URLs.
+	published time.Time
+	// leaving is when a member that was removed stops; zero while it stays.
+	leaving time.Time
+}
+
+// changeWaiter is who waits for a change.
+type changeWaiter struct {
+	answer chan error
+	since  time.Time
+}
+
+// memberChange is what the context of a configuration change holds.
+type memberChange struct {
+	members.Member
+	Learner bool `json:"learner,omitempty"`
+}
+
+// MarshalJSON keeps what Member's own form leaves out.
+func (c memberChange) MarshalJSON() ([]byte, error) {
+	type plain struct {
+		ID         members.ID `json:"id"`
+		PeerURLs   []string   `json:"peerURLs"`
+		Name       string     `json:"name,omitempty"`
+		ClientURLs []string   `json:"clientURLs,omitempty"`
+		Learner    bool       `json:"learner,omitempty"`
+	}
+	return json.Marshal(plain{c.ID, c.PeerURLs, c.Name, c.ClientURLs, c.Learner})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *memberChange) UnmarshalJSON(data []byte) error {
+	if err := c.Member.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	var extra struct {
+		Learner bool `json:"learner"`
+	}
+	if err := json.Unmarshal(data, &extra); err != nil {
+		return err
+	}
+	c.Learner, c.Member.Learner = extra.Learner, extra.Learner
+	return nil
+}
+
+func encodeMember(m members.Member) []byte {
+	b, err := json.Marshal(memberChange{Member: m, Learner: m.Learner})
+	if err != nil { // strings and a number: there is nothing that could fail
+		return nil
+	}
+	return b
+}
+
+// AddMember brings a member in, as a learner: it gets the log and has no vote
+// until it has caught up, so a mistyped URL can't cost the quorum. The errors
+// are those of members.Registry.Add, ErrUnhealthy, or *tree.Error.
+func (n *Node) AddMember(ctx context.Context, m members.Member) error {
+	m.Learner = true
+	return n.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, m)
+}
+
+// RemoveMember takes a member out for good. The errors are those of
+// members.Registry.Remove, ErrNotEnoughMembers, or *tree.Error.
+func (n *Node) RemoveMember(ctx context.Context, id members.ID) error {
+	return n.reconfigure(ctx, raftpb.ConfChangeRemoveNode, members.Member{ID: id})
+}
+
+// UpdateMember gives a member other peer URLs. The errors are those of
+// members.Registry.UpdatePeerURLs, or *tree.Error.
+func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error {
+	return n.reconfigure(ctx, raftpb.ConfChangeUpdateNode, members.Member{ID: id, PeerURLs: peerURLs})
+}
+
+// TransferLeader asks the leader to hand over to another member, and waits
+// until that leads.
+func (n *Node) TransferLeader(ctx context.Context, to members.ID) error {
+	if m, ok := n.registry.Get(to); !ok || m.Learner {
+		return ErrNotMember
+	}
+	n.inbox.post(func(l *loop) { l.raw.TransferLeader(uint64(to)) })
+	ticker := time.NewTicker(n.tick)
+	defer ticker.Stop()
+	for n.Leader() != to {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return apiError(ctx.Err())
+		case <-n.done:
+			return apiError(ErrStopped)
+		}
+	}
+	return nil
+}
+
+func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member) error {
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
+	answer := make(chan error, 1)
+	if !n.inbox.post(func(l *loop) { l.reconfigure(kind, m, answer) }) {
+		return apiError(errTooMany)
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return apiError(ctx.Err())
+	case <-n.done:
+		return apiError(ErrStopped)
+	}
+}
+
+// reconfigure checks a change as far as this member can, and proposes it. One
+// change is under way at a time; raft would drop a second.
+func (l *loop) reconfigure(kind raftpb.ConfChangeType, m members.Member, answer chan error) {
+	if len(l.membership.waiting) > 0 {
+		l.membership.queued = append(l.membership.queued, func(l *loop) { l.reconfigure(kind, m, answer) })
+		return
+	}
+	if err := l.allow(kind, m); err != nil {
+		answer <- err
+		return
+	}
+	l.membership.number++
+	id := l.membership.number
+	cc := &raftpb.ConfChange{Id: &id, Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)}
+	if err := l.raw.ProposeConfChange(cc); err != nil {
+		answer <- apiError(err)
+		return
+	}
+	l.membership.waiting[id] = changeWaiter{answer, time.Now()}
+}
+
+// allow refuses what would be refused when it is applied, and what would leave
+// the cluster without a quorum of reachable members.
+func (l *loop) allow(kind raftpb.ConfChangeType, m members.Member) error {
+	if err := l.tryChange(kind, m); err != nil {
+		return err
+	}
+	switch kind {
+	case raftpb.ConfChangeRemoveNode:
+		return l.allowRemoval(uint64(m.ID))
+	case raftpb.ConfChangeAddLearnerNode:
+		if voters := l.confState.GetVoters(); l.reachable(voters) < len(voters)/2+1 {
+			return ErrUnhealthy
+		}
+	}
+	return nil
+}
+
+func (l *loop) allowRemoval(id uint64) error {
+	voters := l.confState.GetVoters()
+	if !slices.Contains(voters, id) {
+		return nil
+	}
+	left := slices.DeleteFunc(slices.Clone(voters), func(v uint64) bool { return v == id })
+	if len(left) == 0 || l.reachable(left) < len(left)/2+1 {
+		return ErrNotEnoughMembers
+	}
+	return nil
+}
+
+// reachable counts the members that were heard of within an election timeout.
+func (l *loop) reachable(ids []uint64) int {
+	n := 0
+	for _, id := range ids {
+		if id == uint64(l.id) || time.Since(l.transport.Heard(members.ID(id))) < transport.Silence {
+			n++
+		}
+	}
+	return n
+}
+
+// tryChange tells what the registry would say to a change.
+func (l *loop) tryChange(kind raftpb.ConfChangeType, m members.Member) error {
+	scratch := members.NewRegistry(l.registry.ClusterID())
+	if err := scratch.Unmarshal(l.registry.Marshal()); err != nil {
+		return err
+	}
+	return changeRegistry(scratch, kind, m)
+}
+
+func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.Member) error {
+	switch kind {
+	case raftpb.ConfChangeAddNode, raftpb.ConfChangeAddLearnerNode:
+		if old, ok := r.Get(m.ID); ok && old.Learner && kind == raftpb.ConfChangeAddNode {
+			return r.Promote(m.ID)
+		}
+		return r.Add(m)
+	case raftpb.ConfChangeRemoveNode:
+		return r.Remove(m.ID)
+	case raftpb.ConfChangeUpdateNode:
+		return r.UpdatePeerURLs(m.ID, m.PeerURLs)
+	}
+	return fmt.Errorf("%w: change of membership %v", errEntry, kind)
+}
+
+// applyConfChange applies a committed change. One that the registry refuses
+// changes nothing, on every member alike.
+func (l *loop) applyConfChange(data []byte) error {
+	var cc raftpb.ConfChange
+	if err := proto.Unmarshal(data, &cc); err != nil {
+		return fmt.Errorf("%w: %w", errEntry, err)
+	}
+	var c memberChange
+	if err := json.Unmarshal(cc.GetContext(), &c); err != nil {
+		return fmt.Errorf("%w: member: %w", errEntry, err)
+	}
+	refused := changeRegistry(l.registry, cc.GetType(), c.Member)
+	if refused != nil {
+		none := etcdraft.None
+		cc.NodeId = &none
+	}
+	l.confState = l.raw.ApplyConfChange(&cc)
+	l.refreshPeers()
+	if w, ok := l.membership.waiting[cc.GetId()]; ok {
+		delete(l.membership.waiting, cc.GetId())
+		w.answer <- refused
+		l.nextChange()
+	}
+	if refused == nil {
+		l.log.Info("members changed", zap.Stringer("change", cc.GetType()), zap.Stringer("member", c.ID), zap.Strings("peer-urls", c.PeerURLs))
+	}
+	if l.registry.Removed(l.id) {
+		l.leaveSoon()
+	}
+	return nil
+}
+
+// nextChange begins the change that waited longest.
+func (l *loop) nextChange() {
+	if queued := l.membership.queued; len(queued) > 0 {
+		l.membership.queued = queued[1:]
+		l.inbox.post(queued[0])
+	}
+}
+
+// leaveSoon stops this member, which was removed, after the others have had
+// the time to learn of it from it.
+func (l *loop) leaveSoon() {
+	if l.membership.leaving.IsZero() {
+		l.log.Warn("this member was removed from the cluster and stops")
+		l.membership.leaving = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
+	}
+}
+
+// tendMembers is called each tick: it promotes learners that have caught up,
+// and stops a member that was removed.
+func (l *loop) tendMembers(now time.Time) {
+	m := &l.membership
+	l.publishAttributes(now)
+	if !m.leaving.IsZero() && now.After(m.leaving) {
+		l.fail(ErrRemoved)
+		return
+	}
+	for id, w := range m.waiting {
+		if now.Sub(w.since) > l.cfg.Timeout {
+			delete(m.waiting, id)
+			l.nextChange()
+		}
+	}
+	if len(l.confState.GetLearners()) == 0 || !l.leads() {
+		return
+	}
+	l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if kind == etcdraft.ProgressTypeLearner && p.RecentActive && p.Match+promoteWithin >= l.committed.Load() && p.Match > 0 {
+			l.promote(members.ID(id), now)
+		}
+	})
+}
+
+// promoteWithin is how many entries a learner may be behind when it gets its
+// vote.
+const promoteWithin = 100
+
+// promote proposes to give a learner its vote, again after a while if nothing
+// came of it.
+func (l *loop) promote(id members.ID, now time.Time) {
+	m := &l.membership
+	if m.promoting == id && now.Sub(m.since) < time.Second {
+		return
+	}
+	member, ok := l.registry.Get(id)
+	if !ok || !member.Learner {
+		return
+	}
+	m.promoting, m.since = id, now
+	member.Learner = false
+	m.number++
+	number := m.number
+	cc := &raftpb.ConfChange{Id: &number, Type: raftpb.ConfChangeAddNode.Enum(), NodeId: (*uint64)(&id), Context: encodeMember(member)}
+	if err := l.raw.ProposeConfChange(cc); err != nil {
+		l.log.Debug("promotion not proposed", zap.Error(err))
+	}
+}

@@ -1,0 +1,132 @@
+package raft
+
+import (
+	"net/http"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+	"pando/raft/transport"
+)
+
+// newTransport connects the node with its peers.
+func (n *Node) newTransport(cfg Config) *transport.Transport {
+	return transport.New(transport.Config{
+		Self:    n.id,
+		Cluster: n.registry.ClusterID(),
+		Client:  cfg.PeerClient,
+		Removed: n.registry.Removed,
+		Receive: func(m *raftpb.Message) {
+			n.inbox.post(func(l *loop) { l.receive(m) })
+		},
+		ReceiveSnapshot: n.receiveSnapshot,
+		Snapshot:        n.openSnapshot,
+		Unreachable: func(id members.ID) {
+			n.inbox.post(func(l *loop) { l.unreachable(id) })
+		},
+		SnapshotSent: func(id members.ID, err error) {
+			n.inbox.post(func(l *loop) { l.snapshotSent(id, err) })
+		},
+		Refused: func() {
+			n.inbox.post(func(l *loop) { l.fail(ErrRemoved) })
+		},
+		Sent: func(m *raftpb.Message, bytes int) {
+			if m.GetType() == raftpb.MsgApp {
+				n.observer.AppendSent(bytes)
+			}
+		},
+		Received: func(m *raftpb.Message, bytes int) {
+			if m.GetType() == raftpb.MsgApp {
+				n.observer.AppendReceived(bytes)
+			}
+		},
+		Logger: cfg.Logger.Named("peers"),
+	})
+}
+
+// RegisterPeer mounts on the peer URLs' router what members say to each other.
+func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
+	n.transport.Register(handle)
+}
+
+// receive takes a message from a peer.
+func (l *loop) receive(m *raftpb.Message) {
+	l.latency.received(m, l.observer)
+	// Step refuses what is out of date or from a stranger; there is nobody to
+	// tell.
+	_ = l.raw.Step(m)
+}
+
+// unreachable notes that messages to a peer got lost.
+func (l *loop) unreachable(id members.ID) {
+	l.raw.ReportUnreachable(uint64(id))
+	if uint64(id) == l.leader.Load() {
+		l.blocking = 0 // a forwarded batch may be among them
+	}
+	if l.leads() {
+		l.observer.FollowerFailed(id)
+	}
+}
+
+func (l *loop) snapshotSent(id members.ID, err error) {
+	status := etcdraft.SnapshotFinish
+	if err != nil {
+		status = etcdraft.SnapshotFailure
+	}
+	l.raw.ReportSnapshot(uint64(id), status)
+}
+
+// leads reports whether this member leads.
+func (l *loop) leads() bool { return l.leader.Load() == uint64(l.id) }
+
+// transmit sends messages to peers.
+func (l *loop) transmit(messages []*raftpb.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	if l.leads() {
+		l.latency.sent(messages)
+	}
+	l.transport.Send(messages)
+}
+
+// latencies measures how long followers take to acknowledge. One append or
+// heartbeat a follower is timed at a time.
+type latencies map[uint64]*timed
+
+type timed struct {
+	index uint64 // the append's last index; zero for a heartbeat
+	at    time.Time
+}
+
+func (x latencies) sent(messages []*raftpb.Message) {
+	for _, m := range messages {
+		t := m.GetType()
+		if t != raftpb.MsgApp && t != raftpb.MsgHeartbeat {
+			continue
+		}
+		if underway := x[m.GetTo()]; underway != nil && time.Since(underway.at) < time.Second {
+			continue
+		}
+		index := uint64(0)
+		if entries := m.GetEntries(); len(entries) > 0 {
+			index = entries[len(entries)-1].GetIndex()
+		}
+		x[m.GetTo()] = &timed{index, time.Now()}
+	}
+}
+
+func (x latencies) received(m *raftpb.Message, o Observer) {
+	t := m.GetType()
+	if t != raftpb.MsgAppResp && t != raftpb.MsgHeartbeatResp {
+		return
+	}
+	underway := x[m.GetFrom()]
+	if underway == nil || t == raftpb.MsgAppResp && m.GetIndex() < underway.index || t == raftpb.MsgHeartbeatResp && underway.index != 0 {
+		return
+	}
+	delete(x, m.GetFrom())
+	o.FollowerAnswered(members.ID(m.GetFrom()), time.Since(underway.at))
+}

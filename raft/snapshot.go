@@ -1,0 +1,138 @@
+package raft
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"go.uber.org/zap"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/storage"
+)
+
+// logStorage is the log in memory as raft reads it. Its snapshot is the last
+// checkpoint on the disk.
+type logStorage struct {
+	*etcdraft.MemoryStorage
+
+	mu     sync.Mutex
+	latest *raftpb.SnapshotMetadata // of the last checkpoint; nil before the first
+	wanted bool                     // raft needs a newer one
+}
+
+// Snapshot gives the position of the last checkpoint, without content: that is
+// streamed from the disk. When the log in memory begins behind it, a new
+// checkpoint is asked for.
+func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
+	first, err := s.FirstIndex()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.latest == nil || s.latest.GetIndex()+1 < first {
+		s.wanted = true
+		return nil, etcdraft.ErrSnapshotTemporarilyUnavailable
+	}
+	return &raftpb.Snapshot{Metadata: s.latest}, nil
+}
+
+// checkpointed notes a new checkpoint.
+func (s *logStorage) checkpointed(index, term uint64, conf *raftpb.ConfState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
+	s.wanted = false
+}
+
+func (s *logStorage) wants() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wanted
+}
+
+// position is the index of the last checkpoint.
+func (s *logStorage) position() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest.GetIndex()
+}
+
+// openSnapshot opens the checkpoint for a peer. It may be newer than the one
+// that the message speaks of: the message is made to say so.
+func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
+	r, err := n.disk.ReadCheckpoint()
+	if err != nil {
+		return nil, 0, err
+	}
+	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{Index: &r.Applied, Term: &r.Term, ConfState: r.ConfState}
+	return r, r.Size, nil
+}
+
+// receiveSnapshot takes a checkpoint from a peer into a file beside the own
+// one, checks it, and hands the message to raft.
+func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64) error {
+	staged, err := n.disk.Stage(content, size)
+	if err != nil {
+		return err
+	}
+	if meta := m.GetSnapshot().GetMetadata(); staged.Applied != meta.GetIndex() || staged.Term != meta.GetTerm() {
+		staged.Discard()
+		return fmt.Errorf("raft: snapshot of entry %d announced as of %d", staged.Applied, meta.GetIndex())
+	}
+	taken := make(chan error, 1)
+	if !n.inbox.post(func(l *loop) { taken <- l.offerSnapshot(m, staged) }) {
+		staged.Discard()
+		return errTooMany
+	}
+	select {
+	case err := <-taken:
+		return err
+	case <-n.done:
+		return ErrStopped
+	}
+}
+
+// offerSnapshot lets raft decide about a snapshot. What it takes comes back in
+// its next Ready; what it refuses as old is thrown away.
+func (l *loop) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
+	if l.staged != nil {
+		l.staged.Discard()
+	}
+	l.staged = staged
+	return l.raw.Step(m)
+}
+
+// install puts the staged checkpoint in the place of everything this member
+// has, because raft decided so.
+func (l *loop) install(m *raftpb.Message) error {
+	meta := m.GetSnapshot().GetMetadata()
+	if l.staged == nil || l.staged.Applied != meta.GetIndex() {
+		return fmt.Errorf("raft: snapshot of entry %d is not there", meta.GetIndex())
+	}
+	staged := l.staged
+	l.staged = nil
+	l.awaitCheckpoint()
+	if err := l.cfg.Disk.Install(staged); err != nil {
+		return err
+	}
+	l.tree.Replace(staged.Store)
+	if err := l.registry.Unmarshal(staged.Members); err != nil {
+		return err
+	}
+	if err := l.mem.ApplySnapshot(m.GetSnapshot()); err != nil {
+		return err
+	}
+	l.mem.checkpointed(staged.Applied, staged.Term, staged.ConfState)
+	l.confState = staged.ConfState
+	l.appliedIndex, l.appliedTerm = staged.Applied, staged.Term
+	l.applied.Store(l.appliedIndex)
+	l.checkpoint.index = l.appliedIndex
+	l.refreshPeers()
+	l.expiry.set(l.tree.View().NextExpiry(), l.now())
+	l.log.Info("caught up from a snapshot", zap.Uint64("index", l.appliedIndex), zap.Int64("keys", l.tree.View().Nodes()))
+	return nil
+}

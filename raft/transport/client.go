@@ -1,0 +1,55 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// NewClient makes the HTTP client for peer requests. A peer that no longer
+// takes bytes, or whose host is gone, breaks the connection within Silence.
+func NewClient(tlsConfig *tls.Config) *http.Client {
+	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: keepAlive, Control: bindUserTimeout}
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &impatientConn{c}, nil
+		},
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 2 * time.Second,
+		WriteBufferSize:     64 << 10,
+		// A stream has a connection of its own; there is nothing to pool.
+		DisableKeepAlives: true,
+	}}
+}
+
+// bindUserTimeout has the kernel break a connection whose bytes nobody
+// acknowledges: small messages would sit in its buffer for many minutes.
+func bindUserTimeout(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Silence/time.Millisecond))
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// impatientConn gives up on a peer that takes no bytes.
+type impatientConn struct{ net.Conn }
+
+func (c *impatientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(Silence)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}

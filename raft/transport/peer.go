@@ -1,0 +1,171 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+// Pauses between attempts to reach a peer: doubled from the first to the last,
+// and spread, so that members don't come in step.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// peer is the sending side of the connection to one member.
+type peer struct {
+	t      *Transport
+	id     members.ID
+	outbox *outbox
+	ctx    context.Context
+	stop   context.CancelFunc
+	log    *zap.Logger
+
+	mu   sync.Mutex
+	urls []string
+	next int // the URL to try next
+}
+
+func newPeer(t *Transport, m members.Member) *peer {
+	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID))}
+	p.ctx, p.stop = context.WithCancel(t.ctx)
+	p.outbox = newOutbox(t.Sent, func() { t.Unreachable(m.ID) })
+	return p
+}
+
+func (p *peer) setURLs(urls []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.urls = urls
+}
+
+// url gives one of the peer's URLs, another one each time.
+func (p *peer) url(path string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.urls) == 0 {
+		return ""
+	}
+	p.next++
+	return p.urls[p.next%len(p.urls)] + path
+}
+
+// run keeps a stream to the peer open.
+func (p *peer) run() {
+	pause := firstPause
+	reported := false
+	for p.ctx.Err() == nil {
+		start := time.Now()
+		err := p.stream()
+		p.outbox.drop()
+		if p.ctx.Err() != nil {
+			return
+		}
+		if time.Since(start) > lastPause {
+			pause, reported = firstPause, false
+		}
+		if !reported {
+			p.log.Warn("peer not reachable; trying again", zap.Error(err))
+			reported = true
+		}
+		p.t.Unreachable(p.id)
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-p.ctx.Done():
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// stream opens a stream and returns when it has ended.
+func (p *peer) stream() error {
+	done := make(chan struct{})
+	defer close(done)
+	// The request ends with the peer; the body ends when this attempt does.
+	resp, err := p.post(p.ctx, streamPath, p.outbox.body(done), -1)
+	if err != nil {
+		return err
+	}
+	return p.verdict(resp)
+}
+
+func (p *peer) post(ctx context.Context, path string, body io.Reader, size int64) (*http.Response, error) {
+	url := p.url(path)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return nil, fmt.Errorf("transport: peer URL %q: %w", url, err)
+	}
+	req.ContentLength = size
+	h := req.Header
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set(headerCluster, p.t.Cluster.String())
+	h.Set(headerFrom, p.t.Self.String())
+	h.Set(headerTo, p.id.String())
+	h.Set(headerProtocol, protocol)
+	return p.t.Client.Do(req)
+}
+
+// verdict reads why the peer ended a request.
+func (p *peer) verdict(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	switch {
+	case resp.StatusCode == http.StatusNoContent:
+		return nil
+	case resp.StatusCode == http.StatusGone:
+		p.t.Refused()
+		return ErrRemoved
+	}
+	return fmt.Errorf("transport: %s: %s", resp.Status, text)
+}
+
+// sendSnapshot sends the message with the content that it announces.
+func (p *peer) sendSnapshot(m *raftpb.Message) {
+	err := p.snapshot(m)
+	if err != nil {
+		p.log.Warn("snapshot not sent", zap.Error(err))
+	}
+	p.t.SnapshotSent(p.id, err)
+}
+
+func (p *peer) snapshot(m *raftpb.Message) error {
+	content, size, err := p.t.Snapshot(m)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }()
+	head, err := proto.Marshal(m)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	p.log.Info("sending a snapshot", zap.Uint64("index", m.GetSnapshot().GetMetadata().GetIndex()), zap.Int64("bytes", size))
+	frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(head))), head...)
+	body := io.MultiReader(bytes.NewReader(frame), content)
+	resp, err := p.post(p.ctx, snapshotPath, body, int64(len(frame))+size)
+	if err != nil {
+		return err
+	}
+	if err := p.verdict(resp); err != nil {
+		return err
+	}
+	p.log.Info("snapshot sent", zap.Duration("took", time.Since(start)))
+	return nil
+}
+
+var errFrame = errors.New("transport: a frame that is no message")
