@@ -101,6 +101,7 @@ func (s *Store) Replace(from *Store) {
 	s.root, s.index, s.nodes, s.bytes = from.root, from.index, from.nodes, from.bytes
 	s.counters, s.expiries = from.counters, from.expiries
 	s.changes = changes{since: from.index}
+	s.epoch = max(s.epoch, from.epoch) // no later batch may take from's directories for its own
 	s.unwoken = nil
 	s.history.replace(from.history)
 	s.publish()

@@ -1,0 +1,184 @@
+package tree
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestApplyMatchesModel runs random batches through the Store and the model
+// and wants the same of both: results, events, tree, counts and history.
+func TestApplyMatchesModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.SampledFrom([]int{1, 3, 10, 1000}).Draw(t, "history")
+		s, m := New(size), newModel(size)
+		now := 100 * second
+		for range rapid.IntRange(1, 40).Draw(t, "batches") {
+			now = genNow(t, now)
+			commands := genBatch(t, m, now, 5)
+			results := s.Apply(now, commands)
+			s.Notify()
+			compareResults(t, m, now, commands, results)
+			compareView(t, m, s.View())
+			compareHistory(t, m, s)
+		}
+	})
+}
+
+func compareResults(t *rapid.T, m *model, now int64, commands []Command, results []Result) {
+	if len(results) != len(commands) {
+		t.Fatalf("%d results for %d commands", len(results), len(commands))
+	}
+	for i, c := range commands {
+		wantEvent, wantErr := m.do(now, c)
+		got := results[i]
+		switch {
+		case wantErr != nil:
+			if got.Event != nil || got.Err == nil || *got.Err != *wantErr {
+				t.Fatalf("%+v: got %v, %v; want %v", c, got.Event, got.Err, wantErr)
+			}
+		case got.Err != nil:
+			t.Fatalf("%+v: %v; want %+v", c, got.Err, wantEvent)
+		case wantEvent == nil:
+			if got.Event != nil {
+				t.Fatalf("%+v: got an event", c)
+			}
+		default:
+			compareEvent(t, wantEvent, got.Event)
+		}
+	}
+}
+
+func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
+	if got == nil {
+		t.Fatalf("no event, want %+v", want)
+	}
+	if got.Index() != want.node.modified || got.Action().String() != want.action ||
+		got.Refresh() != want.refresh || got.time != want.time {
+		t.Fatalf("got %d %v refresh %v at %d, want %+v", got.Index(), got.Action(), got.Refresh(), got.time, want)
+	}
+	if n := seen(got.Node()); n != want.node {
+		t.Fatalf("node\ngot  %+v\nwant %+v", n, want.node)
+	}
+	if got.Node().Len() != 0 {
+		t.Fatalf("the event's node has %d children", got.Node().Len())
+	}
+	if created := want.prev == nil; got.Created() != created {
+		t.Fatalf("created %v, want %v", got.Created(), created)
+	}
+	switch {
+	case want.prev == nil && got.PrevNode() == nil:
+	case want.prev == nil || got.PrevNode() == nil:
+		t.Fatalf("previous node %v, want %v", got.PrevNode(), want.prev)
+	case seen(got.PrevNode()) != *want.prev || got.PrevNode().Len() != 0:
+		t.Fatalf("previous node\ngot  %+v\nwant %+v", seen(got.PrevNode()), *want.prev)
+	}
+}
+
+// seen is a node through its exported methods.
+func seen(n *Node) modelNode {
+	return modelNode{
+		path: n.Path(), value: n.Value(), dir: n.IsDir(),
+		created: n.CreatedIndex(), modified: n.ModifiedIndex(), expires: n.Expires(),
+	}
+}
+
+func compareView(t *rapid.T, m *model, v *View) {
+	got := map[string]modelNode{}
+	walk(v.root, func(n *Node) { got[n.path] = seen(n) })
+	if !maps.Equal(got, m.nodes) {
+		t.Fatalf("tree\ngot  %+v\nwant %+v", got, m.nodes)
+	}
+	var bytes, due int64
+	for path, n := range m.nodes {
+		if path != "/" {
+			bytes += int64(len(path) + len(n.value))
+		}
+		if n.expires != 0 && (due == 0 || n.expires < due) {
+			due = n.expires
+		}
+		if l := v.Lookup(path); l == nil || seen(l) != n {
+			t.Fatalf("lookup of %s gives %v", path, l)
+		}
+	}
+	if v.Index() != m.index || v.Nodes() != int64(len(m.nodes)-1) || v.Bytes() != bytes || v.NextExpiry() != due {
+		t.Fatalf("got index %d, %d nodes, %d bytes, due %d; want %d, %d, %d, %d",
+			v.Index(), v.Nodes(), v.Bytes(), v.NextExpiry(), m.index, len(m.nodes)-1, bytes, due)
+	}
+	if v.Counters() != m.counters() {
+		t.Fatalf("counters\ngot  %+v\nwant %+v", v.Counters(), m.counters())
+	}
+	if got, want := string(AppendGet(nil, v.root, 0, Deep)), m.listing("/")+"\n"; got != `{"action":"get","node":`+want[:len(want)-1]+"}\n" {
+		t.Fatalf("listing\ngot  %s\nwant %s", got, want)
+	}
+}
+
+func compareHistory(t *rapid.T, m *model, s *Store) {
+	v := s.View()
+	if v.OldestEvent() != m.oldest() {
+		t.Fatalf("oldest event %d, want %d", v.OldestEvent(), m.oldest())
+	}
+	for i := m.oldest(); i <= m.index; i++ {
+		compareEvent(t, &m.events[i-2], s.history.at(i))
+	}
+	if s.history.at(m.oldest()-1) != nil || s.history.at(m.index+1) != nil {
+		t.Fatal("the history holds more than it should")
+	}
+}
+
+// walk visits a node and all below it, hidden ones included.
+func walk(n *Node, visit func(*Node)) {
+	visit(n)
+	if n.dir == nil {
+		return
+	}
+	n.dir.children.Scan(func(_ string, child *Node) bool {
+		walk(child, visit)
+		return true
+	})
+}
+
+// listing is the JSON of a deep read at time zero, written by formatting.
+func (m *model) listing(path string) string {
+	n := m.nodes[path]
+	var fields []string
+	if path != "/" {
+		fields = append(fields, `"key":`+referenceString(path))
+	}
+	if n.dir {
+		fields = append(fields, `"dir":true`)
+	} else {
+		fields = append(fields, `"value":`+referenceString(n.value))
+	}
+	if n.expires != 0 {
+		fields = append(fields, fmt.Sprintf(`"expiration":%q`, referenceTime(n.expires)), fmt.Sprintf(`"ttl":%d`, (n.expires+second-1)/second))
+	}
+	if children := m.shown(path); len(children) > 0 {
+		fields = append(fields, `"nodes":[`+strings.Join(children, ",")+"]")
+	}
+	if path != "/" {
+		fields = append(fields, fmt.Sprintf(`"modifiedIndex":%d,"createdIndex":%d`, n.modified, n.created))
+	}
+	return "{" + strings.Join(fields, ",") + "}"
+}
+
+// shown lists the children of a directory that are not hidden.
+func (m *model) shown(dir string) []string {
+	var names []string
+	prefix := strings.TrimSuffix(dir, "/") + "/"
+	for _, path := range m.below(dir) {
+		if name := strings.TrimPrefix(path, prefix); !strings.Contains(name, "/") && !strings.HasPrefix(name, "_") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var children []string
+	for _, name := range names {
+		children = append(children, m.listing(prefix+name))
+	}
+	return children
+}

@@ -1,0 +1,242 @@
+package tree
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// FuzzDecodeCommand wants of any bytes a command or ErrBadCommand, and of a
+// command that it goes through the encoding unchanged.
+func FuzzDecodeCommand(f *testing.F) {
+	for _, c := range []Command{
+		{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second},
+		{Op: OpCompareAndSwap, Path: "/a", Value: "v", PrevValue: "w", PrevIndex: 1 << 40, Refresh: true},
+		{Op: OpDelete, Path: "/a", Dir: true, Recursive: true, Expires: -1},
+		{Op: OpCreateInOrder, Path: "/"},
+		{Op: OpExpire},
+	} {
+		f.Add(AppendCommand(nil, &c))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		src := bytes.Clone(data)
+		c, rest, err := DecodeCommand(src)
+		if err != nil {
+			if !errors.Is(err, ErrBadCommand) {
+				t.Fatalf("not ErrBadCommand: %v", err)
+			}
+			return
+		}
+		if !bytes.HasSuffix(data, rest) {
+			t.Fatalf("the rest %x is not the tail of %x", rest, data)
+		}
+		if c.Op != OpExpire && !ValidPath(c.Path) {
+			t.Fatalf("path %q", c.Path)
+		}
+		once := AppendCommand(nil, &c)
+		clear(src) // the command must not lie in it
+		d, rest, err := DecodeCommand(append(once, "tail"...))
+		if err != nil || d != c || string(rest) != "tail" {
+			t.Fatalf("%+v came back as %+v, %q, %v", c, d, rest, err)
+		}
+		if twice := AppendCommand(nil, &d); !bytes.Equal(once, twice) {
+			t.Fatalf("encoded as %x and as %x", once, twice)
+		}
+		applyTwice(t, c)
+	})
+}
+
+// applyTwice wants any command that came through the log to be harmless, and
+// what it makes to be loadable.
+func applyTwice(t *testing.T, c Command) {
+	s, disk := New(10), newCheckpoint()
+	for range 2 {
+		s.Apply(second, []Command{c, {Op: OpExpire}})
+		s.Notify()
+	}
+	disk.write(s.TakeDelta())
+	loaded, err := disk.load(10)
+	if err != nil {
+		t.Fatalf("%+v made what cannot be loaded: %v", c, err)
+	}
+	if a, b := image(s), image(loaded); !bytes.Equal(a, b) {
+		t.Fatalf("%+v\nstored %q\nloaded %q", c, a, b)
+	}
+}
+
+func FuzzDecodeNode(f *testing.F) {
+	f.Add("/a", AppendNode(nil, &Node{created: 1, modified: 2, expires: -3, value: "v"}))
+	f.Add("/d", AppendNode(nil, &Node{created: 1, modified: 1 << 60, dir: childless}))
+	f.Fuzz(func(t *testing.T, path string, data []byte) {
+		n, err := decodeNode(path, data)
+		if err != nil {
+			if !errors.Is(err, ErrBadState) {
+				t.Fatalf("not ErrBadState: %v", err)
+			}
+			return
+		}
+		again, err := decodeNode(path, AppendNode(nil, n))
+		if err != nil || seen(again) != seen(n) || n.Path() != path {
+			t.Fatalf("%+v came back as %+v, %v", n, again, err)
+		}
+	})
+}
+
+func FuzzDecodeEvent(f *testing.F) {
+	for _, e := range sampleEvents() {
+		f.Add(AppendEvent(nil, e))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := decodeEvent(data)
+		if err != nil {
+			if !errors.Is(err, ErrBadState) {
+				t.Fatalf("not ErrBadState: %v", err)
+			}
+			return
+		}
+		stored := AppendEvent(nil, e)
+		again, err := decodeEvent(stored)
+		if err != nil || !bytes.Equal(AppendEvent(nil, again), stored) || !bytes.Equal(again.JSON(), e.JSON()) {
+			t.Fatalf("%s came back as %+v, %v", e.JSON(), again, err)
+		}
+		if _, err := decodeAPI(e.JSON()); err != nil {
+			t.Fatalf("%s: %v", e.JSON(), err)
+		}
+	})
+}
+
+// sampleEvents has one event of most kinds.
+func sampleEvents() []*Event {
+	s := New(10)
+	var events []*Event
+	for _, r := range s.Apply(second, []Command{
+		{Op: OpSet, Path: "/a/b", Value: "v", Expires: 2 * second},
+		{Op: OpUpdate, Path: "/a/b", Refresh: true, Expires: 3 * second},
+		{Op: OpUpdate, Path: "/a", Expires: 9 * second},
+		{Op: OpCompareAndSwap, Path: "/a/b", Value: "<&>", PrevValue: "v"},
+		{Op: OpDelete, Path: "/a", Recursive: true},
+	}) {
+		events = append(events, r.Event)
+	}
+	return events
+}
+
+func FuzzDecodeState(f *testing.F) {
+	s := New(10)
+	f.Add(s.View().AppendState(nil))
+	s.Apply(1, []Command{{Op: OpSet, Path: "/a"}, {Op: OpDelete, Path: "/b"}})
+	f.Add(s.View().AppendState(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		index, counters, err := decodeState(data)
+		if err != nil {
+			if !errors.Is(err, ErrBadState) {
+				t.Fatalf("not ErrBadState: %v", err)
+			}
+			return
+		}
+		v := View{index: index, counters: counters}
+		again, same, err := decodeState(v.AppendState(nil))
+		if err != nil || again != index || same != counters {
+			t.Fatalf("%d, %+v came back as %d, %+v, %v", index, counters, again, same, err)
+		}
+	})
+}
+
+// FuzzLoader feeds arbitrary records to a Loader. It must refuse them or make
+// a store that works.
+func FuzzLoader(f *testing.F) {
+	s, disk := New(10), newCheckpoint()
+	s.Apply(second, []Command{{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second}, {Op: OpSet, Path: "/c", Dir: true}})
+	disk.write(s.TakeDelta())
+	f.Add(uint8(10), records(disk, "/a", "/a/b", "/c"))
+	f.Add(uint8(1), records(disk, "/a", "/a/b", "/c"))
+	f.Add(uint8(3), records(disk, "/c", "/a", "/a/b", "/a"))
+	f.Fuzz(func(t *testing.T, size uint8, data []byte) {
+		loaded, err := loadRecords(int(size), data)
+		if err != nil {
+			if !errors.Is(err, ErrBadState) {
+				t.Fatalf("not ErrBadState: %v", err)
+			}
+			return
+		}
+		exercise(t, loaded)
+	})
+}
+
+// records packs a checkpoint into bytes: a kind, then strings with their
+// length in front.
+func records(p *checkpoint, paths ...string) []byte {
+	field := func(b []byte, s []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
+	b := field([]byte{'s'}, p.state)
+	for _, path := range paths {
+		b = field(field(append(b, 'n'), []byte(path)), p.nodes[path])
+	}
+	for i := uint64(2); p.events[i] != nil; i++ {
+		b = field(append(b, 'e'), p.events[i])
+	}
+	return b
+}
+
+func loadRecords(size int, data []byte) (*Store, error) {
+	l := NewLoader(size)
+	for r := (reader{src: data}); len(r.src) > 0; {
+		var err error
+		switch r.octet() {
+		case 's':
+			err = l.State([]byte(r.counted()))
+		case 'n':
+			path := r.counted()
+			err = l.Node(path, []byte(r.counted()))
+		case 'e':
+			err = l.Event([]byte(r.counted()))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return l.Finish()
+}
+
+// exercise uses a loaded store in every way.
+func exercise(t *testing.T, s *Store) {
+	v := s.View()
+	if v.OldestEvent() > v.Index()+1 {
+		t.Fatalf("the oldest event is %d at %d", v.OldestEvent(), v.Index())
+	}
+	for i := v.OldestEvent(); i <= v.Index(); i++ {
+		if e := s.history.at(i); e == nil || e.Index() != i {
+			t.Fatalf("event %d of %d..%d is %v", i, v.OldestEvent(), v.Index(), e)
+		}
+	}
+	disk := newCheckpoint()
+	disk.state = v.AppendState(nil)
+	var nodes, size int64 = -1, -1
+	walk(v.root, func(n *Node) {
+		nodes, size = nodes+1, size+n.bytes()
+		if n.path != "/" {
+			disk.nodes[n.path] = AppendNode(nil, n)
+		}
+	})
+	if nodes != v.Nodes() || size != v.Bytes() {
+		t.Fatalf("%d nodes (%d), %d bytes (%d)", nodes, v.Nodes(), size, v.Bytes())
+	}
+	if _, err := decodeAPI(AppendGet(nil, v.root, second, Deep)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := disk.load(1); err != nil {
+		t.Fatalf("what was loaded cannot be loaded again: %v", err)
+	}
+	head := v.Index()
+	if head > 1<<62 {
+		return // no cluster lives to count that far
+	}
+	if w, err := s.Watch("/", Recursive, head+1); err == nil {
+		defer w.Close()
+		e := must(t, s, Command{Op: OpSet, Path: "/new-" + strings.Repeat("x", 50)})
+		next(t, w, e.Index())
+	}
+	s.Apply(1<<62, []Command{{Op: OpExpire}})
+	s.Notify()
+}

@@ -1,0 +1,86 @@
+package tree
+
+import (
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// The names are few, so that commands meet each other's nodes, and chosen to
+// sort before and after the slash.
+var genNames = []string{"a", "b", "a-b", "a.b", "a0", "_h"}
+
+var genValues = []string{"", "1", "2", "<é>\u2028", strings.Repeat("long", 50)}
+
+// genPath draws a path, often one that exists.
+func genPath(t *rapid.T, m *model) string {
+	if m != nil && rapid.IntRange(0, 9).Draw(t, "known") < 6 {
+		paths := m.below("/")
+		if len(paths) > 0 {
+			return rapid.SampledFrom(paths).Draw(t, "path")
+		}
+	}
+	names := rapid.SliceOfN(rapid.SampledFrom(genNames), 0, 4).Draw(t, "names")
+	return "/" + strings.Join(names, "/")
+}
+
+// genCommand draws a command for the state that m is in, valid or not.
+func genCommand(t *rapid.T, m *model, now int64) Command {
+	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	c := Command{
+		Op:        Op(rapid.IntRange(1, int(lastOp)).Draw(t, "op")),
+		Path:      genPath(t, m),
+		Value:     rapid.SampledFrom(genValues).Draw(t, "value"),
+		Dir:       flag("dir"),
+		Recursive: flag("recursive"),
+		Refresh:   flag("refresh"),
+	}
+	if flag("ttl") {
+		c.Expires = now + rapid.Int64Range(-2, 20).Draw(t, "left")*second
+	}
+	if c.Op == OpCompareAndSwap || c.Op == OpCompareAndDelete {
+		c.PrevValue = rapid.SampledFrom(genValues).Draw(t, "prevValue")
+		c.PrevIndex = genPrevIndex(t, m, c.Path)
+	}
+	return c
+}
+
+func genPrevIndex(t *rapid.T, m *model, path string) uint64 {
+	n, known := m.nodes[path]
+	switch rapid.IntRange(0, 2).Draw(t, "prevIndex") {
+	case 0:
+		return 0
+	case 1:
+		if known {
+			return n.modified
+		}
+	}
+	return rapid.Uint64Range(1, 50).Draw(t, "index")
+}
+
+// genNow lets time pass, now and then backwards.
+func genNow(t *rapid.T, now int64) int64 {
+	return now + rapid.SampledFrom([]int64{0, 1, second, second, 3 * second, 10 * second, -second}).Draw(t, "passes")
+}
+
+// genBatch draws the commands of one batch against a copy of the state, so
+// that later ones can meet what earlier ones did.
+func genBatch(t *rapid.T, m *model, now int64, most int) []Command {
+	ahead := m.clone()
+	commands := make([]Command, rapid.IntRange(0, most).Draw(t, "commands"))
+	for i := range commands {
+		commands[i] = genCommand(t, ahead, now)
+		_, _ = ahead.do(now, commands[i])
+	}
+	return commands
+}
+
+func (m *model) clone() *model {
+	c := newModel(int(m.size))
+	c.index, c.expired, c.events = m.index, m.expired, slices.Clip(m.events)
+	for path, n := range m.nodes {
+		c.nodes[path] = n
+	}
+	return c
+}

@@ -1,0 +1,272 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// model is the tree as one would write it without a thought for speed: a map
+// from path to node, and all events since the beginning. The properties compare
+// the Store with it.
+type model struct {
+	nodes   map[string]modelNode // the root included
+	index   uint64
+	events  []modelEvent // of index 2, 3, ...
+	size    uint64       // of the history
+	asked   map[Op]*[2]uint64
+	expired uint64
+}
+
+type modelNode struct {
+	path, value       string
+	dir               bool
+	created, modified uint64
+	expires           int64
+}
+
+type modelEvent struct {
+	action  string
+	refresh bool
+	time    int64
+	node    modelNode
+	prev    *modelNode
+	// gone are the paths that went away with a directory, its own not among
+	// them.
+	gone []string
+}
+
+func newModel(historySize int) *model {
+	return &model{
+		nodes: map[string]modelNode{"/": {path: "/", dir: true}},
+		index: 1,
+		size:  uint64(historySize),
+		asked: map[Op]*[2]uint64{},
+	}
+}
+
+// do applies one command and counts it.
+func (m *model) do(now int64, c Command) (*modelEvent, *Error) {
+	if c.Op == OpExpire {
+		m.expire(now)
+		return nil, nil
+	}
+	e, err := m.try(c)
+	if m.asked[c.Op] == nil {
+		m.asked[c.Op] = new([2]uint64)
+	}
+	if err != nil {
+		err.Index = m.index
+		m.asked[c.Op][1]++
+		return nil, err
+	}
+	m.asked[c.Op][0]++
+	return m.record(now, e), nil
+}
+
+func (m *model) record(now int64, e *modelEvent) *modelEvent {
+	m.index++
+	e.time = now
+	e.node.modified = m.index
+	m.events = append(m.events, *e)
+	return e
+}
+
+func (m *model) try(c Command) (*modelEvent, *Error) {
+	path := c.Path
+	if c.Op == OpCreateInOrder {
+		path = strings.TrimSuffix(path, "/") + fmt.Sprintf("/%020d", m.index+1)
+	} else if path == "/" && c.Op == OpCompareAndDelete {
+		return nil, &Error{Code: 102}
+	} else if path == "/" {
+		return nil, &Error{Code: 107, Cause: "/"}
+	}
+	old, err := m.at(path)
+	switch c.Op {
+	case OpSet, OpCreate, OpCreateInOrder:
+		return m.write(c, path, old, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch c.Op {
+	case OpUpdate:
+		return m.update(c, *old)
+	case OpDelete:
+		if old.dir && !c.Recursive {
+			if !c.Dir {
+				return nil, &Error{Code: 102, Cause: path}
+			}
+			if len(m.below(path)) > 0 {
+				return nil, &Error{Code: 108, Cause: path}
+			}
+		}
+		return m.drop("delete", *old), nil
+	}
+	if err := mismatch(c, *old); err != nil {
+		return nil, err
+	}
+	if c.Op == OpCompareAndDelete {
+		return m.drop("compareAndDelete", *old), nil
+	}
+	return m.rewrite("compareAndSwap", c, *old), nil
+}
+
+// at gives what is at a path, or the error of the first component that stands
+// in the way.
+func (m *model) at(path string) (*modelNode, *Error) {
+	at := m.nodes["/"]
+	for i := 1; path != "/" && i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		if !at.dir {
+			return nil, &Error{Code: 104, Cause: at.path}
+		}
+		child, ok := m.nodes[path[:i]]
+		if !ok {
+			return nil, &Error{Code: 100, Cause: path[:i]}
+		}
+		at = child
+	}
+	return &at, nil
+}
+
+// write is what set and create have in common.
+func (m *model) write(c Command, path string, old *modelNode, err *Error) (*modelEvent, *Error) {
+	if err != nil && (err.Code != 100 || c.Op == OpSet && c.Refresh) {
+		return nil, err
+	}
+	n := modelNode{path: path, value: c.Value, dir: c.Dir, created: m.index + 1, modified: m.index + 1, expires: c.Expires}
+	if old != nil {
+		if c.Op != OpSet {
+			return nil, &Error{Code: 105, Cause: path}
+		}
+		if old.dir {
+			return nil, &Error{Code: 102, Cause: path}
+		}
+		if c.Refresh {
+			n.value = old.value
+		}
+	}
+	if n.dir {
+		n.value = ""
+	}
+	for i := 1; i < len(path); i++ {
+		if _, ok := m.nodes[path[:i]]; path[i] == '/' && !ok {
+			m.nodes[path[:i]] = modelNode{path: path[:i], dir: true, created: m.index + 1, modified: m.index + 1}
+		}
+	}
+	m.nodes[path] = n
+	action := "create"
+	if c.Op == OpSet {
+		action = "set"
+	}
+	return &modelEvent{action: action, refresh: c.Refresh, node: n, prev: old}, nil
+}
+
+func (m *model) update(c Command, old modelNode) (*modelEvent, *Error) {
+	if !old.dir {
+		return m.rewrite("update", c, old), nil
+	}
+	if c.Value != "" {
+		return nil, &Error{Code: 102, Cause: c.Path}
+	}
+	n := old
+	n.expires = c.Expires
+	m.nodes[n.path] = n // keeps its modifiedIndex; the event shows the new one
+	return &modelEvent{action: "update", refresh: c.Refresh, node: n, prev: &old}, nil
+}
+
+func (m *model) rewrite(action string, c Command, old modelNode) *modelEvent {
+	n := old
+	n.modified, n.expires = m.index+1, c.Expires
+	if !c.Refresh {
+		n.value = c.Value
+	}
+	m.nodes[n.path] = n
+	return &modelEvent{action: action, refresh: c.Refresh, node: n, prev: &old}
+}
+
+func mismatch(c Command, n modelNode) *Error {
+	if n.dir {
+		return &Error{Code: 102, Cause: c.Path}
+	}
+	var why []string
+	if c.PrevValue != "" && c.PrevValue != n.value {
+		why = append(why, "["+c.PrevValue+" != "+n.value+"]")
+	}
+	if c.PrevIndex != 0 && c.PrevIndex != n.modified {
+		why = append(why, fmt.Sprintf("[%d != %d]", c.PrevIndex, n.modified))
+	}
+	if len(why) > 0 {
+		return &Error{Code: 101, Cause: strings.Join(why, " ")}
+	}
+	return nil
+}
+
+func (m *model) drop(action string, old modelNode) *modelEvent {
+	e := &modelEvent{action: action, prev: &old, node: modelNode{path: old.path, dir: old.dir, created: old.created}}
+	e.gone = m.below(old.path)
+	for _, path := range append(e.gone, old.path) {
+		delete(m.nodes, path)
+	}
+	return e
+}
+
+func (m *model) expire(now int64) {
+	for range ExpireLimit {
+		var first *modelNode
+		for _, n := range m.nodes {
+			if n.expires != 0 && n.expires <= now &&
+				(first == nil || n.expires < first.expires || n.expires == first.expires && n.path < first.path) {
+				first = &n
+			}
+		}
+		if first == nil {
+			return
+		}
+		m.record(now, m.drop("expire", *first))
+		m.expired++
+	}
+}
+
+// below lists the paths under a directory.
+func (m *model) below(dir string) []string {
+	var found []string
+	for path := range m.nodes {
+		if strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") && path != "/" {
+			found = append(found, path)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// oldest is the index of the oldest event in the history.
+func (m *model) oldest() uint64 {
+	if m.index <= m.size+1 {
+		return 2
+	}
+	return m.index - m.size + 1
+}
+
+// outcomes adds up the counts of some operations.
+func (m *model) outcomes(ops ...Op) Outcomes {
+	var sum Outcomes
+	for _, op := range ops {
+		if n := m.asked[op]; n != nil {
+			sum.OK += n[0]
+			sum.Failed += n[1]
+		}
+	}
+	return sum
+}
+
+func (m *model) counters() Counters {
+	return Counters{
+		Set: m.outcomes(OpSet), Create: m.outcomes(OpCreate, OpCreateInOrder), Update: m.outcomes(OpUpdate),
+		Delete: m.outcomes(OpDelete), CompareAndSwap: m.outcomes(OpCompareAndSwap),
+		CompareAndDelete: m.outcomes(OpCompareAndDelete), Expired: m.expired,
+	}
+}

@@ -1,0 +1,81 @@
+package tree
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+)
+
+// TestReplace lets a member catch up from another's checkpoint.
+func TestReplace(t *testing.T) {
+	ahead, disk := New(10), newCheckpoint()
+	for range 20 {
+		must(t, ahead, Command{Op: OpSet, Path: "/d/k", Value: "new", Expires: 9 * second})
+	}
+	must(t, ahead, Command{Op: OpSet, Path: "/d/e/f", Value: "new"})
+	disk.write(ahead.TakeDelta())
+	load := func(t *testing.T) *Store {
+		loaded, err := disk.load(10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded
+	}
+	behind := func(t *testing.T) *Store {
+		s := New(10)
+		must(t, s, Command{Op: OpSet, Path: "/d/k", Value: "old"})
+		must(t, s, Command{Op: OpSet, Path: "/gone", Value: "old", Expires: 5 * second})
+		return s
+	}
+	t.Run("gives the other's bytes", func(t *testing.T) {
+		s := behind(t)
+		s.Replace(load(t))
+		if a, b := image(ahead), image(s); !bytes.Equal(a, b) {
+			t.Errorf("\nahead  %q\nbehind %q", a, b)
+		}
+		if d := s.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
+			t.Errorf("the next delta holds %+v", d)
+		}
+	})
+	t.Run("then goes on alike", func(t *testing.T) {
+		s, other := behind(t), load(t)
+		s.Replace(load(t))
+		commands := []Command{{Op: OpDelete, Path: "/d/k"}, {Op: OpCreate, Path: "/d/e/g"}, {Op: OpExpire}}
+		s.Apply(8*second, commands)
+		other.Apply(8*second, commands)
+		if a, b := image(other), image(s); !bytes.Equal(a, b) {
+			t.Errorf("\nother    %q\nreplaced %q", a, b)
+		}
+	})
+	t.Run("changes no view", func(t *testing.T) {
+		s, from := behind(t), load(t)
+		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newer"}) // owned by a batch of its own
+		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
+		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
+		views := []*View{s.View(), from.View()}
+		before := []uint64{fingerprint(views[0]), fingerprint(views[1])}
+		s.Replace(from)
+		for range 3 {
+			must(t, s, Command{Op: OpSet, Path: "/d/k", Value: "changed"})
+		}
+		for i, v := range views {
+			if fingerprint(v) != before[i] {
+				t.Errorf("view %d has changed", i)
+			}
+		}
+	})
+	t.Run("ends the watches", func(t *testing.T) {
+		s := behind(t)
+		w := watch(t, s, "/d/k", Exact, 0)
+		s.Replace(load(t))
+		var lost *Error
+		if _, err := w.Next(context.Background()); !errors.As(err, &lost) || lost.Code != CodeWatcherCleared || lost.Index != ahead.View().Index() {
+			t.Errorf("got %v", err)
+		}
+		after := watch(t, s, "/d/k", Exact, 0)
+		quiet(t, after)
+		e := must(t, s, Command{Op: OpSet, Path: "/d/k"})
+		next(t, after, e.Index())
+	})
+}

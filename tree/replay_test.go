@@ -1,0 +1,286 @@
+package tree
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// checkpoint is a store of checkpoints that keeps its promises to Delta and
+// nothing else.
+type checkpoint struct {
+	state  []byte
+	nodes  map[string][]byte
+	events map[uint64][]byte
+}
+
+func newCheckpoint() *checkpoint {
+	return &checkpoint{state: New(1).View().AppendState(nil), nodes: map[string][]byte{}, events: map[uint64][]byte{}}
+}
+
+func (p *checkpoint) write(d *Delta) {
+	d.Sort()
+	for _, dir := range d.Removed {
+		for path := range p.nodes {
+			if path == dir || strings.HasPrefix(path, dir+"/") {
+				delete(p.nodes, path)
+			}
+		}
+	}
+	for _, path := range d.Changed {
+		if n := d.View.Lookup(path); n != nil {
+			p.nodes[path] = AppendNode(nil, n)
+		} else {
+			delete(p.nodes, path)
+		}
+	}
+	for _, e := range d.Events {
+		p.events[e.Index()] = AppendEvent(nil, e)
+	}
+	for i := range p.events {
+		if i < d.OldestEvent {
+			delete(p.events, i)
+		}
+	}
+	p.state = d.View.AppendState(nil)
+}
+
+func (p *checkpoint) load(historySize int) (*Store, error) {
+	l := NewLoader(historySize)
+	if err := l.State(p.state); err != nil {
+		return nil, err
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.nodes)) {
+		if err := l.Node(path, p.nodes[path]); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(p.events)) {
+		if err := l.Event(p.events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l.Finish()
+}
+
+// image is the whole state in bytes: two members with the same image are the
+// same.
+func image(s *Store) []byte {
+	v := s.View()
+	b := v.AppendState(nil)
+	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
+		b = binary.AppendVarint(b, n)
+	}
+	walk(v.root, func(n *Node) {
+		b = append(append(b, "\nnode "...), n.path...)
+		b = AppendNode(append(b, ' '), n)
+	})
+	for i := v.OldestEvent(); i <= v.Index(); i++ {
+		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
+		b = append(b, s.history.at(i).JSON()...)
+	}
+	if s.expiries.due != nil {
+		s.expiries.due.Scan(func(e expiry) bool {
+			b = fmt.Appendf(b, "\ndue %d %s", e.at, e.path)
+			return true
+		})
+	}
+	return b
+}
+
+// logEntry is one batch as it goes through the log.
+type logEntry struct {
+	now      int64
+	commands []byte
+}
+
+func (e logEntry) apply(t *rapid.T, s *Store) []Result {
+	var commands []Command
+	for rest := e.commands; len(rest) > 0; {
+		c, tail, err := DecodeCommand(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands, rest = append(commands, c), tail
+	}
+	results := s.Apply(e.now, commands)
+	s.Notify()
+	return results
+}
+
+func genLog(t *rapid.T, historySize int) []logEntry {
+	m := newModel(historySize)
+	now := 100 * second
+	entries := make([]logEntry, rapid.IntRange(1, 25).Draw(t, "batches"))
+	for i := range entries {
+		now = genNow(t, now)
+		entries[i].now = now
+		for _, c := range genBatch(t, m, now, 5) {
+			_, _ = m.do(now, c)
+			entries[i].commands = AppendCommand(entries[i].commands, &c)
+		}
+	}
+	return entries
+}
+
+// TestReplayGivesTheSameBytes applies one log to a member that never stops
+// and to one that checkpoints, fails to, and restarts from what it has stored.
+func TestReplayGivesTheSameBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "history")
+		log := genLog(t, size)
+		steady := New(size)
+		restless := &member{size: size, store: New(size), disk: newCheckpoint()}
+		for i, e := range log {
+			want := e.apply(t, steady)
+			got := e.apply(t, restless.store)
+			for j := range want {
+				if want[j].Err == nil != (got[j].Err == nil) || want[j].Err != nil && *want[j].Err != *got[j].Err {
+					t.Fatalf("entry %d, command %d: %v and %v", i, j, want[j].Err, got[j].Err)
+				}
+			}
+			if a, b := image(steady), image(restless.store); !bytes.Equal(a, b) {
+				t.Fatalf("after entry %d\nsteady   %q\nrestless %q", i, a, b)
+			}
+			restless.disturb(t, log, i+1)
+		}
+		restless.giveBack()
+		restless.disk.write(restless.store.TakeDelta())
+		loaded, err := restless.disk.load(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := image(steady), image(loaded); !bytes.Equal(a, b) {
+			t.Fatalf("loaded at the end\nsteady %q\nloaded %q", a, b)
+		}
+	})
+}
+
+// member is a store with its checkpoints.
+type member struct {
+	size    int
+	store   *Store
+	disk    *checkpoint
+	stored  int    // entries that the checkpoint holds
+	pending *Delta // taken, neither stored nor given back
+	taken   int    // entries that the pending delta holds
+}
+
+// disturb lets happen to the member what may happen between two entries.
+func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
+	switch rapid.IntRange(0, 7).Draw(t, "disturbance") {
+	case 0, 1: // a checkpoint begins
+		if m.pending == nil {
+			m.pending, m.taken = m.store.TakeDelta(), applied
+			if n := m.store.Pending(); n != 0 {
+				t.Fatalf("%d changes pending after all were taken", n)
+			}
+		}
+	case 2, 3: // and succeeds
+		if m.pending != nil {
+			m.disk.write(m.pending)
+			m.stored, m.pending = m.taken, nil
+		}
+	case 4: // or fails
+		m.giveBack()
+	case 5: // a restart
+		loaded, err := m.disk.load(m.size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.store, m.pending = loaded, nil
+		for _, e := range log[m.stored:applied] {
+			e.apply(t, m.store)
+		}
+	}
+}
+
+func (m *member) giveBack() {
+	if m.pending != nil {
+		m.store.ReturnDelta(m.pending)
+		m.pending = nil
+	}
+}
+
+// TestDeltaOfRecreatedDirectories stores deltas in which directories go and
+// come back.
+func TestDeltaOfRecreatedDirectories(t *testing.T) {
+	set := func(path string) Command { return Command{Op: OpSet, Path: path, Value: path} }
+	gone := func(path string) Command { return Command{Op: OpDelete, Path: path, Recursive: true} }
+	for _, tc := range []struct {
+		name          string
+		stored, after []Command
+	}{
+		{"as a directory", []Command{set("/d/a"), set("/d/b/c")}, []Command{gone("/d"), set("/d/b/x")}},
+		{"as a file", []Command{set("/d/a"), set("/d/b/c")}, []Command{gone("/d"), set("/d")}},
+		{"twice", []Command{set("/d/a")}, []Command{gone("/d"), set("/d/a"), gone("/d"), set("/d/b")}},
+		{"and gone again", []Command{set("/d/a")}, []Command{gone("/d"), set("/d/b/c"), gone("/d")}},
+		{"a file into a directory", []Command{set("/d")}, []Command{{Op: OpSet, Path: "/d", Dir: true}, set("/d/a")}},
+		{"a neighbour stays", []Command{set("/d/a"), set("/d-/a"), set("/d0/a"), set("/d.")}, []Command{gone("/d")}},
+		{"never stored", nil, []Command{set("/d/a"), gone("/d"), set("/d/b")}},
+		{"below another", []Command{set("/d/e/f")}, []Command{gone("/d/e"), set("/d/e/g"), gone("/d")}},
+	} {
+		for _, failed := range []string{"", "first delta given back"} {
+			t.Run(strings.TrimSpace(tc.name+" "+failed), func(t *testing.T) {
+				s, disk := New(10), newCheckpoint()
+				s.Apply(1, tc.stored)
+				if failed == "" {
+					disk.write(s.TakeDelta())
+					s.Apply(2, tc.after)
+				} else {
+					d := s.TakeDelta()
+					d.Sort()
+					s.Apply(2, tc.after)
+					s.ReturnDelta(d)
+				}
+				disk.write(s.TakeDelta())
+				loaded, err := disk.load(10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a, b := image(s), image(loaded); !bytes.Equal(a, b) {
+					t.Errorf("\nstored %q\nloaded %q", a, b)
+				}
+			})
+		}
+	}
+}
+
+// TestLoadWithAnotherHistorySize restarts with a larger and a smaller ring.
+func TestLoadWithAnotherHistorySize(t *testing.T) {
+	s, disk := New(10), newCheckpoint()
+	for range 25 {
+		must(t, s, Command{Op: OpSet, Path: "/k"})
+	}
+	disk.write(s.TakeDelta())
+	for size, oldest := range map[int]uint64{1: 26, 4: 23, 10: 17, 40: 17} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			loaded, err := disk.load(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := loaded.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
+				t.Errorf("stored already, and in the next delta again: %+v", d)
+			}
+			if got := loaded.View().OldestEvent(); got != oldest {
+				t.Fatalf("oldest event %d, want %d", got, oldest)
+			}
+			if _, err := loaded.Watch("/k", Exact, oldest-1); err == nil {
+				t.Error("a watch reaches behind the history")
+			}
+			for range 30 {
+				must(t, loaded, Command{Op: OpSet, Path: "/k"})
+				v := loaded.View()
+				if want := max(int64(oldest), int64(v.Index())-int64(size)+1); int64(v.OldestEvent()) != want {
+					t.Fatalf("at %d the oldest event is %d, want %d", v.Index(), v.OldestEvent(), want)
+				}
+			}
+		})
+	}
+}

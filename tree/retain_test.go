@@ -1,0 +1,101 @@
+package tree
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// heapInUse is the number of bytes in use after a collection.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// logged gives a command as it comes out of the log, path and value in one
+// allocation.
+func logged(t *testing.T, c Command) Command {
+	t.Helper()
+	d, rest, err := DecodeCommand(AppendCommand(nil, &c))
+	if err != nil || len(rest) != 0 {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestOldValuesAreFree writes large values that nothing shows any more and
+// wants their memory back.
+func TestOldValuesAreFree(t *testing.T) {
+	const size, rounds = 1 << 20, 60
+	large := strings.Repeat("x", size)
+	do := func(t *testing.T, s *Store, c Command) { must(t, s, logged(t, c)) }
+	for _, tc := range []struct {
+		name string
+		run  func(t *testing.T, s *Store)
+	}{
+		{"overwritten between checkpoints", func(t *testing.T, s *Store) {
+			for range rounds {
+				do(t, s, Command{Op: OpSet, Path: "/k", Value: large})
+			}
+			do(t, s, Command{Op: OpSet, Path: "/k"})
+		}},
+		{"deleted between checkpoints", func(t *testing.T, s *Store) {
+			for i := range rounds {
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%d", i), Value: large})
+			}
+			do(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
+		}},
+		{"parents made on the way", func(t *testing.T, s *Store) {
+			for i := range rounds {
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d/k", i), Value: large})
+				do(t, s, Command{Op: OpDelete, Path: fmt.Sprintf("/%d/k", i)})
+			}
+		}},
+		{"given to a directory", func(t *testing.T, s *Store) {
+			for i := range rounds {
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d", i), Dir: true, Value: large})
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := New(5)
+			before := heapInUse()
+			tc.run(t, s)
+			fill(t, s, "/other", s.View().Index()+10) // the history shows other things by now
+			if grown := heapInUse() - before; grown > 3*size {
+				t.Errorf("%d KiB are still in use", grown>>10)
+			}
+			runtime.KeepAlive(s)
+		})
+	}
+}
+
+// TestEventsKeepNoSubtree deletes a large directory that stays in the history
+// as an event and wants the memory of what was below it back.
+func TestEventsKeepNoSubtree(t *testing.T) {
+	s := New(1000)
+	must(t, s, Command{Op: OpSet, Path: "/d", Dir: true})
+	before := heapInUse()
+	const keys = 20000
+	for i := 0; i < keys; i += 1000 {
+		s.Apply(1, batch(1000, func(j int) Command {
+			return logged(t, Command{Op: OpSet, Path: fmt.Sprintf("/d/s/%d", i+j), Value: strings.Repeat("v", 200)})
+		}))
+		s.Notify()
+	}
+	s.TakeDelta()
+	full := heapInUse() - before
+	must(t, s, Command{Op: OpUpdate, Path: "/d"})
+	must(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
+	if left := heapInUse() - before; left > full/5 { // the last 1000 events remain
+		t.Errorf("%d of %d KiB are still in use", left>>10, full>>10)
+	}
+	if e := s.history.at(s.View().Index()); e.Node().Len()+e.PrevNode().Len() != 0 {
+		t.Error("the event shows children")
+	}
+	runtime.KeepAlive(s)
+}

@@ -1,0 +1,467 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 10 * time.Second
+
+func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watcher {
+	t.Helper()
+	w, err := s.Watch(path, scope, since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// next wants the event of an index.
+func next(t testing.TB, w *Watcher, index uint64) *Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	e, err := w.Next(ctx)
+	if err != nil || e.Index() != index {
+		t.Fatalf("got %v, %v; want event %d", e, err, index)
+	}
+	return e
+}
+
+// quiet wants no event to be there.
+func quiet(t testing.TB, w *Watcher) {
+	t.Helper()
+	if e, err := w.Poll(); e != nil || err != nil {
+		t.Fatalf("got %v, %v; want nothing", e, err)
+	}
+}
+
+// fallen wants the watcher to have fallen off the history.
+func fallen(t testing.TB, err error, s *Store, since uint64) {
+	t.Helper()
+	v := s.View()
+	want := Error{
+		Code: CodeHistoryCleared, Index: v.Index(),
+		Cause: fmt.Sprintf("the requested history has been cleared [%d/%d]", v.OldestEvent(), since),
+	}
+	var got *Error
+	if !errors.As(err, &got) || *got != want {
+		t.Fatalf("got %v, want %v", err, &want)
+	}
+}
+
+// fill writes to a path until the index is head, in batches.
+func fill(t testing.TB, s *Store, path string, head uint64) {
+	t.Helper()
+	for s.View().Index() < head {
+		n := min(100, head-s.View().Index())
+		s.Apply(1, batch(int(n), func(int) Command { return Command{Op: OpSet, Path: path} }))
+		s.Notify()
+	}
+}
+
+func TestHistoryBoundary(t *testing.T) {
+	for _, head := range []uint64{1000, 1001, 1002, 2500} {
+		t.Run(fmt.Sprint(head), func(t *testing.T) {
+			s := New(1000)
+			fill(t, s, "/k", head)
+			if head <= 1001 { // all events since the beginning are there
+				for _, since := range []uint64{1, 2} {
+					next(t, watch(t, s, "/k", Exact, since), 2)
+				}
+				return
+			}
+			next(t, watch(t, s, "/k", Exact, head-999), head-999)
+			_, err := s.Watch("/k", Exact, head-1000)
+			fallen(t, err, s, head-1000)
+			if s.Watchers() != 1 {
+				t.Errorf("%d watchers are open, want 1", s.Watchers())
+			}
+		})
+	}
+}
+
+func TestWatchFromPastNowAndFuture(t *testing.T) {
+	s := New(1000)
+	fill(t, s, "/k", 5)
+	past, now, future := watch(t, s, "/k", Exact, 3), watch(t, s, "/k", Exact, 0), watch(t, s, "/k", Exact, 8)
+	for i := uint64(3); i <= 5; i++ {
+		next(t, past, i)
+	}
+	for _, w := range []*Watcher{past, now, future} {
+		quiet(t, w)
+	}
+	fill(t, s, "/k", 9)
+	next(t, past, 6)
+	next(t, now, 6)
+	next(t, future, 8)
+	next(t, future, 9)
+	quiet(t, future)
+}
+
+func TestRefreshWakesNobody(t *testing.T) {
+	s := New(1000)
+	must(t, s, Command{Op: OpSet, Path: "/k", Value: "v"})
+	live := watch(t, s, "/", Recursive, 0)
+	must(t, s, Command{Op: OpUpdate, Path: "/k", Refresh: true, Expires: 9 * second})
+	if len(live.ready) != 0 {
+		t.Error("the refresh woke the watcher")
+	}
+	quiet(t, live)
+	quiet(t, watch(t, s, "/k", Exact, 3))
+	must(t, s, Command{Op: OpDelete, Path: "/k"})
+	next(t, live, 4)
+}
+
+func TestDeletedParents(t *testing.T) {
+	for _, action := range []string{"delete", "expire"} {
+		t.Run(action, func(t *testing.T) {
+			s := New(1000)
+			must(t, s, Command{Op: OpSet, Path: "/d/e/f"})
+			must(t, s, Command{Op: OpSet, Path: "/d/_h/g"})
+			must(t, s, Command{Op: OpSet, Path: "/dx"})
+			below := []*Watcher{
+				watch(t, s, "/d", Exact, 0), watch(t, s, "/d/e", Exact, 0), watch(t, s, "/d/e/f", Recursive, 0),
+				watch(t, s, "/d/_h/g", Exact, 0), watch(t, s, "/", Recursive, 0),
+			}
+			others := []*Watcher{watch(t, s, "/dx", Recursive, 0), watch(t, s, "/d/none", Exact, 0), watch(t, s, "/", Exact, 0)}
+			if action == "delete" {
+				must(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
+			} else {
+				must(t, s, Command{Op: OpUpdate, Path: "/d", Refresh: true, Expires: 2 * second})
+				s.Apply(3*second, []Command{{Op: OpExpire}})
+				s.Notify()
+			}
+			at := s.View().Index()
+			for _, w := range below {
+				if e := next(t, w, at); e.Node().Path() != "/d" || e.Action().String() != action {
+					t.Errorf("%s got %s", w.path, e.JSON())
+				}
+			}
+			for _, w := range others {
+				quiet(t, w)
+			}
+			next(t, watch(t, s, "/d/none", Exact, at), at) // a scan knows no better
+			quiet(t, watch(t, s, "/dx", Exact, at))
+		})
+	}
+}
+
+func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
+	const ring = 1000
+	t.Run("quiet path", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/quiet", Exact, 0)
+		fill(t, s, "/busy", 5*ring)
+		quiet(t, w)
+		must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		next(t, w, 5*ring+1)
+	})
+	t.Run("its event has left the ring", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/quiet", Exact, 0)
+		must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		fill(t, s, "/busy", 5*ring)
+		next(t, w, 2)
+		_, err := w.Poll() // what came after it nobody knows any more
+		fallen(t, err, s, 3)
+	})
+	t.Run("the future, not polled yet", func(t *testing.T) {
+		s := New(ring)
+		fill(t, s, "/quiet", 10)
+		w := watch(t, s, "/quiet", Exact, 11)
+		must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		fill(t, s, "/busy", 5*ring)
+		next(t, w, 11)
+	})
+	t.Run("the future, with an event before it", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/quiet", Exact, 3)
+		fill(t, s, "/quiet", 4)
+		fill(t, s, "/busy", 5*ring)
+		next(t, w, 3)
+	})
+	t.Run("woken late for what it has seen", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/quiet", Exact, 2)
+		quiet(t, w)
+		s.Apply(1, []Command{{Op: OpSet, Path: "/quiet"}})
+		next2, err := w.store.Watch("/quiet", Exact, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next2.Close()
+		next(t, next2, 2) // read from the ring, before Notify
+		quiet(t, next2)
+		s.Notify()
+		must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		fill(t, s, "/busy", 5*ring)
+		next(t, next2, 3)
+		next(t, w, 2)
+	})
+	t.Run("woken for what it has seen while it fell asleep", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/quiet", Exact, 2)
+		seen := must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		next(t, w, 2)
+		quiet(t, w)
+		w.first.Store(seen) // as the hub does between a scan's end and the sleep
+		must(t, s, Command{Op: OpSet, Path: "/quiet"})
+		fill(t, s, "/busy", 5*ring)
+		next(t, w, 3)
+	})
+	t.Run("a slow one is told", func(t *testing.T) {
+		s := New(ring)
+		w := watch(t, s, "/k", Exact, 2)
+		fill(t, s, "/k", 3)
+		next(t, w, 2)
+		fill(t, s, "/k", 2*ring)
+		_, err := w.Poll()
+		fallen(t, err, s, 3)
+	})
+}
+
+func TestCloseWakesNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(10)
+		w := watch(t, s, "/k", Exact, 0)
+		var ended error
+		go func() { _, ended = w.Next(context.Background()) }()
+		synctest.Wait() // until Next waits
+		if ended != nil {
+			t.Fatalf("Next has not waited: %v", ended)
+		}
+		w.Close()
+		w.Close()
+		synctest.Wait()
+		if !errors.Is(ended, ErrWatcherClosed) {
+			t.Errorf("got %v", ended)
+		}
+		must(t, s, Command{Op: OpSet, Path: "/k"})
+		if _, err := w.Poll(); !errors.Is(err, ErrWatcherClosed) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestNextEndsWithItsContext(t *testing.T) {
+	s := New(10)
+	w := watch(t, s, "/k", Exact, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := w.Next(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	must(t, s, Command{Op: OpSet, Path: "/k"})
+	next(t, w, 2) // the watcher itself goes on
+}
+
+// TestConcurrentWatchers lets watchers of every kind follow a writer and wants
+// each to see what concerns it, once, in the order of the indexes.
+func TestConcurrentWatchers(t *testing.T) {
+	const rounds, perKind = 150, 5
+	before := runtime.NumGoroutine()
+	s, m := New(1<<16), newModel(1<<16)
+	var all sync.WaitGroup
+	seen := map[*watchModel][]uint64{}
+	var mu sync.Mutex
+	follow := func(path string, scope Scope, since uint64) {
+		w, err := s.Watch(path, scope, since)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		all.Go(func() {
+			got := followToEnd(t, w)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[&watchModel{path: path, scope: scope, cursor: since}] = got
+		})
+	}
+	for round := range rounds {
+		if round%(rounds/perKind) == 0 {
+			for i := range 4 {
+				follow(fmt.Sprintf("/d%d/k", i), Exact, 2)
+				follow(fmt.Sprintf("/d%d", i), Recursive, uint64(2+round))
+			}
+			follow("/", Recursive, 2)
+			follow("/", Recursive, 0)
+			follow("/d1/_h/k", Exact, uint64(round+50))
+		}
+		now := int64(round) * second
+		commands := concurrentBatch(round)
+		for _, c := range commands {
+			_, _ = m.do(now, c)
+		}
+		s.Apply(now, commands)
+		s.Notify()
+	}
+	// The last event reaches every watcher at its own path.
+	for _, path := range []string{"/d0/k", "/d1/k", "/d2/k", "/d3/k", "/d1/_h/k"} {
+		c := Command{Op: OpSet, Path: path, Value: "end"}
+		_, _ = m.do(0, c)
+		s.Apply(0, []Command{c})
+		s.Notify()
+	}
+	all.Wait()
+	for w, got := range seen {
+		compareSeen(t, m, w, got)
+	}
+	if s.Watchers() != 0 || len(s.hub.watchers) != 0 {
+		t.Errorf("%d watchers at %d paths are left", s.Watchers(), len(s.hub.watchers))
+	}
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "goroutines are left")
+}
+
+func concurrentBatch(round int) []Command {
+	dir := fmt.Sprintf("/d%d", round%4)
+	commands := []Command{
+		{Op: OpSet, Path: dir + "/k", Value: "v"},
+		{Op: OpSet, Path: dir + "/_h/k", Value: "v"},
+		{Op: OpUpdate, Path: dir + "/k", Refresh: true, Expires: int64(round+3) * second},
+		{Op: OpCreateInOrder, Path: dir + "/queue"},
+		{Op: OpExpire},
+	}
+	if round%7 == 6 {
+		commands = append(commands, Command{Op: OpDelete, Path: dir, Recursive: true})
+	}
+	return commands
+}
+
+// followToEnd reads a watcher until the event that it must see last.
+func followToEnd(t *testing.T, w *Watcher) []uint64 {
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	last := w.path
+	if w.scope == Recursive {
+		last += "/k"
+	}
+	if w.path == "/" {
+		last = "/d3/k"
+	}
+	var got []uint64
+	for {
+		e, err := w.Next(ctx)
+		if err != nil {
+			t.Errorf("%s (%d): %v after %d events", w.path, w.scope, err, len(got))
+			return got
+		}
+		got = append(got, e.Index())
+		if e.Node().Path() == last && e.Node().Value() == "end" {
+			return got
+		}
+	}
+}
+
+func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
+	if w.cursor == 0 { // from now on: it began somewhere, and missed nothing since
+		w.cursor = got[0]
+	}
+	at := 0
+	for i := w.cursor; i <= m.index && at < len(got); i++ {
+		concern := w.concern(&m.events[i-2])
+		switch {
+		case got[at] == i && concern != nothing:
+			at++
+		case got[at] == i, concern == surely:
+			t.Errorf("%s (%d) from %d: event %d, %+v; it saw %d next", w.path, w.scope, w.cursor, i, m.events[i-2], got[at])
+			return
+		}
+	}
+	if at != len(got) {
+		t.Errorf("%s (%d) from %d: saw %d twice, out of order or too early", w.path, w.scope, w.cursor, got[at])
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, ok func() bool, otherwise string) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatal(otherwise)
+		}
+	}
+}
+
+// TestWatchWhileWriting opens and closes watchers while events come, for the
+// race detector and to see that what a watcher from now on gets has no gap.
+func TestWatchWhileWriting(t *testing.T) {
+	s := New(1 << 16)
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if !followAFew(t, s) {
+					return
+				}
+			}
+		})
+	}
+	fill(t, s, "/k", 20000)
+	close(stop)
+	for done := waitGroupDone(&clients); ; {
+		select {
+		case <-done:
+			if s.Watchers() != 0 {
+				t.Errorf("%d watchers are left", s.Watchers())
+			}
+			return
+		default:
+			must(t, s, Command{Op: OpSet, Path: "/k"}) // for those that wait for one more
+		}
+	}
+}
+
+func waitGroupDone(g *sync.WaitGroup) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		g.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// followAFew opens a watcher from now on and reads some events, which must
+// follow each other without a gap.
+func followAFew(t *testing.T, s *Store) bool {
+	before := s.View().Index()
+	w, err := s.Watch("/k", Exact, 0)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var last uint64
+	for range 20 {
+		e, err := w.Next(ctx)
+		if err != nil || e.Index() <= before || last != 0 && e.Index() != last+1 {
+			t.Errorf("got %v, %v after %d", e, err, last)
+			return false
+		}
+		last = e.Index()
+	}
+	return true
+}
