@@ -1,0 +1,212 @@
+package tree
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestConcurrentWatchers lets watchers of every kind follow a writer and wants
+// each to see what concerns it, once, in the order of the indexes.
+func TestConcurrentWatchers(t *testing.T) {
+	const rounds, perKind = 150, 5
+	before := runtime.NumGoroutine()
+	s, m := New(1<<16), newModel(1<<16)
+	var all sync.WaitGroup
+	seen := map[*watchModel][]uint64{}
+	var mu sync.Mutex
+	follow := func(path string, scope Scope, since uint64) {
+		w, err := s.Watch(path, scope, since)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		all.Go(func() {
+			got := followToEnd(t, w)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[&watchModel{path: path, scope: scope, cursor: since}] = got
+		})
+	}
+	for round := range rounds {
+		if round%(rounds/perKind) == 0 {
+			for i := range 4 {
+				follow(fmt.Sprintf("/d%d/k", i), Exact, 2)
+				follow(fmt.Sprintf("/d%d", i), Recursive, uint64(2+round))
+			}
+			follow("/", Recursive, 2)
+			follow("/", Recursive, 0)
+			follow("/d1/_h/k", Exact, uint64(round+50))
+		}
+		now := int64(round) * second
+		commands := concurrentBatch(round)
+		for _, c := range commands {
+			_, _ = m.do(now, c)
+		}
+		s.Apply(now, commands)
+		s.Notify()
+	}
+	// The last event reaches every watcher at its own path.
+	for _, path := range []string{"/d0/k", "/d1/k", "/d2/k", "/d3/k", "/d1/_h/k"} {
+		c := Command{Op: OpSet, Path: path, Value: "end"}
+		_, _ = m.do(0, c)
+		s.Apply(0, []Command{c})
+		s.Notify()
+	}
+	all.Wait()
+	for w, got := range seen {
+		compareSeen(t, m, w, got)
+	}
+	if s.Watchers() != 0 || len(s.hub.watchers) != 0 {
+		t.Errorf("%d watchers at %d paths are left", s.Watchers(), len(s.hub.watchers))
+	}
+	eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "goroutines are left")
+}
+
+func concurrentBatch(round int) []Command {
+	dir := fmt.Sprintf("/d%d", round%4)
+	commands := []Command{
+		{Op: OpSet, Path: dir + "/k", Value: "v"},
+		{Op: OpSet, Path: dir + "/_h/k", Value: "v"},
+		{Op: OpUpdate, Path: dir + "/k", Refresh: true, Expires: int64(round+3) * second},
+		{Op: OpCreateInOrder, Path: dir + "/queue"},
+		{Op: OpExpire},
+	}
+	if round%7 == 6 {
+		commands = append(commands, Command{Op: OpDelete, Path: dir, Recursive: true})
+	}
+	return commands
+}
+
+// followToEnd reads a watcher until the event that it must see last.
+func followToEnd(t *testing.T, w *Watcher) []uint64 {
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	last := w.path
+	if w.scope == Recursive {
+		last += "/k"
+	}
+	if w.path == "/" {
+		last = "/d3/k"
+	}
+	var got []uint64
+	for {
+		e, err := w.Next(ctx)
+		if err != nil {
+			t.Errorf("%s (%d): %v after %d events", w.path, w.scope, err, len(got))
+			return got
+		}
+		got = append(got, e.Index())
+		if e.Node().Path() == last && e.Node().Value() == "end" {
+			return got
+		}
+	}
+}
+
+func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
+	if w.cursor == 0 { // from now on: it began somewhere, and missed nothing since
+		w.cursor = got[0]
+	}
+	at := 0
+	for i := w.cursor; i <= m.index && at < len(got); i++ {
+		concern := w.concern(&m.events[i-2])
+		switch {
+		case got[at] == i && concern != nothing:
+			at++
+		case got[at] == i, concern == surely:
+			t.Errorf("%s (%d) from %d: event %d, %+v; it saw %d next", w.path, w.scope, w.cursor, i, m.events[i-2], got[at])
+			return
+		}
+	}
+	if at != len(got) {
+		t.Errorf("%s (%d) from %d: saw %d twice, out of order or too early", w.path, w.scope, w.cursor, got[at])
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, ok func() bool, otherwise string) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatal(otherwise)
+		}
+	}
+}
+
+// TestWatchWhileWriting opens and closes watchers while events come, for the
+// race detector and to see that what a watcher from now on gets has no gap.
+func TestWatchWhileWriting(t *testing.T) {
+	s := New(1 << 16)
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if !followAFew(t, s) {
+					return
+				}
+			}
+		})
+	}
+	fill(t, s, "/k", 20000)
+	close(stop)
+	for done := waitGroupDone(&clients); ; {
+		select {
+		case <-done:
+			if s.Watchers() != 0 {
+				t.Errorf("%d watchers are left", s.Watchers())
+			}
+			return
+		default:
+			must(t, s, Command{Op: OpSet, Path: "/k"}) // for those that wait for one more
+		}
+	}
+}
+
+func waitGroupDone(g *sync.WaitGroup) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		g.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// followAFew opens a watcher from now on and reads some events, which must
+// follow each other without a gap.
+func followAFew(t *testing.T, s *Store) bool {
+	before := s.View().Index()
+	w, err := s.Watch("/k", Exact, 0)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var last uint64
+	for range 20 {
+		e, err := w.Next(ctx)
+		if err != nil || e.Index() <= before || last != 0 && e.Index() != last+1 {
+			t.Errorf("got %v, %v after %d", e, err, last)
+			return false
+		}
+		last = e.Index()
+	}
+	return true
+}
