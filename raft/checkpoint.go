@@ -12,7 +12,6 @@ import (
 // on its own goroutine.
 type checkpoint struct {
 	underway bool
-	changes  int    // of the tree since the last one
 	index    uint64 // applied index of the last one
 	retryAt  time.Time
 	done     chan checkpointed

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"crypto/sha256"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mustRefuse starts a server that can't start, and wants each text in what it says.
+func mustRefuse(t *testing.T, dir string, flags []string, texts ...string) {
+	t.Helper()
+	p := spawn(t, dir, flags...)
+	code, said := p.awaitExit(), p.stderr.String()
+	if code != exitFailure {
+		t.Errorf("exit code %d, want %d", code, exitFailure)
+	}
+	for _, text := range texts {
+		if !strings.Contains(said, text) {
+			t.Errorf("it says\n%swithout %q", said, text)
+		}
+	}
+	if strings.Contains(said, "goroutine ") || strings.Count(said, "\n") > 5 {
+		t.Errorf("that is not for people:\n%s", said)
+	}
+	if p.stdout.String() != "" {
+		t.Errorf("printed %s", p.stdout)
+	}
+}
+
+// fingerprint is the content of all files below a directory.
+func fingerprint(t *testing.T, dir string) string {
+	t.Helper()
+	sum := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		sum.Write([]byte(path))
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		sum.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sum.Sum(nil))
+}
+
+// TestRefusedStarts starts servers where none can run.
+func TestRefusedStarts(t *testing.T) {
+	t.Parallel()
+	t.Run("directory in use", func(t *testing.T) {
+		dir := t.TempDir()
+		p := launch(t, dir)
+		mustRefuse(t, dir, nil, dir, "another process", "--data-dir")
+		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
+	})
+	t.Run("port in use", func(t *testing.T) {
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		dir := filepath.Join(t.TempDir(), "data")
+		url := "http://" + taken.Addr().String()
+		for _, flag := range []string{"--listen-client-urls", "--listen-peer-urls", "--listen-metrics-urls"} {
+			mustRefuse(t, dir, []string{flag, url}, flag, url, "in use")
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Error("a server that could not listen made a data directory")
+		}
+	})
+	t.Run("data of etcd", func(t *testing.T) {
+		dir := t.TempDir()
+		for name, content := range map[string]string{"member/snap/db": "bolt", "member/wal/0000000000000000-0000000000000000.wal": "log"} {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := fingerprint(t, dir)
+		mustRefuse(t, dir, nil, dir, "etcd", "--data-dir")
+		if fingerprint(t, dir) != before {
+			t.Error("the directory was changed")
+		}
+	})
+	t.Run("files of others", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := fingerprint(t, dir)
+		mustRefuse(t, dir, nil, dir, "thesis.tex", "--data-dir")
+		if fingerprint(t, dir) != before {
+			t.Error("the directory was changed")
+		}
+	})
+	t.Run("a file in place of the directory", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "data")
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, dir, nil, dir)
+	})
+	t.Run("unwritable directory", func(t *testing.T) {
+		if os.Getuid() == 0 {
+			mustRefuse(t, "/proc/data", nil, "/proc/data") // the one place where even root can't write
+			return
+		}
+		parent := t.TempDir()
+		if err := os.Chmod(parent, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, filepath.Join(parent, "data"), nil, parent, "permission denied")
+	})
+	t.Run("log without its checkpoint", func(t *testing.T) {
+		dir := t.TempDir()
+		p := launch(t, dir)
+		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
+		p.kill()
+		if err := os.Remove(filepath.Join(dir, "state.db")); err != nil {
+			t.Fatal(err)
+		}
+		before := fingerprint(t, dir)
+		mustRefuse(t, dir, nil, filepath.Join(dir, "state.db"), "missing")
+		if fingerprint(t, dir) != before {
+			t.Error("the directory was changed")
+		}
+	})
+	t.Run("checkpoint without its log", func(t *testing.T) {
+		dir := t.TempDir()
+		p := launch(t, dir)
+		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
+		p.terminate()
+		if err := os.RemoveAll(filepath.Join(dir, "wal")); err != nil {
+			t.Fatal(err)
+		}
+		before := fingerprint(t, dir)
+		mustRefuse(t, dir, nil, filepath.Join(dir, "wal"), "--wal-dir")
+		if fingerprint(t, dir) != before {
+			t.Error("the directory was changed")
+		}
+	})
+}
+
+// TestFullDisk fills a small file system with writes: none that was acknowledged is lost, and the server says why it
+// stops.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=72m", "tmpfs", disk).CombinedOutput(); err != nil {
+		t.Skipf("a small file system can't be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	dir := filepath.Join(disk, "data")
+	p := launch(t, dir, "--snapshot-count", "10")
+	client := newKeyClient(t, p.client)
+	value := strings.Repeat("x", 1<<20)
+	acknowledged := 0
+	for ; ; acknowledged++ {
+		if acknowledged > 200 {
+			t.Fatal("the disk never gets full")
+		}
+		answer, err := client.do("PUT", "/"+itoa(acknowledged), form("value", value))
+		if err != nil || answer.status != http.StatusCreated {
+			t.Logf("after %d MiB: %+v, %v", acknowledged, answer, err)
+			break
+		}
+	}
+	// The disk may be full for the checkpoint before it is for the log.
+	said := func() string { return p.stderr.String() }
+	await(t, "word of the full disk", func() bool { return strings.Contains(said(), "no space left on device") })
+	if code := p.awaitExit(); code != exitFailure {
+		t.Errorf("exit code %d, want %d", code, exitFailure)
+	}
+	if strings.Contains(said(), "goroutine ") {
+		t.Errorf("it says\n%s", said())
+	}
+	t.Logf("it says\n%s", said())
+
+	if out, err := exec.Command("mount", "-o", "remount,size=400m", disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p = launch(t, dir)
+	found := map[string]keyNode{}
+	newKeyClient(t, p.client).must(t, "GET", "/?recursive=true", nil).Node.leaves(found)
+	if len(found) < acknowledged || len(found) > acknowledged+1 {
+		t.Errorf("%d writes were acknowledged, %d are there", acknowledged, len(found))
+	}
+	p.terminate()
+}

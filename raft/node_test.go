@@ -1,0 +1,242 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"pando/storage"
+	"pando/tree"
+)
+
+// proposers propose in-order creations from several goroutines until one fails,
+// or each has done its number. They return the values by the paths that were
+// acknowledged, and the errors.
+func (m *testMember) proposers(goroutines, each int) (acknowledged map[string]string, failures []error) {
+	node := m.node
+	acknowledged = map[string]string{}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for g := range goroutines {
+		group.Go(func() {
+			for i := range each {
+				value := fmt.Sprintf("%d-%d", g, i)
+				event, err := node.Propose(context.Background(), &tree.Command{Op: tree.OpCreateInOrder, Path: "/q", Value: value})
+				mu.Lock()
+				if err != nil {
+					failures = append(failures, err)
+					mu.Unlock()
+					return
+				}
+				acknowledged[event.Node().Path()] = value
+				mu.Unlock()
+				if node.Tree().View().Index() < event.Index() {
+					m.t.Errorf("the answer to %d came before the tree had it", event.Index())
+				}
+			}
+		})
+	}
+	group.Wait()
+	return acknowledged, failures
+}
+
+// mustHold wants all that was acknowledged in the tree, and at most extra more.
+func (m *testMember) mustHold(acknowledged map[string]string, extra int) {
+	m.t.Helper()
+	view := m.node.Tree().View()
+	for path, value := range acknowledged {
+		n, err := view.Get(path)
+		if err != nil || n.Value() != value {
+			m.t.Errorf("%s was acknowledged with %q, and is lost or other: %v", path, value, err)
+		}
+	}
+	if dir, err := view.Get("/q"); err == nil && dir.Len() > len(acknowledged)+extra {
+		m.t.Errorf("%d are there, %d were acknowledged and at most %d unknown", dir.Len(), len(acknowledged), extra)
+	}
+}
+
+func TestProposeConcurrently(t *testing.T) {
+	m := newTestMember(t)
+	m.start()
+	const goroutines, each = 16, 100
+	acknowledged, failures := m.proposers(goroutines, each)
+	if len(acknowledged) != goroutines*each || failures != nil {
+		t.Fatalf("%d different paths acknowledged, want %d; errors %v", len(acknowledged), goroutines*each, failures)
+	}
+	m.mustHold(acknowledged, 0)
+	if started, done := m.seen.started.Load(), m.seen.done.Load(); started != goroutines*each || done != started {
+		t.Errorf("%d proposals were observed, %d done", started, done)
+	}
+	if batches := len(m.seen.batches); batches > goroutines*each*3/4 {
+		t.Errorf("%d entries for %d proposals: they don't share", batches, goroutines*each)
+	}
+}
+
+// TestBarrier reads after a barrier what others were told is written.
+func TestBarrier(t *testing.T) {
+	m := newTestMember(t)
+	m.start()
+	var group sync.WaitGroup
+	for g := range 4 {
+		told := make(chan string)
+		group.Go(func() {
+			defer close(told)
+			for i := range 100 {
+				path := fmt.Sprintf("/%d/%d", g, i)
+				if _, err := m.node.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path}); err != nil {
+					t.Error(err)
+					return
+				}
+				told <- path
+			}
+		})
+		group.Go(func() {
+			for path := range told {
+				if err := m.node.Barrier(t.Context()); err != nil || !m.exists(path) {
+					t.Errorf("%s is not there after a barrier, error %v", path, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestProposeGivenUp(t *testing.T) {
+	m := newTestMember(t)
+	m.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		_, err := m.node.Propose(ctx, &tree.Command{Op: tree.OpCreateInOrder, Path: "/q"})
+		if err != nil {
+			mustBeLogError(t, err)
+		}
+	}
+	// What was given up may yet happen; it must not answer for others.
+	for i := range 50 {
+		if event := m.set("/after", fmt.Sprint(i)); event.Node().Value() != fmt.Sprint(i) {
+			t.Fatalf("proposal %d was answered %q", i, event.Node().Value())
+		}
+	}
+}
+
+func TestStopAnswersEveryone(t *testing.T) {
+	m := newTestMember(t)
+	for round := range 5 {
+		m.start()
+		node := m.node
+		stopped := make(chan struct{})
+		go func() {
+			if !poll(func() bool { return m.seen.done.Load() > 100 }) {
+				t.Error("proposals get stuck")
+			}
+			node.Stop()
+			close(stopped)
+		}()
+		const goroutines = 32
+		acknowledged, failures := m.proposers(goroutines, 1<<30)
+		<-stopped
+		if len(failures) != goroutines {
+			t.Errorf("%d of %d callers were answered", len(failures), goroutines)
+		}
+		for _, err := range failures {
+			mustBeLogError(t, err)
+		}
+		if !errors.Is(node.Err(), ErrStopped) {
+			t.Errorf("the node ended with %v", node.Err())
+		}
+		_, err := node.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: "/late"})
+		mustBeLogError(t, err)
+		before := m.dump()
+		m.stop()
+
+		m.start()
+		if m.replayed > 0 {
+			t.Errorf("round %d: %d entries had to be replayed after a stop", round, m.replayed)
+		}
+		if after := m.dump(); after != before {
+			t.Errorf("round %d: the tree is another after the restart", round)
+		}
+		m.mustHold(acknowledged, 1<<30)
+		m.propose(tree.Command{Op: tree.OpDelete, Path: "/q", Recursive: true})
+		m.stop()
+	}
+}
+
+// TestFailingDisk takes the disk away while proposals are on their way: none
+// that was acknowledged is lost, all are answered, and the node ends.
+func TestFailingDisk(t *testing.T) {
+	m := newTestMember(t)
+	for round := range 5 {
+		m.start()
+		node, disk, seen := m.node, m.disk, m.seen
+		go func() {
+			if !poll(func() bool { return seen.done.Load() > int64(50*round) }) {
+				t.Error("proposals get stuck")
+			}
+			if err := disk.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		const goroutines = 16
+		acknowledged, failures := m.proposers(goroutines, 1<<30)
+		if len(failures) != goroutines {
+			t.Errorf("%d of %d callers were answered", len(failures), goroutines)
+		}
+		for _, err := range failures {
+			mustBeLogError(t, err)
+		}
+		m.await("the node to end", func() bool { return closed(node.Done()) })
+		if !errors.Is(node.Err(), storage.ErrClosed) {
+			t.Errorf("the node ended with %v", node.Err())
+		}
+		m.crash()
+
+		m.start()
+		m.mustHold(acknowledged, goroutines)
+		m.propose(tree.Command{Op: tree.OpDelete, Path: "/q", Recursive: true})
+		m.stop()
+	}
+}
+
+// TestCrashReplays takes the disk from an idle node: the log gives back the same
+// tree, and the same events.
+func TestCrashReplays(t *testing.T) {
+	m := newTestMember(t)
+	m.start()
+	var events []string
+	for i := range 200 {
+		path := fmt.Sprintf("/%d", i%20)
+		event := m.set(path, fmt.Sprint(i))
+		events = append(events, string(event.AppendJSON(nil)))
+		if i%7 == 0 {
+			event = m.propose(tree.Command{Op: tree.OpDelete, Path: path})
+			events = append(events, string(event.AppendJSON(nil)))
+		}
+	}
+	before := m.dump()
+	m.crash()
+	m.start()
+	if m.replayed < len(events) {
+		t.Errorf("%d entries were replayed, of %d changes", m.replayed, len(events))
+	}
+	if after := m.dump(); after != before {
+		t.Errorf("the tree was\n%s\nand is\n%s", before, after)
+	}
+	w, err := m.node.Tree().Watch("/", tree.Recursive, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, want := range events {
+		event, err := w.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(event.AppendJSON(nil)); got != want {
+			t.Fatalf("the event was\n%s\nand is\n%s", want, got)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package raft
+
+import (
+	"errors"
+	"testing"
+)
+
+func proposalOf(bytes int) *proposal {
+	return &proposal{data: make([]byte, bytes), done: make(chan outcome, 1)}
+}
+
+func TestQueueTake(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		sizes []int
+		want  []int // proposals in each entry
+	}{
+		{"nothing", nil, []int{0}},
+		{"few", []int{10, 20}, []int{2, 0}},
+		{"as many as fit", repeat(100, maxEntryCommand), []int{maxEntryCommand, 0}},
+		{"one more", repeat(100, maxEntryCommand+1), []int{maxEntryCommand, 1, 0}},
+		{"as large as fits", []int{maxEntryBytes - 1, 1, 1}, []int{2, 1, 0}},
+		{"too large together", []int{maxEntryBytes / 2, maxEntryBytes / 2, maxEntryBytes / 2}, []int{2, 1, 0}},
+		{"too large alone", []int{1, maxEntryBytes + 1, 1}, []int{1, 1, 1, 0}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := newQueue()
+			var in, out []*proposal
+			for _, size := range test.sizes {
+				p := proposalOf(size)
+				if err := q.add(p); err != nil {
+					t.Fatal(err)
+				}
+				in = append(in, p)
+			}
+			for i, want := range test.want {
+				took := q.take(nil)
+				if len(took) != want {
+					t.Errorf("entry %d takes %d, want %d", i, len(took), want)
+				}
+				out = append(out, took...)
+			}
+			if len(in) != len(out) || q.len() != 0 || q.bytes != 0 {
+				t.Fatalf("took %d of %d; %d with %d bytes are left", len(out), len(in), q.len(), q.bytes)
+			}
+			for i := range in {
+				if in[i] != out[i] {
+					t.Fatalf("proposal %d is out of order", i)
+				}
+			}
+		})
+	}
+}
+
+func repeat(size, times int) []int {
+	sizes := make([]int, times)
+	for i := range sizes {
+		sizes[i] = size
+	}
+	return sizes
+}
+
+func TestQueueBounds(t *testing.T) {
+	t.Run("proposals", func(t *testing.T) {
+		q := newQueue()
+		for range maxQueued {
+			if err := q.add(proposalOf(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := q.add(proposalOf(1)); !errors.Is(err, errTooMany) {
+			t.Errorf("error %v, want %v", err, errTooMany)
+		}
+		q.take(nil)
+		if err := q.add(proposalOf(1)); err != nil {
+			t.Errorf("no room after an entry was taken: %v", err)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		q := newQueue()
+		large := make([]byte, maxQueuedBytes/4) // shared: the queue looks at the length alone
+		for range 4 {
+			if err := q.add(&proposal{data: large}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := q.add(proposalOf(1)); !errors.Is(err, errTooMany) {
+			t.Errorf("error %v, want %v", err, errTooMany)
+		}
+		q.take(nil)
+		if err := q.add(proposalOf(1)); err != nil {
+			t.Errorf("no room after an entry was taken: %v", err)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		q, waiting := newQueue(), proposalOf(1)
+		if err := q.add(waiting); err != nil {
+			t.Fatal(err)
+		}
+		if left := q.close(ErrStopped); len(left) != 1 || left[0] != waiting {
+			t.Errorf("close gives %v, want the one that waits", left)
+		}
+		if err := q.add(proposalOf(1)); !errors.Is(err, ErrStopped) {
+			t.Errorf("error %v, want %v", err, ErrStopped)
+		}
+		if took := q.take(nil); len(took) > 0 {
+			t.Errorf("%d are left in a closed queue", len(took))
+		}
+	})
+}
