@@ -182,6 +182,12 @@ func (r *recorder) BatchApplied(commands int) {
 	r.batches = append(r.batches, commands)
 }
 
+func (r *recorder) batchCount() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.batches)
+}
+
 func (r *recorder) CheckpointDone(s storage.CheckpointStats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,4 +198,12 @@ func (r *recorder) checkpointCount() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.checkpoints)
+}
+
+// rounds is how often a test repeats what it can hardly do often enough.
+func rounds() int {
+	if testing.Short() {
+		return 2
+	}
+	return 5
 }

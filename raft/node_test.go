@@ -69,7 +69,7 @@ func TestProposeConcurrently(t *testing.T) {
 	if started, done := m.seen.started.Load(), m.seen.done.Load(); started != goroutines*each || done != started {
 		t.Errorf("%d proposals were observed, %d done", started, done)
 	}
-	if batches := len(m.seen.batches); batches > goroutines*each*3/4 {
+	if batches := m.seen.batchCount(); batches > goroutines*each*3/4 {
 		t.Errorf("%d entries for %d proposals: they don't share", batches, goroutines*each)
 	}
 }
@@ -124,7 +124,7 @@ func TestProposeGivenUp(t *testing.T) {
 
 func TestStopAnswersEveryone(t *testing.T) {
 	m := newTestMember(t)
-	for round := range 5 {
+	for round := range rounds() {
 		m.start()
 		node := m.node
 		stopped := make(chan struct{})
@@ -169,7 +169,7 @@ func TestStopAnswersEveryone(t *testing.T) {
 // that was acknowledged is lost, all are answered, and the node ends.
 func TestFailingDisk(t *testing.T) {
 	m := newTestMember(t)
-	for round := range 5 {
+	for round := range rounds() {
 		m.start()
 		node, disk, seen := m.node, m.disk, m.seen
 		go func() {
