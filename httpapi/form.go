@@ -60,17 +60,17 @@ var errSemicolon = errors.New("invalid semicolon separator in query")
 
 // scan takes the parameters of an urlencoded text. Those that were given
 // before stay: of several values the first wins. It goes on after a bad one,
-// and returns the first error.
+// and returns the first error, but a semicolon before any other.
 func (f *form) scan(text string) error {
-	var first error
+	var told error
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
-		if err := f.take(pair); err != nil && first == nil {
-			first = err
+		if err := f.take(pair); err != nil && (told == nil || err == errSemicolon) {
+			told = err
 		}
 	}
-	return first
+	return told
 }
 
 func (f *form) take(pair string) error {

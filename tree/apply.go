@@ -89,7 +89,7 @@ func (s *Store) newNode(c *Command, path, value string) *Node {
 		// A copy of the path: it lies in one piece of memory with the value,
 		// which a directory does not show.
 		n.path, n.value = strings.Clone(path), ""
-		n.dir = newDirectory(s.epoch)
+		n.dir = newDirectory(n.path, s.epoch)
 	}
 	return n
 }

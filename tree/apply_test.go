@@ -136,7 +136,7 @@ func walk(n *Node, visit func(*Node)) {
 	if n.dir == nil {
 		return
 	}
-	n.dir.children.Scan(func(_ string, child *Node) bool {
+	n.dir.scan(func(child *Node) bool {
 		walk(child, visit)
 		return true
 	})

@@ -71,7 +71,7 @@ func (s *Store) parentOf(path string) *directory {
 				// command that happened to make it.
 				made = strings.Clone(path[:last])
 			}
-			child = &Node{path: made[:end], created: s.index + 1, modified: s.index + 1, dir: newDirectory(s.epoch)}
+			child = &Node{path: made[:end], created: s.index + 1, modified: s.index + 1, dir: newDirectory(made[:end], s.epoch)}
 			at.dir.put(child)
 			s.count(child, 1)
 			s.changes.changed(child)
@@ -106,7 +106,7 @@ func (s *Store) forgetAll(n *Node) {
 	if n.dir == nil {
 		return
 	}
-	n.dir.children.Scan(func(_ string, child *Node) bool {
+	n.dir.scan(func(child *Node) bool {
 		s.forgetAll(child)
 		return true
 	})

@@ -45,7 +45,7 @@ func decodeNode(path string, data []byte) (*Node, error) {
 	text := string(both)
 	n.path, n.value = text[:len(path)], text[len(path):]
 	if kind == nodeDir {
-		n.dir = newDirectory(0)
+		n.dir = newDirectory(path, 0)
 	}
 	return n, nil
 }

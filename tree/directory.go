@@ -1,34 +1,265 @@
 package tree
 
-import "github.com/tidwall/btree"
+import (
+	"cmp"
+	"slices"
+)
 
-// directory holds the children of a node in the order of their names. Cloning
-// one costs the same whatever its size: the clone shares all its leaves with
-// the original and copies those that it changes.
+// The size of a page. Larger ones are cheaper to search, smaller ones cheaper
+// to copy; every batch copies the pages on the way to what it changes.
+const (
+	pageMax = 63 // children in a page at most
+	pageMin = 16 // below which a page is joined with a neighbour
+)
+
+// directory holds the children of a node in the order of their names, in a
+// copy-on-write B-tree. Cloning one costs the same whatever its size: the clone
+// shares its pages with the original and copies those that it changes. A page
+// belongs to the batch whose epoch it bears; that batch alone may change it in
+// place, because no published view reaches it yet.
+//
+// It holds bare nodes, a third of what a map from names would need, and never
+// keeps a node alive that it no longer shows: a replaced value may be large.
 type directory struct {
-	// epoch is the batch that may change this directory in place.
-	epoch    uint64
-	children btree.Map[string, *Node]
+	epoch uint64
+	root  *page
+	count int32
+	skip  int32 // the length of the children's paths in front of their names
+}
+
+// page is a node of the B-tree.
+type page struct {
+	epoch uint64
+	items []*Node
+	kids  []*page // one more than items; nil in a leaf
 }
 
 // childless stands for the children of a directory in an event, which shows
 // none.
 var childless = &directory{}
 
-func newDirectory(epoch uint64) *directory { return &directory{epoch: epoch} }
+func newDirectory(path string, epoch uint64) *directory {
+	skip := len(path) + 1
+	if path == "/" {
+		skip = 1
+	}
+	return &directory{epoch: epoch, skip: int32(skip)}
+}
 
-// clone gives a directory that the batch of epoch may change. Readers of d
-// go on undisturbed: the map's Copy touches no field that reading looks at.
+// clone gives a directory that the batch of epoch may change.
 func (d *directory) clone(epoch uint64) *directory {
-	return &directory{epoch: epoch, children: *d.children.Copy()}
+	c := *d
+	c.epoch = epoch
+	return &c
+}
+
+func (d *directory) len() int { return int(d.count) }
+
+// search gives the place of a name in a page, and whether it is there.
+func (d *directory) search(p *page, name string) (int, bool) {
+	low, high := 0, len(p.items)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		switch c := cmp.Compare(p.items[mid].path[d.skip:], name); {
+		case c == 0:
+			return mid, true
+		case c < 0:
+			low = mid + 1
+		default:
+			high = mid
+		}
+	}
+	return low, false
 }
 
 func (d *directory) get(name string) *Node {
-	n, _ := d.children.Get(name)
+	for p := d.root; p != nil; {
+		i, found := d.search(p, name)
+		if found {
+			return p.items[i]
+		}
+		if p.kids == nil {
+			return nil
+		}
+		p = p.kids[i]
+	}
+	return nil
+}
+
+// own gives a page that this batch may change, in the place of the one at pp.
+func (d *directory) own(pp **page) *page {
+	if p := *pp; p.epoch != d.epoch {
+		*pp = &page{epoch: d.epoch, items: slices.Clone(p.items), kids: slices.Clone(p.kids)}
+	}
+	return *pp
+}
+
+// put stores n under its own name.
+func (d *directory) put(n *Node) {
+	name := n.path[d.skip:]
+	if d.root == nil {
+		d.root = &page{epoch: d.epoch, items: []*Node{n}}
+		d.count = 1
+		return
+	}
+	if d.get(name) != nil {
+		d.replace(n, name)
+		return
+	}
+	d.count++
+	if root := d.own(&d.root); len(root.items) == pageMax {
+		d.root = &page{epoch: d.epoch, kids: []*page{root}}
+		d.split(d.root, 0, name)
+	}
+	for p := d.root; ; {
+		i, _ := d.search(p, name)
+		if p.kids == nil {
+			p.items = slices.Insert(p.items, i, n)
+			return
+		}
+		if kid := d.own(&p.kids[i]); len(kid.items) == pageMax {
+			d.split(p, i, name)
+			if name > p.items[i].path[d.skip:] {
+				i++
+			}
+		}
+		p = p.kids[i]
+	}
+}
+
+// replace stores n where a node of that name is.
+func (d *directory) replace(n *Node, name string) {
+	for p := d.own(&d.root); ; {
+		i, found := d.search(p, name)
+		if found {
+			p.items[i] = n
+			return
+		}
+		p = d.own(&p.kids[i])
+	}
+}
+
+// split divides the full page p.kids[i], in the middle, or at the end when
+// names come in order. Both halves get arrays of their own, so that neither
+// keeps alive what the other loses later.
+func (d *directory) split(p *page, i int, name string) {
+	left := p.kids[i]
+	mid := pageMax / 2
+	if name > left.items[pageMax-1].path[d.skip:] {
+		mid = pageMax - 2
+	}
+	median := left.items[mid]
+	right := &page{epoch: d.epoch, items: slices.Clone(left.items[mid+1:])}
+	left.items = slices.Clone(left.items[:mid])
+	if left.kids != nil {
+		right.kids = slices.Clone(left.kids[mid+1:])
+		left.kids = slices.Clone(left.kids[:mid+1])
+	}
+	p.items = slices.Insert(p.items, i, median)
+	p.kids = slices.Insert(p.kids, i+1, right)
+}
+
+// remove takes the node of that name away, if there is one.
+func (d *directory) remove(name string) {
+	if d.get(name) == nil {
+		return
+	}
+	d.count--
+	root := d.own(&d.root)
+	d.take(root, name)
+	if len(root.items) == 0 {
+		d.root = nil
+		if root.kids != nil {
+			d.root = root.kids[0]
+		}
+	}
+}
+
+// take removes a name that is there from p, which is owned, and what lies
+// below.
+func (d *directory) take(p *page, name string) {
+	i, found := d.search(p, name)
+	switch {
+	case p.kids == nil:
+		p.items = slices.Delete(p.items, i, i+1)
+		return
+	case found:
+		p.items[i] = d.takeLast(d.own(&p.kids[i]))
+	default:
+		d.take(d.own(&p.kids[i]), name)
+	}
+	d.level(p, i)
+}
+
+// takeLast removes the last node from p, which is owned, and what lies below.
+func (d *directory) takeLast(p *page) *Node {
+	if p.kids == nil {
+		last := len(p.items) - 1
+		n := p.items[last]
+		p.items = slices.Delete(p.items, last, last+1)
+		return n
+	}
+	last := len(p.kids) - 1
+	n := d.takeLast(d.own(&p.kids[last]))
+	d.level(p, last)
 	return n
 }
 
-// put stores n under its own name, which shares the bytes of its path.
-func (d *directory) put(n *Node) { d.children.Set(base(n.path), n) }
+// level joins p.kids[i] with a neighbour when few are left in it, or shares
+// with it.
+func (d *directory) level(p *page, i int) {
+	if len(p.kids[i].items) >= pageMin {
+		return
+	}
+	i = max(i-1, 0)
+	left, right := p.kids[i], p.kids[i+1]
+	items := slices.Concat(left.items, []*Node{p.items[i]}, right.items)
+	kids := slices.Concat(left.kids, right.kids)
+	if len(items) <= pageMax {
+		p.kids[i] = &page{epoch: d.epoch, items: items, kids: kids}
+		p.items = slices.Delete(p.items, i, i+1)
+		p.kids = slices.Delete(p.kids, i+1, i+2)
+		return
+	}
+	mid := len(items) / 2
+	l := &page{epoch: d.epoch, items: slices.Clone(items[:mid])}
+	r := &page{epoch: d.epoch, items: slices.Clone(items[mid+1:])}
+	if kids != nil {
+		l.kids, r.kids = slices.Clone(kids[:mid+1]), slices.Clone(kids[mid+1:])
+	}
+	p.items[i], p.kids[i], p.kids[i+1] = items[mid], l, r
+}
 
-func (d *directory) remove(name string) { d.children.Delete(name) }
+// scan visits the children in order until visit returns false.
+func (d *directory) scan(visit func(n *Node) bool) {
+	if d.root != nil {
+		d.root.scan(visit)
+	}
+}
+
+func (p *page) scan(visit func(n *Node) bool) bool {
+	for i, n := range p.items {
+		if p.kids != nil && !p.kids[i].scan(visit) {
+			return false
+		}
+		if !visit(n) {
+			return false
+		}
+	}
+	return p.kids == nil || p.kids[len(p.items)].scan(visit)
+}
+
+// add is put for names that mostly come in order; false if n's was there.
+func (d *directory) add(n *Node, before int) bool {
+	p := d.root
+	for p != nil && p.kids != nil {
+		p = p.kids[len(p.kids)-1]
+	}
+	if p != nil && len(p.items) < pageMax && n.path[d.skip:] > p.items[len(p.items)-1].path[d.skip:] {
+		p.items = append(p.items, n)
+		d.count++
+		return true
+	}
+	d.put(n)
+	return d.len() > before
+}

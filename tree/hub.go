@@ -3,25 +3,28 @@ package tree
 import (
 	"strings"
 	"sync"
+
+	"github.com/tidwall/btree"
 )
 
 // hub knows the watchers by the path they watch, so that a change wakes only
-// those that it concerns.
+// those that it concerns. The paths are in order: those below a directory lie
+// together.
 type hub struct {
 	mu       sync.Mutex
-	watchers map[string]map[*Watcher]struct{}
+	watchers btree.Map[string, map[*Watcher]struct{}]
 	count    int
 }
 
-func newHub() *hub { return &hub{watchers: map[string]map[*Watcher]struct{}{}} }
+func newHub() *hub { return &hub{} }
 
 func (h *hub) add(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := h.watchers[w.path]
+	at, _ := h.watchers.Get(w.path)
 	if at == nil {
 		at = make(map[*Watcher]struct{}, 1)
-		h.watchers[w.path] = at
+		h.watchers.Set(w.path, at)
 	}
 	at[w] = struct{}{}
 	h.count++
@@ -30,14 +33,14 @@ func (h *hub) add(w *Watcher) {
 func (h *hub) remove(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := h.watchers[w.path]
+	at, _ := h.watchers.Get(w.path)
 	if _, ok := at[w]; !ok {
 		return
 	}
 	delete(at, w)
 	h.count--
 	if len(at) == 0 {
-		delete(h.watchers, w.path)
+		h.watchers.Delete(w.path)
 	}
 }
 
@@ -69,11 +72,12 @@ func (h *hub) notify(changes []change) {
 func (h *hub) loseAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, at := range h.watchers {
+	h.watchers.Scan(func(_ string, at map[*Watcher]struct{}) bool {
 		for w := range at {
 			w.lose()
 		}
-	}
+		return true
+	})
 }
 
 // notifyAbove wakes the watchers of the event's path and, where they watch
@@ -81,7 +85,8 @@ func (h *hub) loseAll() {
 func (h *hub) notifyAbove(e *Event) {
 	path := e.node.path
 	for at := path; ; at = parent(at) {
-		for w := range h.watchers[at] {
+		watchers, _ := h.watchers.Get(at)
+		for w := range watchers {
 			if w.concerns(e) {
 				w.wake(e)
 			}
@@ -94,14 +99,18 @@ func (h *hub) notifyAbove(e *Event) {
 
 // notifyBelow wakes the watchers of the nodes that vanished with a directory.
 func (h *hub) notifyBelow(c change) {
-	for path, at := range h.watchers {
-		if !below(path, c.removed.path) || !hasBelow(c.removed, path) {
-			continue
+	dir := c.removed.path
+	h.watchers.Ascend(dir+"/", func(path string, at map[*Watcher]struct{}) bool {
+		if !below(path, dir) {
+			return false
 		}
-		for w := range at {
-			w.wake(c.event)
+		if hasBelow(c.removed, path) {
+			for w := range at {
+				w.wake(c.event)
+			}
 		}
-	}
+		return true
+	})
 }
 
 // hasBelow reports whether path, which lies below dir, is a node there.

@@ -137,7 +137,8 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 // nothing at all when there are none to show.
 func appendChildren(dst []byte, d *directory, now int64, depth int) []byte {
 	first := true
-	d.children.Scan(func(name string, n *Node) bool {
+	d.scan(func(n *Node) bool {
+		name := n.path[d.skip:]
 		if hiddenName(name) {
 			return true
 		}

@@ -39,7 +39,7 @@ func (n *Node) Len() int {
 	if n.dir == nil {
 		return 0
 	}
-	return n.dir.children.Len()
+	return n.dir.len()
 }
 
 // TTL is the time left at now, in seconds, rounded up; what clients see as

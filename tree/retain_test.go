@@ -60,6 +60,18 @@ func TestOldValuesAreFree(t *testing.T) {
 				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d", i), Dir: true, Value: large})
 			}
 		}},
+		{"overwritten beside small ones", func(t *testing.T, s *Store) {
+			for i := range 3 * rounds {
+				value := ""
+				if i >= rounds/2+2 {
+					value = large[:size/2]
+				}
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%03d", i), Value: value})
+			}
+			for i := rounds/2 + 2; i < 3*rounds; i++ {
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%03d", i)})
+			}
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := New(5)

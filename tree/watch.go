@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -22,31 +23,29 @@ const (
 )
 
 // Watcher is a cursor on the history. It has no queue: it remembers the next
-// index to look at, and while it waits the first event that came for it. One
-// goroutine at a time may call Next; Close may be called from any.
+// index to look at and, while it follows the present, the first event that came
+// for it. One goroutine at a time may call Next and Poll; Close may be called
+// from any.
 type Watcher struct {
 	store *Store
 	path  string
 	scope Scope
+	ready chan struct{}
 
-	// next is the first index that has not been looked at.
-	next uint64
-	// idle says that nothing before first concerns the watcher: all earlier
-	// events were looked at, or were published while the hub knew that it
-	// waits.
-	idle bool
-	// first is the first event that the hub woke the watcher with since Next
-	// last looked. With it a waiting watcher loses nothing, even if the ring
-	// turns over before its goroutine runs.
-	first atomic.Pointer[Event]
-	// from is the index from which on the watcher waits. An older event that
-	// the hub brings late, or for a watcher of the future early, must not take
-	// the place of one that counts.
-	from atomic.Uint64
-	// lost says that the tree was replaced: what came between is unknown.
-	lost   atomic.Bool
-	ready  chan struct{}
 	closed atomic.Bool
+	lost   atomic.Bool // the tree was replaced: what came between is unknown
+
+	mu sync.Mutex
+	// next is the first index that has been neither looked at nor passed over.
+	next uint64
+	// following says that the hub keeps what comes from next on. Otherwise the
+	// watcher reads it up in the history.
+	following bool
+	// first is the first event that the hub brought. With it a watcher that
+	// waits, or is busy sending, loses nothing when the ring turns over.
+	first *Event
+	// missed is the index of the event after first, zero while none came.
+	missed uint64
 }
 
 // Watch follows path from the index since on: in the past, the present or the
@@ -54,24 +53,32 @@ type Watcher struct {
 // when the history no longer reaches back that far. The caller must Close the
 // watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
-	w := &Watcher{store: s, path: path, scope: scope, next: since, ready: make(chan struct{}, 1)}
-	// First the hub, then the view: an event that comes between is seen twice
-	// and told apart by its index, never missed.
+	w := &Watcher{store: s, path: path, scope: scope, ready: make(chan struct{}, 1)}
 	s.hub.add(w)
-	v := s.View()
+	if err := w.begin(since); err != nil {
+		s.hub.remove(w)
+		return nil, err
+	}
+	return w, nil
+}
+
+// begin sets the cursor. With nothing to read up on, the watcher follows from
+// this moment, not from the first call of Next: what is published after v
+// reaches wake, which waits for the lock.
+func (w *Watcher) begin(since uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.store.View()
 	switch {
 	case since == 0:
 		w.next = v.index + 1
 	case since < v.oldest && v.oldest > firstIndex+1:
-		s.hub.remove(w)
-		return nil, cleared(v, since)
+		return cleared(v, since)
+	default:
+		w.next = max(since, v.oldest)
 	}
-	w.next = max(w.next, v.oldest)
-	// With nothing to read up on it waits from this moment, not from the first
-	// call of Next: what comes in between is kept for it.
-	w.idle = w.next > v.index
-	w.from.Store(w.next)
-	return w, nil
+	w.following = w.next > v.index
+	return nil
 }
 
 // Watchers is the number of open watchers.
@@ -101,34 +108,59 @@ func (w *Watcher) Poll() (*Event, error) {
 	if w.lost.Load() {
 		return nil, &Error{Code: CodeWatcherCleared, Cause: "the member caught up from a snapshot", Index: w.store.View().index}
 	}
-	first := w.first.Swap(nil)
-	wasIdle := w.idle
-	if wasIdle && first == nil {
-		return nil, nil
+	w.mu.Lock()
+	if w.following {
+		defer w.mu.Unlock()
+		return w.takeFirst(), nil
 	}
-	w.idle = false
-	if wasIdle && first.Index() >= w.next {
-		w.next = first.Index() + 1
-		return first, nil
-	}
+	w.mu.Unlock()
 	return w.scan()
 }
 
-// scan looks through the history from the cursor on.
+// takeFirst gives the event that the hub brought, or nil. If more came behind
+// it, they are read up in the history, from the first of them on.
+func (w *Watcher) takeFirst() *Event {
+	e := w.first
+	if e == nil {
+		return nil
+	}
+	w.first, w.next = nil, e.Index()+1
+	if w.missed != 0 {
+		w.next, w.missed, w.following = w.missed, 0, false
+	}
+	return e
+}
+
+// scan looks through the history from the cursor on, and has the hub take over
+// at its end. While it scans, next belongs to it alone.
 func (w *Watcher) scan() (*Event, error) {
-	for head := w.store.View().index; w.next <= head; w.next++ {
-		e := w.store.history.at(w.next)
-		if e == nil {
-			return nil, cleared(w.store.View(), w.next)
+	for {
+		head, more := w.behind()
+		if !more {
+			return nil, nil
 		}
-		if w.concerns(e) {
+		for w.next <= head {
+			e := w.store.history.at(w.next)
+			if e == nil {
+				return nil, cleared(w.store.View(), w.next)
+			}
 			w.next++
-			return e, nil
+			if w.concerns(e) {
+				return e, nil
+			}
 		}
 	}
-	w.idle = true
-	w.from.Store(w.next)
-	return nil, nil
+}
+
+// behind gives the newest index if the cursor has not passed it yet. Otherwise
+// the watcher follows from now on. The hub is told of an event after it was
+// published: either it is seen here, or wake finds the watcher following.
+func (w *Watcher) behind() (head uint64, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	head = w.store.View().index
+	w.following = w.next > head
+	return head, !w.following
 }
 
 // Close ends the watch; a Next that waits returns ErrWatcherClosed.
@@ -148,19 +180,15 @@ func (w *Watcher) lose() {
 
 // wake is called by the hub with each event for the watcher.
 func (w *Watcher) wake(e *Event) {
-	from := w.from.Load()
-	if e.Index() < from {
-		return
-	}
-	for {
-		first := w.first.Load()
-		if first != nil && first.Index() >= from {
-			return
-		}
-		if w.first.CompareAndSwap(first, e) {
-			w.signal()
-			return
-		}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case !w.following || e.Index() < w.next:
+	case w.first == nil:
+		w.first = e
+		w.signal()
+	case w.missed == 0:
+		w.missed = e.Index()
 	}
 }
 

@@ -60,8 +60,8 @@ func TestConcurrentWatchers(t *testing.T) {
 	for w, got := range seen {
 		compareSeen(t, m, w, got)
 	}
-	if s.Watchers() != 0 || len(s.hub.watchers) != 0 {
-		t.Errorf("%d watchers at %d paths are left", s.Watchers(), len(s.hub.watchers))
+	if s.Watchers() != 0 || s.hub.watchers.Len() != 0 {
+		t.Errorf("%d watchers at %d paths are left", s.Watchers(), s.hub.watchers.Len())
 	}
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "goroutines are left")
 }

@@ -137,8 +137,8 @@ func TestWatchersMatchModel(t *testing.T) {
 		for _, p := range pairs {
 			p.real.Close()
 		}
-		if s.Watchers() != 0 || len(s.hub.watchers) != 0 {
-			t.Fatalf("%d watchers at %d paths are left", s.Watchers(), len(s.hub.watchers))
+		if s.Watchers() != 0 || s.hub.watchers.Len() != 0 {
+			t.Fatalf("%d watchers at %d paths are left", s.Watchers(), s.hub.watchers.Len())
 		}
 	})
 }

@@ -1,0 +1,76 @@
+package proxy
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+)
+
+// endpoints are the client URLs of the members, and which of them fail.
+type endpoints struct {
+	failureWait time.Duration
+	now         func() time.Time
+	seed        maphash.Seed // another one in each proxy
+
+	mu    sync.Mutex
+	urls  []string
+	until map[string]time.Time // of the failing ones: when they are tried again
+}
+
+func newEndpoints(failureWait time.Duration, now func() time.Time) *endpoints {
+	return &endpoints{failureWait: failureWait, now: now, seed: maphash.MakeSeed(), until: map[string]time.Time{}}
+}
+
+// set replaces the URLs. It reports whether they are others than before.
+func (e *endpoints) set(urls []string) bool {
+	urls = slices.Compact(slices.Sorted(slices.Values(urls)))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.Equal(urls, e.urls) {
+		return false
+	}
+	e.urls = urls
+	for url := range e.until {
+		if !slices.Contains(urls, url) {
+			delete(e.until, url)
+		}
+	}
+	return true
+}
+
+// fail keeps requests away from a URL for a while.
+func (e *endpoints) fail(url string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.Contains(e.urls, url) {
+		e.until[url] = e.now().Add(e.failureWait)
+	}
+}
+
+// available are the URLs that don't fail, sorted; never nil.
+func (e *endpoints) available() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, list := e.now(), []string{}
+	for _, url := range e.urls {
+		if !now.Before(e.until[url]) {
+			list = append(list, url)
+		}
+	}
+	return list
+}
+
+// inOrder are the available URLs in the order in which a client's requests try
+// them. Every client has an order of its own, which stays the same for the URLs
+// that stay.
+func (e *endpoints) inOrder(client string) []string {
+	list := e.available()
+	rank := make(map[string]uint64, len(list))
+	for _, url := range list {
+		rank[url] = maphash.String(e.seed, client+" "+url)
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
+	return list
+}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httputil"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi"
+)
+
+// Mode is which requests are passed on.
+type Mode int
+
+// The modes of a proxy.
+const (
+	ReadWrite Mode = iota // all
+	ReadOnly              // GET alone
+)
+
+// Config is what a proxy is made of.
+type Config struct {
+	Mode Mode
+	// PeerURLs are where the list of members is read first. A list that an
+	// earlier run has kept in ClusterFile comes before them.
+	PeerURLs []string
+	// ClusterFile is the path of the file in which the peer URLs of the
+	// cluster are kept. Its directory is made when it is missing.
+	ClusterFile string
+	// PeerClient reads the list of members.
+	PeerClient *http.Client
+	// FailureWait is how long a member that failed gets no requests, and
+	// RefreshInterval how often the list of members is read.
+	FailureWait, RefreshInterval time.Duration
+	// DialTimeout, WriteTimeout and ReadTimeout bound a connection to a member:
+	// to open it, and between two writes or reads. Zero is no bound; a read
+	// timeout would also end long polls.
+	DialTimeout, WriteTimeout, ReadTimeout time.Duration
+	// CORS lists the origins that browsers may call from, as for a member.
+	CORS []string
+	// Metrics answers /metrics with what this process counts.
+	Metrics http.Handler
+	Logger  *zap.Logger
+}
+
+// Proxy passes requests on.
+type Proxy struct {
+	cfg       Config
+	endpoints *endpoints
+	refresher *refresher
+	log       *zap.Logger
+}
+
+// New makes a proxy. An error says that ClusterFile is there and can't be read.
+func New(cfg Config) (*Proxy, error) {
+	p := &Proxy{cfg: cfg, endpoints: newEndpoints(cfg.FailureWait, time.Now), log: cfg.Logger}
+	r, err := newRefresher(cfg, p.endpoints)
+	p.refresher = r
+	return p, err
+}
+
+// Run follows the membership of the cluster until ctx is done.
+func (p *Proxy) Run(ctx context.Context) { p.refresher.run(ctx) }
+
+// Handler answers clients.
+func (p *Proxy) Handler() http.Handler {
+	mux := http.NewServeMux()
+	forward := p.forward()
+	own := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.showEndpoints))
+	passed := httpapi.WithCORS(p.cfg.CORS, forward)
+	mux.Handle("/metrics", p.cfg.Metrics)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A mux would clean the paths, which is for the member to do.
+		switch r.URL.Path {
+		case "/metrics":
+			p.cfg.Metrics.ServeHTTP(w, r)
+		case "/v2/config/local/proxy":
+			own.ServeHTTP(w, r)
+		default:
+			passed.ServeHTTP(w, r)
+		}
+	})
+	if p.cfg.Mode == ReadOnly {
+		return readOnly(handler)
+	}
+	return handler
+}
+
+// readOnly refuses all but GET, as the reference does.
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusNotImplemented)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// showEndpoints says where requests go.
+func (p *Proxy) showEndpoints(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	writeJSON(w, struct {
+		Endpoints []string `json:"endpoints"`
+	}{p.endpoints.available()}, "\n")
+}
+
+// forward is the handler that passes requests on.
+func (p *Proxy) forward() http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			// The member shall see the query as the client wrote it, be it malformed.
+			r.Out.URL.RawQuery = r.In.URL.RawQuery
+			r.Out.URL.Scheme = "http" // and a host: the transport puts those of a member
+			r.Out.Host = ""
+			r.SetXForwarded()
+		},
+		Transport:      newFailover(p.cfg, p.endpoints, p.refresher.hurry),
+		FlushInterval:  -1, // watches: each event is passed on when it comes
+		ModifyResponse: dropCORS,
+		ErrorHandler:   p.refuse,
+		ErrorLog:       zap.NewStdLog(p.log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
+	}
+}
+
+// dropCORS removes the member's headers: the proxy has set its own.
+func dropCORS(resp *http.Response) error {
+	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin"} {
+		resp.Header.Del(name)
+	}
+	return nil
+}
+
+// refuse answers for a member when none did.
+func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the client has gone
+	}
+	status, text := http.StatusBadGateway, ""
+	switch failed := (*allFailedError)(nil); {
+	case errors.Is(err, errNoEndpoints):
+		status, text = http.StatusServiceUnavailable, err.Error()
+	case errors.As(err, &failed):
+		text = failed.Error()
+	default:
+		text = fmt.Sprintf("httpproxy: %v", err)
+	}
+	p.log.Warn("request not passed on", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	writeJSON(w, struct {
+		Message string `json:"message"`
+	}{text}, "")
+}
+
+// writeJSON writes a body that can't fail to encode. A client that has gone does
+// not get it.
+func writeJSON(w http.ResponseWriter, body any, end string) {
+	text, _ := json.Marshal(body)
+	_, _ = w.Write(append(text, end...))
+}

@@ -1,0 +1,249 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/stats"
+	"pando/tree"
+)
+
+// instantLog applies each command at once: a log without replicas.
+type instantLog struct {
+	mu    sync.Mutex
+	tree  *tree.Store
+	index uint64
+	fail  error // what Propose and Barrier return instead
+}
+
+func (l *instantLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return nil, l.fail
+	}
+	// Through the encoding, as a real log would.
+	decoded, _, err := tree.DecodeCommand(tree.AppendCommand(nil, c))
+	if err != nil {
+		return nil, err
+	}
+	l.index++
+	r := l.tree.Apply(time.Now().UnixNano(), []tree.Command{decoded})[0]
+	l.tree.Notify()
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	return r.Event, nil
+}
+
+func (l *instantLog) Barrier(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fail
+}
+
+func (l *instantLog) Index() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index
+}
+
+func (l *instantLog) Term() uint64       { return 7 }
+func (l *instantLog) Leader() members.ID { return 1 }
+
+// noCluster refuses every change of the membership.
+type noCluster struct{ err error }
+
+func (c noCluster) AddMember(context.Context, members.Member) error          { return c.err }
+func (c noCluster) RemoveMember(context.Context, members.ID) error           { return c.err }
+func (c noCluster) UpdateMember(context.Context, members.ID, []string) error { return c.err }
+func (c noCluster) TransferLeader(context.Context, members.ID) error         { return c.err }
+
+type fixture struct {
+	*Server
+	log     *instantLog
+	handler http.Handler
+}
+
+func newFixture(t testing.TB, change func(*Config)) *fixture {
+	t.Helper()
+	registry := members.NewRegistry(0xc1)
+	if err := registry.Add(members.Member{ID: 1, Name: "one", PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"}}); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	close(ready)
+	log := &instantLog{tree: tree.New(1000)}
+	cfg := Config{
+		Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
+		Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
+		Metrics:         stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
+		MaxRequestBytes: 1 << 20, BodyTimeout: 5 * time.Second,
+		Ready: ready, ReadyTimeout: 50 * time.Millisecond,
+		Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
+		Logger:   zap.NewNop(),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s := New(cfg)
+	return &fixture{Server: s, log: log, handler: s.Client()}
+}
+
+// do sends one request without a connection.
+func (f *fixture) do(method, target, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", formType)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestKeys(t *testing.T) {
+	f := newFixture(t, nil)
+	for _, tc := range []struct {
+		name, method, target, body string
+		status                     int
+		want                       string
+	}{
+		{"create", "PUT", "/v2/keys/a", "value=1", 201, `{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
+		{"the body beats the query", "PUT", "/v2/keys/a?value=q", "value=b", 200, `{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
+		{"no value told", "PUT", "/v2/keys/a?noValueOnSuccess=true", "value=c", 200, `{"action":"set"}`},
+		{"compare", "PUT", "/v2/keys/a?prevValue=x", "value=d", 412, `{"errorCode":101,"message":"Compare failed","cause":"[x != c]","index":4}`},
+		{"semicolon", "PUT", "/v2/keys/a", "value=1;b=2", 400, `{"errorCode":210,"message":"Invalid POST form","cause":"invalid semicolon separator in query","index":0}`},
+		{"read", "GET", "/v2/keys/a", "", 200, `{"action":"get","node":{"key":"/a","value":"c","modifiedIndex":4,"createdIndex":4}}`},
+		{"read the past", "GET", "/v2/keys/a?wait=true&waitIndex=3", "", 200, `{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
+		{"too deep", "GET", "/v2/keys" + strings.Repeat("/d", tree.MaxPathDepth+1), "", 400, `{"errorCode":209,"message":"Invalid field","cause":"the path is longer than 16384 bytes or deeper than 1024 levels","index":0}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := f.do(tc.method, tc.target, tc.body)
+			if w.Code != tc.status || w.Body.String() != tc.want+"\n" {
+				t.Errorf("got  %d %s\nwant %d %s", w.Code, w.Body, tc.status, tc.want)
+			}
+			if got := w.Header().Get("X-Etcd-Cluster-Id"); got != "c1" {
+				t.Errorf("cluster ID %q", got)
+			}
+		})
+	}
+}
+
+func TestMemberChangeErrors(t *testing.T) {
+	for _, tc := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{members.ErrIDNotFound, 404, `{"message":"No such member: ab"}`},
+		{members.ErrIDRemoved, 410, `{"message":"Member permanently removed: ab"}`},
+		{members.ErrIDExists, 409, `{"message":"membership: ID exists"}`},
+		{members.ErrPeerURLExists, 409, `{"message":"membership: peerURL exists"}`},
+		{io.ErrUnexpectedEOF, 500, `{"message":"unexpected EOF"}`},
+		{nil, 204, ``},
+	} {
+		t.Run(tc.want, func(t *testing.T) {
+			f := newFixture(t, func(c *Config) { c.Cluster = noCluster{tc.err} })
+			w := f.do("DELETE", "/v2/members/0ab", "")
+			if w.Code != tc.status || w.Body.String() != tc.want {
+				t.Errorf("got %d %s, want %d %s", w.Code, w.Body, tc.status, tc.want)
+			}
+		})
+	}
+}
+
+func TestNotReady(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Ready = make(chan struct{}) })
+	w := f.do("GET", "/v2/keys/a", "")
+	if w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseTimedOut) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if w := f.do("GET", "/version", ""); w.Code != 200 {
+		t.Errorf("/version: %d", w.Code)
+	}
+}
+
+func TestLogFailure(t *testing.T) {
+	f := newFixture(t, nil)
+	f.log.fail = tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
+	for _, r := range []struct{ method, target string }{{"PUT", "/v2/keys/a"}, {"GET", "/v2/keys/?quorum=true"}} {
+		if w := f.do(r.method, r.target, ""); w.Code != 500 || !strings.Contains(w.Body.String(), `"errorCode":300`) {
+			t.Errorf("%s %s: %d %s", r.method, r.target, w.Code, w.Body)
+		}
+	}
+}
+
+// TestStream follows a stream over a real connection until it falls off the
+// history.
+func TestStream(t *testing.T) {
+	f := newFixture(t, nil)
+	server := httptest.NewServer(f.handler)
+	defer server.Close()
+	resp, err := http.Get(server.URL + "/v2/keys/a?wait=true&stream=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.Header.Get("X-Etcd-Index"); got != "1" {
+		t.Errorf("the stream began at index %s", got)
+	}
+	lines := bufio.NewReader(resp.Body)
+	for _, v := range []string{"1", "2"} {
+		f.do("PUT", "/v2/keys/a", url.Values{"value": {v}}.Encode())
+		line, err := lines.ReadString('\n')
+		if err != nil || !strings.Contains(line, `"value":"`+v+`"`) {
+			t.Fatalf("got %q %v, want value %s", line, err, v)
+		}
+	}
+	f.CloseWatches()
+	if rest, err := io.ReadAll(lines); err == nil || len(rest) > 0 {
+		t.Errorf("after the shutdown: %q %v, want a broken connection", rest, err)
+	}
+}
+
+func TestCORS(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		origins []string
+		origin  string
+		want    string
+	}{
+		{"any by default", nil, "", "*"},
+		{"any", []string{"*"}, "http://x", "*"},
+		{"listed", []string{"http://x"}, "http://x", "http://x"},
+		{"not listed", []string{"http://x"}, "http://y", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t, func(c *Config) { c.CORS = tc.origins })
+			r := httptest.NewRequest("OPTIONS", "/v2/keys/a", nil)
+			r.Header.Set("Origin", tc.origin)
+			w := httptest.NewRecorder()
+			f.handler.ServeHTTP(w, r)
+			if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code != 200 || got != tc.want {
+				t.Errorf("%d, origin %q, want %q", w.Code, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestClean(t *testing.T) {
+	for _, tc := range []struct{ in, want string }{
+		{"", "/"}, {"/", "/"}, {"/a", "/a"}, {"/a/", "/a/"}, {"//", "/"}, {"/a//b", "/a/b"},
+		{"/a/./b", "/a/b"}, {"/a/../b", "/b"}, {"/..", "/"}, {"/a/..", "/"}, {"/.hidden", "/.hidden"}, {"/a/b/../", "/a/"},
+	} {
+		if got := clean(tc.in); got != tc.want {
+			t.Errorf("clean(%q) = %q, want %q", tc.in, got, tc.want)
+		}
+	}
+}
