@@ -66,10 +66,12 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	var fell *Error
 	switch {
 	case errors.As(err, &fell):
-		if fell.Code != CodeHistoryCleared || fell.Index != m.index || w.waiting || m.oldest() <= w.cursor ||
-			fell.Cause != fmt.Sprintf("the requested history has been cleared [%d/%d]", m.oldest(), w.cursor) {
+		var oldest, lost uint64
+		n, _ := fmt.Sscanf(fell.Cause, "the requested history has been cleared [%d/%d]", &oldest, &lost)
+		if n != 2 || oldest != m.oldest() || lost < w.cursor || lost >= oldest || fell.Code != CodeHistoryCleared || fell.Index != m.index || w.waiting {
 			t.Fatalf("%+v at %d: %v", w, m.index, err)
 		}
+		w.owed(t, m, lost) // it may know better than the cursor from where on events are lost
 		w.over = true
 	case err != nil:
 		t.Fatalf("%+v: %v", w, err)
