@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -33,9 +34,9 @@ const (
 	requestTimeout = 5 * time.Second
 )
 
-// serve wires one member together and runs it until ctx is done or the member
-// fails. When it returns, all is closed and on disk.
-func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
+// serveMember wires one member together and runs it until ctx is done or the
+// member fails. When it returns, all is closed and on disk.
+func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	listeners, err := listen(cfg)
 	if err != nil {
 		return err
@@ -71,6 +72,9 @@ func greet(cfg *Config, m *member, log *zap.Logger) {
 	if _, err := io.WriteString(cfg.Stdout, text); err != nil {
 		log.Debug("banner not printed", zap.Error(err))
 	}
+	// Loading a checkpoint and replaying a log leave twice their size behind,
+	// once the last of it is out of use.
+	time.AfterFunc(time.Second, debug.FreeOSMemory)
 }
 
 // member is the running replica with what observes it.
@@ -89,7 +93,7 @@ func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, err
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
 	}
-	disk, recovered, from, err := openDisk(ctx, cfg, client, options)
+	disk, recovered, from, err := openDisk(ctx, cfg, client, options, log)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, err
 
 // openDisk opens what the data directory holds, or makes the data of a new
 // member; then it also says how that came into its cluster.
-func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options) (*storage.Disk, *storage.Recovered, *founding, error) {
+func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
 	exists, err := storage.Exists(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -138,7 +142,7 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 		disk, recovered, err := storage.Open(o)
 		return disk, recovered, &founding{}, err
 	}
-	from, err := findCluster(ctx, cfg, client)
+	from, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -24,9 +24,9 @@ func (l *loop) apply(m *raftpb.Message) {
 		l.applied.Store(l.appliedIndex)
 	}
 	l.step(m.GetResponses())
+	l.compact()
 	l.serveIfCaughtUp()
 	l.campaignIfAlone()
-	l.compact()
 	l.checkpointIfDue()
 }
 

@@ -81,6 +81,9 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 	if l.raw, err = newRawNode(cfg, l.mem); err != nil {
 		return nil, err
 	}
+	// What was recovered is in raft's hands now. Its entries weigh more than the
+	// tree; nobody else must keep them.
+	cfg.Recovered.Entries = nil
 	l.writer = newWriter(cfg.Disk, l.mem.MemoryStorage)
 	l.expiry = newExpiry()
 	l.expiry.set(n.tree.View().NextExpiry(), n.now())
