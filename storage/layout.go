@@ -82,10 +82,13 @@ func onlyOurs(dir string, ours func(name string) bool) error {
 	return nil
 }
 
-// refuseUsedLog refuses a log without a checkpoint, unless it is what Create left
-// when it was interrupted: Create writes state.db last, and nothing was appended
-// before.
+// refuseUsedLog refuses a log without a checkpoint, unless it is what Create or
+// Restore left when it was interrupted: both give state.db its name last, and
+// nothing was appended before.
 func (p paths) refuseUsedLog() error {
+	if p.restoring() {
+		return nil
+	}
 	sc, err := scanLog(p.wal, position{})
 	if err == nil && len(sc.terms) == 0 && sc.state == (hardState{}) && sc.torn == nil {
 		return nil
@@ -97,11 +100,21 @@ func (p paths) refuseUsedLog() error {
 		ErrCorrupt, p.state, p.wal, restoreAdvice)
 }
 
-// clear removes what an interrupted Create left.
-func (p paths) clear() error {
-	if err := os.Remove(p.state + tempSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("storage: %w", err)
+// restoring reports whether the log is one that an interrupted Restore began: the
+// checkpoint beside it still has its unfinished name, both are of the same
+// member, and nothing follows.
+func (p paths) restoring() bool {
+	m, err := loadMeta(p.state + tempSuffix)
+	if err != nil {
+		return false
 	}
+	sc, err := scanLog(p.wal, m.position)
+	return err == nil && len(sc.terms) == 0 && *sc.head == m.identity
+}
+
+// clear removes what an interrupted Create or Restore left. The checkpoint goes
+// last: it tells that the log was never in use.
+func (p paths) clear() error {
 	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
@@ -115,6 +128,9 @@ func (p paths) clear() error {
 				return fmt.Errorf("storage: %w", err)
 			}
 		}
+	}
+	if err := os.Remove(p.state + tempSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("storage: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,132 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Founding is what a member restored from a snapshot begins with in place of
+// what the file says. But for the member's own ID it must be the same on all
+// members that are restored to one cluster.
+type Founding struct {
+	Identity Identity
+	// Voters are the IDs of all members.
+	Voters []uint64
+	// Members is stored as it is and given back by Open.
+	Members []byte
+}
+
+// Restore makes the data of a new member from a snapshot file: its tree, with
+// history, TTLs and index, in a cluster of its own. All is durable when it returns.
+// A crash before that leaves a directory in which Exists finds nothing.
+//
+// The log is empty and goes on behind the position of the snapshot, so members
+// restored from the same file have the same log and can elect a leader, and the
+// index and term that clients have seen never go back. Members from different
+// files must not share a cluster ID: their logs would contradict each other.
+//
+// The errors are ErrExists for a member's data, those of InspectSnapshot for the
+// file, and those of Create for the directory.
+func Restore(o Options, path string, founding Founding) error {
+	p, err := o.paths()
+	if err != nil {
+		return err
+	}
+	if err := p.refuseData(); err != nil {
+		return err
+	}
+	f, err := openSnapshot(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := f.load(path)
+	if err != nil {
+		return err
+	}
+	if data.meta.position.index == 0 {
+		return fmt.Errorf("storage: %s: %w: it holds nothing that was ever committed: %s", path, ErrCorrupt, snapshotAdvice)
+	}
+	for _, dir := range []string{p.dir, filepath.Dir(p.wal)} {
+		if err := makeDir(dir); err != nil {
+			return err
+		}
+	}
+	lock, err := lockDir(p.lock)
+	if err != nil {
+		return err
+	}
+	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
+	if err := d.restore(f, data.meta.position, founding); err != nil {
+		lock.undo()
+		return err
+	}
+	return lock.release()
+}
+
+// restore runs under the lock. Another process may have been faster. The
+// checkpoint gets its name last; until then its unfinished name tells that the
+// log beside it was never in use.
+func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
+	if err := d.paths.refuseData(); err != nil {
+		return err
+	}
+	if err := d.paths.clear(); err != nil {
+		return err
+	}
+	conf := &raftpb.ConfState{Voters: founding.Voters}
+	temp := d.paths.state + tempSuffix
+	if err := receive(temp, f.checkpoint(), f.length); err != nil {
+		return fmt.Errorf("storage: write %s: %w", temp, err)
+	}
+	m := &meta{identity: founding.Identity, position: at, conf: conf, members: founding.Members}
+	if err := errors.Join(refound(temp, m), syncDir(d.paths.dir)); err != nil {
+		return fmt.Errorf("storage: write %s: %w", temp, err)
+	}
+	w, err := d.createLog(founding.Identity)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(beginLog(w, at, conf), w.Close()); err != nil {
+		return fmt.Errorf("storage: write the log in %s: %w", d.paths.wal, err)
+	}
+	if err := os.Rename(temp, d.paths.state); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	return syncDir(d.paths.dir)
+}
+
+// beginLog has an empty log go on behind a position. All before it counts as
+// committed, and nobody has voted in its term. After a crash between the two
+// writes the log is still seen to be unused.
+func beginLog(w *wal.WAL, at position, conf *raftpb.ConfState) error {
+	if err := w.SaveSnapshot(&walpb.Snapshot{Index: &at.index, Term: &at.term, ConfState: conf}); err != nil {
+		return err
+	}
+	vote := uint64(0)
+	return w.Save(&raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
+}
+
+// refound makes a checkpoint that of a member of another cluster. It is synced
+// after that.
+func refound(path string, m *meta) error {
+	db, err := openBolt(path, 0)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		top := tx.Bucket(metaBucket)
+		if err := putSealed(top, identityKey, appendWords(nil, m.identity.ClusterID, m.identity.MemberID)); err != nil {
+			return err
+		}
+		return putMeta(top, m)
+	})
+	return errors.Join(err, db.Close())
+}
