@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"pando/members"
 	"pando/storage"
@@ -21,19 +23,14 @@ type founding struct {
 	peers    []members.Member // of the cluster that it joins
 }
 
-// findCluster finds the cluster of a member without data, from the flags and,
-// where there are others already, from what they say.
-func findCluster(ctx context.Context, cfg *Config, client *http.Client) (*founding, error) {
-	static := members.Static{
-		Name:           cfg.Name,
-		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),
-		InitialCluster: initialCluster(cfg),
-		Token:          cfg.InitialClusterToken,
-	}
+// findCluster finds the cluster of a member without data, from the flags, by
+// discovery or from the DNS, and, where there are others already, from what they
+// say.
+func findCluster(ctx context.Context, cfg *Config, client *http.Client, log *zap.Logger) (*founding, error) {
 	if cfg.InitialClusterState == clusterExisting {
-		return joinCluster(ctx, cfg, static, client)
+		return joinCluster(ctx, cfg, client)
 	}
-	c, err := static.Cluster()
+	c, err := foundCluster(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +39,23 @@ func findCluster(ctx context.Context, cfg *Config, client *http.Client) (*foundi
 		founders: c.Members,
 	}
 	return o, refuseSecondStart(ctx, cfg, o, client)
+}
+
+// foundCluster works out a new cluster.
+func foundCluster(ctx context.Context, cfg *Config, log *zap.Logger) (members.Cluster, error) {
+	switch {
+	case cfg.Discovery != "":
+		return discovery(cfg, log).Join(ctx)
+	case cfg.DiscoverySRV != "":
+		return srv(cfg).Cluster(ctx)
+	}
+	static := members.Static{
+		Name:           cfg.Name,
+		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),
+		InitialCluster: initialCluster(cfg),
+		Token:          cfg.InitialClusterToken,
+	}
+	return static.Cluster()
 }
 
 // initialCluster writes the parsed flag in its own form again.
@@ -57,12 +71,11 @@ func initialCluster(cfg *Config) string {
 // refuseSecondStart keeps a member that has lost its data from founding its
 // cluster again, beside the others who remember it: it would vote twice.
 func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client) error {
-	for _, url := range otherPeerURLs(cfg) {
-		remote, err := askPeer(ctx, client, url)
-		if err != nil || remote.cluster != members.ID(o.identity.ClusterID) {
+	for url, remote := range askAll(ctx, client, otherFounders(o)) {
+		if remote.ClusterID != members.ID(o.identity.ClusterID) {
 			continue
 		}
-		for _, m := range remote.members {
+		for _, m := range remote.Members {
 			if m.ID == members.ID(o.identity.MemberID) && len(m.ClientURLs) > 0 {
 				return fmt.Errorf("member %s (%s) has already been bootstrapped, says its peer %s: its data in %s is missing. "+
 					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing", cfg.Name, m.ID, url, cfg.DataDir)
@@ -73,12 +86,15 @@ func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *ht
 }
 
 // joinCluster asks the members of a running cluster who this member is there.
-func joinCluster(ctx context.Context, cfg *Config, static members.Static, client *http.Client) (*founding, error) {
-	own, err := members.ParseURLs(static.PeerURLs)
+func joinCluster(ctx context.Context, cfg *Config, client *http.Client) (*founding, error) {
+	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
 		return nil, fmt.Errorf("--initial-advertise-peer-urls: %w", err)
 	}
-	urls := otherPeerURLs(cfg)
+	urls, err := otherPeerURLs(ctx, cfg, own)
+	if err != nil {
+		return nil, err
+	}
 	if len(urls) == 0 {
 		return nil, errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there")
 	}
@@ -94,8 +110,8 @@ func joinCluster(ctx context.Context, cfg *Config, static members.Static, client
 	return nil, fmt.Errorf("no member of the running cluster answers; check --initial-cluster and the network:\n%w", errors.Join(failures...))
 }
 
-func findSelf(cfg *Config, own []string, url string, remote *remoteCluster) (*founding, error) {
-	for _, m := range remote.members {
+func findSelf(cfg *Config, own []string, url string, remote members.Remote) (*founding, error) {
+	for _, m := range remote.Members {
 		if !slices.Equal(m.PeerURLs, own) {
 			continue
 		}
@@ -104,69 +120,71 @@ func findSelf(cfg *Config, own []string, url string, remote *remoteCluster) (*fo
 				"put the data back, or remove the member and add it again", cfg.Name, m.ID, url, cfg.DataDir)
 		}
 		return &founding{
-			identity: storage.Identity{ClusterID: uint64(remote.cluster), MemberID: uint64(m.ID)},
-			peers:    remote.members,
+			identity: storage.Identity{ClusterID: uint64(remote.ClusterID), MemberID: uint64(m.ID)},
+			peers:    remote.Members,
 		}, nil
 	}
 	return nil, fmt.Errorf("the cluster at %s has no member with the peer URLs %s: add it first, with etcdctl member add %s %s",
 		url, strings.Join(own, ","), cfg.Name, strings.Join(own, ","))
 }
 
-// otherPeerURLs are the peer URLs of the other members of --initial-cluster.
-func otherPeerURLs(cfg *Config) []string {
+// otherFounders are the peer URLs of the other members of a new cluster.
+func otherFounders(o *founding) []string {
+	var urls []string
+	for _, m := range o.founders {
+		if m.ID != members.ID(o.identity.MemberID) {
+			urls = append(urls, m.PeerURLs...)
+		}
+	}
+	return urls
+}
+
+// otherPeerURLs are the peer URLs of the other members, as --initial-cluster or
+// the DNS has them.
+func otherPeerURLs(ctx context.Context, cfg *Config, own []string) ([]string, error) {
 	var urls []string
 	for name, list := range cfg.InitialCluster {
 		if name != cfg.Name {
 			urls = append(urls, list...)
 		}
 	}
+	if cfg.DiscoverySRV != "" {
+		all, err := srv(cfg).PeerURLsOf(ctx)
+		if err != nil {
+			return nil, err
+		}
+		urls = slices.DeleteFunc(all, func(u string) bool { return slices.Contains(own, u) })
+	}
 	slices.Sort(urls)
-	return urls
-}
-
-// remoteCluster is what a peer says of its cluster.
-type remoteCluster struct {
-	cluster members.ID
-	members []members.Member
+	return urls, nil
 }
 
 // askTimeout bounds the question to one peer.
 const askTimeout = time.Second
 
-func askPeer(ctx context.Context, client *http.Client, url string) (*remoteCluster, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/members", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answers %s", resp.Status)
-	}
-	var list []struct {
-		ID         uint64   `json:"id"`
-		PeerURLs   []string `json:"peerURLs"`
-		Name       string   `json:"name"`
-		ClientURLs []string `json:"clientURLs"`
-		IsLearner  bool     `json:"isLearner"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("its list of members: %w", err)
-	}
-	cluster, err := members.ParseID(resp.Header.Get("X-Etcd-Cluster-Id"))
-	if err != nil {
-		return nil, fmt.Errorf("its cluster ID: %w", err)
-	}
-	remote := &remoteCluster{cluster: cluster}
-	for _, m := range list {
-		remote.members = append(remote.members, members.Member{
-			ID: members.ID(m.ID), PeerURLs: m.PeerURLs, Name: m.Name, ClientURLs: m.ClientURLs, Learner: m.IsLearner,
+// askAll asks all peers at once: those that start at the same time listen, and
+// don't answer yet. The answers are by URL.
+func askAll(ctx context.Context, client *http.Client, urls []string) map[string]members.Remote {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	answers := map[string]members.Remote{}
+	for _, url := range urls {
+		all.Go(func() {
+			remote, err := askPeer(ctx, client, url)
+			if err != nil {
+				return // it has nothing to say against this start
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[url] = remote
 		})
 	}
-	return remote, nil
+	all.Wait()
+	return answers
+}
+
+func askPeer(ctx context.Context, client *http.Client, url string) (members.Remote, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return members.Ask(ctx, client, url)
 }

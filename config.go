@@ -47,6 +47,19 @@ const (
 	clusterExisting = "existing" // join one that runs
 )
 
+// Values of Config.DiscoveryFallback.
+const (
+	fallbackExit  = "exit"  // end with an error
+	fallbackProxy = "proxy" // serve as a proxy
+)
+
+// Values of Config.Proxy.
+const (
+	proxyOff      = "off"      // be a member
+	proxyOn       = "on"       // pass all requests on
+	proxyReadOnly = "readonly" // pass on GET alone
+)
+
 // Config is everything a server has to know before it starts. loadConfig makes it complete and valid; one that
 // is made by hand starts from defaultConfig, sets its fields, and passes complete and Validate. It is not
 // changed after that, so any goroutine may read it.
@@ -71,12 +84,31 @@ type Config struct {
 	// InitialAdvertisePeerURLs are this member's peer URLs as the others know them. The member ID comes from them and
 	// InitialClusterToken. Never empty.
 	InitialAdvertisePeerURLs []url.URL
-	// InitialCluster maps the name of each first member to its peer URLs, as given. Default: this member alone.
+	// InitialCluster maps the name of each first member to its peer URLs, as given. Default: this member alone; empty
+	// with Discovery or DiscoverySRV, which take its place.
 	InitialCluster map[string][]string
 	// InitialClusterState is clusterNew or clusterExisting. It matters only while the member has no data yet.
 	InitialClusterState string
 	// InitialClusterToken keeps apart clusters that would otherwise have the same IDs. May be empty.
 	InitialClusterToken string
+
+	// Discovery is the key of a v2 keys API under which the first members find each other; empty for none.
+	Discovery string
+	// DiscoveryFallback is fallbackExit or fallbackProxy: what to do when the discovered cluster is full.
+	DiscoveryFallback string
+	// DiscoveryProxy is the URL of an HTTP proxy for the requests to Discovery; empty for none.
+	DiscoveryProxy string
+	// DiscoverySRV is the domain whose SRV records name the first members; empty for none. DiscoverySRVName is put behind the
+	// services' names.
+	DiscoverySRV, DiscoverySRVName string
+
+	// Proxy is proxyOff, proxyOn or proxyReadOnly. A data directory with a member's data makes a member all the same.
+	Proxy string
+	// ProxyFailureWait is how long a member that failed gets no requests, ProxyRefreshInterval the time between two looks at
+	// the membership.
+	ProxyFailureWait, ProxyRefreshInterval time.Duration
+	// ProxyDialTimeout, ProxyWriteTimeout and ProxyReadTimeout bound the proxy's connections to members; 0 is no bound.
+	ProxyDialTimeout, ProxyWriteTimeout, ProxyReadTimeout time.Duration
 
 	// SnapshotCount is the number of log entries after which a checkpoint is written. Above 0.
 	SnapshotCount uint64
@@ -121,6 +153,12 @@ func defaultConfig() *Config {
 		InitialAdvertisePeerURLs: []url.URL{mustURL(defaultPeerURL)},
 		InitialClusterToken:      defaultClusterToken,
 		InitialClusterState:      clusterNew,
+		DiscoveryFallback:        fallbackProxy,
+		Proxy:                    proxyOff,
+		ProxyFailureWait:         5 * time.Second,
+		ProxyRefreshInterval:     30 * time.Second,
+		ProxyDialTimeout:         time.Second,
+		ProxyWriteTimeout:        5 * time.Second,
 		SnapshotCount:            defaultSnapshotCount,
 		HistorySize:              defaultHistorySize,
 		MaxRequestBytes:          defaultMaxRequestBytes,
@@ -145,7 +183,7 @@ func (c *Config) complete() {
 	if c.DataDir == "" {
 		c.DataDir = c.Name + dataDirSuffix
 	}
-	if len(c.InitialCluster) == 0 {
+	if len(c.InitialCluster) == 0 && c.Discovery == "" && c.DiscoverySRV == "" {
 		c.InitialCluster = map[string][]string{c.Name: urlStrings(c.InitialAdvertisePeerURLs)}
 	}
 }
@@ -163,7 +201,7 @@ func (c *Config) WALPath() string {
 func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
-		c.checkName, c.checkWALDir, c.checkInitialCluster, c.checkSharedAddress,
+		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkInitialCluster, c.checkProxyTimes, c.checkSharedAddress,
 		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes,
 		c.checkHeartbeat, c.checkElection,
 	} {
@@ -209,6 +247,9 @@ func (c *Config) checkWALDir() *FlagError {
 // checkInitialCluster makes sure that the member finds itself in the initial cluster. A member that has data
 // goes on with that, whatever the flag says.
 func (c *Config) checkInitialCluster() *FlagError {
+	if c.Discovery != "" || c.DiscoverySRV != "" || c.Proxy != proxyOff {
+		return nil // it is not used, or need not hold this process
+	}
 	if _, err := os.Stat(c.WALPath()); err == nil {
 		return nil
 	}

@@ -137,7 +137,7 @@ func asFlagError(cfg *Config, flag string, err error) error {
 // chosen: the default would send them somewhere else.
 func requireAdvertise(cfg *Config) error {
 	listen, advertise := cfg.origins["listen-client-urls"], cfg.origins["advertise-client-urls"]
-	if !listen.given || advertise.given {
+	if !listen.given || advertise.given || cfg.Proxy != proxyOff { // a proxy advertises nothing
 		return nil
 	}
 	return cfg.flagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",

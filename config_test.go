@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -81,9 +82,18 @@ func TestWrongValues(t *testing.T) {
 		{"listen-peer-urls=http://localhost:2379", "--listen-peer-urls: localhost:2379 is in --listen-client-urls too; give each its own port"},
 		{"initial-cluster=a=http://x:1", `--initial-cluster: does not mention this member, "default"; add default=http://localhost:2380`},
 		{"initial-cluster=default=http://x:1", "--initial-cluster: has default at http://x:1, but --initial-advertise-peer-urls is http://localhost:2380; "},
-		{"initial-cluster=default=http://localhost:2380,b=http://x:1", "--initial-cluster: names 2 members, and this version runs one-member clusters only; "},
 		{"initial-cluster=foo", `--initial-cluster: "foo" is not NAME=URL; `},
 		{"initial-cluster=default=foo", `--initial-cluster: "foo" has no scheme; `},
+		{"discovery=example.com", `--discovery: "example.com" has no scheme http or https, or no host; write it as http://HOST:PORT/PATH`},
+		{"discovery=http://user:secret@[/", "--discovery: is not a URL; "},
+		{"discovery=http://a:1/k initial-cluster=default=http://localhost:2380", "--discovery: is given beside --initial-cluster; choose one of --initial-cluster, --discovery and --discovery-srv"},
+		{"discovery=http://a:1/k discovery-srv=example.com", "--discovery-srv: is given beside --discovery; choose one"},
+		{"discovery=http://a:1/k initial-cluster-state=existing", "--discovery: founds new clusters, and --initial-cluster-state is existing; name the members"},
+		{"discovery-fallback=retry", `--discovery-fallback: "retry" is not one of the choices; use exit or proxy`},
+		{"discovery-proxy=localhost", `--discovery-proxy: "localhost" has no scheme`},
+		{"proxy=yes", `--proxy: "yes" is not one of the choices; use off, on or readonly`},
+		{"proxy-refresh-interval=5", "--proxy-refresh-interval: 5ms is too short; set it to 100 or more"},
+		{"proxy-dial-timeout=soon", `--proxy-dial-timeout: "soon" is not a number of milliseconds; `},
 		{"initial-cluster-state=old", `--initial-cluster-state: "old" is not one of the choices; use new or existing`},
 		{"snapshot-count=0", "--snapshot-count: must be above 0; leave it out for 100000"},
 		{"snapshot-count=-1", `--snapshot-count: "-1" is not a whole number from 0 up; `},
@@ -130,6 +140,9 @@ func TestAcceptedValues(t *testing.T) {
 		"listen-client-urls=http://127.0.0.1:0 advertise-client-urls=https://kv.example.com:443 listen-peer-urls=http://[::1]:0",
 		"listen-client-urls=http://127.0.0.1:1,http://127.0.0.1:1 advertise-client-urls=http://a:1", "wal-dir=", "data-dir=",
 		"initial-cluster=m=http://b:1,m=http://a:1 name=m initial-advertise-peer-urls=http://a:1,http://b:1",
+		"initial-cluster=default=http://localhost:2380,b=http://x:1", "initial-cluster=default=http://localhost:2380,b=http://x:1 initial-cluster-state=existing",
+		"discovery=http://user:secret@a:1/v2/keys/k discovery-fallback=exit discovery-proxy=http://b:3128", "discovery= discovery-srv= proxy-read-timeout=0",
+		"discovery-srv=example.com. discovery-srv-name=x initial-cluster-state=existing", "proxy=on initial-cluster=a=http://x:1 listen-client-urls=http://127.0.0.1:1", "proxy=readonly discovery-srv=example.com",
 	} {
 		t.Run(flags, func(t *testing.T) {
 			if _, _, err := loadConfig(assignments(flags), nil); err != nil {
@@ -139,14 +152,38 @@ func TestAcceptedValues(t *testing.T) {
 	}
 }
 
-func TestExistingCluster(t *testing.T) {
-	dir := t.TempDir()
-	flags := map[string]string{"initial-cluster-state": "existing", "data-dir": dir, "wal-dir": dir + "/log"}
-	if _, _, err := loadConfig(flags, nil); err == nil || !strings.Contains(err.Error(), "/log holds no data, and this version cannot join") {
-		t.Errorf("without data: %v", err)
+// TestClusterSources checks which settings say where the cluster is.
+func TestClusterSources(t *testing.T) {
+	for _, test := range []struct{ flags, cluster string }{
+		{"", "map[default:[http://localhost:2380]]"},
+		{"discovery=http://a:1/k", "map[]"},
+		{"discovery-srv=example.com.", "map[]"},
+		{"proxy=on initial-cluster=a=http://x:1,b=http://y:1", "map[a:[http://x:1] b:[http://y:1]]"},
+	} {
+		t.Run(test.flags, func(t *testing.T) {
+			cfg, _, err := loadConfig(assignments(test.flags), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(cfg.InitialCluster); got != test.cluster {
+				t.Errorf("got %s, want %s", got, test.cluster)
+			}
+			if strings.HasSuffix(cfg.DiscoverySRV, ".") {
+				t.Errorf("domain %s", cfg.DiscoverySRV)
+			}
+		})
 	}
-	flags["wal-dir"], flags["data-dir"] = dir, dir+"/state"
-	if _, _, err := loadConfig(flags, nil); err != nil {
-		t.Errorf("with data: %v", err)
-	}
+	t.Run("data makes the flags moot", func(t *testing.T) {
+		dir := t.TempDir()
+		flags := map[string]string{"initial-cluster": "a=http://x:1", "data-dir": dir, "wal-dir": dir + "/log"}
+		if _, _, err := loadConfig(flags, nil); err == nil {
+			t.Error("without data, a cluster without this member passes")
+		}
+		if err := os.Mkdir(dir+"/log", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := loadConfig(flags, nil); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"net/url"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -17,6 +18,7 @@ const (
 const (
 	groupMember        = "Member"
 	groupClustering    = "Clustering"
+	groupProxy         = "Proxy"
 	groupDurability    = "Durability"
 	groupLimits        = "Limits"
 	groupLogging       = "Logging"
@@ -24,7 +26,7 @@ const (
 	groupCompatibility = "Compatibility"
 )
 
-var flagGroups = []string{groupMember, groupClustering, groupDurability, groupLimits, groupLogging, groupObservability, groupCompatibility}
+var flagGroups = []string{groupMember, groupClustering, groupProxy, groupDurability, groupLimits, groupLogging, groupObservability, groupCompatibility}
 
 // flagSpec is one flag: how it reads, what it teaches in --help and what it does to the Config.
 // Exactly one of set, ignored and refused says what happens when it is given.
@@ -81,7 +83,7 @@ var flagSpecs = append(effectiveFlags(), compatibilityFlags()...)
 // effectiveFlags are the flags that do something.
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
-	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), durabilityFlags(), limitFlags(), loggingFlags(), observabilityFlags()} {
+	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), proxyFlags(), durabilityFlags(), limitFlags(), loggingFlags(), observabilityFlags()} {
 		all = append(all, group...)
 	}
 	return all
@@ -116,8 +118,46 @@ func clusteringFlags() []flagSpec {
 			set: func(c *Config, v string) (err error) { c.InitialCluster, err = parseInitialCluster(v); return err }},
 		{name: "initial-cluster-token", group: groupClustering, arg: "TOKEN", def: defaultClusterToken, usage: "Gives clusters with the same URLs different IDs, so that they never mix.",
 			set: func(c *Config, v string) error { c.InitialClusterToken = v; return nil }},
-		{name: "initial-cluster-state", group: groupClustering, arg: "STATE", def: clusterNew, usage: "\"new\" to start a cluster, \"existing\" to insist on the data of one. Ignored once there is data.",
+		{name: "initial-cluster-state", group: groupClustering, arg: "STATE", def: clusterNew, usage: "\"new\" to start a cluster, \"existing\" to join one that runs. Ignored once there is data.",
 			set: setClusterState},
+	}
+}
+
+func discoveryFlags() []flagSpec {
+	return []flagSpec{
+		{name: "discovery", group: groupClustering, arg: "URL", usage: "A key of any v2 keys API under which the first members find each other, in place of --initial-cluster. Its _config/size holds their number; the same URL for all of them, and a new one for each cluster.",
+			example: "http://10.0.0.9:2379/v2/keys/discovery/6f1e", set: func(c *Config, v string) (err error) { c.Discovery, err = parseServiceURL(v); return err }},
+		{name: "discovery-fallback", group: groupClustering, arg: "WHAT", def: fallbackProxy, usage: "What a server does that finds the discovered cluster full: \"proxy\" to serve as a proxy before it, \"exit\" to end.",
+			set: func(c *Config, v string) (err error) {
+				c.DiscoveryFallback, err = parseChoice(v, fallbackExit, fallbackProxy)
+				return err
+			}},
+		{name: "discovery-proxy", group: groupClustering, arg: "URL", usage: "An HTTP proxy for the requests to the discovery URL.",
+			example: "http://10.0.0.8:3128", set: func(c *Config, v string) (err error) { c.DiscoveryProxy, err = parseServiceURL(v); return err }},
+		{name: "discovery-srv", group: groupClustering, arg: "DOMAIN", usage: "A domain whose SRV records name the peer URLs of the first members, in place of --initial-cluster: _etcd-server._tcp (http) and _etcd-server-ssl._tcp (https).",
+			example: "grove.example.com", set: func(c *Config, v string) error { c.DiscoverySRV = strings.TrimSuffix(v, "."); return nil }},
+		{name: "discovery-srv-name", group: groupClustering, arg: "NAME", usage: "Tells clusters of a domain apart: with \"x\" the records are _etcd-server-x._tcp and _etcd-server-ssl-x._tcp.",
+			set: func(c *Config, v string) error { c.DiscoverySRVName = v; return nil }},
+	}
+}
+
+func proxyFlags() []flagSpec {
+	return []flagSpec{
+		{name: "proxy", group: groupProxy, arg: "MODE", def: proxyOff, usage: "\"on\" to be no member, and pass the requests of clients on to the members of --initial-cluster; \"readonly\" to pass on GET alone. Ignored by a member that has data.",
+			set: func(c *Config, v string) (err error) {
+				c.Proxy, err = parseChoice(v, proxyOff, proxyOn, proxyReadOnly)
+				return err
+			}},
+		{name: "proxy-failure-wait", group: groupProxy, arg: "MS", def: "5000", usage: "Milliseconds for which a member that failed gets no requests.",
+			set: func(c *Config, v string) (err error) { c.ProxyFailureWait, err = parseMillis(v); return err }},
+		{name: "proxy-refresh-interval", group: groupProxy, arg: "MS", def: "30000", usage: "Milliseconds after which the proxy asks the cluster again who its members are.",
+			set: func(c *Config, v string) (err error) { c.ProxyRefreshInterval, err = parseMillis(v); return err }},
+		{name: "proxy-dial-timeout", group: groupProxy, arg: "MS", def: "1000", usage: "Milliseconds to wait for a connection to a member; 0 for no limit.",
+			set: func(c *Config, v string) (err error) { c.ProxyDialTimeout, err = parseMillis(v); return err }},
+		{name: "proxy-write-timeout", group: groupProxy, arg: "MS", def: "5000", usage: "Milliseconds for a member to take bytes; 0 for no limit.",
+			set: func(c *Config, v string) (err error) { c.ProxyWriteTimeout, err = parseMillis(v); return err }},
+		{name: "proxy-read-timeout", group: groupProxy, arg: "MS", def: "0", usage: "Milliseconds for a member to send something; 0 for no limit. It ends long polls too.",
+			set: func(c *Config, v string) (err error) { c.ProxyReadTimeout, err = parseMillis(v); return err }},
 	}
 }
 

@@ -6,11 +6,9 @@ import "go.uber.org/zap/zapcore"
 const (
 	noV3         = "it tunes the v3 API, which Pando does not have"
 	noBackend    = "Pando's storage needs no such tuning"
-	noProxyTimes = "it tunes the v2 proxy, which is not supported by this version"
 	ownLogLevels = "Pando has one log level for everything; use --log-level"
 
-	needsTLS       = "TLS comes with a later one; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
-	needsDiscovery = "it runs one-member clusters; remove the flag"
+	needsTLS = "TLS comes with a later one; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
 )
 
 // compatibilityFlags are the reference's flags that start-up scripts carry along: accepted with a meaning of their own,
@@ -61,8 +59,8 @@ func ignoredFlags() []flagSpec {
 	return []flagSpec{
 		valued("max-snapshots", "5", ownRelease),
 		valued("max-wals", "5", ownRelease),
-		toggle("initial-election-tick-advance", "true", "a one-member cluster elects itself at once"),
-		toggle("strict-reconfig-check", "true", "this version runs one-member clusters, whose membership does not change"),
+		toggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
+		toggle("strict-reconfig-check", "true", "Pando always refuses changes of the membership that would lose the quorum"),
 		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
 		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have"),
 		valued("backend-batch-interval", "", noBackend),
@@ -84,14 +82,6 @@ func ignoredFlags() []flagSpec {
 		valued("experimental-corrupt-check-time", "0s", "this version runs one-member clusters, with nobody to compare with"),
 		valued("experimental-warning-apply-duration", "100ms", "watch the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),
-		valued("discovery-fallback", "proxy", "there is no discovery to fall back from"),
-		valued("discovery-proxy", "", "there is no discovery to reach"),
-		valued("discovery-srv-name", "", "there is no discovery to look up"),
-		valued("proxy-failure-wait", "5000", noProxyTimes),
-		valued("proxy-refresh-interval", "30000", noProxyTimes),
-		valued("proxy-dial-timeout", "1000", noProxyTimes),
-		valued("proxy-write-timeout", "5000", noProxyTimes),
-		valued("proxy-read-timeout", "0", noProxyTimes),
 	}
 }
 
@@ -124,9 +114,6 @@ func refusedFlags() []flagSpec {
 		toggle("experimental-peer-skip-client-san-verification", needsTLS),
 		valued("host-whitelist", "every Host header is answered; remove the flag and limit who can connect", "*"),
 		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
-		valued("discovery", needsDiscovery),
-		valued("discovery-srv", needsDiscovery),
-		valued("proxy", "it is a member, never a proxy; remove the flag, or run an HTTP proxy", "off"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
 		toggle("force-new-cluster", "it runs one-member clusters, whose data needs no such rescue; remove the flag"),
 	}

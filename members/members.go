@@ -1,11 +1,13 @@
-// Package members says who is in the cluster: member IDs, the static bootstrap
-// from flags, and the live registry that changes as members come and go.
+// Package members says who is in the cluster: member IDs, the bootstrap (from
+// flags, by discovery, from the DNS), and the live registry that changes as
+// members come and go.
 //
-// Everything here is a pure value or a published snapshot. The functions of the
-// package may be called from any goroutine. A Registry is read from any
-// goroutine and changed by one alone, the one that applies the replicated log;
-// that is what keeps every member's registry the same. The package does no I/O
-// and reads no clock: what takes the time gets it from its caller.
+// The functions of the package may be called from any goroutine. A Registry is
+// read from any goroutine and changed by one alone, the one that applies the
+// replicated log; that is what keeps every member's registry the same. The
+// registry and the static bootstrap do no I/O and read no clock: what takes the
+// time gets it from its caller. Discovery, SRV and Ask talk to the network
+// before a server has data, and take a context for it.
 //
 // Invariants:
 //   - The same flags give the same member and cluster IDs as etcd 3.4 gives.

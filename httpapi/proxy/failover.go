@@ -1,14 +1,13 @@
 package proxy
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -73,11 +72,7 @@ func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(err))
 		all.tried++
 		all.reasons = append(all.reasons, err)
-		if !body.untouched() {
-			all.doubt = !isRead(r.Method)
-			return nil, all
-		}
-		if !isRead(r.Method) && !neverSent(err) {
+		if !isRead(r.Method) && (!neverSent(err) || body.read.Load()) {
 			all.doubt = true
 			return nil, all
 		}
@@ -93,7 +88,10 @@ func (f *failover) try(r *http.Request, endpoint string, body *countedBody) (*ht
 	}
 	out := r.Clone(r.Context())
 	out.URL.Scheme, out.URL.Host = member.Scheme, member.Host
-	if r.Body != nil && r.Body != http.NoBody {
+	switch {
+	case isRead(r.Method): // no member looks at its body, and without one it can be sent again
+		out.Body, out.ContentLength = nil, 0
+	case r.Body != nil && r.Body != http.NoBody:
 		out.Body = body
 	}
 	return f.next.RoundTrip(out)
@@ -112,36 +110,25 @@ func neverSent(err error) bool {
 
 // clientOf is the host that a request comes from.
 func clientOf(r *http.Request) string {
-	address, _ := r.Context().Value(clientKey{}).(string)
-	host, _, err := net.SplitHostPort(address)
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return address
+		return r.RemoteAddr
 	}
 	return host
 }
 
-// clientKey is the key of a context's value that has the client's address.
-type clientKey struct{}
-
-// withClient notes who sent a request: what the transport gets doesn't say it.
-func withClient(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, cmp.Or(r.RemoteAddr, "unknown"))))
-	})
-}
-
-// countedBody knows whether anything was read of the body, and leaves it open.
+// countedBody knows whether anything was read of the body, and leaves it open
+// for the next attempt.
 type countedBody struct {
 	from io.Reader
-	read bool
+	read atomic.Bool
 }
 
+// Read reads on; it says so first, for an error leaves the rest unknown.
 func (b *countedBody) Read(p []byte) (int, error) {
-	b.read = true
+	b.read.Store(true)
 	return b.from.Read(p)
 }
 
-// Close does nothing: the next attempt may need the body.
+// Close does nothing.
 func (b *countedBody) Close() error { return nil }
-
-func (b *countedBody) untouched() bool { return !b.read }

@@ -69,13 +69,10 @@ func (p *Proxy) Run(ctx context.Context) { p.refresher.run(ctx) }
 
 // Handler answers clients.
 func (p *Proxy) Handler() http.Handler {
-	mux := http.NewServeMux()
-	forward := p.forward()
 	own := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.showEndpoints))
-	passed := httpapi.WithCORS(p.cfg.CORS, forward)
-	mux.Handle("/metrics", p.cfg.Metrics)
+	passed := httpapi.WithCORS(p.cfg.CORS, p.forward())
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A mux would clean the paths, which is for the member to do.
+		// A router would clean the paths, which is for the member to do.
 		switch r.URL.Path {
 		case "/metrics":
 			p.cfg.Metrics.ServeHTTP(w, r)

@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// firstFor finds a client host whose requests go to the URL first.
+func firstFor(t testing.TB, e *endpoints, url string) string {
+	t.Helper()
+	for i := range 1000 {
+		host := fmt.Sprintf("10.0.%d.%d", i/250, i%250)
+		if list := e.inOrder(host); len(list) > 0 && list[0] == url {
+			return host
+		}
+	}
+	t.Fatalf("no client goes to %s", url)
+	return ""
+}
+
+// send passes a request of a client host on.
+func send(t testing.TB, f *failover, host, method, body string) (int, error) {
+	t.Helper()
+	r := httptest.NewRequest(method, "http://proxy/v2/keys/x", strings.NewReader(body)).WithContext(t.Context())
+	r.RequestURI, r.RemoteAddr = "", net.JoinHostPort(host, "1234")
+	resp, err := f.RoundTrip(r)
+	if err != nil {
+		return 0, err
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, nil
+}
+
+func TestFailover(t *testing.T) {
+	for _, test := range []struct {
+		name, method string
+		first        func(t testing.TB) string
+		passed       bool // on to the next member
+		doubt        bool
+	}{
+		{"read, nobody listens", "GET", nowhere, true, false},
+		{"read, the connection breaks", "GET", breaking, true, false},
+		{"HEAD, the connection breaks", "HEAD", breaking, true, false},
+		{"write, nobody listens", "PUT", nowhere, true, false},
+		{"POST, nobody listens", "POST", nowhere, true, false},
+		{"DELETE, nobody listens", "DELETE", nowhere, true, false},
+		{"write, the connection breaks", "PUT", breaking, false, true},
+		{"POST, the connection breaks", "POST", breaking, false, true},
+		{"DELETE, the connection breaks", "DELETE", breaking, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			good, bad := newRecorder(t, says("{}")), test.first(t)
+			e := newEndpoints(time.Hour, time.Now)
+			e.set([]string{good.URL, bad})
+			told := 0
+			f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() { told++ })
+			status, err := send(t, f, firstFor(t, e, bad), test.method, "value=1")
+			seen := good.requests()
+			if test.passed {
+				if err != nil || status != 200 || len(seen) != 1 {
+					t.Fatalf("status %d, %v, the good member saw %q", status, err, seen)
+				}
+				if body := "value=1"; !isRead(test.method) && !strings.HasSuffix(seen[0], body) {
+					t.Errorf("the good member saw %q", seen)
+				}
+			} else {
+				failed, ok := errors.AsType[*allFailedError](err)
+				if !ok || failed.tried != 1 || failed.doubt != test.doubt || len(seen) > 0 {
+					t.Fatalf("status %d, %v, the good member saw %q", status, err, seen)
+				}
+				if !strings.HasPrefix(err.Error(), "httpproxy: unable to get response from 1 endpoint(s); the request was sent") {
+					t.Errorf("%v", err)
+				}
+			}
+			if got := e.available(); !slices.Equal(got, []string{good.URL}) || told != 1 {
+				t.Errorf("available %q, told %d times", got, told)
+			}
+		})
+	}
+	t.Run("nobody is left", func(t *testing.T) {
+		e := newEndpoints(time.Hour, time.Now)
+		e.set([]string{nowhere(t), breaking(t)})
+		f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
+		if _, err := send(t, f, "10.0.0.1", "GET", ""); err == nil || err.Error() != "httpproxy: unable to get response from 2 endpoint(s)" {
+			t.Errorf("got %v", err)
+		}
+		if _, err := send(t, f, "10.0.0.1", "GET", ""); !errors.Is(err, errNoEndpoints) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("read timeout", func(t *testing.T) {
+		release := make(chan struct{})
+		hangs := newRecorder(t, func(http.ResponseWriter, *http.Request) { <-release })
+		good := newRecorder(t, says("{}"))
+		defer close(release)
+		e := newEndpoints(time.Hour, time.Now)
+		e.set([]string{hangs.URL, good.URL})
+		f := newFailover(Config{DialTimeout: time.Second, ReadTimeout: 50 * time.Millisecond, Logger: zap.NewNop()}, e, func() {})
+		if status, err := send(t, f, firstFor(t, e, hangs.URL), "GET", ""); err != nil || status != 200 {
+			t.Errorf("status %d, %v", status, err)
+		}
+	})
+}
+
+// breaking is the URL of a member that breaks each connection on which it gets a
+// request.
+func breaking(t testing.TB) string { return newRecorder(t, breaks).URL }
+
+func TestBadGateway(t *testing.T) {
+	p := startProxy(t, newCluster(t, nowhere(t)), nil)
+	got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
+	if got.status != 502 || got.body != `{"message":"httpproxy: unable to get response from 1 endpoint(s)"}` || got.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	now := time.Unix(0, 0)
+	e := newEndpoints(5*time.Second, func() time.Time { return now })
+	urls := []string{"http://a:1", "http://b:1", "http://c:1"}
+	if !e.set(urls) || e.set([]string{urls[2], urls[1], urls[0], urls[0]}) {
+		t.Error("set does not tell changes")
+	}
+	t.Run("one client stays with one member, many clients use all", func(t *testing.T) {
+		first := map[string]int{}
+		for i := range 300 {
+			host := fmt.Sprint("10.0.0.", i)
+			list := e.inOrder(host)
+			if !slices.Equal(list, e.inOrder(host)) {
+				t.Fatalf("%s has no order", host)
+			}
+			first[list[0]]++
+		}
+		for _, url := range urls {
+			if first[url] < 50 {
+				t.Errorf("%s gets %d of 300 clients", url, first[url])
+			}
+		}
+	})
+	t.Run("a failing one is left alone for a while", func(t *testing.T) {
+		order := e.inOrder("client")
+		e.fail(order[0])
+		e.fail("http://unknown:1")
+		if got := e.inOrder("client"); !slices.Equal(got, order[1:]) {
+			t.Errorf("got %q, want %q", got, order[1:])
+		}
+		now = now.Add(5*time.Second - 1)
+		if len(e.available()) != 2 {
+			t.Error("back too early")
+		}
+		now = now.Add(1)
+		if got := e.inOrder("client"); !slices.Equal(got, order) {
+			t.Errorf("got %q, want %q", got, order)
+		}
+	})
+	t.Run("one that left is forgotten", func(t *testing.T) {
+		e.fail(urls[0])
+		e.set(urls[1:])
+		e.set(urls)
+		if len(e.available()) != 3 {
+			t.Errorf("got %q", e.available())
+		}
+	})
+}

@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const patience = 20 * time.Second
+
+// await polls until done, and fails the test when that takes too long.
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+// fakeCluster answers /members on a peer URL with what it is told, and its
+// members count their requests.
+type fakeCluster struct {
+	peer *httptest.Server
+
+	mu      sync.Mutex
+	id      string
+	members []fakeMember
+}
+
+type fakeMember struct {
+	ID         uint64   `json:"id"`
+	PeerURLs   []string `json:"peerURLs"`
+	ClientURLs []string `json:"clientURLs,omitempty"`
+	IsLearner  bool     `json:"isLearner,omitempty"`
+}
+
+// newCluster makes a cluster with these client URLs.
+func newCluster(t testing.TB, clientURLs ...string) *fakeCluster {
+	c := &fakeCluster{id: "cdf818194e3a8c32"}
+	c.peer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		w.Header().Set("X-Etcd-Cluster-Id", c.id)
+		_ = json.NewEncoder(w).Encode(c.members)
+	}))
+	t.Cleanup(c.peer.Close)
+	c.set(clientURLs...)
+	return c
+}
+
+// set changes the members.
+func (c *fakeCluster) set(clientURLs ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = nil
+	for i, url := range clientURLs {
+		c.members = append(c.members, fakeMember{ID: uint64(i + 1), PeerURLs: []string{c.peer.URL}, ClientURLs: []string{url}})
+	}
+}
+
+// running is a proxy that serves.
+type running struct {
+	*Proxy
+	*httptest.Server
+	file string
+}
+
+// startProxy starts a proxy before the cluster and waits until it knows a
+// member, if the cluster has one. It is stopped at the end of the test.
+func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
+	t.Helper()
+	cfg := Config{
+		PeerURLs:        []string{c.peer.URL},
+		ClusterFile:     filepath.Join(t.TempDir(), "proxy", "cluster"),
+		PeerClient:      c.peer.Client(),
+		FailureWait:     time.Hour,
+		RefreshInterval: time.Hour,
+		DialTimeout:     time.Second,
+		WriteTimeout:    5 * time.Second,
+		Metrics:         http.NotFoundHandler(),
+		Logger:          zap.NewNop(),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { p.Run(ctx) })
+	s := httptest.NewServer(p.Handler())
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+		stop()
+		done.Wait()
+	})
+	c.mu.Lock()
+	known := len(c.members) > 0
+	c.mu.Unlock()
+	if known {
+		await(t, "the members to be found", func() bool { return len(p.endpoints.available()) > 0 })
+	}
+	return &running{p, s, cfg.ClusterFile}
+}
+
+// answer is what a client got.
+type answer struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func do(t testing.TB, method, url string, body io.Reader) answer {
+	t.Helper()
+	r, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := (&http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, string(text), resp.Header}
+}
+
+// recorder is a member that notes what it is asked.
+type recorder struct {
+	*httptest.Server
+	mu   sync.Mutex
+	seen []string
+}
+
+func newRecorder(t testing.TB, answer http.HandlerFunc) *recorder {
+	m := &recorder{}
+	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m.mu.Lock()
+		m.seen = append(m.seen, r.Method+" "+r.RequestURI+" "+string(body))
+		m.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(func() {
+		m.CloseClientConnections()
+		m.Close()
+	})
+	return m
+}
+
+func (m *recorder) requests() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.seen)
+}
+
+// says answers everything with a text.
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+}
+
+// breaks takes a request and breaks the connection.
+func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// nowhere is the URL of a server that has gone: nobody listens there.
+func nowhere(t testing.TB) string {
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	return s.URL
+}

@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestPassesThrough(t *testing.T) {
+	member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{
+			"X-Etcd-Index": "7", "X-Raft-Term": "2", "Content-Type": "application/json",
+			"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "accept",
+		} {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(http.StatusTeapot)
+		fmt.Fprintf(w, "for %s", r.Header.Get("X-Forwarded-For"))
+	})
+	p := startProxy(t, newCluster(t, member.URL), nil)
+	for _, uri := range []string{
+		"/v2/keys/a?wait=%zz&x;y=1", "/v2/keys//a/../b", "/v2/keys/a%2Fb%20c?recursive=true", "/health", "/v2/members", "/", "/nothing?",
+	} {
+		t.Run("as it is "+uri, func(t *testing.T) {
+			before := len(member.requests())
+			got := do(t, http.MethodGet, p.URL+uri, nil)
+			if got.status != http.StatusTeapot || got.body != "for 127.0.0.1" || got.header.Get("X-Etcd-Index") != "7" {
+				t.Errorf("got %+v", got)
+			}
+			if seen := member.requests()[before:]; len(seen) != 1 || seen[0] != "GET "+uri+" " {
+				t.Errorf("the member saw %q", seen)
+			}
+		})
+	}
+	for _, method := range []string{"PUT", "POST", "DELETE", "PATCH"} {
+		t.Run(method+" with a body", func(t *testing.T) {
+			before := len(member.requests())
+			if got := do(t, method, p.URL+"/v2/keys/x", strings.NewReader("value=1&ttl=%20")); got.status != http.StatusTeapot {
+				t.Errorf("got %+v", got)
+			}
+			if seen := member.requests()[before:]; len(seen) != 1 || seen[0] != method+" /v2/keys/x value=1&ttl=%20" {
+				t.Errorf("the member saw %q", seen)
+			}
+		})
+	}
+	t.Run("CORS headers once", func(t *testing.T) {
+		got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
+		for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers"} {
+			if values := got.header.Values(name); len(values) != 1 {
+				t.Errorf("%s: %q", name, values)
+			}
+		}
+	})
+	t.Run("OPTIONS", func(t *testing.T) {
+		if got := do(t, http.MethodOptions, p.URL+"/v2/keys/x", nil); got.status != http.StatusOK || got.body != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestOwnAnswers(t *testing.T) {
+	member := newRecorder(t, says("{}"))
+	metrics := func(c *Config) { c.Metrics = says("own metrics") }
+	t.Run("endpoints", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), nil)
+		got := do(t, http.MethodGet, p.URL+"/v2/config/local/proxy", nil)
+		if got.status != 200 || got.body != fmt.Sprintf("{\"endpoints\":[%q]}\n", member.URL) || got.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("got %+v", got)
+		}
+		if got := do(t, http.MethodPut, p.URL+"/v2/config/local/proxy", nil); got.status != http.StatusMethodNotAllowed {
+			t.Errorf("PUT: %+v", got)
+		}
+	})
+	t.Run("metrics", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), metrics)
+		if got := do(t, http.MethodGet, p.URL+"/metrics", nil); got.body != "own metrics" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("no endpoints", func(t *testing.T) {
+		p := startProxy(t, newCluster(t), nil)
+		for _, method := range []string{"GET", "PUT"} {
+			got := do(t, method, p.URL+"/v2/keys/x", nil)
+			if got.status != 503 || got.body != `{"message":"httpproxy: zero endpoints currently available"}` || got.header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %+v", method, got)
+			}
+		}
+		if got := do(t, http.MethodGet, p.URL+"/v2/config/local/proxy", nil); got.body != "{\"endpoints\":[]}\n" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("read-only", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { c.Mode = ReadOnly })
+		before := len(member.requests())
+		for _, method := range []string{"PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD"} {
+			if got := do(t, method, p.URL+"/v2/keys/x", nil); got.status != http.StatusNotImplemented || got.body != "" {
+				t.Errorf("%s: %+v", method, got)
+			}
+		}
+		if n := len(member.requests()); n != before {
+			t.Errorf("%d writes were passed on", n-before)
+		}
+		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.status != 200 {
+			t.Errorf("GET: %+v", got)
+		}
+	})
+}
+
+// TestStreams holds what watches need of a proxy.
+func TestStreams(t *testing.T) {
+	events, gone := make(chan string), make(chan struct{})
+	member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Etcd-Index", "41")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		for {
+			select {
+			case <-r.Context().Done():
+				close(gone)
+				return
+			case event := <-events:
+				_, _ = io.WriteString(w, event+"\n")
+				_ = http.NewResponseController(w).Flush()
+			}
+		}
+	})
+	p := startProxy(t, newCluster(t, member.URL), nil)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/v2/keys/x?wait=true&stream=true", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r) // returns when the headers are there: before any event
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("X-Etcd-Index") != "41" {
+		t.Errorf("headers %v", resp.Header)
+	}
+	lines := bufio.NewReader(resp.Body)
+	for i := range 3 {
+		want := fmt.Sprint("event ", i)
+		events <- want
+		got, err := lines.ReadString('\n') // comes before the next one is sent
+		if err != nil || got != want+"\n" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+	leave()
+	await(t, "the member's side to be freed", func() bool {
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	})
+	if n := len(p.endpoints.available()); n != 1 {
+		t.Error("a client that went away counts as a failure of the member")
+	}
+}

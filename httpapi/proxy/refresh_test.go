@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+func TestFollowsTheCluster(t *testing.T) {
+	t.Run("members change", func(t *testing.T) {
+		one, two := newRecorder(t, says("one")), newRecorder(t, says("two"))
+		c := newCluster(t, one.URL)
+		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = 5 * time.Millisecond })
+		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.body != "one" {
+			t.Errorf("got %+v", got)
+		}
+		c.set(two.URL)
+		await(t, "the new member", func() bool { return slices.Equal(p.endpoints.available(), []string{two.URL}) })
+		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.body != "two" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("a failure has it look at once", func(t *testing.T) {
+		two := newRecorder(t, says("two"))
+		c := newCluster(t, nowhere(t))
+		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = time.Hour })
+		c.set(two.URL)
+		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.status != 502 {
+			t.Errorf("got %+v", got)
+		}
+		await(t, "the new member", func() bool { return slices.Equal(p.endpoints.available(), []string{two.URL}) })
+	})
+	t.Run("learners are the last resort", func(t *testing.T) {
+		c := newCluster(t, "http://a:1", "http://b:1")
+		c.members[1].IsLearner = true
+		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = 5 * time.Millisecond })
+		if got := p.endpoints.available(); !slices.Equal(got, []string{"http://a:1"}) {
+			t.Errorf("got %q", got)
+		}
+		c.mu.Lock()
+		c.members = c.members[1:]
+		c.mu.Unlock()
+		await(t, "the learner", func() bool { return slices.Equal(p.endpoints.available(), []string{"http://b:1"}) })
+	})
+	t.Run("another cluster is not followed", func(t *testing.T) {
+		c := newCluster(t, "http://a:1")
+		e := newEndpoints(time.Hour, time.Now)
+		r, err := newRefresher(Config{
+			PeerURLs: []string{c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
+		}, e)
+		if err != nil || !r.refresh(t.Context()) {
+			t.Fatalf("first look: %v", err)
+		}
+		c.mu.Lock()
+		c.id = "1"
+		c.mu.Unlock()
+		c.set("http://b:1")
+		if r.refresh(t.Context()) || !slices.Equal(e.available(), []string{"http://a:1"}) {
+			t.Errorf("it took the list of another cluster: %q", e.available())
+		}
+	})
+}
+
+func TestClusterFile(t *testing.T) {
+	t.Run("is as the reference writes it", func(t *testing.T) {
+		c := newCluster(t, "http://a:1", "http://b:1")
+		c.members[0].PeerURLs, c.members[1].PeerURLs = []string{"http://y:2"}, []string{"http://x:2"}
+		p := startProxy(t, c, nil)
+		want := `{"PeerURLs":["http://x:2","http://y:2"]}`
+		await(t, "the file", func() bool { text, _ := os.ReadFile(p.file); return string(text) == want })
+		info, err := os.Stat(p.file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info, err)
+		}
+		if left, _ := filepath.Glob(p.file + ".*"); len(left) > 0 {
+			t.Errorf("left behind: %q", left)
+		}
+	})
+	t.Run("leads to the cluster when the flags do not", func(t *testing.T) {
+		c := newCluster(t, "http://a:1")
+		file := filepath.Join(t.TempDir(), "cluster")
+		if err := os.WriteFile(file, fmt.Appendf(nil, `{"PeerURLs":["%s","%s"]}`, nowhere(t), c.peer.URL), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := startProxy(t, c, func(cfg *Config) { cfg.ClusterFile, cfg.PeerURLs = file, []string{nowhere(t)} })
+		if got := p.endpoints.available(); len(got) != 1 {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("damaged", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "cluster")
+		if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(Config{ClusterFile: file}); err == nil || !strings.Contains(err.Error(), "remove it, and the flags say where the cluster is") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

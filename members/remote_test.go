@@ -1,0 +1,49 @@
+package members
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestAsk(t *testing.T) {
+	for _, test := range []struct {
+		name, cluster, body string
+		status              int
+		want                string // of the error; empty for none
+	}{
+		{"a list", "cdf818194e3a8c32", `[{"id":10276657743932975437,"peerURLs":["http://b:1","http://a:1"],"name":"default","clientURLs":["http://c:2"]},{"id":1,"peerURLs":["http://d:1"],"isLearner":true}]`, 200, ""},
+		{"an error", "cdf818194e3a8c32", "no", 404, "is this the peer URL of a member?"},
+		{"no list", "cdf818194e3a8c32", "<html>", 200, "the list of members"},
+		{"no cluster", "", "[]", 200, "the cluster ID"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/members" {
+					t.Errorf("asked for %s", r.URL)
+				}
+				w.Header().Set("X-Etcd-Cluster-Id", test.cluster)
+				w.WriteHeader(test.status)
+				_, _ = w.Write([]byte(test.body))
+			}))
+			defer s.Close()
+			remote, err := Ask(within(t), s.Client(), s.URL)
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %s", err, test.want)
+				}
+				return
+			}
+			if err != nil || remote.ClusterID.String() != test.cluster || len(remote.Members) != 2 {
+				t.Fatalf("%+v, %v", remote, err)
+			}
+			if m := remote.Members[0]; m.ID.String() != "8e9e05c52164694d" || m.PeerURLs[0] != "http://a:1" || m.Name != "default" || m.Learner {
+				t.Errorf("first member %+v", m)
+			}
+			if m := remote.Members[1]; !m.Learner || m.Started() {
+				t.Errorf("second member %+v", m)
+			}
+		})
+	}
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi/proxy"
+	"pando/members"
+	"pando/raft/transport"
+	"pando/stats"
+	"pando/storage"
+)
+
+// serve runs what the flags and the data directory make of this process, a
+// member or a proxy, until ctx is done or it fails. When it returns, all is
+// closed and on disk.
+func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
+	role, err := findRole(cfg, log)
+	if err != nil {
+		return err
+	}
+	if role == asProxy {
+		return serveProxy(ctx, cfg, nil, log)
+	}
+	err = serveMember(ctx, cfg, log)
+	full, ok := errors.AsType[*members.FullError](err)
+	switch {
+	case !ok:
+		return err
+	case cfg.DiscoveryFallback == fallbackExit:
+		return fmt.Errorf("%w: its members have registered at --discovery before this one; "+
+			"to add this one to the running cluster, add it with etcdctl member add and start it with --initial-cluster and --initial-cluster-state existing", err)
+	}
+	log.Warn("the discovered cluster is full: this process serves as a proxy before it, and will when it is started again (--discovery-fallback)")
+	return serveProxy(ctx, cfg, full.Members, log)
+}
+
+// role is what a process is.
+type role int
+
+const (
+	asMember role = iota
+	asProxy
+)
+
+// clusterFile is where a proxy keeps the peer URLs of its cluster.
+func clusterFile(cfg *Config) string { return filepath.Join(cfg.DataDir, "proxy", "cluster") }
+
+// findRole looks at the data directory first: a process goes on as what it was,
+// as the reference does.
+func findRole(cfg *Config, log *zap.Logger) (role, error) {
+	wasProxy, err := thereIs(filepath.Dir(clusterFile(cfg)))
+	if err != nil || (!wasProxy && cfg.Proxy == proxyOff) {
+		return asMember, err
+	}
+	isMember, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
+	switch {
+	case err != nil && !(wasProxy && errors.Is(err, storage.ErrForeign)): // it knows no proxies
+		return asMember, err
+	case isMember && wasProxy:
+		return asMember, fmt.Errorf("%s holds the data of a member and of a proxy: move the directory proxy away to go on as the member", cfg.DataDir)
+	case isMember && cfg.Proxy != proxyOff:
+		log.Warn("--proxy has no effect: the data directory holds a member's data; give a proxy another --data-dir", zap.String("data-dir", cfg.DataDir))
+	case wasProxy && cfg.Proxy == proxyOff:
+		log.Warn("the data directory is a proxy's, and this process goes on as one; to make it a member, give it another --data-dir or remove this one", zap.String("data-dir", cfg.DataDir))
+	}
+	if !isMember && (wasProxy || cfg.Proxy != proxyOff) {
+		return asProxy, nil
+	}
+	return asMember, nil
+}
+
+func thereIs(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// serveProxy runs a proxy. known are the members of the cluster when discovery
+// has found them already.
+func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap.Logger) error {
+	asProxy := *cfg
+	asProxy.ListenPeerURLs = nil // no member talks to it
+	listeners, err := listen(&asProxy)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	p, metrics, err := newProxy(ctx, cfg, known, log.Named("proxy"))
+	if err != nil {
+		return err
+	}
+	following, stopFollowing := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { p.Run(following) })
+	defer done.Wait()
+	defer stopFollowing()
+
+	client := newHTTPServer(p.Handler(), log.Named("client"))
+	observation := newHTTPServer(proxyObservation(p, metrics), log.Named("metrics"))
+	watching, endWatches := context.WithCancel(context.Background())
+	defer endWatches()
+	client.BaseContext = func(net.Listener) context.Context { return watching }
+	failed := make(chan error, 1)
+	serveAll(client, listeners.client, failed)
+	serveAll(observation, listeners.metrics, failed)
+	if _, err := io.WriteString(cfg.Stdout, proxyBanner(listeners.bound(&asProxy))); err != nil {
+		log.Debug("banner not printed", zap.Error(err))
+	}
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		log.Info("shutting down: requests under way end")
+	}
+	shutdownProxy(client, observation, endWatches)
+	return err
+}
+
+// newProxy makes the proxy and what answers its /metrics.
+func newProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap.Logger) (*proxy.Proxy, http.Handler, error) {
+	peerURLs := []string{}
+	for _, m := range known {
+		peerURLs = append(peerURLs, m.PeerURLs...)
+	}
+	kept, err := thereIs(clusterFile(cfg))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(peerURLs) == 0 && (!kept || cfg.Discovery == "") {
+		found, err := clusterPeerURLs(ctx, cfg, log)
+		if err != nil && !kept { // with a list that was kept the flags are not needed
+			return nil, nil, err
+		}
+		peerURLs = found
+	}
+	mode := proxy.ReadWrite
+	if cfg.Proxy == proxyReadOnly {
+		mode = proxy.ReadOnly
+	}
+	metrics := stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel}).Handler()
+	p, err := proxy.New(proxy.Config{
+		Mode:            mode,
+		PeerURLs:        peerURLs,
+		ClusterFile:     clusterFile(cfg),
+		PeerClient:      transport.NewClient(nil),
+		FailureWait:     cfg.ProxyFailureWait,
+		RefreshInterval: cfg.ProxyRefreshInterval,
+		DialTimeout:     cfg.ProxyDialTimeout,
+		WriteTimeout:    cfg.ProxyWriteTimeout,
+		ReadTimeout:     cfg.ProxyReadTimeout,
+		CORS:            cfg.CORS,
+		Metrics:         metrics,
+		Logger:          log,
+	})
+	return p, metrics, err
+}
+
+// proxyObservation answers the metrics URLs: the proxy's own metrics, and the
+// health of a member.
+func proxyObservation(p *proxy.Proxy, metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", metrics)
+	mux.Handle("/health", p.Handler())
+	return mux
+}
+
+// shutdownProxy lets requests end, and cuts off those that don't in time: the
+// long polls.
+func shutdownProxy(client, observation *http.Server, endWatches func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	timer := time.AfterFunc(shutdownTimeout/2, endWatches)
+	defer timer.Stop()
+	for _, server := range []*http.Server{client, observation} {
+		if err := server.Shutdown(ctx); err != nil {
+			_ = server.Close() // its error would repeat Shutdown's
+		}
+	}
+}
+
+// proxyBanner is what a proxy says to the person who started it.
+func proxyBanner(cfg *Config) string {
+	var b strings.Builder
+	what := "proxy"
+	if cfg.Proxy == proxyReadOnly {
+		what = "read-only proxy"
+	}
+	fmt.Fprintf(&b, "Pando %s: %s %s, a member of no cluster\n", version, what, cfg.Name)
+	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
+	if len(cfg.ListenMetricsURLs) > 0 {
+		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(urlStrings(cfg.ListenMetricsURLs), ", "))
+	}
+	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
+	fmt.Fprintf(&b, "Try it:\n")
+	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", strings.Join(urlStrings(dialable(cfg.ListenClientURLs))[:1], ""))
+	return b.String()
+}
