@@ -33,7 +33,7 @@ func (l *loop) apply(m *raftpb.Message) {
 func (l *loop) applyEntry(e *raftpb.Entry) error {
 	switch e.GetType() {
 	case raftpb.EntryConfChange:
-		return l.applyConfChange(e.GetData())
+		return l.applyConfChange(e.GetIndex(), e.GetData())
 	case raftpb.EntryNormal:
 		if len(e.GetData()) > 0 {
 			return l.applyData(e.GetData())
@@ -98,10 +98,6 @@ func (l *loop) serveIfCaughtUp() {
 	}
 }
 
-// catchUpEntries is how many applied entries stay in memory for members that
-// lag a little behind.
-const catchUpEntries = 5000
-
 // compact drops applied entries from memory. The disk has them until the next
 // checkpoint; a member that is alone has nobody to send them to.
 func (l *loop) compact() {
@@ -109,12 +105,12 @@ func (l *loop) compact() {
 	if err != nil {
 		return
 	}
-	upTo := l.appliedIndex
+	upTo, keep := l.appliedIndex, uint64(l.cfg.CatchUpEntries)
 	if !l.alone() {
 		// What a member behind may need: the log from the last checkpoint on.
-		upTo = min(l.mem.position(), l.appliedIndex-min(l.appliedIndex, catchUpEntries))
+		upTo = min(l.mem.position(), l.appliedIndex-min(l.appliedIndex, keep))
 	}
-	if upTo < first+catchUpEntries/10 {
+	if upTo < first+keep/10 {
 		return
 	}
 	if err := l.mem.Compact(upTo); err != nil {

@@ -14,6 +14,7 @@ type checkpoint struct {
 	underway bool
 	index    uint64 // applied index of the last one
 	retryAt  time.Time
+	savers   []saver // of snapshots
 	done     chan checkpointed
 }
 
@@ -44,9 +45,14 @@ func (l *loop) checkpointIfDue() {
 	if time.Now().Before(c.retryAt) {
 		return
 	}
-	c.underway = true
+	l.beginCheckpoint()
+}
+
+// beginCheckpoint begins one while none is under way.
+func (l *loop) beginCheckpoint() {
+	l.checkpoint.underway = true
 	next := l.nextCheckpoint()
-	go func() { c.done <- l.writeCheckpoint(next) }()
+	go func() { l.checkpoint.done <- l.writeCheckpoint(next) }()
 }
 
 // nextCheckpoint is the state as applied now.
@@ -72,6 +78,7 @@ func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
 // checkpointed takes note of a checkpoint that ended.
 func (l *loop) checkpointed(c checkpointed) {
 	l.checkpoint.underway = false
+	defer l.saved(c)
 	if c.err != nil {
 		l.tree.ReturnDelta(c.Delta)
 		l.checkpoint.retryAt = time.Now().Add(checkpointRetry)
@@ -92,9 +99,10 @@ func (l *loop) lastCheckpoint() {
 	l.checkpointed(l.writeCheckpoint(l.nextCheckpoint()))
 }
 
-// awaitCheckpoint waits for the checkpoint under way, if there is one.
+// awaitCheckpoint waits for the checkpoint under way, if there is one, and for
+// those that a snapshot needs behind it.
 func (l *loop) awaitCheckpoint() {
-	if l.checkpoint.underway {
+	for l.checkpoint.underway {
 		l.checkpointed(<-l.checkpoint.done)
 	}
 }

@@ -31,6 +31,7 @@ type loop struct {
 	// blocking is the batch that has to land before the next one leaves; zero
 	// when none has.
 	blocking uint64
+	held     []held         // proposals that raft will take later
 	taken    []*proposal    // room for the next batch
 	applies  []tree.Command // room for the batch being applied
 	served   bool           // Ready is closed
@@ -67,6 +68,7 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 		ending:       n.stop,
 		membership:   membership{waiting: map[uint64]changeWaiter{}, number: firstNumber()},
 		number:       firstNumber(),
+		reads:        reads{round: firstNumber()},
 		flying:       map[uint64]flight{},
 		appliedIndex: cfg.Recovered.Applied,
 		appliedTerm:  cfg.Recovered.Term,
@@ -75,6 +77,9 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 	if len(cfg.Recovered.Members) > 0 {
 		if err := n.registry.Unmarshal(cfg.Recovered.Members); err != nil {
 			return nil, fmt.Errorf("raft: members in the checkpoint: %w", err)
+		}
+		if n.registry.Removed(n.id) {
+			return nil, ErrRemoved
 		}
 	}
 	var err error
@@ -151,6 +156,7 @@ func (l *loop) refreshPeers() {
 
 func (l *loop) tick(now time.Time) {
 	l.raw.Tick()
+	l.offerHeld(now)
 	l.retryReadIndex()
 	l.checkpointIfDue()
 	l.tendMembers(now)
@@ -230,7 +236,8 @@ func (l *loop) batchHead(size int) []byte {
 func (l *loop) send(data []byte, f flight) {
 	l.flying[l.number] = f
 	l.blocking = l.number
-	if err := l.raw.Propose(data); err != nil {
+	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: []*raftpb.Entry{{Data: data}}}
+	if err := l.offer(m, f.since); err != nil {
 		l.land(l.number, f, outcome{err: err})
 	}
 }

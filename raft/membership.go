@@ -49,7 +49,11 @@ type membership struct {
 // changeWaiter is who waits for a change.
 type changeWaiter struct {
 	answer chan error
+	change *raftpb.ConfChange
 	since  time.Time
+	// again is when the change is proposed once more: raft drops one while
+	// another is under way anywhere, and tells nobody.
+	again time.Time
 }
 
 // memberChange is what the context of a configuration change holds.
@@ -114,11 +118,13 @@ func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []strin
 }
 
 // TransferLeader asks the leader to hand over to another member, and waits
-// until that leads.
+// until that leads. The errors are ErrNotMember, or *tree.Error.
 func (n *Node) TransferLeader(ctx context.Context, to members.ID) error {
 	if m, ok := n.registry.Get(to); !ok || m.Learner {
 		return ErrNotMember
 	}
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
 	n.inbox.post(func(l *loop) { l.raw.TransferLeader(uint64(to)) })
 	ticker := time.NewTicker(n.tick)
 	defer ticker.Stop()
@@ -160,16 +166,24 @@ func (l *loop) reconfigure(kind raftpb.ConfChangeType, m members.Member, answer 
 	}
 	if err := l.allow(kind, m); err != nil {
 		answer <- err
+		l.nextChange()
 		return
 	}
 	l.membership.number++
 	id := l.membership.number
 	cc := &raftpb.ConfChange{Id: &id, Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)}
-	if err := l.raw.ProposeConfChange(cc); err != nil {
-		answer <- apiError(err)
-		return
+	w := changeWaiter{answer: answer, change: cc, since: time.Now()}
+	l.proposeChange(&w, w.since)
+	l.membership.waiting[id] = w
+}
+
+// proposeChange proposes a change for the first time or again. If more than one
+// gets through, the registry refuses all but the first.
+func (l *loop) proposeChange(w *changeWaiter, now time.Time) {
+	w.again = now.Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
+	if err := l.raw.ProposeConfChange(w.change); err != nil {
+		l.log.Debug("change of the members not proposed", zap.Error(err))
 	}
-	l.membership.waiting[id] = changeWaiter{answer, time.Now()}
 }
 
 // allow refuses what would be refused when it is applied, and what would leave
@@ -238,7 +252,7 @@ func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.M
 
 // applyConfChange applies a committed change. One that the registry refuses
 // changes nothing, on every member alike.
-func (l *loop) applyConfChange(data []byte) error {
+func (l *loop) applyConfChange(index uint64, data []byte) error {
 	var cc raftpb.ConfChange
 	if err := proto.Unmarshal(data, &cc); err != nil {
 		return fmt.Errorf("%w: %w", errEntry, err)
@@ -253,6 +267,9 @@ func (l *loop) applyConfChange(data []byte) error {
 		cc.NodeId = &none
 	}
 	l.confState = l.raw.ApplyConfChange(&cc)
+	if refused == nil {
+		l.mem.reconfigured(index)
+	}
 	l.refreshPeers()
 	if w, ok := l.membership.waiting[cc.GetId()]; ok {
 		delete(l.membership.waiting, cc.GetId())
@@ -295,9 +312,13 @@ func (l *loop) tendMembers(now time.Time) {
 		return
 	}
 	for id, w := range m.waiting {
-		if now.Sub(w.since) > l.cfg.Timeout {
+		switch {
+		case now.Sub(w.since) > l.cfg.Timeout:
 			delete(m.waiting, id)
 			l.nextChange()
+		case now.After(w.again) && w.change.GetType() != raftpb.ConfChangeUpdateNode:
+			l.proposeChange(&w, now)
+			m.waiting[id] = w
 		}
 	}
 	if len(l.confState.GetLearners()) == 0 || !l.leads() {

@@ -51,6 +51,9 @@ type Config struct {
 	// Timeout is how long a proposal or a linearizable read may wait; it is
 	// measured in ticks, so it ends up to one later.
 	Timeout time.Duration
+	// CatchUpEntries is how many applied entries stay in memory for members that
+	// lag a little behind; 5000 if zero.
+	CatchUpEntries int
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64
 	Logger   *zap.Logger
@@ -94,6 +97,7 @@ type Node struct {
 	readers       *readers
 	inbox         *inbox
 	transport     *transport.Transport
+	staging       sync.Mutex // held while a snapshot comes in
 	observer      Observer
 	tick, timeout time.Duration
 	now           func() time.Time
@@ -150,6 +154,9 @@ func (c *Config) ensureDefaults() {
 	if c.WALBytes == 0 {
 		c.WALBytes = 64 << 20
 	}
+	if c.CatchUpEntries == 0 {
+		c.CatchUpEntries = 5000
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -173,7 +180,7 @@ func newRawNode(cfg Config, log *logStorage) (*etcdraft.RawNode, error) {
 			return nil, fmt.Errorf("raft: hard state: %w", err)
 		}
 	}
-	if err := log.Append(r.Entries); err != nil {
+	if err := log.Append(behind(r)); err != nil {
 		return nil, fmt.Errorf("raft: log entries: %w", err)
 	}
 	raw, err := etcdraft.NewRawNode(&etcdraft.Config{
@@ -206,6 +213,16 @@ func newRawNode(cfg Config, log *logStorage) (*etcdraft.RawNode, error) {
 		return nil, fmt.Errorf("raft: bootstrap: %w", err)
 	}
 	return raw, nil
+}
+
+// behind gives the entries that go on where the checkpoint ends. Entries of an
+// older term than its own were never committed: a snapshot took their place, and
+// a crash came before the log went on behind it.
+func behind(r *storage.Recovered) []*raftpb.Entry {
+	if len(r.Entries) > 0 && r.Entries[0].GetTerm() < r.Term {
+		return nil
+	}
+	return r.Entries
 }
 
 // Propose sends a command through the log and waits until it is applied. It

@@ -54,9 +54,17 @@ func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 // receive takes a message from a peer.
 func (l *loop) receive(m *raftpb.Message) {
 	l.latency.received(m, l.observer)
-	// Step refuses what is out of date or from a stranger; there is nobody to
-	// tell.
-	_ = l.raw.Step(m)
+	switch m.GetType() {
+	case raftpb.MsgProp:
+		// What gets lost here times out where it was proposed.
+		_ = l.offer(m, time.Now())
+	case raftpb.MsgSnap:
+		// It would come with its content, as a request of its own.
+	default:
+		// Step refuses what is out of date or from a stranger; there is nobody
+		// to tell.
+		_ = l.raw.Step(m)
+	}
 }
 
 // unreachable notes that messages to a peer got lost.

@@ -78,6 +78,8 @@ func (r *readers) close(err error) {
 // reads is the loop's side: at most one round under way, shared by all that
 // waited when it began.
 type reads struct {
+	// round numbers the rounds, from where no earlier process of this member
+	// did: an answer to one of its rounds may still be on its way.
 	round   uint64
 	ctx     []byte
 	waiting []chan error
@@ -98,7 +100,7 @@ func (l *loop) requestReadIndex() {
 		return
 	}
 	l.reads.round++
-	l.reads.index, l.reads.ticks = 0, 0
+	l.reads.index, l.reads.ticks, l.reads.leaderless = 0, 0, 0
 	l.reads.ctx = binary.BigEndian.AppendUint64(nil, l.reads.round)
 	l.raw.ReadIndex(l.reads.ctx)
 }

@@ -1,7 +1,9 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -14,12 +16,12 @@ import (
 // handle does what raft asks for. What the disk must do goes first, so that it
 // works while the committed entries are applied.
 func (l *loop) handle(rd etcdraft.Ready) {
-	if rd.SoftState != nil {
-		l.leaderIs(rd.SoftState.Lead)
-	}
 	if !etcdraft.IsEmptyHardState(rd.HardState) {
 		l.term.Store(rd.HardState.GetTerm())
 		l.committed.Store(rd.HardState.GetCommit())
+	}
+	if rd.SoftState != nil {
+		l.leaderIs(rd.SoftState.Lead)
 	}
 	var toAppend, toApply *raftpb.Message
 	toPeers := l.toPeers[:0]
@@ -78,6 +80,7 @@ func (l *loop) takeSnapshot(m *raftpb.Message) {
 		return
 	}
 	l.appended(l.writer.write(m))
+	l.serveIfCaughtUp()
 }
 
 // appended passes on what waited for an append.
@@ -96,7 +99,9 @@ func (l *loop) step(responses []*raftpb.Message) {
 			l.transmit(responses[i : i+1])
 			continue
 		}
-		if err := l.raw.Step(m); err != nil {
+		// A leader that has just applied its own removal no longer counts its own
+		// answers.
+		if err := l.raw.Step(m); err != nil && !errors.Is(err, etcdraft.ErrStepPeerNotFound) {
 			l.fail(fmt.Errorf("raft: %w", err))
 		}
 	}
@@ -115,5 +120,6 @@ func (l *loop) leaderIs(lead uint64) {
 		l.log.Warn("no leader: writes wait for an election")
 		return
 	}
+	l.offerHeld(time.Now())
 	l.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", l.raw.BasicStatus().GetTerm()))
 }

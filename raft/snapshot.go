@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -21,11 +22,14 @@ type logStorage struct {
 	mu     sync.Mutex
 	latest *raftpb.SnapshotMetadata // of the last checkpoint; nil before the first
 	wanted bool                     // raft needs a newer one
+	// configured is the entry that changed the membership last. A checkpoint from
+	// before it is useless to a member that came since.
+	configured uint64
 }
 
 // Snapshot gives the position of the last checkpoint, without content: that is
-// streamed from the disk. When the log in memory begins behind it, a new
-// checkpoint is asked for.
+// streamed from the disk. When the log in memory begins behind it, or the
+// membership has changed since, a new checkpoint is asked for.
 func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
 	first, err := s.FirstIndex()
 	if err != nil {
@@ -33,7 +37,7 @@ func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.latest == nil || s.latest.GetIndex()+1 < first {
+	if s.latest == nil || s.latest.GetIndex()+1 < first || s.latest.GetIndex() < s.configured {
 		s.wanted = true
 		return nil, etcdraft.ErrSnapshotTemporarilyUnavailable
 	}
@@ -46,6 +50,13 @@ func (s *logStorage) checkpointed(index, term uint64, conf *raftpb.ConfState) {
 	defer s.mu.Unlock()
 	s.latest = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
 	s.wanted = false
+}
+
+// reconfigured notes the entry of a change of the membership.
+func (s *logStorage) reconfigured(index uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.configured = index
 }
 
 func (s *logStorage) wants() bool {
@@ -61,6 +72,9 @@ func (s *logStorage) position() uint64 {
 	return s.latest.GetIndex()
 }
 
+// errStaging refuses a second snapshot; the sender tries again.
+var errStaging = errors.New("raft: another snapshot is being received")
+
 // openSnapshot opens the checkpoint for a peer. It may be newer than the one
 // that the message speaks of: the message is made to say so.
 func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
@@ -75,6 +89,10 @@ func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 // receiveSnapshot takes a checkpoint from a peer into a file beside the own
 // one, checks it, and hands the message to raft.
 func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64) error {
+	if !n.staging.TryLock() {
+		return errStaging
+	}
+	defer n.staging.Unlock()
 	staged, err := n.disk.Stage(content, size)
 	if err != nil {
 		return err
@@ -97,13 +115,19 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 }
 
 // offerSnapshot lets raft decide about a snapshot. What it takes comes back in
-// its next Ready; what it refuses as old is thrown away.
+// its next Ready, which is handled here: the file must be in use or gone before
+// the next snapshot is written to its place.
 func (l *loop) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
-	if l.staged != nil {
-		l.staged.Discard()
-	}
 	l.staged = staged
-	return l.raw.Step(m)
+	err := l.raw.Step(m)
+	if err == nil && l.raw.HasReady() {
+		l.handle(l.raw.Ready())
+	}
+	if l.staged != nil { // refused as old
+		l.staged.Discard()
+		l.staged = nil
+	}
+	return err
 }
 
 // install puts the staged checkpoint in the place of everything this member

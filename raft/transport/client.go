@@ -21,7 +21,8 @@ func NewClient(tlsConfig *tls.Config) *http.Client {
 			if err != nil {
 				return nil, err
 			}
-			return &impatientConn{c}, nil
+			hook, _ := ctx.Value(closeHook{}).(func())
+			return &impatientConn{c, hook}, nil
 		},
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 2 * time.Second,
@@ -44,8 +45,22 @@ func bindUserTimeout(_, _ string, c syscall.RawConn) error {
 	return failed
 }
 
+// closeHook is the key of a context's function that the connection of the request
+// calls when it is closed, by whichever end.
+type closeHook struct{}
+
 // impatientConn gives up on a peer that takes no bytes.
-type impatientConn struct{ net.Conn }
+type impatientConn struct {
+	net.Conn
+	closed func() // nil if nobody wants to know
+}
+
+func (c *impatientConn) Close() error {
+	if c.closed != nil {
+		c.closed()
+	}
+	return c.Conn.Close()
+}
 
 func (c *impatientConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(Silence)); err != nil {

@@ -30,6 +30,7 @@ func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
 
 // admit checks who wants to talk to whom, and answers those who may not.
 func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, bool) {
+	answerAtOnce(w)
 	refuse := func(status int, format string, args ...any) (members.ID, bool) {
 		http.Error(w, fmt.Sprintf(format, args...), status)
 		return 0, false
@@ -57,11 +58,22 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, b
 	return from, true
 }
 
+// answerAtOnce lets an answer out while the request goes on. A stream has no end:
+// the server would wait for that before it told the sender that it is refused.
+func answerAtOnce(w http.ResponseWriter) {
+	control := http.NewResponseController(w)
+	// Where a server can't do either, the sender learns of a refusal late.
+	_ = control.EnableFullDuplex()
+	_ = control.SetReadDeadline(time.Now().Add(Silence))
+}
+
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	from, ok := t.admit(w, r)
 	if !ok {
 		return
 	}
+	t.callBack(from)
+	defer t.lose(from)
 	control := http.NewResponseController(w)
 	in := bufio.NewReaderSize(r.Body, 64<<10)
 	for t.ctx.Err() == nil && !t.Removed(from) {

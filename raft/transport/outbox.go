@@ -108,6 +108,11 @@ func (b *body) Close() error { return nil }
 
 func (b *body) fill() error {
 	b.frame = b.frame[:0]
+	select {
+	case <-b.done: // what waits is for the next stream
+		return io.EOF
+	default:
+	}
 	if !b.take() {
 		timer := time.NewTimer(keepAlive)
 		defer timer.Stop()

@@ -35,6 +35,7 @@ type peer struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	log    *zap.Logger
+	again  chan struct{} // the peer was heard: the pause may end
 
 	mu   sync.Mutex
 	urls []string
@@ -42,7 +43,7 @@ type peer struct {
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
-	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID))}
+	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID)), again: make(chan struct{}, 1)}
 	p.ctx, p.stop = context.WithCancel(t.ctx)
 	p.outbox = newOutbox(t.Sent, func() { t.Unreachable(m.ID) })
 	return p
@@ -86,6 +87,7 @@ func (p *peer) run() {
 		p.t.Unreachable(p.id)
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
+		case <-p.again:
 		case <-p.ctx.Done():
 		}
 		pause = min(2*pause, lastPause)
@@ -95,9 +97,12 @@ func (p *peer) run() {
 // stream opens a stream and returns when it has ended.
 func (p *peer) stream() error {
 	done := make(chan struct{})
-	defer close(done)
-	// The request ends with the peer; the body ends when this attempt does.
-	resp, err := p.post(p.ctx, streamPath, p.outbox.body(done), -1)
+	end := sync.OnceFunc(func() { close(done) })
+	defer end()
+	// The request ends with the peer; the body ends when this attempt does, or the
+	// connection: the client waits for the body before it tells of that.
+	ctx := context.WithValue(p.ctx, closeHook{}, end)
+	resp, err := p.post(ctx, streamPath, p.outbox.body(done), -1)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,8 @@ func (t *Transport) Send(messages []*raftpb.Message) {
 	}
 }
 
-// Heard is when something last came from the member; zero for never.
+// Heard is when something last came from the member; zero for never, and when its
+// stream has ended.
 func (t *Transport) Heard(id members.ID) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,6 +136,28 @@ func (t *Transport) hear(id members.ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.heard[id] = time.Now()
+}
+
+// callBack ends the pause before the next attempt to reach a member that has just
+// called.
+func (t *Transport) callBack(id members.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard[id] = time.Now()
+	if p := t.peers[id]; p != nil {
+		select {
+		case p.again <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// lose notes that a member's stream has ended: until it calls again, it counts as
+// not heard.
+func (t *Transport) lose(id members.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.heard, id)
 }
 
 // Close ends all streams and waits until nothing is under way any more.

@@ -1,0 +1,441 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/tree"
+)
+
+func TestClusterSizes(t *testing.T) {
+	for _, size := range []int{1, 3, 5} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			c := newCluster(t, size, nil)
+			load := c.newLoad(4)
+			load.more(100)
+			load.finish()
+			for _, r := range c.members {
+				r.set("/by", r.name)
+				for _, other := range c.members {
+					if got, err := other.get("/by"); err != nil || got != r.name {
+						t.Errorf("member %d reads %q, error %v, after member %d wrote", other.id, got, err, r.id)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestLeaderKilledUnderLoad(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	load := c.newLoad(8)
+	for range 3 {
+		load.more(50)
+		old := c.leader()
+		old.kill()
+		load.more(50)
+		if lead := c.leader(); lead == old {
+			t.Fatal("a killed member leads")
+		}
+		old.restart()
+		c.awaitServing(old)
+	}
+	load.finish()
+}
+
+func TestMinorityCutOff(t *testing.T) {
+	c := newCluster(t, 5, nil)
+	load := c.newLoad(8)
+	load.more(50)
+	lead := c.leader()
+	minority := c.others(lead)[:2]
+	c.split(minority, append(c.others(lead)[2:], lead))
+	load.more(200)
+	if now := lead.node().Status(); now.Leader != lead.id {
+		t.Errorf("the leader %d of the majority was given up for %d", lead.id, now.Leader)
+	}
+	for _, r := range minority {
+		if _, err := r.get("/load"); err == nil {
+			t.Errorf("member %d without a quorum answered a quorum read", r.id)
+		}
+	}
+	before := lead.node().Term()
+	c.links.heal()
+	load.more(50)
+	load.finish()
+	if after := c.leader().node().Term(); after != before {
+		t.Errorf("the return of the minority raised the term from %d to %d", before, after)
+	}
+}
+
+func TestMajorityLost(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
+	c.members[0].set("/before", "1")
+	for _, r := range c.members {
+		c.isolate(r)
+	}
+	c.await("all to be without a leader", func() bool {
+		for _, r := range c.members {
+			if r.node().Leader() != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	// What arrives now waits for a leader, and is answered when there is one.
+	var group sync.WaitGroup
+	for i, r := range c.members {
+		group.Go(func() {
+			if _, err := r.trySet(fmt.Sprintf("/during/%d", i), "2"); err != nil {
+				t.Errorf("member %d: a write that waited for the election: %v", r.id, err)
+			}
+		})
+		group.Go(func() {
+			if got, err := r.get("/before"); err != nil || got != "1" {
+				t.Errorf("member %d: a read that waited for the election: %q, %v", r.id, got, err)
+			}
+		})
+	}
+	c.await("all to wait", func() bool {
+		for _, r := range c.members {
+			if r.node().Pending() == 0 || !r.node().readers.any() {
+				return false
+			}
+		}
+		return true
+	})
+	c.links.heal()
+	group.Wait()
+	c.settle()
+}
+
+func TestRequestsTimeOutWithoutQuorum(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = 500 * time.Millisecond })
+	lead := c.leader()
+	for _, r := range c.others(lead) {
+		r.kill()
+	}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			start := time.Now()
+			_, err := lead.trySet("/lost", "1")
+			mustBeLogError(t, err)
+			_, err = lead.get("/lost")
+			mustBeLogError(t, err)
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("a write and a read without a quorum took %v", took)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestAsymmetricCut cuts single directions: whatever that does to leadership,
+// the cluster serves, since two members hear each other well.
+func TestAsymmetricCut(t *testing.T) {
+	for name, way := range map[string]func(c *cluster, lead, other *replica){
+		"leader unheard by one":   func(c *cluster, lead, other *replica) { c.links.set(lead.id, other.id, cut) },
+		"leader deaf to one":      func(c *cluster, lead, other *replica) { c.links.set(other.id, lead.id, cut) },
+		"mute to one":             func(c *cluster, lead, other *replica) { c.links.set(lead.id, other.id, link{mute: true}) },
+		"leader unheard by all":   func(c *cluster, lead, _ *replica) { c.towards(lead, cut, "from") },
+		"leader deaf to all":      func(c *cluster, lead, _ *replica) { c.towards(lead, cut, "to") },
+		"leader silently deaf":    func(c *cluster, lead, _ *replica) { c.towards(lead, link{mute: true}, "to") },
+		"leader silently unheard": func(c *cluster, lead, _ *replica) { c.towards(lead, link{mute: true}, "from") },
+		"follower unheard by all": func(c *cluster, _, other *replica) { c.towards(other, cut, "from") },
+		"follower deaf to all":    func(c *cluster, _, other *replica) { c.towards(other, cut, "to") },
+		"follower silent to all":  func(c *cluster, _, other *replica) { c.towards(other, link{mute: true}, "from") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
+			lead := c.leader()
+			load := c.newLoad(6)
+			load.more(20)
+			way(c, lead, c.others(lead)[0])
+			load.more(200)
+			c.links.heal()
+			load.more(20)
+			load.finish()
+		})
+	}
+}
+
+// towards puts one direction of all links of a member into a state.
+func (c *cluster) towards(r *replica, state link, direction string) {
+	for _, other := range c.others(r) {
+		if direction == "from" {
+			c.links.set(r.id, other.id, state)
+		} else {
+			c.links.set(other.id, r.id, state)
+		}
+	}
+}
+
+// TestIsolatedLeader writes to a leader that has lost its quorum: it must not
+// acknowledge any of that, nor answer a quorum read from its old view.
+func TestIsolatedLeader(t *testing.T) {
+	for name, state := range map[string]link{"cut": cut, "silent": {mute: true}} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
+			old := c.leader()
+			old.set("/key", "old")
+			for _, r := range c.others(old) {
+				c.links.set(old.id, r.id, state)
+				c.links.set(r.id, old.id, state)
+			}
+			lost := c.newLoad(4, old)
+			fresh := c.leader(c.others(old)...)
+			fresh.set("/key", "new")
+			if got, err := old.get("/key"); err == nil {
+				t.Errorf("the old leader answered a quorum read with %q", got)
+			}
+			served := c.newLoad(4, c.others(old)...)
+			served.more(100)
+			lost.end()
+			if n := lost.count(); n != 0 {
+				t.Errorf("the isolated leader acknowledged %d writes", n)
+			}
+			c.links.heal()
+			served.finish()
+			if got, err := old.get("/key"); err != nil || got != "new" {
+				t.Errorf("the old leader reads %q, error %v", got, err)
+			}
+		})
+	}
+}
+
+// TestPausedLeader stops the leader's loop, has another elected, and lets the
+// old one go on: readers and writers that come to it before it hears of the
+// election get the new state or an error.
+func TestPausedLeader(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	for round := range 3 {
+		old := c.leader()
+		old.set("/key", "old")
+		old.pause()
+		var group sync.WaitGroup
+		answers := make(chan string, 64)
+		read := func() {
+			if got, err := old.get("/key"); err == nil {
+				answers <- got
+			}
+		}
+		fresh := c.leader(c.others(old)...)
+		want := fmt.Sprint("new", round)
+		fresh.set("/key", want)
+		for range 8 { // begun after the write was acknowledged
+			group.Go(read)
+		}
+		close(old.resume)
+		old.resume = nil
+		for range 8 {
+			group.Go(read)
+		}
+		group.Wait()
+		close(answers)
+		for got := range answers {
+			if got != want {
+				t.Errorf("a paused leader answered a quorum read with %q, want %q", got, want)
+			}
+		}
+		c.settle()
+	}
+}
+
+func TestFullRestart(t *testing.T) {
+	for name, end := range map[string]func(*replica){"stopped": (*replica).stop, "killed": (*replica).kill} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 50 })
+			load := c.newLoad(6)
+			for range 3 {
+				load.more(100)
+				var group sync.WaitGroup
+				for _, r := range c.members {
+					group.Go(func() { end(r) })
+				}
+				group.Wait()
+				for _, r := range c.members {
+					r.restart()
+				}
+				c.awaitServing(c.members...)
+			}
+			load.more(20)
+			load.finish()
+		})
+	}
+}
+
+func TestCleanStopHandsOver(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	for range 3 {
+		old := c.leader()
+		term := old.node().Term()
+		rest := c.others(old)
+		var group sync.WaitGroup
+		group.Go(old.stop)
+		fresh := c.leaderOf(rest, old)
+		group.Wait()
+		if now := fresh.node().Term(); now != term+1 {
+			t.Errorf("the place was given on in term %d, and is held in term %d", term, now)
+		}
+		// Nobody had to sit out an election timeout: no pre-vote was lost.
+		if _, err := fresh.trySet("/after", "1"); err != nil {
+			t.Error(err)
+		}
+		old.restart()
+		c.awaitServing(old)
+	}
+	c.settle()
+}
+
+// leaderOf waits until the members agree on a leader other than old.
+func (c *cluster) leaderOf(among []*replica, old *replica) *replica {
+	c.t.Helper()
+	var found *replica
+	c.await("another leader", func() bool {
+		found = agreed(among)
+		return found != nil && found != old
+	})
+	return found
+}
+
+func TestTransferLeader(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	load := c.newLoad(6)
+	for round := range 6 {
+		load.more(20)
+		to := c.others(c.leader())[round%2]
+		from := c.members[round%3] // may lead, follow, or be the one
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := from.node().TransferLeader(ctx, to.id)
+		cancel()
+		if err != nil {
+			t.Errorf("member %d asked for %d to lead: %v", from.id, to.id, err)
+		}
+		c.await("the new leader", func() bool { return to.node().Leader() == to.id })
+	}
+	load.end()
+	if n := len(load.unknown); n > 0 {
+		t.Errorf("%d writes failed during hand-overs, with members that all work", n)
+	}
+	load.finish()
+	if err := c.members[0].node().TransferLeader(t.Context(), 99); !errors.Is(err, ErrNotMember) {
+		t.Errorf("transfer to nobody: %v", err)
+	}
+	dead := c.follower()
+	dead.kill()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := c.leader().node().TransferLeader(ctx, dead.id); err == nil {
+		t.Error("a dead member leads")
+	}
+	if _, err := c.leader().trySet("/after", "1"); err != nil {
+		t.Errorf("after a failed hand-over: %v", err)
+	}
+}
+
+// TestDroppedMessages loses, delays and reorders messages on all links: no
+// forwarded proposal is applied twice, and nothing acknowledged is lost.
+func TestDroppedMessages(t *testing.T) {
+	for name, state := range map[string]link{
+		"drop":  {drop: 10},
+		"swap":  {swap: 20},
+		"delay": {delay: 5 * time.Millisecond},
+		"all":   {drop: 3, swap: 10, delay: 2 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
+			c.disturb(state)
+			load := c.newLoad(12, c.others(c.leader())...)
+			load.more(300)
+			c.links.heal()
+			load.finish()
+		})
+	}
+}
+
+// TestFlappingLinks breaks the connections over and over while followers
+// forward.
+func TestFlappingLinks(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
+	load := c.newLoad(12, c.others(c.leader())...)
+	for i := range 10 {
+		from, to := c.members[i%3], c.members[(i+1+i/3%2)%3]
+		c.links.set(from.id, to.id, cut)
+		load.more(30)
+		c.links.heal()
+		load.more(10)
+	}
+	load.finish()
+}
+
+func TestWatchersAcrossLeaders(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 40 })
+	var watchers []*eventFollower
+	for _, r := range c.members {
+		watchers = append(watchers, follow(r), follow(r))
+	}
+	load := c.newLoad(6)
+	for i := range 6 {
+		load.more(60)
+		lead := c.leader()
+		switch i % 3 {
+		case 0:
+			c.isolate(lead)
+			load.more(60)
+			c.links.heal()
+		case 1:
+			to := c.others(lead)[0]
+			if err := lead.node().TransferLeader(t.Context(), to.id); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			lead.pause()
+			load.more(20)
+			close(lead.resume)
+			lead.resume = nil
+		}
+	}
+	load.finish()
+	last := c.members[0].node().Tree().View().Index()
+	for _, w := range watchers {
+		w.end(c, last)
+		if w.gaps == 0 && len(w.events) != int(last-firstEvent+1) {
+			t.Errorf("the watcher on %s saw %d events of %d", w.name, len(w.events), last)
+		}
+	}
+	sameEvents(c, watchers)
+}
+
+// TestExpiryAcrossLeaders kills the leader before a key falls due: the next one
+// expires it, once.
+func TestExpiryAcrossLeaders(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	old := c.leader()
+	for i := range 20 {
+		due := time.Now().Add(time.Duration(300+10*i) * time.Millisecond).UnixNano()
+		_, err := old.node().Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	old.kill()
+	c.await("all to expire", func() bool {
+		for _, r := range c.running() {
+			if r.node().Tree().View().NextExpiry() != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	old.restart()
+	c.awaitServing(old)
+	c.settle()
+	if n := old.node().Tree().View().Counters().Expired; n != 20 {
+		t.Errorf("%d keys expired, want 20", n)
+	}
+}

@@ -1,0 +1,355 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"pando/members"
+	"pando/raft/transport"
+	"pando/storage"
+	"pando/tree"
+)
+
+const (
+	clusterTick          = 20 * time.Millisecond
+	clusterElectionTicks = 10
+	clusterTimeout       = 3 * time.Second // of a proposal or a read
+)
+
+// cluster is a cluster of members in this process, which talk to each other over
+// real HTTP, through links that the test can disturb.
+type cluster struct {
+	t       testing.TB
+	id      members.ID
+	links   *links
+	members []*replica // in the order in which they came; removed ones stay
+	tune    func(*Config)
+}
+
+// replica is one member: what survives it, and its node while it is up.
+type replica struct {
+	c      *cluster
+	id     members.ID
+	name   string
+	dir    string
+	server *httptest.Server
+	peer   atomic.Pointer[http.Handler] // nil while the member is down
+	up     atomic.Pointer[Node]         // nil while the member is down
+	seen   *recorder
+	disk   *storage.Disk
+	client *http.Client
+	resume chan struct{} // closed to let a paused member go on
+}
+
+// newCluster starts a cluster and waits until it has a leader.
+func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
+	c := &cluster{t: t, id: 7, links: newLinks(), tune: tune}
+	t.Cleanup(c.close)
+	for range size {
+		c.newReplica()
+	}
+	founders := make([]members.Member, size)
+	for i, r := range c.members {
+		founders[i] = members.Member{ID: r.id, Name: r.name, PeerURLs: []string{r.server.URL}}
+	}
+	for _, r := range c.members {
+		r.start(founders, nil)
+	}
+	c.awaitServing(c.members...)
+	return c
+}
+
+// newReplica makes a member that is not started yet. Its server listens for as
+// long as the test runs, as a host does whose process comes and goes.
+func (c *cluster) newReplica() *replica {
+	n := len(c.members) + 1
+	r := &replica{
+		c: c, id: members.ID(n), name: fmt.Sprintf("m%d", n),
+		dir: filepath.Join(c.t.TempDir(), "data"), client: transport.NewClient(nil),
+	}
+	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	c.members = append(c.members, r)
+	return r
+}
+
+func (r *replica) serve(w http.ResponseWriter, req *http.Request) {
+	h := r.peer.Load()
+	from, err := members.ParseID(req.Header.Get("X-Pando-From"))
+	defer func() {
+		if aborted := recover(); aborted != nil {
+			// Otherwise the server reads on before it closes the connection.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+			panic(aborted)
+		}
+	}()
+	if h == nil || err != nil || !r.c.links.pass(from, r.id, req) {
+		panic(http.ErrAbortHandler)
+	}
+	(*h).ServeHTTP(w, req)
+}
+
+// start opens the data, or makes it, and starts the node: as a founder, as a
+// member that joins peers, or again.
+func (r *replica) start(founders, peers []members.Member) {
+	r.c.t.Helper()
+	if err := r.tryStart(founders, peers); err != nil {
+		r.c.t.Fatalf("member %d: %v", r.id, err)
+	}
+}
+
+func (r *replica) tryStart(founders, peers []members.Member) error {
+	options := storage.Options{DataDir: r.dir, HistorySize: testHistory}
+	id := storage.Identity{ClusterID: uint64(r.c.id), MemberID: uint64(r.id)}
+	cfg := Config{
+		Bootstrap: founders, Peers: peers, PeerClient: r.client, Registry: members.NewRegistry(r.c.id),
+		Name: r.name, ClientURLs: []string{"http://client." + r.name + ":1"},
+		Tick: clusterTick, ElectionTicks: clusterElectionTicks, Timeout: clusterTimeout,
+		SnapshotCount: 100_000, Logger: r.c.logger(),
+	}
+	exists, err := storage.Exists(options)
+	if err != nil {
+		return err
+	}
+	if exists {
+		cfg.Bootstrap, cfg.Peers = nil, nil
+		r.disk, cfg.Recovered, err = storage.Open(options)
+	} else {
+		r.disk, err = storage.Create(options, id)
+		cfg.Recovered = storage.Fresh(id, testHistory)
+	}
+	if err != nil {
+		return err
+	}
+	r.seen = &recorder{}
+	cfg.Disk, cfg.Observer = r.disk, r.seen
+	if r.c.tune != nil {
+		r.c.tune(&cfg)
+	}
+	node, err := Start(cfg)
+	if err != nil {
+		return errors.Join(err, r.disk.Close())
+	}
+	mux := http.NewServeMux()
+	node.RegisterPeer(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
+	var handler http.Handler = mux
+	r.up.Store(node)
+	r.peer.Store(&handler)
+	r.c.links.sever(r.id, mended)
+	return nil
+}
+
+// logger is silent unless the test is verbose and asks for it.
+func (c *cluster) logger() *zap.Logger {
+	if *clusterLog {
+		return zaptest.NewLogger(c.t)
+	}
+	return zap.NewNop()
+}
+
+// node is the running node; the test fails if there is none.
+func (r *replica) node() *Node {
+	r.c.t.Helper()
+	n := r.up.Load()
+	if n == nil {
+		r.c.t.Fatalf("member %d is down", r.id)
+	}
+	return n
+}
+
+// stop ends the member as a shutdown does.
+func (r *replica) stop() {
+	r.c.t.Helper()
+	node := r.up.Swap(nil)
+	if node == nil {
+		return
+	}
+	node.Stop()
+	r.shut()
+}
+
+// kill ends the member as a crash does: from one moment on nothing reaches its
+// peers or its disk.
+func (r *replica) kill() {
+	r.c.t.Helper()
+	node := r.up.Swap(nil)
+	if node == nil {
+		return
+	}
+	r.c.links.sever(r.id, cut)
+	r.peer.Store(nil)
+	if err := r.disk.Close(); err != nil {
+		r.c.t.Error(err)
+	}
+	node.Stop()
+	r.shut()
+}
+
+// shut takes away what a process takes with it.
+func (r *replica) shut() {
+	r.peer.Store(nil)
+	r.c.links.sever(r.id, cut)
+	if err := r.disk.Close(); err != nil {
+		r.c.t.Error(err)
+	}
+}
+
+// restart starts a stopped or killed member again.
+func (r *replica) restart() {
+	r.c.t.Helper()
+	r.start(nil, nil)
+}
+
+// pause stops the member's loop in its tracks.
+func (r *replica) pause() {
+	r.c.t.Helper()
+	resume, paused := make(chan struct{}), make(chan struct{})
+	r.resume = resume
+	r.node().inbox.post(func(*loop) { close(paused); <-resume })
+	<-paused
+}
+
+func (c *cluster) close() {
+	c.links.heal()
+	for _, r := range c.members {
+		if r.resume != nil {
+			close(r.resume)
+			r.resume = nil
+		}
+	}
+	for _, r := range c.members {
+		r.kill()
+		r.server.CloseClientConnections()
+		r.server.Close()
+	}
+}
+
+// running gives the members that are up.
+func (c *cluster) running() []*replica {
+	var up []*replica
+	for _, r := range c.members {
+		if r.up.Load() != nil {
+			up = append(up, r)
+		}
+	}
+	return up
+}
+
+// others gives the running members but this one.
+func (c *cluster) others(but *replica) []*replica {
+	var list []*replica
+	for _, r := range c.running() {
+		if r != but {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// await polls until done, and fails the test when that takes too long.
+func (c *cluster) await(what string, done func() bool) {
+	c.t.Helper()
+	if !poll(done) {
+		c.t.Fatalf("waited %v for %s; %s", patience, what, c.describe())
+	}
+}
+
+func (c *cluster) describe() string {
+	var b strings.Builder
+	for _, r := range c.running() {
+		s := r.node().Status()
+		fmt.Fprintf(&b, "[member %d: leader %d term %d committed %d applied %d tree %d ended %v members %d] ",
+			r.id, s.Leader, s.Term, s.Committed, s.Applied, r.node().Tree().View().Index(), closed(r.node().Done()), len(r.node().Members().List()))
+	}
+	return b.String()
+}
+
+func (c *cluster) awaitServing(list ...*replica) {
+	c.t.Helper()
+	for _, r := range list {
+		c.await(fmt.Sprintf("member %d to serve", r.id), func() bool { return closed(r.node().Ready()) })
+	}
+}
+
+// leader waits until the given members, or all running ones, agree on one of
+// them as their leader.
+func (c *cluster) leader(among ...*replica) *replica {
+	c.t.Helper()
+	if len(among) == 0 {
+		among = c.running()
+	}
+	var found *replica
+	c.await("a leader", func() bool {
+		found = agreed(among)
+		return found != nil
+	})
+	return found
+}
+
+func agreed(among []*replica) *replica {
+	first := among[0].up.Load().Status()
+	var found *replica
+	for _, r := range among {
+		s := r.up.Load().Status()
+		if s.Leader != first.Leader || s.Term != first.Term {
+			return nil
+		}
+		if s.ID == s.Leader {
+			found = r
+		}
+	}
+	return found
+}
+
+// follower is some running member that does not lead.
+func (c *cluster) follower() *replica {
+	c.t.Helper()
+	return c.others(c.leader())[0]
+}
+
+// set writes a key on a member, which must succeed.
+func (r *replica) set(path, value string) *tree.Event {
+	r.c.t.Helper()
+	event, err := r.trySet(path, value)
+	if err != nil {
+		r.c.t.Fatalf("member %d: set %s: %v; %s", r.id, path, err, r.c.describe())
+	}
+	return event
+}
+
+func (r *replica) trySet(path, value string) (*tree.Event, error) {
+	r.c.t.Helper()
+	return r.node().Propose(context.Background(), &tree.Command{Op: tree.OpSet, Path: path, Value: value})
+}
+
+// get reads a key on a member, linearizably. A missing one is "".
+func (r *replica) get(path string) (string, error) {
+	return r.read(context.Background(), path)
+}
+
+func (r *replica) read(ctx context.Context, path string) (string, error) {
+	node := r.up.Load()
+	if node == nil {
+		return "", errDown
+	}
+	if err := node.Barrier(ctx); err != nil {
+		return "", err
+	}
+	n, err := node.Tree().View().Get(path)
+	if err != nil {
+		return "", nil
+	}
+	return n.Value(), nil
+}
+
+var errDown = errors.New("the member is down")

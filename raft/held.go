@@ -1,0 +1,44 @@
+package raft
+
+import (
+	"errors"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// held is a proposal, of this member or forwarded to it, that raft did not take:
+// nobody leads, the leadership is being handed over, or too much is on its way.
+// It is in no log, so offering it again can't make it happen twice.
+type held struct {
+	message *raftpb.Message
+	since   time.Time
+}
+
+// maxHeld bounds the proposals that are held. What is dropped beyond it times out.
+const maxHeld = 64
+
+// offer gives raft a proposal, and holds it if raft takes none now. Its error is
+// final: the proposal is in no log and never will be.
+func (l *loop) offer(m *raftpb.Message, since time.Time) error {
+	err := l.raw.Step(m)
+	if errors.Is(err, etcdraft.ErrProposalDropped) && len(l.held) < maxHeld {
+		l.held = append(l.held, held{m, since})
+		return nil
+	}
+	return err
+}
+
+// offerHeld offers again, each tick and when somebody leads, what raft did not
+// take, until those who wait for it have given up.
+func (l *loop) offerHeld(now time.Time) {
+	waiting := l.held
+	l.held = nil
+	for _, h := range waiting {
+		if now.Sub(h.since) < l.cfg.Timeout {
+			// An error is about a proposal that times out.
+			_ = l.offer(h.message, h.since)
+		}
+	}
+}
