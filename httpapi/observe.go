@@ -23,6 +23,9 @@ func (s *Server) measured(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		op, err := h(w, r)
+		if err == errFollowed {
+			return
+		}
 		s.Metrics.Observe(op, outcomeOf(r, err), time.Since(start))
 	}
 }

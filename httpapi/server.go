@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -92,6 +93,7 @@ type Server struct {
 	clusterID []string // a header's value, shared by all answers
 	reads     stats.Reads
 	open      openWatches
+	returned  *returned
 }
 
 // New makes a Server.
@@ -102,7 +104,8 @@ func New(cfg Config) *Server {
 	return &Server{
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
-		open:      openWatches{watchers: map[*tree.Watcher]struct{}{}},
+		open:      openWatches{followers: map[*follower]struct{}{}},
+		returned:  newReturned(),
 	}
 }
 
@@ -144,6 +147,11 @@ func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFu
 	r.Handle("/version", timeBodies(s.BodyTimeout, http.HandlerFunc(s.version)))
 	return cleanPath(r)
 }
+
+// Returned is one more listener for the server of the client URLs: connections
+// whose long poll has ended come back by it. Where it is not served, they are
+// closed.
+func (s *Server) Returned() net.Listener { return s.returned }
 
 // CloseWatches ends the watches under way, and those that still come, for the
 // server shuts down.

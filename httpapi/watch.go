@@ -1,16 +1,21 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"time"
 
+	"pando/stats"
 	"pando/tree"
 )
 
+// errFollowed says that the answer goes on after the handler has returned, and
+// will be counted at its end.
+var errFollowed = errors.New("httpapi: the answer goes on")
+
 // watch answers a long poll with one event, or a stream with all of them.
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error {
+	start := time.Now()
 	scope := tree.Exact
 	if q.recursive {
 		scope = tree.Recursive
@@ -27,92 +32,90 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 		s.writeKeyError(w, err)
 		return err
 	}
-	defer watcher.Close()
-	s.open.add(watcher)
-	defer s.open.remove(watcher)
-
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	s.logHeaders(h, index)
 	w.WriteHeader(http.StatusOK)
-	control := http.NewResponseController(w)
 	// The client learns at once from which index on it is being served.
-	_ = control.Flush()
-	if q.stream {
-		return s.stream(w, r.Context(), control, watcher)
+	_ = http.NewResponseController(w).Flush()
+	if !q.stream {
+		if event, err := watcher.Poll(); event != nil || err != nil {
+			watcher.Close()
+			return writeEvent(w, event, err)
+		}
 	}
-	event, err := watcher.Next(r.Context())
+	f, err := s.park(w, r, watcher)
 	if err != nil {
-		return s.watchEnded(w, err)
+		watcher.Close()
+		return err
 	}
-	_, _ = w.Write(event.JSON())
-	return nil
+	go func() {
+		if q.stream {
+			err = f.stream()
+		} else {
+			err = f.poll()
+		}
+		s.Metrics.Observe(stats.OpWatch, f.outcome(err), time.Since(start))
+	}()
+	return errFollowed
 }
 
-// stream writes each event as it comes, flushing when there is none left.
-func (s *Server) stream(w http.ResponseWriter, ctx context.Context, control *http.ResponseController, watcher *tree.Watcher) error {
-	for {
-		event, err := watcher.Next(ctx)
-		for ; event != nil && err == nil; event, err = watcher.Poll() {
-			if _, err := w.Write(event.JSON()); err != nil {
-				return nil // the client has gone
-			}
-		}
-		if err != nil {
-			return s.watchEnded(w, err)
-		}
-		if control.Flush() != nil {
-			return nil
-		}
-	}
-}
-
-// watchEnded ends the answer of a watch that has no more events. A watcher
-// that fell off the history is told so; its headers are sent already, so the
-// error comes as one more JSON object. At shutdown the connection breaks off,
-// which makes clients try again elsewhere instead of taking the end for an
-// answer.
-func (s *Server) watchEnded(w http.ResponseWriter, err error) error {
+// writeEvent ends the answer of a long poll that need not wait.
+func writeEvent(w http.ResponseWriter, event *tree.Event, err error) error {
 	var e *tree.Error
 	switch {
+	case event != nil:
+		_, _ = w.Write(event.JSON())
 	case errors.As(err, &e):
 		writeBody(w, e.AppendJSON)
-		return e
-	case errors.Is(err, tree.ErrWatcherClosed):
-		panic(http.ErrAbortHandler)
 	}
-	return nil // the client has gone
+	return err
 }
 
-// openWatches knows the watches under way, to end them at shutdown.
-type openWatches struct {
-	mu       sync.Mutex
-	watchers map[*tree.Watcher]struct{}
-	closed   bool
-}
-
-func (o *openWatches) add(w *tree.Watcher) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		w.Close()
-		return
+// stream sends each event as it comes; those that are there together leave
+// together. A watcher that falls off the history is told so by one more JSON
+// object, for its headers are sent already.
+func (f *follower) stream() error {
+	defer f.end()
+	for {
+		event, err := f.watcher.Next(f.ctx)
+		for event != nil && err == nil {
+			f.add(event.JSON())
+			if len(f.out) >= maxPooled {
+				break
+			}
+			event, err = f.watcher.Poll()
+		}
+		var told *tree.Error
+		if errors.As(err, &told) {
+			f.add(told.AppendJSON(nil))
+			f.finish()
+		}
+		if sent := f.send(); sent != nil || err != nil {
+			return errors.Join(err, sent)
+		}
 	}
-	o.watchers[w] = struct{}{}
 }
 
-func (o *openWatches) remove(w *tree.Watcher) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.watchers, w)
-}
-
-// close ends the watches under way and all that are still to come.
-func (o *openWatches) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
-	for w := range o.watchers {
-		w.Close()
+// poll sends the one event that ends a long poll, and gives the connection
+// back for the next request.
+func (f *follower) poll() error {
+	event, err := f.watcher.Next(f.ctx)
+	var told *tree.Error
+	switch {
+	case event != nil:
+		f.add(event.JSON())
+	case errors.As(err, &told):
+		f.add(told.AppendJSON(nil))
+	default:
+		f.end()
+		return err
 	}
+	f.finish()
+	if sent := f.send(); sent != nil {
+		f.end()
+		return sent
+	}
+	f.release()
+	return err
 }
