@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pando/members"
+)
+
+// seat is where one member of a test's cluster lives.
+type seat struct {
+	name         string
+	client, peer int // ports
+	dataDir      string
+}
+
+// seats finds places for members with these names.
+func seats(t testing.TB, names ...string) []seat {
+	t.Helper()
+	ports, err := freeTranscriptPorts(2 * len(names))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	all := make([]seat, len(names))
+	for i, name := range names {
+		all[i] = seat{name, ports[2*i], ports[2*i+1], filepath.Join(dir, name)}
+	}
+	return all
+}
+
+func (s seat) clientURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.client) }
+func (s seat) peerURL() string   { return fmt.Sprintf("http://127.0.0.1:%d", s.peer) }
+
+// flags are those that both Pando and the reference take.
+func (s seat) flags(more ...string) []string {
+	return append([]string{
+		"--name", s.name, "--data-dir", s.dataDir,
+		"--listen-client-urls", s.clientURL(), "--advertise-client-urls", s.clientURL(),
+		"--listen-peer-urls", s.peerURL(), "--initial-advertise-peer-urls", s.peerURL(),
+	}, more...)
+}
+
+// spawn starts the server of this place and waits for nothing.
+func (s seat) spawn(t testing.TB, more ...string) *process {
+	t.Helper()
+	p := start(t, s.dataDir, exec.Command(os.Args[0], s.flags(more...)...))
+	p.client, p.peer = s.clientURL(), s.peerURL()
+	return p
+}
+
+// initialClusterOf is the flag's value for these members.
+func initialClusterOf(all []seat) string {
+	var list []string
+	for _, s := range all {
+		list = append(list, s.name+"="+s.peerURL())
+	}
+	return strings.Join(list, ",")
+}
+
+// launchCluster starts members that know each other from the flags.
+func launchCluster(t testing.TB, all []seat) []*process {
+	t.Helper()
+	var running []*process
+	for _, s := range all {
+		running = append(running, s.spawn(t, "--initial-cluster", initialClusterOf(all)))
+	}
+	for _, p := range running {
+		p.awaitServing()
+	}
+	awaitPublished(t, running[0].client, len(all))
+	return running
+}
+
+// awaitPublished waits until so many members have told their client URLs. It
+// returns the ID of the cluster and the members as "ID name".
+func awaitPublished(t testing.TB, client string, count int) (cluster string, list []string) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d members at %s", count, client), func() bool {
+		resp, err := http.Get(client + "/v2/members")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		var body struct{ Members []members.Member }
+		if json.NewDecoder(resp.Body).Decode(&body) != nil {
+			return false
+		}
+		list = nil
+		for _, m := range body.Members {
+			if len(m.ClientURLs) > 0 {
+				list = append(list, m.ID.String()+" "+m.Name)
+			}
+		}
+		slices.Sort(list)
+		cluster = resp.Header.Get("X-Etcd-Cluster-Id")
+		return len(list) == count
+	})
+	return cluster, list
+}
+
+// wantCluster works out what a bootstrap of these members has to lead to.
+func wantCluster(t testing.TB, token string, all []seat) (cluster string, list []string) {
+	t.Helper()
+	c, err := members.Static{Name: all[0].name, PeerURLs: []string{all[0].peerURL()}, InitialCluster: initialClusterOf(all), Token: token}.Cluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range c.Members {
+		list = append(list, m.ID.String()+" "+m.Name)
+	}
+	slices.Sort(list)
+	return c.ID.String(), list
+}
+
+// newToken makes a discovery URL at a server.
+func newToken(t testing.TB, client, name string, size int) string {
+	t.Helper()
+	newKeyClient(t, client).must(t, http.MethodPut, "/discovery/"+name+"/_config/size", form("value", itoa(size)))
+	return client + "/v2/keys/discovery/" + name
+}
+
+// sees waits until a value written through one client URL is read at another.
+func sees(t testing.TB, written, read string) {
+	t.Helper()
+	newKeyClient(t, written).must(t, http.MethodPut, "/seen", form("value", written))
+	await(t, "the value at "+read, func() bool {
+		answer, err := newKeyClient(t, read).do(http.MethodGet, "/seen", nil)
+		return err == nil && answer.Node != nil && answer.Node.Value == written
+	})
+}
+
+func TestDiscoveredCluster(t *testing.T) {
+	service := launch(t, t.TempDir())
+	token := newToken(t, service.client, "one", 3)
+	all := seats(t, "a", "b", "c", "late", "later")
+	var running []*process
+	for _, s := range all[:3] {
+		running = append(running, s.spawn(t, "--discovery", token))
+	}
+	for _, p := range running {
+		p.awaitServing()
+	}
+	cluster, list := awaitPublished(t, running[0].client, 3)
+	if wantID, wantList := wantCluster(t, token, all[:3]); cluster != wantID || !slices.Equal(list, wantList) {
+		t.Errorf("got cluster %s of %q, want %s of %q", cluster, list, wantID, wantList)
+	}
+	sees(t, running[1].client, running[2].client)
+
+	t.Run("one too many is a proxy, and stays one", func(t *testing.T) {
+		late := all[3].spawn(t, "--discovery", token)
+		late.awaitServing()
+		await(t, "the proxy to find the members", func() bool { return strings.Count(late.get("/v2/config/local/proxy"), "http://") == 3 })
+		sees(t, late.client, running[0].client)
+		late.terminate()
+		late = all[3].spawn(t, "--discovery", "http://127.0.0.1:1/v2/keys/gone")
+		late.awaitServing()
+		await(t, "the proxy to find the members again", func() bool { return strings.Count(late.get("/v2/config/local/proxy"), "http://") == 3 })
+	})
+	t.Run("or ends", func(t *testing.T) {
+		later := all[4].spawn(t, "--discovery", token, "--discovery-fallback", "exit")
+		if code := later.awaitExit(); code != exitFailure || !strings.Contains(later.stderr.String(), "the discovered cluster is full") {
+			t.Errorf("exit code %d\n%s", code, later.stderr)
+		}
+	})
+	t.Run("a restart needs no discovery", func(t *testing.T) {
+		service.kill()
+		running[0].terminate()
+		p := all[0].spawn(t, "--discovery", token)
+		p.awaitServing()
+		sees(t, p.client, running[1].client)
+	})
+}
+
+// TestReferenceDiscovers has three servers of the reference find each other under
+// a key of Pando's.
+func TestReferenceDiscovers(t *testing.T) {
+	reference, err := exec.LookPath("etcd")
+	if err != nil {
+		t.Skip("the reference is not installed")
+	}
+	service := launch(t, t.TempDir())
+	token := newToken(t, service.client, "two", 3)
+	all := seats(t, "a", "b", "c")
+	for _, s := range all {
+		start(t, s.dataDir, exec.Command(reference, s.flags("--enable-v2", "--discovery", token)...))
+	}
+	cluster, list := awaitPublished(t, all[0].clientURL(), 3)
+	if wantID, wantList := wantCluster(t, token, all); cluster != wantID || !slices.Equal(list, wantList) {
+		t.Errorf("got cluster %s of %q, want %s of %q", cluster, list, wantID, wantList)
+	}
+}
