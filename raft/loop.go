@@ -114,8 +114,7 @@ func (l *loop) run() {
 		case <-l.readers.wake:
 		case <-l.inbox.wake:
 		case done := <-l.writer.done:
-			l.writer.underway--
-			l.appended(done)
+			l.landed(done)
 		case now := <-ticker.C:
 			l.tick(now)
 		case <-l.expiry.timer.C:

@@ -60,27 +60,31 @@ func (l *loop) append(m, toApply *raftpb.Message) {
 	}
 	if l.writer.busy() || len(m.GetEntries()) > 0 && (toApply != nil || l.leads() && !l.alone()) {
 		for l.writer.full() {
-			l.writer.underway--
-			l.appended(<-l.writer.done)
+			l.landed(<-l.writer.done)
 		}
 		l.writer.hand(m)
 		return
 	}
-	l.appended(l.writer.write(m))
+	l.appended(l.writer.write(group{m}))
 }
 
 // takeSnapshot installs a snapshot, when the disk has nothing else to do.
 func (l *loop) takeSnapshot(m *raftpb.Message) {
 	for l.writer.busy() {
-		l.writer.underway--
-		l.appended(<-l.writer.done)
+		l.landed(<-l.writer.done)
 	}
 	if err := l.install(m); err != nil {
 		l.fail(err)
 		return
 	}
-	l.appended(l.writer.write(m))
+	l.appended(l.writer.write(group{m}))
 	l.serveIfCaughtUp()
+}
+
+// landed takes what the writer has done.
+func (l *loop) landed(w written) {
+	l.writer.underway -= w.count
+	l.appended(w)
 }
 
 // appended passes on what waited for an append.

@@ -21,6 +21,7 @@ type writer struct {
 // written is an append that is on the disk, with the messages that waited for
 // it.
 type written struct {
+	count     int // of the appends that were handed over
 	responses []*raftpb.Message
 	err       error
 }
@@ -42,8 +43,52 @@ func newWriter(d *storage.Disk, mem *etcdraft.MemoryStorage) *writer {
 func (w *writer) run() {
 	defer close(w.ended)
 	for m := range w.in {
-		w.done <- w.write(m)
+		g := group{m}
+		next := w.gather(&g)
+		w.done <- w.write(g)
+		for next != nil { // it does not follow from the group: one of its own
+			g = group{next}
+			next = w.gather(&g)
+			w.done <- w.write(g)
+		}
 	}
+}
+
+// group is a run of appends whose entries follow each other: they share one
+// sync.
+type group []*raftpb.Message
+
+// maxGroup bounds a group.
+const maxGroup = 64
+
+// gather adds to the group what waits already. It gives back an append that
+// does not follow, which replaces entries of the group.
+func (w *writer) gather(g *group) (other *raftpb.Message) {
+	last := lastIndex((*g)[0], 0)
+	for len(*g) < maxGroup {
+		select {
+		case m, open := <-w.in:
+			if !open {
+				return nil
+			}
+			if entries := m.GetEntries(); len(entries) > 0 && last != 0 && entries[0].GetIndex() != last+1 {
+				return m
+			}
+			last = lastIndex(m, last)
+			*g = append(*g, m)
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// lastIndex is the index of an append's last entry, or before if it has none.
+func lastIndex(m *raftpb.Message, before uint64) uint64 {
+	if entries := m.GetEntries(); len(entries) > 0 {
+		return entries[len(entries)-1].GetIndex()
+	}
+	return before
 }
 
 // busy reports whether an append is under way, which a later one must not
@@ -59,25 +104,40 @@ func (w *writer) hand(m *raftpb.Message) {
 	w.in <- m
 }
 
+// merge gives the last hard state of the group, all its entries and all that
+// waits for them.
+func (g group) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses []*raftpb.Message) {
+	for _, m := range g {
+		if m.Term != nil {
+			hs = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+		}
+	}
+	if len(g) == 1 {
+		return hs, g[0].GetEntries(), g[0].GetResponses()
+	}
+	for _, m := range g {
+		entries = append(entries, m.GetEntries()...)
+		responses = append(responses, m.GetResponses()...)
+	}
+	return hs, entries, responses
+}
+
 // write appends at once. The entries are synced when it returns, if raft needs
 // them to be.
-func (w *writer) write(m *raftpb.Message) written {
-	var hs *raftpb.HardState
-	if m.Term != nil {
-		hs = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-	}
-	if err := w.disk.Append(hs, m.GetEntries()); err != nil {
-		return written{err: err}
+func (w *writer) write(g group) written {
+	hs, entries, responses := g.merge()
+	if err := w.disk.Append(hs, entries); err != nil {
+		return written{count: len(g), err: err}
 	}
 	if hs != nil {
 		if err := w.mem.SetHardState(hs); err != nil {
-			return written{err: err}
+			return written{count: len(g), err: err}
 		}
 	}
-	if err := w.mem.Append(m.GetEntries()); err != nil {
-		return written{err: err}
+	if err := w.mem.Append(entries); err != nil {
+		return written{count: len(g), err: err}
 	}
-	return written{responses: m.GetResponses()}
+	return written{count: len(g), responses: responses}
 }
 
 // stop lets the writer finish what it was handed and waits for it.
