@@ -94,13 +94,13 @@ func (r *replica) history() []*tree.Event {
 // whichever member answers, until they are told to end.
 type load struct {
 	c     *cluster
+	dir   string // where its keys are
 	group sync.WaitGroup
 	stop  chan struct{}
 
 	mu           sync.Mutex
 	acknowledged map[string]string // value by path
-	at           map[string]time.Time
-	unknown      map[string]bool // values of which nobody knows
+	unknown      map[string]bool   // values of which nobody knows
 }
 
 const (
@@ -111,9 +111,10 @@ const (
 // newLoad starts clients; each turns to the next member after a failure.
 func (c *cluster) newLoad(clients int, to ...*replica) *load {
 	l := &load{
-		c: c, stop: make(chan struct{}),
-		acknowledged: map[string]string{}, at: map[string]time.Time{}, unknown: map[string]bool{},
+		c: c, dir: fmt.Sprintf("%s/%d", loadDir, len(c.loads)), stop: make(chan struct{}),
+		acknowledged: map[string]string{}, unknown: map[string]bool{},
 	}
+	c.loads = append(c.loads, l)
 	if len(to) == 0 {
 		to = slices.Clone(c.members)
 	}
@@ -142,7 +143,7 @@ func (l *load) one(node *Node, value string) bool {
 	// A paused member answers nobody: its clients go elsewhere.
 	ctx, cancel := context.WithTimeout(context.Background(), clientPatience)
 	defer cancel()
-	event, err := node.Propose(ctx, &tree.Command{Op: tree.OpCreateInOrder, Path: loadDir, Value: value})
+	event, err := node.Propose(ctx, &tree.Command{Op: tree.OpCreateInOrder, Path: l.dir, Value: value})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
@@ -154,7 +155,6 @@ func (l *load) one(node *Node, value string) bool {
 		l.c.t.Errorf("%s was acknowledged to %s and to %s", path, other, value)
 	}
 	l.acknowledged[path] = value
-	l.at[path] = time.Now()
 	return true
 }
 
@@ -181,20 +181,25 @@ func (l *load) end() {
 	l.group.Wait()
 }
 
-// finish ends the load, and wants all that was acknowledged in the tree of each
-// running member, nothing twice, and nothing that nobody wrote.
+// finish ends the load, and wants all that was acknowledged, to it and to those
+// before it, in the tree of each running member, nothing twice, and nothing that
+// nobody wrote.
 func (l *load) finish() {
 	l.c.t.Helper()
 	l.end()
 	l.c.settle()
 	for _, r := range l.c.running() {
-		l.check(r)
+		for _, each := range l.c.loads {
+			each.check(r)
+		}
 	}
 	l.c.t.Logf("%d writes acknowledged, %d unknown", len(l.acknowledged), len(l.unknown))
 }
 
 func (l *load) check(r *replica) {
 	l.c.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	view := r.node().Tree().View()
 	for path, value := range l.acknowledged {
 		if n, err := view.Get(path); err != nil || n.Value() != value {
@@ -202,7 +207,7 @@ func (l *load) check(r *replica) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, value := range r.values(loadDir) {
+	for _, value := range r.values(l.dir) {
 		if seen[value] {
 			l.c.t.Errorf("member %d: %s was applied twice", r.id, value)
 		}
@@ -226,11 +231,15 @@ func (r *replica) values(dir string) []string {
 	if err != nil {
 		return nil
 	}
+	return valuesBelow(n)
+}
+
+func valuesBelow(n *tree.Node) []string {
 	var answer struct {
 		Node struct{ Nodes []struct{ Value string } }
 	}
 	if err := json.Unmarshal(tree.AppendGet(nil, n, 0, tree.Shallow), &answer); err != nil {
-		r.c.t.Fatal(err)
+		return []string{err.Error()} // nobody wrote that
 	}
 	values := make([]string, len(answer.Node.Nodes))
 	for i, n := range answer.Node.Nodes {

@@ -230,8 +230,7 @@ func TestPausedLeader(t *testing.T) {
 		for range 8 { // begun after the write was acknowledged
 			group.Go(read)
 		}
-		close(old.resume)
-		old.resume = nil
+		old.goOn()
 		for range 8 {
 			group.Go(read)
 		}
@@ -396,8 +395,7 @@ func TestWatchersAcrossLeaders(t *testing.T) {
 		case 2:
 			lead.pause()
 			load.more(20)
-			close(lead.resume)
-			lead.resume = nil
+			lead.goOn()
 		}
 	}
 	load.finish()

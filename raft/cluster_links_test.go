@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"pando/members"
@@ -18,9 +19,10 @@ import (
 //
 //	go test ./raft -run 'Linearizable|Reconfigure' -faults 10m
 var (
-	clusterLog = flag.Bool("cluster-log", false, "show what the members of test clusters log")
-	faultTime  = flag.Duration("faults", 5*time.Second, "how long the random faults go on")
-	faultSeed  = flag.Uint64("fault-seed", 0, "what the random faults follow from; 0 for a new one")
+	clusterLog    = flag.Bool("cluster-log", false, "show what the members of test clusters log")
+	faultTime     = flag.Duration("faults", 5*time.Second, "how long the random faults go on")
+	linearPicture = flag.String("linear-picture", "", "where to draw a history that is not linearizable")
+	faultSeed     = flag.Uint64("fault-seed", 0, "what the random faults follow from; 0 for a new one")
 )
 
 // link is how one member hears another: a direction of its own.
@@ -236,4 +238,14 @@ func readRaw(in io.Reader) ([]byte, error) {
 	frame = append(frame, make([]byte, binary.BigEndian.Uint32(frame))...)
 	_, err := io.ReadFull(in, frame[4:])
 	return frame, err
+}
+
+// newRandom is the source of a test's random choices.
+func newRandom(t testing.TB) *rand.Rand {
+	seed := *faultSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("to see this again: -fault-seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }

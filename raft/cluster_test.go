@@ -34,6 +34,7 @@ type cluster struct {
 	id      members.ID
 	links   *links
 	members []*replica // in the order in which they came; removed ones stay
+	loads   []*load
 	tune    func(*Config)
 }
 
@@ -222,10 +223,7 @@ func (r *replica) pause() {
 func (c *cluster) close() {
 	c.links.heal()
 	for _, r := range c.members {
-		if r.resume != nil {
-			close(r.resume)
-			r.resume = nil
-		}
+		r.goOn()
 	}
 	for _, r := range c.members {
 		r.kill()

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
@@ -253,20 +251,16 @@ func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.M
 // applyConfChange applies a committed change. One that the registry refuses
 // changes nothing, on every member alike.
 func (l *loop) applyConfChange(index uint64, data []byte) error {
-	var cc raftpb.ConfChange
-	if err := proto.Unmarshal(data, &cc); err != nil {
-		return fmt.Errorf("%w: %w", errEntry, err)
-	}
-	var c memberChange
-	if err := json.Unmarshal(cc.GetContext(), &c); err != nil {
-		return fmt.Errorf("%w: member: %w", errEntry, err)
+	cc, c, err := decodeConfChange(data)
+	if err != nil {
+		return err
 	}
 	refused := changeRegistry(l.registry, cc.GetType(), c.Member)
 	if refused != nil {
 		none := etcdraft.None
 		cc.NodeId = &none
 	}
-	l.confState = l.raw.ApplyConfChange(&cc)
+	l.confState = l.raw.ApplyConfChange(cc)
 	if refused == nil {
 		l.mem.reconfigured(index)
 	}

@@ -1,0 +1,329 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/members"
+	"pando/tree"
+)
+
+// add brings a new member in by way of another one, starts it, and waits until
+// it votes.
+func (c *cluster) add(via *replica) *replica {
+	c.t.Helper()
+	r := c.newReplica()
+	c.must("add", func(ctx context.Context) error { return via.node().AddMember(ctx, r.member()) })
+	r.join(via)
+	c.awaitVote(r)
+	return r
+}
+
+// member is what is told to the cluster of a new member.
+func (r *replica) member() members.Member {
+	return members.Member{ID: r.id, PeerURLs: []string{r.server.URL}}
+}
+
+// join starts a member that was added, as main does: with the list of members
+// that another one gives.
+func (r *replica) join(via *replica) {
+	r.c.t.Helper()
+	r.start(nil, via.node().Members().List())
+}
+
+func (c *cluster) awaitVote(r *replica) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("member %d to get its vote, everywhere", r.id), func() bool {
+		return !slices.ContainsFunc(c.running(), func(other *replica) bool {
+			m, known := other.node().Members().Get(r.id)
+			return !known || m.Learner || m.Name != r.name
+		})
+	})
+	c.awaitServing(r)
+}
+
+// must makes a change of the members, again when it timed out: its fate is
+// unknown then, and what has come true since is no failure.
+func (c *cluster) must(what string, change func(ctx context.Context) error) {
+	c.t.Helper()
+	var err error
+	for range 5 {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err = change(ctx)
+		cancel()
+		var failed *tree.Error
+		if err == nil || errors.Is(err, members.ErrIDExists) || errors.Is(err, members.ErrIDRemoved) {
+			return
+		}
+		if !errors.As(err, &failed) && !errors.Is(err, ErrUnhealthy) && !errors.Is(err, ErrNotEnoughMembers) {
+			break
+		}
+	}
+	c.t.Fatalf("%s a member: %v; %s", what, err, c.describe())
+}
+
+// remove takes a member out by way of another one, and wants it to end, if it
+// runs, and never to come back.
+func (c *cluster) remove(r, via *replica) {
+	c.t.Helper()
+	c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, r.id) })
+	r.mustEndRemoved()
+	if err := r.tryStart(nil, nil); err == nil {
+		r.mustEndRemoved()
+	} else if !errors.Is(err, ErrRemoved) {
+		c.t.Errorf("removed member %d was started again: %v", r.id, err)
+	}
+}
+
+func (r *replica) mustEndRemoved() {
+	r.c.t.Helper()
+	node := r.up.Load()
+	if node == nil {
+		return
+	}
+	r.c.await(fmt.Sprintf("removed member %d to end", r.id), func() bool { return closed(node.Done()) })
+	if !errors.Is(node.Err(), ErrRemoved) {
+		r.c.t.Errorf("removed member %d ended with %v", r.id, node.Err())
+	}
+	r.up.Store(nil)
+	r.shut()
+}
+
+func smallLog(cfg *Config) { cfg.SnapshotCount, cfg.CatchUpEntries = 100, 50 }
+
+// TestReconfigureUnderLoad adds, removes and replaces members over and over,
+// the leader among them, while clients write.
+func TestReconfigureUnderLoad(t *testing.T) {
+	c := newCluster(t, 3, smallLog)
+	load := c.newLoad(4)
+	random := newRandom(t)
+	deadline := time.Now().Add(*faultTime)
+	rounds := 0
+	for ; rounds < 6 || time.Now().Before(deadline); rounds++ {
+		load.more(20)
+		list := c.running()
+		victim := list[random.IntN(len(list))]
+		via := c.others(victim)[random.IntN(len(list)-1)]
+		switch random.IntN(3) {
+		case 0: // one more, then one less
+			c.add(via)
+			c.remove(victim, via)
+		case 1: // the data is lost
+			victim.kill()
+			c.leader()
+			c.remove(victim, via)
+			c.add(via)
+		case 2: // one less, then one more
+			c.remove(victim, via)
+			c.leader()
+			c.add(via)
+		}
+		load.finish()
+		load = c.newLoad(4, c.running()...)
+	}
+	load.finish()
+	t.Logf("%d rounds, %d members came", rounds, len(c.members)-3)
+}
+
+func TestRemovedMember(t *testing.T) {
+	t.Run("leader under load", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		load := c.newLoad(8)
+		load.more(50)
+		old := c.leader()
+		c.remove(old, old)
+		load.more(50)
+		load.finish()
+		if n := len(c.leader().node().Members().List()); n != 2 {
+			t.Errorf("%d members are left", n)
+		}
+	})
+	t.Run("follower that could not hear of it", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		gone := c.follower()
+		c.isolate(gone)
+		via := c.leader(c.others(gone)...)
+		c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, gone.id) })
+		c.links.heal()
+		gone.mustEndRemoved() // a refused stream tells it
+		via.set("/after", "1")
+	})
+	t.Run("while it is down", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		gone := c.follower()
+		gone.kill()
+		c.remove(gone, c.leader())
+		c.leader().set("/after", "1")
+		c.settle()
+	})
+	t.Run("restart from a checkpoint that knows", func(t *testing.T) {
+		c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 1 })
+		gone := c.follower()
+		via := c.leader()
+		c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, gone.id) })
+		gone.mustEndRemoved()
+		c.isolate(gone) // nobody can tell it
+		if err := gone.tryStart(nil, nil); err == nil {
+			gone.mustEndRemoved()
+		} else if !errors.Is(err, ErrRemoved) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestMistypedLearner adds members whose URL leads nowhere, or to another
+// member: they cost no quorum, never get a vote, and can be taken out again.
+func TestMistypedLearner(t *testing.T) {
+	for _, size := range []int{1, 3} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			c := newCluster(t, size, nil)
+			lead := c.leader()
+			nowhere := httptest.NewServer(nil)
+			nowhere.Close()
+			typo := members.Member{ID: 77, PeerURLs: []string{nowhere.URL}}
+			alias := members.Member{ID: 78, PeerURLs: []string{lead.server.URL + "/"}}
+			for _, m := range []members.Member{typo, alias} {
+				c.must("add", func(ctx context.Context) error { return lead.node().AddMember(ctx, m) })
+			}
+			if size == 3 { // as many as the cluster can lose without them
+				c.follower().kill()
+			}
+			load := c.newLoad(4)
+			load.more(200)
+			for _, r := range c.running() {
+				for _, m := range []members.Member{typo, alias} {
+					if got, known := r.node().Members().Get(m.ID); !known || !got.Learner {
+						t.Errorf("member %d shows %s as %+v", r.id, m.PeerURLs, got)
+					}
+				}
+				if _, err := r.get(loadDir); err != nil {
+					t.Errorf("quorum read on member %d: %v", r.id, err)
+				}
+			}
+			for _, m := range []members.Member{typo, alias} {
+				c.must("remove", func(ctx context.Context) error { return c.leader().node().RemoveMember(ctx, m.ID) })
+			}
+			load.finish()
+		})
+	}
+}
+
+func TestRefusedChanges(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	gone := members.Member{ID: 99, PeerURLs: []string{"http://127.0.0.1:1"}}
+	c.must("add", func(ctx context.Context) error { return c.members[0].node().AddMember(ctx, gone) })
+	c.must("remove", func(ctx context.Context) error { return c.members[0].node().RemoveMember(ctx, gone.ID) })
+	c.settle()
+	first, second := c.members[0].member(), c.members[1].member()
+	for name, test := range map[string]struct {
+		change func(n *Node) error
+		want   error
+	}{
+		"add an ID that is there": {func(n *Node) error {
+			return n.AddMember(t.Context(), members.Member{ID: first.ID, PeerURLs: gone.PeerURLs})
+		}, members.ErrIDExists},
+		"add a URL that is there": {func(n *Node) error {
+			return n.AddMember(t.Context(), members.Member{ID: 50, PeerURLs: first.PeerURLs})
+		}, members.ErrPeerURLExists},
+		"add a removed ID":  {func(n *Node) error { return n.AddMember(t.Context(), gone) }, members.ErrIDRemoved},
+		"remove an unknown": {func(n *Node) error { return n.RemoveMember(t.Context(), 51) }, members.ErrIDNotFound},
+		"remove a removed":  {func(n *Node) error { return n.RemoveMember(t.Context(), gone.ID) }, members.ErrIDRemoved},
+		"update to another's": {func(n *Node) error {
+			return n.UpdateMember(t.Context(), first.ID, second.PeerURLs)
+		}, members.ErrPeerURLExists},
+		"update an unknown": {func(n *Node) error {
+			return n.UpdateMember(t.Context(), 51, gone.PeerURLs)
+		}, members.ErrIDNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range c.members {
+				if err := test.change(r.node()); !errors.Is(err, test.want) {
+					t.Errorf("member %d: %v, want %v", r.id, err, test.want)
+				}
+			}
+		})
+	}
+	c.settle()
+	if n := len(c.members[0].node().Members().List()); n != 3 {
+		t.Errorf("%d members", n)
+	}
+}
+
+// TestQuorumIsKept refuses to remove a member that is needed, and allows to
+// remove the dead one.
+func TestQuorumIsKept(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	dead := c.follower()
+	dead.kill()
+	lead := c.leader()
+	alive := c.others(lead)[0]
+	for _, via := range c.running() {
+		c.await("the dead member to be missed", func() bool { return via.node().transport.Heard(dead.id).IsZero() })
+		for _, needed := range c.running() {
+			if err := via.node().RemoveMember(t.Context(), needed.id); !errors.Is(err, ErrNotEnoughMembers) {
+				t.Errorf("member %d removes %d: %v", via.id, needed.id, err)
+			}
+		}
+	}
+	c.remove(dead, alive)
+	c.add(lead)
+	c.settle()
+
+	alone := newCluster(t, 1, nil)
+	if err := alone.members[0].node().RemoveMember(t.Context(), alone.members[0].id); !errors.Is(err, ErrNotEnoughMembers) {
+		t.Errorf("the only member removes itself: %v", err)
+	}
+}
+
+// TestConcurrentChanges asks for many changes at once on all members: each is
+// answered, and a refused one holds nobody up.
+func TestConcurrentChanges(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
+	const each = 4
+	var group sync.WaitGroup
+	for i, r := range c.members {
+		for j := range each {
+			id := members.ID(100 + 10*i + j)
+			url := fmt.Sprintf("http://127.0.0.1:%d", 10+10*i+j)
+			group.Go(func() {
+				if err := r.node().AddMember(t.Context(), members.Member{ID: id, PeerURLs: []string{url}}); err != nil {
+					t.Errorf("add %d by member %d: %v", id, r.id, err)
+				}
+			})
+			group.Go(func() {
+				err := r.node().AddMember(t.Context(), members.Member{ID: id + 5, PeerURLs: c.members[j%3].member().PeerURLs})
+				if !errors.Is(err, members.ErrPeerURLExists) {
+					t.Errorf("add a URL that is taken: %v", err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	c.await("all to know all", func() bool {
+		return !slices.ContainsFunc(c.members, func(r *replica) bool { return len(r.node().Members().List()) != 3+3*each })
+	})
+}
+
+// TestUpdatePeerURLs moves a member to another address.
+func TestUpdatePeerURLs(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	moved := c.follower()
+	moved.kill()
+	old := moved.server
+	moved.server = httptest.NewServer(old.Config.Handler)
+	old.Close()
+	c.must("update", func(ctx context.Context) error {
+		return c.leader().node().UpdateMember(ctx, moved.id, []string{moved.server.URL})
+	})
+	load := c.newLoad(4)
+	load.more(50)
+	moved.restart()
+	c.awaitServing(moved)
+	load.finish()
+}

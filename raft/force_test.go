@@ -1,0 +1,179 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"pando/members"
+	"pando/storage"
+)
+
+// force does what --force-new-cluster does to a stopped member, and starts it.
+func (r *replica) force(t *testing.T) []members.Member {
+	t.Helper()
+	removed := forceData(t, r.dir)
+	r.restart()
+	r.c.awaitServing(r)
+	return removed
+}
+
+func forceData(t *testing.T, dir string) []members.Member {
+	t.Helper()
+	disk, recovered, err := storage.Open(storage.Options{DataDir: dir, HistorySize: testHistory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed, err := ForceNewCluster(disk, recovered)
+	if err := errors.Join(err, disk.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return removed
+}
+
+func (r *replica) wantAlone(t *testing.T) {
+	t.Helper()
+	if list := r.node().Members().List(); len(list) != 1 || list[0].ID != r.id || list[0].Learner {
+		t.Errorf("the members are %+v", list)
+	}
+}
+
+func TestForceNewCluster(t *testing.T) {
+	t.Run("two of three lost", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		for i := range 20 {
+			c.leader().set(fmt.Sprintf("/key%d", i), "v")
+		}
+		c.settle()
+		last := c.follower()
+		for _, r := range c.members {
+			r.kill()
+		}
+		if removed := last.force(t); len(removed) != 2 {
+			t.Errorf("removed %v", removed)
+		}
+		last.wantAlone(t)
+		for i := range 20 {
+			if got, err := last.get(fmt.Sprintf("/key%d", i)); got != "v" || err != nil {
+				t.Errorf("key%d is %q, %v", i, got, err)
+			}
+		}
+		last.set("/after", "1")
+		last.stop()
+		if removed := forceData(t, last.dir); removed != nil {
+			t.Errorf("the second time it removed %v", removed)
+		}
+		last.restart()
+		c.awaitServing(last)
+		last.set("/again", "1")
+	})
+	t.Run("grows again", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		c.leader().set("/key", "v")
+		c.settle()
+		last := c.members[1]
+		for _, r := range c.members {
+			r.kill()
+		}
+		last.force(t)
+		joined := c.newReplica()
+		m := members.Member{ID: joined.id, PeerURLs: []string{joined.server.URL}}
+		if err := last.node().AddMember(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		joined.start(nil, last.node().Members().List())
+		c.awaitServing(joined)
+		c.await("the new member's vote", func() bool {
+			got, ok := last.node().Members().Get(joined.id)
+			return ok && !got.Learner
+		})
+		joined.set("/more", "1")
+		c.settle()
+		if got, err := joined.get("/key"); got != "v" || err != nil {
+			t.Errorf("the new member has %q, %v", got, err)
+		}
+	})
+	t.Run("a removed member that comes back stops", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		c.leader().set("/key", "v")
+		c.settle()
+		for _, r := range c.members {
+			r.kill()
+		}
+		c.members[0].force(t)
+		c.members[1].restart()
+		back := c.members[1].node()
+		c.await("the removed member to stop", func() bool { return closed(back.Done()) })
+		if !errors.Is(back.Err(), ErrRemoved) {
+			t.Errorf("it stopped with %v", back.Err())
+		}
+		c.members[0].set("/undisturbed", "1")
+	})
+	t.Run("what may have been acknowledged stays", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		leader := c.leader()
+		leader.set("/committed", "1")
+		c.settle()
+		c.isolate(leader)
+		if _, err := leader.trySet("/tail", "unknown"); err == nil {
+			t.Fatal("acknowledged without a quorum")
+		}
+		for _, r := range c.members {
+			r.kill()
+		}
+		leader.force(t)
+		leader.wantAlone(t)
+		for path, want := range map[string]string{"/committed": "1", "/tail": "unknown"} {
+			if got, err := leader.get(path); got != want || err != nil {
+				t.Errorf("%s is %q, %v; want %q", path, got, err, want)
+			}
+		}
+	})
+	t.Run("behind a checkpoint", func(t *testing.T) {
+		c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 10 })
+		for i := range 35 {
+			c.leader().set(fmt.Sprintf("/key%d", i), "v")
+		}
+		c.settle()
+		last := c.follower()
+		for _, r := range c.members {
+			r.stop()
+		}
+		last.force(t)
+		last.wantAlone(t)
+		if n := last.node().Tree().View().Nodes(); n != 35 {
+			t.Errorf("%d keys", n)
+		}
+	})
+	t.Run("a learner gets its vote", func(t *testing.T) {
+		c := newCluster(t, 1, nil)
+		old := c.members[0]
+		old.set("/key", "v")
+		joined := c.newReplica()
+		// It may get the vote just before it is stopped; then there is nothing to
+		// prove, and nothing to break.
+		m := members.Member{ID: joined.id, PeerURLs: []string{joined.server.URL}}
+		if err := old.node().AddMember(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		joined.start(nil, old.node().Members().List())
+		c.await("the new member to get the key", func() bool { return joined.node().Tree().View().Lookup("/key") != nil })
+		old.kill()
+		joined.kill()
+		joined.force(t)
+		joined.wantAlone(t)
+		joined.set("/more", "1")
+	})
+	t.Run("refuses a member without a cluster", func(t *testing.T) {
+		m := newTestMember(t)
+		id := storage.Identity{ClusterID: 7, MemberID: 8}
+		disk, err := storage.Create(storage.Options{DataDir: m.dir, HistorySize: testHistory}, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer disk.Close()
+		if _, err := ForceNewCluster(disk, storage.Fresh(id, testHistory)); !errors.Is(err, ErrNotMember) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
