@@ -92,6 +92,9 @@ type Config struct {
 	// InitialClusterToken keeps apart clusters that would otherwise have the same IDs. May be empty.
 	InitialClusterToken string
 
+	// ForceNewCluster makes a member with data the only one of its cluster.
+	ForceNewCluster bool
+
 	// Discovery is the key of a v2 keys API under which the first members find each other; empty for none.
 	Discovery string
 	// DiscoveryFallback is fallbackExit or fallbackProxy: what to do when the discovered cluster is full.

@@ -120,6 +120,8 @@ func clusteringFlags() []flagSpec {
 			set: func(c *Config, v string) error { c.InitialClusterToken = v; return nil }},
 		{name: "initial-cluster-state", group: groupClustering, arg: "STATE", def: clusterNew, usage: "\"new\" to start a cluster, \"existing\" to join one that runs. Ignored once there is data.",
 			set: setClusterState},
+		{name: "force-new-cluster", group: groupClustering, def: "false", usage: "After the quorum was lost for good: make this member, with its data, the only one of its cluster. Use it once, with all other members stopped, then take it away and add new members.",
+			set: func(c *Config, v string) (err error) { c.ForceNewCluster, err = parseBool(v); return err }},
 	}
 }
 

@@ -115,6 +115,5 @@ func refusedFlags() []flagSpec {
 		valued("host-whitelist", "every Host header is answered; remove the flag and limit who can connect", "*"),
 		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
-		toggle("force-new-cluster", "it runs one-member clusters, whose data needs no such rescue; remove the flag"),
 	}
 }

@@ -140,7 +140,13 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 	}
 	if exists {
 		disk, recovered, err := storage.Open(o)
+		if err == nil && cfg.ForceNewCluster {
+			err = forceNewCluster(ctx, disk, recovered, client, log)
+		}
 		return disk, recovered, &founding{}, err
+	}
+	if cfg.ForceNewCluster {
+		return nil, nil, nil, &usageError{errForceNothing(cfg.DataDir)}
 	}
 	from, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
@@ -165,6 +171,7 @@ func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 	api := httpapi.New(httpapi.Config{
 		Log:             m.node,
 		Cluster:         m.node,
+		Snapshots:       m.node,
 		Tree:            m.node.Tree(),
 		Members:         m.node.Members(),
 		Self:            m.observer.self,

@@ -44,12 +44,14 @@ type Cluster interface {
 type Config struct {
 	Log     Log
 	Cluster Cluster
-	Tree    *tree.Store
-	Members *members.Registry
-	Self    members.ID
-	Stats   *stats.Server
-	Leader  *stats.Leader
-	Metrics *stats.Metrics
+	// Snapshots serves /v2/snapshot.
+	Snapshots Snapshots
+	Tree      *tree.Store
+	Members   *members.Registry
+	Self      members.ID
+	Stats     *stats.Server
+	Leader    *stats.Leader
+	Metrics   *stats.Metrics
 	// CORS lists the origins that browsers may call from; "*", or none at all,
 	// is any.
 	CORS []string
@@ -94,6 +96,7 @@ type Server struct {
 	reads     stats.Reads
 	open      openWatches
 	returned  *returned
+	saving    snapshots
 }
 
 // New makes a Server.
@@ -122,6 +125,7 @@ func (s *Server) Client() http.Handler {
 	r.HandleFunc("/v2/stats/self", s.measured(s.statsSelf))
 	r.HandleFunc("/v2/stats/store", s.measured(s.statsStore))
 	r.HandleFunc("/v2/stats/leader", s.measured(s.statsLeader))
+	r.HandleFunc("/v2/snapshot", s.measured(s.snapshot))
 	r.HandleFunc("/version", s.version)
 	s.mountObservation(r)
 	if s.Pprof == On {

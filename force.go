@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/raft"
+	"pando/storage"
+)
+
+// forceNewCluster carries out --force-new-cluster on the data of a member that is not started yet. Another member that
+// answers is a reason to refuse: two clusters would go on from the same data, and a flag that was left in a script
+// would throw out members that were added since. After an error the disk is closed.
+func forceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage.Recovered, client *http.Client, log *zap.Logger) error {
+	err := refuseAlive(ctx, recovered, client)
+	var removed []members.Member
+	if err == nil {
+		removed, err = raft.ForceNewCluster(disk, recovered)
+	}
+	if errors.Is(err, raft.ErrNotMember) {
+		err = errors.New("--force-new-cluster: this member has not got anything of its cluster yet: use the data of another one, or a snapshot")
+	}
+	if err != nil {
+		return errors.Join(err, disk.Close())
+	}
+	if len(removed) == 0 {
+		log.Warn("--force-new-cluster: this member is alone already; take the flag away")
+		return nil
+	}
+	log.Warn("--force-new-cluster: this member is the only one of its cluster now; take the flag away, then add new members with empty data directories",
+		zap.Strings("removed", describeMembers(removed)))
+	return nil
+}
+
+func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
+	list, err := raft.LastMembers(recovered)
+	if err != nil {
+		return err
+	}
+	var urls []string
+	for _, m := range list {
+		if m.ID != members.ID(recovered.Identity.MemberID) {
+			urls = append(urls, m.PeerURLs...)
+		}
+	}
+	for url, remote := range askAll(ctx, client, urls) {
+		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
+			return &usageError{fmt.Errorf("--force-new-cluster: another member of the cluster is running at %s, and the two would go on apart; "+
+				"stop it if the cluster can't be saved, or start this one without the flag", url)}
+		}
+	}
+	return nil
+}
+
+// errForceNothing refuses the flag where it has nothing to work on: a new, empty cluster would look like a rescue.
+func errForceNothing(dataDir string) error {
+	return fmt.Errorf("--force-new-cluster: %s holds no data of a member; check --data-dir, or take the flag away to start a new cluster", dataDir)
+}
+
+func describeMembers(list []members.Member) []string {
+	var all []string
+	for _, m := range list {
+		all = append(all, fmt.Sprintf("%s %s %s", m.ID, m.Name, strings.Join(m.PeerURLs, ",")))
+	}
+	return all
+}

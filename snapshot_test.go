@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pando runs a command of the program within the test.
+func pando(t testing.TB, args ...string) (stdout string, err error) {
+	t.Helper()
+	var out, errOut strings.Builder
+	err = run(t.Context(), append([]string{"pando"}, args...), &out, &errOut)
+	return out.String(), err
+}
+
+func mustPando(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := pando(t, args...)
+	if err != nil {
+		t.Fatalf("pando %s: %v", strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// statusOf is what "pando snapshot status" says of a file.
+func statusOf(t testing.TB, file string) (s status) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(mustPando(t, "snapshot", "status", file, "-w", "json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSnapshotUsage(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no file":            {[]string{"save"}, "takes one file"},
+		"two files":          {[]string{"status", "a", "b"}, "takes one file"},
+		"no verb of ours":    {[]string{"prune"}, "save, status and restore"},
+		"a strange format":   {[]string{"status", "x", "-w", "xml"}, `"xml" is not one of the choices`},
+		"an unknown flag":    {[]string{"save", "x", "--endpont=y"}, "--endpont"},
+		"no URL":             {[]string{"save", filepath.Join(t.TempDir(), "x"), "--endpoint", "localhost:2379"}, "http://HOST:2379"},
+		"a wrong membership": {[]string{"restore", "x", "--name", "n", "--initial-cluster", "m=http://127.0.0.1:1"}, "--initial-cluster"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := pando(t, append([]string{"snapshot"}, test.args...)...)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %q in it", err, test.want)
+			}
+			if code := report(&strings.Builder{}, err); code != exitUsage {
+				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+		})
+	}
+	t.Run("nobody answers", func(t *testing.T) {
+		dir := t.TempDir()
+		_, err := pando(t, "snapshot", "save", filepath.Join(dir, "x"), "--endpoint", "http://127.0.0.1:1")
+		if err == nil || !strings.Contains(err.Error(), "--endpoint says where") {
+			t.Errorf("got %v", err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s was left", left[0].Name())
+		}
+	})
+	t.Run("help", func(t *testing.T) {
+		for _, args := range [][]string{{"snapshot"}, {"snapshot", "save", "--help"}, {"snapshot", "save", "x", "--help"}, {"snapshot", "restore", "-h"}} {
+			if out := mustPando(t, args...); !strings.Contains(out, "USAGE") {
+				t.Errorf("%v printed %q", args, out)
+			}
+		}
+	})
+}
+
+// TestSnapshotRoundTrip saves one running member and restores it as a cluster of three.
+func TestSnapshotRoundTrip(t *testing.T) {
+	source := launch(t, filepath.Join(t.TempDir(), "source"))
+	client := newKeyClient(t, source.client)
+	for i := range 50 {
+		client.must(t, "PUT", fmt.Sprintf("/dir/key%d", i), form("value", "v"+itoa(i)))
+	}
+	leased := client.must(t, "PUT", "/leased", form("value", "x", "ttl", "900"))
+	file := filepath.Join(t.TempDir(), "snap")
+	if err := os.WriteFile(file, []byte("an older one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustPando(t, "snapshot", "save", "--endpoint", source.client, file)
+	mustPando(t, "snapshot", "save", file, "--endpoint", source.client+"/", "--local")
+	s := statusOf(t, file)
+	if s.Keys != 52 || s.Index != leased.etcdIndex || s.Events != 51 || len(s.Hash) != 64 || s.Format != 1 {
+		t.Errorf("status %+v", s)
+	}
+	if table := mustPando(t, "snapshot", "status", file); !strings.Contains(table, s.Hash) || !strings.Contains(table, s.Cluster) {
+		t.Errorf("the table is\n%s", table)
+	}
+	source.kill()
+
+	all := seats(t, "a", "b", "c")
+	for _, seat := range all {
+		args := []string{"snapshot", "restore", file, "--data-dir", seat.dataDir, "--name", seat.name,
+			"--initial-advertise-peer-urls", seat.peerURL(), "--initial-cluster", initialClusterOf(all)}
+		out := mustPando(t, args...)
+		if !strings.Contains(out, "restored 52 keys") || strings.Contains(out, s.Cluster) {
+			t.Errorf("restore printed %q", out)
+		}
+		if _, err := pando(t, args...); err == nil || !strings.Contains(err.Error(), "choose another --data-dir") {
+			t.Errorf("restored twice: %v", err)
+		}
+	}
+	running := make([]*process, len(all))
+	for i, seat := range all {
+		running[i] = seat.spawn(t) // the data says all about the cluster
+	}
+	for _, p := range running {
+		p.awaitServing()
+	}
+	awaitPublished(t, running[0].client, 3)
+	for _, p := range running {
+		c := newKeyClient(t, p.client)
+		got := c.must(t, "GET", "/leased?quorum=true", nil)
+		if got.Node.Expiration != leased.Node.Expiration || got.Node.ModifiedIndex != leased.Node.ModifiedIndex {
+			t.Errorf("the lease is %+v, was %+v", got.Node, leased.Node)
+		}
+		past := c.must(t, "GET", "/dir?wait=true&recursive=true&waitIndex="+itoa(leased.etcdIndex-50), nil)
+		if past.Node.Key != "/dir/key0" || past.Node.Value != "v0" {
+			t.Errorf("the history begins with %+v", past.Node)
+		}
+	}
+	if next := newKeyClient(t, running[1].client).must(t, "PUT", "/next", form("value", "1")); next.Node.ModifiedIndex != leased.etcdIndex+1 {
+		t.Errorf("the next index is %d, the last one was %d", next.Node.ModifiedIndex, leased.etcdIndex)
+	}
+}
+
+// TestForceNewClusterProcess loses two members of three for good.
+func TestForceNewClusterProcess(t *testing.T) {
+	all := seats(t, "a", "b", "c")
+	running := launchCluster(t, all)
+	awaitPublished(t, running[0].client, 3)
+	for i := range 30 {
+		newKeyClient(t, running[i%3].client).must(t, "PUT", fmt.Sprintf("/key%d", i), form("value", "v"))
+	}
+	newKeyClient(t, running[0].client).must(t, "GET", "/?quorum=true", nil) // now it has all of them
+	running[0].kill()
+	t.Run("refused while another member runs", func(t *testing.T) {
+		p := all[0].spawn(t, "--force-new-cluster")
+		if code := p.awaitExit(); code != exitUsage || !strings.Contains(p.stderr.String(), "another member of the cluster is running at") {
+			t.Errorf("exit code %d\n%s", code, p.stderr)
+		}
+	})
+	for _, p := range running {
+		p.kill()
+	}
+	p := all[0].spawn(t, "--force-new-cluster")
+	p.awaitServing()
+	awaitPublished(t, p.client, 1)
+	c := newKeyClient(t, p.client)
+	for i := range 30 {
+		c.must(t, "GET", fmt.Sprintf("/key%d?quorum=true", i), nil)
+	}
+	c.must(t, "PUT", "/after", form("value", "1"))
+	p.terminate()
+	p = all[0].spawn(t)
+	p.awaitServing()
+	newKeyClient(t, p.client).must(t, "PUT", "/after-that", form("value", "1"))
+	t.Run("refused without data", func(t *testing.T) {
+		p := seats(t, "new")[0].spawn(t, "--force-new-cluster")
+		if code := p.awaitExit(); code != exitUsage || !strings.Contains(p.stderr.String(), "holds no data") {
+			t.Errorf("exit code %d\n%s", code, p.stderr)
+		}
+	})
+}
