@@ -1,0 +1,130 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func goOn() bool { return true }
+
+// hashed makes a store with some directories, hidden nodes and names around the
+// slash in their order.
+func hashed() *Store {
+	s := New(100)
+	var commands []Command
+	for i := range 400 {
+		commands = append(commands, Command{Op: OpSet, Path: fmt.Sprintf("/d%d/k%03d", i%7, i), Value: fmt.Sprint("v", i)})
+	}
+	for _, path := range []string{"/a", "/a-x", "/a0", "/b/c/d", "/b/c-d", "/_hidden/x"} {
+		commands = append(commands, Command{Op: OpSet, Path: path, Value: "v"})
+	}
+	s.Apply(1, commands)
+	return s
+}
+
+func TestHashRanges(t *testing.T) {
+	view := hashed().View()
+	bounds := view.Bounds("", "", 8, goOn)
+	want := view.HashRanges(bounds, goOn)
+	if len(want) != len(bounds)+1 || len(bounds) < 8 || len(bounds) > 16 {
+		t.Fatalf("%d bounds, %d hashes", len(bounds), len(want))
+	}
+	t.Run("the same tree", func(t *testing.T) {
+		if got := hashed().View().HashRanges(bounds, goOn); !slices.Equal(got, want) {
+			t.Errorf("got %x, want %x", got, want)
+		}
+	})
+	t.Run("an empty tree", func(t *testing.T) {
+		if got := New(1).View().HashRanges([]string{"/x"}, goOn); len(got) != 2 || got[0] != got[1] {
+			t.Errorf("got %x", got)
+		}
+	})
+	for name, c := range map[string]Command{
+		"a value":     {Op: OpSet, Path: "/d3/k101", Value: "other"},
+		"a TTL":       {Op: OpUpdate, Path: "/d3/k101", Value: "v101", Expires: 99},
+		"a new key":   {Op: OpSet, Path: "/d3/k101x", Value: ""},
+		"a directory": {Op: OpSet, Path: "/d3/k101x", Dir: true},
+		"a deletion":  {Op: OpDelete, Path: "/d3/k101"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := hashed()
+			s.Apply(2, []Command{c})
+			got := s.View().HashRanges(bounds, goOn)
+			var differing []int
+			for i := range got {
+				if got[i] != want[i] {
+					differing = append(differing, i)
+				}
+			}
+			at := 0
+			for at < len(bounds) && comparePaths(c.Path, bounds[at]) >= 0 {
+				at++
+			}
+			if !slices.Equal(differing, []int{at}) {
+				t.Errorf("ranges %v differ, want %d", differing, at)
+			}
+			if s.View().HashState() == view.HashState() {
+				t.Error("the state's hash is the same")
+			}
+		})
+	}
+	t.Run("zooming in ends at one key", func(t *testing.T) {
+		s := hashed()
+		s.Apply(2, []Command{{Op: OpSet, Path: "/d3/k101", Value: "other"}})
+		low, high := "", ""
+		for range 4 {
+			bounds := view.Bounds(low, high, 4, goOn)
+			a, b := view.HashRanges(bounds, goOn), s.View().HashRanges(bounds, goOn)
+			for i := range a {
+				if a[i] != b[i] {
+					low, high = append([]string{""}, bounds...)[i], append(bounds, "")[i]
+				}
+			}
+		}
+		if low != "/d3/k101" || comparePaths(high, "/d3/k108") != 0 {
+			t.Errorf("ended at [%s, %s)", low, high)
+		}
+	})
+	t.Run("gives up", func(t *testing.T) {
+		calls := 0
+		if got := view.HashRanges(nil, func() bool { calls++; return false }); got != nil || calls != 1 {
+			t.Errorf("got %x after %d calls", got, calls)
+		}
+		if got := view.Bounds("", "", 2, func() bool { return false }); got != nil {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestComparePaths wants the order of a walk.
+func TestComparePaths(t *testing.T) {
+	var walked []string
+	tour(hashed().View().root, goOn, func(n *Node) { walked = append(walked, n.path) })
+	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 400 {
+		t.Errorf("a walk's order is %q", walked)
+	}
+	for i, p := range walked {
+		if comparePaths(p, p) != 0 || i > 0 && comparePaths(p, walked[i-1]) <= 0 {
+			t.Errorf("%q is not behind the one before", p)
+		}
+	}
+}
+
+func BenchmarkHashRanges(b *testing.B) {
+	s := New(10)
+	for i := range 200 {
+		var commands []Command
+		for k := range 500 {
+			commands = append(commands, Command{Op: OpSet, Path: fmt.Sprintf("/bench/%03d/key%d", i, k), Value: "0123456789abcdef0123456789abcdef"})
+		}
+		s.Apply(1, commands)
+	}
+	view := s.View()
+	bounds := view.Bounds("", "", 32, goOn)
+	b.ResetTimer()
+	for range b.N {
+		view.HashRanges(bounds, goOn)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(view.Nodes()), "ns/node")
+}
