@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -326,4 +328,51 @@ func TestUpdatePeerURLs(t *testing.T) {
 	moved.restart()
 	c.awaitServing(moved)
 	load.finish()
+}
+
+// TestLostData starts a member under its old identity without its data: it must
+// end with an error that says what to do, and harm nobody.
+func TestLostData(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	for i := range 20 {
+		c.leader().set("/key", fmt.Sprint(i))
+	}
+	c.settle()
+	lost := c.follower()
+	founders := c.leader().node().Members().List()
+	lost.kill()
+	if err := os.RemoveAll(lost.dir); err != nil {
+		t.Fatal(err)
+	}
+	lost.start(founders, nil)
+	node := lost.node()
+	c.await("the member without its data to end", func() bool { return closed(node.Done()) })
+	if !errors.Is(node.Err(), errBroken) {
+		t.Errorf("it ended with %v", node.Err())
+	}
+	lost.up.Store(nil)
+	lost.shut()
+	c.leader().set("/key", "after")
+	c.settle()
+}
+
+// TestNothingLeaks wants all that a cluster has started to end with it.
+func TestNothingLeaks(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Run("cluster", func(t *testing.T) {
+		c := newCluster(t, 3, smallLog)
+		load := c.newLoad(4)
+		for _, r := range c.members {
+			load.more(50)
+			r.stop()
+			load.more(50)
+			r.restart()
+			c.awaitServing(r)
+		}
+		load.finish()
+	})
+	if !poll(func() bool { return runtime.NumGoroutine() <= before }) {
+		stacks := make([]byte, 1<<20)
+		t.Errorf("%d goroutines were there, %d are left:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+	}
 }

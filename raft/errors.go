@@ -11,6 +11,9 @@ import (
 // ErrStopped is what a node that was stopped ends with.
 var ErrStopped = errors.New("raft: the server is stopped")
 
+// errBroken says that this member must not go on with what is on its disk.
+var errBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
+
 var (
 	errTimeout  = errors.New(tree.CauseTimedOut)
 	errCanceled = errors.New("etcdserver: request cancelled")

@@ -14,18 +14,28 @@ type inbox struct {
 // task is a piece of work that needs what only the loop may touch.
 type task func(l *loop)
 
-// maxTasks bounds what waits. Beyond it messages are dropped, which raft is
-// made for.
+// maxTasks bounds the messages and reports that wait. Beyond it they are dropped,
+// which raft is made for.
 const maxTasks = 16 << 10
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
-// post hands a task to the loop. It reports false when there is no room, or no
-// loop any more.
+// offer hands a task to the loop, unless too many wait already.
+func (b *inbox) offer(t task) {
+	b.mu.Lock()
+	full := len(b.tasks) >= maxTasks
+	b.mu.Unlock()
+	if !full {
+		b.post(t)
+	}
+}
+
+// post hands a task to the loop that must not get lost. It reports false when
+// there is no loop any more.
 func (b *inbox) post(t task) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || len(b.tasks) >= maxTasks {
+	if b.closed {
 		return false
 	}
 	b.tasks = append(b.tasks, t)

@@ -107,6 +107,20 @@ func (l *loop) run() {
 	ticker := time.NewTicker(l.cfg.Tick)
 	defer ticker.Stop()
 	l.campaignIfAlone()
+	l.follow(ticker.C)
+	l.end()
+}
+
+// follow goes on until the node fails or is stopped. The upstream library panics
+// when the log contradicts what the others say of it: when data that was
+// acknowledged is gone from this disk. That must end this member alone.
+func (l *loop) follow(ticks <-chan time.Time) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("the log went wrong", zap.Any("panic", r), zap.Stack("stack"))
+			l.failed = fmt.Errorf("%w: %v", errBroken, r)
+		}
+	}()
 	for l.failed == nil {
 		l.advance()
 		select {
@@ -115,7 +129,7 @@ func (l *loop) run() {
 		case <-l.inbox.wake:
 		case done := <-l.writer.done:
 			l.landed(done)
-		case now := <-ticker.C:
+		case now := <-ticks:
 			l.tick(now)
 		case <-l.expiry.timer.C:
 		case c := <-l.checkpoint.done:
@@ -124,7 +138,6 @@ func (l *loop) run() {
 			l.handOver()
 		}
 	}
-	l.end()
 }
 
 // advance works off all that can be done without waiting.

@@ -143,7 +143,7 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 	defer cancel()
 	answer := make(chan error, 1)
 	if !n.inbox.post(func(l *loop) { l.reconfigure(kind, m, answer) }) {
-		return apiError(errTooMany)
+		return apiError(ErrStopped)
 	}
 	select {
 	case err := <-answer:

@@ -19,12 +19,12 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Client:  cfg.PeerClient,
 		Removed: n.registry.Removed,
 		Receive: func(m *raftpb.Message) {
-			n.inbox.post(func(l *loop) { l.receive(m) })
+			n.inbox.offer(func(l *loop) { l.receive(m) })
 		},
 		ReceiveSnapshot: n.receiveSnapshot,
 		Snapshot:        n.openSnapshot,
 		Unreachable: func(id members.ID) {
-			n.inbox.post(func(l *loop) { l.unreachable(id) })
+			n.inbox.offer(func(l *loop) { l.unreachable(id) })
 		},
 		SnapshotSent: func(id members.ID, err error) {
 			n.inbox.post(func(l *loop) { l.snapshotSent(id, err) })

@@ -104,7 +104,7 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 	taken := make(chan error, 1)
 	if !n.inbox.post(func(l *loop) { taken <- l.offerSnapshot(m, staged) }) {
 		staged.Discard()
-		return errTooMany
+		return ErrStopped
 	}
 	select {
 	case err := <-taken:

@@ -143,7 +143,13 @@ func (p *peer) verdict(resp *http.Response) error {
 func (p *peer) sendSnapshot(m *raftpb.Message) {
 	err := p.snapshot(m)
 	if err != nil {
-		p.log.Warn("snapshot not sent", zap.Error(err))
+		p.log.Warn("snapshot not sent; trying again", zap.Error(err))
+		// Raft tries again as soon as it is told, and each time copies the
+		// checkpoint.
+		select {
+		case <-time.After(lastPause):
+		case <-p.ctx.Done():
+		}
 	}
 	p.t.SnapshotSent(p.id, err)
 }
