@@ -53,22 +53,27 @@ func (s *Server) park(w http.ResponseWriter, r *http.Request, watcher *tree.Watc
 	return f, nil
 }
 
-// listen ends the watch when the client goes away. A byte of a next request
-// ends the listening instead, as net/http would have it.
+// listen ends the watch when the client goes away. What the client sends ahead
+// for the next request is kept, within bounds.
 func (f *follower) listen() {
-	if len(f.ahead) > 0 {
+	var b [64]byte
+	for len(f.ahead) < maxAhead {
+		n, err := f.conn.Read(b[:])
+		f.ahead = append(f.ahead, b[:n]...)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) { // release stops it so
+			f.gone.Store(true)
+			f.watcher.Close()
+		}
 		return
 	}
-	var b [1]byte
-	n, err := f.conn.Read(b[:])
-	switch {
-	case n > 0:
-		f.ahead = []byte{b[0]}
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-		f.gone.Store(true)
-		f.watcher.Close()
-	}
 }
+
+// maxAhead is how much a client may send ahead. Whether one that sends more is
+// still there shows when it is answered.
+const maxAhead = 64 << 10
 
 // add appends one event to what is to be sent.
 func (f *follower) add(json []byte) {
