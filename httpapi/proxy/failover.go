@@ -16,6 +16,9 @@ import (
 // a moment ago.
 var errNoEndpoints = errors.New("httpproxy: zero endpoints currently available")
 
+// errClientBody says that the client did not send the whole body.
+var errClientBody = errors.New("httpproxy: the request's body can't be read")
+
 // allFailedError says that members were tried in vain.
 type allFailedError struct {
 	tried   int
@@ -67,6 +70,9 @@ func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Context().Err() != nil {
 			return nil, r.Context().Err() // the client has gone: nobody's fault
 		}
+		if broken := body.broken.Load(); broken != nil {
+			return nil, fmt.Errorf("%w: %w", errClientBody, *broken)
+		}
 		f.endpoints.fail(endpoint)
 		f.failed()
 		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(err))
@@ -117,17 +123,22 @@ func clientOf(r *http.Request) string {
 	return host
 }
 
-// countedBody knows whether anything was read of the body, and leaves it open
-// for the next attempt.
+// countedBody knows whether anything was read of the body, and whether that
+// failed, and leaves it open for the next attempt.
 type countedBody struct {
-	from io.Reader
-	read atomic.Bool
+	from   io.Reader
+	read   atomic.Bool
+	broken atomic.Pointer[error] // why the client's side can't be read on
 }
 
 // Read reads on; it says so first, for an error leaves the rest unknown.
 func (b *countedBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
-	return b.from.Read(p)
+	n, err := b.from.Read(p)
+	if err != nil && err != io.EOF {
+		b.broken.Store(&err)
+	}
+	return n, err
 }
 
 // Close does nothing.

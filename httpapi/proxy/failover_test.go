@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -121,6 +122,77 @@ func TestBadGateway(t *testing.T) {
 	if got.status != 502 || got.body != `{"message":"httpproxy: unable to get response from 1 endpoint(s)"}` || got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// TestBodies holds that a client's fault is not the member's.
+func TestBodies(t *testing.T) {
+	const limit = 1000
+	member := newMember(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > limit {
+			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	p := startProxy(t, newCluster(t, member), nil)
+	healthy := func(t *testing.T) {
+		t.Helper()
+		if n := len(p.endpoints.available()); n != 1 {
+			t.Error("the member counts as failing")
+		}
+	}
+	t.Run("the client breaks off", func(t *testing.T) {
+		conn, err := net.Dial("tcp", p.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "PUT /v2/keys/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nvalue="); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err == nil && len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") && !strings.HasPrefix(string(answer), "HTTP/1.1 502 ") {
+			t.Errorf("got %q", answer)
+		}
+		healthy(t)
+	})
+	for _, expect := range []string{"", "100-continue"} {
+		t.Run("too large a body, Expect: "+expect, func(t *testing.T) {
+			for range 20 {
+				r, err := http.NewRequest(http.MethodPut, p.URL+"/v2/keys/x", strings.NewReader(strings.Repeat("x", 100*limit)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if expect != "" {
+					r.Header.Set("Expect", expect)
+				}
+				resp, err := (&http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}).RoundTrip(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != http.StatusRequestEntityTooLarge {
+					t.Errorf("got %s", resp.Status)
+				}
+			}
+			healthy(t)
+		})
+	}
+}
+
+// newMember serves with a handler that reads the body itself.
+func newMember(t testing.TB, h http.HandlerFunc) string {
+	s := httptest.NewServer(h)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL
 }
 
 func TestEndpoints(t *testing.T) {

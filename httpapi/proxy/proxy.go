@@ -140,19 +140,24 @@ func dropCORS(resp *http.Response) error {
 
 // refuse answers for a member when none did.
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // the client has gone
-	}
 	status, text := http.StatusBadGateway, ""
 	switch failed := (*allFailedError)(nil); {
+	case r.Context().Err() != nil:
+		// The client has gone, or the proxy stops. One that has closed its side alone reads the answer: no answer
+		// at all would become a 200.
+		text = "httpproxy: the request was given up before a member answered"
 	case errors.Is(err, errNoEndpoints):
 		status, text = http.StatusServiceUnavailable, err.Error()
+	case errors.Is(err, errClientBody):
+		status, text = http.StatusBadRequest, err.Error()
 	case errors.As(err, &failed):
 		text = failed.Error()
 	default:
 		text = fmt.Sprintf("httpproxy: %v", err)
 	}
-	p.log.Warn("request not passed on", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	if r.Context().Err() == nil {
+		p.log.Warn("request not passed on", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	writeJSON(w, struct {

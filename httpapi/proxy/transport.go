@@ -12,6 +12,8 @@ const (
 	idleTimeout = 30 * time.Second
 	// maxIdle is how many of them are kept for each member.
 	maxIdle = 256
+	// expectTimeout is how long a member may take to want a body that waits.
+	expectTimeout = time.Second
 )
 
 // A host that has vanished without a word is noticed after about 20 s, by long
@@ -33,6 +35,8 @@ func newTransport(cfg Config) http.RoundTripper {
 		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     idleTimeout,
 		DisableCompression:  true, // the bytes go through as they are
+		// A client that asks before it sends a large body is answered by the member.
+		ExpectContinueTimeout: expectTimeout,
 	}
 }
 
