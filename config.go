@@ -26,6 +26,7 @@ const (
 	defaultHistorySize     = 1000
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
+	defaultConsistency     = time.Minute
 
 	dataDirSuffix       = ".pando"
 	maxElectionTimeout  = 50 * time.Second
@@ -125,6 +126,9 @@ type Config struct {
 	// heartbeats, at most 50 s.
 	ElectionTimeout time.Duration
 
+	// ConsistencyCheckInterval is the time between two comparisons of what the members hold; 0 for none.
+	ConsistencyCheckInterval time.Duration
+
 	// CORS lists the origins that browsers may call from; "*" alone allows all. Never empty.
 	CORS []string
 	// EnablePprof serves /debug/pprof on the client URLs.
@@ -163,6 +167,7 @@ func defaultConfig() *Config {
 		ProxyDialTimeout:         time.Second,
 		ProxyWriteTimeout:        5 * time.Second,
 		SnapshotCount:            defaultSnapshotCount,
+		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              defaultHistorySize,
 		MaxRequestBytes:          defaultMaxRequestBytes,
 		HeartbeatInterval:        defaultHeartbeat,

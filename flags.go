@@ -172,6 +172,8 @@ func durabilityFlags() []flagSpec {
 				c.SnapshotCount, err = parseWhole(v, math.MaxInt64)
 				return err
 			}},
+		{name: "consistency-check-interval", group: groupDurability, arg: "MS", def: "60000", usage: "Milliseconds between two comparisons of what the members hold, in the background; 0 for none. A difference is an error in the log and a metric, pando_consistency_differences.",
+			set: func(c *Config, v string) (err error) { c.ConsistencyCheckInterval, err = parseMillis(v); return err }},
 	}
 }
 

@@ -29,6 +29,8 @@ func legacyFlags() []flagSpec {
 		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.", set: setDebug},
 		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "The old spelling of --log-outputs.",
 			set: setOldLogOutput},
+		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s", usage: "The reference's spelling of --consistency-check-interval. Here 0 changes nothing.",
+			set: setOldConsistency},
 	}
 }
 
@@ -45,6 +47,14 @@ func setOldLogOutput(c *Config, text string) error {
 		return nil
 	}
 	return setLogOutputs(c, text)
+}
+
+func setOldConsistency(c *Config, text string) error {
+	interval, err := parseMillis(text)
+	if err == nil && interval > 0 && !c.origins["consistency-check-interval"].given {
+		c.ConsistencyCheckInterval = interval
+	}
+	return err
 }
 
 // ignoredFlags have no meaning here; each says why.
@@ -79,7 +89,6 @@ func ignoredFlags() []flagSpec {
 		valued("experimental-compaction-batch-limit", "1000", noV3),
 		valued("experimental-watch-progress-notify-interval", "10m", noV3),
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
-		valued("experimental-corrupt-check-time", "0s", "this version runs one-member clusters, with nobody to compare with"),
 		valued("experimental-warning-apply-duration", "100ms", "watch the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),
 	}

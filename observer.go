@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pando/members"
+	"pando/raft"
 	"pando/stats"
 	"pando/storage"
 )
@@ -45,6 +46,12 @@ func (o *observer) FollowerFailed(id members.ID) { o.leader.Fail(uint64(id)) }
 
 func (o *observer) CheckpointDone(s storage.CheckpointStats) {
 	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))
+}
+
+func (o *observer) AuditHashed(took time.Duration) { o.metrics.ConsistencyHashed(took) }
+
+func (o *observer) Audited(r raft.AuditReport) {
+	o.metrics.ConsistencyChecked(r.Members, r.Index, len(r.Differences))
 }
 
 // gauges are the numbers that are read when somebody asks for the metrics.

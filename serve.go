@@ -116,6 +116,7 @@ func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, err
 		Tick:          cfg.HeartbeatInterval,
 		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
 		SnapshotCount: int(cfg.SnapshotCount),
+		AuditInterval: cfg.ConsistencyCheckInterval,
 		Timeout:       requestTimeout + 2*cfg.ElectionTimeout,
 		Logger:        log,
 		Observer:      o,

@@ -36,14 +36,14 @@ func (l *loop) applyEntry(e *raftpb.Entry) error {
 		return l.applyConfChange(e.GetIndex(), e.GetData())
 	case raftpb.EntryNormal:
 		if len(e.GetData()) > 0 {
-			return l.applyData(e.GetData())
+			return l.applyData(e.GetIndex(), e.GetData())
 		}
 		return nil // a leader began its term
 	}
 	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
 }
 
-func (l *loop) applyData(data []byte) error {
+func (l *loop) applyData(index uint64, data []byte) error {
 	switch data[0] {
 	case kindBatch:
 		b, err := decodeBatch(data, l.applies[:0])
@@ -60,6 +60,10 @@ func (l *loop) applyData(data []byte) error {
 			return err
 		}
 		return l.applyAttributes(a)
+	case kindAudit:
+		return l.applyAudit(index, data)
+	case kindAuditResult:
+		return l.applyAuditResult(data)
 	}
 	return fmt.Errorf("%w: kind %d", errEntry, data[0])
 }

@@ -15,6 +15,9 @@ import (
 const (
 	kindBatch      = 1 // commands for the tree
 	kindAttributes = 2 // a member's name and client URLs
+
+	kindAudit       = 3 // begins a comparison of what the members hold
+	kindAuditResult = 4 // what a member has found for it
 )
 
 // errEntry says that an entry can't be understood. A member that meets one

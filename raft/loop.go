@@ -44,6 +44,7 @@ type loop struct {
 	reads      reads
 	checkpoint checkpoint
 	membership membership
+	audits     audits
 	latency    latencies
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
 	tasks      []task            // room for the next ones
@@ -172,6 +173,7 @@ func (l *loop) tick(now time.Time) {
 	l.retryReadIndex()
 	l.checkpointIfDue()
 	l.tendMembers(now)
+	l.auditIfDue(now)
 	if !l.stopping.IsZero() && (now.After(l.stopping) || !l.leads()) {
 		l.failed = ErrStopped
 	}

@@ -54,6 +54,9 @@ type Config struct {
 	// CatchUpEntries is how many applied entries stay in memory for members that
 	// lag a little behind; 5000 if zero.
 	CatchUpEntries int
+	// AuditInterval is the time between two comparisons of what the members hold;
+	// there are none if it is zero.
+	AuditInterval time.Duration
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64
 	Logger   *zap.Logger
@@ -84,6 +87,10 @@ type Observer interface {
 	FollowerFailed(id members.ID)
 	// CheckpointDone tells what a checkpoint wrote and how long it took.
 	CheckpointDone(stats storage.CheckpointStats)
+	// AuditHashed tells how long this member took to hash all it holds, pauses
+	// included; Audited what the comparison has found.
+	AuditHashed(took time.Duration)
+	Audited(report AuditReport)
 }
 
 // Node is one member's replica of the log and the tree. Its methods may be
@@ -329,3 +336,5 @@ func (nobody) AppendReceived(int)                         {}
 func (nobody) FollowerAnswered(members.ID, time.Duration) {}
 func (nobody) FollowerFailed(members.ID)                  {}
 func (nobody) CheckpointDone(storage.CheckpointStats)     {}
+func (nobody) AuditHashed(time.Duration)                  {}
+func (nobody) Audited(AuditReport)                        {}

@@ -30,6 +30,8 @@ type Metrics struct {
 
 	batchSize prometheus.Histogram
 
+	consistency consistency
+
 	// Shown under two names each, hence counted here and read by callbacks.
 	proposalsPending atomic.Int64
 	proposalsFailed  atomic.Uint64
@@ -59,6 +61,7 @@ func NewMetrics(build Build) *Metrics {
 	m.requests.init(m.registry)
 	m.initDisk()
 	m.initProposals()
+	m.consistency.init(m.registry)
 	return m
 }
 

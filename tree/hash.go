@@ -7,7 +7,7 @@ import (
 )
 
 // pauseNodes is after how many nodes a walk in the background calls pause.
-const pauseNodes = 256
+const pauseNodes = 1024
 
 // maxBound is the length to which Bounds shortens a path: what is left still
 // divides the tree, and it travels in the log.

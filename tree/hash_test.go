@@ -13,8 +13,8 @@ func goOn() bool { return true }
 func hashed() *Store {
 	s := New(100)
 	var commands []Command
-	for i := range 400 {
-		commands = append(commands, Command{Op: OpSet, Path: fmt.Sprintf("/d%d/k%03d", i%7, i), Value: fmt.Sprint("v", i)})
+	for i := range 2000 {
+		commands = append(commands, Command{Op: OpSet, Path: fmt.Sprintf("/d%d/k%04d", i%7, i), Value: fmt.Sprint("v", i)})
 	}
 	for _, path := range []string{"/a", "/a-x", "/a0", "/b/c/d", "/b/c-d", "/_hidden/x"} {
 		commands = append(commands, Command{Op: OpSet, Path: path, Value: "v"})
@@ -41,11 +41,11 @@ func TestHashRanges(t *testing.T) {
 		}
 	})
 	for name, c := range map[string]Command{
-		"a value":     {Op: OpSet, Path: "/d3/k101", Value: "other"},
-		"a TTL":       {Op: OpUpdate, Path: "/d3/k101", Value: "v101", Expires: 99},
-		"a new key":   {Op: OpSet, Path: "/d3/k101x", Value: ""},
-		"a directory": {Op: OpSet, Path: "/d3/k101x", Dir: true},
-		"a deletion":  {Op: OpDelete, Path: "/d3/k101"},
+		"a value":     {Op: OpSet, Path: "/d3/k0101", Value: "other"},
+		"a TTL":       {Op: OpUpdate, Path: "/d3/k0101", Value: "v101", Expires: 99},
+		"a new key":   {Op: OpSet, Path: "/d3/k0101x", Value: ""},
+		"a directory": {Op: OpSet, Path: "/d3/k0101x", Dir: true},
+		"a deletion":  {Op: OpDelete, Path: "/d3/k0101"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := hashed()
@@ -71,9 +71,9 @@ func TestHashRanges(t *testing.T) {
 	}
 	t.Run("zooming in ends at one key", func(t *testing.T) {
 		s := hashed()
-		s.Apply(2, []Command{{Op: OpSet, Path: "/d3/k101", Value: "other"}})
+		s.Apply(2, []Command{{Op: OpSet, Path: "/d3/k0101", Value: "other"}})
 		low, high := "", ""
-		for range 4 {
+		for range 6 {
 			bounds := view.Bounds(low, high, 4, goOn)
 			a, b := view.HashRanges(bounds, goOn), s.View().HashRanges(bounds, goOn)
 			for i := range a {
@@ -82,7 +82,7 @@ func TestHashRanges(t *testing.T) {
 				}
 			}
 		}
-		if low != "/d3/k101" || comparePaths(high, "/d3/k108") != 0 {
+		if low != "/d3/k0101" || comparePaths(high, "/d3/k0108") != 0 {
 			t.Errorf("ended at [%s, %s)", low, high)
 		}
 	})
@@ -101,7 +101,7 @@ func TestHashRanges(t *testing.T) {
 func TestComparePaths(t *testing.T) {
 	var walked []string
 	tour(hashed().View().root, goOn, func(n *Node) { walked = append(walked, n.path) })
-	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 400 {
+	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 2000 {
 		t.Errorf("a walk's order is %q", walked)
 	}
 	for i, p := range walked {

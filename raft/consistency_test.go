@@ -1,0 +1,191 @@
+package raft
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/members"
+	"pando/tree"
+)
+
+// auditor observes the comparisons on one member.
+type auditor struct {
+	nobody
+	mu      sync.Mutex
+	reports []AuditReport
+}
+
+func (a *auditor) Audited(r AuditReport) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reports = append(a.reports, r)
+}
+
+func (a *auditor) all() []AuditReport {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.reports)
+}
+
+// last gives the last report, and how many there were.
+func (a *auditor) last() (AuditReport, int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.reports) == 0 {
+		return AuditReport{}, 0
+	}
+	return a.reports[len(a.reports)-1], len(a.reports)
+}
+
+// newAuditedCluster starts a cluster that compares its members all the time.
+func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditor) {
+	var mu sync.Mutex
+	observers := map[members.ID]*auditor{}
+	c := newCluster(t, size, func(cfg *Config) {
+		mu.Lock()
+		defer mu.Unlock()
+		a := &auditor{}
+		observers[members.ID(cfg.Recovered.Identity.MemberID)] = a
+		cfg.Observer, cfg.AuditInterval = a, clusterTick
+	})
+	return c, func(r *replica) *auditor {
+		mu.Lock()
+		defer mu.Unlock()
+		return observers[r.id]
+	}
+}
+
+// corrupt changes the tree of one member behind the log's back.
+func (r *replica) corrupt(path, value string) {
+	r.c.t.Helper()
+	done := make(chan struct{})
+	r.node().inbox.post(func(l *loop) {
+		l.tree.Apply(1, []tree.Command{{Op: tree.OpSet, Path: path, Value: value}})
+		l.tree.Notify()
+		close(done)
+	})
+	<-done
+}
+
+func TestConsistencyCheck(t *testing.T) {
+	t.Run("finds nothing where nothing is wrong", func(t *testing.T) {
+		c, auditor := newAuditedCluster(t, 3)
+		for i := range 200 {
+			c.members[i%3].set(fmt.Sprintf("/dir%d/key%d", i%5, i), "v")
+		}
+		for _, r := range c.members {
+			_, before := auditor(r).last()
+			c.await("three more rounds of all members", func() bool {
+				report, n := auditor(r).last()
+				return n >= before+3 && report.Members == 3
+			})
+			for _, report := range auditor(r).all() {
+				if len(report.Differences) > 0 {
+					t.Errorf("member %d: %+v", r.id, report)
+				}
+			}
+		}
+	})
+	t.Run("names the member and the key that differ", func(t *testing.T) {
+		c, auditor := newAuditedCluster(t, 3)
+		for i := range 60 {
+			c.leader().set(fmt.Sprintf("/dir%d/marker", i), "v")
+		}
+		c.settle()
+		bad := c.follower()
+		bad.corrupt("/dir17/marker", "rotten")
+		for _, r := range c.members {
+			c.await("the report to name the key", func() bool {
+				report, _ := auditor(r).last()
+				return slices.ContainsFunc(report.Differences, func(d Difference) bool {
+					return d.Low == "/dir17/marker" && slices.Equal(d.Members, []members.ID{bad.id}) && len(d.Hashes) == 3
+				})
+			})
+			report, _ := auditor(r).last()
+			if last := report.Differences[len(report.Differences)-1]; !last.State {
+				t.Errorf("the index is not reported: %+v", report)
+			}
+		}
+	})
+	t.Run("goes on under the next leader", func(t *testing.T) {
+		c, auditor := newAuditedCluster(t, 3)
+		c.leader().set("/a", "1")
+		c.leader().kill()
+		c.leader().set("/b", "1")
+		for _, r := range c.running() {
+			_, before := auditor(r).last()
+			c.await("a round of two", func() bool {
+				report, n := auditor(r).last()
+				return n > before+1 && report.Members == 2 && len(report.Differences) == 0
+			})
+		}
+	})
+	t.Run("a restart does not repeat old rounds", func(t *testing.T) {
+		c, auditor := newAuditedCluster(t, 3)
+		r := c.follower()
+		c.await("a round", func() bool { _, n := auditor(r).last(); return n > 2 })
+		first := r.node().Status().Applied
+		r.kill()
+		r.restart()
+		c.await("another round", func() bool { _, n := auditor(r).last(); return n > 0 })
+		for _, report := range auditor(r).all() {
+			if report.Index <= first {
+				t.Errorf("reported entry %d again, it was at %d before", report.Index, first)
+			}
+		}
+	})
+	t.Run("alone there is nothing to compare", func(t *testing.T) {
+		c, auditor := newAuditedCluster(t, 1)
+		before := c.members[0].node().Status().Committed
+		ticks := time.NewTicker(5 * clusterTick)
+		defer ticks.Stop()
+		<-ticks.C
+		if after := c.members[0].node().Status().Committed; after != before {
+			t.Errorf("the log grew from %d to %d", before, after)
+		}
+		if len(auditor(c.members[0]).all()) > 0 {
+			t.Error("it compared its data")
+		}
+	})
+}
+
+func TestDecodeAudit(t *testing.T) {
+	data, err := encodeAudit(kindAuditResult, auditResult{Round: 7, Member: 9, State: 1 << 63, Ranges: []uint64{1, 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r auditResult
+	if known, err := decodeAudit(data, &r); !known || err != nil || r.Round != 7 || r.Member != 9 || r.State != 1<<63 || len(r.Ranges) != 2 {
+		t.Errorf("got %+v, %v, %v", r, known, err)
+	}
+	data[1] = auditVersion + 1
+	if known, err := decodeAudit(data, &r); known || err != nil {
+		t.Errorf("a later version: %v, %v", known, err)
+	}
+	if _, err := decodeAudit([]byte{kindAudit, auditVersion, '{'}, &r); err == nil {
+		t.Error("half an entry was read")
+	}
+}
+
+func TestOutvoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		hashes map[members.ID]uint64
+		want   []members.ID
+	}{
+		"all the same":  {map[members.ID]uint64{1: 5, 2: 5, 3: 5}, nil},
+		"one of three":  {map[members.ID]uint64{1: 5, 2: 6, 3: 5}, []members.ID{2}},
+		"one of two":    {map[members.ID]uint64{1: 5, 2: 6}, []members.ID{1, 2}},
+		"two of four":   {map[members.ID]uint64{1: 5, 2: 6, 3: 5, 4: 6}, []members.ID{1, 2, 3, 4}},
+		"two of five":   {map[members.ID]uint64{1: 5, 2: 6, 3: 5, 4: 7, 5: 5}, []members.ID{2, 4}},
+		"all different": {map[members.ID]uint64{1: 5, 2: 6, 3: 7}, []members.ID{1, 2, 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := outvoted(c.hashes); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
