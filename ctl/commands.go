@@ -1,0 +1,90 @@
+package ctl
+
+import (
+	"context"
+	"io"
+
+	"github.com/urfave/cli/v2"
+)
+
+// commands lists all of them, in the order of help.
+func (p *program) commands() []*cli.Command {
+	all := append(p.valueCommands(), p.directoryCommands()...)
+	all = append(all, p.readCommands()...)
+	all = append(all, p.watchCommand(), p.execWatchCommand())
+	all = append(all, p.memberCommands(), p.healthCommand(), p.backupCommand())
+	return append(all, p.helpCommand())
+}
+
+// keyArgument returns the first argument.
+func keyArgument(c *cli.Context) (string, error) {
+	if c.NArg() == 0 {
+		return "", badArguments("key required")
+	}
+	return c.Args().First(), nil
+}
+
+// valueArgument returns the second argument or, without one, all of stdin. Only an argument may be empty.
+func (p *program) valueArgument(c *cli.Context) (string, error) {
+	if c.NArg() > 1 {
+		return c.Args().Get(1), nil
+	}
+	data, err := io.ReadAll(p.stdin)
+	if err != nil || len(data) == 0 {
+		return "", badArguments("value required")
+	}
+	return string(data), nil
+}
+
+// limited returns the context of a command that --total-timeout limits.
+func limited(c *cli.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.Context, c.Duration(totalTimeoutFlag))
+}
+
+// keyRequest is a request about one key.
+type keyRequest func(ctx context.Context, cl *client, key string) (*event, error)
+
+// onKey runs a command that takes a key, sends one request and prints the answer.
+func (p *program) onKey(c *cli.Context, send keyRequest) error {
+	cl, err := p.connect(c)
+	if err != nil {
+		return err
+	}
+	key, err := keyArgument(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := limited(c)
+	defer cancel()
+	e, err := send(ctx, cl, key)
+	if err != nil {
+		return serverFailure(err)
+	}
+	return p.printEvent(e, c.String(outputFlag))
+}
+
+// valueRequest is a request about one key and its value.
+type valueRequest func(ctx context.Context, cl *client, key, value string) (*event, error)
+
+// onValue runs a command that takes a key and a value, sends one request and prints the answer.
+func (p *program) onValue(c *cli.Context, send valueRequest) error {
+	cl, err := p.connect(c)
+	if err != nil {
+		return err
+	}
+	key, err := keyArgument(c)
+	if err != nil {
+		return err
+	}
+	value, err := p.valueArgument(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := limited(c)
+	defer cancel()
+	e, err := send(ctx, cl, key, value)
+	if err != nil {
+		return serverFailure(err)
+	}
+	return p.printEvent(e, c.String(outputFlag))
+}

@@ -1,0 +1,155 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+const appHelp = `NAME:
+   {{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{.HelpName}} [global options] command [command options] [arguments...]
+
+COMMANDS:{{range .VisibleCommands}}
+   {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}
+
+GLOBAL OPTIONS:{{range .VisibleFlags}}
+   {{.}}{{end}}
+
+EXAMPLES:
+   {{.HelpName}} set /message "Hello world"          write a key
+   {{.HelpName}} get /message                        read it
+   {{.HelpName}} ls --recursive -p /                 look around
+   {{.HelpName}} watch --recursive --forever /       see what changes
+   {{.HelpName}} --endpoints http://10.0.0.1:2379,http://10.0.0.2:2379 cluster-health
+   export ETCDCTL_ENDPOINTS=http://10.0.0.1:2379   name the servers once for all commands
+
+   {{.HelpName}} help COMMAND shows the options and examples of a command.
+`
+
+const commandHelp = `NAME:
+   {{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{.HelpName}}{{if .VisibleFlags}} [command options]{{end}} {{.ArgsUsage}}{{if .Description}}
+
+{{.Description}}{{end}}{{if .VisibleFlags}}
+
+OPTIONS:{{range .VisibleFlags}}
+   {{.}}{{end}}{{end}}
+`
+
+const groupHelp = `NAME:
+   {{.HelpName}} - {{.Usage}}
+
+USAGE:
+   {{.HelpName}} command [command options] [arguments...]
+
+COMMANDS:{{range .VisibleCommands}}
+   {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}{{if .Description}}
+
+{{.Description}}{{end}}
+`
+
+// helpCommand explains the others.
+func (p *program) helpCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name: "help", Aliases: []string{"h"}, ArgsUsage: "[command [subcommand]]",
+		Usage: "explain a command, with examples",
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return cli.ShowAppHelp(c)
+			}
+			return p.explainFrom(c.App.Commands, c.Args().Slice())
+		},
+	})
+}
+
+// explainFrom prints the help of the command that the first of names means, or of one below it.
+func (p *program) explainFrom(commands []*cli.Command, names []string) error {
+	command := findCommand(commands, names[0])
+	if command == nil {
+		return unknownCommand(names[0], commands)
+	}
+	if command.HelpName == "" {
+		command.HelpName = p.name + " " + command.Name
+	}
+	for _, sub := range command.Subcommands {
+		sub.HelpName = command.HelpName + " " + sub.Name
+	}
+	return p.explain(command, names[1:])
+}
+
+// explain prints the help of command, or of the one below it that names lead to.
+func (p *program) explain(command *cli.Command, names []string) error {
+	if len(command.Subcommands) == 0 {
+		cli.HelpPrinter(p.stdout, commandHelp, command)
+		return nil
+	}
+	if len(names) > 0 {
+		return p.explainFrom(command.Subcommands, names)
+	}
+	cli.HelpPrinter(p.stdout, groupHelp, command)
+	return nil
+}
+
+// unknownCommand refuses a command, naming the nearest one that exists.
+func unknownCommand(name string, commands []*cli.Command) error {
+	text := fmt.Sprintf("No help topic for '%s'\n", name)
+	if near := nearest(name, commands); near != "" {
+		text += fmt.Sprintf("Did you mean '%s'?\n", near)
+	}
+	return &failure{exitUnknown, text}
+}
+
+// nearest returns the command whose name is at most two edits away from name, or begins with it; "" if none is.
+func nearest(name string, commands []*cli.Command) string {
+	best, distance := "", 3
+	for _, c := range commands {
+		for _, n := range c.Names() {
+			d := editDistance(name, n)
+			if len(name) > 2 && strings.HasPrefix(n, name) {
+				d = 1
+			}
+			if d < distance && d < len(name) {
+				best, distance = n, d
+			}
+		}
+	}
+	return best
+}
+
+// editDistance counts the insertions, deletions and replacements of bytes that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// examples formats the EXAMPLES part of a command's description: pairs of a command line (without the program's
+// name) and what it does.
+func (p *program) examples(pairs ...string) string {
+	var b strings.Builder
+	b.WriteString("EXAMPLES:")
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "\n   %s %s\n      %s", p.name, pairs[i], pairs[i+1])
+	}
+	return b.String()
+}

@@ -1,0 +1,54 @@
+package ctl
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// printEvent prints an answer or a change in the format of --output.
+func (p *program) printEvent(e *event, format string) error {
+	switch format {
+	case "simple":
+		return p.printSimple(e)
+	case "extended":
+		return p.printExtended(e)
+	case "json":
+		// Strings and numbers: there is nothing in it that JSON can't hold.
+		data, _ := json.Marshal(e)
+		_, err := fmt.Fprintf(p.stdout, "%s\n", data)
+		return err
+	}
+	_, err := fmt.Fprintf(p.stderr, "Unsupported output format: %s\n", format)
+	return err
+}
+
+// printSimple prints the value; of a deleted key the one that it had; of a directory nothing.
+func (p *program) printSimple(e *event) error {
+	if e.Node.Dir {
+		return nil
+	}
+	text := e.Node.Value
+	if e.Action == "delete" {
+		if e.PrevNode == nil {
+			return nil
+		}
+		text = "PrevNode.Value: " + e.PrevNode.Value
+	}
+	_, err := fmt.Fprintln(p.stdout, text)
+	return err
+}
+
+func (p *program) printExtended(e *event) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Key: %s\nCreated-Index: %d\nModified-Index: %d\n", e.Node.Key, e.Node.CreatedIndex, e.Node.ModifiedIndex)
+	if e.PrevNode != nil {
+		fmt.Fprintf(&b, "PrevNode.Value: %s\n", e.PrevNode.Value)
+	}
+	fmt.Fprintf(&b, "TTL: %d\nIndex: %d\n", e.Node.TTL, e.index)
+	if e.Action != "delete" {
+		fmt.Fprintf(&b, "\n%s\n", e.Node.Value)
+	}
+	_, err := fmt.Fprint(p.stdout, b.String())
+	return err
+}
