@@ -1,0 +1,28 @@
+package ctl
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"testing"
+)
+
+// record makes the transcripts anew, with the reference's client against the reference's server.
+var record = flag.Bool("record", false, "record testdata/ctl anew with the installed etcdctl and etcd")
+
+// asClientVar makes the test binary run as the client, so that tests can watch a real process.
+const asClientVar = "PANDO_TEST_AS_CLIENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asClientVar) != "" {
+		os.Unsetenv(asClientVar)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		context.AfterFunc(ctx, stop)
+		os.Exit(Main(ctx, append([]string{"etcdctl"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr))
+	}
+	flag.Parse()
+	code := m.Run()
+	buildOnce.remove()
+	os.Exit(code)
+}

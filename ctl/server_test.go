@@ -1,0 +1,235 @@
+package ctl
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// builder builds the server once for all tests.
+type builder struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+var buildOnce builder
+
+func (b *builder) pando(t *testing.T) string {
+	t.Helper()
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "pando-ctl-"); b.err != nil {
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", filepath.Join(b.dir, "pando"), "..").CombinedOutput()
+		if err != nil {
+			b.err = errors.New(string(out) + err.Error())
+		}
+	})
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return filepath.Join(b.dir, "pando")
+}
+
+func (b *builder) remove() {
+	if b.dir != "" {
+		os.RemoveAll(b.dir)
+	}
+}
+
+// server is a member that runs as a process of its own.
+type server struct {
+	t       *testing.T
+	command []string
+	url     string // of clients
+	peerURL string
+	process *exec.Cmd
+}
+
+// startPando starts a Pando of one member on free ports.
+func startPando(t *testing.T) *server {
+	t.Helper()
+	s := newServer(t)
+	s.command = []string{
+		buildOnce.pando(t), "--data-dir", t.TempDir(), "--log-level", "error",
+		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
+		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
+	}
+	s.start()
+	return s
+}
+
+// startReference starts an etcd of one member on free ports. It skips the test where etcd is not installed.
+func startReference(t *testing.T) *server {
+	t.Helper()
+	etcd := reference(t, "etcd")
+	s := newServer(t)
+	s.command = []string{
+		etcd, "--enable-v2", "--data-dir", t.TempDir(), "--log-level", "error", "--logger", "zap",
+		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
+		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
+		"--initial-cluster", "default=" + s.peerURL,
+	}
+	s.start()
+	return s
+}
+
+// reference finds a program of the reference.
+func reference(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{t: t, url: "http://" + freeAddress(t), peerURL: "http://" + freeAddress(t)}
+	t.Cleanup(s.kill)
+	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start starts the process and waits until it serves and has published its name.
+func (s *server) start() {
+	s.t.Helper()
+	s.process = exec.Command(s.command[0], s.command[1:]...)
+	s.process.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH=amd64")
+	log, err := os.CreateTemp(s.t.TempDir(), "log")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	s.process.Stdout, s.process.Stderr = log, log
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "the server serves", func() bool {
+		m, err := s.member()
+		return err == nil && len(m.ClientURLs) > 0 && s.healthy()
+	}, func() string { data, _ := os.ReadFile(log.Name()); return string(data) })
+}
+
+// kill ends the process as a power failure would.
+func (s *server) kill() {
+	if s.process != nil {
+		s.process.Process.Kill()
+		s.process.Wait()
+		s.process = nil
+	}
+}
+
+func (s *server) healthy() bool {
+	body, _, err := s.get("/health")
+	return err == nil && strings.Contains(body, "true")
+}
+
+// member is the server's only member.
+func (s *server) member() (member, error) {
+	body, _, err := s.get("/v2/members")
+	if err != nil {
+		return member{}, err
+	}
+	var list struct{ Members []member }
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		return member{}, err
+	}
+	if len(list.Members) != 1 {
+		return member{}, errors.New("not one member: " + body)
+	}
+	return list.Members[0], nil
+}
+
+// index is the server's X-Etcd-Index.
+func (s *server) index() uint64 {
+	s.t.Helper()
+	_, header, err := s.get("/v2/keys/")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	n, err := strconv.ParseUint(header.Get("X-Etcd-Index"), 10, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+func (s *server) get(path string) (string, http.Header, error) {
+	response, err := testHTTP.Get(s.url + path)
+	if err != nil {
+		return "", nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), response.Header, err
+}
+
+// testHTTP talks to the servers without the proxies of the environment.
+var (
+	testTransport = &http.Transport{}
+	testHTTP      = &http.Client{Transport: testTransport, Timeout: 10 * time.Second}
+)
+
+// testClient is a client for one endpoint.
+func testClient(t *testing.T, endpoints ...string) *client {
+	t.Helper()
+	urls, err := parseEndpoints(endpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &client{transport: testTransport, endpoints: urls, headerTimeout: 5 * time.Second}
+}
+
+// lockedBuffer collects what a process or goroutine writes while a test looks on.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// Len is how much has been written.
+func (b *lockedBuffer) Len() int { return len(b.String()) }
+
+// eventually polls until done says so. explain adds to the message when it never does.
+func eventually(t *testing.T, what string, done func() bool, explain func() string) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s\n%s", what, explain())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,309 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A transcript is a file of exchanges, each a command line and what came of it:
+//
+//	$ set /message hello          the command; words are quoted as in a shell, VAR=value before it sets a variable
+//	< "typed\n"                   its stdin, as a Go string; none: empty
+//	> hello                       a line of stdout
+//	! Error:  ...                 a line of stderr
+//	= 4                           the exit code, unless it is 0
+//
+// "$~" begins a command whose lines of stdout come in any order; "$^" one that is interrupted when it has said all.
+// What differs between two servers is written as <url> <peer> <member> <time>, <+3> for the third index after the
+// transcript's beginning, and <help> for a help text.
+
+// exchange is one command of a transcript.
+type exchange struct {
+	comments  []string
+	mark      string // "", "~" or "^"
+	line      string
+	stdin     string
+	result    string // the lines with > ! and =
+	unordered bool
+}
+
+var programs = map[string]func(t *testing.T) *exec.Cmd{
+	"ours": func(t *testing.T) *exec.Cmd {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(self)
+		cmd.Env = []string{asClientVar + "=1"}
+		return cmd
+	},
+	"reference": func(t *testing.T) *exec.Cmd {
+		cmd := exec.Command(reference(t, "etcdctl"))
+		cmd.Env = []string{"ETCDCTL_API=2"}
+		return cmd
+	},
+}
+
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("../testdata/ctl/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no transcripts", err)
+	}
+	if *record {
+		s := startReference(t)
+		for _, file := range files {
+			recordFile(t, file, s)
+		}
+	}
+	for _, way := range []struct {
+		name, program string
+		start         func(*testing.T) *server
+	}{
+		{"our client against Pando", "ours", startPando},
+		{"our client against etcd", "ours", startReference},
+		{"etcdctl against Pando", "reference", startPando},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			s := way.start(t)
+			count := 0
+			for _, file := range files {
+				t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+					count += replayFile(t, file, s, way.program)
+				})
+			}
+			if !t.Failed() && count < 150 {
+				t.Errorf("%d exchanges, want at least 150", count)
+			}
+		})
+	}
+}
+
+func replayFile(t *testing.T, file string, s *server, program string) int {
+	exchanges := readTranscript(t, file)
+	play := newPlay(t, s)
+	for _, x := range exchanges {
+		if got := play.run(t, programs[program](t), x); got != x.result {
+			t.Errorf("$ %s\ngot:\n%swant:\n%s", x.line, got, x.result)
+		}
+	}
+	return len(exchanges)
+}
+
+func recordFile(t *testing.T, file string, s *server) {
+	t.Helper()
+	exchanges := readTranscript(t, file)
+	play := newPlay(t, s)
+	var b strings.Builder
+	for _, x := range exchanges {
+		for _, c := range x.comments {
+			b.WriteString(c + "\n")
+		}
+		fmt.Fprintf(&b, "$%s %s\n", x.mark, x.line)
+		if x.stdin != "" {
+			fmt.Fprintf(&b, "< %q\n", x.stdin)
+		}
+		b.WriteString(play.run(t, programs["reference"](t), x))
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readTranscript(t *testing.T, file string) []*exchange {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*exchange
+	var comments []string
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "$"):
+			mark, command, _ := strings.Cut(line[1:], " ")
+			all = append(all, &exchange{comments: comments, mark: mark, line: command, unordered: mark == "~"})
+			comments = nil
+		case line == "" || line[0] == '#':
+			comments = append(comments, line)
+		case strings.HasPrefix(line, "< "):
+			if all[len(all)-1].stdin, err = strconv.Unquote(line[2:]); err != nil {
+				t.Fatalf("%s: %q: %v", file, line, err)
+			}
+		default:
+			all[len(all)-1].result += line + "\n"
+		}
+	}
+	return all
+}
+
+// play runs the exchanges of one transcript against an emptied server.
+type play struct {
+	server *server
+	base   uint64
+	member string
+}
+
+func newPlay(t *testing.T, s *server) *play {
+	t.Helper()
+	m, err := s.member()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl := testClient(t, s.url)
+	root, err := cl.read(t.Context(), "/", readOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range root.Node.Nodes {
+		if _, err := cl.remove(t.Context(), n.Key, conditions{dir: n.Dir, recursive: n.Dir}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &play{server: s, base: s.index(), member: m.ID}
+}
+
+// run runs one command and returns its result in the form of the transcript.
+func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
+	t.Helper()
+	words := splitWords(t, p.concrete(x.line))
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "ETCDCTL_ENDPOINTS="+p.server.url)
+	for len(words) > 0 && envWord.MatchString(words[0]) {
+		cmd.Env = append(cmd.Env, words[0])
+		words = words[1:]
+	}
+	cmd.Args = append(cmd.Args, words...)
+	cmd.Stdin = strings.NewReader(x.stdin)
+	var stdout, stderr lockedBuffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	if x.mark == "^" {
+		interruptWhenQuiet(cmd, &stdout, &stderr)
+	}
+	code := 0
+	defer func() {
+		if d := time.Since(began); d > 2*time.Second {
+			t.Logf("%v: $ %s", d, x.line)
+		}
+	}()
+	if exit, ok := errors.AsType[*exec.ExitError](cmd.Wait()); ok {
+		code = exit.ExitCode()
+	}
+	return p.result(x, stdout.String(), stderr.String(), code)
+}
+
+// interruptWhenQuiet interrupts a command that has said something and then nothing for a while.
+func interruptWhenQuiet(cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
+	said, quietSince := 0, time.Now()
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if n := stdout.Len() + stderr.Len(); n != said {
+			said, quietSince = n, time.Now()
+		}
+		if said > 0 && time.Since(quietSince) > 400*time.Millisecond || time.Since(quietSince) > 3*time.Second {
+			break
+		}
+	}
+	cmd.Process.Signal(os.Interrupt)
+}
+
+func (p *play) result(x *exchange, stdout, stderr string, code int) string {
+	if at := strings.Index(stdout, "NAME:\n"); at >= 0 {
+		stdout = stdout[:at] + "<help>\n"
+	}
+	lines := p.normal(">", stdout)
+	if x.unordered {
+		slices.Sort(lines)
+	}
+	lines = append(lines, p.normal("!", stderr)...)
+	if code != 0 {
+		lines = append(lines, fmt.Sprintf("= %d\n", code))
+	}
+	return strings.Join(lines, "")
+}
+
+var (
+	envWord   = regexp.MustCompile(`^ETCDCTL_[A-Z_]+=`)
+	indexWord = regexp.MustCompile(`<\+(\d+)>`)
+	timeWord  = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
+	resolver  = regexp.MustCompile(` on [0-9.:\[\]a-f]+:53`)
+	// numbers are the places where an index stands; the last is the name of an in-order key.
+	numbers = regexp.MustCompile(`(Index: |Index":|waitIndex=|prevIndex=|MODIFIED_INDEX=|\[| != )(\d+)\b|(/)(\d{20})\b`)
+)
+
+// normal returns the lines of text behind a sign, without what differs between two servers.
+func (p *play) normal(sign, text string) []string {
+	text = strings.ReplaceAll(text, p.server.url, "<url>")
+	text = strings.ReplaceAll(text, p.server.peerURL, "<peer>")
+	text = strings.ReplaceAll(text, p.member, "<member>")
+	text = timeWord.ReplaceAllString(text, "<time>")
+	text = resolver.ReplaceAllString(text, " on <dns>")
+	text = numbers.ReplaceAllStringFunc(text, func(found string) string {
+		digits := found[strings.LastIndexFunc(found, func(r rune) bool { return r < '0' || r > '9' })+1:]
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || n <= p.base || n > p.base+1000 {
+			return found
+		}
+		return fmt.Sprintf("%s<+%d>", strings.TrimSuffix(found, digits), n-p.base)
+	})
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.HasSuffix(line, "\n") {
+			line += "<no newline>\n"
+		}
+		lines = append(lines, sign+" "+line)
+	}
+	return lines
+}
+
+// concrete puts this server's values into a command line.
+func (p *play) concrete(line string) string {
+	line = strings.NewReplacer("<url>", p.server.url, "<peer>", p.server.peerURL, "<member>", p.member).Replace(line)
+	return indexWord.ReplaceAllStringFunc(line, func(s string) string {
+		n, _ := strconv.ParseUint(s[2:len(s)-1], 10, 64)
+		return strconv.FormatUint(p.base+n, 10)
+	})
+}
+
+// splitWords splits a line as a shell does: blanks separate, '...' is literal, "..." is a Go string.
+func splitWords(t *testing.T, line string) []string {
+	t.Helper()
+	var words []string
+	for line = strings.TrimLeft(line, " "); line != ""; line = strings.TrimLeft(line, " ") {
+		var word strings.Builder
+		for line != "" && line[0] != ' ' {
+			switch line[0] {
+			case '\'':
+				end := strings.IndexByte(line[1:], '\'')
+				word.WriteString(line[1 : end+1])
+				line = line[end+2:]
+			case '"':
+				quoted, err := strconv.QuotedPrefix(line)
+				if err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+				text, _ := strconv.Unquote(quoted)
+				word.WriteString(text)
+				line = line[len(quoted):]
+			default:
+				word.WriteByte(line[0])
+				line = line[1:]
+			}
+		}
+		words = append(words, word.String())
+	}
+	return words
+}
