@@ -37,6 +37,9 @@ const (
 )
 
 func main() {
+	if args, ok := clientArgs(os.Args); ok {
+		os.Exit(runClient(args, os.Stdin, os.Stdout, os.Stderr))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// After the first signal the default action comes back: a second one ends a shutdown that hangs.
 	context.AfterFunc(ctx, stop)
@@ -56,6 +59,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
+	}
+	if code, ok := errors.AsType[clientExit](err); ok {
+		return int(code)
 	}
 	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
 	for _, line := range lines {
@@ -85,7 +91,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Flags:                 given.cliFlags(),
 		HideVersion:           true, // --version is ours: it also says which API it speaks
 		HideHelpCommand:       true,
-		Commands:              []*cli.Command{snapshotCommand(stdout, stderr)},
+		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
 		CustomAppHelpTemplate: helpText(),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return &usageError{explainParseError(err)}
