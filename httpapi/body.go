@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -71,12 +72,15 @@ func readSized(b []byte, body io.Reader, size int) ([]byte, error) {
 
 // skipBody reads a body that means nothing, within the limits of one that does.
 // Only behind its end does net/http notice that the client has gone, and a
-// watch has to know that.
+// watch has to know that. A client that asks before it sends, and does not
+// wait, is not told to go on: the answer comes at once, and closes the
+// connection, for what the client does with its body is unknown.
 func (s *Server) skipBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > s.MaxRequestBytes {
 		return &http.MaxBytesError{Limit: s.MaxRequestBytes}
 	}
-	if r.ContentLength == 0 {
+	asks := strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+	if r.ContentLength == 0 || asks && r.Method != http.MethodGet {
 		return nil
 	}
 	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))

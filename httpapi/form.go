@@ -119,16 +119,22 @@ func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (string, error
 	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
 		return "", s.skipBody(w, r)
 	}
-	if kind != formType {
-		media, _, err := mime.ParseMediaType(kind)
-		if err != nil {
-			return "", err
-		}
-		if media != formType {
-			return "", s.skipBody(w, r)
-		}
+	if kind == formType {
+		return s.readBody(w, r)
 	}
-	return s.readBody(w, r)
+	media, _, err := mime.ParseMediaType(kind)
+	switch {
+	case media == formType && err != nil: // what is wrong is behind the type: the body is read all the same
+		if _, unread := s.readBody(w, r); unread != nil {
+			err = unread
+		}
+		return "", err
+	case media == formType:
+		return s.readBody(w, r)
+	case err != nil:
+		return "", err
+	}
+	return "", s.skipBody(w, r)
 }
 
 const formType = "application/x-www-form-urlencoded"

@@ -62,6 +62,9 @@ func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Erro
 	c.Value = f.values[fieldValue]
 	c.Recursive = q.recursive
 	c.Op = operation(r.Method, exist, c)
+	if c.Op == tree.OpCreate || c.Op == tree.OpCreateInOrder {
+		c.Refresh = false // there is nothing to refresh: watchers hear of the new node
+	}
 	return q, nil
 }
 
