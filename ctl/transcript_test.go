@@ -64,6 +64,13 @@ func TestTranscripts(t *testing.T) {
 			recordFile(t, file, s)
 		}
 	}
+	count := 0
+	for _, file := range files {
+		count += len(readTranscript(t, file))
+	}
+	if count < 150 {
+		t.Errorf("%d exchanges, want at least 150", count)
+	}
 	for _, way := range []struct {
 		name, program string
 		start         func(*testing.T) *server
@@ -74,28 +81,22 @@ func TestTranscripts(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			s := way.start(t)
-			count := 0
 			for _, file := range files {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-					count += replayFile(t, file, s, way.program)
+					replayFile(t, file, s, way.program)
 				})
-			}
-			if !t.Failed() && count < 150 {
-				t.Errorf("%d exchanges, want at least 150", count)
 			}
 		})
 	}
 }
 
-func replayFile(t *testing.T, file string, s *server, program string) int {
-	exchanges := readTranscript(t, file)
+func replayFile(t *testing.T, file string, s *server, program string) {
 	play := newPlay(t, s)
-	for _, x := range exchanges {
+	for _, x := range readTranscript(t, file) {
 		if got := play.run(t, programs[program](t), x); got != x.result {
 			t.Errorf("$ %s\ngot:\n%swant:\n%s", x.line, got, x.result)
 		}
 	}
-	return len(exchanges)
 }
 
 func recordFile(t *testing.T, file string, s *server) {
