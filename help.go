@@ -1,6 +1,11 @@
 package main
 
-import "strings"
+import (
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
 
 // helpWidth is the longest line of --help, in columns.
 const helpWidth = 100
@@ -8,11 +13,17 @@ const helpWidth = 100
 const helpIntro = `Pando keeps a tree of small values and serves it over the etcd v2 HTTP API: durable, watchable,
 with compare-and-swap and time-to-live. Every etcd v2 client works with it unchanged.
 
-Usage:
+The server:
   pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
   pando --config-file FILE     start a server with settings from a YAML file
+  pando snapshot save FILE     save what a running server holds; status and restore as well
   pando --version              print the version and the API it speaks
-  pando --help                 print this text
+  pando help                   print this text
+
+The client, with the commands of etcdctl; a link named etcdctl is the client, too:
+  pando ctl set /message hi    write a key; get, mk, rm, ls, mkdir, watch, exec-watch ... as well
+  pando ctl member list        who is in the cluster; member add, remove, update, cluster-health
+  pando ctl --help             list its commands; each has a --help with examples
 
 Start it and try it from another terminal:
   pando
@@ -35,6 +46,7 @@ Read on:
   README.md                    a first session
   docs/api.md                  every request and answer
   docs/differences.md          where Pando and etcd 3.4 part, and why
+  docs/operations.md           clusters, backups, monitoring
   docs/architecture.md         how it works and what it promises about your data
 `
 
@@ -56,6 +68,17 @@ func helpText() string {
 		func(s *flagSpec) bool { return s.refused != "" })
 	b.WriteString(helpOutro)
 	return b.String()
+}
+
+// helpCommand is --help as a word.
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "help", Usage: "print what --help prints",
+		Action: func(c *cli.Context) error {
+			_, err := io.WriteString(c.App.Writer, helpText())
+			return err
+		},
+	}
 }
 
 func writeFlagHelp(b *strings.Builder, spec *flagSpec) {
