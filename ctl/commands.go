@@ -13,6 +13,7 @@ func (p *program) commands() []*cli.Command {
 	all = append(all, p.readCommands()...)
 	all = append(all, p.watchCommand(), p.execWatchCommand())
 	all = append(all, p.memberCommands(), p.healthCommand(), p.backupCommand())
+	all = append(all, p.ownCommands()...)
 	return append(all, p.helpCommand())
 }
 
