@@ -31,6 +31,7 @@ func TestClusterSizes(t *testing.T) {
 }
 
 func TestLeaderKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	load := c.newLoad(8)
 	for range 3 {
@@ -48,7 +49,8 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 }
 
 func TestMinorityCutOff(t *testing.T) {
-	c := newCluster(t, 5, nil)
+	t.Parallel()
+	c := newCluster(t, 5, func(cfg *Config) { cfg.Timeout = time.Second })
 	load := c.newLoad(8)
 	load.more(50)
 	lead := c.leader()
@@ -73,6 +75,7 @@ func TestMinorityCutOff(t *testing.T) {
 }
 
 func TestMajorityLost(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
 	c.members[0].set("/before", "1")
 	for _, r := range c.members {
@@ -114,6 +117,7 @@ func TestMajorityLost(t *testing.T) {
 }
 
 func TestRequestsTimeOutWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = 500 * time.Millisecond })
 	lead := c.leader()
 	for _, r := range c.others(lead) {
@@ -138,6 +142,7 @@ func TestRequestsTimeOutWithoutQuorum(t *testing.T) {
 // TestAsymmetricCut cuts single directions: whatever that does to leadership,
 // the cluster serves, since two members hear each other well.
 func TestAsymmetricCut(t *testing.T) {
+	t.Parallel()
 	for name, way := range map[string]func(c *cluster, lead, other *replica){
 		"leader unheard by one":   func(c *cluster, lead, other *replica) { c.links.set(lead.id, other.id, cut) },
 		"leader deaf to one":      func(c *cluster, lead, other *replica) { c.links.set(other.id, lead.id, cut) },
@@ -151,12 +156,13 @@ func TestAsymmetricCut(t *testing.T) {
 		"follower silent to all":  func(c *cluster, _, other *replica) { c.towards(other, link{mute: true}, "from") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
+			t.Parallel()
+			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second / 2 })
 			lead := c.leader()
 			load := c.newLoad(6)
 			load.more(20)
 			way(c, lead, c.others(lead)[0])
-			load.more(200)
+			load.more(100)
 			c.links.heal()
 			load.more(20)
 			load.finish()
@@ -178,6 +184,7 @@ func (c *cluster) towards(r *replica, state link, direction string) {
 // TestIsolatedLeader writes to a leader that has lost its quorum: it must not
 // acknowledge any of that, nor answer a quorum read from its old view.
 func TestIsolatedLeader(t *testing.T) {
+	t.Parallel()
 	for name, state := range map[string]link{"cut": cut, "silent": {mute: true}} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
@@ -212,6 +219,7 @@ func TestIsolatedLeader(t *testing.T) {
 // old one go on: readers and writers that come to it before it hears of the
 // election get the new state or an error.
 func TestPausedLeader(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	for round := range 3 {
 		old := c.leader()
@@ -246,6 +254,7 @@ func TestPausedLeader(t *testing.T) {
 }
 
 func TestFullRestart(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*replica){"stopped": (*replica).stop, "killed": (*replica).kill} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 50 })
@@ -303,6 +312,7 @@ func (c *cluster) leaderOf(among []*replica, old *replica) *replica {
 }
 
 func TestTransferLeader(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	load := c.newLoad(6)
 	for round := range 6 {
@@ -340,6 +350,7 @@ func TestTransferLeader(t *testing.T) {
 // TestDroppedMessages loses, delays and reorders messages on all links: no
 // forwarded proposal is applied twice, and nothing acknowledged is lost.
 func TestDroppedMessages(t *testing.T) {
+	t.Parallel()
 	for name, state := range map[string]link{
 		"drop":  {drop: 10},
 		"swap":  {swap: 20},
@@ -360,6 +371,7 @@ func TestDroppedMessages(t *testing.T) {
 // TestFlappingLinks breaks the connections over and over while followers
 // forward.
 func TestFlappingLinks(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
 	load := c.newLoad(12, c.others(c.leader())...)
 	for i := range 10 {
@@ -373,6 +385,7 @@ func TestFlappingLinks(t *testing.T) {
 }
 
 func TestWatchersAcrossLeaders(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 40 })
 	var watchers []*eventFollower
 	for _, r := range c.members {
@@ -412,6 +425,7 @@ func TestWatchersAcrossLeaders(t *testing.T) {
 // TestExpiryAcrossLeaders kills the leader before a key falls due: the next one
 // expires it, once.
 func TestExpiryAcrossLeaders(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	old := c.leader()
 	for i := range 20 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pando/members"
+	"pando/storage"
 	"pando/tree"
 )
 
@@ -102,6 +103,7 @@ func smallLog(cfg *Config) { cfg.SnapshotCount, cfg.CatchUpEntries = 100, 50 }
 // TestReconfigureUnderLoad adds, removes and replaces members over and over,
 // the leader among them, while clients write.
 func TestReconfigureUnderLoad(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	load := c.newLoad(4)
 	random := newRandom(t)
@@ -134,6 +136,7 @@ func TestReconfigureUnderLoad(t *testing.T) {
 }
 
 func TestRemovedMember(t *testing.T) {
+	t.Parallel()
 	t.Run("leader under load", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		load := c.newLoad(8)
@@ -165,16 +168,15 @@ func TestRemovedMember(t *testing.T) {
 		c.settle()
 	})
 	t.Run("restart from a checkpoint that knows", func(t *testing.T) {
-		c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 1 })
+		c := newCluster(t, 3, nil)
 		gone := c.follower()
 		via := c.leader()
 		c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, gone.id) })
 		gone.mustEndRemoved()
-		c.isolate(gone) // nobody can tell it
-		if err := gone.tryStart(nil, nil); err == nil {
-			gone.mustEndRemoved()
-		} else if !errors.Is(err, ErrRemoved) {
-			t.Error(err)
+		recovered := storage.Fresh(storage.Identity{ClusterID: uint64(c.id), MemberID: uint64(gone.id)}, testHistory)
+		recovered.Members = via.node().Members().Marshal()
+		if _, err := Start(Config{Recovered: recovered, Registry: members.NewRegistry(c.id), Logger: c.logger()}); !errors.Is(err, ErrRemoved) {
+			t.Errorf("started with %v", err)
 		}
 	})
 }
@@ -314,6 +316,7 @@ func TestConcurrentChanges(t *testing.T) {
 
 // TestUpdatePeerURLs moves a member to another address.
 func TestUpdatePeerURLs(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	moved := c.follower()
 	moved.kill()

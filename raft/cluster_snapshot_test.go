@@ -47,6 +47,7 @@ func (c *cluster) outrun(index uint64) {
 // TestCatchUpBySnapshot leaves a member far behind, and lets it come back while
 // the leader goes on writing.
 func TestCatchUpBySnapshot(t *testing.T) {
+	t.Parallel()
 	for name, down := range map[string]func(c *cluster, r *replica) (back func()){
 		"killed":  func(_ *cluster, r *replica) func() { r.kill(); return r.restart },
 		"stopped": func(_ *cluster, r *replica) func() { r.stop(); return r.restart },
@@ -80,6 +81,7 @@ func TestCatchUpBySnapshot(t *testing.T) {
 // TestWatchersAcrossSnapshot watches a member that catches up by snapshot: its
 // watchers are told that they missed something, and see the rest.
 func TestWatchersAcrossSnapshot(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	behind := c.follower()
 	watchers := []*eventFollower{follow(behind), follow(behind), follow(c.leader())}
@@ -107,6 +109,7 @@ func TestWatchersAcrossSnapshot(t *testing.T) {
 // TestJoinIdleCluster adds a member to a cluster that writes nothing, whose log
 // is compacted, and whose last checkpoint is from before the member came.
 func TestJoinIdleCluster(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 3} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			c := newCluster(t, size, smallLog)
@@ -121,6 +124,7 @@ func TestJoinIdleCluster(t *testing.T) {
 }
 
 func TestReplaceWiped(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	load := c.newLoad(4)
 	c.outrun(1)

@@ -59,7 +59,8 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, b
 }
 
 // answerAtOnce lets an answer out while the request goes on. A stream has no end:
-// the server would wait for that before it told the sender that it is refused.
+// for a client that keeps its connections, the server would wait for that before it
+// told it that it is refused.
 func answerAtOnce(w http.ResponseWriter) {
 	control := http.NewResponseController(w)
 	// Where a server can't do either, the sender learns of a refusal late.
