@@ -1,0 +1,152 @@
+package ctl
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestImport moves everything from one server to another, through a file and directly.
+func TestImport(t *testing.T) {
+	bothServers(t, func(t *testing.T, s *server) {
+		fill(t, s)
+		all := s.must(t, "export", "/", "/_hidden")
+		for _, way := range []struct {
+			name, input, want string
+			args              []string
+		}{
+			{"through a file", all, summary(t, all), []string{"import"}},
+			{"directly", "", summary(t, s.must(t, "export")), []string{"import", "--from", s.url}},
+			{"a part of a file", all, summary(t, s.must(t, "export", "/d")), []string{"import", "/d"}},
+			{"a part directly", "", summary(t, s.must(t, "export", "/_hidden")), []string{"import", "--from", s.url, "_hidden/"}},
+		} {
+			t.Run(way.name, func(t *testing.T) {
+				to := startPando(t)
+				to.give(t, way.input, way.args...)
+				got := to.must(t, "export")
+				if strings.Contains(way.want, "_hidden") {
+					got += to.must(t, "export", "/_hidden")
+				}
+				if summary(t, got) != way.want {
+					t.Errorf("got\n%s\nwant\n%s", summary(t, got), way.want)
+				}
+				if out := to.give(t, way.input, way.args...); !strings.HasPrefix(out, "imported 0 ") {
+					t.Errorf("a second time: %s", out)
+				}
+			})
+		}
+		t.Run("back", func(t *testing.T) {
+			s.must(t, "rm", "--recursive", "/d")
+			s.must(t, "rm", "--recursive", "/short")
+			s.give(t, all, "import")
+			if got := s.must(t, "export", "/", "/_hidden"); summary(t, got) != summary(t, all) {
+				t.Errorf("got\n%s\nwant\n%s", got, all)
+			}
+		})
+	})
+}
+
+func TestImportConflicts(t *testing.T) {
+	bothServers(t, func(t *testing.T, s *server) {
+		for _, test := range []struct {
+			name, there, input, refusal string
+			forced                      string // what comes of --force; "": it is refused too
+		}{
+			{"another value", "set K 1", `{"key":"K","value":"2"}`, "K has another value there", `"value":"2"`},
+			{"a key where a directory belongs", "set K 1", `{"key":"K","dir":true}{"key":"K/x","value":"2"}`, "K is a key there", "K/x"},
+			{"a key above", "set K 1", `{"key":"K/x/y","value":"2"}`, "K/x/y can't be made: K is a key there", ""},
+			{"a directory where a key belongs", "mkdir K", `{"key":"K","value":"2"}`, "K is a directory there", ""},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				key := "/" + strings.ReplaceAll(test.name, " ", "-")
+				for _, text := range []*string{&test.there, &test.input, &test.refusal, &test.forced} {
+					*text = strings.ReplaceAll(*text, "K", key)
+				}
+				s.must(t, strings.Fields(test.there)...)
+				before := s.index()
+				input := `{"key":"/other","value":"o"}` + test.input
+				_, stderr, code := s.try(t, input, "import")
+				if code != exitServer || !strings.Contains(stderr, test.refusal) || s.index() != before {
+					t.Errorf("exit code %d, %q, index %d after %d", code, stderr, s.index(), before)
+				}
+				_, stderr, code = s.try(t, input, "import", "--force")
+				if (code == exitOK) != (test.forced != "") {
+					t.Fatalf("forced: exit code %d, %q", code, stderr)
+				}
+				if test.forced == "" {
+					return
+				}
+				if out := s.must(t, "export", key); !strings.Contains(out, test.forced) {
+					t.Errorf("got %q, want %q", out, test.forced)
+				}
+			})
+		}
+	})
+}
+
+func TestImportExpired(t *testing.T) {
+	s := startPando(t)
+	at := func(d time.Duration) string {
+		text, _ := json.Marshal(time.Now().Add(d))
+		return string(text)
+	}
+	input := fmt.Sprintf(`{"key":"/gone","dir":true,"ttl":5,"expiration":%s}{"key":"/gone/x","value":"1"}
+		{"key":"/session","value":"1","ttl":500,"expiration":%s}`, at(-time.Minute), at(100*time.Second))
+	t.Run("is left out", func(t *testing.T) {
+		if out := s.give(t, input, "import"); out != "imported 1 key or directory; 0 were there already, 2 have expired\n" {
+			t.Errorf("got %q", out)
+		}
+		if got := summary(t, s.must(t, "export")); got != "/session false \"1\" 1\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("lives again with --renew-ttl", func(t *testing.T) {
+		long := strings.ReplaceAll(input, `"ttl":5,`, `"ttl":300,`)
+		s.give(t, long, "import", "--renew-ttl", "--force")
+		if got := summary(t, s.must(t, "export")); got != "/gone true \"\" 3\n/gone/x false \"1\" 0\n/session false \"1\" 5\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestImportRefusesWhatIsNoExport(t *testing.T) {
+	s := startPando(t)
+	for name, test := range map[string]struct{ input, want string }{
+		"no JSON":       {`{"key":"/a","value":"1"}` + "\nx", "object 2"},
+		"a cut line":    {`{"key":"/a","value":"1"}` + "\n" + `{"key":"/b","val`, "object 2"},
+		"no key":        {`{"value":"1"}`, "no \"key\""},
+		"neither":       {`{"key":"/a"}`, "either"},
+		"both":          {`{"key":"/a","dir":true,"value":""}`, "either"},
+		"another shape": {`["/a"]`, "object 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.index()
+			_, stderr, code := s.try(t, test.input, "import")
+			if code != exitBadArguments || !strings.Contains(stderr, test.want) || !strings.Contains(strings.ToLower(stderr), "nothing was written") || s.index() != before {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+	t.Run("from nowhere", func(t *testing.T) {
+		if _, stderr, code := s.try(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer || !strings.Contains(stderr, "--from http://127.0.0.1:1") {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
+}
+
+// TestImportMany writes more than goes through one connection at a time.
+func TestImportMany(t *testing.T) {
+	s := startPando(t)
+	var input strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&input, "{\"key\":\"/many/%d/%d\",\"value\":\"%d\"}\n", i%7, i, i)
+	}
+	if out := s.give(t, input.String(), "import"); !strings.HasPrefix(out, "imported 2000 ") {
+		t.Errorf("got %q", out)
+	}
+	if got := strings.Count(s.must(t, "export", "/many"), `"value"`); got != 2000 {
+		t.Errorf("%d values", got)
+	}
+}
