@@ -1,0 +1,309 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// background is a run of the client beside the test.
+type background struct {
+	out, errOut lockedBuffer
+	code        chan int
+	stop        context.CancelFunc // as CTRL+C does
+}
+
+// goRun starts a run.
+func goRun(t *testing.T, args ...string) *background {
+	t.Helper()
+	b := &background{code: make(chan int, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.stop = cancel
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.code <- Main(ctx, append([]string{"etcdctl"}, args...), strings.NewReader(""), &b.out, &b.errOut)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return b
+}
+
+// said waits until a run has printed something on stdout.
+func (b *background) said(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "it prints "+strconv.Quote(text), func() bool { return strings.Contains(b.out.String(), text) },
+		func() string { return b.out.String() + b.errOut.String() })
+}
+
+// ends waits for the end of a run.
+func (b *background) ends(t *testing.T, code int) {
+	t.Helper()
+	select {
+	case got := <-b.code:
+		if got != code {
+			t.Errorf("exit code %d, want %d: %s", got, code, b.errOut.String())
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("it does not end: %s", b.errOut.String())
+	}
+}
+
+// queued waits until n places are in a queue.
+func (s *server) queued(t *testing.T, queue string, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d in %s", n, queue), func() bool {
+		out, _, _ := run(t, "--endpoints", s.url, "ls", queue)
+		return strings.Count(out, "\n") == n
+	}, func() string { return "" })
+}
+
+func TestLock(t *testing.T) {
+	bothServers(t, func(t *testing.T, s *server) {
+		t.Run("one at a time, with growing indexes", func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "log")
+			var runs []*background
+			for range 8 {
+				runs = append(runs, goRun(t, "--endpoints", s.url, "lock", "many", "--", "sh", "-c",
+					fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02; echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
+			}
+			for _, r := range runs {
+				r.ends(t, exitOK)
+			}
+			data, err := os.ReadFile(log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+			if len(lines) != 16 {
+				t.Fatalf("got %q", lines)
+			}
+			last := 0
+			for i := 0; i < len(lines); i += 2 {
+				index, err := strconv.Atoi(strings.Fields(lines[i])[1])
+				if err != nil || index <= last || lines[i+1] != strings.Replace(lines[i], "in", "out", 1) {
+					t.Fatalf("got %q after index %d", lines[i:i+2], last)
+				}
+				if !strings.HasPrefix(strings.Fields(lines[i])[2], "/_locks/many/") {
+					t.Errorf("got %q", lines[i])
+				}
+				last = index
+			}
+			if _, stderr, code := run(t, "--endpoints", s.url, "ls", "/_locks/many"); code != exitServer {
+				t.Errorf("the queue is still there: %q", stderr)
+			}
+		})
+		t.Run("held by hand until it is interrupted", func(t *testing.T) {
+			first := goRun(t, "--endpoints", s.url, "lock", "/hand")
+			first.said(t, "/hand/")
+			second := goRun(t, "--endpoints", s.url, "lock", "/hand", "echo", "mine")
+			s.queued(t, "/hand", 2)
+			if second.out.Len() > 0 {
+				t.Errorf("the second holds it too: %q", second.out.String())
+			}
+			first.stop()
+			first.ends(t, exitOK)
+			second.ends(t, exitOK)
+			if got := second.out.String(); got != "mine\n" {
+				t.Errorf("got %q", got)
+			}
+		})
+		t.Run("who leaves the queue is not waited for", func(t *testing.T) {
+			first := goRun(t, "--endpoints", s.url, "lock", "/leave")
+			first.said(t, "/leave/")
+			second := goRun(t, "--endpoints", s.url, "lock", "/leave")
+			s.queued(t, "/leave", 2)
+			third := goRun(t, "--endpoints", s.url, "lock", "/leave")
+			s.queued(t, "/leave", 3)
+			second.stop()
+			second.ends(t, exitInterrupted)
+			s.queued(t, "/leave", 2)
+			if third.out.Len() > 0 {
+				t.Error("the third holds it too")
+			}
+			first.stop()
+			third.said(t, "/leave/")
+		})
+		t.Run("refreshed as long as it is held", func(t *testing.T) {
+			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
+			r.said(t, "begun")
+			waiting := goRun(t, "--endpoints", s.url, "lock", "/fresh", "--", "echo", "mine")
+			r.ends(t, 42)
+			waiting.ends(t, exitOK)
+		})
+		t.Run("no longer than --wait", func(t *testing.T) {
+			r := goRun(t, "--endpoints", s.url, "lock", "/wait")
+			r.said(t, "/wait/")
+			_, stderr, code := run(t, "--endpoints", s.url, "lock", "--wait", "50ms", "/wait")
+			if code != exitTooLong || !strings.Contains(stderr, "/wait is still held") {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+			s.queued(t, "/wait", 1)
+		})
+		t.Run("lost when its key is removed", func(t *testing.T) {
+			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/removed", "--", "sh", "-c", "echo begun; sleep 60")
+			r.said(t, "begun")
+			s.must(t, "rm", "--recursive", "/removed")
+			r.ends(t, exitLost)
+		})
+	})
+}
+
+// TestLockLost: the command has ended when the next one could have the lock.
+func TestLockLost(t *testing.T) {
+	for name, command := range map[string]string{
+		"and the command obeys":     "echo begun; sleep 60",
+		"and the command does not":  `trap "" TERM; echo begun; while :; do sleep 1; done`,
+		"and there is no command": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startPando(t)
+			args := []string{"--endpoints", s.url, "lock", "--ttl", "2", "/x"}
+			if command != "" {
+				args = append(args, "--", "sh", "-c", command)
+			}
+			r := goRun(t, args...)
+			eventually(t, "it is held", func() bool { return r.out.Len() > 0 }, r.errOut.String)
+			s.kill()
+			killed := time.Now()
+			r.ends(t, exitLost)
+			// A second more than the TTL: the machine may be busy.
+			if late := time.Since(killed); late > 4*time.Second {
+				t.Errorf("ended %s after the last refresh could have been taken", late)
+			}
+			if !strings.Contains(r.errOut.String(), "no member took a refresh in time") {
+				t.Errorf("said %q", r.errOut.String())
+			}
+		})
+	}
+	t.Run("not by a short outage", func(t *testing.T) {
+		s := startPando(t)
+		r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
+		r.said(t, "/x/")
+		waiting := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
+		s.queued(t, "/x", 2)
+		s.kill()
+		s.start()
+		r.stop()
+		r.ends(t, exitOK)
+		waiting.said(t, "/x/")
+	})
+}
+
+// TestLockHasNoHerd: each waits for the one before it, so that one end wakes one.
+func TestLockHasNoHerd(t *testing.T) {
+	s := startPando(t)
+	to, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	watched := map[string]int{}
+	forward := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("wait") == "true" {
+			mu.Lock()
+			watched[r.URL.Path]++
+			mu.Unlock()
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(watched)
+	}
+	holders := []*background{}
+	for i := range 5 {
+		holders = append(holders, goRun(t, "--no-sync", "--endpoints", front.URL, "lock", "/herd"))
+		s.queued(t, "/herd", i+1)
+	}
+	holders[0].said(t, "/herd/")
+	eventually(t, "four wait", func() bool { return count() == 4 }, func() string { return "" })
+	for _, h := range holders {
+		h.said(t, "/herd/")
+		h.stop()
+		h.ends(t, exitOK)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for path, n := range watched {
+		if n != 1 || !strings.HasPrefix(path, "/v2/keys/herd/") {
+			t.Errorf("%s was watched %d times", path, n)
+		}
+	}
+}
+
+// TestLockEndsBySignal: SIGTERM goes to the command, and the lock is freed after it.
+func TestLockEndsBySignal(t *testing.T) {
+	s := startPando(t)
+	for _, test := range []struct {
+		name, command string
+		signal        syscall.Signal
+		code          int
+	}{
+		{"a command that ends well", `trap "exit 7" TERM; echo begun; while :; do sleep 0.01; done`, syscall.SIGTERM, 7},
+		{"a command that is ended", "echo begun; exec sleep 60", syscall.SIGTERM, 128 + int(syscall.SIGTERM)},
+		{"CTRL+C", `trap "exit 8" INT; echo begun; while :; do sleep 0.01; done`, syscall.SIGINT, 8},
+		{"no command", "", syscall.SIGTERM, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := programs["ours"](t)
+			cmd.Args = append(cmd.Args, "--endpoints", s.url, "lock", "/s")
+			if test.command != "" {
+				cmd.Args = append(cmd.Args, "--", "sh", "-c", test.command)
+			}
+			cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))
+			var out lockedBuffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "it is held", func() bool { return out.Len() > 0 }, out.String)
+			if err := cmd.Process.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // the exit code is looked at
+			if got := cmd.ProcessState.ExitCode(); got != test.code {
+				t.Errorf("exit code %d, want %d: %s", got, test.code, out.String())
+			}
+			s.queued(t, "/s", 0)
+		})
+	}
+}
+
+func TestLockArguments(t *testing.T) {
+	s := startPando(t)
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"no name", []string{"lock"}, exitBadArguments, "needs a name"},
+		{"no ttl", []string{"lock", "--ttl", "0", "/a"}, exitBadArguments, "--ttl"},
+		{"no such command", []string{"lock", "/a", "--", "/no/such/program"}, exitBadArguments, "/no/such/program"},
+		{"over a key", []string{"lock", "/key"}, exitServer, "104"},
+		{"no value", []string{"elect", "/a"}, exitBadArguments, "needs a value"},
+		{"no election", []string{"elect"}, exitBadArguments, "needs a name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s.must(t, "set", "/key", "v")
+			_, stderr, code := run(t, append([]string{"--endpoints", s.url}, test.args...)...)
+			if code != test.code || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+}
