@@ -2,7 +2,6 @@ package raft
 
 import (
 	"encoding/binary"
-	"errors"
 	"flag"
 	"io"
 	"math/rand/v2"
@@ -157,8 +156,6 @@ type linkBody struct {
 	once     sync.Once
 	closed   chan struct{}
 }
-
-var errCut = errors.New("the link is cut")
 
 func (b *linkBody) close() { b.once.Do(func() { close(b.closed) }) }
 

@@ -1,0 +1,150 @@
+package raft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/tree"
+)
+
+func TestCleanStopHandsOver(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	for range 3 {
+		old := c.leader()
+		term := old.node().Term()
+		rest := c.others(old)
+		var group sync.WaitGroup
+		group.Go(old.stop)
+		fresh := c.leaderOf(rest, old)
+		group.Wait()
+		if now := fresh.node().Term(); now != term+1 {
+			t.Errorf("the place was given on in term %d, and is held in term %d", term, now)
+		}
+		// Nobody had to sit out an election timeout: no pre-vote was lost.
+		if _, err := fresh.trySet("/after", "1"); err != nil {
+			t.Error(err)
+		}
+		old.restart()
+		c.awaitServing(old)
+	}
+	c.settle()
+}
+
+// leaderOf waits until the members agree on a leader other than old.
+func (c *cluster) leaderOf(among []*replica, old *replica) *replica {
+	c.t.Helper()
+	var found *replica
+	c.await("another leader", func() bool {
+		found = agreed(among)
+		return found != nil && found != old
+	})
+	return found
+}
+
+func TestTransferLeader(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	load := c.newLoad(6)
+	for round := range 6 {
+		load.more(20)
+		to := c.others(c.leader())[round%2]
+		from := c.members[round%3] // may lead, follow, or be the one
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := from.node().TransferLeader(ctx, to.id)
+		cancel()
+		if err != nil {
+			t.Errorf("member %d asked for %d to lead: %v", from.id, to.id, err)
+		}
+		c.await("the new leader", func() bool { return to.node().Leader() == to.id })
+	}
+	load.end()
+	if n := len(load.unknown); n > 0 {
+		t.Errorf("%d writes failed during hand-overs, with members that all work", n)
+	}
+	load.finish()
+	if err := c.members[0].node().TransferLeader(t.Context(), 99); !errors.Is(err, ErrNotMember) {
+		t.Errorf("transfer to nobody: %v", err)
+	}
+	dead := c.follower()
+	dead.kill()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := c.leader().node().TransferLeader(ctx, dead.id); err == nil {
+		t.Error("a dead member leads")
+	}
+	if _, err := c.leader().trySet("/after", "1"); err != nil {
+		t.Errorf("after a failed hand-over: %v", err)
+	}
+}
+
+func TestWatchersAcrossLeaders(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 40 })
+	var watchers []*eventFollower
+	for _, r := range c.members {
+		watchers = append(watchers, follow(r), follow(r))
+	}
+	load := c.newLoad(6)
+	for i := range 6 {
+		load.more(60)
+		lead := c.leader()
+		switch i % 3 {
+		case 0:
+			c.isolate(lead)
+			load.more(60)
+			c.links.heal()
+		case 1:
+			to := c.others(lead)[0]
+			if err := lead.node().TransferLeader(t.Context(), to.id); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			lead.pause()
+			load.more(20)
+			lead.goOn()
+		}
+	}
+	load.finish()
+	last := c.members[0].node().Tree().View().Index()
+	for _, w := range watchers {
+		w.end(c, last)
+		if w.gaps == 0 && len(w.events) != int(last-firstEvent+1) {
+			t.Errorf("the watcher on %s saw %d events of %d", w.name, len(w.events), last)
+		}
+	}
+	sameEvents(c, watchers)
+}
+
+// TestExpiryAcrossLeaders kills the leader before a key falls due: the next one
+// expires it, once.
+func TestExpiryAcrossLeaders(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	old := c.leader()
+	for i := range 20 {
+		due := time.Now().Add(time.Duration(300+10*i) * time.Millisecond).UnixNano()
+		_, err := old.node().Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	old.kill()
+	c.await("all to expire", func() bool {
+		for _, r := range c.running() {
+			if r.node().Tree().View().NextExpiry() != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	old.restart()
+	c.awaitServing(old)
+	c.settle()
+	if n := old.node().Tree().View().Counters().Expired; n != 20 {
+		t.Errorf("%d keys expired, want 20", n)
+	}
+}
