@@ -162,9 +162,9 @@ func TestLock(t *testing.T) {
 // TestLockLost: the command has ended when the next one could have the lock.
 func TestLockLost(t *testing.T) {
 	for name, command := range map[string]string{
-		"and the command obeys":     "echo begun; sleep 60",
-		"and the command does not":  `trap "" TERM; echo begun; while :; do sleep 1; done`,
-		"and there is no command": "",
+		"and the command obeys":    "echo begun; sleep 60",
+		"and the command does not": `trap "" TERM; echo begun; while :; do sleep 1; done`,
+		"and there is no command":  "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startPando(t)

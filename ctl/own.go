@@ -6,6 +6,6 @@ import "github.com/urfave/cli/v2"
 func (p *program) ownCommands() []*cli.Command {
 	return []*cli.Command{
 		p.treeCommand(), p.exportCommand(), p.importCommand(), p.endpointCommands(),
-		p.lockCommand(), p.electCommand(), p.benchCommand(),
+		p.lockCommand(), p.electCommand(), p.benchCommand(), p.completionCommand(),
 	}
 }

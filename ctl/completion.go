@@ -1,0 +1,257 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) completionCommand() *cli.Command {
+	write := func(name string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
+		return p.command(&cli.Command{
+			Name: name, Usage: "print the script for " + name, ArgsUsage: " ",
+			Description: p.examples(lines...),
+			Action: func(*cli.Context) error {
+				app := p.app()
+				return script(p.stdout, p.name, completions(app.Commands, app.Flags, ""))
+			},
+		})
+	}
+	return p.group(&cli.Command{
+		Name: "completion", Usage: "print a script that completes commands and options in a shell",
+		Subcommands: []*cli.Command{
+			write("bash", bashCompletion,
+				"completion bash > ~/.local/share/bash-completion/completions/"+filepath.Base(strings.Fields(p.name + " x")[0]), "for every new shell",
+				"completion bash | source /dev/stdin", "for this shell (bash 4 or newer)"),
+			write("zsh", zshCompletion,
+				"completion zsh >> ~/.zshrc", "for every new shell, after compinit",
+				"completion zsh | source /dev/stdin", "for this shell"),
+			write("fish", fishCompletion,
+				"completion fish > ~/.config/fish/completions/"+filepath.Base(strings.Fields(p.name + " x")[0])+".fish", "for every new shell",
+				"completion fish | source", "for this shell"),
+		},
+	})
+}
+
+// completion is what can follow one path of commands.
+type completion struct {
+	path     string // the names of the commands, separated by blanks; "" at the top
+	commands []*cli.Command
+	flags    []string // as they are typed: --name, -n
+	values   []string // those of the flags that take a value
+}
+
+// completions lists what can follow path, and every path below it.
+func completions(commands []*cli.Command, flags []cli.Flag, path string) []*completion {
+	at := &completion{path: path}
+	for _, c := range commands {
+		if !c.Hidden {
+			at.commands = append(at.commands, c)
+		}
+	}
+	for _, flag := range flags {
+		_, isSwitch := flag.(*cli.BoolFlag)
+		for _, name := range flag.Names() {
+			typed := "--" + name
+			if len(name) == 1 {
+				typed = "-" + name
+			}
+			at.flags = append(at.flags, typed)
+			if !isSwitch {
+				at.values = append(at.values, typed)
+			}
+		}
+	}
+	all := []*completion{at}
+	for _, c := range at.commands {
+		all = append(all, completions(c.Subcommands, c.Flags, strings.TrimSpace(path+" "+c.Name))...)
+	}
+	return all
+}
+
+// names returns the names of the commands.
+func (c *completion) names() []string {
+	var names []string
+	for _, command := range c.commands {
+		names = append(names, command.Name)
+	}
+	return names
+}
+
+// walk is the part that bash and zsh share: it follows the words before the cursor down the commands, skipping options and
+// their values, and leaves the path in $at and what can follow in $subs and $opts. It returns when the word at the cursor
+// is the value of an option, or behind "--". The names are none that zsh gives a meaning.
+const walk = `
+  local at="" subs="" opts="" valued="" skip="" word
+  for word in "" "${before[@]}"; do
+    if [[ -n $skip ]]; then skip=""; continue; fi
+    case $word in
+      "") ;;
+      --) return ;;
+      -*) [[ $word != *=* && " $valued " == *" $word "* ]] && skip=1; continue ;;
+      *) [[ " $subs " == *" $word "* ]] || continue; at="${at:+$at }$word" ;;
+    esac
+    case $at in
+%s    esac
+  done
+  [[ -n $skip ]] && return
+`
+
+// cases writes the table that walk looks things up in.
+func cases(table []*completion) string {
+	var b strings.Builder
+	for _, c := range table {
+		fmt.Fprintf(&b, "      \"%s\") subs=\"%s\" opts=\"%s\" valued=\"%s\" ;;\n",
+			c.path, strings.Join(c.names(), " "), strings.Join(c.flags, " "), strings.Join(c.values, " "))
+	}
+	return b.String()
+}
+
+// programOf splits the name of the program into the word that the shell completes and how many words of the client's name
+// stand before its arguments: "pando ctl" is completed behind the second.
+func programOf(name string) (command, function, verb string) {
+	words := strings.Fields(name)
+	command = filepath.Base(words[0])
+	function = "_" + strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, command) + "_client"
+	return command, function, strings.Join(words[1:], " ")
+}
+
+// behindVerb makes sure that the client's verb was typed, and offers it before, for a program that is more than the client.
+func behindVerb(verb, first, offer string) string {
+	if verb == "" {
+		return ""
+	}
+	return fmt.Sprintf("  if [[ ${#before[@]} -eq 0 ]]; then %s; return; fi\n  [[ %s == %s ]] || return\n  before=(\"${before[@]:1}\")\n", offer, first, verb)
+}
+
+func bashCompletion(w io.Writer, name string, table []*completion) error {
+	command, function, verb := programOf(name)
+	_, err := fmt.Fprintf(w, `# bash completion for %[1]s
+%[2]s() {
+  COMPREPLY=()
+  local before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") current=${COMP_WORDS[COMP_CWORD]}
+%[3]s%[4]s  if [[ $current == -* ]]; then
+    COMPREPLY=($(compgen -W "$opts" -- "$current"))
+  else
+    COMPREPLY=($(compgen -W "$subs" -- "$current"))
+  fi
+}
+complete -o default -F %[2]s %[1]s
+`, command, function, behindVerb(verb, `"${before[0]}"`, `COMPREPLY=($(compgen -W "`+verb+`" -- "$current"))`), fmt.Sprintf(walk, cases(table)))
+	return err
+}
+
+func zshCompletion(w io.Writer, name string, table []*completion) error {
+	command, function, verb := programOf(name)
+	_, err := fmt.Fprintf(w, `#compdef %[1]s
+%[2]s() {
+  local -a before
+  before=("${(@)words[2,CURRENT-1]}")
+%[3]s%[4]s  if [[ $PREFIX == -* ]]; then
+    compadd -- ${=opts}
+  elif [[ -n $subs ]]; then
+    compadd -- ${=subs}
+  else
+    _files
+  fi
+}
+compdef %[2]s %[1]s
+`, command, function, behindVerb(verb, `"${before[1]}"`, "compadd -- "+verb), fmt.Sprintf(walk, cases(table)))
+	return err
+}
+
+// fishCompletion writes one line for each command and option, under the condition that the commands before it were typed.
+func fishCompletion(w io.Writer, name string, table []*completion) error {
+	command, function, verb := programOf(name)
+	var b strings.Builder
+	fmt.Fprintf(&b, `# fish completion for %[1]s
+function %[2]s_at
+  set -l words (commandline -opc)
+  set -l at
+  set -l skip
+  set -l known %[3]s
+  for word in $words[2..]
+    if test -n "$skip"
+      set skip
+      continue
+    end
+    contains -- $word %[4]s; and set skip 1
+    set -l next $at $word
+    if contains -- "$next" $known
+      set at $next
+    end
+  end
+  test "$at" = "$argv"
+end
+`, command, function, quoteAll(fishPaths(table, verb)), strings.Join(valuedOptions(table), " "))
+	if verb != "" {
+		fmt.Fprintf(&b, "complete -c %s -n '%s_at' -a %s -d 'the client'\n", command, function, verb)
+	}
+	for _, c := range table {
+		condition := fmt.Sprintf("-n '%s_at %s'", function, strings.TrimSpace(verb+" "+c.path))
+		for _, sub := range c.commands {
+			fmt.Fprintf(&b, "complete -c %s -f %s -a %s -d %s\n", command, condition, sub.Name, shellQuote(sub.Usage))
+		}
+		for _, flag := range c.flags {
+			kind := "-l " + strings.TrimLeft(flag, "-")
+			if !strings.HasPrefix(flag, "--") {
+				kind = "-s " + strings.TrimLeft(flag, "-")
+			}
+			if slices.Contains(c.values, flag) {
+				kind += " -r"
+			}
+			fmt.Fprintf(&b, "complete -c %s %s %s\n", command, condition, kind)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// valuedOptions lists the options that take a value wherever they exist.
+func valuedOptions(table []*completion) []string {
+	var valued []string
+	switches := map[string]bool{}
+	for _, c := range table {
+		for _, flag := range c.flags {
+			if !slices.Contains(c.values, flag) {
+				switches[flag] = true
+			} else if !slices.Contains(valued, flag) {
+				valued = append(valued, flag)
+			}
+		}
+	}
+	return slices.DeleteFunc(valued, func(flag string) bool { return switches[flag] })
+}
+
+// fishPaths lists every path of commands that can be typed, the client's verb first if there is one.
+func fishPaths(table []*completion, verb string) []string {
+	var paths []string
+	for _, c := range table {
+		if path := strings.TrimSpace(verb + " " + c.path); path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellQuote(word)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// shellQuote quotes for fish, where a backslash and a quote are escaped inside single quotes.
+func shellQuote(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
