@@ -1,11 +1,6 @@
 package main
 
-import (
-	"io"
-	"strings"
-
-	"github.com/urfave/cli/v2"
-)
+import "strings"
 
 // helpWidth is the longest line of --help, in columns.
 const helpWidth = 100
@@ -68,17 +63,6 @@ func helpText() string {
 		func(s *flagSpec) bool { return s.refused != "" })
 	b.WriteString(helpOutro)
 	return b.String()
-}
-
-// helpCommand is --help as a word.
-func helpCommand() *cli.Command {
-	return &cli.Command{
-		Name: "help", Usage: "print what --help prints",
-		Action: func(c *cli.Context) error {
-			_, err := io.WriteString(c.App.Writer, helpText())
-			return err
-		},
-	}
 }
 
 func writeFlagHelp(b *strings.Builder, spec *flagSpec) {

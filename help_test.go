@@ -30,6 +30,12 @@ func TestHelp(t *testing.T) {
 			t.Errorf("pando --help differs from %s; run go test -run TestHelp -update . and read the diff.\ngot:\n%s", golden, got)
 		}
 	})
+	t.Run("help as a word", func(t *testing.T) {
+		var out strings.Builder
+		if err := run(t.Context(), []string{"pando", "help"}, &out, &errOut); err != nil || out.String() != got {
+			t.Errorf("pando help: %v, %q", err, out.String())
+		}
+	})
 	t.Run("fits in the width", func(t *testing.T) {
 		for line := range strings.Lines(got) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {

@@ -91,7 +91,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Flags:                 given.cliFlags(),
 		HideVersion:           true, // --version is ours: it also says which API it speaks
 		HideHelpCommand:       true,
-		Commands:              []*cli.Command{clientCommand(stdout, stderr), helpCommand(), snapshotCommand(stdout, stderr)},
+		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
 		CustomAppHelpTemplate: helpText(),
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return &usageError{explainParseError(err)}
@@ -101,6 +101,10 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Action: func(c *cli.Context) error {
 			if c.Bool(versionFlag) {
 				_, err := io.WriteString(stdout, versionText())
+				return err
+			}
+			if c.Args().Len() == 1 && c.Args().First() == "help" {
+				_, err := io.WriteString(stdout, helpText())
 				return err
 			}
 			if c.Args().Present() {
