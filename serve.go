@@ -140,11 +140,7 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 		return nil, nil, nil, err
 	}
 	if exists {
-		disk, recovered, err := storage.Open(o)
-		if err == nil && cfg.ForceNewCluster {
-			err = forceNewCluster(ctx, disk, recovered, client, log)
-		}
-		return disk, recovered, &founding{}, err
+		return reopenDisk(ctx, cfg, client, o, log)
 	}
 	if cfg.ForceNewCluster {
 		return nil, nil, nil, &usageError{errForceNothing(cfg.DataDir)}
@@ -158,6 +154,30 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 		return nil, nil, nil, err
 	}
 	return disk, storage.Fresh(from.identity, o.HistorySize), from, nil
+}
+
+// reopenDisk opens a member's data. If the process was killed between making it
+// and the first append, nothing has happened yet: the member starts as a new one,
+// under the identity that the data has.
+func reopenDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
+	disk, recovered, err := storage.Open(o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	from := &founding{}
+	switch {
+	case cfg.ForceNewCluster:
+		err = forceNewCluster(ctx, disk, recovered, client, log)
+	case recovered.Applied == 0 && len(recovered.Entries) == 0 && recovered.HardState.GetTerm() == 0:
+		from, err = findCluster(ctx, cfg, client, log)
+		if err == nil && from.identity != recovered.Identity {
+			err = fmt.Errorf("%s was made for another member or cluster, and never used: give the flags that it was made with, or delete it", cfg.DataDir)
+		}
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, disk.Close())
+	}
+	return disk, recovered, from, nil
 }
 
 // close stops the replica, which writes its last checkpoint, and closes the

@@ -5,10 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // NewClient makes the HTTP client for peer requests. A peer that no longer
@@ -30,19 +27,6 @@ func NewClient(tlsConfig *tls.Config) *http.Client {
 		// A stream has a connection of its own; there is nothing to pool.
 		DisableKeepAlives: true,
 	}}
-}
-
-// bindUserTimeout has the kernel break a connection whose bytes nobody
-// acknowledges: small messages would sit in its buffer for many minutes.
-func bindUserTimeout(_, _ string, c syscall.RawConn) error {
-	var failed error
-	err := c.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Silence/time.Millisecond))
-	})
-	if err != nil {
-		return err
-	}
-	return failed
 }
 
 // closeHook is the key of a context's function that the connection of the request

@@ -114,8 +114,8 @@ func readFrame(in io.Reader) (*raftpb.Message, int, error) {
 	if size > maxFrame {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errFrame, size)
 	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(in, data); err != nil {
+	data, err := readBytes(in, size)
+	if err != nil {
 		return nil, 0, err
 	}
 	m := &raftpb.Message{}
@@ -123,6 +123,23 @@ func readFrame(in io.Reader) (*raftpb.Message, int, error) {
 		return nil, 0, fmt.Errorf("%w: %w", errFrame, err)
 	}
 	return m, int(size), nil
+}
+
+// promptBytes is the size up to which memory is set aside before a frame has
+// come. A longer one gets it as it comes: its length may be a lie.
+const promptBytes = 4 << 20
+
+func readBytes(in io.Reader, size uint32) ([]byte, error) {
+	if size <= promptBytes {
+		data := make([]byte, size)
+		_, err := io.ReadFull(in, data)
+		return data, err
+	}
+	data, err := io.ReadAll(io.LimitReader(in, int64(size)))
+	if err == nil && len(data) < int(size) {
+		err = io.ErrUnexpectedEOF
+	}
+	return data, err
 }
 
 func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/raft/transport"
+	"pando/storage"
+)
+
+// TestStartAfterInterruptedCreate kills a member, so to speak, between the making of its data and the first append.
+func TestStartAfterInterruptedCreate(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.DataDir = filepath.Join(t.TempDir(), "data")
+	cfg.complete()
+	log := zap.NewNop()
+	from, err := findCluster(t.Context(), cfg, transport.NewClient(nil), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func(id storage.Identity, dir string) {
+		disk, err := storage.Create(storage.Options{DataDir: dir, Logger: log, HistorySize: cfg.HistorySize}, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create(from.identity, cfg.DataDir)
+	m, err := openMember(t.Context(), cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	select {
+	case <-m.node.Ready():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the member never came to serve")
+	}
+
+	t.Run("with other flags", func(t *testing.T) {
+		other := *cfg
+		other.DataDir = filepath.Join(t.TempDir(), "data")
+		create(storage.Identity{ClusterID: 1, MemberID: 2}, other.DataDir)
+		if _, err := openMember(t.Context(), &other, log); err == nil || !strings.Contains(err.Error(), "never used") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
