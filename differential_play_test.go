@@ -27,9 +27,6 @@ type differentialStep struct {
 	expiring []*transcriptRequest
 }
 
-// requests is the number of requests of the step.
-func (s *differentialStep) requests() int { return max(1, len(s.expiring)) }
-
 // String is the step as a transcript has it.
 func (s *differentialStep) String() string {
 	requests := s.expiring

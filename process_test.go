@@ -113,7 +113,8 @@ func (p *process) awaitServing() {
 			p.t.Fatalf("the server ended: %v\n%s", p.err, p.stderr)
 		default:
 		}
-		lines := bufio.NewScanner(strings.NewReader(p.stdout.String()))
+		text := p.stdout.String() // once: it may grow between two looks
+		lines := bufio.NewScanner(strings.NewReader(text))
 		for lines.Scan() {
 			if what, url, ok := strings.Cut(strings.TrimSpace(lines.Text()), " "); ok {
 				switch url = strings.TrimSpace(url); what {
@@ -124,7 +125,7 @@ func (p *process) awaitServing() {
 				}
 			}
 		}
-		return strings.Contains(p.stdout.String(), "Try it:")
+		return strings.Contains(text, "Try it:")
 	})
 }
 
