@@ -169,22 +169,30 @@ func laterThanWrong(o *openPair, reference, pando watchResult, wrong func(watche
 	return pando, true
 }
 
-// continuedStream: the reference falls silent after one event of the past; Pando goes on with later ones.
+// continuedStream: the reference falls silent after one event of the past; Pando goes on with later ones. One that
+// began at the far end of the history may fall off it there, and is told so.
 func continuedStream(o *openPair, reference, pando watchResult) (watchResult, bool) {
-	n := len(reference.lines)
-	if !o.asks("stream") || !o.asks("waitIndex") || n != 1 || len(pando.lines) < n || pando.end != "" || reference.end != "" {
+	if !o.asks("stream") || !o.asks("waitIndex") || len(reference.lines) != 1 || reference.end != "" {
+		return reference, false
+	}
+	events := pando.lines
+	if n := len(events); n > 0 && pando.end == "(ended)" && strings.HasPrefix(events[n-1], `{"errorCode":401,`) {
+		events = events[:n-1]
+	} else if pando.end != "" {
+		return reference, false
+	}
+	if len(events) == 0 || forgiveLateTTLs(events[0], reference.lines[0]) != reference.lines[0] {
 		return reference, false
 	}
 	previous := int64(0)
-	for i, line := range pando.lines {
+	for i, line := range events {
 		e, ok := parseWatched(line)
 		if !ok || i > 0 && e.index <= previous {
 			return reference, false
 		}
 		previous = e.index
 	}
-	reference.lines = append(slices.Clone(reference.lines), pando.lines[n:]...)
-	return reference, true
+	return pando, true
 }
 
 // ruleNames lists all rules.

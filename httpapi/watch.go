@@ -32,17 +32,24 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 		s.writeKeyError(w, err)
 		return err
 	}
+	// The first event of the past is taken before the head is sent, while there
+	// still is a status to say that it has fallen off the history meanwhile.
+	first, err := watcher.Poll()
+	if err != nil {
+		watcher.Close()
+		s.writeKeyError(w, err)
+		return err
+	}
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	s.logHeaders(h, index)
 	w.WriteHeader(http.StatusOK)
 	// The client learns at once from which index on it is being served.
 	_ = http.NewResponseController(w).Flush()
-	if !q.stream {
-		if event, err := watcher.Poll(); event != nil || err != nil {
-			watcher.Close()
-			return writeEvent(w, event, err)
-		}
+	if first != nil && !q.stream {
+		watcher.Close()
+		_, _ = w.Write(first.JSON()) // that the client has gone is no error of ours
+		return nil
 	}
 	f, err := s.park(w, r, watcher)
 	if err != nil {
@@ -51,7 +58,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 	}
 	go func() {
 		if q.stream {
-			err = f.stream()
+			err = f.stream(first)
 		} else {
 			err = f.poll()
 		}
@@ -60,25 +67,15 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 	return errFollowed
 }
 
-// writeEvent ends the answer of a long poll that need not wait.
-func writeEvent(w http.ResponseWriter, event *tree.Event, err error) error {
-	var e *tree.Error
-	switch {
-	case event != nil:
-		_, _ = w.Write(event.JSON())
-	case errors.As(err, &e):
-		writeBody(w, e.AppendJSON)
-	}
-	return err
-}
-
-// stream sends each event as it comes; those that are there together leave
-// together. A watcher that falls off the history is told so by one more JSON
+// stream sends each event as it comes, from first on unless that is nil; those
+// that are there together leave together. A watcher that falls off the history is told so by one more JSON
 // object, for its headers are sent already.
-func (f *follower) stream() error {
+func (f *follower) stream(first *tree.Event) (err error) {
 	defer f.end()
-	for {
-		event, err := f.watcher.Next(f.ctx)
+	for event := first; ; event = nil {
+		if event == nil {
+			event, err = f.watcher.Next(f.ctx)
+		}
 		for event != nil && err == nil {
 			f.add(event.JSON())
 			if len(f.out) >= maxPooled {
