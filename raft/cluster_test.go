@@ -23,7 +23,7 @@ import (
 
 const (
 	clusterTick          = 20 * time.Millisecond
-	clusterElectionTicks = 10
+	clusterElectionTicks = 15
 	clusterTimeout       = 3 * time.Second // of a proposal or a read
 )
 
