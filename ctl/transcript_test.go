@@ -71,6 +71,9 @@ func TestTranscripts(t *testing.T) {
 	if count < 150 {
 		t.Errorf("%d exchanges, want at least 150", count)
 	}
+	if testing.Short() {
+		t.Skip("every exchange is a process: the long run replays them")
+	}
 	for _, way := range []struct {
 		name, program string
 		start         func(*testing.T) *server
