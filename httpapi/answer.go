@@ -27,11 +27,11 @@ func writeBody(w http.ResponseWriter, fill func([]byte) []byte) {
 	}
 }
 
-// decimals formats numbers as the values of as many headers; with several, the
-// values share one allocation.
+// decimals formats a number as the value of a header.
 func decimals(v uint64) []string { return []string{strconv.FormatUint(v, 10)} }
 
-// logHeaders sets the headers that every success under /v2/keys bears.
+// logHeaders sets the headers that every success under /v2/keys bears. Their
+// values share one allocation.
 func (s *Server) logHeaders(h http.Header, index uint64) {
 	values := [3]string{
 		strconv.FormatUint(index, 10),

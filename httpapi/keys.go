@@ -12,10 +12,8 @@ const keyMethods = "HEAD,GET,PUT,POST,DELETE"
 // keys serves /v2/keys. It returns what was done and how it went, for the
 // metrics.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	if !allows(keyMethods, r.Method) {
-		w.Header().Set("Allow", keyMethods)
-		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-		return stats.OpOther, nil
+	if !allowed(w, r, keyMethods) {
+		return stats.OpOther, errMethod
 	}
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
 	if err := s.awaitReady(w, r); err != nil {

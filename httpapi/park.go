@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -24,7 +23,6 @@ type follower struct {
 	server  *Server
 	conn    net.Conn
 	watcher *tree.Watcher
-	ctx     context.Context
 	chunked bool   // a client of HTTP/1.1; an older one reads up to the end
 	keep    bool   // the connection may serve another request
 	ahead   []byte // what the client has sent ahead for the next request
@@ -41,7 +39,7 @@ func (s *Server) park(w http.ResponseWriter, r *http.Request, watcher *tree.Watc
 		return nil, err
 	}
 	f := &follower{
-		server: s, conn: conn, watcher: watcher, ctx: context.Background(),
+		server: s, conn: conn, watcher: watcher,
 		chunked: r.ProtoAtLeast(1, 1), keep: r.ProtoAtLeast(1, 1) && !r.Close,
 	}
 	if n := buffered.Reader.Buffered(); n > 0 {

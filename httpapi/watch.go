@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -68,13 +69,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 }
 
 // stream sends each event as it comes, from first on unless that is nil; those
-// that are there together leave together. A watcher that falls off the history is told so by one more JSON
-// object, for its headers are sent already.
+// that are there together leave together. A watcher that falls off the history
+// is told so by one more JSON object, for its headers are sent already.
 func (f *follower) stream(first *tree.Event) (err error) {
 	defer f.end()
 	for event := first; ; event = nil {
 		if event == nil {
-			event, err = f.watcher.Next(f.ctx)
+			event, err = f.watcher.Next(context.Background())
 		}
 		for event != nil && err == nil {
 			f.add(event.JSON())
@@ -97,7 +98,7 @@ func (f *follower) stream(first *tree.Event) (err error) {
 // poll sends the one event that ends a long poll, and gives the connection
 // back for the next request.
 func (f *follower) poll() error {
-	event, err := f.watcher.Next(f.ctx)
+	event, err := f.watcher.Next(context.Background())
 	var told *tree.Error
 	switch {
 	case event != nil:

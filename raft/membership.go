@@ -57,7 +57,6 @@ type changeWaiter struct {
 // memberChange is what the context of a configuration change holds.
 type memberChange struct {
 	members.Member
-	Learner bool `json:"learner,omitempty"`
 }
 
 // MarshalJSON keeps what Member's own form leaves out.
@@ -83,12 +82,12 @@ func (c *memberChange) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &extra); err != nil {
 		return err
 	}
-	c.Learner, c.Member.Learner = extra.Learner, extra.Learner
+	c.Learner = extra.Learner
 	return nil
 }
 
 func encodeMember(m members.Member) []byte {
-	b, err := json.Marshal(memberChange{Member: m, Learner: m.Learner})
+	b, err := json.Marshal(memberChange{m})
 	if err != nil { // strings and a number: there is nothing that could fail
 		return nil
 	}

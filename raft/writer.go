@@ -43,12 +43,9 @@ func newWriter(d *storage.Disk, mem *etcdraft.MemoryStorage) *writer {
 func (w *writer) run() {
 	defer close(w.ended)
 	for m := range w.in {
-		g := group{m}
-		next := w.gather(&g)
-		w.done <- w.write(g)
-		for next != nil { // it does not follow from the group: one of its own
-			g = group{next}
-			next = w.gather(&g)
+		for m != nil { // what does not follow from a group begins the next
+			g := group{m}
+			m = w.gather(&g)
 			w.done <- w.write(g)
 		}
 	}
