@@ -305,8 +305,11 @@ func TestBoundedQueue(t *testing.T) {
 	if a.lost.Load() == 0 {
 		t.Error("messages were dropped and nobody was told")
 	}
-	if waiting := a.peers[2].outbox.bytes; waiting > maxWaitingBytes {
-		t.Errorf("%d bytes wait", waiting)
+	outbox := a.peers[2].outbox
+	outbox.mu.Lock() // its stream goes on reading
+	defer outbox.mu.Unlock()
+	if outbox.bytes > maxWaitingBytes {
+		t.Errorf("%d bytes wait", outbox.bytes)
 	}
 }
 
