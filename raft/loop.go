@@ -44,6 +44,7 @@ type loop struct {
 	reads      reads
 	checkpoint checkpoint
 	membership membership
+	succession succession
 	audits     audits
 	latency    latencies
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
@@ -169,6 +170,7 @@ func (l *loop) refreshPeers() {
 
 func (l *loop) tick(now time.Time) {
 	l.raw.Tick()
+	l.succeedIfDue()
 	l.offerHeld(now)
 	l.retryReadIndex()
 	l.checkpointIfDue()

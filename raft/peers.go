@@ -26,6 +26,9 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Unreachable: func(id members.ID) {
 			n.inbox.offer(func(l *loop) { l.unreachable(id) })
 		},
+		Lost: func(id members.ID) {
+			n.inbox.post(func(l *loop) { l.abandon(id) })
+		},
 		SnapshotSent: func(id members.ID, err error) {
 			n.inbox.post(func(l *loop) { l.snapshotSent(id, err) })
 		},

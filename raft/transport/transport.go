@@ -51,6 +51,8 @@ type Config struct {
 	Snapshot func(m *raftpb.Message) (io.ReadCloser, int64, error)
 	// Unreachable tells that a message to the peer was lost.
 	Unreachable func(id members.ID)
+	// Lost tells that the stream from a member has ended.
+	Lost func(id members.ID)
 	// SnapshotSent tells how sending a snapshot ended.
 	SnapshotSent func(id members.ID, err error)
 	// Refused tells that the cluster no longer knows this member.
@@ -156,8 +158,9 @@ func (t *Transport) callBack(id members.ID) {
 // not heard.
 func (t *Transport) lose(id members.ID) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	delete(t.heard, id)
+	t.mu.Unlock()
+	t.Lost(id)
 }
 
 // Close ends all streams and waits until nothing is under way any more.

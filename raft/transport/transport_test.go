@@ -53,6 +53,7 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 			return io.NopCloser(bytes.NewReader(e.content)), int64(len(e.content)), nil
 		},
 		Unreachable:  func(members.ID) { e.lost.Add(1) },
+		Lost:         func(members.ID) {},
 		SnapshotSent: func(_ members.ID, err error) { e.sent <- err },
 		Refused:      func() { e.refused.Add(1) },
 		Sent:         func(*raftpb.Message, int) {},

@@ -1,0 +1,47 @@
+package raft
+
+import (
+	"testing"
+	"time"
+)
+
+// TestDeadLeaderIsReplaced kills a leader whose followers would miss it much later, if they waited for the election
+// timeout.
+func TestDeadLeaderIsReplaced(t *testing.T) {
+	t.Parallel()
+	const tick, ticks = 5 * time.Millisecond, 400
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Tick, cfg.ElectionTicks = tick, ticks })
+	old := c.leader()
+	rest := c.others(old)
+	rest[0].set("/before", "1")
+	killed := time.Now()
+	go old.kill()
+	c.leaderOf(rest, old)
+	if took := time.Since(killed); took > ticks*tick*3/4 {
+		t.Errorf("it took %v to replace the leader, as if nobody had seen it die", took)
+	}
+	for _, r := range rest {
+		r.set("/after", "1")
+	}
+	c.await("the end of the old leader", func() bool { return old.up.Load() == nil && old.peer.Load() == nil })
+}
+
+// TestLostStreamKeepsLeader breaks the stream from a leader to one of its followers: the leader stays.
+func TestLostStreamKeepsLeader(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	leader := c.leader()
+	term := leader.node().Term()
+	follower := c.others(leader)[0]
+	for range 3 {
+		c.links.set(leader.id, follower.id, cut)
+		c.await("the follower to forget the leader", func() bool { return follower.node().Leader() == 0 })
+		leader.set("/key", "1")
+		c.links.heal()
+		follower.set("/key", "2") // it waits until there is a leader again
+	}
+	if now := leader.node().Status(); now.Leader != leader.id || now.Term != term {
+		t.Errorf("member %d leads in term %d, before it was %d in %d", now.Leader, now.Term, leader.id, term)
+	}
+	c.settle()
+}
