@@ -15,6 +15,9 @@ import (
 // clientVerb is the command under which the program is its own client.
 const clientVerb = "ctl"
 
+// clientHost is what the program does for the client that is part of it.
+var clientHost = ctl.Host{Backup: backupData}
+
 // clientArgs returns the client's arguments, its name first, when args call the client: as "pando ctl ..." or through
 // a link named etcdctl or pandoctl.
 func clientArgs(args []string) ([]string, bool) {
@@ -37,7 +40,7 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return ctl.Main(ctx, args, stdin, stdout, stderr)
+	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost)
 }
 
 // clientCommand is the client as a verb of the server's program, where run is called without main.
@@ -47,7 +50,7 @@ func clientCommand(stdout, stderr io.Writer) *cli.Command {
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			args := append([]string{"pando " + clientVerb}, c.Args().Slice()...)
-			if code := ctl.Main(c.Context, args, os.Stdin, stdout, stderr); code != 0 {
+			if code := ctl.Main(c.Context, args, os.Stdin, stdout, stderr, clientHost); code != 0 {
 				return clientExit(code)
 			}
 			return nil

@@ -16,7 +16,7 @@ import (
 func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut lockedBuffer
-	code = Main(t.Context(), append([]string{"etcdctl"}, args...), strings.NewReader(""), &out, &errOut)
+	code = Main(t.Context(), append([]string{"etcdctl"}, args...), strings.NewReader(""), &out, &errOut, Host{})
 	return out.String(), errOut.String(), code
 }
 
@@ -162,7 +162,7 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 	for _, command := range []string{"get /a", "ls /a", "watch -f /a"} {
 		var stderr lockedBuffer
 		args := append([]string{"etcdctl", "--no-sync", "--endpoints", url}, strings.Fields(command)...)
-		if code := Main(t.Context(), args, strings.NewReader(""), brokenPipe{}, &stderr); code == exitOK || stderr.Len() > 0 {
+		if code := Main(t.Context(), args, strings.NewReader(""), brokenPipe{}, &stderr, Host{}); code == exitOK || stderr.Len() > 0 {
 			t.Errorf("%s: exit code %d, %q", command, code, stderr.String())
 		}
 	}

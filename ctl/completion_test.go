@@ -49,7 +49,7 @@ func TestCompletion(t *testing.T) {
 			} {
 				t.Run(test.line, func(t *testing.T) {
 					var script, errOut lockedBuffer
-					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut); code != exitOK {
+					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut, Host{}); code != exitOK {
 						t.Fatal(errOut.String())
 					}
 					file := filepath.Join(t.TempDir(), "script")

@@ -21,7 +21,8 @@
 //     history. exec-watch runs one command at a time, in order; the legacy client runs them side by side.
 //   - A --ttl that overflows the legacy client's arithmetic is sent as it is, for the server to refuse.
 //   - An answer that is JSON but no event is an error, not a crash; a password typed without a terminal gives no noise.
-//   - backup says what to do instead: there are no files of etcd to copy.
+//   - backup copies the data directory of a Pando; its flags --data-dir and --backup-dir are not optional.
+//   - Host is what the program around it does for it: the client itself knows HTTP alone.
 //
 // Each group of commands is a list of cli.Command built in commands.go; another group (users and roles, say) is one more
 // function there and a file of its own.

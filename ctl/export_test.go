@@ -62,7 +62,7 @@ func (s *server) give(t *testing.T, input string, args ...string) string {
 func (s *server) try(t *testing.T, input string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut lockedBuffer
-	code = Main(t.Context(), append([]string{"etcdctl", "--endpoints", s.url}, args...), strings.NewReader(input), &out, &errOut)
+	code = Main(t.Context(), append([]string{"etcdctl", "--endpoints", s.url}, args...), strings.NewReader(input), &out, &errOut, Host{})
 	return out.String(), errOut.String(), code
 }
 

@@ -33,7 +33,7 @@ func goRun(t *testing.T, args ...string) *background {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.code <- Main(ctx, append([]string{"etcdctl"}, args...), strings.NewReader(""), &b.out, &b.errOut)
+		b.code <- Main(ctx, append([]string{"etcdctl"}, args...), strings.NewReader(""), &b.out, &b.errOut, Host{})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return b

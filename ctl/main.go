@@ -32,22 +32,30 @@ var errAnswered = errors.New("answered")
 // program is one run of the client.
 type program struct {
 	name   string // how the user called it, as shown in help
+	host   Host
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+}
+
+// Host is what the client leaves to the program that it is part of, because it is no matter of HTTP. What is nil is not
+// to be had.
+type Host struct {
+	// Backup makes the data of a new member from those of one that may be running, and returns what to tell the user.
+	Backup func(ctx context.Context, from, to DataDir) (note string, err error)
 }
 
 // Main runs the client with args and returns its exit code. args[0] is the program's name as help shows it: "etcdctl",
 // "pando ctl". Endpoints and credentials come from flags, then from ETCDCTL_* variables. Main returns when the command
 // is done; for watches and endless loops that is when ctx is done, which counts as success. The process's own
 // signals are the caller's to turn into a done ctx.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, host Host) int {
 	name := "etcdctl"
 	if len(args) > 0 {
 		name = args[0]
 		args = args[1:]
 	}
-	p := &program{name: name, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{name: name, host: host, stdin: stdin, stdout: stdout, stderr: stderr}
 	app := p.app()
 	err := app.RunContext(ctx, append([]string{name}, reorder(app, args)...))
 	return p.report(ctx, err)

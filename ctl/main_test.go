@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		os.Unsetenv(asClientVar)
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		context.AfterFunc(ctx, stop)
-		os.Exit(Main(ctx, append([]string{"etcdctl"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(Main(ctx, append([]string{"etcdctl"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, Host{}))
 	}
 	flag.Parse()
 	code := m.Run()

@@ -33,6 +33,20 @@ func Create(o Options, id Identity) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
+	d, err := takeDir(p, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.create(id); err != nil {
+		d.lock.undo()
+		return nil, err
+	}
+	return d, nil
+}
+
+// takeDir takes a directory for the data of a new member, makes it if it is not
+// there, and removes what an interrupted attempt left.
+func takeDir(p paths, o Options) (*Disk, error) {
 	if err := p.refuseData(); err != nil {
 		return nil, err
 	}
@@ -45,12 +59,14 @@ func Create(o Options, id Identity) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
-	if err := d.create(id); err != nil {
+	if err = p.refuseData(); err == nil { // another process may have been faster
+		err = p.clear()
+	}
+	if err != nil {
 		lock.undo()
 		return nil, err
 	}
-	return d, nil
+	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock}, nil
 }
 
 func (p paths) refuseData() error {
@@ -61,14 +77,8 @@ func (p paths) refuseData() error {
 	return err
 }
 
-// create runs under the lock. Another process may have been faster.
+// create runs under the lock.
 func (d *Disk) create(id Identity) error {
-	if err := d.paths.refuseData(); err != nil {
-		return err
-	}
-	if err := d.paths.clear(); err != nil {
-		return err
-	}
 	w, err := d.createLog(id)
 	if err != nil {
 		return err

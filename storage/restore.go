@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"go.etcd.io/bbolt"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -54,39 +53,36 @@ func Restore(o Options, path string, founding Founding) error {
 	if data.meta.position.index == 0 {
 		return fmt.Errorf("storage: %s: %w: it holds nothing that was ever committed: %s", path, ErrCorrupt, snapshotAdvice)
 	}
-	for _, dir := range []string{p.dir, filepath.Dir(p.wal)} {
-		if err := makeDir(dir); err != nil {
-			return err
-		}
-	}
-	lock, err := lockDir(p.lock)
+	d, err := takeDir(p, o)
 	if err != nil {
 		return err
 	}
-	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
 	if err := d.restore(f, data.meta.position, founding); err != nil {
-		lock.undo()
+		d.lock.undo()
 		return err
 	}
-	return lock.release()
+	return d.lock.release()
 }
 
-// restore runs under the lock. Another process may have been faster. The
-// checkpoint gets its name last; until then its unfinished name tells that the
-// log beside it was never in use.
+// restore runs under the lock.
 func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
-	if err := d.paths.refuseData(); err != nil {
-		return err
-	}
-	if err := d.paths.clear(); err != nil {
-		return err
-	}
-	conf := &raftpb.ConfState{Voters: founding.Voters}
 	temp := d.paths.state + tempSuffix
 	if err := receive(temp, f.checkpoint(), f.length); err != nil {
 		return fmt.Errorf("storage: write %s: %w", temp, err)
 	}
-	m := &meta{identity: founding.Identity, position: at, conf: conf, members: founding.Members}
+	vote := uint64(0)
+	return d.found(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
+}
+
+// found makes the data of a new member of the checkpoint that has its unfinished
+// name yet, and of entries behind it. The checkpoint gets its name last; until
+// then its unfinished name tells that the log beside it was never in use.
+func (d *Disk) found(founding Founding, at position, hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	temp := d.paths.state + tempSuffix
+	m := &meta{
+		identity: founding.Identity, position: at,
+		conf: &raftpb.ConfState{Voters: founding.Voters}, members: founding.Members,
+	}
 	if err := errors.Join(refound(temp, m), syncDir(d.paths.dir)); err != nil {
 		return fmt.Errorf("storage: write %s: %w", temp, err)
 	}
@@ -94,7 +90,7 @@ func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(beginLog(w, at, conf), w.Close()); err != nil {
+	if err := errors.Join(beginLog(w, m, hs, entries), w.Close()); err != nil {
 		return fmt.Errorf("storage: write the log in %s: %w", d.paths.wal, err)
 	}
 	if err := os.Rename(temp, d.paths.state); err != nil {
@@ -103,15 +99,16 @@ func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
 	return syncDir(d.paths.dir)
 }
 
-// beginLog has an empty log go on behind a position. All before it counts as
-// committed, and nobody has voted in its term. After a crash between the two
-// writes the log is still seen to be unused.
-func beginLog(w *wal.WAL, at position, conf *raftpb.ConfState) error {
-	if err := w.SaveSnapshot(&walpb.Snapshot{Index: &at.index, Term: &at.term, ConfState: conf}); err != nil {
-		return err
+// beginLog has an empty log go on behind the position of a checkpoint. Nobody has
+// voted in its term. After a crash between the two writes the log is still seen
+// to be unused.
+func beginLog(w *wal.WAL, m *meta, hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	if at := m.position; at.index > 0 { // a new log begins with the record of an empty checkpoint
+		if err := w.SaveSnapshot(&walpb.Snapshot{Index: &at.index, Term: &at.term, ConfState: m.conf}); err != nil {
+			return err
+		}
 	}
-	vote := uint64(0)
-	return w.Save(&raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
+	return w.Save(hs, entries)
 }
 
 // refound makes a checkpoint that of a member of another cluster. It is synced

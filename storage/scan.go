@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,12 @@ type scan struct {
 	marked bool // the checkpoint's record is there
 	// terms are those of the entries behind the checkpoint.
 	terms []uint64
-	size  int64 // bytes from the checkpoint's record to the end
-	torn  *tornTail
+	// entries are those entries as they are stored, if they are kept: for one
+	// who reads beside the member that writes.
+	entries [][]byte
+	keep    bool
+	size    int64 // bytes from the checkpoint's record to the end
+	torn    *tornTail
 
 	crc     uint32
 	chained bool // crc is that of the record before
@@ -38,32 +43,43 @@ type tornTail struct {
 // scanLog reads the log in dir from the segment on that holds the entry behind
 // start, and checks all of it.
 func scanLog(dir string, start position) (*scan, error) {
+	s := &scan{start: start}
+	return s, s.log(dir)
+}
+
+// scanEntries is scanLog for a log that may be written to meanwhile, and keeps the
+// entries behind start.
+func scanEntries(dir string, start position) (*scan, error) {
+	s := &scan{start: start, keep: true}
+	return s, s.log(dir)
+}
+
+func (s *scan) log(dir string) error {
 	list, err := segments(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	first := -1
-	for i, s := range list {
-		if s.index <= start.index {
+	for i, seg := range list {
+		if seg.index <= s.start.index {
 			first = i
 		}
 	}
 	if first < 0 {
-		return nil, fmt.Errorf("storage: %w: the log in %s has no segment that reaches back to entry %d, where the checkpoint ends: %s",
-			ErrCorrupt, dir, start.index+1, restoreAdvice)
+		return fmt.Errorf("storage: %w: the log in %s has no segment that reaches back to entry %d, where the checkpoint ends: %s",
+			ErrCorrupt, dir, s.start.index+1, restoreAdvice)
 	}
 	list = list[first:]
-	s := &scan{start: start}
 	for i, seg := range list {
 		if i > 0 && seg.seq != list[i-1].seq+1 {
-			return nil, fmt.Errorf("storage: %w: the log segment between %s and %s is missing: %s",
+			return fmt.Errorf("storage: %w: the log segment between %s and %s is missing: %s",
 				ErrCorrupt, list[i-1].path, seg.path, restoreAdvice)
 		}
 		if err := s.segment(seg, i == len(list)-1); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, s.finish(dir)
+	return s.finish(dir)
 }
 
 // last is the index of the last entry; the checkpoint's when none is behind it.
@@ -87,17 +103,37 @@ func (s *scan) finish(dir string) error {
 	return fmt.Errorf("storage: %w: the log in %s is not whole: %s: %s", ErrCorrupt, dir, what, restoreAdvice)
 }
 
-func (s *scan) segment(seg segment, last bool) error {
+// segmentFile is a segment being read.
+type segmentFile struct {
+	*io.SectionReader
+	io.Closer
+}
+
+// open opens a segment. One that may be written to is read at once, so that what
+// looks at it twice sees the same.
+func (s *scan) open(seg segment) (*segmentFile, error) {
+	if s.keep {
+		data, err := os.ReadFile(seg.path)
+		return &segmentFile{io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), io.NopCloser(nil)}, err
+	}
 	f, err := os.Open(seg.path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &segmentFile{io.NewSectionReader(f, 0, info.Size()), f}, nil
+}
+
+func (s *scan) segment(seg segment, last bool) error {
+	f, err := s.open(seg)
 	if err != nil {
 		return fmt.Errorf("storage: log: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("storage: log: %w", err)
-	}
-	r := newFrames(f, info.Size())
+	r := newFrames(f, f.Size())
 	for n := 0; ; n++ {
 		rec, err := r.next()
 		if err == nil && rec.kind != wal.CrcType && !rec.chained(s.crc) {
@@ -109,7 +145,7 @@ func (s *scan) segment(seg segment, last bool) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, errNotWhole) && last && n >= 2:
-			return s.tail(f, r)
+			return s.tail(seg.path, f, r)
 		case errors.Is(err, errNotWhole):
 			err = damaged("a record fails its checksum")
 		}
@@ -144,7 +180,7 @@ func (s *scan) record(n int, rec record) error {
 		if !ok {
 			return damaged("an entry can't be read")
 		}
-		if err := s.entry(at); err != nil {
+		if err := s.entry(at, rec.data); err != nil {
 			return err
 		}
 	case wal.StateType:
@@ -193,10 +229,10 @@ func (s *scan) mark(rec record) error {
 
 // entry takes the entry at a place in the log. Entries follow each other; one
 // that was never committed may be replaced by one of a later term.
-func (s *scan) entry(at position) error {
+func (s *scan) entry(at position, data []byte) error {
 	s.term = max(s.term, at.term)
 	if at.index <= s.start.index {
-		s.terms = s.terms[:0]
+		s.terms, s.entries = s.terms[:0], s.entries[:0]
 		return nil
 	}
 	n := at.index - s.start.index - 1
@@ -210,5 +246,8 @@ func (s *scan) entry(at position) error {
 		return damaged("entry %d is of an older term than the one before", at.index)
 	}
 	s.terms = append(s.terms[:n], at.term)
+	if s.keep {
+		s.entries = append(s.entries[:n], bytes.Clone(data))
+	}
 	return nil
 }

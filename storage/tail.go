@@ -3,7 +3,6 @@ package storage
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
@@ -13,16 +12,16 @@ import (
 // whole sectors explains what is there, since a disk writes a sector whole or not
 // at all, and unless all of it can belong to the one write that the crash cut
 // short.
-func (s *scan) tail(f *os.File, r *frames) error {
+func (s *scan) tail(path string, f io.ReaderAt, r *frames) error {
 	rest := make([]byte, r.size-r.at)
 	if _, err := io.ReadFull(io.NewSectionReader(f, r.at, r.size-r.at), rest); err != nil {
-		return fmt.Errorf("storage: %s: %w", f.Name(), err)
+		return fmt.Errorf("storage: %s: %w", path, err)
 	}
 	end := len(rest)
 	for end > 0 && rest[end-1] == 0 {
 		end--
 	}
-	torn := &tornTail{path: f.Name(), offset: r.at}
+	torn := &tornTail{path: path, offset: r.at}
 	switch {
 	case end == 0 && len(rest) >= frameHeadBytes:
 		return nil // the space that was allocated ahead
@@ -38,7 +37,7 @@ func (s *scan) tail(f *os.File, r *frames) error {
 		torn.frame = true
 	}
 	if torn == nil || laterWrite(rest[:end]) {
-		return fmt.Errorf("storage: %s at byte %d: %w: a record fails its checksum: %s", f.Name(), r.at, ErrCorrupt, restoreAdvice)
+		return fmt.Errorf("storage: %s at byte %d: %w: a record fails its checksum: %s", path, r.at, ErrCorrupt, restoreAdvice)
 	}
 	s.torn = torn
 	return nil

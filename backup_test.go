@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"pando/ctl"
+)
+
+// counters are writers that each count up: writer i has written the keys /w/i/1 to /w/i/acknowledged[i].
+type counters struct {
+	acknowledged [4]atomic.Int64
+	ended        sync.WaitGroup
+}
+
+// count starts the writers. They end with the server.
+func count(t *testing.T, base string) *counters {
+	c := &counters{}
+	for i := range c.acknowledged {
+		client := newKeyClient(t, base)
+		c.ended.Go(func() {
+			for n := int64(1); ; n++ {
+				a, err := client.do("PUT", fmt.Sprintf("/w/%d/%d", i, n), form("value", itoa(n)))
+				if err != nil || a.status >= http.StatusBadRequest {
+					return
+				}
+				c.acknowledged[i].Store(n)
+			}
+		})
+	}
+	return c
+}
+
+// now is what is acknowledged.
+func (c *counters) now() (n [4]int64) {
+	for i := range n {
+		n[i] = c.acknowledged[i].Load()
+	}
+	return n
+}
+
+// mustHave looks for all keys that were acknowledged.
+func mustHave(t *testing.T, client string, acknowledged [4]int64) {
+	t.Helper()
+	files := map[string]keyNode{}
+	newKeyClient(t, client).must(t, "GET", "/w?recursive=true&quorum=true", nil).Node.leaves(files)
+	for i, last := range acknowledged {
+		for n := int64(1); n <= last; n++ {
+			if got := files[fmt.Sprintf("/w/%d/%d", i, n)]; got.Value != itoa(n) {
+				t.Fatalf("/w/%d/%d of %d is %+v", i, n, last, got)
+			}
+		}
+	}
+}
+
+// TestBackup backs up a server that is written to, and again after it was killed.
+func TestBackup(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	source := launch(t, at("source"), "--snapshot-count", "50", "--wal-dir", at("wal"))
+	writing := count(t, source.client)
+	var known [4]int64
+	backup := func(name string) {
+		known = writing.now()
+		if _, err := backupData(t.Context(), ctl.DataDir{Data: at("source"), WAL: at("wal")}, ctl.DataDir{Data: at(name)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "a second of writing", func() bool { return writing.now()[0] > 100 })
+	for i := range 8 {
+		backup("live" + itoa(i))
+	}
+	t.Run("of a running server", func(t *testing.T) {
+		copied := launch(t, at("live7"), "--force-new-cluster")
+		mustHave(t, copied.client, known)
+		old, _ := awaitPublished(t, source.client, 1)
+		if cluster, _ := awaitPublished(t, copied.client, 1); cluster == old {
+			t.Errorf("both are cluster %s", old)
+		}
+		newKeyClient(t, copied.client).must(t, "PUT", "/after", form("value", "1"))
+		copied.kill()
+		copied = launch(t, at("live7"))
+		mustHave(t, copied.client, known)
+	})
+	source.kill()
+	writing.ended.Wait()
+	t.Run("of a killed one", func(t *testing.T) {
+		before := fingerprint(t, at("source"))
+		backup("dead")
+		if fingerprint(t, at("source")) != before {
+			t.Error("the source was changed")
+		}
+		mustHave(t, launch(t, at("dead"), "--force-new-cluster").client, known)
+	})
+	t.Logf("%v writes", known)
+}
+
+// TestBackupOfMember backs up one of three: the new server is none of them, though it knows their addresses.
+func TestBackupOfMember(t *testing.T) {
+	all := seats(t, "a", "b", "c")
+	running := launchCluster(t, all)
+	writing := count(t, running[0].client)
+	await(t, "some writes", func() bool { return writing.now()[3] > 20 })
+	for _, p := range running[1:] {
+		p.terminate()
+	}
+	running[0].kill()
+	writing.ended.Wait()
+	known := writing.now()
+	to := filepath.Join(t.TempDir(), "backup")
+	mustPando(t, "ctl", "backup", "--data-dir", all[0].dataDir, "--backup-dir", to)
+	for _, seat := range all {
+		seat.spawn(t)
+	}
+	copied := launch(t, to, "--force-new-cluster", "--name", "copy")
+	mustHave(t, copied.client, known)
+	_, list := awaitPublished(t, copied.client, 1)
+	newKeyClient(t, copied.client).must(t, "PUT", "/copy", form("value", "1"))
+	_, old := awaitPublished(t, all[0].clientURL(), 3)
+	if strings.Contains(strings.Join(old, " "), list[0]) {
+		t.Errorf("%v is one of %v", list, old)
+	}
+	if a := newKeyClient(t, all[1].clientURL()).must(t, "PUT", "/old", form("value", "1")); a.Node == nil {
+		t.Error("the old cluster does not go on")
+	}
+	if a, err := newKeyClient(t, copied.client).do("GET", "/old", nil); err != nil || a.ErrorCode != 100 {
+		t.Errorf("the copy has a key of the old cluster: %+v, %v", a, err)
+	}
+}
+
+func TestBackupRefusesEtcd(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "default.etcd")
+	if err := os.MkdirAll(filepath.Join(from, "member", "wal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := backupData(t.Context(), ctl.DataDir{Data: from}, ctl.DataDir{Data: filepath.Join(t.TempDir(), "to")})
+	if err == nil || !strings.Contains(err.Error(), "import --from") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,181 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// backupAttempts is how often Backup reads the data of a member that writes to it at the same moment; between two
+// attempts it waits for backupPause.
+const (
+	backupAttempts = 20
+	backupPause    = 50 * time.Millisecond
+)
+
+// Backup makes the data of another member from one member's files. The member may be running, and is not disturbed
+// but for a checkpoint that waits for the copy. Nothing of from is changed. The backup has all that was durable when
+// Backup was called, the end of the log included, of which one member does not know whether it was committed.
+//
+// found is given what the files hold and says what the new member begins with. It may exchange Entries for others of
+// the same index and term, or drop them; what it leaves counts as committed.
+//
+// All is durable when Backup returns. After an error nothing can be started from to. The errors are ErrNoData and those
+// of Open for from, ErrExists and those of Create for to, and found's.
+func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Founding, error)) (*Recovered, error) {
+	src, err := from.paths()
+	if err != nil {
+		return nil, err
+	}
+	c, err := src.inspect()
+	if err != nil {
+		return nil, err
+	}
+	if c == noData {
+		return nil, fmt.Errorf("storage: %w: %s holds none", ErrNoData, src.dir)
+	}
+	dst, err := to.paths()
+	if err != nil {
+		return nil, err
+	}
+	if dst.within(src) {
+		return nil, fmt.Errorf("storage: %w: %s lies in the directory that is to be copied", ErrExists, dst.dir)
+	}
+	d, err := takeDir(dst, to)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.backup(ctx, src, found)
+	if err != nil {
+		_ = d.paths.clear() // the error that counts is told
+		d.lock.undo()
+		return nil, err
+	}
+	return r, d.lock.release()
+}
+
+// within reports whether the data would come to lie among other data.
+func (p paths) within(other paths) bool {
+	for _, dir := range []string{p.dir, p.wal} {
+		for _, above := range []string{other.dir, other.wal} {
+			if dir == above || strings.HasPrefix(dir, above+string(filepath.Separator)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// backup runs under the lock of the new directory.
+func (d *Disk) backup(ctx context.Context, src paths, found func(*Recovered) (Founding, error)) (*Recovered, error) {
+	r, err := d.readAside(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	if r.Applied == 0 && len(r.Entries) == 0 {
+		return nil, fmt.Errorf("storage: %w: nothing was ever written to %s", ErrNoData, src.dir)
+	}
+	founding, err := found(r)
+	if err != nil {
+		return nil, err
+	}
+	last := r.Applied + uint64(len(r.Entries))
+	r.HardState.Commit = &last
+	return r, d.found(founding, position{r.Applied, r.Term}, r.HardState, r.Entries)
+}
+
+// readAside copies the checkpoint of a member to this directory, under its unfinished name, and reads the log behind it.
+// What a running member writes meanwhile can look like damage; that is gone the next time.
+func (d *Disk) readAside(ctx context.Context, src paths) (r *Recovered, err error) {
+	for range backupAttempts {
+		if r, err = d.readOnce(ctx, src); err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, os.ErrNotExist) {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(backupPause):
+		}
+	}
+	return nil, err
+}
+
+func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
+	state, err := holdState(ctx, src.state)
+	if err != nil {
+		return nil, err
+	}
+	defer state.Close()
+	info, err := state.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	temp := d.paths.state + tempSuffix
+	if err := receive(temp, state, info.Size()); err != nil {
+		return nil, fmt.Errorf("storage: copy %s: %w", src.state, err)
+	}
+	data, err := readState(state, info.Size(), maxSnapshotHistory)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %s: %w: %s", src.state, err, restoreAdvice)
+	}
+	sc, err := scanEntries(src.wal, data.meta.position)
+	if err != nil {
+		return nil, err
+	}
+	if *sc.head != data.meta.identity {
+		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, src.wal, src.state)
+	}
+	return sc.recovered(data)
+}
+
+// holdState opens a checkpoint so that nobody writes to it until it is closed: a checkpoint at work is waited for, the
+// next one waits, and neither is disturbed for longer than the copy takes.
+func holdState(ctx context.Context, path string) (*os.File, error) {
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("storage: %w", err)
+		}
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+		if err == nil && sameFile(f, path) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("storage: lock %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// recovered is what the checkpoint and the log hold together. The entries whose fate this member does not know are
+// among them: the others may have acknowledged them.
+func (s *scan) recovered(data *checkpointData) (*Recovered, error) {
+	r := &Recovered{
+		Identity: data.meta.identity, Store: data.store,
+		Applied: data.meta.position.index, Term: data.meta.position.term,
+		ConfState: data.meta.conf, Members: data.meta.members,
+	}
+	for _, raw := range s.entries {
+		e := &raftpb.Entry{}
+		if err := proto.Unmarshal(raw, e); err != nil {
+			return nil, damaged("an entry can't be read: %v", err)
+		}
+		r.Entries = append(r.Entries, e)
+	}
+	term, vote := max(s.state.term, r.Term), uint64(0)
+	r.HardState = &raftpb.HardState{Term: &term, Vote: &vote, Commit: &s.state.commit}
+	return r, nil
+}
