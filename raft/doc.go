@@ -4,21 +4,23 @@
 //
 // # One loop
 //
-// One goroutine, the loop, owns the RawNode of the upstream library, the
-// writing half of the tree, and all fields of [Node] below the line that says
-// so. Everybody else talks to it through the queue of proposals, the list of
-// waiting readers and a few atomics. Exported methods may be called from any
-// goroutine.
+// The RawNode of the upstream library, the writing half of the tree and all
+// that is loop's belong to one goroutine at a time: the one that has the turn.
+// That is the loop's own, or that of a caller who found nobody at work.
+// Everybody else talks to the loop through the queue of proposals, the
+// list of waiting readers and a few atomics. Exported methods may be called from
+// any goroutine.
 //
 // # The way of a write
 //
 //	Propose ─► queue ─► loop: all that waits becomes one entry ─► append and sync
 //	        ◄─ result ◄─ loop: apply, publish            ◄─ commit
 //
-// A lone write passes two hand-overs between goroutines, no more: the loop
-// appends by itself when it has nothing else to do. When the committed batch
-// before it is still to be applied, the append goes to the writer goroutine, so
-// that the disk works beside the processor.
+// A lone write passes no hand-over between goroutines: its caller takes the turn
+// and appends, commits and applies. Those who come meanwhile queue for the loop.
+// When a committed batch is still to be applied, or followers are to be served,
+// the append goes to the writer goroutine, so that the disk works beside the
+// processor.
 //
 // # Invariants
 //

@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,9 +16,11 @@ import (
 	"pando/tree"
 )
 
-// loop owns everything that only one goroutine may touch.
+// loop owns everything that only one goroutine at a time may touch: the one that
+// has the turn.
 type loop struct {
 	*Node
+	turn   sync.Mutex
 	cfg    Config
 	log    *zap.Logger
 	raw    *etcdraft.RawNode
@@ -105,55 +108,56 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 func (l *loop) run() {
 	defer close(l.done)
 	go l.writer.run()
-	l.refreshPeers()
 	ticker := time.NewTicker(l.cfg.Tick)
 	defer ticker.Stop()
-	l.campaignIfAlone()
+	l.takeTurn(func() {
+		l.refreshPeers()
+		l.campaignIfAlone()
+	})
 	l.follow(ticker.C)
 	l.end()
 }
 
-// follow goes on until the node fails or is stopped. The upstream library panics
-// when the log contradicts what the others say of it: when data that was
-// acknowledged is gone from this disk. That must end this member alone.
+// follow goes on until the node fails or is stopped.
 func (l *loop) follow(ticks <-chan time.Time) {
-	defer func() {
-		if r := recover(); r != nil {
-			l.log.Error("the log went wrong", zap.Any("panic", r), zap.Stack("stack"))
-			l.failed = fmt.Errorf("%w: %v", errBroken, r)
-		}
-	}()
-	for l.failed == nil {
-		l.advance()
+	for l.takeTurn(l.workOff) {
 		select {
 		case <-l.queue.wake:
 		case <-l.readers.wake:
 		case <-l.inbox.wake:
 		case done := <-l.writer.done:
-			l.landed(done)
+			l.takeTurn(func() { l.landed(done) })
 		case now := <-ticks:
-			l.tick(now)
+			l.takeTurn(func() { l.tick(now) })
 		case <-l.expiry.timer.C:
 		case c := <-l.checkpoint.done:
-			l.checkpointed(c)
+			l.takeTurn(func() { l.checkpointed(c) })
 		case <-l.ending:
-			l.handOver()
+			l.takeTurn(l.handOver)
 		}
 	}
 }
 
-// advance works off all that can be done without waiting.
-func (l *loop) advance() {
-	for l.failed == nil {
+// workOff does all that can be done without waiting.
+func (l *loop) workOff() {
+	for l.advance(helpRounds) {
+	}
+}
+
+// advance does up to so many rounds of what can be done without waiting, and
+// reports whether there may be more.
+func (l *loop) advance(rounds int) bool {
+	for range rounds {
 		l.work()
 		l.sweep()
 		l.propose()
 		l.requestReadIndex()
-		if !l.raw.HasReady() {
-			return
+		if l.failed != nil || !l.raw.HasReady() {
+			return false
 		}
 		l.handle(l.raw.Ready())
 	}
+	return true
 }
 
 // refreshPeers makes the transport talk to the members as applied, and to those

@@ -109,6 +109,7 @@ type Node struct {
 	tick, timeout time.Duration
 	now           func() time.Time
 	pool          sync.Pool // of *proposal
+	loop          *loop
 
 	term, applied, committed, leader atomic.Uint64
 	ready                            chan struct{}
@@ -153,6 +154,7 @@ func Start(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.loop = l
 	go l.run()
 	return n, nil
 }
@@ -255,6 +257,7 @@ func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error)
 	if err := n.queue.add(p); err != nil {
 		return tree.Result{}, err
 	}
+	n.loop.attend(n.queue.wake)
 	select {
 	case o := <-p.done:
 		// Only an answered proposal is used again: one that was given up may

@@ -42,7 +42,8 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// add hands a proposal to the loop, or says why it does not take it.
+// add takes a proposal for the loop, which has to be woken then, or says why it
+// takes none.
 func (q *queue) add(p *proposal) error {
 	p.since = time.Now()
 	q.mu.Lock()
@@ -55,7 +56,6 @@ func (q *queue) add(p *proposal) error {
 	}
 	q.waiting = append(q.waiting, p)
 	q.bytes += len(p.data)
-	wake(q.wake)
 	return nil
 }
 

@@ -1,0 +1,54 @@
+package raft
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+)
+
+// The loop's work is done in turns, one goroutine at a time. Most turns are the
+// loop's own. A goroutine that brings work and finds nobody at it takes one
+// itself: a lone write then passes from its caller to the disk and back without
+// a hand-over, of which each costs it tens of microseconds.
+
+// takeTurn waits for a turn and does something in it. It reports whether the loop
+// may go on.
+func (l *loop) takeTurn(do func()) bool {
+	l.turn.Lock()
+	return l.inTurn(do)
+}
+
+// inTurn does something in a turn that was taken, and ends it. The upstream
+// library panics when the log contradicts what the others say of it: when data
+// that was acknowledged is gone from this disk. That must end this member alone.
+func (l *loop) inTurn(do func()) (goOn bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("the log went wrong", zap.Any("panic", r), zap.Stack("stack"))
+			l.failed = fmt.Errorf("%w: %v", errBroken, r)
+		}
+		goOn = l.failed == nil
+		l.turn.Unlock()
+	}()
+	if l.failed == nil {
+		do()
+	}
+	return
+}
+
+// helpRounds bounds what a caller does for others: a write and its commit, and a
+// look whether that was all.
+const helpRounds = 3
+
+// attend sees to it that what the caller has brought is worked off: at once and
+// by the caller, if the turn is free, or else by the loop, which is woken.
+func (l *loop) attend(woken chan struct{}) {
+	if !l.turn.TryLock() {
+		wake(woken)
+		return
+	}
+	more := false
+	if !l.inTurn(func() { more = l.advance(helpRounds) }) || more {
+		wake(woken)
+	}
+}
