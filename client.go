@@ -10,13 +10,20 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
+	"pando/storage"
 )
 
 // clientVerb is the command under which the program is its own client.
 const clientVerb = "ctl"
 
 // clientHost is what the program does for the client that is part of it.
-var clientHost = ctl.Host{Backup: backupData}
+var clientHost = ctl.Host{
+	Backup: backupData,
+	CheckSnapshot: func(path string) error {
+		_, err := storage.InspectSnapshot(path)
+		return err
+	},
+}
 
 // clientArgs returns the client's arguments, its name first, when args call the client: as "pando ctl ..." or through
 // a link named etcdctl or pandoctl.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"pando/ctl"
 	"pando/members"
 	"pando/storage"
 )
@@ -66,10 +67,10 @@ func writeStatusTable(w io.Writer, s status) error {
 		name  string
 		value any
 	}{
-		{"hash", s.Hash}, {"format", s.Format}, {"size", byteSize(s.Size)},
+		{"hash", s.Hash}, {"format", s.Format}, {"size", ctl.ByteCount(uint64(s.Size))},
 		{"cluster", s.Cluster}, {"member", s.Member},
 		{"index", s.Index}, {"raft index", s.RaftIndex}, {"raft term", s.RaftTerm},
-		{"keys", s.Keys}, {"bytes", byteSize(s.Bytes)}, {"events", s.Events},
+		{"keys", s.Keys}, {"bytes", ctl.ByteCount(uint64(s.Bytes))}, {"events", s.Events},
 	} {
 		if _, err := fmt.Fprintf(t, "%s\t%v\n", row.name, row.value); err != nil {
 			return err

@@ -255,7 +255,7 @@ func writeStatus(w io.Writer, statuses []*endpointStatus) {
 		}
 		size := unknown
 		if s.Bytes != nil {
-			size = byteCount(*s.Bytes)
+			size = ByteCount(*s.Bytes)
 		}
 		fmt.Fprintln(w, strings.Join([]string{
 			s.Endpoint, orUnknown(s.ID), orUnknown(s.Name), orUnknown(s.Version), leader, numberOrUnknown(s.Term),
@@ -307,17 +307,4 @@ func trimLines(text []byte) []byte {
 		lines[i] = bytes.TrimRight(lines[i], " ")
 	}
 	return bytes.Join(lines, []byte("\n"))
-}
-
-// byteCount writes a number of bytes for people.
-func byteCount(n uint64) string {
-	const unit, prefixes = 1024, "KMGTPE"
-	if n < unit {
-		return strconv.FormatUint(n, 10) + " B"
-	}
-	value, prefix := float64(n)/unit, 0
-	for value >= unit && prefix < len(prefixes)-1 {
-		value, prefix = value/unit, prefix+1
-	}
-	return fmt.Sprintf("%.1f %ciB", value, prefixes[prefix])
 }

@@ -43,6 +43,8 @@ type program struct {
 type Host struct {
 	// Backup makes the data of a new member from those of one that may be running, and returns what to tell the user.
 	Backup func(ctx context.Context, from, to DataDir) (note string, err error)
+	// CheckSnapshot says what is wrong with a snapshot file.
+	CheckSnapshot func(path string) error
 }
 
 // Main runs the client with args and returns its exit code. args[0] is the program's name as help shows it: "etcdctl",

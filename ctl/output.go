@@ -3,6 +3,7 @@ package ctl
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -51,4 +52,17 @@ func (p *program) printExtended(e *event) error {
 	}
 	_, err := fmt.Fprint(p.stdout, b.String())
 	return err
+}
+
+// ByteCount writes a number of bytes for people.
+func ByteCount(n uint64) string {
+	const unit, prefixes = 1024, "KMGTPE"
+	if n < unit {
+		return strconv.FormatUint(n, 10) + " B"
+	}
+	value, prefix := float64(n)/unit, 0
+	for value >= unit && prefix < len(prefixes)-1 {
+		value, prefix = value/unit, prefix+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, prefixes[prefix])
 }

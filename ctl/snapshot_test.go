@@ -1,6 +1,10 @@
 package ctl
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +35,7 @@ func TestSnapshotSave(t *testing.T) {
 		name, want string
 		url        func(t *testing.T) string
 	}{
-		{"of etcd", "it is no Pando", func(t *testing.T) string { return startReference(t).url }},
+		{"of etcd", "it is no pando", func(t *testing.T) string { return startReference(t).url }},
 		{"of a busy member", "another is being sent", func(t *testing.T) string {
 			url, _ := fixed(t, 503, `{"message":"another is being sent"}`)
 			return url
@@ -49,6 +53,54 @@ func TestSnapshotSave(t *testing.T) {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 			if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestDownload: what does not come whole leaves the file of before as it was.
+func TestDownload(t *testing.T) {
+	damaged := errors.New("damaged")
+	for _, test := range []struct {
+		name  string
+		body  string // of the 8 bytes that are announced
+		check func(string) error
+		want  string // in the error; empty: none
+	}{
+		{"whole", "12345678", nil, ""},
+		{"whole and good", "12345678", func(string) error { return nil }, ""},
+		{"whole and damaged", "12345678", func(string) error { return damaged }, "damaged"},
+		{"cut short", "1234", nil, "broke off after 4 B"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/octet-stream")
+				w.Header().Set("Content-Length", "8")
+				io.WriteString(w, test.body)
+			}))
+			defer s.Close()
+			file := filepath.Join(t.TempDir(), "x.snap")
+			if err := os.WriteFile(file, []byte("older"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			request, err := http.NewRequest(http.MethodGet, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := &Download{File: file, Transport: testTransport, Progress: io.Discard, Check: test.check}
+			size, err := d.Save(request)
+			want := "older"
+			if test.want == "" {
+				want = test.body
+			}
+			if got, _ := os.ReadFile(file); string(got) != want {
+				t.Errorf("the file holds %q, want %q", got, want)
+			}
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%d bytes, %v, want %q", size, err, test.want)
+			}
+			if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 1 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
