@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,27 +19,38 @@ import (
 // seat is where one member of a test's cluster lives.
 type seat struct {
 	name         string
-	client, peer int // ports
+	client, peer string // host:port
 	dataDir      string
 }
 
 // seats finds places for members with these names.
 func seats(t testing.TB, names ...string) []seat {
 	t.Helper()
-	ports, err := freeTranscriptPorts(2 * len(names))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	all := make([]seat, len(names))
 	for i, name := range names {
-		all[i] = seat{name, ports[2*i], ports[2*i+1], filepath.Join(dir, name)}
+		all[i] = seat{name, keptAddr(t), keptAddr(t), filepath.Join(dir, name)}
 	}
 	return all
 }
 
-func (s seat) clientURL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.client) }
-func (s seat) peerURL() string   { return fmt.Sprintf("http://127.0.0.1:%d", s.peer) }
+// keptAddr finds an address that is still free when its server comes back after an absence: the system gives its port
+// to nobody who asks for any.
+func keptAddr(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port found")
+	return ""
+}
+
+func (s seat) clientURL() string { return "http://" + s.client }
+func (s seat) peerURL() string   { return "http://" + s.peer }
 
 // flags are those that both Pando and the reference take.
 func (s seat) flags(more ...string) []string {
@@ -51,7 +64,13 @@ func (s seat) flags(more ...string) []string {
 // spawn starts the server of this place and waits for nothing.
 func (s seat) spawn(t testing.TB, more ...string) *process {
 	t.Helper()
-	p := start(t, s.dataDir, exec.Command(os.Args[0], s.flags(more...)...))
+	return s.run(t, exec.Command(os.Args[0], s.flags(more...)...))
+}
+
+// run starts the command as the server of this place.
+func (s seat) run(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := start(t, s.dataDir, cmd)
 	p.client, p.peer = s.clientURL(), s.peerURL()
 	return p
 }

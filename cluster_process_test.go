@@ -15,6 +15,7 @@ import (
 var (
 	clusterKills  = flag.Int("cluster.kills", 4, "number of times that the leader is killed")
 	clusterPauses = flag.Int("cluster.pauses", 2, "number of times that the leader is stopped and goes on")
+	clusterCuts   = flag.Int("cluster.cuts", 1, "number of times that the members are cut off from each other")
 )
 
 // defaultElectionTimeout is that of a cluster without other flags.
@@ -89,7 +90,7 @@ func (c *cluster) leader(but int) int {
 	leader := -1
 	await(c.t, "a leader", func() bool {
 		for i, p := range c.running {
-			if i != but && stateOf(p) == "StateLeader" {
+			if i != but && p.self().State == "StateLeader" {
 				leader = i
 			}
 		}
@@ -98,19 +99,24 @@ func (c *cluster) leader(but int) int {
 	return leader
 }
 
-// stateOf is what a member says of itself, nothing if it does not answer.
-func stateOf(p *process) string {
+// selfStats is what a member says of itself.
+type selfStats struct {
+	State      string
+	LeaderInfo struct{ Leader string }
+}
+
+// self asks a member what it is. The answer is empty if none comes.
+func (p *process) self() (self selfStats) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: roamPatience}
 	response, err := client.Get(p.client + "/v2/stats/self")
 	if err != nil {
-		return ""
+		return self
 	}
 	defer response.Body.Close()
-	var self struct{ State string }
 	if json.NewDecoder(response.Body).Decode(&self) != nil {
-		return ""
+		return selfStats{}
 	}
-	return self.State
+	return self
 }
 
 // restart starts a member that has ended, and returns how long it took until it had what another member had when it

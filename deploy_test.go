@@ -89,7 +89,8 @@ func TestProcfile(t *testing.T) {
 	all := seats(t, "m1", "m2", "m3")
 	var replace []string
 	for i, ports := range [][2]string{{":2379", ":2380"}, {":22379", ":22380"}, {":32379", ":32380"}} {
-		replace = append(replace, ports[0], ":"+itoa(all[i].client), ports[1], ":"+itoa(all[i].peer),
+		const host = "127.0.0.1"
+		replace = append(replace, host+ports[0], all[i].client, host+ports[1], all[i].peer,
 			all[i].name+dataDirSuffix, all[i].dataDir)
 	}
 	var running []*process
