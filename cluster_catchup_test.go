@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var catchUpKeys = flag.Int("cluster.keys", 5000, "number of keys that a member misses while it is down")
+
+const (
+	// catchUpWriters write at a time.
+	catchUpWriters = 64
+	// catchUpStream is the number of keys from which on a member is too far behind for the log: it gets a checkpoint.
+	catchUpStream = 400_000
+	// catchUpLimit is how long a member may take to come back, on a machine that has nothing else to do.
+	catchUpLimit = 10 * time.Second
+)
+
+// TestCatchUp has a member miss many keys, and start again while the others go on writing: with the data that it has,
+// and with none.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	c := &cluster{t: t, seats: seats(t, "a", "b", "c")}
+	c.spawn = func(s seat) *process {
+		return s.spawn(t, "--initial-cluster", initialClusterOf(c.seats), "--snapshot-count", "10000")
+	}
+	c.start()
+	newKeyClient(t, c.running[0].client).must(t, http.MethodPut, "/before", form("value", "1"))
+	leader := c.leader(-1)
+	behind := (leader + 1) % len(c.running)
+	w := newBulk(t, c.clients(behind)...)
+
+	c.running[behind].kill()
+	begin := time.Now()
+	w.write(0, *catchUpKeys)
+	t.Logf("%d keys written while it was down, %.0f a second", *catchUpKeys, float64(*catchUpKeys)/time.Since(begin).Seconds())
+	c.comeBack(behind, w)
+
+	c.running[behind].kill()
+	replaceMember(t, c.running[leader].client, c.seats[behind])
+	c.spawn = func(s seat) *process {
+		return s.spawn(t, "--initial-cluster", initialClusterOf(c.seats), "--initial-cluster-state", "existing", "--snapshot-count", "10000")
+	}
+	c.comeBack(behind, w)
+}
+
+// replaceMember takes the data of a member that is down away, and has the cluster take a new one in its place.
+func replaceMember(t *testing.T, client string, s seat) {
+	t.Helper()
+	if err := os.RemoveAll(s.dataDir); err != nil {
+		t.Fatal(err)
+	}
+	_, list := awaitPublished(t, client, 3)
+	for _, m := range list {
+		if id, name, _ := strings.Cut(m, " "); name == s.name {
+			mustRequest(t, http.MethodDelete, client+"/v2/members/"+id, "", http.StatusNoContent)
+		}
+	}
+	mustRequest(t, http.MethodPost, client+"/v2/members", `{"peerURLs":["`+s.peerURL()+`"]}`, http.StatusCreated)
+}
+
+// mustRequest sends a request with a JSON body and wants a status.
+func mustRequest(t *testing.T, method, url, body string, status int) {
+	t.Helper()
+	request, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode != status {
+		t.Fatalf("%s %s: %s %s", method, url, answer.Status, text)
+	}
+}
+
+// comeBack starts a member while the others go on writing, and waits until it has what they have.
+func (c *cluster) comeBack(i int, w *bulk) {
+	t := c.t
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer stop()
+	written := w.keep(ctx, &writing)
+	begin := time.Now()
+	c.running[i] = c.spawn(c.seats[i])
+	p := c.running[i]
+	p.awaitServing()
+	other := newKeyClient(t, c.running[(i+1)%len(c.running)].client)
+	own := newKeyClient(t, p.client)
+	await(t, "the member to catch up", func() bool {
+		want := other.must(t, http.MethodGet, "/before", nil).etcdIndex
+		return own.must(t, http.MethodGet, "/before", nil).etcdIndex >= want
+	})
+	took := time.Since(begin)
+	during := float64(written.Load()) / took.Seconds()
+	streamed := strings.Contains(p.stderr.String(), "caught up from a snapshot")
+	t.Logf("the member was back after %v, by a checkpoint: %t; meanwhile the others took %.0f writes a second", took.Round(time.Millisecond), streamed, during)
+	if *catchUpKeys < catchUpStream {
+		return
+	}
+	if took > catchUpLimit {
+		t.Errorf("it took %v, more than %v", took, catchUpLimit)
+	}
+	if !streamed {
+		t.Error("it came back without a checkpoint")
+	}
+	stop()
+	writing.Wait()
+	c.awaitIndex(i, (i+1)%len(c.running))
+	if got, want := countKeys(t, p), *catchUpKeys; got != want {
+		t.Errorf("it has %d keys of %d", got, want)
+	}
+}
+
+// countKeys counts what a member has of the keys.
+func countKeys(t *testing.T, p *process) int {
+	t.Helper()
+	found := map[string]keyNode{}
+	newKeyClient(t, p.client).must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.leaves(found)
+	return len(found)
+}
+
+// bulk writes many keys on many connections.
+type bulk struct {
+	t       *testing.T
+	clients []*keyClient
+}
+
+func newBulk(t *testing.T, bases ...string) *bulk {
+	w := &bulk{t: t}
+	for i := range catchUpWriters {
+		w.clients = append(w.clients, newKeyClient(t, bases[i%len(bases)]))
+	}
+	return w
+}
+
+func (w *bulk) put(client *keyClient, number int) bool {
+	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
+	answer, err := client.do(http.MethodPut, key, form("value", itoa(number)))
+	if err != nil || answer.ErrorCode != 0 {
+		w.t.Errorf("%s: %+v, %v", key, answer, err)
+		return false
+	}
+	return true
+}
+
+// write writes the keys of these numbers.
+func (w *bulk) write(from, to int) {
+	w.t.Helper()
+	var next atomic.Int64
+	next.Store(int64(from))
+	var group sync.WaitGroup
+	for _, client := range w.clients {
+		group.Go(func() {
+			for number := next.Add(1) - 1; number < int64(to); number = next.Add(1) - 1 {
+				if !w.put(client, int(number)) {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// keep overwrites keys until ctx is done, and counts how often.
+func (w *bulk) keep(ctx context.Context, group *sync.WaitGroup) *atomic.Int64 {
+	written := new(atomic.Int64)
+	for number, client := range w.clients {
+		group.Go(func() {
+			for ctx.Err() == nil && w.put(client, (number*7919)%*catchUpKeys) {
+				written.Add(1)
+				number += len(w.clients)
+			}
+		})
+	}
+	return written
+}
