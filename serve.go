@@ -42,6 +42,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 		return err
 	}
 	defer listeners.close()
+	makeGarbageRoom()
 	m, err := openMember(ctx, cfg, log)
 	if err != nil {
 		return err
