@@ -1,22 +1,31 @@
 package ctl
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
-func (p *program) listMembers(c *cli.Context) error {
-	if c.NArg() != 0 {
-		return &failure{exitBadArguments, "No arguments accepted\n"}
+// onMembers makes a command about the members: it takes so many arguments, or says what it wants, and runs under
+// --total-timeout.
+func (p *program) onMembers(arguments int, wanted string, act func(ctx context.Context, c *cli.Context, cl *client) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.NArg() != arguments {
+			return &failure{exitBadArguments, wanted + "\n"}
+		}
+		cl, err := p.connect(c)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := limited(c)
+		defer cancel()
+		return act(ctx, c, cl)
 	}
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := limited(c)
-	defer cancel()
+}
+
+func (p *program) listMembers(ctx context.Context, _ *cli.Context, cl *client) error {
 	members, err := cl.members(ctx)
 	if err != nil {
 		return bareFailure(err)
@@ -43,22 +52,13 @@ func describe(m member, leaderID string) string {
 		m.ID, m.Name, peers, strings.Join(m.ClientURLs, ","), m.ID == leaderID)
 }
 
-func (p *program) memberAdd(c *cli.Context) error {
-	if c.NArg() != 2 {
-		return &failure{exitBadArguments, "Provide a name and a single member peerURL\n"}
-	}
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
+func (p *program) memberAdd(ctx context.Context, c *cli.Context, cl *client) error {
 	name := c.Args().Get(0)
-	peerURL, err := checkPeerURL(c.Args().Get(1))
+	peerURLs, err := checkPeerURLs(c.Args().Get(1))
 	if err != nil {
 		return bareFailure(err)
 	}
-	ctx, cancel := limited(c)
-	defer cancel()
-	added, err := cl.addMember(ctx, peerURL)
+	added, err := cl.addMember(ctx, peerURLs)
 	if err != nil {
 		return bareFailure(err)
 	}
@@ -91,17 +91,8 @@ func initialCluster(members []member, newID, newName string) []string {
 	return entries
 }
 
-func (p *program) memberRemove(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return &failure{exitBadArguments, "Provide a single member ID\n"}
-	}
+func (p *program) memberRemove(ctx context.Context, c *cli.Context, cl *client) error {
 	id := c.Args().First()
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := limited(c)
-	defer cancel()
 	members, err := cl.members(ctx)
 	if err != nil {
 		return &failure{exitBadArguments, fmt.Sprintf("Error while verifying ID against known members: %v\n", err)}
@@ -132,18 +123,13 @@ func (p *program) checkMemberID(members []member, id string) error {
 	return &failure{exitBadArguments, fmt.Sprintf("%sCouldn't find a member in the cluster with an ID of %s.\n", hint, id)}
 }
 
-func (p *program) memberUpdate(c *cli.Context) error {
-	if c.NArg() != 2 {
-		return &failure{exitBadArguments, "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)\n"}
-	}
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
+func (p *program) memberUpdate(ctx context.Context, c *cli.Context, cl *client) error {
 	id := c.Args().Get(0)
-	ctx, cancel := limited(c)
-	defer cancel()
-	if err := cl.updateMember(ctx, id, strings.Split(c.Args().Get(1), ",")); err != nil {
+	peerURLs, err := checkPeerURLs(strings.Split(c.Args().Get(1), ",")...)
+	if err != nil {
+		return bareFailure(err)
+	}
+	if err := cl.updateMember(ctx, id, peerURLs); err != nil {
 		return bareFailure(err)
 	}
 	_, err = fmt.Fprintf(p.stdout, "Updated member with ID %s in cluster\n", id)

@@ -17,10 +17,11 @@ func TestEndpointStatus(t *testing.T) {
 			if err := json.Unmarshal([]byte(s.must(t, "endpoint", "status", "-w", "json")), &got); err != nil || len(got) != 1 {
 				t.Fatal(got, err)
 			}
-			m, err := s.member()
-			if err != nil {
-				t.Fatal(err)
+			list, err := s.members()
+			if err != nil || len(list) != 1 {
+				t.Fatal(list, err)
 			}
+			m := list[0]
 			e := got[0]
 			if e.Endpoint != s.url || e.ID != m.ID || e.Name != "default" || !e.Healthy || !e.Leader || e.LeaderID != m.ID {
 				t.Errorf("got %+v", e)

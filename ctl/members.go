@@ -48,9 +48,9 @@ func (cl *client) leader(ctx context.Context) (member, error) {
 	return m, err
 }
 
-// addMember adds a member with one peer URL and returns it with its new ID.
-func (cl *client) addMember(ctx context.Context, peerURL string) (member, error) {
-	a, err := cl.do(ctx, membersRequest(http.MethodPost, "", []string{peerURL}))
+// addMember adds a member and returns it with its new ID.
+func (cl *client) addMember(ctx context.Context, peerURLs []string) (member, error) {
+	a, err := cl.do(ctx, membersRequest(http.MethodPost, "", peerURLs))
 	if err != nil {
 		return member{}, err
 	}
@@ -109,23 +109,36 @@ func readMembers(a *answer, wanted int, value any, explained ...int) error {
 	return errors.New(refusal.Message)
 }
 
-// checkPeerURL checks what the user gave for a peer URL and returns it trimmed.
-func checkPeerURL(given string) (string, error) {
-	given = strings.TrimSpace(given)
-	u, err := url.Parse(given)
-	if err != nil {
-		return "", err
+// checkPeerURLs checks what the user gave for peer URLs and returns them trimmed and sorted.
+func checkPeerURLs(given ...string) ([]string, error) {
+	urls := make([]string, len(given))
+	for i, g := range given {
+		urls[i] = strings.TrimSpace(g)
+		if err := checkPeerURL(urls[i]); err != nil {
+			return nil, err
+		}
 	}
-	if !slices.Contains([]string{"http", "https", "unix", "unixs"}, u.Scheme) {
-		return "", fmt.Errorf("URL scheme must be http, https, unix, or unixs: %s", given)
+	slices.Sort(urls)
+	return urls, nil
+}
+
+func checkPeerURL(given string) error {
+	u, err := url.Parse(given)
+	switch {
+	case err != nil && strings.Contains(given, ","): // the legacy client's parser lets these pass
+		return fmt.Errorf("URL address does not have the form \"host:port\": %s", given)
+	case err != nil:
+		return err
+	case !slices.Contains([]string{"http", "https", "unix", "unixs"}, u.Scheme):
+		return fmt.Errorf("URL scheme must be http, https, unix, or unixs: %s", given)
 	}
 	if _, _, err := net.SplitHostPort(u.Host); err != nil {
-		return "", fmt.Errorf("URL address does not have the form \"host:port\": %s", given)
+		return fmt.Errorf("URL address does not have the form \"host:port\": %s", given)
 	}
 	if u.Path != "" {
-		return "", fmt.Errorf("URL must not contain a path: %s", given)
+		return fmt.Errorf("URL must not contain a path: %s", given)
 	}
-	return given, nil
+	return nil
 }
 
 // memberCommands is the member group.
@@ -134,19 +147,23 @@ func (p *program) memberCommands() *cli.Command {
 		Name: "member", Usage: "member add, remove and list subcommands",
 		Subcommands: []*cli.Command{
 			p.command(&cli.Command{
-				Name: "list", Usage: "enumerate existing cluster members", Action: p.listMembers,
+				Name: "list", Usage: "enumerate existing cluster members", Action: p.onMembers(0, "No arguments accepted", p.listMembers),
 				Description: p.examples(`member list`, "IDs, names and URLs; who leads; who was added but not started"),
 			}),
 			p.command(&cli.Command{
-				Name: "add", Usage: "add a new member to the etcd cluster", ArgsUsage: "<name> <peerURL>", Action: p.memberAdd,
+				Name: "add", Usage: "add a new member to the etcd cluster", ArgsUsage: "<name> <peerURL>",
+				Action:      p.onMembers(2, "Provide a name and a single member peerURL", p.memberAdd),
 				Description: p.examples(`member add node4 http://10.0.0.4:2380`, "then start it with the settings that this prints"),
 			}),
 			p.command(&cli.Command{
-				Name: "remove", Usage: "remove an existing member from the etcd cluster", ArgsUsage: "<memberID>", Action: p.memberRemove,
+				Name: "remove", Usage: "remove an existing member from the etcd cluster", ArgsUsage: "<memberID>",
+				Action:      p.onMembers(1, "Provide a single member ID", p.memberRemove),
 				Description: p.examples(`member remove 8e9e05c52164694d`, "its ID as in member list"),
 			}),
 			p.command(&cli.Command{
-				Name: "update", Usage: "update an existing member in the etcd cluster", ArgsUsage: "<memberID> <peerURLs>", Action: p.memberUpdate,
+				Name: "update", Usage: "update an existing member in the etcd cluster", ArgsUsage: "<memberID> <peerURLs>",
+				Action: p.onMembers(2, "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)",
+					p.memberUpdate),
 				Description: p.examples(`member update 8e9e05c52164694d http://10.0.0.9:2380`, "its peer URLs, separated by commas"),
 			}),
 		},

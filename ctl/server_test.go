@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,34 +56,42 @@ type server struct {
 	url     string // of clients
 	peerURL string
 	process *exec.Cmd
+	log     string // file with what the process prints
 }
 
 // startPando starts a Pando of one member on free ports.
 func startPando(t *testing.T) *server {
 	t.Helper()
 	s := newServer(t)
-	s.command = []string{
-		buildOnce.pando(t), "--data-dir", t.TempDir(), "--log-level", "error",
-		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
-		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
-	}
+	s.command = s.pandoCommand()
 	s.start()
 	return s
+}
+
+func (s *server) pandoCommand(more ...string) []string {
+	return append([]string{
+		buildOnce.pando(s.t), "--data-dir", s.t.TempDir(), "--log-level", "error",
+		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
+		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
+	}, more...)
 }
 
 // startReference starts an etcd of one member on free ports. It skips the test where etcd is not installed.
 func startReference(t *testing.T) *server {
 	t.Helper()
-	etcd := reference(t, "etcd")
+	reference(t, "etcd")
 	s := newServer(t)
-	s.command = []string{
-		etcd, "--enable-v2", "--data-dir", t.TempDir(), "--log-level", "error", "--logger", "zap",
-		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
-		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
-		"--initial-cluster", "default=" + s.peerURL,
-	}
+	s.command = s.referenceCommand("--initial-cluster", "default="+s.peerURL)
 	s.start()
 	return s
+}
+
+func (s *server) referenceCommand(more ...string) []string {
+	return append([]string{
+		reference(s.t, "etcd"), "--enable-v2", "--data-dir", s.t.TempDir(), "--log-level", "error", "--logger", "zap",
+		"--listen-client-urls", s.url, "--advertise-client-urls", s.url,
+		"--listen-peer-urls", s.peerURL, "--initial-advertise-peer-urls", s.peerURL,
+	}, more...)
 }
 
 // reference finds a program of the reference.
@@ -114,6 +123,13 @@ func freeAddress(t *testing.T) string {
 // start starts the process and waits until it serves and has published its name.
 func (s *server) start() {
 	s.t.Helper()
+	s.launch()
+	s.awaitMembers(1)
+}
+
+// launch starts the process.
+func (s *server) launch() {
+	s.t.Helper()
 	s.process = exec.Command(s.command[0], s.command[1:]...)
 	s.process.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH=amd64")
 	log, err := os.CreateTemp(s.t.TempDir(), "log")
@@ -125,10 +141,17 @@ func (s *server) start() {
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.log = log.Name()
+}
+
+// awaitMembers waits until the server serves in a cluster of n, and all of them have published their names.
+func (s *server) awaitMembers(n int) {
+	s.t.Helper()
 	eventually(s.t, "the server serves", func() bool {
-		m, err := s.member()
-		return err == nil && len(m.ClientURLs) > 0 && s.healthy()
-	}, func() string { data, _ := os.ReadFile(log.Name()); return string(data) })
+		list, err := s.members()
+		unpublished := func(m member) bool { return len(m.ClientURLs) == 0 }
+		return err == nil && len(list) == n && !slices.ContainsFunc(list, unpublished) && s.healthy()
+	}, func() string { data, _ := os.ReadFile(s.log); return string(data) })
 }
 
 // kill ends the process as a power failure would.
@@ -145,20 +168,15 @@ func (s *server) healthy() bool {
 	return err == nil && strings.Contains(body, "true")
 }
 
-// member is the server's only member.
-func (s *server) member() (member, error) {
+// members is the cluster's list.
+func (s *server) members() ([]member, error) {
 	body, _, err := s.get("/v2/members")
 	if err != nil {
-		return member{}, err
+		return nil, err
 	}
 	var list struct{ Members []member }
-	if err := json.Unmarshal([]byte(body), &list); err != nil {
-		return member{}, err
-	}
-	if len(list.Members) != 1 {
-		return member{}, errors.New("not one member: " + body)
-	}
-	return list.Members[0], nil
+	err = json.Unmarshal([]byte(body), &list)
+	return list.Members, err
 }
 
 // index is the server's X-Etcd-Index.

@@ -24,7 +24,8 @@ import (
 //
 // "$~" begins a command whose lines of stdout come in any order; "$^" one that is interrupted when it has said all.
 // What differs between two servers is written as <url> <peer> <member> <time>, <+3> for the third index after the
-// transcript's beginning, and <help> for a help text.
+// transcript's beginning, and <help> for a help text. In a cluster of several it is <url1> and so on, the leader being the
+// first, and <added> the member that was added last.
 
 // exchange is one command of a transcript.
 type exchange struct {
@@ -54,47 +55,59 @@ var programs = map[string]func(t *testing.T) *exec.Cmd{
 }
 
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("../testdata/ctl/*.txt")
+	replayTranscripts(t, "../testdata/ctl/*.txt", 150,
+		func(t *testing.T) []*server { return []*server{startPando(t)} },
+		func(t *testing.T) []*server { return []*server{startReference(t)} })
+}
+
+// TestClusterTranscripts changes the members of clusters of three.
+func TestClusterTranscripts(t *testing.T) {
+	replayTranscripts(t, "../testdata/ctl/cluster/*.txt", 15, startPandoCluster, startReferenceCluster)
+}
+
+// replayTranscripts replays the transcripts of a pattern three ways, after it has recorded them if it is told to.
+func replayTranscripts(t *testing.T, pattern string, least int, pando, etcd func(*testing.T) []*server) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)
 	}
 	if *record {
-		s := startReference(t)
+		cluster := etcd(t)
 		for _, file := range files {
-			recordFile(t, file, s)
+			recordFile(t, file, cluster)
 		}
 	}
 	count := 0
 	for _, file := range files {
 		count += len(readTranscript(t, file))
 	}
-	if count < 150 {
-		t.Errorf("%d exchanges, want at least 150", count)
+	if count < least {
+		t.Errorf("%d exchanges, want at least %d", count, least)
 	}
 	if testing.Short() {
 		t.Skip("every exchange is a process: the long run replays them")
 	}
 	for _, way := range []struct {
 		name, program string
-		start         func(*testing.T) *server
+		start         func(*testing.T) []*server
 	}{
-		{"our client against Pando", "ours", startPando},
-		{"our client against etcd", "ours", startReference},
-		{"etcdctl against Pando", "reference", startPando},
+		{"our client against Pando", "ours", pando},
+		{"our client against etcd", "ours", etcd},
+		{"etcdctl against Pando", "reference", pando},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			s := way.start(t)
+			cluster := way.start(t)
 			for _, file := range files {
 				t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-					replayFile(t, file, s, way.program)
+					replayFile(t, file, cluster, way.program)
 				})
 			}
 		})
 	}
 }
 
-func replayFile(t *testing.T, file string, s *server, program string) {
-	play := newPlay(t, s)
+func replayFile(t *testing.T, file string, cluster []*server, program string) {
+	play := newPlay(t, cluster)
 	for _, x := range readTranscript(t, file) {
 		if got := play.run(t, programs[program](t), x); got != x.result {
 			t.Errorf("$ %s\ngot:\n%swant:\n%s", x.line, got, x.result)
@@ -102,10 +115,10 @@ func replayFile(t *testing.T, file string, s *server, program string) {
 	}
 }
 
-func recordFile(t *testing.T, file string, s *server) {
+func recordFile(t *testing.T, file string, cluster []*server) {
 	t.Helper()
 	exchanges := readTranscript(t, file)
-	play := newPlay(t, s)
+	play := newPlay(t, cluster)
 	var b strings.Builder
 	for _, x := range exchanges {
 		for _, c := range x.comments {
@@ -152,17 +165,14 @@ func readTranscript(t *testing.T, file string) []*exchange {
 
 // play runs the exchanges of one transcript against an emptied server.
 type play struct {
-	server *server
-	base   uint64
-	member string
+	endpoint string
+	base     uint64
+	labels   []label
 }
 
-func newPlay(t *testing.T, s *server) *play {
+func newPlay(t *testing.T, cluster []*server) *play {
 	t.Helper()
-	m, err := s.member()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, labels := labelled(t, cluster)
 	cl := testClient(t, s.url)
 	root, err := cl.read(t.Context(), "/", readOptions{})
 	if err != nil {
@@ -173,14 +183,14 @@ func newPlay(t *testing.T, s *server) *play {
 			t.Fatal(err)
 		}
 	}
-	return &play{server: s, base: s.index(), member: m.ID}
+	return &play{endpoint: s.url, base: s.index(), labels: labels}
 }
 
 // run runs one command and returns its result in the form of the transcript.
 func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 	t.Helper()
 	words := splitWords(t, p.concrete(x.line))
-	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "ETCDCTL_ENDPOINTS="+p.server.url)
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "ETCDCTL_ENDPOINTS="+p.endpoint)
 	for len(words) > 0 && envWord.MatchString(words[0]) {
 		cmd.Env = append(cmd.Env, words[0])
 		words = words[1:]
@@ -228,6 +238,7 @@ func (p *play) result(x *exchange, stdout, stderr string, code int) string {
 	if at := strings.Index(stdout, "NAME:\n"); at >= 0 {
 		stdout = stdout[:at] + "<help>\n"
 	}
+	p.noteAdded(stdout)
 	lines := p.normal(">", stdout)
 	if x.unordered {
 		slices.Sort(lines)
@@ -250,9 +261,10 @@ var (
 
 // normal returns the lines of text behind a sign, without what differs between two servers.
 func (p *play) normal(sign, text string) []string {
-	text = strings.ReplaceAll(text, p.server.url, "<url>")
-	text = strings.ReplaceAll(text, p.server.peerURL, "<peer>")
-	text = strings.ReplaceAll(text, p.member, "<member>")
+	for _, l := range p.labels {
+		text = strings.ReplaceAll(text, l.value, l.name)
+	}
+	text = sortInitialCluster(text)
 	text = timeWord.ReplaceAllString(text, "<time>")
 	text = resolver.ReplaceAllString(text, " on <dns>")
 	text = numbers.ReplaceAllStringFunc(text, func(found string) string {
@@ -275,7 +287,9 @@ func (p *play) normal(sign, text string) []string {
 
 // concrete puts this server's values into a command line.
 func (p *play) concrete(line string) string {
-	line = strings.NewReplacer("<url>", p.server.url, "<peer>", p.server.peerURL, "<member>", p.member).Replace(line)
+	for _, l := range p.labels {
+		line = strings.ReplaceAll(line, l.name, l.value)
+	}
 	return indexWord.ReplaceAllStringFunc(line, func(s string) string {
 		n, _ := strconv.ParseUint(s[2:len(s)-1], 10, 64)
 		return strconv.FormatUint(p.base+n, 10)

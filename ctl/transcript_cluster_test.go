@@ -1,0 +1,114 @@
+package ctl
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// label is the name in a transcript for what differs between two servers.
+type label struct{ name, value string }
+
+// labelled gives the server that a play talks to, and the labels of all. In a cluster of several that is the leader.
+func labelled(t *testing.T, cluster []*server) (*server, []label) {
+	t.Helper()
+	list, err := cluster[0].members()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cluster) == 1 {
+		return cluster[0], []label{{"<url>", cluster[0].url}, {"<peer>", cluster[0].peerURL}, {"<member>", list[0].ID}}
+	}
+	leader := cluster[0].leader()
+	slices.SortStableFunc(list, func(a, b member) int { return rank(a, leader) - rank(b, leader) })
+	var labels []label
+	for i, m := range list {
+		labels = append(labels,
+			label{fmt.Sprintf("<url%d>", i+1), m.ClientURLs[0]}, label{fmt.Sprintf("<peer%d>", i+1), m.PeerURLs[0]},
+			label{fmt.Sprintf("<member%d>", i+1), m.ID}, label{fmt.Sprintf("<name%d>", i+1), m.Name})
+	}
+	first := slices.IndexFunc(cluster, func(s *server) bool { return s.url == list[0].ClientURLs[0] })
+	return cluster[first], labels
+}
+
+func rank(m member, leader string) int {
+	if m.ID == leader {
+		return 0
+	}
+	return 1
+}
+
+// leader is the ID of the member that leads.
+func (s *server) leader() string {
+	s.t.Helper()
+	var m member
+	eventually(s.t, "there is a leader", func() bool {
+		body, _, err := s.get("/v2/members/leader")
+		return err == nil && json.Unmarshal([]byte(body), &m) == nil && m.ID != ""
+	}, func() string { return "" })
+	return m.ID
+}
+
+var added = regexp.MustCompile(`^Added member named \S+ with ID ([0-9a-f]+) to cluster\n`)
+
+// noteAdded labels the member that a command says it has added.
+func (p *play) noteAdded(stdout string) {
+	found := added.FindStringSubmatch(stdout)
+	if found == nil {
+		return
+	}
+	p.labels = slices.DeleteFunc(p.labels, func(l label) bool { return l.name == "<added>" })
+	p.labels = append(p.labels, label{"<added>", found[1]})
+}
+
+var initialClusterWord = regexp.MustCompile(`ETCD_INITIAL_CLUSTER="[^"]*`)
+
+// sortInitialCluster puts the members into the order of their labels: that of their IDs differs from run to run.
+func sortInitialCluster(text string) string {
+	return initialClusterWord.ReplaceAllStringFunc(text, func(found string) string {
+		name, list, _ := strings.Cut(found, `"`)
+		members := strings.Split(list, ",")
+		slices.Sort(members)
+		return name + `"` + strings.Join(members, ",")
+	})
+}
+
+// memberNames are those of a cluster of three. No other word of a transcript contains them.
+var memberNames = []string{"oak-tree", "ash-tree", "elm-tree"}
+
+func startPandoCluster(t *testing.T) []*server {
+	t.Helper()
+	return startCluster(t, (*server).pandoCommand)
+}
+
+// startReferenceCluster starts etcd as it comes, but for the changes of members that it refuses in its first seconds.
+func startReferenceCluster(t *testing.T) []*server {
+	t.Helper()
+	reference(t, "etcd")
+	return startCluster(t, func(s *server, more ...string) []string {
+		return s.referenceCommand(append(more, "--strict-reconfig-check=false")...)
+	})
+}
+
+// startCluster starts three members.
+func startCluster(t *testing.T, command func(s *server, more ...string) []string) []*server {
+	t.Helper()
+	var cluster []*server
+	var initial []string
+	for _, name := range memberNames {
+		s := newServer(t)
+		cluster = append(cluster, s)
+		initial = append(initial, name+"="+s.peerURL)
+	}
+	for i, s := range cluster {
+		s.command = command(s, "--name", memberNames[i], "--initial-cluster", strings.Join(initial, ","))
+		s.launch()
+	}
+	for _, s := range cluster {
+		s.awaitMembers(len(cluster))
+	}
+	return cluster
+}
