@@ -1,8 +1,14 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -40,5 +46,32 @@ func TestClientVerb(t *testing.T) {
 	if !strings.HasPrefix(out.String(), "Incorrect Usage: flag provided but not defined: -nope\n") ||
 		errOut.String() != "flag provided but not defined: -nope\n" {
 		t.Errorf("got %q and %q", out.String(), errOut.String())
+	}
+}
+
+// TestInterruptedBench: CTRL+C ends a measurement early, with what was measured until then and the exit code of a
+// shell.
+func TestInterruptedBench(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			var requests atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				requests.Add(1)
+				w.WriteHeader(http.StatusCreated)
+			}))
+			t.Cleanup(server.Close)
+			cmd := exec.Command(os.Args[0], "ctl", "--endpoints", server.URL, "bench", "put", "--duration", "1h")
+			p := start(t, "", cmd)
+			await(t, "the load", func() bool { return requests.Load() > 1000 })
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.awaitExit(); code != 130 {
+				t.Errorf("exit code %d, want 130\n%s", code, p.stderr)
+			}
+			if !strings.Contains(p.stdout.String(), "interrupted") || !strings.Contains(p.stdout.String(), "99.9") {
+				t.Errorf("it printed\n%s", p.stdout)
+			}
+		})
 	}
 }

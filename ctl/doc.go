@@ -17,6 +17,7 @@
 //     must not happen twice (mk, rm, setdir, compare-and-swap, in-order) is not repeated, where the legacy client
 //     repeats some of them.
 //   - An error that does not say where it happened (EOF, a TLS failure) names the endpoint.
+//   - A certificate or key that can't be used names its file, and a --ca-file without certificates is refused.
 //   - watch and exec-watch resume after a lost connection instead of ending; with --forever they outlive a cleared
 //     history. exec-watch runs one command at a time, in order; the legacy client runs them side by side.
 //   - A --ttl that overflows the legacy client's arithmetic is sent as it is, for the server to refuse.

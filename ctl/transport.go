@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -41,6 +42,9 @@ func tlsConfig(certFile, keyFile, caFile string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if certFile != "" {
 		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if _, unread := errors.AsType[*os.PathError](err); err != nil && !unread { // that one names its file
+			err = fmt.Errorf("--cert-file %s, --key-file %s: %w", certFile, keyFile, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -56,20 +60,24 @@ func tlsConfig(certFile, keyFile, caFile string) (*tls.Config, error) {
 	return config, nil
 }
 
+// certPool reads certificates. A file without any is refused, where the legacy client goes on and trusts nobody.
 func certPool(file string) (*x509.CertPool, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	for {
+	for n := 0; ; n++ {
 		block, rest := pem.Decode(data)
-		if block == nil {
+		switch {
+		case block == nil && n == 0:
+			return nil, fmt.Errorf("--ca-file %s: it holds no certificate in PEM form", file)
+		case block == nil:
 			return pool, nil
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--ca-file %s: %w", file, err)
 		}
 		pool.AddCert(cert)
 		data = rest
