@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -210,5 +211,21 @@ func checkNodes(t *rapid.T, m *model, n *apiNode, depth int) {
 	}
 	for i := range n.Nodes {
 		checkNodes(t, m, &n.Nodes[i], depth-1)
+	}
+}
+
+// TestPlainEight holds the look at eight bytes against a look at each.
+func TestPlainEight(t *testing.T) {
+	for at := range 8 {
+		for _, around := range []byte{'a', ' ', 0x7f, '!', '#', '%', '\'', '=', '?', ']', '['} {
+			for b := range 256 {
+				eight := bytes.Repeat([]byte{around}, 8)
+				eight[at] = byte(b)
+				want := b < utf8.RuneSelf && plainByte[b]
+				if got := plainEight(string(eight)); got != want {
+					t.Fatalf("%q: %v, not %v", eight, got, want)
+				}
+			}
+		}
 	}
 }

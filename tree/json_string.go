@@ -1,0 +1,86 @@
+package tree
+
+import "unicode/utf8"
+
+const hexDigits = "0123456789abcdef"
+
+// plainByte tells the bytes that stand for themselves in a JSON string.
+var plainByte = func() (t [utf8.RuneSelf]bool) {
+	for b := range t {
+		t[b] = b >= ' ' && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
+	}
+	return t
+}()
+
+// One byte in each byte of a word.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// plainEight reports whether the first eight bytes of s all stand for themselves.
+// It looks at them as one word: each subtraction sets the high bit of the bytes
+// that are not plain, and perhaps of one above such a byte.
+func plainEight(s string) bool {
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	control := w - ' '*ones
+	quoteAmpersand := (w&(0xfb*ones) ^ '"'*ones) - ones // they differ in one bit
+	lessGreater := (w | 0x02*ones ^ '>'*ones) - ones    // so do these
+	backslash := (w ^ '\\'*ones) - ones
+	special := w | control | quoteAmpersand | lessGreater | backslash
+	return special&highs == 0
+}
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plainEight(s[i:i+8]) {
+			i += 8
+			continue
+		}
+		b := s[i]
+		if b < utf8.RuneSelf {
+			if plainByte[b] {
+				i++
+				continue
+			}
+			dst = append(dst, s[start:i]...)
+			dst = appendEscaped(dst, b)
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\ufffd`...)
+			start = i + size
+		case r == '\u2028' || r == '\u2029':
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\u202`...)
+			dst = append(dst, hexDigits[r&0xf])
+			start = i + size
+		}
+		i += size
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscaped(dst []byte, b byte) []byte {
+	switch b {
+	case '"', '\\':
+		return append(dst, '\\', b)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&0xf])
+}
