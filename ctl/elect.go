@@ -26,7 +26,7 @@ func (p *program) electCommand() *cli.Command {
    that begins with a slash.
    With --listen, it prints the value of whoever leads, one a line; an empty line when nobody does.
 
-` + p.examples(
+` + holdCodes + "\n" + p.examples(
 			`elect scheduler http://10.0.0.1:8080 -- ./scheduler`, "a standby that takes over",
 			`elect scheduler $(hostname)`, "lead by hand until CTRL+C",
 			`elect --listen scheduler`, "follow who leads"),

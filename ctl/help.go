@@ -27,6 +27,10 @@ EXAMPLES:
    {{.HelpName}} --endpoints http://10.0.0.1:2379,http://10.0.0.2:2379 cluster-health
    export ETCDCTL_ENDPOINTS=http://10.0.0.1:2379   name the servers once for all commands
 
+EXIT CODES:
+   0 done   1 wrong arguments   2 no server can be connected to   3 no such command   4 the server refused or failed
+   5 cluster-health: not all members are healthy   lock and elect have more: see their help
+
    {{.HelpName}} help COMMAND shows the options and examples of a command.
 `
 

@@ -24,6 +24,17 @@ const (
 	lockIndexVar = "PANDO_LOCK_INDEX"
 )
 
+// holdCodes explains the exit codes in help.
+const holdCodes = `EXIT CODES:
+   that of the command, 128 and more if a signal ended it; without a command
+   0     held until CTRL+C or SIGTERM
+   1     wrong arguments, or the command can't be started
+   2, 4  no server answered, or it refused
+   6     lost while it was held, or while waiting: another may hold it now
+   7     not had within --wait
+   130   CTRL+C while waiting; 143 after SIGTERM
+`
+
 func holdOptions() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: ttlFlag, Value: 30, Usage: "seconds after which the others go on without a holder that is not heard of any more"},

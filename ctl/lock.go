@@ -22,7 +22,7 @@ func (p *program) lockCommand() *cli.Command {
    a terminal that reaches all that the command has started, on one only the command itself. Nobody ends the
    command when this program is killed with SIGKILL.
 
-` + p.examples(
+` + holdCodes + "\n" + p.examples(
 			`lock backup -- ./backup.sh`, "run it on one machine at a time",
 			`lock --ttl 10 --wait 1m deploy -- sh -c 'deploy --fence "$PANDO_LOCK_INDEX"'`, "give up after a minute, with exit code 7",
 			`lock maintenance`, "hold a lock by hand until CTRL+C",
