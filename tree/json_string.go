@@ -18,29 +18,34 @@ const (
 	highs = 0x80 * ones
 )
 
-// plainEight reports whether the first eight bytes of s all stand for themselves.
-// It looks at them as one word: each subtraction sets the high bit of the bytes
-// that are not plain, and perhaps of one above such a byte.
-func plainEight(s string) bool {
-	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	control := w - ' '*ones
-	quoteAmpersand := (w&(0xfb*ones) ^ '"'*ones) - ones // they differ in one bit
-	lessGreater := (w | 0x02*ones ^ '>'*ones) - ones    // so do these
-	backslash := (w ^ '\\'*ones) - ones
-	special := w | control | quoteAmpersand | lessGreater | backslash
-	return special&highs == 0
+// plainPrefix is how many bytes at the beginning of s stand for themselves. It
+// looks at eight of them as one word: each subtraction sets the high bit of the
+// bytes that are not plain, and perhaps of one above such a byte.
+func plainPrefix(s string) int {
+	n := 0
+	for ; n+8 <= len(s); n += 8 {
+		b := s[n : n+8]
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		control := w - ' '*ones
+		quoteAmpersand := (w&(0xfb*ones) ^ '"'*ones) - ones // they differ in one bit
+		lessGreater := (w | 0x02*ones ^ '>'*ones) - ones    // so do these
+		backslash := (w ^ '\\'*ones) - ones
+		if (w|control|quoteAmpersand|lessGreater|backslash)&highs != 0 {
+			break
+		}
+	}
+	for n < len(s) && s[n] < utf8.RuneSelf && plainByte[s[n]] {
+		n++
+	}
+	return n
 }
 
 // appendString appends s as a JSON string.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
-		if i+8 <= len(s) && plainEight(s[i:i+8]) {
-			i += 8
-			continue
-		}
+	for i := plainPrefix(s); i < len(s); {
 		b := s[i]
 		if b < utf8.RuneSelf {
 			if plainByte[b] {

@@ -214,16 +214,19 @@ func checkNodes(t *rapid.T, m *model, n *apiNode, depth int) {
 	}
 }
 
-// TestPlainEight holds the look at eight bytes against a look at each.
-func TestPlainEight(t *testing.T) {
-	for at := range 8 {
+// TestPlainPrefix holds the look at eight bytes at a time against a look at each.
+func TestPlainPrefix(t *testing.T) {
+	for at := range 20 {
 		for _, around := range []byte{'a', ' ', 0x7f, '!', '#', '%', '\'', '=', '?', ']', '['} {
 			for b := range 256 {
-				eight := bytes.Repeat([]byte{around}, 8)
-				eight[at] = byte(b)
-				want := b < utf8.RuneSelf && plainByte[b]
-				if got := plainEight(string(eight)); got != want {
-					t.Fatalf("%q: %v, not %v", eight, got, want)
+				text := bytes.Repeat([]byte{around}, 20)
+				text[at] = byte(b)
+				want := len(text)
+				if b >= utf8.RuneSelf || !plainByte[b] {
+					want = at
+				}
+				if got := plainPrefix(string(text)); got != want {
+					t.Fatalf("%q: %d, not %d", text, got, want)
 				}
 			}
 		}
