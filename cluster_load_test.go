@@ -25,7 +25,7 @@ const (
 	// clusterHistory is how far the watch of a cluster's load may fall behind.
 	clusterHistory = 50_000
 	// roamPatience is how long a writer waits before it turns to another member.
-	roamPatience = 3 * time.Second
+	roamPatience = 1500 * time.Millisecond
 	// roamPace is the rest of a writer after a write: the log of all events is kept in memory.
 	roamPace = 2 * time.Millisecond
 	// roamStay is how many writes a writer sends to a member before it goes on to the next.
@@ -175,7 +175,7 @@ func (l *clusterLoad) settledRoots() []*keyAnswer {
 	await(l.t, "all members to hold the same index, with the short TTLs expired", func() bool {
 		roots = nil
 		for _, base := range l.bases {
-			c := l.client(base)
+			c := newKeyClient(l.t, base)
 			if now, err := c.do(http.MethodGet, "/?quorum=true", nil); err != nil || now.ErrorCode != 0 {
 				return false
 			}
@@ -230,7 +230,7 @@ func (l *clusterLoad) account(index uint64) {
 
 // remembers asks a member for some of the last events: they are those of the log, to the byte.
 func (l *clusterLoad) remembers(base string, index uint64) {
-	c := l.client(base)
+	c := newKeyClient(l.t, base)
 	for back := uint64(0); back < 500 && index-back > firstEvent; back += 100 {
 		at := index - back
 		got := rawGet(l.t, c, "/v2/keys/?wait=true&recursive=true&waitIndex="+itoa(at))

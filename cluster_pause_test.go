@@ -51,7 +51,7 @@ func (p *process) signal(s syscall.Signal) {
 func (l *clusterLoad) mustPut(base, key string) uint64 {
 	l.t.Helper()
 	value := l.unique()
-	answer := l.send(l.client(base), http.MethodPut, key, form("value", value), issued{"set", key, value})
+	answer := l.send(newKeyClient(l.t, base), http.MethodPut, key, form("value", value), issued{"set", key, value})
 	if answer == nil {
 		l.t.Fatalf("the write of %s at %s was not acknowledged", key, base)
 	}
