@@ -7,6 +7,9 @@ import (
 	"pando/tree"
 )
 
+// keysPath is where the tree lies.
+const keysPath = "/v2/keys"
+
 const keyMethods = "HEAD,GET,PUT,POST,DELETE"
 
 // keys serves /v2/keys. It returns what was done and how it went, for the
@@ -68,7 +71,10 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	s.logHeaders(h, view.Index())
-	now := s.Now().UnixNano()
+	var now int64 // matters to TTLs alone
+	if node.IsDir() || node.Expires() != 0 {
+		now = s.Now().UnixNano()
+	}
 	writeBody(w, func(b []byte) []byte { return tree.AppendGet(b, node, now, depth) })
 	return operation, nil
 }
@@ -79,7 +85,8 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (sta
 	if q.command.Refresh {
 		operation = stats.OpRefresh
 	}
-	event, err := s.Log.Propose(r.Context(), &q.command)
+	command := q.command // a read's stays off the heap
+	event, err := s.Log.Propose(r.Context(), &command)
 	if err != nil {
 		s.writeKeyError(w, err)
 		return operation, err

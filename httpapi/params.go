@@ -21,8 +21,8 @@ type request struct {
 // understand turns the parameters into a request. The order of the checks
 // decides which of several mistakes is reported; it is the reference's.
 func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Error) {
-	p := parser{form: f}
-	q.path = keyPath(r.URL.Path, "/v2/keys")
+	p := parser{form: *f}
+	q.path = keyPath(r.URL.Path, keysPath)
 	if !tree.ValidPath(q.path) {
 		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
 			"the path is longer than %d bytes or deeper than %d levels", tree.MaxPathBytes, tree.MaxPathDepth))
@@ -44,7 +44,7 @@ func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Erro
 		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
 	}
 	q.noValue = p.flag(fieldNoValue)
-	ttl := p.ttl(s.Now())
+	ttl := p.ttl(s.Now)
 	exist := p.presence()
 	c.Refresh = p.flag(fieldRefresh)
 	if p.err == nil && c.Refresh {
@@ -99,7 +99,7 @@ func operation(method string, exist presence, c *tree.Command) tree.Op {
 
 // parser reads typed fields of a form and keeps the first error.
 type parser struct {
-	form *form
+	form form
 	err  *tree.Error
 }
 
@@ -151,7 +151,7 @@ func (p *parser) presence() presence {
 
 // ttl gives the moment at which the node shall expire, in nanoseconds since
 // 1970; zero for never.
-func (p *parser) ttl(now time.Time) int64 {
+func (p *parser) ttl(now func() time.Time) int64 {
 	v := p.form.values[fieldTTL]
 	if v == "" {
 		return 0
@@ -161,7 +161,7 @@ func (p *parser) ttl(now time.Time) int64 {
 		p.invalid(tree.CodeTTLNaN, fieldTTL)
 		return 0
 	}
-	at := now.UnixNano()
+	at := now().UnixNano()
 	if seconds > uint64(math.MaxInt64-at)/uint64(time.Second) {
 		p.fail(tree.CodeTTLNaN, fmt.Sprintf(`"ttl" of %d seconds is beyond the year 2262`, seconds))
 		return 0

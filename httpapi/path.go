@@ -29,7 +29,7 @@ func clean(p string) string {
 	if p == "" {
 		return "/"
 	}
-	if p[0] == '/' && !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
+	if isClean(p) {
 		return p // the common case, decided without a copy
 	}
 	c := path.Clean("/" + p)
@@ -37,6 +37,17 @@ func clean(p string) string {
 		c += "/"
 	}
 	return c
+}
+
+// isClean reports whether a path has neither empty components nor any that begin
+// with a dot.
+func isClean(p string) bool {
+	for i := 1; i < len(p); i++ {
+		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.') {
+			return false
+		}
+	}
+	return p[0] == '/'
 }
 
 // keyPath gives the tree's path for a clean URL path below prefix.
@@ -50,8 +61,9 @@ func keyPath(p, prefix string) string {
 
 // allows reports whether a list with commas holds the method.
 func allows(list, method string) bool {
-	for m := range strings.SplitSeq(list, ",") {
-		if m == method {
+	for list != "" {
+		var m string
+		if m, list, _ = strings.Cut(list, ","); m == method {
 			return true
 		}
 	}

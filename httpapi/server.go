@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -115,9 +116,7 @@ func New(cfg Config) *Server {
 // Client is the handler of the client URLs.
 func (s *Server) Client() http.Handler {
 	r := newRouter()
-	keys := s.measured(s.keys)
-	r.HandleFunc("/v2/keys", keys)
-	r.HandleFunc("/v2/keys/*", keys)
+	r.HandleFunc(keysPath, s.measured(s.keys))
 	r.HandleFunc("/v2/machines", s.measured(s.machines))
 	members := s.measured(s.members)
 	r.HandleFunc("/v2/members", members)
@@ -169,10 +168,15 @@ func newRouter() chi.Router {
 }
 
 // routeByPath has the router look at the path alone. It would refuse methods
-// that it has never heard of by itself, without saying which are allowed.
+// that it has never heard of by itself, without saying which are allowed. All
+// keys are one route: a wildcard would cost each request a map.
 func routeByPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		route := chi.RouteContext(r.Context())
+		route.RouteMethod = http.MethodGet
+		if strings.HasPrefix(r.URL.Path, keysPath+"/") {
+			route.RoutePath = keysPath
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -57,12 +57,12 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 		watcher.Close()
 		return err
 	}
+	follow := f.poll // what waits long keeps no request in memory
+	if q.stream {
+		follow = func() error { return f.stream(first) }
+	}
 	go func() {
-		if q.stream {
-			err = f.stream(first)
-		} else {
-			err = f.poll()
-		}
+		err := follow()
 		s.Metrics.Observe(stats.OpWatch, f.outcome(err), time.Since(start))
 	}()
 	return errFollowed
