@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -78,6 +79,19 @@ func globalFlags() []cli.Flag {
 		helpOption(),
 		&cli.BoolFlag{Name: versionFlag, Aliases: []string{"v"}, Usage: "print the version", DisableDefaultText: true},
 	}
+}
+
+// setting is the text of a global option. One that is given empty counts as not given: then its variable counts.
+func setting(c *cli.Context, name string) string {
+	if value := c.String(name); value != "" {
+		return value
+	}
+	for _, f := range globalFlags() {
+		if s, ok := f.(*cli.StringFlag); ok && s.Name == name && len(s.EnvVars) > 0 {
+			return os.Getenv(s.EnvVars[0])
+		}
+	}
+	return ""
 }
 
 // helpOption is the library's own, except that it is accepted behind arguments too.

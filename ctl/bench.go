@@ -53,7 +53,7 @@ func inheritEndpoints(ctx *cli.Context) error {
 	}
 	for _, outer := range lineage[1:] {
 		for _, name := range []string{endpointsFlag, endpointFlag, peersFlag} {
-			if value := outer.String(name); value != "" {
+			if value := setting(outer, name); value != "" {
 				return ctx.Set(endpointsFlag, value)
 			}
 		}

@@ -189,3 +189,19 @@ func TestEveryCommandHasExamples(t *testing.T) {
 		}
 	}
 }
+
+func TestParseEndpoints(t *testing.T) {
+	for given, want := range map[string]string{
+		"http://10.0.0.1:2379": "http://10.0.0.1:2379",
+		"https://a/prefix":     "https://a/prefix",
+		"localhost":            "http://localhost",
+		"localhost/prefix":     "http://localhost/prefix",
+		"10.0.0.1:2379":        "",
+		" ":                    "",
+	} {
+		urls, err := parseEndpoints([]string{given})
+		if got := fmt.Sprint(urls); (err == nil) != (want != "") || err == nil && got != "["+want+"]" {
+			t.Errorf("%q: got %s, %v, want %q", given, got, err, want)
+		}
+	}
+}

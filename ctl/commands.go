@@ -47,21 +47,30 @@ type keyRequest func(ctx context.Context, cl *client, key string) (*event, error
 
 // onKey runs a command that takes a key, sends one request and prints the answer.
 func (p *program) onKey(c *cli.Context, send keyRequest) error {
-	cl, err := p.connect(c)
+	e, err := p.askKey(c, send)
 	if err != nil {
 		return err
 	}
+	return p.printEvent(e, c.String(outputFlag))
+}
+
+// askKey sends the request of a command that takes a key.
+func (p *program) askKey(c *cli.Context, send keyRequest) (*event, error) {
+	cl, err := p.connect(c)
+	if err != nil {
+		return nil, err
+	}
 	key, err := keyArgument(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := limited(c)
 	defer cancel()
 	e, err := send(ctx, cl, key)
 	if err != nil {
-		return serverFailure(err)
+		return nil, serverFailure(err)
 	}
-	return p.printEvent(e, c.String(outputFlag))
+	return e, nil
 }
 
 // valueRequest is a request about one key and its value.

@@ -38,11 +38,17 @@ func (p *program) directoryCommands() []*cli.Command {
 	}
 }
 
+// putDirectory makes a command that writes a directory. Its success is silent in the simple format, also where
+// updatedir found a file.
 func (p *program) putDirectory(o conditions) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		return p.onKey(c, func(ctx context.Context, cl *client, key string) (*event, error) {
+		e, err := p.askKey(c, func(ctx context.Context, cl *client, key string) (*event, error) {
 			return cl.put(ctx, key, nil, c.Int(ttlFlag), o)
 		})
+		if format := c.String(outputFlag); err == nil && format != "simple" {
+			err = p.printEvent(e, format)
+		}
+		return err
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // credentials returns the user and password of --username, asking for a password that is missing.
 func (p *program) credentials(c *cli.Context) (user, password string, err error) {
-	given := c.String(userFlag)
+	given := setting(c, userFlag)
 	if given == "" {
 		return "", "", nil
 	}

@@ -16,7 +16,7 @@ import (
 // endpointList returns the endpoints that the user gave: from DNS if a domain was named and has any, else from the
 // flags and variables, the newer name of each before the older.
 func (p *program) endpointList(c *cli.Context) ([]string, error) {
-	if domain := c.String(discoveryFlag); domain != "" {
+	if domain := setting(c, discoveryFlag); domain != "" {
 		found, err := p.discover(c, domain)
 		if err != nil {
 			return nil, bareFailure(err)
@@ -26,7 +26,7 @@ func (p *program) endpointList(c *cli.Context) ([]string, error) {
 		}
 	}
 	for _, name := range []string{endpointsFlag, endpointFlag, peersFlag} {
-		if v := c.String(name); v != "" {
+		if v := setting(c, name); v != "" {
 			return strings.Split(v, ","), nil
 		}
 	}
@@ -61,11 +61,15 @@ func lookupService(ctx context.Context, service, scheme, domain string) ([]strin
 	return endpoints, nil
 }
 
-// parseEndpoints parses and shuffles endpoints, so that clients spread over the members.
+// parseEndpoints parses and shuffles endpoints, so that clients spread over the members. One without a scheme is taken
+// for http.
 func parseEndpoints(endpoints []string) ([]*url.URL, error) {
 	urls := make([]*url.URL, 0, len(endpoints))
 	for _, e := range endpoints {
 		u, err := url.Parse(e)
+		if err == nil && u.Scheme == "" {
+			u, err = url.Parse("http://" + u.String())
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -206,7 +206,7 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	if x.mark == "^" {
-		interruptWhenQuiet(cmd, &stdout, &stderr)
+		interruptWhenQuiet(t, cmd, &stdout, &stderr)
 	}
 	code := 0
 	defer func() {
@@ -221,16 +221,16 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 }
 
 // interruptWhenQuiet interrupts a command that has said something and then nothing for a while.
-func interruptWhenQuiet(cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
+func interruptWhenQuiet(t *testing.T, cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
+	t.Helper()
 	said, quietSince := 0, time.Now()
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	eventually(t, "the command is quiet", func() bool {
 		if n := stdout.Len() + stderr.Len(); n != said {
 			said, quietSince = n, time.Now()
 		}
-		if said > 0 && time.Since(quietSince) > 400*time.Millisecond || time.Since(quietSince) > 3*time.Second {
-			break
-		}
-	}
+		quiet := time.Since(quietSince)
+		return said > 0 && quiet > 400*time.Millisecond || quiet > 3*time.Second
+	}, stdout.String)
 	cmd.Process.Signal(os.Interrupt)
 }
 

@@ -16,7 +16,7 @@ import (
 
 // newTransport makes the HTTP transport that the TLS flags ask for. HTTP_PROXY and its kin are honoured.
 func newTransport(c *cli.Context) (*http.Transport, error) {
-	config, err := tlsConfig(c.String(certFlag), c.String(keyFlag), c.String(caFlag))
+	config, err := tlsConfig(setting(c, certFlag), setting(c, keyFlag), setting(c, caFlag))
 	if err != nil {
 		return nil, err
 	}
