@@ -171,6 +171,7 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 func TestUnknownCommandSuggests(t *testing.T) {
 	for given, want := range map[string]string{
 		"gte": "get", "updat": "update", "exec-wach": "exec-watch", "cluster": "cluster-health", "zzzzzz": "",
+		"lsx": "ls", "rn": "rm", "user": "", "x": "", "mkdri": "mkdir", "updatdri": "updatedir",
 	} {
 		err, _ := errors.AsType[*failure](unknownCommand(given, (&program{}).commands()))
 		if got := strings.Contains(err.text, "Did you mean '"+want+"'?"); got != (want != "") {

@@ -109,7 +109,8 @@ func unknownCommand(name string, commands []*cli.Command) error {
 	return &failure{exitUnknown, text}
 }
 
-// nearest returns the command whose name is at most two edits away from name, or begins with it; "" if none is.
+// nearest returns the command whose name is one edit away from name, two if that is long, or begins with it; "" if none
+// is.
 func nearest(name string, commands []*cli.Command) string {
 	best, distance := "", 3
 	for _, c := range commands {
@@ -118,7 +119,7 @@ func nearest(name string, commands []*cli.Command) string {
 			if len(name) > 2 && strings.HasPrefix(n, name) {
 				d = 1
 			}
-			if d < distance && d < len(name) {
+			if d < distance && 3*d-1 <= len(name) {
 				best, distance = n, d
 			}
 		}
@@ -126,23 +127,26 @@ func nearest(name string, commands []*cli.Command) string {
 	return best
 }
 
-// editDistance counts the insertions, deletions and replacements of bytes that turn a into b.
+// editDistance counts the insertions, deletions, replacements and swaps of neighbouring bytes that turn a into b.
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
+		next := make([]int, len(b)+1)
+		next[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			cost := row[j-1]
 			if a[i-1] != b[j-1] {
 				cost++
 			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
+			next[j] = min(cost, row[j]+1, next[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

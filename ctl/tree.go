@@ -43,8 +43,8 @@ func (p *program) treeCommand() *cli.Command {
 		},
 		Description: `DESCRIPTION:
    Draws the whole store, or the keys that are named, as tree(1) draws files. Directories end in a slash; the counts at
-   the end are of what was drawn below the keys that were named. No listing shows hidden keys (their name begins
-   with '_'): name them to see what is in them.
+   the end are of what was drawn below the keys that were named. No listing of a server shows hidden keys (their name
+   begins with '_'), so there is no -a: name them to see what is in them.
 
 ` + p.examples(
 			`tree`, "everything",
