@@ -19,6 +19,8 @@ var catchUpKeys = flag.Int("cluster.keys", 5000, "number of keys that a member m
 const (
 	// catchUpWriters write at a time.
 	catchUpWriters = 64
+	// bulkTries is how often a write is tried.
+	bulkTries = 3
 	// catchUpStream is the number of keys from which on a member is too far behind for the log: it gets a checkpoint.
 	catchUpStream = 400_000
 	// catchUpLimit is how long a member may take to come back, on a machine that has nothing else to do.
@@ -149,14 +151,17 @@ func newBulk(t *testing.T, bases ...string) *bulk {
 	return w
 }
 
-func (w *bulk) put(client *keyClient, number int) bool {
+// put writes a key, again if need be: it has one value only.
+func (w *bulk) put(client *keyClient, number int) {
 	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
-	answer, err := client.do(http.MethodPut, key, form("value", itoa(number)))
-	if err != nil || answer.ErrorCode != 0 {
-		w.t.Errorf("%s: %+v, %v", key, answer, err)
-		return false
+	for range bulkTries {
+		answer, err := client.do(http.MethodPut, key, form("value", itoa(number)))
+		if err == nil && answer.ErrorCode == 0 {
+			return
+		}
+		w.t.Logf("%s: %+v, %v", key, answer, err)
 	}
-	return true
+	w.t.Errorf("%s could not be written", key)
 }
 
 // write writes the keys of these numbers.
@@ -168,9 +173,7 @@ func (w *bulk) write(from, to int) {
 	for _, client := range w.clients {
 		group.Go(func() {
 			for number := next.Add(1) - 1; number < int64(to); number = next.Add(1) - 1 {
-				if !w.put(client, int(number)) {
-					return
-				}
+				w.put(client, int(number))
 			}
 		})
 	}
@@ -182,9 +185,9 @@ func (w *bulk) keep(ctx context.Context, group *sync.WaitGroup) *atomic.Int64 {
 	written := new(atomic.Int64)
 	for number, client := range w.clients {
 		group.Go(func() {
-			for ctx.Err() == nil && w.put(client, (number*7919)%*catchUpKeys) {
+			for ; ctx.Err() == nil; number += len(w.clients) {
+				w.put(client, (number*7919)%*catchUpKeys)
 				written.Add(1)
-				number += len(w.clients)
 			}
 		})
 	}

@@ -47,14 +47,16 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// mustPut writes a value of its own and returns its index.
+// mustPut writes values of its own until one is acknowledged, and returns its index.
 func (l *clusterLoad) mustPut(base, key string) uint64 {
 	l.t.Helper()
-	value := l.unique()
-	answer := l.send(newKeyClient(l.t, base), http.MethodPut, key, form("value", value), issued{"set", key, value})
-	if answer == nil {
-		l.t.Fatalf("the write of %s at %s was not acknowledged", key, base)
-	}
+	client := newKeyClient(l.t, base)
+	var answer *keyAnswer
+	await(l.t, "a write of "+key, func() bool {
+		value := l.unique()
+		answer = l.send(client, http.MethodPut, key, form("value", value), issued{"set", key, value})
+		return answer != nil
+	})
 	return answer.Node.ModifiedIndex
 }
 
