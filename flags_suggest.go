@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/xrash/smetrics"
+
+	"pando/ctl"
 )
 
 // explainParseError turns what the flag library says into what the user can do about it.
@@ -40,6 +42,9 @@ func strayArgument(word string, commands []string) error {
 	}
 	if word == "help" || word == versionFlag {
 		return fmt.Errorf("unexpected argument %q; did you mean pando --%s?", word, word)
+	}
+	if slices.Contains(ctl.CommandNames(), word) {
+		return fmt.Errorf("%s is a command of the client; did you mean %q?", word, "pando "+clientVerb+" "+word)
 	}
 	if near := nearest(word, commands); near != "" {
 		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)

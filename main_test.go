@@ -17,6 +17,7 @@ func TestRunUsage(t *testing.T) {
 		{"flag without value", "--name", "--name needs a value, for example --name=default"},
 		{"bad syntax", "---name", `"---name" is not a flag; write --flag=value`},
 		{"switch with detached value", "--enable-pprof true", "for example --enable-pprof=true"},
+		{"a command of the client", "get /a", `get is a command of the client; did you mean "pando ctl get"?`},
 		{"version as a word", "version", "did you mean pando --version?"},
 		{"flag without dashes", "data-dir=/x", "did you mean --data-dir=/x?"},
 		{"any other word", "frobnicate", "unexpected argument frobnicate; the server takes flags alone"},

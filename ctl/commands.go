@@ -17,6 +17,15 @@ func (p *program) commands() []*cli.Command {
 	return append(all, p.helpCommand())
 }
 
+// CommandNames lists the commands of the client, for a program that is asked for one of them by mistake.
+func CommandNames() []string {
+	var names []string
+	for _, c := range (&program{}).commands() {
+		names = append(names, c.Names()...)
+	}
+	return names
+}
+
 // keyArgument returns the first argument.
 func keyArgument(c *cli.Context) (string, error) {
 	if c.NArg() == 0 {
