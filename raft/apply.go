@@ -25,7 +25,6 @@ func (l *loop) apply(m *raftpb.Message) {
 	}
 	l.step(m.GetResponses())
 	l.compact()
-	l.serveIfCaughtUp()
 	l.campaignIfAlone()
 	l.checkpointIfDue()
 }
@@ -85,8 +84,9 @@ func (l *loop) applyBatch(b batch) {
 }
 
 // serveIfCaughtUp opens the node to requests once the tree holds what was
-// committed before: for a leader when the first entry of its own term is
-// applied, for a follower when it is where its leader says the log is.
+// committed before it started: for a leader when the first entry of its own term
+// is applied, for others when a read that they made themselves was confirmed by
+// the leader and the tree has come so far.
 func (l *loop) serveIfCaughtUp() {
 	lead := l.leader.Load()
 	leads := lead == uint64(l.id) && l.appliedTerm == l.term.Load()
@@ -94,11 +94,30 @@ func (l *loop) serveIfCaughtUp() {
 	if l.served || lead == 0 {
 		return
 	}
-	_, member := l.registry.Get(l.id)
-	if leads || lead != uint64(l.id) && member && l.appliedIndex >= l.committed.Load() {
+	if leads || lead != uint64(l.id) && l.firstReadDone() {
 		l.served = true
 		close(l.ready)
 		l.publishAttributes(time.Now())
+	}
+}
+
+// firstReadDone makes the node's own first read, and reports whether it has come
+// back. One that failed is made again.
+func (l *loop) firstReadDone() bool {
+	if _, member := l.registry.Get(l.id); !member {
+		return false
+	}
+	if l.firstRead == nil {
+		l.firstRead = make(chan error, 1)
+		// An error says that the node ends.
+		_ = l.readers.add(l.firstRead)
+	}
+	select {
+	case err := <-l.firstRead:
+		l.firstRead = nil
+		return err == nil
+	default:
+		return false
 	}
 }
 

@@ -193,6 +193,27 @@ func (c *cluster) towards(r *replica, state link, direction string) {
 	}
 }
 
+// TestServesCaughtUp starts a follower that has missed writes: once it serves, its
+// tree holds them.
+func TestServesCaughtUp(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	for round := range 5 {
+		late := c.follower()
+		late.kill()
+		lead := c.leader()
+		var missed uint64
+		for i := range 200 {
+			missed = lead.set("/key", fmt.Sprint(round, i)).Index()
+		}
+		late.restart()
+		c.awaitServing(late)
+		if has := late.node().Tree().View().Index(); has < missed {
+			t.Errorf("round %d: it serves index %d, when %d was acknowledged before it started", round, has, missed)
+		}
+	}
+}
+
 // TestIsolatedLeader writes to a leader that has lost its quorum: it must not
 // acknowledge any of that, nor answer a quorum read from its old view.
 func TestIsolatedLeader(t *testing.T) {

@@ -38,6 +38,9 @@ type loop struct {
 	taken    []*proposal    // room for the next batch
 	applies  []tree.Command // room for the batch being applied
 	served   bool           // Ready is closed
+	// firstRead is the read that a follower makes before it serves; nil when none
+	// is under way.
+	firstRead chan error
 
 	// The log as applied.
 	appliedIndex, appliedTerm uint64
@@ -181,7 +184,7 @@ func (l *loop) tick(now time.Time) {
 	l.tendMembers(now)
 	l.auditIfDue(now)
 	if !l.stopping.IsZero() && (now.After(l.stopping) || !l.leads()) {
-		l.failed = ErrStopped
+		l.finish()
 	}
 	before := now.Add(-l.cfg.Timeout)
 	for _, p := range l.queue.expire(before) {
@@ -285,12 +288,31 @@ func (l *loop) handOver() {
 		})
 	}
 	if to == 0 {
-		l.failed = ErrStopped
+		l.finish()
 		return
 	}
 	l.raw.TransferLeader(to)
 	l.stopping = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
 	l.ending = nil // closed for good: it must not be selected again
+}
+
+// finish stops the loop once what is on its way to the disk has landed, so that the
+// next start has nothing to replay.
+func (l *loop) finish() {
+	l.refuse(ErrStopped)
+	for l.workOff(); l.writer.busy() && l.failed == nil; l.workOff() {
+		l.landed(<-l.writer.done)
+	}
+	if l.failed == nil {
+		l.failed = ErrStopped
+	}
+}
+
+// refuse answers the proposals that wait in the queue, and all to come.
+func (l *loop) refuse(err error) {
+	for _, p := range l.queue.close(err) {
+		p.done <- outcome{err: err}
+	}
 }
 
 // land ends a batch all of whose proposals have the same outcome.
@@ -323,9 +345,7 @@ func (l *loop) end() {
 		l.awaitCheckpoint()
 	}
 	l.err = l.failed
-	for _, p := range l.queue.close(l.failed) {
-		p.done <- outcome{err: l.failed}
-	}
+	l.refuse(l.failed)
 	for number, f := range l.flying {
 		l.land(number, f, outcome{err: l.failed})
 	}

@@ -48,6 +48,7 @@ func (l *loop) handle(rd etcdraft.Ready) {
 		l.apply(toApply)
 	}
 	l.reads.release(l.appliedIndex)
+	l.serveIfCaughtUp()
 }
 
 // append has the disk take what raft wants kept. Alone on the path, the loop
