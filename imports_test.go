@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -165,6 +166,12 @@ func readImports(t *testing.T) []arrow {
 	return arrows
 }
 
+// isModule reports whether a directory is a module of its own.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
 // goFiles lists all Go files of the module.
 func goFiles(t *testing.T) []string {
 	t.Helper()
@@ -174,6 +181,8 @@ func goFiles(t *testing.T) []string {
 		case err != nil:
 			return err
 		case entry.IsDir() && (entry.Name() == "testdata" || len(name) > 1 && strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case entry.IsDir() && name != "." && isModule(name):
 			return filepath.SkipDir
 		case filepath.Ext(name) == ".go":
 			files = append(files, name)

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Measures Pando beside etcd on this machine, in alternation, and prints the tables of docs/benchmarks.md.
-# Needs: Go, etcd 3.4 (Debian: etcd-server), curl. Takes about 15 minutes. Run it on a quiet machine.
+# Needs: Go, etcd 3.4 (Debian: etcd-server), curl, jq. Takes about half an hour. Run it on a quiet machine.
 #
-#   docs/measure.sh [one|many|big|watch ...]     without arguments: all
+#   docs/measure.sh [one|watch|many|big|floor|huge|connections|checkpoint ...]     without arguments: all
+#
+# connections and checkpoint draw docs/plots/*.svg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -140,6 +142,97 @@ big() {
     stop_all
 }
 
-for part in "${@:-one watch many big}"; do
+# floor measures beside a bare handler, and a bare handler that writes a log.
+floor() {
+    (cd docs/measure && go build -o "$work/floor" ./floor)
+    start "$work/pando" one 12379 12380 one=http://127.0.0.1:12380
+    local bare=http://127.0.0.1:14379 logged=http://127.0.0.1:14380
+    "$work/floor" -listen 127.0.0.1:14379 >/dev/null &
+    pids+=($!)
+    "$work/floor" -listen 127.0.0.1:14380 -log "$work/floor-log" >/dev/null &
+    pids+=($!)
+    await $pando/health
+    await $bare/health
+    await $logged/health
+    compare "PUT, 1 connection, beside the floor" $pando $logged put --conns 1 --total 5000 --val-size 256
+    compare "PUT, 64 connections, beside the floor" $pando $logged put --conns 64 --total 100000 --val-size 256
+    compare "GET, 64 connections, beside the bare handler" $pando $bare get --conns 64 --total 200000 --val-size 256
+    stop_all
+}
+
+# huge compares Pando with itself: many keys with few, a wide directory with a narrow one.
+huge() {
+    start "$work/pando" few 12379 12380 few=http://127.0.0.1:12380
+    local few=$pando many=http://127.0.0.1:13379
+    start "$work/pando" many 13379 13380 many=http://127.0.0.1:13380
+    local many_pid=$pid
+    await $few/health
+    await $many/health
+    bench put --endpoints $many --sequential-keys --key-space-size 5000000 --directories 5000 --total 5000000 --conns 64 --val-size 16 >/dev/null
+    bench put --endpoints $few --sequential-keys --key-space-size 5000 --directories 5 --total 5000 --conns 64 --val-size 16 >/dev/null
+    echo "5,000,000 keys of 16 bytes: $(memory "$many_pid")"
+    for load in put get; do
+        for server in many few; do
+            local space=5000 dirs=5
+            [ $server = few ] || { space=5000000 dirs=5000; }
+            for _ in $(seq "$rounds"); do
+                echo "$load $server $(bench $load --endpoints "${!server}" $([ $load = put ] || echo --skip-prepare) --key-space-size $space --directories $dirs \
+                    --conns 64 --total 50000 --val-size 16 --json 2>/dev/null | jq -r '"\(.throughput | floor)/s p50 \(.latencyUs.p50) us"')"
+            done
+        done
+    done
+    bench put --endpoints $few --prefix /wide --sequential-keys --key-space-size 200000 --total 200000 --conns 64 --val-size 16 >/dev/null
+    bench put --endpoints $few --prefix /narrow --sequential-keys --key-space-size 100 --total 100 --conns 64 --val-size 16 >/dev/null
+    for _ in $(seq "$rounds"); do
+        for width in "wide 200000" "narrow 100"; do
+            set -- $width
+            echo "put $1 $(bench put --endpoints $few --prefix "/$1" --key-space-size "$2" --conns 64 --total 50000 --val-size 16 --json 2>/dev/null |
+                jq -r '"\(.throughput | floor)/s p50 \(.latencyUs.p50) us"')"
+        done
+    done
+    stop_all
+}
+
+plots=$PWD/docs/plots
+plot() { # plot NAME FLAG...: draws docs/plots/NAME.tsv
+    local name=$1
+    shift
+    (cd docs/measure && go run ./plot "$@" <"$plots/$name.tsv" >"$plots/$name.svg")
+    echo "drawn: docs/plots/$name.svg"
+}
+
+# connections measures throughput over the number of connections.
+connections() {
+    mkdir -p "$plots"
+    pair
+    for load in put get; do
+        : >"$plots/$load.tsv"
+        for conns in ${CONNS:-1 2 4 8 16 32 64 128 256}; do
+            bench $load --endpoints $pando --compare $etcd --rounds "$rounds" --conns $conns --duration 2s --val-size 256 --json 2>/dev/null |
+                jq -r --arg conns $conns 'def median: map(.throughput) | sort | .[length / 2 | floor] | floor;
+                    "Pando\t\($conns)\t\(.a | median)\netcd 3.4.23\t\($conns)\t\(.b | median)"' >>"$plots/$load.tsv"
+        done
+        plot $load -title "$(tr '[:lower:]' '[:upper:]' <<<$load) of 256 bytes, one member" -x connections -y requests/s -log x
+    done
+    stop_all
+}
+
+# checkpoint writes at a steady rate into 500,000 keys, a server after the other, and draws each second's p99.9.
+checkpoint() {
+    mkdir -p "$plots"
+    pair
+    : >"$plots/checkpoint.tsv"
+    for server in pando etcd; do
+        local url=${!server} name="etcd 3.4.23"
+        [ $server = etcd ] || name=Pando
+        bench put --endpoints "$url" --sequential-keys --key-space-size 500000 --total 500000 --conns 64 --val-size 100 >/dev/null
+        bench put --endpoints "$url" --key-space-size 500000 --conns 64 --rate 10000 --duration 60s --val-size 100 --timeline "$work/seconds.csv" >/dev/null
+        awk -F, -v name="$name" 'NR > 1 {printf "%s\t%d\t%.3f\n", name, $1, $3 / 1000}' "$work/seconds.csv" >>"$plots/checkpoint.tsv"
+    done
+    plot checkpoint -title "10,000 PUT/s into 500,000 keys while checkpoints are written" -x seconds -y "p99.9 of the second, ms" -log y
+    stop_all
+}
+
+for part in "${@:-one watch many big floor huge connections checkpoint}"; do
     for name in $part; do "$name"; done
 done
