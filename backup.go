@@ -21,9 +21,13 @@ const backupPeerURL = "http://localhost:2380"
 // backupData is the client's backup command: it makes the data of a new member, alone in a new cluster, from the
 // files of a member that may be running. Nobody of the old cluster takes the new member for one of theirs.
 func backupData(ctx context.Context, from, to ctl.DataDir) (string, error) {
+	source := storage.Options{DataDir: from.Data, WALDir: from.WAL}
+	target := storage.Options{DataDir: to.Data, WALDir: to.WAL}
+	if _, err := storage.Exists(target); err != nil {
+		return "", fmt.Errorf("--backup-dir %s can't be used: %w", to.Data, err)
+	}
 	self, cluster := randomID(), randomID()
-	r, err := storage.Backup(ctx,
-		storage.Options{DataDir: from.Data, WALDir: from.WAL}, storage.Options{DataDir: to.Data, WALDir: to.WAL},
+	r, err := storage.Backup(ctx, source, target,
 		func(r *storage.Recovered) (storage.Founding, error) {
 			return raft.Detach(r, cluster, backedUp(r, self))
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,7 +120,7 @@ func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	temp := d.paths.state + tempSuffix
-	if err := receive(temp, state, info.Size()); err != nil {
+	if err := receive(temp, &interruptible{ctx, state}, info.Size()); err != nil {
 		return nil, fmt.Errorf("storage: copy %s: %w", src.state, err)
 	}
 	data, err := readState(state, info.Size(), maxSnapshotHistory)
@@ -134,6 +135,19 @@ func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
 		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, src.wal, src.state)
 	}
 	return sc.recovered(data)
+}
+
+// interruptible is a reader that ends with a context.
+type interruptible struct {
+	ctx context.Context
+	src io.Reader
+}
+
+func (r *interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.src.Read(p)
 }
 
 // holdState opens a checkpoint so that nobody writes to it until it is closed: a checkpoint at work is waited for, the

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -157,4 +158,16 @@ func TestBackupRefused(t *testing.T) {
 			t.Errorf("got %v, left %v", err, left)
 		}
 	})
+}
+
+func TestBackupInterrupted(t *testing.T) {
+	m := newMember(t)
+	m.set("/a", "1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	to := Options{DataDir: filepath.Join(t.TempDir(), "to")}
+	_, err := Backup(ctx, m.options, to, func(*Recovered) (Founding, error) { return Founding{}, nil })
+	if left, _ := os.ReadDir(to.DataDir); !errors.Is(err, context.Canceled) || len(left) > 0 {
+		t.Errorf("got %v, left %v", err, left)
+	}
 }
