@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type loop struct {
 	blocking uint64
 	held     []held         // proposals that raft will take later
 	taken    []*proposal    // room for the next batch
+	together int            // how many proposals have shared a batch lately
 	applies  []tree.Command // room for the batch being applied
 	served   bool           // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none
@@ -221,7 +223,14 @@ func (l *loop) propose() {
 	if l.leader.Load() == 0 || l.blocked() {
 		return
 	}
+	if l.together > 1 && l.alone() {
+		// Some of those who were answered last are about to come again: letting them
+		// run makes the batch larger and the syncs fewer. With followers to wait for,
+		// they come by themselves.
+		runtime.Gosched()
+	}
 	l.taken = l.queue.take(l.taken[:0])
+	l.together = max(len(l.taken), l.together/2)
 	if len(l.taken) == 0 {
 		return
 	}
