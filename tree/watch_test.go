@@ -153,8 +153,11 @@ func TestDeletedParents(t *testing.T) {
 	}
 }
 
+// ring is how many events the store of a test keeps.
+const ring = 1000
+
+// TestWaitingWatcherSurvivesTheRing wants nothing missed when more was written elsewhere than the store keeps.
 func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
-	const ring = 1000
 	t.Run("quiet path", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
@@ -186,6 +189,10 @@ func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 3)
 	})
+}
+
+// TestWokenWatcherSurvivesTheRing is about watchers at work while their events come: they miss none, or are told.
+func TestWokenWatcherSurvivesTheRing(t *testing.T) {
 	t.Run("woken late for what it has seen", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
