@@ -53,92 +53,94 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-// TestReferenceIDs holds what etcd 3.4.23 wrote to its log when it was started
-// with these flags.
+// threeFounders is an initial cluster of three.
+const threeFounders = "infra0=http://10.0.1.10:2380,infra1=http://10.0.1.11:2380,infra2=http://10.0.1.12:2380"
+
+// referenceIDs holds what etcd 3.4.23 wrote to its log when it was started with these flags.
+var referenceIDs = []struct {
+	name, self, advertised, cluster, token string
+	wantSelf, wantCluster                  string
+	wantMembers                            []string // sorted by ID
+}{
+	{
+		name: "the default", self: "default", advertised: "http://localhost:2380",
+		cluster: "default=http://localhost:2380", token: "etcd-cluster",
+		wantSelf: "8e9e05c52164694d", wantCluster: "cdf818194e3a8c32",
+		wantMembers: []string{"8e9e05c52164694d"},
+	},
+	{
+		name: "no token", self: "default", advertised: "http://localhost:2380",
+		cluster:  "default=http://localhost:2380",
+		wantSelf: "37807cb0bf7500f6", wantCluster: "2c833ae9c7555b5e",
+		wantMembers: []string{"37807cb0bf7500f6"},
+	},
+	{
+		name: "a token with a blank", self: "default", advertised: "http://localhost:2380",
+		cluster: "default=http://localhost:2380", token: "my token",
+		wantSelf: "8abdc9637469f236", wantCluster: "2cc708e3e2946639",
+		wantMembers: []string{"8abdc9637469f236"},
+	},
+	{
+		name: "three members", self: "infra0", advertised: "http://10.0.1.10:2380",
+		cluster: threeFounders, token: "etcd-cluster",
+		wantSelf: "794aea3ba77a1d64", wantCluster: "e33cd1f1301c41a0",
+		wantMembers: []string{"794aea3ba77a1d64", "9d480e1db4ddec45", "e25938377bdd2340"},
+	},
+	{
+		name: "three members, another token", self: "infra0", advertised: "http://10.0.1.10:2380",
+		cluster: threeFounders, token: "etcd-cluster-1",
+		wantSelf: "140fedbeeb74765d", wantCluster: "acccc8912db0cd57",
+		wantMembers: []string{"8a0a11c6194fc77", "140fedbeeb74765d", "d5dc5f8d75d04e29"},
+	},
+	{
+		name: "the third of three, an ID of 15 digits", self: "infra2", advertised: "http://10.0.1.12:2380",
+		cluster: threeFounders, token: "etcd-cluster-1",
+		wantSelf: "8a0a11c6194fc77", wantCluster: "acccc8912db0cd57",
+		wantMembers: []string{"8a0a11c6194fc77", "140fedbeeb74765d", "d5dc5f8d75d04e29"},
+	},
+	{
+		name: "two schemes", self: "a", advertised: "https://b.example:2380,http://10.9.9.9:7001",
+		cluster: "a=https://b.example:2380,a=http://10.9.9.9:7001", token: "etcd-cluster",
+		wantSelf: "e9137c6d78b13627", wantCluster: "6aa13949bba271c4",
+		wantMembers: []string{"e9137c6d78b13627"},
+	},
+	{
+		name: "several URLs each, in any order", self: "a",
+		advertised: "http://10.0.0.1:2380,http://10.0.0.1:7001",
+		cluster: "a=http://10.0.0.1:7001,b=http://10.0.0.2:7001,a=http://10.0.0.1:2380," +
+			"c=http://[::1]:99,b=http://10.0.0.2:2380,c=unix://localhost:22",
+		token:    "T",
+		wantSelf: "87b4599c332f5277", wantCluster: "b76e151b1374f20a",
+		wantMembers: []string{"31b695aebcda0bdf", "3946c87056d3c9b6", "87b4599c332f5277"},
+	},
+	{
+		name: "an upper-case scheme", self: "a", advertised: "HTTP://LocalHost:2380",
+		cluster: "a=HTTP://LocalHost:2380", token: "etcd-cluster",
+		wantSelf: "97a13540f455044b", wantCluster: "9462d51de06212dd",
+		wantMembers: []string{"97a13540f455044b"},
+	},
+	{
+		name: "blanks and empty entries", self: "a", advertised: "http://127.0.0.1:47201",
+		cluster: "a=http://127.0.0.1:47201,, b= HTTP://1.1.1.1:1 ,", token: "etcd-cluster",
+		wantSelf: "6b3506b7edd2b7f7", wantCluster: "3b12314b9ebe63bf",
+		wantMembers: []string{"6b3506b7edd2b7f7", "c01996f5ba65e83b"},
+	},
+	{
+		name: "an unusual port and no host", self: "a", advertised: "http://127.0.0.1:47201",
+		cluster: "a=http://127.0.0.1:47201,b=http://:2380", token: "etcd-cluster",
+		wantSelf: "6b3506b7edd2b7f7", wantCluster: "b0d3bba495d05f51",
+		wantMembers: []string{"6b3506b7edd2b7f7", "a6c4238018c32cdd"},
+	},
+	{
+		name: "a cluster ID of 15 digits", self: "a", advertised: "http://127.0.0.1:47201",
+		cluster: "a=http://127.0.0.1:47201,b=https://1.1.1.1:0", token: "etcd-cluster",
+		wantSelf: "6b3506b7edd2b7f7", wantCluster: "f3f22e2d84ca445",
+		wantMembers: []string{"1359d4403986689", "6b3506b7edd2b7f7"},
+	},
+}
+
 func TestReferenceIDs(t *testing.T) {
-	const three = "infra0=http://10.0.1.10:2380,infra1=http://10.0.1.11:2380,infra2=http://10.0.1.12:2380"
-	cases := []struct {
-		name, self, advertised, cluster, token string
-		wantSelf, wantCluster                  string
-		wantMembers                            []string // sorted by ID
-	}{
-		{
-			name: "the default", self: "default", advertised: "http://localhost:2380",
-			cluster: "default=http://localhost:2380", token: "etcd-cluster",
-			wantSelf: "8e9e05c52164694d", wantCluster: "cdf818194e3a8c32",
-			wantMembers: []string{"8e9e05c52164694d"},
-		},
-		{
-			name: "no token", self: "default", advertised: "http://localhost:2380",
-			cluster:  "default=http://localhost:2380",
-			wantSelf: "37807cb0bf7500f6", wantCluster: "2c833ae9c7555b5e",
-			wantMembers: []string{"37807cb0bf7500f6"},
-		},
-		{
-			name: "a token with a blank", self: "default", advertised: "http://localhost:2380",
-			cluster: "default=http://localhost:2380", token: "my token",
-			wantSelf: "8abdc9637469f236", wantCluster: "2cc708e3e2946639",
-			wantMembers: []string{"8abdc9637469f236"},
-		},
-		{
-			name: "three members", self: "infra0", advertised: "http://10.0.1.10:2380",
-			cluster: three, token: "etcd-cluster",
-			wantSelf: "794aea3ba77a1d64", wantCluster: "e33cd1f1301c41a0",
-			wantMembers: []string{"794aea3ba77a1d64", "9d480e1db4ddec45", "e25938377bdd2340"},
-		},
-		{
-			name: "three members, another token", self: "infra0", advertised: "http://10.0.1.10:2380",
-			cluster: three, token: "etcd-cluster-1",
-			wantSelf: "140fedbeeb74765d", wantCluster: "acccc8912db0cd57",
-			wantMembers: []string{"8a0a11c6194fc77", "140fedbeeb74765d", "d5dc5f8d75d04e29"},
-		},
-		{
-			name: "the third of three, an ID of 15 digits", self: "infra2", advertised: "http://10.0.1.12:2380",
-			cluster: three, token: "etcd-cluster-1",
-			wantSelf: "8a0a11c6194fc77", wantCluster: "acccc8912db0cd57",
-			wantMembers: []string{"8a0a11c6194fc77", "140fedbeeb74765d", "d5dc5f8d75d04e29"},
-		},
-		{
-			name: "two schemes", self: "a", advertised: "https://b.example:2380,http://10.9.9.9:7001",
-			cluster: "a=https://b.example:2380,a=http://10.9.9.9:7001", token: "etcd-cluster",
-			wantSelf: "e9137c6d78b13627", wantCluster: "6aa13949bba271c4",
-			wantMembers: []string{"e9137c6d78b13627"},
-		},
-		{
-			name: "several URLs each, in any order", self: "a",
-			advertised: "http://10.0.0.1:2380,http://10.0.0.1:7001",
-			cluster: "a=http://10.0.0.1:7001,b=http://10.0.0.2:7001,a=http://10.0.0.1:2380," +
-				"c=http://[::1]:99,b=http://10.0.0.2:2380,c=unix://localhost:22",
-			token:    "T",
-			wantSelf: "87b4599c332f5277", wantCluster: "b76e151b1374f20a",
-			wantMembers: []string{"31b695aebcda0bdf", "3946c87056d3c9b6", "87b4599c332f5277"},
-		},
-		{
-			name: "an upper-case scheme", self: "a", advertised: "HTTP://LocalHost:2380",
-			cluster: "a=HTTP://LocalHost:2380", token: "etcd-cluster",
-			wantSelf: "97a13540f455044b", wantCluster: "9462d51de06212dd",
-			wantMembers: []string{"97a13540f455044b"},
-		},
-		{
-			name: "blanks and empty entries", self: "a", advertised: "http://127.0.0.1:47201",
-			cluster: "a=http://127.0.0.1:47201,, b= HTTP://1.1.1.1:1 ,", token: "etcd-cluster",
-			wantSelf: "6b3506b7edd2b7f7", wantCluster: "3b12314b9ebe63bf",
-			wantMembers: []string{"6b3506b7edd2b7f7", "c01996f5ba65e83b"},
-		},
-		{
-			name: "an unusual port and no host", self: "a", advertised: "http://127.0.0.1:47201",
-			cluster: "a=http://127.0.0.1:47201,b=http://:2380", token: "etcd-cluster",
-			wantSelf: "6b3506b7edd2b7f7", wantCluster: "b0d3bba495d05f51",
-			wantMembers: []string{"6b3506b7edd2b7f7", "a6c4238018c32cdd"},
-		},
-		{
-			name: "a cluster ID of 15 digits", self: "a", advertised: "http://127.0.0.1:47201",
-			cluster: "a=http://127.0.0.1:47201,b=https://1.1.1.1:0", token: "etcd-cluster",
-			wantSelf: "6b3506b7edd2b7f7", wantCluster: "f3f22e2d84ca445",
-			wantMembers: []string{"1359d4403986689", "6b3506b7edd2b7f7"},
-		},
-	}
-	for _, c := range cases {
+	for _, c := range referenceIDs {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Static{
 				Name:           c.self,
