@@ -90,24 +90,29 @@ func TestSnapshotDamage(t *testing.T) {
 	})
 }
 
+// others is a new cluster of two, of which a snapshot makes the first member.
+var others = Founding{Identity: Identity{ClusterID: 77, MemberID: 5}, Voters: []uint64{5, 6}, Members: []byte("others")}
+
+// restored makes a member of others from a snapshot file.
+func restored(t *testing.T, file string) Options {
+	t.Helper()
+	o := Options{DataDir: filepath.Join(t.TempDir(), "new", "data"), HistorySize: 1000}
+	if err := Restore(o, file, others); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestRestore(t *testing.T) {
 	m := newMember(t)
 	m.write(tree.Command{Op: tree.OpSet, Path: "/kept", Value: "1", Expires: 1 << 62}, tree.Command{Op: tree.OpSet, Path: "/d/e"})
 	file, want := m.saveSnapshot(), dump(m.store)
-	founding := Founding{Identity: Identity{ClusterID: 77, MemberID: 5}, Voters: []uint64{5, 6}, Members: []byte("others")}
-	restore := func(t *testing.T) Options {
-		o := Options{DataDir: filepath.Join(t.TempDir(), "new", "data"), HistorySize: 1000}
-		if err := Restore(o, file, founding); err != nil {
-			t.Fatal(err)
-		}
-		return o
-	}
 	t.Run("opens as the new member", func(t *testing.T) {
-		r := reopen(t, restore(t))
+		r := reopen(t, restored(t, file))
 		if got := dump(r.Store); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		if r.Identity != founding.Identity || string(r.Members) != "others" || len(r.ConfState.GetVoters()) != 2 {
+		if r.Identity != others.Identity || string(r.Members) != "others" || len(r.ConfState.GetVoters()) != 2 {
 			t.Errorf("got %+v", r)
 		}
 		hs := r.HardState
@@ -120,17 +125,23 @@ func TestRestore(t *testing.T) {
 	})
 	t.Run("with a log of its own directory", func(t *testing.T) {
 		o := Options{DataDir: filepath.Join(t.TempDir(), "data"), WALDir: filepath.Join(t.TempDir(), "log"), HistorySize: 1000}
-		if err := Restore(o, file, founding); err != nil {
+		if err := Restore(o, file, others); err != nil {
 			t.Fatal(err)
 		}
 		if got := dump(reopen(t, o).Store); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
+}
+
+func TestRefusedRestore(t *testing.T) {
 	t.Run("refuses a member's data", func(t *testing.T) {
-		o := restore(t)
+		m := newMember(t)
+		m.set("/kept", "1")
+		file := m.saveSnapshot()
+		o := restored(t, file)
 		before := hashDir(t, o.DataDir)
-		if err := Restore(o, file, founding); !errors.Is(err, ErrExists) {
+		if err := Restore(o, file, others); !errors.Is(err, ErrExists) {
 			t.Errorf("got %v, want %v", err, ErrExists)
 		}
 		if hashDir(t, o.DataDir) != before {
@@ -139,7 +150,7 @@ func TestRestore(t *testing.T) {
 	})
 	t.Run("a damaged file leaves nothing", func(t *testing.T) {
 		o := Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: 1000}
-		if err := Restore(o, snapshotOf(t, []byte("no snapshot")), founding); !errors.Is(err, ErrCorrupt) {
+		if err := Restore(o, snapshotOf(t, []byte("no snapshot")), others); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("got %v, want %v", err, ErrCorrupt)
 		}
 		if _, err := os.Stat(o.DataDir); !errors.Is(err, os.ErrNotExist) {
@@ -158,7 +169,7 @@ func TestRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: 1000}
-		if err := Restore(o, snapshotOf(t, data), founding); !errors.Is(err, ErrCorrupt) {
+		if err := Restore(o, snapshotOf(t, data), others); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("got %v, want %v", err, ErrCorrupt)
 		}
 	})
