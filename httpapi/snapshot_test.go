@@ -25,15 +25,24 @@ func (s fixedSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, err
 	return io.NopCloser(s.file), s.size, nil
 }
 
+// newSnapshotFixture makes a server that has time enough to serve a file.
+func newSnapshotFixture(t *testing.T, s fixedSnapshots) *fixture {
+	t.Helper()
+	return newFixture(t, func(c *Config) { c.Snapshots, c.BodyTimeout = s, time.Minute })
+}
+
+// serveSnapshot serves a file to connections, at the URL it gives.
+func serveSnapshot(t *testing.T, file io.Reader, size int) string {
+	t.Helper()
+	server := httptest.NewServer(newSnapshotFixture(t, fixedSnapshots{file: file, size: int64(size)}).Server.Client())
+	t.Cleanup(server.Close)
+	return server.URL + "/v2/snapshot"
+}
+
 func TestSnapshot(t *testing.T) {
-	text := strings.Repeat("snapshot", 100_000)
-	fixture := func(s fixedSnapshots) *fixture {
-		return newFixture(t, func(c *Config) { c.Snapshots, c.BodyTimeout = s, time.Minute })
-	}
 	t.Run("is the file", func(t *testing.T) {
-		server := httptest.NewServer(fixture(fixedSnapshots{file: strings.NewReader(text), size: int64(len(text))}).Server.Client())
-		defer server.Close()
-		resp, err := http.Get(server.URL + "/v2/snapshot")
+		text := strings.Repeat("snapshot", 100_000)
+		resp, err := http.Get(serveSnapshot(t, strings.NewReader(text), len(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,9 +60,7 @@ func TestSnapshot(t *testing.T) {
 	})
 	t.Run("a file that breaks off is not taken for whole", func(t *testing.T) {
 		broken := io.MultiReader(strings.NewReader("begin"), &brokenReader{})
-		server := httptest.NewServer(fixture(fixedSnapshots{file: broken, size: 100}).Server.Client())
-		defer server.Close()
-		resp, err := http.Get(server.URL + "/v2/snapshot")
+		resp, err := http.Get(serveSnapshot(t, broken, 100))
 		if err == nil {
 			_, err = io.ReadAll(resp.Body)
 			resp.Body.Close()
@@ -65,15 +72,14 @@ func TestSnapshot(t *testing.T) {
 	t.Run("one at a time", func(t *testing.T) {
 		content, feed := io.Pipe()
 		half := make([]byte, 64<<10)
-		server := httptest.NewServer(fixture(fixedSnapshots{file: content, size: int64(2 * len(half))}).Server.Client())
-		defer server.Close()
+		url := serveSnapshot(t, content, 2*len(half))
 		go func() { _, _ = feed.Write(half) }() // the test ends with an error otherwise
-		resp, err := http.Get(server.URL + "/v2/snapshot")
+		resp, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		second, err := http.Get(server.URL + "/v2/snapshot")
+		second, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,6 +92,9 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 	})
+}
+
+func TestSnapshotRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		method, target string
 		status         int
@@ -97,7 +106,7 @@ func TestSnapshot(t *testing.T) {
 		"the disk, locally": {"GET", "/v2/snapshot?local=true", http.StatusInternalServerError},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := fixture(fixedSnapshots{err: errors.New("no space left")})
+			f := newSnapshotFixture(t, fixedSnapshots{err: errors.New("no space left")})
 			if got := f.do(test.method, test.target, ""); got.Code != test.status {
 				t.Errorf("status %d, want %d: %s", got.Code, test.status, got.Body)
 			}
