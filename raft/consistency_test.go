@@ -110,6 +110,10 @@ func TestConsistencyCheck(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestConsistencyRounds is about which rounds of the comparison there are, and which there aren't.
+func TestConsistencyRounds(t *testing.T) {
 	t.Run("goes on under the next leader", func(t *testing.T) {
 		c, auditor := newAuditedCluster(t, 3)
 		c.leader().set("/a", "1")

@@ -38,6 +38,14 @@ func (r *replica) wantAlone(t *testing.T) {
 	}
 }
 
+// killAll ends all members as a loss of power does.
+func (c *cluster) killAll() {
+	c.t.Helper()
+	for _, r := range c.members {
+		r.kill()
+	}
+}
+
 func TestForceNewCluster(t *testing.T) {
 	t.Run("two of three lost", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
@@ -46,9 +54,7 @@ func TestForceNewCluster(t *testing.T) {
 		}
 		c.settle()
 		last := c.follower()
-		for _, r := range c.members {
-			r.kill()
-		}
+		c.killAll()
 		if removed := last.force(t); len(removed) != 2 {
 			t.Errorf("removed %v", removed)
 		}
@@ -67,48 +73,22 @@ func TestForceNewCluster(t *testing.T) {
 		c.awaitServing(last)
 		last.set("/again", "1")
 	})
-	t.Run("grows again", func(t *testing.T) {
-		c := newCluster(t, 3, nil)
-		c.leader().set("/key", "v")
-		c.settle()
-		last := c.members[1]
-		for _, r := range c.members {
-			r.kill()
-		}
-		last.force(t)
-		joined := c.newReplica()
-		m := members.Member{ID: joined.id, PeerURLs: []string{joined.server.URL}}
-		if err := last.node().AddMember(t.Context(), m); err != nil {
+	t.Run("refuses a member without a cluster", func(t *testing.T) {
+		m := newTestMember(t)
+		id := storage.Identity{ClusterID: 7, MemberID: 8}
+		disk, err := storage.Create(storage.Options{DataDir: m.dir, HistorySize: testHistory}, id)
+		if err != nil {
 			t.Fatal(err)
 		}
-		joined.start(nil, last.node().Members().List())
-		c.awaitServing(joined)
-		c.await("the new member's vote", func() bool {
-			got, ok := last.node().Members().Get(joined.id)
-			return ok && !got.Learner
-		})
-		joined.set("/more", "1")
-		c.settle()
-		if got, err := joined.get("/key"); got != "v" || err != nil {
-			t.Errorf("the new member has %q, %v", got, err)
+		defer disk.Close()
+		if _, err := ForceNewCluster(disk, storage.Fresh(id, testHistory)); !errors.Is(err, ErrNotMember) {
+			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("a removed member that comes back stops", func(t *testing.T) {
-		c := newCluster(t, 3, nil)
-		c.leader().set("/key", "v")
-		c.settle()
-		for _, r := range c.members {
-			r.kill()
-		}
-		c.members[0].force(t)
-		c.members[1].restart()
-		back := c.members[1].node()
-		c.await("the removed member to stop", func() bool { return closed(back.Done()) })
-		if !errors.Is(back.Err(), ErrRemoved) {
-			t.Errorf("it stopped with %v", back.Err())
-		}
-		c.members[0].set("/undisturbed", "1")
-	})
+}
+
+// TestForceNewClusterKeepsData wants all that the survivor had in its log and its checkpoint.
+func TestForceNewClusterKeepsData(t *testing.T) {
 	t.Run("what may have been acknowledged stays", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		leader := c.leader()
@@ -118,9 +98,7 @@ func TestForceNewCluster(t *testing.T) {
 		if _, err := leader.trySet("/tail", "unknown"); err == nil {
 			t.Fatal("acknowledged without a quorum")
 		}
-		for _, r := range c.members {
-			r.kill()
-		}
+		c.killAll()
 		leader.force(t)
 		leader.wantAlone(t)
 		for path, want := range map[string]string{"/committed": "1", "/tail": "unknown"} {
@@ -145,6 +123,47 @@ func TestForceNewCluster(t *testing.T) {
 			t.Errorf("%d keys", n)
 		}
 	})
+}
+
+// TestForceNewClusterMembers is about who comes, or comes back, to the new cluster.
+func TestForceNewClusterMembers(t *testing.T) {
+	t.Run("grows again", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		c.leader().set("/key", "v")
+		c.settle()
+		last := c.members[1]
+		c.killAll()
+		last.force(t)
+		joined := c.newReplica()
+		if err := last.node().AddMember(t.Context(), joined.member()); err != nil {
+			t.Fatal(err)
+		}
+		joined.join(last)
+		c.awaitServing(joined)
+		c.await("the new member's vote", func() bool {
+			got, ok := last.node().Members().Get(joined.id)
+			return ok && !got.Learner
+		})
+		joined.set("/more", "1")
+		c.settle()
+		if got, err := joined.get("/key"); got != "v" || err != nil {
+			t.Errorf("the new member has %q, %v", got, err)
+		}
+	})
+	t.Run("a removed member that comes back stops", func(t *testing.T) {
+		c := newCluster(t, 3, nil)
+		c.leader().set("/key", "v")
+		c.settle()
+		c.killAll()
+		c.members[0].force(t)
+		c.members[1].restart()
+		back := c.members[1].node()
+		c.await("the removed member to stop", func() bool { return closed(back.Done()) })
+		if !errors.Is(back.Err(), ErrRemoved) {
+			t.Errorf("it stopped with %v", back.Err())
+		}
+		c.members[0].set("/undisturbed", "1")
+	})
 	t.Run("a learner gets its vote", func(t *testing.T) {
 		c := newCluster(t, 1, nil)
 		old := c.members[0]
@@ -152,28 +171,14 @@ func TestForceNewCluster(t *testing.T) {
 		joined := c.newReplica()
 		// It may get the vote just before it is stopped; then there is nothing to
 		// prove, and nothing to break.
-		m := members.Member{ID: joined.id, PeerURLs: []string{joined.server.URL}}
-		if err := old.node().AddMember(t.Context(), m); err != nil {
+		if err := old.node().AddMember(t.Context(), joined.member()); err != nil {
 			t.Fatal(err)
 		}
-		joined.start(nil, old.node().Members().List())
+		joined.join(old)
 		c.await("the new member to get the key", func() bool { return joined.node().Tree().View().Lookup("/key") != nil })
-		old.kill()
-		joined.kill()
+		c.killAll()
 		joined.force(t)
 		joined.wantAlone(t)
 		joined.set("/more", "1")
-	})
-	t.Run("refuses a member without a cluster", func(t *testing.T) {
-		m := newTestMember(t)
-		id := storage.Identity{ClusterID: 7, MemberID: 8}
-		disk, err := storage.Create(storage.Options{DataDir: m.dir, HistorySize: testHistory}, id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer disk.Close()
-		if _, err := ForceNewCluster(disk, storage.Fresh(id, testHistory)); !errors.Is(err, ErrNotMember) {
-			t.Errorf("got %v", err)
-		}
 	})
 }
