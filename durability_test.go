@@ -79,6 +79,29 @@ func TestRefusedStarts(t *testing.T) {
 			t.Error("a server that could not listen made a data directory")
 		}
 	})
+	t.Run("a file in place of the directory", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "data")
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, dir, nil, dir)
+	})
+	t.Run("unwritable directory", func(t *testing.T) {
+		if os.Getuid() == 0 {
+			mustRefuse(t, "/proc/data", nil, "/proc/data") // the one place where even root can't write
+			return
+		}
+		parent := t.TempDir()
+		if err := os.Chmod(parent, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, filepath.Join(parent, "data"), nil, parent, "permission denied")
+	})
+}
+
+// TestRefusedData starts servers on data that are not theirs, or not whole: they leave them as they are.
+func TestRefusedData(t *testing.T) {
+	t.Parallel()
 	t.Run("data of etcd", func(t *testing.T) {
 		dir := t.TempDir()
 		for name, content := range map[string]string{"member/snap/db": "bolt", "member/wal/0000000000000000-0000000000000000.wal": "log"} {
@@ -106,24 +129,6 @@ func TestRefusedStarts(t *testing.T) {
 		if fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
-	})
-	t.Run("a file in place of the directory", func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "data")
-		if err := os.WriteFile(dir, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		mustRefuse(t, dir, nil, dir)
-	})
-	t.Run("unwritable directory", func(t *testing.T) {
-		if os.Getuid() == 0 {
-			mustRefuse(t, "/proc/data", nil, "/proc/data") // the one place where even root can't write
-			return
-		}
-		parent := t.TempDir()
-		if err := os.Chmod(parent, 0o500); err != nil {
-			t.Fatal(err)
-		}
-		mustRefuse(t, filepath.Join(parent, "data"), nil, parent, "permission denied")
 	})
 	t.Run("log without its checkpoint", func(t *testing.T) {
 		dir := t.TempDir()

@@ -37,26 +37,7 @@ func TestProxyProcess(t *testing.T) {
 			}
 		}
 	})
-	t.Run("watches", func(t *testing.T) {
-		index := client.must(t, http.MethodPut, "/watched", form("value", "1")).Node.ModifiedIndex
-		seen := make(chan *keyAnswer, 1)
-		go func() {
-			answer, err := newKeyClient(t, front.client).do(http.MethodGet, "/watched?wait=true&waitIndex="+itoa(index+1), nil)
-			if err != nil {
-				t.Error(err)
-			}
-			seen <- answer
-		}()
-		client.must(t, http.MethodPut, "/watched", form("value", "2"))
-		select {
-		case answer := <-seen:
-			if answer == nil || answer.Node == nil || answer.Node.Value != "2" {
-				t.Errorf("got %+v", answer)
-			}
-		case <-time.After(patience):
-			t.Error("the watch saw nothing")
-		}
-	})
+	t.Run("watches", func(t *testing.T) { watchesThrough(t, front) })
 	t.Run("a member dies", func(t *testing.T) {
 		client.must(t, http.MethodPut, "/count", form("value", "0"))
 		running[1].kill()
@@ -69,38 +50,8 @@ func TestProxyProcess(t *testing.T) {
 		}
 		client.must(t, http.MethodPut, "/count", form("value", "end"))
 	})
-	t.Run("read-only", func(t *testing.T) {
-		readonly := launchProxy(t, filepath.Join(t.TempDir(), "readonly"), all, "--proxy", "readonly")
-		request, err := http.NewRequest(http.MethodPut, readonly.client+"/v2/keys/count", strings.NewReader("value=1"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusNotImplemented {
-			t.Errorf("a write is answered %s", answer.Status)
-		}
-		if got := newKeyClient(t, readonly.client).must(t, http.MethodGet, "/count", nil); got.Node.Value != "end" {
-			t.Errorf("read %+v", got.Node)
-		}
-	})
-	t.Run("ends in time with a watch under way", func(t *testing.T) {
-		waiting := make(chan struct{})
-		go func() {
-			response, err := http.Get(front.client + "/v2/keys/never?wait=true")
-			close(waiting)
-			if err == nil {
-				response.Body.Close()
-			}
-		}()
-		<-waiting // its headers have come
-		if took := front.terminate(); took > 5*time.Second || front.err != nil {
-			t.Errorf("it took %v, %v", took, front.err)
-		}
-	})
+	t.Run("read-only", func(t *testing.T) { readOnlyProxy(t, all) })
+	t.Run("ends in time with a watch under way", func(t *testing.T) { endsWithWatch(t, front) })
 	t.Run("a member's data make a member", func(t *testing.T) {
 		running[2].terminate()
 		p := all[2].spawn(t, "--proxy", "on")
@@ -110,4 +61,63 @@ func TestProxyProcess(t *testing.T) {
 		}
 		sees(t, p.client, running[0].client)
 	})
+}
+
+// watchesThrough waits at the proxy for a key, and writes it.
+func watchesThrough(t *testing.T, front *process) {
+	client := newKeyClient(t, front.client)
+	index := client.must(t, http.MethodPut, "/watched", form("value", "1")).Node.ModifiedIndex
+	seen := make(chan *keyAnswer, 1)
+	go func() {
+		answer, err := newKeyClient(t, front.client).do(http.MethodGet, "/watched?wait=true&waitIndex="+itoa(index+1), nil)
+		if err != nil {
+			t.Error(err)
+		}
+		seen <- answer
+	}()
+	client.must(t, http.MethodPut, "/watched", form("value", "2"))
+	select {
+	case answer := <-seen:
+		if answer == nil || answer.Node == nil || answer.Node.Value != "2" {
+			t.Errorf("got %+v", answer)
+		}
+	case <-time.After(patience):
+		t.Error("the watch saw nothing")
+	}
+}
+
+// readOnlyProxy wants a proxy of its kind to pass reads on, and no writes.
+func readOnlyProxy(t *testing.T, all []seat) {
+	readonly := launchProxy(t, filepath.Join(t.TempDir(), "readonly"), all, "--proxy", "readonly")
+	request, err := http.NewRequest(http.MethodPut, readonly.client+"/v2/keys/count", strings.NewReader("value=1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusNotImplemented {
+		t.Errorf("a write is answered %s", answer.Status)
+	}
+	if got := newKeyClient(t, readonly.client).must(t, http.MethodGet, "/count", nil); got.Node.Value != "end" {
+		t.Errorf("read %+v", got.Node)
+	}
+}
+
+// endsWithWatch ends the proxy while a client waits for a key that nobody writes.
+func endsWithWatch(t *testing.T, front *process) {
+	waiting := make(chan struct{})
+	go func() {
+		response, err := http.Get(front.client + "/v2/keys/never?wait=true")
+		close(waiting)
+		if err == nil {
+			response.Body.Close()
+		}
+	}()
+	<-waiting // its headers have come
+	if took := front.terminate(); took > 5*time.Second || front.err != nil {
+		t.Errorf("it took %v, %v", took, front.err)
+	}
 }
