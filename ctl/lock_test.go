@@ -70,70 +70,9 @@ func (s *server) queued(t *testing.T, queue string, n int) {
 
 func TestLock(t *testing.T) {
 	bothServers(t, func(t *testing.T, s *server) {
-		t.Run("one at a time, with growing indexes", func(t *testing.T) {
-			log := filepath.Join(t.TempDir(), "log")
-			var runs []*background
-			for range 8 {
-				runs = append(runs, goRun(t, "--endpoints", s.url, "lock", "many", "--", "sh", "-c",
-					fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02; echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
-			}
-			for _, r := range runs {
-				r.ends(t, exitOK)
-			}
-			data, err := os.ReadFile(log)
-			if err != nil {
-				t.Fatal(err)
-			}
-			lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-			if len(lines) != 16 {
-				t.Fatalf("got %q", lines)
-			}
-			last := 0
-			for i := 0; i < len(lines); i += 2 {
-				index, err := strconv.Atoi(strings.Fields(lines[i])[1])
-				if err != nil || index <= last || lines[i+1] != strings.Replace(lines[i], "in", "out", 1) {
-					t.Fatalf("got %q after index %d", lines[i:i+2], last)
-				}
-				if !strings.HasPrefix(strings.Fields(lines[i])[2], "/_locks/many/") {
-					t.Errorf("got %q", lines[i])
-				}
-				last = index
-			}
-			if _, stderr, code := run(t, "--endpoints", s.url, "ls", "/_locks/many"); code != exitServer {
-				t.Errorf("the queue is still there: %q", stderr)
-			}
-		})
-		t.Run("held by hand until it is interrupted", func(t *testing.T) {
-			first := goRun(t, "--endpoints", s.url, "lock", "/hand")
-			first.said(t, "/hand/")
-			second := goRun(t, "--endpoints", s.url, "lock", "/hand", "echo", "mine")
-			s.queued(t, "/hand", 2)
-			if second.out.Len() > 0 {
-				t.Errorf("the second holds it too: %q", second.out.String())
-			}
-			first.stop()
-			first.ends(t, exitOK)
-			second.ends(t, exitOK)
-			if got := second.out.String(); got != "mine\n" {
-				t.Errorf("got %q", got)
-			}
-		})
-		t.Run("who leaves the queue is not waited for", func(t *testing.T) {
-			first := goRun(t, "--endpoints", s.url, "lock", "/leave")
-			first.said(t, "/leave/")
-			second := goRun(t, "--endpoints", s.url, "lock", "/leave")
-			s.queued(t, "/leave", 2)
-			third := goRun(t, "--endpoints", s.url, "lock", "/leave")
-			s.queued(t, "/leave", 3)
-			second.stop()
-			second.ends(t, exitInterrupted)
-			s.queued(t, "/leave", 2)
-			if third.out.Len() > 0 {
-				t.Error("the third holds it too")
-			}
-			first.stop()
-			third.said(t, "/leave/")
-		})
+		t.Run("one at a time, with growing indexes", func(t *testing.T) { lockOneAtATime(t, s) })
+		t.Run("held by hand until it is interrupted", func(t *testing.T) { lockHeldByHand(t, s) })
+		t.Run("who leaves the queue is not waited for", func(t *testing.T) { lockQueueLeft(t, s) })
 		t.Run("refreshed as long as it is held", func(t *testing.T) {
 			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
 			r.said(t, "begun")
@@ -157,6 +96,74 @@ func TestLock(t *testing.T) {
 			r.ends(t, exitLost)
 		})
 	})
+}
+
+// lockOneAtATime has runs that hold the lock write to a file when they begin and when they end.
+func lockOneAtATime(t *testing.T, s *server) {
+	log := filepath.Join(t.TempDir(), "log")
+	var runs []*background
+	for range 8 {
+		runs = append(runs, goRun(t, "--endpoints", s.url, "lock", "many", "--", "sh", "-c",
+			fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02; echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
+	}
+	for _, r := range runs {
+		r.ends(t, exitOK)
+	}
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(lines) != 16 {
+		t.Fatalf("got %q", lines)
+	}
+	last := 0
+	for i := 0; i < len(lines); i += 2 {
+		index, err := strconv.Atoi(strings.Fields(lines[i])[1])
+		if err != nil || index <= last || lines[i+1] != strings.Replace(lines[i], "in", "out", 1) {
+			t.Fatalf("got %q after index %d", lines[i:i+2], last)
+		}
+		if !strings.HasPrefix(strings.Fields(lines[i])[2], "/_locks/many/") {
+			t.Errorf("got %q", lines[i])
+		}
+		last = index
+	}
+	if _, stderr, code := run(t, "--endpoints", s.url, "ls", "/_locks/many"); code != exitServer {
+		t.Errorf("the queue is still there: %q", stderr)
+	}
+}
+
+func lockHeldByHand(t *testing.T, s *server) {
+	first := goRun(t, "--endpoints", s.url, "lock", "/hand")
+	first.said(t, "/hand/")
+	second := goRun(t, "--endpoints", s.url, "lock", "/hand", "echo", "mine")
+	s.queued(t, "/hand", 2)
+	if second.out.Len() > 0 {
+		t.Errorf("the second holds it too: %q", second.out.String())
+	}
+	first.stop()
+	first.ends(t, exitOK)
+	second.ends(t, exitOK)
+	if got := second.out.String(); got != "mine\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func lockQueueLeft(t *testing.T, s *server) {
+	first := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	first.said(t, "/leave/")
+	second := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	s.queued(t, "/leave", 2)
+	third := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	s.queued(t, "/leave", 3)
+	second.stop()
+	second.ends(t, exitInterrupted)
+	s.queued(t, "/leave", 2)
+	if third.out.Len() > 0 {
+		t.Error("the third holds it too")
+	}
+	first.stop()
+	third.said(t, "/leave/")
 }
 
 // TestLockLost: the command has ended when the next one could have the lock.

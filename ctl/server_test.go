@@ -248,6 +248,6 @@ func eventually(t *testing.T, what string, done func() bool, explain func() stri
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s\n%s", what, explain())
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}
 }
