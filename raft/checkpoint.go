@@ -14,8 +14,9 @@ type checkpoint struct {
 	underway bool
 	index    uint64 // applied index of the last one
 	retryAt  time.Time
-	savers   []saver // of snapshots
-	done     chan checkpointed
+	savers   []saver           // of snapshots
+	done     chan checkpointed // taken from in a turn alone
+	wake     chan struct{}     // tells the loop that done has something
 }
 
 // checkpointed is a checkpoint that came to its end.
@@ -30,7 +31,7 @@ type checkpointed struct {
 const checkpointRetry = 5 * time.Second
 
 func newCheckpoint(index uint64) checkpoint {
-	return checkpoint{index: index, done: make(chan checkpointed, 1)}
+	return checkpoint{index: index, done: make(chan checkpointed, 1), wake: make(chan struct{}, 1)}
 }
 
 // checkpointIfDue begins a checkpoint after enough changes or enough log.
@@ -52,7 +53,10 @@ func (l *loop) checkpointIfDue() {
 func (l *loop) beginCheckpoint() {
 	l.checkpoint.underway = true
 	next := l.nextCheckpoint()
-	go func() { l.checkpoint.done <- l.writeCheckpoint(next) }()
+	go func() {
+		l.checkpoint.done <- l.writeCheckpoint(next)
+		wake(l.checkpoint.wake)
+	}()
 }
 
 // nextCheckpoint is the state as applied now.

@@ -130,13 +130,11 @@ func (l *loop) follow(ticks <-chan time.Time) {
 		case <-l.queue.wake:
 		case <-l.readers.wake:
 		case <-l.inbox.wake:
-		case done := <-l.writer.done:
-			l.takeTurn(func() { l.landed(done) })
+		case <-l.writer.wake:
+		case <-l.checkpoint.wake:
 		case now := <-ticks:
 			l.takeTurn(func() { l.tick(now) })
 		case <-l.expiry.timer.C:
-		case c := <-l.checkpoint.done:
-			l.takeTurn(func() { l.checkpointed(c) })
 		case <-l.ending:
 			l.takeTurn(l.handOver)
 		}
@@ -276,12 +274,24 @@ func (l *loop) send(data []byte, f flight) {
 
 // work does what other goroutines have brought.
 func (l *loop) work() {
+	l.takeDone()
 	l.tasks = l.inbox.take(l.tasks[:0])
 	for i, t := range l.tasks {
 		l.tasks[i] = nil
 		if l.failed == nil {
 			t(l)
 		}
+	}
+}
+
+// takeDone takes what the disk has done. That is for the one who has the turn: what
+// another held in hand, while waiting for a turn, could not be waited for in this one.
+func (l *loop) takeDone() {
+	for len(l.writer.done) > 0 {
+		l.landed(<-l.writer.done)
+	}
+	if len(l.checkpoint.done) > 0 {
+		l.checkpointed(<-l.checkpoint.done)
 	}
 }
 

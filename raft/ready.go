@@ -71,15 +71,20 @@ func (l *loop) append(m, toApply *raftpb.Message) {
 
 // takeSnapshot installs a snapshot, when the disk has nothing else to do.
 func (l *loop) takeSnapshot(m *raftpb.Message) {
-	for l.writer.busy() {
-		l.landed(<-l.writer.done)
-	}
+	l.awaitAppends()
 	if err := l.install(m); err != nil {
 		l.fail(err)
 		return
 	}
 	l.appended(l.writer.write(group{m}))
 	l.serveIfCaughtUp()
+}
+
+// awaitAppends waits until nothing is on its way to the disk.
+func (l *loop) awaitAppends() {
+	for l.writer.busy() {
+		l.landed(<-l.writer.done)
+	}
 }
 
 // landed takes what the writer has done.

@@ -13,7 +13,8 @@ type writer struct {
 	disk     *storage.Disk
 	mem      *etcdraft.MemoryStorage
 	in       chan *raftpb.Message
-	done     chan written
+	done     chan written  // taken from in a turn alone
+	wake     chan struct{} // tells the loop that done has something
 	ended    chan struct{}
 	underway int // handed over and not yet taken from done; the loop's own count
 }
@@ -36,6 +37,7 @@ func newWriter(d *storage.Disk, mem *etcdraft.MemoryStorage) *writer {
 		mem:   mem,
 		in:    make(chan *raftpb.Message, writerRoom),
 		done:  make(chan written, writerRoom),
+		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
 	}
 }
@@ -47,6 +49,7 @@ func (w *writer) run() {
 			g := group{m}
 			m = w.gather(&g)
 			w.done <- w.write(g)
+			wake(w.wake)
 		}
 	}
 }

@@ -1,0 +1,53 @@
+package raft
+
+import (
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// TestTurnWaitsForDisk waits in a turn for what the disk does, as a caller may who installs a snapshot: nobody who
+// waits for a turn of his own must hold in hand what is waited for.
+func TestTurnWaitsForDisk(t *testing.T) {
+	t.Parallel()
+	for name, disk := range map[string]struct {
+		begin func(l *loop)
+		come  func(l *loop) bool // the outcome waits to be taken
+		await func(l *loop)
+	}{
+		"append": {
+			func(l *loop) { l.writer.hand(&raftpb.Message{}) },
+			func(l *loop) bool { return len(l.writer.done) > 0 },
+			(*loop).awaitAppends,
+		},
+		"checkpoint": {
+			(*loop).beginCheckpoint,
+			func(l *loop) bool { return len(l.checkpoint.done) > 0 },
+			(*loop).awaitCheckpoint,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newTestMember(t)
+			l := m.start().loop
+			ended := make(chan struct{})
+			go l.takeTurn(func() {
+				defer close(ended)
+				disk.begin(l)
+				if !poll(func() bool { return disk.come(l) }) {
+					t.Error("another took what the disk had done")
+					return
+				}
+				<-time.After(20 * time.Millisecond) // the time to take it away
+				disk.await(l)
+			})
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				t.Fatal("who has the turn waits for what another holds")
+			}
+			m.set("/after", "1")
+		})
+	}
+}
