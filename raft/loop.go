@@ -125,7 +125,7 @@ func (l *loop) run() {
 
 // follow goes on until the node fails or is stopped.
 func (l *loop) follow(ticks <-chan time.Time) {
-	for l.takeTurn(l.workOff) {
+	for l.takeTurn(l.workOn) {
 		select {
 		case <-l.queue.wake:
 		case <-l.readers.wake:
@@ -141,9 +141,20 @@ func (l *loop) follow(ticks <-chan time.Time) {
 	}
 }
 
-// workOff does all that can be done without waiting.
+// loopRounds bounds what the loop does before it looks at the clock: under load
+// there is always more to do.
+const loopRounds = 16
+
+// workOn does what can be done without waiting, and comes back for more.
+func (l *loop) workOn() {
+	if l.advance(loopRounds) {
+		wake(l.inbox.wake)
+	}
+}
+
+// workOff does all that can be done without waiting, however long that takes.
 func (l *loop) workOff() {
-	for l.advance(helpRounds) {
+	for l.advance(loopRounds) {
 	}
 }
 

@@ -51,3 +51,31 @@ func TestTurnWaitsForDisk(t *testing.T) {
 		})
 	}
 }
+
+// TestBusyLoopKeepsTime brings work without end: there are ticks meanwhile.
+func TestBusyLoopKeepsTime(t *testing.T) {
+	t.Parallel()
+	m := newTestMember(t)
+	n := m.start()
+	ticked, late := make(chan struct{}), time.Now().Add(patience)
+	var last time.Time
+	var work task
+	work = func(l *loop) {
+		if last.IsZero() {
+			last = l.membership.published
+		}
+		if l.membership.published != last || time.Now().After(late) { // a tick did that
+			close(ticked)
+			return
+		}
+		if err := l.raw.Propose(nil); err != nil {
+			t.Error(err)
+		}
+		l.inbox.post(work)
+	}
+	n.inbox.post(work)
+	<-ticked
+	if time.Now().After(late) {
+		t.Error("no tick while there was work")
+	}
+}
