@@ -73,8 +73,7 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	t.callBack(from)
-	defer t.lose(from)
+	defer t.lose(from, t.callBack(from))
 	control := http.NewResponseController(w)
 	in := bufio.NewReaderSize(r.Body, 64<<10)
 	for t.ctx.Err() == nil && !t.Removed(from) {

@@ -51,7 +51,7 @@ type Config struct {
 	Snapshot func(m *raftpb.Message) (io.ReadCloser, int64, error)
 	// Unreachable tells that a message to the peer was lost.
 	Unreachable func(id members.ID)
-	// Lost tells that the stream from a member has ended.
+	// Lost tells that the stream from a member has ended, and no other took its place.
 	Lost func(id members.ID)
 	// SnapshotSent tells how sending a snapshot ended.
 	SnapshotSent func(id members.ID, err error)
@@ -72,6 +72,8 @@ type Transport struct {
 	mu    sync.Mutex
 	peers map[members.ID]*peer
 	heard map[members.ID]time.Time // when a frame last came from a member
+	calls uint64                   // streams that were opened from elsewhere
+	last  map[members.ID]uint64    // which of them is a member's latest
 }
 
 // New makes a Transport without peers.
@@ -81,6 +83,7 @@ func New(cfg Config) *Transport {
 		Config: cfg, ctx: ctx, cancel: cancel,
 		peers: map[members.ID]*peer{},
 		heard: map[members.ID]time.Time{},
+		last:  map[members.ID]uint64{},
 	}
 }
 
@@ -140,27 +143,37 @@ func (t *Transport) hear(id members.ID) {
 	t.heard[id] = time.Now()
 }
 
-// callBack ends the pause before the next attempt to reach a member that has just
-// called.
-func (t *Transport) callBack(id members.ID) {
+// callBack notes that a member has just called, and ends the pause before the next
+// attempt to reach it. It gives the stream a number.
+func (t *Transport) callBack(id members.ID) (call uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.heard[id] = time.Now()
+	t.calls++
+	t.last[id] = t.calls
 	if p := t.peers[id]; p != nil {
 		select {
 		case p.again <- struct{}{}:
 		default:
 		}
 	}
+	return t.calls
 }
 
 // lose notes that a member's stream has ended: until it calls again, it counts as
-// not heard.
-func (t *Transport) lose(id members.ID) {
+// not heard. A stream whose end is noticed late, when the member has long opened
+// another, says nothing of the member.
+func (t *Transport) lose(id members.ID, call uint64) {
 	t.mu.Lock()
-	delete(t.heard, id)
+	latest := t.last[id] == call
+	if latest {
+		delete(t.heard, id)
+		delete(t.last, id)
+	}
 	t.mu.Unlock()
-	t.Lost(id)
+	if latest {
+		t.Lost(id)
+	}
 }
 
 // Close ends all streams and waits until nothing is under way any more.
