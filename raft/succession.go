@@ -29,9 +29,10 @@ type succession struct {
 	wait int // ticks until this member campaigns; zero if it does not
 }
 
-// abandon forgets the leader, if it is the member and has not called again.
+// abandon forgets the leader, if it is the member and has not called again. Raft
+// itself knows who that is: the message of a new leader may have come just before.
 func (l *loop) abandon(id members.ID) {
-	if uint64(id) != l.leader.Load() || l.leads() || !l.transport.Heard(id).IsZero() {
+	if id == l.id || uint64(id) != l.raw.BasicStatus().Lead || !l.transport.Heard(id).IsZero() {
 		return
 	}
 	l.log.Warn("the leader is gone", zap.Stringer("leader", id))

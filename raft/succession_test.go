@@ -45,3 +45,27 @@ func TestLostStreamKeepsLeader(t *testing.T) {
 	}
 	c.settle()
 }
+
+// TestFormerLeaderGoes lets a follower learn in one breath that the leader has handed over and that it has gone: it
+// follows the new one.
+func TestFormerLeaderGoes(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	former := c.leader()
+	next, follower := c.others(former)[0], c.others(former)[1]
+	follower.pause()
+	if err := former.node().TransferLeader(t.Context(), next.id); err != nil {
+		t.Fatal(err)
+	}
+	c.await("the new leader", func() bool { return next.node().Leader() == next.id })
+	former.stop()
+	n := follower.node()
+	c.await("the former leader to be missed", func() bool { return n.transport.Heard(former.id).IsZero() })
+	// What came is worked off in one go, and this behind it.
+	forgot := make(chan bool, 1)
+	n.inbox.post(func(l *loop) { forgot <- l.succession.wait > 0 })
+	follower.goOn()
+	if <-forgot {
+		t.Error("the follower forgot the new leader when the former one went")
+	}
+}
