@@ -25,7 +25,7 @@ func TestLostStream(t *testing.T) {
 		for header, value := range map[string]string{headerFrom: "1", headerTo: "2", headerCluster: "7", headerProtocol: protocol} {
 			req.Header.Set(header, value)
 		}
-		ended := make(chan error, 1)
+		ended, before := make(chan error, 1), b.Heard(1)
 		go func() {
 			resp, err := b.Client.Do(req)
 			if err == nil {
@@ -33,7 +33,6 @@ func TestLostStream(t *testing.T) {
 			}
 			ended <- err
 		}()
-		before := b.Heard(1)
 		b.await("the stream", func() bool { return b.Heard(1).After(before) })
 		return func() {
 			t.Helper()
