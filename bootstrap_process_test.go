@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"pando/members"
 )
@@ -34,20 +36,35 @@ func seats(t testing.TB, names ...string) []seat {
 	return all
 }
 
-// keptAddr finds an address that is still free when its server comes back after an absence: the system gives its port
-// to nobody who asks for any.
+// keptAddr finds an address that is still free when its server comes to it, or comes back to it after an absence.
 func keptAddr(t testing.TB) string {
 	t.Helper()
+	port, err := keptPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// keptPort finds a port in a range out of which the system gives none, and no other package's tests take one. No two
+// tests of this process are given the same.
+func keptPort() (int, error) {
+	var err error
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
+		port := 10_000 + int(keptPorts.Add(1)%10_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
 		}
 	}
-	t.Fatal("no free port found")
-	return ""
+	return 0, fmt.Errorf("no free port found: %w", err)
 }
+
+var keptPorts = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(10_000)) // another run may go on beside this one
+	return &n
+}()
 
 func (s seat) clientURL() string { return "http://" + s.client }
 func (s seat) peerURL() string   { return "http://" + s.peer }
@@ -102,8 +119,9 @@ func launchCluster(t testing.TB, all []seat) []*process {
 // returns the ID of the cluster and the members as "ID name".
 func awaitPublished(t testing.TB, client string, count int) (cluster string, list []string) {
 	t.Helper()
+	short := http.Client{Timeout: 5 * time.Second} // a server that can't start may have the socket already
 	await(t, fmt.Sprintf("%d members at %s", count, client), func() bool {
-		resp, err := http.Get(client + "/v2/members")
+		resp, err := short.Get(client + "/v2/members")
 		if err != nil {
 			return false
 		}

@@ -17,24 +17,30 @@ const garbageRoom = 32 << 20
 // GOGC in the environment says how often it shall run.
 func makeGarbageRoom() {
 	if os.Getenv("GOGC") == "" {
-		tuneCollector()
+		tuneCollector(0)
 	}
 }
 
 // collected is an object that nobody holds: when it goes, a collection has ended.
 type collected struct{ _ *int }
 
-// tuneCollector sets the growth that brings about the next collection, and
-// comes back after it.
-func tuneCollector() {
-	debug.SetGCPercent(growthPercent(liveHeap()))
-	runtime.AddCleanup(&collected{}, func(int) { tuneCollector() }, 0)
+// tuneCollector sets the growth that brings about the next collection, unless it
+// is the one that is set, and comes back after it.
+func tuneCollector(set int) {
+	if percent := growthPercent(liveHeap()); percent != set {
+		set = percent
+		debug.SetGCPercent(set)
+	}
+	runtime.AddCleanup(&collected{}, tuneCollector, set)
 }
+
+// smallestHeap is what the runtime takes any smaller heap for.
+const smallestHeap = 4 << 20
 
 // growthPercent leaves a heap of that many live bytes room for garbageRoom, and
 // at least as much as it has by itself.
 func growthPercent(live uint64) int {
-	return int(max(100, garbageRoom*100/max(live, 1<<20)))
+	return int(max(100, garbageRoom*100/max(live, smallestHeap)))
 }
 
 // liveHeap is what the last collection found alive, in bytes.

@@ -12,8 +12,9 @@ func TestGrowthPercent(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{"nothing yet", 0, 3200},
-		{"an empty tree", 2 << 20, 1600},
+		{"nothing yet", 0, 800},
+		{"an empty tree", 2 << 20, 800},
+		{"a small tree", 16 << 20, 200},
 		{"as much as the room", 32 << 20, 100},
 		{"a large tree", 1 << 30, 100},
 	} {

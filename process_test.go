@@ -93,8 +93,12 @@ func start(t testing.TB, dataDir string, cmd *exec.Cmd, environment ...string) *
 	}
 	t.Cleanup(func() {
 		p.kill()
-		if text := p.stderr.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+		text := p.stderr.String()
+		switch {
+		case strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE"):
 			t.Errorf("the server said\n%s", text)
+		case t.Failed():
+			t.Logf("the server said at the end\n%s", text[max(0, len(text)-4000):])
 		}
 	})
 	go func() {

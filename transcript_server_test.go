@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -73,13 +72,9 @@ func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
 }
 
 func launchTranscriptServer(t *testing.T, binary string) (*transcriptServer, error) {
-	ports, err := freeTranscriptPorts(2)
-	if err != nil {
-		return nil, err
-	}
 	s := &transcriptServer{
-		client: fmt.Sprintf("http://127.0.0.1:%d", ports[0]),
-		peer:   fmt.Sprintf("http://127.0.0.1:%d", ports[1]),
+		client: "http://" + keptAddr(t),
+		peer:   "http://" + keptAddr(t),
 		output: new(bytes.Buffer),
 		exited: make(chan struct{}),
 	}
@@ -110,19 +105,6 @@ func transcriptEnvironment() []string {
 		}
 	}
 	return env
-}
-
-func freeTranscriptPorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // all stay open until the last is found, so they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // awaitReady waits until the server has written its own records: the reference

@@ -3,7 +3,9 @@ package ctl
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -110,15 +113,24 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
+// freeAddress finds a free port in a range out of which the system gives none, and no other package's tests take one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+ports.Add(1)%5000)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port found")
+	return ""
 }
+
+// ports counts those that were given, from where another run beside this one hardly does.
+var ports atomic.Uint32
+
+func init() { ports.Store(rand.Uint32N(5000)) }
 
 // start starts the process and waits until it serves and has published its name.
 func (s *server) start() {
