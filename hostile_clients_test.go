@@ -216,7 +216,8 @@ func TestPromisedBodies(t *testing.T) {
 		conns[i] = rudeConn(t, p.addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+toHost+isForm+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", defaultMaxRequestBytes))
 	}
 	await(t, "the requests to be under way", func() bool { return p.goroutines() >= before.goroutines+clients })
-	if grown := p.memory() - memory; grown > 100<<20 {
+	// A third of what was promised: the race detector takes several times what a server without it does.
+	if grown := p.memory() - memory; grown > clients*defaultMaxRequestBytes/3 {
 		t.Errorf("%d promises took %d MiB", clients, grown>>20)
 	} else {
 		t.Logf("%d promises took %d MiB", clients, grown>>20)
