@@ -111,7 +111,7 @@ many() {
     await http://127.0.0.1:12371/health
     await http://127.0.0.1:13371/health
     sleep 2
-    compare "three members, PUT, 1 connection" $ps $es put --conns 1 --total 2000 --val-size 256
+    compare "three members, PUT to the leader, 1 connection" $ps $es put --conns 1 --target-leader --total 2000 --val-size 256
     compare "three members, PUT, 64 connections" $ps $es put --conns 64 --total 40000 --val-size 256
     compare "three members, PUT, 256 connections" $ps $es put --conns 256 --total 80000 --val-size 256
     compare "three members, quorum GET, 64 connections" $ps $es get --quorum --conns 64 --total 60000 --val-size 256
