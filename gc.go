@@ -10,7 +10,7 @@ import (
 // garbageRoom is how much garbage may collect before the collector runs, however
 // little is alive. By itself it runs whenever the heap has doubled, and the few
 // megabytes of a small tree double a hundred times a second under load: that took
-// a sixth of a GET's processor time. A large tree is no different for it.
+// a tenth of a GET's processor time. A large tree is no different for it.
 const garbageRoom = 32 << 20
 
 // makeGarbageRoom has the collector run less often while the heap is small, unless

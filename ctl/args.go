@@ -110,3 +110,11 @@ func findCommand(commands []*cli.Command, name string) *cli.Command {
 	}
 	return nil
 }
+
+// keysOrRoot are the arguments of a command that takes any number of keys; the root when there are none.
+func keysOrRoot(c *cli.Context) []string {
+	if c.NArg() == 0 {
+		return []string{"/"}
+	}
+	return c.Args().Slice()
+}

@@ -47,10 +47,7 @@ func (p *program) export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := c.Args().Slice()
-	if len(keys) == 0 {
-		keys = []string{"/"}
-	}
+	keys := keysOrRoot(c)
 	ctx, cancel := unhurried(c, cl)
 	defer cancel()
 	out := bufio.NewWriter(p.stdout)

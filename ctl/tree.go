@@ -58,10 +58,7 @@ func (p *program) tree(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := c.Args().Slice()
-	if len(keys) == 0 {
-		keys = []string{"/"}
-	}
+	keys := keysOrRoot(c)
 	depth := c.Int(depthFlag)
 	if depth < 0 {
 		return badArguments("--depth counts levels: 1 or more, or 0 for all of them")

@@ -326,12 +326,15 @@ func (l *loop) handOver() {
 	l.ending = nil // closed for good: it must not be selected again
 }
 
-// finish stops the loop once what is on its way to the disk has landed, so that the
-// next start has nothing to replay.
+// finish stops the loop. A member that is alone first lets land what is on its way
+// to the disk, so that the next start has nothing to replay. Others would bring
+// more for as long as there is load.
 func (l *loop) finish() {
 	l.refuse(ErrStopped)
-	for l.workOff(); l.writer.busy() && l.failed == nil; l.workOff() {
-		l.landed(<-l.writer.done)
+	if l.alone() {
+		for l.workOff(); l.writer.busy() && l.failed == nil; l.workOff() {
+			l.awaitAppends()
+		}
 	}
 	if l.failed == nil {
 		l.failed = ErrStopped

@@ -40,15 +40,15 @@ func (l *loop) inTurn(do func()) (goOn bool) {
 // look whether that was all.
 const helpRounds = 3
 
-// attend sees to it that what the caller has brought is worked off: at once and
-// by the caller, if the turn is free, or else by the loop, which is woken.
-func (l *loop) attend(woken chan struct{}) {
+// attend sees to it that what the caller has queued is worked off: at once and by
+// the caller, if the turn is free, or else by the loop, which is woken.
+func (l *loop) attend() {
 	if !l.turn.TryLock() {
-		wake(woken)
+		wake(l.queue.wake)
 		return
 	}
 	more := false
 	if !l.inTurn(func() { more = l.advance(helpRounds) }) || more {
-		wake(woken)
+		wake(l.queue.wake)
 	}
 }
