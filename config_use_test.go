@@ -82,9 +82,8 @@ func environmentAndFileTakeEffect(t *testing.T) {
 	if self := p.get("/v2/stats/self"); !strings.Contains(self, `"name":"from-file"`) {
 		t.Errorf("name: %s", self)
 	}
-	if got := p.get("/v2/machines"); got != "http://127.0.0.1:1" {
-		t.Errorf("machines: %s", got)
-	}
+	// A member tells the cluster its client URLs once it serves.
+	await(t, "the advertised URL among the machines", func() bool { return p.get("/v2/machines") == "http://127.0.0.1:1" })
 	client := newKeyClient(t, p.client)
 	for bytes, want := range map[int]int{60: http.StatusCreated, 61: http.StatusRequestEntityTooLarge} {
 		key := "/" + itoa(bytes)
