@@ -68,6 +68,13 @@ func exchangeWire(conn net.Conn, reader *bufio.Reader, request *transcriptReques
 	return response, response.prepareBody()
 }
 
+// droppedChange tells an answer that says nothing about the request: the reference drops a change of the membership
+// that comes before its raft has put away the one before, and answers 500 seconds later. Nothing was done; it is worth
+// another try.
+func droppedChange(request *transcriptRequest, status string) bool {
+	return request.method != "GET" && strings.HasPrefix(request.target, "/v2/members") && strings.Contains(" "+status, " 500 ")
+}
+
 // wire returns the bytes of the request.
 func (r *transcriptRequest) wire(host string) string {
 	var b strings.Builder
