@@ -10,8 +10,9 @@ import (
 type Delta struct {
 	// View is the state that the checkpoint will hold.
 	View *View
-	// Removed are directories that were deleted. What is stored at these paths
-	// and below them goes first, before Changed is written.
+	// Removed are directories that were deleted. What is stored below these
+	// paths goes first, before Changed is written, which holds the paths
+	// themselves too.
 	Removed []string
 	// Changed are the paths whose node may differ. Where View has none, what
 	// is stored there goes.
@@ -36,7 +37,7 @@ func (d *Delta) Sort() {
 // changes collects the paths for the next delta, in the order of the changes,
 // so that noting one costs next to nothing.
 type changes struct {
-	dirs  []string // deleted directories
+	dirs  []string // deleted directories; they are among paths too
 	paths []string
 	since uint64 // the newest event that a delta has given out
 }
@@ -54,7 +55,10 @@ func (c *changes) changed(n *Node) {
 	c.paths = append(c.paths, path)
 }
 
-func (c *changes) removed(path string) { c.dirs = append(c.dirs, path) }
+func (c *changes) removed(path string) {
+	c.dirs = append(c.dirs, path)
+	c.paths = append(c.paths, path)
+}
 
 // TakeDelta gives what has changed since the last call, up to the last
 // published view. If the delta cannot be stored, give it back.
@@ -79,4 +83,4 @@ func (s *Store) ReturnDelta(d *Delta) {
 }
 
 // Pending is the number of changes that the next delta will hold.
-func (s *Store) Pending() int { return len(s.changes.paths) + len(s.changes.dirs) }
+func (s *Store) Pending() int { return len(s.changes.paths) }

@@ -28,7 +28,7 @@ func (p *checkpoint) write(d *Delta) {
 	d.Sort()
 	for _, dir := range d.Removed {
 		for path := range p.nodes {
-			if path == dir || strings.HasPrefix(path, dir+"/") {
+			if strings.HasPrefix(path, dir+"/") {
 				delete(p.nodes, path)
 			}
 		}
