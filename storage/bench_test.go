@@ -70,51 +70,87 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkCheckpoint1Percent changes 1 % of the keys and writes a checkpoint.
+// BenchmarkCheckpoint1Percent changes 1 % of the keys and writes a checkpoint. With
+// -benchtime=64x two folds come among them.
 func BenchmarkCheckpoint1Percent(b *testing.B) {
 	for _, order := range []string{"random", "clustered"} {
 		b.Run(order, func(b *testing.B) {
 			m := bigMember(b)
+			m.fold()
 			r := rand.New(rand.NewPCG(3, 4))
 			b.ReportAllocs()
-			var pages, records, n int64
+			var all CheckpointStats
+			var n int64
 			for b.Loop() {
 				b.StopTimer()
-				keys := make([]int, benchKeys/100)
-				for i := range keys {
-					keys[i] = i * 1000 // one directory after the other
-					if order == "random" {
-						keys[i] = r.IntN(benchKeys)
-					} else {
-						keys[i] = i%500*1000 + i/500
-					}
+				if order == "random" {
+					m.scatter(r)
+				} else {
+					m.cluster()
 				}
-				fillStore(m.store, keys)
-				m.set("/mark", "x")
 				b.StartTimer()
-				stats := m.checkpoint()
-				pages += stats.Pages
-				records += stats.Bytes
+				s := m.checkpoint()
+				all.Pages += s.Pages
+				all.Bytes += s.Bytes
+				all.Duration += s.Duration
 				n++
 			}
-			b.ReportMetric(float64(pages/n), "page-B/op")
-			b.ReportMetric(float64(records/n), "record-B/op")
+			b.ReportMetric(float64(all.Pages/n), "page-B/op")
+			b.ReportMetric(float64(all.Bytes/n), "record-B/op")
+			b.ReportMetric(float64(int64(all.Duration)/n), "unfolded-ns/op")
 		})
 	}
 }
 
+// cluster changes 1 % of the keys, one directory after the other.
+func (m *member) cluster() {
+	keys := make([]int, benchKeys/100)
+	for i := range keys {
+		keys[i] = i%500*1000 + i/500
+	}
+	fillStore(m.store, keys)
+	m.set("/mark", "x")
+}
+
+// scatter changes 1 % of the keys, anywhere.
+func (m *member) scatter(r *rand.Rand) {
+	keys := make([]int, benchKeys/100)
+	for i := range keys {
+		keys[i] = r.IntN(benchKeys)
+	}
+	fillStore(m.store, keys)
+	m.set("/mark", "x")
+}
+
+// BenchmarkLoad500k loads a checkpoint without recent changes, and one with as many
+// as there may be.
 func BenchmarkLoad500k(b *testing.B) {
-	m := bigMember(b)
-	m.close()
-	m.store = nil // one tree at a time, as at a start
-	info, err := os.Stat(filepath.Join(m.dir(), stateName))
+	for _, name := range []string{"folded", "recent"} {
+		b.Run(name, func(b *testing.B) {
+			m := bigMember(b)
+			m.fold()
+			r := rand.New(rand.NewPCG(7, 8))
+			bound := m.disk.folds.bound(m.store.View().Bytes())
+			for recent := int64(0); name == "recent" && recent < bound*19/20; {
+				m.scatter(r)
+				recent = m.checkpoint().Recent
+			}
+			m.close()
+			m.store = nil // one tree at a time, as at a start
+			benchmarkLoad(b, m.options)
+		})
+	}
+}
+
+func benchmarkLoad(b *testing.B, o Options) {
+	info, err := os.Stat(filepath.Join(o.DataDir, stateName))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	b.SetBytes(info.Size())
 	for b.Loop() {
-		d, r, err := Open(m.options)
+		d, r, err := Open(o)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -125,6 +161,7 @@ func BenchmarkLoad500k(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(info.Size()), "file-B")
 }
 
 // BenchmarkAppendBesideCheckpoint shows what a checkpoint of so many changed nodes,

@@ -32,12 +32,15 @@ type Checkpoint struct {
 
 // CheckpointStats is what a checkpoint has done.
 type CheckpointStats struct {
-	Nodes    int   // nodes written
-	Removed  int   // nodes deleted
-	Events   int   // events written
-	Bytes    int64 // their keys and values
-	Pages    int64 // bytes of the pages that were written for them
-	Duration time.Duration
+	Nodes    int           // nodes written
+	Removed  int           // nodes that are gone
+	Events   int           // events written
+	Bytes    int64         // what was written of all these
+	Pages    int64         // bytes of the pages that were written for them, and for the fold
+	Recent   int64         // bytes of the recent changes that wait to be folded
+	Folded   int           // changes that were folded
+	Duration time.Duration // until the checkpoint held and the log was released
+	FoldTime time.Duration // what the fold behind it took
 }
 
 // Checkpoint makes the state durable and then deletes the segments of the log that
@@ -46,11 +49,23 @@ type CheckpointStats struct {
 // the delta back to its Store, and try again later with the next one. When the
 // file itself is in doubt, every later call returns ErrFailed, while Append goes
 // on. One call works at a time; others wait.
+//
+// Now and then it folds what is recent, when all that is done; see Hurry for those
+// who can't wait for that.
 func (d *Disk) Checkpoint(c Checkpoint) (CheckpointStats, error) {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
+	stats, err := d.checkpoint(c)
+	if err == nil {
+		d.foldIfDue(c.Delta.View.Bytes(), &stats)
+	}
+	return stats, err
+}
+
+// checkpoint runs under the locks.
+func (d *Disk) checkpoint(c Checkpoint) (CheckpointStats, error) {
 	if err := d.usable(); err != nil {
 		return CheckpointStats{}, err
 	}
@@ -92,10 +107,22 @@ func (d *Disk) markLog(c Checkpoint) error {
 	return nil
 }
 
-// writeState stores the checkpoint in one transaction. The file is open only for
-// that long: bbolt maps it into memory, and every page it has touched would count
-// as this process's until it lets go.
-func (d *Disk) writeState(c Checkpoint) (stats CheckpointStats, err error) {
+// writeState stores the checkpoint in one transaction.
+func (d *Disk) writeState(c Checkpoint) (CheckpointStats, error) {
+	c.Delta.Sort()
+	w := &stateWriter{}
+	pages, err := d.changeState(func(tx *bbolt.Tx) error {
+		w.tx = tx
+		return w.write(&c)
+	})
+	w.stats.Pages = pages
+	return w.stats, err
+}
+
+// changeState runs one transaction and gives the bytes of the pages that it wrote.
+// The file is open only for that long: bbolt maps it into memory, and every page
+// it has touched would count as this process's until it lets go.
+func (d *Disk) changeState(change func(*bbolt.Tx) error) (pages int64, err error) {
 	// bbolt follows the pointers of a damaged page wherever they lead.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -106,17 +133,11 @@ func (d *Disk) writeState(c Checkpoint) (stats CheckpointStats, err error) {
 	}()
 	db, err := openBolt(d.paths.state, mapRoom)
 	if err != nil {
-		return stats, fmt.Errorf("storage: open %s: %w", d.paths.state, err)
+		return 0, fmt.Errorf("storage: open %s: %w", d.paths.state, err)
 	}
-	c.Delta.Sort()
 	err = db.Update(func(tx *bbolt.Tx) error {
-		w := &stateWriter{tx: tx}
-		if err := w.write(&c); err != nil {
-			return err
-		}
-		stats = w.stats
-		tx.OnCommit(func() { txStats := tx.Stats(); stats.Pages = txStats.GetPageAlloc() })
-		return nil
+		tx.OnCommit(func() { stats := tx.Stats(); pages = stats.GetPageAlloc() })
+		return change(tx)
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		err = fmt.Errorf("storage: write %s: %w", d.paths.state, err)
@@ -125,7 +146,7 @@ func (d *Disk) writeState(c Checkpoint) (stats CheckpointStats, err error) {
 		// What the kernel could not write it may have dropped, and yet show.
 		d.stateFailure = err
 	}
-	return stats, err
+	return pages, err
 }
 
 // mapRoom is how much of the address space is kept for a file to grow into

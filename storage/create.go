@@ -66,7 +66,7 @@ func takeDir(p paths, o Options) (*Disk, error) {
 		lock.undo()
 		return nil, err
 	}
-	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock}, nil
+	return newDisk(p, o, lock), nil
 }
 
 func (p paths) refuseData() error {
@@ -125,15 +125,15 @@ func writeEmptyState(path string, id Identity) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range [][]byte{nodesBucket, historyBucket} {
+		for _, name := range [][]byte{nodesBucket, historyBucket, recentBucket} {
 			if _, err := keys.CreateBucket(name); err != nil {
 				return err
 			}
 		}
-		if err := putSealed(keys, totalsKey, encodeTotals(totals{}, totals{})); err != nil {
+		if err := putSealed(keys, totalsKey, new(treeTotals).encode()); err != nil {
 			return err
 		}
-		if err := putSealed(top, formatKey, appendWords(nil, formatVersion)); err != nil {
+		if err := putFormat(top); err != nil {
 			return err
 		}
 		if err := putSealed(top, identityKey, appendWords(nil, id.ClusterID, id.MemberID)); err != nil {

@@ -153,18 +153,23 @@ func TestDamagedLogMiddle(t *testing.T) {
 	}
 }
 
-// damagedStore is a member with two checkpoints of some pages, and what its tree
-// was at each of them.
+// damagedStore is a member with a checkpoint of nodes on some pages, and of recent
+// changes over them on others, and what its tree is.
 func damagedStore(t testing.TB) (m *member, want string) {
 	m = newMemberWith(t, 20)
 	for i := range 120 {
 		m.set(fmt.Sprintf("/dir/%03d", i*7%120), strings.Repeat("v", i))
 	}
 	m.checkpoint()
+	m.fold()
 	for i := range 40 {
 		m.set(fmt.Sprintf("/dir/%03d", i*3), "new")
 	}
 	m.remove("/dir/001")
+	m.set("/gone/key", "1")
+	m.checkpoint()
+	m.set("/large", strings.Repeat("overflows", 1000))
+	m.remove("/gone")
 	m.checkpoint()
 	m.set("/behind", "the checkpoint")
 	m.close()

@@ -30,6 +30,13 @@ type Disk struct {
 	checkpointing sync.Mutex
 	last          position // of the last checkpoint
 	stateFailure  error    // why state.db must not be written any more
+
+	folds   foldLimits
+	hurried atomic.Int32 // those that folds give way to
+}
+
+func newDisk(p paths, o Options, lock *dirLock) *Disk {
+	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock, folds: usualFolds}
 }
 
 // entryOverhead is roughly what a log entry takes up beside its data.
@@ -66,9 +73,10 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 // checkpoint: what a start would have to replay.
 func (d *Disk) WALSize() int64 { return d.unsaved.Load() }
 
-// Close waits for what is at work and gives the data directory free. Calling it
-// again does nothing.
+// Close waits for what is at work, but not for a whole fold, and gives the data
+// directory free. Calling it again does nothing.
 func (d *Disk) Close() error {
+	defer d.Hurry()()
 	d.closing.Lock()
 	defer d.closing.Unlock()
 	if d.closed {

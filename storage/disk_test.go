@@ -78,6 +78,12 @@ func TestCheckpoint(t *testing.T) {
 // TestCheckpoints runs the same changes through many checkpoints and reopenings
 // and through none, and expects the same tree.
 func TestCheckpoints(t *testing.T) {
+	t.Run("recent", func(t *testing.T) { testCheckpoints(t, usualFolds) })
+	t.Run("folded", func(t *testing.T) { testCheckpoints(t, foldLimits{batch: 500}) })
+	t.Run("folded now and then", func(t *testing.T) { testCheckpoints(t, foldLimits{least: 500, most: 500, batch: 2000}) })
+}
+
+func testCheckpoints(t *testing.T, folds foldLimits) {
 	steps := []func(m *member){
 		func(m *member) { m.set("/dir/sub/a", "1") },
 		func(m *member) { m.set("/dir/sub/b", "2"); m.set("/dirt", "beside") },
@@ -97,6 +103,7 @@ func TestCheckpoints(t *testing.T) {
 		func(m *member) { m.remove("/many") },
 	}
 	m := newMember(t)
+	m.disk.folds = folds
 	for i, step := range steps {
 		step(m)
 		want := dump(m.store)

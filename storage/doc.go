@@ -13,7 +13,14 @@
 //	meta          format, identity, position: see the keys in format.go
 //	keys          the tree of /v2/keys: state, totals
 //	keys/nodes    path -> node
+//	keys/recent   number, 8 bytes big-endian -> chunk of changes to the nodes
 //	keys/history  index, 8 bytes big-endian -> event
+//
+// The tree is what keys/nodes holds with the changes of keys/recent over it, the
+// later over the earlier. A checkpoint appends what has changed to keys/recent, in
+// chunks of 32 kB, and writes no node in its place: a page for each would be many
+// times what has changed. When the recent changes are a third of the tree, they
+// are folded: put into keys/nodes, in the order of the paths, and forgotten.
 //
 // A second tree gets a bucket of its own beside keys.
 //
@@ -28,7 +35,9 @@
 // is synced; one bbolt transaction stores the changes and the position; the
 // segments of the log that lie wholly behind it are deleted, oldest first. After
 // a crash between any two of them the log can still be opened at the position
-// that state.db names. Create writes the log first and state.db last, in one
+// that state.db names. A fold, which may follow, is many transactions, and none of
+// them changes the tree that state.db holds: the recent changes stay there until
+// the last one. So it may end anywhere, and the next begins anew. Create writes the log first and state.db last, in one
 // rename, so a directory without state.db was never in use and is made anew.
 //
 // # What damage does
@@ -44,6 +53,11 @@
 // # Who may call what
 //
 // One goroutine at a time calls Append. Another one may run Checkpoint beside
-// it. WALSize may be called from anywhere, Close when the others have returned
-// or will find ErrClosed.
+// it. WALSize and Hurry may be called from anywhere, Close when the others have
+// returned or will find ErrClosed.
+//
+// # What older versions wrote
+//
+// Format 1 of state.db has no keys/recent. It is read, and the next checkpoint makes
+// it format 2, which older versions refuse. The log's format is 1.
 package storage

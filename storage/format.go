@@ -8,9 +8,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// formatVersion is the version of the data directory. A program reads versions
-// up to its own.
-const formatVersion = 1
+// The versions of what is on disk. A program reads versions up to its own.
+const (
+	stateFormat = 2 // of state.db; 1 has no recent changes
+	logFormat   = 1
+)
 
 // The buckets of state.db, and the keys of those that hold single values.
 var (
@@ -18,6 +20,7 @@ var (
 	keysBucket    = []byte("keys")
 	nodesBucket   = []byte("nodes")
 	historyBucket = []byte("history")
+	recentBucket  = []byte("recent")
 
 	formatKey   = []byte("format")   // in meta: 4 bytes; never changes its form
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -26,7 +29,7 @@ var (
 	membersKey  = []byte("members")  // in meta: the caller's
 
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
-	totalsKey    = []byte("totals") // in keys: totals of nodes, then of history
+	totalsKey    = []byte("totals") // in keys: treeTotals
 )
 
 // position is a place in the log: the index of an entry and its term.
@@ -63,17 +66,29 @@ func readWords(src []byte, words ...*uint64) bool {
 	return true
 }
 
-func encodeTotals(nodes, history totals) []byte {
-	return appendWords(nil, nodes.records, nodes.sum, history.records, history.sum)
+// treeTotals are the totals of the buckets of a tree, and the bytes of the chunks in
+// recent.
+type treeTotals struct {
+	nodes, history, recent totals
+	recentBytes            uint64
 }
 
-func decodeTotals(src []byte) (nodes, history totals, ok bool) {
-	ok = readWords(src, &nodes.records, &nodes.sum, &history.records, &history.sum)
-	return nodes, history, ok
+func (t *treeTotals) encode() []byte {
+	return appendWords(nil, t.nodes.records, t.nodes.sum, t.history.records, t.history.sum,
+		t.recent.records, t.recent.sum, t.recentBytes)
+}
+
+func decodeTotals(src []byte) (t treeTotals, ok bool) {
+	format1 := []*uint64{&t.nodes.records, &t.nodes.sum, &t.history.records, &t.history.sum}
+	ok = readWords(src, format1...) || readWords(src, append(format1, &t.recent.records, &t.recent.sum, &t.recentBytes)...)
+	return t, ok
 }
 
 // historyKey is the key under which an event is stored.
 func historyKey(index uint64) []byte { return appendWords(nil, index) }
+
+// chunkKey is the key under which a chunk is stored.
+func chunkKey(number uint64) []byte { return appendWords(nil, number) }
 
 // walMagic begins the metadata of a log, so that another program's log is not
 // taken for one of ours.
@@ -81,7 +96,7 @@ const walMagic = "PANDOLOG"
 
 // encodeHead gives the metadata that begins every segment of the log.
 func encodeHead(id Identity) []byte {
-	return appendWords([]byte(walMagic), formatVersion, id.ClusterID, id.MemberID)
+	return appendWords([]byte(walMagic), logFormat, id.ClusterID, id.MemberID)
 }
 
 // decodeHead reads the metadata of a log.
@@ -90,8 +105,8 @@ func decodeHead(data []byte) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: the log was written by another program", ErrForeign)
 	}
 	rest := data[len(walMagic):]
-	if v := binary.BigEndian.Uint64(rest); v != formatVersion {
-		return Identity{}, newerFormat(v)
+	if v := binary.BigEndian.Uint64(rest); v != logFormat {
+		return Identity{}, newerFormat(v, logFormat)
 	}
 	var version uint64
 	var id Identity
@@ -101,9 +116,9 @@ func decodeHead(data []byte) (Identity, error) {
 	return id, nil
 }
 
-func newerFormat(version uint64) error {
+func newerFormat(version, known uint64) error {
 	return fmt.Errorf("%w: format %d, this program knows formats up to %d: start the newer Pando that wrote it",
-		ErrNewerFormat, version, formatVersion)
+		ErrNewerFormat, version, known)
 }
 
 // encode gives the values of the meta bucket that a checkpoint changes.

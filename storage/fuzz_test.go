@@ -54,7 +54,7 @@ func signMeta(data []byte) {
 
 // FuzzReadState reads any bytes as a checkpoint. It must give one of the known
 // errors or a tree, whatever the bytes are. Its seeds under testdata are
-// checkpoints as format 1 wrote them.
+// checkpoints of format 1.
 func FuzzReadState(f *testing.F) {
 	m := newMemberWith(f, 5)
 	f.Add(smallPages(f, m.disk.paths.state))
@@ -65,6 +65,12 @@ func FuzzReadState(f *testing.F) {
 		m.set(fmt.Sprintf("/dir/%d", i), strings.Repeat("v", 5*i))
 	}
 	m.set("/big", strings.Repeat("overflows its page", 60))
+	m.checkpoint()
+	f.Add(smallPages(f, m.disk.paths.state))
+	m.fold()
+	f.Add(smallPages(f, m.disk.paths.state))
+	m.remove("/dir")
+	m.set("/dir/1", "again")
 	m.checkpoint()
 	f.Add(smallPages(f, m.disk.paths.state))
 	f.Fuzz(func(t *testing.T, data []byte) {

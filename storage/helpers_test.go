@@ -98,6 +98,14 @@ func (m *member) checkpoint() CheckpointStats {
 	return stats
 }
 
+// fold folds all that is recent.
+func (m *member) fold() {
+	m.t.Helper()
+	if err := m.disk.fold(&fold{batch: m.disk.folds.batch}, func() bool { return true }); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // encodeCommands is the tests' own encoding of a batch in an entry.
 func encodeCommands(commands []tree.Command) []byte {
 	var b strings.Builder

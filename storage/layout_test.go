@@ -95,7 +95,7 @@ func TestForeignMeta(t *testing.T) {
 		kind  error
 		text  string
 	}{
-		{"a newer format", formatKey, appendWords(nil, formatVersion+1), ErrNewerFormat, "format 2"},
+		{"a newer format", formatKey, appendWords(nil, stateFormat+1), ErrNewerFormat, "format 3"},
 		{"another member", identityKey, appendWords(nil, testIdentity.ClusterID, 7), ErrForeign, "member 7"},
 		{"another cluster", identityKey, appendWords(nil, 7, testIdentity.MemberID), ErrForeign, "cluster 7"},
 		{"ahead of the log", positionKey, appendWords(nil, 1000, 2), ErrCorrupt, "older than state.db"},

@@ -110,8 +110,8 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 	if !readWords(values[string(formatKey)], &version) {
 		return damaged("meta: no format")
 	}
-	if version > formatVersion {
-		return newerFormat(version)
+	if version > stateFormat {
+		return newerFormat(version, stateFormat)
 	}
 	delete(values, string(formatKey))
 	for _, key := range [][]byte{identityKey, positionKey, confKey, membersKey} {
@@ -129,8 +129,8 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 
 // treeBuckets is what the bucket of one tree holds.
 type treeBuckets struct {
-	values         map[string][]byte
-	nodes, history *bucketRef
+	values                 map[string][]byte
+	nodes, history, recent *bucketRef
 }
 
 func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
@@ -147,6 +147,8 @@ func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
 			b.nodes = ref
 		case bytes.Equal(key, historyBucket):
 			b.history = ref
+		case bytes.Equal(key, recentBucket):
+			b.recent = ref
 		default:
 			return damaged("keys: bucket %.80q is unknown", key)
 		}
@@ -165,7 +167,7 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 	if err != nil {
 		return err
 	}
-	wantNodes, wantHistory, ok := decodeTotals(b.values[string(totalsKey)])
+	want, ok := decodeTotals(b.values[string(totalsKey)])
 	if !ok {
 		return damaged("keys: no totals")
 	}
@@ -176,21 +178,13 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 			return damaged("%v", err)
 		}
 	}
-	nodes, err := readRecords(p, *b.nodes, func(key, value []byte) error {
-		return loader.Node(string(key), value)
-	})
+	got, err := b.readRecords(p, loader)
 	if err != nil {
-		return fmt.Errorf("nodes: %w", err)
+		return err
 	}
-	history, err := readRecords(p, *b.history, func(_, value []byte) error {
-		return loader.Event(value)
-	})
-	if err != nil {
-		return fmt.Errorf("history: %w", err)
-	}
-	if nodes != wantNodes || history != wantHistory || !used && (nodes.records > 0 || history.records > 0) {
-		return damaged("%d nodes and %d events are there, %d and %d were stored",
-			nodes.records, history.records, wantNodes.records, wantHistory.records)
+	if got != want || !used && got != (treeTotals{}) {
+		return damaged("%d nodes, %d events and %d chunks of recent changes are there, %d, %d and %d were stored",
+			got.nodes.records, got.history.records, got.recent.records, want.nodes.records, want.history.records, want.recent.records)
 	}
 	if !used {
 		d.store = tree.New(historySize)
@@ -200,6 +194,42 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 		return damaged("%v", err)
 	}
 	return nil
+}
+
+// readRecords hands the nodes, with the recent changes over them, and the events to
+// a loader, and gives the totals of all.
+func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader) (got treeTotals, err error) {
+	var r recent
+	if b.recent != nil { // format 1 has none
+		got.recent, err = readRecords(p, *b.recent, func(_, chunk []byte) error { return r.add(bytes.Clone(chunk)) })
+		if err != nil {
+			return got, fmt.Errorf("recent: %w", err)
+		}
+	}
+	got.recentBytes = r.bytes
+	m := merger{run: r.merged(), give: func(c change) error {
+		if len(c.node) == 0 {
+			return nil
+		}
+		return loader.Node(string(c.path), c.node)
+	}}
+	got.nodes, err = readRecords(p, *b.nodes, func(key, value []byte) error {
+		if len(value) == 0 { // a change that is gone, which a node can't be
+			return fmt.Errorf("%.80q has no node", key)
+		}
+		return m.older(change{key, value})
+	})
+	if err != nil {
+		return got, fmt.Errorf("nodes: %w", err)
+	}
+	if err := m.rest(); err != nil {
+		return got, damaged("recent: %v", err)
+	}
+	got.history, err = readRecords(p, *b.history, func(_, value []byte) error { return loader.Event(value) })
+	if err != nil {
+		return got, fmt.Errorf("history: %w", err)
+	}
+	return got, nil
 }
 
 // readRecords hands the values of a bucket to take and gives their totals.

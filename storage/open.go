@@ -50,7 +50,7 @@ func Open(o Options) (*Disk, *Recovered, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &Disk{paths: p, options: o, lg: o.logger(), lock: lock}
+	d := newDisk(p, o, lock)
 	r, err := d.recover()
 	if err != nil {
 		lock.undo()

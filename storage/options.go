@@ -28,7 +28,7 @@ type Options struct {
 	// ObserveSync, unless nil, is told how long each Append took.
 	ObserveSync func(time.Duration)
 	// ObserveCheckpoint, unless nil, is told how long each successful
-	// checkpoint took.
+	// checkpoint took, without the fold that may follow: nobody waits for that.
 	ObserveCheckpoint func(time.Duration)
 }
 

@@ -44,6 +44,7 @@ func (r *CheckpointReader) Close() error { return r.file.Close() }
 func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
+	defer d.Hurry()()
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
 	if err := d.usable(); err != nil {
@@ -196,6 +197,7 @@ func loadMeta(path string) (*meta, error) {
 func (d *Disk) Install(s *Staged) error {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
+	defer d.Hurry()()
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
 	if err := d.usable(); err != nil {

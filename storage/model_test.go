@@ -1,0 +1,144 @@
+package storage
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"pando/tree"
+)
+
+// modeller drives a member at random, and compares what is stored with the tree
+// after each step that writes.
+type modeller struct {
+	*member
+	r   *rand.Rand
+	now int64
+}
+
+// TestModel changes a tree at random, with few names, so that paths come back as
+// files and as directories, and some that lie beside a directory in the order of
+// bytes.
+func TestModel(t *testing.T) {
+	seeds := uint64(30)
+	if testing.Short() {
+		seeds = 8
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			m := &modeller{newMemberWith(t, 20), rand.New(rand.NewPCG(seed, 1)), 1}
+			m.limit()
+			for range 50 {
+				m.step()
+			}
+			checkBolt(t, m.disk.paths.state)
+		})
+	}
+}
+
+// limit has folds come soon, and take many transactions.
+func (m *modeller) limit() {
+	most := int64(1 + m.r.IntN(1500))
+	m.disk.folds = foldLimits{least: most, most: most, batch: 1 + m.r.IntN(8)}
+}
+
+func (m *modeller) step() {
+	m.t.Helper()
+	for range m.r.IntN(12) {
+		m.now++
+		m.store.Apply(m.now, []tree.Command{m.command()})
+		m.store.Notify()
+	}
+	m.append(nil) // the log is behind by no more than its entry
+	switch m.r.IntN(6) {
+	case 0: // more changes before the next one
+	case 1:
+		m.store.ReturnDelta(m.position().Delta)
+	case 2, 3:
+		m.checkpoint()
+		m.check("checkpoint")
+	case 4:
+		m.checkpoint()
+		m.interruptedFold()
+	case 5:
+		m.checkpoint()
+		m.restart()
+	}
+}
+
+func (m *modeller) interruptedFold() {
+	m.t.Helper()
+	transactions := m.r.IntN(12)
+	err := m.disk.fold(&fold{batch: 1 + m.r.IntN(4)}, func() bool {
+		m.check("between transactions")
+		transactions--
+		return transactions >= 0
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.check("interrupted fold")
+}
+
+func (m *modeller) restart() {
+	m.t.Helper()
+	m.close()
+	d, r, err := Open(m.options)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if got, want := dump(r.Store), dump(m.store); got != want {
+		m.t.Fatalf("restart: got %s, want %s", got, want)
+	}
+	m.disk, m.store = d, r.Store
+	m.limit()
+}
+
+func (m *modeller) check(when string) {
+	m.t.Helper()
+	d, err := loadState(m.disk.paths.state, m.options.HistorySize)
+	if err != nil {
+		m.t.Fatalf("%s: %v", when, err)
+	}
+	got, want := d.store.View(), m.store.View()
+	if got, want := dump(d.store), dump(m.store); got != want {
+		m.t.Fatalf("%s: got %s, want %s", when, got, want)
+	}
+	if got.Nodes() != want.Nodes() || got.Bytes() != want.Bytes() || got.NextExpiry() != want.NextExpiry() || got.OldestEvent() != want.OldestEvent() {
+		m.t.Fatalf("%s: got %d nodes of %d bytes, due %d, events from %d; want %d, %d, %d, %d", when,
+			got.Nodes(), got.Bytes(), got.NextExpiry(), got.OldestEvent(), want.Nodes(), want.Bytes(), want.NextExpiry(), want.OldestEvent())
+	}
+}
+
+// command is any command, of which many fail.
+func (m *modeller) command() tree.Command {
+	c := tree.Command{Op: tree.OpSet, Path: m.path()}
+	switch m.r.IntN(9) {
+	case 0:
+		c.Dir = true
+	case 1:
+		c.Op = tree.OpDelete
+	case 2:
+		c.Op, c.Dir = tree.OpDelete, true
+	case 3:
+		c.Op, c.Recursive = tree.OpDelete, true
+	case 4:
+		c.Dir, c.Expires = m.r.IntN(2) == 0, m.now+1+m.r.Int64N(30)
+	case 5:
+		c.Op = tree.OpExpire
+	case 6:
+		c.Value = strings.Repeat("large", m.r.IntN(8000))
+	default:
+		c.Value = fmt.Sprint(m.now)
+	}
+	return c
+}
+
+func (m *modeller) path() string {
+	var path string
+	for range 1 + m.r.IntN(4) {
+		path += []string{"/a", "/a!", "/a0", "/b"}[m.r.IntN(4)]
+	}
+	return path
+}

@@ -1,0 +1,152 @@
+package storage
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// chunkOf makes a chunk of "path=node" for a change, "path" for one that is gone, and
+// "path/" for a directory that was removed.
+func chunkOf(t *testing.T, text string) []byte {
+	t.Helper()
+	c := &chunkWriter{}
+	for _, field := range strings.Fields(text) {
+		path, node, _ := strings.Cut(field, "=")
+		if err := c.add(path, []byte(node)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c.chunk
+}
+
+func runOf(t *testing.T, text string) run {
+	t.Helper()
+	r, err := parseChunk(chunkOf(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// String shows a run as chunkOf takes it.
+func (r run) String() string {
+	var fields []string
+	for _, dir := range r.removed {
+		fields = append(fields, string(dir))
+	}
+	for _, c := range r.changes {
+		field := string(c.path)
+		if len(c.node) > 0 {
+			field += "=" + string(c.node)
+		}
+		fields = append(fields, field)
+	}
+	return strings.Join(fields, " ")
+}
+
+func TestRunOver(t *testing.T) {
+	for _, tc := range []struct{ name, older, newer, want string }{
+		{"nothing over nothing", "", "", ""},
+		{"nothing over something", "/a=1 /b", "", "/a=1 /b"},
+		{"something over nothing", "", "/c/ /a=1 /b", "/c/ /a=1 /b"},
+		{"the later one counts", "/a=1 /b=1 /c", "/b=2 /c=2", "/a=1 /b=2 /c=2"},
+		{"what is gone stays gone", "/a=1", "/a", "/a"},
+		{"before, between, behind", "/b=1 /d=1", "/a=2 /c=2 /e=2", "/a=2 /b=1 /c=2 /d=1 /e=2"},
+		{"a removed directory", "/d=1 /d/x=1 /d/y", "/d/ /d", "/d/ /d"},
+		{"a removed directory that is there again", "/d=1 /d/x=1 /d/y=1", "/d/ /d=2 /d/y=2", "/d/ /d=2 /d/y=2"},
+		{"neighbours in the order of bytes", "/d=1 /d!=1 /d!/x=1 /d/x=1 /d0=1", "/d/ /d=2", "/d/ /d=2 /d!=1 /d!/x=1 /d0=1"},
+		{"removed before", "/d/ /d /e=1", "/d=2 /d/x=2", "/d/ /d=2 /d/x=2 /e=1"},
+		{"one within the other", "/d/e/ /d/e", "/d/ /d", "/d/ /d"},
+		{"both within one chunk", "/d/e/x=1 /d/f=1", "/d/ /d/e/ /d /d/e", "/d/ /d /d/e"},
+		{"one beside the other", "/d!/x=1 /d/x=1", "/d/ /d!/ /d /d!", "/d!/ /d/ /d /d!"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			older, newer := runOf(t, tc.older), runOf(t, tc.newer)
+			if got := newer.over(older).String(); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if older.String() != runOf(t, tc.older).String() || newer.String() != runOf(t, tc.newer).String() {
+				t.Error("what was merged has changed")
+			}
+		})
+	}
+}
+
+func TestMergedChunks(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		chunks []string
+		runs   int
+		want   string
+	}{
+		{"none", nil, 0, ""},
+		{"one", []string{"/d/ /a=1 /d"}, 1, "/d/ /a=1 /d"},
+		{"a delta in parts", []string{"/d/", "/a=1 /b=1", "/c=1 /d"}, 1, "/d/ /a=1 /b=1 /c=1 /d"},
+		{"removals in parts", []string{"/d/", "/e/ /a=1", "/d /e"}, 2, "/d/ /e/ /a=1 /d /e"},
+		{"the same path", []string{"/a=1", "/a=2"}, 2, "/a=2"},
+		{"a path before the last", []string{"/a=1 /c=1", "/b=2"}, 2, "/a=1 /b=2 /c=1"},
+		{"removed in the next", []string{"/d/x=1", "/d/ /d", "/e=1"}, 2, "/d/ /d /e=1"},
+		{"removed and made again, three times", []string{"/d=1 /d/x=1", "/d/ /d=2 /d/y=2", "/d/ /d=3 /d/x=3"}, 3, "/d/ /d=3 /d/x=3"},
+		{"five", []string{"/e=1", "/d=2 /f=2", "/c=3 /e=3", "/b=4 /d=4", "/a=5 /c"}, 5, "/a=5 /b=4 /c /d=4 /e=3 /f=2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var r recent
+			size := 0
+			for _, text := range tc.chunks {
+				chunk := chunkOf(t, text)
+				size += len(chunk)
+				if err := r.add(chunk); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := r.merged().String(); got != tc.want || len(r.runs) != tc.runs || r.bytes != uint64(size) {
+				t.Errorf("got %q of %d runs and %d bytes, want %q of %d and %d", got, len(r.runs), r.bytes, tc.want, tc.runs, size)
+			}
+		})
+	}
+}
+
+func TestParseChunk(t *testing.T) {
+	for name, chunk := range map[string]string{
+		"an empty path":             "\x00\x01n",
+		"a path without its end":    "\x05/a",
+		"a node without its end":    "\x02/a\x05n",
+		"no node":                   "\x02/a",
+		"a length without its end":  "\x80",
+		"a length beyond all":       "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01/a",
+		"the same path twice":       "\x02/a\x00\x02/a\x00",
+		"paths out of order":        "\x02/b\x00\x02/a\x00",
+		"a removal behind a path":   "\x02/a\x00\x03/b/\x00",
+		"a removal that has a node": "\x03/b/\x01n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r, err := parseChunk([]byte(chunk)); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("got %v, %v", r, err)
+			}
+		})
+	}
+}
+
+// FuzzParseChunk reads any bytes as a chunk: the outcome is in order, or an error.
+func FuzzParseChunk(f *testing.F) {
+	f.Add([]byte("\x03/b/\x00\x02/a\x01n\x02/b\x00"))
+	f.Add([]byte("\x02/a\x05n"))
+	f.Fuzz(func(t *testing.T, chunk []byte) {
+		r, err := parseChunk(chunk)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			return
+		}
+		for i := 1; i < len(r.changes); i++ {
+			if string(r.changes[i-1].path) >= string(r.changes[i].path) {
+				t.Errorf("%q before %q", r.changes[i-1].path, r.changes[i].path)
+			}
+		}
+		if again := r.over(r); again.String() != r.String() {
+			t.Errorf("%q over itself is %q", r, again)
+		}
+	})
+}
