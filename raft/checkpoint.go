@@ -96,6 +96,7 @@ func (l *loop) checkpointed(c checkpointed) {
 
 // lastCheckpoint writes what has changed since the last one, before the end.
 func (l *loop) lastCheckpoint() {
+	defer l.cfg.Disk.Hurry()()
 	l.awaitCheckpoint()
 	if l.appliedIndex == l.checkpoint.index {
 		return
@@ -106,6 +107,7 @@ func (l *loop) lastCheckpoint() {
 // awaitCheckpoint waits for the checkpoint under way, if there is one, and for
 // those that a snapshot needs behind it.
 func (l *loop) awaitCheckpoint() {
+	defer l.cfg.Disk.Hurry()()
 	for l.checkpoint.underway {
 		l.checkpointed(<-l.checkpoint.done)
 	}
