@@ -34,12 +34,13 @@ func newDifferentialSide(server *transcriptServer) *differentialSide {
 
 // sideAnswer is an answer of one side, as it was sent and as it is compared.
 type sideAnswer struct {
-	hung bool // the connection ended without an answer
-	head []string
-	body string // normalised
-	raw  string
-	keys []string // in the order of the answer
-	grew bool     // X-Raft-Index did
+	hung  bool // the connection ended without an answer
+	head  []string
+	body  string // normalised
+	raw   string
+	keys  []string // in the order of the answer
+	grew  bool     // X-Raft-Index did
+	sized bool     // the head tells the length of the body
 }
 
 func (a *sideAnswer) status() string {
@@ -136,6 +137,7 @@ func (s *differentialSide) answered(request *transcriptRequest, w *wireResponse,
 		s.now = n
 	}
 	answer := &sideAnswer{raw: body, keys: s.keysIn(body), head: s.player.head(w, body), body: s.normalised(body, request)}
+	answer.sized = w.header("Content-Length") != ""
 	if n, err := strconv.ParseUint(w.header("X-Raft-Index"), 10, 64); err == nil {
 		answer.grew, s.raft = n > s.raft, n
 	}

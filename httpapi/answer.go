@@ -15,17 +15,26 @@ const maxPooled = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// writeBody sends what fill appends to an empty slice. That the client has
-// gone is no error of ours.
-func writeBody(w http.ResponseWriter, fill func([]byte) []byte) {
+// writeBody answers with what fill appends to an empty slice. net/http tells the
+// length of a small body by itself; a larger one it would cut into chunks and
+// send with a write more than with its length in front. That the client has gone
+// is no error of ours.
+func writeBody(w http.ResponseWriter, status int, fill func([]byte) []byte) {
 	p := buffers.Get().(*[]byte)
 	b := fill((*p)[:0])
+	if len(b) > smallBody {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	}
+	w.WriteHeader(status)
 	_, _ = w.Write(b)
 	if cap(b) <= maxPooled {
 		*p = b
 		buffers.Put(p)
 	}
 }
+
+// smallBody is what net/http holds back to find out the length of a body.
+const smallBody = 2 << 10
 
 // decimals formats a number as the value of a header.
 func decimals(v uint64) []string { return []string{strconv.FormatUint(v, 10)} }

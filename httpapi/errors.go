@@ -46,6 +46,5 @@ func (s *Server) writeKeyError(w http.ResponseWriter, err error) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["X-Etcd-Index"] = decimals(e.Index)
-	w.WriteHeader(status)
-	writeBody(w, e.AppendJSON)
+	writeBody(w, status, e.AppendJSON)
 }

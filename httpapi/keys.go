@@ -75,7 +75,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	if node.IsDir() || node.Expires() != 0 {
 		now = s.Now().UnixNano()
 	}
-	writeBody(w, func(b []byte) []byte { return tree.AppendGet(b, node, now, depth) })
+	writeBody(w, http.StatusOK, func(b []byte) []byte { return tree.AppendGet(b, node, now, depth) })
 	return operation, nil
 }
 
@@ -94,13 +94,14 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (sta
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	s.logHeaders(h, event.Index())
+	status := http.StatusOK
 	if event.Created() {
-		w.WriteHeader(http.StatusCreated)
+		status = http.StatusCreated
 	}
 	if q.noValue && r.Method != http.MethodDelete {
-		writeBody(w, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
+		writeBody(w, status, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
 	} else {
-		writeBody(w, event.AppendJSON)
+		writeBody(w, status, event.AppendJSON)
 	}
 	return operation, nil
 }
