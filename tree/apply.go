@@ -91,6 +91,7 @@ func (s *Store) newNode(c *Command, path, value string) *Node {
 		n.path, n.value = strings.Clone(path), ""
 		n.dir = newDirectory(n.path, s.epoch)
 	}
+	n.verbatim = isVerbatim(n.path) && isVerbatim(n.value)
 	return n
 }
 
@@ -130,6 +131,7 @@ func (s *Store) rewritten(prev *Node, c *Command) *Node {
 	if c.Refresh {
 		n.path, n.value = prev.path, prev.value
 	}
+	n.verbatim = isVerbatim(n.path) && isVerbatim(n.value)
 	return n
 }
 

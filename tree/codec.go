@@ -44,6 +44,7 @@ func decodeNode(path string, data []byte) (*Node, error) {
 	both = append(append(both, path...), r.src...)
 	text := string(both)
 	n.path, n.value = text[:len(path)], text[len(path):]
+	n.verbatim = isVerbatim(text)
 	if kind == nodeDir {
 		n.dir = newDirectory(path, 0)
 	}

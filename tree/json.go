@@ -18,14 +18,14 @@ func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 	dst = append(dst, '{')
 	if n.path != "/" {
 		dst = append(dst, `"key":`...)
-		dst = appendString(dst, n.path)
+		dst = n.appendText(dst, n.path)
 		dst = append(dst, ',')
 	}
 	if n.dir != nil {
 		dst = append(dst, `"dir":true`...)
 	} else {
 		dst = append(dst, `"value":`...)
-		dst = appendString(dst, n.value)
+		dst = n.appendText(dst, n.value)
 	}
 	dst = appendExpiry(dst, n, now)
 	if n.dir != nil && depth > 0 {
@@ -39,12 +39,22 @@ func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 // neither value nor expiry.
 func appendRemoved(dst []byte, n *Node) []byte {
 	dst = append(dst, `{"key":`...)
-	dst = appendString(dst, n.path)
+	dst = n.appendText(dst, n.path)
 	if n.dir != nil {
 		dst = append(dst, `,"dir":true`...)
 	}
 	dst = appendIndexes(dst, n.modified, n.created)
 	return append(dst, '}')
+}
+
+// appendText appends the path or the value of n as a JSON string.
+func (n *Node) appendText(dst []byte, text string) []byte {
+	if !n.verbatim {
+		return appendString(dst, text)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
 }
 
 func appendExpiry(dst []byte, n *Node, now int64) []byte {

@@ -41,6 +41,9 @@ func plainPrefix(s string) int {
 	return n
 }
 
+// isVerbatim reports whether all of s stands for itself.
+func isVerbatim(s string) bool { return plainPrefix(s) == len(s) }
+
 // appendString appends s as a JSON string.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')

@@ -14,6 +14,7 @@ type Node struct {
 	modified uint64
 	expires  int64 // nanoseconds since 1970, zero for a permanent node
 	dir      *directory
+	verbatim bool // path and value stand in JSON as they are; found out once, for lists
 }
 
 // Path is the node's whole path.
