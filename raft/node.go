@@ -257,7 +257,7 @@ func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error)
 	if err := n.queue.add(p); err != nil {
 		return tree.Result{}, err
 	}
-	n.loop.attend()
+	n.loop.attend(p)
 	select {
 	case o := <-p.done:
 		// Only an answered proposal is used again: one that was given up may

@@ -40,15 +40,30 @@ func (l *loop) inTurn(do func()) (goOn bool) {
 // look whether that was all.
 const helpRounds = 3
 
-// attend sees to it that what the caller has queued is worked off: at once and by
-// the caller, if the turn is free, or else by the loop, which is woken.
-func (l *loop) attend() {
+// attend sees to it that p, which the caller has queued, is worked off: at once and
+// by the caller, if the turn is free, or else by the loop, which is woken.
+func (l *loop) attend(p *proposal) {
 	if !l.turn.TryLock() {
 		wake(l.queue.wake)
 		return
 	}
 	more := false
-	if !l.inTurn(func() { more = l.advance(helpRounds) }) || more {
+	if !l.inTurn(func() { more = l.help(p) }) || more {
 		wake(l.queue.wake)
 	}
+}
+
+// help does what there is to do until p has its outcome, and reports whether there
+// may be more. Once it has, the next write is the loop's: its sync must not hold up
+// this answer.
+func (l *loop) help(p *proposal) bool {
+	for range helpRounds {
+		if len(p.done) > 0 && l.queue.len() > 0 {
+			return true
+		}
+		if !l.advance(1) {
+			return false
+		}
+	}
+	return true
 }
