@@ -43,6 +43,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	}
 	defer listeners.close()
 	makeGarbageRoom()
+	addProcessor()
 	m, err := openMember(ctx, cfg, log)
 	if err != nil {
 		return err
