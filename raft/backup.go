@@ -45,9 +45,11 @@ func (l *loop) save(done chan error) {
 		return
 	}
 	l.checkpoint.savers = append(l.checkpoint.savers, saver{l.appliedIndex, done})
-	if !l.checkpoint.underway {
-		l.beginCheckpoint()
+	if l.checkpoint.underway {
+		l.hurryCheckpoint()
+		return
 	}
+	l.beginCheckpoint()
 }
 
 // saved answers those for whom a checkpoint was written, or failed, and begins

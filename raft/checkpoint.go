@@ -15,6 +15,7 @@ type checkpoint struct {
 	index    uint64 // applied index of the last one
 	retryAt  time.Time
 	savers   []saver           // of snapshots
+	unhurry  func()            // ends the hurry of those who wait; nil when nobody does
 	done     chan checkpointed // taken from in a turn alone
 	wake     chan struct{}     // tells the loop that done has something
 }
@@ -37,7 +38,11 @@ func newCheckpoint(index uint64) checkpoint {
 // checkpointIfDue begins a checkpoint after enough changes or enough log.
 func (l *loop) checkpointIfDue() {
 	c := &l.checkpoint
-	if c.underway || l.failed != nil {
+	if c.underway {
+		l.hurryCheckpoint()
+		return
+	}
+	if l.failed != nil {
 		return
 	}
 	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.mem.wants() {
@@ -52,11 +57,21 @@ func (l *loop) checkpointIfDue() {
 // beginCheckpoint begins one while none is under way.
 func (l *loop) beginCheckpoint() {
 	l.checkpoint.underway = true
+	l.hurryCheckpoint()
 	next := l.nextCheckpoint()
 	go func() {
 		l.checkpoint.done <- l.writeCheckpoint(next)
 		wake(l.checkpoint.wake)
 	}()
+}
+
+// hurryCheckpoint spares whoever waits for the checkpoint under way the fold behind
+// it.
+func (l *loop) hurryCheckpoint() {
+	c := &l.checkpoint
+	if c.unhurry == nil && (len(c.savers) > 0 || l.mem.wants()) {
+		c.unhurry = l.cfg.Disk.Hurry()
+	}
 }
 
 // nextCheckpoint is the state as applied now.
@@ -82,6 +97,10 @@ func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
 // checkpointed takes note of a checkpoint that ended.
 func (l *loop) checkpointed(c checkpointed) {
 	l.checkpoint.underway = false
+	if l.checkpoint.unhurry != nil {
+		l.checkpoint.unhurry()
+		l.checkpoint.unhurry = nil
+	}
 	defer l.saved(c)
 	if c.err != nil {
 		l.tree.ReturnDelta(c.Delta)

@@ -38,6 +38,7 @@ type CheckpointStats struct {
 	Bytes    int64         // what was written of all these
 	Pages    int64         // bytes of the pages that were written for them, and for the fold
 	Recent   int64         // bytes of the recent changes that wait to be folded
+	Stored   int64         // nodes that are stored in their place, those included that are gone since
 	Folded   int           // changes that were folded
 	Duration time.Duration // until the checkpoint held and the log was released
 	FoldTime time.Duration // what the fold behind it took
@@ -59,7 +60,7 @@ func (d *Disk) Checkpoint(c Checkpoint) (CheckpointStats, error) {
 	defer d.checkpointing.Unlock()
 	stats, err := d.checkpoint(c)
 	if err == nil {
-		d.foldIfDue(c.Delta.View.Bytes(), &stats)
+		d.foldIfDue(c.Delta.View, &stats)
 	}
 	return stats, err
 }

@@ -19,8 +19,9 @@
 // The tree is what keys/nodes holds with the changes of keys/recent over it, the
 // later over the earlier. A checkpoint appends what has changed to keys/recent, in
 // chunks of 32 kB, and writes no node in its place: a page for each would be many
-// times what has changed. When the recent changes are a third of the tree, they
-// are folded: put into keys/nodes, in the order of the paths, and forgotten.
+// times what has changed. When the recent changes are a third of the tree, or most of
+// keys/nodes is gone from it, they are folded: put into keys/nodes, in the order of
+// the paths, and forgotten.
 //
 // A second tree gets a bucket of its own beside keys.
 //
@@ -35,10 +36,12 @@
 // is synced; one bbolt transaction stores the changes and the position; the
 // segments of the log that lie wholly behind it are deleted, oldest first. After
 // a crash between any two of them the log can still be opened at the position
-// that state.db names. A fold, which may follow, is many transactions, and none of
-// them changes the tree that state.db holds: the recent changes stay there until
-// the last one. So it may end anywhere, and the next begins anew. Create writes the log first and state.db last, in one
+// that state.db names. Create writes the log first and state.db last, in one
 // rename, so a directory without state.db was never in use and is made anew.
+//
+// A fold, which may follow a checkpoint, is many transactions, and none of them
+// changes the tree that state.db holds: the recent changes stay there until the last
+// one. So it may end anywhere, and the next begins anew.
 //
 // # What damage does
 //

@@ -6,6 +6,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	"go.uber.org/zap"
+
+	"pando/tree"
 )
 
 // A fold puts what the recent changes say into the nodes, path by path, and then
@@ -23,36 +25,39 @@ type foldLimits struct {
 // the most it would need much memory, as would a start.
 var usualFolds = foldLimits{least: 4 << 20, most: 64 << 20, batch: 8 << 10}
 
-// foldShare is the part of the tree's bytes that may be recent. A fold of scattered
+// foldShare: the bytes of the tree divided by this may be recent. A fold of scattered
 // changes writes nearly every page of the nodes: so a change costs about twice this
 // many times its size, and a start has this part more to read.
 const foldShare = 3
 
-// foldPatience is how many times the bound a fold gives way. A member that is always
-// stopped before it has folded must do it once.
-const foldPatience = 4
-
 // bound is the most bytes that a tree of so many bytes leaves unfolded.
 func (l foldLimits) bound(tree int64) int64 { return min(max(l.least, tree/foldShare), l.most) }
 
+// foldStored: nodes beyond twice those of the tree that may be stored. Deleting a large
+// directory is a small change, but a start reads all that is stored.
+const foldStored = 10_000
+
+// due reports whether it is time for a fold behind a checkpoint of view.
+func (l foldLimits) due(view *tree.View, stats *CheckpointStats) bool {
+	return stats.Recent > l.bound(view.Bytes()) || stats.Stored > 2*view.Nodes()+foldStored
+}
+
 // Hurry makes folds give way until done is called: the one at work ends with its
-// transaction, and none begins, unless too much has been put off already. What is
-// left is done behind a later checkpoint. It is for those who wait until a
-// checkpoint has ended.
+// transaction, and none begins. What is left is done behind a later checkpoint. It
+// is for those who wait until a checkpoint has ended.
 func (d *Disk) Hurry() (done func()) {
 	d.hurried.Add(1)
 	return func() { d.hurried.Add(-1) }
 }
 
 // foldIfDue runs behind a checkpoint, which holds whatever becomes of the fold.
-func (d *Disk) foldIfDue(tree int64, stats *CheckpointStats) {
-	bound := d.folds.bound(tree)
-	if stats.Recent <= bound {
+func (d *Disk) foldIfDue(view *tree.View, stats *CheckpointStats) {
+	if !d.folds.due(view, stats) {
 		return
 	}
 	start := time.Now()
 	f := &fold{batch: d.folds.batch}
-	err := d.fold(f, func() bool { return d.hurried.Load() == 0 || stats.Recent > foldPatience*bound })
+	err := d.fold(f, func() bool { return d.hurried.Load() == 0 })
 	if errors.Is(err, ErrCorrupt) {
 		d.stateFailure = err // so that the log is kept from now on
 	}
@@ -67,7 +72,7 @@ func (d *Disk) foldIfDue(tree int64, stats *CheckpointStats) {
 	stats.FoldTime = time.Since(start)
 }
 
-// fold.folds as long as it may go on.
+// fold folds as long as it may go on.
 func (d *Disk) fold(f *fold, goOn func() bool) error {
 	for !f.done && goOn() {
 		pages, err := d.changeState(f.step)

@@ -156,19 +156,28 @@ func TestFoldGivesWay(t *testing.T) {
 	if s.Folded != 0 {
 		t.Errorf("folded although somebody waits: %+v", s)
 	}
-	for range 100 {
-		m.set("/key", "value")
-		if s = m.checkpoint(); s.Folded > 0 {
-			break
-		}
-		if s.Recent > foldPatience*100 {
-			t.Fatalf("did not fold %d bytes", s.Recent)
-		}
-	}
 	done()
 	m.set("/key", strings.Repeat("v", 200))
 	if s := m.checkpoint(); s.Folded == 0 {
 		t.Errorf("did not fold when nobody waited any more: %+v", s)
+	}
+}
+
+// TestFoldOfDeleted wants nodes forgotten that a small change has deleted.
+func TestFoldOfDeleted(t *testing.T) {
+	m := newMember(t)
+	for i := range foldStored + 2 {
+		m.set(fmt.Sprintf("/big/%d", i), "v")
+	}
+	m.checkpoint()
+	m.fold()
+	m.remove("/big")
+	m.set("/left", "v")
+	if s := m.checkpoint(); s.Stored < foldStored || s.FoldTime == 0 || s.Recent != 0 {
+		t.Errorf("not folded: %+v", s)
+	}
+	if s := m.checkpoint(); s.Stored != 1 || s.FoldTime != 0 {
+		t.Errorf("got %+v, want one node and nothing to fold", s)
 	}
 }
 

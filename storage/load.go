@@ -241,10 +241,11 @@ func readRecords(p *pages, ref bucketRef, take func(key, value []byte) error) (t
 			return damaged("%.80q fails its checksum", key)
 		}
 		t.add(sum)
-		if err := take(key, value); err != nil {
-			return damaged("%v", err)
+		err := take(key, value)
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			err = damaged("%v", err)
 		}
-		return nil
+		return err
 	})
 	return t, err
 }

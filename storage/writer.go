@@ -62,6 +62,7 @@ func (w *stateWriter) recent(t *treeBucket, d *tree.Delta) error {
 	t.recentBytes += chunks.bytes
 	w.stats.Bytes += chunks.stored
 	w.stats.Recent = int64(t.recentBytes)
+	w.stats.Stored = int64(t.nodes.totals.records)
 	return nil
 }
 
