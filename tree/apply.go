@@ -84,14 +84,14 @@ func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 
 // newNode makes the node that a set or a create puts into the tree.
 func (s *Store) newNode(c *Command, path, value string) *Node {
-	n := &Node{path: path, value: value, created: s.index + 1, modified: s.index + 1, expires: c.Expires}
+	n := &Node{path: path, value: value, created: created(s.index + 1), modified: s.index + 1, expires: c.Expires}
 	if c.Dir {
 		// A copy of the path: it lies in one piece of memory with the value,
 		// which a directory does not show.
 		n.path, n.value = strings.Clone(path), ""
 		n.dir = newDirectory(n.path, s.epoch)
 	}
-	n.verbatim = isVerbatim(n.path) && isVerbatim(n.value)
+	n.noteVerbatim()
 	return n
 }
 
@@ -127,11 +127,11 @@ func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
 // rewritten gives a file its new value and TTL; it stays the node that was
 // created at prev's createdIndex.
 func (s *Store) rewritten(prev *Node, c *Command) *Node {
-	n := &Node{path: c.Path, value: c.Value, created: prev.created, modified: s.index + 1, expires: c.Expires}
+	n := &Node{path: c.Path, value: c.Value, created: created(prev.CreatedIndex()), modified: s.index + 1, expires: c.Expires}
 	if c.Refresh {
 		n.path, n.value = prev.path, prev.value
 	}
-	n.verbatim = isVerbatim(n.path) && isVerbatim(n.value)
+	n.noteVerbatim()
 	return n
 }
 

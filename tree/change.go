@@ -71,7 +71,7 @@ func (s *Store) parentOf(path string) *directory {
 				// command that happened to make it.
 				made = strings.Clone(path[:last])
 			}
-			child = &Node{path: made[:end], created: s.index + 1, modified: s.index + 1, dir: newDirectory(made[:end], s.epoch)}
+			child = &Node{path: made[:end], created: created(s.index + 1), modified: s.index + 1, dir: newDirectory(made[:end], s.epoch)}
 			at.dir.put(child)
 			s.count(child, 1)
 			s.changes.changed(child)

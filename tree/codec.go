@@ -25,7 +25,7 @@ func AppendNode(dst []byte, n *Node) []byte {
 		kind = nodeDir
 	}
 	dst = append(dst, kind)
-	dst = binary.AppendUvarint(dst, n.created)
+	dst = binary.AppendUvarint(dst, n.CreatedIndex())
 	dst = binary.AppendUvarint(dst, n.modified)
 	dst = binary.AppendVarint(dst, n.expires)
 	return append(dst, n.value...)
@@ -36,15 +36,15 @@ func AppendNode(dst []byte, n *Node) []byte {
 func decodeNode(path string, data []byte) (*Node, error) {
 	r := reader{src: data}
 	kind := r.octet()
-	n := &Node{created: r.uvarint(), modified: r.uvarint(), expires: r.varint()}
-	if r.bad || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
+	n := &Node{created: created(r.uvarint()), modified: r.uvarint(), expires: r.varint()}
+	if r.bad || n.created >= verbatim || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
 		return nil, fmt.Errorf("%w: node %.64q", ErrBadState, path)
 	}
 	both := make([]byte, 0, len(path)+len(r.src))
 	both = append(append(both, path...), r.src...)
 	text := string(both)
 	n.path, n.value = text[:len(path)], text[len(path):]
-	n.verbatim = isVerbatim(text)
+	n.noteVerbatim()
 	if kind == nodeDir {
 		n.dir = newDirectory(path, 0)
 	}

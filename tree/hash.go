@@ -59,7 +59,7 @@ func (n *Node) hash(sum *xxhash.Digest) {
 		kind = 1
 	}
 	for i, word := range [...]uint64{
-		uint64(len(n.path)), uint64(len(n.value)), n.created, n.modified, uint64(n.expires), kind,
+		uint64(len(n.path)), uint64(len(n.value)), n.CreatedIndex(), n.modified, uint64(n.expires), kind,
 	} {
 		binary.LittleEndian.PutUint64(head[8*i:], word)
 	}

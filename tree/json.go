@@ -31,7 +31,7 @@ func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 	if n.dir != nil && depth > 0 {
 		dst = appendChildren(dst, n.dir, now, depth-1)
 	}
-	dst = appendIndexes(dst, n.modified, n.created)
+	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
 	return append(dst, '}')
 }
 
@@ -43,13 +43,13 @@ func appendRemoved(dst []byte, n *Node) []byte {
 	if n.dir != nil {
 		dst = append(dst, `,"dir":true`...)
 	}
-	dst = appendIndexes(dst, n.modified, n.created)
+	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
 	return append(dst, '}')
 }
 
 // appendText appends the path or the value of n as a JSON string.
 func (n *Node) appendText(dst []byte, text string) []byte {
-	if !n.verbatim {
+	if n.created&verbatim == 0 {
 		return appendString(dst, text)
 	}
 	dst = append(dst, '"')

@@ -38,7 +38,7 @@ func (l *Loader) Node(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if n.modified > l.store.index || n.created > n.modified {
+	if n.modified > l.store.index || n.CreatedIndex() > n.modified {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
 	if dir := parent(path); l.last.path != dir {

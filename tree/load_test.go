@@ -15,8 +15,8 @@ func TestLoaderRefuses(t *testing.T) {
 		data := AppendEvent(nil, &Event{action: ActionSet, node: &Node{path: "/k", modified: index}})
 		return func(l *Loader) error { return l.Event(data) }
 	}
-	file := func(path string, created, modified uint64) func(*Loader) error {
-		data := AppendNode(nil, &Node{created: created, modified: modified})
+	file := func(path string, index, modified uint64) func(*Loader) error {
+		data := AppendNode(nil, &Node{created: created(index), modified: modified})
 		return func(l *Loader) error { return l.Node(path, data) }
 	}
 	dir := func(path string) func(*Loader) error {

@@ -10,11 +10,26 @@ import (
 type Node struct {
 	path     string // the whole path; the root's is "/"
 	value    string
-	created  uint64
+	created  created
 	modified uint64
 	expires  int64 // nanoseconds since 1970, zero for a permanent node
 	dir      *directory
-	verbatim bool // path and value stand in JSON as they are; found out once, for lists
+}
+
+// created is the index at which a node came to be, and in its highest bit whether
+// path and value stand in JSON as they are, which is found out once. A field of its
+// own would make each node 16 bytes larger.
+type created uint64
+
+const verbatim created = 1 << 63
+
+func (c created) index() uint64 { return uint64(c &^ verbatim) }
+
+// noteVerbatim must be called when path and value are set.
+func (n *Node) noteVerbatim() {
+	if isVerbatim(n.path) && isVerbatim(n.value) {
+		n.created |= verbatim
+	}
 }
 
 // Path is the node's whole path.
@@ -27,7 +42,7 @@ func (n *Node) Value() string { return n.value }
 func (n *Node) IsDir() bool { return n.dir != nil }
 
 // CreatedIndex is the index at which the node came to be.
-func (n *Node) CreatedIndex() uint64 { return n.created }
+func (n *Node) CreatedIndex() uint64 { return n.created.index() }
 
 // ModifiedIndex is the index of the node's last change.
 func (n *Node) ModifiedIndex() uint64 { return n.modified }
