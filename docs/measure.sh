@@ -82,7 +82,11 @@ one() {
 
 watch() {
     pair
-    compare "1000 streams on one key" $pando $etcd watch --watchers 1000 --mode stream --total 300 --val-size 256
+    local writers
+    for writers in 1 4 16; do
+        compare "1000 streams on one key, writers: $writers" $pando $etcd watch --watchers 1000 --mode stream \
+            --conns $writers --clients $writers --total 600 --val-size 256
+    done
     for server in pando etcd; do
         local url=${!server} pid_of=${server}_pid
         local before after
