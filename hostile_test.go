@@ -94,7 +94,7 @@ func TestEveryMethodEverywhere(t *testing.T) {
 func TestParametersLikeReference(t *testing.T) {
 	p, reference := launch(t, t.TempDir()), startReference(t)
 	ours, theirs := newKeyClient(t, p.client), newKeyClient(t, reference.client)
-	values := []string{"", "-1", "0", "1", "1.5", "1e3", "0x10", "+1", " 1", "1 ", "99999999999999999999", "9223372036854775807", "NaN", "true", "True", "tRUE", "\x00", "\xff", "é", "null", "[]"}
+	values := []string{"", "-1", "0", "1", "100", "1.5", "1e3", "0x10", "+1", " 1", "1 ", "99999999999999999999", "9223372036854775807", "NaN", "true", "True", "tRUE", "\x00", "\xff", "é", "null", "[]"}
 	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
 		for _, name := range []string{"dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh", "recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess"} {
 			t.Run(method+" "+name, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestParametersLikeReference(t *testing.T) {
 					if method == "GET" && name == "wait" && slices.Contains([]string{"1", "true", "True"}, value) {
 						continue // waits
 					}
-					if name == "ttl" && (len(value) > 15 || value == "0") {
-						continue // ours is right about times that can't be told, and quicker to expire
+					if name == "ttl" && (len(value) > 15 || value == "0" || value == "1") {
+						continue // ours is right about times that can't be told, and what expires soon is gone at one before the other
 					}
 					path := fmt.Sprintf("/par/%s%x?%s=%s", name, value, name, url.QueryEscape(value))
 					got, err := ours.do(method, path, nil)
