@@ -86,7 +86,6 @@ func (l *loop) nextCheckpoint() storage.Checkpoint {
 }
 
 func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
-	c.Delta.Sort()
 	stats, err := l.cfg.Disk.Checkpoint(c)
 	if err == nil {
 		l.observer.CheckpointDone(stats)

@@ -181,6 +181,21 @@ func TestFoldOfDeleted(t *testing.T) {
 	}
 }
 
+// staged is the checkpoint as a peer would send it.
+func (m *member) staged() *Staged {
+	m.t.Helper()
+	r, err := m.disk.ReadCheckpoint()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer r.Close()
+	s, err := m.disk.Stage(r, r.Size)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return s
+}
+
 // afterCheckpoint does something when a checkpoint holds and before the fold.
 func (m *member) afterCheckpoint(f func()) CheckpointStats {
 	m.t.Helper()
@@ -236,6 +251,7 @@ func TestFailedFold(t *testing.T) {
 	})
 	t.Run("a damaged chunk", func(t *testing.T) {
 		m := manyRecent(t)
+		staged := m.staged()
 		m.disk.folds = everything
 		m.set("/a", "1")
 		s := m.afterCheckpoint(func() {
@@ -249,37 +265,41 @@ func TestFailedFold(t *testing.T) {
 		if s.Folded != 0 {
 			t.Errorf("folded what is damaged: %+v", s)
 		}
-		c := m.position()
-		if _, err := m.disk.Checkpoint(c); !errors.Is(err, ErrFailed) || !errors.Is(err, ErrCorrupt) {
+		if _, err := m.disk.Checkpoint(m.position()); !errors.Is(err, ErrFailed) || !errors.Is(err, ErrCorrupt) {
 			t.Errorf("the next one: %v", err)
 		}
-	})
-	t.Run("a vanished chunk", func(t *testing.T) {
-		m := manyRecent(t)
-		m.change(func(tx *bbolt.Tx) error {
-			return tx.Bucket(keysBucket).Bucket(recentBucket).Delete(chunkKey(1))
-		})
-		if err := m.disk.fold(&fold{batch: 10}, func() bool { return true }); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("the fold: %v", err)
+		if err := m.disk.Install(staged); err != nil {
+			t.Fatal(err)
 		}
-		if _, err := loadState(m.disk.paths.state, 20); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("the start: %v", err)
+		if _, err := m.disk.Checkpoint(m.position()); err != nil {
+			t.Errorf("after one from a peer: %v", err)
 		}
 	})
-	t.Run("a chunk in another's place", func(t *testing.T) {
-		m := manyRecent(t)
-		m.change(func(tx *bbolt.Tx) error {
-			b := tx.Bucket(keysBucket).Bucket(recentBucket)
+}
+
+// TestDamagedRecent wants damage noticed that the checksum of no chunk shows.
+func TestDamagedRecent(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(chunks *bbolt.Bucket) error
+	}{
+		{"a vanished chunk", func(b *bbolt.Bucket) error { return b.Delete(chunkKey(1)) }},
+		{"a chunk in another's place", func(b *bbolt.Bucket) error {
 			one, two := bytes.Clone(b.Get(chunkKey(1))), bytes.Clone(b.Get(chunkKey(2)))
 			return errors.Join(b.Put(chunkKey(1), two), b.Put(chunkKey(2), one))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := manyRecent(t)
+			m.change(func(tx *bbolt.Tx) error { return c.damage(tx.Bucket(keysBucket).Bucket(recentBucket)) })
+			if err := m.disk.fold(&fold{batch: 10}, func() bool { return true }); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("the fold: %v", err)
+			}
+			if _, err := loadState(m.disk.paths.state, 20); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("the start: %v", err)
+			}
 		})
-		if err := m.disk.fold(&fold{batch: 10}, func() bool { return true }); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("the fold: %v", err)
-		}
-		if _, err := loadState(m.disk.paths.state, 20); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("the start: %v", err)
-		}
-	})
+	}
 }
 
 // TestChunks expects large deltas in chunks of a bounded size, and nodes larger than
