@@ -83,7 +83,11 @@ type servers struct {
 // serve answers on all sockets. The first failure of one comes by the channel.
 func (l *listeners) serve(s *servers) <-chan error {
 	failed := make(chan error, 1)
-	serveAll(s.client, append(l.client[:len(l.client):len(l.client)], s.api.Returned()), failed)
+	clients := []net.Listener{s.api.Returned()}
+	for _, socket := range l.client {
+		clients = append(clients, httpapi.Listen(socket))
+	}
+	serveAll(s.client, clients, failed)
 	serveAll(s.peer, l.peer, failed)
 	serveAll(s.metrics, l.metrics, failed)
 	return failed
