@@ -96,6 +96,7 @@ type Server struct {
 	clusterID []string // a header's value, shared by all answers
 	reads     stats.Reads
 	open      openWatches
+	delivery  *delivery
 	returned  *returned
 	saving    snapshots
 }
@@ -109,6 +110,7 @@ func New(cfg Config) *Server {
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
 		open:      openWatches{followers: map[*follower]struct{}{}},
+		delivery:  newDelivery(),
 		returned:  newReturned(),
 	}
 }

@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
 
-	"pando/stats"
 	"pando/tree"
 )
 
@@ -52,68 +50,12 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 		_, _ = w.Write(first.JSON()) // that the client has gone is no error of ours
 		return nil
 	}
-	f, err := s.park(w, r, watcher)
+	f, err := s.park(w, r)
 	if err != nil {
 		watcher.Close()
 		return err
 	}
-	follow := f.poll // what waits long keeps no request in memory
-	if q.stream {
-		follow = func() error { return f.stream(first) }
-	}
-	go func() {
-		err := follow()
-		s.Metrics.Observe(stats.OpWatch, f.outcome(err), time.Since(start))
-	}()
+	f.watcher, f.first, f.stream, f.start = watcher, first, q.stream, start
+	f.begin()
 	return errFollowed
-}
-
-// stream sends each event as it comes, from first on unless that is nil; those
-// that are there together leave together. A watcher that falls off the history
-// is told so by one more JSON object, for its headers are sent already.
-func (f *follower) stream(first *tree.Event) (err error) {
-	defer f.end()
-	for event := first; ; event = nil {
-		if event == nil {
-			event, err = f.watcher.Next(context.Background())
-		}
-		for event != nil && err == nil {
-			f.add(event.JSON())
-			if len(f.out) >= maxPooled {
-				break
-			}
-			event, err = f.watcher.Poll()
-		}
-		var told *tree.Error
-		if errors.As(err, &told) {
-			f.add(told.AppendJSON(nil))
-			f.finish()
-		}
-		if sent := f.send(); sent != nil || err != nil {
-			return errors.Join(err, sent)
-		}
-	}
-}
-
-// poll sends the one event that ends a long poll, and gives the connection
-// back for the next request.
-func (f *follower) poll() error {
-	event, err := f.watcher.Next(context.Background())
-	var told *tree.Error
-	switch {
-	case event != nil:
-		f.add(event.JSON())
-	case errors.As(err, &told):
-		f.add(told.AppendJSON(nil))
-	default:
-		f.end()
-		return err
-	}
-	f.finish()
-	if sent := f.send(); sent != nil {
-		f.end()
-		return sent
-	}
-	f.release()
-	return err
 }

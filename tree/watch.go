@@ -24,18 +24,19 @@ const (
 
 // Watcher is a cursor on the history. It has no queue: it remembers the next
 // index to look at and, while it follows the present, the first event that came
-// for it. One goroutine at a time may call Next and Poll; Close may be called
-// from any.
+// for it. One goroutine at a time may call Next, Poll and Notify; Close may be
+// called from any.
 type Watcher struct {
 	store *Store
 	path  string
 	scope Scope
-	ready chan struct{}
+	ready chan struct{} // wakes Next; nil before the first
 
 	closed atomic.Bool
 	lost   atomic.Bool // the tree was replaced: what came between is unknown
 
-	mu sync.Mutex
+	mu     sync.Mutex
+	notify func() // is told of news; nil if nobody is
 	// next is the first index that has been neither looked at nor passed over.
 	next uint64
 	// following says that the hub keeps what comes from next on. Otherwise the
@@ -53,7 +54,7 @@ type Watcher struct {
 // when the history no longer reaches back that far. The caller must Close the
 // watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
-	w := &Watcher{store: s, path: path, scope: scope, ready: make(chan struct{}, 1)}
+	w := &Watcher{store: s, path: path, scope: scope}
 	s.hub.add(w)
 	if err := w.begin(since); err != nil {
 		s.hub.remove(w)
@@ -88,6 +89,16 @@ func (s *Store) Watchers() int { return s.hub.len() }
 // with CodeHistoryCleared when the watcher fell off the history,
 // ErrWatcherClosed after Close, or the context's error.
 func (w *Watcher) Next(ctx context.Context) (*Event, error) {
+	if w.ready == nil {
+		ready := make(chan struct{}, 1)
+		w.ready = ready
+		w.Notify(func() {
+			select {
+			case ready <- struct{}{}:
+			default:
+			}
+		})
+	}
 	for {
 		if e, err := w.Poll(); e != nil || err != nil {
 			return e, err
@@ -115,6 +126,19 @@ func (w *Watcher) Poll() (*Event, error) {
 	}
 	w.mu.Unlock()
 	return w.scan()
+}
+
+// Notify is for those who call Poll and don't want to wait in Next: f is called
+// when Poll has given nothing and there is something now, an event or an error.
+// What came before Notify is told at once. f is called with locks held, by the
+// goroutine that brings the news: it must not block, and not call the watcher.
+func (w *Watcher) Notify(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notify = f
+	if w.first != nil || w.closed.Load() || w.lost.Load() {
+		f()
+	}
 }
 
 // takeFirst gives the event that the hub brought, or nil. If more came behind
@@ -169,12 +193,16 @@ func (w *Watcher) Close() {
 		return
 	}
 	w.store.hub.remove(w)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.signal()
 }
 
 // lose ends the watch because events may have passed it by.
 func (w *Watcher) lose() {
 	w.lost.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.signal()
 }
 
@@ -192,10 +220,10 @@ func (w *Watcher) wake(e *Event) {
 	}
 }
 
+// signal tells that there is something for Poll.
 func (w *Watcher) signal() {
-	select {
-	case w.ready <- struct{}{}:
-	default:
+	if w.notify != nil {
+		w.notify()
 	}
 }
 

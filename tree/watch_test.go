@@ -109,14 +109,50 @@ func TestRefreshWakesNobody(t *testing.T) {
 	s := New(1000)
 	must(t, s, Command{Op: OpSet, Path: "/k", Value: "v"})
 	live := watch(t, s, "/", Recursive, 0)
+	live.Notify(func() { t.Error("the refresh woke the watcher") })
 	must(t, s, Command{Op: OpUpdate, Path: "/k", Refresh: true, Expires: 9 * second})
-	if len(live.ready) != 0 {
-		t.Error("the refresh woke the watcher")
-	}
+	live.Notify(func() {})
 	quiet(t, live)
 	quiet(t, watch(t, s, "/k", Exact, 3))
 	must(t, s, Command{Op: OpDelete, Path: "/k"})
 	next(t, live, 4)
+}
+
+// TestNotify checks that a watcher tells of news once, and of what came before it
+// was asked to.
+func TestNotify(t *testing.T) {
+	s := New(1000)
+	told := 0
+	count := func() { told++ }
+	wants := func(when string, want int) {
+		t.Helper()
+		if told != want {
+			t.Errorf("told %d times %s, want %d", told, when, want)
+		}
+		told = 0
+	}
+	w := watch(t, s, "/k", Exact, 0)
+	w.Notify(count)
+	wants("with nothing there", 0)
+	fill(t, s, "/other", 2)
+	wants("of another key", 0)
+	fill(t, s, "/k", 4)
+	wants("of two events", 1)
+	next(t, w, 3)
+	next(t, w, 4)
+	quiet(t, w)
+
+	fill(t, s, "/k", 5)
+	w.Notify(count)
+	wants("of what came before", 1)
+	next(t, w, 5)
+	quiet(t, w)
+
+	w.Notify(count)
+	w.Close()
+	wants("of the end", 1)
+	w.Notify(count)
+	wants("of an end that came before", 1)
 }
 
 func TestDeletedParents(t *testing.T) {

@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"bytes"
+	"runtime"
+	"sync"
+)
+
+// delivery sends events to the followers that have news. A few workers do it for
+// all: an event for a thousand followers would otherwise make a thousand
+// goroutines ready, and the next write, whose event could have left with this one,
+// would wait behind them all.
+//
+// A worker writes what a connection takes at once and goes on to the next. A client
+// that reads too slowly gets a goroutine, for as long as it has what was begun
+// still to take.
+type delivery struct {
+	most int // workers
+
+	mu      sync.Mutex
+	ready   []*follower // in the order in which their news came
+	workers int         // at work
+}
+
+// newDelivery has workers for half of the processors. Requests go on beside them;
+// and where two would take turns on two processors, one finds more events to send
+// together: twice as many a second, for half the processor time.
+func newDelivery() *delivery { return &delivery{most: max(1, runtime.GOMAXPROCS(0)/2)} }
+
+// add has a worker look at f.
+func (d *delivery) add(f *follower) {
+	d.mu.Lock()
+	d.ready = append(d.ready, f)
+	start := d.workers < d.most
+	if start {
+		d.workers++
+	}
+	d.mu.Unlock()
+	if start {
+		go d.work()
+	}
+}
+
+// share is how many followers a worker takes at a time.
+const share = 16
+
+// take moves the next followers to buf. Without any the worker has to end.
+func (d *delivery) take(buf []*follower) []*follower {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := min(len(d.ready), share)
+	buf = append(buf, d.ready[:n]...)
+	clear(d.ready[:n])
+	if d.ready = d.ready[n:]; n == 0 {
+		d.ready = nil
+		d.workers--
+	}
+	return buf
+}
+
+// work serves followers until none has news. After each share it lets others run.
+func (d *delivery) work() {
+	var s sender
+	buf := make([]*follower, 0, share)
+	for {
+		buf = d.take(buf[:0])
+		if len(buf) == 0 {
+			return
+		}
+		for _, f := range buf {
+			s.serve(f)
+		}
+		runtime.Gosched()
+	}
+}
+
+// sender writes for a worker.
+type sender struct {
+	out     []byte // room for what is sent
+	attempt attempt
+}
+
+// serve sends f what is there for it.
+func (s *sender) serve(f *follower) {
+	f.state.Store(working)
+	var p progress
+	s.out, p = f.gather(s.out[:0])
+	n, err := s.attempt.write(f.conn, s.out)
+	if err == nil && n < len(s.out) {
+		rest := bytes.Clone(s.out[n:])
+		go func() {
+			_, err := f.conn.Write(rest)
+			f.proceed(p, err)
+		}()
+		return
+	}
+	f.proceed(p, err)
+}
