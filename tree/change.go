@@ -7,7 +7,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	if prev != nil {
 		s.replace(prev, n)
 	} else {
-		s.parentOf(n.path).put(n)
+		s.parentOf(n.path).insert(n)
 		s.count(n, 1)
 		s.expiries.add(n)
 		s.changes.changed(n)
@@ -17,7 +17,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 
 // replace stores n where prev is.
 func (s *Store) replace(prev, n *Node) {
-	s.parentOf(n.path).put(n)
+	s.parentOf(n.path).replace(n)
 	s.count(prev, -1)
 	s.count(n, 1)
 	s.expiries.remove(prev)
@@ -72,12 +72,12 @@ func (s *Store) parentOf(path string) *directory {
 				made = strings.Clone(path[:last])
 			}
 			child = &Node{path: made[:end], created: created(s.index + 1), modified: s.index + 1, dir: newDirectory(made[:end], s.epoch)}
-			at.dir.put(child)
+			at.dir.insert(child)
 			s.count(child, 1)
 			s.changes.changed(child)
 		case child.dir.epoch != s.epoch:
 			child = s.own(child)
-			at.dir.put(child)
+			at.dir.replace(child)
 		}
 		at = child
 	}

@@ -94,19 +94,14 @@ func (d *directory) own(pp **page) *page {
 	return *pp
 }
 
-// put stores n under its own name.
-func (d *directory) put(n *Node) {
+// insert stores n under its own name, which no child has.
+func (d *directory) insert(n *Node) {
 	name := n.path[d.skip:]
+	d.count++
 	if d.root == nil {
 		d.root = &page{epoch: d.epoch, items: []*Node{n}}
-		d.count = 1
 		return
 	}
-	if d.get(name) != nil {
-		d.replace(n, name)
-		return
-	}
-	d.count++
 	if root := d.own(&d.root); len(root.items) == pageMax {
 		d.root = &page{epoch: d.epoch, kids: []*page{root}}
 		d.split(d.root, 0, name)
@@ -127,8 +122,9 @@ func (d *directory) put(n *Node) {
 	}
 }
 
-// replace stores n where a node of that name is.
-func (d *directory) replace(n *Node, name string) {
+// replace stores n in the place of the child that has its name.
+func (d *directory) replace(n *Node) {
+	name := n.path[d.skip:]
 	for p := d.own(&d.root); ; {
 		i, found := d.search(p, name)
 		if found {
@@ -249,8 +245,9 @@ func (p *page) scan(visit func(n *Node) bool) bool {
 	return p.kids == nil || p.kids[len(p.items)].scan(visit)
 }
 
-// add is put for names that mostly come in order; false if n's was there.
-func (d *directory) add(n *Node, before int) bool {
+// add is insert for names that mostly come in order; false if n's is there, which
+// keeps its place.
+func (d *directory) add(n *Node) bool {
 	p := d.root
 	for p != nil && p.kids != nil {
 		p = p.kids[len(p.kids)-1]
@@ -260,6 +257,9 @@ func (d *directory) add(n *Node, before int) bool {
 		d.count++
 		return true
 	}
-	d.put(n)
-	return d.len() > before
+	if d.get(n.path[d.skip:]) != nil {
+		return false
+	}
+	d.insert(n)
+	return true
 }

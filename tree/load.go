@@ -48,7 +48,7 @@ func (l *Loader) Node(path string, data []byte) error {
 		}
 		l.last = up
 	}
-	if before := l.last.dir.len(); !l.last.dir.add(n, before) {
+	if !l.last.dir.add(n) {
 		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
 	}
 	l.store.count(n, 1)
