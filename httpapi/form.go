@@ -98,11 +98,10 @@ func (f *form) take(pair string) error {
 // the content type give it one, and then the query's.
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) *tree.Error {
 	body, first := s.formBody(w, r)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(first, &tooLarge) {
-		return bodyTooLarge
-	}
 	if first == nil {
 		first = f.scan(body)
+	} else if _, tooLarge := errors.AsType[*http.MaxBytesError](first); tooLarge {
+		return bodyTooLarge
 	}
 	if err := f.scan(r.URL.RawQuery); first == nil {
 		first = err

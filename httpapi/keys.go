@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"pando/stats"
@@ -9,6 +10,11 @@ import (
 
 // keysPath is where the tree lies.
 const keysPath = "/v2/keys"
+
+// patient is the context of what waits for the log. How long that may take is the
+// log's to say; that a client goes away is not looked for meanwhile (see conn), and
+// would not call back its write.
+var patient = context.Background()
 
 const keyMethods = "HEAD,GET,PUT,POST,DELETE"
 
@@ -48,7 +54,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	operation := stats.OpGet
 	if q.quorum {
 		operation = stats.OpQuorumGet
-		if err := s.Log.Barrier(r.Context()); err != nil {
+		if err := s.Log.Barrier(patient); err != nil {
 			s.writeKeyError(w, err)
 			return operation, err
 		}
@@ -86,7 +92,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (sta
 		operation = stats.OpRefresh
 	}
 	command := q.command // a read's stays off the heap
-	event, err := s.Log.Propose(r.Context(), &command)
+	event, err := s.Log.Propose(patient, &command)
 	if err != nil {
 		s.writeKeyError(w, err)
 		return operation, err
