@@ -1,10 +1,13 @@
 package raft
 
 import (
+	"bufio"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -130,20 +133,56 @@ func (l *links) breakCut() {
 	}
 }
 
-// pass lets a request in, unless its link is cut, and puts what its body brings
-// under the link's state.
-func (l *links) pass(from, to members.ID, req *http.Request) bool {
+// pass lets a request in, unless its link is cut, and puts what it brings under the
+// link's state: the body of a snapshot, or the connection of a stream.
+func (l *links) pass(from, to members.ID, w http.ResponseWriter, req *http.Request) (http.ResponseWriter, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stateLocked(from, to).cut {
-		return false
+		return nil, false
 	}
 	b := &linkBody{links: l, from: from, to: to, in: req.Body, closed: make(chan struct{})}
-	b.whole = strings.HasSuffix(req.URL.Path, "/snapshot")
-	req.Body = b
+	if b.whole = strings.HasSuffix(req.URL.Path, "/snapshot"); !b.whole {
+		return &linkWriter{w, b}, true
+	}
 	l.bodies[b] = struct{}{}
-	return true
+	req.Body = b
+	return w, true
 }
+
+// linkWriter answers a request for a stream. The connection that it gives away is
+// under the link's state.
+type linkWriter struct {
+	http.ResponseWriter
+	body *linkBody
+}
+
+func (w *linkWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *linkWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	w.body.in = io.NopCloser(buffered)
+	w.body.links.mu.Lock()
+	w.body.links.bodies[w.body] = struct{}{}
+	w.body.links.mu.Unlock()
+	linked := &linkConn{conn, w.body}
+	return linked, bufio.NewReadWriter(bufio.NewReader(linked), bufio.NewWriter(conn)), nil
+}
+
+// linkConn is the connection of a stream.
+type linkConn struct {
+	net.Conn
+	body *linkBody
+}
+
+func (c *linkConn) Read(p []byte) (int, error) { return c.body.Read(p) }
+
+func (c *linkConn) Close() error { return errors.Join(c.body.Close(), c.Conn.Close()) }
+
+var errCut = errors.New("the link is cut")
 
 // linkBody is what comes over a link: frames of messages, or a snapshot.
 type linkBody struct {
@@ -195,7 +234,7 @@ func (b *linkBody) next(p []byte) error {
 	}
 	frame, err := readRaw(b.in)
 	if b.isCut() {
-		panic(http.ErrAbortHandler)
+		return errCut
 	}
 	if err != nil {
 		return err

@@ -94,10 +94,14 @@ func (r *replica) serve(w http.ResponseWriter, req *http.Request) {
 			panic(aborted)
 		}
 	}()
-	if h == nil || err != nil || !r.c.links.pass(from, r.id, req) {
+	if h == nil || err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	(*h).ServeHTTP(w, req)
+	linked, ok := r.c.links.pass(from, r.id, w, req)
+	if !ok {
+		panic(http.ErrAbortHandler)
+	}
+	(*h).ServeHTTP(linked, req)
 }
 
 // start opens the data, or makes it, and starts the node: as a founder, as a

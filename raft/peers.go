@@ -2,6 +2,7 @@ package raft
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
@@ -18,8 +19,9 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Cluster: n.registry.ClusterID(),
 		Client:  cfg.PeerClient,
 		Removed: n.registry.Removed,
-		Receive: func(m *raftpb.Message) {
-			n.inbox.offer(func(l *loop) { l.receive(m) })
+		Receive: func(messages []*raftpb.Message) {
+			together := slices.Clone(messages)
+			n.inbox.offer(func(l *loop) { l.receiveAll(together) })
 		},
 		ReceiveSnapshot: n.receiveSnapshot,
 		Snapshot:        n.openSnapshot,
@@ -52,6 +54,13 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 // RegisterPeer mounts on the peer URLs' router what members say to each other.
 func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 	n.transport.Register(handle)
+}
+
+// receiveAll takes messages that came from a peer together.
+func (l *loop) receiveAll(messages []*raftpb.Message) {
+	for _, m := range messages {
+		l.receive(m)
+	}
 }
 
 // receive takes a message from a peer.

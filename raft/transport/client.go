@@ -3,8 +3,10 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -18,8 +20,7 @@ func NewClient(tlsConfig *tls.Config) *http.Client {
 			if err != nil {
 				return nil, err
 			}
-			hook, _ := ctx.Value(closeHook{}).(func())
-			return &impatientConn{c, hook}, nil
+			return &impatientConn{c}, nil
 		},
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 2 * time.Second,
@@ -29,26 +30,33 @@ func NewClient(tlsConfig *tls.Config) *http.Client {
 	}}
 }
 
-// closeHook is the key of a context's function that the connection of the request
-// calls when it is closed, by whichever end.
-type closeHook struct{}
-
 // impatientConn gives up on a peer that takes no bytes.
-type impatientConn struct {
-	net.Conn
-	closed func() // nil if nobody wants to know
-}
+type impatientConn struct{ net.Conn }
 
-func (c *impatientConn) Close() error {
-	if c.closed != nil {
-		c.closed()
-	}
-	return c.Conn.Close()
-}
+// gulp is what a peer must take within Silence: much at once may well take longer.
+const gulp = 256 << 10
 
 func (c *impatientConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(Silence)); err != nil {
-		return 0, err
+	// A write that does not wait would fail by an old deadline too.
+	defer func() { _ = c.SetWriteDeadline(time.Time{}) }()
+	written := 0
+	for written < len(p) {
+		if err := c.SetWriteDeadline(time.Now().Add(Silence)); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(p[written:min(len(p), written+gulp)])
+		if written += n; err != nil {
+			return written, err
+		}
 	}
-	return c.Conn.Write(p)
+	return written, nil
+}
+
+// SyscallConn gives the connection as the system knows it.
+func (c *impatientConn) SyscallConn() (syscall.RawConn, error) {
+	inner, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return inner.SyscallConn()
 }

@@ -1,14 +1,11 @@
 package transport
 
 import (
-	"bufio"
-	"encoding/binary"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -18,9 +15,6 @@ import (
 
 // Silence is how long a stream may bring nothing before it counts as dead.
 const Silence = 5 * keepAlive
-
-// maxFrame bounds the length of one message.
-const maxFrame = 512 << 20
 
 // Register mounts the receiving side on the peer URLs' router.
 func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
@@ -58,9 +52,10 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, b
 	return from, true
 }
 
-// answerAtOnce lets an answer out while the request goes on. A stream has no end:
-// for a client that keeps its connections, the server would wait for that before it
-// told it that it is refused.
+// answerAtOnce lets an answer out while the request's body still comes. That of a
+// snapshot is long, and what members of another version send may have no end: for a
+// client that keeps its connections, the server would wait for it before it told it
+// that it is refused.
 func answerAtOnce(w http.ResponseWriter) {
 	control := http.NewResponseController(w)
 	// Where a server can't do either, the sender learns of a refusal late.
@@ -70,75 +65,64 @@ func answerAtOnce(w http.ResponseWriter) {
 
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	from, ok := t.admit(w, r)
-	if !ok {
+	if !ok || !asksForStream(w, r) {
 		return
 	}
+	if !t.enter() {
+		http.Error(w, "this member is stopping", http.StatusServiceUnavailable)
+		return
+	}
+	defer t.wg.Done()
+	conn, in, err := accept(w)
+	if err != nil {
+		t.Logger.Debug("stream from a peer not taken", zap.Stringer("peer", from), zap.Error(err))
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	// The server has forgotten the connection.
+	defer context.AfterFunc(t.ctx, func() { _ = conn.Close() })()
 	defer t.lose(from, t.callBack(from))
-	control := http.NewResponseController(w)
-	in := bufio.NewReaderSize(r.Body, 64<<10)
-	for t.ctx.Err() == nil && !t.Removed(from) {
-		if err := control.SetReadDeadline(time.Now().Add(Silence)); err != nil {
-			return
+	if err := t.listen(from, newFrameReader(in)); err != io.EOF {
+		t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", from), zap.Error(err))
+	}
+}
+
+// listen takes what a member says, until its stream ends or it is removed.
+func (t *Transport) listen(from members.ID, in *frameReader) error {
+	var messages []*raftpb.Message
+	for !t.Removed(from) {
+		var err error
+		messages, err = t.readTogether(in, messages[:0])
+		if err == nil || len(messages) > 0 {
+			t.hear(from)
 		}
-		m, size, err := readFrame(in)
+		if len(messages) > 0 {
+			t.Receive(messages)
+			clear(messages)
+		}
 		if err != nil {
-			if err != io.EOF {
-				t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", from), zap.Error(err))
-			}
-			return
+			return err
 		}
-		t.hear(from)
+	}
+	return ErrRemoved // learned by its next request
+}
+
+// readTogether waits for a frame, and appends its message and those of the frames
+// that have come with it.
+func (t *Transport) readTogether(in *frameReader, messages []*raftpb.Message) ([]*raftpb.Message, error) {
+	for {
+		m, size, err := in.next()
+		if err != nil {
+			return messages, err
+		}
 		if m != nil {
 			t.Received(m, size)
-			t.Receive(m)
+			messages = append(messages, m)
+		}
+		if len(messages) == maxFrames || !in.ready() {
+			return messages, nil
 		}
 	}
-	if t.Removed(from) {
-		w.WriteHeader(http.StatusGone)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// readFrame reads one message; nil for a keep-alive.
-func readFrame(in io.Reader) (*raftpb.Message, int, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return nil, 0, err
-	}
-	size := binary.BigEndian.Uint32(head[:])
-	if size == 0 {
-		return nil, 0, nil
-	}
-	if size > maxFrame {
-		return nil, 0, fmt.Errorf("%w: %d bytes", errFrame, size)
-	}
-	data, err := readBytes(in, size)
-	if err != nil {
-		return nil, 0, err
-	}
-	m := &raftpb.Message{}
-	if err := proto.Unmarshal(data, m); err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", errFrame, err)
-	}
-	return m, int(size), nil
-}
-
-// promptBytes is the size up to which memory is set aside before a frame has
-// come. A longer one gets it as it comes: its length may be a lie.
-const promptBytes = 4 << 20
-
-func readBytes(in io.Reader, size uint32) ([]byte, error) {
-	if size <= promptBytes {
-		data := make([]byte, size)
-		_, err := io.ReadFull(in, data)
-		return data, err
-	}
-	data, err := io.ReadAll(io.LimitReader(in, int64(size)))
-	if err == nil && len(data) < int(size) {
-		err = io.ErrUnexpectedEOF
-	}
-	return data, err
 }
 
 func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
@@ -146,12 +130,13 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	m, size, err := readFrame(r.Body)
+	in := newFrameReader(&livelyReader{in: r.Body, timer: http.NewResponseController(w)})
+	m, size, err := in.next()
 	if err == nil && (m == nil || m.GetType() != raftpb.MsgSnap || r.ContentLength < 0) {
 		err = errFrame
 	}
 	if err == nil {
-		err = t.ReceiveSnapshot(m, &livelyReader{r.Body, http.NewResponseController(w)}, r.ContentLength-int64(size)-4)
+		err = t.ReceiveSnapshot(m, in.in, r.ContentLength-int64(size)-headSize)
 	}
 	if err != nil {
 		t.Logger.Warn("snapshot not taken", zap.Stringer("from", from), zap.Error(err))
@@ -160,17 +145,4 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	t.hear(from)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// livelyReader gives up when nothing comes for too long.
-type livelyReader struct {
-	in      io.Reader
-	control *http.ResponseController
-}
-
-func (l *livelyReader) Read(p []byte) (int, error) {
-	if err := l.control.SetReadDeadline(time.Now().Add(Silence)); err != nil {
-		return 0, err
-	}
-	return l.in.Read(p)
 }

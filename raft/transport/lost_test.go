@@ -1,9 +1,7 @@
 package transport
 
 import (
-	"errors"
 	"io"
-	"net/http"
 	"sync/atomic"
 	"testing"
 
@@ -17,27 +15,17 @@ func TestLostStream(t *testing.T) {
 	b := newEnd(t, 2, func(c *Config) { c.Lost = func(members.ID) { lost.Add(1) } })
 	// open begins a stream of member 1; the function that it gives ends it.
 	open := func() (hangUp func()) {
-		body, frames := io.Pipe()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL+streamPath, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for header, value := range map[string]string{headerFrom: "1", headerTo: "2", headerCluster: "7", headerProtocol: protocol} {
-			req.Header.Set(header, value)
-		}
-		ended, before := make(chan error, 1), b.Heard(1)
-		go func() {
-			resp, err := b.Client.Do(req)
-			if err == nil {
-				err = resp.Body.Close()
-			}
-			ended <- err
-		}()
+		before := b.Heard(1)
+		conn := b.openStream(t)
 		b.await("the stream", func() bool { return b.Heard(1).After(before) })
 		return func() {
 			t.Helper()
-			if err := errors.Join(frames.Close(), <-ended); err != nil {
+			if err := conn.CloseWrite(); err != nil {
 				t.Error(err)
+			}
+			// The other end closes when it is done with the stream.
+			if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
+				t.Errorf("%d bytes came back: %v", n, err)
 			}
 		}
 	}

@@ -3,16 +3,12 @@ package transport
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -45,7 +41,7 @@ type peer struct {
 func newPeer(t *Transport, m members.Member) *peer {
 	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID)), again: make(chan struct{}, 1)}
 	p.ctx, p.stop = context.WithCancel(t.ctx)
-	p.outbox = newOutbox(t.Sent, func() { t.Unreachable(m.ID) })
+	p.outbox = newOutbox(m.ID, t.Sent, func() { t.Unreachable(m.ID) })
 	return p
 }
 
@@ -96,20 +92,16 @@ func (p *peer) run() {
 
 // stream opens a stream and returns when it has ended.
 func (p *peer) stream() error {
-	done := make(chan struct{})
-	end := sync.OnceFunc(func() { close(done) })
-	defer end()
-	// The request ends with the peer; the body ends when this attempt does, or the
-	// connection: the client waits for the body before it tells of that.
-	ctx := context.WithValue(p.ctx, closeHook{}, end)
-	resp, err := p.post(ctx, streamPath, p.outbox.body(done), -1)
+	conn, direct, err := p.connect()
 	if err != nil {
 		return err
 	}
-	return p.verdict(resp)
+	// The client has forgotten the connection.
+	defer context.AfterFunc(p.ctx, func() { _ = conn.Close() })()
+	return p.outbox.open(conn, direct).run()
 }
 
-func (p *peer) post(ctx context.Context, path string, body io.Reader, size int64) (*http.Response, error) {
+func (p *peer) request(ctx context.Context, path string, body io.Reader, size int64) (*http.Request, error) {
 	url := p.url(path)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
 	if err != nil {
@@ -122,7 +114,7 @@ func (p *peer) post(ctx context.Context, path string, body io.Reader, size int64
 	h.Set(headerFrom, p.t.Self.String())
 	h.Set(headerTo, p.id.String())
 	h.Set(headerProtocol, protocol)
-	return p.t.Client.Do(req)
+	return req, nil
 }
 
 // verdict reads why the peer ended a request.
@@ -160,15 +152,18 @@ func (p *peer) snapshot(m *raftpb.Message) error {
 		return err
 	}
 	defer func() { _ = content.Close() }()
-	head, err := proto.Marshal(m)
+	frame, _, err := appendFrame(nil, m)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	p.log.Info("sending a snapshot", zap.Uint64("index", m.GetSnapshot().GetMetadata().GetIndex()), zap.Int64("bytes", size))
-	frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(head))), head...)
 	body := io.MultiReader(bytes.NewReader(frame), content)
-	resp, err := p.post(p.ctx, snapshotPath, body, int64(len(frame))+size)
+	req, err := p.request(p.ctx, snapshotPath, body, int64(len(frame))+size)
+	if err != nil {
+		return err
+	}
+	resp, err := p.t.Client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -178,5 +173,3 @@ func (p *peer) snapshot(m *raftpb.Message) error {
 	p.log.Info("snapshot sent", zap.Duration("took", time.Since(start)))
 	return nil
 }
-
-var errFrame = errors.New("transport: a frame that is no message")

@@ -16,7 +16,7 @@ import (
 
 // protocol is the version of the framing and of what the messages hold.
 // Members of different versions don't talk.
-const protocol = "1"
+const protocol = "2"
 
 // The paths on the peer URLs, and the headers of requests there.
 const (
@@ -40,8 +40,9 @@ type Config struct {
 	Client *http.Client
 	// Removed tells whether a member was removed from the cluster.
 	Removed func(id members.ID) bool
-	// Receive takes a message that came in. The message is its.
-	Receive func(m *raftpb.Message)
+	// Receive takes messages that came in together. They are its; the slice is
+	// not, after the call.
+	Receive func(messages []*raftpb.Message)
 	// ReceiveSnapshot takes a snapshot that comes in: the message that
 	// announces it and the stream of its content. An error makes the sender
 	// try again later.
@@ -70,7 +71,7 @@ type Transport struct {
 	wg     sync.WaitGroup
 
 	mu    sync.Mutex
-	peers map[members.ID]*peer
+	peers []*peer                  // never changed in place: Send walks it without the lock
 	heard map[members.ID]time.Time // when a frame last came from a member
 	calls uint64                   // streams that were opened from elsewhere
 	last  map[members.ID]uint64    // which of them is a member's latest
@@ -81,7 +82,6 @@ func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Transport{
 		Config: cfg, ctx: ctx, cancel: cancel,
-		peers: map[members.ID]*peer{},
 		heard: map[members.ID]time.Time{},
 		last:  map[members.ID]uint64{},
 	}
@@ -91,40 +91,51 @@ func New(cfg Config) *Transport {
 func (t *Transport) SetPeers(list []members.Member) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	wanted := map[members.ID]bool{}
+	var peers []*peer
 	for _, m := range list {
-		if m.ID == t.Self || t.ctx.Err() != nil {
+		if m.ID == t.Self || t.ctx.Err() != nil || find(peers, m.ID) != nil {
 			continue
 		}
-		wanted[m.ID] = true
-		if p := t.peers[m.ID]; p != nil {
-			p.setURLs(m.PeerURLs)
-			continue
+		p := find(t.peers, m.ID)
+		if p == nil {
+			p = newPeer(t, m)
+			t.wg.Go(p.run)
 		}
-		p := newPeer(t, m)
-		t.peers[m.ID] = p
-		t.wg.Go(p.run)
+		p.setURLs(m.PeerURLs)
+		peers = append(peers, p)
 	}
-	for id, p := range t.peers {
-		if !wanted[id] {
+	for _, p := range t.peers {
+		if find(peers, p.id) == nil {
 			p.stop()
-			delete(t.peers, id)
 		}
 	}
+	t.peers = peers
+}
+
+// find looks for a member among a few; nil if it is not there.
+func find(peers []*peer, id members.ID) *peer {
+	for _, p := range peers {
+		if p.id == id {
+			return p
+		}
+	}
+	return nil
 }
 
 // Send passes messages on to their peers, or drops them.
 func (t *Transport) Send(messages []*raftpb.Message) {
+	t.mu.Lock()
+	peers := t.peers
+	t.mu.Unlock()
+	for _, p := range peers {
+		p.outbox.add(messages)
+	}
 	for _, m := range messages {
-		t.mu.Lock()
-		p := t.peers[members.ID(m.GetTo())]
-		t.mu.Unlock()
-		switch {
-		case p == nil:
-		case m.GetType() == raftpb.MsgSnap:
+		if m.GetType() != raftpb.MsgSnap {
+			continue
+		}
+		if p := find(peers, members.ID(m.GetTo())); p != nil {
 			t.wg.Go(func() { p.sendSnapshot(m) })
-		default:
-			p.outbox.add(m)
 		}
 	}
 }
@@ -151,7 +162,7 @@ func (t *Transport) callBack(id members.ID) (call uint64) {
 	t.heard[id] = time.Now()
 	t.calls++
 	t.last[id] = t.calls
-	if p := t.peers[id]; p != nil {
+	if p := find(t.peers, id); p != nil {
 		select {
 		case p.again <- struct{}{}:
 		default:
@@ -174,6 +185,18 @@ func (t *Transport) lose(id members.ID, call uint64) {
 	if latest {
 		t.Lost(id)
 	}
+}
+
+// enter begins something that Close waits for, unless that was called; wg.Done
+// ends it.
+func (t *Transport) enter() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		return false
+	}
+	t.wg.Add(1)
+	return true
 }
 
 // Close ends all streams and waits until nothing is under way any more.

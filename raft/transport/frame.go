@@ -1,0 +1,135 @@
+package transport
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// A frame is the length of a message, in headSize bytes, and the message. An
+// empty one says that the stream lives.
+const headSize = 4
+
+// maxFrame bounds the length of one message.
+const maxFrame = 512 << 20
+
+// maxKept bounds the room for frames that is kept for the next ones.
+const maxKept = 1 << 20
+
+var errFrame = errors.New("transport: a frame that is no message")
+
+// appendFrame appends the frame of a message, and gives the message's own size.
+func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
+	at := len(b)
+	b, err := proto.MarshalOptions{}.MarshalAppend(append(b, 0, 0, 0, 0), m)
+	if err != nil {
+		return b, 0, err
+	}
+	size := len(b) - at - headSize
+	binary.BigEndian.PutUint32(b[at:], uint32(size))
+	return b, size, nil
+}
+
+// frameReader reads messages that come framed. They keep nothing of the bytes
+// that they are read from, so the room for these is used again.
+type frameReader struct {
+	in   *bufio.Reader
+	long []byte // room for frames that don't fit into in's buffer
+}
+
+func newFrameReader(in io.Reader) *frameReader {
+	return &frameReader{in: bufio.NewReaderSize(in, 64<<10)}
+}
+
+// next waits for a message and gives its size; nil for an empty frame.
+func (r *frameReader) next() (*raftpb.Message, int, error) {
+	head, err := r.peek(headSize)
+	if err != nil {
+		return nil, 0, err
+	}
+	size := binary.BigEndian.Uint32(head)
+	r.skip(headSize)
+	if size == 0 {
+		return nil, 0, nil
+	}
+	if size > maxFrame {
+		return nil, 0, fmt.Errorf("%w: %d bytes", errFrame, size)
+	}
+	m, err := r.message(int(size))
+	return m, int(size), err
+}
+
+// ready reports whether the next frame has come, so that next would not wait.
+func (r *frameReader) ready() bool {
+	have := r.in.Buffered()
+	if have < headSize {
+		return false
+	}
+	head, err := r.in.Peek(headSize)
+	return err == nil && uint64(have) >= headSize+uint64(binary.BigEndian.Uint32(head))
+}
+
+func (r *frameReader) message(size int) (*raftpb.Message, error) {
+	data, err := r.bytes(size)
+	if err != nil {
+		return nil, err
+	}
+	m := &raftpb.Message{}
+	if err := proto.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
+	}
+	return m, nil
+}
+
+// bytes reads so many bytes. They are good until the next call.
+func (r *frameReader) bytes(size int) ([]byte, error) {
+	if size > r.in.Size() {
+		return r.longBytes(size)
+	}
+	data, err := r.peek(size)
+	if err == nil {
+		r.skip(size)
+	}
+	return data, err
+}
+
+// promptBytes is the size up to which memory is set aside before a frame has
+// come. A longer one gets it as it comes: its length may be a lie.
+const promptBytes = 4 << 20
+
+func (r *frameReader) longBytes(size int) ([]byte, error) {
+	if size > promptBytes {
+		data, err := io.ReadAll(io.LimitReader(r.in, int64(size)))
+		if err == nil && len(data) < size {
+			err = io.ErrUnexpectedEOF
+		}
+		return data, err
+	}
+	data := r.long
+	if cap(data) < size {
+		data = make([]byte, size)
+	}
+	if cap(data) <= maxKept {
+		r.long = data
+	}
+	_, err := io.ReadFull(r.in, data[:size])
+	return data[:size], err
+}
+
+// peek waits for so many bytes, which must fit into the buffer.
+func (r *frameReader) peek(n int) ([]byte, error) {
+	b, err := r.in.Peek(n)
+	if err == io.EOF && len(b) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return b, err
+}
+
+// skip leaves behind bytes that were peeked at.
+func (r *frameReader) skip(n int) { _, _ = r.in.Discard(n) }

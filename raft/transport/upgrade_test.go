@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// dial sends the head of a request for a stream from member 1, and what is to go with
+// it. It gives the connection and the answer.
+func (e *end) dial(t *testing.T, more ...byte) (*net.TCPConn, *http.Response) {
+	t.Helper()
+	conn, err := net.Dial("tcp", e.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() }) // the test may have closed it
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: 1\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n\r\n",
+		streamPath, upgrade, headerFrom, headerTo, e.Self, headerCluster, e.Cluster, headerProtocol, protocol)
+	if _, err := conn.Write(append([]byte(head), more...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn), resp
+}
+
+// openStream opens a stream from member 1, on which frames may be written.
+func (e *end) openStream(t *testing.T, more ...byte) *net.TCPConn {
+	t.Helper()
+	conn, resp := e.dial(t, more...)
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp.Status)
+	}
+	return conn
+}
+
+// TestPlainRequest asks for a stream without asking for another protocol.
+func TestPlainRequest(t *testing.T) {
+	b := newEnd(t, 2, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL+streamPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, value := range map[string]string{headerFrom: "1", headerTo: "2", headerCluster: "7", headerProtocol: protocol} {
+		req.Header.Set(header, value)
+	}
+	resp, err := b.Client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != upgrade || !strings.Contains(string(text), upgrade) {
+		t.Errorf("%s, Upgrade: %q, %s", resp.Status, resp.Header.Get("Upgrade"), text)
+	}
+	if !b.Heard(1).IsZero() {
+		t.Error("a member whose stream was refused counts as heard")
+	}
+}
+
+// TestFramesComeAhead lets the first frame come with the request, in pieces that don't
+// end where frames do.
+func TestFramesComeAhead(t *testing.T) {
+	b := newEnd(t, 2, nil)
+	data := frames(t, message(2, 1, []byte("one")), message(2, 2, []byte("two")))
+	cut := len(data) - 5
+	conn := b.openStream(t, data[:cut]...)
+	expect(t, b.received, 1, "one")
+	if _, err := conn.Write(data[cut:]); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b.received, 2, "two")
+}
+
+// expect waits for a message.
+func expect(t *testing.T, received <-chan *raftpb.Message, index uint64, data string) {
+	t.Helper()
+	select {
+	case m := <-received:
+		if got := string(m.GetEntries()[0].GetData()); m.GetIndex() != index || got != data {
+			t.Fatalf("message %d with %d bytes came instead of message %d with %d", m.GetIndex(), len(got), index, len(data))
+		}
+	case <-time.After(patience):
+		t.Fatalf("message %d did not come", index)
+	}
+}
+
+// TestCloseEndsReceiving closes a transport to which members talk.
+func TestCloseEndsReceiving(t *testing.T) {
+	b := newEnd(t, 2, nil)
+	conns := []*net.TCPConn{b.openStream(t), b.openStream(t)}
+	closed := make(chan struct{})
+	go func() { b.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(Silence / 2):
+		t.Error("Close waits for the members to go")
+	}
+	for _, conn := range conns {
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+			t.Errorf("the stream goes on: %d bytes, %v", n, err)
+		}
+	}
+	if _, resp := b.dial(t); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("after Close: %s", resp.Status)
+	}
+}
+
+// TestNoise sends what is no frame: the stream ends.
+func TestNoise(t *testing.T) {
+	b := newEnd(t, 2, nil)
+	conn := b.openStream(t)
+	if _, err := io.WriteString(conn, "5\r\nhello\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, conn); n > 0 {
+		t.Errorf("%d bytes came back: %v", n, err)
+	}
+	b.await("the stream to end", func() bool { return b.Heard(1).IsZero() })
+}
