@@ -78,6 +78,8 @@ func (l *loop) applyBatch(b batch) {
 			p.done <- outcome{result: results[i]}
 		}
 	}
+	l.recent = max(len(b.commands), l.recent/2)
+	l.crowded.Store(l.recent > 1)
 	l.tree.Notify()
 	l.observer.BatchApplied(len(b.commands))
 	l.expiry.set(l.tree.View().NextExpiry(), l.now())

@@ -1,6 +1,9 @@
 package raft
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // inbox brings work to the loop from other goroutines: messages of peers,
 // requests about the membership, news of the transport.
@@ -22,24 +25,30 @@ func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // offer hands a task to the loop, unless too many wait already.
 func (b *inbox) offer(t task) {
-	b.mu.Lock()
-	full := len(b.tasks) >= maxTasks
-	b.mu.Unlock()
-	if !full {
-		b.post(t)
+	if b.add(t, maxTasks) {
+		wake(b.wake)
 	}
 }
 
 // post hands a task to the loop that must not get lost. It reports false when
 // there is no loop any more.
 func (b *inbox) post(t task) bool {
+	added := b.add(t, math.MaxInt)
+	if added {
+		wake(b.wake)
+	}
+	return added
+}
+
+// add takes a task for the loop, which has to be woken then, unless so many wait
+// already.
+func (b *inbox) add(t task, most int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	if b.closed || len(b.tasks) >= most {
 		return false
 	}
 	b.tasks = append(b.tasks, t)
-	wake(b.wake)
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,6 +39,8 @@ type loop struct {
 	held     []held         // proposals that raft will take later
 	taken    []*proposal    // room for the next batch
 	together int            // how many proposals have shared a batch lately
+	recent   int            // how many commands had the largest of the batches applied lately
+	crowded  atomic.Bool    // recent is more than one
 	applies  []tree.Command // room for the batch being applied
 	served   bool           // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none

@@ -21,7 +21,9 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Removed: n.registry.Removed,
 		Receive: func(messages []*raftpb.Message) {
 			together := slices.Clone(messages)
-			n.inbox.offer(func(l *loop) { l.receiveAll(together) })
+			if n.inbox.add(func(l *loop) { l.receiveAll(together) }, maxTasks) {
+				n.loop.attendInbox()
+			}
 		},
 		ReceiveSnapshot: n.receiveSnapshot,
 		Snapshot:        n.openSnapshot,

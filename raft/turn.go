@@ -36,9 +36,23 @@ func (l *loop) inTurn(do func()) (goOn bool) {
 	return
 }
 
-// helpRounds bounds what a caller does for others: a write and its commit, and a
-// look whether that was all.
+// helpRounds bounds what others than the loop do: a write and its commit, and a look
+// whether that was all.
 const helpRounds = 3
+
+// attendInbox sees to it that what a peer has sent is worked off: by the goroutine
+// that it came to, if the turn is free, or else by the loop. When batches are large
+// it is always the loop: what comes from several peers is then handled together.
+func (l *loop) attendInbox() {
+	if l.crowded.Load() || !l.turn.TryLock() {
+		wake(l.inbox.wake)
+		return
+	}
+	more := false
+	if !l.inTurn(func() { more = l.advance(helpRounds) }) || more {
+		wake(l.inbox.wake)
+	}
+}
 
 // attend sees to it that p, which the caller has queued, is worked off: at once and
 // by the caller, if the turn is free, or else by the loop, which is woken.
