@@ -1,16 +1,6 @@
 package tree
 
-import (
-	"cmp"
-	"slices"
-)
-
-// The size of a page. Larger ones are cheaper to search, smaller ones cheaper
-// to copy; every batch copies the pages on the way to what it changes.
-const (
-	pageMax = 63 // children in a page at most
-	pageMin = 16 // below which a page is joined with a neighbour
-)
+import "slices"
 
 // directory holds the children of a node in the order of their names, in a
 // copy-on-write B-tree. Cloning one costs the same whatever its size: the clone
@@ -25,13 +15,6 @@ type directory struct {
 	root  *page
 	count int32
 	skip  int32 // the length of the children's paths in front of their names
-}
-
-// page is a node of the B-tree.
-type page struct {
-	epoch uint64
-	items []*Node
-	kids  []*page // one more than items; nil in a leaf
 }
 
 // childless stands for the children of a directory in an event, which shows
@@ -55,23 +38,6 @@ func (d *directory) clone(epoch uint64) *directory {
 
 func (d *directory) len() int { return int(d.count) }
 
-// search gives the place of a name in a page, and whether it is there.
-func (d *directory) search(p *page, name string) (int, bool) {
-	low, high := 0, len(p.items)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		switch c := cmp.Compare(p.items[mid].path[d.skip:], name); {
-		case c == 0:
-			return mid, true
-		case c < 0:
-			low = mid + 1
-		default:
-			high = mid
-		}
-	}
-	return low, false
-}
-
 func (d *directory) get(name string) *Node {
 	for p := d.root; p != nil; {
 		i, found := d.search(p, name)
@@ -84,14 +50,6 @@ func (d *directory) get(name string) *Node {
 		p = p.kids[i]
 	}
 	return nil
-}
-
-// own gives a page that this batch may change, in the place of the one at pp.
-func (d *directory) own(pp **page) *page {
-	if p := *pp; p.epoch != d.epoch {
-		*pp = &page{epoch: d.epoch, items: slices.Clone(p.items), kids: slices.Clone(p.kids)}
-	}
-	return *pp
 }
 
 // insert stores n under its own name, which no child has.
@@ -109,7 +67,7 @@ func (d *directory) insert(n *Node) {
 	for p := d.root; ; {
 		i, _ := d.search(p, name)
 		if p.kids == nil {
-			p.items = slices.Insert(p.items, i, n)
+			d.insertAt(p, i, n)
 			return
 		}
 		if kid := d.own(&p.kids[i]); len(kid.items) == pageMax {
@@ -151,6 +109,8 @@ func (d *directory) split(p *page, i int, name string) {
 		right.kids = slices.Clone(left.kids[mid+1:])
 		left.kids = slices.Clone(left.kids[:mid+1])
 	}
+	d.index(left)
+	d.index(right)
 	p.items = slices.Insert(p.items, i, median)
 	p.kids = slices.Insert(p.kids, i+1, right)
 }
@@ -177,7 +137,7 @@ func (d *directory) take(p *page, name string) {
 	i, found := d.search(p, name)
 	switch {
 	case p.kids == nil:
-		p.items = slices.Delete(p.items, i, i+1)
+		d.deleteAt(p, i)
 		return
 	case found:
 		p.items[i] = d.takeLast(d.own(&p.kids[i]))
@@ -192,7 +152,7 @@ func (d *directory) takeLast(p *page) *Node {
 	if p.kids == nil {
 		last := len(p.items) - 1
 		n := p.items[last]
-		p.items = slices.Delete(p.items, last, last+1)
+		d.deleteAt(p, last)
 		return n
 	}
 	last := len(p.kids) - 1
@@ -213,6 +173,7 @@ func (d *directory) level(p *page, i int) {
 	kids := slices.Concat(left.kids, right.kids)
 	if len(items) <= pageMax {
 		p.kids[i] = &page{epoch: d.epoch, items: items, kids: kids}
+		d.index(p.kids[i])
 		p.items = slices.Delete(p.items, i, i+1)
 		p.kids = slices.Delete(p.kids, i+1, i+2)
 		return
@@ -223,6 +184,8 @@ func (d *directory) level(p *page, i int) {
 	if kids != nil {
 		l.kids, r.kids = slices.Clone(kids[:mid+1]), slices.Clone(kids[mid+1:])
 	}
+	d.index(l)
+	d.index(r)
 	p.items[i], p.kids[i], p.kids[i+1] = items[mid], l, r
 }
 
@@ -233,18 +196,6 @@ func (d *directory) scan(visit func(n *Node) bool) {
 	}
 }
 
-func (p *page) scan(visit func(n *Node) bool) bool {
-	for i, n := range p.items {
-		if p.kids != nil && !p.kids[i].scan(visit) {
-			return false
-		}
-		if !visit(n) {
-			return false
-		}
-	}
-	return p.kids == nil || p.kids[len(p.items)].scan(visit)
-}
-
 // add is insert for names that mostly come in order; false if n's is there, which
 // keeps its place.
 func (d *directory) add(n *Node) bool {
@@ -253,7 +204,7 @@ func (d *directory) add(n *Node) bool {
 		p = p.kids[len(p.kids)-1]
 	}
 	if p != nil && len(p.items) < pageMax && n.path[d.skip:] > p.items[len(p.items)-1].path[d.skip:] {
-		p.items = append(p.items, n)
+		d.insertAt(p, len(p.items), n)
 		d.count++
 		return true
 	}
