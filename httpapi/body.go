@@ -70,11 +70,10 @@ func readSized(b []byte, body io.Reader, size int) ([]byte, error) {
 	return b, nil
 }
 
-// skipBody reads a body that means nothing, within the limits of one that does.
-// Only behind its end does net/http notice that the client has gone, and a
-// watch has to know that. A client that asks before it sends, and does not
-// wait, is not told to go on: the answer comes at once, and closes the
-// connection, for what the client does with its body is unknown.
+// skipBody reads a body that means nothing, within the limits of one that does: a
+// watch takes the connection over, and listens to it from there on. A client that
+// asks before it sends, and does not wait, is not told to go on: the answer comes at
+// once, and closes the connection, for what the client does with its body is unknown.
 func (s *Server) skipBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > s.MaxRequestBytes {
 		return &http.MaxBytesError{Limit: s.MaxRequestBytes}
