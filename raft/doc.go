@@ -17,9 +17,10 @@
 //	        ◄─ result ◄─ loop: apply, publish            ◄─ commit
 //
 // A lone write passes no hand-over between goroutines: its caller takes the turn
-// and appends, commits and applies. Those who come meanwhile queue for the loop.
-// When a committed batch is still to be applied, or followers are to be served,
-// the append goes to the writer goroutine, so that the disk works beside the
+// and appends, commits and applies. Those who come meanwhile queue for the loop. On
+// other members, the goroutine that a lone message comes to does the same with it.
+// When a committed batch is still to be applied, or followers are to be served under
+// load, the append goes to the writer goroutine, so that the disk works beside the
 // processor.
 //
 // # Invariants

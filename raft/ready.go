@@ -51,15 +51,17 @@ func (l *loop) handle(rd etcdraft.Ready) {
 	l.serveIfCaughtUp()
 }
 
-// append has the disk take what raft wants kept. Alone on the path, the loop
-// does it itself and spares two hand-overs; with a batch to apply besides, or
-// followers to serve, the writer does it meanwhile.
+// append has the disk take what raft wants kept. For a lone write whoever has the
+// turn does it, and spares two hand-overs; the followers, if there are any, have
+// their messages already. With a batch to apply besides, or the answers of followers
+// to serve under load, the writer does it meanwhile.
 func (l *loop) append(m, toApply *raftpb.Message) {
 	if m.Snapshot != nil {
 		l.takeSnapshot(m)
 		return
 	}
-	if l.writer.busy() || len(m.GetEntries()) > 0 && (toApply != nil || l.leads() && !l.alone()) {
+	beside := toApply != nil || l.leads() && !l.alone() && l.crowded.Load()
+	if l.writer.busy() || len(m.GetEntries()) > 0 && beside {
 		for l.writer.full() {
 			l.landed(<-l.writer.done)
 		}
