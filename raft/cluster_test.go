@@ -215,12 +215,12 @@ func (r *replica) restart() {
 	r.start(nil, nil)
 }
 
-// pause stops the member's loop in its tracks.
+// pause stops the member's loop in its tracks, and nobody who happens to do its work.
 func (r *replica) pause() {
 	r.c.t.Helper()
 	resume, paused := make(chan struct{}), make(chan struct{})
 	r.resume = resume
-	r.node().inbox.post(func(*loop) { close(paused); <-resume })
+	go r.node().loop.takeTurn(func() { close(paused); <-resume })
 	<-paused
 }
 

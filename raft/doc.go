@@ -21,7 +21,8 @@
 // other members, the goroutine that a lone message comes to does the same with it.
 // When a committed batch is still to be applied, or followers are to be served under
 // load, the append goes to the writer goroutine, so that the disk works beside the
-// processor.
+// processor. A leader under load keeps one append on its way; what its followers
+// forward meanwhile gathers for the next.
 //
 // # Invariants
 //

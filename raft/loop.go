@@ -36,16 +36,19 @@ type loop struct {
 	// blocking is the batch that has to land before the next one leaves; zero
 	// when none has.
 	blocking uint64
-	held     []held         // proposals that raft will take later
-	taken    []*proposal    // room for the next batch
-	together int            // how many proposals have shared a batch lately
-	recent   int            // how many commands had the largest of the batches applied lately
-	crowded  atomic.Bool    // recent is more than one
-	applies  []tree.Command // room for the batch being applied
-	served   bool           // Ready is closed
+	held     []held          // proposals that raft will take later
+	gathered []*raftpb.Entry // proposed by followers; raft will get them later
+	taken    []*proposal     // room for the next batch
+	together int             // how many proposals have shared a batch lately
+	recent   int             // how many commands had the largest of the batches applied lately
+	crowded  atomic.Bool     // recent is more than one
+	applies  []tree.Command  // room for the batch being applied
+	served   bool            // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none
 	// is under way.
 	firstRead chan error
+
+	lastIndex uint64 // of the log, with what is on its way to the disk
 
 	// The log as applied.
 	appliedIndex, appliedTerm uint64
@@ -168,6 +171,7 @@ func (l *loop) advance(rounds int) bool {
 		l.work()
 		l.sweep()
 		l.propose()
+		l.offerGathered()
 		l.requestReadIndex()
 		if l.failed != nil || !l.raw.HasReady() {
 			return false
@@ -259,10 +263,13 @@ func (l *loop) propose() {
 	l.send(data, f)
 }
 
-// blocked reports whether the last batch is still on its way. One that was
-// forwarded to a leader may be lost for good, so after a while it no longer
-// blocks.
+// blocked reports whether the last batch is still on its way, or under load any
+// append. One that was forwarded to a leader may be lost for good, so after a while
+// it no longer blocks.
 func (l *loop) blocked() bool {
+	if l.gathering() {
+		return l.appending()
+	}
 	f, underway := l.flying[l.blocking]
 	return underway && (l.leads() || time.Since(f.since) < forwardWait*l.cfg.Tick)
 }
@@ -280,8 +287,7 @@ func (l *loop) batchHead(size int) []byte {
 func (l *loop) send(data []byte, f flight) {
 	l.flying[l.number] = f
 	l.blocking = l.number
-	m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: []*raftpb.Entry{{Data: data}}}
-	if err := l.offer(m, f.since); err != nil {
+	if err := l.offer(l.withGathered(&raftpb.Entry{Data: data}), f.since); err != nil {
 		l.land(l.number, f, outcome{err: err})
 	}
 }

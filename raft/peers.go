@@ -70,8 +70,7 @@ func (l *loop) receive(m *raftpb.Message) {
 	l.latency.received(m, l.observer)
 	switch m.GetType() {
 	case raftpb.MsgProp:
-		// What gets lost here times out where it was proposed.
-		_ = l.offer(m, time.Now())
+		l.gather(m)
 	case raftpb.MsgSnap:
 		// It would come with its content, as a request of its own.
 	default:

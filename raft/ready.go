@@ -29,6 +29,7 @@ func (l *loop) handle(rd etcdraft.Ready) {
 		switch m.GetTo() {
 		case etcdraft.LocalAppendThread:
 			toAppend = m
+			l.lastIndex = lastIndex(m, l.lastIndex)
 		case etcdraft.LocalApplyThread:
 			toApply = m
 		default:

@@ -1,0 +1,52 @@
+package raft
+
+import (
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Under load a leader keeps one append on its way to the followers. What they and
+// its own clients propose meanwhile gathers, and goes into the next one: each append
+// costs every member a message, a sync and an answer, however much is in it.
+
+// gathering reports whether proposals gather while an append is on its way. A lone
+// write never waits for another's.
+func (l *loop) gathering() bool { return l.crowded.Load() && l.leads() && !l.alone() }
+
+// appending reports whether the log has entries that wait for a quorum. Raft may
+// know of a commit before the loop does: then the next append leaves in one go with
+// the news of it.
+func (l *loop) appending() bool {
+	return l.lastIndex > l.committed.Load() && l.lastIndex > l.raw.BasicStatus().GetCommit()
+}
+
+// maxGathered bounds the entries that gather. Raft gets at once what comes beyond.
+const maxGathered = 64
+
+// gather takes a proposal that a follower has forwarded.
+func (l *loop) gather(m *raftpb.Message) {
+	if len(l.gathered) < maxGathered && l.gathering() && l.appending() {
+		l.gathered = append(l.gathered, m.GetEntries()...)
+		return
+	}
+	// What gets lost here times out where it was proposed.
+	_ = l.offer(m, time.Now())
+}
+
+// withGathered proposes entries of this member together with those that have
+// gathered.
+func (l *loop) withGathered(own ...*raftpb.Entry) *raftpb.Message {
+	entries := append(l.gathered, own...)
+	l.gathered = nil // raft keeps the slice
+	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: entries}
+}
+
+// offerGathered offers raft what has gathered and left with no proposal of this
+// member. One that leads no more has no reason to gather either: what it has then
+// goes to the new leader.
+func (l *loop) offerGathered() {
+	if len(l.gathered) > 0 && !(l.gathering() && l.appending()) {
+		_ = l.offer(l.withGathered(), time.Now())
+	}
+}

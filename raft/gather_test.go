@@ -1,0 +1,127 @@
+package raft
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+	"pando/tree"
+)
+
+// forwarded is a proposal as a follower forwards it: a batch of one that sets a key.
+func forwarded(from members.ID, number uint64, path string) *raftpb.Message {
+	data := encodeBatch(batch{
+		proposer: uint64(from), number: number, time: time.Now().UnixNano(),
+		commands: []tree.Command{{Op: tree.OpSet, Path: path, Value: "1"}},
+	})
+	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&from), Entries: []*raftpb.Entry{{Data: data}}}
+}
+
+// inTask runs something on a member's loop and waits for its end.
+func (r *replica) inTask(do task) {
+	r.c.t.Helper()
+	done := make(chan struct{})
+	r.node().inbox.post(func(l *loop) { defer close(done); do(l) })
+	<-done
+}
+
+// appendUnderLoad leaves an append of the leader on its way, as if under load.
+func appendUnderLoad(t *testing.T, l *loop, m *raftpb.Message) {
+	l.recent = 1 << 10 // the batches of this test are small, and end the load
+	l.crowded.Store(true)
+	if err := l.offer(m, time.Now()); err != nil {
+		t.Error(err)
+	}
+	l.handle(l.raw.Ready())
+}
+
+// TestGather forwards proposals to a leader while an append is on its way.
+func TestGather(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead, from := c.leader(), c.follower().id
+	before := lead.node().Tree().View().Index()
+	const beyond = 3
+	lead.inTask(func(l *loop) {
+		appendUnderLoad(t, l, forwarded(from, 1, "/0"))
+		last := l.lastIndex
+		for i := range maxGathered + beyond {
+			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i)))
+		}
+		if len(l.gathered) != maxGathered {
+			t.Errorf("%d proposals gather, want %d", len(l.gathered), maxGathered)
+		}
+		l.handle(l.raw.Ready())
+		if l.lastIndex != last+beyond {
+			t.Errorf("raft got %d proposals, want the %d for which there was no room", l.lastIndex-last, beyond)
+		}
+		l.offerGathered()
+		if len(l.gathered) != maxGathered {
+			t.Error("raft got what gathers, while the append was still on its way")
+		}
+	})
+	c.await("all that was proposed", func() bool {
+		for i := range 1 + maxGathered + beyond {
+			if !exists(lead, fmt.Sprintf("/%d", i)) {
+				return false
+			}
+		}
+		return true
+	})
+	c.settle()
+	if made := lead.node().Tree().View().Index() - before; made != 1+maxGathered+beyond {
+		t.Errorf("%d writes were made of %d", made, 1+maxGathered+beyond)
+	}
+}
+
+// TestLoneWriteNeverGathers forwards a lone write while another is on its way.
+func TestLoneWriteNeverGathers(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead, from := c.leader(), c.follower().id
+	lead.inTask(func(l *loop) {
+		appendUnderLoad(t, l, forwarded(from, 1, "/a"))
+		l.crowded.Store(false)
+		l.gather(forwarded(from, 2, "/b"))
+		if len(l.gathered) != 0 || !l.raw.HasReady() {
+			t.Error("a write waits for another's commit without load")
+		}
+	})
+	c.await("both writes", func() bool { return exists(lead, "/a") && exists(lead, "/b") })
+}
+
+// TestGatheredOutlivesLeadership takes the leadership from a member that holds gathered proposals: the next leader gets
+// them.
+func TestGatheredOutlivesLeadership(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead := c.leader()
+	rest := c.others(lead)
+	c.isolate(lead)
+	lead.inTask(func(l *loop) {
+		appendUnderLoad(t, l, forwarded(rest[0].id, 1, "/appended"))
+		l.gather(forwarded(rest[0].id, 2, "/gathered"))
+		if len(l.gathered) != 1 {
+			t.Errorf("%d proposals gather, want 1", len(l.gathered))
+		}
+	})
+	c.leaderOf(rest, lead)
+	rest[0].set("/others", "1")
+	c.links.heal()
+	c.await("the gathered proposal", func() bool { return exists(rest[0], "/gathered") })
+	c.settle()
+	if exists(rest[0], "/appended") {
+		t.Error("the next leader has what only the old one had appended")
+	}
+}
+
+func exists(r *replica, path string) bool {
+	_, err := r.node().Tree().View().Get(path)
+	return err == nil
+}
