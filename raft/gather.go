@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -21,17 +22,26 @@ func (l *loop) appending() bool {
 	return l.lastIndex > l.committed.Load() && l.lastIndex > l.raw.BasicStatus().GetCommit()
 }
 
-// maxGathered bounds the entries that gather. Raft gets at once what comes beyond.
-const maxGathered = 64
+// Bounds of what gathers: how many entries, and how many bytes one may have. Raft gets
+// at once what is beyond. Large entries have nothing to win, and the whole may have
+// to travel to a new leader as one message.
+const (
+	maxGathered      = 64
+	maxGatheredBytes = 64 << 10
+)
 
 // gather takes a proposal that a follower has forwarded.
 func (l *loop) gather(m *raftpb.Message) {
-	if len(l.gathered) < maxGathered && l.gathering() && l.appending() {
+	if l.gathering() && len(l.gathered) < maxGathered && small(m) && l.appending() {
 		l.gathered = append(l.gathered, m.GetEntries()...)
 		return
 	}
 	// What gets lost here times out where it was proposed.
 	_ = l.offer(m, time.Now())
+}
+
+func small(m *raftpb.Message) bool {
+	return !slices.ContainsFunc(m.GetEntries(), func(e *raftpb.Entry) bool { return len(e.GetData()) > maxGatheredBytes })
 }
 
 // withGathered proposes entries of this member together with those that have

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // forwarded is a proposal as a follower forwards it: a batch of one that sets a key.
-func forwarded(from members.ID, number uint64, path string) *raftpb.Message {
+func forwarded(from members.ID, number uint64, path, value string) *raftpb.Message {
 	data := encodeBatch(batch{
 		proposer: uint64(from), number: number, time: time.Now().UnixNano(),
-		commands: []tree.Command{{Op: tree.OpSet, Path: path, Value: "1"}},
+		commands: []tree.Command{{Op: tree.OpSet, Path: path, Value: value}},
 	})
 	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&from), Entries: []*raftpb.Entry{{Data: data}}}
 }
@@ -47,10 +48,10 @@ func TestGather(t *testing.T) {
 	before := lead.node().Tree().View().Index()
 	const beyond = 3
 	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from, 1, "/0"))
+		appendUnderLoad(t, l, forwarded(from, 1, "/0", "1"))
 		last := l.lastIndex
 		for i := range maxGathered + beyond {
-			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i)))
+			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), "1"))
 		}
 		if len(l.gathered) != maxGathered {
 			t.Errorf("%d proposals gather, want %d", len(l.gathered), maxGathered)
@@ -78,6 +79,23 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestLargeNeverGathers forwards a large batch and a small one while an append is on its way.
+func TestLargeNeverGathers(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead, from := c.leader(), c.follower().id
+	lead.inTask(func(l *loop) {
+		appendUnderLoad(t, l, forwarded(from, 1, "/a", "1"))
+		l.gather(forwarded(from, 2, "/large", strings.Repeat("x", maxGatheredBytes)))
+		l.gather(forwarded(from, 3, "/b", "1"))
+		if len(l.gathered) != 1 {
+			t.Errorf("%d proposals gather, want the small one", len(l.gathered))
+		}
+	})
+	c.await("all writes", func() bool { return exists(lead, "/a") && exists(lead, "/large") && exists(lead, "/b") })
+}
+
 // TestLoneWriteNeverGathers forwards a lone write while another is on its way.
 func TestLoneWriteNeverGathers(t *testing.T) {
 	t.Parallel()
@@ -85,9 +103,9 @@ func TestLoneWriteNeverGathers(t *testing.T) {
 	c.settle()
 	lead, from := c.leader(), c.follower().id
 	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from, 1, "/a"))
+		appendUnderLoad(t, l, forwarded(from, 1, "/a", "1"))
 		l.crowded.Store(false)
-		l.gather(forwarded(from, 2, "/b"))
+		l.gather(forwarded(from, 2, "/b", "1"))
 		if len(l.gathered) != 0 || !l.raw.HasReady() {
 			t.Error("a write waits for another's commit without load")
 		}
@@ -105,8 +123,8 @@ func TestGatheredOutlivesLeadership(t *testing.T) {
 	rest := c.others(lead)
 	c.isolate(lead)
 	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(rest[0].id, 1, "/appended"))
-		l.gather(forwarded(rest[0].id, 2, "/gathered"))
+		appendUnderLoad(t, l, forwarded(rest[0].id, 1, "/appended", "1"))
+		l.gather(forwarded(rest[0].id, 2, "/gathered", "1"))
 		if len(l.gathered) != 1 {
 			t.Errorf("%d proposals gather, want 1", len(l.gathered))
 		}
