@@ -113,6 +113,7 @@ func (d *directory) split(p *page, i int, name string) {
 	d.index(right)
 	p.items = slices.Insert(p.items, i, median)
 	p.kids = slices.Insert(p.kids, i+1, right)
+	d.index(p)
 }
 
 // remove takes the node of that name away, if there is one.
@@ -141,6 +142,7 @@ func (d *directory) take(p *page, name string) {
 		return
 	case found:
 		p.items[i] = d.takeLast(d.own(&p.kids[i]))
+		d.index(p)
 	default:
 		d.take(d.own(&p.kids[i]), name)
 	}
@@ -176,6 +178,7 @@ func (d *directory) level(p *page, i int) {
 		d.index(p.kids[i])
 		p.items = slices.Delete(p.items, i, i+1)
 		p.kids = slices.Delete(p.kids, i+1, i+2)
+		d.index(p)
 		return
 	}
 	mid := len(items) / 2
@@ -187,6 +190,7 @@ func (d *directory) level(p *page, i int) {
 	d.index(l)
 	d.index(r)
 	p.items[i], p.kids[i], p.kids[i+1] = items[mid], l, r
+	d.index(p)
 }
 
 // scan visits the children in order until visit returns false.

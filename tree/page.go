@@ -3,6 +3,7 @@ package tree
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // The size of a page. Larger ones are cheaper to search, smaller ones cheaper
@@ -17,13 +18,13 @@ type page struct {
 	epoch uint64
 	items []*Node
 	kids  []*page // one more than items; nil in a leaf
-	heads *heads  // nil in a small page, and in one that is no leaf
+	heads *heads  // nil in a small page
 }
 
 // heads are four bytes of each name in a page, behind what the names have in
 // common. A binary search looks at six nodes and their paths, which lie anywhere in
-// memory; by the heads it looks at one. They are a hint: a name that is not where
-// they say is looked for by itself.
+// memory; by the heads it looks at one. They are a hint: a name that they don't tell
+// from others, or that has another beginning, is looked for by itself.
 //
 // They stay the same when a node takes the place of another of its name, so the
 // copies of a page share them until one gains or loses a name.
@@ -58,8 +59,8 @@ func (d *directory) name(p *page, i int) string { return p.items[i].path[d.skip:
 // search gives the place of a name in a page, and whether it is there.
 func (d *directory) search(p *page, name string) (int, bool) {
 	if p.heads != nil {
-		if i := p.guess(name); i < len(p.items) && d.name(p, i) == name {
-			return i, true
+		if i, found, sure := d.searchHeads(p, name); sure {
+			return i, found
 		}
 	}
 	low, high := 0, len(p.items)
@@ -77,9 +78,20 @@ func (d *directory) search(p *page, name string) (int, bool) {
 	return low, false
 }
 
-// guess gives the place of a name by the heads.
-func (p *page) guess(name string) int {
+// searchHeads is search by the heads. It is not always sure.
+func (d *directory) searchHeads(p *page, name string) (i int, found, sure bool) {
 	head := headOf(name, p.heads.skip)
+	i = p.firstNotBelow(head)
+	other := d.name(p, min(i, len(p.items)-1))
+	if i < len(p.items) && p.heads.of[i] == head {
+		found = other == name
+		return i, found, found
+	}
+	return i, false, strings.HasPrefix(name, other[:p.heads.skip])
+}
+
+// firstNotBelow gives the place of the first name whose head is not below this one.
+func (p *page) firstNotBelow(head uint32) int {
 	low, high := 0, len(p.items)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
@@ -103,7 +115,7 @@ func (d *directory) own(pp **page) *page {
 // index makes the heads of a page, which is owned.
 func (d *directory) index(p *page) {
 	p.heads = nil
-	if p.kids != nil || len(p.items) < pageMin {
+	if len(p.items) < pageMin {
 		return
 	}
 	// Of names in order, the first and the last have the least in common.

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -83,8 +84,8 @@ func compareDirectory(t *testing.T, d *directory, want map[string]*Node) {
 	checkHeads(t, d, d.root)
 }
 
-// checkHeads wants every leaf that is not small to have heads which find each name
-// that has four bytes of its own.
+// checkHeads wants every page that is not small to have heads which find each name
+// that has four bytes of its own, and the place of one that is not there.
 func checkHeads(t *testing.T, d *directory, p *page) {
 	t.Helper()
 	if p == nil {
@@ -93,11 +94,8 @@ func checkHeads(t *testing.T, d *directory, p *page) {
 	for _, kid := range p.kids {
 		checkHeads(t, d, kid)
 	}
-	if p.kids != nil {
-		return
-	}
 	if p.heads == nil && len(p.items) >= pageMin {
-		t.Errorf("a leaf of %d has no heads", len(p.items))
+		t.Errorf("a page of %d has no heads", len(p.items))
 	}
 	for i := range p.items {
 		if p.heads == nil {
@@ -108,8 +106,14 @@ func checkHeads(t *testing.T, d *directory, p *page) {
 		if p.heads.of[i] != head {
 			t.Errorf("the head of %q is %x, want %x", name, p.heads.of[i], head)
 		}
-		if first := slices.Index(p.heads.of[:len(p.items)], head); p.guess(name) != first {
-			t.Errorf("the heads say that %q is at %d, want %d", name, p.guess(name), first)
+		if first := slices.Index(p.heads.of[:len(p.items)], head); p.firstNotBelow(head) != first {
+			t.Errorf("the heads say that %q is at %d, want %d", name, p.firstNotBelow(head), first)
+		}
+		for _, other := range []string{name[:len(name)-1], name[:len(name)/2], name + "0", name + "\x00", "\x00", "\xff\xff\xff\xff\xff"} {
+			at, found := slices.BinarySearchFunc(p.items, other, func(n *Node, name string) int { return cmp.Compare(n.path[d.skip:], name) })
+			if i, is := d.search(p, other); i != at || is != found {
+				t.Errorf("%q is searched at %d, %t, want %d, %t", other, i, is, at, found)
+			}
 		}
 	}
 }
