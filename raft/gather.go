@@ -56,7 +56,13 @@ func (l *loop) withGathered(own ...*raftpb.Entry) *raftpb.Message {
 // member. One that leads no more has no reason to gather either: what it has then
 // goes to the new leader.
 func (l *loop) offerGathered() {
-	if len(l.gathered) > 0 && !(l.gathering() && l.appending()) {
+	if !(l.gathering() && l.appending()) {
+		l.proposeGathered()
+	}
+}
+
+func (l *loop) proposeGathered() {
+	if len(l.gathered) > 0 {
 		_ = l.offer(l.withGathered(), time.Now())
 	}
 }

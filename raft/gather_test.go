@@ -143,3 +143,24 @@ func exists(r *replica, path string) bool {
 	_, err := r.node().Tree().View().Get(path)
 	return err == nil
 }
+
+// TestGatheredBeforeHandOver stops a leader while a proposal gathers: it must be in
+// the log that the next leader has.
+func TestGatheredBeforeHandOver(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead, from := c.leader(), c.follower()
+	lead.inTask(func(l *loop) {
+		appendUnderLoad(t, l, forwarded(from.id, 1, "/a", "1"))
+		l.gather(forwarded(from.id, 2, "/b", "1"))
+		if len(l.gathered) != 1 {
+			t.Error("nothing gathers")
+		}
+		l.handOver()
+		if len(l.gathered) != 0 || len(l.held) != 0 {
+			t.Error("what gathers is not in the log of the leader that goes")
+		}
+	})
+	c.await("what had gathered", func() bool { return exists(from, "/a") && exists(from, "/b") })
+}

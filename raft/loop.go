@@ -330,6 +330,7 @@ func (l *loop) handOver() {
 		l.finish()
 		return
 	}
+	l.proposeGathered() // raft takes nothing while it hands over
 	l.raw.TransferLeader(to)
 	l.stopping = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
 	l.ending = nil // closed for good: it must not be selected again
