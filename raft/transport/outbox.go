@@ -43,15 +43,21 @@ func newOutbox(to members.ID, sent func(*raftpb.Message, int), lost func()) *out
 // the stream is up and idle; else they wait, or are dropped when the peer is too
 // far behind.
 func (o *outbox) add(messages []*raftpb.Message) {
+	if !o.pass(messages) {
+		o.lost()
+	}
+}
+
+// pass reports whether all messages for the peer found room. It unlocks whatever
+// happens: the raft loop ends in good order when a turn of it panics.
+func (o *outbox) pass(messages []*raftpb.Message) bool {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	fit := o.queue(messages)
 	if len(o.waiting) > 0 && o.stream != nil {
 		o.stream.writeNow()
 	}
-	o.mu.Unlock()
-	if !fit {
-		o.lost()
-	}
+	return fit
 }
 
 // queue reports whether all messages for the peer found room.
