@@ -71,7 +71,7 @@ func (f *follower) release() {
 	f.server.open.remove(f)
 	_ = f.conn.SetReadDeadline(time.Unix(1, 0))
 	f.listening.Wait()
-	f.conn.ahead = append(f.ahead, f.conn.ahead...)
+	f.conn.ahead = append(f.ahead, f.conn.ahead...) // what listen has not read comes behind
 	if !f.keep || f.gone.Load() || f.conn.SetReadDeadline(time.Time{}) != nil || !f.server.returned.offer(f.conn) {
 		_ = f.conn.Close()
 	}

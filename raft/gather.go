@@ -32,7 +32,8 @@ const (
 
 // gather takes a proposal that a follower has forwarded.
 func (l *loop) gather(m *raftpb.Message) {
-	if l.gathering() && len(l.gathered) < maxGathered && small(m) && l.appending() {
+	room := maxGathered - len(l.gathered)
+	if l.gathering() && len(m.GetEntries()) <= room && small(m) && l.appending() {
 		l.gathered = append(l.gathered, m.GetEntries()...)
 		return
 	}
@@ -52,16 +53,17 @@ func (l *loop) withGathered(own ...*raftpb.Entry) *raftpb.Message {
 	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: entries}
 }
 
-// offerGathered offers raft what has gathered and left with no proposal of this
+// offerGatheredIfDue offers what has gathered and left with no proposal of this
 // member. One that leads no more has no reason to gather either: what it has then
 // goes to the new leader.
-func (l *loop) offerGathered() {
+func (l *loop) offerGatheredIfDue() {
 	if !(l.gathering() && l.appending()) {
-		l.proposeGathered()
+		l.offerGathered()
 	}
 }
 
-func (l *loop) proposeGathered() {
+// offerGathered offers raft what has gathered.
+func (l *loop) offerGathered() {
 	if len(l.gathered) > 0 {
 		_ = l.offer(l.withGathered(), time.Now())
 	}

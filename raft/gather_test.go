@@ -39,6 +39,11 @@ func appendUnderLoad(t *testing.T, l *loop, m *raftpb.Message) {
 	l.handle(l.raw.Ready())
 }
 
+func exists(r *replica, path string) bool {
+	_, err := r.node().Tree().View().Get(path)
+	return err == nil
+}
+
 // TestGather forwards proposals to a leader while an append is on its way.
 func TestGather(t *testing.T) {
 	t.Parallel()
@@ -60,7 +65,7 @@ func TestGather(t *testing.T) {
 		if l.lastIndex != last+beyond {
 			t.Errorf("raft got %d proposals, want the %d for which there was no room", l.lastIndex-last, beyond)
 		}
-		l.offerGathered()
+		l.offerGatheredIfDue()
 		if len(l.gathered) != maxGathered {
 			t.Error("raft got what gathers, while the append was still on its way")
 		}
@@ -139,11 +144,6 @@ func TestGatheredOutlivesLeadership(t *testing.T) {
 	}
 }
 
-func exists(r *replica, path string) bool {
-	_, err := r.node().Tree().View().Get(path)
-	return err == nil
-}
-
 // TestGatheredBeforeHandOver stops a leader while a proposal gathers: it must be in
 // the log that the next leader has.
 func TestGatheredBeforeHandOver(t *testing.T) {
@@ -163,4 +163,27 @@ func TestGatheredBeforeHandOver(t *testing.T) {
 		}
 	})
 	c.await("what had gathered", func() bool { return exists(from, "/a") && exists(from, "/b") })
+}
+
+// TestHandOverAwaitsLeader looks at a leader that stops while nobody is known to
+// lead: what was forwarded to it since must not end with it.
+func TestHandOverAwaitsLeader(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	lead, from := c.leader(), c.follower()
+	lead.inTask(func(l *loop) {
+		l.handOver()
+		l.gather(forwarded(from.id, 1, "/a", "1"))
+		if len(l.held) != 1 {
+			t.Errorf("%d proposals wait for the next leader, want 1", len(l.held))
+		}
+		self := l.leader.Swap(0)
+		l.tick(time.Now())
+		if l.failed != nil {
+			t.Errorf("the leader ends before there is another: %v", l.failed)
+		}
+		l.leader.Store(self)
+	})
+	c.await("what was forwarded meanwhile", func() bool { return exists(from, "/a") })
 }

@@ -171,7 +171,7 @@ func (l *loop) advance(rounds int) bool {
 		l.work()
 		l.sweep()
 		l.propose()
-		l.offerGathered()
+		l.offerGatheredIfDue()
 		l.requestReadIndex()
 		if l.failed != nil || !l.raw.HasReady() {
 			return false
@@ -201,7 +201,7 @@ func (l *loop) tick(now time.Time) {
 	l.checkpointIfDue()
 	l.tendMembers(now)
 	l.auditIfDue(now)
-	if !l.stopping.IsZero() && (now.After(l.stopping) || !l.leads()) {
+	if !l.stopping.IsZero() && (now.After(l.stopping) || l.handedOver()) {
 		l.finish()
 	}
 	before := now.Add(-l.cfg.Timeout)
@@ -330,11 +330,15 @@ func (l *loop) handOver() {
 		l.finish()
 		return
 	}
-	l.proposeGathered() // raft takes nothing while it hands over
+	l.offerGathered() // raft takes nothing while it hands over
 	l.raw.TransferLeader(to)
 	l.stopping = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
 	l.ending = nil // closed for good: it must not be selected again
 }
+
+// handedOver reports whether another leads. Until then this member stays: what came
+// while raft took nothing waits for the new leader.
+func (l *loop) handedOver() bool { return l.leader.Load() != 0 && !l.leads() }
 
 // finish stops the loop. A member that is alone first lets land what is on its way
 // to the disk, so that the next start has nothing to replay. Others would bring
