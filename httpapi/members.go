@@ -23,6 +23,7 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
 	switch r.Method {
 	case http.MethodGet:
+		s.awaitSelf(r)
 		return stats.OpMembers, s.showMembers(w, id)
 	case http.MethodPost:
 		if to, found := strings.CutSuffix(id, "/leader"); found {
@@ -35,6 +36,15 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 		return stats.OpMembers, errMethod
 	}
 	return stats.OpMembers, s.changeMember(w, r, id)
+}
+
+// awaitSelf waits, if this member has never told the cluster its client URLs, until
+// it has, or that takes too long. A client that asks a new member for endpoints would
+// find none otherwise. Others show what they know at once, even without a quorum.
+func (s *Server) awaitSelf(r *http.Request) {
+	if self, _ := s.Members.Get(s.Self); len(self.ClientURLs) == 0 {
+		s.isReady(r)
+	}
 }
 
 var errMethod = errors.New("httpapi: method not allowed")
@@ -176,6 +186,7 @@ func (s *Server) machines(w http.ResponseWriter, r *http.Request) (stats.Op, err
 	if !allowed(w, r, "GET,HEAD") {
 		return stats.OpMembers, errMethod
 	}
+	s.awaitSelf(r)
 	_, _ = io.WriteString(w, strings.Join(s.Members.ClientURLs(), ", "))
 	return stats.OpMembers, nil
 }

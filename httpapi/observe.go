@@ -84,26 +84,35 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 	return stats.BadRequest
 }
 
-// awaitReady waits until the member has caught up with what was committed
-// before its start. It reports false, and answers, when that takes too long or
-// the client goes.
+// awaitReady waits until the member serves: it has caught up with what was
+// committed before its start. When that takes too long or the client goes, it
+// answers, and returns the error.
 func (s *Server) awaitReady(w http.ResponseWriter, r *http.Request) error {
+	if s.isReady(r) {
+		return nil
+	}
+	err := tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
+	s.writeKeyError(w, err)
+	return err
+}
+
+// isReady waits until the member serves, and reports false when that takes too long
+// or the client goes.
+func (s *Server) isReady(r *http.Request) bool {
 	select {
 	case <-s.Ready:
-		return nil
+		return true
 	default:
 	}
 	timer := time.NewTimer(s.ReadyTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.Ready:
-		return nil
+		return true
 	case <-timer.C:
 	case <-r.Context().Done():
 	}
-	err := tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
-	s.writeKeyError(w, err)
-	return err
+	return false
 }
 
 func (s *Server) statsSelf(w http.ResponseWriter, r *http.Request) (stats.Op, error) {

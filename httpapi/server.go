@@ -63,7 +63,8 @@ type Config struct {
 	// Versions is what /version says.
 	Versions Versions
 	// Ready is closed when the tree here holds what was committed before the
-	// start. Until then requests for keys wait, at most for ReadyTimeout.
+	// start, and Members has this member's client URLs. Until then requests for
+	// keys wait, at most for ReadyTimeout.
 	Ready        <-chan struct{}
 	ReadyTimeout time.Duration
 	// Pprof serves /debug/pprof.

@@ -174,6 +174,46 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
+// TestMembersOfNewMember asks a member for the cluster's members before they know its
+// client URLs.
+func TestMembersOfNewMember(t *testing.T) {
+	for target, want := range map[string]string{
+		"/v2/members":  `"clientURLs":["http://127.0.0.1:2"]`,
+		"/v2/machines": "http://127.0.0.1:2",
+	} {
+		t.Run(target, func(t *testing.T) {
+			ready := make(chan struct{})
+			f := newFixture(t, func(c *Config) {
+				c.Members, c.Ready, c.ReadyTimeout = members.NewRegistry(0xc1), ready, time.Minute
+			})
+			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(20*time.Millisecond, func() {
+				if err := f.Members.UpdateAttributes(1, "one", []string{"http://127.0.0.1:2"}); err != nil {
+					t.Error(err)
+				}
+				close(ready)
+			})
+			if got := f.do("GET", target, "").Body.String(); !strings.Contains(got, want) {
+				t.Errorf("got %s, want %s in it", got, want)
+			}
+		})
+		t.Run(target+" in vain", func(t *testing.T) {
+			f := newFixture(t, func(c *Config) { c.Members, c.Ready = members.NewRegistry(0xc1), make(chan struct{}) })
+			if w := f.do("GET", target, ""); w.Code != 200 {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		})
+		t.Run(target+" of one known before", func(t *testing.T) {
+			f := newFixture(t, func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+			if got := f.do("GET", target, "").Body.String(); !strings.Contains(got, want) {
+				t.Errorf("got %s, want %s in it", got, want)
+			}
+		})
+	}
+}
+
 func TestLogFailure(t *testing.T) {
 	f := newFixture(t, nil)
 	f.log.fail = tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)

@@ -86,9 +86,8 @@ func (l *loop) applyBatch(b batch) {
 }
 
 // serveIfCaughtUp opens the node to requests once the tree holds what was
-// committed before it started: for a leader when the first entry of its own term
-// is applied, for others when a read that they made themselves was confirmed by
-// the leader and the tree has come so far.
+// committed before it started, and the cluster knows its name and client URLs: a
+// client that asks at once who is there finds this member.
 func (l *loop) serveIfCaughtUp() {
 	lead := l.leader.Load()
 	leads := lead == uint64(l.id) && l.appliedTerm == l.term.Load()
@@ -96,15 +95,20 @@ func (l *loop) serveIfCaughtUp() {
 	if l.served || lead == 0 {
 		return
 	}
-	if leads || lead != uint64(l.id) && l.firstReadDone() {
+	if !l.caughtUp && (leads || lead != uint64(l.id) && l.firstReadDone()) {
+		l.caughtUp = true
+		l.publishAttributes(time.Now())
+	}
+	if l.caughtUp && l.published() {
 		l.served = true
 		close(l.ready)
-		l.publishAttributes(time.Now())
 	}
 }
 
 // firstReadDone makes the node's own first read, and reports whether it has come
-// back. One that failed is made again.
+// back: confirmed by the leader, with the tree as far as it asks for. Who leads needs
+// none, once the first entry of its own term is applied. A read that failed is made
+// again.
 func (l *loop) firstReadDone() bool {
 	if _, member := l.registry.Get(l.id); !member {
 		return false
@@ -155,12 +159,11 @@ func (l *loop) applyAttributes(a attributes) error {
 // publishAttributes tells the cluster this member's name and client URLs, if
 // it knows others; each second again, for a proposal may get lost.
 func (l *loop) publishAttributes(now time.Time) {
-	if !l.served || now.Sub(l.membership.published) < time.Second {
+	if !l.caughtUp || now.Sub(l.membership.proposed) < time.Second {
 		return
 	}
-	l.membership.published = now
-	m, ok := l.registry.Get(l.id)
-	if !ok || m.Name == l.cfg.Name && slices.Equal(m.ClientURLs, l.cfg.ClientURLs) {
+	l.membership.proposed = now
+	if _, member := l.registry.Get(l.id); !member || l.published() {
 		return
 	}
 	data, err := encodeAttributes(attributes{ID: l.id, Name: l.cfg.Name, ClientURLs: l.cfg.ClientURLs})
@@ -170,4 +173,10 @@ func (l *loop) publishAttributes(now time.Time) {
 	if err != nil {
 		l.log.Warn("this member's name and client URLs were not published", zap.Error(err))
 	}
+}
+
+// published reports whether the members' list has this one's name and client URLs.
+func (l *loop) published() bool {
+	m, _ := l.registry.Get(l.id)
+	return m.Name == l.cfg.Name && slices.Equal(m.ClientURLs, l.cfg.ClientURLs)
 }

@@ -280,6 +280,9 @@ func (c *cluster) awaitServing(list ...*replica) {
 	c.t.Helper()
 	for _, r := range list {
 		c.await(fmt.Sprintf("member %d to serve", r.id), func() bool { return closed(r.node().Ready()) })
+		if self, _ := r.node().Members().Get(r.id); len(self.ClientURLs) == 0 {
+			c.t.Errorf("member %d serves before its members' list has its client URLs", r.id)
+		}
 	}
 }
 

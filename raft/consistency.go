@@ -76,7 +76,7 @@ type audits struct {
 // auditIfDue begins a round, if this member leads others.
 func (l *loop) auditIfDue(now time.Time) {
 	a := &l.audits
-	if l.cfg.AuditInterval <= 0 || !l.leads() || !l.served || l.alone() {
+	if l.cfg.AuditInterval <= 0 || !l.leads() || !l.caughtUp || l.alone() {
 		a.due = now.Add(l.cfg.AuditInterval)
 		return
 	}
@@ -115,7 +115,7 @@ func (n *Node) proposeAudit(kind byte, v any) {
 func (l *loop) applyAudit(index uint64, data []byte) error {
 	var start auditStart
 	known, err := decodeAudit(data, &start)
-	if err != nil || !known || !l.served {
+	if err != nil || !known || !l.caughtUp {
 		return err
 	}
 	l.concludeAudit()

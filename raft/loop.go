@@ -43,6 +43,7 @@ type loop struct {
 	recent   int             // how many commands had the largest of the batches applied lately
 	crowded  atomic.Bool     // recent is more than one
 	applies  []tree.Command  // room for the batch being applied
+	caughtUp bool            // the tree holds what was committed before the start
 	served   bool            // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none
 	// is under way.

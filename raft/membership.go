@@ -38,8 +38,8 @@ type membership struct {
 	// promoting is the learner whose promotion was proposed last, and when.
 	promoting members.ID
 	since     time.Time
-	// published is when this member last told its name and client URLs.
-	published time.Time
+	// proposed is when this member last told its name and client URLs.
+	proposed time.Time
 	// leaving is when a member that was removed stops; zero while it stays.
 	leaving time.Time
 }

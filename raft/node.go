@@ -299,7 +299,7 @@ func (n *Node) Leader() members.ID { return members.ID(n.leader.Load()) }
 func (n *Node) Pending() int { return n.queue.len() }
 
 // Ready is closed when the node has applied all that was committed before it
-// started.
+// started, and the members' list here has its name and client URLs.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Done is closed when the loop has ended, after Stop or by a failure.

@@ -62,9 +62,9 @@ func TestBusyLoopKeepsTime(t *testing.T) {
 	var work task
 	work = func(l *loop) {
 		if last.IsZero() {
-			last = l.membership.published
+			last = l.membership.proposed
 		}
-		if l.membership.published != last || time.Now().After(late) { // a tick did that
+		if l.membership.proposed != last || time.Now().After(late) { // a tick did that
 			close(ticked)
 			return
 		}
