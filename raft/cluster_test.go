@@ -56,6 +56,7 @@ type replica struct {
 // newCluster starts a cluster and waits until it has a leader.
 func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 	c := &cluster{t: t, id: 7, links: newLinks(), tune: tune}
+	t.TempDir() // the first one registers that all are removed, which must be after close
 	t.Cleanup(c.close)
 	for range size {
 		c.newReplica()
