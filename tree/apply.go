@@ -52,7 +52,7 @@ func (s *Store) set(c *Command) (*Event, *Error) {
 		if prev == nil {
 			return nil, missing(s.root, c.Path)
 		}
-		value = prev.value
+		value = prev.Value()
 	}
 	if prev != nil && prev.IsDir() {
 		return nil, NewError(CodeNotFile, c.Path)
@@ -84,14 +84,15 @@ func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 
 // newNode makes the node that a set or a create puts into the tree.
 func (s *Store) newNode(c *Command, path, value string) *Node {
-	n := &Node{path: path, value: value, created: created(s.index + 1), modified: s.index + 1, expires: c.Expires}
+	var n *Node
 	if c.Dir {
 		// A copy of the path: it lies in one piece of memory with the value,
 		// which a directory does not show.
-		n.path, n.value = strings.Clone(path), ""
-		n.dir = newDirectory(n.path, s.epoch)
+		n = newDir(strings.Clone(path), newDirectory(path, s.epoch))
+	} else {
+		n = newFile(path, value)
 	}
-	n.noteVerbatim()
+	n.created, n.modified, n.expires = s.index+1, s.index+1, c.Expires
 	return n
 }
 
@@ -106,14 +107,14 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	if c.Value != "" {
 		return nil, NewError(CodeNotFile, c.Path)
 	}
-	n := *prev
+	n := prev.withDirectory(prev.directory())
 	n.expires = c.Expires
-	s.replace(prev, &n)
+	s.replace(prev, n)
 	// The directory itself keeps its modifiedIndex; only the event shows the
 	// new one.
-	shown := *n.plain()
+	shown := n.withDirectory(childless)
 	shown.modified = s.index + 1
-	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: &shown, prev: prev.plain()}, nil), nil
+	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.plain()}, nil), nil
 }
 
 func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
@@ -127,11 +128,12 @@ func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
 // rewritten gives a file its new value and TTL; it stays the node that was
 // created at prev's createdIndex.
 func (s *Store) rewritten(prev *Node, c *Command) *Node {
-	n := &Node{path: c.Path, value: c.Value, created: created(prev.CreatedIndex()), modified: s.index + 1, expires: c.Expires}
+	path, value := c.Path, c.Value
 	if c.Refresh {
-		n.path, n.value = prev.path, prev.value
+		path, value = prev.Path(), prev.Value()
 	}
-	n.noteVerbatim()
+	n := newFile(path, value)
+	n.created, n.modified, n.expires = prev.created, s.index+1, c.Expires
 	return n
 }
 
@@ -146,8 +148,8 @@ func (s *Store) compared(c *Command) (*Node, *Error) {
 		return nil, NewError(CodeNotFile, c.Path)
 	}
 	var failed []string
-	if c.PrevValue != "" && c.PrevValue != n.value {
-		failed = append(failed, fmt.Sprintf("[%s != %s]", c.PrevValue, n.value))
+	if c.PrevValue != "" && c.PrevValue != n.Value() {
+		failed = append(failed, fmt.Sprintf("[%s != %s]", c.PrevValue, n.Value()))
 	}
 	if c.PrevIndex != 0 && c.PrevIndex != n.modified {
 		failed = append(failed, fmt.Sprintf("[%d != %d]", c.PrevIndex, n.modified))

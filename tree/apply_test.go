@@ -89,7 +89,7 @@ func seen(n *Node) modelNode {
 
 func compareView(t *rapid.T, m *model, v *View) {
 	got := map[string]modelNode{}
-	walk(v.root, func(n *Node) { got[n.path] = seen(n) })
+	walk(v.root, func(n *Node) { got[n.Path()] = seen(n) })
 	if !maps.Equal(got, m.nodes) {
 		t.Fatalf("tree\ngot  %+v\nwant %+v", got, m.nodes)
 	}
@@ -133,10 +133,10 @@ func compareHistory(t *rapid.T, m *model, s *Store) {
 // walk visits a node and all below it, hidden ones included.
 func walk(n *Node, visit func(*Node)) {
 	visit(n)
-	if n.dir == nil {
+	if !n.IsDir() {
 		return
 	}
-	n.dir.scan(func(child *Node) bool {
+	n.directory().scan(func(child *Node) bool {
 		walk(child, visit)
 		return true
 	})

@@ -218,8 +218,8 @@ func BenchmarkLoad(b *testing.B) {
 	var paths []string
 	var nodes [][]byte
 	walk(s.View().root, func(n *Node) {
-		if n.path != "/" {
-			paths, nodes = append(paths, n.path), append(nodes, AppendNode(nil, n))
+		if n.Path() != "/" {
+			paths, nodes = append(paths, n.Path()), append(nodes, AppendNode(nil, n))
 		}
 	})
 	b.ReportAllocs()

@@ -7,7 +7,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	if prev != nil {
 		s.replace(prev, n)
 	} else {
-		s.parentOf(n.path).insert(n)
+		s.parentOf(n.Path()).insert(n)
 		s.count(n, 1)
 		s.expiries.add(n)
 		s.changes.changed(n)
@@ -17,7 +17,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 
 // replace stores n where prev is.
 func (s *Store) replace(prev, n *Node) {
-	s.parentOf(n.path).replace(n)
+	s.parentOf(n.Path()).replace(n)
 	s.count(prev, -1)
 	s.count(n, 1)
 	s.expiries.remove(prev)
@@ -27,18 +27,28 @@ func (s *Store) replace(prev, n *Node) {
 
 // remove takes n and all below it out of the tree and tells of it.
 func (s *Store) remove(action Action, n *Node) *Event {
-	s.parentOf(n.path).remove(base(n.path))
-	event := &Event{action: action, prev: n.plain()}
-	event.node = &Node{path: n.path, created: n.created, modified: s.index + 1}
+	s.parentOf(n.Path()).remove(base(n.Path()))
+	event := &Event{action: action, prev: n.plain(), node: s.removed(n)}
 	if !n.IsDir() {
 		s.forget(n)
 		s.changes.changed(n)
 		return s.emit(event, nil)
 	}
-	event.node.dir = childless
 	s.forgetAll(n)
-	s.changes.removed(n.path)
+	s.changes.removed(n.Path())
 	return s.emit(event, n)
+}
+
+// removed is what the event that takes n away shows of it: neither value nor expiry.
+func (s *Store) removed(n *Node) *Node {
+	var shown *Node
+	if n.IsDir() {
+		shown = n.withDirectory(childless)
+	} else {
+		shown = newFile(n.Path(), "")
+	}
+	shown.created, shown.modified, shown.expires = n.created, s.index+1, 0
+	return shown
 }
 
 // emit gives the event the next index, which its node bears already.
@@ -53,7 +63,7 @@ func (s *Store) emit(e *Event, removed *Node) *Event {
 // Directories that are missing on the way are made; that none of them is a
 // file has been checked before.
 func (s *Store) parentOf(path string) *directory {
-	if s.root.dir.epoch != s.epoch {
+	if s.root.directory().epoch != s.epoch {
 		s.root = s.own(s.root)
 	}
 	at := s.root
@@ -63,7 +73,7 @@ func (s *Store) parentOf(path string) *directory {
 		start := end + 1
 		name, _, _ := cutName(path[start:])
 		end = start + len(name)
-		child := at.dir.get(name)
+		child := at.directory().get(name)
 		switch {
 		case child == nil:
 			if made == "" {
@@ -71,24 +81,23 @@ func (s *Store) parentOf(path string) *directory {
 				// command that happened to make it.
 				made = strings.Clone(path[:last])
 			}
-			child = &Node{path: made[:end], created: created(s.index + 1), modified: s.index + 1, dir: newDirectory(made[:end], s.epoch)}
-			at.dir.insert(child)
+			child = newDir(made[:end], newDirectory(made[:end], s.epoch))
+			child.created, child.modified = s.index+1, s.index+1
+			at.directory().insert(child)
 			s.count(child, 1)
 			s.changes.changed(child)
-		case child.dir.epoch != s.epoch:
+		case child.directory().epoch != s.epoch:
 			child = s.own(child)
-			at.dir.replace(child)
+			at.directory().replace(child)
 		}
 		at = child
 	}
-	return at.dir
+	return at.directory()
 }
 
 // own clones a directory for this batch.
 func (s *Store) own(n *Node) *Node {
-	c := *n
-	c.dir = n.dir.clone(s.epoch)
-	return &c
+	return n.withDirectory(n.directory().clone(s.epoch))
 }
 
 func (s *Store) count(n *Node, sign int64) {
@@ -103,10 +112,10 @@ func (s *Store) forget(n *Node) {
 
 func (s *Store) forgetAll(n *Node) {
 	s.forget(n)
-	if n.dir == nil {
+	if !n.IsDir() {
 		return
 	}
-	n.dir.scan(func(child *Node) bool {
+	n.directory().scan(func(child *Node) bool {
 		s.forgetAll(child)
 		return true
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrBadState is returned for bytes that are no stored node, event or state,
@@ -28,26 +29,29 @@ func AppendNode(dst []byte, n *Node) []byte {
 	dst = binary.AppendUvarint(dst, n.CreatedIndex())
 	dst = binary.AppendUvarint(dst, n.modified)
 	dst = binary.AppendVarint(dst, n.expires)
-	return append(dst, n.value...)
+	return append(dst, n.Value()...)
 }
 
-// decodeNode reads what AppendNode wrote. The node's path and value share one
-// allocation of their own.
+// decodeNode reads what AppendNode wrote. The node shares no memory with path and
+// data.
 func decodeNode(path string, data []byte) (*Node, error) {
 	r := reader{src: data}
 	kind := r.octet()
-	n := &Node{created: created(r.uvarint()), modified: r.uvarint(), expires: r.varint()}
-	if r.bad || n.created >= verbatim || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
+	created, modified, expires := r.uvarint(), r.uvarint(), r.varint()
+	if r.bad || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
 		return nil, fmt.Errorf("%w: node %.64q", ErrBadState, path)
 	}
-	both := make([]byte, 0, len(path)+len(r.src))
-	both = append(append(both, path...), r.src...)
-	text := string(both)
-	n.path, n.value = text[:len(path)], text[len(path):]
-	n.noteVerbatim()
-	if kind == nodeDir {
-		n.dir = newDirectory(path, 0)
+	var n *Node
+	switch {
+	case kind == nodeDir:
+		n = newDir(strings.Clone(path), newDirectory(path, 0))
+	case len(path)+len(r.src) <= smallText:
+		n = newSmallFile(path, r.src)
+	default:
+		text := path + string(r.src)
+		n = newFile(text[:len(path)], text[len(path):])
 	}
+	n.created, n.modified, n.expires = created, modified, expires
 	return n, nil
 }
 
@@ -70,8 +74,8 @@ func AppendEvent(dst []byte, e *Event) []byte {
 }
 
 func appendEventNode(dst []byte, n *Node) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(n.path)))
-	dst = append(dst, n.path...)
+	dst = binary.AppendUvarint(dst, uint64(len(n.Path())))
+	dst = append(dst, n.Path()...)
 	node := AppendNode(nil, n)
 	dst = binary.AppendUvarint(dst, uint64(len(node)))
 	return append(dst, node...)

@@ -48,8 +48,8 @@ const largeValue = 512
 // changed notes the path of n. It lies in one piece of memory with the value,
 // which may be gone from the tree long before the next delta is taken.
 func (c *changes) changed(n *Node) {
-	path := n.path
-	if len(n.value) > largeValue {
+	path := n.Path()
+	if len(n.Value()) > largeValue {
 		path = strings.Clone(path)
 	}
 	c.paths = append(c.paths, path)

@@ -54,7 +54,7 @@ func (d *directory) get(name string) *Node {
 
 // insert stores n under its own name, which no child has.
 func (d *directory) insert(n *Node) {
-	name := n.path[d.skip:]
+	name := n.Path()[d.skip:]
 	d.count++
 	if d.root == nil {
 		d.root = &page{epoch: d.epoch, items: []*Node{n}}
@@ -72,7 +72,7 @@ func (d *directory) insert(n *Node) {
 		}
 		if kid := d.own(&p.kids[i]); len(kid.items) == pageMax {
 			d.split(p, i, name)
-			if name > p.items[i].path[d.skip:] {
+			if name > p.items[i].Path()[d.skip:] {
 				i++
 			}
 		}
@@ -82,7 +82,7 @@ func (d *directory) insert(n *Node) {
 
 // replace stores n in the place of the child that has its name.
 func (d *directory) replace(n *Node) {
-	name := n.path[d.skip:]
+	name := n.Path()[d.skip:]
 	for p := d.own(&d.root); ; {
 		i, found := d.search(p, name)
 		if found {
@@ -99,7 +99,7 @@ func (d *directory) replace(n *Node) {
 func (d *directory) split(p *page, i int, name string) {
 	left := p.kids[i]
 	mid := pageMax / 2
-	if name > left.items[pageMax-1].path[d.skip:] {
+	if name > left.items[pageMax-1].Path()[d.skip:] {
 		mid = pageMax - 2
 	}
 	median := left.items[mid]
@@ -207,12 +207,12 @@ func (d *directory) add(n *Node) bool {
 	for p != nil && p.kids != nil {
 		p = p.kids[len(p.kids)-1]
 	}
-	if p != nil && len(p.items) < pageMax && n.path[d.skip:] > p.items[len(p.items)-1].path[d.skip:] {
+	if p != nil && len(p.items) < pageMax && n.Path()[d.skip:] > p.items[len(p.items)-1].Path()[d.skip:] {
 		d.insertAt(p, len(p.items), n)
 		d.count++
 		return true
 	}
-	if d.get(n.path[d.skip:]) != nil {
+	if d.get(n.Path()[d.skip:]) != nil {
 		return false
 	}
 	d.insert(n)

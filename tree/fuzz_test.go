@@ -66,9 +66,15 @@ func applyTwice(t *testing.T, c Command) {
 	}
 }
 
+// indexed gives a node that was just made its indexes and expiry.
+func indexed(n *Node, created, modified uint64, expires int64) *Node {
+	n.created, n.modified, n.expires = created, modified, expires
+	return n
+}
+
 func FuzzDecodeNode(f *testing.F) {
-	f.Add("/a", AppendNode(nil, &Node{created: 1, modified: 2, expires: -3, value: "v"}))
-	f.Add("/d", AppendNode(nil, &Node{created: 1, modified: 1 << 60, dir: childless}))
+	f.Add("/a", AppendNode(nil, indexed(newFile("/a", "v"), 1, 2, -3)))
+	f.Add("/d", AppendNode(nil, indexed(newDir("/d", childless), 1, 1<<60, 0)))
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
 		n, err := decodeNode(path, data)
 		if err != nil {
@@ -215,8 +221,8 @@ func exercise(t *testing.T, s *Store) {
 	var nodes, size int64 = -1, -1
 	walk(v.root, func(n *Node) {
 		nodes, size = nodes+1, size+n.bytes()
-		if n.path != "/" {
-			disk.nodes[n.path] = AppendNode(nil, n)
+		if n.Path() != "/" {
+			disk.nodes[n.Path()] = AppendNode(nil, n)
 		}
 	})
 	if nodes != v.Nodes() || size != v.Bytes() {

@@ -25,7 +25,7 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	var sum xxhash.Digest
 	sum.Reset()
 	done := tour(v.root, pause, func(n *Node) {
-		for len(sums) < len(bounds) && comparePaths(n.path, bounds[len(sums)]) >= 0 {
+		for len(sums) < len(bounds) && comparePaths(n.Path(), bounds[len(sums)]) >= 0 {
 			sums = append(sums, sum.Sum64())
 			sum.Reset()
 		}
@@ -59,14 +59,14 @@ func (n *Node) hash(sum *xxhash.Digest) {
 		kind = 1
 	}
 	for i, word := range [...]uint64{
-		uint64(len(n.path)), uint64(len(n.value)), n.CreatedIndex(), n.modified, uint64(n.expires), kind,
+		uint64(len(n.Path())), uint64(len(n.Value())), n.CreatedIndex(), n.modified, uint64(n.expires), kind,
 	} {
 		binary.LittleEndian.PutUint64(head[8*i:], word)
 	}
 	// A hash takes everything; none of these can fail.
 	_, _ = sum.Write(head[:])
-	_, _ = sum.WriteString(n.path)
-	_, _ = sum.WriteString(n.value)
+	_, _ = sum.WriteString(n.Path())
+	_, _ = sum.WriteString(n.Value())
 }
 
 // Bounds divides the paths from low (inclusive) to high (exclusive; "" for the
@@ -77,13 +77,13 @@ func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 	var picked []string
 	stride, count := 1, 0
 	done := tour(v.root, pause, func(node *Node) {
-		if low != "" && comparePaths(node.path, low) <= 0 || high != "" && comparePaths(node.path, high) >= 0 {
+		if low != "" && comparePaths(node.Path(), low) <= 0 || high != "" && comparePaths(node.Path(), high) >= 0 {
 			return
 		}
 		if count++; count%stride != 0 {
 			return
 		}
-		picked = append(picked, node.path)
+		picked = append(picked, node.Path())
 		if len(picked) < 2*n {
 			return
 		}
@@ -117,9 +117,9 @@ func tour(n *Node, pause func() bool, visit func(*Node)) bool {
 			}
 			left = pauseNodes
 		}
-		if n.dir != nil {
+		if n.IsDir() {
 			going := true
-			n.dir.scan(func(child *Node) bool {
+			n.directory().scan(func(child *Node) bool {
 				going = below(child)
 				return going
 			})
@@ -128,7 +128,7 @@ func tour(n *Node, pause func() bool, visit func(*Node)) bool {
 		return true
 	}
 	going := true
-	n.dir.scan(func(child *Node) bool {
+	n.directory().scan(func(child *Node) bool {
 		going = below(child)
 		return going
 	})

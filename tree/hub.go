@@ -83,7 +83,7 @@ func (h *hub) loseAll() {
 // notifyAbove wakes the watchers of the event's path and, where they watch
 // recursively, those of the directories above it.
 func (h *hub) notifyAbove(e *Event) {
-	path := e.node.path
+	path := e.node.Path()
 	for at := path; ; at = parent(at) {
 		watchers, _ := h.watchers.Get(at)
 		for w := range watchers {
@@ -99,7 +99,7 @@ func (h *hub) notifyAbove(e *Event) {
 
 // notifyBelow wakes the watchers of the nodes that vanished with a directory.
 func (h *hub) notifyBelow(c change) {
-	dir := c.removed.path
+	dir := c.removed.Path()
 	h.watchers.Ascend(dir+"/", func(path string, at map[*Watcher]struct{}) bool {
 		if !below(path, dir) {
 			return false
@@ -115,9 +115,7 @@ func (h *hub) notifyBelow(c change) {
 
 // hasBelow reports whether path, which lies below dir, is a node there.
 func hasBelow(dir *Node, path string) bool {
-	root := *dir
-	root.path = "/"
-	_, err := find(&root, strings.TrimPrefix(path, dir.path))
+	_, err := find(dir, strings.TrimPrefix(path, dir.Path()))
 	return err == nil
 }
 

@@ -16,20 +16,20 @@ func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v,
 // it.
 func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 	dst = append(dst, '{')
-	if n.path != "/" {
+	if n.Path() != "/" {
 		dst = append(dst, `"key":`...)
-		dst = n.appendText(dst, n.path)
+		dst = n.appendText(dst, n.Path())
 		dst = append(dst, ',')
 	}
-	if n.dir != nil {
+	if n.IsDir() {
 		dst = append(dst, `"dir":true`...)
 	} else {
 		dst = append(dst, `"value":`...)
-		dst = n.appendText(dst, n.value)
+		dst = n.appendText(dst, n.Value())
 	}
 	dst = appendExpiry(dst, n, now)
-	if n.dir != nil && depth > 0 {
-		dst = appendChildren(dst, n.dir, now, depth-1)
+	if n.IsDir() && depth > 0 {
+		dst = appendChildren(dst, n.directory(), now, depth-1)
 	}
 	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
 	return append(dst, '}')
@@ -39,8 +39,8 @@ func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 // neither value nor expiry.
 func appendRemoved(dst []byte, n *Node) []byte {
 	dst = append(dst, `{"key":`...)
-	dst = n.appendText(dst, n.path)
-	if n.dir != nil {
+	dst = n.appendText(dst, n.Path())
+	if n.IsDir() {
 		dst = append(dst, `,"dir":true`...)
 	}
 	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
@@ -49,7 +49,7 @@ func appendRemoved(dst []byte, n *Node) []byte {
 
 // appendText appends the path or the value of n as a JSON string.
 func (n *Node) appendText(dst []byte, text string) []byte {
-	if n.created&verbatim == 0 {
+	if !n.verbatim {
 		return appendString(dst, text)
 	}
 	dst = append(dst, '"')
@@ -88,7 +88,7 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 func appendChildren(dst []byte, d *directory, now int64, depth int) []byte {
 	first := true
 	d.scan(func(n *Node) bool {
-		name := n.path[d.skip:]
+		name := n.Path()[d.skip:]
 		if hiddenName(name) {
 			return true
 		}

@@ -41,14 +41,14 @@ func (l *Loader) Node(path string, data []byte) error {
 	if n.modified > l.store.index || n.CreatedIndex() > n.modified {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
-	if dir := parent(path); l.last.path != dir {
+	if dir := parent(path); l.last.Path() != dir {
 		up, err := find(l.store.root, dir)
-		if err != nil || up.dir == nil {
+		if err != nil || !up.IsDir() {
 			return fmt.Errorf("%w: node %.64q has no directory", ErrBadState, path)
 		}
 		l.last = up
 	}
-	if !l.last.dir.add(n) {
+	if !l.last.directory().add(n) {
 		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
 	}
 	l.store.count(n, 1)

@@ -6,43 +6,31 @@ import (
 )
 
 // Node is a file or a directory. A published node never changes; its strings
-// may be kept as long as one likes.
+// may be kept as long as one likes. It is the beginning of something larger (see
+// kind.go): never copy one.
 type Node struct {
-	path     string // the whole path; the root's is "/"
-	value    string
-	created  created
-	modified uint64
-	expires  int64 // nanoseconds since 1970, zero for a permanent node
-	dir      *directory
+	_                 noCopy
+	created, modified uint64
+	expires           int64 // nanoseconds since 1970, zero for a permanent node
+	textLen, pathLen  uint8 // of a small file
+	kind              kind
+	verbatim          bool // path and value stand in JSON as they are, which is found out once
 }
 
-// created is the index at which a node came to be, and in its highest bit whether
-// path and value stand in JSON as they are, which is found out once. A field of its
-// own would make each node 16 bytes larger.
-type created uint64
+// noCopy has go vet report copies.
+type noCopy struct{}
 
-const verbatim created = 1 << 63
-
-func (c created) index() uint64 { return uint64(c &^ verbatim) }
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // noteVerbatim must be called when path and value are set.
-func (n *Node) noteVerbatim() {
-	if isVerbatim(n.path) && isVerbatim(n.value) {
-		n.created |= verbatim
-	}
-}
-
-// Path is the node's whole path.
-func (n *Node) Path() string { return n.path }
-
-// Value is what a file holds; empty for a directory.
-func (n *Node) Value() string { return n.value }
+func (n *Node) noteVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n.Value()) }
 
 // IsDir reports whether the node is a directory.
-func (n *Node) IsDir() bool { return n.dir != nil }
+func (n *Node) IsDir() bool { return n.kind == dirKind }
 
 // CreatedIndex is the index at which the node came to be.
-func (n *Node) CreatedIndex() uint64 { return n.created.index() }
+func (n *Node) CreatedIndex() uint64 { return n.created }
 
 // ModifiedIndex is the index of the node's last change.
 func (n *Node) ModifiedIndex() uint64 { return n.modified }
@@ -52,10 +40,10 @@ func (n *Node) Expires() int64 { return n.expires }
 
 // Len is the number of children, hidden ones included.
 func (n *Node) Len() int {
-	if n.dir == nil {
+	if !n.IsDir() {
 		return 0
 	}
-	return n.dir.len()
+	return n.directory().len()
 }
 
 // TTL is the time left at now, in seconds, rounded up; what clients see as
@@ -70,17 +58,15 @@ func (n *Node) TTL(now int64) int64 {
 }
 
 // bytes is what the node counts for in the tree's size.
-func (n *Node) bytes() int64 { return int64(len(n.path) + len(n.value)) }
+func (n *Node) bytes() int64 { return int64(len(n.Path()) + len(n.Value())) }
 
 // plain gives the node without its children: what an event may keep without
 // keeping a whole subtree alive.
 func (n *Node) plain() *Node {
-	if n.dir == nil || n.dir == childless {
+	if !n.IsDir() || n.directory() == childless {
 		return n
 	}
-	c := *n
-	c.dir = childless
-	return &c
+	return n.withDirectory(childless)
 }
 
 // cutName splits the first component from the rest of a path without its

@@ -54,7 +54,7 @@ func common(a, b string) int32 {
 	return int32(n)
 }
 
-func (d *directory) name(p *page, i int) string { return p.items[i].path[d.skip:] }
+func (d *directory) name(p *page, i int) string { return p.items[i].Path()[d.skip:] }
 
 // search gives the place of a name in a page, and whether it is there.
 func (d *directory) search(p *page, name string) (int, bool) {

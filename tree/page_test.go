@@ -35,8 +35,8 @@ func TestDirectoryAgainstMap(t *testing.T) {
 					return
 				}
 				for _, n := range shown { // the view from before the batch still has them
-					if before.get(n.path[1:]) != n {
-						t.Fatalf("a published directory lost %q", n.path)
+					if before.get(n.Path()[1:]) != n {
+						t.Fatalf("a published directory lost %q", n.Path())
 					}
 				}
 			}
@@ -45,7 +45,7 @@ func TestDirectoryAgainstMap(t *testing.T) {
 }
 
 func changeAtRandom(d *directory, want map[string]*Node, name string, remove bool) {
-	switch n := (&Node{path: "/" + name}); {
+	switch n := newFile("/"+name, ""); {
 	case remove:
 		d.remove(name)
 		delete(want, name)
@@ -67,7 +67,7 @@ func compareDirectory(t *testing.T, d *directory, want map[string]*Node) {
 	}
 	d.scan(func(n *Node) bool {
 		if len(names) == 0 || n != want[names[0]] {
-			t.Errorf("%q comes, want %q", n.path, names)
+			t.Errorf("%q comes, want %q", n.Path(), names)
 			return false
 		}
 		names = names[1:]
@@ -110,7 +110,7 @@ func checkHeads(t *testing.T, d *directory, p *page) {
 			t.Errorf("the heads say that %q is at %d, want %d", name, p.firstNotBelow(head), first)
 		}
 		for _, other := range []string{name[:len(name)-1], name[:len(name)/2], name + "0", name + "\x00", "\x00", "\xff\xff\xff\xff\xff"} {
-			at, found := slices.BinarySearchFunc(p.items, other, func(n *Node, name string) int { return cmp.Compare(n.path[d.skip:], name) })
+			at, found := slices.BinarySearchFunc(p.items, other, func(n *Node, name string) int { return cmp.Compare(n.Path()[d.skip:], name) })
 			if i, is := d.search(p, other); i != at || is != found {
 				t.Errorf("%q is searched at %d, %t, want %d, %t", other, i, is, at, found)
 			}

@@ -78,7 +78,7 @@ func image(s *Store) []byte {
 		b = binary.AppendVarint(b, n)
 	}
 	walk(v.root, func(n *Node) {
-		b = append(append(b, "\nnode "...), n.path...)
+		b = append(append(b, "\nnode "...), n.Path()...)
 		b = AppendNode(append(b, ' '), n)
 	})
 	for i := v.OldestEvent(); i <= v.Index(); i++ {

@@ -52,7 +52,7 @@ func New(historySize int) *Store {
 
 func newStore(historySize int) *Store {
 	return &Store{
-		root:    &Node{path: "/", dir: newDirectory("/", 0)},
+		root:    newDir("/", newDirectory("/", 0)),
 		index:   firstIndex,
 		history: newHistory(historySize),
 		hub:     newHub(),

@@ -29,12 +29,12 @@ func (x *expiries) add(n *Node) {
 	if x.due == nil {
 		x.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
 	}
-	x.due.Set(expiry{n.expires, n.path})
+	x.due.Set(expiry{n.expires, n.Path()})
 }
 
 func (x *expiries) remove(n *Node) {
 	if n.expires != 0 {
-		x.due.Delete(expiry{n.expires, n.path})
+		x.due.Delete(expiry{n.expires, n.Path()})
 	}
 }
 

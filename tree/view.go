@@ -79,10 +79,10 @@ func find(root *Node, path string) (*Node, *Error) {
 		start := end + 1
 		name, _, _ := cutName(path[start:])
 		end = start + len(name)
-		if at.dir == nil {
-			return nil, NewError(CodeNotDir, at.path)
+		if !at.IsDir() {
+			return nil, NewError(CodeNotDir, at.Path())
 		}
-		child := at.dir.get(name)
+		child := at.directory().get(name)
 		if child == nil {
 			return nil, NewError(CodeKeyNotFound, path[:end])
 		}

@@ -17,7 +17,7 @@ func fingerprint(v *View) uint64 {
 	h := fnv.New64a()
 	var line []byte
 	walk(v.root, func(n *Node) {
-		line = append(append(line[:0], n.path...), 0)
+		line = append(append(line[:0], n.Path()...), 0)
 		line = AppendNode(line, n)
 		line = strconv.AppendInt(append(line, 0), int64(n.Len()), 10)
 		_, _ = h.Write(append(line, 0))

@@ -229,7 +229,7 @@ func (w *Watcher) signal() {
 
 // concerns reports whether the watcher follows what the event is about.
 func (w *Watcher) concerns(e *Event) bool {
-	path := e.node.path
+	path := e.node.Path()
 	switch {
 	case e.refresh:
 		return false
