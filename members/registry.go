@@ -126,6 +126,13 @@ func (r *Registry) UpdateAttributes(id ID, name string, clientURLs []string) err
 	})
 }
 
+// HasAttributes reports whether the member is there, as UpdateAttributes with these
+// would leave it.
+func (r *Registry) HasAttributes(id ID, name string, clientURLs []string) bool {
+	m, ok := r.Get(id)
+	return ok && m.Name == name && slices.Equal(m.ClientURLs, sortedCopy(clientURLs))
+}
+
 // Promote gives a learner its vote. The errors are ErrIDRemoved, ErrIDNotFound
 // and ErrNotLearner.
 func (r *Registry) Promote(id ID) error {

@@ -121,6 +121,35 @@ func TestRegistryChanges(t *testing.T) {
 	}
 }
 
+func TestRegistryHasAttributes(t *testing.T) {
+	r := filled(t)
+	urls := []string{"http://z:1", "http://a:1"}
+	if err := r.UpdateAttributes(2, "two", urls); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		id   ID
+		as   string
+		urls []string
+		want bool
+	}{
+		{"in the order in which they were given", 2, "two", urls, true},
+		{"in another", 2, "two", []string{"http://a:1", "http://z:1"}, true},
+		{"another name", 2, "one", urls, false},
+		{"another URL", 2, "two", []string{"http://a:1", "http://b:1"}, false},
+		{"fewer", 2, "two", urls[:1], false},
+		{"never named", 4, "", nil, true},
+		{"removed", 6, "", nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := r.HasAttributes(c.id, c.as, c.urls); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
 func TestRegistryPublishedNeverChanges(t *testing.T) {
 	r := filled(t)
 	before := r.List()

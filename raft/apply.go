@@ -3,7 +3,6 @@ package raft
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -177,6 +176,5 @@ func (l *loop) publishAttributes(now time.Time) {
 
 // published reports whether the members' list has this one's name and client URLs.
 func (l *loop) published() bool {
-	m, _ := l.registry.Get(l.id)
-	return m.Name == l.cfg.Name && slices.Equal(m.ClientURLs, l.cfg.ClientURLs)
+	return l.registry.HasAttributes(l.id, l.cfg.Name, l.cfg.ClientURLs)
 }

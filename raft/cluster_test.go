@@ -119,7 +119,7 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 	id := storage.Identity{ClusterID: uint64(r.c.id), MemberID: uint64(r.id)}
 	cfg := Config{
 		Bootstrap: founders, Peers: peers, PeerClient: r.client, Registry: members.NewRegistry(r.c.id),
-		Name: r.name, ClientURLs: []string{"http://client." + r.name + ":1"},
+		Name: r.name, ClientURLs: []string{"http://client." + r.name + ":2", "http://client." + r.name + ":1"},
 		Tick: clusterTick, ElectionTicks: clusterElectionTicks, Timeout: clusterTimeout,
 		SnapshotCount: 100_000, Logger: r.c.logger(),
 	}

@@ -63,7 +63,7 @@ func (m *testMember) start() *Node {
 	m.seen = &recorder{}
 	cfg.Disk, cfg.Observer, cfg.Logger = m.disk, m.seen, zap.NewNop()
 	cfg.Registry = members.NewRegistry(7)
-	cfg.Name, cfg.ClientURLs = "one", []string{"http://127.0.0.1:2"}
+	cfg.Name, cfg.ClientURLs = "one", []string{"http://127.0.0.1:2", "http://127.0.0.1:1", "http://127.0.0.1:2"}
 	if cfg.Tick == 0 {
 		cfg.Tick = 10 * time.Millisecond
 	}
