@@ -21,10 +21,21 @@ go build -o "$work/pando" .
 bench() { "$work/pando" ctl bench "$@"; }
 rounds=${ROUNDS:-5}
 
+fail() {
+    echo "measure.sh: $*" >&2
+    exit 1
+}
+
+free() { # free URL: fails where something answers already, which would be measured instead
+    ! curl -s -o /dev/null --max-time 1 "$1" || fail "something listens on $1 already: stop it first"
+}
+
 # start SERVER NAME CLIENT-PORT PEER-PORT INITIAL-CLUSTER [FLAG...]: starts one member and sets pid.
 start() {
     local server=$1 name=$2 client=http://127.0.0.1:$3 peer=http://127.0.0.1:$4 cluster=$5
     shift 5
+    free "$client"
+    free "$peer"
     "$server" --enable-v2 --name "$name" --data-dir "$work/$(basename "$server")-$name" \
         --listen-client-urls "$client" --advertise-client-urls "$client" \
         --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "$cluster" "$@" \
@@ -34,12 +45,25 @@ start() {
     disown "$pid"
 }
 
+alive() { # alive: fails once a server that was started has ended
+    local server
+    for server in "${pids[@]}"; do
+        kill -0 "$server" 2>/dev/null || fail "a server has ended:"$'\n'"$(tail -qn 1 "$work"/*.log)"
+    done
+}
+
 await() { # await URL: until it answers
-    until curl -sf -o /dev/null --max-time 1 "$1"; do sleep 0.02; done
+    until curl -sf -o /dev/null --max-time 1 "$1"; do
+        alive
+        sleep 0.02
+    done
 }
 
 answered() { # answered URL: until it answers anything
-    until curl -s -o /dev/null --max-time 20 "$1"; do sleep 0.02; done
+    until curl -s -o /dev/null --max-time 20 "$1"; do
+        alive
+        sleep 0.02
+    done
 }
 
 stop_all() {
@@ -133,6 +157,7 @@ big() {
             grep -E '^ +(latency|all) ' | sed "s/^/PUT through checkpoints, $server: /" || true
     done
     kill -9 "$pando_pid" "$etcd_pid"
+    pids=()
     sleep 1
     local began
     began=$(date +%s%N)
@@ -151,6 +176,8 @@ floor() {
     (cd docs/measure && go build -o "$work/floor" ./floor)
     start "$work/pando" one 12379 12380 one=http://127.0.0.1:12380
     local bare=http://127.0.0.1:14379 logged=http://127.0.0.1:14380
+    free $bare
+    free $logged
     "$work/floor" -listen 127.0.0.1:14379 >/dev/null &
     pids+=($!)
     "$work/floor" -listen 127.0.0.1:14380 -log "$work/floor-log" >/dev/null &
