@@ -176,5 +176,5 @@ func (l *loop) publishAttributes(now time.Time) {
 
 // published reports whether the members' list has this one's name and client URLs.
 func (l *loop) published() bool {
-	return l.registry.HasAttributes(l.id, l.cfg.Name, l.cfg.ClientURLs)
+	return l.registry.HasAttributes(l.id, asTold(l.cfg.Name), l.cfg.ClientURLs)
 }

@@ -88,3 +88,7 @@ func decodeAttributes(data []byte) (attributes, error) {
 	}
 	return a, nil
 }
+
+// asTold is a name as an entry holds it: JSON has U+FFFD for each byte that is no
+// text.
+func asTold(name string) string { return string([]rune(name)) }

@@ -90,3 +90,16 @@ func FuzzDecodeBatch(f *testing.F) {
 		tree.New(10).Apply(b.time, b.commands)
 	})
 }
+
+// TestAsTold holds that a member knows its own name again.
+func TestAsTold(t *testing.T) {
+	for _, name := range []string{"", "one", "naïve 🌲", "m\xff", "\xff\xfe\xed\xa0\x80x", "\x00\ufffd<&>\u2028"} {
+		data, err := encodeAttributes(attributes{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := decodeAttributes(data); err != nil || a.Name != asTold(name) {
+			t.Errorf("%q comes back as %q, and is expected as %q, %v", name, a.Name, asTold(name), err)
+		}
+	}
+}
