@@ -31,7 +31,10 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 			n.inbox.offer(func(l *loop) { l.unreachable(id) })
 		},
 		Lost: func(id members.ID) {
-			n.inbox.post(func(l *loop) { l.abandon(id) })
+			n.inbox.post(func(l *loop) {
+				l.abandon(id)
+				l.handOverAgain(id)
+			})
 		},
 		SnapshotSent: func(id members.ID, err error) {
 			n.inbox.post(func(l *loop) { l.snapshotSent(id, err) })

@@ -5,27 +5,56 @@ import (
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/tracker"
+
+	"pando/members"
 )
 
-// handOver begins to stop: a leader first gives its place to the member that is
-// furthest, so that the others need not notice its absence.
+// maxHandOver bounds how long a leader that stops waits for another, however long
+// the election timeout is: whoever stops a process soon kills it.
+const maxHandOver = 2 * time.Second
+
+// handOver begins to stop: a leader first gives its place to another member, so
+// that the others need not notice its absence.
 func (l *loop) handOver() {
-	to, match := uint64(0), uint64(0)
-	if l.leads() && l.stopping.IsZero() {
-		l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
-			if id != uint64(l.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match {
-				to, match = id, p.Match
-			}
-		})
-	}
-	if to == 0 {
+	to := l.heir()
+	if to == 0 || !l.stopping.IsZero() {
 		l.finish()
 		return
 	}
 	l.offerGathered() // raft takes nothing while it hands over
 	l.raw.TransferLeader(to)
-	l.stopping = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
+	wait := time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick
+	l.stopping = time.Now().Add(min(wait, maxHandOver))
 	l.ending = nil // closed for good: it must not be selected again
+}
+
+// heir is the member that is furthest of those that can take the place of this
+// leader; zero where there is none. Raft counts one that has gone as active until
+// an election timeout has passed; its stream ends at once.
+func (l *loop) heir() uint64 {
+	to, match := uint64(0), uint64(0)
+	if !l.leads() {
+		return 0
+	}
+	l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if id != uint64(l.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
+			!l.transport.Heard(members.ID(id)).IsZero() {
+			to, match = id, p.Match
+		}
+	})
+	return to
+}
+
+// handOverAgain looks for another heir when the member that was to lead has gone.
+func (l *loop) handOverAgain(gone members.ID) {
+	if l.stopping.IsZero() || !l.leads() || l.raw.BasicStatus().LeadTransferee != uint64(gone) || !l.transport.Heard(gone).IsZero() {
+		return
+	}
+	if to := l.heir(); to != 0 {
+		l.raw.TransferLeader(to)
+		return
+	}
+	l.finish()
 }
 
 // handedOver reports whether another leads. Until then this member stays: what came
