@@ -40,6 +40,13 @@ func (e *endpoints) set(urls []string) bool {
 	return true
 }
 
+// known reports whether there are any, failing or not.
+func (e *endpoints) known() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.urls) > 0
+}
+
 // fail keeps requests away from a URL for a while.
 func (e *endpoints) fail(url string) {
 	e.mu.Lock()

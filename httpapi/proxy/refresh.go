@@ -95,7 +95,8 @@ func (r *refresher) rest(ctx context.Context, pause time.Duration) {
 }
 
 // refresh reads the list from the first member that answers. It reports whether
-// one did.
+// one did and knows where clients are served: in a cluster that is just coming up,
+// nobody has said yet.
 func (r *refresher) refresh(ctx context.Context) bool {
 	var failures []error
 	for _, url := range r.sources() {
@@ -106,7 +107,7 @@ func (r *refresher) refresh(ctx context.Context) bool {
 		}
 		r.take(remote)
 		r.silent = false
-		return true
+		return r.endpoints.known()
 	}
 	if !r.silent && ctx.Err() == nil {
 		r.cfg.Logger.Warn("no member of the cluster says who its members are; check that they run and that their peer URLs can be reached from here",

@@ -37,6 +37,16 @@ func TestFollowsTheCluster(t *testing.T) {
 		}
 		await(t, "the new member", func() bool { return slices.Equal(p.endpoints.available(), []string{two.URL}) })
 	})
+	t.Run("a cluster that is coming up", func(t *testing.T) {
+		c := newCluster(t, "http://a:1")
+		c.members[0].ClientURLs = nil
+		r, err := newRefresher(Config{
+			PeerURLs: []string{c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
+		}, newEndpoints(time.Hour, time.Now))
+		if err != nil || r.refresh(t.Context()) {
+			t.Errorf("it is content to know no client URLs: %v", err)
+		}
+	})
 	t.Run("learners are the last resort", func(t *testing.T) {
 		c := newCluster(t, "http://a:1", "http://b:1")
 		c.members[1].IsLearner = true
