@@ -114,7 +114,7 @@ func serveAll(server *http.Server, sockets []net.Listener, failed chan<- error) 
 func (s *servers) shutdown(log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	s.api.CloseWatches()
+	s.api.CloseWaits()
 	start := time.Now()
 	for _, server := range []*http.Server{s.client, s.metrics} {
 		if err := server.Shutdown(ctx); err != nil {

@@ -24,7 +24,7 @@ func watchedServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httpt
 	start(server)
 	go func() { _ = server.Config.Serve(f.Returned()) }()
 	t.Cleanup(func() {
-		f.CloseWatches()
+		f.CloseWaits()
 		_ = f.Returned().Close()
 		server.Close()
 	})

@@ -25,8 +25,9 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 		return stats.OpOther, errMethod
 	}
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
-	if err := s.awaitReady(w, r); err != nil {
-		return stats.OpOther, err
+	if e := s.awaitReady(r); e != nil {
+		s.writeKeyError(w, e)
+		return stats.OpOther, e
 	}
 	var f form
 	if e := s.parse(w, r, &f); e != nil {

@@ -43,7 +43,7 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 // find none otherwise. Others show what they know at once, even without a quorum.
 func (s *Server) awaitSelf(r *http.Request) {
 	if self, _ := s.Members.Get(s.Self); len(self.ClientURLs) == 0 {
-		s.isReady(r)
+		_ = s.awaitReady(r)
 	}
 }
 
@@ -187,7 +187,11 @@ func (s *Server) machines(w http.ResponseWriter, r *http.Request) (stats.Op, err
 		return stats.OpMembers, errMethod
 	}
 	s.awaitSelf(r)
-	_, _ = io.WriteString(w, strings.Join(s.Members.ClientURLs(), ", "))
+	urls := s.Members.ClientURLs()
+	if len(urls) == 0 {
+		return stats.OpMembers, memberError(w, http.StatusServiceUnavailable, "no member has told its client URLs yet; see whether enough members run for a quorum")
+	}
+	_, _ = io.WriteString(w, strings.Join(urls, ", "))
 	return stats.OpMembers, nil
 }
 

@@ -85,34 +85,32 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 }
 
 // awaitReady waits until the member serves: it has caught up with what was
-// committed before its start. When that takes too long or the client goes, it
-// answers, and returns the error.
-func (s *Server) awaitReady(w http.ResponseWriter, r *http.Request) error {
-	if s.isReady(r) {
+// committed before its start. It returns the error to answer with when that takes too
+// long, the client goes or the server stops.
+func (s *Server) awaitReady(r *http.Request) *tree.Error {
+	if s.isReady() {
 		return nil
-	}
-	err := tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
-	s.writeKeyError(w, err)
-	return err
-}
-
-// isReady waits until the member serves, and reports false when that takes too long
-// or the client goes.
-func (s *Server) isReady(r *http.Request) bool {
-	select {
-	case <-s.Ready:
-		return true
-	default:
 	}
 	timer := time.NewTimer(s.ReadyTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.Ready:
-		return true
+		return nil
+	case <-s.open.closing:
+		return tree.NewError(tree.CodeRaftInternal, tree.CauseStopped)
 	case <-timer.C:
 	case <-r.Context().Done():
 	}
-	return false
+	return tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
+}
+
+func (s *Server) isReady() bool {
+	select {
+	case <-s.Ready:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Server) statsSelf(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
@@ -159,12 +157,13 @@ func (s *Server) version(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// health says whether writes can succeed: whether there is a leader.
+// health says whether writes can succeed here: whether the member serves and knows a
+// leader.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if !allowed(w, r, "GET") {
 		return
 	}
-	if s.Log.Leader() == 0 {
+	if s.Log.Leader() == 0 || !s.isReady() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, `{"health":"false"}`)
 		return

@@ -83,6 +83,7 @@ type openWatches struct {
 	mu        sync.Mutex
 	followers map[*follower]struct{}
 	closed    bool
+	closing   chan struct{} // closed with it, for what waits for something else
 }
 
 func (o *openWatches) add(f *follower) {
@@ -105,7 +106,11 @@ func (o *openWatches) remove(f *follower) {
 func (o *openWatches) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
 	o.closed = true
+	close(o.closing)
 	for f := range o.followers {
 		f.watcher.Close()
 	}

@@ -110,7 +110,7 @@ func New(cfg Config) *Server {
 	return &Server{
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
-		open:      openWatches{followers: map[*follower]struct{}{}},
+		open:      openWatches{followers: map[*follower]struct{}{}, closing: make(chan struct{})},
 		delivery:  newDelivery(),
 		returned:  newReturned(),
 	}
@@ -159,9 +159,9 @@ func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFu
 // closed.
 func (s *Server) Returned() net.Listener { return s.returned }
 
-// CloseWatches ends the watches under way, and those that still come, for the
-// server shuts down.
-func (s *Server) CloseWatches() { s.open.close() }
+// CloseWaits ends what could take long when the server shuts down: the watches, and
+// the requests that wait for the member to serve. It ends those that still come, too.
+func (s *Server) CloseWaits() { s.open.close() }
 
 func newRouter() chi.Router {
 	r := chi.NewRouter()

@@ -172,6 +172,19 @@ func TestNotReady(t *testing.T) {
 	if w := f.do("GET", "/version", ""); w.Code != 200 {
 		t.Errorf("/version: %d", w.Code)
 	}
+	if w := f.do("GET", "/health", ""); w.Code != 503 || w.Body.String() != `{"health":"false"}` {
+		t.Errorf("/health: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestStopsBeforeReady stops a server while a request waits for it to serve.
+func TestStopsBeforeReady(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+	time.AfterFunc(10*time.Millisecond, f.CloseWaits)
+	if w := f.do("PUT", "/v2/keys/a", "value=1"); w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseStopped) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	f.CloseWaits() // a second time is nothing
 }
 
 // TestMembersOfNewMember asks a member for the cluster's members before they know its
@@ -181,6 +194,7 @@ func TestMembersOfNewMember(t *testing.T) {
 		"/v2/members":  `"clientURLs":["http://127.0.0.1:2"]`,
 		"/v2/machines": "http://127.0.0.1:2",
 	} {
+		status := map[string]int{"/v2/members": 200, "/v2/machines": 503}[target] // where none is known in time
 		t.Run(target, func(t *testing.T) {
 			ready := make(chan struct{})
 			f := newFixture(t, func(c *Config) {
@@ -201,8 +215,11 @@ func TestMembersOfNewMember(t *testing.T) {
 		})
 		t.Run(target+" in vain", func(t *testing.T) {
 			f := newFixture(t, func(c *Config) { c.Members, c.Ready = members.NewRegistry(0xc1), make(chan struct{}) })
-			if w := f.do("GET", target, ""); w.Code != 200 {
-				t.Errorf("got %d %s", w.Code, w.Body)
+			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
+				t.Fatal(err)
+			}
+			if w := f.do("GET", target, ""); w.Code != status {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, status)
 			}
 		})
 		t.Run(target+" of one known before", func(t *testing.T) {
@@ -246,7 +263,7 @@ func TestStream(t *testing.T) {
 			t.Fatalf("got %q %v, want value %s", line, err, v)
 		}
 	}
-	f.CloseWatches()
+	f.CloseWaits()
 	if rest, err := io.ReadAll(lines); err == nil || len(rest) > 0 {
 		t.Errorf("after the shutdown: %q %v, want a broken connection", rest, err)
 	}

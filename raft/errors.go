@@ -3,7 +3,6 @@ package raft
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"pando/tree"
 )
@@ -30,7 +29,7 @@ func apiError(err error) error {
 	case errors.Is(err, context.Canceled):
 		err = errCanceled
 	case errors.Is(err, ErrStopped):
-		err = fmt.Errorf("etcdserver: server stopped")
+		return tree.NewError(code, tree.CauseStopped)
 	}
 	return tree.NewError(code, err.Error())
 }

@@ -63,6 +63,10 @@ func (c Code) Message() string {
 // not answer in time: its fate is unknown.
 const CauseTimedOut = "etcdserver: request timed out"
 
+// CauseStopped is the cause that clients know for a request that was waiting when
+// the server stopped.
+const CauseStopped = "etcdserver: server stopped"
+
 // Error is the one error type of the v2 API: what clients see as a JSON body
 // with errorCode, message, cause and index.
 type Error struct {
