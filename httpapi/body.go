@@ -16,17 +16,25 @@ import (
 func timeBodies(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout))
+			setReadDeadline(w, time.Now().Add(timeout))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
+// setReadDeadline is what http.ResponseController does, without its allocation.
+func setReadDeadline(w http.ResponseWriter, t time.Time) {
+	if d, ok := w.(interface{ SetReadDeadline(time.Time) error }); ok {
+		_ = d.SetReadDeadline(t)
+	}
+}
+
 // bodyRead ends the deadline of a body that was read to its end. After an error
 // it stays, for the rest of the body.
-func (s *Server) bodyRead(w http.ResponseWriter, err error) error {
+func (s *Server) bodyRead(w http.ResponseWriter, r *http.Request, err error) error {
 	if err == nil {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		_ = r.Body.Close() // or net/http would look for more of it
+		setReadDeadline(w, time.Time{})
 		return nil
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -45,7 +53,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error
 	}
 	if r.ContentLength < 0 {
 		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
-		return string(b), s.bodyRead(w, err)
+		return string(b), s.bodyRead(w, r, err)
 	}
 	p := buffers.Get().(*[]byte)
 	b, err := readSized((*p)[:0], r.Body, int(r.ContentLength))
@@ -54,7 +62,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error
 		*p = b
 		buffers.Put(p)
 	}
-	return body, s.bodyRead(w, err)
+	return body, s.bodyRead(w, r, err)
 }
 
 // readSized appends size bytes to b. A large announcement gets memory as its
@@ -83,5 +91,5 @@ func (s *Server) skipBody(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, s.MaxRequestBytes))
-	return s.bodyRead(w, err)
+	return s.bodyRead(w, r, err)
 }
