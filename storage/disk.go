@@ -19,6 +19,7 @@ type Disk struct {
 	lg      *zap.Logger
 	lock    *dirLock
 	wal     *wal.WAL
+	zeros   zeroFill
 	unsaved atomic.Int64          // bytes appended since the last checkpoint
 	failure atomic.Pointer[error] // the first failed write
 
@@ -36,7 +37,7 @@ type Disk struct {
 }
 
 func newDisk(p paths, o Options, lock *dirLock) *Disk {
-	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock, folds: usualFolds}
+	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock, zeros: zeroFill{dir: p.wal, helps: marksUnwritten}, folds: usualFolds}
 }
 
 // entryOverhead is roughly what a log entry takes up beside its data.
@@ -58,7 +59,7 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if err := d.wal.Save(hs, entries); err != nil {
 		return d.fail(fmt.Errorf("storage: write the log in %s: %w: check the disk, then start again", d.paths.wal, err))
 	}
-	if observe := d.options.ObserveSync; observe != nil {
+	if observe := d.options.ObserveSync; observe != nil && len(entries) > 0 {
 		observe(time.Since(start))
 	}
 	size := 0
@@ -66,6 +67,9 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 		size += len(e.GetData()) + entryOverhead
 	}
 	d.unsaved.Add(int64(size))
+	if err := d.zeros.appended(size); err != nil {
+		d.lg.Warn("syncs of the log may be slower from here on", zap.Error(err))
+	}
 	return nil
 }
 
@@ -83,6 +87,7 @@ func (d *Disk) Close() error {
 		return nil
 	}
 	d.closed = true
+	d.zeros.close()
 	err := d.wal.Close()
 	if lockErr := d.lock.release(); err == nil {
 		err = lockErr

@@ -25,7 +25,8 @@ type Options struct {
 	Logger *zap.Logger
 	// HistorySize is the number of events that the loaded tree remembers.
 	HistorySize int
-	// ObserveSync, unless nil, is told how long each Append took.
+	// ObserveSync, unless nil, is told how long each Append of entries took: those are
+	// synced.
 	ObserveSync func(time.Duration)
 	// ObserveCheckpoint, unless nil, is told how long each successful
 	// checkpoint took, without the fold that may follow: nobody waits for that.
