@@ -88,7 +88,7 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 // committed before its start. It returns the error to answer with when that takes too
 // long, the client goes or the server stops.
 func (s *Server) awaitReady(r *http.Request) *tree.Error {
-	if s.isReady() {
+	if isClosed(s.Ready) {
 		return nil
 	}
 	timer := time.NewTimer(s.ReadyTimeout)
@@ -96,21 +96,12 @@ func (s *Server) awaitReady(r *http.Request) *tree.Error {
 	select {
 	case <-s.Ready:
 		return nil
-	case <-s.open.closing:
+	case <-s.open.ended:
 		return tree.NewError(tree.CodeRaftInternal, tree.CauseStopped)
 	case <-timer.C:
 	case <-r.Context().Done():
 	}
 	return tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
-}
-
-func (s *Server) isReady() bool {
-	select {
-	case <-s.Ready:
-		return true
-	default:
-		return false
-	}
 }
 
 func (s *Server) statsSelf(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
@@ -163,7 +154,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if !allowed(w, r, "GET") {
 		return
 	}
-	if s.Log.Leader() == 0 || !s.isReady() {
+	if s.Log.Leader() == 0 || !isClosed(s.Ready) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, `{"health":"false"}`)
 		return

@@ -82,14 +82,13 @@ func (f *follower) release() {
 type openWatches struct {
 	mu        sync.Mutex
 	followers map[*follower]struct{}
-	closed    bool
-	closing   chan struct{} // closed with it, for what waits for something else
+	ended     chan struct{} // closed by close; others may wait for it too
 }
 
 func (o *openWatches) add(f *follower) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
+	if isClosed(o.ended) {
 		f.watcher.Close()
 		return
 	}
@@ -106,12 +105,20 @@ func (o *openWatches) remove(f *follower) {
 func (o *openWatches) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
+	if isClosed(o.ended) {
 		return
 	}
-	o.closed = true
-	close(o.closing)
+	close(o.ended)
 	for f := range o.followers {
 		f.watcher.Close()
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }

@@ -110,7 +110,7 @@ func New(cfg Config) *Server {
 	return &Server{
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
-		open:      openWatches{followers: map[*follower]struct{}{}, closing: make(chan struct{})},
+		open:      openWatches{followers: map[*follower]struct{}{}, ended: make(chan struct{})},
 		delivery:  newDelivery(),
 		returned:  newReturned(),
 	}

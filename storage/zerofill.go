@@ -1,8 +1,8 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -46,17 +46,23 @@ func (z *zeroFill) appended(bytes int) error {
 	if z.off {
 		return nil
 	}
+	if err := z.fill(bytes); err != nil {
+		z.off = true
+		z.close()
+		return fmt.Errorf("storage: write zeros ahead of the log: %w", err)
+	}
+	return nil
+}
+
+func (z *zeroFill) fill(bytes int) error {
 	for z.owed += zeroRate * int64(bytes); z.owed >= zeroStep; z.owed -= zeroStep {
-		switch size, err := z.size(); {
-		case err != nil:
-			return z.stop(err)
-		case z.at >= size: // the next segment is full, or not there yet
+		left, err := z.left()
+		if err != nil || left == 0 { // the next segment is full, or not there yet
 			z.owed = 0
-			return nil
-		default:
-			if err := z.step(min(zeroStep, size-z.at)); err != nil {
-				return z.stop(err)
-			}
+			return err
+		}
+		if err := z.step(min(zeroStep, left)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -73,13 +79,17 @@ func (z *zeroFill) step(n int64) error {
 	return nil
 }
 
-// size is that of the segment to fill, zero if there is none.
-func (z *zeroFill) size() (int64, error) {
-	if z.file != nil && z.unused() {
-		return wal.SegmentSizeBytes, nil
+// left is how much of the next segment is to be filled; nothing if there is none.
+func (z *zeroFill) left() (int64, error) {
+	if z.file != nil && !z.unused() {
+		z.close()
 	}
-	z.close()
-	return z.open()
+	if z.file == nil {
+		if err := z.open(); err != nil || z.file == nil {
+			return 0, err
+		}
+	}
+	return wal.SegmentSizeBytes - z.at, nil
 }
 
 // unused reports whether the segment still waits for its use.
@@ -89,31 +99,24 @@ func (z *zeroFill) unused() bool {
 	return err == nil && err2 == nil && os.SameFile(held, named)
 }
 
-// open takes the segment that waits. One that has not its full size is just being
-// allocated.
-func (z *zeroFill) open() (int64, error) {
+// open takes the segment that waits, if one does. One that has not its full size is
+// just being allocated.
+func (z *zeroFill) open() error {
 	names, err := filepath.Glob(filepath.Join(z.dir, "[01]"+tempSuffix))
 	if err != nil || len(names) == 0 {
-		return 0, err
+		return err
 	}
 	f, err := os.OpenFile(names[0], os.O_WRONLY, 0)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	size, err := f.Seek(0, io.SeekEnd)
+	info, err := f.Stat()
 	z.off = !z.helps(f)
-	if err != nil || z.off || size < wal.SegmentSizeBytes {
-		return 0, f.Close()
+	if err != nil || z.off || info.Size() < wal.SegmentSizeBytes {
+		return errors.Join(err, f.Close())
 	}
 	z.file, z.at = f, 0
-	return wal.SegmentSizeBytes, nil
-}
-
-// stop ends the filling for good.
-func (z *zeroFill) stop(err error) error {
-	z.off = true
-	z.close()
-	return fmt.Errorf("storage: write zeros ahead of the log: %w", err)
+	return nil
 }
 
 func (z *zeroFill) close() {
