@@ -5,23 +5,23 @@ import (
 	"testing"
 )
 
-func TestAddProcessor(t *testing.T) {
+func TestShareProcessors(t *testing.T) {
 	t.Cleanup(runtime.SetDefaultGOMAXPROCS)
+	check := func(processors, atATime int) {
+		t.Helper()
+		if n := shareProcessors(); n != processors || runtime.GOMAXPROCS(0) != atATime {
+			t.Errorf("%d processors and %d at a time, want %d and %d", n, runtime.GOMAXPROCS(0), processors, atATime)
+		}
+	}
 	t.Setenv("GOMAXPROCS", "")
 	runtime.SetDefaultGOMAXPROCS()
 	usual := runtime.GOMAXPROCS(0)
 	for _, call := range []string{"first", "second"} {
-		t.Run(call, func(t *testing.T) {
-			if addProcessor(); runtime.GOMAXPROCS(0) != usual+1 {
-				t.Errorf("%d at a time, want %d", runtime.GOMAXPROCS(0), usual+1)
-			}
-		})
+		t.Run(call, func(*testing.T) { check(usual, usual+min(usual, 2)) })
 	}
 	t.Run("as the environment says", func(t *testing.T) {
 		t.Setenv("GOMAXPROCS", "1")
 		runtime.GOMAXPROCS(1)
-		if addProcessor(); runtime.GOMAXPROCS(0) != 1 {
-			t.Errorf("%d at a time, want 1", runtime.GOMAXPROCS(0))
-		}
+		check(1, 1)
 	})
 }

@@ -43,13 +43,13 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	}
 	defer listeners.close()
 	makeGarbageRoom()
-	addProcessor()
+	processors := shareProcessors()
 	m, err := openMember(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	servers := m.servers(cfg, log)
+	servers := m.servers(cfg, processors, log)
 	failed := listeners.serve(servers)
 	go greet(listeners.bound(cfg), m, log)
 	select {
@@ -190,7 +190,7 @@ func (m *member) close() {
 }
 
 // servers makes the HTTP servers of a running member.
-func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
+func (m *member) servers(cfg *Config, processors int, log *zap.Logger) *servers {
 	api := httpapi.New(httpapi.Config{
 		Log:             m.node,
 		Cluster:         m.node,
@@ -208,6 +208,7 @@ func (m *member) servers(cfg *Config, log *zap.Logger) *servers {
 		ReadyTimeout:    requestTimeout + 2*cfg.ElectionTimeout,
 		Versions:        httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version},
 		Pprof:           httpapi.Switch(cfg.EnablePprof),
+		Processors:      processors,
 		Logger:          log,
 	})
 	return &servers{

@@ -68,8 +68,11 @@ type Config struct {
 	Ready        <-chan struct{}
 	ReadyTimeout time.Duration
 	// Pprof serves /debug/pprof.
-	Pprof  Switch
-	Logger *zap.Logger
+	Pprof Switch
+	// Processors is how many there are for this process; as many goroutines as run
+	// at a time if 0.
+	Processors int
+	Logger     *zap.Logger
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
 }
@@ -111,7 +114,7 @@ func New(cfg Config) *Server {
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
 		open:      openWatches{followers: map[*follower]struct{}{}, ended: make(chan struct{})},
-		delivery:  newDelivery(),
+		delivery:  newDelivery(cfg.Processors),
 		returned:  newReturned(),
 	}
 }
