@@ -25,12 +25,7 @@ type delivery struct {
 // newDelivery has workers for half of the processors. Requests go on beside them;
 // and where two would take turns on two processors, one finds more events to send
 // together: twice as many a second, for half the processor time.
-func newDelivery(processors int) *delivery {
-	if processors == 0 {
-		processors = runtime.GOMAXPROCS(0)
-	}
-	return &delivery{most: max(1, processors/2)}
-}
+func newDelivery(processors int) *delivery { return &delivery{most: max(1, processors/2)} }
 
 // add has a worker look at f.
 func (d *delivery) add(f *follower) {

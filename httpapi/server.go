@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -109,6 +110,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Processors == 0 {
+		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
 	return &Server{
 		Config:    cfg,
