@@ -64,7 +64,6 @@ type loop struct {
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
 	tasks      []task            // room for the next ones
 	toPeers    []*raftpb.Message // room for the next ones
-	ending     <-chan struct{}   // Stop was called; nil once that is known
 	stopping   time.Time         // when the handing over of the leadership ends
 }
 
@@ -81,7 +80,6 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 		log:          cfg.Logger,
 		mem:          &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()},
 		latency:      latencies{},
-		ending:       n.stop,
 		membership:   membership{waiting: map[uint64]changeWaiter{}, number: firstNumber()},
 		number:       firstNumber(),
 		reads:        reads{round: firstNumber()},
@@ -131,6 +129,7 @@ func (l *loop) run() {
 
 // follow goes on until the node fails or is stopped.
 func (l *loop) follow(ticks <-chan time.Time) {
+	ending := l.stop
 	for l.takeTurn(l.workOn) {
 		select {
 		case <-l.queue.wake:
@@ -141,7 +140,8 @@ func (l *loop) follow(ticks <-chan time.Time) {
 		case now := <-ticks:
 			l.takeTurn(func() { l.tick(now) })
 		case <-l.expiry.timer.C:
-		case <-l.ending:
+		case <-ending:
+			ending = nil // closed for good: it must not be selected again
 			l.takeTurn(l.handOver)
 		}
 	}

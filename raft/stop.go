@@ -17,7 +17,7 @@ const maxHandOver = 2 * time.Second
 // that the others need not notice its absence.
 func (l *loop) handOver() {
 	to := l.heir()
-	if to == 0 || !l.stopping.IsZero() {
+	if to == 0 {
 		l.finish()
 		return
 	}
@@ -25,7 +25,6 @@ func (l *loop) handOver() {
 	l.raw.TransferLeader(to)
 	wait := time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick
 	l.stopping = time.Now().Add(min(wait, maxHandOver))
-	l.ending = nil // closed for good: it must not be selected again
 }
 
 // heir is the member that is furthest of those that can take the place of this
