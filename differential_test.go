@@ -40,6 +40,9 @@ func TestDifferential(t *testing.T) {
 	}
 	t.Setenv(asServer, "1") // has the test binary play the server
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
+	if testing.Short() {
+		run.want /= 5
+	}
 	var pairs []*differentialPair
 	for range differentialPairs {
 		pairs = append(pairs, newDifferentialPair(t, etcd, run.rules))

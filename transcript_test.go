@@ -44,6 +44,9 @@ func TestTranscripts(t *testing.T) {
 // so that a golden file cannot drift from what it claims to record. With -update
 // it writes the files anew.
 func TestTranscriptsMatchReference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("only the reference plays: the long run looks at it")
+	}
 	etcd, err := exec.LookPath("etcd")
 	if err != nil && *transcriptReference == "" {
 		if os.Getenv("CI") == "true" {
