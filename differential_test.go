@@ -18,7 +18,7 @@ import (
 // differential_compare_test.go compares, differential_rules_test.go knows the deliberate differences.
 
 var (
-	differentialRequests = flag.Int("differential.n", 5000, "number of requests of the differential test")
+	differentialRequests = flag.Int("differential.n", 5000, "number of requests of the differential test; -short makes a fifth of them")
 	differentialSeed     = flag.Uint64("differential.seed", 1, "seed of the first sequence of the differential test")
 )
 

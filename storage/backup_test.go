@@ -37,6 +37,7 @@ func TestBackup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMember(t)
 			prepare(m)
+			m.settle()
 			before := hashDir(t, m.dir())
 			to, err := backup(t, m.options, filepath.Join(t.TempDir(), "backup"))
 			if err != nil {

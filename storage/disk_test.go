@@ -190,6 +190,7 @@ func TestRelease(t *testing.T) {
 
 func TestLock(t *testing.T) {
 	m := newMember(t)
+	m.settle()
 	before := hashDir(t, m.dir())
 	for name, try := range map[string]func() error{
 		"open":   func() error { _, _, err := Open(m.options); return err },
