@@ -55,7 +55,8 @@ func foundCluster(ctx context.Context, cfg *Config, log *zap.Logger) (members.Cl
 		InitialCluster: initialCluster(cfg),
 		Token:          cfg.InitialClusterToken,
 	}
-	return static.Cluster()
+	c, err := static.Cluster()
+	return c, asUsage(err)
 }
 
 // initialCluster writes the parsed flag in its own form again.
@@ -77,8 +78,9 @@ func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *ht
 		}
 		for _, m := range remote.Members {
 			if m.ID == members.ID(o.identity.MemberID) && len(m.ClientURLs) > 0 {
-				return fmt.Errorf("member %s (%s) has already been bootstrapped, says its peer %s: its data in %s is missing. "+
-					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing", cfg.Name, m.ID, url, cfg.DataDir)
+				return fmt.Errorf("member %s (%s) %w: it has already been bootstrapped, says its peer %s, and its data in %s is missing. "+
+					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing",
+					cfg.Name, m.ID, errStartedBefore, url, cfg.DataDir)
 			}
 		}
 	}
@@ -89,14 +91,14 @@ func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *ht
 func joinCluster(ctx context.Context, cfg *Config, client *http.Client) (*founding, error) {
 	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
-		return nil, fmt.Errorf("--initial-advertise-peer-urls: %w", err)
+		return nil, asUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
 	}
 	urls, err := otherPeerURLs(ctx, cfg, own)
 	if err != nil {
 		return nil, err
 	}
 	if len(urls) == 0 {
-		return nil, errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there")
+		return nil, asUsage(errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there"))
 	}
 	var failures []error
 	for _, url := range urls {
@@ -116,8 +118,8 @@ func findSelf(cfg *Config, own []string, url string, remote members.Remote) (*fo
 			continue
 		}
 		if len(m.ClientURLs) > 0 {
-			return nil, fmt.Errorf("member %s (%s) has been started before, says %s, but %s holds no data: "+
-				"put the data back, or remove the member and add it again", cfg.Name, m.ID, url, cfg.DataDir)
+			return nil, fmt.Errorf("member %s (%s) %w, says %s, but %s holds no data: "+
+				"put the data back, or remove the member and add it again", cfg.Name, m.ID, errStartedBefore, url, cfg.DataDir)
 		}
 		return &founding{
 			identity: storage.Identity{ClusterID: uint64(remote.ClusterID), MemberID: uint64(m.ID)},

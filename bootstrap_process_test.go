@@ -203,7 +203,7 @@ func TestDiscoveredCluster(t *testing.T) {
 	})
 	t.Run("or ends", func(t *testing.T) {
 		later := all[4].spawn(t, "--discovery", token, "--discovery-fallback", "exit")
-		if code := later.awaitExit(); code != exitFailure || !strings.Contains(later.stderr.String(), "the discovered cluster is full") {
+		if code := later.awaitExit(); code != exitMember || !strings.Contains(later.stderr.String(), "the discovered cluster is full") {
 			t.Errorf("exit code %d\n%s", code, later.stderr)
 		}
 	})

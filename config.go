@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -209,7 +208,7 @@ func (c *Config) WALPath() string {
 func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
-		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkInitialCluster, c.checkProxyTimes, c.checkSharedAddress,
+		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
 		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes,
 		c.checkHeartbeat, c.checkElection,
 	} {
@@ -252,14 +251,11 @@ func (c *Config) checkWALDir() *FlagError {
 	return nil
 }
 
-// checkInitialCluster makes sure that the member finds itself in the initial cluster. A member that has data
-// goes on with that, whatever the flag says.
-func (c *Config) checkInitialCluster() *FlagError {
-	if c.Discovery != "" || c.DiscoverySRV != "" || c.Proxy != proxyOff {
-		return nil // it is not used, or need not hold this process
-	}
-	if _, err := os.Stat(c.WALPath()); err == nil {
-		return nil
+// CheckFounding makes sure that the member finds itself in the initial cluster. It is for a member without data: one that
+// has data goes on with that, whatever the flag says.
+func (c *Config) CheckFounding() error {
+	if c.Discovery != "" || c.DiscoverySRV != "" {
+		return nil // the list is not used
 	}
 	own, ok := c.InitialCluster[c.Name]
 	if !ok {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -80,8 +79,6 @@ func TestWrongValues(t *testing.T) {
 		{"listen-client-urls=" + advertise, "--listen-client-urls: has no URL; give at least one, for example --listen-client-urls=http://0.0.0.0:2379"},
 		{"advertise-client-urls=http://a:0", "has a port that cannot be dialled"},
 		{"listen-peer-urls=http://localhost:2379", "--listen-peer-urls: localhost:2379 is in --listen-client-urls too; give each its own port"},
-		{"initial-cluster=a=http://x:1", `--initial-cluster: does not mention this member, "default"; add default=http://localhost:2380`},
-		{"initial-cluster=default=http://x:1", "--initial-cluster: has default at http://x:1, but --initial-advertise-peer-urls is http://localhost:2380; "},
 		{"initial-cluster=foo", `--initial-cluster: "foo" is not NAME=URL; `},
 		{"initial-cluster=default=foo", `--initial-cluster: "foo" has no scheme; `},
 		{"discovery=example.com", `--discovery: "example.com" has no scheme http or https, or no host; write it as http://HOST:PORT/PATH`},
@@ -173,17 +170,27 @@ func TestClusterSources(t *testing.T) {
 			}
 		})
 	}
-	t.Run("data makes the flags moot", func(t *testing.T) {
-		dir := t.TempDir()
-		flags := map[string]string{"initial-cluster": "a=http://x:1", "data-dir": dir, "wal-dir": dir + "/log"}
-		if _, _, err := loadConfig(flags, nil); err == nil {
-			t.Error("without data, a cluster without this member passes")
-		}
-		if err := os.Mkdir(dir+"/log", 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := loadConfig(flags, nil); err != nil {
-			t.Error(err)
-		}
-	})
+}
+
+// TestCheckFounding looks at lists of first members in which this one is to find itself.
+func TestCheckFounding(t *testing.T) {
+	for _, test := range []struct{ flags, want string }{
+		{"initial-cluster=a=http://x:1", `--initial-cluster: does not mention this member, "default"; add default=http://localhost:2380`},
+		{"initial-cluster=default=http://x:1", "--initial-cluster: has default at http://x:1, but --initial-advertise-peer-urls is http://localhost:2380; "},
+		{"initial-cluster=default=http://localhost:2380,b=http://x:1", ""},
+		{"initial-cluster=m=http://b:1,m=http://a:1 name=m initial-advertise-peer-urls=http://a:1,http://b:1", ""},
+		{"discovery=http://a:1/k", ""},
+		{"", ""},
+	} {
+		t.Run(test.flags, func(t *testing.T) {
+			cfg, _, err := loadConfig(assignments(test.flags), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = cfg.CheckFounding()
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
 }

@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-// mustRefuse starts a server that can't start, and wants each text in what it says.
-func mustRefuse(t *testing.T, dir string, flags []string, texts ...string) {
+// mustRefuse starts a server that can't start, and wants this exit code and each text in what it says.
+func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...string) {
 	t.Helper()
 	p := spawn(t, dir, flags...)
 	code, said := p.awaitExit(), p.stderr.String()
-	if code != exitFailure {
-		t.Errorf("exit code %d, want %d", code, exitFailure)
+	if code != exit {
+		t.Errorf("exit code %d, want %d", code, exit)
 	}
 	for _, text := range texts {
 		if !strings.Contains(said, text) {
@@ -61,7 +61,7 @@ func TestRefusedStarts(t *testing.T) {
 	t.Run("directory in use", func(t *testing.T) {
 		dir := t.TempDir()
 		p := launch(t, dir)
-		mustRefuse(t, dir, nil, dir, "another process", "--data-dir")
+		mustRefuse(t, dir, nil, exitTaken, dir, "another process", "--data-dir")
 		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
 	})
 	t.Run("port in use", func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestRefusedStarts(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		url := "http://" + taken.Addr().String()
 		for _, flag := range []string{"--listen-client-urls", "--listen-peer-urls", "--listen-metrics-urls"} {
-			mustRefuse(t, dir, []string{flag, url}, flag, url, "in use")
+			mustRefuse(t, dir, []string{flag, url}, exitTaken, flag, url, "in use")
 		}
 		if _, err := os.Stat(dir); err == nil {
 			t.Error("a server that could not listen made a data directory")
@@ -84,18 +84,18 @@ func TestRefusedStarts(t *testing.T) {
 		if err := os.WriteFile(dir, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mustRefuse(t, dir, nil, dir)
+		mustRefuse(t, dir, nil, exitData, dir)
 	})
 	t.Run("unwritable directory", func(t *testing.T) {
 		if os.Getuid() == 0 {
-			mustRefuse(t, "/proc/data", nil, "/proc/data") // the one place where even root can't write
+			mustRefuse(t, "/proc/data", nil, exitFailure, "/proc/data") // the one place where even root can't write
 			return
 		}
 		parent := t.TempDir()
 		if err := os.Chmod(parent, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		mustRefuse(t, filepath.Join(parent, "data"), nil, parent, "permission denied")
+		mustRefuse(t, filepath.Join(parent, "data"), nil, exitFailure, parent, "permission denied")
 	})
 }
 
@@ -114,7 +114,7 @@ func TestRefusedData(t *testing.T) {
 			}
 		}
 		before := fingerprint(t, dir)
-		mustRefuse(t, dir, nil, dir, "etcd", "--data-dir")
+		mustRefuse(t, dir, nil, exitData, dir, "etcd", "--data-dir")
 		if fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -125,7 +125,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := fingerprint(t, dir)
-		mustRefuse(t, dir, nil, dir, "thesis.tex", "--data-dir")
+		mustRefuse(t, dir, nil, exitData, dir, "thesis.tex", "--data-dir")
 		if fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -139,7 +139,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := fingerprint(t, dir)
-		mustRefuse(t, dir, nil, filepath.Join(dir, "state.db"), "missing")
+		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "state.db"), "missing")
 		if fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -153,7 +153,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := fingerprint(t, dir)
-		mustRefuse(t, dir, nil, filepath.Join(dir, "wal"), "--wal-dir")
+		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "wal"), "--wal-dir")
 		if fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}

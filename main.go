@@ -8,14 +8,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -29,12 +27,6 @@ const version = "0.1.0-dev"
 // apiLevel is the etcd release whose v2 API Pando speaks. Clients read it from /version and switch
 // features on by it.
 const apiLevel = "3.4.23"
-
-// Exit codes of the program.
-const (
-	exitFailure = 1 // the server could not start or did not end well
-	exitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
-)
 
 func main() {
 	if args, ok := clientArgs(os.Args); ok {
@@ -54,31 +46,6 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return newApp(stdout, stderr).RunContext(ctx, args)
 }
-
-// report prints err for people and returns the exit code that belongs to it.
-func report(stderr io.Writer, err error) int {
-	if err == nil {
-		return 0
-	}
-	if code, ok := errors.AsType[clientExit](err); ok {
-		return int(code)
-	}
-	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	for _, line := range lines {
-		fmt.Fprintln(stderr, "pando: "+line)
-	}
-	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
-		return exitUsage
-	}
-	return exitFailure
-}
-
-// usageError marks an error in what the user asked for, as against one in carrying it out.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
 
 // newApp lays out the command structure: the bare program serves; further verbs are entries of Commands.
 func newApp(stdout, stderr io.Writer) *cli.App {
@@ -131,7 +98,7 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
-	return serve(ctx, cfg, log)
+	return endedAsAsked(ctx, serve(ctx, cfg, log), log)
 }
 
 // commandNames lists the verbs that the user can type after pando.

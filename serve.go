@@ -173,7 +173,7 @@ func reopenDisk(ctx context.Context, cfg *Config, client *http.Client, o storage
 	case recovered.Applied == 0 && len(recovered.Entries) == 0 && recovered.HardState.GetTerm() == 0:
 		from, err = findCluster(ctx, cfg, client, log)
 		if err == nil && from.identity != recovered.Identity {
-			err = fmt.Errorf("%s was made for another member or cluster, and never used: give the flags that it was made with, or delete it", cfg.DataDir)
+			err = fmt.Errorf("%w: %s was made for another member or cluster, and never used; give the flags that it was made with, or delete it", storage.ErrForeign, cfg.DataDir)
 		}
 	}
 	if err != nil {

@@ -61,7 +61,7 @@ func clusterFile(cfg *Config) string { return filepath.Join(cfg.DataDir, "proxy"
 // as the reference does.
 func findRole(cfg *Config, log *zap.Logger) (role, error) {
 	wasProxy, err := thereIs(filepath.Dir(clusterFile(cfg)))
-	if err != nil || (!wasProxy && cfg.Proxy == proxyOff) {
+	if err != nil {
 		return asMember, err
 	}
 	isMember, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
@@ -69,16 +69,20 @@ func findRole(cfg *Config, log *zap.Logger) (role, error) {
 	case err != nil && !(wasProxy && errors.Is(err, storage.ErrForeign)): // it knows no proxies
 		return asMember, err
 	case isMember && wasProxy:
-		return asMember, fmt.Errorf("%s holds the data of a member and of a proxy: move the directory proxy away to go on as the member", cfg.DataDir)
+		return asMember, fmt.Errorf("%w: %s holds that of a member and of a proxy; move the directory proxy away to go on as the member", storage.ErrForeign, cfg.DataDir)
 	case isMember && cfg.Proxy != proxyOff:
 		log.Warn("--proxy has no effect: the data directory holds a member's data; give a proxy another --data-dir", zap.String("data-dir", cfg.DataDir))
 	case wasProxy && cfg.Proxy == proxyOff:
-		log.Warn("the data directory is a proxy's, and this process goes on as one; to make it a member, give it another --data-dir or remove this one", zap.String("data-dir", cfg.DataDir))
+		log.Warn("the data directory is a proxy's, and this process goes on as one; to make it a member, give it another --data-dir or remove this one",
+			zap.String("data-dir", cfg.DataDir))
 	}
-	if !isMember && (wasProxy || cfg.Proxy != proxyOff) {
+	switch {
+	case isMember:
+		return asMember, nil
+	case wasProxy || cfg.Proxy != proxyOff:
 		return asProxy, nil
 	}
-	return asMember, nil
+	return asMember, asUsage(cfg.CheckFounding())
 }
 
 func thereIs(path string) (bool, error) {

@@ -51,6 +51,9 @@ func restore(stdout io.Writer, file string, flags map[string]string) error {
 	if err != nil {
 		return &usageError{err}
 	}
+	if err := cfg.CheckFounding(); err != nil {
+		return &usageError{err}
+	}
 	info, err := storage.InspectSnapshot(file)
 	if err != nil {
 		return err

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/raft"
+	"pando/storage"
+)
+
+// Exit codes of the program. docs/operations.md explains them to operators. Starting again can help after exitFailure
+// alone: docs/deploy/pando.service lists the others in RestartPreventExitStatus.
+const (
+	exitFailure = 1 // the server could not start or did not end well
+	exitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
+	exitTaken   = 3 // another process has an address or the data directory
+	exitData    = 4 // the data directory holds what this program can't go on with
+	exitMember  = 5 // the cluster does not take this member
+)
+
+// errStartedBefore says that the cluster knows this member as one with data, and here is none.
+var errStartedBefore = errors.New("has been started before")
+
+// exitCodes tells which errors end with a code of their own.
+var exitCodes = []struct {
+	err  error
+	code int
+}{
+	{syscall.EADDRINUSE, exitTaken},
+	{storage.ErrLocked, exitTaken},
+	{syscall.ENOTDIR, exitData},
+	{storage.ErrForeign, exitData},
+	{storage.ErrNewerFormat, exitData},
+	{storage.ErrCorrupt, exitData},
+	{raft.ErrRemoved, exitMember},
+	{errStartedBefore, exitMember},
+	{members.ErrFull, exitMember},
+	{members.ErrRegistered, exitMember},
+	{members.ErrDuplicateName, exitMember},
+}
+
+// report prints err for people and returns the exit code that belongs to it.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	if code, ok := errors.AsType[clientExit](err); ok {
+		return int(code)
+	}
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	for _, line := range lines {
+		fmt.Fprintln(stderr, "pando: "+line)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
+		return exitUsage
+	}
+	for _, e := range exitCodes {
+		if errors.Is(err, e.err) {
+			return e.code
+		}
+	}
+	return exitFailure
+}
+
+// usageError marks an error in what the user asked for, as against one in carrying it out.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// asUsage marks an error, if there is one, as one in what the user asked for.
+func asUsage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{err}
+}
+
+// endedAsAsked turns the error of what a signal has broken off into success: a stop that was asked for is no failure,
+// whatever the process was waiting for.
+func endedAsAsked(ctx context.Context, err error, log *zap.Logger) error {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	log.Info("stopped before it served")
+	return nil
+}

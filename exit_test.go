@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestExitCodes starts servers that can't start: what another try would not mend has a code of its own, which ends a
+// supervisor's restarts. TestRefusedStarts and TestRefusedData hold the others.
+func TestExitCodes(t *testing.T) {
+	t.Run("an initial cluster without this member", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
+			t.Fatal(err)
+		}
+		endsWith(t, spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), exitUsage, "does not mention this member")
+		if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
+			t.Errorf("the data directory holds %q, %v", left, err)
+		}
+	})
+	t.Run("an initial cluster that names a member twice", func(t *testing.T) {
+		p := spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
+		endsWith(t, p, exitUsage, "--initial-cluster")
+	})
+	t.Run("a member that was removed", removedMemberEnds)
+	t.Run("a member that lost its data", func(t *testing.T) {
+		all := seats(t, "a", "b")
+		running := launchCluster(t, all)
+		running[1].kill()
+		if err := os.RemoveAll(all[1].dataDir); err != nil {
+			t.Fatal(err)
+		}
+		endsWith(t, all[1].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "has already been bootstrapped")
+	})
+}
+
+// removedMemberEnds removes a member that runs, and starts it once more.
+func removedMemberEnds(t *testing.T) {
+	all := seats(t, "a", "b", "c")
+	running := launchCluster(t, all)
+	_, list := awaitPublished(t, running[0].client, 3)
+	for _, m := range list {
+		id, name, _ := strings.Cut(m, " ")
+		if name != "c" {
+			continue
+		}
+		request, err := http.NewRequest(http.MethodDelete, running[0].client+"/v2/members/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusNoContent {
+			t.Fatalf("status %d", answer.StatusCode)
+		}
+	}
+	endsWith(t, running[2], exitMember, "this member was removed from the cluster")
+	endsWith(t, all[2].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "this member was removed from the cluster")
+}
+
+// endsWith waits for the end of a server, and wants this exit code and text.
+func endsWith(t *testing.T, p *process, code int, text string) {
+	t.Helper()
+	if got := p.awaitExit(); got != code || !strings.Contains(p.stderr.String(), text) {
+		t.Errorf("exit code %d, want %d and %q\n%s", got, code, text, p.stderr)
+	}
+}
+
+// TestStopBeforeServing stops servers that wait for others: a stop that was asked for is no failure.
+func TestStopBeforeServing(t *testing.T) {
+	service := launch(t, t.TempDir())
+	for name, test := range map[string]struct{ discovery, waits string }{
+		"for the others to register": {newToken(t, service.client, "alone", 2), "waiting for the other members to register"},
+		"for the discovery service":  {"http://127.0.0.1:1/v2/keys/none", "the discovery URL can't be used now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := spawn(t, t.TempDir(), "--discovery", test.discovery)
+			await(t, "the member to wait", func() bool { return strings.Contains(p.stderr.String(), test.waits) })
+			p.terminate()
+			endsWith(t, p, 0, "stopped before it served")
+		})
+	}
+}
+
+// TestServiceStopsRestarts holds the systemd unit to the exit codes.
+func TestServiceStopsRestarts(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "deploy", "pando.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("RestartPreventExitStatus=%d %d %d %d\n", exitUsage, exitTaken, exitData, exitMember)
+	if got := regexp.MustCompile(`RestartPreventExitStatus=.*\n`).FindString(string(text)); got != want {
+		t.Errorf("got %qwant %q", got, want)
+	}
+}
