@@ -38,6 +38,7 @@ var exitCodes = []struct {
 	{syscall.ENOTDIR, exitData},
 	{storage.ErrForeign, exitData},
 	{storage.ErrNewerFormat, exitData},
+	{storage.ErrOlderFormat, exitData},
 	{storage.ErrCorrupt, exitData},
 	{raft.ErrRemoved, exitMember},
 	{errStartedBefore, exitMember},

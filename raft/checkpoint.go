@@ -35,6 +35,11 @@ func newCheckpoint(index uint64) checkpoint {
 	return checkpoint{index: index, done: make(chan checkpointed, 1), wake: make(chan struct{}, 1)}
 }
 
+// CheckpointFailing tells since when checkpoints fail, and the error of the last one.
+// The time is zero when the last checkpoint succeeded, or none was tried. It may be
+// called from anywhere.
+func (n *Node) CheckpointFailing() (since time.Time, err error) { return n.disk.CheckpointFailing() }
+
 // checkpointIfDue begins a checkpoint after enough changes or enough log.
 func (l *loop) checkpointIfDue() {
 	c := &l.checkpoint

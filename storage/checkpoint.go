@@ -59,10 +59,39 @@ func (d *Disk) Checkpoint(c Checkpoint) (CheckpointStats, error) {
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
 	stats, err := d.checkpoint(c)
+	d.noteOutcome(err)
 	if err == nil {
 		d.foldIfDue(c.Delta.View, &stats)
 	}
 	return stats, err
+}
+
+// checkpointFailure is a run of failed checkpoints.
+type checkpointFailure struct {
+	since time.Time // when the first of them failed
+	err   error     // of the last one
+}
+
+// CheckpointFailing tells since when checkpoints fail, and the error of the last one.
+// The time is zero when the last checkpoint succeeded, or none was tried. It may be
+// called from anywhere.
+func (d *Disk) CheckpointFailing() (since time.Time, err error) {
+	if f := d.failing.Load(); f != nil {
+		return f.since, f.err
+	}
+	return time.Time{}, nil
+}
+
+// noteOutcome keeps CheckpointFailing up to date. Callers must hold checkpointing.
+func (d *Disk) noteOutcome(err error) {
+	switch f := d.failing.Load(); {
+	case err == nil:
+		d.failing.Store(nil)
+	case f == nil:
+		d.failing.Store(&checkpointFailure{time.Now(), err})
+	default:
+		d.failing.Store(&checkpointFailure{f.since, err})
+	}
 }
 
 // checkpoint runs under the locks.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
@@ -286,10 +287,21 @@ func TestFailedCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := m.position()
+	before := time.Now()
 	if _, err := m.disk.Checkpoint(c); err == nil {
 		t.Fatal("a checkpoint without its file succeeded")
 	}
 	m.store.ReturnDelta(c.Delta)
+	since, err := m.disk.CheckpointFailing()
+	if err == nil || since.Before(before) || since.After(time.Now()) {
+		t.Errorf("checkpoints fail since %v: %v", since, err)
+	}
+	if _, err := m.disk.Checkpoint(c); err == nil {
+		t.Fatal("a second checkpoint without its file succeeded")
+	}
+	if again, _ := m.disk.CheckpointFailing(); again != since {
+		t.Errorf("checkpoints fail since %v, and then since %v", since, again)
+	}
 	if err := os.Remove(m.disk.paths.state); err != nil {
 		t.Fatal(err)
 	}
@@ -301,6 +313,9 @@ func TestFailedCheckpoint(t *testing.T) {
 	}
 	m.set("/b", "3")
 	m.checkpoint()
+	if since, err := m.disk.CheckpointFailing(); !since.IsZero() || err != nil {
+		t.Errorf("after a good checkpoint they fail since %v: %v", since, err)
+	}
 	if got, want := dump(reopen(t, copyDir(t, m.dir())).Store), dump(m.store); got != want {
 		t.Errorf("after the next: got %s, want %s", got, want)
 	}

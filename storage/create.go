@@ -88,6 +88,7 @@ func (d *Disk) create(id Identity) error {
 		return err
 	}
 	d.wal = w
+	d.identity = id
 	return nil
 }
 

@@ -24,18 +24,28 @@ var damages = []struct {
 	{"zero", func(byte) byte { return 0 }},
 }
 
+// ofKnownKind reports whether an error is of a kind that Open gives for the data.
+func ofKnownKind(err error) bool {
+	for _, kind := range []error{ErrCorrupt, ErrForeign, ErrNewerFormat, ErrOlderFormat} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
 // refused checks an error of Open: it must be of a known kind, name a file, and
 // say what to do.
 func refused(t testing.TB, o Options, err error) {
 	t.Helper()
-	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNewerFormat) {
+	if !ofKnownKind(err) {
 		t.Fatalf("an error of no kind: %v", err)
 	}
 	text := err.Error()
 	if !strings.Contains(text, o.DataDir) {
 		t.Fatalf("the error names no file: %v", err)
 	}
-	for _, advice := range []string{"restore", "put back", "choose another", "start the newer", "move the file away", "--wal-dir"} {
+	for _, advice := range []string{"restore", "put back", "choose another", "start the newer", "start the older", "move the file away", "--wal-dir"} {
 		if strings.Contains(text, advice) {
 			return
 		}
@@ -242,7 +252,7 @@ func TestFlippedState(t *testing.T) {
 			data[at] = damage.change(clean[at])
 			got, err := read(data)
 			switch {
-			case err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewerFormat):
+			case err != nil && !ofKnownKind(err):
 				t.Fatalf("byte %d %s: %v", at, name, err)
 			case err != nil:
 				refusals++

@@ -14,14 +14,15 @@ import (
 // Disk is the open data directory of one member. See the package comment for
 // who may call what.
 type Disk struct {
-	paths   paths
-	options Options
-	lg      *zap.Logger
-	lock    *dirLock
-	wal     *wal.WAL
-	zeros   zeroFill
-	unsaved atomic.Int64          // bytes appended since the last checkpoint
-	failure atomic.Pointer[error] // the first failed write
+	paths    paths
+	options  Options
+	identity Identity // set before the Disk is given out
+	lg       *zap.Logger
+	lock     *dirLock
+	wal      *wal.WAL
+	zeros    zeroFill
+	unsaved  atomic.Int64          // bytes appended since the last checkpoint
+	failure  atomic.Pointer[error] // the first failed write
 
 	// closing is held shared by those at work, so that Close waits for them.
 	closing sync.RWMutex
@@ -31,6 +32,8 @@ type Disk struct {
 	checkpointing sync.Mutex
 	last          position // of the last checkpoint
 	stateFailure  error    // why state.db must not be written any more
+
+	failing atomic.Pointer[checkpointFailure] // nil when the last checkpoint succeeded
 
 	folds   foldLimits
 	hurried atomic.Int32 // those that folds give way to

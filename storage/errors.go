@@ -15,6 +15,9 @@ var (
 	ErrForeign = errors.New("not this member's data")
 	// ErrNewerFormat means that a newer Pando wrote the data.
 	ErrNewerFormat = errors.New("data of a newer version")
+	// ErrOlderFormat means that an older Pando wrote the data, in a format that is
+	// no longer read.
+	ErrOlderFormat = errors.New("data of an older version")
 	// ErrNoData means that Open found no member's data.
 	ErrNoData = errors.New("no data")
 	// ErrExists means that Create found a member's data.

@@ -12,6 +12,8 @@ import (
 const (
 	stateFormat = 2 // of state.db; 1 has no recent changes
 	logFormat   = 1
+	// oldestFormat is the first one of both.
+	oldestFormat = 1
 )
 
 // The buckets of state.db, and the keys of those that hold single values.
@@ -105,8 +107,8 @@ func decodeHead(data []byte) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: the log was written by another program", ErrForeign)
 	}
 	rest := data[len(walMagic):]
-	if v := binary.BigEndian.Uint64(rest); v != logFormat {
-		return Identity{}, newerFormat(v, logFormat)
+	if err := checkFormat(binary.BigEndian.Uint64(rest), logFormat); err != nil {
+		return Identity{}, err
 	}
 	var version uint64
 	var id Identity
@@ -116,9 +118,17 @@ func decodeHead(data []byte) (Identity, error) {
 	return id, nil
 }
 
-func newerFormat(version, known uint64) error {
-	return fmt.Errorf("%w: format %d, this program knows formats up to %d: start the newer Pando that wrote it",
-		ErrNewerFormat, version, known)
+// checkFormat refuses formats that this program does not read. It reads all from
+// oldestFormat to known.
+func checkFormat(version, known uint64) error {
+	switch {
+	case version > known:
+		return fmt.Errorf("%w: format %d, this program reads formats up to %d: start the newer Pando that wrote it", ErrNewerFormat, version, known)
+	case version < oldestFormat:
+		return fmt.Errorf("%w: format %d, this program reads formats from %d on: start the older Pando that wrote it, save a snapshot, and restore that",
+			ErrOlderFormat, version, oldestFormat)
+	}
+	return nil
 }
 
 // encode gives the values of the meta bucket that a checkpoint changes.

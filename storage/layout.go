@@ -93,7 +93,7 @@ func (p paths) refuseUsedLog() error {
 	if err == nil && len(sc.terms) == 0 && sc.state == (hardState{}) && sc.torn == nil {
 		return nil
 	}
-	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewerFormat) {
+	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrOlderFormat) {
 		return err
 	}
 	return fmt.Errorf("storage: %w: %s is missing, but the log in %s was in use: put the file back, or %s",

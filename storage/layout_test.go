@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,7 @@ func TestForeignMeta(t *testing.T) {
 		text  string
 	}{
 		{"a newer format", formatKey, appendWords(nil, stateFormat+1), ErrNewerFormat, "format 3"},
+		{"an older format", formatKey, appendWords(nil, oldestFormat-1), ErrOlderFormat, "format 0"},
 		{"another member", identityKey, appendWords(nil, testIdentity.ClusterID, 7), ErrForeign, "member 7"},
 		{"another cluster", identityKey, appendWords(nil, 7, testIdentity.MemberID), ErrForeign, "cluster 7"},
 		{"ahead of the log", positionKey, appendWords(nil, 1000, 2), ErrCorrupt, "older than state.db"},
@@ -127,6 +129,37 @@ func TestForeignMeta(t *testing.T) {
 				t.Fatal(err)
 			}
 			unchangedBy(t, m.options, tc.kind, tc.text)
+		})
+	}
+}
+
+// TestLogFormats refuses a log of a format that is not read, and says whether an older or
+// a newer Pando wrote it.
+func TestLogFormats(t *testing.T) {
+	for name, tc := range map[string]struct {
+		format uint64
+		kind   error
+	}{
+		"older": {oldestFormat - 1, ErrOlderFormat},
+		"newer": {logFormat + 1, ErrNewerFormat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t)
+			m.close()
+			dir := filepath.Join(m.dir(), walName)
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			head := encodeHead(testIdentity)
+			copy(head[len(walMagic):], appendWords(nil, tc.format))
+			w, err := wal.Create(zap.NewNop(), dir, head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			unchangedBy(t, m.options, tc.kind, fmt.Sprintf("format %d", tc.format))
 		})
 	}
 }

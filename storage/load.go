@@ -30,7 +30,7 @@ func loadState(path string, historySize int) (*checkpointData, error) {
 	adviseWillNeed(f)
 	data, err := readState(f, info.Size(), historySize)
 	switch {
-	case errors.Is(err, ErrNewerFormat):
+	case errors.Is(err, ErrNewerFormat), errors.Is(err, ErrOlderFormat):
 		return nil, fmt.Errorf("storage: %s: %w", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("storage: %s: %w: %s", path, err, restoreAdvice)
@@ -110,8 +110,8 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 	if !readWords(values[string(formatKey)], &version) {
 		return damaged("meta: no format")
 	}
-	if version > stateFormat {
-		return newerFormat(version, stateFormat)
+	if err := checkFormat(version, stateFormat); err != nil {
+		return err
 	}
 	delete(values, string(formatKey))
 	for _, key := range [][]byte{identityKey, positionKey, confKey, membersKey} {

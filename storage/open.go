@@ -33,7 +33,8 @@ type Recovered struct {
 // Open reads a member's data and takes the directory. A tail of the log that a
 // crash has torn is cut, and one line of the log says so. Any other damage gives
 // an error that names the file and says what to do, and nothing on disk has
-// changed: ErrNoData, ErrLocked, ErrCorrupt, ErrForeign, ErrNewerFormat.
+// changed: ErrNoData, ErrLocked, ErrCorrupt, ErrForeign, ErrNewerFormat,
+// ErrOlderFormat.
 func Open(o Options) (*Disk, *Recovered, error) {
 	p, err := o.paths()
 	if err != nil {
@@ -79,6 +80,7 @@ func (d *Disk) recover() (*Recovered, error) {
 		return nil, err
 	}
 	d.wal = log.wal
+	d.identity = data.meta.identity
 	d.last = data.meta.position
 	d.unsaved.Store(sc.size)
 	r := &Recovered{

@@ -175,6 +175,36 @@ func TestRefusedRestore(t *testing.T) {
 	})
 }
 
+// TestStageBesideCheckpoint receives a checkpoint while state.db can't be read, as when
+// a checkpoint is half way through writing it.
+func TestStageBesideCheckpoint(t *testing.T) {
+	from, to := newMember(t), newMember(t)
+	from.set("/a", "value")
+	from.checkpoint()
+	to.set("/b", "old")
+	to.checkpoint()
+	state, err := os.ReadFile(to.disk.paths.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeAt(t, to.disk.paths.state, 0, make([]byte, len(state)))
+	r, err := from.disk.ReadCheckpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	staged, err := to.disk.Stage(r, r.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := dump(staged.Store), dump(from.store); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := to.disk.Install(staged); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCrashInRestore stops Restore after each of its steps: a directory in which
 // the last one is missing is free, and Restore begins anew there.
 func TestCrashInRestore(t *testing.T) {

@@ -134,18 +134,14 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 	if err := receive(path, content, size); err != nil {
 		return nil, err
 	}
-	own, err := loadMeta(d.paths.state)
-	if err != nil {
-		return nil, err
-	}
 	data, err := loadState(path, d.options.HistorySize)
 	if err != nil {
 		return nil, err
 	}
-	if data.meta.identity.ClusterID != own.identity.ClusterID {
-		return nil, fmt.Errorf("%w: it is of cluster %x, this member of %x", ErrForeign, data.meta.identity.ClusterID, own.identity.ClusterID)
+	if data.meta.identity.ClusterID != d.identity.ClusterID {
+		return nil, fmt.Errorf("%w: it is of cluster %x, this member of %x", ErrForeign, data.meta.identity.ClusterID, d.identity.ClusterID)
 	}
-	if err := setIdentity(path, own.identity); err != nil {
+	if err := setIdentity(path, d.identity); err != nil {
 		return nil, err
 	}
 	return &Staged{
