@@ -32,7 +32,7 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 		}
 	}
 	create(from.identity, cfg.DataDir)
-	m, err := openMember(t.Context(), cfg, log)
+	m, err := openMember(t.Context(), cfg, newMetrics(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 		other := *cfg
 		other.DataDir = filepath.Join(t.TempDir(), "data")
 		create(storage.Identity{ClusterID: 1, MemberID: 2}, other.DataDir)
-		if _, err := openMember(t.Context(), &other, log); err == nil || !strings.Contains(err.Error(), "never used") {
+		if _, err := openMember(t.Context(), &other, newMetrics(), log); err == nil || !strings.Contains(err.Error(), "never used") {
 			t.Errorf("got %v", err)
 		}
 	})

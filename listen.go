@@ -76,14 +76,22 @@ func boundURLs(urls []url.URL, sockets []net.Listener) []url.URL {
 
 // servers are the HTTP servers of one member.
 type servers struct {
-	api                   *httpapi.Server
 	client, peer, metrics *http.Server
 }
 
+// newServers makes the servers of what the gate opens to.
+func newServers(gate *httpapi.Gate, log *zap.Logger) *servers {
+	return &servers{
+		client:  newHTTPServer(gate.Client(), log.Named("client")),
+		peer:    newHTTPServer(gate.Peer(), log.Named("peer")),
+		metrics: newHTTPServer(gate.Observation(), log.Named("metrics")),
+	}
+}
+
 // serve answers on all sockets. The first failure of one comes by the channel.
-func (l *listeners) serve(s *servers) <-chan error {
+func (l *listeners) serve(s *servers) chan error {
 	failed := make(chan error, 1)
-	clients := []net.Listener{s.api.Returned()}
+	var clients []net.Listener
 	for _, socket := range l.client {
 		clients = append(clients, httpapi.Listen(socket))
 	}
@@ -108,18 +116,24 @@ func serveAll(server *http.Server, sockets []net.Listener, failed chan<- error) 
 	}
 }
 
-// shutdown ends the watches, lets other requests of clients end, and cuts off
-// those that don't in time. The peers are served until the replica has stopped:
+// shutdown lets requests of clients end, and cuts off those that don't in time: what may
+// wait for long has been told to end. The peers are served until the replica has stopped:
 // it may have a leadership to hand over.
 func (s *servers) shutdown(log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	s.api.CloseWaits()
 	start := time.Now()
 	for _, server := range []*http.Server{s.client, s.metrics} {
 		if err := server.Shutdown(ctx); err != nil {
 			log.Warn("requests were cut off", zap.Duration("after", time.Since(start)), zap.Error(err))
 			_ = server.Close() // its error would repeat Shutdown's
 		}
+	}
+}
+
+// close ends all connections.
+func (s *servers) close() {
+	for _, server := range []*http.Server{s.client, s.peer, s.metrics} {
+		_ = server.Close() // it has nothing that could get lost
 	}
 }

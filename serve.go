@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -44,13 +45,21 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	defer listeners.close()
 	makeGarbageRoom()
 	processors := shareProcessors()
-	m, err := openMember(ctx, cfg, log)
+	metrics := newMetrics()
+	gate := newGate(cfg, metrics)
+	servers := newServers(gate, log)
+	defer servers.close()
+	failed := listeners.serve(servers)
+	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
 	if err != nil {
+		gate.CloseWaits()
+		servers.shutdown(log)
 		return err
 	}
 	defer m.close()
-	servers := m.servers(cfg, processors, log)
-	failed := listeners.serve(servers)
+	api := m.api(cfg, processors, log)
+	gate.Open(httpapi.Handlers{Client: api.Client(), Peer: api.Peer(m.node.RegisterPeer), Observation: api.Observation()})
+	serveAll(servers.client, []net.Listener{api.Returned()}, failed)
 	go greet(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
@@ -59,8 +68,48 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	case <-ctx.Done():
 		log.Info("shutting down: requests end, then a last checkpoint is written")
 	}
+	gate.CloseWaits()
+	api.CloseWaits()
 	servers.shutdown(log)
 	return err
+}
+
+// newGate makes what answers until a member or a proxy is open.
+func newGate(cfg *Config, metrics *stats.Metrics) *httpapi.Gate {
+	return httpapi.NewGate(httpapi.GateConfig{
+		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS, Pprof: httpapi.Switch(cfg.EnablePprof),
+	})
+}
+
+// openMeanwhile opens a member or a proxy while its sockets are served already. A signal ends it:
+// what waits for others hears of that by ctx; the reading of a member's data does not,
+// and is left to the end of the process after a while, as any crash would end it.
+func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		opened T
+		err    error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		opened, err := open(ctx)
+		done <- result{opened, err}
+	}()
+	var none T
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case err := <-failed:
+		return none, err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case <-time.After(shutdownTimeout):
+		return none, ctx.Err()
+	}
 }
 
 // greet says on the standard output where the member listens, once it serves.
@@ -88,9 +137,8 @@ type member struct {
 }
 
 // openMember opens the member's data, or makes it, and starts the replica.
-func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, error) {
+func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *zap.Logger) (*member, error) {
 	client := transport.NewClient(nil)
-	metrics := stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel})
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
@@ -119,7 +167,7 @@ func openMember(ctx context.Context, cfg *Config, log *zap.Logger) (*member, err
 		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
 		SnapshotCount: int(cfg.SnapshotCount),
 		AuditInterval: cfg.ConsistencyCheckInterval,
-		Timeout:       requestTimeout + 2*cfg.ElectionTimeout,
+		Timeout:       readyTimeout(cfg),
 		Logger:        log,
 		Observer:      o,
 	})
@@ -189,9 +237,9 @@ func (m *member) close() {
 	_ = m.disk.Close() // everything on it is synced already
 }
 
-// servers makes the HTTP servers of a running member.
-func (m *member) servers(cfg *Config, processors int, log *zap.Logger) *servers {
-	api := httpapi.New(httpapi.Config{
+// api makes what the member's listeners serve.
+func (m *member) api(cfg *Config, processors int, log *zap.Logger) *httpapi.Server {
+	return httpapi.New(httpapi.Config{
 		Log:             m.node,
 		Cluster:         m.node,
 		Snapshots:       m.node,
@@ -205,18 +253,23 @@ func (m *member) servers(cfg *Config, processors int, log *zap.Logger) *servers 
 		MaxRequestBytes: cfg.MaxRequestBytes,
 		BodyTimeout:     bodyTimeout,
 		Ready:           m.node.Ready(),
-		ReadyTimeout:    requestTimeout + 2*cfg.ElectionTimeout,
-		Versions:        httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version},
+		ReadyTimeout:    readyTimeout(cfg),
+		Versions:        versions(),
 		Pprof:           httpapi.Switch(cfg.EnablePprof),
 		Processors:      processors,
 		Logger:          log,
 	})
-	return &servers{
-		api:     api,
-		client:  newHTTPServer(api.Client(), log.Named("client")),
-		peer:    newHTTPServer(api.Peer(m.node.RegisterPeer), log.Named("peer")),
-		metrics: newHTTPServer(api.Observation(), log.Named("metrics")),
-	}
+}
+
+// readyTimeout is how long a request may wait for the log, or for the member to serve.
+func readyTimeout(cfg *Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
+
+func newMetrics() *stats.Metrics {
+	return stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel})
+}
+
+func versions() httpapi.Versions {
+	return httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version}
 }
 
 // clusterVersion is the API level that all members of the cluster share:

@@ -15,10 +15,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi"
 	"pando/httpapi/proxy"
 	"pando/members"
 	"pando/raft/transport"
-	"pando/stats"
 	"pando/storage"
 )
 
@@ -103,8 +103,22 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 		return err
 	}
 	defer listeners.close()
-	p, metrics, err := newProxy(ctx, cfg, known, log.Named("proxy"))
+	metrics := newMetrics()
+	gate := newGate(cfg, metrics)
+	servers := newServers(gate, log)
+	defer servers.close()
+	watching, endWatches := context.WithCancel(context.Background())
+	defer endWatches()
+	servers.client.BaseContext = func(net.Listener) context.Context { return watching }
+	failed := make(chan error, 1)
+	serveAll(servers.client, listeners.client, failed)
+	serveAll(servers.metrics, listeners.metrics, failed)
+	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
+		return newProxy(ctx, cfg, known, metrics.Handler(), log.Named("proxy"))
+	})
 	if err != nil {
+		gate.CloseWaits()
+		servers.shutdown(log)
 		return err
 	}
 	following, stopFollowing := context.WithCancel(ctx)
@@ -112,15 +126,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	done.Go(func() { p.Run(following) })
 	defer done.Wait()
 	defer stopFollowing()
-
-	client := newHTTPServer(p.Handler(), log.Named("client"))
-	observation := newHTTPServer(proxyObservation(p, metrics), log.Named("metrics"))
-	watching, endWatches := context.WithCancel(context.Background())
-	defer endWatches()
-	client.BaseContext = func(net.Listener) context.Context { return watching }
-	failed := make(chan error, 1)
-	serveAll(client, listeners.client, failed)
-	serveAll(observation, listeners.metrics, failed)
+	gate.Open(httpapi.Handlers{Client: p.Handler(), Observation: proxyObservation(p, metrics.Handler())})
 	if _, err := io.WriteString(cfg.Stdout, proxyBanner(listeners.bound(&asProxy))); err != nil {
 		log.Debug("banner not printed", zap.Error(err))
 	}
@@ -129,24 +135,28 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	case <-ctx.Done():
 		log.Info("shutting down: requests under way end")
 	}
-	shutdownProxy(client, observation, endWatches)
+	gate.CloseWaits()
+	// Long polls are cut off only when others have had time to end.
+	timer := time.AfterFunc(shutdownTimeout/2, endWatches)
+	defer timer.Stop()
+	servers.shutdown(log)
 	return err
 }
 
-// newProxy makes the proxy and what answers its /metrics.
-func newProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap.Logger) (*proxy.Proxy, http.Handler, error) {
+// newProxy makes the proxy, once its cluster is found.
+func newProxy(ctx context.Context, cfg *Config, known []members.Member, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
 	peerURLs := []string{}
 	for _, m := range known {
 		peerURLs = append(peerURLs, m.PeerURLs...)
 	}
 	kept, err := thereIs(clusterFile(cfg))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(peerURLs) == 0 && (!kept || cfg.Discovery == "") {
 		found, err := clusterPeerURLs(ctx, cfg, log)
 		if err != nil && !kept { // with a list that was kept the flags are not needed
-			return nil, nil, err
+			return nil, err
 		}
 		peerURLs = found
 	}
@@ -154,8 +164,7 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap
 	if cfg.Proxy == proxyReadOnly {
 		mode = proxy.ReadOnly
 	}
-	metrics := stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel}).Handler()
-	p, err := proxy.New(proxy.Config{
+	return proxy.New(proxy.Config{
 		Mode:            mode,
 		PeerURLs:        peerURLs,
 		ClusterFile:     clusterFile(cfg),
@@ -169,7 +178,6 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap
 		Metrics:         metrics,
 		Logger:          log,
 	})
-	return p, metrics, err
 }
 
 // proxyObservation answers the metrics URLs: the proxy's own metrics, and the
@@ -179,20 +187,6 @@ func proxyObservation(p *proxy.Proxy, metrics http.Handler) http.Handler {
 	mux.Handle("/metrics", metrics)
 	mux.Handle("/health", p.Handler())
 	return mux
-}
-
-// shutdownProxy lets requests end, and cuts off those that don't in time: the
-// long polls.
-func shutdownProxy(client, observation *http.Server, endWatches func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	timer := time.AfterFunc(shutdownTimeout/2, endWatches)
-	defer timer.Stop()
-	for _, server := range []*http.Server{client, observation} {
-		if err := server.Shutdown(ctx); err != nil {
-			_ = server.Close() // its error would repeat Shutdown's
-		}
-	}
 }
 
 // proxyBanner is what a proxy says to the person who started it.

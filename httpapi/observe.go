@@ -91,7 +91,7 @@ func (s *Server) awaitReady(r *http.Request) *tree.Error {
 	if isClosed(s.Ready) {
 		return nil
 	}
-	timer := time.NewTimer(s.ReadyTimeout)
+	timer := time.NewTimer(s.ReadyTimeout - time.Since(cameAt(r)))
 	defer timer.Stop()
 	select {
 	case <-s.Ready:
@@ -155,11 +155,15 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.Log.Leader() == 0 || !isClosed(s.Ready) {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, `{"health":"false"}`)
+		writeUnhealthy(w)
 		return
 	}
 	_, _ = io.WriteString(w, `{"health":"true"}`)
+}
+
+func writeUnhealthy(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"health":"false"}`)
 }
 
 func mountPprof(r chi.Router) {
