@@ -18,20 +18,21 @@ var fileSections = map[string]string{
 }
 
 // readConfigFile reads a YAML file whose keys are the names of the flags. Each value comes back as the text that
-// the flag would take; lists are joined by commas. Keys without a value, or with an empty one, are left out.
-func readConfigFile(path string) (map[string]setting, error) {
+// the flag would take; lists are joined by commas. Keys without a value, or with an empty one, are left out. Keys that
+// nobody knows are warnings: files are written for many versions, and the reference passes over them too.
+func readConfigFile(path string) (map[string]setting, []string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", unwrapPath(err))
+		return nil, nil, fmt.Errorf("cannot read the configuration: %w", unwrapPath(err))
 	}
 	defer f.Close()
 	root, err := decodeMapping(f, path)
 	if err != nil || root == nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := &fileReader{path: path, values: map[string]setting{}, lines: map[string]int{}}
 	r.readMapping(root, func(key string) string { return key })
-	return r.values, errors.Join(r.errs...)
+	return r.values, r.warnings, errors.Join(r.errs...)
 }
 
 // decodeMapping parses the one document of the file; nil means that it is empty.
@@ -60,21 +61,24 @@ func decodeMapping(f io.Reader, path string) (*yaml.Node, error) {
 
 // fileReader collects settings and all problems of one file.
 type fileReader struct {
-	path   string
-	values map[string]setting
-	lines  map[string]int
-	errs   []error
+	path     string
+	values   map[string]setting
+	lines    map[string]int // of the values
+	warnings []string
+	errs     []error
 }
 
-// readMapping takes the pairs of a mapping; flagOf turns a key into the name of a flag.
+// readMapping takes the pairs of a mapping; flagOf turns a key into the name of a flag. As for the reference, the case
+// of keys does not matter.
 func (r *fileReader) readMapping(m *yaml.Node, flagOf func(string) string) {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		key, value := m.Content[i], resolveAlias(m.Content[i+1])
-		if prefix, ok := fileSections[key.Value]; ok {
+		name := strings.ToLower(key.Value)
+		if prefix, ok := fileSections[name]; ok {
 			r.readSection(key, value, prefix)
 			continue
 		}
-		r.readPair(key, value, flagOf(key.Value))
+		r.readPair(key, value, flagOf(name))
 	}
 }
 
@@ -97,28 +101,33 @@ func (r *fileReader) readSection(key, value *yaml.Node, prefix string) {
 }
 
 func (r *fileReader) readPair(key, value *yaml.Node, flag string) {
-	if specOf(flag) == nil || flag == configFileFlag || flag == versionFlag {
-		hint := "see pando --help for the names"
-		if near := nearest(flag, flagNames()); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		r.fail(key, "unknown setting %q; %s", key.Value, hint)
+	if specOf(flag) == nil || flag == configFileFlag {
+		r.unknown(key, flag)
 		return
 	}
-	if line, twice := r.lines[flag]; twice {
-		r.fail(key, "%s is set twice, first in line %d; keep one", key.Value, line)
-		return
-	}
-	r.lines[flag] = key.Line
 	text, err := scalarText(value)
 	if err != nil {
 		r.fail(key, "%s %w", key.Value, err)
 		return
 	}
-	if text != "" {
-		place := fmt.Sprintf("from %s, line %d", filepath.Base(r.path), key.Line)
-		r.values[flag] = setting{text, origin{place, true}}
+	if text == "" {
+		return
 	}
+	if first, twice := r.values[flag]; twice && first.text != text {
+		r.fail(key, "%s is set twice, first in line %d; keep one", key.Value, r.lines[flag])
+		return
+	}
+	r.lines[flag] = key.Line
+	r.values[flag] = setting{text, origin{fmt.Sprintf("from %s, line %d", filepath.Base(r.path), key.Line), true}}
+}
+
+// unknown warns of a key that is no setting, or none for a file.
+func (r *fileReader) unknown(key *yaml.Node, flag string) {
+	hint := "see pando --help for the names"
+	if near := nearest(flag, flagNames()); near != "" && near != configFileFlag {
+		hint = "did you mean " + near + "?"
+	}
+	r.warnings = append(r.warnings, fmt.Sprintf("%s line %d: unknown setting %q has no effect; %s", r.path, key.Line, key.Value, hint))
 }
 
 func (r *fileReader) fail(at *yaml.Node, format string, args ...any) {

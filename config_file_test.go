@@ -60,10 +60,6 @@ force-new-cluster: false
 
 func TestConfigFileProblems(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
-		{"unknown key", "nme: x\n", `pando.yml line 1: unknown setting "nme"; did you mean name?`},
-		{"unknown key far from all", "qqqqqqqq: x\n", `unknown setting "qqqqqqqq"; see pando --help for the names`},
-		{"unknown key in a section", "client-transport-security:\n  key-fil: x\n", `line 2: unknown setting "key-fil"; did you mean key-file?`},
-		{"file in a file", "config-file: x\n", `unknown setting "config-file"`},
 		{"key twice", "name: a\nname: b\n", "line 2: name is set twice, first in line 1; keep one"},
 		{"section for a value", "name: {a: b}\n", "name takes one value, not a section"},
 		{"nested list", "cors: [[a]]\n", "cors is a list of more than plain values"},
@@ -71,12 +67,34 @@ func TestConfigFileProblems(t *testing.T) {
 		{"not YAML", "cors: [a\n", "pando.yml is not YAML: "},
 		{"not a mapping", "- a\n", "does not hold settings; write lines of the form data-dir: /var/lib/pando"},
 		{"two documents", "name: a\n---\nname: b\n", "holds more than one YAML document"},
-		{"all at once", "nme: x\nname: {a: b}\n", "name takes one value"},
+		{"twice by two spellings", "client-transport-security:\n  ca-file: a\n  trusted-ca-file: b\n", "line 3: trusted-ca-file is set twice, first in line 2"},
+		{"all at once", "name: {a: b}\ncors: [[a]]\n", "pando.yml line 2: cors is a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, err := loadConfig(map[string]string{"config-file": writeConfigFile(t, test.text)}, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestConfigFileUnknownKeys reads keys of other versions, and mistyped ones: they are warnings, as variables are.
+func TestConfigFileUnknownKeys(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"near another", "nme: x\n", `pando.yml line 1: unknown setting "nme" has no effect; did you mean name?`},
+		{"far from all", "qqqqqqqq: {a: [b]}\n", `unknown setting "qqqqqqqq" has no effect; see pando --help for the names`},
+		{"in a section", "client-transport-security:\n  key-fil: x\n", `line 2: unknown setting "key-fil" has no effect; did you mean key-file?`},
+		{"of a newer version", "max-learners: 1\n", `unknown setting "max-learners" has no effect`},
+		{"file in a file", "config-file: x\n", `unknown setting "config-file" has no effect`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg, warnings, err := loadConfig(map[string]string{"config-file": writeConfigFile(t, test.text+"Election-Timeout: 2000\n")}, nil)
+			if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], test.want) {
+				t.Fatalf("got  %q, %v\nwant %s", warnings, err, test.want)
+			}
+			if cfg.ElectionTimeout.Seconds() != 2 {
+				t.Errorf("the next key, in capitals, was not read: %v", cfg.ElectionTimeout)
 			}
 		})
 	}

@@ -4,16 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 )
 
 // The prefixes of environment variables, the one that wins first.
 var envPrefixes = []string{"PANDO_", "ETCD_"}
-
-// knownForeignEnv are variables with one of our prefixes that are set for other reasons: images and legacy
-// scripts carry them, and a warning would tell their owner nothing.
-var knownForeignEnv = []string{"ETCD_VERSION", "ETCD_VER", "ETCD_UNSUPPORTED_ARCH"}
 
 // FlagError is a setting that can't be used. It names the flag even when the value came from elsewhere.
 type FlagError struct {
@@ -45,25 +40,50 @@ type setting struct {
 	from origin
 }
 
-// settings finds the value of a flag by the order of precedence: command line, PANDO_X, ETCD_X, file.
+// settings are the values that were given, by the places that they can come from.
 type settings struct {
 	flags map[string]string
 	env   map[string]string
 	file  map[string]setting
 }
 
-func (s *settings) find(name string) (setting, bool) {
-	if text, ok := s.flags[name]; ok {
-		return setting{text, origin{given: true}}, true
+// sources are the places that a value can come from, the one that wins first: command line, PANDO_X, ETCD_X, file.
+func (s *settings) sources() []func(name string) (setting, bool) {
+	return []func(string) (setting, bool){
+		func(name string) (setting, bool) {
+			text, ok := s.flags[name]
+			return setting{text, origin{given: true}}, ok
+		},
+		s.variable(envPrefixes[0]),
+		s.variable(envPrefixes[1]),
+		func(name string) (setting, bool) {
+			value, ok := s.file[name]
+			return value, ok
+		},
 	}
-	for _, prefix := range envPrefixes {
-		// An empty variable is an unset one: scripts clear them that way.
-		if key := prefix + envSuffix(name); s.env[key] != "" {
-			return setting{s.env[key], origin{"from " + key + " in the environment", true}}, true
+}
+
+// variable looks among the variables with a prefix. An empty one is an unset one: scripts clear them that way.
+func (s *settings) variable(prefix string) func(name string) (setting, bool) {
+	return func(name string) (setting, bool) {
+		key := prefix + envSuffix(name)
+		return setting{s.env[key], origin{"from " + key + " in the environment", true}}, s.env[key] != ""
+	}
+}
+
+// find gives the value of a flag, and the spelling that it was given by: the first place that has a value counts,
+// whatever the spelling; where one place has several, the new spelling counts.
+func (s *settings) find(spec *flagSpec) (*flagSpec, setting, bool) {
+	spellings := append([]*flagSpec{spec}, oldSpellings(spec.name)...)
+	for _, look := range s.sources() {
+		for _, spelling := range spellings {
+			value, ok := look(spelling.name)
+			if ok && (spelling.silent == nil || !spelling.silent(value.text)) {
+				return spelling, value, true
+			}
 		}
 	}
-	value, ok := s.file[name]
-	return value, ok
+	return nil, setting{}, false
 }
 
 // envSuffix is the flag's name as it appears in the environment: snapshot-count is SNAPSHOT_COUNT.
@@ -78,17 +98,18 @@ func loadConfig(flags map[string]string, environ []string) (*Config, []string, e
 	s := &settings{flags: flags, env: environMap(environ)}
 	cfg := defaultConfig()
 	cfg.origins = map[string]origin{}
-	if path, ok := s.find(configFileFlag); ok && path.text != "" {
-		values, err := readConfigFile(path.text)
+	var warnings []string
+	if _, path, ok := s.find(specOf(configFileFlag)); ok && path.text != "" {
+		values, unknown, err := readConfigFile(path.text)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return nil, nil, &FlagError{configFileFlag, path.from.place, err.Error(), "check the path and who may read it"}
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		cfg.ConfigFile, s.file = path.text, values
+		cfg.ConfigFile, s.file, warnings = path.text, values, unknown
 	}
-	warnings := unknownEnvironment(s.env)
+	warnings = append(warnings, unknownEnvironment(s.env)...)
 	errs := []error{applySettings(cfg, s, &warnings), requireAdvertise(cfg)}
 	if err := errors.Join(errs...); err != nil {
 		// Values that could not be read leave defaults behind; checking those would blame the wrong flag.
@@ -109,17 +130,23 @@ func applySettings(cfg *Config, s *settings, warnings *[]string) error {
 	var errs []error
 	for i := range flagSpecs {
 		spec := &flagSpecs[i]
-		value, ok := s.find(spec.name)
+		if spec.oldFor != "" {
+			continue // it is looked at with the new spelling
+		}
+		spelling, value, ok := s.find(spec)
 		if !ok {
 			continue
 		}
-		cfg.origins[spec.name] = value.from
-		warning, err := spec.use(cfg, value.text)
+		cfg.origins[spelling.name] = value.from
+		if spelling != spec {
+			cfg.origins[spec.name] = origin{strings.TrimRight("--"+spelling.name+" "+value.from.place, " "), true}
+		}
+		warning, err := spelling.use(cfg, value.text)
 		if err != nil {
-			errs = append(errs, asFlagError(cfg, spec.name, err))
+			errs = append(errs, asFlagError(cfg, spelling.name, err))
 		}
 		if warning != "" {
-			*warnings = append(*warnings, "--"+spec.name+parenthesised(value.from.place)+" has no effect: "+warning)
+			*warnings = append(*warnings, "--"+spelling.name+parenthesised(value.from.place)+" has no effect: "+warning)
 		}
 	}
 	return errors.Join(errs...)
@@ -152,42 +179,6 @@ func environMap(environ []string) map[string]string {
 		}
 	}
 	return env
-}
-
-// unknownEnvironment warns of variables that look like settings and are none. It never shows their values.
-func unknownEnvironment(env map[string]string) []string {
-	known := map[string]bool{}
-	for i := range flagSpecs {
-		for _, prefix := range envPrefixes {
-			known[prefix+envSuffix(flagSpecs[i].name)] = true
-		}
-	}
-	for _, name := range knownForeignEnv {
-		known[name] = true
-	}
-	var warnings []string
-	for key := range env {
-		suffix, ours := cutAnyPrefix(key, envPrefixes)
-		if !ours || known[key] {
-			continue
-		}
-		hint := ""
-		if near := nearest(strings.ToLower(strings.ReplaceAll(suffix, "_", "-")), flagNames()); near != "" {
-			hint = fmt.Sprintf("; did you mean %s%s?", key[:len(key)-len(suffix)], envSuffix(near))
-		}
-		warnings = append(warnings, "unrecognized environment variable "+key+hint)
-	}
-	slices.Sort(warnings)
-	return warnings
-}
-
-func cutAnyPrefix(text string, prefixes []string) (string, bool) {
-	for _, p := range prefixes {
-		if rest, ok := strings.CutPrefix(text, p); ok {
-			return rest, true
-		}
-	}
-	return "", false
 }
 
 func parenthesised(place string) string {

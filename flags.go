@@ -39,6 +39,11 @@ type flagSpec struct {
 	// example is a value to show; empty when usage needs none.
 	example string
 
+	// oldFor is the flag that this one is an old spelling of. silent reports that a value of this spelling says
+	// nothing: as if it were not given. Nil is for never.
+	oldFor string
+	silent func(string) bool
+
 	set     func(*Config, string) error
 	ignored string   // why the flag has no effect
 	refused string   // why the flag must not pass silently
@@ -173,7 +178,7 @@ func durabilityFlags() []flagSpec {
 				return err
 			}},
 		{name: "consistency-check-interval", group: groupDurability, arg: "MS", def: "60000", usage: "Milliseconds between two comparisons of what the members hold, in the background; 0 for none. A difference is an error in the log and a metric, pando_consistency_differences.",
-			set: func(c *Config, v string) (err error) { c.ConsistencyCheckInterval, err = parseMillis(v); return err }},
+			set: setConsistency},
 	}
 }
 
@@ -248,6 +253,17 @@ func specOf(name string) *flagSpec {
 		}
 	}
 	return nil
+}
+
+// oldSpellings are the flags that say the same as the named one.
+func oldSpellings(name string) []*flagSpec {
+	var old []*flagSpec
+	for i := range flagSpecs {
+		if flagSpecs[i].oldFor == name {
+			old = append(old, &flagSpecs[i])
+		}
+	}
+	return old
 }
 
 // flagNames lists every flag.

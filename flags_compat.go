@@ -26,35 +26,36 @@ func legacyFlags() []flagSpec {
 			ignored: "the v2 API is what Pando serves, always"},
 		{name: "logger", group: groupCompatibility, arg: "NAME", def: "zap", usage: "Accepted: \"zap\".", off: []string{"capnslog"},
 			set: func(_ *Config, v string) error { _, err := parseChoice(v, "zap", "capnslog"); return err }},
-		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.", set: setDebug},
+		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.",
+			oldFor: "log-level", silent: isOff, set: setDebug},
 		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "The old spelling of --log-outputs.",
-			set: setOldLogOutput},
+			oldFor: "log-outputs", set: setLogOutputs},
 		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s", usage: "The reference's spelling of --consistency-check-interval. Here 0 changes nothing.",
-			set: setOldConsistency},
+			oldFor: "consistency-check-interval", silent: isNoTime, set: setConsistency},
 	}
 }
 
 func setDebug(c *Config, text string) error {
 	on, err := parseBool(text)
-	if err == nil && on && !c.origins["log-level"].given {
+	if on {
 		c.LogLevel = zapcore.DebugLevel
 	}
 	return err
 }
 
-func setOldLogOutput(c *Config, text string) error {
-	if c.origins["log-outputs"].given {
-		return nil
-	}
-	return setLogOutputs(c, text)
+func setConsistency(c *Config, text string) (err error) {
+	c.ConsistencyCheckInterval, err = parseMillis(text)
+	return err
 }
 
-func setOldConsistency(c *Config, text string) error {
-	interval, err := parseMillis(text)
-	if err == nil && interval > 0 && !c.origins["consistency-check-interval"].given {
-		c.ConsistencyCheckInterval = interval
-	}
-	return err
+func isOff(text string) bool {
+	on, err := parseBool(text)
+	return err == nil && !on
+}
+
+func isNoTime(text string) bool {
+	d, err := parseMillis(text)
+	return err == nil && d == 0
 }
 
 // ignoredFlags have no meaning here; each says why.

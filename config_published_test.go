@@ -1,0 +1,136 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPublishedSettings loads settings in the shapes in which they are found: each starts, or is refused with a reason.
+func TestPublishedSettings(t *testing.T) {
+	const tls = "TLS comes with a later one"
+	published := map[string]struct {
+		refused  string // part of the reason; empty if it starts
+		warnings string // parts of all warnings, in their order, commas between
+	}{
+		"sample-3.3.yml":        {warnings: "--strict-reconfig-check"},
+		"sample-3.5.yml":        {refused: "--cipher-suites (from sample-3.5.yml, line 33): is not supported by this version; " + tls},
+		"newer-keys.yml":        {warnings: `"max-learners","feature-gates","socket-reuse-port","warning-apply-duration"`},
+		"alpine-conf.yml":       {warnings: `"hearbeat-interval" has no effect; did you mean heartbeat-interval?`},
+		"juju-charm.yml":        {refused: tls},
+		"snap-plain.yml":        {refused: "--wal-dir (from snap-plain.yml, line 4): is the data directory itself"},
+		"patroni.yml":           {warnings: "--auto-compaction-retention"},
+		"hostname-listener.yml": {refused: "listens on a name"},
+		"gardener.yml":          {refused: tls},
+		"debian-default.env":    {},
+		"redhat-etcd.conf.env":  {},
+		"openshift-ansible.env": {refused: tls},
+		"kubespray.env":         {refused: tls},
+		"bitnami-compose.env":   {warnings: "ETCD_ON_K8S,ETCD_ROOT_PASSWORD"},
+		"compose-half.env":      {refused: "--advertise-client-urls: is required when --listen-client-urls is set (from ETCD_LISTEN_CLIENT_URLS"},
+		"docker-links.env":      {},
+		"coreos-discovery.env":  {},
+		"coreos-tls.env":        {refused: tls},
+		"kubeadm.args":          {refused: tls},
+		"kubeadm-old.args":      {},
+		"docker-run.args":       {warnings: "--quota-backend-bytes,--auto-compaction-retention"},
+	}
+	for name, want := range published {
+		t.Run(name, func(t *testing.T) {
+			cfg, warnings, err := loadPublished(t, filepath.Join("testdata", "settings", name))
+			if err == nil {
+				err = cfg.CheckFounding()
+			}
+			if (err == nil) != (want.refused == "") || err != nil && !strings.Contains(err.Error(), want.refused) {
+				t.Fatalf("got %v, want %q", err, want.refused)
+			}
+			if err != nil {
+				return
+			}
+			rest := strings.Join(warnings, "\n")
+			for _, part := range splitList(want.warnings) {
+				_, behind, found := strings.Cut(rest, part)
+				if !found {
+					t.Errorf("no warning of %s", part)
+				}
+				rest = behind
+			}
+			if want.warnings == "" && rest != "" {
+				t.Errorf("warnings\n%s", rest)
+			}
+		})
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "settings", "*.*"))
+	if err != nil || len(files) != len(published)+1 { // and the page about them
+		t.Errorf("%d files are there, %d are looked at: %v", len(files), len(published), err)
+	}
+}
+
+// loadPublished loads a file as the place would that its name tells.
+func loadPublished(t *testing.T, path string) (*Config, []string, error) {
+	t.Helper()
+	switch filepath.Ext(path) {
+	case ".yml":
+		return loadConfig(map[string]string{configFileFlag: path}, nil)
+	case ".env":
+		var env []string
+		for _, line := range lines(t, path) {
+			name, value, _ := strings.Cut(line, "=")
+			env = append(env, name+"="+strings.Trim(value, `"`))
+		}
+		return loadConfig(nil, env)
+	}
+	given, set := newCommandLine(), flag.NewFlagSet("pando", flag.ContinueOnError)
+	for _, f := range given.cliFlags() {
+		if err := f.Apply(set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := set.Parse(lines(t, path)); err != nil {
+		return nil, nil, err
+	}
+	return loadConfig(given.values(), nil)
+}
+
+// TestOldSpellings gives a setting by two spellings at two places: the place decides, whatever the spelling.
+func TestOldSpellings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "etcd.yml")
+	for _, test := range []struct{ name, flags, env, file, level, outputs string }{
+		{"flag over file", "debug=true log-output=stdout", "", "log-level: warn\nlog-outputs: /var/log/x\n", "debug", "stdout"},
+		{"flag over variable", "debug=true log-output=stdout", "ETCD_LOG_LEVEL=warn ETCD_LOG_OUTPUTS=/var/log/x", "", "debug", "stdout"},
+		{"variable over file", "", "ETCD_DEBUG=true PANDO_LOG_OUTPUT=stdout", "log-level: warn\nlog-outputs: /var/log/x\n", "debug", "stdout"},
+		{"new flag over old variable", "log-level=warn log-outputs=stdout", "PANDO_DEBUG=true PANDO_LOG_OUTPUT=default", "", "warn", "stdout"},
+		{"in one place the new one", "debug=true log-level=warn log-output=default log-outputs=stdout", "", "", "warn", "stdout"},
+		{"switched off says nothing", "debug=false", "", "log-level: warn\nlog-output: stdout\n", "warn", "stdout"},
+		{"in the file alone", "", "", "debug: true\nlog-output: stdout\n", "debug", "stdout"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			flags := assignments(test.flags)
+			flags[configFileFlag] = file
+			cfg, warnings, err := loadConfig(flags, strings.Fields(test.env))
+			if err != nil || len(warnings) > 0 {
+				t.Fatal(err, warnings)
+			}
+			if got := strings.Join(cfg.LogOutputs, ","); cfg.LogLevel.String() != test.level || got != test.outputs {
+				t.Errorf("level %s, outputs %s", cfg.LogLevel, got)
+			}
+		})
+	}
+	t.Run("another one", func(t *testing.T) {
+		cfg, _, err := loadConfig(assignments("experimental-corrupt-check-time=5s"), []string{"ETCD_CONSISTENCY_CHECK_INTERVAL=0"})
+		if err != nil || cfg.ConsistencyCheckInterval.Seconds() != 5 {
+			t.Errorf("%v, %v", cfg, err)
+		}
+	})
+	t.Run("an error names the spelling", func(t *testing.T) {
+		_, _, err := loadConfig(nil, []string{"ETCD_DEBUG=maybe"})
+		if err == nil || !strings.Contains(err.Error(), `--debug (from ETCD_DEBUG in the environment): "maybe" is neither`) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

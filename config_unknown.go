@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// foreignEnv are variables with one of our prefixes that others set: images and old scripts (VERSION), and what Docker's
+// links and Kubernetes' services named etcd or pando put into every container. A warning would tell their owner nothing.
+var foreignEnv = regexp.MustCompile(`^(VERSION|VER|UNSUPPORTED_ARCH|([A-Z0-9_]+_)?SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|` +
+	`PORT|([A-Z0-9_]+_)?PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?|ENV_.+)$`)
+
+// foreignURL is the value of a variable X_PORT of those: an address with the protocol as scheme.
+var foreignURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+
+// unknownEnvironment warns of variables that look like settings and are none. It never shows their values.
+func unknownEnvironment(env map[string]string) []string {
+	known := map[string]bool{}
+	for i := range flagSpecs {
+		known[envSuffix(flagSpecs[i].name)] = true
+	}
+	var warnings []string
+	for key, value := range env {
+		suffix, ours := cutAnyPrefix(key, envPrefixes)
+		if !ours || known[suffix] || foreignEnv.MatchString(suffix) || strings.HasSuffix(suffix, "_PORT") && foreignURL.MatchString(value) {
+			continue
+		}
+		hint := ""
+		if near := nearest(strings.ToLower(strings.ReplaceAll(suffix, "_", "-")), flagNames()); near != "" {
+			hint = fmt.Sprintf("; did you mean %s%s?", key[:len(key)-len(suffix)], envSuffix(near))
+		}
+		warnings = append(warnings, "unrecognized environment variable "+key+hint)
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+func cutAnyPrefix(text string, prefixes []string) (string, bool) {
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(text, p); ok {
+			return rest, true
+		}
+	}
+	return "", false
+}
