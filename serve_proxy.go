@@ -126,7 +126,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	done.Go(func() { p.Run(following) })
 	defer done.Wait()
 	defer stopFollowing()
-	gate.Open(httpapi.Handlers{Client: p.Handler(), Observation: proxyObservation(p, metrics.Handler())})
+	gate.Open(httpapi.Handlers{Client: p.Handler(), Observation: p.Observation()})
 	if _, err := io.WriteString(cfg.Stdout, proxyBanner(listeners.bound(&asProxy))); err != nil {
 		log.Debug("banner not printed", zap.Error(err))
 	}
@@ -174,19 +174,11 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, metrics 
 		DialTimeout:     cfg.ProxyDialTimeout,
 		WriteTimeout:    cfg.ProxyWriteTimeout,
 		ReadTimeout:     cfg.ProxyReadTimeout,
+		BodyTimeout:     bodyTimeout,
 		CORS:            cfg.CORS,
 		Metrics:         metrics,
 		Logger:          log,
 	})
-}
-
-// proxyObservation answers the metrics URLs: the proxy's own metrics, and the
-// health of a member.
-func proxyObservation(p *proxy.Proxy, metrics http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", metrics)
-	mux.Handle("/health", p.Handler())
-	return mux
 }
 
 // proxyBanner is what a proxy says to the person who started it.

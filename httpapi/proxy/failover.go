@@ -3,11 +3,8 @@ package proxy
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -18,6 +15,12 @@ var errNoEndpoints = errors.New("httpproxy: zero endpoints currently available")
 
 // errClientBody says that the client did not send the whole body.
 var errClientBody = errors.New("httpproxy: the request's body can't be read")
+
+// errUnsendable says that the request can't be written to any member.
+var errUnsendable = errors.New("httpproxy: the request can't be passed on")
+
+// errShortage says that this process can't open a connection to any member.
+var errShortage = errors.New("httpproxy: the proxy can't open another connection")
 
 // allFailedError says that members were tried in vain.
 type allFailedError struct {
@@ -62,56 +65,46 @@ func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	all := &allFailedError{}
 	for _, endpoint := range list {
-		body := &countedBody{from: r.Body}
-		resp, err := f.try(r, endpoint, body)
+		a := &attempt{body: &countedBody{from: r.Body}}
+		resp, err := a.send(f.next, r, endpoint)
 		if err == nil {
 			return resp, nil
+		}
+		if broken := a.body.broken.Load(); broken != nil { // which ends the request's context, too
+			return nil, fmt.Errorf("%w: %w", errClientBody, *broken)
 		}
 		if r.Context().Err() != nil {
 			return nil, r.Context().Err() // the client has gone: nobody's fault
 		}
-		if broken := body.broken.Load(); broken != nil {
-			return nil, fmt.Errorf("%w: %w", errClientBody, *broken)
+		if err := f.judge(a, endpoint); err != nil {
+			return nil, err
 		}
-		f.endpoints.fail(endpoint)
-		f.failed()
-		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(err))
 		all.tried++
 		all.reasons = append(all.reasons, err)
-		if !isRead(r.Method) && (!neverSent(err) || body.read.Load()) {
-			all.doubt = true
+		if !a.repeatable(r.Method) {
+			all.doubt = a.sent()
 			return nil, all
 		}
 	}
 	return nil, all
 }
 
-// try sends the request to one member. The body stays open.
-func (f *failover) try(r *http.Request, endpoint string, body *countedBody) (*http.Response, error) {
-	member, err := url.Parse(endpoint)
-	if err != nil {
-		return nil, err
-	}
-	out := r.Clone(r.Context())
-	out.URL.Scheme, out.URL.Host = member.Scheme, member.Host
+// judge finds out whose fault a failed attempt was, and keeps requests away from
+// a member that failed. It returns an error if another member would not help.
+func (f *failover) judge(a *attempt, endpoint string) error {
 	switch {
-	case isRead(r.Method): // no member looks at its body, and without one it can be sent again
-		out.Body, out.ContentLength = nil, 0
-	case r.Body != nil && r.Body != http.NoBody:
-		out.Body = body
+	case a.memberFailed():
+		f.endpoints.fail(endpoint)
+		f.failed()
+		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(a.err))
+	case isShortage(a.err):
+		return fmt.Errorf("%w: %w", errShortage, a.err)
+	case !a.sent():
+		return fmt.Errorf("%w: %w", errUnsendable, a.err)
+	default:
+		f.log.Warn("answer of a member not understood", zap.String("endpoint", endpoint), zap.Error(a.err))
 	}
-	return f.next.RoundTrip(out)
-}
-
-// isRead reports whether a request changes nothing.
-func isRead(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
-}
-
-// neverSent reports whether the error came before a connection was there.
-func neverSent(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
+	return nil
 }
 
 // clientOf is the host that a request comes from.
@@ -122,24 +115,3 @@ func clientOf(r *http.Request) string {
 	}
 	return host
 }
-
-// countedBody knows whether anything was read of the body, and whether that
-// failed, and leaves it open for the next attempt.
-type countedBody struct {
-	from   io.Reader
-	read   atomic.Bool
-	broken atomic.Pointer[error] // why the client's side can't be read on
-}
-
-// Read reads on; it says so first, for an error leaves the rest unknown.
-func (b *countedBody) Read(p []byte) (int, error) {
-	b.read.Store(true)
-	n, err := b.from.Read(p)
-	if err != nil && err != io.EOF {
-		b.broken.Store(&err)
-	}
-	return n, err
-}
-
-// Close does nothing.
-func (b *countedBody) Close() error { return nil }

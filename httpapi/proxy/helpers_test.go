@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -89,6 +90,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 		RefreshInterval: time.Hour,
 		DialTimeout:     time.Second,
 		WriteTimeout:    5 * time.Second,
+		BodyTimeout:     patience,
 		Metrics:         http.NotFoundHandler(),
 		Logger:          zap.NewNop(),
 	}
@@ -188,4 +190,52 @@ func nowhere(t testing.TB) string {
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
 	return s.URL
+}
+
+// garbled is the URL of a server that answers each request with bytes that are no
+// HTTP.
+func garbled(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := conn.Read(make([]byte, 4096)); err == nil {
+					_, _ = io.WriteString(conn, "this is no HTTP\r\n\r\n")
+					_, _ = io.Copy(io.Discard, conn) // until the other side closes
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// exchange sends bytes on a connection of its own, and returns all that comes back
+// until the server closes it.
+func exchange(t testing.TB, address, request string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatalf("after %q: %v", answer, err)
+	}
+	return string(answer)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httputil"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,6 +42,8 @@ type Config struct {
 	// to open it, and between two writes or reads. Zero is no bound; a read
 	// timeout would also end long polls.
 	DialTimeout, WriteTimeout, ReadTimeout time.Duration
+	// BodyTimeout bounds how long a client may take to send a body.
+	BodyTimeout time.Duration
 	// CORS lists the origins that browsers may call from, as for a member.
 	CORS []string
 	// Metrics answers /metrics with what this process counts.
@@ -70,8 +73,8 @@ func (p *Proxy) Run(ctx context.Context) { p.refresher.run(ctx) }
 // Handler answers clients.
 func (p *Proxy) Handler() http.Handler {
 	own := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.showEndpoints))
-	passed := httpapi.WithCORS(p.cfg.CORS, p.forward())
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	passed := httpapi.WithCORS(p.cfg.CORS, p.skipBodies(p.forward()))
+	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A router would clean the paths, which is for the member to do.
 		switch r.URL.Path {
 		case "/metrics":
@@ -79,13 +82,23 @@ func (p *Proxy) Handler() http.Handler {
 		case "/v2/config/local/proxy":
 			own.ServeHTTP(w, r)
 		default:
+			r.Header.Del("Upgrade") // no member speaks anything else
 			passed.ServeHTTP(w, r)
 		}
 	})
 	if p.cfg.Mode == ReadOnly {
-		return readOnly(handler)
+		handler = readOnly(handler)
 	}
-	return handler
+	return p.timeBodies(handler)
+}
+
+// Observation is the handler of the extra metrics URLs: the metrics of this
+// process, and the health of a member.
+func (p *Proxy) Observation() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", p.timeBodies(p.cfg.Metrics))
+	mux.Handle("/health", p.Handler())
+	return mux
 }
 
 // readOnly refuses all but GET, as the reference does.
@@ -142,14 +155,16 @@ func dropCORS(resp *http.Response) error {
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusBadGateway, ""
 	switch failed := (*allFailedError)(nil); {
+	case errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(err, errClientBody):
+		status, text = http.StatusBadRequest, fmt.Sprintf("%v: it took longer than %v", errClientBody, p.cfg.BodyTimeout)
+	case errors.Is(err, errClientBody), errors.Is(err, errUnsendable):
+		status, text = http.StatusBadRequest, err.Error()
 	case r.Context().Err() != nil:
 		// The client has gone, or the proxy stops. One that has closed its side alone reads the answer: no answer
 		// at all would become a 200.
 		text = "httpproxy: the request was given up before a member answered"
-	case errors.Is(err, errNoEndpoints):
+	case errors.Is(err, errNoEndpoints), errors.Is(err, errShortage):
 		status, text = http.StatusServiceUnavailable, err.Error()
-	case errors.Is(err, errClientBody):
-		status, text = http.StatusBadRequest, err.Error()
 	case errors.As(err, &failed):
 		text = failed.Error()
 	default:

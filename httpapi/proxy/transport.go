@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,16 +22,16 @@ const (
 // polls too, in which nothing is sent.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}
 
-// newTransport makes the connections to members.
+// newTransport makes the connections to members. All of them are memberConns.
 func newTransport(cfg Config) http.RoundTripper {
 	dialer := &net.Dialer{Timeout: cfg.DialTimeout, KeepAliveConfig: keepAlive, Control: breakAfter(cfg.WriteTimeout)}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil || (cfg.ReadTimeout == 0 && cfg.WriteTimeout == 0) {
-				return c, err
+			if err != nil {
+				return nil, err
 			}
-			return &timedConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
+			return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
 		},
 		MaxIdleConns:        0,
 		MaxIdleConnsPerHost: maxIdle,
@@ -40,27 +42,44 @@ func newTransport(cfg Config) http.RoundTripper {
 	}
 }
 
-// timedConn is a connection whose single reads and writes are bounded. Zero is
-// no bound.
-type timedConn struct {
+// memberConn is a connection to a member. Its single reads and writes are
+// bounded; zero is no bound. It counts the bytes that were sent, and remembers
+// whether the member's side failed, for the transport's errors tell neither.
+type memberConn struct {
 	net.Conn
 	read, write time.Duration
+	sent        atomic.Uint64
+	broken      atomic.Bool
 }
 
-func (c *timedConn) Read(p []byte) (int, error) {
+// Read reads, or fails when the member sends nothing for the time.
+func (c *memberConn) Read(p []byte) (int, error) {
 	if c.read > 0 {
 		if err := c.SetReadDeadline(time.Now().Add(c.read)); err != nil {
-			return 0, err
+			return 0, c.noted(err)
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	return n, c.noted(err)
 }
 
-func (c *timedConn) Write(p []byte) (int, error) {
+// Write writes, or fails when the member takes nothing for the time.
+func (c *memberConn) Write(p []byte) (int, error) {
 	if c.write > 0 {
 		if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
-			return 0, err
+			return 0, c.noted(err)
 		}
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.sent.Add(uint64(n))
+	return n, c.noted(err)
+}
+
+// noted remembers an error, unless it says that this process has closed the
+// connection itself.
+func (c *memberConn) noted(err error) error {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		c.broken.Store(true)
+	}
+	return err
 }

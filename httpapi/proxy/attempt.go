@@ -1,0 +1,119 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+)
+
+// attempt is one request to one member, and what can be told of it when it
+// fails: whose fault that was, and whether the member may have got any of it.
+type attempt struct {
+	body *countedBody
+	err  error
+
+	// The transport uses one connection after the other until one serves. Its
+	// trace is called by the goroutine of RoundTrip alone.
+	conn      *memberConn // nil before there is one
+	sentBegin uint64      // conn.sent when the attempt got it
+	sentOther bool        // something was sent on a connection before
+}
+
+// send sends the request to a member. The request's body stays open.
+func (a *attempt) send(next http.RoundTripper, r *http.Request, endpoint string) (*http.Response, error) {
+	member, err := url.Parse(endpoint)
+	if err != nil {
+		a.err = err
+		return nil, err
+	}
+	out := r.Clone(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: a.gotConn}))
+	out.URL.Scheme, out.URL.Host = member.Scheme, member.Host
+	out.Trailer = nil // the API has none, and the transport refuses some that the server takes
+	switch {
+	case isRead(r.Method): // no member looks at its body, and without one it can be sent again
+		out.Body, out.ContentLength, out.TransferEncoding = nil, 0, nil
+	case r.Body != nil && r.Body != http.NoBody:
+		out.Body = a.body
+	}
+	resp, err := next.RoundTrip(out)
+	a.err = err
+	return resp, err
+}
+
+func (a *attempt) gotConn(info httptrace.GotConnInfo) {
+	a.sentOther = a.sent()
+	a.conn, _ = info.Conn.(*memberConn)
+	if a.conn != nil {
+		a.sentBegin = a.conn.sent.Load()
+	}
+}
+
+// sent reports whether any byte of the request has left for a member.
+func (a *attempt) sent() bool {
+	return a.sentOther || a.conn != nil && a.conn.sent.Load() > a.sentBegin
+}
+
+// memberFailed reports whether the attempt failed by an I/O error to the member.
+// Anything else, a request that the transport refuses or an answer that is no
+// HTTP, does not tell that the member is down.
+func (a *attempt) memberFailed() bool {
+	if a.conn != nil {
+		return a.conn.broken.Load()
+	}
+	return isDial(a.err) && !isShortage(a.err)
+}
+
+// repeatable reports whether the request can go to another member. A read always
+// can. A write can't once anything of it was sent, for nobody could say whether
+// it would happen twice, or once its body was read, for the rest would be half.
+func (a *attempt) repeatable(method string) bool {
+	return isRead(method) || !a.sent() && !a.body.read.Load()
+}
+
+// isRead reports whether a request changes nothing.
+func isRead(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// isDial reports whether the error came before a connection was there.
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+// isShortage reports whether this host has no means for another connection, which
+// says nothing about the member.
+func isShortage(err error) bool {
+	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// countedBody knows whether anything was read of the body, and whether that
+// failed, and leaves it open for the next attempt.
+type countedBody struct {
+	from   io.Reader
+	read   atomic.Bool
+	broken atomic.Pointer[error] // why the client's side can't be read on
+}
+
+// Read reads on; it says so first, for an error leaves the rest unknown.
+func (b *countedBody) Read(p []byte) (int, error) {
+	b.read.Store(true)
+	n, err := b.from.Read(p)
+	if err != nil && err != io.EOF {
+		b.broken.Store(&err)
+	}
+	return n, err
+}
+
+// Close does nothing.
+func (b *countedBody) Close() error { return nil }

@@ -1,0 +1,153 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// TestMalformedRequests holds that what a client sends never makes a member count
+// as failing, for then all clients would lose it.
+func TestMalformedRequests(t *testing.T) {
+	const chunked = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n"
+	for _, test := range []struct{ name, head, body, status string }{
+		{"a trailer that the transport refuses", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: a b\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
+		{"a trailer of framing", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: Content-Length\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "400"},
+		{"a trailer that comes", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: X-A\r\n", "7\r\nvalue=1\r\n0\r\nX-A: 1\r\n\r\n", "200"},
+		{"a read with a body in chunks", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
+		{"a read with a bad chunk", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "zz\r\n", "400"},
+		{"a write with a bad chunk", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked, "3\r\nval\r\nzz\r\n", "400"},
+		{"CONNECT", "CONNECT a:1 HTTP/1.1\r\n", "", "200"},
+		{"a switch of protocols", "GET /v2/keys/x HTTP/1.1\r\nUpgrade: h\x80c\r\nConnection: Upgrade, close\r\n", "", "200"},
+		{"a method nobody knows", "!#$%&'*+ /v2/keys/x HTTP/1.1\r\n", "", "200"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			member := newRecorder(t, says("{}"))
+			p := startProxy(t, newCluster(t, member.URL), nil)
+			close := ""
+			if !strings.Contains(test.head, "Connection: ") {
+				close = "Connection: close\r\n"
+			}
+			got := exchange(t, p.Listener.Addr().String(), test.head+"Host: x\r\n"+close+"\r\n"+test.body)
+			if !strings.HasPrefix(got, "HTTP/1.1 "+test.status) {
+				t.Errorf("got %q", got)
+			}
+			if strings.Contains(got, "may have been carried out") {
+				t.Errorf("in doubt about a request that was not sent: %q", got)
+			}
+			if len(p.endpoints.available()) != 1 {
+				t.Error("the member counts as failing")
+			}
+		})
+	}
+}
+
+// roundTrip is a transport made of a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestWhoseFault holds that only an I/O error to a member marks it.
+func TestWhoseFault(t *testing.T) {
+	request := func(method string) *http.Request {
+		r := httptest.NewRequest(method, "http://proxy/v2/keys/x", strings.NewReader("value=1")).WithContext(t.Context())
+		r.RequestURI = ""
+		return r
+	}
+	newOne := func(urls ...string) *failover {
+		e := newEndpoints(time.Hour, time.Now)
+		e.set(urls)
+		return newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		t.Run("the transport refuses a "+method, func(t *testing.T) {
+			f := newOne(newRecorder(t, says("{}")).URL)
+			r := request(method)
+			r.Header.Set("X-A", "a\nb")
+			if _, err := f.RoundTrip(r); !errors.Is(err, errUnsendable) {
+				t.Errorf("got %v", err)
+			}
+			if len(f.endpoints.available()) != 1 {
+				t.Error("the member counts as failing")
+			}
+		})
+		t.Run("no descriptor is left for a "+method, func(t *testing.T) {
+			f := newOne("http://a:1", "http://b:1")
+			f.next = roundTrip(func(*http.Request) (*http.Response, error) {
+				return nil, fmt.Errorf("dialing: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EMFILE})
+			})
+			if _, err := f.RoundTrip(request(method)); !errors.Is(err, errShortage) {
+				t.Errorf("got %v", err)
+			}
+			if len(f.endpoints.available()) != 2 {
+				t.Error("members count as failing")
+			}
+		})
+		t.Run("the answer to a "+method+" is no HTTP", func(t *testing.T) {
+			f := newOne(garbled(t))
+			_, err := f.RoundTrip(request(method))
+			failed, ok := errors.AsType[*allFailedError](err)
+			if !ok || failed.doubt != (method == http.MethodPut) {
+				t.Errorf("got %v", err)
+			}
+			if len(f.endpoints.available()) != 1 {
+				t.Error("the member counts as failing")
+			}
+		})
+	}
+}
+
+// TestSlowBodies holds that a client which promises a body and sends none is cut
+// off, and that the deadline is the body's alone.
+func TestSlowBodies(t *testing.T) {
+	member := newRecorder(t, says("{}"))
+	short := func(c *Config) { c.BodyTimeout = 50 * time.Millisecond; c.Metrics = says("metrics") }
+	for _, test := range []struct{ method, path, status string }{
+		{"GET", "/v2/keys/x", "400"},
+		{"GET", "/v2/keys/x?wait=true", "400"},
+		{"PUT", "/v2/keys/x", "400"},
+		{"OPTIONS", "/v2/keys/x", "200"},
+		{"GET", "/metrics", "200"},
+		{"GET", "/v2/config/local/proxy", "200"},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			p := startProxy(t, newCluster(t, member.URL), short)
+			got := exchange(t, p.Listener.Addr().String(), test.method+" "+test.path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nva")
+			if !strings.HasPrefix(got, "HTTP/1.1 "+test.status) {
+				t.Errorf("got %q", got)
+			}
+			if test.status == "400" && !strings.Contains(got, "it took longer than 50ms") {
+				t.Errorf("got %q", got)
+			}
+			if len(p.endpoints.available()) != 1 {
+				t.Error("the member counts as failing")
+			}
+		})
+	}
+	t.Run("read-only PUT", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { short(c); c.Mode = ReadOnly })
+		if got := exchange(t, p.Listener.Addr().String(), "PUT /v2/keys/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nva"); !strings.HasPrefix(got, "HTTP/1.1 501") {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("an answer that takes longer than the body may", func(t *testing.T) {
+		late := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+			<-time.After(200 * time.Millisecond) // four times as long
+			says("late")(w, r)
+		})
+		p := startProxy(t, newCluster(t, late.URL), short)
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			if got := do(t, method, p.URL+"/v2/keys/x", strings.NewReader("value=1")); got.status != 200 || got.body != "late" {
+				t.Errorf("%s: %+v", method, got)
+			}
+		}
+	})
+}
