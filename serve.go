@@ -77,7 +77,8 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 // newGate makes what answers until a member or a proxy is open.
 func newGate(cfg *Config, metrics *stats.Metrics) *httpapi.Gate {
 	return httpapi.NewGate(httpapi.GateConfig{
-		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS, Pprof: httpapi.Switch(cfg.EnablePprof),
+		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
+		BodyTimeout: bodyTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 	})
 }
 

@@ -1,6 +1,9 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // cors puts the headers on every answer that let a browser's script read it,
 // and answers OPTIONS.
@@ -29,7 +32,7 @@ func newCORS(origins []string) cors {
 
 func (c cors) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if origin := c.allowed(r); origin != nil {
+		if origin := c.allowed(r); origin != nil && !isPrivate(r.URL.Path) {
 			h := w.Header()
 			h["Access-Control-Allow-Methods"] = corsMethods
 			h["Access-Control-Allow-Headers"] = corsHeaders
@@ -41,6 +44,12 @@ func (c cors) wrap(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPrivate reports whether the answers of a path are not for scripts of web pages, wherever
+// those are from: the whole state, and what the memory of the process shows.
+func isPrivate(path string) bool {
+	return path == snapshotPath || strings.HasPrefix(path, "/debug/")
 }
 
 // allowed gives the value of Access-Control-Allow-Origin, or nil for an origin

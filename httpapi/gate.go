@@ -22,11 +22,12 @@ const causeStarting = "this member is starting and not ready to serve: it reads 
 type GateConfig struct {
 	// Wait is how long a request may wait for the handlers.
 	Wait time.Duration
-	// Metrics, Versions, CORS and Pprof are as in Config.
-	Metrics  *stats.Metrics
-	Versions Versions
-	CORS     []string
-	Pprof    Switch
+	// Metrics, Versions, CORS, BodyTimeout and Pprof are as in Config.
+	Metrics     *stats.Metrics
+	Versions    Versions
+	CORS        []string
+	BodyTimeout time.Duration
+	Pprof       Switch
 }
 
 // Handlers are what a Gate opens to.
@@ -68,7 +69,7 @@ func (g *Gate) Client() http.Handler {
 	r.HandleFunc("/version", g.version)
 	r.HandleFunc("/v2/*", g.hold(pick, refuseStarting))
 	if g.Pprof == On {
-		mountPprof(r)
+		mountPprof(r, g.BodyTimeout)
 	}
 	return g.passing(pick, newCORS(g.CORS).wrap(cleanPath(r)))
 }
@@ -88,6 +89,7 @@ func (g *Gate) Peer() http.Handler {
 
 // passing gives what the handlers answer once the gate is open, and before that what closed does.
 func (g *Gate) passing(pick func(*Handlers) http.Handler, closed http.Handler) http.Handler {
+	closed = timeBodies(g.BodyTimeout, closed)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := g.handlers.Load(); h != nil {
 			pick(h).ServeHTTP(w, r)

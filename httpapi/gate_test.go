@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 func newTestGate(wait time.Duration) *Gate {
-	return NewGate(GateConfig{Wait: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}})
+	return NewGate(GateConfig{Wait: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}, BodyTimeout: 50 * time.Millisecond})
 }
 
 // ask gives the status, the content type and the body of an answer.
@@ -119,5 +120,25 @@ func TestHeldRequestsWaitOnce(t *testing.T) {
 	<-done
 	if came.IsZero() || came.After(opened) {
 		t.Errorf("a request that came before %v counts from %v", opened, came)
+	}
+}
+
+// TestGateBodies holds that a client can't promise a body for ever while the process starts.
+func TestGateBodies(t *testing.T) {
+	server := httptest.NewServer(newTestGate(time.Millisecond).Client())
+	defer server.Close()
+	for _, path := range []string{"/version", "/health", "/v2/keys/x"} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(conn); err != nil || len(got) == 0 {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+		_ = conn.Close()
 	}
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/pprof"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 
 	"pando/stats"
 	"pando/tree"
@@ -164,12 +161,4 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 func writeUnhealthy(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = io.WriteString(w, `{"health":"false"}`)
-}
-
-func mountPprof(r chi.Router) {
-	r.HandleFunc("/debug/pprof/*", pprof.Index)
-	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	r.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }

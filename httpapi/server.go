@@ -134,11 +134,11 @@ func (s *Server) Client() http.Handler {
 	r.HandleFunc("/v2/stats/self", s.measured(s.statsSelf))
 	r.HandleFunc("/v2/stats/store", s.measured(s.statsStore))
 	r.HandleFunc("/v2/stats/leader", s.measured(s.statsLeader))
-	r.HandleFunc("/v2/snapshot", s.measured(s.snapshot))
+	r.HandleFunc(snapshotPath, s.measured(s.snapshot))
 	r.HandleFunc("/version", s.version)
 	s.mountObservation(r)
 	if s.Pprof == On {
-		mountPprof(r)
+		mountPprof(r, s.BodyTimeout)
 	}
 	return timeBodies(s.BodyTimeout, newCORS(s.CORS).wrap(cleanPath(r)))
 }

