@@ -24,6 +24,7 @@ func TestApplyMatchesModel(t *testing.T) {
 			s.Notify()
 			compareResults(t, m, now, commands, results)
 			compareView(t, m, s.View())
+			compareBelow(t, m, s)
 			compareHistory(t, m, s)
 		}
 	})

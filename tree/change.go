@@ -7,9 +7,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	if prev != nil {
 		s.replace(prev, n)
 	} else {
-		s.parentOf(n.Path()).insert(n)
-		s.count(n, 1)
-		s.expiries.add(n)
+		s.lineage(n.Path(), make(lineage, 0, usualDepth)).insert(n)
 		s.changes.changed(n)
 	}
 	return s.emit(&Event{action: action, refresh: c.Refresh, node: n.plain(), prev: prev}, nil)
@@ -17,24 +15,18 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 
 // replace stores n where prev is.
 func (s *Store) replace(prev, n *Node) {
-	s.parentOf(n.Path()).replace(n)
-	s.count(prev, -1)
-	s.count(n, 1)
-	s.expiries.remove(prev)
-	s.expiries.add(n)
+	s.lineage(n.Path(), make(lineage, 0, usualDepth)).replace(prev, n)
 	s.changes.changed(n)
 }
 
 // remove takes n and all below it out of the tree and tells of it.
 func (s *Store) remove(action Action, n *Node) *Event {
-	s.parentOf(n.Path()).remove(base(n.Path()))
+	s.lineage(n.Path(), make(lineage, 0, usualDepth)).remove(n)
 	event := &Event{action: action, prev: n.plain(), node: s.removed(n)}
 	if !n.IsDir() {
-		s.forget(n)
 		s.changes.changed(n)
 		return s.emit(event, nil)
 	}
-	s.forgetAll(n)
 	s.changes.removed(n.Path())
 	return s.emit(event, n)
 }
@@ -59,21 +51,21 @@ func (s *Store) emit(e *Event, removed *Node) *Event {
 	return e
 }
 
-// parentOf gives the directory that holds path, ready to be changed in place.
-// Directories that are missing on the way are made; that none of them is a
-// file has been checked before.
-func (s *Store) parentOf(path string) *directory {
+// lineage gives the directories above path, ready to be changed in place; it needs
+// way's room. Directories that are missing on the way are made; that none of them
+// is a file has been checked before.
+func (s *Store) lineage(path string, way lineage) lineage {
 	if s.root.directory().epoch != s.epoch {
 		s.root = s.own(s.root)
 	}
-	at := s.root
+	way = append(way, s.root.directory())
 	last := strings.LastIndexByte(path, '/')
 	var made string // the parent's path, shared by all directories made here
 	for end := 0; end < last; {
 		start := end + 1
 		name, _, _ := cutName(path[start:])
 		end = start + len(name)
-		child := at.directory().get(name)
+		child := way.parent().get(name)
 		switch {
 		case child == nil:
 			if made == "" {
@@ -83,40 +75,18 @@ func (s *Store) parentOf(path string) *directory {
 			}
 			child = newDir(made[:end], newDirectory(made[:end], s.epoch))
 			child.created, child.modified = s.index+1, s.index+1
-			at.directory().insert(child)
-			s.count(child, 1)
+			way.insert(child)
 			s.changes.changed(child)
 		case child.directory().epoch != s.epoch:
 			child = s.own(child)
-			at.directory().replace(child)
+			way.parent().replace(child)
 		}
-		at = child
+		way = append(way, child.directory())
 	}
-	return at.directory()
+	return way
 }
 
 // own clones a directory for this batch.
 func (s *Store) own(n *Node) *Node {
 	return n.withDirectory(n.directory().clone(s.epoch))
-}
-
-func (s *Store) count(n *Node, sign int64) {
-	s.nodes += sign
-	s.bytes += sign * n.bytes()
-}
-
-func (s *Store) forget(n *Node) {
-	s.count(n, -1)
-	s.expiries.remove(n)
-}
-
-func (s *Store) forgetAll(n *Node) {
-	s.forget(n)
-	if !n.IsDir() {
-		return
-	}
-	n.directory().scan(func(child *Node) bool {
-		s.forgetAll(child)
-		return true
-	})
 }

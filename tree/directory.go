@@ -15,6 +15,13 @@ type directory struct {
 	root  *page
 	count int32
 	skip  int32 // the length of the children's paths in front of their names
+
+	// What all nodes below have together: see lineage.
+	nodes, bytes int64
+	// due has the entries of the children that have a TTL, and for each directory among
+	// them the first entry below it; nil when there is none. It belongs to the applying goroutine.
+	// A clone goes on with it, for no view looks at it.
+	due *expiries
 }
 
 // childless stands for the children of a directory in an event, which shows

@@ -8,15 +8,18 @@ import "fmt"
 // goroutine may use it.
 type Loader struct {
 	store *Store
-	last  *Node // the directory that took the last node: the next is often its sibling
 	next  uint64
+	// The directory that took the last node, and those above it: the next one is
+	// often a sibling.
+	last *Node
+	way  lineage
 }
 
 // NewLoader starts an empty tree that will remember the last historySize
 // events.
 func NewLoader(historySize int) *Loader {
 	s := newStore(historySize)
-	return &Loader{store: s, last: s.root}
+	return &Loader{store: s, last: s.root, way: lineage{s.root.directory()}}
 }
 
 // State takes what View.AppendState wrote.
@@ -42,18 +45,31 @@ func (l *Loader) Node(path string, data []byte) error {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
 	if dir := parent(path); l.last.Path() != dir {
-		up, err := find(l.store.root, dir)
-		if err != nil || !up.IsDir() {
+		if !l.enter(dir) {
 			return fmt.Errorf("%w: node %.64q has no directory", ErrBadState, path)
 		}
-		l.last = up
 	}
-	if !l.last.directory().add(n) {
+	if !l.way.parent().add(n) {
 		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
 	}
-	l.store.count(n, 1)
-	l.store.expiries.add(n)
+	l.way.inserted(n)
 	return nil
+}
+
+// enter goes to the directory that takes the next nodes, if it is one.
+func (l *Loader) enter(dir string) bool {
+	l.last, l.way = l.store.root, append(l.way[:0], l.store.root.directory())
+	for end := 0; end < len(dir) && dir != "/"; {
+		start := end + 1
+		name, _, _ := cutName(dir[start:])
+		end = start + len(name)
+		child := l.way.parent().get(name)
+		if child == nil || !child.IsDir() {
+			return false
+		}
+		l.last, l.way = child, append(l.way, child.directory())
+	}
+	return true
 }
 
 // Event takes one stored event. Of more events than the history holds, the

@@ -80,14 +80,23 @@ func image(s *Store) []byte {
 	walk(v.root, func(n *Node) {
 		b = append(append(b, "\nnode "...), n.Path()...)
 		b = AppendNode(append(b, ' '), n)
+		if n.IsDir() {
+			b = appendBelow(b, n.directory())
+		}
 	})
 	for i := v.OldestEvent(); i <= v.Index(); i++ {
 		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
 		b = append(b, s.history.at(i).JSON()...)
 	}
-	if s.expiries.due != nil {
-		s.expiries.due.Scan(func(e expiry) bool {
-			b = fmt.Appendf(b, "\ndue %d %s", e.at, e.path)
+	return b
+}
+
+// appendBelow appends what a directory knows of all below it.
+func appendBelow(b []byte, d *directory) []byte {
+	b = fmt.Appendf(b, "\nbelow: %d nodes, %d bytes", d.nodes, d.bytes)
+	if d.due != nil {
+		d.due.Scan(func(e expiry) bool {
+			b = fmt.Appendf(b, ", due %d %s", e.at, e.path)
 			return true
 		})
 	}

@@ -60,6 +60,12 @@ func TestOldValuesAreFree(t *testing.T) {
 				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d", i), Dir: true, Value: large})
 			}
 		}},
+		{"overwritten with the same TTL", func(t *testing.T, s *Store) {
+			for i := range rounds {
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d/k", i), Value: large, Expires: 90 * second})
+				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d/k", i), Expires: 90 * second})
+			}
+		}},
 		{"overwritten beside small ones", func(t *testing.T, s *Store) {
 			for i := range 3 * rounds {
 				value := ""

@@ -16,10 +16,7 @@ type Store struct {
 
 	root     *Node
 	index    uint64
-	nodes    int64
-	bytes    int64
 	counters Counters
-	expiries expiries
 	changes  changes
 	epoch    uint64
 	now      int64    // the time of the batch at work
@@ -98,8 +95,7 @@ func (s *Store) Notify() {
 // that this member never saw, so all open watchers end with an *Error with
 // CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
-	s.root, s.index, s.nodes, s.bytes = from.root, from.index, from.nodes, from.bytes
-	s.counters, s.expiries = from.counters, from.expiries
+	s.root, s.index, s.counters = from.root, from.index, from.counters
 	s.changes = changes{since: from.index}
 	s.epoch = max(s.epoch, from.epoch) // no later batch may take from's directories for its own
 	s.unwoken = nil
@@ -115,13 +111,14 @@ func (s *Store) publish() {
 	s.unwoken = append(s.unwoken, s.batch...)
 	clear(s.batch)
 	s.batch = s.batch[:0]
+	all := s.root.directory()
 	s.published.Store(&View{
 		root:     s.root,
 		index:    s.index,
 		oldest:   s.history.oldest(s.index),
-		nodes:    s.nodes,
-		bytes:    s.bytes,
-		due:      s.expiries.next(),
+		nodes:    all.nodes,
+		bytes:    all.bytes,
+		due:      all.firstDue().at,
 		counters: s.counters,
 	})
 }

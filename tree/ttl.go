@@ -2,18 +2,25 @@ package tree
 
 import "github.com/tidwall/btree"
 
-// expiry is the entry of one node with a TTL.
+// expiry is the entry of one node with a TTL; none if at is zero.
 type expiry struct {
 	at   int64 // nanoseconds since 1970
 	path string
 }
 
-// expiries holds the nodes with a TTL in the order in which they fall due;
-// those of the same moment in the order of their paths, so that every member
-// expires them alike.
-type expiries struct {
-	due *btree.BTreeG[expiry]
+func (e expiry) none() bool { return e.at == 0 }
+
+// expiry is the node's own entry.
+func (n *Node) expiry() expiry {
+	if n.expires == 0 {
+		return expiry{}
+	}
+	return expiry{n.expires, n.Path()}
 }
+
+// expiries holds entries in the order in which they fall due; those of the same
+// moment in the order of their paths, so that every member expires them alike.
+type expiries = btree.BTreeG[expiry]
 
 func earlier(a, b expiry) bool {
 	if a.at != b.at {
@@ -22,48 +29,39 @@ func earlier(a, b expiry) bool {
 	return a.path < b.path
 }
 
-func (x *expiries) add(n *Node) {
-	if n.expires == 0 {
-		return
+// firstDue is the entry that falls due first, of all below the directory.
+func (d *directory) firstDue() expiry {
+	if d.due == nil {
+		return expiry{}
 	}
-	if x.due == nil {
-		x.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
-	}
-	x.due.Set(expiry{n.expires, n.Path()})
+	e, _ := d.due.Min()
+	return e
 }
 
-func (x *expiries) remove(n *Node) {
-	if n.expires != 0 {
-		x.due.Delete(expiry{n.expires, n.Path()})
+// reschedule puts an entry in the place of another; either may be none.
+func (d *directory) reschedule(old, come expiry) {
+	if d.due == nil {
+		d.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
 	}
-}
-
-// first is the entry that falls due first.
-func (x *expiries) first() (expiry, bool) {
-	if x.due == nil {
-		return expiry{}, false
+	if !old.none() {
+		d.due.Delete(old)
 	}
-	return x.due.Min()
-}
-
-// next is when the first entry falls due; zero when there is none.
-func (x *expiries) next() int64 {
-	e, _ := x.first()
-	return e.at
+	if !come.none() {
+		d.due.Set(come)
+	}
+	if d.due.Len() == 0 {
+		d.due = nil
+	}
 }
 
 // expire removes what is due at the time of the batch, in the order of expiry.
 func (s *Store) expire() {
 	for range ExpireLimit {
-		e, ok := s.expiries.first()
-		if !ok || e.at > s.now {
+		e := s.root.directory().firstDue()
+		if e.none() || e.at > s.now {
 			return
 		}
-		n, err := find(s.root, e.path)
-		if err != nil { // cannot be: every removal clears its entries
-			s.expiries.due.Delete(e)
-			continue
-		}
+		n, _ := find(s.root, e.path) // it is there: a node's entry goes with the node
 		s.remove(ActionExpire, n)
 		s.counters.Expired++
 	}

@@ -1,0 +1,147 @@
+package tree
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// compareBelow wants of each directory that it knows what lies below it and what falls
+// due there first.
+func compareBelow(t *rapid.T, m *model, s *Store) {
+	walk(s.root, func(n *Node) {
+		if !n.IsDir() {
+			return
+		}
+		var bytes int64
+		var first expiry
+		below := m.below(n.Path())
+		for _, path := range below {
+			bytes += int64(len(path) + len(m.nodes[path].value))
+			if e := (expiry{m.nodes[path].expires, path}); !e.none() && (first.none() || earlier(e, first)) {
+				first = e
+			}
+		}
+		d := n.directory()
+		if d.nodes != int64(len(below)) || d.bytes != bytes || d.firstDue() != first {
+			t.Fatalf("%s knows of %d nodes, %d bytes, %v; want %d, %d, %v",
+				n.Path(), d.nodes, d.bytes, d.firstDue(), len(below), bytes, first)
+		}
+	})
+}
+
+// growTTLs makes a store with keys of one TTL below /d, in directories of a hundred.
+func growTTLs(b testing.TB, keys int) *Store {
+	b.Helper()
+	s := New(10)
+	must(b, s, Command{Op: OpSet, Path: "/d", Dir: true, Expires: 50 * second})
+	for i := 0; i < keys; i += 100 {
+		s.Apply(1, batch(100, func(j int) Command {
+			return Command{Op: OpSet, Path: fmt.Sprintf("/d/%06d/%02d", i/100, j), Expires: 100 * second}
+		}))
+	}
+	s.Notify()
+	s.TakeDelta()
+	return s
+}
+
+// TestRemovalKnowsNoSize takes away a large directory all of whose keys have a TTL. The
+// loop applies nothing else meanwhile, on all members at once.
+func TestRemovalKnowsNoSize(t *testing.T) {
+	const keys, most = 200_000, 10 * time.Millisecond
+	for _, tc := range []struct {
+		name    string
+		now     int64
+		command Command
+	}{
+		{"by a client", second, Command{Op: OpDelete, Path: "/d", Recursive: true}},
+		{"by its own TTL", 60 * second, Command{Op: OpExpire}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			best := time.Hour // the machine may be busy with something else
+			for range 5 {
+				s := growTTLs(t, keys)
+				began := time.Now()
+				s.Apply(tc.now, []Command{tc.command})
+				s.Notify()
+				best = min(best, time.Since(began))
+				if v := s.View(); v.Nodes() != 0 || v.Bytes() != 0 || v.NextExpiry() != 0 {
+					t.Fatalf("%d nodes, %d bytes, due %d are left", v.Nodes(), v.Bytes(), v.NextExpiry())
+				}
+				if best < most {
+					return
+				}
+			}
+			t.Errorf("took %v at best", best)
+		})
+	}
+}
+
+// TestRemovedTTLsAreFree makes directories with TTLs and removes them, again and again,
+// long before anything falls due.
+func TestRemovedTTLsAreFree(t *testing.T) {
+	s := New(10)
+	round := func() {
+		s.Apply(1, batch(1000, func(i int) Command {
+			return Command{Op: OpSet, Path: fmt.Sprintf("/d/%s/%04d", strings.Repeat("x", 100), i), Expires: int64(i+1) * 1000 * second}
+		}))
+		s.Apply(1, []Command{{Op: OpDelete, Path: "/d", Recursive: true}})
+		s.Notify()
+		s.TakeDelta()
+	}
+	round()
+	before := heapInUse()
+	for range 100 {
+		round()
+	}
+	if grown := heapInUse() - before; grown > 1<<20 {
+		t.Errorf("%d bytes are kept", grown)
+	}
+}
+
+// BenchmarkRemove takes away directories with a TTL on every key.
+func BenchmarkRemove(b *testing.B) {
+	for _, keys := range []int{1_000, 1_000_000, 3_000_000} {
+		b.Run(fmt.Sprintf("%d TTLs", keys), func(b *testing.B) {
+			for range b.N {
+				b.StopTimer()
+				s := growTTLs(b, keys)
+				b.StartTimer()
+				s.Apply(1, []Command{{Op: OpDelete, Path: "/d", Recursive: true}})
+				s.Notify()
+			}
+		})
+	}
+}
+
+// BenchmarkRenew gives keys among many a new TTL, as their owners do to show that they live.
+func BenchmarkRenew(b *testing.B) {
+	const keys = 200_000
+	for _, tc := range []struct {
+		name string
+		path func(i int) string
+	}{
+		{"dirs of 100", func(i int) string { return fmt.Sprintf("/d/%06d/%02d", i/100, i%100) }},
+		{"dirs of 1", func(i int) string { return fmt.Sprintf("/d/%06d/k", i) }},
+		{"one dir", func(i int) string { return fmt.Sprintf("/d/%06d", i) }},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			s, at := New(10), int64(0)
+			for i := range keys {
+				at++
+				s.Apply(1, []Command{{Op: OpSet, Path: tc.path(i), Expires: at * 1000}})
+			}
+			s.TakeDelta()
+			b.ReportAllocs()
+			for b.Loop() {
+				at++
+				s.Apply(1, []Command{{Op: OpUpdate, Path: tc.path(int(at*7919) % keys), Refresh: true, Expires: at * 1000}})
+				s.Notify()
+				s.TakeDelta()
+			}
+		})
+	}
+}
