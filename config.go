@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
+
+	"pando/raft"
 )
 
 // Bounds and defaults that more than one place speaks of.
@@ -31,7 +33,6 @@ const (
 	maxElectionTimeout  = 50 * time.Second
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
-	maxMaxRequestBytes  = 512 << 20
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
 
@@ -306,9 +307,13 @@ func (c *Config) checkHistorySize() *FlagError {
 }
 
 func (c *Config) checkMaxRequestBytes() *FlagError {
-	if c.MaxRequestBytes < 1 || c.MaxRequestBytes > maxMaxRequestBytes {
-		return c.flagError("max-request-bytes", fmt.Sprintf("%d is not between 1 and %d", c.MaxRequestBytes, maxMaxRequestBytes),
+	if c.MaxRequestBytes < 1 || c.MaxRequestBytes > raft.MaxRequestLimit {
+		return c.flagError("max-request-bytes", fmt.Sprintf("%d is not between 1 and %d", c.MaxRequestBytes, raft.MaxRequestLimit),
 			fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes))
+	}
+	if most := raft.LargestRequest(c.ElectionTimeout); c.MaxRequestBytes > most {
+		return c.flagError("max-request-bytes", fmt.Sprintf("%d is too much for an --election-timeout of %dms: the other members would elect another leader before such a request has reached them",
+			c.MaxRequestBytes, c.ElectionTimeout.Milliseconds()), fmt.Sprintf("set it to %d or less, or raise --election-timeout on all members", most))
 	}
 	return nil
 }

@@ -98,6 +98,7 @@ func TestWrongValues(t *testing.T) {
 		{"history-size=0", "--history-size: 0 is not between 1 and 10000000; leave it out for 1000"},
 		{"history-size=10000001", "--history-size: 10000001 is too large; 10000000 is the most it can be"},
 		{"max-request-bytes=0", "--max-request-bytes: 0 is not between 1 and 536870912; leave it out for 1572864"},
+		{"max-request-bytes=33554433", "--max-request-bytes: 33554433 is too much for an --election-timeout of 1000ms: the other members would elect another leader before such a request has reached them; set it to 33554432 or less, or raise --election-timeout on all members"},
 		{"max-request-bytes=1.5MiB", `--max-request-bytes: "1.5MiB" is not a whole number from 0 up; write digits alone`},
 		{"heartbeat-interval=0", "--heartbeat-interval: 0ms is not above 0; "},
 		{"heartbeat-interval=fast", `--heartbeat-interval: "fast" is not a number of milliseconds; `},

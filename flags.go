@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/raft"
 )
 
 // Flags that the program itself looks at.
@@ -186,7 +188,7 @@ func limitFlags() []flagSpec {
 	return []flagSpec{
 		{name: "max-request-bytes", group: groupLimits, arg: "BYTES", def: "1572864", usage: "Longest request body; a longer one is answered 413.",
 			set: func(c *Config, v string) error {
-				n, err := parseWhole(v, maxMaxRequestBytes)
+				n, err := parseWhole(v, raft.MaxRequestLimit)
 				c.MaxRequestBytes = int64(n)
 				return err
 			}},

@@ -169,6 +169,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 		SnapshotCount: int(cfg.SnapshotCount),
 		AuditInterval: cfg.ConsistencyCheckInterval,
 		Timeout:       readyTimeout(cfg),
+		RequestBytes:  cfg.MaxRequestBytes,
 		Logger:        log,
 		Observer:      o,
 	})

@@ -254,7 +254,7 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 		disk, recovered, err := storage.Open(options)
 		must(err)
 		log := &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
-		_, err = newRawNode(Config{Recovered: recovered, ElectionTicks: 10, Logger: (&cluster{t: t}).logger()}, log)
+		_, err = newRawNode(Config{Recovered: recovered, ElectionTicks: 10, Logger: (&cluster{t: t}).logger()}, log, newLimits(1))
 		must(err)
 		if got, err := log.LastIndex(); err != nil || got != last {
 			t.Errorf("the log ends with entry %d, want %d; error %v", got, last, err)

@@ -16,6 +16,7 @@ var errBroken = errors.New("raft: this member's log does not fit what the cluste
 var (
 	errTimeout  = errors.New(tree.CauseTimedOut)
 	errCanceled = errors.New("etcdserver: request cancelled")
+	errTooLarge = errors.New("etcdserver: request is too large")
 	errTooMany  = errors.New("etcdserver: too many requests")
 )
 

@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -22,18 +21,14 @@ func (l *loop) appending() bool {
 	return l.lastIndex > l.committed.Load() && l.lastIndex > l.raw.BasicStatus().GetCommit()
 }
 
-// Bounds of what gathers: how many entries, and how many bytes one may have. Raft gets
-// at once what is beyond. Large entries have nothing to win, and the whole may have
-// to travel to a new leader as one message.
-const (
-	maxGathered      = 64
-	maxGatheredBytes = 64 << 10
-)
+// gatherBytes bounds what gathers. Raft gets at once what is beyond: large entries have
+// nothing to win, and the whole may have to travel to a new leader as one message.
+const gatherBytes = batchBytes
 
 // gather takes a proposal that a follower has forwarded.
 func (l *loop) gather(m *raftpb.Message) {
-	room := maxGathered - len(l.gathered)
-	if l.gathering() && len(m.GetEntries()) <= room && small(m) && l.appending() {
+	size := entriesSize(l.gathered) + entriesSize(m.GetEntries())
+	if l.gathering() && size <= gatherBytes && l.appending() {
 		l.gathered = append(l.gathered, m.GetEntries()...)
 		return
 	}
@@ -41,9 +36,19 @@ func (l *loop) gather(m *raftpb.Message) {
 	_ = l.offer(m, time.Now())
 }
 
-func small(m *raftpb.Message) bool {
-	return !slices.ContainsFunc(m.GetEntries(), func(e *raftpb.Entry) bool { return len(e.GetData()) > maxGatheredBytes })
+// entryOverhead is about what an entry takes up in memory beside its data; its
+// encoding adds less.
+const entryOverhead = 128
+
+func entriesSize(entries []*raftpb.Entry) int {
+	size := 0
+	for _, e := range entries {
+		size += entrySize(e)
+	}
+	return size
 }
+
+func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }
 
 // withGathered proposes entries of this member together with those that have
 // gathered.

@@ -51,27 +51,28 @@ func TestGather(t *testing.T) {
 	c.settle()
 	lead, from := c.leader(), c.follower().id
 	before := lead.node().Tree().View().Index()
-	const beyond = 3
+	const gathers, beyond = 4, 3
+	value := strings.Repeat("x", gatherBytes/gathers-512)
 	lead.inTask(func(l *loop) {
 		appendUnderLoad(t, l, forwarded(from, 1, "/0", "1"))
 		last := l.lastIndex
-		for i := range maxGathered + beyond {
-			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), "1"))
+		for i := range gathers + beyond {
+			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
 		}
-		if len(l.gathered) != maxGathered {
-			t.Errorf("%d proposals gather, want %d", len(l.gathered), maxGathered)
+		if len(l.gathered) != gathers {
+			t.Errorf("%d proposals gather, want %d", len(l.gathered), gathers)
 		}
 		l.handle(l.raw.Ready())
 		if l.lastIndex != last+beyond {
 			t.Errorf("raft got %d proposals, want the %d for which there was no room", l.lastIndex-last, beyond)
 		}
 		l.offerGatheredIfDue()
-		if len(l.gathered) != maxGathered {
+		if len(l.gathered) != gathers {
 			t.Error("raft got what gathers, while the append was still on its way")
 		}
 	})
 	c.await("all that was proposed", func() bool {
-		for i := range 1 + maxGathered + beyond {
+		for i := range 1 + gathers + beyond {
 			if !exists(lead, fmt.Sprintf("/%d", i)) {
 				return false
 			}
@@ -79,8 +80,8 @@ func TestGather(t *testing.T) {
 		return true
 	})
 	c.settle()
-	if made := lead.node().Tree().View().Index() - before; made != 1+maxGathered+beyond {
-		t.Errorf("%d writes were made of %d", made, 1+maxGathered+beyond)
+	if made := lead.node().Tree().View().Index() - before; made != 1+gathers+beyond {
+		t.Errorf("%d writes were made of %d", made, 1+gathers+beyond)
 	}
 }
 
@@ -92,7 +93,7 @@ func TestLargeNeverGathers(t *testing.T) {
 	lead, from := c.leader(), c.follower().id
 	lead.inTask(func(l *loop) {
 		appendUnderLoad(t, l, forwarded(from, 1, "/a", "1"))
-		l.gather(forwarded(from, 2, "/large", strings.Repeat("x", maxGatheredBytes)))
+		l.gather(forwarded(from, 2, "/large", strings.Repeat("x", gatherBytes)))
 		l.gather(forwarded(from, 3, "/b", "1"))
 		if len(l.gathered) != 1 {
 			t.Errorf("%d proposals gather, want the small one", len(l.gathered))

@@ -6,6 +6,8 @@ import (
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/raft/transport"
 )
 
 // held is a proposal, of this member or forwarded to it, that raft did not take:
@@ -16,14 +18,21 @@ type held struct {
 	since   time.Time
 }
 
-// maxHeld bounds the proposals that are held. What is dropped beyond it times out.
-const maxHeld = 64
+// holds reports whether one more proposal is held: the first, and as many as there is
+// room for. What is dropped beyond times out.
+func (l *loop) holds(m *raftpb.Message) bool {
+	size := transport.MessageSize(m)
+	for _, h := range l.held {
+		size += transport.MessageSize(h.message)
+	}
+	return len(l.held) == 0 || size <= l.limits.held
+}
 
 // offer gives raft a proposal, and holds it if raft takes none now. Its error is
 // final: the proposal is in no log and never will be.
 func (l *loop) offer(m *raftpb.Message, since time.Time) error {
 	err := l.raw.Step(m)
-	if errors.Is(err, etcdraft.ErrProposalDropped) && len(l.held) < maxHeld {
+	if errors.Is(err, etcdraft.ErrProposalDropped) && l.holds(m) {
 		l.held = append(l.held, held{m, since})
 		return nil
 	}

@@ -97,13 +97,13 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 		}
 	}
 	var err error
-	if l.raw, err = newRawNode(cfg, l.mem); err != nil {
+	if l.raw, err = newRawNode(cfg, l.mem, n.limits); err != nil {
 		return nil, err
 	}
 	// What was recovered is in raft's hands now. Its entries weigh more than the
 	// tree; nobody else must keep them.
 	cfg.Recovered.Entries = nil
-	l.writer = newWriter(cfg.Disk, l.mem.MemoryStorage)
+	l.writer = newWriter(cfg.Disk, l.mem, n.limits.appends)
 	l.expiry = newExpiry()
 	l.expiry.set(n.tree.View().NextExpiry(), n.now())
 	l.checkpoint = newCheckpoint(l.appliedIndex)

@@ -57,6 +57,9 @@ type Config struct {
 	// AuditInterval is the time between two comparisons of what the members hold;
 	// there are none if it is zero.
 	AuditInterval time.Duration
+	// RequestBytes is the longest request that clients may make. What the log and the peers carry follows from it;
+	// 1.5 MiB if zero. See CheckRequestLimit.
+	RequestBytes int64
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64
 	Logger   *zap.Logger
@@ -100,6 +103,7 @@ type Node struct {
 	disk          *storage.Disk
 	tree          *tree.Store
 	registry      *members.Registry
+	limits        limits
 	queue         *queue
 	readers       *readers
 	inbox         *inbox
@@ -132,13 +136,15 @@ type Status struct {
 // node serves once Ready is closed.
 func Start(cfg Config) (*Node, error) {
 	cfg.ensureDefaults()
+	bounds := newLimits(cfg.RequestBytes)
 	n := &Node{
 		id:       members.ID(cfg.Recovered.Identity.MemberID),
 		tree:     cfg.Recovered.Store,
 		registry: cfg.Registry,
-		queue:    newQueue(),
+		limits:   bounds,
+		queue:    newQueue(bounds.queue),
 		readers:  newReaders(),
-		inbox:    newInbox(),
+		inbox:    newInbox(bounds.inbox),
 		disk:     cfg.Disk,
 		tick:     cfg.Tick,
 		timeout:  cfg.Timeout,
@@ -160,6 +166,9 @@ func Start(cfg Config) (*Node, error) {
 }
 
 func (c *Config) ensureDefaults() {
+	if c.RequestBytes == 0 {
+		c.RequestBytes = 3 << 19
+	}
 	if c.WALBytes == 0 {
 		c.WALBytes = 64 << 20
 	}
@@ -175,7 +184,7 @@ func (c *Config) ensureDefaults() {
 }
 
 // newRawNode starts the upstream library from what the disk held.
-func newRawNode(cfg Config, log *logStorage) (*etcdraft.RawNode, error) {
+func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, error) {
 	r := cfg.Recovered
 	if r.Applied > 0 {
 		meta := &raftpb.SnapshotMetadata{ConfState: r.ConfState, Index: &r.Applied, Term: &r.Term}
@@ -199,10 +208,11 @@ func newRawNode(cfg Config, log *logStorage) (*etcdraft.RawNode, error) {
 		Storage:                   log,
 		Applied:                   r.Applied,
 		AsyncStorageWrites:        true,
-		MaxSizePerMsg:             1 << 20,
+		MaxSizePerMsg:             batchBytes,
 		MaxCommittedSizePerReady:  16 << 20,
-		MaxUncommittedEntriesSize: 256 << 20,
+		MaxUncommittedEntriesSize: uint64(bounds.uncommitted),
 		MaxInflightMsgs:           512,
+		MaxInflightBytes:          uint64(bounds.inFlight),
 		CheckQuorum:               true,
 		PreVote:                   true,
 		StepDownOnRemoval:         true,
@@ -251,9 +261,15 @@ func (n *Node) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error
 	return result.Event, nil
 }
 
+// keptBytes bounds the room for a command that is kept for the next one.
+const keptBytes = 64 << 10
+
 func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error) {
 	p := n.pool.Get().(*proposal)
 	p.data = tree.AppendCommand(p.data[:0], c)
+	if len(p.data) > n.limits.command {
+		return tree.Result{}, errTooLarge
+	}
 	if err := n.queue.add(p); err != nil {
 		return tree.Result{}, err
 	}
@@ -262,7 +278,9 @@ func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error)
 	case o := <-p.done:
 		// Only an answered proposal is used again: one that was given up may
 		// still be answered.
-		n.pool.Put(p)
+		if cap(p.data) <= keptBytes {
+			n.pool.Put(p)
+		}
 		return o.result, o.err
 	case <-ctx.Done():
 		return tree.Result{}, ctx.Err()

@@ -21,14 +21,16 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Removed: n.registry.Removed,
 		Receive: func(messages []*raftpb.Message) {
 			together := slices.Clone(messages)
-			if n.inbox.add(func(l *loop) { l.receiveAll(together) }, maxTasks) {
+			if n.inbox.offer(func(l *loop) { l.receiveAll(together) }, messagesSize(together)) {
 				n.loop.attendInbox()
 			}
 		},
 		ReceiveSnapshot: n.receiveSnapshot,
 		Snapshot:        n.openSnapshot,
 		Unreachable: func(id members.ID) {
-			n.inbox.offer(func(l *loop) { l.unreachable(id) })
+			if n.inbox.offer(func(l *loop) { l.unreachable(id) }, reportSize) {
+				wake(n.inbox.wake)
+			}
 		},
 		Lost: func(id members.ID) {
 			n.inbox.post(func(l *loop) {
@@ -42,6 +44,8 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Refused: func() {
 			n.inbox.post(func(l *loop) { l.fail(ErrRemoved) })
 		},
+		MaxMessage: n.limits.message,
+		MaxWaiting: n.limits.outbox,
 		Sent: func(m *raftpb.Message, bytes int) {
 			if m.GetType() == raftpb.MsgApp {
 				n.observer.AppendSent(bytes)
@@ -54,6 +58,17 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		},
 		Logger: cfg.Logger.Named("peers"),
 	})
+}
+
+// reportSize is about what a report of the transport takes up in memory.
+const reportSize = 64
+
+func messagesSize(messages []*raftpb.Message) int {
+	size := 0
+	for _, m := range messages {
+		size += transport.MessageSize(m)
+	}
+	return size
 }
 
 // RegisterPeer mounts on the peer URLs' router what members say to each other.

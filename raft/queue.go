@@ -7,13 +7,9 @@ import (
 	"pando/tree"
 )
 
-// Bounds of the queue and of what one entry takes from it.
-const (
-	maxQueued       = 16 << 10  // proposals
-	maxQueuedBytes  = 128 << 20 // their encoded size
-	maxEntryBytes   = 1 << 20   // beyond which no further command joins an entry
-	maxEntryCommand = 512       // well below the usual history, so that a watcher can follow
-)
+// maxEntryCommand is how many commands an entry has at most: well below the usual
+// history, so that a watcher can follow.
+const maxEntryCommand = 512
 
 // proposal is one command on its way through the log, with the one who waits
 // for its outcome.
@@ -34,13 +30,14 @@ type outcome struct {
 type queue struct {
 	mu      sync.Mutex
 	waiting []*proposal
-	bytes   int
+	bytes   int // of what waits
+	most    int // bound of bytes
 	closed  error
 	// wake tells the loop that something is waiting.
 	wake chan struct{}
 }
 
-func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+func newQueue(most int) *queue { return &queue{most: most, wake: make(chan struct{}, 1)} }
 
 // add takes a proposal for the loop, which has to be woken then, or says why it
 // takes none.
@@ -51,13 +48,19 @@ func (q *queue) add(p *proposal) error {
 	switch {
 	case q.closed != nil:
 		return q.closed
-	case len(q.waiting) >= maxQueued || q.bytes+len(p.data) > maxQueuedBytes:
+	case len(q.waiting) > 0 && q.bytes+p.size() > q.most:
 		return errTooMany
 	}
 	q.waiting = append(q.waiting, p)
-	q.bytes += len(p.data)
+	q.bytes += p.size()
 	return nil
 }
+
+// proposalOverhead is about what a proposal and its caller's goroutine take up in
+// memory beside the command.
+const proposalOverhead = 4 << 10
+
+func (p *proposal) size() int { return len(p.data) + proposalOverhead }
 
 // take gives the next proposals, as many as one entry may hold, appended to
 // buf.
@@ -65,15 +68,15 @@ func (q *queue) take(buf []*proposal) []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
-	for n < len(q.waiting) && n < maxEntryCommand && (n == 0 || size+len(q.waiting[n].data) <= maxEntryBytes) {
+	for n < len(q.waiting) && n < maxEntryCommand && (n == 0 || size+len(q.waiting[n].data) <= batchBytes) {
 		size += len(q.waiting[n].data)
+		q.bytes -= q.waiting[n].size()
 		n++
 	}
 	buf = append(buf, q.waiting[:n]...)
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
 	q.waiting = q.waiting[:rest]
-	q.bytes -= size
 	return buf
 }
 
@@ -84,7 +87,7 @@ func (q *queue) expire(before time.Time) []*proposal {
 	defer q.mu.Unlock()
 	n := 0
 	for n < len(q.waiting) && q.waiting[n].since.Before(before) {
-		q.bytes -= len(q.waiting[n].data)
+		q.bytes -= q.waiting[n].size()
 		n++
 	}
 	if n == 0 {
@@ -101,7 +104,7 @@ func (q *queue) close(err error) []*proposal {
 	defer q.mu.Unlock()
 	q.closed = err
 	left := q.waiting
-	q.waiting = nil
+	q.waiting, q.bytes = nil, 0
 	return left
 }
 

@@ -5,6 +5,9 @@ import (
 	"testing"
 )
 
+// testQueue bounds the queues under test.
+const testQueue = 8 << 20
+
 func proposalOf(bytes int) *proposal {
 	return &proposal{data: make([]byte, bytes), done: make(chan outcome, 1)}
 }
@@ -19,12 +22,12 @@ func TestQueueTake(t *testing.T) {
 		{"few", []int{10, 20}, []int{2, 0}},
 		{"as many as fit", repeat(100, maxEntryCommand), []int{maxEntryCommand, 0}},
 		{"one more", repeat(100, maxEntryCommand+1), []int{maxEntryCommand, 1, 0}},
-		{"as large as fits", []int{maxEntryBytes - 1, 1, 1}, []int{2, 1, 0}},
-		{"too large together", []int{maxEntryBytes / 2, maxEntryBytes / 2, maxEntryBytes / 2}, []int{2, 1, 0}},
-		{"too large alone", []int{1, maxEntryBytes + 1, 1}, []int{1, 1, 1, 0}},
+		{"as large as fits", []int{batchBytes - 1, 1, 1}, []int{2, 1, 0}},
+		{"too large together", []int{batchBytes / 2, batchBytes / 2, batchBytes / 2}, []int{2, 1, 0}},
+		{"too large alone", []int{1, batchBytes + 1, 1}, []int{1, 1, 1, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			q := newQueue()
+			q := newQueue(testQueue)
 			var in, out []*proposal
 			for _, size := range test.sizes {
 				p := proposalOf(size)
@@ -61,39 +64,40 @@ func repeat(size, times int) []int {
 }
 
 func TestQueueBounds(t *testing.T) {
-	t.Run("proposals", func(t *testing.T) {
-		q := newQueue()
-		for range maxQueued {
-			if err := q.add(proposalOf(1)); err != nil {
-				t.Fatal(err)
+	for name, size := range map[string]int{"small": 1, "large": batchBytes} {
+		t.Run(name, func(t *testing.T) {
+			q := newQueue(testQueue)
+			p := &proposal{data: make([]byte, size)}
+			taken := 0
+			for q.add(p) == nil {
+				taken++
 			}
-		}
-		if err := q.add(proposalOf(1)); !errors.Is(err, errTooMany) {
-			t.Errorf("error %v, want %v", err, errTooMany)
-		}
-		q.take(nil)
-		if err := q.add(proposalOf(1)); err != nil {
-			t.Errorf("no room after an entry was taken: %v", err)
-		}
-	})
-	t.Run("bytes", func(t *testing.T) {
-		q := newQueue()
-		large := make([]byte, maxQueuedBytes/4) // shared: the queue looks at the length alone
-		for range 4 {
-			if err := q.add(&proposal{data: large}); err != nil {
-				t.Fatal(err)
+			if want := testQueue / p.size(); taken != want {
+				t.Errorf("%d proposals found room, want %d", taken, want)
 			}
-		}
-		if err := q.add(proposalOf(1)); !errors.Is(err, errTooMany) {
-			t.Errorf("error %v, want %v", err, errTooMany)
-		}
-		q.take(nil)
-		if err := q.add(proposalOf(1)); err != nil {
-			t.Errorf("no room after an entry was taken: %v", err)
+			if err := q.add(p); !errors.Is(err, errTooMany) {
+				t.Errorf("error %v, want %v", err, errTooMany)
+			}
+			q.take(nil)
+			if err := q.add(p); err != nil {
+				t.Errorf("no room after an entry was taken: %v", err)
+			}
+		})
+	}
+	t.Run("larger than the queue", func(t *testing.T) {
+		q := newQueue(testQueue)
+		for range 2 {
+			if err := q.add(proposalOf(testQueue + 1)); err != nil {
+				t.Fatalf("an empty queue refuses a proposal: %v", err)
+			}
+			if err := q.add(proposalOf(1)); !errors.Is(err, errTooMany) {
+				t.Errorf("error %v, want %v", err, errTooMany)
+			}
+			q.take(nil)
 		}
 	})
 	t.Run("closed", func(t *testing.T) {
-		q, waiting := newQueue(), proposalOf(1)
+		q, waiting := newQueue(testQueue), proposalOf(1)
 		if err := q.add(waiting); err != nil {
 			t.Fatal(err)
 		}

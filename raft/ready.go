@@ -55,13 +55,14 @@ func (l *loop) handle(rd etcdraft.Ready) {
 // append has the disk take what raft wants kept. For a lone write whoever has the
 // turn does it, and spares two hand-overs; the followers, if there are any, have
 // their messages already. With a batch to apply besides, or the answers of followers
-// to serve under load, the writer does it meanwhile.
+// to serve under load, the writer does it meanwhile. So it does with an entry whose sync
+// could outlast an election timeout: heartbeats must go on.
 func (l *loop) append(m, toApply *raftpb.Message) {
 	if m.Snapshot != nil {
 		l.takeSnapshot(m)
 		return
 	}
-	beside := toApply != nil || l.leads() && !l.alone() && l.crowded.Load()
+	beside := toApply != nil || !l.alone() && (l.leads() && l.crowded.Load() || entriesSize(m.GetEntries()) > batchBytes)
 	if l.writer.busy() || len(m.GetEntries()) > 0 && beside {
 		for l.writer.full() {
 			l.landed(<-l.writer.done)
@@ -93,6 +94,7 @@ func (l *loop) awaitAppends() {
 // landed takes what the writer has done.
 func (l *loop) landed(w written) {
 	l.writer.underway -= w.count
+	l.writer.bytes -= w.bytes
 	l.appended(w)
 }
 

@@ -1,7 +1,6 @@
 package raft
 
 import (
-	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/storage"
@@ -10,29 +9,33 @@ import (
 // writer appends to the disk what raft wants kept, in the order in which it is
 // handed over: on its own goroutine by hand, or on the caller's by write.
 type writer struct {
-	disk     *storage.Disk
-	mem      *etcdraft.MemoryStorage
-	in       chan *raftpb.Message
-	done     chan written  // taken from in a turn alone
-	wake     chan struct{} // tells the loop that done has something
-	ended    chan struct{}
-	underway int // handed over and not yet taken from done; the loop's own count
+	disk  *storage.Disk
+	mem   *logStorage
+	in    chan *raftpb.Message
+	done  chan written  // taken from in a turn alone
+	wake  chan struct{} // tells the loop that done has something
+	ended chan struct{}
+	// What was handed over and not yet taken from done; the loop's own account.
+	underway int
+	bytes    int
+	most     int // bound of bytes
 }
 
 // written is an append that is on the disk, with the messages that waited for
 // it.
 type written struct {
 	count     int // of the appends that were handed over
+	bytes     int // of their entries
 	responses []*raftpb.Message
 	err       error
 }
 
-// writerRoom is how many appends may wait for the disk. Raft's own bounds on
-// uncommitted entries come into force long before.
+// writerRoom is how many appends may wait for the disk.
 const writerRoom = 1024
 
-func newWriter(d *storage.Disk, mem *etcdraft.MemoryStorage) *writer {
+func newWriter(d *storage.Disk, mem *logStorage, most int) *writer {
 	return &writer{
+		most:  most,
 		disk:  d,
 		mem:   mem,
 		in:    make(chan *raftpb.Message, writerRoom),
@@ -95,12 +98,13 @@ func lastIndex(m *raftpb.Message, before uint64) uint64 {
 // overtake.
 func (w *writer) busy() bool { return w.underway > 0 }
 
-// full reports whether as many appends are under way as the channels hold.
-func (w *writer) full() bool { return w.underway >= writerRoom }
+// full reports whether no further append may be handed over for now.
+func (w *writer) full() bool { return w.underway >= writerRoom || w.bytes >= w.most }
 
 // hand gives an append to the writer's goroutine; its outcome comes by done.
 func (w *writer) hand(m *raftpb.Message) {
 	w.underway++
+	w.bytes += entriesSize(m.GetEntries())
 	w.in <- m
 }
 
@@ -126,18 +130,21 @@ func (g group) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses
 // them to be.
 func (w *writer) write(g group) written {
 	hs, entries, responses := g.merge()
+	done := written{count: len(g), bytes: entriesSize(entries), responses: responses}
+	done.err = w.keep(hs, entries)
+	return done
+}
+
+func (w *writer) keep(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if err := w.disk.Append(hs, entries); err != nil {
-		return written{count: len(g), err: err}
+		return err
 	}
 	if hs != nil {
 		if err := w.mem.SetHardState(hs); err != nil {
-			return written{count: len(g), err: err}
+			return err
 		}
 	}
-	if err := w.mem.Append(entries); err != nil {
-		return written{count: len(g), err: err}
-	}
-	return written{count: len(g), responses: responses}
+	return w.mem.Append(entries)
 }
 
 // stop lets the writer finish what it was handed and waits for it.

@@ -27,7 +27,7 @@ func TestSendWrites(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("sending two messages allocates %v times", n)
 	}
-	in := newFrameReader(conn)
+	in := newFrameReader(conn, testMessage)
 	for i := range 2 * (runs + 1) {
 		m, err := nextMessage(in)
 		if err != nil || m.GetIndex() != uint64(1+i%2) {

@@ -16,9 +16,6 @@ import (
 // empty one says that the stream lives.
 const headSize = 4
 
-// maxFrame bounds the length of one message.
-const maxFrame = 512 << 20
-
 // maxKept bounds the room for frames that is kept for the next ones.
 const maxKept = 1 << 20
 
@@ -40,11 +37,13 @@ func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
 // that they are read from, so the room for these is used again.
 type frameReader struct {
 	in   *bufio.Reader
+	most int    // the longest message
 	long []byte // room for frames that don't fit into in's buffer
 }
 
-func newFrameReader(in io.Reader) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(in, 64<<10)}
+// newFrameReader makes a reader that refuses messages of more than most bytes.
+func newFrameReader(in io.Reader, most int) *frameReader {
+	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), most: most}
 }
 
 // next waits for a message and gives its size; nil for an empty frame.
@@ -58,8 +57,8 @@ func (r *frameReader) next() (*raftpb.Message, int, error) {
 	if size == 0 {
 		return nil, 0, nil
 	}
-	if size > maxFrame {
-		return nil, 0, fmt.Errorf("%w: %d bytes", errFrame, size)
+	if uint64(size) > uint64(r.most) {
+		return nil, 0, fmt.Errorf("%w: %d bytes, and this member takes %d: is --max-request-bytes the same on all members?", errFrame, size, r.most)
 	}
 	m, err := r.message(int(size))
 	return m, int(size), err

@@ -57,7 +57,7 @@ func TestFramesInPieces(t *testing.T) {
 		"with their end": iotest.DataErrReader(bytes.NewReader(data)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newFrameReader(in)
+			r := newFrameReader(in, testMessage)
 			var got []*raftpb.Message
 			for range sent {
 				m, size, err := r.next()
@@ -109,7 +109,7 @@ func TestFramesTogether(t *testing.T) {
 		"noise behind one":    {append(frames(t, many[0]), 0, 0, 0, 1, 0xff), []int{1}, errFrame},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := newFrameReader(bytes.NewReader(test.data))
+			in := newFrameReader(bytes.NewReader(test.data), testMessage)
 			next := uint64(0)
 			for i, want := range test.want {
 				messages, err := e.readTogether(in, nil)
@@ -140,10 +140,11 @@ func TestFrameRefused(t *testing.T) {
 		"half a long":    {0, 2, 0, 0, 1},
 		"half a longer":  {1, 0, 0, 0, 1},
 		"too long":       {0xff, 0, 0, 0},
+		"just too long":  append([]byte{4, 0, 0, 1}, make([]byte, testMessage+1)...),
 		"no message":     {0, 0, 0, 2, 0xff, 0xff},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if m, _, err := newFrameReader(bytes.NewReader(data)).next(); err == nil || err == io.EOF {
+			if m, _, err := newFrameReader(bytes.NewReader(data), testMessage).next(); err == nil || err == io.EOF {
 				t.Errorf("got %v, %v", m, err)
 			}
 		})

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,7 +83,10 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	// The server has forgotten the connection.
 	defer context.AfterFunc(t.ctx, func() { _ = conn.Close() })()
 	defer t.lose(from, t.callBack(from))
-	if err := t.listen(from, newFrameReader(in)); err != io.EOF {
+	switch err := t.listen(from, newFrameReader(in, t.MaxMessage)); {
+	case errors.Is(err, errFrame):
+		t.Logger.Warn("message from a peer not taken", zap.Stringer("peer", from), zap.Error(err))
+	case err != io.EOF:
 		t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", from), zap.Error(err))
 	}
 }
@@ -125,12 +129,15 @@ func (t *Transport) readTogether(in *frameReader, messages []*raftpb.Message) ([
 	}
 }
 
+// maxAnnouncement bounds the message in front of a snapshot, which names a position and the members.
+const maxAnnouncement = 1 << 20
+
 func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	from, ok := t.admit(w, r)
 	if !ok {
 		return
 	}
-	in := newFrameReader(&livelyReader{in: r.Body, timer: http.NewResponseController(w)})
+	in := newFrameReader(&livelyReader{in: r.Body, timer: http.NewResponseController(w)}, maxAnnouncement)
 	m, size, err := in.next()
 	if err == nil && (m == nil || m.GetType() != raftpb.MsgSnap || r.ContentLength < 0) {
 		err = errFrame

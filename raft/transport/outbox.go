@@ -8,12 +8,6 @@ import (
 	"pando/members"
 )
 
-// Bounds of what waits for one peer.
-const (
-	maxWaiting      = 4096
-	maxWaitingBytes = 64 << 20
-)
-
 // Bounds of what is encoded and written at a time: Send must stay short, and so
 // must the room for it.
 const (
@@ -25,6 +19,7 @@ const (
 // which they leave.
 type outbox struct {
 	to   members.ID
+	most int // bytes that may wait
 	sent func(m *raftpb.Message, bytes int)
 	lost func()        // a message was dropped
 	wake chan struct{} // there is something for the stream's goroutine
@@ -35,8 +30,8 @@ type outbox struct {
 	stream  *stream // nil while none is up
 }
 
-func newOutbox(to members.ID, sent func(*raftpb.Message, int), lost func()) *outbox {
-	return &outbox{to: to, sent: sent, lost: lost, wake: make(chan struct{}, 1)}
+func newOutbox(to members.ID, most int, sent func(*raftpb.Message, int), lost func()) *outbox {
+	return &outbox{to: to, most: most, sent: sent, lost: lost, wake: make(chan struct{}, 1)}
 }
 
 // add takes those of the messages that are for the peer. They leave at once, if
@@ -67,8 +62,8 @@ func (o *outbox) queue(messages []*raftpb.Message) bool {
 		if members.ID(m.GetTo()) != o.to || m.GetType() == raftpb.MsgSnap {
 			continue
 		}
-		size := messageSize(m)
-		if len(o.waiting) >= maxWaiting || o.bytes+size > maxWaitingBytes {
+		size := MessageSize(m)
+		if len(o.waiting) > 0 && o.bytes+size > o.most {
 			fit = false
 			continue
 		}
@@ -78,11 +73,17 @@ func (o *outbox) queue(messages []*raftpb.Message) bool {
 	return fit
 }
 
-// messageSize is about what a message weighs: its entries.
-func messageSize(m *raftpb.Message) int {
-	size := 64
+// What a message and an entry take up in memory beside the data.
+const (
+	messageOverhead = 512
+	entryOverhead   = 128
+)
+
+// MessageSize is about what a message takes up in memory. Its encoding is shorter.
+func MessageSize(m *raftpb.Message) int {
+	size := messageOverhead
 	for _, e := range m.GetEntries() {
-		size += len(e.GetData()) + 32
+		size += len(e.GetData()) + entryOverhead
 	}
 	return size
 }
@@ -91,7 +92,7 @@ func messageSize(m *raftpb.Message) int {
 func (o *outbox) take(taken []*raftpb.Message) []*raftpb.Message {
 	bytes := 0
 	for _, m := range o.waiting[:min(len(o.waiting), maxFrames)] {
-		size := messageSize(m)
+		size := MessageSize(m)
 		if len(taken) > 0 && bytes+size > maxFrameBytes {
 			break
 		}

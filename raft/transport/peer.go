@@ -41,7 +41,7 @@ type peer struct {
 func newPeer(t *Transport, m members.Member) *peer {
 	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID)), again: make(chan struct{}, 1)}
 	p.ctx, p.stop = context.WithCancel(t.ctx)
-	p.outbox = newOutbox(m.ID, t.Sent, func() { t.Unreachable(m.ID) })
+	p.outbox = newOutbox(m.ID, t.MaxWaiting, t.Sent, func() { t.Unreachable(m.ID) })
 	return p
 }
 

@@ -128,7 +128,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	if !outbox.left() {
 		t.Fatal("the connection took it all")
 	}
-	in := newFrameReader(conn)
+	in := newFrameReader(conn, testMessage)
 	for i := range uint64(count) {
 		m, err := nextMessage(in)
 		if err != nil {
@@ -163,7 +163,7 @@ func TestPeerThatStaysDeaf(t *testing.T) {
 	conn := peer.stream(t)
 	a.await("nothing to be left", outbox.idle)
 	a.Send([]*raftpb.Message{message(2, 7, []byte("news"))})
-	if m, err := nextMessage(newFrameReader(conn)); err != nil || m.GetIndex() != 7 {
+	if m, err := nextMessage(newFrameReader(conn, testMessage)); err != nil || m.GetIndex() != 7 {
 		t.Errorf("on the next stream came %v, %v", m, err)
 	}
 }
@@ -175,7 +175,7 @@ func TestOldDeadline(t *testing.T) {
 	peer := newDeafPeer(t)
 	a := newEnd(t, 1, func(c *Config) { c.Client = narrowClient(t, silence) })
 	a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{peer.server.URL}}})
-	in := newFrameReader(peer.stream(t))
+	in := newFrameReader(peer.stream(t), testMessage)
 	outbox := a.peers[0].outbox
 	a.await("the stream", outbox.idle)
 	a.Send([]*raftpb.Message{message(2, 0, sample(0, maxFrameBytes/4)), message(2, 1, sample(1, maxFrameBytes))})
@@ -222,7 +222,7 @@ func TestPartialWrites(t *testing.T) {
 func TestStreamWithoutDirect(t *testing.T) {
 	near, far := net.Pipe()
 	var lost, sent atomic.Int64
-	o := newOutbox(2, func(*raftpb.Message, int) { sent.Add(1) }, func() { lost.Add(1) })
+	o := newOutbox(2, testWaiting, func(*raftpb.Message, int) { sent.Add(1) }, func() { lost.Add(1) })
 	var batch []*raftpb.Message
 	const count = 3 * maxFrames
 	for i := range uint64(count) {
@@ -236,7 +236,7 @@ func TestStreamWithoutDirect(t *testing.T) {
 	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	in := newFrameReader(far)
+	in := newFrameReader(far, testMessage)
 	for i := range uint64(count) {
 		if m, err := nextMessage(in); err != nil || m.GetIndex() != i {
 			t.Fatalf("message %d: %v, %v", i, m, err)
@@ -271,7 +271,7 @@ func TestStreamWithoutDirect(t *testing.T) {
 func TestStreamEndsWhileWriting(t *testing.T) {
 	near, far := net.Pipe()
 	var lost atomic.Int64
-	o := newOutbox(2, func(*raftpb.Message, int) {}, func() { lost.Add(1) })
+	o := newOutbox(2, testWaiting, func(*raftpb.Message, int) {}, func() { lost.Add(1) })
 	ended := make(chan error, 1)
 	go func() { ended <- o.open(near, nil).run() }()
 	o.add([]*raftpb.Message{message(2, 1, sample(1, 1000))})

@@ -58,6 +58,11 @@ type Config struct {
 	SnapshotSent func(id members.ID, err error)
 	// Refused tells that the cluster no longer knows this member.
 	Refused func()
+	// MaxMessage is the longest message that is taken from a peer, in bytes. It must have room for the longest that a
+	// peer sends.
+	MaxMessage int
+	// MaxWaiting bounds the messages that wait for one peer, in bytes. When none waits, the next is taken whatever its size.
+	MaxWaiting int
 	// Sent and Received count the bytes of a message; for statistics.
 	Sent, Received func(m *raftpb.Message, bytes int)
 	Logger         *zap.Logger

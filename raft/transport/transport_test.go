@@ -21,6 +21,12 @@ import (
 
 const patience = 20 * time.Second
 
+// The bounds of the transports under test.
+const (
+	testMessage = 64 << 20
+	testWaiting = 32 << 20
+)
+
 // end is one member's transport with its server, and what came to it.
 type end struct {
 	*Transport
@@ -61,6 +67,8 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 		Lost:         func(members.ID) {},
 		SnapshotSent: func(_ members.ID, err error) { e.sent <- err },
 		Refused:      func() { e.refused.Add(1) },
+		MaxMessage:   testMessage,
+		MaxWaiting:   testWaiting,
 		Sent:         func(*raftpb.Message, int) {},
 		Received:     func(*raftpb.Message, int) {},
 	}
@@ -320,7 +328,7 @@ func TestBoundedQueue(t *testing.T) {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		for i := range uint64(3 * maxWaiting) {
+		for i := range uint64(3 * testWaiting / (32 << 10)) {
 			a.Send([]*raftpb.Message{message(2, i, make([]byte, 32<<10))})
 		}
 	}()
@@ -335,8 +343,20 @@ func TestBoundedQueue(t *testing.T) {
 	outbox := a.peers[0].outbox
 	outbox.mu.Lock() // the peer goes on trying
 	defer outbox.mu.Unlock()
-	if outbox.bytes > maxWaitingBytes {
+	if outbox.bytes > testWaiting {
 		t.Errorf("%d bytes wait", outbox.bytes)
+	}
+}
+
+// TestLargeMessage wants a message that is larger than all that may wait to reach its peer.
+func TestLargeMessage(t *testing.T) {
+	a, b := newEnd(t, 1, func(cfg *Config) { cfg.MaxWaiting = 1 << 20 }), newEnd(t, 2, nil)
+	a.know(b)
+	large := bytes.Repeat([]byte("x"), 3<<20)
+	a.Send([]*raftpb.Message{message(2, 1, large)})
+	expect(t, b.received, 1, string(large))
+	if a.lost.Load() != 0 {
+		t.Error("a message was dropped though none waited")
 	}
 }
 

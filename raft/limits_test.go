@@ -1,0 +1,113 @@
+package raft
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/raft/transport"
+)
+
+// TestLimits wants each bound to have room for the largest of what it bounds.
+func TestLimits(t *testing.T) {
+	for _, request := range []int64{1, 3 << 19, 10 << 20, 100 << 20, MaxRequestLimit} {
+		l := newLimits(request)
+		command := int(request) + requestHead
+		for name, bound := range map[string]int{
+			"command": l.command, "message": l.message, "queue": l.queue, "held": l.held, "inbox": l.inbox,
+			"outbox": l.outbox, "appends": l.appends, "uncommitted": l.uncommitted, "in flight": l.inFlight,
+		} {
+			if bound < command {
+				t.Errorf("request limit %d: %s has room for %d bytes, and a command may have %d", request, name, bound, command)
+			}
+		}
+		if l.outbox < l.inFlight+l.message {
+			t.Errorf("request limit %d: a follower that is behind gets no proposals: %d bytes may wait for it", request, l.outbox)
+		}
+	}
+}
+
+// TestLargestMessage encodes the largest batch that a member may forward, behind all that can gather.
+func TestLargestMessage(t *testing.T) {
+	for _, request := range []int64{1, 3 << 19, 20 << 20} {
+		l := newLimits(request)
+		m := &raftpb.Message{
+			Type: raftpb.MsgProp.Enum(), To: new(^uint64(0)), From: new(^uint64(0)), Term: new(^uint64(0)),
+			Entries: []*raftpb.Entry{{Data: make([]byte, max(l.command, batchBytes)+batchHead)}},
+		}
+		for len(m.Entries) < gatherBytes/entryOverhead {
+			m.Entries = append(m.Entries, &raftpb.Entry{Data: make([]byte, 1)})
+		}
+		if size := proto.Size(m); size > l.message {
+			t.Errorf("request limit %d: a message of %d bytes, and the peers take %d", request, size, l.message)
+		}
+	}
+}
+
+func TestLargestRequest(t *testing.T) {
+	for _, test := range []struct {
+		election time.Duration
+		want     int64
+	}{
+		{5 * time.Millisecond, 16 << 20},
+		{time.Second, 32 << 20},
+		{1500 * time.Millisecond, 48 << 20},
+		{time.Minute, MaxRequestLimit},
+	} {
+		if got := LargestRequest(test.election); got != test.want {
+			t.Errorf("with an election timeout of %v: %d, want %d", test.election, got, test.want)
+		}
+	}
+}
+
+// TestLargestWrite writes the largest value that the request limit allows, by way of each member.
+func TestLargestWrite(t *testing.T) {
+	t.Parallel()
+	const request = 17 << 20 // more than a member takes from its peers, or keeps on the way to them, under the usual limit
+	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes = request })
+	for _, r := range c.running() {
+		r.set("/large", strings.Repeat(r.name[:1], request))
+		r.set("/small", r.name)
+		c.settle()
+	}
+	_, err := c.leader().trySet("/larger", strings.Repeat("x", request+requestHead))
+	if mustBeLogError(t, err); err != nil && !strings.Contains(err.Error(), errTooLarge.Error()) {
+		t.Errorf("a command that is too large: %v", err)
+	}
+}
+
+// TestFirstAlwaysFits offers each bounded queue something larger than its bound, and then a little more.
+func TestFirstAlwaysFits(t *testing.T) {
+	t.Run("inbox", func(t *testing.T) {
+		b := newInbox(100)
+		for range 2 {
+			if !b.offer(func(*loop) {}, 101) {
+				t.Fatal("an empty inbox drops a message")
+			}
+			if b.offer(func(*loop) {}, 1) {
+				t.Error("the inbox takes more than its bound")
+			}
+			if !b.post(func(*loop) {}) {
+				t.Error("the inbox drops what must not get lost")
+			}
+			if tasks := b.take(nil); len(tasks) != 2 {
+				t.Errorf("%d tasks come out, want 2", len(tasks))
+			}
+		}
+	})
+	t.Run("held", func(t *testing.T) {
+		l := &loop{Node: &Node{limits: limits{held: 100}}}
+		m := &raftpb.Message{Entries: []*raftpb.Entry{{Data: make([]byte, 101)}}}
+		if transport.MessageSize(m) <= l.limits.held || !l.holds(m) {
+			t.Error("the first proposal is not held")
+		}
+		l.held = append(l.held, held{message: m})
+		if l.holds(m) {
+			t.Error("more proposals are held than their bound")
+		}
+	})
+}
