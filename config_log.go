@@ -18,10 +18,9 @@ import (
 // logTimeLayout is ISO 8601 with milliseconds: sorts as text, and people can read it.
 const logTimeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// newLogger opens the log that cfg asks for. The returned function flushes and closes it; nothing may be logged
-// after that.
-func newLogger(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, func(), error) {
-	sink, closeFiles, err := openLogOutputs(cfg, stdout, stderr)
+// newLogger opens the log that cfg asks for. Nothing may be logged once the outputs are closed.
+func newLogger(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, *logOutputs, error) {
+	outputs, err := openLogOutputs(cfg, stdout, stderr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,44 +28,11 @@ func newLogger(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, func(), erro
 	if cfg.LogFormat == logFormatJSON {
 		encoding := zap.NewProductionEncoderConfig()
 		encoding.TimeKey, encoding.EncodeTime = "time", zapcore.TimeEncoderOfLayout(logTimeLayout)
-		core = zapcore.NewCore(zapcore.NewJSONEncoder(encoding), sink, cfg.LogLevel)
+		core = zapcore.NewCore(zapcore.NewJSONEncoder(encoding), outputs.sink, cfg.LogLevel)
 	} else {
-		core = &consoleCore{LevelEnabler: cfg.LogLevel, sink: sink}
+		core = &consoleCore{LevelEnabler: cfg.LogLevel, sink: outputs.sink}
 	}
-	log := zap.New(core, zap.ErrorOutput(sink))
-	return log, func() {
-		// A terminal or a pipe can't be synced; there is nobody left to tell of a failure either.
-		_ = log.Sync()
-		closeFiles()
-	}, nil
-}
-
-func openLogOutputs(cfg *Config, stdout, stderr io.Writer) (zapcore.WriteSyncer, func(), error) {
-	var sinks []zapcore.WriteSyncer
-	var files []*os.File
-	closeFiles := func() {
-		for _, f := range files {
-			_ = f.Close()
-		}
-	}
-	for _, output := range cfg.LogOutputs {
-		switch output {
-		case "stderr":
-			sinks = append(sinks, zapcore.AddSync(stderr))
-		case "stdout":
-			sinks = append(sinks, zapcore.AddSync(stdout))
-		default:
-			f, err := os.OpenFile(output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-			if err != nil {
-				closeFiles()
-				return nil, nil, cfg.flagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
-					"use stderr, stdout or a file in a directory that exists and can be written")
-			}
-			files = append(files, f)
-			sinks = append(sinks, f)
-		}
-	}
-	return zapcore.Lock(zapcore.NewMultiWriteSyncer(sinks...)), closeFiles, nil
+	return zap.New(core, zap.ErrorOutput(outputs.sink)), outputs, nil
 }
 
 // unwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.

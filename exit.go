@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -55,12 +56,16 @@ func report(stderr io.Writer, err error) int {
 	if code, ok := errors.AsType[clientExit](err); ok {
 		return int(code)
 	}
-	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
-	for _, line := range lines {
-		fmt.Fprintln(stderr, "pando: "+line)
+	_, usage := errors.AsType[*usageError](err)
+	if _, logged := errors.AsType[*loggedError](err); !logged {
+		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
+			fmt.Fprintln(stderr, "pando: "+line)
+		}
+		if usage {
+			fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
+		}
 	}
-	if _, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
+	if usage {
 		return exitUsage
 	}
 	for _, e := range exitCodes {
@@ -93,4 +98,24 @@ func endedAsAsked(ctx context.Context, err error, log *zap.Logger) error {
 	}
 	log.Info("stopped before it served")
 	return nil
+}
+
+// loggedError marks an error that the standard error has in the log already: lines for people would break the JSON there.
+type loggedError struct{ err error }
+
+func (e *loggedError) Error() string { return e.err.Error() }
+func (e *loggedError) Unwrap() error { return e.err }
+
+// logEnd writes why the server ends to the log, where the standard error alone would have it: to files, and to
+// collectors of JSON.
+func logEnd(cfg *Config, err error, log *zap.Logger) error {
+	asJSON, onStderr := cfg.LogFormat == logFormatJSON, slices.Contains(cfg.LogOutputs, "stderr")
+	if err == nil || onStderr && len(cfg.LogOutputs) == 1 && !asJSON {
+		return err
+	}
+	log.Error("the server ends", zap.Error(err))
+	if asJSON && onStderr {
+		return &loggedError{err}
+	}
+	return err
 }

@@ -2,10 +2,32 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
+
+	"go.uber.org/zap"
 )
+
+// announce says that a process serves: in the log, and to the person who started it, on the standard output. Collectors
+// of JSON, who often read both together, get the log alone.
+func announce(cfg *Config, log *zap.Logger, banner string, fields ...zap.Field) {
+	log.Info("serving clients", fields...)
+	if cfg.LogFormat == logFormatJSON {
+		return
+	}
+	if _, err := io.WriteString(cfg.Stdout, banner); err != nil {
+		log.Debug("banner not printed", zap.Error(err))
+	}
+}
+
+// logListening tells the log which program this is and where it answers, before anything else can take long.
+func logListening(cfg *Config, log *zap.Logger) {
+	log.Info("listening", zap.String("version", version), zap.String("name", cfg.Name),
+		zap.Strings("clients", urlStrings(cfg.ListenClientURLs)), zap.Strings("peers", urlStrings(cfg.ListenPeerURLs)),
+		zap.Strings("metrics", urlStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
+}
 
 // banner is what a server says to the person who started it, once it listens. The IDs are the member's and the
 // cluster's. URLs are cfg's: a caller that bound port 0 puts the real ones there first.

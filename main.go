@@ -84,21 +84,26 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 // startServer loads the configuration, opens the log and serves until ctx is done.
 func startServer(ctx context.Context, flags map[string]string, stdout, stderr io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer close(hangups)
+	defer signal.Stop(hangups)
 	cfg, warnings, err := loadConfig(flags, os.Environ())
 	if err != nil {
 		return &usageError{err}
 	}
 	cfg.Stdout = stdout
-	log, closeLog, err := newLogger(cfg, stdout, stderr)
+	log, outputs, err := newLogger(cfg, stdout, stderr)
 	if err != nil {
 		return &usageError{err}
 	}
-	defer closeLog()
+	defer outputs.Close()
+	go outputs.reopenAt(hangups, log)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
-	return endedAsAsked(ctx, serve(ctx, cfg, log), log)
+	return logEnd(cfg, endedAsAsked(ctx, serve(ctx, cfg, log), log), log)
 }
 
 // commandNames lists the verbs that the user can type after pando.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -43,6 +42,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 		return err
 	}
 	defer listeners.close()
+	logListening(listeners.bound(cfg), log)
 	makeGarbageRoom()
 	processors := shareProcessors()
 	metrics := newMetrics()
@@ -113,17 +113,15 @@ func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(co
 	}
 }
 
-// greet says on the standard output where the member listens, once it serves.
+// greet says where the member listens, once it serves.
 func greet(cfg *Config, m *member, log *zap.Logger) {
 	select {
 	case <-m.node.Ready():
 	case <-m.node.Done():
 		return
 	}
-	text := banner(cfg, uint64(m.identity.MemberID), uint64(m.identity.ClusterID))
-	if _, err := io.WriteString(cfg.Stdout, text); err != nil {
-		log.Debug("banner not printed", zap.Error(err))
-	}
+	announce(cfg, log, banner(cfg, m.identity.MemberID, m.identity.ClusterID),
+		zap.Stringer("member", members.ID(m.identity.MemberID)), zap.Stringer("cluster", members.ID(m.identity.ClusterID)))
 	// Loading a checkpoint and replaying a log leave twice their size behind,
 	// once the last of it is out of use.
 	time.AfterFunc(time.Second, debug.FreeOSMemory)

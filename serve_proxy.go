@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -103,6 +102,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 		return err
 	}
 	defer listeners.close()
+	logListening(listeners.bound(&asProxy), log)
 	metrics := newMetrics()
 	gate := newGate(cfg, metrics)
 	servers := newServers(gate, log)
@@ -127,9 +127,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	defer done.Wait()
 	defer stopFollowing()
 	gate.Open(httpapi.Handlers{Client: p.Handler(), Observation: p.Observation()})
-	if _, err := io.WriteString(cfg.Stdout, proxyBanner(listeners.bound(&asProxy))); err != nil {
-		log.Debug("banner not printed", zap.Error(err))
-	}
+	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// logOutputs are the places that the log is written to.
+type logOutputs struct {
+	sink  zapcore.WriteSyncer
+	files []*logFile
+}
+
+func openLogOutputs(cfg *Config, stdout, stderr io.Writer) (*logOutputs, error) {
+	o := &logOutputs{}
+	var sinks []zapcore.WriteSyncer
+	for _, output := range cfg.LogOutputs {
+		switch output {
+		case "stderr":
+			sinks = append(sinks, zapcore.AddSync(stderr))
+		case "stdout":
+			sinks = append(sinks, zapcore.AddSync(stdout))
+		default:
+			f := &logFile{path: output}
+			if err := f.Reopen(); err != nil {
+				o.Close()
+				return nil, cfg.flagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
+					"use stderr, stdout or a file in a directory that exists and can be written")
+			}
+			o.files = append(o.files, f)
+			sinks = append(sinks, f)
+		}
+	}
+	o.sink = zapcore.Lock(zapcore.NewMultiWriteSyncer(sinks...))
+	return o, nil
+}
+
+// Close flushes and closes the outputs.
+func (o *logOutputs) Close() {
+	if o.sink != nil {
+		_ = o.sink.Sync() // a terminal or a pipe can't be synced; there is nobody left to tell of a failure either
+	}
+	for _, f := range o.files {
+		_ = f.file.Close()
+	}
+}
+
+// reopenAt opens the files again each time that hangups brings something: their names may belong to other files by
+// then, because the old ones were moved away. It ends when hangups is closed.
+func (o *logOutputs) reopenAt(hangups <-chan os.Signal, log *zap.Logger) {
+	for range hangups {
+		var errs []error
+		for _, f := range o.files {
+			errs = append(errs, f.Reopen())
+		}
+		if err := errors.Join(errs...); err != nil {
+			log.Error("SIGHUP: a log file can't be opened again, and goes on in the old one", zap.Error(err))
+			continue
+		}
+		log.Info("SIGHUP: the log files were opened again", zap.Int("files", len(o.files)))
+	}
+}
+
+// logFile is a file that is appended to, and can be opened again under its name. Its methods may be called from any
+// goroutine.
+type logFile struct {
+	path string
+	mu   sync.Mutex
+	file *os.File
+}
+
+// Reopen opens the file, and makes it if it is not there. After an error the one that was open before stays.
+func (f *logFile) Reopen() error {
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file != nil {
+		_ = f.file.Close() // each line was written as it came
+	}
+	f.file = file
+	return nil
+}
+
+// Write appends to the file.
+func (f *logFile) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.file.Write(p)
+}
+
+// Sync flushes the file to the disk.
+func (f *logFile) Sync() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.file.Sync()
+}
