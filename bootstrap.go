@@ -49,6 +49,11 @@ func foundCluster(ctx context.Context, cfg *Config, log *zap.Logger) (members.Cl
 	case cfg.DiscoverySRV != "":
 		return srv(cfg).Cluster(ctx)
 	}
+	return staticCluster(cfg)
+}
+
+// staticCluster works out the cluster that --initial-cluster lists.
+func staticCluster(cfg *Config) (members.Cluster, error) {
 	static := members.Static{
 		Name:           cfg.Name,
 		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),

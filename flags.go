@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -289,12 +290,15 @@ func newCommandLine() *commandLine {
 	return c
 }
 
-// cliFlags declares the flags to the library.
-func (c *commandLine) cliFlags() []cli.Flag {
-	flags := []cli.Flag{&cli.BoolFlag{Name: versionFlag, Usage: "Print the version and exit."}}
+// cliFlags declares the flags to the library; its help shows those of a list, or all where there is none.
+func (c *commandLine) cliFlags(shown ...string) []cli.Flag {
+	var flags []cli.Flag
 	for i := range flagSpecs {
 		spec := &flagSpecs[i]
-		flags = append(flags, &cli.GenericFlag{Name: spec.name, Usage: spec.usage, Value: c.raw[spec.name]})
+		flags = append(flags, &cli.GenericFlag{
+			Name: spec.name, Usage: spec.usage, Value: c.raw[spec.name], DefaultText: spec.def,
+			Hidden: len(shown) > 0 && !slices.Contains(shown, spec.name),
+		})
 	}
 	return flags
 }

@@ -6,20 +6,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/urfave/cli/v2"
 	"github.com/xrash/smetrics"
 
 	"pando/ctl"
 )
 
-// explainParseError turns what the flag library says into what the user can do about it.
-func explainParseError(err error) error {
+// wrongFlags is what commands do about flags that can't be read.
+func wrongFlags(c *cli.Context, err error, _ bool) error {
+	return &usageError{explainParseError(err, c)}
+}
+
+// explainParseError turns what the flag library says into what the user can do about it, with the flags of the command.
+func explainParseError(err error, c *cli.Context) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		name = strings.TrimPrefix(name, "-")
-		if near := nearest(name, append(flagNames(), versionFlag, "help")); near != "" {
-			return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
-		}
-		return fmt.Errorf("unknown flag --%s", name)
+		return unknownFlag(strings.TrimPrefix(name, "-"), c)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		name = strings.TrimPrefix(name, "-")
@@ -33,6 +35,26 @@ func explainParseError(err error) error {
 		return fmt.Errorf("%q is not a flag; write --flag=value", syntax)
 	}
 	return err
+}
+
+// unknownFlag explains a flag that the command does not have.
+func unknownFlag(name string, c *cli.Context) error {
+	flags := c.App.Flags
+	if c.Command != nil && len(c.Command.Flags) > 0 {
+		flags = c.Command.Flags
+	}
+	known := []string{"help"}
+	for _, f := range flags {
+		known = append(known, f.Names()...)
+	}
+	near := nearest(name, known)
+	switch {
+	case near != "":
+		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
+	case specOf(name) != nil:
+		return fmt.Errorf("--%s is a flag of the server, and not of %s", name, c.Command.HelpName)
+	}
+	return fmt.Errorf("unknown flag --%s", name)
 }
 
 // strayArgument explains a word that stands alone where only flags and commands can.

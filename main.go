@@ -55,14 +55,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Usage:                 "a replicated key store that speaks the etcd v2 HTTP API",
 		Writer:                stdout,
 		ErrWriter:             stderr,
-		Flags:                 given.cliFlags(),
+		Flags:                 append(given.cliFlags(), &cli.BoolFlag{Name: versionFlag, Usage: "Print the version and exit."}),
 		HideVersion:           true, // --version is ours: it also says which API it speaks
 		HideHelpCommand:       true,
 		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
 		CustomAppHelpTemplate: helpText(),
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return &usageError{explainParseError(err)}
-		},
+		OnUsageError:          wrongFlags,
 		// The caller of run decides about the exit code; the library must not end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Action: func(c *cli.Context) error {

@@ -23,12 +23,14 @@ member will be started with (--name, --initial-advertise-peer-urls, the same --i
 
 // snapshotCommand is "pando snapshot" with its verbs.
 func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
+	verbs := []*cli.Command{saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout, stderr)}
+	for _, verb := range verbs {
+		verb.OnUsageError = wrongFlags
+	}
 	return &cli.Command{
 		Name: "snapshot", Usage: "save, check and restore backups", Description: snapshotHelp,
-		HideHelpCommand: true,
-		Subcommands: []*cli.Command{
-			saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout),
-		},
+		HideHelpCommand: true, OnUsageError: wrongFlags,
+		Subcommands: verbs,
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return &usageError{errors.New("pando snapshot has no verb " + c.Args().First() + "; it has save, status and restore")}
@@ -46,7 +48,7 @@ func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 		case errors.Is(err, flag.ErrHelp):
 			return cli.ShowSubcommandHelp(c)
 		case err != nil:
-			return &usageError{explainParseError(err)}
+			return wrongFlags(c, err, true)
 		case len(args) != 1:
 			return &usageError{errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap")}
 		}

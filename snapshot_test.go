@@ -45,6 +45,8 @@ func TestSnapshotUsage(t *testing.T) {
 		"no verb of ours":    {[]string{"prune"}, "save, status and restore"},
 		"a strange format":   {[]string{"status", "x", "-w", "xml"}, `"xml" is not one of the choices`},
 		"an unknown flag":    {[]string{"save", "x", "--endpont=y"}, "--endpont"},
+		"a flag of another":  {[]string{"save", "x", "--discovery=y"}, "--discovery is a flag of the server, and not of pando snapshot save"},
+		"an early one":       {[]string{"save", "--discovery=y", "x"}, "--discovery is a flag of the server, and not of pando snapshot save"},
 		"no URL":             {[]string{"save", filepath.Join(t.TempDir(), "x"), "--endpoint", "localhost:2379"}, "http://HOST:2379"},
 		"a wrong membership": {[]string{"restore", "x", "--name", "n", "--initial-cluster", "m=http://127.0.0.1:1"}, "--initial-cluster"},
 	} {
