@@ -120,6 +120,8 @@ type Config struct {
 	HistorySize int
 	// MaxRequestBytes is the longest request body, in bytes, that is read. Above 0.
 	MaxRequestBytes int64
+	// MaxConnections is how many connections of clients may be open; 0 for what the limit of open files allows.
+	MaxConnections int
 	// HeartbeatInterval is the time between two heartbeats of the leader; one tick of raft.
 	HeartbeatInterval time.Duration
 	// ElectionTimeout is how long a follower hears nothing before it stands for election. At least 5

@@ -193,6 +193,12 @@ func limitFlags() []flagSpec {
 				c.MaxRequestBytes = int64(n)
 				return err
 			}},
+		{name: "max-connections", group: groupLimits, arg: "N", def: "0", usage: "Connections of clients that may be open; further ones are refused with 503. 0: what the limit of open files (ulimit -n) leaves beside the log and the peers.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, unlimited)
+				c.MaxConnections = int(n)
+				return err
+			}},
 		{name: "history-size", group: groupLimits, arg: "N", def: "1000", usage: "Events kept for watches that start in the past (waitIndex). The reference always keeps 1000.",
 			set: func(c *Config, v string) error {
 				n, err := parseWhole(v, maxHistorySize)

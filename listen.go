@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi"
+	"pando/stats"
 )
 
 // listeners are the open sockets of one member.
@@ -44,6 +45,23 @@ func listen(cfg *Config) (*listeners, error) {
 }
 
 func (l *listeners) all() [][]net.Listener { return [][]net.Listener{l.client, l.peer, l.metrics} }
+
+// limit bounds the connections of each group of sockets.
+func (l *listeners) limit(s shares, metrics *stats.Metrics, log *zap.Logger) {
+	for _, group := range []struct {
+		name    string
+		sockets []net.Listener
+		limit   int
+	}{{"client", l.client, s.clients}, {"peer", l.peer, s.peers}, {"metrics", l.metrics, s.metrics}} {
+		if len(group.sockets) == 0 {
+			continue
+		}
+		admission := httpapi.NewAdmission(group.name, group.limit, metrics, log)
+		for i, socket := range group.sockets {
+			group.sockets[i] = admission.Listen(socket)
+		}
+	}
+}
 
 func (l *listeners) close() {
 	for _, group := range l.all() {

@@ -37,6 +37,10 @@ const (
 // serveMember wires one member together and runs it until ctx is done or the
 // member fails. When it returns, all is closed and on disk.
 func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
+	shares, err := memberShares(openFilesLimit()).chosen(cfg)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(cfg)
 	if err != nil {
 		return err
@@ -46,6 +50,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	makeGarbageRoom()
 	processors := shareProcessors()
 	metrics := newMetrics()
+	listeners.limit(shares, metrics, log)
 	gate := newGate(cfg, metrics)
 	servers := newServers(gate, log)
 	defer servers.close()

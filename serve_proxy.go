@@ -97,6 +97,10 @@ func thereIs(path string) (bool, error) {
 func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap.Logger) error {
 	asProxy := *cfg
 	asProxy.ListenPeerURLs = nil // no member talks to it
+	shares, err := proxyShares(openFilesLimit()).chosen(cfg)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(&asProxy)
 	if err != nil {
 		return err
@@ -104,6 +108,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	defer listeners.close()
 	logListening(listeners.bound(&asProxy), log)
 	metrics := newMetrics()
+	listeners.limit(shares, metrics, log)
 	gate := newGate(cfg, metrics)
 	servers := newServers(gate, log)
 	defer servers.close()
@@ -114,7 +119,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	serveAll(servers.client, listeners.client, failed)
 	serveAll(servers.metrics, listeners.metrics, failed)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
-		return newProxy(ctx, cfg, known, metrics.Handler(), log.Named("proxy"))
+		return newProxy(ctx, cfg, known, shares.idle, metrics.Handler(), log.Named("proxy"))
 	})
 	if err != nil {
 		gate.CloseWaits()
@@ -142,7 +147,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 }
 
 // newProxy makes the proxy, once its cluster is found.
-func newProxy(ctx context.Context, cfg *Config, known []members.Member, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
+func newProxy(ctx context.Context, cfg *Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
 	peerURLs := []string{}
 	for _, m := range known {
 		peerURLs = append(peerURLs, m.PeerURLs...)
@@ -173,6 +178,7 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, metrics 
 		WriteTimeout:    cfg.ProxyWriteTimeout,
 		ReadTimeout:     cfg.ProxyReadTimeout,
 		BodyTimeout:     bodyTimeout,
+		MaxIdle:         maxIdle,
 		CORS:            cfg.CORS,
 		Metrics:         metrics,
 		Logger:          log,

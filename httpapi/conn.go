@@ -128,8 +128,10 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // CloseWrite lets net/http end an answer before it has read the whole request, so
 // that the client gets to see it.
-func (c *conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported

@@ -91,6 +91,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 		DialTimeout:     time.Second,
 		WriteTimeout:    5 * time.Second,
 		BodyTimeout:     patience,
+		MaxIdle:         16,
 		Metrics:         http.NotFoundHandler(),
 		Logger:          zap.NewNop(),
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// to open it, and between two writes or reads. Zero is no bound; a read
 	// timeout would also end long polls.
 	DialTimeout, WriteTimeout, ReadTimeout time.Duration
+	// MaxIdle is how many connections to members are kept for later requests.
+	MaxIdle int
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
 	// CORS lists the origins that browsers may call from, as for a member.

@@ -12,8 +12,6 @@ import (
 const (
 	// idleTimeout is how long an unused connection to a member is kept.
 	idleTimeout = 30 * time.Second
-	// maxIdle is how many of them are kept for each member.
-	maxIdle = 256
 	// expectTimeout is how long a member may take to want a body that waits.
 	expectTimeout = time.Second
 )
@@ -33,8 +31,8 @@ func newTransport(cfg Config) http.RoundTripper {
 			}
 			return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
 		},
-		MaxIdleConns:        0,
-		MaxIdleConnsPerHost: maxIdle,
+		MaxIdleConns:        cfg.MaxIdle,
+		MaxIdleConnsPerHost: cfg.MaxIdle,
 		IdleConnTimeout:     idleTimeout,
 		DisableCompression:  true, // the bytes go through as they are
 		// A client that asks before it sends a large body is answered by the member.

@@ -1,0 +1,175 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"pando/stats"
+)
+
+// admissionPatience is how long a test waits for what should come at once.
+const admissionPatience = 10 * time.Second
+
+// admission is a group with room for limit connections, with its log and its metrics.
+func admission(limit int) (*Admission, *observer.ObservedLogs, *stats.Metrics) {
+	core, logs := observer.New(zapcore.DebugLevel)
+	metrics := stats.NewMetrics(stats.Build{})
+	return NewAdmission("client", limit, metrics, zap.New(core)), logs, metrics
+}
+
+// scraped is the text of the metrics.
+func scraped(m *stats.Metrics) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return w.Body.String()
+}
+
+// awaitScraped waits for a line of the metrics.
+func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
+	t.Helper()
+	for deadline := time.Now().Add(admissionPatience); !strings.Contains(scraped(m), line+"\n"); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q is not in\n%s", line, scraped(m))
+		}
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	a, logs, metrics := admission(2)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))
+	server.Listener = Listen(a.Listen(server.Listener))
+	server.Start()
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(admissionPatience))
+		return c
+	}
+	awaitScraped(t, metrics, `pando_connections_refused_total{listener="client"} 0`)
+	first, second := dial(), dial()
+	awaitScraped(t, metrics, `pando_connections{listener="client"} 2`)
+
+	t.Run("one more is told", func(t *testing.T) {
+		c := dial()
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(c)
+		if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 503 ")) || !bytes.HasSuffix(got, []byte("\r\n\r\ntoo many connections\n")) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+	t.Run("many more are one line of the log", func(t *testing.T) {
+		for range 50 {
+			dial()
+		}
+		awaitScraped(t, metrics, `pando_connections_refused_total{listener="client"} 51`)
+		if all := logs.All(); len(all) != 1 || !strings.Contains(all[0].Message, "--max-connections") {
+			t.Errorf("the log has %d lines: %v", len(all), all)
+		}
+	})
+	t.Run("those that are in are served", func(t *testing.T) {
+		if _, err := io.WriteString(first, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(first); err != nil || !bytes.HasSuffix(got, []byte("served")) {
+			t.Errorf("got %q, %v", got, err)
+		}
+	})
+	t.Run("a closed one makes room", func(t *testing.T) {
+		_ = second.Close()
+		awaitScraped(t, metrics, `pando_connections{listener="client"} 0`)
+		resp, err := http.Get("http://" + address)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		resp.Body.Close()
+	})
+}
+
+// brittle is a listener whose Accept fails with each of its errors first.
+type brittle struct {
+	net.Listener
+	mu   sync.Mutex
+	errs []error
+}
+
+func (b *brittle) Accept() (net.Conn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.errs) > 0 {
+		err := b.errs[0]
+		b.errs = b.errs[1:]
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: err}
+	}
+	return b.Listener.Accept()
+}
+
+func TestAcceptErrors(t *testing.T) {
+	open := func(t *testing.T, errs ...error) (net.Listener, *Admission, *stats.Metrics) {
+		t.Helper()
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _, metrics := admission(10)
+		l := a.Listen(&brittle{Listener: socket, errs: errs})
+		t.Cleanup(func() { _ = l.Close() })
+		return l, a, metrics
+	}
+	t.Run("none ends the listener", func(t *testing.T) {
+		l, _, metrics := open(t, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, errors.New("anything"))
+		go func() {
+			if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+				defer c.Close()
+				_, _ = io.Copy(io.Discard, c)
+			}
+		}()
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		awaitScraped(t, metrics, `pando_accept_errors_total{listener="client"} 6`)
+	})
+	t.Run("closing does", func(t *testing.T) {
+		endless := make([]error, 1000)
+		for i := range endless {
+			endless[i] = syscall.EMFILE
+		}
+		l, _, metrics := open(t, endless...)
+		ended := make(chan error)
+		go func() {
+			_, err := l.Accept()
+			ended <- err
+		}()
+		awaitScraped(t, metrics, `pando_accept_errors_total{listener="client"} 5`)
+		_ = l.Close()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("got %v", err)
+			}
+		case <-time.After(admissionPatience):
+			t.Error("Accept goes on")
+		}
+	})
+}
