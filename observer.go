@@ -48,6 +48,8 @@ func (o *observer) CheckpointDone(s storage.CheckpointStats) {
 	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))
 }
 
+func (o *observer) CheckpointFailed() { o.metrics.CheckpointFailed() }
+
 func (o *observer) AuditHashed(took time.Duration) { o.metrics.ConsistencyHashed(took) }
 
 func (o *observer) Audited(r raft.AuditReport) {
@@ -68,5 +70,7 @@ func (m *member) gauges() stats.Gauges {
 		RaftTerm:      node.Term,
 		IsLeader:      func() bool { return node.Leader() == m.observer.self },
 		HasLeader:     func() bool { return node.Leader() != 0 },
+
+		CheckpointFailing: func() bool { _, err := node.CheckpointFailing(); return err != nil },
 	}
 }

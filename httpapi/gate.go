@@ -148,7 +148,7 @@ func refuseStartingPlain(w http.ResponseWriter, _ *http.Request, cause string) {
 func (g *Gate) mountObservation(r chi.Router) {
 	r.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) {
 		if allowed(w, r, "GET") {
-			writeUnhealthy(w)
+			writeUnhealthy(w, "")
 		}
 	})
 	r.Handle("/metrics", g.Metrics.Handler())

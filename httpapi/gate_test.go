@@ -34,7 +34,7 @@ func TestGateClosed(t *testing.T) {
 		method, path string
 		want         string
 	}{
-		{g.Client(), "GET", "/health", `Service Unavailable  {"health":"false"}`},
+		{g.Client(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
 		{g.Client(), "GET", "/version", `OK application/json {"etcdserver":"3.4.23","etcdcluster":"","pando":""}`},
 		{g.Client(), "GET", "/v2/keys", keyError},
 		{g.Client(), "PUT", "/v2/keys/a", keyError},
@@ -42,7 +42,7 @@ func TestGateClosed(t *testing.T) {
 		{g.Client(), "GET", "/v2/members", `Service Unavailable application/json {"message":"` + causeStarting + `"}`},
 		{g.Client(), "GET", "/debug/pprof/", "Not Found text/plain; charset=utf-8 404 page not found"},
 		{g.Client(), "GET", "/elsewhere", "Not Found text/plain; charset=utf-8 404 page not found"},
-		{g.Observation(), "GET", "/health", `Service Unavailable  {"health":"false"}`},
+		{g.Observation(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
 		{g.Observation(), "GET", "/v2/keys", "Not Found text/plain; charset=utf-8 404 page not found"},
 		{g.Peer(), "GET", "/members", "Service Unavailable text/plain; charset=utf-8 " + causeStarting},
 	} {

@@ -145,20 +145,29 @@ func (s *Server) version(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// health says whether writes can succeed here: whether the member serves and knows a
-// leader.
+// health says whether writes can succeed here, and will go on to: whether the member serves
+// and knows a leader, and its checkpoints hold.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if !allowed(w, r, "GET") {
 		return
 	}
 	if s.Log.Leader() == 0 || !isClosed(s.Ready) {
-		writeUnhealthy(w)
+		writeUnhealthy(w, "")
+		return
+	}
+	if since, err := s.CheckpointFailing(); err != nil {
+		writeUnhealthy(w, "checkpoints fail since "+since.UTC().Format(time.RFC3339)+", the log says why")
 		return
 	}
 	_, _ = io.WriteString(w, `{"health":"true"}`)
 }
 
-func writeUnhealthy(w http.ResponseWriter) {
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = io.WriteString(w, `{"health":"false"}`)
+// writeUnhealthy answers as the reference does, byte for byte, unless there is a reason that the
+// reference does not know.
+func writeUnhealthy(w http.ResponseWriter, reason string) {
+	body := `{"health":"false"}`
+	if reason != "" {
+		body = `{"health":"false","reason":"` + reason + `"}`
+	}
+	http.Error(w, body, http.StatusServiceUnavailable)
 }

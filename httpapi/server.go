@@ -68,6 +68,9 @@ type Config struct {
 	// keys wait, at most for ReadyTimeout.
 	Ready        <-chan struct{}
 	ReadyTimeout time.Duration
+	// CheckpointFailing tells since when checkpoints of the tree fail, and why; its error is nil when they
+	// don't.
+	CheckpointFailing func() (since time.Time, err error)
 	// Pprof serves /debug/pprof.
 	Pprof Switch
 	// Processors is how many there are for this process; as many goroutines as run

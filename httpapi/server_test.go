@@ -25,6 +25,8 @@ type instantLog struct {
 	tree  *tree.Store
 	index uint64
 	fail  error // what Propose and Barrier return instead
+
+	leaderless bool
 }
 
 func (l *instantLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
@@ -59,8 +61,14 @@ func (l *instantLog) Index() uint64 {
 	return l.index
 }
 
-func (l *instantLog) Term() uint64       { return 7 }
-func (l *instantLog) Leader() members.ID { return 1 }
+func (l *instantLog) Term() uint64 { return 7 }
+
+func (l *instantLog) Leader() members.ID {
+	if l.leaderless {
+		return 0
+	}
+	return 1
+}
 
 // noCluster refuses every change of the membership.
 type noCluster struct{ err error }
@@ -91,8 +99,9 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 		Metrics:         stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
 		MaxRequestBytes: 1 << 20, BodyTimeout: 5 * time.Second,
 		Ready: ready, ReadyTimeout: 50 * time.Millisecond,
-		Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
-		Logger:   zap.NewNop(),
+		CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
+		Versions:          Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
+		Logger:            zap.NewNop(),
 	}
 	if change != nil {
 		change(&cfg)
@@ -172,7 +181,7 @@ func TestNotReady(t *testing.T) {
 	if w := f.do("GET", "/version", ""); w.Code != 200 {
 		t.Errorf("/version: %d", w.Code)
 	}
-	if w := f.do("GET", "/health", ""); w.Code != 503 || w.Body.String() != `{"health":"false"}` {
+	if w := f.do("GET", "/health", ""); w.Code != 503 || w.Body.String() != `{"health":"false"}`+"\n" {
 		t.Errorf("/health: %d %s", w.Code, w.Body)
 	}
 }

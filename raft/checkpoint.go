@@ -94,6 +94,8 @@ func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
 	stats, err := l.cfg.Disk.Checkpoint(c)
 	if err == nil {
 		l.observer.CheckpointDone(stats)
+	} else {
+		l.observer.CheckpointFailed()
 	}
 	return checkpointed{Checkpoint: c, stats: stats, err: err}
 }

@@ -89,7 +89,9 @@ type Observer interface {
 	FollowerAnswered(id members.ID, took time.Duration)
 	FollowerFailed(id members.ID)
 	// CheckpointDone tells what a checkpoint wrote and how long it took.
+	// CheckpointFailed tells that one could not be written.
 	CheckpointDone(stats storage.CheckpointStats)
+	CheckpointFailed()
 	// AuditHashed tells how long this member took to hash all it holds, pauses
 	// included; Audited what the comparison has found.
 	AuditHashed(took time.Duration)
@@ -357,5 +359,6 @@ func (nobody) AppendReceived(int)                         {}
 func (nobody) FollowerAnswered(members.ID, time.Duration) {}
 func (nobody) FollowerFailed(members.ID)                  {}
 func (nobody) CheckpointDone(storage.CheckpointStats)     {}
+func (nobody) CheckpointFailed()                          {}
 func (nobody) AuditHashed(time.Duration)                  {}
 func (nobody) Audited(AuditReport)                        {}

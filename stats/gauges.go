@@ -20,6 +20,8 @@ type Gauges struct {
 	RaftTerm      func() uint64
 	IsLeader      func() bool
 	HasLeader     func() bool
+	// CheckpointFailing tells whether the last checkpoint could not be written.
+	CheckpointFailing func() bool
 }
 
 // Register adds the metrics that these functions feed, under their etcd names
@@ -40,6 +42,7 @@ func (m *Metrics) Register(g Gauges) error {
 	r.truth(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
 	r.truth(g.HasLeader, "pando_raft_has_leader", "1 if this member knows a leader, 0 if not.")
 	r.truth(g.HasLeader, "etcd_server_has_leader", "The same as pando_raft_has_leader.")
+	r.truth(g.CheckpointFailing, "pando_checkpoint_failing", "1 while the last checkpoint could not be written, 0 if it was; the log is kept meanwhile and grows.")
 	return r.err
 }
 

@@ -27,6 +27,7 @@ type Metrics struct {
 	checkpoint      prometheus.Histogram
 	checkpointBytes prometheus.Counter
 	checkpointNodes prometheus.Counter
+	checkpointFails prometheus.Counter
 
 	batchSize prometheus.Histogram
 
@@ -95,7 +96,11 @@ func (m *Metrics) initDisk() {
 		Name: "pando_checkpoint_written_nodes_total",
 		Help: "Nodes of the tree that checkpoints wrote or deleted.",
 	})
-	m.registry.MustRegister(m.walFsync, m.etcdWALFsync, m.checkpoint, m.checkpointBytes, m.checkpointNodes)
+	m.checkpointFails = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "pando_checkpoint_failures_total",
+		Help: "Checkpoints that could not be written. The log is kept and grows until one can.",
+	})
+	m.registry.MustRegister(m.walFsync, m.etcdWALFsync, m.checkpoint, m.checkpointBytes, m.checkpointNodes, m.checkpointFails)
 }
 
 func (m *Metrics) initProposals() {
@@ -147,6 +152,9 @@ func (m *Metrics) Checkpoint(took time.Duration, bytes, nodes uint64) {
 	m.checkpointBytes.Add(float64(bytes))
 	m.checkpointNodes.Add(float64(nodes))
 }
+
+// CheckpointFailed counts a checkpoint that could not be written.
+func (m *Metrics) CheckpointFailed() { m.checkpointFails.Inc() }
 
 // ProposalStarted counts a proposal that begins to wait for its commit. Exactly
 // one of ProposalDone and ProposalFailed follows.
