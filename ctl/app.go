@@ -51,7 +51,7 @@ func (p *program) app() *cli.App {
 		OnUsageError: func(c *cli.Context, err error, _ bool) error {
 			fmt.Fprintf(p.stdout, "Incorrect Usage. %v\n\n", err)
 			cli.ShowAppHelp(c)
-			return &failure{exitBadArguments, err.Error() + "\n"}
+			return &failure{code: exitBadArguments, text: err.Error() + "\n"}
 		},
 		Before: p.globalAnswers,
 		Action: p.withoutCommand,
@@ -64,7 +64,7 @@ func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: debugFlag, Usage: "print each request as a curl command to stderr", DisableDefaultText: true},
 		&cli.BoolFlag{Name: noSyncFlag, Usage: "use the endpoints as given; don't ask them for the members' URLs first", DisableDefaultText: true},
-		&cli.StringFlag{Name: outputFlag, Aliases: []string{"o"}, Value: "simple", Usage: "print answers as simple, extended or json"},
+		&cli.StringFlag{Name: outputFlag, Aliases: []string{"o"}, Value: formatSimple, Usage: "print answers as simple, extended or json"},
 		&cli.StringFlag{Name: discoveryFlag, Aliases: []string{"D"}, EnvVars: []string{"ETCDCTL_DISCOVERY_SRV"}, Usage: "domain whose DNS SRV records name the endpoints"},
 		&cli.BoolFlag{Name: insecureDiscoveryFlag, Usage: "use SRV records of plain-HTTP endpoints too", DisableDefaultText: true},
 		&cli.StringFlag{Name: peersFlag, Aliases: []string{"C"}, EnvVars: []string{"ETCDCTL_PEERS"}, Usage: "DEPRECATED: use --endpoints"},
@@ -99,7 +99,7 @@ func helpOption() cli.Flag {
 	return &cli.BoolFlag{Name: helpFlag, Aliases: []string{"h"}, Usage: "show this", DisableDefaultText: true}
 }
 
-// globalAnswers answers --help and --version before any command.
+// globalAnswers answers --help and --version before any command, and refuses what would be wrong with each.
 func (p *program) globalAnswers(c *cli.Context) error {
 	if c.Bool(helpFlag) {
 		cli.HelpPrinter(p.stdout, appHelp, c.App)
@@ -111,7 +111,7 @@ func (p *program) globalAnswers(c *cli.Context) error {
 		}
 		return errAnswered
 	}
-	return nil
+	return checkFormat(c.String(outputFlag))
 }
 
 // withoutCommand runs when the first operand is no command.
@@ -130,7 +130,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 		fmt.Fprintf(p.stdout, "Incorrect Usage: %v\n\n", err)
 		cli.HelpPrinter(p.stdout, commandHelp, ctx.Command)
-		return &failure{exitBadArguments, err.Error() + "\n"}
+		return &failure{code: exitBadArguments, text: err.Error() + "\n"}
 	}
 	return c
 }
@@ -143,7 +143,7 @@ func (p *program) group(c *cli.Command) *cli.Command {
 	c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 		fmt.Fprintf(p.stdout, "Incorrect Usage. %v\n\n", err)
 		cli.HelpPrinter(p.stdout, groupHelp, ctx.Command)
-		return &failure{exitBadArguments, err.Error() + "\n"}
+		return &failure{code: exitBadArguments, text: err.Error() + "\n"}
 	}
 	c.Action = func(ctx *cli.Context) error {
 		args := ctx.Args().Slice()

@@ -59,6 +59,7 @@ type client struct {
 	user          string
 	password      string
 	headerTimeout time.Duration // zero: none
+	bodyTimeout   time.Duration // between two pieces of an answer
 	debug         io.Writer     // nil: off
 }
 
@@ -83,7 +84,7 @@ func (p *program) newClient(c *cli.Context) (*client, error) {
 	cl := &client{
 		endpoints: endpoints, transport: transport,
 		user: user, password: password,
-		headerTimeout: c.Duration(timeoutFlag),
+		headerTimeout: c.Duration(timeoutFlag), bodyTimeout: bodyPatience,
 	}
 	if c.Bool(debugFlag) {
 		cl.debug = p.stderr
@@ -181,36 +182,41 @@ func (e *headerTimeoutError) Error() string {
 	return fmt.Sprintf("client: endpoint %s exceeded header timeout", e.endpoint)
 }
 
-// roundTrip is one HTTP exchange.
+// stalledError says that an endpoint began its answer and then sent nothing more.
+type stalledError struct {
+	endpoint *url.URL
+	limit    time.Duration
+}
+
+func (e *stalledError) Error() string {
+	return fmt.Sprintf("client: endpoint %s sent nothing for %s in the middle of its answer", e.endpoint, e.limit)
+}
+
+// roundTrip is one HTTP exchange. --timeout limits the time until the answer begins, however long the rest of it takes.
 func (cl *client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *request) (*answer, bool, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	headerLimit, bodyLimit := cl.headerTimeout, cl.bodyTimeout
+	if r.patient {
+		headerLimit, bodyLimit = 0, 0
+	}
+	limits := startDeadline(ctx, headerLimit, &headerTimeoutError{endpoint})
+	defer limits.stop()
 	sent := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
-	req, err := cl.httpRequest(ctx, target, r)
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+	req, err := cl.httpRequest(httptrace.WithClientTrace(limits.ctx, trace), target, r)
 	if err != nil {
 		return nil, false, err
 	}
-	limit := &headerTimeoutError{endpoint}
-	if cl.headerTimeout > 0 && !r.patient {
-		defer time.AfterFunc(cl.headerTimeout, func() { cancel(limit) }).Stop()
-	}
 	response, err := cl.transport.RoundTrip(req)
 	if err != nil {
-		if context.Cause(ctx) == error(limit) {
-			return nil, sent, limit
-		}
-		return nil, sent, named(endpoint, err)
+		return nil, sent, named(endpoint, limits.explain(err))
 	}
+	response.Body = limits.body(response.Body, bodyLimit, &stalledError{endpoint, bodyLimit})
 	defer response.Body.Close()
 	if r.began != nil {
 		r.began(response.Header)
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		if context.Cause(ctx) == error(limit) {
-			return nil, true, limit
-		}
 		return nil, true, named(endpoint, err)
 	}
 	return &answer{response.StatusCode, response.Header, body}, true, nil

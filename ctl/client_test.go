@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -171,11 +172,15 @@ func TestBrokenPipeIsQuiet(t *testing.T) {
 func TestUnknownCommandSuggests(t *testing.T) {
 	for given, want := range map[string]string{
 		"gte": "get", "updat": "update", "exec-wach": "exec-watch", "cluster": "cluster-health", "zzzzzz": "",
-		"lsx": "ls", "rn": "rm", "user": "", "x": "", "mkdri": "mkdir", "updatdri": "updatedir",
+		"lsx": "ls", "rn": "rm", "put": "", "x": "", "mkdri": "mkdir", "updatdri": "updatedir", "wathc-exec": "",
 	} {
+		text := "No help topic for '" + given + "'\n"
+		if want != "" {
+			text += "Did you mean '" + want + "'?\n"
+		}
 		err, _ := errors.AsType[*failure](unknownCommand(given, (&program{}).commands()))
-		if got := strings.Contains(err.text, "Did you mean '"+want+"'?"); got != (want != "") {
-			t.Errorf("%s: %q, want %q suggested", given, err.text, want)
+		if err.text != text || err.code != exitUnknown {
+			t.Errorf("%s: exit code %d, %q, want %q", given, err.code, err.text, text)
 		}
 	}
 }
@@ -191,18 +196,32 @@ func TestEveryCommandHasExamples(t *testing.T) {
 	}
 }
 
-func TestParseEndpoints(t *testing.T) {
-	for given, want := range map[string]string{
-		"http://10.0.0.1:2379": "http://10.0.0.1:2379",
-		"https://a/prefix":     "https://a/prefix",
-		"localhost":            "http://localhost",
-		"localhost/prefix":     "http://localhost/prefix",
-		"10.0.0.1:2379":        "",
-		" ":                    "",
+// TestEndpointForms: what one command takes for an endpoint, all of them take.
+func TestEndpointForms(t *testing.T) {
+	s := startPando(t)
+	s.must(t, "set", "/a", "v")
+	bare := strings.TrimPrefix(s.url, "http://")
+	file := filepath.Join(t.TempDir(), "file")
+	for command, wrong := range map[string]int{
+		"get /a": exitBadArguments, "member list": exitBadArguments, "cluster-health": exitServer, "endpoint status": exitBadArguments,
+		"import --from ENDPOINT": exitBadArguments, "snapshot save " + file: exitBadArguments, "bench put --total 1": exitBadArguments,
 	} {
-		urls, err := parseEndpoints([]string{given})
-		if got := fmt.Sprint(urls); (err == nil) != (want != "") || err == nil && got != "["+want+"]" {
-			t.Errorf("%q: got %s, %v, want %q", given, got, err, want)
+		for endpoint, option := range map[string]string{s.url: "--endpoints", bare: "--endpoint", " " + bare + " ": "--peers", "," + bare + ",": "-C"} {
+			t.Run(command+" "+option+endpoint, func(t *testing.T) {
+				args := []string{"--no-sync", option, endpoint}
+				for _, word := range strings.Fields(command) {
+					args = append(args, strings.ReplaceAll(word, "ENDPOINT", endpoint))
+				}
+				if _, stderr, code := run(t, args...); code != exitOK {
+					t.Errorf("exit code %d, %q", code, stderr)
+				}
+			})
 		}
+		t.Run(command+" without any", func(t *testing.T) {
+			_, stderr, code := run(t, append([]string{"--endpoints", ","}, strings.Fields(command)...)...)
+			if code != wrong || !strings.Contains(stderr, "names no endpoint") {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"io"
 
 	"github.com/urfave/cli/v2"
 )
@@ -39,7 +38,10 @@ func (p *program) valueArgument(c *cli.Context) (string, error) {
 	if c.NArg() > 1 {
 		return c.Args().Get(1), nil
 	}
-	data, err := io.ReadAll(p.stdin)
+	data, err := p.readStdin(c.Context, "the value")
+	if c.Context.Err() != nil {
+		return "", c.Context.Err()
+	}
 	if err != nil || len(data) == 0 {
 		return "", badArguments("value required")
 	}

@@ -45,7 +45,7 @@ func (p *program) putDirectory(o conditions) cli.ActionFunc {
 		e, err := p.askKey(c, func(ctx context.Context, cl *client, key string) (*event, error) {
 			return cl.put(ctx, key, nil, c.Int(ttlFlag), o)
 		})
-		if format := c.String(outputFlag); err == nil && format != "simple" {
+		if format := c.String(outputFlag); err == nil && format != formatSimple {
 			err = p.printEvent(e, format)
 		}
 		return err

@@ -13,7 +13,7 @@ import (
 func (p *program) onMembers(arguments int, wanted string, act func(ctx context.Context, c *cli.Context, cl *client) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() != arguments {
-			return &failure{exitBadArguments, wanted + "\n"}
+			return &failure{code: exitBadArguments, text: wanted + "\n"}
 		}
 		cl, err := p.connect(c)
 		if err != nil {
@@ -32,7 +32,7 @@ func (p *program) listMembers(ctx context.Context, _ *cli.Context, cl *client) e
 	}
 	leader, err := cl.leader(ctx)
 	if err != nil {
-		return &failure{exitBadArguments, fmt.Sprintf("Failed to get leader:  %v\n", err)}
+		return &failure{exitBadArguments, fmt.Sprintf("Failed to get leader:  %v\n", err), err}
 	}
 	for _, m := range members {
 		if _, err := fmt.Fprintln(p.stdout, describe(m, leader.ID)); err != nil {
@@ -95,13 +95,13 @@ func (p *program) memberRemove(ctx context.Context, c *cli.Context, cl *client) 
 	id := c.Args().First()
 	members, err := cl.members(ctx)
 	if err != nil {
-		return &failure{exitBadArguments, fmt.Sprintf("Error while verifying ID against known members: %v\n", err)}
+		return &failure{exitBadArguments, fmt.Sprintf("Error while verifying ID against known members: %v\n", err), err}
 	}
 	if err := p.checkMemberID(members, id); err != nil {
 		return err
 	}
 	if err := cl.removeMember(ctx, id); err != nil {
-		return &failure{exitBadArguments, fmt.Sprintf("Received an error trying to remove member %s: %v", id, err)}
+		return &failure{exitBadArguments, fmt.Sprintf("Received an error trying to remove member %s: %v", id, err), err}
 	}
 	_, err = fmt.Fprintf(p.stdout, "Removed member %s from cluster\n", id)
 	return err
@@ -120,7 +120,7 @@ func (p *program) checkMemberID(members []member, id string) error {
 				m.Name, p.name, m.ID)
 		}
 	}
-	return &failure{exitBadArguments, fmt.Sprintf("%sCouldn't find a member in the cluster with an ID of %s.\n", hint, id)}
+	return &failure{code: exitBadArguments, text: fmt.Sprintf("%sCouldn't find a member in the cluster with an ID of %s.\n", hint, id)}
 }
 
 func (p *program) memberUpdate(ctx context.Context, c *cli.Context, cl *client) error {

@@ -65,7 +65,7 @@ func (p *program) get(c *cli.Context) error {
 		return serverFailure(err)
 	}
 	if e.Node.Dir {
-		return &failure{exitBadArguments, e.Node.Key + ": is a directory\n"}
+		return &failure{code: exitBadArguments, text: e.Node.Key + ": is a directory\n"}
 	}
 	return p.printEvent(e, c.String(outputFlag))
 }
@@ -87,7 +87,7 @@ func (p *program) ls(c *cli.Context) error {
 	if err != nil {
 		return serverFailure(err)
 	}
-	if format := c.String(outputFlag); format != "simple" {
+	if format := c.String(outputFlag); format != formatSimple {
 		return p.printEvent(e, format)
 	}
 	out := bufio.NewWriter(p.stdout)

@@ -15,7 +15,10 @@ func (p *program) completionCommand() *cli.Command {
 		return p.command(&cli.Command{
 			Name: name, Usage: "print the script for " + name, ArgsUsage: " ",
 			Description: p.examples(lines...),
-			Action: func(*cli.Context) error {
+			Action: func(c *cli.Context) error {
+				if c.NArg() > 0 {
+					return badArguments(fmt.Sprintf("completion %s takes no arguments; %q is one", name, c.Args().First()))
+				}
 				app := p.app()
 				return script(p.stdout, p.name, completions(app.Commands, app.Flags, ""))
 			},

@@ -2,6 +2,8 @@ package ctl
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,22 +20,36 @@ func (p *program) credentials(c *cli.Context) (user, password string, err error)
 	}
 	user, password, found := strings.Cut(given, ":")
 	if !found {
-		password, err = p.askPassword()
+		password, err = p.askPassword(c.Context)
 	}
 	return user, password, err
 }
 
 // askPassword reads a line from stdin, without echo on a terminal. The end of the input is an empty password.
-func (p *program) askPassword() (string, error) {
+func (p *program) askPassword(ctx context.Context) (string, error) {
 	if _, err := fmt.Fprint(p.stdout, "Password: "); err != nil {
 		return "", err
 	}
 	defer fmt.Fprintln(p.stdout)
 	if f, ok := p.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		line, err := term.ReadPassword(int(f.Fd()))
-		return string(line), err
+		return readPassword(ctx, int(f.Fd()))
 	}
-	// The end of the input and a broken input both mean: no password. The server will say what it thinks of that.
-	line, _ := bufio.NewReader(p.stdin).ReadString('\n')
-	return strings.TrimRight(line, "\r\n"), nil
+	return interruptible(ctx, func() (string, error) {
+		// The end of the input and a broken input both mean: no password. The server will say what it thinks of that.
+		line, _ := bufio.NewReader(p.stdin).ReadString('\n')
+		return strings.TrimRight(line, "\r\n"), nil
+	})
+}
+
+// readPassword reads a line from a terminal without echo. The terminal is left as it was, also after CTRL+C.
+func readPassword(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	if ctx.Err() != nil {
+		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
+	return string(line), err
 }

@@ -22,6 +22,10 @@
 //     history. exec-watch runs one command at a time, in order; the legacy client runs them side by side.
 //   - A --ttl that overflows the legacy client's arithmetic is sent as it is, for the server to refuse.
 //   - An answer that is JSON but no event is an error, not a crash; a password typed without a terminal gives no noise.
+//   - --timeout ends with the beginning of an answer, as there; besides, an answer that pauses for half a minute is given up.
+//   - HOST:PORT without a scheme is an endpoint; the legacy client's parser refuses it.
+//   - An --output that does not exist is an error before anything is done, where the legacy client does it and exits with 0.
+//   - What reads a terminal says so on it.
 //   - backup copies the data directory of a Pando; its flags --data-dir and --backup-dir are not optional.
 //   - Host is what the program around it does for it: the client itself knows HTTP alone.
 //

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -23,6 +24,10 @@ type Download struct {
 	Transport http.RoundTripper
 	// Progress shows a bar if it is a terminal.
 	Progress io.Writer
+	// Begin is how long the member may take until it sends; zero means for ever.
+	Begin time.Duration
+	// Pause is how long it may then send nothing; zero means half a minute.
+	Pause time.Duration
 	// Check, unless nil, looks at what came before it gets the file's name.
 	Check func(path string) error
 }
@@ -30,10 +35,17 @@ type Download struct {
 // Save sends the request and writes the answer beside the file, checks it, and then gives it the file's name, durably. It
 // returns its size in bytes. After an error nothing is left and a file that was there is as it was.
 func (d *Download) Save(r *http.Request) (size int64, err error) {
-	response, err := d.Transport.RoundTrip(r)
+	limits := startDeadline(r.Context(), d.Begin, fmt.Errorf("no answer began within %s", d.Begin))
+	defer limits.stop()
+	response, err := d.Transport.RoundTrip(r.WithContext(limits.ctx))
 	if err != nil {
-		return 0, err
+		return 0, limits.explain(err)
 	}
+	pause := d.Pause
+	if pause == 0 {
+		pause = bodyPatience
+	}
+	response.Body = limits.body(response.Body, pause, fmt.Errorf("nothing more came for %s", pause))
 	defer response.Body.Close()
 	if err := snapshotRefusal(response); err != nil {
 		return 0, err

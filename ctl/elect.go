@@ -16,7 +16,7 @@ const listenFlag = "listen"
 func (p *program) electCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "elect", Usage: "take part in an election, or follow who leads", ArgsUsage: "<name> <value> [-- <command> [args...]]",
-		Action: p.elect,
+		Action: inFormats(p.elect, formatSimple),
 		Flags: append(holdOptions(),
 			&cli.BoolFlag{Name: listenFlag, Aliases: []string{"l"}, Usage: "print the leader's value now and whenever another leads, until CTRL+C", DisableDefaultText: true}),
 		Description: `DESCRIPTION:
@@ -40,6 +40,9 @@ func (p *program) elect(c *cli.Context) error {
 	}
 	queue := queueOf(electionsDirectory, name)
 	if c.Bool(listenFlag) {
+		if c.NArg() > 1 {
+			return badArguments("elect --listen takes a name alone: with a value it would not stand for election")
+		}
 		return p.listen(c, queue)
 	}
 	if c.NArg() < 2 {

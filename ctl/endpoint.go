@@ -18,7 +18,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const writeOutFlag = "write-out"
+const (
+	writeOutFlag = "write-out"
+	formatTable  = "table"
+)
 
 // unknown stands in a table for what a member did not say.
 const unknown = "-"
@@ -44,7 +47,7 @@ type endpointStatus struct {
 // endpointCommands is the endpoint group.
 func (p *program) endpointCommands() *cli.Command {
 	format := func() []cli.Flag {
-		return []cli.Flag{&cli.StringFlag{Name: writeOutFlag, Aliases: []string{"w"}, Value: "table", Usage: "print a table or json"}}
+		return []cli.Flag{&cli.StringFlag{Name: writeOutFlag, Aliases: []string{"w"}, Value: formatTable, Usage: "print a table or json"}}
 	}
 	return p.group(&cli.Command{
 		Name: "endpoint", Usage: "endpoint status and health subcommands",
@@ -53,16 +56,16 @@ func (p *program) endpointCommands() *cli.Command {
 				Name: "status", Usage: "leader, term, index, size, version and latency of each member", ArgsUsage: " ", Flags: format(),
 				Description: endpointHelp + "   NODES and SIZE are the keys and directories and their bytes, where the server tells (Pando does).\n\n" + p.examples(
 					`endpoint status`, "a table of all members",
-					`endpoint status -w json`, "the same for programs: an array with one object a member",
+					`endpoint status -w json`, "the same for programs: an array with one object a member; -o json does it too",
 					`--no-sync --endpoints http://10.0.0.1:2379 endpoint status`, "only the one that is named"),
-				Action: func(c *cli.Context) error { return p.endpoints(c, writeStatus) },
+				Action: inFormats(func(c *cli.Context) error { return p.endpoints(c, writeStatus) }, formatSimple, formatJSON),
 			}),
 			p.command(&cli.Command{
 				Name: "health", Usage: "whether each member is well, and how fast it answers", ArgsUsage: " ", Flags: format(),
 				Description: endpointHelp + "\n" + p.examples(
 					`endpoint health`, "a table of all members",
 					`endpoint health > /dev/null || page-someone`, "use the exit code"),
-				Action: func(c *cli.Context) error { return p.endpoints(c, writeHealth) },
+				Action: inFormats(func(c *cli.Context) error { return p.endpoints(c, writeHealth) }, formatSimple, formatJSON),
 			}),
 		},
 	})
@@ -76,8 +79,14 @@ const endpointHelp = `DESCRIPTION:
 // endpoints asks all members and prints what they said with write.
 func (p *program) endpoints(c *cli.Context, write func(io.Writer, []*endpointStatus)) error {
 	format := c.String(writeOutFlag)
-	if format != "table" && format != "json" {
+	if !c.IsSet(writeOutFlag) && c.String(outputFlag) == formatJSON {
+		format = formatJSON
+	}
+	switch {
+	case format != formatTable && format != formatJSON:
 		return badArguments(fmt.Sprintf("unknown format %q: -w takes table or json", format))
+	case c.NArg() > 0:
+		return badArguments(fmt.Sprintf("%q is no option: name endpoints with the global --endpoints", c.Args().First()))
 	}
 	cl, err := p.newClient(c)
 	if err != nil {
@@ -91,7 +100,7 @@ func (p *program) endpoints(c *cli.Context, write func(io.Writer, []*endpointSta
 	if c.Context.Err() != nil {
 		return c.Context.Err()
 	}
-	if format == "json" {
+	if format == formatJSON {
 		// Strings, numbers and truths: there is nothing in it that JSON can't hold.
 		data, _ := json.MarshalIndent(statuses, "", "  ")
 		_, err = fmt.Fprintf(p.stdout, "%s\n", data)
@@ -107,7 +116,7 @@ func (p *program) endpoints(c *cli.Context, write func(io.Writer, []*endpointSta
 	}
 	for _, s := range statuses {
 		if !s.Healthy {
-			return &failure{exitBadArguments, ""}
+			return &failure{code: exitBadArguments}
 		}
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/baseurl"
 )
 
 // endpointList returns the endpoints that the user gave: from DNS if a domain was named and has any, else from the
@@ -61,19 +63,11 @@ func lookupService(ctx context.Context, service, scheme, domain string) ([]strin
 	return endpoints, nil
 }
 
-// parseEndpoints parses and shuffles endpoints, so that clients spread over the members. One without a scheme is taken
-// for http.
+// parseEndpoints parses and shuffles endpoints, so that clients spread over the members.
 func parseEndpoints(endpoints []string) ([]*url.URL, error) {
-	urls := make([]*url.URL, 0, len(endpoints))
-	for _, e := range endpoints {
-		u, err := url.Parse(e)
-		if err == nil && u.Scheme == "" {
-			u, err = url.Parse("http://" + u.String())
-		}
-		if err != nil {
-			return nil, err
-		}
-		urls = append(urls, u)
+	urls, err := baseurl.ParseList(endpoints)
+	if err != nil {
+		return nil, err
 	}
 	rand.Shuffle(len(urls), func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
 	return urls, nil
@@ -105,6 +99,9 @@ func (p *program) sync(c *cli.Context, cl *client) error {
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration(totalTimeoutFlag))
 	defer cancel()
 	members, err := cl.members(ctx)
+	if c.Context.Err() != nil {
+		return c.Context.Err()
+	}
 	if err != nil {
 		cluster, isCluster := errors.AsType[*clusterError](err)
 		if isCluster && cluster.unconnected() || ctx.Err() != nil {

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,16 +87,11 @@ func failWith(code int, err error) error {
 	if cluster, ok := errors.AsType[*clusterError](err); ok {
 		text += cluster.detail() + "\n"
 	}
-	return &failure{code, text}
+	return &failure{code, text, err}
 }
 
-// serverFailure ends a command whose request failed. A ctx that the user ended is passed on as it is.
-func serverFailure(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	return failWith(exitServer, err)
-}
+// serverFailure ends a command whose request failed.
+func serverFailure(err error) error { return failWith(exitServer, err) }
 
 // badArguments ends a command that lacks something.
 func badArguments(text string) error {
@@ -106,5 +100,5 @@ func badArguments(text string) error {
 
 // bareFailure ends a command with the error alone on a line, as the member commands do.
 func bareFailure(err error) error {
-	return &failure{exitBadArguments, err.Error() + "\n"}
+	return &failure{exitBadArguments, err.Error() + "\n", err}
 }

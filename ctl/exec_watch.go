@@ -101,7 +101,7 @@ func (p *program) handle(e *event, command []string) error {
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	err := cmd.Run()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
-		return &failure{exitBadArguments, err.Error()}
+		return &failure{code: exitBadArguments, text: err.Error()}
 	}
 	return nil
 }

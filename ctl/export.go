@@ -26,7 +26,7 @@ type entry struct {
 func (p *program) exportCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "export", Usage: "print keys, values, directories and their TTLs as JSON lines", ArgsUsage: "[key...]",
-		Action: p.export,
+		Action: inFormats(p.export, formatSimple, formatJSON),
 		Description: `DESCRIPTION:
    Prints one JSON object a line: {"key","value"} for a key, {"key","dir":true} for a directory, each with "ttl" (the
    seconds that are left) and "expiration" (when they end) if it has them. Directories come before what is in them.

@@ -27,7 +27,7 @@ func fill(t *testing.T, s *server) {
 func summary(t *testing.T, text string) string {
 	t.Helper()
 	var b strings.Builder
-	entries, err := readEntries(strings.NewReader(text), "/")
+	entries, err := readEntries(strings.NewReader(text), "the export", "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,9 @@ func (p *program) clusterHealth(c *cli.Context) error {
 		if !c.Bool(foreverFlag) {
 			return err
 		}
+		if c.Context.Err() != nil {
+			return nil
+		}
 		if f, ok := errors.AsType[*failure](err); ok {
 			fmt.Fprint(p.stderr, f.text)
 		} else if err != nil {
@@ -62,6 +65,9 @@ func (p *program) clusterHealth(c *cli.Context) error {
 // checkHealth asks all members once. Not all healthy is a failure.
 func (p *program) checkHealth(c *cli.Context, cl *client) error {
 	members, err := cl.members(c.Context)
+	if c.Context.Err() != nil {
+		return c.Context.Err()
+	}
 	if err != nil {
 		fmt.Fprintln(p.stdout, "cluster may be unhealthy: failed to list members")
 		return serverFailure(err)
@@ -87,7 +93,7 @@ func (p *program) checkHealth(c *cli.Context, cl *client) error {
 	if _, err := fmt.Fprintln(p.stdout, verdict); err != nil {
 		return err
 	}
-	return &failure{exitUnhealthy, ""}
+	return &failure{code: exitUnhealthy}
 }
 
 // memberHealth asks one member at its URLs in turn, and prints what it found. The error is one of printing.
@@ -98,6 +104,9 @@ func (p *program) memberHealth(c *cli.Context, cl *client, m member) (bool, erro
 	}
 	for _, u := range m.ClientURLs {
 		good, err := cl.health(c.Context, u)
+		if c.Context.Err() != nil {
+			return false, c.Context.Err()
+		}
 		if err != nil {
 			if _, err := fmt.Fprintf(p.stdout, "failed to check the health of member %s on %s: %v\n", m.ID, u, err); err != nil {
 				return false, err

@@ -106,7 +106,7 @@ func unknownCommand(name string, commands []*cli.Command) error {
 	if near := nearest(name, commands); near != "" {
 		text += fmt.Sprintf("Did you mean '%s'?\n", near)
 	}
-	return &failure{exitUnknown, text}
+	return &failure{code: exitUnknown, text: text}
 }
 
 // nearest returns the command whose name is one edit away from name, two if that is long, or begins with it; "" if none

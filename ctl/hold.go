@@ -71,6 +71,9 @@ func (p *program) hold(c *cli.Context, h *holding) error {
 	if seconds < 1 {
 		return badArguments("--ttl counts seconds: 1 or more")
 	}
+	if c.Duration(waitFlag) < 0 {
+		return badArguments("--wait is how long to wait at most: 0 or more")
+	}
 	cl, err := p.connect(c)
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func (p *program) hold(c *cli.Context, h *holding) error {
 func (h *holding) waitTurn(ctx context.Context, pl *place, limit time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	tooLong := &failure{exitTooLong, fmt.Sprintf("%s is still held by another after %s\n", pl.queue, limit)}
+	tooLong := &failure{code: exitTooLong, text: fmt.Sprintf("%s is still held by another after %s\n", pl.queue, limit)}
 	if limit > 0 {
 		defer time.AfterFunc(limit, func() { cancel(tooLong) }).Stop()
 	}
@@ -115,7 +118,7 @@ func (h *holding) waitTurn(ctx context.Context, pl *place, limit time.Duration) 
 	case err == nil, ending, errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, errGone), errors.Is(err, errUnrefreshed):
-		return &failure{exitLost, fmt.Sprintf("the place in the queue of %s is lost: %v\n", pl.queue, err)}
+		return &failure{code: exitLost, text: fmt.Sprintf("the place in the queue of %s is lost: %v\n", pl.queue, err)}
 	}
 	return serverFailure(err)
 }
@@ -123,7 +126,7 @@ func (h *holding) waitTurn(ctx context.Context, pl *place, limit time.Duration) 
 // signalled is the end by a signal, as a shell reports it.
 func signalled(s os.Signal) *failure {
 	number, _ := s.(syscall.Signal)
-	return &failure{128 + int(number), ""}
+	return &failure{code: 128 + int(number)}
 }
 
 // use holds the place.
@@ -142,7 +145,7 @@ func (p *program) use(ctx context.Context, pl *place, h *holding) error {
 		}
 	}
 	if pl.lost.Err() != nil {
-		return &failure{exitLost, fmt.Sprintf("%s is lost, another may hold it now: %v\n", pl.queue, context.Cause(pl.lost))}
+		return &failure{code: exitLost, text: fmt.Sprintf("%s is lost, another may hold it now: %v\n", pl.queue, context.Cause(pl.lost))}
 	}
 	return err
 }
@@ -159,7 +162,7 @@ func (p *program) runHeld(ctx context.Context, pl *place, h *holding) error {
 		separate(cmd)
 	}
 	if err := cmd.Start(); err != nil {
-		return &failure{exitBadArguments, err.Error() + "\n"}
+		return &failure{code: exitBadArguments, text: err.Error() + "\n"}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -193,12 +196,12 @@ func commandFailure(err error) error {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case !ended:
-		return &failure{exitBadArguments, err.Error() + "\n"}
+		return &failure{code: exitBadArguments, text: err.Error() + "\n"}
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &failure{128 + int(status.Signal()), ""}
+		return &failure{code: 128 + int(status.Signal())}
 	}
-	return &failure{exit.ExitCode(), ""}
+	return &failure{code: exit.ExitCode()}
 }
 
 // anyTerminal says whether somebody sits at one of the streams.

@@ -3,6 +3,8 @@ package ctl
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +15,20 @@ func TestImport(t *testing.T) {
 	bothServers(t, func(t *testing.T, s *server) {
 		fill(t, s)
 		all := s.must(t, "export", "/", "/_hidden")
+		file := filepath.Join(t.TempDir(), "all.jsonl")
+		if err := os.WriteFile(file, []byte(all), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		for _, way := range []struct {
 			name, input, want string
 			args              []string
 		}{
 			{"through a file", all, summary(t, all), []string{"import"}},
 			{"directly", "", summary(t, s.must(t, "export")), []string{"import", "--from", s.url}},
-			{"a part of a file", all, summary(t, s.must(t, "export", "/d")), []string{"import", "/d"}},
-			{"a part directly", "", summary(t, s.must(t, "export", "/_hidden")), []string{"import", "--from", s.url, "_hidden/"}},
+			{"a file that is named", "not this", summary(t, all), []string{"import", file}},
+			{"a part of stdin", all, summary(t, s.must(t, "export", "/d")), []string{"import", "--below", "/d"}},
+			{"a part of a file", "", summary(t, s.must(t, "export", "/d")), []string{"import", file, "--below", "d"}},
+			{"a part directly", "", summary(t, s.must(t, "export", "/_hidden")), []string{"import", "--from", s.url, "--below", "_hidden/"}},
 		} {
 			t.Run(way.name, func(t *testing.T) {
 				to := startPando(t)
@@ -129,6 +137,43 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 			}
 		})
 	}
+	dir := t.TempDir()
+	empty, broken := filepath.Join(dir, "empty"), filepath.Join(dir, "broken")
+	for file, text := range map[string]string{empty: "\n", broken: `{"key":"/a","value":"1"}` + "\n{"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		args  []string
+		input string
+		want  string
+	}{
+		"a file that is not there":      {[]string{filepath.Join(dir, "missing")}, "", "missing: no such file"},
+		"a directory":                   {[]string{dir}, "", "is a directory"},
+		"a file of no export":           {[]string{broken}, "", "object 2 of " + broken},
+		"an empty file":                 {[]string{empty}, `{"key":"/a","value":"1"}`, "nothing to import: " + empty + " is empty"},
+		"an empty stdin":                {nil, "", "nothing to import: standard input is empty"},
+		"nothing at and below a key":    {[]string{"--below", "/x"}, `{"key":"/xy","value":"1"}`, "none of the 1 entry in standard input is at or below /x"},
+		"two files":                     {[]string{empty, empty}, "", "one file"},
+		"a file and a server":           {[]string{"--from", s.url, empty}, "", "one file"},
+		"a key, as it was written once": {[]string{"/services"}, `{"key":"/services/a","value":"1"}`, "/services: no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.index()
+			_, stderr, code := s.try(t, test.input, append([]string{"import"}, test.args...)...)
+			if code != exitBadArguments || !strings.Contains(stderr, test.want) || s.index() != before {
+				t.Errorf("exit code %d, %q, want %q", code, stderr, test.want)
+			}
+		})
+	}
+	t.Run("an empty server", func(t *testing.T) {
+		other := startPando(t)
+		_, stderr, code := s.try(t, "", "import", "--from", other.url)
+		if code != exitServer || !strings.Contains(stderr, "nothing to import: "+other.url) {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
 	t.Run("from nowhere", func(t *testing.T) {
 		if _, stderr, code := s.try(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer || !strings.Contains(stderr, "--from http://127.0.0.1:1") {
 			t.Errorf("exit code %d, %q", code, stderr)

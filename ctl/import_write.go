@@ -55,6 +55,11 @@ func (im *importing) write(ctx context.Context, entries []*entry, bar *progressb
 	return context.Cause(ctx)
 }
 
+// progress tells how far an import came that did not end well.
+func (im *importing) progress(total int) string {
+	return fmt.Sprintf("%d of %d were written, import again to go on", im.written.Load(), total)
+}
+
 func (im *importing) count(bar *progressbar.ProgressBar) {
 	im.written.Add(1)
 	_ = bar.Add(1) // a bar that can't be drawn does no harm

@@ -8,7 +8,7 @@ const locksDirectory = "/_locks"
 func (p *program) lockCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "lock", Usage: "hold a lock, while a command runs or until CTRL+C", ArgsUsage: "<name> [-- <command> [args...]]",
-		Action: p.lock, Flags: holdOptions(),
+		Action: inFormats(p.lock, formatSimple), Flags: holdOptions(),
 		Description: `DESCRIPTION:
    Waits in a queue for its turn, then runs the command, and frees the lock when it ends; the exit code is the
    command's. Without a command, it prints the lock's key and fencing index on one line and holds the lock until

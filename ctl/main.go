@@ -18,13 +18,16 @@ const (
 	exitInterrupted   = 130 // the user broke a command off
 )
 
-// failure ends a command: text goes to stderr as it is, code is the exit code.
+// failure ends a command: text goes to stderr as it is, code is the exit code. cause is the error behind it; nil where
+// there is none.
 type failure struct {
-	code int
-	text string
+	code  int
+	text  string
+	cause error
 }
 
 func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.cause }
 
 // errAnswered ends a run in which a global flag was all there was to do.
 var errAnswered = errors.New("answered")
@@ -71,12 +74,12 @@ func (p *program) report(ctx context.Context, err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return exitBadArguments // the reader went away: nobody is left to tell
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted // whatever the command made of it
+	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		io.WriteString(p.stderr, f.text)
 		return f.code
-	}
-	if ctx.Err() != nil {
-		return exitInterrupted
 	}
 	io.WriteString(p.stderr, err.Error()+"\n")
 	return exitBadArguments

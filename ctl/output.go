@@ -3,25 +3,52 @@ package ctl
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 )
+
+// The formats of --output.
+const (
+	formatSimple   = "simple"
+	formatExtended = "extended"
+	formatJSON     = "json"
+)
+
+// checkFormat refuses a format that does not exist. The legacy client carries the command out, prints that it does not know
+// the format in place of the answer, and succeeds.
+func checkFormat(format string) error {
+	switch format {
+	case formatSimple, formatExtended, formatJSON:
+		return nil
+	}
+	return &failure{code: exitBadArguments, text: fmt.Sprintf("Unsupported output format: %s\n--output is simple, extended or json\n", format)}
+}
+
+// inFormats makes the action of a command that is none of the legacy client's refuse an --output that it has no answer in.
+func inFormats(action cli.ActionFunc, formats ...string) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if format := c.String(outputFlag); !slices.Contains(formats, format) {
+			return badArguments(fmt.Sprintf("%s has no output in the format %q; it takes -o %s", c.Command.FullName(), format, strings.Join(formats, " or ")))
+		}
+		return action(c)
+	}
+}
 
 // printEvent prints an answer or a change in the format of --output.
 func (p *program) printEvent(e *event, format string) error {
 	switch format {
-	case "simple":
-		return p.printSimple(e)
-	case "extended":
+	case formatExtended:
 		return p.printExtended(e)
-	case "json":
+	case formatJSON:
 		// Strings and numbers: there is nothing in it that JSON can't hold.
 		data, _ := json.Marshal(e)
 		_, err := fmt.Fprintf(p.stdout, "%s\n", data)
 		return err
 	}
-	_, err := fmt.Fprintf(p.stderr, "Unsupported output format: %s\n", format)
-	return err
+	return p.printSimple(e)
 }
 
 // printSimple prints the value; of a deleted key the one that it had; of a directory nothing.

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
 
 const localFlag = "local"
+
+// SnapshotPatience is how long a member may take until a snapshot begins, unless the user says otherwise: it writes a
+// checkpoint first.
+const SnapshotPatience = time.Minute
 
 // snapshotCommands is the snapshot group. What needs no running server is not the client's.
 func (p *program) snapshotCommands() *cli.Command {
@@ -20,11 +25,13 @@ func (p *program) snapshotCommands() *cli.Command {
 			"   pando snapshot restore FILE    a new data directory from it",
 		Subcommands: []*cli.Command{
 			p.command(&cli.Command{
-				Name: "save", Usage: "save all keys, hidden ones too, as they are at one moment", ArgsUsage: "<file>", Action: p.saveSnapshot,
-				Flags: []cli.Flag{&cli.BoolFlag{Name: localFlag, Usage: "what one member has, without asking the others, when the cluster has lost its quorum", DisableDefaultText: true}},
+				Name: "save", Usage: "save all keys, hidden ones too, as they are at one moment", ArgsUsage: "<file>",
+				Action: inFormats(p.saveSnapshot, formatSimple),
+				Flags:  []cli.Flag{&cli.BoolFlag{Name: localFlag, Usage: "what one member has, without asking the others, when the cluster has lost its quorum", DisableDefaultText: true}},
 				Description: `DESCRIPTION:
    Any member will do. The file has all that was acknowledged before; one that is there already is replaced when the new one
-   has come whole. Works with Pando only.
+   has come whole. A member that does not begin within a minute (or --timeout), or pauses for half a minute, is given
+   up for the next one. Works with Pando only.
 
 ` + p.examples(
 					`snapshot save backup.snap`, "then: pando snapshot status backup.snap",
@@ -35,31 +42,36 @@ func (p *program) snapshotCommands() *cli.Command {
 }
 
 func (p *program) saveSnapshot(c *cli.Context) error {
-	file := c.Args().First()
-	if file == "" {
-		return badArguments("snapshot save needs the name of a file")
+	if c.NArg() != 1 {
+		return badArguments("snapshot save needs the name of one file")
 	}
+	file := c.Args().First()
 	cl, err := p.connect(c)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := unhurried(c, cl)
+	defer cancel()
 	query := url.Values{}
 	if c.Bool(localFlag) {
 		query.Set("local", "true")
 	}
 	r := &request{method: http.MethodGet, path: "/v2/snapshot", query: query}
-	d := &Download{File: file, Transport: cl.transport, Progress: p.stderr, Check: p.host.CheckSnapshot}
+	d := &Download{File: file, Transport: cl.transport, Progress: p.stderr, Check: p.host.CheckSnapshot, Begin: SnapshotPatience}
+	if c.IsSet(timeoutFlag) {
+		d.Begin = c.Duration(timeoutFlag)
+	}
 	var failed error
 	for _, endpoint := range cl.endpoints {
-		size, err := p.saveFrom(c.Context, cl, endpoint, r, d)
+		size, err := p.saveFrom(ctx, cl, endpoint, r, d)
 		if err == nil {
 			_, err = fmt.Fprintf(p.stdout, "saved %s: %s from %s\n", file, ByteCount(uint64(size)), endpoint)
 			return err
 		}
-		if c.Context.Err() != nil {
-			return c.Context.Err()
-		}
 		failed = errors.Join(failed, fmt.Errorf("%s: %w", endpoint, err))
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return failWith(exitServer, fmt.Errorf("%s was not saved: %w", file, failed))
 }

@@ -35,7 +35,7 @@ func unhurried(c *cli.Context, cl *client) (context.Context, context.CancelFunc)
 
 func (p *program) treeCommand() *cli.Command {
 	return p.command(&cli.Command{
-		Name: "tree", Usage: "draw directories with all that is in them", ArgsUsage: "[key...]", Action: p.tree,
+		Name: "tree", Usage: "draw directories with all that is in them", ArgsUsage: "[key...]", Action: inFormats(p.tree, formatSimple),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: depthFlag, Aliases: []string{"L"}, Usage: "draw at most this many levels; 0: all"},
 			&cli.BoolFlag{Name: asciiFlag, Usage: "draw with plain ASCII characters", DisableDefaultText: true},
@@ -54,6 +54,9 @@ func (p *program) treeCommand() *cli.Command {
 }
 
 func (p *program) tree(c *cli.Context) error {
+	if c.Int(depthFlag) < 0 {
+		return badArguments("--depth counts levels: 1 or more, or 0 for all")
+	}
 	cl, err := p.connect(c)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func constantServer(tb testing.TB, answer string) *endpoint {
 			}
 		}
 	}()
-	ep, err := newEndpoint(l.Addr().String(), credential{})
+	ep, err := newEndpoint(&url.URL{Scheme: "http", Host: l.Addr().String()}, credential{})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
 )
 
 func TestKeyRequest(t *testing.T) {
-	ep, err := newEndpoint("http://127.0.0.1:2379", credential{user: "root:secret"})
+	ep, err := newEndpoint(&url.URL{Scheme: "http", Host: "127.0.0.1:2379"}, credential{user: "root:secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +79,17 @@ func TestPicker(t *testing.T) {
 }
 
 func TestNewTarget(t *testing.T) {
-	for _, good := range []string{"127.0.0.1:2379", "http://localhost:2379/", "https://[::1]:2379"} {
-		t.Run(good, func(t *testing.T) {
-			if _, err := newTarget([]string{good}, credential{}); err != nil {
-				t.Error(err)
+	for _, good := range []struct{ url, addr string }{
+		{"127.0.0.1:2379", "127.0.0.1:2379"}, {"http://localhost:2379/", "localhost:2379"}, {"https://[::1]:2379", "[::1]:2379"},
+		{"localhost", "localhost:80"}, {"https://[::1]", "[::1]:443"},
+	} {
+		t.Run(good.url, func(t *testing.T) {
+			if got, err := newTarget([]string{good.url}, credential{}); err != nil || got.endpoint(0).addr != good.addr {
+				t.Errorf("got %+v, %v, want %s", got, err, good.addr)
 			}
 		})
 	}
-	for _, bad := range []string{"", "http://127.0.0.1", "ftp://127.0.0.1:21", "http://127.0.0.1:2379/v2/keys", "http://%zz:1"} {
+	for _, bad := range []string{"", "http://", "http://:2379", "ftp://127.0.0.1:21", "http://127.0.0.1:2379/v2/keys", "http://%zz:1"} {
 		t.Run("refused: "+bad, func(t *testing.T) {
 			if got, err := newTarget([]string{bad}, credential{}); err == nil {
 				t.Errorf("got %s, want an error", got)

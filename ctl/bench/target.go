@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"pando/ctl/baseurl"
 )
 
 // errTarget is wrapped by every error about a server that cannot be put under load.
@@ -40,41 +42,41 @@ type credential struct {
 	user string      // name:password, or empty
 }
 
-// newTarget reads base URLs. A URL without a scheme is taken for http.
-func newTarget(urls []string, cred credential) (*target, error) {
+// standardPorts are those of URLs that name none.
+var standardPorts = map[string]string{"http": "80", "https": "443"}
+
+// newTarget reads base URLs.
+func newTarget(texts []string, cred credential) (*target, error) {
+	urls, err := baseurl.ParseList(texts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errTarget, err)
+	}
 	t := &target{}
-	for _, raw := range urls {
-		ep, err := newEndpoint(strings.TrimSpace(raw), cred)
+	for _, u := range urls {
+		ep, err := newEndpoint(u, cred)
 		if err != nil {
 			return nil, err
 		}
 		t.endpoints = append(t.endpoints, ep)
 	}
-	if len(t.endpoints) == 0 {
-		return nil, fmt.Errorf("%w: no endpoint given; use --endpoints http://127.0.0.1:2379", errTarget)
-	}
 	return t, nil
 }
 
-func newEndpoint(raw string, cred credential) (*endpoint, error) {
-	text := raw
-	if !strings.Contains(text, "://") {
-		text = "http://" + text
+func newEndpoint(u *url.URL, cred credential) (*endpoint, error) {
+	port := standardPorts[u.Scheme]
+	if port == "" {
+		return nil, fmt.Errorf("%w: endpoint %s: the scheme is http or https", errTarget, u)
 	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: endpoint %q: %w", errTarget, raw, err)
+	if u.Port() != "" {
+		port = u.Port()
 	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%w: endpoint %q: the scheme is http or https", errTarget, raw)
-	}
-	if u.Hostname() == "" || u.Port() == "" {
-		return nil, fmt.Errorf("%w: endpoint %q: give host and port, such as http://127.0.0.1:2379", errTarget, raw)
+	if u.Hostname() == "" {
+		return nil, fmt.Errorf("%w: endpoint %s: it names no host", errTarget, u)
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("%w: endpoint %q: leave out everything behind the port", errTarget, raw)
+		return nil, fmt.Errorf("%w: endpoint %s: leave out everything behind the port", errTarget, u)
 	}
-	ep := &endpoint{url: u.Scheme + "://" + u.Host, addr: u.Host, header: "Host: " + u.Host + "\r\n"}
+	ep := &endpoint{url: u.Scheme + "://" + u.Host, addr: net.JoinHostPort(u.Hostname(), port), header: "Host: " + u.Host + "\r\n"}
 	if u.Scheme == "https" {
 		ep.tls = &tls.Config{}
 		if cred.tls != nil {

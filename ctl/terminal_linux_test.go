@@ -1,0 +1,146 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a terminal with the client at it, as a user sees and types it.
+type terminal struct {
+	t      *testing.T
+	keys   *os.File // the user's side
+	line   *os.File // the program's side
+	screen lockedBuffer
+	cmd    *exec.Cmd
+}
+
+// atTerminal starts the client on a terminal of its own.
+func atTerminal(t *testing.T, args ...string) *terminal {
+	t.Helper()
+	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keys.Close() })
+	control := keys.Fd()
+	if err := unix.IoctlSetPointerInt(int(control), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(control), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { line.Close() })
+	term := &terminal{t: t, keys: keys, line: line, cmd: programs["ours"](t)}
+	term.cmd.Args = append(term.cmd.Args, args...)
+	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = line, line, line
+	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := term.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { term.cmd.Process.Kill() })
+	go func() {
+		buffer := make([]byte, 1024)
+		for {
+			n, err := keys.Read(buffer)
+			if err != nil {
+				return
+			}
+			term.screen.Write(buffer[:n])
+		}
+	}()
+	return term
+}
+
+// await waits until the screen shows a text.
+func (term *terminal) await(text string) {
+	term.t.Helper()
+	eventually(term.t, "the screen shows "+text, func() bool { return strings.Contains(term.screen.String(), text) }, term.screen.String)
+}
+
+// press types keys.
+func (term *terminal) press(keys string) {
+	term.t.Helper()
+	if _, err := term.keys.WriteString(keys); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
+// end waits for the client and returns its exit code, -1 if a signal ended it.
+func (term *terminal) end() int {
+	term.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- term.cmd.Wait() }()
+	var err error
+	eventually(term.t, "the client ends", func() bool {
+		select {
+		case err = <-ended:
+			return true
+		default:
+			return false
+		}
+	}, term.screen.String)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// echoes says whether the terminal shows what is typed.
+func (term *terminal) echoes() bool {
+	state, err := unix.IoctlGetTermios(int(term.line.Fd()), unix.TCGETS)
+	return err == nil && state.Lflag&unix.ECHO != 0
+}
+
+const ctrlC, ctrlD = "\x03", "\x04"
+
+// TestReadingATerminal: what waits for a user says so, and CTRL+C ends it at the first time.
+func TestReadingATerminal(t *testing.T) {
+	url, _ := fixed(t, 200, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+	for _, test := range []struct{ args, prompt string }{
+		{"set /a", "reading the value from the terminal"},
+		{"mk /a", "reading the value from the terminal"},
+		{"update /a", "reading the value from the terminal"},
+		{"import", "reading the export from the terminal"},
+		{"-u ann get /a", "Password: "},
+		{"-u ann bench put", "Password: "},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			term := atTerminal(t, append([]string{"--no-sync", "--endpoints", url}, strings.Fields(test.args)...)...)
+			term.await(test.prompt)
+			term.press(ctrlC)
+			if code := term.end(); code != exitInterrupted {
+				t.Errorf("exit code %d, want %d\n%s", code, exitInterrupted, term.screen.String())
+			}
+			if !term.echoes() {
+				t.Error("the terminal no longer shows what is typed")
+			}
+		})
+	}
+	t.Run("to its end", func(t *testing.T) {
+		term := atTerminal(t, "--no-sync", "--endpoints", url, "--debug", "set", "/a")
+		term.await("CTRL+D")
+		term.press("typed\n" + ctrlD)
+		if code := term.end(); code != exitOK {
+			t.Errorf("exit code %d\n%s", code, term.screen.String())
+		}
+		term.await(`-d "value=typed%0A"`)
+	})
+	t.Run("a pipe needs no word", func(t *testing.T) {
+		_, stderr, code := (&server{t: t, url: url}).try(t, "piped", "--no-sync", "set", "/a")
+		if code != exitOK || stderr != "" {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
+}
