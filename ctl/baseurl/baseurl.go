@@ -1,4 +1,3 @@
-// Package baseurl reads what users write for the address of a server: one rule for every command.
 package baseurl
 
 import (
