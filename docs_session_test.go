@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,6 +35,26 @@ func TestDocsSessions(t *testing.T) {
 			s.endSecond(t)
 		})
 	}
+}
+
+// TestDocsForSlowReaders types the lesson on a time to live, and reads on only when the time is over: nothing may hang.
+func TestDocsForSlowReaders(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := parseSession(string(text))
+	lesson := slices.IndexFunc(commands, func(c sessionCommand) bool { return strings.Contains(c.text, "ttl==5") })
+	if lesson < 0 {
+		t.Fatal("no command sets a TTL of five seconds")
+	}
+	requirePrograms(t, commands[:lesson+2])
+	s := &session{page: "README.md", process: launch(t, t.TempDir())}
+	for _, c := range commands[:lesson+1] {
+		s.typeCommand(t, c)
+	}
+	await(t, "the end of the TTL", func() bool { return strings.Contains(s.process.get("/v2/keys/message"), "Key not found") })
+	s.typeCommand(t, commands[lesson+1])
 }
 
 // sessionCommand is a command with the answer that the page shows.

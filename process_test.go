@@ -27,6 +27,12 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	// The settings of whoever runs the tests are not theirs.
+	for name := range environMap(os.Environ()) {
+		if _, ours := cutAnyPrefix(name, envPrefixes); ours {
+			os.Unsetenv(name)
+		}
+	}
 	os.Exit(m.Run())
 }
 
