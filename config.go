@@ -93,6 +93,9 @@ type Config struct {
 	// InitialClusterToken keeps apart clusters that would otherwise have the same IDs. May be empty.
 	InitialClusterToken string
 
+	// SkipLogEntry is an entry of the log that no member can apply, to be passed over; the zero value for none.
+	SkipLogEntry raft.EntryID
+
 	// ForceNewCluster makes a member with data the only one of its cluster.
 	ForceNewCluster bool
 

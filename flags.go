@@ -180,6 +180,8 @@ func durabilityFlags() []flagSpec {
 				c.SnapshotCount, err = parseWhole(v, math.MaxInt64)
 				return err
 			}},
+		{name: "skip-log-entry", group: groupDurability, arg: "INDEX/TERM", usage: "Pass over one entry of the log that no version can apply, as the error names it that stopped the members. Start each member once with it, then take it away.",
+			example: "57/3", set: func(c *Config, v string) (err error) { c.SkipLogEntry, err = parseEntryID(v); return err }},
 		{name: "consistency-check-interval", group: groupDurability, arg: "MS", def: "60000", usage: "Milliseconds between two comparisons of what the members hold, in the background; 0 for none. A difference is an error in the log and a metric, pando_consistency_differences.",
 			set: setConsistency},
 	}

@@ -38,6 +38,24 @@ func forceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage
 	return nil
 }
 
+// skipLogEntry carries out --skip-log-entry on the data of a member that is not started yet; the zero value asks for
+// nothing.
+func skipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger) error {
+	if id == (raft.EntryID{}) {
+		return nil
+	}
+	skipped, err := raft.SkipEntry(recovered, id)
+	switch {
+	case err != nil:
+		return &usageError{fmt.Errorf("--skip-log-entry: %w; take the flag away", err)}
+	case skipped:
+		log.Warn("--skip-log-entry: the entry is passed over; take the flag away at the next start", zap.Stringer("entry", id))
+	default:
+		log.Warn("--skip-log-entry: there is no such entry behind this member's last checkpoint; take the flag away", zap.Stringer("entry", id))
+	}
+	return nil
+}
+
 func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
 	list, err := raft.LastMembers(recovered)
 	if err != nil {

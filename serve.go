@@ -220,6 +220,9 @@ func reopenDisk(ctx context.Context, cfg *Config, client *http.Client, o storage
 		return nil, nil, nil, err
 	}
 	from := &founding{}
+	if err := skipLogEntry(recovered, cfg.SkipLogEntry, log); err != nil {
+		return nil, nil, nil, errors.Join(err, disk.Close())
+	}
 	switch {
 	case cfg.ForceNewCluster:
 		err = forceNewCluster(ctx, disk, recovered, client, log)

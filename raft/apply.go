@@ -10,13 +10,14 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/tree"
 )
 
 // apply applies committed entries to the tree and the membership.
 func (l *loop) apply(m *raftpb.Message) {
 	for _, e := range m.GetEntries() {
 		if err := l.applyEntry(e); err != nil {
-			l.fail(fmt.Errorf("entry %d: %w", e.GetIndex(), err))
+			l.fail(&EntryError{entryID(e), err})
 			return
 		}
 		l.appliedIndex, l.appliedTerm = e.GetIndex(), e.GetTerm()
@@ -71,17 +72,25 @@ func (l *loop) applyData(index uint64, data []byte) error {
 func (l *loop) applyBatch(b batch) {
 	results := l.tree.Apply(b.time, b.commands)
 	if b.proposer == uint64(l.id) {
-		f := l.flying[b.number]
-		delete(l.flying, b.number)
-		for i, p := range f.proposals {
-			p.done <- outcome{result: results[i]}
-		}
+		l.answer(b.number, results)
 	}
 	l.recent = max(len(b.commands), l.recent/2)
 	l.crowded.Store(l.recent > 1)
 	l.tree.Notify()
 	l.observer.BatchApplied(len(b.commands))
 	l.expiry.set(l.tree.View().NextExpiry(), l.now())
+}
+
+// answer ends the flight of a batch of this member with its results.
+func (l *loop) answer(number uint64, results []tree.Result) {
+	f, underway := l.flying[number]
+	if !underway || len(f.proposals) > len(results) {
+		return // not the batch that this member has proposed
+	}
+	delete(l.flying, number)
+	for i, p := range f.proposals {
+		p.done <- outcome{result: results[i]}
+	}
 }
 
 // serveIfCaughtUp opens the node to requests once the tree holds what was

@@ -21,8 +21,8 @@ const (
 )
 
 // errEntry says that an entry can't be understood. A member that meets one
-// must stop: going on would make its tree differ from the others'.
-var errEntry = errors.New("raft: log entry not understood; was it written by a newer version of pando?")
+// must stop: going on would make its tree differ from the others'. See EntryError.
+var errEntry = errors.New("not understood")
 
 // batch is an entry of commands: who proposed it, under which number, when,
 // and what.
@@ -63,6 +63,20 @@ func decodeBatch(data []byte, buf []tree.Command) (batch, error) {
 		rest = tail
 	}
 	return b, nil
+}
+
+// checkBatch reports what decodeBatch would.
+func checkBatch(data []byte) error {
+	if len(data) < batchHead {
+		return fmt.Errorf("%w: a batch of %d bytes", errEntry, len(data))
+	}
+	for rest := data[batchHead:]; len(rest) > 0; {
+		var err error
+		if rest, err = tree.CheckCommand(rest); err != nil {
+			return fmt.Errorf("%w: %w", errEntry, err)
+		}
+	}
+	return nil
 }
 
 // attributes is an entry by which a member tells its name and where clients

@@ -37,7 +37,7 @@ func lastRegistry(r *storage.Recovered) (*members.Registry, error) {
 		}
 		cc, m, err := decodeConfChange(e.GetData())
 		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", e.GetIndex(), err)
+			return nil, &EntryError{entryID(e), err}
 		}
 		// What is refused changes nothing, here as when it is applied.
 		_ = changeRegistry(registry, cc.GetType(), m.Member)
@@ -53,6 +53,12 @@ func decodeConfChange(data []byte) (*raftpb.ConfChange, memberChange, error) {
 	}
 	if err := json.Unmarshal(cc.GetContext(), &m); err != nil {
 		return nil, m, fmt.Errorf("%w: member: %w", errEntry, err)
+	}
+	if _, known := raftpb.ConfChangeType_name[int32(cc.GetType())]; !known {
+		return nil, m, fmt.Errorf("%w: change of membership %v", errEntry, cc.GetType())
+	}
+	if cc.GetNodeId() != uint64(m.ID) || m.ID == 0 {
+		return nil, m, fmt.Errorf("%w: a change of member %x that speaks of member %s", errEntry, cc.GetNodeId(), m.ID)
 	}
 	return cc, m, nil
 }

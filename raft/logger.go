@@ -1,6 +1,9 @@
 package raft
 
 import (
+	"fmt"
+	"slices"
+
 	"go.uber.org/zap"
 )
 
@@ -24,4 +27,21 @@ func (l raftLogger) Errorf(format string, v ...any)   { l.s.Errorf(format, v...)
 func (l raftLogger) Fatal(v ...any)                   { l.s.Fatal(v...) }
 func (l raftLogger) Fatalf(format string, v ...any)   { l.s.Fatalf(format, v...) }
 func (l raftLogger) Panic(v ...any)                   { l.s.Panic(v...) }
-func (l raftLogger) Panicf(format string, v ...any)   { l.s.Panicf(format, v...) }
+
+// contradiction is what the upstream library panics with when the log on this disk
+// contradicts what the others know of it: when data that was acknowledged is gone.
+type contradiction string
+
+// contradictions are the library's messages for that.
+var contradictions = []string{
+	"tocommit(%d) is out of range [lastIndex(%d)]. Was the raft log corrupted, truncated, or lost?",
+	"entry %d conflict with committed entry [committed(%d)]",
+}
+
+// Panicf panics, with a contradiction where the message is one.
+func (l raftLogger) Panicf(format string, v ...any) {
+	if slices.Contains(contradictions, format) {
+		panic(contradiction(fmt.Sprintf(format, v...)))
+	}
+	l.s.Panicf(format, v...)
+}

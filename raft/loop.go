@@ -37,13 +37,15 @@ type loop struct {
 	blocking uint64
 	held     []held          // proposals that raft will take later
 	gathered []*raftpb.Entry // proposed by followers; raft will get them later
-	taken    []*proposal     // room for the next batch
-	together int             // how many proposals have shared a batch lately
-	recent   int             // how many commands had the largest of the batches applied lately
-	crowded  atomic.Bool     // recent is more than one
-	applies  []tree.Command  // room for the batch being applied
-	caughtUp bool            // the tree holds what was committed before the start
-	served   bool            // Ready is closed
+	// refusedAt is when the log last told of a forwarded proposal that was refused.
+	refusedAt time.Time
+	taken     []*proposal    // room for the next batch
+	together  int            // how many proposals have shared a batch lately
+	recent    int            // how many commands had the largest of the batches applied lately
+	crowded   atomic.Bool    // recent is more than one
+	applies   []tree.Command // room for the batch being applied
+	caughtUp  bool           // the tree holds what was committed before the start
+	served    bool           // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none
 	// is under way.
 	firstRead chan error

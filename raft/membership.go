@@ -247,6 +247,15 @@ func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.M
 	return fmt.Errorf("%w: change of membership %v", errEntry, kind)
 }
 
+// change applies a change to the registry. It refuses to take out the last member
+// with a vote, on which the upstream library panics, on every member alike.
+func (l *loop) change(kind raftpb.ConfChangeType, m members.Member) error {
+	if voters := l.confState.GetVoters(); kind == raftpb.ConfChangeRemoveNode && len(voters) == 1 && voters[0] == uint64(m.ID) {
+		return ErrNotEnoughMembers
+	}
+	return changeRegistry(l.registry, kind, m)
+}
+
 // applyConfChange applies a committed change. One that the registry refuses
 // changes nothing, on every member alike.
 func (l *loop) applyConfChange(index uint64, data []byte) error {
@@ -254,7 +263,7 @@ func (l *loop) applyConfChange(index uint64, data []byte) error {
 	if err != nil {
 		return err
 	}
-	refused := changeRegistry(l.registry, cc.GetType(), c.Member)
+	refused := l.change(cc.GetType(), c.Member)
 	if refused != nil {
 		none := etcdraft.None
 		cc.NodeId = &none

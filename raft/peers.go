@@ -88,7 +88,7 @@ func (l *loop) receive(m *raftpb.Message) {
 	l.latency.received(m, l.observer)
 	switch m.GetType() {
 	case raftpb.MsgProp:
-		l.gather(m)
+		l.admit(m)
 	case raftpb.MsgSnap:
 		// It would come with its content, as a request of its own.
 	default:

@@ -18,14 +18,13 @@ func (l *loop) takeTurn(do func()) bool {
 	return l.inTurn(do)
 }
 
-// inTurn does something in a turn that was taken, and ends it. The upstream
-// library panics when the log contradicts what the others say of it: when data
-// that was acknowledged is gone from this disk. That must end this member alone.
+// inTurn does something in a turn that was taken, and ends it. A panic ends this
+// member alone.
 func (l *loop) inTurn(do func()) (goOn bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			l.log.Error("the log went wrong", zap.Any("panic", r), zap.Stack("stack"))
-			l.failed = fmt.Errorf("%w: %v", errBroken, r)
+			l.log.Error("the raft loop panicked", zap.Any("panic", r), zap.Stack("stack"))
+			l.failed = panicError(r)
 		}
 		goOn = l.failed == nil
 		l.turn.Unlock()
@@ -34,6 +33,16 @@ func (l *loop) inTurn(do func()) (goOn bool) {
 		do()
 	}
 	return
+}
+
+// panicError tells whether a panic speaks of this member's data. Only the upstream
+// library can know that, and says so through its logger. Whatever else panics is no
+// reason to touch the data.
+func panicError(r any) error {
+	if c, ok := r.(contradiction); ok {
+		return fmt.Errorf("%w: %v", errBroken, c)
+	}
+	return fmt.Errorf("%w: %v", errPanic, r)
 }
 
 // helpRounds bounds what others than the loop do: a write and its commit, and a look

@@ -103,33 +103,68 @@ func AppendCommand(dst []byte, c *Command) []byte {
 // Path and Value share one allocation of their own, so a node keeps alive
 // just the bytes that it shows. src may be reused after the call.
 func DecodeCommand(src []byte) (Command, []byte, error) {
-	var c Command
-	if len(src) < 2 {
-		return c, nil, fmt.Errorf("%w: %d bytes", ErrBadCommand, len(src))
+	f, rest, err := readFields(src)
+	if err != nil {
+		return Command{}, nil, err
 	}
-	c.Op = Op(src[0])
-	if c.Op == 0 || c.Op > lastOp {
-		return c, nil, fmt.Errorf("%w: unknown operation %d", ErrBadCommand, c.Op)
+	c := f.Command
+	c.PrevValue = string(f.prevValue)
+	both := string(f.both)
+	c.Path, c.Value = both[:f.pathLen], both[f.pathLen:]
+	if err := c.checkPath(c.Path); err != nil {
+		return Command{}, nil, err
+	}
+	return c, rest, nil
+}
+
+// CheckCommand returns what DecodeCommand would leave of src, or its error. It
+// copies no value.
+func CheckCommand(src []byte) ([]byte, error) {
+	f, rest, err := readFields(src)
+	if err == nil {
+		err = f.checkPath(string(f.both[:f.pathLen]))
+	}
+	return rest, err
+}
+
+// fields is a command whose texts still lie in the bytes that it was read from.
+type fields struct {
+	Command          // without its texts
+	prevValue []byte // PrevValue
+	both      []byte // Path and Value
+	pathLen   uint64
+}
+
+func readFields(src []byte) (f fields, rest []byte, err error) {
+	if len(src) < 2 {
+		return f, nil, fmt.Errorf("%w: %d bytes", ErrBadCommand, len(src))
+	}
+	f.Op = Op(src[0])
+	if f.Op == 0 || f.Op > lastOp {
+		return f, nil, fmt.Errorf("%w: unknown operation %d", ErrBadCommand, f.Op)
 	}
 	flags := src[1]
 	if flags >= flagRefresh<<1 {
-		return c, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
+		return f, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
 	}
-	c.Dir, c.Recursive, c.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
+	f.Dir, f.Recursive, f.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
 	r := reader{src: src[2:]}
-	c.Expires = r.varint()
-	c.PrevIndex = r.uvarint()
+	f.Expires = r.varint()
+	f.PrevIndex = r.uvarint()
 	prevLen, pathLen, valueLen := r.uvarint(), r.uvarint(), r.uvarint()
-	c.PrevValue = r.text(prevLen)
+	f.prevValue, f.pathLen = r.bytes(prevLen), pathLen
 	if r.bad || pathLen > uint64(len(r.src)) || valueLen > uint64(len(r.src))-pathLen {
-		return c, nil, fmt.Errorf("%w: cut short", ErrBadCommand)
+		return f, nil, fmt.Errorf("%w: cut short", ErrBadCommand)
 	}
-	both := r.text(pathLen + valueLen)
-	c.Path, c.Value = both[:pathLen], both[pathLen:]
-	if c.Op != OpExpire && !ValidPath(c.Path) {
-		return c, nil, fmt.Errorf("%w: path %.64q is not clean", ErrBadCommand, c.Path)
+	f.both = r.bytes(pathLen + valueLen)
+	return f, r.src, nil
+}
+
+func (c *Command) checkPath(path string) error {
+	if c.Op != OpExpire && !ValidPath(path) {
+		return fmt.Errorf("%w: path %.64q is not clean", ErrBadCommand, path)
 	}
-	return c, r.src, nil
+	return nil
 }
 
 // ValidPath reports whether p is a clean path within the limits.

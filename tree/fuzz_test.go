@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,10 @@ func FuzzDecodeCommand(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := bytes.Clone(data)
 		c, rest, err := DecodeCommand(src)
+		checked, checkErr := CheckCommand(src)
+		if !bytes.Equal(checked, rest) || fmt.Sprint(checkErr) != fmt.Sprint(err) {
+			t.Fatalf("decoded: rest %x, %v; checked: rest %x, %v", rest, err, checked, checkErr)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrBadCommand) {
 				t.Fatalf("not ErrBadCommand: %v", err)

@@ -41,14 +41,17 @@ func (r *reader) octet() byte {
 }
 
 // text copies the next n bytes.
-func (r *reader) text(n uint64) string {
+func (r *reader) text(n uint64) string { return string(r.bytes(n)) }
+
+// bytes gives the next n bytes, which stay part of src.
+func (r *reader) bytes(n uint64) []byte {
 	if n > uint64(len(r.src)) {
 		r.fail()
-		return ""
+		return nil
 	}
-	s := string(r.src[:n])
+	b := r.src[:n]
 	r.src = r.src[n:]
-	return s
+	return b
 }
 
 // counted copies the bytes that a length in front of them announces.

@@ -1,0 +1,84 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+// Nothing enters the log that can't be applied: a committed entry that no member
+// understands stops all of them. So what a peer forwards is checked before it is
+// proposed, whoever the peer is.
+
+// errNothingProposed refuses a proposal without entries, on which the upstream
+// library panics.
+var errNothingProposed = errors.New("it has no entries")
+
+// checkProposal reports why a forwarded proposal must not be proposed.
+func checkProposal(m *raftpb.Message) error {
+	if len(m.GetEntries()) == 0 {
+		return errNothingProposed
+	}
+	for _, e := range m.GetEntries() {
+		if err := checkEntry(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEntry reports, with errEntry, why an entry can't be applied.
+func checkEntry(e *raftpb.Entry) error {
+	data := e.GetData()
+	switch e.GetType() {
+	case raftpb.EntryConfChange:
+		_, _, err := decodeConfChange(data)
+		return err
+	case raftpb.EntryNormal:
+		if len(data) == 0 {
+			return nil
+		}
+		return checkData(data)
+	}
+	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
+}
+
+func checkData(data []byte) error {
+	var err error
+	switch data[0] {
+	case kindBatch:
+		return checkBatch(data)
+	case kindAttributes:
+		_, err = decodeAttributes(data)
+	case kindAudit:
+		_, err = decodeAudit(data, &auditStart{})
+	case kindAuditResult:
+		_, err = decodeAudit(data, &auditResult{})
+	default:
+		err = fmt.Errorf("%w: kind %d", errEntry, data[0])
+	}
+	return err
+}
+
+// refuseInterval is the time between two lines in the log about proposals that
+// were refused.
+const refuseInterval = time.Second
+
+// admit takes a proposal that a peer has forwarded, unless it could not be applied.
+func (l *loop) admit(m *raftpb.Message) {
+	err := checkProposal(m)
+	if err == nil {
+		l.gather(m)
+		return
+	}
+	if now := time.Now(); now.Sub(l.refusedAt) >= refuseInterval {
+		l.refusedAt = now
+		l.log.Warn("a forwarded proposal was refused: it could not be applied; do all members run the same version?",
+			zap.Stringer("from", members.ID(m.GetFrom())), zap.Error(err))
+	}
+}

@@ -1,0 +1,271 @@
+package raft
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+	"pando/storage"
+	"pando/tree"
+)
+
+// garbage is entries that no member can apply.
+func garbage(t testing.TB) map[string]*raftpb.Entry {
+	t.Helper()
+	normal := func(data ...byte) *raftpb.Entry { return &raftpb.Entry{Data: data} }
+	change := func(cc *raftpb.ConfChange) *raftpb.Entry {
+		data, err := proto.Marshal(cc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data}
+	}
+	head := appendBatchHead(nil, 8, 1, 1)
+	set := tree.AppendCommand(head[:len(head):len(head)], &tree.Command{Op: tree.OpSet, Path: "/a", Value: "1"})
+	return map[string]*raftpb.Entry{
+		"an unknown kind":        normal(200),
+		"half a batch's head":    normal(head[:len(head)-1]...),
+		"half a command":         normal(set[:len(set)-1]...),
+		"an unknown operation":   normal(append(head[:len(head):len(head)], 99, 0, 0, 0, 0, 0, 0)...),
+		"a path that is unclean": normal(tree.AppendCommand(head[:len(head):len(head)], &tree.Command{Op: tree.OpSet, Path: "/a/../b"})...),
+		"attributes":             normal(kindAttributes, '{'),
+		"a consistency check":    normal(kindAudit, auditVersion, '{'),
+		"its result":             normal(kindAuditResult, auditVersion, '['),
+		"no change of a member":  {Type: raftpb.EntryConfChange.Enum(), Data: []byte{0xff}},
+		"a change of nobody":     change(&raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: []byte("{")}),
+		"a change of two members": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 10}),
+		}),
+		"an unknown change":        change(&raftpb.ConfChange{Type: raftpb.ConfChangeType(9).Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 9})}),
+		"a change of another form": {Type: raftpb.EntryConfChangeV2.Enum(), Data: []byte{0xff}},
+		"an unknown type":          {Type: raftpb.EntryType(7).Enum(), Data: []byte("x")},
+	}
+}
+
+// TestGarbageIsRefused forwards what can't be applied to a leader and to a follower: it must not enter the log.
+func TestGarbageIsRefused(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	from := uint64(c.follower().id)
+	proposals := map[string][]*raftpb.Entry{"nothing": nil}
+	for name, e := range garbage(t) {
+		proposals[name] = []*raftpb.Entry{e}
+		proposals[name+" behind a batch"] = []*raftpb.Entry{forwarded(members.ID(from), 1, "/refused", "1").Entries[0], e}
+	}
+	for name, entries := range proposals {
+		for _, r := range c.running() {
+			r.inTask(func(l *loop) {
+				last := l.lastIndex
+				l.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
+				for l.raw.HasReady() {
+					l.handle(l.raw.Ready())
+				}
+				if l.lastIndex != last {
+					t.Errorf("%s is in the log", name)
+				}
+			})
+		}
+	}
+	c.leader().set("/after", "1")
+	c.settle()
+	if exists(c.leader(), "/refused") {
+		t.Error("half of a proposal was taken")
+	}
+}
+
+// TestLastVoterStays applies the removal of the only member with a vote, which a member may have forwarded: it is
+// refused, and ends nobody.
+func TestLastVoterStays(t *testing.T) {
+	m := newTestMember(t)
+	m.start()
+	data, err := confChangeEntry(0, 0, raftpb.ConfChangeRemoveNode, members.Member{ID: m.node.id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.node.inbox.post(func(l *loop) {
+		l.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
+	})
+	m.set("/after", "1")
+	if _, there := m.node.Members().Get(m.node.id); !there {
+		t.Error("the only member is gone")
+	}
+}
+
+// TestAnswersOwnBatchAlone applies a batch that bears the number of one of this member's but holds less: the member's own
+// is still answered.
+func TestAnswersOwnBatchAlone(t *testing.T) {
+	m := newTestMember(t)
+	l := m.start().loop
+	p := proposalOf(1)
+	done := make(chan struct{})
+	l.inbox.post(func(l *loop) {
+		defer close(done)
+		l.flying[1] = flight{proposals: []*proposal{p}, since: time.Now()}
+		l.answer(1, nil)
+		if len(p.done) > 0 {
+			t.Error("a strange batch answers a proposal")
+		}
+		l.answer(1, make([]tree.Result, 1))
+	})
+	<-done
+	if len(p.done) != 1 || len(l.flying) != 0 {
+		t.Error("the proposal has no answer")
+	}
+}
+
+// propose puts an entry into the log as no member does.
+func (r *replica) proposeRaw(e *raftpb.Entry) {
+	r.inTask(func(l *loop) {
+		if err := l.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: []*raftpb.Entry{e}}); err != nil {
+			r.c.t.Error(err)
+		}
+	})
+}
+
+// TestSkipEntry has each kind of garbage in the log of a cluster all the same: all members end with an error that names the
+// entry, and go on with everything else when they are started to skip it.
+func TestSkipEntry(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"an unknown kind", "half a command", "a change of two members"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t, 3, nil)
+			c.leader().set("/before", "1")
+			c.leader().proposeRaw(garbage(t)[kind])
+			id := c.awaitGarbage()
+			for _, r := range c.members {
+				r.restart()
+			}
+			if again := c.awaitGarbage(); again != id {
+				t.Errorf("the next start ends with entry %v, the first with %v", again, id)
+			}
+			all := 0
+			c.tune = func(cfg *Config) {
+				skipped, err := SkipEntry(cfg.Recovered, id)
+				if skipped {
+					all++
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			for _, r := range c.members {
+				r.restart()
+			}
+			if all < len(c.members)/2+1 {
+				t.Errorf("%d members had the entry, and it was committed", all)
+			}
+			c.awaitServing(c.members...)
+			c.leader().set("/after", "1")
+			c.settle()
+			for _, r := range c.members {
+				if !exists(r, "/before") || !exists(r, "/after") {
+					t.Errorf("member %d has lost something else", r.id)
+				}
+				r.stop() // writes a checkpoint behind the entry
+			}
+			c.tune = func(cfg *Config) {
+				if skipped, err := SkipEntry(cfg.Recovered, id); err != nil || skipped {
+					t.Errorf("skipped again: %v, %v", skipped, err)
+				}
+			}
+			for _, r := range c.members {
+				r.restart()
+			}
+			c.settle()
+		})
+	}
+}
+
+// awaitGarbage waits until some member has met the garbage and ended, takes down all others, and gives the entry that the
+// error names.
+func (c *cluster) awaitGarbage() EntryID {
+	c.t.Helper()
+	var node *Node
+	c.await("a member to end", func() bool {
+		for _, r := range c.running() {
+			if node = r.node(); closed(node.Done()) {
+				return true
+			}
+		}
+		return false
+	})
+	var e *EntryError
+	if !errors.As(node.Err(), &e) || !strings.Contains(node.Err().Error(), "--skip-log-entry="+e.Entry.String()) {
+		c.t.Fatalf("member %d ended with %v", node.id, node.Err())
+	}
+	for _, r := range c.running() {
+		r.kill()
+	}
+	return e.Entry
+}
+
+func TestSkipEntryRefuses(t *testing.T) {
+	entry := func(index, term uint64, data []byte) *raftpb.Entry {
+		return &raftpb.Entry{Index: &index, Term: &term, Data: data}
+	}
+	recovered := func() *storage.Recovered {
+		return &storage.Recovered{Applied: 5, Term: 2, Entries: []*raftpb.Entry{
+			entry(6, 2, forwarded(8, 1, "/a", "1").Entries[0].Data), entry(7, 3, []byte{200}),
+		}}
+	}
+	for _, test := range []struct {
+		name    string
+		id      EntryID
+		skipped bool
+		err     error
+	}{
+		{"garbage", EntryID{7, 3}, true, nil},
+		{"an entry that can be applied", EntryID{6, 2}, false, ErrNotSkipped},
+		{"an entry of another term", EntryID{7, 2}, false, nil},
+		{"an entry before the checkpoint", EntryID{4, 2}, false, nil},
+		{"an entry that is not there", EntryID{8, 3}, false, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := recovered()
+			skipped, err := SkipEntry(r, test.id)
+			if skipped != test.skipped || !errors.Is(err, test.err) {
+				t.Errorf("got %v, %v", skipped, err)
+			}
+			if changed := len(r.Entries[1].GetData()) == 0; changed != test.skipped || len(r.Entries[0].GetData()) == 0 {
+				t.Errorf("the entries became %v", r.Entries)
+			}
+		})
+	}
+}
+
+// TestPanicAdvice panics on the loop: the member ends, and only what speaks of its data may advise to replace that.
+func TestPanicAdvice(t *testing.T) {
+	for name, test := range map[string]struct {
+		do   func(l *loop)
+		want error
+	}{
+		"a fault of the program": {func(*loop) { var none map[string]int; none["x"] = 1 }, errPanic},
+		"a fault of the library": {func(l *loop) { newRaftLogger(l.log).Panicf("unexpected error (%v)", "x") }, errPanic},
+		"a contradicted log": {func(l *loop) {
+			_ = l.raw.Step(&raftpb.Message{
+				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&l.id), Term: new(l.term.Load() + 1), Commit: new(uint64(1 << 40)),
+			})
+		}, errBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newTestMember(t)
+			node := m.start()
+			node.inbox.post(test.do)
+			m.await("the member to end", func() bool { return closed(node.Done()) })
+			if !errors.Is(node.Err(), test.want) {
+				t.Errorf("it ended with %v", node.Err())
+			}
+			if advised := strings.Contains(node.Err().Error(), "delete its data directory"); advised != (test.want == errBroken) {
+				t.Errorf("the advice is wrong: %v", node.Err())
+			}
+		})
+	}
+}
