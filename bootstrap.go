@@ -77,7 +77,11 @@ func initialCluster(cfg *Config) string {
 // refuseSecondStart keeps a member that has lost its data from founding its
 // cluster again, beside the others who remember it: it would vote twice.
 func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client) error {
-	for url, remote := range askAll(ctx, client, otherFounders(o)) {
+	answers, err := askAll(ctx, client, otherFounders(o))
+	if err != nil {
+		return err
+	}
+	for url, remote := range answers {
 		if remote.ClusterID != members.ID(o.identity.ClusterID) {
 			continue
 		}
@@ -170,8 +174,9 @@ func otherPeerURLs(ctx context.Context, cfg *Config, own []string) ([]string, er
 const askTimeout = time.Second
 
 // askAll asks all peers at once: those that start at the same time listen, and
-// don't answer yet. The answers are by URL.
-func askAll(ctx context.Context, client *http.Client, urls []string) map[string]members.Remote {
+// don't answer yet. The answers are by URL. Its error is that of ctx: nobody may
+// take peers that had no time to answer for peers that are not there.
+func askAll(ctx context.Context, client *http.Client, urls []string) (map[string]members.Remote, error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	answers := map[string]members.Remote{}
@@ -187,7 +192,7 @@ func askAll(ctx context.Context, client *http.Client, urls []string) map[string]
 		})
 	}
 	all.Wait()
-	return answers
+	return answers, ctx.Err()
 }
 
 func askPeer(ctx context.Context, client *http.Client, url string) (members.Remote, error) {

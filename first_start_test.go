@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,4 +55,31 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestStopWhileAskingPeers stops a new member while it asks the others whether they know it: it has not heard that they
+// don't, and makes no data.
+func TestStopWhileAskingPeers(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	cfg := defaultConfig()
+	cfg.DataDir = filepath.Join(t.TempDir(), "data")
+	cfg.InitialCluster = map[string][]string{cfg.Name: {defaultPeerURL}, "other": {"http://" + silent.Addr().String()}}
+	cfg.complete()
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		if c, err := silent.Accept(); err == nil {
+			defer c.Close()
+		}
+		stop()
+	}()
+	if _, err := openMember(ctx, cfg, newMetrics(), zap.NewNop()); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(cfg.DataDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the data directory: %v", err)
+	}
 }

@@ -67,7 +67,11 @@ func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http
 			urls = append(urls, m.PeerURLs...)
 		}
 	}
-	for url, remote := range askAll(ctx, client, urls) {
+	answers, err := askAll(ctx, client, urls)
+	if err != nil {
+		return err
+	}
+	for url, remote := range answers {
 		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
 			return &usageError{fmt.Errorf("--force-new-cluster: another member of the cluster is running at %s, and the two would go on apart; "+
 				"stop it if the cluster can't be saved, or start this one without the flag", url)}
