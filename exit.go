@@ -41,7 +41,9 @@ var exitCodes = []struct {
 	{storage.ErrNewerFormat, exitData},
 	{storage.ErrOlderFormat, exitData},
 	{storage.ErrCorrupt, exitData},
+	{raft.ErrNotSkipped, exitUsage},
 	{raft.ErrRemoved, exitMember},
+	{raft.ErrBroken, exitMember},
 	{errStartedBefore, exitMember},
 	{members.ErrFull, exitMember},
 	{members.ErrRegistered, exitMember},
@@ -72,6 +74,9 @@ func report(stderr io.Writer, err error) int {
 		if errors.Is(err, e.err) {
 			return e.code
 		}
+	}
+	if _, ok := errors.AsType[*raft.EntryError](err); ok {
+		return exitData
 	}
 	return exitFailure
 }

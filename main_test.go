@@ -2,8 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+
+	"pando/raft"
+	"pando/storage"
 )
 
 func TestRunUsage(t *testing.T) {
@@ -55,6 +60,27 @@ func TestReport(t *testing.T) {
 	}
 	if want := "pando: disk on fire\npando: call somebody\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// TestReportCodes reports errors from inside the member, as they come wrapped.
+func TestReportCodes(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		code int
+	}{
+		{raft.ErrBroken, exitMember},
+		{raft.ErrRemoved, exitMember},
+		{raft.ErrNotSkipped, exitUsage},
+		{&raft.EntryError{Err: errors.New("not understood")}, exitData},
+		{storage.ErrFailed, exitFailure},
+		{&loggedError{storage.ErrCorrupt}, exitData},
+	} {
+		t.Run(test.err.Error(), func(t *testing.T) {
+			if code := report(io.Discard, fmt.Errorf("member a: %w", test.err)); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+		})
 	}
 }
 

@@ -253,7 +253,7 @@ func TestPanicAdvice(t *testing.T) {
 			_ = l.raw.Step(&raftpb.Message{
 				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&l.id), Term: new(l.term.Load() + 1), Commit: new(uint64(1 << 40)),
 			})
-		}, errBroken},
+		}, ErrBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newTestMember(t)
@@ -263,7 +263,7 @@ func TestPanicAdvice(t *testing.T) {
 			if !errors.Is(node.Err(), test.want) {
 				t.Errorf("it ended with %v", node.Err())
 			}
-			if advised := strings.Contains(node.Err().Error(), "delete its data directory"); advised != (test.want == errBroken) {
+			if advised := strings.Contains(node.Err().Error(), "delete its data directory"); advised != (test.want == ErrBroken) {
 				t.Errorf("the advice is wrong: %v", node.Err())
 			}
 		})

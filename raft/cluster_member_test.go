@@ -350,7 +350,7 @@ func TestLostData(t *testing.T) {
 	lost.start(founders, nil)
 	node := lost.node()
 	c.await("the member without its data to end", func() bool { return closed(node.Done()) })
-	if !errors.Is(node.Err(), errBroken) {
+	if !errors.Is(node.Err(), ErrBroken) {
 		t.Errorf("it ended with %v", node.Err())
 	}
 	lost.up.Store(nil)

@@ -13,8 +13,8 @@ var ErrStopped = errors.New("raft: the server is stopped")
 // errPanic says that the program itself is at fault, not the member's data.
 var errPanic = errors.New("raft: this member stops because of a fault in the program: keep its data directory, and report this with the member's log; it may be started again")
 
-// errBroken says that this member must not go on with what is on its disk.
-var errBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
+// ErrBroken says that this member must not go on with what is on its disk.
+var ErrBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
 
 var (
 	errTimeout  = errors.New(tree.CauseTimedOut)

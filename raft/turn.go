@@ -40,7 +40,7 @@ func (l *loop) inTurn(do func()) (goOn bool) {
 // reason to touch the data.
 func panicError(r any) error {
 	if c, ok := r.(contradiction); ok {
-		return fmt.Errorf("%w: %v", errBroken, c)
+		return fmt.Errorf("%w: %v", ErrBroken, c)
 	}
 	return fmt.Errorf("%w: %v", errPanic, r)
 }
