@@ -189,7 +189,7 @@ func (s *scan) recovered(data *checkpointData) (*Recovered, error) {
 		}
 		r.Entries = append(r.Entries, e)
 	}
-	term, vote := max(s.state.term, r.Term), uint64(0)
-	r.HardState = &raftpb.HardState{Term: &term, Vote: &vote, Commit: &s.state.commit}
+	state := s.recoveredState()
+	r.HardState = &raftpb.HardState{Term: &state.term, Vote: new(uint64(0)), Commit: &state.commit}
 	return r, nil
 }

@@ -4,144 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
-
-// recordEnds gives the ends of all records in a segment.
-func recordEnds(t testing.TB, path string) []int64 {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newFrames(f, info.Size())
-	var ends []int64
-	for {
-		_, err := r.next()
-		if errors.Is(err, errNotWhole) || errors.Is(err, io.EOF) {
-			return ends
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.accept()
-		ends = append(ends, r.at)
-	}
-}
-
-// writtenAt gives the entries that a log holds whose records end at or before an
-// offset in its last segment.
-func writtenAt(t testing.TB, path string, ends []int64, offset int64) (entries uint64) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := int64(0)
-	for _, end := range ends {
-		rec, _, ok := frameAt(data[at:])
-		if !ok {
-			t.Fatal("no record where one was")
-		}
-		if end <= offset && rec.kind == wal.EntryType {
-			e, _ := parseEntry(rec.data)
-			entries = e.index
-		}
-		at = end
-	}
-	return entries
-}
-
-// TestCutLog cuts the log at every byte of its last records, both as a file that
-// ends there and as one that is zero from there on, as a crash leaves it. All
-// that was written before the cut must come back, and nothing else.
-func TestCutLog(t *testing.T) {
-	for _, checkpoint := range []string{"without checkpoint", "behind checkpoint"} {
-		t.Run(checkpoint, func(t *testing.T) {
-			m := newMember(t)
-			m.set("/first", "1")
-			if checkpoint == "behind checkpoint" {
-				m.checkpoint()
-			}
-			for i := range 4 {
-				m.set(fmt.Sprintf("/k%d", i), fmt.Sprintf("%*d", 7*i*i, i))
-			}
-			m.close()
-			path := lastSegment(t, m.options)
-			ends := recordEnds(t, path)
-			from := ends[len(ends)-6]
-			for offset := from; offset <= ends[len(ends)-1]; offset++ {
-				want := max(writtenAt(t, path, ends, offset), 1)
-				for _, kind := range []string{"short", "zero"} {
-					if kind == "zero" && offset%sectorBytes != 0 && !atEnd(ends, offset) {
-						continue // a disk writes whole sectors
-					}
-					checkCut(t, m, offset, kind, want)
-				}
-			}
-		})
-	}
-}
-
-func atEnd(ends []int64, offset int64) bool {
-	for _, end := range ends {
-		if end == offset {
-			return true
-		}
-	}
-	return false
-}
-
-func checkCut(t *testing.T, m *member, offset int64, kind string, want uint64) {
-	t.Helper()
-	o := copyDir(t, m.dir())
-	path := lastSegment(t, o)
-	if err := os.Truncate(path, offset); err != nil {
-		t.Fatal(err)
-	}
-	if kind == "zero" {
-		if err := os.Truncate(path, wal.SegmentSizeBytes); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := reopen(t, o)
-	got := r.Applied + uint64(len(r.Entries))
-	if got != want || r.HardState.GetCommit() > got {
-		t.Fatalf("cut at %d (%s): entries up to %d with commit %d, want %d", offset, kind, got, r.HardState.GetCommit(), want)
-	}
-	if index := r.replay().View().Index(); index != want+1 {
-		t.Fatalf("cut at %d (%s): index %d", offset, kind, index)
-	}
-	if offset%16 != 0 {
-		return
-	}
-	// What was recovered can be written to, and stays.
-	d, _, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := &member{t: t, options: o, disk: d, store: r.Store, index: got, term: m.term + 1}
-	again.set("/after", "the crash")
-	again.checkpoint()
-	again.close()
-	if got, want := dump(reopen(t, o).replay()), dump(again.store); got != want {
-		t.Fatalf("cut at %d (%s): got %s, want %s", offset, kind, got, want)
-	}
-}
 
 // TestTornSectors zeroes sectors of the last write, one and several, as a disk
 // that wrote only some of them.
@@ -212,9 +83,8 @@ func TestTornTailIsLogged(t *testing.T) {
 	m.close()
 	path := lastSegment(t, m.options)
 	ends := recordEnds(t, path)
-	if err := os.Truncate(path, ends[len(ends)-1]-5); err != nil {
-		t.Fatal(err)
-	}
+	writeAt(t, path, ends[len(ends)-2], make([]byte, ends[len(ends)-1]-ends[len(ends)-2]))
+	writeAt(t, path, ends[len(ends)-2]/sectorBytes*sectorBytes+sectorBytes, []byte("begun"))
 	core, logs := observer.New(zap.InfoLevel)
 	m.options.Logger = zap.New(core)
 	reopen(t, m.options)

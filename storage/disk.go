@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/storage/wal"
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 )
@@ -21,6 +22,7 @@ type Disk struct {
 	lock     *dirLock
 	wal      *wal.WAL
 	zeros    zeroFill
+	state    *raftpb.HardState     // the last one that was appended; nil before the first
 	unsaved  atomic.Int64          // bytes appended since the last checkpoint
 	failure  atomic.Pointer[error] // the first failed write
 
@@ -57,6 +59,14 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	defer d.closing.RUnlock()
 	if err := d.usable(); err != nil {
 		return err
+	}
+	if !etcdraft.IsEmptyHardState(hs) {
+		d.state = hs
+	}
+	if len(entries) > 0 {
+		// The hard state behind entries tells where a write ended: so damage in it is not
+		// taken for a torn write when others came after.
+		hs = d.state
 	}
 	start := time.Now()
 	if err := d.wal.Save(hs, entries); err != nil {

@@ -29,8 +29,8 @@
 //
 // Append returns when the entries are synced, so a crash takes nothing that was
 // acknowledged. What it was writing at that moment may be there, may be gone,
-// and may be there in part: a torn tail. Open cuts a torn tail and says so in
-// one line of the log.
+// and may be there in part: a torn write, of which the hard state at its end may be
+// all that is missing. Open cuts a torn write and says so in one line of the log.
 //
 // A checkpoint takes three steps: a record of its position goes to the log and
 // is synced; one bbolt transaction stores the changes and the position; the
@@ -49,9 +49,11 @@
 // and the sum of all records are kept beside them, and every page is checked
 // before it is believed. In the log each record's checksum covers all records
 // before it; what the checksums leave out (types and lengths) is checked against
-// the rules of the log. A tail counts as torn only when lost sectors explain
-// it. Anything else stops Open with an error that names the file and says what
-// to do, and changes nothing on disk.
+// raft's rules: see replay. A bad place counts as a torn write only when lost sectors
+// explain it, and when no intact record behind it can only have been written after it
+// was synced: see unsynced. A last segment that is shorter than it was made has lost
+// its end. Anything else stops Open, too, with an error that names the file and says
+// what to do, and changes nothing on disk.
 //
 // # Who may call what
 //
@@ -62,5 +64,8 @@
 // # What older versions wrote
 //
 // Format 1 of state.db has no keys/recent. It is read, and the next checkpoint makes
-// it format 2, which older versions refuse. The log's format is 1.
+// it format 2, which older versions refuse.
+//
+// A log of format 1 may end with a segment that is shorter than it was made, for a
+// repair left it so. It is read by that rule, and stays in format 1.
 package storage

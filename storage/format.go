@@ -11,7 +11,10 @@ import (
 // The versions of what is on disk. A program reads versions up to its own.
 const (
 	stateFormat = 2 // of state.db; 1 has no recent changes
-	logFormat   = 1
+	logFormat   = 2 // 1 may have a last segment that is shorter than it was made
+	// fullSegments is the first format of the log in which no crash leaves a segment
+	// shorter than it was made, but for a note that says so.
+	fullSegments = 2
 	// oldestFormat is the first one of both.
 	oldestFormat = 1
 )
@@ -101,21 +104,19 @@ func encodeHead(id Identity) []byte {
 	return appendWords([]byte(walMagic), logFormat, id.ClusterID, id.MemberID)
 }
 
-// decodeHead reads the metadata of a log.
-func decodeHead(data []byte) (Identity, error) {
+// decodeHead reads the metadata of a log, and gives its format.
+func decodeHead(data []byte) (id Identity, version uint64, err error) {
 	if len(data) < len(walMagic)+8 || string(data[:len(walMagic)]) != walMagic {
-		return Identity{}, fmt.Errorf("%w: the log was written by another program", ErrForeign)
+		return Identity{}, 0, fmt.Errorf("%w: the log was written by another program", ErrForeign)
 	}
 	rest := data[len(walMagic):]
 	if err := checkFormat(binary.BigEndian.Uint64(rest), logFormat); err != nil {
-		return Identity{}, err
+		return Identity{}, 0, err
 	}
-	var version uint64
-	var id Identity
 	if !readWords(rest, &version, &id.ClusterID, &id.MemberID) {
-		return Identity{}, fmt.Errorf("%w: the log's head has %d bytes", ErrCorrupt, len(data))
+		return Identity{}, 0, damaged("the log's head has %d bytes", len(data))
 	}
-	return id, nil
+	return id, version, nil
 }
 
 // checkFormat refuses formats that this program does not read. It reads all from
@@ -123,10 +124,11 @@ func decodeHead(data []byte) (Identity, error) {
 func checkFormat(version, known uint64) error {
 	switch {
 	case version > known:
-		return fmt.Errorf("%w: format %d, this program reads formats up to %d: start the newer Pando that wrote it", ErrNewerFormat, version, known)
+		return fmt.Errorf("%w: format %d, this program reads formats up to %d: start the newer Pando that wrote it",
+			ErrNewerFormat, version, known)
 	case version < oldestFormat:
-		return fmt.Errorf("%w: format %d, this program reads formats from %d on: start the older Pando that wrote it, save a snapshot, and restore that",
-			ErrOlderFormat, version, oldestFormat)
+		return fmt.Errorf("%w: format %d, this program reads formats from %d on: "+
+			"start the older Pando that wrote it, save a snapshot, and restore that", ErrOlderFormat, version, oldestFormat)
 	}
 	return nil
 }

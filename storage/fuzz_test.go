@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // smallPages copies a checkpoint into a file with pages of 1 KB, which leaves a
@@ -136,7 +138,7 @@ func FuzzScanLog(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "0000000000000000-0000000000000000.wal")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(path, data, 0o600), os.Truncate(path, max(wal.SegmentSizeBytes, int64(len(data))))); err != nil {
 			t.Fatal(err)
 		}
 		sc, err := scanLog(dir, position{})
@@ -148,7 +150,7 @@ func FuzzScanLog(f *testing.F) {
 		}
 		// What the scan accepts, the wal package must be able to open.
 		p := paths{dir: t.TempDir(), wal: dir}
-		log, err := p.openLog(Options{}.logger(), sc)
+		log, err := p.openLog(Options{}.logger(), sc, &raftpb.ConfState{})
 		if err != nil {
 			t.Fatalf("the scan found %d entries, opening says %v", len(sc.terms), err)
 		}

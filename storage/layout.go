@@ -90,7 +90,7 @@ func (p paths) refuseUsedLog() error {
 		return nil
 	}
 	sc, err := scanLog(p.wal, position{})
-	if err == nil && len(sc.terms) == 0 && sc.state == (hardState{}) && sc.torn == nil {
+	if err == nil && len(sc.terms) == 0 && sc.state == (hardState{}) && !sc.torn {
 		return nil
 	}
 	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrOlderFormat) {

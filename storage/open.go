@@ -3,8 +3,10 @@ package storage
 import (
 	"fmt"
 
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 
 	"pando/tree"
 )
@@ -75,11 +77,14 @@ func (d *Disk) recover() (*Recovered, error) {
 			ErrForeign, d.paths.wal, sc.head.MemberID, sc.head.ClusterID,
 			d.paths.state, data.meta.identity.MemberID, data.meta.identity.ClusterID)
 	}
-	log, err := d.paths.openLog(d.lg, sc)
+	log, err := d.paths.openLog(d.lg, sc, data.meta.conf)
 	if err != nil {
 		return nil, err
 	}
 	d.wal = log.wal
+	if !etcdraft.IsEmptyHardState(log.state) {
+		d.state = proto.CloneOf(log.state)
+	}
 	d.identity = data.meta.identity
 	d.last = data.meta.position
 	d.unsaved.Store(sc.size)
@@ -92,11 +97,6 @@ func (d *Disk) recover() (*Recovered, error) {
 		Members:   data.meta.members,
 		HardState: log.state,
 		Entries:   log.entries,
-	}
-	// What is applied was committed, though the word of it may have been on its
-	// way to the disk when the member stopped. raft insists on it.
-	if r.HardState.GetCommit() < r.Applied {
-		r.HardState.Commit = &r.Applied
 	}
 	// What a checkpoint was about to delete when it was interrupted.
 	if err := releaseLog(d.wal, d.paths.wal, d.last.index); err != nil {

@@ -1,0 +1,153 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+// recordEnds gives the ends of all records in a segment.
+func recordEnds(t testing.TB, path string) []int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newFrames(f, info.Size())
+	var ends []int64
+	for {
+		_, err := r.next()
+		if errors.Is(err, errNotWhole) || errors.Is(err, io.EOF) {
+			return ends
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.accept()
+		ends = append(ends, r.at)
+	}
+}
+
+// TestCutLog cuts the log at every byte of its last records, as a file that is zero from
+// there on, which a crash leaves, and as one that ends there, which only damage explains.
+// All that was acknowledged before the cut must come back, and nothing else. The member
+// comes to a new term now and then.
+func TestCutLog(t *testing.T) {
+	for _, checkpoint := range []string{"without checkpoint", "behind checkpoint"} {
+		t.Run(checkpoint, func(t *testing.T) {
+			m := newMember(t)
+			if checkpoint == "behind checkpoint" {
+				m.set("/first", "1")
+				m.checkpoint()
+			}
+			from := int64(-1)
+			for i, term := range []uint64{2, 2, 3, 3, 5} {
+				if from < 0 {
+					ends := recordEnds(t, lastSegment(t, m.options))
+					from = ends[len(ends)-1]
+				}
+				m.term = term
+				m.set(fmt.Sprintf("/k%d", i), fmt.Sprintf("%*d", 7*i*i, i))
+			}
+			m.close()
+			path := lastSegment(t, m.options)
+			ends := recordEnds(t, path)
+			for offset := from; offset <= ends[len(ends)-1]; offset++ {
+				checkShort(t, m, offset)
+				if offset%sectorBytes == 0 || slices.Contains(ends, offset) { // a disk writes whole sectors
+					checkCut(t, m, offset)
+				}
+			}
+		})
+	}
+}
+
+// writtenAt gives the last entry and the commit index that a log holds whose records end
+// at or before an offset in its last segment. Entries of a term that the member does not
+// know of yet were not acknowledged.
+func writtenAt(t testing.TB, path string, offset int64) (entries, commit uint64) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var last, term uint64
+	for r := newFrames(f, offset); ; r.accept() {
+		rec, err := r.next()
+		if err != nil {
+			break
+		}
+		switch rec.kind {
+		case wal.EntryType:
+			e, _ := parseEntry(rec.data)
+			if last = e.index; e.term <= term {
+				entries = last
+			}
+		case wal.StateType:
+			s, _ := parseHardState(rec.data)
+			entries, term, commit = last, s.term, s.commit
+		}
+	}
+	return entries, commit
+}
+
+// checkShort wants a log refused whose last segment ends too early.
+func checkShort(t *testing.T, m *member, offset int64) {
+	t.Helper()
+	o := copyDir(t, m.dir())
+	path := lastSegment(t, o)
+	if err := os.Truncate(path, offset); err != nil {
+		t.Fatal(err)
+	}
+	before := stamp(t, o)
+	_, _, err := Open(o)
+	if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("cut short at %d: %v", offset, err)
+	}
+	refused(t, o, err)
+	if after := stamp(t, o); after != before {
+		t.Fatalf("cut short at %d: a refused start has changed the directory from %s to %s", offset, before, after)
+	}
+}
+
+func checkCut(t *testing.T, m *member, offset int64) {
+	t.Helper()
+	o := copyDir(t, m.dir())
+	path := lastSegment(t, o)
+	if err := errors.Join(os.Truncate(path, offset), os.Truncate(path, wal.SegmentSizeBytes)); err != nil {
+		t.Fatal(err)
+	}
+	want, commit := writtenAt(t, path, offset)
+	r := reopen(t, o)
+	got := r.Applied + uint64(len(r.Entries))
+	if got != want || r.HardState.GetCommit() != max(commit, r.Applied) {
+		t.Fatalf("cut at %d: entries up to %d with commit %d, want %d and %d", offset, got, r.HardState.GetCommit(), want, commit)
+	}
+	if index := r.replay().View().Index(); index != want+1 {
+		t.Fatalf("cut at %d: index %d", offset, index)
+	}
+	// What was recovered can be written to, and stays.
+	d, _, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &member{t: t, options: o, disk: d, store: r.Store, index: got, term: m.term + 1}
+	again.set("/after", "the crash")
+	again.checkpoint()
+	again.close()
+	if got, want := dump(reopen(t, o).replay()), dump(again.store); got != want {
+		t.Fatalf("cut at %d: got %s, want %s", offset, got, want)
+	}
+}
