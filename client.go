@@ -17,12 +17,18 @@ import (
 const clientVerb = "ctl"
 
 // clientHost is what the program does for the client that is part of it.
-var clientHost = ctl.Host{
-	Backup: backupData,
-	CheckSnapshot: func(path string) error {
-		_, err := storage.InspectSnapshot(path)
-		return err
-	},
+func clientHost() ctl.Host {
+	return ctl.Host{
+		Backup: backupData,
+		CheckSnapshot: func(path string) error {
+			_, err := storage.InspectSnapshot(path)
+			return err
+		},
+		Program: func() ([]*cli.Command, []cli.Flag) {
+			app := newApp(nil, nil)
+			return app.Commands, app.Flags
+		},
+	}
 }
 
 // clientArgs returns the client's arguments, its name first, when args call the client: as "pando ctl ..." or through
@@ -47,7 +53,7 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost)
+	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }
 
 // clientCommand is the client as a verb of the server's program, where run is called without main.
@@ -57,7 +63,7 @@ func clientCommand(stdout, stderr io.Writer) *cli.Command {
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			args := append([]string{"pando " + clientVerb}, c.Args().Slice()...)
-			if code := ctl.Main(c.Context, args, os.Stdin, stdout, stderr, clientHost); code != 0 {
+			if code := ctl.Main(c.Context, args, os.Stdin, stdout, stderr, clientHost()); code != 0 {
 				return clientExit(code)
 			}
 			return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -26,6 +27,9 @@ func readConfigFile(path string) (map[string]setting, []string, error) {
 		return nil, nil, fmt.Errorf("cannot read the configuration: %w", unwrapPath(err))
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, nil, fmt.Errorf("cannot read the configuration: %s: %w", path, syscall.EISDIR)
+	}
 	root, err := decodeMapping(f, path)
 	if err != nil || root == nil {
 		return nil, nil, err

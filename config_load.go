@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 )
 
 // The prefixes of environment variables, the one that wins first.
@@ -101,7 +102,7 @@ func loadConfig(flags map[string]string, environ []string) (*Config, []string, e
 	var warnings []string
 	if _, path, ok := s.find(specOf(configFileFlag)); ok && path.text != "" {
 		values, unknown, err := readConfigFile(path.text)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
 			return nil, nil, &FlagError{configFileFlag, path.from.place, err.Error(), "check the path and who may read it"}
 		}
 		if err != nil {

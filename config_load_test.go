@@ -59,6 +59,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"refused in file", "peer-transport-security:\n  cert-file: x\n", "", "--peer-cert-file (from pando.yml, line 2): is not supported"},
 		{"refused in environment", "", "ETCD_CERT_FILE=x", "--cert-file (from ETCD_CERT_FILE in the environment): is not supported"},
 		{"listening without advertising", "listen-client-urls: http://10.0.0.1:1\n", "", "when --listen-client-urls is set (from pando.yml, line 1): clients"},
+		{"a directory as the file", "", "PANDO_CONFIG_FILE=/etc", "--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: /etc: is a directory"},
 		{"missing file", "", "PANDO_CONFIG_FILE=no/such.yml", "--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: no/such.yml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -24,6 +24,8 @@ const (
 	exitTaken   = 3 // another process has an address or the data directory
 	exitData    = 4 // the data directory holds what this program can't go on with
 	exitMember  = 5 // the cluster does not take this member
+
+	exitInterrupted = 130 // CTRL+C broke a command off, as a shell says it
 )
 
 // errStartedBefore says that the cluster knows this member as one with data, and here is none.
@@ -64,7 +66,7 @@ func report(stderr io.Writer, err error) int {
 			fmt.Fprintln(stderr, "pando: "+line)
 		}
 		if usage {
-			fmt.Fprintln(stderr, "pando: nothing was started; pando --help lists every flag")
+			fmt.Fprintln(stderr, "pando: "+usageHint(err))
 		}
 	}
 	if usage {
@@ -86,6 +88,23 @@ type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
+
+// commandError is the error of a command that starts no server.
+type commandError struct {
+	err     error
+	command string // as the user types it
+}
+
+func (e *commandError) Error() string { return e.err.Error() }
+func (e *commandError) Unwrap() error { return e.err }
+
+// usageHint says where a wrong command line is explained.
+func usageHint(err error) string {
+	if e, ok := errors.AsType[*commandError](err); ok {
+		return e.command + " --help explains it"
+	}
+	return "nothing was started; pando --help lists every flag"
+}
 
 // asUsage marks an error, if there is one, as one in what the user asked for.
 func asUsage(err error) error {

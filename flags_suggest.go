@@ -68,7 +68,10 @@ func strayArgument(word string, commands []string) error {
 	if slices.Contains(ctl.CommandNames(), word) {
 		return fmt.Errorf("%s is a command of the client; did you mean %q?", word, "pando "+clientVerb+" "+word)
 	}
-	if near := nearest(word, commands); near != "" {
+	if explained := ctl.Unserved(word); explained != "" {
+		return errors.New(explained)
+	}
+	if near := ctl.Nearest(word, commands); near != "" {
 		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)
 	}
 	name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,12 +37,26 @@ func listen(cfg *Config) (*listeners, error) {
 			socket, err := net.Listen("tcp", u.Host)
 			if err != nil {
 				l.close()
-				return nil, fmt.Errorf("%s %s: %w; is another server running there? Choose another address or stop it", group.flag, u.String(), err)
+				return nil, fmt.Errorf("%s %s: %w; %s", group.flag, u.String(), err, listenAdvice(err, u.Port()))
 			}
 			*group.into = append(*group.into, socket)
 		}
 	}
 	return l, nil
+}
+
+// listenAdvice says what to do about an address that can't be listened on.
+func listenAdvice(err error, port string) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "is another server running there? Choose another address or stop it"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address: listen on one of its own, or on http://0.0.0.0:" + port +
+			" for all of them, and leave this one to the --advertise flag"
+	case errors.Is(err, syscall.EACCES):
+		return "this user may not listen there: choose a port from 1024 on"
+	}
+	return "choose another address"
 }
 
 func (l *listeners) all() [][]net.Listener { return [][]net.Listener{l.client, l.peer, l.metrics} }

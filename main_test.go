@@ -22,6 +22,8 @@ func TestRunUsage(t *testing.T) {
 		{"flag without value", "--name", "--name needs a value, for example --name=default"},
 		{"bad syntax", "---name", `"---name" is not a flag; write --flag=value`},
 		{"switch with detached value", "--enable-pprof true", "for example --enable-pprof=true"},
+		{"nearly a verb", "clt", "did you mean pando ctl?"},
+		{"a command about users", "user", "'user' is not served yet"},
 		{"a command of the client", "get /a", `get is a command of the client; did you mean "pando ctl get"?`},
 		{"version as a word", "version", "did you mean pando --version?"},
 		{"flag without dashes", "data-dir=/x", "did you mean --data-dir=/x?"},

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl"
+	"pando/storage"
 )
 
 // snapshotHelp explains the whole of a backup; the verbs show their own flags.
@@ -23,21 +29,47 @@ member will be started with (--name, --initial-advertise-peer-urls, the same --i
 
 // snapshotCommand is "pando snapshot" with its verbs.
 func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
-	verbs := []*cli.Command{saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout, stderr)}
-	for _, verb := range verbs {
-		verb.OnUsageError = wrongFlags
-	}
-	return &cli.Command{
+	group := &cli.Command{
 		Name: "snapshot", Usage: "save, check and restore backups", Description: snapshotHelp,
-		HideHelpCommand: true, OnUsageError: wrongFlags,
-		Subcommands: verbs,
+		HideHelpCommand: true,
+		Subcommands:     []*cli.Command{saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout, stderr)},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return &usageError{errors.New("pando snapshot has no verb " + c.Args().First() + "; it has save, status and restore")}
+				return &usageError{noVerb(c.Args().First(), c.Command.Subcommands)}
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
 	}
+	for _, command := range append(group.Subcommands, group) {
+		act := command.Action
+		command.Action = func(c *cli.Context) error { return ofCommand(c, act(c)) }
+		command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return ofCommand(c, wrongFlags(c, err, sub)) }
+	}
+	return group
+}
+
+// noVerb explains a word where a verb belongs.
+func noVerb(word string, verbs []*cli.Command) error {
+	var names []string
+	for _, verb := range verbs {
+		names = append(names, verb.Name)
+	}
+	if near := ctl.Nearest(word, names); near != "" {
+		return fmt.Errorf("unknown verb %q; did you mean pando snapshot %s?", word, near)
+	}
+	return fmt.Errorf("pando snapshot has no verb %s; it has %s", word, strings.Join(names, ", "))
+}
+
+// ofCommand marks the error of a command that starts no server: what it says about its usage is explained by its own help, and
+// what CTRL+C has broken off needs no word.
+func ofCommand(c *cli.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case c.Context.Err() != nil && errors.Is(err, context.Canceled):
+		return clientExit(exitInterrupted)
+	}
+	return &commandError{err, c.Command.HelpName}
 }
 
 // withFile makes the action of a verb that takes a file, and flags on either side of it.
@@ -53,6 +85,23 @@ func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 			return &usageError{errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap")}
 		}
 		return act(c, args[0])
+	}
+}
+
+// inspect reads and checks a snapshot until ctx is done; then the reading goes on until the process ends.
+func inspect(ctx context.Context, file string) (info *storage.SnapshotInfo, err error) {
+	inspected := make(chan struct{})
+	var found *storage.SnapshotInfo
+	var failed error
+	go func() {
+		defer close(inspected)
+		found, failed = storage.InspectSnapshot(file)
+	}()
+	select {
+	case <-inspected:
+		return found, failed
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

@@ -62,7 +62,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	if err := cfg.CheckFounding(); err != nil {
 		return &usageError{err}
 	}
-	info, err := storage.InspectSnapshot(file)
+	info, err := inspect(ctx, file)
 	if err != nil {
 		return err
 	}

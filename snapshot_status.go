@@ -25,7 +25,7 @@ func statusCommand(stdout io.Writer) *cli.Command {
 			if err != nil {
 				return &usageError{fmt.Errorf("--write-out: %w", err)}
 			}
-			info, err := storage.InspectSnapshot(file)
+			info, err := inspect(c.Context, file)
 			if err != nil {
 				return err
 			}

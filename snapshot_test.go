@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,12 +45,14 @@ func TestSnapshotUsage(t *testing.T) {
 	}{
 		"no file":            {[]string{"save"}, "takes one file"},
 		"two files":          {[]string{"status", "a", "b"}, "takes one file"},
-		"no verb of ours":    {[]string{"prune"}, "save, status and restore"},
+		"no verb of ours":    {[]string{"prune"}, "save, status, restore"},
+		"nearly a verb":      {[]string{"stauts", "x"}, "did you mean pando snapshot status?"},
+		"no time":            {[]string{"save", "x", "--timeout", "0s"}, "--timeout"},
 		"a strange format":   {[]string{"status", "x", "-w", "xml"}, `"xml" is not one of the choices`},
 		"an unknown flag":    {[]string{"save", "x", "--endpont=y"}, "--endpont"},
 		"a flag of another":  {[]string{"save", "x", "--discovery=y"}, "--discovery is a flag of the server, and not of pando snapshot save"},
 		"an early one":       {[]string{"save", "--discovery=y", "x"}, "--discovery is a flag of the server, and not of pando snapshot save"},
-		"no URL":             {[]string{"save", filepath.Join(t.TempDir(), "x"), "--endpoint", "localhost:2379"}, "http://HOST:2379"},
+		"no URL":             {[]string{"save", filepath.Join(t.TempDir(), "x"), "--endpoint", ","}, "http://HOST:2379"},
 		"a wrong membership": {[]string{"restore", "x", "--name", "n", "--initial-cluster", "m=http://127.0.0.1:1"}, "--initial-cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,8 +60,12 @@ func TestSnapshotUsage(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q in it", err, test.want)
 			}
-			if code := report(&strings.Builder{}, err); code != exitUsage {
+			var told strings.Builder
+			if code := report(&told, err); code != exitUsage {
 				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+			if strings.Contains(told.String(), "nothing was started") || !strings.Contains(told.String(), "pando: pando snapshot ") {
+				t.Errorf("told %q", told.String())
 			}
 		})
 	}
@@ -68,6 +77,27 @@ func TestSnapshotUsage(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("%s was left", left[0].Name())
+		}
+	})
+	t.Run("a member that hangs", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("local") {
+				interrupt()
+			}
+			<-r.Context().Done()
+		}))
+		defer hanging.Close()
+		file := filepath.Join(t.TempDir(), "x")
+		address := strings.TrimPrefix(hanging.URL, "http://")
+		_, err := pando(t, "snapshot", "save", file, "--endpoints", address, "--timeout", "50ms")
+		if err == nil || !strings.Contains(err.Error(), "no answer began within 50ms") {
+			t.Errorf("got %v", err)
+		}
+		var told strings.Builder
+		err = run(ctx, []string{"pando", "snapshot", "save", file, "--endpoint", hanging.URL, "--local"}, &told, &told)
+		if code := report(&told, err); code != exitInterrupted || told.Len() > 0 {
+			t.Errorf("interrupted: exit code %d, %q", code, told.String())
 		}
 	})
 	t.Run("help", func(t *testing.T) {

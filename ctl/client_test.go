@@ -185,6 +185,21 @@ func TestUnknownCommandSuggests(t *testing.T) {
 	}
 }
 
+// TestUnservedCommands: what needs users says that this version has none, wherever the word stands.
+func TestUnservedCommands(t *testing.T) {
+	for given, want := range map[string]string{
+		"user": "user add, get", "user add ann": "user add, get", "role list": "role add, get", "auth enable": "auth enable and disable",
+		"help user": "user add, get", "help role add": "role add, get",
+	} {
+		t.Run(given, func(t *testing.T) {
+			stdout, stderr, code := run(t, strings.Fields(given)...)
+			if code != exitUnknown || stdout != "" || !strings.Contains(stderr, "is not served yet") || !strings.Contains(stderr, want) {
+				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
 // TestEveryCommandHasExamples: help teaches.
 func TestEveryCommandHasExamples(t *testing.T) {
 	for _, c := range (&program{name: "etcdctl"}).commands() {

@@ -18,8 +18,12 @@ func (p *program) commands() []*cli.Command {
 
 // CommandNames lists the commands of the client, for a program that is asked for one of them by mistake.
 func CommandNames() []string {
+	return namesOf((&program{}).commands())
+}
+
+func namesOf(commands []*cli.Command) []string {
 	var names []string
-	for _, c := range (&program{}).commands() {
+	for _, c := range commands {
 		names = append(names, c.Names()...)
 	}
 	return names

@@ -11,33 +11,50 @@ import (
 )
 
 func (p *program) completionCommand() *cli.Command {
+	command := filepath.Base(strings.Fields(p.name + " x")[0])
 	write := func(name string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
 		return p.command(&cli.Command{
 			Name: name, Usage: "print the script for " + name, ArgsUsage: " ",
-			Description: p.examples(lines...),
+			Description: examples(lines...),
 			Action: func(c *cli.Context) error {
 				if c.NArg() > 0 {
 					return badArguments(fmt.Sprintf("completion %s takes no arguments; %q is one", name, c.Args().First()))
 				}
-				app := p.app()
-				return script(p.stdout, p.name, completions(app.Commands, app.Flags, ""))
+				return script(p.stdout, p.name, p.completions())
 			},
 		})
 	}
+	here := func(shell string) string { return "source <(" + p.name + " completion " + shell + ")" }
 	return p.group(&cli.Command{
 		Name: "completion", Usage: "print a script that completes commands and options in a shell",
 		Subcommands: []*cli.Command{
 			write("bash", bashCompletion,
-				"completion bash > ~/.local/share/bash-completion/completions/"+filepath.Base(strings.Fields(p.name + " x")[0]), "for every new shell",
-				"completion bash | source /dev/stdin", "for this shell (bash 4 or newer)"),
+				p.name+" completion bash > ~/.local/share/bash-completion/completions/"+command, "for every new shell",
+				here("bash"), "for this shell (bash 4 or newer)"),
 			write("zsh", zshCompletion,
-				"completion zsh >> ~/.zshrc", "for every new shell, after compinit",
-				"completion zsh | source /dev/stdin", "for this shell"),
+				p.name+" completion zsh >> ~/.zshrc", "for every new shell, after compinit",
+				here("zsh"), "for this shell, after compinit"),
 			write("fish", fishCompletion,
-				"completion fish > ~/.config/fish/completions/"+filepath.Base(strings.Fields(p.name + " x")[0])+".fish", "for every new shell",
-				"completion fish | source", "for this shell"),
+				p.name+" completion fish > ~/.config/fish/completions/"+command+".fish", "for every new shell",
+				p.name+" completion fish | source", "for this shell"),
 		},
 	})
+}
+
+// completions lists what can follow each path of commands, those of the program around the client included.
+func (p *program) completions() []*completion {
+	app := p.app()
+	_, _, verb := programOf(p.name)
+	own := completions(app.Commands, app.Flags, verb)
+	if verb == "" {
+		return own
+	}
+	commands, flags := []*cli.Command{{Name: verb, Usage: app.Usage}}, []cli.Flag(nil)
+	if p.host.Program != nil {
+		commands, flags = p.host.Program()
+	}
+	around := slices.DeleteFunc(completions(commands, flags, ""), func(c *completion) bool { return c.path == verb })
+	return append(around, own...)
 }
 
 // completion is what can follow one path of commands.
@@ -57,14 +74,16 @@ func completions(commands []*cli.Command, flags []cli.Flag, path string) []*comp
 		}
 	}
 	for _, flag := range flags {
-		_, isSwitch := flag.(*cli.BoolFlag)
+		if !offered(flag) {
+			continue
+		}
 		for _, name := range flag.Names() {
 			typed := "--" + name
 			if len(name) == 1 {
 				typed = "-" + name
 			}
 			at.flags = append(at.flags, typed)
-			if !isSwitch {
+			if !isSwitch(flag) {
 				at.values = append(at.values, typed)
 			}
 		}
@@ -74,6 +93,25 @@ func completions(commands []*cli.Command, flags []cli.Flag, path string) []*comp
 		all = append(all, completions(c.Subcommands, c.Flags, strings.TrimSpace(path+" "+c.Name))...)
 	}
 	return all
+}
+
+// offered says whether a flag is one that help explains.
+func offered(flag cli.Flag) bool {
+	visible, canHide := flag.(cli.VisibleFlag)
+	documented, ok := flag.(cli.DocGenerationFlag)
+	return !(canHide && !visible.IsVisible()) && ok && documented.GetUsage() != ""
+}
+
+// isSwitch says whether a flag stands without a value.
+func isSwitch(flag cli.Flag) bool {
+	switch f := flag.(type) {
+	case *cli.BoolFlag:
+		return true
+	case *cli.GenericFlag:
+		value, ok := f.Value.(interface{ IsBoolFlag() bool })
+		return ok && value.IsBoolFlag()
+	}
+	return false
 }
 
 // names returns the names of the commands.
@@ -114,8 +152,8 @@ func cases(table []*completion) string {
 	return b.String()
 }
 
-// programOf splits the name of the program into the word that the shell completes and how many words of the client's name
-// stand before its arguments: "pando ctl" is completed behind the second.
+// programOf splits the name of the program into the word that the shell completes, a name for the function that does it, and the
+// verb of the client: "pando ctl" is completed behind pando.
 func programOf(name string) (command, function, verb string) {
 	words := strings.Fields(name)
 	command = filepath.Base(words[0])
@@ -128,38 +166,30 @@ func programOf(name string) (command, function, verb string) {
 	return command, function, strings.Join(words[1:], " ")
 }
 
-// behindVerb makes sure that the client's verb was typed, and offers it before, for a program that is more than the client.
-func behindVerb(verb, first, offer string) string {
-	if verb == "" {
-		return ""
-	}
-	return fmt.Sprintf("  if [[ ${#before[@]} -eq 0 ]]; then %s; return; fi\n  [[ %s == %s ]] || return\n  before=(\"${before[@]:1}\")\n", offer, first, verb)
-}
-
 func bashCompletion(w io.Writer, name string, table []*completion) error {
-	command, function, verb := programOf(name)
+	command, function, _ := programOf(name)
 	_, err := fmt.Fprintf(w, `# bash completion for %[1]s
 %[2]s() {
   COMPREPLY=()
   local before=("${COMP_WORDS[@]:1:COMP_CWORD-1}") current=${COMP_WORDS[COMP_CWORD]}
-%[3]s%[4]s  if [[ $current == -* ]]; then
+%[3]s  if [[ $current == -* ]]; then
     COMPREPLY=($(compgen -W "$opts" -- "$current"))
   else
     COMPREPLY=($(compgen -W "$subs" -- "$current"))
   fi
 }
 complete -o default -F %[2]s %[1]s
-`, command, function, behindVerb(verb, `"${before[0]}"`, `COMPREPLY=($(compgen -W "`+verb+`" -- "$current"))`), fmt.Sprintf(walk, cases(table)))
+`, command, function, fmt.Sprintf(walk, cases(table)))
 	return err
 }
 
 func zshCompletion(w io.Writer, name string, table []*completion) error {
-	command, function, verb := programOf(name)
+	command, function, _ := programOf(name)
 	_, err := fmt.Fprintf(w, `#compdef %[1]s
 %[2]s() {
   local -a before
   before=("${(@)words[2,CURRENT-1]}")
-%[3]s%[4]s  if [[ $PREFIX == -* ]]; then
+%[3]s  if [[ $PREFIX == -* ]]; then
     compadd -- ${=opts}
   elif [[ -n $subs ]]; then
     compadd -- ${=subs}
@@ -168,13 +198,13 @@ func zshCompletion(w io.Writer, name string, table []*completion) error {
   fi
 }
 compdef %[2]s %[1]s
-`, command, function, behindVerb(verb, `"${before[1]}"`, "compadd -- "+verb), fmt.Sprintf(walk, cases(table)))
+`, command, function, fmt.Sprintf(walk, cases(table)))
 	return err
 }
 
 // fishCompletion writes one line for each command and option, under the condition that the commands before it were typed.
 func fishCompletion(w io.Writer, name string, table []*completion) error {
-	command, function, verb := programOf(name)
+	command, function, _ := programOf(name)
 	var b strings.Builder
 	fmt.Fprintf(&b, `# fish completion for %[1]s
 function %[2]s_at
@@ -195,12 +225,9 @@ function %[2]s_at
   end
   test "$at" = "$argv"
 end
-`, command, function, quoteAll(fishPaths(table, verb)), strings.Join(valuedOptions(table), " "))
-	if verb != "" {
-		fmt.Fprintf(&b, "complete -c %s -n '%s_at' -a %s -d 'the client'\n", command, function, verb)
-	}
+`, command, function, quoteAll(fishPaths(table)), strings.Join(valuedOptions(table), " "))
 	for _, c := range table {
-		condition := fmt.Sprintf("-n '%s_at %s'", function, strings.TrimSpace(verb+" "+c.path))
+		condition := fmt.Sprintf("-n '%s_at %s'", function, c.path)
 		for _, sub := range c.commands {
 			fmt.Fprintf(&b, "complete -c %s -f %s -a %s -d %s\n", command, condition, sub.Name, shellQuote(sub.Usage))
 		}
@@ -235,12 +262,12 @@ func valuedOptions(table []*completion) []string {
 	return slices.DeleteFunc(valued, func(flag string) bool { return switches[flag] })
 }
 
-// fishPaths lists every path of commands that can be typed, the client's verb first if there is one.
-func fishPaths(table []*completion, verb string) []string {
+// fishPaths lists every path of commands that can be typed.
+func fishPaths(table []*completion) []string {
 	var paths []string
 	for _, c := range table {
-		if path := strings.TrimSpace(verb + " " + c.path); path != "" {
-			paths = append(paths, path)
+		if c.path != "" {
+			paths = append(paths, c.path)
 		}
 	}
 	return paths

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
 // shells run a completion script in file with the words of a command line, the last of them at the cursor, and print what
@@ -23,6 +25,63 @@ var shells = map[string]func(file string, words []string) *exec.Cmd{
 	"fish": func(file string, words []string) *exec.Cmd {
 		return exec.Command("fish", "--no-config", "-c", `source $argv[1]; complete -C $argv[2]`, file, strings.Join(words, " "))
 	},
+}
+
+// around is a program that the client is a part of.
+func around() ([]*cli.Command, []cli.Flag) {
+	return []*cli.Command{
+			{Name: "ctl", Usage: "the client"},
+			{Name: "snapshot", Usage: "backups", Subcommands: []*cli.Command{{Name: "save", Flags: []cli.Flag{&cli.BoolFlag{Name: "local", Usage: "x"}}}}},
+		}, []cli.Flag{
+			&cli.GenericFlag{Name: "name", Usage: "x", Value: text("")}, &cli.GenericFlag{Name: "pprof", Usage: "x", Value: onOff{}},
+			&cli.StringFlag{Name: "secret", Usage: "x", Hidden: true}, &cli.StringFlag{Name: "ignored"},
+		}
+}
+
+// text is a flag with a value, onOff one without.
+type (
+	text  string
+	onOff struct{ text }
+)
+
+func (text) Set(string) error  { return nil }
+func (text) String() string    { return "" }
+func (onOff) IsBoolFlag() bool { return true }
+
+// TestCompletionInstructions does what the help says, in each shell, with the program.
+func TestCompletionInstructions(t *testing.T) {
+	pando := buildOnce.pando(t)
+	for shell, test := range map[string]struct {
+		args          []string // run a command line
+		before, after string
+		want          string
+	}{
+		"bash": {[]string{"--noprofile", "--norc", "-c"}, "", "complete -p pando", "-F _pando_client pando"},
+		"zsh":  {[]string{"-f", "-c"}, "autoload -Uz compinit; compinit -u -D", "print $_comps[pando]", "_pando_client"},
+		"fish": {[]string{"--no-config", "-c"}, "", "complete -C 'pando '", "snapshot\t"},
+	} {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skipf("%s is not installed", shell)
+			}
+			help, err := exec.Command(pando, "ctl", "completion", shell, "--help").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(string(help), "\n")
+			at := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, "for this shell") })
+			if at < 1 {
+				t.Fatalf("the help is %s", help)
+			}
+			script := test.before + "\n" + lines[at-1] + "\n" + test.after
+			cmd := exec.Command(shell, append(test.args, script)...)
+			cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PATH="+filepath.Dir(pando)+":"+os.Getenv("PATH"))
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), test.want) {
+				t.Errorf("%s\nprinted %q, %v, want %q in it", script, out, err, test.want)
+			}
+		})
+	}
 }
 
 func TestCompletion(t *testing.T) {
@@ -44,12 +103,19 @@ func TestCompletion(t *testing.T) {
 				{"etcdctl", "etcdctl --end", "--endpoints", "--recursive"},
 				{"etcdctl", "etcdctl bench put --con", "--conns", "--recursive"},
 				{"pando ctl", "pando c", "ctl", "set"},
+				{"pando ctl", "pando ", "ctl snapshot", "set"},
+				{"pando ctl", "pando snapshot ", "save", "ctl"},
+				{"pando ctl", "pando --name ctl ", "snapshot", "set"},
+				{"pando ctl", "pando --pprof snapshot ", "save", "ctl"},
+				{"pando ctl", "pando --", "--name --pprof", "--secret"},
+				{"pando ctl", "pando --", "--name", "--ignored"},
+				{"pando ctl", "pando snapshot save --", "--local", "--name"},
 				{"pando ctl", "pando ctl completion ", "bash zsh fish", "set"},
 				{"pando ctl", "pando ctl tree --d", "--depth", "--ttl"},
 			} {
 				t.Run(test.line, func(t *testing.T) {
 					var script, errOut lockedBuffer
-					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut, Host{}); code != exitOK {
+					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut, Host{Program: around}); code != exitOK {
 						t.Fatal(errOut.String())
 					}
 					file := filepath.Join(t.TempDir(), "script")

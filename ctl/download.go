@@ -1,10 +1,12 @@
 package ctl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,6 +32,28 @@ type Download struct {
 	Pause time.Duration
 	// Check, unless nil, looks at what came before it gets the file's name.
 	Check func(path string) error
+}
+
+// SnapshotRequest makes the request for a snapshot to one endpoint.
+type SnapshotRequest func(ctx context.Context, endpoint *url.URL) (*http.Request, error)
+
+// SaveFrom saves from the first endpoint that has a whole snapshot, and returns which one that was and the size in bytes.
+func (d *Download) SaveFrom(ctx context.Context, endpoints []*url.URL, request SnapshotRequest) (from *url.URL, size int64, err error) {
+	var failed error
+	for _, endpoint := range endpoints {
+		r, err := request(ctx, endpoint)
+		if err != nil {
+			return nil, 0, err
+		}
+		if size, err = d.Save(r); err == nil {
+			return endpoint, size, nil
+		}
+		failed = errors.Join(failed, fmt.Errorf("%s: %w", endpoint, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, 0, failed
 }
 
 // Save sends the request and writes the answer beside the file, checks it, and then gives it the file's name, durably. It

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -102,26 +103,43 @@ func (p *program) explain(command *cli.Command, names []string) error {
 
 // unknownCommand refuses a command, naming the nearest one that exists.
 func unknownCommand(name string, commands []*cli.Command) error {
+	if explained := Unserved(name); explained != "" {
+		return &failure{code: exitUnknown, text: explained + "\n"}
+	}
 	text := fmt.Sprintf("No help topic for '%s'\n", name)
-	if near := nearest(name, commands); near != "" {
+	if near := Nearest(name, namesOf(commands)); near != "" {
 		text += fmt.Sprintf("Did you mean '%s'?\n", near)
 	}
 	return &failure{code: exitUnknown, text: text}
 }
 
-// nearest returns the command whose name is one edit away from name, two if that is long, or begins with it; "" if none
-// is.
-func nearest(name string, commands []*cli.Command) string {
+// unserved are the legacy client's commands that need what no version of Pando serves yet.
+var unserved = map[string]string{
+	"user": "user add, get, list, remove, grant, revoke and passwd",
+	"role": "role add, get, list, remove, grant and revoke",
+	"auth": "auth enable and disable",
+}
+
+// Unserved explains a command of the legacy client that this one does not have; "" for every other name.
+func Unserved(name string) string {
+	commands := unserved[name]
+	if commands == "" {
+		return ""
+	}
+	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and whoever reaches its client "+
+		"URLs may read and write.\nThe commands will be those of etcdctl: %s. Until then, let a firewall or a proxy say who may connect.", name, commands)
+}
+
+// Nearest returns the name that is one edit away from a word, two if that is long, or begins with it; "" if none is.
+func Nearest(word string, names []string) string {
 	best, distance := "", 3
-	for _, c := range commands {
-		for _, n := range c.Names() {
-			d := editDistance(name, n)
-			if len(name) > 2 && strings.HasPrefix(n, name) {
-				d = 1
-			}
-			if d < distance && 3*d-1 <= len(name) {
-				best, distance = n, d
-			}
+	for _, n := range names {
+		d := editDistance(word, n)
+		if len(word) > 2 && strings.HasPrefix(n, word) {
+			d = 1
+		}
+		if d < distance && 3*d-1 <= len(word) {
+			best, distance = n, d
 		}
 	}
 	return best
@@ -154,10 +172,19 @@ func editDistance(a, b string) int {
 // examples formats the EXAMPLES part of a command's description: pairs of a command line (without the program's
 // name) and what it does.
 func (p *program) examples(pairs ...string) string {
+	lines := slices.Clone(pairs)
+	for i := 0; i < len(lines); i += 2 {
+		lines[i] = p.name + " " + lines[i]
+	}
+	return examples(lines...)
+}
+
+// examples formats pairs of a whole command line and what it does.
+func examples(pairs ...string) string {
 	var b strings.Builder
 	b.WriteString("EXAMPLES:")
 	for i := 0; i+1 < len(pairs); i += 2 {
-		fmt.Fprintf(&b, "\n   %s %s\n      %s", p.name, pairs[i], pairs[i+1])
+		fmt.Fprintf(&b, "\n   %s\n      %s", pairs[i], pairs[i+1])
 	}
 	return b.String()
 }

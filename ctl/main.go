@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"syscall"
+
+	"github.com/urfave/cli/v2"
 )
 
 // Exit codes of the legacy client.
@@ -48,6 +50,8 @@ type Host struct {
 	Backup func(ctx context.Context, from, to DataDir) (note string, err error)
 	// CheckSnapshot says what is wrong with a snapshot file.
 	CheckSnapshot func(path string) error
+	// Program lists the commands and flags around the client, its own verb among them, so that a shell can complete them.
+	Program func() ([]*cli.Command, []cli.Flag)
 }
 
 // Main runs the client with args and returns its exit code. args[0] is the program's name as help shows it: "etcdctl",

@@ -2,7 +2,6 @@ package ctl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -61,26 +60,12 @@ func (p *program) saveSnapshot(c *cli.Context) error {
 	if c.IsSet(timeoutFlag) {
 		d.Begin = c.Duration(timeoutFlag)
 	}
-	var failed error
-	for _, endpoint := range cl.endpoints {
-		size, err := p.saveFrom(ctx, cl, endpoint, r, d)
-		if err == nil {
-			_, err = fmt.Fprintf(p.stdout, "saved %s: %s from %s\n", file, ByteCount(uint64(size)), endpoint)
-			return err
-		}
-		failed = errors.Join(failed, fmt.Errorf("%s: %w", endpoint, err))
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return failWith(exitServer, fmt.Errorf("%s was not saved: %w", file, failed))
-}
-
-// saveFrom saves what one member has.
-func (p *program) saveFrom(ctx context.Context, cl *client, endpoint *url.URL, r *request, d *Download) (int64, error) {
-	req, err := cl.httpRequest(ctx, requestURL(endpoint, r), r)
+	endpoint, size, err := d.SaveFrom(ctx, cl.endpoints, func(ctx context.Context, endpoint *url.URL) (*http.Request, error) {
+		return cl.httpRequest(ctx, requestURL(endpoint, r), r)
+	})
 	if err != nil {
-		return 0, err
+		return failWith(exitServer, fmt.Errorf("%s was not saved: %w", file, err))
 	}
-	return d.Save(req)
+	_, err = fmt.Fprintf(p.stdout, "saved %s: %s from %s\n", file, ByteCount(uint64(size)), endpoint)
+	return err
 }

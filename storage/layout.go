@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // contents is what a data directory holds.
@@ -21,6 +22,11 @@ const (
 // inspect looks at the files without changing anything. It refuses what is
 // neither a member's data nor free for it.
 func (p paths) inspect() (contents, error) {
+	for _, dir := range []string{p.dir, p.wal} {
+		if err := refuseFile(dir); err != nil {
+			return noData, err
+		}
+	}
 	hasState, err := exists(p.state)
 	if err != nil {
 		return noData, err
@@ -43,6 +49,22 @@ func (p paths) inspect() (contents, error) {
 		return noData, nil
 	}
 	return noData, p.refuseUsedLog()
+}
+
+// refuseFile refuses a path with a file where a directory has to be. What else may be wrong with it, its use will tell.
+func refuseFile(path string) error {
+	for at, above := path, ""; at != above; at, above = filepath.Dir(at), at {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && info.IsDir():
+			return nil
+		case err == nil:
+			return fmt.Errorf("storage: %s can't hold data: %s: %w; choose another directory", path, at, syscall.ENOTDIR)
+		case !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+			return nil
+		}
+	}
+	return nil
 }
 
 // refuseForeign refuses directories that hold files of others.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -83,6 +84,29 @@ func TestForeign(t *testing.T) {
 			}
 			tc.prep(t, o.DataDir)
 			unchangedBy(t, o, tc.kind, tc.text)
+		})
+	}
+}
+
+// TestFileAsDirectory tells a file in the way of a directory from damage.
+func TestFileAsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, "x", dir, "file")
+	for name, o := range map[string]Options{
+		"the data":       {DataDir: filepath.Join(dir, "file")},
+		"above the data": {DataDir: filepath.Join(dir, "file", "a", "b")},
+		"the log":        {DataDir: filepath.Join(dir, "data"), WALDir: filepath.Join(dir, "file")},
+		"above the log":  {DataDir: filepath.Join(dir, "data"), WALDir: filepath.Join(dir, "file", "wal")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, existsErr := Exists(o)
+			_, _, openErr := Open(o)
+			_, createErr := Create(o, testIdentity)
+			for way, err := range map[string]error{"Exists": existsErr, "Open": openErr, "Create": createErr} {
+				if !errors.Is(err, syscall.ENOTDIR) || !strings.Contains(err.Error(), filepath.Join(dir, "file")+": not a directory; choose another directory") {
+					t.Errorf("%s: got %v", way, err)
+				}
+			}
 		})
 	}
 }

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// TestListenAdvice: an address that is not this machine's is no sign of another server.
+func TestListenAdvice(t *testing.T) {
+	sockets, err := listen(&Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}})
+	if err == nil {
+		sockets.close()
+		t.Skip("this machine listens on any address")
+	}
+	for _, want := range []string{"--listen-peer-urls http://192.0.2.1:2380", "has no such address", "http://0.0.0.0:2380"} {
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "another server") {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}
