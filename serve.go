@@ -14,6 +14,7 @@ import (
 
 	"pando/httpapi"
 	"pando/members"
+	"pando/members/server/tuning"
 	"pando/raft"
 	"pando/raft/transport"
 	"pando/stats"
@@ -47,8 +48,8 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	}
 	defer listeners.close()
 	logListening(listeners.bound(cfg), log)
-	makeGarbageRoom()
-	processors := shareProcessors()
+	tuning.Memory(log)
+	processors := tuning.Processors()
 	metrics := newMetrics()
 	listeners.limit(shares, metrics, log)
 	gate := newGate(cfg, metrics)

@@ -18,6 +18,7 @@ import (
 	"pando/httpapi"
 	"pando/httpapi/proxy"
 	"pando/members"
+	"pando/members/server/tuning"
 	"pando/raft/transport"
 	"pando/storage"
 )
@@ -108,6 +109,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 	}
 	defer listeners.close()
 	logListening(listeners.bound(&asProxy), log)
+	tuning.Memory(log)
 	metrics := newMetrics()
 	listeners.limit(shares, metrics, log)
 	gate := newGate(cfg, metrics)

@@ -1,15 +1,15 @@
-package main
+package tuning
 
 import (
 	"runtime"
 	"testing"
 )
 
-func TestShareProcessors(t *testing.T) {
+func TestProcessors(t *testing.T) {
 	t.Cleanup(runtime.SetDefaultGOMAXPROCS)
 	check := func(processors, atATime int) {
 		t.Helper()
-		if n := shareProcessors(); n != processors || runtime.GOMAXPROCS(0) != atATime {
+		if n := Processors(); n != processors || runtime.GOMAXPROCS(0) != atATime {
 			t.Errorf("%d processors and %d at a time, want %d and %d", n, runtime.GOMAXPROCS(0), processors, atATime)
 		}
 	}

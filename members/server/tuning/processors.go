@@ -1,11 +1,11 @@
-package main
+package tuning
 
 import (
 	"os"
 	"runtime"
 )
 
-// shareProcessors has Go run more goroutines at a time than there are processors, for
+// Processors has Go run more goroutines at a time than there are processors, for
 // those that only wait, unless GOMAXPROCS in the environment says how many. It returns
 // how many are there for the others. Calling it again does nothing more.
 //
@@ -13,7 +13,7 @@ import (
 // takes longer than a sync; on a machine with two processors requests lost half of the
 // room meanwhile. The other is calmSysmon's. On a single processor that one costs more
 // than it saves: a lone write took a fifth longer.
-func shareProcessors() int {
+func Processors() int {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return runtime.GOMAXPROCS(0)
 	}
