@@ -33,6 +33,7 @@ const (
 	maxElectionTimeout  = 50 * time.Second
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
+	maxCatchUpBytes     = 64 << 30
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
 
@@ -125,6 +126,8 @@ type Config struct {
 	MaxRequestBytes int64
 	// MaxConnections is how many connections of clients may be open; 0 for what the limit of open files allows.
 	MaxConnections int
+	// CatchUpBytes is how much applied log stays in memory for members that lag behind; 0 for what MaxRequestBytes asks for.
+	CatchUpBytes int64
 	// HeartbeatInterval is the time between two heartbeats of the leader; one tick of raft.
 	HeartbeatInterval time.Duration
 	// ElectionTimeout is how long a follower hears nothing before it stands for election. At least 5
@@ -215,7 +218,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
-		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkCatchUpBytes,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -319,6 +322,14 @@ func (c *Config) checkMaxRequestBytes() *FlagError {
 	if most := raft.LargestRequest(c.ElectionTimeout); c.MaxRequestBytes > most {
 		return c.flagError("max-request-bytes", fmt.Sprintf("%d is too much for an --election-timeout of %dms: the other members would elect another leader before such a request has reached them",
 			c.MaxRequestBytes, c.ElectionTimeout.Milliseconds()), fmt.Sprintf("set it to %d or less, or raise --election-timeout on all members", most))
+	}
+	return nil
+}
+
+func (c *Config) checkCatchUpBytes() *FlagError {
+	if least := raft.LeastCatchUp(c.MaxRequestBytes); c.CatchUpBytes != 0 && c.CatchUpBytes < least {
+		return c.flagError("catch-up-bytes", fmt.Sprintf("%d has no room for four of the largest requests", c.CatchUpBytes),
+			fmt.Sprintf("set it to %d or more, or leave it out", least))
 	}
 	return nil
 }

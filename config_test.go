@@ -92,6 +92,7 @@ func TestWrongValues(t *testing.T) {
 		{"proxy-refresh-interval=5", "--proxy-refresh-interval: 5ms is too short; set it to 100 or more"},
 		{"proxy-dial-timeout=soon", `--proxy-dial-timeout: "soon" is not a number of milliseconds; `},
 		{"initial-cluster-state=old", `--initial-cluster-state: "old" is not one of the choices; use new or existing`},
+		{"catch-up-bytes=1000", "--catch-up-bytes: 1000 has no room for four of the largest requests; set it to "},
 		{"skip-log-entry=57", `--skip-log-entry: "57" is not an entry of the log; copy INDEX/TERM from the error that asks for the flag, for example 57/3`},
 		{"skip-log-entry=0/3", `--skip-log-entry: "0/3" is not an entry of the log; `},
 		{"snapshot-count=0", "--snapshot-count: must be above 0; leave it out for 100000"},

@@ -201,6 +201,12 @@ func limitFlags() []flagSpec {
 				c.MaxConnections = int(n)
 				return err
 			}},
+		{name: "catch-up-bytes", group: groupLimits, arg: "BYTES", def: "0", usage: "Log that stays in memory for members that lag behind; one that lags further gets a snapshot. 0 is 64 MiB, or more with a large --max-request-bytes.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, maxCatchUpBytes)
+				c.CatchUpBytes = int64(n)
+				return err
+			}},
 		{name: "history-size", group: groupLimits, arg: "N", def: "1000", usage: "Events kept for watches that start in the past (waitIndex). The reference always keeps 1000.",
 			set: func(c *Config, v string) error {
 				n, err := parseWhole(v, maxHistorySize)

@@ -68,6 +68,7 @@ func (m *member) gauges() stats.Gauges {
 		RaftApplied:   func() uint64 { return node.Status().Applied },
 		RaftCommitted: node.Index,
 		RaftTerm:      node.Term,
+		RaftLogBytes:  func() uint64 { return uint64(node.LogBytes()) },
 		IsLeader:      func() bool { return node.Leader() == m.observer.self },
 		HasLeader:     func() bool { return node.Leader() != 0 },
 

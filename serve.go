@@ -174,6 +174,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 		AuditInterval: cfg.ConsistencyCheckInterval,
 		Timeout:       readyTimeout(cfg),
 		RequestBytes:  cfg.MaxRequestBytes,
+		CatchUpBytes:  cfg.CatchUpBytes,
 		Logger:        log,
 		Observer:      o,
 	})

@@ -135,26 +135,6 @@ func (l *loop) firstReadDone() bool {
 	}
 }
 
-// compact drops applied entries from memory. The disk has them until the next
-// checkpoint; a member that is alone has nobody to send them to.
-func (l *loop) compact() {
-	first, err := l.mem.FirstIndex()
-	if err != nil {
-		return
-	}
-	upTo, keep := l.appliedIndex, uint64(l.cfg.CatchUpEntries)
-	if !l.alone() {
-		// What a member behind may need: the log from the last checkpoint on.
-		upTo = min(l.mem.position(), l.appliedIndex-min(l.appliedIndex, keep))
-	}
-	if upTo < first+keep/10 {
-		return
-	}
-	if err := l.mem.Compact(upTo); err != nil {
-		l.log.Warn("log entries stay in memory", zap.Error(err))
-	}
-}
-
 func (l *loop) applyAttributes(a attributes) error {
 	err := l.registry.UpdateAttributes(a.ID, a.Name, a.ClientURLs)
 	if errors.Is(err, members.ErrIDNotFound) || errors.Is(err, members.ErrIDRemoved) {

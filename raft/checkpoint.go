@@ -12,6 +12,7 @@ import (
 // on its own goroutine.
 type checkpoint struct {
 	underway bool
+	begun    uint64 // applied index of the one under way
 	index    uint64 // applied index of the last one
 	retryAt  time.Time
 	savers   []saver           // of snapshots
@@ -64,6 +65,7 @@ func (l *loop) beginCheckpoint() {
 	l.checkpoint.underway = true
 	l.hurryCheckpoint()
 	next := l.nextCheckpoint()
+	l.checkpoint.begun = next.Applied
 	go func() {
 		l.checkpoint.done <- l.writeCheckpoint(next)
 		wake(l.checkpoint.wake)

@@ -98,7 +98,7 @@ func (r *replica) mustEndRemoved() {
 	r.shut()
 }
 
-func smallLog(cfg *Config) { cfg.SnapshotCount, cfg.CatchUpEntries = 100, 50 }
+func smallLog(cfg *Config) { cfg.SnapshotCount, cfg.CatchUpBytes = 100, 24<<10 }
 
 // TestReconfigureUnderLoad adds, removes and replaces members over and over,
 // the leader among them, while clients write.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/storage"
@@ -21,11 +20,7 @@ func (r *replica) begins() uint64 {
 	r.c.t.Helper()
 	first := make(chan uint64, 1)
 	r.node().inbox.post(func(l *loop) {
-		index, err := l.mem.FirstIndex()
-		if err != nil {
-			r.c.t.Error(err)
-		}
-		first <- index
+		first <- l.mem.first()
 	})
 	return <-first
 }
@@ -253,8 +248,8 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 	for last := uint64(9); last < 12; last++ { // after the crash, then after appends
 		disk, recovered, err := storage.Open(options)
 		must(err)
-		log := &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
-		_, err = newRawNode(Config{Recovered: recovered, ElectionTicks: 10, Logger: (&cluster{t: t}).logger()}, log, newLimits(1))
+		log := newLogStorage()
+		_, err = newRawNode(Config{Recovered: recovered, ElectionTicks: 10, Logger: (&cluster{t: t}).logger()}, log, newLimits(1, 0))
 		must(err)
 		if got, err := log.LastIndex(); err != nil || got != last {
 			t.Errorf("the log ends with entry %d, want %d; error %v", got, last, err)

@@ -25,15 +25,16 @@ const linkSpeed = 32 << 20
 // request limit: wherever messages or entries wait, there is room for several of the largest. A bound never stops the
 // first element of an empty queue.
 type limits struct {
-	command     int // the longest encoded command
-	message     int // the longest message between members
-	queue       int // proposals that wait for an entry
-	held        int // proposals that raft did not take
-	inbox       int // messages that came from peers and wait for the loop
-	outbox      int // messages that wait for one peer
-	appends     int // appends that wait for the disk
-	uncommitted int // entries in the leader's log that wait for a quorum
-	inFlight    int // entries on their way to one follower
+	command     int   // the longest encoded command
+	message     int   // the longest message between members
+	queue       int   // proposals that wait for an entry
+	held        int   // proposals that raft did not take
+	inbox       int   // messages that came from peers and wait for the loop
+	outbox      int   // messages that wait for one peer
+	appends     int   // appends that wait for the disk
+	uncommitted int   // entries in the leader's log that wait for a quorum
+	inFlight    int   // entries on their way to one follower
+	catchUp     int64 // applied entries that stay in memory
 }
 
 // LargestRequest is the largest request limit that a cluster with this election timeout can serve. A follower hears no
@@ -44,15 +45,24 @@ func LargestRequest(electionTimeout time.Duration) int64 {
 	return min(max(most, leastMessage), MaxRequestLimit)
 }
 
-// newLimits computes the bounds for requests of so many bytes.
-func newLimits(requestBytes int64) limits {
-	command := int(requestBytes) + requestHead
-	entry := max(command, batchBytes) + entryHead
+// LeastCatchUp is the least bound for the log that stays in memory: with less, a follower that is healthy could need a
+// snapshot because of two large requests.
+func LeastCatchUp(requestBytes int64) int64 { return 4 * int64(largestEntry(requestBytes)) }
+
+func largestCommand(requestBytes int64) int { return int(requestBytes) + requestHead }
+
+func largestEntry(requestBytes int64) int {
+	return max(largestCommand(requestBytes), batchBytes) + entryHead
+}
+
+// newLimits computes the bounds for requests of so many bytes, and for so many bytes of log that stay in memory.
+func newLimits(requestBytes, catchUpBytes int64) limits {
+	entry := largestEntry(requestBytes)
 	// A forwarded batch travels together with what has gathered; see gather.
 	message := max(entry+gatherBytes, leastMessage)
 	inFlight := max(16<<20, 2*entry)
 	return limits{
-		command:     command,
+		command:     largestCommand(requestBytes),
 		message:     message,
 		queue:       max(64<<20, 2*entry),
 		held:        max(32<<20, 2*message),
@@ -61,5 +71,6 @@ func newLimits(requestBytes int64) limits {
 		appends:     max(32<<20, 2*entry),
 		uncommitted: max(64<<20, 2*entry),
 		inFlight:    inFlight,
+		catchUp:     catchUpBytes,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // TestLimits wants each bound to have room for the largest of what it bounds.
 func TestLimits(t *testing.T) {
 	for _, request := range []int64{1, 3 << 19, 10 << 20, 100 << 20, MaxRequestLimit} {
-		l := newLimits(request)
+		l := newLimits(request, LeastCatchUp(request))
 		command := int(request) + requestHead
 		for name, bound := range map[string]int{
 			"command": l.command, "message": l.message, "queue": l.queue, "held": l.held, "inbox": l.inbox,
@@ -34,7 +34,7 @@ func TestLimits(t *testing.T) {
 // TestLargestMessage encodes the largest batch that a member may forward, behind all that can gather.
 func TestLargestMessage(t *testing.T) {
 	for _, request := range []int64{1, 3 << 19, 20 << 20} {
-		l := newLimits(request)
+		l := newLimits(request, 0)
 		m := &raftpb.Message{
 			Type: raftpb.MsgProp.Enum(), To: new(^uint64(0)), From: new(^uint64(0)), Term: new(^uint64(0)),
 			Entries: []*raftpb.Entry{{Data: make([]byte, max(l.command, batchBytes)+batchHead)}},

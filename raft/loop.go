@@ -80,7 +80,7 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 		Node:         n,
 		cfg:          cfg,
 		log:          cfg.Logger,
-		mem:          &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()},
+		mem:          newLogStorage(),
 		latency:      latencies{},
 		membership:   membership{waiting: map[uint64]changeWaiter{}, number: firstNumber()},
 		number:       firstNumber(),

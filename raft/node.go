@@ -51,9 +51,10 @@ type Config struct {
 	// Timeout is how long a proposal or a linearizable read may wait; it is
 	// measured in ticks, so it ends up to one later.
 	Timeout time.Duration
-	// CatchUpEntries is how many applied entries stay in memory for members that
-	// lag a little behind; 5000 if zero.
-	CatchUpEntries int
+	// CatchUpBytes bounds the applied log that stays in memory for members that lag
+	// behind; if zero it is 64 MiB, or more where requests may be large. See
+	// LeastCatchUp.
+	CatchUpBytes int64
 	// AuditInterval is the time between two comparisons of what the members hold;
 	// there are none if it is zero.
 	AuditInterval time.Duration
@@ -138,7 +139,7 @@ type Status struct {
 // node serves once Ready is closed.
 func Start(cfg Config) (*Node, error) {
 	cfg.ensureDefaults()
-	bounds := newLimits(cfg.RequestBytes)
+	bounds := newLimits(cfg.RequestBytes, cfg.CatchUpBytes)
 	n := &Node{
 		id:       members.ID(cfg.Recovered.Identity.MemberID),
 		tree:     cfg.Recovered.Store,
@@ -174,8 +175,8 @@ func (c *Config) ensureDefaults() {
 	if c.WALBytes == 0 {
 		c.WALBytes = 64 << 20
 	}
-	if c.CatchUpEntries == 0 {
-		c.CatchUpEntries = 5000
+	if c.CatchUpBytes == 0 {
+		c.CatchUpBytes = max(64<<20, LeastCatchUp(c.RequestBytes))
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -305,6 +306,9 @@ func (n *Node) Status() Status {
 		Applied:   n.applied.Load(),
 	}
 }
+
+// LogBytes is about how much memory the log takes up.
+func (n *Node) LogBytes() int64 { return n.loop.mem.size() }
 
 // Index is the index up to which the log is committed.
 func (n *Node) Index() uint64 { return n.committed.Load() }

@@ -4,73 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"go.uber.org/zap"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/storage"
 )
-
-// logStorage is the log in memory as raft reads it. Its snapshot is the last
-// checkpoint on the disk.
-type logStorage struct {
-	*etcdraft.MemoryStorage
-
-	mu     sync.Mutex
-	latest *raftpb.SnapshotMetadata // of the last checkpoint; nil before the first
-	wanted bool                     // raft needs a newer one
-	// configured is the entry that changed the membership last. A checkpoint from
-	// before it is useless to a member that came since.
-	configured uint64
-}
-
-// Snapshot gives the position of the last checkpoint, without content: that is
-// streamed from the disk. When the log in memory begins behind it, or the
-// membership has changed since, a new checkpoint is asked for.
-func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
-	first, err := s.FirstIndex()
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.latest == nil || s.latest.GetIndex()+1 < first || s.latest.GetIndex() < s.configured {
-		s.wanted = true
-		return nil, etcdraft.ErrSnapshotTemporarilyUnavailable
-	}
-	return &raftpb.Snapshot{Metadata: s.latest}, nil
-}
-
-// checkpointed notes a new checkpoint.
-func (s *logStorage) checkpointed(index, term uint64, conf *raftpb.ConfState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.latest = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
-	s.wanted = false
-}
-
-// reconfigured notes the entry of a change of the membership.
-func (s *logStorage) reconfigured(index uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.configured = index
-}
-
-func (s *logStorage) wants() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.wanted
-}
-
-// position is the index of the last checkpoint.
-func (s *logStorage) position() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.latest.GetIndex()
-}
 
 // errStaging refuses a second snapshot; the sender tries again.
 var errStaging = errors.New("raft: another snapshot is being received")

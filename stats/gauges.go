@@ -18,6 +18,7 @@ type Gauges struct {
 	RaftApplied   func() uint64 // log index
 	RaftCommitted func() uint64 // log index
 	RaftTerm      func() uint64
+	RaftLogBytes  func() uint64 // in memory
 	IsLeader      func() bool
 	HasLeader     func() bool
 	// CheckpointFailing tells whether the last checkpoint could not be written.
@@ -38,6 +39,7 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.RaftCommitted, "pando_raft_committed_index", "Log index of the last entry known to be committed.")
 	r.number(g.RaftCommitted, "etcd_server_proposals_committed_total", "The same as pando_raft_committed_index.")
 	r.number(g.RaftTerm, "pando_raft_term", "Raft term of this member.")
+	r.number(g.RaftLogBytes, "pando_raft_log_bytes", "Memory that the log takes up: entries not yet applied, and those kept for members that lag behind (--catch-up-bytes).")
 	r.truth(g.IsLeader, "pando_raft_is_leader", "1 if this member leads, 0 if not.")
 	r.truth(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
 	r.truth(g.HasLeader, "pando_raft_has_leader", "1 if this member knows a leader, 0 if not.")

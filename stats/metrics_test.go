@@ -28,6 +28,7 @@ func fullMetrics(t *testing.T) *Metrics {
 		RaftApplied:   number(6),
 		RaftCommitted: number(7),
 		RaftTerm:      number(8),
+		RaftLogBytes:  number(9),
 		IsLeader:      func() bool { return false },
 		HasLeader:     func() bool { return true },
 
