@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
 )
 
 // readers collects those who wait for a linearizable read, for the loop.
@@ -93,7 +95,7 @@ type reads struct {
 // Whoever comes later waits for the next: the round's index may be older than
 // they are.
 func (l *loop) requestReadIndex() {
-	if l.reads.waiting != nil || l.leader.Load() == 0 {
+	if l.reads.waiting != nil || l.leader.Load() == 0 || l.answersTooEarly() {
 		return
 	}
 	if l.reads.waiting = l.readers.take(); l.reads.waiting == nil {
@@ -103,6 +105,20 @@ func (l *loop) requestReadIndex() {
 	l.reads.index, l.reads.ticks, l.reads.leaderless = 0, 0, 0
 	l.reads.ctx = binary.BigEndian.AppendUint64(nil, l.reads.round)
 	l.raw.ReadIndex(l.reads.ctx)
+}
+
+// answersTooEarly reports whether the upstream library would answer a read with an index
+// that may be too low. A leader knows what was committed before its term only when it
+// has committed an entry of its own. The library makes reads wait for that, except where
+// the leader is the only member with a vote: after a restart, that may know less as
+// committed than it has acknowledged.
+func (l *loop) answersTooEarly() bool {
+	voters := l.confState.GetVoters()
+	if len(voters) != 1 || voters[0] != uint64(l.id) || len(l.confState.GetVotersOutgoing()) > 0 {
+		return false
+	}
+	s := l.raw.BasicStatus()
+	return s.RaftState == etcdraft.StateLeader && l.appliedTerm != s.GetTerm()
 }
 
 // readRetryTicks is after how many ticks an unanswered round is asked for again:
@@ -120,7 +136,7 @@ func (l *loop) retryReadIndex() {
 	switch {
 	case time.Duration(l.reads.ticks)*l.cfg.Tick > l.cfg.Timeout:
 		l.reads.answer(errTimeout)
-	case l.reads.index == 0 && l.reads.ticks%readRetryTicks == 0:
+	case l.reads.index == 0 && l.reads.ticks%readRetryTicks == 0 && !l.answersTooEarly():
 		l.raw.ReadIndex(l.reads.ctx)
 	}
 }
