@@ -34,6 +34,7 @@ const (
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
 	maxCatchUpBytes     = 64 << 30
+	catchUpShare        = 16       // the log that stays in memory is that part of a small memory
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
 
@@ -324,6 +325,16 @@ func (c *Config) checkMaxRequestBytes() *FlagError {
 			c.MaxRequestBytes, c.ElectionTimeout.Milliseconds()), fmt.Sprintf("set it to %d or less, or raise --election-timeout on all members", most))
 	}
 	return nil
+}
+
+// within gives the configuration for a process that may use so many bytes of memory: with
+// few, less of the log stays there, unless the operator says how much.
+func (c *Config) within(memory int64) *Config {
+	w := *c
+	if share := memory / catchUpShare; w.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
+		w.CatchUpBytes = max(share, raft.LeastCatchUp(c.MaxRequestBytes))
+	}
+	return &w
 }
 
 func (c *Config) checkCatchUpBytes() *FlagError {

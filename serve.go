@@ -48,7 +48,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	}
 	defer listeners.close()
 	logListening(listeners.bound(cfg), log)
-	tuning.Memory(log)
+	cfg = cfg.within(tuning.Memory(log))
 	processors := tuning.Processors()
 	metrics := newMetrics()
 	listeners.limit(shares, metrics, log)

@@ -2,7 +2,7 @@
 # Measures Pando beside etcd on this machine, in alternation, and prints the tables of docs/benchmarks.md.
 # Needs: Go, etcd 3.4 (Debian: etcd-server), curl, jq. Takes about half an hour. Run it on a quiet machine.
 #
-#   docs/measure.sh [one|watch|many|big|floor|huge|connections|checkpoint ...]     without arguments: all
+#   docs/measure.sh [one|watch|many|big|memory|floor|huge|connections|checkpoint ...]     without arguments: all
 #
 # connections and checkpoint draw docs/plots/*.svg.
 set -euo pipefail
@@ -73,7 +73,7 @@ stop_all() {
     rm -rf "$work"/pando-* "$work"/etcd-*
 }
 
-memory() { awk '/^VmRSS/ {printf "%d MB", $2 / 1024}' "/proc/$1/status"; }
+resident() { awk '/^VmRSS/ {printf "%d MB", $2 / 1024}' "/proc/$1/status"; }
 
 pando=http://127.0.0.1:12379 etcd=http://127.0.0.1:13379
 pair() { # pair [FLAG...]: one member of each
@@ -114,11 +114,11 @@ watch() {
     for server in pando etcd; do
         local url=${!server} pid_of=${server}_pid
         local before after
-        before=$(memory "${!pid_of}")
+        before=$(resident "${!pid_of}")
         bench watch --endpoints "$url" --watchers 10000 --mode poll --clients 0 --duration 12s >/dev/null 2>&1 &
         local load=$!
         sleep 9
-        after=$(memory "${!pid_of}")
+        after=$(resident "${!pid_of}")
         echo "10,000 idle long polls: $server $before before, $after with them"
         wait $load || true
     done
@@ -152,7 +152,7 @@ big() {
     for server in pando etcd; do
         local url=${!server} pid_of=${server}_pid
         bench put --endpoints "$url" --sequential-keys --key-space-size 500000 --total 500000 --conns 64 --val-size 100 >/dev/null
-        echo "500,000 keys of 100 bytes: $server $(memory "${!pid_of}")"
+        echo "500,000 keys of 100 bytes: $server $(resident "${!pid_of}")"
         bench put --endpoints "$url" --key-space-size 500000 --total 300000 --conns 64 --val-size 100 |
             grep -E '^ +(latency|all) ' | sed "s/^/PUT through checkpoints, $server: /" || true
     done
@@ -163,11 +163,26 @@ big() {
     began=$(date +%s%N)
     start "$work/pando" one 12379 12380 one=http://127.0.0.1:12380
     answered $pando/v2/keys/none
-    echo "restart after kill -9: pando $((($(date +%s%N) - began) / 1000000)) ms, $(memory "$pid")"
+    echo "restart after kill -9: pando $((($(date +%s%N) - began) / 1000000)) ms, $(resident "$pid")"
     began=$(date +%s%N)
     start etcd one 13379 13380 one=http://127.0.0.1:13380
     answered $etcd/v2/keys/none
-    echo "restart after kill -9: etcd $((($(date +%s%N) - began) / 1000000)) ms, $(memory "$pid")"
+    echo "restart after kill -9: etcd $((($(date +%s%N) - began) / 1000000)) ms, $(resident "$pid")"
+    stop_all
+}
+
+# memory compares what 500,000 keys of 100 bytes under directories of a hundred take up: after the load, and a minute later.
+memory() {
+    pair
+    local server
+    for server in pando etcd; do
+        local url=${!server} pid_of=${server}_pid
+        bench put --endpoints "$url" --sequential-keys --key-space-size 500000 --directories 5000 --total 500000 --conns 64 --val-size 100 >/dev/null
+        local loaded
+        loaded=$(resident "${!pid_of}")
+        sleep 60
+        echo "500,000 keys of 100 bytes under 5000 directories: $server $loaded loaded, $(resident "${!pid_of}") a minute later"
+    done
     stop_all
 }
 
@@ -201,7 +216,7 @@ huge() {
     await $many/health
     bench put --endpoints $many --sequential-keys --key-space-size 5000000 --directories 5000 --total 5000000 --conns 64 --val-size 16 >/dev/null
     bench put --endpoints $few --sequential-keys --key-space-size 5000 --directories 5 --total 5000 --conns 64 --val-size 16 >/dev/null
-    echo "5,000,000 keys of 16 bytes: $(memory "$many_pid")"
+    echo "5,000,000 keys of 16 bytes: $(resident "$many_pid")"
     # A checkpoint comes every 100,000 writes: each run has two, so that no run is without its share.
     for load in put get; do
         for _ in $(seq "$rounds"); do
@@ -265,6 +280,6 @@ checkpoint() {
     stop_all
 }
 
-for part in "${@:-one watch many big floor huge connections checkpoint}"; do
+for part in "${@:-one watch many big memory floor huge connections checkpoint}"; do
     for name in $part; do "$name"; done
 done

@@ -45,6 +45,9 @@ func LargestRequest(electionTimeout time.Duration) int64 {
 	return min(max(most, leastMessage), MaxRequestLimit)
 }
 
+// DefaultCatchUp is the usual bound for the log that stays in memory.
+const DefaultCatchUp = 64 << 20
+
 // LeastCatchUp is the least bound for the log that stays in memory: with less, a follower that is healthy could need a
 // snapshot because of two large requests.
 func LeastCatchUp(requestBytes int64) int64 { return 4 * int64(largestEntry(requestBytes)) }

@@ -176,7 +176,7 @@ func (c *Config) ensureDefaults() {
 		c.WALBytes = 64 << 20
 	}
 	if c.CatchUpBytes == 0 {
-		c.CatchUpBytes = max(64<<20, LeastCatchUp(c.RequestBytes))
+		c.CatchUpBytes = max(DefaultCatchUp, LeastCatchUp(c.RequestBytes))
 	}
 	if c.Now == nil {
 		c.Now = time.Now
