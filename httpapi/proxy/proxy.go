@@ -139,16 +139,20 @@ func (p *Proxy) forward() http.Handler {
 		},
 		Transport:      newFailover(p.cfg, p.endpoints, p.refresher.hurry),
 		FlushInterval:  -1, // watches: each event is passed on when it comes
-		ModifyResponse: dropCORS,
+		ModifyResponse: adapt,
 		ErrorHandler:   p.refuse,
 		ErrorLog:       zap.NewStdLog(p.log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
 }
 
-// dropCORS removes the member's headers: the proxy has set its own.
-func dropCORS(resp *http.Response) error {
+// adapt makes a member's answer the proxy's. The member's CORS headers go, for the proxy has
+// set its own.
+func adapt(resp *http.Response) error {
 	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin"} {
 		resp.Header.Del(name)
+	}
+	if isWatch(resp) {
+		resp.Body = &watchBody{ReadCloser: resp.Body, ctx: resp.Request.Context()}
 	}
 	return nil
 }

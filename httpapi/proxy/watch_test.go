@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// TestEndOfAnswers holds what a client sees when its member goes away in the middle of an answer.
+func TestEndOfAnswers(t *testing.T) {
+	const poll, stream, list = "/v2/keys/x?wait=true", "/v2/keys/x?wait=true&stream=true", "/v2/keys/x?recursive=true"
+	for _, test := range []struct {
+		name, path, sent string
+		whole            bool
+	}{
+		{"a long poll before its event", poll, "", true},
+		{"a long poll within its event", poll, `{"action":`, false},
+		{"a long poll behind its event", poll, "{}\n", true},
+		{"a stream before its first event", stream, "", true},
+		{"a stream between two events", stream, "{}\n{}\n", true},
+		{"a stream within an event", stream, "{}\n{", false},
+		{"a list before it began", list, "", false},
+		{"a list at the end of a line", list, "{\n", false},
+		{"wait has another value", "/v2/keys/x?wait=false", "", false},
+		{"another path", "/v2/members?wait=true", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusOK)
+				_, _ = io.WriteString(w, test.sent)
+				_ = http.NewResponseController(w).Flush()
+				breaks(w, r)
+			})
+			p := startProxy(t, newCluster(t, member.URL), nil)
+			var got []byte
+			resp, err := http.Get(p.URL + test.path)
+			if err == nil {
+				defer resp.Body.Close()
+				got, err = io.ReadAll(resp.Body)
+			}
+			if string(got) != test.sent || (err == nil) != test.whole {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+	silent := func(sent string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, sent)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
+	}
+	t.Run("a time-out of the proxy ends a long poll", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, newRecorder(t, silent("")).URL), func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
+		if got := do(t, http.MethodGet, p.URL+poll, nil); got.status != http.StatusOK || got.body != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("a proxy that stops breaks off a stream", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, newRecorder(t, silent("{}\n")).URL), nil)
+		stopping, stop := context.WithCancel(t.Context())
+		defer stop()
+		server := httptest.NewUnstartedServer(p.Handler())
+		server.Config.BaseContext = func(net.Listener) context.Context { return stopping }
+		server.Start()
+		defer server.Close()
+		resp, err := http.Get(server.URL + stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		lines := bufio.NewReader(resp.Body)
+		if line, err := lines.ReadString('\n'); err != nil || line != "{}\n" {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		stop()
+		if rest, err := io.ReadAll(lines); err == nil {
+			t.Errorf("it ended as if it were whole: %q", rest)
+		}
+	})
+}
