@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -18,18 +17,6 @@ import (
 // clientStep is a command and a regular expression for all that it prints; it has to fail if the expression begins
 // with "FAIL ".
 type clientStep struct{ command, want string }
-
-// requireClient finds a program on the PATH, or skips the test in one line; in CI it has to be there.
-func requireClient(t *testing.T, program, debianPackage string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not on the PATH, and CI must try it: install %s", program, debianPackage)
-	}
-	t.Skipf("%s is not on the PATH: it is not tried against Pando", program)
-}
 
 // play types the steps. $P is the client URL.
 func (p *process) play(t *testing.T, steps []clientStep) {
@@ -89,7 +76,7 @@ var etcdctlSteps = []clientStep{
 }
 
 func TestClientEtcdctl(t *testing.T) {
-	requireClient(t, "etcdctl", "etcd-client")
+	requireProgram(t, "etcdctl", "etcd-client")
 	launchAdvertised(t).play(t, etcdctlSteps)
 }
 
@@ -105,7 +92,7 @@ func keyBody(action, rest string) string {
 }
 
 func TestClientCurl(t *testing.T) {
-	requireClient(t, "curl", "curl")
+	requireProgram(t, "curl", "curl")
 	p := launchAdvertised(t)
 	p.play(t, []clientStep{
 		{`curl -s $P/v2/keys/a -XPUT -d value=one`, keyBody("set", `"key":"/a","value":"one"`)},
@@ -131,7 +118,7 @@ func TestClientCurl(t *testing.T) {
 }
 
 func TestClientHttpie(t *testing.T) {
-	requireClient(t, "http", "httpie")
+	requireProgram(t, "http", "httpie")
 	launchAdvertised(t).play(t, []clientStep{
 		{`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`, `\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`},
 		{`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`, `\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`},
