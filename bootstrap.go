@@ -170,6 +170,22 @@ func otherPeerURLs(ctx context.Context, cfg *Config, own []string) ([]string, er
 	return urls, nil
 }
 
+// contacts gives the peer URLs of the other members that the flags name. A member whose
+// data knows none of today's members finds them so.
+func contacts(cfg *Config) func(ctx context.Context) []string {
+	return func(ctx context.Context) []string {
+		own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
+		if err != nil {
+			return nil
+		}
+		urls, err := otherPeerURLs(ctx, cfg, own)
+		if err != nil {
+			return nil // the members that are known have to do
+		}
+		return urls
+	}
+}
+
 // askTimeout bounds the question to one peer.
 const askTimeout = time.Second
 

@@ -44,6 +44,8 @@ func (o *observer) FollowerAnswered(id members.ID, took time.Duration) {
 
 func (o *observer) FollowerFailed(id members.ID) { o.leader.Fail(uint64(id)) }
 
+func (o *observer) MessageRefused(members.ID) { o.metrics.PeerMessageRefused() }
+
 func (o *observer) CheckpointDone(s storage.CheckpointStats) {
 	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))
 }

@@ -164,6 +164,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 		Recovered:     recovered,
 		Bootstrap:     from.founders,
 		Peers:         from.peers,
+		Contacts:      contacts(cfg),
 		PeerClient:    client,
 		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
 		Name:          cfg.Name,

@@ -129,6 +129,7 @@ func discoveredFounders(ctx context.Context, cfg *Config) (members.Cluster, erro
 func restoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storage.Founding, error) {
 	id := restoredClusterID(cluster.ID, info.SHA256)
 	registry := members.NewRegistry(id)
+	registry.SetFounding(members.Unfounded)
 	f := storage.Founding{Identity: storage.Identity{ClusterID: uint64(id), MemberID: uint64(cluster.Self)}}
 	for _, m := range cluster.Members {
 		if err := registry.Add(m); err != nil {

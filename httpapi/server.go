@@ -159,9 +159,9 @@ func (s *Server) Observation() http.Handler {
 func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
 	r := newRouter()
 	register(r.HandleFunc)
-	r.Handle("/members", timeBodies(s.BodyTimeout, http.HandlerFunc(s.peerMembers)))
-	r.Handle("/version", timeBodies(s.BodyTimeout, http.HandlerFunc(s.version)))
-	return cleanPath(r)
+	r.HandleFunc("/members", s.peerMembers)
+	r.HandleFunc("/version", s.version)
+	return timeBodies(s.BodyTimeout, cleanPath(r))
 }
 
 // Returned is one more listener for the server of the client URLs: connections

@@ -15,6 +15,7 @@ type savedRegistry struct {
 	ClusterID ID            `json:"clusterID"`
 	Members   []savedMember `json:"members"`
 	Removed   []ID          `json:"removed"`
+	Founding  ID            `json:"founding,omitempty"` // versions before 1.0 have none
 }
 
 // savedMember is a member in a checkpoint: the wire form and the learner.
@@ -35,6 +36,7 @@ func (r *Registry) Marshal() []byte {
 		ClusterID: r.clusterID,
 		Members:   make([]savedMember, len(v.members)),
 		Removed:   v.removed,
+		Founding:  v.founding,
 	}
 	for i, m := range v.members {
 		saved.Members[i] = saveMember(m)
@@ -71,7 +73,7 @@ func (r *Registry) Unmarshal(data []byte) error {
 			return fmt.Errorf("members: decode the membership: %w: %s", ErrIDRemoved, id)
 		}
 	}
-	r.publish(fresh.List(), removed)
+	r.publish(fresh.List(), removed, saved.Founding)
 	return nil
 }
 

@@ -25,7 +25,7 @@ var (
 // Registry is the live membership. Any goroutine may read it and never waits:
 // what it gets is one moment of the membership, published whole. The methods
 // that change it (Add, Remove, UpdatePeerURLs, UpdateAttributes, Promote,
-// Unmarshal) belong to the goroutine that applies the log; two at once would
+// SetFounding, Unmarshal) belong to the goroutine that applies the log; two at once would
 // lose a change. A change that returns an error has changed nothing.
 //
 // Nothing is durable here: the registry is rebuilt from a checkpoint
@@ -39,6 +39,7 @@ type Registry struct {
 type membership struct {
 	members    []Member // sorted by ID
 	removed    []ID     // sorted
+	founding   ID
 	clientURLs []string // of all members, sorted
 }
 
@@ -51,6 +52,30 @@ func NewRegistry(clusterID ID) *Registry {
 
 // ClusterID returns the ID of the cluster. It never changes.
 func (r *Registry) ClusterID() ID { return r.clusterID }
+
+// Unfounded is the founding ID of a new cluster that has members already, and gets its
+// own ID from its first leader.
+const Unfounded ID = 1
+
+// Founding returns what tells this cluster from others that were founded with the same
+// flags: a random ID that its first leader gave it. It is zero for a cluster that has
+// none, and Unfounded for one that is about to get it.
+func (r *Registry) Founding() ID { return r.published.Load().founding }
+
+// Founded returns the founding ID, and whether there is one.
+func (r *Registry) Founded() (ID, bool) {
+	id := r.Founding()
+	return id, id > Unfounded
+}
+
+// SetFounding gives the cluster its founding ID, unless it has one.
+func (r *Registry) SetFounding(id ID) {
+	if _, founded := r.Founded(); !founded {
+		v := *r.published.Load()
+		v.founding = id
+		r.published.Store(&v)
+	}
+}
 
 // List returns the members, sorted by ID. The caller must not modify the slice
 // nor the slices in it; they stay as they are for as long as the caller likes.
@@ -88,7 +113,7 @@ func (r *Registry) Add(m Member) error {
 		return err
 	}
 	m.PeerURLs, m.ClientURLs = sortedCopy(m.PeerURLs), sortedCopy(m.ClientURLs)
-	r.publish(slices.Insert(slices.Clone(v.members), at, m), v.removed)
+	r.publish(slices.Insert(slices.Clone(v.members), at, m), v.removed, v.founding)
 	return nil
 }
 
@@ -100,7 +125,7 @@ func (r *Registry) Remove(id ID) error {
 	if err != nil {
 		return err
 	}
-	r.publish(slices.Delete(slices.Clone(v.members), at, at+1), insertID(v.removed, id))
+	r.publish(slices.Delete(slices.Clone(v.members), at, at+1), insertID(v.removed, id), v.founding)
 	return nil
 }
 
@@ -158,18 +183,18 @@ func (r *Registry) change(id ID, edit func(*Member) error) error {
 	}
 	changed := slices.Clone(v.members)
 	changed[at] = m
-	r.publish(changed, v.removed)
+	r.publish(changed, v.removed, v.founding)
 	return nil
 }
 
 // publish makes the slices, which nobody may change any more, the membership.
-func (r *Registry) publish(members []Member, removed []ID) {
+func (r *Registry) publish(members []Member, removed []ID, founding ID) {
 	var urls []string
 	for _, m := range members {
 		urls = append(urls, m.ClientURLs...)
 	}
 	slices.Sort(urls)
-	r.published.Store(&membership{members: members, removed: removed, clientURLs: urls})
+	r.published.Store(&membership{members: members, removed: removed, founding: founding, clientURLs: urls})
 }
 
 // find returns where the member is, or where it would be.

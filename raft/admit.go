@@ -3,10 +3,8 @@ package raft
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"go.uber.org/zap"
 
 	"pando/members"
 )
@@ -65,10 +63,6 @@ func checkData(data []byte) error {
 	return err
 }
 
-// refuseInterval is the time between two lines in the log about proposals that
-// were refused.
-const refuseInterval = time.Second
-
 // admit takes a proposal that a peer has forwarded, unless it could not be applied.
 func (l *loop) admit(m *raftpb.Message) {
 	err := checkProposal(m)
@@ -76,9 +70,5 @@ func (l *loop) admit(m *raftpb.Message) {
 		l.gather(m)
 		return
 	}
-	if now := time.Now(); now.Sub(l.refusedAt) >= refuseInterval {
-		l.refusedAt = now
-		l.log.Warn("a forwarded proposal was refused: it could not be applied; do all members run the same version?",
-			zap.Stringer("from", members.ID(m.GetFrom())), zap.Error(err))
-	}
+	l.refused(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
 }

@@ -60,6 +60,10 @@ func (l *loop) applyData(index uint64, data []byte) error {
 		}
 		return l.applyAttributes(a)
 	case kindAudit:
+		if id, ok := decodeFounding(data); ok {
+			l.applyFounding(id)
+			return nil
+		}
 		return l.applyAudit(index, data)
 	case kindAuditResult:
 		return l.applyAuditResult(data)

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -167,6 +170,8 @@ func TestSnapshotInTheWay(t *testing.T) {
 	if _, err := os.Stat(incoming); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a snapshot that is older than the member leaves its file: %v", err)
 	}
+	// Others are received only if they say that they are newer.
+	m.Snapshot.Metadata.Index = new(m.GetSnapshot().GetMetadata().GetIndex() + 1<<20)
 	if err := target.node().receiveSnapshot(m, bytes.NewReader(data[:len(data)/2]), int64(len(data))); err == nil {
 		t.Error("half a snapshot was taken")
 	}
@@ -257,4 +262,45 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 		must(disk.Append(nil, entries(last+1, last+1, 3)))
 		must(disk.Close())
 	}
+}
+
+// TestSnapshotRefusedBeforeItComes announces snapshots that nobody may send, or that
+// can't be: not a byte of them is read or written.
+func TestSnapshotRefusedBeforeItComes(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	lead, target := c.leader(), c.follower()
+	other := c.others(lead)[0]
+	if other == target {
+		other = c.others(lead)[1]
+	}
+	for name, test := range map[string]struct {
+		from *replica
+		term uint64
+		size int64
+	}{
+		"not from the leader":     {other, lead.node().Term(), 1 << 20},
+		"from an earlier leader":  {lead, lead.node().Term() - 1, 1 << 20},
+		"of a term far away":      {lead, math.MaxUint64, 1 << 20},
+		"longer than the disk":    {lead, lead.node().Term(), 1 << 60},
+		"of a size that none has": {lead, lead.node().Term(), 1<<20 + 1},
+		"without content":         {lead, lead.node().Term(), 0},
+		"of less than no content": {lead, lead.node().Term(), -5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &raftpb.Message{
+				Type: raftpb.MsgSnap.Enum(), From: (*uint64)(&test.from.id), To: (*uint64)(&target.id), Term: &test.term,
+				Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(1 << 20)), Term: &test.term}},
+			}
+			content := iotest.ErrReader(errors.New("it was read"))
+			err := target.node().receiveSnapshot(m, content, test.size)
+			if err == nil || strings.Contains(err.Error(), "it was read") {
+				t.Errorf("refused with %v", err)
+			}
+			if _, err := os.Stat(filepath.Join(target.dir, "state.db.incoming")); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("its file: %v", err)
+			}
+		})
+	}
+	lead.set("/after", "1")
+	c.settle()
 }

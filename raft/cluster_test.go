@@ -2,6 +2,7 @@ package raft
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -80,9 +81,24 @@ func (c *cluster) newReplica() *replica {
 		c: c, id: members.ID(n), name: fmt.Sprintf("m%d", n),
 		dir: filepath.Join(c.t.TempDir(), "data"), client: transport.NewClient(nil),
 	}
+	r.client.Transport = signed{r.client.Transport, r.id}
 	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
 	c.members = append(c.members, r)
 	return r
+}
+
+// signed says in each request whose it is, so that the links know whom to let pass.
+type signed struct {
+	http.RoundTripper
+	from members.ID
+}
+
+func (s signed) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Header.Get("X-Pando-From") == "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("X-Pando-From", s.from.String())
+	}
+	return s.RoundTripper.RoundTrip(req)
 }
 
 func (r *replica) serve(w http.ResponseWriter, req *http.Request) {
@@ -118,7 +134,7 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 	options := storage.Options{DataDir: r.dir, HistorySize: testHistory}
 	id := storage.Identity{ClusterID: uint64(r.c.id), MemberID: uint64(r.id)}
 	cfg := Config{
-		Bootstrap: founders, Peers: peers, PeerClient: r.client, Registry: members.NewRegistry(r.c.id),
+		Bootstrap: founders, Peers: peers, Contacts: r.contacts, PeerClient: r.client, Registry: members.NewRegistry(r.c.id),
 		Name: r.name, ClientURLs: []string{"http://client." + r.name + ":2", "http://client." + r.name + ":1"},
 		Tick: clusterTick, ElectionTicks: clusterElectionTicks, Timeout: clusterTimeout,
 		SnapshotCount: 100_000, Logger: r.c.logger(),
@@ -148,11 +164,41 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 	}
 	mux := http.NewServeMux()
 	node.RegisterPeer(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
+	mux.HandleFunc("/members", r.serveMembers)
 	var handler http.Handler = mux
 	r.up.Store(node)
 	r.peer.Store(&handler)
 	r.c.links.sever(r.id, mended)
 	return nil
+}
+
+// serveMembers tells the members as httpapi does on the peer port.
+func (r *replica) serveMembers(w http.ResponseWriter, _ *http.Request) {
+	type item struct {
+		ID       uint64   `json:"id"`
+		PeerURLs []string `json:"peerURLs"`
+	}
+	list := []item{}
+	if node := r.up.Load(); node != nil {
+		for _, m := range node.Members().List() {
+			list = append(list, item{uint64(m.ID), m.PeerURLs})
+		}
+	}
+	w.Header().Set("X-Etcd-Cluster-Id", r.c.id.String())
+	if err := json.NewEncoder(w).Encode(list); err != nil {
+		r.c.t.Log(err)
+	}
+}
+
+// contacts are the peer URLs that the flags of a member would name.
+func (r *replica) contacts(context.Context) []string {
+	var urls []string
+	for _, other := range r.c.members {
+		if other != r {
+			urls = append(urls, other.server.URL)
+		}
+	}
+	return urls
 }
 
 // logger is silent unless the test is verbose and asks for it.

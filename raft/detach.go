@@ -21,6 +21,7 @@ func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (stor
 	founded := r.Applied > 0
 	if founded {
 		registry := members.NewRegistry(cluster)
+		registry.SetFounding(members.Unfounded)
 		if err := registry.Add(self); err != nil {
 			return f, fmt.Errorf("raft: %w", err)
 		}

@@ -40,7 +40,7 @@ func (x *expiry) set(due int64, now time.Time) {
 // sweep proposes to expire what is due. Only the leader does, and one sweep at
 // a time; what a sweep leaves behind is taken by the next.
 func (l *loop) sweep() {
-	if l.expiry.due == 0 || l.leader.Load() != uint64(l.id) {
+	if l.expiry.due == 0 || !l.leads() || l.awaitsFounding() {
 		return
 	}
 	now := l.now()

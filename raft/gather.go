@@ -28,7 +28,7 @@ const gatherBytes = batchBytes
 // gather takes a proposal that a follower has forwarded.
 func (l *loop) gather(m *raftpb.Message) {
 	size := entriesSize(l.gathered) + entriesSize(m.GetEntries())
-	if l.gathering() && size <= gatherBytes && l.appending() {
+	if size <= gatherBytes && (l.awaitsFounding() || l.gathering() && l.appending()) {
 		l.gathered = append(l.gathered, m.GetEntries()...)
 		return
 	}
@@ -62,7 +62,7 @@ func (l *loop) withGathered(own ...*raftpb.Entry) *raftpb.Message {
 // member. One that leads no more has no reason to gather either: what it has then
 // goes to the new leader.
 func (l *loop) offerGatheredIfDue() {
-	if !(l.gathering() && l.appending()) {
+	if !l.awaitsFounding() && !(l.gathering() && l.appending()) {
 		l.offerGathered()
 	}
 }

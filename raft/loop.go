@@ -3,7 +3,6 @@ package raft
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,6 +61,9 @@ type loop struct {
 	membership membership
 	succession succession
 	audits     audits
+	vetting    vetting
+	doubts     doubts
+	identity   identity
 	latency    latencies
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
 	tasks      []task            // room for the next ones
@@ -102,6 +104,14 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 	if l.raw, err = newRawNode(cfg, l.mem, n.limits); err != nil {
 		return nil, err
 	}
+	if l.lastIndex, err = l.mem.LastIndex(); err != nil {
+		return nil, fmt.Errorf("raft: last index: %w", err)
+	}
+	l.identity.used = n.tree.View().Index() > tree.New(1).View().Index()
+	if id, founded := n.registry.Founded(); founded {
+		n.founding.Store(uint64(id))
+	}
+	l.learnFounding(behind(cfg.Recovered))
 	// What was recovered is in raft's hands now. Its entries weigh more than the
 	// tree; nobody else must keep them.
 	cfg.Recovered.Entries = nil
@@ -186,13 +196,7 @@ func (l *loop) advance(rounds int) bool {
 // refreshPeers makes the transport talk to the members as applied, and to those
 // that the log has yet to tell of.
 func (l *loop) refreshPeers() {
-	peers := l.registry.List()
-	for _, m := range slices.Concat(l.cfg.Bootstrap, l.cfg.Peers) {
-		if _, known := l.registry.Get(m.ID); !known && !l.registry.Removed(m.ID) {
-			peers = append(peers[:len(peers):len(peers)], m)
-		}
-	}
-	l.transport.SetPeers(peers)
+	l.transport.SetPeers(l.roster.peers())
 }
 
 func (l *loop) tick(now time.Time) {
@@ -203,6 +207,7 @@ func (l *loop) tick(now time.Time) {
 	l.checkpointIfDue()
 	l.tendMembers(now)
 	l.auditIfDue(now)
+	l.foundIfDue(now)
 	if !l.stopping.IsZero() && (now.After(l.stopping) || l.handedOver()) {
 		l.finish()
 	}
@@ -238,7 +243,7 @@ func (l *loop) alone() bool {
 // propose makes one entry of all that waits, unless one is on its way: then
 // what waits collects for the next.
 func (l *loop) propose() {
-	if l.leader.Load() == 0 || l.blocked() {
+	if l.leader.Load() == 0 || l.blocked() || l.awaitsFounding() {
 		return
 	}
 	if l.together > 1 && l.alone() {
@@ -338,6 +343,7 @@ func (l *loop) end() {
 	l.writer.stop()
 	l.inbox.close()
 	l.transport.Close()
+	l.roster.close()
 	if l.staged != nil {
 		l.staged.Discard()
 	}

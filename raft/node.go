@@ -37,6 +37,9 @@ type Config struct {
 	// Peers are the members of a running cluster that this member joins; the
 	// log tells it of them later.
 	Peers []members.Member
+	// Contacts gives peer URLs, those of the flags, that are asked besides those of the
+	// members that are known, when somebody unknown calls. May be nil.
+	Contacts func(ctx context.Context) []string
 	// PeerClient sends the requests to peers.
 	PeerClient *http.Client
 	// Name and ClientURLs are what this member tells the cluster of itself.
@@ -85,6 +88,8 @@ type Observer interface {
 	// AppendSent and AppendReceived tell of a message with log entries.
 	AppendSent(bytes int)
 	AppendReceived(bytes int)
+	// MessageRefused tells of a message on a member's stream that it can't have sent.
+	MessageRefused(from members.ID)
 	// FollowerAnswered and FollowerFailed tell the leader's experience with a
 	// follower.
 	FollowerAnswered(id members.ID, took time.Duration)
@@ -111,6 +116,7 @@ type Node struct {
 	readers       *readers
 	inbox         *inbox
 	transport     *transport.Transport
+	roster        *roster
 	staging       sync.Mutex // held while a snapshot comes in
 	observer      Observer
 	tick, timeout time.Duration
@@ -119,6 +125,7 @@ type Node struct {
 	loop          *loop
 
 	term, applied, committed, leader atomic.Uint64
+	founding                         atomic.Uint64 // zero while it is not known
 	ready                            chan struct{}
 	// sole says that this member leads, has applied an entry of its own term,
 	// and no other has a vote.
@@ -158,6 +165,11 @@ func Start(cfg Config) (*Node, error) {
 		done:     make(chan struct{}),
 	}
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
+	var err error
+	n.roster, err = newRoster(cfg, func() { n.inbox.post(func(l *loop) { l.refreshPeers() }) })
+	if err != nil {
+		return nil, err
+	}
 	n.transport = n.newTransport(cfg)
 	l, err := newLoop(n, cfg)
 	if err != nil {
@@ -360,6 +372,7 @@ func (nobody) ProposalDone()                              {}
 func (nobody) ProposalFailed()                            {}
 func (nobody) AppendSent(int)                             {}
 func (nobody) AppendReceived(int)                         {}
+func (nobody) MessageRefused(members.ID)                  {}
 func (nobody) FollowerAnswered(members.ID, time.Duration) {}
 func (nobody) FollowerFailed(members.ID)                  {}
 func (nobody) CheckpointDone(storage.CheckpointStats)     {}

@@ -15,10 +15,18 @@ import (
 // newTransport connects the node with its peers.
 func (n *Node) newTransport(cfg Config) *transport.Transport {
 	return transport.New(transport.Config{
-		Self:    n.id,
-		Cluster: n.registry.ClusterID(),
-		Client:  cfg.PeerClient,
-		Removed: n.registry.Removed,
+		Self:     n.id,
+		Cluster:  n.registry.ClusterID(),
+		Client:   cfg.PeerClient,
+		Standing: n.roster.standing,
+		Stranger: n.roster.inquire,
+		Refuse: func(from members.ID, reason error) {
+			if n.inbox.offer(func(l *loop) { l.refused(from, reason) }, reportSize) {
+				wake(n.inbox.wake)
+			}
+		},
+		Report:   n.reportLog,
+		Founding: func() members.ID { return members.ID(n.founding.Load()) },
 		Receive: func(messages []*raftpb.Message) {
 			together := slices.Clone(messages)
 			if n.inbox.offer(func(l *loop) { l.receiveAll(together) }, messagesSize(together)) {
@@ -98,6 +106,9 @@ func (l *loop) receive(m *raftpb.Message) {
 	case raftpb.MsgSnap:
 		// It would come with its content, as a request of its own.
 	default:
+		if !l.vet(m) {
+			return
+		}
 		// Step refuses what is out of date or from a stranger; there is nobody
 		// to tell.
 		_ = l.raw.Step(m)

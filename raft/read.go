@@ -86,7 +86,9 @@ type reads struct {
 	ctx     []byte
 	waiting []chan error
 	index   uint64 // confirmed for the round; zero while it is not
-	ticks   int    // that the round has waited
+	// least is what was committed here when the round began. A leader knows of it.
+	least uint64
+	ticks int // that the round has waited
 	// leaderless is how many ticks somebody has waited for a leader.
 	leaderless int
 }
@@ -103,6 +105,7 @@ func (l *loop) requestReadIndex() {
 	}
 	l.reads.round++
 	l.reads.index, l.reads.ticks, l.reads.leaderless = 0, 0, 0
+	l.reads.least = l.committed.Load()
 	l.reads.ctx = binary.BigEndian.AppendUint64(nil, l.reads.round)
 	l.raw.ReadIndex(l.reads.ctx)
 }
@@ -119,6 +122,13 @@ func (l *loop) answersTooEarly() bool {
 	}
 	s := l.raw.BasicStatus()
 	return s.RaftState == etcdraft.StateLeader && l.appliedTerm != s.GetTerm()
+}
+
+// askReadIndexAgain asks a new leader: the old one may have dropped the request.
+func (l *loop) askReadIndexAgain() {
+	if l.reads.waiting != nil && l.reads.index == 0 && !l.answersTooEarly() {
+		l.raw.ReadIndex(l.reads.ctx)
+	}
 }
 
 // readRetryTicks is after how many ticks an unanswered round is asked for again:
@@ -155,9 +165,10 @@ func (l *loop) expireReaders() {
 	}
 }
 
-// confirmed notes the index up to which the tree must be applied.
+// confirmed notes the index up to which the tree must be applied. A leader that has less
+// committed than this member has another log: its answer says nothing of the tree here.
 func (r *reads) confirmed(ctx []byte, index uint64) {
-	if r.waiting != nil && bytes.Equal(ctx, r.ctx) {
+	if r.waiting != nil && bytes.Equal(ctx, r.ctx) && index >= r.least {
 		r.index = index
 	}
 }

@@ -30,6 +30,7 @@ func (l *loop) handle(rd etcdraft.Ready) {
 		case etcdraft.LocalAppendThread:
 			toAppend = m
 			l.lastIndex = lastIndex(m, l.lastIndex)
+			l.learnFounding(m.GetEntries())
 		case etcdraft.LocalApplyThread:
 			toApply = m
 		default:
@@ -135,6 +136,8 @@ func (l *loop) leaderIs(lead uint64) {
 		l.log.Warn("no leader: writes wait for an election")
 		return
 	}
+	l.found()
 	l.offerHeld(time.Now())
+	l.askReadIndexAgain()
 	l.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", l.raw.BasicStatus().GetTerm()))
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"go.uber.org/zap"
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"pando/members"
 	"pando/storage"
 )
 
@@ -26,9 +28,18 @@ func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 	return r, r.Size, nil
 }
 
-// receiveSnapshot takes a checkpoint from a peer into a file beside the own
-// one, checks it, and hands the message to raft.
+// receiveSnapshot takes a checkpoint from a peer into a file beside the own one,
+// checks it, and hands the message to raft. Nothing is written for one that is not from
+// the leader, or not newer than what is here.
 func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64) error {
+	newer := false
+	err := n.inLoop(func(l *loop) (err error) {
+		newer, err = l.wantSnapshot(m)
+		return err
+	})
+	if err != nil || !newer {
+		return err
+	}
 	if !n.staging.TryLock() {
 		return errStaging
 	}
@@ -37,21 +48,73 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 	if err != nil {
 		return err
 	}
-	if meta := m.GetSnapshot().GetMetadata(); staged.Applied != meta.GetIndex() || staged.Term != meta.GetTerm() {
+	if err := n.checkStaged(m, staged); err != nil {
 		staged.Discard()
-		return fmt.Errorf("raft: snapshot of entry %d announced as of %d", staged.Applied, meta.GetIndex())
+		return err
 	}
-	taken := make(chan error, 1)
-	if !n.inbox.post(func(l *loop) { taken <- l.offerSnapshot(m, staged) }) {
+	err = n.inLoop(func(l *loop) error { return l.offerSnapshot(m, staged) })
+	if errors.Is(err, ErrStopped) {
 		staged.Discard()
+	}
+	return err
+}
+
+// inLoop has the loop do something, and waits for it. Its error is ErrStopped when the
+// loop has ended.
+func (n *Node) inLoop(do func(l *loop) error) error {
+	done := make(chan error, 1)
+	if !n.inbox.post(func(l *loop) { done <- do(l) }) {
 		return ErrStopped
 	}
 	select {
-	case err := <-taken:
+	case err := <-done:
 		return err
 	case <-n.done:
 		return ErrStopped
 	}
+}
+
+// wantSnapshot reports whether a snapshot that is announced is one to receive. One that
+// is older than what is here needs no content: raft answers how far this member is.
+func (l *loop) wantSnapshot(m *raftpb.Message) (bool, error) {
+	err := l.checkTerm(m)
+	if err == nil {
+		err = l.checkLeader(m)
+	}
+	if err == nil && m.GetTerm() < l.term.Load() {
+		err = fmt.Errorf("%w: snapshot of the leader of term %d, and this member is in term %d", errImplausible, m.GetTerm(), l.term.Load())
+	}
+	if err != nil {
+		l.refused(members.ID(m.GetFrom()), err)
+		return false, err
+	}
+	if m.GetSnapshot().GetMetadata().GetIndex() <= l.committed.Load() {
+		return false, l.raw.Step(m)
+	}
+	return true, nil
+}
+
+// checkStaged wants a snapshot to be what was announced, and to hold a membership that
+// raft can go on with.
+func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
+	if meta := m.GetSnapshot().GetMetadata(); staged.Applied != meta.GetIndex() || staged.Term != meta.GetTerm() {
+		return fmt.Errorf("raft: snapshot of entry %d announced as of %d", staged.Applied, meta.GetIndex())
+	}
+	scratch := members.NewRegistry(n.registry.ClusterID())
+	if err := scratch.Unmarshal(staged.Members); err != nil {
+		return err
+	}
+	if id, founded := scratch.Founded(); founded && n.founding.Load() != 0 && uint64(id) != n.founding.Load() {
+		return fmt.Errorf("raft: snapshot of a cluster with the founding ID %s, and this member's is %x", id, n.founding.Load())
+	}
+	c := staged.ConfState
+	ids := slices.Concat(c.GetVoters(), c.GetLearners())
+	slices.Sort(ids)
+	if len(c.GetVoters()) == 0 || len(c.GetVotersOutgoing()) > 0 || len(c.GetLearnersNext()) > 0 || len(slices.Compact(slices.Clone(ids))) != len(ids) || ids[0] == etcdraft.None {
+		return fmt.Errorf("raft: snapshot of entry %d with a membership of %v", staged.Applied, c)
+	}
+	m.Snapshot.Metadata.ConfState = c
+	return nil
 }
 
 // offerSnapshot lets raft decide about a snapshot. What it takes comes back in
@@ -84,8 +147,14 @@ func (l *loop) install(m *raftpb.Message) error {
 		return err
 	}
 	l.tree.Replace(staged.Store)
+	founding := l.registry.Founding()
 	if err := l.registry.Unmarshal(staged.Members); err != nil {
 		return err
+	}
+	l.registry.SetFounding(founding) // the leader may be of a version that knows of none
+	l.identity = identity{used: true}
+	if id, founded := l.registry.Founded(); founded {
+		l.foundingIs(id)
 	}
 	if err := l.mem.ApplySnapshot(m.GetSnapshot()); err != nil {
 		return err
@@ -93,6 +162,7 @@ func (l *loop) install(m *raftpb.Message) error {
 	l.mem.checkpointed(staged.Applied, staged.Term, staged.ConfState)
 	l.confState = staged.ConfState
 	l.appliedIndex, l.appliedTerm = staged.Applied, staged.Term
+	l.lastIndex = staged.Applied
 	l.applied.Store(l.appliedIndex)
 	l.checkpoint.index = l.appliedIndex
 	l.refreshPeers()

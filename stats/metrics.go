@@ -37,6 +37,8 @@ type Metrics struct {
 	proposalsPending atomic.Int64
 	proposalsFailed  atomic.Uint64
 	leaderChanges    atomic.Uint64
+
+	peerMessagesRefused atomic.Uint64
 }
 
 // Build says which program this is.
@@ -119,6 +121,8 @@ func (m *Metrics) initProposals() {
 		counter("pando_proposals_failed_total", "Proposals that were not committed in time or at all.", failed),
 		counter("etcd_server_proposals_failed_total", "The same as pando_proposals_failed_total.", failed),
 		counter("pando_leader_changes_total", "Times that this member learned of a new leader.", changes),
+		counter("pando_peer_messages_refused_total", "Messages on streams of peers that no member of the cluster could have sent; above 0 is an alarm.",
+			func() float64 { return float64(m.peerMessagesRefused.Load()) }),
 		counter("etcd_server_leader_changes_seen_total", "The same as pando_leader_changes_total.", changes),
 	)
 }
@@ -174,6 +178,9 @@ func (m *Metrics) Batch(commands int) { m.batchSize.Observe(float64(commands)) }
 
 // LeaderChanged counts that this member learned of a new leader.
 func (m *Metrics) LeaderChanged() { m.leaderChanges.Add(1) }
+
+// PeerMessageRefused counts a message that the member it came from can't have sent.
+func (m *Metrics) PeerMessageRefused() { m.peerMessagesRefused.Add(1) }
 
 // Handler serves /metrics in the format that the client asks for.
 func (m *Metrics) Handler() http.Handler {

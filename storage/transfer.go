@@ -131,6 +131,9 @@ func (d *Disk) Stage(content io.Reader, size int64) (*Staged, error) {
 }
 
 func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error) {
+	if err := checkRoom(filepath.Dir(path), size); err != nil {
+		return nil, err
+	}
 	if err := receive(path, content, size); err != nil {
 		return nil, err
 	}
@@ -148,6 +151,24 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 		Store: data.store, Applied: data.meta.position.index, Term: data.meta.position.term,
 		ConfState: data.meta.conf, Members: data.meta.members, path: path,
 	}, nil
+}
+
+// A checkpoint that comes in must be whole pages, and leave room for the log.
+const (
+	leastPage = 4 << 10
+	roomLeft  = 128 << 20
+)
+
+// checkRoom says whether a checkpoint of so many bytes can be received, before any of
+// them is written.
+func checkRoom(dir string, size int64) error {
+	if size <= 0 || size%leastPage != 0 {
+		return fmt.Errorf("%w: a checkpoint of %d bytes", ErrCorrupt, size)
+	}
+	if free := freeBytes(dir); size > free-roomLeft {
+		return fmt.Errorf("a checkpoint of %d bytes, and %d are free in %s: make room", size, free, dir)
+	}
+	return nil
 }
 
 func receive(path string, content io.Reader, size int64) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -37,13 +38,14 @@ func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
 // that they are read from, so the room for these is used again.
 type frameReader struct {
 	in   *bufio.Reader
-	most int    // the longest message
-	long []byte // room for frames that don't fit into in's buffer
+	most int           // the longest message
+	room []byte        // for frames that don't fit into in's buffer
+	long chan struct{} // has room for one who reads a very long frame
 }
 
 // newFrameReader makes a reader that refuses messages of more than most bytes.
 func newFrameReader(in io.Reader, most int) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), most: most}
+	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), most: most, long: make(chan struct{}, 1)}
 }
 
 // next waits for a message and gives its size; nil for an empty frame.
@@ -104,21 +106,60 @@ const promptBytes = 4 << 20
 
 func (r *frameReader) longBytes(size int) ([]byte, error) {
 	if size > promptBytes {
-		data, err := io.ReadAll(io.LimitReader(r.in, int64(size)))
-		if err == nil && len(data) < size {
-			err = io.ErrUnexpectedEOF
-		}
-		return data, err
+		return r.longerBytes(size)
 	}
-	data := r.long
+	data := r.room
 	if cap(data) < size {
 		data = make([]byte, size)
 	}
 	if cap(data) <= maxKept {
-		r.long = data
+		r.room = data
 	}
 	_, err := io.ReadFull(r.in, data[:size])
 	return data[:size], err
+}
+
+// Such a long frame is rare, and takes its size twice. So one is read at a time, of
+// all streams together, and it must come at a rate at which the others' turn comes.
+const (
+	longRate = 1 << 20 // bytes a second
+	longWait = 2 * Silence
+)
+
+var errSlow = errors.New("transport: the peer sends too slowly")
+
+func (r *frameReader) longerBytes(size int) ([]byte, error) {
+	turn := time.NewTimer(longWait)
+	defer turn.Stop()
+	select {
+	case r.long <- struct{}{}:
+		defer func() { <-r.long }()
+	case <-turn.C:
+		return nil, fmt.Errorf("%w: another long message takes too long", errSlow)
+	}
+	end := time.Now().Add(longWait + time.Duration(size/longRate)*time.Second)
+	data := make([]byte, 0, promptBytes)
+	for len(data) < size {
+		if len(data) == cap(data) {
+			data = append(make([]byte, 0, min(size, 2*cap(data))), data...)
+		}
+		n, err := io.ReadAtLeast(r.in, data[len(data):min(size, cap(data))], 1)
+		if data = data[:len(data)+n]; err != nil && len(data) < size {
+			return nil, noEOF(err)
+		}
+		if time.Now().After(end) {
+			return nil, errSlow
+		}
+	}
+	return data, nil
+}
+
+// noEOF is for a stream that ends within a frame.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // peek waits for so many bytes, which must fit into the buffer.

@@ -71,8 +71,8 @@ func TestFramesInPieces(t *testing.T) {
 			if _, _, err := r.next(); err != io.EOF {
 				t.Errorf("the end is %v", err)
 			}
-			if cap(r.long) > maxKept {
-				t.Errorf("%d bytes are kept for frames", cap(r.long))
+			if cap(r.room) > maxKept {
+				t.Errorf("%d bytes are kept for frames", cap(r.room))
 			}
 			for i, m := range got {
 				if (m == nil) != (sent[i] == nil) {
@@ -112,7 +112,7 @@ func TestFramesTogether(t *testing.T) {
 			in := newFrameReader(bytes.NewReader(test.data), testMessage)
 			next := uint64(0)
 			for i, want := range test.want {
-				messages, err := e.readTogether(in, nil)
+				messages, err := e.readTogether(1, in, nil)
 				if last := i == len(test.want)-1 && errors.Is(test.end, errFrame); len(messages) != want || (err != nil) != last {
 					t.Fatalf("%d messages came together, want %d; %v", len(messages), want, err)
 				}
@@ -126,7 +126,7 @@ func TestFramesTogether(t *testing.T) {
 			if errors.Is(test.end, errFrame) {
 				return
 			}
-			if messages, err := e.readTogether(in, nil); len(messages) > 0 || err != test.end {
+			if messages, err := e.readTogether(1, in, nil); len(messages) > 0 || err != test.end {
 				t.Errorf("at the end: %d messages, %v", len(messages), err)
 			}
 		})

@@ -21,14 +21,18 @@ const Silence = 5 * keepAlive
 func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
 	handle(streamPath, t.serveStream)
 	handle(snapshotPath, t.serveSnapshot)
+	handle(logPath, t.serveLog)
 }
 
 // admit checks who wants to talk to whom, and answers those who may not.
-func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, bool) {
-	answerAtOnce(w)
-	refuse := func(status int, format string, args ...any) (members.ID, bool) {
+func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (hello, bool) {
+	w.Header().Set(headerCluster, t.Cluster.String())
+	w.Header().Set(headerFrom, t.Self.String())
+	t.writeFounding(w.Header())
+	refuse := func(status int, format string, args ...any) (hello, bool) {
+		answerAtOnce(w)
 		http.Error(w, fmt.Sprintf(format, args...), status)
-		return 0, false
+		return hello{}, false
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -44,28 +48,52 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (members.ID, b
 		return refuse(http.StatusPreconditionFailed, "request for member %s, this is member %s; is a peer URL out of date?", to, t.Self)
 	}
 	from, err := members.ParseID(r.Header.Get(headerFrom))
-	if err != nil {
+	if err != nil || from == t.Self {
 		return refuse(http.StatusBadRequest, "the request does not say whom it is from")
 	}
-	if t.Removed(from) {
+	switch t.Standing(from) {
+	case Removed:
 		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
+	case Unknown:
+		t.Stranger(from)
+		return refuse(http.StatusForbidden, "member %s is not known here; one that was just added is in a moment", from)
 	}
-	return from, true
+	peer := hello{from: from}
+	peer.founding, peer.told = readFounding(r.Header)
+	if err := t.compareFounding(from, peer.founding); err != nil {
+		t.foreign(peer.from, err)
+		return refuse(http.StatusConflict, "%v", err)
+	}
+	return peer, true
+}
+
+// foreign tells of members of another cluster that call, more and more rarely.
+func (t *Transport) foreign(from members.ID, err error) {
+	t.mu.Lock()
+	due := t.foreigners.Due(time.Now())
+	t.mu.Unlock()
+	if due {
+		t.Logger.Warn("a member of another cluster was refused", zap.Stringer("from", from), zap.Error(err))
+	}
+}
+
+// hello is what a request between members says of the one who makes it.
+type hello struct {
+	from     members.ID
+	founding members.ID // zero if it knows of none
+	told     bool       // it is of a version that has founding IDs
 }
 
 // answerAtOnce lets an answer out while the request's body still comes. That of a
-// snapshot is long, and what members of another version send may have no end: for a
-// client that keeps its connections, the server would wait for it before it told it
-// that it is refused.
+// snapshot is long, and what members of another version send may have no end: the
+// server would wait for it before it told the client that it is refused.
 func answerAtOnce(w http.ResponseWriter) {
-	control := http.NewResponseController(w)
-	// Where a server can't do either, the sender learns of a refusal late.
-	_ = control.EnableFullDuplex()
-	_ = control.SetReadDeadline(time.Now().Add(Silence))
+	// Where a server can't do this, the sender learns of a refusal late.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 }
 
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
-	from, ok := t.admit(w, r)
+	peer, ok := t.admit(w, r)
 	if !ok || !asksForStream(w, r) {
 		return
 	}
@@ -74,31 +102,33 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer t.wg.Done()
-	conn, in, err := accept(w)
+	conn, in, err := t.accept(w)
 	if err != nil {
-		t.Logger.Debug("stream from a peer not taken", zap.Stringer("peer", from), zap.Error(err))
+		t.Logger.Debug("stream from a peer not taken", zap.Stringer("peer", peer.from), zap.Error(err))
 		return
 	}
 	defer func() { _ = conn.Close() }()
 	// The server has forgotten the connection.
 	defer context.AfterFunc(t.ctx, func() { _ = conn.Close() })()
-	defer t.lose(from, t.callBack(from))
-	switch err := t.listen(from, newFrameReader(in, t.MaxMessage)); {
+	t.callBack(peer, conn)
+	defer t.lose(peer.from, conn)
+	switch err := t.listen(peer, newFrameReader(in, t.MaxMessage)); {
 	case errors.Is(err, errFrame):
-		t.Logger.Warn("message from a peer not taken", zap.Stringer("peer", from), zap.Error(err))
+		t.notTaken("message from a peer not taken", peer.from, err)
 	case err != io.EOF:
-		t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", from), zap.Error(err))
+		t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", peer.from), zap.Error(err))
 	}
 }
 
 // listen takes what a member says, until its stream ends or it is removed.
-func (t *Transport) listen(from members.ID, in *frameReader) error {
+func (t *Transport) listen(peer hello, in *frameReader) error {
 	var messages []*raftpb.Message
-	for !t.Removed(from) {
+	in.long = t.long
+	for t.Standing(peer.from) != Removed {
 		var err error
-		messages, err = t.readTogether(in, messages[:0])
+		messages, err = t.readTogether(peer.from, in, messages[:0])
 		if err == nil || len(messages) > 0 {
-			t.hear(from)
+			t.hear(peer.from)
 		}
 		if len(messages) > 0 {
 			t.Receive(messages)
@@ -113,15 +143,19 @@ func (t *Transport) listen(from members.ID, in *frameReader) error {
 
 // readTogether waits for a frame, and appends its message and those of the frames
 // that have come with it.
-func (t *Transport) readTogether(in *frameReader, messages []*raftpb.Message) ([]*raftpb.Message, error) {
+func (t *Transport) readTogether(from members.ID, in *frameReader, messages []*raftpb.Message) ([]*raftpb.Message, error) {
 	for {
 		m, size, err := in.next()
 		if err != nil {
 			return messages, err
 		}
 		if m != nil {
-			t.Received(m, size)
-			messages = append(messages, m)
+			if err := t.check(from, m); err != nil {
+				t.Refuse(from, err)
+			} else {
+				t.Received(m, size)
+				messages = append(messages, m)
+			}
 		}
 		if len(messages) == maxFrames || !in.ready() {
 			return messages, nil
@@ -133,23 +167,45 @@ func (t *Transport) readTogether(in *frameReader, messages []*raftpb.Message) ([
 const maxAnnouncement = 1 << 20
 
 func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
-	from, ok := t.admit(w, r)
+	peer, ok := t.admit(w, r)
 	if !ok {
 		return
 	}
-	in := newFrameReader(&livelyReader{in: r.Body, timer: http.NewResponseController(w)}, maxAnnouncement)
-	m, size, err := in.next()
-	if err == nil && (m == nil || m.GetType() != raftpb.MsgSnap || r.ContentLength < 0) {
-		err = errFrame
-	}
-	if err == nil {
-		err = t.ReceiveSnapshot(m, in.in, r.ContentLength-int64(size)-headSize)
-	}
-	if err != nil {
-		t.Logger.Warn("snapshot not taken", zap.Stringer("from", from), zap.Error(err))
+	if err := t.takeSnapshot(peer.from, w, r); err != nil {
+		t.notTaken("snapshot not taken", peer.from, err)
+		answerAtOnce(w)
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	t.hear(from)
+	t.hear(peer.from)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// takeSnapshot reads the message that announces a snapshot, checks it, and hands on
+// what follows it.
+func (t *Transport) takeSnapshot(from members.ID, w http.ResponseWriter, r *http.Request) error {
+	in := newFrameReader(&steadyReader{in: r.Body, timer: http.NewResponseController(w)}, maxAnnouncement)
+	m, size, err := in.next()
+	switch {
+	case err != nil:
+		return err
+	case m == nil || m.GetType() != raftpb.MsgSnap || r.ContentLength < 0:
+		return errFrame
+	}
+	if err := t.check(from, m); err != nil {
+		t.Refuse(from, err)
+		return err
+	}
+	return t.ReceiveSnapshot(m, in.in, r.ContentLength-int64(size)-headSize)
+}
+
+// notTaken tells of what could not be taken from a peer, more and more rarely: who sent
+// it tries again and again.
+func (t *Transport) notTaken(what string, from members.ID, err error) {
+	t.mu.Lock()
+	due := t.failures.Due(time.Now())
+	t.mu.Unlock()
+	if due {
+		t.Logger.Warn(what, zap.Stringer("from", from), zap.Error(err))
+	}
 }

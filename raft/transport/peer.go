@@ -3,10 +3,12 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/raft/pace"
 )
 
 // Pauses between attempts to reach a peer: doubled from the first to the last,
@@ -33,9 +36,11 @@ type peer struct {
 	log    *zap.Logger
 	again  chan struct{} // the peer was heard: the pause may end
 
-	mu   sync.Mutex
-	urls []string
-	next int // the URL to try next
+	mu       sync.Mutex
+	urls     []string
+	next     int        // the URL to try next
+	founding members.ID // that the peer told when it took the stream; zero for none
+	conn     io.Closer  // of that stream; nil before the first
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
@@ -62,10 +67,26 @@ func (p *peer) url(path string) string {
 	return p.urls[p.next%len(p.urls)] + path
 }
 
+// meet notes with whom a stream was opened.
+func (p *peer) meet(conn io.Closer, founding members.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conn, p.founding = conn, founding
+}
+
+// compareFounding ends the stream to a peer that turns out to be of another founding.
+func (p *peer) compareFounding() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil && p.t.compareFounding(p.id, p.founding) != nil {
+		_ = p.conn.Close()
+	}
+}
+
 // run keeps a stream to the peer open.
 func (p *peer) run() {
 	pause := firstPause
-	reported := false
+	var told pace.Pace
 	for p.ctx.Err() == nil {
 		start := time.Now()
 		err := p.stream()
@@ -73,12 +94,14 @@ func (p *peer) run() {
 		if p.ctx.Err() != nil {
 			return
 		}
-		if time.Since(start) > lastPause {
-			pause, reported = firstPause, false
+		if lasted := time.Since(start); lasted > lastPause {
+			pause = firstPause
+			if lasted > steady {
+				told.Reset()
+			}
 		}
-		if !reported {
-			p.log.Warn("peer not reachable; trying again", zap.Error(err))
-			reported = true
+		if told.Due(time.Now()) {
+			p.tell(err)
 		}
 		p.t.Unreachable(p.id)
 		select {
@@ -88,6 +111,26 @@ func (p *peer) run() {
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// steady is how long a stream must have lasted for its end to be news: a peer that
+// takes streams and ends them at once is told of more and more rarely.
+const steady = time.Minute
+
+// tell logs why there is no stream to the peer.
+func (p *peer) tell(err error) {
+	var refusal *refusal
+	if errors.As(err, &refusal) || errors.Is(err, errFounding) {
+		p.log.Warn("the peer refuses this member; trying again", zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
+		return
+	}
+	p.log.Warn("peer not reachable; trying again", zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
+}
+
+func (p *peer) allURLs() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.urls
 }
 
 // stream opens a stream and returns when it has ended.
@@ -114,21 +157,64 @@ func (p *peer) request(ctx context.Context, path string, body io.Reader, size in
 	h.Set(headerFrom, p.t.Self.String())
 	h.Set(headerTo, p.id.String())
 	h.Set(headerProtocol, protocol)
+	p.t.writeFounding(h)
 	return req, nil
 }
+
+// refusal is why a peer, or whatever listens at its URL, does not take a request.
+type refusal struct {
+	status string
+	text   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("transport: %s: %s", r.status, r.text) }
 
 // verdict reads why the peer ended a request.
 func (p *peer) verdict(resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	switch {
-	case resp.StatusCode == http.StatusNoContent:
+	said := &refusal{resp.Status, strings.TrimSpace(string(text))}
+	switch resp.StatusCode {
+	case http.StatusNoContent:
 		return nil
-	case resp.StatusCode == http.StatusGone:
-		p.t.Refused()
-		return ErrRemoved
+	case http.StatusGone:
+		if p.answered(resp) {
+			p.t.Refused()
+			return ErrRemoved
+		}
+	case http.StatusConflict:
+		if theirs, _ := readFounding(resp.Header); p.answered(resp) {
+			if err := p.t.compareFounding(p.id, theirs); err != nil {
+				return err
+			}
+		}
+	case http.StatusPreconditionFailed:
+		return p.mismatch(resp, said)
 	}
-	return fmt.Errorf("transport: %s: %s", resp.Status, text)
+	return said
+}
+
+// mismatch explains a request that was for somebody else than the one it came to.
+func (p *peer) mismatch(resp *http.Response, said *refusal) error {
+	met := resp.Header.Get(headerCluster)
+	switch {
+	case met == "": // a member of an older version, whose text says it
+	case met != p.t.Cluster.String():
+		said.text = fmt.Sprintf("the member at this URL is of cluster %s, this member's data directory says cluster %s. "+
+			"The one of the two that is new here was started with another --initial-cluster or --initial-cluster-token than the others, "+
+			"or with --initial-cluster-state new in place of existing: stop it, delete its data directory, and start it with the right flags",
+			met, p.t.Cluster)
+	case resp.Header.Get(headerFrom) != p.id.String():
+		said.text = fmt.Sprintf("member %s listens at this URL, not member %s: correct the peer URLs of one of them, or remove the one that is gone",
+			resp.Header.Get(headerFrom), p.id)
+	}
+	return said
+}
+
+// answered reports whether it was the peer itself that answered, as a member of this
+// cluster. Anything else that listens at its URL has nothing to say about this member.
+func (p *peer) answered(resp *http.Response) bool {
+	return resp.Header.Get(headerCluster) == p.t.Cluster.String() && resp.Header.Get(headerFrom) == p.id.String()
 }
 
 // sendSnapshot sends the message with the content that it announces.

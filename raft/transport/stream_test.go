@@ -17,6 +17,9 @@ import (
 	"pando/members"
 )
 
+// founded answers for a deaf peer.
+var founded = &Transport{Config: Config{Founding: func() members.ID { return 0 }}}
+
 // deafPeer takes streams, and reads from each only when it is told to.
 type deafPeer struct {
 	server *httptest.Server
@@ -26,7 +29,7 @@ type deafPeer struct {
 func newDeafPeer(t *testing.T) *deafPeer {
 	p := &deafPeer{conns: make(chan net.Conn, 100)}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := accept(w)
+		conn, _, err := founded.accept(w)
 		if err != nil {
 			t.Error(err)
 			return

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/raft/pace"
 )
 
 // protocol is the version of the framing and of what the messages hold.
@@ -38,8 +41,13 @@ type Config struct {
 	Cluster members.ID
 	// Client sends the requests; see NewClient.
 	Client *http.Client
-	// Removed tells whether a member was removed from the cluster.
-	Removed func(id members.ID) bool
+	// Standing tells what a member is to the cluster. A stream is taken from a current
+	// one alone.
+	Standing func(id members.ID) Standing
+	// Stranger tells that somebody of an unknown ID was refused. It must return soon.
+	Stranger func(id members.ID)
+	// Refuse tells of a message that the member can't have sent. It was dropped.
+	Refuse func(from members.ID, reason error)
 	// Receive takes messages that came in together. They are its; the slice is
 	// not, after the call.
 	Receive func(messages []*raftpb.Message)
@@ -63,6 +71,11 @@ type Config struct {
 	MaxMessage int
 	// MaxWaiting bounds the messages that wait for one peer, in bytes. When none waits, the next is taken whatever its size.
 	MaxWaiting int
+	// Report says what this member's log has, for another member that asks; see AskLog.
+	Report func(ctx context.Context, from members.ID, index uint64) (LogReport, error)
+	// Founding is the cluster's founding ID, zero while it is not known. Members of
+	// different ones don't talk.
+	Founding func() members.ID
 	// Sent and Received count the bytes of a message; for statistics.
 	Sent, Received func(m *raftpb.Message, bytes int)
 	Logger         *zap.Logger
@@ -75,20 +88,34 @@ type Transport struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu    sync.Mutex
-	peers []*peer                  // never changed in place: Send walks it without the lock
-	heard map[members.ID]time.Time // when a frame last came from a member
-	calls uint64                   // streams that were opened from elsewhere
-	last  map[members.ID]uint64    // which of them is a member's latest
+	long chan struct{} // taken by whoever reads a long frame
+
+	mu         sync.Mutex
+	peers      []*peer                   // never changed in place: Send walks it without the lock
+	heard      map[members.ID]time.Time  // when a frame last came from a member
+	incoming   map[members.ID][]incoming // the streams that a member has opened, the oldest first
+	failures   pace.Pace                 // of snapshots that come in
+	foreigners pace.Pace                 // members of other clusters that call
 }
+
+// incoming is a stream that a member has opened.
+type incoming struct {
+	hello
+	conn net.Conn
+}
+
+// maxIncoming is how many streams a member may have open to this one. It needs one; an
+// old one may end later than the next begins.
+const maxIncoming = 4
 
 // New makes a Transport without peers.
 func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Transport{
 		Config: cfg, ctx: ctx, cancel: cancel,
-		heard: map[members.ID]time.Time{},
-		last:  map[members.ID]uint64{},
+		heard:    map[members.ID]time.Time{},
+		incoming: map[members.ID][]incoming{},
+		long:     make(chan struct{}, 1),
 	}
 }
 
@@ -159,35 +186,39 @@ func (t *Transport) hear(id members.ID) {
 	t.heard[id] = time.Now()
 }
 
-// callBack notes that a member has just called, and ends the pause before the next
-// attempt to reach it. It gives the stream a number.
-func (t *Transport) callBack(id members.ID) (call uint64) {
+// callBack notes that a member has just opened a stream, and ends the pause before the
+// next attempt to reach it.
+func (t *Transport) callBack(peer hello, conn net.Conn) {
+	id := peer.from
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.heard[id] = time.Now()
-	t.calls++
-	t.last[id] = t.calls
+	streams := append(t.incoming[id], incoming{peer, conn})
+	if len(streams) > maxIncoming {
+		_ = streams[0].conn.Close() // its goroutine takes it off the list
+	}
+	t.incoming[id] = streams
 	if p := find(t.peers, id); p != nil {
 		select {
 		case p.again <- struct{}{}:
 		default:
 		}
 	}
-	return t.calls
 }
 
-// lose notes that a member's stream has ended: until it calls again, it counts as
-// not heard. A stream whose end is noticed late, when the member has long opened
-// another, says nothing of the member.
-func (t *Transport) lose(id members.ID, call uint64) {
+// lose notes that a stream from a member has ended. With the last of them the member
+// counts as not heard, until it calls again.
+func (t *Transport) lose(id members.ID, conn net.Conn) {
 	t.mu.Lock()
-	latest := t.last[id] == call
-	if latest {
+	left := slices.DeleteFunc(t.incoming[id], func(in incoming) bool { return in.conn == conn })
+	t.incoming[id] = left
+	gone := len(left) == 0
+	if gone {
 		delete(t.heard, id)
-		delete(t.last, id)
+		delete(t.incoming, id)
 	}
 	t.mu.Unlock()
-	if latest {
+	if gone {
 		t.Lost(id)
 	}
 }

@@ -2,9 +2,11 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,24 +38,31 @@ type end struct {
 	sent     chan error // how sending a snapshot ended
 	lost     atomic.Int64
 	refused  atomic.Int64
-	content  []byte // of the snapshot that it sends
+	// strangers counts those who were refused, dropped has the messages that were.
+	strangers atomic.Int64
+	dropped   chan error
+	founding  atomic.Uint64
+	content   []byte // of the snapshot that it sends
 
 	mu        sync.Mutex
 	streams   []net.Conn // that it was asked for
 	snapshots [][]byte   // that it got
 	refuse    error      // what it says to the next
 	gone      map[members.ID]bool
+	came      members.ID // one more that is a member
 }
 
 func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
-	e := &end{t: t, received: make(chan *raftpb.Message, 10_000), sent: make(chan error, 100), gone: map[members.ID]bool{}}
+	e := &end{t: t, received: make(chan *raftpb.Message, 10_000), sent: make(chan error, 100), dropped: make(chan error, 10_000), gone: map[members.ID]bool{}}
 	cfg := Config{
 		Self: self, Cluster: 7, Client: NewClient(nil), Logger: zap.NewNop(),
-		Removed: func(id members.ID) bool {
+		Standing: func(id members.ID) Standing {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			return e.gone[id]
+			return e.standing(id)
 		},
+		Stranger: func(members.ID) { e.strangers.Add(1) },
+		Refuse:   func(_ members.ID, reason error) { e.dropped <- reason }, // few enough in a test to have room
 		Receive: func(messages []*raftpb.Message) {
 			for _, m := range messages {
 				e.received <- m
@@ -71,6 +80,10 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 		MaxWaiting:   testWaiting,
 		Sent:         func(*raftpb.Message, int) {},
 		Received:     func(*raftpb.Message, int) {},
+		Founding:     func() members.ID { return members.ID(e.founding.Load()) },
+		Report: func(_ context.Context, _ members.ID, index uint64) (LogReport, error) {
+			return LogReport{EntryTerm: index + 1}, nil
+		},
 	}
 	if tune != nil {
 		tune(&cfg)
@@ -80,6 +93,7 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 	e.Register(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
 	e.server = httptest.NewUnstartedServer(mux)
 	e.server.Config.ConnState = e.noteStream
+	e.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	e.server.Start()
 	t.Cleanup(func() {
 		e.Close()
@@ -87,6 +101,13 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 		e.server.Close()
 	})
 	return e
+}
+
+// newAnsweringServer answers every request in the same way, and gives its URL.
+func newAnsweringServer(t *testing.T, answer func(w http.ResponseWriter)) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // noteStream remembers connections that have left the server.
@@ -122,6 +143,17 @@ func (e *end) remove(id members.ID) {
 	e.gone[id] = true
 }
 
+// standing is that of a test's members: from 1 on, and a few at most. Callers must hold mu.
+func (e *end) standing(id members.ID) Standing {
+	switch {
+	case e.gone[id]:
+		return Removed
+	case id < 10, id == e.came:
+		return Current
+	}
+	return Unknown
+}
+
 // know makes the transport talk to these others.
 func (e *end) know(others ...*end) {
 	var list []members.Member
@@ -142,8 +174,16 @@ func (e *end) await(what string, done func() bool) {
 
 func message(to members.ID, index uint64, data []byte) *raftpb.Message {
 	return &raftpb.Message{
-		Type: raftpb.MsgApp.Enum(), To: (*uint64)(&to), From: new(uint64(1)), Index: &index,
-		Entries: []*raftpb.Entry{{Index: &index, Data: data}},
+		Type: raftpb.MsgApp.Enum(), To: (*uint64)(&to), From: new(uint64(1)),
+		Term: new(uint64(1)), Index: &index, LogTerm: new(min(index, 1)),
+		Entries: []*raftpb.Entry{{Index: new(index + 1), Term: new(uint64(1)), Data: data}},
+	}
+}
+
+// announcement is the message in front of a snapshot.
+func announcement(to members.ID) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), To: (*uint64)(&to), From: new(uint64(1)), Term: new(uint64(1)), Snapshot: &raftpb.Snapshot{},
 	}
 }
 
@@ -152,7 +192,9 @@ func message(to members.ID, index uint64, data []byte) *raftpb.Message {
 func (e *end) pass(to *end) {
 	e.t.Helper()
 	e.await("a message to get through", func() bool {
-		e.Send([]*raftpb.Message{message(to.Self, 0, nil)})
+		m := message(to.Self, 0, nil)
+		m.From = (*uint64)(&e.Self)
+		e.Send([]*raftpb.Message{m})
 		select {
 		case <-to.received:
 			return true
@@ -206,7 +248,9 @@ func TestRefusals(t *testing.T) {
 		"cluster":  {"POST", "1", "2", "8", protocol, http.StatusPreconditionFailed},
 		"member":   {"POST", "1", "3", "7", protocol, http.StatusPreconditionFailed},
 		"nobody":   {"POST", "", "2", "7", protocol, http.StatusBadRequest},
+		"itself":   {"POST", "2", "2", "7", protocol, http.StatusBadRequest},
 		"removed":  {"POST", "9", "2", "7", protocol, http.StatusGone},
+		"stranger": {"POST", "99", "2", "7", protocol, http.StatusForbidden},
 	} {
 		for _, path := range []string{streamPath, snapshotPath} {
 			t.Run(name+path, func(t *testing.T) {
@@ -306,7 +350,8 @@ func TestCallBack(t *testing.T) {
 		before := a.lost.Load()
 		a.await("the next attempt", func() bool { return a.lost.Load() > before })
 		start := time.Now()
-		a.callBack(2)
+		conn, _ := net.Pipe()
+		a.callBack(hello{from: 2}, conn)
 		a.await("the next attempt", func() bool { return a.lost.Load() > before+1 })
 		if time.Since(start) < lastPause/2 {
 			return
@@ -367,7 +412,7 @@ func TestSnapshots(t *testing.T) {
 	a.pass(b)
 	snap := func() error {
 		t.Helper()
-		a.Send([]*raftpb.Message{{Type: raftpb.MsgSnap.Enum(), To: new(uint64(2)), From: new(uint64(1)), Snapshot: &raftpb.Snapshot{}}})
+		a.Send([]*raftpb.Message{announcement(2)})
 		select {
 		case err := <-a.sent:
 			return err
@@ -413,7 +458,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			for to := range members.ID(3) {
 				a.Send([]*raftpb.Message{
 					message(to+2, 1, make([]byte, 1<<20)),
-					{Type: raftpb.MsgSnap.Enum(), To: new(uint64(to + 2)), From: new(uint64(1)), Snapshot: &raftpb.Snapshot{}},
+					announcement(to + 2),
 				})
 			}
 			closed := make(chan struct{})

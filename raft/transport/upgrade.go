@@ -15,7 +15,7 @@ import (
 // connection. Who is refused gets an ordinary answer.
 const (
 	upgrade   = "pando-raft"
-	switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + "\r\n\r\n"
+	switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + "\r\n" + headerFounding + ": %s\r\n\r\n"
 )
 
 // connect asks the peer for a stream. What it gives is the connection, and what
@@ -46,6 +46,12 @@ func (p *peer) connect() (io.ReadWriteCloser, *direct, error) {
 		}
 		return nil, nil, err
 	}
+	theirs, _ := readFounding(resp.Header)
+	if err := p.t.compareFounding(p.id, theirs); err != nil {
+		_ = stream.Close()
+		return nil, nil, err
+	}
+	p.meet(stream, theirs)
 	return stream, newDirect(conn), nil
 }
 
@@ -63,7 +69,7 @@ func asksForStream(w http.ResponseWriter, r *http.Request) bool {
 
 // accept makes the request's connection a stream, to be closed by the caller. The
 // reader gives what comes, and what came ahead.
-func accept(w http.ResponseWriter) (net.Conn, io.Reader, error) {
+func (t *Transport) accept(w http.ResponseWriter) (net.Conn, io.Reader, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, fmt.Sprintf("a stream needs a connection of its own: %v", err), http.StatusInternalServerError)
@@ -73,7 +79,7 @@ func accept(w http.ResponseWriter) (net.Conn, io.Reader, error) {
 	in := io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), &livelyReader{in: conn, timer: conn})
 	err = conn.SetDeadline(time.Now().Add(Silence))
 	if err == nil {
-		_, err = io.WriteString(conn, switching)
+		_, err = fmt.Fprintf(conn, switching, foundingText(t.Founding()))
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -98,4 +104,32 @@ func (l *livelyReader) Read(p []byte) (int, error) {
 		l.moved = now
 	}
 	return l.in.Read(p)
+}
+
+// steadyReader reads what has an end, and gives up when it waits longer than slowest
+// for a gulp: somebody who sends a byte now and then must not hold a place that others
+// wait for. A sender gives up on its side when as much is not taken; see impatientConn.
+type steadyReader struct {
+	in     io.Reader
+	timer  interface{ SetReadDeadline(at time.Time) error }
+	left   int           // of the gulp under way
+	waited time.Duration // for it; what the reader does in between does not count
+}
+
+// slowest is how long a gulp may take. It is longer than for the sender, whose side
+// notices first when the network is slow.
+const slowest = 2 * Silence
+
+func (s *steadyReader) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		s.left, s.waited = gulp, 0
+	}
+	start := time.Now()
+	if err := s.timer.SetReadDeadline(start.Add(slowest - s.waited)); err != nil {
+		return 0, err
+	}
+	n, err := s.in.Read(p)
+	s.left -= n
+	s.waited += time.Since(start)
+	return n, err
 }

@@ -1,0 +1,170 @@
+package raft
+
+import (
+	"encoding/binary"
+	"time"
+
+	"go.uber.org/zap"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+)
+
+// The member and cluster IDs follow from the flags, so that scripts know them. Two
+// clusters that were founded with the same flags, one after the other, have the same
+// ones. What tells them apart is the founding ID: a random number that the first leader
+// puts into the log before the first command. Members compare theirs when they connect,
+// and those of different foundings don't talk: a data directory of the earlier cluster
+// can't win an election in the later one.
+//
+// A member knows the ID as soon as its log holds the entry and a command behind it. The
+// leader makes no entry of commands until the ID is applied, so such a command tells
+// that the ID is committed, even if this member has not heard of it yet. An ID at the
+// end of the log may still be replaced by that of another leader.
+
+// foundingVersion is the version of the entry that holds a founding ID. It is one of
+// the comparison's kind, because every version of the program passes over those whose
+// version it does not know.
+const foundingVersion = 0xF0
+
+const foundingBytes = 2 + 8
+
+func encodeFounding(id members.ID) []byte {
+	return binary.LittleEndian.AppendUint64([]byte{kindAudit, foundingVersion}, uint64(id))
+}
+
+// decodeFounding reports false for any other entry.
+func decodeFounding(data []byte) (members.ID, bool) {
+	if len(data) != foundingBytes || data[0] != kindAudit || data[1] != foundingVersion {
+		return 0, false
+	}
+	id := members.ID(binary.LittleEndian.Uint64(data[2:]))
+	return id, id > members.Unfounded
+}
+
+// newFounding is random. Only who proposes it may call it.
+func newFounding() members.ID {
+	for {
+		if id := members.ID(firstNumber()); id > members.Unfounded {
+			return id
+		}
+	}
+}
+
+// identity is the loop's account of the cluster's founding ID.
+type identity struct {
+	// used says that the log has, or had, a command: the cluster is not new.
+	used bool
+	// logged is the ID in the log that is not applied yet, at index; zero for none.
+	logged members.ID
+	index  uint64
+	// proposed is the term in which this member proposed an ID, as its leader.
+	proposed uint64
+	asked    time.Time // when it was last proposed to a cluster that is not new
+}
+
+// learnFounding looks through entries that the log gets, for the ID and what follows it.
+func (l *loop) learnFounding(entries []*raftpb.Entry) {
+	if _, founded := l.registry.Founded(); founded {
+		return
+	}
+	x := &l.identity
+	for _, e := range entries {
+		if e.GetIndex() <= x.index {
+			x.logged, x.index = 0, 0 // it was replaced
+		}
+		data := e.GetData()
+		if e.GetType() != raftpb.EntryNormal || len(data) == 0 {
+			continue
+		}
+		if id, ok := decodeFounding(data); ok && x.logged == 0 {
+			x.logged, x.index = id, e.GetIndex()
+		}
+		if data[0] == kindBatch {
+			x.used = true
+			if x.logged != 0 {
+				l.foundingIs(x.logged)
+			}
+		}
+	}
+}
+
+// foundingIs tells the transport the ID.
+func (l *loop) foundingIs(id members.ID) {
+	if l.founding.Swap(uint64(id)) != uint64(id) {
+		l.transport.FoundingChanged()
+	}
+}
+
+// applyFounding takes the first ID that the log has.
+func (l *loop) applyFounding(id members.ID) {
+	if _, founded := l.registry.Founded(); founded {
+		return
+	}
+	l.registry.SetFounding(id)
+	l.foundingIs(id)
+	l.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
+}
+
+// found proposes an ID for a new cluster when this member begins to lead it.
+func (l *loop) found() {
+	x := &l.identity
+	_, founded := l.registry.Founded()
+	isNew := !x.used || l.registry.Founding() == members.Unfounded
+	if founded || x.logged != 0 || !isNew || !l.leads() {
+		return
+	}
+	l.proposeFounding(newFounding())
+}
+
+func (l *loop) proposeFounding(id members.ID) {
+	if err := l.raw.Propose(encodeFounding(id)); err != nil {
+		l.log.Debug("founding ID not proposed", zap.Error(err))
+		return
+	}
+	if l.leads() {
+		l.identity.proposed = l.term.Load()
+	}
+}
+
+// awaitsFounding reports whether this leader holds back commands until the cluster's
+// founding ID is applied.
+func (l *loop) awaitsFounding() bool {
+	if _, founded := l.registry.Founded(); founded || !l.leads() {
+		return false
+	}
+	return l.identity.logged != 0 || l.identity.proposed == l.term.Load()
+}
+
+// foundingPause is the pause between two proposals to a cluster that is not new.
+const foundingPause = 2 * time.Second
+
+// foundIfDue gives an ID to a cluster that an older version founded, once all its
+// members know what that is; or to this member alone, when an older version has passed
+// over the entry in its place. Then the others have it already, and keep it.
+func (l *loop) foundIfDue(now time.Time) {
+	x := &l.identity
+	if _, founded := l.registry.Founded(); founded || !l.caughtUp || now.Sub(x.asked) < foundingPause {
+		return
+	}
+	x.asked = now
+	if l.found(); l.awaitsFounding() {
+		return
+	}
+	known, all := members.ID(0), true
+	for _, m := range l.registry.List() {
+		if m.ID == l.id {
+			continue
+		}
+		id, told := l.transport.FoundingOf(m.ID)
+		all = all && told
+		known = max(known, id)
+	}
+	switch {
+	case known > members.Unfounded:
+		l.proposeFounding(known)
+	case all && l.leads():
+		l.proposeFounding(newFounding())
+	}
+}

@@ -1,0 +1,189 @@
+package raft
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"pando/members"
+)
+
+// awaitFounding waits until all running members have the same founding ID, and gives it.
+func (c *cluster) awaitFounding() members.ID {
+	c.t.Helper()
+	var id members.ID
+	c.await("all to have one founding ID", func() bool {
+		id, _ = c.running()[0].node().Members().Founded()
+		for _, r := range c.running() {
+			if own, founded := r.node().Members().Founded(); !founded || own != id || r.node().founding.Load() != uint64(id) {
+				return false
+			}
+		}
+		return true
+	})
+	return id
+}
+
+// TestFounding wants a cluster to get an ID of its own, and all who come to learn it,
+// from the log or from a snapshot, and to keep it.
+func TestFounding(t *testing.T) {
+	c := newCluster(t, 3, smallLog)
+	id := c.awaitFounding()
+	for i := range 400 {
+		c.leader().set("/key", fmt.Sprint(i))
+	}
+	c.add(c.leader())
+	if got := c.awaitFounding(); got != id {
+		t.Errorf("founding ID %s became %s with a new member", id, got)
+	}
+	for _, r := range c.members {
+		r.kill()
+	}
+	for _, r := range c.members {
+		r.restart()
+	}
+	c.awaitServing(c.members...)
+	if got := c.awaitFounding(); got != id {
+		t.Errorf("founding ID %s became %s with a restart", id, got)
+	}
+	if other := newCluster(t, 1, nil); other.awaitFounding() == id {
+		t.Error("two clusters have the same founding ID")
+	}
+}
+
+// TestEarlierCluster founds a cluster again with the same flags, while one member still
+// has the data of the earlier one: more entries, of later terms. It must not lead, and
+// no key of the new cluster may go.
+func TestEarlierCluster(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	founders := c.leader().node().Members().List()
+	for i := range 100 {
+		c.leader().set(fmt.Sprintf("/earlier%d", i), "v")
+	}
+	for i := range 6 {
+		c.leader().node().TransferLeader(context.Background(), c.members[i%3].id)
+	}
+	c.settle()
+	a, b, old := c.members[0], c.members[1], c.members[2]
+	for _, r := range c.members {
+		r.kill()
+	}
+	for _, r := range []*replica{a, b} {
+		if err := os.RemoveAll(r.dir); err != nil {
+			t.Fatal(err)
+		}
+		r.start(founders, nil)
+	}
+	c.awaitServing(a, b)
+	c.leader().set("/new", "acknowledged")
+	old.restart()
+	for round := range 3 {
+		lead := c.leader(a, b)
+		lead.kill() // an election, which the old data would win
+		<-time.After(2 * clusterElectionTicks * clusterTick)
+		lead.restart()
+		c.leader(a, b).set("/round", fmt.Sprint(round))
+	}
+	for _, r := range []*replica{a, b} {
+		if got, err := r.get("/new"); got != "acknowledged" || err != nil {
+			t.Errorf("member %d: %q, %v", r.id, got, err)
+		}
+		if r.node().Tree().View().Nodes() > 50 {
+			t.Errorf("member %d has keys of the earlier cluster", r.id)
+		}
+	}
+	if closed(old.node().Ready()) {
+		t.Error("the member with the data of the earlier cluster serves")
+	}
+	old.kill()
+}
+
+// forget makes the member what an older version left: without a founding ID.
+func (r *replica) forget() {
+	r.c.t.Helper()
+	l := r.node().loop
+	fresh := members.NewRegistry(r.c.id)
+	for _, m := range l.registry.List() {
+		if err := fresh.Add(m); err != nil {
+			r.c.t.Fatal(err)
+		}
+	}
+	l.takeTurn(func() {
+		if err := l.registry.Unmarshal(fresh.Marshal()); err != nil {
+			r.c.t.Error(err)
+		}
+		l.identity = identity{used: true, asked: time.Now()}
+		l.founding.Store(0)
+	})
+}
+
+// separate ends the streams of members, as their restart would.
+func (c *cluster) separate(list ...*replica) {
+	c.t.Helper()
+	for _, r := range list {
+		c.isolate(r)
+	}
+	c.await("the members to be alone", func() bool {
+		for _, r := range list {
+			for _, other := range c.members {
+				if r != other && !r.node().transport.Heard(other.id).IsZero() {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// TestFoundingOfAnOlderCluster gives an ID to a cluster that an older version founded,
+// and the same one to a member that alone has none.
+func TestFoundingOfAnOlderCluster(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	id := c.awaitFounding()
+	c.leader().set("/key", "value")
+	c.settle()
+	t.Run("one member without", func(t *testing.T) {
+		for _, r := range c.members {
+			c.separate(r)
+			r.forget()
+			c.links.heal()
+			if got := c.awaitFounding(); got != id {
+				t.Errorf("founding ID %s became %s", id, got)
+			}
+		}
+	})
+	t.Run("all without", func(t *testing.T) {
+		c.settle() // so that no proposal of the last ID is left
+		c.separate(c.members...)
+		for _, r := range c.members {
+			r.forget()
+		}
+		c.links.heal()
+		c.leader()
+		if got := c.awaitFounding(); got == id {
+			t.Error("an ID that nobody knew came back")
+		}
+	})
+	c.leader().set("/key", "after")
+	c.settle()
+}
+
+// TestOlderVersionSkipsFounding reads the entry as versions do that know of no founding
+// IDs: as one of a comparison that they pass over.
+func TestOlderVersionSkipsFounding(t *testing.T) {
+	data := encodeFounding(77)
+	var start auditStart
+	if known, err := decodeAudit(data, &start); known || err != nil || data[0] != kindAudit {
+		t.Errorf("known: %v, %v", known, err)
+	}
+	if id, ok := decodeFounding(data); id != 77 || !ok {
+		t.Errorf("decoded %s, %v", id, ok)
+	}
+	for _, bad := range [][]byte{nil, {kindAudit}, {kindAudit, foundingVersion}, append(data, 1), encodeFounding(0), encodeFounding(members.Unfounded)} {
+		if id, ok := decodeFounding(bad); ok {
+			t.Errorf("%x was read as founding ID %s", bad, id)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package raft
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"pando/members"
+	"pando/raft/transport"
+)
+
+// roster says who counts as a member towards the transport: whom the applied log
+// names, and whom it is going to name. A member that was away learns of those that came
+// meanwhile only from a leader, which may be one of them. So when somebody unknown
+// calls, the members that are known are asked whether it is one, at their own URLs.
+type roster struct {
+	registry *members.Registry
+	self     members.ID
+	client   *http.Client
+	contacts func(ctx context.Context) []string
+	changed  func() // tells that somebody was learned of
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	mu    sync.Mutex
+	ahead map[members.ID]members.Member // not named by the applied log yet
+	asked time.Time                     // when the others were asked last
+	tasks sync.WaitGroup
+}
+
+// The pause between two inquiries, and how long one may take.
+const (
+	inquiryPause   = 500 * time.Millisecond
+	inquiryTimeout = time.Second
+)
+
+// newRoster begins with the members that the flags name, and those at the end of the
+// log that the disk holds: the entries that brought them may not be committed yet.
+func newRoster(cfg Config, changed func()) (*roster, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &roster{
+		registry: cfg.Registry, self: members.ID(cfg.Recovered.Identity.MemberID),
+		client: cfg.PeerClient, contacts: cfg.Contacts, changed: changed, ctx: ctx, cancel: cancel,
+		ahead: map[members.ID]members.Member{},
+	}
+	last, err := LastMembers(cfg.Recovered)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range slices.Concat(cfg.Bootstrap, cfg.Peers, last) {
+		r.ahead[m.ID] = m
+	}
+	return r, nil
+}
+
+// close ends the inquiry under way, and all to come.
+func (r *roster) close() {
+	r.mu.Lock()
+	r.cancel()
+	r.mu.Unlock()
+	r.tasks.Wait()
+}
+
+// standing tells what somebody is to the cluster.
+func (r *roster) standing(id members.ID) transport.Standing {
+	if r.registry.Removed(id) {
+		return transport.Removed
+	}
+	if _, known := r.registry.Get(id); known {
+		return transport.Current
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.ahead[id]; known {
+		return transport.Current
+	}
+	return transport.Unknown
+}
+
+// peers are the members to talk to.
+func (r *roster) peers() []members.Member {
+	peers := r.registry.List()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, m := range r.ahead {
+		if _, known := r.registry.Get(id); known || r.registry.Removed(id) {
+			delete(r.ahead, id)
+			continue
+		}
+		peers = append(peers[:len(peers):len(peers)], m)
+	}
+	return peers
+}
+
+// inquire asks the others who somebody is, unless that was done a moment ago. Who was
+// refused comes again.
+func (r *roster) inquire(id members.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.asked) < inquiryPause || r.ctx.Err() != nil {
+		return
+	}
+	r.asked = time.Now()
+	r.tasks.Go(func() {
+		if m, found := r.ask(id); found {
+			r.mu.Lock()
+			r.ahead[id] = m
+			r.mu.Unlock()
+			r.changed()
+		}
+	})
+}
+
+// ask asks all members at once. One of this cluster that lists the stranger is enough.
+func (r *roster) ask(id members.ID) (members.Member, bool) {
+	ctx, cancel := context.WithTimeout(r.ctx, inquiryTimeout)
+	defer cancel()
+	var urls []string
+	if r.contacts != nil {
+		urls = slices.Clone(r.contacts(ctx))
+	}
+	for _, m := range r.peers() {
+		if m.ID != r.self {
+			urls = append(urls, m.PeerURLs...)
+		}
+	}
+	slices.Sort(urls)
+	urls = slices.Compact(urls)
+	answers := make(chan []members.Member, len(urls))
+	for _, url := range urls {
+		go func() {
+			remote, err := members.Ask(ctx, r.client, url)
+			if err != nil || remote.ClusterID != r.registry.ClusterID() {
+				remote.Members = nil
+			}
+			answers <- remote.Members
+		}()
+	}
+	for range urls {
+		list := <-answers
+		if i := slices.IndexFunc(list, func(m members.Member) bool { return m.ID == id }); i >= 0 {
+			return list[i], true
+		}
+	}
+	return members.Member{}, false
+}

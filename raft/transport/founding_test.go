@@ -1,0 +1,124 @@
+package transport
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"pando/members"
+)
+
+// TestFoundings connects members of foundings that are known and unknown.
+func TestFoundings(t *testing.T) {
+	connect := func(t *testing.T, one, two uint64) (a, b *end) {
+		a, b = newEnd(t, 1, nil), newEnd(t, 2, nil)
+		a.founding.Store(one)
+		b.founding.Store(two)
+		return a, b
+	}
+	t.Run("the same", func(t *testing.T) {
+		a, b := connect(t, 77, 77)
+		a.know(b)
+		a.pass(b)
+		if id, told := b.FoundingOf(1); id != 77 || !told {
+			t.Errorf("told %s, %v", id, told)
+		}
+	})
+	t.Run("one unknown", func(t *testing.T) {
+		a, b := connect(t, 77, 0)
+		a.know(b)
+		b.know(a)
+		a.pass(b)
+		b.pass(a)
+		if id, told := a.FoundingOf(2); id != 0 || !told {
+			t.Errorf("told %s, %v", id, told)
+		}
+	})
+	t.Run("an older version", func(t *testing.T) {
+		_, b := connect(t, 0, 77)
+		b.openStream(t)
+		b.await("the stream", func() bool { return !b.Heard(1).IsZero() })
+		if id, told := b.FoundingOf(1); id != 0 || told {
+			t.Errorf("told %s, %v", id, told)
+		}
+	})
+	t.Run("different", func(t *testing.T) {
+		core, logged := observer.New(zapcore.WarnLevel)
+		a, b := newEnd(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEnd(t, 2, nil)
+		a.founding.Store(77)
+		b.founding.Store(88)
+		a.know(b)
+		a.await("some attempts", func() bool { return a.lost.Load() > 2 })
+		if !b.Heard(1).IsZero() {
+			t.Error("a member of another founding is heard")
+		}
+		text := logged.All()[0].ContextMap()["error"].(string)
+		for _, want := range []string{"data directory of member 2", members.ID(77).String(), members.ID(88).String(), "earlier cluster"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q does not say %q", text, want)
+			}
+		}
+	})
+	t.Run("different, learned later", func(t *testing.T) {
+		a, b := connect(t, 77, 0)
+		a.know(b)
+		b.know(a)
+		a.pass(b)
+		b.pass(a)
+		b.founding.Store(88)
+		b.FoundingChanged()
+		b.await("both streams to end", func() bool { return b.Heard(1).IsZero() && a.Heard(2).IsZero() })
+	})
+}
+
+// TestMismatchIsExplained wants the log to say which cluster was met, whose data says
+// otherwise, and what to do; and not to say so again and again.
+func TestMismatchIsExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		tune  func(*Config)
+		wants []string
+	}{
+		"another cluster": {func(c *Config) { c.Cluster = 8 }, []string{"is of cluster 8", "says cluster 7", "--initial-cluster-token", "new in place of existing", "delete its data directory"}},
+		"another member":  {func(c *Config) { c.Self = 3 }, []string{"member 3 listens at this URL, not member 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			core, logged := observer.New(zapcore.WarnLevel)
+			a, b := newEnd(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEnd(t, 2, test.tune)
+			a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{b.server.URL}}})
+			start := time.Now()
+			a.await("some attempts", func() bool { return a.lost.Load() > 8 })
+			lines := logged.FilterMessage("the peer refuses this member; trying again").All()
+			if len(lines) == 0 || time.Since(start) < 2*time.Second && len(lines) > 2 {
+				t.Fatalf("%d lines in %v", len(lines), time.Since(start))
+			}
+			text := lines[0].ContextMap()["error"].(string)
+			for _, want := range test.wants {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q does not say %q", text, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAskLog asks a member for what it has in its log.
+func TestAskLog(t *testing.T) {
+	a, b := newEnd(t, 1, nil), newEnd(t, 2, nil)
+	a.know(b)
+	if r, err := a.AskLog(t.Context(), 2, 41); err != nil || r.EntryTerm != 42 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if r, err := a.AskLog(t.Context(), 3, 41); err == nil {
+		t.Errorf("a member that is not there says %+v", r)
+	}
+	liar := newAnsweringServer(t, func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"entryTerm":9}`)) })
+	a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{liar}}})
+	if r, err := a.AskLog(t.Context(), 2, 41); err == nil {
+		t.Errorf("something that is no member says %+v", r)
+	}
+}

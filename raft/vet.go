@@ -1,0 +1,228 @@
+package raft
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/members"
+	"pando/raft/pace"
+)
+
+// The upstream library trusts its messages: one that no member of a healthy cluster
+// sends can make it panic, or take what nobody has written. The transport has checked
+// that a message is from the member at the other end of its stream, and that it has the
+// form of its kind. Here it is checked against the log before the library sees it.
+
+// maxTermJump is how far ahead of this member's term a message may be. A term goes up
+// by one with an election that somebody could have won. A member that missed so many
+// was away for more than a year of nothing but elections, a hundred in each second. A
+// member without a term has seen none, and may join a cluster of any age.
+const maxTermJump = 1 << 32
+
+// A jump of more than longJump elections is taken once in jumpPause. Otherwise a flood
+// of messages could use up all terms that there are; what is dropped comes again with
+// the next heartbeat.
+const (
+	longJump  = 1 << 16
+	jumpPause = time.Second
+)
+
+// maxFirstTerm bounds the term that a member without one takes over.
+const maxFirstTerm = 1 << 63
+
+// errImplausible refuses a message that no member of this cluster sends.
+var errImplausible = errors.New("raft: no message that a member of this cluster could have sent")
+
+// vetting is the loop's account of messages that it has refused.
+type vetting struct {
+	jumped time.Time // when a long jump of the term was taken last
+	// last is the largest index that an append has brought since raft was caught up
+	// with. Behind it and the log's last index there is nothing that could be replaced.
+	last uint64
+	// overlapped says that raft may have replaced entries which the log in memory still
+	// shows.
+	overlapped bool
+	told       pace.Pace
+}
+
+// vet reports whether a message may go to raft.
+func (l *loop) vet(m *raftpb.Message) bool {
+	var against *claim
+	err := l.check(m)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, errNotLeading):
+	case errors.As(err, &against):
+		l.suspect(against)
+	default:
+		l.refused(members.ID(m.GetFrom()), err)
+	}
+	return false
+}
+
+// refused tells of a message that was dropped, more and more rarely.
+func (l *loop) refused(from members.ID, err error) {
+	l.observer.MessageRefused(from)
+	if l.vetting.told.Due(time.Now()) {
+		l.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
+	}
+}
+
+func (l *loop) check(m *raftpb.Message) error {
+	if err := l.checkTerm(m); err != nil {
+		return err
+	}
+	if m.GetTerm() > 0 && m.GetTerm() < l.term.Load() {
+		return nil // raft looks at nothing else of it
+	}
+	switch m.GetType() {
+	case raftpb.MsgApp:
+		return l.checkAppend(m)
+	case raftpb.MsgHeartbeat:
+		return l.checkHeartbeat(m)
+	case raftpb.MsgAppResp:
+		return l.checkAcknowledgement(m)
+	case raftpb.MsgTimeoutNow:
+		if lead := l.raw.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
+			return fmt.Errorf("%w: the leadership is handed over by member %x, which does not lead", errImplausible, m.GetFrom())
+		}
+	case raftpb.MsgTransferLeader, raftpb.MsgReadIndex:
+		// Raft would pass it on to the leader, and panic at some. Who asked asks again.
+		if l.raw.BasicStatus().RaftState != etcdraft.StateLeader {
+			return errNotLeading
+		}
+	}
+	return nil
+}
+
+// errNotLeading is for what only a leader can answer. It is no fault of the sender's.
+var errNotLeading = errors.New("raft: this member does not lead")
+
+// checkTerm refuses a term that no election has led to.
+func (l *loop) checkTerm(m *raftpb.Message) error {
+	own, term := l.term.Load(), m.GetTerm()
+	switch {
+	case own == 0 && term > maxFirstTerm, own > 0 && term > own && term-own > maxTermJump:
+		return fmt.Errorf("%w: %v of term %d, and this member is in term %d", errImplausible, m.GetType(), term, own)
+	case own == 0 || term <= own || term-own <= longJump:
+		return nil
+	case time.Since(l.vetting.jumped) < jumpPause:
+		return fmt.Errorf("%w: %v of term %d, right behind another leap of the term", errImplausible, m.GetType(), term)
+	}
+	l.vetting.jumped = time.Now()
+	return nil
+}
+
+// checkLeader refuses a second leader of a term: a term has one.
+func (l *loop) checkLeader(m *raftpb.Message) error {
+	lead := l.leader.Load()
+	if m.GetTerm() == l.term.Load() && lead != 0 && m.GetFrom() != lead {
+		return fmt.Errorf("%w: member %x leads in term %d, in which member %x does", errImplausible, m.GetFrom(), m.GetTerm(), lead)
+	}
+	return nil
+}
+
+// checkAppend compares an append with what is committed here. What is committed never
+// changes, so entries of another term there contradict this log.
+func (l *loop) checkAppend(m *raftpb.Message) error {
+	if err := l.checkLeader(m); err != nil {
+		return err
+	}
+	v := &l.vetting
+	fresh := m.GetIndex() >= max(l.lastIndex, v.last)
+	if !fresh || m.GetIndex() <= l.committed.Load() {
+		if err := l.compare(m); err != nil {
+			return err
+		}
+	}
+	v.overlapped = v.overlapped || !fresh
+	v.last = max(v.last, m.GetIndex()+uint64(len(m.GetEntries())))
+	return nil
+}
+
+// compare compares the part of an append that is committed here with the log.
+func (l *loop) compare(m *raftpb.Message) error {
+	committed := l.raw.BasicStatus().GetCommit()
+	if m.GetIndex() > committed {
+		return nil
+	}
+	own, unknown := l.mem.Term(m.GetIndex())
+	compared := unknown == nil
+	if compared && own != m.GetLogTerm() {
+		return &claim{members.ID(m.GetFrom()), m.GetIndex()}
+	}
+	for _, e := range m.GetEntries() {
+		if e.GetIndex() > committed {
+			break
+		}
+		if last, err := l.mem.LastIndex(); err != nil || e.GetIndex() > last {
+			l.catchUpWithRaft()
+		}
+		own, err := l.mem.Term(e.GetIndex())
+		if err == nil && own != e.GetTerm() {
+			return &claim{members.ID(m.GetFrom()), e.GetIndex()}
+		}
+		compared = compared || err == nil
+	}
+	if !compared && errors.Is(unknown, etcdraft.ErrCompacted) {
+		// The log in memory begins behind the append: the leader may have another one.
+		// Raft would answer that all of it is here.
+		l.suspect(&claim{members.ID(m.GetFrom()), committed})
+	}
+	return nil
+}
+
+// checkHeartbeat wants a leader to know of no more entries here than there are: it
+// learned of them from this member.
+func (l *loop) checkHeartbeat(m *raftpb.Message) error {
+	if err := l.checkLeader(m); err != nil {
+		return err
+	}
+	if m.GetCommit() <= l.committed.Load() {
+		return nil
+	}
+	last, err := l.mem.LastIndex()
+	if l.vetting.overlapped || err != nil || m.GetCommit() > last {
+		l.catchUpWithRaft()
+		if last, err = l.mem.LastIndex(); err != nil {
+			return err
+		}
+	}
+	if m.GetCommit() > last {
+		return &claim{members.ID(m.GetFrom()), m.GetCommit()}
+	}
+	return nil
+}
+
+// checkAcknowledgement wants a follower to acknowledge no more than this leader has.
+// One that does has a log of its own: it must not count for a quorum.
+func (l *loop) checkAcknowledgement(m *raftpb.Message) error {
+	if !l.leads() || m.GetTerm() != l.term.Load() || m.GetReject() {
+		return nil
+	}
+	last, err := l.mem.LastIndex()
+	if err != nil {
+		return err
+	}
+	if last = max(last, l.lastIndex); m.GetIndex() > last {
+		return fmt.Errorf("%w: member %x has committed entry %d, and the last of this leader is %d: one of the two has lost data, "+
+			"or is of an earlier cluster; it does not count for a quorum", errImplausible, m.GetFrom(), m.GetIndex(), last)
+	}
+	return nil
+}
+
+// catchUpWithRaft waits until the log in memory shows all that raft has taken.
+func (l *loop) catchUpWithRaft() {
+	for l.failed == nil && l.raw.HasReady() {
+		l.handle(l.raw.Ready())
+	}
+	l.awaitAppends()
+	l.vetting.overlapped, l.vetting.last = false, 0
+}

@@ -1,0 +1,19 @@
+package storage
+
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// freeBytes is how much can still be written in a directory.
+func freeBytes(dir string) int64 {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return math.MaxInt64 // writing will tell
+	}
+	if blocks := uint64(math.MaxInt64 / max(s.Bsize, 1)); s.Bavail > blocks {
+		return math.MaxInt64
+	}
+	return int64(s.Bavail) * s.Bsize
+}
