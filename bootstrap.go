@@ -38,7 +38,7 @@ func findCluster(ctx context.Context, cfg *Config, client *http.Client, log *zap
 		identity: storage.Identity{ClusterID: uint64(c.ID), MemberID: uint64(c.Self)},
 		founders: c.Members,
 	}
-	return o, refuseSecondStart(ctx, cfg, o, client)
+	return o, refuseSecondStart(ctx, cfg, o, client, log)
 }
 
 // foundCluster works out a new cluster.
@@ -75,14 +75,19 @@ func initialCluster(cfg *Config) string {
 }
 
 // refuseSecondStart keeps a member that has lost its data from founding its
-// cluster again, beside the others who remember it: it would vote twice.
-func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client) error {
+// cluster again, beside the others who remember it: it would vote twice. And it keeps
+// one that was added to a running cluster from founding another one.
+func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client, log *zap.Logger) error {
 	answers, err := askAll(ctx, client, otherFounders(o))
 	if err != nil {
 		return err
 	}
+	own := ownPeerURLs(o)
 	for url, remote := range answers {
 		if remote.ClusterID != members.ID(o.identity.ClusterID) {
+			if err := otherClusterMet(cfg, o, own, url, remote, log); err != nil {
+				return err
+			}
 			continue
 		}
 		for _, m := range remote.Members {
@@ -91,6 +96,32 @@ func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *ht
 					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing",
 					cfg.Name, m.ID, errStartedBefore, url, cfg.DataDir)
 			}
+		}
+	}
+	return nil
+}
+
+// otherClusterMet tells of a peer URL of --initial-cluster at which a member of another
+// cluster listens. If that one knows this member, it was added there.
+func otherClusterMet(cfg *Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
+	id := members.ID(o.identity.ClusterID)
+	for _, m := range remote.Members {
+		if slices.Equal(m.PeerURLs, own) {
+			return fmt.Errorf("member %s %w %s: the member at %s lists it. These flags would found the cluster %s instead: "+
+				"start it with --initial-cluster-state existing", cfg.Name, errAddedElsewhere, remote.ClusterID, url, id)
+		}
+	}
+	log.Warn("a member of another cluster listens at a peer URL of --initial-cluster: it was started with another --initial-cluster or "+
+		"--initial-cluster-token, or has data of an earlier cluster; the two will refuse each other",
+		zap.String("peer-url", url), zap.Stringer("its-cluster", remote.ClusterID), zap.Stringer("this-cluster", id))
+	return nil
+}
+
+// ownPeerURLs are those of this member among the founders.
+func ownPeerURLs(o *founding) []string {
+	for _, m := range o.founders {
+		if m.ID == members.ID(o.identity.MemberID) {
+			return m.PeerURLs
 		}
 	}
 	return nil

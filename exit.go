@@ -31,6 +31,9 @@ const (
 // errStartedBefore says that the cluster knows this member as one with data, and here is none.
 var errStartedBefore = errors.New("has been started before")
 
+// errAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
+var errAddedElsewhere = errors.New("was added to the running cluster")
+
 // exitCodes tells which errors end with a code of their own.
 var exitCodes = []struct {
 	err  error
@@ -47,6 +50,8 @@ var exitCodes = []struct {
 	{raft.ErrRemoved, exitMember},
 	{raft.ErrBroken, exitMember},
 	{errStartedBefore, exitMember},
+	{errAddedElsewhere, exitMember},
+	{raft.ErrContradiction, exitMember},
 	{members.ErrFull, exitMember},
 	{members.ErrRegistered, exitMember},
 	{members.ErrDuplicateName, exitMember},

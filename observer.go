@@ -44,6 +44,14 @@ func (o *observer) FollowerAnswered(id members.ID, took time.Duration) {
 
 func (o *observer) FollowerFailed(id members.ID) { o.leader.Fail(uint64(id)) }
 
+func (o *observer) MembersChanged(list []members.Member) {
+	ids := make([]uint64, len(list))
+	for i, m := range list {
+		ids[i] = uint64(m.ID)
+	}
+	o.leader.Retain(ids)
+}
+
 func (o *observer) MessageRefused(members.ID) { o.metrics.PeerMessageRefused() }
 
 func (o *observer) CheckpointDone(s storage.CheckpointStats) {

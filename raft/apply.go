@@ -61,7 +61,7 @@ func (l *loop) applyData(index uint64, data []byte) error {
 		return l.applyAttributes(a)
 	case kindAudit:
 		if id, ok := decodeFounding(data); ok {
-			l.applyFounding(id)
+			l.applyFounding(index, id)
 			return nil
 		}
 		return l.applyAudit(index, data)

@@ -76,7 +76,7 @@ func (l *loop) suspect(c *claim) {
 // of it, more and more rarely.
 func (l *loop) tellDoubt(c *claim, err error) {
 	switch {
-	case errors.Is(err, ErrContradiction), errors.Is(err, errBroken):
+	case errors.Is(err, ErrContradiction), errors.Is(err, ErrBroken):
 		l.fail(err)
 	case err != nil && l.doubts.told.Due(time.Now()):
 		l.log.Error("a message contradicts this member's log, and its sender can't be asked at its peer URL: it is dropped",
@@ -99,7 +99,7 @@ func (l *loop) judge(c *claim, term, committed uint64, r transport.LogReport) er
 	case leads && r.Last < committed:
 		return fmt.Errorf("%w (entry %d is committed here, and the log of the leader %s ends with entry %d)", ErrContradiction, committed, c.from, r.Last)
 	case leads && r.Term == l.term.Load() && r.Match > last:
-		return fmt.Errorf("%w (it has acknowledged entry %d, and its log ends with entry %d)", errBroken, r.Match, last)
+		return fmt.Errorf("%w (it has acknowledged entry %d, and its log ends with entry %d)", ErrBroken, r.Match, last)
 	}
 	return nil
 }

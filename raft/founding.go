@@ -98,13 +98,15 @@ func (l *loop) foundingIs(id members.ID) {
 }
 
 // applyFounding takes the first ID that the log has.
-func (l *loop) applyFounding(id members.ID) {
+func (l *loop) applyFounding(index uint64, id members.ID) {
 	if _, founded := l.registry.Founded(); founded {
 		return
 	}
 	l.registry.SetFounding(id)
 	l.foundingIs(id)
-	l.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
+	if index > l.replayed {
+		l.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
+	}
 }
 
 // found proposes an ID for a new cluster when this member begins to lead it.

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"pando/members"
 	"pando/storage"
 	"pando/tree"
 )
@@ -36,19 +38,18 @@ type loop struct {
 	blocking uint64
 	held     []held          // proposals that raft will take later
 	gathered []*raftpb.Entry // proposed by followers; raft will get them later
-	// refusedAt is when the log last told of a forwarded proposal that was refused.
-	refusedAt time.Time
-	taken     []*proposal    // room for the next batch
-	together  int            // how many proposals have shared a batch lately
-	recent    int            // how many commands had the largest of the batches applied lately
-	crowded   atomic.Bool    // recent is more than one
-	applies   []tree.Command // room for the batch being applied
-	caughtUp  bool           // the tree holds what was committed before the start
-	served    bool           // Ready is closed
+	taken    []*proposal     // room for the next batch
+	together int             // how many proposals have shared a batch lately
+	recent   int             // how many commands had the largest of the batches applied lately
+	crowded  atomic.Bool     // recent is more than one
+	applies  []tree.Command  // room for the batch being applied
+	caughtUp bool            // the tree holds what was committed before the start
+	served   bool            // Ready is closed
 	// firstRead is the read that a follower makes before it serves; nil when none
 	// is under way.
 	firstRead chan error
 
+	replayed  uint64 // what was committed before this start is no news
 	lastIndex uint64 // of the log, with what is on its way to the disk
 
 	// The log as applied.
@@ -64,6 +65,7 @@ type loop struct {
 	vetting    vetting
 	doubts     doubts
 	identity   identity
+	leaderless leaderless
 	latency    latencies
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
 	tasks      []task            // room for the next ones
@@ -122,6 +124,8 @@ func newLoop(n *Node, cfg Config) (*loop, error) {
 	n.applied.Store(l.appliedIndex)
 	n.term.Store(cfg.Recovered.HardState.GetTerm())
 	n.committed.Store(max(cfg.Recovered.HardState.GetCommit(), l.appliedIndex))
+	l.replayed = n.committed.Load()
+	l.leaderless.since = time.Now()
 	return l, nil
 }
 
@@ -197,6 +201,11 @@ func (l *loop) advance(rounds int) bool {
 // that the log has yet to tell of.
 func (l *loop) refreshPeers() {
 	l.transport.SetPeers(l.roster.peers())
+	maps.DeleteFunc(l.latency, func(id uint64, _ *timed) bool {
+		_, member := l.registry.Get(members.ID(id))
+		return !member
+	})
+	l.observer.MembersChanged(l.registry.List())
 }
 
 func (l *loop) tick(now time.Time) {
@@ -208,6 +217,7 @@ func (l *loop) tick(now time.Time) {
 	l.tendMembers(now)
 	l.auditIfDue(now)
 	l.foundIfDue(now)
+	l.tellLeaderless(now)
 	if !l.stopping.IsZero() && (now.After(l.stopping) || l.handedOver()) {
 		l.finish()
 	}

@@ -46,6 +46,7 @@ type membership struct {
 
 // changeWaiter is who waits for a change.
 type changeWaiter struct {
+	ctx    context.Context // of the caller; once it is done, nobody waits
 	answer chan error
 	change *raftpb.ConfChange
 	since  time.Time
@@ -141,7 +142,7 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	answer := make(chan error, 1)
-	if !n.inbox.post(func(l *loop) { l.reconfigure(kind, m, answer) }) {
+	if !n.inbox.post(func(l *loop) { l.reconfigure(ctx, kind, m, answer) }) {
 		return apiError(ErrStopped)
 	}
 	select {
@@ -155,10 +156,15 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 }
 
 // reconfigure checks a change as far as this member can, and proposes it. One
-// change is under way at a time; raft would drop a second.
-func (l *loop) reconfigure(kind raftpb.ConfChangeType, m members.Member, answer chan error) {
+// change is under way at a time; raft would drop a second. One whose caller has given
+// up while it waited is not made: the caller may have asked for something else since.
+func (l *loop) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member, answer chan error) {
 	if len(l.membership.waiting) > 0 {
-		l.membership.queued = append(l.membership.queued, func(l *loop) { l.reconfigure(kind, m, answer) })
+		l.membership.queued = append(l.membership.queued, func(l *loop) { l.reconfigure(ctx, kind, m, answer) })
+		return
+	}
+	if ctx.Err() != nil {
+		l.nextChange()
 		return
 	}
 	if err := l.allow(kind, m); err != nil {
@@ -169,7 +175,7 @@ func (l *loop) reconfigure(kind raftpb.ConfChangeType, m members.Member, answer 
 	l.membership.number++
 	id := l.membership.number
 	cc := &raftpb.ConfChange{Id: &id, Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)}
-	w := changeWaiter{answer: answer, change: cc, since: time.Now()}
+	w := changeWaiter{ctx: ctx, answer: answer, change: cc, since: time.Now()}
 	l.proposeChange(&w, w.since)
 	l.membership.waiting[id] = w
 }
@@ -278,7 +284,7 @@ func (l *loop) applyConfChange(index uint64, data []byte) error {
 		w.answer <- refused
 		l.nextChange()
 	}
-	if refused == nil {
+	if refused == nil && index > l.replayed {
 		l.log.Info("members changed", zap.Stringer("change", cc.GetType()), zap.Stringer("member", c.ID), zap.Strings("peer-urls", c.PeerURLs))
 	}
 	if l.registry.Removed(l.id) {
@@ -315,7 +321,7 @@ func (l *loop) tendMembers(now time.Time) {
 	}
 	for id, w := range m.waiting {
 		switch {
-		case now.Sub(w.since) > l.cfg.Timeout:
+		case w.ctx.Err() != nil:
 			delete(m.waiting, id)
 			l.nextChange()
 		case now.After(w.again) && w.change.GetType() != raftpb.ConfChangeUpdateNode:
@@ -337,12 +343,21 @@ func (l *loop) tendMembers(now time.Time) {
 // vote.
 const promoteWithin = 100
 
+// promotePause is the time after which a promotion that was not applied is proposed
+// again, of the same learner or of another.
+const promotePause = time.Second
+
+func (l *loop) isLearner(id members.ID) bool {
+	m, known := l.registry.Get(id)
+	return known && m.Learner
+}
+
 // promote proposes to give a learner its vote, again after a while if nothing
 // came of it.
 func (l *loop) promote(id members.ID, now time.Time) {
 	m := &l.membership
-	if m.promoting == id && now.Sub(m.since) < time.Second {
-		return
+	if now.Sub(m.since) < promotePause && l.isLearner(m.promoting) {
+		return // raft would drop a second change of the membership beside that one
 	}
 	member, ok := l.registry.Get(id)
 	if !ok || !member.Learner {

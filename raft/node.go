@@ -88,6 +88,8 @@ type Observer interface {
 	// AppendSent and AppendReceived tell of a message with log entries.
 	AppendSent(bytes int)
 	AppendReceived(bytes int)
+	// MembersChanged tells who the members are now.
+	MembersChanged(list []members.Member)
 	// MessageRefused tells of a message on a member's stream that it can't have sent.
 	MessageRefused(from members.ID)
 	// FollowerAnswered and FollowerFailed tell the leader's experience with a
@@ -165,11 +167,7 @@ func Start(cfg Config) (*Node, error) {
 		done:     make(chan struct{}),
 	}
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
-	var err error
-	n.roster, err = newRoster(cfg, func() { n.inbox.post(func(l *loop) { l.refreshPeers() }) })
-	if err != nil {
-		return nil, err
-	}
+	n.roster = newRoster(cfg, func() { n.inbox.post(func(l *loop) { l.refreshPeers() }) })
 	n.transport = n.newTransport(cfg)
 	l, err := newLoop(n, cfg)
 	if err != nil {
@@ -372,6 +370,7 @@ func (nobody) ProposalDone()                              {}
 func (nobody) ProposalFailed()                            {}
 func (nobody) AppendSent(int)                             {}
 func (nobody) AppendReceived(int)                         {}
+func (nobody) MembersChanged([]members.Member)            {}
 func (nobody) MessageRefused(members.ID)                  {}
 func (nobody) FollowerAnswered(members.ID, time.Duration) {}
 func (nobody) FollowerFailed(members.ID)                  {}

@@ -121,7 +121,7 @@ func (l *loop) unreachable(id members.ID) {
 	if uint64(id) == l.leader.Load() {
 		l.blocking = 0 // a forwarded batch may be among them
 	}
-	if l.leads() {
+	if _, member := l.registry.Get(id); member && l.leads() {
 		l.observer.FollowerFailed(id)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
-	"go.uber.org/zap"
-
 	"pando/members"
 )
 
@@ -132,12 +130,11 @@ func (l *loop) leaderIs(lead uint64) {
 	clear(l.latency)
 	l.observer.LeaderChanged(members.ID(lead))
 	l.serveIfCaughtUp()
+	l.leaderChanged(lead)
 	if lead == 0 {
-		l.log.Warn("no leader: writes wait for an election")
 		return
 	}
 	l.found()
 	l.offerHeld(time.Now())
 	l.askReadIndexAgain()
-	l.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", l.raw.BasicStatus().GetTerm()))
 }

@@ -38,21 +38,19 @@ const (
 
 // newRoster begins with the members that the flags name, and those at the end of the
 // log that the disk holds: the entries that brought them may not be committed yet.
-func newRoster(cfg Config, changed func()) (*roster, error) {
+func newRoster(cfg Config, changed func()) *roster {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &roster{
 		registry: cfg.Registry, self: members.ID(cfg.Recovered.Identity.MemberID),
 		client: cfg.PeerClient, contacts: cfg.Contacts, changed: changed, ctx: ctx, cancel: cancel,
 		ahead: map[members.ID]members.Member{},
 	}
-	last, err := LastMembers(cfg.Recovered)
-	if err != nil {
-		return nil, err
-	}
+	// An entry that can't be understood is told of when it is to be applied.
+	last, _ := LastMembers(cfg.Recovered)
 	for _, m := range slices.Concat(cfg.Bootstrap, cfg.Peers, last) {
 		r.ahead[m.ID] = m
 	}
-	return r, nil
+	return r
 }
 
 // close ends the inquiry under way, and all to come.

@@ -110,7 +110,9 @@ func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	c := staged.ConfState
 	ids := slices.Concat(c.GetVoters(), c.GetLearners())
 	slices.Sort(ids)
-	if len(c.GetVoters()) == 0 || len(c.GetVotersOutgoing()) > 0 || len(c.GetLearnersNext()) > 0 || len(slices.Compact(slices.Clone(ids))) != len(ids) || ids[0] == etcdraft.None {
+	twice := len(slices.Compact(slices.Clone(ids))) != len(ids)
+	joint := len(c.GetVotersOutgoing()) > 0 || len(c.GetLearnersNext()) > 0
+	if len(c.GetVoters()) == 0 || twice || joint || ids[0] == 0 {
 		return fmt.Errorf("raft: snapshot of entry %d with a membership of %v", staged.Applied, c)
 	}
 	m.Snapshot.Metadata.ConfState = c

@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -35,7 +36,9 @@ func (l *loop) abandon(id members.ID) {
 	if id == l.id || uint64(id) != l.raw.BasicStatus().Lead || !l.transport.Heard(id).IsZero() {
 		return
 	}
-	l.log.Warn("the leader is gone", zap.Stringer("leader", id))
+	if l.leaderless.gone.Due(time.Now()) {
+		l.log.Warn("the leader is gone", zap.Stringer("leader", id))
+	}
 	if err := l.raw.ForgetLeader(); err != nil {
 		l.fail(fmt.Errorf("raft: forget the leader: %w", err))
 		return

@@ -1,7 +1,9 @@
 package stats
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -63,11 +65,12 @@ func (l *Leader) Add(id uint64) {
 	l.follower(id)
 }
 
-// Remove forgets a follower that left the cluster.
-func (l *Leader) Remove(id uint64) {
+// Retain forgets the followers that are not among these members: they have left the
+// cluster.
+func (l *Leader) Retain(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.followers, id)
+	maps.DeleteFunc(l.followers, func(id uint64, _ *follower) bool { return !slices.Contains(ids, id) })
 }
 
 // Success counts an append request that reached the follower, and how long it

@@ -33,8 +33,7 @@ func TestLeaderJSON(t *testing.T) {
 	t.Run("removed", func(t *testing.T) {
 		l := NewLeader(1)
 		l.Fail(2)
-		l.Remove(2)
-		l.Remove(3)
+		l.Retain([]uint64{1, 3})
 		checkBody(t, l.JSON(), `{"leader":"1","followers":{}}`)
 	})
 }
@@ -73,7 +72,7 @@ func TestLeaderFromManyGoroutines(t *testing.T) {
 				l.Success(uint64(2+i%2), time.Millisecond)
 				l.Fail(2)
 				l.Add(4)
-				l.Remove(4)
+				l.Retain([]uint64{1, 2, 3})
 				l.JSON()
 			}
 		})

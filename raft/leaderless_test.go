@@ -1,0 +1,198 @@
+package raft
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"pando/members"
+)
+
+// logs observes what the members of a cluster log, each of its own.
+type logs struct {
+	mu sync.Mutex
+	of map[members.ID]*observer.ObservedLogs
+}
+
+func (l *logs) tune(cfg *Config) {
+	core, observed := observer.New(zapcore.InfoLevel)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[members.ID]*observer.ObservedLogs{}
+	}
+	l.of[members.ID(cfg.Recovered.Identity.MemberID)] = observed
+	cfg.Logger = zap.New(core)
+}
+
+// lines gives the lines of a member that contain a text.
+func (l *logs) lines(r *replica, text string) []observer.LoggedEntry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of[r.id].Filter(func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, text) }).All()
+}
+
+// TestMissingMajorityIsTold leaves a member alone: it says what it waits for, and for
+// whom, more and more rarely.
+func TestMissingMajorityIsTold(t *testing.T) {
+	var told logs
+	c := newCluster(t, 3, told.tune)
+	left := c.members[0]
+	for _, r := range c.others(left) {
+		r.kill()
+	}
+	const text = "waiting for a majority of the members: 1 of 3 are here, 2 are needed"
+	c.await("the member to say what it waits for", func() bool { return len(told.lines(left, text)) == 2 })
+	first, second := told.lines(left, text)[0], told.lines(left, text)[1]
+	missing := first.ContextMap()["missing"].([]any)
+	for i, r := range c.members[1:] {
+		if name := missing[i].(string); !strings.Contains(name, r.name) || !strings.Contains(name, r.server.URL) {
+			t.Errorf("missing %v, want member %s at %s", missing, r.name, r.server.URL)
+		}
+	}
+	c.await("the next line", func() bool { return len(told.lines(left, text)) == 3 })
+	third := told.lines(left, text)[2]
+	if third.Time.Sub(second.Time) < 3*second.Time.Sub(first.Time)/2 {
+		t.Errorf("told at %v, %v and %v", first.Time, second.Time, third.Time)
+	}
+}
+
+// TestReplayIsNoNews restarts a member: the changes of the membership that it replays
+// were told of before.
+func TestReplayIsNoNews(t *testing.T) {
+	var told logs
+	c := newCluster(t, 3, told.tune)
+	again := c.follower()
+	if n := len(told.lines(again, "members changed")); n != 3 {
+		t.Errorf("%d lines about three founders", n)
+	}
+	again.kill()
+	again.restart()
+	c.awaitServing(again)
+	if lines := told.lines(again, "members changed"); len(lines) > 0 {
+		t.Errorf("told again: %v", lines)
+	}
+	c.add(c.leader())
+	if n := len(told.lines(again, "members changed")); n == 0 {
+		t.Error("a new member is not told of")
+	}
+}
+
+// TestLeaderThatFlickers has a leader lose its streams again and again: the log does not
+// fill with it.
+func TestLeaderThatFlickers(t *testing.T) {
+	var told logs
+	c := newCluster(t, 3, told.tune)
+	lead := c.leader()
+	follower := c.others(lead)[0]
+	l := follower.node().loop
+	for range 200 {
+		l.takeTurn(func() {
+			l.leaderChanged(0)
+			l.leaderChanged(uint64(lead.id))
+		})
+	}
+	if n := len(told.lines(follower, "no leader")) + len(told.lines(follower, "leader elected")); n > 8 {
+		t.Errorf("%d lines about 200 flickers", n)
+	}
+}
+
+// TestAbandonedChange asks for a change behind another one, and gives up before its turn
+// comes: it must not be made.
+func TestAbandonedChange(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	node := c.leader().node()
+	ctx, cancel := context.WithCancel(context.Background())
+	answer := make(chan error, 1)
+	given := make(chan error, 1)
+	node.loop.takeTurn(func() {
+		l := node.loop
+		l.reconfigure(context.Background(), raftpb.ConfChangeAddLearnerNode, members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}, Learner: true}, answer)
+		l.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, members.Member{ID: 51, PeerURLs: []string{"http://127.0.0.1:2"}, Learner: true}, given)
+		cancel()
+	})
+	wake(node.inbox.wake)
+	if err := <-answer; err != nil {
+		t.Fatal(err)
+	}
+	c.must("add", func(ctx context.Context) error {
+		return node.AddMember(ctx, members.Member{ID: 52, PeerURLs: []string{"http://127.0.0.1:3"}})
+	})
+	c.settle()
+	for _, r := range c.members {
+		if _, made := r.node().Members().Get(51); made {
+			t.Errorf("member %d: the change was made although nobody waits for it", r.id)
+		}
+	}
+}
+
+// TestTwoLearnersCatchUp has two learners wait for their vote: one promotion is proposed
+// at a time, and not again with each tick.
+func TestTwoLearnersCatchUp(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	l := c.leader().node().loop
+	for id := range members.ID(2) {
+		m := members.Member{ID: 50 + id, PeerURLs: []string{"http://127.0.0.1:" + (id + 1).String()}}
+		c.must("add", func(ctx context.Context) error { return c.leader().node().AddMember(ctx, m) })
+	}
+	l.takeTurn(func() {
+		start := l.membership.number
+		now := time.Now()
+		for tick := range 20 {
+			for id := range members.ID(2) {
+				l.promote(50+id, now.Add(time.Duration(tick)*clusterTick))
+			}
+		}
+		if n := l.membership.number - start; n != 1 {
+			t.Errorf("%d promotions were proposed within %v", n, 20*clusterTick)
+		}
+	})
+}
+
+// TestRemovedFollowerIsForgotten wants the statistics to be told who the members are.
+func TestRemovedFollowerIsForgotten(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[members.ID]*memberWatcher{}
+	c := newCluster(t, 3, func(cfg *Config) {
+		w := &memberWatcher{}
+		mu.Lock()
+		defer mu.Unlock()
+		seen[members.ID(cfg.Recovered.Identity.MemberID)] = w
+		cfg.Observer = w
+	})
+	gone := c.follower()
+	c.remove(gone, c.leader())
+	w := seen[c.leader().id]
+	if list := w.last(); slices.Contains(list, gone.id) || len(list) != 2 {
+		t.Errorf("the members are %v", list)
+	}
+}
+
+type memberWatcher struct {
+	nobody
+	mu   sync.Mutex
+	list []members.ID
+}
+
+func (w *memberWatcher) MembersChanged(list []members.Member) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = nil
+	for _, m := range list {
+		w.list = append(w.list, m.ID)
+	}
+}
+
+func (w *memberWatcher) last() []members.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.list
+}
