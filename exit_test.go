@@ -28,6 +28,7 @@ func TestExitCodes(t *testing.T) {
 		endsWith(t, p, exitUsage, "--initial-cluster")
 	})
 	t.Run("a member that was removed", removedMemberEnds)
+	t.Run("a member that was added, with flags for a new cluster", addedMemberEnds)
 	t.Run("a member that lost its data", func(t *testing.T) {
 		all := seats(t, "a", "b")
 		running := launchCluster(t, all)
@@ -37,6 +38,28 @@ func TestExitCodes(t *testing.T) {
 		}
 		endsWith(t, all[1].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "has already been bootstrapped")
 	})
+}
+
+// addedMemberEnds adds a member, and starts it with flags that would found another cluster. It says which, and makes no
+// data; with the right flag it starts.
+func addedMemberEnds(t *testing.T) {
+	all := seats(t, "a", "b")
+	running := launchCluster(t, all[:1])
+	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].peer))
+	answer, err := http.Post(running[0].client+"/v2/members", "application/json", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusCreated {
+		t.Fatalf("status %d", answer.StatusCode)
+	}
+	endsWith(t, all[1].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "start it with --initial-cluster-state existing")
+	if left, err := filepath.Glob(filepath.Join(all[1].dataDir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("the data directory holds %q, %v", left, err)
+	}
+	all[1].spawn(t, "--initial-cluster", initialClusterOf(all), "--initial-cluster-state", "existing")
+	awaitPublished(t, running[0].client, 2)
 }
 
 // removedMemberEnds removes a member that runs, and starts it once more.

@@ -63,7 +63,7 @@ func (o *observer) CheckpointFailed() { o.metrics.CheckpointFailed() }
 func (o *observer) AuditHashed(took time.Duration) { o.metrics.ConsistencyHashed(took) }
 
 func (o *observer) Audited(r raft.AuditReport) {
-	o.metrics.ConsistencyChecked(r.Members, r.Index, len(r.Differences))
+	o.metrics.ConsistencyChecked(r.Members, len(r.Missing), r.Index, len(r.Differences))
 }
 
 // gauges are the numbers that are read when somebody asks for the metrics.

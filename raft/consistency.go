@@ -3,6 +3,7 @@ package raft
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +69,7 @@ type audits struct {
 	round   uint64 // index of the entry that began the last one; zero when its end is known
 	bounds  []string
 	results map[members.ID]auditResult
+	missing []members.ID // from the last round
 	// low and high bound the range that differed last, so that the next round
 	// looks closer there.
 	low, high string
@@ -172,10 +174,20 @@ func (l *loop) concludeAudit() {
 		return
 	}
 	report := AuditReport{Index: a.round, Members: len(a.results), Differences: differences(a.bounds, a.results)}
-	a.round = 0
-	if report.Members < 2 {
-		return // nobody to compare with
+	for _, m := range l.registry.List() {
+		if _, there := a.results[m.ID]; !there {
+			report.Missing = append(report.Missing, m.ID)
+		}
 	}
+	a.round = 0
+	if report.Members == 0 {
+		return // the next round came too early for all
+	}
+	if len(report.Missing) > 0 && !slices.Equal(report.Missing, a.missing) {
+		l.log.Warn("the data of these members could not be compared: they are down, cut off or far behind",
+			zap.Uint64("log-index", report.Index), zap.Strings("members", l.describeMembers(report.Missing)))
+	}
+	a.missing = report.Missing
 	a.low, a.high = "", ""
 	for _, d := range report.Differences {
 		if !d.State && a.low == "" && a.high == "" {
@@ -184,7 +196,7 @@ func (l *loop) concludeAudit() {
 		l.log.Error("the members' data differs: "+d.describe(),
 			zap.Uint64("log-index", report.Index), zap.Stringers("members", d.Members), zap.Any("hashes", d.Hashes))
 	}
-	if report.Differences == nil {
+	if report.Differences == nil && report.Missing == nil {
 		l.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
 	}
 	l.observer.Audited(report)

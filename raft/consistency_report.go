@@ -14,6 +14,9 @@ type AuditReport struct {
 	Index uint64
 	// Members is how many took part.
 	Members int
+	// Missing are the members that did not: they are down, far behind, or cut off, and
+	// nobody knows what they hold. They are sorted.
+	Missing []members.ID
 	// Differences is empty when all hold the same.
 	Differences []Difference
 }

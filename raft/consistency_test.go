@@ -123,7 +123,7 @@ func TestConsistencyRounds(t *testing.T) {
 			_, before := auditor(r).last()
 			c.await("a round of two", func() bool {
 				report, n := auditor(r).last()
-				return n > before+1 && report.Members == 2 && len(report.Differences) == 0
+				return n > before+1 && report.Members == 2 && len(report.Differences) == 0 && len(report.Missing) == 1
 			})
 		}
 	})

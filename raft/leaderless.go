@@ -55,14 +55,14 @@ func (l *loop) tellLeaderless(now time.Time) {
 		return
 	}
 	voters := l.confState.GetVoters()
-	var missing []string
+	var missing []members.ID
 	for _, id := range voters {
 		if id != uint64(l.id) && l.transport.Heard(members.ID(id)).IsZero() {
-			missing = append(missing, l.describeMember(members.ID(id)))
+			missing = append(missing, members.ID(id))
 		}
 	}
 	here := len(voters) - len(missing)
-	fields := []zap.Field{zap.Strings("missing", missing), zap.Duration("since", now.Sub(x.since).Round(time.Second))}
+	fields := []zap.Field{zap.Strings("missing", l.describeMembers(missing)), zap.Duration("since", now.Sub(x.since).Round(time.Second))}
 	switch quorum := len(voters)/2 + 1; {
 	case len(voters) == 0:
 		l.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", fields[1])
@@ -84,4 +84,12 @@ func (l *loop) describeMember(id members.ID) string {
 		name = id.String()
 	}
 	return fmt.Sprintf("%s %v", name, m.PeerURLs)
+}
+
+func (l *loop) describeMembers(ids []members.ID) []string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = l.describeMember(id)
+	}
+	return texts
 }

@@ -11,6 +11,7 @@ import (
 type consistency struct {
 	checks      atomic.Uint64
 	members     atomic.Int64
+	missing     atomic.Int64
 	index       atomic.Uint64
 	differences atomic.Int64
 	hashing     prometheus.Histogram
@@ -27,6 +28,8 @@ func (c *consistency) init(r *prometheus.Registry) {
 			func() float64 { return float64(c.checks.Load()) }),
 		gauge("pando_consistency_checked_members", "Members that took part in the last comparison.",
 			func() float64 { return float64(c.members.Load()) }),
+		gauge("pando_consistency_missing_members", "Members that could not be compared in the last comparison: nobody knows what they hold.",
+			func() float64 { return float64(c.missing.Load()) }),
 		gauge("pando_consistency_checked_index", "Log index as of which they were compared.",
 			func() float64 { return float64(c.index.Load()) }),
 		gauge("pando_consistency_differences", "Parts of the data in which members differed in the last comparison; above 0 is an alarm, and the log names the keys.",
@@ -35,11 +38,12 @@ func (c *consistency) init(r *prometheus.Registry) {
 }
 
 // ConsistencyChecked tells the outcome of a comparison of what the members hold:
-// how many took part, as of which log index, and in how many parts of the data
-// they differed.
-func (m *Metrics) ConsistencyChecked(members int, index uint64, differences int) {
+// how many took part and how many did not, as of which log index, and in how many
+// parts of the data they differed.
+func (m *Metrics) ConsistencyChecked(members, missing int, index uint64, differences int) {
 	m.consistency.checks.Add(1)
 	m.consistency.members.Store(int64(members))
+	m.consistency.missing.Store(int64(missing))
 	m.consistency.index.Store(index)
 	m.consistency.differences.Store(int64(differences))
 }

@@ -10,8 +10,8 @@ import (
 func TestConsistencyMetrics(t *testing.T) {
 	m := NewMetrics(Build{Version: "test", APIVersion: "3.4.23"})
 	m.ConsistencyHashed(20 * time.Millisecond)
-	m.ConsistencyChecked(3, 70, 2)
-	m.ConsistencyChecked(2, 90, 1)
+	m.ConsistencyChecked(3, 0, 70, 2)
+	m.ConsistencyChecked(2, 1, 90, 1)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{

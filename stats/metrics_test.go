@@ -163,7 +163,7 @@ func TestMetricsFromTheStart(t *testing.T) {
 	m.ProposalStarted()
 	m.ProposalFailed()
 	m.LeaderChanged()
-	m.ConsistencyChecked(3, 7, 1)
+	m.ConsistencyChecked(3, 0, 7, 1)
 	m.ConsistencyHashed(time.Second)
 	for name := range series(m) {
 		if !before[name] {
