@@ -22,10 +22,10 @@ import (
 // its sender asked for the same at its own URL.
 
 // ErrContradiction says that two members have committed different things.
-var ErrContradiction = errors.New("raft: this member's log contradicts the log of the cluster: one of them has lost data, was put back from a copy, " +
-	"or is of an earlier cluster with the same flags. Nothing was deleted. Compare this member's data with the others' " +
-	"(pando snapshot save of the others, pando ctl backup of this data directory). If the others are right, keep a copy of this data directory, " +
-	"remove the member, and add it again as a new one")
+var ErrContradiction = errors.New("raft: this member's log contradicts the log of the cluster: one of them has lost data, " +
+	"was put back from a copy, or is of an earlier cluster with the same flags. Nothing was deleted. Compare this member's data with the others' " +
+	"(pando snapshot save of the others, pando ctl backup of this data directory). If the others are right, " +
+	"keep a copy of this data directory, remove the member, and add it again as a new one")
 
 // claim is a message that does not fit what is committed here.
 type claim struct {
@@ -41,6 +41,7 @@ func (c *claim) Error() string {
 type doubts struct {
 	asking bool
 	asked  time.Time
+	failed error // of the last question
 	told   pace.Pace
 }
 
@@ -63,7 +64,7 @@ func (l *loop) suspect(c *claim) {
 		defer cancel()
 		report, err := n.transport.AskLog(ctx, c.from, c.index)
 		n.inbox.post(func(l *loop) {
-			l.doubts.asking = false
+			l.doubts.asking, l.doubts.failed = false, err
 			if err == nil {
 				err = l.judge(c, term, committed, report)
 			}
@@ -97,7 +98,8 @@ func (l *loop) judge(c *claim, term, committed uint64, r transport.LogReport) er
 	case known && own != r.EntryTerm && (leads || c.index <= r.Committed):
 		return fmt.Errorf("%w (entry %d is of term %d here, and of term %d on member %s)", ErrContradiction, c.index, own, r.EntryTerm, c.from)
 	case leads && r.Last < committed:
-		return fmt.Errorf("%w (entry %d is committed here, and the log of the leader %s ends with entry %d)", ErrContradiction, committed, c.from, r.Last)
+		return fmt.Errorf("%w (entry %d is committed here, and the log of the leader %s ends with entry %d)",
+			ErrContradiction, committed, c.from, r.Last)
 	case leads && r.Term == l.term.Load() && r.Match > last:
 		return fmt.Errorf("%w (it has acknowledged entry %d, and its log ends with entry %d)", ErrBroken, r.Match, last)
 	}

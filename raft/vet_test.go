@@ -293,6 +293,9 @@ func TestUnconfirmedContradiction(t *testing.T) {
 		m.Entries = []*raftpb.Entry{{Index: &committed, Term: m.Term, Data: []byte("other")}}
 		follower.receive(m)
 		c.await("the leader to be asked", func() bool { return follower.doubts().asked.After(before) && !follower.doubts().asking })
+		if d := follower.doubts(); d.failed != nil {
+			t.Errorf("the leader could not be asked: %v", d.failed)
+		}
 		<-time.After(doubtPause)
 	}
 	if closed(follower.node().Done()) {

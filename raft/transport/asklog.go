@@ -70,7 +70,6 @@ func (t *Transport) serveLog(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	answerAtOnce(w)
 	index, err := strconv.ParseUint(r.Header.Get(headerIndex), 10, 64)
 	if err != nil {
 		http.Error(w, "the request does not say which entry it is about", http.StatusBadRequest)

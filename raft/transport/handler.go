@@ -42,7 +42,8 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (hello, bool) 
 		return refuse(http.StatusPreconditionFailed, "peer protocol %q, this member speaks %q", v, protocol)
 	}
 	if c := r.Header.Get(headerCluster); c != t.Cluster.String() {
-		return refuse(http.StatusPreconditionFailed, "request of cluster %s, this member is of cluster %s; do two clusters share a peer URL?", c, t.Cluster)
+		return refuse(http.StatusPreconditionFailed,
+			"request of cluster %s, this member is of cluster %s; do two clusters share a peer URL?", c, t.Cluster)
 	}
 	if to := r.Header.Get(headerTo); to != t.Self.String() {
 		return refuse(http.StatusPreconditionFailed, "request for member %s, this is member %s; is a peer URL out of date?", to, t.Self)

@@ -201,7 +201,7 @@ func (p *peer) mismatch(resp *http.Response, said *refusal) error {
 	case met == "": // a member of an older version, whose text says it
 	case met != p.t.Cluster.String():
 		said.text = fmt.Sprintf("the member at this URL is of cluster %s, this member's data directory says cluster %s. "+
-			"The one of the two that is new here was started with another --initial-cluster or --initial-cluster-token than the others, "+
+			"The one of the two that is new here was started with another --initial-cluster or --initial-cluster-token, "+
 			"or with --initial-cluster-state new in place of existing: stop it, delete its data directory, and start it with the right flags",
 			met, p.t.Cluster)
 	case resp.Header.Get(headerFrom) != p.id.String():

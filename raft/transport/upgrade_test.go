@@ -134,3 +134,42 @@ func TestNoise(t *testing.T) {
 	}
 	b.await("the stream to end", func() bool { return b.Heard(1).IsZero() })
 }
+
+// deadlines notes when reads are to end.
+type deadlines []time.Time
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	*d = append(*d, at)
+	return nil
+}
+
+// TestSteadyReader has a sender bring a byte now and then: the moment at which it must
+// have brought enough does not move. Who brings enough gets a new one.
+func TestSteadyReader(t *testing.T) {
+	var ends deadlines
+	in, out := io.Pipe()
+	defer in.Close()
+	go func() {
+		for range 10 {
+			<-time.After(5 * time.Millisecond)
+			_, _ = out.Write([]byte("x")) // an error would show below
+		}
+		_, _ = out.Write(make([]byte, gulp))
+		_, _ = out.Write([]byte("x"))
+	}()
+	r := &steadyReader{in: in, timer: &ends}
+	for range 10 {
+		if n, err := r.Read(make([]byte, 10)); n != 1 || err != nil {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+	}
+	if moved := ends[9].Sub(ends[0]); moved > 25*time.Millisecond {
+		t.Errorf("ten bytes have moved the end by %v", moved)
+	}
+	if _, err := io.ReadFull(r, make([]byte, gulp+1)); err != nil {
+		t.Fatal(err)
+	}
+	if moved := ends[len(ends)-1].Sub(ends[0]); moved < 25*time.Millisecond {
+		t.Errorf("a whole gulp has moved the end by %v", moved)
+	}
+}
