@@ -97,12 +97,6 @@ func (l *loop) receive(m *raftpb.Message) {
 	switch m.GetType() {
 	case raftpb.MsgProp:
 		l.admit(m)
-	case raftpb.MsgReadIndex:
-		// The library takes for granted that it has one entry. One that comes too early is
-		// asked again.
-		if len(m.GetEntries()) == 1 && !l.answersTooEarly() {
-			_ = l.raw.Step(m)
-		}
 	case raftpb.MsgSnap:
 		// It would come with its content, as a request of its own.
 	default:

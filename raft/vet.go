@@ -93,17 +93,30 @@ func (l *loop) check(m *raftpb.Message) error {
 		if lead := l.raw.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
 			return fmt.Errorf("%w: the leadership is handed over by member %x, which does not lead", errImplausible, m.GetFrom())
 		}
-	case raftpb.MsgTransferLeader, raftpb.MsgReadIndex:
-		// Raft would pass it on to the leader, and panic at some. Who asked asks again.
-		if l.raw.BasicStatus().RaftState != etcdraft.StateLeader {
-			return errNotLeading
+	case raftpb.MsgReadIndex:
+		if len(m.GetEntries()) != 1 {
+			return fmt.Errorf("%w: a read of %d entries", errImplausible, len(m.GetEntries()))
 		}
+		return l.checkLeads(m)
+	case raftpb.MsgTransferLeader:
+		return l.checkLeads(m)
 	}
 	return nil
 }
 
-// errNotLeading is for what only a leader can answer. It is no fault of the sender's.
-var errNotLeading = errors.New("raft: this member does not lead")
+// checkLeads refuses what only a leader can answer. Raft would pass it on to the leader,
+// and panic at some. Who asked asks again.
+func (l *loop) checkLeads(m *raftpb.Message) error {
+	early := m.GetType() == raftpb.MsgReadIndex && l.answersTooEarly()
+	if early || l.raw.BasicStatus().RaftState != etcdraft.StateLeader {
+		return errNotLeading
+	}
+	return nil
+}
+
+// errNotLeading is for what only a leader can answer, and not at once when it begins. It
+// is no fault of the sender's.
+var errNotLeading = errors.New("raft: this member does not lead, or not long enough")
 
 // checkTerm refuses a term that no election has led to.
 func (l *loop) checkTerm(m *raftpb.Message) error {
