@@ -68,7 +68,7 @@ func TestLargestRequest(t *testing.T) {
 func TestLargestWrite(t *testing.T) {
 	t.Parallel()
 	const request = 17 << 20 // more than a member takes from its peers, or keeps on the way to them, under the usual limit
-	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes = request })
+	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 100, patience })
 	for _, r := range c.running() {
 		r.set("/large", strings.Repeat(r.name[:1], request))
 		r.set("/small", r.name)

@@ -134,18 +134,24 @@ func TestLeaderKnowsWhoLags(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.leader().set("/key", "1")
 	c.settle()
-	lead := c.leader()
-	lead.inTask(func(l *loop) {
-		last := l.lastIndex
-		for i := range uint64(3) { // nobody can have acknowledged it before this task ends
-			if err := l.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
-				t.Error(err)
+	lead, known := c.leader(), false
+	c.await("all acknowledgements", func() bool {
+		lead.inTask(func(l *loop) {
+			last := l.lastIndex
+			if known = l.neededByOthers() == last+1; !known {
+				return
 			}
-			l.handle(l.raw.Ready())
-		}
-		if needed := l.neededByOthers(); needed != last+1 && needed != math.MaxUint64 { // if none was heard of for a while
-			t.Errorf("the others need the log from entry %d on, want %d", needed, last+1)
-		}
+			for i := range uint64(3) { // nobody can acknowledge it before this task ends
+				if err := l.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
+					t.Error(err)
+				}
+				l.handle(l.raw.Ready())
+			}
+			if needed := l.neededByOthers(); needed != last+1 {
+				t.Errorf("the others need the log from entry %d on, want %d", needed, last+1)
+			}
+		})
+		return known
 	})
 	c.follower().inTask(func(l *loop) {
 		if needed := l.neededByOthers(); needed != math.MaxUint64 {
