@@ -82,6 +82,9 @@ func (a *Admission) refuse(c net.Conn) {
 		defer func() { <-a.refusing }()
 		defer func() { _ = c.Close() }() // what could be said was said
 		_ = c.SetDeadline(time.Now().Add(refusingTime))
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			return // clients don't expect an answer before they ask
+		}
 		const text = "too many connections\n"
 		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"+
 			"Retry-After: 1\r\nConnection: close\r\n\r\n%s", len(text), text)

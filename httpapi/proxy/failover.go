@@ -99,10 +99,10 @@ func (f *failover) judge(a *attempt, endpoint string) error {
 		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(a.err))
 	case isShortage(a.err):
 		return fmt.Errorf("%w: %w", errShortage, a.err)
-	case !a.sent():
-		return fmt.Errorf("%w: %w", errUnsendable, a.err)
+	case a.conn == nil:
+		return fmt.Errorf("%w: %w", errUnsendable, a.err) // refused before there was a connection
 	default:
-		f.log.Warn("answer of a member not understood", zap.String("endpoint", endpoint), zap.Error(a.err))
+		f.log.Warn("no answer of a member, though its connection holds", zap.String("endpoint", endpoint), zap.Error(a.err))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +92,18 @@ func TestWhoseFault(t *testing.T) {
 				t.Error("members count as failing")
 			}
 		})
+		t.Run("the answer to a "+method+" comes before it", func(t *testing.T) {
+			for range 20 { // it may come before the request is sent, or while it is
+				f := newOne(hasty(t))
+				resp, err := f.RoundTrip(request(method))
+				if err == nil {
+					resp.Body.Close()
+				}
+				if errors.Is(err, errUnsendable) || len(f.endpoints.available()) != 1 {
+					t.Fatalf("the client or the member is blamed: %v", err)
+				}
+			}
+		})
 		t.Run("the answer to a "+method+" is no HTTP", func(t *testing.T) {
 			f := newOne(garbled(t))
 			_, err := f.RoundTrip(request(method))
@@ -150,4 +163,31 @@ func TestSlowBodies(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLargeBodies holds that a body goes through as it comes, whatever its size, and is not collected first.
+func TestLargeBodies(t *testing.T) {
+	const part = 8 << 20 // more than all the buffers on the way
+	half, total := make(chan struct{}), make(chan int64, 1)
+	member := newMember(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.CopyN(io.Discard, r.Body, part/2)
+		close(half)
+		rest, _ := io.Copy(io.Discard, r.Body)
+		total <- n + rest
+		_, _ = io.WriteString(w, "{}")
+	})
+	p := startProxy(t, newCluster(t, member), nil)
+	body, feed := io.Pipe()
+	go func() {
+		_, _ = feed.Write(make([]byte, part))
+		<-half // the member has got half of the first part before the second is there
+		_, _ = feed.Write(make([]byte, part))
+		_ = feed.Close()
+	}()
+	if got := do(t, http.MethodPut, p.URL+"/v2/keys/x", body); got.status != http.StatusOK {
+		t.Errorf("got %+v", got)
+	}
+	if n := <-total; n != 2*part {
+		t.Errorf("the member got %d bytes of %d", n, 2*part)
+	}
 }

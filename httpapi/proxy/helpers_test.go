@@ -196,6 +196,23 @@ func nowhere(t testing.TB) string {
 // garbled is the URL of a server that answers each request with bytes that are no
 // HTTP.
 func garbled(t testing.TB) string {
+	return onConnections(t, func(c net.Conn) {
+		if _, err := c.Read(make([]byte, 4096)); err == nil {
+			_, _ = io.WriteString(c, "this is no HTTP\r\n\r\n")
+		}
+	})
+}
+
+// hasty is the URL of a server that answers before it is asked.
+func hasty(t testing.TB) string {
+	return onConnections(t, func(c net.Conn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+	})
+}
+
+// onConnections is the URL of a server that does something with each connection, and keeps it
+// until the other side closes it.
+func onConnections(t testing.TB, do func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -209,10 +226,8 @@ func garbled(t testing.TB) string {
 			}
 			go func() {
 				defer conn.Close()
-				if _, err := conn.Read(make([]byte, 4096)); err == nil {
-					_, _ = io.WriteString(conn, "this is no HTTP\r\n\r\n")
-					_, _ = io.Copy(io.Discard, conn) // until the other side closes
-				}
+				do(conn)
+				_, _ = io.Copy(io.Discard, conn)
 			}()
 		}
 	}()
