@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"pando/ctl"
 	"pando/members"
 	"pando/raft"
 	"pando/storage"
@@ -20,11 +19,9 @@ const backupPeerURL = "http://localhost:2380"
 
 // backupData is the client's backup command: it makes the data of a new member, alone in a new cluster, from the
 // files of a member that may be running. Nobody of the old cluster takes the new member for one of theirs.
-func backupData(ctx context.Context, from, to ctl.DataDir) (string, error) {
-	source := storage.Options{DataDir: from.Data, WALDir: from.WAL}
-	target := storage.Options{DataDir: to.Data, WALDir: to.WAL}
+func backupData(ctx context.Context, source, target storage.Options) (string, error) {
 	if _, err := storage.Exists(target); err != nil {
-		return "", fmt.Errorf("--backup-dir %s can't be used: %w", to.Data, err)
+		return "", fmt.Errorf("--backup-dir %s can't be used: %w", target.DataDir, err)
 	}
 	self, cluster := randomID(), randomID()
 	r, err := storage.Backup(ctx, source, target,
@@ -32,9 +29,9 @@ func backupData(ctx context.Context, from, to ctl.DataDir) (string, error) {
 			return raft.Detach(r, cluster, backedUp(r, self))
 		})
 	switch {
-	case errors.Is(err, storage.ErrForeign) && isEtcd(from.Data):
+	case errors.Is(err, storage.ErrForeign) && isEtcd(source.DataDir):
 		return "", fmt.Errorf("%s holds the data of an etcd, which backup can't read: while that etcd runs, "+
-			"copy its keys into a Pando with: pando ctl --endpoints URL import --from URL-OF-ETCD", from.Data)
+			"copy its keys into a Pando with: pando ctl --endpoints URL import --from URL-OF-ETCD", source.DataDir)
 	case errors.Is(err, storage.ErrNoData):
 		return "", fmt.Errorf("%w: check --data-dir", err)
 	case errors.Is(err, storage.ErrExists):
@@ -44,9 +41,9 @@ func backupData(ctx context.Context, from, to ctl.DataDir) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	start := "pando --data-dir " + to.Data
-	if to.WAL != "" {
-		start += " --wal-dir " + to.WAL
+	start := "pando --data-dir " + target.DataDir
+	if target.WALDir != "" {
+		start += " --wal-dir " + target.WALDir
 	}
 	return fmt.Sprintf("backed up member %s up to raft index %d as member %s of the new cluster %s; start it with: %s --force-new-cluster",
 		members.ID(r.Identity.MemberID), r.HardState.GetCommit(), self, cluster, start), nil

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -22,6 +20,12 @@ type founding struct {
 	founders []members.Member // of a new cluster; nil when it joins one
 	peers    []members.Member // of the cluster that it joins
 }
+
+// errStartedBefore says that the cluster knows this member as one with data, and here is none.
+var errStartedBefore = errors.New("has been started before")
+
+// errAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
+var errAddedElsewhere = errors.New("was added to the running cluster")
 
 // findCluster finds the cluster of a member without data, from the flags, by
 // discovery or from the DNS, and, where there are others already, from what they
@@ -78,7 +82,7 @@ func initialCluster(cfg *Config) string {
 // cluster again, beside the others who remember it: it would vote twice. And it keeps
 // one that was added to a running cluster from founding another one.
 func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client, log *zap.Logger) error {
-	answers, err := askAll(ctx, client, otherFounders(o))
+	answers, err := members.AskAll(ctx, client, otherFounders(o))
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func joinCluster(ctx context.Context, cfg *Config, client *http.Client) (*foundi
 	}
 	var failures []error
 	for _, url := range urls {
-		remote, err := askPeer(ctx, client, url)
+		remote, err := members.AskOne(ctx, client, url)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("  %s: %w", url, err))
 			continue
@@ -215,35 +219,4 @@ func contacts(cfg *Config) func(ctx context.Context) []string {
 		}
 		return urls
 	}
-}
-
-// askTimeout bounds the question to one peer.
-const askTimeout = time.Second
-
-// askAll asks all peers at once: those that start at the same time listen, and
-// don't answer yet. The answers are by URL. Its error is that of ctx: nobody may
-// take peers that had no time to answer for peers that are not there.
-func askAll(ctx context.Context, client *http.Client, urls []string) (map[string]members.Remote, error) {
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	answers := map[string]members.Remote{}
-	for _, url := range urls {
-		all.Go(func() {
-			remote, err := askPeer(ctx, client, url)
-			if err != nil {
-				return // it has nothing to say against this start
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			answers[url] = remote
-		})
-	}
-	all.Wait()
-	return answers, ctx.Err()
-}
-
-func askPeer(ctx context.Context, client *http.Client, url string) (members.Remote, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return members.Ask(ctx, client, url)
 }

@@ -19,7 +19,9 @@ const clientVerb = "ctl"
 // clientHost is what the program does for the client that is part of it.
 func clientHost() ctl.Host {
 	return ctl.Host{
-		Backup: backupData,
+		Backup: func(ctx context.Context, from, to ctl.DataDir) (string, error) {
+			return backupData(ctx, storage.Options{DataDir: from.Data, WALDir: from.WAL}, storage.Options{DataDir: to.Data, WALDir: to.WAL})
+		},
 		CheckSnapshot: func(path string) error {
 			_, err := storage.InspectSnapshot(path)
 			return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"pando/stats"
 	"slices"
 	"strings"
 	"testing"
@@ -161,7 +162,7 @@ func TestClientGoMembers(t *testing.T) {
 	if err := client.Sync(ctx); err != nil || !slices.Equal(client.Endpoints(), []string{p.client}) {
 		t.Errorf("Sync: %q, error %v", client.Endpoints(), err)
 	}
-	if v, err := client.GetVersion(ctx); err != nil || v.Server != apiLevel {
+	if v, err := client.GetVersion(ctx); err != nil || v.Server != stats.APILevel {
 		t.Errorf("GetVersion: %+v, error %v", v, err)
 	}
 }

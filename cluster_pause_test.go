@@ -39,14 +39,6 @@ func TestLeaderStopped(t *testing.T) {
 	t.Logf("%d leaders stopped: writes again after %s; quorum reads at them answered with %v", len(gaps), distribution(gaps), outcomes)
 }
 
-// signal sends a signal to the process.
-func (p *process) signal(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
 // mustPut writes values of its own until one is acknowledged, and returns its index.
 func (l *clusterLoad) mustPut(base, key string) uint64 {
 	l.t.Helper()

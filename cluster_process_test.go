@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -97,26 +96,6 @@ func (c *cluster) leader(but int) int {
 		return leader >= 0
 	})
 	return leader
-}
-
-// selfStats is what a member says of itself.
-type selfStats struct {
-	State      string
-	LeaderInfo struct{ Leader string }
-}
-
-// self asks a member what it is. The answer is empty if none comes.
-func (p *process) self() (self selfStats) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: roamPatience}
-	response, err := client.Get(p.client + "/v2/stats/self")
-	if err != nil {
-		return self
-	}
-	defer response.Body.Close()
-	if json.NewDecoder(response.Body).Decode(&self) != nil {
-		return selfStats{}
-	}
-	return self
 }
 
 // restart starts a member that has ended, and returns how long it took until it had what another member had when it

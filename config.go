@@ -383,3 +383,17 @@ func sameStrings(a, b []string) bool {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
+
+// dialable turns addresses to listen on into ones to connect to from this machine.
+func dialable(urls []url.URL) []url.URL {
+	out := make([]url.URL, len(urls))
+	for i, u := range urls {
+		host, port, err := net.SplitHostPort(u.Host)
+		ip := net.ParseIP(host)
+		if err == nil && (host == "localhost" || (ip != nil && ip.IsUnspecified())) {
+			u.Host = net.JoinHostPort("127.0.0.1", port)
+		}
+		out[i] = u
+	}
+	return out
+}

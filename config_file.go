@@ -166,3 +166,11 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 	}
 	return n
 }
+
+// unwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.
+func unwrapPath(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("%s: %w", p.Path, p.Err)
+	}
+	return err
+}

@@ -28,12 +28,6 @@ const (
 	exitInterrupted = 130 // CTRL+C broke a command off, as a shell says it
 )
 
-// errStartedBefore says that the cluster knows this member as one with data, and here is none.
-var errStartedBefore = errors.New("has been started before")
-
-// errAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
-var errAddedElsewhere = errors.New("was added to the running cluster")
-
 // exitCodes tells which errors end with a code of their own.
 var exitCodes = []struct {
 	err  error
@@ -47,6 +41,7 @@ var exitCodes = []struct {
 	{storage.ErrOlderFormat, exitData},
 	{storage.ErrCorrupt, exitData},
 	{raft.ErrNotSkipped, exitUsage},
+	{errOtherRuns, exitUsage},
 	{raft.ErrRemoved, exitMember},
 	{raft.ErrBroken, exitMember},
 	{errStartedBefore, exitMember},
@@ -88,12 +83,6 @@ func report(stderr io.Writer, err error) int {
 	return exitFailure
 }
 
-// usageError marks an error in what the user asked for, as against one in carrying it out.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
 // commandError is the error of a command that starts no server.
 type commandError struct {
 	err     error
@@ -109,14 +98,6 @@ func usageHint(err error) string {
 		return e.command + " --help explains it"
 	}
 	return "nothing was started; pando --help lists every flag"
-}
-
-// asUsage marks an error, if there is one, as one in what the user asked for.
-func asUsage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &usageError{err}
 }
 
 // endedAsAsked turns the error of what a signal has broken off into success: a stop that was asked for is no failure,

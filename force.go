@@ -47,7 +47,7 @@ func skipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	skipped, err := raft.SkipEntry(recovered, id)
 	switch {
 	case err != nil:
-		return &usageError{fmt.Errorf("--skip-log-entry: %w; take the flag away", err)}
+		return fmt.Errorf("--skip-log-entry: %w; take the flag away", err)
 	case skipped:
 		log.Warn("--skip-log-entry: the entry is passed over; take the flag away at the next start", zap.Stringer("entry", id))
 	default:
@@ -55,6 +55,9 @@ func skipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	}
 	return nil
 }
+
+// errOtherRuns refuses --force-new-cluster.
+var errOtherRuns = errors.New("another member of the cluster is running")
 
 func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
 	list, err := raft.LastMembers(recovered)
@@ -67,14 +70,14 @@ func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http
 			urls = append(urls, m.PeerURLs...)
 		}
 	}
-	answers, err := askAll(ctx, client, urls)
+	answers, err := members.AskAll(ctx, client, urls)
 	if err != nil {
 		return err
 	}
 	for url, remote := range answers {
 		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
-			return &usageError{fmt.Errorf("--force-new-cluster: another member of the cluster is running at %s, and the two would go on apart; "+
-				"stop it if the cluster can't be saved, or start this one without the flag", url)}
+			return fmt.Errorf("--force-new-cluster: %w at %s, and the two would go on apart; "+
+				"stop it if the cluster can't be saved, or start this one without the flag", errOtherRuns, url)
 		}
 	}
 	return nil

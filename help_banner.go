@@ -3,8 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
-	"net/url"
+	"pando/stats"
 	"strings"
 
 	"go.uber.org/zap"
@@ -24,7 +23,7 @@ func announce(cfg *Config, log *zap.Logger, banner string, fields ...zap.Field) 
 
 // logListening tells the log which program this is and where it answers, before anything else can take long.
 func logListening(cfg *Config, log *zap.Logger) {
-	log.Info("listening", zap.String("version", version), zap.String("name", cfg.Name),
+	log.Info("listening", zap.String("version", stats.Version), zap.String("name", cfg.Name),
 		zap.Strings("clients", urlStrings(cfg.ListenClientURLs)), zap.Strings("peers", urlStrings(cfg.ListenPeerURLs)),
 		zap.Strings("metrics", urlStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
 }
@@ -37,7 +36,7 @@ func banner(cfg *Config, memberID, clusterID uint64) string {
 		try = urls[0]
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", version, cfg.Name, memberID, clusterID)
+	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", stats.Version, cfg.Name, memberID, clusterID)
 	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
 	fmt.Fprintf(&b, "  peers    %s\n", strings.Join(urlStrings(cfg.ListenPeerURLs), ", "))
 	if len(cfg.ListenMetricsURLs) > 0 {
@@ -51,18 +50,4 @@ func banner(cfg *Config, memberID, clusterID uint64) string {
 	fmt.Fprintf(&b, "  curl %s/v2/keys/message -XPUT -d value=\"Hello world\"\n", try)
 	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", try)
 	return b.String()
-}
-
-// dialable turns addresses to listen on into ones to connect to from this machine.
-func dialable(urls []url.URL) []url.URL {
-	out := make([]url.URL, len(urls))
-	for i, u := range urls {
-		host, port, err := net.SplitHostPort(u.Host)
-		ip := net.ParseIP(host)
-		if err == nil && (host == "localhost" || (ip != nil && ip.IsUnspecified())) {
-			u.Host = net.JoinHostPort("127.0.0.1", port)
-		}
-		out[i] = u
-	}
-	return out
 }

@@ -14,16 +14,6 @@ import (
 	"time"
 )
 
-// watchers is the number of watchers that the server counts.
-func (p *process) watchers() int {
-	p.t.Helper()
-	var counts struct{ Watchers int }
-	if err := json.Unmarshal([]byte(p.get("/v2/stats/store")), &counts); err != nil {
-		p.t.Fatal(err)
-	}
-	return counts.Watchers
-}
-
 // rudeConn sends something and gives the connection to do worse with it.
 func rudeConn(t *testing.T, addr, send string) *net.TCPConn {
 	t.Helper()

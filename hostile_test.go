@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"slices"
 	"testing"
 )
@@ -12,27 +13,11 @@ import (
 // startReference starts the reference server, where it is installed.
 func startReference(t *testing.T) *transcriptServer {
 	t.Helper()
-	return startTranscriptServer(t, requireProgram(t, "etcd", "etcd-server"))
-}
-
-// footprint is what a server holds.
-type footprint struct {
-	goroutines, fds int
-}
-
-func (p *process) footprint() footprint {
-	p.get("/version") // whatever the first request brings about is there now
-	return footprint{p.goroutines(), p.fds()}
-}
-
-// mustReturnTo waits until the server holds no more than before.
-func (p *process) mustReturnTo(t *testing.T, before footprint) {
-	t.Helper()
-	var now footprint
-	await(t, "goroutines and files to be given back", func() bool {
-		now = footprint{p.goroutines(), p.fds()}
-		return now.goroutines <= before.goroutines+1 && now.fds <= before.fds+1 // the idle connection that asked
-	})
+	binary, err := exec.LookPath("etcd")
+	if err != nil {
+		t.Skip("the reference is not installed: apt-get install etcd-server")
+	}
+	return startTranscriptServer(t, binary)
 }
 
 // endpointPaths are the places to which every method is sent.
@@ -63,12 +48,18 @@ func TestEveryMethodEverywhere(t *testing.T) {
 		}
 		return answer.StatusCode
 	}
-	reference := startReference(t)
+	var reference *transcriptServer
+	if _, err := exec.LookPath("etcd"); err == nil {
+		reference = startReference(t)
+	}
 	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"} {
 		for _, path := range endpointPaths {
 			got := ask(p.client, method, path)
 			if got >= 500 {
 				t.Errorf("%s %s: status %d", method, path, got)
+			}
+			if reference == nil {
+				continue
 			}
 			if want := ask(reference.client, method, path); got != want {
 				t.Errorf("%s %s: status %d, of the reference %d", method, path, got, want)

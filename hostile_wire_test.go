@@ -23,18 +23,6 @@ type wireCase struct {
 	pieces []string
 }
 
-const (
-	toHost   = "Host: x\r\n"
-	lastOne  = "Connection: close\r\n"
-	isForm   = "Content-Type: application/x-www-form-urlencoded\r\n"
-	aChunk   = "Transfer-Encoding: chunked\r\n"
-	noMore   = "\r\n"
-	ok1      = "HTTP/1.1 200 "
-	created1 = "HTTP/1.1 201 "
-	bad1     = "HTTP/1.1 400 "
-	tooBig1  = "HTTP/1.1 413 "
-)
-
 // request builds the head of a request that is the last on its connection, and its body.
 func request(line, headers, body string) string {
 	return line + " HTTP/1.1\r\n" + toHost + lastOne + headers + noMore + body

@@ -18,15 +18,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
+
+	"pando/stats"
+	"pando/stats/logging"
 )
-
-// version is Pando's own version. It never contains "0.4": old clients look for that text to recognise servers
-// that speak the v1 API.
-const version = "0.1.0-dev"
-
-// apiLevel is the etcd release whose v2 API Pando speaks. Clients read it from /version and switch
-// features on by it.
-const apiLevel = "3.4.23"
 
 func main() {
 	if args, ok := clientArgs(os.Args); ok {
@@ -63,7 +58,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:          wrongFlags,
 		// The caller of run decides about the exit code; the library must not end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
 		Action: func(c *cli.Context) error {
 			if c.Bool(versionFlag) {
 				_, err := io.WriteString(stdout, versionText())
@@ -92,17 +86,29 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 		return &usageError{err}
 	}
 	cfg.Stdout = stdout
-	log, outputs, err := newLogger(cfg, stdout, stderr)
+	log, outputs, err := openLog(cfg, stdout, stderr)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	defer outputs.Close()
-	go outputs.reopenAt(hangups, log)
+	go outputs.ReopenAt(hangups, log)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
 	return logEnd(cfg, endedAsAsked(ctx, serve(ctx, cfg, log), log), log)
+}
+
+// openLog opens the log that cfg asks for.
+func openLog(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, *logging.Outputs, error) {
+	log, outputs, err := logging.New(logging.Options{
+		Level: cfg.LogLevel, Format: logging.Format(cfg.LogFormat), Outputs: cfg.LogOutputs,
+	}, stdout, stderr)
+	if err != nil {
+		return nil, nil, asUsage(cfg.flagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
+			"use stderr, stdout or a file in a directory that exists and can be written"))
+	}
+	return log, outputs, nil
 }
 
 // commandNames lists the verbs that the user can type after pando.
@@ -125,5 +131,5 @@ func versionText() string {
 		}
 	}
 	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s\nGo: %s %s/%s\n",
-		version, commit, apiLevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		stats.Version, commit, stats.APILevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -34,20 +35,6 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(m.Run())
-}
-
-// requireProgram finds one that a test needs, or skips the test; where CI runs the tests, it has to be there.
-func requireProgram(t testing.TB, name, debianPackage string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not on the PATH, and CI must try it: install %s", name, debianPackage)
-	}
-	t.Skipf("%s is not on the PATH: install %s", name, debianPackage)
-	return ""
 }
 
 // patience bounds the wait for anything that must come, on a busy machine too.
@@ -246,4 +233,74 @@ func (p *process) get(path string) string {
 		p.t.Fatal(err)
 	}
 	return string(body)
+}
+
+// signal sends a signal to the process.
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// selfStats is what a member says of itself.
+type selfStats struct {
+	State      string
+	LeaderInfo struct{ Leader string }
+}
+
+// self asks a member what it is. The answer is empty if none comes.
+func (p *process) self() (self selfStats) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: roamPatience}
+	response, err := client.Get(p.client + "/v2/stats/self")
+	if err != nil {
+		return self
+	}
+	defer response.Body.Close()
+	if json.NewDecoder(response.Body).Decode(&self) != nil {
+		return selfStats{}
+	}
+	return self
+}
+
+// watchers is the number of watchers that the server counts.
+func (p *process) watchers() int {
+	p.t.Helper()
+	var counts struct{ Watchers int }
+	if err := json.Unmarshal([]byte(p.get("/v2/stats/store")), &counts); err != nil {
+		p.t.Fatal(err)
+	}
+	return counts.Watchers
+}
+
+// footprint is what a server holds.
+type footprint struct {
+	goroutines, fds int
+}
+
+func (p *process) footprint() footprint {
+	p.get("/version") // whatever the first request brings about is there now
+	return footprint{p.goroutines(), p.fds()}
+}
+
+// mustReturnTo waits until the server holds no more than before.
+func (p *process) mustReturnTo(t *testing.T, before footprint) {
+	t.Helper()
+	var now footprint
+	await(t, "goroutines and files to be given back", func() bool {
+		now = footprint{p.goroutines(), p.fds()}
+		return now.goroutines <= before.goroutines+1 && now.fds <= before.fds+1 // the idle connection that asked
+	})
+}
+
+// requireClient finds a program on the PATH, or skips the test in one line; in CI it has to be there.
+func requireClient(t *testing.T, program, debianPackage string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not on the PATH, and CI must try it: install %s", program, debianPackage)
+	}
+	t.Skipf("%s is not on the PATH: it is not tried against Pando", program)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -277,19 +276,11 @@ func (m *member) api(cfg *Config, processors int, log *zap.Logger) *httpapi.Serv
 func readyTimeout(cfg *Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
 
 func newMetrics() *stats.Metrics {
-	return stats.NewMetrics(stats.Build{Version: version, APIVersion: apiLevel})
+	return stats.NewMetrics(stats.Build{Version: stats.Version, APIVersion: stats.APILevel})
 }
 
 func versions() httpapi.Versions {
-	return httpapi.Versions{Server: apiLevel, Cluster: clusterVersion(), Pando: version}
-}
-
-// clusterVersion is the API level that all members of the cluster share:
-// major and minor, as the reference says it.
-func clusterVersion() string {
-	major, rest, _ := strings.Cut(apiLevel, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	return fmt.Sprintf("%s.%s.0", major, minor)
+	return httpapi.Versions{Server: stats.APILevel, Cluster: stats.ClusterAPILevel(), Pando: stats.Version}
 }
 
 func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {

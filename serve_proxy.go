@@ -20,6 +20,7 @@ import (
 	"pando/members"
 	"pando/members/server/tuning"
 	"pando/raft/transport"
+	"pando/stats"
 	"pando/storage"
 )
 
@@ -195,7 +196,7 @@ func proxyBanner(cfg *Config) string {
 	if cfg.Proxy == proxyReadOnly {
 		what = "read-only proxy"
 	}
-	fmt.Fprintf(&b, "Pando %s: %s %s, a member of no cluster\n", version, what, cfg.Name)
+	fmt.Fprintf(&b, "Pando %s: %s %s, a member of no cluster\n", stats.Version, what, cfg.Name)
 	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
 	if len(cfg.ListenMetricsURLs) > 0 {
 		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(urlStrings(cfg.ListenMetricsURLs), ", "))

@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
-	"go.uber.org/zap"
 
 	"pando/members"
 	"pando/storage"
@@ -85,66 +79,4 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	_, err = fmt.Fprintf(stdout, "restored %d keys at index %d into %s: member %s (%s) of the new cluster %s\n",
 		info.Nodes, info.Index, cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
 	return err
-}
-
-// lookupTimeout bounds how long restore looks for the members of a cluster.
-const lookupTimeout = 10 * time.Second
-
-// restoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
-func restoredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	switch {
-	case cfg.Discovery != "":
-		return discoveredFounders(ctx, cfg)
-	case cfg.DiscoverySRV != "":
-		return srv(cfg).Cluster(ctx)
-	}
-	return staticCluster(cfg)
-}
-
-// discoveredFounders asks the discovery service who has registered.
-func discoveredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
-	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
-	if err != nil {
-		return members.Cluster{}, asUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
-	}
-	d := discovery(cfg, zap.NewNop())
-	var last error
-	d.Retrying = func(err error, _ time.Duration) { last = err }
-	const instead = "name all members in --initial-cluster in place of --discovery, as the member list of the old cluster had them"
-	c, err := d.Find(ctx)
-	if err != nil {
-		return members.Cluster{}, fmt.Errorf("%w; %s", errors.Join(err, last), instead)
-	}
-	c.Self = members.NewBootstrapMember(cfg.Name, own, cfg.Discovery).ID
-	if !slices.ContainsFunc(c.Members, func(m members.Member) bool { return m.ID == c.Self && m.Name == cfg.Name }) {
-		return members.Cluster{}, asUsage(fmt.Errorf("--discovery: no member %s with the peer URLs %s is registered there; "+
-			"give --name and --initial-advertise-peer-urls as at its first start, or %s", cfg.Name, strings.Join(own, ","), instead))
-	}
-	return c, nil
-}
-
-// restoredMember works out what the data directory says of the cluster, with the file as its beginning.
-func restoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storage.Founding, error) {
-	id := restoredClusterID(cluster.ID, info.SHA256)
-	registry := members.NewRegistry(id)
-	registry.SetFounding(members.Unfounded)
-	f := storage.Founding{Identity: storage.Identity{ClusterID: uint64(id), MemberID: uint64(cluster.Self)}}
-	for _, m := range cluster.Members {
-		if err := registry.Add(m); err != nil {
-			return storage.Founding{}, fmt.Errorf("--initial-cluster: %s: %w", m.Name, err)
-		}
-		f.Voters = append(f.Voters, uint64(m.ID))
-	}
-	f.Members = registry.Marshal()
-	return f, nil
-}
-
-// restoredClusterID names the cluster by its members and the file. So a member of the old cluster that still runs,
-// with the same flags, and one that was restored from another file are strangers to it: they would bring other
-// keys under the same indexes.
-func restoredClusterID(founders members.ID, file [sha256.Size]byte) members.ID {
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(file[:], uint64(founders)))
-	return members.ID(binary.BigEndian.Uint64(sum[:]))
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"pando/stats"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -86,7 +87,7 @@ func answersWhileStarting(t *testing.T, p *process) {
 	})
 	for path, want := range map[string]string{
 		"/health":  `{"health":"false"}`,
-		"/version": `"etcdserver":"` + apiLevel + `"`,
+		"/version": `"etcdserver":"` + stats.APILevel + `"`,
 		"/metrics": "pando_build_info",
 	} {
 		if _, body, err := getOnce(p.client + path); err != nil || !strings.Contains(body, want) {

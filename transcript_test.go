@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -29,10 +30,11 @@ func TestTranscripts(t *testing.T) {
 	if *update {
 		t.Skip("recording from the reference: Pando is not played to")
 	}
+	pando := buildTranscriptServer(t)
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
-			server := startTranscriptServer(t, os.Args[0])
+			server := startTranscriptServer(t, pando)
 			playTranscript(t, script, server, expectPando)
 		})
 	}
@@ -45,9 +47,12 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	if testing.Short() {
 		t.Skip("only the reference plays: the long run looks at it")
 	}
-	var etcd string
-	if *transcriptReference == "" {
-		etcd = requireProgram(t, "etcd", "etcd-server")
+	etcd, err := exec.LookPath("etcd")
+	if err != nil && *transcriptReference == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("etcd is not on the PATH, and CI must check the transcripts against it: install etcd-server")
+		}
+		t.Skip("etcd is not on the PATH: the transcripts are not checked against the reference")
 	}
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {

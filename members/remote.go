@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes: no cluster has members
@@ -56,4 +58,36 @@ func Ask(ctx context.Context, client *http.Client, peerURL string) (Remote, erro
 		})
 	}
 	return remote, nil
+}
+
+// askTimeout bounds the question to one peer.
+const askTimeout = time.Second
+
+// AskOne is Ask with at most a second to answer.
+func AskOne(ctx context.Context, client *http.Client, peerURL string) (Remote, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return Ask(ctx, client, peerURL)
+}
+
+// AskAll asks all peers at once: those that start at the same time listen, and
+// don't answer yet. The answers are by URL. Its error is that of ctx: nobody may
+// take peers that had no time to answer for peers that are not there.
+func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (map[string]Remote, error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	answers := map[string]Remote{}
+	for _, url := range peerURLs {
+		all.Go(func() {
+			remote, err := AskOne(ctx, client, url)
+			if err != nil {
+				return // it has nothing to say against this start
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[url] = remote
+		})
+	}
+	all.Wait()
+	return answers, ctx.Err()
 }

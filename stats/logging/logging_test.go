@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"encoding/json"
@@ -15,22 +15,19 @@ import (
 	"go.uber.org/zap"
 )
 
-func openLog(t *testing.T, flags string) (*zap.Logger, func(), *strings.Builder, *strings.Builder) {
+// openLog opens a log at level info, and gives what it writes to the standard streams.
+func openLog(t *testing.T, format Format, outputs ...string) (log *zap.Logger, closeLog func(), out, errOut *strings.Builder) {
 	t.Helper()
-	cfg, _, err := loadConfig(assignments(flags), nil)
+	out, errOut = &strings.Builder{}, &strings.Builder{}
+	log, opened, err := New(Options{Level: zap.InfoLevel, Format: format, Outputs: outputs}, out, errOut)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out, errOut strings.Builder
-	log, outputs, err := newLogger(cfg, &out, &errOut)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log, outputs.Close, &out, &errOut
+	return log, opened.Close, out, errOut
 }
 
 func TestConsoleLog(t *testing.T) {
-	log, closeLog, out, errOut := openLog(t, "log-level=info")
+	log, closeLog, out, errOut := openLog(t, Console, "stderr")
 	log.Debug("hidden")
 	log.Named("wal").With(zap.String("dir", "a b")).Info("opened",
 		zap.Int("segments", 3), zap.Duration("took", 1500*time.Microsecond), zap.Strings("files", []string{"x", "y"}),
@@ -51,7 +48,7 @@ TIME WARN  careful
 }
 
 func TestConsoleLogWithIsIndependent(t *testing.T) {
-	log, closeLog, _, errOut := openLog(t, "")
+	log, closeLog, _, errOut := openLog(t, Console, "stderr")
 	base := log.With(zap.Int("a", 1))
 	one, two := base.With(zap.Int("b", 2)), base.With(zap.Int("c", 3))
 	one.Info("one")
@@ -63,7 +60,7 @@ func TestConsoleLogWithIsIndependent(t *testing.T) {
 }
 
 func TestJSONLog(t *testing.T) {
-	log, closeLog, out, errOut := openLog(t, "log-format=json log-outputs=stdout")
+	log, closeLog, out, errOut := openLog(t, JSON, "stdout")
 	log.Info("hello", zap.String("to", "world"))
 	closeLog()
 	var line struct{ Level, Time, Msg, To string }
@@ -78,7 +75,7 @@ func TestJSONLog(t *testing.T) {
 func TestLogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pando.log")
 	for range 2 {
-		log, closeLog, _, errOut := openLog(t, "log-outputs=default,"+path)
+		log, closeLog, _, errOut := openLog(t, Console, "stderr", path)
 		log.Info("started")
 		closeLog()
 		if !strings.Contains(errOut.String(), "started") {
@@ -98,11 +95,7 @@ func TestLogFile(t *testing.T) {
 func TestLogFileReopens(t *testing.T) {
 	dir := t.TempDir()
 	path, old := filepath.Join(dir, "pando.log"), filepath.Join(dir, "pando.log.1")
-	cfg, _, err := loadConfig(assignments("log-outputs="+path), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, outputs, err := newLogger(cfg, io.Discard, io.Discard)
+	log, outputs, err := New(Options{Level: zap.InfoLevel, Format: Console, Outputs: []string{path}}, io.Discard, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +103,7 @@ func TestLogFileReopens(t *testing.T) {
 	hangups, done := make(chan os.Signal), make(chan struct{})
 	go func() {
 		defer close(done)
-		outputs.reopenAt(hangups, log)
+		outputs.ReopenAt(hangups, log)
 	}()
 	log.Info("before")
 	if err := os.Rename(path, old); err != nil {
@@ -139,65 +132,4 @@ func TestLogFileReopens(t *testing.T) {
 			t.Errorf("%q, %v", text, err)
 		}
 	})
-}
-
-// TestServerLogs looks at all that a server prints: with JSON each line is JSON, and a log file says what was started
-// and why it ended.
-func TestServerLogs(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pando.log")
-	read := func() string {
-		text, err := os.ReadFile(file)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	onlyJSON := func(t *testing.T, texts ...string) {
-		t.Helper()
-		for _, text := range texts {
-			for line := range strings.Lines(text) {
-				if !json.Valid([]byte(line)) {
-					t.Errorf("not JSON: %s", line)
-				}
-			}
-		}
-	}
-	s := seats(t, "a")[0]
-	flags := []string{"--initial-cluster", initialClusterOf([]seat{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
-	p := s.spawn(t, flags...)
-	await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
-	for _, want := range []string{`"version":"` + version + `"`, `"clients":["` + s.clientURL() + `"]`, `"peers":["` + s.peerURL() + `"]`} {
-		if !strings.Contains(read(), want) {
-			t.Errorf("the log file lacks %s:\n%s", want, read())
-		}
-	}
-	t.Run("SIGHUP", func(t *testing.T) {
-		if err := os.Rename(file, file+".1"); err != nil {
-			t.Fatal(err)
-		}
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		await(t, "a new file", func() bool { return strings.Contains(read(), "opened again") })
-	})
-	t.Run("the reason for an end", func(t *testing.T) {
-		other := s.spawn(t, flags...)
-		if code := other.awaitExit(); code != exitTaken || !strings.Contains(read(), "is another server running there?") {
-			t.Errorf("exit code %d; the log file has\n%s", code, read())
-		}
-		onlyJSON(t, other.stderr.String(), other.stdout.String())
-	})
-	p.terminate()
-	endsWith(t, p, 0, "shutting down")
-	onlyJSON(t, p.stderr.String(), p.stdout.String(), read())
-}
-
-// TestHangupWithoutLogFile sends SIGHUP, as the end of a terminal does, to a server that has nothing to open again.
-func TestHangupWithoutLogFile(t *testing.T) {
-	p := launch(t, t.TempDir())
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "word of the signal", func() bool { return strings.Contains(p.stderr.String(), "SIGHUP") })
-	newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
 }

@@ -1,11 +1,14 @@
-package main
+// Package logging is the process' own log: lines for people or JSON for collectors, to the standard streams and to
+// files that can be rotated.
+//
+// New is called once, before anything is logged. The logger that it gives may be used from any goroutine until its
+// Outputs are closed.
+package logging
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,32 +18,43 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// logTimeLayout is ISO 8601 with milliseconds: sorts as text, and people can read it.
-const logTimeLayout = "2006-01-02T15:04:05.000Z07:00"
+// timeLayout is ISO 8601 with milliseconds: sorts as text, and people can read it.
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// newLogger opens the log that cfg asks for. Nothing may be logged once the outputs are closed.
-func newLogger(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, *logOutputs, error) {
-	outputs, err := openLogOutputs(cfg, stdout, stderr)
+// Format is the form of the lines.
+type Format string
+
+const (
+	// Console lines are for people: time, level, message, key=value.
+	Console Format = "console"
+	// JSON lines are for collectors: one object a line.
+	JSON Format = "json"
+)
+
+// Options say what is logged, and where to.
+type Options struct {
+	Level  zapcore.Level // the least severe level that is logged
+	Format Format
+	// Outputs are "stderr", "stdout" or paths of files to append to.
+	Outputs []string
+}
+
+// New opens the log. An error is that of an output that can't be written to. Nothing may be logged once the outputs
+// are closed.
+func New(o Options, stdout, stderr io.Writer) (*zap.Logger, *Outputs, error) {
+	outputs, err := open(o.Outputs, stdout, stderr)
 	if err != nil {
 		return nil, nil, err
 	}
 	var core zapcore.Core
-	if cfg.LogFormat == logFormatJSON {
+	if o.Format == JSON {
 		encoding := zap.NewProductionEncoderConfig()
-		encoding.TimeKey, encoding.EncodeTime = "time", zapcore.TimeEncoderOfLayout(logTimeLayout)
-		core = zapcore.NewCore(zapcore.NewJSONEncoder(encoding), outputs.sink, cfg.LogLevel)
+		encoding.TimeKey, encoding.EncodeTime = "time", zapcore.TimeEncoderOfLayout(timeLayout)
+		core = zapcore.NewCore(zapcore.NewJSONEncoder(encoding), outputs.sink, o.Level)
 	} else {
-		core = &consoleCore{LevelEnabler: cfg.LogLevel, sink: outputs.sink}
+		core = &consoleCore{LevelEnabler: o.Level, sink: outputs.sink}
 	}
 	return zap.New(core, zap.ErrorOutput(outputs.sink)), outputs, nil
-}
-
-// unwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.
-func unwrapPath(err error) error {
-	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return fmt.Errorf("%s: %w", p.Path, p.Err)
-	}
-	return err
 }
 
 // consoleCore writes a line an entry: time, level, logger, message, key=value. Fields keep the order they were
@@ -71,7 +85,7 @@ func (c *consoleCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zap
 func (c *consoleCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	line := consolePool.Get()
 	defer line.Free()
-	line.AppendTime(e.Time, logTimeLayout)
+	line.AppendTime(e.Time, timeLayout)
 	fmt.Fprintf(line, " %-5s ", e.Level.CapitalString())
 	if e.LoggerName != "" {
 		line.AppendString(e.LoggerName + ": ")
@@ -118,7 +132,7 @@ func consoleValue(value any) string {
 	case time.Duration:
 		return v.String()
 	case time.Time:
-		return v.Format(logTimeLayout)
+		return v.Format(timeLayout)
 	case []byte:
 		return quoteIfNeeded(string(v))
 	case map[string]any, []any:

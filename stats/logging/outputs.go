@@ -1,8 +1,7 @@
-package main
+package logging
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -11,27 +10,26 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// logOutputs are the places that the log is written to.
-type logOutputs struct {
+// Outputs are the places that the log is written to.
+type Outputs struct {
 	sink  zapcore.WriteSyncer
-	files []*logFile
+	files []*file
 }
 
-func openLogOutputs(cfg *Config, stdout, stderr io.Writer) (*logOutputs, error) {
-	o := &logOutputs{}
+func open(names []string, stdout, stderr io.Writer) (*Outputs, error) {
+	o := &Outputs{}
 	var sinks []zapcore.WriteSyncer
-	for _, output := range cfg.LogOutputs {
+	for _, output := range names {
 		switch output {
 		case "stderr":
 			sinks = append(sinks, zapcore.AddSync(stderr))
 		case "stdout":
 			sinks = append(sinks, zapcore.AddSync(stdout))
 		default:
-			f := &logFile{path: output}
+			f := &file{path: output}
 			if err := f.Reopen(); err != nil {
 				o.Close()
-				return nil, cfg.flagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
-					"use stderr, stdout or a file in a directory that exists and can be written")
+				return nil, err
 			}
 			o.files = append(o.files, f)
 			sinks = append(sinks, f)
@@ -42,7 +40,7 @@ func openLogOutputs(cfg *Config, stdout, stderr io.Writer) (*logOutputs, error) 
 }
 
 // Close flushes and closes the outputs.
-func (o *logOutputs) Close() {
+func (o *Outputs) Close() {
 	if o.sink != nil {
 		_ = o.sink.Sync() // a terminal or a pipe can't be synced; there is nobody left to tell of a failure either
 	}
@@ -51,9 +49,9 @@ func (o *logOutputs) Close() {
 	}
 }
 
-// reopenAt opens the files again each time that hangups brings something: their names may belong to other files by
+// ReopenAt opens the files again each time that hangups brings something: their names may belong to other files by
 // then, because the old ones were moved away. It ends when hangups is closed.
-func (o *logOutputs) reopenAt(hangups <-chan os.Signal, log *zap.Logger) {
+func (o *Outputs) ReopenAt(hangups <-chan os.Signal, log *zap.Logger) {
 	for range hangups {
 		var errs []error
 		for _, f := range o.files {
@@ -67,16 +65,16 @@ func (o *logOutputs) reopenAt(hangups <-chan os.Signal, log *zap.Logger) {
 	}
 }
 
-// logFile is a file that is appended to, and can be opened again under its name. Its methods may be called from any
+// file is a file that is appended to, and can be opened again under its name. Its methods may be called from any
 // goroutine.
-type logFile struct {
+type file struct {
 	path string
 	mu   sync.Mutex
 	file *os.File
 }
 
 // Reopen opens the file, and makes it if it is not there. After an error the one that was open before stays.
-func (f *logFile) Reopen() error {
+func (f *file) Reopen() error {
 	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -91,14 +89,14 @@ func (f *logFile) Reopen() error {
 }
 
 // Write appends to the file.
-func (f *logFile) Write(p []byte) (int, error) {
+func (f *file) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.file.Write(p)
 }
 
 // Sync flushes the file to the disk.
-func (f *logFile) Sync() error {
+func (f *file) Sync() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.file.Sync()

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"pando/members"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// lookupTimeout bounds how long restore looks for the members of a cluster.
+const lookupTimeout = 10 * time.Second
+
+// restoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
+func restoredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	switch {
+	case cfg.Discovery != "":
+		return discoveredFounders(ctx, cfg)
+	case cfg.DiscoverySRV != "":
+		return srv(cfg).Cluster(ctx)
+	}
+	return staticCluster(cfg)
+}
+
+// discoveredFounders asks the discovery service who has registered.
+func discoveredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
+	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
+	if err != nil {
+		return members.Cluster{}, asUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
+	}
+	d := discovery(cfg, zap.NewNop())
+	var last error
+	d.Retrying = func(err error, _ time.Duration) { last = err }
+	const instead = "name all members in --initial-cluster in place of --discovery, as the member list of the old cluster had them"
+	c, err := d.Find(ctx)
+	if err != nil {
+		return members.Cluster{}, fmt.Errorf("%w; %s", errors.Join(err, last), instead)
+	}
+	c.Self = members.NewBootstrapMember(cfg.Name, own, cfg.Discovery).ID
+	if !slices.ContainsFunc(c.Members, func(m members.Member) bool { return m.ID == c.Self && m.Name == cfg.Name }) {
+		return members.Cluster{}, asUsage(fmt.Errorf("--discovery: no member %s with the peer URLs %s is registered there; "+
+			"give --name and --initial-advertise-peer-urls as at its first start, or %s", cfg.Name, strings.Join(own, ","), instead))
+	}
+	return c, nil
+}

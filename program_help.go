@@ -1,0 +1,44 @@
+package main
+
+const helpIntro = `Pando keeps a tree of small values and serves it over the etcd v2 HTTP API: durable, watchable,
+with compare-and-swap and time-to-live. Every etcd v2 client works with it unchanged.
+
+The server:
+  pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
+  pando --config-file FILE     start a server with settings from a YAML file
+  pando snapshot save FILE     save what a running server holds; status and restore as well
+  pando --version              print the version and the API it speaks
+  pando help                   print this text
+
+The client, with the commands of etcdctl; a link named etcdctl is the client, too:
+  pando ctl set /message hi    write a key; get, mk, rm, ls, mkdir, watch, exec-watch ... as well
+  pando ctl member list        who is in the cluster; member add, remove, update, cluster-health
+  pando ctl --help             list its commands; each has a --help with examples
+
+Start it and try it from another terminal:
+  pando
+  curl http://127.0.0.1:2379/v2/keys/message -XPUT -d value="Hello world"
+  curl http://127.0.0.1:2379/v2/keys/message
+  curl "http://127.0.0.1:2379/v2/keys/message?wait=true"       answers when the key changes
+
+Serve a network:
+  pando --name m1 --data-dir /var/lib/pando --listen-client-urls http://0.0.0.0:2379 \
+        --advertise-client-urls http://10.0.0.1:2379
+
+Settings:
+  Write --flag value or --flag=value; a single dash works too. A setting is looked for on the
+  command line, in the environment (the two names shown, in their order), then in the --config-file,
+  where its name is the flag's without dashes in front. The first that is found wins.
+`
+
+const helpOutro = `
+Read on:
+  README.md                    a first session
+  docs/api.md                  every request and answer
+  docs/differences.md          where Pando and etcd 3.4 part, and why
+  docs/operations.md           clusters, backups, monitoring
+  docs/architecture.md         how it works and what it promises about your data
+`
+
+// helpText is the whole of pando --help.
+func helpText() string { return helpIntro + flagHelp() + helpOutro }

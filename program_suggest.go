@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"pando/ctl"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// wrongFlags is what commands do about flags that can't be read.
+func wrongFlags(c *cli.Context, err error, _ bool) error {
+	return &usageError{explainParseError(err, c)}
+}
+
+// explainParseError turns what the flag library says into what the user can do about it, with the flags of the command.
+func explainParseError(err error, c *cli.Context) error {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return unknownFlag(strings.TrimPrefix(name, "-"), c)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		name = strings.TrimPrefix(name, "-")
+		example := "VALUE"
+		if spec := specOf(name); spec != nil {
+			example = exampleValue(spec)
+		}
+		return fmt.Errorf("--%s needs a value, for example --%s=%s", name, name, example)
+	}
+	if syntax, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
+		return fmt.Errorf("%q is not a flag; write --flag=value", syntax)
+	}
+	return err
+}
+
+// unknownFlag explains a flag that the command does not have.
+func unknownFlag(name string, c *cli.Context) error {
+	flags := c.App.Flags
+	if c.Command != nil && len(c.Command.Flags) > 0 {
+		flags = c.Command.Flags
+	}
+	known := []string{"help"}
+	for _, f := range flags {
+		known = append(known, f.Names()...)
+	}
+	near := nearest(name, known)
+	switch {
+	case near != "":
+		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
+	case specOf(name) != nil:
+		return fmt.Errorf("--%s is a flag of the server, and not of %s", name, c.Command.HelpName)
+	}
+	return fmt.Errorf("unknown flag --%s", name)
+}
+
+// strayArgument explains a word that stands alone where only flags and commands can.
+func strayArgument(word string, commands []string) error {
+	if slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, strings.ToLower(word)) {
+		return fmt.Errorf("unexpected argument %q; a switch takes its value behind an equals sign, for example --enable-pprof=%s", word, word)
+	}
+	if word == "help" || word == versionFlag {
+		return fmt.Errorf("unexpected argument %q; did you mean pando --%s?", word, word)
+	}
+	if slices.Contains(ctl.CommandNames(), word) {
+		return fmt.Errorf("%s is a command of the client; did you mean %q?", word, "pando "+clientVerb+" "+word)
+	}
+	if explained := ctl.Unserved(word); explained != "" {
+		return errors.New(explained)
+	}
+	if near := ctl.Nearest(word, commands); near != "" {
+		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)
+	}
+	name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	if near := nearest(name, flagNames()); near != "" {
+		if hasValue {
+			near += "=" + value
+		}
+		return fmt.Errorf("unexpected argument %q; did you mean --%s?", word, near)
+	}
+	return errors.New(fmt.Sprintf("unexpected argument %q; the server takes flags alone, for example pando --data-dir=/var/lib/pando", word))
+}
