@@ -58,6 +58,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:          wrongFlags,
 		// The caller of run decides about the exit code; the library must not end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
+		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
 		Action: func(c *cli.Context) error {
 			if c.Bool(versionFlag) {
 				_, err := io.WriteString(stdout, versionText())

@@ -23,6 +23,8 @@ func TestRunUsage(t *testing.T) {
 		{"flag without value", "--name", "--name needs a value, for example --name=default"},
 		{"bad syntax", "---name", `"---name" is not a flag; write --flag=value`},
 		{"switch with detached value", "--enable-pprof true", "for example --enable-pprof=true"},
+		{"a flag before a verb", "--data-dir=/x snapshot restore f", "--data-dir stands before snapshot, where it has no effect"},
+		{"a flag before the client", "--name x ctl ls", "--name stands before ctl"},
 		{"nearly a verb", "clt", "did you mean pando ctl?"},
 		{"a command about users", "user", "'user' is not served yet"},
 		{"a command of the client", "get /a", `get is a command of the client; did you mean "pando ctl get"?`},

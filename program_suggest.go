@@ -35,6 +35,21 @@ func explainParseError(err error, c *cli.Context) error {
 	return err
 }
 
+// refuseFlagsBefore refuses flags of the server before a verb, which knows nothing of them.
+func refuseFlagsBefore(c *cli.Context, given *commandLine) error {
+	verb := c.App.Command(c.Args().First())
+	if verb == nil {
+		return nil
+	}
+	for _, name := range flagNames() {
+		if _, is := given.values()[name]; is {
+			return &usageError{fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first: pando %s ... --%s=...",
+				name, verb.Name, verb.Name, name)}
+		}
+	}
+	return nil
+}
+
 // unknownFlag explains a flag that the command does not have.
 func unknownFlag(name string, c *cli.Context) error {
 	flags := c.App.Flags

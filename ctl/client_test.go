@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -79,6 +81,77 @@ func TestRepetition(t *testing.T) {
 				t.Error("the live member was not asked")
 			}
 		})
+	}
+}
+
+// TestRedirects: ten are followed, as they are meant.
+func TestRedirects(t *testing.T) {
+	var asked []string
+	var location string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path+" "+r.FormValue("value"))
+		switch {
+		case r.URL.Path == "/there":
+			fmt.Fprint(w, `{"action":"set","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+		case location != "":
+			w.Header().Set("Location", location)
+			fallthrough
+		default:
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}
+	}))
+	defer s.Close()
+	for _, test := range []struct {
+		name, location string
+		requests       int
+		want           string // in stderr; empty: success
+	}{
+		{"once", "/there", 2, ""},
+		{"for ever", "/again", maxRedirects + 1, "too many redirects"},
+		{"nowhere", "", 1, "location header not set"},
+		{"to what is no URL", "http://%zz", 1, "location header not valid URL"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked, location = nil, test.location
+			_, stderr, code := run(t, "--no-sync", "--endpoints", s.URL, "set", "/a", "v")
+			if len(asked) != test.requests || asked[len(asked)-1][:4] != "PUT " || !strings.HasSuffix(asked[len(asked)-1], " v") {
+				t.Errorf("asked for %q, want %d requests", asked, test.requests)
+			}
+			if (code == exitOK) != (test.want == "") || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+	if maxRedirects != 10 {
+		t.Errorf("%d redirects are followed; the legacy client follows 10", maxRedirects)
+	}
+	t.Run("to an unreachable member, of what must not happen twice", func(t *testing.T) {
+		live, count := fixed(t, http.StatusOK, `{"action":"create","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+		location = "http://127.0.0.1:1/"
+		for range 6 { // the order is a matter of chance
+			if _, stderr, code := run(t, "--no-sync", "--endpoints", s.URL+","+live, "mk", "/a", "v"); code != exitOK {
+				t.Fatalf("exit code %d, %q", code, stderr)
+			}
+		}
+		if count.Load() != 6 {
+			t.Errorf("the live member was asked %d times", count.Load())
+		}
+	})
+}
+
+// TestStaysWithAMember: the endpoint that answered is asked first the next time.
+func TestStaysWithAMember(t *testing.T) {
+	dead, refused := fixed(t, 0, "")
+	live, _ := fixed(t, http.StatusOK, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+	cl := testClient(t, dead, live)
+	cl.pinned = slices.IndexFunc(cl.endpoints, func(u *url.URL) bool { return u.String() == dead })
+	for range 5 {
+		if _, err := cl.read(t.Context(), "/a", readOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused.Load() != 1 {
+		t.Errorf("the member that breaks off was asked %d times, want once", refused.Load())
 	}
 }
 

@@ -47,7 +47,12 @@ func readPassword(ctx context.Context, terminal int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	second, release, err := duplicate(terminal)
+	if err != nil {
+		return "", err
+	}
+	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(second) })
+	release() // before the state is put back: a read that begins late must not change it once more
 	if ctx.Err() != nil {
 		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
 	}

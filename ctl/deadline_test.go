@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -85,6 +86,24 @@ func TestSlowAnswers(t *testing.T) {
 	})
 }
 
+// TestSlowReaders: the time in which a program does not read is not the member's.
+func TestSlowReaders(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	d := startDeadline(t.Context(), limit, errors.New("no header"))
+	defer d.stop()
+	body := d.body(io.NopCloser(strings.NewReader("abc")), limit, errors.New("stalled"))
+	for _, want := range []string{"a", "b", "c"} {
+		piece := make([]byte, 1)
+		if _, err := body.Read(piece); err != nil || string(piece) != want {
+			t.Fatalf("got %q, %v", piece, err)
+		}
+		<-time.After(2 * limit)
+	}
+	if err := context.Cause(d.ctx); err != nil {
+		t.Errorf("the exchange ended: %v", err)
+	}
+}
+
 // TestHangingSnapshot: a snapshot is given up when the member does not begin, or stops; else it may take its time.
 func TestHangingSnapshot(t *testing.T) {
 	const short, long = 100 * time.Millisecond, 30 * time.Second
@@ -119,7 +138,7 @@ func TestHangingSnapshot(t *testing.T) {
 		hanging, good := slowly(t, time.Hour, 1), slowly(t, 0, 4, "good")
 		file := filepath.Join(t.TempDir(), "x.snap")
 		for range 6 { // the order is a matter of chance
-			stdout, stderr, code := run(t, "--no-sync", "--timeout", "100ms", "--endpoints", hanging+","+good, "snapshot", "save", file)
+			stdout, stderr, code := run(t, "--no-sync", "--timeout", "500ms", "--endpoints", hanging+","+good, "snapshot", "save", file)
 			if code != exitOK || !strings.HasSuffix(stdout, "from "+good+"\n") {
 				t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
 			}

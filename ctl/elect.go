@@ -43,6 +43,9 @@ func (p *program) elect(c *cli.Context) error {
 		if c.NArg() > 1 {
 			return badArguments("elect --listen takes a name alone: with a value it would not stand for election")
 		}
+		if c.IsSet(ttlFlag) || c.IsSet(waitFlag) {
+			return badArguments("--ttl and --wait are for candidates: elect --listen takes neither")
+		}
 		return p.listen(c, queue)
 	}
 	if c.NArg() < 2 {

@@ -8,9 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // TestInterruptedWaiting: CTRL+C ends a command that waits for a member with 130 and without a word, whatever it waits for.
@@ -108,25 +106,5 @@ func TestInterruptedImport(t *testing.T) {
 	code := Main(ctx, args, strings.NewReader(`{"key":"/a","value":"v"}`), &stdout, &stderr, Host{})
 	if want := "interrupted; 0 of 1 were written, import again to go on\n"; code != exitInterrupted || stderr.String() != want {
 		t.Errorf("exit code %d, %q, want %q", code, stderr.String(), want)
-	}
-}
-
-// TestInterruptedFile: a named pipe that nobody writes is no reason to stay.
-func TestInterruptedFile(t *testing.T) {
-	url, _ := fixed(t, http.StatusOK, `{}`)
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	ended := make(chan int, 1)
-	var stderr lockedBuffer
-	go func() {
-		ended <- Main(ctx, []string{"etcdctl", "--no-sync", "--endpoints", url, "import", pipe}, strings.NewReader(""), &lockedBuffer{}, &stderr, Host{})
-	}()
-	eventually(t, "the client ends", func() bool { return len(ended) > 0 }, stderr.String)
-	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // lets the read in the background end
-		f.Close()
 	}
 }

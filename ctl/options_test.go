@@ -61,6 +61,8 @@ func TestStrayArguments(t *testing.T) {
 		"snapshot save a b":                    "one file",
 		"snapshot save":                        "one file",
 		"elect --listen name value":            "takes a name alone",
+		"elect --listen --ttl 5 name":          "for candidates",
+		"elect --listen --wait 5s name":        "for candidates",
 		"completion bash zsh":                  `"zsh" is one`,
 		"lock --wait -1s name":                 "--wait",
 		"tree --depth -1":                      "--depth",

@@ -1,13 +1,17 @@
 package ctl
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -143,4 +147,24 @@ func TestReadingATerminal(t *testing.T) {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
+}
+
+// TestInterruptedFile: a named pipe that nobody writes is no reason to stay.
+func TestInterruptedFile(t *testing.T) {
+	url, _ := fixed(t, http.StatusOK, `{}`)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ended := make(chan int, 1)
+	var stderr lockedBuffer
+	go func() {
+		ended <- Main(ctx, []string{"etcdctl", "--no-sync", "--endpoints", url, "import", pipe}, strings.NewReader(""), &lockedBuffer{}, &stderr, Host{})
+	}()
+	eventually(t, "the client ends", func() bool { return len(ended) > 0 }, stderr.String)
+	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // lets the read in the background end
+		f.Close()
+	}
 }

@@ -198,7 +198,7 @@ func requestAction(name string, build func(*cli.Context, *options) (workload, er
 	return func(c *cli.Context) error {
 		o, err := readOptions(c)
 		if err != nil {
-			return err
+			return interruptedOr(c.Context, err)
 		}
 		work, err := build(c, o)
 		if err != nil {
@@ -212,7 +212,7 @@ func requestAction(name string, build func(*cli.Context, *options) (workload, er
 func watchAction(c *cli.Context) error {
 	o, err := readOptions(c)
 	if err != nil {
-		return err
+		return interruptedOr(c.Context, err)
 	}
 	mode, err := parseWatchMode(c.String("mode"))
 	if err != nil {

@@ -368,11 +368,29 @@ func TestTargetLeader(t *testing.T) {
 	}
 }
 
+// TestInterruptedSearch: CTRL+C ends the search for a leader that does not answer.
+func TestInterruptedSearch(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		interrupt()
+		<-r.Context().Done()
+	}))
+	defer hanging.Close()
+	began := time.Now()
+	_, err := runBench(ctx, "put", "--endpoints", hanging.URL, "--target-leader")
+	if exit, ok := errors.AsType[cli.ExitCoder](err); !ok || exit.ExitCode() != exitInterrupted {
+		t.Errorf("got %v", err)
+	}
+	if d := time.Since(began); d > dialTimeout/2 {
+		t.Errorf("it took %s", d)
+	}
+}
+
 func TestWrongUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"put", "--conns", "0"}, {"put", "--total", "0"}, {"put", "--rate", "-1"}, {"put", "--val-size", "0"},
 		{"put", "--key-size", "2"}, {"put", "--prefix", "/"}, {"put", "--clients", "0"}, {"put", "stray"},
-		{"put", "--timeline", "x", "--compare", "127.0.0.1:1"}, {"mixed", "--read-ratio", "2"},
+		{"put", "--timeline", "x", "--compare", "127.0.0.1:1"}, {"mixed", "--read-ratio", "2"}, {"put", "--rounds", "3"},
 		{"watch", "--mode", "push"}, {"watch", "--watched-keys", "200"}, {"watch", "--clients", "0"}, {"lock", "--locks", "-1"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {

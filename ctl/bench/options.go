@@ -138,6 +138,9 @@ func (o *options) readTargets(c *cli.Context) error {
 	if o.target, err = newTarget(c.StringSlice("endpoints"), cred); err != nil {
 		return err
 	}
+	if c.IsSet("rounds") && !c.IsSet("compare") {
+		return fmt.Errorf("%w: --rounds counts the runs of a comparison; give --compare too", errUsage)
+	}
 	if c.IsSet("compare") {
 		if o.timeline != "" {
 			return fmt.Errorf("%w: --timeline follows one run; give it without --compare, once for each server", errUsage)
@@ -149,11 +152,11 @@ func (o *options) readTargets(c *cli.Context) error {
 	if !c.Bool("target-leader") {
 		return nil
 	}
-	if o.target, err = o.target.leader(cred); err != nil {
+	if o.target, err = o.target.leader(c.Context, cred); err != nil {
 		return err
 	}
 	if o.other != nil {
-		o.other, err = o.other.leader(cred)
+		o.other, err = o.other.leader(c.Context, cred)
 	}
 	return err
 }

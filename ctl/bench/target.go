@@ -138,11 +138,11 @@ func (ep *endpoint) dial(ctx context.Context) (net.Conn, error) {
 
 // leader narrows t down to the endpoint whose member leads. When none of those given does, the leader's own
 // first client URL is used.
-func (t *target) leader(cred credential) (*target, error) {
+func (t *target) leader(ctx context.Context, cred credential) (*target, error) {
 	var lastErr error
 	for _, ep := range t.endpoints {
 		var self struct{ State string }
-		if err := ep.getJSON("/v2/stats/self", &self); err != nil {
+		if err := ep.getJSON(ctx, "/v2/stats/self", &self); err != nil {
 			lastErr = err
 			continue
 		}
@@ -152,7 +152,7 @@ func (t *target) leader(cred credential) (*target, error) {
 	}
 	for _, ep := range t.endpoints {
 		var member struct{ ClientURLs []string }
-		if err := ep.getJSON("/v2/members/leader", &member); err != nil {
+		if err := ep.getJSON(ctx, "/v2/members/leader", &member); err != nil {
 			lastErr = err
 			continue
 		}
@@ -167,10 +167,15 @@ func (t *target) leader(cred credential) (*target, error) {
 }
 
 // getJSON asks once, on a connection of its own, and decodes the answer into v.
-func (ep *endpoint) getJSON(path string, v any) error {
+func (ep *endpoint) getJSON(ctx context.Context, path string, v any) error {
 	c := newConn(ep, dialTimeout, requestBuffer)
 	defer c.close()
-	resp, err := c.roundTrip(appendRequest(nil, ep, "GET", path, ""))
+	defer context.AfterFunc(ctx, c.interrupt)()
+	err := c.connect(ctx)
+	var resp response
+	if err == nil {
+		resp, err = c.roundTrip(appendRequest(nil, ep, "GET", path, ""))
+	}
 	if err != nil {
 		return fmt.Errorf("%s%s: %w", ep.url, path, err)
 	}
