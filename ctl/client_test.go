@@ -3,12 +3,14 @@ package ctl
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -81,6 +83,52 @@ func TestRepetition(t *testing.T) {
 				t.Error("the live member was not asked")
 			}
 		})
+	}
+}
+
+// TestServerErrors: a member that fails is passed over, and named when all fail.
+func TestServerErrors(t *testing.T) {
+	for status, want := range map[int]string{
+		500: "has no leader", 503: "has no leader", 502: "returns server error [Bad Gateway]", 599: "returns server error []",
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			failing, failed := fixed(t, status, "")
+			live, _ := fixed(t, http.StatusOK, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+			for failed.Load() == 0 { // the order is a matter of chance
+				if stdout, stderr, code := run(t, "--no-sync", "--endpoints", failing+","+live, "get", "/a"); code != exitOK || stdout != "v\n" {
+					t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
+				}
+			}
+			_, stderr, code := run(t, "--no-sync", "--endpoints", failing, "get", "/a")
+			if code != exitServer || !strings.Contains(stderr, "etcd member "+failing+" "+want) {
+				t.Errorf("exit code %d, %q, want %q", code, stderr, want)
+			}
+		})
+	}
+}
+
+// TestUnconnected: 2 is the exit code where nobody takes a connection; a member that resets it is there.
+func TestUnconnected(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 1))
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+	}()
+	for endpoint, want := range map[string]int{"http://127.0.0.1:1": exitBadConnection, "http://" + l.Addr().String(): exitServer} {
+		if _, stderr, code := run(t, "--endpoints", endpoint, "get", "/a"); code != want || !strings.Contains(stderr, endpoint[7:]) {
+			t.Errorf("%s: exit code %d, want %d, %q", endpoint, code, want, stderr)
+		}
 	}
 }
 
@@ -168,6 +216,7 @@ func TestWatchCleared(t *testing.T) {
 		case 2:
 			fmt.Fprint(w, `{"action":"get","node":{"key":"/w","dir":true,"nodes":[`+
 				`{"key":"/w/new","value":"3","modifiedIndex":4000,"createdIndex":4000},`+
+				`{"key":"/w/first","value":"0","modifiedIndex":11,"createdIndex":11},`+
 				`{"key":"/w/old","value":"1","modifiedIndex":10,"createdIndex":10},`+
 				`{"key":"/w/mid","value":"2","modifiedIndex":30,"createdIndex":30}]}}`)
 		case 3:
@@ -180,13 +229,13 @@ func TestWatchCleared(t *testing.T) {
 	}))
 	defer s.Close()
 	stdout, stderr, code := run(t, "--no-sync", "--endpoints", s.URL, "watch", "-f", "--after-index", "10", "--recursive", "/w")
-	if want := "[get] /w/mid\n2\n[get] /w/new\n3\n[set] /w/new\n4\n"; stdout != want {
+	if want := "[get] /w/first\n0\n[get] /w/mid\n2\n[get] /w/new\n3\n[set] /w/new\n4\n"; stdout != want {
 		t.Errorf("got %q, want %q", stdout, want)
 	}
 	if resumed.Load() != "5001" {
 		t.Errorf("went on at %v, want 5001", resumed.Load())
 	}
-	if !strings.Contains(stderr, "2 keys changed since") || code != exitServer {
+	if !strings.Contains(stderr, "3 keys changed since") || code != exitServer {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

@@ -30,7 +30,7 @@ EXAMPLES:
 
 EXIT CODES:
    0 done   1 wrong arguments   2 no server can be connected to   3 no such command   4 the server refused or failed
-   5 cluster-health: not all members are healthy   lock and elect have more: see their help
+   5 cluster-health: not all members are healthy   130 CTRL+C   lock and elect have more: see their help
 
    {{.HelpName}} help COMMAND shows the options and examples of a command.
 `

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -317,6 +318,37 @@ func TestLockArguments(t *testing.T) {
 			_, stderr, code := run(t, append([]string{"--endpoints", s.url}, test.args...)...)
 			if code != test.code || !strings.Contains(stderr, test.want) {
 				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+}
+
+// TestLostBeforeTheEnd: a place that can't be refreshed counts as lost before another can have it.
+func TestLostBeforeTheEnd(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, `{"action":"create","node":{"key":"/q/1","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+	}))
+	defer s.Close()
+	for seconds, grace := range map[int]time.Duration{3: 600 * time.Millisecond, 20: 4 * time.Second, 600: maxGrace} {
+		t.Run(strconv.Itoa(seconds), func(t *testing.T) {
+			began := time.Now()
+			pl, err := join(t.Context(), testClient(t, s.URL), "/q", "v", seconds, &lockedBuffer{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pl.lose(nil)
+			if pl.grace != grace {
+				t.Errorf("it is lost %s before the end, want %s", pl.grace, grace)
+			}
+			if seconds > 3 {
+				return
+			}
+			<-pl.lost.Done()
+			if err := context.Cause(pl.lost); !errors.Is(err, errUnrefreshed) || time.Since(began) >= pl.ttl {
+				t.Errorf("lost after %s of %s: %v", time.Since(began), pl.ttl, err)
 			}
 		})
 	}
