@@ -94,6 +94,32 @@ func TestImportConflicts(t *testing.T) {
 	})
 }
 
+// TestImportForcedDirectory: a directory that is there keeps what is in it, and gets the TTL.
+func TestImportForcedDirectory(t *testing.T) {
+	bothServers(t, func(t *testing.T, s *server) {
+		s.must(t, "set", "/d/x", "kept")
+		s.give(t, `{"key":"/d","dir":true,"ttl":300}`, "import", "--force", "--renew-ttl")
+		if got := summary(t, s.must(t, "export", "/d")); got != "/d true \"\" 3\n/d/x false \"kept\" 0\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestImportManyConflicts: ten are named, the others are counted.
+func TestImportManyConflicts(t *testing.T) {
+	s := startPando(t)
+	var there, input strings.Builder
+	for i := range shownConflicts + 3 {
+		fmt.Fprintf(&there, `{"key":"/k%d","value":"1"}`, i)
+		fmt.Fprintf(&input, `{"key":"/k%d","value":"2"}`, i)
+	}
+	s.give(t, there.String(), "import")
+	_, stderr, code := s.try(t, input.String(), "import")
+	if code != exitServer || strings.Count(stderr, "has another value there") != shownConflicts || !strings.Contains(stderr, "\n  and 3 more\n") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+}
+
 func TestImportExpired(t *testing.T) {
 	s := startPando(t)
 	at := func(d time.Duration) string {
