@@ -60,10 +60,11 @@ func (a *attempt) sent() bool {
 
 // memberFailed reports whether the attempt failed by an I/O error to the member.
 // Anything else, a request that the transport refuses or an answer that is no
-// HTTP, does not tell that the member is down.
+// HTTP, does not tell that the member is down. Neither does a member that says nothing
+// while the client is still sending.
 func (a *attempt) memberFailed() bool {
 	if a.conn != nil {
-		return a.conn.broken.Load()
+		return a.conn.broken.Load() || a.conn.late.Load() && !a.body.underway()
 	}
 	return isDial(a.err) && !isShortage(a.err)
 }
@@ -102,6 +103,7 @@ func isShortage(err error) bool {
 type countedBody struct {
 	from   io.Reader
 	read   atomic.Bool
+	ended  atomic.Bool
 	broken atomic.Pointer[error] // why the client's side can't be read on
 }
 
@@ -112,8 +114,14 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	if err != nil && err != io.EOF {
 		b.broken.Store(&err)
 	}
+	if err == io.EOF {
+		b.ended.Store(true)
+	}
 	return n, err
 }
+
+// underway reports whether a part of the body was read, and not yet all.
+func (b *countedBody) underway() bool { return b.read.Load() && !b.ended.Load() }
 
 // Close does nothing.
 func (b *countedBody) Close() error { return nil }

@@ -97,6 +97,8 @@ func (f *failover) judge(a *attempt, endpoint string) error {
 		f.endpoints.fail(endpoint)
 		f.failed()
 		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(a.err))
+	case a.conn != nil && a.conn.late.Load() && a.body.underway():
+		return fmt.Errorf("%w: it took longer than --proxy-read-timeout", errClientBody)
 	case isShortage(a.err):
 		return fmt.Errorf("%w: %w", errShortage, a.err)
 	case a.conn == nil:

@@ -145,6 +145,30 @@ func TestSlowBodies(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a body that comes more slowly than a member must answer", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
+		body, feed := io.Pipe()
+		answered := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-answered:
+					_ = feed.Close()
+					return
+				case <-time.After(10 * time.Millisecond):
+					_, _ = feed.Write([]byte("x"))
+				}
+			}
+		}()
+		got := do(t, http.MethodPut, p.URL+"/v2/keys/x", body)
+		close(answered)
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, "it took longer than --proxy-read-timeout") {
+			t.Errorf("got %+v", got)
+		}
+		if len(p.endpoints.available()) != 1 {
+			t.Error("the member counts as failing")
+		}
+	})
 	t.Run("read-only PUT", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { short(c); c.Mode = ReadOnly })
 		if got := exchange(t, p.Listener.Addr().String(), "PUT /v2/keys/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nva"); !strings.HasPrefix(got, "HTTP/1.1 501") {

@@ -179,6 +179,9 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil {
 		p.log.Warn("request not passed on", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
 	}
+	if errors.Is(err, errClientBody) {
+		w.Header().Set("Connection", "close") // or net/http would wait for the rest of the body
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	writeJSON(w, struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -47,7 +48,8 @@ type memberConn struct {
 	net.Conn
 	read, write time.Duration
 	sent        atomic.Uint64
-	broken      atomic.Bool
+	broken      atomic.Bool // an I/O error, also of a write that took too long
+	late        atomic.Bool // a read took too long
 }
 
 // Read reads, or fails when the member sends nothing for the time.
@@ -58,6 +60,10 @@ func (c *memberConn) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.late.Store(true)
+		return n, err
+	}
 	return n, c.noted(err)
 }
 
