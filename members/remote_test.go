@@ -17,6 +17,7 @@ func TestAsk(t *testing.T) {
 		{"an error", "cdf818194e3a8c32", "no", 404, "is this the peer URL of a member?"},
 		{"no list", "cdf818194e3a8c32", "<html>", 200, "the list of members"},
 		{"no cluster", "", "[]", 200, "the cluster ID"},
+		{"a list without an end", "cdf818194e3a8c32", "[" + strings.Repeat(" ", maxAnswer) + "]", 200, "the list of members"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -112,5 +113,22 @@ func TestExpiry(t *testing.T) {
 	}
 	if v := s.View(); v.Nodes() != 1 || v.NextExpiry() != 9*second || v.Counters().Expired != 3 {
 		t.Errorf("%d nodes, next expiry %d, %d expired", v.Nodes(), v.NextExpiry(), v.Counters().Expired)
+	}
+}
+
+// TestSweepIsBounded has more fall due at once than a sweep may take away: watchers must be
+// able to follow it in the history.
+func TestSweepIsBounded(t *testing.T) {
+	const limit, rest = 256, 50 // in the log of every member: the limit can't change
+	s := New(1000)
+	s.Apply(1, batch(limit+rest, func(i int) Command {
+		return Command{Op: OpSet, Path: fmt.Sprintf("/%03d", i), Expires: 5 * second}
+	}))
+	for i, left := range []int64{rest, 0, 0} {
+		s.Apply(6*second, []Command{{Op: OpExpire}})
+		s.Notify()
+		if got := s.View().Nodes(); got != left {
+			t.Fatalf("sweep %d leaves %d, want %d", i+1, got, left)
+		}
 	}
 }
