@@ -23,18 +23,23 @@ const (
 	defaultPeerURL         = "http://localhost:2380"
 	defaultClusterToken    = "etcd-cluster"
 	defaultSnapshotCount   = 100_000
-	defaultMaxRequestBytes = 1572864 // 1.5 MiB
+	defaultMaxRequestBytes = 10 << 20 // of a form, as it comes: the reference's limit
+	defaultMaxInflight     = 256 << 20
 	defaultHistorySize     = 1000
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
 	defaultConsistency     = time.Minute
+	defaultStallTimeout    = 30 * time.Second
 
 	dataDirSuffix       = ".pando"
 	maxElectionTimeout  = 50 * time.Second
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
 	maxCatchUpBytes     = 64 << 30
-	catchUpShare        = 16       // the log that stays in memory is that part of a small memory
+	catchUpShare        = 16 // the log that stays in memory is that part of a small memory
+	inflightShare       = 8  // large requests and answers hold that part of a small memory
+	minMaxInflight      = 1 << 20
+	minStallTimeout     = 100 * time.Millisecond
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
 
@@ -123,12 +128,17 @@ type Config struct {
 	SnapshotCount uint64
 	// HistorySize is the number of events that a watch can start in the past. 1 to 10,000,000.
 	HistorySize int
-	// MaxRequestBytes is the longest request body, in bytes, that is read. Above 0.
+	// MaxRequestBytes is the longest request body that is read, in bytes, each escaped byte of a form counted once. 0 if it was
+	// not given: then it is defaultMaxRequestBytes, counted as the reference does. See RequestBytes.
 	MaxRequestBytes int64
 	// MaxConnections is how many connections of clients may be open; 0 for what the limit of open files allows.
 	MaxConnections int
 	// CatchUpBytes is how much applied log stays in memory for members that lag behind; 0 for what MaxRequestBytes asks for.
 	CatchUpBytes int64
+	// MaxInflightBytes bounds the bytes that large requests and answers hold together. At least minMaxInflight.
+	MaxInflightBytes int64
+	// ClientStallTimeout is how long a client may take nothing of what is sent to it. Above 0.
+	ClientStallTimeout time.Duration
 	// HeartbeatInterval is the time between two heartbeats of the leader; one tick of raft.
 	HeartbeatInterval time.Duration
 	// ElectionTimeout is how long a follower hears nothing before it stands for election. At least 5
@@ -178,7 +188,8 @@ func defaultConfig() *Config {
 		SnapshotCount:            defaultSnapshotCount,
 		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              defaultHistorySize,
-		MaxRequestBytes:          defaultMaxRequestBytes,
+		MaxInflightBytes:         defaultMaxInflight,
+		ClientStallTimeout:       defaultStallTimeout,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,
 		CORS:                     []string{"*"},
@@ -219,7 +230,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
-		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkCatchUpBytes,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkCatchUpBytes, c.checkInflight, c.checkStallTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -315,12 +326,19 @@ func (c *Config) checkHistorySize() *FlagError {
 	return nil
 }
 
-func (c *Config) checkMaxRequestBytes() *FlagError {
-	if c.MaxRequestBytes < 1 || c.MaxRequestBytes > raft.MaxRequestLimit {
-		return c.flagError("max-request-bytes", fmt.Sprintf("%d is not between 1 and %d", c.MaxRequestBytes, raft.MaxRequestLimit),
-			fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes))
+// RequestBytes is how many bytes the body of a request may have.
+func (c *Config) RequestBytes() int64 {
+	if c.MaxRequestBytes == 0 {
+		return defaultMaxRequestBytes
 	}
-	if most := raft.LargestRequest(c.ElectionTimeout); c.MaxRequestBytes > most {
+	return c.MaxRequestBytes
+}
+
+func (c *Config) checkMaxRequestBytes() *FlagError {
+	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > raft.MaxRequestLimit {
+		return c.flagError("max-request-bytes", requestBytesRange(c.MaxRequestBytes), requestBytesHint)
+	}
+	if most := raft.LargestRequest(c.ElectionTimeout); c.RequestBytes() > most {
 		return c.flagError("max-request-bytes", fmt.Sprintf("%d is too much for an --election-timeout of %dms: the other members would elect another leader before such a request has reached them",
 			c.MaxRequestBytes, c.ElectionTimeout.Milliseconds()), fmt.Sprintf("set it to %d or less, or raise --election-timeout on all members", most))
 	}
@@ -328,19 +346,44 @@ func (c *Config) checkMaxRequestBytes() *FlagError {
 }
 
 // within gives the configuration for a process that may use so many bytes of memory: with
-// few, less of the log stays there, unless the operator says how much.
+// few, less of the log and of large requests is there, unless the operator says how much.
 func (c *Config) within(memory int64) *Config {
 	w := *c
 	if share := memory / catchUpShare; w.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
-		w.CatchUpBytes = max(share, raft.LeastCatchUp(c.MaxRequestBytes))
+		w.CatchUpBytes = max(share, raft.LeastCatchUp(c.RequestBytes()))
+	}
+	if share := memory / inflightShare; w.MaxInflightBytes == defaultMaxInflight {
+		w.MaxInflightBytes = max(minMaxInflight, min(share, defaultMaxInflight))
 	}
 	return &w
 }
 
 func (c *Config) checkCatchUpBytes() *FlagError {
-	if least := raft.LeastCatchUp(c.MaxRequestBytes); c.CatchUpBytes != 0 && c.CatchUpBytes < least {
+	if least := raft.LeastCatchUp(c.RequestBytes()); c.CatchUpBytes != 0 && c.CatchUpBytes < least {
 		return c.flagError("catch-up-bytes", fmt.Sprintf("%d has no room for four of the largest requests", c.CatchUpBytes),
 			fmt.Sprintf("set it to %d or more, or leave it out", least))
+	}
+	return nil
+}
+
+func requestBytesRange(n int64) string {
+	return fmt.Sprintf("%d is not between 1 and %d", n, raft.MaxRequestLimit)
+}
+
+var requestBytesHint = fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes)
+
+func (c *Config) checkInflight() *FlagError {
+	if c.MaxInflightBytes < minMaxInflight {
+		return c.flagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, minMaxInflight),
+			fmt.Sprintf("leave it out for %d", defaultMaxInflight))
+	}
+	return nil
+}
+
+func (c *Config) checkStallTimeout() *FlagError {
+	if c.ClientStallTimeout < minStallTimeout {
+		return c.flagError("client-stall-timeout", fmt.Sprintf("%v is less than %v", c.ClientStallTimeout, minStallTimeout),
+			fmt.Sprintf("leave it out for %v", defaultStallTimeout))
 	}
 	return nil
 }

@@ -33,11 +33,11 @@ func TestDefaults(t *testing.T) {
 	}
 	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALPath(), urlStrings(cfg.ListenClientURLs), urlStrings(cfg.AdvertiseClientURLs),
 		urlStrings(cfg.ListenPeerURLs), urlStrings(cfg.InitialAdvertisePeerURLs), cfg.InitialCluster, cfg.InitialClusterToken,
-		cfg.InitialClusterState, cfg.SnapshotCount, cfg.MaxRequestBytes, cfg.HistorySize, cfg.HeartbeatInterval, cfg.ElectionTimeout,
+		cfg.InitialClusterState, cfg.SnapshotCount, cfg.RequestBytes(), cfg.HistorySize, cfg.HeartbeatInterval, cfg.ElectionTimeout,
 		cfg.CORS, cfg.EnablePprof, cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs, len(cfg.ListenMetricsURLs))
 	want := "default default.pando default.pando/wal [http://localhost:2379] [http://localhost:2379] " +
 		"[http://localhost:2380] [http://localhost:2380] map[default:[http://localhost:2380]] etcd-cluster " +
-		"new 100000 1572864 1000 100ms 1s [*] false info console [stderr] 0\n"
+		"new 100000 10485760 1000 100ms 1s [*] false info console [stderr] 0\n"
 	if got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
@@ -100,7 +100,7 @@ func TestWrongValues(t *testing.T) {
 		{"snapshot-count=99999999999999999999", `is not a whole number from 0 up`},
 		{"history-size=0", "--history-size: 0 is not between 1 and 10000000; leave it out for 1000"},
 		{"history-size=10000001", "--history-size: 10000001 is too large; 10000000 is the most it can be"},
-		{"max-request-bytes=0", "--max-request-bytes: 0 is not between 1 and 536870912; leave it out for 1572864"},
+		{"max-request-bytes=0", "--max-request-bytes: 0 is not between 1 and 536870912; leave it out for 10485760"},
 		{"max-request-bytes=33554433", "--max-request-bytes: 33554433 is too much for an --election-timeout of 1000ms: the other members would elect another leader before such a request has reached them; set it to 33554432 or less, or raise --election-timeout on all members"},
 		{"max-request-bytes=1.5MiB", `--max-request-bytes: "1.5MiB" is not a whole number from 0 up; write digits alone`},
 		{"heartbeat-interval=0", "--heartbeat-interval: 0ms is not above 0; "},

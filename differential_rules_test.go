@@ -30,10 +30,6 @@ var exchangeRules = []exchangeRule{
 	{"long-request-lines", func(e *exchanged) bool {
 		return e.reference.hung && len(e.request.line()) > 4000 && !e.pando.hung && e.pando.status() < "500"
 	}},
-	{"request-body-limit", func(e *exchanged) bool {
-		return len(e.pandoFilled().body) > 3<<19 && e.pandoSays("413", `{"errorCode":210,`) &&
-			e.reference.status() != "413"
-	}},
 	{"huge-ttl", func(e *exchanged) bool {
 		return e.pandoSays("400", `{"errorCode":202,`) && strings.Contains(e.pando.raw, "is beyond the year 2262") &&
 			!strings.Contains(e.reference.raw, `"errorCode":202`) && e.reference.status() != "200"

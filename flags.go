@@ -189,10 +189,12 @@ func durabilityFlags() []flagSpec {
 
 func limitFlags() []flagSpec {
 	return []flagSpec{
-		{name: "max-request-bytes", group: groupLimits, arg: "BYTES", def: "1572864", usage: "Longest request body; a longer one is answered 413.",
+		{name: "max-request-bytes", group: groupLimits, arg: "BYTES", def: "10485760", usage: "Longest request body, keys and values counted as they are and not as forms escape them; a longer one is answered 413. Left out, a form may have 10485760 bytes as it comes, and a longer one is answered 400: as the reference does.",
+			set: setMaxRequestBytes},
+		{name: "max-inflight-bytes", group: groupLimits, arg: "BYTES", def: "268435456", usage: "Bytes that all requests and answers of more than 64 KiB may hold in memory together. One that finds no room waits, and is answered 503 in the end.",
 			set: func(c *Config, v string) error {
-				n, err := parseWhole(v, raft.MaxRequestLimit)
-				c.MaxRequestBytes = int64(n)
+				n, err := parseWhole(v, math.MaxInt64)
+				c.MaxInflightBytes = int64(n)
 				return err
 			}},
 		{name: "max-connections", group: groupLimits, arg: "N", def: "0", usage: "Connections of clients that may be open; further ones are refused with 503. 0: what the limit of open files (ulimit -n) leaves beside the log and the peers.",
@@ -207,6 +209,8 @@ func limitFlags() []flagSpec {
 				c.CatchUpBytes = int64(n)
 				return err
 			}},
+		{name: "client-stall-timeout", group: groupLimits, arg: "MS", def: "30000", usage: "Milliseconds after which a client that takes nothing of its answer or its stream is cut off.",
+			set: func(c *Config, v string) (err error) { c.ClientStallTimeout, err = parseMillis(v); return err }},
 		{name: "history-size", group: groupLimits, arg: "N", def: "1000", usage: "Events kept for watches that start in the past (waitIndex). The reference always keeps 1000.",
 			set: func(c *Config, v string) error {
 				n, err := parseWhole(v, maxHistorySize)
@@ -250,6 +254,18 @@ func setURLs(rule schemeRule, pick func(*Config) *[]url.URL) func(*Config, strin
 		*pick(c) = urls
 		return err
 	}
+}
+
+func setMaxRequestBytes(c *Config, text string) error {
+	n, err := parseWhole(text, raft.MaxRequestLimit)
+	if err == nil && n == 0 {
+		err = &valueError{requestBytesRange(0), requestBytesHint}
+	}
+	if n == defaultMaxRequestBytes {
+		n = 0 // the default changes nothing, spelled out or not
+	}
+	c.MaxRequestBytes = int64(n)
+	return err
 }
 
 func setLogOutputs(c *Config, text string) (err error) {

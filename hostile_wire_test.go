@@ -127,7 +127,7 @@ func (c *wireCase) beginning(answer string) string {
 
 // TestHostileWire sends requests that no library would send.
 func TestHostileWire(t *testing.T) {
-	p := launch(t, t.TempDir(), "--enable-pprof")
+	p := launch(t, t.TempDir(), "--enable-pprof", "--max-request-bytes", "1500000")
 	before := p.footprint()
 	for _, c := range wireCases {
 		t.Run(c.name, func(t *testing.T) {

@@ -122,16 +122,21 @@ func newServers(gate *httpapi.Gate, log *zap.Logger) *servers {
 }
 
 // serve answers on all sockets. The first failure of one comes by the channel.
-func (l *listeners) serve(s *servers) chan error {
+func (l *listeners) serve(s *servers, stalls httpapi.Stalls) chan error {
 	failed := make(chan error, 1)
-	var clients []net.Listener
-	for _, socket := range l.client {
-		clients = append(clients, httpapi.Listen(socket))
-	}
-	serveAll(s.client, clients, failed)
+	serveAll(s.client, forClients(l.client, stalls), failed)
 	serveAll(s.peer, l.peer, failed)
-	serveAll(s.metrics, l.metrics, failed)
+	serveAll(s.metrics, forClients(l.metrics, stalls), failed)
 	return failed
+}
+
+// forClients gives listeners whose connections know what clients do.
+func forClients(sockets []net.Listener, stalls httpapi.Stalls) []net.Listener {
+	var all []net.Listener
+	for _, socket := range sockets {
+		all = append(all, httpapi.Listen(socket, stalls))
+	}
+	return all
 }
 
 func serveAll(server *http.Server, sockets []net.Listener, failed chan<- error) {

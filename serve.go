@@ -54,7 +54,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	gate := newGate(cfg, metrics)
 	servers := newServers(gate, log)
 	defer servers.close()
-	failed := listeners.serve(servers)
+	failed := listeners.serve(servers, httpapi.Stalls{Timeout: cfg.ClientStallTimeout, Metrics: metrics, Logger: log})
 	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
 	if err != nil {
 		gate.CloseWaits()
@@ -173,7 +173,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 		SnapshotCount: int(cfg.SnapshotCount),
 		AuditInterval: cfg.ConsistencyCheckInterval,
 		Timeout:       readyTimeout(cfg),
-		RequestBytes:  cfg.MaxRequestBytes,
+		RequestBytes:  cfg.RequestBytes(),
 		CatchUpBytes:  cfg.CatchUpBytes,
 		Logger:        log,
 		Observer:      o,
@@ -261,6 +261,8 @@ func (m *member) api(cfg *Config, processors int, log *zap.Logger) *httpapi.Serv
 		Metrics:           m.observer.metrics,
 		CORS:              cfg.CORS,
 		MaxRequestBytes:   cfg.MaxRequestBytes,
+		MaxInflightBytes:  cfg.MaxInflightBytes,
+		StallTimeout:      cfg.ClientStallTimeout,
 		BodyTimeout:       bodyTimeout,
 		CheckpointFailing: m.node.CheckpointFailing,
 		Ready:             m.node.Ready(),

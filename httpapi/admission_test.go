@@ -50,7 +50,7 @@ func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
 func TestAdmission(t *testing.T) {
 	a, logs, metrics := admission(2)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))
-	server.Listener = Listen(a.Listen(server.Listener))
+	server.Listener = Listen(a.Listen(server.Listener), testStalls(time.Minute))
 	server.Start()
 	defer server.Close()
 	address := server.Listener.Addr().String()

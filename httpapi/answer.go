@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"pando/tree"
 )
 
 // jsonType is the one spelling of the content type that all clients accept.
@@ -15,26 +17,69 @@ const maxPooled = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// writeBody answers with what fill appends to an empty slice. net/http tells the
-// length of a small body by itself; a larger one it would cut into chunks and
-// send with a write more than with its length in front. That the client has gone
-// is no error of ours.
-func writeBody(w http.ResponseWriter, status int, fill func([]byte) []byte) {
-	p := buffers.Get().(*[]byte)
-	b := fill((*p)[:0])
-	if len(b) > smallBody {
-		w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
+// putBuffer gives a buffer back to the pool with what it has become.
+func putBuffer(p *[]byte, b []byte) {
 	if cap(b) <= maxPooled {
 		*p = b
 		buffers.Put(p)
 	}
 }
 
+// writeBody answers with what fill appends to an empty slice, which must not be
+// much.
+func writeBody(w http.ResponseWriter, status int, fill func([]byte) []byte) {
+	p := buffers.Get().(*[]byte)
+	b := fill((*p)[:0])
+	writeWhole(w, status, b)
+	putBuffer(p, b)
+}
+
+// writeWhole answers with a body. net/http tells the length of a small one by
+// itself; a larger one it would cut into chunks and send with a write more than with
+// its length in front. That the client has gone is no error of ours.
+func writeWhole(w http.ResponseWriter, status int, body []byte) {
+	if len(body) > smallBody {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
 // smallBody is what net/http holds back to find out the length of a body.
 const smallBody = 2 << 10
+
+// writeEncoding answers with JSON of any size. What does not fit into one piece is
+// encoded twice: once for its length, and once in pieces, as the client takes them. So
+// a client that does not read costs a piece. If there is no room for that, nothing is
+// answered, and the error returned.
+func (s *Server) writeEncoding(w http.ResponseWriter, status int, e tree.Encoding) error {
+	p := buffers.Get().(*[]byte)
+	size := 0
+	b, _ := e.Pieces((*p)[:0], func(piece []byte) error {
+		size += len(piece)
+		return nil
+	})
+	defer func() { putBuffer(p, b) }()
+	if size == 0 {
+		writeWhole(w, status, b)
+		return nil
+	}
+	room, err := s.budget.reserve(2*tree.PieceSize, s.StallTimeout)
+	if err != nil {
+		return err
+	}
+	defer room.free()
+	w.Header()["Content-Length"] = []string{strconv.Itoa(size + len(b))}
+	w.WriteHeader(status)
+	write := func(piece []byte) error {
+		_, err := w.Write(piece)
+		return err
+	}
+	if b, err = e.Pieces(b[:0], write); err == nil {
+		_, _ = w.Write(b)
+	}
+	return nil
+}
 
 // decimals formats a number as the value of a header.
 func decimals(v uint64) []string { return []string{strconv.FormatUint(v, 10)} }

@@ -9,18 +9,21 @@ import (
 	"time"
 )
 
-// Listen makes the connections of a listener cheap for net/http; see conn. It
-// goes below TLS, if there is any.
-func Listen(l net.Listener) net.Listener { return listener{l} }
+// Listen makes the connections of a listener cheap for net/http, and ends those whose
+// client takes nothing; see conn. It goes below TLS, if there is any.
+func Listen(l net.Listener, stalls Stalls) net.Listener { return listener{l, &stalls} }
 
-type listener struct{ net.Listener }
+type listener struct {
+	net.Listener
+	stalls *Stalls
+}
 
 func (l listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c}, nil
+	return &conn{Conn: c, stalls: l.stalls}, nil
 }
 
 // conn is a client's connection as net/http sees it. It takes two things lightly
@@ -34,6 +37,8 @@ func (l listener) Accept() (net.Conn, error) {
 //   - It moves the deadlines about ten times. Here the socket learns of one when a
 //     read begins or is under way, and only of one that is earlier than the one it
 //     has; a later one waits until that passes. Most are called off long before.
+//
+// What it does not take lightly is a client that takes nothing: see Write.
 type conn struct {
 	net.Conn
 	raw   syscall.RawConn // of the socket, once it was asked for; nil if this is more than a socket
@@ -44,7 +49,9 @@ type conn struct {
 	reading bool      // a Read of the socket is under way
 	wanted  time.Time // the deadline for reads
 	set     time.Time // the one that the socket has, zero for none
-	timed   bool      // the socket has a deadline for writes
+
+	stalls  *Stalls   // nil for one above another conn, which looks after it
+	writing deadlines // of writes
 }
 
 // Read is the reader's alone. A read for one byte is net/http's in the background,
@@ -108,17 +115,6 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 		return nil
 	}
 	return c.hasten()
-}
-
-// SetWriteDeadline does not tell the socket that there is none when there was none.
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t.IsZero() && !c.timed {
-		return nil
-	}
-	c.timed = !t.IsZero()
-	return c.Conn.SetWriteDeadline(t)
 }
 
 // SetDeadline is both.

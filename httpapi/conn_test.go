@@ -11,6 +11,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"pando/stats"
 )
 
 // connPair is a conn and the client at its other end, over TCP.
@@ -25,7 +29,7 @@ func connPair(t *testing.T) (c *conn, client net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, err := Listen(l).Accept()
+	served, err := Listen(l, testStalls(time.Minute)).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +38,10 @@ func connPair(t *testing.T) (c *conn, client net.Conn) {
 		_ = served.Close()
 	})
 	return served.(*conn), client
+}
+
+func testStalls(timeout time.Duration) Stalls {
+	return Stalls{Timeout: timeout, Metrics: stats.NewMetrics(stats.Build{}), Logger: zap.NewNop()}
 }
 
 // countedConn counts what reaches the socket.
@@ -79,7 +87,7 @@ func TestConnSparesTheSocket(t *testing.T) {
 	_ = client.Close()
 	_ = server.Close()
 	// Each request is a read; the last one finds the client's end. The first deadline
-	// is set, and the ones after it are later.
+	// of each kind is set, and the ones after it are later.
 	if counted.reads > requests+1 || counted.deadlines > 2 {
 		t.Errorf("%d requests took %d reads and %d deadlines of the socket", requests, counted.reads, counted.deadlines)
 	}

@@ -17,6 +17,7 @@ var (
 	corsMethods = []string{"POST, GET, OPTIONS, PUT, DELETE"}
 	corsHeaders = []string{"accept, content-type, authorization"}
 	corsAny     = []string{"*"}
+	varyOrigin  = []string{"Origin"}
 )
 
 func newCORS(origins []string) cors {
@@ -32,6 +33,9 @@ func newCORS(origins []string) cors {
 
 func (c cors) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.any { // a cache must not give one origin's answer to another
+			w.Header()["Vary"] = varyOrigin
+		}
 		if origin := c.allowed(r); origin != nil && !isPrivate(r.URL.Path) {
 			h := w.Header()
 			h["Access-Control-Allow-Methods"] = corsMethods
@@ -44,6 +48,16 @@ func (c cors) wrap(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// protection refuses requests that a web page of another origin makes a browser send, but
+// for origins that were listed. It lets through what is no browser's.
+func (c cors) protection() *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	for origin := range c.origins {
+		_ = p.AddTrustedOrigin(origin) // what is no origin, as * is none, no browser sends
+	}
+	return p
 }
 
 // isPrivate reports whether the answers of a path are not for scripts of web pages, wherever

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"runtime"
 	"sync"
+
+	"go.uber.org/zap"
+
+	"pando/tree"
 )
 
 // delivery sends events to the followers that have news. A few workers do it for
@@ -13,7 +17,7 @@ import (
 //
 // A worker writes what a connection takes at once and goes on to the next. A client
 // that reads too slowly gets a goroutine, for as long as it has what was begun
-// still to take.
+// still to take, and so does a large event.
 type delivery struct {
 	most int // workers
 
@@ -83,16 +87,30 @@ type sender struct {
 // serve sends f what is there for it.
 func (s *sender) serve(f *follower) {
 	f.state.Store(working)
+	var large *tree.Event
 	var p progress
-	s.out, p = f.gather(s.out[:0])
+	s.out, large, p = f.gather(s.out[:0])
 	n, err := s.attempt.write(f.conn, s.out)
-	if err == nil && n < len(s.out) {
-		rest := bytes.Clone(s.out[n:])
-		go func() {
-			_, err := f.conn.Write(rest)
-			f.proceed(p, err)
-		}()
-		return
+	switch rest := s.out[n:]; {
+	case err != nil || len(rest) == 0 && large == nil:
+		f.proceed(p, err)
+	default:
+		room, ok := f.server.budget.try(int64(len(rest)))
+		if !ok {
+			f.server.refuseRest(f, len(rest))
+			f.proceed(p, errNoRoom)
+			return
+		}
+		go f.sendSlowly(bytes.Clone(rest), room, large, p)
 	}
-	f.proceed(p, err)
+	if cap(s.out) > 2*maxPooled {
+		s.out = nil
+	}
+}
+
+// refuseRest tells of a client that is cut off because others hold all the room.
+func (s *Server) refuseRest(f *follower, left int) {
+	s.Metrics.Overloaded()
+	s.Logger.Warn("a client that reads too slowly was cut off: there is no room for its events (--max-inflight-bytes)",
+		zap.Stringer("client", f.conn.RemoteAddr()), zap.Int("unsent-bytes", left))
 }

@@ -19,8 +19,13 @@ import (
 func watchedServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httptest.Server) {
 	t.Helper()
 	f := newFixture(t, nil)
+	return f, serveFixture(t, f, start)
+}
+
+func serveFixture(t *testing.T, f *fixture, start func(*httptest.Server)) *httptest.Server {
+	t.Helper()
 	server := httptest.NewUnstartedServer(f.handler)
-	server.Listener = Listen(server.Listener)
+	server.Listener = Listen(server.Listener, f.stalls())
 	start(server)
 	go func() { _ = server.Config.Serve(f.Returned()) }()
 	t.Cleanup(func() {
@@ -28,7 +33,7 @@ func watchedServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httpt
 		_ = f.Returned().Close()
 		server.Close()
 	})
-	return f, server
+	return server
 }
 
 // openStream begins a stream of /a over a connection that takes little at a time.

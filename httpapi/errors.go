@@ -28,8 +28,19 @@ func statusOf(code tree.Code) int {
 }
 
 // bodyTooLarge is the error for a body over --max-request-bytes; its status is
-// not that of its code.
-var bodyTooLarge = tree.NewError(tree.CodeInvalidForm, "the request body is larger than the server's --max-request-bytes")
+// not that of its code. Without that flag forms end where the reference's do, with
+// formTooLarge.
+var (
+	bodyTooLarge = tree.NewError(tree.CodeInvalidForm, "the request body is larger than the server's --max-request-bytes")
+	formTooLarge = tree.NewError(tree.CodeInvalidForm, "http: POST too large")
+)
+
+func (s *Server) tooLarge() *tree.Error {
+	if s.MaxRequestBytes == 0 {
+		return formTooLarge
+	}
+	return bodyTooLarge
+}
 
 // writeKeyError answers a request for keys with err, which is a *tree.Error
 // unless something broke.
@@ -39,9 +50,13 @@ func (s *Server) writeKeyError(w http.ResponseWriter, err error) {
 		e = tree.NewError(tree.CodeRaftInternal, err.Error())
 	}
 	status := statusOf(e.Code)
-	if e == bodyTooLarge {
+	switch e {
+	case bodyTooLarge:
 		status = http.StatusRequestEntityTooLarge
 		w.Header().Set("Connection", "close")
+	case errNoRoom:
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Connection", "close") // the body may be there still
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonType

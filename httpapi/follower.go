@@ -26,10 +26,12 @@ type follower struct {
 	start   time.Time
 	err     error // why the events end; nil for a long poll that got its own
 
-	state     atomic.Int32
-	ahead     []byte // what the client has sent ahead for the next request
-	listening sync.WaitGroup
-	gone      atomic.Bool // the client has closed the connection
+	state atomic.Int32
+
+	mu    sync.Mutex
+	ahead []byte // what the client has sent ahead for the next request
+	gone  bool   // the client has closed the connection, or sent too much ahead
+	idle  bool   // a long poll is answered: the connection waits for the next request
 }
 
 // The states of a follower.
@@ -54,7 +56,7 @@ const (
 func (f *follower) begin() {
 	f.state.Store(working)
 	f.server.open.add(f)
-	f.listening.Go(f.listen)
+	go f.listen()
 	f.watcher.Notify(f.news)
 	if f.first != nil {
 		f.proceed(behind, nil)
@@ -83,9 +85,10 @@ func (f *follower) news() {
 }
 
 // gather appends the events that are there: one for a long poll, for a stream as
-// many as a buffer should hold. A stream that falls off the history is told so by
-// one more JSON object, for its headers are sent already.
-func (f *follower) gather(out []byte) ([]byte, progress) {
+// many as a buffer should hold. A large event is not appended but given, to be sent
+// behind them. A stream that falls off the history is told so by one more JSON object,
+// for its headers are sent already.
+func (f *follower) gather(out []byte) ([]byte, *tree.Event, progress) {
 	event := f.first
 	f.first = nil
 	for {
@@ -94,19 +97,30 @@ func (f *follower) gather(out []byte) ([]byte, progress) {
 		}
 		switch {
 		case f.err != nil:
-			return f.conclude(out)
+			out, p := f.conclude(out)
+			return out, nil, p
 		case event == nil:
-			return out, upToDate
+			return out, nil, upToDate
+		case event.Large():
+			return out, event, f.afterEvent()
 		}
-		out = f.appendJSON(out, event.JSON())
+		out = f.appendJSON(out, f.server.encodings.JSON(event))
 		event = nil
 		if !f.stream {
-			return f.finish(out), answered
+			return f.finish(out), nil, answered
 		}
 		if len(out) >= maxPooled {
-			return out, behind
+			return out, nil, behind
 		}
 	}
+}
+
+// afterEvent is what a follower needs once it has an event.
+func (f *follower) afterEvent() progress {
+	if f.stream {
+		return behind
+	}
+	return answered
 }
 
 // conclude appends why there are no more events, if the client has to know.
@@ -157,27 +171,31 @@ func (f *follower) proceed(p progress, err error) {
 		f.state.Store(queued)
 		f.server.delivery.add(f)
 	case answered:
-		// It waits for the one that listens, which a worker must not.
-		go f.release()
+		f.release()
 	case ended:
 		f.end()
 	}
 }
 
 // observe counts the watch.
-func (f *follower) observe() {
-	f.server.Metrics.Observe(stats.OpWatch, f.outcome(f.err), time.Since(f.start))
+func (f *follower) observe(outcome stats.Outcome) {
+	f.server.Metrics.Observe(stats.OpWatch, outcome, time.Since(f.start))
 }
 
+// outcome is how a watch ended that err ended, nil for one that was answered.
 func (f *follower) outcome(err error) stats.Outcome {
 	var e *tree.Error
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
+	case err == nil:
+		return stats.OK
 	case errors.As(err, &e):
 		return keyOutcome(e)
-	case f.gone.Load():
+	case f.gone, errors.Is(err, errStalled):
 		return stats.Canceled
 	case errors.Is(err, tree.ErrWatcherClosed):
 		return stats.Unavailable
 	}
-	return stats.OK
+	return stats.Canceled // nothing can be written any more
 }

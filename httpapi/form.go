@@ -95,45 +95,49 @@ func (f *form) take(pair string) error {
 }
 
 // parse reads the parameters of a request: the body's, where the method and
-// the content type give it one, and then the query's.
-func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) *tree.Error {
-	body, first := s.formBody(w, r)
-	if first == nil {
+// the content type give it one, and then the query's. The room must be freed when the
+// parameters are not needed any more.
+func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) (room reservation, e *tree.Error) {
+	body, room, first := s.formBody(w, r)
+	switch {
+	case first == nil:
 		first = f.scan(body)
-	} else if _, tooLarge := errors.AsType[*http.MaxBytesError](first); tooLarge {
-		return bodyTooLarge
+	case errors.Is(first, errBodyTooLarge):
+		return room, s.tooLarge()
+	case first == error(errNoRoom):
+		return room, errNoRoom
 	}
 	if err := f.scan(r.URL.RawQuery); first == nil {
 		first = err
 	}
 	if first != nil {
-		return tree.NewError(tree.CodeInvalidForm, first.Error())
+		e = tree.NewError(tree.CodeInvalidForm, first.Error())
 	}
-	return nil
+	return room, e
 }
 
 // formBody gives the body if it holds a form, and skips any other.
-func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (string, error) {
+func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (body string, room reservation, err error) {
 	kind := r.Header.Get("Content-Type")
 	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
-		return "", s.skipBody(w, r)
+		return "", room, s.skipBody(w, r)
 	}
 	if kind == formType {
-		return s.readBody(w, r)
+		return s.readBody(w, r, s.formLimit())
 	}
 	media, _, err := mime.ParseMediaType(kind)
 	switch {
 	case media == formType && err != nil: // what is wrong is behind the type: the body is read all the same
-		if _, unread := s.readBody(w, r); unread != nil {
+		if unread := s.skipBody(w, r); unread != nil {
 			err = unread
 		}
-		return "", err
+		return "", room, err
 	case media == formType:
-		return s.readBody(w, r)
+		return s.readBody(w, r, s.formLimit())
 	case err != nil:
-		return "", err
+		return "", room, err
 	}
-	return "", s.skipBody(w, r)
+	return "", room, s.skipBody(w, r)
 }
 
 const formType = "application/x-www-form-urlencoded"

@@ -30,7 +30,9 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 		return stats.OpOther, e
 	}
 	var f form
-	if e := s.parse(w, r, &f); e != nil {
+	room, e := s.parse(w, r, &f)
+	defer room.free()
+	if e != nil {
 		s.writeKeyError(w, e)
 		return stats.OpOther, e
 	}
@@ -41,7 +43,7 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	}
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		return s.change(w, r, &q)
+		return s.change(w, r, &q, &room)
 	case q.wait && !q.quorum:
 		return stats.OpWatch, s.watch(w, r, &q)
 	default:
@@ -82,18 +84,19 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	if node.IsDir() || node.Expires() != 0 {
 		now = s.Now().UnixNano()
 	}
-	writeBody(w, http.StatusOK, func(b []byte) []byte { return tree.AppendGet(b, node, now, depth) })
-	return operation, nil
+	return operation, s.answer(w, http.StatusOK, tree.EncodeGet(node, now, depth))
 }
 
-// change sends a command through the log and answers with its event.
-func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
+// change sends a command through the log, which ends what its body has reserved, and
+// answers with its event.
+func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room *reservation) (stats.Op, error) {
 	operation := operations[q.command.Op]
 	if q.command.Refresh {
 		operation = stats.OpRefresh
 	}
 	command := q.command // a read's stays off the heap
 	event, err := s.Log.Propose(patient, &command)
+	room.free()
 	if err != nil {
 		s.writeKeyError(w, err)
 		return operation, err
@@ -107,10 +110,18 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request) (sta
 	}
 	if q.noValue && r.Method != http.MethodDelete {
 		writeBody(w, status, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
-	} else {
-		writeBody(w, status, event.AppendJSON)
+		return operation, nil
 	}
-	return operation, nil
+	return operation, s.answer(w, status, event.Encode())
+}
+
+// answer writes what was asked for, or that there is no room for it.
+func (s *Server) answer(w http.ResponseWriter, status int, e tree.Encoding) error {
+	err := s.writeEncoding(w, status, e)
+	if err != nil {
+		s.writeKeyError(w, err)
+	}
+	return err
 }
 
 // appendActionOnly is the answer to a client that asked not to be told the

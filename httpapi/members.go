@@ -20,6 +20,10 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 		return stats.OpMembers, errMethod
 	}
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
+	if err := s.crossOrigin.Check(r); err != nil {
+		return stats.OpMembers, memberError(w, http.StatusForbidden,
+			"the members are not for web pages of an origin that --cors does not name: "+err.Error())
+	}
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
 	switch r.Method {
 	case http.MethodGet:
@@ -160,12 +164,16 @@ func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) ([]string, err
 		return nil, memberError(w, http.StatusUnsupportedMediaType,
 			fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
 	}
-	body, err := s.readBody(w, r)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	body, room, err := s.readBody(w, r, s.plainLimit())
+	defer room.free()
+	switch {
+	case errors.Is(err, errBodyTooLarge):
 		w.Header().Set("Connection", "close")
-		return nil, memberError(w, http.StatusRequestEntityTooLarge, bodyTooLarge.Cause)
-	}
-	if err != nil {
+		return nil, memberError(w, http.StatusRequestEntityTooLarge, s.tooLarge().Cause)
+	case err == error(errNoRoom):
+		w.Header().Set("Connection", "close")
+		return nil, memberError(w, http.StatusServiceUnavailable, errNoRoom.Cause)
+	case err != nil:
 		return nil, memberError(w, http.StatusBadRequest, err.Error())
 	}
 	var request struct {

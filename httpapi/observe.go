@@ -24,6 +24,9 @@ func (s *Server) measured(h handler) http.HandlerFunc {
 			return
 		}
 		s.Metrics.Observe(op, outcomeOf(r, err), time.Since(start))
+		if errors.Is(err, errBreakOff) {
+			panic(http.ErrAbortHandler)
+		}
 	}
 }
 
@@ -54,6 +57,9 @@ func outcomeOf(r *http.Request, err error) stats.Outcome {
 	if errors.As(err, &e) {
 		return keyOutcome(e)
 	}
+	if errors.Is(err, tree.ErrWatcherClosed) {
+		return stats.Unavailable
+	}
 	var status *statusError
 	if errors.As(err, &status) {
 		switch {
@@ -70,8 +76,10 @@ func outcomeOf(r *http.Request, err error) stats.Outcome {
 
 func keyOutcome(e *tree.Error) stats.Outcome {
 	switch {
-	case e == bodyTooLarge:
+	case e == bodyTooLarge, e == formTooLarge:
 		return stats.TooLarge
+	case e == errNoRoom:
+		return stats.Unavailable
 	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:
 		return stats.Timeout
 	}

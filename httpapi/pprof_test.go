@@ -15,7 +15,7 @@ func servePprof(t *testing.T) (address string) {
 	t.Helper()
 	f := newFixture(t, func(c *Config) { c.Pprof, c.BodyTimeout = On, time.Minute })
 	server := httptest.NewUnstartedServer(f.Server.Client())
-	server.Listener = Listen(server.Listener)
+	server.Listener = Listen(server.Listener, f.stalls())
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()

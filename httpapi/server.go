@@ -57,8 +57,13 @@ type Config struct {
 	// CORS lists the origins that browsers may call from; "*", or none at all,
 	// is any.
 	CORS []string
-	// MaxRequestBytes bounds the body of a request.
+	// MaxRequestBytes bounds the body of a request, each escaped byte of a form counted
+	// once; 0 lets forms be as long as the reference does.
 	MaxRequestBytes int64
+	// MaxInflightBytes bounds the bytes that large requests and answers hold together.
+	MaxInflightBytes int64
+	// StallTimeout is how long a client may take nothing of what is sent to it.
+	StallTimeout time.Duration
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
 	// Versions is what /version says.
@@ -106,8 +111,15 @@ type Server struct {
 	open      openWatches
 	delivery  *delivery
 	returned  *returned
-	saving    snapshots
+	budget    *budget
+	encodings *tree.Encodings
+
+	crossOrigin *http.CrossOriginProtection // of what no web page may do unasked
+	saving      snapshots
 }
+
+// eventShare is the share of the bytes in flight that the encodings of events may take.
+const eventShare = 8
 
 // New makes a Server.
 func New(cfg Config) *Server {
@@ -120,9 +132,13 @@ func New(cfg Config) *Server {
 	return &Server{
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
-		open:      openWatches{followers: map[*follower]struct{}{}, ended: make(chan struct{})},
+		open:      openWatches{open: map[openWatch]struct{}{}, ended: make(chan struct{})},
 		delivery:  newDelivery(cfg.Processors),
 		returned:  newReturned(),
+		budget:    newBudget(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
+		encodings: tree.NewEncodings(int(cfg.MaxInflightBytes / eventShare)),
+
+		crossOrigin: newCORS(cfg.CORS).protection(),
 	}
 }
 

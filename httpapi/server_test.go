@@ -97,7 +97,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 		Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
 		Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
 		Metrics:         stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
-		MaxRequestBytes: 1 << 20, BodyTimeout: 5 * time.Second,
+		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20, BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second,
 		Ready: ready, ReadyTimeout: 50 * time.Millisecond,
 		CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
 		Versions:          Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
@@ -108,6 +108,21 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	}
 	s := New(cfg)
 	return &fixture{Server: s, log: log, handler: s.Client()}
+}
+
+// stalls are those that the listeners of a test use.
+func (f *fixture) stalls() Stalls {
+	return Stalls{Timeout: f.StallTimeout, Metrics: f.Metrics, Logger: f.Logger}
+}
+
+// await polls until done, and fails the test when that takes too long.
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
 }
 
 // do sends one request without a connection.
@@ -135,6 +150,7 @@ func TestKeys(t *testing.T) {
 		{"semicolon", "PUT", "/v2/keys/a", "value=1;b=2", 400, `{"errorCode":210,"message":"Invalid POST form","cause":"invalid semicolon separator in query","index":0}`},
 		{"read", "GET", "/v2/keys/a", "", 200, `{"action":"get","node":{"key":"/a","value":"c","modifiedIndex":4,"createdIndex":4}}`},
 		{"read the past", "GET", "/v2/keys/a?wait=true&waitIndex=3", "", 200, `{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
+		{"a refresh makes no directory of a file", "PUT", "/v2/keys/a?refresh=true&dir=true&ttl=5", "", 400, `{"errorCode":104,"message":"Not a directory","cause":"/a","index":4}`},
 		{"too deep", "GET", "/v2/keys" + strings.Repeat("/d", tree.MaxPathDepth+1), "", 400, `{"errorCode":209,"message":"Invalid field","cause":"the path is longer than 16384 bytes or deeper than 1024 levels","index":0}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -298,6 +314,39 @@ func TestCORS(t *testing.T) {
 			f.handler.ServeHTTP(w, r)
 			if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code != 200 || got != tc.want {
 				t.Errorf("%d, origin %q, want %q", w.Code, got, tc.want)
+			}
+			if varies := w.Header().Get("Vary") == "Origin"; varies != (tc.want != "*") {
+				t.Errorf("Vary is %q", w.Header()["Vary"])
+			}
+		})
+	}
+}
+
+// TestMembersAreNotForWebPages has a page of another origin send what needs no script: a form.
+func TestMembersAreNotForWebPages(t *testing.T) {
+	for _, tc := range []struct {
+		name, method, path string
+		header             map[string]string
+		refused            bool
+	}{
+		{"curl", "POST", "/v2/members/1/leader", nil, false},
+		{"a form of another site", "POST", "/v2/members/1/leader", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://evil"}, true},
+		{"a form in an old browser", "POST", "/v2/members/1/leader", map[string]string{"Origin": "http://evil"}, true},
+		{"a page of this server", "POST", "/v2/members/1/leader", map[string]string{"Origin": "http://example.com"}, false},
+		{"a listed origin", "POST", "/v2/members/1/leader", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://good"}, false},
+		{"a removal", "DELETE", "/v2/members/1", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://evil"}, true},
+		{"a look", "GET", "/v2/members", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://evil"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFixture(t, func(c *Config) { c.CORS = []string{"http://good", "*"} })
+			r := httptest.NewRequest(tc.method, tc.path, nil)
+			for name, value := range tc.header {
+				r.Header.Set(name, value)
+			}
+			w := httptest.NewRecorder()
+			f.handler.ServeHTTP(w, r)
+			if (w.Code == http.StatusForbidden) != tc.refused || w.Code >= 400 && !tc.refused {
+				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
 	}

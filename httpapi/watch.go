@@ -47,11 +47,14 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 	_ = http.NewResponseController(w).Flush()
 	if first != nil && !q.stream {
 		watcher.Close()
-		_, _ = w.Write(first.JSON()) // that the client has gone is no error of ours
+		_ = s.writeEvent(w, first) // that the client has gone is no error of ours
 		return nil
 	}
 	f, err := s.park(w, r)
-	if err != nil {
+	switch {
+	case errors.Is(err, http.ErrNotSupported):
+		return s.followThrough(w, r, watcher, first, q.stream)
+	case err != nil:
 		watcher.Close()
 		return err
 	}

@@ -32,6 +32,7 @@ type Metrics struct {
 	batchSize prometheus.Histogram
 
 	consistency consistency
+	inflight    inflight
 
 	// Shown under two names each, hence counted here and read by callbacks.
 	proposalsPending atomic.Int64
@@ -64,6 +65,7 @@ func NewMetrics(build Build) *Metrics {
 	m.requests.init(m.registry)
 	m.initDisk()
 	m.initProposals()
+	m.initInflight()
 	m.consistency.init(m.registry)
 	return m
 }

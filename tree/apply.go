@@ -54,8 +54,11 @@ func (s *Store) set(c *Command) (*Event, *Error) {
 		}
 		value = prev.Value()
 	}
-	if prev != nil && prev.IsDir() {
+	switch {
+	case prev != nil && prev.IsDir():
 		return nil, NewError(CodeNotFile, c.Path)
+	case c.Refresh && c.Dir:
+		return nil, NewError(CodeNotDir, c.Path)
 	}
 	return s.put(c, ActionSet, prev, s.newNode(c, c.Path, value)), nil
 }

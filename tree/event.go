@@ -43,11 +43,11 @@ func (a Action) removes() bool {
 // Event is one change of the tree. It never changes once it is made.
 type Event struct {
 	action  Action
-	refresh bool  // a renewed TTL, which no watcher sees
-	time    int64 // the time of its batch: TTLs are shown as of then
-	node    *Node // what is there now; for a removal the path and the indexes
-	prev    *Node // what was there before, nil when nothing was
-	json    atomic.Pointer[[]byte]
+	refresh bool                    // a renewed TTL, which no watcher sees
+	time    int64                   // the time of its batch: TTLs are shown as of then
+	node    *Node                   // what is there now; for a removal the path and the indexes
+	prev    *Node                   // what was there before, nil when nothing was
+	encoded atomic.Pointer[encoded] // its JSON, as long as Encodings keeps it
 }
 
 // Index is the index of the change.
@@ -72,29 +72,33 @@ func (e *Event) Created() bool {
 
 // AppendJSON appends the event as the API sends it, with the newline at the
 // end.
-func (e *Event) AppendJSON(dst []byte) []byte {
+func (e *Event) AppendJSON(dst []byte) []byte { return e.appendJSON(dst, nil) }
+
+func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
 	dst = append(dst, `{"action":"`...)
 	dst = append(dst, e.action.String()...)
 	dst = append(dst, `","node":`...)
 	if e.action.removes() {
 		dst = appendRemoved(dst, e.node)
 	} else {
-		dst = appendNode(dst, e.node, e.time, 0)
+		dst = appendNode(dst, e.node, e.time, 0, p)
 	}
 	if e.prev != nil {
 		dst = append(dst, `,"prevNode":`...)
-		dst = appendNode(dst, e.prev, e.time, 0)
+		dst = appendNode(dst, e.prev, e.time, 0, p)
 	}
 	return append(dst, "}\n"...)
 }
 
-// JSON is the event as the API sends it. It is encoded once, however many
-// watchers read it; the caller must not change the bytes.
-func (e *Event) JSON() []byte {
-	if p := e.json.Load(); p != nil {
-		return *p
+// Large reports whether the event's JSON is too large to be copied for each of the
+// watchers that it goes to.
+func (e *Event) Large() bool {
+	size := len(e.node.Value())
+	if e.prev != nil {
+		size += len(e.prev.Value())
 	}
-	b := e.AppendJSON(nil)
-	e.json.Store(&b)
-	return b
+	return size > largeEvent
 }
+
+// largeEvent is how many bytes the values of a small event have at most.
+const largeEvent = 32 << 10

@@ -7,29 +7,30 @@ import (
 
 // The API's JSON is written by appending: no reflection, no allocation but the
 // growth of the slice. The bytes are those that clients have always seen: HTML
-// characters escaped, invalid UTF-8 replaced.
+// characters escaped, invalid UTF-8 replaced. A large answer is handed over piece
+// by piece on the way (see pieces), so that it needs no more memory than a small one.
 
 func appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
 func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
 
 // appendNode appends n as it is at now, with depth levels of children below
 // it.
-func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
+func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	dst = append(dst, '{')
 	if n.Path() != "/" {
 		dst = append(dst, `"key":`...)
-		dst = n.appendText(dst, n.Path())
+		dst = n.appendText(dst, n.Path(), p)
 		dst = append(dst, ',')
 	}
 	if n.IsDir() {
 		dst = append(dst, `"dir":true`...)
 	} else {
 		dst = append(dst, `"value":`...)
-		dst = n.appendText(dst, n.Value())
+		dst = n.appendText(dst, n.Value(), p)
 	}
 	dst = appendExpiry(dst, n, now)
 	if n.IsDir() && depth > 0 {
-		dst = appendChildren(dst, n.directory(), now, depth-1)
+		dst = appendChildren(dst, n.directory(), now, depth-1, p)
 	}
 	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
 	return append(dst, '}')
@@ -39,7 +40,7 @@ func appendNode(dst []byte, n *Node, now int64, depth int) []byte {
 // neither value nor expiry.
 func appendRemoved(dst []byte, n *Node) []byte {
 	dst = append(dst, `{"key":`...)
-	dst = n.appendText(dst, n.Path())
+	dst = n.appendText(dst, n.Path(), nil)
 	if n.IsDir() {
 		dst = append(dst, `,"dir":true`...)
 	}
@@ -48,13 +49,23 @@ func appendRemoved(dst []byte, n *Node) []byte {
 }
 
 // appendText appends the path or the value of n as a JSON string.
-func (n *Node) appendText(dst []byte, text string) []byte {
-	if !n.verbatim {
-		return appendString(dst, text)
-	}
+func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
 	dst = append(dst, '"')
-	dst = append(dst, text...)
-	return append(dst, '"')
+	for p != nil && len(text) > longText {
+		part := cutText(text)
+		dst = p.spill(n.appendPart(dst, part))
+		if text = text[len(part):]; p.refused() {
+			return dst
+		}
+	}
+	return append(n.appendPart(dst, text), '"')
+}
+
+func (n *Node) appendPart(dst []byte, text string) []byte {
+	if n.verbatim {
+		return append(dst, text...)
+	}
+	return appendEscapedText(dst, text)
 }
 
 func appendExpiry(dst []byte, n *Node, now int64) []byte {
@@ -85,7 +96,7 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 
 // appendChildren appends the "nodes" of a directory, hidden ones left out;
 // nothing at all when there are none to show.
-func appendChildren(dst []byte, d *directory, now int64, depth int) []byte {
+func appendChildren(dst []byte, d *directory, now int64, depth int, p *pieces) []byte {
 	first := true
 	d.scan(func(n *Node) bool {
 		name := n.Path()[d.skip:]
@@ -98,8 +109,12 @@ func appendChildren(dst []byte, d *directory, now int64, depth int) []byte {
 		} else {
 			dst = append(dst, ',')
 		}
-		dst = appendNode(dst, n, now, depth)
-		return true
+		dst = appendNode(dst, n, now, depth, p)
+		if p == nil {
+			return true
+		}
+		dst = p.spill(dst)
+		return !p.refused()
 	})
 	if !first {
 		dst = append(dst, ']')

@@ -46,7 +46,11 @@ func isVerbatim(s string) bool { return plainPrefix(s) == len(s) }
 
 // appendString appends s as a JSON string.
 func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
+	return append(appendEscapedText(append(dst, '"'), s), '"')
+}
+
+// appendEscapedText appends what stands between the quotes of a JSON string.
+func appendEscapedText(dst []byte, s string) []byte {
 	start := 0
 	for i := plainPrefix(s); i < len(s); {
 		b := s[i]
@@ -75,8 +79,7 @@ func appendString(dst []byte, s string) []byte {
 		}
 		i += size
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }
 
 func appendEscaped(dst []byte, b byte) []byte {

@@ -86,7 +86,7 @@ func image(s *Store) []byte {
 	})
 	for i := v.OldestEvent(); i <= v.Index(); i++ {
 		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
-		b = append(b, s.history.at(i).JSON()...)
+		b = append(b, s.history.at(i).AppendJSON(nil)...)
 	}
 	return b
 }

@@ -52,7 +52,7 @@ func TestEventJSON(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := must(t, s, tc.c)
-			if got := string(e.JSON()); got != tc.want+"\n" {
+			if got := string(e.AppendJSON(nil)); got != tc.want+"\n" {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})

@@ -61,12 +61,9 @@ func (v *View) Get(path string) (*Node, error) {
 	return n, nil
 }
 
-// AppendGet appends the answer to a read of n, which shows depth levels below
-// it, with TTLs as of now (nanoseconds since 1970) and the newline at the end.
+// AppendGet appends the answer to a read of n; see EncodeGet.
 func AppendGet(dst []byte, n *Node, now int64, depth int) []byte {
-	dst = append(dst, `{"action":"get","node":`...)
-	dst = appendNode(dst, n, now, depth)
-	return append(dst, "}\n"...)
+	return EncodeGet(n, now, depth).Append(dst)
 }
 
 // find walks from root down to path. Its errors carry no index yet.

@@ -81,7 +81,7 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	default:
 		w.owed(t, m, e.Index())
 		if e.Index() < w.cursor || w.concern(&m.events[e.Index()-2]) == nothing {
-			t.Fatalf("%+v got event %d, %s", w, e.Index(), e.JSON())
+			t.Fatalf("%+v got event %d, %s", w, e.Index(), e.AppendJSON(nil))
 		}
 		compareEvent(t, &m.events[e.Index()-2], e)
 		w.cursor, w.waiting = e.Index()+1, false

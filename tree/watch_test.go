@@ -177,7 +177,7 @@ func TestDeletedParents(t *testing.T) {
 			at := s.View().Index()
 			for _, w := range below {
 				if e := next(t, w, at); e.Node().Path() != "/d" || e.Action().String() != action {
-					t.Errorf("%s got %s", w.path, e.JSON())
+					t.Errorf("%s got %s", w.path, e.AppendJSON(nil))
 				}
 			}
 			for _, w := range others {

@@ -1,0 +1,72 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestPieces holds that an answer in pieces is the answer, and that no piece is large.
+func TestPieces(t *testing.T) {
+	text := rapid.Custom(func(t *rapid.T) string {
+		part := rapid.SampledFrom([]string{"a", "é", "森", "\U0001f332", "\xff", "\xe6\xa3", "\x80\x80\x80\x80\x80", "<", "\n", "\u2028", "\x00"})
+		pattern := strings.Join(rapid.SliceOfN(part, 1, 7).Draw(t, "pattern"), "")
+		return strings.Repeat(pattern, rapid.IntRange(0, 5<<10).Draw(t, "times"))
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		s := New(10)
+		for i := range rapid.IntRange(1, 3).Draw(r, "files") {
+			must(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%d", i), Value: text.Draw(r, "value")})
+		}
+		e := must(t, s, Command{Op: OpSet, Path: "/d/0", Value: text.Draw(r, "last"), Expires: second})
+		mustComeInPieces(r, EncodeGet(s.View().root, 1, Deep))
+		mustComeInPieces(r, EncodeGet(s.View().Lookup("/d/0"), 1, Shallow))
+		mustComeInPieces(r, e.Encode())
+		mustComeInPieces(r, must(t, s, Command{Op: OpDelete, Path: "/d/0"}).Encode())
+	})
+}
+
+func mustComeInPieces(t *rapid.T, e Encoding) {
+	const largest = PieceSize + 12*longText + 1<<10
+	var got []byte
+	rest, err := e.Pieces(nil, func(piece []byte) error {
+		if len(piece) < PieceSize || len(piece) > largest {
+			t.Fatalf("a piece of %d bytes", len(piece))
+		}
+		got = append(got, piece...)
+		return nil
+	})
+	got = append(got, rest...)
+	if want := e.Append(nil); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("%v: %d bytes in pieces differ from %d as a whole", err, len(got), len(want))
+	}
+	if size := e.Size(nil); size != len(got) {
+		t.Fatalf("the size is said to be %d of %d", size, len(got))
+	}
+}
+
+// TestPiecesRefused has nobody want the rest of a large answer: neither one file nor many
+// are encoded to their end.
+func TestPiecesRefused(t *testing.T) {
+	refusal := errors.New("enough")
+	for _, files := range []int{1, 1000} {
+		s := New(10)
+		for i := range files {
+			must(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%d", i), Value: strings.Repeat("<", 10_000_000/files)})
+		}
+		taken := 0
+		rest, err := EncodeGet(s.View().root, 1, Deep).Pieces(nil, func([]byte) error {
+			if taken++; taken == 3 {
+				return refusal
+			}
+			return nil
+		})
+		if !errors.Is(err, refusal) || taken != 3 || len(rest) > PieceSize || cap(rest) > 4*PieceSize {
+			t.Errorf("%d files: %v after %d pieces, %d bytes left in %d", files, err, taken, len(rest), cap(rest))
+		}
+	}
+}
