@@ -40,7 +40,7 @@ func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64
 
 // save answers when a checkpoint holds what is applied now.
 func (l *loop) save(done chan error) {
-	if l.checkpoint.index == l.appliedIndex {
+	if l.checkpoint.index == l.appliedIndex && !l.cfg.Disk.NeedsAll() {
 		done <- nil
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/storage"
+	"pando/tree"
 )
 
 // checkpoint is the loop's account of checkpoints: at most one is under way,
@@ -51,7 +52,7 @@ func (l *loop) checkpointIfDue() {
 	if l.failed != nil {
 		return
 	}
-	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.mem.wants() {
+	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.mem.wants() && !l.cfg.Disk.NeedsAll() {
 		return
 	}
 	if time.Now().Before(c.retryAt) {
@@ -84,12 +85,20 @@ func (l *loop) hurryCheckpoint() {
 // nextCheckpoint is the state as applied now.
 func (l *loop) nextCheckpoint() storage.Checkpoint {
 	return storage.Checkpoint{
-		Delta:     l.tree.TakeDelta(),
+		Delta:     l.takeDelta(),
 		Applied:   l.appliedIndex,
 		Term:      l.appliedTerm,
 		ConfState: l.confState,
 		Members:   l.registry.Marshal(),
 	}
+}
+
+// takeDelta gives what the next checkpoint has to store.
+func (l *loop) takeDelta() *tree.Delta {
+	if l.cfg.Disk.NeedsAll() {
+		return l.tree.TakeAll()
+	}
+	return l.tree.TakeDelta()
 }
 
 func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
@@ -125,7 +134,7 @@ func (l *loop) checkpointed(c checkpointed) {
 func (l *loop) lastCheckpoint() {
 	defer l.cfg.Disk.Hurry()()
 	l.awaitCheckpoint()
-	if l.appliedIndex == l.checkpoint.index {
+	if l.appliedIndex == l.checkpoint.index && !l.cfg.Disk.NeedsAll() {
 		return
 	}
 	l.checkpointed(l.writeCheckpoint(l.nextCheckpoint()))

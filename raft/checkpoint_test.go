@@ -96,3 +96,31 @@ func TestFailedCheckpoint(t *testing.T) {
 		t.Errorf("the tree was\n%s\nand is\n%s", before, after)
 	}
 }
+
+// TestDamagedCheckpoint damages state.db while the member runs. It is written anew of what
+// is in memory.
+func TestDamagedCheckpoint(t *testing.T) {
+	m := newTestMember(t)
+	m.cfg.SnapshotCount = 10
+	m.start()
+	m.set("/first", "1")
+	if err := os.WriteFile(filepath.Join(m.dir, "state.db"), []byte(strings.Repeat("x", 1<<16)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		m.set(fmt.Sprintf("/%d", i), "x")
+	}
+	m.await("a failed checkpoint", func() bool {
+		since, err := m.node.CheckpointFailing()
+		return !since.IsZero() && err != nil
+	})
+	before := m.dump()
+	m.stop()
+	m.start()
+	if m.replayed > 0 {
+		t.Errorf("%d entries were replayed after a stop", m.replayed)
+	}
+	if after := m.dump(); after != before {
+		t.Errorf("the tree was\n%s\nand is\n%s", before, after)
+	}
+}

@@ -42,31 +42,19 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 	return t, nil
 }
 
-// putTotals must follow the last change of a record.
-func (t *treeBucket) putTotals() error {
-	totals := treeTotals{t.nodes.totals, t.history.totals, t.recent.totals, t.recentBytes}
-	return putSealed(t.bucket, totalsKey, totals.encode())
+func (t *treeBucket) totals() treeTotals {
+	return treeTotals{t.nodes.totals, t.history.totals, t.recent.totals, t.recentBytes}
 }
 
-// readRecent reads the recent changes, and checks that they are all there.
-func (t *treeBucket) readRecent() (run, error) {
-	var got totals
-	var r recent
-	c := t.recent.bucket.Cursor()
-	for key, record := c.First(); key != nil; key, record = c.Next() {
-		chunk, sum, ok := unseal(key, record)
-		if !ok {
-			return run{}, damaged("chunk %x fails its checksum", key)
-		}
-		got.add(sum)
-		if err := r.add(bytes.Clone(chunk)); err != nil {
-			return run{}, err
-		}
-	}
-	if got != t.recent.totals || r.bytes != t.recentBytes {
-		return run{}, damaged("%d chunks of recent changes are there, %d were stored", got.records, t.recent.totals.records)
-	}
-	return r.merged(), nil
+func (t *treeBucket) setTotals(totals treeTotals) {
+	t.nodes.totals, t.history.totals, t.recent.totals = totals.nodes, totals.history, totals.recent
+	t.recentBytes = totals.recentBytes
+}
+
+// putTotals must follow the last change of a record.
+func (t *treeBucket) putTotals() error {
+	totals := t.totals()
+	return putSealed(t.bucket, totalsKey, totals.encode())
 }
 
 // clearRecent deletes the recent changes.
@@ -141,6 +129,33 @@ func (b *recordBucket) removePrefix(prefix []byte, limit int) (int, error) {
 		yield(n)
 	}
 	return n, nil
+}
+
+// removeBefore deletes the records whose keys come before a key.
+func (b *recordBucket) removeBefore(key []byte) error {
+	c := b.bucket.Cursor()
+	for k, _ := c.First(); k != nil && bytes.Compare(k, key) < 0; k, _ = c.First() {
+		if err := b.remove(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropUnfinished deletes the records that a checkpoint has added which never became
+// valid. They come behind all others, and are in no totals.
+func (b *recordBucket) dropUnfinished() error {
+	c := b.bucket.Cursor()
+	k, _ := c.First()
+	for n := uint64(0); k != nil && n < b.totals.records; n++ {
+		k, _ = c.Next()
+	}
+	for first := bytes.Clone(k); k != nil; k, _ = c.Seek(first) {
+		if err := b.bucket.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forget takes a stored record out of the totals.

@@ -3,11 +3,13 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
@@ -48,8 +50,8 @@ type CheckpointStats struct {
 // are wholly behind it. It costs in proportion to the change, and may run beside
 // Append. After an error the checkpoint before it is still the valid one: give
 // the delta back to its Store, and try again later with the next one. When the
-// file itself is in doubt, every later call returns ErrFailed, while Append goes
-// on. One call works at a time; others wait.
+// file itself is in doubt, that must be a delta of all: see NeedsAll. One call works
+// at a time; others wait.
 //
 // Now and then it folds what is recent, when all that is done; see Hurry for those
 // who can't wait for that.
@@ -102,7 +104,7 @@ func (d *Disk) checkpoint(c Checkpoint) (CheckpointStats, error) {
 	if c.Applied < d.last.index || c.Applied > 0 && c.ConfState == nil {
 		return CheckpointStats{}, fmt.Errorf("storage: checkpoint at entry %d behind one at %d, or without a configuration", c.Applied, d.last.index)
 	}
-	if d.stateFailure != nil {
+	if d.stateFailure != nil && !c.Delta.All {
 		return CheckpointStats{}, fmt.Errorf("%w: %w", ErrFailed, d.stateFailure)
 	}
 	start := time.Now()
@@ -137,47 +139,103 @@ func (d *Disk) markLog(c Checkpoint) error {
 	return nil
 }
 
-// writeState stores the checkpoint in one transaction.
+// writeState stores the checkpoint in state.db, or all that it is of in a new file if
+// the delta says so.
 func (d *Disk) writeState(c Checkpoint) (CheckpointStats, error) {
+	if c.Delta.All {
+		return d.replaceState(c)
+	}
 	c.Delta.Sort()
-	w := &stateWriter{}
-	pages, err := d.changeState(func(tx *bbolt.Tx) error {
-		w.tx = tx
-		return w.write(&c)
-	})
-	w.stats.Pages = pages
-	return w.stats, err
+	return d.writeTo(d.paths.state, c)
 }
 
-// changeState runs one transaction and gives the bytes of the pages that it wrote.
-// The file is open only for that long: bbolt maps it into memory, and every page
-// it has touched would count as this process's until it lets go.
-func (d *Disk) changeState(change func(*bbolt.Tx) error) (pages int64, err error) {
+// replaceState writes a new state.db of what is in memory. Nothing of the old file is
+// read, so it does not matter what has become of that.
+func (d *Disk) replaceState(c Checkpoint) (CheckpointStats, error) {
+	temp := d.paths.state + tempSuffix
+	stats, err := d.writeNew(temp, c)
+	if err != nil {
+		_ = os.Remove(temp) // the error that counts is told
+		return stats, fmt.Errorf("storage: write a new %s: %w", d.paths.state, err)
+	}
+	if err := os.Rename(temp, d.paths.state); err != nil {
+		return stats, fmt.Errorf("storage: %w", err)
+	}
+	if err := syncDir(d.paths.dir); err != nil {
+		return stats, err
+	}
+	d.doubt(nil)
+	d.lg.Warn("state.db was written anew, because the old file was in doubt", zap.Int("nodes", stats.Nodes))
+	return stats, nil
+}
+
+func (d *Disk) writeNew(path string, c Checkpoint) (CheckpointStats, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return CheckpointStats{}, err
+	}
+	if err := writeEmptyState(path, d.identity); err != nil {
+		return CheckpointStats{}, err
+	}
+	return d.writeTo(path, c)
+}
+
+func (d *Disk) writeTo(path string, c Checkpoint) (CheckpointStats, error) {
+	w, stop := newStateWriter(&c)
+	defer stop()
+	for !w.done {
+		pages, err := d.changeState(path, w.step)
+		if err != nil {
+			return w.stats, err
+		}
+		w.stats.Pages += pages
+	}
+	return w.stats, nil
+}
+
+// changeState runs one transaction on a checkpoint and gives the bytes of the pages that
+// it wrote. The file is open only for that long: bbolt maps it into memory, and every
+// page it has touched would count as this process's until it lets go.
+func (d *Disk) changeState(path string, change func(*bbolt.Tx) error) (pages int64, err error) {
 	// bbolt follows the pointers of a damaged page wherever they lead.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("storage: %w: %s: %v: stop, and %s", ErrCorrupt, d.paths.state, r, restoreAdvice)
-			d.stateFailure = err
+			err = fmt.Errorf("storage: %w: %s: %v", ErrCorrupt, path, r)
+		}
+		if errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) {
+			// What the kernel could not write it may have dropped, and yet show.
+			d.doubt(err)
 		}
 	}()
-	db, err := openBolt(d.paths.state, mapRoom)
+	db, err := openBolt(path, mapRoom)
 	if err != nil {
-		return 0, fmt.Errorf("storage: open %s: %w", d.paths.state, err)
+		for _, invalid := range []error{berrors.ErrInvalid, berrors.ErrVersionMismatch, berrors.ErrChecksum} {
+			if errors.Is(err, invalid) {
+				err = damaged("%v", err)
+			}
+		}
+		return 0, fmt.Errorf("storage: open %s: %w", path, err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	err = d.update(db, func(tx *bbolt.Tx) error {
 		tx.OnCommit(func() { stats := tx.Stats(); pages = stats.GetPageAlloc() })
 		return change(tx)
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
-		err = fmt.Errorf("storage: write %s: %w", d.paths.state, err)
-	}
-	if errors.Is(err, syscall.EIO) {
-		// What the kernel could not write it may have dropped, and yet show.
-		d.stateFailure = err
+		err = fmt.Errorf("storage: write %s: %w", path, err)
 	}
 	return pages, err
 }
+
+// doubt notes why state.db must not be written any more; nil when there is no reason.
+func (d *Disk) doubt(err error) {
+	d.stateFailure = err
+	d.needsAll.Store(err != nil)
+}
+
+// NeedsAll reports whether state.db is in doubt, after an error of the disk or because
+// it is damaged. The next checkpoint must be of a delta that holds all: see
+// tree.Store.TakeAll. It may be called from anywhere.
+func (d *Disk) NeedsAll() bool { return d.needsAll.Load() }
 
 // mapRoom is how much of the address space is kept for a file to grow into
 // during one checkpoint. When it is not enough, bbolt copies all it has at hand.

@@ -134,7 +134,7 @@ func writeEmptyState(path string, id Identity) error {
 		if err := putSealed(keys, totalsKey, new(treeTotals).encode()); err != nil {
 			return err
 		}
-		if err := putFormat(top); err != nil {
+		if err := putFormat(top, stateFormat); err != nil {
 			return err
 		}
 		if err := putSealed(top, identityKey, appendWords(nil, id.ClusterID, id.MemberID)); err != nil {

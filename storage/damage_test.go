@@ -356,4 +356,10 @@ func TestDamageBehindOurBack(t *testing.T) {
 	if _, err := m.disk.Checkpoint(m.position()); err == nil {
 		t.Error("a second one succeeded")
 	}
+	if _, err := m.disk.Checkpoint(m.takeCheckpoint()); err != nil {
+		t.Errorf("one of all: %v", err)
+	}
+	if got, want := dump(reopen(t, copyDir(t, m.dir())).Store), dump(m.store); got != want {
+		t.Errorf("got %.200s, want %.200s", got, want)
+	}
 }

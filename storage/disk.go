@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -33,7 +34,9 @@ type Disk struct {
 	// checkpointing is held by the checkpoint at work.
 	checkpointing sync.Mutex
 	last          position // of the last checkpoint
-	stateFailure  error    // why state.db must not be written any more
+	stateFailure  error    // why state.db is in doubt
+	needsAll      atomic.Bool
+	update        func(*bbolt.DB, func(*bbolt.Tx) error) error // runs a transaction
 
 	failing atomic.Pointer[checkpointFailure] // nil when the last checkpoint succeeded
 
@@ -42,7 +45,10 @@ type Disk struct {
 }
 
 func newDisk(p paths, o Options, lock *dirLock) *Disk {
-	return &Disk{paths: p, options: o, lg: o.logger(), lock: lock, zeros: zeroFill{dir: p.wal, helps: marksUnwritten}, folds: usualFolds}
+	return &Disk{
+		paths: p, options: o, lg: o.logger(), lock: lock, zeros: zeroFill{dir: p.wal, helps: marksUnwritten},
+		folds: usualFolds, update: (*bbolt.DB).Update,
+	}
 }
 
 // entryOverhead is roughly what a log entry takes up beside its data.

@@ -39,6 +39,10 @@
 // that state.db names. Create writes the log first and state.db last, in one
 // rename, so a directory without state.db was never in use and is made anew.
 //
+// A large checkpoint takes many transactions, so that it needs little memory. Only the
+// last one makes it valid. Until then its chunks and events lie behind those that count,
+// format 3 says that they do not, and the next checkpoint removes them.
+//
 // A fold, which may follow a checkpoint, is many transactions, and none of them
 // changes the tree that state.db holds: the recent changes stay there until the last
 // one. So it may end anywhere, and the next begins anew.
@@ -55,10 +59,13 @@
 // its end. Anything else stops Open, too, with an error that names the file and says
 // what to do, and changes nothing on disk.
 //
+// A checkpoint that meets an error of the disk, or damage, puts state.db in doubt. The
+// next one reads nothing of it, and writes a new file of what is in memory.
+//
 // # Who may call what
 //
 // One goroutine at a time calls Append. Another one may run Checkpoint beside
-// it. WALSize and Hurry may be called from anywhere, Close when the others have
+// it. WALSize, Hurry, NeedsAll and CheckpointFailing may be called from anywhere, Close when the others have
 // returned or will find ErrClosed.
 //
 // # What older versions wrote

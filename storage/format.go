@@ -11,7 +11,10 @@ import (
 // The versions of what is on disk. A program reads versions up to its own.
 const (
 	stateFormat = 2 // of state.db; 1 has no recent changes
-	logFormat   = 2 // 1 may have a last segment that is shorter than it was made
+	// unfinishedFormat is that of state.db while a checkpoint is written that takes more
+	// than one transaction: some of the last chunks and events do not count yet.
+	unfinishedFormat = 3
+	logFormat        = 2 // 1 may have a last segment that is shorter than it was made
 	// fullSegments is the first format of the log in which no crash leaves a segment
 	// shorter than it was made, but for a note that says so.
 	fullSegments = 2

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"pando/tree"
@@ -14,6 +15,8 @@ import (
 type checkpointData struct {
 	meta  meta
 	store *tree.Store
+	// unfinished says that chunks and events follow of a checkpoint that is not valid.
+	unfinished bool
 }
 
 // loadState reads the checkpoint at path and checks all of it.
@@ -110,9 +113,10 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 	if !readWords(values[string(formatKey)], &version) {
 		return damaged("meta: no format")
 	}
-	if err := checkFormat(version, stateFormat); err != nil {
+	if err := checkFormat(version, unfinishedFormat); err != nil {
 		return err
 	}
+	d.unfinished = version == unfinishedFormat
 	delete(values, string(formatKey))
 	for _, key := range [][]byte{identityKey, positionKey, confKey, membersKey} {
 		if _, ok := values[string(key)]; !ok {
@@ -178,7 +182,11 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 			return damaged("%v", err)
 		}
 	}
-	got, err := b.readRecords(p, loader)
+	limit := treeTotals{recent: totals{records: math.MaxUint64}, history: totals{records: math.MaxUint64}}
+	if d.unfinished {
+		limit = want
+	}
+	got, err := b.readRecords(p, loader, limit)
 	if err != nil {
 		return err
 	}
@@ -197,11 +205,12 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 }
 
 // readRecords hands the nodes, with the recent changes over them, and the events to
-// a loader, and gives the totals of all.
-func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader) (got treeTotals, err error) {
+// a loader, and gives the totals of all. It passes over chunks and events beyond the
+// numbers of limit.
+func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
 	var r recent
 	if b.recent != nil { // format 1 has none
-		got.recent, err = readRecords(p, *b.recent, func(_, chunk []byte) error { return r.add(bytes.Clone(chunk)) })
+		got.recent, err = readRecords(p, *b.recent, limit.recent.records, func(_, chunk []byte) error { return r.add(bytes.Clone(chunk)) })
 		if err != nil {
 			return got, fmt.Errorf("recent: %w", err)
 		}
@@ -213,7 +222,7 @@ func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader) (got treeTotals
 		}
 		return loader.Node(string(c.path), c.node)
 	}}
-	got.nodes, err = readRecords(p, *b.nodes, func(key, value []byte) error {
+	got.nodes, err = readRecords(p, *b.nodes, math.MaxUint64, func(key, value []byte) error {
 		if len(value) == 0 { // a change that is gone, which a node can't be
 			return fmt.Errorf("%.80q has no node", key)
 		}
@@ -225,17 +234,21 @@ func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader) (got treeTotals
 	if err := m.rest(); err != nil {
 		return got, damaged("recent: %v", err)
 	}
-	got.history, err = readRecords(p, *b.history, func(_, value []byte) error { return loader.Event(value) })
+	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
 	if err != nil {
 		return got, fmt.Errorf("history: %w", err)
 	}
 	return got, nil
 }
 
-// readRecords hands the values of a bucket to take and gives their totals.
-func readRecords(p *pages, ref bucketRef, take func(key, value []byte) error) (totals, error) {
+// readRecords hands the values of a bucket to take, the first ones up to a limit, and
+// gives their totals.
+func readRecords(p *pages, ref bucketRef, limit uint64, take func(key, value []byte) error) (totals, error) {
 	var t totals
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
+		if t.records == limit && ref == nil {
+			return nil
+		}
 		value, sum, ok := unseal(key, record)
 		if ref != nil || !ok {
 			return damaged("%.80q fails its checksum", key)

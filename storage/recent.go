@@ -129,12 +129,17 @@ func (r *recent) add(chunk []byte) error {
 		return err
 	}
 	r.bytes += uint64(len(chunk))
+	r.append(next)
+	return nil
+}
+
+// append takes what the next chunk says.
+func (r *recent) append(next run) {
 	if n := len(r.runs); n > 0 && r.continuedBy(next) {
 		r.runs[n-1].changes = append(r.runs[n-1].changes, next.changes...)
 	} else {
 		r.runs = append(r.runs, next)
 	}
-	return nil
 }
 
 // continuedBy reports whether a run has nothing to say about the last one, as when

@@ -234,7 +234,7 @@ func (d *Disk) Install(s *Staged) error {
 	}
 	d.last = position{s.Applied, s.Term}
 	d.unsaved.Store(0)
-	d.stateFailure = nil // that file is gone
+	d.doubt(nil) // that file is gone
 	if err := releaseLog(d.wal, d.paths.wal, s.Applied); err != nil {
 		d.lg.Warn("old log segments could not be deleted", zap.Error(err))
 	}

@@ -1,115 +1,217 @@
 package storage
 
 import (
-	"bytes"
+	"errors"
+	"iter"
 
 	"go.etcd.io/bbolt"
 
 	"pando/tree"
 )
 
-// stateWriter stores one checkpoint within one transaction.
+// portionBytes is about how much of a checkpoint is written in one transaction, which is
+// kept in memory until it ends. What a checkpoint takes is bounded by that, and by the
+// largest node.
+const portionBytes = 4 << 20
+
+// stateWriter stores one checkpoint, a portion in each transaction. Only the last one makes
+// it valid: until then the checkpoint before counts, and what was written behind it is
+// unfinished. The format says so, for a reader must know to pass over it.
 type stateWriter struct {
-	tx    *bbolt.Tx
-	arena arena
-	stats CheckpointStats
+	c       *Checkpoint
+	removed []string
+	changed func() (path string, more bool) // the next path of a node that may differ
+	events  []*tree.Event
+	begun   bool
+	done    bool
+	portion int64      // bytes written in this transaction
+	totals  treeTotals // with what is unfinished
+	arena   arena
+	buf     []byte // room for the record at work
+	stats   CheckpointStats
 }
 
-func (w *stateWriter) write(c *Checkpoint) error {
-	top := w.tx.Bucket(metaBucket)
+// newStateWriter gives a writer that must be stopped.
+func newStateWriter(c *Checkpoint) (w *stateWriter, stop func()) {
+	w = &stateWriter{c: c, removed: c.Delta.Removed, events: c.Delta.Events}
+	if c.Delta.All {
+		next, stop := iter.Pull(c.Delta.View.Walk())
+		w.changed = func() (string, bool) {
+			if n, more := next(); more {
+				return n.Path(), true
+			}
+			return "", false
+		}
+		return w, stop
+	}
+	left := c.Delta.Changed
+	w.changed = func() (path string, more bool) {
+		if len(left) == 0 {
+			return "", false
+		}
+		path, left = left[0], left[1:]
+		return path, true
+	}
+	return w, func() {}
+}
+
+// step writes the next portion.
+func (w *stateWriter) step(tx *bbolt.Tx) error {
+	top := tx.Bucket(metaBucket)
 	if top == nil {
 		return damaged("bucket %s is missing", metaBucket)
 	}
-	t, err := openTree(w.tx)
+	t, err := openTree(tx)
 	if err != nil {
 		return err
 	}
-	if err := w.recent(t, c.Delta); err != nil {
+	if err := w.resume(top, t); err != nil {
 		return err
 	}
-	if err := w.history(t.history, c.Delta); err != nil {
+	more, err := w.write(t)
+	if err != nil {
 		return err
 	}
-	if err := putSealed(t.bucket, treeStateKey, c.Delta.View.AppendState(nil)); err != nil {
+	if more {
+		w.totals = t.totals()
+		return putFormat(top, unfinishedFormat)
+	}
+	w.done = true
+	return w.finish(top, t)
+}
+
+// resume goes on where the last portion ended. The first one removes what a checkpoint
+// that failed has left.
+func (w *stateWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
+	w.portion, w.arena = 0, arena{}
+	if w.begun {
+		t.setTotals(w.totals)
+		return nil
+	}
+	w.begun = true
+	var format uint64
+	value, _, ok := unseal(formatKey, top.Get(formatKey))
+	if !ok || !readWords(value, &format) {
+		return damaged("the format can't be read")
+	}
+	if format != unfinishedFormat {
+		return nil
+	}
+	return errors.Join(t.recent.dropUnfinished(), t.history.dropUnfinished())
+}
+
+// write reports whether there is more than a portion.
+func (w *stateWriter) write(t *treeBucket) (more bool, err error) {
+	if w.c.Delta.All {
+		more, err = w.nodes(t.nodes)
+	} else {
+		more, err = w.recent(t)
+	}
+	if more || err != nil {
+		return more, err
+	}
+	return w.history(t.history)
+}
+
+// finish makes the checkpoint valid.
+func (w *stateWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
+	if err := t.history.removeBefore(historyKey(w.c.Delta.OldestEvent)); err != nil {
+		return err
+	}
+	w.stats.Recent = int64(t.recentBytes)
+	w.stats.Stored = int64(t.nodes.totals.records)
+	if err := putSealed(t.bucket, treeStateKey, w.c.Delta.View.AppendState(nil)); err != nil {
 		return err
 	}
 	if err := t.putTotals(); err != nil {
 		return err
 	}
-	if err := putFormat(top); err != nil {
+	if err := putFormat(top, stateFormat); err != nil {
 		return err
 	}
-	return putMeta(top, &meta{position: position{c.Applied, c.Term}, conf: c.ConfState, members: c.Members})
+	return putMeta(top, &meta{position: position{w.c.Applied, w.c.Term}, conf: w.c.ConfState, members: w.c.Members})
 }
 
 // recent appends the delta to the recent changes.
-func (w *stateWriter) recent(t *treeBucket, d *tree.Delta) error {
+func (w *stateWriter) recent(t *treeBucket) (more bool, err error) {
 	chunks, err := newChunkWriter(t.recent)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, dir := range d.Removed {
-		if err := chunks.add(dir+"/", nil); err != nil {
-			return err
+	for ; len(w.removed) > 0; w.removed = w.removed[1:] {
+		if err := chunks.add(w.removed[0]+"/", nil); err != nil {
+			return false, err
 		}
 	}
-	if err := w.changed(chunks, d); err != nil {
-		return err
+	for !more && err == nil {
+		path, ok := w.changed()
+		if !ok {
+			break
+		}
+		if path != "/" { // the root is never stored: it always exists
+			err = chunks.add(path, w.node(path))
+			more = chunks.stored >= portionBytes
+		}
 	}
-	if err := chunks.flush(); err != nil {
-		return err
+	if err := errors.Join(err, chunks.flush()); err != nil {
+		return false, err
 	}
 	t.recentBytes += chunks.bytes
 	w.stats.Bytes += chunks.stored
-	w.stats.Recent = int64(t.recentBytes)
-	w.stats.Stored = int64(t.nodes.totals.records)
-	return nil
+	w.portion += chunks.stored
+	return more, nil
 }
 
-// changed adds the changed paths. The root is never stored: it always exists.
-func (w *stateWriter) changed(chunks *chunkWriter, d *tree.Delta) error {
-	var node []byte
-	for i, path := range d.Changed {
-		if path == "/" {
-			continue
-		}
-		node = node[:0]
-		if n := d.View.Lookup(path); n != nil {
-			node = tree.AppendNode(node, n)
-			w.stats.Nodes++
-		} else {
-			w.stats.Removed++
-		}
-		if err := chunks.add(path, node); err != nil {
-			return err
-		}
-		yield(i)
+// node gives the stored form of a node; nothing if it is gone.
+func (w *stateWriter) node(path string) []byte {
+	w.buf = w.buf[:0]
+	if n := w.c.Delta.View.Lookup(path); n != nil {
+		w.buf = tree.AppendNode(w.buf, n)
+		w.stats.Nodes++
+	} else {
+		w.stats.Removed++
 	}
-	return nil
+	yield(w.stats.Nodes + w.stats.Removed)
+	return w.buf
 }
 
-func (w *stateWriter) history(b *recordBucket, d *tree.Delta) error {
-	oldest := historyKey(d.OldestEvent)
-	c := b.bucket.Cursor()
-	for k, _ := c.First(); k != nil && bytes.Compare(k, oldest) < 0; k, _ = c.First() {
-		if err := b.remove(k); err != nil {
-			return err
+// nodes puts the nodes into their place.
+func (w *stateWriter) nodes(b *recordBucket) (more bool, err error) {
+	for w.portion < portionBytes {
+		path, ok := w.changed()
+		if !ok {
+			return false, nil
+		}
+		if err := w.put(b, []byte(path), w.node(path)); err != nil {
+			return false, err
 		}
 	}
-	for _, e := range d.Events {
-		if e.Index() < d.OldestEvent {
+	return true, nil
+}
+
+// history appends the events.
+func (w *stateWriter) history(b *recordBucket) (more bool, err error) {
+	for ; len(w.events) > 0 && w.portion < portionBytes; w.events = w.events[1:] {
+		e := w.events[0]
+		if e.Index() < w.c.Delta.OldestEvent {
 			continue
 		}
-		key := historyKey(e.Index())
-		at := w.arena.begin()
-		written, err := b.put(key, w.arena.finish(seal(key, tree.AppendEvent(at, e))))
-		if err != nil {
-			return err
+		w.buf = tree.AppendEvent(w.buf[:0], e)
+		if err := w.put(b, historyKey(e.Index()), w.buf); err != nil {
+			return false, err
 		}
 		w.stats.Events++
-		w.stats.Bytes += int64(written)
 	}
-	return nil
+	return len(w.events) > 0, nil
+}
+
+// put stores a record.
+func (w *stateWriter) put(b *recordBucket, key, value []byte) error {
+	record := append(w.arena.begin(), value...)
+	written, err := b.put(key, w.arena.finish(seal(key, record)))
+	w.stats.Bytes += int64(written)
+	w.portion += int64(written)
+	return err
 }
 
 // putMeta stores what changes with a checkpoint.
@@ -126,6 +228,6 @@ func putMeta(b *bbolt.Bucket, m *meta) error {
 	return nil
 }
 
-func putFormat(b *bbolt.Bucket) error {
-	return putSealed(b, formatKey, appendWords(nil, stateFormat))
+func putFormat(b *bbolt.Bucket, format uint64) error {
+	return putSealed(b, formatKey, appendWords(nil, format))
 }

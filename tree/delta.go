@@ -22,6 +22,9 @@ type Delta struct {
 	// OldestEvent is the oldest event that View's history holds; stored events
 	// before it go.
 	OldestEvent uint64
+	// All says that all of View is to be stored, and all its events, in the place of
+	// what is there. Removed and Changed are empty then.
+	All bool
 }
 
 // Sort puts Removed and Changed into ascending order, each path once, as they
@@ -72,9 +75,21 @@ func (s *Store) TakeDelta() *Delta {
 	return d
 }
 
+// TakeAll is TakeDelta for a checkpoint in which nothing is stored yet. If it can't be
+// stored, the next one must take all, too: it can't be given back.
+func (s *Store) TakeAll() *Delta {
+	s.changes.since = 0
+	d := s.TakeDelta()
+	d.Removed, d.Changed, d.All = nil, nil, true
+	return d
+}
+
 // ReturnDelta takes back a delta that was not stored, so that the next one
 // holds it as well.
 func (s *Store) ReturnDelta(d *Delta) {
+	if d.All {
+		return
+	}
 	s.changes.dirs = append(s.changes.dirs, d.Removed...)
 	s.changes.paths = append(s.changes.paths, d.Changed...)
 	if len(d.Events) > 0 {

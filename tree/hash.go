@@ -108,31 +108,14 @@ func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 // tour visits all nodes below n in order, and reports whether it came to the end.
 func tour(n *Node, pause func() bool, visit func(*Node)) bool {
 	left := pauseNodes
-	var below func(n *Node) bool
-	below = func(n *Node) bool {
+	return descend(n, func(n *Node) bool {
 		visit(n)
-		if left--; left == 0 {
-			if !pause() {
-				return false
-			}
-			left = pauseNodes
+		if left--; left > 0 {
+			return true
 		}
-		if n.IsDir() {
-			going := true
-			n.directory().scan(func(child *Node) bool {
-				going = below(child)
-				return going
-			})
-			return going
-		}
-		return true
-	}
-	going := true
-	n.directory().scan(func(child *Node) bool {
-		going = below(child)
-		return going
+		left = pauseNodes
+		return pause()
 	})
-	return going
 }
 
 // comparePaths orders paths as a walk meets them: a slash comes before anything

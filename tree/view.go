@@ -1,6 +1,9 @@
 package tree
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // How far a listing goes down.
 const (
@@ -86,4 +89,24 @@ func find(root *Node, path string) (*Node, *Error) {
 		at = child
 	}
 	return at, nil
+}
+
+// Walk gives all nodes below the root: a directory, all below it, the next.
+func (v *View) Walk() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) { descend(v.root, yield) }
+}
+
+// descend visits all nodes below n until yield returns false, and reports
+// whether it came to the end.
+func descend(n *Node, yield func(*Node) bool) bool {
+	d := n.directory()
+	if d == nil {
+		return true
+	}
+	more := true
+	d.scan(func(child *Node) bool {
+		more = yield(child) && descend(child, yield)
+		return more
+	})
+	return more
 }

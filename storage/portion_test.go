@@ -1,0 +1,193 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.etcd.io/bbolt"
+)
+
+// fillLarge sets keys with values of so many bytes.
+func (m *member) fillLarge(keys, size int) {
+	m.t.Helper()
+	for i := range keys {
+		m.set(fmt.Sprintf("/large/%d", i), strings.Repeat(string(rune('a'+i%26)), size))
+	}
+}
+
+// eachTransaction calls look behind each transaction on state.db.
+func (m *member) eachTransaction(look func()) {
+	m.disk.update = func(db *bbolt.DB, change func(*bbolt.Tx) error) error {
+		err := db.Update(change)
+		look()
+		return err
+	}
+}
+
+// TestCrashInPortions stops between the transactions of a large checkpoint. The one before
+// must be there, whole, and the next one must not find anything of what was left.
+func TestCrashInPortions(t *testing.T) {
+	m := newMemberWith(t, 20)
+	m.disk.folds.least = 1 << 30
+	m.set("/old", "1")
+	m.checkpoint()
+	before := dump(m.store)
+	m.remove("/old")
+	m.fillLarge(20, 1<<20)
+	after := dump(m.store)
+	var left [][]byte
+	var crashed Options // in the middle
+	m.eachTransaction(func() {
+		data, err := os.ReadFile(m.disk.paths.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left = append(left, data); len(left) == 6 {
+			crashed = copyDir(t, m.dir())
+		}
+	})
+	m.checkpoint()
+	if len(left) < 8 {
+		t.Fatalf("only %d transactions", len(left))
+	}
+	for i, data := range left {
+		want := before
+		if i == len(left)-1 {
+			want = after
+		}
+		d, err := readState(bytes.NewReader(data), int64(len(data)), 20)
+		if err != nil {
+			t.Fatalf("behind transaction %d: %v", i, err)
+		}
+		if got := dump(d.store); got != want {
+			t.Fatalf("behind transaction %d: got %.200s, want %.200s", i, got, want)
+		}
+	}
+	t.Run("the next one", func(t *testing.T) {
+		o := crashed
+		o.HistorySize = 20
+		d, r, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := &member{t: t, options: o, disk: d, store: r.replay(), index: m.index, term: m.term}
+		if got := dump(again.store); got != after {
+			t.Errorf("replayed: got %.200s, want %.200s", got, after)
+		}
+		again.set("/new", "1")
+		again.checkpoint()
+		again.close()
+		if got, want := dump(reopen(t, o).Store), dump(again.store); got != want {
+			t.Errorf("got %.200s, want %.200s", got, want)
+		}
+	})
+}
+
+// TestCheckpointMemory writes and folds a checkpoint of 64 MB, and looks at what is alive
+// meanwhile.
+func TestCheckpointMemory(t *testing.T) {
+	m := newMemberWith(t, 10)
+	m.fillLarge(64, 1<<20)
+	alive := func() int64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before, most := alive(), int64(0)
+	m.disk.update = func(db *bbolt.DB, change func(*bbolt.Tx) error) error {
+		return db.Update(func(tx *bbolt.Tx) error {
+			err := change(tx)
+			most = max(most, alive())
+			return err
+		})
+	}
+	if stats := m.checkpoint(); stats.Folded == 0 {
+		t.Fatal("nothing was folded")
+	}
+	if more := most - before; more > 6*portionBytes {
+		t.Errorf("a checkpoint needs %d MB", more>>20)
+	}
+	if got, want := dump(reopen(t, copyDir(t, m.dir())).Store), dump(m.store); got != want {
+		t.Errorf("got %.200s, want %.200s", got, want)
+	}
+}
+
+// TestStateInDoubt has transactions on state.db fail as a bad disk has them fail, before
+// or after they have changed the file. The next checkpoint writes a new file.
+func TestStateInDoubt(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		update func(db *bbolt.DB, change func(*bbolt.Tx) error) error
+	}{
+		{"nothing was written", func(*bbolt.DB, func(*bbolt.Tx) error) error { return syscall.EIO }},
+		{"all was written", func(db *bbolt.DB, change func(*bbolt.Tx) error) error {
+			return errors.Join(db.Update(change), &os.PathError{Op: "fdatasync", Err: syscall.EIO})
+		}},
+		{"damaged", func(db *bbolt.DB, _ func(*bbolt.Tx) error) error {
+			if err := os.WriteFile(db.Path(), bytes.Repeat([]byte{7}, 1<<16), 0o600); err != nil {
+				return err
+			}
+			return syscall.EIO
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMember(t)
+			for i := range 100 {
+				m.set(fmt.Sprintf("/k%d", i), "value")
+			}
+			m.checkpoint()
+			m.set("/k1", "new")
+			update := m.disk.update
+			m.disk.update = tc.update
+			for range 2 {
+				c := m.takeCheckpoint()
+				if _, err := m.disk.Checkpoint(c); !errors.Is(err, syscall.EIO) {
+					t.Fatalf("got %v", err)
+				}
+				m.store.ReturnDelta(c.Delta)
+				m.set("/k2", "while it fails")
+			}
+			if since, err := m.disk.CheckpointFailing(); since.IsZero() || !errors.Is(err, syscall.EIO) || !m.disk.NeedsAll() {
+				t.Errorf("failing since %v: %v", since, err)
+			}
+			m.disk.update = update
+			if _, err := m.disk.Checkpoint(m.takeCheckpoint()); err != nil {
+				t.Fatal(err)
+			}
+			if since, err := m.disk.CheckpointFailing(); !since.IsZero() || err != nil || m.disk.NeedsAll() {
+				t.Errorf("still failing since %v: %v", since, err)
+			}
+			if size := m.disk.WALSize(); size != 0 {
+				t.Errorf("the log behind the checkpoint has %d bytes", size)
+			}
+			m.set("/k3", "and the next")
+			m.checkpoint()
+			m.close()
+			r := reopen(t, m.options)
+			if got, want := dump(r.Store), dump(m.store); got != want || len(r.Entries) != 0 {
+				t.Errorf("got %.200s, want %.200s", got, want)
+			}
+			if got, want := r.Store.View().OldestEvent(), m.store.View().OldestEvent(); got != want {
+				t.Errorf("the oldest event is %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+// takeCheckpoint is the next checkpoint, of all if the disk needs that.
+func (m *member) takeCheckpoint() Checkpoint {
+	if !m.disk.NeedsAll() {
+		return m.position()
+	}
+	all := m.store.TakeAll()
+	c := m.position()
+	c.Delta = all
+	return c
+}
