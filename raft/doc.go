@@ -24,6 +24,14 @@
 // processor. A leader under load keeps one append on its way; what its followers
 // forward meanwhile gathers for the next.
 //
+// # Messages
+//
+// Nothing that comes over a stream reaches the upstream library unchecked: the
+// transport compares a message with the ends of its stream, vet.go with the log. A
+// message that contradicts the log ends this member only when its sender says the same
+// at its own URL (doubt.go). Clusters with the same flags are told apart by their
+// founding ID (founding.go).
+//
 // # Invariants
 //
 //   - A proposal is answered with success only after its entry was committed,

@@ -34,7 +34,7 @@ type claim struct {
 }
 
 func (c *claim) Error() string {
-	return fmt.Sprintf("raft: member %s says of entry %d what contradicts this member's log", c.from, c.index)
+	return fmt.Sprintf("raft: member %s says of entry %d what contradicts this member's log; it is asked at its own URL", c.from, c.index)
 }
 
 // doubts is the loop's account of contradictions.

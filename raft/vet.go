@@ -60,6 +60,7 @@ func (l *loop) vet(m *raftpb.Message) bool {
 		return true
 	case errors.Is(err, errNotLeading):
 	case errors.As(err, &against):
+		l.refused(against.from, err)
 		l.suspect(against)
 	default:
 		l.refused(members.ID(m.GetFrom()), err)
