@@ -92,9 +92,9 @@ func (r *roster) peers() []members.Member {
 	return peers
 }
 
-// inquire asks the others who somebody is, unless that was done a moment ago. Who was
+// inquire asks the others who the members are, unless that was done a moment ago. Who was
 // refused comes again.
-func (r *roster) inquire(id members.ID) {
+func (r *roster) inquire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.asked) < inquiryPause || r.ctx.Err() != nil {
@@ -102,17 +102,30 @@ func (r *roster) inquire(id members.ID) {
 	}
 	r.asked = time.Now()
 	r.tasks.Go(func() {
-		if m, found := r.ask(id); found {
-			r.mu.Lock()
-			r.ahead[id] = m
-			r.mu.Unlock()
+		if r.learn(r.ask()) {
 			r.changed()
 		}
 	})
 }
 
-// ask asks all members at once. One of this cluster that lists the stranger is enough.
-func (r *roster) ask(id members.ID) (members.Member, bool) {
+// learn takes members that others have named, and reports whether one is new here.
+func (r *roster) learn(named []members.Member) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	learned := false
+	for _, m := range named {
+		_, applied := r.registry.Get(m.ID)
+		_, known := r.ahead[m.ID]
+		if !applied && !known && !r.registry.Removed(m.ID) {
+			r.ahead[m.ID] = m
+			learned = true
+		}
+	}
+	return learned
+}
+
+// ask asks all members at once. What one of this cluster says is enough.
+func (r *roster) ask() []members.Member {
 	ctx, cancel := context.WithTimeout(r.ctx, inquiryTimeout)
 	defer cancel()
 	var urls []string
@@ -136,11 +149,9 @@ func (r *roster) ask(id members.ID) (members.Member, bool) {
 			answers <- remote.Members
 		}()
 	}
+	var named []members.Member
 	for range urls {
-		list := <-answers
-		if i := slices.IndexFunc(list, func(m members.Member) bool { return m.ID == id }); i >= 0 {
-			return list[i], true
-		}
+		named = append(named, <-answers...)
 	}
-	return members.Member{}, false
+	return named
 }

@@ -156,7 +156,7 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 // A checkpoint that comes in must be whole pages, and leave room for the log.
 const (
 	leastPage = 4 << 10
-	roomLeft  = 128 << 20
+	roomLeft  = 16 << 20
 )
 
 // checkRoom says whether a checkpoint of so many bytes can be received, before any of

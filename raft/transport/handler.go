@@ -56,7 +56,7 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (hello, bool) 
 	case Removed:
 		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
 	case Unknown:
-		t.Stranger(from)
+		t.Stranger()
 		return refuse(http.StatusForbidden, "member %s is not known here; one that was just added is in a moment", from)
 	}
 	peer := hello{from: from}
