@@ -219,10 +219,7 @@ func TestDiscoveredCluster(t *testing.T) {
 // TestReferenceDiscovers has three servers of the reference find each other under
 // a key of Pando's.
 func TestReferenceDiscovers(t *testing.T) {
-	reference, err := exec.LookPath("etcd")
-	if err != nil {
-		t.Skip("the reference is not installed")
-	}
+	reference := requireProgram(t, "etcd", "etcd-server")
 	service := launch(t, t.TempDir())
 	token := newToken(t, service.client, "two", 3)
 	all := seats(t, "a", "b", "c")

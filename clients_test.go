@@ -76,7 +76,7 @@ var etcdctlSteps = []clientStep{
 }
 
 func TestClientEtcdctl(t *testing.T) {
-	requireClient(t, "etcdctl", "etcd-client")
+	requireProgram(t, "etcdctl", "etcd-client")
 	launchAdvertised(t).play(t, etcdctlSteps)
 }
 
@@ -92,7 +92,7 @@ func keyBody(action, rest string) string {
 }
 
 func TestClientCurl(t *testing.T) {
-	requireClient(t, "curl", "curl")
+	requireProgram(t, "curl", "curl")
 	p := launchAdvertised(t)
 	p.play(t, []clientStep{
 		{`curl -s $P/v2/keys/a -XPUT -d value=one`, keyBody("set", `"key":"/a","value":"one"`)},
@@ -118,7 +118,7 @@ func TestClientCurl(t *testing.T) {
 }
 
 func TestClientHttpie(t *testing.T) {
-	requireClient(t, "http", "httpie")
+	requireProgram(t, "http", "httpie")
 	launchAdvertised(t).play(t, []clientStep{
 		{`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`, `\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`},
 		{`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`, `\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`},

@@ -61,8 +61,8 @@ var memberSteps = []memberStep{
 // it prints the same.
 func TestMembersByReferenceClient(t *testing.T) {
 	t.Parallel()
-	requireClient(t, "etcd", "etcd-server")
-	requireClient(t, "etcdctl", "etcd-client")
+	requireProgram(t, "etcd", "etcd-server")
+	requireProgram(t, "etcdctl", "etcd-client")
 	reference := administered(t, func(s seat, flags ...string) *process {
 		// Otherwise the reference refuses all changes for five seconds after a start.
 		return s.run(t, exec.Command("etcd", s.flags(append(flags, "--enable-v2", "--strict-reconfig-check=false")...)...))

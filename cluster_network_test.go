@@ -25,6 +25,7 @@ const nowhere = "02:00:00:00:00:01"
 // newNetwork makes hosts, or skips the test where that is not possible. They are gone at the end of the test.
 func newNetwork(t *testing.T, hosts ...string) *network {
 	t.Helper()
+	requireProgram(t, "ip", "iproute2")
 	pid := os.Getpid()
 	// 198.18.0.0/15 is set aside for tests of networks.
 	n := &network{t: t, prefix: fmt.Sprintf("pt%d", pid), subnet: fmt.Sprintf("198.%d.%d", 18+pid>>8%2, pid%256), hosts: hosts}

@@ -30,10 +30,8 @@ func TestPartition(t *testing.T) {
 	for range *clusterCuts {
 		p.cutLeader("leader cut off", n.isolate, n.rejoin)
 		p.cutFollower("follower cut off", n.isolate, n.rejoin)
-		if *clusterCuts > 1 {
-			p.cutLeader("leader not heard", p.silence, p.unsilence)
-			p.cutFollower("follower not heard", p.silence, p.unsilence)
-		}
+		p.cutLeader("leader not heard", p.silence, p.unsilence)
+		p.cutFollower("follower not heard", p.silence, p.unsilence)
 	}
 	p.writes.settle()
 	p.mustAgree()

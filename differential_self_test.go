@@ -27,7 +27,6 @@ func TestDifferentialRules(t *testing.T) {
 // TestDifferentialFindsDifferences plays to two servers of one kind, one of which has its answers falsified: that
 // must be found, and shrunk to the request that shows it.
 func TestDifferentialFindsDifferences(t *testing.T) {
-	t.Setenv(asServer, "1")
 	rules := newFiredRules()
 	pair := &differentialPair{
 		reference: newDifferentialSide(startSelf(t)), pando: newDifferentialSide(startSelf(t)),

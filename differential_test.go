@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -31,14 +30,7 @@ const (
 
 // TestDifferential finds out whether clients can tell Pando from the reference.
 func TestDifferential(t *testing.T) {
-	etcd, err := exec.LookPath("etcd")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("etcd is not on the PATH, and CI must compare Pando with it: install etcd-server")
-		}
-		t.Skip("etcd is not on the PATH: Pando is not compared with the reference")
-	}
-	t.Setenv(asServer, "1") // has the test binary play the server
+	etcd := requireProgram(t, "etcd", "etcd-server")
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
 	if testing.Short() {
 		run.want /= 5

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"slices"
 	"testing"
 )
@@ -13,11 +12,7 @@ import (
 // startReference starts the reference server, where it is installed.
 func startReference(t *testing.T) *transcriptServer {
 	t.Helper()
-	binary, err := exec.LookPath("etcd")
-	if err != nil {
-		t.Skip("the reference is not installed: apt-get install etcd-server")
-	}
-	return startTranscriptServer(t, binary)
+	return startTranscriptServer(t, requireProgram(t, "etcd", "etcd-server"))
 }
 
 // endpointPaths are the places to which every method is sent.
@@ -48,18 +43,12 @@ func TestEveryMethodEverywhere(t *testing.T) {
 		}
 		return answer.StatusCode
 	}
-	var reference *transcriptServer
-	if _, err := exec.LookPath("etcd"); err == nil {
-		reference = startReference(t)
-	}
+	reference := startReference(t)
 	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"} {
 		for _, path := range endpointPaths {
 			got := ask(p.client, method, path)
 			if got >= 500 {
 				t.Errorf("%s %s: status %d", method, path, got)
-			}
-			if reference == nil {
-				continue
 			}
 			if want := ask(reference.client, method, path); got != want {
 				t.Errorf("%s %s: status %d, of the reference %d", method, path, got, want)

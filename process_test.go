@@ -37,6 +37,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// requireProgram finds one that a test needs, or skips the test; where CI runs the tests, it has to be there.
+func requireProgram(t testing.TB, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return path
+	case os.Getenv("CI") == "true":
+		t.Fatalf("%s is not on the PATH, and CI must try it: install %s", name, debianPackage)
+	}
+	t.Skipf("%s is not on the PATH: install %s", name, debianPackage)
+	return ""
+}
+
 // patience bounds the wait for anything that must come, on a busy machine too.
 const patience = time.Minute
 

@@ -188,7 +188,7 @@ func TestProxyEnds(t *testing.T) {
 		t.Skip("it starts eight clusters")
 	}
 	for program, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
-		requireClient(t, program, debianPackage)
+		requireProgram(t, program, debianPackage)
 	}
 	for _, row := range proxyEnds {
 		t.Run(row.event, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestProxyEnds(t *testing.T) {
 				compareEnds(t, row.event, row.once, row.again, row.half, os.Args[0])
 			})
 			t.Run("the reference", func(t *testing.T) {
-				requireClient(t, "etcd", "etcd-server")
+				requireProgram(t, "etcd", "etcd-server")
 				t.Parallel()
 				compareEnds(t, row.event, row.once, row.again, row.halfReference, "etcd", "--enable-v2")
 			})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -108,16 +109,26 @@ func readOnlyProxy(t *testing.T, all []seat) {
 
 // endsWithWatch ends the proxy while a client waits for a key that nobody writes.
 func endsWithWatch(t *testing.T, front *process) {
-	waiting := make(chan struct{})
+	response, err := http.Get(front.client + "/v2/keys/never?wait=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	ended := make(chan string, 1)
 	go func() {
-		response, err := http.Get(front.client + "/v2/keys/never?wait=true")
-		close(waiting)
-		if err == nil {
-			response.Body.Close()
-		}
+		// However it ends, what came before that counts.
+		text, _ := io.ReadAll(response.Body)
+		ended <- string(text)
 	}()
-	<-waiting // its headers have come
+	select {
+	case text := <-ended:
+		t.Fatalf("the watch did not wait: %s %q", response.Status, text)
+	case <-time.After(100 * time.Millisecond):
+	}
 	if took := front.terminate(); took > 5*time.Second || front.err != nil {
 		t.Errorf("it took %v, %v", took, front.err)
+	}
+	if text := <-ended; strings.TrimSpace(text) != "" {
+		t.Errorf("the watch got %q", text)
 	}
 }

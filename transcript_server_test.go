@@ -36,18 +36,8 @@ func urlHost(rawURL string) string {
 	return u.Host
 }
 
-// buildTranscriptServer builds the module's root once for all transcripts.
-func buildTranscriptServer(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "pando")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("building the server: %v\n%s", err, out)
-	}
-	return binary
-}
-
-// startTranscriptServer starts a binary that takes the reference's flags, on
-// ports found free. Somebody else may take one of them before the server does,
+// startTranscriptServer starts a binary that takes the reference's flags, the test binary as
+// Pando, on ports found free. Somebody else may take one of them before the server does,
 // which then exits: that is worth another try.
 func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
 	t.Helper()
@@ -58,7 +48,12 @@ func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(server.stop)
+		t.Cleanup(func() {
+			server.stop()
+			if text := server.output.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+				t.Errorf("the server said\n%s", text)
+			}
+		})
 		if problem = server.awaitReady(); problem == nil {
 			return server
 		}
@@ -84,7 +79,7 @@ func launchTranscriptServer(t *testing.T, binary string) (*transcriptServer, err
 		"--listen-peer-urls", s.peer, "--initial-advertise-peer-urls", s.peer,
 		"--initial-cluster", "default="+s.peer)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
-	s.process.Env = transcriptEnvironment()
+	s.process.Env = append(transcriptEnvironment(), asServer+"=1")
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,11 +29,10 @@ func TestTranscripts(t *testing.T) {
 	if *update {
 		t.Skip("recording from the reference: Pando is not played to")
 	}
-	pando := buildTranscriptServer(t)
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
-			server := startTranscriptServer(t, pando)
+			server := startTranscriptServer(t, os.Args[0])
 			playTranscript(t, script, server, expectPando)
 		})
 	}
@@ -47,12 +45,9 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	if testing.Short() {
 		t.Skip("only the reference plays: the long run looks at it")
 	}
-	etcd, err := exec.LookPath("etcd")
-	if err != nil && *transcriptReference == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("etcd is not on the PATH, and CI must check the transcripts against it: install etcd-server")
-		}
-		t.Skip("etcd is not on the PATH: the transcripts are not checked against the reference")
+	var etcd string
+	if *transcriptReference == "" {
+		etcd = requireProgram(t, "etcd", "etcd-server")
 	}
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
