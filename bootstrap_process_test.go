@@ -231,3 +231,15 @@ func TestReferenceDiscovers(t *testing.T) {
 		t.Errorf("got cluster %s of %q, want %s of %q", cluster, list, wantID, wantList)
 	}
 }
+
+// TestJoinsByIncompleteList starts a member that was added with a list which leaves one of the others out: it learns of
+// that from the one that it knows. The reference refuses.
+func TestJoinsByIncompleteList(t *testing.T) {
+	all := seats(t, "a", "b", "c")
+	running := launchCluster(t, all[:2])
+	mustRequest(t, http.MethodPost, running[0].client+"/v2/members", `{"peerURLs":["`+all[2].peerURL()+`"]}`, http.StatusCreated)
+	joined := all[2].spawn(t, "--initial-cluster", initialClusterOf([]seat{all[0], all[2]}), "--initial-cluster-state", "existing")
+	joined.awaitServing()
+	awaitPublished(t, joined.client, 3)
+	sees(t, running[1].client, joined.client)
+}
