@@ -14,7 +14,7 @@ import (
 func TestUnsentBody(t *testing.T) {
 	f := newFixture(t, nil)
 	server := httptest.NewUnstartedServer(f.handler)
-	server.Listener = Listen(server.Listener)
+	server.Listener = Listen(server.Listener, f.stalls())
 	server.Start()
 	defer server.Close()
 	if w := f.do("PUT", "/v2/keys/a", "value=kept"); w.Code != 201 {
