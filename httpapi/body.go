@@ -108,7 +108,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimi
 	case len(first) < maxPooled || r.ContentLength == maxPooled:
 		return string(first), room, s.bodyRead(w, r, nil)
 	}
-	return s.readLarge(w, r, first, &from)
+	return s.readLarge(w, r, first, from)
 }
 
 // skipTooLarge refuses a body by its length. The reference reads a form up to its limit
@@ -145,7 +145,7 @@ func readFirst(b []byte, body *limitedBody, announced int64) ([]byte, error) {
 
 // readLarge reads on after the first bytes, once there is room for the body and for
 // what is made of it. From then on the client has the whole time for the rest.
-func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte, from *limitedBody) (string, reservation, error) {
+func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte, from limitedBody) (string, reservation, error) {
 	most := r.ContentLength
 	if most < 0 {
 		most = int64(len(first)) + from.left.wire
@@ -158,7 +158,7 @@ func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte,
 	var body strings.Builder
 	body.Grow(max(int(r.ContentLength), 4*len(first)))
 	body.Write(first)
-	_, err = io.CopyBuffer(&body, from, first)
+	_, err = io.CopyBuffer(&body, &from, first)
 	if err = s.bodyRead(w, r, err); err != nil {
 		room.free()
 		return "", reservation{}, err

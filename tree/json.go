@@ -50,6 +50,16 @@ func appendRemoved(dst []byte, n *Node) []byte {
 
 // appendText appends the path or the value of n as a JSON string.
 func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
+	if !n.verbatim || len(text) > longText {
+		return n.appendParts(dst, text, p)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
+}
+
+// appendParts is appendText for any text. A long one is handed over on the way.
+func (n *Node) appendParts(dst []byte, text string, p *pieces) []byte {
 	dst = append(dst, '"')
 	for p != nil && len(text) > longText {
 		part := cutText(text)
