@@ -95,7 +95,13 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room
 		operation = stats.OpRefresh
 	}
 	command := q.command // a read's stays off the heap
-	event, err := s.Log.Propose(patient, &command)
+	var event *tree.Event
+	var err error
+	if asksFileToBeDirectory(&command) {
+		err = s.refuseDirectory(command.Path)
+	} else {
+		event, err = s.Log.Propose(patient, &command)
+	}
 	room.free()
 	if err != nil {
 		s.writeKeyError(w, err)
@@ -113,6 +119,29 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room
 		return operation, nil
 	}
 	return operation, s.answer(w, status, event.Encode())
+}
+
+// asksFileToBeDirectory reports whether a command asks for a refresh that would make a directory of a file. The reference
+// does that, and the value is gone; here no such command enters the log, whose entries all versions apply alike.
+func asksFileToBeDirectory(c *tree.Command) bool {
+	return c.Op == tree.OpSet && c.Refresh && c.Dir && c.Path != "/"
+}
+
+// refuseDirectory gives the error of a refresh with dir=true, which never changes anything: what is there is missing, a
+// directory already, or a file.
+func (s *Server) refuseDirectory(path string) error {
+	if err := s.Log.Barrier(patient); err != nil {
+		return err
+	}
+	view := s.Tree.View()
+	node, err := view.Get(path)
+	switch {
+	case err != nil:
+		return err
+	case node.IsDir():
+		return &tree.Error{Code: tree.CodeNotFile, Cause: path, Index: view.Index()}
+	}
+	return &tree.Error{Code: tree.CodeNotDir, Cause: path, Index: view.Index()}
 }
 
 // answer writes what was asked for, or that there is no room for it.

@@ -150,6 +150,7 @@ func TestKeys(t *testing.T) {
 		{"semicolon", "PUT", "/v2/keys/a", "value=1;b=2", 400, `{"errorCode":210,"message":"Invalid POST form","cause":"invalid semicolon separator in query","index":0}`},
 		{"read", "GET", "/v2/keys/a", "", 200, `{"action":"get","node":{"key":"/a","value":"c","modifiedIndex":4,"createdIndex":4}}`},
 		{"read the past", "GET", "/v2/keys/a?wait=true&waitIndex=3", "", 200, `{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
+		{"a refresh with dir of nothing", "PUT", "/v2/keys/none?refresh=true&dir=true&ttl=5", "", 404, `{"errorCode":100,"message":"Key not found","cause":"/none","index":4}`},
 		{"a refresh makes no directory of a file", "PUT", "/v2/keys/a?refresh=true&dir=true&ttl=5", "", 400, `{"errorCode":104,"message":"Not a directory","cause":"/a","index":4}`},
 		{"too deep", "GET", "/v2/keys" + strings.Repeat("/d", tree.MaxPathDepth+1), "", 400, `{"errorCode":209,"message":"Invalid field","cause":"the path is longer than 16384 bytes or deeper than 1024 levels","index":0}`},
 	} {

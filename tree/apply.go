@@ -54,11 +54,8 @@ func (s *Store) set(c *Command) (*Event, *Error) {
 		}
 		value = prev.Value()
 	}
-	switch {
-	case prev != nil && prev.IsDir():
+	if prev != nil && prev.IsDir() {
 		return nil, NewError(CodeNotFile, c.Path)
-	case c.Refresh && c.Dir:
-		return nil, NewError(CodeNotDir, c.Path)
 	}
 	return s.put(c, ActionSet, prev, s.newNode(c, c.Path, value)), nil
 }

@@ -145,9 +145,6 @@ func (m *model) write(c Command, path string, old *modelNode, err *Error) (*mode
 		if old.dir {
 			return nil, &Error{Code: 102, Cause: path}
 		}
-		if c.Refresh && c.Dir {
-			return nil, &Error{Code: 104, Cause: path}
-		}
 		if c.Refresh {
 			n.value = old.value
 		}
