@@ -125,6 +125,12 @@ func TestReplayRules(t *testing.T) {
 			m.mark(2, 2)
 			m.storeAt(2, 2)
 		}, want: "2/0/2, 2/2: 3/2"},
+		{name: "a checkpoint's record is of another term", write: func(m *member) {
+			m.save(state(2, 0, 0), entry(1, 2), entry(2, 2))
+			m.save(state(3, 0, 2))
+			m.mark(2, 3)
+			m.storeAt(2, 2)
+		}, want: "the checkpoint at entry 2 is of term 3 here and of term 2 in state.db", bad: true},
 		{name: "a snapshot replaces a shorter log", write: func(m *member) {
 			m.save(state(2, 0, 0), entry(1, 2))
 			m.mark(100, 3)

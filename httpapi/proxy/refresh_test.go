@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,6 +46,26 @@ func TestFollowsTheCluster(t *testing.T) {
 		}, newEndpoints(time.Hour, time.Now))
 		if err != nil || r.refresh(t.Context()) {
 			t.Errorf("it is content to know no client URLs: %v", err)
+		}
+	})
+	t.Run("a member that hangs", func(t *testing.T) {
+		hanging := onConnections(t, func(net.Conn) {})
+		c := newCluster(t, "http://a:1")
+		r, err := newRefresher(Config{
+			PeerURLs: []string{hanging, c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
+		}, newEndpoints(time.Hour, time.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan bool, 1)
+		go func() { done <- r.refresh(t.Context()) }()
+		select {
+		case known := <-done:
+			if !known {
+				t.Error("the other member was not asked")
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("it waits for the member for ever")
 		}
 	})
 	t.Run("learners are the last resort", func(t *testing.T) {
