@@ -279,6 +279,14 @@ func TestQuorumIsKept(t *testing.T) {
 	c.add(lead)
 	c.settle()
 
+	for _, r := range c.others(lead) {
+		r.kill()
+		c.await("the dead members to be missed", func() bool { return lead.node().transport.Heard(r.id).IsZero() })
+	}
+	if err := lead.node().AddMember(t.Context(), members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}); !errors.Is(err, ErrUnhealthy) {
+		t.Errorf("a member is added without a quorum: %v", err)
+	}
+
 	alone := newCluster(t, 1, nil)
 	if err := alone.members[0].node().RemoveMember(t.Context(), alone.members[0].id); !errors.Is(err, ErrNotEnoughMembers) {
 		t.Errorf("the only member removes itself: %v", err)

@@ -140,7 +140,7 @@ func TestFrameRefused(t *testing.T) {
 		"half a long":    {0, 2, 0, 0, 1},
 		"half a longer":  {1, 0, 0, 0, 1},
 		"too long":       {0xff, 0, 0, 0},
-		"just too long":  append([]byte{4, 0, 0, 1}, make([]byte, testMessage+1)...),
+		"just too long":  frames(t, message(2, 1, sample(1, testMessage))),
 		"no message":     {0, 0, 0, 2, 0xff, 0xff},
 	} {
 		t.Run(name, func(t *testing.T) {
