@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -31,7 +32,7 @@ func (a *attempt) send(next http.RoundTripper, r *http.Request, endpoint string)
 		a.err = err
 		return nil, err
 	}
-	out := r.Clone(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: a.gotConn}))
+	out := r.Clone(httptrace.WithClientTrace(untraced{r.Context()}, &httptrace.ClientTrace{GotConn: a.gotConn}))
 	out.URL.Scheme, out.URL.Host = member.Scheme, member.Host
 	out.Trailer = nil // the API has none, and the transport refuses some that the server takes
 	switch {
@@ -43,6 +44,20 @@ func (a *attempt) send(next http.RoundTripper, r *http.Request, endpoint string)
 	resp, err := next.RoundTrip(out)
 	a.err = err
 	return resp, err
+}
+
+// untraced is a context without the trace of httputil.ReverseProxy, which passes interim
+// answers on, and with the 100 of a member the headers that are meant for the answer. A client that
+// asks before it sends gets its 100 from this server, when its body is first read.
+type untraced struct{ context.Context }
+
+// Value gives what the context has under key.
+func (c untraced) Value(key any) any {
+	v := c.Context.Value(key)
+	if _, ok := v.(*httptrace.ClientTrace); ok {
+		return nil
+	}
+	return v
 }
 
 func (a *attempt) gotConn(info httptrace.GotConnInfo) {

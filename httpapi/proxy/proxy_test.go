@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"testing"
 )
@@ -53,6 +55,27 @@ func TestPassesThrough(t *testing.T) {
 			if values := got.header.Values(name); len(values) != 1 {
 				t.Errorf("%s: %q", name, values)
 			}
+		}
+	})
+	t.Run("a client that asks before it sends", func(t *testing.T) {
+		r, err := http.NewRequest(http.MethodPut, p.URL+"/v2/keys/x", strings.NewReader("value=1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Expect", "100-continue")
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			if code != http.StatusContinue || len(h) > 0 {
+				t.Errorf("the interim answer is %d with %v", code, h)
+			}
+			return nil
+		}})
+		resp, err := (&http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}).RoundTrip(r.WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if origin := resp.Header.Values("Access-Control-Allow-Origin"); resp.StatusCode != http.StatusTeapot || len(origin) != 1 {
+			t.Errorf("got %s, for the origins %q", resp.Status, origin)
 		}
 	})
 	t.Run("no CORS headers for the whole state", func(t *testing.T) {
