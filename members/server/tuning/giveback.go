@@ -41,7 +41,7 @@ func giveBack() {
 
 // keeper remembers earlier looks at the heap.
 type keeper struct {
-	usual   uint64 // live bytes, smoothed upwards over some minutes
+	usual   uint64 // live bytes that are no burst's
 	last    heap
 	tooMuch bool // at the last look
 }
@@ -49,6 +49,7 @@ type keeper struct {
 func (k *keeper) look() {
 	if k.wantsCollection(readHeap()) {
 		runtime.GC()
+		k.collected(readHeap())
 	}
 	if k.hasTooMuch(readHeap()) {
 		debug.FreeOSMemory()
@@ -64,9 +65,17 @@ func (k *keeper) wantsCollection(h heap) bool {
 		k.usual = h.live
 		return false
 	}
-	raised := h.live > k.usual+max(k.usual/2, spareRoom)
-	k.usual += (h.live - k.usual) / 8
-	return raised && idle
+	return idle && h.live > k.usual+max(k.usual/2, spareRoom)
+}
+
+// collected takes a quarter of what is alive beyond the usual for usual, although nobody allocates: a
+// tree that has grown is collected in vain a few times and no more, and so is what a
+// checkpoint holds until it is written.
+func (k *keeper) collected(h heap) {
+	k.last = h
+	if h.live > k.usual {
+		k.usual += (h.live - k.usual) / 4
+	}
 }
 
 // hasTooMuch reports whether far more is unused than the collector's pace explains, at

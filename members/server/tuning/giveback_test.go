@@ -33,17 +33,28 @@ func TestWantsCollection(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what has stayed for some minutes is usual", func(t *testing.T) {
+	t.Run("a tree that has grown is collected in vain a few times", func(t *testing.T) {
 		var k keeper
 		k.wantsCollection(at(usual, 5))
-		forced := 0
+		forced := uint64(0)
 		for range 100 {
-			if k.wantsCollection(at(4*usual, 5)) {
+			if k.wantsCollection(at(4*usual, 5+forced)) {
 				forced++
+				k.collected(at(4*usual, 5+forced))
 			}
 		}
-		if forced == 0 || forced > 15 {
+		if forced == 0 || forced > 5 {
 			t.Errorf("%d collections in 100 looks", forced)
+		}
+	})
+	t.Run("a burst that took minutes", func(t *testing.T) {
+		var k keeper
+		k.wantsCollection(at(20<<20, 5))
+		for i := range uint64(20) {
+			k.wantsCollection(at(2*usual, 6+i)) // collections go on
+		}
+		if !k.wantsCollection(at(usual, 25)) {
+			t.Error("what it left is taken for usual")
 		}
 	})
 }
