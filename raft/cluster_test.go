@@ -52,6 +52,7 @@ type replica struct {
 	disk   *storage.Disk
 	client *http.Client
 	resume chan struct{} // closed to let a paused member go on
+	named  []*replica    // whom its flags name; nil for all
 }
 
 // newCluster starts a cluster and waits until it has a leader.
@@ -193,7 +194,11 @@ func (r *replica) serveMembers(w http.ResponseWriter, _ *http.Request) {
 // contacts are the peer URLs that the flags of a member would name.
 func (r *replica) contacts(context.Context) []string {
 	var urls []string
-	for _, other := range r.c.members {
+	named := r.c.members
+	if r.named != nil {
+		named = r.named
+	}
+	for _, other := range named {
 		if other != r {
 			urls = append(urls, other.server.URL)
 		}

@@ -45,6 +45,19 @@ func (s *logStorage) Append(entries []*raftpb.Entry) error {
 	return nil
 }
 
+// Term gives the term of an entry. Unlike the upstream library's it takes any index: an
+// index that a peer sends may be so far beyond the log that the distance is negative.
+func (s *logStorage) Term(index uint64) (uint64, error) {
+	last, err := s.LastIndex()
+	if err != nil {
+		return 0, err
+	}
+	if index > last {
+		return 0, etcdraft.ErrUnavailable
+	}
+	return s.MemoryStorage.Term(index)
+}
+
 // ApplySnapshot empties the log, which goes on behind the snapshot.
 func (s *logStorage) ApplySnapshot(snapshot *raftpb.Snapshot) error {
 	s.mu.Lock()

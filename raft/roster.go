@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"pando/members"
+	"pando/raft/pace"
 	"pando/raft/transport"
 )
 
@@ -21,12 +24,14 @@ type roster struct {
 	client   *http.Client
 	contacts func(ctx context.Context) []string
 	changed  func() // tells that somebody was learned of
+	log      *zap.Logger
 	ctx      context.Context
 	cancel   context.CancelFunc
 
 	mu    sync.Mutex
 	ahead map[members.ID]members.Member // not named by the applied log yet
 	asked time.Time                     // when the others were asked last
+	told  pace.Pace                     // that nobody could say who a stranger is
 	tasks sync.WaitGroup
 }
 
@@ -42,7 +47,7 @@ func newRoster(cfg Config, changed func()) *roster {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &roster{
 		registry: cfg.Registry, self: members.ID(cfg.Recovered.Identity.MemberID),
-		client: cfg.PeerClient, contacts: cfg.Contacts, changed: changed, ctx: ctx, cancel: cancel,
+		client: cfg.PeerClient, contacts: cfg.Contacts, changed: changed, log: cfg.Logger, ctx: ctx, cancel: cancel,
 		ahead: map[members.ID]members.Member{},
 	}
 	// An entry that can't be understood is told of when it is to be applied.
@@ -92,9 +97,9 @@ func (r *roster) peers() []members.Member {
 	return peers
 }
 
-// inquire asks the others who the members are, unless that was done a moment ago. Who was
-// refused comes again.
-func (r *roster) inquire() {
+// inquire asks the others who the members are, because somebody unknown has called, unless
+// that was done a moment ago. Who was refused comes again.
+func (r *roster) inquire(stranger members.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.asked) < inquiryPause || r.ctx.Err() != nil {
@@ -105,7 +110,23 @@ func (r *roster) inquire() {
 		if r.learn(r.ask()) {
 			r.changed()
 		}
+		if r.standing(stranger) == transport.Unknown {
+			r.tellStranger(stranger)
+		}
 	})
+}
+
+// tellStranger says, more and more rarely, that somebody calls whom no known member names.
+// If all members that this one knows were replaced while it was away, only the flags can
+// name those of today.
+func (r *roster) tellStranger(id members.ID) {
+	r.mu.Lock()
+	due := r.ctx.Err() == nil && r.told.Due(time.Now())
+	r.mu.Unlock()
+	if due {
+		r.log.Warn("an unknown member calls, and no member that is known here names it: it is refused. If members were replaced "+
+			"while this one was away, name those of today in --initial-cluster, and start it again", zap.Stringer("from", id))
+	}
 }
 
 // learn takes members that others have named, and reports whether one is new here.

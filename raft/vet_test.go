@@ -54,6 +54,16 @@ func TestForgedMessages(t *testing.T) {
 			m.Commit = new(uint64(1 << 40))
 			return m
 		}},
+		"the last commit of all": {follower, func() *raftpb.Message {
+			m := follower.forged(raftpb.MsgHeartbeat, lead.id)
+			m.Commit = new(uint64(math.MaxUint64))
+			return m
+		}},
+		"an append behind the last index of all": {follower, func() *raftpb.Message {
+			m := follower.forged(raftpb.MsgApp, lead.id)
+			m.Index, m.LogTerm = new(uint64(math.MaxUint64)), new(m.GetTerm())
+			return m
+		}},
 		"the last term of all": {follower, func() *raftpb.Message {
 			m := follower.forged(raftpb.MsgHeartbeat, lead.id)
 			m.Term = new(uint64(math.MaxUint64))
@@ -113,6 +123,21 @@ func TestForgedMessages(t *testing.T) {
 		})
 	}
 	c.settle()
+}
+
+// TestQuestionsAboutAnyEntry asks a member for entries that it can't have. Anybody who
+// reaches its peer port can.
+func TestQuestionsAboutAnyEntry(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	r := c.leader()
+	r.set("/key", "v")
+	last := r.node().Status().Committed
+	for _, index := range []uint64{last, 0, last + 1, 1 << 40, 1 << 63, math.MaxUint64 - 1, math.MaxUint64} {
+		report, err := r.node().reportLog(t.Context(), r.id, index)
+		if known := report.EntryTerm != 0; err != nil || known != (index == last) || report.Last != last {
+			t.Errorf("asked for entry %d of %d: %+v, %v", index, last, report, err)
+		}
+	}
 }
 
 // TestTermLeaps takes every term that elections can have led to, and no flood of leaps.
@@ -324,6 +349,36 @@ func TestReturnToStrangers(t *testing.T) {
 	c.awaitServing(away)
 	if got, err := away.get("/key"); got != "value" || err != nil {
 		t.Errorf("read %q, %v", got, err)
+	}
+	c.settle()
+}
+
+// TestEveryoneWasReplaced lets a member come back after all that it knew have been
+// replaced. No flag names those of today: it says so, and what to do. With flags that do,
+// it is back.
+func TestEveryoneWasReplaced(t *testing.T) {
+	var told logs
+	c := newCluster(t, 3, told.tune)
+	away := c.follower()
+	away.kill()
+	leaving := c.others(away)
+	added := c.add(leaving[0])
+	c.remove(leaving[0], leaving[1])
+	c.add(leaving[1])
+	c.remove(leaving[1], added)
+	c.leader().set("/key", "value")
+	old := c.members[:3]
+	away.named = old
+	away.restart()
+	c.await("the member to say what it lacks", func() bool {
+		return len(told.lines(away, "name those of today in --initial-cluster")) > 0
+	})
+	away.kill()
+	away.named = nil
+	away.restart()
+	c.awaitServing(away)
+	if lines := told.lines(away, "an unknown member calls"); len(lines) > 0 {
+		t.Errorf("%d lines about members that the flags name", len(lines))
 	}
 	c.settle()
 }

@@ -56,8 +56,9 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (hello, bool) 
 	case Removed:
 		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
 	case Unknown:
-		t.Stranger()
-		return refuse(http.StatusForbidden, "member %s is not known here; one that was just added is in a moment", from)
+		t.Stranger(from)
+		return refuse(http.StatusForbidden, "member %s is not known here. One that was just added is in a moment. "+
+			"If this goes on, member %s was away while others were replaced: name those of today in its --initial-cluster, and start it again", from, t.Self)
 	}
 	peer := hello{from: from}
 	peer.founding, peer.told = readFounding(r.Header)

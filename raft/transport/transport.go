@@ -45,7 +45,7 @@ type Config struct {
 	// one alone.
 	Standing func(id members.ID) Standing
 	// Stranger tells that somebody of an unknown ID was refused. It must return soon.
-	Stranger func()
+	Stranger func(id members.ID)
 	// Refuse tells of a message that the member can't have sent. It was dropped.
 	Refuse func(from members.ID, reason error)
 	// Receive takes messages that came in together. They are its; the slice is

@@ -61,7 +61,7 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 			defer e.mu.Unlock()
 			return e.standing(id)
 		},
-		Stranger: func() { e.strangers.Add(1) },
+		Stranger: func(members.ID) { e.strangers.Add(1) },
 		Refuse:   func(_ members.ID, reason error) { e.dropped <- reason }, // few enough in a test to have room
 		Receive: func(messages []*raftpb.Message) {
 			for _, m := range messages {
