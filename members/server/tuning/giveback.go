@@ -39,7 +39,8 @@ func giveBack() {
 	}
 }
 
-// keeper remembers earlier looks at the heap.
+// keeper remembers earlier looks at the heap. Its zero value is ready: a burst may come right
+// after the start.
 type keeper struct {
 	usual   uint64 // live bytes that are no burst's
 	last    heap
@@ -61,10 +62,7 @@ func (k *keeper) look() {
 func (k *keeper) wantsCollection(h heap) bool {
 	idle := h.collections == k.last.collections
 	k.last = h
-	if h.live <= k.usual || k.usual == 0 {
-		k.usual = h.live
-		return false
-	}
+	k.usual = min(k.usual, h.live)
 	return idle && h.live > k.usual+max(k.usual/2, spareRoom)
 }
 

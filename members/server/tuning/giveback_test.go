@@ -14,16 +14,19 @@ func TestWantsCollection(t *testing.T) {
 		looks []heap
 		want  bool
 	}{
-		{"the first look", []heap{at(usual, 5)}, false},
+		{"the first look", []heap{at(4*usual, 5)}, false},
 		{"nothing new", []heap{at(usual, 5), at(usual, 5)}, false},
-		{"somewhat more", []heap{at(usual, 5), at(usual+usual/4, 5)}, false},
-		{"a small heap that has doubled", []heap{at(20<<20, 5), at(40<<20, 5)}, false},
-		{"far more", []heap{at(usual, 5), at(2*usual, 5)}, true},
-		{"far more, and collections go on", []heap{at(usual, 5), at(2*usual, 6)}, false},
-		{"less", []heap{at(usual, 5), at(usual/2, 5)}, false},
+		{"somewhat more", []heap{at(usual+usual/4, 5), at(usual+usual/4, 5)}, false},
+		{"far more", []heap{at(2*usual, 5), at(2*usual, 5)}, true},
+		{"far more, and collections go on", []heap{at(2*usual, 5), at(2*usual, 6)}, false},
+		{"far more after some minutes in which collections went on", []heap{
+			at(2*usual, 5), at(2*usual, 6), at(3*usual, 7), at(3*usual, 8), at(3*usual, 9), at(3*usual, 10), at(3*usual, 11), at(2*usual, 12), at(2*usual, 12),
+		}, true},
+		{"less", []heap{at(usual/2, 5), at(usual/2, 5)}, false},
+		{"as much as usual after less", []heap{at(usual/2, 5), at(usual, 6), at(usual, 6)}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var k keeper
+			k := keeper{usual: usual}
 			var got bool
 			for _, h := range tc.looks {
 				got = k.wantsCollection(h)
@@ -33,9 +36,20 @@ func TestWantsCollection(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a small heap that has doubled", func(t *testing.T) {
+		k := keeper{usual: 20 << 20}
+		if k.wantsCollection(at(40<<20, 5)) || k.wantsCollection(at(40<<20, 5)) {
+			t.Error("it is collected")
+		}
+	})
+	t.Run("a burst right after the start", func(t *testing.T) {
+		var k keeper
+		if k.wantsCollection(at(usual, 5)) || !k.wantsCollection(at(usual, 5)) {
+			t.Error("it is taken for usual")
+		}
+	})
 	t.Run("a tree that has grown is collected in vain a few times", func(t *testing.T) {
 		var k keeper
-		k.wantsCollection(at(usual, 5))
 		forced := uint64(0)
 		for range 100 {
 			if k.wantsCollection(at(4*usual, 5+forced)) {
@@ -45,16 +59,6 @@ func TestWantsCollection(t *testing.T) {
 		}
 		if forced == 0 || forced > 5 {
 			t.Errorf("%d collections in 100 looks", forced)
-		}
-	})
-	t.Run("a burst that took minutes", func(t *testing.T) {
-		var k keeper
-		k.wantsCollection(at(20<<20, 5))
-		for i := range uint64(20) {
-			k.wantsCollection(at(2*usual, 6+i)) // collections go on
-		}
-		if !k.wantsCollection(at(usual, 25)) {
-			t.Error("what it left is taken for usual")
 		}
 	})
 }
