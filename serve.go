@@ -286,9 +286,11 @@ func versions() httpapi.Versions {
 }
 
 func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ErrorLog:          zap.NewStdLog(log),
 	}
+	httpapi.CloseUnasked(s)
+	return s
 }
