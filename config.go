@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
-
-	"pando/raft"
 )
 
 // Bounds and defaults that more than one place speaks of.
@@ -36,9 +34,8 @@ const (
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
 	maxCatchUpBytes     = 64 << 30
-	catchUpShare        = 16 // the log that stays in memory is that part of a small memory
-	inflightShare       = 8  // large requests and answers hold that part of a small memory
 	minMaxInflight      = 1 << 20
+	maxRequestLimit     = 512 << 20 // the raft package's own, however long the election timeout is
 	minStallTimeout     = 100 * time.Millisecond
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
@@ -101,7 +98,7 @@ type Config struct {
 	InitialClusterToken string
 
 	// SkipLogEntry is an entry of the log that no member can apply, to be passed over; the zero value for none.
-	SkipLogEntry raft.EntryID
+	SkipLogEntry LogEntry
 
 	// ForceNewCluster makes a member with data the only one of its cluster.
 	ForceNewCluster bool
@@ -169,6 +166,9 @@ type Config struct {
 	origins map[string]origin
 }
 
+// LogEntry names an entry of the log by its index and term.
+type LogEntry struct{ Index, Term uint64 }
+
 // defaultConfig is what a bare `pando` runs with, but for the fields that complete derives from others.
 func defaultConfig() *Config {
 	return &Config{
@@ -230,7 +230,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
-		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkCatchUpBytes, c.checkInflight, c.checkStallTimeout,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkStallTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -248,7 +248,7 @@ func (c *Config) Validate() error {
 	}
 	for _, l := range lists {
 		if len(l.urls) == 0 {
-			errs = append(errs, c.flagError(l.flag, "has no URL", "give at least one, for example --"+l.flag+"="+exampleURL(l.flag)))
+			errs = append(errs, c.FlagError(l.flag, "has no URL", "give at least one, for example --"+l.flag+"="+exampleURL(l.flag)))
 		}
 	}
 	return errors.Join(errs...)
@@ -256,10 +256,10 @@ func (c *Config) Validate() error {
 
 func (c *Config) checkName() *FlagError {
 	if c.Name == "" {
-		return c.flagError("name", "is empty", "give the member a name, or leave the flag out for \""+defaultName+"\"")
+		return c.FlagError("name", "is empty", "give the member a name, or leave the flag out for \""+defaultName+"\"")
 	}
 	if strings.ContainsAny(c.Name, "=,") || strings.ContainsFunc(c.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return c.flagError("name", fmt.Sprintf("%q contains a comma, an equals sign or a control character", c.Name),
+		return c.FlagError("name", fmt.Sprintf("%q contains a comma, an equals sign or a control character", c.Name),
 			"these separate names in --initial-cluster; use letters, digits, dots and dashes")
 	}
 	return nil
@@ -267,7 +267,7 @@ func (c *Config) checkName() *FlagError {
 
 func (c *Config) checkWALDir() *FlagError {
 	if c.WALDir != "" && filepath.Clean(c.WALDir) == filepath.Clean(c.DataDir) {
-		return c.flagError("wal-dir", "is the data directory itself", "give the log a directory of its own, or leave the flag out for "+filepath.Join(c.DataDir, "wal"))
+		return c.FlagError("wal-dir", "is the data directory itself", "give the log a directory of its own, or leave the flag out for "+filepath.Join(c.DataDir, "wal"))
 	}
 	return nil
 }
@@ -280,11 +280,11 @@ func (c *Config) CheckFounding() error {
 	}
 	own, ok := c.InitialCluster[c.Name]
 	if !ok {
-		return c.flagError("initial-cluster", fmt.Sprintf("does not mention this member, %q", c.Name),
+		return c.FlagError("initial-cluster", fmt.Sprintf("does not mention this member, %q", c.Name),
 			fmt.Sprintf("add %s=%s, or set --name to a name in the list", c.Name, strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")))
 	}
 	if !sameStrings(own, urlStrings(c.InitialAdvertisePeerURLs)) {
-		return c.flagError("initial-cluster", fmt.Sprintf("has %s at %s, but --initial-advertise-peer-urls is %s",
+		return c.FlagError("initial-cluster", fmt.Sprintf("has %s at %s, but --initial-advertise-peer-urls is %s",
 			c.Name, strings.Join(own, ","), strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")),
 			"give both the same URLs, or leave --initial-cluster out")
 	}
@@ -303,7 +303,7 @@ func (c *Config) checkSharedAddress() *FlagError {
 				continue
 			}
 			if other, taken := owner[u.Host]; taken && other != l.flag {
-				return c.flagError(l.flag, u.Host+" is in --"+other+" too", "give each its own port")
+				return c.FlagError(l.flag, u.Host+" is in --"+other+" too", "give each its own port")
 			}
 			owner[u.Host] = l.flag
 		}
@@ -313,14 +313,14 @@ func (c *Config) checkSharedAddress() *FlagError {
 
 func (c *Config) checkSnapshotCount() *FlagError {
 	if c.SnapshotCount == 0 {
-		return c.flagError("snapshot-count", "must be above 0", fmt.Sprintf("leave it out for %d", defaultSnapshotCount))
+		return c.FlagError("snapshot-count", "must be above 0", fmt.Sprintf("leave it out for %d", defaultSnapshotCount))
 	}
 	return nil
 }
 
 func (c *Config) checkHistorySize() *FlagError {
 	if c.HistorySize < 1 || c.HistorySize > maxHistorySize {
-		return c.flagError("history-size", fmt.Sprintf("%d is not between 1 and %d", c.HistorySize, maxHistorySize),
+		return c.FlagError("history-size", fmt.Sprintf("%d is not between 1 and %d", c.HistorySize, maxHistorySize),
 			fmt.Sprintf("leave it out for %d", defaultHistorySize))
 	}
 	return nil
@@ -335,46 +335,21 @@ func (c *Config) RequestBytes() int64 {
 }
 
 func (c *Config) checkMaxRequestBytes() *FlagError {
-	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > raft.MaxRequestLimit {
-		return c.flagError("max-request-bytes", requestBytesRange(c.MaxRequestBytes), requestBytesHint)
-	}
-	if most := raft.LargestRequest(c.ElectionTimeout); c.RequestBytes() > most {
-		return c.flagError("max-request-bytes", fmt.Sprintf("%d is too much for an --election-timeout of %dms: the other members would elect another leader before such a request has reached them",
-			c.MaxRequestBytes, c.ElectionTimeout.Milliseconds()), fmt.Sprintf("set it to %d or less, or raise --election-timeout on all members", most))
-	}
-	return nil
-}
-
-// within gives the configuration for a process that may use so many bytes of memory: with
-// few, less of the log and of large requests is there, unless the operator says how much.
-func (c *Config) within(memory int64) *Config {
-	w := *c
-	if share := memory / catchUpShare; w.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
-		w.CatchUpBytes = max(share, raft.LeastCatchUp(c.RequestBytes()))
-	}
-	if share := memory / inflightShare; w.MaxInflightBytes == defaultMaxInflight {
-		w.MaxInflightBytes = max(minMaxInflight, min(share, defaultMaxInflight))
-	}
-	return &w
-}
-
-func (c *Config) checkCatchUpBytes() *FlagError {
-	if least := raft.LeastCatchUp(c.RequestBytes()); c.CatchUpBytes != 0 && c.CatchUpBytes < least {
-		return c.flagError("catch-up-bytes", fmt.Sprintf("%d has no room for four of the largest requests", c.CatchUpBytes),
-			fmt.Sprintf("set it to %d or more, or leave it out", least))
+	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > maxRequestLimit {
+		return c.FlagError("max-request-bytes", requestBytesRange(c.MaxRequestBytes), requestBytesHint)
 	}
 	return nil
 }
 
 func requestBytesRange(n int64) string {
-	return fmt.Sprintf("%d is not between 1 and %d", n, raft.MaxRequestLimit)
+	return fmt.Sprintf("%d is not between 1 and %d", n, maxRequestLimit)
 }
 
 var requestBytesHint = fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes)
 
 func (c *Config) checkInflight() *FlagError {
 	if c.MaxInflightBytes < minMaxInflight {
-		return c.flagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, minMaxInflight),
+		return c.FlagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, minMaxInflight),
 			fmt.Sprintf("leave it out for %d", defaultMaxInflight))
 	}
 	return nil
@@ -382,7 +357,7 @@ func (c *Config) checkInflight() *FlagError {
 
 func (c *Config) checkStallTimeout() *FlagError {
 	if c.ClientStallTimeout < minStallTimeout {
-		return c.flagError("client-stall-timeout", fmt.Sprintf("%v is less than %v", c.ClientStallTimeout, minStallTimeout),
+		return c.FlagError("client-stall-timeout", fmt.Sprintf("%v is less than %v", c.ClientStallTimeout, minStallTimeout),
 			fmt.Sprintf("leave it out for %v", defaultStallTimeout))
 	}
 	return nil
@@ -390,7 +365,7 @@ func (c *Config) checkStallTimeout() *FlagError {
 
 func (c *Config) checkHeartbeat() *FlagError {
 	if c.HeartbeatInterval < time.Millisecond {
-		return c.flagError("heartbeat-interval", fmt.Sprintf("%dms is not above 0", c.HeartbeatInterval.Milliseconds()),
+		return c.FlagError("heartbeat-interval", fmt.Sprintf("%dms is not above 0", c.HeartbeatInterval.Milliseconds()),
 			"leave it out for 100 milliseconds")
 	}
 	return nil
@@ -407,17 +382,18 @@ func (c *Config) checkElection() *FlagError {
 		if least > maxElectionTimeout.Milliseconds() {
 			fix = fmt.Sprintf("set --heartbeat-interval to %d or less", max(1, election/electionHeartbeats))
 		}
-		return c.flagError(flag, fmt.Sprintf("the election timeout, %dms, is less than %d heartbeats of %dms", election, electionHeartbeats, heartbeat), fix)
+		return c.FlagError(flag, fmt.Sprintf("the election timeout, %dms, is less than %d heartbeats of %dms", election, electionHeartbeats, heartbeat), fix)
 	}
 	if c.ElectionTimeout > maxElectionTimeout {
-		return c.flagError("election-timeout", fmt.Sprintf("%dms is too long", election),
+		return c.FlagError("election-timeout", fmt.Sprintf("%dms is too long", election),
 			fmt.Sprintf("set it to %d or less", maxElectionTimeout.Milliseconds()))
 	}
 	return nil
 }
 
 // flagError builds the error for a flag, with the place that its value came from.
-func (c *Config) flagError(flag, problem, fix string) *FlagError {
+// FlagError makes an error about a setting of c that also says where its value came from. flag has no dashes in front.
+func (c *Config) FlagError(flag, problem, fix string) *FlagError {
 	return &FlagError{Flag: flag, Origin: c.origins[flag].describe(), Problem: problem, Fix: fix}
 }
 

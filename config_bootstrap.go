@@ -26,11 +26,11 @@ func (c *Config) checkBootstrap() *FlagError {
 		}
 	}
 	if len(given) > 1 {
-		return c.flagError(given[len(given)-1], "is given beside --"+strings.Join(given[:len(given)-1], " and --"),
+		return c.FlagError(given[len(given)-1], "is given beside --"+strings.Join(given[:len(given)-1], " and --"),
 			"choose one of --initial-cluster, --discovery and --discovery-srv")
 	}
 	if c.Discovery != "" && c.InitialClusterState == clusterExisting {
-		return c.flagError("discovery", "founds new clusters, and --initial-cluster-state is existing",
+		return c.FlagError("discovery", "founds new clusters, and --initial-cluster-state is existing",
 			"name the members of the running cluster in --initial-cluster to join it, or leave --initial-cluster-state out to found one")
 	}
 	return nil
@@ -38,7 +38,7 @@ func (c *Config) checkBootstrap() *FlagError {
 
 func (c *Config) checkProxyTimes() *FlagError {
 	if d := c.ProxyRefreshInterval; d < minProxyRefresh {
-		return c.flagError("proxy-refresh-interval", fmt.Sprintf("%dms is too short", d.Milliseconds()),
+		return c.FlagError("proxy-refresh-interval", fmt.Sprintf("%dms is too short", d.Milliseconds()),
 			fmt.Sprintf("set it to %d or more", minProxyRefresh.Milliseconds()))
 	}
 	return nil

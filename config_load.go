@@ -156,9 +156,9 @@ func applySettings(cfg *Config, s *settings, warnings *[]string) error {
 // asFlagError gives an error about a value its flag and place.
 func asFlagError(cfg *Config, flag string, err error) error {
 	if v, ok := errors.AsType[*valueError](err); ok {
-		return cfg.flagError(flag, v.problem, v.fix)
+		return cfg.FlagError(flag, v.problem, v.fix)
 	}
-	return cfg.flagError(flag, err.Error(), "see pando --help")
+	return cfg.FlagError(flag, err.Error(), "see pando --help")
 }
 
 // requireAdvertise refuses, like the reference, to guess what clients are told when the address to listen on was
@@ -168,7 +168,7 @@ func requireAdvertise(cfg *Config) error {
 	if !listen.given || advertise.given || cfg.Proxy != proxyOff { // a proxy advertises nothing
 		return nil
 	}
-	return cfg.flagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
+	return cfg.FlagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
 		"add --advertise-client-urls="+strings.Join(urlStrings(dialable(cfg.ListenClientURLs)), ","))
 }
 

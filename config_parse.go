@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
-
-	"pando/raft"
 )
 
 // valueError is what is wrong with one value and what to write instead. The caller knows the flag and the place.
@@ -154,14 +152,14 @@ func parseCORS(text string) ([]string, error) {
 }
 
 // parseEntryID reads an entry of the log as errors name it.
-func parseEntryID(text string) (raft.EntryID, error) {
+func parseEntryID(text string) (LogEntry, error) {
 	index, term, both := strings.Cut(text, "/")
 	i, indexErr := strconv.ParseUint(index, 10, 64)
 	t, termErr := strconv.ParseUint(term, 10, 64)
 	if !both || indexErr != nil || termErr != nil || i == 0 || t == 0 {
-		return raft.EntryID{}, &valueError{fmt.Sprintf("%q is not an entry of the log", text), "copy INDEX/TERM from the error that asks for the flag, for example 57/3"}
+		return LogEntry{}, &valueError{fmt.Sprintf("%q is not an entry of the log", text), "copy INDEX/TERM from the error that asks for the flag, for example 57/3"}
 	}
-	return raft.EntryID{Index: i, Term: t}, nil
+	return LogEntry{Index: i, Term: t}, nil
 }
 
 func parseBool(text string) (bool, error) {

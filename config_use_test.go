@@ -2,15 +2,12 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"pando/raft"
 )
 
 // TestSettingsTakeEffect starts servers with settings that show.
@@ -123,28 +120,4 @@ func TestWatchBeginsAtItsHeader(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
-}
-
-// TestWithin leaves less room to the log in memory where there is little of it.
-func TestWithin(t *testing.T) {
-	const mb = 1 << 20
-	for _, c := range []struct {
-		name          string
-		memory        int64
-		asked, larger int64 // --catch-up-bytes, --max-request-bytes
-		want          int64
-	}{
-		{"no limit", math.MaxInt64, 0, 0, 0},
-		{"much memory", 4096 * mb, 0, 0, 0},
-		{"little memory", 400 * mb, 0, 0, 25 * mb},
-		{"little memory and large requests", 400 * mb, 0, 10 * mb, raft.LeastCatchUp(10 * mb)},
-		{"the operator's word", 400 * mb, 60 * mb, 0, 60 * mb},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			cfg := &Config{CatchUpBytes: c.asked, MaxRequestBytes: max(c.larger, mb)}
-			if got := cfg.within(c.memory).CatchUpBytes; got != c.want || cfg.CatchUpBytes != c.asked {
-				t.Errorf("got %d, want %d", got, c.want)
-			}
-		})
-	}
 }

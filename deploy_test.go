@@ -8,32 +8,6 @@ import (
 	"testing"
 )
 
-// lines gives the lines of a file of this repository that say something.
-func lines(t testing.TB, file string) []string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
-// awaitCluster waits until these members serve as one cluster.
-func awaitCluster(t testing.TB, running []*process) {
-	t.Helper()
-	for _, p := range running {
-		p.awaitServing()
-	}
-	awaitPublished(t, running[0].client, len(running))
-	sees(t, running[0].client, running[len(running)-1].client)
-}
-
 // TestDeployEnvironment starts a cluster from the environment file of the docs, whose variables are the reference's.
 func TestDeployEnvironment(t *testing.T) {
 	settings := lines(t, filepath.Join("docs", "deploy", "pando.conf"))

@@ -42,8 +42,8 @@ func proxyShares(limit int) shares {
 // chosen are the shares with the number of clients that --max-connections says, if it says one.
 func (s shares) chosen(cfg *Config) (shares, error) {
 	if cfg.MaxConnections > s.clients {
-		return s, &usageError{fmt.Errorf("--max-connections=%d: there is room for %d, for the system allows this process %d open files, and some are kept for the log "+
-			"and for other members; raise that limit (ulimit -n, or LimitNOFILE of systemd) or choose a smaller number", cfg.MaxConnections, s.clients, openFilesLimit())}
+		return s, asUsage(fmt.Errorf("--max-connections=%d: there is room for %d, for the system allows this process %d open files, and some are kept for the log "+
+			"and for other members; raise that limit (ulimit -n, or LimitNOFILE of systemd) or choose a smaller number", cfg.MaxConnections, s.clients, openFilesLimit()))
 	}
 	if cfg.MaxConnections > 0 {
 		s.clients = cfg.MaxConnections

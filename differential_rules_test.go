@@ -75,10 +75,6 @@ func (r *transcriptRequest) line() string {
 	return r.method + " " + (&transcriptFrame{server: &transcriptServer{}}).fill(r.target) + " " + r.proto
 }
 
-func (e *exchanged) pandoFilled() *transcriptRequest {
-	return &transcriptRequest{body: (&transcriptFrame{server: &transcriptServer{}}).fill(e.request.body)}
-}
-
 func (e *exchanged) pandoSays(status, beginning string) bool {
 	return !e.pando.hung && e.pando.status() == status && strings.HasPrefix(e.pando.raw, beginning)
 }

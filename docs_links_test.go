@@ -59,16 +59,3 @@ func brokenLink(file, target string) string {
 	}
 	return ""
 }
-
-// anchorsOf gives the anchors of a page: its headings, and those in HTML.
-func anchorsOf(text string) map[string]bool {
-	anchors := map[string]bool{}
-	for _, m := range headingLine.FindAllStringSubmatch(text, -1) {
-		slug := notInSlug.ReplaceAllString(strings.ToLower(m[1]), "")
-		anchors[strings.ReplaceAll(slug, " ", "-")] = true
-	}
-	for _, m := range htmlAnchor.FindAllStringSubmatch(text, -1) {
-		anchors[m[1]] = true
-	}
-	return anchors
-}

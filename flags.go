@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"pando/raft"
 )
 
 // Flags that the program itself looks at.
@@ -199,7 +197,7 @@ func limitFlags() []flagSpec {
 			}},
 		{name: "max-connections", group: groupLimits, arg: "N", def: "0", usage: "Connections of clients that may be open; further ones are refused with 503. 0: what the limit of open files (ulimit -n) leaves beside the log and the peers.",
 			set: func(c *Config, v string) error {
-				n, err := parseWhole(v, unlimited)
+				n, err := parseWhole(v, math.MaxInt32)
 				c.MaxConnections = int(n)
 				return err
 			}},
@@ -257,7 +255,7 @@ func setURLs(rule schemeRule, pick func(*Config) *[]url.URL) func(*Config, strin
 }
 
 func setMaxRequestBytes(c *Config, text string) error {
-	n, err := parseWhole(text, raft.MaxRequestLimit)
+	n, err := parseWhole(text, maxRequestLimit)
 	if err == nil && n == 0 {
 		err = &valueError{requestBytesRange(0), requestBytesHint}
 	}

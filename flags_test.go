@@ -152,9 +152,4 @@ func TestNearest(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a command", func(t *testing.T) {
-		if err := strayArgument("snapshto", []string{"ctl", "snapshot"}); !strings.Contains(err.Error(), "did you mean pando snapshot?") {
-			t.Errorf("got %v", err)
-		}
-	})
 }

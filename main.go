@@ -23,20 +23,23 @@ import (
 	"pando/stats/logging"
 )
 
-func main() {
-	if args, ok := clientArgs(os.Args); ok {
-		os.Exit(runClient(args, os.Stdin, os.Stdout, os.Stderr))
+func main() { os.Exit(programMain(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// programMain is the whole program but for the process around it. args[0] is the program's name. It returns the exit
+// code.
+func programMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if args, ok := clientArgs(args); ok {
+		return runClient(args, stdin, stdout, stderr)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// After the first signal the default action comes back: a second one ends a shutdown that hangs.
 	context.AfterFunc(ctx, stop)
-	err := run(ctx, os.Args, os.Stdout, os.Stderr)
+	err := run(ctx, args, stdout, stderr)
 	stop()
-	os.Exit(report(os.Stderr, err))
+	return report(stderr, err)
 }
 
-// run is the whole program but for the process around it. args[0] is the program's name. It returns when the
-// command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
+// run is the program but for signals and exit codes. It returns when the command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
 // start. An error that wraps a usageError speaks of the command line, the environment or the configuration file.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return newApp(stdout, stderr).RunContext(ctx, args)
@@ -106,7 +109,7 @@ func openLog(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, *logging.Outpu
 		Level: cfg.LogLevel, Format: logging.Format(cfg.LogFormat), Outputs: cfg.LogOutputs,
 	}, stdout, stderr)
 	if err != nil {
-		return nil, nil, asUsage(cfg.flagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
+		return nil, nil, asUsage(cfg.FlagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
 			"use stderr, stdout or a file in a directory that exists and can be written"))
 	}
 	return log, outputs, nil

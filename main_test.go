@@ -104,3 +104,9 @@ func TestVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestStrayArgument(t *testing.T) {
+	if err := strayArgument("snapshto", []string{"ctl", "snapshot"}); !strings.Contains(err.Error(), "did you mean pando snapshot?") {
+		t.Errorf("got %v", err)
+	}
+}

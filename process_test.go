@@ -23,14 +23,18 @@ import (
 // asServer is the environment variable that makes the test binary the program instead of its tests.
 const asServer = "TEST_BINARY_IS_THE_SERVER"
 
-func TestMain(m *testing.M) {
+// runTests runs the tests of a package that start servers, in the module's root, where testdata and docs are. In a
+// process that start has started it is program instead.
+func runTests(m *testing.M, program func() int) {
 	if os.Getenv(asServer) != "" {
-		main()
-		return
+		os.Exit(program())
+	}
+	if err := os.Chdir(moduleRoot()); err != nil {
+		panic(err)
 	}
 	// The settings of whoever runs the tests are not theirs.
-	for name := range environMap(os.Environ()) {
-		if _, ours := cutAnyPrefix(name, envPrefixes); ours {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); configures(name) {
 			os.Unsetenv(name)
 		}
 	}
@@ -49,6 +53,25 @@ func requireProgram(t testing.TB, name, debianPackage string) string {
 	}
 	t.Skipf("%s is not on the PATH: install %s", name, debianPackage)
 	return ""
+}
+
+// configures reports whether a variable of the environment would configure a server or a client.
+func configures(name string) bool {
+	return strings.HasPrefix(name, "ETCD_") || strings.HasPrefix(name, "PANDO_") || strings.HasPrefix(name, "ETCDCTL_")
+}
+
+// moduleRoot is the nearest directory above the tests that holds a go.mod.
+func moduleRoot() string {
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	panic("the tests run outside of the module")
 }
 
 // patience bounds the wait for anything that must come, on a busy machine too.
@@ -263,9 +286,12 @@ type selfStats struct {
 	LeaderInfo struct{ Leader string }
 }
 
+// selfPatience bounds the question to a member that may be down.
+const selfPatience = 1500 * time.Millisecond
+
 // self asks a member what it is. The answer is empty if none comes.
 func (p *process) self() (self selfStats) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: roamPatience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: selfPatience}
 	response, err := client.Get(p.client + "/v2/stats/self")
 	if err != nil {
 		return self
@@ -305,16 +331,4 @@ func (p *process) mustReturnTo(t *testing.T, before footprint) {
 		now = footprint{p.goroutines(), p.fds()}
 		return now.goroutines <= before.goroutines+1 && now.fds <= before.fds+1 // the idle connection that asked
 	})
-}
-
-// requireClient finds a program on the PATH, or skips the test in one line; in CI it has to be there.
-func requireClient(t *testing.T, program, debianPackage string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not on the PATH, and CI must try it: install %s", program, debianPackage)
-	}
-	t.Skipf("%s is not on the PATH: it is not tried against Pando", program)
 }

@@ -43,7 +43,7 @@ func refuseFlagsBefore(c *cli.Context, given *commandLine) error {
 	}
 	for _, name := range flagNames() {
 		if _, is := given.values()[name]; is {
-			return &usageError{fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first: pando %s ... --%s=...",
+			return &usageError{fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
 				name, verb.Name, verb.Name, name)}
 		}
 	}
@@ -94,5 +94,5 @@ func strayArgument(word string, commands []string) error {
 		}
 		return fmt.Errorf("unexpected argument %q; did you mean --%s?", word, near)
 	}
-	return errors.New(fmt.Sprintf("unexpected argument %q; the server takes flags alone, for example pando --data-dir=/var/lib/pando", word))
+	return fmt.Errorf("unexpected argument %q; the server takes flags alone, for example pando --data-dir=/var/lib/pando", word)
 }

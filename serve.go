@@ -47,7 +47,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	}
 	defer listeners.close()
 	logListening(listeners.bound(cfg), log)
-	cfg = cfg.within(tuning.Memory(log))
+	cfg = within(cfg, tuning.Memory(log))
 	processors := tuning.Processors()
 	metrics := newMetrics()
 	listeners.limit(shares, metrics, log)
@@ -200,7 +200,7 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 		return reopenDisk(ctx, cfg, client, o, log)
 	}
 	if cfg.ForceNewCluster {
-		return nil, nil, nil, &usageError{errForceNothing(cfg.DataDir)}
+		return nil, nil, nil, asUsage(errForceNothing(cfg.DataDir))
 	}
 	from, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
@@ -222,7 +222,7 @@ func reopenDisk(ctx context.Context, cfg *Config, client *http.Client, o storage
 		return nil, nil, nil, err
 	}
 	from := &founding{}
-	if err := skipLogEntry(recovered, cfg.SkipLogEntry, log); err != nil {
+	if err := skipLogEntry(recovered, raft.EntryID(cfg.SkipLogEntry), log); err != nil {
 		return nil, nil, nil, errors.Join(err, disk.Close())
 	}
 	switch {

@@ -28,6 +28,9 @@ import (
 // member or a proxy, until ctx is done or it fails. When it returns, all is
 // closed and on disk.
 func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
+	if err := checkLimits(cfg); err != nil {
+		return asUsage(err)
+	}
 	role, err := findRole(cfg, log)
 	if err != nil {
 		return err

@@ -151,12 +151,6 @@ func (f *transcriptFrame) relativeCounters(text string) string {
 	})
 }
 
-func replaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
-	return re.ReplaceAllStringFunc(text, func(s string) string {
-		return with(re.FindStringSubmatch(s))
-	})
-}
-
 // comparesIndexes tells whether the numbers in an error's cause are indexes.
 func (r *transcriptRequest) comparesIndexes() bool {
 	text := r.target + r.body

@@ -157,7 +157,7 @@ func (s *transcriptServer) decimalID() string {
 }
 
 func getTranscriptJSON(target string, into any) (http.Header, error) {
-	client := http.Client{Timeout: transcriptPatience}
+	client := http.Client{Timeout: patience}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(target)
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -122,12 +120,6 @@ func loadTranscripts(t *testing.T) []*transcriptScript {
 	return scripts
 }
 
-var (
-	headingLine = regexp.MustCompile(`(?m)^#+[ \t]+(.+?)[ \t]*$`)
-	htmlAnchor  = regexp.MustCompile(`<a (?:id|name)="([^"]+)"`)
-	notInSlug   = regexp.MustCompile(`[^\pL\pN _-]+`)
-)
-
 // documentedDifferences returns the anchors of docs/differences.md, the names of
 // its headings included; nil while that page does not exist.
 func documentedDifferences(t *testing.T) map[string]bool {
@@ -139,13 +131,5 @@ func documentedDifferences(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anchors := make(map[string]bool)
-	for _, m := range headingLine.FindAllStringSubmatch(string(text), -1) {
-		slug := notInSlug.ReplaceAllString(strings.ToLower(m[1]), "")
-		anchors[strings.ReplaceAll(slug, " ", "-")] = true
-	}
-	for _, m := range htmlAnchor.FindAllStringSubmatch(string(text), -1) {
-		anchors[m[1]] = true
-	}
-	return anchors
+	return anchorsOf(string(text))
 }

@@ -247,7 +247,7 @@ func TestPanicAdvice(t *testing.T) {
 		do   func(l *loop)
 		want error
 	}{
-		"a fault of the program": {func(*loop) { var none map[string]int; none["x"] = 1 }, errPanic},
+		"a fault of the program": {func(*loop) { panic("a fault") }, errPanic},
 		"a fault of the library": {func(l *loop) { newRaftLogger(l.log).Panicf("unexpected error (%v)", "x") }, errPanic},
 		"a contradicted log": {func(l *loop) {
 			_ = l.raw.Step(&raftpb.Message{

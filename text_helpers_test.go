@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	headingLine = regexp.MustCompile(`(?m)^#+[ \t]+(.+?)[ \t]*$`)
+	htmlAnchor  = regexp.MustCompile(`<a (?:id|name)="([^"]+)"`)
+	notInSlug   = regexp.MustCompile(`[^\pL\pN _-]+`)
+)
+
+// anchorsOf gives the anchors of a page: its headings, and those in HTML.
+func anchorsOf(text string) map[string]bool {
+	anchors := map[string]bool{}
+	for _, m := range headingLine.FindAllStringSubmatch(text, -1) {
+		slug := notInSlug.ReplaceAllString(strings.ToLower(m[1]), "")
+		anchors[strings.ReplaceAll(slug, " ", "-")] = true
+	}
+	for _, m := range htmlAnchor.FindAllStringSubmatch(text, -1) {
+		anchors[m[1]] = true
+	}
+	return anchors
+}
+
+// lines gives the lines of a file of this repository that say something.
+func lines(t testing.TB, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+func replaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
+	return re.ReplaceAllStringFunc(text, func(s string) string {
+		return with(re.FindStringSubmatch(s))
+	})
+}
