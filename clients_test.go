@@ -18,8 +18,8 @@ import (
 // with "FAIL ".
 type clientStep struct{ command, want string }
 
-// play types the steps. $P is the client URL.
-func (p *process) play(t *testing.T, steps []clientStep) {
+// playSteps types the steps. $P is the client URL.
+func playSteps(t *testing.T, p *process, steps []clientStep) {
 	t.Helper()
 	for _, step := range steps {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -77,7 +77,7 @@ var etcdctlSteps = []clientStep{
 
 func TestClientEtcdctl(t *testing.T) {
 	requireProgram(t, "etcdctl", "etcd-client")
-	launchAdvertised(t).play(t, etcdctlSteps)
+	playSteps(t, launchAdvertised(t), etcdctlSteps)
 }
 
 // launchAdvertised starts a server whose members list has the URL that it listens on: some clients ask for it.
@@ -94,7 +94,7 @@ func keyBody(action, rest string) string {
 func TestClientCurl(t *testing.T) {
 	requireProgram(t, "curl", "curl")
 	p := launchAdvertised(t)
-	p.play(t, []clientStep{
+	playSteps(t, p, []clientStep{
 		{`curl -s $P/v2/keys/a -XPUT -d value=one`, keyBody("set", `"key":"/a","value":"one"`)},
 		{`curl -s -L $P/v2/keys/a`, keyBody("get", `"key":"/a","value":"one"`)},
 		{`curl -s -o /dev/null -w '%{http_code} %{content_type}' $P/v2/keys/none`, `404 application/json`},
@@ -119,7 +119,7 @@ func TestClientCurl(t *testing.T) {
 
 func TestClientHttpie(t *testing.T) {
 	requireProgram(t, "http", "httpie")
-	launchAdvertised(t).play(t, []clientStep{
+	playSteps(t, launchAdvertised(t), []clientStep{
 		{`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`, `\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`},
 		{`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`, `\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`},
 		{`http --ignore-stdin -h --pretty=none GET $P/v2/keys/none`, `HTTP/1.1 404 Not Found\r\n.*X-Etcd-Cluster-Id: [0-9a-f]+\r\nX-Etcd-Index: \d+.*`},

@@ -125,7 +125,7 @@ func (s *session) typeCommand(t *testing.T, c sessionCommand) {
 	s.endSecond(t)
 	s.waiting, s.answer = &c, make(chan string, 1)
 	go func() { s.answer <- s.run(t, c.text) }()
-	await(t, "the second terminal to watch", func() bool { return s.process.object(t, "/v2/stats/store")["watchers"] == 1.0 })
+	await(t, "the second terminal to watch", func() bool { return object(t, s.process, "/v2/stats/store")["watchers"] == 1.0 })
 }
 
 // endSecond waits for the command of the second terminal.
@@ -187,7 +187,7 @@ func sessionForm(text string) string {
 }
 
 // object reads a JSON object from the server.
-func (p *process) object(t *testing.T, path string) map[string]any {
+func object(t *testing.T, p *process, path string) map[string]any {
 	t.Helper()
 	var object map[string]any
 	if _, err := getTranscriptJSON(p.client+path, &object); err != nil {
