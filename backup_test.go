@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // counters are writers that each count up: writer i has written the keys /w/i/1 to /w/i/acknowledged[i].
@@ -22,11 +24,11 @@ type counters struct {
 func count(t *testing.T, base string) *counters {
 	c := &counters{}
 	for i := range c.acknowledged {
-		client := newKeyClient(t, base)
+		client := servertest.NewKeyClient(t, base)
 		c.ended.Go(func() {
 			for n := int64(1); ; n++ {
-				a, err := client.do("PUT", fmt.Sprintf("/w/%d/%d", i, n), form("value", itoa(n)))
-				if err != nil || a.status >= http.StatusBadRequest {
+				a, err := client.Do("PUT", fmt.Sprintf("/w/%d/%d", i, n), servertest.Form("value", servertest.Itoa(n)))
+				if err != nil || a.Status >= http.StatusBadRequest {
 					return
 				}
 				c.acknowledged[i].Store(n)
@@ -47,11 +49,11 @@ func (c *counters) now() (n [4]int64) {
 // mustHave looks for all keys that were acknowledged.
 func mustHave(t *testing.T, client string, acknowledged [4]int64) {
 	t.Helper()
-	files := map[string]keyNode{}
-	newKeyClient(t, client).must(t, "GET", "/w?recursive=true&quorum=true", nil).Node.leaves(files)
+	files := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, client).Must(t, "GET", "/w?recursive=true&quorum=true", nil).Node.Leaves(files)
 	for i, last := range acknowledged {
 		for n := int64(1); n <= last; n++ {
-			if got := files[fmt.Sprintf("/w/%d/%d", i, n)]; got.Value != itoa(n) {
+			if got := files[fmt.Sprintf("/w/%d/%d", i, n)]; got.Value != servertest.Itoa(n) {
 				t.Fatalf("/w/%d/%d of %d is %+v", i, n, last, got)
 			}
 		}
@@ -62,8 +64,8 @@ func mustHave(t *testing.T, client string, acknowledged [4]int64) {
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	source := launch(t, at("source"), "--snapshot-count", "50", "--wal-dir", at("wal"))
-	writing := count(t, source.client)
+	source := servertest.Launch(t, at("source"), "--snapshot-count", "50", "--wal-dir", at("wal"))
+	writing := count(t, source.Client)
 	var known [4]int64
 	backup := func(name string) {
 		known = writing.now()
@@ -71,28 +73,28 @@ func TestBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "a second of writing", func() bool { return writing.now()[0] > 100 })
+	servertest.Await(t, "a second of writing", func() bool { return writing.now()[0] > 100 })
 	copies := 8
 	if testing.Short() {
 		copies = 2
 	}
 	for i := range copies {
-		backup("live" + itoa(i))
+		backup("live" + servertest.Itoa(i))
 	}
 	t.Run("of a running server", func(t *testing.T) {
-		live := at("live" + itoa(copies-1))
-		copied := launch(t, live, "--force-new-cluster")
-		mustHave(t, copied.client, known)
-		old, _ := awaitPublished(t, source.client, 1)
-		if cluster, _ := awaitPublished(t, copied.client, 1); cluster == old {
+		live := at("live" + servertest.Itoa(copies-1))
+		copied := servertest.Launch(t, live, "--force-new-cluster")
+		mustHave(t, copied.Client, known)
+		old, _ := servertest.AwaitPublished(t, source.Client, 1)
+		if cluster, _ := servertest.AwaitPublished(t, copied.Client, 1); cluster == old {
 			t.Errorf("both are cluster %s", old)
 		}
-		newKeyClient(t, copied.client).must(t, "PUT", "/after", form("value", "1"))
-		copied.kill()
-		copied = launch(t, live)
-		mustHave(t, copied.client, known)
+		servertest.NewKeyClient(t, copied.Client).Must(t, "PUT", "/after", servertest.Form("value", "1"))
+		copied.Kill()
+		copied = servertest.Launch(t, live)
+		mustHave(t, copied.Client, known)
 	})
-	source.kill()
+	source.Kill()
 	writing.ended.Wait()
 	t.Run("of a killed one", func(t *testing.T) {
 		before := fingerprint(t, at("source"))
@@ -100,40 +102,40 @@ func TestBackup(t *testing.T) {
 		if fingerprint(t, at("source")) != before {
 			t.Error("the source was changed")
 		}
-		mustHave(t, launch(t, at("dead"), "--force-new-cluster").client, known)
+		mustHave(t, servertest.Launch(t, at("dead"), "--force-new-cluster").Client, known)
 	})
 	t.Logf("%v writes", known)
 }
 
 // TestBackupOfMember backs up one of three: the new server is none of them, though it knows their addresses.
 func TestBackupOfMember(t *testing.T) {
-	all := seats(t, "a", "b", "c")
-	running := launchCluster(t, all)
-	writing := count(t, running[0].client)
-	await(t, "some writes", func() bool { return writing.now()[3] > 20 })
+	all := servertest.Seats(t, "a", "b", "c")
+	running := servertest.LaunchCluster(t, all)
+	writing := count(t, running[0].Client)
+	servertest.Await(t, "some writes", func() bool { return writing.now()[3] > 20 })
 	for _, p := range running[1:] {
-		p.terminate()
+		p.Terminate()
 	}
-	running[0].kill()
+	running[0].Kill()
 	writing.ended.Wait()
 	known := writing.now()
 	to := filepath.Join(t.TempDir(), "backup")
-	mustPando(t, "ctl", "backup", "--data-dir", all[0].dataDir, "--backup-dir", to)
+	mustPando(t, "ctl", "backup", "--data-dir", all[0].DataDir, "--backup-dir", to)
 	for _, seat := range all {
-		seat.spawn(t)
+		seat.Spawn(t)
 	}
-	copied := launch(t, to, "--force-new-cluster", "--name", "copy")
-	mustHave(t, copied.client, known)
-	_, list := awaitPublished(t, copied.client, 1)
-	newKeyClient(t, copied.client).must(t, "PUT", "/copy", form("value", "1"))
-	_, old := awaitPublished(t, all[0].clientURL(), 3)
+	copied := servertest.Launch(t, to, "--force-new-cluster", "--name", "copy")
+	mustHave(t, copied.Client, known)
+	_, list := servertest.AwaitPublished(t, copied.Client, 1)
+	servertest.NewKeyClient(t, copied.Client).Must(t, "PUT", "/copy", servertest.Form("value", "1"))
+	_, old := servertest.AwaitPublished(t, all[0].ClientURL(), 3)
 	if strings.Contains(strings.Join(old, " "), list[0]) {
 		t.Errorf("%v is one of %v", list, old)
 	}
-	if a := newKeyClient(t, all[1].clientURL()).must(t, "PUT", "/old", form("value", "1")); a.Node == nil {
+	if a := servertest.NewKeyClient(t, all[1].ClientURL()).Must(t, "PUT", "/old", servertest.Form("value", "1")); a.Node == nil {
 		t.Error("the old cluster does not go on")
 	}
-	if a, err := newKeyClient(t, copied.client).do("GET", "/old", nil); err != nil || a.ErrorCode != 100 {
+	if a, err := servertest.NewKeyClient(t, copied.Client).Do("GET", "/old", nil); err != nil || a.ErrorCode != 100 {
 		t.Errorf("the copy has a key of the old cluster: %+v, %v", a, err)
 	}
 }

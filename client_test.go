@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 func TestClientArgs(t *testing.T) {
@@ -61,16 +63,16 @@ func TestInterruptedBench(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			cmd := exec.Command(os.Args[0], "ctl", "--endpoints", server.URL, "bench", "put", "--duration", "1h")
-			p := start(t, "", cmd)
-			await(t, "the load", func() bool { return requests.Load() > 1000 })
+			p := servertest.Start(t, "", cmd)
+			servertest.Await(t, "the load", func() bool { return requests.Load() > 1000 })
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if code := p.awaitExit(); code != 130 {
-				t.Errorf("exit code %d, want 130\n%s", code, p.stderr)
+			if code := p.AwaitExit(); code != 130 {
+				t.Errorf("exit code %d, want 130\n%s", code, p.Stderr)
 			}
-			if !strings.Contains(p.stdout.String(), "interrupted") || !strings.Contains(p.stdout.String(), "99.9") {
-				t.Errorf("it printed\n%s", p.stdout)
+			if !strings.Contains(p.Stdout.String(), "interrupted") || !strings.Contains(p.Stdout.String(), "99.9") {
+				t.Errorf("it printed\n%s", p.Stdout)
 			}
 		})
 	}

@@ -13,13 +13,15 @@ import (
 	"time"
 
 	etcdclient "go.etcd.io/etcd/client/v2"
+
+	"pando/members/servertest"
 )
 
 // The Go client of the v2 API is what most old programs were linked with.
 
 func goClient(t *testing.T, endpoints ...string) etcdclient.Client {
 	t.Helper()
-	client, err := etcdclient.New(etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: patience})
+	client, err := etcdclient.New(etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: servertest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func codeOf(err error) int {
 
 // TestClientGoKeys calls every method of KeysAPI.
 func TestClientGoKeys(t *testing.T) {
-	keys := etcdclient.NewKeysAPI(goClient(t, launchAdvertised(t).client))
+	keys := etcdclient.NewKeysAPI(goClient(t, launchAdvertised(t).Client))
 	must, ctx := mustNode(t), t.Context()
 
 	created := must(keys.Create(ctx, "/a", "one"))
@@ -126,11 +128,11 @@ func goClientSets(t *testing.T, keys etcdclient.KeysAPI) {
 // TestClientGoMembers calls every method of MembersAPI.
 func TestClientGoMembers(t *testing.T) {
 	p := launchAdvertised(t)
-	client := goClient(t, p.client)
+	client := goClient(t, p.Client)
 	members, ctx := etcdclient.NewMembersAPI(client), t.Context()
 
 	list, err := members.List(ctx)
-	if err != nil || len(list) != 1 || list[0].Name != "default" || !slices.Equal(list[0].ClientURLs, []string{p.client}) {
+	if err != nil || len(list) != 1 || list[0].Name != "default" || !slices.Equal(list[0].ClientURLs, []string{p.Client}) {
 		t.Fatalf("List: %+v, error %v", list, err)
 	}
 	if leader, err := members.Leader(ctx); err != nil || leader.ID != list[0].ID {
@@ -159,7 +161,7 @@ func TestClientGoMembers(t *testing.T) {
 	if err := members.Remove(ctx, "ffff"); err == nil {
 		t.Error("Remove of an unknown member: no error")
 	}
-	if err := client.Sync(ctx); err != nil || !slices.Equal(client.Endpoints(), []string{p.client}) {
+	if err := client.Sync(ctx); err != nil || !slices.Equal(client.Endpoints(), []string{p.Client}) {
 		t.Errorf("Sync: %q, error %v", client.Endpoints(), err)
 	}
 	if v, err := client.GetVersion(ctx); err != nil || v.Server != stats.APILevel {
@@ -169,14 +171,14 @@ func TestClientGoMembers(t *testing.T) {
 
 // TestClientGoWatch has watchers wait and go on over kills and restarts of the server: they see every change.
 func TestClientGoWatch(t *testing.T) {
-	place := seats(t, "default")[0]
-	begin := func() *process {
-		p := start(t, place.dataDir, exec.Command(os.Args[0], place.flags()...))
-		p.awaitServing()
+	place := servertest.Seats(t, "default")[0]
+	begin := func() *servertest.Process {
+		p := servertest.Start(t, place.DataDir, exec.Command(os.Args[0], place.Flags()...))
+		p.AwaitServing()
 		return p
 	}
 	p := begin()
-	keys := etcdclient.NewKeysAPI(goClient(t, place.clientURL()))
+	keys := etcdclient.NewKeysAPI(goClient(t, place.ClientURL()))
 	must := mustNode(t)
 	from := must(keys.Set(t.Context(), "/w/start", "x", nil)).Node.ModifiedIndex
 	watchers := []etcdclient.Watcher{
@@ -184,7 +186,7 @@ func TestClientGoWatch(t *testing.T) {
 		keys.Watcher("/w/a", &etcdclient.WatcherOptions{AfterIndex: from}),
 	}
 	for round := range 3 {
-		value := itoa(round)
+		value := servertest.Itoa(round)
 		for i, w := range watchers {
 			first := round == 0
 			if r := nextEvent(t, w, func() {
@@ -195,7 +197,7 @@ func TestClientGoWatch(t *testing.T) {
 				t.Fatalf("round %d, watcher %d: %+v", round, i, r.Node)
 			}
 		}
-		p.kill()
+		p.Kill()
 		p = begin()
 	}
 	must(keys.Delete(t.Context(), "/w", &etcdclient.DeleteOptions{Recursive: true, Dir: true}))
@@ -209,7 +211,7 @@ func TestClientGoWatch(t *testing.T) {
 // setUntilDone writes although the client may hold a connection that a restart has broken.
 func setUntilDone(t *testing.T, keys etcdclient.KeysAPI, value string) {
 	t.Helper()
-	await(t, "a write to succeed", func() bool {
+	servertest.Await(t, "a write to succeed", func() bool {
 		_, err := keys.Set(t.Context(), "/w/a", value, nil)
 		return err == nil
 	})
@@ -219,7 +221,7 @@ func setUntilDone(t *testing.T, keys etcdclient.KeysAPI, value string) {
 // is begun again, as programs do.
 func nextEvent(t *testing.T, w etcdclient.Watcher, happen func()) *etcdclient.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
 	seen := make(chan *etcdclient.Response, 1)
 	go func() {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // Real clients, as people have them installed, against Pando as a process. Each command of a script is typed into a
@@ -19,12 +21,12 @@ import (
 type clientStep struct{ command, want string }
 
 // playSteps types the steps. $P is the client URL.
-func playSteps(t *testing.T, p *process, steps []clientStep) {
+func playSteps(t *testing.T, p *servertest.Process, steps []clientStep) {
 	t.Helper()
 	for _, step := range steps {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 		command := exec.CommandContext(ctx, "sh", "-c", step.command)
-		command.Env = append(transcriptEnvironment(), "P="+p.client, "ETCDCTL_API=2", "ETCDCTL_ENDPOINTS="+p.client, "HOME="+t.TempDir())
+		command.Env = append(servertest.Environment(), "P="+p.Client, "ETCDCTL_API=2", "ETCDCTL_ENDPOINTS="+p.Client, "HOME="+t.TempDir())
 		command.WaitDelay = time.Second // what it has started may hold its output open
 		out, err := command.CombinedOutput()
 		cancel()
@@ -76,14 +78,14 @@ var etcdctlSteps = []clientStep{
 }
 
 func TestClientEtcdctl(t *testing.T) {
-	requireProgram(t, "etcdctl", "etcd-client")
+	servertest.RequireProgram(t, "etcdctl", "etcd-client")
 	playSteps(t, launchAdvertised(t), etcdctlSteps)
 }
 
 // launchAdvertised starts a server whose members list has the URL that it listens on: some clients ask for it.
-func launchAdvertised(t *testing.T) *process {
+func launchAdvertised(t *testing.T) *servertest.Process {
 	t.Helper()
-	return launchCluster(t, seats(t, "default"))[0]
+	return servertest.LaunchCluster(t, servertest.Seats(t, "default"))[0]
 }
 
 // keyBody is the expression for a node's body.
@@ -92,7 +94,7 @@ func keyBody(action, rest string) string {
 }
 
 func TestClientCurl(t *testing.T) {
-	requireProgram(t, "curl", "curl")
+	servertest.RequireProgram(t, "curl", "curl")
 	p := launchAdvertised(t)
 	playSteps(t, p, []clientStep{
 		{`curl -s $P/v2/keys/a -XPUT -d value=one`, keyBody("set", `"key":"/a","value":"one"`)},
@@ -118,7 +120,7 @@ func TestClientCurl(t *testing.T) {
 }
 
 func TestClientHttpie(t *testing.T) {
-	requireProgram(t, "http", "httpie")
+	servertest.RequireProgram(t, "http", "httpie")
 	playSteps(t, launchAdvertised(t), []clientStep{
 		{`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`, `\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`},
 		{`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`, `\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`},

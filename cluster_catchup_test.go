@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pando/members/servertest"
 	"pando/raft"
 )
 
@@ -35,45 +36,45 @@ const (
 // and with none.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	c := &cluster{t: t, seats: seats(t, "a", "b", "c")}
+	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
 	// The log in memory is kept small: who misses most of the keys gets a checkpoint.
-	small := []string{"--snapshot-count", "10000", "--max-request-bytes", itoa(catchUpRequest), "--catch-up-bytes", itoa(raft.LeastCatchUp(catchUpRequest))}
-	c.spawn = func(s seat) *process {
-		return s.spawn(t, append(small, "--initial-cluster", initialClusterOf(c.seats))...)
+	small := []string{"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest), "--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest))}
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
 	}
 	c.start()
-	newKeyClient(t, c.running[0].client).must(t, http.MethodPut, "/before", form("value", "1"))
+	servertest.NewKeyClient(t, c.running[0].Client).Must(t, http.MethodPut, "/before", servertest.Form("value", "1"))
 	leader := c.leader(-1)
 	behind := (leader + 1) % len(c.running)
 	w := newBulk(t, c.clients(behind)...)
 
-	c.running[behind].kill()
+	c.running[behind].Kill()
 	begin := time.Now()
 	w.write(0, *catchUpKeys)
 	t.Logf("%d keys written while it was down, %.0f a second", *catchUpKeys, float64(*catchUpKeys)/time.Since(begin).Seconds())
 	c.comeBack(behind, w)
 
-	c.running[behind].kill()
-	replaceMember(t, c.running[leader].client, c.seats[behind])
-	c.spawn = func(s seat) *process {
-		return s.spawn(t, append(small, "--initial-cluster", initialClusterOf(c.seats), "--initial-cluster-state", "existing")...)
+	c.running[behind].Kill()
+	replaceMember(t, c.running[leader].Client, c.seats[behind])
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats), "--initial-cluster-state", "existing")...)
 	}
 	c.comeBack(behind, w)
 }
 
 // replaceMember takes the data of a member that is down away, and has the cluster take a new one in its place.
-func replaceMember(t *testing.T, client string, s seat) {
+func replaceMember(t *testing.T, client string, s servertest.Seat) {
 	t.Helper()
-	if err := os.RemoveAll(s.dataDir); err != nil {
+	if err := os.RemoveAll(s.DataDir); err != nil {
 		t.Fatal(err)
 	}
-	_, list := awaitPublished(t, client, 3)
+	_, list := servertest.AwaitPublished(t, client, 3)
 	for _, m := range list {
-		if id, name, _ := strings.Cut(m, " "); name == s.name {
+		if id, name, _ := strings.Cut(m, " "); name == s.Name {
 			mustRequest(t, http.MethodDelete, client+"/v2/members/"+id, "", http.StatusNoContent)
 		}
 	}
-	mustRequest(t, http.MethodPost, client+"/v2/members", `{"peerURLs":["`+s.peerURL()+`"]}`, http.StatusCreated)
+	mustRequest(t, http.MethodPost, client+"/v2/members", `{"peerURLs":["`+s.PeerURL()+`"]}`, http.StatusCreated)
 }
 
 // mustRequest sends a request with a JSON body and wants a status.
@@ -107,16 +108,16 @@ func (c *cluster) comeBack(i int, w *bulk) {
 	begin := time.Now()
 	c.running[i] = c.spawn(c.seats[i])
 	p := c.running[i]
-	p.awaitServing()
-	other := newKeyClient(t, c.running[(i+1)%len(c.running)].client)
-	own := newKeyClient(t, p.client)
-	await(t, "the member to catch up", func() bool {
-		want := other.must(t, http.MethodGet, "/before", nil).etcdIndex
-		return own.must(t, http.MethodGet, "/before", nil).etcdIndex >= want
+	p.AwaitServing()
+	other := servertest.NewKeyClient(t, c.running[(i+1)%len(c.running)].Client)
+	own := servertest.NewKeyClient(t, p.Client)
+	servertest.Await(t, "the member to catch up", func() bool {
+		want := other.Must(t, http.MethodGet, "/before", nil).EtcdIndex
+		return own.Must(t, http.MethodGet, "/before", nil).EtcdIndex >= want
 	})
 	took := time.Since(begin)
 	during := float64(written.Load()) / took.Seconds()
-	streamed := strings.Contains(p.stderr.String(), "caught up from a snapshot")
+	streamed := strings.Contains(p.Stderr.String(), "caught up from a snapshot")
 	t.Logf("the member was back after %v, by a checkpoint: %t; meanwhile the others took %.0f writes a second", took.Round(time.Millisecond), streamed, during)
 	if took > catchUpLimit {
 		t.Errorf("it took %v, more than %v", took, catchUpLimit)
@@ -133,32 +134,32 @@ func (c *cluster) comeBack(i int, w *bulk) {
 }
 
 // countKeys counts what a member has of the keys.
-func countKeys(t *testing.T, p *process) int {
+func countKeys(t *testing.T, p *servertest.Process) int {
 	t.Helper()
-	found := map[string]keyNode{}
-	newKeyClient(t, p.client).must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.leaves(found)
+	found := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.Leaves(found)
 	return len(found)
 }
 
 // bulk writes many keys on many connections.
 type bulk struct {
 	t       *testing.T
-	clients []*keyClient
+	clients []*servertest.KeyClient
 }
 
 func newBulk(t *testing.T, bases ...string) *bulk {
 	w := &bulk{t: t}
 	for i := range catchUpWriters {
-		w.clients = append(w.clients, newKeyClient(t, bases[i%len(bases)]))
+		w.clients = append(w.clients, servertest.NewKeyClient(t, bases[i%len(bases)]))
 	}
 	return w
 }
 
 // put writes a key, again if need be: it has one value only.
-func (w *bulk) put(client *keyClient, number int) {
+func (w *bulk) put(client *servertest.KeyClient, number int) {
 	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
 	for range bulkTries {
-		answer, err := client.do(http.MethodPut, key, form("value", fmt.Sprintf("%0*d", catchUpValue, number)))
+		answer, err := client.Do(http.MethodPut, key, servertest.Form("value", fmt.Sprintf("%0*d", catchUpValue, number)))
 		if err == nil && answer.ErrorCode == 0 {
 			return
 		}

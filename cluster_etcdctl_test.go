@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // memberStep is something done to a cluster: a command of the reference's client, or "kill" or "start" and a member.
@@ -61,13 +63,13 @@ var memberSteps = []memberStep{
 // it prints the same.
 func TestMembersByReferenceClient(t *testing.T) {
 	t.Parallel()
-	requireProgram(t, "etcd", "etcd-server")
-	requireProgram(t, "etcdctl", "etcd-client")
-	reference := administered(t, func(s seat, flags ...string) *process {
+	servertest.RequireProgram(t, "etcd", "etcd-server")
+	servertest.RequireProgram(t, "etcdctl", "etcd-client")
+	reference := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process {
 		// Otherwise the reference refuses all changes for five seconds after a start.
-		return s.run(t, exec.Command("etcd", s.flags(append(flags, "--enable-v2", "--strict-reconfig-check=false")...)...))
+		return s.Run(t, exec.Command("etcd", s.Flags(append(flags, "--enable-v2", "--strict-reconfig-check=false")...)...))
 	})
-	pando := administered(t, func(s seat, flags ...string) *process { return s.spawn(t, flags...) })
+	pando := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process { return s.Spawn(t, flags...) })
 	for _, step := range memberSteps {
 		var want, got string
 		var both sync.WaitGroup
@@ -91,26 +93,28 @@ type administration struct {
 }
 
 // administered starts three members and names them.
-func administered(t *testing.T, spawn func(s seat, flags ...string) *process) *administration {
+func administered(t *testing.T, spawn func(s servertest.Seat, flags ...string) *servertest.Process) *administration {
 	t.Helper()
-	a := &administration{cluster: cluster{t: t, seats: seats(t, "ash", "elm", "oak")}}
-	a.spawn = func(s seat) *process { return spawn(s, "--initial-cluster", initialClusterOf(a.seats)) }
+	a := &administration{cluster: cluster{t: t, seats: servertest.Seats(t, "ash", "elm", "oak")}}
+	a.spawn = func(s servertest.Seat) *servertest.Process {
+		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.seats))
+	}
 	for _, s := range a.seats {
 		a.running = append(a.running, a.spawn(s))
 	}
-	_, list := awaitPublished(t, a.running[0].client, len(a.seats))
+	_, list := servertest.AwaitPublished(t, a.running[0].Client, len(a.seats))
 	leader := a.leader(-1)
 	for i, role := range []string{"leader", "next", "last"} {
 		s := a.seats[(leader+i)%len(a.seats)]
 		for _, m := range list {
-			if id, name, _ := strings.Cut(m, " "); name == s.name {
+			if id, name, _ := strings.Cut(m, " "); name == s.Name {
 				a.filled = append(a.filled, "{"+role+".id}", id)
 			}
 		}
-		a.filled = append(a.filled, "{"+role+".peer}", s.peerURL(), "{"+role+".client}", s.clientURL(),
-			"{"+role+".host}", s.client, "{"+role+"}", s.name)
+		a.filled = append(a.filled, "{"+role+".peer}", s.PeerURL(), "{"+role+".client}", s.ClientURL(),
+			"{"+role+".host}", s.Client, "{"+role+"}", s.Name)
 	}
-	a.filled = append(a.filled, "{spare.peer}", "http://"+keptAddr(t), "{moved.peer}", "http://"+keptAddr(t))
+	a.filled = append(a.filled, "{spare.peer}", "http://"+servertest.KeptAddr(t), "{moved.peer}", "http://"+servertest.KeptAddr(t))
 	return a
 }
 
@@ -120,16 +124,16 @@ func (a *administration) do(step memberStep) string {
 	verb, name, _ := strings.Cut(command, " ")
 	for i, s := range a.seats {
 		switch {
-		case s.name == name && verb == "kill":
-			a.running[i].kill()
+		case s.Name == name && verb == "kill":
+			a.running[i].Kill()
 			return ""
-		case s.name == name && verb == "start":
+		case s.Name == name && verb == "start":
 			a.running[i] = a.spawn(s)
 			return ""
 		}
 	}
 	text := ""
-	await(a.t, step.does+" to print "+step.until, func() bool {
+	servertest.Await(a.t, step.does+" to print "+step.until, func() bool {
 		text = a.etcdctl(strings.Fields(command)...)
 		return strings.Contains(text, step.until)
 	})
@@ -138,12 +142,12 @@ func (a *administration) do(step memberStep) string {
 
 // etcdctl runs the client against the leader.
 func (a *administration) etcdctl(args ...string) string {
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(a.t.Context(), servertest.Patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "etcdctl", append([]string{
 		"--no-sync", "--total-timeout", "30s", "--endpoints", a.filled[slices.Index(a.filled, "{leader.client}")+1],
 	}, args...)...)
-	command.Env = append(transcriptEnvironment(), "ETCDCTL_API=2")
+	command.Env = append(servertest.Environment(), "ETCDCTL_API=2")
 	out, _ := command.CombinedOutput() // the exit code is compared
 	return a.normalised(string(out)) + fmt.Sprintf("exit code %d", command.ProcessState.ExitCode())
 }
@@ -169,7 +173,7 @@ func (a *administration) normalised(text string) string {
 		a.filled = append(a.filled, placeholder, id)
 		return placeholder
 	})
-	text = replaceGroups(initialMembers, text, func(m []string) string {
+	text = servertest.ReplaceGroups(initialMembers, text, func(m []string) string {
 		list := strings.Split(m[1], ",")
 		slices.Sort(list)
 		return `ETCD_INITIAL_CLUSTER="` + strings.Join(list, ",") + `"`

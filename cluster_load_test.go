@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // clusterLoad is a load on all members of a cluster, and the event log that comes of it. No write is ever sent
@@ -36,11 +38,11 @@ const (
 func startClusterLoad(t *testing.T, bases ...string) *clusterLoad {
 	l := &clusterLoad{
 		load:  load{t: t, acknowledged: map[uint64]issued{}},
-		bases: bases, state: replayed{files: map[string]keyNode{}}, watched: make(chan error, 1),
+		bases: bases, state: replayed{files: map[string]servertest.KeyNode{}}, watched: make(chan error, 1),
 	}
 	l.stopped, l.stop = context.WithCancel(context.Background())
 	t.Cleanup(l.stop)
-	for number, write := range []func(c *keyClient, number int) bool{
+	for number, write := range []func(c *servertest.KeyClient, number int) bool{
 		l.put, l.put, l.put, l.chain(), l.chain(), l.line, l.expiring, l.directory, l.lock,
 	} {
 		l.writing.Go(func() { l.roam(number, write) })
@@ -50,18 +52,18 @@ func startClusterLoad(t *testing.T, bases ...string) *clusterLoad {
 }
 
 // client gives a client of a member that waits no longer than a writer does.
-func (l *clusterLoad) client(base string) *keyClient {
-	c := newKeyClient(l.t, base)
-	c.http.Timeout = roamPatience
+func (l *clusterLoad) client(base string) *servertest.KeyClient {
+	c := servertest.NewKeyClient(l.t, base)
+	c.Http.Timeout = roamPatience
 	return c
 }
 
 // roam writes to one member after the other, and leaves one that does not answer.
-func (l *clusterLoad) roam(number int, write func(c *keyClient, number int) bool) {
+func (l *clusterLoad) roam(number int, write func(c *servertest.KeyClient, number int) bool) {
 	client := l.client("")
-	defer client.http.CloseIdleConnections()
+	defer client.Http.CloseIdleConnections()
 	for member := number; l.stopped.Err() == nil; member++ {
-		client.base = l.bases[member%len(l.bases)]
+		client.Base = l.bases[member%len(l.bases)]
 		for range roamStay {
 			<-time.After(roamPace)
 			if l.stopped.Err() != nil || !write(client, number) {
@@ -73,18 +75,18 @@ func (l *clusterLoad) roam(number int, write func(c *keyClient, number int) bool
 
 // chain gives a writer each of whose values replaces the one before, compared by value and index in turn. It relies
 // on its last answer alone, whichever member gave it. After a write of unknown fate it begins another chain.
-func (l *clusterLoad) chain() func(c *keyClient, number int) bool {
-	key, last := "", (*keyNode)(nil)
-	return func(c *keyClient, _ int) bool {
+func (l *clusterLoad) chain() func(c *servertest.KeyClient, number int) bool {
+	key, last := "", (*servertest.KeyNode)(nil)
+	return func(c *servertest.KeyClient, _ int) bool {
 		value := l.unique()
-		w, f := issued{"compareAndSwap", key, value}, form("value", value)
+		w, f := issued{"compareAndSwap", key, value}, servertest.Form("value", value)
 		switch {
 		case last == nil:
 			key = "/chain/" + value
 			w = issued{"create", key, value}
 			f.Set("prevExist", "false")
 		case last.ModifiedIndex%2 == 0:
-			f.Set("prevIndex", itoa(last.ModifiedIndex))
+			f.Set("prevIndex", servertest.Itoa(last.ModifiedIndex))
 		default:
 			f.Set("prevValue", last.Value)
 		}
@@ -114,7 +116,7 @@ const probePause = 20 * time.Millisecond
 func (l *clusterLoad) restored(bases ...string) time.Time {
 	l.t.Helper()
 	served := make(chan time.Time, 1)
-	expired := time.After(patience)
+	expired := time.After(servertest.Patience)
 	for {
 		for _, base := range bases {
 			l.writing.Go(func() { l.probe(base, served) })
@@ -124,14 +126,14 @@ func (l *clusterLoad) restored(bases ...string) time.Time {
 			return at
 		case <-time.After(probePause):
 		case <-expired:
-			l.t.Fatalf("no write was acknowledged by %v within %v", bases, patience)
+			l.t.Fatalf("no write was acknowledged by %v within %v", bases, servertest.Patience)
 		}
 	}
 }
 
 func (l *clusterLoad) probe(base string, served chan<- time.Time) {
 	client := l.client(base)
-	defer client.http.CloseIdleConnections()
+	defer client.Http.CloseIdleConnections()
 	if l.put(client, len(l.bases)) {
 		select {
 		case served <- time.Now():
@@ -149,8 +151,8 @@ func (l *clusterLoad) settle() {
 		l.t.Fatal(err)
 	}
 	roots := l.settledRoots()
-	index := roots[0].etcdIndex
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	index := roots[0].EtcdIndex
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
 	defer cancel()
 	if err := l.log.follow(ctx, l.bases[0], index); err != nil {
 		l.t.Fatal(err)
@@ -169,23 +171,23 @@ func (l *clusterLoad) settle() {
 }
 
 // settledRoots reads everything from each member once nothing moves any more.
-func (l *clusterLoad) settledRoots() []*keyAnswer {
+func (l *clusterLoad) settledRoots() []*servertest.KeyAnswer {
 	l.t.Helper()
-	var roots []*keyAnswer
-	await(l.t, "all members to hold the same index, with the short TTLs expired", func() bool {
+	var roots []*servertest.KeyAnswer
+	servertest.Await(l.t, "all members to hold the same index, with the short TTLs expired", func() bool {
 		roots = nil
 		for _, base := range l.bases {
-			c := newKeyClient(l.t, base)
-			if now, err := c.do(http.MethodGet, "/?quorum=true", nil); err != nil || now.ErrorCode != 0 {
+			c := servertest.NewKeyClient(l.t, base)
+			if now, err := c.Do(http.MethodGet, "/?quorum=true", nil); err != nil || now.ErrorCode != 0 {
 				return false
 			}
-			soon, err := c.do(http.MethodGet, "/soon?recursive=true", nil)
+			soon, err := c.Do(http.MethodGet, "/soon?recursive=true", nil)
 			if err != nil {
 				return false
 			}
-			root := c.must(l.t, http.MethodGet, "/?recursive=true", nil)
+			root := c.Must(l.t, http.MethodGet, "/?recursive=true", nil)
 			roots = append(roots, root)
-			if soon.Node != nil && len(soon.Node.Nodes) > 0 || root.etcdIndex != roots[0].etcdIndex {
+			if soon.Node != nil && len(soon.Node.Nodes) > 0 || root.EtcdIndex != roots[0].EtcdIndex {
 				return false
 			}
 		}
@@ -206,7 +208,7 @@ func (l *clusterLoad) account(index uint64) {
 		event := l.log.at(at)
 		if write, ok := l.acknowledged[at]; ok {
 			found++
-			if !write.is(&event.keyAnswer) {
+			if !write.is(&event.KeyAnswer) {
 				l.t.Errorf("at index %d %v was acknowledged, and there is %s", at, write, event.text)
 			}
 			continue
@@ -233,9 +235,9 @@ func (l *clusterLoad) account(index uint64) {
 
 // remembers asks a member for some of the last events: they are those of the log, to the byte.
 func (l *clusterLoad) remembers(base string, index uint64) {
-	c := newKeyClient(l.t, base)
+	c := servertest.NewKeyClient(l.t, base)
 	for at := index; at > firstEvent && index-at < 500; at -= min(at, 100) {
-		got := rawGet(l.t, c, "/v2/keys/?wait=true&recursive=true&waitIndex="+itoa(at))
+		got := servertest.RawGet(l.t, c, "/v2/keys/?wait=true&recursive=true&waitIndex="+servertest.Itoa(at))
 		if want := l.log.at(at).text; got != want {
 			l.t.Errorf("event %d at %s is\n%s, in the log it is\n%s", at, base, got, want)
 		}

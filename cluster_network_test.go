@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // network is a set of hosts, each a network namespace with two links: one to a bridge on which the hosts talk to each
@@ -25,7 +27,7 @@ const nowhere = "02:00:00:00:00:01"
 // newNetwork makes hosts, or skips the test where that is not possible. They are gone at the end of the test.
 func newNetwork(t *testing.T, hosts ...string) *network {
 	t.Helper()
-	requireProgram(t, "ip", "iproute2")
+	servertest.RequireProgram(t, "ip", "iproute2")
 	pid := os.Getpid()
 	// 198.18.0.0/15 is set aside for tests of networks.
 	n := &network{t: t, prefix: fmt.Sprintf("pt%d", pid), subnet: fmt.Sprintf("198.%d.%d", 18+pid>>8%2, pid%256), hosts: hosts}
@@ -85,11 +87,11 @@ func (n *network) remove() {
 }
 
 // seats gives each host a member.
-func (n *network) seats() []seat {
+func (n *network) seats() []servertest.Seat {
 	dir := n.t.TempDir()
-	all := make([]seat, len(n.hosts))
+	all := make([]servertest.Seat, len(n.hosts))
 	for i, host := range n.hosts {
-		all[i] = seat{host, n.clientIP(i) + ":2379", n.peerIP(i) + ":2380", filepath.Join(dir, host)}
+		all[i] = servertest.Seat{Name: host, Client: n.clientIP(i) + ":2379", Peer: n.peerIP(i) + ":2380", DataDir: filepath.Join(dir, host)}
 	}
 	return all
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestPartition runs three members on three hosts whose network loses packets in silence.
@@ -16,11 +18,11 @@ func TestPartition(t *testing.T) {
 	}
 	n := newNetwork(t, "a", "b", "c")
 	p := &partition{cluster: &cluster{t: t, seats: n.seats()}, network: n}
-	flags := loadedFlags(initialClusterOf(p.seats))
-	p.spawn = func(s seat) *process {
+	flags := loadedFlags(servertest.InitialCluster(p.seats))
+	p.spawn = func(s servertest.Seat) *servertest.Process {
 		for i, host := range n.hosts {
-			if host == s.name {
-				return s.run(t, n.command(i, append([]string{os.Args[0]}, s.flags(flags...)...)...))
+			if host == s.Name {
+				return s.Run(t, n.command(i, append([]string{os.Args[0]}, s.Flags(flags...)...)...))
 			}
 		}
 		return nil
@@ -93,12 +95,12 @@ func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 	begin := time.Now()
 	refused := make(chan bool, 1)
 	go func() {
-		client := newKeyClient(p.t, p.running[leader].client)
+		client := servertest.NewKeyClient(p.t, p.running[leader].Client)
 		value := p.writes.unique()
-		refused <- p.writes.send(client, http.MethodPut, "/cut", form("value", value), issued{"set", "/cut", value}) == nil
+		refused <- p.writes.send(client, http.MethodPut, "/cut", servertest.Form("value", value), issued{"set", "/cut", value}) == nil
 	}()
 	gap := p.writes.restored(p.clients(leader)...).Sub(begin)
-	await(p.t, "the cut leader to step down", func() bool { return p.running[leader].self().State == "StateFollower" })
+	servertest.Await(p.t, "the cut leader to step down", func() bool { return p.running[leader].Self().State == "StateFollower" })
 	if p.leader(-1) == leader {
 		p.t.Errorf("%s: it leads still", kind)
 	}
@@ -122,15 +124,15 @@ func (p *partition) cutFollower(kind string, cut, mend func(member int)) {
 	follower := (leader + 1) % len(p.running)
 	cut(follower)
 	begin := time.Now()
-	gap := p.writes.restored(p.running[leader].client).Sub(begin)
-	await(p.t, "the cut follower to look for a leader", func() bool {
-		self := p.running[follower].self()
+	gap := p.writes.restored(p.running[leader].Client).Sub(begin)
+	servertest.Await(p.t, "the cut follower to look for a leader", func() bool {
+		self := p.running[follower].Self()
 		return self.State != "" && self.LeaderInfo.Leader == ""
 	})
 	mend(follower)
 	p.note(kind, gap, p.awaitReturn(follower))
 	if now := p.leader(-1); now != leader {
-		p.deposed = append(p.deposed, fmt.Sprintf("%s: %s leads instead of %s", kind, p.seats[now].name, p.seats[leader].name))
+		p.deposed = append(p.deposed, fmt.Sprintf("%s: %s leads instead of %s", kind, p.seats[now].Name, p.seats[leader].Name))
 	}
 }
 

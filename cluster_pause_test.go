@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestLeaderStopped has the leader stand still until another has been elected and has taken writes. When it goes on, it
@@ -21,13 +23,13 @@ func TestLeaderStopped(t *testing.T) {
 	for range shortened(*clusterPauses) {
 		leader := c.leader(-1)
 		p := c.running[leader]
-		l.mustPut(p.client, "/read")
-		p.signal(syscall.SIGSTOP)
+		l.mustPut(p.Client, "/read")
+		p.Signal(syscall.SIGSTOP)
 		stopped := time.Now()
 		gaps = append(gaps, l.restored(c.clients(leader)...).Sub(stopped))
-		newest := l.mustPut(c.running[c.leader(leader)].client, "/read")
-		reading := sendQuorumRead(t, p.addr(), "/read")
-		p.signal(syscall.SIGCONT)
+		newest := l.mustPut(c.running[c.leader(leader)].Client, "/read")
+		reading := sendQuorumRead(t, p.Addr(), "/read")
+		p.Signal(syscall.SIGCONT)
 		outcomes[reading.outcome(newest)]++
 		c.awaitIndex(leader, (leader+1)%len(c.running))
 		if t.Failed() {
@@ -42,11 +44,11 @@ func TestLeaderStopped(t *testing.T) {
 // mustPut writes values of its own until one is acknowledged, and returns its index.
 func (l *clusterLoad) mustPut(base, key string) uint64 {
 	l.t.Helper()
-	client := newKeyClient(l.t, base)
-	var answer *keyAnswer
-	await(l.t, "a write of "+key, func() bool {
+	client := servertest.NewKeyClient(l.t, base)
+	var answer *servertest.KeyAnswer
+	servertest.Await(l.t, "a write of "+key, func() bool {
 		value := l.unique()
-		answer = l.send(client, http.MethodPut, key, form("value", value), issued{"set", key, value})
+		answer = l.send(client, http.MethodPut, key, servertest.Form("value", value), issued{"set", key, value})
 		return answer != nil
 	})
 	return answer.Node.ModifiedIndex
@@ -61,7 +63,7 @@ type quorumReading struct {
 // sendQuorumRead sends a read to a server that may not be able to take it.
 func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	conn, err := net.DialTimeout("tcp", addr, servertest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +77,7 @@ func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 // outcome waits for the answer, which must be of the index or newer, or an error that tells that there is none.
 func (r quorumReading) outcome(index uint64) string {
 	r.t.Helper()
-	if err := r.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := r.conn.SetReadDeadline(time.Now().Add(servertest.Patience)); err != nil {
 		r.t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)
@@ -83,7 +85,7 @@ func (r quorumReading) outcome(index uint64) string {
 		r.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var answer keyAnswer
+	var answer servertest.KeyAnswer
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		r.t.Fatal(err)
 	}

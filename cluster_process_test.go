@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 var (
@@ -23,16 +25,18 @@ const defaultElectionTimeout = time.Second
 // cluster is three members, each in a process of its own.
 type cluster struct {
 	t       *testing.T
-	seats   []seat
-	running []*process
-	spawn   func(s seat) *process
+	seats   []servertest.Seat
+	running []*servertest.Process
+	spawn   func(s servertest.Seat) *servertest.Process
 }
 
 // launchLoadedCluster starts three members on loopback, and a load on them.
 func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
 	t.Helper()
-	c := &cluster{t: t, seats: seats(t, "a", "b", "c")}
-	c.spawn = func(s seat) *process { return s.spawn(t, loadedFlags(initialClusterOf(c.seats))...) }
+	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, loadedFlags(servertest.InitialCluster(c.seats))...)
+	}
 	c.start()
 	return c, c.load()
 }
@@ -40,7 +44,7 @@ func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
 // loadedFlags are those of a member of these that remembers enough for a load.
 func loadedFlags(initialCluster string) []string {
 	return []string{
-		"--initial-cluster", initialCluster, "--history-size", itoa(clusterHistory),
+		"--initial-cluster", initialCluster, "--history-size", servertest.Itoa(clusterHistory),
 		"--snapshot-count", "2000", "--consistency-check-interval", "1000",
 	}
 }
@@ -68,7 +72,7 @@ func (c *cluster) start() {
 		c.running = append(c.running, c.spawn(s))
 	}
 	for _, p := range c.running {
-		p.awaitServing()
+		p.AwaitServing()
 	}
 }
 
@@ -77,7 +81,7 @@ func (c *cluster) clients(but int) []string {
 	var list []string
 	for i, p := range c.running {
 		if i != but {
-			list = append(list, p.client)
+			list = append(list, p.Client)
 		}
 	}
 	return list
@@ -87,9 +91,9 @@ func (c *cluster) clients(but int) []string {
 func (c *cluster) leader(but int) int {
 	c.t.Helper()
 	leader := -1
-	await(c.t, "a leader", func() bool {
+	servertest.Await(c.t, "a leader", func() bool {
 		for i, p := range c.running {
-			if i != but && p.self().State == "StateLeader" {
+			if i != but && p.Self().State == "StateLeader" {
 				leader = i
 			}
 		}
@@ -104,7 +108,7 @@ func (c *cluster) restart(i int) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
 	c.running[i] = c.spawn(c.seats[i])
-	c.running[i].awaitServing()
+	c.running[i].AwaitServing()
 	c.awaitIndex(i, (i+1)%len(c.running))
 	return time.Since(begin)
 }
@@ -112,24 +116,24 @@ func (c *cluster) restart(i int) time.Duration {
 // awaitIndex waits until a member has what another has now.
 func (c *cluster) awaitIndex(i, other int) {
 	c.t.Helper()
-	want := newKeyClient(c.t, c.running[other].client).must(c.t, http.MethodGet, "/", nil).etcdIndex
-	client := newKeyClient(c.t, c.running[i].client)
-	client.http.Timeout = roamPatience
-	await(c.t, fmt.Sprintf("index %d at %s", want, c.seats[i].name), func() bool {
-		answer, err := client.do(http.MethodGet, "/", nil)
-		return err == nil && answer.etcdIndex >= want
+	want := servertest.NewKeyClient(c.t, c.running[other].Client).Must(c.t, http.MethodGet, "/", nil).EtcdIndex
+	client := servertest.NewKeyClient(c.t, c.running[i].Client)
+	client.Http.Timeout = roamPatience
+	servertest.Await(c.t, fmt.Sprintf("index %d at %s", want, c.seats[i].Name), func() bool {
+		answer, err := client.Do(http.MethodGet, "/", nil)
+		return err == nil && answer.EtcdIndex >= want
 	})
 }
 
 // mustAgree wants no member to have found a difference between what they hold.
 func (c *cluster) mustAgree() {
 	c.t.Helper()
-	await(c.t, "all members to have been compared", func() bool {
-		return strings.Contains(c.running[0].get("/metrics"), fmt.Sprintf("\npando_consistency_checked_members %d\n", len(c.running)))
+	servertest.Await(c.t, "all members to have been compared", func() bool {
+		return strings.Contains(c.running[0].Get("/metrics"), fmt.Sprintf("\npando_consistency_checked_members %d\n", len(c.running)))
 	})
 	for _, p := range c.running {
-		if text := p.stderr.String(); strings.Contains(text, "data differs") {
-			c.t.Errorf("member %s says\n%s", p.client, text)
+		if text := p.Stderr.String(); strings.Contains(text, "data differs") {
+			c.t.Errorf("member %s says\n%s", p.Client, text)
 		}
 	}
 }
@@ -155,12 +159,12 @@ func TestLeaderKilled(t *testing.T) {
 		leader := c.leader(-1)
 		<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
 		killed := time.Now()
-		c.running[leader].kill()
+		c.running[leader].Kill()
 		gap := l.restored(c.clients(leader)...).Sub(killed)
 		back := c.restart(leader)
 		gaps, returns = append(gaps, gap), append(returns, back)
 		if testing.Verbose() {
-			t.Logf("round %d: %s killed, service after %v, back and caught up after %v", round, c.seats[leader].name, gap, back)
+			t.Logf("round %d: %s killed, service after %v, back and caught up after %v", round, c.seats[leader].Name, gap, back)
 		}
 		if t.Failed() {
 			break

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // TestPublishedSettings loads settings in the shapes in which they are found: each starts, or is refused with a reason.
@@ -76,7 +78,7 @@ func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 		return loadConfig(map[string]string{configFileFlag: path}, nil)
 	case ".env":
 		var env []string
-		for _, line := range lines(t, path) {
+		for _, line := range servertest.Lines(t, path) {
 			name, value, _ := strings.Cut(line, "=")
 			env = append(env, name+"="+strings.Trim(value, `"`))
 		}
@@ -88,7 +90,7 @@ func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 			t.Fatal(err)
 		}
 	}
-	if err := set.Parse(lines(t, path)); err != nil {
+	if err := set.Parse(servertest.Lines(t, path)); err != nil {
 		return nil, nil, err
 	}
 	return loadConfig(given.values(), nil)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"strings"
+
+	"pando/members/servertest"
 )
 
 // Items 31 to 46: keys.
@@ -16,7 +18,7 @@ var contractKeys = []contractItem{
 	{32, "updated directories", func(c *contract) {
 		made := c.expect("PUT ~/d?dir=true", "", "201").Node
 		updated := c.expect("PUT ~/d?dir=true&prevExist=true&ttl=1000", "", "200", `"action":"update"`, `"ttl":1000`)
-		if updated.Node.ModifiedIndex <= made.ModifiedIndex || itoa(updated.Node.ModifiedIndex) != updated.header("X-Etcd-Index") {
+		if updated.Node.ModifiedIndex <= made.ModifiedIndex || servertest.Itoa(updated.Node.ModifiedIndex) != updated.header("X-Etcd-Index") {
 			c.t.Errorf("updated at %d, index %s", updated.Node.ModifiedIndex, updated.header("X-Etcd-Index"))
 		}
 		if stored := c.ask("GET ~/d", "").Node; stored.ModifiedIndex != made.ModifiedIndex {
@@ -55,7 +57,7 @@ var contractKeys = []contractItem{
 	}},
 	{38, "zero and huge TTLs", func(c *contract) {
 		c.expect("PUT ~/a?value=1&ttl=0", "", "201")
-		await(c.t, "ttl=0 to end", func() bool { return strings.HasPrefix(c.ask("GET ~/a", "").status, "404") })
+		servertest.Await(c.t, "ttl=0 to end", func() bool { return strings.HasPrefix(c.ask("GET ~/a", "").status, "404") })
 		c.expect("PUT ~/b?value=1&ttl=4000000000", "", "201", `"ttl":4000000000`)
 		for _, ttl := range []string{"9300000000", "9223372036854775807", "18446744073709551615"} {
 			c.expect("PUT ~/c?value=1&ttl="+ttl, "", "400", `"errorCode":202`) // ours
@@ -123,7 +125,7 @@ var contractKeys = []contractItem{
 	}},
 	{45, "the index grows by one a change", func(c *contract) {
 		c = c.alone()
-		index := func(line string) int64 { return atoi(c.t, c.ask(line, "").header("X-Etcd-Index")) }
+		index := func(line string) int64 { return servertest.Atoi(c.t, c.ask(line, "").header("X-Etcd-Index")) }
 		last := index("GET /v2/keys/")
 		if last == 0 {
 			c.t.Error("a fresh server has the index 0, which means none")
@@ -146,7 +148,7 @@ var contractKeys = []contractItem{
 // contractCounters: each request counts once, under what it asked for, and the counts survive a restart.
 func contractCounters(c *contract) {
 	dir := c.t.TempDir()
-	c = &contract{t: c.t, server: launch(c.t, dir), root: c.root}
+	c = &contract{t: c.t, server: servertest.Launch(c.t, dir), root: c.root}
 	for _, line := range []string{
 		"PUT ~/a?value=1", "PUT ~/a?value=2", "PUT ~/a/b?value=1", // sets, the last fails
 		"PUT ~/b?value=1&prevExist=false", "PUT ~/b?value=1&prevExist=false", "POST ~/q?value=1", // creates, one fails
@@ -163,8 +165,8 @@ func contractCounters(c *contract) {
 		`"compareAndDeleteSuccess":1`, `"compareAndDeleteFail":1`, `"deleteSuccess":2`, `"deleteFail":1`, `"expireCount":0`,
 	}
 	c.expect("GET /v2/stats/store", "", "200", append([]string{`{"getsSuccess":1`, `"getsFail":1`}, written...)...)
-	c.server.terminate()
-	c.server = launch(c.t, dir)
+	c.server.Terminate()
+	c.server = servertest.Launch(c.t, dir)
 	c.expect("GET /v2/stats/store", "", "200", written...)
 }
 

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // Items 1 to 8: replies.
@@ -23,7 +25,7 @@ var contractReplies = []contractItem{
 		}
 		var last int64
 		for range 5 {
-			term := atoi(c.t, c.ask("GET ~/a", "").header("X-Raft-Term"))
+			term := servertest.Atoi(c.t, c.ask("GET ~/a", "").header("X-Raft-Term"))
 			if term < last || term == 0 {
 				c.t.Errorf("X-Raft-Term went from %d to %d", last, term)
 			}
@@ -42,7 +44,7 @@ var contractReplies = []contractItem{
 		w := c.watch("GET ~/e?wait=true")
 		c.ask("PUT ~/e?ttl=0", "")
 		w.next(`{"action":"set",`)
-		after := itoa(c.ask("GET ~/q", "").Node.CreatedIndex)
+		after := servertest.Itoa(c.ask("GET ~/q", "").Node.CreatedIndex)
 		w = c.watch("GET ~/e?wait=true&stream=true&waitIndex=" + after)
 		w.next(`{"action":"set",`)
 		w.next(`{"action":"expire",`)
@@ -62,7 +64,7 @@ var contractReplies = []contractItem{
 	}},
 	{4, "errors", func(c *contract) {
 		r := c.expect("GET ~/none/deeper", "", "404", `{"errorCode":100,"message":"Key not found","cause":"~","index":`)
-		if itoa(r.Index) != r.header("X-Etcd-Index") || r.Index == 0 {
+		if servertest.Itoa(r.Index) != r.header("X-Etcd-Index") || r.Index == 0 {
 			c.t.Errorf("index %d in the body, %s in the header", r.Index, r.header("X-Etcd-Index"))
 		}
 		c.expect("GET ~?wait=true&waitIndex=x", "", "400", `{"errorCode":203,"message":"The given index in POST form is not a number","cause":"invalid value for \"waitIndex\"","index":0}`)
@@ -104,13 +106,13 @@ var contractReplies = []contractItem{
 		if r.header("X-Etcd-Cluster-Id") == "" {
 			c.t.Error("/v2/members has no X-Etcd-Cluster-Id")
 		}
-		peer := &contract{t: c.t, server: &process{t: c.t, client: c.server.peer}}
+		peer := &contract{t: c.t, server: &servertest.Process{T: c.t, Client: c.server.Peer}}
 		peer.expect("GET /members", "", "200", `[{"id":`, `"peerURLs":["http`, `"name":"default"`)
 		peer.expect("GET /version", "", "200", `"etcdserver":"`)
 	}},
 }
 
-// peerURL is the URL that the member advertises to others.
+// PeerURL is the URL that the member advertises to others.
 func (c *contract) peerURL() string {
 	var list struct {
 		Members []struct{ PeerURLs []string }
@@ -124,7 +126,7 @@ func (c *contract) peerURL() string {
 
 // TestContractCluster keeps the parts of items 1 and 8 that need several members.
 func TestContractCluster(t *testing.T) {
-	members := launchCluster(t, seats(t, "m0", "m1", "m2"))
+	members := servertest.LaunchCluster(t, servertest.Seats(t, "m0", "m1", "m2"))
 	leads, follows := 0, 0
 	for _, p := range members {
 		c := &contract{t: t, server: p, root: "/cluster"}

@@ -3,6 +3,8 @@ package main
 import (
 	"net/url"
 	"strings"
+
+	"pando/members/servertest"
 )
 
 // Items 9 to 13: requests. And 21 to 23: what clients build of them.
@@ -87,7 +89,7 @@ var contractRecipes = []contractItem{
 		held := c.expect("PUT ~/lock?value=me&prevExist=false&ttl=1000", "", "201", `"action":"create"`)
 		c.expect("PUT ~/lock?value=you&prevExist=false&ttl=1000", "", "412", `"errorCode":105,"message":"Key already exists","cause":"~/lock"`)
 		kept := c.expect("PUT ~/lock?value=me&prevValue=me&ttl=1000", "", "200", `"action":"compareAndSwap"`)
-		was, is := itoa(held.Node.ModifiedIndex), itoa(kept.Node.ModifiedIndex)
+		was, is := servertest.Itoa(held.Node.ModifiedIndex), servertest.Itoa(kept.Node.ModifiedIndex)
 		c.expect("DELETE ~/lock?prevValue=you", "", "412", `"errorCode":101,"message":"Compare failed","cause":"[you != me]"`)
 		c.expect("DELETE ~/lock?prevIndex="+was, "", "412", `"cause":"[`+was+` != `+is+`]"`)
 		c.expect("DELETE ~/lock?prevValue=you&prevIndex="+was, "", "412", `"cause":"[you != me] [`+was+` != `+is+`]"`)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // The contract is the list of what v2 clients lean on, numbered from 1 to 50. Each item is a subtest that asks a
@@ -25,7 +27,7 @@ var contractLater = []int{24, 48, 49, 50}
 
 // TestContract keeps the promises one by one, all to the same server.
 func TestContract(t *testing.T) {
-	server := launch(t, t.TempDir(), "--enable-pprof")
+	server := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	var have []int
 	for _, item := range slices.Concat(contractReplies, contractRequests, contractWatches, contractRecipes, contractOddWatches, contractKeys, contractMembers) {
 		have = append(have, item.number)
@@ -46,13 +48,13 @@ func TestContract(t *testing.T) {
 // contract asks a server on behalf of one item, which has a directory of its own.
 type contract struct {
 	t      *testing.T
-	server *process
+	server *servertest.Process
 	root   string
 }
 
 // reply is an answer to the contract's client, spelled as it came.
 type reply struct {
-	keyAnswer
+	servertest.KeyAnswer
 	status  string // "200 OK"
 	headers []wireHeader
 	body    string
@@ -90,7 +92,7 @@ func (c *contract) ask(line, form string) *reply {
 
 func (c *contract) send(request *transcriptRequest) *reply {
 	c.t.Helper()
-	response, err := sendWire(c.server.addr(), request)
+	response, err := sendWire(c.server.Addr(), request)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", request.method, request.target, err)
 	}
@@ -101,9 +103,9 @@ func (c *contract) send(request *transcriptRequest) *reply {
 	}
 	_, status, _ := strings.Cut(response.status, " ")
 	r := &reply{status: status, headers: response.headers, body: body}
-	_ = json.Unmarshal([]byte(body), &r.keyAnswer) // not all bodies are of keys
+	_ = json.Unmarshal([]byte(body), &r.KeyAnswer) // not all bodies are of keys
 	if r.Node == nil {
-		r.Node = &keyNode{}
+		r.Node = &servertest.KeyNode{}
 	}
 	return r
 }
@@ -111,7 +113,7 @@ func (c *contract) send(request *transcriptRequest) *reply {
 // alone gives the item a server of its own, for what the writes of others would disturb.
 func (c *contract) alone(flags ...string) *contract {
 	c.t.Helper()
-	return &contract{t: c.t, server: launch(c.t, c.t.TempDir(), flags...), root: c.root}
+	return &contract{t: c.t, server: servertest.Launch(c.t, c.t.TempDir(), flags...), root: c.root}
 }
 
 // expect asks and compares: the status begins with these digits, and each part is in the body, or is not if it begins
@@ -147,7 +149,7 @@ type waiting struct {
 func (c *contract) watch(line string) *waiting {
 	c.t.Helper()
 	request := c.request(line, "")
-	response, err := sendWire(c.server.addr(), request)
+	response, err := sendWire(c.server.Addr(), request)
 	if err != nil {
 		c.t.Fatalf("%s: %v", line, err)
 	}
@@ -164,7 +166,7 @@ func (w *waiting) next(parts ...string) *reply {
 	w.c.t.Helper()
 	text, err := w.open.take(1, transcriptPatience)
 	r := &reply{status: w.status, headers: w.headers, body: text}
-	if json.Unmarshal([]byte(text), &r.keyAnswer) != nil {
+	if json.Unmarshal([]byte(text), &r.KeyAnswer) != nil {
 		w.c.t.Fatalf("no event, but %q (error: %v)", text, err)
 	}
 	w.c.check("the event", r, "200", parts...)
@@ -182,12 +184,12 @@ func (w *waiting) silent() {
 // dial opens a connection to the server, closed at the end of the test.
 func (c *contract) dial() net.Conn {
 	c.t.Helper()
-	conn, err := net.DialTimeout("tcp", c.server.addr(), transcriptPatience)
+	conn, err := net.DialTimeout("tcp", c.server.Addr(), transcriptPatience)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
 		c.t.Fatal(err)
 	}
 	return conn

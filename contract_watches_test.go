@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"sync"
+
+	"pando/members/servertest"
 )
 
 // Items 14 to 20 and 25 to 30: watches.
@@ -11,7 +13,7 @@ var contractWatches = []contractItem{
 	{14, "headers of a long poll", func(c *contract) {
 		last := c.ask("PUT ~/a?value=1", "")
 		w := c.watch("GET ~/a?wait=true") // returns only when the head is there
-		if !strings.HasPrefix(w.status, "200") || atoi(c.t, w.header("X-Etcd-Index")) < int64(last.Node.ModifiedIndex) ||
+		if !strings.HasPrefix(w.status, "200") || servertest.Atoi(c.t, w.header("X-Etcd-Index")) < int64(last.Node.ModifiedIndex) ||
 			w.header("X-Etcd-Cluster-Id") == "" || w.header("X-Raft-Index") == "" || w.header("X-Raft-Term") == "" || w.header("Transfer-Encoding") != "chunked" {
 			c.t.Errorf("%s %v", w.status, w.headers)
 		}
@@ -20,8 +22,8 @@ var contractWatches = []contractItem{
 	{15, "a poll that ends without an event", func(c *contract) {
 		c = c.alone()
 		w := c.watch("GET ~/a?wait=true")
-		c.server.terminate()
-		text, err := w.open.take(-1, patience)
+		c.server.Terminate()
+		text, err := w.open.take(-1, servertest.Patience)
 		if text != "" || err == nil {
 			c.t.Errorf("got %q, error %v; want an empty answer and the end of the connection", text, err)
 		}
@@ -29,14 +31,14 @@ var contractWatches = []contractItem{
 	{16, "past, gone and future", func(c *contract) {
 		c = c.alone()
 		first := c.ask("PUT ~/a?value=1", "").Node.ModifiedIndex
-		c.watch("GET ~/a?wait=true&waitIndex=" + itoa(first)).next(`"value":"1"`)
-		w := c.watch("GET ~/a?wait=true&waitIndex=" + itoa(first+2))
+		c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first)).next(`"value":"1"`)
+		w := c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first+2))
 		c.ask("PUT ~/a?value=2", "")
 		w.silent()
 		c.ask("PUT ~/a?value=3", "")
 		w.next(`"value":"3"`)
 		now := c.fill(1000)
-		r := c.expect("GET ~/a?wait=true&waitIndex="+itoa(first), "", "400", `"errorCode":401,"message":"The event in requested index is outdated and cleared"`)
+		r := c.expect("GET ~/a?wait=true&waitIndex="+servertest.Itoa(first), "", "400", `"errorCode":401,"message":"The event in requested index is outdated and cleared"`)
 		if r.Index != now {
 			c.t.Errorf("index %d, want %d", r.Index, now)
 		}
@@ -62,13 +64,13 @@ var contractWatches = []contractItem{
 		c = c.alone()
 		first := c.ask("PUT ~/a?value=1", "").Node.ModifiedIndex
 		c.fill(999)
-		c.watch("GET ~/a?wait=true&waitIndex=" + itoa(first)).next(`"value":"1"`)
+		c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first)).next(`"value":"1"`)
 		c.ask("PUT ~/elsewhere?value=x", "")
-		c.expect("GET ~/a?wait=true&waitIndex="+itoa(first), "", "400", `"errorCode":401`)
+		c.expect("GET ~/a?wait=true&waitIndex="+servertest.Itoa(first), "", "400", `"errorCode":401`)
 	}},
 	{20, "clients that go away", func(c *contract) {
 		c = c.alone("--enable-pprof")
-		before := c.server.footprint()
+		before := c.server.Footprint()
 		var all []*waiting
 		for range 200 {
 			all = append(all, c.watch("GET ~/a?wait=true&recursive=true"))
@@ -77,8 +79,8 @@ var contractWatches = []contractItem{
 		for _, w := range all {
 			w.open.response.conn.Close()
 		}
-		await(c.t, "the watches to be freed", func() bool { return strings.Contains(c.ask("GET /v2/stats/store", "").body, `"watchers":0`) })
-		c.server.mustReturnTo(c.t, before)
+		servertest.Await(c.t, "the watches to be freed", func() bool { return strings.Contains(c.ask("GET /v2/stats/store", "").body, `"watchers":0`) })
+		c.server.MustReturnTo(c.t, before)
 	}},
 }
 
@@ -87,13 +89,13 @@ var contractWatches = []contractItem{
 func neverErrorIn200(c *contract) {
 	c = c.alone("--history-size", "1")
 	ctx, cancel := context.WithCancel(c.t.Context())
-	client := newKeyClient(c.t, c.server.client)
+	client := servertest.NewKeyClient(c.t, c.server.Client)
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	defer cancel()
 	writer.Go(func() {
 		for ctx.Err() == nil {
-			client.must(c.t, "PUT", "/elsewhere", form("value", "x"))
+			client.Must(c.t, "PUT", "/elsewhere", servertest.Form("value", "x"))
 		}
 	})
 	told := 0
@@ -112,10 +114,10 @@ func neverErrorIn200(c *contract) {
 // fill writes so many events elsewhere and returns the last index.
 func (c *contract) fill(events int) uint64 {
 	c.t.Helper()
-	client := newKeyClient(c.t, c.server.client)
+	client := servertest.NewKeyClient(c.t, c.server.Client)
 	var last uint64
 	for range events {
-		last = client.must(c.t, "PUT", "/elsewhere", form("value", "x")).Node.ModifiedIndex
+		last = client.Must(c.t, "PUT", "/elsewhere", servertest.Form("value", "x")).Node.ModifiedIndex
 	}
 	return last
 }
@@ -123,16 +125,16 @@ func (c *contract) fill(events int) uint64 {
 var contractOddWatches = []contractItem{
 	{25, "hidden nodes in the history", func(c *contract) {
 		hidden := c.ask("PUT ~/_h?value=1", "").Node.ModifiedIndex
-		w := c.watch("GET ~?wait=true&recursive=true&waitIndex=" + itoa(hidden)) // ours: hidden here too
+		w := c.watch("GET ~?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden)) // ours: hidden here too
 		w.silent()
 		c.ask("PUT ~/a?value=2", "")
 		w.next(`"key":"~/a"`)
-		c.watch("GET ~/_h?wait=true&recursive=true&waitIndex=" + itoa(hidden)).next(`"key":"~/_h"`)
+		c.watch("GET ~/_h?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden)).next(`"key":"~/_h"`)
 	}},
 	{26, "streams from the past", func(c *contract) {
 		first := c.ask("PUT ~/a?value=1", "").Node.ModifiedIndex
 		c.ask("PUT ~/a?value=2", "")
-		w := c.watch("GET ~/a?wait=true&stream=true&waitIndex=" + itoa(first))
+		w := c.watch("GET ~/a?wait=true&stream=true&waitIndex=" + servertest.Itoa(first))
 		w.next(`"value":"1"`)
 		w.next(`"value":"2"`) // ours: and not one alone
 		c.ask("PUT ~/a?value=3", "")
@@ -144,7 +146,7 @@ var contractOddWatches = []contractItem{
 		live := c.watch("GET ~/foo/a?wait=true")
 		gone := c.ask("DELETE ~/foo?recursive=true", "").Node.ModifiedIndex
 		live.next(`"action":"delete","node":{"key":"~/foo","dir":true`)
-		from := "?wait=true&waitIndex=" + itoa(gone)
+		from := "?wait=true&waitIndex=" + servertest.Itoa(gone)
 		c.watch("GET ~/foo/never/was" + from).next(`"action":"delete","node":{"key":"~/foo","dir":true`)
 		c.watch("GET ~/foobar" + from).silent() // ours: whole names
 	}},
@@ -157,7 +159,7 @@ var contractOddWatches = []contractItem{
 			c.t.Errorf("set %+v, refreshed %+v and %+v", first, updated, set)
 		}
 		live.silent()
-		past := c.watch("GET ~/a?wait=true&waitIndex=" + itoa(updated.ModifiedIndex))
+		past := c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(updated.ModifiedIndex))
 		past.silent()
 		c.ask("PUT ~/a?value=new", "")
 		live.next(`"value":"new"`)
@@ -166,9 +168,9 @@ var contractOddWatches = []contractItem{
 	{29, "exactly 1000 events", func(c *contract) {
 		c = c.alone()
 		now := c.fill(1500)
-		c.watch("GET /v2/keys/elsewhere?wait=true&waitIndex=" + itoa(now-999)).next(`"modifiedIndex":` + itoa(now-999))
-		c.expect("GET /v2/keys/elsewhere?wait=true&waitIndex="+itoa(now-1000), "", "400",
-			`"errorCode":401`, `"cause":"the requested history has been cleared [`+itoa(now-999)+`/`+itoa(now-1000)+`]"`)
+		c.watch("GET /v2/keys/elsewhere?wait=true&waitIndex=" + servertest.Itoa(now-999)).next(`"modifiedIndex":` + servertest.Itoa(now-999))
+		c.expect("GET /v2/keys/elsewhere?wait=true&waitIndex="+servertest.Itoa(now-1000), "", "400",
+			`"errorCode":401`, `"cause":"the requested history has been cleared [`+servertest.Itoa(now-999)+`/`+servertest.Itoa(now-1000)+`]"`)
 	}},
 	{30, "HEAD with wait", func(c *contract) {
 		if r := c.expect("HEAD ~/a?wait=true", "", "400"); r.body != "" || r.header("Content-Length") == "" {

@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestContractWire keeps the promises about HTTP itself, byte by byte where clients count on bytes. What no library
 // would send is in hostile_wire_test.go.
 func TestContractWire(t *testing.T) {
-	server := launch(t, t.TempDir())
+	server := servertest.Launch(t, t.TempDir())
 	for name, test := range map[string]func(*contract){
 		"keep-alive":                      wireKeepAlive,
 		"pipelining":                      wirePipelining,
@@ -94,11 +96,11 @@ func wirePipelining(c *contract) {
 	const n = 50
 	var all strings.Builder
 	for i := range n {
-		all.WriteString(c.request("PUT ~/a?value="+itoa(i), "").wire("x"))
+		all.WriteString(c.request("PUT ~/a?value="+servertest.Itoa(i), "").wire("x"))
 	}
 	go func() { _, _ = io.WriteString(conn, all.String()) }() // an error shows when answers are missing
 	for i := range n {
-		if body := c.rest(c.receive(reader, "PUT")); !strings.Contains(body, `"value":"`+itoa(i)+`"`) {
+		if body := c.rest(c.receive(reader, "PUT")); !strings.Contains(body, `"value":"`+servertest.Itoa(i)+`"`) {
 			c.t.Fatalf("answer %d: %s", i, body)
 		}
 	}
@@ -191,7 +193,7 @@ func wireHead(c *contract) {
 	conn := c.dial()
 	reader := bufio.NewReader(conn)
 	w := c.exchange(conn, reader, c.request("HEAD ~/a", ""))
-	if w.status != "HTTP/1.1 200 OK" || w.header("Content-Length") != itoa(len(whole.body)) || w.header("X-Etcd-Index") == "" {
+	if w.status != "HTTP/1.1 200 OK" || w.header("Content-Length") != servertest.Itoa(len(whole.body)) || w.header("X-Etcd-Index") == "" {
 		c.t.Errorf("%s %v", w.status, w.headers)
 	}
 	if w := c.exchange(conn, reader, c.request("HEAD ~/none", "")); w.status != "HTTP/1.1 404 Not Found" { // no body came between
@@ -225,14 +227,14 @@ func wireSpelling(c *contract) {
 
 func wireFraming(c *contract) {
 	for _, line := range []string{"PUT ~/a?value=1", "GET ~/a", "GET ~/none", "GET /v2/members", "GET /v2/machines", "GET /version", "GET /health", "GET /v2/stats/self", "GET /nothing"} {
-		if r := c.ask(line, ""); r.header("Content-Length") != itoa(len(r.body)) || r.header("Transfer-Encoding") != "" {
+		if r := c.ask(line, ""); r.header("Content-Length") != servertest.Itoa(len(r.body)) || r.header("Transfer-Encoding") != "" {
 			c.t.Errorf("%s: %d bytes, %v", line, len(r.body), r.headers)
 		}
 	}
 	if w := c.watch("GET ~/a?wait=true"); w.header("Content-Length") != "" || w.header("Transfer-Encoding") != "chunked" {
 		c.t.Errorf("a watch: %v", w.headers)
 	}
-	if r := c.ask("GET ~/a?wait=true&waitIndex=x", ""); r.header("Content-Length") != itoa(len(r.body)) {
+	if r := c.ask("GET ~/a?wait=true&waitIndex=x", ""); r.header("Content-Length") != servertest.Itoa(len(r.body)) {
 		c.t.Errorf("a watch that failed: %v", r.headers)
 	}
 }
@@ -258,7 +260,7 @@ func wireEmptyAnswer(c *contract) {
 	if w.status != "HTTP/1.1 200 OK" {
 		c.t.Fatal(w.status)
 	}
-	if took := c.server.terminate(); took > 5*time.Second {
+	if took := c.server.Terminate(); took > 5*time.Second {
 		c.t.Errorf("the end took %v", took)
 	}
 	if text, _ := io.ReadAll(reader); len(text) > 0 { // a broken connection is an end too
@@ -282,8 +284,8 @@ func wireClose(c *contract) {
 func wireStream(c *contract) {
 	w := c.watch("GET ~/a?wait=true&stream=true")
 	for i := range 5 {
-		c.ask("PUT ~/a?value="+itoa(i), "")
-		if body := w.next(`"value":"` + itoa(i) + `"`).body; !strings.HasSuffix(body, "}\n") || strings.Count(body, "\n") != 1 {
+		c.ask("PUT ~/a?value="+servertest.Itoa(i), "")
+		if body := w.next(`"value":"` + servertest.Itoa(i) + `"`).body; !strings.HasSuffix(body, "}\n") || strings.Count(body, "\n") != 1 {
 			c.t.Errorf("%q", body)
 		}
 	}

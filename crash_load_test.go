@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // issued is a write that a client sent. No two have the same action, key and value.
@@ -17,7 +19,7 @@ type issued struct {
 }
 
 // is reports whether the event is that of the write.
-func (w issued) is(e *keyAnswer) bool {
+func (w issued) is(e *servertest.KeyAnswer) bool {
 	inOrder := strings.HasSuffix(w.key, "/") && strings.HasPrefix(e.Node.Key, w.key)
 	return e.Action == w.action && e.Node.Value == w.value && (e.Node.Key == w.key || inOrder)
 }
@@ -40,25 +42,25 @@ func (l *load) unique() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counter++
-	return itoa(l.counter)
+	return servertest.Itoa(l.counter)
 }
 
 // send does one write and notes its outcome. It returns nil when the outcome is unknown.
-func (l *load) send(c *keyClient, method, key string, f url.Values, w issued) *keyAnswer {
-	answer, err := c.do(method, key, f)
+func (l *load) send(c *servertest.KeyClient, method, key string, f url.Values, w issued) *servertest.KeyAnswer {
+	answer, err := c.Do(method, key, f)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || answer.status == http.StatusInternalServerError {
+	if err != nil || answer.Status == http.StatusInternalServerError {
 		l.unknown = append(l.unknown, w)
 		return nil
 	}
-	if answer.status >= http.StatusBadRequest {
-		l.t.Errorf("%s %s %v: status %d, error %d %s", method, key, f, answer.status, answer.ErrorCode, answer.Cause)
+	if answer.Status >= http.StatusBadRequest {
+		l.t.Errorf("%s %s %v: status %d, error %d %s", method, key, f, answer.Status, answer.ErrorCode, answer.Cause)
 		return nil
 	}
 	index := answer.Node.ModifiedIndex
-	if !w.is(answer) || answer.etcdIndex != index {
-		l.t.Errorf("%s %s %v was answered %+v at index %d", method, key, f, answer.Node, answer.etcdIndex)
+	if !w.is(answer) || answer.EtcdIndex != index {
+		l.t.Errorf("%s %s %v was answered %+v at index %d", method, key, f, answer.Node, answer.EtcdIndex)
 	}
 	if other, taken := l.acknowledged[index]; taken {
 		l.t.Errorf("index %d was given to %v and to %v", index, other, w)
@@ -70,10 +72,10 @@ func (l *load) send(c *keyClient, method, key string, f url.Values, w issued) *k
 // writers start on the server at base and end when it does.
 func (l *load) writers(base string) *sync.WaitGroup {
 	var group sync.WaitGroup
-	for number, write := range []func(c *keyClient, number int) bool{
+	for number, write := range []func(c *servertest.KeyClient, number int) bool{
 		l.put, l.put, l.swap, l.line, l.expiring, l.directory, l.lock,
 	} {
-		c := newKeyClient(l.t, base)
+		c := servertest.NewKeyClient(l.t, base)
 		group.Go(func() {
 			for write(c, number) {
 			}
@@ -83,26 +85,26 @@ func (l *load) writers(base string) *sync.WaitGroup {
 }
 
 // put overwrites one of a few files.
-func (l *load) put(c *keyClient, number int) bool {
+func (l *load) put(c *servertest.KeyClient, number int) bool {
 	value := l.unique()
 	key := fmt.Sprintf("/put/%d/%c", number, 'a'+value[len(value)-1]%7)
-	return l.send(c, "PUT", key, form("value", value), issued{"set", key, value}) != nil
+	return l.send(c, "PUT", key, servertest.Form("value", value), issued{"set", key, value}) != nil
 }
 
 // swap makes the next link of a chain: each value replaces the one before, compared by value and index in turn.
-func (l *load) swap(c *keyClient, _ int) bool {
+func (l *load) swap(c *servertest.KeyClient, _ int) bool {
 	const key = "/chain"
-	now, err := c.do("GET", key, nil)
+	now, err := c.Do("GET", key, nil)
 	if err != nil {
 		return false
 	}
 	value := l.unique()
 	if now.ErrorCode != 0 {
-		return l.send(c, "PUT", key, form("value", value, "prevExist", "false"), issued{"create", key, value}) != nil
+		return l.send(c, "PUT", key, servertest.Form("value", value, "prevExist", "false"), issued{"create", key, value}) != nil
 	}
-	f := form("value", value, "prevValue", now.Node.Value)
+	f := servertest.Form("value", value, "prevValue", now.Node.Value)
 	if now.Node.ModifiedIndex%2 == 0 {
-		f = form("value", value, "prevIndex", itoa(now.Node.ModifiedIndex))
+		f = servertest.Form("value", value, "prevIndex", servertest.Itoa(now.Node.ModifiedIndex))
 	}
 	answer := l.send(c, "PUT", key, f, issued{"compareAndSwap", key, value})
 	if answer != nil && (answer.PrevNode == nil || answer.PrevNode.Value != now.Node.Value) {
@@ -112,10 +114,10 @@ func (l *load) swap(c *keyClient, _ int) bool {
 }
 
 // line stands in line: it adds in-order keys, and takes old ones away.
-func (l *load) line(c *keyClient, _ int) bool {
+func (l *load) line(c *servertest.KeyClient, _ int) bool {
 	for range 3 {
 		value := l.unique()
-		answer := l.send(c, "POST", "/line", form("value", value), issued{"create", "/line/", value})
+		answer := l.send(c, "POST", "/line", servertest.Form("value", value), issued{"create", "/line/", value})
 		if answer == nil {
 			return false
 		}
@@ -135,19 +137,19 @@ func (l *load) line(c *keyClient, _ int) bool {
 }
 
 // expiring writes a file that soon expires and one that does not for long.
-func (l *load) expiring(c *keyClient, _ int) bool {
+func (l *load) expiring(c *servertest.KeyClient, _ int) bool {
 	soon, late := l.unique(), l.unique()
 	short, long := "/soon/"+soon, "/late/"+late[len(late)-1:]
-	return l.send(c, "PUT", short, form("value", soon, "ttl", "1"), issued{"set", short, soon}) != nil &&
-		l.send(c, "PUT", long, form("value", late, "ttl", "100000"), issued{"set", long, late}) != nil
+	return l.send(c, "PUT", short, servertest.Form("value", soon, "ttl", "1"), issued{"set", short, soon}) != nil &&
+		l.send(c, "PUT", long, servertest.Form("value", late, "ttl", "100000"), issued{"set", long, late}) != nil
 }
 
 // directory fills a directory and removes it with all that is in it.
-func (l *load) directory(c *keyClient, _ int) bool {
+func (l *load) directory(c *servertest.KeyClient, _ int) bool {
 	value := l.unique()
 	dir := "/dir/" + value
 	for _, name := range []string{"/a", "/b/c"} {
-		if l.send(c, "PUT", dir+name, form("value", value), issued{"set", dir + name, value}) == nil {
+		if l.send(c, "PUT", dir+name, servertest.Form("value", value), issued{"set", dir + name, value}) == nil {
 			return false
 		}
 	}
@@ -155,9 +157,9 @@ func (l *load) directory(c *keyClient, _ int) bool {
 }
 
 // lock takes a lock and frees it.
-func (l *load) lock(c *keyClient, _ int) bool {
+func (l *load) lock(c *servertest.KeyClient, _ int) bool {
 	value := l.unique()
 	key := "/lock/" + value
-	return l.send(c, "PUT", key, form("value", value, "prevExist", "false", "ttl", "1000"), issued{"create", key, value}) != nil &&
+	return l.send(c, "PUT", key, servertest.Form("value", value, "prevExist", "false", "ttl", "1000"), issued{"create", key, value}) != nil &&
 		l.send(c, "DELETE", key+"?prevValue="+value, nil, issued{"compareAndDelete", key, ""}) != nil
 }

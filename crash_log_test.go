@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // eventLog is all that ever happened to the keys of one server, as a watcher saw it: every index from 2 on has its
@@ -21,7 +23,7 @@ type eventLog struct {
 // loggedEvent is an event as it was sent, and what it says.
 type loggedEvent struct {
 	text string
-	keyAnswer
+	servertest.KeyAnswer
 }
 
 // firstEvent is the index of the first event of a new server.
@@ -44,7 +46,7 @@ func (l *eventLog) at(index uint64) *loggedEvent {
 // add appends an event, which must be the next.
 func (l *eventLog) add(text string) error {
 	event := loggedEvent{text: text}
-	if err := json.Unmarshal([]byte(text), &event.keyAnswer); err != nil {
+	if err := json.Unmarshal([]byte(text), &event.KeyAnswer); err != nil {
 		return fmt.Errorf("event %q: %w", text, err)
 	}
 	if event.Node == nil {
@@ -94,7 +96,7 @@ func (l *eventLog) follow(ctx context.Context, base string, last uint64) error {
 // replayed is what the keys hold after the events of a log.
 type replayed struct {
 	index uint64 // of the last event taken in
-	files map[string]keyNode
+	files map[string]servertest.KeyNode
 }
 
 // advance takes in the events up to an index.
@@ -118,10 +120,10 @@ func (r *replayed) advance(l *eventLog, index uint64) {
 }
 
 // mustEqual compares with what a server shows.
-func (r *replayed) mustEqual(t *testing.T, root *keyNode) {
+func (r *replayed) mustEqual(t *testing.T, root *servertest.KeyNode) {
 	t.Helper()
-	shown := map[string]keyNode{}
-	root.leaves(shown)
+	shown := map[string]servertest.KeyNode{}
+	root.Leaves(shown)
 	for key, want := range r.files {
 		got, ok := shown[key]
 		want.TTL, got.TTL = 0, 0 // time goes by; Expiration is compared

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"strings"
+
+	"pando/members/servertest"
 )
 
 // generator makes random sequences. The same seed makes the same sequence.
@@ -51,7 +53,7 @@ func (g *generator) name() string {
 		return g.pick("%C3%A9", "é", "sp%20ace", "p+q", "%25", "a.b", "...", ".h", "~", "@:!$&'()*,=", "%3Cb%3E%26%22", "%E2%80%A8",
 			"x%2Fy", ";", "日本", "%5C", "%00", "%7F", "A", "-", "%F0%9F%8C%B3", "__", "a_b", "a%3Fb", "a%23b", "\"", "%22", "[0]", "null")
 	case g.oneIn(9):
-		return "@@+" + itoa(g.IntN(30)+1)
+		return "@@+" + servertest.Itoa(g.IntN(30)+1)
 	case g.oneIn(7):
 		return "_h"
 	}
@@ -141,9 +143,9 @@ func (g *generator) index() string {
 	case 0:
 		return g.pick("0", "", "-1", "x", "900000.5", "18446744073709551615", "18446744073709551616", "0x10", "+3", "900001", "%201", bare)
 	case 1:
-		return "@+" + itoa(g.IntN(40))
+		return "@+" + servertest.Itoa(g.IntN(40))
 	}
-	return "{now-" + itoa(g.IntN(4)) + "}"
+	return "{now-" + servertest.Itoa(g.IntN(4)) + "}"
 }
 
 // ttl is one that will not end while the test goes on, or none, or a bad one.

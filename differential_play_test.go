@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // A sequence is a list of differentialSteps that starts with an empty tree. Any part of it is a sequence too, which
@@ -259,7 +261,7 @@ func (s *differentialSide) topKeys() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var root struct{ Node keyNode }
+	var root struct{ Node servertest.KeyNode }
 	if err := json.Unmarshal([]byte(answer.raw), &root); err != nil {
 		return nil, fmt.Errorf("listing the root: %w: %s", err, answer)
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pando/members/servertest"
 )
 
 // Every deliberate difference that random requests can show is a rule here. Its name is the anchor in
@@ -72,7 +74,7 @@ var storeCounter = regexp.MustCompile(`"(\w+)":@?[+-]?\d+`)
 
 // line is the request line, its repetitions written out.
 func (r *transcriptRequest) line() string {
-	return r.method + " " + (&transcriptFrame{server: &transcriptServer{}}).fill(r.target) + " " + r.proto
+	return r.method + " " + (&transcriptFrame{server: &servertest.Target{}}).fill(r.target) + " " + r.proto
 }
 
 func (e *exchanged) pandoSays(status, beginning string) bool {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // differentialSide is one of the two servers that the differential test plays to, with a connection that it keeps
@@ -28,7 +30,7 @@ type differentialSide struct {
 // historySize is the number of events that either server remembers.
 const historySize = 1000
 
-func newDifferentialSide(server *transcriptServer) *differentialSide {
+func newDifferentialSide(server *servertest.Target) *differentialSide {
 	return &differentialSide{player: &transcriptPlayer{frame: &transcriptFrame{server: server, now: time.Now}}}
 }
 
@@ -72,7 +74,7 @@ func (s *differentialSide) fill(r *transcriptRequest) *transcriptRequest {
 			if back > 1-historySize {
 				index = max(index, int64(frame.base)+1)
 			}
-			return itoa(index)
+			return servertest.Itoa(index)
 		})
 	}
 	filled := *r
@@ -106,7 +108,7 @@ func lostConnection(err error) bool {
 
 func (s *differentialSide) attempt(request *transcriptRequest) (*sideAnswer, error) {
 	if s.conn == nil {
-		conn, err := net.DialTimeout("tcp", urlHost(s.player.frame.server.client), transcriptPatience)
+		conn, err := net.DialTimeout("tcp", servertest.URLHost(s.player.frame.server.Client), transcriptPatience)
 		if err != nil {
 			return nil, fmt.Errorf("connecting: %w", err)
 		}
@@ -173,7 +175,7 @@ var indexParameter = regexp.MustCompile(`Index=(\d+)`)
 // repeated normalises the indexes of the request, which a redirect repeats.
 func (s *differentialSide) repeated(answer *sideAnswer) {
 	relative := func(text string) string {
-		return replaceGroups(indexParameter, text, func(m []string) string {
+		return servertest.ReplaceGroups(indexParameter, text, func(m []string) string {
 			return "Index=" + s.player.frame.causeIndex(m[1])
 		})
 	}
@@ -186,7 +188,7 @@ func (s *differentialSide) repeated(answer *sideAnswer) {
 // open sends a request that may wait on a connection of its own, and returns when the head of the answer is there.
 func (s *differentialSide) open(r *transcriptRequest) (*sideAnswer, *transcriptOpen, error) {
 	request := s.fill(r)
-	response, err := sendWire(urlHost(s.player.frame.server.client), request)
+	response, err := sendWire(servertest.URLHost(s.player.frame.server.Client), request)
 	if lostConnection(err) {
 		return &sideAnswer{hung: true}, nil, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // The differential test plays the same random requests to the reference and to Pando and compares all that clients
@@ -30,7 +32,7 @@ const (
 
 // TestDifferential finds out whether clients can tell Pando from the reference.
 func TestDifferential(t *testing.T) {
-	etcd := requireProgram(t, "etcd", "etcd-server")
+	etcd := servertest.RequireProgram(t, "etcd", "etcd-server")
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
 	if testing.Short() {
 		run.want /= 5
@@ -66,7 +68,7 @@ func (r *differentialRun) report(t *testing.T) {
 func newDifferentialPair(t *testing.T, reference string, rules *firedRules) *differentialPair {
 	t.Helper()
 	p := &differentialPair{
-		reference: newDifferentialSide(startTranscriptServer(t, reference)),
+		reference: newDifferentialSide(servertest.StartTarget(t, reference)),
 		pando:     newDifferentialSide(startSelf(t)),
 		rules:     rules,
 		patience:  watchPatience,
@@ -84,12 +86,12 @@ func newDifferentialPair(t *testing.T, reference string, rules *firedRules) *dif
 }
 
 // startSelf starts the test binary as a server that must not panic.
-func startSelf(t *testing.T) *transcriptServer {
+func startSelf(t *testing.T) *servertest.Target {
 	t.Helper()
-	server := startTranscriptServer(t, os.Args[0])
+	server := servertest.StartTarget(t, os.Args[0])
 	t.Cleanup(func() {
-		server.stop()
-		if text := server.output.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+		server.Stop()
+		if text := server.Output.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
 			t.Errorf("the server said\n%s", text)
 		}
 	})

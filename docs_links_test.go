@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
@@ -54,7 +56,7 @@ func brokenLink(file, target string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if !anchorsOf(string(text))[anchor] {
+	if !servertest.Anchors(string(text))[anchor] {
 		return "no heading gives this anchor"
 	}
 	return ""

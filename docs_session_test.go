@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // TestDocsSessions types what the pages show in their ```console blocks, in the order of the page and against a fresh
@@ -28,7 +30,7 @@ func TestDocsSessions(t *testing.T) {
 				t.Fatalf("only %d commands found", len(commands))
 			}
 			requirePrograms(t, commands)
-			s := &session{page: page, process: launch(t, t.TempDir(), "--advertise-client-urls", defaultClientURL)}
+			s := &session{page: page, process: servertest.Launch(t, t.TempDir(), "--advertise-client-urls", defaultClientURL)}
 			for _, c := range commands {
 				s.typeCommand(t, c)
 			}
@@ -49,11 +51,11 @@ func TestDocsForSlowReaders(t *testing.T) {
 		t.Fatal("no command sets a TTL of five seconds")
 	}
 	requirePrograms(t, commands[:lesson+2])
-	s := &session{page: "README.md", process: launch(t, t.TempDir())}
+	s := &session{page: "README.md", process: servertest.Launch(t, t.TempDir())}
 	for _, c := range commands[:lesson+1] {
 		s.typeCommand(t, c)
 	}
-	await(t, "the end of the TTL", func() bool { return strings.Contains(s.process.get("/v2/keys/message"), "Key not found") })
+	servertest.Await(t, "the end of the TTL", func() bool { return strings.Contains(s.process.Get("/v2/keys/message"), "Key not found") })
 	s.typeCommand(t, commands[lesson+1])
 }
 
@@ -98,7 +100,7 @@ func requirePrograms(t *testing.T, commands []sessionCommand) {
 	for name, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
 		for _, c := range commands {
 			if strings.HasPrefix(c.text, name+" ") || strings.Contains(c.text, " "+name+" ") {
-				requireProgram(t, name, debianPackage)
+				servertest.RequireProgram(t, name, debianPackage)
 			}
 		}
 	}
@@ -107,7 +109,7 @@ func requirePrograms(t *testing.T, commands []sessionCommand) {
 // session is one reader of a page at work.
 type session struct {
 	page    string
-	process *process
+	process *servertest.Process
 	waiting *sessionCommand // in the second terminal
 	answer  chan string     // of that
 }
@@ -125,7 +127,7 @@ func (s *session) typeCommand(t *testing.T, c sessionCommand) {
 	s.endSecond(t)
 	s.waiting, s.answer = &c, make(chan string, 1)
 	go func() { s.answer <- s.run(t, c.text) }()
-	await(t, "the second terminal to watch", func() bool { return object(t, s.process, "/v2/stats/store")["watchers"] == 1.0 })
+	servertest.Await(t, "the second terminal to watch", func() bool { return object(t, s.process, "/v2/stats/store")["watchers"] == 1.0 })
 }
 
 // endSecond waits for the command of the second terminal.
@@ -142,16 +144,16 @@ func (s *session) endSecond(t *testing.T) {
 func (s *session) run(t *testing.T, text string) string {
 	const client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 	there := strings.NewReplacer(
-		client, s.process.client, peer, s.process.peer,
+		client, s.process.Client, peer, s.process.Peer,
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
-		"etcdctl ", "etcdctl --no-sync --endpoints "+s.process.client+" ")
-	back := strings.NewReplacer(s.process.client, client, s.process.peer, peer)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+		"etcdctl ", "etcdctl --no-sync --endpoints "+s.process.Client+" ")
+	back := strings.NewReplacer(s.process.Client, client, s.process.Peer, peer)
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(there.Replace(text), "curl ", "curl -sS ", 1))
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.Env = append(transcriptEnvironment(), "http_proxy=", "HTTP_PROXY=")
+	cmd.Env = append(servertest.Environment(), "http_proxy=", "HTTP_PROXY=")
 	if err := cmd.Run(); err != nil && ctx.Err() != nil {
 		t.Errorf("%s: %v", text, err)
 	}
@@ -187,10 +189,10 @@ func sessionForm(text string) string {
 }
 
 // object reads a JSON object from the server.
-func object(t *testing.T, p *process, path string) map[string]any {
+func object(t *testing.T, p *servertest.Process, path string) map[string]any {
 	t.Helper()
 	var object map[string]any
-	if _, err := getTranscriptJSON(p.client+path, &object); err != nil {
+	if _, err := servertest.GetJSON(p.Client+path, &object); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
 	return object

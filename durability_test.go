@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // mustRefuse starts a server that can't start, and wants this exit code and each text in what it says.
 func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...string) {
 	t.Helper()
-	p := spawn(t, dir, flags...)
-	code, said := p.awaitExit(), p.stderr.String()
+	p := servertest.Spawn(t, dir, flags...)
+	code, said := p.AwaitExit(), p.Stderr.String()
 	if code != exit {
 		t.Errorf("exit code %d, want %d", code, exit)
 	}
@@ -28,8 +30,8 @@ func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...str
 	if strings.Contains(said, "goroutine ") || strings.Count(said, "\n") > 5 {
 		t.Errorf("that is not for people:\n%s", said)
 	}
-	if p.stdout.String() != "" {
-		t.Errorf("printed %s", p.stdout)
+	if p.Stdout.String() != "" {
+		t.Errorf("printed %s", p.Stdout)
 	}
 }
 
@@ -60,9 +62,9 @@ func TestRefusedStarts(t *testing.T) {
 	t.Parallel()
 	t.Run("directory in use", func(t *testing.T) {
 		dir := t.TempDir()
-		p := launch(t, dir)
+		p := servertest.Launch(t, dir)
 		mustRefuse(t, dir, nil, exitTaken, dir, "another process", "--data-dir")
-		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
+		servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
 	})
 	t.Run("port in use", func(t *testing.T) {
 		taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,9 +134,9 @@ func TestRefusedData(t *testing.T) {
 	})
 	t.Run("log without its checkpoint", func(t *testing.T) {
 		dir := t.TempDir()
-		p := launch(t, dir)
-		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
-		p.kill()
+		p := servertest.Launch(t, dir)
+		servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
+		p.Kill()
 		if err := os.Remove(filepath.Join(dir, "state.db")); err != nil {
 			t.Fatal(err)
 		}
@@ -146,9 +148,9 @@ func TestRefusedData(t *testing.T) {
 	})
 	t.Run("checkpoint without its log", func(t *testing.T) {
 		dir := t.TempDir()
-		p := launch(t, dir)
-		newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
-		p.terminate()
+		p := servertest.Launch(t, dir)
+		servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
+		p.Terminate()
 		if err := os.RemoveAll(filepath.Join(dir, "wal")); err != nil {
 			t.Fatal(err)
 		}
@@ -176,24 +178,24 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	dir := filepath.Join(disk, "data")
-	p := launch(t, dir, "--snapshot-count", "10")
-	client := newKeyClient(t, p.client)
+	p := servertest.Launch(t, dir, "--snapshot-count", "10")
+	client := servertest.NewKeyClient(t, p.Client)
 	value := strings.Repeat("x", 1<<20)
 	acknowledged := 0
 	for ; ; acknowledged++ {
 		if acknowledged > 200 {
 			t.Fatal("the disk never gets full")
 		}
-		answer, err := client.do("PUT", "/"+itoa(acknowledged), form("value", value))
-		if err != nil || answer.status != http.StatusCreated {
+		answer, err := client.Do("PUT", "/"+servertest.Itoa(acknowledged), servertest.Form("value", value))
+		if err != nil || answer.Status != http.StatusCreated {
 			t.Logf("after %d MiB: %+v, %v", acknowledged, answer, err)
 			break
 		}
 	}
 	// The disk may be full for the checkpoint before it is for the log.
-	said := func() string { return p.stderr.String() }
-	await(t, "word of the full disk", func() bool { return strings.Contains(said(), "no space left on device") })
-	if code := p.awaitExit(); code != exitFailure {
+	said := func() string { return p.Stderr.String() }
+	servertest.Await(t, "word of the full disk", func() bool { return strings.Contains(said(), "no space left on device") })
+	if code := p.AwaitExit(); code != exitFailure {
 		t.Errorf("exit code %d, want %d", code, exitFailure)
 	}
 	if strings.Contains(said(), "goroutine ") {
@@ -204,11 +206,11 @@ func TestFullDisk(t *testing.T) {
 	if out, err := exec.Command("mount", "-o", "remount,size=400m", disk).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	p = launch(t, dir)
-	found := map[string]keyNode{}
-	newKeyClient(t, p.client).must(t, "GET", "/?recursive=true", nil).Node.leaves(found)
+	p = servertest.Launch(t, dir)
+	found := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, p.Client).Must(t, "GET", "/?recursive=true", nil).Node.Leaves(found)
 	if len(found) < acknowledged || len(found) > acknowledged+1 {
 		t.Errorf("%d writes were acknowledged, %d are there", acknowledged, len(found))
 	}
-	p.terminate()
+	p.Terminate()
 }

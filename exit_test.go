@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // TestExitCodes starts servers that can't start: what another try would not mend has a code of its own, which ends a
@@ -18,35 +20,35 @@ func TestExitCodes(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
 			t.Fatal(err)
 		}
-		endsWith(t, spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), exitUsage, "does not mention this member")
+		endsWith(t, servertest.Spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), exitUsage, "does not mention this member")
 		if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
 			t.Errorf("the data directory holds %q, %v", left, err)
 		}
 	})
 	t.Run("an initial cluster that names a member twice", func(t *testing.T) {
-		p := spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
+		p := servertest.Spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
 		endsWith(t, p, exitUsage, "--initial-cluster")
 	})
 	t.Run("a member that was removed", removedMemberEnds)
 	t.Run("a member that was added, with flags for a new cluster", addedMemberEnds)
 	t.Run("a member that lost its data", func(t *testing.T) {
-		all := seats(t, "a", "b")
-		running := launchCluster(t, all)
-		running[1].kill()
-		if err := os.RemoveAll(all[1].dataDir); err != nil {
+		all := servertest.Seats(t, "a", "b")
+		running := servertest.LaunchCluster(t, all)
+		running[1].Kill()
+		if err := os.RemoveAll(all[1].DataDir); err != nil {
 			t.Fatal(err)
 		}
-		endsWith(t, all[1].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "has already been bootstrapped")
+		endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "has already been bootstrapped")
 	})
 }
 
 // addedMemberEnds adds a member, and starts it with flags that would found another cluster. It says which, and makes no
 // data; with the right flag it starts.
 func addedMemberEnds(t *testing.T) {
-	all := seats(t, "a", "b")
-	running := launchCluster(t, all[:1])
-	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].peer))
-	answer, err := http.Post(running[0].client+"/v2/members", "application/json", body)
+	all := servertest.Seats(t, "a", "b")
+	running := servertest.LaunchCluster(t, all[:1])
+	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].Peer))
+	answer, err := http.Post(running[0].Client+"/v2/members", "application/json", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +56,25 @@ func addedMemberEnds(t *testing.T) {
 	if answer.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d", answer.StatusCode)
 	}
-	endsWith(t, all[1].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "start it with --initial-cluster-state existing")
-	if left, err := filepath.Glob(filepath.Join(all[1].dataDir, "*")); err != nil || len(left) > 0 {
+	endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "start it with --initial-cluster-state existing")
+	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("the data directory holds %q, %v", left, err)
 	}
-	all[1].spawn(t, "--initial-cluster", initialClusterOf(all), "--initial-cluster-state", "existing")
-	awaitPublished(t, running[0].client, 2)
+	all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all), "--initial-cluster-state", "existing")
+	servertest.AwaitPublished(t, running[0].Client, 2)
 }
 
 // removedMemberEnds removes a member that runs, and starts it once more.
 func removedMemberEnds(t *testing.T) {
-	all := seats(t, "a", "b", "c")
-	running := launchCluster(t, all)
-	_, list := awaitPublished(t, running[0].client, 3)
+	all := servertest.Seats(t, "a", "b", "c")
+	running := servertest.LaunchCluster(t, all)
+	_, list := servertest.AwaitPublished(t, running[0].Client, 3)
 	for _, m := range list {
 		id, name, _ := strings.Cut(m, " ")
 		if name != "c" {
 			continue
 		}
-		request, err := http.NewRequest(http.MethodDelete, running[0].client+"/v2/members/"+id, nil)
+		request, err := http.NewRequest(http.MethodDelete, running[0].Client+"/v2/members/"+id, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,28 +88,28 @@ func removedMemberEnds(t *testing.T) {
 		}
 	}
 	endsWith(t, running[2], exitMember, "this member was removed from the cluster")
-	endsWith(t, all[2].spawn(t, "--initial-cluster", initialClusterOf(all)), exitMember, "this member was removed from the cluster")
+	endsWith(t, all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "this member was removed from the cluster")
 }
 
 // endsWith waits for the end of a server, and wants this exit code and text.
-func endsWith(t *testing.T, p *process, code int, text string) {
+func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 	t.Helper()
-	if got := p.awaitExit(); got != code || !strings.Contains(p.stderr.String(), text) {
-		t.Errorf("exit code %d, want %d and %q\n%s", got, code, text, p.stderr)
+	if got := p.AwaitExit(); got != code || !strings.Contains(p.Stderr.String(), text) {
+		t.Errorf("exit code %d, want %d and %q\n%s", got, code, text, p.Stderr)
 	}
 }
 
 // TestStopBeforeServing stops servers that wait for others: a stop that was asked for is no failure.
 func TestStopBeforeServing(t *testing.T) {
-	service := launch(t, t.TempDir())
+	service := servertest.Launch(t, t.TempDir())
 	for name, test := range map[string]struct{ discovery, waits string }{
-		"for the others to register": {newToken(t, service.client, "alone", 2), "waiting for the other members to register"},
+		"for the others to register": {servertest.NewToken(t, service.Client, "alone", 2), "waiting for the other members to register"},
 		"for the discovery service":  {"http://127.0.0.1:1/v2/keys/none", "the discovery URL can't be used now"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := spawn(t, t.TempDir(), "--discovery", test.discovery)
-			await(t, "the member to wait", func() bool { return strings.Contains(p.stderr.String(), test.waits) })
-			p.terminate()
+			p := servertest.Spawn(t, t.TempDir(), "--discovery", test.discovery)
+			servertest.Await(t, "the member to wait", func() bool { return strings.Contains(p.Stderr.String(), test.waits) })
+			p.Terminate()
 			endsWith(t, p, 0, "stopped before it served")
 		})
 	}

@@ -9,14 +9,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // expirations reads so many expire events of a stream of everything, with the times at which they came.
-func expirations(t *testing.T, base string, since uint64, count int) (events []keyAnswer, came []time.Time) {
+func expirations(t *testing.T, base string, since uint64, count int) (events []servertest.KeyAnswer, came []time.Time) {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	client := http.Client{Transport: transport, Timeout: patience}
+	client := http.Client{Transport: transport, Timeout: servertest.Patience}
 	answer, err := client.Get(fmt.Sprintf("%s/v2/keys/?wait=true&stream=true&recursive=true&waitIndex=%d", base, since))
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +29,7 @@ func expirations(t *testing.T, base string, since uint64, count int) (events []k
 		if err != nil {
 			t.Fatalf("after %d of %d: %v", len(events), count, err)
 		}
-		var event keyAnswer
+		var event servertest.KeyAnswer
 		if err := json.Unmarshal([]byte(line), &event); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +41,7 @@ func expirations(t *testing.T, base string, since uint64, count int) (events []k
 }
 
 // due is when the node of an expire event had to vanish.
-func due(t *testing.T, event *keyAnswer) time.Time {
+func due(t *testing.T, event *servertest.KeyAnswer) time.Time {
 	t.Helper()
 	if event.PrevNode == nil {
 		t.Fatalf("expired without a node before: %+v", event.Node)
@@ -54,7 +56,7 @@ func due(t *testing.T, event *keyAnswer) time.Time {
 // TestExpiryIsPunctual measures how late an idle server is to expire. The machine may be busy with something else now
 // and then, so the best of a few measurements counts.
 func TestExpiryIsPunctual(t *testing.T) {
-	p := launch(t, t.TempDir())
+	p := servertest.Launch(t, t.TempDir())
 	var median time.Duration
 	for range 5 {
 		late := lateness(t, p)
@@ -71,16 +73,16 @@ func TestExpiryIsPunctual(t *testing.T) {
 }
 
 // lateness sets keys that expire one after the other, in their order, and gives the delays, sorted.
-func lateness(t *testing.T, p *process) []time.Duration {
+func lateness(t *testing.T, p *servertest.Process) []time.Duration {
 	t.Helper()
-	client := newKeyClient(t, p.client)
-	since := client.must(t, "PUT", "/mark", form("value", "x")).Node.ModifiedIndex
+	client := servertest.NewKeyClient(t, p.Client)
+	since := client.Must(t, "PUT", "/mark", servertest.Form("value", "x")).Node.ModifiedIndex
 	const keys = 100
 	for i := range keys {
-		client.must(t, "PUT", fmt.Sprintf("/k%d", i), form("value", "x", "ttl", "1"))
+		client.Must(t, "PUT", fmt.Sprintf("/k%d", i), servertest.Form("value", "x", "ttl", "1"))
 		<-time.After(5 * time.Millisecond)
 	}
-	events, came := expirations(t, p.client, since, keys)
+	events, came := expirations(t, p.Client, since, keys)
 	var late []time.Duration
 	for i := range events {
 		late = append(late, came[i].Sub(due(t, &events[i])))
@@ -100,29 +102,29 @@ func TestExpiryAfterALongStop(t *testing.T) {
 		t.Run(end, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			p := launch(t, dir)
-			client := newKeyClient(t, p.client)
+			p := servertest.Launch(t, dir)
+			client := servertest.NewKeyClient(t, p.Client)
 			var want []string
 			for i := range 300 { // more than one sweep takes
 				key := fmt.Sprintf("/k%03d", 299-i)
-				client.must(t, "PUT", key, form("value", "x", "ttl", "3"))
+				client.Must(t, "PUT", key, servertest.Form("value", "x", "ttl", "3"))
 				want = append(want, key)
 			}
-			client.must(t, "PUT", "/dir", form("dir", "true", "ttl", "3"))
-			client.must(t, "PUT", "/dir/below", form("value", "x"))
+			client.Must(t, "PUT", "/dir", servertest.Form("dir", "true", "ttl", "3"))
+			client.Must(t, "PUT", "/dir/below", servertest.Form("value", "x"))
 			want = append(want, "/dir")
 			allDue := time.Now().Add(3 * time.Second)
-			client.must(t, "PUT", "/later", form("value", "x", "ttl", "1000"))
-			client.must(t, "PUT", "/stays", form("value", "x"))
+			client.Must(t, "PUT", "/later", servertest.Form("value", "x", "ttl", "1000"))
+			client.Must(t, "PUT", "/stays", servertest.Form("value", "x"))
 			if end == "killed" {
-				p.kill()
+				p.Kill()
 			} else {
-				p.terminate()
+				p.Terminate()
 			}
-			await(t, "all to fall due", func() bool { return time.Now().After(allDue) })
-			p = launch(t, dir)
+			servertest.Await(t, "all to fall due", func() bool { return time.Now().After(allDue) })
+			p = servertest.Launch(t, dir)
 			begin := time.Now()
-			events, came := expirations(t, p.client, firstEvent, len(want)) // some may have gone before the end
+			events, came := expirations(t, p.Client, firstEvent, len(want)) // some may have gone before the end
 			for i := range events {
 				if events[i].Node.Key != want[i] {
 					t.Fatalf("expired %s where %s was due", events[i].Node.Key, want[i])
@@ -133,7 +135,7 @@ func TestExpiryAfterALongStop(t *testing.T) {
 			if took > 10*time.Second {
 				t.Errorf("took %v", took)
 			}
-			root := newKeyClient(t, p.client).must(t, "GET", "/", nil)
+			root := servertest.NewKeyClient(t, p.Client).Must(t, "GET", "/", nil)
 			var left []string
 			for _, n := range root.Node.Nodes {
 				left = append(left, n.Key)

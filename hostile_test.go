@@ -7,12 +7,14 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // startReference starts the reference server, where it is installed.
-func startReference(t *testing.T) *transcriptServer {
+func startReference(t *testing.T) *servertest.Target {
 	t.Helper()
-	return startTranscriptServer(t, requireProgram(t, "etcd", "etcd-server"))
+	return servertest.StartTarget(t, servertest.RequireProgram(t, "etcd", "etcd-server"))
 }
 
 // endpointPaths are the places to which every method is sent.
@@ -25,8 +27,8 @@ var endpointPaths = []string{
 // TestEveryMethodEverywhere sends every method to every endpoint; none may hang, panic or give another status than
 // the reference.
 func TestEveryMethodEverywhere(t *testing.T) {
-	p := launch(t, t.TempDir(), "--enable-pprof")
-	before := p.footprint()
+	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
+	before := p.Footprint()
 	ask := func(base, method, path string) int {
 		request, err := http.NewRequest(method, base+path, nil)
 		if err != nil {
@@ -46,23 +48,23 @@ func TestEveryMethodEverywhere(t *testing.T) {
 	reference := startReference(t)
 	for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"} {
 		for _, path := range endpointPaths {
-			got := ask(p.client, method, path)
+			got := ask(p.Client, method, path)
 			if got >= 500 {
 				t.Errorf("%s %s: status %d", method, path, got)
 			}
-			if want := ask(reference.client, method, path); got != want {
+			if want := ask(reference.Client, method, path); got != want {
 				t.Errorf("%s %s: status %d, of the reference %d", method, path, got, want)
 			}
 		}
 	}
-	p.mustReturnTo(t, before)
+	p.MustReturnTo(t, before)
 }
 
 // TestParametersLikeReference gives every parameter bad values with every method, and compares the answer with the
 // reference's.
 func TestParametersLikeReference(t *testing.T) {
-	p, reference := launch(t, t.TempDir()), startReference(t)
-	ours, theirs := newKeyClient(t, p.client), newKeyClient(t, reference.client)
+	p, reference := servertest.Launch(t, t.TempDir()), startReference(t)
+	ours, theirs := servertest.NewKeyClient(t, p.Client), servertest.NewKeyClient(t, reference.Client)
 	values := []string{"", "-1", "0", "1", "100", "1.5", "1e3", "0x10", "+1", " 1", "1 ", "99999999999999999999", "9223372036854775807", "NaN", "true", "True", "tRUE", "\x00", "\xff", "é", "null", "[]"}
 	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
 		for _, name := range []string{"dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh", "recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess"} {
@@ -75,17 +77,17 @@ func TestParametersLikeReference(t *testing.T) {
 						continue // ours is right about times that can't be told, and what expires soon is gone at one before the other
 					}
 					path := fmt.Sprintf("/par/%s%x?%s=%s", name, value, name, url.QueryEscape(value))
-					got, err := ours.do(method, path, nil)
+					got, err := ours.Do(method, path, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
-					want, err := theirs.do(method, path, nil)
+					want, err := theirs.Do(method, path, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got.status != want.status || got.ErrorCode != want.ErrorCode || got.Action != want.Action || got.Cause != want.Cause {
+					if got.Status != want.Status || got.ErrorCode != want.ErrorCode || got.Action != want.Action || got.Cause != want.Cause {
 						t.Errorf("%s=%q: %d %q %d %q, the reference: %d %q %d %q", name, value,
-							got.status, got.Action, got.ErrorCode, got.Cause, want.status, want.Action, want.ErrorCode, want.Cause)
+							got.Status, got.Action, got.ErrorCode, got.Cause, want.Status, want.Action, want.ErrorCode, want.Cause)
 					}
 				}
 			})

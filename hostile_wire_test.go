@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // wireCase is what a client sends to a socket, right or wrong, and what comes back. The reference answers the same,
@@ -25,75 +27,75 @@ type wireCase struct {
 
 // request builds the head of a request that is the last on its connection, and its body.
 func request(line, headers, body string) string {
-	return line + " HTTP/1.1\r\n" + toHost + lastOne + headers + noMore + body
+	return line + " HTTP/1.1\r\n" + servertest.ToHost + servertest.LastOne + headers + servertest.NoMore + body
 }
 
 var wireCases = []wireCase{
 	{name: "HTTP/1.0", send: "GET /version HTTP/1.0\r\n\r\n", want: "HTTP/1.0 200 ", text: `"etcdserver"`},
-	{name: "HTTP/1.0 write", send: "PUT /v2/keys/old HTTP/1.0\r\n" + isForm + "Content-Length: 7\r\n\r\nvalue=1", want: "HTTP/1.0 201 ", text: `"/old"`},
-	{name: "no Host", send: "GET /version HTTP/1.1\r\n\r\n", want: bad1},
-	{name: "absolute URL", send: request("GET http://other/version", "", ""), want: ok1},
-	{name: "HTTP/9.9", send: "GET /version HTTP/9.9\r\n" + toHost + noMore, want: "HTTP/1.1 505 ", reference: "reset"},
-	{name: "invalid escape in the path", send: request("GET /v2/keys/a%zz", "", ""), want: bad1},
-	{name: "cut escape in the path", send: request("GET /v2/keys/a%4", "", ""), want: bad1},
-	{name: "invalid escape in the query", send: request("GET /v2/keys/a?recursive=%zz", "", ""), want: bad1, text: `"errorCode":210`},
-	{name: "invalid escape in the body", send: request("PUT /v2/keys/a", isForm+"Content-Length: 9\r\n", "value=%zz"), want: bad1, text: `"errorCode":210`},
-	{name: "escaped NUL", send: request("PUT /v2/keys/a%00b?value=%00", "", ""), want: created1, text: `{"key":"/a\u0000b","value":"\u0000"`},
-	{name: "raw NUL", send: request("GET /v2/keys/a\x00b", "", ""), want: bad1},
-	{name: "raw control characters in a header", send: request("GET /version", "X-A: \x01\x02\r\n", ""), want: bad1},
-	{name: "header without a name", send: request("GET /version", ": x\r\n", ""), want: bad1, reference: ok1},
-	{name: "space before the colon", send: request("GET /version", "X-A : x\r\n", ""), want: bad1},
-	{name: "garbage behind a request", send: "GET /version HTTP/1.1\r\n" + toHost + noMore + "\x01\x02garbage\r\n\r\n", want: ok1, text: "HTTP/1.1 400 "},
-	{name: "nothing but garbage", send: "\x00\xff\x00\xff\r\n\r\n", want: bad1, reference: "reset"},
-	{name: "TLS to a plain port", send: "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n", want: bad1, reference: "reset"},
-	{name: "pipelined", send: "PUT /v2/keys/p?value=1 HTTP/1.1\r\n" + toHost + noMore + "GET /v2/keys/p HTTP/1.1\r\n" + toHost + noMore +
-		request("DELETE /v2/keys/p", "", ""), want: created1, text: `"action":"delete"`},
-	{name: "two lengths", send: request("PUT /v2/keys/l", isForm+"Content-Length: 7\r\nContent-Length: 8\r\n", "value=1"), want: bad1},
-	{name: "one length twice", send: request("PUT /v2/keys/l1", isForm+"Content-Length: 7\r\nContent-Length: 7\r\n", "value=1"), want: created1},
-	{name: "negative length", send: request("PUT /v2/keys/l", isForm+"Content-Length: -1\r\n", "value=1"), want: bad1},
-	{name: "length that is no number", send: request("PUT /v2/keys/l", isForm+"Content-Length: ten\r\n", "value=1"), want: bad1},
-	{name: "length and chunks", send: request("PUT /v2/keys/l2", isForm+"Content-Length: 3\r\n"+aChunk, "7\r\nvalue=1\r\n0\r\n\r\n"), want: created1, text: `"value":"1"`},
-	{name: "chunk of no size", send: request("PUT /v2/keys/c", isForm+aChunk, "zz\r\nvalue=1\r\n0\r\n\r\n"), want: bad1, text: `"errorCode":210`},
-	{name: "chunk of a huge size", send: request("PUT /v2/keys/c", isForm+aChunk, "fffffffffffffffff\r\nvalue=1\r\n0\r\n\r\n"), want: bad1, text: `"errorCode":210`},
-	{name: "chunk longer than its size", send: request("PUT /v2/keys/c", isForm+aChunk, "3\r\nvalue=1\r\n0\r\n\r\n"), want: bad1, text: `"errorCode":210`},
-	{name: "unknown transfer coding", send: request("PUT /v2/keys/c", isForm+"Transfer-Encoding: gzip\r\n", "value=1"), want: "HTTP/1.1 501 "},
-	{name: "expectation", send: request("PUT /v2/keys/e", isForm+"Content-Length: 7\r\nExpect: 100-continue\r\n", ""), pieces: []string{"value=1"}, want: created1},
-	{name: "expectation of too much", send: request("PUT /v2/keys/e", isForm+"Content-Length: 99999999\r\nExpect: 100-continue\r\n", ""), want: tooBig1, text: `"errorCode":210`,
+	{name: "HTTP/1.0 write", send: "PUT /v2/keys/old HTTP/1.0\r\n" + servertest.IsForm + "Content-Length: 7\r\n\r\nvalue=1", want: "HTTP/1.0 201 ", text: `"/old"`},
+	{name: "no Host", send: "GET /version HTTP/1.1\r\n\r\n", want: servertest.Bad1},
+	{name: "absolute URL", send: request("GET http://other/version", "", ""), want: servertest.Ok1},
+	{name: "HTTP/9.9", send: "GET /version HTTP/9.9\r\n" + servertest.ToHost + servertest.NoMore, want: "HTTP/1.1 505 ", reference: "reset"},
+	{name: "invalid escape in the path", send: request("GET /v2/keys/a%zz", "", ""), want: servertest.Bad1},
+	{name: "cut escape in the path", send: request("GET /v2/keys/a%4", "", ""), want: servertest.Bad1},
+	{name: "invalid escape in the query", send: request("GET /v2/keys/a?recursive=%zz", "", ""), want: servertest.Bad1, text: `"errorCode":210`},
+	{name: "invalid escape in the body", send: request("PUT /v2/keys/a", servertest.IsForm+"Content-Length: 9\r\n", "value=%zz"), want: servertest.Bad1, text: `"errorCode":210`},
+	{name: "escaped NUL", send: request("PUT /v2/keys/a%00b?value=%00", "", ""), want: servertest.Created1, text: `{"key":"/a\u0000b","value":"\u0000"`},
+	{name: "raw NUL", send: request("GET /v2/keys/a\x00b", "", ""), want: servertest.Bad1},
+	{name: "raw control characters in a header", send: request("GET /version", "X-A: \x01\x02\r\n", ""), want: servertest.Bad1},
+	{name: "header without a name", send: request("GET /version", ": x\r\n", ""), want: servertest.Bad1, reference: servertest.Ok1},
+	{name: "space before the colon", send: request("GET /version", "X-A : x\r\n", ""), want: servertest.Bad1},
+	{name: "garbage behind a request", send: "GET /version HTTP/1.1\r\n" + servertest.ToHost + servertest.NoMore + "\x01\x02garbage\r\n\r\n", want: servertest.Ok1, text: "HTTP/1.1 400 "},
+	{name: "nothing but garbage", send: "\x00\xff\x00\xff\r\n\r\n", want: servertest.Bad1, reference: "reset"},
+	{name: "TLS to a plain port", send: "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n", want: servertest.Bad1, reference: "reset"},
+	{name: "pipelined", send: "PUT /v2/keys/p?value=1 HTTP/1.1\r\n" + servertest.ToHost + servertest.NoMore + "GET /v2/keys/p HTTP/1.1\r\n" + servertest.ToHost + servertest.NoMore +
+		request("DELETE /v2/keys/p", "", ""), want: servertest.Created1, text: `"action":"delete"`},
+	{name: "two lengths", send: request("PUT /v2/keys/l", servertest.IsForm+"Content-Length: 7\r\nContent-Length: 8\r\n", "value=1"), want: servertest.Bad1},
+	{name: "one length twice", send: request("PUT /v2/keys/l1", servertest.IsForm+"Content-Length: 7\r\nContent-Length: 7\r\n", "value=1"), want: servertest.Created1},
+	{name: "negative length", send: request("PUT /v2/keys/l", servertest.IsForm+"Content-Length: -1\r\n", "value=1"), want: servertest.Bad1},
+	{name: "length that is no number", send: request("PUT /v2/keys/l", servertest.IsForm+"Content-Length: ten\r\n", "value=1"), want: servertest.Bad1},
+	{name: "length and chunks", send: request("PUT /v2/keys/l2", servertest.IsForm+"Content-Length: 3\r\n"+servertest.AChunk, "7\r\nvalue=1\r\n0\r\n\r\n"), want: servertest.Created1, text: `"value":"1"`},
+	{name: "chunk of no size", send: request("PUT /v2/keys/c", servertest.IsForm+servertest.AChunk, "zz\r\nvalue=1\r\n0\r\n\r\n"), want: servertest.Bad1, text: `"errorCode":210`},
+	{name: "chunk of a huge size", send: request("PUT /v2/keys/c", servertest.IsForm+servertest.AChunk, "fffffffffffffffff\r\nvalue=1\r\n0\r\n\r\n"), want: servertest.Bad1, text: `"errorCode":210`},
+	{name: "chunk longer than its size", send: request("PUT /v2/keys/c", servertest.IsForm+servertest.AChunk, "3\r\nvalue=1\r\n0\r\n\r\n"), want: servertest.Bad1, text: `"errorCode":210`},
+	{name: "unknown transfer coding", send: request("PUT /v2/keys/c", servertest.IsForm+"Transfer-Encoding: gzip\r\n", "value=1"), want: "HTTP/1.1 501 "},
+	{name: "expectation", send: request("PUT /v2/keys/e", servertest.IsForm+"Content-Length: 7\r\nExpect: 100-continue\r\n", ""), pieces: []string{"value=1"}, want: servertest.Created1},
+	{name: "expectation of too much", send: request("PUT /v2/keys/e", servertest.IsForm+"Content-Length: 99999999\r\nExpect: 100-continue\r\n", ""), want: servertest.TooBig1, text: `"errorCode":210`,
 		reference: "HTTP/1.1 100 "},
-	{name: "another expectation", send: request("PUT /v2/keys/e", isForm+"Content-Length: 7\r\nExpect: the-worst\r\n", "value=1"), want: "HTTP/1.1 417 "},
+	{name: "another expectation", send: request("PUT /v2/keys/e", servertest.IsForm+"Content-Length: 7\r\nExpect: the-worst\r\n", "value=1"), want: "HTTP/1.1 417 "},
 	{name: "unknown method", send: request("BREW /v2/keys/a", "", ""), want: "HTTP/1.1 405 ", text: "Allow: HEAD,GET,PUT,POST,DELETE\r\n"},
 	{name: "unknown method, unknown path", send: request("BREW /pot", "", ""), want: "HTTP/1.1 404 "},
-	{name: "OPTIONS *", send: request("OPTIONS *", "", ""), want: ok1},
-	{name: "path of 10,000 levels", send: request("PUT /v2/keys"+strings.Repeat("/a", 10_000)+"?value=1", "", ""), want: bad1, text: `"errorCode":209`, reference: "reset"},
+	{name: "OPTIONS *", send: request("OPTIONS *", "", ""), want: servertest.Ok1},
+	{name: "path of 10,000 levels", send: request("PUT /v2/keys"+strings.Repeat("/a", 10_000)+"?value=1", "", ""), want: servertest.Bad1, text: `"errorCode":209`, reference: "reset"},
 	{name: "path of 10,000 steps up and down", send: request("GET /v2/keys"+strings.Repeat("/a/..", 10_000), "", ""), want: "HTTP/1.1 301 ", text: "Location: /v2/keys\r\n", reference: "reset"},
 	{name: "path of 10,000 slashes", send: request("GET /v2/keys"+strings.Repeat("/", 10_000)+"old", "", ""), want: "HTTP/1.1 301 ", text: "Location: /v2/keys/old\r\n", reference: "reset"},
-	{name: "100,000 parameters in the query", send: request("PUT /v2/keys/q?"+strings.Repeat("abc=12&", 100_000)+"value=x", "", ""), want: created1, text: `"value":"x"`, reference: "reset"},
-	{name: "100,000 parameters in the body", send: request("PUT /v2/keys/b", isForm+"Content-Length: 700007\r\n", strings.Repeat("abc=12&", 100_000)+"value=x"), want: created1, text: `"value":"x"`},
+	{name: "100,000 parameters in the query", send: request("PUT /v2/keys/q?"+strings.Repeat("abc=12&", 100_000)+"value=x", "", ""), want: servertest.Created1, text: `"value":"x"`, reference: "reset"},
+	{name: "100,000 parameters in the body", send: request("PUT /v2/keys/b", servertest.IsForm+"Content-Length: 700007\r\n", strings.Repeat("abc=12&", 100_000)+"value=x"), want: servertest.Created1, text: `"value":"x"`},
 	{name: "request line of 2 MB", send: request("GET /v2/keys/"+strings.Repeat("a", 2<<20), "", ""), want: "HTTP/1.1 431 ", reference: "reset"},
 	{name: "headers of 2 MB", send: request("GET /version", "X-A: "+strings.Repeat("a", 2<<20)+"\r\n", ""), want: "HTTP/1.1 431 "},
 	{name: "100,000 headers", send: request("GET /version", strings.Repeat("X-A: b\r\n", 200_000), ""), want: "HTTP/1.1 431 "},
-	{name: "body too long", send: request("PUT /v2/keys/t", isForm+"Content-Length: 2000000\r\n", "value="+strings.Repeat("a", 2_000_000-6)), want: tooBig1,
-		text: `{"errorCode":210,"message":"Invalid POST form","cause":"the request body is larger`, reference: created1},
-	{name: "body too long, in chunks", send: request("PUT /v2/keys/t2", isForm+aChunk, strings.Repeat("10000\r\n"+strings.Repeat("a", 0x10000)+"\r\n", 30)+"0\r\n\r\n"), want: tooBig1,
-		text: `"errorCode":210`, reference: created1},
-	{name: "body too long and of no form", send: request("PUT /v2/keys/t3", "Content-Type: text/plain\r\nContent-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: tooBig1,
-		text: `"errorCode":210`, reference: created1},
-	{name: "body too long for a read", send: request("GET /v2/keys/old", "Content-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: tooBig1,
-		text: `"errorCode":210`, reference: ok1},
-	{name: "body too long for a member", send: request("POST /v2/members", "Content-Type: application/json\r\nContent-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: tooBig1,
-		text: `{"message":`, reference: bad1},
-	{name: "bodies where none belong", send: "GET /v2/keys/old HTTP/1.1\r\n" + toHost + "Content-Length: 7\r\n\r\nvalue=9" +
-		"DELETE /v2/keys/old HTTP/1.1\r\n" + toHost + isForm + aChunk + "\r\n7\r\ndir=%zz\r\n0\r\n\r\n" + request("GET /v2/keys/old", "", ""), want: ok1, text: `"errorCode":100`},
+	{name: "body too long", send: request("PUT /v2/keys/t", servertest.IsForm+"Content-Length: 2000000\r\n", "value="+strings.Repeat("a", 2_000_000-6)), want: servertest.TooBig1,
+		text: `{"errorCode":210,"message":"Invalid POST form","cause":"the request body is larger`, reference: servertest.Created1},
+	{name: "body too long, in chunks", send: request("PUT /v2/keys/t2", servertest.IsForm+servertest.AChunk, strings.Repeat("10000\r\n"+strings.Repeat("a", 0x10000)+"\r\n", 30)+"0\r\n\r\n"), want: servertest.TooBig1,
+		text: `"errorCode":210`, reference: servertest.Created1},
+	{name: "body too long and of no form", send: request("PUT /v2/keys/t3", "Content-Type: text/plain\r\nContent-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: servertest.TooBig1,
+		text: `"errorCode":210`, reference: servertest.Created1},
+	{name: "body too long for a read", send: request("GET /v2/keys/old", "Content-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: servertest.TooBig1,
+		text: `"errorCode":210`, reference: servertest.Ok1},
+	{name: "body too long for a member", send: request("POST /v2/members", "Content-Type: application/json\r\nContent-Length: 2000000\r\n", strings.Repeat("a", 2_000_000)), want: servertest.TooBig1,
+		text: `{"message":`, reference: servertest.Bad1},
+	{name: "bodies where none belong", send: "GET /v2/keys/old HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 7\r\n\r\nvalue=9" +
+		"DELETE /v2/keys/old HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + servertest.AChunk + "\r\n7\r\ndir=%zz\r\n0\r\n\r\n" + request("GET /v2/keys/old", "", ""), want: servertest.Ok1, text: `"errorCode":100`},
 }
 
 // exchange sends what the case says and gives all that comes back until the server closes the connection.
 func (c *wireCase) exchange(addr string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	conn, err := net.DialTimeout("tcp", addr, servertest.Patience)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
 		return "", err
 	}
 	_, _ = io.WriteString(conn, c.send) // a server that refuses the request need not read all of it
@@ -109,7 +111,7 @@ func (c *wireCase) exchange(addr string) (string, error) {
 			return answer.String(), err
 		}
 	}
-	if c.reference == "reset" && !strings.Contains(c.send, lastOne) {
+	if c.reference == "reset" && !strings.Contains(c.send, servertest.LastOne) {
 		// Nothing follows: who waits for more gets to know it.
 		_ = conn.(*net.TCPConn).CloseWrite()
 	}
@@ -127,17 +129,17 @@ func (c *wireCase) beginning(answer string) string {
 
 // TestHostileWire sends requests that no library would send.
 func TestHostileWire(t *testing.T) {
-	p := launch(t, t.TempDir(), "--enable-pprof", "--max-request-bytes", "1500000")
-	before := p.footprint()
+	p := servertest.Launch(t, t.TempDir(), "--enable-pprof", "--max-request-bytes", "1500000")
+	before := p.Footprint()
 	for _, c := range wireCases {
 		t.Run(c.name, func(t *testing.T) {
-			answer, err := c.exchange(p.addr())
+			answer, err := c.exchange(p.Addr())
 			if errors.Is(err, os.ErrDeadlineExceeded) || !strings.HasPrefix(c.beginning(answer), c.want) || !strings.Contains(answer, c.text) {
 				t.Errorf("answer %.1000q, error %v; want %q and %q", answer, err, c.want, c.text)
 			}
 		})
 	}
-	p.mustReturnTo(t, before)
+	p.MustReturnTo(t, before)
 }
 
 // TestHostileWireReference holds the table against the reference.
@@ -152,7 +154,7 @@ func TestHostileWireReference(t *testing.T) {
 			if want == "" {
 				want = c.want
 			}
-			answer, err := c.exchange(urlHost(reference.client))
+			answer, err := c.exchange(servertest.URLHost(reference.Client))
 			switch {
 			case want == "reset":
 				if strings.HasPrefix(answer, "HTTP/1.1 ") {

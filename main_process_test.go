@@ -3,8 +3,10 @@ package main
 import (
 	"os"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 func TestMain(m *testing.M) {
-	runTests(m, func() int { return programMain(os.Args, os.Stdin, os.Stdout, os.Stderr) })
+	servertest.Main(m, func() int { return programMain(os.Args, os.Stdin, os.Stdout, os.Stderr) })
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // How a client that waits at a proxy experiences the end of what it waits at.
@@ -45,44 +47,44 @@ var waitingClients = map[string]struct{ command, repeats string }{
 // ending is a cluster with a proxy, and clients that wait there.
 type ending struct {
 	t       *testing.T
-	front   *process
-	members []*process
-	clients map[string]*process
-	half    *process // reads a large answer slowly
+	front   *servertest.Process
+	members []*servertest.Process
+	clients map[string]*servertest.Process
+	half    *servertest.Process // reads a large answer slowly
 }
 
 // beginEnding starts a cluster and a proxy by a command, and the clients, which all wait at one member.
 func beginEnding(t *testing.T, server string, more []string, proxyFlags ...string) *ending {
 	t.Helper()
-	e := &ending{t: t, clients: map[string]*process{}}
-	all := seats(t, "ash", "elm", "oak")
-	command := func(s seat, flags ...string) *process {
-		return s.run(t, exec.Command(server, s.flags(append(flags, more...)...)...))
+	e := &ending{t: t, clients: map[string]*servertest.Process{}}
+	all := servertest.Seats(t, "ash", "elm", "oak")
+	command := func(s servertest.Seat, flags ...string) *servertest.Process {
+		return s.Run(t, exec.Command(server, s.Flags(append(flags, more...)...)...))
 	}
 	for _, s := range all {
-		e.members = append(e.members, command(s, "--initial-cluster", initialClusterOf(all)))
+		e.members = append(e.members, command(s, "--initial-cluster", servertest.InitialCluster(all)))
 	}
-	awaitPublished(t, e.members[0].client, len(all))
-	place := seats(t, "front")[0]
-	e.front = command(place, append([]string{"--initial-cluster", initialClusterOf(all), "--proxy", "on"}, proxyFlags...)...)
-	await(t, "the proxy to find the members", func() bool {
-		answer, err := http.Get(e.front.client + "/v2/config/local/proxy")
+	servertest.AwaitPublished(t, e.members[0].Client, len(all))
+	place := servertest.Seats(t, "front")[0]
+	e.front = command(place, append([]string{"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on"}, proxyFlags...)...)
+	servertest.Await(t, "the proxy to find the members", func() bool {
+		answer, err := http.Get(e.front.Client + "/v2/config/local/proxy")
 		if err != nil {
 			return false
 		}
 		answer.Body.Close()
-		return strings.Count(e.front.get("/v2/config/local/proxy"), "http://") == len(all)
+		return strings.Count(e.front.Get("/v2/config/local/proxy"), "http://") == len(all)
 	})
-	client := newKeyClient(t, e.front.client)
+	client := servertest.NewKeyClient(t, e.front.Client)
 	for i := range 30 {
-		client.must(t, http.MethodPut, "/large/"+itoa(i), form("value", strings.Repeat("x", 1_000_000)))
+		client.Must(t, http.MethodPut, "/large/"+servertest.Itoa(i), servertest.Form("value", strings.Repeat("x", 1_000_000)))
 	}
 	script := filepath.Join(t.TempDir(), "event")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$ETCD_WATCH_VALUE\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	shell := func(command string) *process {
-		return start(t, "", exec.Command("sh", "-c", command), "P="+e.front.client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
+	shell := func(command string) *servertest.Process {
+		return servertest.Start(t, "", exec.Command("sh", "-c", command), "P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
 	}
 	for name, c := range waitingClients {
 		e.clients[name] = shell(c.command)
@@ -91,22 +93,22 @@ func beginEnding(t *testing.T, server string, more []string, proxyFlags ...strin
 }
 
 // watchers counts those that wait at a member; a member that has gone has none.
-func watchers(p *process) int {
-	answer, err := http.Get(p.client + "/v2/stats/store")
+func watchers(p *servertest.Process) int {
+	answer, err := http.Get(p.Client + "/v2/stats/store")
 	if err != nil {
 		return 0
 	}
 	answer.Body.Close()
-	_, rest, _ := strings.Cut(p.get("/v2/stats/store"), `"watchers":`)
+	_, rest, _ := strings.Cut(p.Get("/v2/stats/store"), `"watchers":`)
 	text, _, _ := strings.Cut(rest, "}")
-	return int(atoi(p.t, text))
+	return int(servertest.Atoi(p.T, text))
 }
 
 // serving is the member at which all clients wait.
-func (e *ending) serving() *process {
+func (e *ending) serving() *servertest.Process {
 	e.t.Helper()
-	var at *process
-	await(e.t, "the clients to wait at one member", func() bool {
+	var at *servertest.Process
+	servertest.Await(e.t, "the clients to wait at one member", func() bool {
 		for _, m := range e.members {
 			if watchers(m) == len(waitingClients) {
 				at = m
@@ -120,13 +122,13 @@ func (e *ending) serving() *process {
 // readSlowly begins to read a large answer, of which the first part has come when it returns.
 func (e *ending) readSlowly() {
 	e.t.Helper()
-	e.half = start(e.t, "", exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.client)
-	await(e.t, "the answer to begin", func() bool { return len(e.half.stdout.String()) > 0 })
+	e.half = servertest.Start(e.t, "", exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
+	servertest.Await(e.t, "the answer to begin", func() bool { return len(e.half.Stdout.String()) > 0 })
 }
 
 // outcome waits for the end of a client.
-func outcome(p *process) string {
-	if p.awaitExit() == 0 {
+func outcome(p *servertest.Process) string {
+	if p.AwaitExit() == 0 {
 		return ends
 	}
 	return fails
@@ -145,11 +147,11 @@ func (e *ending) outcomes(event string) (seen map[string]string, half string) {
 	}
 	switch event {
 	case "the member is killed":
-		at.kill()
+		at.Kill()
 	case "the member shuts down":
-		at.terminate()
+		at.Terminate()
 	case "the proxy shuts down":
-		e.front.terminate()
+		e.front.Terminate()
 	}
 	seen = map[string]string{}
 	for name, c := range waitingClients {
@@ -160,20 +162,20 @@ func (e *ending) outcomes(event string) (seen map[string]string, half string) {
 	if e.half != nil {
 		half = outcome(e.half)
 	}
-	client, n := newKeyClient(e.t, rest.client), 0
+	client, n := servertest.NewKeyClient(e.t, rest.Client), 0
 	for name, p := range e.clients {
 		if seen[name] != "" {
 			continue
 		}
-		await(e.t, name+" to see a change, or to end", func() bool {
+		servertest.Await(e.t, name+" to see a change, or to end", func() bool {
 			n++
-			_, _ = client.do(http.MethodPut, "/k", form("value", "change-"+itoa(n))) // fails while a leader is missing
+			_, _ = client.Do(http.MethodPut, "/k", servertest.Form("value", "change-"+servertest.Itoa(n))) // fails while a leader is missing
 			select {
-			case <-p.exited:
+			case <-p.Exited:
 				seen[name] = outcome(p)
 			default:
 			}
-			if strings.Contains(p.stdout.String(), "change-") {
+			if strings.Contains(p.Stdout.String(), "change-") {
 				seen[name] = goesOn
 			}
 			return seen[name] != ""
@@ -188,7 +190,7 @@ func TestProxyEnds(t *testing.T) {
 		t.Skip("it starts eight clusters")
 	}
 	for program, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
-		requireProgram(t, program, debianPackage)
+		servertest.RequireProgram(t, program, debianPackage)
 	}
 	for _, row := range proxyEnds {
 		t.Run(row.event, func(t *testing.T) {
@@ -197,7 +199,7 @@ func TestProxyEnds(t *testing.T) {
 				compareEnds(t, row.event, row.once, row.again, row.half, os.Args[0])
 			})
 			t.Run("the reference", func(t *testing.T) {
-				requireProgram(t, "etcd", "etcd-server")
+				servertest.RequireProgram(t, "etcd", "etcd-server")
 				t.Parallel()
 				compareEnds(t, row.event, row.once, row.again, row.halfReference, "etcd", "--enable-v2")
 			})

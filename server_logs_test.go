@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // TestServerLogs looks at all that a server prints: with JSON each line is JSON, and a log file says what was started
@@ -32,11 +34,11 @@ func TestServerLogs(t *testing.T) {
 			}
 		}
 	}
-	s := seats(t, "a")[0]
-	flags := []string{"--initial-cluster", initialClusterOf([]seat{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
-	p := s.spawn(t, flags...)
-	await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
-	for _, want := range []string{`"version":"` + stats.Version + `"`, `"clients":["` + s.clientURL() + `"]`, `"peers":["` + s.peerURL() + `"]`} {
+	s := servertest.Seats(t, "a")[0]
+	flags := []string{"--initial-cluster", servertest.InitialCluster([]servertest.Seat{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
+	p := s.Spawn(t, flags...)
+	servertest.Await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
+	for _, want := range []string{`"version":"` + stats.Version + `"`, `"clients":["` + s.ClientURL() + `"]`, `"peers":["` + s.PeerURL() + `"]`} {
 		if !strings.Contains(read(), want) {
 			t.Errorf("the log file lacks %s:\n%s", want, read())
 		}
@@ -45,29 +47,29 @@ func TestServerLogs(t *testing.T) {
 		if err := os.Rename(file, file+".1"); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "a new file", func() bool { return strings.Contains(read(), "opened again") })
+		servertest.Await(t, "a new file", func() bool { return strings.Contains(read(), "opened again") })
 	})
 	t.Run("the reason for an end", func(t *testing.T) {
-		other := s.spawn(t, flags...)
-		if code := other.awaitExit(); code != exitTaken || !strings.Contains(read(), "is another server running there?") {
+		other := s.Spawn(t, flags...)
+		if code := other.AwaitExit(); code != exitTaken || !strings.Contains(read(), "is another server running there?") {
 			t.Errorf("exit code %d; the log file has\n%s", code, read())
 		}
-		onlyJSON(t, other.stderr.String(), other.stdout.String())
+		onlyJSON(t, other.Stderr.String(), other.Stdout.String())
 	})
-	p.terminate()
+	p.Terminate()
 	endsWith(t, p, 0, "shutting down")
-	onlyJSON(t, p.stderr.String(), p.stdout.String(), read())
+	onlyJSON(t, p.Stderr.String(), p.Stdout.String(), read())
 }
 
 // TestHangupWithoutLogFile sends SIGHUP, as the end of a terminal does, to a server that has nothing to open again.
 func TestHangupWithoutLogFile(t *testing.T) {
-	p := launch(t, t.TempDir())
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	p := servertest.Launch(t, t.TempDir())
+	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "word of the signal", func() bool { return strings.Contains(p.stderr.String(), "SIGHUP") })
-	newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1"))
+	servertest.Await(t, "word of the signal", func() bool { return strings.Contains(p.Stderr.String(), "SIGHUP") })
+	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
 }

@@ -8,14 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestShutdown ends a server that is busy in every way.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
-	p := launch(t, t.TempDir())
-	client := newKeyClient(t, p.client)
-	client.must(t, "PUT", "/a", form("value", strings.Repeat("x", 1<<20)))
+	p := servertest.Launch(t, t.TempDir())
+	client := servertest.NewKeyClient(t, p.Client)
+	client.Must(t, "PUT", "/a", servertest.Form("value", strings.Repeat("x", 1<<20)))
 	// Watches end as the reference ends them: the connection closes without the last chunk, so that nobody takes the
 	// end for an answer. Connections between two requests just close.
 	open := map[string]*bufio.Reader{}
@@ -25,23 +27,23 @@ func TestShutdown(t *testing.T) {
 		"stream":              "/v2/keys/b?wait=true&stream=true",
 		"stream with content": "/v2/keys/a?wait=true&stream=true&waitIndex=2",
 	} {
-		open[name] = openConn(t, p.addr(), get1(path))
+		open[name] = servertest.OpenConn(t, p.Addr(), servertest.Get1(path))
 	}
-	idle := openConn(t, p.addr(), get1("/version"))
-	unread := openConn(t, p.addr(), get1("/v2/keys/a")+strings.Repeat(get1("/v2/keys/a"), 20))
+	idle := servertest.OpenConn(t, p.Addr(), servertest.Get1("/version"))
+	unread := servertest.OpenConn(t, p.Addr(), servertest.Get1("/v2/keys/a")+strings.Repeat(servertest.Get1("/v2/keys/a"), 20))
 	_ = unread // nobody reads what comes: the server's writes are stuck
-	half, err := net.Dial("tcp", p.addr())
+	half, err := net.Dial("tcp", p.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+toHost+isForm+"Content-Length: 100\r\n\r\nvalue="); err != nil {
+	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+"Content-Length: 100\r\n\r\nvalue="); err != nil {
 		t.Fatal(err)
 	}
 
-	took := p.terminate()
-	if code := p.awaitExit(); code != 0 || took > 5*time.Second {
-		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.stderr)
+	took := p.Terminate()
+	if code := p.AwaitExit(); code != 0 || took > 5*time.Second {
+		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.Stderr)
 	}
 	for name, answer := range open {
 		rest, err := io.ReadAll(answer)
@@ -55,7 +57,7 @@ func TestShutdown(t *testing.T) {
 	if rest, err := io.ReadAll(idle); err != nil || !strings.HasPrefix(string(rest), "{") {
 		t.Errorf("idle connection: %q, error %v", rest, err)
 	}
-	if _, err := net.Dial("tcp", p.addr()); err == nil {
+	if _, err := net.Dial("tcp", p.Addr()); err == nil {
 		t.Error("somebody still listens")
 	}
 }
@@ -65,17 +67,17 @@ func TestShutdownOfAFreshServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for life := range 5 {
-		p := spawn(t, dir)
+		p := servertest.Spawn(t, dir)
 		// As early as the signal is caught at all: when the data directory is taken.
-		await(t, "the server to begin", func() bool {
-			return strings.Contains(p.stderr.String(), "leader elected")
+		servertest.Await(t, "the server to begin", func() bool {
+			return strings.Contains(p.Stderr.String(), "leader elected")
 		})
-		if took, code := p.terminate(), p.awaitExit(); code != 0 || took > 5*time.Second {
-			t.Fatalf("life %d: the shutdown took %v and ended with code %d\n%s", life, took, code, p.stderr)
+		if took, code := p.Terminate(), p.AwaitExit(); code != 0 || took > 5*time.Second {
+			t.Fatalf("life %d: the shutdown took %v and ended with code %d\n%s", life, took, code, p.Stderr)
 		}
 	}
-	p := launch(t, dir)
-	if got := newKeyClient(t, p.client).must(t, "PUT", "/a", form("value", "1")); got.Node.ModifiedIndex != firstEvent {
+	p := servertest.Launch(t, dir)
+	if got := servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1")); got.Node.ModifiedIndex != firstEvent {
 		t.Errorf("the first write has index %d, want %d", got.Node.ModifiedIndex, firstEvent)
 	}
 }
@@ -84,15 +86,15 @@ func TestShutdownOfAFreshServer(t *testing.T) {
 // that were answered with success are there afterwards.
 func TestShutdownAnswersWrites(t *testing.T) {
 	dir := t.TempDir()
-	p := launch(t, dir)
+	p := servertest.Launch(t, dir)
 	const writers = 8
 	last := make(chan int, writers)
 	for w := range writers {
-		client := newKeyClient(t, p.client)
+		client := servertest.NewKeyClient(t, p.Client)
 		go func() {
 			done := 0
 			for {
-				answer, err := client.do("PUT", fmt.Sprintf("/w%d/%d", w, done), form("value", "x"))
+				answer, err := client.Do("PUT", fmt.Sprintf("/w%d/%d", w, done), servertest.Form("value", "x"))
 				if err != nil || answer.ErrorCode != 0 {
 					break
 				}
@@ -101,17 +103,17 @@ func TestShutdownAnswersWrites(t *testing.T) {
 			last <- done
 		}()
 	}
-	client := newKeyClient(t, p.client)
-	await(t, "some writes", func() bool { return client.must(t, "GET", "/", nil).etcdIndex > 200 })
-	if took, code := p.terminate(), p.awaitExit(); code != 0 || took > 5*time.Second {
-		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.stderr)
+	client := servertest.NewKeyClient(t, p.Client)
+	servertest.Await(t, "some writes", func() bool { return client.Must(t, "GET", "/", nil).EtcdIndex > 200 })
+	if took, code := p.Terminate(), p.AwaitExit(); code != 0 || took > 5*time.Second {
+		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.Stderr)
 	}
 	done := 0
 	for range writers {
 		done += <-last
 	}
-	found := map[string]keyNode{}
-	newKeyClient(t, launch(t, dir).client).must(t, "GET", "/?recursive=true", nil).Node.leaves(found)
+	found := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, servertest.Launch(t, dir).Client).Must(t, "GET", "/?recursive=true", nil).Node.Leaves(found)
 	if len(found) < done || len(found) > done+writers {
 		t.Errorf("%d writes were acknowledged, %d are there", done, len(found))
 	}

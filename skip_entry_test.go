@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/members/servertest"
 	"pando/storage"
 )
 
@@ -32,28 +33,28 @@ func putGarbage(t *testing.T, dataDir string) {
 // with that it has everything else.
 func TestSkipLogEntry(t *testing.T) {
 	dataDir := filepath.Join(t.TempDir(), "data")
-	p := launch(t, dataDir)
-	newKeyClient(t, p.client).must(t, http.MethodPut, "/key", form("value", "kept"))
-	p.kill()
+	p := servertest.Launch(t, dataDir)
+	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "kept"))
+	p.Kill()
 	putGarbage(t, dataDir)
-	p = spawn(t, dataDir)
+	p = servertest.Spawn(t, dataDir)
 	endsWith(t, p, exitData, "can't be applied")
-	flag := regexp.MustCompile(`--skip-log-entry=\d+/\d+`).FindString(p.stderr.String())
+	flag := regexp.MustCompile(`--skip-log-entry=\d+/\d+`).FindString(p.Stderr.String())
 	if flag == "" {
-		t.Fatalf("no way back is named:\n%s", p.stderr)
+		t.Fatalf("no way back is named:\n%s", p.Stderr)
 	}
-	endsWith(t, spawn(t, dataDir, "--skip-log-entry=2/2"), exitUsage, "can be applied and is not skipped")
-	p = launch(t, dataDir, flag)
-	if got := p.get("/v2/keys/key"); !strings.Contains(got, `"value":"kept"`) {
+	endsWith(t, servertest.Spawn(t, dataDir, "--skip-log-entry=2/2"), exitUsage, "can be applied and is not skipped")
+	p = servertest.Launch(t, dataDir, flag)
+	if got := p.Get("/v2/keys/key"); !strings.Contains(got, `"value":"kept"`) {
 		t.Errorf("the key is %s", got)
 	}
-	if !strings.Contains(p.stderr.String(), "the entry is passed over") {
+	if !strings.Contains(p.Stderr.String(), "the entry is passed over") {
 		t.Error("nothing says that the entry is passed over")
 	}
-	newKeyClient(t, p.client).must(t, http.MethodPut, "/key", form("value", "after"))
-	p.terminate()
-	p = launch(t, dataDir)
-	if got := p.get("/v2/keys/key"); !strings.Contains(got, `"value":"after"`) {
+	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "after"))
+	p.Terminate()
+	p = servertest.Launch(t, dataDir)
+	if got := p.Get("/v2/keys/key"); !strings.Contains(got, `"value":"after"`) {
 		t.Errorf("the key is %s", got)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // pando runs a command of the program within the test.
@@ -111,31 +113,31 @@ func TestSnapshotUsage(t *testing.T) {
 
 // TestSnapshotRoundTrip saves one running member and restores it as a cluster of three.
 func TestSnapshotRoundTrip(t *testing.T) {
-	source := launch(t, filepath.Join(t.TempDir(), "source"))
-	client := newKeyClient(t, source.client)
+	source := servertest.Launch(t, filepath.Join(t.TempDir(), "source"))
+	client := servertest.NewKeyClient(t, source.Client)
 	for i := range 50 {
-		client.must(t, "PUT", fmt.Sprintf("/dir/key%d", i), form("value", "v"+itoa(i)))
+		client.Must(t, "PUT", fmt.Sprintf("/dir/key%d", i), servertest.Form("value", "v"+servertest.Itoa(i)))
 	}
-	leased := client.must(t, "PUT", "/leased", form("value", "x", "ttl", "900"))
+	leased := client.Must(t, "PUT", "/leased", servertest.Form("value", "x", "ttl", "900"))
 	file := filepath.Join(t.TempDir(), "snap")
 	if err := os.WriteFile(file, []byte("an older one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustPando(t, "snapshot", "save", "--endpoint", source.client, file)
-	mustPando(t, "snapshot", "save", file, "--endpoint", source.client+"/", "--local")
+	mustPando(t, "snapshot", "save", "--endpoint", source.Client, file)
+	mustPando(t, "snapshot", "save", file, "--endpoint", source.Client+"/", "--local")
 	s := statusOf(t, file)
-	if s.Keys != 52 || s.Index != leased.etcdIndex || s.Events != 51 || len(s.Hash) != 64 || s.Format != 1 {
+	if s.Keys != 52 || s.Index != leased.EtcdIndex || s.Events != 51 || len(s.Hash) != 64 || s.Format != 1 {
 		t.Errorf("status %+v", s)
 	}
 	if table := mustPando(t, "snapshot", "status", file); !strings.Contains(table, s.Hash) || !strings.Contains(table, s.Cluster) {
 		t.Errorf("the table is\n%s", table)
 	}
-	source.kill()
+	source.Kill()
 
-	all := seats(t, "a", "b", "c")
+	all := servertest.Seats(t, "a", "b", "c")
 	for _, seat := range all {
-		args := []string{"snapshot", "restore", file, "--data-dir", seat.dataDir, "--name", seat.name,
-			"--initial-advertise-peer-urls", seat.peerURL(), "--initial-cluster", initialClusterOf(all)}
+		args := []string{"snapshot", "restore", file, "--data-dir", seat.DataDir, "--name", seat.Name,
+			"--initial-advertise-peer-urls", seat.PeerURL(), "--initial-cluster", servertest.InitialCluster(all)}
 		out := mustPando(t, args...)
 		if !strings.Contains(out, "restored 52 keys") || strings.Contains(out, s.Cluster) {
 			t.Errorf("restore printed %q", out)
@@ -144,65 +146,65 @@ func TestSnapshotRoundTrip(t *testing.T) {
 			t.Errorf("restored twice: %v", err)
 		}
 	}
-	running := make([]*process, len(all))
+	running := make([]*servertest.Process, len(all))
 	for i, seat := range all {
-		running[i] = seat.spawn(t) // the data says all about the cluster
+		running[i] = seat.Spawn(t) // the data says all about the cluster
 	}
 	for _, p := range running {
-		p.awaitServing()
+		p.AwaitServing()
 	}
-	awaitPublished(t, running[0].client, 3)
+	servertest.AwaitPublished(t, running[0].Client, 3)
 	for _, p := range running {
-		c := newKeyClient(t, p.client)
-		got := c.must(t, "GET", "/leased?quorum=true", nil)
+		c := servertest.NewKeyClient(t, p.Client)
+		got := c.Must(t, "GET", "/leased?quorum=true", nil)
 		if got.Node.Expiration != leased.Node.Expiration || got.Node.ModifiedIndex != leased.Node.ModifiedIndex {
 			t.Errorf("the lease is %+v, was %+v", got.Node, leased.Node)
 		}
-		past := c.must(t, "GET", "/dir?wait=true&recursive=true&waitIndex="+itoa(leased.etcdIndex-50), nil)
+		past := c.Must(t, "GET", "/dir?wait=true&recursive=true&waitIndex="+servertest.Itoa(leased.EtcdIndex-50), nil)
 		if past.Node.Key != "/dir/key0" || past.Node.Value != "v0" {
 			t.Errorf("the history begins with %+v", past.Node)
 		}
 	}
-	if next := newKeyClient(t, running[1].client).must(t, "PUT", "/next", form("value", "1")); next.Node.ModifiedIndex != leased.etcdIndex+1 {
-		t.Errorf("the next index is %d, the last one was %d", next.Node.ModifiedIndex, leased.etcdIndex)
+	if next := servertest.NewKeyClient(t, running[1].Client).Must(t, "PUT", "/next", servertest.Form("value", "1")); next.Node.ModifiedIndex != leased.EtcdIndex+1 {
+		t.Errorf("the next index is %d, the last one was %d", next.Node.ModifiedIndex, leased.EtcdIndex)
 	}
 }
 
 // TestForceNewClusterProcess loses two members of three for good.
 func TestForceNewClusterProcess(t *testing.T) {
-	all := seats(t, "a", "b", "c")
-	running := launchCluster(t, all)
-	awaitPublished(t, running[0].client, 3)
+	all := servertest.Seats(t, "a", "b", "c")
+	running := servertest.LaunchCluster(t, all)
+	servertest.AwaitPublished(t, running[0].Client, 3)
 	for i := range 30 {
-		newKeyClient(t, running[i%3].client).must(t, "PUT", fmt.Sprintf("/key%d", i), form("value", "v"))
+		servertest.NewKeyClient(t, running[i%3].Client).Must(t, "PUT", fmt.Sprintf("/key%d", i), servertest.Form("value", "v"))
 	}
-	newKeyClient(t, running[0].client).must(t, "GET", "/?quorum=true", nil) // now it has all of them
-	running[0].kill()
+	servertest.NewKeyClient(t, running[0].Client).Must(t, "GET", "/?quorum=true", nil) // now it has all of them
+	running[0].Kill()
 	t.Run("refused while another member runs", func(t *testing.T) {
-		p := all[0].spawn(t, "--force-new-cluster")
-		if code := p.awaitExit(); code != exitUsage || !strings.Contains(p.stderr.String(), "another member of the cluster is running at") {
-			t.Errorf("exit code %d\n%s", code, p.stderr)
+		p := all[0].Spawn(t, "--force-new-cluster")
+		if code := p.AwaitExit(); code != exitUsage || !strings.Contains(p.Stderr.String(), "another member of the cluster is running at") {
+			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}
 	})
 	for _, p := range running {
-		p.kill()
+		p.Kill()
 	}
-	p := all[0].spawn(t, "--force-new-cluster")
-	p.awaitServing()
-	awaitPublished(t, p.client, 1)
-	c := newKeyClient(t, p.client)
+	p := all[0].Spawn(t, "--force-new-cluster")
+	p.AwaitServing()
+	servertest.AwaitPublished(t, p.Client, 1)
+	c := servertest.NewKeyClient(t, p.Client)
 	for i := range 30 {
-		c.must(t, "GET", fmt.Sprintf("/key%d?quorum=true", i), nil)
+		c.Must(t, "GET", fmt.Sprintf("/key%d?quorum=true", i), nil)
 	}
-	c.must(t, "PUT", "/after", form("value", "1"))
-	p.terminate()
-	p = all[0].spawn(t)
-	p.awaitServing()
-	newKeyClient(t, p.client).must(t, "PUT", "/after-that", form("value", "1"))
+	c.Must(t, "PUT", "/after", servertest.Form("value", "1"))
+	p.Terminate()
+	p = all[0].Spawn(t)
+	p.AwaitServing()
+	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/after-that", servertest.Form("value", "1"))
 	t.Run("refused without data", func(t *testing.T) {
-		p := seats(t, "new")[0].spawn(t, "--force-new-cluster")
-		if code := p.awaitExit(); code != exitUsage || !strings.Contains(p.stderr.String(), "holds no data") {
-			t.Errorf("exit code %d\n%s", code, p.stderr)
+		p := servertest.Seats(t, "new")[0].Spawn(t, "--force-new-cluster")
+		if code := p.AwaitExit(); code != exitUsage || !strings.Contains(p.Stderr.String(), "holds no data") {
+			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}
 	})
 }

@@ -55,7 +55,7 @@ func (p *transcriptPlayer) head(w *wireResponse, body string) []string {
 	h := &headFolder{rest: slices.Clone(w.headers)}
 	h.rest = slices.DeleteFunc(h.rest, func(header wireHeader) bool { return header.name == "Date" })
 	h.fold("json", wireHeader{"Content-Type", "application/json"})
-	h.fold("cluster", wireHeader{"X-Etcd-Cluster-Id", p.frame.server.clusterID})
+	h.fold("cluster", wireHeader{"X-Etcd-Cluster-Id", p.frame.server.ClusterID})
 	p.foldRaft(h)
 	length := h.value("Content-Length")
 	n, err := strconv.Atoi(length)

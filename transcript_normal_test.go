@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"pando/members/servertest"
 )
 
 // Normalising turns what differs from one server and run to the next into
@@ -15,7 +17,7 @@ import (
 
 // transcriptFrame is what placeholders are relative to.
 type transcriptFrame struct {
-	server   *transcriptServer
+	server   *servertest.Target
 	base     uint64 // index that @+0 stands for
 	counters map[string]int64
 	now      func() time.Time
@@ -42,10 +44,10 @@ func (f *transcriptFrame) fill(text string) string {
 		return strconv.FormatInt(int64(f.base)+n, 10)
 	})
 	return strings.NewReplacer(
-		"{member}", f.server.memberID,
-		"{MEMBER}", strings.ToUpper(f.server.memberID),
-		"{client}", f.server.client,
-		"{peer}", f.server.peer,
+		"{member}", f.server.MemberID,
+		"{MEMBER}", strings.ToUpper(f.server.MemberID),
+		"{client}", f.server.Client,
+		"{peer}", f.server.Peer,
 	).Replace(text)
 }
 
@@ -75,21 +77,21 @@ var (
 // body normalises the body of an answer to the given request.
 func (f *transcriptFrame) body(text string, request *transcriptRequest) string {
 	text = strings.NewReplacer(
-		f.server.memberID, "{member}", f.server.decimalID(), "{member in decimal}", f.server.client, "{client}", f.server.peer, "{peer}",
+		f.server.MemberID, "{member}", f.server.DecimalID(), "{member in decimal}", f.server.Client, "{client}", f.server.Peer, "{peer}",
 	).Replace(text)
-	text = replaceGroups(indexField, text, func(m []string) string {
+	text = servertest.ReplaceGroups(indexField, text, func(m []string) string {
 		return fmt.Sprintf("%q:%s", m[1], f.relative(m[2]))
 	})
 	text = inOrderName.ReplaceAllStringFunc(text, func(name string) string {
 		return "@" + f.relative(strings.TrimLeft(name, "0"))
 	})
 	if request.comparesIndexes() {
-		text = replaceGroups(causeIndexes, text, func(m []string) string {
+		text = servertest.ReplaceGroups(causeIndexes, text, func(m []string) string {
 			return "[" + f.causeIndex(m[1]) + m[2] + f.causeIndex(m[3]) + "]"
 		})
 	}
 	text = f.times(text)
-	text = replaceGroups(versionField, text, func(m []string) string {
+	text = servertest.ReplaceGroups(versionField, text, func(m []string) string {
 		return fmt.Sprintf("%q:\"{version}\"", m[1])
 	})
 	if strings.HasPrefix(request.target, "/v2/stats/store") {
@@ -112,7 +114,7 @@ func (f *transcriptFrame) causeIndex(digits string) string {
 // fit what they stand beside.
 func (f *transcriptFrame) times(text string) string {
 	const slack = 2 * time.Second
-	text = replaceGroups(expiryField, text, func(m []string) string {
+	text = servertest.ReplaceGroups(expiryField, text, func(m []string) string {
 		at, err := time.Parse(time.RFC3339Nano, m[1])
 		left := at.Sub(f.now())
 		ttl, _ := strconv.Atoi(m[2]) // absent in what has expired
@@ -129,13 +131,13 @@ func (f *transcriptFrame) times(text string) string {
 		}
 		return `"expiration":"{in ttl}","ttl":` + m[2]
 	})
-	text = replaceGroups(momentField, text, func(m []string) string {
+	text = servertest.ReplaceGroups(momentField, text, func(m []string) string {
 		if at, err := time.Parse(time.RFC3339Nano, m[2]); err != nil || f.now().Sub(at).Abs() > time.Hour {
 			return m[0]
 		}
 		return fmt.Sprintf(`"%s":"{time}"`, m[1])
 	})
-	return replaceGroups(uptimeField, text, func(m []string) string {
+	return servertest.ReplaceGroups(uptimeField, text, func(m []string) string {
 		if _, err := time.ParseDuration(m[1]); err != nil {
 			return m[0]
 		}
@@ -144,7 +146,7 @@ func (f *transcriptFrame) times(text string) string {
 }
 
 func (f *transcriptFrame) relativeCounters(text string) string {
-	return replaceGroups(counterField, text, func(m []string) string {
+	return servertest.ReplaceGroups(counterField, text, func(m []string) string {
 		name, digits := m[1]+m[3], m[2]+m[4]
 		n, _ := strconv.ParseInt(digits, 10, 64)
 		return fmt.Sprintf(`"%s":@%+d`, name, n-f.counters[name])
@@ -263,7 +265,7 @@ func forgiveLateTTLs(got, want string) string {
 		return got
 	}
 	i := -1
-	return replaceGroups(ttlInLine, got, func(m []string) string {
+	return servertest.ReplaceGroups(ttlInLine, got, func(m []string) string {
 		i++
 		have, _ := strconv.Atoi(m[1])
 		full, _ := strconv.Atoi(wanted[i][1])

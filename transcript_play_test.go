@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // transcriptMode says what a playing is for.
@@ -34,7 +36,7 @@ type transcriptPlayer struct {
 	lastTerm uint64
 }
 
-func playTranscript(t *testing.T, script *transcriptScript, server *transcriptServer, mode transcriptMode) {
+func playTranscript(t *testing.T, script *transcriptScript, server *servertest.Target, mode transcriptMode) {
 	t.Helper()
 	p := &transcriptPlayer{
 		t: t, script: script, mode: mode,
@@ -118,7 +120,7 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 		return nil, p.rebase()
 	}
 	if step.action == "shutdown" {
-		return nil, p.frame.server.terminate()
+		return nil, p.frame.server.Terminate()
 	}
 	if len(step.args) == 0 || p.open[step.args[0]] == nil {
 		return nil, errors.New("no such request in the background")
@@ -138,9 +140,9 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 // send does the request of a step and gives the answer's lines.
 func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 	request := p.filled(step.request)
-	target := urlHost(p.frame.server.client)
+	target := servertest.URLHost(p.frame.server.Client)
 	if step.peer {
-		target = urlHost(p.frame.server.peer)
+		target = servertest.URLHost(p.frame.server.Peer)
 	}
 	if step.background != "" {
 		response, err := sendWire(target, request)
@@ -199,7 +201,7 @@ func (p *transcriptPlayer) bodyBelowHead(body string, request *transcriptRequest
 func (p *transcriptPlayer) rebase() error {
 	server := p.frame.server
 	for range 2 {
-		header, err := getTranscriptJSON(server.client+"/v2/keys/", &struct{}{})
+		header, err := servertest.GetJSON(server.Client+"/v2/keys/", &struct{}{})
 		if err != nil {
 			return err
 		}
@@ -220,7 +222,7 @@ func (p *transcriptPlayer) rebase() error {
 	}
 	p.frame.counters = make(map[string]int64)
 	var counters map[string]json.Number
-	if _, err := getTranscriptJSON(server.client+"/v2/stats/store", &counters); err != nil {
+	if _, err := servertest.GetJSON(server.Client+"/v2/stats/store", &counters); err != nil {
 		return err
 	}
 	for name, n := range counters {
@@ -230,8 +232,8 @@ func (p *transcriptPlayer) rebase() error {
 }
 
 // sendAway sends a request whose answer is of no interest but for an error.
-func sendAway(server *transcriptServer, method, target string) (string, error) {
-	response, err := sendWire(urlHost(server.client), &transcriptRequest{method: method, target: target, proto: "HTTP/1.1"})
+func sendAway(server *servertest.Target, method, target string) (string, error) {
+	response, err := sendWire(servertest.URLHost(server.Client), &transcriptRequest{method: method, target: target, proto: "HTTP/1.1"})
 	if err != nil {
 		return "", err
 	}

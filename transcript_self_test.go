@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // The transcripts prove nothing if their normalising hides a difference: these
@@ -13,7 +15,7 @@ import (
 func testFrame() *transcriptFrame {
 	noon := time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)
 	return &transcriptFrame{
-		server: &transcriptServer{client: "http://c:1", peer: "http://p:1", memberID: "ab12"},
+		server: &servertest.Target{Client: "http://c:1", Peer: "http://p:1", MemberID: "ab12"},
 		base:   40,
 		now:    func() time.Time { return noon },
 	}
@@ -114,7 +116,7 @@ func TestTranscriptHead(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := &transcriptPlayer{frame: testFrame()}
-			p.frame.server.clusterID = "cd"
+			p.frame.server.ClusterID = "cd"
 			got := p.head(&wireResponse{status: "HTTP/1.1 200 OK", headers: test.headers}, "abc")
 			if joined := strings.Join(got, "|"); joined != test.want {
 				t.Errorf("got  %s\nwant %s", joined, test.want)

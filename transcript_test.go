@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // The golden transcripts under testdata/transcripts hold what the reference
@@ -30,7 +32,7 @@ func TestTranscripts(t *testing.T) {
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
-			server := startTranscriptServer(t, os.Args[0])
+			server := servertest.StartTarget(t, os.Args[0])
 			playTranscript(t, script, server, expectPando)
 		})
 	}
@@ -45,7 +47,7 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	}
 	var etcd string
 	if *transcriptReference == "" {
-		etcd = requireProgram(t, "etcd", "etcd-server")
+		etcd = servertest.RequireProgram(t, "etcd", "etcd-server")
 	}
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
@@ -65,12 +67,12 @@ func TestTranscriptsMatchReference(t *testing.T) {
 
 // referenceServer starts etcd for one parallel subtest, or points at the running
 // one that -reference names; that one is shared, so its subtests take turns.
-func referenceServer(t *testing.T, etcd string) *transcriptServer {
+func referenceServer(t *testing.T, etcd string) *servertest.Target {
 	if *transcriptReference != "" {
-		return attachTranscriptServer(t, *transcriptReference)
+		return servertest.AttachTarget(t, *transcriptReference)
 	}
 	t.Parallel()
-	return startTranscriptServer(t, etcd)
+	return servertest.StartTarget(t, etcd)
 }
 
 // TestTranscriptCoverage holds the collection to its promises: its size, and
@@ -131,5 +133,5 @@ func documentedDifferences(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return anchorsOf(string(text))
+	return servertest.Anchors(string(text))
 }

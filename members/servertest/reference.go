@@ -1,4 +1,4 @@
-package main
+package servertest
 
 import (
 	"bytes"
@@ -17,18 +17,18 @@ import (
 	"time"
 )
 
-// transcriptServer is a running member of one, of either kind.
-type transcriptServer struct {
-	client, peer string // URLs
-	memberID     string
-	clusterID    string
+// Target is a running member of one, of either kind.
+type Target struct {
+	Client, Peer string // URLs
+	MemberID     string
+	ClusterID    string
 	process      *exec.Cmd // nil for a server that was running already
 	exited       chan struct{}
-	output       *bytes.Buffer // not to be read before exited is closed
+	Output       *bytes.Buffer // not to be read before exited is closed
 }
 
-// urlHost returns the host and port of a URL of the server.
-func urlHost(rawURL string) string {
+// URLHost returns the host and port of a URL of the server.
+func URLHost(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return rawURL
@@ -36,10 +36,10 @@ func urlHost(rawURL string) string {
 	return u.Host
 }
 
-// startTranscriptServer starts a binary that takes the reference's flags, the test binary as
+// StartTarget starts a binary that takes the reference's flags, the test binary as
 // Pando, on ports found free. Somebody else may take one of them before the server does,
 // which then exits: that is worth another try.
-func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
+func StartTarget(t *testing.T, binary string) *Target {
 	t.Helper()
 	const tries = 5
 	var problem error
@@ -49,16 +49,16 @@ func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			server.stop()
-			if text := server.output.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+			server.Stop()
+			if text := server.Output.String(); strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
 				t.Errorf("the server said\n%s", text)
 			}
 		})
 		if problem = server.awaitReady(); problem == nil {
 			return server
 		}
-		server.stop()
-		if !strings.Contains(server.output.String(), "address already in use") {
+		server.Stop()
+		if !strings.Contains(server.Output.String(), "address already in use") {
 			break
 		}
 	}
@@ -66,20 +66,20 @@ func startTranscriptServer(t *testing.T, binary string) *transcriptServer {
 	return nil
 }
 
-func launchTranscriptServer(t *testing.T, binary string) (*transcriptServer, error) {
-	s := &transcriptServer{
-		client: "http://" + keptAddr(t),
-		peer:   "http://" + keptAddr(t),
-		output: new(bytes.Buffer),
+func launchTranscriptServer(t *testing.T, binary string) (*Target, error) {
+	s := &Target{
+		Client: "http://" + KeptAddr(t),
+		Peer:   "http://" + KeptAddr(t),
+		Output: new(bytes.Buffer),
 		exited: make(chan struct{}),
 	}
 	s.process = exec.Command(binary, "--enable-v2", "--name", "default",
 		"--data-dir", filepath.Join(t.TempDir(), "default.data"),
-		"--listen-client-urls", s.client, "--advertise-client-urls", s.client,
-		"--listen-peer-urls", s.peer, "--initial-advertise-peer-urls", s.peer,
-		"--initial-cluster", "default="+s.peer)
-	s.process.Stdout, s.process.Stderr = s.output, s.output
-	s.process.Env = append(transcriptEnvironment(), asServer+"=1")
+		"--listen-client-urls", s.Client, "--advertise-client-urls", s.Client,
+		"--listen-peer-urls", s.Peer, "--initial-advertise-peer-urls", s.Peer,
+		"--initial-cluster", "default="+s.Peer)
+	s.process.Stdout, s.process.Stderr = s.Output, s.Output
+	s.process.Env = append(Environment(), asServer+"=1")
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
@@ -91,8 +91,8 @@ func launchTranscriptServer(t *testing.T, binary string) (*transcriptServer, err
 	return s, nil
 }
 
-// transcriptEnvironment leaves out what would configure the server.
-func transcriptEnvironment() []string {
+// Environment leaves out what would configure the server.
+func Environment() []string {
 	var env []string
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "ETCD_") && !strings.HasPrefix(v, "PANDO_") {
@@ -104,13 +104,13 @@ func transcriptEnvironment() []string {
 
 // awaitReady waits until the server has written its own records: the reference
 // publishes its name and then the cluster version, each of which moves the index.
-func (s *transcriptServer) awaitReady() error {
+func (s *Target) awaitReady() error {
 	deadline := time.Now().Add(30 * time.Second)
 	var problem error
 	for time.Now().Before(deadline) {
 		select {
 		case <-s.exited:
-			return fmt.Errorf("it exited:\n%s", s.output.String())
+			return fmt.Errorf("it exited:\n%s", s.Output.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if problem = s.identify(); problem == nil {
@@ -121,9 +121,9 @@ func (s *transcriptServer) awaitReady() error {
 }
 
 // identify learns the IDs of a server that is ready.
-func (s *transcriptServer) identify() error {
+func (s *Target) identify() error {
 	var version struct{ Etcdcluster string }
-	if _, err := getTranscriptJSON(s.client+"/version", &version); err != nil {
+	if _, err := GetJSON(s.Client+"/version", &version); err != nil {
 		return err
 	}
 	if version.Etcdcluster == "" || version.Etcdcluster == "not_decided" {
@@ -135,29 +135,29 @@ func (s *transcriptServer) identify() error {
 			PeerURLs []string
 		}
 	}
-	header, err := getTranscriptJSON(s.client+"/v2/members", &list)
+	header, err := GetJSON(s.Client+"/v2/members", &list)
 	if err != nil {
 		return err
 	}
 	if len(list.Members) != 1 || len(list.Members[0].PeerURLs) == 0 {
 		return fmt.Errorf("the transcripts need a cluster of one, this has %d members", len(list.Members))
 	}
-	s.memberID, s.peer = list.Members[0].ID, list.Members[0].PeerURLs[0]
-	s.clusterID = header.Get("X-Etcd-Cluster-Id")
+	s.MemberID, s.Peer = list.Members[0].ID, list.Members[0].PeerURLs[0]
+	s.ClusterID = header.Get("X-Etcd-Cluster-Id")
 	return nil
 }
 
-// decimalID is the member's ID as the peer port writes it.
-func (s *transcriptServer) decimalID() string {
-	id, err := strconv.ParseUint(s.memberID, 16, 64)
+// DecimalID is the member's ID as the peer port writes it.
+func (s *Target) DecimalID() string {
+	id, err := strconv.ParseUint(s.MemberID, 16, 64)
 	if err != nil {
-		return s.memberID
+		return s.MemberID
 	}
 	return strconv.FormatUint(id, 10)
 }
 
-func getTranscriptJSON(target string, into any) (http.Header, error) {
-	client := http.Client{Timeout: patience}
+func GetJSON(target string, into any) (http.Header, error) {
+	client := http.Client{Timeout: Patience}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(target)
 	if err != nil {
@@ -170,17 +170,17 @@ func getTranscriptJSON(target string, into any) (http.Header, error) {
 	return response.Header, json.NewDecoder(response.Body).Decode(into)
 }
 
-// attachTranscriptServer uses a server that runs already, emptied first.
-func attachTranscriptServer(t *testing.T, clientURL string) *transcriptServer {
+// AttachTarget uses a server that runs already, emptied first.
+func AttachTarget(t *testing.T, clientURL string) *Target {
 	t.Helper()
-	s := &transcriptServer{client: strings.TrimSuffix(clientURL, "/")}
+	s := &Target{Client: strings.TrimSuffix(clientURL, "/")}
 	if err := s.identify(); err != nil {
 		t.Fatalf("the reference at %s: %v", clientURL, err)
 	}
 	var root struct {
 		Node struct{ Nodes []struct{ Key string } }
 	}
-	if _, err := getTranscriptJSON(s.client+"/v2/keys/", &root); err != nil {
+	if _, err := GetJSON(s.Client+"/v2/keys/", &root); err != nil {
 		t.Fatal(err)
 	}
 	keys := []string{"/_hidden", "/_queue", "/bad\xffutf"} // transcripts leave these, and no list names them right
@@ -188,7 +188,7 @@ func attachTranscriptServer(t *testing.T, clientURL string) *transcriptServer {
 		keys = append(keys, node.Key)
 	}
 	for _, key := range keys {
-		target := s.client + "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?recursive=true"
+		target := s.Client + "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?recursive=true"
 		request, err := http.NewRequest(http.MethodDelete, target, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -202,16 +202,16 @@ func attachTranscriptServer(t *testing.T, clientURL string) *transcriptServer {
 	return s
 }
 
-// terminate asks the server to shut down cleanly.
-func (s *transcriptServer) terminate() error {
+// Terminate asks the server to shut down cleanly.
+func (s *Target) Terminate() error {
 	if s.process == nil {
 		return errors.New("this transcript shuts its server down: it cannot be played to a shared one")
 	}
 	return s.process.Process.Signal(syscall.SIGTERM)
 }
 
-// stop ends the server at once.
-func (s *transcriptServer) stop() {
+// Stop ends the server at once.
+func (s *Target) Stop() {
 	if s.process == nil {
 		return
 	}

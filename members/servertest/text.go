@@ -1,4 +1,4 @@
-package main
+package servertest
 
 import (
 	"os"
@@ -13,8 +13,8 @@ var (
 	notInSlug   = regexp.MustCompile(`[^\pL\pN _-]+`)
 )
 
-// anchorsOf gives the anchors of a page: its headings, and those in HTML.
-func anchorsOf(text string) map[string]bool {
+// Anchors gives the anchors of a page: its headings, and those in HTML.
+func Anchors(text string) map[string]bool {
 	anchors := map[string]bool{}
 	for _, m := range headingLine.FindAllStringSubmatch(text, -1) {
 		slug := notInSlug.ReplaceAllString(strings.ToLower(m[1]), "")
@@ -26,8 +26,8 @@ func anchorsOf(text string) map[string]bool {
 	return anchors
 }
 
-// lines gives the lines of a file of this repository that say something.
-func lines(t testing.TB, file string) []string {
+// Lines gives the lines of a file of this repository that say something.
+func Lines(t testing.TB, file string) []string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -42,7 +42,7 @@ func lines(t testing.TB, file string) []string {
 	return all
 }
 
-func replaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
+func ReplaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
 	return re.ReplaceAllStringFunc(text, func(s string) string {
 		return with(re.FindStringSubmatch(s))
 	})

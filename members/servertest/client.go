@@ -1,0 +1,138 @@
+package servertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// KeyNode is a node of an answer.
+type KeyNode struct {
+	Key           string    `json:"key"`
+	Value         string    `json:"value"`
+	Dir           bool      `json:"dir"`
+	ModifiedIndex uint64    `json:"modifiedIndex"`
+	CreatedIndex  uint64    `json:"createdIndex"`
+	Expiration    string    `json:"expiration"`
+	TTL           int64     `json:"ttl"`
+	Nodes         []KeyNode `json:"nodes"`
+}
+
+// KeyAnswer is the body of an answer under /v2/keys, be it an event or an error.
+type KeyAnswer struct {
+	Action    string   `json:"action"`
+	Node      *KeyNode `json:"node"`
+	PrevNode  *KeyNode `json:"prevNode"`
+	ErrorCode int      `json:"errorCode"`
+	Cause     string   `json:"cause"`
+	Index     uint64   `json:"index"`
+
+	Status    int
+	EtcdIndex uint64 // of the header
+}
+
+// KeyClient speaks to one server, on connections of its own.
+type KeyClient struct {
+	Base string
+	Http *http.Client
+}
+
+func NewKeyClient(t testing.TB, base string) *KeyClient {
+	transport := &http.Transport{MaxIdleConnsPerHost: 4}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &KeyClient{Base: base, Http: &http.Client{Transport: transport, Timeout: Patience}}
+}
+
+// Do sends a request with a form, if it is not empty. An error means that the outcome is unknown.
+func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) {
+	var body io.Reader
+	if len(form) > 0 {
+		body = strings.NewReader(form.Encode())
+	}
+	path, query, _ := strings.Cut(key, "?")
+	request, err := http.NewRequest(method, c.Base+"/v2/keys"+(&url.URL{Path: path}).EscapedPath()+"?"+query, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := c.Http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	answer := &KeyAnswer{Status: response.StatusCode}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return nil, fmt.Errorf("%s %s answered %s: %w", method, key, text, err)
+	}
+	answer.EtcdIndex, err = strconv.ParseUint(response.Header.Get("X-Etcd-Index"), 10, 64)
+	return answer, err
+}
+
+// Must is do for requests that have to succeed.
+func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *KeyAnswer {
+	t.Helper()
+	answer, err := c.Do(method, key, form)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, key, err)
+	}
+	if answer.Status >= http.StatusBadRequest {
+		t.Fatalf("%s %s: status %d, error %d %s", method, key, answer.Status, answer.ErrorCode, answer.Cause)
+	}
+	return answer
+}
+
+// Leaves gives the files at and below a node by their keys.
+func (n *KeyNode) Leaves(into map[string]KeyNode) {
+	if !n.Dir {
+		into[n.Key] = *n
+	}
+	for i := range n.Nodes {
+		n.Nodes[i].Leaves(into)
+	}
+}
+
+// Form builds the parameters of a request from names and values in turn.
+func Form(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+func Itoa[N int | int64 | uint64](n N) string { return fmt.Sprint(n) }
+
+func Atoi(t testing.TB, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// RawGet gives the body of an answer as it is.
+func RawGet(t testing.TB, c *KeyClient, path string) string {
+	t.Helper()
+	response, err := c.Http.Get(c.Base + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
