@@ -72,7 +72,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 				return err
 			}
 			if c.Args().Present() {
-				return &usageError{strayArgument(c.Args().First(), commandNames(c.App))}
+				return asUsage(strayArgument(c.Args().First(), commandNames(c.App)))
 			}
 			return startServer(c.Context, given.values(), stdout, stderr)
 		},
@@ -87,7 +87,7 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 	defer signal.Stop(hangups)
 	cfg, warnings, err := loadConfig(flags, os.Environ())
 	if err != nil {
-		return &usageError{err}
+		return asUsage(err)
 	}
 	cfg.Stdout = stdout
 	log, outputs, err := openLog(cfg, stdout, stderr)

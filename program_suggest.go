@@ -12,7 +12,7 @@ import (
 
 // wrongFlags is what commands do about flags that can't be read.
 func wrongFlags(c *cli.Context, err error, _ bool) error {
-	return &usageError{explainParseError(err, c)}
+	return asUsage(explainParseError(err, c))
 }
 
 // explainParseError turns what the flag library says into what the user can do about it, with the flags of the command.
@@ -43,8 +43,8 @@ func refuseFlagsBefore(c *cli.Context, given *commandLine) error {
 	}
 	for _, name := range flagNames() {
 		if _, is := given.values()[name]; is {
-			return &usageError{fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
-				name, verb.Name, verb.Name, name)}
+			return asUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
+				name, verb.Name, verb.Name, name))
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
 		Subcommands:     []*cli.Command{saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout, stderr)},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return &usageError{noVerb(c.Args().First(), c.Command.Subcommands)}
+				return asUsage(noVerb(c.Args().First(), c.Command.Subcommands))
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
@@ -82,7 +82,7 @@ func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 		case err != nil:
 			return wrongFlags(c, err, true)
 		case len(args) != 1:
-			return &usageError{errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap")}
+			return asUsage(errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap"))
 		}
 		return act(c, args[0])
 	}

@@ -48,13 +48,13 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	}
 	cfg, warnings, err := loadConfig(flags, os.Environ())
 	if err != nil {
-		return &usageError{err}
+		return asUsage(err)
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "pando: warning: "+w)
 	}
 	if err := cfg.CheckFounding(); err != nil {
-		return &usageError{err}
+		return asUsage(err)
 	}
 	info, err := inspect(ctx, file)
 	if err != nil {
@@ -66,7 +66,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	}
 	founding, err := restoredMember(cluster, info)
 	if err != nil {
-		return &usageError{err}
+		return asUsage(err)
 	}
 	o := storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize}
 	err = storage.Restore(o, file, founding)

@@ -34,10 +34,10 @@ there already is replaced when the new one is whole and its checksum right.`,
 			s := &saving{file: file, patience: c.Duration("timeout"), progress: stderr}
 			var err error
 			if s.endpoints, err = baseurl.ParseList(strings.Split(c.String("endpoint"), ",")); err != nil {
-				return &usageError{fmt.Errorf("--endpoint: %w", err)}
+				return asUsage(fmt.Errorf("--endpoint: %w", err))
 			}
 			if s.patience <= 0 {
-				return &usageError{errors.New("--timeout: give a time above 0, for example --timeout=30s")}
+				return asUsage(errors.New("--timeout: give a time above 0, for example --timeout=30s"))
 			}
 			if c.Bool("local") {
 				s.query = "local=true"

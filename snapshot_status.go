@@ -23,7 +23,7 @@ func statusCommand(stdout io.Writer) *cli.Command {
 		Action: withFile(func(c *cli.Context, file string) error {
 			format, err := parseChoice(c.String("write-out"), "table", "json")
 			if err != nil {
-				return &usageError{fmt.Errorf("--write-out: %w", err)}
+				return asUsage(fmt.Errorf("--write-out: %w", err))
 			}
 			info, err := inspect(c.Context, file)
 			if err != nil {
