@@ -3,10 +3,12 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"pando/members/config"
 )
 
 func TestBanner(t *testing.T) {
-	cfg, _, err := loadConfig(map[string]string{
+	cfg, _, err := config.Load(map[string]string{
 		"listen-client-urls": "http://0.0.0.0:4001", "advertise-client-urls": "http://10.0.0.1:4001", "data-dir": "/var/lib/pando",
 	}, nil)
 	if err != nil {

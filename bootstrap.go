@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/members/config"
 	"pando/storage"
 )
 
@@ -30,8 +31,8 @@ var errAddedElsewhere = errors.New("was added to the running cluster")
 // findCluster finds the cluster of a member without data, from the flags, by
 // discovery or from the DNS, and, where there are others already, from what they
 // say.
-func findCluster(ctx context.Context, cfg *Config, client *http.Client, log *zap.Logger) (*founding, error) {
-	if cfg.InitialClusterState == clusterExisting {
+func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, log *zap.Logger) (*founding, error) {
+	if cfg.InitialClusterState == config.ClusterExisting {
 		return joinCluster(ctx, cfg, client)
 	}
 	c, err := foundCluster(ctx, cfg, log)
@@ -46,7 +47,7 @@ func findCluster(ctx context.Context, cfg *Config, client *http.Client, log *zap
 }
 
 // foundCluster works out a new cluster.
-func foundCluster(ctx context.Context, cfg *Config, log *zap.Logger) (members.Cluster, error) {
+func foundCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (members.Cluster, error) {
 	switch {
 	case cfg.Discovery != "":
 		return discovery(cfg, log).Join(ctx)
@@ -57,19 +58,19 @@ func foundCluster(ctx context.Context, cfg *Config, log *zap.Logger) (members.Cl
 }
 
 // staticCluster works out the cluster that --initial-cluster lists.
-func staticCluster(cfg *Config) (members.Cluster, error) {
+func staticCluster(cfg *config.Config) (members.Cluster, error) {
 	static := members.Static{
 		Name:           cfg.Name,
-		PeerURLs:       urlStrings(cfg.InitialAdvertisePeerURLs),
+		PeerURLs:       config.URLStrings(cfg.InitialAdvertisePeerURLs),
 		InitialCluster: initialCluster(cfg),
 		Token:          cfg.InitialClusterToken,
 	}
 	c, err := static.Cluster()
-	return c, asUsage(err)
+	return c, config.AsUsage(err)
 }
 
 // initialCluster writes the parsed flag in its own form again.
-func initialCluster(cfg *Config) string {
+func initialCluster(cfg *config.Config) string {
 	var all []string
 	for name, urls := range cfg.InitialCluster {
 		all = append(all, members.InitialCluster(name, urls))
@@ -81,7 +82,7 @@ func initialCluster(cfg *Config) string {
 // refuseSecondStart keeps a member that has lost its data from founding its
 // cluster again, beside the others who remember it: it would vote twice. And it keeps
 // one that was added to a running cluster from founding another one.
-func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *http.Client, log *zap.Logger) error {
+func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, client *http.Client, log *zap.Logger) error {
 	answers, err := members.AskAll(ctx, client, otherFounders(o))
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func refuseSecondStart(ctx context.Context, cfg *Config, o *founding, client *ht
 
 // otherClusterMet tells of a peer URL of --initial-cluster at which a member of another
 // cluster listens. If that one knows this member, it was added there.
-func otherClusterMet(cfg *Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
+func otherClusterMet(cfg *config.Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
 	id := members.ID(o.identity.ClusterID)
 	for _, m := range remote.Members {
 		if slices.Equal(m.PeerURLs, own) {
@@ -132,17 +133,17 @@ func ownPeerURLs(o *founding) []string {
 }
 
 // joinCluster asks the members of a running cluster who this member is there.
-func joinCluster(ctx context.Context, cfg *Config, client *http.Client) (*founding, error) {
-	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
+func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (*founding, error) {
+	own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
-		return nil, asUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
+		return nil, config.AsUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
 	}
 	urls, err := otherPeerURLs(ctx, cfg, own)
 	if err != nil {
 		return nil, err
 	}
 	if len(urls) == 0 {
-		return nil, asUsage(errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there"))
+		return nil, config.AsUsage(errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there"))
 	}
 	var failures []error
 	for _, url := range urls {
@@ -156,7 +157,7 @@ func joinCluster(ctx context.Context, cfg *Config, client *http.Client) (*foundi
 	return nil, fmt.Errorf("no member of the running cluster answers; check --initial-cluster and the network:\n%w", errors.Join(failures...))
 }
 
-func findSelf(cfg *Config, own []string, url string, remote members.Remote) (*founding, error) {
+func findSelf(cfg *config.Config, own []string, url string, remote members.Remote) (*founding, error) {
 	for _, m := range remote.Members {
 		if !slices.Equal(m.PeerURLs, own) {
 			continue
@@ -187,7 +188,7 @@ func otherFounders(o *founding) []string {
 
 // otherPeerURLs are the peer URLs of the other members, as --initial-cluster or
 // the DNS has them.
-func otherPeerURLs(ctx context.Context, cfg *Config, own []string) ([]string, error) {
+func otherPeerURLs(ctx context.Context, cfg *config.Config, own []string) ([]string, error) {
 	var urls []string
 	for name, list := range cfg.InitialCluster {
 		if name != cfg.Name {
@@ -207,9 +208,9 @@ func otherPeerURLs(ctx context.Context, cfg *Config, own []string) ([]string, er
 
 // contacts gives the peer URLs of the other members that the flags name. A member whose
 // data knows none of today's members finds them so.
-func contacts(cfg *Config) func(ctx context.Context) []string {
+func contacts(cfg *config.Config) func(ctx context.Context) []string {
 	return func(ctx context.Context) []string {
-		own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
+		own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 		if err != nil {
 			return nil
 		}

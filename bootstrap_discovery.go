@@ -10,10 +10,11 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/members/config"
 )
 
 // discovery is the bootstrap by --discovery.
-func discovery(cfg *Config, log *zap.Logger) members.Discovery {
+func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 	log = log.Named("discovery")
 	// Some requests wait for other members: the connection may be silent.
 	transport := &http.Transport{
@@ -26,7 +27,7 @@ func discovery(cfg *Config, log *zap.Logger) members.Discovery {
 	return members.Discovery{
 		URL:      cfg.Discovery,
 		Name:     cfg.Name,
-		PeerURLs: urlStrings(cfg.InitialAdvertisePeerURLs),
+		PeerURLs: config.URLStrings(cfg.InitialAdvertisePeerURLs),
 		Client:   &http.Client{Transport: transport},
 		Waiting: func(there, size int) {
 			log.Info("waiting for the other members to register", zap.Int("there", there), zap.Int("size", size))
@@ -38,18 +39,18 @@ func discovery(cfg *Config, log *zap.Logger) members.Discovery {
 }
 
 // srv is the bootstrap by --discovery-srv.
-func srv(cfg *Config) members.SRV {
+func srv(cfg *config.Config) members.SRV {
 	return members.SRV{
 		Domain:      cfg.DiscoverySRV,
 		ServiceName: cfg.DiscoverySRVName,
 		Name:        cfg.Name,
-		PeerURLs:    urlStrings(cfg.InitialAdvertisePeerURLs),
+		PeerURLs:    config.URLStrings(cfg.InitialAdvertisePeerURLs),
 		Token:       cfg.InitialClusterToken,
 	}
 }
 
 // clusterPeerURLs are all peer URLs that the flags lead to, for a proxy.
-func clusterPeerURLs(ctx context.Context, cfg *Config, log *zap.Logger) ([]string, error) {
+func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) ([]string, error) {
 	var urls []string
 	switch {
 	case cfg.Discovery != "":

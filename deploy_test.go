@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/members/config"
 	"pando/members/servertest"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestDeployEnvironment(t *testing.T) {
 	settings := servertest.Lines(t, filepath.Join("docs", "deploy", "pando.conf"))
 	t.Run("has no setting without effect", func(t *testing.T) {
-		cfg, warnings, err := loadConfig(nil, settings)
+		cfg, warnings, err := config.Load(nil, settings)
 		if err != nil || len(warnings) > 0 {
 			t.Fatalf("%v, %q", err, warnings)
 		}
@@ -67,7 +68,7 @@ func TestProcfile(t *testing.T) {
 	for i, ports := range [][2]string{{":2379", ":2380"}, {":22379", ":22380"}, {":32379", ":32380"}} {
 		const host = "127.0.0.1"
 		replace = append(replace, host+ports[0], all[i].Client, host+ports[1], all[i].Peer,
-			all[i].Name+dataDirSuffix, all[i].DataDir)
+			all[i].Name+config.DataDirSuffix, all[i].DataDir)
 	}
 	var running []*servertest.Process
 	for _, line := range servertest.Lines(t, "Procfile") {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"pando/httpapi"
+	"pando/members/config"
 )
 
 // What is kept of the open files that a process may have. What clients do never takes it.
@@ -40,9 +41,9 @@ func proxyShares(limit int) shares {
 }
 
 // chosen are the shares with the number of clients that --max-connections says, if it says one.
-func (s shares) chosen(cfg *Config) (shares, error) {
+func (s shares) chosen(cfg *config.Config) (shares, error) {
 	if cfg.MaxConnections > s.clients {
-		return s, asUsage(fmt.Errorf("--max-connections=%d: there is room for %d, for the system allows this process %d open files, and some are kept for the log "+
+		return s, config.AsUsage(fmt.Errorf("--max-connections=%d: there is room for %d, for the system allows this process %d open files, and some are kept for the log "+
 			"and for other members; raise that limit (ulimit -n, or LimitNOFILE of systemd) or choose a smaller number", cfg.MaxConnections, s.clients, openFilesLimit()))
 	}
 	if cfg.MaxConnections > 0 {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+
+	"pando/members/config"
 )
 
 // TestDiscoveryProxy has the requests to a discovery URL go through an HTTP proxy.
@@ -26,7 +28,7 @@ func TestDiscoveryProxy(t *testing.T) {
 		fmt.Fprint(w, `{"node":{"nodes":[{"key":"/token/1","value":"a=http://10.0.0.1:2380","createdIndex":2}]}}`)
 	}))
 	defer proxy.Close()
-	cfg, _, err := loadConfig(map[string]string{"discovery": "http://discovery.example/v2/keys/token", "discovery-proxy": proxy.URL, "proxy": "on"}, nil)
+	cfg, _, err := config.Load(map[string]string{"discovery": "http://discovery.example/v2/keys/token", "discovery-proxy": proxy.URL, "proxy": "on"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

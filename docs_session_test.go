@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/members/config"
 	"pando/members/servertest"
 )
 
@@ -30,7 +31,7 @@ func TestDocsSessions(t *testing.T) {
 				t.Fatalf("only %d commands found", len(commands))
 			}
 			requirePrograms(t, commands)
-			s := &session{page: page, process: servertest.Launch(t, t.TempDir(), "--advertise-client-urls", defaultClientURL)}
+			s := &session{page: page, process: servertest.Launch(t, t.TempDir(), "--advertise-client-urls", config.DefaultClientURL)}
 			for _, c := range commands {
 				s.typeCommand(t, c)
 			}

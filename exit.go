@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/members/config"
 	"pando/raft"
 	"pando/storage"
 )
@@ -60,7 +61,7 @@ func report(stderr io.Writer, err error) int {
 	if code, ok := errors.AsType[clientExit](err); ok {
 		return int(code)
 	}
-	_, usage := errors.AsType[*usageError](err)
+	_, usage := errors.AsType[*config.UsageError](err)
 	if _, logged := errors.AsType[*loggedError](err); !logged {
 		for line := range strings.SplitSeq(strings.TrimRight(err.Error(), "\n"), "\n") {
 			fmt.Fprintln(stderr, "pando: "+line)
@@ -118,8 +119,8 @@ func (e *loggedError) Unwrap() error { return e.err }
 
 // logEnd writes why the server ends to the log, where the standard error alone would have it: to files, and to
 // collectors of JSON.
-func logEnd(cfg *Config, err error, log *zap.Logger) error {
-	asJSON, onStderr := cfg.LogFormat == logFormatJSON, slices.Contains(cfg.LogOutputs, "stderr")
+func logEnd(cfg *config.Config, err error, log *zap.Logger) error {
+	asJSON, onStderr := cfg.LogFormat == config.LogFormatJSON, slices.Contains(cfg.LogOutputs, "stderr")
 	if err == nil || onStderr && len(cfg.LogOutputs) == 1 && !asJSON {
 		return err
 	}

@@ -12,15 +12,16 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/members/config"
 	"pando/raft/transport"
 	"pando/storage"
 )
 
 // TestStartAfterInterruptedCreate kills a member, so to speak, between the making of its data and the first append.
 func TestStartAfterInterruptedCreate(t *testing.T) {
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
-	cfg.complete()
+	cfg.Complete()
 	log := zap.NewNop()
 	from, err := findCluster(t.Context(), cfg, transport.NewClient(nil), log)
 	if err != nil {
@@ -65,10 +66,10 @@ func TestStopWhileAskingPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	cfg := defaultConfig()
+	cfg := config.Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
-	cfg.InitialCluster = map[string][]string{cfg.Name: {defaultPeerURL}, "other": {"http://" + silent.Addr().String()}}
-	cfg.complete()
+	cfg.InitialCluster = map[string][]string{cfg.Name: {config.DefaultPeerURL}, "other": {"http://" + silent.Addr().String()}}
+	cfg.Complete()
 	ctx, stop := context.WithCancel(t.Context())
 	go func() {
 		if c, err := silent.Accept(); err == nil {

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"pando/members/config"
 )
 
 // lookupTimeout bounds how long restore looks for the members of a cluster.
 const lookupTimeout = 10 * time.Second
 
 // restoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
-func restoredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
+func restoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	switch {
@@ -29,10 +31,10 @@ func restoredFounders(ctx context.Context, cfg *Config) (members.Cluster, error)
 }
 
 // discoveredFounders asks the discovery service who has registered.
-func discoveredFounders(ctx context.Context, cfg *Config) (members.Cluster, error) {
-	own, err := members.ParseURLs(urlStrings(cfg.InitialAdvertisePeerURLs))
+func discoveredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
+	own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
-		return members.Cluster{}, asUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
+		return members.Cluster{}, config.AsUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
 	}
 	d := discovery(cfg, zap.NewNop())
 	var last error
@@ -44,7 +46,7 @@ func discoveredFounders(ctx context.Context, cfg *Config) (members.Cluster, erro
 	}
 	c.Self = members.NewBootstrapMember(cfg.Name, own, cfg.Discovery).ID
 	if !slices.ContainsFunc(c.Members, func(m members.Member) bool { return m.ID == c.Self && m.Name == cfg.Name }) {
-		return members.Cluster{}, asUsage(fmt.Errorf("--discovery: no member %s with the peer URLs %s is registered there; "+
+		return members.Cluster{}, config.AsUsage(fmt.Errorf("--discovery: no member %s with the peer URLs %s is registered there; "+
 			"give --name and --initial-advertise-peer-urls as at its first start, or %s", cfg.Name, strings.Join(own, ","), instead))
 	}
 	return c, nil

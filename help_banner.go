@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"pando/members/config"
 )
 
 // announce says that a process serves: in the log, and to the person who started it, on the standard output. Collectors
 // of JSON, who often read both together, get the log alone.
-func announce(cfg *Config, log *zap.Logger, banner string, fields ...zap.Field) {
+func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.Field) {
 	log.Info("serving clients", fields...)
-	if cfg.LogFormat == logFormatJSON {
+	if cfg.LogFormat == config.LogFormatJSON {
 		return
 	}
 	if _, err := io.WriteString(cfg.Stdout, banner); err != nil {
@@ -22,25 +24,25 @@ func announce(cfg *Config, log *zap.Logger, banner string, fields ...zap.Field) 
 }
 
 // logListening tells the log which program this is and where it answers, before anything else can take long.
-func logListening(cfg *Config, log *zap.Logger) {
+func logListening(cfg *config.Config, log *zap.Logger) {
 	log.Info("listening", zap.String("version", stats.Version), zap.String("name", cfg.Name),
-		zap.Strings("clients", urlStrings(cfg.ListenClientURLs)), zap.Strings("peers", urlStrings(cfg.ListenPeerURLs)),
-		zap.Strings("metrics", urlStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
+		zap.Strings("clients", config.URLStrings(cfg.ListenClientURLs)), zap.Strings("peers", config.URLStrings(cfg.ListenPeerURLs)),
+		zap.Strings("metrics", config.URLStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
 }
 
 // banner is what a server says to the person who started it, once it listens. The IDs are the member's and the
 // cluster's. URLs are cfg's: a caller that bound port 0 puts the real ones there first.
-func banner(cfg *Config, memberID, clusterID uint64) string {
-	try := strings.TrimSuffix(defaultClientURL, "/")
-	if urls := urlStrings(dialable(cfg.ListenClientURLs)); len(urls) > 0 {
+func banner(cfg *config.Config, memberID, clusterID uint64) string {
+	try := strings.TrimSuffix(config.DefaultClientURL, "/")
+	if urls := config.URLStrings(config.Dialable(cfg.ListenClientURLs)); len(urls) > 0 {
 		try = urls[0]
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", stats.Version, cfg.Name, memberID, clusterID)
-	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
-	fmt.Fprintf(&b, "  peers    %s\n", strings.Join(urlStrings(cfg.ListenPeerURLs), ", "))
+	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(config.URLStrings(cfg.ListenClientURLs), ", "))
+	fmt.Fprintf(&b, "  peers    %s\n", strings.Join(config.URLStrings(cfg.ListenPeerURLs), ", "))
 	if len(cfg.ListenMetricsURLs) > 0 {
-		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(urlStrings(cfg.ListenMetricsURLs), ", "))
+		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(config.URLStrings(cfg.ListenMetricsURLs), ", "))
 	}
 	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
 	if cfg.WALDir != "" {

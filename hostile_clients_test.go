@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pando/members/config"
 	"pando/members/servertest"
 )
 
@@ -205,12 +206,12 @@ func TestPromisedBodies(t *testing.T) {
 	before, memory := p.Footprint(), p.Memory()
 	conns := make([]*net.TCPConn, clients)
 	for i := range conns {
-		conns[i] = rudeConn(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", defaultMaxRequestBytes))
+		conns[i] = rudeConn(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
 	}
 	const ended = 10 // more than may have ended of those that were there before
 	servertest.Await(t, "the requests to be under way", func() bool { return p.Goroutines() >= before.Goroutines+clients-ended })
 	// A third of what was promised: the race detector takes several times what a server without it does.
-	if grown := p.Memory() - memory; grown > clients*defaultMaxRequestBytes/3 {
+	if grown := p.Memory() - memory; grown > clients*config.DefaultMaxRequestBytes/3 {
 		t.Errorf("%d promises took %d MiB", clients, grown>>20)
 	} else {
 		t.Logf("%d promises took %d MiB", clients, grown>>20)

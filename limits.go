@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"pando/members/config"
 	"pando/raft"
 )
 
@@ -15,7 +16,7 @@ const (
 
 // checkLimits makes sure that the log and the peers can serve the limits that were asked for. Its errors are
 // *FlagError, all of them joined.
-func checkLimits(cfg *Config) error {
+func checkLimits(cfg *config.Config) error {
 	var errs []error
 	if most := raft.LargestRequest(cfg.ElectionTimeout); cfg.RequestBytes() > most {
 		errs = append(errs, cfg.FlagError("max-request-bytes",
@@ -32,13 +33,13 @@ func checkLimits(cfg *Config) error {
 
 // within gives the configuration for a process that may use so many bytes of memory: with
 // few, less of the log and of large requests is there, unless the operator says how much.
-func within(cfg *Config, memory int64) *Config {
+func within(cfg *config.Config, memory int64) *config.Config {
 	w := *cfg
 	if share := memory / catchUpShare; w.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
 		w.CatchUpBytes = max(share, raft.LeastCatchUp(cfg.RequestBytes()))
 	}
-	if share := memory / inflightShare; w.MaxInflightBytes == defaultMaxInflight {
-		w.MaxInflightBytes = max(minMaxInflight, min(share, defaultMaxInflight))
+	if share := memory / inflightShare; w.MaxInflightBytes == config.DefaultMaxInflight {
+		w.MaxInflightBytes = max(config.MinMaxInflight, min(share, config.DefaultMaxInflight))
 	}
 	return &w
 }

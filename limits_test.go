@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/config"
 )
 
 // TestWithin leaves less room to the log in memory where there is little of it.
@@ -24,7 +26,7 @@ func TestWithin(t *testing.T) {
 		{"the operator's word", 400 * mb, 60 * mb, 0, 60 * mb},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := &Config{CatchUpBytes: c.asked, MaxRequestBytes: max(c.larger, mb)}
+			cfg := &config.Config{CatchUpBytes: c.asked, MaxRequestBytes: max(c.larger, mb)}
 			if got := within(cfg, c.memory).CatchUpBytes; got != c.want || cfg.CatchUpBytes != c.asked {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
@@ -34,25 +36,25 @@ func TestWithin(t *testing.T) {
 
 // TestLimitsServed refuses what the log and the peers can't carry.
 func TestLimitsServed(t *testing.T) {
-	if maxRequestLimit != raft.MaxRequestLimit {
-		t.Errorf("the settings allow requests of %d bytes, the log of %d", maxRequestLimit, raft.MaxRequestLimit)
+	if config.MaxRequestLimit != raft.MaxRequestLimit {
+		t.Errorf("the settings allow requests of %d bytes, the log of %d", config.MaxRequestLimit, raft.MaxRequestLimit)
 	}
 	for _, c := range []struct {
 		name string
-		tune func(*Config)
+		tune func(*config.Config)
 		want string
 	}{
-		{"the defaults", func(*Config) {}, ""},
-		{"the largest request", func(c *Config) { c.MaxRequestBytes = 32 << 20 }, ""},
-		{"a larger one", func(c *Config) { c.MaxRequestBytes = 32<<20 + 1 },
+		{"the defaults", func(*config.Config) {}, ""},
+		{"the largest request", func(c *config.Config) { c.MaxRequestBytes = 32 << 20 }, ""},
+		{"a larger one", func(c *config.Config) { c.MaxRequestBytes = 32<<20 + 1 },
 			"--max-request-bytes: 33554433 is too much for an --election-timeout of 1000ms: the other members would elect another leader before such a request has reached them; " +
 				"set it to 33554432 or less, or raise --election-timeout on all members"},
-		{"the same with more time", func(c *Config) { c.MaxRequestBytes, c.ElectionTimeout = 32<<20+1, 2*time.Second }, ""},
-		{"too little log", func(c *Config) { c.CatchUpBytes = 1000 },
+		{"the same with more time", func(c *config.Config) { c.MaxRequestBytes, c.ElectionTimeout = 32<<20+1, 2*time.Second }, ""},
+		{"too little log", func(c *config.Config) { c.CatchUpBytes = 1000 },
 			"--catch-up-bytes: 1000 has no room for four of the largest requests; set it to "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cfg := defaultConfig()
+			cfg := config.Default()
 			c.tune(cfg)
 			err := checkLimits(cfg)
 			if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {

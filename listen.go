@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi"
+	"pando/members/config"
 	"pando/stats"
 )
 
@@ -22,7 +23,7 @@ type listeners struct {
 }
 
 // listen opens all sockets of the configuration, or none.
-func listen(cfg *Config) (*listeners, error) {
+func listen(cfg *config.Config) (*listeners, error) {
 	l := &listeners{}
 	for _, group := range []struct {
 		flag string
@@ -88,7 +89,7 @@ func (l *listeners) close() {
 
 // bound is the configuration with the ports that the system chose in place of
 // port 0.
-func (l *listeners) bound(cfg *Config) *Config {
+func (l *listeners) bound(cfg *config.Config) *config.Config {
 	c := *cfg
 	c.ListenClientURLs = boundURLs(cfg.ListenClientURLs, l.client)
 	c.ListenPeerURLs = boundURLs(cfg.ListenPeerURLs, l.peer)

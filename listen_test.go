@@ -4,11 +4,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"pando/members/config"
 )
 
 // TestListenAdvice: an address that is not this machine's is no sign of another server.
 func TestListenAdvice(t *testing.T) {
-	sockets, err := listen(&Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}})
+	sockets, err := listen(&config.Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}})
 	if err == nil {
 		sockets.close()
 		t.Skip("this machine listens on any address")

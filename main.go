@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
 
+	"pando/members/config"
 	"pando/stats"
 	"pando/stats/logging"
 )
@@ -40,20 +41,20 @@ func programMain(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // run is the program but for signals and exit codes. It returns when the command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
-// start. An error that wraps a usageError speaks of the command line, the environment or the configuration file.
+// start. An error that wraps a UsageError speaks of the command line, the environment or the configuration file.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return newApp(stdout, stderr).RunContext(ctx, args)
 }
 
 // newApp lays out the command structure: the bare program serves; further verbs are entries of Commands.
 func newApp(stdout, stderr io.Writer) *cli.App {
-	given := newCommandLine()
+	given := config.NewCommandLine()
 	return &cli.App{
 		Name:                  "pando",
 		Usage:                 "a replicated key store that speaks the etcd v2 HTTP API",
 		Writer:                stdout,
 		ErrWriter:             stderr,
-		Flags:                 append(given.cliFlags(), &cli.BoolFlag{Name: versionFlag, Usage: "Print the version and exit."}),
+		Flags:                 append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
 		HideVersion:           true, // --version is ours: it also says which API it speaks
 		HideHelpCommand:       true,
 		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
@@ -63,7 +64,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
 		Action: func(c *cli.Context) error {
-			if c.Bool(versionFlag) {
+			if c.Bool(config.VersionFlag) {
 				_, err := io.WriteString(stdout, versionText())
 				return err
 			}
@@ -72,9 +73,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 				return err
 			}
 			if c.Args().Present() {
-				return asUsage(strayArgument(c.Args().First(), commandNames(c.App)))
+				return config.AsUsage(strayArgument(c.Args().First(), commandNames(c.App)))
 			}
-			return startServer(c.Context, given.values(), stdout, stderr)
+			return startServer(c.Context, given.Values(), stdout, stderr)
 		},
 	}
 }
@@ -85,9 +86,9 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer close(hangups)
 	defer signal.Stop(hangups)
-	cfg, warnings, err := loadConfig(flags, os.Environ())
+	cfg, warnings, err := config.Load(flags, os.Environ())
 	if err != nil {
-		return asUsage(err)
+		return config.AsUsage(err)
 	}
 	cfg.Stdout = stdout
 	log, outputs, err := openLog(cfg, stdout, stderr)
@@ -104,12 +105,12 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 }
 
 // openLog opens the log that cfg asks for.
-func openLog(cfg *Config, stdout, stderr io.Writer) (*zap.Logger, *logging.Outputs, error) {
+func openLog(cfg *config.Config, stdout, stderr io.Writer) (*zap.Logger, *logging.Outputs, error) {
 	log, outputs, err := logging.New(logging.Options{
 		Level: cfg.LogLevel, Format: logging.Format(cfg.LogFormat), Outputs: cfg.LogOutputs,
 	}, stdout, stderr)
 	if err != nil {
-		return nil, nil, asUsage(cfg.FlagError("log-outputs", fmt.Sprintf("cannot write the log: %v", unwrapPath(err)),
+		return nil, nil, config.AsUsage(cfg.FlagError("log-outputs", fmt.Sprintf("cannot write the log: %v", config.UnwrapPath(err)),
 			"use stderr, stdout or a file in a directory that exists and can be written"))
 	}
 	return log, outputs, nil

@@ -1,5 +1,9 @@
 package main
 
+import (
+	"pando/members/config"
+)
+
 const helpIntro = `Pando keeps a tree of small values and serves it over the etcd v2 HTTP API: durable, watchable,
 with compare-and-swap and time-to-live. Every etcd v2 client works with it unchanged.
 
@@ -41,4 +45,4 @@ Read on:
 `
 
 // helpText is the whole of pando --help.
-func helpText() string { return helpIntro + flagHelp() + helpOutro }
+func helpText() string { return helpIntro + config.FlagHelp() + helpOutro }

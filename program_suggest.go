@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/members/config"
 )
 
 // wrongFlags is what commands do about flags that can't be read.
 func wrongFlags(c *cli.Context, err error, _ bool) error {
-	return asUsage(explainParseError(err, c))
+	return config.AsUsage(explainParseError(err, c))
 }
 
 // explainParseError turns what the flag library says into what the user can do about it, with the flags of the command.
@@ -24,8 +26,8 @@ func explainParseError(err error, c *cli.Context) error {
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		name = strings.TrimPrefix(name, "-")
 		example := "VALUE"
-		if spec := specOf(name); spec != nil {
-			example = exampleValue(spec)
+		if spec := config.SpecOf(name); spec != nil {
+			example = config.ExampleValue(spec)
 		}
 		return fmt.Errorf("--%s needs a value, for example --%s=%s", name, name, example)
 	}
@@ -36,14 +38,14 @@ func explainParseError(err error, c *cli.Context) error {
 }
 
 // refuseFlagsBefore refuses flags of the server before a verb, which knows nothing of them.
-func refuseFlagsBefore(c *cli.Context, given *commandLine) error {
+func refuseFlagsBefore(c *cli.Context, given *config.CommandLine) error {
 	verb := c.App.Command(c.Args().First())
 	if verb == nil {
 		return nil
 	}
-	for _, name := range flagNames() {
-		if _, is := given.values()[name]; is {
-			return asUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
+	for _, name := range config.FlagNames() {
+		if _, is := given.Values()[name]; is {
+			return config.AsUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
 				name, verb.Name, verb.Name, name))
 		}
 	}
@@ -60,11 +62,11 @@ func unknownFlag(name string, c *cli.Context) error {
 	for _, f := range flags {
 		known = append(known, f.Names()...)
 	}
-	near := nearest(name, known)
+	near := config.Nearest(name, known)
 	switch {
 	case near != "":
 		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
-	case specOf(name) != nil:
+	case config.SpecOf(name) != nil:
 		return fmt.Errorf("--%s is a flag of the server, and not of %s", name, c.Command.HelpName)
 	}
 	return fmt.Errorf("unknown flag --%s", name)
@@ -75,7 +77,7 @@ func strayArgument(word string, commands []string) error {
 	if slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, strings.ToLower(word)) {
 		return fmt.Errorf("unexpected argument %q; a switch takes its value behind an equals sign, for example --enable-pprof=%s", word, word)
 	}
-	if word == "help" || word == versionFlag {
+	if word == "help" || word == config.VersionFlag {
 		return fmt.Errorf("unexpected argument %q; did you mean pando --%s?", word, word)
 	}
 	if slices.Contains(ctl.CommandNames(), word) {
@@ -88,7 +90,7 @@ func strayArgument(word string, commands []string) error {
 		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)
 	}
 	name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
-	if near := nearest(name, flagNames()); near != "" {
+	if near := config.Nearest(name, config.FlagNames()); near != "" {
 		if hasValue {
 			near += "=" + value
 		}

@@ -13,6 +13,7 @@ import (
 
 	"pando/httpapi"
 	"pando/members"
+	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft"
 	"pando/raft/transport"
@@ -36,7 +37,7 @@ const (
 
 // serveMember wires one member together and runs it until ctx is done or the
 // member fails. When it returns, all is closed and on disk.
-func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
+func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	shares, err := memberShares(openFilesLimit()).chosen(cfg)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func serveMember(ctx context.Context, cfg *Config, log *zap.Logger) error {
 }
 
 // newGate makes what answers until a member or a proxy is open.
-func newGate(cfg *Config, metrics *stats.Metrics) *httpapi.Gate {
+func newGate(cfg *config.Config, metrics *stats.Metrics) *httpapi.Gate {
 	return httpapi.NewGate(httpapi.GateConfig{
 		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
 		BodyTimeout: bodyTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
@@ -119,7 +120,7 @@ func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(co
 }
 
 // greet says where the member listens, once it serves.
-func greet(cfg *Config, m *member, log *zap.Logger) {
+func greet(cfg *config.Config, m *member, log *zap.Logger) {
 	select {
 	case <-m.node.Ready():
 	case <-m.node.Done():
@@ -141,7 +142,7 @@ type member struct {
 }
 
 // openMember opens the member's data, or makes it, and starts the replica.
-func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *zap.Logger) (*member, error) {
+func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (*member, error) {
 	client := transport.NewClient(nil)
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
@@ -167,7 +168,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 		PeerClient:    client,
 		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
 		Name:          cfg.Name,
-		ClientURLs:    urlStrings(cfg.AdvertiseClientURLs),
+		ClientURLs:    config.URLStrings(cfg.AdvertiseClientURLs),
 		Tick:          cfg.HeartbeatInterval,
 		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
 		SnapshotCount: int(cfg.SnapshotCount),
@@ -191,7 +192,7 @@ func openMember(ctx context.Context, cfg *Config, metrics *stats.Metrics, log *z
 
 // openDisk opens what the data directory holds, or makes the data of a new
 // member; then it also says how that came into its cluster.
-func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
+func openDisk(ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
 	exists, err := storage.Exists(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -200,7 +201,7 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 		return reopenDisk(ctx, cfg, client, o, log)
 	}
 	if cfg.ForceNewCluster {
-		return nil, nil, nil, asUsage(errForceNothing(cfg.DataDir))
+		return nil, nil, nil, config.AsUsage(errForceNothing(cfg.DataDir))
 	}
 	from, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
@@ -216,7 +217,7 @@ func openDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.O
 // reopenDisk opens a member's data. If the process was killed between making it
 // and the first append, nothing has happened yet: the member starts as a new one,
 // under the identity that the data has.
-func reopenDisk(ctx context.Context, cfg *Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
+func reopenDisk(ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
 	disk, recovered, err := storage.Open(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -248,7 +249,7 @@ func (m *member) close() {
 }
 
 // api makes what the member's listeners serve.
-func (m *member) api(cfg *Config, processors int, log *zap.Logger) *httpapi.Server {
+func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpapi.Server {
 	return httpapi.New(httpapi.Config{
 		Log:               m.node,
 		Cluster:           m.node,
@@ -275,7 +276,7 @@ func (m *member) api(cfg *Config, processors int, log *zap.Logger) *httpapi.Serv
 }
 
 // readyTimeout is how long a request may wait for the log, or for the member to serve.
-func readyTimeout(cfg *Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
+func readyTimeout(cfg *config.Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
 
 func newMetrics() *stats.Metrics {
 	return stats.NewMetrics(stats.Build{Version: stats.Version, APIVersion: stats.APILevel})

@@ -18,6 +18,7 @@ import (
 	"pando/httpapi"
 	"pando/httpapi/proxy"
 	"pando/members"
+	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft/transport"
 	"pando/stats"
@@ -27,9 +28,9 @@ import (
 // serve runs what the flags and the data directory make of this process, a
 // member or a proxy, until ctx is done or it fails. When it returns, all is
 // closed and on disk.
-func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
+func serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	if err := checkLimits(cfg); err != nil {
-		return asUsage(err)
+		return config.AsUsage(err)
 	}
 	role, err := findRole(cfg, log)
 	if err != nil {
@@ -43,7 +44,7 @@ func serve(ctx context.Context, cfg *Config, log *zap.Logger) error {
 	switch {
 	case !ok:
 		return err
-	case cfg.DiscoveryFallback == fallbackExit:
+	case cfg.DiscoveryFallback == config.FallbackExit:
 		return fmt.Errorf("%w: its members have registered at --discovery before this one; "+
 			"to add this one to the running cluster, add it with etcdctl member add and start it with --initial-cluster and --initial-cluster-state existing", err)
 	}
@@ -60,11 +61,11 @@ const (
 )
 
 // clusterFile is where a proxy keeps the peer URLs of its cluster.
-func clusterFile(cfg *Config) string { return filepath.Join(cfg.DataDir, "proxy", "cluster") }
+func clusterFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "proxy", "cluster") }
 
 // findRole looks at the data directory first: a process goes on as what it was,
 // as the reference does.
-func findRole(cfg *Config, log *zap.Logger) (role, error) {
+func findRole(cfg *config.Config, log *zap.Logger) (role, error) {
 	wasProxy, err := thereIs(filepath.Dir(clusterFile(cfg)))
 	if err != nil {
 		return asMember, err
@@ -75,19 +76,19 @@ func findRole(cfg *Config, log *zap.Logger) (role, error) {
 		return asMember, err
 	case isMember && wasProxy:
 		return asMember, fmt.Errorf("%w: %s holds that of a member and of a proxy; move the directory proxy away to go on as the member", storage.ErrForeign, cfg.DataDir)
-	case isMember && cfg.Proxy != proxyOff:
+	case isMember && cfg.Proxy != config.ProxyOff:
 		log.Warn("--proxy has no effect: the data directory holds a member's data; give a proxy another --data-dir", zap.String("data-dir", cfg.DataDir))
-	case wasProxy && cfg.Proxy == proxyOff:
+	case wasProxy && cfg.Proxy == config.ProxyOff:
 		log.Warn("the data directory is a proxy's, and this process goes on as one; to make it a member, give it another --data-dir or remove this one",
 			zap.String("data-dir", cfg.DataDir))
 	}
 	switch {
 	case isMember:
 		return asMember, nil
-	case wasProxy || cfg.Proxy != proxyOff:
+	case wasProxy || cfg.Proxy != config.ProxyOff:
 		return asProxy, nil
 	}
-	return asMember, asUsage(cfg.CheckFounding())
+	return asMember, config.AsUsage(cfg.CheckFounding())
 }
 
 func thereIs(path string) (bool, error) {
@@ -100,7 +101,7 @@ func thereIs(path string) (bool, error) {
 
 // serveProxy runs a proxy. known are the members of the cluster when discovery
 // has found them already.
-func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *zap.Logger) error {
+func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member, log *zap.Logger) error {
 	asProxy := *cfg
 	asProxy.ListenPeerURLs = nil // no member talks to it
 	shares, err := proxyShares(openFilesLimit()).chosen(cfg)
@@ -154,7 +155,7 @@ func serveProxy(ctx context.Context, cfg *Config, known []members.Member, log *z
 }
 
 // newProxy makes the proxy, once its cluster is found.
-func newProxy(ctx context.Context, cfg *Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
+func newProxy(ctx context.Context, cfg *config.Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
 	peerURLs := []string{}
 	for _, m := range known {
 		peerURLs = append(peerURLs, m.PeerURLs...)
@@ -171,7 +172,7 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, maxIdle 
 		peerURLs = found
 	}
 	mode := proxy.ReadWrite
-	if cfg.Proxy == proxyReadOnly {
+	if cfg.Proxy == config.ProxyReadOnly {
 		mode = proxy.ReadOnly
 	}
 	return proxy.New(proxy.Config{
@@ -193,19 +194,19 @@ func newProxy(ctx context.Context, cfg *Config, known []members.Member, maxIdle 
 }
 
 // proxyBanner is what a proxy says to the person who started it.
-func proxyBanner(cfg *Config) string {
+func proxyBanner(cfg *config.Config) string {
 	var b strings.Builder
 	what := "proxy"
-	if cfg.Proxy == proxyReadOnly {
+	if cfg.Proxy == config.ProxyReadOnly {
 		what = "read-only proxy"
 	}
 	fmt.Fprintf(&b, "Pando %s: %s %s, a member of no cluster\n", stats.Version, what, cfg.Name)
-	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(urlStrings(cfg.ListenClientURLs), ", "))
+	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(config.URLStrings(cfg.ListenClientURLs), ", "))
 	if len(cfg.ListenMetricsURLs) > 0 {
-		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(urlStrings(cfg.ListenMetricsURLs), ", "))
+		fmt.Fprintf(&b, "  metrics  %s\n", strings.Join(config.URLStrings(cfg.ListenMetricsURLs), ", "))
 	}
 	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
 	fmt.Fprintf(&b, "Try it:\n")
-	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", strings.Join(urlStrings(dialable(cfg.ListenClientURLs))[:1], ""))
+	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", strings.Join(config.URLStrings(config.Dialable(cfg.ListenClientURLs))[:1], ""))
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/members/config"
 	"pando/members/servertest"
 	"pando/storage"
 )
@@ -14,7 +15,7 @@ import (
 // putGarbage commits an entry behind a member's log that no version can apply.
 func putGarbage(t *testing.T, dataDir string) {
 	t.Helper()
-	disk, recovered, err := storage.Open(storage.Options{DataDir: dataDir, HistorySize: defaultHistorySize})
+	disk, recovered, err := storage.Open(storage.Options{DataDir: dataDir, HistorySize: config.DefaultHistorySize})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
+	"pando/members/config"
 	"pando/storage"
 )
 
@@ -35,7 +36,7 @@ func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
 		Subcommands:     []*cli.Command{saveCommand(stdout, stderr), statusCommand(stdout), restoreCommand(stdout, stderr)},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return asUsage(noVerb(c.Args().First(), c.Command.Subcommands))
+				return config.AsUsage(noVerb(c.Args().First(), c.Command.Subcommands))
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
@@ -82,7 +83,7 @@ func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 		case err != nil:
 			return wrongFlags(c, err, true)
 		case len(args) != 1:
-			return asUsage(errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap"))
+			return config.AsUsage(errors.New("pando snapshot " + c.Command.Name + " takes one file, for example: pando snapshot " + c.Command.Name + " backup.snap"))
 		}
 		return act(c, args[0])
 	}

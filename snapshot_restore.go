@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/members"
+	"pando/members/config"
 	"pando/storage"
 )
 
@@ -17,11 +18,11 @@ import (
 // nothing here: the whole command line of the server can be given.
 var restoreFlags = []string{
 	"name", "data-dir", "wal-dir", "initial-cluster", "initial-cluster-token", "initial-advertise-peer-urls",
-	"discovery", "discovery-proxy", "discovery-srv", "discovery-srv-name", configFileFlag,
+	"discovery", "discovery-proxy", "discovery-srv", "discovery-srv-name", config.ConfigFileFlag,
 }
 
 func restoreCommand(stdout, stderr io.Writer) *cli.Command {
-	given := newCommandLine()
+	given := config.NewCommandLine()
 	return &cli.Command{
 		Name: "restore", Usage: "make the data directory of a new member from a file", ArgsUsage: "FILE",
 		Description: `Takes the flags that the member will be started with, or the same environment or configuration file. All
@@ -30,9 +31,9 @@ directory that holds data is refused.
 
 The members of a cluster that was discovered are asked for at the same service, or given in --initial-cluster
 in its place.`,
-		Flags: given.cliFlags(restoreFlags...),
+		Flags: given.CliFlags(restoreFlags...),
 		Action: withFile(func(c *cli.Context, file string) error {
-			return restore(c.Context, stdout, stderr, file, given.values())
+			return restore(c.Context, stdout, stderr, file, given.Values())
 		}),
 	}
 }
@@ -46,15 +47,15 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 			}
 		}
 	}
-	cfg, warnings, err := loadConfig(flags, os.Environ())
+	cfg, warnings, err := config.Load(flags, os.Environ())
 	if err != nil {
-		return asUsage(err)
+		return config.AsUsage(err)
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(stderr, "pando: warning: "+w)
 	}
 	if err := cfg.CheckFounding(); err != nil {
-		return asUsage(err)
+		return config.AsUsage(err)
 	}
 	info, err := inspect(ctx, file)
 	if err != nil {
@@ -66,7 +67,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	}
 	founding, err := restoredMember(cluster, info)
 	if err != nil {
-		return asUsage(err)
+		return config.AsUsage(err)
 	}
 	o := storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize}
 	err = storage.Restore(o, file, founding)

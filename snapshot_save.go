@@ -15,6 +15,7 @@ import (
 
 	"pando/ctl"
 	"pando/ctl/baseurl"
+	"pando/members/config"
 	"pando/storage"
 )
 
@@ -24,7 +25,7 @@ func saveCommand(stdout, stderr io.Writer) *cli.Command {
 		Description: `Any member will do, and clients notice nothing. The file has all that was acknowledged before; one that is
 there already is replaced when the new one is whole and its checksum right.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "endpoint", Aliases: []string{"endpoints"}, Value: defaultClientURL,
+			&cli.StringFlag{Name: "endpoint", Aliases: []string{"endpoints"}, Value: config.DefaultClientURL,
 				Usage: "client `URL` of a member, or several, separated by commas: the first that answers"},
 			&cli.DurationFlag{Name: "timeout", Value: ctl.SnapshotPatience,
 				Usage: "how long one member may take to begin; then it may pause for half a minute"},
@@ -34,10 +35,10 @@ there already is replaced when the new one is whole and its checksum right.`,
 			s := &saving{file: file, patience: c.Duration("timeout"), progress: stderr}
 			var err error
 			if s.endpoints, err = baseurl.ParseList(strings.Split(c.String("endpoint"), ",")); err != nil {
-				return asUsage(fmt.Errorf("--endpoint: %w", err))
+				return config.AsUsage(fmt.Errorf("--endpoint: %w", err))
 			}
 			if s.patience <= 0 {
-				return asUsage(errors.New("--timeout: give a time above 0, for example --timeout=30s"))
+				return config.AsUsage(errors.New("--timeout: give a time above 0, for example --timeout=30s"))
 			}
 			if c.Bool("local") {
 				s.query = "local=true"

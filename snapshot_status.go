@@ -10,6 +10,7 @@ import (
 
 	"pando/ctl"
 	"pando/members"
+	"pando/members/config"
 	"pando/storage"
 )
 
@@ -21,9 +22,9 @@ func statusCommand(stdout io.Writer) *cli.Command {
 			&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Value: "table", Usage: "`FORMAT` of the answer: table or json"},
 		},
 		Action: withFile(func(c *cli.Context, file string) error {
-			format, err := parseChoice(c.String("write-out"), "table", "json")
+			format, err := config.ParseChoice(c.String("write-out"), "table", "json")
 			if err != nil {
-				return asUsage(fmt.Errorf("--write-out: %w", err))
+				return config.AsUsage(fmt.Errorf("--write-out: %w", err))
 			}
 			info, err := inspect(c.Context, file)
 			if err != nil {

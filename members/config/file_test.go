@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"strings"
@@ -43,7 +43,7 @@ logger: zap
 log-outputs: [stderr]
 force-new-cluster: false
 `)
-	cfg, warnings, err := loadConfig(map[string]string{"config-file": path}, nil)
+	cfg, warnings, err := Load(map[string]string{"config-file": path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ force-new-cluster: false
 	if cfg.SnapshotCount != 10000 || cfg.ElectionTimeout.Seconds() != 2 || !cfg.EnablePprof || cfg.DataDir != "default.pando" || cfg.ConfigFile != path {
 		t.Errorf("got %s", dump(cfg))
 	}
-	if got := strings.Join(urlStrings(cfg.ListenClientURLs), " "); got != "http://127.0.0.1:2379 http://10.0.0.1:2379" {
+	if got := strings.Join(URLStrings(cfg.ListenClientURLs), " "); got != "http://127.0.0.1:2379 http://10.0.0.1:2379" {
 		t.Errorf("client URLs %s", got)
 	}
 }
@@ -71,7 +71,7 @@ func TestConfigFileProblems(t *testing.T) {
 		{"all at once", "name: {a: b}\ncors: [[a]]\n", "pando.yml line 2: cors is a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, _, err := loadConfig(map[string]string{"config-file": writeConfigFile(t, test.text)}, nil)
+			_, _, err := Load(map[string]string{"config-file": writeConfigFile(t, test.text)}, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -89,7 +89,7 @@ func TestConfigFileUnknownKeys(t *testing.T) {
 		{"file in a file", "config-file: x\n", `unknown setting "config-file" has no effect`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg, warnings, err := loadConfig(map[string]string{"config-file": writeConfigFile(t, test.text+"Election-Timeout: 2000\n")}, nil)
+			cfg, warnings, err := Load(map[string]string{"config-file": writeConfigFile(t, test.text+"Election-Timeout: 2000\n")}, nil)
 			if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], test.want) {
 				t.Fatalf("got  %q, %v\nwant %s", warnings, err, test.want)
 			}
@@ -103,7 +103,7 @@ func TestConfigFileUnknownKeys(t *testing.T) {
 func TestConfigFileWithoutSettings(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "~\n"} {
 		t.Run(text, func(t *testing.T) {
-			cfg, _, err := loadConfig(map[string]string{"config-file": writeConfigFile(t, text)}, nil)
+			cfg, _, err := Load(map[string]string{"config-file": writeConfigFile(t, text)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestConfigFileWithoutSettings(t *testing.T) {
 
 func TestConfigFileAlias(t *testing.T) {
 	path := writeConfigFile(t, "listen-client-urls: &u http://127.0.0.1:4001\nadvertise-client-urls: *u\n")
-	cfg, _, err := loadConfig(map[string]string{"config-file": path}, nil)
+	cfg, _, err := Load(map[string]string{"config-file": path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

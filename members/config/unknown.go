@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func unknownEnvironment(env map[string]string) []string {
 			continue
 		}
 		hint := ""
-		if near := nearest(strings.ToLower(strings.ReplaceAll(suffix, "_", "-")), flagNames()); near != "" {
+		if near := Nearest(strings.ToLower(strings.ReplaceAll(suffix, "_", "-")), FlagNames()); near != "" {
 			hint = fmt.Sprintf("; did you mean %s%s?", key[:len(key)-len(suffix)], envSuffix(near))
 		}
 		warnings = append(warnings, "unrecognized environment variable "+key+hint)

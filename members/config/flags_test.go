@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"strings"
@@ -27,7 +27,7 @@ debug log-package-levels config-file`
 func TestFlagTable(t *testing.T) {
 	t.Run("knows every flag of the reference", func(t *testing.T) {
 		for _, name := range strings.Fields(referenceFlags) {
-			if specOf(name) == nil {
+			if SpecOf(name) == nil {
 				t.Errorf("--%s is unknown", name)
 			}
 		}
@@ -55,7 +55,7 @@ func TestFlagTable(t *testing.T) {
 		}
 	})
 	t.Run("defaults in the help are the defaults", func(t *testing.T) {
-		plain, _, err := loadConfig(nil, nil)
+		plain, _, err := Load(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestFlagTable(t *testing.T) {
 				flags[s.name] = s.def
 			}
 		}
-		spelled, _, err := loadConfig(flags, nil)
+		spelled, _, err := Load(flags, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestFlagTable(t *testing.T) {
 			if s.set == nil || s.example == "" {
 				continue
 			}
-			if _, err := s.use(defaultConfig(), s.example); err != nil {
+			if _, err := s.use(Default(), s.example); err != nil {
 				t.Errorf("--%s=%s: %v", s.name, s.example, err)
 			}
 		}
@@ -97,12 +97,12 @@ func TestRefusedFlags(t *testing.T) {
 			if s.arg == "" {
 				asking = "true"
 			}
-			_, _, err := loadConfig(map[string]string{s.name: asking}, nil)
+			_, _, err := Load(map[string]string{s.name: asking}, nil)
 			if err == nil || !strings.Contains(err.Error(), "--"+s.name+": is not supported by this version; ") {
 				t.Errorf("asking for it: %v", err)
 			}
 			for _, off := range append([]string{"", s.def}, s.off...) {
-				if _, warnings, err := loadConfig(map[string]string{s.name: off}, nil); err != nil || len(warnings) > 0 {
+				if _, warnings, err := Load(map[string]string{s.name: off}, nil); err != nil || len(warnings) > 0 {
 					t.Errorf("switched off by %q: %v, warnings %q", off, err, warnings)
 				}
 			}
@@ -121,7 +121,7 @@ func TestIgnoredFlags(t *testing.T) {
 		{"logger", "capnslog", ""},
 	} {
 		t.Run(test.flag+"="+test.value, func(t *testing.T) {
-			_, warnings, err := loadConfig(map[string]string{test.flag: test.value}, nil)
+			_, warnings, err := Load(map[string]string{test.flag: test.value}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestNearest(t *testing.T) {
 		{"", ""},
 	} {
 		t.Run(test.word, func(t *testing.T) {
-			if got := nearest(test.word, flagNames()); got != test.want {
+			if got := Nearest(test.word, FlagNames()); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

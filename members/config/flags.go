@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"math"
@@ -11,8 +11,8 @@ import (
 
 // Flags that the program itself looks at.
 const (
-	configFileFlag = "config-file"
-	versionFlag    = "version"
+	ConfigFileFlag = "config-file"
+	VersionFlag    = "version"
 )
 
 // The groups of --help, in their order.
@@ -99,15 +99,15 @@ func memberFlags() []flagSpec {
 	return []flagSpec{
 		{name: "name", group: groupMember, arg: "NAME", def: defaultName, usage: "Name of this member, for people and for --initial-cluster.",
 			set: func(c *Config, v string) error { c.Name = v; return nil }},
-		{name: "data-dir", group: groupMember, arg: "DIR", def: "${name}" + dataDirSuffix, usage: "Directory for everything the member stores. One process at a time.",
+		{name: "data-dir", group: groupMember, arg: "DIR", def: "${name}" + DataDirSuffix, usage: "Directory for everything the member stores. One process at a time.",
 			example: "/var/lib/pando", set: func(c *Config, v string) error { c.DataDir = v; return nil }},
-		{name: "listen-client-urls", group: groupMember, arg: "URLS", def: defaultClientURL, usage: "Where to answer clients; commas between several. Needs --advertise-client-urls beside it.",
+		{name: "listen-client-urls", group: groupMember, arg: "URLS", def: DefaultClientURL, usage: "Where to answer clients; commas between several. Needs --advertise-client-urls beside it.",
 			example: "http://0.0.0.0:2379", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenClientURLs })},
-		{name: "advertise-client-urls", group: groupMember, arg: "URLS", def: defaultClientURL, usage: "What clients are told to connect to.",
+		{name: "advertise-client-urls", group: groupMember, arg: "URLS", def: DefaultClientURL, usage: "What clients are told to connect to.",
 			example: "http://10.0.0.1:2379", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.AdvertiseClientURLs })},
-		{name: "listen-peer-urls", group: groupMember, arg: "URLS", def: defaultPeerURL, usage: "Where to answer other members.",
+		{name: "listen-peer-urls", group: groupMember, arg: "URLS", def: DefaultPeerURL, usage: "Where to answer other members.",
 			example: "http://10.0.0.1:2380", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenPeerURLs })},
-		{name: configFileFlag, group: groupMember, arg: "FILE", usage: "YAML file with settings, one \"flag-name: value\" a line. Flags and environment win over it.",
+		{name: ConfigFileFlag, group: groupMember, arg: "FILE", usage: "YAML file with settings, one \"flag-name: value\" a line. Flags and environment win over it.",
 			example: "/etc/pando/pando.yml", set: func(*Config, string) error { return nil }},
 		{name: "heartbeat-interval", group: groupMember, arg: "MS", def: "100", usage: "Milliseconds between heartbeats of the leader.",
 			set: func(c *Config, v string) (err error) { c.HeartbeatInterval, err = parseMillis(v); return err }},
@@ -118,7 +118,7 @@ func memberFlags() []flagSpec {
 
 func clusteringFlags() []flagSpec {
 	return []flagSpec{
-		{name: "initial-advertise-peer-urls", group: groupClustering, arg: "URLS", def: defaultPeerURL, usage: "This member's peer URLs as other members know them. With the token they make the member ID.",
+		{name: "initial-advertise-peer-urls", group: groupClustering, arg: "URLS", def: DefaultPeerURL, usage: "This member's peer URLs as other members know them. With the token they make the member ID.",
 			example: "http://10.0.0.1:2380", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.InitialAdvertisePeerURLs })},
 		{name: "initial-cluster", group: groupClustering, arg: "LIST", def: "${name}=${initial-advertise-peer-urls}", usage: "The first members as NAME=URL, commas between.",
 			set: func(c *Config, v string) (err error) { c.InitialCluster, err = parseInitialCluster(v); return err }},
@@ -137,7 +137,7 @@ func discoveryFlags() []flagSpec {
 			example: "http://10.0.0.9:2379/v2/keys/discovery/6f1e", set: func(c *Config, v string) (err error) { c.Discovery, err = parseServiceURL(v); return err }},
 		{name: "discovery-fallback", group: groupClustering, arg: "WHAT", def: fallbackProxy, usage: "What a server does that finds the discovered cluster full: \"proxy\" to serve as a proxy before it, \"exit\" to end.",
 			set: func(c *Config, v string) (err error) {
-				c.DiscoveryFallback, err = parseChoice(v, fallbackExit, fallbackProxy)
+				c.DiscoveryFallback, err = ParseChoice(v, FallbackExit, fallbackProxy)
 				return err
 			}},
 		{name: "discovery-proxy", group: groupClustering, arg: "URL", usage: "An HTTP proxy for the requests to the discovery URL.",
@@ -151,9 +151,9 @@ func discoveryFlags() []flagSpec {
 
 func proxyFlags() []flagSpec {
 	return []flagSpec{
-		{name: "proxy", group: groupProxy, arg: "MODE", def: proxyOff, usage: "\"on\" to be no member, and pass the requests of clients on to the members of --initial-cluster; \"readonly\" to pass on GET alone. Ignored by a member that has data.",
+		{name: "proxy", group: groupProxy, arg: "MODE", def: ProxyOff, usage: "\"on\" to be no member, and pass the requests of clients on to the members of --initial-cluster; \"readonly\" to pass on GET alone. Ignored by a member that has data.",
 			set: func(c *Config, v string) (err error) {
-				c.Proxy, err = parseChoice(v, proxyOff, proxyOn, proxyReadOnly)
+				c.Proxy, err = ParseChoice(v, ProxyOff, proxyOn, ProxyReadOnly)
 				return err
 			}},
 		{name: "proxy-failure-wait", group: groupProxy, arg: "MS", def: "5000", usage: "Milliseconds for which a member that failed gets no requests.",
@@ -226,7 +226,7 @@ func loggingFlags() []flagSpec {
 			set: func(c *Config, v string) (err error) { c.LogLevel, err = parseLogLevel(v); return err }},
 		{name: "log-format", group: groupLogging, arg: "FORMAT", def: logFormatConsole, usage: "\"console\" for people (time, level, message, key=value), \"json\" for collectors.",
 			set: func(c *Config, v string) (err error) {
-				c.LogFormat, err = parseChoice(v, logFormatConsole, logFormatJSON)
+				c.LogFormat, err = ParseChoice(v, logFormatConsole, LogFormatJSON)
 				return err
 			}},
 		{name: "log-outputs", group: groupLogging, arg: "LIST", def: "stderr", usage: "Where to log: stderr, stdout or paths of files to append to; commas between several.",
@@ -239,7 +239,7 @@ func observabilityFlags() []flagSpec {
 		{name: "listen-metrics-urls", group: groupObservability, arg: "URLS", usage: "Further addresses that answer /metrics and /health alone. The client URLs always do.",
 			example: "http://0.0.0.0:2381", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenMetricsURLs })},
 		{name: "metrics", group: groupObservability, arg: "LEVEL", def: "basic", usage: "\"basic\" or \"extensive\". Pando always exports its histograms.",
-			set: func(_ *Config, v string) error { _, err := parseChoice(v, "basic", "extensive"); return err }},
+			set: func(_ *Config, v string) error { _, err := ParseChoice(v, "basic", "extensive"); return err }},
 		{name: "enable-pprof", group: groupObservability, def: "false", usage: "Serve Go's profiles under /debug/pprof/ on the client URLs.",
 			set: func(c *Config, v string) (err error) { c.EnablePprof, err = parseBool(v); return err }},
 	}
@@ -255,11 +255,11 @@ func setURLs(rule schemeRule, pick func(*Config) *[]url.URL) func(*Config, strin
 }
 
 func setMaxRequestBytes(c *Config, text string) error {
-	n, err := parseWhole(text, maxRequestLimit)
+	n, err := parseWhole(text, MaxRequestLimit)
 	if err == nil && n == 0 {
 		err = &valueError{requestBytesRange(0), requestBytesHint}
 	}
-	if n == defaultMaxRequestBytes {
+	if n == DefaultMaxRequestBytes {
 		n = 0 // the default changes nothing, spelled out or not
 	}
 	c.MaxRequestBytes = int64(n)
@@ -272,12 +272,12 @@ func setLogOutputs(c *Config, text string) (err error) {
 }
 
 func setClusterState(c *Config, text string) (err error) {
-	c.InitialClusterState, err = parseChoice(text, clusterNew, clusterExisting)
+	c.InitialClusterState, err = ParseChoice(text, clusterNew, ClusterExisting)
 	return err
 }
 
-// specOf finds a flag by name; nil if there is none.
-func specOf(name string) *flagSpec {
+// SpecOf finds a flag by name; nil if there is none.
+func SpecOf(name string) *flagSpec {
 	for i := range flagSpecs {
 		if flagSpecs[i].name == name {
 			return &flagSpecs[i]
@@ -297,8 +297,8 @@ func oldSpellings(name string) []*flagSpec {
 	return old
 }
 
-// flagNames lists every flag.
-func flagNames() []string {
+// FlagNames lists every flag.
+func FlagNames() []string {
 	names := make([]string, len(flagSpecs))
 	for i := range flagSpecs {
 		names[i] = flagSpecs[i].name
@@ -306,20 +306,20 @@ func flagNames() []string {
 	return names
 }
 
-// commandLine keeps the text of each flag that the command line gives, unparsed: the environment and the file
+// CommandLine keeps the text of each flag that the command line gives, unparsed: the environment and the file
 // feed the same parsers.
-type commandLine struct{ raw map[string]*rawFlag }
+type CommandLine struct{ raw map[string]*rawFlag }
 
-func newCommandLine() *commandLine {
-	c := &commandLine{raw: map[string]*rawFlag{}}
+func NewCommandLine() *CommandLine {
+	c := &CommandLine{raw: map[string]*rawFlag{}}
 	for i := range flagSpecs {
 		c.raw[flagSpecs[i].name] = &rawFlag{isSwitch: flagSpecs[i].arg == ""}
 	}
 	return c
 }
 
-// cliFlags declares the flags to the library; its help shows those of a list, or all where there is none.
-func (c *commandLine) cliFlags(shown ...string) []cli.Flag {
+// CliFlags declares the flags to the library; its help shows those of a list, or all where there is none.
+func (c *CommandLine) CliFlags(shown ...string) []cli.Flag {
 	var flags []cli.Flag
 	for i := range flagSpecs {
 		spec := &flagSpecs[i]
@@ -331,8 +331,8 @@ func (c *commandLine) cliFlags(shown ...string) []cli.Flag {
 	return flags
 }
 
-// values returns what was given, by flag.
-func (c *commandLine) values() map[string]string {
+// Values returns what was given, by flag.
+func (c *CommandLine) Values() map[string]string {
 	values := map[string]string{}
 	for name, raw := range c.raw {
 		if raw.given {

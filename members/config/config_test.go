@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -27,12 +27,12 @@ func assignments(text string) map[string]string {
 }
 
 func TestDefaults(t *testing.T) {
-	cfg, warnings, err := loadConfig(nil, nil)
+	cfg, warnings, err := Load(nil, nil)
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("error %v, warnings %q", err, warnings)
 	}
-	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALPath(), urlStrings(cfg.ListenClientURLs), urlStrings(cfg.AdvertiseClientURLs),
-		urlStrings(cfg.ListenPeerURLs), urlStrings(cfg.InitialAdvertisePeerURLs), cfg.InitialCluster, cfg.InitialClusterToken,
+	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALPath(), URLStrings(cfg.ListenClientURLs), URLStrings(cfg.AdvertiseClientURLs),
+		URLStrings(cfg.ListenPeerURLs), URLStrings(cfg.InitialAdvertisePeerURLs), cfg.InitialCluster, cfg.InitialClusterToken,
 		cfg.InitialClusterState, cfg.SnapshotCount, cfg.RequestBytes(), cfg.HistorySize, cfg.HeartbeatInterval, cfg.ElectionTimeout,
 		cfg.CORS, cfg.EnablePprof, cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs, len(cfg.ListenMetricsURLs))
 	want := "default default.pando default.pando/wal [http://localhost:2379] [http://localhost:2379] " +
@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestDerivedDefaults(t *testing.T) {
-	cfg, _, err := loadConfig(assignments("name=m1 initial-advertise-peer-urls=http://10.0.0.1:7001 heartbeat-interval=20ms debug=true"), nil)
+	cfg, _, err := Load(assignments("name=m1 initial-advertise-peer-urls=http://10.0.0.1:7001 heartbeat-interval=20ms debug=true"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestWrongValues(t *testing.T) {
 		{"logger=log4j", "use zap or capnslog"},
 	} {
 		t.Run(test.flags, func(t *testing.T) {
-			_, _, err := loadConfig(assignments(test.flags), nil)
+			_, _, err := Load(assignments(test.flags), nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -126,7 +126,7 @@ func TestWrongValues(t *testing.T) {
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {
-	_, _, err := loadConfig(assignments("snapshot-count=x cors=y log-level=z"), nil)
+	_, _, err := Load(assignments("snapshot-count=x cors=y log-level=z"), nil)
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("want three lines, got: %v", err)
 	}
@@ -144,7 +144,7 @@ func TestAcceptedValues(t *testing.T) {
 		"discovery-srv=example.com. discovery-srv-name=x initial-cluster-state=existing", "proxy=on initial-cluster=a=http://x:1 listen-client-urls=http://127.0.0.1:1", "proxy=readonly discovery-srv=example.com",
 	} {
 		t.Run(flags, func(t *testing.T) {
-			if _, _, err := loadConfig(assignments(flags), nil); err != nil {
+			if _, _, err := Load(assignments(flags), nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -160,7 +160,7 @@ func TestClusterSources(t *testing.T) {
 		{"proxy=on initial-cluster=a=http://x:1,b=http://y:1", "map[a:[http://x:1] b:[http://y:1]]"},
 	} {
 		t.Run(test.flags, func(t *testing.T) {
-			cfg, _, err := loadConfig(assignments(test.flags), nil)
+			cfg, _, err := Load(assignments(test.flags), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,7 +185,7 @@ func TestCheckFounding(t *testing.T) {
 		{"", ""},
 	} {
 		t.Run(test.flags, func(t *testing.T) {
-			cfg, _, err := loadConfig(assignments(test.flags), nil)
+			cfg, _, err := Load(assignments(test.flags), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

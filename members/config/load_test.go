@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -39,7 +39,7 @@ func TestPrecedence(t *testing.T) {
 		{"file switched off", map[string]string{"config-file": ""}, []string{"PANDO_CONFIG_FILE=" + file}, "default"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg, _, err := loadConfig(test.flags, test.env)
+			cfg, _, err := Load(test.flags, test.env)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 			if test.file != "" {
 				flags["config-file"] = writeConfigFile(t, test.file)
 			}
-			_, _, err := loadConfig(flags, []string{test.env})
+			_, _, err := Load(flags, []string{test.env})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -76,7 +76,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 }
 
 func TestUnknownEnvironment(t *testing.T) {
-	_, warnings, err := loadConfig(nil, []string{
+	_, warnings, err := Load(nil, []string{
 		"ETCD_LISTEN_PEER_URL=http://secret", "PANDO_NMAE=x", "ETCD_QQQQQQ=", // unknown
 		"ETCDCTL_API=2", "ETCD_VERSION=3.4.23", "ETCD_UNSUPPORTED_ARCH=arm", "HOME=/", "ETCD_ENABLE_V2=true", "ETCD_MAX_WALS=5", // fine
 	})
@@ -94,7 +94,7 @@ func TestUnknownEnvironment(t *testing.T) {
 }
 
 func TestLargeRequestsWarn(t *testing.T) {
-	_, warnings, err := loadConfig(map[string]string{"max-request-bytes": "20971520"}, nil)
+	_, warnings, err := Load(map[string]string{"max-request-bytes": "20971520"}, nil)
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "above the recommended 10485760") {
 		t.Errorf("error %v, warnings %q", err, warnings)
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 
 // TestFlagHelp looks at what explains the settings.
 func TestFlagHelp(t *testing.T) {
-	got := flagHelp()
+	got := FlagHelp()
 	t.Run("fits in the width", func(t *testing.T) {
 		for line := range strings.Lines(got) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
@@ -17,7 +17,7 @@ func TestFlagHelp(t *testing.T) {
 		}
 	})
 	t.Run("mentions every flag and group", func(t *testing.T) {
-		for _, name := range flagNames() {
+		for _, name := range FlagNames() {
 			if !strings.Contains(got, "--"+name) {
 				t.Errorf("--%s is missing", name)
 			}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"slices"
@@ -7,9 +7,9 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// nearest finds the name that word most likely stands for: one that it begins, else one that a few keystrokes
+// Nearest finds the name that word most likely stands for: one that it begins, else one that a few keystrokes
 // turn it into; empty if there is none.
-func nearest(word string, names []string) string {
+func Nearest(word string, names []string) string {
 	word = strings.ToLower(strings.ReplaceAll(word, "_", "-"))
 	limit := max(2, len(word)/3)
 	if len(word) < 4 {
@@ -26,8 +26,8 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// exampleValue is a value that the flag would take.
-func exampleValue(spec *flagSpec) string {
+// ExampleValue is a value that the flag would take.
+func ExampleValue(spec *flagSpec) string {
 	switch {
 	case spec.example != "":
 		return spec.example
@@ -39,8 +39,8 @@ func exampleValue(spec *flagSpec) string {
 
 // exampleURL is a URL that the flag would take.
 func exampleURL(flag string) string {
-	if spec := specOf(flag); spec != nil {
-		return exampleValue(spec)
+	if spec := SpecOf(flag); spec != nil {
+		return ExampleValue(spec)
 	}
-	return defaultClientURL
+	return DefaultClientURL
 }

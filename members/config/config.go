@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -17,25 +17,25 @@ import (
 // Bounds and defaults that more than one place speaks of.
 const (
 	defaultName            = "default"
-	defaultClientURL       = "http://localhost:2379"
-	defaultPeerURL         = "http://localhost:2380"
+	DefaultClientURL       = "http://localhost:2379"
+	DefaultPeerURL         = "http://localhost:2380"
 	defaultClusterToken    = "etcd-cluster"
 	defaultSnapshotCount   = 100_000
-	defaultMaxRequestBytes = 10 << 20 // of a form, as it comes: the reference's limit
-	defaultMaxInflight     = 256 << 20
-	defaultHistorySize     = 1000
+	DefaultMaxRequestBytes = 10 << 20 // of a form, as it comes: the reference's limit
+	DefaultMaxInflight     = 256 << 20
+	DefaultHistorySize     = 1000
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
 	defaultConsistency     = time.Minute
 	defaultStallTimeout    = 30 * time.Second
 
-	dataDirSuffix       = ".pando"
+	DataDirSuffix       = ".pando"
 	maxElectionTimeout  = 50 * time.Second
 	electionHeartbeats  = 5 // an election timeout is at least this many heartbeats
 	maxHistorySize      = 10_000_000
 	maxCatchUpBytes     = 64 << 30
-	minMaxInflight      = 1 << 20
-	maxRequestLimit     = 512 << 20 // the raft package's own, however long the election timeout is
+	MinMaxInflight      = 1 << 20
+	MaxRequestLimit     = 512 << 20 // the raft package's own, however long the election timeout is
 	minStallTimeout     = 100 * time.Millisecond
 	wiseMaxRequestBytes = 10 << 20 // above it one request holds up everybody's: worth a warning
 )
@@ -43,30 +43,30 @@ const (
 // Values of Config.LogFormat.
 const (
 	logFormatConsole = "console" // time, level, message, key=value: for people
-	logFormatJSON    = "json"    // one JSON object a line: for collectors
+	LogFormatJSON    = "json"    // one JSON object a line: for collectors
 )
 
 // Values of Config.InitialClusterState.
 const (
 	clusterNew      = "new"      // start a cluster
-	clusterExisting = "existing" // join one that runs
+	ClusterExisting = "existing" // join one that runs
 )
 
 // Values of Config.DiscoveryFallback.
 const (
-	fallbackExit  = "exit"  // end with an error
+	FallbackExit  = "exit"  // end with an error
 	fallbackProxy = "proxy" // serve as a proxy
 )
 
 // Values of Config.Proxy.
 const (
-	proxyOff      = "off"      // be a member
+	ProxyOff      = "off"      // be a member
 	proxyOn       = "on"       // pass all requests on
-	proxyReadOnly = "readonly" // pass on GET alone
+	ProxyReadOnly = "readonly" // pass on GET alone
 )
 
-// Config is everything a server has to know before it starts. loadConfig makes it complete and valid; one that
-// is made by hand starts from defaultConfig, sets its fields, and passes complete and Validate. It is not
+// Config is everything a server has to know before it starts. Load makes it complete and valid; one that
+// is made by hand starts from Default, sets its fields, and passes complete and Validate. It is not
 // changed after that, so any goroutine may read it.
 type Config struct {
 	// Name of this member, for people and for InitialCluster. It has no part in the member's ID.
@@ -92,7 +92,7 @@ type Config struct {
 	// InitialCluster maps the name of each first member to its peer URLs, as given. Default: this member alone; empty
 	// with Discovery or DiscoverySRV, which take its place.
 	InitialCluster map[string][]string
-	// InitialClusterState is clusterNew or clusterExisting. It matters only while the member has no data yet.
+	// InitialClusterState is clusterNew or ClusterExisting. It matters only while the member has no data yet.
 	InitialClusterState string
 	// InitialClusterToken keeps apart clusters that would otherwise have the same IDs. May be empty.
 	InitialClusterToken string
@@ -105,7 +105,7 @@ type Config struct {
 
 	// Discovery is the key of a v2 keys API under which the first members find each other; empty for none.
 	Discovery string
-	// DiscoveryFallback is fallbackExit or fallbackProxy: what to do when the discovered cluster is full.
+	// DiscoveryFallback is FallbackExit or fallbackProxy: what to do when the discovered cluster is full.
 	DiscoveryFallback string
 	// DiscoveryProxy is the URL of an HTTP proxy for the requests to Discovery; empty for none.
 	DiscoveryProxy string
@@ -113,7 +113,7 @@ type Config struct {
 	// services' names.
 	DiscoverySRV, DiscoverySRVName string
 
-	// Proxy is proxyOff, proxyOn or proxyReadOnly. A data directory with a member's data makes a member all the same.
+	// Proxy is ProxyOff, proxyOn or ProxyReadOnly. A data directory with a member's data makes a member all the same.
 	Proxy string
 	// ProxyFailureWait is how long a member that failed gets no requests, ProxyRefreshInterval the time between two looks at
 	// the membership.
@@ -126,13 +126,13 @@ type Config struct {
 	// HistorySize is the number of events that a watch can start in the past. 1 to 10,000,000.
 	HistorySize int
 	// MaxRequestBytes is the longest request body that is read, in bytes, each escaped byte of a form counted once. 0 if it was
-	// not given: then it is defaultMaxRequestBytes, counted as the reference does. See RequestBytes.
+	// not given: then it is DefaultMaxRequestBytes, counted as the reference does. See RequestBytes.
 	MaxRequestBytes int64
 	// MaxConnections is how many connections of clients may be open; 0 for what the limit of open files allows.
 	MaxConnections int
 	// CatchUpBytes is how much applied log stays in memory for members that lag behind; 0 for what MaxRequestBytes asks for.
 	CatchUpBytes int64
-	// MaxInflightBytes bounds the bytes that large requests and answers hold together. At least minMaxInflight.
+	// MaxInflightBytes bounds the bytes that large requests and answers hold together. At least MinMaxInflight.
 	MaxInflightBytes int64
 	// ClientStallTimeout is how long a client may take nothing of what is sent to it. Above 0.
 	ClientStallTimeout time.Duration
@@ -152,7 +152,7 @@ type Config struct {
 
 	// LogLevel is the least severe level that is logged.
 	LogLevel zapcore.Level
-	// LogFormat is logFormatConsole or logFormatJSON.
+	// LogFormat is logFormatConsole or LogFormatJSON.
 	LogFormat string
 	// LogOutputs are "stderr", "stdout" or paths of files to append to. Never empty.
 	LogOutputs []string
@@ -169,26 +169,26 @@ type Config struct {
 // LogEntry names an entry of the log by its index and term.
 type LogEntry struct{ Index, Term uint64 }
 
-// defaultConfig is what a bare `pando` runs with, but for the fields that complete derives from others.
-func defaultConfig() *Config {
+// Default is what a bare `pando` runs with, but for the fields that complete derives from others.
+func Default() *Config {
 	return &Config{
 		Name:                     defaultName,
-		ListenClientURLs:         []url.URL{mustURL(defaultClientURL)},
-		AdvertiseClientURLs:      []url.URL{mustURL(defaultClientURL)},
-		ListenPeerURLs:           []url.URL{mustURL(defaultPeerURL)},
-		InitialAdvertisePeerURLs: []url.URL{mustURL(defaultPeerURL)},
+		ListenClientURLs:         []url.URL{mustURL(DefaultClientURL)},
+		AdvertiseClientURLs:      []url.URL{mustURL(DefaultClientURL)},
+		ListenPeerURLs:           []url.URL{mustURL(DefaultPeerURL)},
+		InitialAdvertisePeerURLs: []url.URL{mustURL(DefaultPeerURL)},
 		InitialClusterToken:      defaultClusterToken,
 		InitialClusterState:      clusterNew,
 		DiscoveryFallback:        fallbackProxy,
-		Proxy:                    proxyOff,
+		Proxy:                    ProxyOff,
 		ProxyFailureWait:         5 * time.Second,
 		ProxyRefreshInterval:     30 * time.Second,
 		ProxyDialTimeout:         time.Second,
 		ProxyWriteTimeout:        5 * time.Second,
 		SnapshotCount:            defaultSnapshotCount,
 		ConsistencyCheckInterval: defaultConsistency,
-		HistorySize:              defaultHistorySize,
-		MaxInflightBytes:         defaultMaxInflight,
+		HistorySize:              DefaultHistorySize,
+		MaxInflightBytes:         DefaultMaxInflight,
 		ClientStallTimeout:       defaultStallTimeout,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,
@@ -206,13 +206,13 @@ func mustURL(text string) url.URL {
 	return url.URL{Scheme: scheme, Host: host}
 }
 
-// complete fills the fields whose default follows from others.
-func (c *Config) complete() {
+// Complete fills the fields whose default follows from others.
+func (c *Config) Complete() {
 	if c.DataDir == "" {
-		c.DataDir = c.Name + dataDirSuffix
+		c.DataDir = c.Name + DataDirSuffix
 	}
 	if len(c.InitialCluster) == 0 && c.Discovery == "" && c.DiscoverySRV == "" {
-		c.InitialCluster = map[string][]string{c.Name: urlStrings(c.InitialAdvertisePeerURLs)}
+		c.InitialCluster = map[string][]string{c.Name: URLStrings(c.InitialAdvertisePeerURLs)}
 	}
 }
 
@@ -281,11 +281,11 @@ func (c *Config) CheckFounding() error {
 	own, ok := c.InitialCluster[c.Name]
 	if !ok {
 		return c.FlagError("initial-cluster", fmt.Sprintf("does not mention this member, %q", c.Name),
-			fmt.Sprintf("add %s=%s, or set --name to a name in the list", c.Name, strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")))
+			fmt.Sprintf("add %s=%s, or set --name to a name in the list", c.Name, strings.Join(URLStrings(c.InitialAdvertisePeerURLs), ",")))
 	}
-	if !sameStrings(own, urlStrings(c.InitialAdvertisePeerURLs)) {
+	if !sameStrings(own, URLStrings(c.InitialAdvertisePeerURLs)) {
 		return c.FlagError("initial-cluster", fmt.Sprintf("has %s at %s, but --initial-advertise-peer-urls is %s",
-			c.Name, strings.Join(own, ","), strings.Join(urlStrings(c.InitialAdvertisePeerURLs), ",")),
+			c.Name, strings.Join(own, ","), strings.Join(URLStrings(c.InitialAdvertisePeerURLs), ",")),
 			"give both the same URLs, or leave --initial-cluster out")
 	}
 	return nil
@@ -321,7 +321,7 @@ func (c *Config) checkSnapshotCount() *FlagError {
 func (c *Config) checkHistorySize() *FlagError {
 	if c.HistorySize < 1 || c.HistorySize > maxHistorySize {
 		return c.FlagError("history-size", fmt.Sprintf("%d is not between 1 and %d", c.HistorySize, maxHistorySize),
-			fmt.Sprintf("leave it out for %d", defaultHistorySize))
+			fmt.Sprintf("leave it out for %d", DefaultHistorySize))
 	}
 	return nil
 }
@@ -329,28 +329,28 @@ func (c *Config) checkHistorySize() *FlagError {
 // RequestBytes is how many bytes the body of a request may have.
 func (c *Config) RequestBytes() int64 {
 	if c.MaxRequestBytes == 0 {
-		return defaultMaxRequestBytes
+		return DefaultMaxRequestBytes
 	}
 	return c.MaxRequestBytes
 }
 
 func (c *Config) checkMaxRequestBytes() *FlagError {
-	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > maxRequestLimit {
+	if c.MaxRequestBytes < 0 || c.MaxRequestBytes > MaxRequestLimit {
 		return c.FlagError("max-request-bytes", requestBytesRange(c.MaxRequestBytes), requestBytesHint)
 	}
 	return nil
 }
 
 func requestBytesRange(n int64) string {
-	return fmt.Sprintf("%d is not between 1 and %d", n, maxRequestLimit)
+	return fmt.Sprintf("%d is not between 1 and %d", n, MaxRequestLimit)
 }
 
-var requestBytesHint = fmt.Sprintf("leave it out for %d", defaultMaxRequestBytes)
+var requestBytesHint = fmt.Sprintf("leave it out for %d", DefaultMaxRequestBytes)
 
 func (c *Config) checkInflight() *FlagError {
-	if c.MaxInflightBytes < minMaxInflight {
-		return c.FlagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, minMaxInflight),
-			fmt.Sprintf("leave it out for %d", defaultMaxInflight))
+	if c.MaxInflightBytes < MinMaxInflight {
+		return c.FlagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, MinMaxInflight),
+			fmt.Sprintf("leave it out for %d", DefaultMaxInflight))
 	}
 	return nil
 }
@@ -403,8 +403,8 @@ func sameStrings(a, b []string) bool {
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
 
-// dialable turns addresses to listen on into ones to connect to from this machine.
-func dialable(urls []url.URL) []url.URL {
+// Dialable turns addresses to listen on into ones to connect to from this machine.
+func Dialable(urls []url.URL) []url.URL {
 	out := make([]url.URL, len(urls))
 	for i, u := range urls {
 		host, port, err := net.SplitHostPort(u.Host)

@@ -1,12 +1,12 @@
-package main
+package config
 
 import "strings"
 
 // helpWidth is the longest line of --help, in columns.
 const helpWidth = 100
 
-// flagHelp explains every setting, in groups, in lines of at most helpWidth columns.
-func flagHelp() string {
+// FlagHelp explains every setting, in groups, in lines of at most helpWidth columns.
+func FlagHelp() string {
 	var b strings.Builder
 	for _, group := range flagGroups {
 		b.WriteString("\n" + group + ":\n")

@@ -1,4 +1,4 @@
-package main
+package config
 
 import "go.uber.org/zap/zapcore"
 
@@ -25,7 +25,7 @@ func legacyFlags() []flagSpec {
 		{name: "enable-v2", group: groupCompatibility, def: "true", usage: "Accepted: the v2 API is what Pando serves.",
 			ignored: "the v2 API is what Pando serves, always"},
 		{name: "logger", group: groupCompatibility, arg: "NAME", def: "zap", usage: "Accepted: \"zap\".", off: []string{"capnslog"},
-			set: func(_ *Config, v string) error { _, err := parseChoice(v, "zap", "capnslog"); return err }},
+			set: func(_ *Config, v string) error { _, err := ParseChoice(v, "zap", "capnslog"); return err }},
 		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.",
 			oldFor: "log-level", silent: isOff, set: setDebug},
 		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "The old spelling of --log-outputs.",

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func (c *Config) checkBootstrap() *FlagError {
 		return c.FlagError(given[len(given)-1], "is given beside --"+strings.Join(given[:len(given)-1], " and --"),
 			"choose one of --initial-cluster, --discovery and --discovery-srv")
 	}
-	if c.Discovery != "" && c.InitialClusterState == clusterExisting {
+	if c.Discovery != "" && c.InitialClusterState == ClusterExisting {
 		return c.FlagError("discovery", "founds new clusters, and --initial-cluster-state is existing",
 			"name the members of the running cluster in --initial-cluster to join it, or leave --initial-cluster-state out to found one")
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"flag"
@@ -41,7 +41,7 @@ func TestPublishedSettings(t *testing.T) {
 	}
 	for name, want := range published {
 		t.Run(name, func(t *testing.T) {
-			cfg, warnings, err := loadPublished(t, filepath.Join("testdata", "settings", name))
+			cfg, warnings, err := loadPublished(t, filepath.Join("..", "..", "testdata", "settings", name))
 			if err == nil {
 				err = cfg.CheckFounding()
 			}
@@ -64,7 +64,7 @@ func TestPublishedSettings(t *testing.T) {
 			}
 		})
 	}
-	files, err := filepath.Glob(filepath.Join("testdata", "settings", "*.*"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "settings", "*.*"))
 	if err != nil || len(files) != len(published)+1 { // and the page about them
 		t.Errorf("%d files are there, %d are looked at: %v", len(files), len(published), err)
 	}
@@ -75,17 +75,17 @@ func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 	t.Helper()
 	switch filepath.Ext(path) {
 	case ".yml":
-		return loadConfig(map[string]string{configFileFlag: path}, nil)
+		return Load(map[string]string{ConfigFileFlag: path}, nil)
 	case ".env":
 		var env []string
 		for _, line := range servertest.Lines(t, path) {
 			name, value, _ := strings.Cut(line, "=")
 			env = append(env, name+"="+strings.Trim(value, `"`))
 		}
-		return loadConfig(nil, env)
+		return Load(nil, env)
 	}
-	given, set := newCommandLine(), flag.NewFlagSet("pando", flag.ContinueOnError)
-	for _, f := range given.cliFlags() {
+	given, set := NewCommandLine(), flag.NewFlagSet("pando", flag.ContinueOnError)
+	for _, f := range given.CliFlags() {
 		if err := f.Apply(set); err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 	if err := set.Parse(servertest.Lines(t, path)); err != nil {
 		return nil, nil, err
 	}
-	return loadConfig(given.values(), nil)
+	return Load(given.Values(), nil)
 }
 
 // TestOldSpellings gives a setting by two spellings at two places: the place decides, whatever the spelling.
@@ -113,8 +113,8 @@ func TestOldSpellings(t *testing.T) {
 				t.Fatal(err)
 			}
 			flags := assignments(test.flags)
-			flags[configFileFlag] = file
-			cfg, warnings, err := loadConfig(flags, strings.Fields(test.env))
+			flags[ConfigFileFlag] = file
+			cfg, warnings, err := Load(flags, strings.Fields(test.env))
 			if err != nil || len(warnings) > 0 {
 				t.Fatal(err, warnings)
 			}
@@ -124,13 +124,13 @@ func TestOldSpellings(t *testing.T) {
 		})
 	}
 	t.Run("another one", func(t *testing.T) {
-		cfg, _, err := loadConfig(assignments("experimental-corrupt-check-time=5s"), []string{"ETCD_CONSISTENCY_CHECK_INTERVAL=0"})
+		cfg, _, err := Load(assignments("experimental-corrupt-check-time=5s"), []string{"ETCD_CONSISTENCY_CHECK_INTERVAL=0"})
 		if err != nil || cfg.ConsistencyCheckInterval.Seconds() != 5 {
 			t.Errorf("%v, %v", cfg, err)
 		}
 	})
 	t.Run("an error names the spelling", func(t *testing.T) {
-		_, _, err := loadConfig(nil, []string{"ETCD_DEBUG=maybe"})
+		_, _, err := Load(nil, []string{"ETCD_DEBUG=maybe"})
 		if err == nil || !strings.Contains(err.Error(), `--debug (from ETCD_DEBUG in the environment): "maybe" is neither`) {
 			t.Errorf("got %v", err)
 		}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ var fileSections = map[string]string{
 func readConfigFile(path string) (map[string]setting, []string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read the configuration: %w", unwrapPath(err))
+		return nil, nil, fmt.Errorf("cannot read the configuration: %w", UnwrapPath(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
@@ -105,7 +105,7 @@ func (r *fileReader) readSection(key, value *yaml.Node, prefix string) {
 }
 
 func (r *fileReader) readPair(key, value *yaml.Node, flag string) {
-	if specOf(flag) == nil || flag == configFileFlag {
+	if SpecOf(flag) == nil || flag == ConfigFileFlag {
 		r.unknown(key, flag)
 		return
 	}
@@ -128,7 +128,7 @@ func (r *fileReader) readPair(key, value *yaml.Node, flag string) {
 // unknown warns of a key that is no setting, or none for a file.
 func (r *fileReader) unknown(key *yaml.Node, flag string) {
 	hint := "see pando --help for the names"
-	if near := nearest(flag, flagNames()); near != "" && near != configFileFlag {
+	if near := Nearest(flag, FlagNames()); near != "" && near != ConfigFileFlag {
 		hint = "did you mean " + near + "?"
 	}
 	r.warnings = append(r.warnings, fmt.Sprintf("%s line %d: unknown setting %q has no effect; %s", r.path, key.Line, key.Value, hint))
@@ -167,8 +167,8 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// unwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.
-func unwrapPath(err error) error {
+// UnwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.
+func UnwrapPath(err error) error {
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return fmt.Errorf("%s: %w", p.Path, p.Err)
 	}

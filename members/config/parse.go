@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -99,8 +99,8 @@ func hostPortOf(text string) string {
 	return host
 }
 
-// urlStrings writes URLs as text, in order.
-func urlStrings(urls []url.URL) []string {
+// URLStrings writes URLs as text, in order.
+func URLStrings(urls []url.URL) []string {
 	texts := make([]string, len(urls))
 	for i := range urls {
 		texts[i] = urls[i].String()
@@ -125,7 +125,7 @@ func parseInitialCluster(text string) (map[string][]string, error) {
 	for _, item := range splitList(text) {
 		name, address, ok := strings.Cut(item, "=")
 		if !ok || name == "" {
-			return nil, &valueError{fmt.Sprintf("%q is not NAME=URL", item), "write for example default=" + defaultPeerURL}
+			return nil, &valueError{fmt.Sprintf("%q is not NAME=URL", item), "write for example default=" + DefaultPeerURL}
 		}
 		u, err := parseURL(address, urlsToAdvertise)
 		if err != nil {
@@ -202,8 +202,8 @@ func parseMillis(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseChoice accepts one of a few words.
-func parseChoice(text string, choices ...string) (string, error) {
+// ParseChoice accepts one of a few words.
+func ParseChoice(text string, choices ...string) (string, error) {
 	if slices.Contains(choices, text) {
 		return text, nil
 	}
@@ -211,7 +211,7 @@ func parseChoice(text string, choices ...string) (string, error) {
 }
 
 func parseLogLevel(text string) (zapcore.Level, error) {
-	word, err := parseChoice(text, "debug", "info", "warn", "error", "panic", "fatal")
+	word, err := ParseChoice(text, "debug", "info", "warn", "error", "panic", "fatal")
 	if err != nil {
 		return 0, err
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -92,18 +92,18 @@ func envSuffix(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// loadConfig makes a complete and valid Config from the flags of the command line (name to text), the environment
+// Load makes a complete and valid Config from the flags of the command line (name to text), the environment
 // (KEY=value) and the configuration file that one of them names. The warnings are for the log. The error
 // joins all problems found, so that a user can mend them in one go.
-func loadConfig(flags map[string]string, environ []string) (*Config, []string, error) {
+func Load(flags map[string]string, environ []string) (*Config, []string, error) {
 	s := &settings{flags: flags, env: environMap(environ)}
-	cfg := defaultConfig()
+	cfg := Default()
 	cfg.origins = map[string]origin{}
 	var warnings []string
-	if _, path, ok := s.find(specOf(configFileFlag)); ok && path.text != "" {
+	if _, path, ok := s.find(SpecOf(ConfigFileFlag)); ok && path.text != "" {
 		values, unknown, err := readConfigFile(path.text)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
-			return nil, nil, &FlagError{configFileFlag, path.from.place, err.Error(), "check the path and who may read it"}
+			return nil, nil, &FlagError{ConfigFileFlag, path.from.place, err.Error(), "check the path and who may read it"}
 		}
 		if err != nil {
 			return nil, nil, err
@@ -116,7 +116,7 @@ func loadConfig(flags map[string]string, environ []string) (*Config, []string, e
 		// Values that could not be read leave defaults behind; checking those would blame the wrong flag.
 		return nil, nil, err
 	}
-	cfg.complete()
+	cfg.Complete()
 	if err := cfg.Validate(); err != nil {
 		return nil, nil, err
 	}
@@ -165,11 +165,11 @@ func asFlagError(cfg *Config, flag string, err error) error {
 // chosen: the default would send them somewhere else.
 func requireAdvertise(cfg *Config) error {
 	listen, advertise := cfg.origins["listen-client-urls"], cfg.origins["advertise-client-urls"]
-	if !listen.given || advertise.given || cfg.Proxy != proxyOff { // a proxy advertises nothing
+	if !listen.given || advertise.given || cfg.Proxy != ProxyOff { // a proxy advertises nothing
 		return nil
 	}
 	return cfg.FlagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
-		"add --advertise-client-urls="+strings.Join(urlStrings(dialable(cfg.ListenClientURLs)), ","))
+		"add --advertise-client-urls="+strings.Join(URLStrings(Dialable(cfg.ListenClientURLs)), ","))
 }
 
 func environMap(environ []string) map[string]string {
