@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"pando/storage"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"pando/storage"
+
 	"pando/members/servertest"
+	"pando/raft/offline"
 )
 
 // counters are writers that each count up: writer i has written the keys /w/i/1 to /w/i/acknowledged[i].
@@ -69,7 +71,7 @@ func TestBackup(t *testing.T) {
 	var known [4]int64
 	backup := func(name string) {
 		known = writing.now()
-		if _, err := backupData(t.Context(), storage.Options{DataDir: at("source"), WALDir: at("wal")}, storage.Options{DataDir: at(name)}); err != nil {
+		if _, err := offline.Backup(t.Context(), storage.Options{DataDir: at("source"), WALDir: at("wal")}, storage.Options{DataDir: at(name)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -145,7 +147,7 @@ func TestBackupRefusesEtcd(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(from, "member", "wal"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := backupData(t.Context(), storage.Options{DataDir: from}, storage.Options{DataDir: filepath.Join(t.TempDir(), "to")})
+	_, err := offline.Backup(t.Context(), storage.Options{DataDir: from}, storage.Options{DataDir: filepath.Join(t.TempDir(), "to")})
 	if err == nil || !strings.Contains(err.Error(), "import --from") {
 		t.Errorf("got %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
+	"pando/raft/offline"
 	"pando/storage"
 )
 
@@ -20,7 +21,7 @@ const clientVerb = "ctl"
 func clientHost() ctl.Host {
 	return ctl.Host{
 		Backup: func(ctx context.Context, from, to ctl.DataDir) (string, error) {
-			return backupData(ctx, storage.Options{DataDir: from.Data, WALDir: from.WAL}, storage.Options{DataDir: to.Data, WALDir: to.WAL})
+			return offline.Backup(ctx, storage.Options{DataDir: from.Data, WALDir: from.WAL}, storage.Options{DataDir: to.Data, WALDir: to.WAL})
 		},
 		CheckSnapshot: func(path string) error {
 			_, err := storage.InspectSnapshot(path)

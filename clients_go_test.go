@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"pando/stats"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/stats"
 
 	etcdclient "go.etcd.io/etcd/client/v2"
 

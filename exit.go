@@ -14,6 +14,7 @@ import (
 	"pando/members"
 	"pando/members/config"
 	"pando/raft"
+	"pando/raft/offline"
 	"pando/storage"
 )
 
@@ -42,7 +43,7 @@ var exitCodes = []struct {
 	{storage.ErrOlderFormat, exitData},
 	{storage.ErrCorrupt, exitData},
 	{raft.ErrNotSkipped, exitUsage},
-	{errOtherRuns, exitUsage},
+	{offline.ErrOtherRuns, exitUsage},
 	{raft.ErrRemoved, exitMember},
 	{raft.ErrBroken, exitMember},
 	{errStartedBefore, exitMember},

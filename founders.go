@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"pando/members"
 	"slices"
 	"strings"
 	"time"
+
+	"pando/members"
 
 	"go.uber.org/zap"
 

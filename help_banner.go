@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"pando/stats"
 	"strings"
+
+	"pando/stats"
 
 	"go.uber.org/zap"
 

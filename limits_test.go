@@ -2,10 +2,11 @@ package main
 
 import (
 	"math"
-	"pando/raft"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/raft"
 
 	"pando/members/config"
 )

@@ -3,9 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"pando/ctl"
 	"slices"
 	"strings"
+
+	"pando/ctl"
 
 	"github.com/urfave/cli/v2"
 

@@ -16,6 +16,7 @@ import (
 	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft"
+	"pando/raft/offline"
 	"pando/raft/transport"
 	"pando/stats"
 	"pando/storage"
@@ -201,7 +202,7 @@ func openDisk(ctx context.Context, cfg *config.Config, client *http.Client, o st
 		return reopenDisk(ctx, cfg, client, o, log)
 	}
 	if cfg.ForceNewCluster {
-		return nil, nil, nil, config.AsUsage(errForceNothing(cfg.DataDir))
+		return nil, nil, nil, config.AsUsage(offline.NothingToForce(cfg.DataDir))
 	}
 	from, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
@@ -223,12 +224,12 @@ func reopenDisk(ctx context.Context, cfg *config.Config, client *http.Client, o 
 		return nil, nil, nil, err
 	}
 	from := &founding{}
-	if err := skipLogEntry(recovered, raft.EntryID(cfg.SkipLogEntry), log); err != nil {
+	if err := offline.SkipLogEntry(recovered, raft.EntryID(cfg.SkipLogEntry), log); err != nil {
 		return nil, nil, nil, errors.Join(err, disk.Close())
 	}
 	switch {
 	case cfg.ForceNewCluster:
-		err = forceNewCluster(ctx, disk, recovered, client, log)
+		err = offline.ForceNewCluster(ctx, disk, recovered, client, log)
 	case recovered.Applied == 0 && len(recovered.Entries) == 0 && recovered.HardState.GetTerm() == 0:
 		from, err = findCluster(ctx, cfg, client, log)
 		if err == nil && from.identity != recovered.Identity {

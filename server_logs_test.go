@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"pando/stats"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"pando/stats"
 
 	"pando/members/servertest"
 )

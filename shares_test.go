@@ -1,9 +1,10 @@
 package main
 
 import (
-	"pando/httpapi"
 	"strings"
 	"testing"
+
+	"pando/httpapi"
 
 	"pando/members/config"
 )

@@ -11,6 +11,7 @@ import (
 
 	"pando/members"
 	"pando/members/config"
+	"pando/raft/offline"
 	"pando/storage"
 )
 
@@ -65,7 +66,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	if err != nil {
 		return err
 	}
-	founding, err := restoredMember(cluster, info)
+	founding, err := offline.RestoredMember(cluster, info)
 	if err != nil {
 		return config.AsUsage(err)
 	}

@@ -6,12 +6,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"pando/stats"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"pando/stats"
 
 	"pando/members/servertest"
 )

@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 // backupPeerURL is what a member made from a backup is known by when its data names no peer URL; as the reference's.
 const backupPeerURL = "http://localhost:2380"
 
-// backupData is the client's backup command: it makes the data of a new member, alone in a new cluster, from the
+// Backup is the client's backup command: it makes the data of a new member, alone in a new cluster, from the
 // files of a member that may be running. Nobody of the old cluster takes the new member for one of theirs.
-func backupData(ctx context.Context, source, target storage.Options) (string, error) {
+func Backup(ctx context.Context, source, target storage.Options) (string, error) {
 	if _, err := storage.Exists(target); err != nil {
 		return "", fmt.Errorf("--backup-dir %s can't be used: %w", target.DataDir, err)
 	}

@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"context"
@@ -14,10 +14,10 @@ import (
 	"pando/storage"
 )
 
-// forceNewCluster carries out --force-new-cluster on the data of a member that is not started yet. Another member that
+// ForceNewCluster carries out --force-new-cluster on the data of a member that is not started yet. Another member that
 // answers is a reason to refuse: two clusters would go on from the same data, and a flag that was left in a script
 // would throw out members that were added since. After an error the disk is closed.
-func forceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage.Recovered, client *http.Client, log *zap.Logger) error {
+func ForceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage.Recovered, client *http.Client, log *zap.Logger) error {
 	err := refuseAlive(ctx, recovered, client)
 	var removed []members.Member
 	if err == nil {
@@ -38,9 +38,9 @@ func forceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage
 	return nil
 }
 
-// skipLogEntry carries out --skip-log-entry on the data of a member that is not started yet; the zero value asks for
+// SkipLogEntry carries out --skip-log-entry on the data of a member that is not started yet; the zero value asks for
 // nothing.
-func skipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger) error {
+func SkipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger) error {
 	if id == (raft.EntryID{}) {
 		return nil
 	}
@@ -56,8 +56,8 @@ func skipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	return nil
 }
 
-// errOtherRuns refuses --force-new-cluster.
-var errOtherRuns = errors.New("another member of the cluster is running")
+// ErrOtherRuns refuses --force-new-cluster.
+var ErrOtherRuns = errors.New("another member of the cluster is running")
 
 func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
 	list, err := raft.LastMembers(recovered)
@@ -77,14 +77,14 @@ func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http
 	for url, remote := range answers {
 		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
 			return fmt.Errorf("--force-new-cluster: %w at %s, and the two would go on apart; "+
-				"stop it if the cluster can't be saved, or start this one without the flag", errOtherRuns, url)
+				"stop it if the cluster can't be saved, or start this one without the flag", ErrOtherRuns, url)
 		}
 	}
 	return nil
 }
 
-// errForceNothing refuses the flag where it has nothing to work on: a new, empty cluster would look like a rescue.
-func errForceNothing(dataDir string) error {
+// NothingToForce refuses the flag where it has nothing to work on: a new, empty cluster would look like a rescue.
+func NothingToForce(dataDir string) error {
 	return fmt.Errorf("--force-new-cluster: %s holds no data of a member; check --data-dir, or take the flag away to start a new cluster", dataDir)
 }
 

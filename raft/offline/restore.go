@@ -1,15 +1,16 @@
-package main
+package offline
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+
 	"pando/members"
 	"pando/storage"
 )
 
-// restoredMember works out what the data directory says of the cluster, with the file as its beginning.
-func restoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storage.Founding, error) {
+// RestoredMember works out what the data directory says of the cluster, with the file as its beginning.
+func RestoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storage.Founding, error) {
 	id := restoredClusterID(cluster.ID, info.SHA256)
 	registry := members.NewRegistry(id)
 	registry.SetFounding(members.Unfounded)
