@@ -13,6 +13,7 @@ import (
 
 	"pando/members"
 	"pando/members/config"
+	"pando/members/server"
 	"pando/raft"
 	"pando/raft/offline"
 	"pando/storage"
@@ -46,8 +47,8 @@ var exitCodes = []struct {
 	{offline.ErrOtherRuns, exitUsage},
 	{raft.ErrRemoved, exitMember},
 	{raft.ErrBroken, exitMember},
-	{errStartedBefore, exitMember},
-	{errAddedElsewhere, exitMember},
+	{server.ErrStartedBefore, exitMember},
+	{server.ErrAddedElsewhere, exitMember},
 	{raft.ErrContradiction, exitMember},
 	{members.ErrFull, exitMember},
 	{members.ErrRegistered, exitMember},

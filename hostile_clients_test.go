@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pando/members/config"
+	"pando/members/server"
 	"pando/members/servertest"
 )
 
@@ -36,7 +37,7 @@ func TestSlowSenders(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	before := p.Footprint()
 	poll := servertest.OpenConn(t, p.Addr(), servertest.Get1("/v2/keys/a?wait=true"))
-	bodies := bodyTimeout
+	bodies := server.BodyTimeout
 	if testing.Short() {
 		bodies = 0
 	}
@@ -46,9 +47,9 @@ func TestSlowSenders(t *testing.T) {
 		dribble    string // sent again and again
 		within     time.Duration
 	}{
-		{"nothing", "", "", headerTimeout},
-		{"half a request line", "GET /v2/ke", "", headerTimeout},
-		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.ToHost, "X-A: b\r\n", headerTimeout},
+		{"nothing", "", "", server.HeaderTimeout},
+		{"half a request line", "GET /v2/ke", "", server.HeaderTimeout},
+		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.ToHost, "X-A: b\r\n", server.HeaderTimeout},
 		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + "Content-Length: 1000\r\n\r\nvalue=", "x", bodies},
 		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + servertest.AChunk + "\r\n", "1\r\nx\r\n", bodies},
 		{"body of no form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members/config"
+	"pando/members/server"
 	"pando/stats"
 	"pando/stats/logging"
 )
@@ -101,7 +102,7 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
-	return logEnd(cfg, endedAsAsked(ctx, serve(ctx, cfg, log), log), log)
+	return logEnd(cfg, endedAsAsked(ctx, server.Serve(ctx, cfg, log), log), log)
 }
 
 // openLog opens the log that cfg asks for.

@@ -11,6 +11,7 @@ import (
 
 	"pando/members"
 	"pando/members/config"
+	"pando/members/server"
 	"pando/raft/offline"
 	"pando/storage"
 )
@@ -62,7 +63,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	if err != nil {
 		return err
 	}
-	cluster, err := restoredFounders(ctx, cfg)
+	cluster, err := server.RestoredFounders(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -22,11 +22,11 @@ type founding struct {
 	peers    []members.Member // of the cluster that it joins
 }
 
-// errStartedBefore says that the cluster knows this member as one with data, and here is none.
-var errStartedBefore = errors.New("has been started before")
+// ErrStartedBefore says that the cluster knows this member as one with data, and here is none.
+var ErrStartedBefore = errors.New("has been started before")
 
-// errAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
-var errAddedElsewhere = errors.New("was added to the running cluster")
+// ErrAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
+var ErrAddedElsewhere = errors.New("was added to the running cluster")
 
 // findCluster finds the cluster of a member without data, from the flags, by
 // discovery or from the DNS, and, where there are others already, from what they
@@ -99,7 +99,7 @@ func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, cli
 			if m.ID == members.ID(o.identity.MemberID) && len(m.ClientURLs) > 0 {
 				return fmt.Errorf("member %s (%s) %w: it has already been bootstrapped, says its peer %s, and its data in %s is missing. "+
 					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing",
-					cfg.Name, m.ID, errStartedBefore, url, cfg.DataDir)
+					cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func otherClusterMet(cfg *config.Config, o *founding, own []string, url string, 
 	for _, m := range remote.Members {
 		if slices.Equal(m.PeerURLs, own) {
 			return fmt.Errorf("member %s %w %s: the member at %s lists it. These flags would found the cluster %s instead: "+
-				"start it with --initial-cluster-state existing", cfg.Name, errAddedElsewhere, remote.ClusterID, url, id)
+				"start it with --initial-cluster-state existing", cfg.Name, ErrAddedElsewhere, remote.ClusterID, url, id)
 		}
 	}
 	log.Warn("a member of another cluster listens at a peer URL of --initial-cluster: it was started with another --initial-cluster or "+
@@ -164,7 +164,7 @@ func findSelf(cfg *config.Config, own []string, url string, remote members.Remot
 		}
 		if len(m.ClientURLs) > 0 {
 			return nil, fmt.Errorf("member %s (%s) %w, says %s, but %s holds no data: "+
-				"put the data back, or remove the member and add it again", cfg.Name, m.ID, errStartedBefore, url, cfg.DataDir)
+				"put the data back, or remove the member and add it again", cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
 		}
 		return &founding{
 			identity: storage.Identity{ClusterID: uint64(remote.ClusterID), MemberID: uint64(m.ID)},

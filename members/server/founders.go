@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 // lookupTimeout bounds how long restore looks for the members of a cluster.
 const lookupTimeout = 10 * time.Second
 
-// restoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
-func restoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
+// RestoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
+func RestoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	switch {

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -24,10 +24,10 @@ import (
 
 // Limits that no flag sets.
 const (
-	// headerTimeout and bodyTimeout cut off clients that send too slowly. They
+	// HeaderTimeout and BodyTimeout cut off clients that send too slowly. They
 	// don't concern long polls, which have sent all they have to send.
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = 30 * time.Second
+	HeaderTimeout = 10 * time.Second
+	BodyTimeout   = 30 * time.Second
 	// shutdownTimeout is how long requests may take to end after a signal. The
 	// last checkpoint comes after it, and all must be done within 5 s.
 	shutdownTimeout = 2 * time.Second
@@ -85,7 +85,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 func newGate(cfg *config.Config, metrics *stats.Metrics) *httpapi.Gate {
 	return httpapi.NewGate(httpapi.GateConfig{
 		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
-		BodyTimeout: bodyTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
+		BodyTimeout: BodyTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 	})
 }
 
@@ -265,7 +265,7 @@ func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpa
 		MaxRequestBytes:   cfg.MaxRequestBytes,
 		MaxInflightBytes:  cfg.MaxInflightBytes,
 		StallTimeout:      cfg.ClientStallTimeout,
-		BodyTimeout:       bodyTimeout,
+		BodyTimeout:       BodyTimeout,
 		CheckpointFailing: m.node.CheckpointFailing,
 		Ready:             m.node.Ready(),
 		ReadyTimeout:      readyTimeout(cfg),
@@ -290,7 +290,7 @@ func versions() httpapi.Versions {
 func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 	s := &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: HeaderTimeout,
 		ErrorLog:          zap.NewStdLog(log),
 	}
 	httpapi.CloseUnasked(s)

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -25,10 +25,10 @@ import (
 	"pando/storage"
 )
 
-// serve runs what the flags and the data directory make of this process, a
+// Serve runs what the flags and the data directory make of this process, a
 // member or a proxy, until ctx is done or it fails. When it returns, all is
 // closed and on disk.
-func serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
+func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	if err := checkLimits(cfg); err != nil {
 		return config.AsUsage(err)
 	}
@@ -185,7 +185,7 @@ func newProxy(ctx context.Context, cfg *config.Config, known []members.Member, m
 		DialTimeout:     cfg.ProxyDialTimeout,
 		WriteTimeout:    cfg.ProxyWriteTimeout,
 		ReadTimeout:     cfg.ProxyReadTimeout,
-		BodyTimeout:     bodyTimeout,
+		BodyTimeout:     BodyTimeout,
 		MaxIdle:         maxIdle,
 		CORS:            cfg.CORS,
 		Metrics:         metrics,
