@@ -99,9 +99,9 @@ func TestBackup(t *testing.T) {
 	source.Kill()
 	writing.ended.Wait()
 	t.Run("of a killed one", func(t *testing.T) {
-		before := fingerprint(t, at("source"))
+		before := servertest.Fingerprint(t, at("source"))
 		backup("dead")
-		if fingerprint(t, at("source")) != before {
+		if servertest.Fingerprint(t, at("source")) != before {
 			t.Error("the source was changed")
 		}
 		mustHave(t, servertest.Launch(t, at("dead"), "--force-new-cluster").Client, known)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -33,28 +31,6 @@ func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...str
 	if p.Stdout.String() != "" {
 		t.Errorf("printed %s", p.Stdout)
 	}
-}
-
-// fingerprint is the content of all files below a directory.
-func fingerprint(t *testing.T, dir string) string {
-	t.Helper()
-	sum := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		sum.Write([]byte(path))
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		content, err := os.ReadFile(path)
-		sum.Write(content)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(sum.Sum(nil))
 }
 
 // TestRefusedStarts starts servers where none can run.
@@ -115,9 +91,9 @@ func TestRefusedData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := fingerprint(t, dir)
+		before := servertest.Fingerprint(t, dir)
 		mustRefuse(t, dir, nil, exitData, dir, "etcd", "--data-dir")
-		if fingerprint(t, dir) != before {
+		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
 	})
@@ -126,9 +102,9 @@ func TestRefusedData(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		before := fingerprint(t, dir)
+		before := servertest.Fingerprint(t, dir)
 		mustRefuse(t, dir, nil, exitData, dir, "thesis.tex", "--data-dir")
-		if fingerprint(t, dir) != before {
+		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
 	})
@@ -140,9 +116,9 @@ func TestRefusedData(t *testing.T) {
 		if err := os.Remove(filepath.Join(dir, "state.db")); err != nil {
 			t.Fatal(err)
 		}
-		before := fingerprint(t, dir)
+		before := servertest.Fingerprint(t, dir)
 		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "state.db"), "missing")
-		if fingerprint(t, dir) != before {
+		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
 	})
@@ -154,9 +130,9 @@ func TestRefusedData(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(dir, "wal")); err != nil {
 			t.Fatal(err)
 		}
-		before := fingerprint(t, dir)
+		before := servertest.Fingerprint(t, dir)
 		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "wal"), "--wal-dir")
-		if fingerprint(t, dir) != before {
+		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 func TestHelp(t *testing.T) {
@@ -16,7 +18,7 @@ func TestHelp(t *testing.T) {
 
 	t.Run("matches the golden file", func(t *testing.T) {
 		golden := filepath.Join("testdata", "help.txt")
-		if *update {
+		if *servertest.Update {
 			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}

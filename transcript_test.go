@@ -26,7 +26,7 @@ const (
 // TestTranscripts plays every transcript to Pando: it must answer as the
 // reference did, but for the differences that the transcripts name.
 func TestTranscripts(t *testing.T) {
-	if *update {
+	if *servertest.Update {
 		t.Skip("recording from the reference: Pando is not played to")
 	}
 	for _, script := range loadTranscripts(t) {
@@ -55,7 +55,7 @@ func TestTranscriptsMatchReference(t *testing.T) {
 				t.Skip("this transcript shuts its server down: a shared one is not played to")
 			}
 			server := referenceServer(t, etcd)
-			if *update {
+			if *servertest.Update {
 				playTranscript(t, script, server, recordReference)
 				script.save(t)
 				return

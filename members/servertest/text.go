@@ -1,7 +1,10 @@
 package servertest
 
 import (
+	"crypto/sha256"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,4 +49,26 @@ func ReplaceGroups(re *regexp.Regexp, text string, with func(groups []string) st
 	return re.ReplaceAllStringFunc(text, func(s string) string {
 		return with(re.FindStringSubmatch(s))
 	})
+}
+
+// Fingerprint is the content of all files below a directory.
+func Fingerprint(t testing.TB, dir string) string {
+	t.Helper()
+	sum := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		sum.Write([]byte(path))
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		sum.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sum.Sum(nil))
 }
