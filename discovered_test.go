@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/ctl/program"
 	"pando/members/servertest"
 )
 
@@ -39,7 +40,7 @@ func TestDiscoveredCluster(t *testing.T) {
 	})
 	t.Run("or ends", func(t *testing.T) {
 		later := all[4].Spawn(t, "--discovery", token, "--discovery-fallback", "exit")
-		if code := later.AwaitExit(); code != exitMember || !strings.Contains(later.Stderr.String(), "the discovered cluster is full") {
+		if code := later.AwaitExit(); code != program.ExitMember || !strings.Contains(later.Stderr.String(), "the discovered cluster is full") {
 			t.Errorf("exit code %d\n%s", code, later.Stderr)
 		}
 	})

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/program"
 )
 
 // TestDocsHelp makes sure that the pages that --help names are there.
 func TestDocsHelp(t *testing.T) {
-	for _, name := range regexp.MustCompile(`(?m)^  (\S+\.md) `).FindAllStringSubmatch(helpText(), -1) {
+	for _, name := range regexp.MustCompile(`(?m)^  (\S+\.md) `).FindAllStringSubmatch(program.HelpText(), -1) {
 		if _, err := os.Stat(name[1]); err != nil {
 			t.Errorf("--help: %v", err)
 		}
@@ -102,7 +104,7 @@ var (
 
 // knownFlags are the flags of the server and of all its commands.
 func knownFlags() map[string]bool {
-	app := newApp(nil, nil)
+	app := program.NewApp(nil, nil)
 	known := map[string]bool{"help": true}
 	for _, f := range app.Flags {
 		known[f.Names()[0]] = true

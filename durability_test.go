@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/ctl/program"
 	"pando/members/servertest"
 )
 
@@ -39,7 +40,7 @@ func TestRefusedStarts(t *testing.T) {
 	t.Run("directory in use", func(t *testing.T) {
 		dir := t.TempDir()
 		p := servertest.Launch(t, dir)
-		mustRefuse(t, dir, nil, exitTaken, dir, "another process", "--data-dir")
+		mustRefuse(t, dir, nil, program.ExitTaken, dir, "another process", "--data-dir")
 		servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
 	})
 	t.Run("port in use", func(t *testing.T) {
@@ -51,7 +52,7 @@ func TestRefusedStarts(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		url := "http://" + taken.Addr().String()
 		for _, flag := range []string{"--listen-client-urls", "--listen-peer-urls", "--listen-metrics-urls"} {
-			mustRefuse(t, dir, []string{flag, url}, exitTaken, flag, url, "in use")
+			mustRefuse(t, dir, []string{flag, url}, program.ExitTaken, flag, url, "in use")
 		}
 		if _, err := os.Stat(dir); err == nil {
 			t.Error("a server that could not listen made a data directory")
@@ -62,18 +63,18 @@ func TestRefusedStarts(t *testing.T) {
 		if err := os.WriteFile(dir, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		mustRefuse(t, dir, nil, exitData, dir)
+		mustRefuse(t, dir, nil, program.ExitData, dir)
 	})
 	t.Run("unwritable directory", func(t *testing.T) {
 		if os.Getuid() == 0 {
-			mustRefuse(t, "/proc/data", nil, exitFailure, "/proc/data") // the one place where even root can't write
+			mustRefuse(t, "/proc/data", nil, program.ExitFailure, "/proc/data") // the one place where even root can't write
 			return
 		}
 		parent := t.TempDir()
 		if err := os.Chmod(parent, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		mustRefuse(t, filepath.Join(parent, "data"), nil, exitFailure, parent, "permission denied")
+		mustRefuse(t, filepath.Join(parent, "data"), nil, program.ExitFailure, parent, "permission denied")
 	})
 }
 
@@ -92,7 +93,7 @@ func TestRefusedData(t *testing.T) {
 			}
 		}
 		before := servertest.Fingerprint(t, dir)
-		mustRefuse(t, dir, nil, exitData, dir, "etcd", "--data-dir")
+		mustRefuse(t, dir, nil, program.ExitData, dir, "etcd", "--data-dir")
 		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -103,7 +104,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := servertest.Fingerprint(t, dir)
-		mustRefuse(t, dir, nil, exitData, dir, "thesis.tex", "--data-dir")
+		mustRefuse(t, dir, nil, program.ExitData, dir, "thesis.tex", "--data-dir")
 		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -117,7 +118,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := servertest.Fingerprint(t, dir)
-		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "state.db"), "missing")
+		mustRefuse(t, dir, nil, program.ExitData, filepath.Join(dir, "state.db"), "missing")
 		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -131,7 +132,7 @@ func TestRefusedData(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := servertest.Fingerprint(t, dir)
-		mustRefuse(t, dir, nil, exitData, filepath.Join(dir, "wal"), "--wal-dir")
+		mustRefuse(t, dir, nil, program.ExitData, filepath.Join(dir, "wal"), "--wal-dir")
 		if servertest.Fingerprint(t, dir) != before {
 			t.Error("the directory was changed")
 		}
@@ -171,8 +172,8 @@ func TestFullDisk(t *testing.T) {
 	// The disk may be full for the checkpoint before it is for the log.
 	said := func() string { return p.Stderr.String() }
 	servertest.Await(t, "word of the full disk", func() bool { return strings.Contains(said(), "no space left on device") })
-	if code := p.AwaitExit(); code != exitFailure {
-		t.Errorf("exit code %d, want %d", code, exitFailure)
+	if code := p.AwaitExit(); code != program.ExitFailure {
+		t.Errorf("exit code %d, want %d", code, program.ExitFailure)
 	}
 	if strings.Contains(said(), "goroutine ") {
 		t.Errorf("it says\n%s", said())

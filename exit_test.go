@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/ctl/program"
 	"pando/members/servertest"
 )
 
@@ -20,14 +21,14 @@ func TestExitCodes(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
 			t.Fatal(err)
 		}
-		endsWith(t, servertest.Spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), exitUsage, "does not mention this member")
+		endsWith(t, servertest.Spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), program.ExitUsage, "does not mention this member")
 		if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
 			t.Errorf("the data directory holds %q, %v", left, err)
 		}
 	})
 	t.Run("an initial cluster that names a member twice", func(t *testing.T) {
 		p := servertest.Spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
-		endsWith(t, p, exitUsage, "--initial-cluster")
+		endsWith(t, p, program.ExitUsage, "--initial-cluster")
 	})
 	t.Run("a member that was removed", removedMemberEnds)
 	t.Run("a member that was added, with flags for a new cluster", addedMemberEnds)
@@ -38,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 		if err := os.RemoveAll(all[1].DataDir); err != nil {
 			t.Fatal(err)
 		}
-		endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "has already been bootstrapped")
+		endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "has already been bootstrapped")
 	})
 }
 
@@ -56,7 +57,7 @@ func addedMemberEnds(t *testing.T) {
 	if answer.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d", answer.StatusCode)
 	}
-	endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "start it with --initial-cluster-state existing")
+	endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "start it with --initial-cluster-state existing")
 	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("the data directory holds %q, %v", left, err)
 	}
@@ -87,8 +88,8 @@ func removedMemberEnds(t *testing.T) {
 			t.Fatalf("status %d", answer.StatusCode)
 		}
 	}
-	endsWith(t, running[2], exitMember, "this member was removed from the cluster")
-	endsWith(t, all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), exitMember, "this member was removed from the cluster")
+	endsWith(t, running[2], program.ExitMember, "this member was removed from the cluster")
+	endsWith(t, all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "this member was removed from the cluster")
 }
 
 // endsWith waits for the end of a server, and wants this exit code and text.
@@ -121,7 +122,7 @@ func TestServiceStopsRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("RestartPreventExitStatus=%d %d %d %d\n", exitUsage, exitTaken, exitData, exitMember)
+	want := fmt.Sprintf("RestartPreventExitStatus=%d %d %d %d\n", program.ExitUsage, program.ExitTaken, program.ExitData, program.ExitMember)
 	if got := regexp.MustCompile(`RestartPreventExitStatus=.*\n`).FindString(string(text)); got != want {
 		t.Errorf("got %qwant %q", got, want)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pando/stats"
 
+	"pando/ctl/program"
 	"pando/members/servertest"
 )
 
@@ -55,7 +56,7 @@ func TestServerLogs(t *testing.T) {
 	})
 	t.Run("the reason for an end", func(t *testing.T) {
 		other := s.Spawn(t, flags...)
-		if code := other.AwaitExit(); code != exitTaken || !strings.Contains(read(), "is another server running there?") {
+		if code := other.AwaitExit(); code != program.ExitTaken || !strings.Contains(read(), "is another server running there?") {
 			t.Errorf("exit code %d; the log file has\n%s", code, read())
 		}
 		onlyJSON(t, other.Stderr.String(), other.Stdout.String())

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/ctl/program"
 	"pando/members/config"
 	"pando/members/servertest"
 	"pando/storage"
@@ -39,12 +40,12 @@ func TestSkipLogEntry(t *testing.T) {
 	p.Kill()
 	putGarbage(t, dataDir)
 	p = servertest.Spawn(t, dataDir)
-	endsWith(t, p, exitData, "can't be applied")
+	endsWith(t, p, program.ExitData, "can't be applied")
 	flag := regexp.MustCompile(`--skip-log-entry=\d+/\d+`).FindString(p.Stderr.String())
 	if flag == "" {
 		t.Fatalf("no way back is named:\n%s", p.Stderr)
 	}
-	endsWith(t, servertest.Spawn(t, dataDir, "--skip-log-entry=2/2"), exitUsage, "can be applied and is not skipped")
+	endsWith(t, servertest.Spawn(t, dataDir, "--skip-log-entry=2/2"), program.ExitUsage, "can be applied and is not skipped")
 	p = servertest.Launch(t, dataDir, flag)
 	if got := p.Get("/v2/keys/key"); !strings.Contains(got, `"value":"kept"`) {
 		t.Errorf("the key is %s", got)

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func clientHost() ctl.Host {
 			return err
 		},
 		Program: func() ([]*cli.Command, []cli.Flag) {
-			app := newApp(nil, nil)
+			app := NewApp(nil, nil)
 			return app.Commands, app.Flags
 		},
 	}

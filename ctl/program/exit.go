@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -19,16 +19,16 @@ import (
 	"pando/storage"
 )
 
-// Exit codes of the program. docs/operations.md explains them to operators. Starting again can help after exitFailure
+// Exit codes of the program. docs/operations.md explains them to operators. Starting again can help after ExitFailure
 // alone: docs/deploy/pando.service lists the others in RestartPreventExitStatus.
 const (
-	exitFailure = 1 // the server could not start or did not end well
-	exitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
-	exitTaken   = 3 // another process has an address or the data directory
-	exitData    = 4 // the data directory holds what this program can't go on with
-	exitMember  = 5 // the cluster does not take this member
+	ExitFailure = 1 // the server could not start or did not end well
+	ExitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
+	ExitTaken   = 3 // another process has an address or the data directory
+	ExitData    = 4 // the data directory holds what this program can't go on with
+	ExitMember  = 5 // the cluster does not take this member
 
-	exitInterrupted = 130 // CTRL+C broke a command off, as a shell says it
+	ExitInterrupted = 130 // CTRL+C broke a command off, as a shell says it
 )
 
 // exitCodes tells which errors end with a code of their own.
@@ -36,23 +36,23 @@ var exitCodes = []struct {
 	err  error
 	code int
 }{
-	{syscall.EADDRINUSE, exitTaken},
-	{storage.ErrLocked, exitTaken},
-	{syscall.ENOTDIR, exitData},
-	{storage.ErrForeign, exitData},
-	{storage.ErrNewerFormat, exitData},
-	{storage.ErrOlderFormat, exitData},
-	{storage.ErrCorrupt, exitData},
-	{raft.ErrNotSkipped, exitUsage},
-	{offline.ErrOtherRuns, exitUsage},
-	{raft.ErrRemoved, exitMember},
-	{raft.ErrBroken, exitMember},
-	{server.ErrStartedBefore, exitMember},
-	{server.ErrAddedElsewhere, exitMember},
-	{raft.ErrContradiction, exitMember},
-	{members.ErrFull, exitMember},
-	{members.ErrRegistered, exitMember},
-	{members.ErrDuplicateName, exitMember},
+	{syscall.EADDRINUSE, ExitTaken},
+	{storage.ErrLocked, ExitTaken},
+	{syscall.ENOTDIR, ExitData},
+	{storage.ErrForeign, ExitData},
+	{storage.ErrNewerFormat, ExitData},
+	{storage.ErrOlderFormat, ExitData},
+	{storage.ErrCorrupt, ExitData},
+	{raft.ErrNotSkipped, ExitUsage},
+	{offline.ErrOtherRuns, ExitUsage},
+	{raft.ErrRemoved, ExitMember},
+	{raft.ErrBroken, ExitMember},
+	{server.ErrStartedBefore, ExitMember},
+	{server.ErrAddedElsewhere, ExitMember},
+	{raft.ErrContradiction, ExitMember},
+	{members.ErrFull, ExitMember},
+	{members.ErrRegistered, ExitMember},
+	{members.ErrDuplicateName, ExitMember},
 }
 
 // report prints err for people and returns the exit code that belongs to it.
@@ -73,7 +73,7 @@ func report(stderr io.Writer, err error) int {
 		}
 	}
 	if usage {
-		return exitUsage
+		return ExitUsage
 	}
 	for _, e := range exitCodes {
 		if errors.Is(err, e.err) {
@@ -81,9 +81,9 @@ func report(stderr io.Writer, err error) int {
 		}
 	}
 	if _, ok := errors.AsType[*raft.EntryError](err); ok {
-		return exitData
+		return ExitData
 	}
-	return exitFailure
+	return ExitFailure
 }
 
 // commandError is the error of a command that starts no server.

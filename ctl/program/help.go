@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"pando/members/config"
@@ -44,5 +44,5 @@ Read on:
   docs/architecture.md         how it works and what it promises about your data
 `
 
-// helpText is the whole of pando --help.
-func helpText() string { return helpIntro + config.FlagHelp() + helpOutro }
+// HelpText is the whole of pando --help.
+func HelpText() string { return helpIntro + config.FlagHelp() + helpOutro }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package main
+package server
 
 // openFilesLimit is how many files and connections this process may have open.
 func openFilesLimit() int { return unlimited }

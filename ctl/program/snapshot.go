@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func ofCommand(c *cli.Context, err error) error {
 	case err == nil:
 		return nil
 	case c.Context.Err() != nil && errors.Is(err, context.Canceled):
-		return clientExit(exitInterrupted)
+		return clientExit(ExitInterrupted)
 	}
 	return &commandError{err, c.Command.HelpName}
 }

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -63,8 +63,8 @@ func TestSnapshotUsage(t *testing.T) {
 				t.Fatalf("got %v, want %q in it", err, test.want)
 			}
 			var told strings.Builder
-			if code := report(&told, err); code != exitUsage {
-				t.Errorf("exit code %d, want %d", code, exitUsage)
+			if code := report(&told, err); code != ExitUsage {
+				t.Errorf("exit code %d, want %d", code, ExitUsage)
 			}
 			if strings.Contains(told.String(), "nothing was started") || !strings.Contains(told.String(), "pando: pando snapshot ") {
 				t.Errorf("told %q", told.String())
@@ -98,7 +98,7 @@ func TestSnapshotUsage(t *testing.T) {
 		}
 		var told strings.Builder
 		err = run(ctx, []string{"pando", "snapshot", "save", file, "--endpoint", hanging.URL, "--local"}, &told, &told)
-		if code := report(&told, err); code != exitInterrupted || told.Len() > 0 {
+		if code := report(&told, err); code != ExitInterrupted || told.Len() > 0 {
 			t.Errorf("interrupted: exit code %d, %q", code, told.String())
 		}
 	})
@@ -182,7 +182,7 @@ func TestForceNewClusterProcess(t *testing.T) {
 	running[0].Kill()
 	t.Run("refused while another member runs", func(t *testing.T) {
 		p := all[0].Spawn(t, "--force-new-cluster")
-		if code := p.AwaitExit(); code != exitUsage || !strings.Contains(p.Stderr.String(), "another member of the cluster is running at") {
+		if code := p.AwaitExit(); code != ExitUsage || !strings.Contains(p.Stderr.String(), "another member of the cluster is running at") {
 			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}
 	})
@@ -203,7 +203,7 @@ func TestForceNewClusterProcess(t *testing.T) {
 	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/after-that", servertest.Form("value", "1"))
 	t.Run("refused without data", func(t *testing.T) {
 		p := servertest.Seats(t, "new")[0].Spawn(t, "--force-new-cluster")
-		if code := p.AwaitExit(); code != exitUsage || !strings.Contains(p.Stderr.String(), "holds no data") {
+		if code := p.AwaitExit(); code != ExitUsage || !strings.Contains(p.Stderr.String(), "holds no data") {
 			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}
 	})

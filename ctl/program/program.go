@@ -1,0 +1,133 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+	"go.uber.org/zap"
+
+	"pando/members/config"
+	"pando/members/server"
+	"pando/stats"
+	"pando/stats/logging"
+)
+
+// Main is the whole program but for the process around it. args[0] is the program's name. It returns the exit
+// code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if args, ok := clientArgs(args); ok {
+		return runClient(args, stdin, stdout, stderr)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	// After the first signal the default action comes back: a second one ends a shutdown that hangs.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, args, stdout, stderr)
+	stop()
+	return report(stderr, err)
+}
+
+// run is the program but for signals and exit codes. It returns when the command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
+// start. An error that wraps a UsageError speaks of the command line, the environment or the configuration file.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return NewApp(stdout, stderr).RunContext(ctx, args)
+}
+
+// NewApp lays out the command structure: the bare program serves; further verbs are entries of Commands.
+func NewApp(stdout, stderr io.Writer) *cli.App {
+	given := config.NewCommandLine()
+	return &cli.App{
+		Name:                  "pando",
+		Usage:                 "a replicated key store that speaks the etcd v2 HTTP API",
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		Flags:                 append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
+		HideVersion:           true, // --version is ours: it also says which API it speaks
+		HideHelpCommand:       true,
+		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
+		CustomAppHelpTemplate: HelpText(),
+		OnUsageError:          wrongFlags,
+		// The caller of run decides about the exit code; the library must not end the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
+		Action: func(c *cli.Context) error {
+			if c.Bool(config.VersionFlag) {
+				_, err := io.WriteString(stdout, versionText())
+				return err
+			}
+			if c.Args().Len() == 1 && c.Args().First() == "help" {
+				_, err := io.WriteString(stdout, HelpText())
+				return err
+			}
+			if c.Args().Present() {
+				return config.AsUsage(strayArgument(c.Args().First(), commandNames(c.App)))
+			}
+			return startServer(c.Context, given.Values(), stdout, stderr)
+		},
+	}
+}
+
+// startServer loads the configuration, opens the log and serves until ctx is done.
+func startServer(ctx context.Context, flags map[string]string, stdout, stderr io.Writer) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer close(hangups)
+	defer signal.Stop(hangups)
+	cfg, warnings, err := config.Load(flags, os.Environ())
+	if err != nil {
+		return config.AsUsage(err)
+	}
+	cfg.Stdout = stdout
+	log, outputs, err := openLog(cfg, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer outputs.Close()
+	go outputs.ReopenAt(hangups, log)
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
+	return logEnd(cfg, endedAsAsked(ctx, server.Serve(ctx, cfg, log), log), log)
+}
+
+// openLog opens the log that cfg asks for.
+func openLog(cfg *config.Config, stdout, stderr io.Writer) (*zap.Logger, *logging.Outputs, error) {
+	log, outputs, err := logging.New(logging.Options{
+		Level: cfg.LogLevel, Format: logging.Format(cfg.LogFormat), Outputs: cfg.LogOutputs,
+	}, stdout, stderr)
+	if err != nil {
+		return nil, nil, config.AsUsage(cfg.FlagError("log-outputs", fmt.Sprintf("cannot write the log: %v", config.UnwrapPath(err)),
+			"use stderr, stdout or a file in a directory that exists and can be written"))
+	}
+	return log, outputs, nil
+}
+
+// commandNames lists the verbs that the user can type after pando.
+func commandNames(app *cli.App) []string {
+	var names []string
+	for _, c := range app.VisibleCommands() {
+		names = append(names, c.Names()...)
+	}
+	return names
+}
+
+// versionText answers pando --version.
+func versionText() string {
+	commit := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = " (commit " + s.Value[:min(12, len(s.Value))] + ")"
+			}
+		}
+	}
+	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s\nGo: %s %s/%s\n",
+		stats.Version, commit, stats.APILevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
