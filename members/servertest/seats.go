@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"pando/members"
 )
 
 // Seat is where one member of a test's cluster lives.
@@ -126,14 +124,19 @@ func AwaitPublished(t testing.TB, client string, count int) (cluster string, lis
 			return false
 		}
 		defer resp.Body.Close()
-		var body struct{ Members []members.Member }
+		var body struct {
+			Members []struct {
+				ID, Name   string
+				ClientURLs []string
+			}
+		}
 		if json.NewDecoder(resp.Body).Decode(&body) != nil {
 			return false
 		}
 		list = nil
 		for _, m := range body.Members {
 			if len(m.ClientURLs) > 0 {
-				list = append(list, m.ID.String()+" "+m.Name)
+				list = append(list, m.ID+" "+m.Name)
 			}
 		}
 		slices.Sort(list)
@@ -141,20 +144,6 @@ func AwaitPublished(t testing.TB, client string, count int) (cluster string, lis
 		return len(list) == count
 	})
 	return cluster, list
-}
-
-// WantCluster works out what a bootstrap of these members has to lead to.
-func WantCluster(t testing.TB, token string, all []Seat) (cluster string, list []string) {
-	t.Helper()
-	c, err := members.Static{Name: all[0].Name, PeerURLs: []string{all[0].PeerURL()}, InitialCluster: InitialCluster(all), Token: token}.Cluster()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range c.Members {
-		list = append(list, m.ID.String()+" "+m.Name)
-	}
-	slices.Sort(list)
-	return c.ID.String(), list
 }
 
 // NewToken makes a discovery URL at a server.

@@ -1,0 +1,200 @@
+package docs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pando/members/config"
+	"pando/members/servertest"
+)
+
+// TestDocsSessions types what the pages show in their ```console blocks, in the order of the page and against a fresh
+// server, and compares the answers. A block that says "second" is a second terminal: its command waits until the
+// commands of the next block have been typed.
+func TestDocsSessions(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/api.md"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commands := parseSession(string(text))
+			if len(commands) < 10 {
+				t.Fatalf("only %d commands found", len(commands))
+			}
+			requirePrograms(t, commands)
+			s := &session{page: page, process: servertest.Launch(t, t.TempDir(), "--advertise-client-urls", config.DefaultClientURL)}
+			for _, c := range commands {
+				s.typeCommand(t, c)
+			}
+			s.endSecond(t)
+		})
+	}
+}
+
+// TestDocsForSlowReaders types the lesson on a time to live, and reads on only when the time is over: nothing may hang.
+func TestDocsForSlowReaders(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := parseSession(string(text))
+	lesson := slices.IndexFunc(commands, func(c sessionCommand) bool { return strings.Contains(c.text, "ttl==5") })
+	if lesson < 0 {
+		t.Fatal("no command sets a TTL of five seconds")
+	}
+	requirePrograms(t, commands[:lesson+2])
+	s := &session{page: "README.md", process: servertest.Launch(t, t.TempDir())}
+	for _, c := range commands[:lesson+1] {
+		s.typeCommand(t, c)
+	}
+	servertest.Await(t, "the end of the TTL", func() bool { return strings.Contains(s.process.Get("/v2/keys/message"), "Key not found") })
+	s.typeCommand(t, commands[lesson+1])
+}
+
+// sessionCommand is a command with the answer that the page shows.
+type sessionCommand struct {
+	line   int
+	block  int
+	text   string
+	want   string
+	second bool
+}
+
+// parseSession reads the console blocks of a page.
+func parseSession(page string) []sessionCommand {
+	var commands []sessionCommand
+	block, inside, second := 0, false, false
+	for i, line := range strings.Split(page, "\n") {
+		kind, fence := strings.CutPrefix(line, "```")
+		text, command := strings.CutPrefix(line, "$ ")
+		switch {
+		case fence:
+			inside = !inside && strings.HasPrefix(kind, "console")
+			second = inside && strings.HasSuffix(kind, "second")
+			block++
+		case inside && command:
+			commands = append(commands, sessionCommand{line: i + 1, block: block, text: text, second: second})
+		case inside && len(commands) > 0:
+			last := &commands[len(commands)-1]
+			if strings.HasSuffix(last.text, "\\") {
+				last.text += "\n" + line
+			} else {
+				last.want += line + "\n"
+			}
+		}
+	}
+	return commands
+}
+
+// requirePrograms skips the test where a program that the session uses is not installed.
+func requirePrograms(t *testing.T, commands []sessionCommand) {
+	t.Helper()
+	for name, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
+		for _, c := range commands {
+			if strings.HasPrefix(c.text, name+" ") || strings.Contains(c.text, " "+name+" ") {
+				servertest.RequireProgram(t, name, debianPackage)
+			}
+		}
+	}
+}
+
+// session is one reader of a page at work.
+type session struct {
+	page    string
+	process *servertest.Process
+	waiting *sessionCommand // in the second terminal
+	answer  chan string     // of that
+}
+
+// typeCommand runs one command and compares its answer.
+func (s *session) typeCommand(t *testing.T, c sessionCommand) {
+	t.Helper()
+	if s.waiting != nil && c.block > s.waiting.block+2 { // a fence opens a block and another closes it
+		s.endSecond(t)
+	}
+	if !c.second {
+		s.compare(t, &c, s.run(t, c.text))
+		return
+	}
+	s.endSecond(t)
+	s.waiting, s.answer = &c, make(chan string, 1)
+	go func() { s.answer <- s.run(t, c.text) }()
+	servertest.Await(t, "the second terminal to watch", func() bool { return object(t, s.process, "/v2/stats/store")["watchers"] == 1.0 })
+}
+
+// endSecond waits for the command of the second terminal.
+func (s *session) endSecond(t *testing.T) {
+	t.Helper()
+	if s.waiting == nil {
+		return
+	}
+	s.compare(t, s.waiting, <-s.answer)
+	s.waiting = nil
+}
+
+// run gives what a command prints, with the addresses that the pages use.
+func (s *session) run(t *testing.T, text string) string {
+	const client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+	there := strings.NewReplacer(
+		client, s.process.Client, peer, s.process.Peer,
+		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
+		"etcdctl ", "etcdctl --no-sync --endpoints "+s.process.Client+" ")
+	back := strings.NewReplacer(s.process.Client, client, s.process.Peer, peer)
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(there.Replace(text), "curl ", "curl -sS ", 1))
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.Env = append(servertest.Environment(), "http_proxy=", "HTTP_PROXY=")
+	if err := cmd.Run(); err != nil && ctx.Err() != nil {
+		t.Errorf("%s: %v", text, err)
+	}
+	return back.Replace(output.String())
+}
+
+func (s *session) compare(t *testing.T, c *sessionCommand, got string) {
+	t.Helper()
+	if got, want := sessionForm(got), sessionForm(c.want); got != want {
+		t.Errorf("%s:%d: $ %s\nprints\n%s\nwhere the page shows\n%s", s.page, c.line, c.text, got, want)
+	}
+}
+
+// sessionNoise is what differs from one run to the next.
+var sessionNoise = []struct {
+	pattern *regexp.Regexp
+	form    string
+}{
+	{regexp.MustCompile(`\r`), ""},
+	{regexp.MustCompile(`(?m)^Date: .*\n`), ""},
+	{regexp.MustCompile(`"20\d\d-[^"]+Z"`), `"{time}"`},
+	{regexp.MustCompile(`("ttl": ?)\d+`), "${1}{seconds}"},
+	{regexp.MustCompile(`("uptime": ?)"[^"]+"`), `${1}"{duration}"`},
+	{regexp.MustCompile(`(X-Raft-Index|X-Raft-Term|Content-Length): \d+`), "$1: {number}"},
+	{regexp.MustCompile(`("pando": ?)"[^"]+"`), `${1}"{version}"`},
+}
+
+func sessionForm(text string) string {
+	for _, n := range sessionNoise {
+		text = n.pattern.ReplaceAllString(text, n.form)
+	}
+	return strings.TrimSpace(text)
+}
+
+// object reads a JSON object from the server.
+func object(t *testing.T, p *servertest.Process, path string) map[string]any {
+	t.Helper()
+	var object map[string]any
+	if _, err := servertest.GetJSON(p.Client+path, &object); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", path, err))
+	}
+	return object
+}

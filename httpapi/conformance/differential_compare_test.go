@@ -1,0 +1,170 @@
+package conformance
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// exchanged is a request with the answers of both sides.
+type exchanged struct {
+	request          *transcriptRequest
+	reference, pando *sideAnswer
+}
+
+// timesApart bounds how far apart two moments may be that both servers tell for the same thing.
+const timesApart = time.Second
+
+// explain tells whether the answers are the same or differ by rules, and names those rules.
+func explain(e *exchanged) (rules []string, ok bool) {
+	for _, rule := range exchangeRules {
+		if rule.differs(e) {
+			return []string{rule.name}, true
+		}
+	}
+	if e.reference.hung || e.pando.hung {
+		return nil, e.reference.hung == e.pando.hung
+	}
+	if !slices.EqualFunc(e.pando.head, e.reference.head, sameHeadLine(e)) || !sameTimes(e.reference.raw, e.pando.raw) {
+		return nil, false
+	}
+	if forgiveLateTTLs(e.pando.body, e.reference.body) != e.reference.body {
+		return nil, false
+	}
+	if e.request.mustSort() && !slices.Equal(e.reference.keys, e.pando.keys) {
+		return nil, false
+	}
+	for _, rule := range orderRules {
+		if rule.differs(e) {
+			rules = append(rules, rule.name)
+		}
+	}
+	return rules, true
+}
+
+// mustSort tells whether the first sorted= of the query is true; GET reads no form.
+func (r *transcriptRequest) mustSort() bool {
+	_, query, _ := strings.Cut(r.target, "?")
+	values, _ := url.ParseQuery(query) // what is wrong in it was left out, and makes the answer an error
+	sorted, _ := strconv.ParseBool(values.Get("sorted"))
+	return sorted
+}
+
+// sameHeadLine compares two lines of the heads. Indexes of different length make bodies of different length, and
+// near the size from which on bodies come in chunks only one of the two may.
+func sameHeadLine(e *exchanged) func(pando, reference string) bool {
+	framing := strings.NewReplacer("length", "framed", "chunked", "framed")
+	size := max(len(e.reference.raw), len(e.pando.raw))
+	return func(pando, reference string) bool {
+		if size > bufferedBody-100 {
+			pando, reference = framing.Replace(pando), framing.Replace(reference)
+		}
+		return pando == reference
+	}
+}
+
+var expirationMoment = regexp.MustCompile(`"expiration":"([^"]*)"`)
+
+// sameTimes compares the expirations in two bodies, whatever their order.
+func sameTimes(reference, pando string) bool {
+	return slices.EqualFunc(allExpirations(reference), allExpirations(pando), func(a, b time.Time) bool {
+		return a.Sub(b).Abs() <= timesApart
+	})
+}
+
+func allExpirations(body string) []time.Time {
+	var all []time.Time
+	for _, m := range expirationMoment.FindAllStringSubmatch(body, -1) {
+		at, _ := time.Parse(time.RFC3339Nano, m[1]) // the normaliser tells a bad one
+		all = append(all, at)
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all
+}
+
+var eventIdentity = regexp.MustCompile(`^\{"action":"([a-zA-Z]+)","node":\{"key":"((?:[^"\\]|\\.)*)".*?"modifiedIndex":@([+-]\d+)`)
+
+// event is what the rules want to know of an event's line.
+type watchedEvent struct {
+	action, key string
+	index       int64 // relative
+}
+
+func parseWatched(line string) (e watchedEvent, ok bool) {
+	m := eventIdentity.FindStringSubmatch(line)
+	if m == nil {
+		return e, false
+	}
+	_, err := fmt.Sscan(m[3], &e.index)
+	return watchedEvent{m[1], m[2], e.index}, err == nil
+}
+
+// explainWatch tells whether a watch delivered the same at both sides or differs by rules, and names them.
+func explainWatch(o *openPair) (rules []string, ok bool) {
+	reference, pando := o.got[0], o.got[1]
+	if sameWatch(reference, pando) {
+		return nil, sameTimes(reference.raw, pando.raw)
+	}
+	for _, rule := range watchRules {
+		adjusted, fits := rule.adjust(o, reference, pando)
+		if !fits {
+			continue
+		}
+		rules = append(rules, rule.name)
+		reference = adjusted
+		if sameWatch(reference, pando) {
+			return rules, true
+		}
+	}
+	return nil, false
+}
+
+func sameWatch(reference, pando watchResult) bool {
+	return reference.end == pando.end && slices.EqualFunc(pando.lines, reference.lines, func(p, r string) bool {
+		return forgiveLateTTLs(p, r) == r
+	})
+}
+
+// firedRules counts how often each rule explained a difference, and what kinds of answers there were.
+type firedRules struct {
+	mu      sync.Mutex
+	times   map[string]int
+	answers map[string]int // by status and error code
+}
+
+func newFiredRules() *firedRules {
+	return &firedRules{times: map[string]int{}, answers: map[string]int{}}
+}
+
+func (f *firedRules) fire(names ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range names {
+		f.times[name]++
+	}
+}
+
+var errorCodeField = regexp.MustCompile(`^\{"errorCode":(\d+)`)
+
+// answered counts an answer of Pando's.
+func (f *firedRules) answered(a *sideAnswer) {
+	kind := a.status()
+	if m := errorCodeField.FindStringSubmatch(a.raw); m != nil {
+		kind += "/" + m[1]
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers[kind]++
+}
+
+// allAnswers are the kinds of answers that a long run must have seen. The others, of a cluster without a leader and of
+// an index that is no number anywhere, belong to other tests.
+var allAnswers = []string{
+	"200", "201", "301", "400/104", "400/201", "400/202", "400/203", "400/209", "400/210", "400/211", "400/212", "400/401",
+	"400/107", "403/102", "403/108", "404", "404/100", "405", "409", "412/101", "412/105", "413/210", "415",
+}

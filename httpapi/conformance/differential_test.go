@@ -1,0 +1,177 @@
+package conformance
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"pando/members/servertest"
+)
+
+// The differential test plays the same random requests to the reference and to Pando and compares all that clients
+// can see. differential_gen*_test.go make the requests, differential_play_test.go plays them,
+// differential_compare_test.go compares, differential_rules_test.go knows the deliberate differences.
+
+var (
+	differentialRequests = flag.Int("differential.n", 5000, "number of requests of the differential test; -short makes a fifth of them")
+	differentialSeed     = flag.Uint64("differential.seed", 1, "seed of the first sequence of the differential test")
+)
+
+const (
+	sequenceLength     = 80     // steps
+	differentialPairs  = 2      // servers of either kind that work side by side
+	differentialFailed = 3      // sequences that are reported
+	allRulesFire       = 50_000 // requests after which every rule must have fired
+)
+
+// TestDifferential finds out whether clients can tell Pando from the reference.
+func TestDifferential(t *testing.T) {
+	etcd := servertest.RequireProgram(t, "etcd", "etcd-server")
+	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
+	if testing.Short() {
+		run.want /= 5
+	}
+	var pairs []*differentialPair
+	for range differentialPairs {
+		pairs = append(pairs, newDifferentialPair(t, etcd, run.rules))
+	}
+	run.play(t, pairs)
+	t.Logf("%d requests compared in %d sequences, seeds %d to %d", run.compared.Load(), run.next.Load(), run.seed, run.seed+run.next.Load()-1)
+	run.report(t)
+}
+
+// report shows what a run has met, and after a long one complains about what it has not.
+func (r *differentialRun) report(t *testing.T) {
+	long := r.compared.Load() >= allRulesFire
+	t.Logf("answers: %v", r.rules.answers)
+	for _, kind := range allAnswers {
+		if long && r.rules.answers[kind] == 0 {
+			t.Errorf("no request was answered by %s: the requests have become too tame", kind)
+		}
+	}
+	t.Logf("rules: %v", r.rules.times)
+	for _, name := range ruleNames() {
+		if long && r.rules.times[name] == 0 {
+			t.Errorf("rule %s has never fired: either its difference is gone, then remove it here and in %s, or it is not tried any more",
+				name, differencesDoc)
+		}
+	}
+}
+
+// newDifferentialPair starts both servers and fills their histories.
+func newDifferentialPair(t *testing.T, reference string, rules *firedRules) *differentialPair {
+	t.Helper()
+	p := &differentialPair{
+		reference: newDifferentialSide(servertest.StartTarget(t, reference)),
+		pando:     newDifferentialSide(startSelf(t)),
+		rules:     rules,
+		patience:  watchPatience,
+	}
+	if err := p.reset(); err != nil {
+		t.Fatal(err)
+	}
+	if p.reference.player.frame.base > 1 && p.pando.player.frame.base == 1 {
+		rules.fire(ruleFreshStore)
+	}
+	if err := p.fillHistory(2 * historySize); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// startSelf starts the test binary as a server that must not panic.
+func startSelf(t *testing.T) *servertest.Target {
+	t.Helper()
+	server := servertest.StartTarget(t, os.Args[0])
+	t.Cleanup(func() {
+		server.Stop()
+		if text := server.Output.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
+			t.Errorf("the server said\n%s", text)
+		}
+	})
+	return server
+}
+
+// differentialRun is the work that the pairs share.
+type differentialRun struct {
+	seed     uint64
+	want     int64
+	next     atomic.Uint64 // number of the next sequence
+	compared atomic.Int64
+	failed   atomic.Int64
+	rules    *firedRules
+}
+
+func (r *differentialRun) play(t *testing.T, pairs []*differentialPair) {
+	var wait sync.WaitGroup
+	for _, pair := range pairs {
+		wait.Go(func() {
+			for r.compared.Load() < r.want && r.failed.Load() < differentialFailed {
+				seed := r.seed + r.next.Add(1) - 1
+				if err := r.sequence(pair, seed); err != nil {
+					r.failed.Add(1)
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// sequence plays one sequence, and shrinks it if it differs.
+func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
+	steps := newGenerator(seed).sequence(sequenceLength)
+	err := pair.playInTime(steps)
+	r.compared.Add(int64(pair.compared))
+	pair.compared = 0
+	found, differs := errors.AsType[*unexplained](err)
+	if !differs {
+		return err
+	}
+	pair.patience = shrinkPatience
+	defer func() { pair.patience = watchPatience }()
+	steps, found = shrink(steps, found, func(steps []*differentialStep) error {
+		if err := pair.forget(steps); err != nil {
+			return err
+		}
+		return pair.playInTime(steps)
+	})
+	if err := errors.Join(pair.reset(), pair.fillHistory(historySize)); err != nil {
+		return err
+	}
+	var text strings.Builder
+	for _, step := range steps {
+		text.WriteString(step.String())
+	}
+	return fmt.Errorf("Pando differs from the reference; again with -differential.seed=%d -differential.n=1\n\n%s\n%w", seed, text.String(), found)
+}
+
+// playInTime plays the steps again when the machine was too busy for those that must come together.
+func (p *differentialPair) playInTime(steps []*differentialStep) (err error) {
+	const tries = 10
+	for range tries {
+		if err = p.play(steps); !errors.Is(err, errTooSlow) {
+			break
+		}
+	}
+	return err
+}
+
+// forget replaces the events of sequences that differed, if the steps look at any from before them.
+func (p *differentialPair) forget(steps []*differentialStep) error {
+	for _, step := range steps {
+		if step.watch && farBack.MatchString(step.request.target) {
+			return errors.Join(p.reset(), p.fillHistory(historySize))
+		}
+	}
+	return nil
+}
+
+// farBack matches indexes that are not kept within the sequence.
+var farBack = regexp.MustCompile(`\{now-\d{3,}`)

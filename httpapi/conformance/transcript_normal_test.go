@@ -1,0 +1,277 @@
+package conformance
+
+import (
+	"fmt"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"pando/members/servertest"
+)
+
+// Normalising turns what differs from one server and run to the next into
+// placeholders, and keeps every other byte of an answer.
+
+// transcriptFrame is what placeholders are relative to.
+type transcriptFrame struct {
+	server   *servertest.Target
+	base     uint64 // index that @+0 stands for
+	counters map[string]int64
+	now      func() time.Time
+}
+
+var (
+	relativeIndex = regexp.MustCompile(`(@@?)([+-]\d+)`)
+	repetition    = regexp.MustCompile(`\$\{(.+?)\*(\d+)\}`)
+)
+
+// fill puts the values of this server and run into a request.
+func (f *transcriptFrame) fill(text string) string {
+	text = repetition.ReplaceAllStringFunc(text, func(s string) string {
+		m := repetition.FindStringSubmatch(s)
+		n, _ := strconv.Atoi(m[2]) // digits by the pattern; too many repeat nothing
+		return strings.Repeat(m[1], n)
+	})
+	text = relativeIndex.ReplaceAllStringFunc(text, func(s string) string {
+		m := relativeIndex.FindStringSubmatch(s)
+		n, _ := strconv.ParseInt(m[2], 10, 64)
+		if m[1] == "@@" {
+			return fmt.Sprintf("%020d", int64(f.base)+n)
+		}
+		return strconv.FormatInt(int64(f.base)+n, 10)
+	})
+	return strings.NewReplacer(
+		"{member}", f.server.MemberID,
+		"{MEMBER}", strings.ToUpper(f.server.MemberID),
+		"{client}", f.server.Client,
+		"{peer}", f.server.Peer,
+	).Replace(text)
+}
+
+// relative writes an index with respect to the base. Zero is no index but the
+// lack of one.
+func (f *transcriptFrame) relative(digits string) string {
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || n == 0 {
+		return digits
+	}
+	return fmt.Sprintf("@%+d", int64(n-f.base))
+}
+
+var (
+	indexField   = regexp.MustCompile(`"(modifiedIndex|createdIndex|index)":(\d+)`)
+	inOrderName  = regexp.MustCompile(`\b0\d{19}\b`)
+	causeIndexes = regexp.MustCompile(`\[(\d+)( != |/)(\d+)\]`)
+	expiryField  = regexp.MustCompile(`"expiration":"([^"]*)"(?:,"ttl":(-?\d+))?`)
+	momentField  = regexp.MustCompile(`"(startTime)":"([^"]*)"`)
+	uptimeField  = regexp.MustCompile(`"uptime":"([^"]*)"`)
+	versionField = regexp.MustCompile(`"(etcdserver|etcdcluster|pando)":"[^"]+"`)
+	counterField = regexp.MustCompile(`"([a-zA-Z]+(?:Success|Fail|Count))":(\d+)|"(watchers)":(\d+)`)
+	// Far off indexes are written as such in a request, so an error repeats them.
+	literalIndexes = uint64(900_000)
+)
+
+// body normalises the body of an answer to the given request.
+func (f *transcriptFrame) body(text string, request *transcriptRequest) string {
+	text = strings.NewReplacer(
+		f.server.MemberID, "{member}", f.server.DecimalID(), "{member in decimal}", f.server.Client, "{client}", f.server.Peer, "{peer}",
+	).Replace(text)
+	text = servertest.ReplaceGroups(indexField, text, func(m []string) string {
+		return fmt.Sprintf("%q:%s", m[1], f.relative(m[2]))
+	})
+	text = inOrderName.ReplaceAllStringFunc(text, func(name string) string {
+		return "@" + f.relative(strings.TrimLeft(name, "0"))
+	})
+	if request.comparesIndexes() {
+		text = servertest.ReplaceGroups(causeIndexes, text, func(m []string) string {
+			return "[" + f.causeIndex(m[1]) + m[2] + f.causeIndex(m[3]) + "]"
+		})
+	}
+	text = f.times(text)
+	text = servertest.ReplaceGroups(versionField, text, func(m []string) string {
+		return fmt.Sprintf("%q:\"{version}\"", m[1])
+	})
+	if strings.HasPrefix(request.target, "/v2/stats/store") {
+		text = f.relativeCounters(text)
+	}
+	if !request.asksSorted() {
+		text = sortNodes(text)
+	}
+	return collapseRuns(text)
+}
+
+func (f *transcriptFrame) causeIndex(digits string) string {
+	if n, err := strconv.ParseUint(digits, 10, 64); err != nil || n >= literalIndexes {
+		return digits
+	}
+	return f.relative(digits)
+}
+
+// times replaces moments, having checked that they are in the right format and
+// fit what they stand beside.
+func (f *transcriptFrame) times(text string) string {
+	const slack = 2 * time.Second
+	text = servertest.ReplaceGroups(expiryField, text, func(m []string) string {
+		at, err := time.Parse(time.RFC3339Nano, m[1])
+		left := at.Sub(f.now())
+		ttl, _ := strconv.Atoi(m[2]) // absent in what has expired
+		off := left - time.Duration(ttl)*time.Second
+		switch {
+		case err != nil || !strings.HasSuffix(m[1], "Z"):
+			return fmt.Sprintf(`"expiration":"{not a UTC time: %s}"`, m[1])
+		case ttl < 0 && left < 0:
+			return `"expiration":"{past}"` // how long ago is rounded to seconds, often to none
+		case off > slack || off < -slack:
+			return fmt.Sprintf(`"expiration":"{off by %v}","ttl":%s`, off, m[2])
+		case m[2] == "":
+			return `"expiration":"{past}"`
+		}
+		return `"expiration":"{in ttl}","ttl":` + m[2]
+	})
+	text = servertest.ReplaceGroups(momentField, text, func(m []string) string {
+		if at, err := time.Parse(time.RFC3339Nano, m[2]); err != nil || f.now().Sub(at).Abs() > time.Hour {
+			return m[0]
+		}
+		return fmt.Sprintf(`"%s":"{time}"`, m[1])
+	})
+	return servertest.ReplaceGroups(uptimeField, text, func(m []string) string {
+		if _, err := time.ParseDuration(m[1]); err != nil {
+			return m[0]
+		}
+		return `"uptime":"{duration}"`
+	})
+}
+
+func (f *transcriptFrame) relativeCounters(text string) string {
+	return servertest.ReplaceGroups(counterField, text, func(m []string) string {
+		name, digits := m[1]+m[3], m[2]+m[4]
+		n, _ := strconv.ParseInt(digits, 10, 64)
+		return fmt.Sprintf(`"%s":@%+d`, name, n-f.counters[name])
+	})
+}
+
+// comparesIndexes tells whether the numbers in an error's cause are indexes.
+func (r *transcriptRequest) comparesIndexes() bool {
+	text := r.target + r.body
+	return strings.Contains(text, "prevIndex") || strings.Contains(text, "waitIndex")
+}
+
+func (r *transcriptRequest) asksSorted() bool {
+	return strings.Contains(r.target+r.body, "sorted=t")
+}
+
+// sortNodes puts the elements of every "nodes" array in the order of their text:
+// a server that is not asked to sort may list them in any order.
+func sortNodes(text string) string {
+	const opening = `"nodes":[`
+	start := strings.Index(text, opening)
+	if start < 0 {
+		return text
+	}
+	start += len(opening)
+	elements, end := splitArray(text[start:])
+	for i, element := range elements {
+		elements[i] = sortNodes(element)
+	}
+	sort.Strings(elements)
+	return text[:start] + strings.Join(elements, ",") + sortNodes(text[start+end:])
+}
+
+// splitArray takes the text behind a "[" apart into the elements of the array,
+// and tells where its "]" is.
+func splitArray(text string) (elements []string, end int) {
+	depth, from, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == ',' && depth == 0:
+			elements, from = append(elements, text[from:i]), i+1
+		case c == ']' && depth == 0:
+			return append(elements, text[from:i]), i
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return append(elements, text[from:]), len(text)
+}
+
+// collapseRuns writes long runs of one character, or of a slash and one character,
+// as a repetition.
+func collapseRuns(text string) string {
+	const long = 100
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		unit := text[i : i+1]
+		if unit == "/" && i+1 < len(text) {
+			unit = text[i : i+2]
+		}
+		n := 1
+		for strings.HasPrefix(text[i+n*len(unit):], unit) {
+			n++
+		}
+		if n < long {
+			b.WriteByte(text[i])
+			i++
+			continue
+		}
+		fmt.Fprintf(&b, "${%s*%d}", unit, n)
+		i += n * len(unit)
+	}
+	return b.String()
+}
+
+// bodyLines gives a body as lines, each as it is or, where it holds bytes that do
+// not print, as a Go string literal. A missing newline at the end is spelled out.
+func bodyLines(text string) []string {
+	if text == "" {
+		return nil
+	}
+	complete := strings.HasSuffix(text, "\n")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i, line := range lines {
+		if !printableLine(line) {
+			lines[i] = strconv.Quote(line)
+		}
+	}
+	if !complete {
+		lines = append(lines, "(no newline at the end)")
+	}
+	return lines
+}
+
+func printableLine(line string) bool {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return utf8.ValidString(line) && !strings.ContainsFunc(line, control)
+}
+
+var ttlInLine = regexp.MustCompile(`"\{in ttl\}","ttl":(\d+)`)
+
+// forgiveLateTTLs gives got the TTLs of want where they differ by what a busy
+// machine may have spent between two requests.
+func forgiveLateTTLs(got, want string) string {
+	const late = 2
+	wanted := ttlInLine.FindAllStringSubmatch(want, -1)
+	if len(wanted) != len(ttlInLine.FindAllString(got, -1)) {
+		return got
+	}
+	i := -1
+	return servertest.ReplaceGroups(ttlInLine, got, func(m []string) string {
+		i++
+		have, _ := strconv.Atoi(m[1])
+		full, _ := strconv.Atoi(wanted[i][1])
+		if full-have < -late || full-have > late {
+			return m[0]
+		}
+		return wanted[i][0]
+	})
+}

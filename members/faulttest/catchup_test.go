@@ -1,0 +1,199 @@
+package faulttest
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pando/members/servertest"
+	"pando/raft"
+)
+
+var catchUpKeys = flag.Int("cluster.keys", 5000, "number of keys that a member misses while it is down")
+
+const (
+	// catchUpWriters write at a time.
+	catchUpWriters = 64
+	// bulkTries is how often a write is tried.
+	bulkTries = 3
+	// catchUpRequest is the largest request.
+	catchUpRequest = 64 << 10
+	// catchUpValue is the size of a value: of 5000 the log in memory holds the smaller part.
+	catchUpValue = 2048
+	// catchUpLimit is how long a member may take to come back, on a machine that has nothing else to do.
+	catchUpLimit = 10 * time.Second
+)
+
+// TestCatchUp has a member miss many keys, and start again while the others go on writing: with the data that it has,
+// and with none.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
+	// The log in memory is kept small: who misses most of the keys gets a checkpoint.
+	small := []string{"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest), "--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest))}
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
+	}
+	c.start()
+	servertest.NewKeyClient(t, c.running[0].Client).Must(t, http.MethodPut, "/before", servertest.Form("value", "1"))
+	leader := c.leader(-1)
+	behind := (leader + 1) % len(c.running)
+	w := newBulk(t, c.clients(behind)...)
+
+	c.running[behind].Kill()
+	begin := time.Now()
+	w.write(0, *catchUpKeys)
+	t.Logf("%d keys written while it was down, %.0f a second", *catchUpKeys, float64(*catchUpKeys)/time.Since(begin).Seconds())
+	c.comeBack(behind, w)
+
+	c.running[behind].Kill()
+	replaceMember(t, c.running[leader].Client, c.seats[behind])
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats), "--initial-cluster-state", "existing")...)
+	}
+	c.comeBack(behind, w)
+}
+
+// replaceMember takes the data of a member that is down away, and has the cluster take a new one in its place.
+func replaceMember(t *testing.T, client string, s servertest.Seat) {
+	t.Helper()
+	if err := os.RemoveAll(s.DataDir); err != nil {
+		t.Fatal(err)
+	}
+	_, list := servertest.AwaitPublished(t, client, 3)
+	for _, m := range list {
+		if id, name, _ := strings.Cut(m, " "); name == s.Name {
+			mustRequest(t, http.MethodDelete, client+"/v2/members/"+id, "", http.StatusNoContent)
+		}
+	}
+	mustRequest(t, http.MethodPost, client+"/v2/members", `{"peerURLs":["`+s.PeerURL()+`"]}`, http.StatusCreated)
+}
+
+// mustRequest sends a request with a JSON body and wants a status.
+func mustRequest(t *testing.T, method, url, body string, status int) {
+	t.Helper()
+	request, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode != status {
+		t.Fatalf("%s %s: %s %s", method, url, answer.Status, text)
+	}
+}
+
+// comeBack starts a member while the others go on writing, and waits until it has what they have.
+func (c *cluster) comeBack(i int, w *bulk) {
+	t := c.t
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer stop()
+	written := w.keep(ctx, &writing)
+	begin := time.Now()
+	c.running[i] = c.spawn(c.seats[i])
+	p := c.running[i]
+	p.AwaitServing()
+	other := servertest.NewKeyClient(t, c.running[(i+1)%len(c.running)].Client)
+	own := servertest.NewKeyClient(t, p.Client)
+	servertest.Await(t, "the member to catch up", func() bool {
+		want := other.Must(t, http.MethodGet, "/before", nil).EtcdIndex
+		return own.Must(t, http.MethodGet, "/before", nil).EtcdIndex >= want
+	})
+	took := time.Since(begin)
+	during := float64(written.Load()) / took.Seconds()
+	streamed := strings.Contains(p.Stderr.String(), "caught up from a snapshot")
+	t.Logf("the member was back after %v, by a checkpoint: %t; meanwhile the others took %.0f writes a second", took.Round(time.Millisecond), streamed, during)
+	if took > catchUpLimit {
+		t.Errorf("it took %v, more than %v", took, catchUpLimit)
+	}
+	if !streamed {
+		t.Error("it came back without a checkpoint")
+	}
+	stop()
+	writing.Wait()
+	c.awaitIndex(i, (i+1)%len(c.running))
+	if got, want := countKeys(t, p), *catchUpKeys; got != want {
+		t.Errorf("it has %d keys of %d", got, want)
+	}
+}
+
+// countKeys counts what a member has of the keys.
+func countKeys(t *testing.T, p *servertest.Process) int {
+	t.Helper()
+	found := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.Leaves(found)
+	return len(found)
+}
+
+// bulk writes many keys on many connections.
+type bulk struct {
+	t       *testing.T
+	clients []*servertest.KeyClient
+}
+
+func newBulk(t *testing.T, bases ...string) *bulk {
+	w := &bulk{t: t}
+	for i := range catchUpWriters {
+		w.clients = append(w.clients, servertest.NewKeyClient(t, bases[i%len(bases)]))
+	}
+	return w
+}
+
+// put writes a key, again if need be: it has one value only.
+func (w *bulk) put(client *servertest.KeyClient, number int) {
+	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
+	for range bulkTries {
+		answer, err := client.Do(http.MethodPut, key, servertest.Form("value", fmt.Sprintf("%0*d", catchUpValue, number)))
+		if err == nil && answer.ErrorCode == 0 {
+			return
+		}
+		w.t.Logf("%s: %+v, %v", key, answer, err)
+	}
+	w.t.Errorf("%s could not be written", key)
+}
+
+// write writes the keys of these numbers.
+func (w *bulk) write(from, to int) {
+	w.t.Helper()
+	var next atomic.Int64
+	next.Store(int64(from))
+	var group sync.WaitGroup
+	for _, client := range w.clients {
+		group.Go(func() {
+			for number := next.Add(1) - 1; number < int64(to); number = next.Add(1) - 1 {
+				w.put(client, int(number))
+			}
+		})
+	}
+	group.Wait()
+}
+
+// keep overwrites keys until ctx is done, and counts how often.
+func (w *bulk) keep(ctx context.Context, group *sync.WaitGroup) *atomic.Int64 {
+	written := new(atomic.Int64)
+	for number, client := range w.clients {
+		group.Go(func() {
+			for ; ctx.Err() == nil; number += len(w.clients) {
+				w.put(client, (number*7919)%*catchUpKeys)
+				written.Add(1)
+			}
+		})
+	}
+	return written
+}

@@ -1,0 +1,190 @@
+package faulttest
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pando/members/servertest"
+)
+
+var (
+	clusterKills  = flag.Int("cluster.kills", 4, "number of times that the leader is killed")
+	clusterPauses = flag.Int("cluster.pauses", 2, "number of times that the leader is stopped and goes on")
+	clusterCuts   = flag.Int("cluster.cuts", 1, "number of times that the members are cut off from each other")
+)
+
+// defaultElectionTimeout is that of a cluster without other flags.
+const defaultElectionTimeout = time.Second
+
+// cluster is three members, each in a process of its own.
+type cluster struct {
+	t       *testing.T
+	seats   []servertest.Seat
+	running []*servertest.Process
+	spawn   func(s servertest.Seat) *servertest.Process
+}
+
+// launchLoadedCluster starts three members on loopback, and a load on them.
+func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
+	t.Helper()
+	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Spawn(t, loadedFlags(servertest.InitialCluster(c.seats))...)
+	}
+	c.start()
+	return c, c.load()
+}
+
+// loadedFlags are those of a member of these that remembers enough for a load.
+func loadedFlags(initialCluster string) []string {
+	return []string{
+		"--initial-cluster", initialCluster, "--history-size", servertest.Itoa(clusterHistory),
+		"--snapshot-count", "2000", "--consistency-check-interval", "1000",
+	}
+}
+
+// load starts a load on the cluster.
+func (c *cluster) load() *clusterLoad {
+	c.t.Helper()
+	l := startClusterLoad(c.t, c.clients(-1)...)
+	l.restored(l.bases...)
+	return l
+}
+
+// shortened is a number of rounds as it is played with -short: half of it.
+func shortened(rounds int) int {
+	if testing.Short() {
+		return (rounds + 1) / 2
+	}
+	return rounds
+}
+
+// start starts all members.
+func (c *cluster) start() {
+	c.t.Helper()
+	for _, s := range c.seats {
+		c.running = append(c.running, c.spawn(s))
+	}
+	for _, p := range c.running {
+		p.AwaitServing()
+	}
+}
+
+// clients gives the client URLs of all members but one; -1 leaves out none.
+func (c *cluster) clients(but int) []string {
+	var list []string
+	for i, p := range c.running {
+		if i != but {
+			list = append(list, p.Client)
+		}
+	}
+	return list
+}
+
+// leader waits until one of the members, leaving out one or -1 for none, says that it leads.
+func (c *cluster) leader(but int) int {
+	c.t.Helper()
+	leader := -1
+	servertest.Await(c.t, "a leader", func() bool {
+		for i, p := range c.running {
+			if i != but && p.Self().State == "StateLeader" {
+				leader = i
+			}
+		}
+		return leader >= 0
+	})
+	return leader
+}
+
+// restart starts a member that has ended, and returns how long it took until it had what another member had when it
+// came to serve.
+func (c *cluster) restart(i int) time.Duration {
+	c.t.Helper()
+	begin := time.Now()
+	c.running[i] = c.spawn(c.seats[i])
+	c.running[i].AwaitServing()
+	c.awaitIndex(i, (i+1)%len(c.running))
+	return time.Since(begin)
+}
+
+// awaitIndex waits until a member has what another has now.
+func (c *cluster) awaitIndex(i, other int) {
+	c.t.Helper()
+	want := servertest.NewKeyClient(c.t, c.running[other].Client).Must(c.t, http.MethodGet, "/", nil).EtcdIndex
+	client := servertest.NewKeyClient(c.t, c.running[i].Client)
+	client.Http.Timeout = roamPatience
+	servertest.Await(c.t, fmt.Sprintf("index %d at %s", want, c.seats[i].Name), func() bool {
+		answer, err := client.Do(http.MethodGet, "/", nil)
+		return err == nil && answer.EtcdIndex >= want
+	})
+}
+
+// mustAgree wants no member to have found a difference between what they hold.
+func (c *cluster) mustAgree() {
+	c.t.Helper()
+	servertest.Await(c.t, "all members to have been compared", func() bool {
+		return strings.Contains(c.running[0].Get("/metrics"), fmt.Sprintf("\npando_consistency_checked_members %d\n", len(c.running)))
+	})
+	for _, p := range c.running {
+		if text := p.Stderr.String(); strings.Contains(text, "data differs") {
+			c.t.Errorf("member %s says\n%s", p.Client, text)
+		}
+	}
+}
+
+// distribution sums up durations.
+func distribution(of []time.Duration) string {
+	if len(of) == 0 {
+		return "none"
+	}
+	sorted := slices.Sorted(slices.Values(of))
+	at := func(percent int) time.Duration {
+		return sorted[(len(sorted)-1)*percent/100].Round(time.Millisecond)
+	}
+	return fmt.Sprintf("median %v, p95 %v, max %v", at(50), at(95), at(100))
+}
+
+// TestLeaderKilled kills the leader under load, again and again.
+func TestLeaderKilled(t *testing.T) {
+	t.Parallel()
+	c, l := launchLoadedCluster(t)
+	var gaps, returns []time.Duration
+	for round := range shortened(*clusterKills) {
+		leader := c.leader(-1)
+		<-time.After(time.Duration(100+rand.IntN(300)) * time.Millisecond)
+		killed := time.Now()
+		c.running[leader].Kill()
+		gap := l.restored(c.clients(leader)...).Sub(killed)
+		back := c.restart(leader)
+		gaps, returns = append(gaps, gap), append(returns, back)
+		if testing.Verbose() {
+			t.Logf("round %d: %s killed, service after %v, back and caught up after %v", round, c.seats[leader].Name, gap, back)
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	l.settle()
+	c.mustAgree()
+	t.Logf("%d leaders killed: writes again after %s; caught up after %s", len(gaps), distribution(gaps), distribution(returns))
+	checkGaps(t, gaps)
+}
+
+// checkGaps wants the service back within two election timeouts. A few rounds on a busy machine prove little, and
+// get more time.
+func checkGaps(t *testing.T, gaps []time.Duration) {
+	t.Helper()
+	limit := 2 * defaultElectionTimeout
+	if len(gaps) < 30 {
+		limit *= 5
+	}
+	if slowest := slices.Max(gaps); slowest > limit {
+		t.Errorf("the members did not serve for %v, more than %v", slowest, limit)
+	}
+}

@@ -1,0 +1,48 @@
+package faulttest
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"pando/members/servertest"
+)
+
+// TestDescriptors has clients that do nothing but connect take all the connections there may be, and the log go on to
+// its next files meanwhile.
+func TestDescriptors(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell: ", err)
+	}
+	dataDir := t.TempDir() + "/data"
+	p := servertest.Start(t, dataDir, exec.Command(sh, "-c", "ulimit -n 256 && exec \"$0\" \"$@\"", os.Args[0],
+		"--data-dir", dataDir, "--listen-client-urls", "http://127.0.0.1:0", "--advertise-client-urls", "http://127.0.0.1:2379",
+		"--listen-peer-urls", "http://127.0.0.1:0", "--listen-metrics-urls", "http://127.0.0.1:0"))
+	p.AwaitServing()
+	client := servertest.NewKeyClient(t, p.Client)
+	client.Must(t, http.MethodPut, "/large", servertest.Form("value", "first")) // its connection is kept
+	for _, address := range []string{p.Addr(), servertest.URLHost(p.Peer)} {
+		for range 400 {
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+	}
+	servertest.Await(t, "connections to be refused", func() bool { return strings.Contains(p.Stderr.String(), "connections refused") })
+	value := strings.Repeat("x", 1_000_000)
+	for range 140 { // 140 MB: the third segment
+		client.Must(t, http.MethodPut, "/large", servertest.Form("value", value))
+	}
+	if n := strings.Count(p.Stderr.String(), "connections refused"); n > 4 { // two sockets, a line in ten seconds
+		t.Errorf("%d lines in the log", n)
+	}
+	if n := p.Fds(); n > 256-64 {
+		t.Errorf("%d descriptors are in use", n)
+	}
+}

@@ -1,0 +1,184 @@
+package faulttest
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"pando/members/servertest"
+)
+
+// memberStep is something done to a cluster: a command of the reference's client, or "kill" or "start" and a member.
+// {leader}, {next} and {last} are the members' names, {leader.id}, {leader.peer} and {leader.client} theirs and so on,
+// {spare.peer} and {moved.peer} URLs where nobody is, and {new1.id} is the first member that was added.
+type memberStep struct {
+	does  string
+	until string // what it has to print; it is repeated until then, if there is anything
+}
+
+// memberSteps are the life of a cluster.
+var memberSteps = []memberStep{
+	{"member list", ""},
+	{"cluster-health", "cluster is healthy"},
+	{"member add other {next.peer}", "exists"},
+	{"member add", ""},
+	{"member add other", ""},
+	{"member add other nonsense", ""},
+	{"member add other {spare.peer}", ""},
+	{"member list", ""},
+	{"cluster-health", "cluster is degraded"},
+	{"member update", ""},
+	{"member update {new1.id}", ""},
+	{"member update {new1.id} nonsense", ""},
+	{"member update {new1.id} {next.peer}", ""},
+	{"member update {new1.id} {moved.peer}", ""},
+	{"member update 1234abcd {spare.peer}", ""},
+	{"member update oops {spare.peer}", ""},
+	{"member list", ""},
+	{"member remove", ""},
+	{"member remove 1234abcd", ""},
+	{"member remove oops", ""},
+	{"member remove {new1.id}", ""},
+	{"member remove {new1.id}", ""},
+	{"member list", ""},
+	{"member add other {moved.peer}", ""},
+	{"member remove {new2.id}", ""},
+	{"kill {next}", ""},
+	{"cluster-health", "cluster is degraded"},
+	{"member list", ""},
+	{"start {next}", ""},
+	{"cluster-health", "cluster is healthy"},
+	{"member update {next.id} {next.peer}", ""},
+	{"member remove {last.id}", ""},
+	{"member list", ""},
+	{"cluster-health", "cluster is healthy"},
+}
+
+// TestMembersByReferenceClient has the reference's client administer three members of Pando and three of the reference:
+// it prints the same.
+func TestMembersByReferenceClient(t *testing.T) {
+	t.Parallel()
+	servertest.RequireProgram(t, "etcd", "etcd-server")
+	servertest.RequireProgram(t, "etcdctl", "etcd-client")
+	reference := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process {
+		// Otherwise the reference refuses all changes for five seconds after a start.
+		return s.Run(t, exec.Command("etcd", s.Flags(append(flags, "--enable-v2", "--strict-reconfig-check=false")...)...))
+	})
+	pando := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process { return s.Spawn(t, flags...) })
+	for _, step := range memberSteps {
+		var want, got string
+		var both sync.WaitGroup
+		both.Go(func() { want = reference.do(step) })
+		both.Go(func() { got = pando.do(step) })
+		both.Wait()
+		if got != want {
+			t.Errorf("%s\nprints against Pando\n%s\nagainst the reference\n%s", step.does, got, want)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// administration is a cluster whose members are called by what they are, whichever they are.
+type administration struct {
+	cluster
+	filled []string // placeholders and what they stand for, in turn
+	added  int
+}
+
+// administered starts three members and names them.
+func administered(t *testing.T, spawn func(s servertest.Seat, flags ...string) *servertest.Process) *administration {
+	t.Helper()
+	a := &administration{cluster: cluster{t: t, seats: servertest.Seats(t, "ash", "elm", "oak")}}
+	a.spawn = func(s servertest.Seat) *servertest.Process {
+		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.seats))
+	}
+	for _, s := range a.seats {
+		a.running = append(a.running, a.spawn(s))
+	}
+	_, list := servertest.AwaitPublished(t, a.running[0].Client, len(a.seats))
+	leader := a.leader(-1)
+	for i, role := range []string{"leader", "next", "last"} {
+		s := a.seats[(leader+i)%len(a.seats)]
+		for _, m := range list {
+			if id, name, _ := strings.Cut(m, " "); name == s.Name {
+				a.filled = append(a.filled, "{"+role+".id}", id)
+			}
+		}
+		a.filled = append(a.filled, "{"+role+".peer}", s.PeerURL(), "{"+role+".client}", s.ClientURL(),
+			"{"+role+".host}", s.Client, "{"+role+"}", s.Name)
+	}
+	a.filled = append(a.filled, "{spare.peer}", "http://"+servertest.KeptAddr(t), "{moved.peer}", "http://"+servertest.KeptAddr(t))
+	return a
+}
+
+// do does a step and returns what came of it, in terms of the placeholders.
+func (a *administration) do(step memberStep) string {
+	command := strings.NewReplacer(a.filled...).Replace(step.does)
+	verb, name, _ := strings.Cut(command, " ")
+	for i, s := range a.seats {
+		switch {
+		case s.Name == name && verb == "kill":
+			a.running[i].Kill()
+			return ""
+		case s.Name == name && verb == "start":
+			a.running[i] = a.spawn(s)
+			return ""
+		}
+	}
+	text := ""
+	servertest.Await(a.t, step.does+" to print "+step.until, func() bool {
+		text = a.etcdctl(strings.Fields(command)...)
+		return strings.Contains(text, step.until)
+	})
+	return text
+}
+
+// etcdctl runs the client against the leader.
+func (a *administration) etcdctl(args ...string) string {
+	ctx, cancel := context.WithTimeout(a.t.Context(), servertest.Patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, "etcdctl", append([]string{
+		"--no-sync", "--total-timeout", "30s", "--endpoints", a.filled[slices.Index(a.filled, "{leader.client}")+1],
+	}, args...)...)
+	command.Env = append(servertest.Environment(), "ETCDCTL_API=2")
+	out, _ := command.CombinedOutput() // the exit code is compared
+	return a.normalised(string(out)) + fmt.Sprintf("exit code %d", command.ProcessState.ExitCode())
+}
+
+var (
+	memberID       = regexp.MustCompile(`\b[0-9a-f]{12,16}\b`)
+	initialMembers = regexp.MustCompile(`ETCD_INITIAL_CLUSTER="(.*)"`)
+)
+
+// normalised puts placeholders for what differs, and lines and lists that are ordered by IDs into another order.
+func (a *administration) normalised(text string) string {
+	var turned []string
+	for i := 0; i < len(a.filled); i += 2 {
+		turned = append(turned, a.filled[i+1], a.filled[i])
+	}
+	text = strings.NewReplacer(turned...).Replace(text)
+	text = memberID.ReplaceAllStringFunc(text, func(id string) string {
+		if at := slices.Index(a.filled, id); at >= 0 {
+			return a.filled[at-1]
+		}
+		a.added++
+		placeholder := fmt.Sprintf("{new%d.id}", a.added)
+		a.filled = append(a.filled, placeholder, id)
+		return placeholder
+	})
+	text = servertest.ReplaceGroups(initialMembers, text, func(m []string) string {
+		list := strings.Split(m[1], ",")
+		slices.Sort(list)
+		return `ETCD_INITIAL_CLUSTER="` + strings.Join(list, ",") + `"`
+	})
+	lines := strings.SplitAfter(text, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}

@@ -1,0 +1,129 @@
+package faulttest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pando/ctl/program"
+	"pando/members/servertest"
+)
+
+// TestExitCodes starts servers that can't start: what another try would not mend has a code of its own, which ends a
+// supervisor's restarts. TestRefusedStarts and TestRefusedData hold the others.
+func TestExitCodes(t *testing.T) {
+	t.Run("an initial cluster without this member", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
+			t.Fatal(err)
+		}
+		endsWith(t, servertest.Spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), program.ExitUsage, "does not mention this member")
+		if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
+			t.Errorf("the data directory holds %q, %v", left, err)
+		}
+	})
+	t.Run("an initial cluster that names a member twice", func(t *testing.T) {
+		p := servertest.Spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
+		endsWith(t, p, program.ExitUsage, "--initial-cluster")
+	})
+	t.Run("a member that was removed", removedMemberEnds)
+	t.Run("a member that was added, with flags for a new cluster", addedMemberEnds)
+	t.Run("a member that lost its data", func(t *testing.T) {
+		all := servertest.Seats(t, "a", "b")
+		running := servertest.LaunchCluster(t, all)
+		running[1].Kill()
+		if err := os.RemoveAll(all[1].DataDir); err != nil {
+			t.Fatal(err)
+		}
+		endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "has already been bootstrapped")
+	})
+}
+
+// addedMemberEnds adds a member, and starts it with flags that would found another cluster. It says which, and makes no
+// data; with the right flag it starts.
+func addedMemberEnds(t *testing.T) {
+	all := servertest.Seats(t, "a", "b")
+	running := servertest.LaunchCluster(t, all[:1])
+	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].Peer))
+	answer, err := http.Post(running[0].Client+"/v2/members", "application/json", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusCreated {
+		t.Fatalf("status %d", answer.StatusCode)
+	}
+	endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "start it with --initial-cluster-state existing")
+	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("the data directory holds %q, %v", left, err)
+	}
+	all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all), "--initial-cluster-state", "existing")
+	servertest.AwaitPublished(t, running[0].Client, 2)
+}
+
+// removedMemberEnds removes a member that runs, and starts it once more.
+func removedMemberEnds(t *testing.T) {
+	all := servertest.Seats(t, "a", "b", "c")
+	running := servertest.LaunchCluster(t, all)
+	_, list := servertest.AwaitPublished(t, running[0].Client, 3)
+	for _, m := range list {
+		id, name, _ := strings.Cut(m, " ")
+		if name != "c" {
+			continue
+		}
+		request, err := http.NewRequest(http.MethodDelete, running[0].Client+"/v2/members/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusNoContent {
+			t.Fatalf("status %d", answer.StatusCode)
+		}
+	}
+	endsWith(t, running[2], program.ExitMember, "this member was removed from the cluster")
+	endsWith(t, all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "this member was removed from the cluster")
+}
+
+// endsWith waits for the end of a server, and wants this exit code and text.
+func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
+	t.Helper()
+	if got := p.AwaitExit(); got != code || !strings.Contains(p.Stderr.String(), text) {
+		t.Errorf("exit code %d, want %d and %q\n%s", got, code, text, p.Stderr)
+	}
+}
+
+// TestStopBeforeServing stops servers that wait for others: a stop that was asked for is no failure.
+func TestStopBeforeServing(t *testing.T) {
+	service := servertest.Launch(t, t.TempDir())
+	for name, test := range map[string]struct{ discovery, waits string }{
+		"for the others to register": {servertest.NewToken(t, service.Client, "alone", 2), "waiting for the other members to register"},
+		"for the discovery service":  {"http://127.0.0.1:1/v2/keys/none", "the discovery URL can't be used now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := servertest.Spawn(t, t.TempDir(), "--discovery", test.discovery)
+			servertest.Await(t, "the member to wait", func() bool { return strings.Contains(p.Stderr.String(), test.waits) })
+			p.Terminate()
+			endsWith(t, p, 0, "stopped before it served")
+		})
+	}
+}
+
+// TestServiceStopsRestarts holds the systemd unit to the exit codes.
+func TestServiceStopsRestarts(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("docs", "deploy", "pando.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("RestartPreventExitStatus=%d %d %d %d\n", program.ExitUsage, program.ExitTaken, program.ExitData, program.ExitMember)
+	if got := regexp.MustCompile(`RestartPreventExitStatus=.*\n`).FindString(string(text)); got != want {
+		t.Errorf("got %qwant %q", got, want)
+	}
+}

@@ -1,0 +1,245 @@
+package faulttest
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/members/servertest"
+)
+
+// clusterLoad is a load on all members of a cluster, and the event log that comes of it. No write is ever sent
+// again: one without an answer has an unknown fate.
+type clusterLoad struct {
+	load
+	bases   []string // client URLs
+	log     eventLog
+	state   replayed
+	writing sync.WaitGroup
+	stopped context.Context
+	stop    context.CancelFunc
+	watched chan error // the end of the watch
+}
+
+const (
+	// clusterHistory is how far the watch of a cluster's load may fall behind.
+	clusterHistory = 50_000
+	// roamPatience is how long a writer waits before it turns to another member.
+	roamPatience = 1500 * time.Millisecond
+	// roamPace is the rest of a writer after a write: the log of all events is kept in memory.
+	roamPace = 2 * time.Millisecond
+	// roamStay is how many writes a writer sends to a member before it goes on to the next.
+	roamStay = 40
+)
+
+// startClusterLoad starts writers on all members, and a watch.
+func startClusterLoad(t *testing.T, bases ...string) *clusterLoad {
+	l := &clusterLoad{
+		load:  load{t: t, acknowledged: map[uint64]issued{}},
+		bases: bases, state: replayed{files: map[string]servertest.KeyNode{}}, watched: make(chan error, 1),
+	}
+	l.stopped, l.stop = context.WithCancel(context.Background())
+	t.Cleanup(l.stop)
+	for number, write := range []func(c *servertest.KeyClient, number int) bool{
+		l.put, l.put, l.put, l.chain(), l.chain(), l.line, l.expiring, l.directory, l.lock,
+	} {
+		l.writing.Go(func() { l.roam(number, write) })
+	}
+	go func() { l.watched <- l.watch() }()
+	return l
+}
+
+// client gives a client of a member that waits no longer than a writer does.
+func (l *clusterLoad) client(base string) *servertest.KeyClient {
+	c := servertest.NewKeyClient(l.t, base)
+	c.Http.Timeout = roamPatience
+	return c
+}
+
+// roam writes to one member after the other, and leaves one that does not answer.
+func (l *clusterLoad) roam(number int, write func(c *servertest.KeyClient, number int) bool) {
+	client := l.client("")
+	defer client.Http.CloseIdleConnections()
+	for member := number; l.stopped.Err() == nil; member++ {
+		client.Base = l.bases[member%len(l.bases)]
+		for range roamStay {
+			<-time.After(roamPace)
+			if l.stopped.Err() != nil || !write(client, number) {
+				break
+			}
+		}
+	}
+}
+
+// chain gives a writer each of whose values replaces the one before, compared by value and index in turn. It relies
+// on its last answer alone, whichever member gave it. After a write of unknown fate it begins another chain.
+func (l *clusterLoad) chain() func(c *servertest.KeyClient, number int) bool {
+	key, last := "", (*servertest.KeyNode)(nil)
+	return func(c *servertest.KeyClient, _ int) bool {
+		value := l.unique()
+		w, f := issued{"compareAndSwap", key, value}, servertest.Form("value", value)
+		switch {
+		case last == nil:
+			key = "/chain/" + value
+			w = issued{"create", key, value}
+			f.Set("prevExist", "false")
+		case last.ModifiedIndex%2 == 0:
+			f.Set("prevIndex", servertest.Itoa(last.ModifiedIndex))
+		default:
+			f.Set("prevValue", last.Value)
+		}
+		answer := l.send(c, http.MethodPut, key, f, w)
+		if last = nil; answer != nil {
+			last = answer.Node
+		}
+		return answer != nil
+	}
+}
+
+// watch keeps the log going, from one member to the next.
+func (l *clusterLoad) watch() error {
+	for member := 0; l.stopped.Err() == nil; member++ {
+		if err := l.log.follow(l.stopped, l.bases[member%len(l.bases)], 0); err != nil {
+			return err
+		}
+		<-time.After(roamPace)
+	}
+	return nil
+}
+
+// probePause is the time between two writes that find out whether the members serve.
+const probePause = 20 * time.Millisecond
+
+// restored waits until the members acknowledge a write that is sent from now on, and returns when that was.
+func (l *clusterLoad) restored(bases ...string) time.Time {
+	l.t.Helper()
+	served := make(chan time.Time, 1)
+	expired := time.After(servertest.Patience)
+	for {
+		for _, base := range bases {
+			l.writing.Go(func() { l.probe(base, served) })
+		}
+		select {
+		case at := <-served:
+			return at
+		case <-time.After(probePause):
+		case <-expired:
+			l.t.Fatalf("no write was acknowledged by %v within %v", bases, servertest.Patience)
+		}
+	}
+}
+
+func (l *clusterLoad) probe(base string, served chan<- time.Time) {
+	client := l.client(base)
+	defer client.Http.CloseIdleConnections()
+	if l.put(client, len(l.bases)) {
+		select {
+		case served <- time.Now():
+		default: // not the first
+		}
+	}
+}
+
+// settle ends the load and compares all that is known of it with what each member holds.
+func (l *clusterLoad) settle() {
+	l.t.Helper()
+	l.stop()
+	l.writing.Wait()
+	if err := <-l.watched; err != nil {
+		l.t.Fatal(err)
+	}
+	roots := l.settledRoots()
+	index := roots[0].EtcdIndex
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
+	defer cancel()
+	if err := l.log.follow(ctx, l.bases[0], index); err != nil {
+		l.t.Fatal(err)
+	}
+	if l.log.next() <= index {
+		l.t.Fatalf("the watch came to %d of %d", l.log.next()-1, index)
+	}
+	l.state.advance(&l.log, index)
+	for _, root := range roots {
+		l.state.mustEqual(l.t, root.Node)
+	}
+	l.account(index)
+	for _, base := range l.bases {
+		l.remembers(base, index)
+	}
+}
+
+// settledRoots reads everything from each member once nothing moves any more.
+func (l *clusterLoad) settledRoots() []*servertest.KeyAnswer {
+	l.t.Helper()
+	var roots []*servertest.KeyAnswer
+	servertest.Await(l.t, "all members to hold the same index, with the short TTLs expired", func() bool {
+		roots = nil
+		for _, base := range l.bases {
+			c := servertest.NewKeyClient(l.t, base)
+			if now, err := c.Do(http.MethodGet, "/?quorum=true", nil); err != nil || now.ErrorCode != 0 {
+				return false
+			}
+			soon, err := c.Do(http.MethodGet, "/soon?recursive=true", nil)
+			if err != nil {
+				return false
+			}
+			root := c.Must(l.t, http.MethodGet, "/?recursive=true", nil)
+			roots = append(roots, root)
+			if soon.Node != nil && len(soon.Node.Nodes) > 0 || root.EtcdIndex != roots[0].EtcdIndex {
+				return false
+			}
+		}
+		return true
+	})
+	return roots
+}
+
+// account finds the write behind each event up to an index, and the event of each acknowledged write.
+func (l *clusterLoad) account(index uint64) {
+	l.t.Helper()
+	unknown := map[issued]bool{}
+	for _, w := range l.unknown {
+		unknown[w] = true
+	}
+	found, happened := 0, 0
+	for at := uint64(firstEvent); at <= index; at++ {
+		event := l.log.at(at)
+		if write, ok := l.acknowledged[at]; ok {
+			found++
+			if !write.is(&event.KeyAnswer) {
+				l.t.Errorf("at index %d %v was acknowledged, and there is %s", at, write, event.text)
+			}
+			continue
+		}
+		w := issued{event.Action, event.Node.Key, event.Node.Value}
+		if event.Action == "create" && len(w.key) > len("/line/") && w.key[:len("/line/")] == "/line/" {
+			w.key = "/line/"
+		}
+		switch {
+		case event.Action == "expire":
+		case unknown[w]:
+			happened++
+			delete(unknown, w)
+		default:
+			l.t.Errorf("nobody asked for %s, or it happened twice", event.text)
+		}
+	}
+	if found != len(l.acknowledged) {
+		l.t.Errorf("%d writes were acknowledged, %d of them are in the log", len(l.acknowledged), found)
+	}
+	l.t.Logf("%d writes acknowledged, %d of them lost; %d of unknown fate, of which %d had happened; %d events, each once",
+		len(l.acknowledged), len(l.acknowledged)-found, len(l.unknown), happened, index+1-firstEvent)
+}
+
+// remembers asks a member for some of the last events: they are those of the log, to the byte.
+func (l *clusterLoad) remembers(base string, index uint64) {
+	c := servertest.NewKeyClient(l.t, base)
+	for at := index; at > firstEvent && index-at < 500; at -= min(at, 100) {
+		got := servertest.RawGet(l.t, c, "/v2/keys/?wait=true&recursive=true&waitIndex="+servertest.Itoa(at))
+		if want := l.log.at(at).text; got != want {
+			l.t.Errorf("event %d at %s is\n%s, in the log it is\n%s", at, base, got, want)
+		}
+	}
+}

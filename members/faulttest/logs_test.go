@@ -1,0 +1,77 @@
+package faulttest
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"pando/stats"
+
+	"pando/ctl/program"
+	"pando/members/servertest"
+)
+
+// TestServerLogs looks at all that a server prints: with JSON each line is JSON, and a log file says what was started
+// and why it ended.
+func TestServerLogs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pando.log")
+	read := func() string {
+		text, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	onlyJSON := func(t *testing.T, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			for line := range strings.Lines(text) {
+				if !json.Valid([]byte(line)) {
+					t.Errorf("not JSON: %s", line)
+				}
+			}
+		}
+	}
+	s := servertest.Seats(t, "a")[0]
+	flags := []string{"--initial-cluster", servertest.InitialCluster([]servertest.Seat{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
+	p := s.Spawn(t, flags...)
+	servertest.Await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
+	for _, want := range []string{`"version":"` + stats.Version + `"`, `"clients":["` + s.ClientURL() + `"]`, `"peers":["` + s.PeerURL() + `"]`} {
+		if !strings.Contains(read(), want) {
+			t.Errorf("the log file lacks %s:\n%s", want, read())
+		}
+	}
+	t.Run("SIGHUP", func(t *testing.T) {
+		if err := os.Rename(file, file+".1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		servertest.Await(t, "a new file", func() bool { return strings.Contains(read(), "opened again") })
+	})
+	t.Run("the reason for an end", func(t *testing.T) {
+		other := s.Spawn(t, flags...)
+		if code := other.AwaitExit(); code != program.ExitTaken || !strings.Contains(read(), "is another server running there?") {
+			t.Errorf("exit code %d; the log file has\n%s", code, read())
+		}
+		onlyJSON(t, other.Stderr.String(), other.Stdout.String())
+	})
+	p.Terminate()
+	endsWith(t, p, 0, "shutting down")
+	onlyJSON(t, p.Stderr.String(), p.Stdout.String(), read())
+}
+
+// TestHangupWithoutLogFile sends SIGHUP, as the end of a terminal does, to a server that has nothing to open again.
+func TestHangupWithoutLogFile(t *testing.T) {
+	p := servertest.Launch(t, t.TempDir())
+	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	servertest.Await(t, "word of the signal", func() bool { return strings.Contains(p.Stderr.String(), "SIGHUP") })
+	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1"))
+}

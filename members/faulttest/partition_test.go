@@ -1,0 +1,145 @@
+package faulttest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"pando/members/servertest"
+)
+
+// TestPartition runs three members on three hosts whose network loses packets in silence.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("silence is noticed after seconds: not with -short")
+	}
+	n := newNetwork(t, "a", "b", "c")
+	p := &partition{cluster: &cluster{t: t, seats: n.seats()}, network: n}
+	flags := loadedFlags(servertest.InitialCluster(p.seats))
+	p.spawn = func(s servertest.Seat) *servertest.Process {
+		for i, host := range n.hosts {
+			if host == s.Name {
+				return s.Run(t, n.command(i, append([]string{os.Args[0]}, s.Flags(flags...)...)...))
+			}
+		}
+		return nil
+	}
+	p.start()
+	p.writes = p.load()
+	for range *clusterCuts {
+		p.cutLeader("leader cut off", n.isolate, n.rejoin)
+		p.cutFollower("follower cut off", n.isolate, n.rejoin)
+		p.cutLeader("leader not heard", p.silence, p.unsilence)
+		p.cutFollower("follower not heard", p.silence, p.unsilence)
+	}
+	p.writes.settle()
+	p.mustAgree()
+	// A machine that stands still for a second deposes a leader too, but not often.
+	if len(p.deposed) > *clusterCuts/2+1 {
+		t.Errorf("leaders lost their place: %q", p.deposed)
+	}
+	for _, name := range p.order {
+		t.Logf("%s %d times: writes again after %s; rejoined after %s", name, len(p.gaps[name]), distribution(p.gaps[name]), distribution(p.returns[name]))
+	}
+}
+
+// partition is a cluster, its network and its load.
+type partition struct {
+	*cluster
+	network *network
+	writes  *clusterLoad
+	deposed []string // leaders that a cut follower has cost their place
+	// By the kind of the cut.
+	order         []string
+	gaps, returns map[string][]time.Duration
+}
+
+// note takes down what a cut led to.
+func (p *partition) note(kind string, gap, back time.Duration) {
+	if p.gaps == nil {
+		p.gaps, p.returns = map[string][]time.Duration{}, map[string][]time.Duration{}
+	}
+	if p.gaps[kind] == nil {
+		p.order = append(p.order, kind)
+	}
+	p.gaps[kind] = append(p.gaps[kind], gap)
+	p.returns[kind] = append(p.returns[kind], back)
+}
+
+// silence loses all that a member sends to the others; it still hears them.
+func (p *partition) silence(member int) {
+	for other := range p.running {
+		if other != member {
+			p.network.mute(member, other)
+		}
+	}
+}
+
+func (p *partition) unsilence(member int) {
+	for other := range p.running {
+		if other != member {
+			p.network.unmute(member, other)
+		}
+	}
+}
+
+// cutLeader takes the leader away from the others, but not from its clients: it acknowledges no write any more and
+// knows that it does not lead. The others go on.
+func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
+	p.t.Helper()
+	leader := p.leader(-1)
+	cut(leader)
+	begin := time.Now()
+	refused := make(chan bool, 1)
+	go func() {
+		client := servertest.NewKeyClient(p.t, p.running[leader].Client)
+		value := p.writes.unique()
+		refused <- p.writes.send(client, http.MethodPut, "/cut", servertest.Form("value", value), issued{"set", "/cut", value}) == nil
+	}()
+	gap := p.writes.restored(p.clients(leader)...).Sub(begin)
+	servertest.Await(p.t, "the cut leader to step down", func() bool { return p.running[leader].Self().State == "StateFollower" })
+	if p.leader(-1) == leader {
+		p.t.Errorf("%s: it leads still", kind)
+	}
+	select {
+	case nothing := <-refused:
+		if !nothing {
+			p.t.Errorf("%s: it acknowledged a write", kind)
+		}
+		refused <- true
+	default: // still waiting
+	}
+	mend(leader)
+	p.note(kind, gap, p.awaitReturn(leader))
+	<-refused // once mended, it may be acknowledged after all
+}
+
+// cutFollower takes a follower away: the others don't even notice, and when it is back nobody has to be elected.
+func (p *partition) cutFollower(kind string, cut, mend func(member int)) {
+	p.t.Helper()
+	leader := p.leader(-1)
+	follower := (leader + 1) % len(p.running)
+	cut(follower)
+	begin := time.Now()
+	gap := p.writes.restored(p.running[leader].Client).Sub(begin)
+	servertest.Await(p.t, "the cut follower to look for a leader", func() bool {
+		self := p.running[follower].Self()
+		return self.State != "" && self.LeaderInfo.Leader == ""
+	})
+	mend(follower)
+	p.note(kind, gap, p.awaitReturn(follower))
+	if now := p.leader(-1); now != leader {
+		p.deposed = append(p.deposed, fmt.Sprintf("%s: %s leads instead of %s", kind, p.seats[now].Name, p.seats[leader].Name))
+	}
+}
+
+// awaitReturn waits until a member has what another has, and returns how long that took.
+func (p *partition) awaitReturn(member int) time.Duration {
+	p.t.Helper()
+	begin := time.Now()
+	p.awaitIndex(member, (member+1)%len(p.running))
+	return time.Since(begin)
+}

@@ -1,0 +1,229 @@
+package faulttest
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pando/members/servertest"
+)
+
+// How a client that waits at a proxy experiences the end of what it waits at.
+const (
+	goesOn = "goes on" // it sees the next change
+	ends   = "ends"    // with exit code 0, as if it were served
+	fails  = "fails"   // with another exit code
+)
+
+// proxyEnds is what real clients experience, at a proxy of Pando and at one of the reference. docs/differences.md has the
+// same table.
+var proxyEnds = []struct {
+	event string
+	// What clients of a long poll and of a stream see, curl and httpie; and those that ask again, etcdctl's.
+	once, again string
+	// What a client sees whose answer was half sent, at either proxy.
+	half, halfReference string
+}{
+	{"the member is killed", ends, goesOn, fails, ends},
+	{"the member shuts down", ends, goesOn, fails, ends},
+	{"--proxy-read-timeout passes", ends, goesOn, "", ""},
+	{"the proxy shuts down", fails, fails, fails, fails},
+}
+
+// waitingClients are commands that wait at $P for the key /k. Those of etcdctl ask again when an answer was empty.
+var waitingClients = map[string]struct{ command, repeats string }{
+	"curl, long poll":     {`exec curl -sS "$P/v2/keys/k?wait=true"`, ""},
+	"curl, stream":        {`exec curl -sSN "$P/v2/keys/k?wait=true&stream=true"`, ""},
+	"httpie, long poll":   {`exec http --ignore-stdin --body "$P/v2/keys/k?wait=true"`, ""},
+	"httpie, stream":      {`exec http --ignore-stdin --stream --body "$P/v2/keys/k?wait=true&stream=true"`, ""},
+	"etcdctl watch":       {`exec etcdctl --no-sync --endpoints "$P" watch /k`, "yes"},
+	"etcdctl exec-watch":  {`exec etcdctl --no-sync --endpoints "$P" exec-watch "$E" /k`, "yes"},
+	"etcdctl watch, ever": {`exec etcdctl --no-sync --endpoints "$P" watch --forever /k`, "yes"},
+}
+
+// ending is a cluster with a proxy, and clients that wait there.
+type ending struct {
+	t       *testing.T
+	front   *servertest.Process
+	members []*servertest.Process
+	clients map[string]*servertest.Process
+	half    *servertest.Process // reads a large answer slowly
+}
+
+// beginEnding starts a cluster and a proxy by a command, and the clients, which all wait at one member.
+func beginEnding(t *testing.T, server string, more []string, proxyFlags ...string) *ending {
+	t.Helper()
+	e := &ending{t: t, clients: map[string]*servertest.Process{}}
+	all := servertest.Seats(t, "ash", "elm", "oak")
+	command := func(s servertest.Seat, flags ...string) *servertest.Process {
+		return s.Run(t, exec.Command(server, s.Flags(append(flags, more...)...)...))
+	}
+	for _, s := range all {
+		e.members = append(e.members, command(s, "--initial-cluster", servertest.InitialCluster(all)))
+	}
+	servertest.AwaitPublished(t, e.members[0].Client, len(all))
+	place := servertest.Seats(t, "front")[0]
+	e.front = command(place, append([]string{"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on"}, proxyFlags...)...)
+	servertest.Await(t, "the proxy to find the members", func() bool {
+		answer, err := http.Get(e.front.Client + "/v2/config/local/proxy")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return strings.Count(e.front.Get("/v2/config/local/proxy"), "http://") == len(all)
+	})
+	client := servertest.NewKeyClient(t, e.front.Client)
+	for i := range 30 {
+		client.Must(t, http.MethodPut, "/large/"+servertest.Itoa(i), servertest.Form("value", strings.Repeat("x", 1_000_000)))
+	}
+	script := filepath.Join(t.TempDir(), "event")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$ETCD_WATCH_VALUE\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	shell := func(command string) *servertest.Process {
+		return servertest.Start(t, "", exec.Command("sh", "-c", command), "P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
+	}
+	for name, c := range waitingClients {
+		e.clients[name] = shell(c.command)
+	}
+	return e
+}
+
+// watchers counts those that wait at a member; a member that has gone has none.
+func watchers(p *servertest.Process) int {
+	answer, err := http.Get(p.Client + "/v2/stats/store")
+	if err != nil {
+		return 0
+	}
+	answer.Body.Close()
+	_, rest, _ := strings.Cut(p.Get("/v2/stats/store"), `"watchers":`)
+	text, _, _ := strings.Cut(rest, "}")
+	return int(servertest.Atoi(p.T, text))
+}
+
+// serving is the member at which all clients wait.
+func (e *ending) serving() *servertest.Process {
+	e.t.Helper()
+	var at *servertest.Process
+	servertest.Await(e.t, "the clients to wait at one member", func() bool {
+		for _, m := range e.members {
+			if watchers(m) == len(waitingClients) {
+				at = m
+			}
+		}
+		return at != nil
+	})
+	return at
+}
+
+// readSlowly begins to read a large answer, of which the first part has come when it returns.
+func (e *ending) readSlowly() {
+	e.t.Helper()
+	e.half = servertest.Start(e.t, "", exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
+	servertest.Await(e.t, "the answer to begin", func() bool { return len(e.half.Stdout.String()) > 0 })
+}
+
+// outcome waits for the end of a client.
+func outcome(p *servertest.Process) string {
+	if p.AwaitExit() == 0 {
+		return ends
+	}
+	return fails
+}
+
+// outcomes tells what each client experiences after an event.
+func (e *ending) outcomes(event string) (seen map[string]string, half string) {
+	e.t.Helper()
+	at := e.serving()
+	if event != "--proxy-read-timeout passes" {
+		e.readSlowly()
+	}
+	rest := e.members[0]
+	if rest == at {
+		rest = e.members[1]
+	}
+	switch event {
+	case "the member is killed":
+		at.Kill()
+	case "the member shuts down":
+		at.Terminate()
+	case "the proxy shuts down":
+		e.front.Terminate()
+	}
+	seen = map[string]string{}
+	for name, c := range waitingClients {
+		if c.repeats == "" || event == "the proxy shuts down" {
+			seen[name] = outcome(e.clients[name])
+		}
+	}
+	if e.half != nil {
+		half = outcome(e.half)
+	}
+	client, n := servertest.NewKeyClient(e.t, rest.Client), 0
+	for name, p := range e.clients {
+		if seen[name] != "" {
+			continue
+		}
+		servertest.Await(e.t, name+" to see a change, or to end", func() bool {
+			n++
+			_, _ = client.Do(http.MethodPut, "/k", servertest.Form("value", "change-"+servertest.Itoa(n))) // fails while a leader is missing
+			select {
+			case <-p.Exited:
+				seen[name] = outcome(p)
+			default:
+			}
+			if strings.Contains(p.Stdout.String(), "change-") {
+				seen[name] = goesOn
+			}
+			return seen[name] != ""
+		})
+	}
+	return seen, half
+}
+
+// TestProxyEnds compares how answers end at a proxy of Pando and at one of the reference.
+func TestProxyEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts eight clusters")
+	}
+	for program, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
+		servertest.RequireProgram(t, program, debianPackage)
+	}
+	for _, row := range proxyEnds {
+		t.Run(row.event, func(t *testing.T) {
+			t.Run("Pando", func(t *testing.T) {
+				t.Parallel()
+				compareEnds(t, row.event, row.once, row.again, row.half, os.Args[0])
+			})
+			t.Run("the reference", func(t *testing.T) {
+				servertest.RequireProgram(t, "etcd", "etcd-server")
+				t.Parallel()
+				compareEnds(t, row.event, row.once, row.again, row.halfReference, "etcd", "--enable-v2")
+			})
+		})
+	}
+}
+
+// compareEnds wants clients at a proxy of a server to experience an event so.
+func compareEnds(t *testing.T, event, once, again, half, server string, more ...string) {
+	var flags []string
+	if event == "--proxy-read-timeout passes" {
+		flags = []string{"--proxy-read-timeout", "3000"}
+	}
+	seen, seenHalf := beginEnding(t, server, more, flags...).outcomes(event)
+	for name, c := range waitingClients {
+		want := once
+		if c.repeats != "" {
+			want = again
+		}
+		if seen[name] != want {
+			t.Errorf("%s %s, want %s", name, seen[name], want)
+		}
+	}
+	if seenHalf != half {
+		t.Errorf("a half answer %s, want %s", seenHalf, half)
+	}
+}

@@ -1,0 +1,121 @@
+package faulttest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"pando/members/servertest"
+)
+
+// TestShutdown ends a server that is busy in every way.
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	p := servertest.Launch(t, t.TempDir())
+	client := servertest.NewKeyClient(t, p.Client)
+	client.Must(t, "PUT", "/a", servertest.Form("value", strings.Repeat("x", 1<<20)))
+	// Watches end as the reference ends them: the connection closes without the last chunk, so that nobody takes the
+	// end for an answer. Connections between two requests just close.
+	open := map[string]*bufio.Reader{}
+	for name, path := range map[string]string{
+		"long poll":           "/v2/keys/b?wait=true",
+		"long poll, future":   "/v2/keys/b?wait=true&waitIndex=1000",
+		"stream":              "/v2/keys/b?wait=true&stream=true",
+		"stream with content": "/v2/keys/a?wait=true&stream=true&waitIndex=2",
+	} {
+		open[name] = servertest.OpenConn(t, p.Addr(), servertest.Get1(path))
+	}
+	idle := servertest.OpenConn(t, p.Addr(), servertest.Get1("/version"))
+	unread := servertest.OpenConn(t, p.Addr(), servertest.Get1("/v2/keys/a")+strings.Repeat(servertest.Get1("/v2/keys/a"), 20))
+	_ = unread // nobody reads what comes: the server's writes are stuck
+	half, err := net.Dial("tcp", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+"Content-Length: 100\r\n\r\nvalue="); err != nil {
+		t.Fatal(err)
+	}
+
+	took := p.Terminate()
+	if code := p.AwaitExit(); code != 0 || took > 5*time.Second {
+		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.Stderr)
+	}
+	for name, answer := range open {
+		rest, err := io.ReadAll(answer)
+		if strings.HasSuffix(string(rest), "0\r\n\r\n") || err != nil {
+			t.Errorf("%s: ended with %.100q, error %v", name, rest, err)
+		}
+		if name != "stream with content" && len(rest) > 0 {
+			t.Errorf("%s: %.100q came at the end", name, rest)
+		}
+	}
+	if rest, err := io.ReadAll(idle); err != nil || !strings.HasPrefix(string(rest), "{") {
+		t.Errorf("idle connection: %q, error %v", rest, err)
+	}
+	if _, err := net.Dial("tcp", p.Addr()); err == nil {
+		t.Error("somebody still listens")
+	}
+}
+
+// TestShutdownOfAFreshServer ends servers that have served nobody: nothing they did shows to those after them.
+func TestShutdownOfAFreshServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for life := range 5 {
+		p := servertest.Spawn(t, dir)
+		// As early as the signal is caught at all: when the data directory is taken.
+		servertest.Await(t, "the server to begin", func() bool {
+			return strings.Contains(p.Stderr.String(), "leader elected")
+		})
+		if took, code := p.Terminate(), p.AwaitExit(); code != 0 || took > 5*time.Second {
+			t.Fatalf("life %d: the shutdown took %v and ended with code %d\n%s", life, took, code, p.Stderr)
+		}
+	}
+	p := servertest.Launch(t, dir)
+	if got := servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "1")); got.Node.ModifiedIndex != firstEvent {
+		t.Errorf("the first write has index %d, want %d", got.Node.ModifiedIndex, firstEvent)
+	}
+}
+
+// TestShutdownAnswersWrites ends a server under load: every write is answered or its connection closed, and those
+// that were answered with success are there afterwards.
+func TestShutdownAnswersWrites(t *testing.T) {
+	dir := t.TempDir()
+	p := servertest.Launch(t, dir)
+	const writers = 8
+	last := make(chan int, writers)
+	for w := range writers {
+		client := servertest.NewKeyClient(t, p.Client)
+		go func() {
+			done := 0
+			for {
+				answer, err := client.Do("PUT", fmt.Sprintf("/w%d/%d", w, done), servertest.Form("value", "x"))
+				if err != nil || answer.ErrorCode != 0 {
+					break
+				}
+				done++
+			}
+			last <- done
+		}()
+	}
+	client := servertest.NewKeyClient(t, p.Client)
+	servertest.Await(t, "some writes", func() bool { return client.Must(t, "GET", "/", nil).EtcdIndex > 200 })
+	if took, code := p.Terminate(), p.AwaitExit(); code != 0 || took > 5*time.Second {
+		t.Errorf("the shutdown took %v and ended with code %d\n%s", took, code, p.Stderr)
+	}
+	done := 0
+	for range writers {
+		done += <-last
+	}
+	found := map[string]servertest.KeyNode{}
+	servertest.NewKeyClient(t, servertest.Launch(t, dir).Client).Must(t, "GET", "/?recursive=true", nil).Node.Leaves(found)
+	if len(found) < done || len(found) > done+writers {
+		t.Errorf("%d writes were acknowledged, %d are there", done, len(found))
+	}
+	t.Logf("%d writes acknowledged, %d there", done, len(found))
+}

@@ -1,0 +1,112 @@
+package faulttest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pando/stats"
+
+	"pando/members/servertest"
+)
+
+// TestServesWhileStarting asks a member that waits for others, and one that reads its data: it answers from the first
+// moment, and a stop ends it well.
+func TestServesWhileStarting(t *testing.T) {
+	t.Run("waiting for discovery", func(t *testing.T) {
+		t.Parallel()
+		service := servertest.Launch(t, t.TempDir())
+		all := servertest.Seats(t, "a", "b")
+		token := servertest.NewToken(t, service.Client, "slow", len(all))
+		first := all[0].Spawn(t, "--discovery", token)
+		answersWhileStarting(t, first)
+		conn, err := net.Dial("tcp", all[0].Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, servertest.Get1("/v2/keys/absent")); err != nil {
+			t.Fatal(err)
+		}
+		second := all[1].Spawn(t, "--discovery", token)
+		// The request came before there was a cluster, and is answered by it.
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || answer.StatusCode != http.StatusNotFound || answer.Header.Get("X-Etcd-Cluster-Id") == "" {
+			t.Errorf("a request that was held got %+v, %v", answer, err)
+		}
+		first.Terminate()
+		endsWith(t, first, 0, "shutting down")
+		second.Terminate()
+	})
+	t.Run("reading its data", func(t *testing.T) {
+		t.Parallel()
+		s := servertest.Seats(t, "a")[0]
+		initial := servertest.InitialCluster([]servertest.Seat{s})
+		p := s.Spawn(t, "--initial-cluster", initial)
+		p.AwaitServing()
+		p.Terminate()
+		// A pipe into which nobody writes is read for ever.
+		state := filepath.Join(s.DataDir, "state.db")
+		if err := os.Remove(state); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(state, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p = s.Spawn(t, "--initial-cluster", initial, "--election-timeout", "500", "--enable-pprof")
+		answersWhileStarting(t, p)
+		answer, body, err := getOnce(p.Client + "/v2/keys/a")
+		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"cause":"this member is starting`) {
+			t.Errorf("a key: %v, %s", err, body)
+		}
+		if took := p.Terminate(); took > 5*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		endsWith(t, p, 0, "stopped before it served")
+	})
+	t.Run("a proxy that looks for its cluster", func(t *testing.T) {
+		t.Parallel()
+		s := servertest.Seats(t, "front")[0]
+		p := s.Spawn(t, "--proxy", "on", "--discovery", "http://127.0.0.1:1/v2/keys/none")
+		answersWhileStarting(t, p)
+		p.Terminate()
+		endsWith(t, p, 0, "stopped before it served")
+	})
+}
+
+// answersWhileStarting asks for what needs no data.
+func answersWhileStarting(t *testing.T, p *servertest.Process) {
+	t.Helper()
+	servertest.Await(t, "an answer", func() bool {
+		answer, _, err := getOnce(p.Client + "/health")
+		return err == nil && answer.StatusCode == http.StatusServiceUnavailable
+	})
+	for path, want := range map[string]string{
+		"/health":  `{"health":"false"}`,
+		"/version": `"etcdserver":"` + stats.APILevel + `"`,
+		"/metrics": "pando_build_info",
+	} {
+		if _, body, err := getOnce(p.Client + path); err != nil || !strings.Contains(body, want) {
+			t.Errorf("%s: %v, %.200s", path, err, body)
+		}
+	}
+}
+
+// getOnce reads a URL on a connection of its own.
+func getOnce(url string) (*http.Response, string, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: servertest.Patience}
+	answer, err := client.Get(url)
+	if err != nil {
+		return nil, "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer, string(body), err
+}
