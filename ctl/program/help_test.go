@@ -28,7 +28,7 @@ func TestHelp(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got != string(want) {
-			t.Errorf("pando --help differs from %s; run go test -run TestHelp -update . and read the diff.\ngot:\n%s", golden, got)
+			t.Errorf("pando --help differs from %s; run go test ./ctl/program -run TestHelp -update and read the diff.\ngot:\n%s", golden, got)
 		}
 	})
 	t.Run("help as a word", func(t *testing.T) {
