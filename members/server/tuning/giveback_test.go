@@ -38,8 +38,10 @@ func TestWantsCollection(t *testing.T) {
 	}
 	t.Run("a small heap that has doubled", func(t *testing.T) {
 		k := keeper{usual: 20 << 20}
-		if k.wantsCollection(at(40<<20, 5)) || k.wantsCollection(at(40<<20, 5)) {
-			t.Error("it is collected")
+		for range 2 { // looks in a row
+			if k.wantsCollection(at(40<<20, 5)) {
+				t.Error("it is collected")
+			}
 		}
 	})
 	t.Run("a burst right after the start", func(t *testing.T) {
