@@ -35,8 +35,7 @@ func checkEntry(e *raftpb.Entry) error {
 	data := e.GetData()
 	switch e.GetType() {
 	case raftpb.EntryConfChange:
-		_, _, err := decodeConfChange(data)
-		return err
+		return checkConfChange(data)
 	case raftpb.EntryNormal:
 		if len(data) == 0 {
 			return nil
@@ -44,6 +43,19 @@ func checkEntry(e *raftpb.Entry) error {
 		return checkData(data)
 	}
 	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
+}
+
+// checkConfChange wants whoever is in the cluster after a change to be somebody who can be
+// reached. A member without a URL could be applied, but would only take up a vote.
+func checkConfChange(data []byte) error {
+	cc, m, err := decodeConfChange(data)
+	if err != nil {
+		return err
+	}
+	if cc.GetType() != raftpb.ConfChangeRemoveNode && len(m.PeerURLs) == 0 {
+		return fmt.Errorf("%w: %v of member %s without a peer URL", errEntry, cc.GetType(), m.ID)
+	}
+	return nil
 }
 
 func checkData(data []byte) error {

@@ -80,6 +80,28 @@ func TestGarbageIsRefused(t *testing.T) {
 	}
 }
 
+// TestMembersWithoutURLs forwards changes that would leave a member without a peer URL in the cluster.
+func TestMembersWithoutURLs(t *testing.T) {
+	nobody, somebody := members.Member{ID: 9}, members.Member{ID: 9, PeerURLs: []string{"http://m9:2380"}}
+	for kind, asks := range map[raftpb.ConfChangeType]bool{
+		raftpb.ConfChangeAddNode: true, raftpb.ConfChangeAddLearnerNode: true, raftpb.ConfChangeUpdateNode: true, raftpb.ConfChangeRemoveNode: false,
+	} {
+		check := func(m members.Member) error {
+			data, err := proto.Marshal(&raftpb.ConfChange{Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return checkEntry(&raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data})
+		}
+		if err := check(nobody); errors.Is(err, errEntry) != asks {
+			t.Errorf("%v without a URL: %v", kind, err)
+		}
+		if err := check(somebody); err != nil {
+			t.Errorf("%v: %v", kind, err)
+		}
+	}
+}
+
 // TestLastVoterStays applies the removal of the only member with a vote, which a member may have forwarded: it is
 // refused, and ends nobody.
 func TestLastVoterStays(t *testing.T) {
