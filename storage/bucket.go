@@ -143,14 +143,15 @@ func (b *recordBucket) removeBefore(key []byte) error {
 }
 
 // dropUnfinished deletes the records that a checkpoint has added which never became
-// valid. They come behind all others, and are in no totals.
+// valid. They come behind all others, and are in no totals. Each search goes on at the last
+// one: from the first one, it would pass all the pages that are empty already.
 func (b *recordBucket) dropUnfinished() error {
 	c := b.bucket.Cursor()
 	k, _ := c.First()
 	for n := uint64(0); k != nil && n < b.totals.records; n++ {
 		k, _ = c.Next()
 	}
-	for first := bytes.Clone(k); k != nil; k, _ = c.Seek(first) {
+	for ; k != nil; k, _ = c.Seek(k) {
 		if err := b.bucket.Delete(k); err != nil {
 			return err
 		}

@@ -22,13 +22,11 @@ type chunkWriter struct {
 	stored int64  // with their keys and checksums
 }
 
-func newChunkWriter(b *recordBucket) (*chunkWriter, error) {
-	c := &chunkWriter{bucket: b}
-	if last, _ := b.bucket.Cursor().Last(); last != nil && !readWords(last, &c.next) {
-		return nil, damaged("%.80q is not the number of a chunk", last)
-	}
-	c.next++
-	return c, nil
+// newChunkWriter goes on behind the chunks of the totals: they are numbered from 1 on, without
+// gaps. The last key would tell the same, but not behind deletions in this transaction:
+// bbolt's Cursor.Last never returns where they have emptied all of several pages.
+func newChunkWriter(b *recordBucket) *chunkWriter {
+	return &chunkWriter{bucket: b, next: b.totals.records + 1}
 }
 
 // add takes the next path. Without a node, the path is gone.
@@ -53,6 +51,9 @@ func (c *chunkWriter) flush() error {
 		return nil
 	}
 	key := chunkKey(c.next)
+	if c.bucket.bucket.Get(key) != nil {
+		return damaged("chunk %d of the recent changes is there, and %d were stored", c.next, c.bucket.totals.records)
+	}
 	stored, err := c.bucket.put(key, seal(key, c.chunk))
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -87,6 +88,62 @@ func TestCrashInPortions(t *testing.T) {
 			t.Errorf("got %.200s, want %.200s", got, want)
 		}
 	})
+}
+
+// TestNothingButUnfinished stops in the middle of a large checkpoint before which no recent
+// changes were there: so the next one deletes all the chunks that it finds, and many events.
+// It must end.
+func TestNothingButUnfinished(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		before func(m *member)
+	}{
+		{"the first checkpoint", func(*member) {}},
+		{"the first one behind a fold", func(m *member) {
+			m.fillLarge(3, 100)
+			m.checkpoint()
+			m.fold()
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMemberWith(t, 20)
+			m.disk.folds.least = 1 << 30
+			tc.before(m)
+			m.fillLarge(20, 1<<20)
+			var crashed Options
+			transactions := 0
+			m.eachTransaction(func() {
+				if transactions++; transactions == 7 { // all chunks are there, and some events
+					crashed = copyDir(t, m.dir())
+				}
+			})
+			m.checkpoint()
+			crashed.HistorySize = 20
+			d, r, err := Open(crashed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := &member{t: t, options: crashed, disk: d, store: r.replay(), index: m.index, term: m.term}
+			c := again.position()
+			done := make(chan error, 1)
+			go func() {
+				_, err := d.Checkpoint(c)
+				done <- err
+			}()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("the next checkpoint does not end")
+			}
+			again.close()
+			if got, want := dump(reopen(t, crashed).Store), dump(m.store); got != want {
+				t.Errorf("got %.200s, want %.200s", got, want)
+			}
+		})
+	}
 }
 
 // TestCheckpointMemory writes and folds a checkpoint of 64 MB, and looks at what is alive

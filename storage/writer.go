@@ -134,10 +134,7 @@ func (w *stateWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 
 // recent appends the delta to the recent changes.
 func (w *stateWriter) recent(t *treeBucket) (more bool, err error) {
-	chunks, err := newChunkWriter(t.recent)
-	if err != nil {
-		return false, err
-	}
+	chunks := newChunkWriter(t.recent)
 	for ; len(w.removed) > 0; w.removed = w.removed[1:] {
 		if err := chunks.add(w.removed[0]+"/", nil); err != nil {
 			return false, err

@@ -215,6 +215,12 @@ func (p *Process) AwaitExit() int {
 	select {
 	case <-p.Exited:
 	case <-time.After(Patience):
+		// What its goroutines wait for says why. An error says that it has just ended.
+		_ = p.Cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case <-p.Exited:
+		case <-time.After(Patience):
+		}
 		p.T.Fatalf("the server did not end within %v\n%s", Patience, p.Stderr)
 	}
 	if p.Err == nil {
