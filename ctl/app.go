@@ -75,7 +75,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: caFlag, EnvVars: []string{"ETCDCTL_CA_FILE"}, Usage: "CA bundle to verify HTTPS servers with"},
 		&cli.StringFlag{Name: userFlag, Aliases: []string{"u"}, EnvVars: []string{"ETCDCTL_USERNAME"}, Usage: "`user[:password]`; asks for a missing password"},
 		&cli.DurationFlag{Name: timeoutFlag, Value: 2 * time.Second, Usage: "how long one member may take to begin its answer"},
-		&cli.DurationFlag{Name: totalTimeoutFlag, Value: 5 * time.Second, Usage: "how long the whole command may take (watches: no limit)"},
+		&cli.DurationFlag{Name: totalTimeoutFlag, Value: 5 * time.Second, Usage: "how long the whole command may take (watches and what reads: no limit unless it is given)"},
 		helpOption(),
 		&cli.BoolFlag{Name: versionFlag, Aliases: []string{"v"}, Usage: "print the version", DisableDefaultText: true},
 	}

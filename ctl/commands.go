@@ -57,6 +57,15 @@ func limited(c *cli.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.Context, c.Duration(totalTimeoutFlag))
 }
 
+// reading returns the context of a command that reads. The answer may be long and the link slow: as long as it goes on,
+// only a limit that the user has set ends it. An answer that does not begin or stops in the middle has limits of its own.
+func reading(c *cli.Context) (context.Context, context.CancelFunc) {
+	if c.IsSet(totalTimeoutFlag) {
+		return limited(c)
+	}
+	return context.WithCancel(c.Context)
+}
+
 // keyRequest is a request about one key.
 type keyRequest func(ctx context.Context, cl *client, key string) (*event, error)
 

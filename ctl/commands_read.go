@@ -58,7 +58,7 @@ func (p *program) get(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := limited(c)
+	ctx, cancel := reading(c)
 	defer cancel()
 	e, err := cl.read(ctx, key, readOptions{sorted: c.Bool(sortFlag), quorum: c.Bool(quorumFlag)})
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *program) ls(c *cli.Context) error {
 	if c.NArg() > 0 {
 		key = c.Args().First()
 	}
-	ctx, cancel := limited(c)
+	ctx, cancel := reading(c)
 	defer cancel()
 	e, err := cl.read(ctx, key, readOptions{
 		recursive: c.Bool(recursiveFlag), sorted: c.Bool(sortFlag), quorum: c.Bool(quorumFlag),

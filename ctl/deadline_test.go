@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/urfave/cli/v2"
 )
 
 // slowly is a member whose answer comes in pieces with a pause before each; the first is the header's. After the last piece
@@ -144,4 +147,24 @@ func TestHangingSnapshot(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestReadingHasTime holds that only a limit that the user has set ends a read whose answer goes on.
+func TestReadingHasTime(t *testing.T) {
+	for _, test := range []struct {
+		args    []string
+		limited bool
+	}{{nil, false}, {[]string{"--total-timeout", "7s"}, true}} {
+		set := flag.NewFlagSet("", flag.ContinueOnError)
+		set.Duration(totalTimeoutFlag, 5*time.Second, "")
+		if err := set.Parse(test.args); err != nil {
+			t.Fatal(err)
+		}
+		c := cli.NewContext(cli.NewApp(), set, &cli.Context{Context: t.Context()})
+		ctx, cancel := reading(c)
+		if _, has := ctx.Deadline(); has != test.limited {
+			t.Errorf("with %q it has a deadline: %v", test.args, has)
+		}
+		cancel()
+	}
 }

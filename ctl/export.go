@@ -72,7 +72,7 @@ func (p *program) export(c *cli.Context) error {
 		return err
 	}
 	if damaged > 0 {
-		fmt.Fprintf(p.stderr, "%s hold U+FFFD: if they held bytes that are no UTF-8, these were lost on the way\n", counted(damaged, "value", "values"))
+		fmt.Fprintf(p.stderr, "%s with U+FFFD: bytes that are no UTF-8 were replaced by it on the way, if there were any\n", counted(damaged, "value", "values"))
 	}
 	return nil
 }

@@ -27,10 +27,7 @@ func unhurried(c *cli.Context, cl *client) (context.Context, context.CancelFunc)
 	if !c.IsSet(timeoutFlag) {
 		cl.headerTimeout = patience
 	}
-	if c.IsSet(totalTimeoutFlag) {
-		return limited(c)
-	}
-	return context.WithCancel(c.Context)
+	return reading(c)
 }
 
 func (p *program) treeCommand() *cli.Command {
