@@ -13,7 +13,7 @@ import (
 var jsonType = []string{"application/json"}
 
 // maxPooled is the largest buffer that is kept for the next answer.
-const maxPooled = 64 << 10
+const maxPooled = 128 << 10
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 

@@ -63,7 +63,7 @@ func (c cors) protection() *http.CrossOriginProtection {
 // isPrivate reports whether the answers of a path are not for scripts of web pages, wherever
 // those are from: the whole state, and what the memory of the process shows.
 func isPrivate(path string) bool {
-	return path == snapshotPath || strings.HasPrefix(path+"/", "/debug/pprof/")
+	return path == snapshotPath || path == "/debug/pprof" || strings.HasPrefix(path, "/debug/pprof/")
 }
 
 // allowed gives the value of Access-Control-Allow-Origin, or nil for an origin

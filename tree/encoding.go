@@ -55,7 +55,7 @@ func (e Encoding) append(dst []byte, p *pieces) []byte {
 
 // PieceSize is how many bytes a buffer holds at least when it is handed over. It may
 // hold twice as many: a long text that must be escaped comes in parts of up to 24 KiB.
-const PieceSize = 32 << 10
+const PieceSize = 60 << 10
 
 // pieces hands over the buffer of an encoding that is under way.
 type pieces struct {
