@@ -156,11 +156,15 @@ func TestFoundingOfAnOlderCluster(t *testing.T) {
 	})
 	t.Run("all without", func(t *testing.T) {
 		c.settle() // so that no proposal of the last ID is left
-		c.separate(c.members...)
-		for _, r := range c.members {
-			r.forget()
+		// A stream that was on its way when the links were cut still tells the last ID once they are whole. The second
+		// time there is none to tell.
+		for range 2 {
+			c.separate(c.members...)
+			for _, r := range c.members {
+				r.forget()
+			}
+			c.links.heal()
 		}
-		c.links.heal()
 		c.leader()
 		if got := c.awaitFounding(); got == id {
 			t.Error("an ID that nobody knew came back")
