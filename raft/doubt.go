@@ -58,7 +58,7 @@ func (l *loop) suspect(c *claim) {
 		return
 	}
 	d.asking, d.asked = true, time.Now()
-	n, term, committed := l.Node, l.term.Load(), l.committed.Load()
+	n, term, committed := l.Node, l.term.Load(), l.appliedIndex // what is behind it may not be in the log in memory yet
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), doubtTimeout)
 		defer cancel()
@@ -127,8 +127,8 @@ func (l *loop) report(from members.ID, index uint64) transport.LogReport {
 	if last, err := l.mem.LastIndex(); err == nil {
 		r.Last = max(r.Last, last)
 	}
-	if term, err := l.mem.Term(index); err == nil {
-		r.EntryTerm = term
+	if term, err := l.mem.Term(index); err == nil && index <= l.appliedIndex {
+		r.EntryTerm = term // behind it, the entry in memory may be about to be replaced
 	}
 	l.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
 		if id == uint64(from) {

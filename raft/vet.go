@@ -161,9 +161,10 @@ func (l *loop) checkAppend(m *raftpb.Message) error {
 	return nil
 }
 
-// compare compares the part of an append that is committed here with the log.
+// compare compares the part of an append that is applied here with the log. What is committed and not applied may still
+// be on its way to the disk, and the log in memory then holds the entry that it replaces.
 func (l *loop) compare(m *raftpb.Message) error {
-	committed := l.raw.BasicStatus().GetCommit()
+	committed := l.appliedIndex
 	if m.GetIndex() > committed {
 		return nil
 	}
