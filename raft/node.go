@@ -62,7 +62,7 @@ type Config struct {
 	// there are none if it is zero.
 	AuditInterval time.Duration
 	// RequestBytes is the longest request that clients may make. What the log and the peers carry follows from it;
-	// 1.5 MiB if zero. See CheckRequestLimit.
+	// 1.5 MiB if zero. See LargestRequest.
 	RequestBytes int64
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64

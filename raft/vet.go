@@ -164,8 +164,8 @@ func (l *loop) checkAppend(m *raftpb.Message) error {
 // compare compares the part of an append that is applied here with the log. What is committed and not applied may still
 // be on its way to the disk, and the log in memory then holds the entry that it replaces.
 func (l *loop) compare(m *raftpb.Message) error {
-	committed := l.appliedIndex
-	if m.GetIndex() > committed {
+	applied := l.appliedIndex
+	if m.GetIndex() > applied {
 		return nil
 	}
 	own, unknown := l.mem.Term(m.GetIndex())
@@ -174,11 +174,8 @@ func (l *loop) compare(m *raftpb.Message) error {
 		return &claim{members.ID(m.GetFrom()), m.GetIndex()}
 	}
 	for _, e := range m.GetEntries() {
-		if e.GetIndex() > committed {
+		if e.GetIndex() > applied {
 			break
-		}
-		if last, err := l.mem.LastIndex(); err != nil || e.GetIndex() > last {
-			l.catchUpWithRaft()
 		}
 		own, err := l.mem.Term(e.GetIndex())
 		if err == nil && own != e.GetTerm() {
@@ -189,7 +186,7 @@ func (l *loop) compare(m *raftpb.Message) error {
 	if !compared && errors.Is(unknown, etcdraft.ErrCompacted) {
 		// The log in memory begins behind the append: the leader may have another one.
 		// Raft would answer that all of it is here.
-		l.suspect(&claim{members.ID(m.GetFrom()), committed})
+		l.suspect(&claim{members.ID(m.GetFrom()), applied})
 	}
 	return nil
 }
