@@ -76,11 +76,11 @@ func checkData(data []byte) error {
 }
 
 // admit takes a proposal that a peer has forwarded, unless it could not be applied.
-func (l *loop) admit(m *raftpb.Message) {
+func (c *core) admit(m *raftpb.Message) {
 	err := checkProposal(m)
 	if err == nil {
-		l.gather(m)
+		c.gather(m)
 		return
 	}
-	l.refused(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
+	c.refused(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
 }

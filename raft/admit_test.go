@@ -61,13 +61,13 @@ func TestGarbageIsRefused(t *testing.T) {
 	}
 	for name, entries := range proposals {
 		for _, r := range c.running() {
-			r.inTask(func(l *loop) {
-				last := l.lastIndex
-				l.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
-				for l.raw.HasReady() {
-					l.handle(l.raw.Ready())
+			r.inTask(func(c *core) {
+				last := c.lastIndex
+				c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
+				for c.raw.HasReady() {
+					c.handle(c.raw.Ready())
 				}
-				if l.lastIndex != last {
+				if c.lastIndex != last {
 					t.Errorf("%s is in the log", name)
 				}
 			})
@@ -111,8 +111,8 @@ func TestLastVoterStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.node.inbox.post(func(l *loop) {
-		l.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
+	m.node.inbox.post(func(c *core) {
+		c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
 	})
 	m.set("/after", "1")
 	if _, there := m.node.Members().Get(m.node.id); !there {
@@ -124,28 +124,28 @@ func TestLastVoterStays(t *testing.T) {
 // is still answered.
 func TestAnswersOwnBatchAlone(t *testing.T) {
 	m := newTestMember(t)
-	l := m.start().loop
+	l := m.start().core
 	p := proposalOf(1)
 	done := make(chan struct{})
-	l.inbox.post(func(l *loop) {
+	l.inbox.post(func(c *core) {
 		defer close(done)
-		l.flying[1] = flight{proposals: []*proposal{p}, since: time.Now()}
-		l.answer(1, nil)
+		c.inFlight[1] = proposedBatch{proposals: []*proposal{p}, since: time.Now()}
+		c.answer(1, nil)
 		if len(p.done) > 0 {
 			t.Error("a strange batch answers a proposal")
 		}
-		l.answer(1, make([]tree.Result, 1))
+		c.answer(1, make([]tree.Result, 1))
 	})
 	<-done
-	if len(p.done) != 1 || len(l.flying) != 0 {
+	if len(p.done) != 1 || len(l.inFlight) != 0 {
 		t.Error("the proposal has no answer")
 	}
 }
 
 // propose puts an entry into the log as no member does.
 func (r *replica) proposeRaw(e *raftpb.Entry) {
-	r.inTask(func(l *loop) {
-		if err := l.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: []*raftpb.Entry{e}}); err != nil {
+	r.inTask(func(c *core) {
+		if err := c.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.id), Entries: []*raftpb.Entry{e}}); err != nil {
 			r.c.t.Error(err)
 		}
 	})
@@ -266,14 +266,14 @@ func TestSkipEntryRefuses(t *testing.T) {
 // TestPanicAdvice panics on the loop: the member ends, and only what speaks of its data may advise to replace that.
 func TestPanicAdvice(t *testing.T) {
 	for name, test := range map[string]struct {
-		do   func(l *loop)
+		do   func(l *core)
 		want error
 	}{
-		"a fault of the program": {func(*loop) { panic("a fault") }, errPanic},
-		"a fault of the library": {func(l *loop) { newRaftLogger(l.log).Panicf("unexpected error (%v)", "x") }, errPanic},
-		"a contradicted log": {func(l *loop) {
-			_ = l.raw.Step(&raftpb.Message{
-				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&l.id), Term: new(l.term.Load() + 1), Commit: new(uint64(1 << 40)),
+		"a fault of the program": {func(*core) { panic("a fault") }, errPanic},
+		"a fault of the library": {func(c *core) { newRaftLogger(c.log).Panicf("unexpected error (%v)", "x") }, errPanic},
+		"a contradicted log": {func(c *core) {
+			_ = c.raw.Step(&raftpb.Message{
+				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.id), Term: new(c.term.Load() + 1), Commit: new(uint64(1 << 40)),
 			})
 		}, ErrBroken},
 	} {

@@ -14,84 +14,84 @@ import (
 )
 
 // apply applies committed entries to the tree and the membership.
-func (l *loop) apply(m *raftpb.Message) {
+func (c *core) apply(m *raftpb.Message) {
 	for _, e := range m.GetEntries() {
-		if err := l.applyEntry(e); err != nil {
-			l.fail(&EntryError{entryID(e), err})
+		if err := c.applyEntry(e); err != nil {
+			c.fail(&EntryError{entryID(e), err})
 			return
 		}
-		l.appliedIndex, l.appliedTerm = e.GetIndex(), e.GetTerm()
-		l.applied.Store(l.appliedIndex)
+		c.appliedIndex, c.appliedTerm = e.GetIndex(), e.GetTerm()
+		c.applied.Store(c.appliedIndex)
 	}
-	l.step(m.GetResponses())
-	l.compact()
-	l.campaignIfAlone()
-	l.checkpointIfDue()
+	c.step(m.GetResponses())
+	c.compact()
+	c.campaignIfAlone()
+	c.checkpointIfDue()
 }
 
-func (l *loop) applyEntry(e *raftpb.Entry) error {
+func (c *core) applyEntry(e *raftpb.Entry) error {
 	switch e.GetType() {
 	case raftpb.EntryConfChange:
-		return l.applyConfChange(e.GetIndex(), e.GetData())
+		return c.applyConfChange(e.GetIndex(), e.GetData())
 	case raftpb.EntryNormal:
 		if len(e.GetData()) > 0 {
-			return l.applyData(e.GetIndex(), e.GetData())
+			return c.applyData(e.GetIndex(), e.GetData())
 		}
 		return nil // a leader began its term
 	}
 	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
 }
 
-func (l *loop) applyData(index uint64, data []byte) error {
+func (c *core) applyData(index uint64, data []byte) error {
 	switch data[0] {
 	case kindBatch:
-		b, err := decodeBatch(data, l.applies[:0])
+		b, err := decodeBatch(data, c.applies[:0])
 		if err != nil {
 			return err
 		}
-		l.applyBatch(b)
+		c.applyBatch(b)
 		clear(b.commands)
-		l.applies = b.commands[:0]
+		c.applies = b.commands[:0]
 		return nil
 	case kindAttributes:
 		a, err := decodeAttributes(data)
 		if err != nil {
 			return err
 		}
-		return l.applyAttributes(a)
+		return c.applyAttributes(a)
 	case kindAudit:
 		if id, ok := decodeFounding(data); ok {
-			l.applyFounding(index, id)
+			c.applyFounding(index, id)
 			return nil
 		}
-		return l.applyAudit(index, data)
+		return c.applyAudit(index, data)
 	case kindAuditResult:
-		return l.applyAuditResult(data)
+		return c.applyAuditResult(data)
 	}
 	return fmt.Errorf("%w: kind %d", errEntry, data[0])
 }
 
 // applyBatch changes the tree, answers the callers whose commands these are,
 // and then wakes the watchers.
-func (l *loop) applyBatch(b batch) {
-	results := l.tree.Apply(b.time, b.commands)
-	if b.proposer == uint64(l.id) {
-		l.answer(b.number, results)
+func (c *core) applyBatch(b batch) {
+	results := c.tree.Apply(b.time, b.commands)
+	if b.proposer == uint64(c.id) {
+		c.answer(b.number, results)
 	}
-	l.recent = max(len(b.commands), l.recent/2)
-	l.crowded.Store(l.recent > 1)
-	l.tree.Notify()
-	l.observer.BatchApplied(len(b.commands))
-	l.expiry.set(l.tree.View().NextExpiry(), l.now())
+	c.recent = max(len(b.commands), c.recent/2)
+	c.underLoad.Store(c.recent > 1)
+	c.tree.Notify()
+	c.observer.BatchApplied(len(b.commands))
+	c.expiry.set(c.tree.View().NextExpiry(), c.now())
 }
 
 // answer ends the flight of a batch of this member with its results.
-func (l *loop) answer(number uint64, results []tree.Result) {
-	f, underway := l.flying[number]
+func (c *core) answer(number uint64, results []tree.Result) {
+	f, underway := c.inFlight[number]
 	if !underway || len(f.proposals) > len(results) {
 		return // not the batch that this member has proposed
 	}
-	delete(l.flying, number)
+	delete(c.inFlight, number)
 	for i, p := range f.proposals {
 		p.done <- outcome{result: results[i]}
 	}
@@ -100,20 +100,20 @@ func (l *loop) answer(number uint64, results []tree.Result) {
 // serveIfCaughtUp opens the node to requests once the tree holds what was
 // committed before it started, and the cluster knows its name and client URLs: a
 // client that asks at once who is there finds this member.
-func (l *loop) serveIfCaughtUp() {
-	lead := l.leader.Load()
-	leads := lead == uint64(l.id) && l.appliedTerm == l.term.Load()
-	l.sole.Store(leads && l.alone())
-	if l.served || lead == 0 {
+func (c *core) serveIfCaughtUp() {
+	lead := c.leader.Load()
+	leads := lead == uint64(c.id) && c.appliedTerm == c.term.Load()
+	c.sole.Store(leads && c.alone())
+	if c.served || lead == 0 {
 		return
 	}
-	if !l.caughtUp && (leads || lead != uint64(l.id) && l.firstReadDone()) {
-		l.caughtUp = true
-		l.publishAttributes(time.Now())
+	if !c.caughtUp && (leads || lead != uint64(c.id) && c.firstReadDone()) {
+		c.caughtUp = true
+		c.publishAttributes(time.Now())
 	}
-	if l.caughtUp && l.published() {
-		l.served = true
-		close(l.ready)
+	if c.caughtUp && c.published() {
+		c.served = true
+		close(c.ready)
 	}
 }
 
@@ -121,28 +121,28 @@ func (l *loop) serveIfCaughtUp() {
 // back: confirmed by the leader, with the tree as far as it asks for. Who leads needs
 // none, once the first entry of its own term is applied. A read that failed is made
 // again.
-func (l *loop) firstReadDone() bool {
-	if _, member := l.registry.Get(l.id); !member {
+func (c *core) firstReadDone() bool {
+	if _, member := c.registry.Get(c.id); !member {
 		return false
 	}
-	if l.firstRead == nil {
-		l.firstRead = make(chan error, 1)
+	if c.firstRead == nil {
+		c.firstRead = make(chan error, 1)
 		// An error says that the node ends.
-		_ = l.readers.add(l.firstRead)
+		_ = c.readers.add(c.firstRead)
 	}
 	select {
-	case err := <-l.firstRead:
-		l.firstRead = nil
+	case err := <-c.firstRead:
+		c.firstRead = nil
 		return err == nil
 	default:
 		return false
 	}
 }
 
-func (l *loop) applyAttributes(a attributes) error {
-	err := l.registry.UpdateAttributes(a.ID, a.Name, a.ClientURLs)
+func (c *core) applyAttributes(a attributes) error {
+	err := c.registry.UpdateAttributes(a.ID, a.Name, a.ClientURLs)
 	if errors.Is(err, members.ErrIDNotFound) || errors.Is(err, members.ErrIDRemoved) {
-		l.log.Warn("attributes of an unknown member ignored", zap.Stringer("member", a.ID))
+		c.log.Warn("attributes of an unknown member ignored", zap.Stringer("member", a.ID))
 		return nil
 	}
 	return err
@@ -150,24 +150,24 @@ func (l *loop) applyAttributes(a attributes) error {
 
 // publishAttributes tells the cluster this member's name and client URLs, if
 // it knows others; each second again, for a proposal may get lost.
-func (l *loop) publishAttributes(now time.Time) {
-	if !l.caughtUp || now.Sub(l.membership.proposed) < time.Second {
+func (c *core) publishAttributes(now time.Time) {
+	if !c.caughtUp || now.Sub(c.membership.proposed) < time.Second {
 		return
 	}
-	l.membership.proposed = now
-	if _, member := l.registry.Get(l.id); !member || l.published() {
+	c.membership.proposed = now
+	if _, member := c.registry.Get(c.id); !member || c.published() {
 		return
 	}
-	data, err := encodeAttributes(attributes{ID: l.id, Name: l.cfg.Name, ClientURLs: l.cfg.ClientURLs})
+	data, err := encodeAttributes(attributes{ID: c.id, Name: c.cfg.Name, ClientURLs: c.cfg.ClientURLs})
 	if err == nil {
-		err = l.raw.Propose(data)
+		err = c.raw.Propose(data)
 	}
 	if err != nil {
-		l.log.Warn("this member's name and client URLs were not published", zap.Error(err))
+		c.log.Warn("this member's name and client URLs were not published", zap.Error(err))
 	}
 }
 
 // published reports whether the members' list has this one's name and client URLs.
-func (l *loop) published() bool {
-	return l.registry.HasAttributes(l.id, asTold(l.cfg.Name), l.cfg.ClientURLs)
+func (c *core) published() bool {
+	return c.registry.HasAttributes(c.id, jsonText(c.cfg.Name), c.cfg.ClientURLs)
 }

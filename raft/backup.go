@@ -18,7 +18,7 @@ type saver struct {
 // what the node ended with.
 func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error) {
 	saved := make(chan error, 1)
-	if !n.inbox.post(func(l *loop) { l.save(saved) }) {
+	if !n.inbox.post(func(c *core) { c.save(saved) }) {
 		return nil, 0, errTooMany
 	}
 	select {
@@ -39,22 +39,22 @@ func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64
 }
 
 // save answers when a checkpoint holds what is applied now.
-func (l *loop) save(done chan error) {
-	if l.checkpoint.index == l.appliedIndex && !l.cfg.Disk.NeedsAll() {
+func (c *core) save(done chan error) {
+	if c.checkpoint.index == c.appliedIndex && !c.cfg.Disk.NeedsAll() {
 		done <- nil
 		return
 	}
-	l.checkpoint.savers = append(l.checkpoint.savers, saver{l.appliedIndex, done})
-	if l.checkpoint.underway {
-		l.hurryCheckpoint()
+	c.checkpoint.savers = append(c.checkpoint.savers, saver{c.appliedIndex, done})
+	if c.checkpoint.underway {
+		c.hurryCheckpoint()
 		return
 	}
-	l.beginCheckpoint()
+	c.beginCheckpoint()
 }
 
 // saved answers those for whom a checkpoint was written, or failed, and begins
 // the next one if it came too early for others.
-func (l *loop) saved(c checkpointed) {
+func (l *core) saved(c checkpointed) {
 	waiting := l.checkpoint.savers
 	l.checkpoint.savers = nil
 	for _, s := range waiting {

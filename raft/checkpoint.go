@@ -43,7 +43,7 @@ func newCheckpoint(index uint64) checkpoint {
 func (n *Node) CheckpointFailing() (since time.Time, err error) { return n.disk.CheckpointFailing() }
 
 // checkpointIfDue begins a checkpoint after enough changes or enough log.
-func (l *loop) checkpointIfDue() {
+func (l *core) checkpointIfDue() {
 	c := &l.checkpoint
 	if c.underway {
 		l.hurryCheckpoint()
@@ -52,7 +52,7 @@ func (l *loop) checkpointIfDue() {
 	if l.failed != nil {
 		return
 	}
-	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.mem.wants() && !l.cfg.Disk.NeedsAll() {
+	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() {
 		return
 	}
 	if time.Now().Before(c.retryAt) {
@@ -62,46 +62,46 @@ func (l *loop) checkpointIfDue() {
 }
 
 // beginCheckpoint begins one while none is under way.
-func (l *loop) beginCheckpoint() {
-	l.checkpoint.underway = true
-	l.hurryCheckpoint()
-	next := l.nextCheckpoint()
-	l.checkpoint.begun = next.Applied
+func (c *core) beginCheckpoint() {
+	c.checkpoint.underway = true
+	c.hurryCheckpoint()
+	next := c.nextCheckpoint()
+	c.checkpoint.begun = next.Applied
 	go func() {
-		l.checkpoint.done <- l.writeCheckpoint(next)
-		wake(l.checkpoint.wake)
+		c.checkpoint.done <- c.writeCheckpoint(next)
+		wake(c.checkpoint.wake)
 	}()
 }
 
 // hurryCheckpoint spares whoever waits for the checkpoint under way the fold behind
 // it.
-func (l *loop) hurryCheckpoint() {
+func (l *core) hurryCheckpoint() {
 	c := &l.checkpoint
-	if c.unhurry == nil && (len(c.savers) > 0 || l.mem.wants()) {
+	if c.unhurry == nil && (len(c.savers) > 0 || l.storage.wants()) {
 		c.unhurry = l.cfg.Disk.Hurry()
 	}
 }
 
 // nextCheckpoint is the state as applied now.
-func (l *loop) nextCheckpoint() storage.Checkpoint {
+func (c *core) nextCheckpoint() storage.Checkpoint {
 	return storage.Checkpoint{
-		Delta:     l.takeDelta(),
-		Applied:   l.appliedIndex,
-		Term:      l.appliedTerm,
-		ConfState: l.confState,
-		Members:   l.registry.Marshal(),
+		Delta:     c.takeDelta(),
+		Applied:   c.appliedIndex,
+		Term:      c.appliedTerm,
+		ConfState: c.confState,
+		Members:   c.registry.Marshal(),
 	}
 }
 
 // takeDelta gives what the next checkpoint has to store.
-func (l *loop) takeDelta() *tree.Delta {
-	if l.cfg.Disk.NeedsAll() {
-		return l.tree.TakeAll()
+func (c *core) takeDelta() *tree.Delta {
+	if c.cfg.Disk.NeedsAll() {
+		return c.tree.TakeAll()
 	}
-	return l.tree.TakeDelta()
+	return c.tree.TakeDelta()
 }
 
-func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
+func (l *core) writeCheckpoint(c storage.Checkpoint) checkpointed {
 	stats, err := l.cfg.Disk.Checkpoint(c)
 	if err == nil {
 		l.observer.CheckpointDone(stats)
@@ -112,7 +112,7 @@ func (l *loop) writeCheckpoint(c storage.Checkpoint) checkpointed {
 }
 
 // checkpointed takes note of a checkpoint that ended.
-func (l *loop) checkpointed(c checkpointed) {
+func (l *core) checkpointed(c checkpointed) {
 	l.checkpoint.underway = false
 	if l.checkpoint.unhurry != nil {
 		l.checkpoint.unhurry()
@@ -126,25 +126,25 @@ func (l *loop) checkpointed(c checkpointed) {
 		return
 	}
 	l.checkpoint.index = c.Applied
-	l.mem.checkpointed(c.Applied, c.Term, c.ConfState)
+	l.storage.checkpointed(c.Applied, c.Term, c.ConfState)
 	l.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
 }
 
 // lastCheckpoint writes what has changed since the last one, before the end.
-func (l *loop) lastCheckpoint() {
-	defer l.cfg.Disk.Hurry()()
-	l.awaitCheckpoint()
-	if l.appliedIndex == l.checkpoint.index && !l.cfg.Disk.NeedsAll() {
+func (c *core) lastCheckpoint() {
+	defer c.cfg.Disk.Hurry()()
+	c.awaitCheckpoint()
+	if c.appliedIndex == c.checkpoint.index && !c.cfg.Disk.NeedsAll() {
 		return
 	}
-	l.checkpointed(l.writeCheckpoint(l.nextCheckpoint()))
+	c.checkpointed(c.writeCheckpoint(c.nextCheckpoint()))
 }
 
 // awaitCheckpoint waits for the checkpoint under way, if there is one, and for
 // those that a snapshot needs behind it.
-func (l *loop) awaitCheckpoint() {
-	defer l.cfg.Disk.Hurry()()
-	for l.checkpoint.underway {
-		l.checkpointed(<-l.checkpoint.done)
+func (c *core) awaitCheckpoint() {
+	defer c.cfg.Disk.Hurry()()
+	for c.checkpoint.underway {
+		c.checkpointed(<-c.checkpoint.done)
 	}
 }

@@ -16,22 +16,22 @@ import (
 // all they hold to be the same to the byte.
 func (c *cluster) settle() {
 	c.t.Helper()
-	var holds []string
+	var roomToDefer []string
 	c.await("the members to come to the same index", func() bool {
 		before := c.running()[0].node().Status().Applied
 		if !c.level() {
 			return false
 		}
-		holds = holds[:0]
+		roomToDefer = roomToDefer[:0]
 		for _, r := range c.running() {
-			holds = append(holds, r.hold())
+			roomToDefer = append(roomToDefer, r.hold())
 		}
 		// A write that its client has given up may still come, between two looks.
 		return c.level() && c.running()[0].node().Status().Applied == before
 	})
-	for i, got := range holds {
-		if got != holds[0] {
-			c.t.Errorf("member %d and member %d differ:\n%.3000s\n---\n%.3000s", c.running()[0].id, c.running()[i].id, holds[0], got)
+	for i, got := range roomToDefer {
+		if got != roomToDefer[0] {
+			c.t.Errorf("member %d and member %d differ:\n%.3000s\n---\n%.3000s", c.running()[0].id, c.running()[i].id, roomToDefer[0], got)
 		}
 	}
 }

@@ -191,7 +191,7 @@ type linkBody struct {
 	in       io.ReadCloser
 	whole    bool // a snapshot: no frames to lose
 	rest     []byte
-	held     []byte // comes after the next one
+	deferred []byte // comes after the next one
 	once     sync.Once
 	closed   chan struct{}
 }
@@ -254,11 +254,11 @@ func (b *linkBody) deliver(frame []byte) {
 	}
 	switch {
 	case state.mute || rand.IntN(100) < state.drop:
-	case b.held == nil && rand.IntN(100) < state.swap:
-		b.held = frame
+	case b.deferred == nil && rand.IntN(100) < state.swap:
+		b.deferred = frame
 	default:
-		b.rest = append(frame, b.held...)
-		b.held = nil
+		b.rest = append(frame, b.deferred...)
+		b.deferred = nil
 	}
 }
 

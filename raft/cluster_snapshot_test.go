@@ -22,8 +22,8 @@ import (
 func (r *replica) begins() uint64 {
 	r.c.t.Helper()
 	first := make(chan uint64, 1)
-	r.node().inbox.post(func(l *loop) {
-		first <- l.mem.first()
+	r.node().inbox.post(func(c *core) {
+		first <- c.storage.first()
 	})
 	return <-first
 }
@@ -55,22 +55,22 @@ func TestCatchUpBySnapshot(t *testing.T) {
 			c := newCluster(t, 3, smallLog)
 			c.leader().set("/before", "1")
 			c.settle()
-			behind := c.follower()
-			at := behind.node().Status().Applied
-			back := down(c, behind)
-			c.leader(c.others(behind)...)
-			load := c.newLoad(4, c.others(behind)...)
+			lagging := c.follower()
+			at := lagging.node().Status().Applied
+			back := down(c, lagging)
+			c.leader(c.others(lagging)...)
+			load := c.newLoad(4, c.others(lagging)...)
 			load.more(300)
-			c.await("the log to be compacted", func() bool { return c.leader(c.others(behind)...).begins() > at+1 })
+			c.await("the log to be compacted", func() bool { return c.leader(c.others(lagging)...).begins() > at+1 })
 			back()
-			c.awaitServing(behind)
+			c.awaitServing(lagging)
 			load.more(300)
 			load.finish()
 			// What came by snapshot must be there after a crash too, and what
 			// followed it.
-			behind.kill()
-			behind.restart()
-			c.awaitServing(behind)
+			lagging.kill()
+			lagging.restart()
+			c.awaitServing(lagging)
 			c.settle()
 		})
 	}
@@ -81,20 +81,20 @@ func TestCatchUpBySnapshot(t *testing.T) {
 func TestWatchersAcrossSnapshot(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, smallLog)
-	behind := c.follower()
-	watchers := []*eventFollower{follow(behind), follow(behind), follow(c.leader())}
+	lagging := c.follower()
+	watchers := []*eventFollower{follow(lagging), follow(lagging), follow(c.leader())}
 	c.leader().set("/before", "1")
 	c.settle()
 	for range 3 {
-		at := behind.node().Status().Applied
-		c.isolate(behind)
-		load := c.newLoad(4, c.others(behind)...)
+		at := lagging.node().Status().Applied
+		c.isolate(lagging)
+		load := c.newLoad(4, c.others(lagging)...)
 		load.more(300)
-		c.await("the log to be compacted", func() bool { return c.leader(c.others(behind)...).begins() > at+1 })
+		c.await("the log to be compacted", func() bool { return c.leader(c.others(lagging)...).begins() > at+1 })
 		c.links.heal()
 		load.finish()
 	}
-	last := behind.node().Tree().View().Index()
+	last := lagging.node().Tree().View().Index()
 	for _, w := range watchers {
 		w.end(c, last)
 	}

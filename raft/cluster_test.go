@@ -272,7 +272,7 @@ func (r *replica) pause() {
 	r.c.t.Helper()
 	resume, paused := make(chan struct{}), make(chan struct{})
 	r.resume = resume
-	go r.node().loop.takeTurn(func() { close(paused); <-resume })
+	go r.node().core.takeTurn(func() { close(paused); <-resume })
 	<-paused
 }
 

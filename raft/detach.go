@@ -27,8 +27,8 @@ func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (stor
 		}
 		f.Voters, f.Members = []uint64{uint64(self.ID)}, registry.Marshal()
 	}
-	entries := make([]*raftpb.Entry, len(behind(r)))
-	for i, e := range behind(r) {
+	entries := make([]*raftpb.Entry, len(EntriesToReplay(r)))
+	for i, e := range EntriesToReplay(r) {
 		var err error
 		switch {
 		case e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 && e.GetData()[0] == kindBatch:

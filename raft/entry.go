@@ -105,4 +105,4 @@ func decodeAttributes(data []byte) (attributes, error) {
 
 // asTold is a name as an entry holds it: JSON has U+FFFD for each byte that is no
 // text.
-func asTold(name string) string { return string([]rune(name)) }
+func jsonText(name string) string { return string([]rune(name)) }

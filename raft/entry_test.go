@@ -98,8 +98,8 @@ func TestAsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, err := decodeAttributes(data); err != nil || a.Name != asTold(name) {
-			t.Errorf("%q comes back as %q, and is expected as %q, %v", name, a.Name, asTold(name), err)
+		if a, err := decodeAttributes(data); err != nil || a.Name != jsonText(name) {
+			t.Errorf("%q comes back as %q, and is expected as %q, %v", name, a.Name, jsonText(name), err)
 		}
 	}
 }

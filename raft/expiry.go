@@ -39,18 +39,18 @@ func (x *expiry) set(due int64, now time.Time) {
 
 // sweep proposes to expire what is due. Only the leader does, and one sweep at
 // a time; what a sweep leaves behind is taken by the next.
-func (l *loop) sweep() {
-	if l.expiry.due == 0 || !l.leads() || l.awaitsFounding() {
+func (c *core) sweep() {
+	if c.expiry.due == 0 || !c.leads() || c.awaitsFounding() {
 		return
 	}
-	now := l.now()
-	if now.UnixNano() < l.expiry.due {
+	now := c.now()
+	if now.UnixNano() < c.expiry.due {
 		return
 	}
-	if _, underway := l.flying[l.expiry.sweep]; underway && l.expiry.sweep != 0 {
+	if _, underway := c.inFlight[c.expiry.sweep]; underway && c.expiry.sweep != 0 {
 		return
 	}
-	data := tree.AppendCommand(l.batchHead(64), &tree.Command{Op: tree.OpExpire})
-	l.expiry.sweep = l.number
-	l.send(data, flight{since: time.Now()})
+	data := tree.AppendCommand(c.batchHead(64), &tree.Command{Op: tree.OpExpire})
+	c.expiry.sweep = c.number
+	c.send(data, proposedBatch{since: time.Now()})
 }

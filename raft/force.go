@@ -31,7 +31,7 @@ func lastRegistry(r *storage.Recovered) (*members.Registry, error) {
 			return nil, fmt.Errorf("raft: members in the checkpoint: %w", err)
 		}
 	}
-	for _, e := range behind(r) {
+	for _, e := range EntriesToReplay(r) {
 		if e.GetType() != raftpb.EntryConfChange {
 			continue
 		}
@@ -89,7 +89,7 @@ func ForceNewCluster(disk *storage.Disk, r *storage.Recovered) ([]members.Member
 	case !known:
 		return nil, ErrNotMember
 	}
-	entries := behind(r)
+	entries := EntriesToReplay(r)
 	at, term := r.Applied+uint64(len(entries)), r.HardState.GetTerm()+1
 	var removed []members.Member
 	change := func(kind raftpb.ConfChangeType, m members.Member) error {
@@ -112,7 +112,7 @@ func ForceNewCluster(disk *storage.Disk, r *storage.Recovered) ([]members.Member
 		return nil, err
 	}
 	hs := &raftpb.HardState{Term: &term, Vote: (*uint64)(&self.ID), Commit: &at}
-	if err := disk.Append(hs, entries[len(behind(r)):]); err != nil {
+	if err := disk.Append(hs, entries[len(EntriesToReplay(r)):]); err != nil {
 		return nil, err
 	}
 	r.HardState, r.Entries = hs, entries

@@ -44,9 +44,9 @@ func decodeFounding(data []byte) (members.ID, bool) {
 }
 
 // newFounding is random. Only who proposes it may call it.
-func newFounding() members.ID {
+func randomFounding() members.ID {
 	for {
-		if id := members.ID(firstNumber()); id > members.Unfounded {
+		if id := members.ID(randomNumber()); id > members.Unfounded {
 			return id
 		}
 	}
@@ -65,11 +65,11 @@ type identity struct {
 }
 
 // learnFounding looks through entries that the log gets, for the ID and what follows it.
-func (l *loop) learnFounding(entries []*raftpb.Entry) {
-	if _, founded := l.registry.Founded(); founded {
+func (c *core) learnFounding(entries []*raftpb.Entry) {
+	if _, founded := c.registry.Founded(); founded {
 		return
 	}
-	x := &l.identity
+	x := &c.identity
 	for _, e := range entries {
 		if e.GetIndex() <= x.index {
 			x.logged, x.index = 0, 0 // it was replaced
@@ -84,59 +84,59 @@ func (l *loop) learnFounding(entries []*raftpb.Entry) {
 		if data[0] == kindBatch {
 			x.used = true
 			if x.logged != 0 {
-				l.foundingIs(x.logged)
+				c.foundingIs(x.logged)
 			}
 		}
 	}
 }
 
 // foundingIs tells the transport the ID.
-func (l *loop) foundingIs(id members.ID) {
-	if l.founding.Swap(uint64(id)) != uint64(id) {
-		l.transport.FoundingChanged()
+func (c *core) foundingIs(id members.ID) {
+	if c.founding.Swap(uint64(id)) != uint64(id) {
+		c.transport.FoundingChanged()
 	}
 }
 
 // applyFounding takes the first ID that the log has.
-func (l *loop) applyFounding(index uint64, id members.ID) {
-	if _, founded := l.registry.Founded(); founded {
+func (c *core) applyFounding(index uint64, id members.ID) {
+	if _, founded := c.registry.Founded(); founded {
 		return
 	}
-	l.registry.SetFounding(id)
-	l.foundingIs(id)
-	if index > l.replayed {
-		l.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
+	c.registry.SetFounding(id)
+	c.foundingIs(id)
+	if index > c.replayed {
+		c.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
 	}
 }
 
 // found proposes an ID for a new cluster when this member begins to lead it.
-func (l *loop) found() {
-	x := &l.identity
-	_, founded := l.registry.Founded()
-	isNew := !x.used || l.registry.Founding() == members.Unfounded
-	if founded || x.logged != 0 || !isNew || !l.leads() {
+func (c *core) found() {
+	x := &c.identity
+	_, founded := c.registry.Founded()
+	isNew := !x.used || c.registry.Founding() == members.Unfounded
+	if founded || x.logged != 0 || !isNew || !c.leads() {
 		return
 	}
-	l.proposeFounding(newFounding())
+	c.proposeFounding(randomFounding())
 }
 
-func (l *loop) proposeFounding(id members.ID) {
-	if err := l.raw.Propose(encodeFounding(id)); err != nil {
-		l.log.Debug("founding ID not proposed", zap.Error(err))
+func (c *core) proposeFounding(id members.ID) {
+	if err := c.raw.Propose(encodeFounding(id)); err != nil {
+		c.log.Debug("founding ID not proposed", zap.Error(err))
 		return
 	}
-	if l.leads() {
-		l.identity.proposed = l.term.Load()
+	if c.leads() {
+		c.identity.proposed = c.term.Load()
 	}
 }
 
 // awaitsFounding reports whether this leader holds back commands until the cluster's
 // founding ID is applied.
-func (l *loop) awaitsFounding() bool {
-	if _, founded := l.registry.Founded(); founded || !l.leads() {
+func (c *core) awaitsFounding() bool {
+	if _, founded := c.registry.Founded(); founded || !c.leads() {
 		return false
 	}
-	return l.identity.logged != 0 || l.identity.proposed == l.term.Load()
+	return c.identity.logged != 0 || c.identity.proposed == c.term.Load()
 }
 
 // foundingPause is the pause between two proposals to a cluster that is not new.
@@ -145,28 +145,28 @@ const foundingPause = 2 * time.Second
 // foundIfDue gives an ID to a cluster that an older version founded, once all its
 // members know what that is; or to this member alone, when an older version has passed
 // over the entry in its place. Then the others have it already, and keep it.
-func (l *loop) foundIfDue(now time.Time) {
-	x := &l.identity
-	if _, founded := l.registry.Founded(); founded || !l.caughtUp || now.Sub(x.asked) < foundingPause {
+func (c *core) foundIfDue(now time.Time) {
+	x := &c.identity
+	if _, founded := c.registry.Founded(); founded || !c.caughtUp || now.Sub(x.asked) < foundingPause {
 		return
 	}
 	x.asked = now
-	if l.found(); l.awaitsFounding() {
+	if c.found(); c.awaitsFounding() {
 		return
 	}
 	known, all := members.ID(0), true
-	for _, m := range l.registry.List() {
-		if m.ID == l.id {
+	for _, m := range c.registry.List() {
+		if m.ID == c.id {
 			continue
 		}
-		id, told := l.transport.FoundingOf(m.ID)
+		id, told := c.transport.FoundingOf(m.ID)
 		all = all && told
 		known = max(known, id)
 	}
 	switch {
 	case known > members.Unfounded:
-		l.proposeFounding(known)
-	case all && l.leads():
-		l.proposeFounding(newFounding())
+		c.proposeFounding(known)
+	case all && c.leads():
+		c.proposeFounding(randomFounding())
 	}
 }

@@ -103,7 +103,7 @@ func TestEarlierCluster(t *testing.T) {
 // forget makes the member what an older version left: without a founding ID.
 func (r *replica) forget() {
 	r.c.t.Helper()
-	l := r.node().loop
+	l := r.node().core
 	fresh := members.NewRegistry(r.c.id)
 	for _, m := range l.registry.List() {
 		if err := fresh.Add(m); err != nil {

@@ -14,7 +14,7 @@ type inbox struct {
 }
 
 // task is a piece of work that needs what only the loop may touch.
-type task func(l *loop)
+type task func(l *core)
 
 func newInbox(most int) *inbox { return &inbox{most: most, wake: make(chan struct{}, 1)} }
 

@@ -28,7 +28,7 @@ type limits struct {
 	command     int   // the longest encoded command
 	message     int   // the longest message between members
 	queue       int   // proposals that wait for an entry
-	held        int   // proposals that raft did not take
+	deferred    int   // proposals that raft did not take
 	inbox       int   // messages that came from peers and wait for the loop
 	outbox      int   // messages that wait for one peer
 	appends     int   // appends that wait for the disk
@@ -62,13 +62,13 @@ func largestEntry(requestBytes int64) int {
 func newLimits(requestBytes, catchUpBytes int64) limits {
 	entry := largestEntry(requestBytes)
 	// A forwarded batch travels together with what has gathered; see gather.
-	message := max(entry+gatherBytes, leastMessage)
+	message := max(entry+maxCoalesced, leastMessage)
 	inFlight := max(16<<20, 2*entry)
 	return limits{
 		command:     largestCommand(requestBytes),
 		message:     message,
 		queue:       max(64<<20, 2*entry),
-		held:        max(32<<20, 2*message),
+		deferred:    max(32<<20, 2*message),
 		inbox:       max(64<<20, 2*message),
 		outbox:      inFlight + message,
 		appends:     max(32<<20, 2*entry),

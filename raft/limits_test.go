@@ -18,7 +18,7 @@ func TestLimits(t *testing.T) {
 		l := newLimits(request, LeastCatchUp(request))
 		command := int(request) + requestHead
 		for name, bound := range map[string]int{
-			"command": l.command, "message": l.message, "queue": l.queue, "held": l.held, "inbox": l.inbox,
+			"command": l.command, "message": l.message, "queue": l.queue, "held": l.deferred, "inbox": l.inbox,
 			"outbox": l.outbox, "appends": l.appends, "uncommitted": l.uncommitted, "in flight": l.inFlight,
 		} {
 			if bound < command {
@@ -39,7 +39,7 @@ func TestLargestMessage(t *testing.T) {
 			Type: raftpb.MsgProp.Enum(), To: new(^uint64(0)), From: new(^uint64(0)), Term: new(^uint64(0)),
 			Entries: []*raftpb.Entry{{Data: make([]byte, max(l.command, batchBytes)+batchHead)}},
 		}
-		for len(m.Entries) < gatherBytes/entryOverhead {
+		for len(m.Entries) < maxCoalesced/entryOverhead {
 			m.Entries = append(m.Entries, &raftpb.Entry{Data: make([]byte, 1)})
 		}
 		if size := proto.Size(m); size > l.message {
@@ -85,13 +85,13 @@ func TestFirstAlwaysFits(t *testing.T) {
 	t.Run("inbox", func(t *testing.T) {
 		b := newInbox(100)
 		for range 2 {
-			if !b.offer(func(*loop) {}, 101) {
+			if !b.offer(func(*core) {}, 101) {
 				t.Fatal("an empty inbox drops a message")
 			}
-			if b.offer(func(*loop) {}, 1) {
+			if b.offer(func(*core) {}, 1) {
 				t.Error("the inbox takes more than its bound")
 			}
-			if !b.post(func(*loop) {}) {
+			if !b.post(func(*core) {}) {
 				t.Error("the inbox drops what must not get lost")
 			}
 			if tasks := b.take(nil); len(tasks) != 2 {
@@ -100,13 +100,13 @@ func TestFirstAlwaysFits(t *testing.T) {
 		}
 	})
 	t.Run("held", func(t *testing.T) {
-		l := &loop{Node: &Node{limits: limits{held: 100}}}
+		l := &core{Node: &Node{limits: limits{deferred: 100}}}
 		m := &raftpb.Message{Entries: []*raftpb.Entry{{Data: make([]byte, 101)}}}
-		if transport.MessageSize(m) <= l.limits.held || !l.holds(m) {
+		if transport.MessageSize(m) <= l.limits.deferred || !l.roomToDefer(m) {
 			t.Error("the first proposal is not held")
 		}
-		l.held = append(l.held, held{message: m})
-		if l.holds(m) {
+		l.deferred = append(l.deferred, deferred{message: m})
+		if l.roomToDefer(m) {
 			t.Error("more proposals are held than their bound")
 		}
 	})

@@ -123,7 +123,7 @@ func (n *Node) TransferLeader(ctx context.Context, to members.ID) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
-	n.inbox.post(func(l *loop) { l.raw.TransferLeader(uint64(to)) })
+	n.inbox.post(func(c *core) { c.raw.TransferLeader(uint64(to)) })
 	ticker := time.NewTicker(n.tick)
 	defer ticker.Stop()
 	for n.Leader() != to {
@@ -142,7 +142,7 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	answer := make(chan error, 1)
-	if !n.inbox.post(func(l *loop) { l.reconfigure(ctx, kind, m, answer) }) {
+	if !n.inbox.post(func(c *core) { c.reconfigure(ctx, kind, m, answer) }) {
 		return apiError(ErrStopped)
 	}
 	select {
@@ -158,71 +158,71 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 // reconfigure checks a change as far as this member can, and proposes it. One
 // change is under way at a time; raft would drop a second. One whose caller has given
 // up while it waited is not made: the caller may have asked for something else since.
-func (l *loop) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member, answer chan error) {
-	if len(l.membership.waiting) > 0 {
-		l.membership.queued = append(l.membership.queued, func(l *loop) { l.reconfigure(ctx, kind, m, answer) })
+func (c *core) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member, answer chan error) {
+	if len(c.membership.waiting) > 0 {
+		c.membership.queued = append(c.membership.queued, func(c *core) { c.reconfigure(ctx, kind, m, answer) })
 		return
 	}
 	if ctx.Err() != nil {
-		l.nextChange()
+		c.nextChange()
 		return
 	}
-	if err := l.allow(kind, m); err != nil {
+	if err := c.allow(kind, m); err != nil {
 		answer <- err
-		l.nextChange()
+		c.nextChange()
 		return
 	}
-	l.membership.number++
-	id := l.membership.number
+	c.membership.number++
+	id := c.membership.number
 	cc := &raftpb.ConfChange{Id: &id, Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)}
 	w := changeWaiter{ctx: ctx, answer: answer, change: cc, since: time.Now()}
-	l.proposeChange(&w, w.since)
-	l.membership.waiting[id] = w
+	c.proposeChange(&w, w.since)
+	c.membership.waiting[id] = w
 }
 
 // proposeChange proposes a change for the first time or again. If more than one
 // gets through, the registry refuses all but the first.
-func (l *loop) proposeChange(w *changeWaiter, now time.Time) {
-	w.again = now.Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
-	if err := l.raw.ProposeConfChange(w.change); err != nil {
-		l.log.Debug("change of the members not proposed", zap.Error(err))
+func (c *core) proposeChange(w *changeWaiter, now time.Time) {
+	w.again = now.Add(time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick)
+	if err := c.raw.ProposeConfChange(w.change); err != nil {
+		c.log.Debug("change of the members not proposed", zap.Error(err))
 	}
 }
 
 // allow refuses what would be refused when it is applied, and what would leave
 // the cluster without a quorum of reachable members.
-func (l *loop) allow(kind raftpb.ConfChangeType, m members.Member) error {
-	if err := l.tryChange(kind, m); err != nil {
+func (c *core) allow(kind raftpb.ConfChangeType, m members.Member) error {
+	if err := c.tryChange(kind, m); err != nil {
 		return err
 	}
 	switch kind {
 	case raftpb.ConfChangeRemoveNode:
-		return l.allowRemoval(uint64(m.ID))
+		return c.allowRemoval(uint64(m.ID))
 	case raftpb.ConfChangeAddLearnerNode:
-		if voters := l.confState.GetVoters(); l.reachable(voters) < len(voters)/2+1 {
+		if voters := c.confState.GetVoters(); c.reachable(voters) < len(voters)/2+1 {
 			return ErrUnhealthy
 		}
 	}
 	return nil
 }
 
-func (l *loop) allowRemoval(id uint64) error {
-	voters := l.confState.GetVoters()
+func (c *core) allowRemoval(id uint64) error {
+	voters := c.confState.GetVoters()
 	if !slices.Contains(voters, id) {
 		return nil
 	}
 	left := slices.DeleteFunc(slices.Clone(voters), func(v uint64) bool { return v == id })
-	if len(left) == 0 || l.reachable(left) < len(left)/2+1 {
+	if len(left) == 0 || c.reachable(left) < len(left)/2+1 {
 		return ErrNotEnoughMembers
 	}
 	return nil
 }
 
 // reachable counts the members that were heard of within an election timeout.
-func (l *loop) reachable(ids []uint64) int {
+func (c *core) reachable(ids []uint64) int {
 	n := 0
 	for _, id := range ids {
-		if id == uint64(l.id) || time.Since(l.transport.Heard(members.ID(id))) < transport.Silence {
+		if id == uint64(c.id) || time.Since(c.transport.Heard(members.ID(id))) < transport.Silence {
 			n++
 		}
 	}
@@ -230,9 +230,9 @@ func (l *loop) reachable(ids []uint64) int {
 }
 
 // tryChange tells what the registry would say to a change.
-func (l *loop) tryChange(kind raftpb.ConfChangeType, m members.Member) error {
-	scratch := members.NewRegistry(l.registry.ClusterID())
-	if err := scratch.Unmarshal(l.registry.Marshal()); err != nil {
+func (c *core) tryChange(kind raftpb.ConfChangeType, m members.Member) error {
+	scratch := members.NewRegistry(c.registry.ClusterID())
+	if err := scratch.Unmarshal(c.registry.Marshal()); err != nil {
 		return err
 	}
 	return changeRegistry(scratch, kind, m)
@@ -255,16 +255,16 @@ func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.M
 
 // change applies a change to the registry. It refuses to take out the last member
 // with a vote, on which the upstream library panics, on every member alike.
-func (l *loop) change(kind raftpb.ConfChangeType, m members.Member) error {
-	if voters := l.confState.GetVoters(); kind == raftpb.ConfChangeRemoveNode && len(voters) == 1 && voters[0] == uint64(m.ID) {
+func (c *core) change(kind raftpb.ConfChangeType, m members.Member) error {
+	if voters := c.confState.GetVoters(); kind == raftpb.ConfChangeRemoveNode && len(voters) == 1 && voters[0] == uint64(m.ID) {
 		return ErrNotEnoughMembers
 	}
-	return changeRegistry(l.registry, kind, m)
+	return changeRegistry(c.registry, kind, m)
 }
 
 // applyConfChange applies a committed change. One that the registry refuses
 // changes nothing, on every member alike.
-func (l *loop) applyConfChange(index uint64, data []byte) error {
+func (l *core) applyConfChange(index uint64, data []byte) error {
 	cc, c, err := decodeConfChange(data)
 	if err != nil {
 		return err
@@ -276,7 +276,7 @@ func (l *loop) applyConfChange(index uint64, data []byte) error {
 	}
 	l.confState = l.raw.ApplyConfChange(cc)
 	if refused == nil {
-		l.mem.reconfigured(index)
+		l.storage.reconfigured(index)
 	}
 	l.refreshPeers()
 	if w, ok := l.membership.waiting[cc.GetId()]; ok {
@@ -288,53 +288,53 @@ func (l *loop) applyConfChange(index uint64, data []byte) error {
 		l.log.Info("members changed", zap.Stringer("change", cc.GetType()), zap.Stringer("member", c.ID), zap.Strings("peer-urls", c.PeerURLs))
 	}
 	if l.registry.Removed(l.id) {
-		l.leaveSoon()
+		l.stopSoon()
 	}
 	return nil
 }
 
 // nextChange begins the change that waited longest.
-func (l *loop) nextChange() {
-	if queued := l.membership.queued; len(queued) > 0 {
-		l.membership.queued = queued[1:]
-		l.inbox.post(queued[0])
+func (c *core) nextChange() {
+	if queued := c.membership.queued; len(queued) > 0 {
+		c.membership.queued = queued[1:]
+		c.inbox.post(queued[0])
 	}
 }
 
 // leaveSoon stops this member, which was removed, after the others have had
 // the time to learn of it from it.
-func (l *loop) leaveSoon() {
-	if l.membership.leaving.IsZero() {
-		l.log.Warn("this member was removed from the cluster and stops")
-		l.membership.leaving = time.Now().Add(time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick)
+func (c *core) stopSoon() {
+	if c.membership.leaving.IsZero() {
+		c.log.Warn("this member was removed from the cluster and stops")
+		c.membership.leaving = time.Now().Add(time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick)
 	}
 }
 
 // tendMembers is called each tick: it promotes learners that have caught up,
 // and stops a member that was removed.
-func (l *loop) tendMembers(now time.Time) {
-	m := &l.membership
-	l.publishAttributes(now)
+func (c *core) membershipTick(now time.Time) {
+	m := &c.membership
+	c.publishAttributes(now)
 	if !m.leaving.IsZero() && now.After(m.leaving) {
-		l.fail(ErrRemoved)
+		c.fail(ErrRemoved)
 		return
 	}
 	for id, w := range m.waiting {
 		switch {
 		case w.ctx.Err() != nil:
 			delete(m.waiting, id)
-			l.nextChange()
+			c.nextChange()
 		case now.After(w.again) && w.change.GetType() != raftpb.ConfChangeUpdateNode:
-			l.proposeChange(&w, now)
+			c.proposeChange(&w, now)
 			m.waiting[id] = w
 		}
 	}
-	if len(l.confState.GetLearners()) == 0 || !l.leads() {
+	if len(c.confState.GetLearners()) == 0 || !c.leads() {
 		return
 	}
-	l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
-		if kind == etcdraft.ProgressTypeLearner && p.RecentActive && p.Match+promoteWithin >= l.committed.Load() && p.Match > 0 {
-			l.promote(members.ID(id), now)
+	c.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if kind == etcdraft.ProgressTypeLearner && p.RecentActive && p.Match+promoteWithin >= c.committed.Load() && p.Match > 0 {
+			c.promote(members.ID(id), now)
 		}
 	})
 }
@@ -347,19 +347,19 @@ const promoteWithin = 100
 // again, of the same learner or of another.
 const promotePause = time.Second
 
-func (l *loop) isLearner(id members.ID) bool {
-	m, known := l.registry.Get(id)
+func (c *core) isLearner(id members.ID) bool {
+	m, known := c.registry.Get(id)
 	return known && m.Learner
 }
 
 // promote proposes to give a learner its vote, again after a while if nothing
 // came of it.
-func (l *loop) promote(id members.ID, now time.Time) {
-	m := &l.membership
-	if now.Sub(m.since) < promotePause && l.isLearner(m.promoting) {
+func (c *core) promote(id members.ID, now time.Time) {
+	m := &c.membership
+	if now.Sub(m.since) < promotePause && c.isLearner(m.promoting) {
 		return // raft would drop a second change of the membership beside that one
 	}
-	member, ok := l.registry.Get(id)
+	member, ok := c.registry.Get(id)
 	if !ok || !member.Learner {
 		return
 	}
@@ -368,7 +368,7 @@ func (l *loop) promote(id members.ID, now time.Time) {
 	m.number++
 	number := m.number
 	cc := &raftpb.ConfChange{Id: &number, Type: raftpb.ConfChangeAddNode.Enum(), NodeId: (*uint64)(&id), Context: encodeMember(member)}
-	if err := l.raw.ProposeConfChange(cc); err != nil {
-		l.log.Debug("promotion not proposed", zap.Error(err))
+	if err := c.raw.ProposeConfChange(cc); err != nil {
+		c.log.Debug("promotion not proposed", zap.Error(err))
 	}
 }

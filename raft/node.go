@@ -124,7 +124,7 @@ type Node struct {
 	tick, timeout time.Duration
 	now           func() time.Time
 	pool          sync.Pool // of *proposal
-	loop          *loop
+	core          *core
 
 	term, applied, committed, leader atomic.Uint64
 	founding                         atomic.Uint64 // zero while it is not known
@@ -167,13 +167,13 @@ func Start(cfg Config) (*Node, error) {
 		done:     make(chan struct{}),
 	}
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
-	n.roster = newRoster(cfg, func() { n.inbox.post(func(l *loop) { l.refreshPeers() }) })
+	n.roster = newRoster(cfg, func() { n.inbox.post(func(c *core) { c.refreshPeers() }) })
 	n.transport = n.newTransport(cfg)
-	l, err := newLoop(n, cfg)
+	l, err := newCore(n, cfg)
 	if err != nil {
 		return nil, err
 	}
-	n.loop = l
+	n.core = l
 	go l.run()
 	return n, nil
 }
@@ -211,7 +211,7 @@ func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, 
 			return nil, fmt.Errorf("raft: hard state: %w", err)
 		}
 	}
-	if err := log.Append(behind(r)); err != nil {
+	if err := log.Append(EntriesToReplay(r)); err != nil {
 		return nil, fmt.Errorf("raft: log entries: %w", err)
 	}
 	raw, err := etcdraft.NewRawNode(&etcdraft.Config{
@@ -250,7 +250,7 @@ func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, 
 // behind gives the entries that go on where the checkpoint ends. Entries of an
 // older term than its own were never committed: a snapshot took their place, and
 // a crash came before the log went on behind it.
-func behind(r *storage.Recovered) []*raftpb.Entry {
+func EntriesToReplay(r *storage.Recovered) []*raftpb.Entry {
 	if len(r.Entries) > 0 && r.Entries[0].GetTerm() < r.Term {
 		return nil
 	}
@@ -286,7 +286,7 @@ func (n *Node) submit(ctx context.Context, c *tree.Command) (tree.Result, error)
 	if err := n.queue.add(p); err != nil {
 		return tree.Result{}, err
 	}
-	n.loop.attend(p)
+	n.core.turnForProposal(p)
 	select {
 	case o := <-p.done:
 		// Only an answered proposal is used again: one that was given up may
@@ -318,7 +318,7 @@ func (n *Node) Status() Status {
 }
 
 // LogBytes is about how much memory the log takes up.
-func (n *Node) LogBytes() int64 { return n.loop.mem.size() }
+func (n *Node) LogBytes() int64 { return n.core.storage.size() }
 
 // Index is the index up to which the log is committed.
 func (n *Node) Index() uint64 { return n.committed.Load() }
@@ -353,7 +353,7 @@ func (n *Node) Stop() {
 
 // firstNumber starts the numbers of this process's batches where no earlier
 // process's can be.
-func firstNumber() uint64 {
+func randomNumber() uint64 {
 	var b [8]byte
 	// Read never fails: the runtime ends the program first.
 	_, _ = rand.Read(b[:])

@@ -21,7 +21,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Standing: n.roster.standing,
 		Stranger: n.roster.inquire,
 		Refuse: func(from members.ID, reason error) {
-			if n.inbox.offer(func(l *loop) { l.refused(from, reason) }, reportSize) {
+			if n.inbox.offer(func(c *core) { c.refused(from, reason) }, reportSize) {
 				wake(n.inbox.wake)
 			}
 		},
@@ -29,28 +29,28 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Founding: func() members.ID { return members.ID(n.founding.Load()) },
 		Receive: func(messages []*raftpb.Message) {
 			together := slices.Clone(messages)
-			if n.inbox.offer(func(l *loop) { l.receiveAll(together) }, messagesSize(together)) {
-				n.loop.attendInbox()
+			if n.inbox.offer(func(c *core) { c.receiveAll(together) }, messagesSize(together)) {
+				n.core.turnForInbox()
 			}
 		},
 		ReceiveSnapshot: n.receiveSnapshot,
 		Snapshot:        n.openSnapshot,
 		Unreachable: func(id members.ID) {
-			if n.inbox.offer(func(l *loop) { l.unreachable(id) }, reportSize) {
+			if n.inbox.offer(func(c *core) { c.unreachable(id) }, reportSize) {
 				wake(n.inbox.wake)
 			}
 		},
 		Lost: func(id members.ID) {
-			n.inbox.post(func(l *loop) {
-				l.abandon(id)
-				l.handOverAgain(id)
+			n.inbox.post(func(c *core) {
+				c.abandon(id)
+				c.retryTransfer(id)
 			})
 		},
 		SnapshotSent: func(id members.ID, err error) {
-			n.inbox.post(func(l *loop) { l.snapshotSent(id, err) })
+			n.inbox.post(func(c *core) { c.snapshotSent(id, err) })
 		},
 		Refused: func() {
-			n.inbox.post(func(l *loop) { l.fail(ErrRemoved) })
+			n.inbox.post(func(c *core) { c.fail(ErrRemoved) })
 		},
 		MaxMessage: n.limits.message,
 		MaxWaiting: n.limits.outbox,
@@ -85,61 +85,61 @@ func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 }
 
 // receiveAll takes messages that came from a peer together.
-func (l *loop) receiveAll(messages []*raftpb.Message) {
+func (c *core) receiveAll(messages []*raftpb.Message) {
 	for _, m := range messages {
-		l.receive(m)
+		c.receive(m)
 	}
 }
 
 // receive takes a message from a peer.
-func (l *loop) receive(m *raftpb.Message) {
-	l.latency.received(m, l.observer)
+func (c *core) receive(m *raftpb.Message) {
+	c.latency.received(m, c.observer)
 	switch m.GetType() {
 	case raftpb.MsgProp:
-		l.admit(m)
+		c.admit(m)
 	case raftpb.MsgSnap:
 		// It would come with its content, as a request of its own.
 	default:
-		if !l.vet(m) {
+		if !c.accept(m) {
 			return
 		}
 		// Step refuses what is out of date or from a stranger; there is nobody
 		// to tell.
-		_ = l.raw.Step(m)
+		_ = c.raw.Step(m)
 	}
 }
 
 // unreachable notes that messages to a peer got lost.
-func (l *loop) unreachable(id members.ID) {
-	l.raw.ReportUnreachable(uint64(id))
-	if uint64(id) == l.leader.Load() {
-		l.blocking = 0 // a forwarded batch may be among them
+func (c *core) unreachable(id members.ID) {
+	c.raw.ReportUnreachable(uint64(id))
+	if uint64(id) == c.leader.Load() {
+		c.blocking = 0 // a forwarded batch may be among them
 	}
-	if _, member := l.registry.Get(id); member && l.leads() {
-		l.observer.FollowerFailed(id)
+	if _, member := c.registry.Get(id); member && c.leads() {
+		c.observer.FollowerFailed(id)
 	}
 }
 
-func (l *loop) snapshotSent(id members.ID, err error) {
+func (c *core) snapshotSent(id members.ID, err error) {
 	status := etcdraft.SnapshotFinish
 	if err != nil {
 		status = etcdraft.SnapshotFailure
 	}
-	l.raw.ReportSnapshot(uint64(id), status)
+	c.raw.ReportSnapshot(uint64(id), status)
 }
 
 // leads reports whether this member leads.
-func (l *loop) leads() bool { return l.leader.Load() == uint64(l.id) }
+func (c *core) leads() bool { return c.leader.Load() == uint64(c.id) }
 
 // transmit sends messages to peers.
-func (l *loop) transmit(messages []*raftpb.Message) {
+func (c *core) transmit(messages []*raftpb.Message) {
 	if len(messages) == 0 {
 		return
 	}
-	if l.leads() {
-		l.latency.sent(messages)
+	if c.leads() {
+		c.latency.sent(messages)
 	}
-	l.transport.Send(messages)
+	c.transport.Send(messages)
 }
 
 // latencies measures how long followers take to acknowledge. One append or

@@ -111,7 +111,7 @@ func (r *roster) inquire(stranger members.ID) {
 			r.changed()
 		}
 		if r.standing(stranger) == transport.Unknown {
-			r.tellStranger(stranger)
+			r.logStranger(stranger)
 		}
 	})
 }
@@ -119,7 +119,7 @@ func (r *roster) inquire(stranger members.ID) {
 // tellStranger says, more and more rarely, that somebody calls whom no known member names.
 // If all members that this one knows were replaced while it was away, only the flags can
 // name those of today.
-func (r *roster) tellStranger(id members.ID) {
+func (r *roster) logStranger(id members.ID) {
 	r.mu.Lock()
 	due := r.ctx.Err() == nil && r.told.Due(time.Now())
 	r.mu.Unlock()

@@ -46,7 +46,7 @@ var ErrNotSkipped = errors.New("raft: this log entry can be applied and is not s
 // The error is ErrNotSkipped for an entry that can be applied: without it this
 // member's tree would differ from the others'.
 func SkipEntry(r *storage.Recovered, id EntryID) (bool, error) {
-	for i, e := range behind(r) {
+	for i, e := range EntriesToReplay(r) {
 		if entryID(e) != id {
 			continue
 		}

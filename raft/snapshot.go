@@ -33,8 +33,8 @@ func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 // the leader, or not newer than what is here.
 func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64) error {
 	newer := false
-	err := n.inLoop(func(l *loop) (err error) {
-		newer, err = l.wantSnapshot(m)
+	err := n.inLoop(func(c *core) (err error) {
+		newer, err = c.wantSnapshot(m)
 		return err
 	})
 	if err != nil || !newer {
@@ -52,7 +52,7 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 		staged.Discard()
 		return err
 	}
-	err = n.inLoop(func(l *loop) error { return l.offerSnapshot(m, staged) })
+	err = n.inLoop(func(c *core) error { return c.offerSnapshot(m, staged) })
 	if errors.Is(err, ErrStopped) {
 		staged.Discard()
 	}
@@ -61,9 +61,9 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 
 // inLoop has the loop do something, and waits for it. Its error is ErrStopped when the
 // loop has ended.
-func (n *Node) inLoop(do func(l *loop) error) error {
+func (n *Node) inLoop(do func(l *core) error) error {
 	done := make(chan error, 1)
-	if !n.inbox.post(func(l *loop) { done <- do(l) }) {
+	if !n.inbox.post(func(c *core) { done <- do(c) }) {
 		return ErrStopped
 	}
 	select {
@@ -76,20 +76,20 @@ func (n *Node) inLoop(do func(l *loop) error) error {
 
 // wantSnapshot reports whether a snapshot that is announced is one to receive. One that
 // is older than what is here needs no content: raft answers how far this member is.
-func (l *loop) wantSnapshot(m *raftpb.Message) (bool, error) {
-	err := l.checkTerm(m)
+func (c *core) wantSnapshot(m *raftpb.Message) (bool, error) {
+	err := c.checkTerm(m)
 	if err == nil {
-		err = l.checkLeader(m)
+		err = c.checkLeader(m)
 	}
-	if err == nil && m.GetTerm() < l.term.Load() {
-		err = fmt.Errorf("%w: snapshot of the leader of term %d, and this member is in term %d", errImplausible, m.GetTerm(), l.term.Load())
+	if err == nil && m.GetTerm() < c.term.Load() {
+		err = fmt.Errorf("%w: snapshot of the leader of term %d, and this member is in term %d", errImplausible, m.GetTerm(), c.term.Load())
 	}
 	if err != nil {
-		l.refused(members.ID(m.GetFrom()), err)
+		c.refused(members.ID(m.GetFrom()), err)
 		return false, err
 	}
-	if m.GetSnapshot().GetMetadata().GetIndex() <= l.committed.Load() {
-		return false, l.raw.Step(m)
+	if m.GetSnapshot().GetMetadata().GetIndex() <= c.committed.Load() {
+		return false, c.raw.Step(m)
 	}
 	return true, nil
 }
@@ -122,53 +122,53 @@ func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 // offerSnapshot lets raft decide about a snapshot. What it takes comes back in
 // its next Ready, which is handled here: the file must be in use or gone before
 // the next snapshot is written to its place.
-func (l *loop) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
-	l.staged = staged
-	err := l.raw.Step(m)
-	if err == nil && l.raw.HasReady() {
-		l.handle(l.raw.Ready())
+func (c *core) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
+	c.staged = staged
+	err := c.raw.Step(m)
+	if err == nil && c.raw.HasReady() {
+		c.handle(c.raw.Ready())
 	}
-	if l.staged != nil { // refused as old
-		l.staged.Discard()
-		l.staged = nil
+	if c.staged != nil { // refused as old
+		c.staged.Discard()
+		c.staged = nil
 	}
 	return err
 }
 
 // install puts the staged checkpoint in the place of everything this member
 // has, because raft decided so.
-func (l *loop) install(m *raftpb.Message) error {
+func (c *core) install(m *raftpb.Message) error {
 	meta := m.GetSnapshot().GetMetadata()
-	if l.staged == nil || l.staged.Applied != meta.GetIndex() {
+	if c.staged == nil || c.staged.Applied != meta.GetIndex() {
 		return fmt.Errorf("raft: snapshot of entry %d is not there", meta.GetIndex())
 	}
-	staged := l.staged
-	l.staged = nil
-	l.awaitCheckpoint()
-	if err := l.cfg.Disk.Install(staged); err != nil {
+	staged := c.staged
+	c.staged = nil
+	c.awaitCheckpoint()
+	if err := c.cfg.Disk.Install(staged); err != nil {
 		return err
 	}
-	l.tree.Replace(staged.Store)
-	founding := l.registry.Founding()
-	if err := l.registry.Unmarshal(staged.Members); err != nil {
+	c.tree.Replace(staged.Store)
+	founding := c.registry.Founding()
+	if err := c.registry.Unmarshal(staged.Members); err != nil {
 		return err
 	}
-	l.registry.SetFounding(founding) // the leader may be of a version that knows of none
-	l.identity = identity{used: true}
-	if id, founded := l.registry.Founded(); founded {
-		l.foundingIs(id)
+	c.registry.SetFounding(founding) // the leader may be of a version that knows of none
+	c.identity = identity{used: true}
+	if id, founded := c.registry.Founded(); founded {
+		c.foundingIs(id)
 	}
-	if err := l.mem.ApplySnapshot(m.GetSnapshot()); err != nil {
+	if err := c.storage.ApplySnapshot(m.GetSnapshot()); err != nil {
 		return err
 	}
-	l.mem.checkpointed(staged.Applied, staged.Term, staged.ConfState)
-	l.confState = staged.ConfState
-	l.appliedIndex, l.appliedTerm = staged.Applied, staged.Term
-	l.lastIndex = staged.Applied
-	l.applied.Store(l.appliedIndex)
-	l.checkpoint.index = l.appliedIndex
-	l.refreshPeers()
-	l.expiry.set(l.tree.View().NextExpiry(), l.now())
-	l.log.Info("caught up from a snapshot", zap.Uint64("index", l.appliedIndex), zap.Int64("keys", l.tree.View().Nodes()))
+	c.storage.checkpointed(staged.Applied, staged.Term, staged.ConfState)
+	c.confState = staged.ConfState
+	c.appliedIndex, c.appliedTerm = staged.Applied, staged.Term
+	c.lastIndex = staged.Applied
+	c.applied.Store(c.appliedIndex)
+	c.checkpoint.index = c.appliedIndex
+	c.refreshPeers()
+	c.expiry.set(c.tree.View().NextExpiry(), c.now())
+	c.log.Info("caught up from a snapshot", zap.Uint64("index", c.appliedIndex), zap.Int64("keys", c.tree.View().Nodes()))
 	return nil
 }

@@ -32,44 +32,44 @@ type succession struct {
 
 // abandon forgets the leader, if it is the member and has not called again. Raft
 // itself knows who that is: the message of a new leader may have come just before.
-func (l *loop) abandon(id members.ID) {
-	if id == l.id || uint64(id) != l.raw.BasicStatus().Lead || !l.transport.Heard(id).IsZero() {
+func (c *core) abandon(id members.ID) {
+	if id == c.id || uint64(id) != c.raw.BasicStatus().Lead || !c.transport.Heard(id).IsZero() {
 		return
 	}
-	if l.leaderless.gone.Due(time.Now()) {
-		l.log.Warn("the leader is gone", zap.Stringer("leader", id))
+	if c.leaderless.gone.Due(time.Now()) {
+		c.log.Warn("the leader is gone", zap.Stringer("leader", id))
 	}
-	if err := l.raw.ForgetLeader(); err != nil {
-		l.fail(fmt.Errorf("raft: forget the leader: %w", err))
+	if err := c.raw.ForgetLeader(); err != nil {
+		c.fail(fmt.Errorf("raft: forget the leader: %w", err))
 		return
 	}
-	if place := l.placeAfter(id); place > 0 {
-		l.succession.wait = place * successionTicks
+	if place := c.placeAfter(id); place > 0 {
+		c.succession.wait = place * successionTicks
 	}
 }
 
 // placeAfter is this member's place in the line of those that may follow the
 // leader, from 1 on; zero if it has no vote.
-func (l *loop) placeAfter(leader members.ID) int {
-	voters := slices.Sorted(slices.Values(l.confState.GetVoters()))
+func (c *core) placeAfter(leader members.ID) int {
+	voters := slices.Sorted(slices.Values(c.confState.GetVoters()))
 	voters = slices.DeleteFunc(voters, func(id uint64) bool { return id == uint64(leader) })
-	return slices.Index(voters, uint64(l.id)) + 1
+	return slices.Index(voters, uint64(c.id)) + 1
 }
 
 // succeedIfDue campaigns when it is this member's turn and nobody leads.
-func (l *loop) succeedIfDue() {
-	s := &l.succession
+func (c *core) succeedIfDue() {
+	s := &c.succession
 	if s.wait == 0 {
 		return
 	}
-	if l.leader.Load() != 0 {
+	if c.leader.Load() != 0 {
 		s.wait = 0
 		return
 	}
 	if s.wait--; s.wait > 0 {
 		return
 	}
-	if err := l.raw.Campaign(); err != nil {
-		l.fail(fmt.Errorf("raft: campaign: %w", err))
+	if err := c.raw.Campaign(); err != nil {
+		c.fail(fmt.Errorf("raft: campaign: %w", err))
 	}
 }

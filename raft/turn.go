@@ -13,23 +13,23 @@ import (
 
 // takeTurn waits for a turn and does something in it. It reports whether the loop
 // may go on.
-func (l *loop) takeTurn(do func()) bool {
-	l.turn.Lock()
-	return l.inTurn(do)
+func (c *core) takeTurn(do func()) bool {
+	c.turn.Lock()
+	return c.inTurn(do)
 }
 
 // inTurn does something in a turn that was taken, and ends it. A panic ends this
 // member alone.
-func (l *loop) inTurn(do func()) (goOn bool) {
+func (c *core) inTurn(do func()) (goOn bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			l.log.Error("the raft loop panicked", zap.Any("panic", r), zap.Stack("stack"))
-			l.failed = panicError(r)
+			c.log.Error("the raft loop panicked", zap.Any("panic", r), zap.Stack("stack"))
+			c.failed = panicError(r)
 		}
-		goOn = l.failed == nil
-		l.turn.Unlock()
+		goOn = c.failed == nil
+		c.turn.Unlock()
 	}()
-	if l.failed == nil {
+	if c.failed == nil {
 		do()
 	}
 	return
@@ -47,44 +47,44 @@ func panicError(r any) error {
 
 // helpRounds bounds what others than the loop do: a write and its commit, and a look
 // whether that was all.
-const helpRounds = 3
+const callerRounds = 3
 
 // attendInbox sees to it that what a peer has sent is worked off: by the goroutine
 // that it came to, if the turn is free, or else by the loop. When batches are large
 // it is always the loop: what comes from several peers is then handled together.
-func (l *loop) attendInbox() {
-	if l.crowded.Load() || !l.turn.TryLock() {
-		wake(l.inbox.wake)
+func (c *core) turnForInbox() {
+	if c.underLoad.Load() || !c.turn.TryLock() {
+		wake(c.inbox.wake)
 		return
 	}
 	more := false
-	if !l.inTurn(func() { more = l.advance(helpRounds) }) || more {
-		wake(l.inbox.wake)
+	if !c.inTurn(func() { more = c.advance(callerRounds) }) || more {
+		wake(c.inbox.wake)
 	}
 }
 
 // attend sees to it that p, which the caller has queued, is worked off: at once and
 // by the caller, if the turn is free, or else by the loop, which is woken.
-func (l *loop) attend(p *proposal) {
-	if !l.turn.TryLock() {
-		wake(l.queue.wake)
+func (c *core) turnForProposal(p *proposal) {
+	if !c.turn.TryLock() {
+		wake(c.queue.wake)
 		return
 	}
 	more := false
-	if !l.inTurn(func() { more = l.help(p) }) || more {
-		wake(l.queue.wake)
+	if !c.inTurn(func() { more = c.help(p) }) || more {
+		wake(c.queue.wake)
 	}
 }
 
 // help does what there is to do until p has its outcome, and reports whether there
 // may be more. Once it has, the next write is the loop's: its sync must not hold up
 // this answer.
-func (l *loop) help(p *proposal) bool {
-	for range helpRounds {
-		if len(p.done) > 0 && l.queue.len() > 0 {
+func (c *core) help(p *proposal) bool {
+	for range callerRounds {
+		if len(p.done) > 0 && c.queue.len() > 0 {
 			return true
 		}
-		if !l.advance(1) {
+		if !c.advance(1) {
 			return false
 		}
 	}

@@ -12,25 +12,25 @@ import (
 func TestTurnWaitsForDisk(t *testing.T) {
 	t.Parallel()
 	for name, disk := range map[string]struct {
-		begin func(l *loop)
-		come  func(l *loop) bool // the outcome waits to be taken
-		await func(l *loop)
+		begin func(l *core)
+		come  func(l *core) bool // the outcome waits to be taken
+		await func(l *core)
 	}{
 		"append": {
-			func(l *loop) { l.writer.hand(&raftpb.Message{}) },
-			func(l *loop) bool { return len(l.writer.done) > 0 },
-			(*loop).awaitAppends,
+			func(c *core) { c.writer.hand(&raftpb.Message{}) },
+			func(c *core) bool { return len(c.writer.done) > 0 },
+			(*core).awaitAppends,
 		},
 		"checkpoint": {
-			(*loop).beginCheckpoint,
-			func(l *loop) bool { return len(l.checkpoint.done) > 0 },
-			(*loop).awaitCheckpoint,
+			(*core).beginCheckpoint,
+			func(c *core) bool { return len(c.checkpoint.done) > 0 },
+			(*core).awaitCheckpoint,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newTestMember(t)
-			l := m.start().loop
+			l := m.start().core
 			ended := make(chan struct{})
 			go l.takeTurn(func() {
 				defer close(ended)
@@ -60,18 +60,18 @@ func TestBusyLoopKeepsTime(t *testing.T) {
 	ticked, late := make(chan struct{}), time.Now().Add(patience)
 	var last time.Time
 	var work task
-	work = func(l *loop) {
+	work = func(c *core) {
 		if last.IsZero() {
-			last = l.membership.proposed
+			last = c.membership.proposed
 		}
-		if l.membership.proposed != last || time.Now().After(late) { // a tick did that
+		if c.membership.proposed != last || time.Now().After(late) { // a tick did that
 			close(ticked)
 			return
 		}
-		if err := l.raw.Propose(nil); err != nil {
+		if err := c.raw.Propose(nil); err != nil {
 			t.Error(err)
 		}
-		l.inbox.post(work)
+		c.inbox.post(work)
 	}
 	n.inbox.post(work)
 	<-ticked

@@ -9,12 +9,12 @@ import (
 // writer appends to the disk what raft wants kept, in the order in which it is
 // handed over: on its own goroutine by hand, or on the caller's by write.
 type writer struct {
-	disk  *storage.Disk
-	mem   *logStorage
-	in    chan *raftpb.Message
-	done  chan written  // taken from in a turn alone
-	wake  chan struct{} // tells the loop that done has something
-	ended chan struct{}
+	disk    *storage.Disk
+	storage *logStorage
+	in      chan *raftpb.Message
+	done    chan written  // taken from in a turn alone
+	wake    chan struct{} // tells the loop that done has something
+	ended   chan struct{}
 	// What was handed over and not yet taken from done; the loop's own account.
 	underway int
 	bytes    int
@@ -33,15 +33,15 @@ type written struct {
 // writerRoom is how many appends may wait for the disk.
 const writerRoom = 1024
 
-func newWriter(d *storage.Disk, mem *logStorage, most int) *writer {
+func newWriter(d *storage.Disk, storage *logStorage, most int) *writer {
 	return &writer{
-		most:  most,
-		disk:  d,
-		mem:   mem,
-		in:    make(chan *raftpb.Message, writerRoom),
-		done:  make(chan written, writerRoom),
-		wake:  make(chan struct{}, 1),
-		ended: make(chan struct{}),
+		most:    most,
+		disk:    d,
+		storage: storage,
+		in:      make(chan *raftpb.Message, writerRoom),
+		done:    make(chan written, writerRoom),
+		wake:    make(chan struct{}, 1),
+		ended:   make(chan struct{}),
 	}
 }
 
@@ -140,11 +140,11 @@ func (w *writer) keep(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 		return err
 	}
 	if hs != nil {
-		if err := w.mem.SetHardState(hs); err != nil {
+		if err := w.storage.SetHardState(hs); err != nil {
 			return err
 		}
 	}
-	return w.mem.Append(entries)
+	return w.storage.Append(entries)
 }
 
 // stop lets the writer finish what it was handed and waits for it.

@@ -62,9 +62,9 @@ func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *audito
 func (r *replica) corrupt(path, value string) {
 	r.c.t.Helper()
 	done := make(chan struct{})
-	r.node().inbox.post(func(l *loop) {
-		l.tree.Apply(1, []tree.Command{{Op: tree.OpSet, Path: path, Value: value}})
-		l.tree.Notify()
+	r.node().inbox.post(func(c *core) {
+		c.tree.Apply(1, []tree.Command{{Op: tree.OpSet, Path: path, Value: value}})
+		c.tree.Notify()
 		close(done)
 	})
 	<-done

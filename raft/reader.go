@@ -96,18 +96,18 @@ type reads struct {
 // requestReadIndex begins a round when somebody waits and none is under way.
 // Whoever comes later waits for the next: the round's index may be older than
 // they are.
-func (l *loop) requestReadIndex() {
-	if l.reads.waiting != nil || l.leader.Load() == 0 || l.answersTooEarly() {
+func (c *core) requestReadIndex() {
+	if c.reads.waiting != nil || c.leader.Load() == 0 || c.answersTooEarly() {
 		return
 	}
-	if l.reads.waiting = l.readers.take(); l.reads.waiting == nil {
+	if c.reads.waiting = c.readers.take(); c.reads.waiting == nil {
 		return
 	}
-	l.reads.round++
-	l.reads.index, l.reads.ticks, l.reads.leaderless = 0, 0, 0
-	l.reads.least = l.committed.Load()
-	l.reads.ctx = binary.BigEndian.AppendUint64(nil, l.reads.round)
-	l.raw.ReadIndex(l.reads.ctx)
+	c.reads.round++
+	c.reads.index, c.reads.ticks, c.reads.leaderless = 0, 0, 0
+	c.reads.least = c.committed.Load()
+	c.reads.ctx = binary.BigEndian.AppendUint64(nil, c.reads.round)
+	c.raw.ReadIndex(c.reads.ctx)
 }
 
 // answersTooEarly reports whether the upstream library would answer a read with an index
@@ -115,19 +115,19 @@ func (l *loop) requestReadIndex() {
 // has committed an entry of its own. The library makes reads wait for that, except where
 // the leader is the only member with a vote: after a restart, that may know less as
 // committed than it has acknowledged.
-func (l *loop) answersTooEarly() bool {
-	voters := l.confState.GetVoters()
-	if len(voters) != 1 || voters[0] != uint64(l.id) || len(l.confState.GetVotersOutgoing()) > 0 {
+func (c *core) answersTooEarly() bool {
+	voters := c.confState.GetVoters()
+	if len(voters) != 1 || voters[0] != uint64(c.id) || len(c.confState.GetVotersOutgoing()) > 0 {
 		return false
 	}
-	s := l.raw.BasicStatus()
-	return s.RaftState == etcdraft.StateLeader && l.appliedTerm != s.GetTerm()
+	s := c.raw.BasicStatus()
+	return s.RaftState == etcdraft.StateLeader && c.appliedTerm != s.GetTerm()
 }
 
 // askReadIndexAgain asks a new leader: the old one may have dropped the request.
-func (l *loop) askReadIndexAgain() {
-	if l.reads.waiting != nil && l.reads.index == 0 && !l.answersTooEarly() {
-		l.raw.ReadIndex(l.reads.ctx)
+func (c *core) askReadIndexAgain() {
+	if c.reads.waiting != nil && c.reads.index == 0 && !c.answersTooEarly() {
+		c.raw.ReadIndex(c.reads.ctx)
 	}
 }
 
@@ -135,33 +135,33 @@ func (l *loop) askReadIndexAgain() {
 // raft drops a request when the leader has just changed.
 const readRetryTicks = 5
 
-func (l *loop) retryReadIndex() {
-	if l.leader.Load() == 0 {
-		l.expireReaders()
+func (c *core) retryReadIndex() {
+	if c.leader.Load() == 0 {
+		c.expireReaders()
 	}
-	if l.reads.waiting == nil {
+	if c.reads.waiting == nil {
 		return
 	}
-	l.reads.ticks++
+	c.reads.ticks++
 	switch {
-	case time.Duration(l.reads.ticks)*l.cfg.Tick > l.cfg.Timeout:
-		l.reads.answer(errTimeout)
-	case l.reads.index == 0 && l.reads.ticks%readRetryTicks == 0 && !l.answersTooEarly():
-		l.raw.ReadIndex(l.reads.ctx)
+	case time.Duration(c.reads.ticks)*c.cfg.Tick > c.cfg.Timeout:
+		c.reads.answer(errTimeout)
+	case c.reads.index == 0 && c.reads.ticks%readRetryTicks == 0 && !c.answersTooEarly():
+		c.raw.ReadIndex(c.reads.ctx)
 	}
 }
 
 // expireReaders answers those who have waited for a leader for too long. They
 // are counted from the tick at which the first of them was seen.
-func (l *loop) expireReaders() {
-	if !l.readers.any() {
-		l.reads.leaderless = 0
+func (c *core) expireReaders() {
+	if !c.readers.any() {
+		c.reads.leaderless = 0
 		return
 	}
-	l.reads.leaderless++
-	if time.Duration(l.reads.leaderless)*l.cfg.Tick > l.cfg.Timeout {
-		answerReaders(l.readers.take(), errTimeout)
-		l.reads.leaderless = 0
+	c.reads.leaderless++
+	if time.Duration(c.reads.leaderless)*c.cfg.Tick > c.cfg.Timeout {
+		answerReaders(c.readers.take(), errTimeout)
+		c.reads.leaderless = 0
 	}
 }
 

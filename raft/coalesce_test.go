@@ -25,18 +25,18 @@ func forwarded(from members.ID, number uint64, path, value string) *raftpb.Messa
 func (r *replica) inTask(do task) {
 	r.c.t.Helper()
 	done := make(chan struct{})
-	r.node().inbox.post(func(l *loop) { defer close(done); do(l) })
+	r.node().inbox.post(func(c *core) { defer close(done); do(c) })
 	<-done
 }
 
 // appendUnderLoad leaves an append of the leader on its way, as if under load.
-func appendUnderLoad(t *testing.T, l *loop, m *raftpb.Message) {
-	l.recent = 1 << 10 // the batches of this test are small, and end the load
-	l.crowded.Store(true)
-	if err := l.offer(m, time.Now()); err != nil {
+func appendUnderLoad(t *testing.T, c *core, m *raftpb.Message) {
+	c.recent = 1 << 10 // the batches of this test are small, and end the load
+	c.underLoad.Store(true)
+	if err := c.offer(m, time.Now()); err != nil {
 		t.Error(err)
 	}
-	l.handle(l.raw.Ready())
+	c.handle(c.raw.Ready())
 }
 
 func exists(r *replica, path string) bool {
@@ -52,22 +52,22 @@ func TestGather(t *testing.T) {
 	lead, from := c.leader(), c.follower().id
 	before := lead.node().Tree().View().Index()
 	const gathers, beyond = 4, 3
-	value := strings.Repeat("x", gatherBytes/gathers-512)
-	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from, 1, "/0", "1"))
-		last := l.lastIndex
+	value := strings.Repeat("x", maxCoalesced/gathers-512)
+	lead.inTask(func(c *core) {
+		appendUnderLoad(t, c, forwarded(from, 1, "/0", "1"))
+		last := c.lastIndex
 		for i := range gathers + beyond {
-			l.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
+			c.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
 		}
-		if len(l.gathered) != gathers {
-			t.Errorf("%d proposals gather, want %d", len(l.gathered), gathers)
+		if len(c.coalesced) != gathers {
+			t.Errorf("%d proposals gather, want %d", len(c.coalesced), gathers)
 		}
-		l.handle(l.raw.Ready())
-		if l.lastIndex != last+beyond {
-			t.Errorf("raft got %d proposals, want the %d for which there was no room", l.lastIndex-last, beyond)
+		c.handle(c.raw.Ready())
+		if c.lastIndex != last+beyond {
+			t.Errorf("raft got %d proposals, want the %d for which there was no room", c.lastIndex-last, beyond)
 		}
-		l.offerGatheredIfDue()
-		if len(l.gathered) != gathers {
+		c.proposeCoalescedIfDue()
+		if len(c.coalesced) != gathers {
 			t.Error("raft got what gathers, while the append was still on its way")
 		}
 	})
@@ -91,12 +91,12 @@ func TestLargeNeverGathers(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.settle()
 	lead, from := c.leader(), c.follower().id
-	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from, 1, "/a", "1"))
-		l.gather(forwarded(from, 2, "/large", strings.Repeat("x", gatherBytes)))
-		l.gather(forwarded(from, 3, "/b", "1"))
-		if len(l.gathered) != 1 {
-			t.Errorf("%d proposals gather, want the small one", len(l.gathered))
+	lead.inTask(func(c *core) {
+		appendUnderLoad(t, c, forwarded(from, 1, "/a", "1"))
+		c.gather(forwarded(from, 2, "/large", strings.Repeat("x", maxCoalesced)))
+		c.gather(forwarded(from, 3, "/b", "1"))
+		if len(c.coalesced) != 1 {
+			t.Errorf("%d proposals gather, want the small one", len(c.coalesced))
 		}
 	})
 	c.await("all writes", func() bool { return exists(lead, "/a") && exists(lead, "/large") && exists(lead, "/b") })
@@ -108,11 +108,11 @@ func TestLoneWriteNeverGathers(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.settle()
 	lead, from := c.leader(), c.follower().id
-	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from, 1, "/a", "1"))
-		l.crowded.Store(false)
-		l.gather(forwarded(from, 2, "/b", "1"))
-		if len(l.gathered) != 0 || !l.raw.HasReady() {
+	lead.inTask(func(c *core) {
+		appendUnderLoad(t, c, forwarded(from, 1, "/a", "1"))
+		c.underLoad.Store(false)
+		c.gather(forwarded(from, 2, "/b", "1"))
+		if len(c.coalesced) != 0 || !c.raw.HasReady() {
 			t.Error("a write waits for another's commit without load")
 		}
 	})
@@ -128,11 +128,11 @@ func TestGatheredOutlivesLeadership(t *testing.T) {
 	lead := c.leader()
 	rest := c.others(lead)
 	c.isolate(lead)
-	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(rest[0].id, 1, "/appended", "1"))
-		l.gather(forwarded(rest[0].id, 2, "/gathered", "1"))
-		if len(l.gathered) != 1 {
-			t.Errorf("%d proposals gather, want 1", len(l.gathered))
+	lead.inTask(func(c *core) {
+		appendUnderLoad(t, c, forwarded(rest[0].id, 1, "/appended", "1"))
+		c.gather(forwarded(rest[0].id, 2, "/gathered", "1"))
+		if len(c.coalesced) != 1 {
+			t.Errorf("%d proposals gather, want 1", len(c.coalesced))
 		}
 	})
 	c.leaderOf(rest, lead)
@@ -152,14 +152,14 @@ func TestGatheredBeforeHandOver(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.settle()
 	lead, from := c.leader(), c.follower()
-	lead.inTask(func(l *loop) {
-		appendUnderLoad(t, l, forwarded(from.id, 1, "/a", "1"))
-		l.gather(forwarded(from.id, 2, "/b", "1"))
-		if len(l.gathered) != 1 {
+	lead.inTask(func(c *core) {
+		appendUnderLoad(t, c, forwarded(from.id, 1, "/a", "1"))
+		c.gather(forwarded(from.id, 2, "/b", "1"))
+		if len(c.coalesced) != 1 {
 			t.Error("nothing gathers")
 		}
-		l.handOver()
-		if len(l.gathered) != 0 || len(l.held) != 0 {
+		c.transferAndStop()
+		if len(c.coalesced) != 0 || len(c.deferred) != 0 {
 			t.Error("what gathers is not in the log of the leader that goes")
 		}
 	})
@@ -173,18 +173,18 @@ func TestHandOverAwaitsLeader(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.settle()
 	lead, from := c.leader(), c.follower()
-	lead.inTask(func(l *loop) {
-		l.handOver()
-		l.gather(forwarded(from.id, 1, "/a", "1"))
-		if len(l.held) != 1 {
-			t.Errorf("%d proposals wait for the next leader, want 1", len(l.held))
+	lead.inTask(func(c *core) {
+		c.transferAndStop()
+		c.gather(forwarded(from.id, 1, "/a", "1"))
+		if len(c.deferred) != 1 {
+			t.Errorf("%d proposals wait for the next leader, want 1", len(c.deferred))
 		}
-		self := l.leader.Swap(0)
-		l.tick(time.Now())
-		if l.failed != nil {
-			t.Errorf("the leader ends before there is another: %v", l.failed)
+		self := c.leader.Swap(0)
+		c.tick(time.Now())
+		if c.failed != nil {
+			t.Errorf("the leader ends before there is another: %v", c.failed)
 		}
-		l.leader.Store(self)
+		c.leader.Store(self)
 	})
 	c.await("what was forwarded meanwhile", func() bool { return exists(from, "/a") })
 }

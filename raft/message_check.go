@@ -40,7 +40,7 @@ const maxFirstTerm = 1 << 63
 var errImplausible = errors.New("raft: no message that a member of this cluster could have sent")
 
 // vetting is the loop's account of messages that it has refused.
-type vetting struct {
+type checks struct {
 	jumped time.Time // when a long jump of the term was taken last
 	// last is the largest index that an append has brought since raft was caught up
 	// with. Behind it and the log's last index there is nothing that could be replaced.
@@ -52,64 +52,64 @@ type vetting struct {
 }
 
 // vet reports whether a message may go to raft.
-func (l *loop) vet(m *raftpb.Message) bool {
+func (c *core) accept(m *raftpb.Message) bool {
 	var against *claim
-	err := l.check(m)
+	err := c.check(m)
 	switch {
 	case err == nil:
 		return true
 	case errors.Is(err, errNotLeading):
 	case errors.As(err, &against):
-		l.refused(against.from, err)
-		l.suspect(against)
+		c.refused(against.from, err)
+		c.verify(against)
 	default:
-		l.refused(members.ID(m.GetFrom()), err)
+		c.refused(members.ID(m.GetFrom()), err)
 	}
 	return false
 }
 
 // refused tells of a message that was dropped, more and more rarely.
-func (l *loop) refused(from members.ID, err error) {
-	l.observer.MessageRefused(from)
-	if l.vetting.told.Due(time.Now()) {
-		l.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
+func (c *core) refused(from members.ID, err error) {
+	c.observer.MessageRefused(from)
+	if c.checks.told.Due(time.Now()) {
+		c.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
 	}
 }
 
-func (l *loop) check(m *raftpb.Message) error {
-	if err := l.checkTerm(m); err != nil {
+func (c *core) check(m *raftpb.Message) error {
+	if err := c.checkTerm(m); err != nil {
 		return err
 	}
-	if m.GetTerm() > 0 && m.GetTerm() < l.term.Load() {
+	if m.GetTerm() > 0 && m.GetTerm() < c.term.Load() {
 		return nil // raft looks at nothing else of it
 	}
 	switch m.GetType() {
 	case raftpb.MsgApp:
-		return l.checkAppend(m)
+		return c.checkAppend(m)
 	case raftpb.MsgHeartbeat:
-		return l.checkHeartbeat(m)
+		return c.checkHeartbeat(m)
 	case raftpb.MsgAppResp:
-		return l.checkAcknowledgement(m)
+		return c.checkAcknowledgement(m)
 	case raftpb.MsgTimeoutNow:
-		if lead := l.raw.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
+		if lead := c.raw.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
 			return fmt.Errorf("%w: the leadership is handed over by member %x, which does not lead", errImplausible, m.GetFrom())
 		}
 	case raftpb.MsgReadIndex:
 		if len(m.GetEntries()) != 1 {
 			return fmt.Errorf("%w: a read of %d entries", errImplausible, len(m.GetEntries()))
 		}
-		return l.checkLeads(m)
+		return c.checkLeads(m)
 	case raftpb.MsgTransferLeader:
-		return l.checkLeads(m)
+		return c.checkLeads(m)
 	}
 	return nil
 }
 
 // checkLeads refuses what only a leader can answer. Raft would pass it on to the leader,
 // and panic at some. Who asked asks again.
-func (l *loop) checkLeads(m *raftpb.Message) error {
-	early := m.GetType() == raftpb.MsgReadIndex && l.answersTooEarly()
-	if early || l.raw.BasicStatus().RaftState != etcdraft.StateLeader {
+func (c *core) checkLeads(m *raftpb.Message) error {
+	early := m.GetType() == raftpb.MsgReadIndex && c.answersTooEarly()
+	if early || c.raw.BasicStatus().RaftState != etcdraft.StateLeader {
 		return errNotLeading
 	}
 	return nil
@@ -120,24 +120,24 @@ func (l *loop) checkLeads(m *raftpb.Message) error {
 var errNotLeading = errors.New("raft: this member does not lead, or not long enough")
 
 // checkTerm refuses a term that no election has led to.
-func (l *loop) checkTerm(m *raftpb.Message) error {
-	own, term := l.term.Load(), m.GetTerm()
+func (c *core) checkTerm(m *raftpb.Message) error {
+	own, term := c.term.Load(), m.GetTerm()
 	switch {
 	case own == 0 && term > maxFirstTerm, own > 0 && term > own && term-own > maxTermJump:
 		return fmt.Errorf("%w: %v of term %d, and this member is in term %d", errImplausible, m.GetType(), term, own)
 	case own == 0 || term <= own || term-own <= longJump:
 		return nil
-	case time.Since(l.vetting.jumped) < jumpPause:
+	case time.Since(c.checks.jumped) < jumpPause:
 		return fmt.Errorf("%w: %v of term %d, right behind another leap of the term", errImplausible, m.GetType(), term)
 	}
-	l.vetting.jumped = time.Now()
+	c.checks.jumped = time.Now()
 	return nil
 }
 
 // checkLeader refuses a second leader of a term: a term has one.
-func (l *loop) checkLeader(m *raftpb.Message) error {
-	lead := l.leader.Load()
-	if m.GetTerm() == l.term.Load() && lead != 0 && m.GetFrom() != lead {
+func (c *core) checkLeader(m *raftpb.Message) error {
+	lead := c.leader.Load()
+	if m.GetTerm() == c.term.Load() && lead != 0 && m.GetFrom() != lead {
 		return fmt.Errorf("%w: member %x leads in term %d, in which member %x does", errImplausible, m.GetFrom(), m.GetTerm(), lead)
 	}
 	return nil
@@ -145,14 +145,14 @@ func (l *loop) checkLeader(m *raftpb.Message) error {
 
 // checkAppend compares an append with what is committed here. What is committed never
 // changes, so entries of another term there contradict this log.
-func (l *loop) checkAppend(m *raftpb.Message) error {
-	if err := l.checkLeader(m); err != nil {
+func (c *core) checkAppend(m *raftpb.Message) error {
+	if err := c.checkLeader(m); err != nil {
 		return err
 	}
-	v := &l.vetting
-	fresh := m.GetIndex() >= max(l.lastIndex, v.last)
-	if !fresh || m.GetIndex() <= l.committed.Load() {
-		if err := l.compare(m); err != nil {
+	v := &c.checks
+	fresh := m.GetIndex() >= max(c.lastIndex, v.last)
+	if !fresh || m.GetIndex() <= c.committed.Load() {
+		if err := c.compare(m); err != nil {
 			return err
 		}
 	}
@@ -163,12 +163,12 @@ func (l *loop) checkAppend(m *raftpb.Message) error {
 
 // compare compares the part of an append that is applied here with the log. What is committed and not applied may still
 // be on its way to the disk, and the log in memory then holds the entry that it replaces.
-func (l *loop) compare(m *raftpb.Message) error {
-	applied := l.appliedIndex
+func (c *core) compare(m *raftpb.Message) error {
+	applied := c.appliedIndex
 	if m.GetIndex() > applied {
 		return nil
 	}
-	own, unknown := l.mem.Term(m.GetIndex())
+	own, unknown := c.storage.Term(m.GetIndex())
 	compared := unknown == nil
 	if compared && own != m.GetLogTerm() {
 		return &claim{members.ID(m.GetFrom()), m.GetIndex()}
@@ -177,7 +177,7 @@ func (l *loop) compare(m *raftpb.Message) error {
 		if e.GetIndex() > applied {
 			break
 		}
-		own, err := l.mem.Term(e.GetIndex())
+		own, err := c.storage.Term(e.GetIndex())
 		if err == nil && own != e.GetTerm() {
 			return &claim{members.ID(m.GetFrom()), e.GetIndex()}
 		}
@@ -186,24 +186,24 @@ func (l *loop) compare(m *raftpb.Message) error {
 	if !compared && errors.Is(unknown, etcdraft.ErrCompacted) {
 		// The log in memory begins behind the append: the leader may have another one.
 		// Raft would answer that all of it is here.
-		l.suspect(&claim{members.ID(m.GetFrom()), applied})
+		c.verify(&claim{members.ID(m.GetFrom()), applied})
 	}
 	return nil
 }
 
 // checkHeartbeat wants a leader to know of no more entries here than there are: it
 // learned of them from this member.
-func (l *loop) checkHeartbeat(m *raftpb.Message) error {
-	if err := l.checkLeader(m); err != nil {
+func (c *core) checkHeartbeat(m *raftpb.Message) error {
+	if err := c.checkLeader(m); err != nil {
 		return err
 	}
-	if m.GetCommit() <= l.committed.Load() {
+	if m.GetCommit() <= c.committed.Load() {
 		return nil
 	}
-	last, err := l.mem.LastIndex()
-	if l.vetting.overlapped || err != nil || m.GetCommit() > last {
-		l.catchUpWithRaft()
-		if last, err = l.mem.LastIndex(); err != nil {
+	last, err := c.storage.LastIndex()
+	if c.checks.overlapped || err != nil || m.GetCommit() > last {
+		c.catchUpWithRaft()
+		if last, err = c.storage.LastIndex(); err != nil {
 			return err
 		}
 	}
@@ -215,15 +215,15 @@ func (l *loop) checkHeartbeat(m *raftpb.Message) error {
 
 // checkAcknowledgement wants a follower to acknowledge no more than this leader has.
 // One that does has a log of its own: it must not count for a quorum.
-func (l *loop) checkAcknowledgement(m *raftpb.Message) error {
-	if !l.leads() || m.GetTerm() != l.term.Load() || m.GetReject() {
+func (c *core) checkAcknowledgement(m *raftpb.Message) error {
+	if !c.leads() || m.GetTerm() != c.term.Load() || m.GetReject() {
 		return nil
 	}
-	last, err := l.mem.LastIndex()
+	last, err := c.storage.LastIndex()
 	if err != nil {
 		return err
 	}
-	if last = max(last, l.lastIndex); m.GetIndex() > last {
+	if last = max(last, c.lastIndex); m.GetIndex() > last {
 		return fmt.Errorf("%w: member %x has committed entry %d, and the last of this leader is %d: one of the two has lost data, "+
 			"or is of an earlier cluster; it does not count for a quorum", errImplausible, m.GetFrom(), m.GetIndex(), last)
 	}
@@ -231,10 +231,10 @@ func (l *loop) checkAcknowledgement(m *raftpb.Message) error {
 }
 
 // catchUpWithRaft waits until the log in memory shows all that raft has taken.
-func (l *loop) catchUpWithRaft() {
-	for l.failed == nil && l.raw.HasReady() {
-		l.handle(l.raw.Ready())
+func (c *core) catchUpWithRaft() {
+	for c.failed == nil && c.raw.HasReady() {
+		c.handle(c.raw.Ready())
 	}
-	l.awaitAppends()
-	l.vetting.overlapped, l.vetting.last = false, 0
+	c.awaitAppends()
+	c.checks.overlapped, c.checks.last = false, 0
 }

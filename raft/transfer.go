@@ -11,33 +11,33 @@ import (
 
 // maxHandOver bounds how long a leader that stops waits for another, however long
 // the election timeout is: whoever stops a process soon kills it.
-const maxHandOver = 2 * time.Second
+const maxTransfer = 2 * time.Second
 
 // handOver begins to stop: a leader first gives its place to another member, so
 // that the others need not notice its absence.
-func (l *loop) handOver() {
-	to := l.heir()
+func (c *core) transferAndStop() {
+	to := c.transferee()
 	if to == 0 {
-		l.finish()
+		c.finish()
 		return
 	}
-	l.offerGathered() // raft takes nothing while it hands over
-	l.raw.TransferLeader(to)
-	wait := time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick
-	l.stopping = time.Now().Add(min(wait, maxHandOver))
+	c.proposeCoalesced() // raft takes nothing while it hands over
+	c.raw.TransferLeader(to)
+	wait := time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick
+	c.stopping = time.Now().Add(min(wait, maxTransfer))
 }
 
 // heir is the member that is furthest of those that can take the place of this
 // leader; zero where there is none. Raft counts one that has gone as active until
 // an election timeout has passed; its stream ends at once.
-func (l *loop) heir() uint64 {
+func (c *core) transferee() uint64 {
 	to, match := uint64(0), uint64(0)
-	if !l.leads() {
+	if !c.leads() {
 		return 0
 	}
-	l.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
-		if id != uint64(l.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
-			!l.transport.Heard(members.ID(id)).IsZero() {
+	c.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if id != uint64(c.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
+			!c.transport.Heard(members.ID(id)).IsZero() {
 			to, match = id, p.Match
 		}
 	})
@@ -45,39 +45,39 @@ func (l *loop) heir() uint64 {
 }
 
 // handOverAgain looks for another heir when the member that was to lead has gone.
-func (l *loop) handOverAgain(gone members.ID) {
-	if l.stopping.IsZero() || !l.leads() || l.raw.BasicStatus().LeadTransferee != uint64(gone) || !l.transport.Heard(gone).IsZero() {
+func (c *core) retryTransfer(gone members.ID) {
+	if c.stopping.IsZero() || !c.leads() || c.raw.BasicStatus().LeadTransferee != uint64(gone) || !c.transport.Heard(gone).IsZero() {
 		return
 	}
-	if to := l.heir(); to != 0 {
-		l.raw.TransferLeader(to)
+	if to := c.transferee(); to != 0 {
+		c.raw.TransferLeader(to)
 		return
 	}
-	l.finish()
+	c.finish()
 }
 
 // handedOver reports whether another leads. Until then this member stays: what came
 // while raft took nothing waits for the new leader.
-func (l *loop) handedOver() bool { return l.leader.Load() != 0 && !l.leads() }
+func (c *core) transferred() bool { return c.leader.Load() != 0 && !c.leads() }
 
 // finish stops the loop. A member that is alone first lets land what is on its way
 // to the disk, so that the next start has nothing to replay. Others would bring
 // more for as long as there is load.
-func (l *loop) finish() {
-	l.refuse(ErrStopped)
-	if l.alone() {
-		for l.workOff(); l.writer.busy() && l.failed == nil; l.workOff() {
-			l.awaitAppends()
+func (c *core) finish() {
+	c.refuse(ErrStopped)
+	if c.alone() {
+		for c.workUntilIdle(); c.writer.busy() && c.failed == nil; c.workUntilIdle() {
+			c.awaitAppends()
 		}
 	}
-	if l.failed == nil {
-		l.failed = ErrStopped
+	if c.failed == nil {
+		c.failed = ErrStopped
 	}
 }
 
 // refuse answers the proposals that wait in the queue, and all to come.
-func (l *loop) refuse(err error) {
-	for _, p := range l.queue.close(err) {
+func (c *core) refuse(err error) {
+	for _, p := range c.queue.close(err) {
 		p.done <- outcome{err: err}
 	}
 }

@@ -38,7 +38,7 @@ func (c *claim) Error() string {
 }
 
 // doubts is the loop's account of contradictions.
-type doubts struct {
+type claims struct {
 	asking bool
 	asked  time.Time
 	failed error // of the last question
@@ -52,8 +52,8 @@ const (
 )
 
 // suspect asks the sender of a message that contradicts the log, at its own URL.
-func (l *loop) suspect(c *claim) {
-	d := &l.doubts
+func (l *core) verify(c *claim) {
+	d := &l.claims
 	if d.asking || time.Since(d.asked) < doubtPause {
 		return
 	}
@@ -63,23 +63,23 @@ func (l *loop) suspect(c *claim) {
 		ctx, cancel := context.WithTimeout(context.Background(), doubtTimeout)
 		defer cancel()
 		report, err := n.transport.AskLog(ctx, c.from, c.index)
-		n.inbox.post(func(l *loop) {
-			l.doubts.asking, l.doubts.failed = false, err
+		n.inbox.post(func(l *core) {
+			l.claims.asking, l.claims.failed = false, err
 			if err == nil {
-				err = l.judge(c, term, committed, report)
+				err = l.compareReports(c, term, committed, report)
 			}
-			l.tellDoubt(c, err)
+			l.settleClaim(c, err)
 		})
 	}()
 }
 
 // tellDoubt stops this member when the contradiction is confirmed, and otherwise tells
 // of it, more and more rarely.
-func (l *loop) tellDoubt(c *claim, err error) {
+func (l *core) settleClaim(c *claim, err error) {
 	switch {
 	case errors.Is(err, ErrContradiction), errors.Is(err, ErrBroken):
 		l.fail(err)
-	case err != nil && l.doubts.told.Due(time.Now()):
+	case err != nil && l.claims.told.Due(time.Now()):
 		l.log.Error("a message contradicts this member's log, and its sender can't be asked at its peer URL: it is dropped",
 			zap.Stringer("from", c.from), zap.Uint64("log-index", c.index), zap.Error(err))
 	}
@@ -88,11 +88,11 @@ func (l *loop) tellDoubt(c *claim, err error) {
 // judge says whether another member's log contradicts this one's. Term and committed
 // are those of the time at which it was asked. What was committed then is in the log of
 // every leader of that term or a later one.
-func (l *loop) judge(c *claim, term, committed uint64, r transport.LogReport) error {
-	own, err := l.mem.Term(c.index)
+func (l *core) compareReports(c *claim, term, committed uint64, r transport.LogReport) error {
+	own, err := l.storage.Term(c.index)
 	known := err == nil && r.EntryTerm != 0 && c.index <= committed
 	leads := r.Leads && r.Term >= term
-	switch last, err := l.mem.LastIndex(); {
+	switch last, err := l.storage.LastIndex(); {
 	case err != nil:
 		return err
 	case known && own != r.EntryTerm && (leads || c.index <= r.Committed):
@@ -109,7 +109,7 @@ func (l *loop) judge(c *claim, term, committed uint64, r transport.LogReport) er
 // reportLog answers another member's question about an entry.
 func (n *Node) reportLog(ctx context.Context, from members.ID, index uint64) (transport.LogReport, error) {
 	answer := make(chan transport.LogReport, 1)
-	if !n.inbox.post(func(l *loop) { answer <- l.report(from, index) }) {
+	if !n.inbox.post(func(c *core) { answer <- c.report(from, index) }) {
 		return transport.LogReport{}, ErrStopped
 	}
 	select {
@@ -122,15 +122,15 @@ func (n *Node) reportLog(ctx context.Context, from members.ID, index uint64) (tr
 	}
 }
 
-func (l *loop) report(from members.ID, index uint64) transport.LogReport {
-	r := transport.LogReport{Leads: l.leads(), Term: l.term.Load(), Committed: l.committed.Load(), Last: l.lastIndex}
-	if last, err := l.mem.LastIndex(); err == nil {
+func (c *core) report(from members.ID, index uint64) transport.LogReport {
+	r := transport.LogReport{Leads: c.leads(), Term: c.term.Load(), Committed: c.committed.Load(), Last: c.lastIndex}
+	if last, err := c.storage.LastIndex(); err == nil {
 		r.Last = max(r.Last, last)
 	}
-	if term, err := l.mem.Term(index); err == nil && index <= l.appliedIndex {
+	if term, err := c.storage.Term(index); err == nil && index <= c.appliedIndex {
 		r.EntryTerm = term // behind it, the entry in memory may be about to be replaced
 	}
-	l.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
+	c.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
 		if id == uint64(from) {
 			r.Match = p.Match
 		}

@@ -19,7 +19,7 @@ func (r *replica) receive(m *raftpb.Message) {
 	r.c.t.Helper()
 	m.To = (*uint64)(&r.id)
 	done := make(chan struct{})
-	if !r.node().inbox.post(func(l *loop) { l.receive(m); close(done) }) {
+	if !r.node().inbox.post(func(c *core) { c.receive(m); close(done) }) {
 		r.c.t.Fatalf("member %d has ended", r.id)
 	}
 	select {
@@ -143,7 +143,7 @@ func TestQuestionsAboutAnyEntry(t *testing.T) {
 // TestTermLeaps takes every term that elections can have led to, and no flood of leaps.
 func TestTermLeaps(t *testing.T) {
 	c := newCluster(t, 1, nil)
-	l := c.leader().node().loop
+	l := c.leader().node().core
 	vote := func(term uint64) error {
 		return l.checkTerm(&raftpb.Message{Type: raftpb.MsgVote.Enum(), Term: &term})
 	}
@@ -165,7 +165,7 @@ func TestTermLeaps(t *testing.T) {
 				t.Errorf("term %d in term %d: %v", test.term, test.own, err)
 			}
 		}
-		l.vetting.jumped = time.Now().Add(-jumpPause)
+		l.checks.jumped = time.Now().Add(-jumpPause)
 		l.term.Store(5)
 		if err := vote(5 + maxTermJump); err != nil {
 			t.Errorf("a leap a while after another: %v", err)
@@ -292,10 +292,10 @@ func readsWrong(ctx context.Context, node *Node) error {
 }
 
 // doubts is the member's account of contradictions.
-func (r *replica) doubts() doubts {
+func (r *replica) claims() claims {
 	r.c.t.Helper()
-	var d doubts
-	r.node().loop.takeTurn(func() { d = r.node().loop.doubts })
+	var d claims
+	r.node().core.takeTurn(func() { d = r.node().core.claims })
 	return d
 }
 
@@ -317,8 +317,8 @@ func TestUnconfirmedContradiction(t *testing.T) {
 		m.Term = new(m.GetTerm() + 1)
 		m.Entries = []*raftpb.Entry{{Index: &committed, Term: m.Term, Data: []byte("other")}}
 		follower.receive(m)
-		c.await("the leader to be asked", func() bool { return follower.doubts().asked.After(before) && !follower.doubts().asking })
-		if d := follower.doubts(); d.failed != nil {
+		c.await("the leader to be asked", func() bool { return follower.claims().asked.After(before) && !follower.claims().asking })
+		if d := follower.claims(); d.failed != nil {
 			t.Errorf("the leader could not be asked: %v", d.failed)
 		}
 		<-time.After(doubtPause)

@@ -76,17 +76,17 @@ type audits struct {
 }
 
 // auditIfDue begins a round, if this member leads others.
-func (l *loop) auditIfDue(now time.Time) {
-	a := &l.audits
-	if l.cfg.AuditInterval <= 0 || !l.leads() || !l.caughtUp || l.alone() {
-		a.due = now.Add(l.cfg.AuditInterval)
+func (c *core) auditIfDue(now time.Time) {
+	a := &c.audits
+	if c.cfg.AuditInterval <= 0 || !c.leads() || !c.caughtUp || c.alone() {
+		a.due = now.Add(c.cfg.AuditInterval)
 		return
 	}
 	if now.Before(a.due) || !a.busy.CompareAndSwap(false, true) {
 		return
 	}
-	a.due = now.Add(l.cfg.AuditInterval)
-	n, view, low, high := l.Node, l.tree.View(), a.low, a.high
+	a.due = now.Add(c.cfg.AuditInterval)
+	n, view, low, high := c.Node, c.tree.View(), a.low, a.high
 	go func() {
 		bounds := view.Bounds(low, high, auditRanges, n.throttle())
 		a.busy.Store(false) // before the round comes back by the log
@@ -105,23 +105,23 @@ func (n *Node) proposeAudit(kind byte, v any) {
 	if err != nil {
 		return
 	}
-	n.inbox.post(func(l *loop) {
-		if err := l.raw.Propose(data); err != nil {
-			l.log.Debug("consistency check not proposed", zap.Error(err))
+	n.inbox.post(func(c *core) {
+		if err := c.raw.Propose(data); err != nil {
+			c.log.Debug("consistency check not proposed", zap.Error(err))
 		}
 	})
 }
 
 // applyAudit begins a round here. A member that catches up leaves it to the
 // others: nobody waits for it.
-func (l *loop) applyAudit(index uint64, data []byte) error {
+func (c *core) applyAudit(index uint64, data []byte) error {
 	var start auditStart
 	known, err := decodeAudit(data, &start)
-	if err != nil || !known || !l.caughtUp {
+	if err != nil || !known || !c.caughtUp {
 		return err
 	}
-	l.concludeAudit()
-	a := &l.audits
+	c.concludeAudit()
+	a := &c.audits
 	a.round, a.bounds, a.results = index, nil, map[members.ID]auditResult{}
 	for _, b := range start.Bounds {
 		a.bounds = append(a.bounds, string(b))
@@ -129,7 +129,7 @@ func (l *loop) applyAudit(index uint64, data []byte) error {
 	if !a.busy.CompareAndSwap(false, true) {
 		return nil // still at work for an earlier round
 	}
-	n, view, bounds := l.Node, l.tree.View(), a.bounds
+	n, view, bounds := c.Node, c.tree.View(), a.bounds
 	go func() {
 		defer a.busy.Store(false)
 		n.hashForAudit(index, view, bounds)
@@ -149,32 +149,32 @@ func (n *Node) hashForAudit(round uint64, view *tree.View, bounds []string) {
 
 // applyAuditResult takes what a member has found, and ends the round when it was
 // the last one.
-func (l *loop) applyAuditResult(data []byte) error {
+func (c *core) applyAuditResult(data []byte) error {
 	var r auditResult
 	known, err := decodeAudit(data, &r)
-	a := &l.audits
+	a := &c.audits
 	if err != nil || !known || r.Round == 0 || r.Round != a.round || len(r.Ranges) != len(a.bounds)+1 {
 		return err
 	}
 	a.results[r.Member] = r
-	for _, m := range l.registry.List() {
+	for _, m := range c.registry.List() {
 		if _, there := a.results[m.ID]; !there {
 			return nil
 		}
 	}
-	l.concludeAudit()
+	c.concludeAudit()
 	return nil
 }
 
 // concludeAudit ends the round with the results that are there, and tells of what
 // differs.
-func (l *loop) concludeAudit() {
-	a := &l.audits
+func (c *core) concludeAudit() {
+	a := &c.audits
 	if a.round == 0 {
 		return
 	}
 	report := AuditReport{Index: a.round, Members: len(a.results), Differences: differences(a.bounds, a.results)}
-	for _, m := range l.registry.List() {
+	for _, m := range c.registry.List() {
 		if _, there := a.results[m.ID]; !there {
 			report.Missing = append(report.Missing, m.ID)
 		}
@@ -184,8 +184,8 @@ func (l *loop) concludeAudit() {
 		return // the next round came too early for all
 	}
 	if len(report.Missing) > 0 && !slices.Equal(report.Missing, a.missing) {
-		l.log.Warn("the data of these members could not be compared: they are down, cut off or far behind",
-			zap.Uint64("log-index", report.Index), zap.Strings("members", l.describeMembers(report.Missing)))
+		c.log.Warn("the data of these members could not be compared: they are down, cut off or far behind",
+			zap.Uint64("log-index", report.Index), zap.Strings("members", c.describeMembers(report.Missing)))
 	}
 	a.missing = report.Missing
 	a.low, a.high = "", ""
@@ -193,13 +193,13 @@ func (l *loop) concludeAudit() {
 		if !d.State && a.low == "" && a.high == "" {
 			a.low, a.high = d.Low, d.High
 		}
-		l.log.Error("the members' data differs: "+d.describe(),
+		c.log.Error("the members' data differs: "+d.describe(),
 			zap.Uint64("log-index", report.Index), zap.Stringers("members", d.Members), zap.Any("hashes", d.Hashes))
 	}
 	if report.Differences == nil && report.Missing == nil {
-		l.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
+		c.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
 	}
-	l.observer.Audited(report)
+	c.observer.Audited(report)
 }
 
 // throttle gives the pause of a walk in the background: it takes a tenth of a

@@ -120,7 +120,7 @@ func TestDroppable(t *testing.T) {
 		{"nothing is kept", 40, 0, math.MaxUint64, 39},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &loop{Node: &Node{limits: limits{catchUp: 64 * size}}, mem: logInMemory(t, 1, test.entries, size), appliedIndex: test.entries - 1}
+			l := &core{Node: &Node{limits: limits{catchUp: 64 * size}}, storage: logInMemory(t, 1, test.entries, size), appliedIndex: test.entries - 1}
 			if got := l.droppable(test.keep, test.needed); got != test.want {
 				t.Errorf("drops up to %d, want %d", got, test.want)
 			}
@@ -136,25 +136,25 @@ func TestLeaderKnowsWhoLags(t *testing.T) {
 	c.settle()
 	lead, known := c.leader(), false
 	c.await("all acknowledgements", func() bool {
-		lead.inTask(func(l *loop) {
-			last := l.lastIndex
-			if known = l.neededByOthers() == last+1; !known {
+		lead.inTask(func(c *core) {
+			last := c.lastIndex
+			if known = c.neededByOthers() == last+1; !known {
 				return
 			}
 			for i := range uint64(3) { // nobody can acknowledge it before this task ends
-				if err := l.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
+				if err := c.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
 					t.Error(err)
 				}
-				l.handle(l.raw.Ready())
+				c.handle(c.raw.Ready())
 			}
-			if needed := l.neededByOthers(); needed != last+1 {
+			if needed := c.neededByOthers(); needed != last+1 {
 				t.Errorf("the others need the log from entry %d on, want %d", needed, last+1)
 			}
 		})
 		return known
 	})
-	c.follower().inTask(func(l *loop) {
-		if needed := l.neededByOthers(); needed != math.MaxUint64 {
+	c.follower().inTask(func(c *core) {
+		if needed := c.neededByOthers(); needed != math.MaxUint64 {
 			t.Errorf("a follower keeps the log from entry %d on", needed)
 		}
 	})

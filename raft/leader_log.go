@@ -22,25 +22,25 @@ type leaderless struct {
 
 // leaderChanged tells of a new leader, or that there is none. One that loses its
 // streams and is back at once, again and again, is told of more and more rarely.
-func (l *loop) leaderChanged(lead uint64) {
-	x := &l.leaderless
+func (c *core) leaderChanged(lead uint64) {
+	x := &c.leaderless
 	if lead == 0 {
 		x.since = time.Now()
 		if x.flickers.Due(x.since) {
-			l.log.Warn("no leader: writes wait for an election")
+			c.log.Warn("no leader: writes wait for an election")
 		}
 		return
 	}
 	x.since = time.Time{}
 	x.told.Reset()
-	term := l.raw.BasicStatus().GetTerm()
+	term := c.raw.BasicStatus().GetTerm()
 	if lead == x.last && term == x.term {
 		return // it was never gone
 	}
 	x.last, x.term = lead, term
 	x.flickers.Reset()
 	x.gone.Reset()
-	l.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", term))
+	c.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", term))
 }
 
 // leaderlessElections is how many election timeouts may pass before it is told that
@@ -48,34 +48,34 @@ func (l *loop) leaderChanged(lead uint64) {
 const leaderlessElections = 3
 
 // tellLeaderless says whom this member waits for, at growing intervals.
-func (l *loop) tellLeaderless(now time.Time) {
-	x := &l.leaderless
-	patience := leaderlessElections * time.Duration(l.cfg.ElectionTicks) * l.cfg.Tick
+func (c *core) logLeaderless(now time.Time) {
+	x := &c.leaderless
+	patience := leaderlessElections * time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick
 	if x.since.IsZero() || now.Sub(x.since) < patience || !x.told.Due(now) {
 		return
 	}
-	voters := l.confState.GetVoters()
+	voters := c.confState.GetVoters()
 	var missing []members.ID
 	for _, id := range voters {
-		if id != uint64(l.id) && l.transport.Heard(members.ID(id)).IsZero() {
+		if id != uint64(c.id) && c.transport.Heard(members.ID(id)).IsZero() {
 			missing = append(missing, members.ID(id))
 		}
 	}
 	here := len(voters) - len(missing)
-	fields := []zap.Field{zap.Strings("missing", l.describeMembers(missing)), zap.Duration("since", now.Sub(x.since).Round(time.Second))}
+	fields := []zap.Field{zap.Strings("missing", c.describeMembers(missing)), zap.Duration("since", now.Sub(x.since).Round(time.Second))}
 	switch quorum := len(voters)/2 + 1; {
 	case len(voters) == 0:
-		l.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", fields[1])
+		c.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", fields[1])
 	case here < quorum:
-		l.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed", here, len(voters), quorum), fields...)
+		c.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed", here, len(voters), quorum), fields...)
 	default:
-		l.log.Warn(fmt.Sprintf("no leader, although %d of %d members are here: elections fail", here, len(voters)), fields...)
+		c.log.Warn(fmt.Sprintf("no leader, although %d of %d members are here: elections fail", here, len(voters)), fields...)
 	}
 }
 
 // describeMember names a member for people.
-func (l *loop) describeMember(id members.ID) string {
-	m, known := l.registry.Get(id)
+func (c *core) describeMember(id members.ID) string {
+	m, known := c.registry.Get(id)
 	if !known {
 		return id.String()
 	}
@@ -86,10 +86,10 @@ func (l *loop) describeMember(id members.ID) string {
 	return fmt.Sprintf("%s %v", name, m.PeerURLs)
 }
 
-func (l *loop) describeMembers(ids []members.ID) []string {
+func (c *core) describeMembers(ids []members.ID) []string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
-		texts[i] = l.describeMember(id)
+		texts[i] = c.describeMember(id)
 	}
 	return texts
 }

@@ -93,7 +93,7 @@ func TestLeaderThatFlickers(t *testing.T) {
 	c := newCluster(t, 3, told.tune)
 	lead := c.leader()
 	follower := c.others(lead)[0]
-	l := follower.node().loop
+	l := follower.node().core
 	for range 200 {
 		l.takeTurn(func() {
 			l.leaderChanged(0)
@@ -113,8 +113,8 @@ func TestAbandonedChange(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	answer := make(chan error, 1)
 	given := make(chan error, 1)
-	node.loop.takeTurn(func() {
-		l := node.loop
+	node.core.takeTurn(func() {
+		l := node.core
 		l.reconfigure(context.Background(), raftpb.ConfChangeAddLearnerNode, members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}, Learner: true}, answer)
 		l.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, members.Member{ID: 51, PeerURLs: []string{"http://127.0.0.1:2"}, Learner: true}, given)
 		cancel()
@@ -138,7 +138,7 @@ func TestAbandonedChange(t *testing.T) {
 // at a time, and not again with each tick.
 func TestTwoLearnersCatchUp(t *testing.T) {
 	c := newCluster(t, 3, nil)
-	l := c.leader().node().loop
+	l := c.leader().node().core
 	for id := range members.ID(2) {
 		m := members.Member{ID: 50 + id, PeerURLs: []string{"http://127.0.0.1:" + (id + 1).String()}}
 		c.must("add", func(ctx context.Context) error { return c.leader().node().AddMember(ctx, m) })

@@ -27,40 +27,40 @@ const (
 
 // compact drops applied entries from memory. The disk has them until the next
 // checkpoint.
-func (l *loop) compact() {
-	keep := l.limits.catchUp / keepShare
-	if l.alone() {
+func (c *core) compact() {
+	keep := c.limits.catchUp / keepShare
+	if c.alone() {
 		keep = 0
 	}
-	if l.mem.size() < keep+l.limits.catchUp/compactStep {
+	if c.storage.size() < keep+c.limits.catchUp/compactStep {
 		return
 	}
-	if err := l.mem.drop(l.droppable(keep, l.neededByOthers())); err != nil {
-		l.log.Warn("log entries stay in memory", zap.Error(err))
+	if err := c.storage.drop(c.droppable(keep, c.neededByOthers())); err != nil {
+		c.log.Warn("log entries stay in memory", zap.Error(err))
 	}
 }
 
 // droppable is the last entry to drop from memory when so many bytes are kept in any
 // case and others need the log from the given entry on.
-func (l *loop) droppable(keep int64, needed uint64) uint64 {
-	size, bound := l.mem.size(), l.limits.catchUp
-	upTo := l.mem.oldest(size-keep, min(l.appliedIndex, needed-1))
+func (c *core) droppable(keep int64, needed uint64) uint64 {
+	size, bound := c.storage.size(), c.limits.catchUp
+	upTo := c.storage.oldest(size-keep, min(c.appliedIndex, needed-1))
 	if size > bound {
-		upTo = max(upTo, l.mem.oldest(size-bound+bound/compactStep, l.appliedIndex))
+		upTo = max(upTo, c.storage.oldest(size-bound+bound/compactStep, c.appliedIndex))
 	}
 	return upTo
 }
 
 // neededByOthers is the first entry that an active member still needs from this leader;
 // beyond all where none does, and on a follower, which does not know.
-func (l *loop) neededByOthers() uint64 {
+func (c *core) neededByOthers() uint64 {
 	needed := uint64(math.MaxUint64)
-	if !l.leads() {
+	if !c.leads() {
 		return needed
 	}
-	first := l.mem.first()
-	l.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
-		if id == uint64(l.id) || !p.RecentActive {
+	first := c.storage.first()
+	c.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
+		if id == uint64(c.id) || !p.RecentActive {
 			return
 		}
 		next := p.Match + 1
@@ -68,7 +68,7 @@ func (l *loop) neededByOthers() uint64 {
 		case p.State == tracker.StateSnapshot:
 			next = p.PendingSnapshot + 1
 		case next < first:
-			next = l.afterNextSnapshot(first)
+			next = c.afterNextSnapshot(first)
 		}
 		if next >= first {
 			needed = min(needed, next)
@@ -80,9 +80,9 @@ func (l *loop) neededByOthers() uint64 {
 // afterNextSnapshot is the first entry that a member will need that is about to get a
 // snapshot: of the last checkpoint, if the log in memory reaches back to it, or of the
 // one under way.
-func (l *loop) afterNextSnapshot(first uint64) uint64 {
-	if next := l.mem.position() + 1; next >= first || !l.checkpoint.underway {
+func (c *core) afterNextSnapshot(first uint64) uint64 {
+	if next := c.storage.position() + 1; next >= first || !c.checkpoint.underway {
 		return next
 	}
-	return l.checkpoint.begun + 1
+	return c.checkpoint.begun + 1
 }

@@ -18,16 +18,16 @@ func TestHeirIsThere(t *testing.T) {
 	c.settle()
 	lead := c.leader()
 	follower := c.others(lead)[0]
-	lead.inTask(func(l *loop) {
-		if heir := members.ID(l.heir()); heir != follower.id {
-			t.Errorf("the heir is %v, want %v", heir, follower.id)
+	lead.inTask(func(c *core) {
+		if transferee := members.ID(c.transferee()); transferee != follower.id {
+			t.Errorf("the heir is %v, want %v", transferee, follower.id)
 		}
 	})
 	follower.kill()
 	c.await("the follower to be missed", func() bool { return lead.node().transport.Heard(follower.id).IsZero() })
-	lead.inTask(func(l *loop) {
-		if heir := members.ID(l.heir()); heir != 0 {
-			t.Errorf("the heir is %v, which has gone", heir)
+	lead.inTask(func(c *core) {
+		if transferee := members.ID(c.transferee()); transferee != 0 {
+			t.Errorf("the heir is %v, which has gone", transferee)
 		}
 	})
 }
@@ -39,14 +39,14 @@ func TestHeirGoes(t *testing.T) {
 	c := newCluster(t, 3, patient)
 	c.settle()
 	lead := c.leader()
-	var heir members.ID
-	lead.inTask(func(l *loop) {
-		heir = members.ID(l.heir())
-		l.handOver()
-		c.links.sever(heir, cut)
+	var transferee members.ID
+	lead.inTask(func(l *core) {
+		transferee = members.ID(l.transferee())
+		l.transferAndStop()
+		c.links.sever(transferee, cut)
 	})
 	for _, r := range c.others(lead) {
-		if r.id != heir {
+		if r.id != transferee {
 			c.await("the other to lead", func() bool { return r.node().Leader() == r.id })
 		}
 	}

@@ -12,28 +12,28 @@ import (
 
 // gathering reports whether proposals gather while an append is on its way. A lone
 // write never waits for another's.
-func (l *loop) gathering() bool { return l.crowded.Load() && l.leads() && !l.alone() }
+func (c *core) coalesces() bool { return c.underLoad.Load() && c.leads() && !c.alone() }
 
 // appending reports whether the log has entries that wait for a quorum. Raft may
 // know of a commit before the loop does: then the next append leaves in one go with
 // the news of it.
-func (l *loop) appending() bool {
-	return l.lastIndex > l.committed.Load() && l.lastIndex > l.raw.BasicStatus().GetCommit()
+func (c *core) appending() bool {
+	return c.lastIndex > c.committed.Load() && c.lastIndex > c.raw.BasicStatus().GetCommit()
 }
 
 // gatherBytes bounds what gathers. Raft gets at once what is beyond: large entries have
 // nothing to win, and the whole may have to travel to a new leader as one message.
-const gatherBytes = batchBytes
+const maxCoalesced = batchBytes
 
 // gather takes a proposal that a follower has forwarded.
-func (l *loop) gather(m *raftpb.Message) {
-	size := entriesSize(l.gathered) + entriesSize(m.GetEntries())
-	if size <= gatherBytes && (l.awaitsFounding() || l.gathering() && l.appending()) {
-		l.gathered = append(l.gathered, m.GetEntries()...)
+func (c *core) gather(m *raftpb.Message) {
+	size := entriesSize(c.coalesced) + entriesSize(m.GetEntries())
+	if size <= maxCoalesced && (c.awaitsFounding() || c.coalesces() && c.appending()) {
+		c.coalesced = append(c.coalesced, m.GetEntries()...)
 		return
 	}
 	// What gets lost here times out where it was proposed.
-	_ = l.offer(m, time.Now())
+	_ = c.offer(m, time.Now())
 }
 
 // entryOverhead is about what an entry takes up in memory beside its data; its
@@ -52,24 +52,24 @@ func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }
 
 // withGathered proposes entries of this member together with those that have
 // gathered.
-func (l *loop) withGathered(own ...*raftpb.Entry) *raftpb.Message {
-	entries := append(l.gathered, own...)
-	l.gathered = nil // raft keeps the slice
-	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&l.id), Entries: entries}
+func (c *core) withCoalesced(own ...*raftpb.Entry) *raftpb.Message {
+	entries := append(c.coalesced, own...)
+	c.coalesced = nil // raft keeps the slice
+	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.id), Entries: entries}
 }
 
 // offerGatheredIfDue offers what has gathered and left with no proposal of this
 // member. One that leads no more has no reason to gather either: what it has then
 // goes to the new leader.
-func (l *loop) offerGatheredIfDue() {
-	if !l.awaitsFounding() && !(l.gathering() && l.appending()) {
-		l.offerGathered()
+func (c *core) proposeCoalescedIfDue() {
+	if !c.awaitsFounding() && !(c.coalesces() && c.appending()) {
+		c.proposeCoalesced()
 	}
 }
 
 // offerGathered offers raft what has gathered.
-func (l *loop) offerGathered() {
-	if len(l.gathered) > 0 {
-		_ = l.offer(l.withGathered(), time.Now())
+func (c *core) proposeCoalesced() {
+	if len(c.coalesced) > 0 {
+		_ = c.offer(c.withCoalesced(), time.Now())
 	}
 }
