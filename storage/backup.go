@@ -180,7 +180,7 @@ func (s *scan) recovered(data *checkpointData) (*Recovered, error) {
 	r := &Recovered{
 		Identity: data.meta.identity, Store: data.store,
 		Applied: data.meta.position.index, Term: data.meta.position.term,
-		ConfState: data.meta.conf, Members: data.meta.members,
+		ConfState: data.meta.conf, Members: data.meta.members, Level: data.meta.level,
 	}
 	for _, raw := range s.entries {
 		e := &raftpb.Entry{}

@@ -30,6 +30,8 @@ type Checkpoint struct {
 	ConfState *raftpb.ConfState
 	// Members is stored as it is and given back by Open.
 	Members []byte
+	// Level is the cluster's feature level as of Applied. It decides the format of what is written.
+	Level uint64
 }
 
 // CheckpointStats is what a checkpoint has done.

@@ -73,6 +73,10 @@
 // Format 1 of state.db has no keys/recent. It is read, and the next checkpoint makes
 // it format 2, which older versions refuse.
 //
+// Format 4 is format 2 of a cluster whose feature level is not zero, and names that level:
+// see FeatureLevel. Format 5 is format 3 of such a cluster. Versions without feature levels
+// refuse both, so they can't write a checkpoint that forgets the level.
+//
 // A log of format 1 may end with a segment that is shorter than it was made, for a
 // repair left it so. It is read by that rule, and stays in format 1.
 package storage

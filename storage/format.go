@@ -14,7 +14,10 @@ const (
 	// unfinishedFormat is that of state.db while a checkpoint is written that takes more
 	// than one transaction: some of the last chunks and events do not count yet.
 	unfinishedFormat = 3
-	logFormat        = 2 // 1 may have a last segment that is shorter than it was made
+	// The same two formats for a cluster whose feature level is not zero: meta holds it.
+	levelFormat           = 4
+	unfinishedLevelFormat = 5
+	logFormat             = 2 // 1 may have a last segment that is shorter than it was made
 	// fullSegments is the first format of the log in which no crash leaves a segment
 	// shorter than it was made, but for a note that says so.
 	fullSegments = 2
@@ -35,6 +38,7 @@ var (
 	positionKey = []byte("position") // in meta: applied index, its term
 	confKey     = []byte("conf")     // in meta: raftpb.ConfState
 	membersKey  = []byte("members")  // in meta: the caller's
+	levelKey    = []byte("level")    // in meta: the cluster's feature level; missing while it is 0
 
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
 	totalsKey    = []byte("totals") // in keys: treeTotals
@@ -52,6 +56,7 @@ type meta struct {
 	position position
 	conf     *raftpb.ConfState
 	members  []byte
+	level    uint64 // the cluster's feature level
 }
 
 // appendWords appends numbers of 8 bytes each.
@@ -142,11 +147,15 @@ func (m *meta) encode() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: conf state: %w", err)
 	}
-	return map[string][]byte{
+	values := map[string][]byte{
 		string(positionKey): appendWords(nil, m.position.index, m.position.term),
 		string(confKey):     conf,
 		string(membersKey):  append([]byte(nil), m.members...),
-	}, nil
+	}
+	if m.level > 0 {
+		values[string(levelKey)] = appendWords(nil, m.level)
+	}
+	return values, nil
 }
 
 // set takes one value of the meta bucket. It reports false for one that it does
@@ -163,6 +172,8 @@ func (m *meta) set(key string, value []byte) bool {
 	case string(membersKey):
 		m.members = append([]byte(nil), value...)
 		return true
+	case string(levelKey):
+		return readWords(value, &m.level)
 	}
 	return false
 }

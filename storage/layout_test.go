@@ -120,7 +120,7 @@ func TestForeignMeta(t *testing.T) {
 		kind  error
 		text  string
 	}{
-		{"a newer format", formatKey, appendWords(nil, unfinishedFormat+1), ErrNewerFormat, "format 4"},
+		{"a newer format", formatKey, appendWords(nil, unfinishedLevelFormat+1), ErrNewerFormat, "format 6"},
 		{"an older format", formatKey, appendWords(nil, oldestFormat-1), ErrOlderFormat, "format 0"},
 		{"another member", identityKey, appendWords(nil, testIdentity.ClusterID, 7), ErrForeign, "member 7"},
 		{"another cluster", identityKey, appendWords(nil, 7, testIdentity.MemberID), ErrForeign, "cluster 7"},

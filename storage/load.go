@@ -113,10 +113,10 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 	if !readWords(values[string(formatKey)], &version) {
 		return damaged("meta: no format")
 	}
-	if err := checkFormat(version, unfinishedFormat); err != nil {
+	if err := checkFormat(version, unfinishedLevelFormat); err != nil {
 		return err
 	}
-	d.unfinished = version == unfinishedFormat
+	d.unfinished = isUnfinished(version)
 	delete(values, string(formatKey))
 	for _, key := range [][]byte{identityKey, positionKey, confKey, membersKey} {
 		if _, ok := values[string(key)]; !ok {
@@ -128,7 +128,7 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 			return damaged("meta: %.80q can't be read", key)
 		}
 	}
-	return nil
+	return checkLevel(d.meta.level)
 }
 
 // treeBuckets is what the bucket of one tree holds.

@@ -25,6 +25,8 @@ type Recovered struct {
 	ConfState *raftpb.ConfState
 	// Members is what the last checkpoint was given; empty before the first one.
 	Members []byte
+	// Level is the cluster's feature level as of the checkpoint. It is at most FeatureLevel.
+	Level uint64
 	// HardState is never nil. It commits at least what the checkpoint holds.
 	HardState *raftpb.HardState
 	// Entries follow Applied without a gap. Those behind HardState's commit index
@@ -95,6 +97,7 @@ func (d *Disk) recover() (*Recovered, error) {
 		Term:      d.last.term,
 		ConfState: data.meta.conf,
 		Members:   data.meta.members,
+		Level:     data.meta.level,
 		HardState: log.state,
 		Entries:   log.entries,
 	}

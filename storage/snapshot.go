@@ -142,6 +142,8 @@ type SnapshotInfo struct {
 	Events uint64
 	// Members is what the checkpoint was given.
 	Members []byte
+	// Level is the feature level of the cluster that it is of. Programs below it refuse the file.
+	Level uint64
 	// Version is that of the file's layout, Size its length in bytes, SHA256
 	// the checksum at its end.
 	Version int
@@ -168,7 +170,7 @@ func InspectSnapshot(path string) (*SnapshotInfo, error) {
 		Applied:  data.meta.position.index, Term: data.meta.position.term,
 		Index: view.Index(), Nodes: view.Nodes(), TreeBytes: view.Bytes(),
 		Events:  view.Index() + 1 - view.OldestEvent(),
-		Members: data.meta.members,
+		Members: data.meta.members, Level: data.meta.level,
 		Version: snapshotVersion,
 		Size:    f.length + int64(trailerBytes),
 		SHA256:  f.sum,

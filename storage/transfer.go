@@ -102,11 +102,12 @@ func describe(f *os.File) (*CheckpointReader, error) {
 // Staged is a checkpoint that came from another member: whole, checked, and not
 // yet in use.
 type Staged struct {
-	// Store, Applied, Term, ConfState and Members are as in Recovered.
+	// Store, Applied, Term, ConfState, Members and Level are as in Recovered.
 	Store         *tree.Store
 	Applied, Term uint64
 	ConfState     *raftpb.ConfState
 	Members       []byte
+	Level         uint64
 	path          string
 }
 
@@ -149,7 +150,7 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 	}
 	return &Staged{
 		Store: data.store, Applied: data.meta.position.index, Term: data.meta.position.term,
-		ConfState: data.meta.conf, Members: data.meta.members, path: path,
+		ConfState: data.meta.conf, Members: data.meta.members, Level: data.meta.level, path: path,
 	}, nil
 }
 

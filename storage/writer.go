@@ -74,7 +74,8 @@ func (w *stateWriter) step(tx *bbolt.Tx) error {
 	}
 	if more {
 		w.totals = t.totals()
-		return putFormat(top, unfinishedFormat)
+		_, unfinished := formats(w.c.Level)
+		return putFormat(top, unfinished)
 	}
 	w.done = true
 	return w.finish(top, t)
@@ -94,7 +95,7 @@ func (w *stateWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
 	if !ok || !readWords(value, &format) {
 		return damaged("the format can't be read")
 	}
-	if format != unfinishedFormat {
+	if !isUnfinished(format) {
 		return nil
 	}
 	return errors.Join(t.recent.dropUnfinished(), t.history.dropUnfinished())
@@ -126,10 +127,11 @@ func (w *stateWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	if err := t.putTotals(); err != nil {
 		return err
 	}
-	if err := putFormat(top, stateFormat); err != nil {
+	valid, _ := formats(w.c.Level)
+	if err := putFormat(top, valid); err != nil {
 		return err
 	}
-	return putMeta(top, &meta{position: position{w.c.Applied, w.c.Term}, conf: w.c.ConfState, members: w.c.Members})
+	return putMeta(top, &meta{position: position{w.c.Applied, w.c.Term}, conf: w.c.ConfState, members: w.c.Members, level: w.c.Level})
 }
 
 // recent appends the delta to the recent changes.

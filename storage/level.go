@@ -1,0 +1,34 @@
+package storage
+
+import "fmt"
+
+// FeatureLevel is the highest feature level of a cluster whose data this program reads and writes. The level of a cluster
+// starts at 0 and only rises: package raft raises it once all members run a program that has the level. A format that
+// older programs can't read is written only from the level on that introduces it.
+//
+//	level  from then on
+//	0      the formats of the programs that have no feature levels
+//	1      state.db names the level, so that a program below it refuses the file; log entries may be marked as ignorable
+const FeatureLevel = 1
+
+// formats gives the formats of a state.db of a cluster at this feature level: while a checkpoint is valid, and while a
+// checkpoint is written that takes more than one transaction.
+func formats(level uint64) (valid, unfinished uint64) {
+	if level == 0 {
+		return stateFormat, unfinishedFormat
+	}
+	return levelFormat, unfinishedLevelFormat
+}
+
+func isUnfinished(format uint64) bool {
+	return format == unfinishedFormat || format == unfinishedLevelFormat
+}
+
+// checkLevel refuses the data of a cluster whose feature level is above this program's.
+func checkLevel(level uint64) error {
+	if level <= FeatureLevel {
+		return nil
+	}
+	return fmt.Errorf("%w: the cluster is at feature level %d, this program serves levels up to %d: start the newer Pando that wrote it",
+		ErrNewerFormat, level, FeatureLevel)
+}
