@@ -143,7 +143,7 @@ func (n *Node) hashForAudit(round uint64, view *tree.View, bounds []string) {
 	if ranges == nil {
 		return // the node stops
 	}
-	n.observer.AuditHashed(time.Since(start))
+	emit1(n.observer.AuditHashed, time.Since(start))
 	n.proposeAudit(kindAuditResult, auditResult{Round: round, Member: n.id, State: view.HashState(), Ranges: ranges})
 }
 
@@ -199,7 +199,7 @@ func (c *core) concludeAudit() {
 	if report.Differences == nil && report.Missing == nil {
 		c.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
 	}
-	c.observer.Audited(report)
+	emit1(c.observer.Audited, report)
 }
 
 // throttle gives the pause of a walk in the background: it takes a tenth of a

@@ -12,26 +12,25 @@ import (
 )
 
 // auditor observes the comparisons on one member.
-type auditor struct {
-	nobody
+type auditRecorder struct {
 	mu      sync.Mutex
 	reports []AuditReport
 }
 
-func (a *auditor) Audited(r AuditReport) {
+func (a *auditRecorder) audited(r AuditReport) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.reports = append(a.reports, r)
 }
 
-func (a *auditor) all() []AuditReport {
+func (a *auditRecorder) all() []AuditReport {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.reports)
 }
 
 // last gives the last report, and how many there were.
-func (a *auditor) last() (AuditReport, int) {
+func (a *auditRecorder) last() (AuditReport, int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.reports) == 0 {
@@ -41,17 +40,17 @@ func (a *auditor) last() (AuditReport, int) {
 }
 
 // newAuditedCluster starts a cluster that compares its members all the time.
-func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditor) {
+func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditRecorder) {
 	var mu sync.Mutex
-	observers := map[members.ID]*auditor{}
+	observers := map[members.ID]*auditRecorder{}
 	c := newCluster(t, size, func(cfg *Config) {
 		mu.Lock()
 		defer mu.Unlock()
-		a := &auditor{}
+		a := &auditRecorder{}
 		observers[members.ID(cfg.Recovered.Identity.MemberID)] = a
-		cfg.Observer, cfg.AuditInterval = a, clusterTick
+		cfg.Observer, cfg.AuditInterval = Observer{Audited: a.audited}, clusterTick
 	})
-	return c, func(r *replica) *auditor {
+	return c, func(r *replica) *auditRecorder {
 		mu.Lock()
 		defer mu.Unlock()
 		return observers[r.id]
@@ -72,17 +71,17 @@ func (r *replica) corrupt(path, value string) {
 
 func TestConsistencyCheck(t *testing.T) {
 	t.Run("finds nothing where nothing is wrong", func(t *testing.T) {
-		c, auditor := newAuditedCluster(t, 3)
+		c, auditRecorder := newAuditedCluster(t, 3)
 		for i := range 200 {
 			c.members[i%3].set(fmt.Sprintf("/dir%d/key%d", i%5, i), "v")
 		}
 		for _, r := range c.members {
-			_, before := auditor(r).last()
+			_, before := auditRecorder(r).last()
 			c.await("three more rounds of all members", func() bool {
-				report, n := auditor(r).last()
+				report, n := auditRecorder(r).last()
 				return n >= before+3 && report.Members == 3
 			})
-			for _, report := range auditor(r).all() {
+			for _, report := range auditRecorder(r).all() {
 				if len(report.Differences) > 0 {
 					t.Errorf("member %d: %+v", r.id, report)
 				}
@@ -90,7 +89,7 @@ func TestConsistencyCheck(t *testing.T) {
 		}
 	})
 	t.Run("names the member and the key that differ", func(t *testing.T) {
-		c, auditor := newAuditedCluster(t, 3)
+		c, auditRecorder := newAuditedCluster(t, 3)
 		for i := range 60 {
 			c.leader().set(fmt.Sprintf("/dir%d/marker", i), "v")
 		}
@@ -99,12 +98,12 @@ func TestConsistencyCheck(t *testing.T) {
 		bad.corrupt("/dir17/marker", "rotten")
 		for _, r := range c.members {
 			c.await("the report to name the key", func() bool {
-				report, _ := auditor(r).last()
+				report, _ := auditRecorder(r).last()
 				return slices.ContainsFunc(report.Differences, func(d Difference) bool {
 					return d.Low == "/dir17/marker" && slices.Equal(d.Members, []members.ID{bad.id}) && len(d.Hashes) == 3
 				})
 			})
-			report, _ := auditor(r).last()
+			report, _ := auditRecorder(r).last()
 			if last := report.Differences[len(report.Differences)-1]; !last.State {
 				t.Errorf("the index is not reported: %+v", report)
 			}
@@ -115,34 +114,34 @@ func TestConsistencyCheck(t *testing.T) {
 // TestConsistencyRounds is about which rounds of the comparison there are, and which there aren't.
 func TestConsistencyRounds(t *testing.T) {
 	t.Run("goes on under the next leader", func(t *testing.T) {
-		c, auditor := newAuditedCluster(t, 3)
+		c, auditRecorder := newAuditedCluster(t, 3)
 		c.leader().set("/a", "1")
 		c.leader().kill()
 		c.leader().set("/b", "1")
 		for _, r := range c.running() {
-			_, before := auditor(r).last()
+			_, before := auditRecorder(r).last()
 			c.await("a round of two", func() bool {
-				report, n := auditor(r).last()
+				report, n := auditRecorder(r).last()
 				return n > before+1 && report.Members == 2 && len(report.Differences) == 0 && len(report.Missing) == 1
 			})
 		}
 	})
 	t.Run("a restart does not repeat old rounds", func(t *testing.T) {
-		c, auditor := newAuditedCluster(t, 3)
+		c, auditRecorder := newAuditedCluster(t, 3)
 		r := c.follower()
-		c.await("a round", func() bool { _, n := auditor(r).last(); return n > 2 })
+		c.await("a round", func() bool { _, n := auditRecorder(r).last(); return n > 2 })
 		first := r.node().Status().Applied
 		r.kill()
 		r.restart()
-		c.await("another round", func() bool { _, n := auditor(r).last(); return n > 0 })
-		for _, report := range auditor(r).all() {
+		c.await("another round", func() bool { _, n := auditRecorder(r).last(); return n > 0 })
+		for _, report := range auditRecorder(r).all() {
 			if report.Index <= first {
 				t.Errorf("reported entry %d again, it was at %d before", report.Index, first)
 			}
 		}
 	})
 	t.Run("alone there is nothing to compare", func(t *testing.T) {
-		c, auditor := newAuditedCluster(t, 1)
+		c, auditRecorder := newAuditedCluster(t, 1)
 		ticks := time.NewTicker(5 * clusterTick)
 		defer ticks.Stop()
 		var before uint64
@@ -153,7 +152,7 @@ func TestConsistencyRounds(t *testing.T) {
 			before = c.members[0].node().Status().Committed
 			return before == last
 		})
-		if len(auditor(c.members[0]).all()) > 0 {
+		if len(auditRecorder(c.members[0]).all()) > 0 {
 			t.Error("it compared its data")
 		}
 	})

@@ -104,9 +104,9 @@ func (c *core) takeDelta() *tree.Delta {
 func (l *core) writeCheckpoint(c storage.Checkpoint) checkpointed {
 	stats, err := l.cfg.Disk.Checkpoint(c)
 	if err == nil {
-		l.observer.CheckpointDone(stats)
+		emit1(l.observer.CheckpointDone, stats)
 	} else {
-		l.observer.CheckpointFailed()
+		emit(l.observer.CheckpointFailed)
 	}
 	return checkpointed{Checkpoint: c, stats: stats, err: err}
 }

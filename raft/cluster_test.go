@@ -155,7 +155,7 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 		return err
 	}
 	r.seen = &recorder{}
-	cfg.Disk, cfg.Observer = r.disk, r.seen
+	cfg.Disk, cfg.Observer = r.disk, r.seen.hooks()
 	if r.c.tune != nil {
 		r.c.tune(&cfg)
 	}

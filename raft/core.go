@@ -205,7 +205,7 @@ func (c *core) refreshPeers() {
 		_, member := c.registry.Get(members.ID(id))
 		return !member
 	})
-	c.observer.MembersChanged(c.registry.List())
+	emit1(c.observer.MembersChanged, c.registry.List())
 }
 
 func (c *core) tick(now time.Time) {

@@ -61,7 +61,7 @@ func (m *testMember) start() *Node {
 	}
 	m.replayed = len(cfg.Recovered.Entries)
 	m.seen = &recorder{}
-	cfg.Disk, cfg.Observer, cfg.Logger = m.disk, m.seen, zap.NewNop()
+	cfg.Disk, cfg.Observer, cfg.Logger = m.disk, m.seen.hooks(), zap.NewNop()
 	cfg.Registry = members.NewRegistry(7)
 	cfg.Name, cfg.ClientURLs = "one", []string{"http://127.0.0.1:2", "http://127.0.0.1:1", "http://127.0.0.1:2"}
 	if cfg.Tick == 0 {
@@ -168,18 +168,24 @@ func mustBeLogError(t testing.TB, err error) {
 
 // recorder observes a node.
 type recorder struct {
-	nobody
 	started, done, failed atomic.Int64
 	mu                    sync.Mutex
 	batches               []int
 	checkpoints           []storage.CheckpointStats
 }
 
-func (r *recorder) ProposalStarted() { r.started.Add(1) }
-func (r *recorder) ProposalDone()    { r.done.Add(1) }
-func (r *recorder) ProposalFailed()  { r.failed.Add(1) }
+// hooks gives the recorder's observer.
+func (r *recorder) hooks() Observer {
+	return Observer{
+		ProposalStarted: func() { r.started.Add(1) },
+		ProposalDone:    func() { r.done.Add(1) },
+		ProposalFailed:  func() { r.failed.Add(1) },
+		BatchApplied:    r.batchApplied,
+		CheckpointDone:  r.checkpointDone,
+	}
+}
 
-func (r *recorder) BatchApplied(commands int) {
+func (r *recorder) batchApplied(commands int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.batches = append(r.batches, commands)
@@ -191,7 +197,7 @@ func (r *recorder) batchCount() int {
 	return len(r.batches)
 }
 
-func (r *recorder) CheckpointDone(s storage.CheckpointStats) {
+func (r *recorder) checkpointDone(s storage.CheckpointStats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checkpoints = append(r.checkpoints, s)

@@ -166,7 +166,7 @@ func TestRemovedFollowerIsForgotten(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen[members.ID(cfg.Recovered.Identity.MemberID)] = w
-		cfg.Observer = w
+		cfg.Observer = Observer{MembersChanged: w.membersChanged}
 	})
 	gone := c.follower()
 	c.remove(gone, c.leader())
@@ -177,12 +177,11 @@ func TestRemovedFollowerIsForgotten(t *testing.T) {
 }
 
 type memberWatcher struct {
-	nobody
 	mu   sync.Mutex
 	list []members.ID
 }
 
-func (w *memberWatcher) MembersChanged(list []members.Member) {
+func (w *memberWatcher) membersChanged(list []members.Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.list = nil

@@ -70,7 +70,7 @@ func (c *core) accept(m *raftpb.Message) bool {
 
 // refused tells of a message that was dropped, more and more rarely.
 func (c *core) refused(from members.ID, err error) {
-	c.observer.MessageRefused(from)
+	emit1(c.observer.MessageRefused, from)
 	if c.checks.told.Due(time.Now()) {
 		c.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
 	}

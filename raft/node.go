@@ -67,43 +67,10 @@ type Config struct {
 	// WALBytes is how much log brings about a checkpoint; 64 MiB if zero.
 	WALBytes int64
 	Logger   *zap.Logger
-	// Observer is told what happens; nobody is if it is nil.
+	// Observer holds optional hooks for statistics.
 	Observer Observer
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
-}
-
-// Observer is told what goes on. Its methods are called from any goroutine,
-// some of them from the loop, and must not block.
-type Observer interface {
-	// BatchApplied tells that an entry with so many commands was applied.
-	BatchApplied(commands int)
-	// LeaderChanged tells who leads now; zero is nobody.
-	LeaderChanged(leader members.ID)
-	// ProposalStarted tells that a proposal begins to wait. Exactly one of
-	// ProposalDone, for one that was committed, and ProposalFailed follows.
-	ProposalStarted()
-	ProposalDone()
-	ProposalFailed()
-	// AppendSent and AppendReceived tell of a message with log entries.
-	AppendSent(bytes int)
-	AppendReceived(bytes int)
-	// MembersChanged tells who the members are now.
-	MembersChanged(list []members.Member)
-	// MessageRefused tells of a message on a member's stream that it can't have sent.
-	MessageRefused(from members.ID)
-	// FollowerAnswered and FollowerFailed tell the leader's experience with a
-	// follower.
-	FollowerAnswered(id members.ID, took time.Duration)
-	FollowerFailed(id members.ID)
-	// CheckpointDone tells what a checkpoint wrote and how long it took.
-	// CheckpointFailed tells that one could not be written.
-	CheckpointDone(stats storage.CheckpointStats)
-	CheckpointFailed()
-	// AuditHashed tells how long this member took to hash all it holds, pauses
-	// included; Audited what the comparison has found.
-	AuditHashed(took time.Duration)
-	Audited(report AuditReport)
 }
 
 // Node is one member's replica of the log and the tree. Its methods may be
@@ -120,7 +87,7 @@ type Node struct {
 	transport     *transport.Transport
 	roster        *roster
 	staging       sync.Mutex // held while a snapshot comes in
-	observer      Observer
+	observer      *Observer
 	tick, timeout time.Duration
 	now           func() time.Time
 	pool          sync.Pool // of *proposal
@@ -160,7 +127,7 @@ func Start(cfg Config) (*Node, error) {
 		disk:     cfg.Disk,
 		tick:     cfg.Tick,
 		timeout:  cfg.Timeout,
-		observer: cfg.Observer,
+		observer: &cfg.Observer,
 		now:      cfg.Now,
 		ready:    make(chan struct{}),
 		stop:     make(chan struct{}),
@@ -190,9 +157,6 @@ func (c *Config) ensureDefaults() {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Observer == nil {
-		c.Observer = nobody{}
 	}
 }
 
@@ -261,13 +225,13 @@ func EntriesToReplay(r *storage.Recovered) []*raftpb.Entry {
 // returns the command's event, or an *tree.Error: the command's own, or one of
 // the 300s when its fate is unknown.
 func (n *Node) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
-	n.observer.ProposalStarted()
+	emit(n.observer.ProposalStarted)
 	result, err := n.submit(ctx, c)
 	if err != nil {
-		n.observer.ProposalFailed()
+		emit(n.observer.ProposalFailed)
 		return nil, apiError(err)
 	}
-	n.observer.ProposalDone()
+	emit(n.observer.ProposalDone)
 	if result.Err != nil {
 		return nil, result.Err
 	}
@@ -359,22 +323,3 @@ func randomNumber() uint64 {
 	_, _ = rand.Read(b[:])
 	return binary.LittleEndian.Uint64(b[:])
 }
-
-// nobody observes nothing.
-type nobody struct{}
-
-func (nobody) BatchApplied(int)                           {}
-func (nobody) LeaderChanged(members.ID)                   {}
-func (nobody) ProposalStarted()                           {}
-func (nobody) ProposalDone()                              {}
-func (nobody) ProposalFailed()                            {}
-func (nobody) AppendSent(int)                             {}
-func (nobody) AppendReceived(int)                         {}
-func (nobody) MembersChanged([]members.Member)            {}
-func (nobody) MessageRefused(members.ID)                  {}
-func (nobody) FollowerAnswered(members.ID, time.Duration) {}
-func (nobody) FollowerFailed(members.ID)                  {}
-func (nobody) CheckpointDone(storage.CheckpointStats)     {}
-func (nobody) CheckpointFailed()                          {}
-func (nobody) AuditHashed(time.Duration)                  {}
-func (nobody) Audited(AuditReport)                        {}

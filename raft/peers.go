@@ -56,12 +56,12 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		MaxWaiting: n.limits.outbox,
 		Sent: func(m *raftpb.Message, bytes int) {
 			if m.GetType() == raftpb.MsgApp {
-				n.observer.AppendSent(bytes)
+				emit1(n.observer.AppendSent, bytes)
 			}
 		},
 		Received: func(m *raftpb.Message, bytes int) {
 			if m.GetType() == raftpb.MsgApp {
-				n.observer.AppendReceived(bytes)
+				emit1(n.observer.AppendReceived, bytes)
 			}
 		},
 		Logger: cfg.Logger.Named("peers"),
@@ -116,7 +116,7 @@ func (c *core) unreachable(id members.ID) {
 		c.blocking = 0 // a forwarded batch may be among them
 	}
 	if _, member := c.registry.Get(id); member && c.leads() {
-		c.observer.FollowerFailed(id)
+		emit1(c.observer.FollowerFailed, id)
 	}
 }
 
@@ -168,7 +168,7 @@ func (x latencies) sent(messages []*raftpb.Message) {
 	}
 }
 
-func (x latencies) received(m *raftpb.Message, o Observer) {
+func (x latencies) received(m *raftpb.Message, o *Observer) {
 	t := m.GetType()
 	if t != raftpb.MsgAppResp && t != raftpb.MsgHeartbeatResp {
 		return
@@ -178,5 +178,5 @@ func (x latencies) received(m *raftpb.Message, o Observer) {
 		return
 	}
 	delete(x, m.GetFrom())
-	o.FollowerAnswered(members.ID(m.GetFrom()), time.Since(underway.at))
+	emit2(o.FollowerAnswered, members.ID(m.GetFrom()), time.Since(underway.at))
 }

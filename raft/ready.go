@@ -128,7 +128,7 @@ func (c *core) leaderIs(lead uint64) {
 	}
 	c.blocking = 0 // what was forwarded to the old leader may be lost
 	clear(c.latency)
-	c.observer.LeaderChanged(members.ID(lead))
+	emit1(c.observer.LeaderChanged, members.ID(lead))
 	c.serveIfCaughtUp()
 	c.leaderChanged(lead)
 	if lead == 0 {

@@ -178,7 +178,7 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 		RequestBytes:  cfg.RequestBytes(),
 		CatchUpBytes:  cfg.CatchUpBytes,
 		Logger:        log,
-		Observer:      o,
+		Observer:      o.hooks(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())

@@ -9,7 +9,7 @@ import (
 	"pando/storage"
 )
 
-// observer passes on to the statistics what the replica does.
+// observer passes the events of the replica to the statistics.
 type observer struct {
 	self    members.ID
 	metrics *stats.Metrics
@@ -17,12 +17,28 @@ type observer struct {
 	leader  *stats.Leader
 }
 
-func (o *observer) BatchApplied(commands int) { o.metrics.Batch(commands) }
-func (o *observer) ProposalStarted()          { o.metrics.ProposalStarted() }
-func (o *observer) ProposalDone()             { o.metrics.ProposalDone() }
-func (o *observer) ProposalFailed()           { o.metrics.ProposalFailed() }
+// hooks gives the hooks that the replica calls.
+func (o *observer) hooks() raft.Observer {
+	return raft.Observer{
+		ProposalStarted:  o.metrics.ProposalStarted,
+		ProposalDone:     o.metrics.ProposalDone,
+		ProposalFailed:   o.metrics.ProposalFailed,
+		BatchApplied:     o.metrics.Batch,
+		LeaderChanged:    o.leaderChanged,
+		MembersChanged:   o.membersChanged,
+		AppendSent:       o.server.SendAppend,
+		AppendReceived:   o.server.RecvAppend,
+		MessageRefused:   func(members.ID) { o.metrics.PeerMessageRefused() },
+		FollowerAnswered: o.followerAnswered,
+		FollowerFailed:   func(id members.ID) { o.leader.Fail(uint64(id)) },
+		CheckpointDone:   o.checkpointDone,
+		CheckpointFailed: o.metrics.CheckpointFailed,
+		AuditHashed:      o.metrics.ConsistencyHashed,
+		Audited:          o.audited,
+	}
+}
 
-func (o *observer) LeaderChanged(leader members.ID) {
+func (o *observer) leaderChanged(leader members.ID) {
 	switch leader {
 	case 0:
 		o.server.LoseLeader()
@@ -35,16 +51,11 @@ func (o *observer) LeaderChanged(leader members.ID) {
 	o.metrics.LeaderChanged()
 }
 
-func (o *observer) AppendSent(bytes int)     { o.server.SendAppend(bytes) }
-func (o *observer) AppendReceived(bytes int) { o.server.RecvAppend(bytes) }
-
-func (o *observer) FollowerAnswered(id members.ID, took time.Duration) {
+func (o *observer) followerAnswered(id members.ID, took time.Duration) {
 	o.leader.Success(uint64(id), took)
 }
 
-func (o *observer) FollowerFailed(id members.ID) { o.leader.Fail(uint64(id)) }
-
-func (o *observer) MembersChanged(list []members.Member) {
+func (o *observer) membersChanged(list []members.Member) {
 	ids := make([]uint64, len(list))
 	for i, m := range list {
 		ids[i] = uint64(m.ID)
@@ -52,17 +63,11 @@ func (o *observer) MembersChanged(list []members.Member) {
 	o.leader.Retain(ids)
 }
 
-func (o *observer) MessageRefused(members.ID) { o.metrics.PeerMessageRefused() }
-
-func (o *observer) CheckpointDone(s storage.CheckpointStats) {
+func (o *observer) checkpointDone(s storage.CheckpointStats) {
 	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))
 }
 
-func (o *observer) CheckpointFailed() { o.metrics.CheckpointFailed() }
-
-func (o *observer) AuditHashed(took time.Duration) { o.metrics.ConsistencyHashed(took) }
-
-func (o *observer) Audited(r raft.AuditReport) {
+func (o *observer) audited(r raft.AuditReport) {
 	o.metrics.ConsistencyChecked(r.Members, len(r.Missing), r.Index, len(r.Differences))
 }
 
