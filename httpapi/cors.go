@@ -2,7 +2,7 @@ package httpapi
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 )
 
 // cors puts the headers on every answer that let a browser's script read it,
@@ -36,7 +36,7 @@ func (c cors) wrap(next http.Handler) http.Handler {
 		if !c.any { // a cache must not give one origin's answer to another
 			w.Header()["Vary"] = varyOrigin
 		}
-		if origin := c.allowed(r); origin != nil && !isPrivate(r.URL.Path) {
+		if origin := c.allowed(r); origin != nil && !isScriptless(r.URL.Path) {
 			h := w.Header()
 			h["Access-Control-Allow-Methods"] = corsMethods
 			h["Access-Control-Allow-Headers"] = corsHeaders
@@ -60,10 +60,9 @@ func (c cors) protection() *http.CrossOriginProtection {
 	return p
 }
 
-// isPrivate reports whether the answers of a path are not for scripts of web pages, wherever
-// those are from: the whole state, and what the memory of the process shows.
-func isPrivate(path string) bool {
-	return path == snapshotPath || path == "/debug/pprof" || strings.HasPrefix(path, "/debug/pprof/")
+// isScriptless reports whether no script may read the answers of a path, whatever its origin.
+func isScriptless(path string) bool {
+	return slices.ContainsFunc(scriptless, func(pattern string) bool { return covers(pattern, path) })
 }
 
 // allowed gives the value of Access-Control-Allow-Origin, or nil for an origin

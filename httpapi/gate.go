@@ -2,13 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-chi/chi/v5"
+	"go.uber.org/zap"
 
 	"pando/stats"
 	"pando/tree"
@@ -18,7 +19,7 @@ import (
 // does not answer at all meanwhile.
 const causeStarting = "this member is starting and not ready to serve: it reads its data or waits for its cluster"
 
-// GateConfig is what a Gate is made of. All fields must be set, but for those of a Switch.
+// GateConfig is what a Gate is made of. Fields must be set unless their comment says otherwise.
 type GateConfig struct {
 	// Wait is how long a request may wait for the handlers.
 	Wait time.Duration
@@ -28,11 +29,24 @@ type GateConfig struct {
 	CORS        []string
 	BodyTimeout time.Duration
 	Pprof       Switch
+	// Connections limits the open connections.
+	Connections ConnectionLimits
+	// StallTimeout is how long a client may take nothing of what is sent to it. With 0 connections are served as
+	// they are accepted: a proxy must, because only net/http's own way of reading shows that a client went away.
+	StallTimeout time.Duration
+	// BaseContext is the parent of the contexts of clients' requests; context.Background() if nil.
+	BaseContext context.Context
+	Logger      *zap.Logger
 }
 
 // Handlers are what a Gate opens to.
 type Handlers struct {
 	Client, Peer, Observation http.Handler // Peer is nil where no peers are served
+	// Returned is one more listener of the client URLs: connections come back by it from long polls. It may be nil.
+	Returned net.Listener
+	// CloseWaits is called once when the server shuts down. It ends what could take long: watches, and requests that
+	// wait for the member to be ready. It may be nil.
+	CloseWaits func()
 }
 
 // Gate serves the listeners of a process before its handlers are there: while a member reads its data, or
@@ -41,21 +55,30 @@ type Handlers struct {
 // go on to the handlers if these come in time; else they get a 503, which sends a client to its next endpoint.
 type Gate struct {
 	GateConfig
+	process  process
 	handlers atomic.Pointer[Handlers]
 	opened   chan struct{}
 	ended    chan struct{}
 	end      sync.Once
+	servers  servers
+	failed   chan error
 }
 
 // NewGate makes a Gate that is closed.
 func NewGate(cfg GateConfig) *Gate {
-	return &Gate{GateConfig: cfg, opened: make(chan struct{}), ended: make(chan struct{})}
+	g := &Gate{GateConfig: cfg, opened: make(chan struct{}), ended: make(chan struct{}), failed: make(chan error, 1)}
+	g.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: func() health { return health{} }, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	g.servers = g.newServers()
+	return g
 }
 
 // Open passes all requests on to the handlers from now on. It may be called once.
 func (g *Gate) Open(h Handlers) {
 	g.handlers.Store(&h)
 	close(g.opened)
+	if h.Returned != nil {
+		go g.accept(g.servers.client, h.Returned)
+	}
 }
 
 // CloseWaits ends what waits for Open, now and later: the process stops.
@@ -65,19 +88,15 @@ func (g *Gate) CloseWaits() { g.end.Do(func() { close(g.ended) }) }
 func (g *Gate) Client() http.Handler {
 	pick := func(h *Handlers) http.Handler { return h.Client }
 	r := newRouter()
-	g.mountObservation(r)
-	r.HandleFunc("/version", g.version)
+	g.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
 	r.HandleFunc("/v2/*", g.hold(pick, refuseStarting))
-	if g.Pprof == On {
-		mountPprof(r, g.BodyTimeout)
-	}
 	return g.passing(pick, newCORS(g.CORS).wrap(cleanPath(r)))
 }
 
 // Observation is the handler of the extra metrics URLs.
 func (g *Gate) Observation() http.Handler {
 	r := newRouter()
-	g.mountObservation(r)
+	g.process.mount(r, monitorRoutes)
 	return g.passing(func(h *Handlers) http.Handler { return h.Observation }, r)
 }
 
@@ -143,19 +162,4 @@ func refuseStarting(w http.ResponseWriter, r *http.Request, cause string) {
 
 func refuseStartingPlain(w http.ResponseWriter, _ *http.Request, cause string) {
 	http.Error(w, cause, http.StatusServiceUnavailable)
-}
-
-func (g *Gate) mountObservation(r chi.Router) {
-	r.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) {
-		if allowed(w, r, "GET") {
-			writeUnhealthy(w, "")
-		}
-	})
-	r.Handle("/metrics", g.Metrics.Handler())
-}
-
-func (g *Gate) version(w http.ResponseWriter, r *http.Request) {
-	if allowed(w, r, "GET") {
-		writeJSON(w, http.StatusOK, g.Versions)
-	}
 }

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"pando/stats"
 )
 
 func newTestGate(wait time.Duration) *Gate {
-	return NewGate(GateConfig{Wait: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}, BodyTimeout: 50 * time.Millisecond})
+	return NewGate(GateConfig{Wait: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}, BodyTimeout: 50 * time.Millisecond, Logger: zap.NewNop()})
 }
 
 // ask gives the status, the content type and the body of an answer.

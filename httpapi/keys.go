@@ -8,22 +8,14 @@ import (
 	"pando/tree"
 )
 
-// keysPath is where the tree lies.
-const keysPath = "/v2/keys"
-
 // patient is the context of what waits for the log. How long that may take is the
 // log's to say; that a client goes away is not looked for meanwhile (see conn), and
 // would not call back its write.
 var patient = context.Background()
 
-const keyMethods = "HEAD,GET,PUT,POST,DELETE"
-
 // keys serves /v2/keys. It returns what was done and how it went, for the
 // metrics.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	if !allowed(w, r, keyMethods) {
-		return stats.OpOther, errMethod
-	}
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
 	if e := s.awaitReady(r); e != nil {
 		s.writeKeyError(w, e)

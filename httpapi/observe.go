@@ -3,32 +3,12 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
 	"pando/stats"
 	"pando/tree"
 )
-
-// handler answers a request and tells what was done and how it went, for the
-// metrics.
-type handler func(w http.ResponseWriter, r *http.Request) (stats.Op, error)
-
-// measured counts and times what a handler does.
-func (s *Server) measured(h handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		op, err := h(w, r)
-		if err == errFollowed {
-			return
-		}
-		s.Metrics.Observe(op, outcomeOf(r, err), time.Since(start))
-		if errors.Is(err, errBreakOff) {
-			panic(http.ErrAbortHandler)
-		}
-	}
-}
 
 // outcomes is the table from error code to the metrics' outcome. What is not
 // in it is a bad request.
@@ -109,19 +89,19 @@ func (s *Server) awaitReady(r *http.Request) *tree.Error {
 	return tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
 }
 
-func (s *Server) statsSelf(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	return serveStats(w, r, s.Stats.JSON)
+func (s *Server) statsSelf(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
+	return serveStats(w, s.Stats.JSON)
 }
 
-func (s *Server) statsLeader(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	if r.Method == http.MethodGet && s.Log.Leader() != s.Self {
+func (s *Server) statsLeader(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
+	if s.Log.Leader() != s.Self {
 		return stats.OpStats, memberError(w, http.StatusForbidden, "not current leader")
 	}
-	return serveStats(w, r, s.Leader.JSON)
+	return serveStats(w, s.Leader.JSON)
 }
 
-func (s *Server) statsStore(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	return serveStats(w, r, func() []byte {
+func (s *Server) statsStore(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
+	return serveStats(w, func() []byte {
 		c := s.Tree.View().Counters()
 		getsOK, getsFailed := s.reads.Counts()
 		return stats.StoreSnapshot{
@@ -138,44 +118,20 @@ func (s *Server) statsStore(w http.ResponseWriter, r *http.Request) (stats.Op, e
 	})
 }
 
-func serveStats(w http.ResponseWriter, r *http.Request, body func() []byte) (stats.Op, error) {
-	if !allowed(w, r, "GET") {
-		return stats.OpStats, errMethod
-	}
+func serveStats(w http.ResponseWriter, body func() []byte) (stats.Op, error) {
 	w.Header()["Content-Type"] = jsonType
 	_, _ = w.Write(body())
 	return stats.OpStats, nil
 }
 
-func (s *Server) version(w http.ResponseWriter, r *http.Request) {
-	if allowed(w, r, "GET") {
-		writeJSON(w, http.StatusOK, s.Versions)
-	}
-}
-
 // health says whether writes can succeed here, and will go on to: whether the member serves
 // and knows a leader, and its checkpoints hold.
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if !allowed(w, r, "GET") {
-		return
-	}
+func (s *Server) health() health {
 	if s.Log.Leader() == 0 || !isClosed(s.Ready) {
-		writeUnhealthy(w, "")
-		return
+		return health{}
 	}
 	if since, err := s.CheckpointFailing(); err != nil {
-		writeUnhealthy(w, "checkpoints fail since "+since.UTC().Format(time.RFC3339)+", the log says why")
-		return
+		return health{reason: "checkpoints fail since " + since.UTC().Format(time.RFC3339) + ", the log says why"}
 	}
-	_, _ = io.WriteString(w, `{"health":"true"}`)
-}
-
-// writeUnhealthy answers as the reference does, byte for byte, unless there is a reason that the
-// reference does not know.
-func writeUnhealthy(w http.ResponseWriter, reason string) {
-	body := `{"health":"false"}`
-	if reason != "" {
-		body = `{"health":"false","reason":"` + reason + `"}`
-	}
-	http.Error(w, body, http.StatusServiceUnavailable)
+	return health{ok: true}
 }

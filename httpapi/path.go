@@ -58,14 +58,3 @@ func keyPath(p, prefix string) string {
 	}
 	return p
 }
-
-// allows reports whether a list with commas holds the method.
-func allows(list, method string) bool {
-	for list != "" {
-		var m string
-		if m, list, _ = strings.Cut(list, ","); m == method {
-			return true
-		}
-	}
-	return false
-}

@@ -7,19 +7,28 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
-
-	"github.com/go-chi/chi/v5"
 )
 
-// mountPprof mounts Go's profiles. A client that takes nothing of one for the patience is
-// given up.
-func mountPprof(r chi.Router, patience time.Duration) {
-	r.HandleFunc("/debug/pprof/*", abandonable(patience, pprof.Index))
-	r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	r.HandleFunc("/debug/pprof/profile", abandonable(patience, pprof.Profile))
-	r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	r.HandleFunc("/debug/pprof/trace", abandonable(patience, pprof.Trace))
+// servePprof serves Go's profiles, if --enable-pprof is on.
+func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
+	if p.pprof == Off {
+		http.NotFound(w, r)
+		return
+	}
+	switch strings.TrimPrefix(r.URL.Path, "/debug/pprof/") {
+	case "cmdline":
+		pprof.Cmdline(w, r)
+	case "symbol":
+		pprof.Symbol(w, r)
+	case "profile":
+		abandonable(p.patience, pprof.Profile)(w, r)
+	case "trace":
+		abandonable(p.patience, pprof.Trace)(w, r)
+	default:
+		abandonable(p.patience, pprof.Index)(w, r)
+	}
 }
 
 // abandonable runs a handler that takes as long as the client wishes, and ends it when

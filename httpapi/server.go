@@ -5,10 +5,8 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
 
 	"pando/members"
@@ -106,6 +104,7 @@ type Versions struct {
 // Server gives the handlers for the listeners of one member.
 type Server struct {
 	Config
+	process   process
 	clusterID []string // a header's value, shared by all answers
 	reads     stats.Reads
 	open      openWatches
@@ -129,7 +128,7 @@ func New(cfg Config) *Server {
 	if cfg.Processors == 0 {
 		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
-	return &Server{
+	s := &Server{
 		Config:    cfg,
 		clusterID: []string{cfg.Members.ClusterID().String()},
 		open:      openWatches{open: map[openWatch]struct{}{}, ended: make(chan struct{})},
@@ -140,44 +139,46 @@ func New(cfg Config) *Server {
 
 		crossOrigin: newCORS(cfg.CORS).protection(),
 	}
+	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.health, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	return s
 }
 
 // Client is the handler of the client URLs.
 func (s *Server) Client() http.Handler {
 	r := newRouter()
-	r.HandleFunc(keysPath, s.measured(s.keys))
-	r.HandleFunc("/v2/machines", s.measured(s.machines))
-	members := s.measured(s.members)
-	r.HandleFunc("/v2/members", members)
-	r.HandleFunc("/v2/members/*", members)
-	r.HandleFunc("/v2/stats/self", s.measured(s.statsSelf))
-	r.HandleFunc("/v2/stats/store", s.measured(s.statsStore))
-	r.HandleFunc("/v2/stats/leader", s.measured(s.statsLeader))
-	r.HandleFunc(snapshotPath, s.measured(s.snapshot))
-	r.HandleFunc("/version", s.version)
-	s.mountObservation(r)
-	if s.Pprof == On {
-		mountPprof(r, s.BodyTimeout)
-	}
+	s.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
+	mount(r, clientRoutes, s.binding())
 	return timeBodies(s.BodyTimeout, newCORS(s.CORS).wrap(cleanPath(r)))
 }
 
-// Observation is the handler of the extra metrics URLs: /metrics and /health
-// alone.
+// Observation is the handler of the metrics URLs: /metrics and /health alone.
 func (s *Server) Observation() http.Handler {
 	r := newRouter()
-	s.mountObservation(r)
+	s.process.mount(r, monitorRoutes)
 	return timeBodies(s.BodyTimeout, r)
 }
 
-// Peer is the handler of the peer URLs: what register mounts, and what members
-// that look for a cluster read: its members and its version.
+// Peer is the handler of the peer URLs: what register mounts, and what members that look for a cluster read: its members
+// and its version.
 func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
 	r := newRouter()
 	register(r.HandleFunc)
-	r.HandleFunc("/members", s.peerMembers)
-	r.HandleFunc("/version", s.version)
+	mount(r, peerRoutes, s.binding())
+	s.process.mount(r, versionRoutes)
 	return timeBodies(s.BodyTimeout, cleanPath(r))
+}
+
+func (s *Server) binding() binding[*Server] {
+	return binding[*Server]{to: s, metrics: s.Metrics, crossOrigin: s.crossOrigin, refusePage: s.refusePage}
+}
+
+// Handlers are what a Gate opens to when the member is ready to be asked: all of its handlers, of which the peers'
+// serves what register mounts, too.
+func (s *Server) Handlers(register func(handle func(pattern string, h http.HandlerFunc))) Handlers {
+	return Handlers{
+		Client: s.Client(), Peer: s.Peer(register), Observation: s.Observation(),
+		Returned: s.Returned(), CloseWaits: s.CloseWaits,
+	}
 }
 
 // Returned is one more listener for the server of the client URLs: connections
@@ -188,45 +189,3 @@ func (s *Server) Returned() net.Listener { return s.returned }
 // CloseWaits ends what could take long when the server shuts down: the watches, and
 // the requests that wait for the member to serve. It ends those that still come, too.
 func (s *Server) CloseWaits() { s.open.close() }
-
-func newRouter() chi.Router {
-	r := chi.NewRouter()
-	r.Use(routeByPath)
-	r.NotFound(http.NotFound)
-	return r
-}
-
-// routeByPath has the router look at the path alone. It would refuse methods
-// that it has never heard of by itself, without saying which are allowed. All
-// keys are one route: a wildcard would cost each request a map.
-func routeByPath(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		route := chi.RouteContext(r.Context())
-		route.RouteMethod = http.MethodGet
-		if strings.HasPrefix(r.URL.Path, keysPath+"/") {
-			route.RoutePath = keysPath
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// mountObservation mounts what monitors ask for.
-func (s *Server) mountObservation(r chi.Router) {
-	r.HandleFunc("/health", s.health)
-	r.Handle("/metrics", s.Metrics.Handler())
-}
-
-// allowed refuses all methods but those of a list with commas, as it stands in
-// the Allow header. It reports whether the request may go on.
-func allowed(w http.ResponseWriter, r *http.Request, methods string) bool {
-	if allows(methods, r.Method) {
-		return true
-	}
-	w.Header().Set("Allow", methods)
-	refuseMethod(w)
-	return false
-}
-
-func refuseMethod(w http.ResponseWriter) {
-	http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-}

@@ -26,9 +26,6 @@ type Snapshots interface {
 // that takes nothing any more is cut off.
 type snapshots struct{ busy atomic.Bool }
 
-// snapshotPath is where a snapshot is to be had.
-const snapshotPath = "/v2/snapshot"
-
 // snapshotChunk is how much is sent under one deadline.
 const snapshotChunk = 256 << 10
 
@@ -36,9 +33,6 @@ const snapshotChunk = 256 << 10
 // request, or, with local=true, of what is applied here, which needs no other
 // member.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	if !allowed(w, r, "GET") {
-		return stats.OpOther, errMethod
-	}
 	local := false
 	if text := r.URL.Query().Get("local"); text != "" {
 		var err error

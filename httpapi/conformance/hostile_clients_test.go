@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pando/httpapi"
 	"pando/members/config"
 	"pando/members/server"
 	"pando/members/servertest"
@@ -47,9 +48,9 @@ func TestSlowSenders(t *testing.T) {
 		dribble    string // sent again and again
 		within     time.Duration
 	}{
-		{"nothing", "", "", server.HeaderTimeout},
-		{"half a request line", "GET /v2/ke", "", server.HeaderTimeout},
-		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.ToHost, "X-A: b\r\n", server.HeaderTimeout},
+		{"nothing", "", "", httpapi.HeaderTimeout},
+		{"half a request line", "GET /v2/ke", "", httpapi.HeaderTimeout},
+		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.ToHost, "X-A: b\r\n", httpapi.HeaderTimeout},
 		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + "Content-Length: 1000\r\n\r\nvalue=", "x", bodies},
 		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + servertest.AChunk + "\r\n", "1\r\nx\r\n", bodies},
 		{"body of no form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},

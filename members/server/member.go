@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -24,10 +23,8 @@ import (
 
 // Limits that no flag sets.
 const (
-	// HeaderTimeout and BodyTimeout cut off clients that send too slowly. They
-	// don't concern long polls, which have sent all they have to send.
-	HeaderTimeout = 10 * time.Second
-	BodyTimeout   = 30 * time.Second
+	// BodyTimeout bounds how long a client may take to send the body of a request.
+	BodyTimeout = 30 * time.Second
 	// shutdownTimeout is how long requests may take to end after a signal. The
 	// last checkpoint comes after it, and all must be done within 5 s.
 	shutdownTimeout = 2 * time.Second
@@ -52,21 +49,16 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	cfg = within(cfg, tuning.Memory(log))
 	processors := tuning.Processors()
 	metrics := newMetrics()
-	listeners.limit(shares, metrics, log)
-	gate := newGate(cfg, metrics)
-	servers := newServers(gate, log)
-	defer servers.close()
-	failed := listeners.serve(servers, httpapi.Stalls{Timeout: cfg.ClientStallTimeout, Metrics: metrics, Logger: log})
+	gate := httpapi.NewGate(gateConfig(cfg, shares, metrics, log))
+	defer gate.Close()
+	failed := gate.Serve(listeners.Listeners)
 	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
 	if err != nil {
-		gate.CloseWaits()
-		servers.shutdown(log)
+		shutDown(gate, log)
 		return err
 	}
 	defer m.close()
-	api := m.api(cfg, processors, log)
-	gate.Open(httpapi.Handlers{Client: api.Client(), Peer: api.Peer(m.node.RegisterPeer), Observation: api.Observation()})
-	serveAll(servers.client, []net.Listener{api.Returned()}, failed)
+	gate.Open(m.api(cfg, processors, log).Handlers(m.node.RegisterPeer))
 	go greet(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
@@ -75,18 +67,27 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	case <-ctx.Done():
 		log.Info("shutting down: requests end, then a last checkpoint is written")
 	}
-	gate.CloseWaits()
-	api.CloseWaits()
-	servers.shutdown(log)
+	shutDown(gate, log)
 	return err
 }
 
-// newGate makes what answers until a member or a proxy is open.
-func newGate(cfg *config.Config, metrics *stats.Metrics) *httpapi.Gate {
-	return httpapi.NewGate(httpapi.GateConfig{
+// gateConfig is how a member serves its listeners, and, with another StallTimeout, a proxy.
+func gateConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.GateConfig {
+	return httpapi.GateConfig{
 		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
-		BodyTimeout: BodyTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
-	})
+		BodyTimeout: BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
+		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
+	}
+}
+
+// shutDown lets the requests of clients end, and logs if some had to be cut off.
+func shutDown(gate *httpapi.Gate, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	start := time.Now()
+	if err := gate.Shutdown(ctx); err != nil {
+		log.Warn("requests were cut off", zap.Duration("after", time.Since(start)), zap.Error(err))
+	}
 }
 
 // openMeanwhile opens a member or a proxy while its sockets are served already. A signal ends it:
@@ -285,14 +286,4 @@ func newMetrics() *stats.Metrics {
 
 func versions() httpapi.Versions {
 	return httpapi.Versions{Server: stats.APILevel, Cluster: stats.ClusterAPILevel(), Pando: stats.Version}
-}
-
-func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
-	s := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: HeaderTimeout,
-		ErrorLog:          zap.NewStdLog(log),
-	}
-	httpapi.CloseUnasked(s)
-	return s
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,22 +115,19 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	logListening(listeners.bound(&asProxy), log)
 	tuning.Memory(log)
 	metrics := newMetrics()
-	listeners.limit(shares, metrics, log)
-	gate := newGate(cfg, metrics)
-	servers := newServers(gate, log)
-	defer servers.close()
-	watching, endWatches := context.WithCancel(context.Background())
-	defer endWatches()
-	servers.client.BaseContext = func(net.Listener) context.Context { return watching }
-	failed := make(chan error, 1)
-	serveAll(servers.client, listeners.client, failed)
-	serveAll(servers.metrics, listeners.metrics, failed)
+	serving := gateConfig(cfg, shares, metrics, log)
+	serving.StallTimeout = 0
+	requests, endRequests := context.WithCancel(context.Background())
+	defer endRequests()
+	serving.BaseContext = requests
+	gate := httpapi.NewGate(serving)
+	defer gate.Close()
+	failed := gate.Serve(listeners.Listeners)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
 		return newProxy(ctx, cfg, known, shares.idle, metrics.Handler(), log.Named("proxy"))
 	})
 	if err != nil {
-		gate.CloseWaits()
-		servers.shutdown(log)
+		shutDown(gate, log)
 		return err
 	}
 	following, stopFollowing := context.WithCancel(ctx)
@@ -146,11 +142,10 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	case <-ctx.Done():
 		log.Info("shutting down: requests under way end")
 	}
-	gate.CloseWaits()
 	// Long polls are cut off only when others have had time to end.
-	timer := time.AfterFunc(shutdownTimeout/2, endWatches)
+	timer := time.AfterFunc(shutdownTimeout/2, endRequests)
 	defer timer.Stop()
-	servers.shutdown(log)
+	shutDown(gate, log)
 	return err
 }
 
