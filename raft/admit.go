@@ -70,7 +70,9 @@ func checkData(data []byte) error {
 	case kindAuditResult:
 		_, err = decodeAudit(data, &auditResult{})
 	default:
-		err = fmt.Errorf("%w: kind %d", errEntry, data[0])
+		if !isIgnorable(data[0]) {
+			err = fmt.Errorf("%w: kind %d", errEntry, data[0])
+		}
 	}
 	return err
 }

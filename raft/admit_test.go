@@ -29,7 +29,7 @@ func garbage(t testing.TB) map[string]*raftpb.Entry {
 	head := appendBatchHead(nil, 8, 1, 1)
 	set := tree.AppendCommand(head[:len(head):len(head)], &tree.Command{Op: tree.OpSet, Path: "/a", Value: "1"})
 	return map[string]*raftpb.Entry{
-		"an unknown kind":        normal(200),
+		"an unknown kind":        normal(100),
 		"half a batch's head":    normal(head[:len(head)-1]...),
 		"half a command":         normal(set[:len(set)-1]...),
 		"an unknown operation":   normal(append(head[:len(head):len(head)], 99, 0, 0, 0, 0, 0, 0)...),
@@ -235,7 +235,7 @@ func TestSkipEntryRefuses(t *testing.T) {
 	}
 	recovered := func() *storage.Recovered {
 		return &storage.Recovered{Applied: 5, Term: 2, Entries: []*raftpb.Entry{
-			entry(6, 2, forwarded(8, 1, "/a", "1").Entries[0].Data), entry(7, 3, []byte{200}),
+			entry(6, 2, forwarded(8, 1, "/a", "1").Entries[0].Data), entry(7, 3, []byte{100}),
 		}}
 	}
 	for _, test := range []struct {

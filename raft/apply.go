@@ -64,11 +64,14 @@ func (c *core) applyData(index uint64, data []byte) error {
 			c.applyFounding(index, id)
 			return nil
 		}
+		if level, ok := decodeLevel(data); ok {
+			return c.applyLevel(index, level)
+		}
 		return c.applyAudit(index, data)
 	case kindAuditResult:
 		return c.applyAuditResult(data)
 	}
-	return fmt.Errorf("%w: kind %d", errEntry, data[0])
+	return c.applyUnknown(data[0])
 }
 
 // applyBatch changes the tree, answers the callers whose commands these are,

@@ -52,7 +52,7 @@ func (l *core) checkpointIfDue() {
 	if l.failed != nil {
 		return
 	}
-	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() {
+	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() && !l.levelUnsaved() {
 		return
 	}
 	if time.Now().Before(c.retryAt) {
@@ -90,6 +90,7 @@ func (c *core) nextCheckpoint() storage.Checkpoint {
 		Term:      c.appliedTerm,
 		ConfState: c.confState,
 		Members:   c.registry.Marshal(),
+		Level:     c.level.Load(),
 	}
 }
 
@@ -126,6 +127,7 @@ func (l *core) checkpointed(c checkpointed) {
 		return
 	}
 	l.checkpoint.index = c.Applied
+	l.levels.saved = c.Level
 	l.storage.checkpointed(c.Applied, c.Term, c.ConfState)
 	l.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
 }

@@ -65,6 +65,7 @@ type core struct {
 	checks     checks
 	claims     claims
 	identity   identity
+	levels     levels
 	leaderless leaderless
 	latency    latencies
 	staged     *storage.Staged   // came from a peer; waits for raft to take it
@@ -102,7 +103,10 @@ func newCore(n *Node, cfg Config) (*core, error) {
 			return nil, ErrRemoved
 		}
 	}
-	var err error
+	err := l.recoverLevel(cfg.Recovered)
+	if err != nil {
+		return nil, err
+	}
 	if l.raw, err = newRawNode(cfg, l.storage, n.limits); err != nil {
 		return nil, err
 	}
@@ -217,6 +221,7 @@ func (c *core) tick(now time.Time) {
 	c.membershipTick(now)
 	c.auditIfDue(now)
 	c.foundIfDue(now)
+	c.raiseLevelIfDue(now)
 	c.logLeaderless(now)
 	if !c.stopping.IsZero() && (now.After(c.stopping) || c.transferred()) {
 		c.finish()

@@ -33,6 +33,8 @@ func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (stor
 		switch {
 		case e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 && e.GetData()[0] == kindBatch:
 			entries[i] = e
+		case isLevel(e):
+			entries[i] = e // what follows may need the level
 		case e.GetType() != raftpb.EntryNormal && !founded:
 			founded = true
 			entries[i], err = confChangeEntry(e.GetIndex(), e.GetTerm(), raftpb.ConfChangeAddNode, self)

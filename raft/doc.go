@@ -30,7 +30,8 @@
 // transport compares a message with the ends of its stream, vet.go with the log. A
 // message that contradicts the log ends this member only when its sender says the same
 // at its own URL (doubt.go). Clusters with the same flags are told apart by their
-// founding ID (founding.go).
+// founding ID (founding.go). Members of two versions share a log up to the cluster's
+// feature level (level.go).
 //
 // # Invariants
 //

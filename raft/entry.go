@@ -11,7 +11,7 @@ import (
 )
 
 // The kinds of a normal entry, its first byte. They are on disk: never reuse
-// one.
+// one. A new kind needs a new feature level, and may have the bit ignorable: see level.go.
 const (
 	kindBatch      = 1 // commands for the tree
 	kindAttributes = 2 // a member's name and client URLs

@@ -93,7 +93,7 @@ func (c *core) learnFounding(entries []*raftpb.Entry) {
 // foundingIs tells the transport the ID.
 func (c *core) foundingIs(id members.ID) {
 	if c.founding.Swap(uint64(id)) != uint64(id) {
-		c.transport.FoundingChanged()
+		c.transport.RecheckPeers()
 	}
 }
 

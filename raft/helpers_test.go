@@ -34,7 +34,10 @@ type testMember struct {
 }
 
 func newTestMember(t testing.TB) *testMember {
-	m := &testMember{t: t, dir: filepath.Join(t.TempDir(), "data"), cfg: Config{SnapshotCount: 100_000}}
+	m := &testMember{t: t, dir: filepath.Join(t.TempDir(), "data"), cfg: Config{
+		SnapshotCount: 100_000,
+		pinnedLevel:   new(uint64(0)), // a raised level brings about a checkpoint
+	}}
 	t.Cleanup(m.stop)
 	return m
 }

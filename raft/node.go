@@ -71,6 +71,8 @@ type Config struct {
 	Observer Observer
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
+
+	pinnedLevel *uint64 // the feature level that this member serves, in tests; storage.FeatureLevel if nil
 }
 
 // Node is one member's replica of the log and the tree. Its methods may be
@@ -95,6 +97,8 @@ type Node struct {
 
 	term, applied, committed, leader atomic.Uint64
 	founding                         atomic.Uint64 // zero while it is not known
+	level                            atomic.Uint64 // the cluster's feature level
+	programLevel                     uint64        // the highest one that this program serves
 	ready                            chan struct{}
 	// sole says that this member leads, has applied an entry of its own term,
 	// and no other has a vote.
@@ -117,21 +121,22 @@ func Start(cfg Config) (*Node, error) {
 	cfg.ensureDefaults()
 	bounds := newLimits(cfg.RequestBytes, cfg.CatchUpBytes)
 	n := &Node{
-		id:       members.ID(cfg.Recovered.Identity.MemberID),
-		tree:     cfg.Recovered.Store,
-		registry: cfg.Registry,
-		limits:   bounds,
-		queue:    newQueue(bounds.queue),
-		readers:  newReaders(),
-		inbox:    newInbox(bounds.inbox),
-		disk:     cfg.Disk,
-		tick:     cfg.Tick,
-		timeout:  cfg.Timeout,
-		observer: &cfg.Observer,
-		now:      cfg.Now,
-		ready:    make(chan struct{}),
-		stop:     make(chan struct{}),
-		done:     make(chan struct{}),
+		id:           members.ID(cfg.Recovered.Identity.MemberID),
+		tree:         cfg.Recovered.Store,
+		registry:     cfg.Registry,
+		limits:       bounds,
+		queue:        newQueue(bounds.queue),
+		readers:      newReaders(),
+		inbox:        newInbox(bounds.inbox),
+		disk:         cfg.Disk,
+		tick:         cfg.Tick,
+		timeout:      cfg.Timeout,
+		observer:     &cfg.Observer,
+		programLevel: cfg.programLevel(),
+		now:          cfg.Now,
+		ready:        make(chan struct{}),
+		stop:         make(chan struct{}),
+		done:         make(chan struct{}),
 	}
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
 	n.roster = newRoster(cfg, func() { n.inbox.post(func(c *core) { c.refreshPeers() }) })

@@ -25,8 +25,10 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 				wake(n.inbox.wake)
 			}
 		},
-		Report:   n.reportLog,
-		Founding: func() members.ID { return members.ID(n.founding.Load()) },
+		Report:       n.reportLog,
+		Founding:     func() members.ID { return members.ID(n.founding.Load()) },
+		Level:        n.programLevel,
+		ClusterLevel: n.FeatureLevel,
 		Receive: func(messages []*raftpb.Message) {
 			together := slices.Clone(messages)
 			if n.inbox.offer(func(c *core) { c.receiveAll(together) }, messagesSize(together)) {

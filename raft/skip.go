@@ -26,8 +26,15 @@ type EntryError struct {
 
 // Error says what is wrong and what to do.
 func (e *EntryError) Error() string {
-	return fmt.Sprintf("raft: log entry %v can't be applied: %v: if a newer version of pando wrote it, start that version; "+
-		"if none did, start each member once with --skip-log-entry=%v, which passes over this entry and loses nothing else", e.Entry, e.Err, e.Entry)
+	text := fmt.Sprintf("raft: log entry %v can't be applied: %v", e.Entry, e.Err)
+	switch {
+	case !errors.Is(e.Err, errTooOld):
+		text += ". If a newer version of Pando wrote it, start that version"
+	case !errors.Is(e.Err, errEntry):
+		return text
+	}
+	return text + fmt.Sprintf(". If no newer version ever ran in this cluster, start each member once with --skip-log-entry=%v, "+
+		"which passes over this entry and loses nothing else", e.Entry)
 }
 
 // Unwrap gives the reason.

@@ -154,6 +154,8 @@ func (c *core) install(m *raftpb.Message) error {
 		return err
 	}
 	c.registry.SetFounding(founding) // the leader may be of a version that knows of none
+	c.level.Store(staged.Level)
+	c.levels.saved = staged.Level
 	c.identity = identity{used: true}
 	if id, founded := c.registry.Founded(); founded {
 		c.foundingIs(id)
@@ -168,6 +170,7 @@ func (c *core) install(m *raftpb.Message) error {
 	c.applied.Store(c.appliedIndex)
 	c.checkpoint.index = c.appliedIndex
 	c.refreshPeers()
+	c.transport.RecheckPeers()
 	c.expiry.set(c.tree.View().NextExpiry(), c.now())
 	c.log.Info("caught up from a snapshot", zap.Uint64("index", c.appliedIndex), zap.Int64("keys", c.tree.View().Nodes()))
 	return nil

@@ -21,6 +21,9 @@ type Gauges struct {
 	RaftLogBytes  func() uint64 // in memory
 	IsLeader      func() bool
 	HasLeader     func() bool
+	// FeatureLevel is the cluster's feature level, as applied here; ProgramLevel the highest that this program serves.
+	FeatureLevel func() uint64
+	ProgramLevel func() uint64
 	// CheckpointFailing tells whether the last checkpoint could not be written.
 	CheckpointFailing func() bool
 }
@@ -40,6 +43,8 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.RaftCommitted, "etcd_server_proposals_committed_total", "The same as pando_raft_committed_index.")
 	r.number(g.RaftTerm, "pando_raft_term", "Raft term of this member.")
 	r.number(g.RaftLogBytes, "pando_raft_log_bytes", "Memory that the log takes up: entries not yet applied, and those kept for members that lag behind (--catch-up-bytes).")
+	r.number(g.FeatureLevel, "pando_cluster_feature_level", "Feature level of the cluster: it rises when all members run a version that serves more.")
+	r.number(g.ProgramLevel, "pando_feature_level", "Highest feature level that this member's version serves.")
 	r.truth(g.IsLeader, "pando_raft_is_leader", "1 if this member leads, 0 if not.")
 	r.truth(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
 	r.truth(g.HasLeader, "pando_raft_has_leader", "1 if this member knows a leader, 0 if not.")

@@ -22,7 +22,7 @@ func putGarbage(t *testing.T, dataDir string) {
 	}
 	last, state := recovered.Entries[len(recovered.Entries)-1], recovered.HardState
 	index := last.GetIndex() + 1
-	last.Index, last.Data, state.Commit = &index, []byte{200}, &index
+	last.Index, last.Data, state.Commit = &index, []byte{100}, &index
 	if err := disk.Append(state, recovered.Entries[len(recovered.Entries)-1:]); err != nil {
 		t.Fatal(err)
 	}

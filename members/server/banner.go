@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members/config"
+	"pando/storage"
 )
 
 // announce says that a process serves: in the log, and to the person who started it, on the standard output. Collectors
@@ -26,7 +27,7 @@ func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.
 
 // logListening tells the log which program this is and where it answers, before anything else can take long.
 func logListening(cfg *config.Config, log *zap.Logger) {
-	log.Info("listening", zap.String("version", stats.Version), zap.String("name", cfg.Name),
+	log.Info("listening", zap.String("version", stats.Version), zap.Int("feature-level", storage.FeatureLevel), zap.String("name", cfg.Name),
 		zap.Strings("clients", config.URLStrings(cfg.ListenClientURLs)), zap.Strings("peers", config.URLStrings(cfg.ListenPeerURLs)),
 		zap.Strings("metrics", config.URLStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
 }

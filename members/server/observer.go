@@ -84,6 +84,8 @@ func (m *member) gauges() stats.Gauges {
 		RaftCommitted: node.Index,
 		RaftTerm:      node.Term,
 		RaftLogBytes:  func() uint64 { return uint64(node.LogBytes()) },
+		FeatureLevel:  node.FeatureLevel,
+		ProgramLevel:  func() uint64 { return storage.FeatureLevel },
 		IsLeader:      func() bool { return node.Leader() == m.observer.self },
 		HasLeader:     func() bool { return node.Leader() != 0 },
 

@@ -27,7 +27,6 @@ type LogReport struct {
 }
 
 const (
-	logPath     = "/raft/log"
 	headerIndex = "X-Pando-Index"
 	maxReport   = 4 << 10 // bytes of an answer
 )

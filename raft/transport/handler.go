@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -22,76 +21,6 @@ func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
 	handle(streamPath, t.serveStream)
 	handle(snapshotPath, t.serveSnapshot)
 	handle(logPath, t.serveLog)
-}
-
-// admit checks who wants to talk to whom, and answers those who may not.
-func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (hello, bool) {
-	w.Header().Set(headerCluster, t.Cluster.String())
-	w.Header().Set(headerFrom, t.Self.String())
-	t.writeFounding(w.Header())
-	refuse := func(status int, format string, args ...any) (hello, bool) {
-		answerAtOnce(w)
-		http.Error(w, fmt.Sprintf(format, args...), status)
-		return hello{}, false
-	}
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return refuse(http.StatusMethodNotAllowed, "Method Not Allowed")
-	}
-	if v := r.Header.Get(headerProtocol); v != protocol {
-		return refuse(http.StatusPreconditionFailed, "peer protocol %q, this member speaks %q", v, protocol)
-	}
-	if c := r.Header.Get(headerCluster); c != t.Cluster.String() {
-		return refuse(http.StatusPreconditionFailed,
-			"request of cluster %s, this member is of cluster %s; do two clusters share a peer URL?", c, t.Cluster)
-	}
-	if to := r.Header.Get(headerTo); to != t.Self.String() {
-		return refuse(http.StatusPreconditionFailed, "request for member %s, this is member %s; is a peer URL out of date?", to, t.Self)
-	}
-	from, err := members.ParseID(r.Header.Get(headerFrom))
-	if err != nil || from == t.Self {
-		return refuse(http.StatusBadRequest, "the request does not say whom it is from")
-	}
-	switch t.Standing(from) {
-	case Removed:
-		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
-	case Unknown:
-		t.Stranger(from)
-		return refuse(http.StatusForbidden, "member %s is not known here. One that was just added is in a moment. "+
-			"If this goes on, member %s was away while others were replaced: name those of today in its --initial-cluster, and start it again", from, t.Self)
-	}
-	peer := hello{from: from}
-	peer.founding, peer.told = readFounding(r.Header)
-	if err := t.compareFounding(from, peer.founding); err != nil {
-		t.foreign(peer.from, err)
-		return refuse(http.StatusConflict, "%v", err)
-	}
-	return peer, true
-}
-
-// foreign tells of members of another cluster that call, more and more rarely.
-func (t *Transport) foreign(from members.ID, err error) {
-	t.mu.Lock()
-	due := t.foreigners.Due(time.Now())
-	t.mu.Unlock()
-	if due {
-		t.Logger.Warn("a member of another cluster was refused", zap.Stringer("from", from), zap.Error(err))
-	}
-}
-
-// hello is what a request between members says of the one who makes it.
-type hello struct {
-	from     members.ID
-	founding members.ID // zero if it knows of none
-	told     bool       // it is of a version that has founding IDs
-}
-
-// answerAtOnce lets an answer out while the request's body still comes. That of a
-// snapshot is long, and what members of another version send may have no end: the
-// server would wait for it before it told the client that it is refused.
-func answerAtOnce(w http.ResponseWriter) {
-	// Where a server can't do this, the sender learns of a refusal late.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 }
 
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +52,7 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 }
 
 // listen takes what a member says, until its stream ends or it is removed.
-func (t *Transport) listen(peer hello, in *frameReader) error {
+func (t *Transport) listen(peer announcement, in *frameReader) error {
 	var messages []*raftpb.Message
 	in.long = t.long
 	for t.Standing(peer.from) != Removed {

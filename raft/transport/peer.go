@@ -36,11 +36,11 @@ type peer struct {
 	log    *zap.Logger
 	again  chan struct{} // the peer was heard: the pause may end
 
-	mu       sync.Mutex
-	urls     []string
-	next     int        // the URL to try next
-	founding members.ID // that the peer told when it took the stream; zero for none
-	conn     io.Closer  // of that stream; nil before the first
+	mu     sync.Mutex
+	urls   []string
+	next   int          // the URL to try next
+	theirs announcement // with which the peer took the stream
+	conn   io.Closer    // of that stream; nil before the first
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
@@ -67,18 +67,18 @@ func (p *peer) url(path string) string {
 	return p.urls[p.next%len(p.urls)] + path
 }
 
-// meet notes with whom a stream was opened.
-func (p *peer) meet(conn io.Closer, founding members.ID) {
+// connected records the stream to the peer, and what the peer announced when it took it.
+func (p *peer) connected(conn io.Closer, theirs announcement) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn, p.founding = conn, founding
+	p.conn, p.theirs = conn, theirs
 }
 
-// compareFounding ends the stream to a peer that turns out to be of another founding.
-func (p *peer) compareFounding() {
+// recheck ends the stream if the peer no longer fits this cluster.
+func (p *peer) recheck() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil && p.t.compareFounding(p.id, p.founding) != nil {
+	if p.conn != nil && p.t.checkCompatible(p.theirs) != nil {
 		_ = p.conn.Close()
 	}
 }
@@ -120,11 +120,14 @@ const steady = time.Minute
 // tell logs why there is no stream to the peer.
 func (p *peer) tell(err error) {
 	var refusal *refusal
-	if errors.As(err, &refusal) || errors.Is(err, errFounding) {
-		p.log.Warn("the peer refuses this member; trying again", zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
-		return
+	text := "peer not reachable; trying again"
+	switch {
+	case errors.As(err, &refusal):
+		text = "the peer refuses this member; trying again"
+	case errors.Is(err, errIncompatible):
+		text = "the peer does not fit this cluster; trying again"
 	}
-	p.log.Warn("peer not reachable; trying again", zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
+	p.log.Warn(text, zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
 }
 
 func (p *peer) allURLs() []string {
@@ -151,13 +154,9 @@ func (p *peer) request(ctx context.Context, path string, body io.Reader, size in
 		return nil, fmt.Errorf("transport: peer URL %q: %w", url, err)
 	}
 	req.ContentLength = size
-	h := req.Header
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set(headerCluster, p.t.Cluster.String())
-	h.Set(headerFrom, p.t.Self.String())
-	h.Set(headerTo, p.id.String())
-	h.Set(headerProtocol, protocol)
-	p.t.writeFounding(h)
+	p.t.announce(req.Header)
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set(headerTo, p.id.String())
 	return req, nil
 }
 
@@ -183,8 +182,8 @@ func (p *peer) verdict(resp *http.Response) error {
 			return ErrRemoved
 		}
 	case http.StatusConflict:
-		if theirs, _ := readFounding(resp.Header); p.answered(resp) {
-			if err := p.t.compareFounding(p.id, theirs); err != nil {
+		if p.answered(resp) {
+			if err := p.t.checkCompatible(readAnnouncement(p.id, resp.Header)); err != nil {
 				return err
 			}
 		}

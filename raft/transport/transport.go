@@ -17,21 +17,6 @@ import (
 	"pando/raft/pace"
 )
 
-// protocol is the version of the framing and of what the messages hold.
-// Members of different versions don't talk.
-const protocol = "2"
-
-// The paths on the peer URLs, and the headers of requests there.
-const (
-	streamPath   = "/raft/stream"
-	snapshotPath = "/raft/snapshot"
-
-	headerCluster  = "X-Etcd-Cluster-Id"
-	headerFrom     = "X-Pando-From"
-	headerTo       = "X-Pando-To"
-	headerProtocol = "X-Pando-Protocol"
-)
-
 // ErrRemoved tells that this member was removed from the cluster.
 var ErrRemoved = errors.New("transport: this member was removed from the cluster")
 
@@ -76,6 +61,10 @@ type Config struct {
 	// Founding is the cluster's founding ID, zero while it is not known. Members of
 	// different ones don't talk.
 	Founding func() members.ID
+	// Level is the highest feature level that this member serves, ClusterLevel that of the cluster. Members whose
+	// program is below the cluster's level are refused.
+	Level        uint64
+	ClusterLevel func() uint64
 	// Sent and Received count the bytes of a message; for statistics.
 	Sent, Received func(m *raftpb.Message, bytes int)
 	Logger         *zap.Logger
@@ -90,17 +79,19 @@ type Transport struct {
 
 	long chan struct{} // taken by whoever reads a long frame
 
-	mu         sync.Mutex
-	peers      []*peer                   // never changed in place: Send walks it without the lock
-	heard      map[members.ID]time.Time  // when a frame last came from a member
-	incoming   map[members.ID][]incoming // the streams that a member has opened, the oldest first
-	failures   pace.Pace                 // of snapshots that come in
-	foreigners pace.Pace                 // members of other clusters that call
+	mu       sync.Mutex
+	peers    []*peer                   // never changed in place: Send walks it without the lock
+	heard    map[members.ID]time.Time  // when a frame last came from a member
+	incoming map[members.ID][]incoming // the streams that a member has opened, the oldest first
+	failures pace.Pace                 // of snapshots that come in
+	// incompatible paces the log lines about members that don't fit this cluster.
+	incompatible pace.Pace
+	protocols    protocolRange // that this member serves
 }
 
 // incoming is a stream that a member has opened.
 type incoming struct {
-	hello
+	announcement
 	conn net.Conn
 }
 
@@ -112,7 +103,7 @@ const maxIncoming = 4
 func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Transport{
-		Config: cfg, ctx: ctx, cancel: cancel,
+		Config: cfg, ctx: ctx, cancel: cancel, protocols: served,
 		heard:    map[members.ID]time.Time{},
 		incoming: map[members.ID][]incoming{},
 		long:     make(chan struct{}, 1),
@@ -188,7 +179,7 @@ func (t *Transport) hear(id members.ID) {
 
 // callBack notes that a member has just opened a stream, and ends the pause before the
 // next attempt to reach it.
-func (t *Transport) callBack(peer hello, conn net.Conn) {
+func (t *Transport) callBack(peer announcement, conn net.Conn) {
 	id := peer.from
 	t.mu.Lock()
 	defer t.mu.Unlock()

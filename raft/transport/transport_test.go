@@ -42,7 +42,8 @@ type end struct {
 	strangers atomic.Int64
 	dropped   chan error
 	founding  atomic.Uint64
-	content   []byte // of the snapshot that it sends
+	level     atomic.Uint64 // of the cluster
+	content   []byte        // of the snapshot that it sends
 
 	mu        sync.Mutex
 	streams   []net.Conn // that it was asked for
@@ -81,6 +82,7 @@ func newEnd(t testing.TB, self members.ID, tune func(*Config)) *end {
 		Sent:         func(*raftpb.Message, int) {},
 		Received:     func(*raftpb.Message, int) {},
 		Founding:     func() members.ID { return members.ID(e.founding.Load()) },
+		ClusterLevel: e.level.Load,
 		Report: func(_ context.Context, _ members.ID, index uint64) (LogReport, error) {
 			return LogReport{EntryTerm: index + 1}, nil
 		},
@@ -180,8 +182,8 @@ func message(to members.ID, index uint64, data []byte) *raftpb.Message {
 	}
 }
 
-// announcement is the message in front of a snapshot.
-func announcement(to members.ID) *raftpb.Message {
+// snapshotMessage is the message in front of a snapshot.
+func snapshotMessage(to members.ID) *raftpb.Message {
 	return &raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), To: (*uint64)(&to), From: new(uint64(1)), Term: new(uint64(1)), Snapshot: &raftpb.Snapshot{},
 	}
@@ -243,14 +245,14 @@ func TestRefusals(t *testing.T) {
 		method, from, to, cluster, protocol string
 		want                                int
 	}{
-		"method":   {"GET", "1", "2", "7", protocol, http.StatusMethodNotAllowed},
+		"method":   {"GET", "1", "2", "7", "2", http.StatusMethodNotAllowed},
 		"protocol": {"POST", "1", "2", "7", "0", http.StatusPreconditionFailed},
-		"cluster":  {"POST", "1", "2", "8", protocol, http.StatusPreconditionFailed},
-		"member":   {"POST", "1", "3", "7", protocol, http.StatusPreconditionFailed},
-		"nobody":   {"POST", "", "2", "7", protocol, http.StatusBadRequest},
-		"itself":   {"POST", "2", "2", "7", protocol, http.StatusBadRequest},
-		"removed":  {"POST", "9", "2", "7", protocol, http.StatusGone},
-		"stranger": {"POST", "99", "2", "7", protocol, http.StatusForbidden},
+		"cluster":  {"POST", "1", "2", "8", "2", http.StatusPreconditionFailed},
+		"member":   {"POST", "1", "3", "7", "2", http.StatusPreconditionFailed},
+		"nobody":   {"POST", "", "2", "7", "2", http.StatusBadRequest},
+		"itself":   {"POST", "2", "2", "7", "2", http.StatusBadRequest},
+		"removed":  {"POST", "9", "2", "7", "2", http.StatusGone},
+		"stranger": {"POST", "99", "2", "7", "2", http.StatusForbidden},
 	} {
 		for _, path := range []string{streamPath, snapshotPath} {
 			t.Run(name+path, func(t *testing.T) {
@@ -351,7 +353,7 @@ func TestCallBack(t *testing.T) {
 		a.await("the next attempt", func() bool { return a.lost.Load() > before })
 		start := time.Now()
 		conn, _ := net.Pipe()
-		a.callBack(hello{from: 2}, conn)
+		a.callBack(announcement{from: 2}, conn)
 		a.await("the next attempt", func() bool { return a.lost.Load() > before+1 })
 		if time.Since(start) < lastPause/2 {
 			return
@@ -412,7 +414,7 @@ func TestSnapshots(t *testing.T) {
 	a.pass(b)
 	snap := func() error {
 		t.Helper()
-		a.Send([]*raftpb.Message{announcement(2)})
+		a.Send([]*raftpb.Message{snapshotMessage(2)})
 		select {
 		case err := <-a.sent:
 			return err
@@ -458,7 +460,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			for to := range members.ID(3) {
 				a.Send([]*raftpb.Message{
 					message(to+2, 1, make([]byte, 1<<20)),
-					announcement(to + 2),
+					snapshotMessage(to + 2),
 				})
 			}
 			closed := make(chan struct{})

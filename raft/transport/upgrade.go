@@ -15,7 +15,7 @@ import (
 // connection. Who is refused gets an ordinary answer.
 const (
 	upgrade   = "pando-raft"
-	switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + "\r\n" + headerFounding + ": %s\r\n\r\n"
+	switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + "\r\n"
 )
 
 // connect asks the peer for a stream. What it gives is the connection, and what
@@ -46,12 +46,12 @@ func (p *peer) connect() (io.ReadWriteCloser, *direct, error) {
 		}
 		return nil, nil, err
 	}
-	theirs, _ := readFounding(resp.Header)
-	if err := p.t.compareFounding(p.id, theirs); err != nil {
+	theirs := readAnnouncement(p.id, resp.Header)
+	if err := p.t.checkCompatible(theirs); err != nil {
 		_ = stream.Close()
 		return nil, nil, err
 	}
-	p.meet(stream, theirs)
+	p.connected(stream, theirs)
 	return stream, newDirect(conn), nil
 }
 
@@ -79,13 +79,24 @@ func (t *Transport) accept(w http.ResponseWriter) (net.Conn, io.Reader, error) {
 	in := io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), &livelyReader{in: conn, timer: conn})
 	err = conn.SetDeadline(time.Now().Add(Silence))
 	if err == nil {
-		_, err = fmt.Fprintf(conn, switching, foundingText(t.Founding()))
+		err = t.writeSwitching(conn)
 	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, nil, err
 	}
 	return conn, in, nil
+}
+
+// writeSwitching writes the answer after which the connection is a stream.
+func (t *Transport) writeSwitching(conn net.Conn) error {
+	head := bytes.NewBufferString(switching)
+	h := http.Header{}
+	t.announce(h)
+	_ = h.Write(head) // memory takes all
+	head.WriteString("\r\n")
+	_, err := head.WriteTo(conn)
+	return err
 }
 
 // livelyReader gives up when nothing comes for Silence, or a little less: to move

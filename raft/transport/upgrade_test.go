@@ -23,7 +23,7 @@ func (e *end) dial(t *testing.T, more ...byte) (*net.TCPConn, *http.Response) {
 	}
 	t.Cleanup(func() { _ = conn.Close() }) // the test may have closed it
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: 1\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n\r\n",
-		streamPath, upgrade, headerFrom, headerTo, e.Self, headerCluster, e.Cluster, headerProtocol, protocol)
+		streamPath, upgrade, headerFrom, headerTo, e.Self, headerCluster, e.Cluster, headerProtocol, "2")
 	if _, err := conn.Write(append([]byte(head), more...)); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestPlainRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for header, value := range map[string]string{headerFrom: "1", headerTo: "2", headerCluster: "7", headerProtocol: protocol} {
+	for header, value := range map[string]string{headerFrom: "1", headerTo: "2", headerCluster: "7", headerProtocol: "2"} {
 		req.Header.Set(header, value)
 	}
 	resp, err := b.Client.Do(req)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"pando/members"
+	"pando/stats"
 )
 
 // TestFoundings connects members of foundings that are known and unknown.
@@ -71,7 +72,7 @@ func TestFoundings(t *testing.T) {
 		a.pass(b)
 		b.pass(a)
 		b.founding.Store(88)
-		b.FoundingChanged()
+		b.RecheckPeers()
 		b.await("both streams to end", func() bool { return b.Heard(1).IsZero() && a.Heard(2).IsZero() })
 	})
 }
@@ -121,4 +122,101 @@ func TestAskLog(t *testing.T) {
 	if r, err := a.AskLog(t.Context(), 2, 41); err == nil {
 		t.Errorf("something that is no member says %+v", r)
 	}
+}
+
+// TestLevels connects members whose programs serve different feature levels.
+func TestLevels(t *testing.T) {
+	level := func(level uint64) func(*Config) { return func(c *Config) { c.Level = level } }
+	t.Run("served by both", func(t *testing.T) {
+		a, b := newEnd(t, 1, level(2)), newEnd(t, 2, level(1))
+		a.level.Store(1)
+		a.know(b)
+		b.know(a)
+		a.pass(b)
+		b.pass(a)
+		if got := []uint64{a.FeatureLevelOf(2), b.FeatureLevelOf(1), b.FeatureLevelOf(3)}; got[0] != 1 || got[1] != 2 || got[2] != 0 {
+			t.Errorf("announced are %d", got)
+		}
+	})
+	t.Run("a program without levels", func(t *testing.T) {
+		b := newEnd(t, 2, level(1))
+		b.openStream(t)
+		b.await("the stream", func() bool { return !b.Heard(1).IsZero() })
+		if got := b.FeatureLevelOf(1); got != 0 {
+			t.Errorf("level %d", got)
+		}
+		b.level.Store(1)
+		if _, resp := b.dial(t); resp.StatusCode != http.StatusConflict {
+			t.Errorf("at level 1 it is answered %s", resp.Status)
+		}
+	})
+	t.Run("below the cluster's", func(t *testing.T) {
+		core, logged := observer.New(zapcore.WarnLevel)
+		a, b := newEnd(t, 1, func(c *Config) { c.Level, c.Logger = 1, zap.New(core) }), newEnd(t, 2, level(2))
+		b.level.Store(2)
+		a.know(b)
+		b.know(a)
+		a.await("attempts of both", func() bool { return a.lost.Load() > 2 && b.lost.Load() > 2 })
+		if !a.Heard(2).IsZero() || !b.Heard(1).IsZero() {
+			t.Error("the two talk")
+		}
+		text := logged.All()[0].ContextMap()["error"].(string)
+		for _, want := range []string{"the cluster is at feature level 2", "member 1 runs Pando " + stats.Version, "levels up to 1", "Upgrade that member"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q does not say %q", text, want)
+			}
+		}
+	})
+	t.Run("raised while a stream is up", func(t *testing.T) {
+		a, b := newEnd(t, 1, level(1)), newEnd(t, 2, level(2))
+		a.know(b)
+		b.know(a)
+		a.pass(b)
+		b.pass(a)
+		b.level.Store(2)
+		b.RecheckPeers()
+		b.await("both streams to end", func() bool { return b.Heard(1).IsZero() && a.Heard(2).IsZero() })
+	})
+}
+
+// TestProtocols compares the ranges of peer protocols that two members announce.
+func TestProtocols(t *testing.T) {
+	for name, test := range map[string]struct {
+		single, both string // the headers
+		want         protocolRange
+		ok           bool // it overlaps with what this program serves
+	}{
+		"this program":         {"2", "2-2", served, true},
+		"without a range":      {"2", "", served, true},
+		"a later one":          {"2", "2-5", protocolRange{2, 5}, true},
+		"one that is too new":  {"3", "3-4", protocolRange{3, 4}, false},
+		"one that is too old":  {"1", "", protocolRange{1, 1}, false},
+		"not a number":         {"x", "", protocolRange{}, false},
+		"half a range":         {"2", "2-", protocolRange{}, false},
+		"no header":            {"", "", protocolRange{}, false},
+		"an impossible header": {"2", "9-1", protocolRange{9, 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := http.Header{}
+			for header, value := range map[string]string{headerProtocol: test.single, headerProtocols: test.both} {
+				if value != "" {
+					h.Set(header, value)
+				}
+			}
+			if got := readProtocols(h); got != test.want || got.overlaps(served) != test.ok {
+				t.Errorf("got %v, overlaps: %v", got, got.overlaps(served))
+			}
+		})
+	}
+	t.Run("a refusal says both", func(t *testing.T) {
+		a, b := newEnd(t, 1, nil), newEnd(t, 2, nil)
+		core, logged := observer.New(zapcore.WarnLevel)
+		a.Logger, a.protocols = zap.New(core), protocolRange{7, 9}
+		a.know(b)
+		a.await("an attempt", func() bool { return logged.Len() > 0 })
+		text := logged.All()[0].ContextMap()["error"].(string)
+		if !strings.Contains(text, "peer protocol 7-9") || !strings.Contains(text, "serves 2-2") {
+			t.Errorf("the log says %s", text)
+		}
+	})
 }
