@@ -32,13 +32,14 @@ var allowed = map[string][]string{
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},
 
-	"httpapi":             {"tree", "members", "stats"},
+	"httpapi":             {"httpapi/service", "tree", "members", "stats"},
+	"httpapi/service":     {"tree", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "members", "stats"},
 	"httpapi/conformance": anything,
 
 	"members/config": {},
 	"members/server": {
-		"httpapi", "httpapi/proxy", "members", "members/config", "members/server/tuning",
+		"httpapi", "httpapi/proxy", "httpapi/service", "members", "members/config", "members/server/tuning",
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
 	},
 	"members/server/tuning": {},

@@ -87,11 +87,8 @@ func decimals(v uint64) []string { return []string{strconv.FormatUint(v, 10)} }
 // logHeaders sets the headers that every success under /v2/keys bears. Their
 // values share one allocation.
 func (s *Server) logHeaders(h http.Header, index uint64) {
-	values := [3]string{
-		strconv.FormatUint(index, 10),
-		strconv.FormatUint(s.Log.Index(), 10),
-		strconv.FormatUint(s.Log.Term(), 10),
-	}
+	committed, term := s.service.Position()
+	values := [3]string{strconv.FormatUint(index, 10), strconv.FormatUint(committed, 10), strconv.FormatUint(term, 10)}
 	v := values[:]
 	h["X-Etcd-Index"] = v[0:1:1]
 	h["X-Raft-Index"] = v[1:2:2]

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
 )
@@ -67,7 +68,7 @@ type Gate struct {
 // NewGate makes a Gate that is closed.
 func NewGate(cfg GateConfig) *Gate {
 	g := &Gate{GateConfig: cfg, opened: make(chan struct{}), ended: make(chan struct{}), failed: make(chan error, 1)}
-	g.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: func() health { return health{} }, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	g.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: func() service.Health { return service.Health{} }, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
 	g.servers = g.newServers()
 	return g
 }
@@ -127,7 +128,7 @@ func (g *Gate) hold(pick func(*Handlers) http.Handler, refuse func(http.Response
 		cause := causeStarting
 		select {
 		case <-g.opened:
-			pick(g.handlers.Load()).ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), heldSince{}, came)))
+			pick(g.handlers.Load()).ServeHTTP(w, r.WithContext(service.WithArrival(r.Context(), came)))
 			return
 		case <-g.ended:
 			cause = tree.CauseStopped
@@ -137,17 +138,6 @@ func (g *Gate) hold(pick func(*Handlers) http.Handler, refuse func(http.Response
 		refuse(w, r, cause)
 		g.Metrics.Observe(stats.OpOther, stats.Unavailable, time.Since(came))
 	}
-}
-
-// heldSince is the key under which the context of a request that waited at a Gate has the time at which it came.
-type heldSince struct{}
-
-// cameAt is when a request came, as far as its waiting is concerned.
-func cameAt(r *http.Request) time.Time {
-	if came, ok := r.Context().Value(heldSince{}).(time.Time); ok {
-		return came
-	}
-	return time.Now()
 }
 
 // refuseStarting answers in the form that clients know from the path: keys have error codes.

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/service"
 	"pando/stats"
 )
 
@@ -118,7 +119,7 @@ func TestHeldRequestsWaitOnce(t *testing.T) {
 	}()
 	<-held
 	opened := time.Now()
-	g.Open(Handlers{Client: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came = cameAt(r) })})
+	g.Open(Handlers{Client: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came = service.Arrival(r.Context()) })})
 	<-done
 	if came.IsZero() || came.After(opened) {
 		t.Errorf("a request that came before %v counts from %v", opened, came)

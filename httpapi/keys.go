@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
 )
@@ -17,9 +18,9 @@ var patient = context.Background()
 // metrics.
 func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
-	if e := s.awaitReady(r); e != nil {
-		s.writeKeyError(w, e)
-		return stats.OpOther, e
+	if err := s.service.AwaitReady(r.Context()); err != nil {
+		s.writeKeyError(w, err)
+		return stats.OpOther, err
 	}
 	var f form
 	room, e := s.parse(w, r, &f)
@@ -46,24 +47,16 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 // get answers a read from the local tree; with quorum=true from a tree that is
 // known to be up to date.
 func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
-	operation := stats.OpGet
+	consistency := service.Local
 	if q.quorum {
-		operation = stats.OpQuorumGet
-		if err := s.Log.Barrier(patient); err != nil {
-			s.writeKeyError(w, err)
-			return operation, err
-		}
+		consistency = service.Linearizable
 	}
-	view := s.Tree.View()
-	node, err := view.Get(q.path)
+	read, err := s.service.Get(patient, q.path, consistency)
+	node := read.Node
+	operation := service.ReadOperation(consistency, node)
 	if err != nil {
-		s.reads.Fail()
 		s.writeKeyError(w, err)
 		return operation, err
-	}
-	s.reads.Success()
-	if node.IsDir() && !q.quorum {
-		operation = stats.OpList
 	}
 	depth := tree.Shallow
 	if q.recursive {
@@ -71,7 +64,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	s.logHeaders(h, view.Index())
+	s.logHeaders(h, read.Index)
 	var now int64 // matters to TTLs alone
 	if node.IsDir() || node.Expires() != 0 {
 		now = s.Now().UnixNano()
@@ -82,18 +75,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 // change sends a command through the log, which ends what its body has reserved, and
 // answers with its event.
 func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room *reservation) (stats.Op, error) {
-	operation := operations[q.command.Op]
-	if q.command.Refresh {
-		operation = stats.OpRefresh
-	}
 	command := q.command // a read's stays off the heap
-	var event *tree.Event
-	var err error
-	if asksFileToBeDirectory(&command) {
-		err = s.refuseDirectory(command.Path)
-	} else {
-		event, err = s.Log.Propose(patient, &command)
-	}
+	operation := service.ChangeOperation(&command)
+	event, err := s.service.Propose(patient, &command)
 	room.free()
 	if err != nil {
 		s.writeKeyError(w, err)
@@ -113,29 +97,6 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room
 	return operation, s.answer(w, status, event.Encode())
 }
 
-// asksFileToBeDirectory reports whether a command asks for a refresh that would make a directory of a file. The reference
-// does that, and the value is gone; here no such command enters the log, whose entries all versions apply alike.
-func asksFileToBeDirectory(c *tree.Command) bool {
-	return c.Op == tree.OpSet && c.Refresh && c.Dir && c.Path != "/"
-}
-
-// refuseDirectory gives the error of a refresh with dir=true, which never changes anything: what is there is missing, a
-// directory already, or a file.
-func (s *Server) refuseDirectory(path string) error {
-	if err := s.Log.Barrier(patient); err != nil {
-		return err
-	}
-	view := s.Tree.View()
-	node, err := view.Get(path)
-	switch {
-	case err != nil:
-		return err
-	case node.IsDir():
-		return &tree.Error{Code: tree.CodeNotFile, Cause: path, Index: view.Index()}
-	}
-	return &tree.Error{Code: tree.CodeNotDir, Cause: path, Index: view.Index()}
-}
-
 // answer writes what was asked for, or that there is no room for it.
 func (s *Server) answer(w http.ResponseWriter, status int, e tree.Encoding) error {
 	err := s.writeEncoding(w, status, e)
@@ -151,15 +112,4 @@ func appendActionOnly(dst []byte, action tree.Action) []byte {
 	dst = append(dst, `{"action":"`...)
 	dst = append(dst, action.String()...)
 	return append(dst, "\"}\n"...)
-}
-
-// operations are the metrics' names for what the tree does.
-var operations = [...]stats.Op{
-	tree.OpSet:              stats.OpSet,
-	tree.OpCreate:           stats.OpCreate,
-	tree.OpCreateInOrder:    stats.OpCreateInOrder,
-	tree.OpUpdate:           stats.OpUpdate,
-	tree.OpCompareAndSwap:   stats.OpCompareAndSwap,
-	tree.OpDelete:           stats.OpDelete,
-	tree.OpCompareAndDelete: stats.OpCompareAndDelete,
 }

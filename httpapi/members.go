@@ -18,8 +18,7 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
 	switch r.Method {
 	case http.MethodGet:
-		s.awaitSelf(r)
-		return stats.OpMembers, s.showMembers(w, id)
+		return stats.OpMembers, s.showMembers(w, r, id)
 	case http.MethodPost:
 		if to, found := strings.CutSuffix(id, "/leader"); found {
 			return stats.OpMembers, s.moveLeader(w, r, to)
@@ -31,15 +30,6 @@ func (s *Server) members(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 		return stats.OpMembers, errMethod
 	}
 	return stats.OpMembers, s.changeMember(w, r, id)
-}
-
-// awaitSelf waits, if this member has never told the cluster its client URLs, until
-// it has, or that takes too long. A client that asks a new member for endpoints would
-// find none otherwise. Others show what they know at once, even without a quorum.
-func (s *Server) awaitSelf(r *http.Request) {
-	if self, _ := s.Members.Get(s.Self); len(self.ClientURLs) == 0 {
-		_ = s.awaitReady(r)
-	}
 }
 
 // refusePage answers a change that a web page of another origin made a browser send.
@@ -67,14 +57,14 @@ type memberList struct {
 	Members []members.Member `json:"members"`
 }
 
-func (s *Server) showMembers(w http.ResponseWriter, which string) error {
+func (s *Server) showMembers(w http.ResponseWriter, r *http.Request, which string) error {
 	switch which {
 	case "":
-		writeJSONLine(w, http.StatusOK, memberList{s.Members.List()})
+		writeJSONLine(w, http.StatusOK, memberList{s.service.Members(r.Context())})
 		return nil
 	case "leader":
-		m, ok := s.Members.Get(s.Log.Leader())
-		if !ok {
+		m, err := s.service.LeaderMember(r.Context())
+		if err != nil {
 			return memberError(w, http.StatusServiceUnavailable, "During election")
 		}
 		writeJSONLine(w, http.StatusOK, m)
@@ -89,8 +79,8 @@ func (s *Server) addMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m := members.NewRuntimeMember(urls, s.Now())
-	if err := s.Cluster.AddMember(r.Context(), m); err != nil {
+	m, err := s.service.AddMember(r.Context(), urls, s.Now())
+	if err != nil {
 		return changeRefused(w, m.ID, err)
 	}
 	writeJSONLine(w, http.StatusCreated, m)
@@ -104,13 +94,13 @@ func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, which stri
 		return memberError(w, http.StatusNotFound, "No such member: "+which)
 	}
 	if r.Method == http.MethodDelete {
-		err = s.Cluster.RemoveMember(r.Context(), id)
+		err = s.service.RemoveMember(r.Context(), id)
 	} else {
 		urls, bad := s.peerURLs(w, r)
 		if bad != nil {
 			return bad
 		}
-		err = s.Cluster.UpdateMember(r.Context(), id, urls)
+		err = s.service.UpdateMember(r.Context(), id, urls)
 	}
 	if err != nil {
 		return changeRefused(w, id, err)
@@ -123,14 +113,14 @@ func (s *Server) changeMember(w http.ResponseWriter, r *http.Request, which stri
 func (s *Server) moveLeader(w http.ResponseWriter, r *http.Request, which string) error {
 	id, err := members.ParseID(which)
 	if err == nil {
-		if _, known := s.Members.Get(id); !known {
-			err = members.ErrIDNotFound
-		}
+		err = s.service.TransferLeader(r.Context(), id)
+	} else {
+		err = members.ErrIDNotFound
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, members.ErrIDNotFound):
 		return memberError(w, http.StatusNotFound, "No such member: "+which)
-	}
-	if err := s.Cluster.TransferLeader(r.Context(), id); err != nil {
+	case err != nil:
 		return changeRefused(w, id, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -186,8 +176,7 @@ func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) ([]string, err
 
 // machines serves the client URLs of all members, as plain text.
 func (s *Server) machines(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	s.awaitSelf(r)
-	urls := s.Members.ClientURLs()
+	urls := s.service.ClientURLs(r.Context())
 	if len(urls) == 0 {
 		return stats.OpMembers, memberError(w, http.StatusServiceUnavailable, "no member has told its client URLs yet; see whether enough members run for a quorum")
 	}
@@ -208,7 +197,7 @@ type peerMember struct {
 func (s *Server) peerMembers(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["X-Etcd-Cluster-Id"] = s.clusterID
 	list := []peerMember{}
-	for _, m := range s.Members.List() {
+	for _, m := range s.service.PeerMembers() {
 		list = append(list, peerMember{uint64(m.ID), m.PeerURLs, m.Learner, m.Name, m.ClientURLs})
 	}
 	writeJSONLine(w, http.StatusOK, list)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"pando/stats"
 	"pando/tree"
@@ -69,69 +68,24 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 	return stats.BadRequest
 }
 
-// awaitReady waits until the member serves: it has caught up with what was
-// committed before its start. It returns the error to answer with when that takes too
-// long, the client goes or the server stops.
-func (s *Server) awaitReady(r *http.Request) *tree.Error {
-	if isClosed(s.Ready) {
-		return nil
-	}
-	timer := time.NewTimer(s.ReadyTimeout - time.Since(cameAt(r)))
-	defer timer.Stop()
-	select {
-	case <-s.Ready:
-		return nil
-	case <-s.open.ended:
-		return tree.NewError(tree.CodeRaftInternal, tree.CauseStopped)
-	case <-timer.C:
-	case <-r.Context().Done():
-	}
-	return tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
-}
-
 func (s *Server) statsSelf(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
-	return serveStats(w, s.Stats.JSON)
-}
-
-func (s *Server) statsLeader(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
-	if s.Log.Leader() != s.Self {
-		return stats.OpStats, memberError(w, http.StatusForbidden, "not current leader")
-	}
-	return serveStats(w, s.Leader.JSON)
+	return writeStats(w, s.service.SelfStats())
 }
 
 func (s *Server) statsStore(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
-	return serveStats(w, func() []byte {
-		c := s.Tree.View().Counters()
-		getsOK, getsFailed := s.reads.Counts()
-		return stats.StoreSnapshot{
-			GetsSuccess: getsOK, GetsFail: getsFailed,
-			SetsSuccess: c.Set.OK, SetsFail: c.Set.Failed,
-			DeleteSuccess: c.Delete.OK, DeleteFail: c.Delete.Failed,
-			UpdateSuccess: c.Update.OK, UpdateFail: c.Update.Failed,
-			CreateSuccess: c.Create.OK, CreateFail: c.Create.Failed,
-			CompareAndSwapSuccess: c.CompareAndSwap.OK, CompareAndSwapFail: c.CompareAndSwap.Failed,
-			CompareAndDeleteSuccess: c.CompareAndDelete.OK, CompareAndDeleteFail: c.CompareAndDelete.Failed,
-			ExpireCount: c.Expired,
-			Watchers:    uint64(s.Tree.Watchers()),
-		}.JSON()
-	})
+	return writeStats(w, s.service.StoreStats())
 }
 
-func serveStats(w http.ResponseWriter, body func() []byte) (stats.Op, error) {
+func (s *Server) statsLeader(w http.ResponseWriter, _ *http.Request) (stats.Op, error) {
+	body, err := s.service.LeaderStats()
+	if err != nil {
+		return stats.OpStats, memberError(w, http.StatusForbidden, "not current leader")
+	}
+	return writeStats(w, body)
+}
+
+func writeStats(w http.ResponseWriter, body []byte) (stats.Op, error) {
 	w.Header()["Content-Type"] = jsonType
-	_, _ = w.Write(body())
+	_, _ = w.Write(body) // an error means that the client went away
 	return stats.OpStats, nil
-}
-
-// health says whether writes can succeed here, and will go on to: whether the member serves
-// and knows a leader, and its checkpoints hold.
-func (s *Server) health() health {
-	if s.Log.Leader() == 0 || !isClosed(s.Ready) {
-		return health{}
-	}
-	if since, err := s.CheckpointFailing(); err != nil {
-		return health{reason: "checkpoints fail since " + since.UTC().Format(time.RFC3339) + ", the log says why"}
-	}
-	return health{ok: true}
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"pando/httpapi/service"
+
 	"github.com/go-chi/chi/v5"
 )
 
@@ -11,17 +13,10 @@ import (
 type process struct {
 	versions Versions
 	metrics  http.Handler
-	health   func() health
+	health   func() service.Health
 	pprof    Switch
 	// patience is how long a client may take nothing of a profile.
 	patience time.Duration
-}
-
-// health says whether writes can succeed on this member, and will go on to.
-type health struct {
-	ok bool
-	// reason says why not, if there is a cause that the reference does not have.
-	reason string
 }
 
 // mount adds routes of a process to a router.
@@ -43,10 +38,10 @@ func (p *process) serveVersion(w http.ResponseWriter, _ *http.Request) {
 func (p *process) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := p.health()
 	switch {
-	case h.ok:
+	case h.OK:
 		_, _ = w.Write([]byte(`{"health":"true"}`)) // an error means that the client went away
-	case h.reason != "":
-		http.Error(w, `{"health":"false","reason":"`+h.reason+`"}`, http.StatusServiceUnavailable)
+	case h.Reason != "":
+		http.Error(w, `{"health":"false","reason":"`+h.Reason+`"}`, http.StatusServiceUnavailable)
 	default:
 		http.Error(w, `{"health":"false"}`, http.StatusServiceUnavailable)
 	}

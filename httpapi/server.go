@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"runtime"
@@ -9,49 +8,16 @@ import (
 
 	"go.uber.org/zap"
 
-	"pando/members"
+	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
 )
 
-// Log is the replicated log as requests need it.
-type Log interface {
-	// Propose sends a command through the log and waits for its event, as long
-	// as the log thinks is worth it. Its errors are *tree.Error.
-	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
-	// Barrier returns when the tree here holds all that was acknowledged to
-	// anyone before the call. Its errors are *tree.Error.
-	Barrier(ctx context.Context) error
-	// Index is the log's commit index, Term its term, Leader who leads (zero
-	// when nobody does).
-	Index() uint64
-	Term() uint64
-	Leader() members.ID
-}
-
-// Cluster changes the membership, as requests ask for it. Its errors are those
-// of package members, *tree.Error, or others that say why it can't be now.
-type Cluster interface {
-	AddMember(ctx context.Context, m members.Member) error
-	RemoveMember(ctx context.Context, id members.ID) error
-	UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error
-	// TransferLeader returns when the member leads.
-	TransferLeader(ctx context.Context, to members.ID) error
-}
-
 // Config is what the API is made of. All fields must be set, but for those
 // whose comment names a default.
 type Config struct {
-	Log     Log
-	Cluster Cluster
-	// Snapshots serves /v2/snapshot.
-	Snapshots Snapshots
-	Tree      *tree.Store
-	Members   *members.Registry
-	Self      members.ID
-	Stats     *stats.Server
-	Leader    *stats.Leader
-	Metrics   *stats.Metrics
+	service.Config
+	Metrics *stats.Metrics
 	// CORS lists the origins that browsers may call from; "*", or none at all,
 	// is any.
 	CORS []string
@@ -66,14 +32,6 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Versions is what /version says.
 	Versions Versions
-	// Ready is closed when the tree here holds what was committed before the
-	// start, and Members has this member's client URLs. Until then requests for
-	// keys wait, at most for ReadyTimeout.
-	Ready        <-chan struct{}
-	ReadyTimeout time.Duration
-	// CheckpointFailing tells since when checkpoints of the tree fail, and why; its error is nil when they
-	// don't.
-	CheckpointFailing func() (since time.Time, err error)
 	// Pprof serves /debug/pprof.
 	Pprof Switch
 	// Processors is how many there are for this process; as many goroutines as run
@@ -105,8 +63,8 @@ type Versions struct {
 type Server struct {
 	Config
 	process   process
+	service   *service.Service
 	clusterID []string // a header's value, shared by all answers
-	reads     stats.Reads
 	open      openWatches
 	delivery  *delivery
 	returned  *returned
@@ -114,7 +72,6 @@ type Server struct {
 	encodings *tree.Encodings
 
 	crossOrigin *http.CrossOriginProtection // of what no web page may do unasked
-	saving      snapshots
 }
 
 // eventShare is the share of the bytes in flight that the encodings of events may take.
@@ -130,6 +87,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{
 		Config:    cfg,
+		service:   service.New(cfg.Config),
 		clusterID: []string{cfg.Members.ClusterID().String()},
 		open:      openWatches{open: map[openWatch]struct{}{}, ended: make(chan struct{})},
 		delivery:  newDelivery(cfg.Processors),
@@ -139,7 +97,7 @@ func New(cfg Config) *Server {
 
 		crossOrigin: newCORS(cfg.CORS).protection(),
 	}
-	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.health, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.service.Health, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
 	return s
 }
 
@@ -188,4 +146,7 @@ func (s *Server) Returned() net.Listener { return s.returned }
 
 // CloseWaits ends what could take long when the server shuts down: the watches, and
 // the requests that wait for the member to serve. It ends those that still come, too.
-func (s *Server) CloseWaits() { s.open.close() }
+func (s *Server) CloseWaits() {
+	s.open.close()
+	s.service.Stop()
+}

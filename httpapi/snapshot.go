@@ -1,30 +1,17 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/service"
 	"pando/stats"
 )
-
-// Snapshots gives the member's state as a file.
-type Snapshots interface {
-	// OpenSnapshot opens a file of size bytes with the state as applied here at
-	// the time of the call or later. The caller must close it.
-	OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error)
-}
-
-// snapshots serves /v2/snapshot, which is Pando's own. Each answer costs a
-// checkpoint and a copy of it on the disk, so there is one at a time, and a client
-// that takes nothing any more is cut off.
-type snapshots struct{ busy atomic.Bool }
 
 // snapshotChunk is how much is sent under one deadline.
 const snapshotChunk = 256 << 10
@@ -33,33 +20,38 @@ const snapshotChunk = 256 << 10
 // request, or, with local=true, of what is applied here, which needs no other
 // member.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	local := false
+	consistency := service.Linearizable
 	if text := r.URL.Query().Get("local"); text != "" {
-		var err error
-		if local, err = strconv.ParseBool(text); err != nil {
+		local, err := strconv.ParseBool(text)
+		if err != nil {
 			return stats.OpOther, memberError(w, http.StatusBadRequest, "local is true or false")
 		}
-	}
-	if !s.saving.busy.CompareAndSwap(false, true) {
-		w.Header().Set("Retry-After", "1")
-		return stats.OpOther, memberError(w, http.StatusServiceUnavailable, "another snapshot is being sent; try again when it is done")
-	}
-	defer s.saving.busy.Store(false)
-	return stats.OpOther, s.sendSnapshot(w, r, local)
-}
-
-func (s *Server) sendSnapshot(w http.ResponseWriter, r *http.Request, local bool) error {
-	if !local {
-		if err := s.Log.Barrier(r.Context()); err != nil {
-			return memberError(w, http.StatusServiceUnavailable,
-				"the leader did not confirm that this member is up to date: "+err.Error()+"; local=true takes what this member has")
+		if local {
+			consistency = service.Local
 		}
 	}
-	file, size, err := s.Snapshots.OpenSnapshot(r.Context())
+	file, size, err := s.service.OpenSnapshot(r.Context(), consistency)
 	if err != nil {
-		return memberError(w, http.StatusInternalServerError, err.Error())
+		return stats.OpOther, snapshotRefused(w, err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
+	s.sendSnapshot(w, r, file, size)
+	return stats.OpOther, nil
+}
+
+// snapshotRefused answers a request for a snapshot that can't be opened.
+func snapshotRefused(w http.ResponseWriter, err error) error {
+	switch {
+	case errors.Is(err, service.ErrSnapshotBusy):
+		w.Header().Set("Retry-After", "1")
+		return memberError(w, http.StatusServiceUnavailable, "another snapshot is being sent; try again when it is done")
+	case errors.Is(err, service.ErrNotConfirmed):
+		return memberError(w, http.StatusServiceUnavailable, err.Error()+"; local=true takes what this member has")
+	}
+	return memberError(w, http.StatusInternalServerError, err.Error())
+}
+
+func (s *Server) sendSnapshot(w http.ResponseWriter, r *http.Request, file io.Reader, size int64) {
 	h := w.Header()
 	h["X-Etcd-Cluster-Id"] = s.clusterID
 	h.Set("Content-Type", "application/octet-stream")
@@ -70,7 +62,6 @@ func (s *Server) sendSnapshot(w http.ResponseWriter, r *http.Request, local bool
 		panic(http.ErrAbortHandler)
 	}
 	s.Logger.Info("snapshot sent", zap.String("to", r.RemoteAddr), zap.Int64("bytes", size))
-	return nil
 }
 
 // copyAlive copies until the end, or until the client has taken nothing for the

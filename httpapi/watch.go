@@ -19,29 +19,15 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 	if q.recursive {
 		scope = tree.Recursive
 	}
-	index := s.Tree.View().Index()
-	since := q.waitIndex
-	if since == 0 {
-		// From the index that the header tells: a client that goes on from there
-		// must not miss what happens between these two lines.
-		since = index + 1
-	}
-	watcher, err := s.Tree.Watch(q.path, scope, since)
+	watch, err := s.service.Watch(q.path, scope, q.waitIndex)
 	if err != nil {
 		s.writeKeyError(w, err)
 		return err
 	}
-	// The first event of the past is taken before the head is sent, while there
-	// still is a status to say that it has fallen off the history meanwhile.
-	first, err := watcher.Poll()
-	if err != nil {
-		watcher.Close()
-		s.writeKeyError(w, err)
-		return err
-	}
+	watcher, first := watch.Watcher, watch.First
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	s.logHeaders(h, index)
+	s.logHeaders(h, watch.Index)
 	w.WriteHeader(http.StatusOK)
 	// The client learns at once from which index on it is being served.
 	_ = http.NewResponseController(w).Flush()

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi"
+	"pando/httpapi/service"
 	"pando/members"
 	"pando/members/config"
 	"pando/members/server/tuning"
@@ -253,27 +254,29 @@ func (m *member) close() {
 // api makes what the member's listeners serve.
 func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpapi.Server {
 	return httpapi.New(httpapi.Config{
-		Log:               m.node,
-		Cluster:           m.node,
-		Snapshots:         m.node,
-		Tree:              m.node.Tree(),
-		Members:           m.node.Members(),
-		Self:              m.observer.self,
-		Stats:             m.observer.server,
-		Leader:            m.observer.leader,
-		Metrics:           m.observer.metrics,
-		CORS:              cfg.CORS,
-		MaxRequestBytes:   cfg.MaxRequestBytes,
-		MaxInflightBytes:  cfg.MaxInflightBytes,
-		StallTimeout:      cfg.ClientStallTimeout,
-		BodyTimeout:       BodyTimeout,
-		CheckpointFailing: m.node.CheckpointFailing,
-		Ready:             m.node.Ready(),
-		ReadyTimeout:      readyTimeout(cfg),
-		Versions:          versions(),
-		Pprof:             httpapi.Switch(cfg.EnablePprof),
-		Processors:        processors,
-		Logger:            log,
+		Config: service.Config{
+			Log:               m.node,
+			Cluster:           m.node,
+			Snapshots:         m.node,
+			Tree:              m.node.Tree(),
+			Members:           m.node.Members(),
+			Self:              m.observer.self,
+			Stats:             m.observer.server,
+			Leader:            m.observer.leader,
+			Ready:             m.node.Ready(),
+			ReadyTimeout:      readyTimeout(cfg),
+			CheckpointFailing: m.node.CheckpointFailing,
+		},
+		Metrics:          m.observer.metrics,
+		CORS:             cfg.CORS,
+		MaxRequestBytes:  cfg.MaxRequestBytes,
+		MaxInflightBytes: cfg.MaxInflightBytes,
+		StallTimeout:     cfg.ClientStallTimeout,
+		BodyTimeout:      BodyTimeout,
+		Versions:         versions(),
+		Pprof:            httpapi.Switch(cfg.EnablePprof),
+		Processors:       processors,
+		Logger:           log,
 	})
 }
 

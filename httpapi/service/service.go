@@ -1,0 +1,89 @@
+package service
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pando/members"
+	"pando/stats"
+	"pando/tree"
+)
+
+// Log is the replicated log as a Service needs it. Its methods may be called from any goroutine.
+type Log interface {
+	// Propose sends a command through the log and returns its event when it is applied here. It returns at the latest
+	// after the log's own timeout; then the outcome of the command is unknown. Its errors are *tree.Error.
+	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
+	// Barrier returns when the tree here contains everything that was acknowledged to any client before the call. Its
+	// errors are *tree.Error.
+	Barrier(ctx context.Context) error
+	// Index returns the commit index, Term the current term.
+	Index() uint64
+	Term() uint64
+	// Leader returns the ID of the leader, or 0 if there is none.
+	Leader() members.ID
+}
+
+// Cluster changes the membership. Each method returns when the change is applied here. Errors are those of package members,
+// *tree.Error, or others that say why the change is not possible now.
+type Cluster interface {
+	AddMember(ctx context.Context, m members.Member) error
+	RemoveMember(ctx context.Context, id members.ID) error
+	UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error
+	// TransferLeader returns when the member with the ID leads.
+	TransferLeader(ctx context.Context, to members.ID) error
+}
+
+// Snapshots gives the member's state as a file.
+type Snapshots interface {
+	// OpenSnapshot opens a file of size bytes with the state that is applied here at the time of the call or later. The
+	// caller must close it.
+	OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error)
+}
+
+// Config is what a Service is made of. All fields must be set.
+type Config struct {
+	Log       Log
+	Cluster   Cluster
+	Snapshots Snapshots
+	Tree      *tree.Store
+	Members   *members.Registry
+	// Self is the ID of this member.
+	Self members.ID
+	// Stats and Leader count this member's part in the cluster, for /v2/stats.
+	Stats  *stats.Server
+	Leader *stats.Leader
+	// Ready is closed when the tree contains everything that was committed before the start, and Members contains this
+	// member's client URLs.
+	Ready <-chan struct{}
+	// ReadyTimeout bounds how long a request waits for Ready.
+	ReadyTimeout time.Duration
+	// CheckpointFailing returns since when checkpoints fail and why; its error is nil while they succeed.
+	CheckpointFailing func() (since time.Time, err error)
+}
+
+// Service performs operations on one member.
+type Service struct {
+	cfg   Config
+	reads stats.Reads
+
+	stopped  chan struct{} // closed by Stop
+	stopOnce sync.Once
+
+	snapshotOpen atomic.Bool // a snapshot is being read
+}
+
+// New makes a Service.
+func New(cfg Config) *Service { return &Service{cfg: cfg, stopped: make(chan struct{})} }
+
+// Stop ends AwaitReady for all requests that wait and all that still come. It may be called several times.
+func (s *Service) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }
+
+// ClusterID returns the ID of the cluster.
+func (s *Service) ClusterID() members.ID { return s.cfg.Members.ClusterID() }
+
+// Position returns the commit index and the term of the log.
+func (s *Service) Position() (index, term uint64) { return s.cfg.Log.Index(), s.cfg.Log.Term() }

@@ -1,0 +1,51 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrSnapshotBusy says that another snapshot is being read.
+var ErrSnapshotBusy = errors.New("service: another snapshot is being read")
+
+// ErrNotConfirmed says that this member could not make sure that it has everything that was acknowledged.
+var ErrNotConfirmed = errors.New("the leader did not confirm that this member is up to date")
+
+// OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file costs a checkpoint and
+// its copy on the disk, so only one can be open at a time: others get ErrSnapshotBusy. A Linearizable one contains
+// everything that was acknowledged before the call, or the error wraps ErrNotConfirmed.
+func (s *Service) OpenSnapshot(ctx context.Context, c Consistency) (file io.ReadCloser, size int64, err error) {
+	if !s.snapshotOpen.CompareAndSwap(false, true) {
+		return nil, 0, ErrSnapshotBusy
+	}
+	defer func() {
+		if err != nil {
+			s.snapshotOpen.Store(false)
+		}
+	}()
+	if c == Linearizable {
+		if err := s.cfg.Log.Barrier(ctx); err != nil {
+			return nil, 0, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
+		}
+	}
+	file, size, err = s.cfg.Snapshots.OpenSnapshot(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &snapshotFile{ReadCloser: file, service: s}, size, nil
+}
+
+// snapshotFile is the one snapshot that is open.
+type snapshotFile struct {
+	io.ReadCloser
+	service *Service
+}
+
+// Close closes the file and allows the next snapshot.
+func (f *snapshotFile) Close() error {
+	err := f.ReadCloser.Close()
+	f.service.snapshotOpen.Store(false)
+	return err
+}
