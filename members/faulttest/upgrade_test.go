@@ -1,0 +1,111 @@
+package faulttest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pando/ctl/program"
+	"pando/members/servertest"
+	"pando/storage"
+)
+
+// levelZeroCommit is the last commit whose program has no feature levels.
+const levelZeroCommit = "b5f10beafbf24d2fe5d914374866ce237c1f9cca"
+
+// buildCommit builds the program of a commit of this repository, and returns the path of the binary. It skips the test
+// where the history is not there.
+func buildCommit(t *testing.T, commit string) string {
+	t.Helper()
+	git := servertest.RequireProgram(t, "git", "git")
+	if err := exec.Command(git, "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
+		t.Skipf("commit %s is not in this copy of the repository (no repository, or a shallow clone): git fetch --unshallow", commit)
+	}
+	dir := t.TempDir()
+	source, binary := filepath.Join(dir, "source"), filepath.Join(dir, "pando")
+	if err := os.Mkdir(source, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{git, "archive", "--output", source + ".tar", commit},
+		{"tar", "-x", "-f", source + ".tar", "-C", source},
+		{"go", "build", "-C", source, "-o", binary, "."},
+	} {
+		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, output)
+		}
+	}
+	return binary
+}
+
+// roll is a cluster whose members are replaced by ones of another version, under load.
+type roll struct {
+	*cluster
+	load *clusterLoad
+	gaps []time.Duration
+}
+
+// to stops a member as an operator does, and starts it with another binary. The other members must serve meanwhile.
+func (r *roll) to(binary string, i int) {
+	r.t.Helper()
+	begin := time.Now()
+	r.running[i].Terminate()
+	r.gaps = append(r.gaps, r.load.restored(r.clients(i)...).Sub(begin))
+	r.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Run(r.t, exec.Command(binary, s.Flags(loadedFlags(servertest.InitialCluster(r.seats))...)...))
+	}
+	r.restart(i)
+}
+
+// atLevel reports whether a member says that the cluster is at a feature level.
+func (r *roll) atLevel(i, level int) bool {
+	return strings.Contains(r.running[i].Get("/metrics"), fmt.Sprintf("\npando_cluster_feature_level %d\n", level))
+}
+
+// mustBeAtLevel0 wants these members, which run this version, to leave the level alone while another runs the older one.
+func (r *roll) mustBeAtLevel0(members ...int) {
+	r.t.Helper()
+	r.load.restored(r.clients(-1)...)
+	for _, i := range members {
+		if !r.atLevel(i, 0) {
+			r.t.Fatalf("member %s is not at level 0, though not all members run this version", r.seats[i].Name)
+		}
+	}
+}
+
+// TestUpgrade rolls a cluster under load from the version before feature levels to this one, goes one step back on the
+// way, and tries to go back when it is too late.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	older, current := buildCommit(t, levelZeroCommit), os.Args[0]
+	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
+	c.spawn = func(s servertest.Seat) *servertest.Process {
+		return s.Run(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.seats))...)...))
+	}
+	c.start()
+	r := &roll{cluster: c, load: c.load()}
+	r.to(current, 0)
+	r.mustBeAtLevel0(0)
+	r.to(current, 1)
+	r.mustBeAtLevel0(0, 1)
+	r.to(older, 0)
+	r.mustBeAtLevel0(1)
+	r.to(current, 0)
+	r.mustBeAtLevel0(0, 1)
+	r.to(current, 2)
+	servertest.Await(t, "the level to rise on all members", func() bool {
+		return r.atLevel(0, storage.FeatureLevel) && r.atLevel(1, storage.FeatureLevel) && r.atLevel(2, storage.FeatureLevel)
+	})
+	r.running[1].Terminate()
+	back := c.seats[1].Run(t, exec.Command(older, c.seats[1].Flags("--initial-cluster", servertest.InitialCluster(c.seats))...))
+	endsWith(t, back, program.ExitData, "start the newer Pando that wrote it")
+	c.restart(1)
+	r.load.settle()
+	c.mustAgree()
+	t.Logf("%d members replaced: writes again after %s", len(r.gaps), distribution(r.gaps))
+	checkGaps(t, r.gaps)
+}
