@@ -21,7 +21,8 @@ var anything = []string{"*"}
 var allowed = map[string][]string{
 	"": {"ctl/program"},
 
-	"tree":          {},
+	"tree":          {"tree/btree"},
+	"tree/btree":    {},
 	"members":       {},
 	"stats":         {},
 	"stats/logging": {},

@@ -112,7 +112,7 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	s.replace(prev, n)
 	// The directory itself keeps its modifiedIndex; only the event shows the
 	// new one.
-	shown := n.withDirectory(childless)
+	shown := n.withDirectory(noChildren)
 	shown.modified = s.index + 1
 	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.plain()}, nil), nil
 }

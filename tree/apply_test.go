@@ -137,7 +137,7 @@ func walk(n *Node, visit func(*Node)) {
 	if !n.IsDir() {
 		return
 	}
-	n.directory().scan(func(child *Node) bool {
+	n.directory().children.Scan(func(child *Node) bool {
 		walk(child, visit)
 		return true
 	})

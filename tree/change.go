@@ -35,7 +35,7 @@ func (s *Store) remove(action Action, n *Node) *Event {
 func (s *Store) removed(n *Node) *Node {
 	var shown *Node
 	if n.IsDir() {
-		shown = n.withDirectory(childless)
+		shown = n.withDirectory(noChildren)
 	} else {
 		shown = newFile(n.Path(), "")
 	}
@@ -55,7 +55,7 @@ func (s *Store) emit(e *Event, removed *Node) *Event {
 // way's room. Directories that are missing on the way are made; that none of them
 // is a file has been checked before.
 func (s *Store) lineage(path string, way lineage) lineage {
-	if s.root.directory().epoch != s.epoch {
+	if s.root.directory().epoch() != s.epoch {
 		s.root = s.own(s.root)
 	}
 	way = append(way, s.root.directory())
@@ -65,7 +65,7 @@ func (s *Store) lineage(path string, way lineage) lineage {
 		start := end + 1
 		name, _, _ := cutName(path[start:])
 		end = start + len(name)
-		child := way.parent().get(name)
+		child := way.parent().children.Get(name)
 		switch {
 		case child == nil:
 			if made == "" {
@@ -77,9 +77,9 @@ func (s *Store) lineage(path string, way lineage) lineage {
 			child.created, child.modified = s.index+1, s.index+1
 			way.insert(child)
 			s.changes.changed(child)
-		case child.directory().epoch != s.epoch:
+		case child.directory().epoch() != s.epoch:
 			child = s.own(child)
-			way.parent().replace(child)
+			way.parent().children.Replace(child)
 		}
 		way = append(way, child.directory())
 	}

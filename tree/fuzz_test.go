@@ -79,7 +79,7 @@ func indexed(n *Node, created, modified uint64, expires int64) *Node {
 
 func FuzzDecodeNode(f *testing.F) {
 	f.Add("/a", AppendNode(nil, indexed(newFile("/a", "v"), 1, 2, -3)))
-	f.Add("/d", AppendNode(nil, indexed(newDir("/d", childless), 1, 1<<60, 0)))
+	f.Add("/d", AppendNode(nil, indexed(newDir("/d", noChildren), 1, 1<<60, 0)))
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
 		n, err := decodeNode(path, data)
 		if err != nil {

@@ -30,7 +30,7 @@ func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	}
 	dst = appendExpiry(dst, n, now)
 	if n.IsDir() && depth > 0 {
-		dst = appendChildren(dst, n.directory(), now, depth-1, p)
+		dst = appendChildren(dst, n, now, depth-1, p)
 	}
 	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
 	return append(dst, '}')
@@ -106,11 +106,11 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 
 // appendChildren appends the "nodes" of a directory, hidden ones left out;
 // nothing at all when there are none to show.
-func appendChildren(dst []byte, d *directory, now int64, depth int, p *pieces) []byte {
+func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []byte {
 	first := true
-	d.scan(func(n *Node) bool {
-		name := n.Path()[d.skip:]
-		if hiddenName(name) {
+	offset := nameOffset(dir.Path())
+	dir.directory().children.Scan(func(n *Node) bool {
+		if hiddenName(n.Path()[offset:]) {
 			return true
 		}
 		if first {

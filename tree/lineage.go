@@ -13,7 +13,7 @@ func (l lineage) parent() *directory { return l[len(l)-1] }
 
 // insert puts n, which has nothing below it, into the last directory.
 func (l lineage) insert(n *Node) {
-	l.parent().insert(n)
+	l.parent().children.Insert(n)
 	l.inserted(n)
 }
 
@@ -25,14 +25,14 @@ func (l lineage) inserted(n *Node) {
 
 // replace puts n where prev is; if they are directories, with the same children.
 func (l lineage) replace(prev, n *Node) {
-	l.parent().replace(n)
+	l.parent().children.Replace(n)
 	l.grow(0, n.bytes()-prev.bytes())
 	l.reschedule(prev.expiry(), n.expiry())
 }
 
 // remove takes n and all below it away.
 func (l lineage) remove(n *Node) {
-	l.parent().remove(base(n.Path()))
+	l.parent().children.Delete(base(n.Path()))
 	nodes, bytes := int64(1), n.bytes()
 	if n.IsDir() {
 		nodes += n.directory().nodes

@@ -49,7 +49,7 @@ func (l *Loader) Node(path string, data []byte) error {
 			return fmt.Errorf("%w: node %.64q has no directory", ErrBadState, path)
 		}
 	}
-	if !l.way.parent().add(n) {
+	if !l.way.parent().children.Append(n) {
 		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
 	}
 	l.way.inserted(n)
@@ -63,7 +63,7 @@ func (l *Loader) enter(dir string) bool {
 		start := end + 1
 		name, _, _ := cutName(dir[start:])
 		end = start + len(name)
-		child := l.way.parent().get(name)
+		child := l.way.parent().children.Get(name)
 		if child == nil || !child.IsDir() {
 			return false
 		}

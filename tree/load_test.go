@@ -20,7 +20,7 @@ func TestLoaderRefuses(t *testing.T) {
 		return func(l *Loader) error { return l.Node(path, data) }
 	}
 	dir := func(path string) func(*Loader) error {
-		data := AppendNode(nil, indexed(newDir("/d", childless), 2, 2, 0))
+		data := AppendNode(nil, indexed(newDir("/d", noChildren), 2, 2, 0))
 		return func(l *Loader) error { return l.Node(path, data) }
 	}
 	raw := func(path string, data ...byte) func(*Loader) error {

@@ -43,7 +43,7 @@ func (n *Node) Len() int {
 	if !n.IsDir() {
 		return 0
 	}
-	return n.directory().len()
+	return n.directory().children.Len()
 }
 
 // TTL is the time left at now, in seconds, rounded up; what clients see as
@@ -63,10 +63,10 @@ func (n *Node) bytes() int64 { return int64(len(n.Path()) + len(n.Value())) }
 // plain gives the node without its children: what an event may keep without
 // keeping a whole subtree alive.
 func (n *Node) plain() *Node {
-	if !n.IsDir() || n.directory() == childless {
+	if !n.IsDir() || n.directory() == noChildren {
 		return n
 	}
-	return n.withDirectory(childless)
+	return n.withDirectory(noChildren)
 }
 
 // cutName splits the first component from the rest of a path without its

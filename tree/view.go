@@ -82,7 +82,7 @@ func find(root *Node, path string) (*Node, *Error) {
 		if !at.IsDir() {
 			return nil, NewError(CodeNotDir, at.Path())
 		}
-		child := at.directory().get(name)
+		child := at.directory().children.Get(name)
 		if child == nil {
 			return nil, NewError(CodeKeyNotFound, path[:end])
 		}
@@ -103,10 +103,5 @@ func descend(n *Node, yield func(*Node) bool) bool {
 	if d == nil {
 		return true
 	}
-	more := true
-	d.scan(func(child *Node) bool {
-		more = yield(child) && descend(child, yield)
-		return more
-	})
-	return more
+	return d.children.Scan(func(child *Node) bool { return yield(child) && descend(child, yield) })
 }

@@ -1,0 +1,154 @@
+package btree
+
+import "slices"
+
+// Item is what a Map holds: a pointer to something that has a path. The path
+// must not change while the item is in a map.
+type Item interface {
+	comparable
+	// Path must be cheap: a search calls it once for most pages on its way.
+	Path() string
+}
+
+// Map is an ordered map from names to items. The name of an item is its path
+// without the first bytes, which all items of the map have in common. The zero
+// Map is empty; it may be read and cloned.
+type Map[T Item] struct {
+	owner  uint64
+	root   *page[T]
+	count  int32
+	prefix int32 // the length of the path in front of the name
+}
+
+// New makes an empty map. prefix is the number of bytes of each item's path that
+// do not belong to its name.
+func New[T Item](prefix int, owner uint64) Map[T] {
+	return Map[T]{owner: owner, prefix: int32(prefix)}
+}
+
+// Clone gives a map with the same items, which may be changed. m must not be
+// changed any more.
+func (m *Map[T]) Clone(owner uint64) Map[T] {
+	c := *m
+	c.owner = owner
+	return c
+}
+
+// Owner is what New or Clone was given.
+func (m *Map[T]) Owner() uint64 { return m.owner }
+
+// Len is the number of items.
+func (m *Map[T]) Len() int { return int(m.count) }
+
+// Get gives the item of a name, or the zero T if the map has none.
+func (m *Map[T]) Get(name string) (item T) {
+	for p := m.root; p != nil; {
+		i, found := m.search(p, name)
+		if found {
+			return p.items[i]
+		}
+		if p.children == nil {
+			return item
+		}
+		p = p.children[i]
+	}
+	return item
+}
+
+// Scan visits the items in the order of their names until visit returns false,
+// and reports whether it visited all.
+func (m *Map[T]) Scan(visit func(item T) bool) bool {
+	return m.root == nil || m.root.scan(visit)
+}
+
+// Insert adds an item. The map must not hold an item of its name.
+func (m *Map[T]) Insert(item T) {
+	name := m.name(item)
+	m.count++
+	if m.root == nil {
+		m.root = &page[T]{owner: m.owner, items: []T{item}}
+		return
+	}
+	if root := m.mutable(&m.root); len(root.items) == maxItems {
+		m.root = &page[T]{owner: m.owner, children: []*page[T]{root}}
+		m.split(m.root, 0, name)
+	}
+	for p := m.root; ; {
+		i, _ := m.search(p, name)
+		if p.children == nil {
+			m.insertAt(p, i, item)
+			return
+		}
+		if child := m.mutable(&p.children[i]); len(child.items) == maxItems {
+			m.split(p, i, name)
+			if name > m.name(p.items[i]) {
+				i++
+			}
+		}
+		p = p.children[i]
+	}
+}
+
+// Append is Insert for items that mostly come in ascending order: an item behind
+// all others is added without a search. It returns false, and changes nothing, if
+// the map holds an item of that name.
+func (m *Map[T]) Append(item T) bool {
+	p := m.root
+	if p != nil {
+		p = m.mutable(&m.root)
+	}
+	for p != nil && p.children != nil {
+		p = m.mutable(&p.children[len(p.children)-1])
+	}
+	if p != nil && len(p.items) < maxItems && m.name(item) > m.name(p.items[len(p.items)-1]) {
+		m.insertAt(p, len(p.items), item)
+		m.count++
+		return true
+	}
+	var none T
+	if m.Get(m.name(item)) != none {
+		return false
+	}
+	m.Insert(item)
+	return true
+}
+
+// Replace puts an item in the place of the one that has its name. The map must
+// hold such an item.
+func (m *Map[T]) Replace(item T) {
+	name := m.name(item)
+	for p := m.mutable(&m.root); ; {
+		i, found := m.search(p, name)
+		if found {
+			p.items[i] = item
+			return
+		}
+		p = m.mutable(&p.children[i])
+	}
+}
+
+// split divides the full page p.children[i] into two and moves the item between
+// them up to p. It divides in the middle; if name, which is about to be inserted,
+// follows all items of the page, near the end: names that come in ascending order
+// then leave full pages behind. p and the child must be mutable.
+func (m *Map[T]) split(p *page[T], i int, name string) {
+	left := p.children[i]
+	mid := maxItems / 2
+	if name > m.name(left.items[maxItems-1]) {
+		mid = maxItems - 2
+	}
+	median := left.items[mid]
+	// Both halves get arrays of their own: neither may keep alive what the other
+	// loses later.
+	right := &page[T]{owner: m.owner, items: slices.Clone(left.items[mid+1:])}
+	left.items = slices.Clone(left.items[:mid])
+	if left.children != nil {
+		right.children = slices.Clone(left.children[mid+1:])
+		left.children = slices.Clone(left.children[:mid+1])
+	}
+	m.rebuildHints(left)
+	m.rebuildHints(right)
+	p.items = slices.Insert(p.items, i, median)
+	p.children = slices.Insert(p.children, i+1, right)
+	m.rebuildHints(p)
+}

@@ -1,0 +1,69 @@
+package btree
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+)
+
+func visitPages(p *page[*file], visit func(*page[*file])) {
+	visit(p)
+	for _, child := range p.children {
+		visitPages(child, visit)
+	}
+}
+
+// checkPage checks the invariants of the pages at and below p, and returns how many
+// levels there are.
+func checkPage(t *testing.T, m *Map[*file], p *page[*file]) (levels int) {
+	t.Helper()
+	if len(p.items) == 0 || len(p.items) > maxItems {
+		t.Errorf("a page has %d items", len(p.items))
+	}
+	if p.children != nil && len(p.children) != len(p.items)+1 {
+		t.Errorf("a page of %d items has %d children", len(p.items), len(p.children))
+	}
+	for i, child := range p.children {
+		below := checkPage(t, m, child)
+		if i > 0 && below != levels {
+			t.Errorf("one child is %d levels deep, another %d", levels, below)
+		}
+		levels = below
+	}
+	for _, item := range p.items[len(p.items):cap(p.items)] {
+		if item != nil {
+			t.Errorf("a page keeps %q alive", item.path)
+		}
+	}
+	checkHints(t, m, p)
+	return levels + 1
+}
+
+// checkHints checks that a page with enough items has hints, which find each name
+// that has four bytes of its own, and the place of a name that is not there.
+func checkHints(t *testing.T, m *Map[*file], p *page[*file]) {
+	t.Helper()
+	if p.hints == nil {
+		if len(p.items) >= minItems {
+			t.Errorf("a page of %d has no hints", len(p.items))
+		}
+		return
+	}
+	for i := range p.items {
+		name := m.name(p.items[i])
+		hint := hintOf(name, p.hints.common)
+		if p.hints.of[i] != hint {
+			t.Errorf("the hint of %q is %x, want %x", name, p.hints.of[i], hint)
+		}
+		first := slices.Index(p.hints.of[:len(p.items)], hint)
+		if place := p.hints.search(hint, len(p.items)); place != first {
+			t.Errorf("the hints place %q at %d, want %d", name, place, first)
+		}
+		for _, other := range []string{name[:len(name)-1], name[:len(name)/2], name + "0", name + "\x00", "\x00", "\xff\xff\xff\xff\xff"} {
+			place, found := slices.BinarySearchFunc(p.items, other, func(f *file, name string) int { return cmp.Compare(m.name(f), name) })
+			if i, is := m.search(p, other); i != place || is != found {
+				t.Errorf("a search places %q at %d, %t, want %d, %t", other, i, is, place, found)
+			}
+		}
+	}
+}
