@@ -29,21 +29,21 @@ func TestDeployEnvironment(t *testing.T) {
 		}
 	})
 	t.Run("starts three members", func(t *testing.T) {
-		all := servertest.Seats(t, "m1", "m2", "m3")
+		all := servertest.NewMembers(t, "m1", "m2", "m3")
 		var running []*servertest.Process
 		for _, s := range all {
 			var env []string
 			for _, setting := range settings {
 				env = append(env, here(setting, s, all))
 			}
-			running = append(running, servertest.Start(t, s.DataDir, exec.Command("env", append(env, os.Args[0])...)))
+			running = append(running, servertest.StartCommand(t, exec.Command("env", append(env, os.Args[0])...)))
 		}
 		servertest.AwaitCluster(t, running)
 	})
 }
 
 // here turns a setting for m1 on its machine into one for s on this machine.
-func here(setting string, s servertest.Seat, all []servertest.Seat) string {
+func here(setting string, s servertest.Member, all []servertest.Member) string {
 	name, value, _ := strings.Cut(setting, "=")
 	switch name {
 	case "ETCD_NAME":
@@ -63,7 +63,7 @@ func here(setting string, s servertest.Seat, all []servertest.Seat) string {
 
 // TestProcfile starts what the Procfile starts, on other ports.
 func TestProcfile(t *testing.T) {
-	all := servertest.Seats(t, "m1", "m2", "m3")
+	all := servertest.NewMembers(t, "m1", "m2", "m3")
 	var replace []string
 	for i, ports := range [][2]string{{":2379", ":2380"}, {":22379", ":22380"}, {":32379", ":32380"}} {
 		const host = "127.0.0.1"
@@ -80,7 +80,7 @@ func TestProcfile(t *testing.T) {
 		if words[0] != "./pando" {
 			t.Errorf("it starts %s", words[0])
 		}
-		running = append(running, servertest.Start(t, all[len(running)].DataDir, exec.Command(os.Args[0], words[1:]...)))
+		running = append(running, servertest.StartCommand(t, exec.Command(os.Args[0], words[1:]...)))
 	}
 	if len(running) != 3 {
 		t.Fatalf("%d members", len(running))

@@ -149,7 +149,7 @@ func (s *session) run(t *testing.T, text string) string {
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
 		"etcdctl ", "etcdctl --no-sync --endpoints "+s.process.Client+" ")
 	back := strings.NewReplacer(s.process.Client, client, s.process.Peer, peer)
-	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(there.Replace(text), "curl ", "curl -sS ", 1))
 	var output bytes.Buffer

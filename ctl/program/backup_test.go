@@ -52,7 +52,7 @@ func (c *counters) now() (n [4]int64) {
 func mustHave(t *testing.T, client string, acknowledged [4]int64) {
 	t.Helper()
 	files := map[string]servertest.KeyNode{}
-	servertest.NewKeyClient(t, client).Must(t, "GET", "/w?recursive=true&quorum=true", nil).Node.Leaves(files)
+	servertest.NewKeyClient(t, client).Must(t, "GET", "/w?recursive=true&quorum=true", nil).Node.Files(files)
 	for i, last := range acknowledged {
 		for n := int64(1); n <= last; n++ {
 			if got := files[fmt.Sprintf("/w/%d/%d", i, n)]; got.Value != servertest.Itoa(n) {
@@ -111,7 +111,7 @@ func TestBackup(t *testing.T) {
 
 // TestBackupOfMember backs up one of three: the new server is none of them, though it knows their addresses.
 func TestBackupOfMember(t *testing.T) {
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
 	writing := count(t, running[0].Client)
 	servertest.Await(t, "some writes", func() bool { return writing.now()[3] > 20 })
@@ -124,7 +124,7 @@ func TestBackupOfMember(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "backup")
 	mustPando(t, "ctl", "backup", "--data-dir", all[0].DataDir, "--backup-dir", to)
 	for _, seat := range all {
-		seat.Spawn(t)
+		seat.StartPando(t)
 	}
 	copied := servertest.Launch(t, to, "--force-new-cluster", "--name", "copy")
 	mustHave(t, copied.Client, known)

@@ -63,7 +63,7 @@ func TestInterruptedBench(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			cmd := exec.Command(os.Args[0], "ctl", "--endpoints", server.URL, "bench", "put", "--duration", "1h")
-			p := servertest.Start(t, "", cmd)
+			p := servertest.StartCommand(t, cmd)
 			servertest.Await(t, "the load", func() bool { return requests.Load() > 1000 })
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)

@@ -11,11 +11,11 @@ import (
 // TestRestoreDiscovered restores a cluster whose members found each other by discovery.
 func TestRestoreDiscovered(t *testing.T) {
 	service := servertest.Launch(t, t.TempDir())
-	token := servertest.NewToken(t, service.Client, "restored", 2)
-	all := servertest.Seats(t, "a", "b")
+	token := servertest.NewDiscoveryURL(t, service.Client, "restored", 2)
+	all := servertest.NewMembers(t, "a", "b")
 	var running []*servertest.Process
 	for _, s := range all {
-		running = append(running, s.Spawn(t, "--discovery", token))
+		running = append(running, s.StartPando(t, "--discovery", token))
 	}
 	servertest.AwaitCluster(t, running)
 	servertest.NewKeyClient(t, all[0].ClientURL()).Must(t, "PUT", "/kept", servertest.Form("value", "1"))
@@ -25,7 +25,7 @@ func TestRestoreDiscovered(t *testing.T) {
 		p.Kill()
 	}
 	// A whole command line of the server, as it stands in a unit.
-	args := func(s servertest.Seat, dir string, more ...string) []string {
+	args := func(s servertest.Member, dir string, more ...string) []string {
 		s.DataDir = dir
 		return append(append([]string{"snapshot", "restore", file}, s.Flags()...), more...)
 	}
@@ -38,7 +38,7 @@ func TestRestoreDiscovered(t *testing.T) {
 			if out := mustPando(t, args(s, s.DataDir, "--discovery", token, "--log-level", "warn")...); !strings.Contains(out, "restored ") {
 				t.Errorf("restore printed %q", out)
 			}
-			running = append(running, s.Spawn(t, "--discovery", token))
+			running = append(running, s.StartPando(t, "--discovery", token))
 		}
 		servertest.AwaitCluster(t, running)
 		if got := servertest.NewKeyClient(t, all[1].ClientURL()).Must(t, "GET", "/kept", nil); got.Node.Value != "1" {

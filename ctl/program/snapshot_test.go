@@ -134,7 +134,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 	source.Kill()
 
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	for _, seat := range all {
 		args := []string{"snapshot", "restore", file, "--data-dir", seat.DataDir, "--name", seat.Name,
 			"--initial-advertise-peer-urls", seat.PeerURL(), "--initial-cluster", servertest.InitialCluster(all)}
@@ -148,7 +148,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 	running := make([]*servertest.Process, len(all))
 	for i, seat := range all {
-		running[i] = seat.Spawn(t) // the data says all about the cluster
+		running[i] = seat.StartPando(t) // the data says all about the cluster
 	}
 	for _, p := range running {
 		p.AwaitServing()
@@ -172,7 +172,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 
 // TestForceNewClusterProcess loses two members of three for good.
 func TestForceNewClusterProcess(t *testing.T) {
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
 	servertest.AwaitPublished(t, running[0].Client, 3)
 	for i := range 30 {
@@ -181,7 +181,7 @@ func TestForceNewClusterProcess(t *testing.T) {
 	servertest.NewKeyClient(t, running[0].Client).Must(t, "GET", "/?quorum=true", nil) // now it has all of them
 	running[0].Kill()
 	t.Run("refused while another member runs", func(t *testing.T) {
-		p := all[0].Spawn(t, "--force-new-cluster")
+		p := all[0].StartPando(t, "--force-new-cluster")
 		if code := p.AwaitExit(); code != ExitUsage || !strings.Contains(p.Stderr.String(), "another member of the cluster is running at") {
 			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}
@@ -189,7 +189,7 @@ func TestForceNewClusterProcess(t *testing.T) {
 	for _, p := range running {
 		p.Kill()
 	}
-	p := all[0].Spawn(t, "--force-new-cluster")
+	p := all[0].StartPando(t, "--force-new-cluster")
 	p.AwaitServing()
 	servertest.AwaitPublished(t, p.Client, 1)
 	c := servertest.NewKeyClient(t, p.Client)
@@ -198,11 +198,11 @@ func TestForceNewClusterProcess(t *testing.T) {
 	}
 	c.Must(t, "PUT", "/after", servertest.Form("value", "1"))
 	p.Terminate()
-	p = all[0].Spawn(t)
+	p = all[0].StartPando(t)
 	p.AwaitServing()
 	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/after-that", servertest.Form("value", "1"))
 	t.Run("refused without data", func(t *testing.T) {
-		p := servertest.Seats(t, "new")[0].Spawn(t, "--force-new-cluster")
+		p := servertest.NewMembers(t, "new")[0].StartPando(t, "--force-new-cluster")
 		if code := p.AwaitExit(); code != ExitUsage || !strings.Contains(p.Stderr.String(), "holds no data") {
 			t.Errorf("exit code %d\n%s", code, p.Stderr)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +20,7 @@ import (
 
 func goClient(t *testing.T, endpoints ...string) etcdclient.Client {
 	t.Helper()
-	client, err := etcdclient.New(etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: servertest.Patience})
+	client, err := etcdclient.New(etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: servertest.Timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,9 +170,9 @@ func TestClientGoMembers(t *testing.T) {
 
 // TestClientGoWatch has watchers wait and go on over kills and restarts of the server: they see every change.
 func TestClientGoWatch(t *testing.T) {
-	place := servertest.Seats(t, "default")[0]
+	place := servertest.NewMembers(t, "default")[0]
 	begin := func() *servertest.Process {
-		p := servertest.Start(t, place.DataDir, exec.Command(os.Args[0], place.Flags()...))
+		p := place.StartPando(t)
 		p.AwaitServing()
 		return p
 	}
@@ -222,7 +220,7 @@ func setUntilDone(t *testing.T, keys etcdclient.KeysAPI, value string) {
 // is begun again, as programs do.
 func nextEvent(t *testing.T, w etcdclient.Watcher, happen func()) *etcdclient.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), servertest.Timeout)
 	defer cancel()
 	seen := make(chan *etcdclient.Response, 1)
 	go func() {

@@ -24,7 +24,7 @@ type clientStep struct{ command, want string }
 func playSteps(t *testing.T, p *servertest.Process, steps []clientStep) {
 	t.Helper()
 	for _, step := range steps {
-		ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), servertest.Timeout)
 		command := exec.CommandContext(ctx, "sh", "-c", step.command)
 		command.Env = append(servertest.Environment(), "P="+p.Client, "ETCDCTL_API=2", "ETCDCTL_ENDPOINTS="+p.Client, "HOME="+t.TempDir())
 		command.WaitDelay = time.Second // what it has started may hold its output open
@@ -85,7 +85,7 @@ func TestClientEtcdctl(t *testing.T) {
 // launchAdvertised starts a server whose members list has the URL that it listens on: some clients ask for it.
 func launchAdvertised(t *testing.T) *servertest.Process {
 	t.Helper()
-	return servertest.LaunchCluster(t, servertest.Seats(t, "default"))[0]
+	return servertest.LaunchCluster(t, servertest.NewMembers(t, "default"))[0]
 }
 
 // keyBody is the expression for a node's body.

@@ -126,7 +126,7 @@ func (c *contract) peerURL() string {
 
 // TestContractCluster keeps the parts of items 1 and 8 that need several members.
 func TestContractCluster(t *testing.T) {
-	members := servertest.LaunchCluster(t, servertest.Seats(t, "m0", "m1", "m2"))
+	members := servertest.LaunchCluster(t, servertest.NewMembers(t, "m0", "m1", "m2"))
 	leads, follows := 0, 0
 	for _, p := range members {
 		c := &contract{t: t, server: p, root: "/cluster"}

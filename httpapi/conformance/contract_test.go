@@ -189,7 +189,7 @@ func (c *contract) dial() net.Conn {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(servertest.Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(servertest.Timeout)); err != nil {
 		c.t.Fatal(err)
 	}
 	return conn

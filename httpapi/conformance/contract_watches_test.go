@@ -23,7 +23,7 @@ var contractWatches = []contractItem{
 		c = c.alone()
 		w := c.watch("GET ~/a?wait=true")
 		c.server.Terminate()
-		text, err := w.open.take(-1, servertest.Patience)
+		text, err := w.open.take(-1, servertest.Timeout)
 		if text != "" || err == nil {
 			c.t.Errorf("got %q, error %v; want an empty answer and the end of the connection", text, err)
 		}
@@ -80,7 +80,7 @@ var contractWatches = []contractItem{
 			w.open.response.conn.Close()
 		}
 		servertest.Await(c.t, "the watches to be freed", func() bool { return strings.Contains(c.ask("GET /v2/stats/store", "").body, `"watchers":0`) })
-		c.server.MustReturnTo(c.t, before)
+		c.server.AwaitFootprint(c.t, before)
 	}},
 }
 

@@ -74,7 +74,7 @@ var storeCounter = regexp.MustCompile(`"(\w+)":@?[+-]?\d+`)
 
 // line is the request line, its repetitions written out.
 func (r *transcriptRequest) line() string {
-	return r.method + " " + (&transcriptFrame{server: &servertest.Target{}}).fill(r.target) + " " + r.proto
+	return r.method + " " + (&transcriptFrame{server: &servertest.Process{}}).fill(r.target) + " " + r.proto
 }
 
 func (e *exchanged) pandoSays(status, beginning string) bool {

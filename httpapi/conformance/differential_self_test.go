@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // A comparison that finds nothing proves nothing by itself: these tests say what it must find.
@@ -29,8 +31,10 @@ func TestDifferentialRules(t *testing.T) {
 func TestDifferentialFindsDifferences(t *testing.T) {
 	rules := newFiredRules()
 	pair := &differentialPair{
-		reference: newDifferentialSide(startSelf(t)), pando: newDifferentialSide(startSelf(t)),
-		rules: rules, patience: shrinkPatience,
+		reference: newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
+		pando:     newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
+		rules:     rules,
+		patience:  shrinkPatience,
 	}
 	steps := func(n int) []*differentialStep {
 		var all []*differentialStep

@@ -30,7 +30,7 @@ type differentialSide struct {
 // historySize is the number of events that either server remembers.
 const historySize = 1000
 
-func newDifferentialSide(server *servertest.Target) *differentialSide {
+func newDifferentialSide(server *servertest.Process) *differentialSide {
 	return &differentialSide{player: &transcriptPlayer{frame: &transcriptFrame{server: server, now: time.Now}}}
 }
 

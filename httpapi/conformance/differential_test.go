@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -32,14 +31,13 @@ const (
 
 // TestDifferential finds out whether clients can tell Pando from the reference.
 func TestDifferential(t *testing.T) {
-	etcd := servertest.RequireProgram(t, "etcd", "etcd-server")
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
 	if testing.Short() {
 		run.want /= 5
 	}
 	var pairs []*differentialPair
 	for range differentialPairs {
-		pairs = append(pairs, newDifferentialPair(t, etcd, run.rules))
+		pairs = append(pairs, newDifferentialPair(t, run.rules))
 	}
 	run.play(t, pairs)
 	t.Logf("%d requests compared in %d sequences, seeds %d to %d", run.compared.Load(), run.next.Load(), run.seed, run.seed+run.next.Load()-1)
@@ -65,11 +63,11 @@ func (r *differentialRun) report(t *testing.T) {
 }
 
 // newDifferentialPair starts both servers and fills their histories.
-func newDifferentialPair(t *testing.T, reference string, rules *firedRules) *differentialPair {
+func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 	t.Helper()
 	p := &differentialPair{
-		reference: newDifferentialSide(servertest.StartTarget(t, reference)),
-		pando:     newDifferentialSide(startSelf(t)),
+		reference: newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartEtcd)),
+		pando:     newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
 		rules:     rules,
 		patience:  watchPatience,
 	}
@@ -83,19 +81,6 @@ func newDifferentialPair(t *testing.T, reference string, rules *firedRules) *dif
 		t.Fatal(err)
 	}
 	return p
-}
-
-// startSelf starts the test binary as a server that must not panic.
-func startSelf(t *testing.T) *servertest.Target {
-	t.Helper()
-	server := servertest.StartTarget(t, os.Args[0])
-	t.Cleanup(func() {
-		server.Stop()
-		if text := server.Output.String(); strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE") {
-			t.Errorf("the server said\n%s", text)
-		}
-	})
-	return server
 }
 
 // differentialRun is the work that the pairs share.

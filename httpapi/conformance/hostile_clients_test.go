@@ -22,7 +22,7 @@ import (
 // rudeConn sends something and gives the connection to do worse with it.
 func rudeConn(t *testing.T, addr, send string) *net.TCPConn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, servertest.Patience)
+	conn, err := net.DialTimeout("tcp", addr, servertest.Timeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestSlowSenders(t *testing.T) {
 	t.Parallel()
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	before := p.Footprint()
-	poll := servertest.OpenConn(t, p.Addr(), servertest.Get1("/v2/keys/a?wait=true"))
+	poll := servertest.OpenConn(t, p.Addr(), servertest.GetRequest("/v2/keys/a?wait=true"))
 	bodies := server.BodyTimeout
 	if testing.Short() {
 		bodies = 0
@@ -50,15 +50,15 @@ func TestSlowSenders(t *testing.T) {
 	}{
 		{"nothing", "", "", httpapi.HeaderTimeout},
 		{"half a request line", "GET /v2/ke", "", httpapi.HeaderTimeout},
-		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.ToHost, "X-A: b\r\n", httpapi.HeaderTimeout},
-		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + "Content-Length: 1000\r\n\r\nvalue=", "x", bodies},
-		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + servertest.AChunk + "\r\n", "1\r\nx\r\n", bodies},
-		{"body of no form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"body of a read", "GET /v2/keys/s HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"body of a long poll", "GET /v2/keys/s?wait=true HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"body for the version", "GET /version HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"body of OPTIONS", "OPTIONS /v2/keys HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"member", "POST /v2/members HTTP/1.1\r\n" + servertest.ToHost + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n", " ", bodies},
+		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.HostHeader, "X-A: b\r\n", httpapi.HeaderTimeout},
+		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 1000\r\n\r\nvalue=", "x", bodies},
+		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n", "1\r\nx\r\n", bodies},
+		{"body of no form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
+		{"body of a read", "GET /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
+		{"body of a long poll", "GET /v2/keys/s?wait=true HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
+		{"body for the version", "GET /version HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
+		{"body of OPTIONS", "OPTIONS /v2/keys HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
+		{"member", "POST /v2/members HTTP/1.1\r\n" + servertest.HostHeader + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n", " ", bodies},
 	} {
 		if c.within == 0 {
 			continue
@@ -70,7 +70,7 @@ func TestSlowSenders(t *testing.T) {
 			stop := make(chan struct{})
 			defer close(stop)
 			go dribble(conn, c.dribble, stop)
-			_ = conn.SetReadDeadline(begin.Add(c.within + servertest.Patience))
+			_ = conn.SetReadDeadline(begin.Add(c.within + servertest.Timeout))
 			answer, err := io.ReadAll(conn)
 			if took := time.Since(begin); errors.Is(err, os.ErrDeadlineExceeded) || took < c.within-time.Second || took > c.within+20*time.Second {
 				t.Errorf("%s: after %v: %.200q, %v", c.name, took, answer, err)
@@ -82,7 +82,7 @@ func TestSlowSenders(t *testing.T) {
 	if event := readEvent(t, poll); event.Node.Value != "at last" {
 		t.Errorf("the long poll brought %+v", event)
 	}
-	p.MustReturnTo(t, servertest.Footprint{Goroutines: before.Goroutines + 4, Fds: before.Fds + 2}) // the two connections that stay open
+	p.AwaitFootprint(t, servertest.Footprint{Goroutines: before.Goroutines + 4, Descriptors: before.Descriptors + 2}) // the two connections that stay open
 }
 
 // dribble sends a little now and then.
@@ -126,23 +126,23 @@ func TestClientsThatLeave(t *testing.T) {
 	for i := range 50 {
 		client.Must(t, "PUT", fmt.Sprintf("/big/%d", i), servertest.Form("value", value))
 	}
-	client.Http.CloseIdleConnections()
+	client.HTTP.CloseIdleConnections()
 	before := p.Footprint()
 	for name, send := range map[string]string{
 		"request line":         "GET /v2/k",
 		"headers":              "GET /v2/keys/a HTTP/1.1\r\nHost:",
-		"body":                 "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + "Content-Length: 1000\r\n\r\nvalue=1",
-		"chunk":                "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.ToHost + servertest.IsForm + servertest.AChunk + "\r\n100\r\nvalue=1",
-		"listing":              servertest.Get1("/v2/keys/?recursive=true"),
-		"many listings":        strings.Repeat(servertest.Get1("/v2/keys/?recursive=true"), 20),
-		"long poll":            servertest.Get1("/v2/keys/none?wait=true"),
-		"long poll and more":   servertest.Get1("/v2/keys/none?wait=true") + servertest.Get1("/version"),
-		"long poll with body":  "GET /v2/keys/none?wait=true HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 10\r\n\r\n0123456789",
-		"long poll, half body": "GET /v2/keys/none?wait=true HTTP/1.1\r\n" + servertest.ToHost + "Content-Length: 10\r\n\r\n01234",
-		"stream":               servertest.Get1("/v2/keys/none?wait=true&stream=true"),
-		"stream from the past": servertest.Get1("/v2/keys/big?wait=true&stream=true&recursive=true&waitIndex=2"),
-		"quorum read":          servertest.Get1("/v2/keys/?quorum=true&recursive=true"),
-		"write":                "PUT /v2/keys/left?value=1 HTTP/1.1\r\n" + servertest.ToHost + servertest.NoMore,
+		"body":                 "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 1000\r\n\r\nvalue=1",
+		"chunk":                "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n100\r\nvalue=1",
+		"listing":              servertest.GetRequest("/v2/keys/?recursive=true"),
+		"many listings":        strings.Repeat(servertest.GetRequest("/v2/keys/?recursive=true"), 20),
+		"long poll":            servertest.GetRequest("/v2/keys/none?wait=true"),
+		"long poll and more":   servertest.GetRequest("/v2/keys/none?wait=true") + servertest.GetRequest("/version"),
+		"long poll with body":  "GET /v2/keys/none?wait=true HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 10\r\n\r\n0123456789",
+		"long poll, half body": "GET /v2/keys/none?wait=true HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 10\r\n\r\n01234",
+		"stream":               servertest.GetRequest("/v2/keys/none?wait=true&stream=true"),
+		"stream from the past": servertest.GetRequest("/v2/keys/big?wait=true&stream=true&recursive=true&waitIndex=2"),
+		"quorum read":          servertest.GetRequest("/v2/keys/?quorum=true&recursive=true"),
+		"write":                "PUT /v2/keys/left?value=1 HTTP/1.1\r\n" + servertest.HostHeader + servertest.EndOfHead,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range 20 {
@@ -151,7 +151,7 @@ func TestClientsThatLeave(t *testing.T) {
 					_ = conn.SetLinger(0) // a reset
 				}
 				if i%4 < 2 && strings.HasSuffix(send, "\r\n\r\n") {
-					_ = conn.SetReadDeadline(time.Now().Add(servertest.Patience))
+					_ = conn.SetReadDeadline(time.Now().Add(servertest.Timeout))
 					if _, err := conn.Read(make([]byte, 100)); err != nil {
 						t.Error(err)
 					}
@@ -159,7 +159,7 @@ func TestClientsThatLeave(t *testing.T) {
 				conn.Close()
 			}
 			servertest.Await(t, "the watches to be freed", func() bool { return p.Watchers() == 0 })
-			p.MustReturnTo(t, before)
+			p.AwaitFootprint(t, before)
 		})
 	}
 	if got, err := client.Do("GET", "/half", nil); err != nil || got.ErrorCode != 100 {
@@ -176,14 +176,14 @@ func TestManyWatchersDropped(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	client := servertest.NewKeyClient(t, p.Client)
 	client.Must(t, "PUT", "/a", servertest.Form("value", "1"))
-	client.Http.CloseIdleConnections()
+	client.HTTP.CloseIdleConnections()
 	before := p.Footprint()
 	var early int64
 	for wave := range waves {
 		conns := make([]*net.TCPConn, each)
 		for i := range conns {
 			query := []string{"", "&recursive=true", "&stream=true", "&recursive=true&stream=true"}[i%4]
-			conns[i] = rudeConn(t, p.Addr(), servertest.Get1(fmt.Sprintf("/v2/keys/w/%d/%d?wait=true%s", wave%3, i, query)))
+			conns[i] = rudeConn(t, p.Addr(), servertest.GetRequest(fmt.Sprintf("/v2/keys/w/%d/%d?wait=true%s", wave%3, i, query)))
 		}
 		servertest.Await(t, "the watches", func() bool { return p.Watchers() == each })
 		if memory := p.Memory(); wave == 2 {
@@ -198,7 +198,7 @@ func TestManyWatchersDropped(t *testing.T) {
 		servertest.Await(t, "the watches to be freed", func() bool { return p.Watchers() == 0 })
 	}
 	t.Logf("%d watches, memory %d MiB in the third wave, %d MiB at the end", waves*each, early>>20, p.Memory()>>20)
-	p.MustReturnTo(t, before)
+	p.AwaitFootprint(t, before)
 }
 
 // TestPromisedBodies announces large bodies and does not send them: that costs the server no memory to speak of.
@@ -208,7 +208,7 @@ func TestPromisedBodies(t *testing.T) {
 	before, memory := p.Footprint(), p.Memory()
 	conns := make([]*net.TCPConn, clients)
 	for i := range conns {
-		conns[i] = rudeConn(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
+		conns[i] = rudeConn(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
 	}
 	const ended = 10 // more than may have ended of those that were there before
 	servertest.Await(t, "the requests to be under way", func() bool { return p.Goroutines() >= before.Goroutines+clients-ended })
@@ -221,5 +221,5 @@ func TestPromisedBodies(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	p.MustReturnTo(t, before)
+	p.AwaitFootprint(t, before)
 }

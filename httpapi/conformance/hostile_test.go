@@ -12,9 +12,9 @@ import (
 )
 
 // startReference starts the reference server, where it is installed.
-func startReference(t *testing.T) *servertest.Target {
+func startReference(t *testing.T) *servertest.Process {
 	t.Helper()
-	return servertest.StartTarget(t, servertest.RequireProgram(t, "etcd", "etcd-server"))
+	return servertest.StartSingle(t, servertest.Member.StartEtcd)
 }
 
 // endpointPaths are the places to which every method is sent.
@@ -57,7 +57,7 @@ func TestEveryMethodEverywhere(t *testing.T) {
 			}
 		}
 	}
-	p.MustReturnTo(t, before)
+	p.AwaitFootprint(t, before)
 }
 
 // TestParametersLikeReference gives every parameter bad values with every method, and compares the answer with the

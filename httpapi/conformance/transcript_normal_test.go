@@ -17,10 +17,19 @@ import (
 
 // transcriptFrame is what placeholders are relative to.
 type transcriptFrame struct {
-	server   *servertest.Target
+	server   *servertest.Process
 	base     uint64 // index that @+0 stands for
 	counters map[string]int64
 	now      func() time.Time
+}
+
+// decimalID is the member's ID as the peer port writes it.
+func (f *transcriptFrame) decimalID() string {
+	id, err := strconv.ParseUint(f.server.MemberID, 16, 64)
+	if err != nil {
+		return f.server.MemberID
+	}
+	return strconv.FormatUint(id, 10)
 }
 
 var (
@@ -77,7 +86,7 @@ var (
 // body normalises the body of an answer to the given request.
 func (f *transcriptFrame) body(text string, request *transcriptRequest) string {
 	text = strings.NewReplacer(
-		f.server.MemberID, "{member}", f.server.DecimalID(), "{member in decimal}", f.server.Client, "{client}", f.server.Peer, "{peer}",
+		f.server.MemberID, "{member}", f.decimalID(), "{member in decimal}", f.server.Client, "{client}", f.server.Peer, "{peer}",
 	).Replace(text)
 	text = servertest.ReplaceGroups(indexField, text, func(m []string) string {
 		return fmt.Sprintf("%q:%s", m[1], f.relative(m[2]))

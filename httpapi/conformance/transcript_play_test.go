@@ -36,7 +36,7 @@ type transcriptPlayer struct {
 	lastTerm uint64
 }
 
-func playTranscript(t *testing.T, script *transcriptScript, server *servertest.Target, mode transcriptMode) {
+func playTranscript(t *testing.T, script *transcriptScript, server *servertest.Process, mode transcriptMode) {
 	t.Helper()
 	p := &transcriptPlayer{
 		t: t, script: script, mode: mode,
@@ -120,7 +120,8 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 		return nil, p.rebase()
 	}
 	if step.action == "shutdown" {
-		return nil, p.frame.server.Terminate()
+		p.frame.server.Signal(syscall.SIGTERM) // its connections are looked at while it ends
+		return nil, nil
 	}
 	if len(step.args) == 0 || p.open[step.args[0]] == nil {
 		return nil, errors.New("no such request in the background")
@@ -232,7 +233,7 @@ func (p *transcriptPlayer) rebase() error {
 }
 
 // sendAway sends a request whose answer is of no interest but for an error.
-func sendAway(server *servertest.Target, method, target string) (string, error) {
+func sendAway(server *servertest.Process, method, target string) (string, error) {
 	response, err := sendWire(servertest.URLHost(server.Client), &transcriptRequest{method: method, target: target, proto: "HTTP/1.1"})
 	if err != nil {
 		return "", err

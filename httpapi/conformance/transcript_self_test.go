@@ -15,7 +15,7 @@ import (
 func testFrame() *transcriptFrame {
 	noon := time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)
 	return &transcriptFrame{
-		server: &servertest.Target{Client: "http://c:1", Peer: "http://p:1", MemberID: "ab12"},
+		server: &servertest.Process{Client: "http://c:1", Peer: "http://p:1", MemberID: "ab12"},
 		base:   40,
 		now:    func() time.Time { return noon },
 	}

@@ -32,7 +32,7 @@ func TestTranscripts(t *testing.T) {
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
-			server := servertest.StartTarget(t, os.Args[0])
+			server := servertest.StartSingle(t, servertest.Member.StartPando)
 			playTranscript(t, script, server, expectPando)
 		})
 	}
@@ -45,16 +45,15 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	if testing.Short() {
 		t.Skip("only the reference plays: the long run looks at it")
 	}
-	var etcd string
 	if *transcriptReference == "" {
-		etcd = servertest.RequireProgram(t, "etcd", "etcd-server")
+		servertest.RequireEtcd(t)
 	}
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			if *transcriptReference != "" && script.endsServer() {
 				t.Skip("this transcript shuts its server down: a shared one is not played to")
 			}
-			server := referenceServer(t, etcd)
+			server := referenceServer(t)
 			if *servertest.Update {
 				playTranscript(t, script, server, recordReference)
 				script.save(t)
@@ -67,12 +66,12 @@ func TestTranscriptsMatchReference(t *testing.T) {
 
 // referenceServer starts etcd for one parallel subtest, or points at the running
 // one that -reference names; that one is shared, so its subtests take turns.
-func referenceServer(t *testing.T, etcd string) *servertest.Target {
+func referenceServer(t *testing.T) *servertest.Process {
 	if *transcriptReference != "" {
-		return servertest.AttachTarget(t, *transcriptReference)
+		return servertest.Attach(t, *transcriptReference)
 	}
 	t.Parallel()
-	return servertest.StartTarget(t, etcd)
+	return servertest.StartSingle(t, servertest.Member.StartEtcd)
 }
 
 // TestTranscriptCoverage holds the collection to its promises: its size, and

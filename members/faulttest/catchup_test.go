@@ -36,11 +36,11 @@ const (
 // and with none.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
+	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
 	// The log in memory is kept small: who misses most of the keys gets a checkpoint.
 	small := []string{"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest), "--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest))}
-	c.spawn = func(s servertest.Seat) *servertest.Process {
-		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
+	c.spawn = func(s servertest.Member) *servertest.Process {
+		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
 	}
 	c.start()
 	servertest.NewKeyClient(t, c.running[0].Client).Must(t, http.MethodPut, "/before", servertest.Form("value", "1"))
@@ -56,14 +56,14 @@ func TestCatchUp(t *testing.T) {
 
 	c.running[behind].Kill()
 	replaceMember(t, c.running[leader].Client, c.seats[behind])
-	c.spawn = func(s servertest.Seat) *servertest.Process {
-		return s.Spawn(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats), "--initial-cluster-state", "existing")...)
+	c.spawn = func(s servertest.Member) *servertest.Process {
+		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats), "--initial-cluster-state", "existing")...)
 	}
 	c.comeBack(behind, w)
 }
 
 // replaceMember takes the data of a member that is down away, and has the cluster take a new one in its place.
-func replaceMember(t *testing.T, client string, s servertest.Seat) {
+func replaceMember(t *testing.T, client string, s servertest.Member) {
 	t.Helper()
 	if err := os.RemoveAll(s.DataDir); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func (c *cluster) comeBack(i int, w *bulk) {
 func countKeys(t *testing.T, p *servertest.Process) int {
 	t.Helper()
 	found := map[string]servertest.KeyNode{}
-	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.Leaves(found)
+	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodGet, "/bulk?recursive=true", nil).Node.Files(found)
 	return len(found)
 }
 

@@ -25,17 +25,17 @@ const defaultElectionTimeout = time.Second
 // cluster is three members, each in a process of its own.
 type cluster struct {
 	t       *testing.T
-	seats   []servertest.Seat
+	seats   []servertest.Member
 	running []*servertest.Process
-	spawn   func(s servertest.Seat) *servertest.Process
+	spawn   func(s servertest.Member) *servertest.Process
 }
 
 // launchLoadedCluster starts three members on loopback, and a load on them.
 func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
 	t.Helper()
-	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
-	c.spawn = func(s servertest.Seat) *servertest.Process {
-		return s.Spawn(t, loadedFlags(servertest.InitialCluster(c.seats))...)
+	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
+	c.spawn = func(s servertest.Member) *servertest.Process {
+		return s.StartPando(t, loadedFlags(servertest.InitialCluster(c.seats))...)
 	}
 	c.start()
 	return c, c.load()
@@ -93,7 +93,7 @@ func (c *cluster) leader(but int) int {
 	leader := -1
 	servertest.Await(c.t, "a leader", func() bool {
 		for i, p := range c.running {
-			if i != but && p.Self().State == "StateLeader" {
+			if i != but && p.RaftState().State == "StateLeader" {
 				leader = i
 			}
 		}
@@ -118,7 +118,7 @@ func (c *cluster) awaitIndex(i, other int) {
 	c.t.Helper()
 	want := servertest.NewKeyClient(c.t, c.running[other].Client).Must(c.t, http.MethodGet, "/", nil).EtcdIndex
 	client := servertest.NewKeyClient(c.t, c.running[i].Client)
-	client.Http.Timeout = roamPatience
+	client.HTTP.Timeout = roamPatience
 	servertest.Await(c.t, fmt.Sprintf("index %d at %s", want, c.seats[i].Name), func() bool {
 		answer, err := client.Do(http.MethodGet, "/", nil)
 		return err == nil && answer.EtcdIndex >= want

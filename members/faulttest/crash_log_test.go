@@ -123,7 +123,7 @@ func (r *replayed) advance(l *eventLog, index uint64) {
 func (r *replayed) mustEqual(t *testing.T, root *servertest.KeyNode) {
 	t.Helper()
 	shown := map[string]servertest.KeyNode{}
-	root.Leaves(shown)
+	root.Files(shown)
 	for key, want := range r.files {
 		got, ok := shown[key]
 		want.TTL, got.TTL = 0, 0 // time goes by; Expiration is compared

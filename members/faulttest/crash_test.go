@@ -62,7 +62,7 @@ func (c *crash) restart() *servertest.Process {
 // round starts the server, checks it, writes to it and ends it.
 func (c *crash) round(number int) {
 	if number%5 == 4 { // one that does not live to see a client
-		p := servertest.Spawn(c.t, c.dir, "--snapshot-count", "20", "--history-size", servertest.Itoa(crashHistory))
+		p := servertest.Start(c.t, c.dir, "--snapshot-count", "20", "--history-size", servertest.Itoa(crashHistory))
 		<-time.After(time.Duration(c.random.IntN(60)) * time.Millisecond)
 		p.Kill()
 	}
@@ -115,7 +115,7 @@ func (c *crash) check(p *servertest.Process) {
 		c.t.Errorf("the index went back from %d to %d", known, root.EtcdIndex)
 	}
 	resumed := c.log.next()
-	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Timeout)
 	defer cancel()
 	if err := c.log.follow(ctx, p.Client, root.EtcdIndex); err != nil {
 		c.t.Fatal(err)

@@ -19,7 +19,7 @@ func TestDescriptors(t *testing.T) {
 		t.Skip("no shell: ", err)
 	}
 	dataDir := t.TempDir() + "/data"
-	p := servertest.Start(t, dataDir, exec.Command(sh, "-c", "ulimit -n 256 && exec \"$0\" \"$@\"", os.Args[0],
+	p := servertest.StartCommand(t, exec.Command(sh, "-c", "ulimit -n 256 && exec \"$0\" \"$@\"", os.Args[0],
 		"--data-dir", dataDir, "--listen-client-urls", "http://127.0.0.1:0", "--advertise-client-urls", "http://127.0.0.1:2379",
 		"--listen-peer-urls", "http://127.0.0.1:0", "--listen-metrics-urls", "http://127.0.0.1:0"))
 	p.AwaitServing()
@@ -42,7 +42,7 @@ func TestDescriptors(t *testing.T) {
 	if n := strings.Count(p.Stderr.String(), "connections refused"); n > 4 { // two sockets, a line in ten seconds
 		t.Errorf("%d lines in the log", n)
 	}
-	if n := p.Fds(); n > 256-64 {
+	if n := p.Descriptors(); n > 256-64 {
 		t.Errorf("%d descriptors are in use", n)
 	}
 }

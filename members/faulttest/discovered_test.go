@@ -2,7 +2,6 @@ package faulttest
 
 import (
 	"net/http"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +13,11 @@ import (
 
 func TestDiscoveredCluster(t *testing.T) {
 	service := servertest.Launch(t, t.TempDir())
-	token := servertest.NewToken(t, service.Client, "one", 3)
-	all := servertest.Seats(t, "a", "b", "c", "late", "later")
+	token := servertest.NewDiscoveryURL(t, service.Client, "one", 3)
+	all := servertest.NewMembers(t, "a", "b", "c", "late", "later")
 	var running []*servertest.Process
 	for _, s := range all[:3] {
-		running = append(running, s.Spawn(t, "--discovery", token))
+		running = append(running, s.StartPando(t, "--discovery", token))
 	}
 	for _, p := range running {
 		p.AwaitServing()
@@ -27,20 +26,20 @@ func TestDiscoveredCluster(t *testing.T) {
 	if wantID, wantList := wantCluster(t, token, all[:3]); cluster != wantID || !slices.Equal(list, wantList) {
 		t.Errorf("got cluster %s of %q, want %s of %q", cluster, list, wantID, wantList)
 	}
-	servertest.Sees(t, running[1].Client, running[2].Client)
+	servertest.AwaitReplicated(t, running[1].Client, running[2].Client)
 
 	t.Run("one too many is a proxy, and stays one", func(t *testing.T) {
-		late := all[3].Spawn(t, "--discovery", token)
+		late := all[3].StartPando(t, "--discovery", token)
 		late.AwaitServing()
 		servertest.Await(t, "the proxy to find the members", func() bool { return strings.Count(late.Get("/v2/config/local/proxy"), "http://") == 3 })
-		servertest.Sees(t, late.Client, running[0].Client)
+		servertest.AwaitReplicated(t, late.Client, running[0].Client)
 		late.Terminate()
-		late = all[3].Spawn(t, "--discovery", "http://127.0.0.1:1/v2/keys/gone")
+		late = all[3].StartPando(t, "--discovery", "http://127.0.0.1:1/v2/keys/gone")
 		late.AwaitServing()
 		servertest.Await(t, "the proxy to find the members again", func() bool { return strings.Count(late.Get("/v2/config/local/proxy"), "http://") == 3 })
 	})
 	t.Run("or ends", func(t *testing.T) {
-		later := all[4].Spawn(t, "--discovery", token, "--discovery-fallback", "exit")
+		later := all[4].StartPando(t, "--discovery", token, "--discovery-fallback", "exit")
 		if code := later.AwaitExit(); code != program.ExitMember || !strings.Contains(later.Stderr.String(), "the discovered cluster is full") {
 			t.Errorf("exit code %d\n%s", code, later.Stderr)
 		}
@@ -48,21 +47,21 @@ func TestDiscoveredCluster(t *testing.T) {
 	t.Run("a restart needs no discovery", func(t *testing.T) {
 		service.Kill()
 		running[0].Terminate()
-		p := all[0].Spawn(t, "--discovery", token)
+		p := all[0].StartPando(t, "--discovery", token)
 		p.AwaitServing()
-		servertest.Sees(t, p.Client, running[1].Client)
+		servertest.AwaitReplicated(t, p.Client, running[1].Client)
 	})
 }
 
 // TestReferenceDiscovers has three servers of the reference find each other under
 // a key of Pando's.
 func TestReferenceDiscovers(t *testing.T) {
-	reference := servertest.RequireProgram(t, "etcd", "etcd-server")
+	servertest.RequireEtcd(t)
 	service := servertest.Launch(t, t.TempDir())
-	token := servertest.NewToken(t, service.Client, "two", 3)
-	all := servertest.Seats(t, "a", "b", "c")
+	token := servertest.NewDiscoveryURL(t, service.Client, "two", 3)
+	all := servertest.NewMembers(t, "a", "b", "c")
 	for _, s := range all {
-		servertest.Start(t, s.DataDir, exec.Command(reference, s.Flags("--enable-v2", "--discovery", token)...))
+		s.StartEtcd(t, "--discovery", token)
 	}
 	cluster, list := servertest.AwaitPublished(t, all[0].ClientURL(), 3)
 	if wantID, wantList := wantCluster(t, token, all); cluster != wantID || !slices.Equal(list, wantList) {
@@ -73,17 +72,17 @@ func TestReferenceDiscovers(t *testing.T) {
 // TestJoinsByIncompleteList starts a member that was added with a list which leaves one of the others out: it learns of
 // that from the one that it knows. The reference refuses.
 func TestJoinsByIncompleteList(t *testing.T) {
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all[:2])
 	mustRequest(t, http.MethodPost, running[0].Client+"/v2/members", `{"peerURLs":["`+all[2].PeerURL()+`"]}`, http.StatusCreated)
-	joined := all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster([]servertest.Seat{all[0], all[2]}), "--initial-cluster-state", "existing")
+	joined := all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster([]servertest.Member{all[0], all[2]}), "--initial-cluster-state", "existing")
 	joined.AwaitServing()
 	servertest.AwaitPublished(t, joined.Client, 3)
-	servertest.Sees(t, running[1].Client, joined.Client)
+	servertest.AwaitReplicated(t, running[1].Client, joined.Client)
 }
 
 // wantCluster works out what a bootstrap of these members has to lead to.
-func wantCluster(t testing.TB, token string, all []servertest.Seat) (cluster string, list []string) {
+func wantCluster(t testing.TB, token string, all []servertest.Member) (cluster string, list []string) {
 	t.Helper()
 	c, err := members.Static{Name: all[0].Name, PeerURLs: []string{all[0].PeerURL()}, InitialCluster: servertest.InitialCluster(all), Token: token}.Cluster()
 	if err != nil {

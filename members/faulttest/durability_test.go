@@ -16,7 +16,7 @@ import (
 // mustRefuse starts a server that can't start, and wants this exit code and each text in what it says.
 func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...string) {
 	t.Helper()
-	p := servertest.Spawn(t, dir, flags...)
+	p := servertest.Start(t, dir, flags...)
 	code, said := p.AwaitExit(), p.Stderr.String()
 	if code != exit {
 		t.Errorf("exit code %d, want %d", code, exit)
@@ -185,7 +185,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	p = servertest.Launch(t, dir)
 	found := map[string]servertest.KeyNode{}
-	servertest.NewKeyClient(t, p.Client).Must(t, "GET", "/?recursive=true", nil).Node.Leaves(found)
+	servertest.NewKeyClient(t, p.Client).Must(t, "GET", "/?recursive=true", nil).Node.Files(found)
 	if len(found) < acknowledged || len(found) > acknowledged+1 {
 		t.Errorf("%d writes were acknowledged, %d are there", acknowledged, len(found))
 	}

@@ -63,13 +63,13 @@ var memberSteps = []memberStep{
 // it prints the same.
 func TestMembersByReferenceClient(t *testing.T) {
 	t.Parallel()
-	servertest.RequireProgram(t, "etcd", "etcd-server")
+	servertest.RequireEtcd(t)
 	servertest.RequireProgram(t, "etcdctl", "etcd-client")
-	reference := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process {
+	reference := administered(t, func(s servertest.Member, flags ...string) *servertest.Process {
 		// Otherwise the reference refuses all changes for five seconds after a start.
-		return s.Run(t, exec.Command("etcd", s.Flags(append(flags, "--enable-v2", "--strict-reconfig-check=false")...)...))
+		return s.StartEtcd(t, append(flags, "--strict-reconfig-check=false")...)
 	})
-	pando := administered(t, func(s servertest.Seat, flags ...string) *servertest.Process { return s.Spawn(t, flags...) })
+	pando := administered(t, func(s servertest.Member, flags ...string) *servertest.Process { return s.StartPando(t, flags...) })
 	for _, step := range memberSteps {
 		var want, got string
 		var both sync.WaitGroup
@@ -93,10 +93,10 @@ type administration struct {
 }
 
 // administered starts three members and names them.
-func administered(t *testing.T, spawn func(s servertest.Seat, flags ...string) *servertest.Process) *administration {
+func administered(t *testing.T, spawn func(s servertest.Member, flags ...string) *servertest.Process) *administration {
 	t.Helper()
-	a := &administration{cluster: cluster{t: t, seats: servertest.Seats(t, "ash", "elm", "oak")}}
-	a.spawn = func(s servertest.Seat) *servertest.Process {
+	a := &administration{cluster: cluster{t: t, seats: servertest.NewMembers(t, "ash", "elm", "oak")}}
+	a.spawn = func(s servertest.Member) *servertest.Process {
 		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.seats))
 	}
 	for _, s := range a.seats {
@@ -114,7 +114,7 @@ func administered(t *testing.T, spawn func(s servertest.Seat, flags ...string) *
 		a.filled = append(a.filled, "{"+role+".peer}", s.PeerURL(), "{"+role+".client}", s.ClientURL(),
 			"{"+role+".host}", s.Client, "{"+role+"}", s.Name)
 	}
-	a.filled = append(a.filled, "{spare.peer}", "http://"+servertest.KeptAddr(t), "{moved.peer}", "http://"+servertest.KeptAddr(t))
+	a.filled = append(a.filled, "{spare.peer}", "http://"+servertest.FreeAddr(t), "{moved.peer}", "http://"+servertest.FreeAddr(t))
 	return a
 }
 
@@ -142,7 +142,7 @@ func (a *administration) do(step memberStep) string {
 
 // etcdctl runs the client against the leader.
 func (a *administration) etcdctl(args ...string) string {
-	ctx, cancel := context.WithTimeout(a.t.Context(), servertest.Patience)
+	ctx, cancel := context.WithTimeout(a.t.Context(), servertest.Timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, "etcdctl", append([]string{
 		"--no-sync", "--total-timeout", "30s", "--endpoints", a.filled[slices.Index(a.filled, "{leader.client}")+1],

@@ -21,32 +21,32 @@ func TestExitCodes(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
 			t.Fatal(err)
 		}
-		endsWith(t, servertest.Spawn(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), program.ExitUsage, "does not mention this member")
+		endsWith(t, servertest.Start(t, dir, "--initial-cluster", "a=http://127.0.0.1:1"), program.ExitUsage, "does not mention this member")
 		if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
 			t.Errorf("the data directory holds %q, %v", left, err)
 		}
 	})
 	t.Run("an initial cluster that names a member twice", func(t *testing.T) {
-		p := servertest.Spawn(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
+		p := servertest.Start(t, t.TempDir(), "--initial-cluster", "default=http://localhost:2380,b=http://localhost:2380")
 		endsWith(t, p, program.ExitUsage, "--initial-cluster")
 	})
 	t.Run("a member that was removed", removedMemberEnds)
 	t.Run("a member that was added, with flags for a new cluster", addedMemberEnds)
 	t.Run("a member that lost its data", func(t *testing.T) {
-		all := servertest.Seats(t, "a", "b")
+		all := servertest.NewMembers(t, "a", "b")
 		running := servertest.LaunchCluster(t, all)
 		running[1].Kill()
 		if err := os.RemoveAll(all[1].DataDir); err != nil {
 			t.Fatal(err)
 		}
-		endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "has already been bootstrapped")
+		endsWith(t, all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "has already been bootstrapped")
 	})
 }
 
 // addedMemberEnds adds a member, and starts it with flags that would found another cluster. It says which, and makes no
 // data; with the right flag it starts.
 func addedMemberEnds(t *testing.T) {
-	all := servertest.Seats(t, "a", "b")
+	all := servertest.NewMembers(t, "a", "b")
 	running := servertest.LaunchCluster(t, all[:1])
 	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].Peer))
 	answer, err := http.Post(running[0].Client+"/v2/members", "application/json", body)
@@ -57,17 +57,17 @@ func addedMemberEnds(t *testing.T) {
 	if answer.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d", answer.StatusCode)
 	}
-	endsWith(t, all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "start it with --initial-cluster-state existing")
+	endsWith(t, all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "start it with --initial-cluster-state existing")
 	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("the data directory holds %q, %v", left, err)
 	}
-	all[1].Spawn(t, "--initial-cluster", servertest.InitialCluster(all), "--initial-cluster-state", "existing")
+	all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all), "--initial-cluster-state", "existing")
 	servertest.AwaitPublished(t, running[0].Client, 2)
 }
 
 // removedMemberEnds removes a member that runs, and starts it once more.
 func removedMemberEnds(t *testing.T) {
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
 	_, list := servertest.AwaitPublished(t, running[0].Client, 3)
 	for _, m := range list {
@@ -89,7 +89,7 @@ func removedMemberEnds(t *testing.T) {
 		}
 	}
 	endsWith(t, running[2], program.ExitMember, "this member was removed from the cluster")
-	endsWith(t, all[2].Spawn(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "this member was removed from the cluster")
+	endsWith(t, all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "this member was removed from the cluster")
 }
 
 // endsWith waits for the end of a server, and wants this exit code and text.
@@ -104,11 +104,11 @@ func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 func TestStopBeforeServing(t *testing.T) {
 	service := servertest.Launch(t, t.TempDir())
 	for name, test := range map[string]struct{ discovery, waits string }{
-		"for the others to register": {servertest.NewToken(t, service.Client, "alone", 2), "waiting for the other members to register"},
+		"for the others to register": {servertest.NewDiscoveryURL(t, service.Client, "alone", 2), "waiting for the other members to register"},
 		"for the discovery service":  {"http://127.0.0.1:1/v2/keys/none", "the discovery URL can't be used now"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := servertest.Spawn(t, t.TempDir(), "--discovery", test.discovery)
+			p := servertest.Start(t, t.TempDir(), "--discovery", test.discovery)
 			servertest.Await(t, "the member to wait", func() bool { return strings.Contains(p.Stderr.String(), test.waits) })
 			p.Terminate()
 			endsWith(t, p, 0, "stopped before it served")

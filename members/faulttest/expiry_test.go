@@ -18,7 +18,7 @@ func expirations(t *testing.T, base string, since uint64, count int) (events []s
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	client := http.Client{Transport: transport, Timeout: servertest.Patience}
+	client := http.Client{Transport: transport, Timeout: servertest.Timeout}
 	answer, err := client.Get(fmt.Sprintf("%s/v2/keys/?wait=true&stream=true&recursive=true&waitIndex=%d", base, since))
 	if err != nil {
 		t.Fatal(err)

@@ -54,14 +54,14 @@ func startClusterLoad(t *testing.T, bases ...string) *clusterLoad {
 // client gives a client of a member that waits no longer than a writer does.
 func (l *clusterLoad) client(base string) *servertest.KeyClient {
 	c := servertest.NewKeyClient(l.t, base)
-	c.Http.Timeout = roamPatience
+	c.HTTP.Timeout = roamPatience
 	return c
 }
 
 // roam writes to one member after the other, and leaves one that does not answer.
 func (l *clusterLoad) roam(number int, write func(c *servertest.KeyClient, number int) bool) {
 	client := l.client("")
-	defer client.Http.CloseIdleConnections()
+	defer client.HTTP.CloseIdleConnections()
 	for member := number; l.stopped.Err() == nil; member++ {
 		client.Base = l.bases[member%len(l.bases)]
 		for range roamStay {
@@ -116,7 +116,7 @@ const probePause = 20 * time.Millisecond
 func (l *clusterLoad) restored(bases ...string) time.Time {
 	l.t.Helper()
 	served := make(chan time.Time, 1)
-	expired := time.After(servertest.Patience)
+	expired := time.After(servertest.Timeout)
 	for {
 		for _, base := range bases {
 			l.writing.Go(func() { l.probe(base, served) })
@@ -126,14 +126,14 @@ func (l *clusterLoad) restored(bases ...string) time.Time {
 			return at
 		case <-time.After(probePause):
 		case <-expired:
-			l.t.Fatalf("no write was acknowledged by %v within %v", bases, servertest.Patience)
+			l.t.Fatalf("no write was acknowledged by %v within %v", bases, servertest.Timeout)
 		}
 	}
 }
 
 func (l *clusterLoad) probe(base string, served chan<- time.Time) {
 	client := l.client(base)
-	defer client.Http.CloseIdleConnections()
+	defer client.HTTP.CloseIdleConnections()
 	if l.put(client, len(l.bases)) {
 		select {
 		case served <- time.Now():
@@ -152,7 +152,7 @@ func (l *clusterLoad) settle() {
 	}
 	roots := l.settledRoots()
 	index := roots[0].EtcdIndex
-	ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), servertest.Timeout)
 	defer cancel()
 	if err := l.log.follow(ctx, l.bases[0], index); err != nil {
 		l.t.Fatal(err)

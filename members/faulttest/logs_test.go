@@ -36,9 +36,9 @@ func TestServerLogs(t *testing.T) {
 			}
 		}
 	}
-	s := servertest.Seats(t, "a")[0]
-	flags := []string{"--initial-cluster", servertest.InitialCluster([]servertest.Seat{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
-	p := s.Spawn(t, flags...)
+	s := servertest.NewMembers(t, "a")[0]
+	flags := []string{"--initial-cluster", servertest.InitialCluster([]servertest.Member{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
+	p := s.StartPando(t, flags...)
 	servertest.Await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
 	for _, want := range []string{`"version":"` + stats.Version + `"`, `"clients":["` + s.ClientURL() + `"]`, `"peers":["` + s.PeerURL() + `"]`} {
 		if !strings.Contains(read(), want) {
@@ -55,7 +55,7 @@ func TestServerLogs(t *testing.T) {
 		servertest.Await(t, "a new file", func() bool { return strings.Contains(read(), "opened again") })
 	})
 	t.Run("the reason for an end", func(t *testing.T) {
-		other := s.Spawn(t, flags...)
+		other := s.StartPando(t, flags...)
 		if code := other.AwaitExit(); code != program.ExitTaken || !strings.Contains(read(), "is another server running there?") {
 			t.Errorf("exit code %d; the log file has\n%s", code, read())
 		}

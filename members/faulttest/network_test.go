@@ -87,11 +87,11 @@ func (n *network) remove() {
 }
 
 // seats gives each host a member.
-func (n *network) seats() []servertest.Seat {
+func (n *network) seats() []servertest.Member {
 	dir := n.t.TempDir()
-	all := make([]servertest.Seat, len(n.hosts))
+	all := make([]servertest.Member, len(n.hosts))
 	for i, host := range n.hosts {
-		all[i] = servertest.Seat{Name: host, Client: n.clientIP(i) + ":2379", Peer: n.peerIP(i) + ":2380", DataDir: filepath.Join(dir, host)}
+		all[i] = servertest.Member{Name: host, Client: n.clientIP(i) + ":2379", Peer: n.peerIP(i) + ":2380", DataDir: filepath.Join(dir, host)}
 	}
 	return all
 }

@@ -19,10 +19,10 @@ func TestPartition(t *testing.T) {
 	n := newNetwork(t, "a", "b", "c")
 	p := &partition{cluster: &cluster{t: t, seats: n.seats()}, network: n}
 	flags := loadedFlags(servertest.InitialCluster(p.seats))
-	p.spawn = func(s servertest.Seat) *servertest.Process {
+	p.spawn = func(s servertest.Member) *servertest.Process {
 		for i, host := range n.hosts {
 			if host == s.Name {
-				return s.Run(t, n.command(i, append([]string{os.Args[0]}, s.Flags(flags...)...)...))
+				return s.StartCommand(t, n.command(i, append([]string{os.Args[0]}, s.Flags(flags...)...)...))
 			}
 		}
 		return nil
@@ -100,7 +100,7 @@ func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 		refused <- p.writes.send(client, http.MethodPut, "/cut", servertest.Form("value", value), issued{"set", "/cut", value}) == nil
 	}()
 	gap := p.writes.restored(p.clients(leader)...).Sub(begin)
-	servertest.Await(p.t, "the cut leader to step down", func() bool { return p.running[leader].Self().State == "StateFollower" })
+	servertest.Await(p.t, "the cut leader to step down", func() bool { return p.running[leader].RaftState().State == "StateFollower" })
 	if p.leader(-1) == leader {
 		p.t.Errorf("%s: it leads still", kind)
 	}
@@ -126,7 +126,7 @@ func (p *partition) cutFollower(kind string, cut, mend func(member int)) {
 	begin := time.Now()
 	gap := p.writes.restored(p.running[leader].Client).Sub(begin)
 	servertest.Await(p.t, "the cut follower to look for a leader", func() bool {
-		self := p.running[follower].Self()
+		self := p.running[follower].RaftState()
 		return self.State != "" && self.LeaderInfo.Leader == ""
 	})
 	mend(follower)

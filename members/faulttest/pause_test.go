@@ -63,7 +63,7 @@ type quorumReading struct {
 // sendQuorumRead sends a read to a server that may not be able to take it.
 func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, servertest.Patience)
+	conn, err := net.DialTimeout("tcp", addr, servertest.Timeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 // outcome waits for the answer, which must be of the index or newer, or an error that tells that there is none.
 func (r quorumReading) outcome(index uint64) string {
 	r.t.Helper()
-	if err := r.conn.SetReadDeadline(time.Now().Add(servertest.Patience)); err != nil {
+	if err := r.conn.SetReadDeadline(time.Now().Add(servertest.Timeout)); err != nil {
 		r.t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(r.conn), nil)

@@ -53,20 +53,17 @@ type ending struct {
 	half    *servertest.Process // reads a large answer slowly
 }
 
-// beginEnding starts a cluster and a proxy by a command, and the clients, which all wait at one member.
-func beginEnding(t *testing.T, server string, more []string, proxyFlags ...string) *ending {
+// beginEnding starts a cluster and a proxy, and the clients, which all wait at one member.
+func beginEnding(t *testing.T, start servertest.Launcher, proxyFlags ...string) *ending {
 	t.Helper()
 	e := &ending{t: t, clients: map[string]*servertest.Process{}}
-	all := servertest.Seats(t, "ash", "elm", "oak")
-	command := func(s servertest.Seat, flags ...string) *servertest.Process {
-		return s.Run(t, exec.Command(server, s.Flags(append(flags, more...)...)...))
-	}
+	all := servertest.NewMembers(t, "ash", "elm", "oak")
 	for _, s := range all {
-		e.members = append(e.members, command(s, "--initial-cluster", servertest.InitialCluster(all)))
+		e.members = append(e.members, start(s, t, "--initial-cluster", servertest.InitialCluster(all)))
 	}
 	servertest.AwaitPublished(t, e.members[0].Client, len(all))
-	place := servertest.Seats(t, "front")[0]
-	e.front = command(place, append([]string{"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on"}, proxyFlags...)...)
+	place := servertest.NewMembers(t, "front")[0]
+	e.front = start(place, t, append([]string{"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on"}, proxyFlags...)...)
 	servertest.Await(t, "the proxy to find the members", func() bool {
 		answer, err := http.Get(e.front.Client + "/v2/config/local/proxy")
 		if err != nil {
@@ -84,7 +81,7 @@ func beginEnding(t *testing.T, server string, more []string, proxyFlags ...strin
 		t.Fatal(err)
 	}
 	shell := func(command string) *servertest.Process {
-		return servertest.Start(t, "", exec.Command("sh", "-c", command), "P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
+		return servertest.StartCommand(t, exec.Command("sh", "-c", command), "P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
 	}
 	for name, c := range waitingClients {
 		e.clients[name] = shell(c.command)
@@ -122,7 +119,7 @@ func (e *ending) serving() *servertest.Process {
 // readSlowly begins to read a large answer, of which the first part has come when it returns.
 func (e *ending) readSlowly() {
 	e.t.Helper()
-	e.half = servertest.Start(e.t, "", exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
+	e.half = servertest.StartCommand(e.t, exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
 	servertest.Await(e.t, "the answer to begin", func() bool { return len(e.half.Stdout.String()) > 0 })
 }
 
@@ -196,24 +193,24 @@ func TestProxyEnds(t *testing.T) {
 		t.Run(row.event, func(t *testing.T) {
 			t.Run("Pando", func(t *testing.T) {
 				t.Parallel()
-				compareEnds(t, row.event, row.once, row.again, row.half, os.Args[0])
+				compareEnds(t, row.event, row.once, row.again, row.half, servertest.Member.StartPando)
 			})
 			t.Run("the reference", func(t *testing.T) {
-				servertest.RequireProgram(t, "etcd", "etcd-server")
+				servertest.RequireEtcd(t)
 				t.Parallel()
-				compareEnds(t, row.event, row.once, row.again, row.halfReference, "etcd", "--enable-v2")
+				compareEnds(t, row.event, row.once, row.again, row.halfReference, servertest.Member.StartEtcd)
 			})
 		})
 	}
 }
 
 // compareEnds wants clients at a proxy of a server to experience an event so.
-func compareEnds(t *testing.T, event, once, again, half, server string, more ...string) {
+func compareEnds(t *testing.T, event, once, again, half string, start servertest.Launcher) {
 	var flags []string
 	if event == "--proxy-read-timeout passes" {
 		flags = []string{"--proxy-read-timeout", "3000"}
 	}
-	seen, seenHalf := beginEnding(t, server, more, flags...).outcomes(event)
+	seen, seenHalf := beginEnding(t, start, flags...).outcomes(event)
 	for name, c := range waitingClients {
 		want := once
 		if c.repeats != "" {

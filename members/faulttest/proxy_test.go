@@ -14,9 +14,9 @@ import (
 )
 
 // launchProxy starts a proxy before the members.
-func launchProxy(t testing.TB, dataDir string, all []servertest.Seat, flags ...string) *servertest.Process {
+func launchProxy(t testing.TB, dataDir string, all []servertest.Member, flags ...string) *servertest.Process {
 	t.Helper()
-	p := servertest.Start(t, dataDir, exec.Command(os.Args[0], append([]string{
+	p := servertest.StartCommand(t, exec.Command(os.Args[0], append([]string{
 		"--name", "front", "--data-dir", dataDir, "--listen-client-urls", "http://127.0.0.1:0",
 		"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on", "--proxy-refresh-interval", "200",
 	}, flags...)...))
@@ -26,7 +26,7 @@ func launchProxy(t testing.TB, dataDir string, all []servertest.Seat, flags ...s
 }
 
 func TestProxyProcess(t *testing.T) {
-	all := servertest.Seats(t, "a", "b", "c")
+	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
 	dataDir := filepath.Join(t.TempDir(), "front")
 	front := launchProxy(t, dataDir, all)
@@ -57,12 +57,12 @@ func TestProxyProcess(t *testing.T) {
 	t.Run("ends in time with a watch under way", func(t *testing.T) { endsWithWatch(t, front) })
 	t.Run("a member's data make a member", func(t *testing.T) {
 		running[2].Terminate()
-		p := all[2].Spawn(t, "--proxy", "on")
+		p := all[2].StartPando(t, "--proxy", "on")
 		p.AwaitServing()
 		if text := p.Stderr.String(); !strings.Contains(text, "--proxy has no effect: the data directory holds a member's data") {
 			t.Errorf("it said\n%s", text)
 		}
-		servertest.Sees(t, p.Client, running[0].Client)
+		servertest.AwaitReplicated(t, p.Client, running[0].Client)
 	})
 }
 
@@ -84,13 +84,13 @@ func watchesThrough(t *testing.T, front *servertest.Process) {
 		if answer == nil || answer.Node == nil || answer.Node.Value != "2" {
 			t.Errorf("got %+v", answer)
 		}
-	case <-time.After(servertest.Patience):
+	case <-time.After(servertest.Timeout):
 		t.Error("the watch saw nothing")
 	}
 }
 
 // readOnlyProxy wants a proxy of its kind to pass reads on, and no writes.
-func readOnlyProxy(t *testing.T, all []servertest.Seat) {
+func readOnlyProxy(t *testing.T, all []servertest.Member) {
 	readonly := launchProxy(t, filepath.Join(t.TempDir(), "readonly"), all, "--proxy", "readonly")
 	request, err := http.NewRequest(http.MethodPut, readonly.Client+"/v2/keys/count", strings.NewReader("value=1"))
 	if err != nil {

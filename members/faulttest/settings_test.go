@@ -79,7 +79,7 @@ func environmentAndFileTakeEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], "--config-file", file)
-	p := servertest.Start(t, dir, cmd, "ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:0", "ETCD_ADVERTISE_CLIENT_URLS=http://127.0.0.1:1", "PANDO_MAX_REQUEST_BYTES=60")
+	p := servertest.StartCommand(t, cmd, "ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:0", "ETCD_ADVERTISE_CLIENT_URLS=http://127.0.0.1:1", "PANDO_MAX_REQUEST_BYTES=60")
 	p.AwaitServing()
 	if self := p.Get("/v2/stats/self"); !strings.Contains(self, `"name":"from-file"`) {
 		t.Errorf("name: %s", self)

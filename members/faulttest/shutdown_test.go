@@ -27,17 +27,17 @@ func TestShutdown(t *testing.T) {
 		"stream":              "/v2/keys/b?wait=true&stream=true",
 		"stream with content": "/v2/keys/a?wait=true&stream=true&waitIndex=2",
 	} {
-		open[name] = servertest.OpenConn(t, p.Addr(), servertest.Get1(path))
+		open[name] = servertest.OpenConn(t, p.Addr(), servertest.GetRequest(path))
 	}
-	idle := servertest.OpenConn(t, p.Addr(), servertest.Get1("/version"))
-	unread := servertest.OpenConn(t, p.Addr(), servertest.Get1("/v2/keys/a")+strings.Repeat(servertest.Get1("/v2/keys/a"), 20))
+	idle := servertest.OpenConn(t, p.Addr(), servertest.GetRequest("/version"))
+	unread := servertest.OpenConn(t, p.Addr(), servertest.GetRequest("/v2/keys/a")+strings.Repeat(servertest.GetRequest("/v2/keys/a"), 20))
 	_ = unread // nobody reads what comes: the server's writes are stuck
 	half, err := net.Dial("tcp", p.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+servertest.ToHost+servertest.IsForm+"Content-Length: 100\r\n\r\nvalue="); err != nil {
+	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+"Content-Length: 100\r\n\r\nvalue="); err != nil {
 		t.Fatal(err)
 	}
 
@@ -67,7 +67,7 @@ func TestShutdownOfAFreshServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for life := range 5 {
-		p := servertest.Spawn(t, dir)
+		p := servertest.Start(t, dir)
 		// As early as the signal is caught at all: when the data directory is taken.
 		servertest.Await(t, "the server to begin", func() bool {
 			return strings.Contains(p.Stderr.String(), "leader elected")
@@ -113,7 +113,7 @@ func TestShutdownAnswersWrites(t *testing.T) {
 		done += <-last
 	}
 	found := map[string]servertest.KeyNode{}
-	servertest.NewKeyClient(t, servertest.Launch(t, dir).Client).Must(t, "GET", "/?recursive=true", nil).Node.Leaves(found)
+	servertest.NewKeyClient(t, servertest.Launch(t, dir).Client).Must(t, "GET", "/?recursive=true", nil).Node.Files(found)
 	if len(found) < done || len(found) > done+writers {
 		t.Errorf("%d writes were acknowledged, %d are there", done, len(found))
 	}

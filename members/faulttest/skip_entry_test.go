@@ -39,13 +39,13 @@ func TestSkipLogEntry(t *testing.T) {
 	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "kept"))
 	p.Kill()
 	putGarbage(t, dataDir)
-	p = servertest.Spawn(t, dataDir)
+	p = servertest.Start(t, dataDir)
 	endsWith(t, p, program.ExitData, "can't be applied")
 	flag := regexp.MustCompile(`--skip-log-entry=\d+/\d+`).FindString(p.Stderr.String())
 	if flag == "" {
 		t.Fatalf("no way back is named:\n%s", p.Stderr)
 	}
-	endsWith(t, servertest.Spawn(t, dataDir, "--skip-log-entry=2/2"), program.ExitUsage, "can be applied and is not skipped")
+	endsWith(t, servertest.Start(t, dataDir, "--skip-log-entry=2/2"), program.ExitUsage, "can be applied and is not skipped")
 	p = servertest.Launch(t, dataDir, flag)
 	if got := p.Get("/v2/keys/key"); !strings.Contains(got, `"value":"kept"`) {
 		t.Errorf("the key is %s", got)

@@ -23,19 +23,19 @@ func TestServesWhileStarting(t *testing.T) {
 	t.Run("waiting for discovery", func(t *testing.T) {
 		t.Parallel()
 		service := servertest.Launch(t, t.TempDir())
-		all := servertest.Seats(t, "a", "b")
-		token := servertest.NewToken(t, service.Client, "slow", len(all))
-		first := all[0].Spawn(t, "--discovery", token)
+		all := servertest.NewMembers(t, "a", "b")
+		token := servertest.NewDiscoveryURL(t, service.Client, "slow", len(all))
+		first := all[0].StartPando(t, "--discovery", token)
 		answersWhileStarting(t, first)
 		conn, err := net.Dial("tcp", all[0].Client)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := io.WriteString(conn, servertest.Get1("/v2/keys/absent")); err != nil {
+		if _, err := io.WriteString(conn, servertest.GetRequest("/v2/keys/absent")); err != nil {
 			t.Fatal(err)
 		}
-		second := all[1].Spawn(t, "--discovery", token)
+		second := all[1].StartPando(t, "--discovery", token)
 		// The request came before there was a cluster, and is answered by it.
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || answer.StatusCode != http.StatusNotFound || answer.Header.Get("X-Etcd-Cluster-Id") == "" {
@@ -47,9 +47,9 @@ func TestServesWhileStarting(t *testing.T) {
 	})
 	t.Run("reading its data", func(t *testing.T) {
 		t.Parallel()
-		s := servertest.Seats(t, "a")[0]
-		initial := servertest.InitialCluster([]servertest.Seat{s})
-		p := s.Spawn(t, "--initial-cluster", initial)
+		s := servertest.NewMembers(t, "a")[0]
+		initial := servertest.InitialCluster([]servertest.Member{s})
+		p := s.StartPando(t, "--initial-cluster", initial)
 		p.AwaitServing()
 		p.Terminate()
 		// A pipe into which nobody writes is read for ever.
@@ -60,7 +60,7 @@ func TestServesWhileStarting(t *testing.T) {
 		if err := syscall.Mkfifo(state, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p = s.Spawn(t, "--initial-cluster", initial, "--election-timeout", "500", "--enable-pprof")
+		p = s.StartPando(t, "--initial-cluster", initial, "--election-timeout", "500", "--enable-pprof")
 		answersWhileStarting(t, p)
 		answer, body, err := getOnce(p.Client + "/v2/keys/a")
 		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"cause":"this member is starting`) {
@@ -73,8 +73,8 @@ func TestServesWhileStarting(t *testing.T) {
 	})
 	t.Run("a proxy that looks for its cluster", func(t *testing.T) {
 		t.Parallel()
-		s := servertest.Seats(t, "front")[0]
-		p := s.Spawn(t, "--proxy", "on", "--discovery", "http://127.0.0.1:1/v2/keys/none")
+		s := servertest.NewMembers(t, "front")[0]
+		p := s.StartPando(t, "--proxy", "on", "--discovery", "http://127.0.0.1:1/v2/keys/none")
 		answersWhileStarting(t, p)
 		p.Terminate()
 		endsWith(t, p, 0, "stopped before it served")
@@ -101,7 +101,7 @@ func answersWhileStarting(t *testing.T, p *servertest.Process) {
 
 // getOnce reads a URL on a connection of its own.
 func getOnce(url string) (*http.Response, string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: servertest.Patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: servertest.Timeout}
 	answer, err := client.Get(url)
 	if err != nil {
 		return nil, "", err

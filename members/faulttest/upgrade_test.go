@@ -55,8 +55,8 @@ func (r *roll) to(binary string, i int) {
 	begin := time.Now()
 	r.running[i].Terminate()
 	r.gaps = append(r.gaps, r.load.restored(r.clients(i)...).Sub(begin))
-	r.spawn = func(s servertest.Seat) *servertest.Process {
-		return s.Run(r.t, exec.Command(binary, s.Flags(loadedFlags(servertest.InitialCluster(r.seats))...)...))
+	r.spawn = func(s servertest.Member) *servertest.Process {
+		return s.StartCommand(r.t, exec.Command(binary, s.Flags(loadedFlags(servertest.InitialCluster(r.seats))...)...))
 	}
 	r.restart(i)
 }
@@ -82,9 +82,9 @@ func (r *roll) mustBeAtLevel0(members ...int) {
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	older, current := buildCommit(t, levelZeroCommit), os.Args[0]
-	c := &cluster{t: t, seats: servertest.Seats(t, "a", "b", "c")}
-	c.spawn = func(s servertest.Seat) *servertest.Process {
-		return s.Run(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.seats))...)...))
+	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
+	c.spawn = func(s servertest.Member) *servertest.Process {
+		return s.StartCommand(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.seats))...)...))
 	}
 	c.start()
 	r := &roll{cluster: c, load: c.load()}
@@ -101,7 +101,7 @@ func TestUpgrade(t *testing.T) {
 		return r.atLevel(0, storage.FeatureLevel) && r.atLevel(1, storage.FeatureLevel) && r.atLevel(2, storage.FeatureLevel)
 	})
 	r.running[1].Terminate()
-	back := c.seats[1].Run(t, exec.Command(older, c.seats[1].Flags("--initial-cluster", servertest.InitialCluster(c.seats))...))
+	back := c.seats[1].StartCommand(t, exec.Command(older, c.seats[1].Flags("--initial-cluster", servertest.InitialCluster(c.seats))...))
 	endsWith(t, back, program.ExitData, "start the newer Pando that wrote it")
 	c.restart(1)
 	r.load.settle()

@@ -1,7 +1,17 @@
-// Package servertest starts real servers in tests, as net/http/httptest does for handlers: processes of Pando, whose
-// program is the test binary itself, processes of the reference, and clusters of both, on addresses that nobody else
-// has. It holds what tests of servers share besides: a client of the keys, waiting, raw connections.
+// Package servertest starts real servers in tests, as net/http/httptest does for handlers. A server is a process of
+// Pando, whose program is the test binary itself, or of etcd, the reference. Both have the same launchers, so a test
+// can run the same cluster with either program.
 //
-// A package that uses it hands its TestMain to Main. All functions fail the test by themselves and are called from the
-// test's own goroutine, unless they say otherwise; what they start is stopped at the end of the test.
+// A package that uses servertest passes its TestMain to Main. Functions that take a testing.TB report failures to it,
+// and must be called from the goroutine of the test. Every process that they start is killed when the test ends.
+//
+//	main.go     Main, and the programs that tests require
+//	process.go  Process: start, signals, end
+//	inspect.go  what a running Process tells: memory, open files, goroutines, raft state
+//	member.go   Member: addresses and data directory; starting Pando and etcd there
+//	cluster.go  clusters, and waiting until they agree
+//	single.go   a cluster of one with known IDs, for suites that compare both programs
+//	keys.go     KeyClient: requests under /v2/keys
+//	raw.go      bytes on a connection
+//	text.go     Markdown pages and files
 package servertest

@@ -16,7 +16,7 @@ var (
 	notInSlug   = regexp.MustCompile(`[^\pL\pN _-]+`)
 )
 
-// Anchors gives the anchors of a page: its headings, and those in HTML.
+// Anchors returns the anchors of a Markdown page: of its headings, and those in HTML.
 func Anchors(text string) map[string]bool {
 	anchors := map[string]bool{}
 	for _, m := range headingLine.FindAllStringSubmatch(text, -1) {
@@ -29,7 +29,7 @@ func Anchors(text string) map[string]bool {
 	return anchors
 }
 
-// Lines gives the lines of a file of this repository that say something.
+// Lines returns the lines of a file of this repository without empty lines and comments.
 func Lines(t testing.TB, file string) []string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -45,13 +45,14 @@ func Lines(t testing.TB, file string) []string {
 	return all
 }
 
+// ReplaceGroups replaces each match of re in text. The function gets the match and its groups.
 func ReplaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
 	return re.ReplaceAllStringFunc(text, func(s string) string {
 		return with(re.FindStringSubmatch(s))
 	})
 }
 
-// Fingerprint is the content of all files below a directory.
+// Fingerprint returns a hash of the names and contents of all files below a directory.
 func Fingerprint(t testing.TB, dir string) string {
 	t.Helper()
 	sum := sha256.New()

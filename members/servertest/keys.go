@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// KeyNode is a node of an answer.
+// KeyNode is a node in an answer under /v2/keys.
 type KeyNode struct {
 	Key           string    `json:"key"`
 	Value         string    `json:"value"`
@@ -23,7 +23,7 @@ type KeyNode struct {
 	Nodes         []KeyNode `json:"nodes"`
 }
 
-// KeyAnswer is the body of an answer under /v2/keys, be it an event or an error.
+// KeyAnswer is an answer under /v2/keys: an event or an error.
 type KeyAnswer struct {
 	Action    string   `json:"action"`
 	Node      *KeyNode `json:"node"`
@@ -33,22 +33,25 @@ type KeyAnswer struct {
 	Index     uint64   `json:"index"`
 
 	Status    int
-	EtcdIndex uint64 // of the header
+	EtcdIndex uint64 // of the header X-Etcd-Index
 }
 
-// KeyClient speaks to one server, on connections of its own.
+// KeyClient sends requests to one server, on connections that no other client uses. It may be used by several
+// goroutines, except for Must.
 type KeyClient struct {
-	Base string
-	Http *http.Client
+	Base string // client URL
+	HTTP *http.Client
 }
 
+// NewKeyClient returns a client whose connections are closed at the end of the test.
 func NewKeyClient(t testing.TB, base string) *KeyClient {
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &KeyClient{Base: base, Http: &http.Client{Transport: transport, Timeout: Patience}}
+	return &KeyClient{Base: base, HTTP: &http.Client{Transport: transport, Timeout: Timeout}}
 }
 
-// Do sends a request with a form, if it is not empty. An error means that the outcome is unknown.
+// Do sends a request for a key, which may have a query, with a form if that is not empty. An answer with an error code
+// is no error. An error means that the outcome is unknown.
 func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) {
 	var body io.Reader
 	if len(form) > 0 {
@@ -62,7 +65,7 @@ func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) 
 	if body != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	response, err := c.Http.Do(request)
+	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) 
 	return answer, err
 }
 
-// Must is do for requests that have to succeed.
+// Must sends a request like Do, and fails the test unless the request succeeds.
 func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *KeyAnswer {
 	t.Helper()
 	answer, err := c.Do(method, key, form)
@@ -92,17 +95,17 @@ func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *Key
 	return answer
 }
 
-// Leaves gives the files at and below a node by their keys.
-func (n *KeyNode) Leaves(into map[string]KeyNode) {
+// Files adds the files at and below a node to a map, by their keys.
+func (n *KeyNode) Files(into map[string]KeyNode) {
 	if !n.Dir {
 		into[n.Key] = *n
 	}
 	for i := range n.Nodes {
-		n.Nodes[i].Leaves(into)
+		n.Nodes[i].Files(into)
 	}
 }
 
-// Form builds the parameters of a request from names and values in turn.
+// Form returns the parameters of a request. Names and values alternate.
 func Form(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -111,8 +114,10 @@ func Form(pairs ...string) url.Values {
 	return v
 }
 
+// Itoa formats an integer.
 func Itoa[N int | int64 | uint64](n N) string { return fmt.Sprint(n) }
 
+// Atoi parses an integer with spaces around it.
 func Atoi(t testing.TB, text string) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
@@ -122,10 +127,10 @@ func Atoi(t testing.TB, text string) int64 {
 	return n
 }
 
-// RawGet gives the body of an answer as it is.
+// RawGet returns the body of an answer as it was sent.
 func RawGet(t testing.TB, c *KeyClient, path string) string {
 	t.Helper()
-	response, err := c.Http.Get(c.Base + path)
+	response, err := c.HTTP.Get(c.Base + path)
 	if err != nil {
 		t.Fatal(err)
 	}
