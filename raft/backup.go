@@ -46,7 +46,7 @@ func (c *core) save(done chan error) {
 	}
 	c.checkpoint.savers = append(c.checkpoint.savers, saver{c.appliedIndex, done})
 	if c.checkpoint.underway {
-		c.hurryCheckpoint()
+		c.deferCompaction()
 		return
 	}
 	c.beginCheckpoint()

@@ -12,14 +12,14 @@ import (
 // checkpoint is the loop's account of checkpoints: at most one is under way,
 // on its own goroutine.
 type checkpoint struct {
-	underway bool
-	begun    uint64 // applied index of the one under way
-	index    uint64 // applied index of the last one
-	retryAt  time.Time
-	savers   []saver           // of snapshots
-	unhurry  func()            // ends the hurry of those who wait; nil when nobody does
-	done     chan checkpointed // taken from in a turn alone
-	wake     chan struct{}     // tells the loop that done has something
+	underway         bool
+	begun            uint64 // applied index of the one under way
+	index            uint64 // applied index of the last one
+	retryAt          time.Time
+	savers           []saver           // of snapshots
+	resumeCompaction func()            // ends the deferral of compactions; nil when none is in effect
+	done             chan checkpointed // taken from in a turn alone
+	wake             chan struct{}     // tells the loop that done has something
 }
 
 // checkpointed is a checkpoint that came to its end.
@@ -46,7 +46,7 @@ func (n *Node) CheckpointFailing() (since time.Time, err error) { return n.disk.
 func (l *core) checkpointIfDue() {
 	c := &l.checkpoint
 	if c.underway {
-		l.hurryCheckpoint()
+		l.deferCompaction()
 		return
 	}
 	if l.failed != nil {
@@ -64,7 +64,7 @@ func (l *core) checkpointIfDue() {
 // beginCheckpoint begins one while none is under way.
 func (c *core) beginCheckpoint() {
 	c.checkpoint.underway = true
-	c.hurryCheckpoint()
+	c.deferCompaction()
 	next := c.nextCheckpoint()
 	c.checkpoint.begun = next.Applied
 	go func() {
@@ -73,12 +73,12 @@ func (c *core) beginCheckpoint() {
 	}()
 }
 
-// hurryCheckpoint spares whoever waits for the checkpoint under way the fold behind
-// it.
-func (l *core) hurryCheckpoint() {
+// deferCompaction keeps a compaction from following the checkpoint under way, when
+// snapshots wait for that checkpoint to end.
+func (l *core) deferCompaction() {
 	c := &l.checkpoint
-	if c.unhurry == nil && (len(c.savers) > 0 || l.storage.wants()) {
-		c.unhurry = l.cfg.Disk.Hurry()
+	if c.resumeCompaction == nil && (len(c.savers) > 0 || l.storage.wants()) {
+		c.resumeCompaction = l.cfg.Disk.DeferCompaction()
 	}
 }
 
@@ -115,9 +115,9 @@ func (l *core) writeCheckpoint(c storage.Checkpoint) checkpointed {
 // checkpointed takes note of a checkpoint that ended.
 func (l *core) checkpointed(c checkpointed) {
 	l.checkpoint.underway = false
-	if l.checkpoint.unhurry != nil {
-		l.checkpoint.unhurry()
-		l.checkpoint.unhurry = nil
+	if l.checkpoint.resumeCompaction != nil {
+		l.checkpoint.resumeCompaction()
+		l.checkpoint.resumeCompaction = nil
 	}
 	defer l.saved(c)
 	if c.err != nil {
@@ -134,7 +134,7 @@ func (l *core) checkpointed(c checkpointed) {
 
 // lastCheckpoint writes what has changed since the last one, before the end.
 func (c *core) lastCheckpoint() {
-	defer c.cfg.Disk.Hurry()()
+	defer c.cfg.Disk.DeferCompaction()()
 	c.awaitCheckpoint()
 	if c.appliedIndex == c.checkpoint.index && !c.cfg.Disk.NeedsAll() {
 		return
@@ -145,7 +145,7 @@ func (c *core) lastCheckpoint() {
 // awaitCheckpoint waits for the checkpoint under way, if there is one, and for
 // those that a snapshot needs behind it.
 func (c *core) awaitCheckpoint() {
-	defer c.cfg.Disk.Hurry()()
+	defer c.cfg.Disk.DeferCompaction()()
 	for c.checkpoint.underway {
 		c.checkpointed(<-c.checkpoint.done)
 	}

@@ -71,12 +71,12 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 // BenchmarkCheckpoint1Percent changes 1 % of the keys and writes a checkpoint. With
-// -benchtime=64x two folds come among them.
+// -benchtime=64x two compactions come among them.
 func BenchmarkCheckpoint1Percent(b *testing.B) {
 	for _, order := range []string{"random", "clustered"} {
 		b.Run(order, func(b *testing.B) {
 			m := bigMember(b)
-			m.fold()
+			m.compact()
 			r := rand.New(rand.NewPCG(3, 4))
 			b.ReportAllocs()
 			var all CheckpointStats
@@ -90,14 +90,14 @@ func BenchmarkCheckpoint1Percent(b *testing.B) {
 				}
 				b.StartTimer()
 				s := m.checkpoint()
-				all.Pages += s.Pages
-				all.Bytes += s.Bytes
+				all.PageBytes += s.PageBytes
+				all.RecordBytes += s.RecordBytes
 				all.Duration += s.Duration
 				n++
 			}
-			b.ReportMetric(float64(all.Pages/n), "page-B/op")
-			b.ReportMetric(float64(all.Bytes/n), "record-B/op")
-			b.ReportMetric(float64(int64(all.Duration)/n), "unfolded-ns/op")
+			b.ReportMetric(float64(all.PageBytes/n), "page-B/op")
+			b.ReportMetric(float64(all.RecordBytes/n), "record-B/op")
+			b.ReportMetric(float64(int64(all.Duration)/n), "uncompacted-ns/op")
 		})
 	}
 }
@@ -122,18 +122,18 @@ func (m *member) scatter(r *rand.Rand) {
 	m.set("/mark", "x")
 }
 
-// BenchmarkLoad500k loads a checkpoint without recent changes, and one with as many
+// BenchmarkLoad500k loads a checkpoint without deltas, and one with as many
 // as there may be.
 func BenchmarkLoad500k(b *testing.B) {
-	for _, name := range []string{"folded", "recent"} {
+	for _, name := range []string{"compacted", "deltas"} {
 		b.Run(name, func(b *testing.B) {
 			m := bigMember(b)
-			m.fold()
+			m.compact()
 			r := rand.New(rand.NewPCG(7, 8))
-			bound := m.disk.folds.bound(m.store.View().Bytes())
-			for recent := int64(0); name == "recent" && recent < bound*19/20; {
+			bound := m.disk.compaction.bound(m.store.View().Bytes())
+			for recent := int64(0); name == "deltas" && recent < bound*19/20; {
 				m.scatter(r)
-				recent = m.checkpoint().Recent
+				recent = m.checkpoint().DeltaBytes
 			}
 			m.close()
 			m.store = nil // one tree at a time, as at a start

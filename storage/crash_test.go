@@ -123,7 +123,7 @@ func TestCrashInCheckpoint(t *testing.T) {
 		}
 	}
 	check("before", 60, 60)
-	if err := m.disk.markLog(c); err != nil {
+	if err := m.disk.markLog(c.Applied, c.Term, c.ConfState); err != nil {
 		t.Fatal(err)
 	}
 	check("after the record in the log", 60, 60)

@@ -6,9 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.etcd.io/bbolt"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/tree"
 )
 
 // Exists reports whether the directory holds a member's data, so that it is to be
@@ -100,51 +101,6 @@ func (d *Disk) createLog(id Identity) (*wal.WAL, error) {
 	return w, nil
 }
 
-// createState writes an empty checkpoint and then gives it its name.
-func createState(path string, id Identity) error {
-	temp := path + tempSuffix
-	if err := writeEmptyState(temp, id); err != nil {
-		return fmt.Errorf("storage: create %s: %w", path, err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func writeEmptyState(path string, id Identity) error {
-	db, err := openBolt(path, 0)
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		top, err := tx.CreateBucket(metaBucket)
-		if err != nil {
-			return err
-		}
-		keys, err := tx.CreateBucket(keysBucket)
-		if err != nil {
-			return err
-		}
-		for _, name := range [][]byte{nodesBucket, historyBucket, recentBucket} {
-			if _, err := keys.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		if err := putSealed(keys, totalsKey, new(treeTotals).encode()); err != nil {
-			return err
-		}
-		if err := putFormat(top, stateFormat); err != nil {
-			return err
-		}
-		if err := putSealed(top, identityKey, appendWords(nil, id.ClusterID, id.MemberID)); err != nil {
-			return err
-		}
-		return putMeta(top, &meta{conf: &raftpb.ConfState{}})
-	})
-	return errors.Join(err, db.Close())
-}
-
 // makeDir makes a directory and those above it, durably.
 func makeDir(dir string) error {
 	if is, err := exists(dir); err != nil || is {
@@ -157,4 +113,15 @@ func makeDir(dir string) error {
 		return fmt.Errorf("storage: %w", err)
 	}
 	return syncDir(filepath.Dir(dir))
+}
+
+// Fresh is the content of a Disk that was just created: an empty tree, whose history keeps
+// the last historySize events, and an empty log.
+func Fresh(id Identity, historySize int) *Recovered {
+	return &Recovered{
+		Identity:  id,
+		Store:     tree.New(historySize),
+		ConfState: &raftpb.ConfState{},
+		HardState: &raftpb.HardState{},
+	}
 }

@@ -163,15 +163,15 @@ func TestDamagedLogMiddle(t *testing.T) {
 	}
 }
 
-// damagedStore is a member with a checkpoint of nodes on some pages, and of recent
-// changes over them on others, and what its tree is.
-func damagedStore(t testing.TB) (m *member, want string) {
+// storeToDamage is a member with a checkpoint of nodes on some pages, and of deltas over
+// them on others. want is its tree.
+func storeToDamage(t testing.TB) (m *member, want string) {
 	m = newMemberWith(t, 20)
 	for i := range 120 {
 		m.set(fmt.Sprintf("/dir/%03d", i*7%120), strings.Repeat("v", i))
 	}
 	m.checkpoint()
-	m.fold()
+	m.compact()
 	for i := range 40 {
 		m.set(fmt.Sprintf("/dir/%03d", i*3), "new")
 	}
@@ -229,7 +229,7 @@ func liveBytes(t testing.TB, data []byte) (n int) {
 // must give an error, or all that it held, or all of the checkpoint before it,
 // which the log then completes or refuses.
 func TestFlippedState(t *testing.T) {
-	m, _ := damagedStore(t)
+	m, _ := storeToDamage(t)
 	clean, err := os.ReadFile(filepath.Join(m.dir(), stateName))
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestFlippedState(t *testing.T) {
 // TestDamagedStateOpen goes all the way through Open for some bytes of each page,
 // and all of the two meta pages.
 func TestDamagedStateOpen(t *testing.T) {
-	m, want := damagedStore(t)
+	m, want := storeToDamage(t)
 	o := copyDir(t, m.dir())
 	path := filepath.Join(o.DataDir, stateName)
 	clean, err := os.ReadFile(path)
@@ -309,7 +309,7 @@ func TestDamagedStateOpen(t *testing.T) {
 // TestShortenedState cuts the checkpoint, which for a mapped file would be
 // deadly.
 func TestShortenedState(t *testing.T) {
-	m, _ := damagedStore(t)
+	m, _ := storeToDamage(t)
 	clean, err := os.ReadFile(filepath.Join(m.dir(), stateName))
 	if err != nil {
 		t.Fatal(err)

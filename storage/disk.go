@@ -40,14 +40,15 @@ type Disk struct {
 
 	failing atomic.Pointer[checkpointFailure] // nil when the last checkpoint succeeded
 
-	folds   foldLimits
-	hurried atomic.Int32 // those that folds give way to
+	compaction   compactionLimits
+	portionBytes int64        // written in one transaction on state.db
+	deferrals    atomic.Int32 // how many deferrals of compactions are in effect
 }
 
 func newDisk(p paths, o Options, lock *dirLock) *Disk {
 	return &Disk{
 		paths: p, options: o, lg: o.logger(), lock: lock, zeros: zeroFill{dir: p.wal, helps: marksUnwritten},
-		folds: usualFolds, update: (*bbolt.DB).Update,
+		compaction: defaultCompaction, portionBytes: portionBytes, update: (*bbolt.DB).Update,
 	}
 }
 
@@ -99,7 +100,7 @@ func (d *Disk) WALSize() int64 { return d.unsaved.Load() }
 // Close waits for what is at work, but not for a whole fold, and gives the data
 // directory free. Calling it again does nothing.
 func (d *Disk) Close() error {
-	defer d.Hurry()()
+	defer d.DeferCompaction()()
 	d.closing.Lock()
 	defer d.closing.Unlock()
 	if d.closed {

@@ -55,7 +55,7 @@ func TestCheckpoint(t *testing.T) {
 	m.set("/a/b/c", "1")
 	m.set("/a/b/d", "2")
 	stats := m.checkpoint()
-	if stats.Nodes != 4 || stats.Events != 2 || stats.Bytes == 0 || stats.Pages == 0 || stats.Duration == 0 {
+	if stats.Nodes != 4 || stats.Events != 2 || stats.RecordBytes == 0 || stats.PageBytes == 0 || stats.Duration == 0 {
 		t.Errorf("stats %+v", stats)
 	}
 	m.set("/a/b/c", "3")
@@ -78,12 +78,12 @@ func TestCheckpoint(t *testing.T) {
 // TestCheckpoints runs the same changes through many checkpoints and reopenings
 // and through none, and expects the same tree.
 func TestCheckpoints(t *testing.T) {
-	t.Run("recent", func(t *testing.T) { testCheckpoints(t, usualFolds) })
-	t.Run("folded", func(t *testing.T) { testCheckpoints(t, foldLimits{batch: 500}) })
-	t.Run("folded now and then", func(t *testing.T) { testCheckpoints(t, foldLimits{least: 500, most: 500, batch: 2000}) })
+	t.Run("never compacted", func(t *testing.T) { testCheckpoints(t, neverCompact) })
+	t.Run("always compacted", func(t *testing.T) { testCheckpoints(t, alwaysCompact) })
+	t.Run("compacted now and then", func(t *testing.T) { testCheckpoints(t, compactionLimits{least: 500, most: 500}) })
 }
 
-func testCheckpoints(t *testing.T, folds foldLimits) {
+func testCheckpoints(t *testing.T, compaction compactionLimits) {
 	steps := []func(m *member){
 		func(m *member) { m.set("/dir/sub/a", "1") },
 		func(m *member) { m.set("/dir/sub/b", "2"); m.set("/dirt", "beside") },
@@ -103,7 +103,7 @@ func testCheckpoints(t *testing.T, folds foldLimits) {
 		func(m *member) { m.remove("/many") },
 	}
 	m := newMember(t)
-	m.disk.folds = folds
+	m.disk.compaction = compaction
 	for i, step := range steps {
 		step(m)
 		want := dump(m.store)

@@ -31,7 +31,7 @@ var (
 	keysBucket    = []byte("keys")
 	nodesBucket   = []byte("nodes")
 	historyBucket = []byte("history")
-	recentBucket  = []byte("recent")
+	deltaBucket   = []byte("recent") // its name in format 2
 
 	formatKey   = []byte("format")   // in meta: 4 bytes; never changes its form
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -82,18 +82,18 @@ func readWords(src []byte, words ...*uint64) bool {
 // treeTotals are the totals of the buckets of a tree, and the bytes of the chunks in
 // recent.
 type treeTotals struct {
-	nodes, history, recent totals
-	recentBytes            uint64
+	nodes, history, deltas totals
+	deltaBytes             uint64
 }
 
 func (t *treeTotals) encode() []byte {
 	return appendWords(nil, t.nodes.records, t.nodes.sum, t.history.records, t.history.sum,
-		t.recent.records, t.recent.sum, t.recentBytes)
+		t.deltas.records, t.deltas.sum, t.deltaBytes)
 }
 
 func decodeTotals(src []byte) (t treeTotals, ok bool) {
 	format1 := []*uint64{&t.nodes.records, &t.nodes.sum, &t.history.records, &t.history.sum}
-	ok = readWords(src, format1...) || readWords(src, append(format1, &t.recent.records, &t.recent.sum, &t.recentBytes)...)
+	ok = readWords(src, format1...) || readWords(src, append(format1, &t.deltas.records, &t.deltas.sum, &t.deltaBytes)...)
 	return t, ok
 }
 

@@ -9,10 +9,10 @@ import (
 )
 
 // toFormat1 gives the checkpoint the form that it had in format 1: all of it in
-// the nodes, and no recent changes.
+// the nodes, and no bucket of deltas.
 func (m *member) toFormat1() {
 	m.t.Helper()
-	m.fold()
+	m.compact()
 	m.change(func(tx *bbolt.Tx) error {
 		t, err := openTree(tx)
 		if err != nil {
@@ -20,7 +20,7 @@ func (m *member) toFormat1() {
 		}
 		words := appendWords(nil, t.nodes.totals.records, t.nodes.totals.sum, t.history.totals.records, t.history.totals.sum)
 		return errors.Join(
-			t.bucket.DeleteBucket(recentBucket),
+			t.bucket.DeleteBucket(deltaBucket),
 			putSealed(t.bucket, totalsKey, words),
 			putSealed(tx.Bucket(metaBucket), formatKey, appendWords(nil, 1)))
 	})
@@ -41,7 +41,7 @@ func (m *member) format() (format uint64) {
 
 func TestFromFormat1(t *testing.T) {
 	member1 := func(t *testing.T) *member {
-		m := manyRecent(t)
+		m := newMemberWithDeltas(t)
 		m.toFormat1()
 		return m
 	}
@@ -65,9 +65,9 @@ func TestFromFormat1(t *testing.T) {
 		if got, want := m.stored(), dump(m.store); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		m.fold()
+		m.compact()
 		if got, want := m.stored(), dump(m.store); got != want {
-			t.Errorf("folded: got %s, want %s", got, want)
+			t.Errorf("compacted: got %s, want %s", got, want)
 		}
 	})
 	t.Run("restored from a snapshot", func(t *testing.T) {
@@ -89,8 +89,8 @@ func TestFromFormat1(t *testing.T) {
 		}
 	})
 	t.Run("which would lose a bucket in format 2", func(t *testing.T) {
-		m := manyRecent(t)
-		m.change(func(tx *bbolt.Tx) error { return tx.Bucket(keysBucket).DeleteBucket(recentBucket) })
+		m := newMemberWithDeltas(t)
+		m.change(func(tx *bbolt.Tx) error { return tx.Bucket(keysBucket).DeleteBucket(deltaBucket) })
 		if _, err := loadState(m.disk.paths.state, 20); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("got %v", err)
 		}

@@ -69,7 +69,7 @@ func FuzzReadState(f *testing.F) {
 	m.set("/big", strings.Repeat("overflows its page", 60))
 	m.checkpoint()
 	f.Add(smallPages(f, m.disk.paths.state))
-	m.fold()
+	m.compact()
 	f.Add(smallPages(f, m.disk.paths.state))
 	m.remove("/dir")
 	m.set("/dir/1", "again")

@@ -3,6 +3,7 @@ package storage
 import (
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,8 +20,29 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
 	wal.SegmentSizeBytes = 64 << 10
-	os.Exit(m.Run())
+	if testing.Short() {
+		defer useMemory()()
+	}
+	return m.Run()
+}
+
+// useMemory puts the directories of all tests into a file system in memory, if there is
+// one, where a sync costs nothing. The tests make the states that a crash leaves
+// themselves, so they prove the same there. Without -short they run on a disk.
+func useMemory() (remove func()) {
+	const memory, needed = "/dev/shm", 1 << 30
+	dir, err := os.MkdirTemp(memory, "storage-test")
+	if err != nil || freeBytes(memory) < needed {
+		return func() { os.RemoveAll(dir) }
+	}
+	os.Setenv("TMPDIR", dir)
+	return func() { os.RemoveAll(dir) }
 }
 
 var testIdentity = Identity{ClusterID: 0xcdf818194e3a8c32, MemberID: 0x8e9e05c52164694d}
@@ -86,20 +108,29 @@ func (m *member) remove(path string) {
 // log makes its next segment in the background.
 func (m *member) settle() {
 	m.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		next, err := filepath.Glob(filepath.Join(m.dir(), walName, "[01]"+tempSuffix))
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		if len(next) > 0 {
-			if info, err := os.Stat(next[0]); err == nil && info.Size() == wal.SegmentSizeBytes {
-				return
-			}
-		}
-		if time.Now().After(deadline) {
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	deadline := time.After(time.Minute)
+	for !m.hasNextSegment() {
+		select {
+		case <-poll.C:
+		case <-deadline:
 			m.t.Fatal("the log has no next segment")
 		}
 	}
+}
+
+func (m *member) hasNextSegment() bool {
+	m.t.Helper()
+	next, err := filepath.Glob(filepath.Join(m.dir(), walName, "[01]"+tempSuffix))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if len(next) == 0 {
+		return false
+	}
+	info, err := os.Stat(next[0])
+	return err == nil && info.Size() == wal.SegmentSizeBytes
 }
 
 func (m *member) position() Checkpoint {
@@ -117,14 +148,6 @@ func (m *member) checkpoint() CheckpointStats {
 		m.t.Fatal(err)
 	}
 	return stats
-}
-
-// fold folds all that is recent.
-func (m *member) fold() {
-	m.t.Helper()
-	if err := m.disk.fold(&fold{batch: m.disk.folds.batch}, func() bool { return true }); err != nil {
-		m.t.Fatal(err)
-	}
 }
 
 // encodeCommands is the tests' own encoding of a batch in an entry.

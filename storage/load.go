@@ -134,7 +134,7 @@ func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
 // treeBuckets is what the bucket of one tree holds.
 type treeBuckets struct {
 	values                 map[string][]byte
-	nodes, history, recent *bucketRef
+	nodes, history, deltas *bucketRef
 }
 
 func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
@@ -151,8 +151,8 @@ func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
 			b.nodes = ref
 		case bytes.Equal(key, historyBucket):
 			b.history = ref
-		case bytes.Equal(key, recentBucket):
-			b.recent = ref
+		case bytes.Equal(key, deltaBucket):
+			b.deltas = ref
 		default:
 			return damaged("keys: bucket %.80q is unknown", key)
 		}
@@ -182,7 +182,7 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 			return damaged("%v", err)
 		}
 	}
-	limit := treeTotals{recent: totals{records: math.MaxUint64}, history: totals{records: math.MaxUint64}}
+	limit := treeTotals{deltas: totals{records: math.MaxUint64}, history: totals{records: math.MaxUint64}}
 	if d.unfinished {
 		limit = want
 	}
@@ -191,8 +191,8 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 		return err
 	}
 	if got != want || !used && got != (treeTotals{}) {
-		return damaged("%d nodes, %d events and %d chunks of recent changes are there, %d, %d and %d were stored",
-			got.nodes.records, got.history.records, got.recent.records, want.nodes.records, want.history.records, want.recent.records)
+		return damaged("%d nodes, %d events and %d chunks of deltas are there, %d, %d and %d were stored",
+			got.nodes.records, got.history.records, got.deltas.records, want.nodes.records, want.history.records, want.deltas.records)
 	}
 	if !used {
 		d.store = tree.New(historySize)
@@ -208,15 +208,15 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 // a loader, and gives the totals of all. It passes over chunks and events beyond the
 // numbers of limit.
 func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
-	var r recent
-	if b.recent != nil { // format 1 has none
-		got.recent, err = readRecords(p, *b.recent, limit.recent.records, func(_, chunk []byte) error { return r.add(bytes.Clone(chunk)) })
+	var d deltas
+	if b.deltas != nil { // format 1 has none
+		got.deltas, err = readRecords(p, *b.deltas, limit.deltas.records, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })
 		if err != nil {
-			return got, fmt.Errorf("recent: %w", err)
+			return got, fmt.Errorf("deltas: %w", err)
 		}
 	}
-	got.recentBytes = r.bytes
-	m := merger{run: r.merged(), give: func(c change) error {
+	got.deltaBytes = d.bytes
+	m := merger{newer: d.merged(), emit: func(c change) error {
 		if len(c.node) == 0 {
 			return nil
 		}
@@ -226,13 +226,13 @@ func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader, limit treeTotal
 		if len(value) == 0 { // a change that is gone, which a node can't be
 			return fmt.Errorf("%.80q has no node", key)
 		}
-		return m.older(change{key, value})
+		return m.add(change{key, value})
 	})
 	if err != nil {
 		return got, fmt.Errorf("nodes: %w", err)
 	}
-	if err := m.rest(); err != nil {
-		return got, damaged("recent: %v", err)
+	if err := m.finish(); err != nil {
+		return got, damaged("deltas: %v", err)
 	}
 	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
 	if err != nil {
@@ -261,4 +261,38 @@ func readRecords(p *pages, ref bucketRef, limit uint64, take func(key, value []b
 		return err
 	})
 	return t, err
+}
+
+// readHistory passes the events of the checkpoint at path to take, oldest first.
+func readHistory(path string, take func(key, event []byte) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	p, err := openPages(f, info.Size())
+	if err != nil {
+		return err
+	}
+	_, keysRef, err := topBuckets(p)
+	if err != nil {
+		return err
+	}
+	b, err := readTreeBuckets(p, *keysRef)
+	if err != nil {
+		return err
+	}
+	want, ok := decodeTotals(b.values[string(totalsKey)])
+	if !ok {
+		return damaged("keys: no totals")
+	}
+	got, err := readRecords(p, *b.history, math.MaxUint64, take)
+	if err == nil && got != want.history {
+		err = damaged("%d events are there, %d were stored", got.records, want.history.records)
+	}
+	return err
 }

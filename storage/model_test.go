@@ -37,10 +37,11 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// limit has folds come soon, and take many transactions.
+// limit makes compactions frequent, and their transactions small.
 func (m *modeller) limit() {
 	most := int64(1 + m.r.IntN(1500))
-	m.disk.folds = foldLimits{least: most, most: most, batch: 1 + m.r.IntN(8)}
+	m.disk.compaction = compactionLimits{least: most, most: most}
+	m.disk.portionBytes = 1 + m.r.Int64N(1000)
 }
 
 func (m *modeller) step() {
@@ -60,25 +61,29 @@ func (m *modeller) step() {
 		m.check("checkpoint")
 	case 4:
 		m.checkpoint()
-		m.interruptedFold()
+		m.interruptedCompaction()
 	case 5:
 		m.checkpoint()
 		m.restart()
 	}
 }
 
-func (m *modeller) interruptedFold() {
+// interruptedCompaction looks at the checkpoint between the transactions of a compaction,
+// and ends it after some of them.
+func (m *modeller) interruptedCompaction() {
 	m.t.Helper()
-	transactions := m.r.IntN(12)
-	err := m.disk.fold(&fold{batch: 1 + m.r.IntN(4)}, func() bool {
+	left, resume := m.r.IntN(12), func() {}
+	update := m.disk.update
+	m.eachTransaction(func() {
 		m.check("between transactions")
-		transactions--
-		return transactions >= 0
+		if left--; left == 0 {
+			resume = m.disk.DeferCompaction()
+		}
 	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	m.check("interrupted fold")
+	m.compact()
+	m.disk.update = update
+	resume()
+	m.check("interrupted compaction")
 }
 
 func (m *modeller) restart() {

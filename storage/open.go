@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -101,9 +103,10 @@ func (d *Disk) recover() (*Recovered, error) {
 		HardState: log.state,
 		Entries:   log.entries,
 	}
-	// What a checkpoint was about to delete when it was interrupted.
-	if err := releaseLog(d.wal, d.paths.wal, d.last.index); err != nil {
-		d.lg.Warn("old log segments could not be deleted", zap.Error(err))
+	// A checkpoint may have been interrupted before it deleted these.
+	d.releaseLog()
+	if err := os.Remove(d.paths.state + tempSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.lg.Warn("what an interrupted compaction has left could not be deleted; the next compaction tries again", zap.Error(err))
 	}
 	return r, nil
 }

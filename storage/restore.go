@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"go.etcd.io/bbolt"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
@@ -83,7 +82,7 @@ func (d *Disk) found(founding Founding, at position, hs *raftpb.HardState, entri
 		identity: founding.Identity, position: at,
 		conf: &raftpb.ConfState{Voters: founding.Voters}, members: founding.Members,
 	}
-	if err := errors.Join(refound(temp, m), syncDir(d.paths.dir)); err != nil {
+	if err := errors.Join(setMeta(temp, m), syncDir(d.paths.dir)); err != nil {
 		return fmt.Errorf("storage: write %s: %w", temp, err)
 	}
 	w, err := d.createLog(founding.Identity)
@@ -109,21 +108,4 @@ func beginLog(w *wal.WAL, m *meta, hs *raftpb.HardState, entries []*raftpb.Entry
 		}
 	}
 	return w.Save(hs, entries)
-}
-
-// refound makes a checkpoint that of a member of another cluster. It is synced
-// after that.
-func refound(path string, m *meta) error {
-	db, err := openBolt(path, 0)
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		top := tx.Bucket(metaBucket)
-		if err := putSealed(top, identityKey, appendWords(nil, m.identity.ClusterID, m.identity.MemberID)); err != nil {
-			return err
-		}
-		return putMeta(top, m)
-	})
-	return errors.Join(err, db.Close())
 }

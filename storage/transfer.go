@@ -7,10 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.etcd.io/bbolt"
-	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
-	"go.uber.org/zap"
 
 	"pando/tree"
 )
@@ -44,7 +41,7 @@ func (r *CheckpointReader) Close() error { return r.file.Close() }
 func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
-	defer d.Hurry()()
+	defer d.DeferCompaction()()
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
 	if err := d.usable(); err != nil {
@@ -132,7 +129,10 @@ func (d *Disk) Stage(content io.Reader, size int64) (*Staged, error) {
 }
 
 func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error) {
-	if err := checkRoom(filepath.Dir(path), size); err != nil {
+	if size <= 0 || size%pageMultiple != 0 {
+		return nil, fmt.Errorf("%w: a checkpoint can't have %d bytes", ErrCorrupt, size)
+	}
+	if err := checkFree(filepath.Dir(path), size); err != nil {
 		return nil, err
 	}
 	if err := receive(path, content, size); err != nil {
@@ -154,20 +154,16 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 	}, nil
 }
 
-// A checkpoint that comes in must be whole pages, and leave room for the log.
-const (
-	leastPage = 4 << 10
-	roomLeft  = 16 << 20
-)
+// pageMultiple divides the size of every bbolt file.
+const pageMultiple = 4 << 10
 
-// checkRoom says whether a checkpoint of so many bytes can be received, before any of
-// them is written.
-func checkRoom(dir string, size int64) error {
-	if size <= 0 || size%leastPage != 0 {
-		return fmt.Errorf("%w: a checkpoint of %d bytes", ErrCorrupt, size)
-	}
-	if free := freeBytes(dir); size > free-roomLeft {
-		return fmt.Errorf("a checkpoint of %d bytes, and %d are free in %s: make room", size, free, dir)
+// freeForLog is how much a new file must leave free for the log.
+const freeForLog = 16 << 20
+
+// checkFree returns an error if a file of size bytes does not fit into dir.
+func checkFree(dir string, size int64) error {
+	if free := freeBytes(dir); size > free-freeForLog {
+		return fmt.Errorf("a file of %d bytes is to be written, but only %d bytes are free in %s: make space on that disk", size, free, dir)
 	}
 	return nil
 }
@@ -182,18 +178,6 @@ func receive(path string, content io.Reader, size int64) error {
 		err = fmt.Errorf("%d bytes came of %d: %w", n, size, io.ErrUnexpectedEOF)
 	}
 	return errors.Join(err, f.Close())
-}
-
-// setIdentity makes a checkpoint that of another member. It is synced after that.
-func setIdentity(path string, id Identity) error {
-	db, err := openBolt(path, 0)
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		return putSealed(tx.Bucket(metaBucket), identityKey, appendWords(nil, id.ClusterID, id.MemberID))
-	})
-	return errors.Join(err, db.Close())
 }
 
 func loadMeta(path string) (*meta, error) {
@@ -215,7 +199,7 @@ func loadMeta(path string) (*meta, error) {
 func (d *Disk) Install(s *Staged) error {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
-	defer d.Hurry()()
+	defer d.DeferCompaction()()
 	d.checkpointing.Lock()
 	defer d.checkpointing.Unlock()
 	if err := d.usable(); err != nil {
@@ -223,9 +207,8 @@ func (d *Disk) Install(s *Staged) error {
 	}
 	// The order is that of a checkpoint: the log can be opened at whichever
 	// position state.db names.
-	mark := &walpb.Snapshot{Index: &s.Applied, Term: &s.Term, ConfState: s.ConfState}
-	if err := d.wal.SaveSnapshot(mark); err != nil {
-		return d.fail(fmt.Errorf("storage: write the log in %s: %w", d.paths.wal, err))
+	if err := d.markLog(s.Applied, s.Term, s.ConfState); err != nil {
+		return err
 	}
 	if err := os.Rename(s.path, d.paths.state); err != nil {
 		return d.fail(fmt.Errorf("storage: %w", err))
@@ -236,8 +219,6 @@ func (d *Disk) Install(s *Staged) error {
 	d.last = position{s.Applied, s.Term}
 	d.unsaved.Store(0)
 	d.doubt(nil) // that file is gone
-	if err := releaseLog(d.wal, d.paths.wal, s.Applied); err != nil {
-		d.lg.Warn("old log segments could not be deleted", zap.Error(err))
-	}
+	d.releaseLog()
 	return nil
 }

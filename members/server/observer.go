@@ -64,7 +64,7 @@ func (o *observer) membersChanged(list []members.Member) {
 }
 
 func (o *observer) checkpointDone(s storage.CheckpointStats) {
-	o.metrics.Checkpoint(s.Duration, uint64(s.Bytes), uint64(s.Nodes+s.Removed))
+	o.metrics.Checkpoint(s.Duration, uint64(s.RecordBytes), uint64(s.Nodes+s.Removed))
 }
 
 func (o *observer) audited(r raft.AuditReport) {

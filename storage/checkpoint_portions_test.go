@@ -31,16 +31,21 @@ func (m *member) eachTransaction(look func()) {
 	}
 }
 
+// portioned gives the member transactions of this size, and checkpoints without compaction.
+func (m *member) portioned(bytes int64) {
+	m.disk.portionBytes, m.disk.compaction = bytes, neverCompact
+}
+
 // TestCrashInPortions stops between the transactions of a large checkpoint. The one before
 // must be there, whole, and the next one must not find anything of what was left.
 func TestCrashInPortions(t *testing.T) {
 	m := newMemberWith(t, 20)
-	m.disk.folds.least = 1 << 30
+	m.portioned(64 << 10)
 	m.set("/old", "1")
 	m.checkpoint()
 	before := dump(m.store)
 	m.remove("/old")
-	m.fillLarge(20, 1<<20)
+	m.fillLarge(20, 16<<10)
 	after := dump(m.store)
 	var left [][]byte
 	var crashed Options // in the middle
@@ -99,17 +104,17 @@ func TestNothingButUnfinished(t *testing.T) {
 		before func(m *member)
 	}{
 		{"the first checkpoint", func(*member) {}},
-		{"the first one behind a fold", func(m *member) {
+		{"the first one behind a compaction", func(m *member) {
 			m.fillLarge(3, 100)
 			m.checkpoint()
-			m.fold()
+			m.compact()
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := newMemberWith(t, 20)
-			m.disk.folds.least = 1 << 30
+			m.portioned(64 << 10)
 			tc.before(m)
-			m.fillLarge(20, 1<<20)
+			m.fillLarge(20, 16<<10)
 			var crashed Options
 			transactions := 0
 			m.eachTransaction(func() {
@@ -146,7 +151,7 @@ func TestNothingButUnfinished(t *testing.T) {
 	}
 }
 
-// TestCheckpointMemory writes and folds a checkpoint of 64 MB, and looks at what is alive
+// TestCheckpointMemory writes and compacts a checkpoint of 64 MB, and looks at what is alive
 // meanwhile.
 func TestCheckpointMemory(t *testing.T) {
 	m := newMemberWith(t, 10)
@@ -165,8 +170,8 @@ func TestCheckpointMemory(t *testing.T) {
 			return err
 		})
 	}
-	if stats := m.checkpoint(); stats.Folded == 0 {
-		t.Fatal("nothing was folded")
+	if stats := m.checkpoint(); !stats.Compacted {
+		t.Fatal("nothing was compacted")
 	}
 	if more := most - before; more > 6*portionBytes {
 		t.Errorf("a checkpoint needs %d MB", more>>20)

@@ -32,7 +32,7 @@ func runOf(t *testing.T, text string) run {
 // String shows a run as chunkOf takes it.
 func (r run) String() string {
 	var fields []string
-	for _, dir := range r.removed {
+	for _, dir := range r.deletedDirs {
 		fields = append(fields, string(dir))
 	}
 	for _, c := range r.changes {
@@ -91,17 +91,17 @@ func TestMergedChunks(t *testing.T) {
 		{"five", []string{"/e=1", "/d=2 /f=2", "/c=3 /e=3", "/b=4 /d=4", "/a=5 /c"}, 5, "/a=5 /b=4 /c /d=4 /e=3 /f=2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var r recent
+			var d deltas
 			size := 0
 			for _, text := range tc.chunks {
 				chunk := chunkOf(t, text)
 				size += len(chunk)
-				if err := r.add(chunk); err != nil {
+				if err := d.add(chunk); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := r.merged().String(); got != tc.want || len(r.runs) != tc.runs || r.bytes != uint64(size) {
-				t.Errorf("got %q of %d runs and %d bytes, want %q of %d and %d", got, len(r.runs), r.bytes, tc.want, tc.runs, size)
+			if got := d.merged().String(); got != tc.want || len(d.runs) != tc.runs || d.bytes != uint64(size) {
+				t.Errorf("got %q of %d runs and %d bytes, want %q of %d and %d", got, len(d.runs), d.bytes, tc.want, tc.runs, size)
 			}
 		})
 	}

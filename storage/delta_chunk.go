@@ -2,34 +2,34 @@ package storage
 
 import "encoding/binary"
 
-// A chunk is a part of a delta: paths, each with the stored form of its node, or
-// with nothing when the node is gone. A path that ends in a slash stands for all
-// that was stored below a directory, and that is gone. Those come first; the
-// others are in ascending order.
+// A chunk is a part of a delta: a sequence of paths, each with the stored form of its
+// node. An empty node says that the path was deleted. A path that ends in a slash says
+// that everything below a directory was deleted; such paths come first and have an empty
+// node. The other paths are in ascending order.
 
-// chunkBytes is how large a chunk gets, unless one node alone is larger. bbolt puts
-// large values two by two into nodes of their own, and writes the last of them
-// again with the next checkpoint: so a chunk is small beside a usual delta, and
-// large beside a page. Two of them, with what bbolt adds, fill sixteen pages.
+// chunkBytes is the largest size of a chunk that holds more than one node. bbolt puts large
+// values two by two into leaf pages, and writes the last leaf again with the next
+// checkpoint: so a chunk is small beside a usual delta, and large beside a page. Two
+// chunks, with what bbolt adds to them, fill sixteen pages.
 const chunkBytes = 32<<10 - 64
 
-// chunkWriter appends a delta to the bucket of recent changes.
+// chunkWriter appends a delta to the bucket of the deltas.
 type chunkWriter struct {
 	bucket *recordBucket
 	next   uint64 // the key of the next chunk
 	chunk  []byte
-	bytes  uint64 // of the chunks written so far
-	stored int64  // with their keys and checksums
+	bytes  uint64 // size of the chunks written so far
+	stored int64  // the same, with their keys and checksums
 }
 
-// newChunkWriter goes on behind the chunks of the totals: they are numbered from 1 on, without
-// gaps. The last key would tell the same, but not behind deletions in this transaction:
-// bbolt's Cursor.Last never returns where they have emptied all of several pages.
+// newChunkWriter continues behind the chunks that the totals count: chunks are numbered
+// from 1 on, without gaps. bbolt's Cursor.Last would not do after deletions in the same
+// transaction: it gives nothing when they have emptied several pages.
 func newChunkWriter(b *recordBucket) *chunkWriter {
 	return &chunkWriter{bucket: b, next: b.totals.records + 1}
 }
 
-// add takes the next path. Without a node, the path is gone.
+// add takes the next path. An empty node says that the path was deleted.
 func (c *chunkWriter) add(path string, node []byte) error {
 	size := len(path) + len(node) + 2*binary.MaxVarintLen32
 	if len(c.chunk) > 0 && len(c.chunk)+size > chunkBytes {
@@ -45,14 +45,14 @@ func (c *chunkWriter) add(path string, node []byte) error {
 	return nil
 }
 
-// flush writes what add has taken.
+// flush writes the chunk that add has begun.
 func (c *chunkWriter) flush() error {
 	if len(c.chunk) == 0 {
 		return nil
 	}
 	key := chunkKey(c.next)
 	if c.bucket.bucket.Get(key) != nil {
-		return damaged("chunk %d of the recent changes is there, and %d were stored", c.next, c.bucket.totals.records)
+		return damaged("chunk %d of the deltas exists, but %d chunks were stored", c.next, c.bucket.totals.records)
 	}
 	stored, err := c.bucket.put(key, seal(key, c.chunk))
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *chunkWriter) flush() error {
 	return nil
 }
 
-// parseChunk reads a chunk. What it gives lies in it.
+// parseChunk reads a chunk. The result refers to the memory of chunk.
 func parseChunk(chunk []byte) (run, error) {
 	var r run
 	for len(chunk) > 0 {
@@ -78,21 +78,21 @@ func parseChunk(chunk []byte) (run, error) {
 			return run{}, damaged("the node of %.80q can't be read", path)
 		}
 		chunk = rest
-		below := path[len(path)-1] == '/'
+		isPrefix := path[len(path)-1] == '/'
 		switch {
-		case below && len(r.changes) == 0 && len(node) == 0:
-			r.removed = append(r.removed, path)
-		case below || !r.endsBefore(path):
+		case isPrefix && len(r.changes) == 0 && len(node) == 0:
+			r.deletedDirs = append(r.deletedDirs, path)
+		case isPrefix || !r.endsBefore(path):
 			return run{}, damaged("%.80q is out of order", path)
 		default:
 			r.changes = append(r.changes, change{path, node})
 		}
 	}
-	r.removed = outermost(r.removed)
+	r.deletedDirs = outermost(r.deletedDirs)
 	return r, nil
 }
 
-// cutCounted cuts off the bytes that a length in front of them announces.
+// cutCounted cuts off a field that begins with its length.
 func cutCounted(src []byte) (field, rest []byte, ok bool) {
 	n, size := binary.Uvarint(src)
 	if size <= 0 || n > uint64(len(src)-size) {

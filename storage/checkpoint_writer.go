@@ -1,0 +1,259 @@
+package storage
+
+import (
+	"errors"
+	"iter"
+
+	"go.etcd.io/bbolt"
+
+	"pando/tree"
+)
+
+// portionBytes is about how much of a checkpoint is written in one transaction. bbolt keeps
+// a transaction in memory until it ends, so the memory that a checkpoint takes is bounded
+// by this and by the largest node.
+const portionBytes = 4 << 20
+
+// checkpointWriter stores one checkpoint, a portion in each transaction. Only the last
+// transaction makes it valid. Until then the checkpoint before it is valid, and the chunks
+// and events of the new one are unfinished: the format of the file says so (see
+// formats), and readers skip them.
+type checkpointWriter struct {
+	c           *Checkpoint
+	deletedDirs []string
+	nextNode    func() (path string, n *tree.Node, more bool) // n is nil for a deleted node
+	nextEvent   func() (key, event []byte, err error)         // key is nil at the end
+	close       func()                                        // must be called in the end
+	begun, done bool
+	most        int64      // bytes to write in one transaction
+	portion     int64      // bytes written in this one
+	totals      treeTotals // with the unfinished records
+	arena       arena
+	buf         []byte // holds the record that is being encoded
+	stats       CheckpointStats
+}
+
+func newCheckpointWriter(c *Checkpoint, most int64) *checkpointWriter {
+	w := &checkpointWriter{c: c, deletedDirs: c.Delta.Removed, most: most, close: func() {}}
+	w.nextEvent = w.deltaEvents()
+	if c.Delta.All {
+		next, stop := iter.Pull(c.Delta.View.Walk())
+		w.close = stop
+		w.nextNode = func() (string, *tree.Node, bool) {
+			n, more := next()
+			if !more {
+				return "", nil, false
+			}
+			return n.Path(), n, true
+		}
+		return w
+	}
+	left := c.Delta.Changed
+	w.nextNode = func() (string, *tree.Node, bool) {
+		if len(left) == 0 {
+			return "", nil, false
+		}
+		path := left[0]
+		left = left[1:]
+		return path, c.Delta.View.Lookup(path), true
+	}
+	return w
+}
+
+// deltaEvents gives the events of the delta.
+func (w *checkpointWriter) deltaEvents() func() (key, event []byte, err error) {
+	left := w.c.Delta.Events
+	return func() ([]byte, []byte, error) {
+		for len(left) > 0 {
+			e := left[0]
+			left = left[1:]
+			if e.Index() >= w.c.Delta.OldestEvent {
+				w.buf = tree.AppendEvent(w.buf[:0], e)
+				return historyKey(e.Index()), w.buf, nil
+			}
+		}
+		return nil, nil, nil
+	}
+}
+
+// step writes the next portion.
+func (w *checkpointWriter) step(tx *bbolt.Tx) error {
+	top := tx.Bucket(metaBucket)
+	if top == nil {
+		return damaged("bucket %s is missing", metaBucket)
+	}
+	t, err := openTree(tx)
+	if err != nil {
+		return err
+	}
+	if err := w.resume(top, t); err != nil {
+		return err
+	}
+	more, err := w.write(t)
+	if err != nil {
+		return err
+	}
+	if more {
+		w.totals = t.totals()
+		_, unfinished := formats(w.c.Level)
+		return putFormat(top, unfinished)
+	}
+	w.done = true
+	return w.finish(top, t)
+}
+
+// resume continues after the last portion. The first portion deletes what a failed
+// checkpoint has left.
+func (w *checkpointWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
+	w.portion, w.arena = 0, arena{}
+	if w.begun {
+		t.setTotals(w.totals)
+		return nil
+	}
+	w.begun = true
+	var format uint64
+	value, _, ok := unseal(formatKey, top.Get(formatKey))
+	if !ok || !readWords(value, &format) {
+		return damaged("the format can't be read")
+	}
+	if !isUnfinished(format) {
+		return nil
+	}
+	return errors.Join(t.deltas.dropUnfinished(), t.history.dropUnfinished())
+}
+
+// write fills one portion, and reports whether there may be more to write.
+func (w *checkpointWriter) write(t *treeBucket) (more bool, err error) {
+	if w.c.Delta.All {
+		more, err = w.nodes(t.nodes)
+	} else {
+		more, err = w.delta(t)
+	}
+	if more || err != nil {
+		return more, err
+	}
+	return w.history(t.history)
+}
+
+// finish makes the checkpoint valid.
+func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
+	if err := t.history.removeBefore(historyKey(w.c.Delta.OldestEvent)); err != nil {
+		return err
+	}
+	w.stats.DeltaBytes = int64(t.deltaBytes)
+	w.stats.StoredNodes = int64(t.nodes.totals.records)
+	if err := putSealed(t.bucket, treeStateKey, w.c.Delta.View.AppendState(nil)); err != nil {
+		return err
+	}
+	if err := t.putTotals(); err != nil {
+		return err
+	}
+	valid, _ := formats(w.c.Level)
+	if err := putFormat(top, valid); err != nil {
+		return err
+	}
+	return putMeta(top, &meta{position: position{w.c.Applied, w.c.Term}, conf: w.c.ConfState, members: w.c.Members, level: w.c.Level})
+}
+
+// delta appends chunks of the delta.
+func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
+	chunks := newChunkWriter(t.deltas)
+	for ; len(w.deletedDirs) > 0; w.deletedDirs = w.deletedDirs[1:] {
+		if err := chunks.add(w.deletedDirs[0]+"/", nil); err != nil {
+			return false, err
+		}
+	}
+	for !more && err == nil {
+		path, n, ok := w.nextNode()
+		if !ok {
+			break
+		}
+		if path != "/" { // the root always exists and is not stored
+			err = chunks.add(path, w.encode(n))
+			more = chunks.stored >= w.most
+		}
+	}
+	if err := errors.Join(err, chunks.flush()); err != nil {
+		return false, err
+	}
+	t.deltaBytes += chunks.bytes
+	w.stats.RecordBytes += chunks.stored
+	w.portion += chunks.stored
+	return more, nil
+}
+
+// encode gives the stored form of a node, which is empty for a deleted node. It is valid
+// until the next record is encoded.
+func (w *checkpointWriter) encode(n *tree.Node) []byte {
+	w.buf = w.buf[:0]
+	if n != nil {
+		w.buf = tree.AppendNode(w.buf, n)
+		w.stats.Nodes++
+	} else {
+		w.stats.Removed++
+	}
+	yield(w.stats.Nodes + w.stats.Removed)
+	return w.buf
+}
+
+// nodes stores the nodes of the whole tree.
+func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
+	for w.portion < w.most {
+		path, n, ok := w.nextNode()
+		if !ok {
+			return false, nil
+		}
+		key := w.arena.keep(append(w.arena.begin(), path...))
+		written, err := b.add(key, w.sealed(key, w.encode(n)))
+		if err != nil {
+			return false, err
+		}
+		w.count(written)
+	}
+	return true, nil
+}
+
+// history appends the events.
+func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
+	for w.portion < w.most {
+		key, event, err := w.nextEvent()
+		if key == nil || err != nil {
+			return false, err
+		}
+		written, err := b.put(key, w.sealed(key, event))
+		if err != nil {
+			return false, err
+		}
+		w.count(written)
+		w.stats.Events++
+	}
+	return true, nil
+}
+
+// sealed gives a sealed copy of value, which stays unchanged until the transaction ends.
+func (w *checkpointWriter) sealed(key, value []byte) []byte {
+	return w.arena.keep(seal(key, append(w.arena.begin(), value...)))
+}
+
+func (w *checkpointWriter) count(written int) {
+	w.stats.RecordBytes += int64(written)
+	w.portion += int64(written)
+}
+
+// putMeta stores those values of the meta bucket that change with a checkpoint.
+func putMeta(b *bbolt.Bucket, m *meta) error {
+	values, err := m.encode()
+	if err != nil {
+		return err
+	}
+	for key, value := range values {
+		if err := putSealed(b, []byte(key), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putFormat(b *bbolt.Bucket, format uint64) error {
+	return putSealed(b, formatKey, appendWords(nil, format))
+}

@@ -1,0 +1,137 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/tree"
+)
+
+// Compaction writes a new state.db of the tree in memory, in which every node is stored
+// once and no deltas are left, and renames it over the old one. The two files say the
+// same, so compaction may end at any moment, by a crash, an error or a deferral: the old
+// file stays valid until the rename, and the next compaction starts anew. Only the
+// history is copied from the old file: its events may be gone from memory.
+
+// compactionLimits bound the bytes of the deltas. At a start they are in memory beside the
+// tree.
+type compactionLimits struct {
+	least int64 // below this a small tree would be compacted too often
+	most  int64
+}
+
+var defaultCompaction = compactionLimits{least: 4 << 20, most: 64 << 20}
+
+// deltaShare is the part of the tree that the deltas may reach: one in so many bytes.
+// Compaction writes the whole tree, so a changed byte is written about 1 + deltaShare
+// times; and a start has that part more to read.
+const deltaShare = 3
+
+// bound is the largest size of the deltas of a tree of so many bytes.
+func (l compactionLimits) bound(tree int64) int64 {
+	return min(max(l.least, tree/deltaShare), l.most)
+}
+
+// deletedNodes is how many nodes beyond twice those of the tree may be stored. Deleting a
+// large directory makes a small delta, but a start reads all nodes that are stored.
+const deletedNodes = 10_000
+
+// due reports whether state.db must be compacted after a checkpoint of view.
+func (l compactionLimits) due(view *tree.View, stats *CheckpointStats) bool {
+	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*view.Nodes()+deletedNodes
+}
+
+// DeferCompaction stops the compaction at work, after at most one transaction, and keeps
+// others from starting until resume is called. Whatever is due then is done after a later
+// checkpoint. Callers that wait for a checkpoint, or for the end of the process, use it.
+// It may be called from any goroutine, and several deferrals may overlap.
+func (d *Disk) DeferCompaction() (resume func()) {
+	d.deferrals.Add(1)
+	return func() { d.deferrals.Add(-1) }
+}
+
+// compactIfDue runs after a checkpoint, which is valid whatever happens here. Callers must
+// hold checkpointing.
+func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
+	if !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {
+		return
+	}
+	start := time.Now()
+	err := d.compact(c, stats)
+	if err != nil {
+		d.doubtAfter(err)
+		d.lg.Error("the checkpoint is valid, but state.db could not be compacted; the next checkpoint tries again",
+			zap.String("file", d.paths.state), zap.Error(err))
+	}
+	stats.CompactionTime = time.Since(start)
+}
+
+// compact writes the new file, unless it is deferred, and updates stats.
+func (d *Disk) compact(c *Checkpoint, stats *CheckpointStats) error {
+	info, err := os.Stat(d.paths.state)
+	if err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	// A full disk would stop the log, too.
+	if err := checkFree(d.paths.dir, info.Size()); err != nil {
+		return fmt.Errorf("storage: compact %s: %w", d.paths.state, err)
+	}
+	all := *c
+	all.Delta = &tree.Delta{View: c.Delta.View, OldestEvent: c.Delta.OldestEvent, All: true}
+	w := newCheckpointWriter(&all, d.portionBytes)
+	defer w.close()
+	events := newStoredEvents(d.paths.state)
+	defer events.stop()
+	w.nextEvent = events.next
+	replaced, err := d.rewriteState(w, func() bool { return d.deferrals.Load() == 0 })
+	stats.PageBytes += w.stats.PageBytes
+	if replaced {
+		stats.Compacted = true
+		stats.DeltaBytes, stats.StoredNodes = w.stats.DeltaBytes, w.stats.StoredNodes
+	}
+	return err
+}
+
+// storedEvents reads the history of a checkpoint one event at a time.
+type storedEvents struct {
+	pull func() (key, event []byte, more bool)
+	stop func() // must be called in the end
+	err  error
+}
+
+func newStoredEvents(path string) *storedEvents {
+	s := &storedEvents{}
+	s.pull, s.stop = iter.Pull2(func(yield func(key, event []byte) bool) {
+		s.err = readHistory(path, func(key, event []byte) error {
+			if !yield(key, event) {
+				return errStopped
+			}
+			return nil
+		})
+	})
+	return s
+}
+
+var errStopped = errors.New("the reader stopped")
+
+// next gives the next event, which is valid until the next call, and a nil key at the end.
+func (s *storedEvents) next() (key, event []byte, err error) {
+	if key, event, more := s.pull(); more {
+		return key, event, nil
+	}
+	return nil, nil, s.err
+}
+
+// doubtAfter marks state.db as doubtful after an error that says so. What the kernel could
+// not write it may have dropped, and yet show to readers.
+func (d *Disk) doubtAfter(err error) {
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) {
+		d.doubt(err)
+	}
+}
