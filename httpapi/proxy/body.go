@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// timeBodies cuts off clients that take longer than BodyTimeout to send a body,
-// whoever reads it: what a handler leaves is read by net/http, which would wait
-// for ever. The deadline ends with the body; a long poll has none.
-func (p *Proxy) timeBodies(next http.Handler) http.Handler {
+// limitBodyTime closes the connection of a client that takes longer than BodyTimeout to send a body. Without it net/http would
+// wait for ever for the part of a body that a handler has not read. The deadline is removed at the end of the body, so it does
+// not apply to a long poll.
+func (p *Proxy) limitBodyTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			control := http.NewResponseController(w)
-			_ = control.SetReadDeadline(time.Now().Add(p.cfg.BodyTimeout)) // fails only where there is no connection
+			_ = control.SetReadDeadline(time.Now().Add(p.cfg.BodyTimeout)) // an error means that the connection has no deadlines
 			r.Body = &timedBody{ReadCloser: r.Body, control: control}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// timedBody is a body whose end ends its connection's deadline: net/http goes on
-// reading then, to notice that the client goes away.
+// timedBody is a body that removes the deadline of its connection at its end. net/http continues to read then, to notice that
+// the client goes away.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 }
 
-// Read reads on.
+// Read reads from the client.
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
@@ -37,13 +37,13 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// skipBodies reads the bodies of requests that change nothing. No member looks at
-// them, and without one a request can be sent again.
-func (p *Proxy) skipBodies(next http.Handler) http.Handler {
+// discardBodies reads and drops the bodies of requests that change nothing. Members ignore such bodies, and a request without
+// a body can be sent to several members.
+func (p *Proxy) discardBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isRead(r.Method) && r.ContentLength != 0 {
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
-				p.refuse(w, r, fmt.Errorf("%w: %w", errClientBody, err))
+				p.writeError(w, r, fmt.Errorf("%w: %w", errClientBody, err))
 				return
 			}
 			r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil

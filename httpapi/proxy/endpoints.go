@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// endpoints are the client URLs of the members, and which of them fail.
+// endpoints are the client URLs of the members, and which of them fail. All methods may be called from any goroutine.
 type endpoints struct {
 	failureWait time.Duration
 	now         func() time.Time
-	seed        maphash.Seed // another one in each proxy
+	seed        maphash.Seed // differs between proxies
 
 	mu    sync.Mutex
 	urls  []string
-	until map[string]time.Time // of the failing ones: when they are tried again
+	until map[string]time.Time // when a URL that failed gets requests again
 }
 
 func newEndpoints(failureWait time.Duration, now func() time.Time) *endpoints {
 	return &endpoints{failureWait: failureWait, now: now, seed: maphash.MakeSeed(), until: map[string]time.Time{}}
 }
 
-// set replaces the URLs. It reports whether they are others than before.
+// set replaces the URLs. It reports whether they changed.
 func (e *endpoints) set(urls []string) bool {
 	urls = slices.Compact(slices.Sorted(slices.Values(urls)))
 	e.mu.Lock()
@@ -40,14 +40,14 @@ func (e *endpoints) set(urls []string) bool {
 	return true
 }
 
-// known reports whether there are any, failing or not.
-func (e *endpoints) known() bool {
+// any reports whether there are URLs, failing or not.
+func (e *endpoints) any() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.urls) > 0
 }
 
-// fail keeps requests away from a URL for a while.
+// fail excludes a URL for failureWait.
 func (e *endpoints) fail(url string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -56,7 +56,7 @@ func (e *endpoints) fail(url string) {
 	}
 }
 
-// available are the URLs that don't fail, sorted; never nil.
+// available returns the URLs that are not excluded, sorted. The slice is never nil.
 func (e *endpoints) available() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -69,9 +69,8 @@ func (e *endpoints) available() []string {
 	return list
 }
 
-// inOrder are the available URLs in the order in which a client's requests try
-// them. Every client has an order of its own, which stays the same for the URLs
-// that stay.
+// inOrder returns the available URLs in the order in which a client's requests try them. The order differs between clients.
+// Two URLs keep their order when other URLs are added or removed.
 func (e *endpoints) inOrder(client string) []string {
 	list := e.available()
 	rank := make(map[string]uint64, len(list))

@@ -9,107 +9,106 @@ import (
 	"go.uber.org/zap"
 )
 
-// errNoEndpoints says that no member is known, or that all of them have failed
-// a moment ago.
+// errNoEndpoints means that no member is known, or that all of them failed less than Config.FailureWait ago.
 var errNoEndpoints = errors.New("httpproxy: zero endpoints currently available")
 
-// errClientBody says that the client did not send the whole body.
+// errClientBody means that the client did not send the whole body.
 var errClientBody = errors.New("httpproxy: the request's body can't be read")
 
-// errUnsendable says that the request can't be written to any member.
+// errUnsendable means that the request can't be sent to any member, because the transport refuses it.
 var errUnsendable = errors.New("httpproxy: the request can't be passed on")
 
-// errShortage says that this process can't open a connection to any member.
-var errShortage = errors.New("httpproxy: the proxy can't open another connection")
+// errNoResources means that this host has no descriptors, ports or memory for another connection.
+var errNoResources = errors.New("httpproxy: the proxy can't open another connection")
 
-// allFailedError says that members were tried in vain.
-type allFailedError struct {
-	tried   int
-	doubt   bool // whether a write was sent, and may happen
-	reasons []error
+// failedError means that no member answered the request.
+type failedError struct {
+	tried   int     // how many members were tried
+	inDoubt bool    // a write was sent to a member and may be applied
+	reasons []error // one for each member
 }
 
-func (e *allFailedError) Error() string {
+func (e *failedError) Error() string {
 	text := fmt.Sprintf("httpproxy: unable to get response from %d endpoint(s)", e.tried)
-	if e.doubt {
+	if e.inDoubt {
 		text += "; the request was sent and may have been carried out: read before you repeat it"
 	}
 	return text
 }
 
-func (e *allFailedError) Unwrap() []error { return e.reasons }
+func (e *failedError) Unwrap() []error { return e.reasons }
 
-// failover is the transport that finds a member for each request.
+// failover is an http.RoundTripper that sends each request to the member of its client, and to others if that one fails.
 type failover struct {
 	next      http.RoundTripper
 	endpoints *endpoints
-	failed    func() // is told of each failure
+	onFailure func() // called after each failure of a member
 	log       *zap.Logger
 }
 
-func newFailover(cfg Config, e *endpoints, failed func()) *failover {
-	return &failover{next: newTransport(cfg), endpoints: e, failed: failed, log: cfg.Logger}
+func newFailover(cfg Config, e *endpoints, onFailure func()) *failover {
+	return &failover{next: newTransport(cfg), endpoints: e, onFailure: onFailure, log: cfg.Logger}
 }
 
-// RoundTrip sends the request to the client's member, or the next that can be
-// had.
+// RoundTrip sends the request to the members in the client's order until one answers. It stops after a failure that another
+// member would not mend, and when a write might be applied twice.
 func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer func() {
 		if r.Body != nil {
-			_ = r.Body.Close() // the attempts leave it open
+			_ = r.Body.Close() // attempts leave it open
 		}
 	}()
 	list := f.endpoints.inOrder(clientOf(r))
 	if len(list) == 0 {
 		return nil, errNoEndpoints
 	}
-	all := &allFailedError{}
+	failed := &failedError{}
 	for _, endpoint := range list {
 		a := &attempt{body: &countedBody{from: r.Body}}
 		resp, err := a.send(f.next, r, endpoint)
 		if err == nil {
 			return resp, nil
 		}
-		if broken := a.body.broken.Load(); broken != nil { // which ends the request's context, too
-			return nil, fmt.Errorf("%w: %w", errClientBody, *broken)
+		if readErr := a.body.readErr.Load(); readErr != nil { // checked first: net/http then cancels the context, too
+			return nil, fmt.Errorf("%w: %w", errClientBody, *readErr)
 		}
 		if r.Context().Err() != nil {
-			return nil, r.Context().Err() // the client has gone: nobody's fault
+			return nil, r.Context().Err() // the client is gone
 		}
-		if err := f.judge(a, endpoint); err != nil {
+		if err := f.handleFailure(a, endpoint); err != nil {
 			return nil, err
 		}
-		all.tried++
-		all.reasons = append(all.reasons, err)
+		failed.tried++
+		failed.reasons = append(failed.reasons, err)
 		if !a.repeatable(r.Method) {
-			all.doubt = a.sent()
-			return nil, all
+			failed.inDoubt = a.sent()
+			return nil, failed
 		}
 	}
-	return nil, all
+	return nil, failed
 }
 
-// judge finds out whose fault a failed attempt was, and keeps requests away from
-// a member that failed. It returns an error if another member would not help.
-func (f *failover) judge(a *attempt, endpoint string) error {
+// handleFailure finds the cause of a failed attempt. If it was the member, that gets no requests for a while. It returns an
+// error if the request would fail on any other member, too.
+func (f *failover) handleFailure(a *attempt, endpoint string) error {
 	switch {
 	case a.memberFailed():
 		f.endpoints.fail(endpoint)
-		f.failed()
-		f.log.Warn("member fails, it gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(a.err))
-	case a.conn != nil && a.conn.late.Load() && a.body.underway():
+		f.onFailure()
+		f.log.Warn("a member failed and gets no requests for a while", zap.String("endpoint", endpoint), zap.Error(a.err))
+	case a.conn != nil && a.conn.readTimedOut.Load() && a.body.partlyRead():
 		return fmt.Errorf("%w: it took longer than --proxy-read-timeout", errClientBody)
-	case isShortage(a.err):
-		return fmt.Errorf("%w: %w", errShortage, a.err)
+	case isLocalShortage(a.err):
+		return fmt.Errorf("%w: %w", errNoResources, a.err)
 	case a.conn == nil:
-		return fmt.Errorf("%w: %w", errUnsendable, a.err) // refused before there was a connection
+		return fmt.Errorf("%w: %w", errUnsendable, a.err) // it was refused before a connection was chosen
 	default:
-		f.log.Warn("no answer of a member, though its connection holds", zap.String("endpoint", endpoint), zap.Error(a.err))
+		f.log.Warn("a member gave no valid answer on a working connection", zap.String("endpoint", endpoint), zap.Error(a.err))
 	}
 	return nil
 }
 
-// clientOf is the host that a request comes from.
+// clientOf returns the host that a request came from.
 func clientOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// firstFor finds a client host whose requests go to the URL first.
-func firstFor(t testing.TB, e *endpoints, url string) string {
+// hostFor returns a client host whose requests go to the URL first.
+func hostFor(t testing.TB, e *endpoints, url string) string {
 	t.Helper()
 	for i := range 1000 {
 		host := fmt.Sprintf("10.0.%d.%d", i/250, i%250)
@@ -24,11 +24,11 @@ func firstFor(t testing.TB, e *endpoints, url string) string {
 			return host
 		}
 	}
-	t.Fatalf("no client goes to %s", url)
+	t.Fatalf("no client host has %s first", url)
 	return ""
 }
 
-// send passes a request of a client host on.
+// send sends a request that came from a client host.
 func send(t testing.TB, f *failover, host, method, body string) (int, error) {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://proxy/v2/keys/x", strings.NewReader(body)).WithContext(t.Context())
@@ -45,15 +45,15 @@ func TestFailover(t *testing.T) {
 	for _, test := range []struct {
 		name, method string
 		first        func(t testing.TB) string
-		passed       bool // on to the next member
-		doubt        bool
+		passed       bool // the next member gets the request
+		inDoubt      bool
 	}{
-		{"read, nobody listens", "GET", nowhere, true, false},
+		{"read, the member does not listen", "GET", nowhere, true, false},
 		{"read, the connection breaks", "GET", breaking, true, false},
 		{"HEAD, the connection breaks", "HEAD", breaking, true, false},
-		{"write, nobody listens", "PUT", nowhere, true, false},
-		{"POST, nobody listens", "POST", nowhere, true, false},
-		{"DELETE, nobody listens", "DELETE", nowhere, true, false},
+		{"write, the member does not listen", "PUT", nowhere, true, false},
+		{"POST, the member does not listen", "POST", nowhere, true, false},
+		{"DELETE, the member does not listen", "DELETE", nowhere, true, false},
 		{"write, the connection breaks", "PUT", breaking, false, true},
 		{"POST, the connection breaks", "POST", breaking, false, true},
 		{"DELETE, the connection breaks", "DELETE", breaking, false, true},
@@ -62,32 +62,47 @@ func TestFailover(t *testing.T) {
 			good, bad := newRecorder(t, says("{}")), test.first(t)
 			e := newEndpoints(time.Hour, time.Now)
 			e.set([]string{good.URL, bad})
-			told := 0
-			f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() { told++ })
-			status, err := send(t, f, firstFor(t, e, bad), test.method, "value=1")
-			seen := good.requests()
+			failures := 0
+			f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() { failures++ })
+			status, err := send(t, f, hostFor(t, e, bad), test.method, "value=1")
 			if test.passed {
-				if err != nil || status != 200 || len(seen) != 1 {
-					t.Fatalf("status %d, %v, the good member saw %q", status, err, seen)
-				}
-				if body := "value=1"; !isRead(test.method) && !strings.HasSuffix(seen[0], body) {
-					t.Errorf("the good member saw %q", seen)
-				}
+				checkPassed(t, good, test.method, status, err)
 			} else {
-				failed, ok := errors.AsType[*allFailedError](err)
-				if !ok || failed.tried != 1 || failed.doubt != test.doubt || len(seen) > 0 {
-					t.Fatalf("status %d, %v, the good member saw %q", status, err, seen)
-				}
-				if !strings.HasPrefix(err.Error(), "httpproxy: unable to get response from 1 endpoint(s); the request was sent") {
-					t.Errorf("%v", err)
-				}
+				checkNotPassed(t, good, test.inDoubt, err)
 			}
-			if got := e.available(); !slices.Equal(got, []string{good.URL}) || told != 1 {
-				t.Errorf("available %q, told %d times", got, told)
+			if got := e.available(); !slices.Equal(got, []string{good.URL}) || failures != 1 {
+				t.Errorf("available %q after %d failures", got, failures)
 			}
 		})
 	}
-	t.Run("nobody is left", func(t *testing.T) {
+}
+
+// checkPassed checks that the second member answered a request after the first one failed.
+func checkPassed(t *testing.T, second *recorder, method string, status int, err error) {
+	t.Helper()
+	seen := second.requests()
+	if err != nil || status != 200 || len(seen) != 1 {
+		t.Fatalf("status %d, %v, the second member got %q", status, err, seen)
+	}
+	if !isRead(method) && !strings.HasSuffix(seen[0], "value=1") {
+		t.Errorf("the second member got %q", seen)
+	}
+}
+
+// checkNotPassed checks that a request failed with the first member.
+func checkNotPassed(t *testing.T, second *recorder, inDoubt bool, err error) {
+	t.Helper()
+	failed, ok := errors.AsType[*failedError](err)
+	if seen := second.requests(); !ok || failed.tried != 1 || failed.inDoubt != inDoubt || len(seen) > 0 {
+		t.Fatalf("%v, the second member got %q", err, seen)
+	}
+	if !strings.HasPrefix(err.Error(), "httpproxy: unable to get response from 1 endpoint(s); the request was sent") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFailoverEnds(t *testing.T) {
+	t.Run("all members fail", func(t *testing.T) {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{nowhere(t), breaking(t)})
 		f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
@@ -106,14 +121,13 @@ func TestFailover(t *testing.T) {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{hangs.URL, good.URL})
 		f := newFailover(Config{DialTimeout: time.Second, ReadTimeout: 50 * time.Millisecond, Logger: zap.NewNop()}, e, func() {})
-		if status, err := send(t, f, firstFor(t, e, hangs.URL), "GET", ""); err != nil || status != 200 {
+		if status, err := send(t, f, hostFor(t, e, hangs.URL), "GET", ""); err != nil || status != 200 {
 			t.Errorf("status %d, %v", status, err)
 		}
 	})
 }
 
-// breaking is the URL of a member that breaks each connection on which it gets a
-// request.
+// breaking returns the URL of a member that closes each connection on which it gets a request.
 func breaking(t testing.TB) string { return newRecorder(t, breaks).URL }
 
 func TestBadGateway(t *testing.T) {
@@ -124,7 +138,7 @@ func TestBadGateway(t *testing.T) {
 	}
 }
 
-// TestBodies holds that a client's fault is not the member's.
+// TestBodies checks that a member is not excluded because a client sent a bad body.
 func TestBodies(t *testing.T) {
 	const limit = 1000
 	member := newMember(t, func(w http.ResponseWriter, r *http.Request) {
@@ -140,10 +154,10 @@ func TestBodies(t *testing.T) {
 	healthy := func(t *testing.T) {
 		t.Helper()
 		if n := len(p.endpoints.available()); n != 1 {
-			t.Error("the member counts as failing")
+			t.Error("the member is excluded")
 		}
 	}
-	t.Run("the client breaks off", func(t *testing.T) {
+	t.Run("the client closes the connection within the body", func(t *testing.T) {
 		conn, err := net.Dial("tcp", p.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +199,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// newMember serves with a handler that reads the body itself.
+// newMember starts a member whose handler reads the body itself.
 func newMember(t testing.TB, h http.HandlerFunc) string {
 	s := httptest.NewServer(h)
 	t.Cleanup(func() {
@@ -200,7 +214,7 @@ func TestEndpoints(t *testing.T) {
 	e := newEndpoints(5*time.Second, func() time.Time { return now })
 	urls := []string{"http://a:1", "http://b:1", "http://c:1"}
 	if !e.set(urls) || e.set([]string{urls[2], urls[1], urls[0], urls[0]}) {
-		t.Error("set does not tell changes")
+		t.Error("set does not report changes")
 	}
 	t.Run("one client stays with one member, many clients use all", func(t *testing.T) {
 		first := map[string]int{}
@@ -208,7 +222,7 @@ func TestEndpoints(t *testing.T) {
 			host := fmt.Sprint("10.0.0.", i)
 			list := e.inOrder(host)
 			if !slices.Equal(list, e.inOrder(host)) {
-				t.Fatalf("%s has no order", host)
+				t.Fatalf("the order for %s changes", host)
 			}
 			first[list[0]]++
 		}
@@ -218,7 +232,7 @@ func TestEndpoints(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a failing one is left alone for a while", func(t *testing.T) {
+	t.Run("a member that fails is excluded for a while", func(t *testing.T) {
 		order := e.inOrder("client")
 		e.fail(order[0])
 		e.fail("http://unknown:1")
@@ -227,14 +241,14 @@ func TestEndpoints(t *testing.T) {
 		}
 		now = now.Add(5*time.Second - 1)
 		if len(e.available()) != 2 {
-			t.Error("back too early")
+			t.Error("it is available too early")
 		}
 		now = now.Add(1)
 		if got := e.inOrder("client"); !slices.Equal(got, order) {
 			t.Errorf("got %q, want %q", got, order)
 		}
 	})
-	t.Run("one that left is forgotten", func(t *testing.T) {
+	t.Run("the failure of a removed member is forgotten", func(t *testing.T) {
 		e.fail(urls[0])
 		e.set(urls[1:])
 		e.set(urls)

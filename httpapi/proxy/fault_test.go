@@ -15,20 +15,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestMalformedRequests holds that what a client sends never makes a member count
-// as failing, for then all clients would lose it.
+// TestMalformedRequests checks that a member is not excluded because of anything that a client sends.
 func TestMalformedRequests(t *testing.T) {
 	const chunked = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n"
 	for _, test := range []struct{ name, head, body, status string }{
 		{"a trailer that the transport refuses", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: a b\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
-		{"a trailer of framing", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: Content-Length\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "400"},
-		{"a trailer that comes", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: X-A\r\n", "7\r\nvalue=1\r\n0\r\nX-A: 1\r\n\r\n", "200"},
+		{"a trailer that is a header of framing", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: Content-Length\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "400"},
+		{"a trailer that is sent", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: X-A\r\n", "7\r\nvalue=1\r\n0\r\nX-A: 1\r\n\r\n", "200"},
 		{"a read with a body in chunks", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
 		{"a read with a bad chunk", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "zz\r\n", "400"},
 		{"a write with a bad chunk", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked, "3\r\nval\r\nzz\r\n", "400"},
 		{"CONNECT", "CONNECT a:1 HTTP/1.1\r\n", "", "200"},
 		{"a switch of protocols", "GET /v2/keys/x HTTP/1.1\r\nUpgrade: h\x80c\r\nConnection: Upgrade, close\r\n", "", "200"},
-		{"a method nobody knows", "!#$%&'*+ /v2/keys/x HTTP/1.1\r\n", "", "200"},
+		{"an unknown method", "!#$%&'*+ /v2/keys/x HTTP/1.1\r\n", "", "200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			member := newRecorder(t, says("{}"))
@@ -45,81 +44,81 @@ func TestMalformedRequests(t *testing.T) {
 				t.Errorf("in doubt about a request that was not sent: %q", got)
 			}
 			if len(p.endpoints.available()) != 1 {
-				t.Error("the member counts as failing")
+				t.Error("the member is excluded")
 			}
 		})
 	}
 }
 
-// roundTrip is a transport made of a function.
+// roundTrip is a function as an http.RoundTripper.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestWhoseFault holds that only an I/O error to a member marks it.
-func TestWhoseFault(t *testing.T) {
+// TestOnlyIOErrorsExclude checks that a member is excluded only after an I/O error on a connection to it.
+func TestOnlyIOErrorsExclude(t *testing.T) {
 	request := func(method string) *http.Request {
 		r := httptest.NewRequest(method, "http://proxy/v2/keys/x", strings.NewReader("value=1")).WithContext(t.Context())
 		r.RequestURI = ""
 		return r
 	}
-	newOne := func(urls ...string) *failover {
+	newFor := func(urls ...string) *failover {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set(urls)
 		return newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPut} {
 		t.Run("the transport refuses a "+method, func(t *testing.T) {
-			f := newOne(newRecorder(t, says("{}")).URL)
+			f := newFor(newRecorder(t, says("{}")).URL)
 			r := request(method)
 			r.Header.Set("X-A", "a\nb")
 			if _, err := f.RoundTrip(r); !errors.Is(err, errUnsendable) {
 				t.Errorf("got %v", err)
 			}
 			if len(f.endpoints.available()) != 1 {
-				t.Error("the member counts as failing")
+				t.Error("the member is excluded")
 			}
 		})
 		t.Run("no descriptor is left for a "+method, func(t *testing.T) {
-			f := newOne("http://a:1", "http://b:1")
+			f := newFor("http://a:1", "http://b:1")
 			f.next = roundTrip(func(*http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("dialing: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EMFILE})
 			})
-			if _, err := f.RoundTrip(request(method)); !errors.Is(err, errShortage) {
+			if _, err := f.RoundTrip(request(method)); !errors.Is(err, errNoResources) {
 				t.Errorf("got %v", err)
 			}
 			if len(f.endpoints.available()) != 2 {
-				t.Error("members count as failing")
+				t.Error("members are excluded")
 			}
 		})
-		t.Run("the answer to a "+method+" comes before it", func(t *testing.T) {
-			for range 20 { // it may come before the request is sent, or while it is
-				f := newOne(hasty(t))
+		t.Run("the answer to a "+method+" comes before the request", func(t *testing.T) {
+			for range 20 { // it may arrive before the request is sent, or while it is
+				f := newFor(early(t))
 				resp, err := f.RoundTrip(request(method))
 				if err == nil {
 					resp.Body.Close()
 				}
 				if errors.Is(err, errUnsendable) || len(f.endpoints.available()) != 1 {
-					t.Fatalf("the client or the member is blamed: %v", err)
+					t.Fatalf("the request is refused or the member excluded: %v", err)
 				}
 			}
 		})
-		t.Run("the answer to a "+method+" is no HTTP", func(t *testing.T) {
-			f := newOne(garbled(t))
+		t.Run("the answer to a "+method+" is not HTTP", func(t *testing.T) {
+			f := newFor(garbled(t))
 			_, err := f.RoundTrip(request(method))
-			failed, ok := errors.AsType[*allFailedError](err)
-			if !ok || failed.doubt != (method == http.MethodPut) {
+			failed, ok := errors.AsType[*failedError](err)
+			if !ok || failed.inDoubt != (method == http.MethodPut) {
 				t.Errorf("got %v", err)
 			}
 			if len(f.endpoints.available()) != 1 {
-				t.Error("the member counts as failing")
+				t.Error("the member is excluded")
 			}
 		})
 	}
 }
 
-// TestSlowBodies holds that a client which promises a body and sends none is cut
-// off, and that the deadline is the body's alone.
+// TestSlowBodies checks that the connection of a client that announces a body and does not send it is closed, and that the
+// deadline applies only to the body.
 func TestSlowBodies(t *testing.T) {
 	member := newRecorder(t, says("{}"))
 	short := func(c *Config) { c.BodyTimeout = 50 * time.Millisecond; c.Metrics = says("metrics") }
@@ -141,11 +140,11 @@ func TestSlowBodies(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 			if len(p.endpoints.available()) != 1 {
-				t.Error("the member counts as failing")
+				t.Error("the member is excluded")
 			}
 		})
 	}
-	t.Run("a body that comes more slowly than a member must answer", func(t *testing.T) {
+	t.Run("a body that takes longer than ReadTimeout", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
 		body, feed := io.Pipe()
 		answered := make(chan struct{})
@@ -166,7 +165,7 @@ func TestSlowBodies(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		if len(p.endpoints.available()) != 1 {
-			t.Error("the member counts as failing")
+			t.Error("the member is excluded")
 		}
 	})
 	t.Run("read-only PUT", func(t *testing.T) {
@@ -175,7 +174,7 @@ func TestSlowBodies(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	t.Run("an answer that takes longer than the body may", func(t *testing.T) {
+	t.Run("an answer that takes longer than BodyTimeout", func(t *testing.T) {
 		late := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 			<-time.After(200 * time.Millisecond) // four times as long
 			says("late")(w, r)
@@ -189,7 +188,7 @@ func TestSlowBodies(t *testing.T) {
 	})
 }
 
-// TestLargeBodies holds that a body goes through as it comes, whatever its size, and is not collected first.
+// TestLargeBodies checks that a body of any size is passed on while it arrives.
 func TestLargeBodies(t *testing.T) {
 	const part = 8 << 20 // more than all the buffers on the way
 	half, total := make(chan struct{}), make(chan int64, 1)
@@ -204,7 +203,7 @@ func TestLargeBodies(t *testing.T) {
 	body, feed := io.Pipe()
 	go func() {
 		_, _ = feed.Write(make([]byte, part))
-		<-half // the member has got half of the first part before the second is there
+		<-half // the member has received half of the first part before the second is sent
 		_, _ = feed.Write(make([]byte, part))
 		_ = feed.Close()
 	}()

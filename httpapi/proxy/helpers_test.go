@@ -18,7 +18,7 @@ import (
 
 const patience = 20 * time.Second
 
-// await polls until done, and fails the test when that takes too long.
+// await polls until done returns true. It fails the test after patience.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -30,8 +30,7 @@ func await(t testing.TB, what string, done func() bool) {
 	}
 }
 
-// fakeCluster answers /members on a peer URL with what it is told, and its
-// members count their requests.
+// fakeCluster serves a list of members on a peer URL.
 type fakeCluster struct {
 	peer *httptest.Server
 
@@ -47,7 +46,7 @@ type fakeMember struct {
 	IsLearner  bool     `json:"isLearner,omitempty"`
 }
 
-// newCluster makes a cluster with these client URLs.
+// newCluster starts a cluster whose members have these client URLs.
 func newCluster(t testing.TB, clientURLs ...string) *fakeCluster {
 	c := &fakeCluster{id: "cdf818194e3a8c32"}
 	c.peer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -61,7 +60,7 @@ func newCluster(t testing.TB, clientURLs ...string) *fakeCluster {
 	return c
 }
 
-// set changes the members.
+// set replaces the members.
 func (c *fakeCluster) set(clientURLs ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,15 +70,15 @@ func (c *fakeCluster) set(clientURLs ...string) {
 	}
 }
 
-// running is a proxy that serves.
+// running is a proxy with its server.
 type running struct {
 	*Proxy
 	*httptest.Server
 	file string
 }
 
-// startProxy starts a proxy before the cluster and waits until it knows a
-// member, if the cluster has one. It is stopped at the end of the test.
+// startProxy starts a proxy for the cluster, and waits until it has found the members if there are any. It stops at the end of
+// the test.
 func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 	t.Helper()
 	cfg := Config{
@@ -121,7 +120,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 	return &running{p, s, cfg.ClusterFile}
 }
 
-// answer is what a client got.
+// answer is the response that a client got.
 type answer struct {
 	status int
 	body   string
@@ -149,7 +148,7 @@ func do(t testing.TB, method, url string, body io.Reader) answer {
 	return answer{resp.StatusCode, string(text), resp.Header}
 }
 
-// recorder is a member that notes what it is asked.
+// recorder is a member that records its requests.
 type recorder struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -178,23 +177,22 @@ func (m *recorder) requests() []string {
 	return slices.Clone(m.seen)
 }
 
-// says answers everything with a text.
+// says returns a handler that answers each request with a text.
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
 
-// breaks takes a request and breaks the connection.
+// breaks is a handler that closes the connection without an answer.
 func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// nowhere is the URL of a server that has gone: nobody listens there.
+// nowhere returns the URL of a server that is closed.
 func nowhere(t testing.TB) string {
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
 	return s.URL
 }
 
-// garbled is the URL of a server that answers each request with bytes that are no
-// HTTP.
+// garbled returns the URL of a server whose answers are not HTTP.
 func garbled(t testing.TB) string {
 	return onConnections(t, func(c net.Conn) {
 		if _, err := c.Read(make([]byte, 4096)); err == nil {
@@ -203,15 +201,14 @@ func garbled(t testing.TB) string {
 	})
 }
 
-// hasty is the URL of a server that answers before it is asked.
-func hasty(t testing.TB) string {
+// early returns the URL of a server that answers before it gets a request.
+func early(t testing.TB) string {
 	return onConnections(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 	})
 }
 
-// onConnections is the URL of a server that does something with each connection, and keeps it
-// until the other side closes it.
+// onConnections returns the URL of a server that calls do with each connection, and closes it after the other side has.
 func onConnections(t testing.TB, do func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -234,8 +231,7 @@ func onConnections(t testing.TB, do func(net.Conn)) string {
 	return "http://" + l.Addr().String()
 }
 
-// exchange sends bytes on a connection of its own, and returns all that comes back
-// until the server closes it.
+// exchange sends bytes on a new connection, and returns what the server sends until it closes the connection.
 func exchange(t testing.TB, address, request string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)

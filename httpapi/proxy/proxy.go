@@ -15,40 +15,39 @@ import (
 	"pando/httpapi"
 )
 
-// Mode is which requests are passed on.
+// Mode says which requests are passed on.
 type Mode int
 
 // The modes of a proxy.
 const (
 	ReadWrite Mode = iota // all
-	ReadOnly              // GET alone
+	ReadOnly              // GET only
 )
 
-// Config is what a proxy is made of.
+// Config is what a proxy is made of. All fields must be set, except the timeouts whose comment gives zero a meaning.
 type Config struct {
 	Mode Mode
-	// PeerURLs are where the list of members is read first. A list that an
-	// earlier run has kept in ClusterFile comes before them.
+	// PeerURLs are asked for the list of members, after those that an earlier run saved in ClusterFile.
 	PeerURLs []string
-	// ClusterFile is the path of the file in which the peer URLs of the
-	// cluster are kept. Its directory is made when it is missing.
+	// ClusterFile is the path of the file in which the peer URLs of the cluster are saved. Its directory is created if it
+	// does not exist.
 	ClusterFile string
 	// PeerClient reads the list of members.
 	PeerClient *http.Client
-	// FailureWait is how long a member that failed gets no requests, and
-	// RefreshInterval how often the list of members is read.
-	FailureWait, RefreshInterval time.Duration
-	// DialTimeout, WriteTimeout and ReadTimeout bound a connection to a member:
-	// to open it, and between two writes or reads. Zero is no bound; a read
-	// timeout would also end long polls.
+	// FailureWait is how long a member that failed gets no requests.
+	FailureWait time.Duration
+	// RefreshInterval is the time between two reads of the list of members.
+	RefreshInterval time.Duration
+	// DialTimeout bounds how long it takes to connect to a member. WriteTimeout and ReadTimeout bound a single write and a
+	// single read on such a connection. Zero means no bound. A read timeout ends long polls, too.
 	DialTimeout, WriteTimeout, ReadTimeout time.Duration
-	// MaxIdle is how many connections to members are kept for later requests.
+	// MaxIdle is the largest number of idle connections to members.
 	MaxIdle int
-	// BodyTimeout bounds how long a client may take to send a body.
+	// BodyTimeout bounds how long a client may take to send the body of a request.
 	BodyTimeout time.Duration
-	// CORS lists the origins that browsers may call from, as for a member.
+	// CORS lists the origins whose scripts may use the API, as for a member.
 	CORS []string
-	// Metrics answers /metrics with what this process counts.
+	// Metrics serves /metrics of this process.
 	Metrics http.Handler
 	Logger  *zap.Logger
 }
@@ -61,7 +60,7 @@ type Proxy struct {
 	log       *zap.Logger
 }
 
-// New makes a proxy. An error says that ClusterFile is there and can't be read.
+// New makes a proxy. It fails if ClusterFile exists and can't be read.
 func New(cfg Config) (*Proxy, error) {
 	p := &Proxy{cfg: cfg, endpoints: newEndpoints(cfg.FailureWait, time.Now), log: cfg.Logger}
 	r, err := newRefresher(cfg, p.endpoints)
@@ -69,41 +68,40 @@ func New(cfg Config) (*Proxy, error) {
 	return p, err
 }
 
-// Run follows the membership of the cluster until ctx is done.
+// Run keeps the list of members up to date until ctx is done.
 func (p *Proxy) Run(ctx context.Context) { p.refresher.run(ctx) }
 
-// Handler answers clients.
+// Handler serves the client URLs.
 func (p *Proxy) Handler() http.Handler {
-	own := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.showEndpoints))
-	passed := httpapi.WithCORS(p.cfg.CORS, p.skipBodies(p.forward()))
+	endpoints := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.serveEndpoints))
+	forward := httpapi.WithCORS(p.cfg.CORS, p.discardBodies(p.reverseProxy()))
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A router would clean the paths, which is for the member to do.
+		// No router: it would clean the paths, and the member must see them as the client sent them.
 		switch r.URL.Path {
 		case "/metrics":
 			p.cfg.Metrics.ServeHTTP(w, r)
 		case "/v2/config/local/proxy":
-			own.ServeHTTP(w, r)
+			endpoints.ServeHTTP(w, r)
 		default:
-			r.Header.Del("Upgrade") // no member speaks anything else
-			passed.ServeHTTP(w, r)
+			r.Header.Del("Upgrade") // members speak HTTP only
+			forward.ServeHTTP(w, r)
 		}
 	})
 	if p.cfg.Mode == ReadOnly {
 		handler = readOnly(handler)
 	}
-	return p.timeBodies(handler)
+	return p.limitBodyTime(handler)
 }
 
-// Observation is the handler of the extra metrics URLs: the metrics of this
-// process, and the health of a member.
+// Observation serves the metrics URLs: the metrics of this process, and the health of a member.
 func (p *Proxy) Observation() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", p.timeBodies(p.cfg.Metrics))
+	mux.Handle("/metrics", p.limitBodyTime(p.cfg.Metrics))
 	mux.Handle("/health", p.Handler())
 	return mux
 }
 
-// readOnly refuses all but GET, as the reference does.
+// readOnly refuses all methods except GET, as the reference does.
 func readOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -114,8 +112,8 @@ func readOnly(next http.Handler) http.Handler {
 	})
 }
 
-// showEndpoints says where requests go.
-func (p *Proxy) showEndpoints(w http.ResponseWriter, r *http.Request) {
+// serveEndpoints lists the members that get requests now.
+func (p *Proxy) serveEndpoints(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
@@ -127,27 +125,27 @@ func (p *Proxy) showEndpoints(w http.ResponseWriter, r *http.Request) {
 	}{p.endpoints.available()}, "\n")
 }
 
-// forward is the handler that passes requests on.
-func (p *Proxy) forward() http.Handler {
+// reverseProxy returns the handler that passes requests on.
+func (p *Proxy) reverseProxy() http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			// The member shall see the query as the client wrote it, be it malformed.
+			// The member must see the query as the client sent it, even if it is malformed.
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
-			r.Out.URL.Scheme = "http" // and a host: the transport puts those of a member
+			r.Out.URL.Scheme = "http" // attempt.send replaces it, and sets the host
 			r.Out.Host = ""
 			r.SetXForwarded()
 		},
-		Transport:      newFailover(p.cfg, p.endpoints, p.refresher.hurry),
-		FlushInterval:  -1, // watches: each event is passed on when it comes
-		ModifyResponse: adapt,
-		ErrorHandler:   p.refuse,
+		Transport:      newFailover(p.cfg, p.endpoints, p.refresher.trigger),
+		FlushInterval:  -1, // each event of a watch is passed on at once
+		ModifyResponse: adaptResponse,
+		ErrorHandler:   p.writeError,
 		ErrorLog:       zap.NewStdLog(p.log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
 }
 
-// adapt makes a member's answer the proxy's. The member's CORS headers go, for the proxy has
-// set its own.
-func adapt(resp *http.Response) error {
+// adaptResponse prepares a member's response for the client. It removes the CORS headers of the member, because WithCORS has
+// set those of the proxy.
+func adaptResponse(resp *http.Response) error {
 	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin"} {
 		resp.Header.Del(name)
 	}
@@ -157,19 +155,19 @@ func adapt(resp *http.Response) error {
 	return nil
 }
 
-// refuse answers for a member when none did.
-func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
+// writeError answers a request for which no member gave a response.
+func (p *Proxy) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusBadGateway, ""
-	switch failed := (*allFailedError)(nil); {
+	switch failed := (*failedError)(nil); {
 	case errors.Is(err, os.ErrDeadlineExceeded) && errors.Is(err, errClientBody):
 		status, text = http.StatusBadRequest, fmt.Sprintf("%v: it took longer than %v", errClientBody, p.cfg.BodyTimeout)
 	case errors.Is(err, errClientBody), errors.Is(err, errUnsendable):
 		status, text = http.StatusBadRequest, err.Error()
 	case r.Context().Err() != nil:
-		// The client has gone, or the proxy stops. One that has closed its side alone reads the answer: no answer
-		// at all would become a 200.
+		// The client is gone, or the proxy stops. A client that closed only its sending side still reads this answer. Without
+		// an answer net/http would send an empty 200.
 		text = "httpproxy: the request was given up before a member answered"
-	case errors.Is(err, errNoEndpoints), errors.Is(err, errShortage):
+	case errors.Is(err, errNoEndpoints), errors.Is(err, errNoResources):
 		status, text = http.StatusServiceUnavailable, err.Error()
 	case errors.As(err, &failed):
 		text = failed.Error()
@@ -180,7 +178,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p.log.Warn("request not passed on", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Error(err))
 	}
 	if errors.Is(err, errClientBody) {
-		w.Header().Set("Connection", "close") // or net/http would wait for the rest of the body
+		w.Header().Set("Connection", "close") // otherwise net/http would wait for the rest of the body
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -189,9 +187,8 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}{text}, "")
 }
 
-// writeJSON writes a body that can't fail to encode. A client that has gone does
-// not get it.
+// writeJSON writes a body with end behind it. Encoding the body must not be able to fail.
 func writeJSON(w http.ResponseWriter, body any, end string) {
 	text, _ := json.Marshal(body)
-	_, _ = w.Write(append(text, end...))
+	_, _ = w.Write(append(text, end...)) // an error means that the client is gone
 }

@@ -12,7 +12,9 @@ import (
 	"testing"
 )
 
-func TestPassesThrough(t *testing.T) {
+// startForwarding starts a proxy for one member whose responses have a status and headers of their own.
+func startForwarding(t *testing.T) (*running, *recorder) {
+	t.Helper()
 	member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, value := range map[string]string{
 			"X-Etcd-Index": "7", "X-Raft-Term": "2", "Content-Type": "application/json",
@@ -23,18 +25,22 @@ func TestPassesThrough(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		fmt.Fprintf(w, "for %s", r.Header.Get("X-Forwarded-For"))
 	})
-	p := startProxy(t, newCluster(t, member.URL), nil)
+	return startProxy(t, newCluster(t, member.URL), nil), member
+}
+
+func TestForward(t *testing.T) {
+	p, member := startForwarding(t)
 	for _, uri := range []string{
 		"/v2/keys/a?wait=%zz&x;y=1", "/v2/keys//a/../b", "/v2/keys/a%2Fb%20c?recursive=true", "/health", "/v2/members", "/", "/nothing?",
 	} {
-		t.Run("as it is "+uri, func(t *testing.T) {
+		t.Run("unchanged "+uri, func(t *testing.T) {
 			before := len(member.requests())
 			got := do(t, http.MethodGet, p.URL+uri, nil)
 			if got.status != http.StatusTeapot || got.body != "for 127.0.0.1" || got.header.Get("X-Etcd-Index") != "7" {
 				t.Errorf("got %+v", got)
 			}
 			if seen := member.requests()[before:]; len(seen) != 1 || seen[0] != "GET "+uri+" " {
-				t.Errorf("the member saw %q", seen)
+				t.Errorf("the member got %q", seen)
 			}
 		})
 	}
@@ -45,10 +51,19 @@ func TestPassesThrough(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 			if seen := member.requests()[before:]; len(seen) != 1 || seen[0] != method+" /v2/keys/x value=1&ttl=%20" {
-				t.Errorf("the member saw %q", seen)
+				t.Errorf("the member got %q", seen)
 			}
 		})
 	}
+	t.Run("OPTIONS", func(t *testing.T) {
+		if got := do(t, http.MethodOptions, p.URL+"/v2/keys/x", nil); got.status != http.StatusOK || got.body != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestForwardedHeaders(t *testing.T) {
+	p, _ := startForwarding(t)
 	t.Run("CORS headers once", func(t *testing.T) {
 		got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
 		for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers"} {
@@ -57,7 +72,7 @@ func TestPassesThrough(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a client that asks before it sends", func(t *testing.T) {
+	t.Run("a client that sends Expect: 100-continue", func(t *testing.T) {
 		r, err := http.NewRequest(http.MethodPut, p.URL+"/v2/keys/x", strings.NewReader("value=1"))
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +80,7 @@ func TestPassesThrough(t *testing.T) {
 		r.Header.Set("Expect", "100-continue")
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 			if code != http.StatusContinue || len(h) > 0 {
-				t.Errorf("the interim answer is %d with %v", code, h)
+				t.Errorf("the interim response is %d with %v", code, h)
 			}
 			return nil
 		}})
@@ -78,17 +93,12 @@ func TestPassesThrough(t *testing.T) {
 			t.Errorf("got %s, for the origins %q", resp.Status, origin)
 		}
 	})
-	t.Run("no CORS headers for the whole state", func(t *testing.T) {
+	t.Run("no CORS headers for the state and the profiles", func(t *testing.T) {
 		for _, path := range []string{"/v2/snapshot", "/debug/pprof/heap"} {
 			got := do(t, http.MethodGet, p.URL+path, nil)
 			if got.status != http.StatusTeapot || got.header.Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("%s: %+v", path, got)
 			}
-		}
-	})
-	t.Run("OPTIONS", func(t *testing.T) {
-		if got := do(t, http.MethodOptions, p.URL+"/v2/keys/x", nil); got.status != http.StatusOK || got.body != "" {
-			t.Errorf("got %+v", got)
 		}
 	})
 }
@@ -141,7 +151,7 @@ func TestOwnAnswers(t *testing.T) {
 	})
 }
 
-// TestStreams holds what watches need of a proxy.
+// TestStreams checks that each event of a stream is passed on at once, and that the member sees that the client goes away.
 func TestStreams(t *testing.T) {
 	events, gone := make(chan string), make(chan struct{})
 	member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
@@ -166,7 +176,7 @@ func TestStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(r) // returns when the headers are there: before any event
+	resp, err := http.DefaultClient.Do(r) // returns after the headers, before any event
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,13 +188,13 @@ func TestStreams(t *testing.T) {
 	for i := range 3 {
 		want := fmt.Sprint("event ", i)
 		events <- want
-		got, err := lines.ReadString('\n') // comes before the next one is sent
+		got, err := lines.ReadString('\n') // arrives before the next event is sent
 		if err != nil || got != want+"\n" {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}
 	leave()
-	await(t, "the member's side to be freed", func() bool {
+	await(t, "the end of the member's handler", func() bool {
 		select {
 		case <-gone:
 			return true
@@ -193,6 +203,6 @@ func TestStreams(t *testing.T) {
 		}
 	})
 	if n := len(p.endpoints.available()); n != 1 {
-		t.Error("a client that went away counts as a failure of the member")
+		t.Error("the member is excluded because the client went away")
 	}
 }

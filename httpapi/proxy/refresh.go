@@ -18,69 +18,68 @@ import (
 )
 
 const (
-	// askTimeout bounds the question to one member.
+	// askTimeout bounds one request for the list of members.
 	askTimeout = 2 * time.Second
-	// hurriedPause is the least time between two questions, and the time between
-	// them while no member answers.
-	hurriedPause = time.Second
+	// minPause is the shortest time between two refreshes. It is also the time between them while no member answers.
+	minPause = time.Second
 )
 
-// refresher keeps the endpoints those of the members.
+// refresher reads the list of members from the cluster and updates the endpoints and ClusterFile.
 type refresher struct {
 	cfg       Config
 	endpoints *endpoints
-	wake      chan struct{}
+	triggered chan struct{} // has an element after trigger
 
-	// Used by run alone.
-	saved   []string // as ClusterFile has them
-	cluster members.ID
-	silent  bool // nobody answered the last time
+	// These belong to the goroutine of run.
+	saved       []string   // the peer URLs in ClusterFile
+	cluster     members.ID // 0 before the first answer
+	unreachable bool       // no member answered the last time
 }
 
-// clusterFile is the content of Config.ClusterFile.
+// clusterFile is the content of Config.ClusterFile, in the format of the reference.
 type clusterFile struct {
 	PeerURLs []string
 }
 
 func newRefresher(cfg Config, e *endpoints) (*refresher, error) {
-	r := &refresher{cfg: cfg, endpoints: e, wake: make(chan struct{}, 1)}
+	r := &refresher{cfg: cfg, endpoints: e, triggered: make(chan struct{}, 1)}
 	text, err := os.ReadFile(cfg.ClusterFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("proxy: the peer URLs that were kept can't be read: %w", err)
+		return nil, fmt.Errorf("proxy: the saved peer URLs can't be read: %w", err)
 	}
 	var kept clusterFile
 	if err := json.Unmarshal(text, &kept); err != nil {
-		return nil, fmt.Errorf("proxy: %s is not what a proxy has written: %w; remove it, and the flags say where the cluster is", cfg.ClusterFile, err)
+		return nil, fmt.Errorf("proxy: %s was not written by a proxy: %w; remove it, then the flags say where the cluster is", cfg.ClusterFile, err)
 	}
 	r.saved = kept.PeerURLs
 	return r, nil
 }
 
-// hurry has the list of members read soon. It never blocks.
-func (r *refresher) hurry() {
+// trigger makes run read the list of members soon. It never blocks and may be called from any goroutine.
+func (r *refresher) trigger() {
 	select {
-	case r.wake <- struct{}{}:
-	default:
+	case r.triggered <- struct{}{}:
+	default: // it is triggered already
 	}
 }
 
-// run reads the list of members until ctx is done.
+// run reads the list of members again and again until ctx is done.
 func (r *refresher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := r.cfg.RefreshInterval
 		if !r.refresh(ctx) {
-			pause = min(pause, hurriedPause)
+			pause = min(pause, minPause)
 		}
-		r.rest(ctx, pause)
+		r.wait(ctx, pause)
 	}
 }
 
-// rest waits for the pause, or less when hurried.
-func (r *refresher) rest(ctx context.Context, pause time.Duration) {
-	least := time.After(min(pause, hurriedPause))
+// wait returns after the pause, after trigger, or when ctx is done. After trigger it still waits for minPause in all.
+func (r *refresher) wait(ctx context.Context, pause time.Duration) {
+	least := time.After(min(pause, minPause))
 	full := time.After(pause)
 	select {
 	case <-ctx.Done():
@@ -90,13 +89,12 @@ func (r *refresher) rest(ctx context.Context, pause time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-full:
-	case <-r.wake:
+	case <-r.triggered:
 	}
 }
 
-// refresh reads the list from the first member that answers. It reports whether
-// one did and knows where clients are served: in a cluster that is just coming up,
-// nobody has said yet.
+// refresh reads the list from the first member that answers. It reports whether client URLs are known afterwards: a cluster
+// that has just started may list its members without client URLs.
 func (r *refresher) refresh(ctx context.Context) bool {
 	var failures []error
 	for _, url := range r.sources() {
@@ -105,20 +103,19 @@ func (r *refresher) refresh(ctx context.Context) bool {
 			failures = append(failures, err)
 			continue
 		}
-		r.take(remote)
-		r.silent = false
-		return r.endpoints.known()
+		r.update(remote)
+		r.unreachable = false
+		return r.endpoints.any()
 	}
-	if !r.silent && ctx.Err() == nil {
-		r.cfg.Logger.Warn("no member of the cluster says who its members are; check that they run and that their peer URLs can be reached from here",
+	if !r.unreachable && ctx.Err() == nil {
+		r.cfg.Logger.Warn("no member answered the request for the list of members; check that the members run and that this host can reach their peer URLs",
 			zap.Strings("peer-urls", r.sources()), zap.Error(errors.Join(failures...)))
-		r.silent = true
+		r.unreachable = true
 	}
 	return false
 }
 
-// sources are the peer URLs to ask: those known last in any order, then those of
-// the flags.
+// sources returns the peer URLs to ask: the saved ones in a random order, then the other ones of the flags.
 func (r *refresher) sources() []string {
 	urls := slices.Clone(r.saved)
 	rand.Shuffle(len(urls), func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
@@ -130,6 +127,7 @@ func (r *refresher) sources() []string {
 	return urls
 }
 
+// ask reads the list of members from one peer URL.
 func (r *refresher) ask(ctx context.Context, url string) (members.Remote, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -146,8 +144,8 @@ func (r *refresher) ask(ctx context.Context, url string) (members.Remote, error)
 	return remote, nil
 }
 
-// take makes the endpoints those of the list, and keeps its peer URLs.
-func (r *refresher) take(remote members.Remote) {
+// update replaces the endpoints by those of the list, and saves its peer URLs.
+func (r *refresher) update(remote members.Remote) {
 	r.cluster = remote.ClusterID
 	var peerURLs, voters, learners []string
 	for _, m := range remote.Members {
@@ -159,7 +157,7 @@ func (r *refresher) take(remote members.Remote) {
 		}
 	}
 	if len(voters) == 0 {
-		voters = learners // which lag behind, and are better than nothing
+		voters = learners // their data may be old, but there is no other member
 	}
 	if r.endpoints.set(voters) {
 		r.cfg.Logger.Info("members found", zap.Stringer("cluster", remote.ClusterID), zap.Strings("client-urls", voters))
@@ -169,12 +167,12 @@ func (r *refresher) take(remote members.Remote) {
 		return
 	}
 	if err := r.save(peerURLs); err != nil {
-		r.cfg.Logger.Warn("peer URLs not kept: after a restart the proxy looks for the cluster where the flags say", zap.Error(err))
+		r.cfg.Logger.Warn("peer URLs not saved: after a restart the proxy will look for the cluster only where the flags say", zap.Error(err))
 	}
 	r.saved = peerURLs
 }
 
-// save keeps the peer URLs. A crash leaves the old file or the new one.
+// save replaces ClusterFile. After a crash it is the old file or the new one.
 func (r *refresher) save(peerURLs []string) error {
 	text, err := json.Marshal(clusterFile{peerURLs})
 	if err != nil {

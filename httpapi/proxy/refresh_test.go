@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func TestFollowsTheCluster(t *testing.T) {
+func TestMembersChange(t *testing.T) {
 	t.Run("members change", func(t *testing.T) {
 		one, two := newRecorder(t, says("one")), newRecorder(t, says("two"))
 		c := newCluster(t, one.URL)
@@ -28,7 +28,7 @@ func TestFollowsTheCluster(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
-	t.Run("a failure has it look at once", func(t *testing.T) {
+	t.Run("a failure triggers a refresh", func(t *testing.T) {
 		two := newRecorder(t, says("two"))
 		c := newCluster(t, nowhere(t))
 		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = time.Hour })
@@ -37,36 +37,6 @@ func TestFollowsTheCluster(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		await(t, "the new member", func() bool { return slices.Equal(p.endpoints.available(), []string{two.URL}) })
-	})
-	t.Run("a cluster that is coming up", func(t *testing.T) {
-		c := newCluster(t, "http://a:1")
-		c.members[0].ClientURLs = nil
-		r, err := newRefresher(Config{
-			PeerURLs: []string{c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
-		}, newEndpoints(time.Hour, time.Now))
-		if err != nil || r.refresh(t.Context()) {
-			t.Errorf("it is content to know no client URLs: %v", err)
-		}
-	})
-	t.Run("a member that hangs", func(t *testing.T) {
-		hanging := onConnections(t, func(net.Conn) {})
-		c := newCluster(t, "http://a:1")
-		r, err := newRefresher(Config{
-			PeerURLs: []string{hanging, c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
-		}, newEndpoints(time.Hour, time.Now))
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan bool, 1)
-		go func() { done <- r.refresh(t.Context()) }()
-		select {
-		case known := <-done:
-			if !known {
-				t.Error("the other member was not asked")
-			}
-		case <-time.After(20 * time.Second):
-			t.Error("it waits for the member for ever")
-		}
 	})
 	t.Run("learners are the last resort", func(t *testing.T) {
 		c := newCluster(t, "http://a:1", "http://b:1")
@@ -80,27 +50,61 @@ func TestFollowsTheCluster(t *testing.T) {
 		c.mu.Unlock()
 		await(t, "the learner", func() bool { return slices.Equal(p.endpoints.available(), []string{"http://b:1"}) })
 	})
-	t.Run("another cluster is not followed", func(t *testing.T) {
+}
+
+// refresherFor returns a refresher that asks the peer URLs, and its endpoints.
+func refresherFor(t *testing.T, c *fakeCluster, peerURLs ...string) (*refresher, *endpoints) {
+	t.Helper()
+	e := newEndpoints(time.Hour, time.Now)
+	r, err := newRefresher(Config{
+		PeerURLs: peerURLs, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
+	}, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, e
+}
+
+func TestRefresh(t *testing.T) {
+	t.Run("members without client URLs", func(t *testing.T) {
 		c := newCluster(t, "http://a:1")
-		e := newEndpoints(time.Hour, time.Now)
-		r, err := newRefresher(Config{
-			PeerURLs: []string{c.peer.URL}, PeerClient: c.peer.Client(), ClusterFile: filepath.Join(t.TempDir(), "cluster"), Logger: zap.NewNop(),
-		}, e)
-		if err != nil || !r.refresh(t.Context()) {
-			t.Fatalf("first look: %v", err)
+		c.members[0].ClientURLs = nil
+		if r, _ := refresherFor(t, c, c.peer.URL); r.refresh(t.Context()) {
+			t.Error("refresh reports that client URLs are known")
+		}
+	})
+	t.Run("a member that hangs", func(t *testing.T) {
+		c := newCluster(t, "http://a:1")
+		r, _ := refresherFor(t, c, onConnections(t, func(net.Conn) {}), c.peer.URL)
+		done := make(chan bool, 1)
+		go func() { done <- r.refresh(t.Context()) }()
+		select {
+		case known := <-done:
+			if !known {
+				t.Error("the other member was not asked")
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("it still waits for the member")
+		}
+	})
+	t.Run("the list of another cluster is refused", func(t *testing.T) {
+		c := newCluster(t, "http://a:1")
+		r, e := refresherFor(t, c, c.peer.URL)
+		if !r.refresh(t.Context()) {
+			t.Fatal("no member was found")
 		}
 		c.mu.Lock()
 		c.id = "1"
 		c.mu.Unlock()
 		c.set("http://b:1")
 		if r.refresh(t.Context()) || !slices.Equal(e.available(), []string{"http://a:1"}) {
-			t.Errorf("it took the list of another cluster: %q", e.available())
+			t.Errorf("the list of another cluster is used: %q", e.available())
 		}
 	})
 }
 
 func TestClusterFile(t *testing.T) {
-	t.Run("is as the reference writes it", func(t *testing.T) {
+	t.Run("has the format of the reference", func(t *testing.T) {
 		c := newCluster(t, "http://a:1", "http://b:1")
 		c.members[0].PeerURLs, c.members[1].PeerURLs = []string{"http://y:2"}, []string{"http://x:2"}
 		p := startProxy(t, c, nil)
@@ -111,10 +115,10 @@ func TestClusterFile(t *testing.T) {
 			t.Errorf("%v, %v", info, err)
 		}
 		if left, _ := filepath.Glob(p.file + ".*"); len(left) > 0 {
-			t.Errorf("left behind: %q", left)
+			t.Errorf("temporary files remain: %q", left)
 		}
 	})
-	t.Run("leads to the cluster when the flags do not", func(t *testing.T) {
+	t.Run("is used when the flags are out of date", func(t *testing.T) {
 		c := newCluster(t, "http://a:1")
 		file := filepath.Join(t.TempDir(), "cluster")
 		if err := os.WriteFile(file, fmt.Appendf(nil, `{"PeerURLs":["%s","%s"]}`, nowhere(t), c.peer.URL), 0o600); err != nil {
@@ -130,7 +134,7 @@ func TestClusterFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(Config{ClusterFile: file}); err == nil || !strings.Contains(err.Error(), "remove it, and the flags say where the cluster is") {
+		if _, err := New(Config{ClusterFile: file}); err == nil || !strings.Contains(err.Error(), "remove it, then the flags say where the cluster is") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// breakAfter has the kernel break a connection whose bytes nobody acknowledges
-// for so long: a small request would sit in its buffer for many minutes.
-func breakAfter(limit time.Duration) func(network, address string, c syscall.RawConn) error {
+// limitUnacknowledged returns a function for net.Dialer.Control: the kernel then closes a connection whose bytes are not
+// acknowledged within the limit. Without it a small request could stay in the kernel's buffer for many minutes.
+func limitUnacknowledged(limit time.Duration) func(network, address string, c syscall.RawConn) error {
 	if limit <= 0 {
 		return nil
 	}

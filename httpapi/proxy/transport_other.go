@@ -7,5 +7,7 @@ import (
 	"time"
 )
 
-// breakAfter leaves it to the system when it breaks a connection.
-func breakAfter(time.Duration) func(network, address string, c syscall.RawConn) error { return nil }
+// limitUnacknowledged has no effect on this system.
+func limitUnacknowledged(time.Duration) func(network, address string, c syscall.RawConn) error {
+	return nil
+}

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// isWatch reports whether an answer is that of a client which waits for events: it begins at
-// once, and its events follow when they come.
+// isWatch reports whether a response belongs to a watch: its header comes at once, and its events follow later.
 func isWatch(resp *http.Response) bool {
 	r := resp.Request
 	if r.Method != http.MethodGet || resp.StatusCode != http.StatusOK || resp.ContentLength >= 0 || !strings.HasPrefix(r.URL.Path, "/v2/keys") {
@@ -19,17 +18,16 @@ func isWatch(resp *http.Response) bool {
 	return err == nil && waits
 }
 
-// watchBody is the answer to a client that waits. When its member goes away between two events,
-// the answer ends, as that of the reference's proxy does: clients take that for a
-// reason to ask again, and a connection that breaks for an error. Within an event it breaks,
-// and so does it when the proxy stops.
+// watchBody is the body of a response to a watch. If the member goes away between two events, the body ends without an error,
+// as that of the reference's proxy does: clients then repeat the request, while they report a broken connection as an error.
+// If the member goes away within an event, or if the proxy stops, the connection to the client breaks.
 type watchBody struct {
 	io.ReadCloser
 	ctx  context.Context // of the client's request
-	last byte            // that was read; 0 before there was one
+	last byte            // the last byte that was read; 0 before the first
 }
 
-// Read reads on.
+// Read reads from the member.
 func (b *watchBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {

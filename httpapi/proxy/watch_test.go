@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// TestEndOfAnswers holds what a client sees when its member goes away in the middle of an answer.
+// TestEndOfAnswers checks what a client gets when its member goes away within an answer.
 func TestEndOfAnswers(t *testing.T) {
 	const poll, stream, list = "/v2/keys/x?wait=true", "/v2/keys/x?wait=true&stream=true", "/v2/keys/x?recursive=true"
 	for _, test := range []struct {
 		name, path, sent string
-		whole            bool
+		complete         bool // the client sees no error
 	}{
 		{"a long poll before its event", poll, "", true},
 		{"a long poll within its event", poll, `{"action":`, false},
@@ -24,7 +24,7 @@ func TestEndOfAnswers(t *testing.T) {
 		{"a stream before its first event", stream, "", true},
 		{"a stream between two events", stream, "{}\n{}\n", true},
 		{"a stream within an event", stream, "{}\n{", false},
-		{"a list before it began", list, "", false},
+		{"a list before its first byte", list, "", false},
 		{"a list at the end of a line", list, "{\n", false},
 		{"wait has another value", "/v2/keys/x?wait=false", "", false},
 		{"another path", "/v2/members?wait=true", "", false},
@@ -43,12 +43,16 @@ func TestEndOfAnswers(t *testing.T) {
 				defer resp.Body.Close()
 				got, err = io.ReadAll(resp.Body)
 			}
-			if string(got) != test.sent || (err == nil) != test.whole {
+			if string(got) != test.sent || (err == nil) != test.complete {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
 	}
-	silent := func(sent string) http.HandlerFunc {
+}
+
+func TestEndOfSilentAnswers(t *testing.T) {
+	const poll, stream = "/v2/keys/x?wait=true", "/v2/keys/x?wait=true&stream=true"
+	silent := func(sent string) http.HandlerFunc { // sends nothing more until the client goes away
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			_, _ = io.WriteString(w, sent)
@@ -56,13 +60,13 @@ func TestEndOfAnswers(t *testing.T) {
 			<-r.Context().Done()
 		}
 	}
-	t.Run("a time-out of the proxy ends a long poll", func(t *testing.T) {
+	t.Run("the proxy's read timeout ends a long poll", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, newRecorder(t, silent("")).URL), func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
 		if got := do(t, http.MethodGet, p.URL+poll, nil); got.status != http.StatusOK || got.body != "" {
 			t.Errorf("got %+v", got)
 		}
 	})
-	t.Run("a proxy that stops breaks off a stream", func(t *testing.T) {
+	t.Run("a proxy that stops breaks the connection of a stream", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, newRecorder(t, silent("{}\n")).URL), nil)
 		stopping, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -81,7 +85,7 @@ func TestEndOfAnswers(t *testing.T) {
 		}
 		stop()
 		if rest, err := io.ReadAll(lines); err == nil {
-			t.Errorf("it ended as if it were whole: %q", rest)
+			t.Errorf("the stream ended without an error after %q", rest)
 		}
 	})
 }
