@@ -104,7 +104,7 @@ func (f *follower) gather(out []byte) ([]byte, *tree.Event, progress) {
 		case event.Large():
 			return out, event, f.afterEvent()
 		}
-		out = f.appendJSON(out, f.server.encodings.JSON(event))
+		out = f.appendJSON(out, f.server.events.JSON(event))
 		event = nil
 		if !f.stream {
 			return f.finish(out), nil, answered

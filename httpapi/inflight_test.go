@@ -25,7 +25,7 @@ func TestLargeAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := string(tree.AppendGet(nil, node, 0, tree.Deep))
+	want := string(tree.EncodeGet(node, 0, tree.Deep).Append(nil))
 	for _, method := range []string{"GET", "HEAD"} {
 		r, err := http.NewRequest(method, server.URL+"/v2/keys/l?recursive=true", nil)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 // who read it, and in pieces if there is no room for that. begin is told its length
 // before.
 func (s *Server) writeLarge(e *tree.Event, begin func(size int) error, write func([]byte) error) error {
-	if json, ok := s.encodings.Hold(e); ok {
-		defer s.encodings.Release(e)
+	if json, ok := s.events.Acquire(e); ok {
+		defer s.events.Release(e)
 		if err := begin(len(json)); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *Server) writeEvent(w http.ResponseWriter, e *tree.Event) error {
 		return err
 	}
 	if !e.Large() {
-		return write(s.encodings.JSON(e))
+		return write(s.events.JSON(e))
 	}
 	return s.writeLarge(e, func(int) error { return nil }, write)
 }

@@ -69,7 +69,7 @@ type Server struct {
 	delivery  *delivery
 	returned  *returned
 	budget    *budget
-	encodings *tree.Encodings
+	events    *tree.EventCache
 
 	crossOrigin *http.CrossOriginProtection // of what no web page may do unasked
 }
@@ -93,7 +93,7 @@ func New(cfg Config) *Server {
 		delivery:  newDelivery(cfg.Processors),
 		returned:  newReturned(),
 		budget:    newBudget(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
-		encodings: tree.NewEncodings(int(cfg.MaxInflightBytes / eventShare)),
+		events:    tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
 
 		crossOrigin: newCORS(cfg.CORS).protection(),
 	}

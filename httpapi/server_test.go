@@ -43,7 +43,7 @@ func (l *instantLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, e
 	}
 	l.index++
 	r := l.tree.Apply(time.Now().UnixNano(), []tree.Command{decoded})[0]
-	l.tree.Notify()
+	l.tree.Announce()
 	if r.Err != nil {
 		return nil, r.Err
 	}

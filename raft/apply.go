@@ -83,7 +83,7 @@ func (c *core) applyBatch(b batch) {
 	}
 	c.recent = max(len(b.commands), c.recent/2)
 	c.underLoad.Store(c.recent > 1)
-	c.tree.Notify()
+	c.tree.Announce()
 	emit1(c.observer.BatchApplied, len(b.commands))
 	c.expiry.set(c.tree.View().NextExpiry(), c.now())
 }

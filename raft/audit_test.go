@@ -63,7 +63,7 @@ func (r *replica) corrupt(path, value string) {
 	done := make(chan struct{})
 	r.node().inbox.post(func(c *core) {
 		c.tree.Apply(1, []tree.Command{{Op: tree.OpSet, Path: path, Value: value}})
-		c.tree.Notify()
+		c.tree.Announce()
 		close(done)
 	})
 	<-done

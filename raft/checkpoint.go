@@ -52,7 +52,7 @@ func (l *core) checkpointIfDue() {
 	if l.failed != nil {
 		return
 	}
-	if l.tree.Pending() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() && !l.levelUnsaved() {
+	if l.tree.DirtyPaths() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() && !l.levelUnsaved() {
 		return
 	}
 	if time.Now().Before(c.retryAt) {

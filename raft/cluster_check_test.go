@@ -73,7 +73,7 @@ func (r *replica) hold() string {
 	}
 	b := fmt.Appendf(nil, "index %d nodes %d bytes %d counters %+v state %x\nmembers %s\n",
 		view.Index(), view.Nodes(), view.Bytes(), view.Counters(), view.AppendState(nil), node.Members().Marshal())
-	b = tree.AppendGet(b, root, 0, tree.Deep)
+	b = tree.EncodeGet(root, 0, tree.Deep).Append(b)
 	for _, e := range r.history() {
 		b = append(e.AppendJSON(b), '\n')
 	}
@@ -249,7 +249,7 @@ func valuesBelow(n *tree.Node) []string {
 	var answer struct {
 		Node struct{ Nodes []struct{ Value string } }
 	}
-	if err := json.Unmarshal(tree.AppendGet(nil, n, 0, tree.Shallow), &answer); err != nil {
+	if err := json.Unmarshal(tree.EncodeGet(n, 0, tree.Shallow).Append(nil), &answer); err != nil {
 		return []string{err.Error()} // nobody wrote that
 	}
 	values := make([]string, len(answer.Node.Nodes))

@@ -148,7 +148,7 @@ func (m *testMember) dump() string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return fmt.Sprintf("%d %s", view.Index(), tree.AppendGet(nil, root, 0, tree.Deep))
+	return fmt.Sprintf("%d %s", view.Index(), tree.EncodeGet(root, 0, tree.Deep).Append(nil))
 }
 
 func closed(c <-chan struct{}) bool {

@@ -34,7 +34,7 @@ func fillStore(s *tree.Store, keys []int) {
 		commands = append(commands, tree.Command{Op: tree.OpSet, Path: benchPath(key), Value: benchValue})
 		if len(commands) == cap(commands) || i == len(keys)-1 {
 			s.Apply(1, commands)
-			s.Notify()
+			s.Announce()
 			commands = commands[:0]
 		}
 	}

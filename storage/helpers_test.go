@@ -169,7 +169,7 @@ func apply(s *tree.Store, data []byte) {
 		commands = append(commands, c)
 	}
 	s.Apply(1, commands)
-	s.Notify()
+	s.Announce()
 }
 
 // replay brings a recovered tree to the end of its log.
@@ -183,7 +183,7 @@ func (r *Recovered) replay() *tree.Store {
 // dump shows all that a tree holds below the root, and its index.
 func dump(s *tree.Store) string {
 	v := s.View()
-	return fmt.Sprintf("%d %s", v.Index(), tree.AppendGet(nil, v.Lookup("/"), 1, tree.Deep))
+	return fmt.Sprintf("%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
 }
 
 // reopen opens a data directory, which must work, and closes it again.

@@ -49,7 +49,7 @@ func (m *modeller) step() {
 	for range m.r.IntN(12) {
 		m.now++
 		m.store.Apply(m.now, []tree.Command{m.command()})
-		m.store.Notify()
+		m.store.Announce()
 	}
 	m.append(nil) // the log is behind by no more than its entry
 	switch m.r.IntN(6) {

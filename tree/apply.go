@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// apply does one command. A command that fails changes nothing.
+// apply executes one command. A command that fails changes nothing.
 func (s *Store) apply(c *Command) (*Event, *Error) {
 	if c.Op == OpExpire {
 		s.expire()
@@ -33,8 +33,8 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 	return nil, NewError(CodeRaftInternal, fmt.Sprintf("unknown operation %d", c.Op))
 }
 
-// rootError refuses to change the root: it is read-only, and no file to
-// compare with.
+// rootError is the error of a command that would change the root, which is read-only
+// and not a file.
 func rootError(op Op) *Error {
 	if op == OpCompareAndDelete {
 		return NewError(CodeNotFile, "")
@@ -43,14 +43,14 @@ func rootError(op Op) *Error {
 }
 
 func (s *Store) set(c *Command) (*Event, *Error) {
-	prev, err := s.existing(c.Path)
+	prev, err := s.findForWrite(c.Path)
 	if err != nil {
 		return nil, err
 	}
 	value := c.Value
 	if c.Refresh {
 		if prev == nil {
-			return nil, missing(s.root, c.Path)
+			return nil, notFound(s.root, c.Path)
 		}
 		value = prev.Value()
 	}
@@ -61,7 +61,7 @@ func (s *Store) set(c *Command) (*Event, *Error) {
 }
 
 func (s *Store) create(c *Command, path string) (*Event, *Error) {
-	prev, err := s.existing(path)
+	prev, err := s.findForWrite(path)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ func (s *Store) create(c *Command, path string) (*Event, *Error) {
 	return s.put(c, ActionCreate, nil, s.newNode(c, path, c.Value)), nil
 }
 
-// createInOrder names the node by its index. A path that no command could name
-// and no checkpoint could hold is refused.
+// createInOrder creates a node that has its index as its name. It refuses a path that
+// exceeds the limits: commands could not name it, and checkpoints not load it.
 func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 	path := join(c.Path, fmt.Sprintf("%020d", s.index+1))
 	if !ValidPath(path) {
@@ -82,12 +82,12 @@ func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 	return s.create(c, path)
 }
 
-// newNode makes the node that a set or a create puts into the tree.
+// newNode makes the node that a set or a create stores.
 func (s *Store) newNode(c *Command, path, value string) *Node {
 	var n *Node
 	if c.Dir {
-		// A copy of the path: it lies in one piece of memory with the value,
-		// which a directory does not show.
+		// A copy of the path: it shares memory with the value of the command, which a
+		// directory must not keep alive.
 		n = newDir(strings.Clone(path), newDirectory(path, s.epoch))
 	} else {
 		n = newFile(path, value)
@@ -102,7 +102,7 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 		return nil, err
 	}
 	if !prev.IsDir() {
-		return s.put(c, ActionUpdate, prev, s.rewritten(prev, c)), nil
+		return s.put(c, ActionUpdate, prev, s.newVersion(prev, c)), nil
 	}
 	if c.Value != "" {
 		return nil, NewError(CodeNotFile, c.Path)
@@ -110,24 +110,23 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	n := prev.withDirectory(prev.directory())
 	n.expires = c.Expires
 	s.replace(prev, n)
-	// The directory itself keeps its modifiedIndex; only the event shows the
-	// new one.
+	// The directory keeps its modifiedIndex. Only the event shows the new index.
 	shown := n.withDirectory(noChildren)
 	shown.modified = s.index + 1
-	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.plain()}, nil), nil
+	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.withoutChildren()}, nil), nil
 }
 
 func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
-	prev, err := s.compared(c)
+	prev, err := s.findMatching(c)
 	if err != nil {
 		return nil, err
 	}
-	return s.put(c, ActionCompareAndSwap, prev, s.rewritten(prev, c)), nil
+	return s.put(c, ActionCompareAndSwap, prev, s.newVersion(prev, c)), nil
 }
 
-// rewritten gives a file its new value and TTL; it stays the node that was
-// created at prev's createdIndex.
-func (s *Store) rewritten(prev *Node, c *Command) *Node {
+// newVersion makes the node that an update of the file prev stores. It has the value and
+// the TTL of the command, or with Refresh the value of prev, and prev's createdIndex.
+func (s *Store) newVersion(prev *Node, c *Command) *Node {
 	path, value := c.Path, c.Value
 	if c.Refresh {
 		path, value = prev.Path(), prev.Value()
@@ -137,9 +136,9 @@ func (s *Store) rewritten(prev *Node, c *Command) *Node {
 	return n
 }
 
-// compared gives the file at the command's path if it is what the command
-// expects.
-func (s *Store) compared(c *Command) (*Node, *Error) {
+// findMatching returns the file at the path of a compare command. It fails if the file
+// does not have the value and the index that the command expects.
+func (s *Store) findMatching(c *Command) (*Node, *Error) {
 	n, err := find(s.root, c.Path)
 	if err != nil {
 		return nil, err
@@ -177,16 +176,16 @@ func (s *Store) delete(c *Command) (*Event, *Error) {
 }
 
 func (s *Store) compareAndDelete(c *Command) (*Event, *Error) {
-	n, err := s.compared(c)
+	n, err := s.findMatching(c)
 	if err != nil {
 		return nil, err
 	}
 	return s.remove(ActionCompareAndDelete, n), nil
 }
 
-// existing gives the node at path, or nil when nothing is there and something
-// can be put there.
-func (s *Store) existing(path string) (*Node, *Error) {
+// findForWrite returns the node at path, or nil if there is none but one can be stored.
+// It fails if a file is in the way.
+func (s *Store) findForWrite(path string) (*Node, *Error) {
 	n, err := find(s.root, path)
 	if err != nil && err.Code != CodeKeyNotFound {
 		return nil, err
@@ -194,8 +193,8 @@ func (s *Store) existing(path string) (*Node, *Error) {
 	return n, nil
 }
 
-// missing is the error for a path at which nothing is.
-func missing(root *Node, path string) *Error {
+// notFound is the error for a path that has no node.
+func notFound(root *Node, path string) *Error {
 	_, err := find(root, path)
 	return err
 }

@@ -21,7 +21,7 @@ func TestApplyMatchesModel(t *testing.T) {
 			now = genNow(t, now)
 			commands := genBatch(t, m, now, 5)
 			results := s.Apply(now, commands)
-			s.Notify()
+			s.Announce()
 			compareResults(t, m, now, commands, results)
 			compareView(t, m, s.View())
 			compareBelow(t, m, s)
@@ -59,8 +59,8 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 		t.Fatalf("no event, want %+v", want)
 	}
 	if got.Index() != want.node.modified || got.Action().String() != want.action ||
-		got.Refresh() != want.refresh || got.time != want.time {
-		t.Fatalf("got %d %v refresh %v at %d, want %+v", got.Index(), got.Action(), got.Refresh(), got.time, want)
+		got.refresh != want.refresh || got.time != want.time {
+		t.Fatalf("got %d %v refresh %v at %d, want %+v", got.Index(), got.Action(), got.refresh, got.time, want)
 	}
 	if n := seen(got.Node()); n != want.node {
 		t.Fatalf("node\ngot  %+v\nwant %+v", n, want.node)
@@ -72,11 +72,11 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 		t.Fatalf("created %v, want %v", got.Created(), created)
 	}
 	switch {
-	case want.prev == nil && got.PrevNode() == nil:
-	case want.prev == nil || got.PrevNode() == nil:
-		t.Fatalf("previous node %v, want %v", got.PrevNode(), want.prev)
-	case seen(got.PrevNode()) != *want.prev || got.PrevNode().Len() != 0:
-		t.Fatalf("previous node\ngot  %+v\nwant %+v", seen(got.PrevNode()), *want.prev)
+	case want.prev == nil && got.prev == nil:
+	case want.prev == nil || got.prev == nil:
+		t.Fatalf("previous node %v, want %v", got.prev, want.prev)
+	case seen(got.prev) != *want.prev || got.prev.Len() != 0:
+		t.Fatalf("previous node\ngot  %+v\nwant %+v", seen(got.prev), *want.prev)
 	}
 }
 
@@ -84,7 +84,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 func seen(n *Node) modelNode {
 	return modelNode{
 		path: n.Path(), value: n.Value(), dir: n.IsDir(),
-		created: n.CreatedIndex(), modified: n.ModifiedIndex(), expires: n.Expires(),
+		created: n.created, modified: n.ModifiedIndex(), expires: n.Expires(),
 	}
 }
 
@@ -113,7 +113,7 @@ func compareView(t *rapid.T, m *model, v *View) {
 	if v.Counters() != m.counters() {
 		t.Fatalf("counters\ngot  %+v\nwant %+v", v.Counters(), m.counters())
 	}
-	if got, want := string(AppendGet(nil, v.root, 0, Deep)), m.listing("/")+"\n"; got != `{"action":"get","node":`+want[:len(want)-1]+"}\n" {
+	if got, want := string(EncodeGet(v.root, 0, Deep).Append(nil)), m.listing("/")+"\n"; got != `{"action":"get","node":`+want[:len(want)-1]+"}\n" {
 		t.Fatalf("listing\ngot  %s\nwant %s", got, want)
 	}
 }

@@ -26,7 +26,7 @@ func grow(b testing.TB, n, dirs int) *Store {
 			commands = append(commands, c)
 		}
 		s.Apply(1, commands)
-		s.Notify()
+		s.Announce()
 	}
 	s.TakeDelta()
 	return s
@@ -73,8 +73,8 @@ func benchSet(b *testing.B, s *Store, size int, path func() string) {
 	b.ResetTimer()
 	for i := 0; i < b.N; i += size {
 		s.Apply(1, commands[i/size%len(commands)])
-		s.Notify()
-		if s.Pending() > 100_000 {
+		s.Announce()
+		if s.DirtyPaths() > 100_000 {
 			s.TakeDelta()
 		}
 	}
@@ -88,8 +88,8 @@ func BenchmarkCreateAndDelete(b *testing.B) {
 			{Op: OpCreate, Path: "/dir00500/new", Value: "value"},
 			{Op: OpCompareAndDelete, Path: "/dir00500/new", PrevValue: "value"},
 		})
-		s.Notify()
-		if s.Pending() > 100_000 {
+		s.Announce()
+		if s.DirtyPaths() > 100_000 {
 			s.TakeDelta()
 		}
 	}
@@ -105,7 +105,7 @@ func BenchmarkExpire(b *testing.B) {
 	for b.Loop() {
 		s.Apply(0, commands)
 		s.Apply(second, []Command{{Op: OpExpire}})
-		s.Notify()
+		s.Announce()
 		s.TakeDelta()
 	}
 	if n := s.View().Nodes(); n != 101_001 {
@@ -129,7 +129,7 @@ func BenchmarkGet(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				body = AppendGet(body[:0], n, 1, Shallow)
+				body = EncodeGet(n, 1, Shallow).Append(body[:0])
 				i++
 			}
 		})
@@ -147,7 +147,7 @@ func BenchmarkList(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				body = AppendGet(body[:0], n, 1, Deep)
+				body = EncodeGet(n, 1, Deep).Append(body[:0])
 			}
 			b.SetBytes(int64(len(body)))
 		})
@@ -197,7 +197,7 @@ func BenchmarkDelta(b *testing.B) {
 		s.Apply(1, batch(changes, func(int) Command {
 			return Command{Op: OpSet, Path: benchPath(rand.IntN(500_000), 1000), Value: "value"}
 		}))
-		s.Notify()
+		s.Announce()
 		b.StartTimer()
 		d := s.TakeDelta()
 		d.Sort()
@@ -268,7 +268,7 @@ func BenchmarkMemory(b *testing.B) {
 						b.Fatal(err)
 					}
 					s.Apply(1, []Command{c})
-					s.Notify()
+					s.Announce()
 				}
 				s.TakeDelta()
 				used, shown = heapInUse()-before, s.View().Bytes()

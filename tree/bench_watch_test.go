@@ -57,7 +57,7 @@ func benchWake(b *testing.B, watchers int, path func(i int) string, woken int64)
 	for range b.N {
 		left.Store(woken)
 		s.Apply(1, []Command{{Op: OpSet, Path: "/hit/k"}})
-		s.Notify()
+		s.Announce()
 		if woken > 0 {
 			<-all
 		}
@@ -79,8 +79,8 @@ func BenchmarkNotifyDelete(b *testing.B) {
 			b.ResetTimer()
 			for range b.N {
 				s.Apply(1, []Command{{Op: OpSet, Path: "/dir/k"}, {Op: OpDelete, Path: "/dir", Recursive: true}})
-				s.Notify()
-				if s.Pending() > 100_000 {
+				s.Announce()
+				if s.DirtyPaths() > 100_000 {
 					s.TakeDelta()
 				}
 			}

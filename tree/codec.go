@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// ErrBadState is returned for bytes that are no stored node, event or state,
-// or that do not fit together.
+// ErrBadState is returned for bytes that are not a stored node, event or state, and for
+// nodes, events and a state that contradict each other.
 var ErrBadState = errors.New("tree: not a stored state")
 
-// stateVersion is the version of the encodings in this file.
+// stateVersion is the version of the stored forms in this file.
 const stateVersion = 1
 
 const (
@@ -19,23 +19,23 @@ const (
 	nodeDir  = 1
 )
 
-// AppendNode appends the stored form of n, without its path and children.
+// AppendNode appends the stored form of n, without its path and its children.
 func AppendNode(dst []byte, n *Node) []byte {
 	kind := byte(nodeFile)
 	if n.IsDir() {
 		kind = nodeDir
 	}
 	dst = append(dst, kind)
-	dst = binary.AppendUvarint(dst, n.CreatedIndex())
+	dst = binary.AppendUvarint(dst, n.created)
 	dst = binary.AppendUvarint(dst, n.modified)
 	dst = binary.AppendVarint(dst, n.expires)
 	return append(dst, n.Value()...)
 }
 
-// decodeNode reads what AppendNode wrote. The node shares no memory with path and
+// decodeNode decodes what AppendNode appended. The node shares no memory with path and
 // data.
 func decodeNode(path string, data []byte) (*Node, error) {
-	r := reader{src: data}
+	r := decoder{src: data}
 	kind := r.octet()
 	created, modified, expires := r.uvarint(), r.uvarint(), r.varint()
 	if r.bad || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
@@ -82,7 +82,7 @@ func appendEventNode(dst []byte, n *Node) []byte {
 }
 
 func decodeEvent(data []byte) (*Event, error) {
-	r := reader{src: data}
+	r := decoder{src: data}
 	e := &Event{action: Action(r.octet())}
 	flags := r.octet()
 	e.refresh = flags&1 != 0
@@ -100,7 +100,7 @@ func decodeEvent(data []byte) (*Event, error) {
 	return e, nil
 }
 
-func decodeEventNode(r *reader) (*Node, error) {
+func decodeEventNode(r *decoder) (*Node, error) {
 	path := r.counted()
 	data := r.counted()
 	if r.bad || !ValidPath(path) {
@@ -110,10 +110,11 @@ func decodeEventNode(r *reader) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.plain(), nil
+	return n.withoutChildren(), nil
 }
 
-// AppendState appends what a checkpoint must hold beside nodes and events.
+// AppendState appends the part of the state that is not in nodes and events: the index
+// and the counters.
 func (v *View) AppendState(dst []byte) []byte {
 	dst = append(dst, stateVersion)
 	dst = binary.AppendUvarint(dst, v.index)
@@ -125,16 +126,16 @@ func (v *View) AppendState(dst []byte) []byte {
 }
 
 func decodeState(data []byte) (index uint64, c Counters, err error) {
-	r := reader{src: data}
+	r := decoder{src: data}
 	if v := r.octet(); v != stateVersion {
-		return 0, c, fmt.Errorf("%w: version %d, this program knows %d", ErrBadState, v, stateVersion)
+		return 0, c, fmt.Errorf("%w: version %d, but this program reads version %d", ErrBadState, v, stateVersion)
 	}
 	index = r.uvarint()
 	for _, n := range c.all() {
 		*n = r.uvarint()
 	}
 	if r.bad || len(r.src) > 0 || index < firstIndex {
-		return 0, c, fmt.Errorf("%w: index and counters", ErrBadState)
+		return 0, c, fmt.Errorf("%w: index or counters", ErrBadState)
 	}
 	return index, c, nil
 }

@@ -6,67 +6,60 @@ import (
 	"fmt"
 )
 
-// Op is what a command does.
+// Op is the operation of a command.
 type Op uint8
 
-// The operations. Their numbers are on disk and on the wire: never reuse one.
+// The operations. Their numbers are on disk and are sent to other members. They must
+// never be used for another operation.
 const (
-	// OpSet writes a file or makes a directory, whatever was there before.
+	// OpSet writes a file or makes a directory, in the place of a file or of nothing.
 	OpSet Op = 1
-	// OpCreate makes a node and fails where one exists.
+	// OpCreate makes a node. It fails if there is one.
 	OpCreate Op = 2
-	// OpCreateInOrder makes a node named by its index below Path.
+	// OpCreateInOrder makes a node below Path that has its index as its name.
 	OpCreateInOrder Op = 3
-	// OpUpdate writes an existing node and keeps its createdIndex.
+	// OpUpdate writes an existing node, which keeps its createdIndex.
 	OpUpdate Op = 4
-	// OpCompareAndSwap writes a file when PrevValue and PrevIndex hold.
+	// OpCompareAndSwap writes a file if PrevValue and PrevIndex match.
 	OpCompareAndSwap Op = 5
 	// OpDelete removes a node.
 	OpDelete Op = 6
-	// OpCompareAndDelete removes a file when PrevValue and PrevIndex hold.
+	// OpCompareAndDelete removes a file if PrevValue and PrevIndex match.
 	OpCompareAndDelete Op = 7
-	// OpExpire removes what is due at the time of the batch, at most
-	// ExpireLimit nodes in one command.
+	// OpExpire removes the nodes whose TTL has ended at the time of the batch, but at
+	// most ExpireLimit of them.
 	OpExpire Op = 8
 )
 
 const lastOp = OpExpire
 
-// Limits of a path. Bounding them keeps one request from costing more than it
-// weighs: a listing repeats the whole path in every node below.
-const (
-	// MaxPathBytes is the length of the longest path that a command may name.
-	MaxPathBytes = 16 << 10
-	// MaxPathDepth is the number of components of the deepest path.
-	MaxPathDepth = 1024
-)
-
-// ExpireLimit is how many nodes one OpExpire removes at most. What remains due
-// is left to the next: a sweep must not outrun the watchers' history.
+// ExpireLimit is the number of nodes that one OpExpire removes at most. The next one
+// removes further nodes: a single command must not push so many events into the history
+// that watchers cannot read them in time.
 const ExpireLimit = 256
 
-// ErrBadCommand is returned for bytes that are no encoded command.
+// ErrBadCommand is returned for bytes that are not an encoded command.
 var ErrBadCommand = errors.New("tree: not an encoded command")
 
-// Command is one change asked for by a client, in the form in which it goes
-// through the log.
+// Command is one change of the tree, in the form in which it is in the log.
 type Command struct {
 	Op   Op
 	Path string
-	// Value is what a file shall hold; without meaning for a directory.
+	// Value is the new content of a file. A directory has none.
 	Value string
-	// Dir asks for a directory, or allows to delete one.
+	// Dir makes a directory instead of a file, or allows OpDelete to remove an empty one.
 	Dir bool
-	// Recursive allows to delete a directory with all below it.
+	// Recursive allows OpDelete to remove a directory with all nodes below it.
 	Recursive bool
-	// Refresh renews the TTL, keeps the value and wakes no watcher.
+	// Refresh sets the TTL and keeps the value. Watchers do not get the event.
 	Refresh bool
-	// PrevValue must equal the file's value, unless it is empty.
+	// PrevValue must be equal to the value of the file, unless it is empty.
 	PrevValue string
-	// PrevIndex must equal the file's modifiedIndex, unless it is zero.
+	// PrevIndex must be equal to the modifiedIndex of the file, unless it is zero.
 	PrevIndex uint64
-	// Expires is when the node shall vanish, in nanoseconds since 1970; zero
-	// is never. The proposer computes it, for applying has no clock.
+	// Expires is the time at which the node is removed, in nanoseconds since 1970; zero
+	// is never. It is computed before the command is proposed, because Apply reads no
+	// clock.
 	Expires int64
 }
 
@@ -99,9 +92,9 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	return append(dst, c.Value...)
 }
 
-// DecodeCommand reads one command from the head of src and returns the rest.
-// Path and Value share one allocation of their own, so a node keeps alive
-// just the bytes that it shows. src may be reused after the call.
+// DecodeCommand decodes the command at the beginning of src and returns the bytes after
+// it. The command shares no memory with src. Path and Value lie in one allocation, so
+// that a node which keeps both keeps nothing else alive. Errors wrap ErrBadCommand.
 func DecodeCommand(src []byte) (Command, []byte, error) {
 	f, rest, err := readFields(src)
 	if err != nil {
@@ -109,30 +102,30 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 	}
 	c := f.Command
 	c.PrevValue = string(f.prevValue)
-	both := string(f.both)
-	c.Path, c.Value = both[:f.pathLen], both[f.pathLen:]
+	text := string(f.pathAndValue)
+	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
 	if err := c.checkPath(c.Path); err != nil {
 		return Command{}, nil, err
 	}
 	return c, rest, nil
 }
 
-// CheckCommand returns what DecodeCommand would leave of src, or its error. It
-// copies no value.
+// CheckCommand returns the bytes and the error that DecodeCommand would return, without
+// copying a value.
 func CheckCommand(src []byte) ([]byte, error) {
 	f, rest, err := readFields(src)
 	if err == nil {
-		err = f.checkPath(string(f.both[:f.pathLen]))
+		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
 	}
 	return rest, err
 }
 
-// fields is a command whose texts still lie in the bytes that it was read from.
+// fields is a command whose strings were not copied yet.
 type fields struct {
-	Command          // without its texts
-	prevValue []byte // PrevValue
-	both      []byte // Path and Value
-	pathLen   uint64
+	Command             // without its strings
+	prevValue    []byte // PrevValue
+	pathAndValue []byte // Path and Value
+	pathLen      uint64
 }
 
 func readFields(src []byte) (f fields, rest []byte, err error) {
@@ -148,7 +141,7 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 		return f, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
 	}
 	f.Dir, f.Recursive, f.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
-	r := reader{src: src[2:]}
+	r := decoder{src: src[2:]}
 	f.Expires = r.varint()
 	f.PrevIndex = r.uvarint()
 	prevLen, pathLen, valueLen := r.uvarint(), r.uvarint(), r.uvarint()
@@ -156,7 +149,7 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 	if r.bad || pathLen > uint64(len(r.src)) || valueLen > uint64(len(r.src))-pathLen {
 		return f, nil, fmt.Errorf("%w: cut short", ErrBadCommand)
 	}
-	f.both = r.bytes(pathLen + valueLen)
+	f.pathAndValue = r.bytes(pathLen + valueLen)
 	return f, r.src, nil
 }
 
@@ -165,25 +158,4 @@ func (c *Command) checkPath(path string) error {
 		return fmt.Errorf("%w: path %.64q is not clean", ErrBadCommand, path)
 	}
 	return nil
-}
-
-// ValidPath reports whether p is a clean path within the limits.
-func ValidPath(p string) bool {
-	if p == "/" {
-		return true
-	}
-	if len(p) == 0 || p[0] != '/' || len(p) > MaxPathBytes {
-		return false
-	}
-	depth := 0
-	for rest := p[1:]; ; depth++ {
-		name, tail, more := cutName(rest)
-		if name == "" || name == "." || name == ".." {
-			return false
-		}
-		if !more {
-			return depth < MaxPathDepth
-		}
-		rest = tail
-	}
 }

@@ -1,13 +1,12 @@
 package tree
 
-// Counters tells how often each kind of change was asked for, by outcome. It
-// is part of the state: every member counts the same, and a restart loses
-// nothing.
+// Counters are the numbers of commands of each kind, by outcome. They are part of the
+// state: they are the same on every member, and a restart does not reset them.
 type Counters struct {
 	Set, Create, Update, Delete      Outcomes
 	CompareAndSwap, CompareAndDelete Outcomes
-	// Expired is the number of nodes that a TTL took away; a directory counts
-	// as one.
+	// Expired is the number of nodes that were removed at the end of their TTL. A
+	// directory counts as one, with all nodes below it.
 	Expired uint64
 }
 
@@ -22,8 +21,8 @@ func (o *Outcomes) count(err *Error) {
 	}
 }
 
-// of gives the counter for an operation; nil for a sweep, which no client
-// asks for.
+// of returns the counter of an operation, or nil for OpExpire, which is not counted by
+// outcome.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
 	case OpSet:

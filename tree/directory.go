@@ -24,14 +24,6 @@ func newDirectory(path string, epoch uint64) *directory {
 	return &directory{children: btree.New[*Node](nameOffset(path), epoch)}
 }
 
-// nameOffset is the length of the children's paths in front of their names.
-func nameOffset(dir string) int {
-	if dir == "/" {
-		return 1
-	}
-	return len(dir) + 1
-}
-
 // epoch is that of the batch that may change the directory in place.
 func (d *directory) epoch() uint64 { return d.children.Owner() }
 

@@ -1,26 +1,62 @@
-// Package tree is Pando's state machine: a directory tree of keys with
-// time-to-live, the commands that change it, the events that those changes
-// make, the history of the last events and the watchers that follow them.
+// Package tree is the state machine of Pando: a directory tree of keys with
+// time-to-live, the commands that change it, the events of these changes, the history
+// of the last events, and the watchers that read it.
 //
-// It does no I/O, reads no clock and knows neither HTTP nor raft. Applying the
-// same commands with the same times to the same state gives the same bytes on
-// every member.
+// It does no I/O, reads no clock, and does not depend on HTTP or raft. Applying the same
+// commands with the same times to the same state gives the same bytes on every member.
 //
-// # Who may call what
+// # Goroutines
 //
-// One goroutine, the one that applies the log, owns the writing half of a
-// [Store]: Apply, Notify, TakeDelta and ReturnDelta. Everything else
-// may be called from any goroutine at any time.
+// One goroutine, the one that applies the log, owns the writing half of a [Store]:
+// Apply, Announce, Replace, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. All other
+// functions may be called by any goroutine at any time, unless their comments say
+// otherwise.
 //
 // # Invariants
 //
-//   - A published [View] never changes. Apply works on a private copy-on-write
-//     root: directories that this batch has cloned already are changed in
-//     place, any other is cloned first. One atomic store publishes the batch.
-//   - Every change of the tree takes the next index and makes exactly one
-//     [Event]; indexes have no gaps.
-//   - Nodes for files are never changed once they are reachable, so events and
-//     views share them freely.
-//   - Paths are clean: absolute, no empty, "." or ".." component, no slash at
-//     the end but for the root, which is "/".
+//   - A published [View] never changes. Apply works on a private copy-on-write root:
+//     directories that the current batch has made or cloned are changed in place, any
+//     other is cloned first. One atomic store publishes the batch.
+//   - Every change of the tree takes the next index and makes exactly one [Event], so
+//     indexes have no gaps.
+//   - A file is never changed after it is reachable, so events and views share files.
+//   - Every directory holds the number, the bytes and the first TTL of all nodes below
+//     it. The totals of the root are those of the tree.
+//   - Paths are clean (see [ValidPath]). Time is in nanoseconds since 1970, and enters
+//     only through commands and Apply.
+//   - Neither an event nor a dirty path keeps a subtree or a large value alive that is
+//     no longer in the tree.
+//
+// # Two kinds of change
+//
+// A change of the tree is recorded twice: as an announcement, which [Store.Announce]
+// hands to the watchers, and as a dirty path, which [Store.TakeDelta] hands to the next
+// checkpoint.
+//
+// # Files
+//
+//	store.go         Store: Apply, Announce, Replace; publishing a batch
+//	command.go       Command, and its encoding in the log
+//	apply.go         what each operation does
+//	mutate.go        changes of the private root: put, replace, remove
+//	ancestors.go     the directories above a node, and their totals
+//	directory.go     directory: the children of a node; btree is the map of them
+//	node.go          Node
+//	layout.go        the memory layout of nodes
+//	path.go          functions of paths, and their limits
+//	ttl.go           TTLs, and the removal of expired nodes
+//	view.go          View: reading
+//	event.go         Event
+//	history.go       the ring of the last events
+//	hub.go           which watchers an event concerns
+//	watch.go         Watcher
+//	delta.go         Delta: what a checkpoint has to write; dirty paths
+//	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
+//	load.go          Loader: a Store from a checkpoint
+//	hash.go          hashes of a view, to compare members
+//	counters.go      Counters, by operation and outcome
+//	errors.go        Error, and the codes of the v2 API
+//	encoding.go      Encoding: an answer in JSON, whole or in pieces
+//	json.go          the JSON of nodes; json_string.go that of strings
+//	eventcache.go    EventCache: the JSON of events that many watchers read
 package tree

@@ -2,39 +2,42 @@ package tree
 
 import "unicode/utf8"
 
-// Encoding is an answer in JSON that is not written yet. It can be written as
-// often as need be, whole or in pieces: what it shows never changes, so the bytes
-// are the same each time.
+// Encoding is an answer in JSON that is not written yet. It can be written many times,
+// whole or in pieces. The bytes are the same each time, because what it shows never
+// changes.
 type Encoding struct {
-	event *Event // or else a read of node
+	event *Event // nil for the answer to a read of node
 	node  *Node
 	now   int64
 	depth int
 }
 
-// EncodeGet is the answer to a read of n, which shows depth levels below it, with
-// TTLs as of now (nanoseconds since 1970) and the newline at the end.
+// EncodeGet encodes the answer to a read of n, with a newline at the end. It shows
+// depth levels of nodes below n, hidden ones left out, and TTLs as of now, in
+// nanoseconds since 1970.
 func EncodeGet(n *Node, now int64, depth int) Encoding {
 	return Encoding{node: n, now: now, depth: depth}
 }
 
-// Encode is the event as the API sends it, with the newline at the end.
+// Encode encodes the event as the v2 API sends it, with a newline at the end.
 func (e *Event) Encode() Encoding { return Encoding{event: e} }
 
 // Append appends the whole answer.
 func (e Encoding) Append(dst []byte) []byte { return e.append(dst, nil) }
 
-// Pieces writes the answer into buf, an empty slice, and hands that to take whenever
-// it is full; take must not keep it. It gives what then is left in the buffer, the
-// whole of a small answer. After an error of take nothing more is handed over, and the
-// error returned.
-func (e Encoding) Pieces(buf []byte, take func(piece []byte) error) (rest []byte, err error) {
-	p := pieces{take: take}
+// Pieces writes the answer into buf, which must be empty, and passes the buffer to
+// write each time that it holds PieceSize bytes or more. write must not keep the
+// piece. Pieces returns the bytes that are left in the buffer at the end, which is the
+// whole of a small answer. After an error of write it calls write no more and returns
+// the error.
+func (e Encoding) Pieces(buf []byte, write func(piece []byte) error) (rest []byte, err error) {
+	p := pieces{write: write}
 	rest = e.append(buf, &p)
 	return rest, p.err
 }
 
-// Size is the length of the answer. It takes as long as writing the answer does.
+// Size is the length of the answer in bytes. It takes as long as encoding the answer.
+// buf is used as in Pieces.
 func (e Encoding) Size(buf []byte) int {
 	size := 0
 	rest, _ := e.Pieces(buf, func(piece []byte) error {
@@ -53,36 +56,37 @@ func (e Encoding) append(dst []byte, p *pieces) []byte {
 	return append(dst, "}\n"...)
 }
 
-// PieceSize is how many bytes a buffer holds at least when it is handed over. It may
-// hold twice as many: a long text that must be escaped comes in parts of up to 24 KiB.
+// PieceSize is the size from which Pieces passes its buffer on. A piece may be twice as
+// long: a long text that must be escaped is added in parts of up to 24 KiB.
 const PieceSize = 60 << 10
 
-// pieces hands over the buffer of an encoding that is under way.
+// pieces passes on the buffer of an encoding that is written in pieces.
 type pieces struct {
-	take func(piece []byte) error
-	err  error // of take
+	write func(piece []byte) error
+	err   error // the first error of write
 }
 
-// spill hands a full buffer over, and gives an empty one. After an error the buffer
-// is emptied all the same, so that it does not grow on the way out.
-func (p *pieces) spill(dst []byte) []byte {
+// flush passes on a buffer that is full, and returns the buffer to go on with. After
+// an error it empties the buffer all the same, so that the buffer does not grow while
+// the encoding returns.
+func (p *pieces) flush(dst []byte) []byte {
 	if len(dst) < PieceSize {
 		return dst
 	}
 	if p.err == nil {
-		p.err = p.take(dst)
+		p.err = p.write(dst)
 	}
 	return dst[:0]
 }
 
-// refused reports whether nobody wants the rest.
-func (p *pieces) refused() bool { return p.err != nil }
+// failed reports whether write returned an error: the encoding can end.
+func (p *pieces) failed() bool { return p.err != nil }
 
-// longText is how much text is encoded at once.
+// longText is the number of bytes of text that are encoded at once.
 const longText = 4 << 10
 
-// cutText gives the first part of a text that is longer than longText. It does not
-// split a character: where the text is not UTF-8, each byte is a character.
+// cutText returns the first part of a text that is longer than longText. It does not
+// split a character; in text that is not UTF-8 each byte is a character.
 func cutText(text string) string {
 	for back := range utf8.UTFMax {
 		if utf8.RuneStart(text[longText-back]) {

@@ -5,7 +5,7 @@ import "fmt"
 // Code is an error code of the v2 API.
 type Code int
 
-// The codes of the v2 API, as clients know them.
+// The codes that this program returns.
 const (
 	CodeKeyNotFound     Code = 100
 	CodeCompareFailed   Code = 101
@@ -51,7 +51,7 @@ var messages = map[Code]string{
 	CodeHistoryCleared: "The event in requested index is outdated and cleared",
 }
 
-// Message is the text that belongs to the code.
+// Message is the text that the v2 API sends with the code.
 func (c Code) Message() string {
 	if m, ok := messages[c]; ok {
 		return m
@@ -59,43 +59,35 @@ func (c Code) Message() string {
 	return unknownErrorMessage
 }
 
-// CauseTimedOut is the cause that clients know for a request that the log did
-// not answer in time: its fate is unknown.
+// CauseTimedOut is the cause of the error for a request that was not committed in time.
+// The request may still be executed. Clients rely on the text.
 const CauseTimedOut = "etcdserver: request timed out"
 
-// CauseStopped is the cause that clients know for a request that was waiting when
-// the server stopped.
+// CauseStopped is the cause of the error for a request that was waiting when the server
+// stopped. Clients rely on the text.
 const CauseStopped = "etcdserver: server stopped"
 
-// Error is the one error type of the v2 API: what clients see as a JSON body
-// with errorCode, message, cause and index.
+// Error is an error of the v2 API. Clients get it as a JSON body with errorCode,
+// message, cause and index.
 type Error struct {
 	Code Code
-	// Cause says what the error is about: a path, a failed comparison, a field.
+	// Cause is a path, a failed comparison or the name of a field, depending on the code.
 	Cause string
-	// Index is the tree's index when the error arose; zero for errors of the
-	// request itself, which never reached the tree.
+	// Index is the index of the tree when the error arose. It is zero if the request did
+	// not reach the tree.
 	Index uint64
 }
 
-// NewError makes an Error that arose before the request reached the tree.
+// NewError makes an Error without an index.
 func NewError(code Code, cause string) *Error { return &Error{Code: code, Cause: cause} }
 
-// Error gives code, message, cause and index in the form the command-line
-// client prints.
+// Error has code, message, cause and index in the form that the command-line client
+// prints.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%d: %s (%s) [%d]", e.Code, e.Code.Message(), e.Cause, e.Index)
 }
 
-// Is reports whether target is an *Error with the same code, so that
-// errors.Is(err, &tree.Error{Code: tree.CodeKeyNotFound}) asks for a kind.
-func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error)
-	return ok && t.Code == e.Code
-}
-
-// AppendJSON appends the error as the v2 API sends it, with the newline at the
-// end.
+// AppendJSON appends the error as the v2 API sends it, with a newline at the end.
 func (e *Error) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"errorCode":`...)
 	dst = appendInt(dst, int64(e.Code))

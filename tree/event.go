@@ -2,11 +2,11 @@ package tree
 
 import "sync/atomic"
 
-// Action is the word by which an event says what happened. The set is closed:
-// clients fail on any other.
+// Action says what an event did to its node. Clients do not accept any other action
+// than these.
 type Action uint8
 
-// The actions. Their numbers are on disk: never reuse one.
+// The actions. Their numbers are on disk and must never be used for another action.
 const (
 	ActionSet              Action = 1
 	ActionCreate           Action = 2
@@ -27,7 +27,7 @@ var actionNames = [...]string{
 	ActionExpire:           "expire",
 }
 
-// String is the word that the API uses.
+// String is the name of the action in the v2 API.
 func (a Action) String() string {
 	if int(a) < len(actionNames) {
 		return actionNames[a]
@@ -35,43 +35,38 @@ func (a Action) String() string {
 	return ""
 }
 
-// removes reports whether the action takes nodes away.
+// removes reports whether the action removes nodes.
 func (a Action) removes() bool {
 	return a == ActionDelete || a == ActionCompareAndDelete || a == ActionExpire
 }
 
-// Event is one change of the tree. It never changes once it is made.
+// Event is one change of the tree. It never changes after it was made, so any goroutine
+// may read it.
 type Event struct {
 	action  Action
-	refresh bool                    // a renewed TTL, which no watcher sees
-	time    int64                   // the time of its batch: TTLs are shown as of then
-	node    *Node                   // what is there now; for a removal the path and the indexes
-	prev    *Node                   // what was there before, nil when nothing was
-	encoded atomic.Pointer[encoded] // its JSON, as long as Encodings keeps it
+	refresh bool                    // only the TTL was renewed; watchers do not get the event
+	time    int64                   // of its batch; TTLs are shown as of this time
+	node    *Node                   // after the change, without children; after a removal only path and indexes
+	prev    *Node                   // before the change, without children; nil if there was none
+	encoded atomic.Pointer[encoded] // the JSON, while an EventCache keeps it
 }
 
 // Index is the index of the change.
 func (e *Event) Index() uint64 { return e.node.modified }
 
-// Action says what happened.
+// Action is what happened.
 func (e *Event) Action() Action { return e.action }
 
-// Node is the node after the change, without children.
+// Node is the node after the change, without children. After a removal it has the path
+// and the indexes alone.
 func (e *Event) Node() *Node { return e.node }
 
-// PrevNode is the node before the change, without children, or nil.
-func (e *Event) PrevNode() *Node { return e.prev }
-
-// Refresh reports whether the event only renewed a TTL.
-func (e *Event) Refresh() bool { return e.refresh }
-
-// Created reports whether a node came to be where none was.
+// Created reports whether there was no node before the change.
 func (e *Event) Created() bool {
 	return e.action == ActionCreate || e.action == ActionSet && e.prev == nil
 }
 
-// AppendJSON appends the event as the API sends it, with the newline at the
-// end.
+// AppendJSON appends the event as the v2 API sends it, with a newline at the end.
 func (e *Event) AppendJSON(dst []byte) []byte { return e.appendJSON(dst, nil) }
 
 func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
@@ -90,8 +85,8 @@ func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
 	return append(dst, "}\n"...)
 }
 
-// Large reports whether the event's JSON is too large to be copied for each of the
-// watchers that it goes to.
+// Large reports whether the JSON of the event is too large to be copied for each
+// watcher that gets it.
 func (e *Event) Large() bool {
 	size := len(e.node.Value())
 	if e.prev != nil {
@@ -100,5 +95,5 @@ func (e *Event) Large() bool {
 	return size > largeEvent
 }
 
-// largeEvent is how many bytes the values of a small event have at most.
+// largeEvent is the number of bytes that the values of a small event have at most.
 const largeEvent = 32 << 10

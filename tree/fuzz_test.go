@@ -59,7 +59,7 @@ func applyTwice(t *testing.T, c Command) {
 	s, disk := New(10), newCheckpoint()
 	for range 2 {
 		s.Apply(second, []Command{c, {Op: OpExpire}})
-		s.Notify()
+		s.Announce()
 	}
 	disk.write(s.TakeDelta())
 	loaded, err := disk.load(10)
@@ -192,7 +192,7 @@ func records(p *checkpoint, paths ...string) []byte {
 
 func loadRecords(size int, data []byte) (*Store, error) {
 	l := NewLoader(size)
-	for r := (reader{src: data}); len(r.src) > 0; {
+	for r := (decoder{src: data}); len(r.src) > 0; {
 		var err error
 		switch r.octet() {
 		case 's':
@@ -233,7 +233,7 @@ func exercise(t *testing.T, s *Store) {
 	if nodes != v.Nodes() || size != v.Bytes() {
 		t.Fatalf("%d nodes (%d), %d bytes (%d)", nodes, v.Nodes(), size, v.Bytes())
 	}
-	if _, err := decodeAPI(AppendGet(nil, v.root, second, Deep)); err != nil {
+	if _, err := decodeAPI(EncodeGet(v.root, second, Deep).Append(nil)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := disk.load(1); err != nil {
@@ -249,5 +249,5 @@ func exercise(t *testing.T, s *Store) {
 		next(t, w, e.Index())
 	}
 	s.Apply(1<<62, []Command{{Op: OpExpire}})
-	s.Notify()
+	s.Announce()
 }

@@ -6,25 +6,25 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// pauseNodes is after how many nodes a walk in the background calls pause.
+// pauseNodes is the number of nodes between two calls of pause.
 const pauseNodes = 1024
 
-// maxBound is the length to which Bounds shortens a path: what is left still
-// divides the tree, and it travels in the log.
+// maxBound is the length in bytes to which Bounds shortens a path. A shortened path
+// still divides the tree, and bounds are sent to other members.
 const maxBound = 128
 
-// HashRanges hashes all that the view holds below the root, divided by bounds:
-// the first hash is of the paths before bounds[0], the last one of those from the
-// last bound on. The same tree and bounds give the same hashes on every member.
-// Paths are in the order of a walk: a directory, all below it, the next.
+// HashRanges hashes all nodes below the root, in ranges that bounds divide: the first
+// hash is of the paths before bounds[0], the last one of those from the last bound on.
+// The same tree and bounds give the same hashes on every member. bounds must be in the
+// order of Walk.
 //
-// It is made to run in the background: it calls pause now and then, and gives up
-// and returns nil when that returns false.
+// HashRanges may run for long. It calls pause after each 1024 nodes; if pause returns
+// false, HashRanges returns nil.
 func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	sums := make([]uint64, 0, len(bounds)+1)
 	var sum xxhash.Digest
 	sum.Reset()
-	done := tour(v.root, pause, func(n *Node) {
+	done := walkPausing(v.root, pause, func(n *Node) {
 		for len(sums) < len(bounds) && comparePaths(n.Path(), bounds[len(sums)]) >= 0 {
 			sums = append(sums, sum.Sum64())
 			sum.Reset()
@@ -41,8 +41,7 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	return sums
 }
 
-// HashState hashes what the view holds beside the nodes: index, counters and
-// sizes.
+// HashState hashes what the view holds beside the nodes: index, counters and totals.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
@@ -50,8 +49,8 @@ func (v *View) HashState() uint64 {
 	return xxhash.Sum64(b)
 }
 
-// hash adds a node, without its children, to a sum. The lengths tell where the
-// path ends and the value begins.
+// hash adds a node, without its children, to a sum. It adds the lengths of path and
+// value, too: without them "ab" and "c" would hash like "a" and "bc".
 func (n *Node) hash(sum *xxhash.Digest) {
 	var head [6 * 8]byte
 	var kind uint64
@@ -59,7 +58,7 @@ func (n *Node) hash(sum *xxhash.Digest) {
 		kind = 1
 	}
 	for i, word := range [...]uint64{
-		uint64(len(n.Path())), uint64(len(n.Value())), n.CreatedIndex(), n.modified, uint64(n.expires), kind,
+		uint64(len(n.Path())), uint64(len(n.Value())), n.created, n.modified, uint64(n.expires), kind,
 	} {
 		binary.LittleEndian.PutUint64(head[8*i:], word)
 	}
@@ -69,14 +68,14 @@ func (n *Node) hash(sum *xxhash.Digest) {
 	_, _ = sum.WriteString(n.Value())
 }
 
-// Bounds divides the paths from low (inclusive) to high (exclusive; "" for the
-// end) into at most 2n ranges of about the same number of nodes, and gives what
-// lies between them, low and high included unless they are "". It pauses and
-// gives up as HashRanges does.
+// Bounds divides the paths from low (inclusive) to high (exclusive) into at most 2n
+// ranges of about the same number of nodes, and returns the paths at which they meet,
+// with low and high. An empty low is the beginning, an empty high the end; neither is
+// in the result. It calls pause like HashRanges.
 func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 	var picked []string
 	stride, count := 1, 0
-	done := tour(v.root, pause, func(node *Node) {
+	done := walkPausing(v.root, pause, func(node *Node) {
 		if low != "" && comparePaths(node.Path(), low) <= 0 || high != "" && comparePaths(node.Path(), high) >= 0 {
 			return
 		}
@@ -87,7 +86,7 @@ func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 		if len(picked) < 2*n {
 			return
 		}
-		for i := range n { // too many: every other one goes
+		for i := range n { // keep every other one
 			picked[i] = picked[2*i+1]
 		}
 		picked = picked[:n]
@@ -105,8 +104,9 @@ func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 	return bounds
 }
 
-// tour visits all nodes below n in order, and reports whether it came to the end.
-func tour(n *Node, pause func() bool, visit func(*Node)) bool {
+// walkPausing visits all nodes below n in order and calls pause on the way. It returns
+// false if pause did.
+func walkPausing(n *Node, pause func() bool, visit func(*Node)) bool {
 	left := pauseNodes
 	return descend(n, func(n *Node) bool {
 		visit(n)
@@ -116,20 +116,4 @@ func tour(n *Node, pause func() bool, visit func(*Node)) bool {
 		left = pauseNodes
 		return pause()
 	})
-}
-
-// comparePaths orders paths as a walk meets them: a slash comes before anything
-// else, so that a directory's contents come before its next sibling.
-func comparePaths(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		x, y := a[i], b[i]
-		if x == y {
-			continue
-		}
-		if x == '/' || y != '/' && x < y {
-			return -1
-		}
-		return 1
-	}
-	return len(a) - len(b)
 }

@@ -110,7 +110,7 @@ func TestHashRangesZoomIn(t *testing.T) {
 // TestComparePaths wants the order of a walk.
 func TestComparePaths(t *testing.T) {
 	var walked []string
-	tour(hashed().View().root, goOn, func(n *Node) { walked = append(walked, n.Path()) })
+	walkPausing(hashed().View().root, goOn, func(n *Node) { walked = append(walked, n.Path()) })
 	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 2000 {
 		t.Errorf("a walk's order is %q", walked)
 	}

@@ -2,13 +2,13 @@ package tree
 
 import "sync/atomic"
 
-// history is a ring of the last events. Every index has exactly one event, so
-// an event's place follows from its index. One goroutine adds; any goroutine
-// reads, without a lock.
+// history is a ring of the last events. Every index has exactly one event, so the
+// place of an event follows from its index. One goroutine adds events. Any goroutine
+// reads them, without a lock.
 type history struct {
 	slots []atomic.Pointer[Event]
-	// start is the oldest index that this ring has ever held an event for. It
-	// is set before the ring is shared.
+	// start is the index of the first event that this ring was given. It is set before
+	// other goroutines read the ring.
 	start uint64
 }
 
@@ -20,7 +20,7 @@ func (h *history) size() uint64 { return uint64(len(h.slots)) }
 
 func (h *history) add(e *Event) { h.slots[e.Index()%h.size()].Store(e) }
 
-// replace takes over the events of another ring of the same size.
+// replace takes over the events of another ring, which must have the same size.
 func (h *history) replace(from *history) {
 	for i := range h.slots {
 		h.slots[i].Store(from.slots[i].Load())
@@ -28,7 +28,7 @@ func (h *history) replace(from *history) {
 	h.start = from.start
 }
 
-// at gives the event of an index, or nil when the ring no longer holds it.
+// at returns the event of an index, or nil if the ring does not hold it.
 func (h *history) at(index uint64) *Event {
 	e := h.slots[index%h.size()].Load()
 	if e == nil || e.Index() != index {
@@ -37,10 +37,10 @@ func (h *history) at(index uint64) *Event {
 	return e
 }
 
-// oldest is the oldest index held when head is the newest.
-func (h *history) oldest(head uint64) uint64 {
-	if head < h.size() {
+// oldest is the index of the oldest event in the ring if newest is that of the newest.
+func (h *history) oldest(newest uint64) uint64 {
+	if newest < h.size() {
 		return h.start
 	}
-	return max(h.start, head-h.size()+1)
+	return max(h.start, newest-h.size()+1)
 }

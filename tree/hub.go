@@ -7,9 +7,16 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// hub knows the watchers by the path they watch, so that a change wakes only
-// those that it concerns. The paths are in order: those below a directory lie
-// together.
+// announcement is one event as the hub needs it.
+type announcement struct {
+	event *Event
+	// removed is the directory that the event removed, with all nodes below it; nil
+	// for any other event.
+	removed *Node
+}
+
+// hub finds the watchers that an event concerns. It keeps them by the path that they
+// watch, in the order of the paths, so that those below a directory are neighbours.
 type hub struct {
 	mu       sync.Mutex
 	watchers btree.Map[string, map[*Watcher]struct{}]
@@ -50,45 +57,45 @@ func (h *hub) len() int {
 	return h.count
 }
 
-// notify wakes the watchers that the changes concern.
-func (h *hub) notify(changes []change) {
+// announce offers each event to the watchers that it concerns.
+func (h *hub) announce(announcements []announcement) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.count == 0 {
 		return
 	}
-	for _, c := range changes {
-		if c.event.refresh {
+	for _, a := range announcements {
+		if a.event.refresh {
 			continue
 		}
-		h.notifyAbove(c.event)
-		if c.removed != nil {
-			h.notifyBelow(c)
+		h.announceAbove(a.event)
+		if a.removed != nil {
+			h.announceBelow(a)
 		}
 	}
 }
 
-// loseAll ends all watches.
-func (h *hub) loseAll() {
+// invalidateAll ends all watches.
+func (h *hub) invalidateAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watchers.Scan(func(_ string, at map[*Watcher]struct{}) bool {
 		for w := range at {
-			w.lose()
+			w.invalidate()
 		}
 		return true
 	})
 }
 
-// notifyAbove wakes the watchers of the event's path and, where they watch
-// recursively, those of the directories above it.
-func (h *hub) notifyAbove(e *Event) {
+// announceAbove offers an event to the watchers of its path and to the recursive
+// watchers of the directories above it.
+func (h *hub) announceAbove(e *Event) {
 	path := e.node.Path()
 	for at := path; ; at = parent(at) {
 		watchers, _ := h.watchers.Get(at)
 		for w := range watchers {
-			if w.concerns(e) {
-				w.wake(e)
+			if w.matches(e) {
+				w.offer(e)
 			}
 		}
 		if at == "/" {
@@ -97,32 +104,25 @@ func (h *hub) notifyAbove(e *Event) {
 	}
 }
 
-// notifyBelow wakes the watchers of the nodes that vanished with a directory.
-func (h *hub) notifyBelow(c change) {
-	dir := c.removed.Path()
+// announceBelow offers the removal of a directory to the watchers of the nodes that
+// were below it.
+func (h *hub) announceBelow(a announcement) {
+	dir := a.removed.Path()
 	h.watchers.Ascend(dir+"/", func(path string, at map[*Watcher]struct{}) bool {
 		if !below(path, dir) {
 			return false
 		}
-		if hasBelow(c.removed, path) {
+		if hasBelow(a.removed, path) {
 			for w := range at {
-				w.wake(c.event)
+				w.offer(a.event)
 			}
 		}
 		return true
 	})
 }
 
-// hasBelow reports whether path, which lies below dir, is a node there.
+// hasBelow reports whether a directory has a node at path, which must lie below it.
 func hasBelow(dir *Node, path string) bool {
 	_, err := find(dir, strings.TrimPrefix(path, dir.Path()))
 	return err == nil
-}
-
-// parent is the path of the directory that holds p.
-func parent(p string) string {
-	if i := strings.LastIndexByte(p, '/'); i > 0 {
-		return p[:i]
-	}
-	return "/"
 }

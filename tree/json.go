@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// The API's JSON is written by appending: no reflection, no allocation but the
-// growth of the slice. The bytes are those that clients have always seen: HTML
-// characters escaped, invalid UTF-8 replaced. A large answer is handed over piece
-// by piece on the way (see pieces), so that it needs no more memory than a small one.
+// The JSON of the v2 API is written by appending, without reflection, and without an
+// allocation but the growth of the slice. The bytes are those of the reference: HTML
+// characters are escaped and invalid UTF-8 is replaced. A large answer is passed on in
+// pieces while it is written (see pieces), so it needs no more memory than a small one.
+// Where p is nil, the answer is written as a whole.
 
 func appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
 func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
 
-// appendNode appends n as it is at now, with depth levels of children below
-// it.
+// appendNode appends n with depth levels of nodes below it, and with TTLs as of now.
 func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	dst = append(dst, '{')
 	if n.Path() != "/" {
@@ -32,19 +32,19 @@ func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	if n.IsDir() && depth > 0 {
 		dst = appendChildren(dst, n, now, depth-1, p)
 	}
-	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
+	dst = appendIndexes(dst, n.modified, n.created)
 	return append(dst, '}')
 }
 
-// appendRemoved appends the node of an event that took it away: it shows
-// neither value nor expiry.
+// appendRemoved appends the node of an event that removed it: it shows neither value
+// nor expiry.
 func appendRemoved(dst []byte, n *Node) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = n.appendText(dst, n.Path(), nil)
 	if n.IsDir() {
 		dst = append(dst, `,"dir":true`...)
 	}
-	dst = appendIndexes(dst, n.modified, n.CreatedIndex())
+	dst = appendIndexes(dst, n.modified, n.created)
 	return append(dst, '}')
 }
 
@@ -58,13 +58,13 @@ func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
 	return append(dst, '"')
 }
 
-// appendParts is appendText for any text. A long one is handed over on the way.
+// appendParts is appendText for any text. A long text is passed on while it is written.
 func (n *Node) appendParts(dst []byte, text string, p *pieces) []byte {
 	dst = append(dst, '"')
 	for p != nil && len(text) > longText {
 		part := cutText(text)
-		dst = p.spill(n.appendPart(dst, part))
-		if text = text[len(part):]; p.refused() {
+		dst = p.flush(n.appendPart(dst, part))
+		if text = text[len(part):]; p.failed() {
 			return dst
 		}
 	}
@@ -85,7 +85,7 @@ func appendExpiry(dst []byte, n *Node, now int64) []byte {
 	dst = append(dst, `,"expiration":"`...)
 	dst = time.Unix(0, n.expires).UTC().AppendFormat(dst, time.RFC3339Nano)
 	dst = append(dst, '"')
-	if ttl := n.TTL(now); ttl != 0 {
+	if ttl := n.ttl(now); ttl != 0 {
 		dst = append(dst, `,"ttl":`...)
 		dst = appendInt(dst, ttl)
 	}
@@ -104,8 +104,8 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 	return dst
 }
 
-// appendChildren appends the "nodes" of a directory, hidden ones left out;
-// nothing at all when there are none to show.
+// appendChildren appends the "nodes" of a directory without hidden ones. If there are
+// none to show, it appends nothing.
 func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []byte {
 	first := true
 	offset := nameOffset(dir.Path())
@@ -123,8 +123,8 @@ func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []by
 		if p == nil {
 			return true
 		}
-		dst = p.spill(dst)
-		return !p.refused()
+		dst = p.flush(dst)
+		return !p.failed()
 	})
 	if !first {
 		dst = append(dst, ']')

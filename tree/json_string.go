@@ -4,7 +4,7 @@ import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// plainByte tells the bytes that stand for themselves in a JSON string.
+// plainByte is true for the bytes that need no escape in a JSON string.
 var plainByte = func() (t [utf8.RuneSelf]bool) {
 	for b := range t {
 		t[b] = b >= ' ' && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
@@ -12,15 +12,16 @@ var plainByte = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
-// One byte in each byte of a word.
+// Words of eight equal bytes.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x80 * ones
 )
 
-// plainPrefix is how many bytes at the beginning of s stand for themselves. It
-// looks at eight of them as one word: each subtraction sets the high bit of the
-// bytes that are not plain, and perhaps of one above such a byte.
+// plainPrefix is the number of bytes at the beginning of s that need no escape. It tests
+// eight bytes at a time as one word: each subtraction sets the high bit of the bytes that
+// need one, and sometimes of the byte above such a byte. Then the bytes are tested one by
+// one.
 func plainPrefix(s string) int {
 	n := 0
 	for ; n+8 <= len(s); n += 8 {
@@ -28,8 +29,8 @@ func plainPrefix(s string) int {
 		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 		control := w - ' '*ones
-		quoteAmpersand := (w&(0xfb*ones) ^ '"'*ones) - ones // they differ in one bit
-		lessGreater := (w | 0x02*ones ^ '>'*ones) - ones    // so do these
+		quoteAmpersand := (w&(0xfb*ones) ^ '"'*ones) - ones // the two differ in one bit
+		lessGreater := (w | 0x02*ones ^ '>'*ones) - ones    // the two differ in one bit
 		backslash := (w ^ '\\'*ones) - ones
 		if (w|control|quoteAmpersand|lessGreater|backslash)&highs != 0 {
 			break
@@ -41,7 +42,7 @@ func plainPrefix(s string) int {
 	return n
 }
 
-// isVerbatim reports whether all of s stands for itself.
+// isVerbatim reports whether no byte of s needs an escape.
 func isVerbatim(s string) bool { return plainPrefix(s) == len(s) }
 
 // appendString appends s as a JSON string.
@@ -49,7 +50,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(appendEscapedText(append(dst, '"'), s), '"')
 }
 
-// appendEscapedText appends what stands between the quotes of a JSON string.
+// appendEscapedText appends s as it stands between the quotes of a JSON string.
 func appendEscapedText(dst []byte, s string) []byte {
 	start := 0
 	for i := plainPrefix(s); i < len(s); {

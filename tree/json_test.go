@@ -182,7 +182,7 @@ func ceilSeconds(left int64) int64 {
 
 func checkGetJSON(t *rapid.T, m *model, n *Node, now int64) {
 	for depth, limit := range map[int]int{0: 0, Shallow: 1, 2: 2, Deep: 100} {
-		body := AppendGet(nil, n, now, depth)
+		body := EncodeGet(n, now, depth).Append(nil)
 		got, err := decodeAPI(body)
 		if err != nil {
 			t.Fatalf("%v: %s", err, body)

@@ -1,44 +1,42 @@
 package tree
 
 import (
-	"strings"
 	"time"
 )
 
-// Node is a file or a directory. A published node never changes; its strings
-// may be kept as long as one likes. It is the beginning of something larger (see
-// kind.go): never copy one.
+// Node is a file or a directory. A published node never changes, so any goroutine may
+// read it, and its strings may be kept without limit. A Node is the beginning of a
+// larger object (see layout.go): it must not be copied.
 type Node struct {
 	_                 noCopy
 	created, modified uint64
 	expires           int64 // nanoseconds since 1970, zero for a permanent node
-	textLen, pathLen  uint8 // of a small file
+	textLen, pathLen  uint8 // of a small file: path and value together, and the path
 	kind              kind
-	verbatim          bool // path and value stand in JSON as they are, which is found out once
+	verbatim          bool // nothing in path and value has to be escaped in JSON
 }
 
-// noCopy has go vet report copies.
+// noCopy makes go vet report copies of a struct that has it as a field.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// noteVerbatim must be called when path and value are set.
-func (n *Node) noteVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n.Value()) }
+// setVerbatim must be called after path and value are set.
+func (n *Node) setVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n.Value()) }
 
 // IsDir reports whether the node is a directory.
 func (n *Node) IsDir() bool { return n.kind == dirKind }
 
-// CreatedIndex is the index at which the node came to be.
-func (n *Node) CreatedIndex() uint64 { return n.created }
-
-// ModifiedIndex is the index of the node's last change.
+// ModifiedIndex is the index of the last change of the node. For a directory that is
+// its creation.
 func (n *Node) ModifiedIndex() uint64 { return n.modified }
 
-// Expires is when the node vanishes, in nanoseconds since 1970; zero is never.
+// Expires is the time at which the node is removed, in nanoseconds since 1970; zero is
+// never.
 func (n *Node) Expires() int64 { return n.expires }
 
-// Len is the number of children, hidden ones included.
+// Len is the number of children, hidden ones included. A file has none.
 func (n *Node) Len() int {
 	if !n.IsDir() {
 		return 0
@@ -46,9 +44,9 @@ func (n *Node) Len() int {
 	return n.directory().children.Len()
 }
 
-// TTL is the time left at now, in seconds, rounded up; what clients see as
-// "ttl".
-func (n *Node) TTL(now int64) int64 {
+// ttl is the time from now until the node expires, in seconds, rounded up: "ttl" in
+// the v2 API.
+func (n *Node) ttl(now int64) int64 {
 	left := n.expires - now
 	ttl := left / int64(time.Second)
 	if left%int64(time.Second) > 0 {
@@ -57,53 +55,14 @@ func (n *Node) TTL(now int64) int64 {
 	return ttl
 }
 
-// bytes is what the node counts for in the tree's size.
+// bytes is the share of the node in View.Bytes.
 func (n *Node) bytes() int64 { return int64(len(n.Path()) + len(n.Value())) }
 
-// plain gives the node without its children: what an event may keep without
-// keeping a whole subtree alive.
-func (n *Node) plain() *Node {
+// withoutChildren returns the node without its children, for an event: the event must
+// not keep a whole subtree alive.
+func (n *Node) withoutChildren() *Node {
 	if !n.IsDir() || n.directory() == noChildren {
 		return n
 	}
 	return n.withDirectory(noChildren)
-}
-
-// cutName splits the first component from the rest of a path without its
-// leading slash.
-func cutName(p string) (name, rest string, more bool) { return strings.Cut(p, "/") }
-
-// base is the last component of a path.
-func base(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
-
-// join names the child of a directory.
-func join(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
-}
-
-// hiddenName reports whether a component hides its node from listings.
-func hiddenName(name string) bool { return len(name) > 0 && name[0] == '_' }
-
-// below reports whether p lies strictly below dir.
-func below(p, dir string) bool {
-	if dir == "/" {
-		return len(p) > 1
-	}
-	return len(p) > len(dir) && p[len(dir)] == '/' && p[:len(dir)] == dir
-}
-
-// hiddenBelow reports whether p, which is dir or lies below it, has a hidden
-// component below dir.
-func hiddenBelow(p, dir string) bool {
-	if len(p) <= len(dir) {
-		return false
-	}
-	rest := p[len(dir):]
-	if dir == "/" {
-		rest = p
-	}
-	return strings.Contains(rest, "/_")
 }

@@ -119,7 +119,7 @@ func (e logEntry) apply(t *rapid.T, s *Store) []Result {
 		commands, rest = append(commands, c), tail
 	}
 	results := s.Apply(e.now, commands)
-	s.Notify()
+	s.Announce()
 	return results
 }
 
@@ -187,7 +187,7 @@ func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
 	case 0, 1: // a checkpoint begins
 		if m.pending == nil {
 			m.pending, m.taken = m.store.TakeDelta(), applied
-			if n := m.store.Pending(); n != 0 {
+			if n := m.store.DirtyPaths(); n != 0 {
 				t.Fatalf("%d changes pending after all were taken", n)
 			}
 		}

@@ -103,7 +103,7 @@ func TestEventsKeepNoSubtree(t *testing.T) {
 		s.Apply(1, batch(1000, func(j int) Command {
 			return logged(t, Command{Op: OpSet, Path: fmt.Sprintf("/d/s/%d", i+j), Value: strings.Repeat("v", 200)})
 		}))
-		s.Notify()
+		s.Announce()
 	}
 	s.TakeDelta()
 	full := heapInUse() - before
@@ -112,7 +112,7 @@ func TestEventsKeepNoSubtree(t *testing.T) {
 	if left := heapInUse() - before; left > full/5 { // the last 1000 events remain
 		t.Errorf("%d of %d KiB are still in use", left>>10, full>>10)
 	}
-	if e := s.history.at(s.View().Index()); e.Node().Len()+e.PrevNode().Len() != 0 {
+	if e := s.history.at(s.View().Index()); e.Node().Len()+e.prev.Len() != 0 {
 		t.Error("the event shows children")
 	}
 	runtime.KeepAlive(s)

@@ -2,44 +2,38 @@ package tree
 
 import "sync/atomic"
 
-// firstIndex is the index of a tree that nothing was written to. It is not
-// zero, because clients read an index of zero as "not set".
+// firstIndex is the index of a tree to which nothing was written. It is not zero,
+// because clients read an index of zero as "not set".
 const firstIndex = 1
 
-// Store is a tree that changes. See the package comment for who may call what.
+// Store is a tree that commands change. The package comment says which goroutine
+// may call what.
 type Store struct {
 	published atomic.Pointer[View]
 	history   *history
 	hub       *hub
 
-	// What follows belongs to the applying goroutine.
+	// The fields below belong to the applying goroutine.
 
 	root     *Node
 	index    uint64
 	counters Counters
-	changes  changes
-	epoch    uint64
-	now      int64    // the time of the batch at work
-	batch    []change // the changes of the batch at work
-	unwoken  []change // published changes whose watchers wait for Notify
+	dirty    dirtyPaths
+	epoch    uint64 // the number of the current batch
+
+	now         int64          // the time of the current batch
+	batch       []announcement // of the current batch, which is not published yet
+	unannounced []announcement // of published batches, until Announce
 }
 
-// change is one event together with what the watchers' hub needs to know.
-type change struct {
-	event *Event
-	// removed is the directory that the event took away, with all that was
-	// below it; nil for any other event.
-	removed *Node
-}
-
-// Result is the outcome of one command: an event, or an error. A sweep has
+// Result is the outcome of one command: an event, or an error. OpExpire has
 // neither.
 type Result struct {
 	Event *Event
 	Err   *Error
 }
 
-// New makes an empty tree that remembers the last historySize events.
+// New makes an empty tree whose history holds the last historySize events.
 func New(historySize int) *Store {
 	s := newStore(historySize)
 	s.history.start = firstIndex + 1
@@ -56,13 +50,16 @@ func newStore(historySize int) *Store {
 	}
 }
 
-// View is the tree as of the last batch.
+// View is the tree after the last batch. It never blocks.
 func (s *Store) View() *View { return s.published.Load() }
 
-// Apply does the commands of one batch in their order, as of now (nanoseconds
-// since 1970, from the log), and publishes the new tree. The results are in
-// the order of the commands. Watchers are woken by Notify, so that the
-// callers who wait for these results come first.
+// Apply executes the commands of one batch in their order and publishes the new
+// tree. now is the time of the batch, in nanoseconds since 1970, as it stands in
+// the log. The results have the order of the commands. A command that fails changes
+// nothing but the counters; the commands behind it are executed all the same.
+//
+// Apply does not wake watchers: Announce does, so that the goroutines which wait for
+// the results can be woken first.
 func (s *Store) Apply(now int64, commands []Command) []Result {
 	s.epoch++
 	s.now = now
@@ -82,43 +79,44 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 	return results
 }
 
-// Notify wakes the watchers that the batches applied since the last call
-// concern. It is to be called after each Apply, on the same goroutine.
-func (s *Store) Notify() {
-	s.hub.notify(s.unwoken)
-	clear(s.unwoken)
-	s.unwoken = s.unwoken[:0]
+// Announce hands the events of all batches since the last call to the watchers that
+// match them. It must be called after each Apply, by the same goroutine.
+func (s *Store) Announce() {
+	s.hub.announce(s.unannounced)
+	clear(s.unannounced)
+	s.unannounced = s.unannounced[:0]
 }
 
-// Replace makes the tree what from is, which came from another member's
-// checkpoint and must not be used any more. Events may lie between the two
-// that this member never saw, so all open watchers end with an *Error with
-// CodeWatcherCleared.
+// Replace puts the content of another store, which was loaded from the checkpoint of
+// another member, in the place of this one's. from must not be used any more. This
+// member may never have seen the events between the two, so all open watchers end
+// with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
 	s.root, s.index, s.counters = from.root, from.index, from.counters
-	s.changes = changes{since: from.index}
-	s.epoch = max(s.epoch, from.epoch) // no later batch may take from's directories for its own
-	s.unwoken = nil
+	s.dirty = dirtyPaths{lastEvent: from.index}
+	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
+	s.unannounced = nil
 	s.history.replace(from.history)
 	s.publish()
-	s.hub.loseAll()
+	s.hub.invalidateAll()
 }
 
+// publish makes the current batch visible to readers and watchers.
 func (s *Store) publish() {
-	for _, c := range s.batch {
-		s.history.add(c.event)
+	for _, a := range s.batch {
+		s.history.add(a.event)
 	}
-	s.unwoken = append(s.unwoken, s.batch...)
+	s.unannounced = append(s.unannounced, s.batch...)
 	clear(s.batch)
 	s.batch = s.batch[:0]
-	all := s.root.directory()
+	total := s.root.directory()
 	s.published.Store(&View{
 		root:     s.root,
 		index:    s.index,
 		oldest:   s.history.oldest(s.index),
-		nodes:    all.nodes,
-		bytes:    all.bytes,
-		due:      all.firstDue().at,
+		nodes:    total.nodes,
+		bytes:    total.bytes,
+		due:      total.firstDue().at,
 		counters: s.counters,
 	})
 }

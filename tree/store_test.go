@@ -13,7 +13,7 @@ const second = int64(time.Second)
 func must(t testing.TB, s *Store, c Command) *Event {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
-	s.Notify()
+	s.Announce()
 	if r.Err != nil {
 		t.Fatalf("%+v: %v", c, r.Err)
 	}
@@ -104,7 +104,7 @@ func TestExpiry(t *testing.T) {
 	}
 	defer w.Close()
 	s.Apply(8*second, []Command{{Op: OpExpire}})
-	s.Notify()
+	s.Announce()
 	for _, want := range []string{"/dir", "/a", "/b"} {
 		e, err := w.Next(context.Background())
 		if err != nil || e.Action() != ActionExpire || e.Node().Path() != want {
@@ -126,7 +126,7 @@ func TestSweepIsBounded(t *testing.T) {
 	}))
 	for i, left := range []int64{rest, 0, 0} {
 		s.Apply(6*second, []Command{{Op: OpExpire}})
-		s.Notify()
+		s.Announce()
 		if got := s.View().Nodes(); got != left {
 			t.Fatalf("sweep %d leaves %d, want %d", i+1, got, left)
 		}

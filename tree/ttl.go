@@ -2,7 +2,7 @@ package tree
 
 import "github.com/tidwall/btree"
 
-// expiry is the entry of one node with a TTL; none if at is zero.
+// expiry is the entry of a node with a TTL. The zero value stands for no entry.
 type expiry struct {
 	at   int64 // nanoseconds since 1970
 	path string
@@ -10,7 +10,7 @@ type expiry struct {
 
 func (e expiry) none() bool { return e.at == 0 }
 
-// expiry is the node's own entry.
+// expiry is the entry of the node itself, without those of its children.
 func (n *Node) expiry() expiry {
 	if n.expires == 0 {
 		return expiry{}
@@ -18,8 +18,8 @@ func (n *Node) expiry() expiry {
 	return expiry{n.expires, n.Path()}
 }
 
-// expiries holds entries in the order in which they fall due; those of the same
-// moment in the order of their paths, so that every member expires them alike.
+// expiries holds entries in the order of their times, and those of the same time in the
+// order of their paths, so that all members expire nodes in the same order.
 type expiries = btree.BTreeG[expiry]
 
 func earlier(a, b expiry) bool {
@@ -29,7 +29,7 @@ func earlier(a, b expiry) bool {
 	return a.path < b.path
 }
 
-// firstDue is the entry that falls due first, of all below the directory.
+// firstDue is the first entry of all nodes below the directory.
 func (d *directory) firstDue() expiry {
 	if d.due == nil {
 		return expiry{}
@@ -38,30 +38,31 @@ func (d *directory) firstDue() expiry {
 	return e
 }
 
-// reschedule puts an entry in the place of another; either may be none.
-func (d *directory) reschedule(old, come expiry) {
+// reschedule replaces the entry old by added; either may be none.
+func (d *directory) reschedule(old, added expiry) {
 	if d.due == nil {
 		d.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
 	}
 	if !old.none() {
 		d.due.Delete(old)
 	}
-	if !come.none() {
-		d.due.Set(come)
+	if !added.none() {
+		d.due.Set(added)
 	}
 	if d.due.Len() == 0 {
 		d.due = nil
 	}
 }
 
-// expire removes what is due at the time of the batch, in the order of expiry.
+// expire removes the nodes whose TTL has ended at the time of the batch, in the order of
+// their expiry, but not more than ExpireLimit.
 func (s *Store) expire() {
 	for range ExpireLimit {
 		e := s.root.directory().firstDue()
 		if e.none() || e.at > s.now {
 			return
 		}
-		n, _ := find(s.root, e.path) // it is there: a node's entry goes with the node
+		n, _ := find(s.root, e.path) // never fails: an entry is removed together with its node
 		s.remove(ActionExpire, n)
 		s.counters.Expired++
 	}

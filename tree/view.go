@@ -5,46 +5,46 @@ import (
 	"math"
 )
 
-// How far a listing goes down.
+// Depths for EncodeGet.
 const (
 	// Shallow shows the children of a directory.
 	Shallow = 1
-	// Deep shows all that lies below a directory.
+	// Deep shows all nodes below a directory.
 	Deep = math.MaxInt
 )
 
-// View is the tree at one moment. It never changes, so reading it takes no
-// lock, however long the reading takes.
+// View is the tree after one batch. It never changes, so any goroutine may read it
+// without a lock, for as long as it takes.
 type View struct {
 	root     *Node
 	index    uint64
-	oldest   uint64 // the oldest event that the history held
+	oldest   uint64 // the index of the oldest event in the history
 	nodes    int64
 	bytes    int64
-	due      int64
+	due      int64 // see NextExpiry
 	counters Counters
 }
 
 // Index is the index of the last change.
 func (v *View) Index() uint64 { return v.index }
 
-// OldestEvent is the index of the oldest event that the history still holds.
+// OldestEvent is the index of the oldest event that the history held after the batch.
 func (v *View) OldestEvent() uint64 { return v.oldest }
 
-// Nodes is the number of files and directories, the root not counted.
+// Nodes is the number of files and directories without the root.
 func (v *View) Nodes() int64 { return v.nodes }
 
-// Bytes is the size of all paths and values together.
+// Bytes is the total length of all paths and values.
 func (v *View) Bytes() int64 { return v.bytes }
 
-// NextExpiry is when the earliest TTL falls due, in nanoseconds since 1970;
-// zero when no node has one.
+// NextExpiry is the time at which the next TTL ends, in nanoseconds since 1970; zero if
+// no node has a TTL.
 func (v *View) NextExpiry() int64 { return v.due }
 
-// Counters tells how often each kind of change was asked for.
+// Counters are the numbers of commands since the cluster was founded, by outcome.
 func (v *View) Counters() Counters { return v.counters }
 
-// Lookup gives the node at a clean path, or nil.
+// Lookup returns the node at a clean path, or nil.
 func (v *View) Lookup(path string) *Node {
 	n, err := find(v.root, path)
 	if err != nil {
@@ -53,8 +53,8 @@ func (v *View) Lookup(path string) *Node {
 	return n
 }
 
-// Get gives the node at a clean path, or an *Error that names the first
-// component that is missing or no directory.
+// Get returns the node at a clean path, or an *Error about the first directory on the
+// way that is missing or not a directory.
 func (v *View) Get(path string) (*Node, error) {
 	n, err := find(v.root, path)
 	if err != nil {
@@ -64,12 +64,7 @@ func (v *View) Get(path string) (*Node, error) {
 	return n, nil
 }
 
-// AppendGet appends the answer to a read of n; see EncodeGet.
-func AppendGet(dst []byte, n *Node, now int64, depth int) []byte {
-	return EncodeGet(n, now, depth).Append(dst)
-}
-
-// find walks from root down to path. Its errors carry no index yet.
+// find returns the node at a path below root. Its errors have no index.
 func find(root *Node, path string) (*Node, *Error) {
 	if path == "/" {
 		return root, nil
@@ -91,13 +86,14 @@ func find(root *Node, path string) (*Node, *Error) {
 	return at, nil
 }
 
-// Walk gives all nodes below the root: a directory, all below it, the next.
+// Walk visits all nodes below the root, hidden ones included: a directory, all nodes
+// below it, and then its next sibling.
 func (v *View) Walk() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) { descend(v.root, yield) }
 }
 
-// descend visits all nodes below n until yield returns false, and reports
-// whether it came to the end.
+// descend visits all nodes below n, in the order of Walk, until yield returns false. It
+// reports whether it visited all.
 func descend(n *Node, yield func(*Node) bool) bool {
 	d := n.directory()
 	if d == nil {

@@ -127,7 +127,7 @@ func TestReadersSeeOneMoment(t *testing.T) {
 			commands = append(commands, Command{Op: OpDelete, Path: "/5", Recursive: true})
 		}
 		s.Apply(1, commands)
-		s.Notify()
+		s.Announce()
 		if round%20 == 0 {
 			s.TakeDelta()
 			runtime.Gosched()
@@ -155,7 +155,7 @@ func readUntil(t *testing.T, s *Store, stop chan struct{}) {
 			return
 		}
 		if v.Lookup("/1/1") != nil {
-			AppendGet(nil, v.root, 1, Deep)
+			EncodeGet(v.root, 1, Deep).Append(nil)
 		}
 		if fingerprint(v) != before {
 			t.Errorf("the view of %d changed while it was read", v.Index())

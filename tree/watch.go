@@ -8,51 +8,60 @@ import (
 	"sync/atomic"
 )
 
-// ErrWatcherClosed is returned by Next after Close.
+// ErrWatcherClosed is returned by Next and Poll after Close.
 var ErrWatcherClosed = errors.New("tree: the watcher is closed")
 
-// Scope is how much of the tree a watcher follows.
+// Scope says how much of the tree a watcher watches.
 type Scope uint8
 
 // The scopes.
 const (
-	// Exact follows one path.
+	// Exact is one path.
 	Exact Scope = iota
-	// Recursive follows a path and all that is not hidden below it.
+	// Recursive is a path and all nodes below it that are not hidden.
 	Recursive
 )
 
-// Watcher is a cursor on the history. It has no queue: it remembers the next
-// index to look at and, while it follows the present, the first event that came
-// for it. One goroutine at a time may call Next, Poll and Notify; Close may be
-// called from any.
+// Watcher is a cursor on the history. It has no queue, so a slow reader costs no
+// memory. It is in one of two modes:
+//
+//   - behind: there may be events at or after the cursor. Poll reads the history, and
+//     the watcher becomes live when the cursor passes the newest index.
+//   - live: the cursor is at the end. The hub hands the next matching event to the
+//     watcher, and the index of the one after it. Poll takes the event; if there was
+//     one after it, the watcher is behind again, from that index on.
+//
+// So a watcher that waits, or that is busy with sending, loses nothing when newer
+// events push the ones for it out of the history; only one that has more than one
+// event to read can miss some, and is told.
+//
+// One goroutine at a time may call Next, Poll and Notify. Any goroutine may call
+// Close.
 type Watcher struct {
 	store *Store
 	path  string
 	scope Scope
-	ready chan struct{} // wakes Next; nil before the first
+	ready chan struct{} // wakes Next; nil before the first call
 
-	closed atomic.Bool
-	lost   atomic.Bool // the tree was replaced: what came between is unknown
+	closed      atomic.Bool
+	invalidated atomic.Bool // the tree was replaced: the events in between are unknown
 
 	mu     sync.Mutex
-	notify func() // is told of news; nil if nobody is
-	// next is the first index that has been neither looked at nor passed over.
-	next uint64
-	// following says that the hub keeps what comes from next on. Otherwise the
-	// watcher reads it up in the history.
-	following bool
-	// first is the first event that the hub brought. With it a watcher that
-	// waits, or is busy sending, loses nothing when the ring turns over.
-	first *Event
-	// missed is the index of the event after first, zero while none came.
-	missed uint64
+	notify func() // see Notify; may be nil
+	live   bool
+	// cursor is the first index that was not looked at. While the watcher is behind, it
+	// belongs to the goroutine that polls.
+	cursor uint64
+	// pending is the first event that the hub handed over, until Poll takes it.
+	pending *Event
+	// resumeAt is the index of the matching event after pending, or zero.
+	resumeAt uint64
 }
 
-// Watch follows path from the index since on: in the past, the present or the
-// future; zero means from now on. It returns an *Error with CodeHistoryCleared
-// when the history no longer reaches back that far. The caller must Close the
-// watcher.
+// Watch opens a watcher of path. Its first event is the first matching one at or
+// after the index since, which may lie in the future; zero means all events after
+// this call. Watch returns an *Error of CodeHistoryCleared if the history does not
+// reach back to since. The caller must Close the watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
 	w := &Watcher{store: s, path: path, scope: scope}
 	s.hub.add(w)
@@ -63,31 +72,30 @@ func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) 
 	return w, nil
 }
 
-// begin sets the cursor. With nothing to read up on, the watcher follows from
-// this moment, not from the first call of Next: what is published after v
-// reaches wake, which waits for the lock.
+// begin sets the cursor. A watcher that has nothing to read is live from here on, and
+// not only from the first Poll: what is published after the View below reaches offer,
+// which waits for mu.
 func (w *Watcher) begin(since uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.store.View()
 	switch {
 	case since == 0:
-		w.next = v.index + 1
+		w.cursor = v.index + 1
 	case since < v.oldest && v.oldest > firstIndex+1:
-		return cleared(v, since)
+		return historyCleared(v, since)
 	default:
-		w.next = max(since, v.oldest)
+		w.cursor = max(since, v.oldest)
 	}
-	w.following = w.next > v.index
+	w.live = w.cursor > v.index
 	return nil
 }
 
 // Watchers is the number of open watchers.
 func (s *Store) Watchers() int { return s.hub.len() }
 
-// Next gives the next event, waiting for it if need be. It returns an *Error
-// with CodeHistoryCleared when the watcher fell off the history,
-// ErrWatcherClosed after Close, or the context's error.
+// Next waits for the next event. It returns the errors of Poll, or that of the
+// context.
 func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	if w.ready == nil {
 		ready := make(chan struct{}, 1)
@@ -111,83 +119,88 @@ func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	}
 }
 
-// Poll is Next without the waiting: it gives nil when no event is there.
+// Poll returns the next event, or nil if there is none yet. It returns an *Error of
+// CodeHistoryCleared if the history has lost events that the watcher had not read, an
+// *Error of CodeWatcherCleared if the tree was replaced, or ErrWatcherClosed.
 func (w *Watcher) Poll() (*Event, error) {
 	if w.closed.Load() {
 		return nil, ErrWatcherClosed
 	}
-	if w.lost.Load() {
+	if w.invalidated.Load() {
 		return nil, &Error{Code: CodeWatcherCleared, Cause: "the member caught up from a snapshot", Index: w.store.View().index}
 	}
 	w.mu.Lock()
-	if w.following {
+	if w.live {
 		defer w.mu.Unlock()
-		return w.takeFirst(), nil
+		return w.takePending(), nil
 	}
 	w.mu.Unlock()
-	return w.scan()
+	return w.readHistory()
 }
 
-// Notify is for those who call Poll and don't want to wait in Next: f is called
-// when Poll has given nothing and there is something now, an event or an error.
-// What came before Notify is told at once. f is called with locks held, by the
-// goroutine that brings the news: it must not block, and not call the watcher.
+// Notify registers a function that is called when Poll has something to return, an
+// event or an error, after it returned nothing. If there is something already, f is
+// called at once. f replaces the function before it. f is called with locks held, by
+// the goroutine that applies or closes: it must not block and must not call the
+// watcher.
 func (w *Watcher) Notify(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.notify = f
-	if w.first != nil || w.closed.Load() || w.lost.Load() {
+	if w.pending != nil || w.closed.Load() || w.invalidated.Load() {
 		f()
 	}
 }
 
-// takeFirst gives the event that the hub brought, or nil. If more came behind
-// it, they are read up in the history, from the first of them on.
-func (w *Watcher) takeFirst() *Event {
-	e := w.first
+// takePending returns the event that the hub handed over, or nil. If more events came
+// after it, the watcher is behind, and reads them from the history. Callers must hold
+// mu.
+func (w *Watcher) takePending() *Event {
+	e := w.pending
 	if e == nil {
 		return nil
 	}
-	w.first, w.next = nil, e.Index()+1
-	if w.missed != 0 {
-		w.next, w.missed, w.following = w.missed, 0, false
+	w.pending, w.cursor = nil, e.Index()+1
+	if w.resumeAt != 0 {
+		w.cursor, w.resumeAt, w.live = w.resumeAt, 0, false
 	}
 	return e
 }
 
-// scan looks through the history from the cursor on, and has the hub take over
-// at its end. While it scans, next belongs to it alone.
-func (w *Watcher) scan() (*Event, error) {
+// readHistory returns the first matching event at or after the cursor. At the end of
+// the history it makes the watcher live and returns nothing.
+func (w *Watcher) readHistory() (*Event, error) {
 	for {
-		head, more := w.behind()
-		if !more {
+		newest, live := w.checkLive()
+		if live {
 			return nil, nil
 		}
-		for w.next <= head {
-			e := w.store.history.at(w.next)
+		for w.cursor <= newest {
+			e := w.store.history.at(w.cursor)
 			if e == nil {
-				return nil, cleared(w.store.View(), w.next)
+				return nil, historyCleared(w.store.View(), w.cursor)
 			}
-			w.next++
-			if w.concerns(e) {
+			w.cursor++
+			if w.matches(e) {
 				return e, nil
 			}
 		}
 	}
 }
 
-// behind gives the newest index if the cursor has not passed it yet. Otherwise
-// the watcher follows from now on. The hub is told of an event after it was
-// published: either it is seen here, or wake finds the watcher following.
-func (w *Watcher) behind() (head uint64, more bool) {
+// checkLive makes the watcher live if the cursor has passed the newest index, which it
+// returns. No event is lost in between: events are announced after they are published,
+// so an event that is not seen here finds the watcher live in offer.
+func (w *Watcher) checkLive() (newest uint64, live bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	head = w.store.View().index
-	w.following = w.next > head
-	return head, !w.following
+	newest = w.store.View().index
+	w.live = w.cursor > newest
+	return newest, w.live
 }
 
-// Close ends the watch; a Next that waits returns ErrWatcherClosed.
+// Close ends the watch. A Next that waits returns ErrWatcherClosed. Further calls do
+// nothing.
 func (w *Watcher) Close() {
 	if w.closed.Swap(true) {
 		return
@@ -198,37 +211,38 @@ func (w *Watcher) Close() {
 	w.signal()
 }
 
-// lose ends the watch because events may have passed it by.
-func (w *Watcher) lose() {
-	w.lost.Store(true)
+// invalidate ends the watch after the tree was replaced.
+func (w *Watcher) invalidate() {
+	w.invalidated.Store(true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.signal()
 }
 
-// wake is called by the hub with each event for the watcher.
-func (w *Watcher) wake(e *Event) {
+// offer is called by the hub with each matching event, in the order of their indexes.
+// A watcher that is behind reads the event from the history.
+func (w *Watcher) offer(e *Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case !w.following || e.Index() < w.next:
-	case w.first == nil:
-		w.first = e
+	case !w.live || e.Index() < w.cursor:
+	case w.pending == nil:
+		w.pending = e
 		w.signal()
-	case w.missed == 0:
-		w.missed = e.Index()
+	case w.resumeAt == 0:
+		w.resumeAt = e.Index()
 	}
 }
 
-// signal tells that there is something for Poll.
+// signal calls the function of Notify. Callers must hold mu.
 func (w *Watcher) signal() {
 	if w.notify != nil {
 		w.notify()
 	}
 }
 
-// concerns reports whether the watcher follows what the event is about.
-func (w *Watcher) concerns(e *Event) bool {
+// matches reports whether the watcher returns the event.
+func (w *Watcher) matches(e *Event) bool {
 	path := e.node.Path()
 	switch {
 	case e.refresh:
@@ -242,7 +256,7 @@ func (w *Watcher) concerns(e *Event) bool {
 	}
 }
 
-func cleared(v *View, since uint64) *Error {
+func historyCleared(v *View, since uint64) *Error {
 	return &Error{
 		Code:  CodeHistoryCleared,
 		Cause: fmt.Sprintf("the requested history has been cleared [%d/%d]", v.oldest, since),

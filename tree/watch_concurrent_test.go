@@ -47,14 +47,14 @@ func TestConcurrentWatchers(t *testing.T) {
 			_, _ = m.do(now, c)
 		}
 		s.Apply(now, commands)
-		s.Notify()
+		s.Announce()
 	}
 	// The last event reaches every watcher at its own path.
 	for _, path := range []string{"/d0/k", "/d1/k", "/d2/k", "/d3/k", "/d1/_h/k"} {
 		c := Command{Op: OpSet, Path: path, Value: "end"}
 		_, _ = m.do(0, c)
 		s.Apply(0, []Command{c})
-		s.Notify()
+		s.Announce()
 	}
 	all.Wait()
 	for w, got := range seen {

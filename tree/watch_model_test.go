@@ -123,7 +123,7 @@ func TestWatchersMatchModel(t *testing.T) {
 					_, _ = m.do(now, c)
 				}
 				s.Apply(now, commands)
-				s.Notify()
+				s.Announce()
 			case 3:
 				for _, p := range pairs {
 					for i := 0; !p.want.over && i < 3 && (i == 0 || !p.want.waiting); i++ {

@@ -62,7 +62,7 @@ func fill(t testing.TB, s *Store, path string, head uint64) {
 	for s.View().Index() < head {
 		n := min(100, head-s.View().Index())
 		s.Apply(1, batch(int(n), func(int) Command { return Command{Op: OpSet, Path: path} }))
-		s.Notify()
+		s.Announce()
 	}
 }
 
@@ -172,7 +172,7 @@ func TestDeletedParents(t *testing.T) {
 			} else {
 				must(t, s, Command{Op: OpUpdate, Path: "/d", Refresh: true, Expires: 2 * second})
 				s.Apply(3*second, []Command{{Op: OpExpire}})
-				s.Notify()
+				s.Announce()
 			}
 			at := s.View().Index()
 			for _, w := range below {
@@ -241,7 +241,7 @@ func TestWokenWatcherSurvivesTheRing(t *testing.T) {
 		defer next2.Close()
 		next(t, next2, 2) // read from the ring, before Notify
 		quiet(t, next2)
-		s.Notify()
+		s.Announce()
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
 		next(t, next2, 3)
@@ -253,7 +253,7 @@ func TestWokenWatcherSurvivesTheRing(t *testing.T) {
 		seen := must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		next(t, w, 2)
 		quiet(t, w)
-		w.wake(seen) // as the hub does when it is late
+		w.offer(seen) // as the hub does when it is late
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 3)

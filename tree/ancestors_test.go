@@ -43,7 +43,7 @@ func growTTLs(b testing.TB, keys int) *Store {
 			return Command{Op: OpSet, Path: fmt.Sprintf("/d/%06d/%02d", i/100, j), Expires: 100 * second}
 		}))
 	}
-	s.Notify()
+	s.Announce()
 	s.TakeDelta()
 	return s
 }
@@ -66,7 +66,7 @@ func TestRemovalKnowsNoSize(t *testing.T) {
 				s := growTTLs(t, keys)
 				began := time.Now()
 				s.Apply(tc.now, []Command{tc.command})
-				s.Notify()
+				s.Announce()
 				best = min(best, time.Since(began))
 				if v := s.View(); v.Nodes() != 0 || v.Bytes() != 0 || v.NextExpiry() != 0 {
 					t.Fatalf("%d nodes, %d bytes, due %d are left", v.Nodes(), v.Bytes(), v.NextExpiry())
@@ -89,7 +89,7 @@ func TestRemovedTTLsAreFree(t *testing.T) {
 			return Command{Op: OpSet, Path: fmt.Sprintf("/d/%s/%04d", strings.Repeat("x", 100), i), Expires: int64(i+1) * 1000 * second}
 		}))
 		s.Apply(1, []Command{{Op: OpDelete, Path: "/d", Recursive: true}})
-		s.Notify()
+		s.Announce()
 		s.TakeDelta()
 	}
 	round()
@@ -111,7 +111,7 @@ func BenchmarkRemove(b *testing.B) {
 				s := growTTLs(b, keys)
 				b.StartTimer()
 				s.Apply(1, []Command{{Op: OpDelete, Path: "/d", Recursive: true}})
-				s.Notify()
+				s.Announce()
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func BenchmarkRenew(b *testing.B) {
 			for b.Loop() {
 				at++
 				s.Apply(1, []Command{{Op: OpUpdate, Path: tc.path(int(at*7919) % keys), Refresh: true, Expires: at * 1000}})
-				s.Notify()
+				s.Announce()
 				s.TakeDelta()
 			}
 		})
