@@ -268,7 +268,7 @@ func TestQuorumIsKept(t *testing.T) {
 	lead := c.leader()
 	alive := c.others(lead)[0]
 	for _, via := range c.running() {
-		c.await("the dead member to be missed", func() bool { return via.node().transport.Heard(dead.id).IsZero() })
+		c.await("the dead member to be missed", func() bool { return via.node().transport.LastReceived(dead.id).IsZero() })
 		for _, needed := range c.running() {
 			if err := via.node().RemoveMember(t.Context(), needed.id); !errors.Is(err, ErrNotEnoughMembers) {
 				t.Errorf("member %d removes %d: %v", via.id, needed.id, err)
@@ -281,7 +281,7 @@ func TestQuorumIsKept(t *testing.T) {
 
 	for _, r := range c.others(lead) {
 		r.kill()
-		c.await("the dead members to be missed", func() bool { return lead.node().transport.Heard(r.id).IsZero() })
+		c.await("the dead members to be missed", func() bool { return lead.node().transport.LastReceived(r.id).IsZero() })
 	}
 	if err := lead.node().AddMember(t.Context(), members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}); !errors.Is(err, ErrUnhealthy) {
 		t.Errorf("a member is added without a quorum: %v", err)

@@ -62,7 +62,7 @@ func (l *core) verify(c *claim) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), doubtTimeout)
 		defer cancel()
-		report, err := n.transport.AskLog(ctx, c.from, c.index)
+		report, err := n.transport.RequestLogReport(ctx, c.from, c.index)
 		n.inbox.post(func(l *core) {
 			l.claims.asking, l.claims.failed = false, err
 			if err == nil {

@@ -128,7 +128,7 @@ func (c *cluster) separate(list ...*replica) {
 	c.await("the members to be alone", func() bool {
 		for _, r := range list {
 			for _, other := range c.members {
-				if r != other && !r.node().transport.Heard(other.id).IsZero() {
+				if r != other && !r.node().transport.LastReceived(other.id).IsZero() {
 					return false
 				}
 			}

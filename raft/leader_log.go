@@ -57,7 +57,7 @@ func (c *core) logLeaderless(now time.Time) {
 	voters := c.confState.GetVoters()
 	var missing []members.ID
 	for _, id := range voters {
-		if id != uint64(c.id) && c.transport.Heard(members.ID(id)).IsZero() {
+		if id != uint64(c.id) && c.transport.LastReceived(members.ID(id)).IsZero() {
 			missing = append(missing, members.ID(id))
 		}
 	}

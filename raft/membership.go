@@ -222,7 +222,7 @@ func (c *core) allowRemoval(id uint64) error {
 func (c *core) reachable(ids []uint64) int {
 	n := 0
 	for _, id := range ids {
-		if id == uint64(c.id) || time.Since(c.transport.Heard(members.ID(id))) < transport.Silence {
+		if id == uint64(c.id) || time.Since(c.transport.LastReceived(members.ID(id))) < transport.StreamTimeout {
 			n++
 		}
 	}

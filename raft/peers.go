@@ -15,17 +15,17 @@ import (
 // newTransport connects the node with its peers.
 func (n *Node) newTransport(cfg Config) *transport.Transport {
 	return transport.New(transport.Config{
-		Self:     n.id,
-		Cluster:  n.registry.ClusterID(),
-		Client:   cfg.PeerClient,
-		Standing: n.roster.standing,
-		Stranger: n.roster.inquire,
-		Refuse: func(from members.ID, reason error) {
+		Self:          n.id,
+		Cluster:       n.registry.ClusterID(),
+		Client:        cfg.PeerClient,
+		Membership:    n.roster.membership,
+		UnknownSender: n.roster.inquire,
+		MessageRejected: func(from members.ID, reason error) {
 			if n.inbox.offer(func(c *core) { c.refused(from, reason) }, reportSize) {
 				wake(n.inbox.wake)
 			}
 		},
-		Report:       n.reportLog,
+		LogReport:    n.reportLog,
 		Founding:     func() members.ID { return members.ID(n.founding.Load()) },
 		Level:        n.programLevel,
 		ClusterLevel: n.FeatureLevel,
@@ -42,7 +42,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 				wake(n.inbox.wake)
 			}
 		},
-		Lost: func(id members.ID) {
+		StreamClosed: func(id members.ID) {
 			n.inbox.post(func(c *core) {
 				c.abandon(id)
 				c.retryTransfer(id)
@@ -51,11 +51,11 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		SnapshotSent: func(id members.ID, err error) {
 			n.inbox.post(func(c *core) { c.snapshotSent(id, err) })
 		},
-		Refused: func() {
+		Removed: func() {
 			n.inbox.post(func(c *core) { c.fail(ErrRemoved) })
 		},
 		MaxMessage: n.limits.message,
-		MaxWaiting: n.limits.outbox,
+		MaxQueued:  n.limits.outbox,
 		Sent: func(m *raftpb.Message, bytes int) {
 			if m.GetType() == raftpb.MsgApp {
 				emit1(n.observer.AppendSent, bytes)

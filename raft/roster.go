@@ -66,8 +66,8 @@ func (r *roster) close() {
 	r.tasks.Wait()
 }
 
-// standing tells what somebody is to the cluster.
-func (r *roster) standing(id members.ID) transport.Standing {
+// membership says what a member is to the cluster.
+func (r *roster) membership(id members.ID) transport.Membership {
 	if r.registry.Removed(id) {
 		return transport.Removed
 	}
@@ -110,7 +110,7 @@ func (r *roster) inquire(stranger members.ID) {
 		if r.learn(r.ask()) {
 			r.changed()
 		}
-		if r.standing(stranger) == transport.Unknown {
+		if r.membership(stranger) == transport.Unknown {
 			r.logStranger(stranger)
 		}
 	})

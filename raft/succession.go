@@ -33,7 +33,7 @@ type succession struct {
 // abandon forgets the leader, if it is the member and has not called again. Raft
 // itself knows who that is: the message of a new leader may have come just before.
 func (c *core) abandon(id members.ID) {
-	if id == c.id || uint64(id) != c.raw.BasicStatus().Lead || !c.transport.Heard(id).IsZero() {
+	if id == c.id || uint64(id) != c.raw.BasicStatus().Lead || !c.transport.LastReceived(id).IsZero() {
 		return
 	}
 	if c.leaderless.gone.Due(time.Now()) {

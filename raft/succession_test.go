@@ -60,7 +60,7 @@ func TestFormerLeaderGoes(t *testing.T) {
 	c.await("the new leader", func() bool { return next.node().Leader() == next.id })
 	former.stop()
 	n := follower.node()
-	c.await("the former leader to be missed", func() bool { return n.transport.Heard(former.id).IsZero() })
+	c.await("the former leader to be missed", func() bool { return n.transport.LastReceived(former.id).IsZero() })
 	// What came is worked off in one go, and this behind it.
 	forgot := make(chan bool, 1)
 	n.inbox.post(func(c *core) { forgot <- c.succession.wait > 0 })

@@ -37,7 +37,7 @@ func (c *core) transferee() uint64 {
 	}
 	c.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
 		if id != uint64(c.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
-			!c.transport.Heard(members.ID(id)).IsZero() {
+			!c.transport.LastReceived(members.ID(id)).IsZero() {
 			to, match = id, p.Match
 		}
 	})
@@ -46,7 +46,7 @@ func (c *core) transferee() uint64 {
 
 // handOverAgain looks for another heir when the member that was to lead has gone.
 func (c *core) retryTransfer(gone members.ID) {
-	if c.stopping.IsZero() || !c.leads() || c.raw.BasicStatus().LeadTransferee != uint64(gone) || !c.transport.Heard(gone).IsZero() {
+	if c.stopping.IsZero() || !c.leads() || c.raw.BasicStatus().LeadTransferee != uint64(gone) || !c.transport.LastReceived(gone).IsZero() {
 		return
 	}
 	if to := c.transferee(); to != 0 {

@@ -24,7 +24,7 @@ func TestHeirIsThere(t *testing.T) {
 		}
 	})
 	follower.kill()
-	c.await("the follower to be missed", func() bool { return lead.node().transport.Heard(follower.id).IsZero() })
+	c.await("the follower to be missed", func() bool { return lead.node().transport.LastReceived(follower.id).IsZero() })
 	lead.inTask(func(c *core) {
 		if transferee := members.ID(c.transferee()); transferee != 0 {
 			t.Errorf("the heir is %v, which has gone", transferee)

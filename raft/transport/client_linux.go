@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bindUserTimeout has the kernel break a connection whose bytes nobody
-// acknowledges: small messages would sit in its buffer for many minutes.
-func bindUserTimeout(_, _ string, c syscall.RawConn) error {
+// setUserTimeout has the kernel break a connection when the peer does not acknowledge bytes for StreamTimeout. Without
+// it, the kernel would keep small messages in its buffer for many minutes.
+func setUserTimeout(_, _ string, c syscall.RawConn) error {
 	var failed error
 	err := c.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Silence/time.Millisecond))
+		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(StreamTimeout/time.Millisecond))
 	})
 	if err != nil {
 		return err

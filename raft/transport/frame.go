@@ -13,16 +13,16 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// A frame is the length of a message, in headSize bytes, and the message. An
-// empty one says that the stream lives.
+// A frame is the length of a message, in headSize bytes, and the message. An idle stream carries empty frames.
 const headSize = 4
 
-// maxKept bounds the room for frames that is kept for the next ones.
+// maxKept bounds the memory for encoded frames that is kept for the next ones, in bytes.
 const maxKept = 1 << 20
 
+// errFrame says that the bytes of a stream are no frame, or none that this member accepts.
 var errFrame = errors.New("transport: a frame that is no message")
 
-// appendFrame appends the frame of a message, and gives the message's own size.
+// appendFrame appends the frame of a message, and returns the size of the message's encoding.
 func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
 	at := len(b)
 	b, err := proto.MarshalOptions{}.MarshalAppend(append(b, 0, 0, 0, 0), m)
@@ -34,21 +34,23 @@ func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
 	return b, size, nil
 }
 
-// frameReader reads messages that come framed. They keep nothing of the bytes
-// that they are read from, so the room for these is used again.
+// frameReader reads framed messages. A message shares no memory with the bytes it was decoded from, so these are
+// overwritten by the next frame.
 type frameReader struct {
-	in   *bufio.Reader
-	most int           // the longest message
-	room []byte        // for frames that don't fit into in's buffer
-	long chan struct{} // has room for one who reads a very long frame
+	in    *bufio.Reader
+	limit int    // the longest message, in bytes
+	buf   []byte // for frames that are longer than the buffer of in
+	// longFrame has room for one. A reader of a very long frame puts an element in and takes it out afterwards, so
+	// that one such frame is read at a time.
+	longFrame chan struct{}
 }
 
-// newFrameReader makes a reader that refuses messages of more than most bytes.
-func newFrameReader(in io.Reader, most int) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), most: most, long: make(chan struct{}, 1)}
+// newFrameReader returns a reader that refuses messages of more than limit bytes.
+func newFrameReader(in io.Reader, limit int) *frameReader {
+	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: limit, longFrame: make(chan struct{}, 1)}
 }
 
-// next waits for a message and gives its size; nil for an empty frame.
+// next waits for a frame, and returns its message and the size of that. The message of an empty frame is nil.
 func (r *frameReader) next() (*raftpb.Message, int, error) {
 	head, err := r.peek(headSize)
 	if err != nil {
@@ -59,14 +61,14 @@ func (r *frameReader) next() (*raftpb.Message, int, error) {
 	if size == 0 {
 		return nil, 0, nil
 	}
-	if uint64(size) > uint64(r.most) {
-		return nil, 0, fmt.Errorf("%w: %d bytes, and this member takes %d: is --max-request-bytes the same on all members?", errFrame, size, r.most)
+	if uint64(size) > uint64(r.limit) {
+		return nil, 0, fmt.Errorf("%w: %d bytes, and this member takes %d: is --max-request-bytes the same on all members?", errFrame, size, r.limit)
 	}
 	m, err := r.message(int(size))
 	return m, int(size), err
 }
 
-// ready reports whether the next frame has come, so that next would not wait.
+// ready reports whether the next frame has arrived, so that next would not wait.
 func (r *frameReader) ready() bool {
 	have := r.in.Buffered()
 	if have < headSize {
@@ -88,10 +90,13 @@ func (r *frameReader) message(size int) (*raftpb.Message, error) {
 	return m, nil
 }
 
-// bytes reads so many bytes. They are good until the next call.
+// bytes reads size bytes. They are valid until the next call.
 func (r *frameReader) bytes(size int) ([]byte, error) {
-	if size > r.in.Size() {
-		return r.longBytes(size)
+	switch {
+	case size > maxPreallocated:
+		return r.veryLong(size)
+	case size > r.in.Size():
+		return r.long(size)
 	}
 	data, err := r.peek(size)
 	if err == nil {
@@ -100,52 +105,51 @@ func (r *frameReader) bytes(size int) ([]byte, error) {
 	return data, err
 }
 
-// promptBytes is the size up to which memory is set aside before a frame has
-// come. A longer one gets it as it comes: its length may be a lie.
-const promptBytes = 4 << 20
+// maxPreallocated is the size up to which memory is allocated before a frame has arrived, in bytes. The length of a longer
+// frame may be a lie, so its memory grows as it arrives.
+const maxPreallocated = 4 << 20
 
-func (r *frameReader) longBytes(size int) ([]byte, error) {
-	if size > promptBytes {
-		return r.longerBytes(size)
-	}
-	data := r.room
+// long reads a frame that is longer than the buffer of in.
+func (r *frameReader) long(size int) ([]byte, error) {
+	data := r.buf
 	if cap(data) < size {
 		data = make([]byte, size)
 	}
 	if cap(data) <= maxKept {
-		r.room = data
+		r.buf = data
 	}
 	_, err := io.ReadFull(r.in, data[:size])
 	return data[:size], err
 }
 
-// Such a long frame is rare, and takes its size twice. So one is read at a time, of
-// all streams together, and it must come at a rate at which the others' turn comes.
+// A very long frame is rare, and takes twice its size of memory. So the streams read one at a time, and it must arrive at a
+// rate that lets the others have their turn.
 const (
-	longRate = 1 << 20 // bytes a second
-	longWait = 2 * Silence
+	minLongRate = 1 << 20 // bytes a second
+	longTimeout = 2 * StreamTimeout
 )
 
 var errSlow = errors.New("transport: the peer sends too slowly")
 
-func (r *frameReader) longerBytes(size int) ([]byte, error) {
-	turn := time.NewTimer(longWait)
-	defer turn.Stop()
+// veryLong reads a frame that is longer than maxPreallocated.
+func (r *frameReader) veryLong(size int) ([]byte, error) {
+	timeout := time.NewTimer(longTimeout)
+	defer timeout.Stop()
 	select {
-	case r.long <- struct{}{}:
-		defer func() { <-r.long }()
-	case <-turn.C:
+	case r.longFrame <- struct{}{}:
+		defer func() { <-r.longFrame }()
+	case <-timeout.C:
 		return nil, fmt.Errorf("%w: another long message takes too long", errSlow)
 	}
-	end := time.Now().Add(longWait + time.Duration(size/longRate)*time.Second)
-	data := make([]byte, 0, promptBytes)
+	end := time.Now().Add(longTimeout + time.Duration(size/minLongRate)*time.Second)
+	data := make([]byte, 0, maxPreallocated)
 	for len(data) < size {
 		if len(data) == cap(data) {
 			data = append(make([]byte, 0, min(size, 2*cap(data))), data...)
 		}
 		n, err := io.ReadAtLeast(r.in, data[len(data):min(size, cap(data))], 1)
 		if data = data[:len(data)+n]; err != nil && len(data) < size {
-			return nil, noEOF(err)
+			return nil, withinFrame(err)
 		}
 		if time.Now().After(end) {
 			return nil, errSlow
@@ -154,22 +158,22 @@ func (r *frameReader) longerBytes(size int) ([]byte, error) {
 	return data, nil
 }
 
-// noEOF is for a stream that ends within a frame.
-func noEOF(err error) error {
+// withinFrame turns the end of a stream within a frame into an error of its own.
+func withinFrame(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// peek waits for so many bytes, which must fit into the buffer.
+// peek waits for n bytes, which must fit into the buffer of in.
 func (r *frameReader) peek(n int) ([]byte, error) {
 	b, err := r.in.Peek(n)
-	if err == io.EOF && len(b) > 0 {
-		err = io.ErrUnexpectedEOF
+	if len(b) > 0 {
+		err = withinFrame(err)
 	}
 	return b, err
 }
 
-// skip leaves behind bytes that were peeked at.
+// skip drops bytes that peek has returned.
 func (r *frameReader) skip(n int) { _, _ = r.in.Discard(n) }

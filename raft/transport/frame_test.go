@@ -10,7 +10,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// frames encodes messages; nil stands for an empty frame.
+// frames encodes messages. A nil message becomes an empty frame.
 func frames(t testing.TB, messages ...*raftpb.Message) []byte {
 	t.Helper()
 	var b []byte
@@ -27,7 +27,7 @@ func frames(t testing.TB, messages ...*raftpb.Message) []byte {
 	return b
 }
 
-// nextMessage reads over empty frames: a slow machine may bring them at any time.
+// nextMessage skips empty frames: on a slow machine, one may be between any two messages.
 func nextMessage(in *frameReader) (*raftpb.Message, error) {
 	for {
 		if m, _, err := in.next(); m != nil || err != nil {
@@ -36,15 +36,15 @@ func nextMessage(in *frameReader) (*raftpb.Message, error) {
 	}
 }
 
-// sample is data of that size that belongs to one message.
+// sample returns data of a size that is different for each index.
 func sample(index uint64, size int) []byte {
 	return bytes.Repeat([]byte{byte(index), byte(index >> 8), 7}, size/3+1)[:size]
 }
 
-// TestFramesInPieces reads frames of all sizes as they come over a network. What was
-// read stays when its room is used again.
+// TestFramesInPieces reads frames of many sizes that arrive in pieces. A message must not change when the memory of its
+// frame is used again.
 func TestFramesInPieces(t *testing.T) {
-	sizes := []int{0, 1, 5, 64<<10 - 20, 64 << 10, 100 << 10, 90 << 10, 3, maxKept, 2 * maxKept, promptBytes + 1, 7, 70 << 10}
+	sizes := []int{0, 1, 5, 64<<10 - 20, 64 << 10, 100 << 10, 90 << 10, 3, maxKept, 2 * maxKept, maxPreallocated + 1, 7, 70 << 10}
 	var sent []*raftpb.Message
 	for i, size := range sizes {
 		sent = append(sent, message(2, uint64(i), sample(uint64(i), size)), nil)
@@ -69,27 +69,26 @@ func TestFramesInPieces(t *testing.T) {
 				}
 			}
 			if _, _, err := r.next(); err != io.EOF {
-				t.Errorf("the end is %v", err)
+				t.Errorf("at the end: %v", err)
 			}
-			if cap(r.room) > maxKept {
-				t.Errorf("%d bytes are kept for frames", cap(r.room))
+			if cap(r.buf) > maxKept {
+				t.Errorf("%d bytes are kept for frames", cap(r.buf))
 			}
 			for i, m := range got {
 				if (m == nil) != (sent[i] == nil) {
-					t.Fatalf("frame %d is of another kind", i)
+					t.Fatalf("frame %d is empty, or must be", i)
 				}
 				if m != nil && (m.GetIndex() != uint64(i/2) || !bytes.Equal(m.GetEntries()[0].GetData(), sample(uint64(i/2), sizes[i/2]))) {
-					t.Errorf("message %d came as message %d, or changed", i/2, m.GetIndex())
+					t.Errorf("message %d arrived in place of message %d, or with other data", m.GetIndex(), i/2)
 				}
 			}
 		})
 	}
 }
 
-// TestFramesTogether wants what has come together handed over together, up to the
-// first frame that is not whole.
-func TestFramesTogether(t *testing.T) {
-	e := newEnd(t, 2, nil)
+// TestReadAvailable reads frames that have arrived together. They must be returned together, up to the first incomplete one.
+func TestReadAvailable(t *testing.T) {
+	e := newEndpoint(t, 2, nil)
 	var many []*raftpb.Message
 	for i := range uint64(maxFrames + 10) {
 		many = append(many, message(2, i, []byte("data")))
@@ -98,7 +97,7 @@ func TestFramesTogether(t *testing.T) {
 	half = half[:len(half)-1]
 	for name, test := range map[string]struct {
 		data []byte
-		want []int // how many come at a time
+		want []int // how many are returned by each call
 		end  error
 	}{
 		"two and half of one": {append(frames(t, many[0], many[1]), half...), []int{2}, io.ErrUnexpectedEOF},
@@ -106,19 +105,19 @@ func TestFramesTogether(t *testing.T) {
 		"empty frames":        {frames(t, nil, many[0], nil, many[1], nil), []int{2}, io.EOF},
 		"nothing else":        {frames(t, nil), []int{0}, io.EOF},
 		"many":                {frames(t, many...), []int{maxFrames, 10}, io.EOF},
-		"noise behind one":    {append(frames(t, many[0]), 0, 0, 0, 1, 0xff), []int{1}, errFrame},
+		"no frame behind one": {append(frames(t, many[0]), 0, 0, 0, 1, 0xff), []int{1}, errFrame},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := newFrameReader(bytes.NewReader(test.data), testMessage)
 			next := uint64(0)
 			for i, want := range test.want {
-				messages, err := e.readTogether(1, in, nil)
+				messages, err := e.readAvailable(1, in, nil)
 				if last := i == len(test.want)-1 && errors.Is(test.end, errFrame); len(messages) != want || (err != nil) != last {
-					t.Fatalf("%d messages came together, want %d; %v", len(messages), want, err)
+					t.Fatalf("%d messages are returned together, want %d; %v", len(messages), want, err)
 				}
 				for _, m := range messages {
 					if m.GetIndex() != next {
-						t.Errorf("message %d came as message %d", m.GetIndex(), next)
+						t.Errorf("message %d arrived in place of message %d", m.GetIndex(), next)
 					}
 					next++
 				}
@@ -126,14 +125,15 @@ func TestFramesTogether(t *testing.T) {
 			if errors.Is(test.end, errFrame) {
 				return
 			}
-			if messages, err := e.readTogether(1, in, nil); len(messages) > 0 || err != test.end {
+			if messages, err := e.readAvailable(1, in, nil); len(messages) > 0 || err != test.end {
 				t.Errorf("at the end: %d messages, %v", len(messages), err)
 			}
 		})
 	}
 }
 
-func TestFrameRefused(t *testing.T) {
+// TestInvalidFrames reads frames that are cut short, too long, or no messages.
+func TestInvalidFrames(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"half a head":    {0, 0},
 		"half a message": {0, 0, 0, 9, 1},

@@ -104,11 +104,11 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (announcement,
 	if err != nil || from == t.Self {
 		return refuse(http.StatusBadRequest, "the request does not say whom it is from")
 	}
-	switch t.Standing(from) {
+	switch t.Membership(from) {
 	case Removed:
 		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
 	case Unknown:
-		t.Stranger(from)
+		t.UnknownSender(from)
 		return refuse(http.StatusForbidden, "member %s is not known here. One that was just added is in a moment. "+
 			"If this goes on, member %s was away while others were replaced: name those of today in its --initial-cluster, and start it again", from, t.Self)
 	}
@@ -159,7 +159,7 @@ func (t *Transport) compareFounding(peer, theirs members.ID) error {
 		"remove the member, and add it again as a new one", errIncompatible, peer, theirs, t.Self, own)
 }
 
-// logIncompatible logs that a member was refused, more and more rarely.
+// logIncompatible logs less and less often that a member was refused: it tries again and again.
 func (t *Transport) logIncompatible(from members.ID, err error) {
 	t.mu.Lock()
 	due := t.incompatible.Due(time.Now())

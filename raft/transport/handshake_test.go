@@ -14,49 +14,49 @@ import (
 	"pando/stats"
 )
 
-// TestFoundings connects members of foundings that are known and unknown.
+// TestFoundings connects members whose founding IDs are the same, different, or not known.
 func TestFoundings(t *testing.T) {
-	connect := func(t *testing.T, one, two uint64) (a, b *end) {
-		a, b = newEnd(t, 1, nil), newEnd(t, 2, nil)
+	connect := func(t *testing.T, one, two uint64) (a, b *endpoint) {
+		a, b = newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 		a.founding.Store(one)
 		b.founding.Store(two)
 		return a, b
 	}
 	t.Run("the same", func(t *testing.T) {
 		a, b := connect(t, 77, 77)
-		a.know(b)
-		a.pass(b)
-		if id, told := b.FoundingOf(1); id != 77 || !told {
-			t.Errorf("told %s, %v", id, told)
+		a.connect(b)
+		a.deliver(b)
+		if id, has := b.FoundingOf(1); id != 77 || !has {
+			t.Errorf("announced is %s, %v", id, has)
 		}
 	})
 	t.Run("one unknown", func(t *testing.T) {
 		a, b := connect(t, 77, 0)
-		a.know(b)
-		b.know(a)
-		a.pass(b)
-		b.pass(a)
-		if id, told := a.FoundingOf(2); id != 0 || !told {
-			t.Errorf("told %s, %v", id, told)
+		a.connect(b)
+		b.connect(a)
+		a.deliver(b)
+		b.deliver(a)
+		if id, has := a.FoundingOf(2); id != 0 || !has {
+			t.Errorf("announced is %s, %v", id, has)
 		}
 	})
 	t.Run("an older version", func(t *testing.T) {
 		_, b := connect(t, 0, 77)
 		b.openStream(t)
-		b.await("the stream", func() bool { return !b.Heard(1).IsZero() })
-		if id, told := b.FoundingOf(1); id != 0 || told {
-			t.Errorf("told %s, %v", id, told)
+		b.await("the stream", func() bool { return !b.LastReceived(1).IsZero() })
+		if id, has := b.FoundingOf(1); id != 0 || has {
+			t.Errorf("announced is %s, %v", id, has)
 		}
 	})
 	t.Run("different", func(t *testing.T) {
 		core, logged := observer.New(zapcore.WarnLevel)
-		a, b := newEnd(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEnd(t, 2, nil)
+		a, b := newEndpoint(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEndpoint(t, 2, nil)
 		a.founding.Store(77)
 		b.founding.Store(88)
-		a.know(b)
+		a.connect(b)
 		a.await("some attempts", func() bool { return a.lost.Load() > 2 })
-		if !b.Heard(1).IsZero() {
-			t.Error("a member of another founding is heard")
+		if !b.LastReceived(1).IsZero() {
+			t.Error("a member of another founding has a stream")
 		}
 		text := logged.All()[0].ContextMap()["error"].(string)
 		for _, want := range []string{"data directory of member 2", members.ID(77).String(), members.ID(88).String(), "earlier cluster"} {
@@ -67,18 +67,18 @@ func TestFoundings(t *testing.T) {
 	})
 	t.Run("different, learned later", func(t *testing.T) {
 		a, b := connect(t, 77, 0)
-		a.know(b)
-		b.know(a)
-		a.pass(b)
-		b.pass(a)
+		a.connect(b)
+		b.connect(a)
+		a.deliver(b)
+		b.deliver(a)
 		b.founding.Store(88)
 		b.RecheckPeers()
-		b.await("both streams to end", func() bool { return b.Heard(1).IsZero() && a.Heard(2).IsZero() })
+		b.await("both streams to end", func() bool { return b.LastReceived(1).IsZero() && a.LastReceived(2).IsZero() })
 	})
 }
 
-// TestMismatchIsExplained wants the log to say which cluster was met, whose data says
-// otherwise, and what to do; and not to say so again and again.
+// TestMismatchIsExplained connects to a member of another cluster, and to another member. The log must say once which one
+// it is, which one was expected, and what to do.
 func TestMismatchIsExplained(t *testing.T) {
 	for name, test := range map[string]struct {
 		tune  func(*Config)
@@ -89,7 +89,7 @@ func TestMismatchIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, logged := observer.New(zapcore.WarnLevel)
-			a, b := newEnd(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEnd(t, 2, test.tune)
+			a, b := newEndpoint(t, 1, func(c *Config) { c.Logger = zap.New(core) }), newEndpoint(t, 2, test.tune)
 			a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{b.server.URL}}})
 			start := time.Now()
 			a.await("some attempts", func() bool { return a.lost.Load() > 8 })
@@ -107,20 +107,20 @@ func TestMismatchIsExplained(t *testing.T) {
 	}
 }
 
-// TestAskLog asks a member for what it has in its log.
-func TestAskLog(t *testing.T) {
-	a, b := newEnd(t, 1, nil), newEnd(t, 2, nil)
-	a.know(b)
-	if r, err := a.AskLog(t.Context(), 2, 41); err != nil || r.EntryTerm != 42 {
+// TestRequestLogReport asks members about their logs.
+func TestRequestLogReport(t *testing.T) {
+	a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
+	a.connect(b)
+	if r, err := a.RequestLogReport(t.Context(), 2, 41); err != nil || r.EntryTerm != 42 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r, err := a.AskLog(t.Context(), 3, 41); err == nil {
-		t.Errorf("a member that is not there says %+v", r)
+	if r, err := a.RequestLogReport(t.Context(), 3, 41); err == nil {
+		t.Errorf("a member that is no peer reports %+v", r)
 	}
-	liar := newAnsweringServer(t, func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"entryTerm":9}`)) })
-	a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{liar}}})
-	if r, err := a.AskLog(t.Context(), 2, 41); err == nil {
-		t.Errorf("something that is no member says %+v", r)
+	other := newAnsweringServer(t, func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"entryTerm":9}`)) })
+	a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{other}}})
+	if r, err := a.RequestLogReport(t.Context(), 2, 41); err == nil {
+		t.Errorf("a server that is no member reports %+v", r)
 	}
 }
 
@@ -128,20 +128,20 @@ func TestAskLog(t *testing.T) {
 func TestLevels(t *testing.T) {
 	level := func(level uint64) func(*Config) { return func(c *Config) { c.Level = level } }
 	t.Run("served by both", func(t *testing.T) {
-		a, b := newEnd(t, 1, level(2)), newEnd(t, 2, level(1))
+		a, b := newEndpoint(t, 1, level(2)), newEndpoint(t, 2, level(1))
 		a.level.Store(1)
-		a.know(b)
-		b.know(a)
-		a.pass(b)
-		b.pass(a)
+		a.connect(b)
+		b.connect(a)
+		a.deliver(b)
+		b.deliver(a)
 		if got := []uint64{a.FeatureLevelOf(2), b.FeatureLevelOf(1), b.FeatureLevelOf(3)}; got[0] != 1 || got[1] != 2 || got[2] != 0 {
 			t.Errorf("announced are %d", got)
 		}
 	})
 	t.Run("a program without levels", func(t *testing.T) {
-		b := newEnd(t, 2, level(1))
+		b := newEndpoint(t, 2, level(1))
 		b.openStream(t)
-		b.await("the stream", func() bool { return !b.Heard(1).IsZero() })
+		b.await("the stream", func() bool { return !b.LastReceived(1).IsZero() })
 		if got := b.FeatureLevelOf(1); got != 0 {
 			t.Errorf("level %d", got)
 		}
@@ -152,13 +152,13 @@ func TestLevels(t *testing.T) {
 	})
 	t.Run("below the cluster's", func(t *testing.T) {
 		core, logged := observer.New(zapcore.WarnLevel)
-		a, b := newEnd(t, 1, func(c *Config) { c.Level, c.Logger = 1, zap.New(core) }), newEnd(t, 2, level(2))
+		a, b := newEndpoint(t, 1, func(c *Config) { c.Level, c.Logger = 1, zap.New(core) }), newEndpoint(t, 2, level(2))
 		b.level.Store(2)
-		a.know(b)
-		b.know(a)
+		a.connect(b)
+		b.connect(a)
 		a.await("attempts of both", func() bool { return a.lost.Load() > 2 && b.lost.Load() > 2 })
-		if !a.Heard(2).IsZero() || !b.Heard(1).IsZero() {
-			t.Error("the two talk")
+		if !a.LastReceived(2).IsZero() || !b.LastReceived(1).IsZero() {
+			t.Error("one of the two has a stream to the other")
 		}
 		text := logged.All()[0].ContextMap()["error"].(string)
 		for _, want := range []string{"the cluster is at feature level 2", "member 1 runs Pando " + stats.Version, "levels up to 1", "Upgrade that member"} {
@@ -168,14 +168,14 @@ func TestLevels(t *testing.T) {
 		}
 	})
 	t.Run("raised while a stream is up", func(t *testing.T) {
-		a, b := newEnd(t, 1, level(1)), newEnd(t, 2, level(2))
-		a.know(b)
-		b.know(a)
-		a.pass(b)
-		b.pass(a)
+		a, b := newEndpoint(t, 1, level(1)), newEndpoint(t, 2, level(2))
+		a.connect(b)
+		b.connect(a)
+		a.deliver(b)
+		b.deliver(a)
 		b.level.Store(2)
 		b.RecheckPeers()
-		b.await("both streams to end", func() bool { return b.Heard(1).IsZero() && a.Heard(2).IsZero() })
+		b.await("both streams to end", func() bool { return b.LastReceived(1).IsZero() && a.LastReceived(2).IsZero() })
 	})
 }
 
@@ -189,8 +189,8 @@ func TestProtocols(t *testing.T) {
 		"this program":         {"2", "2-2", served, true},
 		"without a range":      {"2", "", served, true},
 		"a later one":          {"2", "2-5", protocolRange{2, 5}, true},
-		"one that is too new":  {"3", "3-4", protocolRange{3, 4}, false},
-		"one that is too old":  {"1", "", protocolRange{1, 1}, false},
+		"a range above":        {"3", "3-4", protocolRange{3, 4}, false},
+		"a range below":        {"1", "", protocolRange{1, 1}, false},
 		"not a number":         {"x", "", protocolRange{}, false},
 		"half a range":         {"2", "2-", protocolRange{}, false},
 		"no header":            {"", "", protocolRange{}, false},
@@ -209,10 +209,10 @@ func TestProtocols(t *testing.T) {
 		})
 	}
 	t.Run("a refusal says both", func(t *testing.T) {
-		a, b := newEnd(t, 1, nil), newEnd(t, 2, nil)
+		a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 		core, logged := observer.New(zapcore.WarnLevel)
 		a.Logger, a.protocols = zap.New(core), protocolRange{7, 9}
-		a.know(b)
+		a.connect(b)
 		a.await("an attempt", func() bool { return logged.Len() > 0 })
 		text := logged.All()[0].ContextMap()["error"].(string)
 		if !strings.Contains(text, "peer protocol 7-9") || !strings.Contains(text, "serves 2-2") {

@@ -1,52 +1,53 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
 	"pando/members"
 	"pando/raft/pace"
 )
 
-// Pauses between attempts to reach a peer: doubled from the first to the last,
-// and spread, so that members don't come in step.
+// The pause between attempts to connect to a peer is doubled from minPause to maxPause. Each is varied at random, so that
+// the members don't retry in step.
 const (
-	firstPause = 20 * time.Millisecond
-	lastPause  = time.Second
+	minPause = 20 * time.Millisecond
+	maxPause = time.Second
 )
 
-// peer is the sending side of the connection to one member.
-type peer struct {
-	t      *Transport
-	id     members.ID
-	outbox *outbox
-	ctx    context.Context
-	stop   context.CancelFunc
-	log    *zap.Logger
-	again  chan struct{} // the peer was heard: the pause may end
+// stableAfter is how long a stream must have lasted for its end to be logged at once again. A peer that accepts streams
+// and closes them soon is logged less and less often.
+const stableAfter = time.Minute
 
-	mu     sync.Mutex
-	urls   []string
-	next   int          // the URL to try next
-	theirs announcement // with which the peer took the stream
-	conn   io.Closer    // of that stream; nil before the first
+// peer keeps a stream open to one member, and sends snapshots to it.
+type peer struct {
+	t        *Transport
+	id       members.ID
+	sender   *sender
+	ctx      context.Context // done when the peer is removed, or the transport closed
+	stop     context.CancelFunc
+	log      *zap.Logger
+	retryNow chan struct{} // has room for one; ends the pause between attempts
+
+	mu      sync.Mutex
+	urls    []string
+	nextURL int          // index, modulo the number of URLs
+	theirs  announcement // of the peer, when it accepted the last stream
+	stream  io.Closer    // the last stream, which may have ended; nil before the first
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
-	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID)), again: make(chan struct{}, 1)}
+	p := &peer{t: t, id: m.ID, urls: m.PeerURLs, log: t.Logger.With(zap.Stringer("peer", m.ID)), retryNow: make(chan struct{}, 1)}
 	p.ctx, p.stop = context.WithCancel(t.ctx)
-	p.outbox = newOutbox(m.ID, t.MaxWaiting, t.Sent, func() { t.Unreachable(m.ID) })
+	p.sender = newSender(m.ID, t.MaxQueued, t.Sent, func() { t.Unreachable(m.ID) })
 	return p
 }
 
@@ -56,73 +57,68 @@ func (p *peer) setURLs(urls []string) {
 	p.urls = urls
 }
 
-// url gives one of the peer's URLs, another one each time.
+func (p *peer) allURLs() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.urls
+}
+
+// url returns a path at one of the peer's URLs, at another one each time. It is empty if the peer has no URL.
 func (p *peer) url(path string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.urls) == 0 {
 		return ""
 	}
-	p.next++
-	return p.urls[p.next%len(p.urls)] + path
+	p.nextURL++
+	return p.urls[p.nextURL%len(p.urls)] + path
 }
 
-// connected records the stream to the peer, and what the peer announced when it took it.
-func (p *peer) connected(conn io.Closer, theirs announcement) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conn, p.theirs = conn, theirs
-}
-
-// recheck ends the stream if the peer no longer fits this cluster.
-func (p *peer) recheck() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn != nil && p.t.checkCompatible(p.theirs) != nil {
-		_ = p.conn.Close()
+// retry ends the pause between two attempts to connect.
+func (p *peer) retry() {
+	select {
+	case p.retryNow <- struct{}{}:
+	default:
 	}
 }
 
-// run keeps a stream to the peer open.
+// run connects to the peer, and connects again whenever the stream ends, until the peer is stopped.
 func (p *peer) run() {
-	pause := firstPause
-	var told pace.Pace
+	pause := minPause
+	var logged pace.Pace
 	for p.ctx.Err() == nil {
 		start := time.Now()
-		err := p.stream()
-		p.outbox.drop()
+		err := p.runStream()
+		p.sender.drop()
 		if p.ctx.Err() != nil {
 			return
 		}
-		if lasted := time.Since(start); lasted > lastPause {
-			pause = firstPause
-			if lasted > steady {
-				told.Reset()
-			}
+		lasted := time.Since(start)
+		if lasted > maxPause {
+			pause = minPause
 		}
-		if told.Due(time.Now()) {
-			p.tell(err)
+		if lasted > stableAfter {
+			logged.Reset()
+		}
+		if logged.Due(time.Now()) {
+			p.logFailure(err)
 		}
 		p.t.Unreachable(p.id)
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
-		case <-p.again:
+		case <-p.retryNow:
 		case <-p.ctx.Done():
 		}
-		pause = min(2*pause, lastPause)
+		pause = min(2*pause, maxPause)
 	}
 }
 
-// steady is how long a stream must have lasted for its end to be news: a peer that
-// takes streams and ends them at once is told of more and more rarely.
-const steady = time.Minute
-
-// tell logs why there is no stream to the peer.
-func (p *peer) tell(err error) {
-	var refusal *refusal
+// logFailure logs why there is no stream to the peer.
+func (p *peer) logFailure(err error) {
 	text := "peer not reachable; trying again"
+	var refused *refusal
 	switch {
-	case errors.As(err, &refusal):
+	case errors.As(err, &refused):
 		text = "the peer refuses this member; trying again"
 	case errors.Is(err, errIncompatible):
 		text = "the peer does not fit this cluster; trying again"
@@ -130,23 +126,35 @@ func (p *peer) tell(err error) {
 	p.log.Warn(text, zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
 }
 
-func (p *peer) allURLs() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.urls
-}
-
-// stream opens a stream and returns when it has ended.
-func (p *peer) stream() error {
+// runStream opens a stream, and returns why it could not be opened, or why it has ended.
+func (p *peer) runStream() error {
 	conn, direct, err := p.connect()
 	if err != nil {
 		return err
 	}
-	// The client has forgotten the connection.
+	// The HTTP client does not close a connection that has switched protocols.
 	defer context.AfterFunc(p.ctx, func() { _ = conn.Close() })()
-	return p.outbox.open(conn, direct).run()
+	p.sender.open(conn, direct)
+	return p.sender.run()
 }
 
+// setStream records the stream to the peer, and what the peer announced when it accepted it.
+func (p *peer) setStream(stream io.Closer, theirs announcement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stream, p.theirs = stream, theirs
+}
+
+// recheck closes the stream if the peer no longer fits this cluster.
+func (p *peer) recheck() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stream != nil && p.t.checkCompatible(p.theirs) != nil {
+		_ = p.stream.Close()
+	}
+}
+
+// request makes a request to the peer, with a body of size bytes.
 func (p *peer) request(ctx context.Context, path string, body io.Reader, size int64) (*http.Request, error) {
 	url := p.url(path)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
@@ -158,103 +166,4 @@ func (p *peer) request(ctx context.Context, path string, body io.Reader, size in
 	req.Header.Set("Content-Type", "application/octet-stream")
 	req.Header.Set(headerTo, p.id.String())
 	return req, nil
-}
-
-// refusal is why a peer, or whatever listens at its URL, does not take a request.
-type refusal struct {
-	status string
-	text   string
-}
-
-func (r *refusal) Error() string { return fmt.Sprintf("transport: %s: %s", r.status, r.text) }
-
-// verdict reads why the peer ended a request.
-func (p *peer) verdict(resp *http.Response) error {
-	defer func() { _ = resp.Body.Close() }()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	said := &refusal{resp.Status, strings.TrimSpace(string(text))}
-	switch resp.StatusCode {
-	case http.StatusNoContent:
-		return nil
-	case http.StatusGone:
-		if p.answered(resp) {
-			p.t.Refused()
-			return ErrRemoved
-		}
-	case http.StatusConflict:
-		if p.answered(resp) {
-			if err := p.t.checkCompatible(readAnnouncement(p.id, resp.Header)); err != nil {
-				return err
-			}
-		}
-	case http.StatusPreconditionFailed:
-		return p.mismatch(resp, said)
-	}
-	return said
-}
-
-// mismatch explains a request that was for somebody else than the one it came to.
-func (p *peer) mismatch(resp *http.Response, said *refusal) error {
-	met := resp.Header.Get(headerCluster)
-	switch {
-	case met == "": // a member of an older version, whose text says it
-	case met != p.t.Cluster.String():
-		said.text = fmt.Sprintf("the member at this URL is of cluster %s, this member's data directory says cluster %s. "+
-			"The one of the two that is new here was started with another --initial-cluster or --initial-cluster-token, "+
-			"or with --initial-cluster-state new in place of existing: stop it, delete its data directory, and start it with the right flags",
-			met, p.t.Cluster)
-	case resp.Header.Get(headerFrom) != p.id.String():
-		said.text = fmt.Sprintf("member %s listens at this URL, not member %s: correct the peer URLs of one of them, or remove the one that is gone",
-			resp.Header.Get(headerFrom), p.id)
-	}
-	return said
-}
-
-// answered reports whether it was the peer itself that answered, as a member of this
-// cluster. Anything else that listens at its URL has nothing to say about this member.
-func (p *peer) answered(resp *http.Response) bool {
-	return resp.Header.Get(headerCluster) == p.t.Cluster.String() && resp.Header.Get(headerFrom) == p.id.String()
-}
-
-// sendSnapshot sends the message with the content that it announces.
-func (p *peer) sendSnapshot(m *raftpb.Message) {
-	err := p.snapshot(m)
-	if err != nil {
-		p.log.Warn("snapshot not sent; trying again", zap.Error(err))
-		// Raft tries again as soon as it is told, and each time copies the
-		// checkpoint.
-		select {
-		case <-time.After(lastPause):
-		case <-p.ctx.Done():
-		}
-	}
-	p.t.SnapshotSent(p.id, err)
-}
-
-func (p *peer) snapshot(m *raftpb.Message) error {
-	content, size, err := p.t.Snapshot(m)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = content.Close() }()
-	frame, _, err := appendFrame(nil, m)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	p.log.Info("sending a snapshot", zap.Uint64("index", m.GetSnapshot().GetMetadata().GetIndex()), zap.Int64("bytes", size))
-	body := io.MultiReader(bytes.NewReader(frame), content)
-	req, err := p.request(p.ctx, snapshotPath, body, int64(len(frame))+size)
-	if err != nil {
-		return err
-	}
-	resp, err := p.t.Client.Do(req)
-	if err != nil {
-		return err
-	}
-	if err := p.verdict(resp); err != nil {
-		return err
-	}
-	p.log.Info("snapshot sent", zap.Duration("took", time.Since(start)))
-	return nil
 }

@@ -1,200 +1,99 @@
 package transport
 
 import (
-	"errors"
+	"bytes"
+	"context"
+	"fmt"
 	"io"
-	"sync"
+	"net"
+	"net/http"
+	"net/http/httptrace"
 	"time"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
-// keepAlive is how often an idle stream says that it lives, by an empty frame.
-const keepAlive = time.Second
+// A stream begins as an HTTP/1.1 request that asks to switch to the protocol upgradeProtocol. A request that is refused
+// gets an ordinary answer.
+const (
+	upgradeProtocol = "pando-raft"
+	switching       = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgradeProtocol + "\r\n"
+)
 
-var errEnded = errors.New("transport: the peer ended the stream")
-
-// stream is the sending side of an open connection to a peer.
-//
-// Whoever brings messages writes them, without waiting: that spares a message the
-// hand-over to another goroutine. What the kernel does not take is left to the
-// stream's own goroutine, which may wait; until it is done, messages queue behind
-// it in the outbox.
-type stream struct {
-	outbox *outbox
-	conn   io.ReadWriteCloser
-	direct *direct // nil where each write may wait
-
-	// Of whoever holds the outbox's lock; while busy, taken, frames and rest are
-	// the stream's goroutine's.
-	busy   bool
-	taken  []*raftpb.Message // room for messages to encode
-	frames []byte            // room for encoded ones
-	rest   []byte            // the end of frames that is not written yet
-	wrote  time.Time         // when something last was
-	err    error             // why the stream has ended
-}
-
-// open makes the connection the one by which messages leave.
-func (o *outbox) open(conn io.ReadWriteCloser, d *direct) *stream {
-	s := &stream{outbox: o, conn: conn, direct: d, wrote: time.Now()}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.stream = s
-	return s
-}
-
-// run writes what others have left, until the stream ends.
-func (s *stream) run() error {
-	var watching sync.WaitGroup
-	watching.Go(s.watch)
-	defer watching.Wait()
-	defer func() { _ = s.conn.Close() }()
-	idle := time.NewTimer(keepAlive)
-	defer idle.Stop()
-	for {
-		if err := s.writeRest(); err != nil {
-			return err
-		}
-		select {
-		case <-s.outbox.wake:
-		case <-idle.C:
-			idle.Reset(s.breathe())
-		}
-	}
-}
-
-// watch waits for the end of the connection: nothing else comes from the peer.
-func (s *stream) watch() {
-	if _, err := s.conn.Read(make([]byte, 1)); err == nil || err == io.EOF {
-		s.end(errEnded)
-	} else {
-		s.end(err)
-	}
-	_ = s.conn.Close() // a write that waits ends
-	s.outbox.rouse()
-}
-
-// end notes why the stream has ended. The first reason is the reason.
-func (s *stream) end(err error) {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	if s.err == nil {
-		s.err = err
-	}
-}
-
-// writeNow writes what waits, as far as that can be done without waiting. The
-// outbox is locked.
-func (s *stream) writeNow() {
-	if s.busy {
-		return // its goroutine comes back for more
-	}
-	if s.direct != nil && s.err == nil && len(s.rest) == 0 && s.outbox.few() {
-		s.taken = s.outbox.take(s.taken[:0])
-		s.writeTaken()
-	}
-	if len(s.rest) > 0 || len(s.outbox.waiting) > 0 || s.err != nil {
-		s.outbox.rouse()
-	}
-}
-
-func (s *stream) writeTaken() {
-	if s.err = s.encode(); s.err != nil {
-		return
-	}
-	n, err := s.direct.write(s.rest)
-	s.rest, s.err = s.rest[n:], err
-	if n > 0 {
-		s.wrote = time.Now()
-	}
-	s.shrink()
-}
-
-// encode turns what was taken into the next bytes to write.
-func (s *stream) encode() error {
-	s.frames = s.frames[:0]
-	for _, m := range s.taken {
-		var size int
-		var err error
-		if s.frames, size, err = appendFrame(s.frames, m); err != nil {
-			return err
-		}
-		s.outbox.sent(m, size)
-	}
-	clear(s.taken)
-	s.rest = s.frames
-	return nil
-}
-
-// shrink gives room back that was needed once.
-func (s *stream) shrink() {
-	if len(s.rest) == 0 && cap(s.frames) > maxKept {
-		s.frames, s.rest = nil, nil
-	}
-}
-
-// writeRest writes what is left, then what waits, and waits for the peer.
-func (s *stream) writeRest() error {
-	for s.claim() {
-		var err error
-		if len(s.rest) == 0 {
-			err = s.encode()
-		}
-		if err == nil {
-			_, err = s.conn.Write(s.rest)
-		}
-		s.release(err)
-	}
-	return s.reason()
-}
-
-// claim takes for the stream's goroutine what there is to write, if there is any.
-func (s *stream) claim() bool {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	if s.err != nil {
-		return false
-	}
-	if s.taken = s.taken[:0]; len(s.rest) == 0 {
-		s.taken = s.outbox.take(s.taken)
-	}
-	s.busy = len(s.rest) > 0 || len(s.taken) > 0
-	return s.busy
-}
-
-// release ends what claim began. What could not be written stays: it is lost.
-func (s *stream) release(err error) {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	s.busy = false
+// connect opens a stream to the peer. The nonblockingWriter writes to the same connection; it is nil where that is not
+// possible.
+func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
+	// Once the protocol is switched, the end of the context does not close the connection.
+	ctx, cancel := context.WithTimeout(p.ctx, StreamTimeout)
+	defer cancel()
+	var conn net.Conn
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { conn = got.Conn },
+	})
+	req, err := p.request(ctx, streamPath, nil, 0)
 	if err != nil {
-		if s.err == nil {
-			s.err = err
+		return nil, nil, err
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", upgradeProtocol)
+	resp, err := p.t.Client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream, ok := resp.Body.(io.ReadWriteCloser)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
+		err = p.outcome(resp)
+		if err == nil {
+			err = fmt.Errorf("transport: %s instead of a stream", resp.Status)
 		}
-		return
+		return nil, nil, err
 	}
-	s.rest, s.wrote = nil, time.Now()
-	s.shrink()
+	theirs := readAnnouncement(p.id, resp.Header)
+	if err := p.t.checkCompatible(theirs); err != nil {
+		_ = stream.Close()
+		return nil, nil, err
+	}
+	p.setStream(stream, theirs)
+	return stream, newNonblockingWriter(conn), nil
 }
 
-func (s *stream) reason() error {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	return s.err
+// checkUpgrade reports whether the request asks for a stream, and answers it if not.
+func checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Upgrade") == upgradeProtocol {
+		return true
+	}
+	w.Header().Set("Connection", "Upgrade")
+	w.Header().Set("Upgrade", upgradeProtocol)
+	http.Error(w, fmt.Sprintf("a stream needs the header Upgrade: %s", upgradeProtocol), http.StatusUpgradeRequired)
+	return false
 }
 
-// breathe leaves an empty frame to be written, if nothing was for a while, and
-// says when to look again.
-func (s *stream) breathe() time.Duration {
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	if silent := time.Since(s.wrote); silent < keepAlive {
-		return keepAlive - silent
+// acceptStream makes the connection of a request a stream. The caller must close the connection, and read from the
+// reader: the server may have read the first frames already.
+func (t *Transport) acceptStream(w http.ResponseWriter) (net.Conn, io.Reader, error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, fmt.Sprintf("a stream needs a connection of its own: %v", err), http.StatusInternalServerError)
+		return nil, nil, err
 	}
-	if len(s.rest) == 0 && len(s.outbox.waiting) == 0 {
-		s.frames = append(s.frames[:0], make([]byte, headSize)...)
-		s.rest = s.frames
+	first, _ := buffered.Peek(buffered.Reader.Buffered())
+	in := io.MultiReader(bytes.NewReader(bytes.Clone(first)), &idleReader{in: conn, timer: conn})
+	err = conn.SetDeadline(time.Now().Add(StreamTimeout))
+	if err == nil {
+		err = t.writeSwitching(conn)
 	}
-	return keepAlive
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, in, nil
+}
+
+// writeSwitching writes the answer behind which the connection is a stream.
+func (t *Transport) writeSwitching(conn net.Conn) error {
+	head := bytes.NewBufferString(switching)
+	h := http.Header{}
+	t.announce(h)
+	_ = h.Write(head) // a bytes.Buffer returns no errors
+	head.WriteString("\r\n")
+	_, err := head.WriteTo(conn)
+	return err
 }

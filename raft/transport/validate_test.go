@@ -17,7 +17,7 @@ import (
 	"pando/members"
 )
 
-// forged is a message of a kind from 1 to 2, changed by the test.
+// forged returns a message of a kind from member 1 to member 2, changed by the test.
 func forged(kind raftpb.MessageType, change func(m *raftpb.Message)) *raftpb.Message {
 	m := &raftpb.Message{Type: kind.Enum(), From: new(uint64(1)), To: new(uint64(2)), Term: new(uint64(5))}
 	change(m)
@@ -28,12 +28,12 @@ func entryOf(index, term uint64) *raftpb.Entry {
 	return &raftpb.Entry{Index: &index, Term: &term, Data: []byte("x")}
 }
 
-// hostileMessages are those that no member sends. Each made the upstream library panic,
-// or take what nobody had written.
-func hostileMessages() map[string]*raftpb.Message {
+// invalidMessages returns messages that no member sends. Each made the upstream library panic, or accept entries that no
+// leader had written.
+func invalidMessages() map[string]*raftpb.Message {
 	return map[string]*raftpb.Message{
 		"from another":                 forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.From = new(uint64(3)) }),
-		"from nobody":                  forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.From = nil }),
+		"without sender":               forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.From = nil }),
 		"to another":                   forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.To = new(uint64(3)) }),
 		"to a local thread":            forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.To = new(uint64(math.MaxUint64)) }),
 		"heartbeat without term":       forged(raftpb.MsgHeartbeat, func(m *raftpb.Message) { m.Term = nil; m.Commit = new(uint64(1 << 40)) }),
@@ -45,8 +45,8 @@ func hostileMessages() map[string]*raftpb.Message {
 		"proposal with a term":         forged(raftpb.MsgProp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(0, 0)} }),
 		"empty read":                   forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Term = nil }),
 		"read with a term":             forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(0, 0)} }),
-		"read of a stranger":           forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.From, m.Term = new(uint64(99)), nil }),
-		"transfer to a stranger":       forged(raftpb.MsgTransferLeader, func(m *raftpb.Message) { m.From = new(uint64(99)) }),
+		"read of no member":            forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.From, m.Term = new(uint64(99)), nil }),
+		"transfer to no member":        forged(raftpb.MsgTransferLeader, func(m *raftpb.Message) { m.From = new(uint64(99)) }),
 		"empty answer to a read":       forged(raftpb.MsgReadIndexResp, func(*raftpb.Message) {}),
 		"snapshot of nothing":          forged(raftpb.MsgSnap, func(*raftpb.Message) {}),
 		"append of an earlier term":    forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Index, m.LogTerm = new(uint64(4)), new(uint64(6)) }),
@@ -61,28 +61,27 @@ func hostileMessages() map[string]*raftpb.Message {
 	}
 }
 
-// TestHostileMessages wants each message that no member sends to be dropped, and the
-// stream to go on.
-func TestHostileMessages(t *testing.T) {
-	for name, m := range hostileMessages() {
+// TestInvalidMessages sends an invalid message and a valid one. The first must be dropped, and the second must arrive.
+func TestInvalidMessages(t *testing.T) {
+	for name, m := range invalidMessages() {
 		t.Run(name, func(t *testing.T) {
-			b := newEnd(t, 2, nil)
+			b := newEndpoint(t, 2, nil)
 			conn := b.openStream(t)
 			if _, err := conn.Write(frames(t, m, message(2, 7, []byte("good")))); err != nil {
 				t.Fatal(err)
 			}
 			expect(t, b.received, 7, "good")
-			if len(b.dropped) != 1 {
-				t.Fatalf("%d messages were dropped", len(b.dropped))
+			if len(b.rejected) != 1 {
+				t.Fatalf("%d messages were rejected", len(b.rejected))
 			}
-			if err := <-b.dropped; !errors.Is(err, errMessage) {
+			if err := <-b.rejected; !errors.Is(err, errInvalid) {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// TestForwardedMessages takes what members pass on for others.
+// TestForwardedMessages sends messages of member 3 that member 1 forwards. They must arrive.
 func TestForwardedMessages(t *testing.T) {
 	for name, m := range map[string]*raftpb.Message{
 		"proposal": forged(raftpb.MsgProp, func(m *raftpb.Message) {
@@ -94,46 +93,45 @@ func TestForwardedMessages(t *testing.T) {
 		"transfer": forged(raftpb.MsgTransferLeader, func(m *raftpb.Message) { m.From = new(uint64(3)) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newEnd(t, 2, nil)
+			b := newEndpoint(t, 2, nil)
 			if _, err := b.openStream(t).Write(frames(t, m)); err != nil {
 				t.Fatal(err)
 			}
 			select {
 			case got := <-b.received:
 				if m.GetType() == raftpb.MsgProp && got.GetFrom() != 1 {
-					t.Errorf("a proposal that member 1 passed on came from %x", got.GetFrom())
+					t.Errorf("a proposal that member 1 forwarded is from %x", got.GetFrom())
 				}
-			case err := <-b.dropped:
+			case err := <-b.rejected:
 				t.Error(err)
 			case <-time.After(patience):
-				t.Error("nothing came")
+				t.Error("nothing arrived")
 			}
 		})
 	}
 }
 
-// TestStrangerIsRefused wants a member that is not known to get no stream, and to get
-// one as soon as it is.
-func TestStrangerIsRefused(t *testing.T) {
-	b := newEnd(t, 2, nil)
-	a := newEnd(t, 12, nil)
-	a.know(b)
-	b.await("the stranger to be reported", func() bool { return b.strangers.Load() > 1 })
-	if !b.Heard(12).IsZero() {
-		t.Error("a stranger counts as heard")
+// TestUnknownMember connects a member that the other does not know. It is refused until it is added.
+func TestUnknownMember(t *testing.T) {
+	b := newEndpoint(t, 2, nil)
+	a := newEndpoint(t, 12, nil)
+	a.connect(b)
+	b.await("the reports of the unknown member", func() bool { return b.unknownSenders.Load() > 1 })
+	if !b.LastReceived(12).IsZero() {
+		t.Error("a request of an unknown member counts as received")
 	}
 	b.mu.Lock()
-	b.came = 12
+	b.added = 12
 	b.mu.Unlock()
-	a.pass(b)
+	a.deliver(b)
 }
 
-// TestRefusedBodies sends requests that are refused, with bodies of all kinds: each gets
-// its answer at once, and the server does not panic.
+// TestRefusedBodies sends requests with bodies of many kinds. Each is refused and must be answered at once, and the server
+// must not panic.
 func TestRefusedBodies(t *testing.T) {
-	b := newEnd(t, 2, nil)
-	var complaints bytes.Buffer
-	b.server.Config.ErrorLog.SetOutput(&complaints)
+	b := newEndpoint(t, 2, nil)
+	var serverLog bytes.Buffer
+	b.server.Config.ErrorLog.SetOutput(&serverLog)
 	for _, path := range []string{streamPath, snapshotPath, logPath} {
 		for name, body := range map[string]string{
 			"none":      "Content-Length: 0\r\n\r\n",
@@ -149,7 +147,7 @@ func TestRefusedBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				if err := conn.SetDeadline(time.Now().Add(Silence / 2)); err != nil {
+				if err := conn.SetDeadline(time.Now().Add(StreamTimeout / 2)); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: b\r\n"+body); err != nil {
@@ -164,21 +162,20 @@ func TestRefusedBodies(t *testing.T) {
 	}
 	b.server.CloseClientConnections()
 	b.server.Close()
-	if s := complaints.String(); strings.Contains(s, "panic") {
+	if s := serverLog.String(); strings.Contains(s, "panic") {
 		t.Error(s)
 	}
 }
 
-// TestRemovalByAStranger lets something else answer 410 at a peer's URL: it must not
-// stop the member.
-func TestRemovalByAStranger(t *testing.T) {
+// TestRemovalByAnotherServer answers 410 at a peer's URL from a server that is not the peer. It must not count as a removal.
+func TestRemovalByAnotherServer(t *testing.T) {
 	for name, header := range map[string]http.Header{
 		"no member":       {},
 		"another cluster": {headerCluster: {"8"}, headerFrom: {"2"}},
 		"another member":  {headerCluster: {"7"}, headerFrom: {"3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newEnd(t, 1, nil)
+			a := newEndpoint(t, 1, nil)
 			answers := make(chan struct{}, 1000)
 			server := newAnsweringServer(t, func(w http.ResponseWriter) {
 				for key, values := range header {
@@ -191,8 +188,8 @@ func TestRemovalByAStranger(t *testing.T) {
 			for range 3 {
 				<-answers
 			}
-			if a.refused.Load() > 0 {
-				t.Error("the member takes itself for removed")
+			if a.removals.Load() > 0 {
+				t.Error("the member reports its removal")
 			}
 		})
 	}

@@ -1,0 +1,216 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+const patience = 20 * time.Second
+
+// The bounds of the transports under test, in bytes.
+const (
+	testMessage = 64 << 20
+	testQueued  = 32 << 20
+)
+
+// endpoint is one member's transport with its server, and what it has reported.
+type endpoint struct {
+	*Transport
+	t             testing.TB
+	server        *httptest.Server
+	received      chan *raftpb.Message
+	rejected      chan error // messages that were dropped on arrival
+	snapshotsSent chan error // the outcomes of snapshots
+	// Counts of reports: messages lost on the way out, this member's removal, requests of unknown members.
+	lost, removals, unknownSenders atomic.Int64
+
+	founding atomic.Uint64
+	level    atomic.Uint64 // of the cluster
+	content  []byte        // of the snapshot that it sends
+
+	mu            sync.Mutex
+	streams       []net.Conn // the receiving ends
+	snapshots     [][]byte   // that it has received
+	snapshotError error      // the outcome of the next ones
+	removed       map[members.ID]bool
+	added         members.ID // a member beside those from 1 to 9
+}
+
+func newEndpoint(t testing.TB, self members.ID, tune func(*Config)) *endpoint {
+	e := &endpoint{
+		t: t, received: make(chan *raftpb.Message, 10_000), rejected: make(chan error, 10_000), snapshotsSent: make(chan error, 100),
+		removed: map[members.ID]bool{},
+	}
+	cfg := Config{
+		Self: self, Cluster: 7, Client: NewClient(nil), Logger: zap.NewNop(),
+		Membership: func(id members.ID) Membership {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return e.membership(id)
+		},
+		UnknownSender:   func(members.ID) { e.unknownSenders.Add(1) },
+		MessageRejected: func(_ members.ID, reason error) { e.rejected <- reason }, // a test rejects less than there is room for
+		Receive: func(messages []*raftpb.Message) {
+			for _, m := range messages {
+				e.received <- m
+			}
+		},
+		ReceiveSnapshot: e.receiveSnapshot,
+		Snapshot: func(*raftpb.Message) (io.ReadCloser, int64, error) {
+			return io.NopCloser(bytes.NewReader(e.content)), int64(len(e.content)), nil
+		},
+		Unreachable:  func(members.ID) { e.lost.Add(1) },
+		StreamClosed: func(members.ID) {},
+		SnapshotSent: func(_ members.ID, err error) { e.snapshotsSent <- err },
+		Removed:      func() { e.removals.Add(1) },
+		MaxMessage:   testMessage,
+		MaxQueued:    testQueued,
+		Sent:         func(*raftpb.Message, int) {},
+		Received:     func(*raftpb.Message, int) {},
+		Founding:     func() members.ID { return members.ID(e.founding.Load()) },
+		ClusterLevel: e.level.Load,
+		LogReport: func(_ context.Context, _ members.ID, index uint64) (LogReport, error) {
+			return LogReport{EntryTerm: index + 1}, nil
+		},
+	}
+	if tune != nil {
+		tune(&cfg)
+	}
+	e.Transport = New(cfg)
+	mux := http.NewServeMux()
+	e.Register(func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, h) })
+	e.server = httptest.NewUnstartedServer(mux)
+	e.server.Config.ConnState = e.noteStream
+	e.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	e.server.Start()
+	t.Cleanup(func() {
+		e.Close()
+		e.server.CloseClientConnections()
+		e.server.Close()
+	})
+	return e
+}
+
+// newAnsweringServer starts a server that gives the same answer to all requests, and returns its URL.
+func newAnsweringServer(t *testing.T, answer func(w http.ResponseWriter)) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// noteStream records the connections that became streams.
+func (e *endpoint) noteStream(conn net.Conn, state http.ConnState) {
+	if state == http.StateHijacked {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.streams = append(e.streams, conn)
+	}
+}
+
+// breakStreams closes the streams to this member.
+func (e *endpoint) breakStreams() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, conn := range e.streams {
+		_ = conn.Close() // it may be closed already
+	}
+	e.streams = nil
+}
+
+func (e *endpoint) receiveSnapshot(_ *raftpb.Message, content io.Reader, size int64) error {
+	data, err := io.ReadAll(io.LimitReader(content, size))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.snapshots = append(e.snapshots, data)
+	return errors.Join(err, e.snapshotError)
+}
+
+// remove makes an ID that of a removed member.
+func (e *endpoint) remove(id members.ID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.removed[id] = true
+}
+
+// membership has the IDs from 1 to 9 and the added one as members. Callers must hold mu.
+func (e *endpoint) membership(id members.ID) Membership {
+	switch {
+	case e.removed[id]:
+		return Removed
+	case id < 10, id == e.added:
+		return Current
+	}
+	return Unknown
+}
+
+// connect makes the others the peers of the transport.
+func (e *endpoint) connect(others ...*endpoint) {
+	var list []members.Member
+	for _, o := range others {
+		list = append(list, members.Member{ID: o.Self, PeerURLs: []string{o.server.URL}})
+	}
+	e.SetPeers(list)
+}
+
+// await polls until done, and fails the test when that takes too long.
+func (e *endpoint) await(what string, done func() bool) {
+	e.t.Helper()
+	for deadline := time.Now().Add(patience); !done(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			e.t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+func message(to members.ID, index uint64, data []byte) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgApp.Enum(), To: (*uint64)(&to), From: new(uint64(1)),
+		Term: new(uint64(1)), Index: &index, LogTerm: new(min(index, 1)),
+		Entries: []*raftpb.Entry{{Index: new(index + 1), Term: new(uint64(1)), Data: data}},
+	}
+}
+
+// snapshotMessage announces a snapshot.
+func snapshotMessage(to members.ID) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), To: (*uint64)(&to), From: new(uint64(1)), Term: new(uint64(1)), Snapshot: &raftpb.Snapshot{},
+	}
+}
+
+// deliver sends messages until one arrives. Those that are sent before the stream is open may get lost.
+func (e *endpoint) deliver(to *endpoint) {
+	e.t.Helper()
+	e.await("a message to arrive", func() bool {
+		m := message(to.Self, 0, nil)
+		m.From = (*uint64)(&e.Self)
+		e.Send([]*raftpb.Message{m})
+		select {
+		case <-to.received:
+			return true
+		default:
+			return false
+		}
+	})
+	for drained := false; !drained; {
+		select {
+		case <-to.received:
+		case <-time.After(50 * time.Millisecond):
+			drained = true
+		}
+	}
+}
