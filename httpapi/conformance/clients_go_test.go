@@ -16,7 +16,7 @@ import (
 	"pando/members/servertest"
 )
 
-// The Go client of the v2 API is what most old programs were linked with.
+// These tests use the Go client of the v2 API, which most old Go programs were built with.
 
 func goClient(t *testing.T, endpoints ...string) etcdclient.Client {
 	t.Helper()
@@ -27,7 +27,7 @@ func goClient(t *testing.T, endpoints ...string) etcdclient.Client {
 	return client
 }
 
-// mustNode fails the test unless there is a response with a node.
+// mustNode returns a function that returns a response, and fails the test unless the response has a node.
 func mustNode(t *testing.T) func(*etcdclient.Response, error) *etcdclient.Response {
 	return func(r *etcdclient.Response, err error) *etcdclient.Response {
 		t.Helper()
@@ -90,7 +90,7 @@ func TestClientGoKeys(t *testing.T) {
 	must(keys.Delete(ctx, "/q", &etcdclient.DeleteOptions{Recursive: true}))
 }
 
-// goClientSets goes through the options of Set.
+// goClientSets calls Set with each of its options.
 func goClientSets(t *testing.T, keys etcdclient.KeysAPI) {
 	t.Helper()
 	must, ctx := mustNode(t), t.Context()
@@ -154,7 +154,7 @@ func TestClientGoMembers(t *testing.T) {
 	if err := members.Remove(ctx, added.ID); err != nil {
 		t.Errorf("Remove: %v", err)
 	}
-	if err := members.Remove(ctx, added.ID); err != nil { // 410 says that it is done
+	if err := members.Remove(ctx, added.ID); err != nil { // the client treats 410 as success
 		t.Errorf("Remove again: %v", err)
 	}
 	if err := members.Remove(ctx, "ffff"); err == nil {
@@ -168,7 +168,7 @@ func TestClientGoMembers(t *testing.T) {
 	}
 }
 
-// TestClientGoWatch has watchers wait and go on over kills and restarts of the server: they see every change.
+// TestClientGoWatch checks that watchers see every change although the server is killed and restarted.
 func TestClientGoWatch(t *testing.T) {
 	place := servertest.NewMembers(t, "default")[0]
 	begin := func() *servertest.Process {
@@ -207,7 +207,7 @@ func TestClientGoWatch(t *testing.T) {
 	}
 }
 
-// setUntilDone writes although the client may hold a connection that a restart has broken.
+// setUntilDone repeats a write until it succeeds: after a restart the client may still use a broken connection.
 func setUntilDone(t *testing.T, keys etcdclient.KeysAPI, value string) {
 	t.Helper()
 	servertest.Await(t, "a write to succeed", func() bool {
@@ -216,8 +216,8 @@ func setUntilDone(t *testing.T, keys etcdclient.KeysAPI, value string) {
 	})
 }
 
-// nextEvent has a watcher wait, makes something happen, and gives what the watcher saw. A wait that a restart broke
-// is begun again, as programs do.
+// nextEvent calls happen while a watcher waits, and returns the event. It repeats a wait that a restart has broken, as
+// programs do.
 func nextEvent(t *testing.T, w etcdclient.Watcher, happen func()) *etcdclient.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Timeout)
@@ -235,7 +235,7 @@ func nextEvent(t *testing.T, w etcdclient.Watcher, happen func()) *etcdclient.Re
 	happen()
 	r := <-seen
 	if r == nil {
-		t.Fatal("a watcher saw nothing")
+		t.Fatal("a watcher got no event")
 	}
 	return r
 }

@@ -13,21 +13,20 @@ import (
 	"pando/members/servertest"
 )
 
-// Real clients, as people have them installed, against Pando as a process. Each command of a script is typed into a
-// shell; its output has to match.
+// These tests run widely used clients against a Pando process. Each command runs in a shell, and its output must match.
 
-// clientStep is a command and a regular expression for all that it prints; it has to fail if the expression begins
+// clientStep is a shell command and a regular expression for its whole output. The command must fail if the expression begins
 // with "FAIL ".
 type clientStep struct{ command, want string }
 
-// playSteps types the steps. $P is the client URL.
+// playSteps runs the steps in order. $P is the client URL of the process.
 func playSteps(t *testing.T, p *servertest.Process, steps []clientStep) {
 	t.Helper()
 	for _, step := range steps {
 		ctx, cancel := context.WithTimeout(t.Context(), servertest.Timeout)
 		command := exec.CommandContext(ctx, "sh", "-c", step.command)
 		command.Env = append(servertest.Environment(), "P="+p.Client, "ETCDCTL_API=2", "ETCDCTL_ENDPOINTS="+p.Client, "HOME="+t.TempDir())
-		command.WaitDelay = time.Second // what it has started may hold its output open
+		command.WaitDelay = time.Second // processes that the command started may keep its output open
 		out, err := command.CombinedOutput()
 		cancel()
 		want, fails := strings.CutPrefix(step.want, "FAIL ")
@@ -40,7 +39,7 @@ func playSteps(t *testing.T, p *servertest.Process, steps []clientStep) {
 	}
 }
 
-// etcdctlSteps are the everyday commands of the v2 client.
+// etcdctlSteps are common commands of the v2 client etcdctl.
 var etcdctlSteps = []clientStep{
 	{"etcdctl cluster-health", `member [0-9a-f]+ is healthy: got healthy result from \S+\ncluster is healthy`},
 	{"etcdctl member list", `[0-9a-f]+: name=default peerURLs=\S+ clientURLs=\S+ isLeader=true`},
@@ -82,13 +81,13 @@ func TestClientEtcdctl(t *testing.T) {
 	playSteps(t, launchAdvertised(t), etcdctlSteps)
 }
 
-// launchAdvertised starts a server whose members list has the URL that it listens on: some clients ask for it.
+// launchAdvertised starts a server that advertises the URL on which it listens. Some clients read it from the list of members.
 func launchAdvertised(t *testing.T) *servertest.Process {
 	t.Helper()
 	return servertest.LaunchCluster(t, servertest.NewMembers(t, "default"))[0]
 }
 
-// keyBody is the expression for a node's body.
+// keyBody returns the expression for a response with a node.
 func keyBody(action, rest string) string {
 	return fmt.Sprintf(`\{"action":"%s","node":\{%s,"modifiedIndex":\d+,"createdIndex":\d+\}\}`, action, rest)
 }
@@ -106,7 +105,7 @@ func TestClientCurl(t *testing.T) {
 		{`curl -s "$P/v2/keys/q?recursive=true" -XDELETE`, `\{"action":"delete".*`},
 		{`curl -sI $P/v2/keys/a | tr -d '\r' | grep -c -E '^(X-Etcd-Index: [0-9]+|X-Raft-Index: [0-9]+|X-Raft-Term: [0-9]+|X-Etcd-Cluster-Id: [0-9a-f]+|Content-Type: application/json)$'`, `5`},
 		{`curl -s --http1.0 $P/v2/keys/a`, `\{"action":"get".*`},
-		{`curl -s --http2 $P/version`, `\{"etcdserver":".*`}, // asks for an upgrade that is not made
+		{`curl -s --http2 $P/version`, `\{"etcdserver":".*`}, // curl asks for an upgrade to HTTP/2, which the server ignores
 		{`curl -s -H 'Transfer-Encoding: chunked' $P/v2/keys/c -XPUT -d value=chunks`, keyBody("set", `"key":"/c","value":"chunks"`)},
 		{`head -c 1048570 /dev/zero | tr '\0' x | sed 's/^/value=/' | curl -s -o /dev/null -w '%{http_code}' -H 'Expect: 100-continue' $P/v2/keys/big -XPUT --data-binary @-`, `201`},
 		{`curl -s $P/v2/keys/big | wc -c`, `10486\d\d`},

@@ -8,7 +8,7 @@ import (
 
 // Items 31 to 46: keys.
 var contractKeys = []contractItem{
-	{31, "causes of what is missing", func(c *contract) {
+	{31, "causes of errors for missing keys", func(c *contract) {
 		c.ask("PUT ~/file?value=1", "")
 		c.expect("GET ~/no/such/key", "", "404", `"errorCode":100`, `"cause":"~/no"`)
 		for _, line := range []string{"GET ~/file/a", "DELETE ~/file/a/b", "PUT ~/file/a?value=1", "POST ~/file?value=1"} {
@@ -43,7 +43,7 @@ var contractKeys = []contractItem{
 			c.t.Errorf("%+v after %+v", again, first)
 		}
 	}},
-	{36, "conditions that meet", func(c *contract) {
+	{36, "several conditions", func(c *contract) {
 		c.ask("PUT ~/a?value=1", "")
 		c.expect("PUT ~/a?value=2&prevExist=false&prevValue=1", "", "412", `"errorCode":105`)
 		c.expect("PUT ~/a?value=2&prevExist=true&prevValue=1", "", "200", `"action":"compareAndSwap"`)
@@ -60,7 +60,7 @@ var contractKeys = []contractItem{
 		servertest.Await(c.t, "ttl=0 to end", func() bool { return strings.HasPrefix(c.ask("GET ~/a", "").status, "404") })
 		c.expect("PUT ~/b?value=1&ttl=4000000000", "", "201", `"ttl":4000000000`)
 		for _, ttl := range []string{"9300000000", "9223372036854775807", "18446744073709551615"} {
-			c.expect("PUT ~/c?value=1&ttl="+ttl, "", "400", `"errorCode":202`) // ours
+			c.expect("PUT ~/c?value=1&ttl="+ttl, "", "400", `"errorCode":202`) // a deliberate difference
 		}
 	}},
 	{39, "refresh with a value, without a ttl", func(c *contract) {
@@ -84,7 +84,7 @@ var contractKeys = []contractItem{
 			c.t.Errorf("headers %v", r.headers)
 		}
 	}},
-	{42, "where parameters count", func(c *contract) {
+	{42, "where parameters are read", func(c *contract) {
 		untyped := c.request("PUT ~/a", "value=1")
 		untyped.headers = nil
 		c.check("a body without a type", c.send(untyped), "201", `"value":""`)
@@ -124,11 +124,11 @@ var contractKeys = []contractItem{
 		}
 	}},
 	{45, "the index grows by one a change", func(c *contract) {
-		c = c.alone()
+		c = c.ownServer()
 		index := func(line string) int64 { return servertest.Atoi(c.t, c.ask(line, "").header("X-Etcd-Index")) }
 		last := index("GET /v2/keys/")
 		if last == 0 {
-			c.t.Error("a fresh server has the index 0, which means none")
+			c.t.Error("a new server has the index 0, which means no index")
 		}
 		for _, line := range []string{"PUT ~/a/b/c?value=1", "PUT ~/a/b/c?value=2", "PUT ~/d?dir=true", "POST ~/d?value=1", "DELETE ~/a?recursive=true"} {
 			if now := index(line); now != last+1 {
@@ -139,13 +139,14 @@ var contractKeys = []contractItem{
 		c.ask("PUT ~/d?dir=true", "") // fails
 		c.ask("DELETE ~/a", "")       // fails
 		if now := index("GET ~/d"); now != last {
-			c.t.Errorf("index %d after what changed nothing, was %d", now, last)
+			c.t.Errorf("index %d after requests that changed nothing, want %d", now, last)
 		}
 	}},
 	{46, "counters", contractCounters},
 }
 
-// contractCounters: each request counts once, under what it asked for, and the counts survive a restart.
+// contractCounters checks that each request is counted once, under the operation that it asked for, and that the counts survive
+// a restart.
 func contractCounters(c *contract) {
 	dir := c.t.TempDir()
 	c = &contract{t: c.t, server: servertest.Launch(c.t, dir), root: c.root}

@@ -20,7 +20,7 @@ var contractReplies = []contractItem{
 			}
 			success := strings.HasPrefix(r.status, "20")
 			if got := r.header("X-Raft-Index") != "" && r.header("X-Raft-Term") != ""; got != success {
-				c.t.Errorf("%s: %s, and raft headers: %v", line, r.status, got)
+				c.t.Errorf("%s: %s, has raft headers: %v", line, r.status, got)
 			}
 		}
 		var last int64
@@ -112,7 +112,7 @@ var contractReplies = []contractItem{
 	}},
 }
 
-// PeerURL is the URL that the member advertises to others.
+// peerURL returns the peer URL that the member advertises.
 func (c *contract) peerURL() string {
 	var list struct {
 		Members []struct{ PeerURLs []string }
@@ -124,7 +124,7 @@ func (c *contract) peerURL() string {
 	return list.Members[0].PeerURLs[0]
 }
 
-// TestContractCluster keeps the parts of items 1 and 8 that need several members.
+// TestContractCluster checks the parts of items 1 and 8 that need several members.
 func TestContractCluster(t *testing.T) {
 	members := servertest.LaunchCluster(t, servertest.NewMembers(t, "m0", "m1", "m2"))
 	leads, follows := 0, 0

@@ -7,7 +7,7 @@ import (
 	"pando/members/servertest"
 )
 
-// Items 9 to 13: requests. And 21 to 23: what clients build of them.
+// Items 9 to 13: requests. Items 21 to 23: locks, queues and other things that clients build from them.
 var contractRequests = []contractItem{
 	{9, "query and form", func(c *contract) {
 		c.expect("PUT ~/a", "value=1&ttl=1000", "201", `"value":"1"`, `"ttl":1000`)
@@ -34,7 +34,7 @@ var contractRequests = []contractItem{
 		c.expect("PUT ~/a?refresh=true&ttl=2000&prevExist=true&value=x", "", "400", `"errorCode":211`)
 		c.expect("PUT ~/a?refresh=true&prevExist=true", "", "400", `"errorCode":212`)
 		w.silent()
-		// What a create makes is new to all, whatever it asks for.
+		// A create wakes watchers even if it asks for a refresh.
 		w = c.watch("GET ~/new?wait=true&recursive=true&stream=true")
 		c.expect("POST ~/new?refresh=true&ttl=1000", "", "201", `"action":"create"`)
 		w.next(`"action":"create"`)
@@ -96,7 +96,7 @@ var contractRecipes = []contractItem{
 		c.expect("DELETE ~/lock?prevValue=me&prevIndex="+was, "", "412", `"cause":"[`+was+` != `+is+`]"`)
 		c.expect("DELETE ~/lock?prevValue=me&prevIndex="+is, "", "200", `"action":"compareAndDelete"`)
 	}},
-	{23, "directories that end", func(c *contract) {
+	{23, "directories with a TTL", func(c *contract) {
 		c.expect("PUT ~/d?dir=true&ttl=1", "", "201", `"dir":true`)
 		w := c.watch("GET ~/d/a?wait=true&stream=true")
 		c.ask("PUT ~/d/a?value=x&ttl=1000", "")

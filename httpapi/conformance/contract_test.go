@@ -12,20 +12,20 @@ import (
 	"pando/members/servertest"
 )
 
-// The contract is the list of what v2 clients lean on, numbered from 1 to 50. Each item is a subtest that asks a
-// server for it directly; the transcripts and the differential test hold the same promises in more breadth.
+// The contract is the numbered list, from 1 to 50, of the behaviour that v2 clients depend on. Each item is a subtest that
+// checks it directly. The transcripts and the differential test check the same behaviour with more requests.
 
-// contractItem is one promise.
+// contractItem is one item of the contract.
 type contractItem struct {
 	number int
 	title  string
 	test   func(c *contract)
 }
 
-// contractLater are the items about authentication, which this server does not have.
+// contractLater are the items about authentication, which this server does not have yet.
 var contractLater = []int{24, 48, 49, 50}
 
-// TestContract keeps the promises one by one, all to the same server.
+// TestContract checks the items one by one, most of them on one server.
 func TestContract(t *testing.T) {
 	server := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	var have []int
@@ -45,14 +45,14 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// contract asks a server on behalf of one item, which has a directory of its own.
+// contract sends the requests of one item to a server. Each item uses a directory of its own.
 type contract struct {
 	t      *testing.T
 	server *servertest.Process
 	root   string
 }
 
-// reply is an answer to the contract's client, spelled as it came.
+// reply is a response with its headers exactly as they were sent.
 type reply struct {
 	servertest.KeyAnswer
 	status  string // "200 OK"
@@ -60,7 +60,7 @@ type reply struct {
 	body    string
 }
 
-// header is the value of a header that is spelled just so.
+// header returns the value of a header. It compares the name with upper and lower case.
 func (r *reply) header(name string) string {
 	for _, h := range r.headers {
 		if h.name == name {
@@ -70,7 +70,8 @@ func (r *reply) header(name string) string {
 	return ""
 }
 
-// request makes a request of "METHOD target", where ~ stands for the item's directory, and of a form if it is not empty.
+// request returns the request for a line "METHOD target", in which ~ stands for the item's directory. The form is its body
+// unless it is empty.
 func (c *contract) request(line, form string) *transcriptRequest {
 	method, target, _ := strings.Cut(line, " ")
 	if rest, ok := strings.CutPrefix(target, "~"); ok {
@@ -84,7 +85,7 @@ func (c *contract) request(line, form string) *transcriptRequest {
 	return r
 }
 
-// ask sends a request on a connection of its own.
+// ask sends a request on a new connection.
 func (c *contract) ask(line, form string) *reply {
 	c.t.Helper()
 	return c.send(c.request(line, form))
@@ -103,21 +104,21 @@ func (c *contract) send(request *transcriptRequest) *reply {
 	}
 	_, status, _ := strings.Cut(response.status, " ")
 	r := &reply{status: status, headers: response.headers, body: body}
-	_ = json.Unmarshal([]byte(body), &r.KeyAnswer) // not all bodies are of keys
+	_ = json.Unmarshal([]byte(body), &r.KeyAnswer) // not all bodies are those of keys
 	if r.Node == nil {
 		r.Node = &servertest.KeyNode{}
 	}
 	return r
 }
 
-// alone gives the item a server of its own, for what the writes of others would disturb.
-func (c *contract) alone(flags ...string) *contract {
+// ownServer starts a server for this item alone, if the writes of other items would disturb it.
+func (c *contract) ownServer(flags ...string) *contract {
 	c.t.Helper()
 	return &contract{t: c.t, server: servertest.Launch(c.t, c.t.TempDir(), flags...), root: c.root}
 }
 
-// expect asks and compares: the status begins with these digits, and each part is in the body, or is not if it begins
-// with an exclamation mark. In the parts, too, ~ is the item's directory.
+// expect sends a request and checks its response: the status must begin with the given text, and the body must contain each
+// part. A part that begins with an exclamation mark must be absent. In parts, too, ~ stands for the item's directory.
 func (c *contract) expect(line, form, status string, parts ...string) *reply {
 	c.t.Helper()
 	r := c.ask(line, form)
@@ -138,15 +139,15 @@ func (c *contract) check(what string, r *reply, status string, parts ...string) 
 	}
 }
 
-// waiting is a watch under way.
-type waiting struct {
+// openWatch is a watch whose headers were received.
+type openWatch struct {
 	*reply
 	c    *contract
 	open *transcriptOpen
 }
 
-// watch begins to wait and returns when the head of the answer is there.
-func (c *contract) watch(line string) *waiting {
+// watch begins a watch and returns after the headers of its response.
+func (c *contract) watch(line string) *openWatch {
 	c.t.Helper()
 	request := c.request(line, "")
 	response, err := sendWire(c.server.Addr(), request)
@@ -158,30 +159,30 @@ func (c *contract) watch(line string) *waiting {
 		c.t.Fatal(err)
 	}
 	_, status, _ := strings.Cut(response.status, " ")
-	return &waiting{reply: &reply{status: status, headers: response.headers}, c: c, open: followBody(request, response)}
+	return &openWatch{reply: &reply{status: status, headers: response.headers}, c: c, open: readBody(request, response)}
 }
 
-// next takes one event off the watch.
-func (w *waiting) next(parts ...string) *reply {
+// next waits for the next event of the watch and returns it.
+func (w *openWatch) next(parts ...string) *reply {
 	w.c.t.Helper()
 	text, err := w.open.take(1, transcriptPatience)
 	r := &reply{status: w.status, headers: w.headers, body: text}
 	if json.Unmarshal([]byte(text), &r.KeyAnswer) != nil {
-		w.c.t.Fatalf("no event, but %q (error: %v)", text, err)
+		w.c.t.Fatalf("got %q instead of an event (error: %v)", text, err)
 	}
 	w.c.check("the event", r, "200", parts...)
 	return r
 }
 
-// silent makes sure that no event comes.
-func (w *waiting) silent() {
+// silent checks that no event arrives for a short while.
+func (w *openWatch) silent() {
 	w.c.t.Helper()
 	if err := w.open.mustBePending(); err != nil {
 		w.c.t.Error(err)
 	}
 }
 
-// dial opens a connection to the server, closed at the end of the test.
+// dial opens a connection to the server. It is closed at the end of the test.
 func (c *contract) dial() net.Conn {
 	c.t.Helper()
 	conn, err := net.DialTimeout("tcp", c.server.Addr(), transcriptPatience)

@@ -12,7 +12,7 @@ import (
 var contractWatches = []contractItem{
 	{14, "headers of a long poll", func(c *contract) {
 		last := c.ask("PUT ~/a?value=1", "")
-		w := c.watch("GET ~/a?wait=true") // returns only when the head is there
+		w := c.watch("GET ~/a?wait=true") // returns after the headers
 		if !strings.HasPrefix(w.status, "200") || servertest.Atoi(c.t, w.header("X-Etcd-Index")) < int64(last.Node.ModifiedIndex) ||
 			w.header("X-Etcd-Cluster-Id") == "" || w.header("X-Raft-Index") == "" || w.header("X-Raft-Term") == "" || w.header("Transfer-Encoding") != "chunked" {
 			c.t.Errorf("%s %v", w.status, w.headers)
@@ -20,7 +20,7 @@ var contractWatches = []contractItem{
 		w.silent()
 	}},
 	{15, "a poll that ends without an event", func(c *contract) {
-		c = c.alone()
+		c = c.ownServer()
 		w := c.watch("GET ~/a?wait=true")
 		c.server.Terminate()
 		text, err := w.open.take(-1, servertest.Timeout)
@@ -28,8 +28,8 @@ var contractWatches = []contractItem{
 			c.t.Errorf("got %q, error %v; want an empty answer and the end of the connection", text, err)
 		}
 	}},
-	{16, "past, gone and future", func(c *contract) {
-		c = c.alone()
+	{16, "indexes in the past, cleared and in the future", func(c *contract) {
+		c = c.ownServer()
 		first := c.ask("PUT ~/a?value=1", "").Node.ModifiedIndex
 		c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first)).next(`"value":"1"`)
 		w := c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first+2))
@@ -61,7 +61,7 @@ var contractWatches = []contractItem{
 		c.watch("GET ~/x/a?wait=true").next(`"action":"expire","node":{"key":"~/x","dir":true`)
 	}},
 	{19, "one history for all", func(c *contract) {
-		c = c.alone()
+		c = c.ownServer()
 		first := c.ask("PUT ~/a?value=1", "").Node.ModifiedIndex
 		c.fill(999)
 		c.watch("GET ~/a?wait=true&waitIndex=" + servertest.Itoa(first)).next(`"value":"1"`)
@@ -69,9 +69,9 @@ var contractWatches = []contractItem{
 		c.expect("GET ~/a?wait=true&waitIndex="+servertest.Itoa(first), "", "400", `"errorCode":401`)
 	}},
 	{20, "clients that go away", func(c *contract) {
-		c = c.alone("--enable-pprof")
+		c = c.ownServer("--enable-pprof")
 		before := c.server.Footprint()
-		var all []*waiting
+		var all []*openWatch
 		for range 200 {
 			all = append(all, c.watch("GET ~/a?wait=true&recursive=true"))
 		}
@@ -84,10 +84,10 @@ var contractWatches = []contractItem{
 	}},
 }
 
-// neverErrorIn200: what a poll of the past asks for may fall off the history while it asks. It gets the event, or the
-// error with its status, and never an error for an event.
+// neverErrorIn200 polls for an event that may be cleared from the history at the same time. The response must be the event, or the
+// error with its own status: it must never be a 200 with an error as its event.
 func neverErrorIn200(c *contract) {
-	c = c.alone("--history-size", "1")
+	c = c.ownServer("--history-size", "1")
 	ctx, cancel := context.WithCancel(c.t.Context())
 	client := servertest.NewKeyClient(c.t, c.server.Client)
 	var writer sync.WaitGroup
@@ -98,20 +98,22 @@ func neverErrorIn200(c *contract) {
 			client.Must(c.t, "PUT", "/elsewhere", servertest.Form("value", "x"))
 		}
 	})
-	told := 0
+	cleared := 0
 	for range 300 {
 		now := c.ask("GET ~/a", "").header("X-Etcd-Index")
 		r := c.ask("GET /v2/keys/elsewhere?wait=true&waitIndex="+now, "")
-		if cleared := r.ErrorCode != 0; cleared != strings.HasPrefix(r.status, "400") {
+		isError := r.ErrorCode != 0
+		if isError != strings.HasPrefix(r.status, "400") {
 			c.t.Fatalf("%s: %s", r.status, r.body)
-		} else if cleared {
-			told++
+		}
+		if isError {
+			cleared++
 		}
 	}
-	c.t.Logf("%d of 300 came too late", told)
+	c.t.Logf("the event was cleared for %d of 300 polls", cleared)
 }
 
-// fill writes so many events elsewhere and returns the last index.
+// fill writes a number of events to another key and returns the last index.
 func (c *contract) fill(events int) uint64 {
 	c.t.Helper()
 	client := servertest.NewKeyClient(c.t, c.server.Client)
@@ -125,7 +127,7 @@ func (c *contract) fill(events int) uint64 {
 var contractOddWatches = []contractItem{
 	{25, "hidden nodes in the history", func(c *contract) {
 		hidden := c.ask("PUT ~/_h?value=1", "").Node.ModifiedIndex
-		w := c.watch("GET ~?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden)) // ours: hidden here too
+		w := c.watch("GET ~?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden)) // a deliberate difference: hidden in the history, too
 		w.silent()
 		c.ask("PUT ~/a?value=2", "")
 		w.next(`"key":"~/a"`)
@@ -136,11 +138,11 @@ var contractOddWatches = []contractItem{
 		c.ask("PUT ~/a?value=2", "")
 		w := c.watch("GET ~/a?wait=true&stream=true&waitIndex=" + servertest.Itoa(first))
 		w.next(`"value":"1"`)
-		w.next(`"value":"2"`) // ours: and not one alone
+		w.next(`"value":"2"`) // a deliberate difference: more than one event
 		c.ask("PUT ~/a?value=3", "")
 		w.next(`"value":"3"`)
 	}},
-	{27, "deletion of a directory, live and past", func(c *contract) {
+	{27, "deletion of a directory, live and in the history", func(c *contract) {
 		c.ask("PUT ~/foo/a?value=1", "")
 		c.ask("PUT ~/foobar?value=1", "")
 		live := c.watch("GET ~/foo/a?wait=true")
@@ -148,9 +150,9 @@ var contractOddWatches = []contractItem{
 		live.next(`"action":"delete","node":{"key":"~/foo","dir":true`)
 		from := "?wait=true&waitIndex=" + servertest.Itoa(gone)
 		c.watch("GET ~/foo/never/was" + from).next(`"action":"delete","node":{"key":"~/foo","dir":true`)
-		c.watch("GET ~/foobar" + from).silent() // ours: whole names
+		c.watch("GET ~/foobar" + from).silent() // a deliberate difference: whole names are compared
 	}},
-	{28, "what a refresh does", func(c *contract) {
+	{28, "effects of a refresh", func(c *contract) {
 		first := c.ask("PUT ~/a?value=kept&ttl=1000", "").Node
 		live := c.watch("GET ~/a?wait=true")
 		updated := c.expect("PUT ~/a?refresh=true&ttl=1000&prevExist=true", "", "200", `"action":"update"`, `"value":"kept"`).Node
@@ -166,7 +168,7 @@ var contractOddWatches = []contractItem{
 		past.next(`"value":"new"`)
 	}},
 	{29, "exactly 1000 events", func(c *contract) {
-		c = c.alone()
+		c = c.ownServer()
 		now := c.fill(1500)
 		c.watch("GET /v2/keys/elsewhere?wait=true&waitIndex=" + servertest.Itoa(now-999)).next(`"modifiedIndex":` + servertest.Itoa(now-999))
 		c.expect("GET /v2/keys/elsewhere?wait=true&waitIndex="+servertest.Itoa(now-1000), "", "400",

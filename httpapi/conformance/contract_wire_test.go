@@ -10,8 +10,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestContractWire keeps the promises about HTTP itself, byte by byte where clients count on bytes. What no library
-// would send is in hostile_wire_test.go.
+// TestContractWire checks HTTP itself, byte by byte where clients depend on bytes. Requests that no HTTP library would send are
+// in hostile_wire_test.go.
 func TestContractWire(t *testing.T) {
 	server := servertest.Launch(t, t.TempDir())
 	for name, test := range map[string]func(*contract){
@@ -37,7 +37,7 @@ func TestContractWire(t *testing.T) {
 	}
 }
 
-// exchange does one request on an open connection.
+// exchange sends a request on an open connection and reads the head of the response.
 func (c *contract) exchange(conn io.ReadWriter, reader *bufio.Reader, request *transcriptRequest) *wireResponse {
 	c.t.Helper()
 	if _, err := io.WriteString(conn, request.wire("x")); err != nil {
@@ -46,7 +46,7 @@ func (c *contract) exchange(conn io.ReadWriter, reader *bufio.Reader, request *t
 	return c.receive(reader, request.method)
 }
 
-// receive reads the head of an answer.
+// receive reads the head of a response.
 func (c *contract) receive(reader *bufio.Reader, method string) *wireResponse {
 	c.t.Helper()
 	w := &wireResponse{isHead: method == "HEAD", raw: reader}
@@ -59,7 +59,7 @@ func (c *contract) receive(reader *bufio.Reader, method string) *wireResponse {
 	return w
 }
 
-// rest reads the body of an answer.
+// rest reads the body of a response.
 func (c *contract) rest(w *wireResponse) string {
 	c.t.Helper()
 	body, err := w.readAll()
@@ -69,11 +69,11 @@ func (c *contract) rest(w *wireResponse) string {
 	return body
 }
 
-// mustEnd makes sure that the server closes the connection without another byte.
+// mustEnd checks that the server closes the connection without another byte.
 func (c *contract) mustEnd(reader *bufio.Reader) {
 	c.t.Helper()
 	if text, err := io.ReadAll(reader); err != nil || len(text) > 0 {
-		c.t.Errorf("the connection goes on: %q (error: %v)", text, err)
+		c.t.Errorf("the connection is not closed: %q (error: %v)", text, err)
 	}
 }
 
@@ -98,7 +98,7 @@ func wirePipelining(c *contract) {
 	for i := range n {
 		all.WriteString(c.request("PUT ~/a?value="+servertest.Itoa(i), "").wire("x"))
 	}
-	go func() { _, _ = io.WriteString(conn, all.String()) }() // an error shows when answers are missing
+	go func() { _, _ = io.WriteString(conn, all.String()) }() // after an error responses are missing
 	for i := range n {
 		if body := c.rest(c.receive(reader, "PUT")); !strings.Contains(body, `"value":"`+servertest.Itoa(i)+`"`) {
 			c.t.Fatalf("answer %d: %s", i, body)
@@ -155,7 +155,7 @@ func wireExpectation(c *contract) {
 	}
 }
 
-// wireUnreadBody: whoever asks before sending what nobody reads gets the answer at once.
+// wireUnreadBody checks that a client with Expect: 100-continue gets the response at once if the server does not read the body.
 func wireUnreadBody(c *contract) {
 	for _, line := range []string{"PUT ~/a?value=1", "DELETE ~/a"} {
 		conn := c.dial()
@@ -171,7 +171,7 @@ func wireUnreadBody(c *contract) {
 			c.t.Errorf("%s: %s %v", line, w.status, w.headers)
 		}
 		c.rest(w)
-		conn.Close() // as the answer asks for
+		conn.Close() // as the response asks for
 	}
 }
 
@@ -196,7 +196,7 @@ func wireHead(c *contract) {
 	if w.status != "HTTP/1.1 200 OK" || w.header("Content-Length") != servertest.Itoa(len(whole.body)) || w.header("X-Etcd-Index") == "" {
 		c.t.Errorf("%s %v", w.status, w.headers)
 	}
-	if w := c.exchange(conn, reader, c.request("HEAD ~/none", "")); w.status != "HTTP/1.1 404 Not Found" { // no body came between
+	if w := c.exchange(conn, reader, c.request("HEAD ~/none", "")); w.status != "HTTP/1.1 404 Not Found" { // there was no body before it
 		c.t.Errorf("%s %v", w.status, w.headers)
 	}
 }
@@ -211,12 +211,12 @@ func wireSpelling(c *contract) {
 		}
 		for _, name := range names {
 			if have[name] != 1 {
-				c.t.Errorf("%s: %s is there %d times: %v", line, name, have[name], r.headers)
+				c.t.Errorf("%s: %s was sent %d times: %v", line, name, have[name], r.headers)
 			}
 			delete(have, name)
 		}
 		if len(have) > 0 {
-			c.t.Errorf("%s: also %v", line, have)
+			c.t.Errorf("%s: unexpected headers %v", line, have)
 		}
 	}
 	all := []string{"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Content-Type", "X-Etcd-Cluster-Id", "Date", "Content-Length"}
@@ -251,9 +251,9 @@ func wireWatchKeepAlive(c *contract) {
 	}
 }
 
-// wireEmptyAnswer: a watch that ends without an event has an answer without a body, and nothing comes behind it.
+// wireEmptyAnswer checks that a watch that ends without an event has an empty body, and that the connection ends after it.
 func wireEmptyAnswer(c *contract) {
-	c = c.alone()
+	c = c.ownServer()
 	conn := c.dial()
 	reader := bufio.NewReader(conn)
 	w := c.exchange(conn, reader, c.request("GET ~/a?wait=true", ""))
@@ -261,9 +261,9 @@ func wireEmptyAnswer(c *contract) {
 		c.t.Fatal(w.status)
 	}
 	if took := c.server.Terminate(); took > 5*time.Second {
-		c.t.Errorf("the end took %v", took)
+		c.t.Errorf("the shutdown took %v", took)
 	}
-	if text, _ := io.ReadAll(reader); len(text) > 0 { // a broken connection is an end too
+	if text, _ := io.ReadAll(reader); len(text) > 0 { // a broken connection is allowed, too
 		c.t.Errorf("%q", text)
 	}
 }

@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// exchanged is a request with the answers of both sides.
+// exchanged is a request with the responses of both sides.
 type exchanged struct {
 	request          *transcriptRequest
 	reference, pando *sideAnswer
 }
 
-// timesApart bounds how far apart two moments may be that both servers tell for the same thing.
+// timesApart is the largest difference between the expirations that the two servers report for the same node.
 const timesApart = time.Second
 
-// explain tells whether the answers are the same or differ by rules, and names those rules.
+// explain reports whether the responses are the same or differ only as rules allow. It returns the names of those rules.
 func explain(e *exchanged) (rules []string, ok bool) {
 	for _, rule := range exchangeRules {
 		if rule.differs(e) {
 			return []string{rule.name}, true
 		}
 	}
-	if e.reference.hung || e.pando.hung {
-		return nil, e.reference.hung == e.pando.hung
+	if e.reference.none || e.pando.none {
+		return nil, e.reference.none == e.pando.none
 	}
 	if !slices.EqualFunc(e.pando.head, e.reference.head, sameHeadLine(e)) || !sameTimes(e.reference.raw, e.pando.raw) {
 		return nil, false
 	}
-	if forgiveLateTTLs(e.pando.body, e.reference.body) != e.reference.body {
+	if adoptCloseTTLs(e.pando.body, e.reference.body) != e.reference.body {
 		return nil, false
 	}
 	if e.request.mustSort() && !slices.Equal(e.reference.keys, e.pando.keys) {
@@ -47,16 +47,16 @@ func explain(e *exchanged) (rules []string, ok bool) {
 	return rules, true
 }
 
-// mustSort tells whether the first sorted= of the query is true; GET reads no form.
+// mustSort reports whether the first sorted= of the query is true. A GET has no form.
 func (r *transcriptRequest) mustSort() bool {
 	_, query, _ := strings.Cut(r.target, "?")
-	values, _ := url.ParseQuery(query) // what is wrong in it was left out, and makes the answer an error
+	values, _ := url.ParseQuery(query) // an invalid query makes the response an error anyway
 	sorted, _ := strconv.ParseBool(values.Get("sorted"))
 	return sorted
 }
 
-// sameHeadLine compares two lines of the heads. Indexes of different length make bodies of different length, and
-// near the size from which on bodies come in chunks only one of the two may.
+// sameHeadLine returns a function that compares two lines of the heads. The bodies may have different lengths, because the indexes
+// in them have. So near the size from which on bodies are sent in chunks, only one of them may be.
 func sameHeadLine(e *exchanged) func(pando, reference string) bool {
 	framing := strings.NewReplacer("length", "framed", "chunked", "framed")
 	size := max(len(e.reference.raw), len(e.pando.raw))
@@ -70,7 +70,7 @@ func sameHeadLine(e *exchanged) func(pando, reference string) bool {
 
 var expirationMoment = regexp.MustCompile(`"expiration":"([^"]*)"`)
 
-// sameTimes compares the expirations in two bodies, whatever their order.
+// sameTimes compares the expirations in two bodies. Their order does not matter.
 func sameTimes(reference, pando string) bool {
 	return slices.EqualFunc(allExpirations(reference), allExpirations(pando), func(a, b time.Time) bool {
 		return a.Sub(b).Abs() <= timesApart
@@ -80,7 +80,7 @@ func sameTimes(reference, pando string) bool {
 func allExpirations(body string) []time.Time {
 	var all []time.Time
 	for _, m := range expirationMoment.FindAllStringSubmatch(body, -1) {
-		at, _ := time.Parse(time.RFC3339Nano, m[1]) // the normaliser tells a bad one
+		at, _ := time.Parse(time.RFC3339Nano, m[1]) // normalising reports an invalid one
 		all = append(all, at)
 	}
 	slices.SortFunc(all, time.Time.Compare)
@@ -89,7 +89,7 @@ func allExpirations(body string) []time.Time {
 
 var eventIdentity = regexp.MustCompile(`^\{"action":"([a-zA-Z]+)","node":\{"key":"((?:[^"\\]|\\.)*)".*?"modifiedIndex":@([+-]\d+)`)
 
-// event is what the rules want to know of an event's line.
+// watchedEvent has the parts of an event that rules look at.
 type watchedEvent struct {
 	action, key string
 	index       int64 // relative
@@ -104,7 +104,8 @@ func parseWatched(line string) (e watchedEvent, ok bool) {
 	return watchedEvent{m[1], m[2], e.index}, err == nil
 }
 
-// explainWatch tells whether a watch delivered the same at both sides or differs by rules, and names them.
+// explainWatch reports whether a watch delivered the same events on both sides, or differs only as rules allow. It returns the
+// names of those rules.
 func explainWatch(o *openPair) (rules []string, ok bool) {
 	reference, pando := o.got[0], o.got[1]
 	if sameWatch(reference, pando) {
@@ -126,11 +127,11 @@ func explainWatch(o *openPair) (rules []string, ok bool) {
 
 func sameWatch(reference, pando watchResult) bool {
 	return reference.end == pando.end && slices.EqualFunc(pando.lines, reference.lines, func(p, r string) bool {
-		return forgiveLateTTLs(p, r) == r
+		return adoptCloseTTLs(p, r) == r
 	})
 }
 
-// firedRules counts how often each rule explained a difference, and what kinds of answers there were.
+// firedRules counts how often each rule allowed a difference, and how often each kind of response occurred.
 type firedRules struct {
 	mu      sync.Mutex
 	times   map[string]int
@@ -151,7 +152,7 @@ func (f *firedRules) fire(names ...string) {
 
 var errorCodeField = regexp.MustCompile(`^\{"errorCode":(\d+)`)
 
-// answered counts an answer of Pando's.
+// answered counts a response of Pando.
 func (f *firedRules) answered(a *sideAnswer) {
 	kind := a.status()
 	if m := errorCodeField.FindStringSubmatch(a.raw); m != nil {
@@ -162,8 +163,8 @@ func (f *firedRules) answered(a *sideAnswer) {
 	f.answers[kind]++
 }
 
-// allAnswers are the kinds of answers that a long run must have seen. The others, of a cluster without a leader and of
-// an index that is no number anywhere, belong to other tests.
+// allAnswers are the kinds of responses that must occur in a long run. Other tests check the rest, such as those of a cluster without
+// a leader.
 var allAnswers = []string{
 	"200", "201", "301", "400/104", "400/201", "400/202", "400/203", "400/209", "400/210", "400/211", "400/212", "400/401",
 	"400/107", "403/102", "403/108", "404", "404/100", "405", "409", "412/101", "412/105", "413/210", "415",

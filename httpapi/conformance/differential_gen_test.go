@@ -8,18 +8,18 @@ import (
 	"pando/members/servertest"
 )
 
-// generator makes random sequences. The same seed makes the same sequence.
+// generator generates random sequences. The same seed generates the same sequence.
 type generator struct{ *rand.Rand }
 
 func newGenerator(seed uint64) *generator { return &generator{rand.New(rand.NewPCG(seed, 0))} }
 
-// sequence makes the steps of one sequence.
+// sequence generates the steps of one sequence.
 func (g *generator) sequence(steps int) []*differentialStep {
 	kinds := []struct {
 		weight int
 		step   func() *differentialStep
 	}{
-		{50, g.write}, {25, g.read}, {12, g.watch}, {4, g.endpoint}, {2, g.members}, {3, g.oddity}, {8, g.handMade},
+		{50, g.write}, {25, g.read}, {12, g.watch}, {4, g.endpoint}, {2, g.members}, {3, g.unusual}, {8, g.prepared},
 	}
 	total := 0
 	for _, k := range kinds {
@@ -35,7 +35,7 @@ func (g *generator) sequence(steps int) []*differentialStep {
 			}
 		}
 	}
-	if g.oneIn(6) { // expiries take their time
+	if g.oneIn(6) { // not more often, because the test waits for the expiry
 		at := g.IntN(len(sequence))
 		sequence[at] = g.expiring()
 	}
@@ -46,7 +46,7 @@ func (g *generator) oneIn(n int) bool { return g.IntN(n) == 0 }
 
 func (g *generator) pick(texts ...string) string { return texts[g.IntN(len(texts))] }
 
-// Names are few, so that requests meet. One is a prefix of another, one is hidden.
+// name returns one of a few names, so that requests often use the same keys. One is a prefix of another, and one is hidden.
 func (g *generator) name() string {
 	switch {
 	case g.oneIn(14):
@@ -60,14 +60,14 @@ func (g *generator) name() string {
 	return g.pick("a", "a", "b", "c", "foo", "foobar", "d")
 }
 
-// key makes the path of a key as a request spells it.
+// key returns the escaped path of a key.
 func (g *generator) key() string {
 	depth := []int{1, 1, 1, 2, 2, 3}[g.IntN(6)]
 	var b strings.Builder
 	for i := range depth {
 		name := g.name()
 		for i == 0 && (name == "__" || strings.HasPrefix(name, "@@")) {
-			name = g.name() // what the root does not list could not be cleared away
+			name = g.name() // reset finds only names that the root lists
 		}
 		b.WriteString("/" + name)
 	}
@@ -88,7 +88,7 @@ func (g *generator) key() string {
 	return key
 }
 
-// parameter is a name and a value, both escaped; bare ones have no "=".
+// parameter is an escaped name and an escaped value. With the value bare it has no "=".
 type parameter struct{ name, value string }
 
 func (p parameter) String() string {
@@ -100,7 +100,7 @@ func (p parameter) String() string {
 
 const bare = "\x00bare"
 
-// maybe gives a parameter in one of n cases.
+// maybe returns the parameter in one of n cases, sometimes twice.
 func (g *generator) maybe(n int, name string, value func() string) []parameter {
 	if !g.oneIn(n) {
 		return nil
@@ -134,10 +134,10 @@ func (g *generator) value() string {
 	if g.oneIn(80) {
 		return g.pick("%zz", "%", "a;b", "%4", bare, "a=b", "raw é")
 	}
-	return g.pick("one", "two", "three") // no numbers: in the cause of an error they would look like indexes
+	return g.pick("one", "two", "three") // not numbers, which would look like indexes in the cause of an error
 }
 
-// index is one that may be right, and is at times none.
+// index returns an index near the current one, and sometimes an invalid one.
 func (g *generator) index() string {
 	switch g.IntN(12) {
 	case 0:
@@ -148,7 +148,7 @@ func (g *generator) index() string {
 	return "{now-" + servertest.Itoa(g.IntN(4)) + "}"
 }
 
-// ttl is one that will not end while the test goes on, or none, or a bad one.
+// ttl returns a TTL that is longer than the test, and sometimes an invalid one.
 func (g *generator) ttl() string {
 	if g.oneIn(4) {
 		return g.pick("", "x", "-1", "1.5", "1e3", "+5", "%205", "0x10", "18446744073709551616", bare)
@@ -156,7 +156,7 @@ func (g *generator) ttl() string {
 	return g.pick("1000", "2000", "86400", "300000000", "0001000")
 }
 
-// write makes a request that may change the tree.
+// write generates a request that may change the tree.
 func (g *generator) write() *differentialStep {
 	method := g.pick("PUT", "PUT", "PUT", "PUT", "POST", "DELETE", "DELETE")
 	var ps []parameter
@@ -189,10 +189,10 @@ func (g *generator) write() *differentialStep {
 	add(30, "quorum", g.flag)
 	add(30, "sorted", g.flag)
 	add(40, g.pick("timeout", "consistent", "unknown", "Value", "%76alue", "a%zz", ""), g.value)
-	return &differentialStep{request: g.spell(method, g.key(), ps)}
+	return &differentialStep{request: g.keyRequest(method, g.key(), ps)}
 }
 
-// refreshing turns the parameters into those of a refresh, more or less.
+// refreshing turns the parameters into those of a refresh, not always a valid one.
 func (g *generator) refreshing(ps []parameter) []parameter {
 	var kept []parameter
 	for _, p := range ps {
@@ -227,7 +227,7 @@ func (g *generator) read() *differentialStep {
 		method = "HEAD"
 		ps = append(ps, g.maybe(5, "wait", g.flag)...)
 	}
-	request := g.spell(method, g.key(), ps)
+	request := g.keyRequest(method, g.key(), ps)
 	if g.oneIn(30) {
 		request.body, request.hasBody = "recursive=true&sorted=true", true
 		request.headers = append(request.headers, "Content-Type: "+transcriptFormType)
@@ -235,7 +235,7 @@ func (g *generator) read() *differentialStep {
 	return &differentialStep{request: request}
 }
 
-// watch makes a request that waits, from now on, in the past or for what will be.
+// watch generates a watch from now on, from the past or from the future.
 func (g *generator) watch() *differentialStep {
 	ps := []parameter{{"wait", "true"}}
 	if g.oneIn(15) {
@@ -255,11 +255,11 @@ func (g *generator) watch() *differentialStep {
 		}
 		ps = append(ps, parameter{"waitIndex", index})
 	}
-	request := g.spell("GET", g.key(), ps)
+	request := g.keyRequest("GET", g.key(), ps)
 	return &differentialStep{request: request, watch: true}
 }
 
-// expiring makes nodes that expire together, or a single one that does so at once.
+// expiring generates a step with nodes that expire together, or with one that expires at once.
 func (g *generator) expiring() *differentialStep {
 	if g.oneIn(3) {
 		return &differentialStep{expiring: []*transcriptRequest{
@@ -283,7 +283,7 @@ func (g *generator) expiringKey() string {
 	return g.pick("/a", "/b", "/foo", "/foobar", "/foo/a", "/foo/b", "/_h", "/c/_h", "/a/b/c", "/d", "/d/a")
 }
 
-// plainRequest is a request as it stands.
+// plainRequest returns a request without headers and body.
 func plainRequest(method, target string) *transcriptRequest {
 	return &transcriptRequest{method: method, target: target, proto: "HTTP/1.1"}
 }

@@ -2,8 +2,8 @@ package conformance
 
 import "strings"
 
-// spell makes a request of a key and parameters: in the query or in a form, framed in one way or another.
-func (g *generator) spell(method, key string, ps []parameter) *transcriptRequest {
+// keyRequest returns a request for a key. It puts the parameters in the query or in a form, and chooses the framing.
+func (g *generator) keyRequest(method, key string, ps []parameter) *transcriptRequest {
 	var query, body []string
 	takesForm := method == "PUT" || method == "POST"
 	split := g.oneIn(4)
@@ -29,7 +29,7 @@ func (g *generator) spell(method, key string, ps []parameter) *transcriptRequest
 		}
 		g.frame(r)
 	}
-	g.dress(r)
+	g.addHeaders(r)
 	return r
 }
 
@@ -47,13 +47,13 @@ func (g *generator) frame(r *transcriptRequest) {
 	if r.body != "" && g.oneIn(12) {
 		r.headers = append(r.headers, "Transfer-Encoding: chunked")
 	}
-	if g.oneIn(40) && r.method != "GET" && r.method != "HEAD" { // nobody asks whether to send what nobody reads
+	if g.oneIn(40) && r.method != "GET" && r.method != "HEAD" { // clients send no Expect for a body that is ignored
 		r.headers = append(r.headers, "Expect: 100-continue")
 	}
 }
 
-// dress adds what has nothing to do with the API.
-func (g *generator) dress(r *transcriptRequest) {
+// addHeaders sometimes adds headers that have no meaning for the API, or changes the protocol to HTTP/1.0.
+func (g *generator) addHeaders(r *transcriptRequest) {
 	switch g.IntN(120) {
 	case 0:
 		if !r.hasHeader("Transfer-Encoding") && !r.hasHeader("Expect") { // HTTP/1.0 has neither
@@ -70,7 +70,7 @@ func (g *generator) dress(r *transcriptRequest) {
 	}
 }
 
-// endpoint asks for something that is not a key.
+// endpoint returns a request to a path outside of the keys.
 func (g *generator) endpoint() *differentialStep {
 	target := g.pick("/version", "/health", "/v2/machines", "/v2/stats/self", "/v2/stats/store", "/v2/stats/leader", "/v2/members", "/v2/members/leader",
 		"/v2/keys", "/version", "/v2/stats/store", "/debug/vars", "/config/local/log")
@@ -85,7 +85,7 @@ func (g *generator) endpoint() *differentialStep {
 		method = g.method()
 	}
 	r := plainRequest(method, target)
-	g.dress(r)
+	g.addHeaders(r)
 	return &differentialStep{request: r}
 }
 
@@ -93,20 +93,20 @@ func (g *generator) method() string {
 	return g.pick("HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "BREW", "get", "PROPFIND", "QGET", "SYNC")
 }
 
-// members asks for changes of the membership that are refused.
+// members returns a request for the members. Changes of the membership are such that servers refuse them.
 func (g *generator) members() *differentialStep {
 	path := "/v2/members" + g.pick("", "/", "/{member}", "/{MEMBER}", "/ffff", "/FFFF", "/0", "/x", "/leader", "/{member}/", "/ffff/x", "/{member}/leader", "/ffffffffffffffff",
 		"/10000000000000000", "/-1", "/0xff", "/{member}?x=1")
 	method := g.pick("GET", "GET", "POST", "PUT", "PUT", "DELETE", g.method())
 	if method == "DELETE" && strings.Contains(strings.ToLower(path), "{member}") {
-		method = "GET" // the only member has to stay
+		method = "GET" // the only member must not be removed
 	}
 	r := plainRequest(method, path)
 	if g.oneIn(2) && method != "GET" {
 		bodies := []string{"", "{}", "null", "[]", "x", `{"peerURLs":[]}`, `{"peerURLs":null}`, `{"peerURLs":"x"}`, `{"peerURLs":["x"]}`, `{"peerURLs":["ftp://x:1"]}`,
 			`{"peerURLs":["http://x"]}`, `{"peerURLs":["http://x:1/p"]}`, `{"peerURLs":[""]}`, `{"peerURLs":["http://x:1"`, `{"peerURLs":[1]}`}
 		if method == "POST" || method == "PUT" && strings.Contains(path, "/ffff") {
-			bodies = append(bodies, `{"peerURLs":["{peer}"]}`) // taken
+			bodies = append(bodies, `{"peerURLs":["{peer}"]}`) // in use
 		}
 		r.body, r.hasBody = g.pick(bodies...), true
 		if kind := g.pick("application/json", "application/json", "application/json", "application/json; charset=utf-8", "Application/JSON", "text/json", "",
@@ -114,19 +114,19 @@ func (g *generator) members() *differentialStep {
 			r.headers = append(r.headers, "Content-Type: "+kind)
 		}
 	}
-	g.dress(r)
+	g.addHeaders(r)
 	return &differentialStep{request: r}
 }
 
-// oddity asks for keys in a way that nobody should.
-func (g *generator) oddity() *differentialStep {
+// unusual returns an extreme or invalid request for a key.
+func (g *generator) unusual() *differentialStep {
 	switch g.IntN(12) {
 	case 0:
 		return &differentialStep{request: plainRequest("GET", "/v2/keys/"+g.pick("${y*4200}", "${y*20000}", "${y*60000}")), fresh: g.oneIn(2)}
 	case 1:
 		return &differentialStep{request: plainRequest("GET", "/v2/keys/a?x="+g.pick("${y*5000}", "${y*3900}")), fresh: g.oneIn(2)}
 	case 2:
-		// To the root, where a reference that takes the TTL or the body does not take the write.
+		// Writes to the root fail even if the reference accepts the TTL or the body.
 		return &differentialStep{request: plainRequest("PUT", "/v2/keys/?value=1&ttl="+g.pick("9300000000", "18446744073709551615", "9223372036854775807"))}
 	case 3:
 		if g.oneIn(10) {
@@ -140,12 +140,12 @@ func (g *generator) oddity() *differentialStep {
 		return &differentialStep{request: r}
 	}
 	r := plainRequest(g.method(), "/v2/keys"+g.key())
-	g.dress(r)
+	g.addHeaders(r)
 	return &differentialStep{request: r, fresh: g.oneIn(3)}
 }
 
-// handMade are requests that chance would not come upon often.
-func (g *generator) handMade() *differentialStep {
+// prepared returns one of a list of requests that random parameters would rarely produce.
+func (g *generator) prepared() *differentialStep {
 	key := "/v2/keys" + g.pick("/a", "/foo", "/foo/a", "/b/c", "/q")
 	target := g.pick(
 		"PUT "+key+"?value=one&prevExist=false&ttl=1000", "PUT "+key+"?prevValue=one&value=one&ttl=1000", "DELETE "+key+"?prevValue=one", "DELETE "+key+"?prevIndex={now}",

@@ -13,21 +13,21 @@ import (
 	"pando/members/servertest"
 )
 
-// A sequence is a list of differentialSteps that starts with an empty tree. Any part of it is a sequence too, which
-// lets a failing one be shrunk.
+// A sequence is a list of differentialSteps that starts with an empty tree. Any part of a sequence is a sequence, too, so a
+// failing one can be shrunk.
 
-// differentialStep is one thing to do to both servers.
+// differentialStep is one request to both servers, or a group of requests for nodes that expire.
 type differentialStep struct {
 	request *transcriptRequest
-	// watch leaves the request open to the end of the sequence: what it delivers is compared there.
+	// watch keeps the response open until the end of the sequence, where the events are compared.
 	watch bool
 	// fresh sends the request on a new connection.
 	fresh bool
-	// expiring writes nodes that live for a second at most, and is over when all of them are gone.
+	// expiring are requests that write nodes with a TTL of at most a second. The step ends when all of them have expired.
 	expiring []*transcriptRequest
 }
 
-// String is the step as a transcript has it.
+// String returns the step in the form of a transcript.
 func (s *differentialStep) String() string {
 	requests := s.expiring
 	if requests == nil {
@@ -59,16 +59,16 @@ func (s *differentialStep) String() string {
 	return b.String()
 }
 
-// differentialPair is the reference and Pando, side by side. One goroutine uses it.
+// differentialPair is a reference and a Pando that get the same requests. Only one goroutine may use it.
 type differentialPair struct {
 	reference, pando *differentialSide
 	rules            *firedRules
-	patience         time.Duration // with events of watches
+	patience         time.Duration // how long to wait for events of watches
 	open             []*openPair
 	compared         int
 }
 
-// unexplained is an error: a difference that no rule knows.
+// unexplained is the error for a difference that no rule allows.
 type unexplained struct {
 	at   int // number of the step
 	what string
@@ -76,10 +76,10 @@ type unexplained struct {
 
 func (u *unexplained) Error() string { return u.what }
 
-// errTooSlow says that the machine was too busy to write all that is to expire before it expires.
-var errTooSlow = errors.New("what should expire together could not be written together")
+// errTooSlow means that the machine was too busy to write all nodes of a step before the first of them expired.
+var errTooSlow = errors.New("nodes that should expire together could not be written in time")
 
-// play starts from an empty tree and plays the steps. Its error is *unexplained for a difference.
+// play plays the steps on empty trees. Its error is *unexplained if the servers differ.
 func (p *differentialPair) play(steps []*differentialStep) error {
 	if err := p.reset(); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (p *differentialPair) play(steps []*differentialStep) error {
 			return err
 		}
 		for _, o := range p.open {
-			p.take(o) // now, while the times in it are right
+			p.take(o) // now, while the TTLs in the events are right
 		}
 	}
 	return p.settleWatches()
@@ -110,24 +110,24 @@ func (p *differentialPair) step(i int, step *differentialStep) error {
 	return err
 }
 
-// exchange sends one request to both and compares the answers. It returns Pando's.
+// exchange sends one request to both servers and compares the responses. It returns that of Pando.
 func (p *differentialPair) exchange(i int, request *transcriptRequest) (*sideAnswer, error) {
 	var answers [2]*sideAnswer
 	err := p.both(func(n int, side *differentialSide) (err error) {
 		answers[n], err = side.do(request)
 		return err
 	})
-	for tries := 0; tries < 3 && err == nil && !answers[0].hung && droppedChange(request, answers[0].head[0]); tries++ {
+	for tries := 0; tries < 3 && err == nil && !answers[0].none && droppedChange(request, answers[0].head[0]); tries++ {
 		answers[0], err = p.reference.do(request)
 	}
 	if err != nil {
 		return nil, &unexplained{i, err.Error()}
 	}
-	return answers[1], p.judge(i, &exchanged{request: request, reference: answers[0], pando: answers[1]})
+	return answers[1], p.compare(i, &exchanged{request: request, reference: answers[0], pando: answers[1]})
 }
 
-// judge finds the rule for a difference, if there is one.
-func (p *differentialPair) judge(i int, e *exchanged) error {
+// compare returns an error if the responses differ and no rule allows it.
+func (p *differentialPair) compare(i int, e *exchanged) error {
 	p.compared++
 	p.rules.answered(e.pando)
 	names, ok := explain(e)
@@ -138,7 +138,7 @@ func (p *differentialPair) judge(i int, e *exchanged) error {
 	return &unexplained{i, fmt.Sprintf("reference:\n    %s\npando:\n    %s", e.reference, e.pando)}
 }
 
-// both does the same to both sides at the same time. An error tells the side.
+// both calls do for both sides in parallel. Its error names the side.
 func (p *differentialPair) both(do func(n int, side *differentialSide) error) error {
 	var wait sync.WaitGroup
 	var problems [2]error
@@ -153,7 +153,7 @@ func (p *differentialPair) both(do func(n int, side *differentialSide) error) er
 	return errors.Join(problems[:]...)
 }
 
-// hangUp closes the connections: the next requests go out on new ones.
+// hangUp closes the connections. The next requests use new ones.
 func (p *differentialPair) hangUp() {
 	p.reference.hangUp()
 	p.pando.hangUp()
@@ -163,16 +163,16 @@ func (p *differentialPair) side(n int) *differentialSide {
 	return [2]*differentialSide{p.reference, p.pando}[n]
 }
 
-// together bounds the time for writing what expires together.
-const together = 700 * time.Millisecond
+// expiryWindow bounds how long it may take to write nodes that must expire together.
+const expiryWindow = 700 * time.Millisecond
 
-// expire writes nodes that are to expire, and waits until both servers have none of them.
+// expire writes nodes with a short TTL, and waits until all of them have expired on both servers.
 func (p *differentialPair) expire(i int, step *differentialStep) error {
 	begin := time.Now()
 	var keys []string
 	for _, request := range step.expiring {
 		answer, err := p.exchange(i, request)
-		if err != nil && time.Since(begin) > together {
+		if err != nil && time.Since(begin) > expiryWindow {
 			return errTooSlow
 		}
 		if err != nil {
@@ -183,7 +183,7 @@ func (p *differentialPair) expire(i int, step *differentialStep) error {
 			keys = append(keys, key)
 		}
 	}
-	if time.Since(begin) > together {
+	if time.Since(begin) > expiryWindow {
 		return errTooSlow
 	}
 	var gone [2]time.Time
@@ -208,7 +208,7 @@ func (p *differentialPair) expire(i int, step *differentialStep) error {
 	return nil
 }
 
-// remaining counts the keys that are there.
+// remaining returns how many of the keys exist.
 func (s *differentialSide) remaining(keys []string) (int, error) {
 	left := 0
 	for _, key := range keys {
@@ -223,7 +223,7 @@ func (s *differentialSide) remaining(keys []string) (int, error) {
 	return left, nil
 }
 
-// reset empties both trees, with the same requests where they are alike, and takes their indexes of now for zero.
+// reset deletes all keys of both servers, with the same requests if possible, and makes the current indexes their base.
 func (p *differentialPair) reset() error {
 	p.hangUp()
 	keys := []string{"/_h"}
@@ -255,7 +255,7 @@ func (p *differentialPair) reset() error {
 	})
 }
 
-// topKeys lists the root, and learns the index.
+// topKeys returns the keys in the root. It also updates the index.
 func (s *differentialSide) topKeys() ([]string, error) {
 	answer, err := s.do(&transcriptRequest{method: "GET", target: "/v2/keys/", proto: "HTTP/1.1"})
 	if err != nil {
@@ -272,12 +272,12 @@ func (s *differentialSide) topKeys() ([]string, error) {
 	return keys, nil
 }
 
-// fillHistory writes the same events to both.
+// fillHistory writes the same number of events to both servers.
 func (p *differentialPair) fillHistory(events int) error {
 	return p.both(func(_ int, side *differentialSide) error {
 		for range events {
 			r := &transcriptRequest{method: "PUT", target: "/v2/keys/past?value=x", proto: "HTTP/1.1"}
-			if answer, err := side.do(r); err != nil || answer.hung {
+			if answer, err := side.do(r); err != nil || answer.none {
 				return fmt.Errorf("filling the history: %v (error: %w)", answer, err)
 			}
 		}

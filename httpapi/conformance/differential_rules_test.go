@@ -9,28 +9,28 @@ import (
 	"pando/members/servertest"
 )
 
-// Every deliberate difference that random requests can show is a rule here. Its name is the anchor in
-// docs/differences.md. A rule says what both servers do, as exactly as it can: everything else stays unexplained.
+// Every deliberate difference that random requests can show is a rule here. The name of the rule is the anchor in
+// docs/differences.md. A rule describes the responses of both servers as exactly as possible, so that it allows nothing else.
 
-// Names of rules that are used outside of the tables.
+// These rules are used outside of the tables.
 const (
 	ruleFreshStore    = "fresh-store-starts-at-1"
 	ruleTTLsEndOnTime = "ttls-end-on-time"
 )
 
-// exchangeRule is a difference between two answers.
+// exchangeRule allows a difference between two responses.
 type exchangeRule struct {
 	name    string
 	differs func(*exchanged) bool
 }
 
-// exchangeRules are asked in turn before the answers are compared.
+// exchangeRules are tried in order. The first that applies replaces the comparison.
 var exchangeRules = []exchangeRule{
 	{"path-limits", func(e *exchanged) bool {
 		return len(e.request.line()) > 16<<10 && e.pandoSays("400", `{"errorCode":209,"message":"Invalid field","cause":"the path is longer`)
 	}},
 	{"long-request-lines", func(e *exchanged) bool {
-		return e.reference.hung && len(e.request.line()) > 4000 && !e.pando.hung && e.pando.status() < "500"
+		return e.reference.none && len(e.request.line()) > 4000 && !e.pando.none && e.pando.status() < "500"
 	}},
 	{"huge-ttl", func(e *exchanged) bool {
 		return e.pandoSays("400", `{"errorCode":202,`) && strings.Contains(e.pando.raw, "is beyond the year 2262") &&
@@ -48,7 +48,7 @@ var exchangeRules = []exchangeRule{
 		path, _, _ := strings.Cut(e.request.target, "?")
 		return e.request.method == "POST" && strings.HasSuffix(path, "/leader") &&
 			(e.pando.status() == "204" || e.pandoSays("404", `{"message":"No such member: `)) &&
-			e.reference.status() >= "400" && !e.reference.hung
+			e.reference.status() >= "400" && !e.reference.none
 	}},
 	{"not-there", func(e *exchanged) bool {
 		return (strings.HasPrefix(e.request.target, "/debug/") || strings.HasPrefix(e.request.target, "/config/")) &&
@@ -56,7 +56,7 @@ var exchangeRules = []exchangeRule{
 	}},
 }
 
-// orderRules concern what the comparison line by line leaves out.
+// orderRules are for differences that the comparison line by line does not find.
 var orderRules = []exchangeRule{
 	{"listings-are-sorted", func(e *exchanged) bool {
 		return !slices.Equal(e.reference.keys, e.pando.keys)
@@ -72,51 +72,52 @@ var orderRules = []exchangeRule{
 
 var storeCounter = regexp.MustCompile(`"(\w+)":@?[+-]?\d+`)
 
-// line is the request line, its repetitions written out.
+// line returns the request line with its repetitions expanded.
 func (r *transcriptRequest) line() string {
 	return r.method + " " + (&transcriptFrame{server: &servertest.Process{}}).fill(r.target) + " " + r.proto
 }
 
+// pandoSays reports whether the response of Pando has a status and a beginning of its body.
 func (e *exchanged) pandoSays(status, beginning string) bool {
-	return !e.pando.hung && e.pando.status() == status && strings.HasPrefix(e.pando.raw, beginning)
+	return !e.pando.none && e.pando.status() == status && strings.HasPrefix(e.pando.raw, beginning)
 }
 
-// sameHeads compares heads whose bodies differ in length.
+// sameHeads compares the heads line by line.
 func sameHeads(e *exchanged) bool {
 	return slices.Equal(e.pando.head, e.reference.head)
 }
 
-// watchRule turns what the reference delivered into what Pando has to deliver.
+// watchRule allows a difference between the events of a watch.
 type watchRule struct {
 	name string
-	// adjust tells whether the rule has anything to say, and gives the reference's result with the difference undone.
+	// adjust returns the result of the reference without the difference. It reports false if the rule does not apply.
 	adjust func(o *openPair, reference, pando watchResult) (watchResult, bool)
 }
 
-// watchRules are applied one after the other, as far as they fit, until the results are the same.
+// watchRules are applied one after the other until the results are the same.
 var watchRules = []watchRule{
-	{"stream-tells-deletion-once", withoutRepetition},
+	{"stream-tells-deletion-once", removeRepeatedDeletion},
 	{"history-scan-hides-hidden", func(o *openPair, reference, pando watchResult) (watchResult, bool) {
-		return laterThanWrong(o, reference, pando, func(e watchedEvent) bool {
-			return o.asks("recursive") && hiddenBelow(e.key, o.path())
+		return skipWrongEvent(o, reference, pando, func(e watchedEvent) bool {
+			return o.has("recursive") && hiddenBelow(e.key, o.path())
 		})
 	}},
 	{"history-scan-whole-names", func(o *openPair, reference, pando watchResult) (watchResult, bool) {
-		return laterThanWrong(o, reference, pando, func(e watchedEvent) bool {
+		return skipWrongEvent(o, reference, pando, func(e watchedEvent) bool {
 			removes := e.action == "delete" || e.action == "expire" || e.action == "compareAndDelete"
 			path := o.path()
 			return removes && strings.HasPrefix(path, e.key) && !strings.HasPrefix(path, e.key+"/") && path != e.key
 		})
 	}},
-	{"stream-past-waitindex", continuedStream},
+	{"stream-past-waitindex", continueStream},
 }
 
-// asks tells whether the watch's request has a parameter.
-func (o *openPair) asks(name string) bool {
+// has reports whether the watch's request has a parameter.
+func (o *openPair) has(name string) bool {
 	return strings.Contains(o.sides[1].request.target, name+"=")
 }
 
-// path is the watched path, without escapes.
+// path returns the watched path without escapes.
 func (o *openPair) path() string {
 	target, _, _ := strings.Cut(o.sides[1].request.target, "?")
 	if path, err := url.PathUnescape(target); err == nil {
@@ -125,9 +126,10 @@ func (o *openPair) path() string {
 	return strings.TrimSuffix(strings.TrimPrefix(target, "/v2/keys"), "/")
 }
 
-// withoutRepetition: the reference sends a stream the removal of its node twice.
-func withoutRepetition(o *openPair, reference, _ watchResult) (watchResult, bool) {
-	if !o.asks("stream") {
+// removeRepeatedDeletion removes a deletion that follows the same deletion: the reference sends the deletion of the watched node
+// twice to a stream.
+func removeRepeatedDeletion(o *openPair, reference, _ watchResult) (watchResult, bool) {
+	if !o.has("stream") {
 		return reference, false
 	}
 	once := slices.CompactFunc(slices.Clone(reference.lines), func(a, b string) bool {
@@ -139,23 +141,23 @@ func withoutRepetition(o *openPair, reference, _ watchResult) (watchResult, bool
 	return reference, fits
 }
 
-// hiddenBelow tells whether a key has a hidden name below the path.
+// hiddenBelow reports whether a key has a hidden name below the path.
 func hiddenBelow(key, path string) bool {
 	rest, below := strings.CutPrefix(key, path+"/")
 	return below && strings.Contains("/"+rest, "/_")
 }
 
-// laterThanWrong: the first event that the reference found in the history is not one that Pando tells; Pando goes on
-// to a later one.
-func laterThanWrong(o *openPair, reference, pando watchResult, wrong func(watchedEvent) bool) (watchResult, bool) {
-	if !o.asks("waitIndex") || len(reference.lines) == 0 {
+// skipWrongEvent allows that Pando skips the first event that the reference finds in the history, if that event is wrong, and
+// delivers a later one.
+func skipWrongEvent(o *openPair, reference, pando watchResult, wrong func(watchedEvent) bool) (watchResult, bool) {
+	if !o.has("waitIndex") || len(reference.lines) == 0 {
 		return reference, false
 	}
-	told, ok := parseWatched(reference.lines[0])
-	if !ok || !wrong(told) {
+	first, ok := parseWatched(reference.lines[0])
+	if !ok || !wrong(first) {
 		return reference, false
 	}
-	previous := told.index
+	previous := first.index
 	for _, line := range pando.lines {
 		e, ok := parseWatched(line)
 		if !ok || e.index <= previous || wrong(e) {
@@ -166,10 +168,10 @@ func laterThanWrong(o *openPair, reference, pando watchResult, wrong func(watche
 	return pando, true
 }
 
-// continuedStream: the reference falls silent after one event of the past; Pando goes on with later ones. One that
-// began at the far end of the history may fall off it there, and is told so.
-func continuedStream(o *openPair, reference, pando watchResult) (watchResult, bool) {
-	if !o.asks("stream") || !o.asks("waitIndex") || len(reference.lines) != 1 || reference.end != "" {
+// continueStream allows that Pando sends more than one event to a stream from the past: the reference sends only one. If the stream
+// began at the oldest event, the history may drop its next event, and the stream ends with error 401.
+func continueStream(o *openPair, reference, pando watchResult) (watchResult, bool) {
+	if !o.has("stream") || !o.has("waitIndex") || len(reference.lines) != 1 || reference.end != "" {
 		return reference, false
 	}
 	events := pando.lines
@@ -178,7 +180,7 @@ func continuedStream(o *openPair, reference, pando watchResult) (watchResult, bo
 	} else if pando.end != "" {
 		return reference, false
 	}
-	if len(events) == 0 || forgiveLateTTLs(events[0], reference.lines[0]) != reference.lines[0] {
+	if len(events) == 0 || adoptCloseTTLs(events[0], reference.lines[0]) != reference.lines[0] {
 		return reference, false
 	}
 	previous := int64(0)
@@ -192,7 +194,7 @@ func continuedStream(o *openPair, reference, pando watchResult) (watchResult, bo
 	return pando, true
 }
 
-// ruleNames lists all rules.
+// ruleNames returns the names of all rules, sorted.
 func ruleNames() []string {
 	names := []string{ruleFreshStore, ruleTTLsEndOnTime}
 	for _, rule := range exchangeRules {

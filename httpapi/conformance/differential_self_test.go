@@ -10,14 +10,14 @@ import (
 	"pando/members/servertest"
 )
 
-// A comparison that finds nothing proves nothing by itself: these tests say what it must find.
+// These tests check that the comparison finds differences: otherwise it would prove nothing.
 
-// TestDifferentialRules makes sure that each rule is explained to the users.
+// TestDifferentialRules checks that the documentation explains each rule.
 func TestDifferentialRules(t *testing.T) {
 	anchors := documentedDifferences(t)
 	names := ruleNames()
 	if len(slices.Compact(slices.Clone(names))) != len(names) {
-		t.Errorf("a rule is there twice: %q", names)
+		t.Errorf("two rules have the same name: %q", names)
 	}
 	for _, name := range names {
 		if !anchors[name] {
@@ -26,8 +26,8 @@ func TestDifferentialRules(t *testing.T) {
 	}
 }
 
-// TestDifferentialFindsDifferences plays to two servers of one kind, one of which has its answers falsified: that
-// must be found, and shrunk to the request that shows it.
+// TestDifferentialFindsDifferences uses two servers of the same kind and changes the responses of one. The comparison must find the
+// change, and shrink must find the request for it.
 func TestDifferentialFindsDifferences(t *testing.T) {
 	rules := newFiredRules()
 	pair := &differentialPair{
@@ -71,7 +71,7 @@ func TestDifferentialFindsDifferences(t *testing.T) {
 	}
 }
 
-// TestDifferentialShrinks takes a sequence apart whose difference needs two of its steps.
+// TestDifferentialShrinks shrinks a sequence whose difference needs two of its steps.
 func TestDifferentialShrinks(t *testing.T) {
 	steps := newGenerator(7).sequence(sequenceLength)
 	first, second := steps[11], steps[60]
@@ -92,19 +92,19 @@ func TestDifferentialShrinks(t *testing.T) {
 	}
 }
 
-// TestDifferentialRepeats: a seed stands for one sequence.
+// TestDifferentialRepeats checks that a seed always generates the same sequence.
 func TestDifferentialRepeats(t *testing.T) {
 	text := func(seed uint64) string { return fmt.Sprint(newGenerator(seed).sequence(sequenceLength)) }
 	five := text(5)
 	if again := text(5); again != five {
-		t.Error("the same seed made two sequences")
+		t.Error("the same seed generated two sequences")
 	}
 	if five == text(6) {
-		t.Error("two seeds made the same sequence")
+		t.Error("two seeds generated the same sequence")
 	}
 }
 
-// TestDifferentialWatchRules says what the rules for watches let pass, and what they don't.
+// TestDifferentialWatchRules checks which differences the rules for watches allow, and which they do not.
 func TestDifferentialWatchRules(t *testing.T) {
 	event := func(action, key string, index int) string {
 		return fmt.Sprintf(`{"action":"%s","node":{"key":"%s","modifiedIndex":@%+d,"createdIndex":@+1}}`+"\n", action, key, index)
@@ -112,7 +112,7 @@ func TestDifferentialWatchRules(t *testing.T) {
 	for _, test := range []struct {
 		name, target     string
 		reference, pando []string
-		rule             string // empty for a difference that is none of ours
+		rule             string // empty if no rule allows the difference
 	}{
 		{"stream goes on", "/v2/keys/a?wait=true&stream=true&waitIndex=1",
 			[]string{event("set", "/a", 2)}, []string{event("set", "/a", 2), event("set", "/a", 3)}, "stream-past-waitindex"},

@@ -9,8 +9,8 @@ import (
 // shrinkTime bounds the search for a shorter sequence.
 const shrinkTime = 30 * time.Second
 
-// shrink looks for the shortest sequence that still differs: it leaves out ever smaller pieces, as long as a
-// difference remains. It returns that sequence and its difference.
+// shrink looks for a short sequence that still differs. It removes smaller and smaller pieces as long as a difference remains. It
+// returns the sequence and its difference.
 func shrink(steps []*differentialStep, found *unexplained, try func([]*differentialStep) error) ([]*differentialStep, *unexplained) {
 	deadline := time.Now().Add(shrinkTime)
 	for size := max(1, len(steps)/2); ; size /= 2 {
@@ -29,8 +29,7 @@ func shrink(steps []*differentialStep, found *unexplained, try func([]*different
 	}
 }
 
-// keepAll is 1 when what follows the step that differs belongs to the difference: a watch differs by what happens
-// after it.
+// keepAll returns 1 if the steps after the one that differs must be kept: the events of a watch come from later steps.
 func keepAll(steps []*differentialStep, found *unexplained) int {
 	if steps[found.at].watch {
 		return 1

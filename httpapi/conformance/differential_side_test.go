@@ -15,47 +15,47 @@ import (
 	"pando/members/servertest"
 )
 
-// differentialSide is one of the two servers that the differential test plays to, with a connection that it keeps
-// open from one request to the next. One goroutine uses it.
+// differentialSide is one of the two servers of a pair, with a connection that is reused for the next request. Only one goroutine
+// may use it.
 type differentialSide struct {
-	player *transcriptPlayer // its frame and its way to write down heads
+	player *transcriptPlayer // for its frame and its head method
 	conn   net.Conn          // nil while there is none
 	reader *bufio.Reader
-	used   bool   // the connection has answered a request already
-	now    uint64 // the last X-Etcd-Index that it told
-	raft   uint64 // the last X-Raft-Index that it told
-	tamper func(string) string
+	used   bool                // the connection has served a request
+	now    uint64              // the last X-Etcd-Index
+	raft   uint64              // the last X-Raft-Index
+	tamper func(string) string // changes bodies, to test the comparison; may be nil
 }
 
-// historySize is the number of events that either server remembers.
+// historySize is the number of events in the history of either server.
 const historySize = 1000
 
 func newDifferentialSide(server *servertest.Process) *differentialSide {
 	return &differentialSide{player: &transcriptPlayer{frame: &transcriptFrame{server: server, now: time.Now}}}
 }
 
-// sideAnswer is an answer of one side, as it was sent and as it is compared.
+// sideAnswer is a response of one side, as it was sent and as it is compared.
 type sideAnswer struct {
-	hung  bool // the connection ended without an answer
+	none  bool // the connection was closed without a response
 	head  []string
 	body  string // normalised
 	raw   string
-	keys  []string // in the order of the answer
-	grew  bool     // X-Raft-Index did
-	sized bool     // the head tells the length of the body
+	keys  []string // in the order of the body
+	grew  bool     // X-Raft-Index has grown
+	sized bool     // there is a Content-Length
 }
 
 func (a *sideAnswer) status() string {
-	if a.hung {
+	if a.none {
 		return ""
 	}
 	status, _, _ := strings.Cut(strings.TrimPrefix(a.head[0], "HTTP/1.0 "), " ")
 	return status
 }
 
-// String is the answer for people.
+// String returns the response for error messages.
 func (a *sideAnswer) String() string {
-	if a.hung {
+	if a.none {
 		return "(closed without an answer)"
 	}
 	return strings.Join(append(append([]string{}, a.head...), bodyLines(a.body)...), "\n    ")
@@ -63,13 +63,13 @@ func (a *sideAnswer) String() string {
 
 var nowPlaceholder = regexp.MustCompile(`\{now([+-]\d+)?\}`)
 
-// fill puts the indexes and names of this server into a request. {now-3} is relative to the last index that the
-// server told; it stays within what this sequence wrote, unless it asks for more than a thousand events back.
+// fill replaces the placeholders of a request by the values of this server. {now-3} is relative to the last index that the server
+// sent. It is at least the first index of this sequence, unless the placeholder is more than 1000 events back.
 func (s *differentialSide) fill(r *transcriptRequest) *transcriptRequest {
 	frame := s.player.frame
 	text := func(text string) string {
 		return nowPlaceholder.ReplaceAllStringFunc(frame.fill(text), func(m string) string {
-			back, _ := strconv.ParseInt(strings.Trim(m, "{now}"), 10, 64) // none is none
+			back, _ := strconv.ParseInt(strings.Trim(m, "{now}"), 10, 64) // 0 if there is no number
 			index := int64(s.now) + back
 			if back > 1-historySize {
 				index = max(index, int64(frame.base)+1)
@@ -85,7 +85,7 @@ func (s *differentialSide) fill(r *transcriptRequest) *transcriptRequest {
 	return &filled
 }
 
-// do sends a request and reads its whole answer.
+// do sends a request and reads the whole response. It uses a new connection if the server has closed the old one.
 func (s *differentialSide) do(r *transcriptRequest) (*sideAnswer, error) {
 	request := s.fill(r)
 	for {
@@ -96,12 +96,12 @@ func (s *differentialSide) do(r *transcriptRequest) (*sideAnswer, error) {
 		fresh := !s.used
 		s.hangUp()
 		if fresh {
-			return &sideAnswer{hung: true}, nil
+			return &sideAnswer{none: true}, nil
 		}
 	}
 }
 
-// lostConnection tells whether the server closed the connection instead of answering.
+// lostConnection reports whether the server closed the connection without a response.
 func lostConnection(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
@@ -122,7 +122,7 @@ func (s *differentialSide) attempt(request *transcriptRequest) (*sideAnswer, err
 	s.used = true
 	if err != nil {
 		s.hangUp()
-		return nil, fmt.Errorf("%s\nreading the body after %q: %s", response.status, body, err) // not to be sent again
+		return nil, fmt.Errorf("%s\nreading the body after %q: %s", response.status, body, err) // do must not repeat the request
 	}
 	if response.header("Connection") == "close" || request.proto == "HTTP/1.0" {
 		s.hangUp()
@@ -130,7 +130,7 @@ func (s *differentialSide) attempt(request *transcriptRequest) (*sideAnswer, err
 	return s.answered(request, response, body), nil
 }
 
-// answered normalises an answer and takes notice of the indexes in it.
+// answered normalises a response and records the indexes in it.
 func (s *differentialSide) answered(request *transcriptRequest, w *wireResponse, body string) *sideAnswer {
 	if s.tamper != nil {
 		body = s.tamper(body)
@@ -144,12 +144,12 @@ func (s *differentialSide) answered(request *transcriptRequest, w *wireResponse,
 		answer.grew, s.raft = n > s.raft, n
 	}
 	if answer.status() == "301" {
-		s.repeated(answer)
+		s.normaliseRedirect(answer)
 	}
 	return answer
 }
 
-// normalised is a body as it is compared. Its lists are put in order: the order itself is compared elsewhere.
+// normalised returns a body for the comparison. It sorts all lists: explain compares the order of keys.
 func (s *differentialSide) normalised(body string, request *transcriptRequest) string {
 	unsorted := *request
 	unsorted.target = strings.ReplaceAll(request.target, "sorted=", "in_any_order=")
@@ -159,7 +159,7 @@ func (s *differentialSide) normalised(body string, request *transcriptRequest) s
 
 var keyField = regexp.MustCompile(`"key":"((?:[^"\\]|\\.)*)"`)
 
-// keysIn gives the keys in a body in their order, those made of an index relative to the base.
+// keysIn returns the keys in a body in their order, with in-order names relative to the base.
 func (s *differentialSide) keysIn(body string) []string {
 	var keys []string
 	for _, m := range keyField.FindAllStringSubmatch(body, -1) {
@@ -172,8 +172,8 @@ func (s *differentialSide) keysIn(body string) []string {
 
 var indexParameter = regexp.MustCompile(`Index=(\d+)`)
 
-// repeated normalises the indexes of the request, which a redirect repeats.
-func (s *differentialSide) repeated(answer *sideAnswer) {
+// normaliseRedirect normalises the indexes of the request, which a redirect repeats.
+func (s *differentialSide) normaliseRedirect(answer *sideAnswer) {
 	relative := func(text string) string {
 		return servertest.ReplaceGroups(indexParameter, text, func(m []string) string {
 			return "Index=" + s.player.frame.causeIndex(m[1])
@@ -185,12 +185,12 @@ func (s *differentialSide) repeated(answer *sideAnswer) {
 	answer.body = relative(answer.body)
 }
 
-// open sends a request that may wait on a connection of its own, and returns when the head of the answer is there.
+// open sends a request for a watch on a new connection and returns after the head of the response.
 func (s *differentialSide) open(r *transcriptRequest) (*sideAnswer, *transcriptOpen, error) {
 	request := s.fill(r)
 	response, err := sendWire(servertest.URLHost(s.player.frame.server.Client), request)
 	if lostConnection(err) {
-		return &sideAnswer{hung: true}, nil, nil
+		return &sideAnswer{none: true}, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -199,7 +199,7 @@ func (s *differentialSide) open(r *transcriptRequest) (*sideAnswer, *transcriptO
 		return nil, nil, err
 	}
 	answer := s.answered(request, response, "")
-	return answer, followBody(request, response), nil
+	return answer, readBody(request, response), nil
 }
 
 // hangUp closes the connection, if there is one.

@@ -13,23 +13,23 @@ import (
 	"pando/members/servertest"
 )
 
-// The differential test plays the same random requests to the reference and to Pando and compares all that clients
-// can see. differential_gen*_test.go make the requests, differential_play_test.go plays them,
-// differential_compare_test.go compares, differential_rules_test.go knows the deliberate differences.
+// The differential test sends the same random requests to the reference and to Pando, and compares everything that clients can
+// see. differential_gen*_test.go generate the requests, differential_play_test.go sends them, differential_compare_test.go compares
+// the responses, and differential_rules_test.go has the deliberate differences.
 
 var (
-	differentialRequests = flag.Int("differential.n", 5000, "number of requests of the differential test; -short makes a fifth of them")
+	differentialRequests = flag.Int("differential.n", 5000, "number of requests of the differential test; -short sends a fifth of them")
 	differentialSeed     = flag.Uint64("differential.seed", 1, "seed of the first sequence of the differential test")
 )
 
 const (
-	sequenceLength     = 80     // steps
-	differentialPairs  = 2      // servers of either kind that work side by side
-	differentialFailed = 3      // sequences that are reported
-	allRulesFire       = 50_000 // requests after which every rule must have fired
+	sequenceLength     = 80     // steps of a sequence
+	differentialPairs  = 2      // pairs of servers that work in parallel
+	differentialFailed = 3      // failed sequences after which the test ends
+	allRulesFire       = 50_000 // requests after which every rule must have been used
 )
 
-// TestDifferential finds out whether clients can tell Pando from the reference.
+// TestDifferential checks that clients can't tell Pando from the reference, except for the deliberate differences.
 func TestDifferential(t *testing.T) {
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
 	if testing.Short() {
@@ -44,25 +44,25 @@ func TestDifferential(t *testing.T) {
 	run.report(t)
 }
 
-// report shows what a run has met, and after a long one complains about what it has not.
+// report logs which responses and rules occurred. After a long run it reports those that did not as errors.
 func (r *differentialRun) report(t *testing.T) {
 	long := r.compared.Load() >= allRulesFire
 	t.Logf("answers: %v", r.rules.answers)
 	for _, kind := range allAnswers {
 		if long && r.rules.answers[kind] == 0 {
-			t.Errorf("no request was answered by %s: the requests have become too tame", kind)
+			t.Errorf("no response was %s: the generator no longer makes requests for it", kind)
 		}
 	}
 	t.Logf("rules: %v", r.rules.times)
 	for _, name := range ruleNames() {
 		if long && r.rules.times[name] == 0 {
-			t.Errorf("rule %s has never fired: either its difference is gone, then remove it here and in %s, or it is not tried any more",
+			t.Errorf("rule %s was never used: either the difference is gone, then remove the rule here and in %s, or the generator no longer makes requests for it",
 				name, differencesDoc)
 		}
 	}
 }
 
-// newDifferentialPair starts both servers and fills their histories.
+// newDifferentialPair starts a reference and a Pando and fills their histories.
 func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 	t.Helper()
 	p := &differentialPair{
@@ -83,7 +83,7 @@ func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 	return p
 }
 
-// differentialRun is the work that the pairs share.
+// differentialRun is the state that the pairs share.
 type differentialRun struct {
 	seed     uint64
 	want     int64
@@ -109,7 +109,7 @@ func (r *differentialRun) play(t *testing.T, pairs []*differentialPair) {
 	wait.Wait()
 }
 
-// sequence plays one sequence, and shrinks it if it differs.
+// sequence plays one sequence, and shrinks it if the servers differ.
 func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	steps := newGenerator(seed).sequence(sequenceLength)
 	err := pair.playInTime(steps)
@@ -122,7 +122,7 @@ func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	pair.patience = shrinkPatience
 	defer func() { pair.patience = watchPatience }()
 	steps, found = shrink(steps, found, func(steps []*differentialStep) error {
-		if err := pair.forget(steps); err != nil {
+		if err := pair.replaceHistory(steps); err != nil {
 			return err
 		}
 		return pair.playInTime(steps)
@@ -134,10 +134,10 @@ func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	for _, step := range steps {
 		text.WriteString(step.String())
 	}
-	return fmt.Errorf("Pando differs from the reference; again with -differential.seed=%d -differential.n=1\n\n%s\n%w", seed, text.String(), found)
+	return fmt.Errorf("Pando differs from the reference; repeat it with -differential.seed=%d -differential.n=1\n\n%s\n%w", seed, text.String(), found)
 }
 
-// playInTime plays the steps again when the machine was too busy for those that must come together.
+// playInTime plays the steps. It repeats them if the machine was too busy to write nodes that must expire together.
 func (p *differentialPair) playInTime(steps []*differentialStep) (err error) {
 	const tries = 10
 	for range tries {
@@ -148,8 +148,9 @@ func (p *differentialPair) playInTime(steps []*differentialStep) (err error) {
 	return err
 }
 
-// forget replaces the events of sequences that differed, if the steps look at any from before them.
-func (p *differentialPair) forget(steps []*differentialStep) error {
+// replaceHistory writes a new history if the steps read events from before their sequence: sequences that differed have left
+// different events there.
+func (p *differentialPair) replaceHistory(steps []*differentialStep) error {
 	for _, step := range steps {
 		if step.watch && farBack.MatchString(step.request.target) {
 			return errors.Join(p.reset(), p.fillHistory(historySize))
@@ -158,5 +159,5 @@ func (p *differentialPair) forget(steps []*differentialStep) error {
 	return nil
 }
 
-// farBack matches indexes that are not kept within the sequence.
+// farBack matches indexes from before the sequence.
 var farBack = regexp.MustCompile(`\{now-\d{3,}`)

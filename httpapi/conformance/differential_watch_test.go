@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// openPair is a watch at both servers.
+// openPair is a watch on both servers.
 type openPair struct {
 	step  *differentialStep
 	at    int
-	sides [2]*transcriptOpen // nil where the connection was closed instead
+	sides [2]*transcriptOpen // nil if the connection was closed without a response
 	got   [2]watchResult
 }
 
@@ -25,7 +25,7 @@ func (o *openPair) close() {
 	}
 }
 
-// watch opens a watch at both and compares the heads. What is no watch, but an error, is complete at once.
+// watch opens a watch on both servers and compares the heads. A response that is an error is compared as a whole.
 func (p *differentialPair) watch(i int, step *differentialStep) error {
 	var answers [2]*sideAnswer
 	opened := &openPair{step: step, at: i}
@@ -42,7 +42,7 @@ func (p *differentialPair) watch(i int, step *differentialStep) error {
 			waiting++
 			continue
 		}
-		text, _ := side.take(-1, transcriptPatience) // cut short, it differs
+		text, _ := side.take(-1, transcriptPatience) // if it is incomplete, the comparison finds a difference
 		answers[n] = p.side(n).answered(side.request, side.response, text)
 	}
 	if waiting == len(opened.sides) {
@@ -53,36 +53,36 @@ func (p *differentialPair) watch(i int, step *differentialStep) error {
 	if err != nil {
 		return &unexplained{i, err.Error()}
 	}
-	return p.judge(i, &exchanged{request: step.request, reference: answers[0], pando: answers[1]})
+	return p.compare(i, &exchanged{request: step.request, reference: answers[0], pando: answers[1]})
 }
 
-// watchResult is what a watch has delivered.
+// watchResult is what a watch has delivered so far.
 type watchResult struct {
 	lines []string
 	raw   string // all lines as they were sent
-	part  string // of a line that has not arrived whole
-	end   string // how it ended; empty while it goes on
+	part  string // the beginning of a line that has not arrived completely
+	end   string // how it ended; empty while it is open
 }
 
 func (r watchResult) String() string {
 	end := r.end
 	if end == "" {
-		end = "(goes on)"
+		end = "(still open)"
 	}
 	return strings.Join(append(bodyLines(strings.Join(r.lines, "")), end), "\n    ")
 }
 
 var expiredPart = regexp.MustCompile(`\{off by [^}]*\}`)
 
-// Patience with events: watchPatience for those that must come, watchSettle for those that should not. A sequence
-// that is being shrunk has shown already that something does not come; there shrinkPatience is enough.
+// watchPatience is how long to wait for events that must arrive, and watchSettle for those that must not. shrinkPatience replaces
+// watchPatience while a sequence is shrunk: then it is known that an event does not arrive.
 const (
 	watchPatience  = 3 * time.Second
 	shrinkPatience = 300 * time.Millisecond
 	watchSettle    = 15 * time.Millisecond
 )
 
-// settleWatches compares what the open watches have delivered.
+// settleWatches waits for the events of the open watches and compares them.
 func (p *differentialPair) settleWatches() error {
 	if len(p.open) == 0 {
 		return nil
@@ -110,7 +110,7 @@ func (p *differentialPair) settleWatches() error {
 	return nil
 }
 
-// take adds what has arrived by now to what a watch has delivered.
+// take adds what has arrived to the results of a watch.
 func (p *differentialPair) take(o *openPair) {
 	for n, open := range o.sides {
 		got := &o.got[n]
@@ -123,7 +123,7 @@ func (p *differentialPair) take(o *openPair) {
 		text, got.part = text[:whole], text[whole:]
 		got.raw += text
 		for line := range strings.Lines(p.side(n).normalised(text, open.request)) {
-			// An event of the past was written when more of its TTL was left.
+			// An event of the past has the TTL from the time of its write.
 			got.lines = append(got.lines, expiredPart.ReplaceAllString(line, "{in ttl}"))
 		}
 		switch {

@@ -19,8 +19,8 @@ import (
 	"pando/members/servertest"
 )
 
-// rudeConn sends something and gives the connection to do worse with it.
-func rudeConn(t *testing.T, addr, send string) *net.TCPConn {
+// openWith opens a connection and sends a text on it.
+func openWith(t *testing.T, addr, send string) *net.TCPConn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, servertest.Timeout)
 	if err != nil {
@@ -32,7 +32,8 @@ func rudeConn(t *testing.T, addr, send string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// TestSlowSenders starves the server of headers and bodies: it hangs up, while a long poll that began before lives on.
+// TestSlowSenders checks that the server closes connections whose headers or bodies arrive too slowly, and that a long poll that
+// began before is not affected.
 func TestSlowSenders(t *testing.T) {
 	t.Parallel()
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
@@ -45,7 +46,7 @@ func TestSlowSenders(t *testing.T) {
 	var group sync.WaitGroup
 	for _, c := range []struct {
 		name, send string
-		dribble    string // sent again and again
+		dribble    string // sent repeatedly
 		within     time.Duration
 	}{
 		{"nothing", "", "", httpapi.HeaderTimeout},
@@ -64,7 +65,7 @@ func TestSlowSenders(t *testing.T) {
 			continue
 		}
 		group.Go(func() {
-			conn := rudeConn(t, p.Addr(), c.send)
+			conn := openWith(t, p.Addr(), c.send)
 			defer conn.Close()
 			begin := time.Now()
 			stop := make(chan struct{})
@@ -80,12 +81,12 @@ func TestSlowSenders(t *testing.T) {
 	group.Wait()
 	servertest.NewKeyClient(t, p.Client).Must(t, "PUT", "/a", servertest.Form("value", "at last"))
 	if event := readEvent(t, poll); event.Node.Value != "at last" {
-		t.Errorf("the long poll brought %+v", event)
+		t.Errorf("the long poll returned %+v", event)
 	}
-	p.AwaitFootprint(t, servertest.Footprint{Goroutines: before.Goroutines + 4, Descriptors: before.Descriptors + 2}) // the two connections that stay open
+	p.AwaitFootprint(t, servertest.Footprint{Goroutines: before.Goroutines + 4, Descriptors: before.Descriptors + 2}) // two connections remain open
 }
 
-// dribble sends a little now and then.
+// dribble sends a text every 300 ms until stop is closed.
 func dribble(conn net.Conn, text string, stop chan struct{}) {
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
@@ -101,7 +102,7 @@ func dribble(conn net.Conn, text string, stop chan struct{}) {
 	}
 }
 
-// readEvent reads the one chunk of a long poll's body.
+// readEvent reads the only chunk of a long poll's body.
 func readEvent(t *testing.T, body *bufio.Reader) *servertest.KeyAnswer {
 	t.Helper()
 	if _, err := body.ReadString('\n'); err != nil { // the size
@@ -118,7 +119,7 @@ func readEvent(t *testing.T, body *bufio.Reader) *servertest.KeyAnswer {
 	return answer
 }
 
-// TestClientsThatLeave breaks off connections in the middle of everything, by a polite FIN and by a reset.
+// TestClientsThatLeave closes connections at every stage of a request, with a FIN and with a reset.
 func TestClientsThatLeave(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	client := servertest.NewKeyClient(t, p.Client)
@@ -146,7 +147,7 @@ func TestClientsThatLeave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range 20 {
-				conn := rudeConn(t, p.Addr(), send)
+				conn := openWith(t, p.Addr(), send)
 				if i%2 == 0 {
 					_ = conn.SetLinger(0) // a reset
 				}
@@ -163,11 +164,11 @@ func TestClientsThatLeave(t *testing.T) {
 		})
 	}
 	if got, err := client.Do("GET", "/half", nil); err != nil || got.ErrorCode != 100 {
-		t.Errorf("half a body was taken for a whole one: %+v, %v", got, err)
+		t.Errorf("a write with an incomplete body was applied: %+v, %v", got, err)
 	}
 }
 
-// TestManyWatchersDropped opens watches in waves and drops them without a word.
+// TestManyWatchersDropped opens many watches and resets their connections, repeatedly.
 func TestManyWatchersDropped(t *testing.T) {
 	waves, each := 40, 1000
 	if testing.Short() {
@@ -183,7 +184,7 @@ func TestManyWatchersDropped(t *testing.T) {
 		conns := make([]*net.TCPConn, each)
 		for i := range conns {
 			query := []string{"", "&recursive=true", "&stream=true", "&recursive=true&stream=true"}[i%4]
-			conns[i] = rudeConn(t, p.Addr(), servertest.GetRequest(fmt.Sprintf("/v2/keys/w/%d/%d?wait=true%s", wave%3, i, query)))
+			conns[i] = openWith(t, p.Addr(), servertest.GetRequest(fmt.Sprintf("/v2/keys/w/%d/%d?wait=true%s", wave%3, i, query)))
 		}
 		servertest.Await(t, "the watches", func() bool { return p.Watchers() == each })
 		if memory := p.Memory(); wave == 2 {
@@ -201,22 +202,22 @@ func TestManyWatchersDropped(t *testing.T) {
 	p.AwaitFootprint(t, before)
 }
 
-// TestPromisedBodies announces large bodies and does not send them: that costs the server no memory to speak of.
-func TestPromisedBodies(t *testing.T) {
+// TestAnnouncedBodies checks that a client that announces a large body and does not send it costs the server little memory.
+func TestAnnouncedBodies(t *testing.T) {
 	const clients = 400
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	before, memory := p.Footprint(), p.Memory()
 	conns := make([]*net.TCPConn, clients)
 	for i := range conns {
-		conns[i] = rudeConn(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
+		conns[i] = openWith(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
 	}
-	const ended = 10 // more than may have ended of those that were there before
-	servertest.Await(t, "the requests to be under way", func() bool { return p.Goroutines() >= before.Goroutines+clients-ended })
-	// A third of what was promised: the race detector takes several times what a server without it does.
+	const ended = 10 // more goroutines than may have ended since before
+	servertest.Await(t, "the requests to begin", func() bool { return p.Goroutines() >= before.Goroutines+clients-ended })
+	// The limit is a third of the announced bytes, because the race detector multiplies the use of memory.
 	if grown := p.Memory() - memory; grown > clients*config.DefaultMaxRequestBytes/3 {
-		t.Errorf("%d promises took %d MiB", clients, grown>>20)
+		t.Errorf("%d announced bodies took %d MiB", clients, grown>>20)
 	} else {
-		t.Logf("%d promises took %d MiB", clients, grown>>20)
+		t.Logf("%d announced bodies took %d MiB", clients, grown>>20)
 	}
 	for _, conn := range conns {
 		conn.Close()

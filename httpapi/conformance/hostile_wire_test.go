@@ -12,20 +12,20 @@ import (
 	"pando/members/servertest"
 )
 
-// wireCase is what a client sends to a socket, right or wrong, and what comes back. The reference answers the same,
-// unless reference says otherwise.
+// wireCase is a text that a client sends on a connection, and the beginning of the response. The reference responds in the same
+// way unless reference is set.
 type wireCase struct {
 	name string
 	send string
-	// want begins the answer, with "100" left out; text is somewhere in it.
+	// want is the beginning of the response, without a "100 Continue". The response must contain text.
 	want, text string
-	// reference is how the answer of the reference begins where it differs; "reset" is none at all.
+	// reference is the beginning of the reference's response if it differs; "reset" means no response.
 	reference string
-	// pieces are sent after send, each when an answer to what was sent before has begun to arrive.
+	// pieces are sent after send, each after the first bytes of a response to the text before it.
 	pieces []string
 }
 
-// request builds the head of a request that is the last on its connection, and its body.
+// request returns a request that closes its connection.
 func request(line, headers, body string) string {
 	return line + " HTTP/1.1\r\n" + servertest.HostHeader + servertest.CloseHeader + headers + servertest.EndOfHead + body
 }
@@ -88,7 +88,7 @@ var wireCases = []wireCase{
 		"DELETE /v2/keys/old HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n7\r\ndir=%zz\r\n0\r\n\r\n" + request("GET /v2/keys/old", "", ""), want: servertest.Status200, text: `"errorCode":100`},
 }
 
-// exchange sends what the case says and gives all that comes back until the server closes the connection.
+// exchange sends the texts of the case and returns what the server sends until it closes the connection.
 func (c *wireCase) exchange(addr string) (string, error) {
 	conn, err := net.DialTimeout("tcp", addr, servertest.Timeout)
 	if err != nil {
@@ -112,14 +112,14 @@ func (c *wireCase) exchange(addr string) (string, error) {
 		}
 	}
 	if c.reference == "reset" && !strings.Contains(c.send, servertest.CloseHeader) {
-		// Nothing follows: who waits for more gets to know it.
+		// The server may wait for more of the request.
 		_ = conn.(*net.TCPConn).CloseWrite()
 	}
 	_, err = io.Copy(&answer, conn)
 	return answer.String(), err
 }
 
-// beginning is what the answer begins with, once "100 Continue" is left out.
+// beginning returns the response without a "100 Continue".
 func (c *wireCase) beginning(answer string) string {
 	if rest, ok := strings.CutPrefix(answer, "HTTP/1.1 100 Continue\r\n\r\n"); ok && len(c.pieces) > 0 {
 		return rest
@@ -127,7 +127,7 @@ func (c *wireCase) beginning(answer string) string {
 	return answer
 }
 
-// TestHostileWire sends requests that no library would send.
+// TestHostileWire sends requests that no HTTP library would send.
 func TestHostileWire(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir(), "--enable-pprof", "--max-request-bytes", "1500000")
 	before := p.Footprint()
@@ -142,7 +142,7 @@ func TestHostileWire(t *testing.T) {
 	p.AwaitFootprint(t, before)
 }
 
-// TestHostileWireReference holds the table against the reference.
+// TestHostileWireReference checks the table against the reference.
 func TestHostileWireReference(t *testing.T) {
 	reference := startReference(t)
 	for _, c := range wireCases {
@@ -158,10 +158,10 @@ func TestHostileWireReference(t *testing.T) {
 			switch {
 			case want == "reset":
 				if strings.HasPrefix(answer, "HTTP/1.1 ") {
-					t.Errorf("the reference answers %.300q, not nothing", answer)
+					t.Errorf("the reference responds with %.300q, want no response", answer)
 				}
 			case !strings.HasPrefix(c.beginning(answer), want) || c.reference == "" && !strings.Contains(answer, c.text):
-				t.Errorf("the reference answers %.300q, error %v; want %q and %q", answer, err, want, c.text)
+				t.Errorf("the reference responds with %.300q, error %v; want %q and %q", answer, err, want, c.text)
 			}
 		})
 	}

@@ -13,28 +13,27 @@ import (
 	"time"
 )
 
-// The client of the transcripts speaks to the socket itself. net/http would
-// clean paths, refuse bad escapes and rewrite the spelling of headers, and those
-// are among the things to compare.
+// The client of the transcripts writes to a connection itself. net/http would clean paths, refuse bad escapes and change the
+// case of header names, all of which must be compared.
 
-const transcriptPatience = 10 * time.Second // for anything that must come
+// transcriptPatience is how long the client waits for anything that must arrive.
+const transcriptPatience = 10 * time.Second
 
-// wireHeader is one header line, spelled as the server spelled it.
+// wireHeader is one header line exactly as the server sent it.
 type wireHeader struct{ name, value string }
 
-// wireResponse is an answer whose head was read. Its body is read on demand,
-// since a watch delivers it later.
+// wireResponse is a response whose head was read. Its body is read on demand: that of a watch arrives later.
 type wireResponse struct {
 	conn    net.Conn
 	status  string // the status line
 	headers []wireHeader
-	isHead  bool // answer to a HEAD: no body follows
+	isHead  bool // the response to a HEAD has no body
 	chunked bool
 	raw     *bufio.Reader // of the connection
-	body    io.Reader     // of this answer, its framing removed
+	body    io.Reader     // of this response, without its framing
 }
 
-// sendWire writes a request on a new connection and reads the head of the answer.
+// sendWire sends a request on a new connection and reads the head of the response.
 func sendWire(addr string, request *transcriptRequest) (*wireResponse, error) {
 	conn, err := net.DialTimeout("tcp", addr, transcriptPatience)
 	if err != nil {
@@ -48,8 +47,8 @@ func sendWire(addr string, request *transcriptRequest) (*wireResponse, error) {
 	return response, nil
 }
 
-// exchangeWire does one request on an open connection. A failed write is not the
-// end: a server that refuses a large body answers without reading all of it.
+// exchangeWire sends a request on an open connection and reads the head of the response. It does so even after a failed write: a
+// server that refuses a large body responds without reading all of it.
 func exchangeWire(conn net.Conn, reader *bufio.Reader, request *transcriptRequest) (*wireResponse, error) {
 	if err := conn.SetDeadline(time.Now().Add(transcriptPatience)); err != nil {
 		return nil, err
@@ -68,9 +67,8 @@ func exchangeWire(conn net.Conn, reader *bufio.Reader, request *transcriptReques
 	return response, response.prepareBody()
 }
 
-// droppedChange tells an answer that says nothing about the request: the reference drops a change of the membership
-// that comes before its raft has put away the one before, and answers 500 seconds later. Nothing was done; it is worth
-// another try.
+// droppedChange reports whether the reference has dropped a change of the membership, which must then be repeated. It drops a
+// change that arrives before its raft has applied the previous one, and responds with a 500 some seconds later.
 func droppedChange(request *transcriptRequest, status string) bool {
 	return request.method != "GET" && strings.HasPrefix(request.target, "/v2/members") && strings.Contains(" "+status, " 500 ")
 }
@@ -127,7 +125,7 @@ func (w *wireResponse) readHead() error {
 	}
 }
 
-// prepareBody finds out how the body is framed.
+// prepareBody sets body according to the framing in the headers.
 func (w *wireResponse) prepareBody() error {
 	length := w.header("Content-Length")
 	switch {
@@ -148,7 +146,7 @@ func (w *wireResponse) prepareBody() error {
 	return nil
 }
 
-// header returns the value of a header, whatever its spelling.
+// header returns the value of a header. Upper and lower case do not matter.
 func (w *wireResponse) header(name string) string {
 	for _, h := range w.headers {
 		if strings.EqualFold(h.name, name) {
@@ -158,13 +156,12 @@ func (w *wireResponse) header(name string) string {
 	return ""
 }
 
-// readAll reads the rest of the body, and of a chunked one the CRLF behind it,
-// so that the connection can serve the next request.
+// readAll reads the rest of the body, and the CRLF after a chunked one, so that the connection can be used again.
 func (w *wireResponse) readAll() (string, error) {
 	body, err := io.ReadAll(w.body)
 	switch {
 	case errors.Is(err, syscall.ECONNRESET) && w.header("Connection") == "close":
-		err = nil // the server closed without having read the whole request
+		err = nil // the server closed the connection before it had read the whole request
 	case err == nil && w.chunked:
 		_, err = w.raw.ReadString('\n')
 	}

@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// The head of an answer is written with the headers that every answer of its
-// kind has folded into marks; any other is written out as it was sent.
+// In a transcript the head of a response has marks in place of the headers that all such responses have. Other headers are written
+// as they were sent.
 
-// transcriptCORS are on every answer, each once.
+// transcriptCORS are the headers that every response has, each once.
 var transcriptCORS = []wireHeader{
 	{"Access-Control-Allow-Headers", "accept, content-type, authorization"},
 	{"Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE"},
 	{"Access-Control-Allow-Origin", "*"},
 }
 
-// bufferedBody is the size over which the reference sends a body in chunks,
-// whose length it could have told as well: there both ways are right.
+// bufferedBody is the size from which on the reference sends a body in chunks although its length is known. Above it both
+// framings are accepted.
 const bufferedBody = 2048
 
-// headFolder takes the headers of an answer away, one mark after the other.
-type headFolder struct {
+// headMarks replaces headers of a response by marks.
+type headMarks struct {
 	rest  []wireHeader
 	marks []string
 }
 
-// fold replaces the headers by a mark if all of them are there with these values.
-func (h *headFolder) fold(mark string, headers ...wireHeader) {
+// mark replaces the headers by a mark if the response has all of them with these values.
+func (h *headMarks) mark(name string, headers ...wireHeader) {
 	for _, header := range headers {
 		if !slices.Contains(h.rest, header) {
 			return
@@ -38,39 +38,39 @@ func (h *headFolder) fold(mark string, headers ...wireHeader) {
 		i := slices.Index(h.rest, header)
 		h.rest = slices.Delete(h.rest, i, i+1)
 	}
-	h.marks = append(h.marks, mark)
+	h.marks = append(h.marks, name)
 }
 
-func (h *headFolder) value(name string) string {
+func (h *headMarks) value(name string) string {
 	for _, header := range h.rest {
-		if header.name == name { // spelled just so
+		if header.name == name { // upper and lower case matter
 			return header.value
 		}
 	}
 	return ""
 }
 
-// head gives the lines for the head of an answer with this body.
+// head returns the lines for the head of a response with this body.
 func (p *transcriptPlayer) head(w *wireResponse, body string) []string {
-	h := &headFolder{rest: slices.Clone(w.headers)}
+	h := &headMarks{rest: slices.Clone(w.headers)}
 	h.rest = slices.DeleteFunc(h.rest, func(header wireHeader) bool { return header.name == "Date" })
-	h.fold("json", wireHeader{"Content-Type", "application/json"})
-	h.fold("cluster", wireHeader{"X-Etcd-Cluster-Id", p.frame.server.ClusterID})
-	p.foldRaft(h)
+	h.mark("json", wireHeader{"Content-Type", "application/json"})
+	h.mark("cluster", wireHeader{"X-Etcd-Cluster-Id", p.frame.server.ClusterID})
+	p.markRaft(h)
 	length := h.value("Content-Length")
 	n, err := strconv.Atoi(length)
 	known := err == nil && (n == len(body) || w.isHead && n > 0)
 	switch {
 	case known && n > bufferedBody:
-		h.fold("framed", wireHeader{"Content-Length", length})
+		h.mark("framed", wireHeader{"Content-Length", length})
 	case known:
-		h.fold("length", wireHeader{"Content-Length", length})
+		h.mark("length", wireHeader{"Content-Length", length})
 	case len(body) > bufferedBody:
-		h.fold("framed", wireHeader{"Transfer-Encoding", "chunked"})
+		h.mark("framed", wireHeader{"Transfer-Encoding", "chunked"})
 	default:
-		h.fold("chunked", wireHeader{"Transfer-Encoding", "chunked"})
+		h.mark("chunked", wireHeader{"Transfer-Encoding", "chunked"})
 	}
-	h.fold("cors", transcriptCORS...)
+	h.mark("cors", transcriptCORS...)
 
 	lines := []string{strings.TrimPrefix(w.status, "HTTP/1.1 ")}
 	if len(h.marks) > 0 {
@@ -88,9 +88,8 @@ func (p *transcriptPlayer) head(w *wireResponse, body string) []string {
 	return lines
 }
 
-// foldRaft folds the raft headers if both are numbers above zero. The term must
-// not go back from one answer to the next.
-func (p *transcriptPlayer) foldRaft(h *headFolder) {
+// markRaft replaces the raft headers if both are positive numbers and the term is not less than that of the response before.
+func (p *transcriptPlayer) markRaft(h *headMarks) {
 	index, term := h.value("X-Raft-Index"), h.value("X-Raft-Term")
 	i, indexErr := strconv.ParseUint(index, 10, 64)
 	n, termErr := strconv.ParseUint(term, 10, 64)
@@ -98,5 +97,5 @@ func (p *transcriptPlayer) foldRaft(h *headFolder) {
 		return
 	}
 	p.lastTerm = n
-	h.fold("raft", wireHeader{"X-Raft-Index", index}, wireHeader{"X-Raft-Term", term})
+	h.mark("raft", wireHeader{"X-Raft-Index", index}, wireHeader{"X-Raft-Term", term})
 }

@@ -12,10 +12,9 @@ import (
 	"pando/members/servertest"
 )
 
-// Normalising turns what differs from one server and run to the next into
-// placeholders, and keeps every other byte of an answer.
+// Normalising replaces the values that differ between servers and runs by placeholders. It keeps every other byte of a response.
 
-// transcriptFrame is what placeholders are relative to.
+// transcriptFrame has the values that placeholders stand for on one server in one run.
 type transcriptFrame struct {
 	server   *servertest.Process
 	base     uint64 // index that @+0 stands for
@@ -23,7 +22,7 @@ type transcriptFrame struct {
 	now      func() time.Time
 }
 
-// decimalID is the member's ID as the peer port writes it.
+// decimalID returns the member's ID in decimal, as on the peer port.
 func (f *transcriptFrame) decimalID() string {
 	id, err := strconv.ParseUint(f.server.MemberID, 16, 64)
 	if err != nil {
@@ -37,11 +36,11 @@ var (
 	repetition    = regexp.MustCompile(`\$\{(.+?)\*(\d+)\}`)
 )
 
-// fill puts the values of this server and run into a request.
+// fill replaces the placeholders of a request by the values of this server and run.
 func (f *transcriptFrame) fill(text string) string {
 	text = repetition.ReplaceAllStringFunc(text, func(s string) string {
 		m := repetition.FindStringSubmatch(s)
-		n, _ := strconv.Atoi(m[2]) // digits by the pattern; too many repeat nothing
+		n, _ := strconv.Atoi(m[2]) // the pattern allows only digits; a number that overflows repeats nothing
 		return strings.Repeat(m[1], n)
 	})
 	text = relativeIndex.ReplaceAllStringFunc(text, func(s string) string {
@@ -60,8 +59,7 @@ func (f *transcriptFrame) fill(text string) string {
 	).Replace(text)
 }
 
-// relative writes an index with respect to the base. Zero is no index but the
-// lack of one.
+// relative returns an index relative to the base. 0 means no index and stays.
 func (f *transcriptFrame) relative(digits string) string {
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || n == 0 {
@@ -79,11 +77,11 @@ var (
 	uptimeField  = regexp.MustCompile(`"uptime":"([^"]*)"`)
 	versionField = regexp.MustCompile(`"(etcdserver|etcdcluster|pando)":"[^"]+"`)
 	counterField = regexp.MustCompile(`"([a-zA-Z]+(?:Success|Fail|Count))":(\d+)|"(watchers)":(\d+)`)
-	// Far off indexes are written as such in a request, so an error repeats them.
+	// Requests contain larger indexes as they are, so errors repeat them.
 	literalIndexes = uint64(900_000)
 )
 
-// body normalises the body of an answer to the given request.
+// body normalises the body of a response to the given request.
 func (f *transcriptFrame) body(text string, request *transcriptRequest) string {
 	text = strings.NewReplacer(
 		f.server.MemberID, "{member}", f.decimalID(), "{member in decimal}", f.server.Client, "{client}", f.server.Peer, "{peer}",
@@ -119,20 +117,19 @@ func (f *transcriptFrame) causeIndex(digits string) string {
 	return f.relative(digits)
 }
 
-// times replaces moments, having checked that they are in the right format and
-// fit what they stand beside.
+// times replaces times if they have the right format and match the TTL beside them.
 func (f *transcriptFrame) times(text string) string {
 	const slack = 2 * time.Second
 	text = servertest.ReplaceGroups(expiryField, text, func(m []string) string {
 		at, err := time.Parse(time.RFC3339Nano, m[1])
 		left := at.Sub(f.now())
-		ttl, _ := strconv.Atoi(m[2]) // absent in what has expired
+		ttl, _ := strconv.Atoi(m[2]) // absent if the node has expired
 		off := left - time.Duration(ttl)*time.Second
 		switch {
 		case err != nil || !strings.HasSuffix(m[1], "Z"):
 			return fmt.Sprintf(`"expiration":"{not a UTC time: %s}"`, m[1])
 		case ttl < 0 && left < 0:
-			return `"expiration":"{past}"` // how long ago is rounded to seconds, often to none
+			return `"expiration":"{past}"` // the TTL is rounded to seconds, often to 0
 		case off > slack || off < -slack:
 			return fmt.Sprintf(`"expiration":"{off by %v}","ttl":%s`, off, m[2])
 		case m[2] == "":
@@ -162,7 +159,7 @@ func (f *transcriptFrame) relativeCounters(text string) string {
 	})
 }
 
-// comparesIndexes tells whether the numbers in an error's cause are indexes.
+// comparesIndexes reports whether the numbers in an error's cause are indexes.
 func (r *transcriptRequest) comparesIndexes() bool {
 	text := r.target + r.body
 	return strings.Contains(text, "prevIndex") || strings.Contains(text, "waitIndex")
@@ -172,8 +169,7 @@ func (r *transcriptRequest) asksSorted() bool {
 	return strings.Contains(r.target+r.body, "sorted=t")
 }
 
-// sortNodes puts the elements of every "nodes" array in the order of their text:
-// a server that is not asked to sort may list them in any order.
+// sortNodes sorts the elements of every "nodes" array by their text. Without sorted=true a server may list them in any order.
 func sortNodes(text string) string {
 	const opening = `"nodes":[`
 	start := strings.Index(text, opening)
@@ -189,8 +185,7 @@ func sortNodes(text string) string {
 	return text[:start] + strings.Join(elements, ",") + sortNodes(text[start+end:])
 }
 
-// splitArray takes the text behind a "[" apart into the elements of the array,
-// and tells where its "]" is.
+// splitArray splits the text after a "[" into the elements of the array. end is the position of the "]".
 func splitArray(text string) (elements []string, end int) {
 	depth, from, quoted := 0, 0, false
 	for i := 0; i < len(text); i++ {
@@ -214,8 +209,7 @@ func splitArray(text string) (elements []string, end int) {
 	return append(elements, text[from:]), len(text)
 }
 
-// collapseRuns writes long runs of one character, or of a slash and one character,
-// as a repetition.
+// collapseRuns replaces long runs of one character, or of a slash and one character, by a repetition such as ${x*300}.
 func collapseRuns(text string) string {
 	const long = 100
 	var b strings.Builder
@@ -239,8 +233,8 @@ func collapseRuns(text string) string {
 	return b.String()
 }
 
-// bodyLines gives a body as lines, each as it is or, where it holds bytes that do
-// not print, as a Go string literal. A missing newline at the end is spelled out.
+// bodyLines splits a body into lines. A line with unprintable bytes becomes a Go string literal. A line is added if the newline at
+// the end is missing.
 func bodyLines(text string) []string {
 	if text == "" {
 		return nil
@@ -265,9 +259,9 @@ func printableLine(line string) bool {
 
 var ttlInLine = regexp.MustCompile(`"\{in ttl\}","ttl":(\d+)`)
 
-// forgiveLateTTLs gives got the TTLs of want where they differ by what a busy
-// machine may have spent between two requests.
-func forgiveLateTTLs(got, want string) string {
+// adoptCloseTTLs replaces the TTLs in got by those in want if they differ by at most two seconds, which a busy machine may spend
+// between two requests.
+func adoptCloseTTLs(got, want string) string {
 	const late = 2
 	wanted := ttlInLine.FindAllStringSubmatch(want, -1)
 	if len(wanted) != len(ttlInLine.FindAllString(got, -1)) {

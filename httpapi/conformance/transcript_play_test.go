@@ -17,13 +17,13 @@ import (
 	"pando/members/servertest"
 )
 
-// transcriptMode says what a playing is for.
+// transcriptMode says what to do with the responses.
 type transcriptMode int
 
 const (
-	expectReference transcriptMode = iota // every answer must be the recorded one
-	expectPando                           // but where a difference is named
-	recordReference                       // write down the answers
+	expectReference transcriptMode = iota // compare them with the recorded ones
+	expectPando                           // compare them, and accept the named differences
+	recordReference                       // record them
 )
 
 // transcriptPlayer plays one script to one server.
@@ -54,7 +54,7 @@ func playTranscript(t *testing.T, script *transcriptScript, server *servertest.P
 	}
 }
 
-// play does one step, and tells whether the rest of the script makes sense still.
+// play performs one step. It reports whether the rest of the script can be played.
 func (p *transcriptPlayer) play(step *transcriptStep) bool {
 	if step.request == nil && step.action == "" {
 		return true
@@ -85,13 +85,13 @@ func (p *transcriptPlayer) play(step *transcriptStep) bool {
 	return true
 }
 
-// dropped tells whether the reference has dropped the request.
+// dropped reports whether the reference has dropped the request.
 func (p *transcriptPlayer) dropped(step *transcriptStep, got []string) bool {
 	return p.mode != expectPando && step.request != nil && droppedChange(step.request, got[0])
 }
 
-// await performs a step again until its answer is the expected one or patience
-// ends: for answers that depend on what the server does in its own time.
+// await repeats a step until its response is the expected one or a timeout is reached, for responses that depend on work that
+// the server does in the background.
 func (p *transcriptPlayer) await(step *transcriptStep, got []string) (_ []string, err error) {
 	deadline := time.Now().Add(transcriptPatience / 2)
 	want := step.answer(p.mode == expectPando)
@@ -101,14 +101,14 @@ func (p *transcriptPlayer) await(step *transcriptStep, got []string) (_ []string
 	return got, err
 }
 
-// sameAnswer compares line by line. "..." as the last line wanted stands for any
-// lines: for what is Pando's own to word.
+// sameAnswer compares two responses line by line. If the last line of want is "...", got may have any lines there: their text is
+// Pando's own.
 func sameAnswer(got, want []string) bool {
 	if n := len(want) - 1; n > 0 && want[n] == "..." && len(got) > n {
 		got, want = got[:n], want[:n]
 	}
 	return slices.EqualFunc(got, want, func(g, w string) bool {
-		return forgiveLateTTLs(g, w) == w
+		return adoptCloseTTLs(g, w) == w
 	})
 }
 
@@ -120,7 +120,7 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 		return nil, p.rebase()
 	}
 	if step.action == "shutdown" {
-		p.frame.server.Signal(syscall.SIGTERM) // its connections are looked at while it ends
+		p.frame.server.Signal(syscall.SIGTERM) // the next steps check its connections while it stops
 		return nil, nil
 	}
 	if len(step.args) == 0 || p.open[step.args[0]] == nil {
@@ -138,7 +138,7 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 	}
 }
 
-// send does the request of a step and gives the answer's lines.
+// send sends the request of a step and returns the lines of the response.
 func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 	request := p.filled(step.request)
 	target := servertest.URLHost(p.frame.server.Client)
@@ -153,7 +153,7 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 		if err := response.conn.SetDeadline(time.Time{}); err != nil {
 			return nil, err
 		}
-		p.open[step.background] = followBody(request, response)
+		p.open[step.background] = readBody(request, response)
 		return p.head(response, ""), nil
 	}
 	conn, err := net.DialTimeout("tcp", target, transcriptPatience)
@@ -198,7 +198,7 @@ func (p *transcriptPlayer) bodyBelowHead(body string, request *transcriptRequest
 	return lines
 }
 
-// rebase takes the index of now for @+0, and the counters for their zero.
+// rebase makes the current index the base of @+0, and the current counters the base of theirs.
 func (p *transcriptPlayer) rebase() error {
 	server := p.frame.server
 	for range 2 {
@@ -213,11 +213,11 @@ func (p *transcriptPlayer) rebase() error {
 		if p.frame.base > 0 {
 			break
 		}
-		// An index of zero means none, so it cannot be a base: write something.
-		if _, err := sendAway(server, "PUT", "/v2/keys/base?value=x"); err != nil {
+		// An index of 0 means no index, so it can't be the base. A write raises it.
+		if _, err := sendOnly(server, "PUT", "/v2/keys/base?value=x"); err != nil {
 			return err
 		}
-		if _, err := sendAway(server, "DELETE", "/v2/keys/base"); err != nil {
+		if _, err := sendOnly(server, "DELETE", "/v2/keys/base"); err != nil {
 			return err
 		}
 	}
@@ -232,8 +232,8 @@ func (p *transcriptPlayer) rebase() error {
 	return nil
 }
 
-// sendAway sends a request whose answer is of no interest but for an error.
-func sendAway(server *servertest.Process, method, target string) (string, error) {
+// sendOnly sends a request and reads its response.
+func sendOnly(server *servertest.Process, method, target string) (string, error) {
 	response, err := sendWire(servertest.URLHost(server.Client), &transcriptRequest{method: method, target: target, proto: "HTTP/1.1"})
 	if err != nil {
 		return "", err

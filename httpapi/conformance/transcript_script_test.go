@@ -10,35 +10,33 @@ import (
 	"testing"
 )
 
-// transcriptScript is one parsed file: its steps in order. Comments and blank
-// lines are steps too, so that saving a script gives back what was read.
+// transcriptScript is one parsed file. Comments and blank lines are steps, too, so that save writes the same file.
 type transcriptScript struct {
 	path  string
 	name  string
 	steps []*transcriptStep
 }
 
-// transcriptStep is one thing to do, with the lines that ask for it and the
-// answer that is expected.
+// transcriptStep is one request or action, with its lines in the file and the expected response.
 type transcriptStep struct {
 	line int      // of the file, for error messages
-	text []string // the lines as written, without the answers
+	text []string // the lines in the file, without the responses
 
 	request    *transcriptRequest // nil for actions, comments and blank lines
-	background string             // name of a request that is left open after its headers
-	repeat     int                // how often to send the request; its last answer counts
-	eventually bool               // ask again until the answer is the expected one
+	background string             // name of a request whose response stays open after its headers
+	repeat     int                // how often to send the request; the last response is compared
+	eventually bool               // repeat the request until the response is the expected one
 	peer       bool               // send to the peer URL, not to the client URL
 
 	action string   // collect, pending, close, rebase or shutdown
 	args   []string // of the action
 
-	want       []string // the reference's answer, normalised, without the "< "
-	difference string   // anchor in docs/differences.md; empty where Pando answers alike
-	differs    []string // Pando's own answer where there is a difference
+	want       []string // the normalised response of the reference, without the "< "
+	difference string   // anchor in docs/differences.md; empty if Pando responds alike
+	differs    []string // the response of Pando if there is a difference
 }
 
-// transcriptRequest is a request as written, before its placeholders are filled.
+// transcriptRequest is a request of a transcript. It may contain placeholders.
 type transcriptRequest struct {
 	method, target, proto string
 	headers               []string
@@ -46,12 +44,12 @@ type transcriptRequest struct {
 	hasBody               bool
 }
 
-// endsServer tells whether the script shuts its server down.
+// endsServer reports whether the script shuts its server down.
 func (script *transcriptScript) endsServer() bool {
 	return slices.ContainsFunc(script.steps, func(s *transcriptStep) bool { return s.action == "shutdown" })
 }
 
-// answer returns the lines that a server must answer the step with.
+// answer returns the expected response of a server.
 func (s *transcriptStep) answer(pando bool) []string {
 	if pando && s.difference != "" {
 		return s.differs
@@ -61,14 +59,13 @@ func (s *transcriptStep) answer(pando bool) []string {
 
 const transcriptFormType = "application/x-www-form-urlencoded"
 
-// parseTranscript reads a script. The step under construction takes lines until
-// it is complete; an answer belongs to the step right before it.
+// parseTranscript parses a script. A step gets lines until it is complete. A response belongs to the step before it.
 func parseTranscript(path, text string) (*transcriptScript, error) {
 	script := &transcriptScript{
 		path: path,
 		name: strings.TrimSuffix(filepath.Base(path), ".txt"),
 	}
-	var open *transcriptStep // takes modifiers, request lines and answers
+	var open *transcriptStep // gets modifiers, request lines and responses
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		if startsStep(word, open) {
@@ -82,8 +79,7 @@ func parseTranscript(path, text string) (*transcriptScript, error) {
 	return script, nil
 }
 
-// startsStep tells whether a line that begins with word opens a new step, where
-// open is the step before it.
+// startsStep reports whether a line that begins with word is the first of a new step. open is the step before it.
 func startsStep(word string, open *transcriptStep) bool {
 	if open == nil {
 		return true
@@ -139,7 +135,7 @@ func (s *transcriptStep) take(line, word, rest string) (err error) {
 	case word == "collect", word == "pending", word == "close", word == "rebase", word == "shutdown":
 		s.action, s.args = word, strings.Fields(rest)
 	default:
-		err = fmt.Errorf("line %q has no meaning here", line)
+		err = fmt.Errorf("line %q is not allowed here", line)
 	}
 	return err
 }
@@ -156,8 +152,7 @@ func (s *transcriptStep) takeRequestLine(rest string) error {
 	return nil
 }
 
-// takeBody reads a body; one in double quotes is a Go string literal, for bytes
-// that a line of text cannot hold.
+// takeBody parses a body. A body in double quotes is a Go string literal, for bytes that a line of text can't contain.
 func (s *transcriptStep) takeBody(word, rest string) error {
 	s.request.body, s.request.hasBody = rest, true
 	if strings.HasPrefix(rest, `"`) {
@@ -173,7 +168,7 @@ func (s *transcriptStep) takeBody(word, rest string) error {
 	return nil
 }
 
-// save writes the script back with the answers it holds now.
+// save writes the script to its file, with its current responses.
 func (script *transcriptScript) save(t *testing.T) {
 	t.Helper()
 	var b strings.Builder

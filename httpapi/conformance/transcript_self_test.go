@@ -9,8 +9,7 @@ import (
 	"pando/members/servertest"
 )
 
-// The transcripts prove nothing if their normalising hides a difference: these
-// tests say what it may hide, and what it must not.
+// These tests check what normalising may hide and what it must not hide: otherwise the transcripts would prove nothing.
 
 func testFrame() *transcriptFrame {
 	noon := time.Date(2020, 1, 2, 12, 0, 0, 0, time.UTC)

@@ -9,25 +9,24 @@ import (
 	"pando/members/servertest"
 )
 
-// The golden transcripts under testdata/transcripts hold what the reference
-// (etcd 3.4.23 --enable-v2) answers; their README explains the format. Nothing
-// in these files knows Pando's packages: a transcript is played over HTTP to a
-// URL, to either server.
+// The golden transcripts under testdata/transcripts contain the responses of the reference (etcd 3.4.23 --enable-v2). Their
+// README explains the format. A transcript is played over HTTP to the URL of either server: these files use none of Pando's
+// packages.
 
-// transcriptReference goes with -update, and without it checks a running reference.
+// transcriptReference is the running reference to check, or to record with -update.
 var transcriptReference = flag.String("reference", "",
-	"client URL of a running reference of one member, whose keys it may delete, in place of etcd on the PATH")
+	"client URL of a running reference with one member, used in place of etcd on the PATH; the tests delete its keys")
 
 const (
 	transcriptDir  = "testdata/transcripts"
 	differencesDoc = "docs/differences.md"
 )
 
-// TestTranscripts plays every transcript to Pando: it must answer as the
-// reference did, but for the differences that the transcripts name.
+// TestTranscripts plays every transcript to Pando. Its responses must be those of the reference, except for the differences that
+// the transcripts name.
 func TestTranscripts(t *testing.T) {
 	if *servertest.Update {
-		t.Skip("recording from the reference: Pando is not played to")
+		t.Skip("-update records the reference only")
 	}
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
@@ -38,12 +37,11 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// TestTranscriptsMatchReference plays every transcript to the reference itself,
-// so that a golden file cannot drift from what it claims to record. With -update
-// it writes the files anew.
+// TestTranscriptsMatchReference plays every transcript to the reference, so that a golden file can't differ from the reference
+// that it claims to record. With -update it writes the files again.
 func TestTranscriptsMatchReference(t *testing.T) {
 	if testing.Short() {
-		t.Skip("only the reference plays: the long run looks at it")
+		t.Skip("only the long run checks the reference")
 	}
 	if *transcriptReference == "" {
 		servertest.RequireEtcd(t)
@@ -51,7 +49,7 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			if *transcriptReference != "" && script.endsServer() {
-				t.Skip("this transcript shuts its server down: a shared one is not played to")
+				t.Skip("this transcript shuts its server down, and the reference is shared")
 			}
 			server := referenceServer(t)
 			if *servertest.Update {
@@ -64,8 +62,8 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	}
 }
 
-// referenceServer starts etcd for one parallel subtest, or points at the running
-// one that -reference names; that one is shared, so its subtests take turns.
+// referenceServer starts etcd for one parallel subtest. With -reference it returns the running server instead: its subtests are
+// not parallel, because they share it.
 func referenceServer(t *testing.T) *servertest.Process {
 	if *transcriptReference != "" {
 		return servertest.Attach(t, *transcriptReference)
@@ -74,8 +72,8 @@ func referenceServer(t *testing.T) *servertest.Process {
 	return servertest.StartSingle(t, servertest.Member.StartEtcd)
 }
 
-// TestTranscriptCoverage holds the collection to its promises: its size, and
-// that every deliberate difference it names is explained to the users.
+// TestTranscriptCoverage checks the number of exchanges, and that the documentation explains every difference that a transcript
+// names.
 func TestTranscriptCoverage(t *testing.T) {
 	const atLeast = 250
 	exchanges := 0
@@ -96,7 +94,7 @@ func TestTranscriptCoverage(t *testing.T) {
 	}
 	t.Logf("%d exchanges", exchanges)
 	if exchanges < atLeast {
-		t.Errorf("the transcripts hold %d exchanges, want at least %d", exchanges, atLeast)
+		t.Errorf("the transcripts have %d exchanges, want at least %d", exchanges, atLeast)
 	}
 }
 
@@ -121,8 +119,7 @@ func loadTranscripts(t *testing.T) []*transcriptScript {
 	return scripts
 }
 
-// documentedDifferences returns the anchors of docs/differences.md, the names of
-// its headings included; nil while that page does not exist.
+// documentedDifferences returns the anchors and the headings of docs/differences.md, or nil if that page does not exist.
 func documentedDifferences(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(differencesDoc)

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// transcriptOpen is a request in the background: its head was read, and a goroutine
-// takes in what comes of its body until the connection ends or is closed.
+// transcriptOpen is a request in the background. The head of its response was read, and a goroutine reads the body until the
+// connection ends or is closed.
 type transcriptOpen struct {
 	request  *transcriptRequest
 	response *wireResponse
-	news     chan struct{} // tells a waiter to look again
+	changed  chan struct{} // has an element after text or err has changed
 
 	mu   sync.Mutex
-	text string // arrived and not collected
-	err  error  // why there will be no more; io.EOF at a proper end
+	text string // received and not collected yet
+	err  error  // why no more will arrive; io.EOF at the end of the body
 }
 
-func followBody(request *transcriptRequest, response *wireResponse) *transcriptOpen {
-	o := &transcriptOpen{request: request, response: response, news: make(chan struct{}, 1)}
+// readBody starts to read the body of a response in the background.
+func readBody(request *transcriptRequest, response *wireResponse) *transcriptOpen {
+	o := &transcriptOpen{request: request, response: response, changed: make(chan struct{}, 1)}
 	go func() {
 		buffer := make([]byte, 64<<10)
 		for {
@@ -33,7 +34,7 @@ func followBody(request *transcriptRequest, response *wireResponse) *transcriptO
 			o.err = err
 			o.mu.Unlock()
 			select {
-			case o.news <- struct{}{}:
+			case o.changed <- struct{}{}:
 			default:
 			}
 			if err != nil {
@@ -44,8 +45,8 @@ func followBody(request *transcriptRequest, response *wireResponse) *transcriptO
 	return o
 }
 
-// take waits until so many lines have come, or the end, or the patience is over;
-// it takes at most that many lines out. Negative lines stand for all of them.
+// take waits for a number of lines, for the end of the body, or until patience has passed. It returns and removes at most that many
+// lines. A negative number stands for all lines.
 func (o *transcriptOpen) take(lines int, patience time.Duration) (text string, ended error) {
 	deadline := time.After(patience)
 	for waiting := true; waiting; {
@@ -56,7 +57,7 @@ func (o *transcriptOpen) take(lines int, patience time.Duration) (text string, e
 			break
 		}
 		select {
-		case <-o.news:
+		case <-o.changed:
 		case <-deadline:
 			waiting = false
 		}
@@ -72,9 +73,10 @@ func (o *transcriptOpen) take(lines int, patience time.Duration) (text string, e
 	return text, nil
 }
 
-const transcriptQuiet = 150 * time.Millisecond // long enough for what should not come to come
+// transcriptQuiet is how long a test waits for something that must not arrive.
+const transcriptQuiet = 150 * time.Millisecond
 
-// mustBePending checks that nothing arrives for a short while.
+// mustBePending checks that nothing arrives within transcriptQuiet.
 func (o *transcriptOpen) mustBePending() error {
 	if text, err := o.take(1, transcriptQuiet); text != "" || err != nil {
 		return fmt.Errorf("the request should still wait: read %q (error: %v)", text, err)
@@ -82,9 +84,8 @@ func (o *transcriptOpen) mustBePending() error {
 	return nil
 }
 
-// collect takes what a request in the background delivered: all of it until its
-// end ("collect w"), so many events of a stream ("collect w 2"), or as many as
-// come before it goes quiet ("collect w 2 quiet").
+// collect returns what a request in the background has received: everything until its end ("collect w"), a number of events of a
+// stream ("collect w 2"), or at most that number if no more arrive for a while ("collect w 2 quiet").
 func (p *transcriptPlayer) collect(o *transcriptOpen, args []string) ([]string, error) {
 	lines, patience := -1, transcriptPatience
 	if len(args) > 0 {
@@ -94,8 +95,8 @@ func (p *transcriptPlayer) collect(o *transcriptOpen, args []string) ([]string, 
 		}
 		lines = n
 	}
-	mayBeLess := len(args) > 1
-	if mayBeLess {
+	fewerAllowed := len(args) > 1
+	if fewerAllowed {
 		patience = 5 * transcriptQuiet
 	}
 	text, ended := o.take(lines, patience)
@@ -109,8 +110,8 @@ func (p *transcriptPlayer) collect(o *transcriptOpen, args []string) ([]string, 
 		return append(answer, "(cut off)"), nil
 	case strings.Count(text, "\n") == lines:
 		return answer, nil
-	case mayBeLess:
+	case fewerAllowed:
 		return append(answer, "(nothing more)"), nil
 	}
-	return nil, fmt.Errorf("nothing came in time, but %q", text)
+	return nil, fmt.Errorf("only %q arrived in time", text)
 }
