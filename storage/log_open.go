@@ -35,7 +35,7 @@ func (p paths) openLog(lg *zap.Logger, sc *scan, conf *raftpb.ConfState) (log *o
 	if err := p.repairLog(lg, sc); err != nil {
 		return nil, err
 	}
-	if err := noteOpening(dir, opening{filepath.Base(sc.end.path), sc.end.offset}); err != nil {
+	if err := writeOpeningNote(dir, openingNote{filepath.Base(sc.end.path), sc.end.offset}); err != nil {
 		return nil, err
 	}
 	w, err := wal.Open(quietLogger(lg), dir, &walpb.Snapshot{Index: &sc.start.index, Term: &sc.start.term})
@@ -46,7 +46,7 @@ func (p paths) openLog(lg *zap.Logger, sc *scan, conf *raftpb.ConfState) (log *o
 	if err := errors.Join(log.read(sc), log.goOn(sc, conf)); err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: open the log in %s: %w", dir, err), w.Close())
 	}
-	return log, endOpening(dir)
+	return log, removeOpeningNote(dir)
 }
 
 // read has the wal package read the log, and takes of it what the scan has found.

@@ -145,3 +145,20 @@ func parseMark(b []byte) (position, bool) {
 	m, ok := parseMessage(b, 3)
 	return position{index: m.numbers[1], term: m.numbers[2]}, ok
 }
+
+// follows reports whether a member may write this hard state after the other one.
+func (s hardState) follows(before hardState) bool {
+	switch {
+	case s.commit < before.commit, s.term < before.term:
+		return false
+	case s.term == before.term:
+		return s.vote == before.vote || before.vote == 0
+	}
+	return true
+}
+
+// commitsOnly reports whether a hard state differs from the one before at most by its
+// commit index. Such a hard state is not synced.
+func (s hardState) commitsOnly(before hardState) bool {
+	return s.term == before.term && s.vote == before.vote
+}

@@ -11,51 +11,52 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// scan is what reading the log from a checkpoint on, without changing it, has
-// found.
+// scan reads the log from a checkpoint on and changes nothing. It checks the frames and the
+// checksums, and passes the records to replay. Where the records of the last segment end,
+// it decides whether a torn write lies there.
 type scan struct {
 	replay
 	head    *Identity
-	format  uint64  // of the log
-	size    int64   // bytes from the checkpoint's record to the end
-	end     place   // where the records end
-	torn    bool    // a torn write lies there
-	until   place   // where to stop reading, unless it is zero
-	aheadAt place   // the first entry whose hard state is still to come
-	opening opening // what an interrupted opening of the log has left
-	crc     uint32  // of the record before
-	chained bool    // crc is known
+	format  uint64      // of the log
+	size    int64       // bytes from the record of the checkpoint to the end
+	end     place       // where the records end
+	torn    bool        // a torn write lies there
+	until   place       // where to stop reading, unless it is zero
+	aheadAt place       // the first entry whose hard state has not been read yet
+	note    openingNote // what an interrupted opening of the log has left
+	crc     uint32      // of the record before
+	chained bool        // crc is known
 }
 
-// place is a byte of the log.
+// place is an offset in a segment.
 type place struct {
 	path   string
 	offset int64
 }
 
-// segmentHead is how many records a segment begins with that were synced before it got
-// its name: its checksum, its metadata, and a hard state. In the first one it is the mark
-// of an empty checkpoint.
+// segmentHead is the number of records that were synced before a segment got its name: its
+// checksum, its metadata, and a hard state; in the first segment, the mark of an empty
+// checkpoint in place of the hard state.
 const segmentHead = 3
 
-// scanLog reads the log in dir from the segment on that holds the entry behind
-// start, and checks all of it.
+// scanLog reads and checks the log in dir, from the segment on that holds the entry after
+// start. It keeps no entries.
 func scanLog(dir string, start position) (*scan, error) {
 	return scanWhole(dir, replay{start: start})
 }
 
-// scanEntries is scanLog for a log that may be written to meanwhile, and keeps the
-// entries behind start.
+// scanEntries is scanLog for a log to which a member may be writing. It keeps the entries
+// after start.
 func scanEntries(dir string, start position) (*scan, error) {
 	return scanWhole(dir, replay{start: start, keep: true})
 }
 
 // scanWhole reads a log. Entries at its end whose hard state is missing belong to a torn
-// write. They may have replaced others, so the log is read again without them.
+// write. They may have replaced other entries, so the log is read again without them.
 func scanWhole(dir string, begin replay) (*scan, error) {
 	s := &scan{replay: begin}
 	err := s.log(dir)
-	if err == nil && s.ahead {
+	if err == nil && s.needsHardState() {
 		s = &scan{replay: begin, until: s.aheadAt}
 		err = s.log(dir)
 	}
@@ -71,7 +72,7 @@ func scanWhole(dir string, begin replay) (*scan, error) {
 	return s, nil
 }
 
-// refuse says where the damage is and what to do.
+// refuse adds to an error where the damage is and what to do.
 func refuse(where string, err error) error {
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) {
 		err = fmt.Errorf("%w: %s", err, restoreAdvice)
@@ -84,7 +85,7 @@ func (s *scan) log(dir string) error {
 	if err != nil {
 		return err
 	}
-	if s.opening, err = readOpening(dir); err != nil {
+	if s.note, err = readOpeningNote(dir); err != nil {
 		return err
 	}
 	first := -1
@@ -94,7 +95,7 @@ func (s *scan) log(dir string) error {
 		}
 	}
 	if first < 0 {
-		return refuse(dir, damaged("the log has no segment that reaches back to entry %d, where the checkpoint ends", s.start.index+1))
+		return refuse(dir, damaged("no segment of the log reaches back to entry %d, the first one after the checkpoint", s.start.index+1))
 	}
 	list = list[first:]
 	s.begin(list[0])
@@ -115,8 +116,8 @@ type segmentFile struct {
 	io.Closer
 }
 
-// open opens a segment. One that may be written to is read at once, so that what
-// looks at it twice sees the same.
+// open opens a segment. One to which a member may be writing is read into memory, so that
+// it does not change between two looks at it.
 func (s *scan) open(seg segment) (*segmentFile, error) {
 	if s.keep {
 		data, err := os.ReadFile(seg.path)
@@ -157,8 +158,8 @@ func (s *scan) segment(seg segment, last bool) error {
 	return s.tail(f, r)
 }
 
-// records reads the whole records of a segment. In the last one they may end before the
-// file does.
+// records reads the whole records of a segment. In the last segment they may end before
+// the file does.
 func (s *scan) records(r *frames, path string, last bool) error {
 	for n := 0; s.until != (place{path, r.at}); n++ {
 		rec, err := r.next()
@@ -177,11 +178,11 @@ func (s *scan) records(r *frames, path string, last bool) error {
 		case err != nil:
 			return err
 		}
-		ahead := s.ahead
-		if err := s.record(n, rec); err != nil {
+		ahead := s.needsHardState()
+		if err := s.recordOf(n, rec); err != nil {
 			return err
 		}
-		if s.ahead && !ahead {
+		if s.needsHardState() && !ahead {
 			s.aheadAt = place{path, r.at}
 		}
 		if s.marked {
@@ -192,12 +193,12 @@ func (s *scan) records(r *frames, path string, last bool) error {
 	return nil
 }
 
-// record takes record n of a segment.
-func (s *scan) record(n int, rec record) error {
+// recordOf takes record n of a segment.
+func (s *scan) recordOf(n int, rec record) error {
 	if (n == 0) != (rec.kind == wal.CrcType) || (n == 1) != (rec.kind == wal.MetadataType) {
-		return damaged("a segment does not begin as it should")
+		return damaged("a segment does not begin with its checksum and its metadata")
 	}
-	if n == 0 && s.ahead {
+	if n == 0 && s.needsHardState() {
 		return damaged("the hard state of entry %d is missing", s.last())
 	}
 	defer func() { s.crc = rec.crc }()
@@ -207,28 +208,11 @@ func (s *scan) record(n int, rec record) error {
 			return damaged("the segment does not follow from the one before")
 		}
 		s.chained = true
+		return nil
 	case wal.MetadataType:
 		return s.metadata(rec)
-	case wal.EntryType:
-		at, ok := parseEntry(rec.data)
-		if !ok {
-			return damaged("an entry can't be read")
-		}
-		return s.entry(at, rec.data)
-	case wal.StateType:
-		state, ok := parseHardState(rec.data)
-		if !ok {
-			return damaged("a hard state can't be read")
-		}
-		return s.hardState(state)
-	case wal.SnapshotType:
-		at, ok := parseMark(rec.data)
-		if !ok {
-			return damaged("the record of a checkpoint can't be read")
-		}
-		return s.mark(at)
 	}
-	return nil
+	return s.record(rec)
 }
 
 func (s *scan) metadata(rec record) error {
@@ -243,21 +227,22 @@ func (s *scan) metadata(rec record) error {
 	return nil
 }
 
-// checkSize refuses a last segment that is shorter than it was made: what is missing may
-// have been acknowledged. Two things make a segment shorter for a moment, and none of
-// its records: a repair by a version that wrote format 1, and opening the log.
+// checkSize refuses a last segment that is shorter than it was made: the missing end may
+// have held acknowledged writes. In two cases a segment may be shorter: versions that
+// wrote format 1 of the log left it so after a repair, and opening the log makes it
+// shorter for a moment.
 func (s *scan) checkSize(r *frames, seg segment) error {
 	if r.size >= wal.SegmentSizeBytes || s.format < fullSegments {
 		return nil
 	}
-	if o := s.opening; o.segment == filepath.Base(seg.path) && r.size >= o.offset && r.at >= o.offset {
+	if n := s.note; n.segment == filepath.Base(seg.path) && r.size >= n.offset && r.at >= n.offset {
 		return nil
 	}
 	return damaged("the last segment of the log has %d bytes, but was made with %d: its end is missing", r.size, wal.SegmentSizeBytes)
 }
 
-// tail judges what lies behind the last whole record of the last segment: the space that
-// was allocated ahead, a torn write, or damage.
+// tail decides what lies after the last whole record of the last segment: unused space, a
+// torn write, or damage.
 func (s *scan) tail(f io.ReaderAt, r *frames) error {
 	used, err := usedUntil(f, r.at, r.size)
 	if err != nil {
@@ -272,16 +257,17 @@ func (s *scan) tail(f io.ReaderAt, r *frames) error {
 	}
 	t := &tornWrite{
 		rest: rest, end: len(rest), whole: r.size - r.at, offset: r.at,
-		inSync: true, crcKnown: true, crc: s.crc, records: newUnsynced(&s.replay),
+		inSync: true, crcKnown: true, crc: s.crc, log: s.replay,
 	}
-	if err := t.judge(); err != nil {
+	if err := t.check(); err != nil {
 		return refuse(fmt.Sprintf("%s at byte %d", s.end.path, r.at), err)
 	}
 	s.torn = true
 	return nil
 }
 
-// usedUntil gives where the zeros at the end of a file begin, not before offset.
+// usedUntil gives the offset at which the zeros at the end of a file begin, or offset if
+// they begin before it.
 func usedUntil(f io.ReaderAt, offset, size int64) (int64, error) {
 	used := offset
 	block := make([]byte, 256<<10)

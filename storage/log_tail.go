@@ -1,38 +1,36 @@
 package storage
 
-// tornWrite walks over what lies behind the last whole record of the last segment.
+// tornWrite decides whether the bytes after the last whole record of the last segment are a
+// torn write: what a crash left of the one write that it interrupted. A disk writes each
+// sector whole or not at all. So a torn write consists of intact records, of records of
+// which whole sectors are zero, and of the rest of such a record. Anything else is damage.
 type tornWrite struct {
-	rest   []byte // what lies there, without the zeros at the end of the file
-	end    int    // where those begin, though rest may be longer by some of them
+	rest   []byte // the bytes, without the zeros at the end of the file; reach may append zeros
+	end    int    // length of rest without those zeros
 	whole  int64  // bytes up to the end of the file
 	offset int64  // of rest in the file
 	pos    int    // in rest
-	// inSync says that a frame begins at pos, crcKnown that crc is the checksum of the
-	// record before.
-	inSync, crcKnown bool
-	crc              uint32
-	fragment         int // bytes before pos that belong to no record, behind lost ones
-	records          *unsynced
+	// inSync says that a frame begins at pos.
+	inSync bool
+	// crcKnown says that crc is the checksum of the record before.
+	crcKnown bool
+	crc      uint32
+	fragment int // bytes before pos, after lost sectors, that belong to no record
+	// log follows the records. It is a copy, for nothing of a torn write counts.
+	log replay
 }
 
-// judge gives nil for a torn write, and says what is damaged otherwise. Damage it must
-// be, unless the loss of whole sectors explains what is there, since a disk writes a
-// sector whole or not at all, and unless all of it can belong to the one write that a
-// crash interrupted.
-func (t *tornWrite) judge() error {
+// check returns nil for a torn write, and otherwise an error that says what is damaged.
+func (t *tornWrite) check() error {
 	for t.pos < t.end {
 		if err := t.step(); err != nil {
 			return err
-		}
-		if t.records.at == 0 {
-			return damaged("a record fails its checksum, and what follows was written after it was synced")
 		}
 	}
 	return nil
 }
 
-// step goes on to the next place. An error says that no loss of sectors explains what is
-// there.
+// step goes on to the next place.
 func (t *tornWrite) step() error {
 	switch {
 	case allZero(t.head()):
@@ -40,45 +38,47 @@ func (t *tornWrite) step() error {
 	case t.inSync:
 		return t.frame()
 	}
-	// A record is believed here if another one is chained to it.
+	// Here it is not known where a record begins. A frame counts as a record when the next
+	// one is chained to it.
 	if rec, size, ok := t.frameAt(t.pos); ok {
 		if next, _, ok := t.frameAt(t.pos + size); ok && next.chained(rec.crc) {
-			t.accept(rec, size)
-			return nil
+			return t.accept(rec, size)
 		}
 	}
 	t.pos += frameHeadBytes
 	if t.fragment += frameHeadBytes; t.fragment > hardStateBytes {
-		t.records.lostLarge()
+		return t.log.lostMore()
 	}
 	return nil
 }
 
-// hardStateBytes is the most that the frame of a hard state takes up.
+// hardStateBytes is the largest size of the frame of a hard state.
 const hardStateBytes = 56
 
-// head is the length of the frame at pos.
+// head gives the length field of the frame at pos.
 func (t *tornWrite) head() []byte {
 	t.reach(int64(t.pos) + frameHeadBytes)
 	return t.rest[t.pos : t.pos+frameHeadBytes]
 }
 
-// reach makes rest so long.
+// reach extends rest with zeros to this length.
 func (t *tornWrite) reach(size int64) {
 	if more := size - int64(len(t.rest)); more > 0 {
 		t.rest = append(t.rest, make([]byte, more)...)
 	}
 }
 
-// zeros passes over lost sectors. Frames begin at multiples of 8 bytes, so the length
-// of a frame is lost together with all else in its sector.
+// zeros skips lost sectors. Frames begin at multiples of 8 bytes, so the length field of a
+// frame is lost only together with the rest of its sector.
 func (t *tornWrite) zeros() error {
 	if t.inSync {
 		if !allZero(t.rest[t.pos:min(int(t.nextSector()), t.end)]) {
 			return damaged("the length of a record is missing")
 		}
-		t.records.lost(0)
 		t.inSync, t.crcKnown = false, false
+		if err := t.log.lost(0); err != nil {
+			return err
+		}
 	}
 	for t.fragment = 0; t.pos < t.end && allZero(t.head()); {
 		t.pos += frameHeadBytes
@@ -90,38 +90,35 @@ func (t *tornWrite) zeros() error {
 func (t *tornWrite) frame() error {
 	h, ok := parseFrameHead(t.head())
 	if !ok {
-		return damaged("the length of a record is none")
+		return damaged("the length of a record is impossible")
 	}
 	rec, size, parsed := t.frameAt(t.pos)
 	switch {
 	case parsed && t.crcKnown && rec.chained(t.crc):
-		t.accept(rec, size)
-		return nil
+		return t.accept(rec, size)
 	case (t.crcKnown || !parsed) && !t.lostSectors(h):
 		return damaged("a record fails its checksum")
 	}
-	if !t.sure(h) {
-		t.records.lost(0)
+	if !t.confirmed(h) {
 		t.inSync, t.fragment = false, 0
 		t.pos += frameHeadBytes
-		return nil
+		return t.log.lost(0)
 	}
 	kind := int64(0)
 	if t.crcKnown = parsed; parsed {
 		kind, t.crc = rec.kind, rec.crc
 	}
-	t.records.lost(kind)
 	t.pos = int(min(int64(t.pos)+h.size(), t.whole))
-	return nil
+	return t.log.lost(kind)
 }
 
-func (t *tornWrite) accept(rec record, size int) {
-	t.records.record(rec)
+func (t *tornWrite) accept(rec record, size int) error {
 	t.crc, t.inSync, t.crcKnown = rec.crc, true, true
 	t.pos += size
+	return t.log.record(rec)
 }
 
-// frameAt reads the frame at a place in rest. It reports false if no whole one is there.
+// frameAt reads the frame at a place in rest. It reports false if there is no whole one.
 func (t *tornWrite) frameAt(pos int) (rec record, size int, ok bool) {
 	if pos >= t.end {
 		return rec, 0, false
@@ -137,39 +134,41 @@ func (t *tornWrite) frameAt(pos int) (rec record, size int, ok bool) {
 	return rec, int(h.size()), ok && allZero(body[h.record:])
 }
 
-// lostSectors reports whether the frame at pos, whose length is there, has lost whole
-// sectors, or the rest of the file.
+// lostSectors reports whether the frame at pos, whose length field is intact, has lost
+// whole sectors or ends beyond the end of the file.
 func (t *tornWrite) lostSectors(h frameHead) bool {
 	end := int64(t.pos) + frameHeadBytes + h.record
-	gone := end+h.padding > t.whole
-	if gone {
+	lost := end+h.padding > t.whole
+	if lost {
 		end = t.whole
 	}
 	t.reach(end)
-	if claimed, ok := recordBytes(t.near(h)); ok && claimed != h.record {
+	if claimed, ok := recordBytes(t.firstBytes(h)); ok && claimed != h.record {
 		return false
 	}
-	for at := t.nextSector(); at < end && !gone; at += sectorBytes {
-		gone = allZero(t.rest[at:min(at+sectorBytes, end)])
+	for at := t.nextSector(); at < end && !lost; at += sectorBytes {
+		lost = allZero(t.rest[at:min(at+sectorBytes, end)])
 	}
-	return gone
+	return lost
 }
 
-// sure reports whether the beginning of the record at pos confirms its length.
-func (t *tornWrite) sure(h frameHead) bool {
-	claimed, ok := recordBytes(t.near(h))
+// confirmed reports whether the record at pos begins with a length that agrees with its
+// frame.
+func (t *tornWrite) confirmed(h frameHead) bool {
+	claimed, ok := recordBytes(t.firstBytes(h))
 	return ok && claimed == h.record
 }
 
-// near gives what is of a record in the sector of its length, and was written with it.
-func (t *tornWrite) near(h frameHead) []byte {
+// firstBytes gives the bytes of a record that lie in the same sector as the length field of
+// its frame. The disk has written them together.
+func (t *tornWrite) firstBytes(h frameHead) []byte {
 	begin := int64(t.pos) + frameHeadBytes
 	end := min(t.nextSector(), begin+h.record, t.whole)
 	t.reach(end)
 	return t.rest[begin:end]
 }
 
-// nextSector is where the sector after that of pos begins.
+// nextSector is the offset in rest at which the sector after that of pos begins.
 func (t *tornWrite) nextSector() int64 {
 	return int64(t.pos) + sectorBytes - (t.offset+int64(t.pos))%sectorBytes
 }

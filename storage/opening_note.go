@@ -7,50 +7,51 @@ import (
 	"path/filepath"
 )
 
-// The wal package opens a log by cutting its last segment behind the last record, and
-// giving it its size again. A crash between the two leaves a segment that is shorter than
-// it was made. Otherwise only damage explains such a segment, and acknowledged writes may
-// be in what is missing. So a note beside the segments tells for that long where the
-// records end. It has the ending of unfinished files, which the wal package passes over.
+// The wal package opens a log by cutting its last segment after the last record and then
+// extending it to its full size again. A crash between the two leaves a segment that is too
+// short, which otherwise only damage explains: the missing end may have held acknowledged
+// writes. So before the log is opened a note is written beside the segments, which says
+// where the records end. Its name ends as those of unfinished files, which the wal package
+// ignores.
 
-const openingName = "opening" + tempSuffix
+const openingNoteName = "opening" + tempSuffix
 
-// opening tells that the log was about to be opened: which segment was the last one, and
-// where its records ended. It is zero when the log was not.
-type opening struct {
+// openingNote says which segment was the last one when the opening of the log began, and
+// where its records ended. It is zero when no opening was interrupted.
+type openingNote struct {
 	segment string
 	offset  int64
 }
 
-// noteOpening writes the note, durably.
-func noteOpening(dir string, o opening) error {
-	f, err := os.OpenFile(filepath.Join(dir, openingName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// writeOpeningNote writes the note, durably.
+func writeOpeningNote(dir string, n openingNote) error {
+	f, err := os.OpenFile(filepath.Join(dir, openingNoteName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	_, err = fmt.Fprintf(f, "%s %d\n", o.segment, o.offset)
+	_, err = fmt.Fprintf(f, "%s %d\n", n.segment, n.offset)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("storage: write %s: %w", f.Name(), err)
 	}
 	return syncDir(dir)
 }
 
-// readOpening reads the note. One that was not finished counts for nothing: the segment
-// is cut only when it is.
-func readOpening(dir string) (o opening, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, openingName))
+// readOpeningNote reads the note. It ignores one that is not whole: the segment is cut only
+// after the note was synced.
+func readOpeningNote(dir string) (n openingNote, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, openingNoteName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return opening{}, fmt.Errorf("storage: %w", err)
+		return openingNote{}, fmt.Errorf("storage: %w", err)
 	}
-	if n, err := fmt.Sscanf(string(data), "%s %d\n", &o.segment, &o.offset); n != 2 || err != nil {
-		return opening{}, nil
+	if fields, err := fmt.Sscanf(string(data), "%s %d\n", &n.segment, &n.offset); fields != 2 || err != nil {
+		return openingNote{}, nil
 	}
-	return o, nil
+	return n, nil
 }
 
-// endOpening removes the note, when the segment has its size again.
-func endOpening(dir string) error {
-	if err := os.Remove(filepath.Join(dir, openingName)); err != nil {
+// removeOpeningNote removes the note, durably, after the segment got its size again.
+func removeOpeningNote(dir string) error {
+	if err := os.Remove(filepath.Join(dir, openingNoteName)); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
 	return syncDir(dir)

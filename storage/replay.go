@@ -1,58 +1,121 @@
 package storage
 
-import "bytes"
+import (
+	"bytes"
 
-// replay follows the records of a log by raft's rules, and by no others:
+	"go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+// replay is the state machine that reads the records of a log, one by one, and decides for
+// each whether a member can have written it. A record that no member can have written is
+// damage.
 //
-//   - An entry truncates the log at its index and follows the one before. Its term may
-//     be older than that of the entry that it replaces: a leader of term 4 may send its
-//     entry of term 2 over a follower's of term 3 (figure 8 of the raft paper).
-//   - What a hard state has committed is never replaced.
-//   - Terms never go back, neither from entry to entry nor from hard state to hard state.
-//     A term has one vote. The commit index never goes back.
-//   - Entries come before the hard state that they are saved with. So the last entries
-//     may be of a later term than the last hard state, until that follows.
-//   - A snapshot from the leader replaces the whole log, unless the log holds the
-//     snapshot's last entry.
+// # What raft writes
 //
-// What breaks a rule was written by no member: it is damage.
+//   - An entry truncates the log at its index and follows the entry before. Its term may
+//     be lower than that of the entry that it replaces: a leader of term 4 may send its
+//     entry of term 2 to a follower that has one of term 3 (figure 8 of the raft paper).
+//   - Entries that a hard state has committed are never replaced.
+//   - Terms never decrease, neither from entry to entry nor from hard state to hard state.
+//     A term has one vote. The commit index never decreases.
+//   - A snapshot from the leader replaces the whole log, unless the log holds the last
+//     entry of the snapshot. A mark, which is also the record of a checkpoint, announces it.
+//
+// # In which order, and what is synced
+//
+// A member writes, one after the other:
+//
+//   - any number of hard states that change only the commit index: they are not synced;
+//   - then one of these, which is synced before anything else is written: entries, with
+//     a hard state after them; or a hard state with a new term or vote; or a mark.
+//
+// So the machine has three states (type phase):
+//
+//	        hard state: only commits               entry
+//	           ┌──────────┐                     ┌─────────┐
+//	           │          ▼                     │         ▼
+//	start ───► committing ─────── entry ──────► appending
+//	               │                                │ hard state
+//	               └── mark, hard state: ─► synced ◄┘
+//	                   new term or vote
+//
+// A log that is whole goes on from synced as from committing. Older versions wrote no
+// hard state after entries of the current term. After such entries the machine is in
+// committing or in appending, and phases holds both.
+//
+// # After lost records
+//
+// A crash may tear the last write: some of its sectors are lost, others are not. From the
+// first lost record on, the machine keeps the set of all states in which it may be, and
+// nothing else (replay_loss.go). An intact record that fits none of them was written
+// after the lost one was synced. Then the loss is not a torn write but damage.
 type replay struct {
-	start position // the checkpoint that the log is opened at
+	start position // the checkpoint at which the log is opened
 	// first is the index at which the oldest segment that is read begins.
 	first uint64
-	// known is false until the records tell where the log ends.
+	// known is false until the records show where the log ends.
 	known bool
-	// base is the entry that terms follow. Its term is zero when it is not known.
+	// base is the entry before the first one of terms. Its term is zero when it is not known.
 	base  position
-	terms []uint64 // of the entries behind base
-	// entries are the entries that belong to terms, if they are kept; nil for those that
-	// the checkpoint holds.
+	terms []uint64 // of the entries after base
+	// entries are the encoded entries that belong to terms, if keep is set; nil for those
+	// that the checkpoint holds.
 	entries [][]byte
 	keep    bool
 
-	state     hardState
-	committed uint64 // what entries can't replace
-	// installed is the position of a mark that the log does not lead up to. The snapshot
-	// that it announces has replaced the log, unless a crash came before it got its name:
-	// what follows will tell. It is zero when there is none.
+	state     hardState // the last one
+	committed uint64    // entries up to here are never replaced
+	// installed is the position of a mark that lies beyond the log, or contradicts it. If the
+	// snapshot that it announces became state.db, then that has replaced the log; if a crash
+	// came before, it has not. The next records tell. It is zero when there is no such mark.
 	installed position
-	marked    bool // the mark of start is there
-	// ahead says that the hard state of the last entries is still to come.
-	ahead bool
-	// afterEntry says that the last record was an entry.
-	afterEntry bool
+	marked    bool // the mark of start was read
+
+	phases   phases // the states in which the machine may be
+	lossy    bool   // a record was lost; only phases and expected change from there on
+	expected uint64 // after a loss: the index of the next entry, or zero when it is not known
 }
 
-// begin takes the place of the oldest segment that is read.
+// begin prepares for the records of the oldest segment that is read.
 func (r *replay) begin(seg segment) {
 	r.first = max(seg.index, 1)
-	r.known = seg.seq == 0 // the first segment of all follows nothing
+	r.known = seg.seq == 0 // nothing comes before the first segment of all
+	r.phases = committing
 }
+
+// record takes the next intact record: an entry, a hard state or a mark. It may keep a copy
+// of the data. An error wraps ErrCorrupt.
+func (r *replay) record(rec record) error {
+	if r.lossy {
+		return r.recordAfterLoss(rec)
+	}
+	switch rec.kind {
+	case wal.EntryType:
+		if at, ok := parseEntry(rec.data); ok {
+			return r.entry(at, rec.data)
+		}
+		return damaged("an entry can't be read")
+	case wal.StateType:
+		if state, ok := parseHardState(rec.data); ok {
+			return r.hardState(state)
+		}
+		return damaged("a hard state can't be read")
+	default:
+		if at, ok := parseMark(rec.data); ok {
+			return r.mark(at)
+		}
+		return damaged("the record of a checkpoint can't be read")
+	}
+}
+
+// needsHardState reports whether a hard state must follow: the last entries are of a
+// later term than the last hard state.
+func (r *replay) needsHardState() bool { return r.phases == appending }
 
 // last is the index of the last entry.
 func (r *replay) last() uint64 { return r.base.index + uint64(len(r.terms)) }
 
-// term is that of an entry, or zero when it is not known.
+// term gives the term of an entry, or zero when it is not known.
 func (r *replay) term(index uint64) uint64 {
 	switch {
 	case index == r.base.index:
@@ -63,13 +126,13 @@ func (r *replay) term(index uint64) uint64 {
 	return 0
 }
 
-// restart makes the log an empty one behind a position.
+// restart makes the log an empty one after a position.
 func (r *replay) restart(at position) {
 	r.base, r.known = at, true
 	r.terms, r.entries = r.terms[:0], r.entries[:0]
 }
 
-// install has the snapshot take effect that a mark has announced.
+// install replaces the log by the snapshot that a mark has announced.
 func (r *replay) install() {
 	r.restart(r.installed)
 	r.installed = position{}
@@ -88,8 +151,7 @@ func (r *replay) truncate(index uint64) {
 	}
 }
 
-// canFollow reports whether an entry of this index can follow what was read, by its
-// index alone.
+// canFollow reports whether an entry may come next, by its index alone.
 func (r *replay) canFollow(index uint64) bool {
 	end := r.last() + 1
 	if !r.known {
@@ -98,7 +160,6 @@ func (r *replay) canFollow(index uint64) bool {
 	return index > r.committed && (index <= end || r.installed.index > 0 && index == r.installed.index+1)
 }
 
-// entry takes an entry. Its data may be overwritten afterwards.
 func (r *replay) entry(at position, data []byte) error {
 	if !r.canFollow(at.index) {
 		if at.index <= r.committed {
@@ -112,7 +173,7 @@ func (r *replay) entry(at position, data []byte) error {
 	case !r.known:
 		r.restart(position{index: at.index - 1})
 	}
-	r.installed = position{} // if it did not take effect now, it never did
+	r.installed = position{} // a snapshot that has not replaced the log by now never did
 	r.truncate(at.index)
 	if before := r.term(r.last()); at.term < before {
 		return damaged("entry %d is of term %d, the one before of term %d", at.index, at.term, before)
@@ -124,18 +185,20 @@ func (r *replay) entry(at position, data []byte) error {
 		}
 		r.entries = append(r.entries, bytes.Clone(data))
 	}
-	r.ahead = r.ahead || at.term > r.state.term
-	r.afterEntry = true
+	if r.needsHardState() || at.term > r.state.term {
+		r.phases = appending
+	} else {
+		r.phases = committing | appending
+	}
 	return nil
 }
 
-// hardState takes a hard state.
 func (r *replay) hardState(s hardState) error {
 	switch {
 	case !s.follows(r.state):
 		return damaged("a hard state of term %d, vote %x and commit %d follows one of term %d, vote %x and commit %d",
 			s.term, s.vote, s.commit, r.state.term, r.state.vote, r.state.commit)
-	case r.ahead && s.term < r.term(r.last()):
+	case r.needsHardState() && s.term < r.term(r.last()):
 		return damaged("a hard state of term %d follows an entry of term %d", s.term, r.term(r.last()))
 	}
 	if r.installed.index > 0 && s.commit >= r.installed.index {
@@ -146,13 +209,12 @@ func (r *replay) hardState(s hardState) error {
 	}
 	r.state = s
 	r.committed = max(r.committed, s.commit)
-	r.ahead, r.afterEntry = false, false
+	r.phases = committing
 	return nil
 }
 
-// mark takes the record of a checkpoint or of a snapshot from the leader.
 func (r *replay) mark(at position) error {
-	if r.ahead {
+	if r.needsHardState() {
 		return damaged("the hard state of entry %d is missing", r.last())
 	}
 	if at.index == r.start.index {
@@ -161,12 +223,12 @@ func (r *replay) mark(at position) error {
 		}
 		r.marked = true
 	}
-	r.installed, r.afterEntry = position{}, false
-	has := r.term(at.index)
+	r.installed, r.phases = position{}, committing
+	term := r.term(at.index)
 	switch {
 	case !r.known && at.index < r.first, r.known && at.index < r.base.index:
-		// of an entry that lies before those that are read
-	case !r.known, at.index > r.last(), has != 0 && has != at.term:
+		// It is of an entry before those that are read.
+	case !r.known, at.index > r.last(), term != 0 && term != at.term:
 		r.installed = at
 	default:
 		r.committed = max(r.committed, at.index) // it was applied
@@ -174,8 +236,8 @@ func (r *replay) mark(at position) error {
 	return nil
 }
 
-// finish checks what can only be said of the whole log, and leaves the entries behind
-// the checkpoint.
+// finish checks the rules that concern the log as a whole. It leaves the entries after the
+// checkpoint in terms and entries.
 func (r *replay) finish() error {
 	if r.installed == r.start && r.start.index > 0 {
 		r.install()
@@ -188,7 +250,7 @@ func (r *replay) finish() error {
 	case !r.marked:
 		return damaged("the record of the checkpoint at entry %d is missing, so the log is older than %s", r.start.index, stateName)
 	case r.base.index > r.start.index:
-		return damaged("it goes on behind entry %d, but the checkpoint in %s is of entry %d", r.base.index, stateName, r.start.index)
+		return damaged("it goes on after entry %d, but the checkpoint in %s is of entry %d", r.base.index, stateName, r.start.index)
 	case r.last() < r.start.index:
 		return damaged("it ends with entry %d, but the checkpoint in %s is of entry %d", r.last(), stateName, r.start.index)
 	case first != 0 && first != r.start.term:
@@ -207,9 +269,9 @@ func (r *replay) finish() error {
 	return nil
 }
 
-// recoveredState is the hard state to go on with. A crash may have come between a
-// checkpoint and the hard state that commits its entries. Nobody can have voted in the
-// term of a snapshot that was installed and not yet acknowledged.
+// recoveredState gives the hard state with which the member goes on. A crash may have come
+// after a checkpoint and before the hard state that commits its entries. A member can't
+// have voted in the term of a snapshot that it installed and has not acknowledged.
 func (r *replay) recoveredState() hardState {
 	s := r.state
 	if s.term < r.start.term {
@@ -217,21 +279,4 @@ func (r *replay) recoveredState() hardState {
 	}
 	s.commit = max(s.commit, r.start.index)
 	return s
-}
-
-// follows reports whether a member whose hard state was before can come to this one.
-func (s hardState) follows(before hardState) bool {
-	switch {
-	case s.commit < before.commit, s.term < before.term:
-		return false
-	case s.term == before.term:
-		return s.vote == before.vote || before.vote == 0
-	}
-	return true
-}
-
-// commitsOnly reports whether a hard state differs from the one before by its commit
-// index at most, so that writing it was followed by no sync.
-func (s hardState) commitsOnly(before hardState) bool {
-	return s.term == before.term && s.vote == before.vote
 }

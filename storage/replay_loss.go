@@ -2,118 +2,105 @@ package storage
 
 import "go.etcd.io/etcd/server/v3/storage/wal"
 
-// A write that a crash interrupts may be torn: the disk has written some of its sectors
-// and not others. Which records can be among those that were not synced yet follows
-// from how the log is written. One after the other:
-//
-//   - any number of hard states that only commit more: no sync follows them,
-//   - then one of: entries and a hard state behind them, which may be missing; a hard
-//     state of a new term or vote; the mark of a checkpoint. Each is synced, and only
-//     then comes the next write.
-//
-// So an intact record that can't belong to the same write as a bad place before it
-// proves that the bad place was synced, and is damage.
-
-// phases is a set of places in the write that a crash interrupted.
+// phases is a set of states of the machine: see replay.
 type phases uint8
 
 const (
-	committing phases = 1 << iota // nothing but commits so far
-	appending                     // entries, and no hard state behind them yet
-	complete                      // whatever follows was written after a sync
+	committing phases = 1 << iota
+	appending
+	synced
 )
 
-// unsynced follows the records behind a bad place, as long as they can belong to the
-// write that a crash interrupted.
-type unsynced struct {
-	log *replay // as it was before the bad place
-	at  phases  // where that write can be; none when the records prove that there was a sync
-	// next is the index that the next entry must have, or zero when that is not known.
-	next uint64
-}
+// errSynced says why records after a loss are not those of a torn write.
+var errSynced = damaged("a record fails its checksum, and what follows was written after it was synced")
 
-func newUnsynced(log *replay) *unsynced {
-	u := &unsynced{log: log, at: committing}
-	if log.afterEntry {
-		u.at |= appending
-	}
-	if log.ahead {
-		u.at = appending
-	}
-	return u
-}
-
-// lost takes a place at which something can't be read: a record of a kind, or anything
-// at all if the kind is zero.
-func (u *unsynced) lost(kind int64) {
+// lost takes a place at which records are lost. kind is the kind of the record that began
+// there, or zero when it is not known: then it may have been any number of records.
+func (r *replay) lost(kind int64) error {
 	var to phases
-	if u.at&committing != 0 {
+	if r.phases&committing != 0 {
 		switch kind {
 		case 0:
-			to |= committing | appending | complete
+			to |= committing | appending | synced
 		case wal.EntryType:
 			to |= appending
 		case wal.StateType:
-			to |= committing | complete
+			to |= committing | synced
 		case wal.SnapshotType:
-			to |= complete
+			to |= synced
 		}
 	}
-	if u.at&appending != 0 {
+	if r.phases&appending != 0 {
 		switch kind {
 		case 0:
-			to |= appending | complete
+			to |= appending | synced
 		case wal.EntryType:
 			to |= appending
 		case wal.StateType:
-			to |= complete
+			to |= synced
 		}
 	}
-	u.at, u.next = to, 0
+	r.lossy, r.expected = true, 0
+	return r.enter(to)
 }
 
-// lostLarge is told that what was lost last was longer than hard states are.
-func (u *unsynced) lostLarge() { u.at &^= committing }
+// lostMore says that the records that were lost last are longer than a hard state. So they
+// were not only hard states.
+func (r *replay) lostMore() error { return r.enter(r.phases &^ committing) }
 
-// record takes an intact record.
-func (u *unsynced) record(rec record) {
+// enter sets the states. There must be at least one.
+func (r *replay) enter(to phases) error {
+	r.phases = to
+	if to == 0 {
+		return errSynced
+	}
+	return nil
+}
+
+// recordAfterLoss takes an intact record after a loss.
+func (r *replay) recordAfterLoss(rec record) error {
 	switch rec.kind {
 	case wal.EntryType:
-		at, ok := parseEntry(rec.data)
-		u.entry(at.index, ok)
+		if at, ok := parseEntry(rec.data); ok {
+			return r.entryAfterLoss(at.index)
+		}
 	case wal.StateType:
-		s, ok := parseHardState(rec.data)
-		u.hardState(s, ok)
+		if s, ok := parseHardState(rec.data); ok {
+			return r.hardStateAfterLoss(s)
+		}
 	case wal.SnapshotType:
-		_, ok := parseMark(rec.data)
-		u.at, u.next = ifAll(complete, ok, u.at&committing != 0), 0
-	default:
-		u.at = 0 // a segment's head, which is synced before the segment gets its name
-	}
-}
-
-func (u *unsynced) entry(index uint64, ok bool) {
-	first := u.at&committing != 0 && u.log.canFollow(index)
-	further := u.at&appending != 0 && index > u.log.committed && (u.next == 0 || index == u.next)
-	u.at, u.next = ifAll(appending, ok, first || further), index+1
-}
-
-func (u *unsynced) hardState(s hardState, ok bool) {
-	before := u.log.state
-	alone := u.at&committing != 0 && s.follows(before) && s.commit <= max(u.log.last(), u.log.installed.index)
-	behindEntries := u.at&appending != 0 && s.follows(before) && (u.next == 0 || s.commit < u.next)
-	u.at = ifAll(committing, ok, alone, s.commitsOnly(before)) |
-		ifAll(complete, ok, alone, !s.commitsOnly(before)) |
-		ifAll(complete, ok, behindEntries)
-	u.next = 0
-}
-
-// ifAll gives p if all conditions hold, and otherwise none.
-func ifAll(p phases, conditions ...bool) phases {
-	for _, c := range conditions {
-		if !c {
-			return 0
+		if _, ok := parseMark(rec.data); ok && r.phases&committing != 0 {
+			return r.enter(synced)
 		}
 	}
-	return p
+	// Other kinds begin a segment, and are synced before the segment gets its name.
+	return r.enter(0)
+}
+
+func (r *replay) entryAfterLoss(index uint64) error {
+	first := r.phases&committing != 0 && r.canFollow(index)
+	further := r.phases&appending != 0 && index > r.committed && (r.expected == 0 || index == r.expected)
+	r.expected = index + 1
+	if first || further {
+		return r.enter(appending)
+	}
+	return r.enter(0)
+}
+
+func (r *replay) hardStateAfterLoss(s hardState) error {
+	var to phases
+	if s.follows(r.state) {
+		if r.phases&committing != 0 && s.commit <= max(r.last(), r.installed.index) {
+			if s.commitsOnly(r.state) {
+				to |= committing
+			} else {
+				to |= synced
+			}
+		}
+		if r.phases&appending != 0 && (r.expected == 0 || s.commit < r.expected) {
+			to |= synced
+		}
+	}
+	r.expected = 0
+	return r.enter(to)
 }

@@ -160,7 +160,7 @@ func TestReplayRules(t *testing.T) {
 			m.save(state(2, 0, 0), entry(1, 2), entry(2, 2))
 			m.mark(100, 3)
 			m.save(state(3, 0, 100), entry(101, 3))
-		}, want: "it goes on behind entry 100, but the checkpoint in state.db is of entry 0", bad: true},
+		}, want: "it goes on after entry 100, but the checkpoint in state.db is of entry 0", bad: true},
 		{name: "a newer state.db than its log", write: func(m *member) {
 			m.save(state(2, 0, 0), entry(1, 2), entry(2, 2))
 			m.storeAt(2, 2)
@@ -301,22 +301,22 @@ func TestInterruptedOpening(t *testing.T) {
 	end := ends[len(ends)-1]
 	for _, tc := range []struct {
 		name string
-		note opening
+		note openingNote
 		size int64
 		bad  bool
 	}{
-		{"before the cut", opening{filepath.Base(path), end}, wal.SegmentSizeBytes, false},
-		{"after the cut", opening{filepath.Base(path), end}, end, false},
-		{"growing again", opening{filepath.Base(path), end}, end + 4096, false},
-		{"cut too early", opening{filepath.Base(path), end}, end - 8, true},
-		{"records are missing", opening{filepath.Base(path), end + 8}, end + 4096, true},
-		{"another segment", opening{"0000000000000001-0000000000000001.wal", end}, end, true},
-		{"no note", opening{}, end, true},
+		{"before the cut", openingNote{filepath.Base(path), end}, wal.SegmentSizeBytes, false},
+		{"after the cut", openingNote{filepath.Base(path), end}, end, false},
+		{"growing again", openingNote{filepath.Base(path), end}, end + 4096, false},
+		{"cut too early", openingNote{filepath.Base(path), end}, end - 8, true},
+		{"records are missing", openingNote{filepath.Base(path), end + 8}, end + 4096, true},
+		{"another segment", openingNote{"0000000000000001-0000000000000001.wal", end}, end, true},
+		{"no note", openingNote{}, end, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := copyDir(t, m.dir())
 			if tc.note.segment != "" {
-				if err := noteOpening(filepath.Join(o.DataDir, walName), tc.note); err != nil {
+				if err := writeOpeningNote(filepath.Join(o.DataDir, walName), tc.note); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -335,7 +335,7 @@ func TestInterruptedOpening(t *testing.T) {
 			if err != nil || info.Size() != wal.SegmentSizeBytes {
 				t.Errorf("the segment has %d bytes, %v", info.Size(), err)
 			}
-			if note, err := readOpening(filepath.Join(o.DataDir, walName)); note != (opening{}) || err != nil {
+			if note, err := readOpeningNote(filepath.Join(o.DataDir, walName)); note != (openingNote{}) || err != nil {
 				t.Errorf("the note is still there: %v, %v", note, err)
 			}
 		})
