@@ -15,22 +15,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// backupAttempts is how often Backup reads the data of a member that writes to it at the same moment; between two
-// attempts it waits for backupPause.
+// Backup makes backupAttempts to read the data of a member that may be writing, and waits for
+// backupPause between two of them.
 const (
 	backupAttempts = 20
 	backupPause    = 50 * time.Millisecond
 )
 
-// Backup makes the data of another member from one member's files. The member may be running, and is not disturbed
-// but for a checkpoint that waits for the copy. Nothing of from is changed. The backup has all that was durable when
-// Backup was called, the end of the log included, of which one member does not know whether it was committed.
+// Backup makes the data of a new member, in the directory to, from the files of a member in the directory from. That
+// member may be running: its next checkpoint waits for the copy, nothing else does. Nothing in from is changed. The
+// backup holds everything that was durable when Backup was called. This includes the entries at the end of the log,
+// although one member alone does not know whether they were committed.
 //
-// found is given what the files hold and says what the new member begins with. It may exchange Entries for others of
-// the same index and term, or drop them; what it leaves counts as committed.
+// The callback found gets the content of the files and returns what the new member begins with. It may replace
+// Entries by others of the same index and term, or drop the last ones. The entries that it leaves count as committed.
 //
-// All is durable when Backup returns. After an error nothing can be started from to. The errors are ErrNoData and those
-// of Open for from, ErrExists and those of Create for to, and found's.
+// Everything is durable when Backup returns. After an error no member can be started from to. The errors are ErrNoData
+// and those of Open for from, ErrExists and those of Create for to, and the errors of found.
 func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Founding, error)) (*Recovered, error) {
 	src, err := from.paths()
 	if err != nil {
@@ -48,7 +49,7 @@ func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Found
 		return nil, err
 	}
 	if dst.within(src) {
-		return nil, fmt.Errorf("storage: %w: %s lies in the directory that is to be copied", ErrExists, dst.dir)
+		return nil, fmt.Errorf("storage: %w: %s lies inside the directory that is to be copied", ErrExists, dst.dir)
 	}
 	d, err := takeDir(dst, to)
 	if err != nil {
@@ -56,14 +57,14 @@ func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Found
 	}
 	r, err := d.backup(ctx, src, found)
 	if err != nil {
-		_ = d.paths.clear() // the error that counts is told
+		_ = d.paths.clear() // err is the error to report
 		d.lock.undo()
 		return nil, err
 	}
 	return r, d.lock.release()
 }
 
-// within reports whether the data would come to lie among other data.
+// within reports whether one of the directories lies inside one of other, or is the same.
 func (p paths) within(other paths) bool {
 	for _, dir := range []string{p.dir, p.wal} {
 		for _, above := range []string{other.dir, other.wal} {
@@ -75,7 +76,7 @@ func (p paths) within(other paths) bool {
 	return false
 }
 
-// backup runs under the lock of the new directory.
+// backup makes the new data. Callers must hold the lock of the new directory.
 func (d *Disk) backup(ctx context.Context, src paths, found func(*Recovered) (Founding, error)) (*Recovered, error) {
 	r, err := d.readAside(ctx, src)
 	if err != nil {
@@ -93,8 +94,8 @@ func (d *Disk) backup(ctx context.Context, src paths, found func(*Recovered) (Fo
 	return r, d.found(founding, position{r.Applied, r.Term}, r.HardState, r.Entries)
 }
 
-// readAside copies the checkpoint of a member to this directory, under its unfinished name, and reads the log behind it.
-// What a running member writes meanwhile can look like damage; that is gone the next time.
+// readAside copies the checkpoint of a member to this directory, under an unfinished name, and reads the log after it.
+// The writes of a running member can look like damage, so it tries again.
 func (d *Disk) readAside(ctx context.Context, src paths) (r *Recovered, err error) {
 	for range backupAttempts {
 		if r, err = d.readOnce(ctx, src); err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, os.ErrNotExist) {
@@ -137,7 +138,7 @@ func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
 	return sc.recovered(data)
 }
 
-// interruptible is a reader that ends with a context.
+// interruptible is a reader that fails once its context has ended.
 type interruptible struct {
 	ctx context.Context
 	src io.Reader
@@ -150,8 +151,8 @@ func (r *interruptible) Read(p []byte) (int, error) {
 	return r.src.Read(p)
 }
 
-// holdState opens a checkpoint so that nobody writes to it until it is closed: a checkpoint at work is waited for, the
-// next one waits, and neither is disturbed for longer than the copy takes.
+// holdState opens a checkpoint and takes the lock that bbolt takes, shared: it waits for a transaction at work, and the
+// next transaction waits until the file is closed.
 func holdState(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := os.Open(path)
@@ -174,8 +175,8 @@ func holdState(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// recovered is what the checkpoint and the log hold together. The entries whose fate this member does not know are
-// among them: the others may have acknowledged them.
+// recovered puts the checkpoint and the log together. It keeps the entries that this member does not know to be
+// committed: the other members may have acknowledged them.
 func (s *scan) recovered(data *checkpointData) (*Recovered, error) {
 	r := &Recovered{
 		Identity: data.meta.identity, Store: data.store,

@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// This file reads bbolt files for loading. bbolt itself trusts its pages: it maps
-// them into memory and follows their pointers, so that a damaged page can kill
-// the process or send it round in circles, and a shortened file raises SIGBUS.
-// Here every page and every element is checked first, nothing is mapped, and the
-// file is never written. bbolt writes the numbers in the machine's byte order.
+// This file reads bbolt files that may be damaged. bbolt itself trusts its pages: it maps
+// them into memory and follows their pointers. A damaged page can end the process or make
+// it loop forever, and a file that is too short raises SIGBUS. The reader here checks every
+// page and every element before it uses them, maps nothing, and never writes to the file.
+// bbolt stores numbers in the byte order of the machine.
 
 var native = binary.NativeEndian
 
@@ -23,7 +23,7 @@ const (
 	pageHeaderBytes = 16
 	elementBytes    = 16 // of branch and leaf pages alike
 	bucketBytes     = 16
-	metaBytes       = 64 // with the checksum, which is the last 8
+	metaBytes       = 64 // the last 8 are the checksum
 	maxPageBytes    = 16 << 20
 
 	branchPage   = 0x01
@@ -32,40 +32,39 @@ const (
 
 	bucketElement = 0x01
 	noFreelist    = ^uint64(0)
-	manyFree      = 0xFFFF // a freelist's count that says: see the first number
+	manyFree      = 0xFFFF // this count of a freelist says that its first number is the count
 )
 
-// pages is a bbolt file being read.
-type pages struct {
+// boltReader reads one bbolt file.
+type boltReader struct {
 	src      io.ReaderAt
 	size     int64
 	pageSize int64
 	root     uint64
 	freelist uint64
-	end      uint64 // the number of pages in use, free ones included
-	seen     []bool // pages that something refers to
-	levels   [][]byte
+	end      uint64   // the number of pages, free ones included
+	seen     []bool   // pages to which something refers
+	levels   [][]byte // a buffer for the page at each depth of the tree
 }
 
-// bucketRef is where a bucket's elements are: below a page, or within the
-// element that names the bucket.
+// bucketRef says where the elements of a bucket are: below the page root, or, when root is
+// zero, inline in the element that names the bucket.
 type bucketRef struct {
 	root   uint64
 	inline []byte
 }
 
-// visitor takes the elements of a bucket in the order of their keys. Key and
-// value are valid during the call. For a bucket within the bucket, ref is set
-// and value is nil.
+// visitor takes the elements of a bucket in the order of their keys. key and value are
+// valid only during the call. For a nested bucket, ref is set and value is nil.
 type visitor func(key, value []byte, ref *bucketRef) error
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// openPages finds the newer of the two intact meta pages.
-func openPages(src io.ReaderAt, size int64) (*pages, error) {
-	p := &pages{src: src, size: size}
+// openBoltReader uses the newer one of the two meta pages that is intact.
+func openBoltReader(src io.ReaderAt, size int64) (*boltReader, error) {
+	p := &boltReader{src: src, size: size}
 	var newest uint64
 	found := p.readMeta(0, &newest)
 	for pos := int64(1024); pos <= maxPageBytes && pos < size; pos <<= 1 {
@@ -78,19 +77,19 @@ func openPages(src io.ReaderAt, size int64) (*pages, error) {
 	}
 	switch {
 	case !found:
-		return nil, damaged("neither of the first two pages is intact")
+		return nil, damaged("neither of the two meta pages is intact")
 	case p.end > uint64(size/p.pageSize):
-		return nil, damaged("%d bytes long where %d pages of %d bytes are in use", size, p.end, p.pageSize)
+		return nil, damaged("the file has %d bytes, but %d pages of %d bytes", size, p.end, p.pageSize)
 	case p.end < 4 || p.root >= p.end:
-		return nil, damaged("the first page contradicts itself")
+		return nil, damaged("the meta page contradicts itself")
 	}
 	p.seen = make([]bool, p.end)
 	p.seen[0], p.seen[1] = true, true
 	return p, nil
 }
 
-// readMeta takes over the meta page at pos when it is intact and newer.
-func (p *pages) readMeta(pos int64, newest *uint64) bool {
+// readMeta reports whether the meta page at pos is intact, and uses it if it is the newest.
+func (p *boltReader) readMeta(pos int64, newest *uint64) bool {
 	var buf [pageHeaderBytes + metaBytes]byte
 	if _, err := p.src.ReadAt(buf[:], pos); err != nil {
 		return false
@@ -114,9 +113,9 @@ func (p *pages) readMeta(pos int64, newest *uint64) bool {
 	return true
 }
 
-// claim marks the pages of one node. A page that something else refers to, or
-// that is out of the file, is damage; so there are no circles.
-func (p *pages) claim(id, overflow uint64) error {
+// claim marks the pages of one node as used. Pages outside of the file, or used twice, are
+// damage. So the reader visits each page at most once.
+func (p *boltReader) claim(id, overflow uint64) error {
 	if id < 2 || id >= p.end || overflow >= p.end-id {
 		return damaged("page %d is outside of the file", id)
 	}
@@ -129,8 +128,9 @@ func (p *pages) claim(id, overflow uint64) error {
 	return nil
 }
 
-// read gives page id with what overflows it, in the buffer of its level.
-func (p *pages) read(id uint64, level int) ([]byte, error) {
+// read gives page id and its overflow pages. They are valid until the next read at the same
+// level.
+func (p *boltReader) read(id uint64, level int) ([]byte, error) {
 	if id < 2 || id >= p.end {
 		return nil, damaged("page %d is outside of the file", id)
 	}
@@ -143,7 +143,7 @@ func (p *pages) read(id uint64, level int) ([]byte, error) {
 		return nil, fmt.Errorf("read page %d: %w", id, err)
 	}
 	if native.Uint64(buf) != id {
-		return nil, damaged("page %d says it is page %d", id, native.Uint64(buf))
+		return nil, damaged("page %d has the number %d", id, native.Uint64(buf))
 	}
 	overflow := uint64(native.Uint32(buf[12:]))
 	if err := p.claim(id, overflow); err != nil || overflow == 0 {
@@ -160,37 +160,37 @@ func (p *pages) read(id uint64, level int) ([]byte, error) {
 	return buf, nil
 }
 
-// elements checks the header of a page and gives the number of its elements.
+// elements checks the header of a page and returns the number of its elements.
 func elements(page []byte, kind uint16) (int, error) {
 	if len(page) < pageHeaderBytes || native.Uint16(page[8:]) != kind {
-		return 0, damaged("a page is not of the kind that its place asks for")
+		return 0, damaged("a page is of another kind than its place requires")
 	}
 	n := int(native.Uint16(page[10:]))
 	if pageHeaderBytes+n*elementBytes > len(page) {
-		return 0, damaged("a page has no room for its %d elements", n)
+		return 0, damaged("a page is too small for its %d elements", n)
 	}
 	return n, nil
 }
 
-// span cuts size bytes out of a page, pos bytes behind element i.
+// span gives size bytes of a page, which begin pos bytes after the start of element i.
 func span(page []byte, i int, pos, size uint32) ([]byte, error) {
 	from := uint64(pageHeaderBytes+i*elementBytes) + uint64(pos)
 	if to := from + uint64(size); to <= uint64(len(page)) {
 		return page[from:to:to], nil
 	}
-	return nil, damaged("an element reaches out of its page")
+	return nil, damaged("an element ends outside of its page")
 }
 
-// bucket visits the elements of a bucket.
-func (p *pages) bucket(ref bucketRef, visit visitor) error {
+// bucket visits all elements of a bucket.
+func (p *boltReader) bucket(ref bucketRef, visit visitor) error {
 	if ref.root != 0 {
 		return p.node(ref.root, 0, nil, nil, visit)
 	}
 	return p.leaf(ref.inline, nil, nil, visit)
 }
 
-// node visits what is below a page, whose keys must lie in [low, high).
-func (p *pages) node(id uint64, level int, low, high []byte, visit visitor) error {
+// node visits all elements below a page. Their keys must lie in [low, high).
+func (p *boltReader) node(id uint64, level int, low, high []byte, visit visitor) error {
 	page, err := p.read(id, level)
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func (p *pages) node(id uint64, level int, low, high []byte, visit visitor) erro
 	return err
 }
 
-func (p *pages) branch(page []byte, level int, low, high []byte, visit visitor) error {
+func (p *boltReader) branch(page []byte, level int, low, high []byte, visit visitor) error {
 	n, err := elements(page, branchPage)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func (p *pages) branch(page []byte, level int, low, high []byte, visit visitor) 
 	return err
 }
 
-func (p *pages) leaf(page []byte, low, high []byte, visit visitor) error {
+func (p *boltReader) leaf(page []byte, low, high []byte, visit visitor) error {
 	n, err := elements(page, leafPage)
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (p *pages) leaf(page []byte, low, high []byte, visit visitor) error {
 		flags, pos, keySize, valueSize := native.Uint32(e), native.Uint32(e[4:]), native.Uint32(e[8:]), native.Uint32(e[12:])
 		both, err := span(page, i, pos, keySize)
 		if err != nil || uint64(pos)+uint64(keySize) > 1<<32-1 {
-			return damaged("an element reaches out of its page")
+			return damaged("an element ends outside of its page")
 		}
 		value, err := span(page, i, pos+keySize, valueSize)
 		if err != nil {
@@ -268,7 +268,7 @@ func visitElement(flags uint32, key, value []byte, visit visitor) error {
 	case flags == 0:
 		return visit(key, value, nil)
 	case flags != bucketElement || len(value) < bucketBytes:
-		return damaged("key %.80q is neither a value nor a bucket", key)
+		return damaged("key %.80q has neither a value nor a bucket", key)
 	}
 	ref := &bucketRef{root: native.Uint64(value)}
 	if ref.root == 0 {
@@ -277,9 +277,9 @@ func visitElement(flags uint32, key, value []byte, visit visitor) error {
 	return visit(key, nil, ref)
 }
 
-// checkFree reads the list of free pages, after all buckets were visited. bbolt
-// writes over what is on the list, so each page must be either free or in use.
-func (p *pages) checkFree() error {
+// checkFree checks the list of free pages. Callers must have visited all buckets. bbolt
+// overwrites the pages on the list, so each page must be either free or in use.
+func (p *boltReader) checkFree() error {
 	if p.freelist == noFreelist {
 		return damaged("the list of free pages is missing")
 	}
@@ -295,7 +295,7 @@ func (p *pages) checkFree() error {
 		n, list = native.Uint64(list), list[8:]
 	}
 	if n > uint64(len(list)/8) {
-		return damaged("the list of free pages has no room for %d of them", n)
+		return damaged("the list of free pages is too small for %d pages", n)
 	}
 	for i := range n {
 		if err := p.claim(native.Uint64(list[8*i:]), 0); err != nil {

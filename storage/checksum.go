@@ -5,8 +5,8 @@ import (
 	"hash/crc32"
 )
 
-// bbolt's pages carry no checksums, so every value of state.db ends in four
-// bytes of CRC-32C over the key's length, the key and the value.
+// The pages of bbolt have no checksums. So every record of state.db, which is a value and a
+// seal, ends in a seal of four bytes: the CRC-32C of the key's length, the key and the value.
 
 const sealBytes = 4
 
@@ -20,18 +20,18 @@ func checksum(key, value []byte) uint32 {
 	return crc32.Update(c, castagnoli, value)
 }
 
-// seal appends the checksum of value, which must be all of record, to it.
-func seal(key, record []byte) []byte {
-	return binary.LittleEndian.AppendUint32(record, checksum(key, record))
+// seal appends the seal to a value, possibly in place, and returns the record.
+func seal(key, value []byte) []byte {
+	return binary.LittleEndian.AppendUint32(value, checksum(key, value))
 }
 
-// sealOf gives the checksum that ends a sealed record.
+// sealOf returns the checksum at the end of a record.
 func sealOf(record []byte) uint32 {
 	return binary.LittleEndian.Uint32(record[len(record)-sealBytes:])
 }
 
-// unseal gives the value of a record and its checksum. It reports false when
-// the record is not what was sealed under this key.
+// unseal returns the value of a record, in the record's memory, and its checksum. It
+// reports false when the checksum is not that of the key and the value.
 func unseal(key, record []byte) (value []byte, sum uint32, ok bool) {
 	n := len(record) - sealBytes
 	if n < 0 {
@@ -42,9 +42,9 @@ func unseal(key, record []byte) (value []byte, sum uint32, ok bool) {
 	return value, sum, checksum(key, value) == sum
 }
 
-// totals are the number of a bucket's records and the sum of their checksums,
-// whatever their order. They are kept up with every change and show records
-// that vanished or came back, which checksums of records cannot.
+// totals are the number of the records of a bucket and the sum of their checksums. They
+// are updated with every change. They show that records vanished or came back, which the
+// checksums of the records can't show.
 type totals struct {
 	records uint64
 	sum     uint64

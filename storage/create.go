@@ -12,10 +12,9 @@ import (
 	"pando/tree"
 )
 
-// Exists reports whether the directory holds a member's data, so that it is to be
-// opened and not created. What an interrupted Create left does not count. It
-// changes nothing, and returns the errors of Open for data that can be neither
-// opened nor replaced.
+// Exists reports whether the directory holds a member's data: then Open must be called, and
+// otherwise Create. The remains of an interrupted Create are no data. Exists changes
+// nothing. Its errors are those of Open, for data that can be neither opened nor replaced.
 func Exists(o Options) (bool, error) {
 	p, err := o.paths()
 	if err != nil {
@@ -25,10 +24,10 @@ func Exists(o Options) (bool, error) {
 	return c == memberData, err
 }
 
-// Create makes the data of a new member: an empty log and an empty checkpoint. All
-// is durable when it returns. A crash before that leaves a directory in which
-// Exists finds nothing and Create begins anew. It returns ErrExists for a member's
-// data, and the errors of Open for a directory that is not free.
+// Create makes the data of a new member: an empty log and an empty checkpoint. Everything
+// is durable when it returns. After a crash before that, Exists reports false and Create
+// begins anew. The errors are ErrExists when the directory holds a member's data, and
+// those of Open when it holds anything else.
 func Create(o Options, id Identity) (*Disk, error) {
 	p, err := o.paths()
 	if err != nil {
@@ -45,8 +44,8 @@ func Create(o Options, id Identity) (*Disk, error) {
 	return d, nil
 }
 
-// takeDir takes a directory for the data of a new member, makes it if it is not
-// there, and removes what an interrupted attempt left.
+// takeDir locks a directory for the data of a new member. It makes the directory if it does
+// not exist, and removes the remains of an interrupted attempt.
 func takeDir(p paths, o Options) (*Disk, error) {
 	if err := p.refuseData(); err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func takeDir(p paths, o Options) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = p.refuseData(); err == nil { // another process may have been faster
+	if err = p.refuseData(); err == nil { // another process may have made data meanwhile
 		err = p.clear()
 	}
 	if err != nil {
@@ -70,6 +69,7 @@ func takeDir(p paths, o Options) (*Disk, error) {
 	return newDisk(p, o, lock), nil
 }
 
+// refuseData returns ErrExists if the directory holds a member's data.
 func (p paths) refuseData() error {
 	c, err := p.inspect()
 	if err == nil && c == memberData {
@@ -78,7 +78,7 @@ func (p paths) refuseData() error {
 	return err
 }
 
-// create runs under the lock.
+// create makes an empty log and an empty checkpoint. Callers must hold the lock.
 func (d *Disk) create(id Identity) error {
 	w, err := d.createLog(id)
 	if err != nil {
@@ -101,7 +101,7 @@ func (d *Disk) createLog(id Identity) (*wal.WAL, error) {
 	return w, nil
 }
 
-// makeDir makes a directory and those above it, durably.
+// makeDir makes a directory and its parents, durably.
 func makeDir(dir string) error {
 	if is, err := exists(dir); err != nil || is {
 		return err

@@ -189,7 +189,7 @@ func storeToDamage(t testing.TB) (m *member, want string) {
 // usedBytes is how much of a bbolt file is in use.
 func usedBytes(t testing.TB, data []byte) int {
 	t.Helper()
-	p, err := openPages(bytes.NewReader(data), int64(len(data)))
+	p, err := openBoltReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func usedBytes(t testing.TB, data []byte) int {
 // liveBytes is how many bytes of a bbolt file are keys and values.
 func liveBytes(t testing.TB, data []byte) (n int) {
 	t.Helper()
-	p, err := openPages(bytes.NewReader(data), int64(len(data)))
+	p, err := openBoltReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// Disk is the open data directory of one member. See the package comment for
-// who may call what.
+// Disk is the open data directory of one member. The package comment says which method may
+// be called from which goroutine.
 type Disk struct {
 	paths    paths
 	options  Options
-	identity Identity // set before the Disk is given out
+	identity Identity // never changes after Create and Open
 	lg       *zap.Logger
 	lock     *dirLock
 	wal      *wal.WAL
@@ -27,16 +27,17 @@ type Disk struct {
 	unsaved  atomic.Int64          // bytes appended since the last checkpoint
 	failure  atomic.Pointer[error] // the first failed write
 
-	// closing is held shared by those at work, so that Close waits for them.
+	// closing is held shared by every method at work, so that Close waits for them.
 	closing sync.RWMutex
 	closed  bool
 
-	// checkpointing is held by the checkpoint at work.
+	// checkpointing is held while state.db is written or copied. It protects last and
+	// stateFailure.
 	checkpointing sync.Mutex
 	last          position // of the last checkpoint
-	stateFailure  error    // why state.db is in doubt
+	stateFailure  error    // why the content of state.db is in doubt; nil when it is not
 	needsAll      atomic.Bool
-	update        func(*bbolt.DB, func(*bbolt.Tx) error) error // runs a transaction
+	update        func(*bbolt.DB, func(*bbolt.Tx) error) error // bbolt.DB.Update, except in tests
 
 	failing atomic.Pointer[checkpointFailure] // nil when the last checkpoint succeeded
 
@@ -52,15 +53,15 @@ func newDisk(p paths, o Options, lock *dirLock) *Disk {
 	}
 }
 
-// entryOverhead is roughly what a log entry takes up beside its data.
+// entryOverhead is the approximate size of a log entry without its data.
 const entryOverhead = 48
 
-// Append writes entries, which follow what was appended before or replace its
-// end, and the hard state, unless it is nil or empty. When it returns, all is
-// durable that raft needs to be: entries, a new term, a new vote; a hard state
-// that only commits more entries becomes durable with the next write. The Disk
-// keeps hs, so the caller must not change it afterwards; the entries are the
-// caller's again. An error is final: every later call returns ErrFailed.
+// Append writes entries and a hard state. The entries follow the last one that was appended,
+// or replace the end of the log. The hard state may be nil or empty. When Append returns,
+// entries, a new term and a new vote are durable. A hard state that changes only the commit
+// index becomes durable with the next write. The Disk keeps hs, so the caller must not
+// change it afterwards. It does not keep the entries. An error is final: every later call
+// returns ErrFailed.
 func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
@@ -71,8 +72,7 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 		d.state = hs
 	}
 	if len(entries) > 0 {
-		// The hard state behind entries tells where a write ended: so damage in it is not
-		// taken for a torn write when others came after.
+		// A hard state after the entries marks the end of the write: see replay.
 		hs = d.state
 	}
 	start := time.Now()
@@ -93,12 +93,12 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	return nil
 }
 
-// WALSize is the number of bytes, more or less, that were appended since the last
-// checkpoint: what a start would have to replay.
+// WALSize is the approximate number of bytes that were appended since the last checkpoint,
+// which a start would have to replay. It may be called from any goroutine.
 func (d *Disk) WALSize() int64 { return d.unsaved.Load() }
 
-// Close waits for what is at work, but not for a whole fold, and gives the data
-// directory free. Calling it again does nothing.
+// Close waits for the calls at work, stops a compaction, and unlocks the data directory. A
+// second call does nothing.
 func (d *Disk) Close() error {
 	defer d.DeferCompaction()()
 	d.closing.Lock()
@@ -118,6 +118,7 @@ func (d *Disk) Close() error {
 	return nil
 }
 
+// usable returns an error after Close and after a failed write.
 func (d *Disk) usable() error {
 	if d.closed {
 		return ErrClosed
@@ -128,9 +129,8 @@ func (d *Disk) usable() error {
 	return nil
 }
 
-// fail notes that what is on disk is no longer known: after a failed sync the
-// kernel may have dropped what it could not write, so trying again proves
-// nothing.
+// fail records the first failed write. It is final: after a failed sync the kernel may have
+// dropped the pages that it could not write, so a later sync that succeeds proves nothing.
 func (d *Disk) fail(err error) error {
 	d.failure.CompareAndSwap(nil, &err)
 	return err

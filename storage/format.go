@@ -8,20 +8,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The versions of what is on disk. A program reads versions up to its own.
+// The versions of the formats on disk. A program reads all versions up to its own.
 const (
-	stateFormat = 2 // of state.db; 1 has no recent changes
-	// unfinishedFormat is that of state.db while a checkpoint is written that takes more
-	// than one transaction: some of the last chunks and events do not count yet.
+	stateFormat = 2 // of state.db; format 1 has no deltas
+	// unfinishedFormat is the format of state.db between the transactions of a checkpoint:
+	// its last chunks and events may be those of a checkpoint that is not valid yet.
 	unfinishedFormat = 3
 	// The same two formats for a cluster whose feature level is not zero: meta holds it.
 	levelFormat           = 4
 	unfinishedLevelFormat = 5
-	logFormat             = 2 // 1 may have a last segment that is shorter than it was made
-	// fullSegments is the first format of the log in which no crash leaves a segment
-	// shorter than it was made, but for a note that says so.
+	logFormat             = 2
+	// fullSegments is the first format of the log in which every segment has its full size,
+	// unless an opening note says that it has not.
 	fullSegments = 2
-	// oldestFormat is the first one of both.
+	// oldestFormat is the first format of state.db and of the log.
 	oldestFormat = 1
 )
 
@@ -33,24 +33,24 @@ var (
 	historyBucket = []byte("history")
 	deltaBucket   = []byte("recent") // its name in format 2
 
-	formatKey   = []byte("format")   // in meta: 4 bytes; never changes its form
+	formatKey   = []byte("format")   // in meta: the format, in a form that never changes
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
 	positionKey = []byte("position") // in meta: applied index, its term
 	confKey     = []byte("conf")     // in meta: raftpb.ConfState
-	membersKey  = []byte("members")  // in meta: the caller's
+	membersKey  = []byte("members")  // in meta: Checkpoint.Members
 	levelKey    = []byte("level")    // in meta: the cluster's feature level; missing while it is 0
 
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
 	totalsKey    = []byte("totals") // in keys: treeTotals
 )
 
-// position is a place in the log: the index of an entry and its term.
+// position is the index and the term of an entry.
 type position struct {
 	index uint64
 	term  uint64
 }
 
-// meta is what state.db says about itself.
+// meta is the content of the bucket meta, without the format.
 type meta struct {
 	identity Identity
 	position position
@@ -59,7 +59,7 @@ type meta struct {
 	level    uint64 // the cluster's feature level
 }
 
-// appendWords appends numbers of 8 bytes each.
+// appendWords appends numbers of 8 bytes each, big-endian.
 func appendWords(dst []byte, words ...uint64) []byte {
 	for _, w := range words {
 		dst = binary.BigEndian.AppendUint64(dst, w)
@@ -67,8 +67,7 @@ func appendWords(dst []byte, words ...uint64) []byte {
 	return dst
 }
 
-// readWords reads numbers of 8 bytes each, and reports whether they were all of
-// src.
+// readWords reads numbers of 8 bytes each. It reports whether src holds just so many.
 func readWords(src []byte, words ...*uint64) bool {
 	if len(src) != 8*len(words) {
 		return false
@@ -79,8 +78,8 @@ func readWords(src []byte, words ...*uint64) bool {
 	return true
 }
 
-// treeTotals are the totals of the buckets of a tree, and the bytes of the chunks in
-// recent.
+// treeTotals are the totals of the buckets of a tree, and the size of the chunks of the
+// deltas.
 type treeTotals struct {
 	nodes, history, deltas totals
 	deltaBytes             uint64
@@ -103,16 +102,15 @@ func historyKey(index uint64) []byte { return appendWords(nil, index) }
 // chunkKey is the key under which a chunk is stored.
 func chunkKey(number uint64) []byte { return appendWords(nil, number) }
 
-// walMagic begins the metadata of a log, so that another program's log is not
-// taken for one of ours.
+// walMagic begins the metadata of a log of Pando. It tells them from those of other programs.
 const walMagic = "PANDOLOG"
 
-// encodeHead gives the metadata that begins every segment of the log.
+// encodeHead encodes the metadata at the beginning of every segment of the log.
 func encodeHead(id Identity) []byte {
 	return appendWords([]byte(walMagic), logFormat, id.ClusterID, id.MemberID)
 }
 
-// decodeHead reads the metadata of a log, and gives its format.
+// decodeHead decodes the metadata of a log.
 func decodeHead(data []byte) (id Identity, version uint64, err error) {
 	if len(data) < len(walMagic)+8 || string(data[:len(walMagic)]) != walMagic {
 		return Identity{}, 0, fmt.Errorf("%w: the log was written by another program", ErrForeign)
@@ -127,7 +125,7 @@ func decodeHead(data []byte) (id Identity, version uint64, err error) {
 	return id, version, nil
 }
 
-// checkFormat refuses formats that this program does not read. It reads all from
+// checkFormat refuses formats that this program does not read. It reads those from
 // oldestFormat to known.
 func checkFormat(version, known uint64) error {
 	switch {
@@ -141,7 +139,7 @@ func checkFormat(version, known uint64) error {
 	return nil
 }
 
-// encode gives the values of the meta bucket that a checkpoint changes.
+// encode encodes those values of the bucket meta that a checkpoint changes.
 func (m *meta) encode() (map[string][]byte, error) {
 	conf, err := proto.Marshal(m.conf)
 	if err != nil {
@@ -158,8 +156,8 @@ func (m *meta) encode() (map[string][]byte, error) {
 	return values, nil
 }
 
-// set takes one value of the meta bucket. It reports false for one that it does
-// not know or cannot read.
+// set decodes one value of the bucket meta. It reports false for an unknown key and for a
+// value that it can't read.
 func (m *meta) set(key string, value []byte) bool {
 	switch key {
 	case string(identityKey):

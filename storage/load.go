@@ -43,7 +43,7 @@ func loadState(path string, historySize int) (*checkpointData, error) {
 
 // readState reads a checkpoint of size bytes.
 func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, error) {
-	p, err := openPages(src, size)
+	p, err := openBoltReader(src, size)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 
 // readMetaOnly reads what a checkpoint says about itself.
 func readMetaOnly(src io.ReaderAt, size int64) (*meta, error) {
-	p, err := openPages(src, size)
+	p, err := openBoltReader(src, size)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func readMetaOnly(src io.ReaderAt, size int64) (*meta, error) {
 }
 
 // topBuckets finds the buckets meta and keys.
-func topBuckets(p *pages) (metaRef, keysRef *bucketRef, err error) {
+func topBuckets(p *boltReader) (metaRef, keysRef *bucketRef, err error) {
 	err = p.bucket(bucketRef{root: p.root}, func(key, _ []byte, ref *bucketRef) error {
 		switch {
 		case ref != nil && bytes.Equal(key, metaBucket):
@@ -96,7 +96,7 @@ func topBuckets(p *pages) (metaRef, keysRef *bucketRef, err error) {
 
 // readMeta reads the meta bucket: first the format, because the rest depends on
 // it.
-func (d *checkpointData) readMeta(p *pages, ref bucketRef) error {
+func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 	values := map[string][]byte{}
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
 		value, _, ok := unseal(key, record)
@@ -137,7 +137,7 @@ type treeBuckets struct {
 	nodes, history, deltas *bucketRef
 }
 
-func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
+func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
 	b := &treeBuckets{values: map[string][]byte{}}
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
 		switch {
@@ -166,7 +166,7 @@ func readTreeBuckets(p *pages, ref bucketRef) (*treeBuckets, error) {
 
 // readTree loads a tree. One that was never checkpointed has no state; then
 // there must be no nodes and events either.
-func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) error {
+func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int) error {
 	b, err := readTreeBuckets(p, ref)
 	if err != nil {
 		return err
@@ -207,7 +207,7 @@ func (d *checkpointData) readTree(p *pages, ref bucketRef, historySize int) erro
 // readRecords hands the nodes, with the recent changes over them, and the events to
 // a loader, and gives the totals of all. It passes over chunks and events beyond the
 // numbers of limit.
-func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
+func (b *treeBuckets) readRecords(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none
 		got.deltas, err = readRecords(p, *b.deltas, limit.deltas.records, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })
@@ -243,7 +243,7 @@ func (b *treeBuckets) readRecords(p *pages, loader *tree.Loader, limit treeTotal
 
 // readRecords hands the values of a bucket to take, the first ones up to a limit, and
 // gives their totals.
-func readRecords(p *pages, ref bucketRef, limit uint64, take func(key, value []byte) error) (totals, error) {
+func readRecords(p *boltReader, ref bucketRef, limit uint64, take func(key, value []byte) error) (totals, error) {
 	var t totals
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
 		if t.records == limit && ref == nil {
@@ -274,7 +274,7 @@ func readHistory(path string, take func(key, event []byte) error) error {
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
-	p, err := openPages(f, info.Size())
+	p, err := openBoltReader(f, info.Size())
 	if err != nil {
 		return err
 	}
