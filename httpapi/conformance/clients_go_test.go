@@ -20,7 +20,9 @@ import (
 
 func goClient(t *testing.T, endpoints ...string) etcdclient.Client {
 	t.Helper()
-	client, err := etcdclient.New(etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: servertest.Timeout})
+	client, err := etcdclient.New(
+		etcdclient.Config{Endpoints: endpoints, Transport: &http.Transport{}, HeaderTimeoutPerRequest: servertest.Timeout},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,12 +72,14 @@ func TestClientGoKeys(t *testing.T) {
 		t.Errorf("Update: %+v", r)
 	}
 	goClientSets(t, keys)
-	if r := must(keys.CreateInOrder(ctx, "/q", "job", &etcdclient.CreateInOrderOptions{TTL: time.Hour})); r.Action != "create" || r.Node.TTLDuration() != time.Hour {
+	if r := must(keys.CreateInOrder(ctx, "/q", "job", &etcdclient.CreateInOrderOptions{TTL: time.Hour})); r.Action != "create" ||
+		r.Node.TTLDuration() != time.Hour {
 		t.Errorf("CreateInOrder: %+v", r.Node)
 	}
 	must(keys.CreateInOrder(ctx, "/q", "job", nil))
 	listed := must(keys.Get(ctx, "/q", &etcdclient.GetOptions{Recursive: true, Sort: true, Quorum: true}))
-	if len(listed.Node.Nodes) != 2 || !slices.IsSortedFunc(listed.Node.Nodes, func(a, b *etcdclient.Node) int { return strings.Compare(a.Key, b.Key) }) {
+	if len(listed.Node.Nodes) != 2 ||
+		!slices.IsSortedFunc(listed.Node.Nodes, func(a, b *etcdclient.Node) int { return strings.Compare(a.Key, b.Key) }) {
 		t.Errorf("Get, sorted: %+v", listed.Node.Nodes)
 	}
 	if _, err := keys.Delete(ctx, "/a", &etcdclient.DeleteOptions{PrevValue: "other"}); codeOf(err) != etcdclient.ErrorCodeTestFailed {
@@ -108,14 +112,17 @@ func goClientSets(t *testing.T, keys etcdclient.KeysAPI) {
 	if _, err := keys.Set(ctx, "/none", "x", &etcdclient.SetOptions{PrevExist: etcdclient.PrevExist}); !etcdclient.IsKeyNotFound(err) {
 		t.Errorf("Set of what must exist: %v", err)
 	}
-	if _, err := keys.Set(ctx, "/a", "x", &etcdclient.SetOptions{PrevExist: etcdclient.PrevNoExist}); codeOf(err) != etcdclient.ErrorCodeNodeExist {
+	_, err := keys.Set(ctx, "/a", "x", &etcdclient.SetOptions{PrevExist: etcdclient.PrevNoExist})
+	if codeOf(err) != etcdclient.ErrorCodeNodeExist {
 		t.Errorf("Set of what must not exist: %v", err)
 	}
-	if r := must(keys.Set(ctx, "/dir", "", &etcdclient.SetOptions{Dir: true, TTL: time.Hour})); !r.Node.Dir || r.Node.TTL != 3600 || r.Node.Expiration == nil {
+	if r := must(keys.Set(ctx, "/dir", "", &etcdclient.SetOptions{Dir: true, TTL: time.Hour})); !r.Node.Dir || r.Node.TTL != 3600 ||
+		r.Node.Expiration == nil {
 		t.Errorf("Set of a directory: %+v", r.Node)
 	}
 	must(keys.Set(ctx, "/ttl", "kept", &etcdclient.SetOptions{TTL: time.Hour}))
-	if r := must(keys.Set(ctx, "/ttl", "", &etcdclient.SetOptions{TTL: 2 * time.Hour, Refresh: true, PrevExist: etcdclient.PrevExist})); r.Node.Value != "kept" || r.Node.TTL != 7200 {
+	refresh := &etcdclient.SetOptions{TTL: 2 * time.Hour, Refresh: true, PrevExist: etcdclient.PrevExist}
+	if r := must(keys.Set(ctx, "/ttl", "", refresh)); r.Node.Value != "kept" || r.Node.TTL != 7200 {
 		t.Errorf("Set with Refresh: %+v", r.Node)
 	}
 	r, err := keys.Set(ctx, "/quiet", "x", &etcdclient.SetOptions{NoValueOnSuccess: true})
@@ -148,7 +155,8 @@ func TestClientGoMembers(t *testing.T) {
 	if err := members.Update(ctx, added.ID, []string{other}); err != nil {
 		t.Errorf("Update: %v", err)
 	}
-	if list, err := members.List(ctx); err != nil || len(list) != 2 || !slices.ContainsFunc(list, func(m etcdclient.Member) bool { return slices.Contains(m.PeerURLs, other) }) {
+	if list, err := members.List(ctx); err != nil || len(list) != 2 ||
+		!slices.ContainsFunc(list, func(m etcdclient.Member) bool { return slices.Contains(m.PeerURLs, other) }) {
 		t.Errorf("List after Update: %+v, error %v", list, err)
 	}
 	if err := members.Remove(ctx, added.ID); err != nil {

@@ -46,7 +46,10 @@ var etcdctlSteps = []clientStep{
 	{"etcdctl set /a/b one", `one`},
 	{"etcdctl get /a/b", `one`},
 	{"etcdctl -o extended get /a/b", `Key: /a/b\nCreated-Index: \d+\nModified-Index: \d+\nTTL: 0\nIndex: \d+\n\none`},
-	{"etcdctl -o json get /a/b", `\{"action":"get","node":\{"key":"/a/b","value":"one","nodes":null,"createdIndex":\d+,"modifiedIndex":\d+\},"prevNode":null\}`},
+	{
+		"etcdctl -o json get /a/b",
+		`\{"action":"get","node":\{"key":"/a/b","value":"one","nodes":null,"createdIndex":\d+,"modifiedIndex":\d+\},"prevNode":null\}`,
+	},
 	{"etcdctl get /none", `FAIL Error:  100: Key not found \(/none\) \[\d+\]`},
 	{"etcdctl set /a/b two --swap-with-value one", `two`},
 	{"etcdctl set /a/b three --swap-with-value one", `FAIL Error:  101: Compare failed \(\[one != two\]\) \[\d+\]`},
@@ -67,9 +70,17 @@ var etcdctlSteps = []clientStep{
 	{"etcdctl rm /d --dir", ``},
 	{"etcdctl rm /a/b --with-value one", `FAIL Error:  101: Compare failed \(\[one != two\]\) \[\d+\]`},
 	{"etcdctl rm /a/b --with-value two", ``},
-	{"(etcdctl watch /w & pid=$!; i=0; while [ $i -lt 300 ] && kill -0 $pid 2>/dev/null; do etcdctl set /w seen >/dev/null; i=$((i+1)); done; wait $pid)", `seen`},
+	{
+		"(etcdctl watch /w & pid=$!; i=0; while [ $i -lt 300 ] && kill -0 $pid 2>/dev/null; " +
+			"do etcdctl set /w seen >/dev/null; i=$((i+1)); done; " +
+			"wait $pid)",
+		`seen`,
+	},
 	{"etcdctl set /e x --ttl 1000", `x`},
-	{"etcdctl exec-watch --after-index 1 -r /e -- sh -c 'echo $ETCD_WATCH_ACTION $ETCD_WATCH_KEY $ETCD_WATCH_VALUE; kill -9 $PPID' || true", `(?:Killed\n)?set /e x(?:\nKilled)?`},
+	{
+		"etcdctl exec-watch --after-index 1 -r /e -- sh -c 'echo $ETCD_WATCH_ACTION $ETCD_WATCH_KEY $ETCD_WATCH_VALUE; kill -9 $PPID' || true",
+		`(?:Killed\n)?set /e x(?:\nKilled)?`,
+	},
 	{"etcdctl rm /a --recursive", ``},
 	{"etcdctl member add other not-a-url", `FAIL .*`},
 	{"etcdctl member remove ffff", `FAIL Couldn't find a member in the cluster with an ID of ffff\.`},
@@ -103,11 +114,19 @@ func TestClientCurl(t *testing.T) {
 		{`curl -s $P/v2/keys/q -XPOST -d value=job`, keyBody("create", `"key":"/q/\d{20}","value":"job"`)},
 		{`curl -s "$P/v2/keys/q?recursive=true&sorted=true"`, `\{"action":"get","node":\{"key":"/q","dir":true,"nodes":\[.*\].*`},
 		{`curl -s "$P/v2/keys/q?recursive=true" -XDELETE`, `\{"action":"delete".*`},
-		{`curl -sI $P/v2/keys/a | tr -d '\r' | grep -c -E '^(X-Etcd-Index: [0-9]+|X-Raft-Index: [0-9]+|X-Raft-Term: [0-9]+|X-Etcd-Cluster-Id: [0-9a-f]+|Content-Type: application/json)$'`, `5`},
+		{
+			`curl -sI $P/v2/keys/a | tr -d '\r' | grep -c -E '^(X-Etcd-Index: [0-9]+|X-Raft-Index: [0-9]+|X-Raft-Term: [0-9]+` +
+				`|X-Etcd-Cluster-Id: [0-9a-f]+|Content-Type: application/json)$'`,
+			`5`,
+		},
 		{`curl -s --http1.0 $P/v2/keys/a`, `\{"action":"get".*`},
 		{`curl -s --http2 $P/version`, `\{"etcdserver":".*`}, // curl asks for an upgrade to HTTP/2, which the server ignores
 		{`curl -s -H 'Transfer-Encoding: chunked' $P/v2/keys/c -XPUT -d value=chunks`, keyBody("set", `"key":"/c","value":"chunks"`)},
-		{`head -c 1048570 /dev/zero | tr '\0' x | sed 's/^/value=/' | curl -s -o /dev/null -w '%{http_code}' -H 'Expect: 100-continue' $P/v2/keys/big -XPUT --data-binary @-`, `201`},
+		{
+			`head -c 1048570 /dev/zero | tr '\0' x | sed 's/^/value=/' | curl -s -o /dev/null ` +
+				`-w '%{http_code}' -H 'Expect: 100-continue' $P/v2/keys/big -XPUT --data-binary @-`,
+			`201`,
+		},
 		{`curl -s $P/v2/keys/big | wc -c`, `10486\d\d`},
 		{`curl -s "$P/v2/keys/a?wait=true&waitIndex=2"`, `\{"action":"set","node":\{"key":"/a".*`},
 		{`curl -s --max-time 0.3 "$P/v2/keys/a?wait=true"`, `FAIL `},
@@ -121,10 +140,22 @@ func TestClientCurl(t *testing.T) {
 func TestClientHttpie(t *testing.T) {
 	servertest.RequireProgram(t, "http", "httpie")
 	playSteps(t, launchAdvertised(t), []clientStep{
-		{`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`, `\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`},
-		{`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`, `\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`},
-		{`http --ignore-stdin -h --pretty=none GET $P/v2/keys/none`, `HTTP/1.1 404 Not Found\r\n.*X-Etcd-Cluster-Id: [0-9a-f]+\r\nX-Etcd-Index: \d+.*`},
-		{`http --ignore-stdin --check-status -b --pretty=none DELETE $P/v2/keys/a prevValue==two`, `FAIL .*\{"errorCode":101,"message":"Compare failed","cause":"\[two != one\]","index":\d+\}.*`},
+		{
+			`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`,
+			`\{"action":"set","node":\{"key":"/a","value":"one","expiration":"[^"]+","ttl":1000,.*\}`,
+		},
+		{
+			`http --ignore-stdin -b --pretty=none $P/v2/keys/ recursive==true sorted==true`,
+			`\{"action":"get","node":\{"dir":true,"nodes":\[\{"key":"/a".*`,
+		},
+		{
+			`http --ignore-stdin -h --pretty=none GET $P/v2/keys/none`,
+			`HTTP/1.1 404 Not Found\r\n.*X-Etcd-Cluster-Id: [0-9a-f]+\r\nX-Etcd-Index: \d+.*`,
+		},
+		{
+			`http --ignore-stdin --check-status -b --pretty=none DELETE $P/v2/keys/a prevValue==two`,
+			`FAIL .*\{"errorCode":101,"message":"Compare failed","cause":"\[two != one\]","index":\d+\}.*`,
+		},
 		{`http --ignore-stdin -b --pretty=none DELETE $P/v2/keys/a prevValue==one`, `\{"action":"compareAndDelete".*`},
 		{`http --ignore-stdin -b --pretty=none POST $P/v2/members peerURLs:='["x"]'`, `\{"message":".*"\}`},
 		{`http --ignore-stdin -b --pretty=none $P/v2/members`, `\{"members":\[\{"id":"[0-9a-f]+".*`},

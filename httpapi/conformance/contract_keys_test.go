@@ -18,7 +18,8 @@ var contractKeys = []contractItem{
 	{32, "updated directories", func(c *contract) {
 		made := c.expect("PUT ~/d?dir=true", "", "201").Node
 		updated := c.expect("PUT ~/d?dir=true&prevExist=true&ttl=1000", "", "200", `"action":"update"`, `"ttl":1000`)
-		if updated.Node.ModifiedIndex <= made.ModifiedIndex || servertest.Itoa(updated.Node.ModifiedIndex) != updated.header("X-Etcd-Index") {
+		if updated.Node.ModifiedIndex <= made.ModifiedIndex ||
+			servertest.Itoa(updated.Node.ModifiedIndex) != updated.header("X-Etcd-Index") {
 			c.t.Errorf("updated at %d, index %s", updated.Node.ModifiedIndex, updated.header("X-Etcd-Index"))
 		}
 		if stored := c.ask("GET ~/d", "").Node; stored.ModifiedIndex != made.ModifiedIndex {
@@ -64,8 +65,18 @@ var contractKeys = []contractItem{
 		}
 	}},
 	{39, "refresh with a value, without a ttl", func(c *contract) {
-		c.expect("PUT ~/a?refresh=true&value=1", "", "400", `{"errorCode":211,"message":"Value provided on refresh","cause":"A value was provided on a refresh","index":0}`)
-		c.expect("PUT ~/a?refresh=true", "", "400", `{"errorCode":212,"message":"A TTL must be provided on refresh","cause":"No TTL value set","index":0}`)
+		c.expect(
+			"PUT ~/a?refresh=true&value=1",
+			"",
+			"400",
+			`{"errorCode":211,"message":"Value provided on refresh","cause":"A value was provided on a refresh","index":0}`,
+		)
+		c.expect(
+			"PUT ~/a?refresh=true",
+			"",
+			"400",
+			`{"errorCode":212,"message":"A TTL must be provided on refresh","cause":"No TTL value set","index":0}`,
+		)
 	}},
 	{40, "flags", func(c *contract) {
 		for _, flag := range []string{"dir=", "dir", "dir=tRUE", "dir=yes", "dir=2"} {
@@ -96,7 +107,8 @@ var contractKeys = []contractItem{
 	}},
 	{43, "paths", func(c *contract) {
 		c.ask("PUT ~/a/b?value=1", "")
-		for path, clean := range map[string]string{"//a/b": "/a/b", "/./a/b": "/a/b", "/x/../a/b": "/a/b", "/%2e/a/b": "/a/b", "/a%2F%2Fb": "/a/b", "/a//": "/a/"} {
+		for path, clean := range map[string]string{"//a/b": "/a/b", "/./a/b": "/a/b", "/x/../a/b": "/a/b", "/%2e/a/b": "/a/b",
+			"/a%2F%2Fb": "/a/b", "/a//": "/a/"} {
 			for _, method := range []string{"GET", "PUT", "POST", "DELETE", "HEAD"} {
 				r := c.expect(method+" ~"+path+"?x=1", "", "301 Moved Permanently")
 				if want := "/v2/keys" + c.root + clean + "?x=1"; r.header("Location") != want {
@@ -108,7 +120,8 @@ var contractKeys = []contractItem{
 		c.expect("GET ~/a/b/", "", "200", `"key":"~/a/b"`)
 	}},
 	{44, "CORS, OPTIONS and HEAD", func(c *contract) {
-		for _, line := range []string{"GET ~/none", "PUT ~/a?value=1", "GET /version", "GET /nothing", "OPTIONS ~/a", "OPTIONS /nothing", "PATCH ~/a"} {
+		for _, line := range []string{"GET ~/none", "PUT ~/a?value=1", "GET /version", "GET /nothing", "OPTIONS ~/a", "OPTIONS /nothing",
+			"PATCH ~/a"} {
 			r := c.ask(line, "")
 			for _, want := range transcriptCORS {
 				if r.header(want.name) != want.value {
@@ -130,7 +143,8 @@ var contractKeys = []contractItem{
 		if last == 0 {
 			c.t.Error("a new server has the index 0, which means no index")
 		}
-		for _, line := range []string{"PUT ~/a/b/c?value=1", "PUT ~/a/b/c?value=2", "PUT ~/d?dir=true", "POST ~/d?value=1", "DELETE ~/a?recursive=true"} {
+		for _, line := range []string{"PUT ~/a/b/c?value=1", "PUT ~/a/b/c?value=2", "PUT ~/d?dir=true", "POST ~/d?value=1",
+			"DELETE ~/a?recursive=true"} {
 			if now := index(line); now != last+1 {
 				c.t.Errorf("%s: index %d after %d", line, now, last)
 			}
@@ -162,7 +176,8 @@ func contractCounters(c *contract) {
 		c.ask(line, "")
 	}
 	written := []string{
-		`"setsSuccess":2`, `"setsFail":1`, `"createSuccess":2`, `"createFail":1`, `"updateSuccess":1`, `"updateFail":1`, `"compareAndSwapSuccess":1`, `"compareAndSwapFail":1`,
+		`"setsSuccess":2`, `"setsFail":1`, `"createSuccess":2`, `"createFail":1`, `"updateSuccess":1`, `"updateFail":1`,
+		`"compareAndSwapSuccess":1`, `"compareAndSwapFail":1`,
 		`"compareAndDeleteSuccess":1`, `"compareAndDeleteFail":1`, `"deleteSuccess":2`, `"deleteFail":1`, `"expireCount":0`,
 	}
 	c.expect("GET /v2/stats/store", "", "200", append([]string{`{"getsSuccess":1`, `"getsFail":1`}, written...)...)
@@ -182,9 +197,21 @@ var contractMembers = []contractItem{
 		}
 		send("POST /v2/members", "application/json; charset=utf-8", `{"peerURLs":["x"]}`, "400", `{"message":"`)
 		for _, kind := range []string{"Application/JSON", "text/json", "application/jsonx", transcriptFormType} {
-			send("POST /v2/members", kind, `{"peerURLs":["http://127.0.0.1:1"]}`, "415", `{"message":"Bad Content-Type `+kind+`, accept application/json"}`)
+			send(
+				"POST /v2/members",
+				kind,
+				`{"peerURLs":["http://127.0.0.1:1"]}`,
+				"415",
+				`{"message":"Bad Content-Type `+kind+`, accept application/json"}`,
+			)
 		}
-		send("PUT /v2/members/00FFFF", "application/json", `{"peerURLs":["http://127.0.0.1:1"]}`, "404", `{"message":"No such member: ffff"}`)
+		send(
+			"PUT /v2/members/00FFFF",
+			"application/json",
+			`{"peerURLs":["http://127.0.0.1:1"]}`,
+			"404",
+			`{"message":"No such member: ffff"}`,
+		)
 		c.expect("DELETE /v2/members/00FFFF", "", "404", `{"message":"No such member: ffff"}`)
 	}},
 }

@@ -52,8 +52,10 @@ var contractReplies = []contractItem{
 	{3, "statuses", func(c *contract) {
 		c.ask("PUT ~/d/a?value=x", "")
 		for line, status := range map[string]string{
-			"GET ~/d": "200 OK", "PUT ~/new?value=x": "201 Created", "PUT ~/d/a?ttl=x": "400 Bad Request", "DELETE ~/d": "403 Forbidden", "GET ~/none": "404 Not Found",
-			"PATCH ~/d": "405 Method Not Allowed", "PUT ~/d/a?prevValue=y": "412 Precondition Failed", "POST /v2/members": "415 Unsupported Media Type",
+			"GET ~/d": "200 OK", "PUT ~/new?value=x": "201 Created", "PUT ~/d/a?ttl=x": "400 Bad Request", "DELETE ~/d": "403 Forbidden",
+			"GET ~/none": "404 Not Found",
+			"PATCH ~/d":  "405 Method Not Allowed", "PUT ~/d/a?prevValue=y": "412 Precondition Failed",
+			"POST /v2/members": "415 Unsupported Media Type",
 		} {
 			c.expect(line, "", status)
 		}
@@ -67,15 +69,23 @@ var contractReplies = []contractItem{
 		if servertest.Itoa(r.Index) != r.header("X-Etcd-Index") || r.Index == 0 {
 			c.t.Errorf("index %d in the body, %s in the header", r.Index, r.header("X-Etcd-Index"))
 		}
-		c.expect("GET ~?wait=true&waitIndex=x", "", "400", `{"errorCode":203,"message":"The given index in POST form is not a number","cause":"invalid value for \"waitIndex\"","index":0}`)
+		c.expect(
+			"GET ~?wait=true&waitIndex=x",
+			"",
+			"400",
+			`{"errorCode":203,"message":"The given index in POST form is not a number","cause":"invalid value for \"waitIndex\"","index":0}`,
+		)
 	}},
 	{5, "bodies", func(c *contract) {
-		for line, newline := range map[string]bool{"PUT ~/a?value=x": true, "GET ~/a": true, "GET ~/none": true, "GET /v2/stats/self": false, "GET /v2/members": true, "GET /version": false} {
+		for line, newline := range map[string]bool{"PUT ~/a?value=x": true, "GET ~/a": true, "GET ~/none": true, "GET /v2/stats/self": false,
+			"GET /v2/members": true, "GET /version": false} {
 			r := c.ask(line, "")
 			if r.header("Content-Type") != "application/json" {
 				c.t.Errorf("%s: Content-Type %q", line, r.header("Content-Type"))
 			}
-			if text, ends := strings.CutSuffix(r.body, "\n"); ends != newline || strings.ContainsAny(text, "\n\t") || strings.Contains(text, `": `) || !json.Valid([]byte(text)) {
+			if text, ends := strings.CutSuffix(r.body, "\n"); ends != newline || strings.ContainsAny(text, "\n\t") ||
+				strings.Contains(text, `": `) ||
+				!json.Valid([]byte(text)) {
 				c.t.Errorf("%s: body %q", line, r.body)
 			}
 		}
@@ -99,10 +109,18 @@ var contractReplies = []contractItem{
 		c.expect("GET /version", "", "200", `"etcdserver":"3.4.`, `"etcdcluster":"3.4.`, "!0.4")
 	}},
 	{8, "machines and members", func(c *contract) {
-		if r := c.expect("GET /v2/machines", "", "200"); r.body != "http://127.0.0.1:2379" || r.header("Content-Type") != "text/plain; charset=utf-8" {
+		if r := c.expect("GET /v2/machines", "", "200"); r.body != "http://127.0.0.1:2379" ||
+			r.header("Content-Type") != "text/plain; charset=utf-8" {
 			c.t.Errorf("/v2/machines: %q %v", r.body, r.headers)
 		}
-		r := c.expect("GET /v2/members", "", "200", `{"members":[{"id":"`, `","name":"default","peerURLs":["http://`, `],"clientURLs":["http://127.0.0.1:2379"]}]}`)
+		r := c.expect(
+			"GET /v2/members",
+			"",
+			"200",
+			`{"members":[{"id":"`,
+			`","name":"default","peerURLs":["http://`,
+			`],"clientURLs":["http://127.0.0.1:2379"]}]}`,
+		)
 		if r.header("X-Etcd-Cluster-Id") == "" {
 			c.t.Error("/v2/members has no X-Etcd-Cluster-Id")
 		}

@@ -46,7 +46,8 @@ var contractRequests = []contractItem{
 		c.expect("GET ~/a?wait=true&quorum=true", "", "200", `{"action":"get"`)
 	}},
 	{13, "bytes", func(c *contract) {
-		for _, text := range []string{"", " ", "a b+c", "é日本\U0001F333", "%", "<&>\"'\\", "\x00\x01\n\r\t\x7f", "\u2028", strings.Repeat("x", 1<<20)} {
+		for _, text := range []string{"", " ", "a b+c", "é日本\U0001F333", "%", "<&>\"'\\", "\x00\x01\n\r\t\x7f", "\u2028", strings.Repeat("x",
+			1<<20)} {
 			c.ask("PUT ~/a", "value="+url.QueryEscape(text))
 			if got := c.ask("GET ~/a", "").Node.Value; got != text {
 				c.t.Errorf("value %.60q came back as %.60q", text, got)
@@ -87,7 +88,12 @@ var contractRecipes = []contractItem{
 	}},
 	{22, "locks", func(c *contract) {
 		held := c.expect("PUT ~/lock?value=me&prevExist=false&ttl=1000", "", "201", `"action":"create"`)
-		c.expect("PUT ~/lock?value=you&prevExist=false&ttl=1000", "", "412", `"errorCode":105,"message":"Key already exists","cause":"~/lock"`)
+		c.expect(
+			"PUT ~/lock?value=you&prevExist=false&ttl=1000",
+			"",
+			"412",
+			`"errorCode":105,"message":"Key already exists","cause":"~/lock"`,
+		)
 		kept := c.expect("PUT ~/lock?value=me&prevValue=me&ttl=1000", "", "200", `"action":"compareAndSwap"`)
 		was, is := servertest.Itoa(held.Node.ModifiedIndex), servertest.Itoa(kept.Node.ModifiedIndex)
 		c.expect("DELETE ~/lock?prevValue=you", "", "412", `"errorCode":101,"message":"Compare failed","cause":"[you != me]"`)

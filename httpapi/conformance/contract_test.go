@@ -29,7 +29,8 @@ var contractLater = []int{24, 48, 49, 50}
 func TestContract(t *testing.T) {
 	server := servertest.Launch(t, t.TempDir(), "--enable-pprof")
 	var have []int
-	for _, item := range slices.Concat(contractReplies, contractRequests, contractWatches, contractRecipes, contractOddWatches, contractKeys, contractMembers) {
+	for _, item := range slices.Concat(contractReplies, contractRequests, contractWatches, contractRecipes, contractOddWatches,
+		contractKeys, contractMembers) {
 		have = append(have, item.number)
 		t.Run(fmt.Sprintf("%02d %s", item.number, item.title), func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,9 @@ var contractWatches = []contractItem{
 		last := c.ask("PUT ~/a?value=1", "")
 		w := c.watch("GET ~/a?wait=true") // returns after the headers
 		if !strings.HasPrefix(w.status, "200") || servertest.Atoi(c.t, w.header("X-Etcd-Index")) < int64(last.Node.ModifiedIndex) ||
-			w.header("X-Etcd-Cluster-Id") == "" || w.header("X-Raft-Index") == "" || w.header("X-Raft-Term") == "" || w.header("Transfer-Encoding") != "chunked" {
+			w.header(
+				"X-Etcd-Cluster-Id",
+			) == "" || w.header("X-Raft-Index") == "" || w.header("X-Raft-Term") == "" || w.header("Transfer-Encoding") != "chunked" {
 			c.t.Errorf("%s %v", w.status, w.headers)
 		}
 		w.silent()
@@ -38,7 +40,12 @@ var contractWatches = []contractItem{
 		c.ask("PUT ~/a?value=3", "")
 		w.next(`"value":"3"`)
 		now := c.fill(1000)
-		r := c.expect("GET ~/a?wait=true&waitIndex="+servertest.Itoa(first), "", "400", `"errorCode":401,"message":"The event in requested index is outdated and cleared"`)
+		r := c.expect(
+			"GET ~/a?wait=true&waitIndex="+servertest.Itoa(first),
+			"",
+			"400",
+			`"errorCode":401,"message":"The event in requested index is outdated and cleared"`,
+		)
 		if r.Index != now {
 			c.t.Errorf("index %d, want %d", r.Index, now)
 		}
@@ -79,7 +86,11 @@ var contractWatches = []contractItem{
 		for _, w := range all {
 			w.open.response.conn.Close()
 		}
-		servertest.Await(c.t, "the watches to be freed", func() bool { return strings.Contains(c.ask("GET /v2/stats/store", "").body, `"watchers":0`) })
+		servertest.Await(
+			c.t,
+			"the watches to be freed",
+			func() bool { return strings.Contains(c.ask("GET /v2/stats/store", "").body, `"watchers":0`) },
+		)
 		c.server.AwaitFootprint(c.t, before)
 	}},
 }
@@ -127,7 +138,9 @@ func (c *contract) fill(events int) uint64 {
 var contractOddWatches = []contractItem{
 	{25, "hidden nodes in the history", func(c *contract) {
 		hidden := c.ask("PUT ~/_h?value=1", "").Node.ModifiedIndex
-		w := c.watch("GET ~?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden)) // a deliberate difference: hidden in the history, too
+		w := c.watch(
+			"GET ~?wait=true&recursive=true&waitIndex=" + servertest.Itoa(hidden),
+		) // a deliberate difference: hidden in the history, too
 		w.silent()
 		c.ask("PUT ~/a?value=2", "")
 		w.next(`"key":"~/a"`)
@@ -157,7 +170,8 @@ var contractOddWatches = []contractItem{
 		live := c.watch("GET ~/a?wait=true")
 		updated := c.expect("PUT ~/a?refresh=true&ttl=1000&prevExist=true", "", "200", `"action":"update"`, `"value":"kept"`).Node
 		set := c.expect("PUT ~/a?refresh=true&ttl=1000", "", "200", `"action":"set"`, `"value":"kept"`).Node
-		if updated.ModifiedIndex <= first.ModifiedIndex || updated.CreatedIndex != first.CreatedIndex || set.CreatedIndex != set.ModifiedIndex {
+		if updated.ModifiedIndex <= first.ModifiedIndex || updated.CreatedIndex != first.CreatedIndex ||
+			set.CreatedIndex != set.ModifiedIndex {
 			c.t.Errorf("set %+v, refreshed %+v and %+v", first, updated, set)
 		}
 		live.silent()
@@ -170,9 +184,15 @@ var contractOddWatches = []contractItem{
 	{29, "exactly 1000 events", func(c *contract) {
 		c = c.ownServer()
 		now := c.fill(1500)
-		c.watch("GET /v2/keys/elsewhere?wait=true&waitIndex=" + servertest.Itoa(now-999)).next(`"modifiedIndex":` + servertest.Itoa(now-999))
-		c.expect("GET /v2/keys/elsewhere?wait=true&waitIndex="+servertest.Itoa(now-1000), "", "400",
-			`"errorCode":401`, `"cause":"the requested history has been cleared [`+servertest.Itoa(now-999)+`/`+servertest.Itoa(now-1000)+`]"`)
+		c.watch("GET /v2/keys/elsewhere?wait=true&waitIndex=" + servertest.Itoa(now-999)).
+			next(`"modifiedIndex":` + servertest.Itoa(now-999))
+		c.expect(
+			"GET /v2/keys/elsewhere?wait=true&waitIndex="+servertest.Itoa(now-1000),
+			"",
+			"400",
+			`"errorCode":401`,
+			`"cause":"the requested history has been cleared [`+servertest.Itoa(now-999)+`/`+servertest.Itoa(now-1000)+`]"`,
+		)
 	}},
 	{30, "HEAD with wait", func(c *contract) {
 		if r := c.expect("HEAD ~/a?wait=true", "", "400"); r.body != "" || r.header("Content-Length") == "" {

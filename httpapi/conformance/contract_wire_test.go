@@ -80,7 +80,8 @@ func (c *contract) mustEnd(reader *bufio.Reader) {
 func wireKeepAlive(c *contract) {
 	conn := c.dial()
 	reader := bufio.NewReader(conn)
-	for _, line := range []string{"PUT ~/a?value=1", "GET ~/a", "GET ~/none", "PUT ~/a?ttl=x", "HEAD ~/a", "PATCH ~/a", "GET /nothing", "GET ~//a", "OPTIONS ~/a", "GET /v2/members",
+	for _, line := range []string{"PUT ~/a?value=1", "GET ~/a", "GET ~/none", "PUT ~/a?ttl=x", "HEAD ~/a", "PATCH ~/a", "GET /nothing",
+		"GET ~//a", "OPTIONS ~/a", "GET /v2/members",
 		"GET /v2/keys/?recursive=true", "DELETE ~/a"} {
 		w := c.exchange(conn, reader, c.request(line, ""))
 		c.rest(w)
@@ -219,14 +220,23 @@ func wireSpelling(c *contract) {
 			c.t.Errorf("%s: unexpected headers %v", line, have)
 		}
 	}
-	all := []string{"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Content-Type", "X-Etcd-Cluster-Id", "Date", "Content-Length"}
+	all := []string{
+		"Access-Control-Allow-Headers",
+		"Access-Control-Allow-Methods",
+		"Access-Control-Allow-Origin",
+		"Content-Type",
+		"X-Etcd-Cluster-Id",
+		"Date",
+		"Content-Length",
+	}
 	spelled("GET ~/none", append(all, "X-Etcd-Index")...)
 	spelled("PUT ~/a?value=1", append(all, "X-Etcd-Index", "X-Raft-Index", "X-Raft-Term")...)
 	spelled("GET /v2/members", all...)
 }
 
 func wireFraming(c *contract) {
-	for _, line := range []string{"PUT ~/a?value=1", "GET ~/a", "GET ~/none", "GET /v2/members", "GET /v2/machines", "GET /version", "GET /health", "GET /v2/stats/self", "GET /nothing"} {
+	for _, line := range []string{"PUT ~/a?value=1", "GET ~/a", "GET ~/none", "GET /v2/members", "GET /v2/machines", "GET /version",
+		"GET /health", "GET /v2/stats/self", "GET /nothing"} {
 		if r := c.ask(line, ""); r.header("Content-Length") != servertest.Itoa(len(r.body)) || r.header("Transfer-Encoding") != "" {
 			c.t.Errorf("%s: %d bytes, %v", line, len(r.body), r.headers)
 		}

@@ -269,7 +269,15 @@ func (g *generator) expiring() *differentialStep {
 	s := &differentialStep{}
 	for range 1 + g.IntN(5) {
 		target := "/v2/keys" + g.expiringKey() + "?ttl=1"
-		target += g.pick("&value=one", "&value=two", "&dir=true", "&dir=true&prevExist=true", "&prevExist=true&value=one", "&refresh=true&prevExist=true", "&refresh=true")
+		target += g.pick(
+			"&value=one",
+			"&value=two",
+			"&dir=true",
+			"&dir=true&prevExist=true",
+			"&prevExist=true&value=one",
+			"&refresh=true&prevExist=true",
+			"&refresh=true",
+		)
 		s.expiring = append(s.expiring, plainRequest("PUT", target))
 		if g.oneIn(3) {
 			key, _, _ := strings.Cut(target, "?")

@@ -37,9 +37,20 @@ func (g *generator) contentType() string {
 	if !g.oneIn(15) {
 		return transcriptFormType
 	}
-	return g.pick("", "application/x-www-form-urlencoded; param=value", "application/x-www-form-urlencoded;charset=utf-8",
-		"APPLICATION/X-WWW-FORM-URLENCODED", "text/plain", "application/json", "application/octet-stream", "application/x-www-form-urlencoded;",
-		"application/x-www-form-urlencoded; =", "form", "/", "multipart/form-data; boundary=x")
+	return g.pick(
+		"",
+		"application/x-www-form-urlencoded; param=value",
+		"application/x-www-form-urlencoded;charset=utf-8",
+		"APPLICATION/X-WWW-FORM-URLENCODED",
+		"text/plain",
+		"application/json",
+		"application/octet-stream",
+		"application/x-www-form-urlencoded;",
+		"application/x-www-form-urlencoded; =",
+		"form",
+		"/",
+		"multipart/form-data; boundary=x",
+	)
 }
 
 // frame chooses how the body is sent.
@@ -72,12 +83,52 @@ func (g *generator) addHeaders(r *transcriptRequest) {
 
 // endpoint returns a request to a path outside of the keys.
 func (g *generator) endpoint() *differentialStep {
-	target := g.pick("/version", "/health", "/v2/machines", "/v2/stats/self", "/v2/stats/store", "/v2/stats/leader", "/v2/members", "/v2/members/leader",
-		"/v2/keys", "/version", "/v2/stats/store", "/debug/vars", "/config/local/log")
+	target := g.pick(
+		"/version",
+		"/health",
+		"/v2/machines",
+		"/v2/stats/self",
+		"/v2/stats/store",
+		"/v2/stats/leader",
+		"/v2/members",
+		"/v2/members/leader",
+		"/v2/keys",
+		"/version",
+		"/v2/stats/store",
+		"/debug/vars",
+		"/config/local/log",
+	)
 	if g.oneIn(4) {
-		target = g.pick("/", "/v2", "/v2/", "/v2/stats", "/v2/stats/", "/v2/stats/selfish", "/v2/stats/self/", "/v2/key", "/v2/keysx", "/v2/keys%2Fa", "/v1/keys/a",
-			"/v2/machines/", "/v2/machines/x", "/version/", "/versions", "/health/", "/health/x", "/favicon.ico", "/V2/keys", "/v2/admin/machines", "/v2//machines",
-			"/v2/../version", "/%76ersion", "/v2/members/", "/v2/leader", "/v2/stats/store/", "/members", "/raft")
+		target = g.pick(
+			"/",
+			"/v2",
+			"/v2/",
+			"/v2/stats",
+			"/v2/stats/",
+			"/v2/stats/selfish",
+			"/v2/stats/self/",
+			"/v2/key",
+			"/v2/keysx",
+			"/v2/keys%2Fa",
+			"/v1/keys/a",
+			"/v2/machines/",
+			"/v2/machines/x",
+			"/version/",
+			"/versions",
+			"/health/",
+			"/health/x",
+			"/favicon.ico",
+			"/V2/keys",
+			"/v2/admin/machines",
+			"/v2//machines",
+			"/v2/../version",
+			"/%76ersion",
+			"/v2/members/",
+			"/v2/leader",
+			"/v2/stats/store/",
+			"/members",
+			"/raft",
+		)
 	}
 	target += g.pick("", "", "", "", "?x=1", "?recursive=true", "?", "?%zz")
 	method := "GET"
@@ -95,21 +146,54 @@ func (g *generator) method() string {
 
 // members returns a request for the members. Changes of the membership are such that servers refuse them.
 func (g *generator) members() *differentialStep {
-	path := "/v2/members" + g.pick("", "/", "/{member}", "/{MEMBER}", "/ffff", "/FFFF", "/0", "/x", "/leader", "/{member}/", "/ffff/x", "/{member}/leader", "/ffffffffffffffff",
-		"/10000000000000000", "/-1", "/0xff", "/{member}?x=1")
+	path := "/v2/members" + g.pick(
+		"",
+		"/",
+		"/{member}",
+		"/{MEMBER}",
+		"/ffff",
+		"/FFFF",
+		"/0",
+		"/x",
+		"/leader",
+		"/{member}/",
+		"/ffff/x",
+		"/{member}/leader",
+		"/ffffffffffffffff",
+		"/10000000000000000",
+		"/-1",
+		"/0xff",
+		"/{member}?x=1",
+	)
 	method := g.pick("GET", "GET", "POST", "PUT", "PUT", "DELETE", g.method())
 	if method == "DELETE" && strings.Contains(strings.ToLower(path), "{member}") {
 		method = "GET" // the only member must not be removed
 	}
 	r := plainRequest(method, path)
 	if g.oneIn(2) && method != "GET" {
-		bodies := []string{"", "{}", "null", "[]", "x", `{"peerURLs":[]}`, `{"peerURLs":null}`, `{"peerURLs":"x"}`, `{"peerURLs":["x"]}`, `{"peerURLs":["ftp://x:1"]}`,
-			`{"peerURLs":["http://x"]}`, `{"peerURLs":["http://x:1/p"]}`, `{"peerURLs":[""]}`, `{"peerURLs":["http://x:1"`, `{"peerURLs":[1]}`}
+		bodies := []string{
+			"",
+			"{}",
+			"null",
+			"[]",
+			"x",
+			`{"peerURLs":[]}`,
+			`{"peerURLs":null}`,
+			`{"peerURLs":"x"}`,
+			`{"peerURLs":["x"]}`,
+			`{"peerURLs":["ftp://x:1"]}`,
+			`{"peerURLs":["http://x"]}`,
+			`{"peerURLs":["http://x:1/p"]}`,
+			`{"peerURLs":[""]}`,
+			`{"peerURLs":["http://x:1"`,
+			`{"peerURLs":[1]}`,
+		}
 		if method == "POST" || method == "PUT" && strings.Contains(path, "/ffff") {
 			bodies = append(bodies, `{"peerURLs":["{peer}"]}`) // in use
 		}
 		r.body, r.hasBody = g.pick(bodies...), true
-		if kind := g.pick("application/json", "application/json", "application/json", "application/json; charset=utf-8", "Application/JSON", "text/json", "",
+		if kind := g.pick("application/json", "application/json", "application/json", "application/json; charset=utf-8", "Application/JSON",
+			"text/json", "",
 			transcriptFormType, "application/jsonx", "application/json;", " application/json"); kind != "" {
 			r.headers = append(r.headers, "Content-Type: "+kind)
 		}
@@ -122,12 +206,17 @@ func (g *generator) members() *differentialStep {
 func (g *generator) unusual() *differentialStep {
 	switch g.IntN(12) {
 	case 0:
-		return &differentialStep{request: plainRequest("GET", "/v2/keys/"+g.pick("${y*4200}", "${y*20000}", "${y*60000}")), fresh: g.oneIn(2)}
+		return &differentialStep{
+			request: plainRequest("GET", "/v2/keys/"+g.pick("${y*4200}", "${y*20000}", "${y*60000}")),
+			fresh:   g.oneIn(2),
+		}
 	case 1:
 		return &differentialStep{request: plainRequest("GET", "/v2/keys/a?x="+g.pick("${y*5000}", "${y*3900}")), fresh: g.oneIn(2)}
 	case 2:
 		// Writes to the root fail even if the reference accepts the TTL or the body.
-		return &differentialStep{request: plainRequest("PUT", "/v2/keys/?value=1&ttl="+g.pick("9300000000", "18446744073709551615", "9223372036854775807"))}
+		return &differentialStep{
+			request: plainRequest("PUT", "/v2/keys/?value=1&ttl="+g.pick("9300000000", "18446744073709551615", "9223372036854775807")),
+		}
 	case 3:
 		if g.oneIn(10) {
 			r := plainRequest("PUT", "/v2/keys/")
@@ -148,13 +237,34 @@ func (g *generator) unusual() *differentialStep {
 func (g *generator) prepared() *differentialStep {
 	key := "/v2/keys" + g.pick("/a", "/foo", "/foo/a", "/b/c", "/q")
 	target := g.pick(
-		"PUT "+key+"?value=one&prevExist=false&ttl=1000", "PUT "+key+"?prevValue=one&value=one&ttl=1000", "DELETE "+key+"?prevValue=one", "DELETE "+key+"?prevIndex={now}",
-		"PUT "+key+"?value=two&prevIndex={now}", "PUT "+key+"?value=two&prevIndex={now-1}&prevValue=two", "PUT "+key+"?refresh=true&ttl=1000&prevExist=true",
-		"PUT "+key+"?refresh=true&ttl=1000&prevIndex={now}", "PUT "+key+"?refresh=true&ttl=1000&prevValue=one", "PUT "+key+"?dir=true&ttl=1000",
-		"PUT "+key+"?dir=true&prevExist=true", "PUT "+key+"?dir=true&prevExist=true&ttl=1000", "DELETE "+key+"?dir=true", "DELETE "+key+"?recursive=true",
-		"POST "+key+"?value=one", "POST "+key+"?dir=true", "POST "+key+"?value=one&ttl=1000", "GET "+key+"?sorted=true&recursive=true", "GET "+key+"?recursive=true",
-		"GET "+key+"?quorum=true", "PUT "+key+"?value=one&noValueOnSuccess=true", "GET /v2/keys/?recursive=true&sorted=true", "GET /v2/keys/?recursive=true",
-		"DELETE /v2/keys/?recursive=true", "PUT /v2/keys/?value=one", "POST /v2/keys/?value=one", "DELETE /v2/keys/foo?recursive=true", "PUT /v2/keys/foo/_h/x?value=one",
+		"PUT "+key+"?value=one&prevExist=false&ttl=1000",
+		"PUT "+key+"?prevValue=one&value=one&ttl=1000",
+		"DELETE "+key+"?prevValue=one",
+		"DELETE "+key+"?prevIndex={now}",
+		"PUT "+key+"?value=two&prevIndex={now}",
+		"PUT "+key+"?value=two&prevIndex={now-1}&prevValue=two",
+		"PUT "+key+"?refresh=true&ttl=1000&prevExist=true",
+		"PUT "+key+"?refresh=true&ttl=1000&prevIndex={now}",
+		"PUT "+key+"?refresh=true&ttl=1000&prevValue=one",
+		"PUT "+key+"?dir=true&ttl=1000",
+		"PUT "+key+"?dir=true&prevExist=true",
+		"PUT "+key+"?dir=true&prevExist=true&ttl=1000",
+		"DELETE "+key+"?dir=true",
+		"DELETE "+key+"?recursive=true",
+		"POST "+key+"?value=one",
+		"POST "+key+"?dir=true",
+		"POST "+key+"?value=one&ttl=1000",
+		"GET "+key+"?sorted=true&recursive=true",
+		"GET "+key+"?recursive=true",
+		"GET "+key+"?quorum=true",
+		"PUT "+key+"?value=one&noValueOnSuccess=true",
+		"GET /v2/keys/?recursive=true&sorted=true",
+		"GET /v2/keys/?recursive=true",
+		"DELETE /v2/keys/?recursive=true",
+		"PUT /v2/keys/?value=one",
+		"POST /v2/keys/?value=one",
+		"DELETE /v2/keys/foo?recursive=true",
+		"PUT /v2/keys/foo/_h/x?value=one",
 	)
 	method, path, _ := strings.Cut(target, " ")
 	return &differentialStep{request: plainRequest(method, path)}

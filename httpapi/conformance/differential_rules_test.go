@@ -27,7 +27,8 @@ type exchangeRule struct {
 // exchangeRules are tried in order. The first that applies replaces the comparison.
 var exchangeRules = []exchangeRule{
 	{"path-limits", func(e *exchanged) bool {
-		return len(e.request.line()) > 16<<10 && e.pandoSays("400", `{"errorCode":209,"message":"Invalid field","cause":"the path is longer`)
+		return len(e.request.line()) > 16<<10 &&
+			e.pandoSays("400", `{"errorCode":209,"message":"Invalid field","cause":"the path is longer`)
 	}},
 	{"long-request-lines", func(e *exchanged) bool {
 		return e.reference.none && len(e.request.line()) > 4000 && !e.pando.none && e.pando.status() < "500"

@@ -40,7 +40,13 @@ func TestDifferential(t *testing.T) {
 		pairs = append(pairs, newDifferentialPair(t, run.rules))
 	}
 	run.play(t, pairs)
-	t.Logf("%d requests compared in %d sequences, seeds %d to %d", run.compared.Load(), run.next.Load(), run.seed, run.seed+run.next.Load()-1)
+	t.Logf(
+		"%d requests compared in %d sequences, seeds %d to %d",
+		run.compared.Load(),
+		run.next.Load(),
+		run.seed,
+		run.seed+run.next.Load()-1,
+	)
 	run.report(t)
 }
 
@@ -56,8 +62,12 @@ func (r *differentialRun) report(t *testing.T) {
 	t.Logf("rules: %v", r.rules.times)
 	for _, name := range ruleNames() {
 		if long && r.rules.times[name] == 0 {
-			t.Errorf("rule %s was never used: either the difference is gone, then remove the rule here and in %s, or the generator no longer makes requests for it",
-				name, differencesDoc)
+			t.Errorf(
+				"rule %s was never used: either the difference is gone, then remove the rule here and in %s, "+
+					"or the generator no longer makes requests for it",
+				name,
+				differencesDoc,
+			)
 		}
 	}
 }
@@ -134,7 +144,12 @@ func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	for _, step := range steps {
 		text.WriteString(step.String())
 	}
-	return fmt.Errorf("Pando differs from the reference; repeat it with -differential.seed=%d -differential.n=1\n\n%s\n%w", seed, text.String(), found)
+	return fmt.Errorf(
+		"Pando differs from the reference; repeat it with -differential.seed=%d -differential.n=1\n\n%s\n%w",
+		seed,
+		text.String(),
+		found,
+	)
 }
 
 // playInTime plays the steps. It repeats them if the machine was too busy to write nodes that must expire together.

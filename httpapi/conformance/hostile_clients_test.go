@@ -52,14 +52,17 @@ func TestSlowSenders(t *testing.T) {
 		{"nothing", "", "", httpapi.HeaderTimeout},
 		{"half a request line", "GET /v2/ke", "", httpapi.HeaderTimeout},
 		{"headers, one by one", "GET /version HTTP/1.1\r\n" + servertest.HostHeader, "X-A: b\r\n", httpapi.HeaderTimeout},
-		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 1000\r\n\r\nvalue=", "x", bodies},
-		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n", "1\r\nx\r\n", bodies},
+		{"form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 1000\r\n\r\nvalue=", "x",
+			bodies},
+		{"form in chunks", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n",
+			"1\r\nx\r\n", bodies},
 		{"body of no form", "PUT /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
 		{"body of a read", "GET /v2/keys/s HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
 		{"body of a long poll", "GET /v2/keys/s?wait=true HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
 		{"body for the version", "GET /version HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
 		{"body of OPTIONS", "OPTIONS /v2/keys HTTP/1.1\r\n" + servertest.HostHeader + "Content-Length: 1000\r\n\r\n", "x", bodies},
-		{"member", "POST /v2/members HTTP/1.1\r\n" + servertest.HostHeader + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n", " ", bodies},
+		{"member", "POST /v2/members HTTP/1.1\r\n" + servertest.HostHeader + "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n",
+			" ", bodies},
 	} {
 		if c.within == 0 {
 			continue
@@ -73,7 +76,8 @@ func TestSlowSenders(t *testing.T) {
 			go dribble(conn, c.dribble, stop)
 			_ = conn.SetReadDeadline(begin.Add(c.within + servertest.Timeout))
 			answer, err := io.ReadAll(conn)
-			if took := time.Since(begin); errors.Is(err, os.ErrDeadlineExceeded) || took < c.within-time.Second || took > c.within+20*time.Second {
+			if took := time.Since(begin); errors.Is(err, os.ErrDeadlineExceeded) || took < c.within-time.Second ||
+				took > c.within+20*time.Second {
 				t.Errorf("%s: after %v: %.200q, %v", c.name, took, answer, err)
 			}
 		})
@@ -83,7 +87,10 @@ func TestSlowSenders(t *testing.T) {
 	if event := readEvent(t, poll); event.Node.Value != "at last" {
 		t.Errorf("the long poll returned %+v", event)
 	}
-	p.AwaitFootprint(t, servertest.Footprint{Goroutines: before.Goroutines + 4, Descriptors: before.Descriptors + 2}) // two connections remain open
+	p.AwaitFootprint(
+		t,
+		servertest.Footprint{Goroutines: before.Goroutines + 4, Descriptors: before.Descriptors + 2},
+	) // two connections remain open
 }
 
 // dribble sends a text every 300 ms until stop is closed.
@@ -130,10 +137,12 @@ func TestClientsThatLeave(t *testing.T) {
 	client.HTTP.CloseIdleConnections()
 	before := p.Footprint()
 	for name, send := range map[string]string{
-		"request line":         "GET /v2/k",
-		"headers":              "GET /v2/keys/a HTTP/1.1\r\nHost:",
-		"body":                 "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 1000\r\n\r\nvalue=1",
-		"chunk":                "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader + "\r\n100\r\nvalue=1",
+		"request line": "GET /v2/k",
+		"headers":      "GET /v2/keys/a HTTP/1.1\r\nHost:",
+		"body": "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader +
+			"Content-Length: 1000\r\n\r\nvalue=1",
+		"chunk": "PUT /v2/keys/half HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + servertest.ChunkedHeader +
+			"\r\n100\r\nvalue=1",
 		"listing":              servertest.GetRequest("/v2/keys/?recursive=true"),
 		"many listings":        strings.Repeat(servertest.GetRequest("/v2/keys/?recursive=true"), 20),
 		"long poll":            servertest.GetRequest("/v2/keys/none?wait=true"),
@@ -209,7 +218,14 @@ func TestAnnouncedBodies(t *testing.T) {
 	before, memory := p.Footprint(), p.Memory()
 	conns := make([]*net.TCPConn, clients)
 	for i := range conns {
-		conns[i] = openWith(t, p.Addr(), "PUT /v2/keys/a HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+fmt.Sprintf("Content-Length: %d\r\n\r\nvalue=", config.DefaultMaxRequestBytes))
+		conns[i] = openWith(
+			t,
+			p.Addr(),
+			"PUT /v2/keys/a HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+fmt.Sprintf(
+				"Content-Length: %d\r\n\r\nvalue=",
+				config.DefaultMaxRequestBytes,
+			),
+		)
 	}
 	const ended = 10 // more goroutines than may have ended since before
 	servertest.Await(t, "the requests to begin", func() bool { return p.Goroutines() >= before.Goroutines+clients-ended })

@@ -19,7 +19,8 @@ func startReference(t *testing.T) *servertest.Process {
 
 // endpointPaths are the paths to which TestEveryMethodEverywhere sends every method.
 var endpointPaths = []string{
-	"/v2/keys", "/v2/keys/", "/v2/keys/x", "/v2/machines", "/v2/members", "/v2/members/", "/v2/members/leader", "/v2/members/abc", "/v2/members/zz",
+	"/v2/keys", "/v2/keys/", "/v2/keys/x", "/v2/machines", "/v2/members", "/v2/members/", "/v2/members/leader", "/v2/members/abc",
+	"/v2/members/zz",
 	"/v2/stats/self", "/v2/stats/store", "/v2/stats/leader", "/v2/stats", "/v2/stats/other", "/version", "/version/", "/health", "/metrics",
 	"/v2", "/v2/nothing", "/nothing", "/",
 }
@@ -65,9 +66,33 @@ func TestEveryMethodEverywhere(t *testing.T) {
 func TestParametersLikeReference(t *testing.T) {
 	p, reference := servertest.Launch(t, t.TempDir()), startReference(t)
 	ours, theirs := servertest.NewKeyClient(t, p.Client), servertest.NewKeyClient(t, reference.Client)
-	values := []string{"", "-1", "0", "1", "100", "1.5", "1e3", "0x10", "+1", " 1", "1 ", "99999999999999999999", "9223372036854775807", "NaN", "true", "True", "tRUE", "\x00", "\xff", "é", "null", "[]"}
+	values := []string{
+		"",
+		"-1",
+		"0",
+		"1",
+		"100",
+		"1.5",
+		"1e3",
+		"0x10",
+		"+1",
+		" 1",
+		"1 ",
+		"99999999999999999999",
+		"9223372036854775807",
+		"NaN",
+		"true",
+		"True",
+		"tRUE",
+		"\x00",
+		"\xff",
+		"é",
+		"null",
+		"[]",
+	}
 	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
-		for _, name := range []string{"dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh", "recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess"} {
+		for _, name := range []string{"dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh", "recursive", "sorted", "wait",
+			"waitIndex", "stream", "quorum", "noValueOnSuccess"} {
 			t.Run(method+" "+name, func(t *testing.T) {
 				for _, value := range values {
 					if method == "GET" && name == "wait" && slices.Contains([]string{"1", "true", "True"}, value) {
@@ -85,7 +110,8 @@ func TestParametersLikeReference(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got.Status != want.Status || got.ErrorCode != want.ErrorCode || got.Action != want.Action || got.Cause != want.Cause {
+					if got.Status != want.Status || got.ErrorCode != want.ErrorCode || got.Action != want.Action ||
+						got.Cause != want.Cause {
 						t.Errorf("%s=%q: %d %q %d %q, the reference: %d %q %d %q", name, value,
 							got.Status, got.Action, got.ErrorCode, got.Cause, want.Status, want.Action, want.ErrorCode, want.Cause)
 					}

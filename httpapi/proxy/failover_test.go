@@ -106,7 +106,8 @@ func TestFailoverEnds(t *testing.T) {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{nowhere(t), breaking(t)})
 		f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
-		if _, err := send(t, f, "10.0.0.1", "GET", ""); err == nil || err.Error() != "httpproxy: unable to get response from 2 endpoint(s)" {
+		if _, err := send(t, f, "10.0.0.1", "GET", ""); err == nil ||
+			err.Error() != "httpproxy: unable to get response from 2 endpoint(s)" {
 			t.Errorf("got %v", err)
 		}
 		if _, err := send(t, f, "10.0.0.1", "GET", ""); !errors.Is(err, errNoEndpoints) {
@@ -133,7 +134,8 @@ func breaking(t testing.TB) string { return newRecorder(t, breaks).URL }
 func TestBadGateway(t *testing.T) {
 	p := startProxy(t, newCluster(t, nowhere(t)), nil)
 	got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
-	if got.status != 502 || got.body != `{"message":"httpproxy: unable to get response from 1 endpoint(s)"}` || got.header.Get("Access-Control-Allow-Origin") != "*" {
+	if got.status != 502 || got.body != `{"message":"httpproxy: unable to get response from 1 endpoint(s)"}` ||
+		got.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -170,7 +172,8 @@ func TestBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer, err := io.ReadAll(conn)
-		if err == nil && len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") && !strings.HasPrefix(string(answer), "HTTP/1.1 502 ") {
+		if err == nil && len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") &&
+			!strings.HasPrefix(string(answer), "HTTP/1.1 502 ") {
 			t.Errorf("got %q", answer)
 		}
 		healthy(t)

@@ -19,8 +19,10 @@ import (
 func TestMalformedRequests(t *testing.T) {
 	const chunked = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n"
 	for _, test := range []struct{ name, head, body, status string }{
-		{"a trailer that the transport refuses", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: a b\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
-		{"a trailer that is a header of framing", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: Content-Length\r\n", "7\r\nvalue=1\r\n0\r\n\r\n", "400"},
+		{"a trailer that the transport refuses", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: a b\r\n", "7\r\nvalue=1\r\n0\r\n\r\n",
+			"200"},
+		{"a trailer that is a header of framing", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: Content-Length\r\n",
+			"7\r\nvalue=1\r\n0\r\n\r\n", "400"},
 		{"a trailer that is sent", "PUT /v2/keys/x HTTP/1.1\r\n" + chunked + "Trailer: X-A\r\n", "7\r\nvalue=1\r\n0\r\nX-A: 1\r\n\r\n", "200"},
 		{"a read with a body in chunks", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "7\r\nvalue=1\r\n0\r\n\r\n", "200"},
 		{"a read with a bad chunk", "GET /v2/keys/x HTTP/1.1\r\n" + chunked, "zz\r\n", "400"},
@@ -170,7 +172,8 @@ func TestSlowBodies(t *testing.T) {
 	})
 	t.Run("read-only PUT", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { short(c); c.Mode = ReadOnly })
-		if got := exchange(t, p.Listener.Addr().String(), "PUT /v2/keys/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nva"); !strings.HasPrefix(got, "HTTP/1.1 501") {
+		got := exchange(t, p.Listener.Addr().String(), "PUT /v2/keys/x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nva")
+		if !strings.HasPrefix(got, "HTTP/1.1 501") {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -136,7 +136,8 @@ func do(t testing.TB, method, url string, body io.Reader) answer {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	resp, err := (&http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := (&http.Client{Timeout: patience, CheckRedirect: noRedirects}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,8 @@ func TestOwnAnswers(t *testing.T) {
 	t.Run("endpoints", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), nil)
 		got := do(t, http.MethodGet, p.URL+"/v2/config/local/proxy", nil)
-		if got.status != 200 || got.body != fmt.Sprintf("{\"endpoints\":[%q]}\n", member.URL) || got.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		if got.status != 200 || got.body != fmt.Sprintf("{\"endpoints\":[%q]}\n", member.URL) ||
+			got.header.Get("Content-Type") != "text/plain; charset=utf-8" {
 			t.Errorf("got %+v", got)
 		}
 		if got := do(t, http.MethodPut, p.URL+"/v2/config/local/proxy", nil); got.status != http.StatusMethodNotAllowed {
@@ -126,7 +127,8 @@ func TestOwnAnswers(t *testing.T) {
 		p := startProxy(t, newCluster(t), nil)
 		for _, method := range []string{"GET", "PUT"} {
 			got := do(t, method, p.URL+"/v2/keys/x", nil)
-			if got.status != 503 || got.body != `{"message":"httpproxy: zero endpoints currently available"}` || got.header.Get("Content-Type") != "application/json" {
+			if got.status != 503 || got.body != `{"message":"httpproxy: zero endpoints currently available"}` ||
+				got.header.Get("Content-Type") != "application/json" {
 				t.Errorf("%s: %+v", method, got)
 			}
 		}

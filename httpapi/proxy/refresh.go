@@ -52,7 +52,11 @@ func newRefresher(cfg Config, e *endpoints) (*refresher, error) {
 	}
 	var kept clusterFile
 	if err := json.Unmarshal(text, &kept); err != nil {
-		return nil, fmt.Errorf("proxy: %s was not written by a proxy: %w; remove it, then the flags say where the cluster is", cfg.ClusterFile, err)
+		return nil, fmt.Errorf(
+			"proxy: %s was not written by a proxy: %w; remove it, then the flags say where the cluster is",
+			cfg.ClusterFile,
+			err,
+		)
 	}
 	r.saved = kept.PeerURLs
 	return r, nil
@@ -108,8 +112,11 @@ func (r *refresher) refresh(ctx context.Context) bool {
 		return r.endpoints.any()
 	}
 	if !r.unreachable && ctx.Err() == nil {
-		r.cfg.Logger.Warn("no member answered the request for the list of members; check that the members run and that this host can reach their peer URLs",
-			zap.Strings("peer-urls", r.sources()), zap.Error(errors.Join(failures...)))
+		r.cfg.Logger.Warn(
+			"no member answered the request for the list of members; check that the members run and that this host can reach their peer URLs",
+			zap.Strings("peer-urls", r.sources()),
+			zap.Error(errors.Join(failures...)),
+		)
 		r.unreachable = true
 	}
 	return false
@@ -167,7 +174,10 @@ func (r *refresher) update(remote members.Remote) {
 		return
 	}
 	if err := r.save(peerURLs); err != nil {
-		r.cfg.Logger.Warn("peer URLs not saved: after a restart the proxy will look for the cluster only where the flags say", zap.Error(err))
+		r.cfg.Logger.Warn(
+			"peer URLs not saved: after a restart the proxy will look for the cluster only where the flags say",
+			zap.Error(err),
+		)
 	}
 	r.saved = peerURLs
 }

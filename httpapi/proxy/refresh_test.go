@@ -134,7 +134,8 @@ func TestClusterFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(Config{ClusterFile: file}); err == nil || !strings.Contains(err.Error(), "remove it, then the flags say where the cluster is") {
+		if _, err := New(Config{ClusterFile: file}); err == nil ||
+			!strings.Contains(err.Error(), "remove it, then the flags say where the cluster is") {
 			t.Errorf("got %v", err)
 		}
 	})

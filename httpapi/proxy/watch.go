@@ -11,7 +11,8 @@ import (
 // isWatch reports whether a response belongs to a watch: its header comes at once, and its events follow later.
 func isWatch(resp *http.Response) bool {
 	r := resp.Request
-	if r.Method != http.MethodGet || resp.StatusCode != http.StatusOK || resp.ContentLength >= 0 || !strings.HasPrefix(r.URL.Path, "/v2/keys") {
+	if r.Method != http.MethodGet || resp.StatusCode != http.StatusOK || resp.ContentLength >= 0 ||
+		!strings.HasPrefix(r.URL.Path, "/v2/keys") {
 		return false
 	}
 	waits, err := strconv.ParseBool(r.URL.Query().Get("wait"))
