@@ -9,9 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// compareBelow wants of each directory that it knows what lies below it and what falls
-// due there first.
-func compareBelow(t *rapid.T, m *model, s *Store) {
+// compareTotals checks the totals and the first TTL of each directory.
+func compareTotals(t *rapid.T, m *model, s *Store) {
 	walk(s.root, func(n *Node) {
 		if !n.IsDir() {
 			return
@@ -27,13 +26,13 @@ func compareBelow(t *rapid.T, m *model, s *Store) {
 		}
 		d := n.directory()
 		if d.nodes != int64(len(below)) || d.bytes != bytes || d.firstDue() != first {
-			t.Fatalf("%s knows of %d nodes, %d bytes, %v; want %d, %d, %v",
+			t.Fatalf("%s has %d nodes, %d bytes, first TTL %v; want %d, %d, %v",
 				n.Path(), d.nodes, d.bytes, d.firstDue(), len(below), bytes, first)
 		}
 	})
 }
 
-// growTTLs makes a store with keys of one TTL below /d, in directories of a hundred.
+// growTTLs makes a store with keys below /d, in directories of 100. All have the same TTL.
 func growTTLs(b testing.TB, keys int) *Store {
 	b.Helper()
 	s := New(10)
@@ -48,9 +47,9 @@ func growTTLs(b testing.TB, keys int) *Store {
 	return s
 }
 
-// TestRemovalKnowsNoSize takes away a large directory all of whose keys have a TTL. The
-// loop applies nothing else meanwhile, on all members at once.
-func TestRemovalKnowsNoSize(t *testing.T) {
+// TestRemovalTimeIsConstant removes a large directory in which every key has a TTL. A
+// member applies nothing else in the meantime, so it must not take long.
+func TestRemovalTimeIsConstant(t *testing.T) {
 	const keys, most = 200_000, 10 * time.Millisecond
 	for _, tc := range []struct {
 		name    string
@@ -61,7 +60,7 @@ func TestRemovalKnowsNoSize(t *testing.T) {
 		{"by its own TTL", 60 * second, Command{Op: OpExpire}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			best := time.Hour // the machine may be busy with something else
+			best := time.Hour // of several tries, because the machine may be busy
 			for range 5 {
 				s := growTTLs(t, keys)
 				began := time.Now()
@@ -69,7 +68,7 @@ func TestRemovalKnowsNoSize(t *testing.T) {
 				s.Announce()
 				best = min(best, time.Since(began))
 				if v := s.View(); v.Nodes() != 0 || v.Bytes() != 0 || v.NextExpiry() != 0 {
-					t.Fatalf("%d nodes, %d bytes, due %d are left", v.Nodes(), v.Bytes(), v.NextExpiry())
+					t.Fatalf("%d nodes, %d bytes and a TTL that ends at %d are left", v.Nodes(), v.Bytes(), v.NextExpiry())
 				}
 				if best < most {
 					return
@@ -80,9 +79,9 @@ func TestRemovalKnowsNoSize(t *testing.T) {
 	}
 }
 
-// TestRemovedTTLsAreFree makes directories with TTLs and removes them, again and again,
-// long before anything falls due.
-func TestRemovedTTLsAreFree(t *testing.T) {
+// TestRemovedTTLsAreFreed makes and removes directories with TTLs many times, long before
+// the TTLs end.
+func TestRemovedTTLsAreFreed(t *testing.T) {
 	s := New(10)
 	round := func() {
 		s.Apply(1, batch(1000, func(i int) Command {
@@ -98,11 +97,11 @@ func TestRemovedTTLsAreFree(t *testing.T) {
 		round()
 	}
 	if grown := heapInUse() - before; grown > 1<<20 {
-		t.Errorf("%d bytes are kept", grown)
+		t.Errorf("the heap has grown by %d bytes", grown)
 	}
 }
 
-// BenchmarkRemove takes away directories with a TTL on every key.
+// BenchmarkRemove removes directories in which every key has a TTL.
 func BenchmarkRemove(b *testing.B) {
 	for _, keys := range []int{1_000, 1_000_000, 3_000_000} {
 		b.Run(fmt.Sprintf("%d TTLs", keys), func(b *testing.B) {
@@ -117,7 +116,7 @@ func BenchmarkRemove(b *testing.B) {
 	}
 }
 
-// BenchmarkRenew gives keys among many a new TTL, as their owners do to show that they live.
+// BenchmarkRenew renews the TTL of keys among many.
 func BenchmarkRenew(b *testing.B) {
 	const keys = 200_000
 	for _, tc := range []struct {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// grow makes a store with n keys below dirs directories, with values of 100
-// bytes, as they come out of the log.
+// grow makes a store with n keys in dirs directories, or in the root. The commands are
+// decoded as from the log; the values have 100 bytes.
 func grow(b testing.TB, n, dirs int) *Store {
 	b.Helper()
 	s := New(1000)
@@ -63,7 +63,7 @@ func BenchmarkSet(b *testing.B) {
 	}
 }
 
-// benchSet reports the cost of one command, in batches of size.
+// benchSet measures one command, in batches of size commands.
 func benchSet(b *testing.B, s *Store, size int, path func() string) {
 	commands := make([][]Command, 256)
 	for i := range commands {
@@ -185,8 +185,8 @@ func BenchmarkDecodeCommand(b *testing.B) {
 	}
 }
 
-// BenchmarkDelta takes and sorts a delta of 10,000 changes and encodes what a
-// checkpoint has to write.
+// BenchmarkDelta takes and sorts a delta of 10,000 changes, and encodes its nodes and
+// events as a checkpoint does.
 func BenchmarkDelta(b *testing.B) {
 	const changes = 10_000
 	s := grow(b, 500_000, 1000)
@@ -240,8 +240,8 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(nodes)), "ns/node")
 }
 
-// BenchmarkMemory reports what a key of 100 bytes with a path of 12 or 21
-// bytes costs, all included.
+// BenchmarkMemory measures the memory of a key with a value of 100 bytes and a path of 12
+// or 21 bytes, with all that it needs.
 func BenchmarkMemory(b *testing.B) {
 	value := strings.Repeat("v", 100)
 	for _, tc := range []struct {

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkWake measures a change with waiting watchers: the one that it
-// concerns (hit) or not (miss), among others or alone, up to the moment when all that
-// had to be woken have their event.
+// BenchmarkWake measures a change while watchers wait, until all watchers that it concerns
+// have their event. The change concerns the watchers (hit) or not (miss).
 func BenchmarkWake(b *testing.B) {
 	for _, tc := range []struct {
 		name     string
@@ -67,8 +66,8 @@ func benchWake(b *testing.B, watchers int, path func(i int) string, woken int64)
 	waiting.Wait()
 }
 
-// BenchmarkNotifyDelete deletes a directory while many watch other places.
-func BenchmarkNotifyDelete(b *testing.B) {
+// BenchmarkAnnounceDelete removes a directory while many watchers watch other paths.
+func BenchmarkAnnounceDelete(b *testing.B) {
 	for _, watchers := range []int{0, 1000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("%d watchers", watchers), func(b *testing.B) {
 			s := New(1000)

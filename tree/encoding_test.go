@@ -10,10 +10,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPieces holds that an answer in pieces is the answer, and that no piece is large.
+// TestPieces compares an answer in pieces with the whole answer, and checks the size of
+// the pieces.
 func TestPieces(t *testing.T) {
 	text := rapid.Custom(func(t *rapid.T) string {
-		part := rapid.SampledFrom([]string{"a", "é", "森", "\U0001f332", "\xff", "\xe6\xa3", "\x80\x80\x80\x80\x80", "<", "\n", "\u2028", "\x00"})
+		part := rapid.SampledFrom([]string{
+			"a", "é", "森", "\U0001f332", "\xff", "\xe6\xa3", "\x80\x80\x80\x80\x80", "<", "\n", "\u2028", "\x00",
+		})
 		pattern := strings.Join(rapid.SliceOfN(part, 1, 7).Draw(t, "pattern"), "")
 		return strings.Repeat(pattern, rapid.IntRange(0, 5<<10).Draw(t, "times"))
 	})
@@ -23,14 +26,14 @@ func TestPieces(t *testing.T) {
 			must(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%d", i), Value: text.Draw(r, "value")})
 		}
 		e := must(t, s, Command{Op: OpSet, Path: "/d/0", Value: text.Draw(r, "last"), Expires: second})
-		mustComeInPieces(r, EncodeGet(s.View().root, 1, Deep))
-		mustComeInPieces(r, EncodeGet(s.View().Lookup("/d/0"), 1, Shallow))
-		mustComeInPieces(r, e.Encode())
-		mustComeInPieces(r, must(t, s, Command{Op: OpDelete, Path: "/d/0"}).Encode())
+		checkPieces(r, EncodeGet(s.View().root, 1, Deep))
+		checkPieces(r, EncodeGet(s.View().Lookup("/d/0"), 1, Shallow))
+		checkPieces(r, e.Encode())
+		checkPieces(r, must(t, s, Command{Op: OpDelete, Path: "/d/0"}).Encode())
 	})
 }
 
-func mustComeInPieces(t *rapid.T, e Encoding) {
+func checkPieces(t *rapid.T, e Encoding) {
 	const largest = PieceSize + 12*longText + 1<<10
 	var got []byte
 	rest, err := e.Pieces(nil, func(piece []byte) error {
@@ -45,14 +48,14 @@ func mustComeInPieces(t *rapid.T, e Encoding) {
 		t.Fatalf("%v: %d bytes in pieces differ from %d as a whole", err, len(got), len(want))
 	}
 	if size := e.Size(nil); size != len(got) {
-		t.Fatalf("the size is said to be %d of %d", size, len(got))
+		t.Fatalf("Size is %d, want %d", size, len(got))
 	}
 }
 
-// TestPiecesRefused has nobody want the rest of a large answer: neither one file nor many
-// are encoded to their end.
-func TestPiecesRefused(t *testing.T) {
-	refusal := errors.New("enough")
+// TestPiecesEndAtAnError has the third write of a large answer fail: no more must be
+// encoded and written, of one large file as well as of many small ones.
+func TestPiecesEndAtAnError(t *testing.T) {
+	failure := errors.New("broken pipe")
 	for _, files := range []int{1, 1000} {
 		s := New(10)
 		for i := range files {
@@ -61,11 +64,11 @@ func TestPiecesRefused(t *testing.T) {
 		taken := 0
 		rest, err := EncodeGet(s.View().root, 1, Deep).Pieces(nil, func([]byte) error {
 			if taken++; taken == 3 {
-				return refusal
+				return failure
 			}
 			return nil
 		})
-		if !errors.Is(err, refusal) || taken != 3 || len(rest) > PieceSize || cap(rest) > 4*PieceSize {
+		if !errors.Is(err, failure) || taken != 3 || len(rest) > PieceSize || cap(rest) > 4*PieceSize {
 			t.Errorf("%d files: %v after %d pieces, %d bytes left in %d", files, err, taken, len(rest), cap(rest))
 		}
 	}

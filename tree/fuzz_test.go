@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzDecodeCommand wants of any bytes a command or ErrBadCommand, and of a
-// command that it goes through the encoding unchanged.
+// FuzzDecodeCommand decodes any bytes: the result must be ErrBadCommand, or a command
+// that does not change when it is encoded and decoded again.
 func FuzzDecodeCommand(f *testing.F) {
 	for _, c := range []Command{
 		{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second},
@@ -41,7 +41,7 @@ func FuzzDecodeCommand(f *testing.F) {
 			t.Fatalf("path %q", c.Path)
 		}
 		once := AppendCommand(nil, &c)
-		clear(src) // the command must not lie in it
+		clear(src) // the command must not share its memory
 		d, rest, err := DecodeCommand(append(once, "tail"...))
 		if err != nil || d != c || string(rest) != "tail" {
 			t.Fatalf("%+v came back as %+v, %q, %v", c, d, rest, err)
@@ -53,8 +53,7 @@ func FuzzDecodeCommand(f *testing.F) {
 	})
 }
 
-// applyTwice wants any command that came through the log to be harmless, and
-// what it makes to be loadable.
+// applyTwice applies a command that was decoded, and loads the result from a checkpoint.
 func applyTwice(t *testing.T, c Command) {
 	s, disk := New(10), newCheckpoint()
 	for range 2 {
@@ -64,14 +63,14 @@ func applyTwice(t *testing.T, c Command) {
 	disk.write(s.TakeDelta())
 	loaded, err := disk.load(10)
 	if err != nil {
-		t.Fatalf("%+v made what cannot be loaded: %v", c, err)
+		t.Fatalf("the state after %+v cannot be loaded: %v", c, err)
 	}
 	if a, b := image(s), image(loaded); !bytes.Equal(a, b) {
 		t.Fatalf("%+v\nstored %q\nloaded %q", c, a, b)
 	}
 }
 
-// indexed gives a node that was just made its indexes and expiry.
+// indexed sets the indexes and the expiry of a new node, and returns it.
 func indexed(n *Node, created, modified uint64, expires int64) *Node {
 	n.created, n.modified, n.expires = created, modified, expires
 	return n
@@ -118,7 +117,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	})
 }
 
-// sampleEvents has one event of most kinds.
+// sampleEvents are events of most actions.
 func sampleEvents() []*Event {
 	s := New(10)
 	var events []*Event
@@ -155,8 +154,8 @@ func FuzzDecodeState(f *testing.F) {
 	})
 }
 
-// FuzzLoader feeds arbitrary records to a Loader. It must refuse them or make
-// a store that works.
+// FuzzLoader loads arbitrary records. The Loader must refuse them, or make a store that
+// works.
 func FuzzLoader(f *testing.F) {
 	s, disk := New(10), newCheckpoint()
 	s.Apply(second, []Command{{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second}, {Op: OpSet, Path: "/c", Dir: true}})
@@ -176,8 +175,7 @@ func FuzzLoader(f *testing.F) {
 	})
 }
 
-// records packs a checkpoint into bytes: a kind, then strings with their
-// length in front.
+// records is a checkpoint in bytes: a kind, then strings, each with its length in front.
 func records(p *checkpoint, paths ...string) []byte {
 	field := func(b []byte, s []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	b := field([]byte{'s'}, p.state)
@@ -210,7 +208,7 @@ func loadRecords(size int, data []byte) (*Store, error) {
 	return l.Finish()
 }
 
-// exercise uses a loaded store in every way.
+// exercise checks a loaded store, then watches, changes and stores it.
 func exercise(t *testing.T, s *Store) {
 	v := s.View()
 	if v.OldestEvent() > v.Index()+1 {
@@ -237,11 +235,11 @@ func exercise(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 	if _, err := disk.load(1); err != nil {
-		t.Fatalf("what was loaded cannot be loaded again: %v", err)
+		t.Fatalf("a loaded state cannot be loaded again: %v", err)
 	}
 	head := v.Index()
 	if head > 1<<62 {
-		return // no cluster lives to count that far
+		return // an index that no cluster reaches
 	}
 	if w, err := s.Watch("/", Recursive, head+1); err == nil {
 		defer w.Close()

@@ -7,13 +7,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The names are few, so that commands meet each other's nodes, and chosen to
-// sort before and after the slash.
+// genNames are few, so that commands often concern the same nodes. Some sort before the
+// slash and some after it.
 var genNames = []string{"a", "b", "a-b", "a.b", "a0", "_h"}
 
 var genValues = []string{"", "1", "2", "<é>\u2028", strings.Repeat("long", 50)}
 
-// genPath draws a path, often one that exists.
+// genPath draws a path, in most cases one that exists.
 func genPath(t *rapid.T, m *model) string {
 	if m != nil && rapid.IntRange(0, 9).Draw(t, "known") < 6 {
 		paths := m.below("/")
@@ -25,7 +25,7 @@ func genPath(t *rapid.T, m *model) string {
 	return "/" + strings.Join(names, "/")
 }
 
-// genCommand draws a command for the state that m is in, valid or not.
+// genCommand draws a command, valid or not, for the state of m.
 func genCommand(t *rapid.T, m *model, now int64) Command {
 	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
 	c := Command{
@@ -59,13 +59,13 @@ func genPrevIndex(t *rapid.T, m *model, path string) uint64 {
 	return rapid.Uint64Range(1, 50).Draw(t, "index")
 }
 
-// genNow lets time pass, now and then backwards.
+// genNow draws the time of the next batch. Sometimes it is earlier than the last one.
 func genNow(t *rapid.T, now int64) int64 {
 	return now + rapid.SampledFrom([]int64{0, 1, second, second, 3 * second, 10 * second, -second}).Draw(t, "passes")
 }
 
-// genBatch draws the commands of one batch against a copy of the state, so
-// that later ones can meet what earlier ones did.
+// genBatch draws the commands of one batch. It applies them to a copy of m, so that later
+// commands can concern the nodes of earlier ones.
 func genBatch(t *rapid.T, m *model, now int64, most int) []Command {
 	ahead := m.clone()
 	commands := make([]Command, rapid.IntRange(0, most).Draw(t, "commands"))

@@ -6,10 +6,11 @@ import (
 	"testing"
 )
 
-func goOn() bool { return true }
+// neverStop is a pause function that does not end the work.
+func neverStop() bool { return true }
 
-// hashed makes a store with some directories, hidden nodes and names around the
-// slash in their order.
+// hashed makes a store with directories, hidden nodes, and names that sort before and
+// after the slash.
 func hashed() *Store {
 	s := New(100)
 	var commands []Command
@@ -25,22 +26,22 @@ func hashed() *Store {
 
 func TestHashRanges(t *testing.T) {
 	view := hashed().View()
-	bounds := view.Bounds("", "", 8, goOn)
-	want := view.HashRanges(bounds, goOn)
+	bounds := view.Bounds("", "", 8, neverStop)
+	want := view.HashRanges(bounds, neverStop)
 	if len(want) != len(bounds)+1 || len(bounds) < 8 || len(bounds) > 16 {
 		t.Fatalf("%d bounds, %d hashes", len(bounds), len(want))
 	}
 	t.Run("the same tree", func(t *testing.T) {
-		if got := hashed().View().HashRanges(bounds, goOn); !slices.Equal(got, want) {
+		if got := hashed().View().HashRanges(bounds, neverStop); !slices.Equal(got, want) {
 			t.Errorf("got %x, want %x", got, want)
 		}
 	})
 	t.Run("an empty tree", func(t *testing.T) {
-		if got := New(1).View().HashRanges([]string{"/x"}, goOn); len(got) != 2 || got[0] != got[1] {
+		if got := New(1).View().HashRanges([]string{"/x"}, neverStop); len(got) != 2 || got[0] != got[1] {
 			t.Errorf("got %x", got)
 		}
 	})
-	t.Run("gives up", func(t *testing.T) {
+	t.Run("stopped", func(t *testing.T) {
 		calls := 0
 		if got := view.HashRanges(nil, func() bool { calls++; return false }); got != nil || calls != 1 {
 			t.Errorf("got %x after %d calls", got, calls)
@@ -51,11 +52,11 @@ func TestHashRanges(t *testing.T) {
 	})
 }
 
-// TestHashRangesOfAChange wants the range of the changed key to differ, and no other.
+// TestHashRangesOfAChange checks that only the hash of the changed key's range differs.
 func TestHashRangesOfAChange(t *testing.T) {
 	view := hashed().View()
-	bounds := view.Bounds("", "", 8, goOn)
-	want := view.HashRanges(bounds, goOn)
+	bounds := view.Bounds("", "", 8, neverStop)
+	want := view.HashRanges(bounds, neverStop)
 	for name, c := range map[string]Command{
 		"a value":     {Op: OpSet, Path: "/d3/k0101", Value: "other"},
 		"a TTL":       {Op: OpUpdate, Path: "/d3/k0101", Value: "v101", Expires: 99},
@@ -66,7 +67,7 @@ func TestHashRangesOfAChange(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := hashed()
 			s.Apply(2, []Command{c})
-			got := s.View().HashRanges(bounds, goOn)
+			got := s.View().HashRanges(bounds, neverStop)
 			var differing []int
 			for i := range got {
 				if got[i] != want[i] {
@@ -87,15 +88,15 @@ func TestHashRangesOfAChange(t *testing.T) {
 	}
 }
 
-// TestHashRangesZoomIn narrows the range that differs until it ends at one key.
-func TestHashRangesZoomIn(t *testing.T) {
+// TestHashRangesNarrow divides the range that differs again and again, down to one key.
+func TestHashRangesNarrow(t *testing.T) {
 	view := hashed().View()
 	s := hashed()
 	s.Apply(2, []Command{{Op: OpSet, Path: "/d3/k0101", Value: "other"}})
 	low, high := "", ""
 	for range 6 {
-		bounds := view.Bounds(low, high, 4, goOn)
-		a, b := view.HashRanges(bounds, goOn), s.View().HashRanges(bounds, goOn)
+		bounds := view.Bounds(low, high, 4, neverStop)
+		a, b := view.HashRanges(bounds, neverStop), s.View().HashRanges(bounds, neverStop)
 		for i := range a {
 			if a[i] != b[i] {
 				low, high = append([]string{""}, bounds...)[i], append(bounds, "")[i]
@@ -107,16 +108,16 @@ func TestHashRangesZoomIn(t *testing.T) {
 	}
 }
 
-// TestComparePaths wants the order of a walk.
+// TestComparePaths compares the order of paths with that of a walk.
 func TestComparePaths(t *testing.T) {
 	var walked []string
-	walkPausing(hashed().View().root, goOn, func(n *Node) { walked = append(walked, n.Path()) })
+	walkPausing(hashed().View().root, neverStop, func(n *Node) { walked = append(walked, n.Path()) })
 	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 2000 {
-		t.Errorf("a walk's order is %q", walked)
+		t.Errorf("the walk is not in the order of comparePaths: %q", walked)
 	}
 	for i, p := range walked {
 		if comparePaths(p, p) != 0 || i > 0 && comparePaths(p, walked[i-1]) <= 0 {
-			t.Errorf("%q is not behind the one before", p)
+			t.Errorf("%q does not sort after the path before it", p)
 		}
 	}
 }
@@ -131,10 +132,10 @@ func BenchmarkHashRanges(b *testing.B) {
 		s.Apply(1, commands)
 	}
 	view := s.View()
-	bounds := view.Bounds("", "", 32, goOn)
+	bounds := view.Bounds("", "", 32, neverStop)
 	b.ResetTimer()
 	for range b.N {
-		view.HashRanges(bounds, goOn)
+		view.HashRanges(bounds, neverStop)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(view.Nodes()), "ns/node")
 }

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// referenceString is the JSON string that v2 clients have always got: that of
-// encoding/json, which wrote \u0008 and \u000c before Go 1.22.
+// referenceString is the JSON string of the reference: that of encoding/json before Go
+// 1.22, which wrote \u0008 and \u000c.
 func referenceString(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -88,7 +88,7 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
-// apiNode is a node as clients decode it.
+// apiNode is a node as a client decodes it.
 type apiNode struct {
 	Key           string
 	Value         *string
@@ -106,7 +106,7 @@ type apiEvent struct {
 	PrevNode *apiNode
 }
 
-// model gives a decoded node in the terms of the model.
+// model is a decoded node in the form of the model.
 func (n *apiNode) model() modelNode {
 	m := modelNode{path: n.Key, dir: n.Dir, created: n.CreatedIndex, modified: n.ModifiedIndex}
 	if m.path == "" {
@@ -131,7 +131,7 @@ func decodeAPI(body []byte) (apiEvent, error) {
 	return e, d.Decode(&e)
 }
 
-// TestEventJSONDecodes reads every event of random batches back from its JSON.
+// TestEventJSONDecodes decodes the JSON of every event of random batches.
 func TestEventJSONDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, m := New(100), newModel(100)
@@ -211,7 +211,7 @@ func checkNodes(t *rapid.T, m *model, n *apiNode, depth int) {
 	}
 }
 
-// TestPlainPrefix holds the look at eight bytes at a time against a look at each.
+// TestPlainPrefix compares the test of eight bytes at a time with a test of each byte.
 func TestPlainPrefix(t *testing.T) {
 	for at := range 20 {
 		for _, around := range []byte{'a', ' ', 0x7f, '!', '#', '%', '\'', '=', '?', ']', '['} {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestLoaderRefuses feeds a Loader what no checkpoint holds.
+// TestLoaderRefuses loads records that no checkpoint holds.
 func TestLoaderRefuses(t *testing.T) {
 	state := (&View{index: 5}).AppendState(nil)
 	event := func(index uint64) func(*Loader) error {
@@ -30,15 +30,15 @@ func TestLoaderRefuses(t *testing.T) {
 		name  string
 		steps []func(*Loader) error
 	}{
-		{"an event of the future", []func(*Loader) error{event(6)}},
-		{"an event of the farthest future", []func(*Loader) error{event(math.MaxUint64)}},
+		{"an event after the last", []func(*Loader) error{event(6)}},
+		{"an event of the largest index", []func(*Loader) error{event(math.MaxUint64)}},
 		{"an event before the first", []func(*Loader) error{event(1)}},
 		{"an event without an index", []func(*Loader) error{event(0)}},
 		{"a gap between events", []func(*Loader) error{event(3), event(5)}},
 		{"an event twice", []func(*Loader) error{event(4), event(4)}},
 		{"events that end too early", []func(*Loader) error{event(3), event(4)}},
-		{"a node of the future", []func(*Loader) error{file("/k", 6, 6)}},
-		{"a node changed before it was made", []func(*Loader) error{file("/k", 5, 4)}},
+		{"a node newer than the state", []func(*Loader) error{file("/k", 6, 6)}},
+		{"a node modified before it was created", []func(*Loader) error{file("/k", 5, 4)}},
 		{"a node without a directory", []func(*Loader) error{file("/d/k", 2, 2)}},
 		{"a node below a file", []func(*Loader) error{file("/d", 2, 2), file("/d/k", 2, 2)}},
 		{"a node twice", []func(*Loader) error{dir("/d"), file("/d/k", 2, 2), file("/d/k", 2, 2)}},
@@ -66,9 +66,9 @@ func TestLoaderRefuses(t *testing.T) {
 	}
 }
 
-// TestInOrderAtTheLimits makes in-order keys below the longest and the deepest
-// paths. What a client can make it must be able to name, and a checkpoint to
-// load.
+// TestInOrderAtTheLimits makes in-order keys below the longest and the deepest paths. A
+// client must be able to name every key that it can make, and a checkpoint that has the
+// key must load.
 func TestInOrderAtTheLimits(t *testing.T) {
 	const digits = 21 // with the slash
 	for _, tc := range []struct {
@@ -83,7 +83,7 @@ func TestInOrderAtTheLimits(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if !ValidPath(tc.dir) {
-				t.Fatal("no client can ask for it")
+				t.Fatal("the path of the directory is not valid")
 			}
 			s, disk := New(10), newCheckpoint()
 			r := s.Apply(1, []Command{{Op: OpCreateInOrder, Path: tc.dir}})[0]

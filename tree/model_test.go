@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// model is the tree as one would write it without a thought for speed: a map
-// from path to node, and all events since the beginning. The properties compare
-// the Store with it.
+// model is the simplest implementation of the tree: a map from path to node, and all
+// events since the beginning. Tests compare the Store with it.
 type model struct {
 	nodes   map[string]modelNode // the root included
 	index   uint64
-	events  []modelEvent // of index 2, 3, ...
-	size    uint64       // of the history
-	asked   map[Op]*[2]uint64
+	events  []modelEvent      // of index 2, 3, ...
+	size    uint64            // of the history
+	asked   map[Op]*[2]uint64 // how many commands succeeded and failed
 	expired uint64
 }
 
@@ -31,8 +30,7 @@ type modelEvent struct {
 	time    int64
 	node    modelNode
 	prev    *modelNode
-	// gone are the paths that went away with a directory, its own not among
-	// them.
+	// gone are the paths that were removed together with a directory, without its own.
 	gone []string
 }
 
@@ -112,8 +110,8 @@ func (m *model) try(c Command) (*modelEvent, *Error) {
 	return m.rewrite("compareAndSwap", c, *old), nil
 }
 
-// at gives what is at a path, or the error of the first component that stands
-// in the way.
+// at returns the node at a path, or the error of the first component that is missing or
+// is a file.
 func (m *model) at(path string) (*modelNode, *Error) {
 	at := m.nodes["/"]
 	for i := 1; path != "/" && i <= len(path); i++ {
@@ -132,7 +130,7 @@ func (m *model) at(path string) (*modelNode, *Error) {
 	return &at, nil
 }
 
-// write is what set and create have in common.
+// write executes set and create.
 func (m *model) write(c Command, path string, old *modelNode, err *Error) (*modelEvent, *Error) {
 	if err != nil && (err.Code != 100 || c.Op == OpSet && c.Refresh) {
 		return nil, err
@@ -231,7 +229,7 @@ func (m *model) expire(now int64) {
 	}
 }
 
-// below lists the paths under a directory.
+// below returns the paths below a directory, sorted.
 func (m *model) below(dir string) []string {
 	var found []string
 	for path := range m.nodes {
@@ -251,7 +249,7 @@ func (m *model) oldest() uint64 {
 	return m.index - m.size + 1
 }
 
-// outcomes adds up the counts of some operations.
+// outcomes is the sum of the counters of some operations.
 func (m *model) outcomes(ops ...Op) Outcomes {
 	var sum Outcomes
 	for _, op := range ops {

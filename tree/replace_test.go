@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReplace lets a member catch up from another's checkpoint.
+// TestReplace replaces the tree of a member by the checkpoint of another.
 func TestReplace(t *testing.T) {
 	ahead, disk := New(10), newCheckpoint()
 	for range 20 {
@@ -15,20 +15,14 @@ func TestReplace(t *testing.T) {
 	}
 	must(t, ahead, Command{Op: OpSet, Path: "/d/e/f", Value: "new"})
 	disk.write(ahead.TakeDelta())
-	load := func(t *testing.T) *Store {
-		loaded, err := disk.load(10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return loaded
-	}
+	load := func(t *testing.T) *Store { return mustLoad(t, disk) }
 	behind := func(t *testing.T) *Store {
 		s := New(10)
 		must(t, s, Command{Op: OpSet, Path: "/d/k", Value: "old"})
 		must(t, s, Command{Op: OpSet, Path: "/gone", Value: "old", Expires: 5 * second})
 		return s
 	}
-	t.Run("gives the other's bytes", func(t *testing.T) {
+	t.Run("has the same bytes", func(t *testing.T) {
 		s := behind(t)
 		s.Replace(load(t))
 		if a, b := image(ahead), image(s); !bytes.Equal(a, b) {
@@ -38,7 +32,7 @@ func TestReplace(t *testing.T) {
 			t.Errorf("the next delta holds %+v", d)
 		}
 	})
-	t.Run("then goes on alike", func(t *testing.T) {
+	t.Run("applies the same afterwards", func(t *testing.T) {
 		s, other := behind(t), load(t)
 		s.Replace(load(t))
 		commands := []Command{{Op: OpDelete, Path: "/d/k"}, {Op: OpCreate, Path: "/d/e/g"}, {Op: OpExpire}}
@@ -48,9 +42,9 @@ func TestReplace(t *testing.T) {
 			t.Errorf("\nother    %q\nreplaced %q", a, b)
 		}
 	})
-	t.Run("changes no view", func(t *testing.T) {
+	t.Run("does not change views", func(t *testing.T) {
 		s, from := behind(t), load(t)
-		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newer"}) // owned by a batch of its own
+		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newer"}) // so that the directory has an epoch
 		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
 		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
 		views := []*View{s.View(), from.View()}
@@ -70,7 +64,8 @@ func TestReplace(t *testing.T) {
 		w := watch(t, s, "/d/k", Exact, 0)
 		s.Replace(load(t))
 		var lost *Error
-		if _, err := w.Next(context.Background()); !errors.As(err, &lost) || lost.Code != CodeWatcherCleared || lost.Index != ahead.View().Index() {
+		_, err := w.Next(context.Background())
+		if !errors.As(err, &lost) || lost.Code != CodeWatcherCleared || lost.Index != ahead.View().Index() {
 			t.Errorf("got %v", err)
 		}
 		after := watch(t, s, "/d/k", Exact, 0)
@@ -78,4 +73,13 @@ func TestReplace(t *testing.T) {
 		e := must(t, s, Command{Op: OpSet, Path: "/d/k"})
 		next(t, after, e.Index())
 	})
+}
+
+func mustLoad(t *testing.T, disk *checkpoint) *Store {
+	t.Helper()
+	loaded, err := disk.load(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
 }

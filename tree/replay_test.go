@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// checkpoint is a store of checkpoints that keeps its promises to Delta and
-// nothing else.
+// checkpoint is the simplest implementation of a checkpoint: it does what the comment of
+// Delta demands.
 type checkpoint struct {
 	state  []byte
 	nodes  map[string][]byte
@@ -69,8 +69,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 	return l.Finish()
 }
 
-// image is the whole state in bytes: two members with the same image are the
-// same.
+// image is the whole state in bytes. Two members with the same image have the same state.
 func image(s *Store) []byte {
 	v := s.View()
 	b := v.AppendState(nil)
@@ -81,7 +80,7 @@ func image(s *Store) []byte {
 		b = append(append(b, "\nnode "...), n.Path()...)
 		b = AppendNode(append(b, ' '), n)
 		if n.IsDir() {
-			b = appendBelow(b, n.directory())
+			b = appendTotals(b, n.directory())
 		}
 	})
 	for i := v.OldestEvent(); i <= v.Index(); i++ {
@@ -91,8 +90,8 @@ func image(s *Store) []byte {
 	return b
 }
 
-// appendBelow appends what a directory knows of all below it.
-func appendBelow(b []byte, d *directory) []byte {
+// appendTotals appends the totals and the TTLs of a directory.
+func appendTotals(b []byte, d *directory) []byte {
 	b = fmt.Appendf(b, "\nbelow: %d nodes, %d bytes", d.nodes, d.bytes)
 	if d.due != nil {
 		d.due.Scan(func(e expiry) bool {
@@ -103,7 +102,7 @@ func appendBelow(b []byte, d *directory) []byte {
 	return b
 }
 
-// logEntry is one batch as it goes through the log.
+// logEntry is one batch as it is in the log.
 type logEntry struct {
 	now      int64
 	commands []byte
@@ -138,35 +137,35 @@ func genLog(t *rapid.T, historySize int) []logEntry {
 	return entries
 }
 
-// TestReplayGivesTheSameBytes applies one log to a member that never stops
-// and to one that checkpoints, fails to, and restarts from what it has stored.
+// TestReplayGivesTheSameBytes applies one log to two members: one never stops, the other
+// stores checkpoints, fails to store some, and restarts from them.
 func TestReplayGivesTheSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "history")
 		log := genLog(t, size)
-		steady := New(size)
-		restless := &member{size: size, store: New(size), disk: newCheckpoint()}
+		running := New(size)
+		restarted := &member{size: size, store: New(size), disk: newCheckpoint()}
 		for i, e := range log {
-			want := e.apply(t, steady)
-			got := e.apply(t, restless.store)
+			want := e.apply(t, running)
+			got := e.apply(t, restarted.store)
 			for j := range want {
 				if want[j].Err == nil != (got[j].Err == nil) || want[j].Err != nil && *want[j].Err != *got[j].Err {
 					t.Fatalf("entry %d, command %d: %v and %v", i, j, want[j].Err, got[j].Err)
 				}
 			}
-			if a, b := image(steady), image(restless.store); !bytes.Equal(a, b) {
-				t.Fatalf("after entry %d\nsteady   %q\nrestless %q", i, a, b)
+			if a, b := image(running), image(restarted.store); !bytes.Equal(a, b) {
+				t.Fatalf("after entry %d\nrunning   %q\nrestarted %q", i, a, b)
 			}
-			restless.disturb(t, log, i+1)
+			restarted.disturb(t, log, i+1)
 		}
-		restless.giveBack()
-		restless.disk.write(restless.store.TakeDelta())
-		loaded, err := restless.disk.load(size)
+		restarted.returnPending()
+		restarted.disk.write(restarted.store.TakeDelta())
+		loaded, err := restarted.disk.load(size)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := image(steady), image(loaded); !bytes.Equal(a, b) {
-			t.Fatalf("loaded at the end\nsteady %q\nloaded %q", a, b)
+		if a, b := image(running), image(loaded); !bytes.Equal(a, b) {
+			t.Fatalf("loaded at the end\nrunning %q\nloaded %q", a, b)
 		}
 	})
 }
@@ -176,19 +175,20 @@ type member struct {
 	size    int
 	store   *Store
 	disk    *checkpoint
-	stored  int    // entries that the checkpoint holds
-	pending *Delta // taken, neither stored nor given back
-	taken   int    // entries that the pending delta holds
+	stored  int    // entries that the checkpoint includes
+	pending *Delta // taken, but neither stored nor returned yet
+	taken   int    // entries that the pending delta includes
 }
 
-// disturb lets happen to the member what may happen between two entries.
+// disturb does what may happen between two entries: it begins or ends a checkpoint, or
+// restarts the member.
 func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
 	switch rapid.IntRange(0, 7).Draw(t, "disturbance") {
 	case 0, 1: // a checkpoint begins
 		if m.pending == nil {
 			m.pending, m.taken = m.store.TakeDelta(), applied
 			if n := m.store.DirtyPaths(); n != 0 {
-				t.Fatalf("%d changes pending after all were taken", n)
+				t.Fatalf("%d dirty paths after all were taken", n)
 			}
 		}
 	case 2, 3: // and succeeds
@@ -197,7 +197,7 @@ func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
 			m.stored, m.pending = m.taken, nil
 		}
 	case 4: // or fails
-		m.giveBack()
+		m.returnPending()
 	case 5: // a restart
 		loaded, err := m.disk.load(m.size)
 		if err != nil {
@@ -210,32 +210,32 @@ func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
 	}
 }
 
-func (m *member) giveBack() {
+func (m *member) returnPending() {
 	if m.pending != nil {
 		m.store.ReturnDelta(m.pending)
 		m.pending = nil
 	}
 }
 
-// TestDeltaOfRecreatedDirectories stores deltas in which directories go and
-// come back.
+// TestDeltaOfRecreatedDirectories stores deltas in which directories are removed and made
+// again.
 func TestDeltaOfRecreatedDirectories(t *testing.T) {
 	set := func(path string) Command { return Command{Op: OpSet, Path: path, Value: path} }
-	gone := func(path string) Command { return Command{Op: OpDelete, Path: path, Recursive: true} }
+	remove := func(path string) Command { return Command{Op: OpDelete, Path: path, Recursive: true} }
 	for _, tc := range []struct {
 		name          string
 		stored, after []Command
 	}{
-		{"as a directory", []Command{set("/d/a"), set("/d/b/c")}, []Command{gone("/d"), set("/d/b/x")}},
-		{"as a file", []Command{set("/d/a"), set("/d/b/c")}, []Command{gone("/d"), set("/d")}},
-		{"twice", []Command{set("/d/a")}, []Command{gone("/d"), set("/d/a"), gone("/d"), set("/d/b")}},
-		{"and gone again", []Command{set("/d/a")}, []Command{gone("/d"), set("/d/b/c"), gone("/d")}},
+		{"as a directory", []Command{set("/d/a"), set("/d/b/c")}, []Command{remove("/d"), set("/d/b/x")}},
+		{"as a file", []Command{set("/d/a"), set("/d/b/c")}, []Command{remove("/d"), set("/d")}},
+		{"twice", []Command{set("/d/a")}, []Command{remove("/d"), set("/d/a"), remove("/d"), set("/d/b")}},
+		{"and removed again", []Command{set("/d/a")}, []Command{remove("/d"), set("/d/b/c"), remove("/d")}},
 		{"a file into a directory", []Command{set("/d")}, []Command{{Op: OpSet, Path: "/d", Dir: true}, set("/d/a")}},
-		{"a neighbour stays", []Command{set("/d/a"), set("/d-/a"), set("/d0/a"), set("/d.")}, []Command{gone("/d")}},
-		{"never stored", nil, []Command{set("/d/a"), gone("/d"), set("/d/b")}},
-		{"below another", []Command{set("/d/e/f")}, []Command{gone("/d/e"), set("/d/e/g"), gone("/d")}},
+		{"a neighbour stays", []Command{set("/d/a"), set("/d-/a"), set("/d0/a"), set("/d.")}, []Command{remove("/d")}},
+		{"never stored", nil, []Command{set("/d/a"), remove("/d"), set("/d/b")}},
+		{"below another", []Command{set("/d/e/f")}, []Command{remove("/d/e"), set("/d/e/g"), remove("/d")}},
 	} {
-		for _, failed := range []string{"", "first delta given back"} {
+		for _, failed := range []string{"", "first delta returned"} {
 			t.Run(strings.TrimSpace(tc.name+" "+failed), func(t *testing.T) {
 				s, disk := New(10), newCheckpoint()
 				s.Apply(1, tc.stored)
@@ -261,7 +261,7 @@ func TestDeltaOfRecreatedDirectories(t *testing.T) {
 	}
 }
 
-// TestLoadWithAnotherHistorySize restarts with a larger and a smaller ring.
+// TestLoadWithAnotherHistorySize restarts with a larger and a smaller history.
 func TestLoadWithAnotherHistorySize(t *testing.T) {
 	s, disk := New(10), newCheckpoint()
 	for range 25 {
@@ -275,7 +275,7 @@ func TestLoadWithAnotherHistorySize(t *testing.T) {
 				t.Fatal(err)
 			}
 			if d := loaded.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
-				t.Errorf("stored already, and in the next delta again: %+v", d)
+				t.Errorf("the next delta holds what is stored already: %+v", d)
 			}
 			if got := loaded.View().OldestEvent(); got != oldest {
 				t.Fatalf("oldest event %d, want %d", got, oldest)

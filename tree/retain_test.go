@@ -16,8 +16,7 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// logged gives a command as it comes out of the log, path and value in one
-// allocation.
+// logged is a command as it is decoded from the log: path and value share one allocation.
 func logged(t *testing.T, c Command) Command {
 	t.Helper()
 	d, rest, err := DecodeCommand(AppendCommand(nil, &c))
@@ -27,9 +26,9 @@ func logged(t *testing.T, c Command) Command {
 	return d
 }
 
-// TestOldValuesAreFree writes large values that nothing shows any more and
-// wants their memory back.
-func TestOldValuesAreFree(t *testing.T) {
+// TestOldValuesAreFreed replaces and removes large values, and checks that nothing keeps
+// them alive.
+func TestOldValuesAreFreed(t *testing.T) {
 	const size, rounds = 1 << 20, 60
 	large := strings.Repeat("x", size)
 	do := func(t *testing.T, s *Store, c Command) { must(t, s, logged(t, c)) }
@@ -49,7 +48,7 @@ func TestOldValuesAreFree(t *testing.T) {
 			}
 			do(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
 		}},
-		{"parents made on the way", func(t *testing.T, s *Store) {
+		{"parents made for a key", func(t *testing.T, s *Store) {
 			for i := range rounds {
 				do(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/%d/k", i), Value: large})
 				do(t, s, Command{Op: OpDelete, Path: fmt.Sprintf("/%d/k", i)})
@@ -83,7 +82,7 @@ func TestOldValuesAreFree(t *testing.T) {
 			s := New(5)
 			before := heapInUse()
 			tc.run(t, s)
-			fill(t, s, "/other", s.View().Index()+10) // the history shows other things by now
+			fill(t, s, "/other", s.View().Index()+10) // so that the history holds none of them
 			if grown := heapInUse() - before; grown > 3*size {
 				t.Errorf("%d KiB are still in use", grown>>10)
 			}
@@ -92,8 +91,8 @@ func TestOldValuesAreFree(t *testing.T) {
 	}
 }
 
-// TestEventsKeepNoSubtree deletes a large directory that stays in the history
-// as an event and wants the memory of what was below it back.
+// TestEventsKeepNoSubtree removes a large directory, whose event stays in the history, and
+// checks that the event does not keep the nodes below it alive.
 func TestEventsKeepNoSubtree(t *testing.T) {
 	s := New(1000)
 	must(t, s, Command{Op: OpSet, Path: "/d", Dir: true})

@@ -9,7 +9,7 @@ import (
 
 const second = int64(time.Second)
 
-// must applies one command that is expected to succeed.
+// must applies one command, which must succeed, and returns its event.
 func must(t testing.TB, s *Store, c Command) *Event {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
@@ -20,7 +20,7 @@ func must(t testing.TB, s *Store, c Command) *Event {
 	return r.Event
 }
 
-// fails applies one command that is expected to fail.
+// fails applies one command, which must fail, and returns its error.
 func fails(t testing.TB, s *Store, c Command) *Error {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
@@ -40,15 +40,20 @@ func TestEventJSON(t *testing.T) {
 		{"create by set", Command{Op: OpSet, Path: "/a", Value: "<&>\x01\xff\u2028é"},
 			`{"action":"set","node":{"key":"/a","value":"\u003c\u0026\u003e\u0001\ufffd\u2028é","modifiedIndex":2,"createdIndex":2}}`},
 		{"set again", Command{Op: OpSet, Path: "/a", Value: "v", Expires: 3*second - 1},
-			`{"action":"set","node":{"key":"/a","value":"v","expiration":"1970-01-01T00:00:02.999999999Z","ttl":2,"modifiedIndex":3,"createdIndex":3},"prevNode":{"key":"/a","value":"\u003c\u0026\u003e\u0001\ufffd\u2028é","modifiedIndex":2,"createdIndex":2}}`},
+			`{"action":"set","node":{"key":"/a","value":"v","expiration":"1970-01-01T00:00:02.999999999Z","ttl":2,` +
+				`"modifiedIndex":3,"createdIndex":3}` +
+				`,"prevNode":{"key":"/a","value":"\u003c\u0026\u003e\u0001\ufffd\u2028é","modifiedIndex":2,"createdIndex":2}}`},
 		{"compare and swap", Command{Op: OpCompareAndSwap, Path: "/a", Value: "w", PrevValue: "v", PrevIndex: 3},
-			`{"action":"compareAndSwap","node":{"key":"/a","value":"w","modifiedIndex":4,"createdIndex":3},"prevNode":{"key":"/a","value":"v","expiration":"1970-01-01T00:00:02.999999999Z","ttl":2,"modifiedIndex":3,"createdIndex":3}}`},
+			`{"action":"compareAndSwap","node":{"key":"/a","value":"w","modifiedIndex":4,"createdIndex":3}` +
+				`,"prevNode":{"key":"/a","value":"v","expiration":"1970-01-01T00:00:02.999999999Z","ttl":2,"modifiedIndex":3,"createdIndex":3}}`},
 		{"in order", Command{Op: OpCreateInOrder, Path: "/q", Value: "1"},
 			`{"action":"create","node":{"key":"/q/00000000000000000005","value":"1","modifiedIndex":5,"createdIndex":5}}`},
 		{"update a directory", Command{Op: OpUpdate, Path: "/q", Dir: true},
-			`{"action":"update","node":{"key":"/q","dir":true,"modifiedIndex":6,"createdIndex":5},"prevNode":{"key":"/q","dir":true,"modifiedIndex":5,"createdIndex":5}}`},
+			`{"action":"update","node":{"key":"/q","dir":true,"modifiedIndex":6,"createdIndex":5}` +
+				`,"prevNode":{"key":"/q","dir":true,"modifiedIndex":5,"createdIndex":5}}`},
 		{"delete", Command{Op: OpDelete, Path: "/q", Recursive: true},
-			`{"action":"delete","node":{"key":"/q","dir":true,"modifiedIndex":7,"createdIndex":5},"prevNode":{"key":"/q","dir":true,"modifiedIndex":5,"createdIndex":5}}`},
+			`{"action":"delete","node":{"key":"/q","dir":true,"modifiedIndex":7,"createdIndex":5}` +
+				`,"prevNode":{"key":"/q","dir":true,"modifiedIndex":5,"createdIndex":5}}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := must(t, s, tc.c)
@@ -116,10 +121,10 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestSweepIsBounded has more fall due at once than a sweep may take away: watchers must be
-// able to follow it in the history.
-func TestSweepIsBounded(t *testing.T) {
-	const limit, rest = 256, 50 // in the log of every member: the limit can't change
+// TestExpireIsBounded lets more TTLs end at once than one OpExpire may remove: watchers must
+// be able to read its events from the history.
+func TestExpireIsBounded(t *testing.T) {
+	const limit, rest = 256, 50 // the limit must not change: entries of old logs have been applied with it
 	s := New(1000)
 	s.Apply(1, batch(limit+rest, func(i int) Command {
 		return Command{Op: OpSet, Path: fmt.Sprintf("/%03d", i), Expires: 5 * second}
@@ -128,7 +133,7 @@ func TestSweepIsBounded(t *testing.T) {
 		s.Apply(6*second, []Command{{Op: OpExpire}})
 		s.Announce()
 		if got := s.View().Nodes(); got != left {
-			t.Fatalf("sweep %d leaves %d, want %d", i+1, got, left)
+			t.Fatalf("command %d leaves %d nodes, want %d", i+1, got, left)
 		}
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// fingerprint hashes all that a view shows: every node with its path, value,
-// indexes and expiry, and the numbers beside them.
+// fingerprint hashes everything in a view: all fields of every node, and the totals.
 func fingerprint(v *View) uint64 {
 	h := fnv.New64a()
 	var line []byte
@@ -26,14 +25,14 @@ func fingerprint(v *View) uint64 {
 	return h.Sum64()
 }
 
-// kept is a view or an event with what it looked like when it was new.
+// kept is a view or an event, and its fingerprint when it was new.
 type kept[T any] struct {
-	it  T
-	was string
+	item        T
+	fingerprint string
 }
 
-// TestPublishedViewNeverChanges keeps views and events while batches go on,
-// and wants each to look at the end as it did when it was published.
+// TestPublishedViewNeverChanges keeps views and events while further batches are applied,
+// and compares each with its fingerprint at the end.
 func TestPublishedViewNeverChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, m := New(10), newModel(10)
@@ -54,20 +53,20 @@ func TestPublishedViewNeverChanges(t *testing.T) {
 			}
 		}
 		for i, k := range views {
-			if now := strconv.FormatUint(fingerprint(k.it), 16); now != k.was {
-				t.Fatalf("view %d of index %d has changed", i, k.it.Index())
+			if now := strconv.FormatUint(fingerprint(k.item), 16); now != k.fingerprint {
+				t.Fatalf("view %d of index %d has changed", i, k.item.Index())
 			}
 		}
 		for _, k := range events {
-			if string(AppendEvent(nil, k.it)) != k.was {
-				t.Fatalf("event %d has changed", k.it.Index())
+			if string(AppendEvent(nil, k.item)) != k.fingerprint {
+				t.Fatalf("event %d has changed", k.item.Index())
 			}
 		}
 	})
 }
 
-// TestWideViewNeverChanges does the same with directories large enough to
-// split, merge and rebalance the nodes of their maps.
+// TestWideViewNeverChanges does the same with directories of many pages, which split and
+// merge.
 func TestWideViewNeverChanges(t *testing.T) {
 	s := New(10)
 	var views []kept[*View]
@@ -92,8 +91,8 @@ func TestWideViewNeverChanges(t *testing.T) {
 		t.Errorf("%d nodes of %d bytes are left", v.Nodes(), v.Bytes())
 	}
 	for i, k := range views {
-		if now := strconv.FormatUint(fingerprint(k.it), 16); now != k.was {
-			t.Errorf("view %d of index %d has changed", i, k.it.Index())
+		if now := strconv.FormatUint(fingerprint(k.item), 16); now != k.fingerprint {
+			t.Errorf("view %d of index %d has changed", i, k.item.Index())
 		}
 	}
 }
@@ -107,10 +106,10 @@ func batch(n int, command func(i int) Command) []Command {
 	return commands
 }
 
-// TestReadersSeeOneMoment reads without a lock while batches go on. In every
-// batch all keys get the same value, so a reader who meets two values, or a
-// view that does not add up, has looked at a tree in the making.
-func TestReadersSeeOneMoment(t *testing.T) {
+// TestReadersSeeWholeBatches reads without a lock while batches are applied. Every batch
+// gives all keys the same value, so a view with two values, or with wrong totals, would
+// show a part of a batch.
+func TestReadersSeeWholeBatches(t *testing.T) {
 	s := New(100)
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
@@ -141,7 +140,7 @@ func readUntil(t *testing.T, s *Store, stop chan struct{}) {
 	for {
 		v := s.View()
 		before := fingerprint(v)
-		var nodes, bytes int64 = -1, -1 // the root counts for nothing
+		var nodes, bytes int64 = -1, -1 // without the root
 		values := map[string]bool{}
 		walk(v.root, func(n *Node) {
 			nodes++

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestConcurrentWatchers lets watchers of every kind follow a writer and wants
-// each to see what concerns it, once, in the order of the indexes.
+// TestConcurrentWatchers opens watchers of every kind beside a writer. Each must get every
+// event that concerns it once, in the order of the indexes.
 func TestConcurrentWatchers(t *testing.T) {
 	const rounds, perKind = 150, 5
 	before := runtime.NumGoroutine()
@@ -25,7 +25,7 @@ func TestConcurrentWatchers(t *testing.T) {
 			return
 		}
 		all.Go(func() {
-			got := followToEnd(t, w)
+			got := readToEnd(t, w)
 			mu.Lock()
 			defer mu.Unlock()
 			seen[&watchModel{path: path, scope: scope, cursor: since}] = got
@@ -81,10 +81,10 @@ func concurrentBatch(round int) []Command {
 	return commands
 }
 
-// followToEnd reads a watcher until the event that it must see last.
-func followToEnd(t *testing.T, w *Watcher) []uint64 {
+// readToEnd reads a watcher up to the last event for it.
+func readToEnd(t *testing.T, w *Watcher) []uint64 {
 	defer w.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	last := w.path
 	if w.scope == Recursive {
@@ -108,29 +108,29 @@ func followToEnd(t *testing.T, w *Watcher) []uint64 {
 }
 
 func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
-	if w.cursor == 0 { // from now on: it began somewhere, and missed nothing since
+	if w.cursor == 0 { // it began at its first event and must not have missed any since
 		w.cursor = got[0]
 	}
 	at := 0
 	for i := w.cursor; i <= m.index && at < len(got); i++ {
 		concern := w.concern(&m.events[i-2])
 		switch {
-		case got[at] == i && concern != nothing:
+		case got[at] == i && concern != never:
 			at++
-		case got[at] == i, concern == surely:
-			t.Errorf("%s (%d) from %d: event %d, %+v; it saw %d next", w.path, w.scope, w.cursor, i, m.events[i-2], got[at])
+		case got[at] == i, concern == always:
+			t.Errorf("%s (%d) from %d: event %d, %+v; it got %d next", w.path, w.scope, w.cursor, i, m.events[i-2], got[at])
 			return
 		}
 	}
 	if at != len(got) {
-		t.Errorf("%s (%d) from %d: saw %d twice, out of order or too early", w.path, w.scope, w.cursor, got[at])
+		t.Errorf("%s (%d) from %d: got %d twice, out of order or too early", w.path, w.scope, w.cursor, got[at])
 	}
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, ok func() bool, otherwise string) {
+// eventually waits until a condition holds.
+func eventually(t *testing.T, ok func() bool, failure string) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -138,13 +138,13 @@ func eventually(t *testing.T, ok func() bool, otherwise string) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatal(otherwise)
+			t.Fatal(failure)
 		}
 	}
 }
 
-// TestWatchWhileWriting opens and closes watchers while events come, for the
-// race detector and to see that what a watcher from now on gets has no gap.
+// TestWatchWhileWriting opens and closes watchers while events are written, for the race
+// detector. The events of a watcher must have no gap.
 func TestWatchWhileWriting(t *testing.T) {
 	s := New(1 << 16)
 	stop := make(chan struct{})
@@ -157,7 +157,7 @@ func TestWatchWhileWriting(t *testing.T) {
 					return
 				default:
 				}
-				if !followAFew(t, s) {
+				if !readSome(t, s) {
 					return
 				}
 			}
@@ -173,7 +173,7 @@ func TestWatchWhileWriting(t *testing.T) {
 			}
 			return
 		default:
-			must(t, s, Command{Op: OpSet, Path: "/k"}) // for those that wait for one more
+			must(t, s, Command{Op: OpSet, Path: "/k"}) // for the readers that still wait for events
 		}
 	}
 }
@@ -187,9 +187,8 @@ func waitGroupDone(g *sync.WaitGroup) <-chan struct{} {
 	return done
 }
 
-// followAFew opens a watcher from now on and reads some events, which must
-// follow each other without a gap.
-func followAFew(t *testing.T, s *Store) bool {
+// readSome opens a watcher and reads some events, which must have no gap.
+func readSome(t *testing.T, s *Store) bool {
 	before := s.View().Index()
 	w, err := s.Watch("/k", Exact, 0)
 	if err != nil {
@@ -197,7 +196,7 @@ func followAFew(t *testing.T, s *Store) bool {
 		return false
 	}
 	defer w.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var last uint64
 	for range 20 {

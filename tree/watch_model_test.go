@@ -11,26 +11,26 @@ import (
 	"pgregory.net/rapid"
 )
 
-// concern is how much a watcher has to do with an event.
+// concern says whether a watcher gets an event.
 type concern int
 
 const (
-	nothing concern = iota
-	// perhaps: a directory went away above a path at which nothing was. A scan
-	// of the history shows it, a waiting watcher sleeps on.
-	perhaps
-	surely
+	never concern = iota
+	// maybe: a directory was removed above a path that had no node. A watcher that is
+	// behind gets the event, a live one does not.
+	maybe
+	always
 )
 
 // watchModel is a watcher as its user sees it.
 type watchModel struct {
 	path   string
 	scope  Scope
-	cursor uint64 // the first index that was not answered for
-	// waiting says that the watcher was told that nothing is there. From then
-	// on the next event for it is certain to come.
+	cursor uint64 // the first index of which the watcher may still return an event
+	// waiting says that the last Poll returned nothing. The next event for the watcher
+	// cannot be lost then.
 	waiting bool
-	over    bool
+	ended   bool
 }
 
 func (w *watchModel) concern(e *modelEvent) concern {
@@ -39,48 +39,49 @@ func (w *watchModel) concern(e *modelEvent) concern {
 	removal := e.action == "delete" || e.action == "expire" || e.action == "compareAndDelete"
 	switch {
 	case e.refresh:
-		return nothing
+		return never
 	case path == w.path:
-		return surely
+		return always
 	case inside(path, w.path):
 		if w.scope == Recursive && !slices.ContainsFunc(strings.Split(path[len(w.path):], "/"), hiddenName) && !hiddenChildOfRoot(w.path, path) {
-			return surely
+			return always
 		}
 	case removal && e.node.dir && inside(w.path, path):
 		if slices.Contains(e.gone, w.path) {
-			return surely
+			return always
 		}
-		return perhaps
+		return maybe
 	}
-	return nothing
+	return never
 }
 
-// hiddenChildOfRoot: below the root, the first component follows no slash of
-// its own once the root's is cut off.
+// hiddenChildOfRoot reports whether dir is the root and the first component of path is
+// hidden.
 func hiddenChildOfRoot(dir, path string) bool {
 	return dir == "/" && strings.HasPrefix(path, "/_")
 }
 
-// poll compares one Poll with what the model allows.
+// poll checks the result of one Poll.
 func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	var fell *Error
 	switch {
 	case errors.As(err, &fell):
 		var oldest, lost uint64
 		n, _ := fmt.Sscanf(fell.Cause, "the requested history has been cleared [%d/%d]", &oldest, &lost)
-		if n != 2 || oldest != m.oldest() || lost < w.cursor || lost >= oldest || fell.Code != CodeHistoryCleared || fell.Index != m.index || w.waiting {
+		right := fell.Code == CodeHistoryCleared && fell.Index == m.index && !w.waiting
+		if n != 2 || oldest != m.oldest() || lost < w.cursor || lost >= oldest || !right {
 			t.Fatalf("%+v at %d: %v", w, m.index, err)
 		}
-		w.owed(t, m, lost) // it may know better than the cursor from where on events are lost
-		w.over = true
+		w.mustOweNothing(t, m, lost) // lost may be after the cursor
+		w.ended = true
 	case err != nil:
 		t.Fatalf("%+v: %v", w, err)
 	case e == nil:
-		w.owed(t, m, m.index+1)
+		w.mustOweNothing(t, m, m.index+1)
 		w.cursor, w.waiting = max(w.cursor, m.index+1), true
 	default:
-		w.owed(t, m, e.Index())
-		if e.Index() < w.cursor || w.concern(&m.events[e.Index()-2]) == nothing {
+		w.mustOweNothing(t, m, e.Index())
+		if e.Index() < w.cursor || w.concern(&m.events[e.Index()-2]) == never {
 			t.Fatalf("%+v got event %d, %s", w, e.Index(), e.AppendJSON(nil))
 		}
 		compareEvent(t, &m.events[e.Index()-2], e)
@@ -88,18 +89,18 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	}
 }
 
-// owed fails if an event before end had to come and did not.
-func (w *watchModel) owed(t *rapid.T, m *model, end uint64) {
+// mustOweNothing fails if the watcher should have returned an event before the index end.
+func (w *watchModel) mustOweNothing(t *rapid.T, m *model, end uint64) {
 	for i := w.cursor; i < end; i++ {
-		if w.concern(&m.events[i-2]) == surely {
+		if w.concern(&m.events[i-2]) == always {
 			t.Fatalf("%+v was not given event %d, %+v", w, i, m.events[i-2])
 		}
 	}
 }
 
-// TestWatchersMatchModel polls random watchers at random moments: each event
-// that concerns one comes once, in order, or the watcher is told that it fell
-// off the history; one that waits never does.
+// TestWatchersMatchModel polls random watchers at random moments. Each must return every
+// event that concerns it once and in order, or the error that the history is cleared. A
+// watcher that waits must not get this error.
 func TestWatchersMatchModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{2, 5, 1000}).Draw(t, "history")
@@ -126,7 +127,7 @@ func TestWatchersMatchModel(t *testing.T) {
 				s.Announce()
 			case 3:
 				for _, p := range pairs {
-					for i := 0; !p.want.over && i < 3 && (i == 0 || !p.want.waiting); i++ {
+					for i := 0; !p.want.ended && i < 3 && (i == 0 || !p.want.waiting); i++ {
 						e, err := p.real.Poll()
 						p.want.poll(t, m, e, err)
 					}
@@ -163,12 +164,12 @@ func openWatcher(t *rapid.T, s *Store, m *model) (*Watcher, *watchModel) {
 	if since == 0 {
 		want.cursor, want.waiting = m.index+1, true
 	} else if since > m.index {
-		want.waiting = true // nothing to read up on: it waits from the start
+		want.waiting = true // it is live from the start
 	}
 	return real, want
 }
 
-// TestConcern pins what the model takes for granted.
+// TestConcern tests the model.
 func TestConcern(t *testing.T) {
 	set := func(path string) *modelEvent { return &modelEvent{action: "set", node: modelNode{path: path}} }
 	gone := func(path string, below ...string) *modelEvent {
@@ -180,20 +181,20 @@ func TestConcern(t *testing.T) {
 		event *modelEvent
 		want  concern
 	}{
-		{"/a", Exact, set("/a"), surely},
-		{"/a", Exact, set("/a/b"), nothing},
-		{"/a", Recursive, set("/a/b/c"), surely},
-		{"/a", Recursive, set("/ab"), nothing},
-		{"/", Recursive, set("/a"), surely},
-		{"/", Recursive, set("/_a"), nothing},
-		{"/", Recursive, set("/a/_b/c"), nothing},
-		{"/_a", Recursive, set("/_a/b"), surely},
-		{"/_a", Exact, set("/_a"), surely},
-		{"/a/b", Exact, gone("/a", "/a/b"), surely},
-		{"/a/b", Recursive, gone("/a", "/a/c"), perhaps},
-		{"/a/b", Exact, gone("/", "/a"), perhaps},
-		{"/ab", Exact, gone("/a"), nothing},
-		{"/a", Exact, &modelEvent{action: "set", refresh: true, node: modelNode{path: "/a"}}, nothing},
+		{"/a", Exact, set("/a"), always},
+		{"/a", Exact, set("/a/b"), never},
+		{"/a", Recursive, set("/a/b/c"), always},
+		{"/a", Recursive, set("/ab"), never},
+		{"/", Recursive, set("/a"), always},
+		{"/", Recursive, set("/_a"), never},
+		{"/", Recursive, set("/a/_b/c"), never},
+		{"/_a", Recursive, set("/_a/b"), always},
+		{"/_a", Exact, set("/_a"), always},
+		{"/a/b", Exact, gone("/a", "/a/b"), always},
+		{"/a/b", Recursive, gone("/a", "/a/c"), maybe},
+		{"/a/b", Exact, gone("/", "/a"), maybe},
+		{"/ab", Exact, gone("/a"), never},
+		{"/a", Exact, &modelEvent{action: "set", refresh: true, node: modelNode{path: "/a"}}, never},
 	} {
 		w := &watchModel{path: tc.path, scope: tc.scope, cursor: math.MaxUint64}
 		if got := w.concern(tc.event); got != tc.want {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+// timeout is how long a test waits for an event that must come.
+const timeout = 10 * time.Second
 
 func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watcher {
 	t.Helper()
@@ -22,10 +22,10 @@ func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watc
 	return w
 }
 
-// next wants the event of an index.
+// next reads the next event, which must have an index.
 func next(t testing.TB, w *Watcher, index uint64) *Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	e, err := w.Next(ctx)
 	if err != nil || e.Index() != index {
@@ -34,7 +34,7 @@ func next(t testing.TB, w *Watcher, index uint64) *Event {
 	return e
 }
 
-// quiet wants no event to be there.
+// quiet checks that the watcher has no event.
 func quiet(t testing.TB, w *Watcher) {
 	t.Helper()
 	if e, err := w.Poll(); e != nil || err != nil {
@@ -42,8 +42,8 @@ func quiet(t testing.TB, w *Watcher) {
 	}
 }
 
-// fallen wants the watcher to have fallen off the history.
-func fallen(t testing.TB, err error, s *Store, since uint64) {
+// mustBeCleared checks that err says that the history is cleared.
+func mustBeCleared(t testing.TB, err error, s *Store, since uint64) {
 	t.Helper()
 	v := s.View()
 	want := Error{
@@ -56,30 +56,30 @@ func fallen(t testing.TB, err error, s *Store, since uint64) {
 	}
 }
 
-// fill writes to a path until the index is head, in batches.
-func fill(t testing.TB, s *Store, path string, head uint64) {
+// fill writes to a path, in batches, until the index of the tree is last.
+func fill(t testing.TB, s *Store, path string, last uint64) {
 	t.Helper()
-	for s.View().Index() < head {
-		n := min(100, head-s.View().Index())
+	for s.View().Index() < last {
+		n := min(100, last-s.View().Index())
 		s.Apply(1, batch(int(n), func(int) Command { return Command{Op: OpSet, Path: path} }))
 		s.Announce()
 	}
 }
 
 func TestHistoryBoundary(t *testing.T) {
-	for _, head := range []uint64{1000, 1001, 1002, 2500} {
-		t.Run(fmt.Sprint(head), func(t *testing.T) {
+	for _, newest := range []uint64{1000, 1001, 1002, 2500} {
+		t.Run(fmt.Sprint(newest), func(t *testing.T) {
 			s := New(1000)
-			fill(t, s, "/k", head)
-			if head <= 1001 { // all events since the beginning are there
+			fill(t, s, "/k", newest)
+			if newest <= 1001 { // the history holds all events
 				for _, since := range []uint64{1, 2} {
 					next(t, watch(t, s, "/k", Exact, since), 2)
 				}
 				return
 			}
-			next(t, watch(t, s, "/k", Exact, head-999), head-999)
-			_, err := s.Watch("/k", Exact, head-1000)
-			fallen(t, err, s, head-1000)
+			next(t, watch(t, s, "/k", Exact, newest-999), newest-999)
+			_, err := s.Watch("/k", Exact, newest-1000)
+			mustBeCleared(t, err, s, newest-1000)
 			if s.Watchers() != 1 {
 				t.Errorf("%d watchers are open, want 1", s.Watchers())
 			}
@@ -105,7 +105,7 @@ func TestWatchFromPastNowAndFuture(t *testing.T) {
 	quiet(t, future)
 }
 
-func TestRefreshWakesNobody(t *testing.T) {
+func TestRefreshWakesNoWatcher(t *testing.T) {
 	s := New(1000)
 	must(t, s, Command{Op: OpSet, Path: "/k", Value: "v"})
 	live := watch(t, s, "/", Recursive, 0)
@@ -118,41 +118,41 @@ func TestRefreshWakesNobody(t *testing.T) {
 	next(t, live, 4)
 }
 
-// TestNotify checks that a watcher tells of news once, and of what came before it
-// was asked to.
+// TestNotify checks that the function is called once for several events, and at once for
+// an event that came before Notify.
 func TestNotify(t *testing.T) {
 	s := New(1000)
-	told := 0
-	count := func() { told++ }
-	wants := func(when string, want int) {
+	calls := 0
+	count := func() { calls++ }
+	wantCalls := func(when string, want int) {
 		t.Helper()
-		if told != want {
-			t.Errorf("told %d times %s, want %d", told, when, want)
+		if calls != want {
+			t.Errorf("%d calls %s, want %d", calls, when, want)
 		}
-		told = 0
+		calls = 0
 	}
 	w := watch(t, s, "/k", Exact, 0)
 	w.Notify(count)
-	wants("with nothing there", 0)
+	wantCalls("without an event", 0)
 	fill(t, s, "/other", 2)
-	wants("of another key", 0)
+	wantCalls("after an event of another key", 0)
 	fill(t, s, "/k", 4)
-	wants("of two events", 1)
+	wantCalls("after two events", 1)
 	next(t, w, 3)
 	next(t, w, 4)
 	quiet(t, w)
 
 	fill(t, s, "/k", 5)
 	w.Notify(count)
-	wants("of what came before", 1)
+	wantCalls("after an event before Notify", 1)
 	next(t, w, 5)
 	quiet(t, w)
 
 	w.Notify(count)
 	w.Close()
-	wants("of the end", 1)
+	wantCalls("after Close", 1)
 	w.Notify(count)
-	wants("of an end that came before", 1)
+	wantCalls("after a Close before Notify", 1)
 }
 
 func TestDeletedParents(t *testing.T) {
@@ -183,17 +183,18 @@ func TestDeletedParents(t *testing.T) {
 			for _, w := range others {
 				quiet(t, w)
 			}
-			next(t, watch(t, s, "/d/none", Exact, at), at) // a scan knows no better
+			next(t, watch(t, s, "/d/none", Exact, at), at) // the history does not show that there was no such node
 			quiet(t, watch(t, s, "/dx", Exact, at))
 		})
 	}
 }
 
-// ring is how many events the store of a test keeps.
+// ring is the number of events in the history of a test's store.
 const ring = 1000
 
-// TestWaitingWatcherSurvivesTheRing wants nothing missed when more was written elsewhere than the store keeps.
-func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
+// TestWaitingWatcherOutlivesTheRing writes more events of other keys than the history holds.
+// A watcher that waits must not miss its event.
+func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
 	t.Run("quiet path", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
@@ -202,15 +203,15 @@ func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		next(t, w, 5*ring+1)
 	})
-	t.Run("its event has left the ring", func(t *testing.T) {
+	t.Run("its event has left the history", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 2)
-		quiet(t, w) // nothing of what has gone since concerned it
+		quiet(t, w) // no event since then concerned it
 	})
-	t.Run("the future, not polled yet", func(t *testing.T) {
+	t.Run("an index in the future, not polled yet", func(t *testing.T) {
 		s := New(ring)
 		fill(t, s, "/quiet", 10)
 		w := watch(t, s, "/quiet", Exact, 11)
@@ -218,7 +219,7 @@ func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 11)
 	})
-	t.Run("the future, with an event before it", func(t *testing.T) {
+	t.Run("an index in the future, with an event before it", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 3)
 		fill(t, s, "/quiet", 4)
@@ -227,9 +228,10 @@ func TestWaitingWatcherSurvivesTheRing(t *testing.T) {
 	})
 }
 
-// TestWokenWatcherSurvivesTheRing is about watchers at work while their events come: they miss none, or are told.
-func TestWokenWatcherSurvivesTheRing(t *testing.T) {
-	t.Run("woken late for what it has seen", func(t *testing.T) {
+// TestBusyWatcherOutlivesTheRing does the same with watchers that were woken. They must miss
+// no event, or return an error.
+func TestBusyWatcherOutlivesTheRing(t *testing.T) {
+	t.Run("an event is offered after it was read", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
 		quiet(t, w)
@@ -239,7 +241,7 @@ func TestWokenWatcherSurvivesTheRing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer next2.Close()
-		next(t, next2, 2) // read from the ring, before Notify
+		next(t, next2, 2) // read from the history, before Announce
 		quiet(t, next2)
 		s.Announce()
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
@@ -247,34 +249,34 @@ func TestWokenWatcherSurvivesTheRing(t *testing.T) {
 		next(t, next2, 3)
 		next(t, w, 2)
 	})
-	t.Run("woken for what it has seen while it fell asleep", func(t *testing.T) {
+	t.Run("an event is offered after it was read, and the watcher is live", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
 		seen := must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		next(t, w, 2)
 		quiet(t, w)
-		w.offer(seen) // as the hub does when it is late
+		w.offer(seen) // as the hub may do
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 3)
 	})
-	t.Run("a busy one on a quiet path", func(t *testing.T) {
+	t.Run("a second event while the first is sent", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		fill(t, s, "/quiet", 2)
-		next(t, w, 2) // and while this is sent:
+		next(t, w, 2) // the two below come while this one is sent
 		fill(t, s, "/quiet", 3)
 		fill(t, s, "/busy", 5*ring)
 		next(t, w, 3)
 	})
-	t.Run("a slow one is told", func(t *testing.T) {
+	t.Run("a slow watcher gets an error", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/k", Exact, 2)
 		fill(t, s, "/k", 3)
 		next(t, w, 2)
 		fill(t, s, "/k", 2*ring)
 		_, err := w.Poll()
-		fallen(t, err, s, 3)
+		mustBeCleared(t, err, s, 3)
 	})
 }
 
@@ -310,5 +312,5 @@ func TestNextEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	must(t, s, Command{Op: OpSet, Path: "/k"})
-	next(t, w, 2) // the watcher itself goes on
+	next(t, w, 2) // the watcher can still be used
 }
