@@ -5,14 +5,13 @@ import (
 	"slices"
 )
 
-// cors puts the headers on every answer that let a browser's script read it,
-// and answers OPTIONS.
+// cors decides which scripts of web pages may use the API. It adds the CORS headers to every response and answers OPTIONS.
 type cors struct {
-	any     bool
+	any     bool // scripts of all origins may use the API
 	origins map[string]struct{}
 }
 
-// The headers' values, shared by all answers: nobody changes them.
+// The values of the headers. All responses share them, so they must not be changed.
 var (
 	corsMethods = []string{"POST, GET, OPTIONS, PUT, DELETE"}
 	corsHeaders = []string{"accept, content-type, authorization"}
@@ -20,6 +19,7 @@ var (
 	varyOrigin  = []string{"Origin"}
 )
 
+// newCORS allows the origins. "*" or an empty list allows all.
 func newCORS(origins []string) cors {
 	c := cors{origins: map[string]struct{}{}, any: len(origins) == 0}
 	for _, o := range origins {
@@ -33,7 +33,7 @@ func newCORS(origins []string) cors {
 
 func (c cors) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.any { // a cache must not give one origin's answer to another
+		if !c.any { // a cache must not return the response for one origin to another
 			w.Header()["Vary"] = varyOrigin
 		}
 		if origin := c.allowed(r); origin != nil && !isScriptless(r.URL.Path) {
@@ -50,23 +50,7 @@ func (c cors) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// protection refuses requests that a web page of another origin makes a browser send, but
-// for origins that were listed. It lets through what is no browser's.
-func (c cors) protection() *http.CrossOriginProtection {
-	p := http.NewCrossOriginProtection()
-	for origin := range c.origins {
-		_ = p.AddTrustedOrigin(origin) // what is no origin, as * is none, no browser sends
-	}
-	return p
-}
-
-// isScriptless reports whether no script may read the answers of a path, whatever its origin.
-func isScriptless(path string) bool {
-	return slices.ContainsFunc(scriptless, func(pattern string) bool { return covers(pattern, path) })
-}
-
-// allowed gives the value of Access-Control-Allow-Origin, or nil for an origin
-// that is not allowed.
+// allowed returns the value of Access-Control-Allow-Origin, or nil if the origin of the request is not allowed.
 func (c cors) allowed(r *http.Request) []string {
 	if c.any {
 		return corsAny
@@ -78,6 +62,20 @@ func (c cors) allowed(r *http.Request) []string {
 	return nil
 }
 
-// WithCORS puts the headers for the origins on the answers of next, and answers
-// OPTIONS itself: what a member does, for the proxy before it.
+// protection refuses changes that a web page of another origin makes a browser send, unless the origin is in the list. "*" is
+// not enough for that. Requests that do not come from a browser are allowed.
+func (c cors) protection() *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	for origin := range c.origins {
+		_ = p.AddTrustedOrigin(origin) // an error means that it is not an origin: no browser sends it
+	}
+	return p
+}
+
+// isScriptless reports whether no script may read the responses of a path.
+func isScriptless(path string) bool {
+	return slices.ContainsFunc(scriptless, func(pattern string) bool { return covers(pattern, path) })
+}
+
+// WithCORS adds the CORS headers of a member to the responses of next, and answers OPTIONS. A proxy uses it.
 func WithCORS(origins []string, next http.Handler) http.Handler { return newCORS(origins).wrap(next) }

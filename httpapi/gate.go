@@ -68,7 +68,7 @@ type Gate struct {
 // NewGate makes a Gate that is closed.
 func NewGate(cfg GateConfig) *Gate {
 	g := &Gate{GateConfig: cfg, opened: make(chan struct{}), ended: make(chan struct{}), failed: make(chan error, 1)}
-	g.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: func() service.Health { return service.Health{} }, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	g.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: func() service.Health { return service.Health{} }, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout}
 	g.servers = g.newServers()
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"pando/tree"
@@ -22,7 +23,7 @@ type request struct {
 // decides which of several mistakes is reported; it is the reference's.
 func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Error) {
 	p := parser{form: *f}
-	q.path = keyPath(r.URL.Path, keysPath)
+	q.path = keyPath(r.URL.Path)
 	if !tree.ValidPath(q.path) {
 		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
 			"the path is longer than %d bytes or deeper than %d levels", tree.MaxPathBytes, tree.MaxPathDepth))
@@ -167,4 +168,13 @@ func (p *parser) ttl(now func() time.Time) int64 {
 		return 0
 	}
 	return at + int64(seconds)*int64(time.Second)
+}
+
+// keyPath returns the path in the tree for the clean path of a URL.
+func keyPath(urlPath string) string {
+	p := strings.TrimSuffix(strings.TrimPrefix(urlPath, keysPath), "/")
+	if p == "" {
+		return "/"
+	}
+	return p
 }

@@ -4,13 +4,10 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"strings"
 )
 
-// cleanPath answers a path with empty, "." or ".." components by a redirect to
-// the clean one, whatever the method, as the reference does. It also has the
-// router look at the decoded path: an escaped slash separates like a plain
-// one.
+// cleanPath redirects a request whose path has empty, "." or ".." components to the clean path, whatever its method, as the
+// reference does. It also makes the router use the decoded path: an escaped slash separates components like a plain one.
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
@@ -24,13 +21,13 @@ func cleanPath(next http.Handler) http.Handler {
 	})
 }
 
-// clean gives the clean form of a path; a slash at the end stays.
+// clean returns the clean form of a path. It keeps a slash at the end.
 func clean(p string) string {
 	if p == "" {
 		return "/"
 	}
 	if isClean(p) {
-		return p // the common case, decided without a copy
+		return p // the common case, without a copy
 	}
 	c := path.Clean("/" + p)
 	if p[len(p)-1] == '/' && c != "/" {
@@ -39,8 +36,8 @@ func clean(p string) string {
 	return c
 }
 
-// isClean reports whether a path has neither empty components nor any that begin
-// with a dot.
+// isClean reports whether a path begins with a slash and has no empty components and none that begin with a dot. For such
+// paths clean has nothing to do; it also accepts others.
 func isClean(p string) bool {
 	for i := 1; i < len(p); i++ {
 		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.') {
@@ -48,13 +45,4 @@ func isClean(p string) bool {
 		}
 	}
 	return p[0] == '/'
-}
-
-// keyPath gives the tree's path for a clean URL path below prefix.
-func keyPath(p, prefix string) string {
-	p = strings.TrimSuffix(strings.TrimPrefix(p, prefix), "/")
-	if p == "" {
-		return "/"
-	}
-	return p
 }

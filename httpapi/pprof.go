@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// servePprof serves Go's profiles, if --enable-pprof is on.
+// servePprof serves Go's profiles if --enable-pprof is set.
 func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 	if p.pprof == Off {
 		http.NotFound(w, r)
@@ -23,70 +23,66 @@ func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 	case "symbol":
 		pprof.Symbol(w, r)
 	case "profile":
-		abandonable(p.patience, pprof.Profile)(w, r)
+		serveAbortable(w, r, p.stallTimeout, pprof.Profile)
 	case "trace":
-		abandonable(p.patience, pprof.Trace)(w, r)
+		serveAbortable(w, r, p.stallTimeout, pprof.Trace)
 	default:
-		abandonable(p.patience, pprof.Index)(w, r)
+		serveAbortable(w, r, p.stallTimeout, pprof.Index)
 	}
 }
 
-// abandonable runs a handler that takes as long as the client wishes, and ends it when
-// the client goes away: there is one profile at a time, and an abandoned one would be in
-// the way of the next. A conn does not tell net/http that its client has gone, so the
-// connection leaves net/http, without the request's body, and is closed behind the
-// answer.
-func abandonable(patience time.Duration, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		taken, _, err := http.NewResponseController(w).Hijack()
-		if err != nil { // as with HTTP/2, where net/http notices by itself
-			next(w, r)
-			return
-		}
-		defer func() { _ = taken.Close() }() // nobody is left to tell
-		ctx, gone := context.WithCancel(r.Context())
-		defer gone()
-		go func() {
-			defer gone()
-			_, _ = io.Copy(io.Discard, taken) // ends with the client, or when the answer is sent
-		}()
-		r = r.WithContext(ctx)
-		r.Body = http.NoBody // it has left with the connection
-		next(&lastAnswer{conn: taken, header: header, patience: patience}, r)
-	}
-}
-
-// lastAnswer writes an answer to a connection that has left net/http. It ends with the
-// connection.
-type lastAnswer struct {
-	conn     net.Conn
-	header   http.Header
-	patience time.Duration // a client that takes nothing for so long is given up
-	begun    bool
-}
-
-// Header is what goes before the body.
-func (a *lastAnswer) Header() http.Header { return a.header }
-
-// WriteHeader sends the head. A client that has gone does not get it, nor the rest.
-func (a *lastAnswer) WriteHeader(status int) {
-	if a.begun {
+// serveAbortable calls serve with a request whose context ends when the client goes away: only one CPU profile can run at a
+// time, so one without a client would block the next. A stream.Conn does not show net/http that its client is gone. So the
+// connection is taken over from net/http, without the request's body, and closed after the response. A client that takes
+// nothing for the timeout gets no more.
+func serveAbortable(w http.ResponseWriter, r *http.Request, timeout time.Duration, serve http.HandlerFunc) {
+	header := w.Header()
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil { // with HTTP/2, where net/http itself finds out that the client is gone
+		serve(w, r)
 		return
 	}
-	a.begun = true
-	_ = a.conn.SetWriteDeadline(time.Now().Add(a.patience))
-	_, _ = fmt.Fprintf(a.conn, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
-	a.header.Set("Connection", "close")
-	_ = a.header.Write(a.conn)
-	_, _ = io.WriteString(a.conn, "\r\n")
+	defer func() { _ = conn.Close() }() // all that could be sent was sent
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, conn) // returns when the client closes the connection, or after the response
+	}()
+	r = r.WithContext(ctx)
+	r.Body = http.NoBody
+	serve(&connResponse{conn: conn, header: header, timeout: timeout}, r)
 }
 
-// Write sends a piece of the body.
-func (a *lastAnswer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	if err := a.conn.SetWriteDeadline(time.Now().Add(a.patience)); err != nil {
+// connResponse is an http.ResponseWriter for a connection that was taken over. The response ends with the connection.
+type connResponse struct {
+	conn    net.Conn
+	header  http.Header
+	timeout time.Duration // of each write
+	begun   bool          // the head was sent
+}
+
+// Header returns the headers of the response.
+func (c *connResponse) Header() http.Header { return c.header }
+
+// WriteHeader sends the head of the response. It ignores errors: Write will return them.
+func (c *connResponse) WriteHeader(status int) {
+	if c.begun {
+		return
+	}
+	c.begun = true
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.timeout))
+	_, _ = fmt.Fprintf(c.conn, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
+	c.header.Set("Connection", "close")
+	_ = c.header.Write(c.conn)
+	_, _ = io.WriteString(c.conn, "\r\n")
+}
+
+// Write sends a part of the body.
+func (c *connResponse) Write(p []byte) (int, error) {
+	c.WriteHeader(http.StatusOK)
+	if err := c.conn.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
-	return a.conn.Write(p)
+	return c.conn.Write(p)
 }

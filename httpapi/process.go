@@ -15,8 +15,8 @@ type process struct {
 	metrics  http.Handler
 	health   func() service.Health
 	pprof    Switch
-	// patience is how long a client may take nothing of a profile.
-	patience time.Duration
+	// stallTimeout is how long a client may take nothing of a profile.
+	stallTimeout time.Duration
 }
 
 // mount adds routes of a process to a router.

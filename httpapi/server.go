@@ -97,7 +97,7 @@ func New(cfg Config) *Server {
 
 		crossOrigin: newCORS(cfg.CORS).protection(),
 	}
-	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.service.Health, pprof: cfg.Pprof, patience: cfg.BodyTimeout}
+	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.service.Health, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout}
 	return s
 }
 
