@@ -48,6 +48,9 @@ func TestDetach(t *testing.T) {
 			[]members.ID{9, 0, 0, 1, 0, 1}, 0},
 		{"behind a checkpoint", &storage.Recovered{Identity: id, Applied: 5, Term: 2, Entries: logOf(6, batch(), added(4), batch())},
 			[]members.ID{1, 0, 1}, 1},
+		{"a feature level that was raised", &storage.Recovered{Identity: id, Applied: 5, Term: 2,
+			Entries: logOf(6, entry(raftpb.EntryNormal, encodeLevel(1)), entry(raftpb.EntryNormal, encodeFounding(77)), batch())},
+			[]members.ID{1, 0, 1}, 1},
 		{"a checkpoint alone", &storage.Recovered{Identity: id, Applied: 5, Term: 2}, nil, 1},
 		{"entries that a snapshot replaced", &storage.Recovered{Identity: id, Applied: 5, Term: 3, Entries: logOf(6, batch())}, nil, 1},
 	} {
@@ -76,7 +79,7 @@ func TestDetach(t *testing.T) {
 	})
 }
 
-// effect is whom an entry adds as a voter, 0 for an empty one, 1 for commands.
+// effect is the member that an entry adds as a voter, 0 for an empty entry, 1 for one that has other data.
 func effect(t *testing.T, e *raftpb.Entry) members.ID {
 	t.Helper()
 	if e.GetType() == raftpb.EntryNormal {

@@ -30,7 +30,7 @@ type limits struct {
 	queue       int   // proposals that wait for an entry
 	deferred    int   // proposals that raft did not take
 	inbox       int   // messages that came from peers and wait for the loop
-	outbox      int   // messages that wait for one peer
+	sendQueue   int   // messages that wait for one peer
 	appends     int   // appends that wait for the disk
 	uncommitted int   // entries in the leader's log that wait for a quorum
 	inFlight    int   // entries on their way to one follower
@@ -70,7 +70,7 @@ func newLimits(requestBytes, catchUpBytes int64) limits {
 		queue:       max(64<<20, 2*entry),
 		deferred:    max(32<<20, 2*message),
 		inbox:       max(64<<20, 2*message),
-		outbox:      inFlight + message,
+		sendQueue:   inFlight + message,
 		appends:     max(32<<20, 2*entry),
 		uncommitted: max(64<<20, 2*entry),
 		inFlight:    inFlight,

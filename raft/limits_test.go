@@ -19,14 +19,14 @@ func TestLimits(t *testing.T) {
 		command := int(request) + requestHead
 		for name, bound := range map[string]int{
 			"command": l.command, "message": l.message, "queue": l.queue, "held": l.deferred, "inbox": l.inbox,
-			"outbox": l.outbox, "appends": l.appends, "uncommitted": l.uncommitted, "in flight": l.inFlight,
+			"send queue": l.sendQueue, "appends": l.appends, "uncommitted": l.uncommitted, "in flight": l.inFlight,
 		} {
 			if bound < command {
 				t.Errorf("request limit %d: %s has room for %d bytes, and a command may have %d", request, name, bound, command)
 			}
 		}
-		if l.outbox < l.inFlight+l.message {
-			t.Errorf("request limit %d: a follower that is behind gets no proposals: %d bytes may wait for it", request, l.outbox)
+		if l.sendQueue < l.inFlight+l.message {
+			t.Errorf("request limit %d: a follower that is behind gets no proposals: %d bytes may wait for it", request, l.sendQueue)
 		}
 	}
 }

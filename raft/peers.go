@@ -55,7 +55,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 			n.inbox.post(func(c *core) { c.fail(ErrRemoved) })
 		},
 		MaxMessage: n.limits.message,
-		MaxQueued:  n.limits.outbox,
+		MaxQueued:  n.limits.sendQueue,
 		Sent: func(m *raftpb.Message, bytes int) {
 			if m.GetType() == raftpb.MsgApp {
 				emit1(n.observer.AppendSent, bytes)
