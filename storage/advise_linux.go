@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseWillNeed asks the kernel to read all of f ahead: loading visits the pages
-// in the order of the keys, which on a cold disk is one seek a page.
+// adviseWillNeed asks the kernel to read the whole file ahead. Loading reads the pages in the
+// order of the keys, which would be one seek for each page.
 func adviseWillNeed(f *os.File) {
-	// A refusal costs speed alone.
+	// After an error loading takes longer.
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_WILLNEED)
 }

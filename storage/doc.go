@@ -1,82 +1,110 @@
-// Package storage owns what one member keeps on disk: the write-ahead log and
-// the checkpoint of the tree.
+// Package storage keeps the data of one member on disk: the write-ahead log, and the
+// checkpoint of the tree. Package raft writes to it; package raft/offline and the command
+// line restore, copy and inspect the files of members that do not run.
 //
-// # What is where
+// # What is on disk
 //
 //	<data-dir>/member.lock  locked while a process uses the directory
 //	<data-dir>/state.db     the checkpoint, a bbolt file
 //	<data-dir>/wal/         the log, in segments of 64 MB (or --wal-dir)
+//	<data-dir>/torn-tail    what the last repair cut off the log
 //
-// The checkpoint holds the tree as of one applied entry of the log, and the log
-// holds everything behind that. state.db has these buckets:
+// The checkpoint holds the tree as of one applied entry. The log holds everything after
+// it. state.db has these buckets:
 //
-//	meta          format, identity, position: see the keys in format.go
+//	meta          format, identity, position, members: see the keys in format.go
 //	keys          the tree of /v2/keys: state, totals
 //	keys/nodes    path -> node
-//	keys/recent   number, 8 bytes big-endian -> chunk of changes to the nodes
+//	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
 //
-// The tree is what keys/nodes holds with the changes of keys/recent over it, the
-// later over the earlier. A checkpoint appends what has changed to keys/recent, in
-// chunks of 32 kB, and writes no node in its place: a page for each would be many
-// times what has changed. When the recent changes are a third of the tree, or most of
-// keys/nodes is gone from it, they are folded: put into keys/nodes, in the order of
-// the paths, and forgotten.
-//
-// A second tree gets a bucket of its own beside keys.
+// A checkpoint appends its delta, which is what changed in the tree, in chunks of 32 kB to
+// keys/recent. It changes no record of keys/nodes: a node in its place would cost a whole
+// page. The tree is keys/nodes with the deltas merged over it, the newer over the older.
+// When the deltas reach a third of the tree, compaction writes a new file of the tree in
+// memory, without deltas, and renames it over state.db.
 //
 // # What a crash may do
 //
-// Append returns when the entries are synced, so a crash takes nothing that was
-// acknowledged. What it was writing at that moment may be there, may be gone,
-// and may be there in part: a torn write, of which the hard state at its end may be
-// all that is missing. Open cuts a torn write and says so in one line of the log.
+// It may lose what was not acknowledged, and nothing else.
 //
-// A checkpoint takes three steps: a record of its position goes to the log and
-// is synced; one bbolt transaction stores the changes and the position; the
-// segments of the log that lie wholly behind it are deleted, oldest first. After
-// a crash between any two of them the log can still be opened at the position
-// that state.db names. Create writes the log first and state.db last, in one
-// rename, so a directory without state.db was never in use and is made anew.
+//   - Append returns when the entries are synced. A write that a crash interrupts may be
+//     there, may be gone, or may be there in part: a torn write. Open cuts it off, logs
+//     that, and keeps its first bytes in torn-tail.
+//   - A checkpoint has three steps: a record of its position is written to the log and
+//     synced; state.db changes to the new position, in one bbolt transaction; the segments
+//     of the log that lie wholly before it are deleted, oldest first. A crash may come
+//     between any two steps: the log can be opened at the position that state.db names.
+//   - A large checkpoint takes many transactions, so that it needs little memory. Only the
+//     last one makes it valid. After a crash before that, the format of state.db says that
+//     its last chunks and events may be unfinished. Open ignores them, and the next
+//     checkpoint deletes them.
+//   - Compaction writes a file of its own. A crash before the rename leaves that file, which
+//     the next Open deletes. A crash after it leaves the new file, which says the same.
+//   - Install, which replaces the checkpoint by one of the leader, has the order of a
+//     checkpoint, with a rename as its second step.
+//   - Create, Restore and Backup rename state.db last. A crash before that leaves a directory
+//     without state.db: Exists reports false, and the next call makes the data anew.
+//   - Opening the log makes its last segment shorter for a moment. A note in the log's
+//     directory says so (opening_note.go).
 //
-// A large checkpoint takes many transactions, so that it needs little memory. Only the
-// last one makes it valid. Until then its chunks and events lie behind those that count,
-// format 3 says that they do not, and the next checkpoint removes them.
-//
-// A fold, which may follow a checkpoint, is many transactions, and none of them
-// changes the tree that state.db holds: the recent changes stay there until the last
-// one. So it may end anywhere, and the next begins anew.
+// A crash may not lose an entry, a vote or a term after Append has returned, reorder
+// entries, leave state.db at a position at which the log can't be opened, or make Open
+// accept only a part of what was acknowledged.
 //
 // # What damage does
 //
-// Every record of state.db carries a checksum of its key and value, the number
-// and the sum of all records are kept beside them, and every page is checked
-// before it is believed. In the log each record's checksum covers all records
-// before it; what the checksums leave out (types and lengths) is checked against
-// raft's rules: see replay. A bad place counts as a torn write only when lost sectors
-// explain it, and when no intact record behind it can only have been written after it
-// was synced: see unsynced. A last segment that is shorter than it was made has lost
-// its end. Anything else stops Open, too, with an error that names the file and says
-// what to do, and changes nothing on disk.
+// Open reads and checks everything before it changes anything. Each record of state.db has
+// a checksum of its key and value, the number and the sum of all records are stored, too,
+// and each page is checked before it is used. In the log the checksum of a record covers
+// all records before it. The checksums leave out types and lengths; these are compared with
+// the rules of raft and with the order in which a member writes: see replay. Bytes that
+// can't be read are a torn write only if the loss of whole sectors explains them, and only
+// if no intact record after them proves that they had been synced. Any other damage stops
+// Open with an error that names the file and says what to do.
 //
-// A checkpoint that meets an error of the disk, or damage, puts state.db in doubt. The
-// next one reads nothing of it, and writes a new file of what is in memory.
+// After an error of the disk in a checkpoint, or when state.db is found damaged, its content
+// is in doubt. The next checkpoint reads nothing of it, and writes a new file of the tree in
+// memory. After a failed write to the log the Disk refuses everything (ErrFailed), because
+// the kernel may have dropped the pages that it could not write.
 //
-// # Who may call what
+// # Goroutines
 //
-// One goroutine at a time calls Append. Another one may run Checkpoint beside
-// it. WALSize, Hurry, NeedsAll and CheckpointFailing may be called from anywhere, Close when the others have
-// returned or will find ErrClosed.
+// One goroutine at a time may call Append. Another one may run Checkpoint beside it. Stage
+// may run beside everything, but only once at a time. Install must not run beside Append.
+// WALSize, DeferCompaction, NeedsAll, CheckpointFailing, ReadCheckpoint and ReadSnapshot may
+// be called from any goroutine. Close may be called from any goroutine: calls at work end
+// before it returns, and later ones return ErrClosed.
 //
-// # What older versions wrote
+// # Formats
 //
-// Format 1 of state.db has no keys/recent. It is read, and the next checkpoint makes
-// it format 2, which older versions refuse.
+// Format 1 of state.db has no keys/recent. The next checkpoint makes it format 2, which older
+// versions refuse. Format 3 is format 2 with unfinished records. Format 4 is format 2 in a
+// cluster whose feature level is not zero, and names that level: see FeatureLevel. Format 5
+// is format 3 in such a cluster. Versions without feature levels refuse both, so they can't
+// write a checkpoint without the level.
 //
-// Format 4 is format 2 of a cluster whose feature level is not zero, and names that level:
-// see FeatureLevel. Format 5 is format 3 of such a cluster. Versions without feature levels
-// refuse both, so they can't write a checkpoint that forgets the level.
+// A log of format 1 may end with a segment that is too short, because a repair left it so. It
+// stays in format 1.
 //
-// A log of format 1 may end with a segment that is shorter than it was made, for a
-// repair left it so. It is read by that rule, and stays in format 1.
+// # Files
+//
+//	options, layout, lock, errors     the data directory: paths, content, lock
+//	disk                              Append and Close
+//	create, open, restore, backup     the ways to get a Disk or its files
+//	transfer, snapshot                checkpoints for and from other members, snapshot files
+//
+//	log_open, zerofill                opening, repairing and releasing the log; its next segment
+//	log_segment, log_record           its files, frames and records
+//	log_scan                          reading it, with checksums
+//	replay, replay_loss               what its records mean: the one state machine
+//	log_tail                          whether what follows them is a torn write
+//	opening_note                      the note about an interrupted opening
+//
+//	checkpoint, checkpoint_writer     writing a checkpoint
+//	compact                           writing a new state.db without deltas
+//	delta, delta_chunk                deltas: merging, and their stored form
+//	state_file                        transactions on state.db
+//	format, level, checksum, records  buckets, keys, formats, totals and checksums
+//	load, bolt_reader                 reading state.db, which may be damaged
 package storage

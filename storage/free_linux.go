@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is how much can still be written in a directory.
+// freeBytes is the number of bytes that can still be written in the file system of dir.
 func freeBytes(dir string) int64 {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return math.MaxInt64 // writing will tell
+		return math.MaxInt64 // not known: a write may fail
 	}
 	if blocks := uint64(math.MaxInt64 / max(s.Bsize, 1)); s.Bavail > blocks {
 		return math.MaxInt64

@@ -4,5 +4,5 @@ package storage
 
 import "math"
 
-// freeBytes is not known here: writing tells.
+// freeBytes is not known on this system: a write may fail.
 func freeBytes(string) int64 { return math.MaxInt64 }

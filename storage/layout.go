@@ -9,18 +9,16 @@ import (
 	"syscall"
 )
 
-// contents is what a data directory holds.
+// contents says what a data directory holds.
 type contents int
 
 const (
-	// noData: nothing, or what an interrupted Create left.
-	noData contents = iota
-	// memberData: a member's checkpoint and log.
-	memberData
+	noData     contents = iota // nothing, or the remains of an interrupted Create, Restore or Backup
+	memberData                 // a member's checkpoint and log
 )
 
-// inspect looks at the files without changing anything. It refuses what is
-// neither a member's data nor free for it.
+// inspect looks at the files and changes nothing. It returns an error if the directories
+// hold neither a member's data nor nothing.
 func (p paths) inspect() (contents, error) {
 	for _, dir := range []string{p.dir, p.wal} {
 		if err := refuseFile(dir); err != nil {
@@ -39,7 +37,7 @@ func (p paths) inspect() (contents, error) {
 	case hasState && len(list) > 0:
 		return memberData, nil
 	case hasState:
-		return noData, fmt.Errorf("storage: %w: %s is there, but its log in %s is not: if it was moved, say where with --wal-dir; else %s",
+		return noData, fmt.Errorf("storage: %w: %s exists, but its log in %s does not: if the log was moved, give its directory with --wal-dir; otherwise %s",
 			ErrCorrupt, p.state, p.wal, restoreAdvice)
 	}
 	if err := p.refuseForeign(); err != nil {
@@ -51,7 +49,8 @@ func (p paths) inspect() (contents, error) {
 	return noData, p.refuseUsedLog()
 }
 
-// refuseFile refuses a path with a file where a directory has to be. What else may be wrong with it, its use will tell.
+// refuseFile returns an error if there is a file where path needs a directory. Other errors
+// appear when the path is used.
 func refuseFile(path string) error {
 	for at, above := path, ""; at != above; at, above = filepath.Dir(at), at {
 		info, err := os.Stat(at)
@@ -67,7 +66,7 @@ func refuseFile(path string) error {
 	return nil
 }
 
-// refuseForeign refuses directories that hold files of others.
+// refuseForeign returns an error if one of the directories holds files of other programs.
 func (p paths) refuseForeign() error {
 	if is, err := exists(filepath.Join(p.dir, "member")); err != nil || is {
 		if err != nil {
@@ -76,21 +75,21 @@ func (p paths) refuseForeign() error {
 		return fmt.Errorf("storage: %w: %s holds data of etcd (member/), which can't be read: choose another --data-dir", ErrForeign, p.dir)
 	}
 	ours := map[string]bool{lockName: true, tornName: true, walName: true, walName + tempSuffix: true, stateName + tempSuffix: true}
-	if err := onlyOurs(p.dir, func(name string) bool { return ours[name] }); err != nil {
+	if err := refuseOthers(p.dir, func(name string) bool { return ours[name] }); err != nil {
 		return fmt.Errorf("%w: choose another --data-dir", err)
 	}
 	log := func(name string) bool {
 		return strings.HasSuffix(name, tempSuffix) || filepath.Ext(name) == segmentExt
 	}
-	if err := onlyOurs(p.wal, log); err != nil {
+	if err := refuseOthers(p.wal, log); err != nil {
 		return fmt.Errorf("%w: choose another --wal-dir", err)
 	}
 	return nil
 }
 
-// onlyOurs refuses a directory with names that ours does not know. Hidden files
-// and what file systems put there are nobody's data.
-func onlyOurs(dir string, ours func(name string) bool) error {
+// refuseOthers returns an error if a file in dir has a name for which ours reports false.
+// It ignores hidden files, and those that file systems make.
+func refuseOthers(dir string, ours func(name string) bool) error {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("storage: %w", err)
@@ -104,9 +103,9 @@ func onlyOurs(dir string, ours func(name string) bool) error {
 	return nil
 }
 
-// refuseUsedLog refuses a log without a checkpoint, unless it is what Create or
-// Restore left when it was interrupted: both give state.db its name last, and
-// nothing was appended before.
+// refuseUsedLog returns an error for a log without a checkpoint, unless an interrupted Create,
+// Restore or Backup has left it: these rename state.db last, so nothing was appended by a
+// member.
 func (p paths) refuseUsedLog() error {
 	if p.restoring() {
 		return nil
@@ -122,9 +121,8 @@ func (p paths) refuseUsedLog() error {
 		ErrCorrupt, p.state, p.wal, restoreAdvice)
 }
 
-// restoring reports whether the log is one that an interrupted Restore began: the
-// checkpoint beside it still has its unfinished name, both are of the same
-// member, and nothing follows.
+// restoring reports whether an interrupted Restore has left the log: the checkpoint still has
+// its unfinished name, both are of the same member, and no entries follow.
 func (p paths) restoring() bool {
 	m, err := loadMeta(p.state + tempSuffix)
 	if err != nil {
@@ -134,8 +132,8 @@ func (p paths) restoring() bool {
 	return err == nil && len(sc.terms) == 0 && *sc.head == m.identity
 }
 
-// clear removes what an interrupted Create or Restore left. The checkpoint goes
-// last: it tells that the log was never in use.
+// clear removes the remains of an interrupted Create, Restore or Backup. It removes the
+// unfinished checkpoint last, because restoring needs that.
 func (p paths) clear() error {
 	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {
 		return fmt.Errorf("storage: %w", err)

@@ -3,16 +3,16 @@ package storage
 import "fmt"
 
 // FeatureLevel is the highest feature level of a cluster whose data this program reads and writes. The level of a cluster
-// starts at 0 and only rises: package raft raises it once all members run a program that has the level. A format that
-// older programs can't read is written only from the level on that introduces it.
+// begins at 0 and only rises: package raft raises it when all members run a program that has the level. A format that
+// older programs can't read is written only in clusters whose level has reached the one that introduces it.
 //
-//	level  from then on
+//	level  what changes with it
 //	0      the formats of the programs that have no feature levels
 //	1      state.db names the level, so that a program below it refuses the file; log entries may be marked as ignorable
 const FeatureLevel = 1
 
-// formats gives the formats of a state.db of a cluster at this feature level: while a checkpoint is valid, and while a
-// checkpoint is written that takes more than one transaction.
+// formats returns the formats of state.db in a cluster at a feature level: that of a whole checkpoint, and that between the
+// transactions of one that is being written.
 func formats(level uint64) (valid, unfinished uint64) {
 	if level == 0 {
 		return stateFormat, unfinishedFormat

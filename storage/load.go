@@ -11,15 +11,16 @@ import (
 	"pando/tree"
 )
 
-// checkpointData is what state.db holds.
+// checkpointData is the content of state.db.
 type checkpointData struct {
 	meta  meta
 	store *tree.Store
-	// unfinished says that chunks and events follow of a checkpoint that is not valid.
+	// unfinished says that the last chunks and events may be those of a checkpoint that
+	// never became valid.
 	unfinished bool
 }
 
-// loadState reads the checkpoint at path and checks all of it.
+// loadState reads and checks the whole checkpoint at path.
 func loadState(path string, historySize int) (*checkpointData, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,7 +42,7 @@ func loadState(path string, historySize int) (*checkpointData, error) {
 	return data, nil
 }
 
-// readState reads a checkpoint of size bytes.
+// readState reads and checks a whole checkpoint of size bytes.
 func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, error) {
 	p, err := openBoltReader(src, size)
 	if err != nil {
@@ -61,7 +62,7 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 	return d, p.checkFree()
 }
 
-// readMetaOnly reads what a checkpoint says about itself.
+// readMetaOnly reads the bucket meta of a checkpoint.
 func readMetaOnly(src io.ReaderAt, size int64) (*meta, error) {
 	p, err := openBoltReader(src, size)
 	if err != nil {
@@ -89,13 +90,12 @@ func topBuckets(p *boltReader) (metaRef, keysRef *bucketRef, err error) {
 		return nil
 	})
 	if err == nil && (metaRef == nil || keysRef == nil) {
-		err = damaged("the buckets meta and keys are not both there")
+		err = damaged("the bucket meta or the bucket keys is missing")
 	}
 	return metaRef, keysRef, err
 }
 
-// readMeta reads the meta bucket: first the format, because the rest depends on
-// it.
+// readMeta reads the bucket meta. It checks the format before it reads the other values.
 func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 	values := map[string][]byte{}
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
@@ -131,7 +131,7 @@ func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 	return checkLevel(d.meta.level)
 }
 
-// treeBuckets is what the bucket of one tree holds.
+// treeBuckets is the content of the bucket of a tree.
 type treeBuckets struct {
 	values                 map[string][]byte
 	nodes, history, deltas *bucketRef
@@ -159,13 +159,13 @@ func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
 		return nil
 	})
 	if err == nil && (b.nodes == nil || b.history == nil) {
-		err = damaged("keys: the buckets nodes and history are not both there")
+		err = damaged("keys: the bucket nodes or the bucket history is missing")
 	}
 	return b, err
 }
 
-// readTree loads a tree. One that was never checkpointed has no state; then
-// there must be no nodes and events either.
+// readTree loads the tree. Before the first checkpoint it has no state, and then it must have
+// no nodes and events.
 func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int) error {
 	b, err := readTreeBuckets(p, ref)
 	if err != nil {
@@ -191,7 +191,7 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 		return err
 	}
 	if got != want || !used && got != (treeTotals{}) {
-		return damaged("%d nodes, %d events and %d chunks of deltas are there, %d, %d and %d were stored",
+		return damaged("it holds %d nodes, %d events and %d chunks of deltas, but %d, %d and %d were stored",
 			got.nodes.records, got.history.records, got.deltas.records, want.nodes.records, want.history.records, want.deltas.records)
 	}
 	if !used {
@@ -204,9 +204,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	return nil
 }
 
-// readRecords hands the nodes, with the recent changes over them, and the events to
-// a loader, and gives the totals of all. It passes over chunks and events beyond the
-// numbers of limit.
+// readRecords passes the nodes, with the deltas merged over them, and the events to a loader.
+// It skips the chunks and events beyond the numbers of limit, and returns the totals of the
+// records that it has read.
 func (b *treeBuckets) readRecords(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none
@@ -223,7 +223,7 @@ func (b *treeBuckets) readRecords(p *boltReader, loader *tree.Loader, limit tree
 		return loader.Node(string(c.path), c.node)
 	}}
 	got.nodes, err = readRecords(p, *b.nodes, math.MaxUint64, func(key, value []byte) error {
-		if len(value) == 0 { // a change that is gone, which a node can't be
+		if len(value) == 0 { // would be taken for a tombstone
 			return fmt.Errorf("%.80q has no node", key)
 		}
 		return m.add(change{key, value})
@@ -241,8 +241,8 @@ func (b *treeBuckets) readRecords(p *boltReader, loader *tree.Loader, limit tree
 	return got, nil
 }
 
-// readRecords hands the values of a bucket to take, the first ones up to a limit, and
-// gives their totals.
+// readRecords passes the values of a bucket to take, at most limit of them, and returns their
+// totals.
 func readRecords(p *boltReader, ref bucketRef, limit uint64, take func(key, value []byte) error) (totals, error) {
 	var t totals
 	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
@@ -292,7 +292,7 @@ func readHistory(path string, take func(key, event []byte) error) error {
 	}
 	got, err := readRecords(p, *b.history, math.MaxUint64, take)
 	if err == nil && got != want.history {
-		err = damaged("%d events are there, %d were stored", got.records, want.history.records)
+		err = damaged("it holds %d events, but %d were stored", got.records, want.history.records)
 	}
 	return err
 }

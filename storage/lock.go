@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// dirLock keeps other processes out of a data directory. The kernel drops it
-// when the process ends, however it ends.
+// dirLock keeps other processes from using a data directory. The kernel releases it when the
+// process ends, for any reason.
 type dirLock struct {
 	file    *os.File
-	created bool // the file was not there before
+	created bool // lockDir made the file
 }
 
-// lockDir takes the lock of the directory, whose lock file is at path.
+// lockDir locks the data directory whose lock file is path. It does not wait for the lock.
 func lockDir(path string) (*dirLock, error) {
 	for {
 		_, err := os.Lstat(path)
@@ -32,8 +32,8 @@ func lockDir(path string) (*dirLock, error) {
 			}
 			return nil, fmt.Errorf("storage: lock %s: %w", path, err)
 		}
-		// A refused start removes the lock file it made; whoever waited on that
-		// file holds a lock that nobody else can see, and must try again.
+		// Between the two calls above, a process whose start was refused may have removed
+		// the file (see undo). Then this lock is on a file that no other process can find.
 		if sameFile(f, path) {
 			return &dirLock{file: f, created: created}, nil
 		}
@@ -41,6 +41,7 @@ func lockDir(path string) (*dirLock, error) {
 	}
 }
 
+// sameFile reports whether f is the file that path names.
 func sameFile(f *os.File, path string) bool {
 	held, err := f.Stat()
 	if err != nil {
@@ -50,10 +51,10 @@ func sameFile(f *os.File, path string) bool {
 	return err == nil && os.SameFile(held, there)
 }
 
-// release gives the lock back.
+// release unlocks the directory.
 func (l *dirLock) release() error { return l.file.Close() }
 
-// undo gives the lock back and leaves the directory as lockDir found it.
+// undo unlocks the directory and leaves it as lockDir found it.
 func (l *dirLock) undo() {
 	if l.created {
 		os.Remove(l.file.Name())

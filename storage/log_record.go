@@ -8,30 +8,30 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The frames of the log. A frame is 8 bytes of length and padding, a record, and
-// the padding that brings the next frame to a multiple of 8. A record is a
-// walpb.Record: its type, a checksum, data. The checksum covers the data of all
-// records so far, but neither types nor lengths; so a damaged type can turn one
-// kind of record into another, and a damaged length can look like a torn write.
-// That is why the log is checked here before the wal package gets to repair it.
+// The log consists of frames. A frame is a length field of 8 bytes, a record, and padding up
+// to a multiple of 8 bytes. A record is a walpb.Record: its type, a checksum, data. The
+// checksum covers the data of all records so far, but neither their types nor their lengths.
+// So a damaged type can turn a record into one of another kind, and a damaged length can
+// look like a torn write. This is why the log is checked here before the wal package opens
+// it.
 
 const (
 	frameHeadBytes = 8
-	// sectorBytes is what a disk writes whole or not at all.
+	// sectorBytes is the size of a sector, which a disk writes whole or not at all.
 	sectorBytes = 512
 )
 
-// frameHead is the length field of a frame.
+// frameHead is a decoded length field.
 type frameHead struct {
 	record  int64
 	padding int64
 }
 
-// size is the number of bytes from this frame to the next.
+// size is the size of the whole frame.
 func (h frameHead) size() int64 { return frameHeadBytes + h.record + h.padding }
 
-// parseFrameHead reads a length field that is not zero. It reports false for one
-// that no writer makes.
+// parseFrameHead decodes a length field. It reports false for one that the wal package never
+// writes.
 func parseFrameHead(b []byte) (frameHead, bool) {
 	field := binary.LittleEndian.Uint64(b)
 	h := frameHead{record: int64(field & (1<<56 - 1))}
@@ -44,28 +44,27 @@ func parseFrameHead(b []byte) (frameHead, bool) {
 	return h, h.record > 0 && (h.record+h.padding)%8 == 0
 }
 
-// record is one record of the log. The data belongs to the buffer it was read
-// from.
+// record is one record of the log. data refers to the buffer from which it was parsed.
 type record struct {
 	kind int64
 	crc  uint32
 	data []byte
 }
 
-// parseRecord reads a record and refuses what no writer makes.
+// parseRecord decodes a record. It reports false for one that the wal package never writes.
 func parseRecord(b []byte) (record, bool) {
 	m, ok := parseMessage(b, 3)
 	r := record{kind: int64(m.numbers[1]), crc: uint32(m.numbers[2]), data: m.bytes}
 	return r, ok && m.numbers[2] <= 1<<32-1 && r.kind >= wal.MetadataType && r.kind <= wal.SnapshotType
 }
 
-// chained reports whether the record's checksum follows from the one before.
+// chained reports whether the checksum of the record follows from that of the record before.
 func (r record) chained(before uint32) bool {
 	return crc32.Update(before, castagnoli, r.data) == r.crc
 }
 
-// recordBytes gives the length that a record claims for itself, judged by its
-// first bytes; false if there are too few of them to tell.
+// recordBytes returns the length of a record that begins with head, as its fields give it. It
+// reports false if head is too short or is not the beginning of a record.
 func recordBytes(head []byte) (int64, bool) {
 	at := 0
 	for {
@@ -88,16 +87,16 @@ func recordBytes(head []byte) (int64, bool) {
 	}
 }
 
-// message is a protobuf message whose fields are numbers, but for one, and appear
-// at most once: a record, an entry, a hard state, a snapshot mark.
+// message is a protobuf message of numbers and at most one field of bytes, in which each
+// field appears at most once: a record, an entry, a hard state, a mark.
 type message struct {
 	numbers [5]uint64
 	bytes   []byte
 }
 
-// parseMessage reads a message that has bytes in the field bytesField and numbers
-// in the fields before it. It is stricter than protobuf, which passes over unknown
-// fields, because it must tell kinds of messages apart.
+// parseMessage decodes a message that has bytes in the field bytesField and numbers in the
+// fields before it. It refuses unknown and repeated fields, which protobuf accepts, because
+// it must tell the kinds of messages apart.
 func parseMessage(b []byte, bytesField int) (m message, ok bool) {
 	var seen [5]bool
 	for len(b) > 0 {
@@ -123,13 +122,13 @@ func parseMessage(b []byte, bytesField int) (m message, ok bool) {
 	return m, true
 }
 
-// parseEntry gives the place of an entry in the log.
+// parseEntry decodes the index and the term of an entry.
 func parseEntry(b []byte) (position, bool) {
 	m, ok := parseMessage(b, 4)
 	return position{index: m.numbers[3], term: m.numbers[2]}, ok && m.numbers[1] <= 2 && m.numbers[2] > 0 && m.numbers[3] > 0
 }
 
-// hardState is what raft.HardState holds.
+// hardState is a decoded raftpb.HardState.
 type hardState struct {
 	term, vote, commit uint64
 }
@@ -140,7 +139,7 @@ func parseHardState(b []byte) (hardState, bool) {
 	return s, ok && m.bytes == nil && s.term > 0
 }
 
-// parseMark gives the position at which a checkpoint was taken.
+// parseMark decodes a mark: the position of a checkpoint, or of a snapshot from the leader.
 func parseMark(b []byte) (position, bool) {
 	m, ok := parseMessage(b, 3)
 	return position{index: m.numbers[1], term: m.numbers[2]}, ok

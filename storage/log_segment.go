@@ -11,18 +11,18 @@ import (
 	"strings"
 )
 
-// segmentExt ends the names of the log's segments.
+// segmentExt is the extension of the names of segments.
 const segmentExt = ".wal"
 
-// segment is one file of the log. Its name gives its number and the index of the
-// first entry in it.
+// segment is one file of the log. Its name holds its number, seq, and the index of the first
+// entry that may be in it.
 type segment struct {
 	path  string
 	seq   uint64
 	index uint64
 }
 
-// segments lists the log, in order. A directory that does not exist has none.
+// segments lists the segments of a log in order. A directory that does not exist has none.
 func segments(dir string) ([]segment, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -43,16 +43,16 @@ func segments(dir string) ([]segment, error) {
 	return list, nil
 }
 
-// errNotWhole is what reading a frame gives at a place where no whole frame is.
-// Whether that is a torn tail or damage is for tail to say.
+// errNotWhole means that no whole frame begins at a place. It may be the end of the records,
+// a torn write, or damage: see scan.tail.
 var errNotWhole = errors.New("no whole record")
 
 // frames reads the frames of one segment.
 type frames struct {
 	src  *bufio.Reader
 	size int64
-	at   int64 // where the frame begins that next reads
-	step int64 // the size of the frame that next gave
+	at   int64 // offset of the frame that next reads
+	step int64 // size of the frame that next has read
 	buf  []byte
 }
 
@@ -60,8 +60,9 @@ func newFrames(f io.Reader, size int64) *frames {
 	return &frames{src: bufio.NewReaderSize(f, 256<<10), size: size}
 }
 
-// next gives the record of the next frame. It returns io.EOF at the end of the
-// file, and errNotWhole, staying where it is, where no whole frame is.
+// next reads the frame at r.at. The record is valid until the next call. Callers must call
+// accept before they call next again. next returns io.EOF at the end of the file, and
+// errNotWhole if no whole frame begins there.
 func (r *frames) next() (record, error) {
 	var head [frameHeadBytes]byte
 	switch _, err := io.ReadFull(r.src, head[:]); {
@@ -92,7 +93,7 @@ func (r *frames) next() (record, error) {
 	return rec, nil
 }
 
-// accept moves on behind the record that next gave.
+// accept moves to the frame after the one that next has read.
 func (r *frames) accept() { r.at += r.step }
 
 func allZero(b []byte) bool {

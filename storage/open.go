@@ -13,34 +13,33 @@ import (
 	"pando/tree"
 )
 
-// Recovered is what a member had on disk: the checkpoint and the log behind it.
+// Recovered is the content of a member's data: the checkpoint, and the log after it.
 type Recovered struct {
 	Identity Identity
-	// Store is the tree as of the checkpoint; an empty one before the first.
+	// Store is the tree as of the checkpoint. It is empty before the first checkpoint.
 	Store *tree.Store
-	// Applied and Term are the index and the term of the last log entry that the
-	// checkpoint holds; zero before the first one.
+	// Applied and Term are the index and the term of the last log entry that the checkpoint
+	// holds. They are zero before the first checkpoint.
 	Applied uint64
 	Term    uint64
-	// ConfState is the raft configuration as of the checkpoint, never nil; empty
-	// before the first one.
+	// ConfState is the raft configuration as of the checkpoint. It is never nil, and empty
+	// before the first checkpoint.
 	ConfState *raftpb.ConfState
-	// Members is what the last checkpoint was given; empty before the first one.
+	// Members is that of the last checkpoint. It is empty before the first checkpoint.
 	Members []byte
 	// Level is the cluster's feature level as of the checkpoint. It is at most FeatureLevel.
 	Level uint64
-	// HardState is never nil. It commits at least what the checkpoint holds.
+	// HardState is never nil. Its commit index is at least Applied.
 	HardState *raftpb.HardState
-	// Entries follow Applied without a gap. Those behind HardState's commit index
-	// may yet be replaced.
+	// Entries are those after Applied, without gaps. Raft may still replace those after the
+	// commit index of HardState.
 	Entries []*raftpb.Entry
 }
 
-// Open reads a member's data and takes the directory. A tail of the log that a
-// crash has torn is cut, and one line of the log says so. Any other damage gives
-// an error that names the file and says what to do, and nothing on disk has
-// changed: ErrNoData, ErrLocked, ErrCorrupt, ErrForeign, ErrNewerFormat,
-// ErrOlderFormat.
+// Open reads and checks a member's data and locks the directory. If a crash has torn the last
+// write to the log, Open cuts it off and logs that. For any other damage it returns an error
+// that names the file and says what to do, and it changes nothing on disk. The errors are
+// ErrNoData, ErrLocked, ErrCorrupt, ErrForeign, ErrNewerFormat and ErrOlderFormat.
 func Open(o Options) (*Disk, *Recovered, error) {
 	p, err := o.paths()
 	if err != nil {
@@ -66,7 +65,7 @@ func Open(o Options) (*Disk, *Recovered, error) {
 	return d, r, nil
 }
 
-// recover reads everything first and then takes the log for writing.
+// recover reads and checks everything, and only then opens the log for writing.
 func (d *Disk) recover() (*Recovered, error) {
 	data, err := loadState(d.paths.state, d.options.HistorySize)
 	if err != nil {

@@ -8,32 +8,32 @@ import (
 	"go.uber.org/zap"
 )
 
-// Identity names a member of a cluster. It is fixed when the data directory is
-// created, and stored both in the log and in the checkpoint.
+// Identity identifies a member of a cluster. It is set when the data directory is created, and
+// is stored both in the log and in the checkpoint.
 type Identity struct {
 	ClusterID uint64
 	MemberID  uint64
 }
 
-// Options say where the data is and who wants to hear about it.
+// Options say where the data is, and how it is used.
 type Options struct {
 	// DataDir is the directory of this member's data.
 	DataDir string
-	// WALDir holds the log; empty means DataDir/wal.
+	// WALDir is the directory of the log. Empty means DataDir/wal.
 	WALDir string
-	// Logger takes what an operator should know; nil for silence.
+	// Logger gets the messages for the operator. It may be nil.
 	Logger *zap.Logger
-	// HistorySize is the number of events that the loaded tree remembers.
+	// HistorySize is the number of events in the history of the loaded tree.
 	HistorySize int
-	// ObserveSync, unless nil, is told how long each Append of entries took: those are
-	// synced.
+	// ObserveSync, unless nil, is called with the duration of each Append that had entries,
+	// and so was synced.
 	ObserveSync func(time.Duration)
-	// ObserveCheckpoint, unless nil, is told how long each successful
-	// checkpoint took, without the fold that may follow: nobody waits for that.
+	// ObserveCheckpoint, unless nil, is called with the duration of each successful
+	// checkpoint. A compaction that may follow is not part of it.
 	ObserveCheckpoint func(time.Duration)
 }
 
-// paths are the absolute places of one member's data.
+// paths are the absolute paths of one member's data.
 type paths struct {
 	dir   string
 	wal   string
@@ -45,11 +45,11 @@ const (
 	lockName  = "member.lock"
 	walName   = "wal"
 	stateName = "state.db"
-	// tornName keeps the beginning of what the last repair of the log cut off,
-	// tornBytes at most.
+	// The file tornName keeps the first tornBytes bytes of what the last repair of the log
+	// has cut off.
 	tornName  = "torn-tail"
 	tornBytes = 4 << 20
-	// tempSuffix marks what is not finished; the log uses the same one.
+	// tempSuffix is the end of the names of unfinished files. The wal package uses the same.
 	tempSuffix = ".tmp"
 )
 

@@ -37,7 +37,7 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 		deltaBytes: totals.deltaBytes,
 	}
 	if t.nodes == nil || t.history == nil {
-		return nil, damaged("the buckets %s and %s are not both there", nodesBucket, historyBucket)
+		return nil, damaged("the bucket %s or the bucket %s is missing", nodesBucket, historyBucket)
 	}
 	return t, nil
 }

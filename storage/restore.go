@@ -10,28 +10,28 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Founding is what a member restored from a snapshot begins with in place of
-// what the file says. But for the member's own ID it must be the same on all
-// members that are restored to one cluster.
+// Founding is what a member restored from a snapshot begins with, in place of what the file
+// says. It must be the same on all members that are restored to one cluster, except for the
+// MemberID.
 type Founding struct {
 	Identity Identity
 	// Voters are the IDs of all members.
 	Voters []uint64
-	// Members is stored as it is and given back by Open.
+	// Members is stored unchanged. Open returns it.
 	Members []byte
 }
 
-// Restore makes the data of a new member from a snapshot file: its tree, with
-// history, TTLs and index, in a cluster of its own. All is durable when it returns.
-// A crash before that leaves a directory in which Exists finds nothing.
+// Restore makes the data of a member of a new cluster from a snapshot file: the tree, with its
+// history, TTLs and index. Everything is durable when it returns. After a crash before that,
+// Exists reports false.
 //
-// The log is empty and goes on behind the position of the snapshot, so members
-// restored from the same file have the same log and can elect a leader, and the
-// index and term that clients have seen never go back. Members from different
-// files must not share a cluster ID: their logs would contradict each other.
+// The log is empty and continues after the position of the snapshot. So members restored
+// from the same file have the same log and can elect a leader, and the indexes and terms
+// that clients have seen never decrease. Members restored from different files must not
+// have the same cluster ID: their logs would contradict each other.
 //
-// The errors are ErrExists for a member's data, those of InspectSnapshot for the
-// file, and those of Create for the directory.
+// The errors are ErrExists when the directory holds a member's data, those of
+// InspectSnapshot for the file, and those of Create for the directory.
 func Restore(o Options, path string, founding Founding) error {
 	p, err := o.paths()
 	if err != nil {
@@ -50,7 +50,7 @@ func Restore(o Options, path string, founding Founding) error {
 		return err
 	}
 	if data.meta.position.index == 0 {
-		return fmt.Errorf("storage: %s: %w: it holds nothing that was ever committed: %s", path, ErrCorrupt, snapshotAdvice)
+		return fmt.Errorf("storage: %s: %w: it was saved before anything was committed: %s", path, ErrCorrupt, snapshotAdvice)
 	}
 	d, err := takeDir(p, o)
 	if err != nil {
@@ -63,7 +63,7 @@ func Restore(o Options, path string, founding Founding) error {
 	return d.lock.release()
 }
 
-// restore runs under the lock.
+// restore makes the new data. Callers must hold the lock.
 func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
 	temp := d.paths.state + tempSuffix
 	if err := receive(temp, f.checkpoint(), f.length); err != nil {
@@ -73,9 +73,9 @@ func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
 	return d.found(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
 }
 
-// found makes the data of a new member of the checkpoint that has its unfinished
-// name yet, and of entries behind it. The checkpoint gets its name last; until
-// then its unfinished name tells that the log beside it was never in use.
+// found makes the data of a new member from a checkpoint, which still has its unfinished
+// name, and entries after it. It renames the checkpoint last. Until then the unfinished name
+// shows that no member has used the log beside it.
 func (d *Disk) found(founding Founding, at position, hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	temp := d.paths.state + tempSuffix
 	m := &meta{
@@ -98,9 +98,8 @@ func (d *Disk) found(founding Founding, at position, hs *raftpb.HardState, entri
 	return syncDir(d.paths.dir)
 }
 
-// beginLog has an empty log go on behind the position of a checkpoint. Nobody has
-// voted in its term. After a crash between the two writes the log is still seen
-// to be unused.
+// beginLog makes an empty log continue after the position of a checkpoint. After a crash
+// between the two writes, refuseUsedLog still finds the log unused.
 func beginLog(w *wal.WAL, m *meta, hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if at := m.position; at.index > 0 { // a new log begins with the record of an empty checkpoint
 		if err := w.SaveSnapshot(&walpb.Snapshot{Index: &at.index, Term: &at.term, ConfState: m.conf}); err != nil {

@@ -10,10 +10,9 @@ import (
 	"os"
 )
 
-// A snapshot file is a checkpoint with a trailer behind it: who made it
-// (snapshotMagic), the version of this layout, the length of the checkpoint, and
-// the SHA-256 of all bytes before it. A file that was cut short, grew, or has a
-// flipped bit anywhere is therefore told from a whole one.
+// A snapshot file is a checkpoint followed by a trailer: snapshotMagic, the version of this
+// layout, the length of the checkpoint, and the SHA-256 of all bytes before it. The trailer
+// shows whether the file was cut short or extended, or has any changed bit.
 const (
 	snapshotMagic   = "PANDOSNP"
 	snapshotVersion = 1
@@ -21,25 +20,25 @@ const (
 	trailerBytes    = trailerHead + sha256.Size
 )
 
-// snapshotAdvice ends errors about a snapshot file.
+// snapshotAdvice is the last part of errors about a snapshot file.
 const snapshotAdvice = "use another snapshot, or save a new one with pando snapshot save"
 
-// SnapshotReader gives the bytes of a snapshot file.
+// SnapshotReader streams a snapshot file.
 type SnapshotReader struct {
-	// Size is the number of bytes that Read will give.
+	// Size is the number of bytes of the whole stream.
 	Size       int64
 	checkpoint *CheckpointReader
 	stream     io.Reader
 }
 
-// Read gives the next bytes of the file.
+// Read reads the next bytes of the file.
 func (r *SnapshotReader) Read(p []byte) (int, error) { return r.stream.Read(p) }
 
-// Close gives the space of the checkpoint's copy free.
+// Close frees the disk space of the checkpoint's copy.
 func (r *SnapshotReader) Close() error { return r.checkpoint.Close() }
 
-// ReadSnapshot opens the last checkpoint as a snapshot file. The caller must
-// Close it. The errors are those of ReadCheckpoint.
+// ReadSnapshot opens the last checkpoint as a snapshot file. The caller must close it. The
+// errors are those of ReadCheckpoint.
 func (d *Disk) ReadSnapshot() (*SnapshotReader, error) {
 	c, err := d.ReadCheckpoint()
 	if err != nil {
@@ -53,8 +52,7 @@ func (d *Disk) ReadSnapshot() (*SnapshotReader, error) {
 	}, nil
 }
 
-// trailerReader makes the trailer when it is read, which is when the checkpoint
-// has passed.
+// trailerReader makes the trailer at the first Read, when sum has seen the whole checkpoint.
 type trailerReader struct {
 	sum    hash.Hash
 	length int64
@@ -70,7 +68,7 @@ func (r *trailerReader) Read(p []byte) (int, error) {
 	return r.rest.Read(p)
 }
 
-// snapshotFile is an open snapshot whose trailer was checked.
+// snapshotFile is an open snapshot file that agrees with its trailer.
 type snapshotFile struct {
 	*os.File
 	length int64 // of the checkpoint
@@ -79,8 +77,7 @@ type snapshotFile struct {
 
 func (f *snapshotFile) checkpoint() *io.SectionReader { return io.NewSectionReader(f, 0, f.length) }
 
-// openSnapshot opens a snapshot file and checks every byte of it against the
-// trailer.
+// openSnapshot opens a snapshot file and compares all of it with its trailer.
 func openSnapshot(path string) (*snapshotFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -102,7 +99,7 @@ func checkSnapshot(f *os.File) (*snapshotFile, error) {
 		return nil, err
 	}
 	if info.Size() < int64(trailerBytes) {
-		return nil, damaged("%d bytes are no snapshot, or only the beginning of one", info.Size())
+		return nil, damaged("a file of %d bytes is not a snapshot, or only the beginning of one", info.Size())
 	}
 	s := &snapshotFile{File: f, length: info.Size() - int64(trailerBytes)}
 	var trailer [trailerBytes]byte
@@ -112,7 +109,7 @@ func checkSnapshot(f *os.File) (*snapshotFile, error) {
 	var version, length uint64
 	readWords(trailer[len(snapshotMagic):trailerHead], &version, &length)
 	if string(trailer[:len(snapshotMagic)]) != snapshotMagic || length != uint64(s.length) {
-		return nil, damaged("it does not end as a snapshot does: it is none, or was cut short")
+		return nil, damaged("it does not end with the trailer of a snapshot: it is not a snapshot, or was cut short")
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, s.length+int64(trailerHead))); err != nil {
@@ -123,37 +120,36 @@ func checkSnapshot(f *os.File) (*snapshotFile, error) {
 	case !bytes.Equal(sum.Sum(nil), s.sum[:]):
 		return nil, damaged("its checksum is wrong")
 	case version > snapshotVersion:
-		return nil, fmt.Errorf("%w: snapshot version %d, this program knows versions up to %d", ErrNewerFormat, version, snapshotVersion)
+		return nil, fmt.Errorf("%w: snapshot version %d, this program reads versions up to %d", ErrNewerFormat, version, snapshotVersion)
 	}
 	return s, nil
 }
 
-// SnapshotInfo is what a snapshot file holds.
+// SnapshotInfo describes a snapshot file.
 type SnapshotInfo struct {
-	// Identity is that of the member that saved it.
+	// Identity is that of the member that saved the file.
 	Identity Identity
-	// Applied and Term are the position in its log; Index is that of the last
-	// change of the tree.
+	// Applied and Term are the index and the term of the last entry that the file holds.
+	// Index is the index of the last change of the tree.
 	Applied, Term, Index uint64
-	// Nodes are the files and directories; TreeBytes the size of their paths and
+	// Nodes is the number of files and directories, TreeBytes the size of their paths and
 	// values.
 	Nodes, TreeBytes int64
 	// Events is the number of events in the history.
 	Events uint64
-	// Members is what the checkpoint was given.
+	// Members is that of the checkpoint.
 	Members []byte
-	// Level is the feature level of the cluster that it is of. Programs below it refuse the file.
+	// Level is the feature level of the cluster. Programs below it refuse the file.
 	Level uint64
-	// Version is that of the file's layout, Size its length in bytes, SHA256
-	// the checksum at its end.
+	// Version is the version of the layout, Size the length of the file in bytes, SHA256 the
+	// checksum at its end.
 	Version int
 	Size    int64
 	SHA256  [sha256.Size]byte
 }
 
-// InspectSnapshot checks all of a snapshot file, the trailer and what is inside,
-// and tells what it holds. The errors are ErrCorrupt and ErrNewerFormat, or those
-// of the file system.
+// InspectSnapshot checks a whole snapshot file, its trailer and its content, and describes it.
+// The errors are ErrCorrupt, ErrNewerFormat, ErrOlderFormat, and those of the file system.
 func InspectSnapshot(path string) (*SnapshotInfo, error) {
 	f, err := openSnapshot(path)
 	if err != nil {
@@ -177,11 +173,11 @@ func InspectSnapshot(path string) (*SnapshotInfo, error) {
 	}, nil
 }
 
-// maxSnapshotHistory is more events than a checkpoint of a usual --history-size
-// holds; of more than that, status counts the last ones.
+// maxSnapshotHistory is how many events are loaded from a snapshot file: more than a usual
+// --history-size. Of a longer history the last events are loaded.
 const maxSnapshotHistory = 1 << 20
 
-// load reads the checkpoint within the file, and checks all of it.
+// load reads and checks the checkpoint in the file.
 func (f *snapshotFile) load(path string) (*checkpointData, error) {
 	data, err := readState(f.checkpoint(), f.length, maxSnapshotHistory)
 	if err != nil {

@@ -12,32 +12,33 @@ import (
 	"pando/tree"
 )
 
-// The names beside state.db while a checkpoint travels between members. What a
-// crash leaves of them is overwritten the next time.
+// The ends of the names of checkpoints that are sent to and received from other members. The
+// next transfer overwrites files that a crash has left.
 const (
 	outgoingSuffix = ".outgoing"
 	incomingSuffix = ".incoming"
 )
 
-// CheckpointReader is the last checkpoint, to be read as a stream. It is a copy:
-// checkpoints go on while it is read.
+// CheckpointReader streams the last checkpoint. It reads a copy, so new checkpoints can be
+// written meanwhile.
 type CheckpointReader struct {
-	// Applied, Term and ConfState say of which entry the checkpoint is.
+	// Applied, Term and ConfState are those of the checkpoint.
 	Applied, Term uint64
 	ConfState     *raftpb.ConfState
-	// Size is the number of bytes that Read will give.
+	// Size is the number of bytes of the whole stream.
 	Size int64
 	file *os.File
 }
 
-// Read gives the next bytes of the checkpoint.
+// Read reads the next bytes of the checkpoint.
 func (r *CheckpointReader) Read(p []byte) (int, error) { return r.file.Read(p) }
 
-// Close gives the copy's space free.
+// Close frees the disk space of the copy.
 func (r *CheckpointReader) Close() error { return r.file.Close() }
 
-// ReadCheckpoint opens the last checkpoint for a peer, or for a backup. The caller
-// must Close it.
+// ReadCheckpoint copies the last checkpoint, for a peer or a snapshot file. It waits for a
+// checkpoint at work. The caller must close the reader. The errors are ErrClosed, ErrFailed,
+// ErrCorrupt, and those of the file system.
 func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
@@ -58,8 +59,8 @@ func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	return r, nil
 }
 
-// copyAside copies a file to a name that is gone at once: the space is free when
-// the file is closed, or the process ends.
+// copyAside copies a file to a new one and removes the name of the new one: its disk space is
+// free again when the file is closed, or the process ends.
 func copyAside(from, to string) (*os.File, error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -80,7 +81,7 @@ func copyAside(from, to string) (*os.File, error) {
 	return out, err
 }
 
-// describe reads of which entry a checkpoint is.
+// describe makes the reader for a copy of a checkpoint.
 func describe(f *os.File) (*CheckpointReader, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -96,8 +97,8 @@ func describe(f *os.File) (*CheckpointReader, error) {
 	}, nil
 }
 
-// Staged is a checkpoint that came from another member: whole, checked, and not
-// yet in use.
+// Staged is a checkpoint that was received from another member and checked, and is not in use
+// yet.
 type Staged struct {
 	// Store, Applied, Term, ConfState, Members and Level are as in Recovered.
 	Store         *tree.Store
@@ -108,21 +109,20 @@ type Staged struct {
 	path          string
 }
 
-// Discard throws the checkpoint away.
+// Discard deletes the checkpoint.
 func (s *Staged) Discard() {
-	// What is left is overwritten by the next one.
-	_ = os.Remove(s.path)
+	_ = os.Remove(s.path) // the next one overwrites the file
 }
 
-// Stage receives size bytes of a checkpoint into a file of its own, checks all of
-// it, and makes it this member's. Half a checkpoint, a damaged one, or one of
-// another cluster is an error and leaves nothing. One call at a time; it may run
-// beside everything else.
+// Stage receives a checkpoint of size bytes into a separate file, checks all of it, and gives it
+// the identity of this member. It returns an error, and leaves no file, when the content
+// ends too early, is damaged, or is of another cluster. Only one call may run at a time. It
+// may run beside all other methods.
 func (d *Disk) Stage(content io.Reader, size int64) (*Staged, error) {
 	path := d.paths.state + incomingSuffix
 	s, err := d.stage(path, content, size)
 	if err != nil {
-		_ = os.Remove(path) // the error that counts is told
+		_ = os.Remove(path) // err is the error to report
 		return nil, fmt.Errorf("storage: checkpoint from a peer: %w", err)
 	}
 	return s, nil
@@ -143,7 +143,7 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 		return nil, err
 	}
 	if data.meta.identity.ClusterID != d.identity.ClusterID {
-		return nil, fmt.Errorf("%w: it is of cluster %x, this member of %x", ErrForeign, data.meta.identity.ClusterID, d.identity.ClusterID)
+		return nil, fmt.Errorf("%w: it is of cluster %x, but this member is of cluster %x", ErrForeign, data.meta.identity.ClusterID, d.identity.ClusterID)
 	}
 	if err := setIdentity(path, d.identity); err != nil {
 		return nil, err
@@ -168,6 +168,7 @@ func checkFree(dir string, size int64) error {
 	return nil
 }
 
+// receive writes size bytes of content to a file. It does not sync the file.
 func receive(path string, content io.Reader, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -175,11 +176,12 @@ func receive(path string, content io.Reader, size int64) error {
 	}
 	n, err := io.Copy(f, io.LimitReader(content, size))
 	if err == nil && n != size {
-		err = fmt.Errorf("%d bytes came of %d: %w", n, size, io.ErrUnexpectedEOF)
+		err = fmt.Errorf("only %d of %d bytes were received: %w", n, size, io.ErrUnexpectedEOF)
 	}
 	return errors.Join(err, f.Close())
 }
 
+// loadMeta reads the bucket meta of the checkpoint at path.
 func loadMeta(path string) (*meta, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -193,9 +195,9 @@ func loadMeta(path string) (*meta, error) {
 	return readMetaOnly(f, info.Size())
 }
 
-// Install puts a staged checkpoint in the place of the own one, durably, and
-// forgets the log behind it. It must not run beside Append. After an error the
-// Disk takes nothing any more, and the next Open finds one of the two whole.
+// Install replaces this member's checkpoint by a staged one, durably, and deletes the log
+// before it. It must not run beside Append. An error is final: every later call returns
+// ErrFailed, and the next Open finds one of the two checkpoints whole.
 func (d *Disk) Install(s *Staged) error {
 	d.closing.RLock()
 	defer d.closing.RUnlock()
@@ -205,8 +207,8 @@ func (d *Disk) Install(s *Staged) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	// The order is that of a checkpoint: the log can be opened at whichever
-	// position state.db names.
+	// The order is that of a checkpoint: at any moment the log can be opened at the position
+	// that state.db names.
 	if err := d.markLog(s.Applied, s.Term, s.ConfState); err != nil {
 		return err
 	}
@@ -218,7 +220,7 @@ func (d *Disk) Install(s *Staged) error {
 	}
 	d.last = position{s.Applied, s.Term}
 	d.unsaved.Store(0)
-	d.doubt(nil) // that file is gone
+	d.doubt(nil) // the old file was replaced
 	d.releaseLog()
 	return nil
 }

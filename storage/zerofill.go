@@ -9,39 +9,40 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// zeroFill writes zeros over the log's next segment before the log comes to it.
+// zeroFill overwrites the next segment of the log with zeros before the log uses it.
 //
-// The log allocates its segments ahead, but some file systems mark what was never
-// written: the first write to a block takes the mark away, and its sync waits for the
-// file system's journal besides. Where zeros were written before, a sync of whole
-// blocks, as they come under load, takes a third less time and processor time.
+// The wal package allocates segments ahead, but some file systems mark blocks that are
+// allocated and were never written. The first write to a block removes the mark, and the
+// sync of that write waits for the journal of the file system, too. When zeros were
+// written before, a sync of several blocks, as it happens under load, takes a third less
+// time and processor time.
 //
-// It touches a segment only as long as that has the name of a temporary file, under
-// which the wal package keeps it for later, and works in Append alone: nothing else
-// makes the log go on to its next segment. So it can't write over a record. Nothing
-// relies on the zeros, so they are never synced.
+// It writes to a segment only while that has the name of a temporary file, under which the
+// wal package keeps it, and only in Append, which is also the only method that makes the
+// log use its next segment. So it can't overwrite a record. Nothing depends on the zeros,
+// so they are never synced.
 type zeroFill struct {
 	dir  string   // of the log
-	owed int64    // bytes to write for those that were appended
-	file *os.File // the next segment; held until the log uses it, so that no other file gets its inode
-	at   int64    // how far it is filled
-	off  bool     // nothing is won here, or it failed
-	// helps reports whether a file is in a file system in which zeros help.
+	owed int64    // zeros to be written for the bytes that were appended
+	file *os.File // the next segment; open until the log uses it, so that no other file gets its inode
+	at   int64    // how far the segment is filled
+	off  bool     // zeros don't help here, or a write has failed
+	// helps reports whether zeros help in the file system of a file.
 	helps func(*os.File) bool
 }
 
 const (
-	// zeroRate is how many zeros are written for each byte that is appended. They slow
-	// the syncs meanwhile; the sooner they are written, the fewer.
+	// zeroRate is the number of zeros for each byte that is appended. Writing zeros slows
+	// down the syncs meanwhile, so a high rate slows down fewer of them.
 	zeroRate = 8
-	// zeroStep is how many are written at once.
+	// zeroStep is the number of zeros in one write.
 	zeroStep = 256 << 10
 )
 
 var zeros [zeroStep]byte
 
-// appended does the filling that is due after that many bytes were appended. An error
-// means that it does no more.
+// appended writes the zeros that are due after so many bytes were appended. After an error it
+// writes no more.
 func (z *zeroFill) appended(bytes int) error {
 	if z.off {
 		return nil
@@ -57,7 +58,7 @@ func (z *zeroFill) appended(bytes int) error {
 func (z *zeroFill) fill(bytes int) error {
 	for z.owed += zeroRate * int64(bytes); z.owed >= zeroStep; z.owed -= zeroStep {
 		left, err := z.left()
-		if err != nil || left == 0 { // the next segment is full, or not there yet
+		if err != nil || left == 0 { // the next segment is full, or does not exist yet
 			z.owed = 0
 			return err
 		}
@@ -68,8 +69,8 @@ func (z *zeroFill) fill(bytes int) error {
 	return nil
 }
 
-// step writes the next zeros and has the kernel write them to the disk soon: else a
-// sync of the log would find them all to do.
+// step writes the next zeros, and makes the kernel write them to the disk soon. Otherwise a
+// sync of the log would have to do all of it.
 func (z *zeroFill) step(n int64) error {
 	if _, err := z.file.WriteAt(zeros[:n], z.at); err != nil {
 		return err
@@ -79,7 +80,8 @@ func (z *zeroFill) step(n int64) error {
 	return nil
 }
 
-// left is how much of the next segment is to be filled; nothing if there is none.
+// left is the number of bytes of the next segment that are not filled yet, or zero if there is
+// no next segment.
 func (z *zeroFill) left() (int64, error) {
 	if z.file != nil && !z.unused() {
 		z.close()
@@ -92,15 +94,15 @@ func (z *zeroFill) left() (int64, error) {
 	return wal.SegmentSizeBytes - z.at, nil
 }
 
-// unused reports whether the segment still waits for its use.
+// unused reports whether the segment still has the name of a temporary file.
 func (z *zeroFill) unused() bool {
 	held, err := z.file.Stat()
 	named, err2 := os.Stat(z.file.Name())
 	return err == nil && err2 == nil && os.SameFile(held, named)
 }
 
-// open takes the segment that waits, if one does. One that has not its full size is
-// just being allocated.
+// open opens the next segment, if there is one. One without its full size is just being
+// allocated.
 func (z *zeroFill) open() error {
 	names, err := filepath.Glob(filepath.Join(z.dir, "[01]"+tempSuffix))
 	if err != nil || len(names) == 0 {
