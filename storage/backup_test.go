@@ -26,7 +26,7 @@ func TestBackup(t *testing.T) {
 	for name, prepare := range map[string]func(m *member){
 		"before the first checkpoint": func(m *member) { m.set("/a", "1") },
 		"at a checkpoint":             func(m *member) { m.set("/a", "1"); m.checkpoint() },
-		"behind a checkpoint":         func(m *member) { m.set("/a", "1"); m.checkpoint(); m.set("/b", "2"); m.remove("/a") },
+		"after a checkpoint":          func(m *member) { m.set("/a", "1"); m.checkpoint(); m.set("/b", "2"); m.remove("/a") },
 		"over several segments": func(m *member) {
 			m.set("/first", "1")
 			for i := range 200 {
@@ -60,7 +60,8 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// TestBackupOfBusyMember copies the data of a member that writes, takes checkpoints and deletes segments meanwhile.
+// TestBackupOfBusyMember copies the data of a member that writes, takes checkpoints and deletes
+// segments at the same time.
 func TestBackupOfBusyMember(t *testing.T) {
 	m := newMember(t)
 	m.set("/key1", "v")
@@ -93,7 +94,7 @@ func TestBackupOfBusyMember(t *testing.T) {
 	}
 }
 
-// backupHas makes a backup, and says if it lacks a key that was written before.
+// backupHas makes a backup, and returns an error if a key is missing that was written before.
 func backupHas(t *testing.T, from Options, dir string, written *atomic.Int64) error {
 	before := written.Load()
 	to, err := backup(t, from, dir)

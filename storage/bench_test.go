@@ -27,7 +27,7 @@ func benchPath(i int) string { return fmt.Sprintf("/bench/dir%03d/key-%08d", i%1
 
 var benchValue = string(make([]byte, 100))
 
-// fillStore applies keys without a log.
+// fillStore sets keys in a tree, without a log.
 func fillStore(s *tree.Store, keys []int) {
 	commands := make([]tree.Command, 0, 1000)
 	for i, key := range keys {
@@ -40,8 +40,8 @@ func fillStore(s *tree.Store, keys []int) {
 	}
 }
 
-// bigMember is a member with a checkpoint of all keys, written in random order
-// in several checkpoints, as a cluster in use writes them.
+// bigMember makes a member with a checkpoint of benchKeys keys. They were written in random
+// order, with several checkpoints, as in a cluster in use.
 func bigMember(b *testing.B) *member {
 	b.Helper()
 	productionSegments(b)
@@ -71,7 +71,7 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 // BenchmarkCheckpoint1Percent changes 1 % of the keys and writes a checkpoint. With
-// -benchtime=64x two compactions come among them.
+// -benchtime=64x there are two compactions.
 func BenchmarkCheckpoint1Percent(b *testing.B) {
 	for _, order := range []string{"random", "clustered"} {
 		b.Run(order, func(b *testing.B) {
@@ -122,8 +122,7 @@ func (m *member) scatter(r *rand.Rand) {
 	m.set("/mark", "x")
 }
 
-// BenchmarkLoad500k loads a checkpoint without deltas, and one with as many
-// as there may be.
+// BenchmarkLoad500k loads a checkpoint without deltas, and one with the most that there may be.
 func BenchmarkLoad500k(b *testing.B) {
 	for _, name := range []string{"compacted", "deltas"} {
 		b.Run(name, func(b *testing.B) {
@@ -131,12 +130,12 @@ func BenchmarkLoad500k(b *testing.B) {
 			m.compact()
 			r := rand.New(rand.NewPCG(7, 8))
 			bound := m.disk.compaction.bound(m.store.View().Bytes())
-			for recent := int64(0); name == "deltas" && recent < bound*19/20; {
+			for deltas := int64(0); name == "deltas" && deltas < bound*19/20; {
 				m.scatter(r)
-				recent = m.checkpoint().DeltaBytes
+				deltas = m.checkpoint().DeltaBytes
 			}
 			m.close()
-			m.store = nil // one tree at a time, as at a start
+			m.store = nil // at a start there is only one tree
 			benchmarkLoad(b, m.options)
 		})
 	}
@@ -164,8 +163,8 @@ func benchmarkLoad(b *testing.B, o Options) {
 	b.ReportMetric(float64(info.Size()), "file-B")
 }
 
-// BenchmarkAppendBesideCheckpoint shows what a checkpoint of so many changed nodes,
-// spread over the whole tree, does to the latency of appends.
+// BenchmarkAppendBesideCheckpoint measures the latency of appends while a checkpoint of changes
+// all over the tree is written.
 func BenchmarkAppendBesideCheckpoint(b *testing.B) {
 	for _, changes := range []int{0, 5000, 100_000} {
 		b.Run(fmt.Sprintf("changes=%d", changes), func(b *testing.B) {

@@ -99,7 +99,8 @@ func (d *Disk) checkpoint(c Checkpoint) (CheckpointStats, error) {
 		return CheckpointStats{}, err
 	}
 	if c.Applied < d.last.index || c.Applied > 0 && c.ConfState == nil {
-		return CheckpointStats{}, fmt.Errorf("storage: checkpoint at entry %d: the last one was at entry %d, or the configuration is missing", c.Applied, d.last.index)
+		return CheckpointStats{}, fmt.Errorf("storage: checkpoint at entry %d: the last one was at entry %d, or the configuration is missing",
+			c.Applied, d.last.index)
 	}
 	if d.stateFailure != nil && !c.Delta.All {
 		return CheckpointStats{}, fmt.Errorf("%w: %w", ErrFailed, d.stateFailure)

@@ -14,7 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// fillLarge sets keys with values of so many bytes.
+// fillLarge sets keys, each with a value of size bytes.
 func (m *member) fillLarge(keys, size int) {
 	m.t.Helper()
 	for i := range keys {
@@ -22,7 +22,7 @@ func (m *member) fillLarge(keys, size int) {
 	}
 }
 
-// eachTransaction calls look behind each transaction on state.db.
+// eachTransaction calls look after each transaction on state.db.
 func (m *member) eachTransaction(look func()) {
 	m.disk.update = func(db *bbolt.DB, change func(*bbolt.Tx) error) error {
 		err := db.Update(change)
@@ -31,13 +31,13 @@ func (m *member) eachTransaction(look func()) {
 	}
 }
 
-// portioned gives the member transactions of this size, and checkpoints without compaction.
+// portioned sets the size of the transactions of checkpoints, and turns compaction off.
 func (m *member) portioned(bytes int64) {
 	m.disk.portionBytes, m.disk.compaction = bytes, neverCompact
 }
 
-// TestCrashInPortions stops between the transactions of a large checkpoint. The one before
-// must be there, whole, and the next one must not find anything of what was left.
+// TestCrashInPortions stops between the transactions of a large checkpoint. The checkpoint before
+// must be intact, and the next one must not contain anything of the unfinished one.
 func TestCrashInPortions(t *testing.T) {
 	m := newMemberWith(t, 20)
 	m.portioned(64 << 10)
@@ -48,7 +48,7 @@ func TestCrashInPortions(t *testing.T) {
 	m.fillLarge(20, 16<<10)
 	after := dump(m.store)
 	var left [][]byte
-	var crashed Options // in the middle
+	var crashed Options // a copy of the directory in the middle of the checkpoint
 	m.eachTransaction(func() {
 		data, err := os.ReadFile(m.disk.paths.state)
 		if err != nil {
@@ -69,10 +69,10 @@ func TestCrashInPortions(t *testing.T) {
 		}
 		d, err := readState(bytes.NewReader(data), int64(len(data)), 20)
 		if err != nil {
-			t.Fatalf("behind transaction %d: %v", i, err)
+			t.Fatalf("after transaction %d: %v", i, err)
 		}
 		if got := dump(d.store); got != want {
-			t.Fatalf("behind transaction %d: got %.200s, want %.200s", i, got, want)
+			t.Fatalf("after transaction %d: got %.200s, want %.200s", i, got, want)
 		}
 	}
 	t.Run("the next one", func(t *testing.T) {
@@ -95,16 +95,16 @@ func TestCrashInPortions(t *testing.T) {
 	})
 }
 
-// TestNothingButUnfinished stops in the middle of a large checkpoint before which no recent
-// changes were there: so the next one deletes all the chunks that it finds, and many events.
-// It must end.
+// TestNothingButUnfinished stops in the middle of a large checkpoint before which there were no
+// deltas. So the next checkpoint deletes all chunks and many events. It must come to its
+// end.
 func TestNothingButUnfinished(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		before func(m *member)
 	}{
 		{"the first checkpoint", func(*member) {}},
-		{"the first one behind a compaction", func(m *member) {
+		{"the first one after a compaction", func(m *member) {
 			m.fillLarge(3, 100)
 			m.checkpoint()
 			m.compact()
@@ -151,11 +151,14 @@ func TestNothingButUnfinished(t *testing.T) {
 	}
 }
 
-// TestCheckpointMemory writes and compacts a checkpoint of 64 MB, and looks at what is alive
-// meanwhile.
+// TestCheckpointMemory writes and compacts a checkpoint of many portions, and measures the heap
+// meanwhile. It must not grow with the size of the checkpoint.
 func TestCheckpointMemory(t *testing.T) {
+	const portion = 1 << 20
 	m := newMemberWith(t, 10)
-	m.fillLarge(64, 1<<20)
+	m.disk.portionBytes = portion
+	m.disk.compaction = alwaysCompact
+	m.fillLarge(64, portion/4)
 	alive := func() int64 {
 		runtime.GC()
 		var s runtime.MemStats
@@ -173,7 +176,7 @@ func TestCheckpointMemory(t *testing.T) {
 	if stats := m.checkpoint(); !stats.Compacted {
 		t.Fatal("nothing was compacted")
 	}
-	if more := most - before; more > 6*portionBytes {
+	if more := most - before; more > 6*portion {
 		t.Errorf("a checkpoint needs %d MB", more>>20)
 	}
 	if got, want := dump(reopen(t, copyDir(t, m.dir())).Store), dump(m.store); got != want {
@@ -181,8 +184,8 @@ func TestCheckpointMemory(t *testing.T) {
 	}
 }
 
-// TestStateInDoubt has transactions on state.db fail as a bad disk has them fail, before
-// or after they have changed the file. The next checkpoint writes a new file.
+// TestStateInDoubt makes transactions on state.db fail as on a bad disk, before or after they
+// have changed the file. The next checkpoint of all writes a new file.
 func TestStateInDoubt(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -243,7 +246,7 @@ func TestStateInDoubt(t *testing.T) {
 	}
 }
 
-// takeCheckpoint is the next checkpoint, of all if the disk needs that.
+// takeCheckpoint gives the next checkpoint. Its delta is one of all if NeedsAll reports true.
 func (m *member) takeCheckpoint() Checkpoint {
 	if !m.disk.NeedsAll() {
 		return m.position()

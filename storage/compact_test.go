@@ -16,13 +16,13 @@ import (
 	"pando/tree"
 )
 
-// always due: compaction follows every checkpoint that has a delta.
+// alwaysCompact makes a compaction follow each checkpoint that has a delta.
 var alwaysCompact = compactionLimits{least: 0, most: 0}
 
 // neverCompact keeps all deltas.
 var neverCompact = compactionLimits{least: 1 << 40, most: 1 << 40}
 
-// newMemberWithDeltas has nodes and deltas over them, with nodes that were changed, deleted,
+// newMemberWithDeltas makes a member with nodes and deltas. Some nodes were changed, deleted,
 // deleted with their directory, and made again.
 func newMemberWithDeltas(t testing.TB) *member {
 	m := newMemberWith(t, 20)
@@ -44,8 +44,8 @@ func newMemberWithDeltas(t testing.TB) *member {
 	return m
 }
 
-// compact compacts state.db as behind the last checkpoint, which must be of the member's
-// tree as it is. It reports whether the compaction came to its end.
+// compact compacts state.db. The last checkpoint must be of the member's present tree. It
+// reports whether the compaction came to its end.
 func (m *member) compact() bool {
 	m.t.Helper()
 	c := &Checkpoint{
@@ -60,7 +60,7 @@ func (m *member) compact() bool {
 	return stats.Compacted
 }
 
-// stored is the tree that the checkpoint of a member holds.
+// stored shows the tree in the checkpoint.
 func (m *member) stored() string {
 	m.t.Helper()
 	d, err := loadState(m.disk.paths.state, m.options.HistorySize)
@@ -70,7 +70,7 @@ func (m *member) stored() string {
 	return dump(d.store)
 }
 
-// chunks is the number of chunks in the checkpoint.
+// chunks counts the chunks of deltas in the checkpoint.
 func (m *member) chunks() (n int) {
 	m.t.Helper()
 	m.change(func(tx *bbolt.Tx) error {
@@ -80,7 +80,7 @@ func (m *member) chunks() (n int) {
 	return n
 }
 
-// change changes the checkpoint in ways that are no checkpoint.
+// change runs a transaction on the checkpoint.
 func (m *member) change(f func(tx *bbolt.Tx) error) {
 	m.t.Helper()
 	db, err := openBolt(m.disk.paths.state, 0)
@@ -92,7 +92,7 @@ func (m *member) change(f func(tx *bbolt.Tx) error) {
 	}
 }
 
-// smallPortions makes transactions of one record each.
+// smallPortions makes each transaction write one record.
 func (m *member) smallPortions() { m.disk.portionBytes = 1 }
 
 // TestCrashInCompaction looks at the disk after each transaction of a compaction.
@@ -214,7 +214,7 @@ func TestDeferredCompaction(t *testing.T) {
 	}
 }
 
-// staged is the checkpoint as a peer would send it.
+// staged sends the checkpoint to the member itself, as a peer would.
 func (m *member) staged() *Staged {
 	m.t.Helper()
 	r, err := m.disk.ReadCheckpoint()
@@ -229,7 +229,7 @@ func (m *member) staged() *Staged {
 	return s
 }
 
-// afterCheckpoint does something when a checkpoint holds and before the compaction.
+// afterCheckpoint writes a checkpoint, and calls f when it is valid and before a compaction.
 func (m *member) afterCheckpoint(f func()) CheckpointStats {
 	m.t.Helper()
 	m.disk.options.ObserveCheckpoint = func(time.Duration) { f() }
@@ -297,7 +297,7 @@ func TestFailedCompaction(t *testing.T) {
 			})
 		})
 		if s.Compacted {
-			t.Errorf("copied what is damaged: %+v", s)
+			t.Errorf("copied a damaged event: %+v", s)
 		}
 		if _, err := m.disk.Checkpoint(m.position()); !errors.Is(err, ErrFailed) || !errors.Is(err, ErrCorrupt) {
 			t.Errorf("the next one: %v", err)
@@ -327,8 +327,8 @@ func TestInstallAfterDamage(t *testing.T) {
 	}
 }
 
-// TestCompactionHealsDeltas damages a delta. A start refuses it; a compaction, which writes
-// what is in memory, makes the file whole again.
+// TestCompactionHealsDeltas damages a delta. A start must refuse it. A compaction writes the tree
+// in memory, so the file is intact again.
 func TestCompactionHealsDeltas(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -361,8 +361,7 @@ func TestCompactionHealsDeltas(t *testing.T) {
 	}
 }
 
-// TestChunks expects large deltas in chunks of a bounded size, and nodes larger than
-// that whole.
+// TestChunks expects chunks of a bounded size, except for a node that is larger than that.
 func TestChunks(t *testing.T) {
 	m := newMember(t)
 	for i := range 100 {

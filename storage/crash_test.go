@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// TestTornSectors zeroes sectors of the last write, one and several, as a disk
-// that wrote only some of them.
+// TestTornSectors zeroes one or several sectors of the last write, as a disk leaves them that has
+// written only the others.
 func TestTornSectors(t *testing.T) {
 	m := newMember(t)
 	m.set("/acknowledged", "1")
@@ -48,7 +48,7 @@ func TestTornSectors(t *testing.T) {
 	}
 }
 
-// append logs several entries in one write, and applies none of them.
+// append writes several entries to the log at once, and does not apply them.
 func (m *member) append(data ...[]byte) {
 	m.t.Helper()
 	commit := m.index
@@ -75,7 +75,7 @@ func writeAt(t testing.TB, path string, offset int64, data []byte) {
 	}
 }
 
-// TestTornTailIsLogged expects one line that says what was cut where.
+// TestTornTailIsLogged expects one message that says what was cut off.
 func TestTornTailIsLogged(t *testing.T) {
 	m := newMember(t)
 	m.set("/a", "1")
@@ -94,12 +94,12 @@ func TestTornTailIsLogged(t *testing.T) {
 	logs.TakeAll()
 	reopen(t, m.options)
 	if all := logs.All(); len(all) != 0 {
-		t.Errorf("the second start says %v", all)
+		t.Errorf("the second start logs %v", all)
 	}
 }
 
-// TestCrashInCheckpoint stops between the steps of a checkpoint, and in the middle
-// of the release of the log.
+// TestCrashInCheckpoint stops between the steps of a checkpoint, and between the deletions of
+// segments.
 func TestCrashInCheckpoint(t *testing.T) {
 	m := newMember(t)
 	fill := func() {
@@ -143,8 +143,8 @@ func TestCrashInCheckpoint(t *testing.T) {
 	}
 }
 
-// TestFailedCheckpoint expects the checkpoint before to stay, and the next one to
-// hold all.
+// TestFailedCheckpoint expects the checkpoint before to stay valid, and the next one to hold all
+// changes.
 func TestFailedCheckpoint(t *testing.T) {
 	m := newMember(t)
 	m.set("/a", "1")
@@ -191,8 +191,8 @@ func TestFailedCheckpoint(t *testing.T) {
 	}
 }
 
-// TestCrashInCreate stops Create after each of its steps; each time the directory
-// must count as not created, and creating it must work.
+// TestCrashInCreate stops Create after each of its steps but the last. Exists must report false,
+// and Create must work.
 func TestCrashInCreate(t *testing.T) {
 	finished := func(t *testing.T, o Options) {
 		t.Helper()
@@ -250,7 +250,7 @@ func TestCrashInCreate(t *testing.T) {
 	}
 }
 
-// createLogOnly does the first half of Create, for another identity.
+// createLogOnly takes the first step of Create, for another identity.
 func createLogOnly(t *testing.T, o Options) {
 	t.Helper()
 	p, err := o.paths()

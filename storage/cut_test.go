@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// recordEnds gives the ends of all records in a segment.
+// recordEnds gives the offsets at which the records of a segment end.
 func recordEnds(t testing.TB, path string) []int64 {
 	t.Helper()
 	f, err := os.Open(path)
@@ -39,10 +39,10 @@ func recordEnds(t testing.TB, path string) []int64 {
 	}
 }
 
-// TestCutLog cuts the log at every byte of its last records, as a file that is zero from
-// there on, which a crash leaves, and as one that ends there, which only damage explains.
-// All that was acknowledged before the cut must come back, and nothing else. The member
-// comes to a new term now and then.
+// TestCutLog cuts the log at each byte of its last records, in two ways: the file is zero from
+// there on, as a crash leaves it, or the file ends there, which only damage explains. In
+// the first case everything before the cut that was acknowledged must come back, and
+// nothing else. The log holds several terms.
 func TestCutLog(t *testing.T) {
 	for _, checkpoint := range []string{"without checkpoint", "behind checkpoint"} {
 		t.Run(checkpoint, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestCutLog(t *testing.T) {
 			ends := recordEnds(t, path)
 			for offset := from; offset <= ends[len(ends)-1]; offset++ {
 				checkShort(t, m, offset)
-				if offset%sectorBytes == 0 || slices.Contains(ends, offset) { // a disk writes whole sectors
+				if offset%sectorBytes == 0 || slices.Contains(ends, offset) { // other cuts no disk makes
 					checkCut(t, m, offset)
 				}
 			}
@@ -73,9 +73,9 @@ func TestCutLog(t *testing.T) {
 	}
 }
 
-// writtenAt gives the last entry and the commit index that a log holds whose records end
-// at or before an offset in its last segment. Entries of a term that the member does not
-// know of yet were not acknowledged.
+// writtenAt gives the last entry and the commit index of a log whose last segment is cut at
+// offset. Entries whose term is higher than that of the last hard state were not
+// acknowledged.
 func writtenAt(t testing.TB, path string, offset int64) (entries, commit uint64) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -103,7 +103,7 @@ func writtenAt(t testing.TB, path string, offset int64) (entries, commit uint64)
 	return entries, commit
 }
 
-// checkShort wants a log refused whose last segment ends too early.
+// checkShort expects an error for a log whose last segment ends at offset.
 func checkShort(t *testing.T, m *member, offset int64) {
 	t.Helper()
 	o := copyDir(t, m.dir())
@@ -122,6 +122,7 @@ func checkShort(t *testing.T, m *member, offset int64) {
 	}
 }
 
+// checkCut opens a log whose last segment is zero from offset on.
 func checkCut(t *testing.T, m *member, offset int64) {
 	t.Helper()
 	o := copyDir(t, m.dir())
@@ -138,7 +139,7 @@ func checkCut(t *testing.T, m *member, offset int64) {
 	if index := r.replay().View().Index(); index != want+1 {
 		t.Fatalf("cut at %d: index %d", offset, index)
 	}
-	// What was recovered can be written to, and stays.
+	// The member goes on with what was recovered.
 	d, _, err := Open(o)
 	if err != nil {
 		t.Fatal(err)

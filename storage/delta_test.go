@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// chunkOf makes a chunk of "path=node" for a change, "path" for one that is gone, and
-// "path/" for a directory that was removed.
+// chunkOf makes a chunk from fields: "path=node" is a change, "path" a deleted node, and "path/"
+// a deleted directory.
 func chunkOf(t *testing.T, text string) []byte {
 	t.Helper()
 	c := &chunkWriter{}
@@ -29,7 +29,7 @@ func runOf(t *testing.T, text string) run {
 	return r
 }
 
-// String shows a run as chunkOf takes it.
+// String shows a run in the form of chunkOf.
 func (r run) String() string {
 	var fields []string
 	for _, dir := range r.deletedDirs {
@@ -51,12 +51,12 @@ func TestRunOver(t *testing.T) {
 		{"nothing over something", "/a=1 /b", "", "/a=1 /b"},
 		{"something over nothing", "", "/c/ /a=1 /b", "/c/ /a=1 /b"},
 		{"the later one counts", "/a=1 /b=1 /c", "/b=2 /c=2", "/a=1 /b=2 /c=2"},
-		{"what is gone stays gone", "/a=1", "/a", "/a"},
-		{"before, between, behind", "/b=1 /d=1", "/a=2 /c=2 /e=2", "/a=2 /b=1 /c=2 /d=1 /e=2"},
-		{"a removed directory", "/d=1 /d/x=1 /d/y", "/d/ /d", "/d/ /d"},
-		{"a removed directory that is there again", "/d=1 /d/x=1 /d/y=1", "/d/ /d=2 /d/y=2", "/d/ /d=2 /d/y=2"},
+		{"a deleted node stays deleted", "/a=1", "/a", "/a"},
+		{"before, between, after", "/b=1 /d=1", "/a=2 /c=2 /e=2", "/a=2 /b=1 /c=2 /d=1 /e=2"},
+		{"a deleted directory", "/d=1 /d/x=1 /d/y", "/d/ /d", "/d/ /d"},
+		{"a deleted directory that was made again", "/d=1 /d/x=1 /d/y=1", "/d/ /d=2 /d/y=2", "/d/ /d=2 /d/y=2"},
 		{"neighbours in the order of bytes", "/d=1 /d!=1 /d!/x=1 /d/x=1 /d0=1", "/d/ /d=2", "/d/ /d=2 /d!=1 /d!/x=1 /d0=1"},
-		{"removed before", "/d/ /d /e=1", "/d=2 /d/x=2", "/d/ /d=2 /d/x=2 /e=1"},
+		{"deleted before", "/d/ /d /e=1", "/d=2 /d/x=2", "/d/ /d=2 /d/x=2 /e=1"},
 		{"one within the other", "/d/e/ /d/e", "/d/ /d", "/d/ /d"},
 		{"both within one chunk", "/d/e/x=1 /d/f=1", "/d/ /d/e/ /d /d/e", "/d/ /d /d/e"},
 		{"one beside the other", "/d!/x=1 /d/x=1", "/d/ /d!/ /d /d!", "/d!/ /d/ /d /d!"},
@@ -67,7 +67,7 @@ func TestRunOver(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 			if older.String() != runOf(t, tc.older).String() || newer.String() != runOf(t, tc.newer).String() {
-				t.Error("what was merged has changed")
+				t.Error("merging has changed its operands")
 			}
 		})
 	}
@@ -83,11 +83,11 @@ func TestMergedChunks(t *testing.T) {
 		{"none", nil, 0, ""},
 		{"one", []string{"/d/ /a=1 /d"}, 1, "/d/ /a=1 /d"},
 		{"a delta in parts", []string{"/d/", "/a=1 /b=1", "/c=1 /d"}, 1, "/d/ /a=1 /b=1 /c=1 /d"},
-		{"removals in parts", []string{"/d/", "/e/ /a=1", "/d /e"}, 2, "/d/ /e/ /a=1 /d /e"},
+		{"deletions in parts", []string{"/d/", "/e/ /a=1", "/d /e"}, 2, "/d/ /e/ /a=1 /d /e"},
 		{"the same path", []string{"/a=1", "/a=2"}, 2, "/a=2"},
 		{"a path before the last", []string{"/a=1 /c=1", "/b=2"}, 2, "/a=1 /b=2 /c=1"},
-		{"removed in the next", []string{"/d/x=1", "/d/ /d", "/e=1"}, 2, "/d/ /d /e=1"},
-		{"removed and made again, three times", []string{"/d=1 /d/x=1", "/d/ /d=2 /d/y=2", "/d/ /d=3 /d/x=3"}, 3, "/d/ /d=3 /d/x=3"},
+		{"deleted in the next", []string{"/d/x=1", "/d/ /d", "/e=1"}, 2, "/d/ /d /e=1"},
+		{"deleted and made again, three times", []string{"/d=1 /d/x=1", "/d/ /d=2 /d/y=2", "/d/ /d=3 /d/x=3"}, 3, "/d/ /d=3 /d/x=3"},
 		{"five", []string{"/e=1", "/d=2 /f=2", "/c=3 /e=3", "/b=4 /d=4", "/a=5 /c"}, 5, "/a=5 /b=4 /c /d=4 /e=3 /f=2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -109,16 +109,16 @@ func TestMergedChunks(t *testing.T) {
 
 func TestParseChunk(t *testing.T) {
 	for name, chunk := range map[string]string{
-		"an empty path":             "\x00\x01n",
-		"a path without its end":    "\x05/a",
-		"a node without its end":    "\x02/a\x05n",
-		"no node":                   "\x02/a",
-		"a length without its end":  "\x80",
-		"a length beyond all":       "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01/a",
-		"the same path twice":       "\x02/a\x00\x02/a\x00",
-		"paths out of order":        "\x02/b\x00\x02/a\x00",
-		"a removal behind a path":   "\x02/a\x00\x03/b/\x00",
-		"a removal that has a node": "\x03/b/\x01n",
+		"an empty path":              "\x00\x01n",
+		"a path without its end":     "\x05/a",
+		"a node without its end":     "\x02/a\x05n",
+		"no node":                    "\x02/a",
+		"a length without its end":   "\x80",
+		"a length beyond all":        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01/a",
+		"the same path twice":        "\x02/a\x00\x02/a\x00",
+		"paths out of order":         "\x02/b\x00\x02/a\x00",
+		"a deletion after a path":    "\x02/a\x00\x03/b/\x00",
+		"a deletion that has a node": "\x03/b/\x01n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if r, err := parseChunk([]byte(chunk)); !errors.Is(err, ErrCorrupt) {
@@ -128,7 +128,7 @@ func TestParseChunk(t *testing.T) {
 	}
 }
 
-// FuzzParseChunk reads any bytes as a chunk: the outcome is in order, or an error.
+// FuzzParseChunk parses any bytes as a chunk. The result must be in order, or an error.
 func FuzzParseChunk(f *testing.F) {
 	f.Add([]byte("\x03/b/\x00\x02/a\x01n\x02/b\x00"))
 	f.Add([]byte("\x02/a\x05n"))
@@ -136,7 +136,7 @@ func FuzzParseChunk(f *testing.F) {
 		r, err := parseChunk(chunk)
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
-				t.Errorf("an error of no kind: %v", err)
+				t.Errorf("an error of an unknown kind: %v", err)
 			}
 			return
 		}

@@ -68,15 +68,15 @@ func TestCheckpoint(t *testing.T) {
 		t.Errorf("voters %x", got)
 	}
 	if r.HardState.GetCommit() < r.Applied {
-		t.Errorf("commit %d behind the checkpoint at %d", r.HardState.GetCommit(), r.Applied)
+		t.Errorf("commit index %d, checkpoint at %d", r.HardState.GetCommit(), r.Applied)
 	}
 	if got, want := dump(r.replay()), dump(m.store); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// TestCheckpoints runs the same changes through many checkpoints and reopenings
-// and through none, and expects the same tree.
+// TestCheckpoints makes changes with many checkpoints and restarts. The tree must be the same as
+// without them.
 func TestCheckpoints(t *testing.T) {
 	t.Run("never compacted", func(t *testing.T) { testCheckpoints(t, neverCompact) })
 	t.Run("always compacted", func(t *testing.T) { testCheckpoints(t, alwaysCompact) })
@@ -113,7 +113,7 @@ func testCheckpoints(t *testing.T, compaction compactionLimits) {
 		m.checkpoint()
 		r := reopen(t, copyDir(t, m.dir()))
 		if len(r.Entries) != 0 || r.Applied != m.index {
-			t.Fatalf("step %d: %d entries behind %d", i, len(r.Entries), r.Applied)
+			t.Fatalf("step %d: %d entries after %d", i, len(r.Entries), r.Applied)
 		}
 		if got := dump(r.Store); got != want {
 			t.Fatalf("step %d: the checkpoint gives %.500s, want %.500s", i, got, want)
@@ -246,11 +246,11 @@ func TestObservers(t *testing.T) {
 	}
 }
 
-// TestAppendFailure makes a write fail and expects no second chance.
+// TestAppendFailure makes a write fail. All later writes must fail, too.
 func TestAppendFailure(t *testing.T) {
 	m := newMember(t)
 	m.set("/a", "b")
-	// Closing the log behind the Disk's back is a disk that is gone.
+	// With a closed log, a write fails as on a broken disk.
 	if err := m.disk.wal.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -292,8 +292,8 @@ func TestWALDir(t *testing.T) {
 	}
 }
 
-// TestNothingMapped expects the checkpoint to be no part of the process's memory
-// once it is loaded or written.
+// TestNothingMapped expects that state.db is not mapped into memory after it was loaded or
+// written.
 func TestNothingMapped(t *testing.T) {
 	m := newMember(t)
 	mapped := func() bool {
@@ -319,8 +319,7 @@ func TestNothingMapped(t *testing.T) {
 	}
 }
 
-// TestAppendBesideCheckpoint appends while checkpoints are written, and expects
-// both to be whole.
+// TestAppendBesideCheckpoint appends while checkpoints are written. Both must be complete.
 func TestAppendBesideCheckpoint(t *testing.T) {
 	m := newMember(t)
 	done := make(chan error, 1)

@@ -8,8 +8,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// toFormat1 gives the checkpoint the form that it had in format 1: all of it in
-// the nodes, and no bucket of deltas.
+// toFormat1 changes the checkpoint to format 1: all nodes in the bucket of the nodes, and no
+// bucket of deltas.
 func (m *member) toFormat1() {
 	m.t.Helper()
 	m.compact()
@@ -26,7 +26,7 @@ func (m *member) toFormat1() {
 	})
 }
 
-// format reads the format of the checkpoint.
+// format gives the format of the checkpoint.
 func (m *member) format() (format uint64) {
 	m.t.Helper()
 	m.change(func(tx *bbolt.Tx) error {
@@ -51,7 +51,7 @@ func TestFromFormat1(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		if got := m.format(); got != 1 {
-			t.Errorf("a start has made it format %d", got)
+			t.Errorf("a start has changed it to format %d", got)
 		}
 	})
 	t.Run("becomes format 2 with the next checkpoint", func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestFromFormat1(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
-	t.Run("which would lose a bucket in format 2", func(t *testing.T) {
+	t.Run("a missing bucket in format 2", func(t *testing.T) {
 		m := newMemberWithDeltas(t)
 		m.change(func(tx *bbolt.Tx) error { return tx.Bucket(keysBucket).DeleteBucket(deltaBucket) })
 		if _, err := loadState(m.disk.paths.state, 20); !errors.Is(err, ErrCorrupt) {

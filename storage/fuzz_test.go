@@ -16,8 +16,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// smallPages copies a checkpoint into a file with pages of 1 KB, which leaves a
-// fuzzer less room to waste its time in.
+// smallPages copies a checkpoint into a file with pages of 1 KB, so that the fuzzer finds fewer
+// unused bytes to change.
 func smallPages(t testing.TB, path string) []byte {
 	t.Helper()
 	src, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
@@ -41,8 +41,7 @@ func smallPages(t testing.TB, path string) []byte {
 	return data[:usedBytes(t, data)]
 }
 
-// signMeta makes the checksums of both meta pages right, so that a fuzzer gets
-// past them.
+// signMeta corrects the checksums of both meta pages, so that a fuzzer gets beyond them.
 func signMeta(data []byte) {
 	for _, at := range []int{0, 1024} {
 		if len(data) >= at+pageHeaderBytes+metaBytes {
@@ -54,9 +53,8 @@ func signMeta(data []byte) {
 	}
 }
 
-// FuzzReadState reads any bytes as a checkpoint. It must give one of the known
-// errors or a tree, whatever the bytes are. Its seeds under testdata are
-// checkpoints of format 1.
+// FuzzReadState reads any bytes as a checkpoint. The result must be a tree, or an error of a
+// known kind. The seeds in testdata are checkpoints of format 1.
 func FuzzReadState(f *testing.F) {
 	m := newMemberWith(f, 5)
 	f.Add(smallPages(f, m.disk.paths.state))
@@ -81,15 +79,14 @@ func FuzzReadState(f *testing.F) {
 		d, err := readState(bytes.NewReader(data), int64(len(data)), 5)
 		switch {
 		case err == nil && d.store == nil:
-			t.Error("neither a tree nor an error")
+			t.Error("no tree and no error")
 		case err != nil && !ofKnownKind(err):
-			t.Errorf("an error of no kind: %v", err)
+			t.Errorf("an error of an unknown kind: %v", err)
 		}
 	})
 }
 
-// TestFormat1 reads checkpoints that an earlier build wrote: they must stay
-// readable for good.
+// TestFormat1 reads checkpoints that the first version wrote. All later versions must read them.
 func TestFormat1(t *testing.T) {
 	for name, nodes := range map[string]int64{"empty": 0, "small": 2, "branches": 33} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +117,8 @@ func readSeed(t testing.TB, path string) []byte {
 	return []byte(data)
 }
 
-// FuzzScanLog reads any bytes as the last segment of a log.
+// FuzzScanLog reads any bytes as the last segment of a log. The result must be a log that the
+// wal package can open, or an error of a known kind.
 func FuzzScanLog(f *testing.F) {
 	m := newMember(f)
 	m.set("/a", "1")
@@ -144,11 +142,11 @@ func FuzzScanLog(f *testing.F) {
 		sc, err := scanLog(dir, position{})
 		if err != nil {
 			if !ofKnownKind(err) {
-				t.Errorf("an error of no kind: %v", err)
+				t.Errorf("an error of an unknown kind: %v", err)
 			}
 			return
 		}
-		// What the scan accepts, the wal package must be able to open.
+		// The wal package must open each log that the scan accepts.
 		p := paths{dir: t.TempDir(), wal: dir}
 		log, err := p.openLog(Options{}.logger(), sc, &raftpb.ConfState{})
 		if err != nil {

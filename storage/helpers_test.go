@@ -32,9 +32,9 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// useMemory puts the directories of all tests into a file system in memory, if there is
-// one, where a sync costs nothing. The tests make the states that a crash leaves
-// themselves, so they prove the same there. Without -short they run on a disk.
+// useMemory puts the directories of all tests into a file system in memory, if there is one. A
+// sync takes no time there. The tests prove the same there, because they make the states
+// that a crash leaves themselves. Without -short they run on a disk.
 func useMemory() (remove func()) {
 	const memory, needed = "/dev/shm", 1 << 30
 	dir, err := os.MkdirTemp(memory, "storage-test")
@@ -47,7 +47,7 @@ func useMemory() (remove func()) {
 
 var testIdentity = Identity{ClusterID: 0xcdf818194e3a8c32, MemberID: 0x8e9e05c52164694d}
 
-// member is a one-member cluster without raft: each write becomes one entry.
+// member is a cluster of one member without raft: each write becomes one entry.
 type member struct {
 	t       testing.TB
 	options Options
@@ -62,7 +62,7 @@ func newMember(t testing.TB) *member {
 	return newMemberWith(t, 1000)
 }
 
-// newMemberWith makes one with a history of its own size.
+// newMemberWith makes a member with a history of this size.
 func newMemberWith(t testing.TB, history int) *member {
 	t.Helper()
 	m := &member{t: t, options: Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: history}, term: 2}
@@ -84,7 +84,7 @@ func (m *member) close() {
 
 func (m *member) dir() string { return m.options.DataDir }
 
-// write logs and applies one batch of commands.
+// write writes one batch of commands to the log and applies it.
 func (m *member) write(commands ...tree.Command) {
 	m.t.Helper()
 	data := encodeCommands(commands)
@@ -104,8 +104,8 @@ func (m *member) remove(path string) {
 	m.write(tree.Command{Op: tree.OpDelete, Path: path, Recursive: true})
 }
 
-// settle waits until nothing but the member's own writes changes its directory: the
-// log makes its next segment in the background.
+// settle waits until the log has allocated its next segment, which it does in the background.
+// From then on only the member's own writes change its directory.
 func (m *member) settle() {
 	m.t.Helper()
 	poll := time.NewTicker(time.Millisecond)
@@ -150,7 +150,7 @@ func (m *member) checkpoint() CheckpointStats {
 	return stats
 }
 
-// encodeCommands is the tests' own encoding of a batch in an entry.
+// encodeCommands encodes a batch as the data of an entry, in a form of the tests.
 func encodeCommands(commands []tree.Command) []byte {
 	var b strings.Builder
 	for _, c := range commands {
@@ -172,7 +172,7 @@ func apply(s *tree.Store, data []byte) {
 	s.Announce()
 }
 
-// replay brings a recovered tree to the end of its log.
+// replay applies the entries of the log to the recovered tree.
 func (r *Recovered) replay() *tree.Store {
 	for _, e := range r.Entries {
 		apply(r.Store, e.GetData())
@@ -180,13 +180,13 @@ func (r *Recovered) replay() *tree.Store {
 	return r.Store
 }
 
-// dump shows all that a tree holds below the root, and its index.
+// dump shows the index of a tree and all nodes.
 func dump(s *tree.Store) string {
 	v := s.View()
 	return fmt.Sprintf("%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
 }
 
-// reopen opens a data directory, which must work, and closes it again.
+// reopen opens a data directory and closes it again. Both must succeed.
 func reopen(t testing.TB, o Options) *Recovered {
 	t.Helper()
 	d, r, err := Open(o)
@@ -200,7 +200,7 @@ func reopen(t testing.TB, o Options) *Recovered {
 	return r
 }
 
-// checkBolt asks bbolt whether its file is consistent.
+// checkBolt runs bbolt's check of its file.
 func checkBolt(t testing.TB, path string) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
@@ -220,7 +220,7 @@ func checkBolt(t testing.TB, path string) {
 	}
 }
 
-// hashDir sums up the names and contents of all files below dir.
+// hashDir gives a hash of the names and the content of all files below dir.
 func hashDir(t testing.TB, dir string) string {
 	t.Helper()
 	h := sha256.New()
@@ -245,8 +245,7 @@ func hashDir(t testing.TB, dir string) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// copyDir gives a copy of a data directory, as a crash at this moment would
-// leave it.
+// copyDir copies a data directory, as a crash at this moment would leave it.
 func copyDir(t testing.TB, dir string) Options {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "data")
@@ -256,7 +255,7 @@ func copyDir(t testing.TB, dir string) Options {
 	return Options{DataDir: to, HistorySize: 1000}
 }
 
-// lastSegment is the end of the log.
+// lastSegment gives the path of the last segment.
 func lastSegment(t testing.TB, o Options) string {
 	t.Helper()
 	list, err := segments(filepath.Join(o.DataDir, walName))

@@ -37,7 +37,8 @@ func (p paths) inspect() (contents, error) {
 	case hasState && len(list) > 0:
 		return memberData, nil
 	case hasState:
-		return noData, fmt.Errorf("storage: %w: %s exists, but its log in %s does not: if the log was moved, give its directory with --wal-dir; otherwise %s",
+		return noData, fmt.Errorf("storage: %w: %s exists, but its log in %s does not: "+
+			"if the log was moved, give its directory with --wal-dir; otherwise %s",
 			ErrCorrupt, p.state, p.wal, restoreAdvice)
 	}
 	if err := p.refuseForeign(); err != nil {

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// unchangedBy runs all ways into a directory, which must give an error of one
-// kind and leave the directory as it was.
+// unchangedBy calls Exists, Open and Create. Each must return an error of one kind and leave the
+// directory unchanged.
 func unchangedBy(t *testing.T, o Options, kind error, text string) {
 	t.Helper()
 	before := hashDir(t, o.DataDir)
@@ -26,7 +26,7 @@ func unchangedBy(t *testing.T, o Options, kind error, text string) {
 		d.Close()
 	}
 	for name, err := range map[string]error{"Exists": existsErr, "Open": openErr, "Create": createErr} {
-		// What lies in the checkpoint is for Open to find.
+		// Only Open looks into the checkpoint.
 		if name == "Exists" && err == nil || name == "Create" && errors.Is(err, ErrExists) {
 			continue
 		}
@@ -88,7 +88,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestFileAsDirectory tells a file in the way of a directory from damage.
+// TestFileAsDirectory gives a file as the data directory. The error must not be one of damage.
 func TestFileAsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, "x", dir, "file")
@@ -103,7 +103,8 @@ func TestFileAsDirectory(t *testing.T) {
 			_, _, openErr := Open(o)
 			_, createErr := Create(o, testIdentity)
 			for way, err := range map[string]error{"Exists": existsErr, "Open": openErr, "Create": createErr} {
-				if !errors.Is(err, syscall.ENOTDIR) || !strings.Contains(err.Error(), filepath.Join(dir, "file")+": not a directory; choose another directory") {
+				text := filepath.Join(dir, "file") + ": not a directory; choose another directory"
+				if !errors.Is(err, syscall.ENOTDIR) || !strings.Contains(err.Error(), text) {
 					t.Errorf("%s: got %v", way, err)
 				}
 			}
@@ -111,7 +112,7 @@ func TestFileAsDirectory(t *testing.T) {
 	}
 }
 
-// TestForeignMeta changes one value of the checkpoint.
+// TestForeignMeta changes one value of the bucket meta.
 func TestForeignMeta(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -157,8 +158,8 @@ func TestForeignMeta(t *testing.T) {
 	}
 }
 
-// TestLogFormats refuses a log of a format that is not read, and says whether an older or
-// a newer Pando wrote it.
+// TestLogFormats opens logs of formats that this program does not read. The error must say
+// whether an older or a newer Pando wrote the log.
 func TestLogFormats(t *testing.T) {
 	for name, tc := range map[string]struct {
 		format uint64
@@ -188,7 +189,7 @@ func TestLogFormats(t *testing.T) {
 	}
 }
 
-// TestMissing takes files away.
+// TestMissing removes files.
 func TestMissing(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -226,8 +227,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestUnlockedCopy opens refused data that has no lock file: it must not get
-// one.
+// TestUnlockedCopy opens damaged data that has no lock file. Open must not make one.
 func TestUnlockedCopy(t *testing.T) {
 	m := newMember(t)
 	m.close()

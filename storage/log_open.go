@@ -63,7 +63,8 @@ func (l *openedLog) read(sc *scan) error {
 	l.entries = entries[:len(sc.terms):len(sc.terms)]
 	for i, e := range l.entries {
 		if want := sc.start.index + 1 + uint64(i); e.GetIndex() != want || e.GetTerm() != sc.terms[i] {
-			return damaged("it had entry %d of term %d at the first reading and entry %d of term %d at the second: check the disk", want, sc.terms[i], e.GetIndex(), e.GetTerm())
+			return damaged("it had entry %d of term %d at the first reading and entry %d of term %d at the second: check the disk",
+				want, sc.terms[i], e.GetIndex(), e.GetTerm())
 		}
 	}
 	return nil

@@ -9,17 +9,16 @@ import (
 	"pando/tree"
 )
 
-// modeller drives a member at random, and compares what is stored with the tree
-// after each step that writes.
+// modeller runs random steps on a member. After each step that writes, it compares the stored
+// tree with the one in memory.
 type modeller struct {
 	*member
 	r   *rand.Rand
 	now int64
 }
 
-// TestModel changes a tree at random, with few names, so that paths come back as
-// files and as directories, and some that lie beside a directory in the order of
-// bytes.
+// TestModel changes a tree at random. It uses few names, so that the same path is used again,
+// as a file and as a directory. Some names sort between a directory and its children.
 func TestModel(t *testing.T) {
 	seeds := uint64(30)
 	if testing.Short() {
@@ -51,9 +50,9 @@ func (m *modeller) step() {
 		m.store.Apply(m.now, []tree.Command{m.command()})
 		m.store.Announce()
 	}
-	m.append(nil) // the log is behind by no more than its entry
+	m.append(nil) // moves the log to a new index, as the commands would
 	switch m.r.IntN(6) {
-	case 0: // more changes before the next one
+	case 0: // no checkpoint
 	case 1:
 		m.store.ReturnDelta(m.position().Delta)
 	case 2, 3:
@@ -110,13 +109,14 @@ func (m *modeller) check(when string) {
 	if got, want := dump(d.store), dump(m.store); got != want {
 		m.t.Fatalf("%s: got %s, want %s", when, got, want)
 	}
-	if got.Nodes() != want.Nodes() || got.Bytes() != want.Bytes() || got.NextExpiry() != want.NextExpiry() || got.OldestEvent() != want.OldestEvent() {
+	if got.Nodes() != want.Nodes() || got.Bytes() != want.Bytes() ||
+		got.NextExpiry() != want.NextExpiry() || got.OldestEvent() != want.OldestEvent() {
 		m.t.Fatalf("%s: got %d nodes of %d bytes, due %d, events from %d; want %d, %d, %d, %d", when,
 			got.Nodes(), got.Bytes(), got.NextExpiry(), got.OldestEvent(), want.Nodes(), want.Bytes(), want.NextExpiry(), want.OldestEvent())
 	}
 }
 
-// command is any command, of which many fail.
+// command gives a random command. Many of them fail.
 func (m *modeller) command() tree.Command {
 	c := tree.Command{Op: tree.OpSet, Path: m.path()}
 	switch m.r.IntN(9) {

@@ -76,7 +76,8 @@ func (d *Disk) recover() (*Recovered, error) {
 		return nil, err
 	}
 	if *sc.head != data.meta.identity {
-		return nil, fmt.Errorf("storage: %w: the log in %s is of member %x in cluster %x, %s of member %x in cluster %x: put back the one that was moved",
+		return nil, fmt.Errorf("storage: %w: the log in %s is of member %x in cluster %x, but %s is of member %x in cluster %x: "+
+			"put back the one that was moved",
 			ErrForeign, d.paths.wal, sc.head.MemberID, sc.head.ClusterID,
 			d.paths.state, data.meta.identity.MemberID, data.meta.identity.ClusterID)
 	}

@@ -9,10 +9,10 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// raftNode is a member of a cluster as the raft paper has it.
+// raftNode is a member of a cluster in the model of the raft paper.
 type raftNode struct {
 	term, vote uint64
-	log        []uint64 // the terms of all entries from the first on
+	log        []uint64 // the term of each entry, from the first on
 	commit     uint64
 	leads      bool
 }
@@ -23,7 +23,7 @@ func (n *raftNode) clone() raftNode {
 	return c
 }
 
-// see has the node hear of a term.
+// see takes note of a term that another node has sent.
 func (n *raftNode) see(term uint64) {
 	if term > n.term {
 		n.term, n.vote, n.leads = term, 0, false
@@ -37,7 +37,7 @@ func (n *raftNode) lastTerm() uint64 {
 	return n.log[len(n.log)-1]
 }
 
-// commonLog is how many entries two nodes have in common.
+// commonLog is the number of entries that two nodes have in common.
 func commonLog(a, b *raftNode) int {
 	n := min(len(a.log), len(b.log))
 	for i := range n {
@@ -48,22 +48,22 @@ func commonLog(a, b *raftNode) int {
 	return n
 }
 
-// savedWrite is a write that was synced: where its records lie.
+// savedWrite says where the records of a synced write lie.
 type savedWrite struct {
 	path       string
 	start, end int64
-	known      bool // state.db tells of it, so it can't be torn
+	known      bool // state.db was written after it, so it can't be torn
 }
 
-// logHistory is a cluster of three, with elections, lost messages and leaders that are
-// deposed, whose first member writes its log to a disk.
+// logHistory is a cluster of three nodes, with elections, lost messages and deposed leaders. Its
+// first node writes its log to a disk.
 type logHistory struct {
 	*member
 	r       *rand.Rand
 	nodes   [3]raftNode
-	disk0   raftNode // what the first one has saved
-	before  raftNode // what was synced before the last write that was synced
-	durable uint64   // commit index as of the last write that was synced
+	disk0   raftNode // the first node as it is on disk
+	before  raftNode // the same before the last synced write
+	durable uint64   // commit index as of the last synced write
 	writes  []savedWrite
 }
 
@@ -92,7 +92,7 @@ func (h *logHistory) step() {
 	h.persist()
 }
 
-// elect has a node campaign, and those vote that its messages come to.
+// elect makes a node campaign. Its messages may reach the other nodes, which then may vote.
 func (h *logHistory) elect() {
 	c := h.r.IntN(3)
 	n := &h.nodes[c]
@@ -119,7 +119,7 @@ func (h *logHistory) elect() {
 	}
 }
 
-// leader gives a node that believes to lead, which may be long deposed.
+// leader gives a node that believes that it leads. It may have been deposed.
 func (h *logHistory) leader() *raftNode {
 	for _, i := range h.r.Perm(3) {
 		if h.nodes[i].leads {
@@ -137,7 +137,7 @@ func (h *logHistory) propose() {
 	}
 }
 
-// replicate sends some of a leader's entries to a node, behind those that both have.
+// replicate sends some of a leader's entries to a node, after those that both have.
 func (h *logHistory) replicate() {
 	l, f := h.leader(), &h.nodes[h.r.IntN(3)]
 	if l == nil || l == f || f.term > l.term {
@@ -146,7 +146,7 @@ func (h *logHistory) replicate() {
 	f.see(l.term)
 	have := commonLog(l, f)
 	if uint64(have) < f.commit {
-		h.t.Fatal("the model has broken raft's promise")
+		h.t.Fatal("the model has replaced a committed entry")
 	}
 	upTo := have + h.r.IntN(len(l.log)-have+1)
 	if upTo > have {
@@ -173,7 +173,7 @@ func (h *logHistory) advanceCommit() {
 	}
 }
 
-// persist saves what has changed on the first node.
+// persist writes to disk what has changed on the first node.
 func (h *logHistory) persist() {
 	h.t.Helper()
 	n, saved := &h.nodes[0], &h.disk0
@@ -195,7 +195,7 @@ func (h *logHistory) persist() {
 	}
 }
 
-// synced notes that all that was written is on the disk.
+// synced takes note that everything written so far is on the disk.
 func (h *logHistory) synced(before raftNode) {
 	h.t.Helper()
 	w := savedWrite{path: lastSegment(h.t, h.options)}
@@ -235,8 +235,8 @@ func (h *logHistory) takeCheckpoint() {
 	h.writes[len(h.writes)-1].known = true
 }
 
-// snapshotOrRestart has the first node get a leader's snapshot, if it needs one, or start
-// again. A crash may come between the mark of a snapshot and the snapshot.
+// snapshotOrRestart installs a leader's snapshot on the first node, if that needs one, or restarts
+// it. A crash may come between the mark of a snapshot and the snapshot.
 func (h *logHistory) snapshotOrRestart() {
 	h.t.Helper()
 	l, n := h.leader(), &h.nodes[0]
@@ -260,7 +260,7 @@ func (h *logHistory) snapshotOrRestart() {
 	h.writes[len(h.writes)-1].known = true
 }
 
-// check starts the member again and wants all that was saved.
+// check restarts the member. Everything that was saved must come back.
 func (h *logHistory) check() {
 	h.t.Helper()
 	h.close()
@@ -275,7 +275,7 @@ func (h *logHistory) check() {
 	h.synced(h.disk0.clone())
 }
 
-// summary shows a node as it is behind a checkpoint.
+// summary shows a node as it must be recovered with a checkpoint at applied.
 func (n *raftNode) summary(applied uint64) string {
 	r := &Recovered{HardState: state(n.term, n.vote, max(n.commit, applied)), Applied: applied}
 	if applied > 0 {
@@ -287,7 +287,7 @@ func (n *raftNode) summary(applied uint64) string {
 	return summary(r)
 }
 
-// copy gives a copy of the directory as it is, and its last segment.
+// copy copies the directory, and gives the last segment of the copy.
 func (h *logHistory) copy() (Options, string) {
 	o := copyDir(h.t, h.dir())
 	return o, lastSegment(h.t, o)

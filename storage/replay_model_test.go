@@ -12,8 +12,8 @@ import (
 
 var histories = flag.Uint64("storage.histories", 20, "how many histories of a log TestLogHistories writes")
 
-// TestLogHistories writes logs that raft allows, tears their last write in all ways that a
-// crash can, and damages what was synced before.
+// TestLogHistories writes logs that raft can write. It tears their last write as a crash can, and
+// damages what was synced before.
 func TestLogHistories(t *testing.T) {
 	seeds := *histories
 	if testing.Short() {
@@ -38,7 +38,7 @@ func TestLogHistories(t *testing.T) {
 	}
 }
 
-// tear loses sectors of the last write that was synced.
+// tear loses sectors of the last synced write.
 func (h *logHistory) tear() {
 	h.t.Helper()
 	w := h.writes[len(h.writes)-1]
@@ -48,7 +48,7 @@ func (h *logHistory) tear() {
 	for range 12 {
 		o, path := h.copy()
 		lost := ""
-		all := h.r.IntN(2) == 0 // from here on
+		all := h.r.IntN(2) == 0 // after the first lost sector, all others are lost
 		for at := w.start; at < w.end; at = (at/sectorBytes + 1) * sectorBytes {
 			if all && lost != "" || h.r.IntN(3) == 0 {
 				writeAt(h.t, path, at, make([]byte, min(w.end, (at/sectorBytes+1)*sectorBytes)-at))
@@ -68,8 +68,8 @@ func (h *logHistory) tear() {
 	}
 }
 
-// outcomes are what may be there after a torn write: what was there before, with some of
-// the new entries, as far as their term is known, or all that is new.
+// outcomes are the possible summaries after a torn write: the node as before, with some of the
+// new entries whose term it had seen, or with everything new.
 func (h *logHistory) outcomes(applied uint64) []string {
 	before, after := h.before, h.disk0
 	var all []string
@@ -90,8 +90,8 @@ func (h *logHistory) outcomes(applied uint64) []string {
 	return all
 }
 
-// damage changes what was synced before the last write, and wants a refusal, or all that
-// was there.
+// damage changes what was synced before the last write. Open must return an error or
+// everything that was saved.
 func (h *logHistory) damage() {
 	h.t.Helper()
 	path := lastSegment(h.t, h.options)
@@ -138,8 +138,8 @@ func (h *logHistory) damage() {
 	}
 }
 
-// provableSector gives a sector within a record, not with its length, so that the end of
-// the write and the next one are intact. Zero when there is none.
+// provableSector gives a sector inside a record, without its length field, such that the end of
+// the write and the next write are intact. It gives zero when there is no such sector.
 func (h *logHistory) provableSector(path string, data []byte) int64 {
 	at := h.r.Int64N(wal.SegmentSizeBytes/sectorBytes) * sectorBytes
 	var begin int64
@@ -153,8 +153,8 @@ func (h *logHistory) provableSector(path string, data []byte) int64 {
 	return 0
 }
 
-// provable reports whether a record belongs to a write before the last one whose last
-// record begins behind what was lost.
+// provable reports whether a record belongs to a write before the last one, and the last record
+// of that write begins after the lost bytes.
 func (h *logHistory) provable(begin, end, lost int64) bool {
 	for _, w := range h.writes[:len(h.writes)-1] {
 		if w.path == lastSegment(h.t, h.options) && w.start <= begin && end <= w.end && lost <= w.lastRecord(h.t) {
@@ -164,7 +164,7 @@ func (h *logHistory) provable(begin, end, lost int64) bool {
 	return false
 }
 
-// lastRecord is where the last record of a write begins.
+// lastRecord is the offset of the last record of a write.
 func (w savedWrite) lastRecord(t testing.TB) int64 {
 	ends := recordEnds(t, w.path)
 	i := slices.Index(ends, w.end)

@@ -1,19 +1,15 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// state, entry and mark make the records of a log.
+// state and entry make the records of a log.
 func state(term, vote, commit uint64) *raftpb.HardState {
 	return &raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}
 }
@@ -36,7 +32,7 @@ func (m *member) save(hs *raftpb.HardState, entries ...*raftpb.Entry) {
 	}
 }
 
-// mark writes the record of a checkpoint or snapshot, and no more of it.
+// mark writes only the record of a checkpoint or snapshot to the log.
 func (m *member) mark(index, term uint64) {
 	m.t.Helper()
 	if err := m.disk.wal.SaveSnapshot(&walpb.Snapshot{Index: &index, Term: &term, ConfState: &raftpb.ConfState{}}); err != nil {
@@ -44,7 +40,7 @@ func (m *member) mark(index, term uint64) {
 	}
 }
 
-// storeAt has state.db say that it holds the entries up to index.
+// storeAt sets the position of state.db.
 func (m *member) storeAt(index, term uint64) {
 	m.t.Helper()
 	c := m.position()
@@ -54,7 +50,7 @@ func (m *member) storeAt(index, term uint64) {
 	}
 }
 
-// restart opens a member's data again.
+// restart closes the member and opens its data again.
 func (m *member) restart() {
 	m.t.Helper()
 	m.close()
@@ -74,14 +70,45 @@ func summary(r *Recovered) string {
 	return s
 }
 
-// TestReplayRules opens logs that raft can write, and logs that only damage explains.
-func TestReplayRules(t *testing.T) {
-	for _, tc := range []struct {
-		name  string
-		write func(m *member)
-		want  string // hard state, checkpoint, entries; or what is refused
-		bad   bool
-	}{
+// replayCase is a log that raft can write, or one that only damage explains.
+type replayCase struct {
+	name  string
+	write func(m *member)
+	want  string // hard state, checkpoint, entries; or the error
+	bad   bool
+}
+
+func testReplay(t *testing.T, cases []replayCase) {
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMember(t)
+			tc.write(m)
+			m.close()
+			before := hashDir(t, m.dir())
+			d, r, err := Open(m.options)
+			if tc.bad {
+				refused(t, m.options, err)
+				if !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("got %v, want %s", err, tc.want)
+				}
+				if hashDir(t, m.dir()) != before {
+					t.Error("a refused start has changed the directory")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if got := summary(r); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestReplayEntries(t *testing.T) {
+	testReplay(t, []replayCase{
 		{name: "an entry of an older term replaces one of a newer", write: func(m *member) { // figure 8
 			m.save(state(2, 0, 0), entry(1, 1), entry(2, 2))
 			m.save(state(3, 0, 0), entry(2, 3), entry(3, 3))
@@ -104,6 +131,11 @@ func TestReplayRules(t *testing.T) {
 		{name: "an entry is of an older term than the one before", write: func(m *member) {
 			m.save(state(2, 0, 0), entry(1, 2), entry(2, 1))
 		}, want: "entry 2 is of term 1, the one before of term 2", bad: true},
+	})
+}
+
+func TestReplayHardStates(t *testing.T) {
+	testReplay(t, []replayCase{
 		{name: "the term goes back", write: func(m *member) {
 			m.save(state(2, 0, 0))
 			m.save(state(1, 0, 0))
@@ -120,6 +152,11 @@ func TestReplayRules(t *testing.T) {
 		{name: "more is committed than is there", write: func(m *member) {
 			m.save(state(2, 0, 2), entry(1, 2))
 		}, want: "entries up to 2 are committed, but entry 1 is the last one", bad: true},
+	})
+}
+
+func TestReplayMarks(t *testing.T) {
+	testReplay(t, []replayCase{
 		{name: "a checkpoint of uncommitted entries", write: func(m *member) { // its commit is still on the way
 			m.save(state(2, 0, 0), entry(1, 2), entry(2, 2), entry(3, 2))
 			m.mark(2, 2)
@@ -171,6 +208,11 @@ func TestReplayRules(t *testing.T) {
 			m.save(state(3, 0, 0), entry(3, 3))
 			m.storeAt(1, 3)
 		}, want: "entry 1 is of term 2 here and of term 3 in state.db", bad: true},
+	})
+}
+
+func TestReplayMissingHardStates(t *testing.T) {
+	testReplay(t, []replayCase{
 		{name: "entries without their hard state", write: func(m *member) {
 			m.save(nil, entry(1, 1))
 		}, want: "0/0/0, 0/0:"},
@@ -190,36 +232,11 @@ func TestReplayRules(t *testing.T) {
 			m.save(nil, entry(2, 3))
 			m.mark(1, 1)
 		}, want: "the hard state of entry 2 is missing", bad: true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			m := newMember(t)
-			tc.write(m)
-			m.close()
-			before := hashDir(t, m.dir())
-			d, r, err := Open(m.options)
-			if tc.bad {
-				refused(t, m.options, err)
-				if !strings.Contains(err.Error(), tc.want) {
-					t.Errorf("got %v, want %s", err, tc.want)
-				}
-				if hashDir(t, m.dir()) != before {
-					t.Error("a refused start has changed the directory")
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer d.Close()
-			if got := summary(r); got != tc.want {
-				t.Errorf("got %s, want %s", got, tc.want)
-			}
-		})
-	}
+	})
 }
 
-// TestAcknowledgedDamage zeroes a sector of what was synced before the last write. An
-// intact record tells that it was.
+// TestAcknowledgedDamage zeroes a sector of a write. An intact record of the next write proves
+// that the damaged one had been synced.
 func TestAcknowledgedDamage(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -240,7 +257,7 @@ func TestAcknowledgedDamage(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, sector %d", tc.name, sector), func(t *testing.T) {
 				m := newMember(t)
 				m.save(state(1, 0, 1), entry(1, 1))
-				begin := m.fill() // so that the entry begins a sector
+				begin := m.fill() // the entry begins at the start of a sector
 				m.save(nil, largeEntry(2, 1))
 				tc.write(m)
 				m.close()
@@ -259,7 +276,7 @@ func TestAcknowledgedDamage(t *testing.T) {
 	}
 }
 
-// fill commits until the log ends with a sector, and gives where that is.
+// fill writes marks until the log ends at the end of a sector, and gives that offset.
 func (m *member) fill() int64 {
 	m.t.Helper()
 	for {
@@ -271,8 +288,8 @@ func (m *member) fill() int64 {
 	}
 }
 
-// TestTornFollower tears the one write of a follower that gets an entry together with the
-// word that it is committed. Nobody has got an answer for it.
+// TestTornFollower tears a write of a follower that got an entry and its commit in one message. The
+// follower has not acknowledged the entry yet.
 func TestTornFollower(t *testing.T) {
 	for sector := range int64(4) {
 		t.Run(fmt.Sprintf("sector %d", sector), func(t *testing.T) {
@@ -286,120 +303,5 @@ func TestTornFollower(t *testing.T) {
 				t.Errorf("got %s", summary(r))
 			}
 		})
-	}
-}
-
-// TestInterruptedOpening stops between the steps of opening a log: its last segment is cut
-// behind the last record for a moment, and then gets its size again.
-func TestInterruptedOpening(t *testing.T) {
-	m := newMember(t)
-	m.set("/a", "1")
-	m.set("/b", "2")
-	m.close()
-	path := lastSegment(t, m.options)
-	ends := recordEnds(t, path)
-	end := ends[len(ends)-1]
-	for _, tc := range []struct {
-		name string
-		note openingNote
-		size int64
-		bad  bool
-	}{
-		{"before the cut", openingNote{filepath.Base(path), end}, wal.SegmentSizeBytes, false},
-		{"after the cut", openingNote{filepath.Base(path), end}, end, false},
-		{"growing again", openingNote{filepath.Base(path), end}, end + 4096, false},
-		{"cut too early", openingNote{filepath.Base(path), end}, end - 8, true},
-		{"records are missing", openingNote{filepath.Base(path), end + 8}, end + 4096, true},
-		{"another segment", openingNote{"0000000000000001-0000000000000001.wal", end}, end, true},
-		{"no note", openingNote{}, end, true},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			o := copyDir(t, m.dir())
-			if tc.note.segment != "" {
-				if err := writeOpeningNote(filepath.Join(o.DataDir, walName), tc.note); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := os.Truncate(lastSegment(t, o), tc.size); err != nil {
-				t.Fatal(err)
-			}
-			if tc.bad {
-				_, _, err := Open(o)
-				refused(t, o, err)
-				return
-			}
-			if got, want := dump(reopen(t, o).replay()), dump(m.store); got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-			info, err := os.Stat(lastSegment(t, o))
-			if err != nil || info.Size() != wal.SegmentSizeBytes {
-				t.Errorf("the segment has %d bytes, %v", info.Size(), err)
-			}
-			if note, err := readOpeningNote(filepath.Join(o.DataDir, walName)); note != (openingNote{}) || err != nil {
-				t.Errorf("the note is still there: %v, %v", note, err)
-			}
-		})
-	}
-}
-
-// TestShortSegmentOfFormat1 opens what earlier versions left of a torn write: a segment
-// that ends with its last record.
-func TestShortSegmentOfFormat1(t *testing.T) {
-	m := newMember(t)
-	m.rewriteLog(1)
-	m.set("/a", "1")
-	m.set("/b", "2")
-	m.close()
-	path := lastSegment(t, m.options)
-	ends := recordEnds(t, path)
-	if err := os.Truncate(path, ends[len(ends)-3]); err != nil {
-		t.Fatal(err)
-	}
-	if r := reopen(t, m.options); len(r.Entries) != 1 {
-		t.Errorf("got %s", summary(r))
-	}
-	if info, err := os.Stat(path); err != nil || info.Size() != wal.SegmentSizeBytes {
-		t.Errorf("the segment has %d bytes, %v", info.Size(), err)
-	}
-}
-
-// rewriteLog puts a new log of a format in the place of a member's own.
-func (m *member) rewriteLog(format uint64) {
-	m.t.Helper()
-	head := encodeHead(testIdentity)
-	copy(head[len(walMagic):], appendWords(nil, format))
-	err := errors.Join(m.disk.wal.Close(), os.RemoveAll(m.disk.paths.wal))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	if m.disk.wal, err = wal.Create(quietLogger(m.disk.lg), m.disk.paths.wal, head); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// TestLeftoverSegment opens a log beside a segment that a crash kept from its name. Nothing
-// of it may get into the log.
-func TestLeftoverSegment(t *testing.T) {
-	m := newMember(t)
-	m.set("/a", "1")
-	m.close()
-	for _, name := range []string{"0.tmp", "1.tmp"} {
-		writeFile(t, strings.Repeat("left over ", 100), m.dir(), walName, name)
-	}
-	m.restart()
-	for range 40 { // some segments
-		m.set("/key", strings.Repeat("v", 4000))
-	}
-	m.settle()
-	o := copyDir(t, m.dir())
-	if got, want := dump(reopen(t, o).replay()), dump(m.store); got != want {
-		t.Errorf("got %.200s, want %.200s", got, want)
-	}
-	data, err := os.ReadFile(lastSegment(t, o))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(data), "left over") {
-		t.Error("the last segment holds what was left over")
 	}
 }

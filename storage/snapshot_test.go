@@ -56,8 +56,8 @@ func TestInspectSnapshot(t *testing.T) {
 	}
 }
 
-// TestSnapshotDamage changes every byte of a small file, cuts it everywhere, and
-// does some of both to one with a real checkpoint.
+// TestSnapshotDamage changes each byte of a small file, and cuts it at each byte. It does the
+// same at some bytes of a file with a real checkpoint.
 func TestSnapshotDamage(t *testing.T) {
 	m := newMember(t)
 	m.set("/a", "value")
@@ -73,14 +73,14 @@ func TestSnapshotDamage(t *testing.T) {
 		}
 	})
 	t.Run("a newer version", func(t *testing.T) {
-		// What a later version writes is only known to have a right checksum.
+		// Of a later version only the checksum is known.
 		content := whole[:len(whole)-trailerBytes]
 		newer := appendTrailer(content, snapshotVersion+1)
 		if _, err := InspectSnapshot(snapshotOf(t, newer)); !errors.Is(err, ErrNewerFormat) {
 			t.Errorf("got %v, want %v", err, ErrNewerFormat)
 		}
 	})
-	t.Run("a whole trailer behind a damaged checkpoint", func(t *testing.T) {
+	t.Run("an intact trailer after a damaged checkpoint", func(t *testing.T) {
 		content := bytes.Clone(whole[:len(whole)-trailerBytes])
 		at := bytes.Index(content, []byte("value"))
 		content[at]++
@@ -90,10 +90,10 @@ func TestSnapshotDamage(t *testing.T) {
 	})
 }
 
-// others is a new cluster of two, of which a snapshot makes the first member.
+// others is a new cluster of two members. Tests restore its first member from a snapshot.
 var others = Founding{Identity: Identity{ClusterID: 77, MemberID: 5}, Voters: []uint64{5, 6}, Members: []byte("others")}
 
-// restored makes a member of others from a snapshot file.
+// restored restores a member of the cluster others from a snapshot file.
 func restored(t *testing.T, file string) Options {
 	t.Helper()
 	o := Options{DataDir: filepath.Join(t.TempDir(), "new", "data"), HistorySize: 1000}
@@ -116,7 +116,8 @@ func TestRestore(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 		hs := r.HardState
-		if r.Applied != m.index || r.Term != m.term || hs.GetTerm() != m.term || hs.GetCommit() != m.index || hs.GetVote() != 0 || len(r.Entries) != 0 {
+		if r.Applied != m.index || r.Term != m.term || len(r.Entries) != 0 ||
+			hs.GetTerm() != m.term || hs.GetCommit() != m.index || hs.GetVote() != 0 {
 			t.Errorf("entry %d of term %d, hard state %v, %d entries", r.Applied, r.Term, hs, len(r.Entries))
 		}
 		if r.Store.View().OldestEvent() != m.store.View().OldestEvent() {
@@ -175,8 +176,8 @@ func TestRefusedRestore(t *testing.T) {
 	})
 }
 
-// TestStageBesideCheckpoint receives a checkpoint while state.db can't be read, as when
-// a checkpoint is half way through writing it.
+// TestStageBesideCheckpoint receives a checkpoint while state.db can't be read, as in the middle
+// of a checkpoint.
 func TestStageBesideCheckpoint(t *testing.T) {
 	from, to := newMember(t), newMember(t)
 	from.set("/a", "value")
@@ -205,8 +206,8 @@ func TestStageBesideCheckpoint(t *testing.T) {
 	}
 }
 
-// TestCrashInRestore stops Restore after each of its steps: a directory in which
-// the last one is missing is free, and Restore begins anew there.
+// TestCrashInRestore stops Restore after each of its steps but the last. Exists must report
+// false, and Restore must begin anew.
 func TestCrashInRestore(t *testing.T) {
 	m := newMember(t)
 	m.set("/a", "value")
@@ -256,14 +257,14 @@ func TestCrashInRestore(t *testing.T) {
 	})
 }
 
-// newUsedMember has entries in its log that no checkpoint holds.
+// newUsedMember makes a member with entries that are not in a checkpoint.
 func newUsedMember(t *testing.T) *member {
 	m := newMember(t)
 	m.set("/precious", "1")
 	return m
 }
 
-// appendTrailer makes a snapshot file of a checkpoint.
+// appendTrailer makes the content of a snapshot file from that of a checkpoint.
 func appendTrailer(content []byte, version uint64) []byte {
 	head := appendWords([]byte(snapshotMagic), version, uint64(len(content)))
 	file := append(bytes.Clone(content), head...)
@@ -271,7 +272,8 @@ func appendTrailer(content []byte, version uint64) []byte {
 	return append(file, sum[:]...)
 }
 
-// damageSnapshot wants every step-th flip of a byte and cut of a file noticed.
+// damageSnapshot changes every step-th byte of a file, one at a time, and cuts the file there.
+// Each damage must be noticed.
 func damageSnapshot(t *testing.T, whole []byte, step int) {
 	path := filepath.Join(t.TempDir(), "damaged")
 	check := func(data []byte) error {

@@ -143,7 +143,8 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 		return nil, err
 	}
 	if data.meta.identity.ClusterID != d.identity.ClusterID {
-		return nil, fmt.Errorf("%w: it is of cluster %x, but this member is of cluster %x", ErrForeign, data.meta.identity.ClusterID, d.identity.ClusterID)
+		return nil, fmt.Errorf("%w: it is of cluster %x, but this member is of cluster %x",
+			ErrForeign, data.meta.identity.ClusterID, d.identity.ClusterID)
 	}
 	if err := setIdentity(path, d.identity); err != nil {
 		return nil, err

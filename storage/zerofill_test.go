@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// zeroFillAlways fills on any file system.
+// zeroFillAlways makes a zeroFill that works on any file system.
 func zeroFillAlways(t *testing.T, dir string) *zeroFill {
 	t.Helper()
 	z := &zeroFill{dir: dir, helps: func(*os.File) bool { return true }}
@@ -17,8 +17,7 @@ func zeroFillAlways(t *testing.T, dir string) *zeroFill {
 	return z
 }
 
-// waitingSegment makes a segment as the log keeps it for later, with ones in place of
-// zeros.
+// waitingSegment makes a next segment, filled with ones.
 func waitingSegment(t *testing.T, path string) {
 	t.Helper()
 	if err := os.WriteFile(path, bytes.Repeat([]byte{1}, int(wal.SegmentSizeBytes)), 0o600); err != nil {
@@ -26,8 +25,8 @@ func waitingSegment(t *testing.T, path string) {
 	}
 }
 
-// zerosIn counts the zeros that a segment begins with, and fails if its size has
-// changed or there are more behind them.
+// zerosIn counts the zeros at the beginning of a segment. The test fails if the size of the
+// segment has changed, or if there are zeros elsewhere.
 func zerosIn(t *testing.T, path string) int {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -59,7 +58,7 @@ func TestZeroFill(t *testing.T) {
 	}
 	waiting, used := filepath.Join(dir, "0.tmp"), filepath.Join(dir, "0-0.wal")
 
-	appended(zeroStep) // there is no segment yet
+	appended(zeroStep) // there is no next segment yet
 	waitingSegment(t, waiting)
 	appended(zeroStep/zeroRate - 1)
 	if n := zerosIn(t, waiting); n != 0 {
@@ -79,7 +78,7 @@ func TestZeroFill(t *testing.T) {
 
 	waiting = filepath.Join(dir, "1.tmp")
 	waitingSegment(t, waiting)
-	for range 3 { // more than it needs
+	for range 3 { // more than the segment needs
 		appended(zeroStep)
 	}
 	if n := zerosIn(t, waiting); n != int(wal.SegmentSizeBytes) {
@@ -87,7 +86,7 @@ func TestZeroFill(t *testing.T) {
 	}
 }
 
-// TestZeroFillWaits finds a segment that is just being allocated, and leaves it.
+// TestZeroFillWaits finds a segment that is just being allocated, which must not be changed.
 func TestZeroFillWaits(t *testing.T) {
 	longSegments(t)
 	dir := t.TempDir()
@@ -104,7 +103,8 @@ func TestZeroFillWaits(t *testing.T) {
 	}
 }
 
-// TestZeroFillStops has the filling fail: the log goes on without.
+// TestZeroFillStops makes a write of zeros fail. No more zeros are written, and nothing else
+// fails.
 func TestZeroFillStops(t *testing.T) {
 	longSegments(t)
 	z := zeroFillAlways(t, t.TempDir())
@@ -113,7 +113,7 @@ func TestZeroFillStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	z.file.Close()
-	z.file, _ = os.Open(z.file.Name()) // for reading
+	z.file, _ = os.Open(z.file.Name()) // not for writing
 	if err := z.appended(zeroStep); err == nil {
 		t.Fatal("a write to a file that is open for reading gives no error")
 	}
@@ -122,7 +122,7 @@ func TestZeroFillStops(t *testing.T) {
 	}
 }
 
-// TestZerosAhead writes several segments, each on zeros, and reads them back.
+// TestZerosAhead writes several segments that were filled with zeros, and reads them back.
 func TestZerosAhead(t *testing.T) {
 	longSegments(t)
 	m := newMember(t)
