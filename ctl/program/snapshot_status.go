@@ -48,16 +48,17 @@ type status struct {
 	Index     uint64 `json:"index"`     // of the last change, as in X-Etcd-Index
 	RaftIndex uint64 `json:"raftIndex"` // position in the log
 	RaftTerm  uint64 `json:"raftTerm"`
-	Keys      int64  `json:"keys"`   // files and directories
-	Bytes     int64  `json:"bytes"`  // of their paths and values
-	Events    uint64 `json:"events"` // in the history
+	Level     uint64 `json:"featureLevel"` // a program that serves less refuses the file
+	Keys      int64  `json:"keys"`         // files and directories
+	Bytes     int64  `json:"bytes"`        // of their paths and values
+	Events    uint64 `json:"events"`       // in the history
 }
 
 func snapshotStatus(i *storage.SnapshotInfo) status {
 	return status{
 		Hash: fmt.Sprintf("%x", i.SHA256), Format: i.Version, Size: i.Size,
 		Cluster: members.ID(i.Identity.ClusterID).String(), Member: members.ID(i.Identity.MemberID).String(),
-		Index: i.Index, RaftIndex: i.Applied, RaftTerm: i.Term,
+		Index: i.Index, RaftIndex: i.Applied, RaftTerm: i.Term, Level: i.Level,
 		Keys: i.Nodes, Bytes: i.TreeBytes, Events: i.Events,
 	}
 }
@@ -70,7 +71,7 @@ func writeStatusTable(w io.Writer, s status) error {
 	}{
 		{"hash", s.Hash}, {"format", s.Format}, {"size", ctl.ByteCount(uint64(s.Size))},
 		{"cluster", s.Cluster}, {"member", s.Member},
-		{"index", s.Index}, {"raft index", s.RaftIndex}, {"raft term", s.RaftTerm},
+		{"index", s.Index}, {"raft index", s.RaftIndex}, {"raft term", s.RaftTerm}, {"feature level", s.Level},
 		{"keys", s.Keys}, {"bytes", ctl.ByteCount(uint64(s.Bytes))}, {"events", s.Events},
 	} {
 		if _, err := fmt.Fprintf(t, "%s\t%v\n", row.name, row.value); err != nil {

@@ -1,25 +1,25 @@
-// Package pace spaces out what is told again and again, as lines of the log about
-// something that goes on being wrong.
+// Package pace limits how often something is logged that goes on or comes again and
+// again, as a peer that can't be reached.
 package pace
 
 import "time"
 
-// The pauses between two tellings: doubled from the first to the last.
+// The pauses between two log lines: each is twice the one before, from First to Last.
 const (
 	First = time.Second
 	Last  = 5 * time.Minute
 )
 
-// Pace says when something may be told again: the first time at once, then after
-// pauses that grow. The zero value has told nothing yet. It is not for use by several
+// Pace decides when to log: the first time at once, then after growing pauses. The
+// zero value has logged nothing yet. Callers must not use one Pace from several
 // goroutines at once.
 type Pace struct {
-	next  time.Time
+	next  time.Time // the end of the current pause
 	pause time.Duration
 }
 
-// Due reports whether it may be told now, and counts it as told then. When nothing was
-// asked for much longer than the last pause, it begins anew.
+// Due reports whether to log now. If it does, the next pause begins. The pauses start
+// again from First when Due was not called until long after the last one.
 func (p *Pace) Due(now time.Time) bool {
 	if now.Before(p.next) {
 		return false
@@ -32,5 +32,5 @@ func (p *Pace) Due(now time.Time) bool {
 	return true
 }
 
-// Reset begins anew: what was wrong is right again.
+// Reset makes the next call of Due report true. It is for the end of what was logged.
 func (p *Pace) Reset() { *p = Pace{} }
