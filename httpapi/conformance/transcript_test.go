@@ -40,9 +40,7 @@ func TestTranscripts(t *testing.T) {
 // TestTranscriptsMatchReference plays every transcript to the reference, so that a golden file can't differ from the reference
 // that it claims to record. With -update it writes the files again.
 func TestTranscriptsMatchReference(t *testing.T) {
-	if testing.Short() {
-		t.Skip("only the long run checks the reference")
-	}
+	servertest.SkipShort(t, "only etcd answers")
 	if *transcriptReference == "" {
 		servertest.RequireEtcd(t)
 	}

@@ -12,6 +12,7 @@ import (
 
 // TestFailingCheckpoints holds that a member whose checkpoints fail says so, and takes it back when they succeed again.
 func TestFailingCheckpoints(t *testing.T) {
+	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")
 	p := servertest.Launch(t, dataDir, "--snapshot-count", "10")
 	client := servertest.NewKeyClient(t, p.Client)

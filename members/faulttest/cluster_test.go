@@ -57,12 +57,12 @@ func (c *cluster) load() *clusterLoad {
 	return l
 }
 
-// shortened is a number of rounds as it is played with -short: half of it.
-func shortened(rounds int) int {
+// shortened returns a number of rounds or keys, or half of it with -short.
+func shortened(n int) int {
 	if testing.Short() {
-		return (rounds + 1) / 2
+		return (n + 1) / 2
 	}
-	return rounds
+	return n
 }
 
 // start starts all members.

@@ -17,7 +17,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	rounds := 50
 	if testing.Short() {
-		rounds = 8
+		rounds = 3
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -86,7 +86,7 @@ func (c *crash) round(number int) {
 // shutdown ends the server by a signal, under load, and looks at what it left.
 func (c *crash) shutdown(p *servertest.Process) {
 	took := p.Terminate()
-	if took > 5*time.Second || p.AwaitExit() != 0 {
+	if took > stopLimit || p.AwaitExit() != 0 {
 		c.t.Errorf("the shutdown took %v and ended with code %d\n%s", took, p.AwaitExit(), p.Stderr)
 	}
 	disk, left, err := storage.Open(storage.Options{DataDir: c.dir, HistorySize: crashHistory})

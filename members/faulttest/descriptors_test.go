@@ -14,6 +14,7 @@ import (
 // TestDescriptors has clients that do nothing but connect take all the connections there may be, and the log go on to
 // its next files meanwhile.
 func TestDescriptors(t *testing.T) {
+	servertest.SkipShort(t, "it writes 140 MB")
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("no shell: ", err)

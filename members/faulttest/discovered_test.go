@@ -12,6 +12,7 @@ import (
 )
 
 func TestDiscoveredCluster(t *testing.T) {
+	t.Parallel()
 	service := servertest.Launch(t, t.TempDir())
 	token := servertest.NewDiscoveryURL(t, service.Client, "one", 3)
 	all := servertest.NewMembers(t, "a", "b", "c", "late", "later")
@@ -56,6 +57,8 @@ func TestDiscoveredCluster(t *testing.T) {
 // TestReferenceDiscovers has three servers of the reference find each other under
 // a key of Pando's.
 func TestReferenceDiscovers(t *testing.T) {
+	servertest.SkipShort(t, "the members are etcd's")
+	t.Parallel()
 	servertest.RequireEtcd(t)
 	service := servertest.Launch(t, t.TempDir())
 	token := servertest.NewDiscoveryURL(t, service.Client, "two", 3)
@@ -72,6 +75,7 @@ func TestReferenceDiscovers(t *testing.T) {
 // TestJoinsByIncompleteList starts a member that was added with a list which leaves one of the others out: it learns of
 // that from the one that it knows. The reference refuses.
 func TestJoinsByIncompleteList(t *testing.T) {
+	t.Parallel()
 	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all[:2])
 	mustRequest(t, http.MethodPost, running[0].Client+"/v2/members", `{"peerURLs":["`+all[2].PeerURL()+`"]}`, http.StatusCreated)

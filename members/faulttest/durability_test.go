@@ -142,6 +142,7 @@ func TestRefusedData(t *testing.T) {
 // TestFullDisk fills a small file system with writes: none that was acknowledged is lost, and the server says why it
 // stops.
 func TestFullDisk(t *testing.T) {
+	servertest.SkipShort(t, "it writes 140 MB")
 	t.Parallel()
 	disk := t.TempDir()
 	// Room for two segments of the log: the second is set aside at the start already, and trying to do that on a smaller

@@ -62,6 +62,7 @@ var memberSteps = []memberStep{
 // TestMembersByReferenceClient has the reference's client administer three members of Pando and three of the reference:
 // it prints the same.
 func TestMembersByReferenceClient(t *testing.T) {
+	servertest.SkipShort(t, "it compares what another client prints")
 	t.Parallel()
 	servertest.RequireEtcd(t)
 	servertest.RequireProgram(t, "etcdctl", "etcd-client")

@@ -16,6 +16,7 @@ import (
 // TestExitCodes starts servers that can't start: what another try would not mend has a code of its own, which ends a
 // supervisor's restarts. TestRefusedStarts and TestRefusedData hold the others.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	t.Run("an initial cluster without this member", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.Mkdir(filepath.Join(dir, "wal"), 0o700); err != nil { // a mount point, say
@@ -102,6 +103,7 @@ func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 
 // TestStopBeforeServing stops servers that wait for others: a stop that was asked for is no failure.
 func TestStopBeforeServing(t *testing.T) {
+	t.Parallel()
 	service := servertest.Launch(t, t.TempDir())
 	for name, test := range map[string]struct{ discovery, waits string }{
 		"for the others to register": {servertest.NewDiscoveryURL(t, service.Client, "alone", 2), "waiting for the other members to register"},

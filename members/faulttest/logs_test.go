@@ -18,6 +18,7 @@ import (
 // TestServerLogs looks at all that a server prints: with JSON each line is JSON, and a log file says what was started
 // and why it ended.
 func TestServerLogs(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pando.log")
 	read := func() string {
 		text, err := os.ReadFile(file)
@@ -68,6 +69,7 @@ func TestServerLogs(t *testing.T) {
 
 // TestHangupWithoutLogFile sends SIGHUP, as the end of a terminal does, to a server that has nothing to open again.
 func TestHangupWithoutLogFile(t *testing.T) {
+	t.Parallel()
 	p := servertest.Launch(t, t.TempDir())
 	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -13,9 +13,7 @@ import (
 // TestPartition runs three members on three hosts whose network loses packets in silence.
 func TestPartition(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("silence is noticed after seconds: not with -short")
-	}
+	servertest.SkipShort(t, "it waits for several election timeouts")
 	n := newNetwork(t, "a", "b", "c")
 	p := &partition{cluster: &cluster{t: t, seats: n.seats()}, network: n}
 	flags := loadedFlags(servertest.InitialCluster(p.seats))

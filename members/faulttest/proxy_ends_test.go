@@ -119,7 +119,7 @@ func (e *ending) serving() *servertest.Process {
 // readSlowly begins to read a large answer, of which the first part has come when it returns.
 func (e *ending) readSlowly() {
 	e.t.Helper()
-	e.half = servertest.StartCommand(e.t, exec.Command("sh", "-c", `exec curl -sSN --limit-rate 500k "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
+	e.half = servertest.StartCommand(e.t, exec.Command("sh", "-c", `exec curl -sSN --limit-rate 3M "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
 	servertest.Await(e.t, "the answer to begin", func() bool { return len(e.half.Stdout.String()) > 0 })
 }
 
@@ -183,14 +183,14 @@ func (e *ending) outcomes(event string) (seen map[string]string, half string) {
 
 // TestProxyEnds compares how answers end at a proxy of Pando and at one of the reference.
 func TestProxyEnds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts eight clusters")
-	}
+	servertest.SkipShort(t, "it starts eight clusters")
+	t.Parallel()
 	for program, debianPackage := range map[string]string{"curl": "curl", "http": "httpie", "etcdctl": "etcd-client"} {
 		servertest.RequireProgram(t, program, debianPackage)
 	}
 	for _, row := range proxyEnds {
 		t.Run(row.event, func(t *testing.T) {
+			t.Parallel()
 			t.Run("Pando", func(t *testing.T) {
 				t.Parallel()
 				compareEnds(t, row.event, row.once, row.again, row.half, servertest.Member.StartPando)

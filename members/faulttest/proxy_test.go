@@ -26,6 +26,7 @@ func launchProxy(t testing.TB, dataDir string, all []servertest.Member, flags ..
 }
 
 func TestProxyProcess(t *testing.T) {
+	t.Parallel()
 	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
 	dataDir := filepath.Join(t.TempDir(), "front")
@@ -127,7 +128,7 @@ func endsWithWatch(t *testing.T, front *servertest.Process) {
 		t.Fatalf("the watch did not wait: %s %q", response.Status, text)
 	case <-time.After(100 * time.Millisecond):
 	}
-	if took := front.Terminate(); took > 5*time.Second || front.Err != nil {
+	if took := front.Terminate(); took > stopLimit || front.Err != nil {
 		t.Errorf("it took %v, %v", took, front.Err)
 	}
 	if text := <-ended; strings.TrimSpace(text) != "" {

@@ -14,6 +14,7 @@ import (
 
 // TestSettingsTakeEffect starts servers with settings that show.
 func TestSettingsTakeEffect(t *testing.T) {
+	t.Parallel()
 	t.Run("flags", flagsTakeEffect)
 	t.Run("environment and file", environmentAndFileTakeEffect)
 }

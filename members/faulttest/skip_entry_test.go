@@ -34,6 +34,7 @@ func putGarbage(t *testing.T, dataDir string) {
 // TestSkipLogEntry starts a member whose log holds an entry that can't be applied: it names the flag that passes over it, and
 // with that it has everything else.
 func TestSkipLogEntry(t *testing.T) {
+	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")
 	p := servertest.Launch(t, dataDir)
 	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "kept"))

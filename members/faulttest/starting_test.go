@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"pando/stats"
 
@@ -20,6 +19,7 @@ import (
 // TestServesWhileStarting asks a member that waits for others, and one that reads its data: it answers from the first
 // moment, and a stop ends it well.
 func TestServesWhileStarting(t *testing.T) {
+	t.Parallel()
 	t.Run("waiting for discovery", func(t *testing.T) {
 		t.Parallel()
 		service := servertest.Launch(t, t.TempDir())
@@ -66,7 +66,7 @@ func TestServesWhileStarting(t *testing.T) {
 		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"cause":"this member is starting`) {
 			t.Errorf("a key: %v, %s", err, body)
 		}
-		if took := p.Terminate(); took > 5*time.Second {
+		if took := p.Terminate(); took > stopLimit {
 			t.Errorf("the stop took %v", took)
 		}
 		endsWith(t, p, 0, "stopped before it served")

@@ -80,6 +80,7 @@ func (r *roll) mustBeAtLevel0(members ...int) {
 // TestUpgrade rolls a cluster under load from the version before feature levels to this one, goes one step back on the
 // way, and tries to go back when it is too late.
 func TestUpgrade(t *testing.T) {
+	servertest.SkipShort(t, "it builds another version")
 	t.Parallel()
 	older, current := buildCommit(t, levelZeroCommit), os.Args[0]
 	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}

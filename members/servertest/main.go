@@ -66,6 +66,14 @@ func RequireProgram(t testing.TB, name, debianPackage string) string {
 	return ""
 }
 
+// SkipShort skips a test where go test has the flag -short, as with the race detector. The reason is shown.
+func SkipShort(t testing.TB, reason string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out with -short: " + reason)
+	}
+}
+
 // versionFile holds the version of etcd that the transcripts were recorded with.
 const versionFile = "testdata/transcripts/VERSION"
 
