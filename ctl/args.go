@@ -6,22 +6,24 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// reorder returns the arguments with the flags of the command moved before its other arguments, so that
-// "set /key value --ttl 5" is understood. Words that look like flags but are none of the command's stay where they are:
-// "set /key -5" sets "-5".
-func reorder(app *cli.App, args []string) []string {
+// Reorder returns the arguments with the flags of the command moved before its other arguments, so that the library accepts
+// "set /key value --ttl 5". A word that looks like a flag, but is none of the command's, stays where it is: "set /key -5" sets
+// "-5". args[0] is the first argument, not the name of the program. Commands that parse their flags themselves keep their
+// arguments.
+func Reorder(app *cli.App, args []string) []string {
 	start := firstOperand(app.Flags, args)
 	commands := app.Commands
 	for start < len(args) {
 		command := findCommand(commands, args[start])
-		if command == nil {
+		if command == nil || command.SkipFlagParsing {
 			return args
 		}
 		commands = command.Subcommands
 		start++
 		if len(commands) == 0 {
-			rest := flagsFirst(command.Flags, args[start:])
-			if asksForHelp(command.Flags, rest) {
+			flags := append([]cli.Flag{cli.HelpFlag}, command.Flags...)
+			rest := flagsFirst(flags, args[start:])
+			if asksForHelp(flags, rest) {
 				rest = []string{"--help"}
 			}
 			return append(append([]string(nil), args[:start]...), rest...)
@@ -31,8 +33,8 @@ func reorder(app *cli.App, args []string) []string {
 	return args
 }
 
-// asksForHelp says whether a help flag is among the flags in front; the library would take other arguments for the
-// names of commands to explain.
+// asksForHelp reports whether a help flag is among the flags at the beginning of args. If so, no other argument may remain:
+// the library would take it for the name of a command to explain.
 func asksForHelp(flags []cli.Flag, args []string) bool {
 	for _, arg := range args[:firstOperand(flags, args)] {
 		if arg == "-h" || arg == "-help" || arg == "--help" {
@@ -53,16 +55,16 @@ func firstOperand(flags []cli.Flag, args []string) int {
 			return i
 		}
 		flag := findFlag(flags, arg)
-		if _, isSwitch := flag.(*cli.BoolFlag); flag != nil && !isSwitch && !strings.Contains(arg, "=") {
+		if flag != nil && !isSwitch(flag) && !strings.Contains(arg, "=") {
 			i++
 		}
 	}
 	return len(args)
 }
 
-// flagsFirst is the legacy rule of rearrangement. The word after a flag goes with it even when the flag is a switch, so
-// "ls / --sort /a" lists /a. A "--" ends the flags; without a flag before it, it goes to the front and so
-// disappears in parsing.
+// flagsFirst moves the flags of a command to the front, by the rule of the legacy client. The word after a flag stays with the
+// flag even if the flag is a switch, so "ls / --sort /a" lists /a. A "--" ends the flags. If it does not follow a flag, it moves
+// to the front, where the parser removes it.
 func flagsFirst(flags []cli.Flag, args []string) []string {
 	var first, rest []string
 	afterFlag := false
@@ -109,12 +111,4 @@ func findCommand(commands []*cli.Command, name string) *cli.Command {
 		}
 	}
 	return nil
-}
-
-// keysOrRoot are the arguments of a command that takes any number of keys; the root when there are none.
-func keysOrRoot(c *cli.Context) []string {
-	if c.NArg() == 0 {
-		return []string{"/"}
-	}
-	return c.Args().Slice()
 }

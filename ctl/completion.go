@@ -15,10 +15,10 @@ func (p *program) completionCommand() *cli.Command {
 	write := func(name string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
 		return p.command(&cli.Command{
 			Name: name, Usage: "print the script for " + name, ArgsUsage: " ",
-			Description: examples(lines...),
+			Description: Examples(lines...),
 			Action: func(c *cli.Context) error {
 				if c.NArg() > 0 {
-					return badArguments(fmt.Sprintf("completion %s takes no arguments; %q is one", name, c.Args().First()))
+					return badArguments("completion %s takes no arguments; %q is one", name, c.Args().First())
 				}
 				return script(p.stdout, p.name, p.completions())
 			},

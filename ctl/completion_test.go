@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pando/members/servertest"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -61,9 +63,7 @@ func TestCompletionInstructions(t *testing.T) {
 		"fish": {[]string{"--no-config", "-c"}, "", "complete -C 'pando '", "snapshot\t"},
 	} {
 		t.Run(shell, func(t *testing.T) {
-			if _, err := exec.LookPath(shell); err != nil {
-				t.Skipf("%s is not installed", shell)
-			}
+			servertest.RequireProgram(t, shell, shell)
 			help, err := exec.Command(pando, "ctl", "completion", shell, "--help").Output()
 			if err != nil {
 				t.Fatal(err)
@@ -87,9 +87,7 @@ func TestCompletionInstructions(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	for shell, command := range shells {
 		t.Run(shell, func(t *testing.T) {
-			if _, err := exec.LookPath(shell); err != nil {
-				t.Skipf("%s is not installed", shell)
-			}
+			servertest.RequireProgram(t, shell, shell)
 			for _, test := range []struct {
 				program, line string
 				want, not     string

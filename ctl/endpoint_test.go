@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pando/ctl/client"
 )
 
 func TestEndpointStatus(t *testing.T) {
@@ -13,7 +15,7 @@ func TestEndpointStatus(t *testing.T) {
 		s.must(t, "set", "/a", "v")
 		pando := strings.HasSuffix(t.Name(), "Pando")
 		t.Run("json", func(t *testing.T) {
-			var got []endpointStatus
+			var got []client.Status
 			if err := json.Unmarshal([]byte(s.must(t, "endpoint", "status", "-w", "json")), &got); err != nil || len(got) != 1 {
 				t.Fatal(got, err)
 			}
@@ -29,8 +31,8 @@ func TestEndpointStatus(t *testing.T) {
 			if e.Term == 0 || e.RaftIndex == 0 || e.Index != s.index() || e.LatencyMS <= 0 || e.Error != "" {
 				t.Errorf("got %+v", e)
 			}
-			if told := e.Nodes != nil && *e.Nodes > 0 && e.Bytes != nil; told != pando {
-				t.Errorf("the size is known: %v, want %v", told, pando)
+			if reported := e.Nodes != nil && *e.Nodes > 0 && e.Bytes != nil; reported != pando {
+				t.Errorf("the size is reported: %v, want %v", reported, pando)
 			}
 			if strings.HasPrefix(e.Version, "Pando ") != pando || e.Version == "" {
 				t.Errorf("version %q", e.Version)
@@ -55,7 +57,7 @@ func TestEndpointStatus(t *testing.T) {
 	t.Run("of no member", func(t *testing.T) {
 		url, _ := fixed(t, http.StatusOK, "<html>")
 		stdout, _, code := run(t, "--endpoints", url, "endpoint", "health")
-		if code != 1 || !strings.Contains(stdout, "is it one?") {
+		if code != 1 || !strings.Contains(stdout, "is this a member?") {
 			t.Errorf("exit code %d, %q", code, stdout)
 		}
 	})

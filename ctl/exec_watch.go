@@ -10,34 +10,39 @@ import (
 	"strconv"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
 )
 
 func (p *program) execWatchCommand() *cli.Command {
+	o := &watchOptions{forever: true}
 	return p.command(&cli.Command{
 		Name: "exec-watch", Usage: "watch a key for changes and exec an executable", ArgsUsage: "--recursive <key> -- <command> [args...]",
-		Action: p.execWatch,
-		Flags: []cli.Flag{
-			&cli.IntFlag{Name: afterIndexFlag, Usage: "changes after this index, the server's history permitting"},
-			&cli.BoolFlag{Name: recursiveFlag, Aliases: []string{"r"}, Usage: "changes of everything below the key too", DisableDefaultText: true},
-		},
+		Flags: o.flags(),
 		Description: `DESCRIPTION:
-   Runs the command once for each change of a key, one at a time and in the order of the changes. It finds
-   ETCD_WATCH_ACTION, ETCD_WATCH_KEY, ETCD_WATCH_VALUE and ETCD_WATCH_MODIFIED_INDEX in its environment.
-   Write --recursive right before the key and '--' before the command. Without --recursive, write the key behind
-   the command: exec-watch <command> [args...] <key>.
-   CTRL+C ends it once the running command has ended; a second one at once.
+   Runs the command once for each change of a key, one at a time and in the order of the changes. The environment of the
+   command has ETCD_WATCH_ACTION, ETCD_WATCH_KEY, ETCD_WATCH_VALUE and ETCD_WATCH_MODIFIED_INDEX.
+   Write --recursive right before the key and '--' before the command. Without --recursive, write the key after the
+   command: exec-watch <command> [args...] <key>.
+   CTRL+C ends exec-watch after the running command has ended; a second CTRL+C ends it at once.
 
 ` + p.examples(
 			`exec-watch --recursive / -- sh -c "echo change detected."`, "run a command for every change",
 			`exec-watch --recursive /conf -- sh -c 'echo "$ETCD_WATCH_KEY=$ETCD_WATCH_VALUE"'`, "use what changed",
 			`exec-watch ./apply /conf/version`, "a single key, written last",
 			`exec-watch --after-index 1047 --recursive /conf -- ./apply`, "catch up after a pause"),
+		Action: p.waiting(func(ctx context.Context, cl *client.Client, args []string) error {
+			key, command, err := splitCommand(args)
+			if err != nil {
+				return err
+			}
+			return p.execWatch(ctx, o.watch(p, cl, key), command)
+		}),
 	})
 }
 
-// splitCommand finds the key and the command among the arguments. The parser drops a "--" that no flag came before;
-// then the legacy client takes the last word for the key, and so do we. So it is kept only when a switch stood right
-// before the key.
+// splitCommand finds the key and the command in the arguments. The parser of options removes a "--" unless a switch came
+// right before the key; in that case the last word is the key, as in the legacy client.
 func splitCommand(args []string) (key string, command []string, err error) {
 	if len(args) < 2 {
 		return "", nil, badArguments("key and command to exec required")
@@ -53,40 +58,31 @@ func splitCommand(args []string) (key string, command []string, err error) {
 	return key, command, nil
 }
 
-func (p *program) execWatch(c *cli.Context) error {
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
-	key, command, err := splitCommand(c.Args().Slice())
-	if err != nil {
-		return err
-	}
-	w := p.newWatcher(c, cl, key)
-	w.endless = true
-	ctx, cancel := context.WithCancel(c.Context)
+// execWatch runs the command for each change until ctx is done.
+func (p *program) execWatch(ctx context.Context, w *client.Watcher, command []string) error {
+	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changes := readAhead(ctx, w)
+	changes := readAhead(reading, w)
 	for {
 		select {
-		case <-c.Context.Done():
+		case <-ctx.Done():
 			return nil
 		case change := <-changes:
-			if c.Context.Err() != nil {
+			if ctx.Err() != nil {
 				return nil
 			}
 			if change.err != nil {
 				return serverFailure(change.err)
 			}
-			if err := p.handle(change.event, command); err != nil {
+			if err := p.runForChange(change.event, command); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// handle runs the command for one change. How it ends is its own affair; that it can't be started is an error.
-func (p *program) handle(e *event, command []string) error {
+// runForChange runs the command for one change. Its exit code does not matter; if it can't be started, that is an error.
+func (p *program) runForChange(e *client.Event, command []string) error {
 	if e.Node.Dir {
 		fmt.Fprintf(p.stderr, "Ignored dir %s change\n", e.Node.Key)
 		return nil
@@ -108,17 +104,17 @@ func (p *program) handle(e *event, command []string) error {
 
 // change is an event, or the error that ended the watch.
 type change struct {
-	event *event
+	event *client.Event
 	err   error
 }
 
-// readAhead reads changes while commands run, however slow they are, so that none falls off the server's history.
-// The channel delivers them in order; after an error nothing comes. It ends with ctx.
-func readAhead(ctx context.Context, w *watcher) <-chan change {
+// readAhead reads changes while commands run, so that a slow command does not let the watch fall behind the history of the
+// server. The channel delivers the changes in order; an error is the last element. The goroutines end with ctx.
+func readAhead(ctx context.Context, w *client.Watcher) <-chan change {
 	read, out := make(chan change), make(chan change)
 	go func() {
 		for {
-			e, err := w.wait(ctx)
+			e, err := w.Next(ctx)
 			select {
 			case read <- change{e, err}:
 			case <-ctx.Done():
@@ -133,7 +129,7 @@ func readAhead(ctx context.Context, w *watcher) <-chan change {
 		var queue []change
 		for {
 			var first change
-			var to chan change // nil, and so never chosen, while there is nothing to hand out
+			var to chan change // nil while the queue is empty: a send to nil is never chosen
 			if len(queue) > 0 {
 				first, to = queue[0], out
 			}

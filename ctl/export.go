@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,16 +10,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
 )
 
 // entry is one line of an export.
 type entry struct {
 	Key string `json:"key"`
 	Dir bool   `json:"dir,omitempty"`
-	// Value is nil for a directory alone.
+	// Value is nil for a directory, and for nothing else.
 	Value *string `json:"value,omitempty"`
-	// TTL is how many seconds were left when the export was made, Expiration when they end. Both are absent for what
-	// lives for ever.
+	// TTL is how many seconds were left when the export was made; at Expiration they are over. Both are absent if the
+	// entry has no TTL.
 	TTL        int64      `json:"ttl,omitempty"`
 	Expiration *time.Time `json:"expiration,omitempty"`
 }
@@ -26,36 +29,30 @@ type entry struct {
 func (p *program) exportCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "export", Usage: "print keys, values, directories and their TTLs as JSON lines", ArgsUsage: "[key...]",
-		Action: inFormats(p.export, formatSimple, formatJSON),
 		Description: `DESCRIPTION:
    Prints one JSON object a line: {"key","value"} for a key, {"key","dir":true} for a directory, each with "ttl" (the
-   seconds that are left) and "expiration" (when they end) if it has them. Directories come before what is in them.
-   Every key named, or the whole store, is seen as it is at one moment, with all that was acknowledged before.
-   No listing shows hidden keys (their name begins with '_'): name them to export them too.
-   Bytes that are no UTF-8 can't be read through the v2 API; values that may have had some are counted on stderr.
+   seconds that are left) and "expiration" (when it expires) if it has a TTL. Directories come before what is in them.
+   Each key that is named, or the whole store, is read as it is at one moment, with every write that was acknowledged
+   before. No listing shows hidden keys (their name begins with '_'): name them to export them too.
+   The v2 API can't carry bytes that are not UTF-8; it replaces them by U+FFFD. Values with that character are counted on
+   stderr.
 
 ` + p.examples(
-			`export > all.jsonl`, "everything but what is hidden",
+			`export > all.jsonl`, "everything that is not hidden",
 			`export / /_locks > all.jsonl`, "and a hidden directory",
 			`export /services | jq -r .key`, "use it in a pipe",
 			`import < all.jsonl`, "put it into another store; see help import"),
+		Action: p.inFormats(p.readingSubtrees(p.export), formatSimple, formatJSON),
 	})
 }
 
-func (p *program) export(c *cli.Context) error {
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
-	keys := keysOrRoot(c)
-	ctx, cancel := unhurried(c, cl)
-	defer cancel()
+func (p *program) export(ctx context.Context, cl *client.Client, args []string) error {
 	out := bufio.NewWriter(p.stdout)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
 	damaged := 0
-	for _, key := range keys {
-		e, err := cl.read(ctx, key, readOptions{recursive: true, sorted: true, quorum: true})
+	for _, key := range keysOrRoot(args) {
+		e, err := cl.Get(ctx, key, client.GetOptions{Recursive: true, Sorted: true, Quorum: true})
 		if err != nil {
 			return serverFailure(err)
 		}
@@ -72,13 +69,14 @@ func (p *program) export(c *cli.Context) error {
 		return err
 	}
 	if damaged > 0 {
-		fmt.Fprintf(p.stderr, "%s with U+FFFD: bytes that are no UTF-8 were replaced by it on the way, if there were any\n", counted(damaged, "value", "values"))
+		fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n",
+			counted(damaged, "value", "values"))
 	}
 	return nil
 }
 
-// entriesOf appends the entries of n and what is in it, each directory before what is in it. The root has none.
-func entriesOf(n *node, entries []*entry) []*entry {
+// entriesOf appends the entries of n and of everything in it, each directory before what is in it. The root has no entry.
+func entriesOf(n *client.Node, entries []*entry) []*entry {
 	if strings.Trim(n.Key, "/") != "" {
 		r := &entry{Key: n.Key, Dir: n.Dir, TTL: n.TTL, Expiration: n.Expiration}
 		if !n.Dir {
@@ -92,7 +90,7 @@ func entriesOf(n *node, entries []*entry) []*entry {
 	return entries
 }
 
-// damaged says whether the value may have been something else before it went through JSON.
+// damaged reports whether the value may have held bytes that JSON can't carry.
 func (r *entry) damaged() bool {
 	return r.Value != nil && strings.ContainsRune(*r.Value, utf8.RuneError)
 }

@@ -101,7 +101,7 @@ func TestExport(t *testing.T) {
 		})
 		t.Run("bytes that are no UTF-8 are told", func(t *testing.T) {
 			s.must(t, "set", "/binary", "\xff\xfe")
-			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK || !strings.Contains(stderr, "1 value with U+FFFD") {
+			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK || !strings.Contains(stderr, "U+FFFD is in 1 value") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 		})

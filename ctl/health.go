@@ -2,48 +2,45 @@ package ctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-)
 
-const foreverFlag = "forever"
+	"pando/ctl/client"
+)
 
 // healthInterval is the pause of cluster-health --forever.
 const healthInterval = 10 * time.Second
 
 func (p *program) healthCommand() *cli.Command {
+	var forever bool
 	return p.command(&cli.Command{
-		Name: "cluster-health", Usage: "check the health of the etcd cluster", Action: p.clusterHealth,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: foreverFlag, Aliases: []string{"f"}, Usage: "again every 10 seconds until CTRL+C", DisableDefaultText: true},
-		},
+		Name: "cluster-health", Usage: "check the health of the etcd cluster",
+		Flags: []cli.Flag{boolFlag(&forever, "again every 10 seconds until CTRL+C", "forever", "f")},
 		Description: p.examples(
 			`cluster-health`, "ask every member; exit code 5 if one is not healthy",
-			`cluster-health && deploy`, "go on only with a healthy cluster"),
+			`cluster-health && deploy`, "continue only with a healthy cluster"),
+		Action: func(c *cli.Context) error {
+			cl, err := p.newClient(c.Context)
+			if err != nil {
+				return serverFailure(err)
+			}
+			p.debugEndpoints(cl)
+			if forever {
+				return p.checkHealthForever(c.Context, cl)
+			}
+			return p.checkHealth(c.Context, cl)
+		},
 	})
 }
 
-func (p *program) clusterHealth(c *cli.Context) error {
-	cl, err := p.newClient(c)
-	if err != nil {
-		if f, ok := errors.AsType[*failure](err); ok {
-			return f
-		}
-		return failWith(exitServer, err)
-	}
-	cl.debugf("Cluster-Endpoints: %s\n", strings.Join(cl.endpointNames(), ", "))
+// checkHealthForever checks again and again until ctx is done.
+func (p *program) checkHealthForever(ctx context.Context, cl *client.Client) error {
 	for {
-		err := p.checkHealth(c, cl)
-		if !c.Bool(foreverFlag) {
-			return err
-		}
-		if c.Context.Err() != nil {
+		err := p.checkHealth(ctx, cl)
+		if ctx.Err() != nil {
 			return nil
 		}
 		if f, ok := errors.AsType[*failure](err); ok {
@@ -55,18 +52,18 @@ func (p *program) clusterHealth(c *cli.Context) error {
 			return err
 		}
 		select {
-		case <-c.Context.Done():
+		case <-ctx.Done():
 			return nil
 		case <-time.After(healthInterval):
 		}
 	}
 }
 
-// checkHealth asks all members once. Not all healthy is a failure.
-func (p *program) checkHealth(c *cli.Context, cl *client) error {
-	members, err := cl.members(c.Context)
-	if c.Context.Err() != nil {
-		return c.Context.Err()
+// checkHealth asks all members once. If one is not healthy, that is a failure.
+func (p *program) checkHealth(ctx context.Context, cl *client.Client) error {
+	members, err := cl.Members(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err != nil {
 		fmt.Fprintln(p.stdout, "cluster may be unhealthy: failed to list members")
@@ -74,11 +71,11 @@ func (p *program) checkHealth(c *cli.Context, cl *client) error {
 	}
 	healthy := 0
 	for _, m := range members {
-		good, err := p.memberHealth(c, cl, m)
+		ok, err := p.memberHealth(ctx, cl, m)
 		if err != nil {
 			return err
 		}
-		if good {
+		if ok {
 			healthy++
 		}
 	}
@@ -96,16 +93,17 @@ func (p *program) checkHealth(c *cli.Context, cl *client) error {
 	return &failure{code: exitUnhealthy}
 }
 
-// memberHealth asks one member at its URLs in turn, and prints what it found. The error is one of printing.
-func (p *program) memberHealth(c *cli.Context, cl *client, m member) (bool, error) {
+// memberHealth asks one member at its URLs in turn until one answers, and prints the result. The error is one of printing,
+// or that of ctx.
+func (p *program) memberHealth(ctx context.Context, cl *client.Client, m client.Member) (healthy bool, err error) {
 	if len(m.ClientURLs) == 0 {
 		_, err := fmt.Fprintf(p.stdout, "member %s is unreachable: no available published client urls\n", m.ID)
 		return false, err
 	}
 	for _, u := range m.ClientURLs {
-		good, err := cl.health(c.Context, u)
-		if c.Context.Err() != nil {
-			return false, c.Context.Err()
+		healthy, err := cl.Health(ctx, u)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
 		if err != nil {
 			if _, err := fmt.Fprintf(p.stdout, "failed to check the health of member %s on %s: %v\n", m.ID, u, err); err != nil {
@@ -114,33 +112,12 @@ func (p *program) memberHealth(c *cli.Context, cl *client, m member) (bool, erro
 			continue
 		}
 		word := "unhealthy"
-		if good {
+		if healthy {
 			word = "healthy"
 		}
 		_, err = fmt.Fprintf(p.stdout, "member %s is %s: got %s result from %s\n", m.ID, word, word, u)
-		return good, err
+		return healthy, err
 	}
-	_, err := fmt.Fprintf(p.stdout, "member %s is unreachable: %v are all unreachable\n", m.ID, m.ClientURLs)
+	_, err = fmt.Fprintf(p.stdout, "member %s is unreachable: %v are all unreachable\n", m.ID, m.ClientURLs)
 	return false, err
-}
-
-// health asks the member at a client URL whether it is well. Both {"health":"true"} and {"health":true} say yes.
-func (cl *client) health(ctx context.Context, clientURL string) (bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, clientURL+"/health", nil)
-	if err != nil {
-		return false, err
-	}
-	h := http.Client{Transport: cl.transport, Timeout: cl.headerTimeout}
-	response, err := h.Do(req)
-	if err != nil {
-		return false, err
-	}
-	defer response.Body.Close()
-	var body struct {
-		Health any `json:"health"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
-		return false, err
-	}
-	return body.Health == true || body.Health == "true", nil
 }

@@ -7,13 +7,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"pando/ctl/client"
 )
 
 // inHealth is a cluster whose members answer /health as they are told: one member for each body.
 func inHealth(t *testing.T, bodies ...string) string {
 	t.Helper()
 	var list struct {
-		Members []member `json:"members"`
+		Members []client.Member `json:"members"`
 	}
 	for i, body := range bodies {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,7 +29,7 @@ func inHealth(t *testing.T, bodies ...string) string {
 			}
 		}))
 		t.Cleanup(s.Close)
-		list.Members = append(list.Members, member{ID: fmt.Sprint(i), Name: "m", ClientURLs: []string{s.URL}})
+		list.Members = append(list.Members, client.Member{ID: fmt.Sprint(i), Name: "m", ClientURLs: []string{s.URL}})
 	}
 	return list.Members[0].ClientURLs[0]
 }

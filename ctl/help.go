@@ -73,7 +73,7 @@ func (p *program) helpCommand() *cli.Command {
 	})
 }
 
-// explainFrom prints the help of the command that the first of names means, or of one below it.
+// explainFrom prints the help of the command with the first of names, or of a command below it.
 func (p *program) explainFrom(commands []*cli.Command, names []string) error {
 	command := findCommand(commands, names[0])
 	if command == nil {
@@ -88,7 +88,7 @@ func (p *program) explainFrom(commands []*cli.Command, names []string) error {
 	return p.explain(command, names[1:])
 }
 
-// explain prints the help of command, or of the one below it that names lead to.
+// explain prints the help of command, or of the command below it at the end of names.
 func (p *program) explain(command *cli.Command, names []string) error {
 	if len(command.Subcommands) == 0 {
 		cli.HelpPrinter(p.stdout, commandHelp, command)
@@ -101,86 +101,18 @@ func (p *program) explain(command *cli.Command, names []string) error {
 	return nil
 }
 
-// unknownCommand refuses a command, naming the nearest one that exists.
-func unknownCommand(name string, commands []*cli.Command) error {
-	if explained := Unserved(name); explained != "" {
-		return &failure{code: exitUnknown, text: explained + "\n"}
-	}
-	text := fmt.Sprintf("No help topic for '%s'\n", name)
-	if near := Nearest(name, namesOf(commands)); near != "" {
-		text += fmt.Sprintf("Did you mean '%s'?\n", near)
-	}
-	return &failure{code: exitUnknown, text: text}
-}
-
-// unserved are the legacy client's commands that need what no version of Pando serves yet.
-var unserved = map[string]string{
-	"user": "user add, get, list, remove, grant, revoke and passwd",
-	"role": "role add, get, list, remove, grant and revoke",
-	"auth": "auth enable and disable",
-}
-
-// Unserved explains a command of the legacy client that this one does not have; "" for every other name.
-func Unserved(name string) string {
-	commands := unserved[name]
-	if commands == "" {
-		return ""
-	}
-	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and whoever reaches its client "+
-		"URLs may read and write.\nThe commands will be those of etcdctl: %s. Until then, let a firewall or a proxy say who may connect.", name, commands)
-}
-
-// Nearest returns the name that is one edit away from a word, two if that is long, or begins with it; "" if none is.
-func Nearest(word string, names []string) string {
-	best, distance := "", 3
-	for _, n := range names {
-		d := editDistance(word, n)
-		if len(word) > 2 && strings.HasPrefix(n, word) {
-			d = 1
-		}
-		if d < distance && 3*d-1 <= len(word) {
-			best, distance = n, d
-		}
-	}
-	return best
-}
-
-// editDistance counts the insertions, deletions, replacements and swaps of neighbouring bytes that turn a into b.
-func editDistance(a, b string) int {
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := row[j-1]
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			next[j] = min(cost, row[j]+1, next[j-1]+1)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
-}
-
-// examples formats the EXAMPLES part of a command's description: pairs of a command line (without the program's
-// name) and what it does.
+// examples formats the EXAMPLES part of a description, from pairs of a command line without the name of the program, and what
+// it does.
 func (p *program) examples(pairs ...string) string {
 	lines := slices.Clone(pairs)
 	for i := 0; i < len(lines); i += 2 {
 		lines[i] = p.name + " " + lines[i]
 	}
-	return examples(lines...)
+	return Examples(lines...)
 }
 
-// examples formats pairs of a whole command line and what it does.
-func examples(pairs ...string) string {
+// Examples formats the EXAMPLES part of a description, from pairs of a whole command line and what it does.
+func Examples(pairs ...string) string {
 	var b strings.Builder
 	b.WriteString("EXAMPLES:")
 	for i := 0; i+1 < len(pairs); i += 2 {

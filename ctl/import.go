@@ -10,41 +10,36 @@ import (
 	"strings"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
+	"pando/ctl/terminal"
 )
 
-const (
-	fromFlag  = "from"
-	belowFlag = "below"
-	forceFlag = "force"
-	renewFlag = "renew-ttl"
-)
-
-// importers is how many keys are written side by side: servers write them together.
-const importers = 16
-
-// writePatience is how long a member may take for one key, unless the user's --timeout is shorter.
-const writePatience = 30 * time.Second
-
-// shownConflicts is how many of them are named.
-const shownConflicts = 10
+// importOptions are the options of import.
+type importOptions struct {
+	from, below      string
+	force, renewTTLs bool
+}
 
 func (p *program) importCommand() *cli.Command {
+	o := &importOptions{}
 	return p.command(&cli.Command{
-		Name: "import", Usage: "write what export printed, or what another server holds", ArgsUsage: "[file]", Action: inFormats(p.importKeys, formatSimple),
+		Name: "import", Usage: "write the output of export, or what another server holds", ArgsUsage: "[file]",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: fromFlag, Usage: "read from the etcd (v2) or Pando at these `URLs`, not from a file"},
-			&cli.StringFlag{Name: belowFlag, Usage: "only `KEY` and what is below it"},
-			&cli.BoolFlag{Name: forceFlag, Usage: "overwrite keys that have another value", DisableDefaultText: true},
-			&cli.BoolFlag{Name: renewFlag, Usage: "start TTLs anew with the seconds that they had left; without it they end when they would have", DisableDefaultText: true},
+			&cli.StringFlag{Name: "from", Destination: &o.from, Usage: "read from the etcd (v2) or Pando at these `URLs`, not from a file"},
+			&cli.StringFlag{Name: "below", Destination: &o.below, Usage: "only `KEY` and what is below it"},
+			boolFlag(&o.force, "overwrite keys that have another value", "force"),
+			boolFlag(&o.renewTTLs, "start TTLs anew with the seconds that were left; without it, keys expire when they would have", "renew-ttl"),
 		},
 		Description: `DESCRIPTION:
-   Reads JSON lines (see help export) from [file], from stdin without one, or everything that is not hidden from a live
-   server. Nothing is written before all of it was read and looked through; that there is nothing to write is an error.
-   Keys and directories that are there already: the same value is left alone, so an import that was broken off can be
-   repeated; with another value, the import is refused and nothing is written, unless --force is given. Directories
-   are merged. A directory is never replaced by a key.
-   Keys whose TTL has ended meanwhile are left out. createdIndex and modifiedIndex are the new store's own.
+   Reads JSON lines (see help export) from [file], or from stdin, or reads everything that is not hidden from a running
+   server. It reads and checks everything before it writes anything. If there is nothing to import, that is an error.
+   A key or directory that exists with the same value is left alone, so an import that was interrupted can be repeated. If
+   a key exists with another value, the import is refused and nothing is written, unless --force is given. Directories are
+   merged. A directory is never replaced by a key.
+   Keys that have expired since the export are left out. createdIndex and modifiedIndex are the new store's own.
    --from uses the certificates and the user of the global options.
 
 ` + p.examples(
@@ -53,75 +48,83 @@ func (p *program) importCommand() *cli.Command {
 			`--endpoints http://old:2379 export | ssh new pando ctl import`, "through a pipe",
 			`--endpoints http://new:2379 import --from http://old:2379`, "move from etcd to Pando",
 			`import --force --renew-ttl all.jsonl`, "go back to an older state, with sessions alive"),
+		Before: func(c *cli.Context) error {
+			if c.NArg() > 0 && o.from != "" || c.NArg() > 1 {
+				return badArguments("import reads one file, or stdin, or another server (--from); --below KEY takes a part of it")
+			}
+			o.below = "/" + strings.Trim(o.below, "/")
+			return nil
+		},
+		Action: p.inFormats(p.readingSubtrees(func(ctx context.Context, cl *client.Client, args []string) error {
+			entries, err := p.entriesToImport(ctx, cl, o, args)
+			if err != nil {
+				return err
+			}
+			return p.importEntries(ctx, &importing{client: cl, options: o}, entries)
+		}), formatSimple),
 	})
 }
 
-func (p *program) importKeys(c *cli.Context) error {
-	if c.NArg() > 0 && c.String(fromFlag) != "" || c.NArg() > 1 {
-		return badArguments("import reads one file, or stdin, or another server (--from); --below KEY takes a part of it")
-	}
-	cl, err := p.connect(c)
+// importEntries compares the entries with what exists, and writes those that are missing or different.
+func (p *program) importEntries(ctx context.Context, im *importing, entries []*entry) error {
+	entries, err := im.compare(ctx, im.unexpired(entries, time.Now()))
 	if err != nil {
 		return err
 	}
-	below := "/" + strings.Trim(c.String(belowFlag), "/")
-	ctx, cancel := unhurried(c, cl)
-	defer cancel()
-	entries, err := p.incoming(ctx, c, cl, below)
-	if err != nil {
-		return err
-	}
-	im := &importing{client: cl, force: c.Bool(forceFlag), renew: c.Bool(renewFlag)}
-	entries = im.living(entries, time.Now())
-	if entries, err = im.compare(ctx, entries, below); err != nil {
-		return err
-	}
-	bar := p.importBar(len(entries))
+	bar := terminal.NewBar(p.stderr, "importing", int64(len(entries)),
+		progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond))
 	err = im.write(ctx, entries, bar)
-	_ = bar.Clear() // a bar that stays does no harm
+	_ = bar.Clear()
 	if err != nil {
-		if ctx.Err() != nil && c.Context.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return &failure{code: exitInterrupted, text: "interrupted; " + im.progress(len(entries)) + "\n"}
 		}
-		return failWith(exitServer, fmt.Errorf("%w; %s", err, im.progress(len(entries))))
+		return serverFailure(fmt.Errorf("%w; %s", err, im.progress(len(entries))))
 	}
-	_, err = fmt.Fprintf(p.stdout, "imported %s; %d were there already, %d have expired\n", counted(int(im.written.Load()), "key or directory", "keys and directories"), im.same, im.expired)
+	_, err = fmt.Fprintf(p.stdout, "imported %s; %d were there already, %d have expired\n",
+		counted(int(im.written.Load()), "key or directory", "keys and directories"), im.same, im.expired)
 	return err
 }
 
-// incoming reads all that is to be imported at and below a key.
-func (p *program) incoming(ctx context.Context, c *cli.Context, cl *client, below string) ([]*entry, error) {
-	from := c.String(fromFlag)
-	if from == "" {
-		entries, err := interruptible(ctx, func() ([]*entry, error) { return p.readFile(c.Args().First(), below) })
-		if err != nil {
-			return nil, failWith(exitBadArguments, err)
-		}
-		return entries, nil
+// entriesToImport reads everything that is to be imported.
+func (p *program) entriesToImport(ctx context.Context, cl *client.Client, o *importOptions, args []string) ([]*entry, error) {
+	if o.from != "" {
+		return p.readServer(ctx, cl, o)
 	}
-	endpoints, err := parseEndpoints(strings.Split(from, ","))
+	file := ""
+	if len(args) > 0 {
+		file = args[0]
+	}
+	entries, err := terminal.Interruptible(ctx, func() ([]*entry, error) { return p.readFile(file, o.below) })
 	if err != nil {
-		return nil, badArguments("--from: " + err.Error())
-	}
-	source := *cl
-	source.endpoints, source.pinned = endpoints, 0
-	e, err := source.read(ctx, below, readOptions{recursive: true, sorted: true, quorum: true})
-	if err != nil {
-		return nil, serverFailure(fmt.Errorf("--from %s: %w", from, err))
-	}
-	entries := entriesOf(e.Node, nil)
-	for _, r := range entries {
-		if r.damaged() {
-			fmt.Fprintf(p.stderr, "%s holds U+FFFD: if it held bytes that are no UTF-8, these were lost on the way\n", r.Key)
-		}
-	}
-	if len(entries) == 0 {
-		return nil, failWith(exitServer, fmt.Errorf("nothing to import: %s holds nothing that is not hidden at and below %s", from, below))
+		return nil, failWith(exitBadArguments, err)
 	}
 	return entries, nil
 }
 
-// readFile reads the entries at and below a key from a file, or from stdin if it has no name.
+// readServer reads the entries of the server of --from.
+func (p *program) readServer(ctx context.Context, cl *client.Client, o *importOptions) ([]*entry, error) {
+	endpoints, err := client.ParseEndpoints(o.from)
+	if err != nil {
+		return nil, badArguments("--from: %w", err)
+	}
+	e, err := cl.WithEndpoints(endpoints...).Get(ctx, o.below, client.GetOptions{Recursive: true, Sorted: true, Quorum: true})
+	if err != nil {
+		return nil, serverFailure(fmt.Errorf("--from %s: %w", o.from, err))
+	}
+	entries := entriesOf(e.Node, nil)
+	for _, r := range entries {
+		if r.damaged() {
+			fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n", r.Key)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, serverFailure(fmt.Errorf("nothing to import: %s has nothing that is not hidden at and below %s", o.from, o.below))
+	}
+	return entries, nil
+}
+
+// readFile reads the entries at and below a key from a file, or from stdin if the name is empty.
 func (p *program) readFile(name, below string) ([]*entry, error) {
 	if name == "" {
 		p.announceStdin("the export")
@@ -135,8 +138,8 @@ func (p *program) readFile(name, below string) ([]*entry, error) {
 	return readEntries(f, name, below)
 }
 
-// readEntries reads JSON lines and keeps those at and below a key. The name of the input is for errors; that nothing is
-// there to keep is one.
+// readEntries reads JSON lines and returns those at and below a key; if there is none, that is an error. name is the name of
+// the input in errors.
 func readEntries(in io.Reader, name, below string) ([]*entry, error) {
 	var entries []*entry
 	lines := json.NewDecoder(in)
@@ -163,7 +166,7 @@ func readEntries(in io.Reader, name, below string) ([]*entry, error) {
 	}
 }
 
-// isBelow says whether key is at or below another.
+// isBelow reports whether key is at or below other.
 func isBelow(key, other string) bool {
 	return other == "/" || key == other || strings.HasPrefix(key, other+"/")
 }

@@ -7,30 +7,36 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"pando/ctl/client"
+	"pando/tree"
 )
 
-// importing is one import under way.
+// shownConflicts is how many conflicts an error names.
+const shownConflicts = 10
+
+// importing is one import in progress.
 type importing struct {
-	client        *client
-	force, renew  bool
-	same, expired int
+	client        *client.Client
+	options       *importOptions
+	same, expired int // entries that existed already, that have expired
 	written       atomic.Int64
 }
 
-// living returns the entries without those that have expired at a time, and without what was in expired directories.
-func (im *importing) living(entries []*entry, now time.Time) []*entry {
-	if im.renew {
+// unexpired returns the entries without those that have expired at a time, and without what was in expired directories.
+func (im *importing) unexpired(entries []*entry, now time.Time) []*entry {
+	if im.options.renewTTLs {
 		return entries
 	}
-	gone := map[string]bool{}
+	expired := map[string]bool{}
 	for _, r := range entries {
 		if r.Expiration != nil && !r.Expiration.After(now) {
-			gone[r.Key] = true
+			expired[r.Key] = true
 		}
 	}
 	var left []*entry
 	for _, r := range entries {
-		if atOrAbove(r.Key, gone) {
+		if atOrAbove(r.Key, expired) {
 			im.expired++
 		} else {
 			left = append(left, r)
@@ -39,7 +45,7 @@ func (im *importing) living(entries []*entry, now time.Time) []*entry {
 	return left
 }
 
-// atOrAbove says whether key or one of the directories above it is in a set.
+// atOrAbove reports whether key, or one of the directories above it, is in a set.
 func atOrAbove(key string, set map[string]bool) bool {
 	for key != "" {
 		if set[key] {
@@ -50,19 +56,19 @@ func atOrAbove(key string, set map[string]bool) bool {
 	return false
 }
 
-// seconds is the TTL that r gets now; 0: it lives for ever. At least one is left of what has not expired.
+// seconds is the TTL that r gets now; 0: none. It is at least 1 for an entry with a TTL that has not expired.
 func (im *importing) seconds(r *entry, now time.Time) int {
 	switch {
-	case im.renew || r.Expiration == nil:
+	case im.options.renewTTLs || r.Expiration == nil:
 		return int(r.TTL)
 	default:
 		return max(1, int(math.Ceil(r.Expiration.Sub(now).Seconds())))
 	}
 }
 
-// compare returns the entries that are to be written. It refuses those that the store can't take.
-func (im *importing) compare(ctx context.Context, entries []*entry, below string) ([]*entry, error) {
-	there, err := im.existing(ctx, entries, below)
+// compare returns the entries that are to be written. If one of them is in conflict with what exists, it returns an error.
+func (im *importing) compare(ctx context.Context, entries []*entry) ([]*entry, error) {
+	there, err := im.existing(ctx, entries)
 	if err != nil {
 		return nil, serverFailure(err)
 	}
@@ -80,10 +86,10 @@ func (im *importing) compare(ctx context.Context, entries []*entry, below string
 		case old == nil:
 			changes = append(changes, r)
 		case old.Dir && !r.Dir:
-			conflicts = append(conflicts, r.Key+" is a directory there, rm --recursive it first")
-		case r.equal(old) && !(im.force && (r.TTL != 0 || old.TTL != 0)):
+			conflicts = append(conflicts, r.Key+" is a directory there; remove it first with rm --recursive")
+		case r.equal(old) && !(im.options.force && (r.TTL != 0 || old.TTL != 0)):
 			im.same++
-		case im.force:
+		case im.options.force:
 			changes = append(changes, r)
 		case r.Dir:
 			conflicts = append(conflicts, r.Key+" is a key there")
@@ -98,10 +104,11 @@ func (im *importing) compare(ctx context.Context, entries []*entry, below string
 	if more := len(conflicts) - shownConflicts; more > 0 {
 		text += fmt.Sprintf("\n  and %d more", more)
 	}
-	return nil, failWith(exitServer, fmt.Errorf("nothing was written, because of what is there already (--force overwrites values):\n  %s", text))
+	return nil, serverFailure(fmt.Errorf("nothing was written, because of what exists already (--force overwrites values):\n  %s", text))
 }
 
-// keyAbove returns the key that is there where key needs a directory, unless that directory is imported; "" if none is.
+// keyAbove returns an existing key that stands where key needs a directory, unless the import replaces it by one; empty: there
+// is none.
 func keyAbove(key string, there map[string]*entry, dirs map[string]bool) string {
 	for {
 		key = key[:strings.LastIndexByte(key, '/')]
@@ -114,7 +121,7 @@ func keyAbove(key string, there map[string]*entry, dirs map[string]bool) string 
 	}
 }
 
-// equal says whether both are directories, or keys with one value.
+// equal reports whether both are directories, or both are keys with the same value.
 func (r *entry) equal(other *entry) bool {
 	if r.Dir || other.Dir {
 		return r.Dir == other.Dir
@@ -122,18 +129,18 @@ func (r *entry) equal(other *entry) bool {
 	return *r.Value == *other.Value
 }
 
-// existing reads what the store has where the entries belong: what a listing shows, and each hidden part.
-func (im *importing) existing(ctx context.Context, entries []*entry, below string) (map[string]*entry, error) {
+// existing reads what the store holds at the places of the entries: what a listing shows, and each hidden directory.
+func (im *importing) existing(ctx context.Context, entries []*entry) (map[string]*entry, error) {
 	there := map[string]*entry{}
 	read := map[string]bool{}
 	for _, r := range entries {
-		root := listedBy(r.Key, below)
+		root := listedBy(r.Key, im.options.below)
 		if read[root] {
 			continue
 		}
 		read[root] = true
-		e, err := im.client.read(ctx, root, readOptions{recursive: true, quorum: true})
-		if hasCode(err, codeKeyNotFound) || im.force && hasCode(err, codeNotADirectory) {
+		e, err := im.client.Get(ctx, root, client.GetOptions{Recursive: true, Quorum: true})
+		if client.HasCode(err, tree.CodeKeyNotFound) || im.options.force && client.HasCode(err, tree.CodeNotDir) {
 			continue
 		}
 		if err != nil {
@@ -146,12 +153,8 @@ func (im *importing) existing(ctx context.Context, entries []*entry, below strin
 	return there, nil
 }
 
-const (
-	codeNotAFile      = 102 // the errorCode of a directory where a key should be
-	codeNotADirectory = 104 // the errorCode of what would be below a key that is no directory
-)
-
-// listedBy returns the key whose recursive listing shows key: below, or the hidden one nearest to key that is further down.
+// listedBy returns the key whose recursive listing shows key: below, or the hidden key between below and key that is nearest
+// to key.
 func listedBy(key, below string) string {
 	if i := strings.LastIndex(key, "/_"); i >= len(strings.TrimSuffix(below, "/")) {
 		if end := strings.IndexByte(key[i+1:], '/'); end >= 0 {

@@ -3,20 +3,25 @@ package ctl
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"pando/ctl/client"
+	"pando/tree"
 )
 
-// write writes directories one after the other, then the keys side by side. It stops at the first failure.
+const (
+	// importWriters is how many keys are written at the same time: a server commits them together.
+	importWriters = 16
+	// writeTimeout is how long a member may take for one key, unless the user's --timeout is shorter.
+	writeTimeout = 30 * time.Second
+)
+
+// write writes the directories one after the other, then the keys in parallel. It stops at the first failure.
 func (im *importing) write(ctx context.Context, entries []*entry, bar *progressbar.ProgressBar) error {
-	im.client.transport = im.client.transport.Clone()
-	im.client.transport.MaxIdleConnsPerHost = importers
-	im.client.headerTimeout = min(im.client.headerTimeout, writePatience)
+	im.client = im.client.WithHeaderTimeout(min(im.client.HeaderTimeout(), writeTimeout))
 	var keys []*entry
 	for _, r := range entries {
 		if !r.Dir {
@@ -32,12 +37,11 @@ func (im *importing) write(ctx context.Context, entries []*entry, bar *progressb
 	defer cancel(nil)
 	todo := make(chan *entry)
 	var workers sync.WaitGroup
-	for range importers {
-		own := *im.client
+	for range importWriters {
 		workers.Go(func() {
 			for r := range todo {
-				if err := im.writeKey(ctx, &own, r); err != nil {
-					cancel(fmt.Errorf("%s: %w", r.Key, err)) // the first is the one that stays
+				if err := im.writeKey(ctx, r); err != nil {
+					cancel(fmt.Errorf("%s: %w", r.Key, err)) // the first cause counts
 					continue
 				}
 				im.count(bar)
@@ -55,51 +59,41 @@ func (im *importing) write(ctx context.Context, entries []*entry, bar *progressb
 	return context.Cause(ctx)
 }
 
-// progress tells how far an import came that did not end well.
+// progress says how far an import came that failed.
 func (im *importing) progress(total int) string {
-	return fmt.Sprintf("%d of %d were written, import again to go on", im.written.Load(), total)
+	return fmt.Sprintf("%d of %d were written, import again to continue", im.written.Load(), total)
 }
 
 func (im *importing) count(bar *progressbar.ProgressBar) {
 	im.written.Add(1)
-	_ = bar.Add(1) // a bar that can't be drawn does no harm
+	_ = bar.Add(1)
 }
 
-// writeKey creates a key; only with force it may be there.
-func (im *importing) writeKey(ctx context.Context, cl *client, r *entry) error {
-	o := conditions{prevExist: "false"}
-	if im.force {
-		o = conditions{}
+// putOptions are those of an entry that must not exist, or with --force may exist.
+func (im *importing) putOptions(r *entry) client.PutOptions {
+	o := client.PutOptions{TTL: im.seconds(r, time.Now()), Existence: client.MustNotExist}
+	if im.options.force {
+		o.Existence = client.AnyExistence
 	}
-	_, err := cl.put(ctx, r.Key, r.Value, im.seconds(r, time.Now()), o)
+	return o
+}
+
+func (im *importing) writeKey(ctx context.Context, r *entry) error {
+	_, err := im.client.Put(ctx, r.Key, *r.Value, im.putOptions(r))
 	return err
 }
 
-// writeDirectory makes a directory. With force it may replace a key, or set the TTL of a directory; an update of what
-// might be a key is not tried first, because it would empty that key.
+// writeDirectory makes a directory. With --force it replaces a key, or sets the TTL of an existing directory. It tries to
+// make the directory first, because the update of a key to a directory would remove the value of the key.
 func (im *importing) writeDirectory(ctx context.Context, r *entry) error {
-	ttl := im.seconds(r, time.Now())
-	o := conditions{dir: true, prevExist: "false"}
-	if im.force {
-		o.prevExist = ""
-	}
-	_, err := im.client.put(ctx, r.Key, nil, ttl, o)
-	if im.force && hasCode(err, codeNotAFile) {
-		_, err = im.client.put(ctx, r.Key, nil, ttl, conditions{dir: true, prevExist: "true"})
+	o := im.putOptions(r)
+	_, err := im.client.PutDir(ctx, r.Key, o)
+	if im.options.force && client.HasCode(err, tree.CodeNotFile) {
+		o.Existence = client.MustExist
+		_, err = im.client.PutDir(ctx, r.Key, o)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.Key, err)
 	}
 	return nil
-}
-
-// importBar shows the progress on a terminal, and nothing elsewhere.
-func (p *program) importBar(total int) *progressbar.ProgressBar {
-	out := io.Discard
-	if f, ok := p.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		out = f
-	}
-	return progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("importing"),
-		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond))
 }

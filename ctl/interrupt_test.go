@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// TestInterruptedWaiting: CTRL+C ends a command that waits for a member with 130 and without a word, whatever it waits for.
-func TestInterruptedWaiting(t *testing.T) {
-	var path string
-	asked := make(chan struct{}, 100)
+// hangingMember is a member that answers no request whose path begins with path. Each such request is announced in asked.
+func hangingMember(t *testing.T, path string) (url string, asked chan struct{}) {
+	t.Helper()
+	asked = make(chan struct{}, 100)
 	release := make(chan struct{})
-	hanging := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path == "" || strings.HasPrefix(r.URL.Path, path) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, path) {
 			asked <- struct{}{}
 			select {
 			case <-release:
@@ -25,10 +25,31 @@ func TestInterruptedWaiting(t *testing.T) {
 			}
 			return
 		}
-		w.Write([]byte(`{"members":[{"id":"1","name":"m","clientURLs":["http://127.0.0.1:1"]}]}`))
+		w.Write([]byte(`{"members":[{"id":"1","name":"m","clientURLs":["http://` + r.Host + `"]}]}`))
 	}))
-	defer hanging.Close()
-	defer close(release)
+	t.Cleanup(func() { close(release); s.Close() })
+	return s.URL, asked
+}
+
+// mustEndInterrupted runs a command, interrupts it when it has asked a member, and checks that it ends without a message.
+func mustEndInterrupted(t *testing.T, want int, asked chan struct{}, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		cancel()
+	}()
+	var stdout, stderr lockedBuffer
+	args = append([]string{"etcdctl", "--timeout", "1m", "--total-timeout", "1m"}, args...)
+	code := Main(ctx, args, strings.NewReader(""), &stdout, &stderr, Host{})
+	if code != want || stdout.Len() > 0 || stderr.Len() > 0 {
+		t.Errorf("exit code %d, want %d; %q, %q", code, want, stdout.String(), stderr.String())
+	}
+}
+
+// TestInterruptedWaiting: CTRL+C ends a command that waits for a member with 130 and without a message, whatever it waits for.
+func TestInterruptedWaiting(t *testing.T) {
+	url, asked := hangingMember(t, "/")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte(`{"key":"/a","value":"v"}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -36,58 +57,29 @@ func TestInterruptedWaiting(t *testing.T) {
 	for _, command := range []string{
 		"get /a", "ls", "set /a b", "mk /a b", "update /a b", "rm /a", "mkdir /a", "setdir /a", "updatedir /a", "rmdir /a",
 		"member list", "member add m http://127.0.0.1:1", "member remove 1", "member update 1 http://127.0.0.1:1", "cluster-health",
-		"tree", "export", "import " + file, "import --from URL", "endpoint status", "endpoint health", "snapshot save " + file + ".snap",
+		"tree", "export", "import " + file, "import --from URL", "endpoint status", "endpoint health",
 		"lock l", "elect e v", "watch /a", "exec-watch true /a", "elect --listen e",
 	} {
 		endless := strings.HasPrefix(command, "watch") || strings.HasPrefix(command, "exec-watch") || strings.HasPrefix(command, "elect --listen")
-		for _, way := range []struct {
-			name, option string
-			want         int
-		}{
-			{"in the sync", "--debug=false", exitInterrupted},
-			{"in the request", "--no-sync", exitInterrupted},
-		} {
-			t.Run(command+" "+way.name, func(t *testing.T) {
-				want := exitInterrupted
-				if endless && way.option == "--no-sync" {
-					want = exitOK
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				go func() {
-					<-asked
-					cancel()
-				}()
-				var stdout, stderr lockedBuffer
-				line := strings.ReplaceAll(command, "URL", hanging.URL)
-				args := append([]string{"etcdctl", way.option, "--endpoints", hanging.URL, "--timeout", "1m", "--total-timeout", "1m"}, strings.Fields(line)...)
-				code := Main(ctx, args, strings.NewReader(""), &stdout, &stderr, Host{})
-				if code != want || stdout.Len() > 0 || stderr.Len() > 0 {
-					t.Errorf("exit code %d, want %d; %q, %q", code, want, stdout.String(), stderr.String())
-				}
-			})
-		}
+		words := strings.Fields(strings.ReplaceAll(command, "URL", url))
+		t.Run(command+" in the sync", func(t *testing.T) {
+			mustEndInterrupted(t, exitInterrupted, asked, append([]string{"--endpoints", url}, words...)...)
+		})
+		t.Run(command+" in the request", func(t *testing.T) {
+			want := exitInterrupted
+			if endless {
+				want = exitOK
+			}
+			mustEndInterrupted(t, want, asked, append([]string{"--no-sync", "--endpoints", url}, words...)...)
+		})
 	}
-	t.Run("cluster-health on its way through the members", func(t *testing.T) {
-		path = "/health"
-		defer func() { path = "" }()
-		ctx, cancel := context.WithCancel(t.Context())
-		members := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Write([]byte(`{"members":[{"id":"1","name":"m","clientURLs":["` + hanging.URL + `"]}]}`))
-		}))
-		defer members.Close()
-		go func() {
-			<-asked
-			cancel()
-		}()
-		var stdout, stderr lockedBuffer
-		code := Main(ctx, []string{"etcdctl", "--endpoints", members.URL, "--timeout", "1m", "cluster-health"}, strings.NewReader(""), &stdout, &stderr, Host{})
-		if code != exitInterrupted || stdout.Len() > 0 || stderr.Len() > 0 {
-			t.Errorf("exit code %d; %q, %q", code, stdout.String(), stderr.String())
-		}
+	t.Run("cluster-health while it asks the members", func(t *testing.T) {
+		url, asked := hangingMember(t, "/health")
+		mustEndInterrupted(t, exitInterrupted, asked, "--endpoints", url, "cluster-health")
 	})
 }
 
-// TestInterruptedImport: an import that has begun to write says how far it came.
+// TestInterruptedImport: an import that has begun to write says how much it has written.
 func TestInterruptedImport(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +88,7 @@ func TestInterruptedImport(t *testing.T) {
 			w.Write([]byte(`{"errorCode":100,"message":"m","cause":"c","index":1}`))
 			return
 		}
-		io.Copy(io.Discard, r.Body) // else the end of the connection goes unnoticed
+		io.Copy(io.Discard, r.Body) // otherwise the server does not notice the end of the connection
 		cancel()
 		<-r.Context().Done()
 	}))
@@ -104,7 +96,7 @@ func TestInterruptedImport(t *testing.T) {
 	var stdout, stderr lockedBuffer
 	args := []string{"etcdctl", "--no-sync", "--endpoints", s.URL, "import"}
 	code := Main(ctx, args, strings.NewReader(`{"key":"/a","value":"v"}`), &stdout, &stderr, Host{})
-	if want := "interrupted; 0 of 1 were written, import again to go on\n"; code != exitInterrupted || stderr.String() != want {
+	if want := "interrupted; 0 of 1 were written, import again to continue\n"; code != exitInterrupted || stderr.String() != want {
 		t.Errorf("exit code %d, %q, want %q", code, stderr.String(), want)
 	}
 }

@@ -1,40 +1,44 @@
 package ctl
 
-import "github.com/urfave/cli/v2"
+import (
+	"github.com/urfave/cli/v2"
+)
 
-// locksDirectory is where locks lie that have a name and no path. It is hidden.
+// locksDirectory holds the locks that have a name and no path. It is hidden.
 const locksDirectory = "/_locks"
 
 func (p *program) lockCommand() *cli.Command {
+	o := &queueOptions{}
 	return p.command(&cli.Command{
 		Name: "lock", Usage: "hold a lock, while a command runs or until CTRL+C", ArgsUsage: "<name> [-- <command> [args...]]",
-		Action: inFormats(p.lock, formatSimple), Flags: holdOptions(),
+		Flags: o.flags(),
 		Description: `DESCRIPTION:
-   Waits in a queue for its turn, then runs the command, and frees the lock when it ends; the exit code is the
-   command's. Without a command, it prints the lock's key and fencing index on one line and holds the lock until
-   CTRL+C or SIGTERM. The queue is a directory of in-order keys in /_locks, or at <name> if that begins with a slash.
+   Waits until it holds the lock, runs the command, and releases the lock when the command has ended. The exit code is
+   that of the command. Without a command, it prints the key and the fencing index of the lock on one line, and holds the
+   lock until CTRL+C or SIGTERM. Who waits for the lock is in a queue: a directory of in-order keys in /_locks, or at <name>
+   if that begins with a slash.
 
-   The command finds PANDO_LOCK_KEY and PANDO_LOCK_INDEX in its environment. The index grows from each holder to the next:
-   let what the lock protects remember the highest that it has seen, and refuse lower ones.
+   The environment of the command has PANDO_LOCK_KEY and PANDO_LOCK_INDEX. The index of each holder is higher than that of
+   the holder before: what the lock protects can remember the highest index that it has seen, and refuse lower ones.
 
-   While no member takes a refresh, the lock is lost shortly before its TTL ends, or at once when somebody removed its
-   key. Then the command gets SIGTERM, SIGKILL before the next one can have the lock, and the exit code is 6. Without
-   a terminal that reaches all that the command has started, on one only the command itself. Nobody ends the
-   command when this program is killed with SIGKILL.
+   The key has a TTL and is refreshed. The lock is lost when somebody removes the key, or shortly before the TTL ends if no
+   member takes a refresh. Then the command gets SIGTERM, and SIGKILL before another can hold the lock; the exit code is 6.
+   These signals also reach the processes that the command has started, unless the input or output is a terminal. If this
+   program is killed with SIGKILL, the command keeps running.
 
-` + holdCodes + "\n" + p.examples(
+` + queueExitCodes + "\n" + p.examples(
 			`lock backup -- ./backup.sh`, "run it on one machine at a time",
 			`lock --ttl 10 --wait 1m deploy -- sh -c 'deploy --fence "$PANDO_LOCK_INDEX"'`, "give up after a minute, with exit code 7",
 			`lock maintenance`, "hold a lock by hand until CTRL+C",
 			`ls --sort /_locks/backup`, "who is in the queue; get shows host:pid"),
-	})
-}
-
-func (p *program) lock(c *cli.Context) error {
-	if c.Args().First() == "" {
-		return badArguments("the lock needs a name: lock NAME [-- COMMAND]")
-	}
-	return p.hold(c, &holding{
-		queue: queueOf(locksDirectory, c.Args().First()), value: identity(), command: commandOf(c.Args().Tail()),
+		Before: o.check,
+		Action: p.inFormats(func(c *cli.Context) error {
+			if c.Args().First() == "" {
+				return badArguments("the lock needs a name: lock NAME [-- COMMAND]")
+			}
+			return p.inQueue(c, &acquisition{
+				options: o, queue: queueOf(locksDirectory, c.Args().First()), value: hostAndPID(), command: commandOf(c.Args().Tail()),
+			})
+		}, formatSimple),
 	})
 }

@@ -335,20 +335,20 @@ func TestLostBeforeTheEnd(t *testing.T) {
 	for seconds, grace := range map[int]time.Duration{3: 600 * time.Millisecond, 20: 4 * time.Second, 600: maxGrace} {
 		t.Run(strconv.Itoa(seconds), func(t *testing.T) {
 			began := time.Now()
-			pl, err := join(t.Context(), testClient(t, s.URL), "/q", "v", seconds, &lockedBuffer{})
+			q, err := enqueue(t.Context(), testClient(t, s.URL), "/q", "v", seconds, &lockedBuffer{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer pl.lose(nil)
-			if pl.grace != grace {
-				t.Errorf("it is lost %s before the end, want %s", pl.grace, grace)
+			defer q.lose(nil)
+			if q.grace != grace {
+				t.Errorf("it is lost %s before the end, want %s", q.grace, grace)
 			}
 			if seconds > 3 {
 				return
 			}
-			<-pl.lost.Done()
-			if err := context.Cause(pl.lost); !errors.Is(err, errUnrefreshed) || time.Since(began) >= pl.ttl {
-				t.Errorf("lost after %s of %s: %v", time.Since(began), pl.ttl, err)
+			<-q.lost.Done()
+			if err := context.Cause(q.lost); !errors.Is(err, errNotRefreshed) || time.Since(began) >= q.ttl {
+				t.Errorf("lost after %s of %s: %v", time.Since(began), q.ttl, err)
 			}
 		})
 	}

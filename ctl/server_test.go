@@ -3,10 +3,7 @@ package ctl
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"pando/ctl/client"
+	"pando/members/servertest"
 )
 
-// builder builds the server once for all tests.
+// builder builds the server once for all tests of the package.
 type builder struct {
 	once sync.Once
 	dir  string
@@ -35,7 +34,11 @@ func (b *builder) pando(t *testing.T) string {
 		if b.dir, b.err = os.MkdirTemp("", "pando-ctl-"); b.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", filepath.Join(b.dir, "pando"), "..").CombinedOutput()
+		build := exec.Command("go", "build", "-o", filepath.Join(b.dir, "pando"), "..")
+		// The race detector asks for cgo, and the server has no race detector: with the default of CGO_ENABLED, the packages
+		// are in the build cache already.
+		build.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CGO_ENABLED=") })
+		out, err := build.CombinedOutput()
 		if err != nil {
 			b.err = errors.New(string(out) + err.Error())
 		}
@@ -79,7 +82,7 @@ func (s *server) pandoCommand(more ...string) []string {
 	}, more...)
 }
 
-// startReference starts an etcd of one member on free ports. It skips the test where etcd is not installed.
+// startReference starts an etcd of one member on free ports. See reference for where etcd is not installed.
 func startReference(t *testing.T) *server {
 	t.Helper()
 	reference(t, "etcd")
@@ -97,40 +100,17 @@ func (s *server) referenceCommand(more ...string) []string {
 	}, more...)
 }
 
-// reference finds a program of the reference.
+// reference finds a program of the reference. Without it the test is skipped; in CI it fails.
 func reference(t *testing.T, name string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed", name)
-	}
-	return path
+	return servertest.RequireProgram(t, name, map[string]string{"etcd": "etcd-server", "etcdctl": "etcd-client"}[name])
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, url: "http://" + freeAddress(t), peerURL: "http://" + freeAddress(t)}
+	s := &server{t: t, url: "http://" + servertest.KeptAddr(t), peerURL: "http://" + servertest.KeptAddr(t)}
 	t.Cleanup(s.kill)
 	return s
 }
-
-// freeAddress finds a free port in a range out of which the system gives none, and no other package's tests take one.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20000+ports.Add(1)%5000)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port found")
-	return ""
-}
-
-// ports counts those that were given, from where another run beside this one hardly does.
-var ports atomic.Uint32
-
-func init() { ports.Store(rand.Uint32N(5000)) }
 
 // start starts the process and waits until it serves and has published its name.
 func (s *server) start() {
@@ -161,7 +141,7 @@ func (s *server) awaitMembers(n int) {
 	s.t.Helper()
 	eventually(s.t, "the server serves", func() bool {
 		list, err := s.members()
-		unpublished := func(m member) bool { return len(m.ClientURLs) == 0 }
+		unpublished := func(m client.Member) bool { return len(m.ClientURLs) == 0 }
 		return err == nil && len(list) == n && !slices.ContainsFunc(list, unpublished) && s.healthy()
 	}, func() string { data, _ := os.ReadFile(s.log); return string(data) })
 }
@@ -181,12 +161,12 @@ func (s *server) healthy() bool {
 }
 
 // members is the cluster's list.
-func (s *server) members() ([]member, error) {
+func (s *server) members() ([]client.Member, error) {
 	body, _, err := s.get("/v2/members")
 	if err != nil {
 		return nil, err
 	}
-	var list struct{ Members []member }
+	var list struct{ Members []client.Member }
 	err = json.Unmarshal([]byte(body), &list)
 	return list.Members, err
 }
@@ -222,13 +202,13 @@ var (
 )
 
 // testClient is a client for one endpoint.
-func testClient(t *testing.T, endpoints ...string) *client {
+func testClient(t *testing.T, endpoint string) *client.Client {
 	t.Helper()
-	urls, err := parseEndpoints(endpoints)
+	urls, err := client.ParseEndpoints(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &client{transport: testTransport, endpoints: urls, headerTimeout: 5 * time.Second}
+	return client.New(client.Config{Endpoints: urls, HeaderTimeout: 5 * time.Second})
 }
 
 // lockedBuffer collects what a process or goroutine writes while a test looks on.

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a terminal with the client at it, as a user sees and types it.
-type terminal struct {
+// seat is a terminal on which the client runs, as a user sees and uses it.
+type seat struct {
 	t      *testing.T
 	keys   *os.File // the user's side
 	line   *os.File // the program's side
@@ -25,8 +25,8 @@ type terminal struct {
 	cmd    *exec.Cmd
 }
 
-// atTerminal starts the client on a terminal of its own.
-func atTerminal(t *testing.T, args ...string) *terminal {
+// atTerminal starts the client on a terminal.
+func atTerminal(t *testing.T, args ...string) *seat {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -46,7 +46,7 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { line.Close() })
-	term := &terminal{t: t, keys: keys, line: line, cmd: programs["ours"](t)}
+	term := &seat{t: t, keys: keys, line: line, cmd: programs["ours"](t)}
 	term.cmd.Args = append(term.cmd.Args, args...)
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = line, line, line
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -68,13 +68,13 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 }
 
 // await waits until the screen shows a text.
-func (term *terminal) await(text string) {
+func (term *seat) await(text string) {
 	term.t.Helper()
 	eventually(term.t, "the screen shows "+text, func() bool { return strings.Contains(term.screen.String(), text) }, term.screen.String)
 }
 
 // press types keys.
-func (term *terminal) press(keys string) {
+func (term *seat) press(keys string) {
 	term.t.Helper()
 	if _, err := term.keys.WriteString(keys); err != nil {
 		term.t.Fatal(err)
@@ -82,7 +82,7 @@ func (term *terminal) press(keys string) {
 }
 
 // end waits for the client and returns its exit code, -1 if a signal ended it.
-func (term *terminal) end() int {
+func (term *seat) end() int {
 	term.t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- term.cmd.Wait() }()
@@ -102,7 +102,7 @@ func (term *terminal) end() int {
 }
 
 // echoes says whether the terminal shows what is typed.
-func (term *terminal) echoes() bool {
+func (term *seat) echoes() bool {
 	state, err := unix.IoctlGetTermios(int(term.line.Fd()), unix.TCGETS)
 	return err == nil && state.Lflag&unix.ECHO != 0
 }

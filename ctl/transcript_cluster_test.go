@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pando/ctl/client"
 )
 
 // label is the name in a transcript for what differs between two servers.
@@ -23,7 +25,7 @@ func labelled(t *testing.T, cluster []*server) (*server, []label) {
 		return cluster[0], []label{{"<url>", cluster[0].url}, {"<peer>", cluster[0].peerURL}, {"<member>", list[0].ID}}
 	}
 	leader := cluster[0].leader()
-	slices.SortStableFunc(list, func(a, b member) int { return rank(a, leader) - rank(b, leader) })
+	slices.SortStableFunc(list, func(a, b client.Member) int { return rank(a, leader) - rank(b, leader) })
 	var labels []label
 	for i, m := range list {
 		labels = append(labels,
@@ -34,7 +36,7 @@ func labelled(t *testing.T, cluster []*server) (*server, []label) {
 	return cluster[first], labels
 }
 
-func rank(m member, leader string) int {
+func rank(m client.Member, leader string) int {
 	if m.ID == leader {
 		return 0
 	}
@@ -44,7 +46,7 @@ func rank(m member, leader string) int {
 // leader is the ID of the member that leads.
 func (s *server) leader() string {
 	s.t.Helper()
-	var m member
+	var m client.Member
 	eventually(s.t, "there is a leader", func() bool {
 		body, _, err := s.get("/v2/members/leader")
 		return err == nil && json.Unmarshal([]byte(body), &m) == nil && m.ID != ""

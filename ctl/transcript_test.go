@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/ctl/client"
 )
 
 // A transcript is a file of exchanges, each a command line and what came of it:
@@ -174,12 +176,12 @@ func newPlay(t *testing.T, cluster []*server) *play {
 	t.Helper()
 	s, labels := labelled(t, cluster)
 	cl := testClient(t, s.url)
-	root, err := cl.read(t.Context(), "/", readOptions{})
+	root, err := cl.Get(t.Context(), "/", client.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range root.Node.Nodes {
-		if _, err := cl.remove(t.Context(), n.Key, conditions{dir: n.Dir, recursive: n.Dir}); err != nil {
+		if _, err := cl.Delete(t.Context(), n.Key, client.DeleteOptions{Dir: n.Dir, Recursive: n.Dir}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,70 +7,56 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
 )
-
-const (
-	depthFlag = "depth"
-	asciiFlag = "ascii"
-)
-
-// patience is how long a member may take for an answer that holds a whole subtree, unless the user set --timeout.
-const patience = 5 * time.Minute
-
-// unhurried returns the context of a command that moves whole subtrees, and gives its client the time for them. Limits
-// that the user set himself stay.
-func unhurried(c *cli.Context, cl *client) (context.Context, context.CancelFunc) {
-	if !c.IsSet(timeoutFlag) {
-		cl.headerTimeout = patience
-	}
-	return reading(c)
-}
 
 func (p *program) treeCommand() *cli.Command {
+	var o treeOptions
 	return p.command(&cli.Command{
-		Name: "tree", Usage: "draw directories with all that is in them", ArgsUsage: "[key...]", Action: inFormats(p.tree, formatSimple),
+		Name: "tree", Usage: "draw directories with everything in them", ArgsUsage: "[key...]",
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: depthFlag, Aliases: []string{"L"}, Usage: "draw at most this many levels; 0: all"},
-			&cli.BoolFlag{Name: asciiFlag, Usage: "draw with plain ASCII characters", DisableDefaultText: true},
-			quorumOption(),
+			&cli.IntFlag{Name: "depth", Aliases: []string{"L"}, Destination: &o.depth, Usage: "draw at most this many levels; 0: all"},
+			boolFlag(&o.ascii, "draw with plain ASCII characters", "ascii"),
+			quorumOption(&o.quorum),
 		},
 		Description: `DESCRIPTION:
-   Draws the whole store, or the keys that are named, as tree(1) draws files. Directories end in a slash; the counts at
+   Draws the whole store, or the keys that are named, as tree(1) draws files. Directories end in a slash. The counts at
    the end are of what was drawn below the keys that were named. No listing of a server shows hidden keys (their name
-   begins with '_'), so there is no -a: name them to see what is in them.
+   begins with '_'), so there is no option for them: name a hidden directory to see what is in it.
 
 ` + p.examples(
 			`tree`, "everything",
 			`tree --depth 2 /services`, "two levels of a part",
 			`tree / /_locks`, "a hidden directory too"),
+		Before: func(*cli.Context) error {
+			if o.depth < 0 {
+				return badArguments("--depth counts levels: 1 or more, or 0 for all of them")
+			}
+			return nil
+		},
+		Action: p.inFormats(p.readingSubtrees(func(ctx context.Context, cl *client.Client, args []string) error {
+			return p.drawTrees(ctx, cl, keysOrRoot(args), o)
+		}), formatSimple),
 	})
 }
 
-func (p *program) tree(c *cli.Context) error {
-	if c.Int(depthFlag) < 0 {
-		return badArguments("--depth counts levels: 1 or more, or 0 for all")
-	}
-	cl, err := p.connect(c)
-	if err != nil {
-		return err
-	}
-	keys := keysOrRoot(c)
-	depth := c.Int(depthFlag)
-	if depth < 0 {
-		return badArguments("--depth counts levels: 1 or more, or 0 for all of them")
-	}
-	ctx, cancel := unhurried(c, cl)
-	defer cancel()
-	d := &drawing{out: bufio.NewWriter(p.stdout), depth: depth, lines: &unicodeLines}
-	if c.Bool(asciiFlag) {
+// treeOptions are the options of tree.
+type treeOptions struct {
+	depth         int // levels; 0: all
+	ascii, quorum bool
+}
+
+func (p *program) drawTrees(ctx context.Context, cl *client.Client, keys []string, o treeOptions) error {
+	d := &drawing{out: bufio.NewWriter(p.stdout), depth: o.depth, lines: &unicodeLines}
+	if o.ascii {
 		d.lines = &asciiLines
 	}
 	for _, key := range keys {
-		e, err := cl.read(ctx, key, readOptions{recursive: depth != 1, sorted: true, quorum: c.Bool(quorumFlag)})
+		e, err := cl.Get(ctx, key, client.GetOptions{Recursive: o.depth != 1, Sorted: true, Quorum: o.quorum})
 		if err != nil {
 			return serverFailure(err)
 		}
@@ -80,7 +66,7 @@ func (p *program) tree(c *cli.Context) error {
 	return d.out.Flush()
 }
 
-// lines are the pieces that a tree is drawn with, all of one width.
+// lines are the pieces of a drawing, all of one width.
 type lines struct{ branch, last, trunk, gap string }
 
 var (
@@ -88,7 +74,7 @@ var (
 	asciiLines   = lines{"|-- ", "`-- ", "|   ", "    "}
 )
 
-// drawing is a tree on its way to a writer, which keeps its first error.
+// drawing draws trees. Its writer keeps the first error.
 type drawing struct {
 	out        *bufio.Writer
 	lines      *lines
@@ -96,7 +82,7 @@ type drawing struct {
 	dirs, keys int // drawn below the roots
 }
 
-func (d *drawing) root(n *node) {
+func (d *drawing) root(n *client.Node) {
 	name := n.Key
 	if n.Dir && !strings.HasSuffix(name, "/") {
 		name += "/"
@@ -108,8 +94,8 @@ func (d *drawing) root(n *node) {
 	d.below(n, "", 1)
 }
 
-// below draws what is in n, at a level counted from 1.
-func (d *drawing) below(n *node, indent string, level int) {
+// below draws what is in n. The first level is 1.
+func (d *drawing) below(n *client.Node, indent string, level int) {
 	if d.depth > 0 && level > d.depth {
 		return
 	}
@@ -130,7 +116,7 @@ func (d *drawing) below(n *node, indent string, level int) {
 	}
 }
 
-// printable quotes a name that would spoil the drawing.
+// printable quotes a name with characters that would break the drawing.
 func printable(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)

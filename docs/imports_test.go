@@ -47,10 +47,11 @@ var allowed = map[string][]string{
 	"members/servertest":    {},
 	"members/faulttest":     anything,
 
-	"ctl":         {"ctl/baseurl", "ctl/bench", "tree", "members"},
-	"ctl/baseurl": {},
-	"ctl/bench":   {"ctl/baseurl"},
-	"ctl/program": anything,
+	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "tree"},
+	"ctl/bench":    {"ctl/client", "ctl/terminal"},
+	"ctl/client":   {"tree"},
+	"ctl/terminal": {},
+	"ctl/program":  anything,
 
 	"docs": anything,
 }

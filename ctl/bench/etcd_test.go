@@ -4,31 +4,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
-// startEtcd runs etcd on free ports until the test ends, and returns its URL. Without an etcd it skips the test.
+// startEtcd runs etcd on free ports until the test ends, and returns its URL. Without an etcd the test is skipped; in CI it fails.
 func startEtcd(t *testing.T) string {
 	t.Helper()
-	program, err := exec.LookPath("etcd")
-	if err != nil {
-		t.Skip("no etcd on the PATH")
-	}
+	program := servertest.RequireProgram(t, "etcd", "etcd-server")
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	client, peer := freeURL(t), freeURL(t)
+	client, peer := "http://"+servertest.KeptAddr(t), "http://"+servertest.KeptAddr(t)
 	cmd := exec.CommandContext(t.Context(), program, "--enable-v2", "--data-dir", filepath.Join(dir, "data"),
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
@@ -55,25 +51,6 @@ func startEtcd(t *testing.T) string {
 		<-time.After(20 * time.Millisecond)
 	}
 }
-
-// freeURL finds a free port in a range out of which the system gives none, and no other package's tests take one.
-func freeURL(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 25000+ports.Add(1)%5000)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return "http://" + addr
-		}
-	}
-	t.Fatal("no free port found")
-	return ""
-}
-
-// ports counts those that were given, from where another run beside this one hardly does.
-var ports atomic.Uint32
-
-func init() { ports.Store(rand.Uint32N(5000)) }
 
 // TestEtcd runs every load against the reference.
 func TestEtcd(t *testing.T) {

@@ -13,77 +13,103 @@ const (
 	categoryOutput = "Output"
 )
 
-// serverFlags name the servers and how to reach them.
-func serverFlags() []cli.Flag {
+// flags are those of one command: the ones that every load has, and its own. Each is bound to a field of o.
+func (o *options) flags(total uint64, own ...cli.Flag) []cli.Flag {
+	all := append(o.serverFlags(), o.loadFlags(total)...)
+	all = append(all, o.prefixFlag())
+	all = append(all, own...)
+	return append(all, o.outputFlags()...)
+}
+
+// serverFlags say which servers get the load, and how to reach them.
+func (o *options) serverFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "endpoints", Category: categoryServer, Value: cli.NewStringSlice("http://127.0.0.1:2379"),
+		&cli.StringSliceFlag{Name: "endpoints", Category: categoryServer, Destination: &o.endpoints,
+			Value: cli.NewStringSlice("http://127.0.0.1:2379"),
 			Usage: "base URLs of the server or cluster; connections are spread over them"},
-		&cli.BoolFlag{Name: "target-leader", Category: categoryServer, Usage: "send everything to the leader"},
-		&cli.StringSliceFlag{Name: "compare", Category: categoryServer,
+		&cli.BoolFlag{Name: "target-leader", Category: categoryServer, Destination: &o.targetLeader, Usage: "send everything to the leader"},
+		&cli.StringSliceFlag{Name: "compare", Category: categoryServer, Destination: &o.compare,
 			Usage: "base URLs of a second server: run the same load on both in alternation and print the ratios"},
-		&cli.StringFlag{Name: "user", Category: categoryServer, Usage: "`NAME:PASSWORD` for basic authentication"},
-		&cli.StringFlag{Name: "cacert", Category: categoryServer, Usage: "PEM `FILE` of the authorities to trust (https)"},
-		&cli.StringFlag{Name: "cert", Category: categoryServer, Usage: "PEM `FILE` of the client certificate (https)"},
-		&cli.StringFlag{Name: "key", Category: categoryServer, Usage: "PEM `FILE` of the client key (https)"},
-		&cli.DurationFlag{Name: "timeout", Category: categoryServer, Value: 10 * time.Second,
-			Usage: "how long one request may take; 0 means for ever"},
+		&cli.StringFlag{Name: "user", Aliases: []string{"username"}, Category: categoryServer, Destination: &o.user,
+			Usage: "`NAME:PASSWORD` for basic authentication"},
+		&cli.StringFlag{Name: "cacert", Aliases: []string{"ca-file"}, Category: categoryServer, Destination: &o.tls.CA,
+			Usage: "PEM `FILE` of the authorities to trust (https)"},
+		&cli.StringFlag{Name: "cert", Aliases: []string{"cert-file"}, Category: categoryServer, Destination: &o.tls.Cert,
+			Usage: "PEM `FILE` of the client certificate (https)"},
+		&cli.StringFlag{Name: "key", Aliases: []string{"key-file"}, Category: categoryServer, Destination: &o.tls.Key,
+			Usage: "PEM `FILE` of the client key (https)"},
+		&cli.DurationFlag{Name: "timeout", Category: categoryServer, Destination: &o.timeout, Value: 10 * time.Second,
+			Usage: "how long one request may take; 0: no limit"},
 	}
 }
 
 // loadFlags say how much load is made.
-func loadFlags(total uint64) []cli.Flag {
+func (o *options) loadFlags(total uint64) []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "conns", Category: categoryLoad, Value: 1,
-			Usage: "connections; as many as clients when only --clients is given"},
-		&cli.IntFlag{Name: "clients", Category: categoryLoad, Value: 1,
-			Usage: "requests under way at once; as many as connections when only --conns is given. " +
+		&cli.IntFlag{Name: "conns", Category: categoryLoad, Destination: &o.conns, Value: 1,
+			Usage: "connections; as many as clients if only --clients is given"},
+		&cli.IntFlag{Name: "clients", Category: categoryLoad, Destination: &o.clients, Value: 1,
+			Usage: "requests in flight at once; as many as connections if only --conns is given. " +
 				"More clients than connections wait for each other"},
-		&cli.Uint64Flag{Name: "total", Category: categoryLoad, Value: total, Usage: "requests in all; 0 means until --duration ends"},
-		&cli.DurationFlag{Name: "duration", Category: categoryLoad, Usage: "how long to go on; alone, or with --total whichever ends first"},
-		&cli.Float64Flag{Name: "rate", Category: categoryLoad,
-			Usage: "requests per second over all clients; 0 means as fast as they are answered. " +
-				"With a rate, a request delayed by the one before is charged from when it was due"},
-		&cli.DurationFlag{Name: "warmup", Category: categoryLoad,
+		&cli.Uint64Flag{Name: "total", Category: categoryLoad, Destination: &o.total, Value: total,
+			Usage: "requests in all; 0: until --duration ends"},
+		&cli.DurationFlag{Name: "duration", Category: categoryLoad, Destination: &o.duration,
+			Usage: "length of the load; with --total, the limit that is reached first ends it"},
+		&cli.Float64Flag{Name: "rate", Category: categoryLoad, Destination: &o.rate,
+			Usage: "requests per second over all clients; 0: as fast as they are answered. " +
+				"With a rate, the latency of a request that the request before it delayed begins when it was due"},
+		&cli.DurationFlag{Name: "warmup", Category: categoryLoad, Destination: &o.warmup,
 			Usage: "load before the measurement that is not counted (500ms before each run of a comparison)"},
-		&cli.IntFlag{Name: "rounds", Category: categoryLoad, Value: defaultRounds, Usage: "runs on each server with --compare"},
+		&cli.IntFlag{Name: "rounds", Category: categoryLoad, Destination: &o.rounds, Value: defaultRounds,
+			Usage: "runs on each server with --compare"},
 	}
 }
 
-// prefixFlag says where the keys lie.
-func prefixFlag() cli.Flag {
-	return &cli.StringFlag{Name: "prefix", Category: categoryKeys, Value: "/bench", Usage: "directory that all keys of the load lie in"}
+// prefixFlag says where the keys are.
+func (o *options) prefixFlag() cli.Flag {
+	return &cli.StringFlag{Name: "prefix", Category: categoryKeys, Destination: &o.space.prefix, Value: "/bench",
+		Usage: "directory of all keys of the load"}
 }
 
-func keySizeFlag() cli.Flag {
-	return &cli.IntFlag{Name: "key-size", Category: categoryKeys, Value: defaultKeySize, Usage: "bytes of a key's last component"}
+func (o *options) valSizeFlag(size int) cli.Flag {
+	return &cli.IntFlag{Name: "val-size", Category: categoryKeys, Destination: &o.valSize, Value: size, Usage: "bytes of a value"}
 }
 
-func valSizeFlag(size int) cli.Flag {
-	return &cli.IntFlag{Name: "val-size", Category: categoryKeys, Value: size, Usage: "bytes of a value"}
-}
-
-func keySpaceFlag(count uint64, usage string) cli.Flag {
-	return &cli.Uint64Flag{Name: "key-space-size", Category: categoryKeys, Value: count, Usage: usage}
-}
-
-// choiceFlags say which keys a request takes.
-func choiceFlags() []cli.Flag {
+// keyFlags say how many keys and values there are, and how long they are.
+func (o *options) keyFlags(count uint64, usage string) []cli.Flag {
 	return []cli.Flag{
-		&cli.Uint64Flag{Name: "directories", Category: categoryKeys, Value: 1, Usage: "directories below the prefix that the keys are spread over"},
-		&cli.BoolFlag{Name: "sequential-keys", Category: categoryKeys, Usage: "take the keys one after the other instead of at random"},
+		&cli.IntFlag{Name: "key-size", Category: categoryKeys, Destination: &o.space.size, Value: defaultKeySize,
+			Usage: "bytes of a key's last component"},
+		o.valSizeFlag(8),
+		&cli.Uint64Flag{Name: "key-space-size", Category: categoryKeys, Destination: &o.space.count, Value: count, Usage: usage},
 	}
+}
+
+// choiceFlags say which key a request uses.
+func (o *options) choiceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.Uint64Flag{Name: "directories", Category: categoryKeys, Destination: &o.space.dirs, Value: 1,
+			Usage: "directories below the prefix that the keys are spread over"},
+		&cli.BoolFlag{Name: "sequential-keys", Category: categoryKeys, Destination: &o.sequential,
+			Usage: "use the keys one after the other instead of at random"},
+	}
+}
+
+func (o *options) quorumFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "quorum", Category: categoryLoad, Destination: &o.quorum, Usage: "linearizable reads"}
 }
 
 // prepareFlag is for the loads that read.
-func prepareFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "skip-prepare", Category: categoryKeys, Usage: "the keys are there already: don't write them first"}
+func (o *options) prepareFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "skip-prepare", Category: categoryKeys, Destination: &o.skipPrepare,
+		Usage: "don't write the keys first, because they exist already"}
 }
 
 // outputFlags say what is printed and written.
-func outputFlags() []cli.Flag {
+func (o *options) outputFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "json", Category: categoryOutput, Usage: "print JSON; latencies are in microseconds"},
-		&cli.StringFlag{Name: "timeline", Category: categoryOutput,
+		&cli.BoolFlag{Name: "json", Category: categoryOutput, Destination: &o.json, Usage: "print JSON; latencies are in microseconds"},
+		&cli.StringFlag{Name: "timeline", Category: categoryOutput, Destination: &o.timeline,
 			Usage: "write a line of CSV for each second to `FILE`: second, operations, p99.9 and maximum in microseconds"},
 	}
 }

@@ -24,11 +24,11 @@ type workload interface {
 	// prepare writes what the load needs to find on the server.
 	prepare(ctx context.Context, o *options, t *target) error
 	// newClient makes client n, which talks to ep.
-	newClient(ep *endpoint, n int) client
+	newClient(ep *endpoint, n int) loadClient
 }
 
-// A client makes the operations of one worker, which owns it.
-type client interface {
+// A loadClient makes the operations of one worker, which owns it.
+type loadClient interface {
 	// do makes operation op and waits for its answer.
 	do(c *conn, op uint64) outcome
 }
@@ -46,7 +46,7 @@ type outcome struct {
 // A worker is one client of a load with the connection it uses.
 type worker struct {
 	number int
-	client client
+	client loadClient
 	link   *link
 }
 

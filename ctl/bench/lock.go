@@ -21,7 +21,7 @@ type lockLoad struct {
 func (l lockLoad) classes() []string                                { return []string{"lock"} }
 func (l lockLoad) prepare(context.Context, *options, *target) error { return nil }
 
-func (l lockLoad) newClient(ep *endpoint, n int) client {
+func (l lockLoad) newClient(ep *endpoint, n int) loadClient {
 	space := keySpace{prefix: l.prefix + "/locks", size: 8, dirs: 1}
 	uri := "/v2/keys" + space.path(uint64(n%l.locks))
 	return &lockClient{

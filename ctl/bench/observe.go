@@ -3,11 +3,11 @@ package bench
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+
+	"pando/ctl/terminal"
 )
 
 const (
@@ -15,31 +15,22 @@ const (
 	barSteps    = 1000
 )
 
-// An observer looks on while a phase runs: it moves the progress bar and writes the timeline. The zero value does
-// neither.
+// An observer moves the progress bar and writes the timeline while a phase runs. The zero value does neither.
 type observer struct {
 	label    string
-	terminal io.Writer // nil for no progress bar
-	timeline *timeline // nil for none
+	stderr   io.Writer // a progress bar is drawn on it if it is a terminal
+	timeline *timeline // nil: none is written
 }
 
-// terminalOf returns w if it is a terminal, and otherwise nil.
-func terminalOf(w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return f
-	}
-	return nil
-}
-
-// begin starts looking on. The function it returns ends that, writes the rest of the timeline, and takes the bar away.
+// begin starts to observe. The function that it returns stops that, writes the rest of the timeline, and removes the bar.
 func (o observer) begin(p *pacer, rec *recorder) (end func()) {
-	if o.terminal == nil && o.timeline == nil {
+	if !terminal.Is(o.stderr) && o.timeline == nil {
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		o.look(p, rec, stop)
+		o.observe(p, rec, stop)
 	}()
 	return func() {
 		close(stop)
@@ -47,12 +38,12 @@ func (o observer) begin(p *pacer, rec *recorder) (end func()) {
 	}
 }
 
-func (o observer) look(p *pacer, rec *recorder, stop <-chan struct{}) {
+func (o observer) observe(p *pacer, rec *recorder, stop <-chan struct{}) {
 	var barTick, rowTick <-chan time.Time
 	var bar *progressbar.ProgressBar
-	if o.terminal != nil {
+	if terminal.Is(o.stderr) {
 		bar = o.newBar(p)
-		defer func() { _ = bar.Clear() }() // a bar that cannot be cleared is no reason to fail
+		defer func() { _ = bar.Clear() }()
 		ticker := time.NewTicker(barInterval)
 		defer ticker.Stop()
 		barTick = ticker.C
@@ -82,27 +73,21 @@ func (o observer) look(p *pacer, rec *recorder, stop <-chan struct{}) {
 func (o observer) newBar(p *pacer) *progressbar.ProgressBar {
 	steps := int64(barSteps)
 	if p.progress() < 0 {
-		steps = -1 // a spinner
+		steps = -1
 	}
-	return progressbar.NewOptions64(steps,
-		progressbar.OptionSetWriter(o.terminal),
-		progressbar.OptionSetDescription(o.label),
-		progressbar.OptionSetWidth(30),
-		progressbar.OptionSetPredictTime(true),
-		progressbar.OptionClearOnFinish(),
-	)
+	return terminal.NewBar(o.stderr, o.label, steps, progressbar.OptionSetPredictTime(true))
 }
 
 func moveBar(bar *progressbar.ProgressBar, p *pacer) {
 	if fraction := p.progress(); fraction >= 0 {
-		_ = bar.Set64(int64(fraction * barSteps)) // drawing is best effort
+		_ = bar.Set64(int64(fraction * barSteps))
 		return
 	}
 	_ = bar.Add64(1)
 }
 
-// A timeline writes one line of CSV for each second of a run, so that what happens at moments, such as a checkpoint,
-// can be seen. The last line may stand for less than a second.
+// A timeline writes one line of CSV for each second of a run. It shows the effect of short events, such as a checkpoint. The
+// last line may stand for less than a second.
 type timeline struct {
 	w      io.Writer
 	second int
@@ -115,7 +100,7 @@ func newTimeline(w io.Writer) *timeline {
 	return t
 }
 
-// add writes what rec collected last.
+// add writes a line with the operations that the last collect of rec fetched.
 func (t *timeline) add(rec *recorder) {
 	t.second++
 	h := rec.second

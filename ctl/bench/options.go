@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
 )
 
 // errUsage is wrapped by every error about a flag whose value makes no sense.
@@ -21,69 +23,65 @@ const (
 	compareWarmup   = 500 * time.Millisecond
 )
 
-// options are the settings that every load has.
+// options are the options of one command. Its flags are bound to them.
 type options struct {
-	phase       // what is measured
-	target      *target
-	other       *target // nil without --compare
-	conns       int
-	clients     int
-	warmup      time.Duration
-	timeout     time.Duration
-	rounds      int
-	valSize     int
-	space       keySpace
-	skipPrepare bool
-	json        bool
-	timeline    string // file name
-	lines       *timeline
-	stdout      io.Writer
-	stderr      io.Writer
+	phase        // what is measured
+	conns        int
+	clients      int
+	warmup       time.Duration
+	rounds       int
+	endpoints    cli.StringSlice
+	compare      cli.StringSlice
+	targetLeader bool
+	user         string
+	tls          client.TLSFiles
+	timeout      time.Duration // of one request
+	valSize      int
+	space        keySpace
+	sequential   bool
+	quorum       bool
+	readRatio    float64
+	locks        int
+	watchers     int
+	watchedKeys  uint64
+	watchMode    string
+	window       int
+	skipPrepare  bool
+	json         bool
+	timeline     string // file name
+
+	// These follow from the flags.
+	target *target
+	other  *target // nil without --compare
+	lines  *timeline
+	stdout io.Writer
+	stderr io.Writer
 }
 
-// readOptions reads and checks the common flags.
-func readOptions(c *cli.Context) (*options, error) {
-	o := &options{
-		phase:       phase{total: c.Uint64("total"), duration: c.Duration("duration"), rate: c.Float64("rate")},
-		conns:       c.Int("conns"),
-		clients:     c.Int("clients"),
-		warmup:      c.Duration("warmup"),
-		timeout:     c.Duration("timeout"),
-		rounds:      c.Int("rounds"),
-		valSize:     c.Int("val-size"),
-		skipPrepare: c.Bool("skip-prepare"),
-		json:        c.Bool("json"),
-		timeline:    c.String("timeline"),
-		stdout:      c.App.Writer,
-		stderr:      c.App.ErrWriter,
-	}
+// newOptions returns the options of a command that has none of the flags.
+func newOptions() *options {
+	return &options{valSize: 1, space: keySpace{size: defaultKeySize, count: 1, dirs: 1}}
+}
+
+// complete checks the flags of every load, and sets what follows from them.
+func (o *options) complete(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return nil, fmt.Errorf("%w: %q is no flag; %s takes flags alone, see --help", errUsage, c.Args().First(), c.Command.Name)
+		return fmt.Errorf("%w: %q is no flag; %s takes only flags, see --help", errUsage, c.Args().First(), c.Command.Name)
 	}
+	o.stdout, o.stderr = c.App.Writer, c.App.ErrWriter
 	o.fillIn(c)
-	o.space = keySpace{
-		prefix: "/" + strings.Trim(c.String("prefix"), "/"), size: defaultKeySize, count: 1, dirs: 1,
-	}
-	if c.Value("key-size") != nil { // else the load has keys of its own kind
-		o.space.size, o.space.count = c.Int("key-size"), c.Uint64("key-space-size")
-	}
-	if c.Value("val-size") == nil {
-		o.valSize = 1
-	}
-	if c.Value("directories") != nil {
-		o.space.dirs = c.Uint64("directories")
-	}
-	if c.Bool("sequential-keys") {
+	o.space.prefix = "/" + strings.Trim(o.space.prefix, "/")
+	if o.sequential {
 		o.space.order = sequentialKeys
 	}
 	if err := o.check(); err != nil {
-		return nil, err
+		return err
 	}
-	return o, o.readTargets(c)
+	return o.makeTargets(c)
 }
 
-// fillIn sets what follows from other flags: as many clients as connections and the other way round, no count when
-// only a time is given, a warm-up for comparisons.
+// fillIn sets flags that follow from other flags: as many clients as connections and the other way round, no number of
+// requests if only a time is given, a warm-up for comparisons.
 func (o *options) fillIn(c *cli.Context) {
 	if !c.IsSet("clients") && c.IsSet("conns") {
 		o.clients = o.conns
@@ -110,7 +108,7 @@ func (o *options) check() error {
 	}{
 		{o.conns < 1, "--conns: at least 1"},
 		{o.clients < 0, "--clients: not below 0"},
-		{o.total == 0 && o.duration <= 0, "give --total or --duration, or the load never ends"},
+		{o.total == 0 && o.duration <= 0, "give --total or --duration, otherwise the load never ends"},
 		{o.duration < 0 || o.warmup < 0 || o.timeout < 0, "--duration, --warmup and --timeout: not below 0"},
 		{o.rate < 0, "--rate: not below 0"},
 		{o.rounds < 1, "--rounds: at least 1"},
@@ -128,14 +126,14 @@ func (o *options) check() error {
 	return nil
 }
 
-// readTargets makes the targets of --endpoints and --compare.
-func (o *options) readTargets(c *cli.Context) error {
-	config, err := loadTLS(c.String("cacert"), c.String("cert"), c.String("key"))
+// makeTargets makes the targets of --endpoints and --compare.
+func (o *options) makeTargets(c *cli.Context) error {
+	config, err := o.tls.Config()
 	if err != nil {
-		return err
+		return fmt.Errorf("--cert, --key and --cacert: %w", err)
 	}
-	cred := credential{tls: config, user: c.String("user")}
-	if o.target, err = newTarget(c.StringSlice("endpoints"), cred); err != nil {
+	cred := credential{tls: config, user: o.user}
+	if o.target, err = newTarget(o.endpoints.Value(), cred); err != nil {
 		return err
 	}
 	if c.IsSet("rounds") && !c.IsSet("compare") {
@@ -143,13 +141,13 @@ func (o *options) readTargets(c *cli.Context) error {
 	}
 	if c.IsSet("compare") {
 		if o.timeline != "" {
-			return fmt.Errorf("%w: --timeline follows one run; give it without --compare, once for each server", errUsage)
+			return fmt.Errorf("%w: --timeline is of one run; give it without --compare, once for each server", errUsage)
 		}
-		if o.other, err = newTarget(c.StringSlice("compare"), cred); err != nil {
+		if o.other, err = newTarget(o.compare.Value(), cred); err != nil {
 			return fmt.Errorf("--compare: %w", err)
 		}
 	}
-	if !c.Bool("target-leader") {
+	if !o.targetLeader {
 		return nil
 	}
 	if o.target, err = o.target.leader(c.Context, cred); err != nil {
@@ -161,9 +159,9 @@ func (o *options) readTargets(c *cli.Context) error {
 	return err
 }
 
-// observer makes the one that shows progress on a terminal, and writes the timeline.
+// observer makes the observer that shows progress on a terminal, and writes the timeline.
 func (o *options) observer(label string) observer {
-	return observer{label: label, terminal: terminalOf(o.stderr), timeline: o.lines}
+	return observer{label: label, stderr: o.stderr, timeline: o.lines}
 }
 
 // settingOf lists the flags in names with their values in force.

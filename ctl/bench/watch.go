@@ -12,8 +12,8 @@ import (
 const (
 	// opensAtOnce bounds the watches that are being opened at one moment, so as not to overrun the server's accept queue.
 	opensAtOnce = 128
-	// eventPatience is how long a watch load waits for events that don't come.
-	eventPatience = 3 * time.Second
+	// eventTimeout is how long a watch load waits for events that don't come.
+	eventTimeout = 3 * time.Second
 )
 
 // Classes of a watch load.
@@ -24,14 +24,14 @@ const (
 
 // A watchLoad has writers put to keys that many watchers watch. It is a scenario.
 type watchLoad struct {
-	o        *options
-	space    keySpace // the watched keys
-	watchers int
-	mode     watchMode
-	window   int // writes that may be under way to the watchers; 0 means no limit
-	valSize  int
-	patience time.Duration // how long no event may arrive, while some are due, before those are given up for lost
-	setting  map[string]string
+	o           *options
+	space       keySpace // the watched keys
+	watchers    int
+	mode        watchMode
+	window      int // writes that may be under way to the watchers; 0 means no limit
+	valSize     int
+	lossTimeout time.Duration // how long no event may arrive, while some are due, before those are given up for lost
+	setting     map[string]string
 }
 
 func (l *watchLoad) prepare(context.Context, *target) error { return nil }
@@ -74,17 +74,17 @@ func (l *watchLoad) run(ctx context.Context, t *target) (*result, error) {
 // A fanout is one run of a watch load: the watchers, and what is between them and the writers. As a workload it
 // makes the writers.
 type fanout struct {
-	space    keySpace
-	value    string
-	window   int64 // events that may be due when a write begins; 0 means no limit
-	epoch    time.Time
-	patience time.Duration
-	done     <-chan struct{} // closed when the run is cut short
-	rec      atomic.Pointer[recorder]
-	watchers []*watcher
-	running  sync.WaitGroup
-	refused  atomic.Bool // a watch could not be opened
-	stopped  atomic.Bool
+	space       keySpace
+	value       string
+	window      int64 // events that may be due when a write begins; 0 means no limit
+	epoch       time.Time
+	lossTimeout time.Duration
+	done        <-chan struct{} // closed when the run is cut short
+	rec         atomic.Pointer[recorder]
+	watchers    []*watcher
+	running     sync.WaitGroup
+	refused     atomic.Bool // a watch could not be opened
+	stopped     atomic.Bool
 
 	delivered atomic.Int64
 	wakeAt    atomic.Int64 // number of deliveries at which someone in await wants to be woken
@@ -99,7 +99,7 @@ func newFanout(l *watchLoad) *fanout {
 	perWrite := (int64(l.watchers) + int64(l.space.count) - 1) / int64(l.space.count)
 	f := &fanout{
 		space: l.space, value: newValue(max(l.valSize-stampDigits, 0)), window: int64(l.window) * perWrite,
-		epoch: time.Now(), patience: l.patience, wake: make(chan struct{}, 1),
+		epoch: time.Now(), lossTimeout: l.lossTimeout, wake: make(chan struct{}, 1),
 	}
 	f.wakeAt.Store(math.MaxInt64)
 	f.rec.Store(newRecorder(f.classes()))
@@ -122,9 +122,9 @@ func (f *fanout) deliver(n int, latency time.Duration, now time.Time) {
 }
 
 // await waits, with the gate held, until no more than open events are due. When none comes for as long
-// as f.patience, those missing are counted as lost.
+// as f.lossTimeout, those missing are counted as lost.
 func (f *fanout) await(open int64) {
-	timer := time.NewTimer(f.patience)
+	timer := time.NewTimer(f.lossTimeout)
 	defer timer.Stop()
 	defer f.wakeAt.Store(math.MaxInt64)
 	seen := f.delivered.Load()
@@ -147,7 +147,7 @@ func (f *fanout) await(open int64) {
 				return
 			}
 			seen = now
-			timer.Reset(f.patience)
+			timer.Reset(f.lossTimeout)
 		}
 	}
 }
@@ -176,7 +176,7 @@ func (f *fanout) close() {
 }
 
 // newClient makes a writer.
-func (f *fanout) newClient(ep *endpoint, _ int) client {
+func (f *fanout) newClient(ep *endpoint, _ int) loadClient {
 	body := "value=" + padded(0, stampDigits) + f.value
 	request := newKeyRequest(ep, f.space, "PUT", "", body)
 	end := len(request.buf) - len(f.value)

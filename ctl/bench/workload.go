@@ -29,7 +29,7 @@ type putLoad struct {
 
 func (l putLoad) classes() []string                                { return []string{"put"} }
 func (l putLoad) prepare(context.Context, *options, *target) error { return nil }
-func (l putLoad) newClient(ep *endpoint, n int) client {
+func (l putLoad) newClient(ep *endpoint, n int) loadClient {
 	return &putClient{
 		request: newKeyRequest(ep, l.space, "PUT", "", "value="+l.value),
 		picker:  newPicker(l.space, n),
@@ -59,7 +59,7 @@ func (l getLoad) prepare(ctx context.Context, o *options, t *target) error {
 	return fill(ctx, o, t, l.space, l.value)
 }
 
-func (l getLoad) newClient(ep *endpoint, n int) client {
+func (l getLoad) newClient(ep *endpoint, n int) loadClient {
 	return &getClient{request: newKeyRequest(ep, l.space, "GET", string(l.mode), ""), picker: newPicker(l.space, n)}
 }
 
@@ -86,7 +86,7 @@ func (l mixedLoad) prepare(ctx context.Context, o *options, t *target) error {
 	return l.get.prepare(ctx, o, t)
 }
 
-func (l mixedLoad) newClient(ep *endpoint, n int) client {
+func (l mixedLoad) newClient(ep *endpoint, n int) loadClient {
 	return &mixedClient{
 		get: l.get.newClient(ep, n), put: l.put.newClient(ep, n), reads: l.reads,
 		random: rand.New(rand.NewPCG(3, uint64(n))),
@@ -94,7 +94,7 @@ func (l mixedLoad) newClient(ep *endpoint, n int) client {
 }
 
 type mixedClient struct {
-	get, put client
+	get, put loadClient
 	reads    float64
 	random   *rand.Rand
 }
@@ -146,7 +146,7 @@ func (l listLoad) prepare(ctx context.Context, o *options, t *target) error {
 	return nil
 }
 
-func (l listLoad) newClient(ep *endpoint, _ int) client {
+func (l listLoad) newClient(ep *endpoint, _ int) loadClient {
 	return &listClient{request: appendRequest(nil, ep, "GET", l.uri(), "")}
 }
 

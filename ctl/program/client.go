@@ -10,22 +10,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
-	"pando/raft/offline"
-	"pando/storage"
 )
 
-// clientVerb is the command under which the program is its own client.
+// clientVerb is the command that makes the program the client.
 const clientVerb = "ctl"
 
-// clientHost is what the program does for the client that is part of it.
+// clientHost gives the client what needs more than HTTP.
 func clientHost() ctl.Host {
 	return ctl.Host{
-		Backup: func(ctx context.Context, from, to ctl.DataDir) (string, error) {
-			return offline.Backup(ctx, storage.Options{DataDir: from.Data, WALDir: from.WAL}, storage.Options{DataDir: to.Data, WALDir: to.WAL})
-		},
-		CheckSnapshot: func(path string) error {
-			_, err := storage.InspectSnapshot(path)
-			return err
+		Commands: func(stdout, stderr io.Writer) []*cli.Command {
+			return []*cli.Command{snapshotCommand(stdout, stderr), backupCommand(stderr)}
 		},
 		Program: func() ([]*cli.Command, []cli.Flag) {
 			app := NewApp(nil, nil)
@@ -34,8 +28,8 @@ func clientHost() ctl.Host {
 	}
 }
 
-// clientArgs returns the client's arguments, its name first, when args call the client: as "pando ctl ..." or through
-// a link named etcdctl or pandoctl.
+// clientArgs returns the client's arguments, its name first, if args call the client: as "pando ctl ..." or through a link
+// named etcdctl or pandoctl.
 func clientArgs(args []string) ([]string, bool) {
 	if len(args) == 0 {
 		return nil, false
@@ -50,8 +44,8 @@ func clientArgs(args []string) ([]string, bool) {
 	return nil, false
 }
 
-// runClient is the whole program when it is called as the client. It returns the exit code. The first CTRL+C lets a
-// watch end well, the second ends the process; other signals act as they do on any command.
+// runClient is the whole program when it is called as the client. It returns the exit code. The first CTRL+C ends the
+// command in order, the second ends the process. Other signals have their default effect.
 func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -59,7 +53,7 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }
 
-// clientCommand is the client as a verb of the server's program, where run is called without main.
+// clientCommand is the client as a verb of the program. Main calls the client directly; the verb is for help and for tests.
 func clientCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name: clientVerb, Usage: "the command-line client, with the commands of etcdctl; pando ctl --help lists them",
@@ -67,14 +61,14 @@ func clientCommand(stdout, stderr io.Writer) *cli.Command {
 		Action: func(c *cli.Context) error {
 			args := append([]string{"pando " + clientVerb}, c.Args().Slice()...)
 			if code := ctl.Main(c.Context, args, os.Stdin, stdout, stderr, clientHost()); code != 0 {
-				return clientExit(code)
+				return silentExit(code)
 			}
 			return nil
 		},
 	}
 }
 
-// clientExit is the client's exit code; what there was to say has been said.
-type clientExit int
+// silentExit is an exit code without a message: the message was printed, or none is needed.
+type silentExit int
 
-func (clientExit) Error() string { return "the client failed" }
+func (silentExit) Error() string { return "the command failed" }

@@ -24,14 +24,14 @@ import (
 const (
 	ExitFailure = 1 // the server could not start or did not end well
 	ExitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
-	ExitTaken   = 3 // another process has an address or the data directory
-	ExitData    = 4 // the data directory holds what this program can't go on with
-	ExitMember  = 5 // the cluster does not take this member
+	ExitTaken   = 3 // another process uses an address or the data directory
+	ExitData    = 4 // the data directory holds something that this program can't use
+	ExitMember  = 5 // the cluster refuses this member
 
-	ExitInterrupted = 130 // CTRL+C broke a command off, as a shell says it
+	ExitInterrupted = 130 // CTRL+C ended a command; shells use the same code
 )
 
-// exitCodes tells which errors end with a code of their own.
+// exitCodes lists the errors that have an exit code of their own.
 var exitCodes = []struct {
 	err  error
 	code int
@@ -55,12 +55,12 @@ var exitCodes = []struct {
 	{members.ErrDuplicateName, ExitMember},
 }
 
-// report prints err for people and returns the exit code that belongs to it.
+// report prints err and returns its exit code.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	if code, ok := errors.AsType[clientExit](err); ok {
+	if code, ok := errors.AsType[silentExit](err); ok {
 		return int(code)
 	}
 	_, usage := errors.AsType[*config.UsageError](err)
@@ -95,7 +95,7 @@ type commandError struct {
 func (e *commandError) Error() string { return e.err.Error() }
 func (e *commandError) Unwrap() error { return e.err }
 
-// usageHint says where a wrong command line is explained.
+// usageHint names the help that explains a wrong command line.
 func usageHint(err error) string {
 	if e, ok := errors.AsType[*commandError](err); ok {
 		return e.command + " --help explains it"
@@ -103,24 +103,23 @@ func usageHint(err error) string {
 	return "nothing was started; pando --help lists every flag"
 }
 
-// endedAsAsked turns the error of what a signal has broken off into success: a stop that was asked for is no failure,
-// whatever the process was waiting for.
-func endedAsAsked(ctx context.Context, err error, log *zap.Logger) error {
+// endedBySignal turns the error of a start that a signal interrupted into success.
+func endedBySignal(ctx context.Context, err error, log *zap.Logger) error {
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err
 	}
-	log.Info("stopped before it served")
+	log.Info("stopped before the server was ready")
 	return nil
 }
 
-// loggedError marks an error that the standard error has in the log already: lines for people would break the JSON there.
+// loggedError marks an error that is in the log on the standard error already. Printing it again would break the JSON there.
 type loggedError struct{ err error }
 
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// logEnd writes why the server ends to the log, where the standard error alone would have it: to files, and to
-// collectors of JSON.
+// logEnd writes the error that ends the server to the log, if the log goes to a file or is JSON. Otherwise the error is printed
+// to the standard error, and that is the log.
 func logEnd(cfg *config.Config, err error, log *zap.Logger) error {
 	asJSON, onStderr := cfg.LogFormat == config.LogFormatJSON, slices.Contains(cfg.LogOutputs, "stderr")
 	if err == nil || onStderr && len(cfg.LogOutputs) == 1 && !asJSON {

@@ -13,33 +13,38 @@ import (
 	"github.com/urfave/cli/v2"
 	"go.uber.org/zap"
 
+	"pando/ctl"
 	"pando/members/config"
 	"pando/members/server"
 	"pando/stats"
 	"pando/stats/logging"
 )
 
-// Main is the whole program but for the process around it. args[0] is the program's name. It returns the exit
-// code.
+// Main runs the program and returns its exit code. args[0] is the name of the program.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if args, ok := clientArgs(args); ok {
 		return runClient(args, stdin, stdout, stderr)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	// After the first signal the default action comes back: a second one ends a shutdown that hangs.
+	// After the first signal the default action is restored, so that a second signal ends a shutdown that hangs.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, args, stdout, stderr)
 	stop()
 	return report(stderr, err)
 }
 
-// run is the program but for signals and exit codes. It returns when the command has ended: for the server, when ctx is done and the shutdown is complete, or when it could not
-// start. An error that wraps a UsageError speaks of the command line, the environment or the configuration file.
+// run is the program without signals and exit codes. It returns when the command has ended: for the server, when ctx is done
+// and the shutdown is complete, or when the server could not start. An error that wraps a UsageError is about the command line,
+// the environment or the configuration file.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	return NewApp(stdout, stderr).RunContext(ctx, args)
+	app := NewApp(stdout, stderr)
+	if len(args) > 1 {
+		args = append(args[:1:1], ctl.Reorder(app, args[1:])...)
+	}
+	return app.RunContext(ctx, args)
 }
 
-// NewApp lays out the command structure: the bare program serves; further verbs are entries of Commands.
+// NewApp builds the command line. Without a verb the program is the server; each verb is an entry of Commands.
 func NewApp(stdout, stderr io.Writer) *cli.App {
 	given := config.NewCommandLine()
 	return &cli.App{
@@ -48,12 +53,12 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 		Writer:                stdout,
 		ErrWriter:             stderr,
 		Flags:                 append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
-		HideVersion:           true, // --version is ours: it also says which API it speaks
+		HideVersion:           true, // --version is implemented here: it also prints the API
 		HideHelpCommand:       true,
-		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotCommand(stdout, stderr)},
+		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotVerb(stdout, stderr)},
 		CustomAppHelpTemplate: HelpText(),
 		OnUsageError:          wrongFlags,
-		// The caller of run decides about the exit code; the library must not end the process.
+		// The caller of run chooses the exit code; the library must not end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
 		Action: func(c *cli.Context) error {
@@ -94,7 +99,7 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
-	return logEnd(cfg, endedAsAsked(ctx, server.Serve(ctx, cfg, log), log), log)
+	return logEnd(cfg, endedBySignal(ctx, server.Serve(ctx, cfg, log), log), log)
 }
 
 // openLog opens the log that cfg asks for.

@@ -30,7 +30,7 @@ func TestRunUsage(t *testing.T) {
 		{"a command of the client", "get /a", `get is a command of the client; did you mean "pando ctl get"?`},
 		{"version as a word", "version", "did you mean pando --version?"},
 		{"flag without dashes", "data-dir=/x", "did you mean --data-dir=/x?"},
-		{"any other word", "frobnicate", "unexpected argument \"frobnicate\"; the server takes flags alone"},
+		{"any other word", "frobnicate", "unexpected argument \"frobnicate\"; the server takes only flags"},
 		{"wrong value", "--snapshot-count=many", `--snapshot-count: "many" is not a whole number`},
 		{"refused flag", "--cert-file=x.pem", "--cert-file: is not supported by this version; TLS comes with a later one"},
 		{"missing file", "--config-file=no/such.yml", "--config-file: cannot read the configuration: no/such.yml"},

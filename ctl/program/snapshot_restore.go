@@ -16,8 +16,8 @@ import (
 	"pando/storage"
 )
 
-// restoreFlags are the flags that say what member is made, and where. The others of the server are taken, too, and mean
-// nothing here: the whole command line of the server can be given.
+// restoreFlags are the flags that help shows: which member is made, and where. The other flags of the server are accepted and
+// ignored, so that the whole command line of the server can be given.
 var restoreFlags = []string{
 	"name", "data-dir", "wal-dir", "initial-cluster", "initial-cluster-token", "initial-advertise-peer-urls",
 	"discovery", "discovery-proxy", "discovery-srv", "discovery-srv-name", config.ConfigFileFlag,
@@ -28,11 +28,14 @@ func restoreCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name: "restore", Usage: "make the data directory of a new member from a file", ArgsUsage: "FILE",
 		Description: `Takes the flags that the member will be started with, or the same environment or configuration file. All
-members must be restored from the same file: they form a new cluster, which the old one can't mix with. A data
-directory that holds data is refused.
+members must be restored from the same file. They form a new cluster, and refuse the members of the old one. A
+data directory that holds data is refused.
 
-The members of a cluster that was discovered are asked for at the same service, or given in --initial-cluster
-in its place.`,
+A cluster that was discovered finds its members at the same discovery service; or give them in --initial-cluster.
+
+Examples:
+  pando snapshot restore backup.snap --data-dir /var/lib/pando
+      then start pando with the same settings`,
 		Flags: given.CliFlags(restoreFlags...),
 		Action: withFile(func(c *cli.Context, file string) error {
 			return restore(c.Context, stdout, stderr, file, given.Values())
@@ -45,7 +48,7 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	if flags["initial-cluster"] != "" {
 		for _, other := range []string{"discovery", "discovery-srv"} {
 			if _, given := flags[other]; !given {
-				flags[other] = "" // the list takes its place, if the environment or the file has it
+				flags[other] = "" // the list replaces the discovery of the environment or the file
 			}
 		}
 	}

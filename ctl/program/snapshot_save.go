@@ -6,80 +6,112 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 
-	"pando/ctl"
-	"pando/ctl/baseurl"
+	"pando/ctl/client"
+	"pando/ctl/terminal"
 	"pando/members/config"
 	"pando/storage"
 )
 
+// saveOptions are the options of "snapshot save". Those for the server have the names of the client's global options.
+type saveOptions struct {
+	endpoints string
+	timeout   time.Duration
+	local     bool
+	username  string
+	tls       client.TLSFiles
+}
+
 func saveCommand(stdout, stderr io.Writer) *cli.Command {
+	o := &saveOptions{}
 	return &cli.Command{
 		Name: "save", Usage: "save a running cluster's state to a file", ArgsUsage: "FILE",
-		Description: `Any member will do, and clients notice nothing. The file has all that was acknowledged before; one that is
-there already is replaced when the new one is whole and its checksum right.`,
+		Description: `Any member will do, and clients notice nothing. The file has everything that was acknowledged before, hidden
+keys too. A file that exists is replaced when the new one is complete and its checksum is right. A member that
+does not begin within --timeout, or sends nothing for half a minute, is given up for the next one.
+
+Examples:
+  pando snapshot save backup.snap --endpoint http://10.0.0.1:2379
+      then: pando snapshot status backup.snap
+  pando snapshot save rescue.snap --local --endpoint http://10.0.0.1:2379
+      from a member that has lost the others`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "endpoint", Aliases: []string{"endpoints"}, Value: config.DefaultClientURL,
+			&cli.StringFlag{Name: "endpoint", Aliases: []string{"endpoints"}, Destination: &o.endpoints, Value: config.DefaultClientURL,
 				Usage: "client `URL` of a member, or several, separated by commas: the first that answers"},
-			&cli.DurationFlag{Name: "timeout", Value: ctl.SnapshotPatience,
+			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: client.DefaultSnapshotTimeout,
 				Usage: "how long one member may take to begin; then it may pause for half a minute"},
-			&cli.BoolFlag{Name: "local", Usage: "take what the member has without asking the others, for a cluster that has lost its quorum"},
+			&cli.BoolFlag{Name: "local", Destination: &o.local,
+				Usage: "save what the member has without asking the others, for a cluster that has lost its quorum"},
+			&cli.StringFlag{Name: "username", Destination: &o.username, Usage: "`NAME:PASSWORD` for basic authentication"},
+			&cli.StringFlag{Name: "ca-file", Destination: &o.tls.CA, Usage: "PEM `FILE` of the authorities to trust (https)"},
+			&cli.StringFlag{Name: "cert-file", Destination: &o.tls.Cert, Usage: "PEM `FILE` of the client certificate (https)"},
+			&cli.StringFlag{Name: "key-file", Destination: &o.tls.Key, Usage: "PEM `FILE` of the client key (https)"},
 		},
 		Action: withFile(func(c *cli.Context, file string) error {
-			s := &saving{file: file, patience: c.Duration("timeout"), progress: stderr}
-			var err error
-			if s.endpoints, err = baseurl.ParseList(strings.Split(c.String("endpoint"), ",")); err != nil {
-				return config.AsUsage(fmt.Errorf("--endpoint: %w", err))
-			}
-			if s.patience <= 0 {
-				return config.AsUsage(errors.New("--timeout: give a time above 0, for example --timeout=30s"))
-			}
-			if c.Bool("local") {
-				s.query = "local=true"
-			}
-			info, err := s.save(c.Context)
+			cl, err := o.client()
 			if err != nil {
-				return fmt.Errorf("%s was not saved: %w", file, err)
+				return config.AsUsage(err)
 			}
-			_, err = fmt.Fprintf(stdout, "saved %s: %d keys at index %d, %s\n", file, info.Nodes, info.Index, ctl.ByteCount(uint64(info.Size)))
+			info, from, err := o.save(c.Context, cl, file, stderr)
+			if err != nil {
+				return &saveError{fmt.Errorf("%s was not saved: %w", file, err)}
+			}
+			_, err = fmt.Fprintf(stdout, "saved %s: %d keys at index %d, %s from %s\n",
+				file, info.Nodes, info.Index, humanize.IBytes(uint64(info.Size)), from)
 			return err
 		}),
 	}
 }
 
-// saving is one snapshot on its way to a file.
-type saving struct {
-	file      string
-	endpoints []*url.URL
-	query     string
-	patience  time.Duration
-	progress  io.Writer // shows a bar if it is a terminal
+// client makes the client that the options ask for. Its errors are about the options.
+func (o *saveOptions) client() (*client.Client, error) {
+	endpoints, err := client.ParseEndpoints(o.endpoints)
+	if err != nil {
+		return nil, fmt.Errorf("--endpoint: %w", err)
+	}
+	if o.timeout <= 0 {
+		return nil, errors.New("--timeout: give a time above 0, for example --timeout=30s")
+	}
+	tlsConfig, err := o.tls.Config()
+	if err != nil {
+		return nil, fmt.Errorf("--cert-file, --key-file and --ca-file: %w", err)
+	}
+	user, password, _ := strings.Cut(o.username, ":")
+	return client.New(client.Config{
+		Endpoints: endpoints, TLS: tlsConfig, User: user, Password: password, DialTimeout: o.timeout, HeaderTimeout: o.timeout,
+	}), nil
 }
 
-// save writes the file, and tells what is in it.
-func (s *saving) save(ctx context.Context) (info *storage.SnapshotInfo, err error) {
-	d := &ctl.Download{
-		File: s.file, Transport: http.DefaultTransport, Progress: s.progress, Begin: s.patience,
+// save writes the file. It returns what is in it, and the member that it came from.
+func (o *saveOptions) save(ctx context.Context, cl *client.Client, file string, stderr io.Writer) (info *storage.SnapshotInfo, from *url.URL, err error) {
+	from, _, err = cl.SaveSnapshot(ctx, file, client.SnapshotOptions{
+		Local: o.local,
+		Progress: func(size int64) io.Writer {
+			return terminal.NewBar(stderr, "saving", size, progressbar.OptionShowBytes(true))
+		},
 		Check: func(path string) error {
 			info, err = storage.InspectSnapshot(path)
 			return err
 		},
-	}
-	_, _, err = d.SaveFrom(ctx, s.endpoints, s.request)
+	})
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		err = fmt.Errorf("%w; is a member running there? --endpoint says where", err)
 	}
-	return info, err
+	return info, from, err
 }
 
-func (s *saving) request(ctx context.Context, endpoint *url.URL) (*http.Request, error) {
-	target := endpoint.JoinPath("/v2/snapshot")
-	target.RawQuery = s.query
-	return http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-}
+// saveError says that no member sent a snapshot.
+type saveError struct{ err error }
+
+func (e *saveError) Error() string { return e.err.Error() }
+func (e *saveError) Unwrap() error { return e.err }
+
+// ExitCode is the exit code of the client for a server that refused or failed. The program has its own.
+func (e *saveError) ExitCode() int { return 4 }

@@ -6,23 +6,28 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
-	"pando/ctl"
 	"pando/members"
 	"pando/members/config"
 	"pando/storage"
 )
 
 func statusCommand(stdout io.Writer) *cli.Command {
+	var format string
 	return &cli.Command{
-		Name: "status", Usage: "check a snapshot and tell what is in it", ArgsUsage: "FILE",
-		Description: "Reads and checks every byte of the file. The exit code is 1 if it is damaged.",
+		Name: "status", Usage: "check a snapshot and print what is in it", ArgsUsage: "FILE",
+		Description: `Reads and checks every byte of the file. If the file is damaged, the command fails.
+
+Examples:
+  pando snapshot status backup.snap
+  pando snapshot status backup.snap -w json | jq .index`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Value: "table", Usage: "`FORMAT` of the answer: table or json"},
+			&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: "table", Usage: "`FORMAT` of the answer: table or json"},
 		},
 		Action: withFile(func(c *cli.Context, file string) error {
-			format, err := config.ParseChoice(c.String("write-out"), "table", "json")
+			format, err := config.ParseChoice(format, "table", "json")
 			if err != nil {
 				return config.AsUsage(fmt.Errorf("--write-out: %w", err))
 			}
@@ -69,10 +74,10 @@ func writeStatusTable(w io.Writer, s status) error {
 		name  string
 		value any
 	}{
-		{"hash", s.Hash}, {"format", s.Format}, {"size", ctl.ByteCount(uint64(s.Size))},
+		{"hash", s.Hash}, {"format", s.Format}, {"size", humanize.IBytes(uint64(s.Size))},
 		{"cluster", s.Cluster}, {"member", s.Member},
 		{"index", s.Index}, {"raft index", s.RaftIndex}, {"raft term", s.RaftTerm}, {"feature level", s.Level},
-		{"keys", s.Keys}, {"bytes", ctl.ByteCount(uint64(s.Bytes))}, {"events", s.Events},
+		{"keys", s.Keys}, {"bytes", humanize.IBytes(uint64(s.Bytes))}, {"events", s.Events},
 	} {
 		if _, err := fmt.Fprintf(t, "%s\t%v\n", row.name, row.value); err != nil {
 			return err

@@ -6,19 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"pando/ctl"
-
 	"github.com/urfave/cli/v2"
 
+	"pando/ctl"
 	"pando/members/config"
 )
 
-// wrongFlags is what commands do about flags that can't be read.
+// wrongFlags explains flags that can't be parsed.
 func wrongFlags(c *cli.Context, err error, _ bool) error {
 	return config.AsUsage(explainParseError(err, c))
 }
 
-// explainParseError turns what the flag library says into what the user can do about it, with the flags of the command.
+// explainParseError turns an error of the flag library into one that says what the user can do about it.
 func explainParseError(err error, c *cli.Context) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
@@ -38,7 +37,7 @@ func explainParseError(err error, c *cli.Context) error {
 	return err
 }
 
-// refuseFlagsBefore refuses flags of the server before a verb, which knows nothing of them.
+// refuseFlagsBefore refuses flags of the server before a verb, where they would have no effect.
 func refuseFlagsBefore(c *cli.Context, given *config.CommandLine) error {
 	verb := c.App.Command(c.Args().First())
 	if verb == nil {
@@ -46,7 +45,7 @@ func refuseFlagsBefore(c *cli.Context, given *config.CommandLine) error {
 	}
 	for _, name := range config.FlagNames() {
 		if _, is := given.Values()[name]; is {
-			return config.AsUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the verb first, and the flag behind it: pando %s --%s",
+			return config.AsUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the flag after the verb: pando %s --%s",
 				name, verb.Name, verb.Name, name))
 		}
 	}
@@ -73,15 +72,15 @@ func unknownFlag(name string, c *cli.Context) error {
 	return fmt.Errorf("unknown flag --%s", name)
 }
 
-// strayArgument explains a word that stands alone where only flags and commands can.
+// strayArgument explains a word that is neither a flag nor a verb.
 func strayArgument(word string, commands []string) error {
 	if slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, strings.ToLower(word)) {
-		return fmt.Errorf("unexpected argument %q; a switch takes its value behind an equals sign, for example --enable-pprof=%s", word, word)
+		return fmt.Errorf("unexpected argument %q; a switch takes its value after an equals sign, for example --enable-pprof=%s", word, word)
 	}
 	if word == "help" || word == config.VersionFlag {
 		return fmt.Errorf("unexpected argument %q; did you mean pando --%s?", word, word)
 	}
-	if slices.Contains(ctl.CommandNames(), word) {
+	if slices.Contains(ctl.CommandNames(clientHost()), word) {
 		return fmt.Errorf("%s is a command of the client; did you mean %q?", word, "pando "+clientVerb+" "+word)
 	}
 	if explained := ctl.Unserved(word); explained != "" {
@@ -97,5 +96,5 @@ func strayArgument(word string, commands []string) error {
 		}
 		return fmt.Errorf("unexpected argument %q; did you mean --%s?", word, near)
 	}
-	return fmt.Errorf("unexpected argument %q; the server takes flags alone, for example pando --data-dir=/var/lib/pando", word)
+	return fmt.Errorf("unexpected argument %q; the server takes only flags, for example pando --data-dir=/var/lib/pando", word)
 }

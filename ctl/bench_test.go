@@ -1,0 +1,108 @@
+package ctl
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// runBench runs bench get, with global options and options of its own.
+func runBench(t *testing.T, globals []string, own ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	return run(t, append(append(globals, "bench", "get", "--total", "1", "--skip-prepare"), own...)...)
+}
+
+// TestBenchCertificates: the global options and variables of certificates count for bench, unless it has its own.
+func TestBenchCertificates(t *testing.T) {
+	ca := newAuthority(t, "ours")
+	certPEM, keyPEM := ca.leaf("ann")
+	dir := t.TempDir()
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	caFile, cert, key := file("ca.pem", ca.pem), file("cert.pem", certPEM), file("key.pem", keyPEM)
+	secure := secureServer(t, ca)
+	options := []string{"--cert-file", cert, "--key-file", key, "--ca-file", caFile, "--endpoints", secure.URL}
+	t.Run("by options", func(t *testing.T) {
+		if _, stderr, code := runBench(t, options); code != exitOK {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
+	t.Run("by variables", func(t *testing.T) {
+		t.Setenv("ETCDCTL_CERT_FILE", cert)
+		t.Setenv("ETCDCTL_KEY_FILE", key)
+		t.Setenv("ETCDCTL_CA_FILE", caFile)
+		t.Setenv("ETCDCTL_ENDPOINTS", secure.URL)
+		if _, stderr, code := runBench(t, nil); code != exitOK {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
+	t.Run("its own come first", func(t *testing.T) {
+		if _, stderr, code := runBench(t, options, "--cacert", cert); code == exitOK || !strings.Contains(stderr, "unknown authority") {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+		if _, stderr, code := runBench(t, options, "--cert", cert); code == exitOK || !strings.Contains(stderr, "--cert, --key and --cacert") {
+			t.Errorf("half of its own pair: exit code %d, %q", code, stderr)
+		}
+	})
+}
+
+// TestBenchGlobals: the other global options count for bench, unless it has its own, or are refused.
+func TestBenchGlobals(t *testing.T) {
+	var user atomic.Value
+	plain := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		name, password, _ := r.BasicAuth()
+		user.Store(name + ":" + password)
+	}))
+	defer plain.Close()
+	for _, test := range []struct {
+		name, want string
+		own        []string
+	}{
+		{"ann:secret", "ann:secret", nil},
+		{"ann", "ann:", nil}, // it asks, and stdin is empty
+		{"ann:secret", "eve:x", []string{"--user", "eve:x"}},
+	} {
+		t.Run("the user "+test.name+strings.Join(test.own, " "), func(t *testing.T) {
+			_, stderr, code := runBench(t, []string{"--endpoints", plain.URL, "--username", test.name}, test.own...)
+			if code != exitOK || user.Load() != test.want {
+				t.Errorf("exit code %d, %v, %q", code, user.Load(), stderr)
+			}
+		})
+	}
+	t.Run("the timeout", func(t *testing.T) {
+		hanging := slowly(t, 1<<40, 1)
+		for _, args := range [][]string{{"--timeout", "50ms", "--endpoints", hanging}, {"--endpoints", hanging}} {
+			own := []string{}
+			if len(args) == 2 {
+				own = []string{"--timeout", "50ms"}
+			}
+			if stdout, _, code := runBench(t, args, own...); code == exitOK || !strings.Contains(stdout, "timeout") {
+				t.Errorf("%v %v: exit code %d, %q", args, own, code, stdout)
+			}
+		}
+	})
+	t.Run("the format", func(t *testing.T) {
+		stdout, stderr, code := runBench(t, []string{"--endpoints", plain.URL, "-o", "json"})
+		if code != exitOK || !json.Valid([]byte(stdout)) {
+			t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+		}
+	})
+	for _, refused := range [][]string{{"--debug"}, {"--total-timeout", "1s"}} {
+		t.Run("refused: "+refused[0], func(t *testing.T) {
+			_, stderr, code := runBench(t, append([]string{"--endpoints", plain.URL}, refused...))
+			if code != exitBadArguments || !strings.Contains(stderr, refused[0]+" has no use before bench") {
+				t.Errorf("exit code %d, %q", code, stderr)
+			}
+		})
+	}
+}

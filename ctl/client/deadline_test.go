@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newTestClient makes a client without the proxies of the environment.
+func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
+	t.Helper()
+	urls, err := ParseEndpoints(endpoints...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Endpoints = urls
+	c := New(config)
+	c.transport.Proxy = nil
+	t.Cleanup(c.transport.CloseIdleConnections)
+	return c
+}
+
+// slowly is a member whose answer comes in pieces with a pause before each; the first is the header's. After the last piece
+// it hangs if the pieces are fewer than the announced bytes.
+func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+			return
+		}
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		for _, piece := range pieces {
+			w.(http.Flusher).Flush()
+			<-time.After(pause)
+			io.WriteString(w, piece)
+		}
+		if size > len(strings.Join(pieces, "")) {
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// pieces splits a text into n.
+func pieces(text string, n int) []string {
+	var all []string
+	for i := range n {
+		all = append(all, text[i*len(text)/n:(i+1)*len(text)/n])
+	}
+	return all
+}
+
+// TestSlowReaders: the time in which a program does not read is not the member's.
+func TestSlowReaders(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	d := startDeadline(t.Context(), limit, errors.New("no header"))
+	defer d.stop()
+	body := d.body(io.NopCloser(strings.NewReader("abc")), limit, errors.New("stalled"))
+	for _, want := range []string{"a", "b", "c"} {
+		piece := make([]byte, 1)
+		if _, err := body.Read(piece); err != nil || string(piece) != want {
+			t.Fatalf("got %q, %v", piece, err)
+		}
+		<-time.After(2 * limit)
+	}
+	if err := context.Cause(d.ctx); err != nil {
+		t.Errorf("the exchange ended: %v", err)
+	}
+}
+
+// TestStalledAnswer: a member that stops in the middle of an answer is given up.
+func TestStalledAnswer(t *testing.T) {
+	stalled := slowly(t, 0, 100, `{"action":`)
+	c := newTestClient(t, Config{BodyTimeout: 50 * time.Millisecond}, stalled)
+	_, err := c.Get(t.Context(), "/", GetOptions{})
+	if err == nil || !strings.Contains(err.Error(), stalled+" sent nothing for 50ms in the middle of its answer") {
+		t.Errorf("got %v", err)
+	}
+}

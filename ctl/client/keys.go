@@ -1,0 +1,203 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+// Node is a key or a directory, as JSON on the wire.
+type Node struct {
+	Key           string     `json:"key"`
+	Dir           bool       `json:"dir,omitempty"`
+	Value         string     `json:"value"`
+	Nodes         []*Node    `json:"nodes"` // what a directory holds
+	CreatedIndex  uint64     `json:"createdIndex"`
+	ModifiedIndex uint64     `json:"modifiedIndex"`
+	Expiration    *time.Time `json:"expiration,omitempty"`
+	TTL           int64      `json:"ttl,omitempty"` // seconds
+}
+
+// Event is an answer of /v2/keys: what was done, and to which node.
+type Event struct {
+	Action   string `json:"action"`
+	Node     *Node  `json:"node"` // never nil
+	PrevNode *Node  `json:"prevNode"`
+	// Index is the index of the store when it answered; for a watch, when the watch began.
+	Index uint64 `json:"-"`
+}
+
+// GetOptions are the parameters of Get.
+type GetOptions struct {
+	Recursive bool // with everything below the key
+	Sorted    bool // by key
+	Quorum    bool // includes every write that was acknowledged before the request
+}
+
+// Get returns the node at key.
+func (c *Client) Get(ctx context.Context, key string, o GetOptions) (*Event, error) {
+	return c.keys(ctx, &request{
+		method: http.MethodGet,
+		path:   keyPath(key),
+		query: url.Values{
+			"quorum":    {strconv.FormatBool(o.Quorum)},
+			"recursive": {strconv.FormatBool(o.Recursive)},
+			"sorted":    {strconv.FormatBool(o.Sorted)},
+		},
+	})
+}
+
+// Existence is a condition on the key of a Put.
+type Existence string
+
+// The conditions on the key of a Put.
+const (
+	AnyExistence Existence = ""
+	MustExist    Existence = "true"
+	MustNotExist Existence = "false"
+)
+
+// PutOptions are the TTL and the conditions of a Put. The zero value has neither.
+type PutOptions struct {
+	TTL       int       // seconds; 0 or less: the node lives forever
+	PrevValue string    // the value must be this; empty: any
+	PrevIndex uint64    // the modifiedIndex must be this; 0: any
+	Existence Existence // the key must exist, or must not
+}
+
+// Put sets the value of key.
+func (c *Client) Put(ctx context.Context, key, value string, o PutOptions) (*Event, error) {
+	return c.put(ctx, key, o.query(), form(&value, o.TTL), o.repetition(), o.Existence)
+}
+
+// PutDir makes a directory. With MustExist it sets the TTL of what is at key.
+func (c *Client) PutDir(ctx context.Context, key string, o PutOptions) (*Event, error) {
+	query, repetition := o.query(), o.repetition()
+	query.Set("dir", "true")
+	if o.Existence == AnyExistence {
+		repetition = unsafe // the second time, the directory is there
+	}
+	return c.put(ctx, key, query, form(nil, o.TTL), repetition, o.Existence)
+}
+
+// Refresh sets the TTL of a key that exists, in whole seconds. Its watchers get no event.
+func (c *Client) Refresh(ctx context.Context, key string, ttl time.Duration) error {
+	fields := url.Values{"refresh": {"true"}, "ttl": {strconv.Itoa(int(ttl / time.Second))}}
+	query := PutOptions{Existence: MustExist}.query()
+	_, err := c.put(ctx, key, query, fields.Encode(), safe, MustExist)
+	return err
+}
+
+func (c *Client) put(ctx context.Context, key string, query url.Values, body string, repetition repetition, e Existence) (*Event, error) {
+	return c.keys(ctx, &request{
+		method: http.MethodPut, path: keyPath(key), query: query, contentType: formType, body: body,
+		repetition: repetition, bareError: e == MustNotExist,
+	})
+}
+
+func (o PutOptions) query() url.Values {
+	q := conditions(o.PrevValue, o.PrevIndex)
+	if o.Existence != AnyExistence {
+		q.Set("prevExist", string(o.Existence))
+	}
+	return q
+}
+
+// repetition says whether a Put may be done twice: it writes the same again, unless its first execution makes a condition
+// false.
+func (o PutOptions) repetition() repetition {
+	if o.PrevValue != "" || o.PrevIndex != 0 || o.Existence == MustNotExist {
+		return unsafe
+	}
+	return safe
+}
+
+// CreateInOrder makes a child of key with the next number for its name. ttl is in seconds; 0 or less: forever.
+func (c *Client) CreateInOrder(ctx context.Context, key, value string, ttl int) (*Event, error) {
+	return c.keys(ctx, &request{
+		method: http.MethodPost, path: keyPath(key), contentType: formType, body: form(&value, ttl), repetition: unsafe,
+	})
+}
+
+// DeleteOptions are the parameters and conditions of Delete. The zero value deletes a key, whatever its value.
+type DeleteOptions struct {
+	PrevValue string // the value must be this; empty: any
+	PrevIndex uint64 // the modifiedIndex must be this; 0: any
+	Dir       bool   // an empty directory is deleted too
+	Recursive bool   // a directory is deleted with everything in it
+}
+
+// Delete deletes the node at key.
+func (c *Client) Delete(ctx context.Context, key string, o DeleteOptions) (*Event, error) {
+	q := conditions(o.PrevValue, o.PrevIndex)
+	if o.Dir {
+		q.Set("dir", "true")
+	}
+	if o.Recursive {
+		q.Set("recursive", "true")
+	}
+	return c.keys(ctx, &request{
+		method: http.MethodDelete, path: keyPath(key), query: q, contentType: formType, repetition: unsafe, bareError: true,
+	})
+}
+
+// conditions are the query parameters of a comparison with what is at a key.
+func conditions(prevValue string, prevIndex uint64) url.Values {
+	q := url.Values{}
+	if prevValue != "" {
+		q.Set("prevValue", prevValue)
+	}
+	if prevIndex != 0 {
+		q.Set("prevIndex", strconv.FormatUint(prevIndex, 10))
+	}
+	return q
+}
+
+// form encodes what a write stores. The value is nil for a directory.
+func form(value *string, ttl int) string {
+	f := url.Values{}
+	if value != nil {
+		f.Set("value", *value)
+	}
+	if ttl > 0 {
+		f.Set("ttl", strconv.Itoa(ttl))
+	}
+	return f.Encode()
+}
+
+// keyPath is the path of a key below the endpoint. The empty key is the root without its slash.
+func keyPath(key string) string {
+	if key != "" && key[0] != '/' {
+		key = "/" + key
+	}
+	return "/v2/keys" + key
+}
+
+// keys sends a request to /v2/keys and reads the answer. A refusal is an *APIError.
+func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
+	a, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK && a.status != http.StatusCreated {
+		return nil, parseAPIError(a.body)
+	}
+	if len(a.body) == 0 {
+		return nil, errEmptyBody
+	}
+	e := &Event{}
+	if header := a.header.Get("X-Etcd-Index"); header != "" {
+		if e.Index, err = strconv.ParseUint(header, 10, 64); err != nil {
+			return nil, err
+		}
+	}
+	if err := json.Unmarshal(a.body, e); err != nil || e.Node == nil {
+		return nil, errInvalidJSON
+	}
+	return e, nil
+}

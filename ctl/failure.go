@@ -1,0 +1,62 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+
+	"pando/ctl/client"
+)
+
+// Exit codes. Those up to 5 are the legacy client's.
+const (
+	exitOK            = 0
+	exitBadArguments  = 1   // wrong or missing arguments, a wrong setting
+	exitBadConnection = 2   // no endpoint could be connected to
+	exitUnknown       = 3   // no such command
+	exitServer        = 4   // the server refused, or failed, or did not answer
+	exitUnhealthy     = 5   // cluster-health: at least one member is not healthy
+	exitLost          = 6   // lock, elect: the lock was lost and may be another's by now
+	exitTooLong       = 7   // lock, elect: the lock was not acquired within --wait
+	exitInterrupted   = 130 // the user interrupted the command
+)
+
+// errAnswered ends a run in which a global flag was all there was to do.
+var errAnswered = errors.New("answered")
+
+// failure is the end of a command: text goes to stderr as it is. cause is the error behind it; nil: there is none.
+type failure struct {
+	code  int
+	text  string
+	cause error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.cause }
+
+// failWith ends a command with err in the legacy client's form. An error that is a failure already stays as it is.
+func failWith(code int, err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	text := fmt.Sprintf("Error:  %v\n", err)
+	if cluster, ok := errors.AsType[*client.ClusterError](err); ok {
+		text += cluster.Detail() + "\n"
+	}
+	return &failure{code, text, err}
+}
+
+// serverFailure ends a command whose request failed.
+func serverFailure(err error) error { return failWith(exitServer, err) }
+
+// badArguments ends a command with wrong arguments.
+func badArguments(format string, args ...any) error {
+	return failWith(exitBadArguments, fmt.Errorf(format, args...))
+}
+
+// bareFailure ends a command with nothing but the error on a line, as the member commands do.
+func bareFailure(err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	return &failure{exitBadArguments, err.Error() + "\n", err}
+}

@@ -1,0 +1,100 @@
+package program
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pando/ctl"
+	"pando/members/servertest"
+)
+
+// runCtl runs a command of the client within the test, as the program does.
+func runCtl(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errOut strings.Builder
+	code = ctl.Main(t.Context(), append([]string{"pando ctl"}, args...), strings.NewReader(""), &out, &errOut, clientHost())
+	return out.String(), errOut.String(), code
+}
+
+// TestClientSnapshot: "pando ctl snapshot" has the commands of "pando snapshot", and the client's global options and exit codes.
+func TestClientSnapshot(t *testing.T) {
+	source := servertest.Launch(t, filepath.Join(t.TempDir(), "source"))
+	servertest.NewKeyClient(t, source.Client).Must(t, "PUT", "/_hidden/a", servertest.Form("value", "v"))
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.snap")
+	stdout, stderr, code := runCtl(t, "--endpoints", source.Client, "snapshot", "save", file)
+	if code != 0 || !strings.HasPrefix(stdout, "saved "+file+": 2 keys at index ") || !strings.HasSuffix(stdout, " from "+source.Client+"\n") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	if stdout, stderr, code = runCtl(t, "-o", "json", "snapshot", "status", file); code != 0 || !strings.HasPrefix(stdout, `{"hash":`) {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	restored := filepath.Join(dir, "data")
+	if stdout, stderr, code = runCtl(t, "snapshot", "restore", file, "--data-dir", restored); code != 0 || !strings.HasPrefix(stdout, "restored 2 keys") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	for _, test := range []struct {
+		args, want string
+		code       int
+	}{
+		{"--endpoints http://127.0.0.1:1 snapshot save " + file, "is a member running there?", 4},
+		{"--endpoints , snapshot save " + file, "names no endpoint", 1},
+		{"--endpoints http://127.0.0.1:1 snapshot save " + file + " --endpoint " + source.Client, "", 0},
+		{"snapshot save", "takes one file", 1},
+		{"snapshot save a b", "takes one file", 1},
+		{"snapshot save a --nope", "unknown flag --nope", 1},
+		{"-o json snapshot save x", "it takes -o simple", 1},
+		{"snapshot restore " + file + " --data-dir " + restored, "choose another --data-dir", 1},
+		{"snapshot stauts", "Did you mean 'status'?", 3},
+		{"backup", "--data-dir", 1},
+		{"backup --data-dir x", "--backup-dir", 1},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			stdout, stderr, code := runCtl(t, strings.Fields(test.args)...)
+			if code != test.code || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d, want %d; %q, %q", code, test.code, stdout, stderr)
+			}
+		})
+	}
+	t.Run("help", func(t *testing.T) {
+		for _, args := range []string{"snapshot", "help snapshot save", "snapshot save --help", "snapshot restore x --help", "help backup"} {
+			if stdout, stderr, code := runCtl(t, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "xamples:") && !strings.Contains(stdout, "EXAMPLES:") {
+				t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
+			}
+		}
+	})
+}
+
+// TestClientSnapshotGlobals: save gets the user of the client's options, asked for its password, unless it has its own.
+func TestClientSnapshotGlobals(t *testing.T) {
+	var user string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, password, _ := r.BasicAuth()
+		user = name + ":" + password
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write([]byte(`{"message":"busy"}`))
+	}))
+	defer s.Close()
+	for args, want := range map[string]string{
+		"--username ann:secret snapshot save x":                      "ann:secret",
+		"--username ann snapshot save x":                             "ann:",
+		"--username ann:secret snapshot save x --username eve:x":     "eve:x",
+		"--username ann:secret --timeout 1s snapshot save x":         "ann:secret",
+		"--username ann:secret snapshot save x --timeout 1s --local": "ann:secret",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			_, stderr, code := runCtl(t, append([]string{"--endpoints", s.URL}, strings.Fields(args)...)...)
+			if code != 4 || user != want || !strings.Contains(stderr, "busy") {
+				t.Errorf("exit code %d, user %q, want %q; %q", code, user, want, stderr)
+			}
+			if left, _ := os.ReadDir("."); len(left) > 0 {
+				t.Errorf("%s was left", left[0].Name())
+			}
+		})
+	}
+}

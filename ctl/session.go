@@ -1,0 +1,204 @@
+package ctl
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
+	"pando/ctl/terminal"
+)
+
+// subtreeTimeout is how long a member may take to begin an answer that holds a whole subtree, unless the user gave --timeout.
+const subtreeTimeout = 5 * time.Minute
+
+// clusterCommand is what a command does after it has connected. ctx ends with the time limit of the command.
+type clusterCommand func(ctx context.Context, cl *client.Client, args []string) error
+
+// connected makes the action of a command that talks to the cluster: it connects, sets the time limit, and runs.
+func (p *program) connected(limit func(context.Context) (context.Context, context.CancelFunc), run clusterCommand) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		cl, err := p.connect(c.Context)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := limit(c.Context)
+		defer cancel()
+		return run(ctx, cl, c.Args().Slice())
+	}
+}
+
+// writing makes the action of a command under --total-timeout.
+func (p *program) writing(run clusterCommand) cli.ActionFunc {
+	return p.connected(p.globals.limited, run)
+}
+
+// reading makes the action of a command that only a --total-timeout of the user limits.
+func (p *program) reading(run clusterCommand) cli.ActionFunc {
+	return p.connected(p.globals.limitedIfSet, run)
+}
+
+// readingSubtrees is reading, for a command whose requests take the server long.
+func (p *program) readingSubtrees(run clusterCommand) cli.ActionFunc {
+	return p.reading(func(ctx context.Context, cl *client.Client, args []string) error {
+		if !p.globals.setTimeout {
+			cl = cl.WithHeaderTimeout(subtreeTimeout)
+		}
+		return run(ctx, cl, args)
+	})
+}
+
+// waiting makes the action of a command that has no time limit.
+func (p *program) waiting(run clusterCommand) cli.ActionFunc {
+	return p.connected(p.globals.unlimited, run)
+}
+
+// connect makes the client of a command and, unless the user forbade it, asks the first endpoint that answers for the
+// members' URLs.
+func (p *program) connect(ctx context.Context) (*client.Client, error) {
+	cl, err := p.newClient(ctx)
+	if err != nil {
+		return nil, bareFailure(err)
+	}
+	if !p.globals.noSync {
+		if err := p.sync(ctx, cl); err != nil {
+			return nil, err
+		}
+	}
+	p.debugEndpoints(cl)
+	return cl, nil
+}
+
+// newClient makes a client for the endpoints that the user gave, in random order. Its errors are about the user's settings.
+func (p *program) newClient(ctx context.Context) (*client.Client, error) {
+	g := &p.globals
+	names, err := p.endpointList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := g.tls.Config()
+	if err != nil {
+		return nil, err
+	}
+	user, password, err := p.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := client.ParseEndpoints(names...)
+	if err != nil {
+		return nil, err
+	}
+	client.Shuffle(endpoints)
+	config := client.Config{
+		Endpoints: endpoints, TLS: tlsConfig, User: user, Password: password, HeaderTimeout: g.timeout,
+		// Longer than the limit of the command, so that the limit of the command is the one in the error.
+		DialTimeout: max(g.totalTimeout, 0) + 100*time.Millisecond,
+	}
+	if g.debug {
+		config.Debug = p.stderr
+	}
+	return client.New(config), nil
+}
+
+func (p *program) debugEndpoints(cl *client.Client) {
+	cl.Debugf("Cluster-Endpoints: %s\n", strings.Join(cl.Endpoints(), ", "))
+}
+
+// sync replaces the client's endpoints by the URLs that the members publish. If an endpoint answers with something that is
+// no list of members, the endpoints stay as they are.
+func (p *program) sync(ctx context.Context, cl *client.Client) error {
+	given := strings.Join(cl.Endpoints(), ",")
+	cl.Debugf("start to sync cluster using endpoints(%s)\n", given)
+	limited, cancel := p.globals.limited(ctx)
+	defer cancel()
+	err := cl.Sync(limited)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	cluster, unavailable := errors.AsType[*client.ClusterError](err)
+	switch {
+	case errors.Is(err, client.ErrUnpublished):
+		fmt.Fprintf(p.stderr, "etcd cluster has no published client endpoints.\n"+
+			"Try '--no-sync' if you want to access non-published client endpoints(%s).\n", given)
+		return serverFailure(err)
+	case unavailable && cluster.Unconnected(), err != nil && limited.Err() != nil:
+		return failWith(exitBadConnection, err)
+	}
+	cl.Debugf("got endpoints(%s) after sync\n", strings.Join(cl.Endpoints(), ","))
+	return nil
+}
+
+// endpointList returns the endpoints that the user gave: from DNS if a domain was named and has any, else from the other
+// options, else the default ones.
+func (p *program) endpointList(ctx context.Context) ([]string, error) {
+	g := &p.globals
+	if g.discovery != "" {
+		secure, plain, err := client.Discover(ctx, g.discovery)
+		if err != nil {
+			return nil, bareFailure(err)
+		}
+		if g.insecureDiscovery {
+			secure = append(secure, plain...)
+		} else {
+			for _, e := range plain {
+				fmt.Fprintf(p.stderr, "ignoring discovered insecure endpoint %q\n", e)
+			}
+		}
+		if len(secure) > 0 {
+			return secure, nil
+		}
+	}
+	list := g.namedEndpoints()
+	if list == "" {
+		list = defaultEndpoints
+	}
+	return strings.Split(list, ","), nil
+}
+
+// credentials returns the user and password of --username. It asks for a password that is missing.
+func (p *program) credentials(ctx context.Context) (user, password string, err error) {
+	if p.globals.username == "" {
+		return "", "", nil
+	}
+	user, password, found := strings.Cut(p.globals.username, ":")
+	if !found {
+		password, err = p.askPassword(ctx)
+	}
+	return user, password, err
+}
+
+// askPassword reads a line from stdin, without echo on a terminal. The end of the input is an empty password.
+func (p *program) askPassword(ctx context.Context) (string, error) {
+	if _, err := fmt.Fprint(p.stdout, "Password: "); err != nil {
+		return "", err
+	}
+	defer fmt.Fprintln(p.stdout)
+	if terminal.Is(p.stdin) {
+		return terminal.ReadPassword(ctx, p.stdin.(*os.File))
+	}
+	return terminal.Interruptible(ctx, func() (string, error) {
+		// Without a line, the password is empty, and the server refuses it.
+		line, _ := bufio.NewReader(p.stdin).ReadString('\n')
+		return strings.TrimRight(line, "\r\n"), nil
+	})
+}
+
+// announceStdin says on a terminal that the command waits for input.
+func (p *program) announceStdin(what string) {
+	if terminal.Is(p.stdin) {
+		fmt.Fprintf(p.stderr, "reading %s from the terminal; CTRL+D on an empty line ends it\n", what)
+	}
+}
+
+// readStdin reads standard input to its end.
+func (p *program) readStdin(ctx context.Context, what string) ([]byte, error) {
+	p.announceStdin(what)
+	return terminal.Interruptible(ctx, func() ([]byte, error) { return io.ReadAll(p.stdin) })
+}

@@ -1,0 +1,68 @@
+package ctl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
+)
+
+// unknownCommand refuses a command. The error names the most similar one that exists.
+func unknownCommand(name string, commands []*cli.Command) error {
+	if explained := Unserved(name); explained != "" {
+		return &failure{code: exitUnknown, text: explained + "\n"}
+	}
+	text := fmt.Sprintf("No help topic for '%s'\n", name)
+	if near := Nearest(name, namesOf(commands)); near != "" {
+		text += fmt.Sprintf("Did you mean '%s'?\n", near)
+	}
+	return &failure{code: exitUnknown, text: text}
+}
+
+// unserved are the commands of the legacy client for which this version of Pando has no API.
+var unserved = map[string]string{
+	"user": "user add, get, list, remove, grant, revoke and passwd",
+	"role": "role add, get, list, remove, grant and revoke",
+	"auth": "auth enable and disable",
+}
+
+// Unserved explains a command of the legacy client that this one does not have. It is empty for every other name.
+func Unserved(name string) string {
+	commands := unserved[name]
+	if commands == "" {
+		return ""
+	}
+	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and everybody who can connect to its "+
+		"client URLs may read and write.\nThe commands will be those of etcdctl: %s. Until then, let a firewall or a proxy say who may connect.", name, commands)
+}
+
+// Nearest returns the name that a user most likely meant by a word: one that begins with the word, or has the same letters in
+// another order, or differs from it by few letters. It is empty if no name is similar enough; a short word allows for fewer
+// differences than a long one.
+func Nearest(word string, names []string) string {
+	const most = 3 // differences
+	nearest, fewest := "", most+1
+	for _, name := range names {
+		differences := smetrics.WagnerFischer(word, name, 1, 1, 1)
+		if len(word) > 2 && strings.HasPrefix(name, word) || letters(word) == letters(name) {
+			differences = 1
+		}
+		closer := differences < fewest || differences == fewest && lengthApart(word, name) < lengthApart(word, nearest)
+		if closer && 3*differences-1 <= len(word) {
+			nearest, fewest = name, differences
+		}
+	}
+	return nearest
+}
+
+// lengthApart is the difference between the lengths of two words.
+func lengthApart(a, b string) int { return max(len(a)-len(b), len(b)-len(a)) }
+
+// letters returns the letters of a word, sorted.
+func letters(word string) string {
+	b := []byte(word)
+	slices.Sort(b)
+	return string(b)
+}

@@ -1,0 +1,79 @@
+// Package terminal is what the client does differently when a person sits at a terminal: progress bars, passwords without
+// echo, and input that CTRL+C interrupts.
+//
+// Its functions may be called from any goroutine. On a stream that is no terminal, nothing is drawn. All of it is in this
+// file.
+package terminal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// barWidth is the width of a progress bar, in characters, without its label.
+const barWidth = 30
+
+// Is reports whether a stream is a terminal.
+func Is(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// NewBar makes a progress bar of total steps, or one without an end if total is -1. Clear removes it. If w is no terminal,
+// the bar is invisible. Drawing is best effort: callers may ignore the errors of the bar.
+func NewBar(w io.Writer, label string, total int64, more ...progressbar.Option) *progressbar.ProgressBar {
+	if !Is(w) {
+		w = io.Discard
+	}
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(label),
+		progressbar.OptionSetWidth(barWidth), progressbar.OptionClearOnFinish(),
+	}
+	return progressbar.NewOptions64(total, append(options, more...)...)
+}
+
+// Interruptible calls read, which a context can't end: it reads from a terminal or a pipe, for example. When ctx is done,
+// it returns the error of ctx at once, and read continues in the background until its source ends.
+func Interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	var result T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		result, err = read()
+	}()
+	select {
+	case <-done:
+		return result, err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// ReadPassword reads a line from a terminal without echo. It restores the terminal, also when ctx ends first.
+func ReadPassword(ctx context.Context, terminal *os.File) (string, error) {
+	fd := int(terminal.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	// The read uses a descriptor of its own. After an interrupt it continues in the background; closing its descriptor
+	// keeps it from changing the state of the terminal after that was restored.
+	second, err := syscall.Dup(fd)
+	if err != nil {
+		return "", err
+	}
+	line, err := Interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(second) })
+	_ = syscall.Close(second) // it was only read from
+	if ctx.Err() != nil {
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	return string(line), err
+}
