@@ -107,7 +107,7 @@ func reference(t *testing.T, name string) string {
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, url: "http://" + servertest.KeptAddr(t), peerURL: "http://" + servertest.KeptAddr(t)}
+	s := &server{t: t, url: "http://" + servertest.FreeAddr(t), peerURL: "http://" + servertest.FreeAddr(t)}
 	t.Cleanup(s.kill)
 	return s
 }

@@ -17,14 +17,14 @@ import (
 // startEtcd runs etcd on free ports until the test ends, and returns its URL. Without an etcd the test is skipped; in CI it fails.
 func startEtcd(t *testing.T) string {
 	t.Helper()
-	program := servertest.RequireProgram(t, "etcd", "etcd-server")
+	program := servertest.RequireEtcd(t)
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	client, peer := "http://"+servertest.KeptAddr(t), "http://"+servertest.KeptAddr(t)
+	client, peer := "http://"+servertest.FreeAddr(t), "http://"+servertest.FreeAddr(t)
 	cmd := exec.CommandContext(t.Context(), program, "--enable-v2", "--data-dir", filepath.Join(dir, "data"),
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
