@@ -37,7 +37,8 @@ func (o *queueOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "ttl", Destination: &o.ttl, Value: 30,
 			Usage: "seconds without a refresh after which the next in the queue takes over from a holder that died"},
-		&cli.DurationFlag{Name: "wait", Destination: &o.wait, Usage: "give up if it is not acquired within this time, with exit code 7; 0: wait forever"},
+		&cli.DurationFlag{Name: "wait", Destination: &o.wait,
+			Usage: "give up if it is not acquired within this time, with exit code 7; 0: wait forever"},
 	}
 }
 

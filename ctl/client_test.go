@@ -320,7 +320,8 @@ func TestEndpointForms(t *testing.T) {
 		"get /a": exitBadArguments, "member list": exitBadArguments, "cluster-health": exitServer, "endpoint status": exitBadArguments,
 		"import --from ENDPOINT": exitBadArguments, "bench put --total 1": exitBadArguments,
 	} {
-		for endpoint, option := range map[string]string{s.url: "--endpoints", bare: "--endpoint", " " + bare + " ": "--peers", "," + bare + ",": "-C"} {
+		for endpoint, option := range map[string]string{s.url: "--endpoints", bare: "--endpoint", " " + bare + " ": "--peers",
+			"," + bare + ",": "-C"} {
 			t.Run(command+" "+option+endpoint, func(t *testing.T) {
 				args := []string{"--no-sync", option, endpoint}
 				for _, word := range strings.Fields(command) {

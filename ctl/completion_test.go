@@ -21,7 +21,8 @@ var shells = map[string]func(file string, words []string) *exec.Cmd{
 			set -- $(complete -p "$1"); while [[ $1 != -F ]]; do shift; done; $2; printf '%s\n' "${COMPREPLY[@]}"`, "-", file}, words...)...)
 	},
 	"zsh": func(file string, words []string) *exec.Cmd {
-		return exec.Command("zsh", append([]string{"-f", "-c", `compdef() { target=$1; }; compadd() { shift; print -l -- "$@"; }; _files() { print -- files; }
+		return exec.Command("zsh", append([]string{"-f", "-c",
+			`compdef() { target=$1; }; compadd() { shift; print -l -- "$@"; }; _files() { print -- files; }
 			source "$1"; shift; words=("$@"); CURRENT=$#words; PREFIX=$words[CURRENT]; $target`, "-", file}, words...)...)
 	},
 	"fish": func(file string, words []string) *exec.Cmd {
@@ -33,7 +34,8 @@ var shells = map[string]func(file string, words []string) *exec.Cmd{
 func around() ([]*cli.Command, []cli.Flag) {
 	return []*cli.Command{
 			{Name: "ctl", Usage: "the client"},
-			{Name: "snapshot", Usage: "backups", Subcommands: []*cli.Command{{Name: "save", Flags: []cli.Flag{&cli.BoolFlag{Name: "local", Usage: "x"}}}}},
+			{Name: "snapshot", Usage: "backups", Subcommands: []*cli.Command{{Name: "save", Flags: []cli.Flag{&cli.BoolFlag{Name: "local",
+				Usage: "x"}}}}},
 		}, []cli.Flag{
 			&cli.GenericFlag{Name: "name", Usage: "x", Value: text("")}, &cli.GenericFlag{Name: "pprof", Usage: "x", Value: onOff{}},
 			&cli.StringFlag{Name: "secret", Usage: "x", Hidden: true}, &cli.StringFlag{Name: "ignored"},
@@ -113,7 +115,8 @@ func TestCompletion(t *testing.T) {
 			} {
 				t.Run(test.line, func(t *testing.T) {
 					var script, errOut lockedBuffer
-					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut, Host{Program: around}); code != exitOK {
+					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut,
+						Host{Program: around}); code != exitOK {
 						t.Fatal(errOut.String())
 					}
 					file := filepath.Join(t.TempDir(), "script")

@@ -1,34 +1,46 @@
 // Package ctl is the command-line client: the commands, flags, output and exit codes of legacy etcdctl (API 2), for any
-// server that speaks the etcd v2 HTTP API.
+// server that speaks the etcd v2 HTTP API, and some more commands.
 //
-// Main is the whole of it: it reads its arguments and ETCDCTL_* variables, talks HTTP, and returns an exit code. It keeps
-// no state between calls and may be called from any goroutine, several times at once if the writers stand that; what a
-// command prints, it prints from the goroutine that called Main (exec-watch: and from the commands it runs).
+// Main is the entry: it reads its arguments and ETCDCTL_* variables, talks HTTP through package client, and returns an exit
+// code. It keeps no state between calls. It may be called from any goroutine, and from several at once if their writers
+// allow it. All output is written by the goroutine that called Main, and by the commands that exec-watch, lock and elect run.
 //
 // Invariants:
-//   - What the legacy client prints to stdout and stderr, and its exit code, stay as they are; help texts and cases that
-//     it gets wrong may be better (see below).
-//   - A request that may have been carried out is never sent a second time, unless a repetition can't change the outcome.
+//   - The output to stdout and stderr of a command of the legacy client, and its exit code, are the legacy client's, except
+//     for help and for the differences below. The transcripts in testdata/ctl are recorded from the legacy client.
+//   - A request that may have been carried out is never sent again, unless a repetition can't change the outcome.
 //   - A watch that has begun resumes at the index after the last event that it delivered.
 //
-// Where it parts from the legacy client:
-//   - Help texts are ours; an unknown command is answered with the nearest one too.
-//   - A request that never reached a member goes to the next one, also mk and rm; one that may have been carried out and
-//     must not happen twice (mk, rm, setdir, compare-and-swap, in-order) is not repeated, where the legacy client
-//     repeats some of them.
+// Differences from the legacy client:
+//   - Help texts are other ones. The error for an unknown command names the most similar one.
+//   - A request that never reached a member goes to the next one, also for mk and rm. A request that may have been carried
+//     out and must not happen twice (mk, rm, setdir, compare-and-swap, in-order) is not repeated; the legacy client repeats
+//     some of them.
 //   - An error that does not say where it happened (EOF, a TLS failure) names the endpoint.
-//   - A certificate or key that can't be used names its file, and a --ca-file without certificates is refused.
-//   - watch and exec-watch resume after a lost connection instead of ending; with --forever they outlive a cleared
-//     history. exec-watch runs one command at a time, in order; the legacy client runs them side by side.
-//   - A --ttl that overflows the legacy client's arithmetic is sent as it is, for the server to refuse.
-//   - An answer that is JSON but no event is an error, not a crash; a password typed without a terminal gives no noise.
-//   - --timeout ends with the beginning of an answer, as there; besides, an answer that pauses for half a minute is given up.
-//   - HOST:PORT without a scheme is an endpoint; the legacy client's parser refuses it.
-//   - An --output that does not exist is an error before anything is done, where the legacy client does it and exits with 0.
-//   - What reads a terminal says so on it.
-//   - backup copies the data directory of a Pando; its flags --data-dir and --backup-dir are not optional.
-//   - Host is what the program around it does for it: the client itself knows HTTP alone.
+//   - An error about a certificate or key names the file. A --ca-file without certificates is refused.
+//   - watch and exec-watch resume after a lost connection; with --forever, also after the server has cleared its history.
+//     exec-watch runs one command at a time, in order; the legacy client runs them in parallel.
+//   - A --ttl that overflows the arithmetic of the legacy client is sent as it is, and the server refuses it.
+//   - An answer that is JSON but no event is an error; the legacy client crashes. A password from a pipe is no error.
+//   - --timeout limits the time until an answer begins, as in the legacy client. In addition, an answer that pauses for half
+//     a minute is given up.
+//   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
+//   - An unknown --output is an error before anything is done; the legacy client does it and succeeds.
+//   - A command that reads from a terminal says so.
+//   - backup copies a data directory of Pando; its flags --data-dir and --backup-dir are required.
 //
-// Each group of commands is a list of cli.Command built in commands.go; another group (users and roles, say) is one more
-// function there and a file of its own.
+// How a command is built: a method of program returns a cli.Command. Its options are bound to variables of that method, its
+// action is made by writing, reading, readingSubtrees or waiting (session.go), which connect, set the time limit, and run a
+// function with the client and the arguments.
+//
+// The files:
+//   - main.go, app.go, globals.go: the run, the list of commands, the global options
+//   - session.go: from the global options to a connected client; passwords and stdin
+//   - failure.go, output.go: exit codes and errors, the formats of --output
+//   - args.go, help.go, suggest.go, completion.go: the command line itself
+//   - set.go (set, mk, update, rm), dirs.go, read.go (get, ls), watch.go, exec_watch.go, member.go, health.go: the commands of
+//     the legacy client
+//   - tree.go, export.go, import*.go, endpoint.go, bench.go: more commands
+//   - lock.go, elect.go on acquire.go (one run), contender.go (the key in the queue) and child.go (the command that runs)
+//   - adopt.go: commands of other packages (bench, and those of Host)
 package ctl

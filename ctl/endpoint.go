@@ -53,7 +53,8 @@ const endpointHelp = `DESCRIPTION:
 // endpointCommand completes a command that asks all members. writeTable prints their answers as a table.
 func (p *program) endpointCommand(writeTable func(io.Writer, []*client.Status), c *cli.Command) *cli.Command {
 	var format string
-	c.Flags = []cli.Flag{&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: formatTable, Usage: "print a table or json"}}
+	c.Flags = []cli.Flag{&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: formatTable,
+		Usage: "print a table or json"}}
 	c.Action = p.inFormats(func(c *cli.Context) error {
 		if !c.IsSet("write-out") && p.globals.output == formatJSON {
 			format = formatJSON

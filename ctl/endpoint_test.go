@@ -49,7 +49,8 @@ func TestEndpointStatus(t *testing.T) {
 		})
 		t.Run("health of one that does not answer", func(t *testing.T) {
 			stdout, stderr, code := run(t, "--no-sync", "--endpoints", s.url+",http://127.0.0.1:1", "endpoint", "health")
-			if code != 1 || stderr != "" || !regexp.MustCompile(`:1 +false +- +.*refused`).MatchString(stdout) || !strings.Contains(stdout, " true ") {
+			if code != 1 || stderr != "" || !regexp.MustCompile(`:1 +false +- +.*refused`).MatchString(stdout) ||
+				!strings.Contains(stdout, " true ") {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 			}
 		})

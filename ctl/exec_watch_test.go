@@ -101,7 +101,10 @@ func TestInterruptedCommandEnds(t *testing.T) {
 	}
 	put(t, s, "/a", "1")
 	put(t, s, "/a", "2")
-	eventually(t, "the command has begun", func() bool { return len(handled(log)) == 1 && handled(log)[0] == "begun" }, func() string { return "" })
+	eventually(t, "the command has begun", func() bool {
+		return len(handled(log)) == 1 &&
+			handled(log)[0] == "begun"
+	}, func() string { return "" })
 	begun := time.Now()
 	watch.Process.Signal(os.Interrupt)
 	if err := watch.Wait(); err != nil {

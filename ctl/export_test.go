@@ -12,7 +12,8 @@ import (
 func fill(t *testing.T, s *server) {
 	t.Helper()
 	for key, value := range map[string]string{
-		"/plain": "1", "/d/empty value": "", "/d/markup": `<a href="x">&amp;</a>`, "/d/lines": "a\nb\r\n\tc\\", "/d/ü/€": "grüße €\U0001F333\u2028",
+		"/plain": "1", "/d/empty value": "", "/d/markup": `<a href="x">&amp;</a>`, "/d/lines": "a\nb\r\n\tc\\",
+		"/d/ü/€":  "grüße €\U0001F333\u2028",
 		"/d/zero": "a\x00b\x1f",
 	} {
 		s.must(t, "set", "--", key, value)
@@ -40,7 +41,8 @@ func summary(t *testing.T, text string) string {
 		if (r.TTL != 0) != (r.Expiration != nil) {
 			t.Errorf("%s: ttl %d, expiration %v", r.Key, r.TTL, r.Expiration)
 		}
-		if r.Expiration != nil && (time.Until(*r.Expiration).Seconds() > float64(r.TTL)+1 || time.Until(*r.Expiration).Seconds() < float64(r.TTL)-30) {
+		if r.Expiration != nil && (time.Until(*r.Expiration).Seconds() > float64(r.TTL)+1 ||
+			time.Until(*r.Expiration).Seconds() < float64(r.TTL)-30) {
 			t.Errorf("%s: ttl %d, expiration %v", r.Key, r.TTL, r.Expiration)
 		}
 		fmt.Fprintf(&b, "%s %v %q %d\n", r.Key, r.Dir, value, hundreds)
@@ -101,7 +103,8 @@ func TestExport(t *testing.T) {
 		})
 		t.Run("bytes that are no UTF-8 are told", func(t *testing.T) {
 			s.must(t, "set", "/binary", "\xff\xfe")
-			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK || !strings.Contains(stderr, "U+FFFD is in 1 value") {
+			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK ||
+				!strings.Contains(stderr, "U+FFFD is in 1 value") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 		})

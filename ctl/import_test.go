@@ -115,7 +115,8 @@ func TestImportManyConflicts(t *testing.T) {
 	}
 	s.give(t, there.String(), "import")
 	_, stderr, code := s.try(t, input.String(), "import")
-	if code != exitServer || strings.Count(stderr, "has another value there") != shownConflicts || !strings.Contains(stderr, "\n  and 3 more\n") {
+	if code != exitServer || strings.Count(stderr, "has another value there") != shownConflicts ||
+		!strings.Contains(stderr, "\n  and 3 more\n") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
@@ -158,7 +159,8 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := s.index()
 			_, stderr, code := s.try(t, test.input, "import")
-			if code != exitBadArguments || !strings.Contains(stderr, test.want) || !strings.Contains(strings.ToLower(stderr), "nothing was written") || s.index() != before {
+			if code != exitBadArguments || !strings.Contains(stderr, test.want) ||
+				!strings.Contains(strings.ToLower(stderr), "nothing was written") || s.index() != before {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 		})
@@ -175,12 +177,13 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 		input string
 		want  string
 	}{
-		"a file that is not there":      {[]string{filepath.Join(dir, "missing")}, "", "missing: no such file"},
-		"a directory":                   {[]string{dir}, "", "is a directory"},
-		"a file of no export":           {[]string{broken}, "", "object 2 of " + broken},
-		"an empty file":                 {[]string{empty}, `{"key":"/a","value":"1"}`, "nothing to import: " + empty + " is empty"},
-		"an empty stdin":                {nil, "", "nothing to import: standard input is empty"},
-		"nothing at and below a key":    {[]string{"--below", "/x"}, `{"key":"/xy","value":"1"}`, "none of the 1 entry in standard input is at or below /x"},
+		"a file that is not there": {[]string{filepath.Join(dir, "missing")}, "", "missing: no such file"},
+		"a directory":              {[]string{dir}, "", "is a directory"},
+		"a file of no export":      {[]string{broken}, "", "object 2 of " + broken},
+		"an empty file":            {[]string{empty}, `{"key":"/a","value":"1"}`, "nothing to import: " + empty + " is empty"},
+		"an empty stdin":           {nil, "", "nothing to import: standard input is empty"},
+		"nothing at and below a key": {[]string{"--below", "/x"}, `{"key":"/xy","value":"1"}`,
+			"none of the 1 entry in standard input is at or below /x"},
 		"two files":                     {[]string{empty, empty}, "", "one file"},
 		"a file and a server":           {[]string{"--from", s.url, empty}, "", "one file"},
 		"a key, as it was written once": {[]string{"/services"}, `{"key":"/services/a","value":"1"}`, "/services: no such file"},
@@ -201,7 +204,8 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 		}
 	})
 	t.Run("from nowhere", func(t *testing.T) {
-		if _, stderr, code := s.try(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer || !strings.Contains(stderr, "--from http://127.0.0.1:1") {
+		if _, stderr, code := s.try(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer ||
+			!strings.Contains(stderr, "--from http://127.0.0.1:1") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})

@@ -105,7 +105,8 @@ func lockOneAtATime(t *testing.T, s *server) {
 	var runs []*background
 	for range 8 {
 		runs = append(runs, goRun(t, "--endpoints", s.url, "lock", "many", "--", "sh", "-c",
-			fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02; echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
+			fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02
+				echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
 	}
 	for _, r := range runs {
 		r.ends(t, exitOK)

@@ -13,7 +13,8 @@ import (
 func TestOutputFormat(t *testing.T) {
 	url, requests := fixed(t, http.StatusOK, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
 	for _, command := range []string{
-		"get /a", "ls", "set /a b", "rm /a", "mkdir /a", "watch /a", "member list", "cluster-health", "tree", "export", "endpoint status", "bench put",
+		"get /a", "ls", "set /a b", "rm /a", "mkdir /a", "watch /a", "member list", "cluster-health", "tree", "export", "endpoint status",
+		"bench put",
 	} {
 		t.Run("unknown for "+command, func(t *testing.T) {
 			stdout, stderr, code := run(t, append([]string{"--endpoints", url, "-o", "jsn"}, strings.Fields(command)...)...)
@@ -39,14 +40,16 @@ func TestOutputFormat(t *testing.T) {
 		t.Errorf("%d requests were sent", n)
 	}
 	t.Run("json for endpoint status", func(t *testing.T) {
-		for _, args := range []string{"-o json endpoint status", "-o json endpoint health", "-o json endpoint status -w json", "endpoint status -w json"} {
+		for _, args := range []string{"-o json endpoint status", "-o json endpoint health", "-o json endpoint status -w json",
+			"endpoint status -w json"} {
 			stdout, _, _ := run(t, append([]string{"--no-sync", "--endpoints", url}, strings.Fields(args)...)...)
 			var statuses []client.Status
 			if err := json.Unmarshal([]byte(stdout), &statuses); err != nil || len(statuses) != 1 || statuses[0].Endpoint != url {
 				t.Errorf("%s: %v, %q", args, err, stdout)
 			}
 		}
-		if stdout, _, _ := run(t, "--no-sync", "--endpoints", url, "-o", "json", "endpoint", "status", "-w", "table"); !strings.HasPrefix(stdout, "ENDPOINT") {
+		if stdout, _, _ := run(t, "--no-sync", "--endpoints", url, "-o", "json", "endpoint", "status", "-w",
+			"table"); !strings.HasPrefix(stdout, "ENDPOINT") {
 			t.Errorf("-w table printed %q", stdout)
 		}
 	})

@@ -34,8 +34,9 @@ func Unserved(name string) string {
 	if commands == "" {
 		return ""
 	}
-	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and everybody who can connect to its "+
-		"client URLs may read and write.\nThe commands will be those of etcdctl: %s. Until then, let a firewall or a proxy say who may connect.", name, commands)
+	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and everybody who can "+
+		"connect to its client URLs may read and write.\nThe commands will be those of etcdctl: %s. "+
+		"Until then, let a firewall or a proxy decide who may connect.", name, commands)
 }
 
 // Nearest returns the name that a user most likely meant by a word: one that begins with the word, or has the same letters in

@@ -161,7 +161,8 @@ func TestInterruptedFile(t *testing.T) {
 	ended := make(chan int, 1)
 	var stderr lockedBuffer
 	go func() {
-		ended <- Main(ctx, []string{"etcdctl", "--no-sync", "--endpoints", url, "import", pipe}, strings.NewReader(""), &lockedBuffer{}, &stderr, Host{})
+		ended <- Main(ctx, []string{"etcdctl", "--no-sync", "--endpoints", url, "import", pipe}, strings.NewReader(""), &lockedBuffer{},
+			&stderr, Host{})
 	}()
 	eventually(t, "the client ends", func() bool { return len(ended) > 0 }, stderr.String)
 	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // lets the read in the background end

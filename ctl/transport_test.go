@@ -88,7 +88,8 @@ func secureServer(t *testing.T, ca *authority) *httptest.Server {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"action":"get","node":{"key":"/a","value":%q,"modifiedIndex":1,"createdIndex":1}}`, r.TLS.PeerCertificates[0].Subject.CommonName)
+		fmt.Fprintf(w, `{"action":"get","node":{"key":"/a","value":%q,"modifiedIndex":1,"createdIndex":1}}`,
+			r.TLS.PeerCertificates[0].Subject.CommonName)
 	}))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -29,7 +29,8 @@ func TestTree(t *testing.T) {
 		}
 		s.must(t, "mkdir", "/empty")
 		for _, test := range []struct{ args, want string }{
-			{"tree", "/\n├── a\n├── b/\n│   ├── 1/\n│   │   └── x\n│   ├── 2\n│   ├── \"new\\nline\"\n│   └── é\n└── empty/\n\n3 directories, 5 keys\n"},
+			{"tree", "/\n├── a\n├── b/\n│   ├── 1/\n│   │   └── x\n│   ├── 2\n│   ├── \"new\\nline\"\n│   └── é\n" +
+				"└── empty/\n\n3 directories, 5 keys\n"},
 			{"tree --depth 1", "/\n├── a\n├── b/\n└── empty/\n\n2 directories, 1 key\n"},
 			{"tree --depth 2 --ascii /b", "/b/\n|-- 1/\n|   `-- x\n|-- 2\n|-- \"new\\nline\"\n`-- é\n\n1 directory, 4 keys\n"},
 			{"tree /a /_hidden", "/a\n/_hidden/\n└── x\n\n0 directories, 2 keys\n"},

@@ -17,7 +17,8 @@ type watchOptions struct {
 
 func (o *watchOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "after-index", Destination: &o.afterIndex, Usage: "changes after this index, as far as the history of the server goes back"},
+		&cli.IntFlag{Name: "after-index", Destination: &o.afterIndex,
+			Usage: "changes after this index, as far as the history of the server goes back"},
 		boolFlag(&o.recursive, "changes of everything below the key too", "recursive", "r"),
 	}
 }

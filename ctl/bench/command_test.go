@@ -89,7 +89,8 @@ func TestLoads(t *testing.T) {
 		requests map[string]int // by beginning of the request
 	}{
 		{"put", []string{"put", "--total", "500", "--conns", "4"}, map[string]int{"PUT /v2/keys/bench/": 500}},
-		{"put of every key once", []string{"put", "--total", "50", "--key-space-size", "50", "--sequential-keys", "--clients", "3", "--prefix", "x/y"},
+		{"put of every key once", []string{"put", "--total", "50", "--key-space-size", "50", "--sequential-keys", "--clients", "3",
+			"--prefix", "x/y"},
 			map[string]int{"PUT /v2/keys/x/y/": 50, "PUT /v2/keys/x/y/00000049": 1, "PUT /v2/keys/x/y/00000000": 1}},
 		{"more clients than connections", []string{"put", "--total", "100", "--conns", "2", "--clients", "8"}, map[string]int{"PUT ": 100}},
 		{"get", []string{"get", "--total", "300", "--key-space-size", "20"}, map[string]int{"PUT ": 20, "GET /v2/keys/bench/": 300}},
@@ -97,8 +98,10 @@ func TestLoads(t *testing.T) {
 			map[string]int{"PUT ": 1, "GET /v2/keys/bench/0/00000000?quorum=true": 30}},
 		{"list", []string{"list", "--total", "30", "--key-space-size", "20"},
 			map[string]int{"PUT ": 20, "GET /v2/keys/bench/list-20x8x8?recursive=true&sorted=true": 31}},
-		{"mixed, reads alone", []string{"mixed", "--total", "30", "--read-ratio", "1", "--key-space-size", "5"}, map[string]int{"GET ": 30, "PUT ": 5}},
-		{"mixed, writes alone", []string{"mixed", "--total", "30", "--read-ratio", "0", "--key-space-size", "5"}, map[string]int{"GET ": 0, "PUT ": 35}},
+		{"mixed, reads alone", []string{"mixed", "--total", "30", "--read-ratio", "1", "--key-space-size", "5"}, map[string]int{"GET ": 30,
+			"PUT ": 5}},
+		{"mixed, writes alone", []string{"mixed", "--total", "30", "--read-ratio", "0", "--key-space-size", "5"}, map[string]int{"GET ": 0,
+			"PUT ": 35}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k, url := newKeeper(t)
@@ -152,14 +155,16 @@ func TestErrorsAreCountedAndShown(t *testing.T) {
 	t.Run("a put answered with another 2xx", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 		defer server.Close()
-		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "3"); !errors.Is(err, errFailures) || !strings.Contains(out, "HTTP 204") {
+		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "3"); !errors.Is(err, errFailures) ||
+			!strings.Contains(out, "HTTP 204") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
 	t.Run("a server that drops connections", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 		defer server.Close()
-		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "3"); !errors.Is(err, errFailures) || !strings.Contains(out, "connection closed by the server") {
+		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "3"); !errors.Is(err, errFailures) ||
+			!strings.Contains(out, "connection closed by the server") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
@@ -168,7 +173,8 @@ func TestErrorsAreCountedAndShown(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 		defer server.Close()
 		defer close(release)
-		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "1", "--timeout", "50ms"); !errors.Is(err, errFailures) || !strings.Contains(out, "timeout") {
+		if out, err := runBench(t.Context(), "put", "--endpoints", server.URL, "--total", "1", "--timeout", "50ms"); !errors.Is(err,
+			errFailures) || !strings.Contains(out, "timeout") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})

@@ -10,22 +10,22 @@ import (
 	"text/tabwriter"
 )
 
-// A scenario is a load that can be run again and again, on one target and another.
+// A scenario is a load that can be run several times, on one or two targets.
 type scenario interface {
-	// prepare writes what the load needs to find on t. It is called once for each target.
+	// prepare writes the keys that the load reads to t. It is called once for each target.
 	prepare(ctx context.Context, t *target) error
-	// run makes the load once. A run cut short by ctx returns what it measured until then.
+	// run makes the load once. When ctx ends, it returns what it has measured until then.
 	run(ctx context.Context, t *target) (*result, error)
 }
 
-// A comparison is two targets under the same load in alternation. Its JSON form is what --compare --json prints.
+// A comparison is the result of the same load on two targets in alternation. --compare --json prints it.
 type comparison struct {
 	A      []*result `json:"a"` // by round: the server of --endpoints
 	B      []*result `json:"b"` // by round: the server of --compare
 	Ratios []ratio   `json:"ratios"`
 }
 
-// A ratio sets a measure of A against the same measure of B.
+// A ratio compares a measure of A with the same measure of B.
 type ratio struct {
 	Measure string  `json:"measure"`
 	A       float64 `json:"a"`     // median of the rounds
@@ -39,7 +39,7 @@ type ratio struct {
 	B1      float64 `json:"bMax"`
 }
 
-// measures are what is compared: throughput first, then latencies in microseconds.
+// measures lists what is compared: throughput, then latencies in microseconds.
 var measures = []struct {
 	name string
 	of   func(*result) float64
@@ -50,8 +50,8 @@ var measures = []struct {
 	{"p99.9", func(r *result) float64 { return r.Latency.P999 }},
 }
 
-// compare runs s against a and b in alternation, A B A B, and tells progress how each run went. When ctx ends, the
-// rounds that both have finished are compared.
+// compare runs s against a and b in alternation, A B A B, and calls progress after each run. When ctx ends, it compares the rounds
+// that both have finished.
 func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress func(*result)) (*comparison, error) {
 	c := &comparison{}
 	for _, t := range []*target{a, b} {
@@ -62,7 +62,7 @@ func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress
 	for range rounds {
 		pair := make([]*result, 0, 2)
 		for _, t := range []*target{a, b} {
-			runtime.GC() // now, not in the middle of the run
+			runtime.GC() // now, so that it does not happen during the run
 			r, err := s.run(ctx, t)
 			if err != nil {
 				return c, err
@@ -80,7 +80,7 @@ func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress
 	return c, nil
 }
 
-// rate computes the ratios of the rounds there are.
+// rate computes the ratios of the finished rounds.
 func (c *comparison) rate() {
 	c.Ratios = nil
 	if len(c.A) == 0 {
@@ -114,7 +114,7 @@ func median(v []float64) float64 {
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-// divide returns 0 for a ratio that has no meaning.
+// divide returns a/b, or 0 if b is 0.
 func divide(a, b float64) float64 {
 	if b == 0 {
 		return 0
@@ -131,7 +131,7 @@ func (c *comparison) failed() (failed, requests uint64) {
 	return failed, requests
 }
 
-// write prints the ratios for people. The rounds were printed as they went.
+// write prints the ratios. The rounds were printed when they ended.
 func (c *comparison) write(w io.Writer) error {
 	var b strings.Builder
 	if len(c.A) == 0 {
@@ -151,7 +151,7 @@ func (c *comparison) write(w io.Writer) error {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%.2f\t%.2f..%.2f\t%s..%s\t%s..%s\t\n", r.Measure, show(r.A), show(r.B), r.Ratio, r.Min, r.Max,
 			show(r.A0), show(r.A1), show(r.B0), show(r.B1))
 	}
-	t.Flush() // into memory: cannot fail
+	t.Flush() // a string builder takes everything
 	errors := &strings.Builder{}
 	for _, r := range slices.Concat(c.A, c.B) {
 		writeErrors(errors, r.Errors)
@@ -161,8 +161,9 @@ func (c *comparison) write(w io.Writer) error {
 	return err
 }
 
-// roundLine is one run of a comparison in a line.
+// roundLine is the line that is printed for one run of a comparison.
 func roundLine(r *result) string {
-	return fmt.Sprintf("%-32s %12s %s/s   p50 %-8s p99 %-8s p99.9 %-8s failed %d   generator %.2f cores\n", r.Target, count(r.Throughput), r.Unit,
+	return fmt.Sprintf("%-32s %12s %s/s   p50 %-8s p99 %-8s p99.9 %-8s failed %d   generator %.2f cores\n", r.Target, count(r.Throughput),
+		r.Unit,
 		duration(r.Latency.P50), duration(r.Latency.P99), duration(r.Latency.P999), r.Failed, r.GeneratorCPU)
 }

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Read buffer sizes, in bytes. Watchers come by the thousand and read little at a time.
+// Read buffer sizes, in bytes. There may be thousands of watchers, and each reads little at a time.
 const (
 	requestBuffer = 16 << 10
 	watchBuffer   = 2 << 10
 )
 
-// errInterrupted is returned by a connection that was told to stop.
+// errInterrupted is the error of a connection after interrupt.
 var errInterrupted = errors.New("interrupted")
 
 // A response is one answer. Its body belongs to the connection and is valid until the connection's next request.
@@ -24,9 +24,9 @@ type response struct {
 	body   []byte
 }
 
-// A conn is one HTTP/1.1 connection to one endpoint, with at most one request under way. It dials when it has to:
-// at the first request, and after an error or a "Connection: close". One goroutine uses it at a time;
-// interrupt alone may be called from another.
+// A conn is one HTTP/1.1 connection to one endpoint, with at most one request in flight. It dials at the first request, and at the
+// next request after an error or a "Connection: close". It must be used by one goroutine at a time, except for interrupt, which
+// may be called from any goroutine.
 type conn struct {
 	endpoint *endpoint
 	timeout  time.Duration // of one request; 0 means none
@@ -43,7 +43,7 @@ func newConn(ep *endpoint, timeout time.Duration, bufferSize int) *conn {
 	return &conn{endpoint: ep, timeout: timeout, br: bufio.NewReaderSize(nil, bufferSize)}
 }
 
-// connect dials unless the connection stands.
+// connect dials, unless the connection is open.
 func (c *conn) connect(ctx context.Context) error {
 	if c.nc != nil {
 		return nil
@@ -65,7 +65,7 @@ func (c *conn) connect(ctx context.Context) error {
 }
 
 // roundTrip sends req, a whole request, and reads the whole response, allocating nothing once its buffers have grown.
-// After an error the connection is closed and the next call dials anew.
+// After an error the connection is closed and the next call dials again.
 func (c *conn) roundTrip(req []byte) (response, error) {
 	h, err := c.begin(req)
 	if err != nil {
@@ -102,8 +102,8 @@ func (c *conn) begin(req []byte) (head, error) {
 	return h, nil
 }
 
-// arm moves the deadline on. It does so only when a quarter of the timeout has gone by since it last did: a
-// timeout that is up to a quarter early costs no call a request.
+// arm sets the deadline of the next request. If less than a quarter of the timeout has passed since it last did so, it leaves the
+// deadline as it is: a request may time out a quarter too early, but most requests need no system call for it.
 func (c *conn) arm() error {
 	now := time.Now()
 	if c.timeout == 0 || now.Sub(c.armed) < c.timeout/4 {
@@ -118,7 +118,7 @@ func (c *conn) arm() error {
 	return c.nc.SetDeadline(now.Add(c.timeout))
 }
 
-// interrupt ends the request under way and keeps the connection from dialing again.
+// interrupt ends the request in flight. The connection does not dial again.
 func (c *conn) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,7 +128,7 @@ func (c *conn) interrupt() {
 	}
 }
 
-// close drops the connection; the next request dials anew unless it was interrupted.
+// close closes the connection. The next request dials again, unless the connection was interrupted.
 func (c *conn) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

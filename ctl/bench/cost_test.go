@@ -45,7 +45,8 @@ func constantServer(tb testing.TB, answer string) *endpoint {
 	return ep
 }
 
-const answerHeaders = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/json\r\nX-Etcd-Cluster-Id: cdf818194e3a8c32\r\n" +
+const answerHeaders = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/json\r\n" +
+	"X-Etcd-Cluster-Id: cdf818194e3a8c32\r\n" +
 	"X-Etcd-Index: 1234\r\nX-Raft-Index: 2345\r\nX-Raft-Term: 2\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n"
 
 // answers are what a server sends, by how its body is framed.

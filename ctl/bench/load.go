@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// interruptGrace is how long requests under way may take to end after Ctrl-C.
+	// interruptGrace is how long requests in flight may take after CTRL+C.
 	interruptGrace = time.Second
 	// A client whose connection fails waits before it dials again, twice as long each time, and gives up in the end.
 	firstBackoff  = 10 * time.Millisecond
@@ -19,24 +19,24 @@ const (
 
 // A workload is one kind of request and answer load.
 type workload interface {
-	// classes names the kinds of operation, whose latencies are kept apart.
+	// classes names the kinds of operation. Each has a histogram of its own.
 	classes() []string
-	// prepare writes what the load needs to find on the server.
+	// prepare writes the keys that the load reads.
 	prepare(ctx context.Context, o *options, t *target) error
-	// newClient makes client n, which talks to ep.
+	// newClient makes client n, which sends its requests to ep.
 	newClient(ep *endpoint, n int) loadClient
 }
 
-// A loadClient makes the operations of one worker, which owns it.
+// A loadClient makes the operations of one worker. Only that worker uses it.
 type loadClient interface {
 	// do makes operation op and waits for its answer.
 	do(c *conn, op uint64) outcome
 }
 
-// An outcome is how one operation ended. body is valid until the connection's next request.
+// An outcome is the result of one operation. body is valid until the next request on the connection.
 type outcome struct {
 	class  int
-	from   time.Time // when it began, if later than its turn: it waited for something that is not the server's doing
+	from   time.Time // the beginning of its latency, if it first had to wait for something other than the server; else zero
 	ok     bool
 	status int // 0 when err is set
 	body   []byte
@@ -50,13 +50,13 @@ type worker struct {
 	link   *link
 }
 
-// A link is a connection that clients take turns on. With a client of its own each, nobody ever waits.
+// A link is a connection that several clients share. If each has only one client, no client waits for it.
 type link struct {
 	mu sync.Mutex
 	*conn
 }
 
-// dialAll connects n connections to t, each to the next endpoint in turn.
+// dialAll opens n connections to t, spread over its endpoints.
 func dialAll(ctx context.Context, t *target, n int, timeout time.Duration) ([]*link, error) {
 	links := make([]*link, n)
 	errs := make(chan error, n)
@@ -87,7 +87,7 @@ func closeAll(links []*link) {
 	}
 }
 
-// newWorkers makes clients that share links in turn.
+// newWorkers makes clients, spread over the links.
 func newWorkers(w workload, links []*link, clients int) []worker {
 	workers := make([]worker, clients)
 	for i := range workers {
@@ -97,8 +97,8 @@ func newWorkers(w workload, links []*link, clients int) []worker {
 	return workers
 }
 
-// drive runs one phase of load and returns how long it took, up to the last answer. When ctx ends, requests under
-// way get a moment to end.
+// drive runs one phase of load and returns the time until its last answer. When ctx ends, requests in flight have interruptGrace
+// to end.
 func drive(ctx context.Context, ph phase, workers []worker, rec *recorder, watch observer) time.Duration {
 	p := newPacer(ctx, ph)
 	rec.start = p.start
@@ -115,7 +115,7 @@ func drive(ctx context.Context, ph phase, workers []worker, rec *recorder, watch
 	return rec.collect().Sub(p.start)
 }
 
-// endWith stops the phase when ctx ends, and cuts what is still under way a moment later.
+// endWith stops the phase when ctx ends, and interrupts the requests that are in flight after interruptGrace.
 func (p *pacer) endWith(ctx context.Context, finished <-chan struct{}, workers []worker) {
 	select {
 	case <-finished:
@@ -159,7 +159,7 @@ func (w *worker) run(p *pacer, rec *recorder) {
 			rec.fail("HTTP "+strconv.Itoa(out.status), 1, out.body)
 			outage.over()
 		case p.stopped.Load():
-			return // cut off by the user, not by the server
+			return // interrupted by the user, not by the server
 		default:
 			rec.fail(errorName(out.err), 1, []byte(out.err.Error()))
 			if !outage.wait(p) {
@@ -169,7 +169,7 @@ func (w *worker) run(p *pacer, rec *recorder) {
 	}
 }
 
-// An outage is a row of connection failures of one worker.
+// An outage is a series of connection failures of one worker.
 type outage struct {
 	since time.Time
 	delay time.Duration

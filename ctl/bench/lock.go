@@ -6,13 +6,12 @@ import (
 	"strconv"
 )
 
-// lockTTL is the time to live of a lock, in seconds: long enough for any run, short enough that what a killed run
-// left behind goes away.
+// lockTTL is the time to live of a lock, in seconds. It is longer than a lock is held, and removes the locks of a run that was killed.
 const lockTTL = "60"
 
-// A lockLoad takes and frees locks: a key that may not exist is created with a TTL, and deleted on condition of
-// the index it got. Who finds a lock taken waits for the key to change and tries again. One operation is
-// taking and freeing; its latency includes the wait.
+// A lockLoad takes and frees locks. Taking a lock creates a key that must not exist, with a TTL; freeing it deletes the key if it has
+// the index of its creation. A client that finds the key there waits until it changes and tries again. One operation is taking and
+// freeing a lock; its latency includes the wait.
 type lockLoad struct {
 	prefix string // the directory of the locks
 	locks  int
@@ -56,7 +55,7 @@ func (l *lockClient) do(c *conn, _ uint64) outcome {
 			if err != nil {
 				return outcome{err: err}
 			}
-			// 400 says that the history is past the index: the lock may be free by now.
+			// 400: the server no longer has the event of this index, and the lock may be free.
 			if resp.status != 200 && resp.status != 400 {
 				return outcome{status: resp.status, body: resp.body}
 			}

@@ -12,10 +12,10 @@ import (
 	"pando/ctl/client"
 )
 
-// errUsage is wrapped by every error about a flag whose value makes no sense.
+// errUsage is wrapped by every error about the value of a flag.
 var errUsage = errors.New("wrong usage")
 
-// Settings in force when the user gives none.
+// Defaults of flags.
 const (
 	defaultRounds   = 5
 	defaultKeySize  = 8
@@ -117,7 +117,8 @@ func (o *options) check() error {
 		{o.space.size < 1 || o.space.size > 1024, "--key-size: 1 to 1024"},
 		{o.space.count < 1, "--key-space-size: at least 1"},
 		{o.space.dirs < 1, "--directories: at least 1"},
-		{o.space.count > largest, fmt.Sprintf("--key-space-size %d: these keys need more digits than --key-size %d", o.space.count, o.space.size)},
+		{o.space.count > largest, fmt.Sprintf("--key-space-size %d: these keys need more digits than --key-size %d", o.space.count,
+			o.space.size)},
 	} {
 		if rule.broken {
 			return fmt.Errorf("%w: %s", errUsage, rule.text)
@@ -164,7 +165,7 @@ func (o *options) observer(label string) observer {
 	return observer{label: label, stderr: o.stderr, timeline: o.lines}
 }
 
-// settingOf lists the flags in names with their values in force.
+// settingOf lists the flags in names with their values.
 func settingOf(c *cli.Context, o *options, names ...string) map[string]string {
 	setting := map[string]string{}
 	for _, name := range names {
@@ -191,7 +192,7 @@ func settingOf(c *cli.Context, o *options, names ...string) map[string]string {
 	return setting
 }
 
-// lookupValue returns the value of a flag as text; empty for flags that are off.
+// lookupValue returns the value of a flag as text; empty: the command has no such flag, or the switch is off.
 func lookupValue(c *cli.Context, name string) string {
 	v := c.Value(name)
 	if v == nil || v == false {

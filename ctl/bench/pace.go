@@ -6,22 +6,21 @@ import (
 	"time"
 )
 
-// A phase is how much load is made: the first limit that is reached ends it. Without a limit it goes on until it is
-// stopped.
+// A phase says how much load is made. The limit that is reached first ends it; without a limit, it ends when it is stopped.
 type phase struct {
 	total    uint64        // operations; 0 means no limit
 	duration time.Duration // 0 means no limit
 	rate     float64       // operations per second over all clients; 0 means as fast as they are answered
 }
 
-// A pacer hands out the operations of a phase to its clients: which number, and when. Safe for all of them at once.
+// A pacer tells each client of a phase the number of its next operation, and when to start it. It may be used by many goroutines.
 type pacer struct {
 	phase
 	start    time.Time
 	interval float64 // nanoseconds between two operations; 0 without a rate
 	issued   atomic.Uint64
 	stopped  atomic.Bool
-	done     <-chan struct{} // closed when the phase is cut short
+	done     <-chan struct{} // closed when the phase is interrupted
 }
 
 func newPacer(ctx context.Context, ph phase) *pacer {
@@ -32,12 +31,12 @@ func newPacer(ctx context.Context, ph phase) *pacer {
 	return p
 }
 
-// next returns the number of the caller's next operation and the moment from which its latency counts, after having
-// waited for its turn. ok is false when the phase has ended. timer is the caller's own, stopped.
+// next waits until the caller's next operation is due. It returns the number of the operation and the beginning of its latency. ok is
+// false when the phase has ended. timer must be stopped, and is used by this caller only.
 //
-// With a rate, an operation that starts late because the one before it took long is counted from the moment at which
-// it should have started: a server that stalls is charged for the load it kept waiting. One that waited for its turn
-// is counted from its real start, so that a timer's lateness is not charged to the server.
+// With a rate, the latency of an operation that is late, because the operation before it took long, begins when it was due: a stall
+// of the server counts for each operation that it delays. If next had to wait, the latency begins after the wait, so that a late
+// timer does not count for the server.
 func (p *pacer) next(timer *time.Timer) (op uint64, from time.Time, ok bool) {
 	now := time.Now()
 	if p.stopped.Load() || p.duration > 0 && now.Sub(p.start) >= p.duration {
@@ -68,7 +67,7 @@ func (p *pacer) next(timer *time.Timer) (op uint64, from time.Time, ok bool) {
 	}
 }
 
-// pause waits for d, or until the phase is cut short; then it returns false.
+// pause waits for d. It returns false if the phase is interrupted first.
 func (p *pacer) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -80,10 +79,10 @@ func (p *pacer) pause(d time.Duration) bool {
 	}
 }
 
-// stop makes every next from now on return false.
+// stop ends the phase: next returns false from now on.
 func (p *pacer) stop() { p.stopped.Store(true) }
 
-// progress tells how much of the phase is done, as a fraction; -1 for a phase without limit.
+// progress returns the finished fraction of the phase, or -1 if the phase has no limit.
 func (p *pacer) progress() float64 {
 	fraction := -1.0
 	if p.total > 0 {

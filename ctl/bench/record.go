@@ -12,8 +12,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The range of latencies that are told apart, in nanoseconds, and the digits kept of each. What takes longer counts as
-// the longest.
+// The range of a histogram, in nanoseconds, and the significant digits of a latency. A longer latency counts as the longest.
 const (
 	shortestLatency  = 100
 	longestLatency   = int64(10 * time.Minute)
@@ -21,39 +20,39 @@ const (
 )
 
 const (
-	recorderShards    = 8
-	cacheLinesApart   = 128 // bytes between two shards, so that two cores don't share a line
-	maxErrorKindsKept = 32  // what comes after is counted as "other"
-	firstBodyLimit    = 512 // bytes kept of the first body of an error
+	recorderShards   = 8
+	cacheLinePadding = 128 // bytes between two shards, so that they don't share a cache line
+	maxErrorKinds    = 32  // errors of more kinds are counted as "other"
+	firstBodyLimit   = 512 // bytes of the first body of an error that are kept
 )
 
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(shortestLatency, longestLatency, latencyPrecision)
 }
 
-// A recorder collects the latencies and errors of one run. record and fail may be called from any goroutine; the rest
-// belongs to the one that runs the load.
+// A recorder collects the latencies and errors of one run. record and fail may be called from any goroutine; all other methods and
+// fields must be used only by the goroutine that runs the load.
 type recorder struct {
 	classes []string // names of the kinds of operation, such as get and put
 	start   time.Time
 	shards  [recorderShards]shard
 
-	total  []*hdrhistogram.Histogram // by class: all that collect has fetched
-	second *hdrhistogram.Histogram   // all classes: what the last collect fetched
+	total  []*hdrhistogram.Histogram // by class: everything that collect has fetched
+	second *hdrhistogram.Histogram   // of all classes: what the last collect has fetched
 
 	mu     sync.Mutex
 	errors map[string]*errorKind
 	failed uint64
 }
 
-// A shard is what some of the clients record into. Its histograms are swapped, not read, by collect: no client waits
-// while they are added up.
+// A shard has the histograms of some of the clients. collect swaps them for empty ones, so that no client waits while they are added
+// up.
 type shard struct {
 	mu    sync.Mutex
 	live  []*hdrhistogram.Histogram // by class
-	spare []*hdrhistogram.Histogram // empty between two collects
+	spare []*hdrhistogram.Histogram // empty, except during collect
 	last  time.Time                 // when the latest operation ended
-	_     [cacheLinesApart]byte
+	_     [cacheLinePadding]byte
 }
 
 // An errorKind is one way in which operations failed.
@@ -84,7 +83,7 @@ func newHistograms(n int) []*hdrhistogram.Histogram {
 func (r *recorder) record(n, class int, latency time.Duration, end time.Time) {
 	s := &r.shards[n%recorderShards]
 	s.mu.Lock()
-	// A value out of range is the only possible error, and it is cut to the range.
+	// The only possible error is a value out of range, and this one is in the range.
 	_ = s.live[class].RecordValue(min(max(int64(latency), 0), longestLatency))
 	if end.After(s.last) {
 		s.last = end
@@ -92,14 +91,14 @@ func (r *recorder) record(n, class int, latency time.Duration, end time.Time) {
 	s.mu.Unlock()
 }
 
-// fail counts n failed operations of one kind. first tells about them; of the first failure of a kind it is kept.
+// fail counts n failed operations of one kind. first describes them; it is kept for the first failure of each kind.
 func (r *recorder) fail(kind string, n uint64, first []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed += n
 	e := r.errors[kind]
 	if e == nil {
-		if len(r.errors) >= maxErrorKindsKept {
+		if len(r.errors) >= maxErrorKinds {
 			kind = "other"
 		}
 		if e = r.errors[kind]; e == nil {
@@ -118,8 +117,7 @@ func (r *recorder) failures() uint64 {
 	return r.failed
 }
 
-// collect adds what was recorded since the last call to the total, leaves it in r.second too, and returns the end of
-// the latest operation.
+// collect moves what was recorded since the last call to r.second, adds it to r.total, and returns the end of the latest operation.
 func (r *recorder) collect() time.Time {
 	last := r.start
 	r.second.Reset()
@@ -143,7 +141,7 @@ func (r *recorder) collect() time.Time {
 	return last
 }
 
-// errorName sorts a transport error into one of a few kinds.
+// errorName returns the kind of a transport error.
 func errorName(err error) string {
 	var netErr net.Error
 	switch {

@@ -14,13 +14,13 @@ import (
 
 const histogramWidth = 50
 
-// write prints r for people.
+// write prints r as text.
 func (r *result) write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n", r.Workload, r.Target)
 	fmt.Fprintf(&b, "  %s\n\n", settingLine(r.Setting))
 	if r.Interrupted {
-		b.WriteString("  interrupted: measured up to then\n\n")
+		b.WriteString("  interrupted: this is what was measured until then\n\n")
 	}
 	fmt.Fprintf(&b, "  throughput   %s %s/s   (%s in %.2f s, %s failed)\n", count(r.Throughput), r.Unit,
 		humanize.Comma(int64(r.Succeeded)), r.Seconds, humanize.Comma(int64(r.Failed)))
@@ -50,7 +50,7 @@ func (r *result) writeLatency(b *strings.Builder) {
 	for _, p := range r.Parts {
 		row(p.Name, p.Latency)
 	}
-	t.Flush() // into memory: cannot fail
+	t.Flush() // a string builder takes everything
 	for _, p := range r.Parts {
 		fmt.Fprintf(b, "  %s: %s, %s/s\n", p.Name, humanize.Comma(p.Count), count(p.Throughput))
 	}
@@ -85,7 +85,7 @@ func writeErrors(b *strings.Builder, list []*errorKind) {
 	}
 }
 
-// settings lists what shapes a load, in the order in which it is read.
+// settings lists the flags that determine a load, in the order of the output.
 var settings = []string{
 	"conns", "clients", "watchers", "mode", "watched-keys", "window", "locks", "quorum", "read-ratio", "key-size", "val-size",
 	"key-space-size", "directories", "sequential-keys", "total", "duration", "rate", "warmup",
@@ -101,7 +101,7 @@ func settingLine(setting map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// count formats a number per second: no digits behind the point where they would be noise.
+// count formats a number per second, with one decimal below 100.
 func count(v float64) string {
 	if v < 100 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
@@ -109,7 +109,7 @@ func count(v float64) string {
 	return humanize.Comma(int64(v + 0.5))
 }
 
-// duration formats microseconds with three digits.
+// duration formats microseconds with three significant digits.
 func duration(us float64) string {
 	switch {
 	case us < 1e3:

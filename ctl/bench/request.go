@@ -15,13 +15,13 @@ const (
 	sequentialKeys                 // one after the other, from the beginning again at the end
 )
 
-// A keySpace is the set of keys that a load works on: count keys of size digits below prefix, spread evenly over dirs
-// directories. It does not change once a load runs.
+// A keySpace is the set of keys of a load: count keys of size digits below prefix, spread evenly over dirs directories. It does not
+// change while the load runs.
 type keySpace struct {
-	prefix string // the directory, with a slash in front and none behind
+	prefix string // the directory, with a slash at the beginning and none at the end
 	size   int    // bytes of a key's last component
 	count  uint64
-	dirs   uint64 // with 1 the keys lie in prefix itself
+	dirs   uint64 // with 1, the keys are in prefix itself
 	order  keyOrder
 }
 
@@ -42,8 +42,7 @@ type picker struct {
 	random *rand.Rand
 }
 
-// newPicker makes the picker of client n. The same n chooses the same keys in every run, so that two servers are
-// given the same load.
+// newPicker makes the picker of client n. The same n chooses the same keys in every run, so that two servers get the same load.
 func newPicker(space keySpace, n int) picker {
 	return picker{space: space, random: rand.New(rand.NewPCG(1, uint64(n)))}
 }
@@ -56,7 +55,7 @@ func (p *picker) key(op uint64) uint64 {
 	return p.random.Uint64N(p.space.count)
 }
 
-// A keyRequest is a request whose bytes are built once; only the digits of the key change between two uses.
+// A keyRequest is a request that is built once. Between two uses, only the digits of its key change.
 type keyRequest struct {
 	buf []byte
 	dir []byte // inside buf; empty with one directory
@@ -102,7 +101,7 @@ func appendRequest[T string | []byte](buf []byte, ep *endpoint, method string, u
 	return append(buf, body...)
 }
 
-// putDigits writes n into dst in decimal, right-aligned and filled up with zeros.
+// putDigits writes n into dst in decimal, with leading zeros.
 func putDigits(dst []byte, n uint64) {
 	for i := len(dst) - 1; i >= 0; i-- {
 		dst[i] = byte('0' + n%10)

@@ -12,13 +12,13 @@ import (
 // errResponse is wrapped by every error about bytes that are no HTTP/1.x response.
 var errResponse = errors.New("not an HTTP/1.x response")
 
-// maxBody bounds one response body and one chunk, in bytes: a length above it is taken for garbage.
+// maxBody is the longest body, and the longest chunk, in bytes. A greater length is an error.
 const maxBody = 1 << 30
 
-// lengthUntilClose marks a response without a length: its body ends with the connection.
+// lengthUntilClose stands for a response without a length: the body ends when the server closes the connection.
 const lengthUntilClose = -1
 
-// A head is the part of a response's status line and headers that a load generator needs.
+// A head is what the load generator needs of a status line and headers.
 type head struct {
 	status  int
 	length  int64 // of the body in bytes, or lengthUntilClose
@@ -41,7 +41,7 @@ func readHead(br *bufio.Reader) (head, error) {
 		return head{}, fmt.Errorf("%w: status line %q", errResponse, line)
 	}
 	h.status = int(status)
-	h.closing = line[7] == '0' // HTTP/1.0 closes unless it says otherwise
+	h.closing = line[7] == '0' // HTTP/1.0 closes, unless a header says otherwise
 	for {
 		line, err = readLine(br)
 		if err != nil {
@@ -63,7 +63,7 @@ func readHead(br *bufio.Reader) (head, error) {
 	return h, nil
 }
 
-// header takes one header line into account. The first letter and the length sort out nearly every line.
+// header parses one header line. The first letter and the length are enough to skip nearly every line.
 func (h *head) header(line []byte) error {
 	switch line[0] | 0x20 {
 	case 'c':
@@ -84,7 +84,7 @@ func (h *head) header(line []byte) error {
 	return nil
 }
 
-// headerValue returns the value of line if its header is name, which is in lower case.
+// headerValue returns the value of a line, if its header is name. name must be in lower case.
 func headerValue(line []byte, name string) ([]byte, bool) {
 	if len(line) <= len(name) || line[len(name)] != ':' {
 		return nil, false
@@ -101,7 +101,7 @@ func headerValue(line []byte, name string) ([]byte, bool) {
 	return bytes.TrimSpace(line[len(name)+1:]), true
 }
 
-// appendBody appends the whole body that follows h to buf and returns it. Given room in buf it allocates nothing.
+// appendBody appends the whole body after h to buf and returns it. If buf has room for it, nothing is allocated.
 func appendBody(br *bufio.Reader, h head, buf []byte) ([]byte, error) {
 	if !h.chunked {
 		if h.length == lengthUntilClose {
@@ -144,12 +144,12 @@ func appendUntilClose(br *bufio.Reader, buf []byte) ([]byte, error) {
 			return buf, err
 		}
 		if len(buf) > maxBody {
-			return buf, fmt.Errorf("%w: a body without end", errResponse)
+			return buf, fmt.Errorf("%w: the body does not end", errResponse)
 		}
 	}
 }
 
-// readChunkSize reads the line in front of a chunk. Zero is the last chunk; its trailer is still to be skipped.
+// readChunkSize reads the line before a chunk. A size of zero is the last chunk; the caller must skip the trailer after it.
 func readChunkSize(br *bufio.Reader) (int, error) {
 	line, err := readLine(br)
 	if err != nil {
@@ -177,19 +177,19 @@ func readChunkSize(br *bufio.Reader) (int, error) {
 	return n, nil
 }
 
-// endChunk reads the line break behind a chunk's bytes.
+// endChunk reads the line break after the bytes of a chunk.
 func endChunk(br *bufio.Reader) error {
 	line, err := readLine(br)
 	if err != nil {
 		return unexpected(err)
 	}
 	if len(line) != 0 {
-		return fmt.Errorf("%w: %q behind a chunk", errResponse, line)
+		return fmt.Errorf("%w: %q after a chunk", errResponse, line)
 	}
 	return nil
 }
 
-// skipTrailer reads to the empty line behind the last chunk.
+// skipTrailer reads up to the empty line after the last chunk.
 func skipTrailer(br *bufio.Reader) error {
 	for {
 		line, err := readLine(br)
@@ -202,7 +202,7 @@ func skipTrailer(br *bufio.Reader) error {
 	}
 }
 
-// readLine reads a line and returns it without its line break. It is valid until the next read.
+// readLine returns a line without its line break. The line is valid until the next read.
 func readLine(br *bufio.Reader) ([]byte, error) {
 	line, err := br.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -221,7 +221,7 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 	return line, nil
 }
 
-// parseDecimal reads an unsigned number made of digits alone.
+// parseDecimal parses an unsigned number that consists of digits only.
 func parseDecimal(digits []byte) (uint64, bool) {
 	if len(digits) == 0 || len(digits) > 19 {
 		return 0, false
@@ -236,7 +236,7 @@ func parseDecimal(digits []byte) (uint64, bool) {
 	return n, true
 }
 
-// unexpected turns an end of input in the middle of a response into io.ErrUnexpectedEOF.
+// unexpected replaces io.EOF, in the middle of a response, by io.ErrUnexpectedEOF.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -7,11 +7,11 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// A result is what one run measured. Its JSON form is what --json prints.
+// A result is what one run has measured. --json prints it.
 type result struct {
 	Workload     string            `json:"workload"`
 	Target       string            `json:"target"`
-	Setting      map[string]string `json:"setting"` // the flags that shape the load
+	Setting      map[string]string `json:"setting"` // the flags that determine the load
 	Requests     uint64            `json:"requests"`
 	Succeeded    uint64            `json:"succeeded"`
 	Failed       uint64            `json:"failed"`
@@ -20,9 +20,9 @@ type result struct {
 	Unit         string            `json:"unit"`       // what is counted, such as requests or events
 	Latency      latency           `json:"latencyUs"`
 	Histogram    []bucket          `json:"histogram"`
-	Parts        []part            `json:"parts,omitempty"` // by kind of operation, where there are several
+	Parts        []part            `json:"parts,omitempty"` // by kind of operation, if there are several
 	Errors       []*errorKind      `json:"errors,omitempty"`
-	GeneratorCPU float64           `json:"generatorCPU"` // cores that the load generator itself kept busy
+	GeneratorCPU float64           `json:"generatorCPU"` // mean number of cores that the load generator itself used
 	Interrupted  bool              `json:"interrupted,omitempty"`
 }
 
@@ -64,8 +64,8 @@ func newLatency(h *hdrhistogram.Histogram) latency {
 	}
 }
 
-// fillFrom takes over what rec has collected in elapsed time. headline are the classes whose operations the result
-// counts; with more than one class each is listed as a part too.
+// fillFrom sets the result to what rec has collected in elapsed time. headline are the classes that the result counts. If there is
+// more than one class, each is also a part.
 func (r *result) fillFrom(rec *recorder, elapsed time.Duration, headline ...int) {
 	all := newHistogram()
 	for _, class := range headline {
@@ -102,7 +102,7 @@ func perSecond(n int64, elapsed time.Duration) float64 {
 	return float64(n) / elapsed.Seconds()
 }
 
-// buckets groups h by the steps 1, 2, 5, 10, 20, 50 ... microseconds, from the first step that is used to the last.
+// buckets groups h by the steps 1, 2, 5, 10, 20, 50 ... microseconds, from the first step with a latency to the last.
 func buckets(h *hdrhistogram.Histogram) []bucket {
 	var list []bucket
 	from, step := 0.0, 1.0

@@ -15,7 +15,8 @@ func TestBuckets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []bucket{{2, 5, 2}, {5, 10, 0}, {10, 20, 3}, {20, 50, 0}, {50, 100, 0}, {100, 200, 0}, {200, 500, 0}, {500, 1000, 1}, {1000, 2000, 1}}
+	want := []bucket{{2, 5, 2}, {5, 10, 0}, {10, 20, 3}, {20, 50, 0}, {50, 100, 0}, {100, 200, 0}, {200, 500, 0}, {500, 1000, 1}, {1000,
+		2000, 1}}
 	if got := buckets(h); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
@@ -60,7 +61,7 @@ func TestRecorder(t *testing.T) {
 		for i := range 1000 {
 			rec.fail(fmt.Sprint("kind ", i), 1, nil)
 		}
-		if len(rec.errors) > maxErrorKindsKept+1 || rec.failures() != 1003 {
+		if len(rec.errors) > maxErrorKinds+1 || rec.failures() != 1003 {
 			t.Errorf("%d kinds, %d failures", len(rec.errors), rec.failures())
 		}
 	})
@@ -107,7 +108,8 @@ func TestComparisonRatios(t *testing.T) {
 }
 
 func TestDuration(t *testing.T) {
-	for us, want := range map[float64]string{0.5: "0.50us", 48: "48us", 48.31: "48.3us", 999: "999us", 1500: "1.50ms", 250_000: "250ms", 2e6: "2s"} {
+	for us, want := range map[float64]string{0.5: "0.50us", 48: "48us", 48.31: "48.3us", 999: "999us", 1500: "1.50ms", 250_000: "250ms",
+		2e6: "2s"} {
 		if got := duration(us); got != want {
 			t.Errorf("%v: got %s, want %s", us, got, want)
 		}

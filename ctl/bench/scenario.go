@@ -12,13 +12,13 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// errFailures says that a load ran, and that not every request of it succeeded.
+// errFailures: the load ran, and some of its requests failed.
 var errFailures = errors.New("requests failed")
 
-// exitInterrupted is the exit code after Ctrl-C, as shells have it.
+// exitInterrupted is the exit code after CTRL+C. Shells use the same one.
 const exitInterrupted = 130
 
-// A requestLoad runs a workload of requests and answers. It is a scenario.
+// A requestLoad is a scenario: it runs a workload of requests and answers.
 type requestLoad struct {
 	o       *options
 	name    string
@@ -57,17 +57,16 @@ func (l *requestLoad) run(ctx context.Context, t *target) (*result, error) {
 	return r, nil
 }
 
-// coresSince returns how many cores this process kept busy since start, when it had used cpu.
+// coresSince returns how many cores this process has used on average since start, when it had used the processor time cpu.
 func coresSince(cpu time.Duration, start time.Time) float64 {
 	return divide(float64(processCPU()-cpu), float64(time.Since(start)))
 }
 
-// execute runs s as o says and prints what it measured. SIGINT and SIGTERM end it early; what was measured until
-// then is printed all the same.
+// execute runs s and prints what it has measured. SIGINT and SIGTERM end it early; then it prints what was measured until then.
 func execute(c *cli.Context, o *options, s scenario) error {
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// After the first signal the default action comes back: a second one ends at once.
+	// After the first signal the default action is restored, so that a second signal ends the process.
 	context.AfterFunc(ctx, stop)
 	if o.other != nil {
 		return executeComparison(ctx, o, s)
@@ -109,7 +108,7 @@ func executeComparison(ctx context.Context, o *options, s scenario) error {
 	return verdict(ctx, err, failed, requests)
 }
 
-// verdict is the error that a load which has been printed ends with, if any.
+// verdict returns the error of a load whose result has been printed; nil: it succeeded.
 func verdict(ctx context.Context, err error, failed, requests uint64) error {
 	switch {
 	case err != nil:
@@ -122,7 +121,7 @@ func verdict(ctx context.Context, err error, failed, requests uint64) error {
 	return nil
 }
 
-// interruptedOr tells an error that Ctrl-C brought about from others.
+// interruptedOr returns the exit code of an interrupt if ctx has ended, and err otherwise.
 func interruptedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return cli.Exit("interrupted before anything was measured", exitInterrupted)
@@ -130,8 +129,8 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// openTimeline creates the file of --timeline, if there is one. The function it returns closes it and reports
-// every error met in writing it.
+// openTimeline creates the file of --timeline, if the flag was given. The function that it returns closes the file, and returns every
+// error of writing it.
 func (o *options) openTimeline() (closeFile func() error, err error) {
 	if o.timeline == "" {
 		return func() error { return nil }, nil

@@ -19,7 +19,7 @@ var errTarget = errors.New("cannot use the server")
 
 const dialTimeout = 5 * time.Second
 
-// A target is one server, or one cluster, that the load goes to. It does not change once it is made.
+// A target is the server or cluster that gets the load. It does not change after newTarget.
 type target struct {
 	endpoints []*endpoint
 }
@@ -39,10 +39,10 @@ type credential struct {
 	user string      // name:password, or empty
 }
 
-// standardPorts are those of URLs that name none.
+// standardPorts are the ports of URLs without a port.
 var standardPorts = map[string]string{"http": "80", "https": "443"}
 
-// newTarget reads base URLs.
+// newTarget makes a target from base URLs.
 func newTarget(texts []string, cred credential) (*target, error) {
 	urls, err := client.ParseEndpoints(texts...)
 	if err != nil {
@@ -87,7 +87,7 @@ func newEndpoint(u *url.URL, cred credential) (*endpoint, error) {
 	return ep, nil
 }
 
-// String names the target as the user did.
+// String lists the base URLs, separated by commas.
 func (t *target) String() string {
 	urls := make([]string, len(t.endpoints))
 	for i, ep := range t.endpoints {
@@ -96,7 +96,7 @@ func (t *target) String() string {
 	return strings.Join(urls, ",")
 }
 
-// endpoint returns the endpoint of connection n: they take turns.
+// endpoint returns the endpoint of connection n. Connections are spread evenly over the endpoints.
 func (t *target) endpoint(n int) *endpoint { return t.endpoints[n%len(t.endpoints)] }
 
 func (ep *endpoint) dial(ctx context.Context) (net.Conn, error) {

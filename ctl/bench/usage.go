@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// processCPU returns the processor time this process has used, or 0 where the system does not tell.
+// processCPU returns the processor time that this process has used; 0 if the system does not report it.
 func processCPU() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// opensAtOnce bounds the watches that are being opened at one moment, so as not to overrun the server's accept queue.
+	// opensAtOnce is how many watches are opened at the same time. More could overrun the accept queue of the server.
 	opensAtOnce = 128
-	// eventTimeout is how long a watch load waits for events that don't come.
+	// eventTimeout is how long a watch load waits for the next event before it counts the missing ones as lost.
 	eventTimeout = 3 * time.Second
 )
 
@@ -22,15 +22,15 @@ const (
 	writeClass
 )
 
-// A watchLoad has writers put to keys that many watchers watch. It is a scenario.
+// A watchLoad is a scenario: some clients write to keys that many watchers watch.
 type watchLoad struct {
 	o           *options
 	space       keySpace // the watched keys
 	watchers    int
 	mode        watchMode
-	window      int // writes that may be under way to the watchers; 0 means no limit
+	window      int // writes whose events may be due at one time; 0: no limit
 	valSize     int
-	lossTimeout time.Duration // how long no event may arrive, while some are due, before those are given up for lost
+	lossTimeout time.Duration // if no event arrives for this time, the events that are due count as lost
 	setting     map[string]string
 }
 
@@ -71,15 +71,15 @@ func (l *watchLoad) run(ctx context.Context, t *target) (*result, error) {
 	return r, nil
 }
 
-// A fanout is one run of a watch load: the watchers, and what is between them and the writers. As a workload it
-// makes the writers.
+// A fanout is one run of a watch load: its watchers, and the count of events that they have yet to receive. It is also the workload
+// that makes the writers.
 type fanout struct {
 	space       keySpace
 	value       string
-	window      int64 // events that may be due when a write begins; 0 means no limit
+	window      int64 // events that may be due when a write begins; 0: no limit
 	epoch       time.Time
 	lossTimeout time.Duration
-	done        <-chan struct{} // closed when the run is cut short
+	done        <-chan struct{} // closed when the run is interrupted
 	rec         atomic.Pointer[recorder]
 	watchers    []*watcher
 	running     sync.WaitGroup
@@ -87,11 +87,11 @@ type fanout struct {
 	stopped     atomic.Bool
 
 	delivered atomic.Int64
-	wakeAt    atomic.Int64 // number of deliveries at which someone in await wants to be woken
+	wakeAt    atomic.Int64 // number of deliveries at which await wakes up
 	wake      chan struct{}
 
-	gate sync.Mutex // held by the writer that waits for the window; guards lost
-	lost int64      // events given up
+	gate sync.Mutex // guards lost; a writer holds it while it waits for the window
+	lost int64      // events that were given up
 	due  atomic.Int64
 }
 
@@ -110,19 +110,19 @@ func (f *fanout) classes() []string { return []string{"event", "put"} }
 
 func (f *fanout) prepare(context.Context, *options, *target) error { return nil }
 
-// deliver counts an event that watcher n received.
+// deliver counts an event of watcher n.
 func (f *fanout) deliver(n int, latency time.Duration, now time.Time) {
 	f.rec.Load().record(n, eventClass, latency, now)
 	if f.delivered.Add(1) >= f.wakeAt.Load() {
 		select {
 		case f.wake <- struct{}{}:
-		default: // a wake-up is under way already
+		default: // a wake-up is pending already
 		}
 	}
 }
 
-// await waits, with the gate held, until no more than open events are due. When none comes for as long
-// as f.lossTimeout, those missing are counted as lost.
+// await waits until no more than open events are due. If no event arrives for lossTimeout, the missing events count as lost. The
+// caller must hold the gate.
 func (f *fanout) await(open int64) {
 	timer := time.NewTimer(f.lossTimeout)
 	defer timer.Stop()
@@ -159,7 +159,7 @@ func (f *fanout) drain() {
 	f.await(0)
 }
 
-// hold keeps idle watchers for d, or until ctx ends.
+// hold keeps the watches open, without writes, for d or until ctx ends.
 func (f *fanout) hold(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -183,7 +183,7 @@ func (f *fanout) newClient(ep *endpoint, _ int) loadClient {
 	return &watchWriter{fan: f, request: request, stamp: request.buf[end-stampDigits : end]}
 }
 
-// A watchWriter writes to the watched keys, each in turn, when the watchers are close enough behind.
+// A watchWriter writes to the watched keys in turn. It waits while more events are due than the window allows.
 type watchWriter struct {
 	fan     *fanout
 	request *keyRequest

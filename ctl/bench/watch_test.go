@@ -68,7 +68,8 @@ func (h *hub) put(value string) {
 func TestWatch(t *testing.T) {
 	t.Run("every event is counted", func(t *testing.T) {
 		url := newHub(t, func(int) bool { return false })
-		out, err := runBench(t.Context(), "watch", "--endpoints", url, "--watchers", "7", "--total", "30", "--clients", "2", "--warmup", "20ms", "--json")
+		out, err := runBench(t.Context(), "watch", "--endpoints", url, "--watchers", "7", "--total", "30", "--clients", "2", "--warmup",
+			"20ms", "--json")
 		var r result
 		if err := errors.Join(err, json.Unmarshal([]byte(out), &r)); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A watchMode says how a watcher gets its events.
+// A watchMode is how a watcher gets its events.
 type watchMode string
 
 const (
@@ -17,14 +17,14 @@ const (
 	pollWatch   watchMode = "poll"   // a long poll for each event
 )
 
-// errStream says that a server ended or spoiled a stream.
+// errStream: a server ended a stream, or sent something that is no event.
 var errStream = errors.New("the stream of events broke off")
 
-// stampDigits is the length of the time of sending at the head of each written value: nanoseconds since the fan-out
-// began.
+// stampDigits is the length of the time at the beginning of each written value: nanoseconds from the beginning of the run to the
+// sending of the write.
 const stampDigits = 19
 
-// retryPause is how long a watcher waits after a failure before it begins again.
+// retryPause is how long a watcher waits after a failure.
 const retryPause = 20 * time.Millisecond
 
 // A watcher is one client that watches one key on a connection of its own.
@@ -39,7 +39,7 @@ type watcher struct {
 	buf    []byte // reused
 }
 
-// run watches until the fan-out stops. It calls ready once, when the server has taken the first watch or refused it.
+// run watches until the run stops. It calls ready once, when the server has accepted or refused the first watch.
 func (w *watcher) run(ready func(error)) {
 	for !w.fan.stopped.Load() {
 		err := w.watch(&ready)
@@ -59,7 +59,7 @@ func (w *watcher) run(ready func(error)) {
 	w.conn.close()
 }
 
-// watch makes one request and hands over its events.
+// watch makes one request and counts its events.
 func (w *watcher) watch(ready *func(error)) error {
 	h, err := w.conn.begin(w.request())
 	if err != nil {
@@ -83,7 +83,7 @@ func (w *watcher) watch(ready *func(error)) error {
 	return w.answer(h.status)
 }
 
-// answer takes in a whole response, in w.buf.
+// answer handles a whole response, which is in w.buf.
 func (w *watcher) answer(status int) error {
 	body := bytes.TrimSpace(w.buf)
 	if status != 200 {
@@ -92,7 +92,7 @@ func (w *watcher) answer(status int) error {
 		}
 		return fmt.Errorf("HTTP %d: %s", status, body)
 	}
-	if len(body) > 0 { // an empty answer is a poll that ended without an event
+	if len(body) > 0 { // empty: the poll ended without an event
 		w.event(body)
 		w.next = w.last + 1
 	}
@@ -114,7 +114,7 @@ func (w *watcher) request() []byte {
 	return w.buf[uri:]
 }
 
-// stream hands over the events of a stream, a line each, until it breaks.
+// stream counts the events of a stream, one on each line, until the stream breaks.
 func (w *watcher) stream(h head) error {
 	if !h.chunked {
 		return fmt.Errorf("%w: it is not chunked", errStream)
@@ -150,7 +150,7 @@ func (w *watcher) stream(h head) error {
 	}
 }
 
-// event takes in one event: its index must be above the last one's, and its value tells when it was sent.
+// event counts one event. Its index must be higher than that of the last event; the time of its write is in its value.
 func (w *watcher) event(body []byte) {
 	now := time.Now()
 	index, ok := fieldAfter(body, `"modifiedIndex":`)
@@ -174,8 +174,7 @@ func (w *watcher) event(body []byte) {
 	w.fan.deliver(w.number, now.Sub(sent), now)
 }
 
-// open starts n watchers on t, each on the next key in turn, and returns when the server has taken them all, or
-// refused one.
+// open starts n watchers on t, spread over the keys. It returns when the server has accepted them all, or refused one.
 func (f *fanout) open(ctx context.Context, t *target, n int, mode watchMode) error {
 	opening := make(chan struct{}, opensAtOnce)
 	results := make(chan error, n)

@@ -9,15 +9,15 @@ import (
 	"strconv"
 )
 
-// fillConns is the number of connections, at least, that write the keys a load reads.
+// fillConns is the least number of connections that write the keys before a load that reads.
 const fillConns = 16
 
-// A getMode says what a read promises.
+// A getMode is the consistency of a read.
 type getMode string
 
 // The queries of the two kinds of GET.
 const (
-	plainGet  getMode = ""             // from the member asked, which may lag behind
+	plainGet  getMode = ""             // from the member that is asked, which may lag behind
 	quorumGet getMode = "?quorum=true" // linearizable
 )
 
@@ -73,7 +73,7 @@ func (g *getClient) do(c *conn, op uint64) outcome {
 	return outcome{ok: resp.status == 200, status: resp.status, body: resp.body, err: err}
 }
 
-// A mixedLoad is a share of reads and for the rest writes, on the same keys.
+// A mixedLoad reads and writes the same keys.
 type mixedLoad struct {
 	get   getLoad
 	put   putLoad
@@ -108,8 +108,8 @@ func (m *mixedClient) do(c *conn, op uint64) outcome {
 	return out
 }
 
-// A listLoad reads a whole directory, recursive and sorted. The directory's name tells its shape, so that runs of
-// different sizes do not read each other's keys.
+// A listLoad reads a whole directory, recursive and sorted. The sizes are in the name of the directory, so that runs with different
+// sizes don't read each other's keys.
 type listLoad struct {
 	space keySpace
 	value string
@@ -126,7 +126,7 @@ func (l listLoad) uri() string {
 	return "/v2/keys" + (&url.URL{Path: l.space.prefix}).EscapedPath() + "?recursive=true&sorted=true"
 }
 
-// prepare writes the keys and checks that a listing shows as many.
+// prepare writes the keys, and checks that a listing has all of them.
 func (l listLoad) prepare(ctx context.Context, o *options, t *target) error {
 	if err := fill(ctx, o, t, l.space, l.value); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (l *listClient) do(c *conn, _ uint64) outcome {
 	return outcome{ok: resp.status == 200, status: resp.status, body: resp.body, err: err}
 }
 
-// fill writes every key of space once, unless the user says that they are there.
+// fill writes every key of space once, unless --skip-prepare is given.
 func fill(ctx context.Context, o *options, t *target, space keySpace, value string) error {
 	if o.skipPrepare {
 		return nil

@@ -71,7 +71,8 @@ func TestBackup(t *testing.T) {
 	var known [4]int64
 	backup := func(name string) {
 		known = writing.now()
-		if _, err := offline.Backup(t.Context(), storage.Options{DataDir: at("source"), WALDir: at("wal")}, storage.Options{DataDir: at(name)}); err != nil {
+		if _, err := offline.Backup(t.Context(), storage.Options{DataDir: at("source"), WALDir: at("wal")},
+			storage.Options{DataDir: at(name)}); err != nil {
 			t.Fatal(err)
 		}
 	}

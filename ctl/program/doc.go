@@ -1,7 +1,15 @@
-// Package program is the command line of the whole of Pando: the server, which the bare program is, and the verbs
-// beside it (ctl, snapshot). It reads the command line, says what is wrong with it and what would be right, and turns
-// every end into an exit code that a supervisor can act on.
+// Package program is the command line of the whole of Pando: the server, which runs when there is no verb, and the verbs (ctl,
+// snapshot). It explains mistakes in the command line, and turns the end of each command into an exit code for a supervisor.
 //
-// Main is called by main, and by the tests that start the program as a process. It runs on the caller's goroutine and
-// handles the process' signals, so it is called once at a time.
+// Main is called by package main, and by tests that start the program as a process. It runs on the goroutine of the caller and
+// handles the signals of the process, so it must not run twice at the same time.
+//
+// The files:
+//   - program.go: Main, the verbs, and the start of the server
+//   - exit.go: exit codes and error messages
+//   - help.go, suggest.go: the text of --help, and what to do about mistakes
+//   - client.go: the verb ctl, and what the client gets from this program
+//   - snapshot.go, snapshot_save.go, snapshot_status.go, snapshot_restore.go: the group "snapshot", a verb here and a command of
+//     the client
+//   - backup.go: the command "backup" of the client
 package program

@@ -34,7 +34,8 @@ func TestClientSnapshot(t *testing.T) {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	restored := filepath.Join(dir, "data")
-	if stdout, stderr, code = runCtl(t, "snapshot", "restore", file, "--data-dir", restored); code != 0 || !strings.HasPrefix(stdout, "restored 2 keys") {
+	if stdout, stderr, code = runCtl(t, "snapshot", "restore", file, "--data-dir", restored); code != 0 ||
+		!strings.HasPrefix(stdout, "restored 2 keys") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	for _, test := range []struct {
@@ -62,7 +63,8 @@ func TestClientSnapshot(t *testing.T) {
 	}
 	t.Run("help", func(t *testing.T) {
 		for _, args := range []string{"snapshot", "help snapshot save", "snapshot save --help", "snapshot restore x --help", "help backup"} {
-			if stdout, stderr, code := runCtl(t, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "xamples:") && !strings.Contains(stdout, "EXAMPLES:") {
+			if stdout, stderr, code := runCtl(t, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "xamples:") &&
+				!strings.Contains(stdout, "EXAMPLES:") {
 				t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
 			}
 		}

@@ -64,7 +64,8 @@ func TestRestoreDiscovered(t *testing.T) {
 	t.Run("wrong variables are told", func(t *testing.T) {
 		t.Setenv("ETCD_NMAE", "x")
 		var out, errOut strings.Builder
-		err := run(t.Context(), append([]string{"pando"}, args(all[0], filepath.Join(t.TempDir(), "x"), "--initial-cluster", servertest.InitialCluster(all))...), &out, &errOut)
+		err := run(t.Context(), append([]string{"pando"}, args(all[0], filepath.Join(t.TempDir(), "x"), "--initial-cluster",
+			servertest.InitialCluster(all))...), &out, &errOut)
 		if err != nil || errOut.String() != "pando: warning: unrecognized environment variable ETCD_NMAE; did you mean ETCD_NAME?\n" {
 			t.Errorf("got %v, %q", err, errOut.String())
 		}

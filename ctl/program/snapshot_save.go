@@ -90,7 +90,9 @@ func (o *saveOptions) client() (*client.Client, error) {
 }
 
 // save writes the file. It returns what is in it, and the member that it came from.
-func (o *saveOptions) save(ctx context.Context, cl *client.Client, file string, stderr io.Writer) (info *storage.SnapshotInfo, from *url.URL, err error) {
+func (o *saveOptions) save(
+	ctx context.Context, cl *client.Client, file string, stderr io.Writer,
+) (info *storage.SnapshotInfo, from *url.URL, err error) {
 	from, _, err = cl.SaveSnapshot(ctx, file, client.SnapshotOptions{
 		Local: o.local,
 		Progress: func(size int64) io.Writer {

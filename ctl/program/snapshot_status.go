@@ -24,7 +24,8 @@ Examples:
   pando snapshot status backup.snap
   pando snapshot status backup.snap -w json | jq .index`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: "table", Usage: "`FORMAT` of the answer: table or json"},
+			&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: "table",
+				Usage: "`FORMAT` of the answer: table or json"},
 		},
 		Action: withFile(func(c *cli.Context, file string) error {
 			format, err := config.ParseChoice(format, "table", "json")

@@ -103,7 +103,8 @@ func TestSnapshotUsage(t *testing.T) {
 		}
 	})
 	t.Run("help", func(t *testing.T) {
-		for _, args := range [][]string{{"snapshot"}, {"snapshot", "save", "--help"}, {"snapshot", "save", "x", "--help"}, {"snapshot", "restore", "-h"}} {
+		for _, args := range [][]string{{"snapshot"}, {"snapshot", "save", "--help"}, {"snapshot", "save", "x", "--help"}, {"snapshot",
+			"restore", "-h"}} {
 			if out := mustPando(t, args...); !strings.Contains(out, "USAGE") {
 				t.Errorf("%v printed %q", args, out)
 			}
@@ -165,7 +166,8 @@ func TestSnapshotRoundTrip(t *testing.T) {
 			t.Errorf("the history begins with %+v", past.Node)
 		}
 	}
-	if next := servertest.NewKeyClient(t, running[1].Client).Must(t, "PUT", "/next", servertest.Form("value", "1")); next.Node.ModifiedIndex != leased.EtcdIndex+1 {
+	if next := servertest.NewKeyClient(t, running[1].Client).Must(t, "PUT", "/next", servertest.Form("value",
+		"1")); next.Node.ModifiedIndex != leased.EtcdIndex+1 {
 		t.Errorf("the next index is %d, the last one was %d", next.Node.ModifiedIndex, leased.EtcdIndex)
 	}
 }
