@@ -22,7 +22,7 @@ func watchedServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httpt
 	return f, serveFixture(t, f, start)
 }
 
-func serveFixture(t *testing.T, f *fixture, start func(*httptest.Server)) *httptest.Server {
+func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(f.handler)
 	server.Listener = Listen(server.Listener, f.stalls())
