@@ -33,8 +33,10 @@ var allowed = map[string][]string{
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},
 
-	"httpapi":             {"httpapi/service", "tree", "members", "stats"},
+	"httpapi":             {"httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "members", "stats"},
+	"httpapi/budget":      {"tree"},
 	"httpapi/service":     {"tree", "members", "stats"},
+	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/proxy":       {"httpapi", "members", "stats"},
 	"httpapi/conformance": anything,
 

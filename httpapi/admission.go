@@ -170,3 +170,10 @@ func (c *admittedConn) SyscallConn() (syscall.RawConn, error) {
 
 // CloseWrite ends what is sent, and leaves open what is received.
 func (c *admittedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"pando/httpapi/stream"
 	"pando/stats"
 )
 
@@ -50,7 +51,7 @@ func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
 func TestAdmission(t *testing.T) {
 	a, logs, metrics := admission(2)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))
-	server.Listener = Listen(a.Listen(server.Listener), testStalls(time.Minute))
+	server.Listener = stream.Listen(a.Listen(server.Listener), stream.StallPolicy{Timeout: time.Minute, Metrics: metrics, Logger: zap.NewNop()})
 	server.Start()
 	defer server.Close()
 	address := server.Listener.Addr().String()

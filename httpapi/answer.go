@@ -64,11 +64,11 @@ func (s *Server) writeEncoding(w http.ResponseWriter, status int, e tree.Encodin
 		writeWhole(w, status, b)
 		return nil
 	}
-	room, err := s.budget.reserve(2*tree.PieceSize, s.StallTimeout)
+	room, err := s.budget.Reserve(2*tree.PieceSize, s.StallTimeout)
 	if err != nil {
 		return err
 	}
-	defer room.free()
+	defer room.Release()
 	w.Header()["Content-Length"] = []string{strconv.Itoa(size + len(b))}
 	w.WriteHeader(status)
 	write := func(piece []byte) error {

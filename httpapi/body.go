@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pando/httpapi/budget"
 )
 
 // timeBodies cuts off clients that take longer than timeout to send a body,
@@ -91,7 +93,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 
 // readBody reads a body within its limit. The room must be freed when the body and what
 // was made of it are not needed any more.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) (body string, room reservation, err error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) (body string, room budget.Reservation, err error) {
 	if r.ContentLength > limit.wire {
 		return "", room, s.skipTooLarge(r, limit)
 	}
@@ -145,12 +147,12 @@ func readFirst(b []byte, body *limitedBody, announced int64) ([]byte, error) {
 
 // readLarge reads on after the first bytes, once there is room for the body and for
 // what is made of it. From then on the client has the whole time for the rest.
-func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte, from limitedBody) (string, reservation, error) {
+func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte, from limitedBody) (string, budget.Reservation, error) {
 	most := r.ContentLength
 	if most < 0 {
 		most = int64(len(first)) + from.left.wire
 	}
-	room, err := s.budget.reserve(2*most, s.BodyTimeout)
+	room, err := s.budget.Reserve(2*most, s.BodyTimeout)
 	if err != nil {
 		return "", room, err
 	}
@@ -160,8 +162,8 @@ func (s *Server) readLarge(w http.ResponseWriter, r *http.Request, first []byte,
 	body.Write(first)
 	_, err = io.CopyBuffer(&body, &from, first)
 	if err = s.bodyRead(w, r, err); err != nil {
-		room.free()
-		return "", reservation{}, err
+		room.Release()
+		return "", budget.Reservation{}, err
 	}
 	return body.String(), room, nil
 }

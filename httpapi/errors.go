@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"pando/httpapi/budget"
 	"pando/tree"
 )
 
@@ -54,7 +55,7 @@ func (s *Server) writeKeyError(w http.ResponseWriter, err error) {
 	case bodyTooLarge:
 		status = http.StatusRequestEntityTooLarge
 		w.Header().Set("Connection", "close")
-	case errNoRoom:
+	case budget.ErrExhausted:
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Connection", "close") // the body may be there still
 	}

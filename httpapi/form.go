@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"pando/httpapi/budget"
 	"pando/tree"
 )
 
@@ -97,15 +98,15 @@ func (f *form) take(pair string) error {
 // parse reads the parameters of a request: the body's, where the method and
 // the content type give it one, and then the query's. The room must be freed when the
 // parameters are not needed any more.
-func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) (room reservation, e *tree.Error) {
+func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) (room budget.Reservation, e *tree.Error) {
 	body, room, first := s.formBody(w, r)
 	switch {
 	case first == nil:
 		first = f.scan(body)
 	case errors.Is(first, errBodyTooLarge):
 		return room, s.tooLarge()
-	case first == error(errNoRoom):
-		return room, errNoRoom
+	case first == error(budget.ErrExhausted):
+		return room, budget.ErrExhausted
 	}
 	if err := f.scan(r.URL.RawQuery); first == nil {
 		first = err
@@ -117,7 +118,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, f *form) (room re
 }
 
 // formBody gives the body if it holds a form, and skips any other.
-func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (body string, room reservation, err error) {
+func (s *Server) formBody(w http.ResponseWriter, r *http.Request) (body string, room budget.Reservation, err error) {
 	kind := r.Header.Get("Content-Type")
 	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
 		return "", room, s.skipBody(w, r)

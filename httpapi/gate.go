@@ -43,8 +43,8 @@ type GateConfig struct {
 // Handlers are what a Gate opens to.
 type Handlers struct {
 	Client, Peer, Observation http.Handler // Peer is nil where no peers are served
-	// Returned is one more listener of the client URLs: connections come back by it from long polls. It may be nil.
-	Returned net.Listener
+	// KeepAlive is one more listener of the client URLs; see stream.Dispatcher.KeepAlive. It may be nil.
+	KeepAlive net.Listener
 	// CloseWaits is called once when the server shuts down. It ends what could take long: watches, and requests that
 	// wait for the member to be ready. It may be nil.
 	CloseWaits func()
@@ -77,8 +77,8 @@ func NewGate(cfg GateConfig) *Gate {
 func (g *Gate) Open(h Handlers) {
 	g.handlers.Store(&h)
 	close(g.opened)
-	if h.Returned != nil {
-		go g.accept(g.servers.client, h.Returned)
+	if h.KeepAlive != nil {
+		go g.accept(g.servers.client, h.KeepAlive)
 	}
 }
 

@@ -96,11 +96,11 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 	})
 	t.Run("no room comes", func(t *testing.T) {
 		f, server := start(t, 50*time.Millisecond)
-		room, err := f.budget.reserve(1, time.Minute)
+		room, err := f.budget.Reserve(1, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer room.free()
+		defer room.Release()
 		status, body := put(t, server, form)
 		const want = `{"errorCode":300,"message":"Raft Internal Error","cause":"too many bytes of other requests and answers are in flight (--max-inflight-bytes); a change may have been made all the same","index":0}` + "\n"
 		if status != http.StatusServiceUnavailable || body != want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
@@ -24,7 +25,7 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	}
 	var f form
 	room, e := s.parse(w, r, &f)
-	defer room.free()
+	defer room.Release()
 	if e != nil {
 		s.writeKeyError(w, e)
 		return stats.OpOther, e
@@ -38,7 +39,7 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return s.change(w, r, &q, &room)
 	case q.wait && !q.quorum:
-		return stats.OpWatch, s.watch(w, r, &q)
+		return s.watch(w, r, &q)
 	default:
 		return s.get(w, r, &q)
 	}
@@ -74,11 +75,11 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, q *request) (stats.
 
 // change sends a command through the log, which ends what its body has reserved, and
 // answers with its event.
-func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room *reservation) (stats.Op, error) {
+func (s *Server) change(w http.ResponseWriter, r *http.Request, q *request, room *budget.Reservation) (stats.Op, error) {
 	command := q.command // a read's stays off the heap
 	operation := service.ChangeOperation(&command)
 	event, err := s.service.Propose(patient, &command)
-	room.free()
+	room.Release()
 	if err != nil {
 		s.writeKeyError(w, err)
 		return operation, err

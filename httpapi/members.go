@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"pando/httpapi/budget"
 	"pando/members"
 	"pando/stats"
 )
@@ -150,14 +151,14 @@ func (s *Server) peerURLs(w http.ResponseWriter, r *http.Request) ([]string, err
 			fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
 	}
 	body, room, err := s.readBody(w, r, s.plainLimit())
-	defer room.free()
+	defer room.Release()
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		w.Header().Set("Connection", "close")
 		return nil, memberError(w, http.StatusRequestEntityTooLarge, s.tooLarge().Cause)
-	case err == error(errNoRoom):
+	case err == error(budget.ErrExhausted):
 		w.Header().Set("Connection", "close")
-		return nil, memberError(w, http.StatusServiceUnavailable, errNoRoom.Cause)
+		return nil, memberError(w, http.StatusServiceUnavailable, budget.ErrExhausted.Cause)
 	case err != nil:
 		return nil, memberError(w, http.StatusBadRequest, err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"pando/httpapi/budget"
 	"pando/stats"
 	"pando/tree"
 )
@@ -36,9 +37,6 @@ func outcomeOf(r *http.Request, err error) stats.Outcome {
 	if errors.As(err, &e) {
 		return keyOutcome(e)
 	}
-	if errors.Is(err, tree.ErrWatcherClosed) {
-		return stats.Unavailable
-	}
 	var status *statusError
 	if errors.As(err, &status) {
 		switch {
@@ -57,7 +55,7 @@ func keyOutcome(e *tree.Error) stats.Outcome {
 	switch {
 	case e == bodyTooLarge, e == formTooLarge:
 		return stats.TooLarge
-	case e == errNoRoom:
+	case e == budget.ErrExhausted:
 		return stats.Unavailable
 	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:
 		return stats.Timeout

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/httpapi/stream"
 )
 
 // servePprof serves the profiles on connections as a member has them.
@@ -15,7 +17,7 @@ func servePprof(t *testing.T) (address string) {
 	t.Helper()
 	f := newFixture(t, func(c *Config) { c.Pprof, c.BodyTimeout = On, time.Minute })
 	server := httptest.NewUnstartedServer(f.Server.Client())
-	server.Listener = Listen(server.Listener, f.stalls())
+	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()

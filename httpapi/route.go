@@ -28,7 +28,8 @@ const anyMethod = ""
 // answered or nil.
 type handler[T any] func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error)
 
-// uncounted is the operation of requests that are not in the metrics, such as those for the metrics.
+// uncounted is the operation of requests that a handler counts itself or that are not in the metrics, such as those for the
+// metrics.
 const uncounted stats.Op = 255
 
 // plain makes a handler of one whose requests are not counted.
@@ -82,12 +83,11 @@ func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 		if err == nil {
 			op, err = line.serve(b.to, w, r)
 		}
-		if line.op == uncounted || err == errFollowed {
-			return
+		if op != uncounted {
+			b.metrics.Observe(op, outcomeOf(r, err), time.Since(start))
 		}
-		b.metrics.Observe(op, outcomeOf(r, err), time.Since(start))
-		if errors.Is(err, errBreakOff) {
-			panic(http.ErrAbortHandler)
+		if err == http.ErrAbortHandler {
+			panic(err)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"pando/httpapi/stream"
+
 	"go.uber.org/zap"
 )
 
@@ -43,14 +45,14 @@ func (g *Gate) newServers() servers {
 
 func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: HeaderTimeout, ErrorLog: zap.NewStdLog(log)}
-	CloseUnasked(s)
+	CloseUnusedConns(s)
 	return s
 }
 
 // Serve accepts connections on all listeners, which it owns from now on, and returns at once. It may be called
 // once. The channel receives the first error of a listener; after Shutdown or Close it receives none.
 func (g *Gate) Serve(l Listeners) <-chan error {
-	stalls := Stalls{Timeout: g.StallTimeout, Metrics: g.Metrics, Logger: g.Logger}
+	stalls := stream.StallPolicy{Timeout: g.StallTimeout, Metrics: g.Metrics, Logger: g.Logger}
 	for _, group := range []struct {
 		name      string
 		server    *http.Server
@@ -69,7 +71,7 @@ func (g *Gate) Serve(l Listeners) <-chan error {
 		for _, listener := range group.listeners {
 			listener = admission.Listen(listener)
 			if group.clients && g.StallTimeout > 0 {
-				listener = Listen(listener, stalls)
+				listener = stream.Listen(listener, stalls)
 			}
 			go g.accept(group.server, listener)
 		}

@@ -8,7 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/budget"
 	"pando/httpapi/service"
+	"pando/httpapi/stream"
 	"pando/stats"
 	"pando/tree"
 )
@@ -65,11 +67,8 @@ type Server struct {
 	process   process
 	service   *service.Service
 	clusterID []string // a header's value, shared by all answers
-	open      openWatches
-	delivery  *delivery
-	returned  *returned
-	budget    *budget
-	events    *tree.EventCache
+	streams   *stream.Dispatcher
+	budget    *budget.Bytes
 
 	crossOrigin *http.CrossOriginProtection // of what no web page may do unasked
 }
@@ -89,14 +88,15 @@ func New(cfg Config) *Server {
 		Config:    cfg,
 		service:   service.New(cfg.Config),
 		clusterID: []string{cfg.Members.ClusterID().String()},
-		open:      openWatches{open: map[openWatch]struct{}{}, ended: make(chan struct{})},
-		delivery:  newDelivery(cfg.Processors),
-		returned:  newReturned(),
-		budget:    newBudget(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
-		events:    tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
+		budget:    budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
 
 		crossOrigin: newCORS(cfg.CORS).protection(),
 	}
+	s.streams = stream.New(stream.Config{
+		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: s.budget,
+		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
+		Metrics:    cfg.Metrics, Logger: cfg.Logger, Ended: s.watchEnded,
+	})
 	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.service.Health, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout}
 	return s
 }
@@ -135,18 +135,16 @@ func (s *Server) binding() binding[*Server] {
 func (s *Server) Handlers(register func(handle func(pattern string, h http.HandlerFunc))) Handlers {
 	return Handlers{
 		Client: s.Client(), Peer: s.Peer(register), Observation: s.Observation(),
-		Returned: s.Returned(), CloseWaits: s.CloseWaits,
+		KeepAlive: s.KeepAlive(), CloseWaits: s.CloseWaits,
 	}
 }
 
-// Returned is one more listener for the server of the client URLs: connections
-// whose long poll has ended come back by it. Where it is not served, they are
-// closed.
-func (s *Server) Returned() net.Listener { return s.returned }
+// KeepAlive is one more listener for the server of the client URLs; see stream.Dispatcher.KeepAlive.
+func (s *Server) KeepAlive() net.Listener { return s.streams.KeepAlive() }
 
 // CloseWaits ends what could take long when the server shuts down: the watches, and
 // the requests that wait for the member to serve. It ends those that still come, too.
 func (s *Server) CloseWaits() {
-	s.open.close()
+	s.streams.Close()
 	s.service.Stop()
 }

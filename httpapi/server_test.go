@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi/service"
+	"pando/httpapi/stream"
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
@@ -113,9 +114,9 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	return &fixture{Server: s, log: log, handler: s.Client()}
 }
 
-// stalls are those that the listeners of a test use.
-func (f *fixture) stalls() Stalls {
-	return Stalls{Timeout: f.StallTimeout, Metrics: f.Metrics, Logger: f.Logger}
+// stallPolicy is that of a test's listeners.
+func (f *fixture) stallPolicy() stream.StallPolicy {
+	return stream.StallPolicy{Timeout: f.StallTimeout, Metrics: f.Metrics, Logger: f.Logger}
 }
 
 // await polls until done, and fails the test when that takes too long.

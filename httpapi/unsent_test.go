@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/httpapi/stream"
 )
 
 // TestUnsentBody holds that a write whose body breaks off changes nothing, whatever type of body it promises. The reference
@@ -14,7 +16,7 @@ import (
 func TestUnsentBody(t *testing.T) {
 	f := newFixture(t, nil)
 	server := httptest.NewUnstartedServer(f.handler)
-	server.Listener = Listen(server.Listener, f.stalls())
+	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
 	server.Start()
 	defer server.Close()
 	if w := f.do("PUT", "/v2/keys/a", "value=kept"); w.Code != 201 {

@@ -5,15 +5,14 @@ import (
 	"net/http"
 	"time"
 
+	"pando/httpapi/stream"
+	"pando/stats"
 	"pando/tree"
 )
 
-// errFollowed says that the answer goes on after the handler has returned, and
-// will be counted at its end.
-var errFollowed = errors.New("httpapi: the answer goes on")
-
-// watch answers a long poll with one event, or a stream with all of them.
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error {
+// watch answers a long poll with one event, or a continuous watch with all of them. Package stream sends them and counts
+// the watch when it has ended, long after the handler may have returned.
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
 	start := time.Now()
 	scope := tree.Exact
 	if q.recursive {
@@ -22,29 +21,34 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, q *request) error
 	watch, err := s.service.Watch(q.path, scope, q.waitIndex)
 	if err != nil {
 		s.writeKeyError(w, err)
-		return err
+		return stats.OpWatch, err
 	}
-	watcher, first := watch.Watcher, watch.First
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	s.logHeaders(h, watch.Index)
 	w.WriteHeader(http.StatusOK)
-	// The client learns at once from which index on it is being served.
-	_ = http.NewResponseController(w).Flush()
-	if first != nil && !q.stream {
-		watcher.Close()
-		_ = s.writeEvent(w, first) // that the client has gone is no error of ours
-		return nil
+	_ = http.NewResponseController(w).Flush() // the client sees the index before the first event
+	mode := stream.LongPoll
+	if q.stream {
+		mode = stream.Continuous
 	}
-	f, err := s.park(w, r)
+	return uncounted, s.streams.Serve(w, r, stream.Watch{Watcher: watch.Watcher, First: watch.First, Mode: mode, Start: start})
+}
+
+// watchEnded counts a watch with the result that package stream reports.
+func (s *Server) watchEnded(took time.Duration, err error) {
+	s.Metrics.Observe(stats.OpWatch, watchOutcome(err), took)
+}
+
+func watchOutcome(err error) stats.Outcome {
+	var e *tree.Error
 	switch {
-	case errors.Is(err, http.ErrNotSupported):
-		return s.followThrough(w, r, watcher, first, q.stream)
-	case err != nil:
-		watcher.Close()
-		return err
+	case err == nil:
+		return stats.OK
+	case errors.As(err, &e):
+		return keyOutcome(e)
+	case errors.Is(err, stream.ErrClosed):
+		return stats.Unavailable
 	}
-	f.watcher, f.first, f.stream, f.start = watcher, first, q.stream, start
-	f.begin()
-	return errFollowed
+	return stats.Canceled
 }

@@ -1,4 +1,4 @@
-package httpapi
+package stream
 
 import (
 	"bufio"
@@ -13,11 +13,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"pando/stats"
 )
 
-// connPair is a conn and the client at its other end, over TCP.
+// connPair returns a conn and the client at its other end, over TCP.
 func connPair(t *testing.T) (c *conn, client net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -29,7 +27,7 @@ func connPair(t *testing.T) (c *conn, client net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, err := Listen(l, testStalls(time.Minute)).Accept()
+	served, err := Listen(l, testPolicy(time.Minute)).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +38,11 @@ func connPair(t *testing.T) (c *conn, client net.Conn) {
 	return served.(*conn), client
 }
 
-func testStalls(timeout time.Duration) Stalls {
-	return Stalls{Timeout: timeout, Metrics: stats.NewMetrics(stats.Build{}), Logger: zap.NewNop()}
+func testPolicy(timeout time.Duration) StallPolicy {
+	return StallPolicy{Timeout: timeout, Metrics: &counters{}, Logger: zap.NewNop()}
 }
 
-// countedConn counts what reaches the socket.
+// countedConn counts the reads and deadlines of the socket.
 type countedConn struct {
 	net.Conn
 	reads, deadlines int
@@ -65,53 +63,37 @@ func (c *countedConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// TestConnSparesTheSocket has net/http serve requests, and counts what it costs
-// beside the requests themselves.
-func TestConnSparesTheSocket(t *testing.T) {
+// TestConnSystemCalls counts how often net/http reaches the socket while it serves requests with a body and a deadline for it.
+func TestConnSystemCalls(t *testing.T) {
 	c, client := connPair(t)
 	counted := &countedConn{Conn: c.Conn}
 	c.Conn = counted
-	f := newFixture(t, nil)
-	server := &http.Server{Handler: f.handler, ReadHeaderTimeout: time.Minute}
-	returned := newReturned()
-	defer returned.Close()
-	go func() { _ = server.Serve(returned) }()
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.Copy(w, r.Body)
+		_ = control.SetReadDeadline(time.Time{})
+	})}
+	conns := newKeepAlive()
+	defer conns.Close()
+	go func() { _ = server.Serve(conns) }()
 	defer server.Close()
-	returned.conns <- c
+	conns.conns <- c
 	const requests = 20
-	answers := bufio.NewReader(client)
+	in := bufio.NewReader(client)
 	for range requests {
-		mustSend(t, client, "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: 7\r\n\r\nvalue=1")
-		mustAnswer(t, answers)
+		mustSend(t, client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nvalue=1")
+		if body := mustReceive(t, in); body != "value=1" {
+			t.Fatalf("got %q", body)
+		}
 	}
 	_ = client.Close()
 	_ = server.Close()
-	// Each request is a read; the last one finds the client's end. The first deadline
-	// of each kind is set, and the ones after it are later.
+	// Each request is a read, and the last read finds the client's end. Of each kind the first deadline is set; the others
+	// are later.
 	if counted.reads > requests+1 || counted.deadlines > 2 {
 		t.Errorf("%d requests took %d reads and %d deadlines of the socket", requests, counted.reads, counted.deadlines)
 	}
-}
-
-func mustSend(t *testing.T, c net.Conn, text string) {
-	t.Helper()
-	if _, err := io.WriteString(c, text); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// mustAnswer reads an answer and gives its body.
-func mustAnswer(t *testing.T, in *bufio.Reader) string {
-	t.Helper()
-	resp, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= 300 {
-		t.Fatalf("%s %q %v", resp.Status, body, err)
-	}
-	return string(body)
 }
 
 // scriptedConn gives a piece of text at each read.
@@ -131,9 +113,9 @@ func (c *scriptedConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestConnLastByteOfABuffer has a buffered reader ask for a single byte, as the one
-// of net/http does when all of its buffer but one byte is full.
-func TestConnLastByteOfABuffer(t *testing.T) {
+// TestConnReadOfOneByte has a bufio.Reader ask for a single byte, as that of net/http does when its buffer has room for one
+// more byte.
+func TestConnReadOfOneByte(t *testing.T) {
 	want := strings.Repeat("x", 31) + "y" + strings.Repeat("z", 31) + "\n"
 	c := &conn{Conn: &scriptedConn{pieces: []string{want[:31], want[31:63], want[63:]}}}
 	in := bufio.NewReaderSize(c, 32)
@@ -146,8 +128,7 @@ func TestConnLastByteOfABuffer(t *testing.T) {
 	}
 }
 
-// TestConnDeadlines checks that a deadline holds although the socket learns of it
-// late, and that one which was called off does not.
+// TestConnDeadlines checks that a read deadline holds although it is set on the socket late, and that a removed one does not.
 func TestConnDeadlines(t *testing.T) {
 	const short, long = 20 * time.Millisecond, 60 * time.Millisecond
 	buf := make([]byte, 2)
@@ -168,7 +149,7 @@ func TestConnDeadlines(t *testing.T) {
 			t.Errorf("%v, want the deadline", err)
 		}
 	})
-	t.Run("one that ends a read under way", func(t *testing.T) {
+	t.Run("one for a read under way", func(t *testing.T) {
 		c, _ := connPair(t)
 		_ = c.SetDeadline(time.Now().Add(time.Hour))
 		var reading sync.WaitGroup
@@ -180,7 +161,7 @@ func TestConnDeadlines(t *testing.T) {
 		_ = c.SetReadDeadline(time.Unix(1, 0))
 		reading.Wait()
 	})
-	t.Run("one that was called off", func(t *testing.T) {
+	t.Run("a removed one", func(t *testing.T) {
 		c, client := connPair(t)
 		_ = c.SetDeadline(time.Now().Add(short))
 		_ = c.SetDeadline(time.Time{})

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestShutdownClosesUnasked shuts a server down that has connections without a request, and
-// one with a request under way, which is answered.
-func TestShutdownClosesUnasked(t *testing.T) {
+// TestShutdownClosesUnusedConns shuts down a server that has connections without a request, and one with a request under way,
+// which is answered.
+func TestShutdownClosesUnusedConns(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -22,9 +22,9 @@ func TestShutdownClosesUnasked(t *testing.T) {
 		<-finish
 		_, _ = io.WriteString(w, "answered")
 	})}
-	CloseUnasked(s)
+	CloseUnusedConns(s)
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(Listen(l, testStalls(time.Minute))) }()
+	go func() { served <- s.Serve(l) }()
 
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", l.Addr().String())
@@ -35,23 +35,23 @@ func TestShutdownClosesUnasked(t *testing.T) {
 		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		return c
 	}
-	unasked, asked := []net.Conn{dial(), dial()}, dial()
-	if _, err := io.WriteString(asked, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+	unused, used := []net.Conn{dial(), dial()}, dial()
+	if _, err := io.WriteString(used, "GET / HTTP/1.0\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	<-begun // those that were dialed before are accepted, too
+	<-begun // the connections that were dialed before are accepted, too
 
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than net/http would wait
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than the 5 s that net/http would wait
 	defer cancel()
 	down := make(chan error, 1)
 	go func() { down <- s.Shutdown(ctx) }()
-	for _, c := range unasked {
+	for _, c := range unused {
 		if text, err := io.ReadAll(c); err != nil || len(text) > 0 {
 			t.Errorf("on a connection without a request: %q, %v", text, err)
 		}
 	}
 	close(finish)
-	if text, err := io.ReadAll(asked); err != nil || string(text[max(0, len(text)-8):]) != "answered" {
+	if text, err := io.ReadAll(used); err != nil || string(text[max(0, len(text)-8):]) != "answered" {
 		t.Errorf("on the one with a request: %q, %v", text, err)
 	}
 	if err := <-down; err != nil {

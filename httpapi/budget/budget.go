@@ -1,0 +1,83 @@
+// Package budget bounds the bytes that large requests and large responses hold in memory at a time.
+//
+// A caller reserves bytes before it allocates them and releases the reservation when it no longer refers to them. What
+// fits into the buffer that a connection has anyway is not reserved. All functions may be called from any goroutine.
+package budget
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"pando/tree"
+)
+
+// Metrics counts reservations. It is called from any goroutine.
+type Metrics interface {
+	// InFlight adds to the number of reserved bytes. It is negative when bytes are released.
+	InFlight(bytes int64)
+	// Overloaded counts a reservation that failed.
+	Overloaded()
+}
+
+// Bytes is a budget of bytes.
+type Bytes struct {
+	limit   int64
+	free    *semaphore.Weighted
+	metrics Metrics
+}
+
+// New returns a budget of limit bytes.
+func New(limit int64, metrics Metrics) *Bytes {
+	return &Bytes{limit: limit, free: semaphore.NewWeighted(limit), metrics: metrics}
+}
+
+// ErrExhausted is the error of a reservation that failed. Its HTTP status is 503, which differs from that of other errors
+// with its code.
+var ErrExhausted = tree.NewError(tree.CodeRaftInternal,
+	"too many bytes of other requests and answers are in flight (--max-inflight-bytes); a change may have been made all the same")
+
+// Reservation is a number of reserved bytes. Its zero value reserves nothing. It must not be copied after the first call
+// of Release.
+type Reservation struct {
+	budget *Bytes
+	bytes  int64
+}
+
+// Release returns the bytes to the budget. Further calls have no effect.
+func (r *Reservation) Release() {
+	if r.budget != nil {
+		r.budget.metrics.InFlight(-r.bytes)
+		r.budget.free.Release(r.bytes)
+		r.budget = nil
+	}
+}
+
+// Reserve reserves n bytes, or the whole budget if n is larger than that. It waits for free bytes until wait has passed, and
+// then returns ErrExhausted. Callers must release the reservation before they reserve more, or callers could wait for
+// each other until all of them fail.
+func (b *Bytes) Reserve(n int64, wait time.Duration) (Reservation, error) {
+	if r, ok := b.TryReserve(n); ok {
+		return r, nil
+	}
+	n = min(n, b.limit)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if b.free.Acquire(ctx, n) != nil {
+		b.metrics.Overloaded()
+		return Reservation{}, ErrExhausted
+	}
+	b.metrics.InFlight(n)
+	return Reservation{b, n}, nil
+}
+
+// TryReserve is like Reserve, but returns false if it would have to wait. It does not count as overload.
+func (b *Bytes) TryReserve(n int64) (Reservation, bool) {
+	n = min(n, b.limit)
+	if !b.free.TryAcquire(n) {
+		return Reservation{}, false
+	}
+	b.metrics.InFlight(n)
+	return Reservation{b, n}, true
+}

@@ -1,0 +1,43 @@
+package stream
+
+import "strconv"
+
+// Framing is the layout of a response body: what stands around the JSON of each event, and at the end. The methods append
+// to dst and return it. Values are stateless and shared by all streams.
+//
+// A layout that puts text around each event, such as that of server-sent events, wraps one of the framings below: its Begin
+// calls the inner one with the length of event and text together.
+type Framing interface {
+	// Begin appends what stands before an event of size bytes.
+	Begin(dst []byte, size int) []byte
+	// End appends what stands behind an event.
+	End(dst []byte) []byte
+	// Close appends the end of the body.
+	Close(dst []byte) []byte
+}
+
+// The framings of a response body of JSON.
+var (
+	// Chunked is the chunked transfer coding of HTTP/1.1, with a chunk for each event.
+	Chunked Framing = chunked{}
+	// Raw adds nothing: the end of the connection ends the body, as in HTTP/1.0, or net/http frames what is written.
+	Raw Framing = raw{}
+)
+
+type chunked struct{}
+
+func (chunked) Begin(dst []byte, size int) []byte {
+	return append(strconv.AppendInt(dst, int64(size), 16), "\r\n"...)
+}
+
+func (chunked) End(dst []byte) []byte { return append(dst, "\r\n"...) }
+
+func (chunked) Close(dst []byte) []byte { return append(dst, "0\r\n\r\n"...) }
+
+type raw struct{}
+
+func (raw) Begin(dst []byte, _ int) []byte { return dst }
+
+func (raw) End(dst []byte) []byte { return dst }
+
+func (raw) Close(dst []byte) []byte { return dst }

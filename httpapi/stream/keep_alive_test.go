@@ -1,0 +1,134 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// poll has a client wait for an event on a connection, and get it.
+func poll(t *testing.T, f *fixture, client net.Conn, in *bufio.Reader) {
+	t.Helper()
+	f.awaitWatchers(t, 0)
+	mustSend(t, client, get("/a?wait"))
+	f.awaitWatchers(t, 1)
+	f.put("/a", "1")
+	mustReceive(t, in)
+}
+
+// TestLongPollsOnOneConnection has a client poll again and again on the connection that comes back. The connection must not
+// be wrapped once more each time.
+func TestLongPollsOnOneConnection(t *testing.T) {
+	f := newFixture(nil)
+	server := f.serve(t, func(s *httptest.Server) {
+		s.Config.ConnState = func(c net.Conn, state http.ConnState) {
+			if inner, ok := c.(*conn); !ok {
+				t.Errorf("net/http serves a %T", c)
+			} else if _, ok := inner.Conn.(*net.TCPConn); !ok && state == http.StateActive {
+				t.Errorf("the connection is on a %T", inner.Conn)
+			}
+		}
+		s.Start()
+	})
+	client, in := dial(t, server)
+	for i := range 20 {
+		mustSend(t, client, get("/a?wait"))
+		f.awaitWatchers(t, 1)
+		mustSend(t, client, get("/a")) // before the response to the poll
+		value := fmt.Sprint(i)
+		f.put("/a", value)
+		if body := mustReceive(t, in); body != f.eventJSON(t, uint64(i+2)) {
+			t.Fatalf("poll %d: got %s", i, body)
+		}
+		if body := mustReceive(t, in); body != "value "+value {
+			t.Fatalf("read %d: got %s", i, body)
+		}
+	}
+}
+
+// TestIdleAfterLongPoll checks that a connection may be idle after a long poll as long as any other, and does not delay a
+// shutdown.
+func TestIdleAfterLongPoll(t *testing.T) {
+	const headerTimeout = 20 * time.Millisecond
+	start := func(t *testing.T) (*fixture, *httptest.Server) {
+		f := newFixture(nil)
+		return f, f.serve(t, func(s *httptest.Server) {
+			s.Config.ReadHeaderTimeout = headerTimeout
+			s.Start()
+		})
+	}
+	t.Run("longer than a header may take", func(t *testing.T) {
+		f, server := start(t)
+		client, in := dial(t, server)
+		poll(t, f, client, in)
+		_ = client.SetReadDeadline(time.Now().Add(5 * headerTimeout))
+		if _, err := in.ReadByte(); err == nil || err == io.EOF {
+			t.Fatalf("%v while the connection is idle", err)
+		}
+		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
+		mustSend(t, client, get("/a"))
+		mustReceive(t, in)
+	})
+	t.Run("at a shutdown", func(t *testing.T) {
+		f, server := start(t)
+		client, in := dial(t, server)
+		poll(t, f, client, in)
+		f.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := server.Config.Shutdown(ctx); err != nil {
+			t.Errorf("a shutdown with an idle connection: %v", err)
+		}
+		if _, err := in.ReadByte(); err != io.EOF {
+			t.Errorf("%v, want the end of the connection", err)
+		}
+	})
+	t.Run("the client goes", func(t *testing.T) {
+		f, server := start(t)
+		client, in := dial(t, server)
+		poll(t, f, client, in)
+		_ = client.Close()
+		await(t, "the stream to be removed", func() bool {
+			f.Dispatcher.mu.Lock()
+			defer f.Dispatcher.mu.Unlock()
+			return len(f.open) == 0
+		})
+		if err := f.mustEnd(t); err != nil {
+			t.Errorf("the poll ended with %v", err)
+		}
+	})
+}
+
+// TestTooMuchPipelined has a client send too much while it waits for an event: its watch ends.
+func TestTooMuchPipelined(t *testing.T) {
+	f := newFixture(nil)
+	server := f.serve(t, (*httptest.Server).Start)
+	client, _ := dial(t, server)
+	mustSend(t, client, get("/a?wait"))
+	f.awaitWatchers(t, 1)
+	_, _ = io.WriteString(client, strings.Repeat("x", 2*maxPipelined)) // fails if the server closes the connection before
+	f.awaitWatchers(t, 0)
+	if err := f.mustEnd(t); err != ErrClientGone {
+		t.Errorf("the watch ended with %v", err)
+	}
+}
+
+// TestKeepAliveNotServed checks that a connection is closed when its next request begins if no server takes it.
+func TestKeepAliveNotServed(t *testing.T) {
+	f := newFixture(nil)
+	server := httptest.NewServer(f)
+	defer server.Close()
+	client, in := dial(t, server)
+	poll(t, f, client, in)
+	mustSend(t, client, get("/a"))
+	if _, err := in.ReadByte(); err == nil {
+		t.Error("a response, want the end of the connection")
+	}
+}

@@ -1,0 +1,62 @@
+package stream
+
+import (
+	"sync"
+
+	"pando/tree"
+)
+
+// sendLarge writes a large event as one object of the body, and the end of the body behind it in a long poll. All streams
+// that send the event share its JSON if EventCache has room for it. Otherwise it is encoded for this stream alone and
+// written in pieces.
+func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
+	if json, ok := s.dispatcher.EventCache.Acquire(e); ok {
+		defer s.dispatcher.EventCache.Release(e)
+		return s.writeObject(len(json), write, func() error { return write(json) })
+	}
+	room, err := s.dispatcher.Budget.Reserve(2*tree.PieceSize, s.dispatcher.StallTimeout)
+	if err != nil {
+		return err
+	}
+	defer room.Release()
+	p := buffers.Get().(*[]byte)
+	b := (*p)[:0]
+	defer func() { putBuffer(p, b) }()
+	return s.writeObject(e.Encode().Size(b), write, func() (err error) {
+		if b, err = e.Encode().Pieces(b, write); err != nil {
+			return err
+		}
+		return write(b)
+	})
+}
+
+// buffers are for batches and for pieces of large events.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// putBuffer returns a buffer to the pool, with b in place of the slice that it had.
+func putBuffer(p *[]byte, b []byte) {
+	if cap(b) <= 2*maxBatch {
+		*p = b
+		buffers.Put(p)
+	}
+}
+
+// writeObject writes one JSON object of size bytes, by json, with what the framing puts around it.
+func (s *Stream) writeObject(size int, write func([]byte) error, json func() error) error {
+	if begin := s.framing.Begin(nil, size); len(begin) > 0 {
+		if err := write(begin); err != nil {
+			return err
+		}
+	}
+	if err := json(); err != nil {
+		return err
+	}
+	end := s.framing.End(nil)
+	if s.Mode == LongPoll {
+		end = s.framing.Close(end)
+	}
+	if len(end) == 0 {
+		return nil
+	}
+	return write(end)
+}

@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"pando/httpapi/budget"
+)
+
+// responseStream is a Stream that the request's handler writes to its ResponseWriter, where the connection can't be taken
+// over: other requests share an HTTP/2 connection. It needs the handler's goroutine for as long as the client waits.
+type responseStream struct {
+	Stream
+	w      http.ResponseWriter
+	client string        // its address
+	woken  chan struct{} // has an element when the watcher may have events; nil before the first wait
+	// shared says that the connection serves several requests: net/http sets deadlines for each of them. On a connection
+	// of its own the deadlines of Listen apply.
+	shared   bool
+	deadline time.Time // of writes; zero for none
+}
+
+// serveResponse sends the events of a watch until it ends. It returns http.ErrAbortHandler if the response is incomplete.
+func (d *Dispatcher) serveResponse(w http.ResponseWriter, r *http.Request, watch Watch) error {
+	s := &responseStream{
+		Stream: Stream{Watch: watch, dispatcher: d, framing: Raw},
+		w:      w, client: r.RemoteAddr, shared: r.ProtoMajor > 1,
+	}
+	defer watch.Watcher.Close()
+	d.add(watch.Watcher)
+	defer d.remove(watch.Watcher)
+	next := s.run(r.Context().Done())
+	s.ended()
+	if next == abort {
+		return http.ErrAbortHandler
+	}
+	return nil
+}
+
+// run collects and writes batches until the watch ends or the client is gone. It returns finish or abort.
+func (s *responseStream) run(gone <-chan struct{}) step {
+	for {
+		next, err := s.send()
+		if err == nil && next == awaitEvent {
+			err = s.await(gone)
+		}
+		if err != nil {
+			s.fail(err)
+			return abort
+		}
+		if next == finish || next == abort {
+			return next
+		}
+	}
+}
+
+// await waits until the watcher has an event, or an error.
+func (s *responseStream) await(gone <-chan struct{}) error {
+	if s.woken == nil {
+		s.woken = make(chan struct{}, 1)
+		s.Watcher.Notify(s.wake)
+	}
+	select {
+	case <-s.woken:
+		return nil
+	case <-gone:
+		return ErrClientGone
+	}
+}
+
+// wake ends await. The watcher calls it.
+func (s *responseStream) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default: // await has not received the last one yet
+	}
+}
+
+// smallBatch is how many bytes of a batch are not reserved: they fit into the buffers of net/http.
+const smallBatch = 4 << 10
+
+// send collects and writes one batch.
+func (s *responseStream) send() (step, error) {
+	p := buffers.Get().(*[]byte)
+	batch, large, next := s.collect((*p)[:0])
+	defer func() { putBuffer(p, batch) }()
+	if len(batch) == 0 && large == nil {
+		return next, nil
+	}
+	if len(batch) > smallBatch {
+		room, ok := s.dispatcher.Budget.TryReserve(int64(len(batch)))
+		if !ok {
+			s.dispatcher.reportOverload(s.client, len(batch))
+			return next, budget.ErrExhausted
+		}
+		defer room.Release()
+	}
+	err := s.write(batch)
+	if err == nil && large != nil {
+		err = s.sendLarge(large, s.write)
+	}
+	if err == nil && next != finish { // or net/http flushes the end, too
+		err = s.flush()
+	}
+	s.setDeadline(time.Time{})
+	return next, err
+}
+
+// maxWrite is how many bytes the client must take within StallTimeout.
+const maxWrite = 64 << 10
+
+// write writes in pieces, each with a deadline of its own.
+func (s *responseStream) write(b []byte) error {
+	for len(b) > 0 {
+		s.setDeadline(time.Now().Add(s.dispatcher.StallTimeout))
+		n, err := s.w.Write(b[:min(len(b), maxWrite)])
+		if err != nil {
+			return s.writeError(err, len(b)-n)
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func (s *responseStream) flush() error {
+	if err := http.NewResponseController(s.w).Flush(); err != nil {
+		return s.writeError(err, 0)
+	}
+	return nil
+}
+
+// setDeadline sets the deadline of writes on a shared connection.
+func (s *responseStream) setDeadline(t time.Time) {
+	if s.shared && !(t.IsZero() && s.deadline.IsZero()) {
+		s.deadline = t
+		_ = http.NewResponseController(s.w).SetWriteDeadline(t) // an error means that the connection is closed
+	}
+}
+
+// writeError tells whether an error of writing came from the deadline. net/http resets the stream of HTTP/2 at its deadline,
+// and the error does not say why.
+func (s *responseStream) writeError(err error, unsent int) error {
+	if s.deadline.IsZero() || time.Now().Before(s.deadline) {
+		return err
+	}
+	stalled := StallPolicy{Timeout: s.dispatcher.StallTimeout, Metrics: s.dispatcher.Metrics, Logger: s.dispatcher.Logger}
+	stalled.report(s.client, unsent)
+	return fmt.Errorf("%w for %v: %w", ErrStalled, stalled.Timeout, err)
+}

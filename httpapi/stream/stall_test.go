@@ -1,0 +1,182 @@
+package stream
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"pando/httpapi/budget"
+	"pando/tree"
+)
+
+// notReading sends a request and reads nothing of the response but the header.
+func notReading(t *testing.T, server *httptest.Server, transport, target string) {
+	t.Helper()
+	if transport == "HTTP/2" {
+		resp, err := server.Client().Get(server.URL + target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return
+	}
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.(*net.TCPConn).SetReadBuffer(8 << 10)
+	if transport == "TLS" {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	}
+	mustSend(t, c, get(target))
+}
+
+// TestStalledClients has clients read nothing of a stream or of a large event: the client is cut off and counted, its watch
+// ends, and all of its memory is free again.
+func TestStalledClients(t *testing.T) {
+	for name, start := range transports {
+		for _, tc := range []struct {
+			name, query string
+			value       string
+			events      int
+		}{
+			{"large events", "?wait&stream", large, 20},
+			{"small events", "?wait&stream", strings.Repeat("v", 20<<10), 900},
+			{"long poll", "?wait", strings.Repeat("v", 19<<20), 1},
+			{"long poll for the past", "?wait&waitIndex=2", strings.Repeat("v", 19<<20), 1},
+		} {
+			t.Run(name+" "+tc.name, func(t *testing.T) {
+				f := newFixture(func(c *Config) { c.StallTimeout = 200 * time.Millisecond })
+				server := f.serve(t, start)
+				past := strings.Contains(tc.query, "waitIndex")
+				if past {
+					f.put("/l/past", tc.value)
+				}
+				notReading(t, server, name, "/l"+tc.query)
+				if !past {
+					f.awaitWatchers(t, 1)
+					for i := range tc.events {
+						f.put(fmt.Sprint("/l/", i), tc.value)
+					}
+				}
+				if err := f.mustEnd(t); err != ErrStalled {
+					t.Errorf("the watch ended with %v", err)
+				}
+				await(t, "one stalled client and no memory", func() bool {
+					return f.metrics.stalled.Load() == 1 && f.metrics.inFlight.Load() == 0
+				})
+				f.awaitWatchers(t, 0)
+				mustHaveRoom(t, f)
+			})
+		}
+	}
+}
+
+// mustHaveRoom checks that the event cache holds no large event: it has room for one that needs all of it.
+func mustHaveRoom(t *testing.T, f *fixture) {
+	t.Helper()
+	watcher, err := f.tree.Watch("/room", tree.Exact, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Close()
+	f.put("/room", strings.Repeat("v", cacheBytes-1000))
+	event, err := watcher.Poll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.EventCache.Acquire(event); !ok {
+		t.Error("the event cache holds events of a client that is gone")
+		return
+	}
+	f.EventCache.Release(event)
+}
+
+// TestSlowReaderIsServed has a client read slowly, but always something within the stall timeout: it gets everything.
+func TestSlowReaderIsServed(t *testing.T) {
+	for name, start := range transports {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(func(c *Config) { c.StallTimeout = time.Second })
+			server := f.serve(t, start)
+			in := openStream(t, server, 2)
+			const events = 10
+			want := 0
+			for i := range events {
+				f.put("/a", large)
+				want += len(f.eventJSON(t, uint64(i+2)))
+			}
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			begin := time.Now()
+			for buf := make([]byte, 64<<10); want > 0; <-tick.C {
+				n, err := io.ReadFull(in, buf[:min(len(buf), want)])
+				if want -= n; err != nil {
+					t.Fatalf("%v after %v, %d bytes missing", err, time.Since(begin), want)
+				}
+			}
+			if f.metrics.stalled.Load() > 0 {
+				t.Error("the client was cut off")
+			}
+		})
+	}
+}
+
+// TestNoMemoryForSlowClients cuts off a slow client when others have reserved all memory.
+func TestNoMemoryForSlowClients(t *testing.T) {
+	for name, start := range transports {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(func(c *Config) { c.StallTimeout = time.Minute })
+			server := f.serve(t, start)
+			room, err := f.Budget.Reserve(1<<40, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer room.Release()
+			notReading(t, server, name, "/l?wait&stream")
+			f.awaitWatchers(t, 1)
+			for i := range 900 {
+				f.put(fmt.Sprint("/l/", i), strings.Repeat("v", 20<<10))
+			}
+			if err := f.mustEnd(t); !errors.Is(err, budget.ErrExhausted) {
+				t.Errorf("the watch ended with %v", err)
+			}
+			if n := f.metrics.overloaded.Load(); n != 1 {
+				t.Errorf("%d clients counted", n)
+			}
+			f.awaitWatchers(t, 0)
+		})
+	}
+}
+
+// TestCloseDoesNotWait closes a dispatcher whose clients have not read all of their responses.
+func TestCloseDoesNotWait(t *testing.T) {
+	for name, start := range transports {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(func(c *Config) { c.StallTimeout = time.Minute })
+			server := f.serve(t, start)
+			const clients = 4
+			for range clients {
+				notReading(t, server, name, "/l?wait")
+			}
+			f.awaitWatchers(t, clients)
+			f.put("/l", large) // fits into the buffers of the sockets
+			for range clients {
+				if err := f.mustEnd(t); err != nil {
+					t.Errorf("a poll ended with %v", err)
+				}
+			}
+			begin := time.Now()
+			f.Close()
+			if took := time.Since(begin); took > time.Second {
+				t.Errorf("Close took %v", took)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"pando/tree"
+)
+
+// Watcher is a cursor on the events of the tree, as *tree.Watcher is.
+type Watcher interface {
+	// Poll returns the next event, or nil if there is none yet. An error ends the watch: a *tree.Error is sent to the
+	// client, as when the history no longer holds the next event.
+	Poll() (*tree.Event, error)
+	// Notify registers a function that is called when Poll has returned nil and would now return something else. It is
+	// called at once if that is the case already. The function must not block and must not call the Watcher.
+	Notify(wake func())
+	// Close ends the watch: Poll returns tree.ErrWatcherClosed from now on.
+	Close()
+}
+
+// Mode says how many events a response has.
+type Mode uint8
+
+// The modes of a watch.
+const (
+	// LongPoll responses have one event.
+	LongPoll Mode = iota
+	// Continuous responses have all events until the client closes the connection.
+	Continuous
+)
+
+// Watch is what a client waits for.
+type Watch struct {
+	// Watcher returns the events. The Dispatcher closes it.
+	Watcher Watcher
+	// First was polled from Watcher before and is not sent yet. It may be nil.
+	First *tree.Event
+	Mode  Mode
+	// Start is when the request came.
+	Start time.Time
+}
+
+// The errors that end a watch without an event or a *tree.Error in its response.
+var (
+	// ErrClientGone means that the client closed the connection, or that nothing can be written to it.
+	ErrClientGone = errors.New("stream: the client is gone")
+	// ErrStalled means that the client was cut off because it did not read for the stall timeout.
+	ErrStalled = errors.New("stream: the client does not read")
+	// ErrClosed means that the Dispatcher was closed.
+	ErrClosed = errors.New("stream: the dispatcher is closed")
+)
+
+// Stream is the response to one watch. It collects events and frames them. connStream and responseStream write them to the
+// client. One goroutine at a time may use it.
+type Stream struct {
+	Watch
+	dispatcher *Dispatcher
+	framing    Framing
+	err        error // why there are no more events; nil for a long poll that has its event
+}
+
+// step is what a Stream does after its batch is written.
+type step uint8
+
+const (
+	awaitEvent step = iota // the watcher has no more events now
+	sendMore               // the watcher may have more events
+	finish                 // the body is complete
+	abort                  // the watch ended and the body is incomplete: the client must see the connection break
+)
+
+// maxBatch is the number of bytes after which a batch gets no more events.
+const maxBatch = 128 << 10
+
+// collect appends a batch of the available events to out: at most one for a long poll, and for a continuous stream until the
+// batch has maxBatch bytes. A large event is not copied but returned; it must be written behind the batch by sendLarge. An
+// error of the watcher that the client has to see is appended as the last JSON object, as the header is sent already.
+func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step) {
+	event := s.First
+	s.First = nil
+	for {
+		if event == nil {
+			event, s.err = s.Watcher.Poll()
+		}
+		switch {
+		case s.err != nil:
+			batch, next = s.appendError(out)
+			return batch, nil, next
+		case event == nil:
+			return out, nil, awaitEvent
+		case event.Large() && s.Mode == Continuous:
+			return out, event, sendMore
+		case event.Large():
+			return out, event, finish
+		}
+		out = s.appendObject(out, s.dispatcher.EventCache.JSON(event))
+		event = nil
+		if s.Mode == LongPoll {
+			return s.framing.Close(out), nil, finish
+		}
+		if len(out) >= maxBatch {
+			return out, nil, sendMore
+		}
+	}
+}
+
+// appendError appends the watcher's error if the client has to see it.
+func (s *Stream) appendError(out []byte) ([]byte, step) {
+	var e *tree.Error
+	if !errors.As(s.err, &e) {
+		return out, abort
+	}
+	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil))), finish
+}
+
+// appendObject appends one JSON object of the body.
+func (s *Stream) appendObject(out, json []byte) []byte {
+	out = append(s.framing.Begin(out, len(json)), json...)
+	return s.framing.End(out)
+}
+
+// fail records an error of writing.
+func (s *Stream) fail(err error) { s.err = errors.Join(s.err, err) }
+
+// ended reports the end of the watch to the owner of the dispatcher.
+func (s *Stream) ended() { s.dispatcher.Ended(time.Since(s.Start), outcome(s.err)) }
+
+// outcome returns what Config.Ended gets for the errors of a stream.
+func outcome(err error) error {
+	var sent *tree.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &sent):
+		return sent
+	case errors.Is(err, ErrClientGone): // which closes the watcher, too
+		return ErrClientGone
+	case errors.Is(err, ErrStalled):
+		return ErrStalled
+	case errors.Is(err, tree.ErrWatcherClosed):
+		return ErrClosed
+	}
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
+}

@@ -1,0 +1,45 @@
+package httpapi
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// CloseUnusedConns makes Shutdown of the server close connections on which no request has begun. For 5 s after such a
+// connection is accepted, net/http would wait for its request; clients and load balancers open some in advance. It must be
+// called before the server serves.
+func CloseUnusedConns(s *http.Server) {
+	u := &unusedConns{}
+	s.ConnState = u.setState
+	s.RegisterOnShutdown(u.close)
+}
+
+// unusedConns are the connections on which no request has begun.
+type unusedConns struct {
+	conns   sync.Map // keyed by net.Conn
+	closing atomic.Bool
+}
+
+// setState is called by net/http when a connection changes its state. It closes a connection that is accepted during close.
+func (u *unusedConns) setState(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		u.conns.Store(c, nil)
+		if u.closing.Load() {
+			_ = c.Close() // it has no request that could get lost
+		}
+	case http.StateIdle: // it had a request before
+	default:
+		u.conns.Delete(c)
+	}
+}
+
+func (u *unusedConns) close() {
+	u.closing.Store(true)
+	u.conns.Range(func(c, _ any) bool {
+		_ = c.(net.Conn).Close() // it has no request that could get lost
+		return true
+	})
+}

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"pando/httpapi/budget"
+	"pando/httpapi/stream"
+	"pando/stats"
+	"pando/tree"
+)
+
+// serveFixture serves a fixture, with the listener for connections that are kept alive.
+func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(f.handler)
+	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
+	start(server)
+	go func() { _ = server.Config.Serve(f.KeepAlive()) }()
+	t.Cleanup(func() {
+		f.CloseWaits()
+		_ = f.KeepAlive().Close()
+		server.Close()
+	})
+	return server
+}
+
+func mustSend(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWatchesAreCounted checks that a long poll that got its event is counted so, however soon the client closes the
+// connection, and what a client that goes before is counted as.
+func TestWatchesAreCounted(t *testing.T) {
+	f := newFixture(t, nil)
+	server := serveFixture(t, f, (*httptest.Server).Start)
+	const polls = 20
+	for i := range 2 * polls {
+		client, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the watch before to end", func() bool { return f.Tree.Watchers() == 0 })
+		mustSend(t, client, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n")
+		await(t, "the watch", func() bool { return f.Tree.Watchers() == 1 })
+		if i < polls {
+			f.do("PUT", "/v2/keys/a", "value=1")
+			if resp, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil {
+				t.Fatal(err)
+			} else if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = client.Close()
+	}
+	f.do("GET", "/v2/keys/a?wait=true&waitIndex=2", "")
+	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="ok"} %d`, polls+1))
+	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="canceled"} %d`, polls))
+}
+
+func TestWatchOutcomes(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want stats.Outcome
+	}{
+		{nil, stats.OK},
+		{tree.NewError(tree.CodeHistoryCleared, ""), stats.IndexCleared},
+		{budget.ErrExhausted, stats.Unavailable},
+		{stream.ErrClosed, stats.Unavailable},
+		{stream.ErrStalled, stats.Canceled},
+		{fmt.Errorf("%w: %w", stream.ErrClientGone, errors.New("broken pipe")), stats.Canceled},
+	} {
+		t.Run(fmt.Sprint(tc.err), func(t *testing.T) {
+			if got := watchOutcome(tc.err); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
