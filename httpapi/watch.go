@@ -41,13 +41,13 @@ func (s *Server) watchEnded(took time.Duration, err error) {
 }
 
 func watchOutcome(err error) stats.Outcome {
-	var e *tree.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return stats.OK
-	case errors.As(err, &e):
+	}
+	if e, ok := errors.AsType[*tree.Error](err); ok {
 		return keyOutcome(e)
-	case errors.Is(err, stream.ErrClosed):
+	}
+	if errors.Is(err, stream.ErrClosed) {
 		return stats.Unavailable
 	}
 	return stats.Canceled

@@ -108,8 +108,8 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 
 // appendError appends the watcher's error if the client has to see it.
 func (s *Stream) appendError(out []byte) ([]byte, step) {
-	var e *tree.Error
-	if !errors.As(s.err, &e) {
+	e, ok := errors.AsType[*tree.Error](s.err)
+	if !ok {
 		return out, abort
 	}
 	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil))), finish
@@ -129,12 +129,13 @@ func (s *Stream) ended() { s.dispatcher.Ended(time.Since(s.Start), outcome(s.err
 
 // outcome returns what Config.Ended gets for the errors of a stream.
 func outcome(err error) error {
-	var sent *tree.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &sent):
+	}
+	if sent, ok := errors.AsType[*tree.Error](err); ok {
 		return sent
+	}
+	switch {
 	case errors.Is(err, ErrClientGone): // which closes the watcher, too
 		return ErrClientGone
 	case errors.Is(err, ErrStalled):
