@@ -41,7 +41,10 @@ func (p *program) completionCommand() *cli.Command {
 	})
 }
 
-// completions lists what can follow each path of commands, those of the program around the client included.
+// completions lists what can follow each path of commands, including those of the program that the client is a part of.
+//
+// The completion of urfave/cli does not serve here: it asks the program at each key, does not know which word is the value of an
+// option, and has no way from "pando" into the client behind "pando ctl".
 func (p *program) completions() []*completion {
 	app := p.app()
 	_, _, verb := programOf(p.name)
@@ -90,19 +93,34 @@ func completions(commands []*cli.Command, flags []cli.Flag, path string) []*comp
 	}
 	all := []*completion{at}
 	for _, c := range at.commands {
-		all = append(all, completions(c.Subcommands, c.Flags, strings.TrimSpace(path+" "+c.Name))...)
+		below := c.Subcommands
+		if c.Name == "help" {
+			below = withoutFlags(at.commands)
+		}
+		all = append(all, completions(below, c.Flags, strings.TrimSpace(path+" "+c.Name))...)
 	}
 	return all
 }
 
-// offered says whether a flag is one that help explains.
+// withoutFlags copies commands as arguments of help: it takes their names, and not their flags. help itself is left out.
+func withoutFlags(commands []*cli.Command) []*cli.Command {
+	var names []*cli.Command
+	for _, c := range commands {
+		if c.Name != "help" {
+			names = append(names, &cli.Command{Name: c.Name, Usage: c.Usage, Subcommands: withoutFlags(c.Subcommands)})
+		}
+	}
+	return names
+}
+
+// offered reports whether a flag is in the help.
 func offered(flag cli.Flag) bool {
 	visible, canHide := flag.(cli.VisibleFlag)
 	documented, ok := flag.(cli.DocGenerationFlag)
 	return !(canHide && !visible.IsVisible()) && ok && documented.GetUsage() != ""
 }
 
-// isSwitch says whether a flag stands without a value.
+// isSwitch reports whether a flag has no value.
 func isSwitch(flag cli.Flag) bool {
 	switch f := flag.(type) {
 	case *cli.BoolFlag:
@@ -123,9 +141,9 @@ func (c *completion) names() []string {
 	return names
 }
 
-// walk is the part that bash and zsh share: it follows the words before the cursor down the commands, skipping options and
-// their values, and leaves the path in $at and what can follow in $subs and $opts. It returns when the word at the cursor
-// is the value of an option, or behind "--". The names are none that zsh gives a meaning.
+// walk is the part that bash and zsh share. It follows the words before the cursor from command to command, skipping options and
+// their values, and leaves the path in $at and what can follow in $subs and $opts. It returns if the word at the cursor is the
+// value of an option, or comes after "--". zsh gives no meaning of its own to the names of its variables.
 const walk = `
   local at="" subs="" opts="" valued="" skip="" word
   for word in "" "${before[@]}"; do
@@ -142,7 +160,7 @@ const walk = `
   [[ -n $skip ]] && return
 `
 
-// cases writes the table that walk looks things up in.
+// cases writes the table of walk.
 func cases(table []*completion) string {
 	var b strings.Builder
 	for _, c := range table {
@@ -152,8 +170,8 @@ func cases(table []*completion) string {
 	return b.String()
 }
 
-// programOf splits the name of the program into the word that the shell completes, a name for the function that does it, and the
-// verb of the client: "pando ctl" is completed behind pando.
+// programOf splits the name of the program into the command that the shell completes, a name for the function that does it, and
+// the verb of the client: in "pando ctl", the command is pando.
 func programOf(name string) (command, function, verb string) {
 	words := strings.Fields(name)
 	command = filepath.Base(words[0])
@@ -202,7 +220,7 @@ compdef %[2]s %[1]s
 	return err
 }
 
-// fishCompletion writes one line for each command and option, under the condition that the commands before it were typed.
+// fishCompletion writes one line for each command and option, with the condition that the commands before it were typed.
 func fishCompletion(w io.Writer, name string, table []*completion) error {
 	command, function, _ := programOf(name)
 	var b strings.Builder
@@ -246,7 +264,7 @@ end
 	return err
 }
 
-// valuedOptions lists the options that take a value wherever they exist.
+// valuedOptions lists the options that take a value in every command that has them.
 func valuedOptions(table []*completion) []string {
 	var valued []string
 	switches := map[string]bool{}

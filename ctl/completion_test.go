@@ -96,6 +96,9 @@ func TestCompletion(t *testing.T) {
 			}{
 				{"etcdctl", "etcdctl ", "set", "list"},
 				{"etcdctl", "etcdctl exp", "export", ""},
+				{"etcdctl", "etcdctl help lo", "lock", ""},
+				{"etcdctl", "etcdctl help member ", "list", "set"},
+				{"pando ctl", "pando ctl help ", "lock", "help"},
 				{"etcdctl", "etcdctl member ", "list add remove update", "set"},
 				{"etcdctl", "etcdctl --endpoints get member ", "list", "set"},
 				{"etcdctl", "etcdctl --debug endpoint s", "status", "set"},

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"math"
+	"syscall"
 
 	"pando/httpapi"
 	"pando/members/config"
@@ -54,3 +55,13 @@ func (s shares) chosen(cfg *config.Config) (shares, error) {
 
 // unlimited stands for no limit.
 const unlimited = math.MaxInt32
+
+// openFilesLimit is how many files and connections this process may have open. The Go runtime has raised the limit as far as the
+// system allows.
+func openFilesLimit() int {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
+		return unlimited
+	}
+	return int(min(uint64(r.Cur), unlimited))
+}
