@@ -47,12 +47,13 @@ func pieces(text string, n int) []string {
 
 // TestSlowAnswers: --timeout is for the beginning of an answer; the whole of it may take longer.
 func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
 	const answer = `{"action":"get","node":{"key":"/","dir":true,"nodes":[{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}]}}`
-	slow := slowly(t, 60*time.Millisecond, len(answer), pieces(answer, 20)...)
+	slow := slowly(t, 30*time.Millisecond, len(answer), pieces(answer, 20)...)
 	for command, want := range map[string]string{"ls -r": "/a\n", "export": `{"key":"/a","value":"v"}` + "\n",
 		"tree --ascii": "/\n`-- a\n\n0 directories, 1 key\n"} {
 		t.Run(command, func(t *testing.T) {
-			args := append([]string{"--no-sync", "--endpoints", slow, "--timeout", "600ms"}, strings.Fields(command)...)
+			args := append([]string{"--no-sync", "--endpoints", slow, "--timeout", "400ms"}, strings.Fields(command)...)
 			if stdout, stderr, code := run(t, args...); code != exitOK || stdout != want {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 			}

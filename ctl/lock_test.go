@@ -176,6 +176,7 @@ func TestLockLost(t *testing.T) {
 		"and there is no command":  "",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startPando(t)
 			args := []string{"--endpoints", s.url, "lock", "--ttl", "2", "/x"}
 			if command != "" {
@@ -196,6 +197,7 @@ func TestLockLost(t *testing.T) {
 		})
 	}
 	t.Run("not by a short outage", func(t *testing.T) {
+		t.Parallel()
 		s := startPando(t)
 		r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
 		r.said(t, "/x/")
@@ -326,6 +328,7 @@ func TestLockArguments(t *testing.T) {
 
 // TestLostBeforeTheEnd: a place that can't be refreshed counts as lost before another can have it.
 func TestLostBeforeTheEnd(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			panic(http.ErrAbortHandler)

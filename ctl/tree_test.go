@@ -5,11 +5,17 @@ import (
 	"testing"
 )
 
-// bothServers runs a test against Pando and, where it is installed, against etcd.
+// bothServers runs a test against Pando and, if it is installed, against etcd, at the same time.
 func bothServers(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	t.Run("Pando", func(t *testing.T) { test(t, startPando(t)) })
-	t.Run("etcd", func(t *testing.T) { test(t, startReference(t)) })
+	t.Run("Pando", func(t *testing.T) {
+		t.Parallel()
+		test(t, startPando(t))
+	})
+	t.Run("etcd", func(t *testing.T) {
+		t.Parallel()
+		test(t, startReference(t))
+	})
 }
 
 // must runs a command of the client against s that has to succeed, and returns its stdout.
