@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,23 +18,29 @@ import (
 // levelZeroCommit is the last commit whose program has no feature levels.
 const levelZeroCommit = "b5f10beafbf24d2fe5d914374866ce237c1f9cca"
 
-// buildCommit builds the program of a commit of this repository, and returns the path of the binary. It skips the test
-// where the history is not there.
+// buildCommit returns the path of the program of a commit of this repository. It is built once, and kept in the user's
+// cache directory. The test is skipped where the history is not there.
 func buildCommit(t *testing.T, commit string) string {
 	t.Helper()
 	git := servertest.RequireProgram(t, "git", "git")
 	if err := exec.Command(git, "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
 		t.Skipf("commit %s is not in this copy of the repository (no repository, or a shallow clone): git fetch --unshallow", commit)
 	}
-	dir := t.TempDir()
-	source, binary := filepath.Join(dir, "source"), filepath.Join(dir, "pando")
-	if err := os.Mkdir(source, 0o700); err != nil {
-		t.Fatal(err)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = t.TempDir()
 	}
+	binary := filepath.Join(cache, "pando-tests", commit+"-"+runtime.Version()+"-"+runtime.GOARCH)
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	source := t.TempDir()
+	archive, unfinished := filepath.Join(source, "source.tar"), fmt.Sprintf("%s.%d", binary, os.Getpid())
 	for _, command := range [][]string{
-		{git, "archive", "--output", source + ".tar", commit},
-		{"tar", "-x", "-f", source + ".tar", "-C", source},
-		{"go", "build", "-C", source, "-o", binary, "."},
+		{git, "archive", "--output", archive, commit},
+		{"tar", "-x", "-f", archive, "-C", source},
+		{"go", "build", "-C", source, "-o", unfinished, "."},
+		{"mv", unfinished, binary}, // another run may build it at the same time
 	} {
 		if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, output)

@@ -72,8 +72,9 @@ func readAnnouncement(from members.ID, h http.Header) announcement {
 	text := h.Get(headerFounding)
 	id, err := members.ParseID(text)
 	a.founding, a.hasFounding = id, err == nil || text == noFounding
-	// A header that can't be read counts as a missing one: level 0.
-	a.level, _ = strconv.ParseUint(h.Get(headerLevel), 10, 64)
+	if level, err := strconv.ParseUint(h.Get(headerLevel), 10, 64); err == nil { // otherwise it is level 0
+		a.level = level
+	}
 	return a
 }
 
@@ -102,15 +103,15 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (announcement,
 	}
 	from, err := members.ParseID(r.Header.Get(headerFrom))
 	if err != nil || from == t.Self {
-		return refuse(http.StatusBadRequest, "the request does not say whom it is from")
+		return refuse(http.StatusBadRequest, "the request does not name its sender")
 	}
 	switch t.Membership(from) {
 	case Removed:
 		return refuse(http.StatusGone, "member %s was removed from the cluster", from)
 	case Unknown:
 		t.UnknownSender(from)
-		return refuse(http.StatusForbidden, "member %s is not known here. One that was just added is in a moment. "+
-			"If this goes on, member %s was away while others were replaced: name those of today in its --initial-cluster, and start it again", from, t.Self)
+		return refuse(http.StatusForbidden, "member %s is not known here. This passes soon for a member that was just added. "+
+			"If it does not, member %s was away while others were replaced: name those of today in its --initial-cluster, and start it again", from, t.Self)
 	}
 	peer := readAnnouncement(from, r.Header)
 	if err := t.checkCompatible(peer); err != nil {
@@ -120,10 +121,10 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (announcement,
 	return peer, true
 }
 
-// answerAtOnce lets an answer out while the request's body still comes. That of a snapshot is long, and what members of
-// another version send may have no end: the server would read it before it answered.
+// answerAtOnce makes the server answer without reading the rest of the request's body. The body of a snapshot is long, and
+// members of other versions may send one without an end.
 func answerAtOnce(w http.ResponseWriter) {
-	// Where a server can't do this, the sender learns of a refusal late.
+	// With a server that does not support this, the answer is late.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 }
 
