@@ -13,26 +13,23 @@ import (
 	"pando/tree"
 )
 
-// The members compare what they hold. Now and then the leader puts an entry
-// into the log that begins a round; each member keeps the tree's view as of that
-// entry, hashes it by ranges of paths in the background, and puts its hashes into
-// the log. So every member sees the hashes of all, of the same moment, and
-// applying waits for none of it. An entry of a round changes nothing: a version
-// that a member does not know is passed over.
+// An audit compares the data of the members. From time to time the leader puts an entry into the log that begins a round.
+// Each member keeps the tree's view as of that entry, hashes it by ranges of paths in the background, and puts its hashes
+// into the log. So every member gets the hashes of all members, of the same state, and applying waits for none of it. The
+// entries of a round change nothing: a member ignores those of a version that it does not know.
 
 // auditVersion is the version of the entries of a round and of the hashing.
 const auditVersion = 1
 
-// auditRanges is into how many ranges the leader divides the paths, at least, if
-// there are that many.
+// auditRanges is the least number of ranges into which the leader divides the paths, if there are that many paths.
 const auditRanges = 16
 
-// auditStart begins a round: where its ranges meet.
+// auditStart begins a round. Its bounds are the paths at which a range ends and the next one begins.
 type auditStart struct {
 	Bounds [][]byte `json:"bounds"`
 }
 
-// auditResult is what a member has found.
+// auditResult has the hashes of one member.
 type auditResult struct {
 	Round  uint64     `json:"round"` // index of the entry that began it
 	Member members.ID `json:"member"`
@@ -48,8 +45,7 @@ func encodeAudit(kind byte, v any) ([]byte, error) {
 	return append([]byte{kind, auditVersion}, b...), nil
 }
 
-// decodeAudit reads an entry of a round into v. It reports false for one of
-// another version.
+// decodeAudit reads an entry of a round into v. It returns false for an entry of another version.
 func decodeAudit(data []byte, v any) (bool, error) {
 	if len(data) < 2 || data[1] != auditVersion {
 		return false, nil
@@ -60,68 +56,93 @@ func decodeAudit(data []byte, v any) (bool, error) {
 	return true, nil
 }
 
-// audits is the loop's account of rounds.
-type audits struct {
-	// busy is set while this member works for a round in the background.
-	busy atomic.Bool
-	due  time.Time // when the next round begins, if this member leads
+// auditor makes and follows the rounds.
+//
+// Only the goroutine that has the turn may use it, except for busy and the methods that run in the background.
+type auditor struct {
+	state    *logState
+	tree     *tree.Store
+	registry *members.Registry
+	observer *Observer
+	log      *zap.Logger
+	interval time.Duration // between two rounds; zero for none
+	caughtUp func() bool
+	propose  func(data []byte) // puts an entry into the log; any goroutine may call it
+	inTicks  func(n int) time.Time
+	ends     [2]<-chan struct{} // closed when the node stops or has ended
 
-	round   uint64 // index of the entry that began the last one; zero when its end is known
+	busy atomic.Bool // this member works for a round in the background
+	next *deadline   // of the next round, if this member leads
+
+	round   uint64 // index of the entry that began the last round; zero after the round has ended
 	bounds  []string
 	results map[members.ID]auditResult
 	missing []members.ID // from the last round
-	// low and high bound the range that differed last, so that the next round
-	// looks closer there.
+	// low and high bound the range that differed last. The next round divides that range more finely.
 	low, high string
 }
 
-// auditIfDue begins a round, if this member leads others.
-func (c *core) auditIfDue(now time.Time) {
-	a := &c.audits
-	if c.cfg.AuditInterval <= 0 || !c.leads() || !c.caughtUp || c.alone() {
-		a.due = now.Add(c.cfg.AuditInterval)
+func newAuditor(c *core, d *deadlines) *auditor {
+	a := &auditor{
+		state: c.state, tree: c.tree, registry: c.registry, observer: c.observer, log: c.log, interval: c.cfg.AuditInterval,
+		caughtUp: func() bool { return c.startup.caughtUp }, inTicks: d.inTicks, ends: [2]<-chan struct{}{c.stop, c.done},
+	}
+	a.propose = func(data []byte) {
+		c.inbox.post(func(c *core) {
+			if err := c.raw.Propose(data); err != nil {
+				c.log.Debug("audit entry not proposed", zap.Error(err))
+			}
+		})
+	}
+	a.next = d.add(a.begin)
+	a.leaderChanged()
+	return a
+}
+
+// leaderChanged sets the time of the next round.
+func (a *auditor) leaderChanged() {
+	if a.interval > 0 {
+		a.next.set(time.Now().Add(a.interval))
+	}
+}
+
+// begin begins a round, if this member leads others.
+func (a *auditor) begin(now time.Time) {
+	a.next.set(now.Add(a.interval))
+	if !a.state.leads() || !a.caughtUp() || a.state.alone() {
 		return
 	}
-	if now.Before(a.due) || !a.busy.CompareAndSwap(false, true) {
+	if !a.busy.CompareAndSwap(false, true) {
+		a.next.set(a.inTicks(1)) // still at work for the last round
 		return
 	}
-	a.due = now.Add(c.cfg.AuditInterval)
-	n, view, low, high := c.Node, c.tree.View(), a.low, a.high
+	view, low, high := a.tree.View(), a.low, a.high
 	go func() {
-		bounds := view.Bounds(low, high, auditRanges, n.throttle())
-		a.busy.Store(false) // before the round comes back by the log
+		bounds := view.Bounds(low, high, auditRanges, a.throttle())
+		a.busy.Store(false) // before the entry is applied, which begins the hashing
 		var start auditStart
 		for _, b := range bounds {
 			start.Bounds = append(start.Bounds, []byte(b))
 		}
-		n.proposeAudit(kindAudit, start)
+		a.proposeEntry(kindAudit, start)
 	}()
 }
 
-// proposeAudit puts an entry of a round into the log. What gets lost is made good
-// by the next round.
-func (n *Node) proposeAudit(kind byte, v any) {
-	data, err := encodeAudit(kind, v)
-	if err != nil {
-		return
+// proposeEntry puts an entry of a round into the log. If it gets lost, the next round replaces this one.
+func (a *auditor) proposeEntry(kind byte, v any) {
+	if data, err := encodeAudit(kind, v); err == nil {
+		a.propose(data)
 	}
-	n.inbox.post(func(c *core) {
-		if err := c.raw.Propose(data); err != nil {
-			c.log.Debug("consistency check not proposed", zap.Error(err))
-		}
-	})
 }
 
-// applyAudit begins a round here. A member that catches up leaves it to the
-// others: nobody waits for it.
-func (c *core) applyAudit(index uint64, data []byte) error {
+// applyStart begins a round on this member. A member that has not caught up takes no part; the others don't wait for it.
+func (a *auditor) applyStart(index uint64, data []byte) error {
 	var start auditStart
 	known, err := decodeAudit(data, &start)
-	if err != nil || !known || !c.caughtUp {
+	if err != nil || !known || !a.caughtUp() {
 		return err
 	}
-	c.concludeAudit()
-	a := &c.audits
+	a.conclude()
 	a.round, a.bounds, a.results = index, nil, map[members.ID]auditResult{}
 	for _, b := range start.Bounds {
 		a.bounds = append(a.bounds, string(b))
@@ -129,63 +150,64 @@ func (c *core) applyAudit(index uint64, data []byte) error {
 	if !a.busy.CompareAndSwap(false, true) {
 		return nil // still at work for an earlier round
 	}
-	n, view, bounds := c.Node, c.tree.View(), a.bounds
+	view, bounds := a.tree.View(), a.bounds
 	go func() {
 		defer a.busy.Store(false)
-		n.hashForAudit(index, view, bounds)
+		a.hash(index, view, bounds)
 	}()
 	return nil
 }
 
-func (n *Node) hashForAudit(round uint64, view *tree.View, bounds []string) {
+// hash hashes the ranges of a view and proposes the result. It runs in the background.
+func (a *auditor) hash(round uint64, view *tree.View, bounds []string) {
 	start := time.Now()
-	ranges := view.HashRanges(bounds, n.throttle())
+	ranges := view.HashRanges(bounds, a.throttle())
 	if ranges == nil {
 		return // the node stops
 	}
-	emit1(n.observer.AuditHashed, time.Since(start))
-	n.proposeAudit(kindAuditResult, auditResult{Round: round, Member: n.id, State: view.HashState(), Ranges: ranges})
+	emit1(a.observer.AuditHashed, time.Since(start))
+	a.proposeEntry(kindAuditResult, auditResult{Round: round, Member: a.state.id, State: view.HashState(), Ranges: ranges})
 }
 
-// applyAuditResult takes what a member has found, and ends the round when it was
-// the last one.
-func (c *core) applyAuditResult(data []byte) error {
+// applyResult takes the hashes of a member. The last member's end the round.
+func (a *auditor) applyResult(data []byte) error {
 	var r auditResult
 	known, err := decodeAudit(data, &r)
-	a := &c.audits
 	if err != nil || !known || r.Round == 0 || r.Round != a.round || len(r.Ranges) != len(a.bounds)+1 {
 		return err
 	}
 	a.results[r.Member] = r
-	for _, m := range c.registry.List() {
-		if _, there := a.results[m.ID]; !there {
-			return nil
-		}
+	if len(a.absent()) == 0 {
+		a.conclude()
 	}
-	c.concludeAudit()
 	return nil
 }
 
-// concludeAudit ends the round with the results that are there, and tells of what
-// differs.
-func (c *core) concludeAudit() {
-	a := &c.audits
+// absent gives the members without a result in this round.
+func (a *auditor) absent() (ids []members.ID) {
+	for _, m := range a.registry.List() {
+		if _, ok := a.results[m.ID]; !ok {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+// conclude ends the round with the results that have arrived, and logs the differences.
+func (a *auditor) conclude() {
 	if a.round == 0 {
 		return
 	}
-	report := AuditReport{Index: a.round, Members: len(a.results), Differences: differences(a.bounds, a.results)}
-	for _, m := range c.registry.List() {
-		if _, there := a.results[m.ID]; !there {
-			report.Missing = append(report.Missing, m.ID)
-		}
+	report := AuditReport{
+		Index: a.round, Members: len(a.results), Missing: a.absent(), Differences: differences(a.bounds, a.results),
 	}
 	a.round = 0
 	if report.Members == 0 {
-		return // the next round came too early for all
+		return // the next round began before any result
 	}
 	if len(report.Missing) > 0 && !slices.Equal(report.Missing, a.missing) {
-		c.log.Warn("the data of these members could not be compared: they are down, cut off or far behind",
-			zap.Uint64("log-index", report.Index), zap.Strings("members", c.describeMembers(report.Missing)))
+		a.log.Warn("the data of these members could not be compared: they are down, cut off or far behind",
+			zap.Uint64("log-index", report.Index), zap.Strings("members", describeMembers(a.registry, report.Missing)))
 	}
 	a.missing = report.Missing
 	a.low, a.high = "", ""
@@ -193,18 +215,18 @@ func (c *core) concludeAudit() {
 		if !d.State && a.low == "" && a.high == "" {
 			a.low, a.high = d.Low, d.High
 		}
-		c.log.Error("the members' data differs: "+d.describe(),
+		a.log.Error("the members' data differs: "+d.describe(),
 			zap.Uint64("log-index", report.Index), zap.Stringers("members", d.Members), zap.Any("hashes", d.Hashes))
 	}
 	if report.Differences == nil && report.Missing == nil {
-		c.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
+		a.log.Debug("the members' data is the same", zap.Uint64("log-index", report.Index), zap.Int("members", report.Members))
 	}
-	emit1(c.observer.Audited, report)
+	emit1(a.observer.Audited, report)
 }
 
-// throttle gives the pause of a walk in the background: it takes a tenth of a
-// processor. It tells the walk to end when the node stops.
-func (n *Node) throttle() func() bool {
+// throttle gives the pause function of a walk in the background, which then uses a tenth of a processor. The function
+// returns false when the node stops: the walk must end.
+func (a *auditor) throttle() func() bool {
 	begun := time.Now()
 	timer := time.NewTimer(0)
 	<-timer.C
@@ -212,9 +234,9 @@ func (n *Node) throttle() func() bool {
 		timer.Reset(auditIdle * time.Since(begun))
 		select {
 		case <-timer.C:
-		case <-n.stop:
+		case <-a.ends[0]:
 			return false
-		case <-n.done:
+		case <-a.ends[1]:
 			return false
 		}
 		begun = time.Now()
@@ -222,6 +244,5 @@ func (n *Node) throttle() func() bool {
 	}
 }
 
-// auditIdle is how many times as long as it works a walk in the background
-// rests.
+// auditIdle is the ratio between the time for which a walk in the background rests and that for which it works.
 const auditIdle = 9

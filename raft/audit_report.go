@@ -8,30 +8,28 @@ import (
 	"pando/members"
 )
 
-// AuditReport is the outcome of a comparison of what the members hold.
+// AuditReport is the result of an audit: a comparison of the members' data.
 type AuditReport struct {
-	// Index is the log entry as of which they were compared.
+	// Index is that of the log entry after which the data was compared.
 	Index uint64
-	// Members is how many took part.
+	// Members is the number of members that took part.
 	Members int
-	// Missing are the members that did not: they are down, far behind, or cut off, and
-	// nobody knows what they hold. They are sorted.
+	// Missing are the members that did not take part, because they are down, cut off or far behind. They are sorted.
 	Missing []members.ID
-	// Differences is empty when all hold the same.
+	// Differences is empty when the data is the same.
 	Differences []Difference
 }
 
 // Difference is a part of the data in which members differ.
 type Difference struct {
-	// State says that it is the index, the counters or the sizes; otherwise it is
-	// paths from Low (inclusive, "" for the first) to High (exclusive, "" for the
-	// end), in the order of a walk of the tree.
+	// State means that the index, the counters or the sizes differ. Otherwise it is paths from Low (inclusive, "" for the
+	// first) to High (exclusive, "" for the end), in the order of a walk of the tree.
 	State     bool
 	Low, High string
-	// Members are those that hold something else than the majority; all that took
-	// part when there is none. They are sorted.
+	// Members are those whose data differs from the majority's, or all that took part when there is no majority. They are
+	// sorted.
 	Members []members.ID
-	// Hashes are those of all that took part.
+	// Hashes has the hash of each member that took part.
 	Hashes map[members.ID]string
 }
 
@@ -41,7 +39,7 @@ func (d Difference) describe() string {
 		part = fmt.Sprintf("keys from %s to before %s", cmp.Or(d.Low, "the first"), cmp.Or(d.High, "the end"))
 	}
 	if len(d.Members) == len(d.Hashes) {
-		return part + " are not the same on any majority; stop writing, save a snapshot of each member, and find out whose is right"
+		return part + " are not the same on any majority; stop writing, save a snapshot of each member, and find out which is right"
 	}
 	return part + " are not what the majority holds; remove the members named here, and add them again with empty data directories"
 }
@@ -76,8 +74,8 @@ func differences(bounds []string, results map[members.ID]auditResult) []Differen
 	return found
 }
 
-// outvoted gives the members whose hash is not that of more than half of them, or
-// all when no hash is; nil when all have the same.
+// outvoted gives the members whose hash is not the majority's, or all when no hash has a majority; nil when all hashes are
+// the same.
 func outvoted(hashes map[members.ID]uint64) []members.ID {
 	votes := map[uint64]int{}
 	for _, h := range hashes {

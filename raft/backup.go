@@ -5,20 +5,18 @@ import (
 	"io"
 )
 
-// saver waits for a checkpoint that holds at least the entries up to index.
+// saver is a caller of OpenSnapshot. It waits for a checkpoint that has the entries up to index, or more.
 type saver struct {
 	index uint64
 	done  chan error // has room for one
 }
 
-// OpenSnapshot writes a checkpoint of what is applied here at the time of the
-// call, or later, and opens it as a snapshot file of size bytes; see
-// storage.InspectSnapshot. After Barrier that is all that was acknowledged to
-// anyone. The caller must close it. Its errors are ctx's, those of the disk, or
-// what the node ended with.
+// OpenSnapshot writes a checkpoint of what is applied here at the time of the call, or later, and opens it as a snapshot
+// file of size bytes; see storage.InspectSnapshot. After Barrier that is everything that any member has acknowledged. The
+// caller must close the file. The errors are ctx's, those of the disk, or the node's own.
 func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error) {
 	saved := make(chan error, 1)
-	if !n.inbox.post(func(c *core) { c.save(saved) }) {
+	if !n.inbox.post(func(c *core) { c.checkpoints.save(saved) }) {
 		return nil, 0, errTooMany
 	}
 	select {
@@ -26,7 +24,7 @@ func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-n.done:
-		err = n.err
+		err = n.Err()
 	}
 	if err != nil {
 		return nil, 0, err
@@ -38,33 +36,33 @@ func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64
 	return r, r.Size, nil
 }
 
-// save answers when a checkpoint holds what is applied now.
-func (c *core) save(done chan error) {
-	if c.checkpoint.index == c.appliedIndex && !c.cfg.Disk.NeedsAll() {
+// save answers when a checkpoint has what is applied now.
+func (x *checkpointer) save(done chan error) {
+	if x.current() {
 		done <- nil
 		return
 	}
-	c.checkpoint.savers = append(c.checkpoint.savers, saver{c.appliedIndex, done})
-	if c.checkpoint.underway {
-		c.deferCompaction()
+	x.savers = append(x.savers, saver{x.state.applied.Load(), done})
+	if x.underWay {
+		x.deferCompaction()
 		return
 	}
-	c.beginCheckpoint()
+	x.begin()
 }
 
-// saved answers those for whom a checkpoint was written, or failed, and begins
-// the next one if it came too early for others.
-func (l *core) saved(c checkpointed) {
-	waiting := l.checkpoint.savers
-	l.checkpoint.savers = nil
+// answerSavers answers the callers for whom a checkpoint is new enough, or all if it failed. If callers are left, it
+// begins the next checkpoint.
+func (x *checkpointer) answerSavers(c checkpointDone) {
+	waiting := x.savers
+	x.savers = nil
 	for _, s := range waiting {
 		if c.err == nil && c.Applied < s.index {
-			l.checkpoint.savers = append(l.checkpoint.savers, s)
+			x.savers = append(x.savers, s)
 			continue
 		}
 		s.done <- c.err
 	}
-	if len(l.checkpoint.savers) > 0 && l.failed == nil {
-		l.beginCheckpoint()
+	if len(x.savers) > 0 && x.healthy() {
+		x.begin()
 	}
 }

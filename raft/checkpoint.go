@@ -5,148 +5,159 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/members"
 	"pando/storage"
 	"pando/tree"
 )
 
-// checkpoint is the loop's account of checkpoints: at most one is under way,
-// on its own goroutine.
-type checkpoint struct {
-	underway         bool
-	begun            uint64 // applied index of the one under way
-	index            uint64 // applied index of the last one
+// checkpointer writes checkpoints. At most one is under way, on a goroutine of its own.
+//
+// Only the goroutine that has the turn may use it.
+type checkpointer struct {
+	state    *logState
+	disk     *storage.Disk
+	tree     *tree.Store
+	registry *members.Registry
+	storage  *logStorage
+	observer *Observer
+	log      *zap.Logger
+	healthy  func() bool // whether the core may go on
+	levels   *levelManager
+	count    int   // changed nodes that cause a checkpoint
+	walBytes int64 // size of the log that causes a checkpoint
+
+	underWay         bool
+	begun            uint64 // applied index of the checkpoint under way
+	index            uint64 // applied index of the last checkpoint
 	retryAt          time.Time
-	savers           []saver           // of snapshots
-	resumeCompaction func()            // ends the deferral of compactions; nil when none is in effect
-	done             chan checkpointed // taken from in a turn alone
-	wake             chan struct{}     // tells the loop that done has something
+	savers           []saver
+	resumeCompaction func()              // ends the deferral of compactions; nil when none is in effect
+	done             chan checkpointDone // received from inside a turn only
+	wake             chan struct{}       // signals the core that done has something
 }
 
-// checkpointed is a checkpoint that came to its end.
-type checkpointed struct {
+// checkpointDone is the result of a checkpoint.
+type checkpointDone struct {
 	storage.Checkpoint
 	stats storage.CheckpointStats
 	err   error
 }
 
-// checkpointRetry is the pause after a failed checkpoint. The log is kept
-// meanwhile, so nothing is lost but space.
+// checkpointRetry is the pause after a failed checkpoint. The log is kept meanwhile, so a failure costs only space.
 const checkpointRetry = 5 * time.Second
 
-func newCheckpoint(index uint64) checkpoint {
-	return checkpoint{index: index, done: make(chan checkpointed, 1), wake: make(chan struct{}, 1)}
+func newCheckpointer(c *core) *checkpointer {
+	return &checkpointer{
+		state: c.state, disk: c.disk, tree: c.tree, registry: c.registry, storage: c.storage, observer: c.observer, log: c.log,
+		healthy: c.healthy, levels: c.levels, count: c.cfg.SnapshotCount, walBytes: c.cfg.WALBytes,
+		index: c.state.applied.Load(), done: make(chan checkpointDone, 1), wake: make(chan struct{}, 1),
+	}
 }
 
-// CheckpointFailing tells since when checkpoints fail, and the error of the last one.
-// The time is zero when the last checkpoint succeeded, or none was tried. It may be
-// called from anywhere.
+// CheckpointFailing returns since when checkpoints fail, and the error of the last one. The time is zero when the last
+// checkpoint succeeded, or none was tried. It may be called from any goroutine.
 func (n *Node) CheckpointFailing() (since time.Time, err error) { return n.disk.CheckpointFailing() }
 
-// checkpointIfDue begins a checkpoint after enough changes or enough log.
-func (l *core) checkpointIfDue() {
-	c := &l.checkpoint
-	if c.underway {
-		l.deferCompaction()
+// beginIfDue begins a checkpoint after enough changes or enough log, or when a follower needs one.
+func (x *checkpointer) beginIfDue() {
+	if x.underWay {
+		x.deferCompaction()
 		return
 	}
-	if l.failed != nil {
-		return
+	due := x.tree.DirtyPaths() >= x.count || x.disk.WALSize() >= x.walBytes || x.storage.wants() || x.disk.NeedsAll() || x.levels.unsaved()
+	if due && x.healthy() && !time.Now().Before(x.retryAt) {
+		x.begin()
 	}
-	if l.tree.DirtyPaths() < l.cfg.SnapshotCount && l.cfg.Disk.WALSize() < l.cfg.WALBytes && !l.storage.wants() && !l.cfg.Disk.NeedsAll() && !l.levelUnsaved() {
-		return
-	}
-	if time.Now().Before(c.retryAt) {
-		return
-	}
-	l.beginCheckpoint()
 }
 
-// beginCheckpoint begins one while none is under way.
-func (c *core) beginCheckpoint() {
-	c.checkpoint.underway = true
-	c.deferCompaction()
-	next := c.nextCheckpoint()
-	c.checkpoint.begun = next.Applied
+// begin begins a checkpoint. None may be under way.
+func (x *checkpointer) begin() {
+	x.underWay = true
+	x.deferCompaction()
+	next := x.next()
+	x.begun = next.Applied
 	go func() {
-		c.checkpoint.done <- c.writeCheckpoint(next)
-		wake(c.checkpoint.wake)
+		x.done <- x.write(next)
+		wake(x.wake)
 	}()
 }
 
-// deferCompaction keeps a compaction from following the checkpoint under way, when
-// snapshots wait for that checkpoint to end.
-func (l *core) deferCompaction() {
-	c := &l.checkpoint
-	if c.resumeCompaction == nil && (len(c.savers) > 0 || l.storage.wants()) {
-		c.resumeCompaction = l.cfg.Disk.DeferCompaction()
+// deferCompaction keeps a compaction from following the checkpoint under way when snapshots wait for that checkpoint.
+func (x *checkpointer) deferCompaction() {
+	if x.resumeCompaction == nil && (len(x.savers) > 0 || x.storage.wants()) {
+		x.resumeCompaction = x.disk.DeferCompaction()
 	}
 }
 
-// nextCheckpoint is the state as applied now.
-func (c *core) nextCheckpoint() storage.Checkpoint {
+// next is the state as applied now.
+func (x *checkpointer) next() storage.Checkpoint {
 	return storage.Checkpoint{
-		Delta:     c.takeDelta(),
-		Applied:   c.appliedIndex,
-		Term:      c.appliedTerm,
-		ConfState: c.confState,
-		Members:   c.registry.Marshal(),
-		Level:     c.level.Load(),
+		Delta:     x.takeDelta(),
+		Applied:   x.state.applied.Load(),
+		Term:      x.state.appliedTerm,
+		ConfState: x.state.confState,
+		Members:   x.registry.Marshal(),
+		Level:     x.state.level.Load(),
 	}
 }
 
-// takeDelta gives what the next checkpoint has to store.
-func (c *core) takeDelta() *tree.Delta {
-	if c.cfg.Disk.NeedsAll() {
-		return c.tree.TakeAll()
+// takeDelta takes from the tree what the next checkpoint has to store.
+func (x *checkpointer) takeDelta() *tree.Delta {
+	if x.disk.NeedsAll() {
+		return x.tree.TakeAll()
 	}
-	return c.tree.TakeDelta()
+	return x.tree.TakeDelta()
 }
 
-func (l *core) writeCheckpoint(c storage.Checkpoint) checkpointed {
-	stats, err := l.cfg.Disk.Checkpoint(c)
+// write writes a checkpoint. Any goroutine may call it.
+func (x *checkpointer) write(c storage.Checkpoint) checkpointDone {
+	stats, err := x.disk.Checkpoint(c)
 	if err == nil {
-		emit1(l.observer.CheckpointDone, stats)
+		emit1(x.observer.CheckpointDone, stats)
 	} else {
-		emit(l.observer.CheckpointFailed)
+		emit(x.observer.CheckpointFailed)
 	}
-	return checkpointed{Checkpoint: c, stats: stats, err: err}
+	return checkpointDone{Checkpoint: c, stats: stats, err: err}
 }
 
-// checkpointed takes note of a checkpoint that ended.
-func (l *core) checkpointed(c checkpointed) {
-	l.checkpoint.underway = false
-	if l.checkpoint.resumeCompaction != nil {
-		l.checkpoint.resumeCompaction()
-		l.checkpoint.resumeCompaction = nil
+// finish takes the result of a checkpoint, and answers the callers that wait for one.
+func (x *checkpointer) finish(c checkpointDone) {
+	x.underWay = false
+	if x.resumeCompaction != nil {
+		x.resumeCompaction()
+		x.resumeCompaction = nil
 	}
-	defer l.saved(c)
+	defer x.answerSavers(c)
 	if c.err != nil {
-		l.tree.ReturnDelta(c.Delta)
-		l.checkpoint.retryAt = time.Now().Add(checkpointRetry)
-		l.log.Error("checkpoint failed; the log is kept and it will be tried again", zap.Error(c.err))
+		x.tree.ReturnDelta(c.Delta)
+		x.retryAt = time.Now().Add(checkpointRetry)
+		x.log.Error("checkpoint failed; the log is kept, and it will be tried again", zap.Error(c.err))
 		return
 	}
-	l.checkpoint.index = c.Applied
-	l.levels.saved = c.Level
-	l.storage.checkpointed(c.Applied, c.Term, c.ConfState)
-	l.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
+	x.index = c.Applied
+	x.levels.saved = c.Level
+	x.storage.checkpointed(c.Applied, c.Term, c.ConfState)
+	x.log.Debug("checkpoint written", zap.Uint64("index", c.Applied), zap.Any("stats", c.stats))
 }
 
-// lastCheckpoint writes what has changed since the last one, before the end.
-func (c *core) lastCheckpoint() {
-	defer c.cfg.Disk.DeferCompaction()()
-	c.awaitCheckpoint()
-	if c.appliedIndex == c.checkpoint.index && !c.cfg.Disk.NeedsAll() {
-		return
+// current reports whether the last checkpoint has everything that is applied.
+func (x *checkpointer) current() bool {
+	return x.index == x.state.applied.Load() && !x.disk.NeedsAll()
+}
+
+// writeLast writes what has changed since the last checkpoint, before the core ends.
+func (x *checkpointer) writeLast() {
+	defer x.disk.DeferCompaction()()
+	x.await()
+	if !x.current() {
+		x.finish(x.write(x.next()))
 	}
-	c.checkpointed(c.writeCheckpoint(c.nextCheckpoint()))
 }
 
-// awaitCheckpoint waits for the checkpoint under way, if there is one, and for
-// those that a snapshot needs behind it.
-func (c *core) awaitCheckpoint() {
-	defer c.cfg.Disk.DeferCompaction()()
-	for c.checkpoint.underway {
-		c.checkpointed(<-c.checkpoint.done)
+// await waits until no checkpoint is under way, including those that callers of OpenSnapshot need.
+func (x *checkpointer) await() {
+	defer x.disk.DeferCompaction()()
+	for x.underWay {
+		x.finish(<-x.done)
 	}
 }

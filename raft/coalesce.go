@@ -6,38 +6,52 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Under load a leader keeps one append on its way to the followers. What they and
-// its own clients propose meanwhile gathers, and goes into the next one: each append
-// costs every member a message, a sync and an answer, however much is in it.
+// A leader under load has one append in flight to its followers. What followers forward meanwhile, and what the leader's
+// own callers propose, is coalesced into the next append: each append costs every member a message, a sync and an answer,
+// whatever its size.
 
-// gathering reports whether proposals gather while an append is on its way. A lone
-// write never waits for another's.
-func (c *core) coalesces() bool { return c.underLoad.Load() && c.leads() && !c.alone() }
-
-// appending reports whether the log has entries that wait for a quorum. Raft may
-// know of a commit before the loop does: then the next append leaves in one go with
-// the news of it.
-func (c *core) appending() bool {
-	return c.lastIndex > c.committed.Load() && c.lastIndex > c.raw.BasicStatus().GetCommit()
-}
-
-// gatherBytes bounds what gathers. Raft gets at once what is beyond: large entries have
-// nothing to win, and the whole may have to travel to a new leader as one message.
+// maxCoalesced bounds the coalesced entries in bytes. What exceeds it goes to raft at once: large entries gain nothing, and
+// all coalesced entries may have to travel to a new leader in one message.
 const maxCoalesced = batchBytes
 
-// gather takes a proposal that a follower has forwarded.
-func (c *core) gather(m *raftpb.Message) {
-	size := entriesSize(c.coalesced) + entriesSize(m.GetEntries())
-	if size <= maxCoalesced && (c.awaitsFounding() || c.coalesces() && c.appending()) {
-		c.coalesced = append(c.coalesced, m.GetEntries()...)
-		return
-	}
-	// What gets lost here times out where it was proposed.
-	_ = c.offer(m, time.Now())
+// coalesces reports whether proposals wait while an append is in flight. A lone write never waits for another one.
+func (p *proposer) coalesces() bool {
+	return p.load.heavy.Load() && p.state.leads() && !p.state.alone()
 }
 
-// entryOverhead is about what an entry takes up in memory beside its data; its
-// encoding adds less.
+// forward takes a proposal that a follower has forwarded.
+func (p *proposer) forward(m *raftpb.Message) {
+	size := entriesSize(p.coalesced) + entriesSize(m.GetEntries())
+	if size <= maxCoalesced && !p.mayAppend() {
+		p.coalesced = append(p.coalesced, m.GetEntries()...)
+		return
+	}
+	// After an error the proposal times out on the member that forwarded it.
+	_ = p.offer(m, time.Now())
+}
+
+// proposeCoalescedIfDue offers the coalesced entries that no batch of this member has taken along. A member that no
+// longer leads has no reason to keep them; raft forwards them to the new leader.
+func (p *proposer) proposeCoalescedIfDue() {
+	if p.mayAppend() {
+		p.proposeCoalesced()
+	}
+}
+
+func (p *proposer) proposeCoalesced() {
+	if len(p.coalesced) > 0 {
+		_ = p.offer(p.withCoalesced(), time.Now())
+	}
+}
+
+// withCoalesced makes one message of the coalesced entries and entries of this member.
+func (p *proposer) withCoalesced(own ...*raftpb.Entry) *raftpb.Message {
+	entries := append(p.coalesced, own...)
+	p.coalesced = nil // raft keeps the slice
+	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&p.state.id), Entries: entries}
+}
+
+// entryOverhead is about the memory that an entry takes beside its data. The encoding of an entry adds less.
 const entryOverhead = 128
 
 func entriesSize(entries []*raftpb.Entry) int {
@@ -49,27 +63,3 @@ func entriesSize(entries []*raftpb.Entry) int {
 }
 
 func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }
-
-// withGathered proposes entries of this member together with those that have
-// gathered.
-func (c *core) withCoalesced(own ...*raftpb.Entry) *raftpb.Message {
-	entries := append(c.coalesced, own...)
-	c.coalesced = nil // raft keeps the slice
-	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.id), Entries: entries}
-}
-
-// offerGatheredIfDue offers what has gathered and left with no proposal of this
-// member. One that leads no more has no reason to gather either: what it has then
-// goes to the new leader.
-func (c *core) proposeCoalescedIfDue() {
-	if !c.awaitsFounding() && !(c.coalesces() && c.appending()) {
-		c.proposeCoalesced()
-	}
-}
-
-// offerGathered offers raft what has gathered.
-func (c *core) proposeCoalesced() {
-	if len(c.coalesced) > 0 {
-		_ = c.offer(c.withCoalesced(), time.Now())
-	}
-}

@@ -31,9 +31,9 @@ func (r *replica) inTask(do task) {
 
 // appendUnderLoad leaves an append of the leader on its way, as if under load.
 func appendUnderLoad(t *testing.T, c *core, m *raftpb.Message) {
-	c.recent = 1 << 10 // the batches of this test are small, and end the load
-	c.underLoad.Store(true)
-	if err := c.offer(m, time.Now()); err != nil {
+	c.proposer.load.applied = 1 << 10 // the batches of this test are small, and end the load
+	c.proposer.load.heavy.Store(true)
+	if err := c.proposer.offer(m, time.Now()); err != nil {
 		t.Error(err)
 	}
 	c.handle(c.raw.Ready())
@@ -55,19 +55,19 @@ func TestGather(t *testing.T) {
 	value := strings.Repeat("x", maxCoalesced/gathers-512)
 	lead.inTask(func(c *core) {
 		appendUnderLoad(t, c, forwarded(from, 1, "/0", "1"))
-		last := c.lastIndex
+		last := c.state.lastIndex
 		for i := range gathers + beyond {
-			c.gather(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
+			c.proposer.forward(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
 		}
-		if len(c.coalesced) != gathers {
-			t.Errorf("%d proposals gather, want %d", len(c.coalesced), gathers)
+		if len(c.proposer.coalesced) != gathers {
+			t.Errorf("%d proposals gather, want %d", len(c.proposer.coalesced), gathers)
 		}
 		c.handle(c.raw.Ready())
-		if c.lastIndex != last+beyond {
-			t.Errorf("raft got %d proposals, want the %d for which there was no room", c.lastIndex-last, beyond)
+		if c.state.lastIndex != last+beyond {
+			t.Errorf("raft got %d proposals, want the %d for which there was no room", c.state.lastIndex-last, beyond)
 		}
-		c.proposeCoalescedIfDue()
-		if len(c.coalesced) != gathers {
+		c.proposer.proposeCoalescedIfDue()
+		if len(c.proposer.coalesced) != gathers {
 			t.Error("raft got what gathers, while the append was still on its way")
 		}
 	})
@@ -93,10 +93,10 @@ func TestLargeNeverGathers(t *testing.T) {
 	lead, from := c.leader(), c.follower().id
 	lead.inTask(func(c *core) {
 		appendUnderLoad(t, c, forwarded(from, 1, "/a", "1"))
-		c.gather(forwarded(from, 2, "/large", strings.Repeat("x", maxCoalesced)))
-		c.gather(forwarded(from, 3, "/b", "1"))
-		if len(c.coalesced) != 1 {
-			t.Errorf("%d proposals gather, want the small one", len(c.coalesced))
+		c.proposer.forward(forwarded(from, 2, "/large", strings.Repeat("x", maxCoalesced)))
+		c.proposer.forward(forwarded(from, 3, "/b", "1"))
+		if len(c.proposer.coalesced) != 1 {
+			t.Errorf("%d proposals gather, want the small one", len(c.proposer.coalesced))
 		}
 	})
 	c.await("all writes", func() bool { return exists(lead, "/a") && exists(lead, "/large") && exists(lead, "/b") })
@@ -110,9 +110,9 @@ func TestLoneWriteNeverGathers(t *testing.T) {
 	lead, from := c.leader(), c.follower().id
 	lead.inTask(func(c *core) {
 		appendUnderLoad(t, c, forwarded(from, 1, "/a", "1"))
-		c.underLoad.Store(false)
-		c.gather(forwarded(from, 2, "/b", "1"))
-		if len(c.coalesced) != 0 || !c.raw.HasReady() {
+		c.proposer.load.heavy.Store(false)
+		c.proposer.forward(forwarded(from, 2, "/b", "1"))
+		if len(c.proposer.coalesced) != 0 || !c.raw.HasReady() {
 			t.Error("a write waits for another's commit without load")
 		}
 	})
@@ -130,9 +130,9 @@ func TestGatheredOutlivesLeadership(t *testing.T) {
 	c.isolate(lead)
 	lead.inTask(func(c *core) {
 		appendUnderLoad(t, c, forwarded(rest[0].id, 1, "/appended", "1"))
-		c.gather(forwarded(rest[0].id, 2, "/gathered", "1"))
-		if len(c.coalesced) != 1 {
-			t.Errorf("%d proposals gather, want 1", len(c.coalesced))
+		c.proposer.forward(forwarded(rest[0].id, 2, "/gathered", "1"))
+		if len(c.proposer.coalesced) != 1 {
+			t.Errorf("%d proposals gather, want 1", len(c.proposer.coalesced))
 		}
 	})
 	c.leaderOf(rest, lead)
@@ -154,12 +154,12 @@ func TestGatheredBeforeHandOver(t *testing.T) {
 	lead, from := c.leader(), c.follower()
 	lead.inTask(func(c *core) {
 		appendUnderLoad(t, c, forwarded(from.id, 1, "/a", "1"))
-		c.gather(forwarded(from.id, 2, "/b", "1"))
-		if len(c.coalesced) != 1 {
+		c.proposer.forward(forwarded(from.id, 2, "/b", "1"))
+		if len(c.proposer.coalesced) != 1 {
 			t.Error("nothing gathers")
 		}
-		c.transferAndStop()
-		if len(c.coalesced) != 0 || len(c.deferred) != 0 {
+		c.transfer.begin()
+		if len(c.proposer.coalesced) != 0 || len(c.proposer.deferred.list) != 0 {
 			t.Error("what gathers is not in the log of the leader that goes")
 		}
 	})
@@ -174,17 +174,17 @@ func TestHandOverAwaitsLeader(t *testing.T) {
 	c.settle()
 	lead, from := c.leader(), c.follower()
 	lead.inTask(func(c *core) {
-		c.transferAndStop()
-		c.gather(forwarded(from.id, 1, "/a", "1"))
-		if len(c.deferred) != 1 {
-			t.Errorf("%d proposals wait for the next leader, want 1", len(c.deferred))
+		c.transfer.begin()
+		c.proposer.forward(forwarded(from.id, 1, "/a", "1"))
+		if len(c.proposer.deferred.list) != 1 {
+			t.Errorf("%d proposals wait for the next leader, want 1", len(c.proposer.deferred.list))
 		}
-		self := c.leader.Swap(0)
+		self := c.state.leader.Swap(0)
 		c.tick(time.Now())
 		if c.failed != nil {
 			t.Errorf("the leader ends before there is another: %v", c.failed)
 		}
-		c.leader.Store(self)
+		c.state.leader.Store(self)
 	})
 	c.await("what was forwarded meanwhile", func() bool { return exists(from, "/a") })
 }

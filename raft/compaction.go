@@ -9,27 +9,25 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 )
 
-// How much of the applied log stays in memory, for members that lag behind. Bounds are
-// in bytes: an entry may hold one small command or hundreds of large ones.
+// Compaction drops applied entries from the log in memory. Some stay for members that lag behind. The bounds are in bytes:
+// an entry may have one small command or hundreds of large ones.
 //
-// A quarter of the bound is kept in any case, for whoever comes back after a moment. The
-// rest is for a member that is active and needs it: one that lags, or that is getting a
-// snapshot and will go on from there. Beyond the bound memory counts for more, and the
-// member gets a snapshot. A member that is alone keeps nothing.
+// A quarter of the bound always stays, for members that reconnect soon. The rest stays while an active member needs it: one
+// that lags, or one that receives a snapshot and will continue after it. Above the bound, entries are dropped even if a
+// member needs them; that member gets a snapshot. A member that is alone keeps no entries.
 
 const (
-	// keepShare is the share of the bound that is kept in any case.
+	// keepShare is the share of the bound that always stays.
 	keepShare = 4
-	// compactStep is the share of the bound by which the log outgrows that before it is
-	// cut: cutting copies a pointer for each entry that stays.
+	// compactStep is the share of the bound by which the log must exceed what stays before it is compacted: a compaction
+	// copies a pointer for each entry that stays.
 	compactStep = 32
 )
 
-// compact drops applied entries from memory. The disk has them until the next
-// checkpoint.
+// compact drops applied entries from memory. The disk has them until the next checkpoint.
 func (c *core) compact() {
 	keep := c.limits.catchUp / keepShare
-	if c.alone() {
+	if c.state.alone() {
 		keep = 0
 	}
 	if c.storage.size() < keep+c.limits.catchUp/compactStep {
@@ -40,27 +38,26 @@ func (c *core) compact() {
 	}
 }
 
-// droppable is the last entry to drop from memory when so many bytes are kept in any
-// case and others need the log from the given entry on.
+// droppable is the last entry to drop when keep bytes always stay and other members need the log from the entry needed on.
 func (c *core) droppable(keep int64, needed uint64) uint64 {
-	size, bound := c.storage.size(), c.limits.catchUp
-	upTo := c.storage.oldest(size-keep, min(c.appliedIndex, needed-1))
+	size, bound, applied := c.storage.size(), c.limits.catchUp, c.state.applied.Load()
+	upTo := c.storage.oldest(size-keep, min(applied, needed-1))
 	if size > bound {
-		upTo = max(upTo, c.storage.oldest(size-bound+bound/compactStep, c.appliedIndex))
+		upTo = max(upTo, c.storage.oldest(size-bound+bound/compactStep, applied))
 	}
 	return upTo
 }
 
-// neededByOthers is the first entry that an active member still needs from this leader;
-// beyond all where none does, and on a follower, which does not know.
+// neededByOthers is the first entry that an active member still needs from this leader. It is the largest index if no
+// member needs one, and on a follower, which has no such information.
 func (c *core) neededByOthers() uint64 {
 	needed := uint64(math.MaxUint64)
-	if !c.leads() {
+	if !c.state.leads() {
 		return needed
 	}
 	first := c.storage.first()
 	c.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
-		if id == uint64(c.id) || !p.RecentActive {
+		if id == uint64(c.state.id) || !p.RecentActive {
 			return
 		}
 		next := p.Match + 1
@@ -77,12 +74,11 @@ func (c *core) neededByOthers() uint64 {
 	return needed
 }
 
-// afterNextSnapshot is the first entry that a member will need that is about to get a
-// snapshot: of the last checkpoint, if the log in memory reaches back to it, or of the
-// one under way.
+// afterNextSnapshot is the first entry that a member will need after it got a snapshot: that of the last checkpoint, if
+// the log in memory reaches back to it, or that of the checkpoint under way.
 func (c *core) afterNextSnapshot(first uint64) uint64 {
-	if next := c.storage.position() + 1; next >= first || !c.checkpoint.underway {
+	if next := c.storage.position() + 1; next >= first || !c.checkpoints.underWay {
 		return next
 	}
-	return c.checkpoint.begun + 1
+	return c.checkpoints.begun + 1
 }

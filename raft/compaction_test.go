@@ -120,8 +120,9 @@ func TestDroppable(t *testing.T) {
 		{"nothing is kept", 40, 0, math.MaxUint64, 39},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &core{Node: &Node{limits: limits{catchUp: 64 * size}}, storage: logInMemory(t, 1, test.entries, size), appliedIndex: test.entries - 1}
-			if got := l.droppable(test.keep, test.needed); got != test.want {
+			c := &core{shared: shared{limits: limits{catchUp: 64 * size}, state: &logState{}}, storage: logInMemory(t, 1, test.entries, size)}
+			c.state.applied.Store(test.entries - 1)
+			if got := c.droppable(test.keep, test.needed); got != test.want {
 				t.Errorf("drops up to %d, want %d", got, test.want)
 			}
 		})
@@ -137,12 +138,12 @@ func TestLeaderKnowsWhoLags(t *testing.T) {
 	lead, known := c.leader(), false
 	c.await("all acknowledgements", func() bool {
 		lead.inTask(func(c *core) {
-			last := c.lastIndex
+			last := c.state.lastIndex
 			if known = c.neededByOthers() == last+1; !known {
 				return
 			}
 			for i := range uint64(3) { // nobody can acknowledge it before this task ends
-				if err := c.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
+				if err := c.proposer.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
 					t.Error(err)
 				}
 				c.handle(c.raw.Ready())

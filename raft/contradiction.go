@@ -16,97 +16,101 @@ import (
 	"pando/raft/transport"
 )
 
-// A message may contradict this member's log: data was lost here or there, or a data
-// directory of an earlier cluster is in use. Then this member must stop, and must not
-// stop because somebody who can reach its peer port says so. The message is dropped, and
-// its sender asked for the same at its own URL.
+// A message may contradict this member's log: data was lost here or there, or a data directory of an earlier cluster is in
+// use. This member must stop then, but not because of one message: any process that reaches the peer port can send one. So
+// the message is dropped, and its sender is asked at its own URL for the term of the entry.
 
-// ErrContradiction says that two members have committed different things.
+// ErrContradiction means that two members have committed different entries at the same index.
 var ErrContradiction = errors.New("raft: this member's log contradicts the log of the cluster: one of them has lost data, " +
 	"was put back from a copy, or is of an earlier cluster with the same flags. Nothing was deleted. Compare this member's data with the others' " +
 	"(pando snapshot save of the others, pando ctl backup of this data directory). If the others are right, " +
 	"keep a copy of this data directory, remove the member, and add it again as a new one")
 
-// claim is a message that does not fit what is committed here.
+// claim is what a message says that contradicts the log: an entry whose index is committed here has another term, or the
+// leader counts on entries that this member does not have.
 type claim struct {
 	from  members.ID
 	index uint64
 }
 
-func (c *claim) Error() string {
-	return fmt.Sprintf("raft: member %s says of entry %d what contradicts this member's log; it is asked at its own URL", c.from, c.index)
+func (x *claim) Error() string {
+	return fmt.Sprintf("raft: a message of member %s about entry %d contradicts this member's log; the member is asked at its own URL", x.from, x.index)
 }
 
-// doubts is the loop's account of contradictions.
+// claims is the state of asking the senders of claims. One is asked at a time.
 type claims struct {
-	asking bool
-	asked  time.Time
-	failed error // of the last question
-	told   pace.Pace
+	asking  bool
+	asked   time.Time
+	failed  error // of the last request
+	logPace pace.Pace
 }
 
-// The pause between two questions, and how long one may take.
 const (
-	doubtPause   = 500 * time.Millisecond
-	doubtTimeout = 2 * time.Second
+	claimPause   = 500 * time.Millisecond // between two requests
+	claimTimeout = 2 * time.Second        // of a request
 )
 
-// suspect asks the sender of a message that contradicts the log, at its own URL.
-func (l *core) verify(c *claim) {
-	d := &l.claims
-	if d.asking || time.Since(d.asked) < doubtPause {
+// verify asks the sender of a claim at its own URL.
+func (k *messageChecker) verify(x *claim) {
+	if k.claims.asking || time.Since(k.claims.asked) < claimPause {
 		return
 	}
-	d.asking, d.asked = true, time.Now()
-	n, term, committed := l.Node, l.term.Load(), l.appliedIndex // what is behind it may not be in the log in memory yet
+	k.claims.asking, k.claims.asked = true, time.Now()
+	k.request(x)
+}
+
+// requestReport asks the sender of a claim for a report in the background. Its result is settled in a later turn.
+func (c *core) requestReport(x *claim) {
+	// The log in memory may not have the final entries after the applied index.
+	term, committed := c.state.term.Load(), c.state.applied.Load()
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), doubtTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
 		defer cancel()
-		report, err := n.transport.RequestLogReport(ctx, c.from, c.index)
-		n.inbox.post(func(l *core) {
-			l.claims.asking, l.claims.failed = false, err
+		report, err := c.transport.RequestLogReport(ctx, x.from, x.index)
+		c.inbox.post(func(c *core) {
+			k := c.checker
+			k.claims.asking, k.claims.failed = false, err
 			if err == nil {
-				err = l.compareReports(c, term, committed, report)
+				err = k.compareReport(x, term, committed, report)
 			}
-			l.settleClaim(c, err)
+			c.settle(x, err)
 		})
 	}()
 }
 
-// tellDoubt stops this member when the contradiction is confirmed, and otherwise tells
-// of it, more and more rarely.
-func (l *core) settleClaim(c *claim, err error) {
+// settle stops this member when the contradiction is confirmed. Otherwise it logs, at growing intervals, that the claim
+// could not be verified.
+func (c *core) settle(x *claim, err error) {
 	switch {
 	case errors.Is(err, ErrContradiction), errors.Is(err, ErrBroken):
-		l.fail(err)
-	case err != nil && l.claims.told.Due(time.Now()):
-		l.log.Error("a message contradicts this member's log, and its sender can't be asked at its peer URL: it is dropped",
-			zap.Stringer("from", c.from), zap.Uint64("log-index", c.index), zap.Error(err))
+		c.fail(err)
+	case err != nil && c.checker.claims.logPace.Due(time.Now()):
+		c.log.Error("a message contradicts this member's log, and its sender can't be asked at its peer URL: it is dropped",
+			zap.Stringer("from", x.from), zap.Uint64("log-index", x.index), zap.Error(err))
 	}
 }
 
-// judge says whether another member's log contradicts this one's. Term and committed
-// are those of the time at which it was asked. What was committed then is in the log of
-// every leader of that term or a later one.
-func (l *core) compareReports(c *claim, term, committed uint64, r transport.LogReport) error {
-	own, err := l.storage.Term(c.index)
-	known := err == nil && r.EntryTerm != 0 && c.index <= committed
+// compareReport compares another member's report with this member's log. Term and committed are those at the time of the
+// request. What was committed then is in the log of each leader of that term or a later one.
+func (k *messageChecker) compareReport(x *claim, term, committed uint64, r transport.LogReport) error {
+	own, err := k.storage.Term(x.index)
+	known := err == nil && r.EntryTerm != 0 && x.index <= committed
 	leads := r.Leads && r.Term >= term
-	switch last, err := l.storage.LastIndex(); {
+	switch last, err := k.storage.LastIndex(); {
 	case err != nil:
 		return err
-	case known && own != r.EntryTerm && (leads || c.index <= r.Committed):
-		return fmt.Errorf("%w (entry %d is of term %d here, and of term %d on member %s)", ErrContradiction, c.index, own, r.EntryTerm, c.from)
+	case known && own != r.EntryTerm && (leads || x.index <= r.Committed):
+		return fmt.Errorf("%w (entry %d is of term %d here, and of term %d on member %s)", ErrContradiction, x.index, own, r.EntryTerm, x.from)
 	case leads && r.Last < committed:
 		return fmt.Errorf("%w (entry %d is committed here, and the log of the leader %s ends with entry %d)",
-			ErrContradiction, committed, c.from, r.Last)
-	case leads && r.Term == l.term.Load() && r.Match > last:
+			ErrContradiction, committed, x.from, r.Last)
+	case leads && r.Term == k.state.term.Load() && r.Match > last:
 		return fmt.Errorf("%w (it has acknowledged entry %d, and its log ends with entry %d)", ErrBroken, r.Match, last)
 	}
 	return nil
 }
 
-// reportLog answers another member's question about an entry.
+// reportLog answers another member's request for a report.
 func (n *Node) reportLog(ctx context.Context, from members.ID, index uint64) (transport.LogReport, error) {
 	answer := make(chan transport.LogReport, 1)
 	if !n.inbox.post(func(c *core) { answer <- c.report(from, index) }) {
@@ -123,12 +127,14 @@ func (n *Node) reportLog(ctx context.Context, from members.ID, index uint64) (tr
 }
 
 func (c *core) report(from members.ID, index uint64) transport.LogReport {
-	r := transport.LogReport{Leads: c.leads(), Term: c.term.Load(), Committed: c.committed.Load(), Last: c.lastIndex}
+	r := transport.LogReport{
+		Leads: c.state.leads(), Term: c.state.term.Load(), Committed: c.state.committed.Load(), Last: c.state.lastIndex,
+	}
 	if last, err := c.storage.LastIndex(); err == nil {
 		r.Last = max(r.Last, last)
 	}
-	if term, err := c.storage.Term(index); err == nil && index <= c.appliedIndex {
-		r.EntryTerm = term // behind it, the entry in memory may be about to be replaced
+	if term, err := c.storage.Term(index); err == nil && index <= c.state.applied.Load() {
+		r.EntryTerm = term // an entry in memory that is not applied may still be replaced
 	}
 	c.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
 		if id == uint64(from) {

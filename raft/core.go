@@ -3,9 +3,7 @@ package raft
 import (
 	"fmt"
 	"maps"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,122 +16,122 @@ import (
 	"pando/tree"
 )
 
-// loop owns everything that only one goroutine at a time may touch: the one that
-// has the turn.
+// core owns the RawNode of the raft library, the log and the writing half of the tree. Its work is done in turns, by one
+// goroutine at a time; see turn.go. It handles what raft asks for and applies entries. The parts beside it do the rest:
+// each has a few fields of its own, and reaches the core through what newCore gives it.
+//
+// Callers must have the turn, unless a comment says otherwise.
 type core struct {
-	*Node
-	turn    sync.Mutex
+	shared
 	cfg     Config
 	log     *zap.Logger
 	raw     *etcdraft.RawNode
 	storage *logStorage
 	writer  *writer
-	failed  error
 
-	// Proposals of this member.
-	number   uint64                   // of the last batch
-	inFlight map[uint64]proposedBatch // proposed and not yet applied, by number
-	// blocking is the batch that has to land before the next one leaves; zero
-	// when none has.
-	blocking  uint64
-	deferred  []deferred      // proposals that raft will take later
-	coalesced []*raftpb.Entry // proposed by followers; raft will get them later
-	taken     []*proposal     // room for the next batch
-	together  int             // how many proposals have shared a batch lately
-	recent    int             // how many commands had the largest of the batches applied lately
-	underLoad atomic.Bool     // recent is more than one
-	applies   []tree.Command  // room for the batch being applied
-	caughtUp  bool            // the tree holds what was committed before the start
-	served    bool            // Ready is closed
-	// firstRead is the read that a follower makes before it serves; nil when none
-	// is under way.
-	firstRead chan error
+	turn   sync.Mutex
+	failed error // why the core ends; nil while it works
 
-	replayed  uint64 // what was committed before this start is no news
-	lastIndex uint64 // of the log, with what is on its way to the disk
+	deadlines   deadlines
+	proposer    *proposer
+	expirer     *expirer
+	reader      *reader
+	membership  *membershipManager
+	founding    *foundingManager
+	levels      *levelManager
+	startup     *startup
+	elections   *elections
+	transfer    *leaderTransfer
+	leaderLog   *leaderLog
+	checkpoints *checkpointer
+	auditor     *auditor
+	checker     *messageChecker
+	latencies   latencies
 
-	// The log as applied.
-	appliedIndex, appliedTerm uint64
-	confState                 *raftpb.ConfState
+	staged *storage.Staged // a snapshot from a peer that raft has yet to take; nil mostly
 
-	expiry     expiry
-	reads      reads
-	checkpoint checkpoint
-	membership membership
-	succession succession
-	audits     audits
-	checks     checks
-	claims     claims
-	identity   identity
-	levels     levels
-	leaderless leaderless
-	latency    latencies
-	staged     *storage.Staged   // came from a peer; waits for raft to take it
-	tasks      []task            // room for the next ones
-	toPeers    []*raftpb.Message // room for the next ones
-	stopping   time.Time         // when the handing over of the leadership ends
+	// Slices that are reused from turn to turn.
+	tasks    []task
+	toPeers  []*raftpb.Message
+	commands []tree.Command
 }
 
-// flight is a batch that was proposed and whose outcome is awaited.
-type proposedBatch struct {
-	proposals []*proposal // nil for a sweep
-	since     time.Time
-}
-
-func newCore(n *Node, cfg Config) (*core, error) {
-	l := &core{
-		Node:         n,
-		cfg:          cfg,
-		log:          cfg.Logger,
-		storage:      newLogStorage(),
-		latency:      latencies{},
-		membership:   membership{waiting: map[uint64]changeWaiter{}, number: randomNumber()},
-		number:       randomNumber(),
-		reads:        reads{round: randomNumber()},
-		inFlight:     map[uint64]proposedBatch{},
-		appliedIndex: cfg.Recovered.Applied,
-		appliedTerm:  cfg.Recovered.Term,
-		confState:    cfg.Recovered.ConfState,
+func newCore(parts shared, cfg Config) (*core, error) {
+	c := &core{
+		shared: parts, cfg: cfg, log: cfg.Logger, storage: newLogStorage(),
+		deadlines: deadlines{tick: cfg.Tick}, latencies: latencies{},
 	}
-	if len(cfg.Recovered.Members) > 0 {
-		if err := n.registry.Unmarshal(cfg.Recovered.Members); err != nil {
-			return nil, fmt.Errorf("raft: members in the checkpoint: %w", err)
-		}
-		if n.registry.Removed(n.id) {
-			return nil, ErrRemoved
-		}
-	}
-	err := l.recoverLevel(cfg.Recovered)
-	if err != nil {
+	if err := c.recover(); err != nil {
 		return nil, err
 	}
-	if l.raw, err = newRawNode(cfg, l.storage, n.limits); err != nil {
-		return nil, err
-	}
-	if l.lastIndex, err = l.storage.LastIndex(); err != nil {
-		return nil, fmt.Errorf("raft: last index: %w", err)
-	}
-	l.identity.used = n.tree.View().Index() > tree.New(1).View().Index()
-	if id, founded := n.registry.Founded(); founded {
-		n.founding.Store(uint64(id))
-	}
-	l.learnFounding(EntriesToReplay(cfg.Recovered))
-	// What was recovered is in raft's hands now. Its entries weigh more than the
-	// tree; nobody else must keep them.
+	c.addParts()
+	c.founding.learn(entriesToReplay(cfg.Recovered))
+	c.expirer.set(c.tree.View().NextExpiry())
+	// Raft holds the recovered entries now. They take more memory than the tree, so nothing else must keep them.
 	cfg.Recovered.Entries = nil
-	l.writer = newWriter(cfg.Disk, l.storage, n.limits.appends)
-	l.expiry = newExpiry()
-	l.expiry.set(n.tree.View().NextExpiry(), n.now())
-	l.checkpoint = newCheckpoint(l.appliedIndex)
-	n.applied.Store(l.appliedIndex)
-	n.term.Store(cfg.Recovered.HardState.GetTerm())
-	n.committed.Store(max(cfg.Recovered.HardState.GetCommit(), l.appliedIndex))
-	l.replayed = n.committed.Load()
-	l.leaderless.since = time.Now()
-	return l, nil
+	return c, nil
 }
 
-// run is the loop.
+// recover brings registry, raft and state up to what the disk held.
+func (c *core) recover() error {
+	r, s := c.cfg.Recovered, c.state
+	if len(r.Members) > 0 {
+		if err := c.registry.Unmarshal(r.Members); err != nil {
+			return fmt.Errorf("raft: members in the checkpoint: %w", err)
+		}
+		if c.registry.Removed(s.id) {
+			return ErrRemoved
+		}
+	}
+	err := checkRecovered(r, c.programLevel)
+	if err != nil {
+		return err
+	}
+	if c.raw, err = newRawNode(c.cfg, c.storage, c.limits); err != nil {
+		return err
+	}
+	if s.lastIndex, err = c.storage.LastIndex(); err != nil {
+		return fmt.Errorf("raft: last index: %w", err)
+	}
+	s.appliedTerm, s.confState = r.Term, r.ConfState
+	s.level.Store(r.Level)
+	s.applied.Store(r.Applied)
+	s.term.Store(r.HardState.GetTerm())
+	s.committed.Store(max(r.HardState.GetCommit(), r.Applied))
+	s.replayed = s.committed.Load()
+	if id, founded := c.registry.Founded(); founded {
+		s.founding.Store(uint64(id))
+	}
+	return nil
+}
+
+// addParts makes the parts beside the core.
+func (c *core) addParts() {
+	cfg, d := &c.cfg, &c.deadlines
+	post := func(do func()) { c.inbox.post(func(*core) { do() }) }
+	c.writer = newWriter(c.disk, c.storage, c.limits.appends)
+	c.proposer = newProposer(cfg, c.state, c.raw, c.queue, c.limits.deferred, d)
+	c.expirer = newExpirer(c.proposer)
+	c.reader = newReader(c.state, c.raw, c.readers, cfg.Timeout, d)
+	c.startup = newStartup(cfg, c.state, c.raw, c.readers, c.ready, d)
+	c.levels = newLevelManager(c, d)
+	c.checkpoints = newCheckpointer(c)
+	c.auditor = newAuditor(c, d)
+	c.checker = newMessageChecker(c)
+	c.membership = &membershipManager{
+		state: c.state, raft: c.raw, registry: c.registry, log: c.log, lastReceived: c.transport.LastReceived, post: post, fail: c.fail,
+		changed: c.storage.reconfigured, refreshPeers: c.refreshPeers,
+		electionTimeout: cfg.electionTimeout(), number: randomNumber(),
+	}
+	c.membership.addDeadlines(d)
+	c.founding = newFoundingManager(c, d)
+	c.proposer.foundingPending = c.founding.pending
+	c.elections = newElections(c, d)
+	c.transfer = newLeaderTransfer(c, d)
+	c.leaderLog = newLeaderLog(c, d)
+}
+
+// run works until the node fails or is stopped.
 func (c *core) run() {
 	defer close(c.done)
 	go c.writer.run()
@@ -141,58 +139,51 @@ func (c *core) run() {
 	defer ticker.Stop()
 	c.takeTurn(func() {
 		c.refreshPeers()
-		c.campaignIfAlone()
+		c.elections.campaignIfAlone()
 	})
-	c.follow(ticker.C)
+	c.serve(ticker.C)
 	c.end()
 }
 
-// follow goes on until the node fails or is stopped.
-func (c *core) follow(ticks <-chan time.Time) {
-	ending := c.stop
-	for c.takeTurn(c.workForTurn) {
+// serve takes turns whenever there is work.
+func (c *core) serve(ticks <-chan time.Time) {
+	stop := c.stop
+	for c.takeTurn(c.work) {
 		select {
 		case <-c.queue.wake:
 		case <-c.readers.wake:
 		case <-c.inbox.wake:
 		case <-c.writer.wake:
-		case <-c.checkpoint.wake:
+		case <-c.checkpoints.wake:
 		case now := <-ticks:
 			c.takeTurn(func() { c.tick(now) })
-		case <-c.expiry.timer.C:
-		case <-ending:
-			ending = nil // closed for good: it must not be selected again
-			c.takeTurn(c.transferAndStop)
+		case <-c.expirer.timer.C:
+		case <-stop:
+			stop = nil // a closed channel is always ready
+			c.takeTurn(c.transfer.begin)
 		}
 	}
 }
 
-// loopRounds bounds what the loop does before it looks at the clock: under load
-// there is always more to do.
-const loopRounds = 16
+// coreRounds bounds the work between two looks at the clock: under load there is always more work.
+const coreRounds = 16
 
-// workOn does what can be done without waiting, and comes back for more.
-func (c *core) workForTurn() {
-	if c.advance(loopRounds) {
+// work does what can be done without waiting. If more may be left, it wakes the core's goroutine again.
+func (c *core) work() {
+	if c.advance(coreRounds) {
 		wake(c.inbox.wake)
 	}
 }
 
-// workOff does all that can be done without waiting, however long that takes.
-func (c *core) workUntilIdle() {
-	for c.advance(loopRounds) {
-	}
-}
-
-// advance does up to so many rounds of what can be done without waiting, and
-// reports whether there may be more.
+// advance does up to this number of rounds of what can be done without waiting, and reports whether more may be left.
 func (c *core) advance(rounds int) bool {
 	for range rounds {
-		c.work()
-		c.sweep()
-		c.propose()
-		c.proposeCoalescedIfDue()
-		c.requestReadIndex()
+		c.takeDiskResults()
+		c.runTasks()
+		c.expirer.proposeIfDue()
+		c.proposer.propose()
+		c.proposer.proposeCoalescedIfDue()
+		c.reader.start()
 		if c.failed != nil || !c.raw.HasReady() {
 			return false
 		}
@@ -201,122 +192,8 @@ func (c *core) advance(rounds int) bool {
 	return true
 }
 
-// refreshPeers makes the transport talk to the members as applied, and to those
-// that the log has yet to tell of.
-func (c *core) refreshPeers() {
-	c.transport.SetPeers(c.roster.peers())
-	maps.DeleteFunc(c.latency, func(id uint64, _ *timed) bool {
-		_, member := c.registry.Get(members.ID(id))
-		return !member
-	})
-	emit1(c.observer.MembersChanged, c.registry.List())
-}
-
-func (c *core) tick(now time.Time) {
-	c.raw.Tick()
-	c.succeedIfDue()
-	c.retryDeferred(now)
-	c.retryReadIndex()
-	c.checkpointIfDue()
-	c.membershipTick(now)
-	c.auditIfDue(now)
-	c.foundIfDue(now)
-	c.raiseLevelIfDue(now)
-	c.logLeaderless(now)
-	if !c.stopping.IsZero() && (now.After(c.stopping) || c.transferred()) {
-		c.finish()
-	}
-	before := now.Add(-c.cfg.Timeout)
-	for _, p := range c.queue.expire(before) {
-		p.done <- outcome{err: errTimeout}
-	}
-	for number, f := range c.inFlight {
-		if f.since.Before(before) {
-			c.completeBatch(number, f, outcome{err: errTimeout})
-		}
-	}
-}
-
-// campaignIfAlone spares a single member the wait for an election timeout: no
-// other can lead.
-func (c *core) campaignIfAlone() {
-	if !c.alone() || c.leader.Load() != 0 || c.raw.BasicStatus().RaftState != etcdraft.StateFollower {
-		return
-	}
-	if err := c.raw.Campaign(); err != nil {
-		c.fail(fmt.Errorf("raft: campaign: %w", err))
-	}
-}
-
-// alone reports whether this member is the only one that votes.
-func (l *core) alone() bool {
-	c := l.confState
-	return c != nil && len(c.GetVoters()) == 1 && c.GetVoters()[0] == uint64(l.id) &&
-		len(c.GetVotersOutgoing()) == 0 && len(c.GetLearners()) == 0
-}
-
-// propose makes one entry of all that waits, unless one is on its way: then
-// what waits collects for the next.
-func (c *core) propose() {
-	if c.leader.Load() == 0 || c.blocked() || c.awaitsFounding() {
-		return
-	}
-	if c.together > 1 && c.alone() {
-		// Some of those who were answered last are about to come again: letting them
-		// run makes the batch larger and the syncs fewer. With followers to wait for,
-		// they come by themselves.
-		runtime.Gosched()
-	}
-	c.taken = c.queue.take(c.taken[:0])
-	c.together = max(len(c.taken), c.together/2)
-	if len(c.taken) == 0 {
-		return
-	}
-	size := batchHead
-	for _, p := range c.taken {
-		size += len(p.data)
-	}
-	data := c.batchHead(size)
-	for _, p := range c.taken {
-		data = append(data, p.data...)
-	}
-	f := proposedBatch{proposals: append([]*proposal(nil), c.taken...), since: c.taken[0].since}
-	clear(c.taken)
-	c.send(data, f)
-}
-
-// blocked reports whether the last batch is still on its way, or under load any
-// append. One that was forwarded to a leader may be lost for good, so after a while
-// it no longer blocks.
-func (c *core) blocked() bool {
-	if c.coalesces() {
-		return c.appending()
-	}
-	f, underway := c.inFlight[c.blocking]
-	return underway && (c.leads() || time.Since(f.since) < forwardWait*c.cfg.Tick)
-}
-
-// forwardWait is how many ticks a forwarded batch holds up the next one.
-const forwardWait = 3
-
-// batchHead begins a batch with the next number and room for size bytes.
-func (c *core) batchHead(size int) []byte {
-	c.number++
-	return appendBatchHead(make([]byte, 0, size), uint64(c.id), c.number, c.now().UnixNano())
-}
-
-// send proposes the batch with the current number.
-func (c *core) send(data []byte, f proposedBatch) {
-	c.inFlight[c.number] = f
-	c.blocking = c.number
-	if err := c.offer(c.withCoalesced(&raftpb.Entry{Data: data}), f.since); err != nil {
-		c.completeBatch(c.number, f, outcome{err: err})
-	}
-}
-
-// work does what other goroutines have brought.
-func (c *core) work() {
-	c.takeDone()
+// runTasks runs what other goroutines have posted.
+func (c *core) runTasks() {
 	c.tasks = c.inbox.take(c.tasks[:0])
 	for i, t := range c.tasks {
 		c.tasks[i] = nil
@@ -326,34 +203,66 @@ func (c *core) work() {
 	}
 }
 
-// takeDone takes what the disk has done. That is for the one who has the turn: what
-// another held in hand, while waiting for a turn, could not be waited for in this one.
-func (c *core) takeDone() {
+// takeDiskResults takes the results of appends and of a checkpoint. They are received inside a turn only: a goroutine
+// that has received one and waits for the turn would block the turn that waits for this result.
+func (c *core) takeDiskResults() {
 	for len(c.writer.done) > 0 {
 		c.appendDone(<-c.writer.done)
 	}
-	if len(c.checkpoint.done) > 0 {
-		c.checkpointed(<-c.checkpoint.done)
+	if len(c.checkpoints.done) > 0 {
+		c.checkpoints.finish(<-c.checkpoints.done)
 	}
 }
 
-// land ends a batch all of whose proposals have the same outcome.
-func (c *core) completeBatch(number uint64, f proposedBatch, o outcome) {
-	delete(c.inFlight, number)
-	for _, p := range f.proposals {
-		p.done <- o
-	}
+// tick advances raft's clock and the deadlines, and looks for work that no event announces.
+func (c *core) tick(now time.Time) {
+	c.raw.Tick()
+	c.deadlines.advance(now)
+	c.checkpoints.beginIfDue()
+	c.membership.promoteLearners()
 }
 
-// fail ends the loop: the disk or the log can no longer be trusted.
+// refreshPeers gives the transport the members as applied, and those that the log is still to name.
+func (c *core) refreshPeers() {
+	c.transport.SetPeers(c.roster.peers())
+	maps.DeleteFunc(c.latencies, func(id uint64, _ *timed) bool {
+		_, member := c.registry.Get(members.ID(id))
+		return !member
+	})
+	emit1(c.observer.MembersChanged, c.registry.List())
+}
+
+// fail ends the core with an error: the disk, the log or the membership does not allow it to continue.
 func (c *core) fail(err error) {
 	if c.failed == nil {
 		c.failed = err
-		c.log.Error("the server stops: its log can't go on", zap.Error(err))
+		c.log.Error("the member stops because its log cannot continue", zap.Error(err))
 	}
 }
 
-// end answers whoever waits and leaves the disk in peace.
+// healthy reports whether the core may go on.
+func (c *core) healthy() bool { return c.failed == nil }
+
+// finish ends the core after Stop. A member that is alone first writes what is in flight to the disk, so that the next
+// start has nothing to replay. With other members, new entries would arrive as long as there is load.
+func (c *core) finish() {
+	c.proposer.refuse(ErrStopped)
+	if c.state.alone() {
+		for c.advanceUntilIdle(); c.writer.busy() && c.failed == nil; c.advanceUntilIdle() {
+			c.awaitAppends()
+		}
+	}
+	if c.failed == nil {
+		c.failed = ErrStopped
+	}
+}
+
+func (c *core) advanceUntilIdle() {
+	for c.advance(coreRounds) {
+	}
+}
+
+// end answers all callers that wait, and stops all use of the disk. No turn follows it.
 func (c *core) end() {
 	c.writer.stop()
 	c.inbox.close()
@@ -363,15 +272,10 @@ func (c *core) end() {
 		c.staged.Discard()
 	}
 	if c.failed == ErrStopped {
-		c.lastCheckpoint()
+		c.checkpoints.writeLast()
 	} else {
-		c.awaitCheckpoint()
+		c.checkpoints.await()
 	}
-	c.err = c.failed
-	c.refuse(c.failed)
-	for number, f := range c.inFlight {
-		c.completeBatch(number, f, outcome{err: c.failed})
-	}
-	c.readers.close(c.failed)
-	c.reads.answer(c.failed)
+	c.proposer.close(c.failed)
+	c.reader.close(c.failed)
 }

@@ -10,44 +10,51 @@ import (
 	"pando/raft/transport"
 )
 
-// held is a proposal, of this member or forwarded to it, that raft did not take:
-// nobody leads, the leadership is being handed over, or too much is on its way.
-// It is in no log, so offering it again can't make it happen twice.
-type deferred struct {
+// deferredProposals holds the proposals, of this member or forwarded to it, that raft did not take: there is no leader,
+// the leadership is being transferred, or too many bytes wait for a quorum. They are in no log.
+type deferredProposals struct {
+	list     []deferredProposal
+	maxBytes int // of the encoded messages
+}
+
+type deferredProposal struct {
 	message *raftpb.Message
 	since   time.Time
 }
 
-// holds reports whether one more proposal is held: the first, and as many as there is
-// room for. What is dropped beyond times out.
-func (c *core) roomToDefer(m *raftpb.Message) bool {
+// add appends a proposal. It returns false when there is no room; the first proposal always has room.
+func (d *deferredProposals) add(m *raftpb.Message, since time.Time) bool {
 	size := transport.MessageSize(m)
-	for _, h := range c.deferred {
-		size += transport.MessageSize(h.message)
+	for _, each := range d.list {
+		size += transport.MessageSize(each.message)
 	}
-	return len(c.deferred) == 0 || size <= c.limits.deferred
+	if len(d.list) > 0 && size > d.maxBytes {
+		return false
+	}
+	d.list = append(d.list, deferredProposal{m, since})
+	return true
 }
 
-// offer gives raft a proposal, and holds it if raft takes none now. Its error is
-// final: the proposal is in no log and never will be.
-func (c *core) offer(m *raftpb.Message, since time.Time) error {
-	err := c.raw.Step(m)
-	if errors.Is(err, etcdraft.ErrProposalDropped) && c.roomToDefer(m) {
-		c.deferred = append(c.deferred, deferred{m, since})
+// offer gives a proposal to raft, and defers it if raft takes none now. An error is final: the proposal is in no log and
+// is not deferred.
+func (p *proposer) offer(m *raftpb.Message, since time.Time) error {
+	err := p.raft.Step(m)
+	if errors.Is(err, etcdraft.ErrProposalDropped) && p.deferred.add(m, since) {
+		p.retry.setEarliest(p.inTicks(1))
 		return nil
 	}
 	return err
 }
 
-// offerHeld offers again, each tick and when somebody leads, what raft did not
-// take, until those who wait for it have given up.
-func (c *core) retryDeferred(now time.Time) {
-	waiting := c.deferred
-	c.deferred = nil
-	for _, h := range waiting {
-		if now.Sub(h.since) < c.cfg.Timeout {
-			// An error is about a proposal that times out.
-			_ = c.offer(h.message, h.since)
+// retryDeferred offers the deferred proposals again, each tick and when there is a new leader, until their callers have
+// timed out.
+func (p *proposer) retryDeferred(now time.Time) {
+	list := p.deferred.list
+	p.deferred.list = nil
+	for _, each := range list {
+		if now.Sub(each.since) < p.limit {
+			// After an error the proposal times out where its caller waits.
+			_ = p.offer(each.message, each.since)
 		}
 	}
 }

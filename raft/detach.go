@@ -9,12 +9,11 @@ import (
 	"pando/storage"
 )
 
-// Detach turns what one member had on disk into the beginning of a cluster of
-// its own with self as the only member, for a backup. It returns what the disk
-// begins with, and exchanges the entries of r: those that speak of members of
-// the old cluster become empty, so that applying them changes only the tree.
+// Detach makes the beginning of a cluster with self as the only member from the data of one member, for a backup. It
+// returns what the new disk begins with, and changes the entries of r: those about members of the old cluster become
+// empty, so that applying them changes only the tree.
 //
-// The error is ErrNotMember if r never came so far as to know of a cluster.
+// The error is ErrNotMember if the data does not name the cluster yet.
 func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (storage.Founding, error) {
 	f := storage.Founding{Identity: storage.Identity{ClusterID: uint64(cluster), MemberID: uint64(self.ID)}}
 	self.Learner = false
@@ -27,14 +26,14 @@ func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (stor
 		}
 		f.Voters, f.Members = []uint64{uint64(self.ID)}, registry.Marshal()
 	}
-	entries := make([]*raftpb.Entry, len(EntriesToReplay(r)))
-	for i, e := range EntriesToReplay(r) {
+	entries := make([]*raftpb.Entry, len(entriesToReplay(r)))
+	for i, e := range entriesToReplay(r) {
 		var err error
 		switch {
 		case e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 && e.GetData()[0] == kindBatch:
 			entries[i] = e
 		case isLevel(e):
-			entries[i] = e // what follows may need the level
+			entries[i] = e // later entries may need the level
 		case e.GetType() != raftpb.EntryNormal && !founded:
 			founded = true
 			entries[i], err = confChangeEntry(e.GetIndex(), e.GetTerm(), raftpb.ConfChangeAddNode, self)
@@ -52,8 +51,7 @@ func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (stor
 	return f, nil
 }
 
-// emptyEntry takes the place of an entry and does nothing, like the one with
-// which a leader begins its term.
+// emptyEntry replaces an entry by one that has no effect, like the first entry of a leader's term.
 func emptyEntry(e *raftpb.Entry) *raftpb.Entry {
 	index, term := e.GetIndex(), e.GetTerm()
 	return &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Index: &index, Term: &term}

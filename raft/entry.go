@@ -10,22 +10,20 @@ import (
 	"pando/tree"
 )
 
-// The kinds of a normal entry, its first byte. They are on disk: never reuse
-// one. A new kind needs a new feature level, and may have the bit ignorable: see level.go.
+// The kind of a normal entry is its first byte. Kinds are on disk: never reuse one. A new kind needs a new feature level, and may have the bit ignorable: see level.go.
 const (
 	kindBatch      = 1 // commands for the tree
 	kindAttributes = 2 // a member's name and client URLs
 
-	kindAudit       = 3 // begins a comparison of what the members hold
-	kindAuditResult = 4 // what a member has found for it
+	kindAudit       = 3 // begins an audit; see audit.go
+	kindAuditResult = 4 // the hashes of a member
 )
 
-// errEntry says that an entry can't be understood. A member that meets one
-// must stop: going on would make its tree differ from the others'. See EntryError.
+// errEntry means that an entry cannot be decoded. A member that has to apply one must stop: otherwise its tree would differ
+// from the others'. See EntryError.
 var errEntry = errors.New("not understood")
 
-// batch is an entry of commands: who proposed it, under which number, when,
-// and what.
+// batch is an entry of commands. Proposer and number identify it; time is that of the proposer's clock.
 type batch struct {
 	proposer uint64
 	number   uint64
@@ -65,7 +63,7 @@ func decodeBatch(data []byte, buf []tree.Command) (batch, error) {
 	return b, nil
 }
 
-// checkBatch reports what decodeBatch would.
+// checkBatch returns the error that decodeBatch would.
 func checkBatch(data []byte) error {
 	if len(data) < batchHead {
 		return fmt.Errorf("%w: a batch of %d bytes", errEntry, len(data))
@@ -79,8 +77,7 @@ func checkBatch(data []byte) error {
 	return nil
 }
 
-// attributes is an entry by which a member tells its name and where clients
-// find it.
+// attributes is an entry by which a member publishes its name and its client URLs.
 type attributes struct {
 	ID         members.ID `json:"id"`
 	Name       string     `json:"name"`
@@ -103,6 +100,5 @@ func decodeAttributes(data []byte) (attributes, error) {
 	return a, nil
 }
 
-// asTold is a name as an entry holds it: JSON has U+FFFD for each byte that is no
-// text.
+// jsonText is a name as an entry has it: JSON replaces each byte that is not valid UTF-8 by U+FFFD.
 func jsonText(name string) string { return string([]rune(name)) }

@@ -6,26 +6,26 @@ import (
 	"pando/tree"
 )
 
-// expiry knows when the next TTL falls due. It proposes nothing by itself: the
-// loop asks it each time round.
+// expirer proposes the command that removes nodes whose TTL has ended. Only the leader proposes it, and has at most one
+// such command in flight; nodes that one command leaves are removed by the next.
 //
-// The timer runs on the monotonic clock, the TTLs on the wall clock. When the
-// wall clock is stepped, the loop's next tick finds out: what falls due by the
-// new clock expires within a heartbeat interval, what no longer does waits.
-type expiry struct {
-	timer *time.Timer
-	due   int64  // nanoseconds since 1970; zero when nothing falls due
-	sweep uint64 // the number of the sweep under way, zero when none is
+// Its timer runs on the monotonic clock, TTLs on the wall clock. When the wall clock is stepped, the next tick of the core
+// compares again: nodes expire at most one heartbeat interval late by the new clock.
+type expirer struct {
+	proposer *proposer
+	timer    *time.Timer
+	due      int64  // when the next TTL ends, in nanoseconds since 1970; zero when no node has one
+	number   uint64 // of the last batch with the command; zero before the first
 }
 
-func newExpiry() expiry {
+func newExpirer(p *proposer) *expirer {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
-	return expiry{timer: t}
+	return &expirer{proposer: p, timer: t}
 }
 
-// set notes when the next TTL falls due and has the loop woken then.
-func (x *expiry) set(due int64, now time.Time) {
+// set takes the time at which the next TTL ends, and wakes the core then.
+func (x *expirer) set(due int64) {
 	if due == x.due {
 		return
 	}
@@ -34,23 +34,16 @@ func (x *expiry) set(due int64, now time.Time) {
 		x.timer.Stop()
 		return
 	}
-	x.timer.Reset(time.Unix(0, due).Sub(now))
+	x.timer.Reset(time.Unix(0, due).Sub(x.proposer.clock()))
 }
 
-// sweep proposes to expire what is due. Only the leader does, and one sweep at
-// a time; what a sweep leaves behind is taken by the next.
-func (c *core) sweep() {
-	if c.expiry.due == 0 || !c.leads() || c.awaitsFounding() {
+// proposeIfDue proposes the command if a TTL has ended.
+func (x *expirer) proposeIfDue() {
+	p := x.proposer
+	if x.due == 0 || !p.state.leads() || p.foundingPending() || p.clock().UnixNano() < x.due || p.inFlight.contains(x.number) {
 		return
 	}
-	now := c.now()
-	if now.UnixNano() < c.expiry.due {
-		return
-	}
-	if _, underway := c.inFlight[c.expiry.sweep]; underway && c.expiry.sweep != 0 {
-		return
-	}
-	data := tree.AppendCommand(c.batchHead(64), &tree.Command{Op: tree.OpExpire})
-	c.expiry.sweep = c.number
-	c.send(data, proposedBatch{since: time.Now()})
+	data := tree.AppendCommand(p.beginBatch(64), &tree.Command{Op: tree.OpExpire})
+	x.number = p.number
+	p.send(data, inFlightBatch{since: time.Now()})
 }

@@ -9,23 +9,20 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/members"
+	"pando/tree"
 )
 
-// The member and cluster IDs follow from the flags, so that scripts know them. Two
-// clusters that were founded with the same flags, one after the other, have the same
-// ones. What tells them apart is the founding ID: a random number that the first leader
-// puts into the log before the first command. Members compare theirs when they connect,
-// and those of different foundings don't talk: a data directory of the earlier cluster
-// can't win an election in the later one.
+// The member and cluster IDs follow from the flags, so that scripts know them. Two clusters that were founded with the
+// same flags, one after the other, have the same IDs. The founding ID tells them apart: a random number that the first
+// leader puts into the log before the first command. Members compare their founding IDs when they connect, and refuse each
+// other when these differ: a data directory of the earlier cluster cannot win an election in the later one.
 //
-// A member knows the ID as soon as its log holds the entry and a command behind it. The
-// leader makes no entry of commands until the ID is applied, so such a command tells
-// that the ID is committed, even if this member has not heard of it yet. An ID at the
-// end of the log may still be replaced by that of another leader.
+// A member takes the ID as final once its log has the ID's entry and a command after it. The leader adds no commands before
+// the ID is applied, so such a command proves that the ID is committed, even if this member has not seen the commit yet. An
+// ID at the end of the log may still be replaced by that of another leader.
 
-// foundingVersion is the version of the entry that holds a founding ID. It is one of
-// the comparison's kind, because every version of the program passes over those whose
-// version it does not know.
+// foundingVersion is the version of the entry with the founding ID. The entry has the kind of an audit, because every
+// version of the program ignores audit entries of a version that it does not know.
 const foundingVersion = 0xF0
 
 const foundingBytes = 2 + 8
@@ -34,7 +31,7 @@ func encodeFounding(id members.ID) []byte {
 	return binary.LittleEndian.AppendUint64([]byte{kindAudit, foundingVersion}, uint64(id))
 }
 
-// decodeFounding reports false for any other entry.
+// decodeFounding returns false for any other entry.
 func decodeFounding(data []byte) (members.ID, bool) {
 	if len(data) != foundingBytes || data[0] != kindAudit || data[1] != foundingVersion {
 		return 0, false
@@ -43,7 +40,6 @@ func decodeFounding(data []byte) (members.ID, bool) {
 	return id, id > members.Unfounded
 }
 
-// newFounding is random. Only who proposes it may call it.
 func randomFounding() members.ID {
 	for {
 		if id := members.ID(randomNumber()); id > members.Unfounded {
@@ -52,121 +48,150 @@ func randomFounding() members.ID {
 	}
 }
 
-// identity is the loop's account of the cluster's founding ID.
-type identity struct {
-	// used says that the log has, or had, a command: the cluster is not new.
-	used bool
-	// logged is the ID in the log that is not applied yet, at index; zero for none.
-	logged members.ID
-	index  uint64
-	// proposed is the term in which this member proposed an ID, as its leader.
-	proposed uint64
-	asked    time.Time // when it was last proposed to a cluster that is not new
+// foundingManager proposes the founding ID of the cluster, finds it in the log and applies it.
+//
+// Only the goroutine that has the turn may use it.
+type foundingManager struct {
+	state      *logState
+	raft       dataProposer
+	registry   *members.Registry
+	log        *zap.Logger
+	caughtUp   func() bool                                 // whether the tree has what was committed before the start
+	foundingOf func(members.ID) (id members.ID, told bool) // as the member has announced it
+	changed    func()                                      // runs when the ID becomes known
+	inTicks    func(n int) time.Time
+
+	hasCommands bool       // the log has, or had, a command: the cluster is not new
+	logged      members.ID // the ID in the log that is not applied yet, at loggedIndex; zero for none
+	loggedIndex uint64
+	proposed    uint64    // the term in which this member, as the leader, proposed an ID
+	next        *deadline // of proposing an ID to a cluster that is not new
 }
 
-// learnFounding looks through entries that the log gets, for the ID and what follows it.
-func (c *core) learnFounding(entries []*raftpb.Entry) {
-	if _, founded := c.registry.Founded(); founded {
+func newFoundingManager(c *core, d *deadlines) *foundingManager {
+	f := &foundingManager{
+		state: c.state, raft: c.raw, registry: c.registry, log: c.log, inTicks: d.inTicks,
+		caughtUp:    func() bool { return c.startup.caughtUp },
+		foundingOf:  c.transport.FoundingOf,
+		changed:     c.transport.RecheckPeers,
+		hasCommands: c.tree.View().Index() > tree.New(1).View().Index(),
+	}
+	f.next = d.add(func(time.Time) { f.proposeIfMissing() })
+	f.next.set(d.inTicks(1))
+	return f
+}
+
+// learn looks for the ID, and for a command after it, in entries that the log gets.
+func (f *foundingManager) learn(entries []*raftpb.Entry) {
+	if _, founded := f.registry.Founded(); founded {
 		return
 	}
-	x := &c.identity
 	for _, e := range entries {
-		if e.GetIndex() <= x.index {
-			x.logged, x.index = 0, 0 // it was replaced
+		if e.GetIndex() <= f.loggedIndex {
+			f.logged, f.loggedIndex = 0, 0 // it was replaced
 		}
 		data := e.GetData()
 		if e.GetType() != raftpb.EntryNormal || len(data) == 0 {
 			continue
 		}
-		if id, ok := decodeFounding(data); ok && x.logged == 0 {
-			x.logged, x.index = id, e.GetIndex()
+		if id, ok := decodeFounding(data); ok && f.logged == 0 {
+			f.logged, f.loggedIndex = id, e.GetIndex()
 		}
 		if data[0] == kindBatch {
-			x.used = true
-			if x.logged != 0 {
-				c.foundingIs(x.logged)
+			f.hasCommands = true
+			if f.logged != 0 {
+				f.set(f.logged)
 			}
 		}
 	}
 }
 
-// foundingIs tells the transport the ID.
-func (c *core) foundingIs(id members.ID) {
-	if c.founding.Swap(uint64(id)) != uint64(id) {
-		c.transport.RecheckPeers()
+// set makes the ID known to the transport.
+func (f *foundingManager) set(id members.ID) {
+	if f.state.founding.Swap(uint64(id)) != uint64(id) {
+		f.changed()
 	}
 }
 
-// applyFounding takes the first ID that the log has.
-func (c *core) applyFounding(index uint64, id members.ID) {
-	if _, founded := c.registry.Founded(); founded {
+// apply takes the first ID that the log has, and ignores all others.
+func (f *foundingManager) apply(index uint64, id members.ID) {
+	if _, founded := f.registry.Founded(); founded {
 		return
 	}
-	c.registry.SetFounding(id)
-	c.foundingIs(id)
-	if index > c.replayed {
-		c.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
+	f.registry.SetFounding(id)
+	f.set(id)
+	if index > f.state.replayed {
+		f.log.Info("the cluster has its founding ID", zap.Stringer("founding", id))
 	}
 }
 
-// found proposes an ID for a new cluster when this member begins to lead it.
-func (c *core) found() {
-	x := &c.identity
-	_, founded := c.registry.Founded()
-	isNew := !x.used || c.registry.Founding() == members.Unfounded
-	if founded || x.logged != 0 || !isNew || !c.leads() {
+// reset takes the ID of an installed snapshot from the registry.
+func (f *foundingManager) reset() {
+	f.hasCommands, f.logged, f.loggedIndex, f.proposed = true, 0, 0, 0
+	if id, founded := f.registry.Founded(); founded {
+		f.set(id)
+	}
+}
+
+// proposeIfNew proposes an ID when this member begins to lead a new cluster.
+func (f *foundingManager) proposeIfNew() {
+	_, founded := f.registry.Founded()
+	isNew := !f.hasCommands || f.registry.Founding() == members.Unfounded
+	if founded || f.logged != 0 || !isNew || !f.state.leads() {
 		return
 	}
-	c.proposeFounding(randomFounding())
+	f.propose(randomFounding())
 }
 
-func (c *core) proposeFounding(id members.ID) {
-	if err := c.raw.Propose(encodeFounding(id)); err != nil {
-		c.log.Debug("founding ID not proposed", zap.Error(err))
+func (f *foundingManager) propose(id members.ID) {
+	if err := f.raft.Propose(encodeFounding(id)); err != nil {
+		f.log.Debug("founding ID not proposed", zap.Error(err))
 		return
 	}
-	if c.leads() {
-		c.identity.proposed = c.term.Load()
+	if f.state.leads() {
+		f.proposed = f.state.term.Load()
 	}
 }
 
-// awaitsFounding reports whether this leader holds back commands until the cluster's
-// founding ID is applied.
-func (c *core) awaitsFounding() bool {
-	if _, founded := c.registry.Founded(); founded || !c.leads() {
+// pending reports whether this leader must not add commands before the cluster's founding ID is applied.
+func (f *foundingManager) pending() bool {
+	if _, founded := f.registry.Founded(); founded || !f.state.leads() {
 		return false
 	}
-	return c.identity.logged != 0 || c.identity.proposed == c.term.Load()
+	return f.logged != 0 || f.proposed == f.state.term.Load()
 }
 
 // foundingPause is the pause between two proposals to a cluster that is not new.
 const foundingPause = 2 * time.Second
 
-// foundIfDue gives an ID to a cluster that an older version founded, once all its
-// members know what that is; or to this member alone, when an older version has passed
-// over the entry in its place. Then the others have it already, and keep it.
-func (c *core) foundIfDue(now time.Time) {
-	x := &c.identity
-	if _, founded := c.registry.Founded(); founded || !c.caughtUp || now.Sub(x.asked) < foundingPause {
+// proposeIfMissing proposes an ID to a cluster that an older version founded, once all its members announce that they use
+// founding IDs. If other members have an ID that this one lacks, because an older version ran here when the entry was
+// applied, it proposes that ID: the others keep theirs.
+func (f *foundingManager) proposeIfMissing() {
+	if !f.caughtUp() {
+		f.next.set(f.inTicks(1))
 		return
 	}
-	x.asked = now
-	if c.found(); c.awaitsFounding() {
+	f.next.set(time.Now().Add(foundingPause))
+	if _, founded := f.registry.Founded(); founded {
+		return
+	}
+	if f.proposeIfNew(); f.pending() {
 		return
 	}
 	known, all := members.ID(0), true
-	for _, m := range c.registry.List() {
-		if m.ID == c.id {
+	for _, m := range f.registry.List() {
+		if m.ID == f.state.id {
 			continue
 		}
-		id, told := c.transport.FoundingOf(m.ID)
+		id, told := f.foundingOf(m.ID)
 		all = all && told
 		known = max(known, id)
 	}
 	switch {
 	case known > members.Unfounded:
-		c.proposeFounding(known)
-	case all && c.leads():
-		c.proposeFounding(randomFounding())
+		f.propose(known)
+	case all && f.state.leads():
+		f.propose(randomFounding())
 	}
 }

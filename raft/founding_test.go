@@ -17,7 +17,7 @@ func (c *cluster) awaitFounding() members.ID {
 	c.await("all to have one founding ID", func() bool {
 		id, _ = c.running()[0].node().Members().Founded()
 		for _, r := range c.running() {
-			if own, founded := r.node().Members().Founded(); !founded || own != id || r.node().founding.Load() != uint64(id) {
+			if own, founded := r.node().Members().Founded(); !founded || own != id || r.node().state.founding.Load() != uint64(id) {
 				return false
 			}
 		}
@@ -114,8 +114,10 @@ func (r *replica) forget() {
 		if err := l.registry.Unmarshal(fresh.Marshal()); err != nil {
 			r.c.t.Error(err)
 		}
-		l.identity = identity{used: true, asked: time.Now()}
-		l.founding.Store(0)
+		f := l.founding
+		f.hasCommands, f.logged, f.loggedIndex, f.proposed = true, 0, 0, 0
+		f.next.set(time.Now().Add(foundingPause))
+		l.state.founding.Store(0)
 	})
 }
 

@@ -75,7 +75,7 @@ func (m *testMember) start() *Node {
 		m.t.Fatal(err)
 	}
 	m.await("the node to serve", func() bool { return closed(m.node.Ready()) })
-	if self, _ := cfg.Registry.Get(m.node.id); len(self.ClientURLs) == 0 {
+	if self, _ := cfg.Registry.Get(m.node.state.id); len(self.ClientURLs) == 0 {
 		m.t.Error("the node serves before the members' list has its client URLs")
 	}
 	return m.node

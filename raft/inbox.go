@@ -2,29 +2,29 @@ package raft
 
 import "sync"
 
-// inbox brings work to the loop from other goroutines: messages of peers,
-// requests about the membership, news of the transport.
+// inbox holds work for the core from other goroutines: messages of peers, requests about the membership, reports of the
+// transport. Its methods may be called from any goroutine.
 type inbox struct {
-	mu     sync.Mutex
-	tasks  []task
-	bytes  int // of what was offered
-	most   int // bound of bytes
-	closed bool
-	wake   chan struct{}
+	mu       sync.Mutex
+	tasks    []task
+	bytes    int // of the tasks that were offered
+	maxBytes int
+	closed   bool
+	wake     chan struct{}
 }
 
-// task is a piece of work that needs what only the loop may touch.
+// task is work that needs the turn.
 type task func(l *core)
 
-func newInbox(most int) *inbox { return &inbox{most: most, wake: make(chan struct{}, 1)} }
+func newInbox(maxBytes int) *inbox { return &inbox{maxBytes: maxBytes, wake: make(chan struct{}, 1)} }
 
-// offer takes a task of so many bytes for the loop, which the caller has to wake
-// then. It reports false when too much waits already: what is dropped so, messages
-// and reports, raft is made to lose. When nothing waits, the size does not matter.
+// offer adds a task that takes size bytes of memory. The caller must then wake the core. It returns false, and drops the
+// task, when there is no room: it is for messages and reports, whose loss raft tolerates. An empty inbox takes a task of
+// any size.
 func (b *inbox) offer(t task, size int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.bytes > 0 && b.bytes+size > b.most {
+	if b.closed || b.bytes > 0 && b.bytes+size > b.maxBytes {
 		return false
 	}
 	b.bytes += size
@@ -32,8 +32,7 @@ func (b *inbox) offer(t task, size int) bool {
 	return true
 }
 
-// post hands a task to the loop that must not get lost. It reports false when
-// there is no loop any more.
+// post adds a task that must not get lost, and wakes the core. It returns false when the core has ended.
 func (b *inbox) post(t task) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,7 +44,7 @@ func (b *inbox) post(t task) bool {
 	return true
 }
 
-// take gives what waits, in exchange for an empty slice to collect more in.
+// take removes all tasks. The empty slice is used for those to come.
 func (b *inbox) take(empty []task) []task {
 	b.mu.Lock()
 	defer b.mu.Unlock()

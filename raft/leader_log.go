@@ -4,78 +4,98 @@ import (
 	"fmt"
 	"time"
 
+	etcdraft "go.etcd.io/raft/v3"
 	"go.uber.org/zap"
 
 	"pando/members"
 	"pando/raft/pace"
 )
 
-// leaderless is the loop's account of what the log is told of leaders.
-type leaderless struct {
-	since    time.Time // when the last leader went; zero while there is one
-	told     pace.Pace // that there is none, for long
-	last     uint64    // the leader that was told of last, in term
-	term     uint64
-	flickers pace.Pace // that it is gone, and soon back in the same term
-	gone     pace.Pace // that its stream has ended
+// leaderLog writes lines about elections, and about what prevents them, to the member's log. Lines that would repeat come
+// at growing intervals.
+type leaderLog struct {
+	state        *logState
+	raft         interface{ BasicStatus() etcdraft.BasicStatus }
+	registry     *members.Registry
+	lastReceived func(members.ID) time.Time
+	elections    *elections
+	log          *zap.Logger
+	wait         time.Duration // without a leader, until the first report
+	tick         func() time.Time
+
+	since      time.Time // when the last leader was lost
+	leader     uint64    // the last one that was logged, in term
+	term       uint64
+	losses     pace.Pace // of lines about a lost leader
+	reportPace pace.Pace
+	nextReport *deadline
 }
 
-// leaderChanged tells of a new leader, or that there is none. One that loses its
-// streams and is back at once, again and again, is told of more and more rarely.
-func (c *core) leaderChanged(lead uint64) {
-	x := &c.leaderless
-	if lead == 0 {
+// reportElections is the number of election timeouts without a leader after which the reason is logged.
+const reportElections = 3
+
+func newLeaderLog(c *core, d *deadlines) *leaderLog {
+	x := &leaderLog{
+		state: c.state, raft: c.raw, registry: c.registry, lastReceived: c.transport.LastReceived, elections: c.elections, log: c.log,
+		wait: reportElections * c.cfg.electionTimeout(), tick: func() time.Time { return d.inTicks(1) }, since: time.Now(),
+	}
+	x.nextReport = d.add(x.report)
+	x.nextReport.set(x.since.Add(x.wait))
+	return x
+}
+
+// leaderChanged logs a new leader, or its loss. A leader that loses its streams and is back in the same term, again and
+// again, is logged at growing intervals.
+func (x *leaderLog) leaderChanged() {
+	if !x.state.hasLeader() {
 		x.since = time.Now()
-		if x.flickers.Due(x.since) {
-			c.log.Warn("no leader: writes wait for an election")
+		x.nextReport.set(x.since.Add(x.wait))
+		if x.losses.Due(x.since) {
+			x.log.Warn("no leader: writes wait for an election")
 		}
 		return
 	}
-	x.since = time.Time{}
-	x.told.Reset()
-	term := c.raw.BasicStatus().GetTerm()
-	if lead == x.last && term == x.term {
-		return // it was never gone
-	}
-	x.last, x.term = lead, term
-	x.flickers.Reset()
-	x.gone.Reset()
-	c.log.Info("leader elected", zap.Stringer("leader", members.ID(lead)), zap.Uint64("term", term))
-}
-
-// leaderlessElections is how many election timeouts may pass before it is told that
-// there is no leader, and why.
-const leaderlessElections = 3
-
-// tellLeaderless says whom this member waits for, at growing intervals.
-func (c *core) logLeaderless(now time.Time) {
-	x := &c.leaderless
-	patience := leaderlessElections * time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick
-	if x.since.IsZero() || now.Sub(x.since) < patience || !x.told.Due(now) {
+	x.nextReport.cancel()
+	x.reportPace.Reset()
+	leader, term := x.state.leader.Load(), x.raft.BasicStatus().GetTerm()
+	if leader == x.leader && term == x.term {
 		return
 	}
-	voters := c.confState.GetVoters()
+	x.leader, x.term = leader, term
+	x.losses.Reset()
+	x.elections.logPace.Reset()
+	x.log.Info("leader elected", zap.Stringer("leader", members.ID(leader)), zap.Uint64("term", term))
+}
+
+// report logs which members this one waits for.
+func (x *leaderLog) report(now time.Time) {
+	x.nextReport.set(x.tick())
+	if !x.reportPace.Due(now) {
+		return
+	}
+	voters := x.state.confState.GetVoters()
 	var missing []members.ID
 	for _, id := range voters {
-		if id != uint64(c.id) && c.transport.LastReceived(members.ID(id)).IsZero() {
+		if id != uint64(x.state.id) && x.lastReceived(members.ID(id)).IsZero() {
 			missing = append(missing, members.ID(id))
 		}
 	}
-	here := len(voters) - len(missing)
-	fields := []zap.Field{zap.Strings("missing", c.describeMembers(missing)), zap.Duration("since", now.Sub(x.since).Round(time.Second))}
+	connected := len(voters) - len(missing)
+	since := zap.Duration("since", now.Sub(x.since).Round(time.Second))
+	fields := []zap.Field{zap.Strings("missing", describeMembers(x.registry, missing)), since}
 	switch quorum := len(voters)/2 + 1; {
 	case len(voters) == 0:
-		c.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", fields[1])
-	case here < quorum:
-		c.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed", here, len(voters), quorum), fields...)
+		x.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", since)
+	case connected < quorum:
+		x.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed", connected, len(voters), quorum), fields...)
 	default:
-		c.log.Warn(fmt.Sprintf("no leader, although %d of %d members are here: elections fail", here, len(voters)), fields...)
+		x.log.Warn(fmt.Sprintf("no leader, although %d of %d members are here: elections fail", connected, len(voters)), fields...)
 	}
 }
 
-// describeMember names a member for people.
-func (c *core) describeMember(id members.ID) string {
-	m, known := c.registry.Get(id)
+// describeMember names a member in a line of the log.
+func describeMember(r *members.Registry, id members.ID) string {
+	m, known := r.Get(id)
 	if !known {
 		return id.String()
 	}
@@ -86,10 +106,10 @@ func (c *core) describeMember(id members.ID) string {
 	return fmt.Sprintf("%s %v", name, m.PeerURLs)
 }
 
-func (c *core) describeMembers(ids []members.ID) []string {
+func describeMembers(r *members.Registry, ids []members.ID) []string {
 	texts := make([]string, len(ids))
 	for i, id := range ids {
-		texts[i] = c.describeMember(id)
+		texts[i] = describeMember(r, id)
 	}
 	return texts
 }

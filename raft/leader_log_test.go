@@ -96,8 +96,10 @@ func TestLeaderThatFlickers(t *testing.T) {
 	l := follower.node().core
 	for range 200 {
 		l.takeTurn(func() {
-			l.leaderChanged(0)
-			l.leaderChanged(uint64(lead.id))
+			for _, leader := range []uint64{0, uint64(lead.id)} {
+				l.state.leader.Store(leader)
+				l.leaderLog.leaderChanged()
+			}
 		})
 	}
 	if n := len(told.lines(follower, "no leader")) + len(told.lines(follower, "leader elected")); n > 8 {
@@ -115,8 +117,14 @@ func TestAbandonedChange(t *testing.T) {
 	given := make(chan error, 1)
 	node.core.takeTurn(func() {
 		l := node.core
-		l.reconfigure(context.Background(), raftpb.ConfChangeAddLearnerNode, members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}, Learner: true}, answer)
-		l.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, members.Member{ID: 51, PeerURLs: []string{"http://127.0.0.1:2"}, Learner: true}, given)
+		l.membership.begin(&memberChange{
+			context.Background(), raftpb.ConfChangeAddLearnerNode,
+			members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}, Learner: true}, answer, nil,
+		})
+		l.membership.begin(&memberChange{
+			ctx, raftpb.ConfChangeAddLearnerNode,
+			members.Member{ID: 51, PeerURLs: []string{"http://127.0.0.1:2"}, Learner: true}, given, nil,
+		})
 		cancel()
 	})
 	wake(node.inbox.wake)
@@ -145,14 +153,20 @@ func TestTwoLearnersCatchUp(t *testing.T) {
 	}
 	l.takeTurn(func() {
 		start := l.membership.number
+		proposed := func() uint64 { return l.membership.number - start }
 		now := time.Now()
 		for tick := range 20 {
+			l.deadlines.advance(now.Add(time.Duration(tick) * clusterTick))
 			for id := range members.ID(2) {
-				l.promote(50+id, now.Add(time.Duration(tick)*clusterTick))
+				l.membership.promote(50 + id)
 			}
 		}
-		if n := l.membership.number - start; n != 1 {
+		if n := proposed(); n != 1 {
 			t.Errorf("%d promotions were proposed within %v", n, 20*clusterTick)
+		}
+		l.deadlines.advance(now.Add(2 * promotionPause))
+		if l.membership.promote(50); proposed() != 2 {
+			t.Errorf("%d promotions were proposed, want another one after %v", proposed(), promotionPause)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"pando/members"
 	"pando/stats"
 	"pando/storage"
 )
@@ -56,12 +57,38 @@ var errTooOld = errors.New("upgrade the program; the data is intact")
 
 // FeatureLevel is the feature level of the cluster, as applied by this member. What a level brings may be used as soon as
 // it is reached; it is never lowered. It may be called from any goroutine.
-func (n *Node) FeatureLevel() uint64 { return n.level.Load() }
+func (n *Node) FeatureLevel() uint64 { return n.state.level.Load() }
 
-// levels is the core's record of the cluster's feature level.
-type levels struct {
-	saved    uint64    // in the last checkpoint
-	proposed time.Time // when this member last proposed to raise the level
+// levelManager raises the cluster's feature level, and applies it.
+//
+// Only the goroutine that has the turn may use it.
+type levelManager struct {
+	state        *logState
+	raft         dataProposer
+	registry     *members.Registry
+	log          *zap.Logger
+	programLevel uint64                  // the highest level that this program serves
+	levelOf      func(members.ID) uint64 // as the member has announced it
+	caughtUp     func() bool
+	raised       func() // runs when the cluster's level was raised
+	inTicks      func(n int) time.Time
+
+	saved uint64    // the level in the last checkpoint
+	next  *deadline // of proposing to raise the level
+}
+
+func newLevelManager(c *core, d *deadlines) *levelManager {
+	l := &levelManager{
+		state: c.state, raft: c.raw, registry: c.registry, log: c.log, programLevel: c.programLevel,
+		levelOf:  c.transport.FeatureLevelOf,
+		caughtUp: func() bool { return c.startup.caughtUp },
+		raised:   c.transport.RecheckPeers,
+		inTicks:  d.inTicks,
+		saved:    c.cfg.Recovered.Level,
+	}
+	l.next = d.add(func(time.Time) { l.raiseIfDue() })
+	l.next.set(d.inTicks(1))
+	return l
 }
 
 // levelPause is the pause between two proposals to raise the level.
@@ -75,12 +102,10 @@ func (c *Config) programLevel() uint64 {
 	return storage.FeatureLevel
 }
 
-// recoverLevel takes the level of the checkpoint, which storage.Open has compared with the program's. It refuses a log
-// whose committed entries raise the level above that, before anything of it is applied.
-func (c *core) recoverLevel(r *storage.Recovered) error {
-	c.level.Store(r.Level)
-	c.levels.saved = r.Level
-	for _, e := range EntriesToReplay(r) {
+// checkRecovered refuses a log whose committed entries raise the level above the program's, before any of them is applied.
+// storage.Open has compared the level of the checkpoint.
+func checkRecovered(r *storage.Recovered, programLevel uint64) error {
+	for _, e := range entriesToReplay(r) {
 		if e.GetIndex() > r.HardState.GetCommit() {
 			break
 		}
@@ -88,61 +113,63 @@ func (c *core) recoverLevel(r *storage.Recovered) error {
 			continue
 		}
 		level, _ := decodeLevel(e.GetData())
-		if err := c.checkLevel(level); err != nil {
+		if err := checkLevel(level, programLevel); err != nil {
 			return &EntryError{entryID(e), err}
 		}
 	}
 	return nil
 }
 
-func (c *core) checkLevel(level uint64) error {
-	if level <= c.programLevel {
+// checkLevel refuses a level above the program's.
+func checkLevel(level, programLevel uint64) error {
+	if level <= programLevel {
 		return nil
 	}
 	return fmt.Errorf("it raises the cluster to feature level %d, and this member's version, %s, serves levels up to %d: %w",
-		level, stats.Version, c.programLevel, errTooOld)
+		level, stats.Version, programLevel, errTooOld)
 }
 
-// raiseLevelIfDue proposes the highest level that all members serve, if this member leads and the level is above the
+// raiseIfDue proposes the highest level that all members serve, if this member leads and that level is above the
 // cluster's.
-func (c *core) raiseLevelIfDue(now time.Time) {
-	if !c.leads() || !c.caughtUp || c.level.Load() >= c.programLevel || now.Sub(c.levels.proposed) < levelPause {
+func (l *levelManager) raiseIfDue() {
+	l.next.set(l.inTicks(1))
+	if !l.state.leads() || !l.caughtUp() || l.state.level.Load() >= l.programLevel {
 		return
 	}
-	level := c.programLevel
-	for _, m := range c.registry.List() {
-		if m.ID != c.id {
-			level = min(level, c.transport.FeatureLevelOf(m.ID))
+	level := l.programLevel
+	for _, m := range l.registry.List() {
+		if m.ID != l.state.id {
+			level = min(level, l.levelOf(m.ID))
 		}
 	}
-	if level <= c.level.Load() {
+	if level <= l.state.level.Load() {
 		return
 	}
-	c.levels.proposed = now
-	if err := c.raw.Propose(encodeLevel(level)); err != nil {
-		c.log.Debug("feature level not proposed", zap.Error(err))
+	l.next.set(time.Now().Add(levelPause))
+	if err := l.raft.Propose(encodeLevel(level)); err != nil {
+		l.log.Debug("feature level not proposed", zap.Error(err))
 	}
 }
 
-// applyLevel raises the cluster's level.
-func (c *core) applyLevel(index, level uint64) error {
-	if err := c.checkLevel(level); err != nil {
+// apply raises the cluster's level.
+func (l *levelManager) apply(index, level uint64) error {
+	if err := checkLevel(level, l.programLevel); err != nil {
 		return err
 	}
-	if level <= c.level.Load() {
+	if level <= l.state.level.Load() {
 		return nil
 	}
-	c.level.Store(level)
-	c.transport.RecheckPeers()
-	if index > c.replayed {
-		c.log.Info("the cluster's feature level was raised: members of older versions can't take part any more", zap.Uint64("level", level))
+	l.state.level.Store(level)
+	l.raised()
+	if index > l.state.replayed {
+		l.log.Info("the cluster's feature level was raised: members of older versions can't take part any more", zap.Uint64("level", level))
 	}
 	return nil
 }
 
-// levelUnsaved reports whether the next checkpoint must not wait for more changes: once state.db says the level, an
+// unsaved reports whether the next checkpoint must not wait for more changes: once state.db says the level, an
 // older program refuses it at its start.
-func (c *core) levelUnsaved() bool { return c.level.Load() > c.levels.saved }
+func (l *levelManager) unsaved() bool { return l.state.level.Load() > l.saved }
 
 // ignorable marks the kinds of entries that a program which does not have them passes over. All other unknown kinds stop
 // it. Such a kind needs a feature level of 1 or higher: programs at level 0 stop at any unknown kind.
@@ -150,11 +177,11 @@ const ignorable = 0x80
 
 func isIgnorable(kind byte) bool { return kind&ignorable != 0 }
 
-// applyUnknown passes over an entry of an unknown kind, or reports why this member can't.
-func (c *core) applyUnknown(kind byte) error {
+// applyUnknown ignores an entry of an unknown kind that may be ignored, and otherwise returns why this member must stop.
+func (l *levelManager) applyUnknown(kind byte) error {
 	if isIgnorable(kind) {
 		return nil
 	}
 	return fmt.Errorf("%w: this member's version, %s, is too old for an entry of kind %d, written at feature level %d: %w",
-		errEntry, stats.Version, kind, c.level.Load(), errTooOld)
+		errEntry, stats.Version, kind, l.state.level.Load(), errTooOld)
 }

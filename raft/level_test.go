@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -53,7 +54,7 @@ func (c *cluster) expectLevel0(announced int) {
 	})
 	n := c.leader().node()
 	before := n.Index()
-	n.core.takeTurn(func() { n.core.levels.proposed = n.core.levels.proposed.Add(-levelPause) })
+	n.core.takeTurn(func() { n.core.levels.next.set(time.Now()) })
 	c.leader().set("/key", "value")
 	c.settle()
 	if got := n.FeatureLevel(); got != 0 {

@@ -99,15 +99,14 @@ func TestFirstAlwaysFits(t *testing.T) {
 			}
 		}
 	})
-	t.Run("held", func(t *testing.T) {
-		l := &core{Node: &Node{limits: limits{deferred: 100}}}
+	t.Run("deferred", func(t *testing.T) {
+		d := deferredProposals{maxBytes: 100}
 		m := &raftpb.Message{Entries: []*raftpb.Entry{{Data: make([]byte, 101)}}}
-		if transport.MessageSize(m) <= l.limits.deferred || !l.roomToDefer(m) {
-			t.Error("the first proposal is not held")
+		if transport.MessageSize(m) <= d.maxBytes || !d.add(m, time.Now()) {
+			t.Error("the first proposal is not deferred")
 		}
-		l.deferred = append(l.deferred, deferred{message: m})
-		if l.roomToDefer(m) {
-			t.Error("more proposals are held than their bound")
+		if d.add(m, time.Now()) || len(d.list) != 1 {
+			t.Error("the deferred proposals exceed their bound")
 		}
 	})
 }

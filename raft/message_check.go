@@ -14,161 +14,179 @@ import (
 	"pando/raft/pace"
 )
 
-// The upstream library trusts its messages: one that no member of a healthy cluster
-// sends can make it panic, or take what nobody has written. The transport has checked
-// that a message is from the member at the other end of its stream, and that it has the
-// form of its kind. Here it is checked against the log before the library sees it.
+// The raft library trusts its messages: one that no member of a healthy cluster sends can make it panic, or accept entries
+// that no leader has written. The transport has checked that a message is from the member at the other end of its stream,
+// and that it has the form of its type. The messageChecker compares it with the log before the library gets it.
 
-// maxTermJump is how far ahead of this member's term a message may be. A term goes up
-// by one with an election that somebody could have won. A member that missed so many
-// was away for more than a year of nothing but elections, a hundred in each second. A
-// member without a term has seen none, and may join a cluster of any age.
+// maxTermJump bounds how far a message's term may be ahead of this member's. A term is raised by one with each election. A
+// member that missed more than that was away for over a year of elections, a hundred each second. A member that has no
+// term yet may join a cluster of any age.
 const maxTermJump = 1 << 32
 
-// A jump of more than longJump elections is taken once in jumpPause. Otherwise a flood
-// of messages could use up all terms that there are; what is dropped comes again with
-// the next heartbeat.
+// A jump of more than longJump terms is accepted once in jumpPause. Otherwise a flood of messages could use up all terms.
+// The next heartbeat repeats a term that was refused.
 const (
 	longJump  = 1 << 16
 	jumpPause = time.Second
 )
 
-// maxFirstTerm bounds the term that a member without one takes over.
+// maxFirstTerm bounds the first term that a member without one accepts.
 const maxFirstTerm = 1 << 63
 
 // errImplausible refuses a message that no member of this cluster sends.
 var errImplausible = errors.New("raft: no message that a member of this cluster could have sent")
 
-// vetting is the loop's account of messages that it has refused.
-type checks struct {
-	jumped time.Time // when a long jump of the term was taken last
-	// last is the largest index that an append has brought since raft was caught up
-	// with. Behind it and the log's last index there is nothing that could be replaced.
+// errNotLeading refuses a message that only a leader can answer, and only after it has committed an entry of its term. It
+// is no fault of the sender.
+var errNotLeading = errors.New("raft: this member does not lead, or not long enough")
+
+// messageChecker checks messages against the log, and has contradictions confirmed; see contradiction.go.
+//
+// Only the goroutine that has the turn may use it.
+type messageChecker struct {
+	state    *logState
+	raft     interface{ BasicStatus() etcdraft.BasicStatus }
+	storage  *logStorage
+	observer *Observer
+	log      *zap.Logger
+	// answersTooEarly reports whether raft would answer a read with an index that may be too low.
+	answersTooEarly func() bool
+	catchUp         func() // waits until the log in memory has all that raft has accepted
+	request         func(*claim)
+
+	jumped time.Time // when a long jump of the term was accepted last
+	// last is the largest index of all appends since the last catchUp. Entries after it and after the log's last index
+	// replace nothing.
 	last uint64
-	// overlapped says that raft may have replaced entries which the log in memory still
-	// shows.
+	// overlapped means that raft may have replaced entries which the log in memory still has.
 	overlapped bool
-	told       pace.Pace
+	logPace    pace.Pace
+	claims     claims
 }
 
-// vet reports whether a message may go to raft.
-func (c *core) accept(m *raftpb.Message) bool {
-	var against *claim
-	err := c.check(m)
+func newMessageChecker(c *core) *messageChecker {
+	k := &messageChecker{
+		state: c.state, raft: c.raw, storage: c.storage, observer: c.observer, log: c.log,
+		answersTooEarly: c.reader.answersTooEarly, catchUp: c.catchUpWithRaft,
+	}
+	k.request = func(x *claim) { c.requestReport(x) }
+	return k
+}
+
+// accepts reports whether a message may go to raft. A message that contradicts the log is dropped, and its sender is asked
+// at its own URL.
+func (k *messageChecker) accepts(m *raftpb.Message) bool {
+	var contradicts *claim
+	err := k.check(m)
 	switch {
 	case err == nil:
 		return true
 	case errors.Is(err, errNotLeading):
-	case errors.As(err, &against):
-		c.refused(against.from, err)
-		c.verify(against)
+	case errors.As(err, &contradicts):
+		k.refuse(contradicts.from, err)
+		k.verify(contradicts)
 	default:
-		c.refused(members.ID(m.GetFrom()), err)
+		k.refuse(members.ID(m.GetFrom()), err)
 	}
 	return false
 }
 
-// refused tells of a message that was dropped, more and more rarely.
-func (c *core) refused(from members.ID, err error) {
-	emit1(c.observer.MessageRefused, from)
-	if c.checks.told.Due(time.Now()) {
-		c.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
+// refuse logs, at growing intervals, that a message was dropped.
+func (k *messageChecker) refuse(from members.ID, err error) {
+	emit1(k.observer.MessageRefused, from)
+	if k.logPace.Due(time.Now()) {
+		k.log.Warn("a message on the peer port was refused", zap.Stringer("from", from), zap.Error(err))
 	}
 }
 
-func (c *core) check(m *raftpb.Message) error {
-	if err := c.checkTerm(m); err != nil {
+func (k *messageChecker) check(m *raftpb.Message) error {
+	if err := k.checkTerm(m); err != nil {
 		return err
 	}
-	if m.GetTerm() > 0 && m.GetTerm() < c.term.Load() {
-		return nil // raft looks at nothing else of it
+	if m.GetTerm() > 0 && m.GetTerm() < k.state.term.Load() {
+		return nil // raft reads nothing but the term
 	}
 	switch m.GetType() {
 	case raftpb.MsgApp:
-		return c.checkAppend(m)
+		return k.checkAppend(m)
 	case raftpb.MsgHeartbeat:
-		return c.checkHeartbeat(m)
+		return k.checkHeartbeat(m)
 	case raftpb.MsgAppResp:
-		return c.checkAcknowledgement(m)
+		return k.checkAcknowledgement(m)
 	case raftpb.MsgTimeoutNow:
-		if lead := c.raw.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
-			return fmt.Errorf("%w: the leadership is handed over by member %x, which does not lead", errImplausible, m.GetFrom())
+		if lead := k.raft.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
+			return fmt.Errorf("%w: a transfer of the leadership from member %x, which does not lead", errImplausible, m.GetFrom())
 		}
 	case raftpb.MsgReadIndex:
 		if len(m.GetEntries()) != 1 {
 			return fmt.Errorf("%w: a read of %d entries", errImplausible, len(m.GetEntries()))
 		}
-		return c.checkLeads(m)
+		return k.checkLeads(m)
 	case raftpb.MsgTransferLeader:
-		return c.checkLeads(m)
+		return k.checkLeads(m)
 	}
 	return nil
 }
 
-// checkLeads refuses what only a leader can answer. Raft would pass it on to the leader,
-// and panic at some. Who asked asks again.
-func (c *core) checkLeads(m *raftpb.Message) error {
-	early := m.GetType() == raftpb.MsgReadIndex && c.answersTooEarly()
-	if early || c.raw.BasicStatus().RaftState != etcdraft.StateLeader {
+// checkLeads refuses a message that only a leader can answer. Raft would forward it to the leader, and panic at some of
+// them. The sender repeats it.
+func (k *messageChecker) checkLeads(m *raftpb.Message) error {
+	early := m.GetType() == raftpb.MsgReadIndex && k.answersTooEarly()
+	if early || k.raft.BasicStatus().RaftState != etcdraft.StateLeader {
 		return errNotLeading
 	}
 	return nil
 }
 
-// errNotLeading is for what only a leader can answer, and not at once when it begins. It
-// is no fault of the sender's.
-var errNotLeading = errors.New("raft: this member does not lead, or not long enough")
-
-// checkTerm refuses a term that no election has led to.
-func (c *core) checkTerm(m *raftpb.Message) error {
-	own, term := c.term.Load(), m.GetTerm()
+// checkTerm refuses a term that elections cannot have reached.
+func (k *messageChecker) checkTerm(m *raftpb.Message) error {
+	own, term := k.state.term.Load(), m.GetTerm()
 	switch {
 	case own == 0 && term > maxFirstTerm, own > 0 && term > own && term-own > maxTermJump:
 		return fmt.Errorf("%w: %v of term %d, and this member is in term %d", errImplausible, m.GetType(), term, own)
 	case own == 0 || term <= own || term-own <= longJump:
 		return nil
-	case time.Since(c.checks.jumped) < jumpPause:
-		return fmt.Errorf("%w: %v of term %d, right behind another leap of the term", errImplausible, m.GetType(), term)
+	case time.Since(k.jumped) < jumpPause:
+		return fmt.Errorf("%w: %v of term %d, too soon after another jump of the term", errImplausible, m.GetType(), term)
 	}
-	c.checks.jumped = time.Now()
+	k.jumped = time.Now()
 	return nil
 }
 
-// checkLeader refuses a second leader of a term: a term has one.
-func (c *core) checkLeader(m *raftpb.Message) error {
-	lead := c.leader.Load()
-	if m.GetTerm() == c.term.Load() && lead != 0 && m.GetFrom() != lead {
+// checkLeader refuses a second leader of a term: a term has at most one.
+func (k *messageChecker) checkLeader(m *raftpb.Message) error {
+	lead := k.state.leader.Load()
+	if m.GetTerm() == k.state.term.Load() && lead != 0 && m.GetFrom() != lead {
 		return fmt.Errorf("%w: member %x leads in term %d, in which member %x does", errImplausible, m.GetFrom(), m.GetTerm(), lead)
 	}
 	return nil
 }
 
-// checkAppend compares an append with what is committed here. What is committed never
-// changes, so entries of another term there contradict this log.
-func (c *core) checkAppend(m *raftpb.Message) error {
-	if err := c.checkLeader(m); err != nil {
+// checkAppend compares an append with what is committed here. Committed entries never change, so an entry of another term
+// contradicts this log.
+func (k *messageChecker) checkAppend(m *raftpb.Message) error {
+	if err := k.checkLeader(m); err != nil {
 		return err
 	}
-	v := &c.checks
-	fresh := m.GetIndex() >= max(c.lastIndex, v.last)
-	if !fresh || m.GetIndex() <= c.committed.Load() {
-		if err := c.compare(m); err != nil {
+	extends := m.GetIndex() >= max(k.state.lastIndex, k.last)
+	if !extends || m.GetIndex() <= k.state.committed.Load() {
+		if err := k.compare(m); err != nil {
 			return err
 		}
 	}
-	v.overlapped = v.overlapped || !fresh
-	v.last = max(v.last, m.GetIndex()+uint64(len(m.GetEntries())))
+	k.overlapped = k.overlapped || !extends
+	k.last = max(k.last, m.GetIndex()+uint64(len(m.GetEntries())))
 	return nil
 }
 
-// compare compares the part of an append that is applied here with the log. What is committed and not applied may still
-// be on its way to the disk, and the log in memory then holds the entry that it replaces.
-func (c *core) compare(m *raftpb.Message) error {
-	applied := c.appliedIndex
+// compare compares the applied part of an append with the log. Entries that are committed and not applied may not be on
+// the disk yet, and the log in memory may then have the entries that they replace.
+func (k *messageChecker) compare(m *raftpb.Message) error {
+	applied := k.state.applied.Load()
 	if m.GetIndex() > applied {
 		return nil
 	}
-	own, unknown := c.storage.Term(m.GetIndex())
+	own, unknown := k.storage.Term(m.GetIndex())
 	compared := unknown == nil
 	if compared && own != m.GetLogTerm() {
 		return &claim{members.ID(m.GetFrom()), m.GetIndex()}
@@ -177,33 +195,33 @@ func (c *core) compare(m *raftpb.Message) error {
 		if e.GetIndex() > applied {
 			break
 		}
-		own, err := c.storage.Term(e.GetIndex())
+		own, err := k.storage.Term(e.GetIndex())
 		if err == nil && own != e.GetTerm() {
 			return &claim{members.ID(m.GetFrom()), e.GetIndex()}
 		}
 		compared = compared || err == nil
 	}
 	if !compared && errors.Is(unknown, etcdraft.ErrCompacted) {
-		// The log in memory begins behind the append: the leader may have another one.
-		// Raft would answer that all of it is here.
-		c.verify(&claim{members.ID(m.GetFrom()), applied})
+		// The log in memory begins after the append, so the leader may have another log. Raft would acknowledge all
+		// of the append.
+		k.verify(&claim{members.ID(m.GetFrom()), applied})
 	}
 	return nil
 }
 
-// checkHeartbeat wants a leader to know of no more entries here than there are: it
-// learned of them from this member.
-func (c *core) checkHeartbeat(m *raftpb.Message) error {
-	if err := c.checkLeader(m); err != nil {
+// checkHeartbeat refuses a commit index beyond the end of this log: the leader has it from this member.
+func (k *messageChecker) checkHeartbeat(m *raftpb.Message) error {
+	if err := k.checkLeader(m); err != nil {
 		return err
 	}
-	if m.GetCommit() <= c.committed.Load() {
+	if m.GetCommit() <= k.state.committed.Load() {
 		return nil
 	}
-	last, err := c.storage.LastIndex()
-	if c.checks.overlapped || err != nil || m.GetCommit() > last {
-		c.catchUpWithRaft()
-		if last, err = c.storage.LastIndex(); err != nil {
+	last, err := k.storage.LastIndex()
+	if k.overlapped || err != nil || m.GetCommit() > last {
+		k.catchUp()
+		k.overlapped, k.last = false, 0
+		if last, err = k.storage.LastIndex(); err != nil {
 			return err
 		}
 	}
@@ -213,28 +231,27 @@ func (c *core) checkHeartbeat(m *raftpb.Message) error {
 	return nil
 }
 
-// checkAcknowledgement wants a follower to acknowledge no more than this leader has.
-// One that does has a log of its own: it must not count for a quorum.
-func (c *core) checkAcknowledgement(m *raftpb.Message) error {
-	if !c.leads() || m.GetTerm() != c.term.Load() || m.GetReject() {
+// checkAcknowledgement refuses a follower's acknowledgement of an entry that this leader does not have. That follower has
+// another log, and must not count for a quorum.
+func (k *messageChecker) checkAcknowledgement(m *raftpb.Message) error {
+	if !k.state.leads() || m.GetTerm() != k.state.term.Load() || m.GetReject() {
 		return nil
 	}
-	last, err := c.storage.LastIndex()
+	last, err := k.storage.LastIndex()
 	if err != nil {
 		return err
 	}
-	if last = max(last, c.lastIndex); m.GetIndex() > last {
+	if last = max(last, k.state.lastIndex); m.GetIndex() > last {
 		return fmt.Errorf("%w: member %x has committed entry %d, and the last of this leader is %d: one of the two has lost data, "+
 			"or is of an earlier cluster; it does not count for a quorum", errImplausible, m.GetFrom(), m.GetIndex(), last)
 	}
 	return nil
 }
 
-// catchUpWithRaft waits until the log in memory shows all that raft has taken.
+// catchUpWithRaft waits until the log in memory has all that raft has accepted.
 func (c *core) catchUpWithRaft() {
 	for c.failed == nil && c.raw.HasReady() {
 		c.handle(c.raw.Ready())
 	}
 	c.awaitAppends()
-	c.checks.overlapped, c.checks.last = false, 0
 }

@@ -145,11 +145,11 @@ func TestTermLeaps(t *testing.T) {
 	c := newCluster(t, 1, nil)
 	l := c.leader().node().core
 	vote := func(term uint64) error {
-		return l.checkTerm(&raftpb.Message{Type: raftpb.MsgVote.Enum(), Term: &term})
+		return l.checker.checkTerm(&raftpb.Message{Type: raftpb.MsgVote.Enum(), Term: &term})
 	}
 	l.takeTurn(func() {
-		own := l.term.Load()
-		defer l.term.Store(own)
+		own := l.state.term.Load()
+		defer l.state.term.Store(own)
 		for _, test := range []struct {
 			own, term uint64
 			legal     bool
@@ -160,13 +160,13 @@ func TestTermLeaps(t *testing.T) {
 			{0, 1 << 50, true}, {0, math.MaxUint64, false},
 			{math.MaxUint64 - 1, math.MaxUint64, true},
 		} {
-			l.term.Store(test.own)
+			l.state.term.Store(test.own)
 			if err := vote(test.term); (err == nil) != test.legal {
 				t.Errorf("term %d in term %d: %v", test.term, test.own, err)
 			}
 		}
-		l.checks.jumped = time.Now().Add(-jumpPause)
-		l.term.Store(5)
+		l.checker.jumped = time.Now().Add(-jumpPause)
+		l.state.term.Store(5)
 		if err := vote(5 + maxTermJump); err != nil {
 			t.Errorf("a leap a while after another: %v", err)
 		}
@@ -291,11 +291,11 @@ func readsWrong(ctx context.Context, node *Node) error {
 	return nil
 }
 
-// doubts is the member's account of contradictions.
+// claims gives the member's state of asking for reports.
 func (r *replica) claims() claims {
 	r.c.t.Helper()
 	var d claims
-	r.node().core.takeTurn(func() { d = r.node().core.claims })
+	r.node().core.takeTurn(func() { d = r.node().core.checker.claims })
 	return d
 }
 
@@ -321,7 +321,7 @@ func TestUnconfirmedContradiction(t *testing.T) {
 		if d := follower.claims(); d.failed != nil {
 			t.Errorf("the leader could not be asked: %v", d.failed)
 		}
-		<-time.After(doubtPause)
+		<-time.After(claimPause)
 	}
 	if closed(follower.node().Done()) {
 		t.Fatalf("the follower ended with %v", follower.node().Err())

@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -15,23 +16,23 @@ import (
 // newTransport connects the node with its peers.
 func (n *Node) newTransport(cfg Config) *transport.Transport {
 	return transport.New(transport.Config{
-		Self:          n.id,
+		Self:          n.state.id,
 		Cluster:       n.registry.ClusterID(),
 		Client:        cfg.PeerClient,
 		Membership:    n.roster.membership,
 		UnknownSender: n.roster.inquire,
 		MessageRejected: func(from members.ID, reason error) {
-			if n.inbox.offer(func(c *core) { c.refused(from, reason) }, reportSize) {
+			if n.inbox.offer(func(c *core) { c.checker.refuse(from, reason) }, reportSize) {
 				wake(n.inbox.wake)
 			}
 		},
 		LogReport:    n.reportLog,
-		Founding:     func() members.ID { return members.ID(n.founding.Load()) },
+		Founding:     func() members.ID { return members.ID(n.state.founding.Load()) },
 		Level:        n.programLevel,
 		ClusterLevel: n.FeatureLevel,
 		Receive: func(messages []*raftpb.Message) {
-			together := slices.Clone(messages)
-			if n.inbox.offer(func(c *core) { c.receiveAll(together) }, messagesSize(together)) {
+			received := slices.Clone(messages)
+			if n.inbox.offer(func(c *core) { c.receiveAll(received) }, messagesSize(received)) {
 				n.core.turnForInbox()
 			}
 		},
@@ -44,8 +45,8 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		},
 		StreamClosed: func(id members.ID) {
 			n.inbox.post(func(c *core) {
-				c.abandon(id)
-				c.retryTransfer(id)
+				c.elections.streamClosed(id)
+				c.transfer.streamClosed(id)
 			})
 		},
 		SnapshotSent: func(id members.ID, err error) {
@@ -70,7 +71,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 	})
 }
 
-// reportSize is about what a report of the transport takes up in memory.
+// reportSize is about the memory that a report of the transport takes, in bytes.
 const reportSize = 64
 
 func messagesSize(messages []*raftpb.Message) int {
@@ -81,43 +82,51 @@ func messagesSize(messages []*raftpb.Message) int {
 	return size
 }
 
-// RegisterPeer mounts on the peer URLs' router what members say to each other.
+// RegisterPeer mounts the handlers for other members on the router of the peer URLs.
 func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 	n.transport.Register(handle)
 }
 
-// receiveAll takes messages that came from a peer together.
+// receiveAll takes messages that arrived from a peer together.
 func (c *core) receiveAll(messages []*raftpb.Message) {
 	for _, m := range messages {
 		c.receive(m)
 	}
 }
 
-// receive takes a message from a peer.
+// receive checks a message from a peer and gives it to raft.
 func (c *core) receive(m *raftpb.Message) {
-	c.latency.received(m, c.observer)
+	c.latencies.received(m, c.observer)
 	switch m.GetType() {
 	case raftpb.MsgProp:
-		c.admit(m)
+		c.receiveProposal(m)
 	case raftpb.MsgSnap:
-		// It would come with its content, as a request of its own.
+		// A snapshot comes with its content, by a request of its own.
 	default:
-		if !c.accept(m) {
-			return
+		if c.checker.accepts(m) {
+			// Step refuses outdated messages, which is no fault.
+			_ = c.raw.Step(m)
 		}
-		// Step refuses what is out of date or from a stranger; there is nobody
-		// to tell.
-		_ = c.raw.Step(m)
 	}
 }
 
-// unreachable notes that messages to a peer got lost.
+// receiveProposal takes a proposal that a follower has forwarded, unless it could not be applied.
+func (c *core) receiveProposal(m *raftpb.Message) {
+	err := checkProposal(m)
+	if err == nil {
+		c.proposer.forward(m)
+		return
+	}
+	c.checker.refuse(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
+}
+
+// unreachable notes that messages to a peer were lost.
 func (c *core) unreachable(id members.ID) {
 	c.raw.ReportUnreachable(uint64(id))
-	if uint64(id) == c.leader.Load() {
-		c.blocking = 0 // a forwarded batch may be among them
+	if uint64(id) == c.state.leader.Load() {
+		c.proposer.inFlight.unblock() // a forwarded batch may be among them
 	}
-	if _, member := c.registry.Get(id); member && c.leads() {
+	if _, member := c.registry.Get(id); member && c.state.leads() {
 		emit1(c.observer.FollowerFailed, id)
 	}
 }
@@ -130,22 +139,19 @@ func (c *core) snapshotSent(id members.ID, err error) {
 	c.raw.ReportSnapshot(uint64(id), status)
 }
 
-// leads reports whether this member leads.
-func (c *core) leads() bool { return c.leader.Load() == uint64(c.id) }
-
 // transmit sends messages to peers.
 func (c *core) transmit(messages []*raftpb.Message) {
 	if len(messages) == 0 {
 		return
 	}
-	if c.leads() {
-		c.latency.sent(messages)
+	if c.state.leads() {
+		c.latencies.sent(messages)
 	}
 	c.transport.Send(messages)
 }
 
-// latencies measures how long followers take to acknowledge. One append or
-// heartbeat a follower is timed at a time.
+// latencies measures how long followers take to acknowledge an append or a heartbeat. One message of each follower is
+// timed at a time.
 type latencies map[uint64]*timed
 
 type timed struct {
@@ -159,7 +165,7 @@ func (x latencies) sent(messages []*raftpb.Message) {
 		if t != raftpb.MsgApp && t != raftpb.MsgHeartbeat {
 			continue
 		}
-		if underway := x[m.GetTo()]; underway != nil && time.Since(underway.at) < time.Second {
+		if underWay := x[m.GetTo()]; underWay != nil && time.Since(underWay.at) < time.Second {
 			continue
 		}
 		index := uint64(0)
@@ -175,10 +181,10 @@ func (x latencies) received(m *raftpb.Message, o *Observer) {
 	if t != raftpb.MsgAppResp && t != raftpb.MsgHeartbeatResp {
 		return
 	}
-	underway := x[m.GetFrom()]
-	if underway == nil || t == raftpb.MsgAppResp && m.GetIndex() < underway.index || t == raftpb.MsgHeartbeatResp && underway.index != 0 {
+	underWay := x[m.GetFrom()]
+	if underWay == nil || t == raftpb.MsgAppResp && m.GetIndex() < underWay.index || t == raftpb.MsgHeartbeatResp && underWay.index != 0 {
 		return
 	}
 	delete(x, m.GetFrom())
-	emit2(o.FollowerAnswered, members.ID(m.GetFrom()), time.Since(underway.at))
+	emit2(o.FollowerAnswered, members.ID(m.GetFrom()), time.Since(underWay.at))
 }

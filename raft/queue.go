@@ -98,6 +98,16 @@ func (q *queue) expire(before time.Time) []*proposal {
 	return old
 }
 
+// oldest is the time at which the first proposal in the queue began to wait; zero when the queue is empty.
+func (q *queue) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return time.Time{}
+	}
+	return q.waiting[0].since
+}
+
 // close refuses all further proposals with err and gives those that wait.
 func (q *queue) close(err error) []*proposal {
 	q.mu.Lock()

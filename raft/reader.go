@@ -2,191 +2,145 @@ package raft
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"sync"
 	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
 )
 
-// readers collects those who wait for a linearizable read, for the loop.
-type readers struct {
-	mu      sync.Mutex
-	waiting []chan error
-	closed  error
-	wake    chan struct{}
+// reader makes reads linearizable without a log entry. All callers of Barrier that wait share one round: the leader
+// confirms by a heartbeat to a quorum that it still leads, and gives its commit index; when this member has applied as
+// much, the round is answered. At most one round is under way. A caller that comes meanwhile waits for the next one,
+// because the index of the round may be older than the call.
+//
+//	Barrier ─► waiting in the queue ─► in the round ─► confirmed with an index ─► applied: answered
+//	             │ no leader for too long    │ asked again every readRetryTicks
+//	             ▼                           ▼
+//	          timed out                   timed out
+//
+// Only the goroutine that has the turn may use a reader; the queue is for all.
+type reader struct {
+	state   *logState
+	raft    readIndexer
+	queue   *readQueue
+	limit   time.Duration // of the time that a reader may wait
+	inTicks func(n int) time.Time
+
+	// number is that of the last round. It begins at random: an answer to a round of an earlier process of this member may
+	// still arrive.
+	number  uint64
+	context []byte       // the round's number, as the leader repeats it
+	waiting []chan error // the callers that share the round; nil while no round is under way
+	index   uint64       // the confirmed index; zero while the round is not confirmed
+	// minIndex is what was committed here when the round began. Any valid answer has at least this index.
+	minIndex uint64
+
+	roundTimeout *deadline
+	queueTimeout *deadline
+	retry        *deadline
 }
 
-func newReaders() *readers { return &readers{wake: make(chan struct{}, 1)} }
-
-// Barrier returns when the tree here holds every change that was acknowledged
-// to anyone before the call: a read after it is linearizable. It writes
-// nothing to the log or the disk. Its errors are *tree.Error of the 300s.
-func (n *Node) Barrier(ctx context.Context) error {
-	if n.sole.Load() {
-		// What was acknowledged to anyone was applied here before.
-		return nil
-	}
-	c := make(chan error, 1)
-	if err := n.readers.add(c); err != nil {
-		return apiError(err)
-	}
-	select {
-	case err := <-c:
-		if err != nil {
-			return apiError(err)
-		}
-		return nil
-	case <-ctx.Done():
-		return apiError(ctx.Err())
-	}
+// readIndexer is what a reader needs of the raft library.
+type readIndexer interface {
+	ReadIndex(context []byte)
+	BasicStatus() etcdraft.BasicStatus
 }
 
-func (r *readers) add(c chan error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed != nil {
-		return r.closed
-	}
-	r.waiting = append(r.waiting, c)
-	wake(r.wake)
-	return nil
-}
-
-func (r *readers) any() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.waiting) > 0
-}
-
-func (r *readers) take() []chan error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	w := r.waiting
-	r.waiting = nil
-	return w
-}
-
-func (r *readers) close(err error) {
-	r.mu.Lock()
-	r.closed = err
-	w := r.waiting
-	r.waiting = nil
-	r.mu.Unlock()
-	answerReaders(w, err)
-}
-
-// reads is the loop's side: at most one round under way, shared by all that
-// waited when it began.
-type reads struct {
-	// round numbers the rounds, from where no earlier process of this member
-	// did: an answer to one of its rounds may still be on its way.
-	round   uint64
-	ctx     []byte
-	waiting []chan error
-	index   uint64 // confirmed for the round; zero while it is not
-	// least is what was committed here when the round began. A leader knows of it.
-	least uint64
-	ticks int // that the round has waited
-	// leaderless is how many ticks somebody has waited for a leader.
-	leaderless int
-}
-
-// requestReadIndex begins a round when somebody waits and none is under way.
-// Whoever comes later waits for the next: the round's index may be older than
-// they are.
-func (c *core) requestReadIndex() {
-	if c.reads.waiting != nil || c.leader.Load() == 0 || c.answersTooEarly() {
-		return
-	}
-	if c.reads.waiting = c.readers.take(); c.reads.waiting == nil {
-		return
-	}
-	c.reads.round++
-	c.reads.index, c.reads.ticks, c.reads.leaderless = 0, 0, 0
-	c.reads.least = c.committed.Load()
-	c.reads.ctx = binary.BigEndian.AppendUint64(nil, c.reads.round)
-	c.raw.ReadIndex(c.reads.ctx)
-}
-
-// answersTooEarly reports whether the upstream library would answer a read with an index
-// that may be too low. A leader knows what was committed before its term only when it
-// has committed an entry of its own. The library makes reads wait for that, except where
-// the leader is the only member with a vote: after a restart, that may know less as
-// committed than it has acknowledged.
-func (c *core) answersTooEarly() bool {
-	voters := c.confState.GetVoters()
-	if len(voters) != 1 || voters[0] != uint64(c.id) || len(c.confState.GetVotersOutgoing()) > 0 {
-		return false
-	}
-	s := c.raw.BasicStatus()
-	return s.RaftState == etcdraft.StateLeader && c.appliedTerm != s.GetTerm()
-}
-
-// askReadIndexAgain asks a new leader: the old one may have dropped the request.
-func (c *core) askReadIndexAgain() {
-	if c.reads.waiting != nil && c.reads.index == 0 && !c.answersTooEarly() {
-		c.raw.ReadIndex(c.reads.ctx)
-	}
-}
-
-// readRetryTicks is after how many ticks an unanswered round is asked for again:
-// raft drops a request when the leader has just changed.
+// readRetryTicks is the number of ticks after which an unanswered round is asked for again: raft drops a request when the
+// leader has just changed.
 const readRetryTicks = 5
 
-func (c *core) retryReadIndex() {
-	if c.leader.Load() == 0 {
-		c.expireReaders()
-	}
-	if c.reads.waiting == nil {
-		return
-	}
-	c.reads.ticks++
-	switch {
-	case time.Duration(c.reads.ticks)*c.cfg.Tick > c.cfg.Timeout:
-		c.reads.answer(errTimeout)
-	case c.reads.index == 0 && c.reads.ticks%readRetryTicks == 0 && !c.answersTooEarly():
-		c.raw.ReadIndex(c.reads.ctx)
-	}
+func newReader(state *logState, raft readIndexer, queue *readQueue, limit time.Duration, d *deadlines) *reader {
+	r := &reader{state: state, raft: raft, queue: queue, limit: limit, inTicks: d.inTicks, number: randomNumber()}
+	r.roundTimeout = d.add(func(time.Time) { r.answer(errTimeout) })
+	r.queueTimeout = d.add(func(time.Time) { r.expireQueue() })
+	r.retry = d.add(func(time.Time) { r.askAgain() })
+	return r
 }
 
-// expireReaders answers those who have waited for a leader for too long. They
-// are counted from the tick at which the first of them was seen.
-func (c *core) expireReaders() {
-	if !c.readers.any() {
-		c.reads.leaderless = 0
+// start begins a round if callers wait and no round is under way.
+func (r *reader) start() {
+	if !r.state.hasLeader() {
+		if !r.queueTimeout.isSet() && r.queue.any() {
+			r.queueTimeout.set(time.Now().Add(r.limit))
+		}
 		return
 	}
-	c.reads.leaderless++
-	if time.Duration(c.reads.leaderless)*c.cfg.Tick > c.cfg.Timeout {
-		answerReaders(c.readers.take(), errTimeout)
-		c.reads.leaderless = 0
+	if r.waiting != nil || r.answersTooEarly() {
+		return
 	}
+	if r.waiting = r.queue.take(); r.waiting == nil {
+		return
+	}
+	r.queueTimeout.cancel()
+	r.number++
+	r.index, r.minIndex = 0, r.state.committed.Load()
+	r.context = binary.BigEndian.AppendUint64(nil, r.number)
+	r.roundTimeout.set(time.Now().Add(r.limit))
+	r.ask()
 }
 
-// confirmed notes the index up to which the tree must be applied. A leader that has less
-// committed than this member has another log: its answer says nothing of the tree here.
-func (r *reads) confirmed(ctx []byte, index uint64) {
-	if r.waiting != nil && bytes.Equal(ctx, r.ctx) && index >= r.least {
+func (r *reader) ask() {
+	r.retry.set(r.inTicks(readRetryTicks))
+	r.raft.ReadIndex(r.context)
+}
+
+// askAgain repeats the request of a round that is not confirmed: the leader may have changed and may not have the request.
+func (r *reader) askAgain() {
+	if r.waiting == nil || r.index != 0 {
+		return
+	}
+	if r.answersTooEarly() {
+		r.retry.set(r.inTicks(readRetryTicks))
+		return
+	}
+	r.ask()
+}
+
+// answersTooEarly reports whether the raft library would answer a read with an index that may be too low. A leader knows
+// what was committed before its term only after it has committed an entry of its own term. The library makes reads wait
+// for that, except where the leader is the only voter: after a restart, its commit index may be lower than what it has
+// acknowledged.
+func (r *reader) answersTooEarly() bool {
+	if !r.state.soleVoter() {
+		return false
+	}
+	s := r.raft.BasicStatus()
+	return s.RaftState == etcdraft.StateLeader && r.state.appliedTerm != s.GetTerm()
+}
+
+// confirm takes the leader's answer to a round. An index below what was committed here when the round began comes from a
+// leader with another log: it says nothing about the tree of this member.
+func (r *reader) confirm(context []byte, index uint64) {
+	if r.waiting != nil && bytes.Equal(context, r.context) && index >= r.minIndex {
 		r.index = index
 	}
 }
 
-// release answers the round when the tree has come so far.
-func (r *reads) release(applied uint64) {
-	if r.waiting != nil && r.index != 0 && applied >= r.index {
+// release answers the round once the tree has applied the confirmed index.
+func (r *reader) release() {
+	if r.waiting != nil && r.index != 0 && r.state.applied.Load() >= r.index {
 		r.answer(nil)
 	}
 }
 
-func (r *reads) answer(err error) {
+// answer ends the round.
+func (r *reader) answer(err error) {
 	answerReaders(r.waiting, err)
 	r.waiting = nil
+	r.roundTimeout.cancel()
+	r.retry.cancel()
 }
 
-func answerReaders(waiting []chan error, err error) {
-	for _, c := range waiting {
-		c <- err
+// expireQueue answers the callers that have waited too long for a leader.
+func (r *reader) expireQueue() {
+	if !r.state.hasLeader() {
+		answerReaders(r.queue.take(), errTimeout)
 	}
+}
+
+// close answers all callers, and all to come, with an error.
+func (r *reader) close(err error) {
+	r.queue.close(err)
+	r.answer(err)
 }

@@ -15,7 +15,7 @@ func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
 	m.set("/key", "1")
 	const learner = 9
 	ask := func(c *core) (answers []*raftpb.Message) {
-		c.receive(&raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.id), Entries: []*raftpb.Entry{{Data: []byte("round")}}})
+		c.receive(&raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{{Data: []byte("round")}}})
 		if !c.raw.HasReady() {
 			return nil
 		}
@@ -32,7 +32,7 @@ func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
 	m.node.inbox.post(func(c *core) {
 		defer close(done)
 		term := c.raw.BasicStatus().GetTerm() + 1
-		heartbeat := &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.id), Term: &term}
+		heartbeat := &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.state.id), Term: &term}
 		if err := c.raw.Step(heartbeat); err != nil {
 			t.Error(err)
 		}
@@ -48,10 +48,10 @@ func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
 		for c.raw.HasReady() {
 			c.handle(c.raw.Ready())
 		}
-		if answers := ask(c); len(answers) != 1 || answers[0].GetIndex() < c.lastIndex {
-			t.Errorf("a read is answered with %v, want index %d", answers, c.lastIndex)
+		if answers := ask(c); len(answers) != 1 || answers[0].GetIndex() < c.state.lastIndex {
+			t.Errorf("a read is answered with %v, want index %d", answers, c.state.lastIndex)
 		}
-		c.receive(&raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: (*uint64)(&c.id), To: (*uint64)(&c.id)})
+		c.receive(&raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: (*uint64)(&c.state.id), To: (*uint64)(&c.state.id)})
 	})
 	<-done
 	if err := m.node.Barrier(t.Context()); err != nil {

@@ -3,7 +3,6 @@ package raft
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -11,15 +10,14 @@ import (
 	"pando/members"
 )
 
-// handle does what raft asks for. What the disk must do goes first, so that it
-// works while the committed entries are applied.
+// handle does what raft asks for. The append comes before the apply, so that the disk works while entries are applied.
 func (c *core) handle(rd etcdraft.Ready) {
 	if !etcdraft.IsEmptyHardState(rd.HardState) {
-		c.term.Store(rd.HardState.GetTerm())
-		c.committed.Store(rd.HardState.GetCommit())
+		c.state.term.Store(rd.HardState.GetTerm())
+		c.state.committed.Store(rd.HardState.GetCommit())
 	}
 	if rd.SoftState != nil {
-		c.leaderIs(rd.SoftState.Lead)
+		c.setLeader(rd.SoftState.Lead)
 	}
 	var toAppend, toApply *raftpb.Message
 	toPeers := c.toPeers[:0]
@@ -27,8 +25,8 @@ func (c *core) handle(rd etcdraft.Ready) {
 		switch m.GetTo() {
 		case etcdraft.LocalAppendThread:
 			toAppend = m
-			c.lastIndex = lastIndex(m, c.lastIndex)
-			c.learnFounding(m.GetEntries())
+			c.state.lastIndex = lastIndex(m, c.state.lastIndex)
+			c.founding.learn(m.GetEntries())
 		case etcdraft.LocalApplyThread:
 			toApply = m
 		default:
@@ -42,99 +40,100 @@ func (c *core) handle(rd etcdraft.Ready) {
 		c.append(toAppend, toApply)
 	}
 	for _, s := range rd.ReadStates {
-		c.reads.confirmed(s.RequestCtx, s.Index)
+		c.reader.confirm(s.RequestCtx, s.Index)
 	}
 	if toApply != nil && c.failed == nil {
 		c.apply(toApply)
 	}
-	c.reads.release(c.appliedIndex)
-	c.serveIfCaughtUp()
+	c.reader.release()
+	c.startup.update()
 }
 
-// append has the disk take what raft wants kept. For a lone write whoever has the
-// turn does it, and spares two hand-overs; the followers, if there are any, have
-// their messages already. With a batch to apply besides, or the answers of followers
-// to serve under load, the writer does it meanwhile. So it does with an entry whose sync
-// could outlast an election timeout: heartbeats must go on.
+// append writes to the disk what raft wants stored. The goroutine that has the turn appends a lone write itself, which
+// saves two switches between goroutines; followers have their messages already. The writer's goroutine appends instead,
+// and the turn goes on, in three cases: there are entries to apply, too; followers must be served under load; or the entry
+// is so large that its sync could outlast an election timeout, and heartbeats must go on.
 func (c *core) append(m, toApply *raftpb.Message) {
 	if m.Snapshot != nil {
-		c.takeSnapshot(m)
+		c.appendSnapshot(m)
 		return
 	}
-	beside := toApply != nil || !c.alone() && (c.leads() && c.underLoad.Load() || entriesSize(m.GetEntries()) > batchBytes)
-	if c.writer.busy() || len(m.GetEntries()) > 0 && beside {
+	heavy := c.state.leads() && c.proposer.load.heavy.Load()
+	overlap := toApply != nil || !c.state.alone() && (heavy || entriesSize(m.GetEntries()) > batchBytes)
+	if c.writer.busy() || len(m.GetEntries()) > 0 && overlap {
 		for c.writer.full() {
 			c.appendDone(<-c.writer.done)
 		}
-		c.writer.hand(m)
+		c.writer.submit(m)
 		return
 	}
-	c.appendFinished(c.writer.write(group{m}))
+	c.appendFinished(c.writer.write(appendGroup{m}))
 }
 
-// takeSnapshot installs a snapshot, when the disk has nothing else to do.
-func (c *core) takeSnapshot(m *raftpb.Message) {
+// appendSnapshot installs a snapshot after all appends in flight.
+func (c *core) appendSnapshot(m *raftpb.Message) {
 	c.awaitAppends()
 	if err := c.install(m); err != nil {
 		c.fail(err)
 		return
 	}
-	c.appendFinished(c.writer.write(group{m}))
-	c.serveIfCaughtUp()
+	c.appendFinished(c.writer.write(appendGroup{m}))
+	c.startup.update()
 }
 
-// awaitAppends waits until nothing is on its way to the disk.
+// awaitAppends waits until no append is in flight to the disk.
 func (c *core) awaitAppends() {
 	for c.writer.busy() {
 		c.appendDone(<-c.writer.done)
 	}
 }
 
-// landed takes what the writer has done.
-func (c *core) appendDone(w written) {
-	c.writer.underway -= w.count
-	c.writer.bytes -= w.bytes
-	c.appendFinished(w)
+// appendDone takes a result of the writer's goroutine.
+func (c *core) appendDone(a appended) {
+	c.writer.release(a)
+	c.appendFinished(a)
 }
 
-// appended passes on what waited for an append.
-func (c *core) appendFinished(w written) {
-	if w.err != nil {
-		c.fail(fmt.Errorf("raft: append to the log: %w", w.err))
+// appendFinished gives raft the messages that waited for an append.
+func (c *core) appendFinished(a appended) {
+	if a.err != nil {
+		c.fail(fmt.Errorf("raft: append to the log: %w", a.err))
 		return
 	}
-	c.step(w.responses)
+	c.step(a.responses)
 }
 
-// step hands the messages of the local storage back to raft.
+// step gives raft the answers of its local storage, and sends those that are for peers.
 func (c *core) step(responses []*raftpb.Message) {
 	for i, m := range responses {
-		if m.GetTo() != uint64(c.id) {
+		if m.GetTo() != uint64(c.state.id) {
 			c.transmit(responses[i : i+1])
 			continue
 		}
-		// A leader that has just applied its own removal no longer counts its own
-		// answers.
+		// A leader that has just applied its own removal no longer counts its own answers.
 		if err := c.raw.Step(m); err != nil && !errors.Is(err, etcdraft.ErrStepPeerNotFound) {
 			c.fail(fmt.Errorf("raft: %w", err))
 		}
 	}
 }
 
-// leaderIs notes a change of the leader.
-func (c *core) leaderIs(lead uint64) {
-	if c.leader.Swap(lead) == lead {
+// setLeader notes a change of the leader, and has the parts adapt to it.
+func (c *core) setLeader(leader uint64) {
+	if c.state.leader.Swap(leader) == leader {
 		return
 	}
-	c.blocking = 0 // what was forwarded to the old leader may be lost
-	clear(c.latency)
-	emit1(c.observer.LeaderChanged, members.ID(lead))
-	c.serveIfCaughtUp()
-	c.leaderChanged(lead)
-	if lead == 0 {
-		return
+	clear(c.latencies)
+	emit1(c.observer.LeaderChanged, members.ID(leader))
+	c.startup.update()
+	c.leaderLog.leaderChanged()
+	if leader != 0 {
+		c.founding.proposeIfNew()
 	}
-	c.found()
-	c.retryDeferred(time.Now())
-	c.askReadIndexAgain()
+	c.proposer.leaderChanged()
+	if leader != 0 {
+		c.reader.askAgain()
+	}
+	c.elections.leaderChanged()
+	c.auditor.leaderChanged()
+	c.transfer.leaderChanged()
 }

@@ -17,8 +17,8 @@ import (
 // errStaging refuses a second snapshot; the sender tries again.
 var errStaging = errors.New("raft: another snapshot is being received")
 
-// openSnapshot opens the checkpoint for a peer. It may be newer than the one
-// that the message speaks of: the message is made to say so.
+// openSnapshot opens the last checkpoint for a peer. It may be newer than the one that the message announces, so the
+// message gets its position.
 func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 	r, err := n.disk.ReadCheckpoint()
 	if err != nil {
@@ -28,22 +28,21 @@ func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 	return r, r.Size, nil
 }
 
-// receiveSnapshot takes a checkpoint from a peer into a file beside the own one,
-// checks it, and hands the message to raft. Nothing is written for one that is not from
-// the leader, or not newer than what is here.
+// receiveSnapshot writes a checkpoint from a peer to a file beside this member's own, checks it, and gives the message to
+// raft. It writes nothing if the checkpoint is not from the leader, or not newer than this member's log.
 func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64) error {
 	newer := false
-	err := n.inLoop(func(c *core) (err error) {
+	err := n.inTurn(func(c *core) (err error) {
 		newer, err = c.wantSnapshot(m)
 		return err
 	})
 	if err != nil || !newer {
 		return err
 	}
-	if !n.staging.TryLock() {
+	if !n.receiving.TryLock() {
 		return errStaging
 	}
-	defer n.staging.Unlock()
+	defer n.receiving.Unlock()
 	staged, err := n.disk.Stage(content, size)
 	if err != nil {
 		return err
@@ -52,16 +51,15 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 		staged.Discard()
 		return err
 	}
-	err = n.inLoop(func(c *core) error { return c.offerSnapshot(m, staged) })
+	err = n.inTurn(func(c *core) error { return c.offerSnapshot(m, staged) })
 	if errors.Is(err, ErrStopped) {
 		staged.Discard()
 	}
 	return err
 }
 
-// inLoop has the loop do something, and waits for it. Its error is ErrStopped when the
-// loop has ended.
-func (n *Node) inLoop(do func(l *core) error) error {
+// inTurn runs do in a turn of the core and waits for it. The error is that of do, or ErrStopped when the core has ended.
+func (n *Node) inTurn(do func(l *core) error) error {
 	done := make(chan error, 1)
 	if !n.inbox.post(func(c *core) { done <- do(c) }) {
 		return ErrStopped
@@ -74,28 +72,28 @@ func (n *Node) inLoop(do func(l *core) error) error {
 	}
 }
 
-// wantSnapshot reports whether a snapshot that is announced is one to receive. One that
-// is older than what is here needs no content: raft answers how far this member is.
+// wantSnapshot reports whether to receive an announced snapshot. One that is older than this member's log needs no content:
+// raft answers with the index that this member has.
 func (c *core) wantSnapshot(m *raftpb.Message) (bool, error) {
-	err := c.checkTerm(m)
+	err := c.checker.checkTerm(m)
 	if err == nil {
-		err = c.checkLeader(m)
+		err = c.checker.checkLeader(m)
 	}
-	if err == nil && m.GetTerm() < c.term.Load() {
-		err = fmt.Errorf("%w: snapshot of the leader of term %d, and this member is in term %d", errImplausible, m.GetTerm(), c.term.Load())
+	if err == nil && m.GetTerm() < c.state.term.Load() {
+		err = fmt.Errorf("%w: snapshot of the leader of term %d, and this member is in term %d", errImplausible, m.GetTerm(), c.state.term.Load())
 	}
 	if err != nil {
-		c.refused(members.ID(m.GetFrom()), err)
+		c.checker.refuse(members.ID(m.GetFrom()), err)
 		return false, err
 	}
-	if m.GetSnapshot().GetMetadata().GetIndex() <= c.committed.Load() {
+	if m.GetSnapshot().GetMetadata().GetIndex() <= c.state.committed.Load() {
 		return false, c.raw.Step(m)
 	}
 	return true, nil
 }
 
-// checkStaged wants a snapshot to be what was announced, and to hold a membership that
-// raft can go on with.
+// checkStaged refuses a snapshot that is not the announced one, that is of another cluster, or whose membership raft cannot
+// use.
 func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	if meta := m.GetSnapshot().GetMetadata(); staged.Applied != meta.GetIndex() || staged.Term != meta.GetTerm() {
 		return fmt.Errorf("raft: snapshot of entry %d announced as of %d", staged.Applied, meta.GetIndex())
@@ -104,8 +102,8 @@ func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	if err := scratch.Unmarshal(staged.Members); err != nil {
 		return err
 	}
-	if id, founded := scratch.Founded(); founded && n.founding.Load() != 0 && uint64(id) != n.founding.Load() {
-		return fmt.Errorf("raft: snapshot of a cluster with the founding ID %s, and this member's is %x", id, n.founding.Load())
+	if id, founded := scratch.Founded(); founded && n.state.founding.Load() != 0 && uint64(id) != n.state.founding.Load() {
+		return fmt.Errorf("raft: snapshot of a cluster with the founding ID %s, and this member's is %x", id, n.state.founding.Load())
 	}
 	c := staged.ConfState
 	ids := slices.Concat(c.GetVoters(), c.GetLearners())
@@ -119,9 +117,8 @@ func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	return nil
 }
 
-// offerSnapshot lets raft decide about a snapshot. What it takes comes back in
-// its next Ready, which is handled here: the file must be in use or gone before
-// the next snapshot is written to its place.
+// offerSnapshot lets raft decide whether to install a snapshot. If it does, its next Ready says so, which is handled here:
+// the file must be installed or deleted before the next snapshot is written to the same place.
 func (c *core) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
 	c.staged = staged
 	err := c.raw.Step(m)
@@ -135,8 +132,7 @@ func (c *core) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
 	return err
 }
 
-// install puts the staged checkpoint in the place of everything this member
-// has, because raft decided so.
+// install replaces everything that this member has by the staged checkpoint. Raft has decided to.
 func (c *core) install(m *raftpb.Message) error {
 	meta := m.GetSnapshot().GetMetadata()
 	if c.staged == nil || c.staged.Applied != meta.GetIndex() {
@@ -144,8 +140,8 @@ func (c *core) install(m *raftpb.Message) error {
 	}
 	staged := c.staged
 	c.staged = nil
-	c.awaitCheckpoint()
-	if err := c.cfg.Disk.Install(staged); err != nil {
+	c.checkpoints.await()
+	if err := c.disk.Install(staged); err != nil {
 		return err
 	}
 	c.tree.Replace(staged.Store)
@@ -153,25 +149,21 @@ func (c *core) install(m *raftpb.Message) error {
 	if err := c.registry.Unmarshal(staged.Members); err != nil {
 		return err
 	}
-	c.registry.SetFounding(founding) // the leader may be of a version that knows of none
-	c.level.Store(staged.Level)
+	c.registry.SetFounding(founding) // the leader may run a version without founding IDs
+	c.state.level.Store(staged.Level)
 	c.levels.saved = staged.Level
-	c.identity = identity{used: true}
-	if id, founded := c.registry.Founded(); founded {
-		c.foundingIs(id)
-	}
+	c.founding.reset()
 	if err := c.storage.ApplySnapshot(m.GetSnapshot()); err != nil {
 		return err
 	}
 	c.storage.checkpointed(staged.Applied, staged.Term, staged.ConfState)
-	c.confState = staged.ConfState
-	c.appliedIndex, c.appliedTerm = staged.Applied, staged.Term
-	c.lastIndex = staged.Applied
-	c.applied.Store(c.appliedIndex)
-	c.checkpoint.index = c.appliedIndex
+	c.state.confState = staged.ConfState
+	c.state.appliedTerm, c.state.lastIndex = staged.Term, staged.Applied
+	c.state.applied.Store(staged.Applied)
+	c.checkpoints.index = staged.Applied
 	c.refreshPeers()
 	c.transport.RecheckPeers()
-	c.expiry.set(c.tree.View().NextExpiry(), c.now())
-	c.log.Info("caught up from a snapshot", zap.Uint64("index", c.appliedIndex), zap.Int64("keys", c.tree.View().Nodes()))
+	c.expirer.set(c.tree.View().NextExpiry())
+	c.log.Info("the state was replaced by a snapshot of the leader", zap.Uint64("index", staged.Applied), zap.Int64("keys", c.tree.View().Nodes()))
 	return nil
 }

@@ -9,75 +9,82 @@ import (
 	"pando/members"
 )
 
-// maxHandOver bounds how long a leader that stops waits for another, however long
-// the election timeout is: whoever stops a process soon kills it.
-const maxTransfer = 2 * time.Second
+// leaderTransfer stops a member. A leader first transfers the leadership, so that the cluster has no time without one.
+// While the transfer is under way, raft takes no proposals: those that come are deferred, and go to the new leader.
+type leaderTransfer struct {
+	state        *logState
+	raft         transferer
+	proposer     *proposer
+	lastReceived func(members.ID) time.Time
+	finish       func()        // ends the core
+	limit        time.Duration // of a transfer
 
-// handOver begins to stop: a leader first gives its place to another member, so
-// that the others need not notice its absence.
-func (c *core) transferAndStop() {
-	to := c.transferee()
-	if to == 0 {
-		c.finish()
-		return
-	}
-	c.proposeCoalesced() // raft takes nothing while it hands over
-	c.raw.TransferLeader(to)
-	wait := time.Duration(c.cfg.ElectionTicks) * c.cfg.Tick
-	c.stopping = time.Now().Add(min(wait, maxTransfer))
+	timeout *deadline // set while a transfer is under way
 }
 
-// heir is the member that is furthest of those that can take the place of this
-// leader; zero where there is none. Raft counts one that has gone as active until
-// an election timeout has passed; its stream ends at once.
-func (c *core) transferee() uint64 {
+// transferer is what a leaderTransfer needs of the raft library.
+type transferer interface {
+	TransferLeader(to uint64)
+	BasicStatus() etcdraft.BasicStatus
+	WithProgress(visit func(id uint64, kind etcdraft.ProgressType, p tracker.Progress))
+}
+
+// maxTransfer bounds the time for which a leader that stops waits for its successor, whatever the election timeout is. A
+// supervisor kills a process that takes long to stop.
+const maxTransfer = 2 * time.Second
+
+func newLeaderTransfer(c *core, d *deadlines) *leaderTransfer {
+	t := &leaderTransfer{
+		state: c.state, raft: c.raw, proposer: c.proposer, lastReceived: c.transport.LastReceived, finish: c.finish,
+		limit: min(c.cfg.electionTimeout(), maxTransfer),
+	}
+	t.timeout = d.add(func(time.Time) { t.finish() })
+	return t
+}
+
+// begin stops this member: after a transfer if it leads and another member can succeed it, otherwise at once.
+func (t *leaderTransfer) begin() {
+	to := t.transferee()
+	if to == 0 {
+		t.finish()
+		return
+	}
+	t.proposer.proposeCoalesced() // raft would not take it later
+	t.raft.TransferLeader(to)
+	t.timeout.set(time.Now().Add(t.limit))
+}
+
+// transferee is the voter with the longest log that can succeed this leader; zero if there is none. For raft, a member
+// that has ended is active until an election timeout has passed, but its stream is closed at once.
+func (t *leaderTransfer) transferee() uint64 {
 	to, match := uint64(0), uint64(0)
-	if !c.leads() {
+	if !t.state.leads() {
 		return 0
 	}
-	c.raw.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
-		if id != uint64(c.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
-			!c.transport.LastReceived(members.ID(id)).IsZero() {
+	t.raft.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if id != uint64(t.state.id) && kind == etcdraft.ProgressTypePeer && p.RecentActive && p.Match > match &&
+			!t.lastReceived(members.ID(id)).IsZero() {
 			to, match = id, p.Match
 		}
 	})
 	return to
 }
 
-// handOverAgain looks for another heir when the member that was to lead has gone.
-func (c *core) retryTransfer(gone members.ID) {
-	if c.stopping.IsZero() || !c.leads() || c.raw.BasicStatus().LeadTransferee != uint64(gone) || !c.transport.LastReceived(gone).IsZero() {
+// streamClosed looks for another transferee when the present one has closed its stream.
+func (t *leaderTransfer) streamClosed(id members.ID) {
+	if !t.timeout.isSet() || !t.state.leads() || t.raft.BasicStatus().LeadTransferee != uint64(id) || !t.lastReceived(id).IsZero() {
 		return
 	}
-	if to := c.transferee(); to != 0 {
-		c.raw.TransferLeader(to)
+	if to := t.transferee(); to != 0 {
+		t.raft.TransferLeader(to)
 		return
 	}
-	c.finish()
+	t.finish()
 }
 
-// handedOver reports whether another leads. Until then this member stays: what came
-// while raft took nothing waits for the new leader.
-func (c *core) transferred() bool { return c.leader.Load() != 0 && !c.leads() }
-
-// finish stops the loop. A member that is alone first lets land what is on its way
-// to the disk, so that the next start has nothing to replay. Others would bring
-// more for as long as there is load.
-func (c *core) finish() {
-	c.refuse(ErrStopped)
-	if c.alone() {
-		for c.workUntilIdle(); c.writer.busy() && c.failed == nil; c.workUntilIdle() {
-			c.awaitAppends()
-		}
-	}
-	if c.failed == nil {
-		c.failed = ErrStopped
-	}
-}
-
-// refuse answers the proposals that wait in the queue, and all to come.
-func (c *core) refuse(err error) {
-	for _, p := range c.queue.close(err) {
-		p.done <- outcome{err: err}
+// leaderChanged ends the transfer at the next tick when another member leads. Until then the deferred proposals reach it.
+func (t *leaderTransfer) leaderChanged() {
+	if t.timeout.isSet() && t.state.hasLeader() && !t.state.leads() {
+		t.timeout.set(time.Now())
 	}
 }

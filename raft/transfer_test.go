@@ -19,14 +19,14 @@ func TestHeirIsThere(t *testing.T) {
 	lead := c.leader()
 	follower := c.others(lead)[0]
 	lead.inTask(func(c *core) {
-		if transferee := members.ID(c.transferee()); transferee != follower.id {
+		if transferee := members.ID(c.transfer.transferee()); transferee != follower.id {
 			t.Errorf("the heir is %v, want %v", transferee, follower.id)
 		}
 	})
 	follower.kill()
 	c.await("the follower to be missed", func() bool { return lead.node().transport.LastReceived(follower.id).IsZero() })
 	lead.inTask(func(c *core) {
-		if transferee := members.ID(c.transferee()); transferee != 0 {
+		if transferee := members.ID(c.transfer.transferee()); transferee != 0 {
 			t.Errorf("the heir is %v, which has gone", transferee)
 		}
 	})
@@ -41,8 +41,8 @@ func TestHeirGoes(t *testing.T) {
 	lead := c.leader()
 	var transferee members.ID
 	lead.inTask(func(l *core) {
-		transferee = members.ID(l.transferee())
-		l.transferAndStop()
+		transferee = members.ID(l.transfer.transferee())
+		l.transfer.begin()
 		c.links.sever(transferee, cut)
 	})
 	for _, r := range c.others(lead) {

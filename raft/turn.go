@@ -6,24 +6,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// The loop's work is done in turns, one goroutine at a time. Most turns are the
-// loop's own. A goroutine that brings work and finds nobody at it takes one
-// itself: a lone write then passes from its caller to the disk and back without
-// a hand-over, of which each costs it tens of microseconds.
+// The core's work is done in turns, by one goroutine at a time. Most turns are those of the core's own goroutine. A
+// goroutine that brings work and finds the turn free takes it: a lone write then goes from its caller to the disk and back
+// without a switch between goroutines, each of which costs tens of microseconds.
 
-// takeTurn waits for a turn and does something in it. It reports whether the loop
-// may go on.
+// takeTurn waits for the turn and runs do in it. It reports whether the core may go on.
 func (c *core) takeTurn(do func()) bool {
 	c.turn.Lock()
 	return c.inTurn(do)
 }
 
-// inTurn does something in a turn that was taken, and ends it. A panic ends this
-// member alone.
+// inTurn runs do in a turn that the caller has taken, and ends the turn. A panic ends this member instead of the process.
 func (c *core) inTurn(do func()) (goOn bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.log.Error("the raft loop panicked", zap.Any("panic", r), zap.Stack("stack"))
+			c.log.Error("the raft core panicked", zap.Any("panic", r), zap.Stack("stack"))
 			c.failed = panicError(r)
 		}
 		goOn = c.failed == nil
@@ -35,9 +32,8 @@ func (c *core) inTurn(do func()) (goOn bool) {
 	return
 }
 
-// panicError tells whether a panic speaks of this member's data. Only the upstream
-// library can know that, and says so through its logger. Whatever else panics is no
-// reason to touch the data.
+// panicError turns a panic into an error. Only the raft library can find that this member's data is damaged, and says so
+// through its logger. Any other panic is no reason to discard the data.
 func panicError(r any) error {
 	if c, ok := r.(contradiction); ok {
 		return fmt.Errorf("%w: %v", ErrBroken, c)
@@ -45,15 +41,15 @@ func panicError(r any) error {
 	return fmt.Errorf("%w: %v", errPanic, r)
 }
 
-// helpRounds bounds what others than the loop do: a write and its commit, and a look
-// whether that was all.
+// callerRounds bounds the work of a goroutine that is not the core's: a write, its commit, and a check that nothing more
+// is left.
 const callerRounds = 3
 
-// attendInbox sees to it that what a peer has sent is worked off: by the goroutine
-// that it came to, if the turn is free, or else by the loop. When batches are large
-// it is always the loop: what comes from several peers is then handled together.
+// turnForInbox has the inbox handled after a peer's messages were put into it: by the calling goroutine if the turn is
+// free, otherwise by the core's goroutine. Under load it is always the core's, because messages from several peers are
+// then handled together.
 func (c *core) turnForInbox() {
-	if c.underLoad.Load() || !c.turn.TryLock() {
+	if c.proposer.load.heavy.Load() || !c.turn.TryLock() {
 		wake(c.inbox.wake)
 		return
 	}
@@ -63,23 +59,22 @@ func (c *core) turnForInbox() {
 	}
 }
 
-// attend sees to it that p, which the caller has queued, is worked off: at once and
-// by the caller, if the turn is free, or else by the loop, which is woken.
+// turnForProposal has a proposal handled after its caller has queued it: by the caller if the turn is free, otherwise by
+// the core's goroutine.
 func (c *core) turnForProposal(p *proposal) {
 	if !c.turn.TryLock() {
 		wake(c.queue.wake)
 		return
 	}
 	more := false
-	if !c.inTurn(func() { more = c.help(p) }) || more {
+	if !c.inTurn(func() { more = c.advanceFor(p) }) || more {
 		wake(c.queue.wake)
 	}
 }
 
-// help does what there is to do until p has its outcome, and reports whether there
-// may be more. Once it has, the next write is the loop's: its sync must not hold up
-// this answer.
-func (c *core) help(p *proposal) bool {
+// advanceFor works until the proposal has its outcome, and reports whether more work may be left. The next write is then
+// left to the core's goroutine: its sync must not delay the answer to this one.
+func (c *core) advanceFor(p *proposal) (more bool) {
 	for range callerRounds {
 		if len(p.done) > 0 && c.queue.len() > 0 {
 			return true

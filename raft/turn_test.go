@@ -17,14 +17,14 @@ func TestTurnWaitsForDisk(t *testing.T) {
 		await func(l *core)
 	}{
 		"append": {
-			func(c *core) { c.writer.hand(&raftpb.Message{}) },
+			func(c *core) { c.writer.submit(&raftpb.Message{}) },
 			func(c *core) bool { return len(c.writer.done) > 0 },
 			(*core).awaitAppends,
 		},
 		"checkpoint": {
-			(*core).beginCheckpoint,
-			func(c *core) bool { return len(c.checkpoint.done) > 0 },
-			(*core).awaitCheckpoint,
+			func(c *core) { c.checkpoints.begin() },
+			func(c *core) bool { return len(c.checkpoints.done) > 0 },
+			func(c *core) { c.checkpoints.await() },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,9 +62,9 @@ func TestBusyLoopKeepsTime(t *testing.T) {
 	var work task
 	work = func(c *core) {
 		if last.IsZero() {
-			last = c.membership.proposed
+			last = c.startup.publish.at
 		}
-		if c.membership.proposed != last || time.Now().After(late) { // a tick did that
+		if c.startup.publish.at != last || time.Now().After(late) { // a tick did that
 			close(ticked)
 			return
 		}

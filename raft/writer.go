@@ -6,67 +6,64 @@ import (
 	"pando/storage"
 )
 
-// writer appends to the disk what raft wants kept, in the order in which it is
-// handed over: on its own goroutine by hand, or on the caller's by write.
+// writer appends to the disk what raft wants stored, in the order in which raft gave it out: on its own goroutine by
+// submit, or on the caller's by write. Callers must have the turn, except for run and write.
 type writer struct {
-	disk    *storage.Disk
-	storage *logStorage
-	in      chan *raftpb.Message
-	done    chan written  // taken from in a turn alone
-	wake    chan struct{} // tells the loop that done has something
-	ended   chan struct{}
-	// What was handed over and not yet taken from done; the loop's own account.
-	underway int
-	bytes    int
-	most     int // bound of bytes
+	disk  *storage.Disk
+	log   *logStorage
+	in    chan *raftpb.Message
+	done  chan appended // received from inside a turn only
+	wake  chan struct{} // signals the core that done has something
+	ended chan struct{}
+	// What was submitted and not yet released.
+	inFlight int // appends
+	bytes    int // of their entries
+	maxBytes int
 }
 
-// written is an append that is on the disk, with the messages that waited for
-// it.
-type written struct {
-	count     int // of the appends that were handed over
-	bytes     int // of their entries
-	responses []*raftpb.Message
+// appended is the result of a group of appends.
+type appended struct {
+	count     int               // of the appends
+	bytes     int               // of their entries
+	responses []*raftpb.Message // that raft or the peers get now
 	err       error
 }
 
-// writerRoom is how many appends may wait for the disk.
-const writerRoom = 1024
+// maxAppends bounds the number of appends in flight to the disk.
+const maxAppends = 1024
 
-func newWriter(d *storage.Disk, storage *logStorage, most int) *writer {
+func newWriter(d *storage.Disk, log *logStorage, maxBytes int) *writer {
 	return &writer{
-		most:    most,
-		disk:    d,
-		storage: storage,
-		in:      make(chan *raftpb.Message, writerRoom),
-		done:    make(chan written, writerRoom),
-		wake:    make(chan struct{}, 1),
-		ended:   make(chan struct{}),
+		maxBytes: maxBytes,
+		disk:     d,
+		log:      log,
+		in:       make(chan *raftpb.Message, maxAppends),
+		done:     make(chan appended, maxAppends),
+		wake:     make(chan struct{}, 1),
+		ended:    make(chan struct{}),
 	}
 }
 
 func (w *writer) run() {
 	defer close(w.ended)
 	for m := range w.in {
-		for m != nil { // what does not follow from a group begins the next
-			g := group{m}
-			m = w.gather(&g)
+		for m != nil { // an append that does not fit into a group begins the next one
+			g := appendGroup{m}
+			m = w.collect(&g)
 			w.done <- w.write(g)
 			wake(w.wake)
 		}
 	}
 }
 
-// group is a run of appends whose entries follow each other: they share one
-// sync.
-type group []*raftpb.Message
+// appendGroup is a series of appends, each of which begins where the one before ends. They share one sync.
+type appendGroup []*raftpb.Message
 
-// maxGroup bounds a group.
+// maxGroup bounds the appends of a group.
 const maxGroup = 64
 
-// gather adds to the group what waits already. It gives back an append that
-// does not follow, which replaces entries of the group.
-func (w *writer) gather(g *group) (other *raftpb.Message) {
+// collect adds to the group the appends that wait. It returns one that replaces entries of the group, if there is one.
+func (w *writer) collect(g *appendGroup) (other *raftpb.Message) {
 	last := lastIndex((*g)[0], 0)
 	for len(*g) < maxGroup {
 		select {
@@ -86,7 +83,7 @@ func (w *writer) gather(g *group) (other *raftpb.Message) {
 	return nil
 }
 
-// lastIndex is the index of an append's last entry, or before if it has none.
+// lastIndex is the index of the last entry of an append, or before if it has none.
 func lastIndex(m *raftpb.Message, before uint64) uint64 {
 	if entries := m.GetEntries(); len(entries) > 0 {
 		return entries[len(entries)-1].GetIndex()
@@ -94,23 +91,27 @@ func lastIndex(m *raftpb.Message, before uint64) uint64 {
 	return before
 }
 
-// busy reports whether an append is under way, which a later one must not
-// overtake.
-func (w *writer) busy() bool { return w.underway > 0 }
+// busy reports whether an append is in flight. A later one must not overtake it.
+func (w *writer) busy() bool { return w.inFlight > 0 }
 
-// full reports whether no further append may be handed over for now.
-func (w *writer) full() bool { return w.underway >= writerRoom || w.bytes >= w.most }
+// full reports whether no append may be submitted for now.
+func (w *writer) full() bool { return w.inFlight >= maxAppends || w.bytes >= w.maxBytes }
 
-// hand gives an append to the writer's goroutine; its outcome comes by done.
-func (w *writer) hand(m *raftpb.Message) {
-	w.underway++
+// submit gives an append to the writer's goroutine. Its result arrives in done, and must then be released.
+func (w *writer) submit(m *raftpb.Message) {
+	w.inFlight++
 	w.bytes += entriesSize(m.GetEntries())
 	w.in <- m
 }
 
-// merge gives the last hard state of the group, all its entries and all that
-// waits for them.
-func (g group) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses []*raftpb.Message) {
+// release counts a result that was received from done.
+func (w *writer) release(a appended) {
+	w.inFlight -= a.count
+	w.bytes -= a.bytes
+}
+
+// merge gives the last hard state of the group, all its entries and all its responses.
+func (g appendGroup) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses []*raftpb.Message) {
 	for _, m := range g {
 		if m.Term != nil {
 			hs = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
@@ -126,28 +127,27 @@ func (g group) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses
 	return hs, entries, responses
 }
 
-// write appends at once. The entries are synced when it returns, if raft needs
-// them to be.
-func (w *writer) write(g group) written {
+// write appends at once. When it returns, the entries are synced, if raft needs them to be.
+func (w *writer) write(g appendGroup) appended {
 	hs, entries, responses := g.merge()
-	done := written{count: len(g), bytes: entriesSize(entries), responses: responses}
-	done.err = w.keep(hs, entries)
-	return done
+	a := appended{count: len(g), bytes: entriesSize(entries), responses: responses}
+	a.err = w.store(hs, entries)
+	return a
 }
 
-func (w *writer) keep(hs *raftpb.HardState, entries []*raftpb.Entry) error {
+func (w *writer) store(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if err := w.disk.Append(hs, entries); err != nil {
 		return err
 	}
 	if hs != nil {
-		if err := w.storage.SetHardState(hs); err != nil {
+		if err := w.log.SetHardState(hs); err != nil {
 			return err
 		}
 	}
-	return w.storage.Append(entries)
+	return w.log.Append(entries)
 }
 
-// stop lets the writer finish what it was handed and waits for it.
+// stop waits until everything that was submitted is written. Nothing may be submitted later.
 func (w *writer) stop() {
 	close(w.in)
 	<-w.ended

@@ -62,12 +62,12 @@ func TestGarbageIsRefused(t *testing.T) {
 	for name, entries := range proposals {
 		for _, r := range c.running() {
 			r.inTask(func(c *core) {
-				last := c.lastIndex
+				last := c.state.lastIndex
 				c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
 				for c.raw.HasReady() {
 					c.handle(c.raw.Ready())
 				}
-				if c.lastIndex != last {
+				if c.state.lastIndex != last {
 					t.Errorf("%s is in the log", name)
 				}
 			})
@@ -107,15 +107,15 @@ func TestMembersWithoutURLs(t *testing.T) {
 func TestLastVoterStays(t *testing.T) {
 	m := newTestMember(t)
 	m.start()
-	data, err := confChangeEntry(0, 0, raftpb.ConfChangeRemoveNode, members.Member{ID: m.node.id})
+	data, err := confChangeEntry(0, 0, raftpb.ConfChangeRemoveNode, members.Member{ID: m.node.state.id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.node.inbox.post(func(c *core) {
-		c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
+		c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.state.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
 	})
 	m.set("/after", "1")
-	if _, there := m.node.Members().Get(m.node.id); !there {
+	if _, there := m.node.Members().Get(m.node.state.id); !there {
 		t.Error("the only member is gone")
 	}
 }
@@ -129,15 +129,15 @@ func TestAnswersOwnBatchAlone(t *testing.T) {
 	done := make(chan struct{})
 	l.inbox.post(func(c *core) {
 		defer close(done)
-		c.inFlight[1] = proposedBatch{proposals: []*proposal{p}, since: time.Now()}
-		c.answer(1, nil)
+		c.proposer.inFlight.batches[1] = inFlightBatch{proposals: []*proposal{p}, since: time.Now()}
+		c.proposer.inFlight.applied(1, nil)
 		if len(p.done) > 0 {
 			t.Error("a strange batch answers a proposal")
 		}
-		c.answer(1, make([]tree.Result, 1))
+		c.proposer.inFlight.applied(1, make([]tree.Result, 1))
 	})
 	<-done
-	if len(p.done) != 1 || len(l.inFlight) != 0 {
+	if len(p.done) != 1 || len(l.proposer.inFlight.batches) != 0 {
 		t.Error("the proposal has no answer")
 	}
 }
@@ -145,7 +145,7 @@ func TestAnswersOwnBatchAlone(t *testing.T) {
 // propose puts an entry into the log as no member does.
 func (r *replica) proposeRaw(e *raftpb.Entry) {
 	r.inTask(func(c *core) {
-		if err := c.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.id), Entries: []*raftpb.Entry{e}}); err != nil {
+		if err := c.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}); err != nil {
 			r.c.t.Error(err)
 		}
 	})
@@ -221,7 +221,7 @@ func (c *cluster) awaitGarbage() EntryID {
 	})
 	var e *EntryError
 	if !errors.As(node.Err(), &e) || !strings.Contains(node.Err().Error(), "--skip-log-entry="+e.Entry.String()) {
-		c.t.Fatalf("member %d ended with %v", node.id, node.Err())
+		c.t.Fatalf("member %d ended with %v", node.state.id, node.Err())
 	}
 	for _, r := range c.running() {
 		r.kill()
@@ -273,7 +273,7 @@ func TestPanicAdvice(t *testing.T) {
 		"a fault of the library": {func(c *core) { newRaftLogger(c.log).Panicf("unexpected error (%v)", "x") }, errPanic},
 		"a contradicted log": {func(c *core) {
 			_ = c.raw.Step(&raftpb.Message{
-				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.id), Term: new(c.term.Load() + 1), Commit: new(uint64(1 << 40)),
+				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.state.id), Term: new(c.state.term.Load() + 1), Commit: new(uint64(1 << 40)),
 			})
 		}, ErrBroken},
 	} {

@@ -63,7 +63,7 @@ func TestFormerLeaderGoes(t *testing.T) {
 	c.await("the former leader to be missed", func() bool { return n.transport.LastReceived(former.id).IsZero() })
 	// What came is worked off in one go, and this behind it.
 	forgot := make(chan bool, 1)
-	n.inbox.post(func(c *core) { forgot <- c.succession.wait > 0 })
+	n.inbox.post(func(c *core) { forgot <- c.elections.campaign.isSet() })
 	follower.goOn()
 	if <-forgot {
 		t.Error("the follower forgot the new leader when the former one went")

@@ -5,16 +5,12 @@ import (
 	"fmt"
 
 	"go.etcd.io/raft/v3/raftpb"
-
-	"pando/members"
 )
 
-// Nothing enters the log that can't be applied: a committed entry that no member
-// understands stops all of them. So what a peer forwards is checked before it is
-// proposed, whoever the peer is.
+// Nothing enters the log that cannot be applied: a committed entry that no member can decode stops all of them. So a
+// forwarded proposal is checked before it is proposed, by the functions that apply it.
 
-// errNothingProposed refuses a proposal without entries, on which the upstream
-// library panics.
+// errNothingProposed refuses a proposal without entries, at which the raft library panics.
 var errNothingProposed = errors.New("it has no entries")
 
 // checkProposal reports why a forwarded proposal must not be proposed.
@@ -30,7 +26,7 @@ func checkProposal(m *raftpb.Message) error {
 	return nil
 }
 
-// checkEntry reports, with errEntry, why an entry can't be applied.
+// checkEntry reports why an entry cannot be applied; nil if it can.
 func checkEntry(e *raftpb.Entry) error {
 	data := e.GetData()
 	switch e.GetType() {
@@ -45,8 +41,8 @@ func checkEntry(e *raftpb.Entry) error {
 	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
 }
 
-// checkConfChange wants whoever is in the cluster after a change to be somebody who can be
-// reached. A member without a URL could be applied, but would only take up a vote.
+// checkConfChange also refuses a change after which a member has no URL. It could be applied, but the member would have a
+// vote and could not be reached.
 func checkConfChange(data []byte) error {
 	cc, m, err := decodeConfChange(data)
 	if err != nil {
@@ -75,14 +71,4 @@ func checkData(data []byte) error {
 		}
 	}
 	return err
-}
-
-// admit takes a proposal that a peer has forwarded, unless it could not be applied.
-func (c *core) admit(m *raftpb.Message) {
-	err := checkProposal(m)
-	if err == nil {
-		c.gather(m)
-		return
-	}
-	c.refused(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
 }

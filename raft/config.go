@@ -1,0 +1,75 @@
+package raft
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+	"pando/storage"
+)
+
+// Config is what a Node is started with. A field must be set unless its comment says what its zero value means.
+type Config struct {
+	// Disk is open. The node appends and writes checkpoints to it. The caller closes it after Stop.
+	Disk *storage.Disk
+	// Recovered is what Disk held when it was opened. The node takes it over.
+	Recovered *storage.Recovered
+	// Bootstrap lists the members of a new cluster; nil when Recovered belongs to a running one.
+	Bootstrap []members.Member
+	// Registry is empty; the node fills it and keeps it up to date.
+	Registry *members.Registry
+	// Peers are the members of a running cluster that this member joins, until the log names them.
+	Peers []members.Member
+	// Contacts gives the peer URLs in this member's flags. They are asked, like the known members, when an unknown member
+	// opens a stream. May be nil.
+	Contacts func(ctx context.Context) []string
+	// PeerClient sends the requests to peers.
+	PeerClient *http.Client
+	// Name and ClientURLs are what this member publishes in the list of members.
+	Name       string
+	ClientURLs []string
+	// Tick is the time between heartbeats. An election starts after ElectionTicks of them without a leader.
+	Tick          time.Duration
+	ElectionTicks int
+	// SnapshotCount is the number of changed nodes after which a checkpoint is written.
+	SnapshotCount int
+	// Timeout is how long a proposal or a linearizable read may wait. It ends with a tick, so up to one Tick later.
+	Timeout time.Duration
+	// CatchUpBytes bounds the applied log that stays in memory for members that lag behind. Zero means 64 MiB, or more
+	// where requests may be large; see LeastCatchUp.
+	CatchUpBytes int64
+	// AuditInterval is the time between two comparisons of the members' data; zero means none.
+	AuditInterval time.Duration
+	// RequestBytes is the longest request that clients may make; zero means 1.5 MiB. All bounds follow from it; see
+	// LargestRequest.
+	RequestBytes int64
+	// WALBytes is the size of the log after which a checkpoint is written; zero means 64 MiB.
+	WALBytes int64
+	Logger   *zap.Logger
+	// Observer holds optional hooks for statistics.
+	Observer Observer
+	// Now is the wall clock; nil means time.Now.
+	Now func() time.Time
+
+	pinnedLevel *uint64 // the feature level that this member serves, in tests; storage.FeatureLevel if nil
+}
+
+func (c *Config) ensureDefaults() {
+	if c.RequestBytes == 0 {
+		c.RequestBytes = 3 << 19
+	}
+	if c.WALBytes == 0 {
+		c.WALBytes = 64 << 20
+	}
+	if c.CatchUpBytes == 0 {
+		c.CatchUpBytes = max(DefaultCatchUp, LeastCatchUp(c.RequestBytes))
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func (c *Config) electionTimeout() time.Duration { return time.Duration(c.ElectionTicks) * c.Tick }

@@ -1,0 +1,185 @@
+package raft
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// proposer brings commands into the log: those of this member's callers, which it collects into batches, and those that
+// followers forward to this leader.
+//
+// A proposal is in one of these states:
+//
+//	           add            propose                apply
+//	caller ────────► queued ──────────► in flight ───────────► applied: the caller has its result
+//	                   │                │   ▲   │
+//	                   │    raft takes  ▼   │   │
+//	                   │    none now  deferred  │  the entry is lost, or its outcome takes too long
+//	                   ▼                │       ▼
+//	               timed out ◄──────────┴── timed out: the outcome is unknown to the caller
+//
+// From queued on, all proposals of a batch change their state together. A deferred batch is in no log, so offering it
+// again cannot apply it twice. A batch that raft has taken is never proposed again.
+//
+// The rule for what is in flight has one place, mayPropose. Proposals that followers forward have no caller here; while
+// mayAppend refuses them they are coalesced, and then go into the log with this member's next batch, or alone.
+//
+// Only the goroutine that has the turn may use a proposer; the queue is for all.
+type proposer struct {
+	state *logState
+	raft  proposalTaker
+	queue *queue
+	// foundingPending reports whether commands must wait because the cluster's founding ID is not applied yet.
+	foundingPending func() bool
+	clock           func() time.Time // the wall clock, for the time of a batch
+	limit           time.Duration    // of the time from a proposal's start to its outcome
+	tick            time.Duration
+	inTicks         func(n int) time.Time
+
+	number    uint64 // of the last batch; begins at random, where no earlier process of this member was
+	inFlight  inFlight
+	deferred  deferredProposals
+	coalesced []*raftpb.Entry // forwarded by followers
+	load      batchLoad
+	room      []*proposal // for the next batch; reused
+
+	timeout *deadline // of the oldest proposal
+	retry   *deadline // of the deferred proposals
+}
+
+// proposalTaker is what a proposer needs of the raft library.
+type proposalTaker interface {
+	Step(m *raftpb.Message) error
+	BasicStatus() etcdraft.BasicStatus
+}
+
+func newProposer(cfg *Config, state *logState, raft proposalTaker, q *queue, maxDeferred int, d *deadlines) *proposer {
+	p := &proposer{
+		state: state, raft: raft, queue: q, clock: cfg.Now, limit: cfg.Timeout, tick: cfg.Tick, inTicks: d.inTicks,
+		number:   randomNumber(),
+		inFlight: inFlight{batches: map[uint64]inFlightBatch{}},
+		deferred: deferredProposals{maxBytes: maxDeferred},
+	}
+	p.timeout = d.add(p.expire)
+	p.retry = d.add(p.retryDeferred)
+	return p
+}
+
+// propose makes one entry of the proposals in the queue, as many as an entry may hold.
+func (p *proposer) propose() {
+	if !p.mayPropose() {
+		if !p.timeout.isSet() && p.queue.len() > 0 {
+			p.timeout.set(time.Now().Add(p.limit))
+		}
+		return
+	}
+	if p.load.proposed > 1 && p.state.alone() {
+		// Some of the callers that were just answered are about to propose again. Letting them run makes the batch
+		// larger and the syncs fewer. On a member with followers, waiting for them has the same effect.
+		runtime.Gosched()
+	}
+	p.room = p.queue.take(p.room[:0])
+	p.load.proposed = max(len(p.room), p.load.proposed/2)
+	if len(p.room) == 0 {
+		return
+	}
+	size := batchHead
+	for _, each := range p.room {
+		size += len(each.data)
+	}
+	data := p.beginBatch(size)
+	for _, each := range p.room {
+		data = append(data, each.data...)
+	}
+	batch := inFlightBatch{proposals: append([]*proposal(nil), p.room...), since: p.room[0].since}
+	clear(p.room)
+	p.send(data, batch)
+}
+
+// mayPropose is the rule for what is in flight: one batch of this member at a time. A leader under load counts all
+// appends instead, those with forwarded proposals included. A batch that was forwarded to the leader may be lost, so it
+// blocks the next one for forwardWaitTicks only.
+func (p *proposer) mayPropose() bool {
+	if !p.state.hasLeader() || !p.mayAppend() {
+		return false
+	}
+	return p.coalesces() || !p.inFlight.blocks(p.state.leads(), forwardWaitTicks*p.tick)
+}
+
+// mayAppend is the part of the rule that concerns forwarded proposals, too: under load, a leader has one append in
+// flight to its followers, and a leader adds no commands before the founding ID is applied.
+func (p *proposer) mayAppend() bool {
+	return !p.foundingPending() && !(p.coalesces() && p.appendInFlight())
+}
+
+// forwardWaitTicks is the number of ticks for which a forwarded batch blocks the next one.
+const forwardWaitTicks = 3
+
+// appendInFlight reports whether the log has entries that wait for a quorum. Raft may have committed them before the
+// core has seen it: then the next append carries the new commit index to the followers.
+func (p *proposer) appendInFlight() bool {
+	return p.state.lastIndex > p.state.committed.Load() && p.state.lastIndex > p.raft.BasicStatus().GetCommit()
+}
+
+// beginBatch encodes the head of a batch with the next number, with room for size bytes.
+func (p *proposer) beginBatch(size int) []byte {
+	p.number++
+	return appendBatchHead(make([]byte, 0, size), uint64(p.state.id), p.number, p.clock().UnixNano())
+}
+
+// send proposes the batch with the current number, together with what is coalesced.
+func (p *proposer) send(data []byte, batch inFlightBatch) {
+	p.inFlight.add(p.number, batch)
+	p.timeout.setEarliest(batch.since.Add(p.limit))
+	if err := p.offer(p.withCoalesced(&raftpb.Entry{Data: data}), batch.since); err != nil {
+		p.inFlight.complete(p.number, outcome{err: err})
+	}
+}
+
+// leaderChanged adapts to a new leader, or to none: a batch that was forwarded to the old one may be lost.
+func (p *proposer) leaderChanged() {
+	p.inFlight.unblock()
+	if p.state.hasLeader() {
+		p.retryDeferred(time.Now())
+	}
+}
+
+// expire ends the proposals that have waited too long, in the queue or in flight.
+func (p *proposer) expire(now time.Time) {
+	before := now.Add(-p.limit)
+	answerAll(p.queue.expire(before), outcome{err: errTimeout})
+	oldest := p.inFlight.expire(before)
+	if since := p.queue.oldest(); oldest.IsZero() || !since.IsZero() && since.Before(oldest) {
+		oldest = since
+	}
+	if !oldest.IsZero() {
+		p.timeout.set(oldest.Add(p.limit))
+	}
+}
+
+// refuse answers the proposals in the queue with an error, and all further ones.
+func (p *proposer) refuse(err error) { answerAll(p.queue.close(err), outcome{err: err}) }
+
+// close answers all proposals with an error.
+func (p *proposer) close(err error) {
+	p.refuse(err)
+	p.inFlight.completeAll(outcome{err: err})
+}
+
+// batchLoad measures how many proposals come together. It follows a larger number at once and a smaller one by halves.
+type batchLoad struct {
+	proposed int // proposals in one of this member's batches
+	applied  int // commands in one applied batch
+	// heavy means that applied is more than one. Any goroutine may read it.
+	heavy atomic.Bool
+}
+
+// batchApplied counts an applied batch.
+func (l *batchLoad) batchApplied(commands int) {
+	l.applied = max(commands, l.applied/2)
+	l.heavy.Store(l.applied > 1)
+}

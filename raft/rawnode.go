@@ -1,0 +1,67 @@
+package raft
+
+import (
+	"fmt"
+
+	etcdraft "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// newRawNode starts the raft library from what the disk held.
+func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, error) {
+	if err := loadLog(cfg, log); err != nil {
+		return nil, err
+	}
+	raw, err := etcdraft.NewRawNode(&etcdraft.Config{
+		ID:                        cfg.Recovered.Identity.MemberID,
+		ElectionTick:              cfg.ElectionTicks,
+		HeartbeatTick:             1,
+		Storage:                   log,
+		Applied:                   cfg.Recovered.Applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             batchBytes,
+		MaxCommittedSizePerReady:  16 << 20,
+		MaxUncommittedEntriesSize: uint64(bounds.uncommitted),
+		MaxInflightMsgs:           512,
+		MaxInflightBytes:          uint64(bounds.inFlight),
+		CheckQuorum:               true,
+		PreVote:                   true,
+		StepDownOnRemoval:         true,
+		Logger:                    newRaftLogger(cfg.Logger),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("raft: %w", err)
+	}
+	if cfg.Bootstrap == nil {
+		return raw, nil
+	}
+	peers := make([]etcdraft.Peer, len(cfg.Bootstrap))
+	for i, m := range cfg.Bootstrap {
+		peers[i] = etcdraft.Peer{ID: uint64(m.ID), Context: encodeMember(m)}
+	}
+	if err := raw.Bootstrap(peers); err != nil {
+		return nil, fmt.Errorf("raft: bootstrap: %w", err)
+	}
+	return raw, nil
+}
+
+// loadLog fills the log in memory with what the disk held.
+func loadLog(cfg Config, log *logStorage) error {
+	r := cfg.Recovered
+	if r.Applied > 0 {
+		meta := &raftpb.SnapshotMetadata{ConfState: r.ConfState, Index: &r.Applied, Term: &r.Term}
+		if err := log.ApplySnapshot(&raftpb.Snapshot{Metadata: meta}); err != nil {
+			return fmt.Errorf("raft: checkpoint at index %d: %w", r.Applied, err)
+		}
+		log.checkpointed(r.Applied, r.Term, r.ConfState)
+	}
+	if !etcdraft.IsEmptyHardState(r.HardState) {
+		if err := log.SetHardState(r.HardState); err != nil {
+			return fmt.Errorf("raft: hard state: %w", err)
+		}
+	}
+	if err := log.Append(entriesToReplay(r)); err != nil {
+		return fmt.Errorf("raft: log entries: %w", err)
+	}
+	return nil
+}
