@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/members"
@@ -25,7 +24,7 @@ type core struct {
 	shared
 	cfg     Config
 	log     *zap.Logger
-	raw     *etcdraft.RawNode
+	raw     *rawNode
 	storage *logStorage
 	writer  *writer
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.uber.org/zap"
 
 	"pando/members"
@@ -34,7 +33,8 @@ type elections struct {
 
 // campaigner is what elections needs of the raft library.
 type campaigner interface {
-	BasicStatus() etcdraft.BasicStatus
+	leader() uint64
+	isFollower() bool
 	ForgetLeader() error
 	Campaign() error
 }
@@ -55,7 +55,7 @@ func newElections(c *core, d *deadlines) *elections {
 // streamClosed forgets the leader if the stream that ended was the leader's and no new one has begun. Raft is asked who
 // leads, because a message of a new leader may have just arrived.
 func (e *elections) streamClosed(id members.ID) {
-	if id == e.state.id || uint64(id) != e.raft.BasicStatus().Lead || !e.lastReceived(id).IsZero() {
+	if id == e.state.id || uint64(id) != e.raft.leader() || !e.lastReceived(id).IsZero() {
 		return
 	}
 	if e.logPace.Due(time.Now()) {
@@ -86,7 +86,7 @@ func (e *elections) campaignIfLeaderless() {
 
 // campaignIfAlone saves a member without others the wait for an election timeout.
 func (e *elections) campaignIfAlone() {
-	if e.state.alone() && !e.state.hasLeader() && e.raft.BasicStatus().RaftState == etcdraft.StateFollower {
+	if e.state.alone() && !e.state.hasLeader() && e.raft.isFollower() {
 		e.start()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.uber.org/zap"
 
 	"pando/members"
@@ -15,7 +14,7 @@ import (
 // at growing intervals.
 type leaderLog struct {
 	state        *logState
-	raft         interface{ BasicStatus() etcdraft.BasicStatus }
+	raft         interface{ term() uint64 }
 	registry     *members.Registry
 	lastReceived func(members.ID) time.Time
 	elections    *elections
@@ -57,7 +56,7 @@ func (x *leaderLog) leaderChanged() {
 	}
 	x.nextReport.cancel()
 	x.reportPace.Reset()
-	leader, term := x.state.leader.Load(), x.raft.BasicStatus().GetTerm()
+	leader, term := x.state.leader.Load(), x.raft.term()
 	if leader == x.leader && term == x.term {
 		return
 	}

@@ -45,7 +45,7 @@ var errNotLeading = errors.New("raft: this member does not lead, or not long eno
 // Only the goroutine that has the turn may use it.
 type messageChecker struct {
 	state    *logState
-	raft     interface{ BasicStatus() etcdraft.BasicStatus }
+	raft     raftRole
 	storage  *logStorage
 	observer *Observer
 	log      *zap.Logger
@@ -62,6 +62,12 @@ type messageChecker struct {
 	overlapped bool
 	logPace    pace.Pace
 	claims     claims
+}
+
+// raftRole is what a messageChecker needs of the raft library. It is newer than logState while a Ready is not handled.
+type raftRole interface {
+	isLeader() bool
+	leader() uint64
 }
 
 func newMessageChecker(c *core) *messageChecker {
@@ -114,7 +120,7 @@ func (k *messageChecker) check(m *raftpb.Message) error {
 	case raftpb.MsgAppResp:
 		return k.checkAcknowledgement(m)
 	case raftpb.MsgTimeoutNow:
-		if lead := k.raft.BasicStatus().Lead; lead != etcdraft.None && m.GetFrom() != lead {
+		if lead := k.raft.leader(); lead != etcdraft.None && m.GetFrom() != lead {
 			return fmt.Errorf("%w: a transfer of the leadership from member %x, which does not lead", errImplausible, m.GetFrom())
 		}
 	case raftpb.MsgReadIndex:
@@ -132,7 +138,7 @@ func (k *messageChecker) check(m *raftpb.Message) error {
 // them. The sender repeats it.
 func (k *messageChecker) checkLeads(m *raftpb.Message) error {
 	early := m.GetType() == raftpb.MsgReadIndex && k.answersTooEarly()
-	if early || k.raft.BasicStatus().RaftState != etcdraft.StateLeader {
+	if early || !k.raft.isLeader() {
 		return errNotLeading
 	}
 	return nil

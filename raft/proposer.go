@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
@@ -54,7 +53,7 @@ type proposer struct {
 // proposalTaker is what a proposer needs of the raft library.
 type proposalTaker interface {
 	Step(m *raftpb.Message) error
-	BasicStatus() etcdraft.BasicStatus
+	committed() uint64
 }
 
 func newProposer(cfg *Config, state *logState, raft proposalTaker, q *queue, maxDeferred int, d *deadlines) *proposer {
@@ -122,7 +121,7 @@ const forwardWaitTicks = 3
 // appendInFlight reports whether the log has entries that wait for a quorum. Raft may have committed them before the
 // core has seen it: then the next append carries the new commit index to the followers.
 func (p *proposer) appendInFlight() bool {
-	return p.state.lastIndex > p.state.committed.Load() && p.state.lastIndex > p.raft.BasicStatus().GetCommit()
+	return p.state.lastIndex > p.state.committed.Load() && p.state.lastIndex > p.raft.committed()
 }
 
 // beginBatch encodes the head of a batch with the next number, with room for size bytes.

@@ -7,8 +7,21 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
+// rawNode is the raft library's node. Its methods read single values of the library's status: that status is allocated
+// when it passes through an interface, as the parts of the core would have it.
+type rawNode struct {
+	*etcdraft.RawNode
+}
+
+func (r rawNode) isLeader() bool     { return r.BasicStatus().RaftState == etcdraft.StateLeader }
+func (r rawNode) isFollower() bool   { return r.BasicStatus().RaftState == etcdraft.StateFollower }
+func (r rawNode) term() uint64       { return r.BasicStatus().GetTerm() }
+func (r rawNode) committed() uint64  { return r.BasicStatus().GetCommit() }
+func (r rawNode) leader() uint64     { return r.BasicStatus().Lead }
+func (r rawNode) transferee() uint64 { return r.BasicStatus().LeadTransferee }
+
 // newRawNode starts the raft library from what the disk held.
-func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, error) {
+func newRawNode(cfg Config, log *logStorage, bounds limits) (*rawNode, error) {
 	if err := loadLog(cfg, log); err != nil {
 		return nil, err
 	}
@@ -33,7 +46,7 @@ func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, 
 		return nil, fmt.Errorf("raft: %w", err)
 	}
 	if cfg.Bootstrap == nil {
-		return raw, nil
+		return &rawNode{raw}, nil
 	}
 	peers := make([]etcdraft.Peer, len(cfg.Bootstrap))
 	for i, m := range cfg.Bootstrap {
@@ -42,7 +55,7 @@ func newRawNode(cfg Config, log *logStorage, bounds limits) (*etcdraft.RawNode, 
 	if err := raw.Bootstrap(peers); err != nil {
 		return nil, fmt.Errorf("raft: bootstrap: %w", err)
 	}
-	return raw, nil
+	return &rawNode{raw}, nil
 }
 
 // loadLog fills the log in memory with what the disk held.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"time"
-
-	etcdraft "go.etcd.io/raft/v3"
 )
 
 // reader makes reads linearizable without a log entry. All callers of Barrier that wait share one round: the leader
@@ -43,7 +41,8 @@ type reader struct {
 // readIndexer is what a reader needs of the raft library.
 type readIndexer interface {
 	ReadIndex(context []byte)
-	BasicStatus() etcdraft.BasicStatus
+	isLeader() bool
+	term() uint64
 }
 
 // readRetryTicks is the number of ticks after which an unanswered round is asked for again: raft drops a request when the
@@ -66,12 +65,10 @@ func (r *reader) start() {
 		}
 		return
 	}
-	if r.waiting != nil || r.answersTooEarly() {
+	if r.waiting != nil || !r.queue.any() || r.answersTooEarly() {
 		return
 	}
-	if r.waiting = r.queue.take(); r.waiting == nil {
-		return
-	}
+	r.waiting = r.queue.take()
 	r.queueTimeout.cancel()
 	r.number++
 	r.index, r.minIndex = 0, r.state.committed.Load()
@@ -102,11 +99,7 @@ func (r *reader) askAgain() {
 // for that, except where the leader is the only voter: after a restart, its commit index may be lower than what it has
 // acknowledged.
 func (r *reader) answersTooEarly() bool {
-	if !r.state.soleVoter() {
-		return false
-	}
-	s := r.raft.BasicStatus()
-	return s.RaftState == etcdraft.StateLeader && r.state.appliedTerm != s.GetTerm()
+	return r.state.soleVoter() && r.raft.isLeader() && r.state.appliedTerm != r.raft.term()
 }
 
 // confirm takes the leader's answer to a round. An index below what was committed here when the round began comes from a

@@ -25,7 +25,7 @@ type leaderTransfer struct {
 // transferer is what a leaderTransfer needs of the raft library.
 type transferer interface {
 	TransferLeader(to uint64)
-	BasicStatus() etcdraft.BasicStatus
+	transferee() uint64
 	WithProgress(visit func(id uint64, kind etcdraft.ProgressType, p tracker.Progress))
 }
 
@@ -72,7 +72,7 @@ func (t *leaderTransfer) transferee() uint64 {
 
 // streamClosed looks for another transferee when the present one has closed its stream.
 func (t *leaderTransfer) streamClosed(id members.ID) {
-	if !t.timeout.isSet() || !t.state.leads() || t.raft.BasicStatus().LeadTransferee != uint64(id) || !t.lastReceived(id).IsZero() {
+	if !t.timeout.isSet() || !t.state.leads() || t.raft.transferee() != uint64(id) || !t.lastReceived(id).IsZero() {
 		return
 	}
 	if to := t.transferee(); to != 0 {
