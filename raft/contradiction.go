@@ -22,7 +22,8 @@ import (
 
 // ErrContradiction means that two members have committed different entries at the same index.
 var ErrContradiction = errors.New("raft: this member's log contradicts the log of the cluster: one of them has lost data, " +
-	"was put back from a copy, or is of an earlier cluster with the same flags. Nothing was deleted. Compare this member's data with the others' " +
+	"was put back from a copy, or is of an earlier cluster with the same flags. Nothing was deleted. " +
+	"Compare this member's data with the others' " +
 	"(pando snapshot save of the others, pando ctl backup of this data directory). If the others are right, " +
 	"keep a copy of this data directory, remove the member, and add it again as a new one")
 
@@ -34,7 +35,8 @@ type claim struct {
 }
 
 func (x *claim) Error() string {
-	return fmt.Sprintf("raft: a message of member %s about entry %d contradicts this member's log; the member is asked at its own URL", x.from, x.index)
+	return fmt.Sprintf("raft: a message of member %s about entry %d contradicts this member's log; the member is asked at its own URL",
+		x.from, x.index)
 }
 
 // claims is the state of asking the senders of claims. One is asked at a time.

@@ -1,43 +1,59 @@
-// Package raft keeps the tree in step with a replicated log: it proposes
-// commands, appends and commits log entries, applies them to the tree, answers
-// those who wait, expires what falls due and writes checkpoints.
+// Package raft keeps the tree in step with a replicated log. It proposes commands, appends and commits log entries, applies
+// them to the tree, answers the callers, removes nodes whose TTL has ended, and writes checkpoints.
 //
-// # One loop
+// # Node, core and parts
 //
-// The RawNode of the upstream library, the writing half of the tree and all
-// that is loop's belong to one goroutine at a time: the one that has the turn.
-// That is the loop's own, or that of a caller who found nobody at work.
-// Everybody else talks to the loop through the queue of proposals, the
-// list of waiting readers and a few atomics. Exported methods may be called from
-// any goroutine.
+// Node is the handle for the rest of the program. Its methods may be called from any goroutine. They give work to the core
+// through three queues: of proposals, of readers, and an inbox for everything else, such as messages of peers.
 //
-// # The way of a write
+// The core owns the RawNode of the raft library, the log and the writing half of the tree. It and its parts are used by one
+// goroutine at a time: the one that has the turn. That is the core's own goroutine, or that of a caller who found the turn
+// free. A part has a few fields of its own, reads logState, and reaches the core through function fields and small
+// interfaces that it declares.
 //
-//	Propose ─► queue ─► loop: all that waits becomes one entry ─► append and sync
-//	        ◄─ result ◄─ loop: apply, publish            ◄─ commit
+// # A write
 //
-// A lone write passes no hand-over between goroutines: its caller takes the turn
-// and appends, commits and applies. Those who come meanwhile queue for the loop. On
-// other members, the goroutine that a lone message comes to does the same with it.
-// When a committed batch is still to be applied, or followers are to be served under
-// load, the append goes to the writer goroutine, so that the disk works beside the
-// processor. A leader under load keeps one append on its way; what its followers
-// forward meanwhile gathers for the next.
+//	Propose ─► queue ─► proposer: one entry of all that waits ─► append and sync ∥ send to the followers
+//	        ◄─ result ◄─ core: apply, publish                  ◄─ commit
 //
-// # Messages
-//
-// Nothing that comes over a stream reaches the upstream library unchecked: the
-// transport compares a message with the ends of its stream, vet.go with the log. A
-// message that contradicts the log ends this member only when its sender says the same
-// at its own URL (doubt.go). Clusters with the same flags are told apart by their
-// founding ID (founding.go). Members of two versions share a log up to the cluster's
-// feature level (level.go).
+// A lone write does not switch goroutines: its caller takes the turn and appends, commits and applies. Proposals that arrive
+// meanwhile are queued for the core's goroutine. On other members, the goroutine that receives a lone message handles it the
+// same way. When entries are to be applied besides, or followers to be served under load, the writer's goroutine appends, so
+// that the disk works at the same time as the processor.
 //
 // # Invariants
 //
-//   - A proposal is answered with success only after its entry was committed,
-//     which means: synced to the logs of a quorum.
+//   - A proposal is answered with success only after its entry was committed, which means that it is synced to the logs of
+//     a quorum.
 //   - Appends reach the disk in the order in which raft gave them out.
-//   - Applying depends on the entries alone. Time is what the proposer wrote
-//     into the entry.
+//   - Applying depends on the entries alone. The time comes from the proposer, in the entry.
+//   - No message of a peer reaches the raft library unchecked. A message that contradicts the log ends this member only if
+//     its sender confirms it at its own URL.
+//   - Everything that waits is bounded in bytes; see limits.go.
+//
+// # Files
+//
+// The handle: node.go, config.go, observer.go, errors.go, reconfigure.go (changes of the membership), backup.go (snapshots
+// for callers).
+//
+// The core: core.go (what is done in a turn), turn.go (who has the turn), ready.go (what raft asks for), apply.go, inbox.go,
+// logstate.go (position, leader, configuration), deadlines.go (everything that happens later), rawnode.go, logstorage.go
+// (the log in memory), compaction.go, writer.go (appends), snapshot.go (from and to peers), peers.go (messages), logger.go.
+//
+// Proposals: queue.go, proposer.go (states, and the rule for what is in flight), inflight.go, deferred.go, coalesce.go (what
+// followers forward), expiry.go (TTLs).
+//
+// Reads: readqueue.go, reader.go (rounds of read index).
+//
+// Members and leaders: membership.go (one change at a time), learners.go, confchange.go (entries), roster.go (whom the
+// transport talks to), elections.go (early campaigns), transfer.go (of the leadership, at the stop), leader_log.go,
+// startup.go (when the node serves, and its name and URLs), founding.go (the founding ID), level.go (feature levels).
+//
+// Entries and messages: entry.go, entry_check.go (before they are proposed), entry_error.go, message_check.go,
+// contradiction.go (messages that contradict the log).
+//
+// In the background: checkpoint.go, audit.go and audit_report.go (comparison of the members' data).
+//
+// Data of a stopped member: recovered.go (what the disk held), force.go (a new cluster of one member), detach.go (a backup),
+// skip.go (a log entry that cannot be applied). Package offline has the commands.
 package raft

@@ -10,7 +10,8 @@ import (
 	"pando/tree"
 )
 
-// The kind of a normal entry is its first byte. Kinds are on disk: never reuse one. A new kind needs a new feature level, and may have the bit ignorable: see level.go.
+// The kind of a normal entry is its first byte. Kinds are on disk: never reuse one. A new kind needs a new feature level,
+// and may have the bit ignorable: see level.go.
 const (
 	kindBatch      = 1 // commands for the tree
 	kindAttributes = 2 // a member's name and client URLs

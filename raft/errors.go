@@ -7,14 +7,16 @@ import (
 	"pando/tree"
 )
 
-// ErrStopped is what a node that was stopped ends with.
+// ErrStopped is the error with which a node ends after Stop.
 var ErrStopped = errors.New("raft: the server is stopped")
 
-// errPanic says that the program itself is at fault, not the member's data.
-var errPanic = errors.New("raft: this member stops because of a fault in the program: keep its data directory, and report this with the member's log; it may be started again")
+// errPanic means that the program has a fault. The member's data is intact.
+var errPanic = errors.New("raft: this member stops because of a fault in the program: keep its data directory, " +
+	"and report this with the member's log; it may be started again")
 
-// ErrBroken says that this member must not go on with what is on its disk.
-var ErrBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
+// ErrBroken means that this member must not continue with the data on its disk.
+var ErrBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost " +
+	"or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
 
 var (
 	errTimeout  = errors.New(tree.CauseTimedOut)
@@ -23,8 +25,8 @@ var (
 	errTooMany  = errors.New("etcdserver: too many requests")
 )
 
-// apiError turns a failure of the log into the error that clients know. The
-// causes are those of the reference, because old clients compare them.
+// apiError turns a failure of the log into the error that clients get. Its causes are those of the reference, because old
+// clients compare them.
 func apiError(err error) error {
 	code := tree.CodeRaftInternal
 	switch {

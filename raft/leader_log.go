@@ -86,7 +86,8 @@ func (x *leaderLog) report(now time.Time) {
 	case len(voters) == 0:
 		x.log.Warn("waiting for the leader of the cluster that this member joins: nothing has come from it yet", since)
 	case connected < quorum:
-		x.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed", connected, len(voters), quorum), fields...)
+		x.log.Warn(fmt.Sprintf("waiting for a majority of the members: %d of %d are here, %d are needed",
+			connected, len(voters), quorum), fields...)
 	default:
 		x.log.Warn(fmt.Sprintf("no leader, although %d of %d members are here: elections fail", connected, len(voters)), fields...)
 	}

@@ -8,27 +8,26 @@ const (
 	batchBytes = 1 << 20
 	// requestHead bounds what of a request is not its body: the request line and the headers together.
 	requestHead = 1 << 20
-	// entryHead is more than a batch and its entry weigh beside the commands' data.
+	// entryHead exceeds the size of a batch and its entry without the commands.
 	entryHead = 4 << 10
-	// leastMessage lets a member whose request limit was lowered take from its peers the entries made before.
+	// leastMessage lets a member whose request limit was lowered accept older, larger entries from its peers.
 	leastMessage = 16 << 20
 )
 
 // MaxRequestLimit is the largest request limit that a member can be started with, however long the election timeout is.
 const MaxRequestLimit = 512 << 20
 
-// linkSpeed is how many bytes a second pass from a leader to the disk of a follower, at least: half of what a network of
-// 1 Gbit/s and a disk that syncs 100 MB/s do one after the other.
+// linkSpeed is the assumed least speed from a leader to the disk of a follower, in bytes per second: half of what a network
+// of 1 Gbit/s and then a disk that syncs 100 MB/s achieve.
 const linkSpeed = 32 << 20
 
-// limits are the bounds, in bytes, of what a member sends and keeps in memory. All of them are computed here, from the
-// request limit: wherever messages or entries wait, there is room for several of the largest. A bound never stops the
-// first element of an empty queue.
+// limits are the bounds, in bytes, of what a member sends and keeps in memory. All of them follow from the request limit:
+// each queue has room for several of the largest messages or entries. An empty queue accepts an element of any size.
 type limits struct {
 	command     int   // the longest encoded command
 	message     int   // the longest message between members
 	queue       int   // proposals that wait for an entry
-	deferred    int   // proposals that raft did not take
+	deferred    int   // proposals that raft has not taken
 	inbox       int   // messages that came from peers and wait for the loop
 	sendQueue   int   // messages that wait for one peer
 	appends     int   // appends that wait for the disk
@@ -37,9 +36,9 @@ type limits struct {
 	catchUp     int64 // applied entries that stay in memory
 }
 
-// LargestRequest is the largest request limit that a cluster with this election timeout can serve. A follower hears no
-// heartbeat while a long message is on its way to it, so one that takes longer than an election timeout would cost the
-// leader its place before it is committed.
+// LargestRequest is the largest request limit that a cluster with this election timeout can serve. A follower gets no
+// heartbeat while it receives a long message. If that took longer than an election timeout, the leader would be replaced
+// before the message is committed.
 func LargestRequest(electionTimeout time.Duration) int64 {
 	most := int64(electionTimeout.Seconds() * linkSpeed)
 	return min(max(most, leastMessage), MaxRequestLimit)
@@ -48,8 +47,8 @@ func LargestRequest(electionTimeout time.Duration) int64 {
 // DefaultCatchUp is the usual bound for the log that stays in memory.
 const DefaultCatchUp = 64 << 20
 
-// LeastCatchUp is the least bound for the log that stays in memory: with less, a follower that is healthy could need a
-// snapshot because of two large requests.
+// LeastCatchUp is the least bound for the log that stays in memory. With a lower one, two large requests could force a
+// healthy follower to get a snapshot.
 func LeastCatchUp(requestBytes int64) int64 { return 4 * int64(largestEntry(requestBytes)) }
 
 func largestCommand(requestBytes int64) int { return int(requestBytes) + requestHead }
@@ -58,10 +57,10 @@ func largestEntry(requestBytes int64) int {
 	return max(largestCommand(requestBytes), batchBytes) + entryHead
 }
 
-// newLimits computes the bounds for requests of so many bytes, and for so many bytes of log that stay in memory.
+// newLimits computes the bounds for a request limit and a bound of the log that stays in memory, both in bytes.
 func newLimits(requestBytes, catchUpBytes int64) limits {
 	entry := largestEntry(requestBytes)
-	// A forwarded batch travels together with what has gathered; see gather.
+	// A forwarded batch is in one message with the coalesced entries; see coalesce.go.
 	message := max(entry+maxCoalesced, leastMessage)
 	inFlight := max(16<<20, 2*entry)
 	return limits{

@@ -7,9 +7,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// raftLogger gives the upstream library the one logger of the program. Its
-// Info lines are about elections and configurations; they are kept at debug
-// level, because the loop reports what a person wants to know.
+// raftLogger passes the lines of the raft library to the program's logger. Its Info lines, about elections and
+// configurations, become Debug lines, because the core logs what an operator needs of them.
 type raftLogger struct{ s *zap.SugaredLogger }
 
 func newRaftLogger(l *zap.Logger) raftLogger {
@@ -28,17 +27,17 @@ func (l raftLogger) Fatal(v ...any)                   { l.s.Fatal(v...) }
 func (l raftLogger) Fatalf(format string, v ...any)   { l.s.Fatalf(format, v...) }
 func (l raftLogger) Panic(v ...any)                   { l.s.Panic(v...) }
 
-// contradiction is what the upstream library panics with when the log on this disk
-// contradicts what the others know of it: when data that was acknowledged is gone.
+// contradiction is the value with which the raft library panics when the log on this disk contradicts what other members
+// know of it: acknowledged data was lost.
 type contradiction string
 
-// contradictions are the library's messages for that.
+// contradictions are the library's messages in that case.
 var contradictions = []string{
 	"tocommit(%d) is out of range [lastIndex(%d)]. Was the raft log corrupted, truncated, or lost?",
 	"entry %d conflict with committed entry [committed(%d)]",
 }
 
-// Panicf panics, with a contradiction where the message is one.
+// Panicf panics, with a contradiction if the message is one of those.
 func (l raftLogger) Panicf(format string, v ...any) {
 	if slices.Contains(contradictions, format) {
 		panic(contradiction(fmt.Sprintf(format, v...)))

@@ -8,17 +8,17 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// logStorage is the log in memory as raft reads it. Its snapshot is the last
-// checkpoint on the disk. Its methods may be called from any goroutine.
+// logStorage is the log in memory, from which raft reads. Its snapshot is the position of the last checkpoint on the disk.
+// Its methods may be called from any goroutine.
 type logStorage struct {
 	*etcdraft.MemoryStorage
 
 	mu     sync.Mutex
 	bytes  int64                    // of the entries; see entrySize
 	latest *raftpb.SnapshotMetadata // of the last checkpoint; nil before the first
-	wanted bool                     // raft needs a newer one
-	// configured is the entry that changed the membership last. A checkpoint from
-	// before it is useless to a member that came since.
+	wanted bool                     // raft needs a newer checkpoint
+	// configured is the index of the last change of the membership. An older checkpoint is of no use to a member that
+	// was added since.
 	configured uint64
 }
 
@@ -26,8 +26,7 @@ func newLogStorage() *logStorage {
 	return &logStorage{MemoryStorage: etcdraft.NewMemoryStorage()}
 }
 
-// Append adds entries, which replace those that are there from the first one's index
-// on.
+// Append adds entries. They replace all entries from the index of the first one on.
 func (s *logStorage) Append(entries []*raftpb.Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -45,8 +44,8 @@ func (s *logStorage) Append(entries []*raftpb.Entry) error {
 	return nil
 }
 
-// Term gives the term of an entry. Unlike the upstream library's it takes any index: an
-// index that a peer sends may be so far beyond the log that the distance is negative.
+// Term gives the term of an entry. Unlike the method of the raft library it accepts any index: the library's distance
+// between the log and an index that a peer has sent may overflow.
 func (s *logStorage) Term(index uint64) (uint64, error) {
 	last, err := s.LastIndex()
 	if err != nil {
@@ -58,7 +57,7 @@ func (s *logStorage) Term(index uint64) (uint64, error) {
 	return s.MemoryStorage.Term(index)
 }
 
-// ApplySnapshot empties the log, which goes on behind the snapshot.
+// ApplySnapshot empties the log. It continues after the snapshot.
 func (s *logStorage) ApplySnapshot(snapshot *raftpb.Snapshot) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +68,8 @@ func (s *logStorage) ApplySnapshot(snapshot *raftpb.Snapshot) error {
 	return nil
 }
 
-// between gives the entries that are there from one index to another, the first of
-// them in any case and more of them up to an encoded size of most bytes.
+// between gives the entries from one index to another that the log has: at least the first one, and further ones up to an
+// encoded size of most bytes.
 func (s *logStorage) between(from, to, most uint64) ([]*raftpb.Entry, error) {
 	last, err := s.LastIndex()
 	if err != nil {
@@ -83,7 +82,7 @@ func (s *logStorage) between(from, to, most uint64) ([]*raftpb.Entry, error) {
 	return s.Entries(from, to+1, most)
 }
 
-// drop forgets the entries up to an index, if there are any.
+// drop removes the entries up to an index, if there are any.
 func (s *logStorage) drop(upTo uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,8 +97,7 @@ func (s *logStorage) drop(upTo uint64) error {
 	return nil
 }
 
-// oldest is the index up to which entries must be dropped to get rid of so many bytes;
-// it never goes beyond upTo.
+// oldest is the index up to which entries must be dropped to free this many bytes, at most upTo.
 func (s *logStorage) oldest(bytes int64, upTo uint64) uint64 {
 	entries, err := s.between(0, upTo, uint64(bytes))
 	if err != nil || len(entries) == 0 {
@@ -113,7 +111,7 @@ func (s *logStorage) oldest(bytes int64, upTo uint64) uint64 {
 	return entries[0].GetIndex() + uint64(n) - 1
 }
 
-// size is about how many bytes of memory the entries take up.
+// size is about the memory that the entries take, in bytes.
 func (s *logStorage) size() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,9 +125,8 @@ func (s *logStorage) first() uint64 {
 	return first
 }
 
-// Snapshot gives the position of the last checkpoint, without content: that is
-// streamed from the disk. When the log in memory begins behind it, or the
-// membership has changed since, a new checkpoint is asked for.
+// Snapshot gives the position of the last checkpoint, without its content, which is streamed from the disk. If the log in
+// memory begins after it, or the membership has changed since, it requests a new checkpoint; see wants.
 func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
 	first := s.first()
 	s.mu.Lock()
@@ -149,13 +146,14 @@ func (s *logStorage) checkpointed(index, term uint64, conf *raftpb.ConfState) {
 	s.wanted = false
 }
 
-// reconfigured notes the entry of a change of the membership.
+// reconfigured notes the index of a change of the membership.
 func (s *logStorage) reconfigured(index uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.configured = index
 }
 
+// wants reports whether raft has asked for a newer checkpoint.
 func (s *logStorage) wants() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

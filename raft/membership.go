@@ -18,7 +18,8 @@ import (
 // The reasons why a change of the membership is refused before it is proposed.
 var (
 	// ErrRemoved means that this member was removed from the cluster, which is final.
-	ErrRemoved = errors.New("raft: this member was removed from the cluster: delete its data directory, add it again as a new member, and start it with --initial-cluster-state existing")
+	ErrRemoved = errors.New("raft: this member was removed from the cluster: delete its data directory, " +
+		"add it again as a new member, and start it with --initial-cluster-state existing")
 	// ErrNotEnoughMembers means that the cluster would lose its quorum.
 	ErrNotEnoughMembers = errors.New("re-configuration failed due to not enough started members")
 	// ErrUnhealthy means that too few members can be reached to change the membership.

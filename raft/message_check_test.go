@@ -371,13 +371,13 @@ func TestEveryoneWasReplaced(t *testing.T) {
 	away.named = old
 	away.restart()
 	c.await("the member to say what it lacks", func() bool {
-		return len(told.lines(away, "name those of today in --initial-cluster")) > 0
+		return len(told.lines(away, "list the present ones in --initial-cluster")) > 0
 	})
 	away.kill()
 	away.named = nil
 	away.restart()
 	c.awaitServing(away)
-	if lines := told.lines(away, "an unknown member calls"); len(lines) > 0 {
+	if lines := told.lines(away, "an unknown member was refused"); len(lines) > 0 {
 		t.Errorf("%d lines about members that the flags name", len(lines))
 	}
 	c.settle()

@@ -117,7 +117,8 @@ func (c *core) receiveProposal(m *raftpb.Message) {
 		c.proposer.forward(m)
 		return
 	}
-	c.checker.refuse(members.ID(m.GetFrom()), fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
+	c.checker.refuse(members.ID(m.GetFrom()),
+		fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
 }
 
 // unreachable notes that messages to a peer were lost.

@@ -7,17 +7,15 @@ import (
 	"pando/tree"
 )
 
-// maxEntryCommand is how many commands an entry has at most: well below the usual
-// history, so that a watcher can follow.
+// maxEntryCommand bounds the commands of an entry. It is well below the usual size of the history, so that a watcher does
+// not lose events of one entry.
 const maxEntryCommand = 512
 
-// proposal is one command on its way through the log, with the one who waits
-// for its outcome.
+// proposal is one command with the caller that waits for its outcome.
 type proposal struct {
 	data  []byte // the encoded command
 	since time.Time
-	// done receives the outcome. It has room for one, so the loop never waits
-	// for a caller that has gone.
+	// done receives the outcome. It has room for one, so the core never waits for a caller that has given up.
 	done chan outcome
 }
 
@@ -26,21 +24,20 @@ type outcome struct {
 	err    error
 }
 
-// queue collects the proposals that arrive while the loop is at work.
+// queue holds the proposals that wait for an entry. Its methods may be called from any goroutine.
 type queue struct {
-	mu      sync.Mutex
-	waiting []*proposal
-	bytes   int // of what waits
-	most    int // bound of bytes
-	closed  error
-	// wake tells the loop that something is waiting.
+	mu       sync.Mutex
+	waiting  []*proposal
+	bytes    int // of the proposals in it
+	maxBytes int
+	closed   error
+	// wake signals the core that a proposal waits.
 	wake chan struct{}
 }
 
-func newQueue(most int) *queue { return &queue{most: most, wake: make(chan struct{}, 1)} }
+func newQueue(maxBytes int) *queue { return &queue{maxBytes: maxBytes, wake: make(chan struct{}, 1)} }
 
-// add takes a proposal for the loop, which has to be woken then, or says why it
-// takes none.
+// add appends a proposal, or returns why it cannot. The caller must then wake the core.
 func (q *queue) add(p *proposal) error {
 	p.since = time.Now()
 	q.mu.Lock()
@@ -48,7 +45,7 @@ func (q *queue) add(p *proposal) error {
 	switch {
 	case q.closed != nil:
 		return q.closed
-	case len(q.waiting) > 0 && q.bytes+p.size() > q.most:
+	case len(q.waiting) > 0 && q.bytes+p.size() > q.maxBytes:
 		return errTooMany
 	}
 	q.waiting = append(q.waiting, p)
@@ -56,14 +53,12 @@ func (q *queue) add(p *proposal) error {
 	return nil
 }
 
-// proposalOverhead is about what a proposal and its caller's goroutine take up in
-// memory beside the command.
+// proposalOverhead is about the memory that a proposal and its caller's goroutine take beside the command.
 const proposalOverhead = 4 << 10
 
 func (p *proposal) size() int { return len(p.data) + proposalOverhead }
 
-// take gives the next proposals, as many as one entry may hold, appended to
-// buf.
+// take removes the next proposals, as many as one entry may have, and appends them to buf.
 func (q *queue) take(buf []*proposal) []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -80,8 +75,7 @@ func (q *queue) take(buf []*proposal) []*proposal {
 	return buf
 }
 
-// expire gives the proposals that have waited since before the given time, and
-// forgets them.
+// expire removes the proposals that were added before the given time, and returns them.
 func (q *queue) expire(before time.Time) []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -108,7 +102,7 @@ func (q *queue) oldest() time.Time {
 	return q.waiting[0].since
 }
 
-// close refuses all further proposals with err and gives those that wait.
+// close refuses all further proposals with err, removes those in the queue and returns them.
 func (q *queue) close(err error) []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,7 +118,7 @@ func (q *queue) len() int {
 	return len(q.waiting)
 }
 
-// wake signals a channel with room for one signal.
+// wake sends a signal to a channel with room for one, unless one is there.
 func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

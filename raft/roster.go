@@ -14,35 +14,35 @@ import (
 	"pando/raft/transport"
 )
 
-// roster says who counts as a member towards the transport: whom the applied log
-// names, and whom it is going to name. A member that was away learns of those that came
-// meanwhile only from a leader, which may be one of them. So when somebody unknown
-// calls, the members that are known are asked whether it is one, at their own URLs.
+// roster decides which members the transport talks to: those that the applied log names, and those that it will name. A
+// member that was down learns of members that were added meanwhile only from a leader, which may be one of them. So when an
+// unknown member opens a stream, the known members are asked at their own URLs whether it is one.
+//
+// Its methods may be called from any goroutine.
 type roster struct {
 	registry *members.Registry
 	self     members.ID
 	client   *http.Client
 	contacts func(ctx context.Context) []string
-	changed  func() // tells that somebody was learned of
+	changed  func() // runs when another member named a new one
 	log      *zap.Logger
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	mu    sync.Mutex
-	ahead map[members.ID]members.Member // not named by the applied log yet
-	asked time.Time                     // when the others were asked last
-	told  pace.Pace                     // that nobody could say who a stranger is
-	tasks sync.WaitGroup
+	mu      sync.Mutex
+	ahead   map[members.ID]members.Member // that the applied log does not name yet
+	asked   time.Time                     // when the members were asked last
+	logPace pace.Pace                     // of lines about an unknown member that no member names
+	tasks   sync.WaitGroup
 }
 
-// The pause between two inquiries, and how long one may take.
 const (
-	inquiryPause   = 500 * time.Millisecond
-	inquiryTimeout = time.Second
+	inquiryPause   = 500 * time.Millisecond // between two inquiries
+	inquiryTimeout = time.Second            // of an inquiry
 )
 
-// newRoster begins with the members that the flags name, and those at the end of the
-// log that the disk holds: the entries that brought them may not be committed yet.
+// newRoster begins with the members that the flags name, and those that the whole recovered log names: the entries that
+// added them may not be committed yet.
 func newRoster(cfg Config, changed func()) *roster {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &roster{
@@ -50,7 +50,7 @@ func newRoster(cfg Config, changed func()) *roster {
 		client: cfg.PeerClient, contacts: cfg.Contacts, changed: changed, log: cfg.Logger, ctx: ctx, cancel: cancel,
 		ahead: map[members.ID]members.Member{},
 	}
-	// An entry that can't be understood is told of when it is to be applied.
+	// An entry that cannot be decoded is reported when it is to be applied.
 	last, _ := LastMembers(cfg.Recovered)
 	for _, m := range slices.Concat(cfg.Bootstrap, cfg.Peers, last) {
 		r.ahead[m.ID] = m
@@ -58,7 +58,7 @@ func newRoster(cfg Config, changed func()) *roster {
 	return r
 }
 
-// close ends the inquiry under way, and all to come.
+// close cancels the inquiry under way, and prevents further ones.
 func (r *roster) close() {
 	r.mu.Lock()
 	r.cancel()
@@ -82,7 +82,7 @@ func (r *roster) membership(id members.ID) transport.Membership {
 	return transport.Unknown
 }
 
-// peers are the members to talk to.
+// peers gives the members that the transport talks to.
 func (r *roster) peers() []members.Member {
 	peers := r.registry.List()
 	r.mu.Lock()
@@ -97,9 +97,9 @@ func (r *roster) peers() []members.Member {
 	return peers
 }
 
-// inquire asks the others who the members are, because somebody unknown has called, unless
-// that was done a moment ago. Who was refused comes again.
-func (r *roster) inquire(stranger members.ID) {
+// inquire asks the known members for the list of members, because an unknown member was refused. It does nothing within
+// inquiryPause after the last inquiry; the unknown member will try again.
+func (r *roster) inquire(unknown members.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Since(r.asked) < inquiryPause || r.ctx.Err() != nil {
@@ -110,26 +110,25 @@ func (r *roster) inquire(stranger members.ID) {
 		if r.learn(r.ask()) {
 			r.changed()
 		}
-		if r.membership(stranger) == transport.Unknown {
-			r.logStranger(stranger)
+		if r.membership(unknown) == transport.Unknown {
+			r.logUnknown(unknown)
 		}
 	})
 }
 
-// tellStranger says, more and more rarely, that somebody calls whom no known member names.
-// If all members that this one knows were replaced while it was away, only the flags can
-// name those of today.
-func (r *roster) logStranger(id members.ID) {
+// logUnknown logs, at growing intervals, that an unknown member opens streams and that no known member names it. If all
+// members that this one knows were replaced while it was down, only the flags can name the present ones.
+func (r *roster) logUnknown(id members.ID) {
 	r.mu.Lock()
-	due := r.ctx.Err() == nil && r.told.Due(time.Now())
+	due := r.ctx.Err() == nil && r.logPace.Due(time.Now())
 	r.mu.Unlock()
 	if due {
-		r.log.Warn("an unknown member calls, and no member that is known here names it: it is refused. If members were replaced "+
-			"while this one was away, name those of today in --initial-cluster, and start it again", zap.Stringer("from", id))
+		r.log.Warn("an unknown member was refused, because no known member names it. If members were replaced "+
+			"while this one was down, list the present ones in --initial-cluster, and start it again", zap.Stringer("from", id))
 	}
 }
 
-// learn takes members that others have named, and reports whether one is new here.
+// learn adds members that other members have named, and reports whether one of them is new.
 func (r *roster) learn(named []members.Member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -145,7 +144,7 @@ func (r *roster) learn(named []members.Member) bool {
 	return learned
 }
 
-// ask asks all members at once. What one of this cluster says is enough.
+// ask asks all known members at once for the list of members. The answer of one member of this cluster is enough.
 func (r *roster) ask() []members.Member {
 	ctx, cancel := context.WithTimeout(r.ctx, inquiryTimeout)
 	defer cancel()

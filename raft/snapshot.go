@@ -164,6 +164,6 @@ func (c *core) install(m *raftpb.Message) error {
 	c.refreshPeers()
 	c.transport.RecheckPeers()
 	c.expirer.set(c.tree.View().NextExpiry())
-	c.log.Info("the state was replaced by a snapshot of the leader", zap.Uint64("index", staged.Applied), zap.Int64("keys", c.tree.View().Nodes()))
+	c.log.Info("caught up from a snapshot", zap.Uint64("index", staged.Applied), zap.Int64("keys", c.tree.View().Nodes()))
 	return nil
 }
