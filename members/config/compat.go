@@ -2,35 +2,36 @@ package config
 
 import "go.uber.org/zap/zapcore"
 
-// Reasons that many flags share.
+// Reasons of several flags.
 const (
 	noV3         = "it tunes the v3 API, which Pando does not have"
 	noBackend    = "Pando's storage needs no such tuning"
 	ownLogLevels = "Pando has one log level for everything; use --log-level"
 
-	needsTLS = "TLS comes with a later one; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
+	needsTLS = "TLS comes with a later version; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
 )
 
-// compatibilityFlags are the reference's flags that start-up scripts carry along: accepted with a meaning of their own,
-// accepted without effect, or refused because running without what they promise would be dangerous.
+// compatibilityFlags are flags of the reference that are common in start-up scripts. Some have an effect, some are accepted
+// without one, and some are refused, because it would be dangerous to run without their effect.
 func compatibilityFlags() []flagSpec {
 	all := legacyFlags()
 	all = append(all, ignoredFlags()...)
 	return append(all, refusedFlags()...)
 }
 
-// legacyFlags still mean something.
+// legacyFlags are accepted, and most of them have an effect.
 func legacyFlags() []flagSpec {
 	return []flagSpec{
-		{name: "enable-v2", group: groupCompatibility, def: "true", usage: "Accepted: the v2 API is what Pando serves.",
-			ignored: "the v2 API is what Pando serves, always"},
+		{name: "enable-v2", group: groupCompatibility, def: "true", usage: "Accepted: Pando always serves the v2 API.",
+			ignored: "Pando always serves the v2 API"},
 		{name: "logger", group: groupCompatibility, arg: "NAME", def: "zap", usage: "Accepted: \"zap\".", off: []string{"capnslog"},
 			set: func(_ *Config, v string) error { _, err := ParseChoice(v, "zap", "capnslog"); return err }},
-		{name: "debug", group: groupCompatibility, def: "false", usage: "The old spelling of --log-level=debug.",
+		{name: "debug", group: groupCompatibility, def: "false", usage: "Old name of --log-level=debug.",
 			oldFor: "log-level", silent: isOff, set: setDebug},
-		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "The old spelling of --log-outputs.",
+		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "Old name of --log-outputs.",
 			oldFor: "log-outputs", set: setLogOutputs},
-		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s", usage: "The reference's spelling of --consistency-check-interval. Here 0 changes nothing.",
+		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s",
+			usage:  "The name of --consistency-check-interval in the reference. A value of 0 has no effect.",
 			oldFor: "consistency-check-interval", silent: isNoTime, set: setConsistency},
 	}
 }
@@ -58,7 +59,7 @@ func isNoTime(text string) bool {
 	return err == nil && d == 0
 }
 
-// ignoredFlags have no meaning here; each says why.
+// ignoredFlags are accepted without an effect, each for a reason.
 func ignoredFlags() []flagSpec {
 	valued := func(name, def, why string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
@@ -66,12 +67,12 @@ func ignoredFlags() []flagSpec {
 	toggle := func(name, def, why string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
 	}
-	const ownRelease = "Pando removes what a checkpoint has made superfluous, and nothing else"
+	const ownRelease = "Pando removes only files that are not needed after a checkpoint"
 	return []flagSpec{
 		valued("max-snapshots", "5", ownRelease),
 		valued("max-wals", "5", ownRelease),
 		toggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
-		toggle("strict-reconfig-check", "true", "Pando always refuses changes of the membership that would lose the quorum"),
+		toggle("strict-reconfig-check", "true", "Pando always refuses membership changes that would lose the quorum"),
 		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
 		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have"),
 		valued("backend-batch-interval", "", noBackend),
@@ -90,13 +91,12 @@ func ignoredFlags() []flagSpec {
 		valued("experimental-compaction-batch-limit", "1000", noV3),
 		valued("experimental-watch-progress-notify-interval", "10m", noV3),
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
-		valued("experimental-warning-apply-duration", "100ms", "watch the latency histograms of /metrics instead"),
+		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),
 	}
 }
 
-// refusedFlags promise security, or another cluster than the one that would start. Ignoring them would
-// surprise at the worst moment.
+// refusedFlags would change the security of the cluster, or which cluster starts. It would be dangerous to ignore them.
 func refusedFlags() []flagSpec {
 	valued := func(name, why string, off ...string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}
@@ -122,7 +122,7 @@ func refusedFlags() []flagSpec {
 		valued("peer-crl-file", needsTLS),
 		valued("cipher-suites", needsTLS),
 		toggle("experimental-peer-skip-client-san-verification", needsTLS),
-		valued("host-whitelist", "every Host header is answered; remove the flag and limit who can connect", "*"),
+		valued("host-whitelist", "requests with any Host header are answered; remove the flag and limit the network access", "*"),
 		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
 	}

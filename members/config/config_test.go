@@ -31,11 +31,11 @@ func TestDefaults(t *testing.T) {
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("error %v, warnings %q", err, warnings)
 	}
-	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALPath(), URLStrings(cfg.ListenClientURLs), URLStrings(cfg.AdvertiseClientURLs),
+	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALDir == "", URLStrings(cfg.ListenClientURLs), URLStrings(cfg.AdvertiseClientURLs),
 		URLStrings(cfg.ListenPeerURLs), URLStrings(cfg.InitialAdvertisePeerURLs), cfg.InitialCluster, cfg.InitialClusterToken,
 		cfg.InitialClusterState, cfg.SnapshotCount, cfg.RequestBytes(), cfg.HistorySize, cfg.HeartbeatInterval, cfg.ElectionTimeout,
 		cfg.CORS, cfg.EnablePprof, cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs, len(cfg.ListenMetricsURLs))
-	want := "default default.pando default.pando/wal [http://localhost:2379] [http://localhost:2379] " +
+	want := "default default.pando true [http://localhost:2379] [http://localhost:2379] " +
 		"[http://localhost:2380] [http://localhost:2380] map[default:[http://localhost:2380]] etcd-cluster " +
 		"new 100000 10485760 1000 100ms 1s [*] false info console [stderr] 0\n"
 	if got != want {
@@ -66,8 +66,10 @@ func TestWrongValues(t *testing.T) {
 		{"name=", `--name: is empty; give the member a name, or leave the flag out for "default"`},
 		{"name=a,b", `--name: "a,b" contains a comma, an equals sign or a control character; `},
 		{"data-dir=/d wal-dir=/d/", "--wal-dir: is the data directory itself; "},
-		{"listen-client-urls=http://0.0.0.0:1", "--advertise-client-urls: is required when --listen-client-urls is set: clients learn from it where to connect; add --advertise-client-urls=http://127.0.0.1:1"},
-		{"listen-client-urls=localhost:4001" + advertise, `--listen-client-urls: "localhost:4001" has no scheme; write it as http://HOST:PORT, for example http://localhost:4001`},
+		{"listen-client-urls=http://0.0.0.0:1",
+			"--advertise-client-urls: is required when --listen-client-urls is set: clients learn from it where to connect; add --advertise-client-urls=http://127.0.0.1:1"},
+		{"listen-client-urls=localhost:4001" + advertise,
+			`--listen-client-urls: "localhost:4001" has no scheme; write it as http://HOST:PORT, for example http://localhost:4001`},
 		{"listen-client-urls=http://example.com:1" + advertise, `"http://example.com:1" listens on a name; use the IP address to bind`},
 		{"listen-client-urls=http://127.0.0.1" + advertise, `"http://127.0.0.1" has no port; `},
 		{"listen-client-urls=http://127.0.0.1:99999" + advertise, "has a port that cannot be dialled; "},
@@ -83,9 +85,11 @@ func TestWrongValues(t *testing.T) {
 		{"initial-cluster=default=foo", `--initial-cluster: "foo" has no scheme; `},
 		{"discovery=example.com", `--discovery: "example.com" has no scheme http or https, or no host; write it as http://HOST:PORT/PATH`},
 		{"discovery=http://user:secret@[/", "--discovery: is not a URL; "},
-		{"discovery=http://a:1/k initial-cluster=default=http://localhost:2380", "--discovery: is given beside --initial-cluster; choose one of --initial-cluster, --discovery and --discovery-srv"},
+		{"discovery=http://a:1/k initial-cluster=default=http://localhost:2380",
+			"--discovery: is given beside --initial-cluster; choose one of --initial-cluster, --discovery and --discovery-srv"},
 		{"discovery=http://a:1/k discovery-srv=example.com", "--discovery-srv: is given beside --discovery; choose one"},
-		{"discovery=http://a:1/k initial-cluster-state=existing", "--discovery: founds new clusters, and --initial-cluster-state is existing; name the members"},
+		{"discovery=http://a:1/k initial-cluster-state=existing",
+			"--discovery: founds new clusters, and --initial-cluster-state is existing; name the members"},
 		{"discovery-fallback=retry", `--discovery-fallback: "retry" is not one of the choices; use exit or proxy`},
 		{"discovery-proxy=localhost", `--discovery-proxy: "localhost" has no scheme`},
 		{"proxy=yes", `--proxy: "yes" is not one of the choices; use off, on or readonly`},
@@ -139,9 +143,12 @@ func TestAcceptedValues(t *testing.T) {
 		"listen-client-urls=http://127.0.0.1:0 advertise-client-urls=https://kv.example.com:443 listen-peer-urls=http://[::1]:0",
 		"listen-client-urls=http://127.0.0.1:1,http://127.0.0.1:1 advertise-client-urls=http://a:1", "wal-dir=", "data-dir=",
 		"initial-cluster=m=http://b:1,m=http://a:1 name=m initial-advertise-peer-urls=http://a:1,http://b:1",
-		"initial-cluster=default=http://localhost:2380,b=http://x:1", "initial-cluster=default=http://localhost:2380,b=http://x:1 initial-cluster-state=existing",
-		"discovery=http://user:secret@a:1/v2/keys/k discovery-fallback=exit discovery-proxy=http://b:3128", "discovery= discovery-srv= proxy-read-timeout=0",
-		"discovery-srv=example.com. discovery-srv-name=x initial-cluster-state=existing", "proxy=on initial-cluster=a=http://x:1 listen-client-urls=http://127.0.0.1:1", "proxy=readonly discovery-srv=example.com",
+		"initial-cluster=default=http://localhost:2380,b=http://x:1",
+		"initial-cluster=default=http://localhost:2380,b=http://x:1 initial-cluster-state=existing",
+		"discovery=http://user:secret@a:1/v2/keys/k discovery-fallback=exit discovery-proxy=http://b:3128",
+		"discovery= discovery-srv= proxy-read-timeout=0",
+		"discovery-srv=example.com. discovery-srv-name=x initial-cluster-state=existing",
+		"proxy=on initial-cluster=a=http://x:1 listen-client-urls=http://127.0.0.1:1", "proxy=readonly discovery-srv=example.com",
 	} {
 		t.Run(flags, func(t *testing.T) {
 			if _, _, err := Load(assignments(flags), nil); err != nil {
@@ -178,7 +185,8 @@ func TestClusterSources(t *testing.T) {
 func TestCheckFounding(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"initial-cluster=a=http://x:1", `--initial-cluster: does not mention this member, "default"; add default=http://localhost:2380`},
-		{"initial-cluster=default=http://x:1", "--initial-cluster: has default at http://x:1, but --initial-advertise-peer-urls is http://localhost:2380; "},
+		{"initial-cluster=default=http://x:1",
+			"--initial-cluster: has default at http://x:1, but --initial-advertise-peer-urls is http://localhost:2380; "},
 		{"initial-cluster=default=http://localhost:2380,b=http://x:1", ""},
 		{"initial-cluster=m=http://b:1,m=http://a:1 name=m initial-advertise-peer-urls=http://a:1,http://b:1", ""},
 		{"discovery=http://a:1/k", ""},

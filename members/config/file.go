@@ -12,15 +12,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The sections of the reference's file, and the prefix that turns their keys into flags.
+// fileSections are the sections of the reference's file. The value is the prefix of the flags for their keys.
 var fileSections = map[string]string{
 	"client-transport-security": "",
 	"peer-transport-security":   "peer-",
 }
 
-// readConfigFile reads a YAML file whose keys are the names of the flags. Each value comes back as the text that
-// the flag would take; lists are joined by commas. Keys without a value, or with an empty one, are left out. Keys that
-// nobody knows are warnings: files are written for many versions, and the reference passes over them too.
+// readConfigFile reads a YAML file whose keys are the names of flags. It returns each value as the text for the flag;
+// lists are joined by commas. It leaves out keys without a value or with an empty one. Unknown keys are warnings, because a
+// file may be written for several versions; the reference ignores them, too.
 func readConfigFile(path string) (map[string]setting, []string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,7 +39,7 @@ func readConfigFile(path string) (map[string]setting, []string, error) {
 	return r.values, r.warnings, errors.Join(r.errs...)
 }
 
-// decodeMapping parses the one document of the file; nil means that it is empty.
+// decodeMapping parses the only document of a file. It returns nil if the file is empty.
 func decodeMapping(f io.Reader, path string) (*yaml.Node, error) {
 	var doc yaml.Node
 	decoder := yaml.NewDecoder(f)
@@ -63,7 +63,7 @@ func decodeMapping(f io.Reader, path string) (*yaml.Node, error) {
 	return root, nil
 }
 
-// fileReader collects settings and all problems of one file.
+// fileReader collects the settings and the problems of one file.
 type fileReader struct {
 	path     string
 	values   map[string]setting
@@ -72,8 +72,8 @@ type fileReader struct {
 	errs     []error
 }
 
-// readMapping takes the pairs of a mapping; flagOf turns a key into the name of a flag. As for the reference, the case
-// of keys does not matter.
+// readMapping reads the pairs of a mapping. flagOf returns the name of the flag for a key. As in the reference, the case of
+// keys does not matter.
 func (r *fileReader) readMapping(m *yaml.Node, flagOf func(string) string) {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		key, value := m.Content[i], resolveAlias(m.Content[i+1])
@@ -86,7 +86,7 @@ func (r *fileReader) readMapping(m *yaml.Node, flagOf func(string) string) {
 	}
 }
 
-// readSection reads the keys of a TLS section as the flags that they stand for.
+// readSection reads the keys of a TLS section.
 func (r *fileReader) readSection(key, value *yaml.Node, prefix string) {
 	if value.Tag == "!!null" {
 		return
@@ -125,7 +125,7 @@ func (r *fileReader) readPair(key, value *yaml.Node, flag string) {
 	r.values[flag] = setting{text, origin{fmt.Sprintf("from %s, line %d", filepath.Base(r.path), key.Line), true}}
 }
 
-// unknown warns of a key that is no setting, or none for a file.
+// unknown adds a warning for a key that is not a setting or not allowed in a file.
 func (r *fileReader) unknown(key *yaml.Node, flag string) {
 	hint := "see pando --help for the names"
 	if near := Nearest(flag, FlagNames()); near != "" && near != ConfigFileFlag {
@@ -138,8 +138,8 @@ func (r *fileReader) fail(at *yaml.Node, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s line %d: "+format, append([]any{r.path, at.Line}, args...)...))
 }
 
-// scalarText is the value as it was written, so that numbers, booleans and words reach the same parser as the
-// flag's: YAML's own reading would turn proxy: off into false.
+// scalarText is the value as it is written in the file, so that the parser of the flag gets it. YAML would parse
+// "proxy: off" as false.
 func scalarText(value *yaml.Node) (string, error) {
 	switch {
 	case value.Tag == "!!null":
@@ -167,7 +167,7 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// UnwrapPath shortens "open x: no such file" to what the user wrote and what is wrong with it.
+// UnwrapPath removes the operation from an *os.PathError: "open x: no such file" becomes "x: no such file".
 func UnwrapPath(err error) error {
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return fmt.Errorf("%s: %w", p.Path, p.Err)

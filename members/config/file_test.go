@@ -67,7 +67,8 @@ func TestConfigFileProblems(t *testing.T) {
 		{"not YAML", "cors: [a\n", "pando.yml is not YAML: "},
 		{"not a mapping", "- a\n", "does not hold settings; write lines of the form data-dir: /var/lib/pando"},
 		{"two documents", "name: a\n---\nname: b\n", "holds more than one YAML document"},
-		{"twice by two spellings", "client-transport-security:\n  ca-file: a\n  trusted-ca-file: b\n", "line 3: trusted-ca-file is set twice, first in line 2"},
+		{"twice by two spellings", "client-transport-security:\n  ca-file: a\n  trusted-ca-file: b\n",
+			"line 3: trusted-ca-file is set twice, first in line 2"},
 		{"all at once", "name: {a: b}\ncors: [[a]]\n", "pando.yml line 2: cors is a list"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,7 +85,8 @@ func TestConfigFileUnknownKeys(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"near another", "nme: x\n", `pando.yml line 1: unknown setting "nme" has no effect; did you mean name?`},
 		{"far from all", "qqqqqqqq: {a: [b]}\n", `unknown setting "qqqqqqqq" has no effect; see pando --help for the names`},
-		{"in a section", "client-transport-security:\n  key-fil: x\n", `line 2: unknown setting "key-fil" has no effect; did you mean key-file?`},
+		{"in a section", "client-transport-security:\n  key-fil: x\n",
+			`line 2: unknown setting "key-fil" has no effect; did you mean key-file?`},
 		{"of a newer version", "max-learners: 1\n", `unknown setting "max-learners" has no effect`},
 		{"file in a file", "config-file: x\n", `unknown setting "config-file" has no effect`},
 	} {

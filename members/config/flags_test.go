@@ -117,7 +117,7 @@ func TestIgnoredFlags(t *testing.T) {
 		{"pre-vote", "true", "--pre-vote has no effect: "},
 		{"strict-reconfig-check", "1", ""},
 		{"enable-v2", "true", ""},
-		{"enable-v2", "false", "--enable-v2 has no effect: the v2 API is what Pando serves"},
+		{"enable-v2", "false", "--enable-v2 has no effect: Pando always serves the v2 API"},
 		{"logger", "capnslog", ""},
 	} {
 		t.Run(test.flag+"="+test.value, func(t *testing.T) {

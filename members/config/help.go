@@ -5,7 +5,7 @@ import "strings"
 // helpWidth is the longest line of --help, in columns.
 const helpWidth = 100
 
-// FlagHelp explains every setting, in groups, in lines of at most helpWidth columns.
+// FlagHelp is the help of all settings, by group, in lines of at most helpWidth columns.
 func FlagHelp() string {
 	var b strings.Builder
 	for _, group := range flagGroups {
@@ -55,7 +55,7 @@ func writeNameList(b *strings.Builder, title string, pick func(*flagSpec) bool) 
 	wrap(b, "      ", strings.Join(names, " "))
 }
 
-// wrap writes text in lines of at most helpWidth columns, each behind indent.
+// wrap writes text in lines of at most helpWidth columns. Each begins with indent.
 func wrap(b *strings.Builder, indent, text string) {
 	column := 0
 	for word := range strings.FieldsSeq(text) {

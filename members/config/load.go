@@ -8,15 +8,16 @@ import (
 	"syscall"
 )
 
-// The prefixes of environment variables, the one that wins first.
+// envPrefixes are the prefixes of environment variables, in the order of precedence.
 var envPrefixes = []string{"PANDO_", "ETCD_"}
 
-// FlagError is a setting that can't be used. It names the flag even when the value came from elsewhere.
+// FlagError is the error of a setting with a wrong value. It names the flag even if the value is not from the command
+// line.
 type FlagError struct {
 	Flag    string // without dashes
-	Origin  string // where the value came from when it was not the command line, else empty
-	Problem string // what is wrong, starting with the value where there is one
-	Fix     string // what to do about it
+	Origin  string // the place of the value; empty for the command line
+	Problem string // what is wrong, beginning with the value if there is one
+	Fix     string // what to do
 }
 
 func (e *FlagError) Error() string {
@@ -27,7 +28,7 @@ func (e *FlagError) Error() string {
 	return fmt.Sprintf("--%s%s: %s; %s", e.Flag, from, e.Problem, e.Fix)
 }
 
-// origin is the place a value was found at. The zero value is the default.
+// origin is the place of a value. The zero origin is for a default.
 type origin struct {
 	place string // "from ETCD_NAME in the environment", "from pando.yml, line 3"; empty for the command line
 	given bool
@@ -35,20 +36,20 @@ type origin struct {
 
 func (o origin) describe() string { return o.place }
 
-// setting is one value as text with the place it was found at.
+// setting is one value as text, with its place.
 type setting struct {
 	text string
 	from origin
 }
 
-// settings are the values that were given, by the places that they can come from.
+// settings are all values that were given, by place.
 type settings struct {
 	flags map[string]string
 	env   map[string]string
 	file  map[string]setting
 }
 
-// sources are the places that a value can come from, the one that wins first: command line, PANDO_X, ETCD_X, file.
+// sources are the places of values in the order of precedence: command line, PANDO_X, ETCD_X, file.
 func (s *settings) sources() []func(name string) (setting, bool) {
 	return []func(string) (setting, bool){
 		func(name string) (setting, bool) {
@@ -64,7 +65,8 @@ func (s *settings) sources() []func(name string) (setting, bool) {
 	}
 }
 
-// variable looks among the variables with a prefix. An empty one is an unset one: scripts clear them that way.
+// variable looks up environment variables with a prefix. An empty variable counts as not set, because scripts clear
+// variables that way.
 func (s *settings) variable(prefix string) func(name string) (setting, bool) {
 	return func(name string) (setting, bool) {
 		key := prefix + envSuffix(name)
@@ -72,8 +74,8 @@ func (s *settings) variable(prefix string) func(name string) (setting, bool) {
 	}
 }
 
-// find gives the value of a flag, and the spelling that it was given by: the first place that has a value counts,
-// whatever the spelling; where one place has several, the new spelling counts.
+// find returns the value of a flag, and the flag by which it was given: spec or an old spelling of it. The first place
+// with a value counts, whatever the spelling. If one place has several spellings, the new one counts.
 func (s *settings) find(spec *flagSpec) (*flagSpec, setting, bool) {
 	spellings := append([]*flagSpec{spec}, oldSpellings(spec.name)...)
 	for _, look := range s.sources() {
@@ -87,14 +89,14 @@ func (s *settings) find(spec *flagSpec) (*flagSpec, setting, bool) {
 	return nil, setting{}, false
 }
 
-// envSuffix is the flag's name as it appears in the environment: snapshot-count is SNAPSHOT_COUNT.
+// envSuffix is the name of a flag in the environment without the prefix: SNAPSHOT_COUNT for snapshot-count.
 func envSuffix(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Load makes a complete and valid Config from the flags of the command line (name to text), the environment
-// (KEY=value) and the configuration file that one of them names. The warnings are for the log. The error
-// joins all problems found, so that a user can mend them in one go.
+// Load makes a complete and valid Config from the flags of the command line (name to text), the environment (KEY=value)
+// and the configuration file that one of them names. The warnings are for the log. The error joins all problems, so that
+// a user can correct them at once.
 func Load(flags map[string]string, environ []string) (*Config, []string, error) {
 	s := &settings{flags: flags, env: environMap(environ)}
 	cfg := Default()
@@ -103,7 +105,7 @@ func Load(flags map[string]string, environ []string) (*Config, []string, error) 
 	if _, path, ok := s.find(SpecOf(ConfigFileFlag)); ok && path.text != "" {
 		values, unknown, err := readConfigFile(path.text)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EISDIR) {
-			return nil, nil, &FlagError{ConfigFileFlag, path.from.place, err.Error(), "check the path and who may read it"}
+			return nil, nil, &FlagError{ConfigFileFlag, path.from.place, err.Error(), "check the path and its permissions"}
 		}
 		if err != nil {
 			return nil, nil, err
@@ -113,26 +115,27 @@ func Load(flags map[string]string, environ []string) (*Config, []string, error) 
 	warnings = append(warnings, unknownEnvironment(s.env)...)
 	errs := []error{applySettings(cfg, s, &warnings), requireAdvertise(cfg)}
 	if err := errors.Join(errs...); err != nil {
-		// Values that could not be read leave defaults behind; checking those would blame the wrong flag.
+		// A value that could not be parsed has left the default. Validate might report another flag for it.
 		return nil, nil, err
 	}
 	cfg.Complete()
 	if err := cfg.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if cfg.MaxRequestBytes > wiseMaxRequestBytes {
-		warnings = append(warnings, fmt.Sprintf("--max-request-bytes=%d is above the recommended %d: one such request delays all others", cfg.MaxRequestBytes, wiseMaxRequestBytes))
+	if cfg.MaxRequestBytes > warnMaxRequestBytes {
+		warnings = append(warnings, fmt.Sprintf("--max-request-bytes=%d is above the recommended %d: one such request delays all others",
+			cfg.MaxRequestBytes, warnMaxRequestBytes))
 	}
 	return cfg, warnings, nil
 }
 
-// applySettings puts each value that was given into cfg, or says why it can't.
+// applySettings sets each value that was given in cfg.
 func applySettings(cfg *Config, s *settings, warnings *[]string) error {
 	var errs []error
 	for i := range flagSpecs {
 		spec := &flagSpecs[i]
 		if spec.oldFor != "" {
-			continue // it is looked at with the new spelling
+			continue // find looks it up together with the new spelling
 		}
 		spelling, value, ok := s.find(spec)
 		if !ok {
@@ -153,7 +156,7 @@ func applySettings(cfg *Config, s *settings, warnings *[]string) error {
 	return errors.Join(errs...)
 }
 
-// asFlagError gives an error about a value its flag and place.
+// asFlagError turns an error about a value into a FlagError.
 func asFlagError(cfg *Config, flag string, err error) error {
 	if v, ok := errors.AsType[*valueError](err); ok {
 		return cfg.FlagError(flag, v.problem, v.fix)
@@ -161,14 +164,15 @@ func asFlagError(cfg *Config, flag string, err error) error {
 	return cfg.FlagError(flag, err.Error(), "see pando --help")
 }
 
-// requireAdvertise refuses, like the reference, to guess what clients are told when the address to listen on was
-// chosen: the default would send them somewhere else.
+// requireAdvertise fails, as in the reference, if an address to listen on is given without one to advertise: the default
+// would be wrong for clients.
 func requireAdvertise(cfg *Config) error {
 	listen, advertise := cfg.origins["listen-client-urls"], cfg.origins["advertise-client-urls"]
 	if !listen.given || advertise.given || cfg.Proxy != ProxyOff { // a proxy advertises nothing
 		return nil
 	}
-	return cfg.FlagError("advertise-client-urls", "is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
+	return cfg.FlagError("advertise-client-urls",
+		"is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
 		"add --advertise-client-urls="+strings.Join(URLStrings(Dialable(cfg.ListenClientURLs)), ","))
 }
 

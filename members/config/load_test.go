@@ -52,15 +52,20 @@ func TestPrecedence(t *testing.T) {
 
 func TestErrorsNameThePlace(t *testing.T) {
 	for _, test := range []struct{ name, file, env, want string }{
-		{"PANDO variable", "", "PANDO_SNAPSHOT_COUNT=x", `--snapshot-count (from PANDO_SNAPSHOT_COUNT in the environment): "x" is not a whole number`},
+		{"PANDO variable", "", "PANDO_SNAPSHOT_COUNT=x",
+			`--snapshot-count (from PANDO_SNAPSHOT_COUNT in the environment): "x" is not a whole number`},
 		{"ETCD variable", "", "ETCD_ENABLE_PPROF=x", `--enable-pprof (from ETCD_ENABLE_PPROF in the environment): "x" is neither`},
 		{"file", "\n\nsnapshot-count: 1e5\n", "", `--snapshot-count (from pando.yml, line 3): "1e5" is not a whole number`},
-		{"two values that disagree", "heartbeat-interval: 500\n", "", "--heartbeat-interval (from pando.yml, line 1): the election timeout, 1000ms"},
+		{"two values that disagree", "heartbeat-interval: 500\n", "",
+			"--heartbeat-interval (from pando.yml, line 1): the election timeout, 1000ms"},
 		{"refused in file", "peer-transport-security:\n  cert-file: x\n", "", "--peer-cert-file (from pando.yml, line 2): is not supported"},
 		{"refused in environment", "", "ETCD_CERT_FILE=x", "--cert-file (from ETCD_CERT_FILE in the environment): is not supported"},
-		{"listening without advertising", "listen-client-urls: http://10.0.0.1:1\n", "", "when --listen-client-urls is set (from pando.yml, line 1): clients"},
-		{"a directory as the file", "", "PANDO_CONFIG_FILE=/etc", "--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: /etc: is a directory"},
-		{"missing file", "", "PANDO_CONFIG_FILE=no/such.yml", "--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: no/such.yml"},
+		{"listening without advertising", "listen-client-urls: http://10.0.0.1:1\n", "",
+			"when --listen-client-urls is set (from pando.yml, line 1): clients"},
+		{"a directory as the file", "", "PANDO_CONFIG_FILE=/etc",
+			"--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: /etc: is a directory"},
+		{"missing file", "", "PANDO_CONFIG_FILE=no/such.yml",
+			"--config-file (from PANDO_CONFIG_FILE in the environment): cannot read the configuration: no/such.yml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			flags := map[string]string{}

@@ -12,7 +12,7 @@ import (
 
 // TestPublishedSettings loads settings in the shapes in which they are found: each starts, or is refused with a reason.
 func TestPublishedSettings(t *testing.T) {
-	const tls = "TLS comes with a later one"
+	const tls = "TLS comes with a later version"
 	published := map[string]struct {
 		refused  string // part of the reason; empty if it starts
 		warnings string // parts of all warnings, in their order, commas between

@@ -7,13 +7,13 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// Nearest finds the name that word most likely stands for: one that it begins, else one that a few keystrokes
-// turn it into; empty if there is none.
+// Nearest returns the name that is probably meant by word: the first one that begins with it, or else the one with the
+// smallest edit distance. It returns "" if all are too different.
 func Nearest(word string, names []string) string {
 	word = strings.ToLower(strings.ReplaceAll(word, "_", "-"))
 	limit := max(2, len(word)/3)
 	if len(word) < 4 {
-		limit = 1 // two edits turn a short word into anything
+		limit = 1 // with two edits a short word matches almost any other
 	} else if i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, word) }); i >= 0 {
 		return names[i]
 	}
@@ -26,7 +26,7 @@ func Nearest(word string, names []string) string {
 	return best
 }
 
-// ExampleValue is a value that the flag would take.
+// ExampleValue is a value that the flag accepts, or its placeholder.
 func ExampleValue(spec *flagSpec) string {
 	switch {
 	case spec.example != "":
@@ -37,7 +37,7 @@ func ExampleValue(spec *flagSpec) string {
 	return spec.arg
 }
 
-// exampleURL is a URL that the flag would take.
+// exampleURL is a URL that the flag accepts.
 func exampleURL(flag string) string {
 	if spec := SpecOf(flag); spec != nil {
 		return ExampleValue(spec)

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// foreignEnv are variables with one of our prefixes that others set: images and old scripts (VERSION), and what Docker's
-// links and Kubernetes' services named etcd or pando put into every container. A warning would tell their owner nothing.
+// foreignEnv matches variables that have one of our prefixes and are not settings: images and old scripts set VERSION, and
+// Docker and Kubernetes set variables for links and services with the name etcd or pando. There is no warning for them.
 var foreignEnv = regexp.MustCompile(`^(VERSION|VER|UNSUPPORTED_ARCH|([A-Z0-9_]+_)?SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|` +
 	`PORT|([A-Z0-9_]+_)?PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?|ENV_.+)$`)
 
-// foreignURL is the value of a variable X_PORT of those: an address with the protocol as scheme.
+// foreignURL matches the value of such a variable X_PORT: an address with the protocol as scheme.
 var foreignURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 
-// unknownEnvironment warns of variables that look like settings and are none. It never shows their values.
+// unknownEnvironment warns of variables that have one of our prefixes but are not settings. It never shows their values.
 func unknownEnvironment(env map[string]string) []string {
 	known := map[string]bool{}
 	for i := range flagSpecs {

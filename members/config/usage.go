@@ -1,12 +1,12 @@
 package config
 
-// UsageError marks an error in what the user asked for, as against one in carrying it out.
+// UsageError marks an error in the command line or the settings, as opposed to an error of the operation.
 type UsageError struct{ err error }
 
 func (e *UsageError) Error() string { return e.err.Error() }
 func (e *UsageError) Unwrap() error { return e.err }
 
-// AsUsage marks an error, if there is one, as one in what the user asked for.
+// AsUsage wraps err in a UsageError. It returns nil if err is nil.
 func AsUsage(err error) error {
 	if err == nil {
 		return nil

@@ -47,8 +47,8 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	}
 	defer listeners.close()
 	logListening(listeners.bound(cfg), log)
-	cfg = within(cfg, tuning.Memory(log))
-	processors := tuning.Processors()
+	cfg = within(cfg, tuning.Memory(log, cfg.DisabledTuning))
+	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
 	gate := httpapi.NewGate(gateConfig(cfg, shares, metrics, log))
 	defer gate.Close()

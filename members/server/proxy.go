@@ -113,7 +113,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	}
 	defer listeners.close()
 	logListening(listeners.bound(&asProxy), log)
-	tuning.Memory(log)
+	tuning.Memory(log, cfg.DisabledTuning)
 	metrics := newMetrics()
 	serving := gateConfig(cfg, shares, metrics, log)
 	serving.StallTimeout = 0

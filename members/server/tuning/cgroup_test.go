@@ -75,10 +75,10 @@ func TestGroupLimit(t *testing.T) {
 	}
 }
 
-// TestSystemRoom leaves room to the system, and most of the memory to the program.
-func TestSystemRoom(t *testing.T) {
+// TestSystemReserve leaves memory to the system, and most of it to the program.
+func TestSystemReserve(t *testing.T) {
 	for _, tc := range []struct{ group, want int64 }{{64 << 20, 16 << 20}, {400 << 20, 57 << 20}, {16 << 30, 1056 << 20}} {
-		if got := systemRoom(tc.group); got != tc.want {
+		if got := systemReserve(tc.group); got != tc.want {
 			t.Errorf("of %d MB: got %d MB, want %d", tc.group>>20, got>>20, tc.want>>20)
 		}
 	}

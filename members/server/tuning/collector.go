@@ -6,43 +6,44 @@ import (
 	"runtime/metrics"
 )
 
-// garbageRoom is how much garbage may collect before the collector runs, however
-// little is alive. By itself it runs whenever the heap has doubled, and the few
-// megabytes of a small tree double a hundred times a second under load: that took
-// a tenth of a GET's processor time.
-const garbageRoom = 32 << 20
+// By itself the garbage collector runs whenever the heap has doubled. The heap of a small
+// tree, of a few megabytes, doubles a hundred times in a second under load, and the
+// collections took a tenth of the processor time of a GET. The heap of a large tree would
+// double before it is collected, although a collection is cheap for its size: most nodes
+// hold no pointers.
 
-// largeGrowth is by how much a large heap grows until the collector runs, in percent.
-// Most nodes of a tree hold no pointers, so a collection costs little for the memory
-// that it finds.
-const largeGrowth = 33
+const (
+	// minGarbage is how much garbage there is before the collector runs, in bytes,
+	// however small the heap is.
+	minGarbage = 32 << 20
+	// largeGrowth is the growth of a large heap before the collector runs, in percent.
+	largeGrowth = 33
+	// smallestHeap is the size that the runtime assumes for any smaller heap, in bytes.
+	smallestHeap = 4 << 20
+)
 
-// collected is an object that nobody holds: when it goes, a collection has ended.
+// collected is an object that nothing refers to, so its cleanup runs after a collection.
 type collected struct{ _ *int }
 
-// tuneCollector sets the growth that brings about the next collection, unless it
-// is the one that is set, and comes back after it.
-func tuneCollector(set int) {
-	if percent := growthPercent(liveHeap()); percent != set {
-		set = percent
-		debug.SetGCPercent(set)
+// tuneCollector sets the growth before the next collection, unless it is equal to
+// current, the one that is set. It is called again after each collection.
+func tuneCollector(current int) {
+	if percent := growthPercent(liveHeap()); percent != current {
+		current = percent
+		debug.SetGCPercent(current)
 	}
-	runtime.AddCleanup(&collected{}, tuneCollector, set)
+	runtime.AddCleanup(&collected{}, tuneCollector, current)
 }
 
-// smallestHeap is what the runtime takes any smaller heap for.
-const smallestHeap = 4 << 20
-
-// growthPercent leaves a heap of that many live bytes room for garbageRoom, and
-// at least for largeGrowth.
+// growthPercent is the growth for a heap of live bytes.
 func growthPercent(live uint64) int {
-	return int(max(largeGrowth, garbageRoom*100/max(live, smallestHeap)))
+	return int(max(largeGrowth, minGarbage*100/max(live, smallestHeap)))
 }
 
-// liveHeap is what the last collection found alive, in bytes.
+// liveHeap is the number of bytes that the last collection found alive.
 func liveHeap() uint64 { return readMetrics("/gc/heap/live:bytes")[0] }
 
-// readMetrics reads numbers that the runtime keeps.
+// readMetrics reads numbers from the runtime.
 func readMetrics(names ...string) []uint64 {
 	samples := make([]metrics.Sample, len(names))
 	for i, name := range names {

@@ -28,10 +28,14 @@ func TestGrowthPercent(t *testing.T) {
 	}
 }
 
-// TestCollectorTuned sees that the collector's setting follows the heap.
+// TestCollectorTuned checks that the pace of the collector follows the size of the heap.
 func TestCollectorTuned(t *testing.T) {
 	before := debug.SetGCPercent(100)
-	defer debug.SetGCPercent(before)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	withProcessors(t, func(t *testing.T, _ int) { followHeap(t) })
+}
+
+func followHeap(t *testing.T) {
 	growth := func() int {
 		percent := debug.SetGCPercent(100)
 		debug.SetGCPercent(percent)
@@ -47,7 +51,7 @@ func TestCollectorTuned(t *testing.T) {
 	}
 	tuneCollector(0)
 	await("room for garbage beside a small heap", func() bool { return growth() > 100 })
-	ballast := make([]byte, 4*garbageRoom)
+	ballast := make([]byte, 4*minGarbage)
 	await("the growth of a large heap", func() bool { return growth() == largeGrowth })
 	runtime.KeepAlive(ballast)
 }

@@ -8,31 +8,36 @@ import (
 	"go.uber.org/zap"
 )
 
-// Memory has the collector run at the pace of a tree in memory, keeps the process within
-// the limit of its control group, and gives memory back after a burst. It returns how
-// many bytes the process may use; math.MaxInt64 if nothing limits it.
+// Memory sets the pace of the garbage collector, returns unused memory to the system, and
+// keeps the process within the memory limit of its control group. It returns the number
+// of bytes that the process may use, or math.MaxInt64 if there is no limit. It must be
+// called once.
 //
-// GOGC in the environment leaves the pace and the giving back to Go, and GOMEMLIMIT
-// names another limit, or "off".
-func Memory(log *zap.Logger) int64 {
+// If GOGC is set in the environment, Memory leaves the pace and the unused memory to Go.
+// If GOMEMLIMIT is set, that is the limit.
+func Memory(log *zap.Logger, disabled Disabled) int64 {
 	if os.Getenv("GOGC") == "" {
-		tuneCollector(0)
-		go giveBack()
+		if !disabled.has(CollectorSetting) {
+			tuneCollector(0)
+		}
+		if !disabled.has(ReleaseMemorySetting) {
+			go releaseMemory()
+		}
 	}
-	if os.Getenv("GOMEMLIMIT") != "" {
+	if os.Getenv("GOMEMLIMIT") != "" || disabled.has(MemoryLimitSetting) {
 		return debug.SetMemoryLimit(-1)
 	}
 	group := groupLimit(os.DirFS("/"))
 	if group == math.MaxInt64 {
 		return group
 	}
-	limit := group - systemRoom(group)
+	limit := group - systemReserve(group)
 	debug.SetMemoryLimit(limit)
 	log.Info("the control group limits the memory", zap.Int64("group-bytes", group), zap.Int64("limit-bytes", limit))
 	return limit
 }
 
-// systemRoom is how much of a control group's memory is left to what the Go runtime does
-// not count: the program itself, the kernel's buffers of connections, and pages of
-// files that are being written.
-func systemRoom(group int64) int64 { return min(32<<20+group/16, group/4) }
+// systemReserve is the part of a control group's memory for what the Go runtime does not
+// count: the program itself, the kernel's buffers of connections, and pages of files that
+// are being written.
+func systemReserve(group int64) int64 { return min(32<<20+group/16, group/4) }

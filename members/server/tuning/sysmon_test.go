@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// TestCalm waits in system calls after a time in which the process was at work, and
-// idly after any other.
-func TestCalm(t *testing.T) {
-	used := []time.Duration{0, atWork - 1, 2*atWork - 1, 3*atWork - 1, 3 * atWork}
+// TestWaitByLoad waits in system calls after an interval in which the process was busy,
+// and sleeps after any other.
+func TestWaitByLoad(t *testing.T) {
+	used := []time.Duration{0, busyTime - 1, 2*busyTime - 1, 3*busyTime - 1, 3 * busyTime}
 	want := []string{"idle", "idle", "busy", "busy", "idle"}
 	var got []string
 	wait := func(how string) func(time.Duration) {
 		return func(d time.Duration) {
-			if d != lookEvery {
-				t.Errorf("it waits for %v, want %v", d, lookEvery)
+			if d != loadInterval {
+				t.Errorf("it waits for %v, want %v", d, loadInterval)
 			}
 			if got = append(got, how); len(got) == len(want) {
 				runtime.Goexit()
@@ -28,7 +28,7 @@ func TestCalm(t *testing.T) {
 		defer close(done)
 		reads := 0
 		clock := func() time.Duration { reads++; return used[reads-1] }
-		calm(clock, wait("idle"), wait("busy"))
+		waitByLoad(clock, wait("idle"), wait("busy"))
 	}()
 	<-done
 	if !slices.Equal(got, want) {
@@ -36,16 +36,16 @@ func TestCalm(t *testing.T) {
 	}
 }
 
-// TestHold waits as long as it is told.
-func TestHold(t *testing.T) {
+// TestWaitInSystemCalls checks that the wait is as long as asked.
+func TestWaitInSystemCalls(t *testing.T) {
 	began := time.Now()
-	hold(4 * holdFor)
-	if waited := time.Since(began); waited < 4*holdFor {
-		t.Errorf("it waited for %v, want %v", waited, 4*holdFor)
+	waitInSystemCalls(4 * pollTime)
+	if waited := time.Since(began); waited < 4*pollTime {
+		t.Errorf("it waited for %v, want %v", waited, 4*pollTime)
 	}
 }
 
-// TestProcessorTime works until the clock tells so.
+// TestProcessorTime uses processor time until the clock shows it.
 func TestProcessorTime(t *testing.T) {
 	before := processorTime()
 	for end := time.Now().Add(10 * time.Second); processorTime() == before; {

@@ -5,18 +5,18 @@ import (
 	"testing"
 )
 
-// TestWantsCollection tells a burst that may have ended from a tree that has grown.
-func TestWantsCollection(t *testing.T) {
+// TestBurstEnded distinguishes a burst that may have ended from a tree that has grown.
+func TestBurstEnded(t *testing.T) {
 	const usual = 1 << 30
 	at := func(live uint64, collections uint64) heap { return heap{live: live, collections: collections} }
 	for _, tc := range []struct {
-		name  string
-		looks []heap
-		want  bool
+		name   string
+		checks []heap
+		want   bool
 	}{
-		{"the first look", []heap{at(4*usual, 5)}, false},
-		{"nothing new", []heap{at(usual, 5), at(usual, 5)}, false},
-		{"somewhat more", []heap{at(usual+usual/4, 5), at(usual+usual/4, 5)}, false},
+		{"the first check", []heap{at(4*usual, 5)}, false},
+		{"no growth", []heap{at(usual, 5), at(usual, 5)}, false},
+		{"a little more", []heap{at(usual+usual/4, 5), at(usual+usual/4, 5)}, false},
 		{"far more", []heap{at(2*usual, 5), at(2*usual, 5)}, true},
 		{"far more, and collections go on", []heap{at(2*usual, 5), at(2*usual, 6)}, false},
 		{"far more after some minutes in which collections went on", []heap{
@@ -26,10 +26,10 @@ func TestWantsCollection(t *testing.T) {
 		{"as much as usual after less", []heap{at(usual/2, 5), at(usual, 6), at(usual, 6)}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			k := keeper{usual: usual}
+			r := releaser{baseline: usual}
 			var got bool
-			for _, h := range tc.looks {
-				got = k.wantsCollection(h)
+			for _, h := range tc.checks {
+				got = r.burstEnded(h)
 			}
 			if got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
@@ -37,66 +37,70 @@ func TestWantsCollection(t *testing.T) {
 		})
 	}
 	t.Run("a small heap that has doubled", func(t *testing.T) {
-		k := keeper{usual: 20 << 20}
-		for range 2 { // looks in a row
-			if k.wantsCollection(at(40<<20, 5)) {
+		r := releaser{baseline: 20 << 20}
+		for range 2 {
+			if r.burstEnded(at(40<<20, 5)) {
 				t.Error("it is collected")
 			}
 		}
 	})
 	t.Run("a burst right after the start", func(t *testing.T) {
-		var k keeper
-		if k.wantsCollection(at(usual, 5)) || !k.wantsCollection(at(usual, 5)) {
-			t.Error("it is taken for usual")
+		var r releaser
+		if r.burstEnded(at(usual, 5)) || !r.burstEnded(at(usual, 5)) {
+			t.Error("it is taken for the baseline")
 		}
 	})
 	t.Run("a tree that has grown is collected in vain a few times", func(t *testing.T) {
-		var k keeper
+		var r releaser
 		forced := uint64(0)
 		for range 100 {
-			if k.wantsCollection(at(4*usual, 5+forced)) {
+			if r.burstEnded(at(4*usual, 5+forced)) {
 				forced++
-				k.collected(at(4*usual, 5+forced))
+				r.collected(at(4*usual, 5+forced))
 			}
 		}
 		if forced == 0 || forced > 5 {
-			t.Errorf("%d collections in 100 looks", forced)
+			t.Errorf("%d collections in 100 checks", forced)
 		}
 	})
 }
 
-// TestHasTooMuch wants two looks that find much unused memory.
-func TestHasTooMuch(t *testing.T) {
+// TestHasExcess requires two checks in a row that find much unused memory.
+func TestHasExcess(t *testing.T) {
 	little, much := heap{goal: 1 << 30, unused: 400 << 20}, heap{goal: 1 << 30, unused: 600 << 20}
-	var k keeper
+	var r releaser
 	for i, step := range []struct {
 		heap heap
 		want bool
 	}{{much, false}, {little, false}, {much, false}, {much, true}, {heap{goal: 4 << 20, unused: 60 << 20}, false}} {
-		if got := k.hasTooMuch(step.heap); got != step.want {
-			t.Errorf("look %d: got %v", i, got)
+		if got := r.hasExcess(step.heap); got != step.want {
+			t.Errorf("check %d: got %v", i, got)
 		}
 	}
 }
 
-// TestBurstIsGivenBack uses much memory for a moment, and then looks as often as a
-// minute has room for.
-func TestBurstIsGivenBack(t *testing.T) {
+// TestBurstIsReleased uses much memory for a moment, and then checks as often as the
+// process does in a minute.
+func TestBurstIsReleased(t *testing.T) {
+	withProcessors(t, func(t *testing.T, _ int) { releaseBurst(t) })
+}
+
+func releaseBurst(t *testing.T) {
 	const size = 256 << 20
-	var k keeper
+	var r releaser
 	runtime.GC()
-	k.look()
+	r.check()
 	burst := make([]byte, size)
 	for i := 0; i < size; i += 4096 {
 		burst[i] = 1
 	}
-	runtime.GC() // finds it alive
+	runtime.GC() // it finds the burst alive
 	runtime.KeepAlive(burst)
 	burst = nil
 	for range 4 {
-		k.look()
+		r.check()
 	}
-	if h := readHeap(); h.unused > spareRoom || h.live > size/2 {
-		t.Errorf("%d MB are still kept, %d MB alive", h.unused>>20, h.live>>20)
+	if h := readHeap(); h.unused > smallAmount || h.live > size/2 {
+		t.Errorf("%d MB are unused, %d MB alive", h.unused>>20, h.live>>20)
 	}
 }
