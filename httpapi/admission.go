@@ -16,51 +16,50 @@ import (
 )
 
 const (
-	// refusingAtOnce is how many connections over the limit are told so at a time, each for at most
-	// refusingTime. Further ones are closed without a word: they would take the descriptors that the
-	// limit keeps free.
-	refusingAtOnce = 16
-	refusingTime   = time.Second
-	// logPause is the least time between two lines of the log about connections that were not taken.
-	logPause = 10 * time.Second
-	// leastPause and longestPause are how long a listener waits after an error of Accept, such as
-	// a lack of descriptors. The first error waits for the least, each further one twice as long.
-	leastPause, longestPause = 5 * time.Millisecond, time.Second
+	// maxRefusals is how many connections over the limit can get a 503 at a time, each for at most refusalTime. Further
+	// ones are closed without an answer: they would use the descriptors that the limit keeps free.
+	maxRefusals = 16
+	refusalTime = time.Second
+	// logInterval is the shortest time between two log lines about connections that were not accepted.
+	logInterval = 10 * time.Second
+	// minPause and maxPause are how long a listener waits after an error of Accept, such as a lack of descriptors. It waits
+	// for minPause after the first error, and twice as long after each further one.
+	minPause, maxPause = 5 * time.Millisecond, time.Second
 )
 
-// RefusingDescriptors is how many descriptors an Admission needs beyond its limit.
-const RefusingDescriptors = refusingAtOnce + 1
+// RefusalDescriptors is how many descriptors an admission uses in addition to its limit.
+const RefusalDescriptors = maxRefusals + 1
 
-// Admission bounds the connections of a group of listeners. Without a bound, clients that do
-// nothing but connect would take the descriptors that the log needs for its next file.
-type Admission struct {
+// admission limits the open connections of a group of listeners. Without a limit, clients that only connect could use up the
+// descriptors that the write-ahead log needs for its next file. Its methods may be called from any goroutine.
+type admission struct {
 	group    string
 	limit    int64
 	open     atomic.Int64
 	counts   *stats.Connections
 	log      *zap.Logger
-	refusing chan struct{} // has an element for each connection that is being told
+	refusals chan struct{} // has an element for each connection that is getting a 503
 
-	mu     sync.Mutex
-	silent int       // connections and errors that no line of the log tells of yet
-	logged time.Time // when the last line was written
+	mu       sync.Mutex
+	unlogged int       // connections and errors since the last log line
+	logged   time.Time // when the last line was written
 }
 
-// NewAdmission makes the Admission of a group, which its metrics are named by.
-func NewAdmission(group string, limit int, metrics *stats.Metrics, log *zap.Logger) *Admission {
-	a := &Admission{group: group, limit: int64(limit), log: log, refusing: make(chan struct{}, refusingAtOnce)}
+// newAdmission makes the admission of a group. The name of the group is the label of its metrics.
+func newAdmission(group string, limit int, metrics *stats.Metrics, log *zap.Logger) *admission {
+	a := &admission{group: group, limit: int64(limit), log: log, refusals: make(chan struct{}, maxRefusals)}
 	a.counts = metrics.Connections(group, limit, a.open.Load)
 	return a
 }
 
-// Listen gives the connections of a listener that the group has room for. Its Accept fails only
-// when the listener is closed; it waits out any other error.
-func (a *Admission) Listen(l net.Listener) net.Listener {
+// Listen returns a listener that accepts the connections of l within the limit of the group. Its Accept fails only when the
+// listener is closed. After any other error it waits and tries again.
+func (a *admission) Listen(l net.Listener) net.Listener {
 	return &admittedListener{Listener: l, group: a, closed: make(chan struct{})}
 }
 
-// admit counts a connection, and says whether there is room for it.
-func (a *Admission) admit() bool {
+// admit counts a connection. It reports false if the limit is reached.
+func (a *admission) admit() bool {
 	if a.open.Add(1) <= a.limit {
 		return true
 	}
@@ -68,54 +67,54 @@ func (a *Admission) admit() bool {
 	return false
 }
 
-// refuse tells a client that there is no room, without waiting for it.
-func (a *Admission) refuse(c net.Conn) {
+// refuse answers a connection with a 503. It does not wait for the client.
+func (a *admission) refuse(c net.Conn) {
 	a.counts.Refused()
-	a.report("connections refused: all that may be open are (--max-connections, or the limit of open files)", zap.Int64("limit", a.limit))
+	a.report("connections refused: the limit of open connections is reached (--max-connections, or the limit of open files)", zap.Int64("limit", a.limit))
 	select {
-	case a.refusing <- struct{}{}:
+	case a.refusals <- struct{}{}:
 	default:
-		_ = c.Close() // nothing was said on it
+		_ = c.Close() // nothing was sent on it
 		return
 	}
 	go func() {
-		defer func() { <-a.refusing }()
-		defer func() { _ = c.Close() }() // what could be said was said
-		_ = c.SetDeadline(time.Now().Add(refusingTime))
+		defer func() { <-a.refusals }()
+		defer func() { _ = c.Close() }() // all that could be sent was sent
+		_ = c.SetDeadline(time.Now().Add(refusalTime))
 		if _, err := c.Read(make([]byte, 1)); err != nil {
-			return // clients don't expect an answer before they ask
+			return // clients don't expect a response before their request
 		}
 		const text = "too many connections\n"
 		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"+
 			"Retry-After: 1\r\nConnection: close\r\n\r\n%s", len(text), text)
 		if closeWrite(c) == nil {
-			_, _ = io.Copy(io.Discard, c) // closing with bytes unread would take the answer back
+			_, _ = io.Copy(io.Discard, c) // a close with unread bytes would reset the connection, and the client could lose the response
 		}
 	}()
 }
 
-// report writes a line of the log, or counts for the next one if the last was a moment ago.
-func (a *Admission) report(text string, fields ...zap.Field) {
+// report writes a log line. If the last line is younger than logInterval, it only counts for the next line.
+func (a *admission) report(text string, fields ...zap.Field) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.silent++
-	if now := time.Now(); now.Sub(a.logged) >= logPause {
-		a.log.Warn(text, append(fields, zap.String("listener", a.group), zap.Int("times", a.silent))...)
-		a.silent, a.logged = 0, now
+	a.unlogged++
+	if now := time.Now(); now.Sub(a.logged) >= logInterval {
+		a.log.Warn(text, append(fields, zap.String("listener", a.group), zap.Int("times", a.unlogged))...)
+		a.unlogged, a.logged = 0, now
 	}
 }
 
-// admittedListener is a listener of a group.
+// admittedListener is a listener that counts its connections.
 type admittedListener struct {
 	net.Listener
-	group  *Admission
+	group  *admission
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Accept gives the next connection that there is room for.
+// Accept returns the next connection within the limit.
 func (l *admittedListener) Accept() (net.Conn, error) {
-	pause := leastPause
+	pause := minPause
 	for {
 		c, err := l.Listener.Accept()
 		switch {
@@ -123,43 +122,43 @@ func (l *admittedListener) Accept() (net.Conn, error) {
 			return &admittedConn{Conn: c, group: l.group}, nil
 		case err == nil:
 			l.group.refuse(c)
-			pause = leastPause
+			pause = minPause
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		default:
 			l.group.counts.Failed()
-			l.group.report("connections can't be accepted, it will be tried again", zap.Error(err))
+			l.group.report("connections can't be accepted; the listener tries again", zap.Error(err))
 			select {
 			case <-l.closed:
 				return nil, net.ErrClosed
 			case <-time.After(pause):
 			}
-			pause = min(2*pause, longestPause)
+			pause = min(2*pause, maxPause)
 		}
 	}
 }
 
-// Close ends Accept.
+// Close makes Accept return.
 func (l *admittedListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
 }
 
-// admittedConn is a connection that is counted until it is closed.
+// admittedConn is a connection that counts until it is closed.
 type admittedConn struct {
 	net.Conn
-	group *Admission
+	group *admission
 	once  sync.Once
 }
 
-// Close makes room for another one.
+// Close closes the connection and allows another one.
 func (c *admittedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { c.group.open.Add(-1) })
 	return err
 }
 
-// SyscallConn gives the connection as the system knows it.
+// SyscallConn returns the connection's socket.
 func (c *admittedConn) SyscallConn() (syscall.RawConn, error) {
 	socket, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -168,7 +167,7 @@ func (c *admittedConn) SyscallConn() (syscall.RawConn, error) {
 	return socket.SyscallConn()
 }
 
-// CloseWrite ends what is sent, and leaves open what is received.
+// CloseWrite closes the sending side only.
 func (c *admittedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func closeWrite(c net.Conn) error {

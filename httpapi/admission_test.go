@@ -21,17 +21,17 @@ import (
 	"pando/stats"
 )
 
-// admissionPatience is how long a test waits for what should come at once.
+// admissionPatience is how long a test waits for something that must happen soon.
 const admissionPatience = 10 * time.Second
 
-// admission is a group with room for limit connections, with its log and its metrics.
-func admission(limit int) (*Admission, *observer.ObservedLogs, *stats.Metrics) {
+// newTestAdmission returns an admission with its log and its metrics.
+func newTestAdmission(limit int) (*admission, *observer.ObservedLogs, *stats.Metrics) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	metrics := stats.NewMetrics(stats.Build{})
-	return NewAdmission("client", limit, metrics, zap.New(core)), logs, metrics
+	return newAdmission("client", limit, metrics, zap.New(core)), logs, metrics
 }
 
-// scraped is the text of the metrics.
+// scraped returns the text of the metrics.
 func scraped(m *stats.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -49,7 +49,7 @@ func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
 }
 
 func TestAdmission(t *testing.T) {
-	a, logs, metrics := admission(2)
+	a, logs, metrics := newTestAdmission(2)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))
 	server.Listener = stream.Listen(a.Listen(server.Listener), stream.StallPolicy{Timeout: time.Minute, Metrics: metrics, Logger: zap.NewNop()})
 	server.Start()
@@ -68,7 +68,7 @@ func TestAdmission(t *testing.T) {
 	first, second := dial(), dial()
 	awaitScraped(t, metrics, `pando_connections{listener="client"} 2`)
 
-	t.Run("one more is told", func(t *testing.T) {
+	t.Run("a connection over the limit gets a 503", func(t *testing.T) {
 		c := dial()
 		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
-	t.Run("many more are one line of the log", func(t *testing.T) {
+	t.Run("many connections over the limit are one log line", func(t *testing.T) {
 		for range 50 {
 			dial()
 		}
@@ -87,7 +87,7 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("the log has %d lines: %v", len(all), all)
 		}
 	})
-	t.Run("those that are in are served", func(t *testing.T) {
+	t.Run("connections within the limit are served", func(t *testing.T) {
 		if _, err := io.WriteString(first, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
-	t.Run("a closed one makes room", func(t *testing.T) {
+	t.Run("a closed connection allows another one", func(t *testing.T) {
 		_ = second.Close()
 		awaitScraped(t, metrics, `pando_connections{listener="client"} 0`)
 		resp, err := http.Get("http://" + address)
@@ -106,14 +106,14 @@ func TestAdmission(t *testing.T) {
 	})
 }
 
-// brittle is a listener whose Accept fails with each of its errors first.
-type brittle struct {
+// failingListener is a listener whose Accept first fails with each of its errors.
+type failingListener struct {
 	net.Listener
 	mu   sync.Mutex
 	errs []error
 }
 
-func (b *brittle) Accept() (net.Conn, error) {
+func (b *failingListener) Accept() (net.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.errs) > 0 {
@@ -125,18 +125,18 @@ func (b *brittle) Accept() (net.Conn, error) {
 }
 
 func TestAcceptErrors(t *testing.T) {
-	open := func(t *testing.T, errs ...error) (net.Listener, *Admission, *stats.Metrics) {
+	open := func(t *testing.T, errs ...error) (net.Listener, *admission, *stats.Metrics) {
 		t.Helper()
 		socket, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, _, metrics := admission(10)
-		l := a.Listen(&brittle{Listener: socket, errs: errs})
+		a, _, metrics := newTestAdmission(10)
+		l := a.Listen(&failingListener{Listener: socket, errs: errs})
 		t.Cleanup(func() { _ = l.Close() })
 		return l, a, metrics
 	}
-	t.Run("none ends the listener", func(t *testing.T) {
+	t.Run("an error does not end Accept", func(t *testing.T) {
 		l, _, metrics := open(t, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, errors.New("anything"))
 		go func() {
 			if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
@@ -151,7 +151,7 @@ func TestAcceptErrors(t *testing.T) {
 		defer c.Close()
 		awaitScraped(t, metrics, `pando_accept_errors_total{listener="client"} 6`)
 	})
-	t.Run("closing does", func(t *testing.T) {
+	t.Run("Close ends Accept", func(t *testing.T) {
 		endless := make([]error, 1000)
 		for i := range endless {
 			endless[i] = syscall.EMFILE
@@ -170,7 +170,7 @@ func TestAcceptErrors(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		case <-time.After(admissionPatience):
-			t.Error("Accept goes on")
+			t.Error("Accept did not return")
 		}
 	})
 }

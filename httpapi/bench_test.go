@@ -66,14 +66,3 @@ func BenchmarkPut(b *testing.B) {
 type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
-
-func BenchmarkParseForm(b *testing.B) {
-	text := "value=" + strings.Repeat("x", 256) + "&ttl=5&prevExist=true"
-	b.ReportAllocs()
-	for b.Loop() {
-		var f form
-		if err := f.scan(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -58,13 +58,13 @@ func TestHealth(t *testing.T) {
 		}
 	})
 	t.Run("before the member serves", func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Ready = make(chan struct{}) })
+		f := newFixture(t, func(c *MemberConfig) { c.Ready = make(chan struct{}) })
 		if got := onTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)
 		}
 	})
 	t.Run("while checkpoints fail", func(t *testing.T) {
-		f := newFixture(t, func(c *Config) {
+		f := newFixture(t, func(c *MemberConfig) {
 			c.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
 		})
 		w := f.do("GET", "/health", "")

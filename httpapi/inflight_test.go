@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 // TestLargeAnswers holds that an answer in pieces has the bytes, the length and the
 // connection of one that is written at once.
 func TestLargeAnswers(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.MaxRequestBytes = 20 << 20 })
+	f := newFixture(t, func(c *MemberConfig) { c.MaxRequestBytes = 20 << 20 })
 	server := serveFixture(t, f, (*httptest.Server).Start)
 	for _, key := range []string{"a", "b/c", "b/d"} {
 		f.do("PUT", "/v2/keys/l/"+key, url.Values{"value": {strings.Repeat("é<\x00", 100<<10)}}.Encode())
@@ -54,7 +55,7 @@ func unfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	mustSend(t, c, "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: "+decimals(uint64(len(form) + 1))[0]+"\r\n\r\n"+form)
+	mustSend(t, c, "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: "+strconv.Itoa(len(form)+1)+"\r\n\r\n"+form)
 	return c
 }
 
@@ -63,7 +64,7 @@ func unfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
 func TestBodiesThatNeverEnd(t *testing.T) {
 	form := url.Values{"value": {strings.Repeat("v", 500_000)}}.Encode()
 	start := func(t *testing.T, body time.Duration) (*fixture, *httptest.Server) {
-		f := newFixture(t, func(c *Config) { c.MaxInflightBytes, c.BodyTimeout = 1<<20, body })
+		f := newFixture(t, func(c *MemberConfig) { c.MaxInflightBytes, c.BodyTimeout = 1<<20, body })
 		return f, serveFixture(t, f, (*httptest.Server).Start)
 	}
 	put := func(t *testing.T, server *httptest.Server, form string) (int, string) {
@@ -140,7 +141,7 @@ func TestBodyLimits(t *testing.T) {
 	} {
 		for _, framing := range []string{"announced", "in chunks"} {
 			t.Run(tc.name+", "+framing, func(t *testing.T) {
-				f := newFixture(t, func(c *Config) { c.MaxRequestBytes = tc.limit })
+				f := newFixture(t, func(c *MemberConfig) { c.MaxRequestBytes = tc.limit })
 				server := serveFixture(t, f, (*httptest.Server).Start)
 				body := io.Reader(strings.NewReader(tc.form))
 				if framing == "in chunks" {

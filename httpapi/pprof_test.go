@@ -15,8 +15,8 @@ import (
 // servePprof serves the profiles on connections as a member has them.
 func servePprof(t *testing.T) (address string) {
 	t.Helper()
-	f := newFixture(t, func(c *Config) { c.Pprof, c.BodyTimeout = On, time.Minute })
-	server := httptest.NewUnstartedServer(f.Server.Client())
+	f := newFixture(t, func(c *MemberConfig) { c.Pprof, c.BodyTimeout = On, time.Minute })
+	server := httptest.NewUnstartedServer(f.handler)
 	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
 	server.Start()
 	t.Cleanup(server.Close)

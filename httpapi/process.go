@@ -1,15 +1,32 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
-	"pando/httpapi/service"
-
 	"github.com/go-chi/chi/v5"
+
+	"pando/httpapi/service"
 )
 
-// process answers what needs no data of a member: which program runs, whether it is healthy, and what it counts.
+// Switch turns a part of the API on or off.
+type Switch bool
+
+// The positions of a Switch.
+const (
+	Off Switch = false
+	On  Switch = true
+)
+
+// Versions is the body of /version: the version of etcd whose v2 API this server has, that of the cluster, and Pando's own version.
+type Versions struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
+	Pando   string `json:"pando"`
+}
+
+// process serves what needs no data of a member: the version of the program, its health, its metrics and its profiles.
 type process struct {
 	versions Versions
 	metrics  http.Handler
@@ -19,27 +36,27 @@ type process struct {
 	stallTimeout time.Duration
 }
 
-// mount adds routes of a process to a router.
+// mount adds the routes of the tables to a router.
 func (p *process) mount(r chi.Router, tables ...[]route[*process]) {
 	for _, table := range tables {
 		mount(r, table, binding[*process]{to: p})
 	}
 }
 
-func (p *process) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	p.metrics.ServeHTTP(w, r)
-}
+func (p *process) serveMetrics(w http.ResponseWriter, r *http.Request) { p.metrics.ServeHTTP(w, r) }
 
 func (p *process) serveVersion(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, p.versions)
+	body, _ := json.Marshal(p.versions) // strings can always be encoded
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // an error means that the client is gone
 }
 
-// serveHealth answers as the reference does, byte for byte, unless there is a reason that the reference does not have.
+// serveHealth responds byte for byte as the reference does, unless there is a reason that the reference does not have.
 func (p *process) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := p.health()
 	switch {
 	case h.OK:
-		_, _ = w.Write([]byte(`{"health":"true"}`)) // an error means that the client went away
+		_, _ = w.Write([]byte(`{"health":"true"}`)) // an error means that the client is gone
 	case h.Reason != "":
 		http.Error(w, `{"health":"false","reason":"`+h.Reason+`"}`, http.StatusServiceUnavailable)
 	default:

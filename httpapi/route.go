@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"pando/httpapi/service"
+	v2 "pando/httpapi/v2"
 	"pando/stats"
 )
 
@@ -28,9 +31,8 @@ const anyMethod = ""
 // answered or nil.
 type handler[T any] func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error)
 
-// uncounted is the operation of requests that a handler counts itself or that are not in the metrics, such as those for the
-// metrics.
-const uncounted stats.Op = 255
+// uncounted is the operation of requests that are not in the metrics, such as those for the metrics.
+const uncounted = service.Uncounted
 
 // plain makes a handler of one whose requests are not counted.
 func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] {
@@ -84,12 +86,20 @@ func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 			op, err = line.serve(b.to, w, r)
 		}
 		if op != uncounted {
-			b.metrics.Observe(op, outcomeOf(r, err), time.Since(start))
+			b.metrics.Observe(op, outcome(r, err), time.Since(start))
 		}
 		if err == http.ErrAbortHandler {
 			panic(err)
 		}
 	}
+}
+
+// outcome returns what the metrics count for a request that was answered with err or without an error.
+func outcome(r *http.Request, err error) stats.Outcome {
+	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		return stats.Canceled
+	}
+	return v2.Outcome(err)
 }
 
 // refuse answers a request that the route does not allow, and returns why; nil if the request is allowed.
@@ -136,8 +146,8 @@ func routeByPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := chi.RouteContext(r.Context())
 		route.RouteMethod = http.MethodGet
-		if strings.HasPrefix(r.URL.Path, keysPath+"/") {
-			route.RoutePath = keysPath
+		if strings.HasPrefix(r.URL.Path, v2.KeysPath+"/") {
+			route.RoutePath = v2.KeysPath
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -1,11 +1,14 @@
 package httpapi
 
-import "pando/stats"
+import (
+	v2 "pando/httpapi/v2"
+	"pando/stats"
+)
 
 // The tables of routes. The routers, the answers to methods that are not allowed, the labels of the metrics and the CORS
 // headers follow from them. Those of a process need no data of a member: they are served as soon as the process listens.
 var (
-	// monitorRoutes are for those who watch the process. They are served on the metrics URLs, too.
+	// monitorRoutes are for monitoring. They are served on the metrics URLs, too.
 	monitorRoutes = []route[*process]{
 		{"/health", "GET", scripts, uncounted, plain((*process).serveHealth)},
 		{"/metrics", anyMethod, scripts, uncounted, plain((*process).serveMetrics)},
@@ -19,30 +22,23 @@ var (
 		{"/debug/pprof/*", anyMethod, noScripts, uncounted, plain((*process).servePprof)},
 	}
 	// clientRoutes need the data of a member.
-	clientRoutes = []route[*Server]{
-		{keysPath, "HEAD,GET,PUT,POST,DELETE", scripts, stats.OpOther, (*Server).keys},
-		{"/v2/machines", "GET,HEAD", scripts, stats.OpMembers, (*Server).machines},
-		{"/v2/members", memberMethods, ownScripts, stats.OpMembers, (*Server).members},
-		{"/v2/members/*", memberMethods, ownScripts, stats.OpMembers, (*Server).members},
-		{"/v2/stats/self", "GET", scripts, stats.OpStats, (*Server).statsSelf},
-		{"/v2/stats/store", "GET", scripts, stats.OpStats, (*Server).statsStore},
-		{"/v2/stats/leader", "GET", scripts, stats.OpStats, (*Server).statsLeader},
-		{snapshotPath, "GET", noScripts, stats.OpOther, (*Server).snapshot},
+	clientRoutes = []route[*v2.API]{
+		{v2.KeysPath, "HEAD,GET,PUT,POST,DELETE", scripts, stats.OpOther, (*v2.API).Keys},
+		{"/v2/machines", "GET,HEAD", scripts, stats.OpMembers, (*v2.API).Machines},
+		{"/v2/members", memberMethods, ownScripts, stats.OpMembers, (*v2.API).Members},
+		{"/v2/members/*", memberMethods, ownScripts, stats.OpMembers, (*v2.API).Members},
+		{"/v2/stats/self", "GET", scripts, stats.OpStats, (*v2.API).SelfStats},
+		{"/v2/stats/store", "GET", scripts, stats.OpStats, (*v2.API).StoreStats},
+		{"/v2/stats/leader", "GET", scripts, stats.OpStats, (*v2.API).LeaderStats},
+		{"/v2/snapshot", "GET", noScripts, stats.OpOther, (*v2.API).Snapshot},
 	}
-	// peerRoutes are served on the peer URLs, beside those of package raft: members that look for a cluster read them.
-	peerRoutes = []route[*Server]{
-		{"/members", "GET", noScripts, uncounted, plain((*Server).peerMembers)},
+	// peerRoutes are served on the peer URLs, with those of package raft. Members that look for a cluster read them.
+	peerRoutes = []route[*v2.API]{
+		{"/members", "GET", noScripts, uncounted, plain((*v2.API).PeerMembers)},
 	}
 )
 
-const (
-	memberMethods = "GET,POST,DELETE,PUT"
-	// keysPath is the path of the tree's root.
-	keysPath = "/v2/keys"
-	// snapshotPath is the path of the member's whole state as a file.
-	snapshotPath = "/v2/snapshot"
-)
+const memberMethods = "GET,POST,DELETE,PUT"
 
-// scriptless are the paths that no script may read, whatever --cors allows: the whole state, and what the memory of the
-// process shows.
+// scriptless are the paths that no script may read, whatever --cors allows: they show the whole state and the memory of the process.
 var scriptless = append(privatePaths(clientRoutes), privatePaths(profileRoutes)...)

@@ -1,150 +1,175 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
-	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"pando/httpapi/budget"
-	"pando/httpapi/service"
 	"pando/httpapi/stream"
 	"pando/stats"
-	"pando/tree"
 )
 
-// Config is what the API is made of. All fields must be set, but for those
-// whose comment names a default.
+// HeaderTimeout bounds how long a client or a peer may take to send the head of a request.
+const HeaderTimeout = 10 * time.Second
+
+// Config is what a Server is made of. All fields must be set unless their comment says otherwise.
 type Config struct {
-	service.Config
-	Metrics *stats.Metrics
-	// CORS lists the origins that browsers may call from; "*", or none at all,
-	// is any.
+	// StartTimeout is how long a request may wait for Open.
+	StartTimeout time.Duration
+	Metrics      *stats.Metrics
+	// Versions is the body of /version until Open.
+	Versions Versions
+	// CORS lists the origins whose scripts may use the API. "*" or an empty list allows all.
 	CORS []string
-	// MaxRequestBytes bounds the body of a request, each escaped byte of a form counted
-	// once; 0 lets forms be as long as the reference does.
-	MaxRequestBytes int64
-	// MaxInflightBytes bounds the bytes that large requests and answers hold together.
-	MaxInflightBytes int64
-	// StallTimeout is how long a client may take nothing of what is sent to it.
-	StallTimeout time.Duration
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
-	// Versions is what /version says.
-	Versions Versions
-	// Pprof serves /debug/pprof.
+	// Pprof enables /debug/pprof until Open.
 	Pprof Switch
-	// Processors is how many there are for this process; as many goroutines as run
-	// at a time if 0.
-	Processors int
-	Logger     *zap.Logger
-	// Now is the wall clock; time.Now if nil.
-	Now func() time.Time
+	// Connections limits the open connections.
+	Connections ConnectionLimits
+	// StallTimeout is how long a client may take nothing of what is sent to it. With 0 connections are served as they are
+	// accepted. A proxy needs that: only net/http's own reads show that a client is gone.
+	StallTimeout time.Duration
+	// BaseContext is the parent of the contexts of clients' requests; context.Background() if nil.
+	BaseContext context.Context
+	Logger      *zap.Logger
 }
 
-// Switch turns a part of the API on or off.
-type Switch bool
-
-// The positions of a Switch.
-const (
-	Off Switch = false
-	On  Switch = true
-)
-
-// Versions is the answer of /version: the level of the v2 API that is spoken,
-// and Pando's own version.
-type Versions struct {
-	Server  string `json:"etcdserver"`
-	Cluster string `json:"etcdcluster"`
-	Pando   string `json:"pando"`
+// ConnectionLimits are the largest numbers of open connections of each group of listeners.
+type ConnectionLimits struct {
+	Client, Peer, Metrics int
 }
 
-// Server gives the handlers for the listeners of one member.
+// Listeners are the open sockets of a process. A proxy has none for peers.
+type Listeners struct {
+	Client, Peer, Metrics []net.Listener
+}
+
+// Handlers serve the listeners of a Server after Open.
+type Handlers struct {
+	Client, Peer, Observation http.Handler // Observation serves the metrics URLs; Peer may be nil without peer listeners
+	// KeepAlive is one more listener of the client URLs; see stream.Dispatcher.KeepAlive. It may be nil.
+	KeepAlive net.Listener
+	// CloseWaits is called once, by Shutdown. It ends requests that may take long. It may be nil.
+	CloseWaits func()
+}
+
+// Server serves all listeners of a process, from the time when they are open. Until the handlers exist, it answers what needs no
+// data, and other requests wait for Open: see startup.go. The order of calls is NewServer, Serve, Open, Shutdown, Close. Open is
+// left out if the start fails.
 type Server struct {
-	Config
-	process   process
-	service   *service.Service
-	clusterID []string // a header's value, shared by all answers
-	streams   *stream.Dispatcher
-	budget    *budget.Bytes
+	cfg      Config
+	process  process
+	handlers atomic.Pointer[Handlers]
+	opened   chan struct{} // closed by Open
+	stopping chan struct{} // closed by Shutdown
+	stopOnce sync.Once
+	failed   chan error
 
-	crossOrigin *http.CrossOriginProtection // of what no web page may do unasked
+	clients, peers, metrics *http.Server
 }
 
-// eventShare is the share of the bytes in flight that the encodings of events may take.
-const eventShare = 8
-
-// New makes a Server.
-func New(cfg Config) *Server {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+// NewServer makes a Server.
+func NewServer(cfg Config) *Server {
+	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
+	s.process = process{
+		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: notStarted, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout,
 	}
-	if cfg.Processors == 0 {
-		cfg.Processors = runtime.GOMAXPROCS(0)
+	s.clients = newHTTPServer(s.client(), cfg.Logger.Named("client"))
+	s.peers = newHTTPServer(s.peer(), cfg.Logger.Named("peer"))
+	s.metrics = newHTTPServer(s.observation(), cfg.Logger.Named("metrics"))
+	if cfg.BaseContext != nil {
+		s.clients.BaseContext = func(net.Listener) context.Context { return cfg.BaseContext }
 	}
-	s := &Server{
-		Config:    cfg,
-		service:   service.New(cfg.Config),
-		clusterID: []string{cfg.Members.ClusterID().String()},
-		budget:    budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
-
-		crossOrigin: newCORS(cfg.CORS).protection(),
-	}
-	s.streams = stream.New(stream.Config{
-		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: s.budget,
-		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
-		Metrics:    cfg.Metrics, Logger: cfg.Logger, Ended: s.watchEnded,
-	})
-	s.process = process{versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: s.service.Health, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout}
 	return s
 }
 
-// Client is the handler of the client URLs.
-func (s *Server) Client() http.Handler {
-	r := newRouter()
-	s.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
-	mount(r, clientRoutes, s.binding())
-	return timeBodies(s.BodyTimeout, newCORS(s.CORS).wrap(cleanPath(r)))
+func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: HeaderTimeout, ErrorLog: zap.NewStdLog(log)}
+	closeUnusedConns(s)
+	return s
 }
 
-// Observation is the handler of the metrics URLs: /metrics and /health alone.
-func (s *Server) Observation() http.Handler {
-	r := newRouter()
-	s.process.mount(r, monitorRoutes)
-	return timeBodies(s.BodyTimeout, r)
+// Serve accepts connections on all listeners, which it owns from now on, and returns at once. It may be called once. The channel
+// receives the first error of a listener. After Shutdown or Close it receives none.
+func (s *Server) Serve(l Listeners) <-chan error {
+	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
+	for _, group := range []struct {
+		name      string
+		server    *http.Server
+		listeners []net.Listener
+		limit     int
+		clients   bool // the connections come from clients, not from peers
+	}{
+		{"client", s.clients, l.Client, s.cfg.Connections.Client, true},
+		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, false},
+		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, true},
+	} {
+		if len(group.listeners) == 0 {
+			continue // the group has no metrics
+		}
+		limited := newAdmission(group.name, group.limit, s.cfg.Metrics, s.cfg.Logger)
+		for _, listener := range group.listeners {
+			listener = limited.Listen(listener)
+			if group.clients && s.cfg.StallTimeout > 0 {
+				listener = stream.Listen(listener, stalls)
+			}
+			go s.accept(group.server, listener)
+		}
+	}
+	return s.failed
 }
 
-// Peer is the handler of the peer URLs: what register mounts, and what members that look for a cluster read: its members
-// and its version.
-func (s *Server) Peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
-	r := newRouter()
-	register(r.HandleFunc)
-	mount(r, peerRoutes, s.binding())
-	s.process.mount(r, versionRoutes)
-	return timeBodies(s.BodyTimeout, cleanPath(r))
-}
-
-func (s *Server) binding() binding[*Server] {
-	return binding[*Server]{to: s, metrics: s.Metrics, crossOrigin: s.crossOrigin, refusePage: s.refusePage}
-}
-
-// Handlers are what a Gate opens to when the member is ready to be asked: all of its handlers, of which the peers'
-// serves what register mounts, too.
-func (s *Server) Handlers(register func(handle func(pattern string, h http.HandlerFunc))) Handlers {
-	return Handlers{
-		Client: s.Client(), Peer: s.Peer(register), Observation: s.Observation(),
-		KeepAlive: s.KeepAlive(), CloseWaits: s.CloseWaits,
+// accept serves one listener until the server is shut down or the listener fails.
+func (s *Server) accept(server *http.Server, l net.Listener) {
+	err := server.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return
+	}
+	select {
+	case s.failed <- fmt.Errorf("listening on %s: %w", l.Addr(), err):
+	default: // an earlier error was reported
 	}
 }
 
-// KeepAlive is one more listener for the server of the client URLs; see stream.Dispatcher.KeepAlive.
-func (s *Server) KeepAlive() net.Listener { return s.streams.KeepAlive() }
+// Open makes the handlers serve all requests from now on. It may be called once.
+func (s *Server) Open(h Handlers) {
+	s.handlers.Store(&h)
+	close(s.opened)
+	if h.KeepAlive != nil {
+		go s.accept(s.clients, h.KeepAlive)
+	}
+}
 
-// CloseWaits ends what could take long when the server shuts down: the watches, and
-// the requests that wait for the member to serve. It ends those that still come, too.
-func (s *Server) CloseWaits() {
-	s.streams.Close()
-	s.service.Stop()
+// Shutdown stops accepting clients, ends requests that may take long, and waits for the others until ctx is done. Then it closes
+// their connections and returns the error of ctx. Peers are served until Close: the member may have to transfer the leadership.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		close(s.stopping)
+		if h := s.handlers.Load(); h != nil && h.CloseWaits != nil {
+			h.CloseWaits()
+		}
+	})
+	var errs []error
+	for _, server := range []*http.Server{s.clients, s.metrics} {
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, err)
+			_ = server.Close() // its error would repeat that of Shutdown
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes all listeners and connections, including those of peers.
+func (s *Server) Close() {
+	for _, server := range []*http.Server{s.clients, s.peers, s.metrics} {
+		_ = server.Close() // nothing is lost with a listener or a connection
+	}
 }

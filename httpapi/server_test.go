@@ -21,6 +21,8 @@ import (
 	"pando/tree"
 )
 
+const formType = "application/x-www-form-urlencoded"
+
 // instantLog applies each command at once: a log without replicas.
 type instantLog struct {
 	mu    sync.Mutex
@@ -81,12 +83,12 @@ func (c noCluster) UpdateMember(context.Context, members.ID, []string) error { r
 func (c noCluster) TransferLeader(context.Context, members.ID) error         { return c.err }
 
 type fixture struct {
-	*Server
+	*Member
 	log     *instantLog
 	handler http.Handler
 }
 
-func newFixture(t testing.TB, change func(*Config)) *fixture {
+func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 	t.Helper()
 	registry := members.NewRegistry(0xc1)
 	if err := registry.Add(members.Member{ID: 1, Name: "one", PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"}}); err != nil {
@@ -95,7 +97,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	ready := make(chan struct{})
 	close(ready)
 	log := &instantLog{tree: tree.New(1000)}
-	cfg := Config{
+	cfg := MemberConfig{
 		Config: service.Config{
 			Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
 			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
@@ -110,8 +112,8 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	if change != nil {
 		change(&cfg)
 	}
-	s := New(cfg)
-	return &fixture{Server: s, log: log, handler: s.Client()}
+	m := NewMember(cfg)
+	return &fixture{Member: m, log: log, handler: m.client()}
 }
 
 // stallPolicy is that of a test's listeners.
@@ -184,7 +186,7 @@ func TestMemberChangeErrors(t *testing.T) {
 		{nil, 204, ``},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.Cluster = noCluster{tc.err} })
+			f := newFixture(t, func(c *MemberConfig) { c.Cluster = noCluster{tc.err} })
 			w := f.do("DELETE", "/v2/members/0ab", "")
 			if w.Code != tc.status || w.Body.String() != tc.want {
 				t.Errorf("got %d %s, want %d %s", w.Code, w.Body, tc.status, tc.want)
@@ -194,7 +196,7 @@ func TestMemberChangeErrors(t *testing.T) {
 }
 
 func TestNotReady(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Ready = make(chan struct{}) })
+	f := newFixture(t, func(c *MemberConfig) { c.Ready = make(chan struct{}) })
 	w := f.do("GET", "/v2/keys/a", "")
 	if w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseTimedOut) {
 		t.Errorf("got %d %s", w.Code, w.Body)
@@ -209,12 +211,12 @@ func TestNotReady(t *testing.T) {
 
 // TestStopsBeforeReady stops a server while a request waits for it to serve.
 func TestStopsBeforeReady(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
-	time.AfterFunc(10*time.Millisecond, f.CloseWaits)
+	f := newFixture(t, func(c *MemberConfig) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+	time.AfterFunc(10*time.Millisecond, f.closeWaits)
 	if w := f.do("PUT", "/v2/keys/a", "value=1"); w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseStopped) {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
-	f.CloseWaits() // a second time is nothing
+	f.closeWaits() // a second time is nothing
 }
 
 // TestMembersOfNewMember asks a member for the cluster's members before they know its
@@ -227,7 +229,7 @@ func TestMembersOfNewMember(t *testing.T) {
 		status := map[string]int{"/v2/members": 200, "/v2/machines": 503}[target] // where none is known in time
 		t.Run(target, func(t *testing.T) {
 			ready := make(chan struct{})
-			f := newFixture(t, func(c *Config) {
+			f := newFixture(t, func(c *MemberConfig) {
 				c.Members, c.Ready, c.ReadyTimeout = members.NewRegistry(0xc1), ready, time.Minute
 			})
 			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
@@ -244,7 +246,7 @@ func TestMembersOfNewMember(t *testing.T) {
 			}
 		})
 		t.Run(target+" in vain", func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.Members, c.Ready = members.NewRegistry(0xc1), make(chan struct{}) })
+			f := newFixture(t, func(c *MemberConfig) { c.Members, c.Ready = members.NewRegistry(0xc1), make(chan struct{}) })
 			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +255,7 @@ func TestMembersOfNewMember(t *testing.T) {
 			}
 		})
 		t.Run(target+" of one known before", func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+			f := newFixture(t, func(c *MemberConfig) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
 			if got := f.do("GET", target, "").Body.String(); !strings.Contains(got, want) {
 				t.Errorf("got %s, want %s in it", got, want)
 			}
@@ -293,7 +295,7 @@ func TestStream(t *testing.T) {
 			t.Fatalf("got %q %v, want value %s", line, err, v)
 		}
 	}
-	f.CloseWaits()
+	f.closeWaits()
 	if rest, err := io.ReadAll(lines); err == nil || len(rest) > 0 {
 		t.Errorf("after the shutdown: %q %v, want a broken connection", rest, err)
 	}
@@ -312,7 +314,7 @@ func TestCORS(t *testing.T) {
 		{"not listed", []string{"http://x"}, "http://y", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.CORS = tc.origins })
+			f := newFixture(t, func(c *MemberConfig) { c.CORS = tc.origins })
 			r := httptest.NewRequest("OPTIONS", "/v2/keys/a", nil)
 			r.Header.Set("Origin", tc.origin)
 			w := httptest.NewRecorder()
@@ -343,7 +345,7 @@ func TestMembersAreNotForWebPages(t *testing.T) {
 		{"a look", "GET", "/v2/members", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "http://evil"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.CORS = []string{"http://good", "*"} })
+			f := newFixture(t, func(c *MemberConfig) { c.CORS = []string{"http://good", "*"} })
 			r := httptest.NewRequest(tc.method, tc.path, nil)
 			for name, value := range tc.header {
 				r.Header.Set(name, value)

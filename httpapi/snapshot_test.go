@@ -28,13 +28,13 @@ func (s fixedSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, err
 // newSnapshotFixture makes a server that has time enough to serve a file.
 func newSnapshotFixture(t *testing.T, s fixedSnapshots) *fixture {
 	t.Helper()
-	return newFixture(t, func(c *Config) { c.Snapshots, c.BodyTimeout = s, time.Minute })
+	return newFixture(t, func(c *MemberConfig) { c.Snapshots, c.BodyTimeout = s, time.Minute })
 }
 
 // serveSnapshot serves a file to connections, at the URL it gives.
 func serveSnapshot(t *testing.T, file io.Reader, size int) string {
 	t.Helper()
-	server := httptest.NewServer(newSnapshotFixture(t, fixedSnapshots{file: file, size: int64(size)}).Server.Client())
+	server := httptest.NewServer(newSnapshotFixture(t, fixedSnapshots{file: file, size: int64(size)}).handler)
 	t.Cleanup(server.Close)
 	return server.URL + "/v2/snapshot"
 }

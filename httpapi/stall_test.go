@@ -12,7 +12,7 @@ import (
 
 // stallingServer serves with a short time for clients that take nothing.
 func stallingServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httptest.Server) {
-	f := newFixture(t, func(c *Config) { c.StallTimeout, c.MaxRequestBytes = 200*time.Millisecond, 20<<20 })
+	f := newFixture(t, func(c *MemberConfig) { c.StallTimeout, c.MaxRequestBytes = 200*time.Millisecond, 20<<20 })
 	return f, serveFixture(t, f, start)
 }
 

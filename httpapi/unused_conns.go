@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// CloseUnusedConns makes Shutdown of the server close connections on which no request has begun. For 5 s after such a
+// closeUnusedConns makes Shutdown of the server close connections on which no request has begun. For 5 s after such a
 // connection is accepted, net/http would wait for its request; clients and load balancers open some in advance. It must be
 // called before the server serves.
-func CloseUnusedConns(s *http.Server) {
+func closeUnusedConns(s *http.Server) {
 	u := &unusedConns{}
 	s.ConnState = u.setState
 	s.RegisterOnShutdown(u.close)

@@ -22,7 +22,7 @@ func TestShutdownClosesUnusedConns(t *testing.T) {
 		<-finish
 		_, _ = io.WriteString(w, "answered")
 	})}
-	CloseUnusedConns(s)
+	closeUnusedConns(s)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,10 +9,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"pando/httpapi/budget"
 	"pando/httpapi/stream"
-	"pando/stats"
-	"pando/tree"
 )
 
 // serveFixture serves a fixture, with the listener for connections that are kept alive.
@@ -22,10 +18,10 @@ func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httpt
 	server := httptest.NewUnstartedServer(f.handler)
 	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
 	start(server)
-	go func() { _ = server.Config.Serve(f.KeepAlive()) }()
+	go func() { _ = server.Config.Serve(f.streams.KeepAlive()) }()
 	t.Cleanup(func() {
-		f.CloseWaits()
-		_ = f.KeepAlive().Close()
+		f.closeWaits()
+		_ = f.streams.KeepAlive().Close()
 		server.Close()
 	})
 	return server
@@ -65,24 +61,4 @@ func TestWatchesAreCounted(t *testing.T) {
 	f.do("GET", "/v2/keys/a?wait=true&waitIndex=2", "")
 	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="ok"} %d`, polls+1))
 	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="canceled"} %d`, polls))
-}
-
-func TestWatchOutcomes(t *testing.T) {
-	for _, tc := range []struct {
-		err  error
-		want stats.Outcome
-	}{
-		{nil, stats.OK},
-		{tree.NewError(tree.CodeHistoryCleared, ""), stats.IndexCleared},
-		{budget.ErrExhausted, stats.Unavailable},
-		{stream.ErrClosed, stats.Unavailable},
-		{stream.ErrStalled, stats.Canceled},
-		{fmt.Errorf("%w: %w", stream.ErrClientGone, errors.New("broken pipe")), stats.Canceled},
-	} {
-		t.Run(fmt.Sprint(tc.err), func(t *testing.T) {
-			if got := watchOutcome(tc.err); got != tc.want {
-				t.Errorf("got %v, want %v", got, tc.want)
-			}
-		})
-	}
 }

@@ -34,3 +34,6 @@ func ChangeOperation(c *tree.Command) stats.Op {
 	}
 	return operations[c.Op]
 }
+
+// Uncounted is the operation of requests that the metrics do not count, or that are counted later.
+const Uncounted stats.Op = 255

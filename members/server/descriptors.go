@@ -28,7 +28,7 @@ type shares struct {
 
 // memberShares shares out the descriptors of a member.
 func memberShares(limit int) shares {
-	kept := min(keptForFiles+3*httpapi.RefusingDescriptors, limit/2)
+	kept := min(keptForFiles+3*httpapi.RefusalDescriptors, limit/2)
 	peers := min(max(leastForPeers, limit/16), limit/8)
 	return shares{peers: peers, metrics: metricsConnections, clients: max(limit-kept-peers-metricsConnections, 1)}
 }
@@ -36,7 +36,7 @@ func memberShares(limit int) shares {
 // proxyShares shares out the descriptors of a proxy: each client may need a connection to a member
 // for its request.
 func proxyShares(limit int) shares {
-	kept := min(keptForFiles+2*httpapi.RefusingDescriptors, limit/2)
+	kept := min(keptForFiles+2*httpapi.RefusalDescriptors, limit/2)
 	idle := min(256, limit/8)
 	return shares{metrics: metricsConnections, idle: idle, clients: max((limit-kept-idle-metricsConnections)/2, 1)}
 }

@@ -13,8 +13,8 @@ func TestShares(t *testing.T) {
 	for _, limit := range []int{1, 16, 64, 256, 1024, 4096, 20_000, 1 << 20, unlimited} {
 		member, proxy := memberShares(limit), proxyShares(limit)
 		if limit >= 64 {
-			files := limit - member.clients - member.peers - member.metrics - 3*httpapi.RefusingDescriptors
-			if least := min(keptForFiles, limit/2-3*httpapi.RefusingDescriptors); files < least {
+			files := limit - member.clients - member.peers - member.metrics - 3*httpapi.RefusalDescriptors
+			if least := min(keptForFiles, limit/2-3*httpapi.RefusalDescriptors); files < least {
 				t.Errorf("with %d open files a member keeps %d for its files: %+v", limit, files, member)
 			}
 			if used := 2*proxy.clients + proxy.idle + proxy.metrics; used > limit-limit/2 && used > limit-keptForFiles {

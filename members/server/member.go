@@ -50,16 +50,16 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	cfg = within(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
-	gate := httpapi.NewGate(gateConfig(cfg, shares, metrics, log))
-	defer gate.Close()
-	failed := gate.Serve(listeners.Listeners)
+	server := httpapi.NewServer(serverConfig(cfg, shares, metrics, log))
+	defer server.Close()
+	failed := server.Serve(listeners.Listeners)
 	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
 	if err != nil {
-		shutDown(gate, log)
+		shutDown(server, log)
 		return err
 	}
 	defer m.close()
-	gate.Open(m.api(cfg, processors, log).Handlers(m.node.RegisterPeer))
+	server.Open(m.api(cfg, processors, log).Handlers(m.node.RegisterPeer))
 	go greet(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
@@ -68,25 +68,25 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	case <-ctx.Done():
 		log.Info("shutting down: requests end, then a last checkpoint is written")
 	}
-	shutDown(gate, log)
+	shutDown(server, log)
 	return err
 }
 
-// gateConfig is how a member serves its listeners, and, with another StallTimeout, a proxy.
-func gateConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.GateConfig {
-	return httpapi.GateConfig{
-		Wait: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
+// serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.
+func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.Config {
+	return httpapi.Config{
+		StartTimeout: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
 		BodyTimeout: BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
 }
 
-// shutDown lets the requests of clients end, and logs if some had to be cut off.
-func shutDown(gate *httpapi.Gate, log *zap.Logger) {
+// shutDown waits for the requests of clients, and logs if some had to be cut off.
+func shutDown(server *httpapi.Server, log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	start := time.Now()
-	if err := gate.Shutdown(ctx); err != nil {
+	if err := server.Shutdown(ctx); err != nil {
 		log.Warn("requests were cut off", zap.Duration("after", time.Since(start)), zap.Error(err))
 	}
 }
@@ -251,9 +251,9 @@ func (m *member) close() {
 	_ = m.disk.Close() // everything on it is synced already
 }
 
-// api makes what the member's listeners serve.
-func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpapi.Server {
-	return httpapi.New(httpapi.Config{
+// api returns the handlers of the member's listeners.
+func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpapi.Member {
+	return httpapi.NewMember(httpapi.MemberConfig{
 		Config: service.Config{
 			Log:               m.node,
 			Cluster:           m.node,

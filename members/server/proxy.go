@@ -115,19 +115,19 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	logListening(listeners.bound(&asProxy), log)
 	tuning.Memory(log, cfg.DisabledTuning)
 	metrics := newMetrics()
-	serving := gateConfig(cfg, shares, metrics, log)
+	serving := serverConfig(cfg, shares, metrics, log)
 	serving.StallTimeout = 0
 	requests, endRequests := context.WithCancel(context.Background())
 	defer endRequests()
 	serving.BaseContext = requests
-	gate := httpapi.NewGate(serving)
-	defer gate.Close()
-	failed := gate.Serve(listeners.Listeners)
+	server := httpapi.NewServer(serving)
+	defer server.Close()
+	failed := server.Serve(listeners.Listeners)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
 		return newProxy(ctx, cfg, known, shares.idle, metrics.Handler(), log.Named("proxy"))
 	})
 	if err != nil {
-		shutDown(gate, log)
+		shutDown(server, log)
 		return err
 	}
 	following, stopFollowing := context.WithCancel(ctx)
@@ -135,7 +135,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	done.Go(func() { p.Run(following) })
 	defer done.Wait()
 	defer stopFollowing()
-	gate.Open(httpapi.Handlers{Client: p.Handler(), Observation: p.Observation()})
+	server.Open(httpapi.Handlers{Client: p.Handler(), Observation: p.Observation()})
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
 	select {
 	case err = <-failed:
@@ -145,7 +145,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	// Long polls are cut off only when others have had time to end.
 	timer := time.AfterFunc(shutdownTimeout/2, endRequests)
 	defer timer.Stop()
-	shutDown(gate, log)
+	shutDown(server, log)
 	return err
 }
 

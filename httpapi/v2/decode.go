@@ -1,4 +1,4 @@
-package httpapi
+package v2
 
 import (
 	"fmt"
@@ -11,19 +11,19 @@ import (
 	"pando/tree"
 )
 
-// request is a request for keys, understood.
+// request is a decoded request for keys.
 type request struct {
 	path                                             string
 	recursive, sorted, wait, stream, quorum, noValue bool
 	waitIndex                                        uint64
-	command                                          tree.Command
+	command                                          tree.Command // of a change
 }
 
-// understand turns the parameters into a request. The order of the checks
-// decides which of several mistakes is reported; it is the reference's.
-func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Error) {
+// decode returns the request of a method, a clean URL path and its parameters. A TTL counts from now. The order of the checks
+// decides which of several errors is returned. It is that of the reference. Errors are *tree.Error.
+func decode(method, urlPath string, f *form, now time.Time) (q request, err error) {
 	p := parser{form: *f}
-	q.path = keyPath(r.URL.Path)
+	q.path = keyPath(urlPath)
 	if !tree.ValidPath(q.path) {
 		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
 			"the path is longer than %d bytes or deeper than %d levels", tree.MaxPathBytes, tree.MaxPathDepth))
@@ -38,15 +38,15 @@ func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Erro
 	c.Dir = p.flag(fieldDir)
 	q.quorum = p.flag(fieldQuorum)
 	q.stream = p.flag(fieldStream)
-	if p.err == nil && q.wait && r.Method != http.MethodGet {
+	if p.err == nil && q.wait && method != http.MethodGet {
 		p.fail(tree.CodeInvalidField, `"wait" can only be used with GET requests`)
 	}
 	if c.PrevValue = f.values[fieldPrevValue]; p.err == nil && f.given[fieldPrevValue] && c.PrevValue == "" {
 		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
 	}
 	q.noValue = p.flag(fieldNoValue)
-	ttl := p.ttl(s.Now)
-	exist := p.presence()
+	ttl := p.ttl(now)
+	exist := p.existence()
 	c.Refresh = p.flag(fieldRefresh)
 	if p.err == nil && c.Refresh {
 		switch {
@@ -62,24 +62,24 @@ func (s *Server) understand(r *http.Request, f *form) (q request, err *tree.Erro
 	c.Expires = ttl
 	c.Value = f.values[fieldValue]
 	c.Recursive = q.recursive
-	c.Op = operation(r.Method, exist, c)
+	c.Op = operation(method, exist, c)
 	if c.Op == tree.OpCreate || c.Op == tree.OpCreateInOrder {
-		c.Refresh = false // there is nothing to refresh: watchers hear of the new node
+		c.Refresh = false // a new node wakes watchers: there is nothing to refresh
 	}
 	return q, nil
 }
 
-// presence is what prevExist asks for.
-type presence int
+// existence is the condition of prevExist.
+type existence int
 
 const (
-	whatever presence = iota
+	mayExist existence = iota
 	mustExist
 	mustNotExist
 )
 
-// operation gives the tree's operation for a method and its conditions.
-func operation(method string, exist presence, c *tree.Command) tree.Op {
+// operation returns the tree's operation for a method and its conditions.
+func operation(method string, exist existence, c *tree.Command) tree.Op {
 	compare := c.PrevValue != "" || c.PrevIndex != 0
 	switch {
 	case method == http.MethodPost:
@@ -98,7 +98,7 @@ func operation(method string, exist presence, c *tree.Command) tree.Op {
 	return tree.OpSet
 }
 
-// parser reads typed fields of a form and keeps the first error.
+// parser parses fields of a form. It keeps the first error.
 type parser struct {
 	form form
 	err  *tree.Error
@@ -112,7 +112,7 @@ func (p *parser) fail(code tree.Code, cause string) {
 
 func (p *parser) invalid(code tree.Code, f field) {
 	name := `"` + f.String() + `"`
-	if f == fieldPrevExist || f == fieldRefresh { // as the reference spells it
+	if f == fieldPrevExist || f == fieldRefresh { // the reference has no quotes here
 		name = f.String()
 	}
 	p.fail(code, "invalid value for "+name)
@@ -140,9 +140,9 @@ func (p *parser) index(f field) uint64 {
 	return v
 }
 
-func (p *parser) presence() presence {
+func (p *parser) existence() existence {
 	if !p.form.given[fieldPrevExist] {
-		return whatever
+		return mayExist
 	}
 	if p.flag(fieldPrevExist) {
 		return mustExist
@@ -150,9 +150,8 @@ func (p *parser) presence() presence {
 	return mustNotExist
 }
 
-// ttl gives the moment at which the node shall expire, in nanoseconds since
-// 1970; zero for never.
-func (p *parser) ttl(now func() time.Time) int64 {
+// ttl returns the time at which the node expires, in nanoseconds since 1970, or 0 for never.
+func (p *parser) ttl(now time.Time) int64 {
 	v := p.form.values[fieldTTL]
 	if v == "" {
 		return 0
@@ -162,7 +161,7 @@ func (p *parser) ttl(now func() time.Time) int64 {
 		p.invalid(tree.CodeTTLNaN, fieldTTL)
 		return 0
 	}
-	at := now().UnixNano()
+	at := now.UnixNano()
 	if seconds > uint64(math.MaxInt64-at)/uint64(time.Second) {
 		p.fail(tree.CodeTTLNaN, fmt.Sprintf(`"ttl" of %d seconds is beyond the year 2262`, seconds))
 		return 0
@@ -172,7 +171,7 @@ func (p *parser) ttl(now func() time.Time) int64 {
 
 // keyPath returns the path in the tree for the clean path of a URL.
 func keyPath(urlPath string) string {
-	p := strings.TrimSuffix(strings.TrimPrefix(urlPath, keysPath), "/")
+	p := strings.TrimSuffix(strings.TrimPrefix(urlPath, KeysPath), "/")
 	if p == "" {
 		return "/"
 	}

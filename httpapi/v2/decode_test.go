@@ -1,7 +1,8 @@
-package httpapi
+package v2
 
 import (
 	"net/url"
+	pathpkg "path"
 	"strings"
 	"testing"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"pando/tree"
 )
 
-// FuzzForm compares the scanner with the standard library's parser: the same
-// values for the names that the API knows, an error for the same texts.
+// FuzzForm compares scan with the parser of the standard library: it must return the same values for the known parameters, and the
+// same errors.
 func FuzzForm(f *testing.F) {
 	for _, seed := range []string{
 		"", "value=1", "value=a+b%20c&value=2", "%76alue=x", "value=%zz", "a;b", "&&ttl=&ttl=5", "dir", "=", "value==5", "prevExist=true&prevIndex=%31",
@@ -19,7 +20,7 @@ func FuzzForm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Count(text, "&") > 1000 {
-			return // the standard library has a limit of its own
+			return // the standard library has a limit
 		}
 		var got form
 		err := got.scan(text)
@@ -36,9 +37,9 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// FuzzRequest lets any text be a query and any path a key: the parser must
-// give a command that survives the log, or an error of the API.
-func FuzzRequest(f *testing.F) {
+// FuzzDecode uses any text as a query and any path as a key. decode must return a command that the log can encode, or an error of
+// the API.
+func FuzzDecode(f *testing.F) {
 	for _, seed := range []struct{ method, path, query string }{
 		{"PUT", "/v2/keys/a/b", "value=1&ttl=5&prevExist=false"},
 		{"DELETE", "/v2/keys/a", "recursive=true&prevIndex=7"},
@@ -47,18 +48,15 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add(seed.method, seed.path, seed.query)
 	}
-	fx := newFixture(f, nil)
-	fx.Now = func() time.Time { return time.Unix(1e9, 0) }
 	f.Fuzz(func(t *testing.T, method, path, query string) {
 		var fields form
 		if fields.scan(query) != nil {
 			return
 		}
-		r := newRequest(method, clean("/"+path), query)
-		q, e := fx.understand(r, &fields)
-		if e != nil {
-			if e.Code.Message() == "Unknown error" || e.Index != 0 {
-				t.Fatalf("%s %s %s: %v", method, path, query, e)
+		q, err := decode(method, pathpkg.Clean("/"+path), &fields, time.Unix(1e9, 0))
+		if err != nil {
+			if e, ok := err.(*tree.Error); !ok || e.Code.Message() == "Unknown error" || e.Index != 0 {
+				t.Fatalf("%s %s %s: %v", method, path, query, err)
 			}
 			return
 		}

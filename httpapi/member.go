@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"net/http"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi/budget"
+	"pando/httpapi/service"
+	"pando/httpapi/stream"
+	v2 "pando/httpapi/v2"
+	"pando/stats"
+	"pando/tree"
+)
+
+// MemberConfig is what a Member is made of. All fields must be set unless their comment says otherwise.
+type MemberConfig struct {
+	service.Config
+	Metrics *stats.Metrics
+	// CORS lists the origins whose scripts may use the API. "*" or an empty list allows all.
+	CORS []string
+	// MaxRequestBytes bounds the body of a request. Each escaped byte of a form counts as one byte. With 0 forms may be as
+	// long as those of the reference.
+	MaxRequestBytes int64
+	// MaxInflightBytes bounds the bytes of large requests, large responses and the encodings of events in memory.
+	MaxInflightBytes int64
+	// StallTimeout is how long a client may take nothing of what is sent to it.
+	StallTimeout time.Duration
+	// BodyTimeout bounds how long a client may take to send a body.
+	BodyTimeout time.Duration
+	// Versions is the body of /version.
+	Versions Versions
+	// Pprof enables /debug/pprof.
+	Pprof Switch
+	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
+	Processors int
+	Logger     *zap.Logger
+	// Now is the wall clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// Member has the handlers of a member that serves its cluster.
+type Member struct {
+	MemberConfig
+	process process
+	service *service.Service
+	streams *stream.Dispatcher
+	budget  *budget.Bytes
+	api     *v2.API
+
+	crossOrigin *http.CrossOriginProtection
+}
+
+// eventShare is the part of MaxInflightBytes for the encodings of events: one in eventShare bytes.
+const eventShare = 8
+
+// NewMember makes a Member.
+func NewMember(cfg MemberConfig) *Member {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Processors == 0 {
+		cfg.Processors = runtime.GOMAXPROCS(0)
+	}
+	m := &Member{
+		MemberConfig: cfg,
+		service:      service.New(cfg.Config),
+		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
+		crossOrigin:  newCORS(cfg.CORS).protection(),
+	}
+	m.process = process{
+		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: m.service.Health,
+		pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout,
+	}
+	m.streams = stream.New(stream.Config{
+		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
+		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
+		Metrics:    cfg.Metrics, Logger: cfg.Logger,
+		Ended: func(took time.Duration, err error) { cfg.Metrics.Observe(stats.OpWatch, v2.Outcome(err), took) },
+	})
+	m.api = v2.New(v2.Config{
+		Service: m.service, Streams: m.streams, Budget: m.budget, MaxRequestBytes: cfg.MaxRequestBytes,
+		BodyTimeout: cfg.BodyTimeout, StallTimeout: cfg.StallTimeout, Logger: cfg.Logger, Now: cfg.Now,
+	})
+	return m
+}
+
+// Handlers returns what Server.Open needs. registerPeer adds the routes of package raft to those of the peer URLs.
+func (m *Member) Handlers(registerPeer func(handle func(pattern string, h http.HandlerFunc))) Handlers {
+	return Handlers{
+		Client: m.client(), Peer: m.peer(registerPeer), Observation: m.observation(),
+		KeepAlive: m.streams.KeepAlive(), CloseWaits: m.closeWaits,
+	}
+}
+
+// client returns the handler of the client URLs.
+func (m *Member) client() http.Handler {
+	r := newRouter()
+	m.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
+	mount(r, clientRoutes, m.binding())
+	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS).wrap(cleanPath(r)))
+}
+
+// observation returns the handler of the metrics URLs.
+func (m *Member) observation() http.Handler {
+	r := newRouter()
+	m.process.mount(r, monitorRoutes)
+	return limitBodyTime(m.BodyTimeout, r)
+}
+
+// peer returns the handler of the peer URLs.
+func (m *Member) peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
+	r := newRouter()
+	register(r.HandleFunc)
+	mount(r, peerRoutes, m.binding())
+	m.process.mount(r, versionRoutes)
+	return limitBodyTime(m.BodyTimeout, cleanPath(r))
+}
+
+func (m *Member) binding() binding[*v2.API] {
+	return binding[*v2.API]{to: m.api, metrics: m.Metrics, crossOrigin: m.crossOrigin, refusePage: m.api.RefusePage}
+}
+
+// closeWaits ends all watches and all requests that wait for the member to be ready, also those that still come.
+func (m *Member) closeWaits() {
+	m.streams.Close()
+	m.service.Stop()
+}

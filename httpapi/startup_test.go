@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi/service"
+	"pando/stats"
+)
+
+func newTestServer(wait time.Duration) *Server {
+	return NewServer(Config{StartTimeout: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}, BodyTimeout: 50 * time.Millisecond, Logger: zap.NewNop()})
+}
+
+// ask returns the status, the content type and the body of a response.
+func ask(h http.Handler, method, target string) string {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return strings.Join([]string{http.StatusText(w.Code), w.Header().Get("Content-Type"), strings.TrimSpace(w.Body.String())}, " ")
+}
+
+// TestNeverOpened checks the responses of a server that is not opened in time.
+func TestNeverOpened(t *testing.T) {
+	s := newTestServer(time.Millisecond)
+	const keyError = `Service Unavailable application/json {"errorCode":300,"message":"Raft Internal Error","cause":"` + causeStarting + `","index":0}`
+	for _, test := range []struct {
+		handler      http.Handler
+		method, path string
+		want         string
+	}{
+		{s.client(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
+		{s.client(), "GET", "/version", `OK application/json {"etcdserver":"3.4.23","etcdcluster":"","pando":""}`},
+		{s.client(), "GET", "/v2/keys", keyError},
+		{s.client(), "PUT", "/v2/keys/a", keyError},
+		{s.client(), "GET", "/v2/keys/a?wait=true", keyError},
+		{s.client(), "GET", "/v2/members", `Service Unavailable application/json {"message":"` + causeStarting + `"}`},
+		{s.client(), "GET", "/debug/pprof/", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.client(), "GET", "/elsewhere", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.observation(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
+		{s.observation(), "GET", "/v2/keys", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.peer(), "GET", "/members", "Service Unavailable text/plain; charset=utf-8 " + causeStarting},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			if got := ask(test.handler, test.method, test.path); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestOpen checks that requests of all listeners wait for Open.
+func TestOpen(t *testing.T) {
+	s := newTestServer(time.Minute)
+	answer := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, text+" "+r.Method+" "+r.URL.String())
+		})
+	}
+	client, peer := s.client(), s.peer()
+	got := make(chan string, 2)
+	go func() { got <- ask(client, "PUT", "/v2/keys/a?ttl=5") }()
+	go func() { got <- ask(peer, "GET", "/members") }()
+	s.Open(Handlers{Client: answer("client"), Peer: answer("peer"), Observation: answer("observation")})
+	all := <-got + <-got
+	for _, want := range []string{"client PUT /v2/keys/a?ttl=5", "peer GET /members"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("got %s without %s", all, want)
+		}
+	}
+	if got := ask(client, "GET", "/health"); !strings.Contains(got, "client GET /health") {
+		t.Errorf("after Open: %s", got)
+	}
+	if got := ask(s.observation(), "GET", "/metrics"); !strings.Contains(got, "observation GET /metrics") {
+		t.Errorf("after Open: %s", got)
+	}
+}
+
+// TestShutdownBeforeOpen checks that Shutdown ends the requests that wait for Open.
+func TestShutdownBeforeOpen(t *testing.T) {
+	s := newTestServer(time.Minute)
+	got := make(chan string, 1)
+	go func() { got <- ask(s.client(), "GET", "/v2/keys/a") }()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if text := <-got; !strings.Contains(text, "etcdserver: server stopped") {
+		t.Errorf("got %s", text)
+	}
+}
+
+// waitingContext calls waits when its Done channel is used.
+type waitingContext struct {
+	context.Context
+	waits func()
+}
+
+func (c waitingContext) Done() <-chan struct{} {
+	c.waits()
+	return c.Context.Done()
+}
+
+// TestWaitBeforeOpenCounts checks that the time before Open is part of the time that a request may wait for the member.
+func TestWaitBeforeOpenCounts(t *testing.T) {
+	s := newTestServer(time.Minute)
+	held := make(chan struct{})
+	ctx := waitingContext{t.Context(), sync.OnceFunc(func() { close(held) })}
+	var came time.Time
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.client().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v2/keys/a", nil).WithContext(ctx))
+	}()
+	<-held
+	opened := time.Now()
+	s.Open(Handlers{Client: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came = service.Arrival(r.Context()) })})
+	<-done
+	if came.IsZero() || came.After(opened) {
+		t.Errorf("a request that came before %v counts from %v", opened, came)
+	}
+}
+
+// TestBodiesBeforeOpen checks that the time for the body of a request is limited before Open.
+func TestBodiesBeforeOpen(t *testing.T) {
+	server := httptest.NewServer(newTestServer(time.Millisecond).client())
+	defer server.Close()
+	for _, path := range []string{"/version", "/health", "/v2/keys/x"} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(conn); err != nil || len(got) == 0 {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+		_ = conn.Close()
+	}
+}

@@ -1,0 +1,58 @@
+package v2
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi/budget"
+	"pando/httpapi/service"
+	"pando/httpapi/stream"
+)
+
+// KeysPath is the URL path of the tree's root.
+const KeysPath = "/v2/keys"
+
+// Config is what an API is made of. All fields must be set.
+type Config struct {
+	Service *service.Service
+	// Streams sends the events of watches.
+	Streams *stream.Dispatcher
+	// Budget bounds the bytes of large requests and responses in memory.
+	Budget *budget.Bytes
+	// MaxRequestBytes bounds the body of a request. Each escaped byte of a form counts as one byte. With 0 forms may be as
+	// long as those of the reference.
+	MaxRequestBytes int64
+	// BodyTimeout bounds how long a client may take to send a body.
+	BodyTimeout time.Duration
+	// StallTimeout bounds how long a response waits for a part of the Budget.
+	StallTimeout time.Duration
+	Logger       *zap.Logger
+	// Now is the wall clock.
+	Now func() time.Time
+}
+
+// API has the handlers of the v2 API.
+type API struct {
+	Config
+	clusterID []string // the value of X-Etcd-Cluster-Id; all responses share it
+}
+
+// New makes an API.
+func New(cfg Config) *API {
+	return &API{Config: cfg, clusterID: []string{cfg.Service.ClusterID().String()}}
+}
+
+// detached is the context of operations on keys. They don't end when the client goes away: the log itself bounds their time,
+// and a command that was proposed can't be called back.
+var detached = context.Background()
+
+// timeFor returns the time if decoding the form needs it, else the zero time: reading the clock would be a part of the cost of
+// a read.
+func (a *API) timeFor(f *form) time.Time {
+	if f.given[fieldTTL] {
+		return a.Now()
+	}
+	return time.Time{}
+}

@@ -1,0 +1,16 @@
+// Package v2 is the etcd v2 HTTP API. The bytes, statuses and headers of its responses are those that v2 clients expect.
+//
+// Each handler decodes the request, calls package service, and encodes the result. It returns the operation and the error that
+// it answered, which the caller counts. A handler may be called from any number of goroutines. The routes, allowed methods and
+// middleware are those of package httpapi.
+//
+//   - api.go: Config and API
+//   - keys.go: /v2/keys, but for watches, which are in watch.go
+//   - decode.go, form.go: from the method, the path and the parameters of a request to a command
+//   - body.go: reading bodies, within limits of size, time and memory
+//   - members.go: /v2/members, /v2/machines, and /members on the peer URLs
+//   - stats.go: /v2/stats
+//   - snapshot.go: /v2/snapshot
+//   - encode.go: writing responses
+//   - errors.go: from errors to statuses, bodies and the outcomes of the metrics
+package v2

@@ -1,0 +1,97 @@
+package v2
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"pando/tree"
+)
+
+// jsonType is the value of Content-Type that all clients accept.
+var jsonType = []string{"application/json"}
+
+// maxPooled is the largest buffer that is kept for later requests and responses.
+const maxPooled = 128 << 10
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// putBuffer returns a buffer to the pool, with b in place of the slice that it had.
+func putBuffer(p *[]byte, b []byte) {
+	if cap(b) <= maxPooled {
+		*p = b
+		buffers.Put(p)
+	}
+}
+
+// writeSmall writes a response whose body is what fill appends to an empty slice.
+func writeSmall(w http.ResponseWriter, status int, fill func([]byte) []byte) {
+	p := buffers.Get().(*[]byte)
+	b := fill((*p)[:0])
+	writeWhole(w, status, b)
+	putBuffer(p, b)
+}
+
+// maxUnsized is the size up to which net/http itself sets the length of a body.
+const maxUnsized = 2 << 10
+
+// writeWhole writes a response. It sets the length of a body that is larger than maxUnsized: net/http would send such a body in
+// chunks, with one more write. It ignores errors of writing, which mean that the client is gone.
+func writeWhole(w http.ResponseWriter, status int, body []byte) {
+	if len(body) > maxUnsized {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// writeEncoding writes a response with a body of any size. A body that does not fit into one piece is encoded twice: once for its
+// length, and once piece by piece, as the client takes them. So a client that does not read holds the memory of one piece. If
+// there is no memory for it, nothing is written and budget.ErrExhausted is returned.
+func (a *API) writeEncoding(w http.ResponseWriter, status int, e tree.Encoding) error {
+	p := buffers.Get().(*[]byte)
+	size := 0
+	b, _ := e.Pieces((*p)[:0], func(piece []byte) error {
+		size += len(piece)
+		return nil
+	})
+	defer func() { putBuffer(p, b) }()
+	if size == 0 {
+		writeWhole(w, status, b)
+		return nil
+	}
+	reserved, err := a.Budget.Reserve(2*tree.PieceSize, a.StallTimeout)
+	if err != nil {
+		return err
+	}
+	defer reserved.Release()
+	w.Header()["Content-Length"] = []string{strconv.Itoa(size + len(b))}
+	w.WriteHeader(status)
+	write := func(piece []byte) error {
+		_, err := w.Write(piece)
+		return err
+	}
+	if b, err = e.Pieces(b[:0], write); err == nil {
+		_, _ = w.Write(b)
+	}
+	return nil
+}
+
+// setIndexes sets the headers with indexes that every success under /v2/keys has. index is that of the tree. The values share one
+// allocation.
+func (a *API) setIndexes(h http.Header, index uint64) {
+	committed, term := a.Service.Position()
+	values := [3]string{strconv.FormatUint(index, 10), strconv.FormatUint(committed, 10), strconv.FormatUint(term, 10)}
+	v := values[:]
+	h["X-Etcd-Index"] = v[0:1:1]
+	h["X-Raft-Index"] = v[1:2:2]
+	h["X-Raft-Term"] = v[2:3:3]
+}
+
+// writeJSONLine writes a response with v as JSON and a newline.
+func writeJSONLine(w http.ResponseWriter, status int, v any) {
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client is gone
+}

@@ -1,0 +1,140 @@
+package v2
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"pando/httpapi/budget"
+	"pando/tree"
+)
+
+// form has the known parameters of a request, from its body and its query. Unknown ones are checked and dropped, so that a
+// request with a hundred thousand parameters needs little memory.
+type form struct {
+	values [fieldCount]string
+	given  [fieldCount]bool
+}
+
+// field is a known parameter.
+type field int
+
+const (
+	fieldValue field = iota
+	fieldDir
+	fieldTTL
+	fieldPrevValue
+	fieldPrevIndex
+	fieldPrevExist
+	fieldRefresh
+	fieldRecursive
+	fieldSorted
+	fieldWait
+	fieldWaitIndex
+	fieldStream
+	fieldQuorum
+	fieldNoValue
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	"value", "dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh",
+	"recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess",
+}
+
+// String returns the parameter's name in a request.
+func (f field) String() string { return fieldNames[f] }
+
+func fieldOf(name string) (field, bool) {
+	for f, n := range fieldNames {
+		if n == name {
+			return field(f), true
+		}
+	}
+	return 0, false
+}
+
+var errSemicolon = errors.New("invalid semicolon separator in query")
+
+// scan adds the parameters of an urlencoded text. A parameter that was given before keeps its value. scan continues after an
+// invalid parameter and returns the first error, except that errSemicolon comes before all others.
+func (f *form) scan(text string) error {
+	var first error
+	for text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, "&")
+		if err := f.add(pair); err != nil && (first == nil || err == errSemicolon) {
+			first = err
+		}
+	}
+	return first
+}
+
+// add adds the parameter of a pair "name=value".
+func (f *form) add(pair string) error {
+	if pair == "" {
+		return nil
+	}
+	if strings.Contains(pair, ";") {
+		return errSemicolon
+	}
+	name, value, _ := strings.Cut(pair, "=")
+	name, err := url.QueryUnescape(name)
+	if err != nil {
+		return err
+	}
+	if value, err = url.QueryUnescape(value); err != nil {
+		return err
+	}
+	if at, known := fieldOf(name); known && !f.given[at] {
+		f.values[at], f.given[at] = value, true
+	}
+	return nil
+}
+
+// readForm reads the parameters of a request: first those of its body, if the method and the content type allow a form, then
+// those of the query. The caller must release the reservation when it no longer needs them. Errors are *tree.Error.
+func (a *API) readForm(w http.ResponseWriter, r *http.Request, f *form) (budget.Reservation, error) {
+	body, reserved, err := a.readFormBody(w, r)
+	if e, ok := err.(*tree.Error); ok { // a limit was reached
+		return reserved, e
+	}
+	if err == nil {
+		err = f.scan(body)
+	}
+	if queryErr := f.scan(r.URL.RawQuery); err == nil {
+		err = queryErr
+	}
+	if err != nil {
+		return reserved, tree.NewError(tree.CodeInvalidForm, err.Error())
+	}
+	return reserved, nil
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// readFormBody returns the body if it is a form. Other bodies are read and dropped.
+func (a *API) readFormBody(w http.ResponseWriter, r *http.Request) (body string, reserved budget.Reservation, err error) {
+	kind := r.Header.Get("Content-Type")
+	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
+		return "", reserved, a.discardBody(w, r)
+	}
+	if kind == formType {
+		return a.readBody(w, r, a.formLimit())
+	}
+	media, _, err := mime.ParseMediaType(kind)
+	switch {
+	case media == formType && err != nil: // the parameters of the type are invalid: the body is still read
+		if readErr := a.discardBody(w, r); readErr != nil {
+			err = readErr
+		}
+		return "", reserved, err
+	case media == formType:
+		return a.readBody(w, r, a.formLimit())
+	case err != nil:
+		return "", reserved, err
+	}
+	return "", reserved, a.discardBody(w, r)
+}

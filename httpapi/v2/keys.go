@@ -1,0 +1,99 @@
+package v2
+
+import (
+	"net/http"
+
+	"pando/httpapi/budget"
+	"pando/httpapi/service"
+	"pando/stats"
+	"pando/tree"
+)
+
+// Keys serves /v2/keys and everything below.
+func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
+	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
+	if err := a.Service.AwaitReady(r.Context()); err != nil {
+		return stats.OpOther, a.writeError(w, err)
+	}
+	var f form
+	reserved, err := a.readForm(w, r, &f)
+	defer reserved.Release()
+	if err != nil {
+		return stats.OpOther, a.writeError(w, err)
+	}
+	q, err := decode(r.Method, r.URL.Path, &f, a.timeFor(&f))
+	if err != nil {
+		return stats.OpOther, a.writeError(w, err)
+	}
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return a.change(w, r, &q, &reserved)
+	case q.wait && !q.quorum:
+		return a.watch(w, r, &q)
+	default:
+		return a.get(w, &q)
+	}
+}
+
+// get answers a read.
+func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
+	consistency := service.Local
+	if q.quorum {
+		consistency = service.Linearizable
+	}
+	read, err := a.Service.Get(detached, q.path, consistency)
+	operation := service.ReadOperation(consistency, read.Node)
+	if err != nil {
+		return operation, a.writeError(w, err)
+	}
+	depth := tree.Shallow
+	if q.recursive {
+		depth = tree.Deep
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	a.setIndexes(h, read.Index)
+	var now int64 // only needed for TTLs
+	if read.Node.IsDir() || read.Node.Expires() != 0 {
+		now = a.Now().UnixNano()
+	}
+	return operation, a.writeResult(w, http.StatusOK, tree.EncodeGet(read.Node, now, depth))
+}
+
+// change proposes a command and answers with its event. It releases what the body has reserved before it writes the response.
+func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
+	command := q.command // a copy, so that q stays on the stack for reads
+	operation := service.ChangeOperation(&command)
+	event, err := a.Service.Propose(detached, &command)
+	reserved.Release()
+	if err != nil {
+		return operation, a.writeError(w, err)
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	a.setIndexes(h, event.Index())
+	status := http.StatusOK
+	if event.Created() {
+		status = http.StatusCreated
+	}
+	if q.noValue && r.Method != http.MethodDelete {
+		writeSmall(w, status, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
+		return operation, nil
+	}
+	return operation, a.writeResult(w, status, event.Encode())
+}
+
+// writeResult writes an encoding, or the error that there is no memory for it.
+func (a *API) writeResult(w http.ResponseWriter, status int, e tree.Encoding) error {
+	if err := a.writeEncoding(w, status, e); err != nil {
+		return a.writeError(w, err)
+	}
+	return nil
+}
+
+// appendActionOnly appends the body of a response with noValueOnSuccess.
+func appendActionOnly(dst []byte, action tree.Action) []byte {
+	dst = append(dst, `{"action":"`...)
+	dst = append(dst, action.String()...)
+	return append(dst, "\"}\n"...)
+}

@@ -1,0 +1,35 @@
+package v2
+
+import (
+	"net/http"
+	"time"
+
+	"pando/httpapi/service"
+	"pando/httpapi/stream"
+	"pando/stats"
+	"pando/tree"
+)
+
+// watch answers a long poll with one event, or a continuous watch with all of them. Package stream sends the events, and reports
+// the end of the watch to the owner of the Dispatcher, long after this handler may have returned.
+func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
+	start := time.Now()
+	scope := tree.Exact
+	if q.recursive {
+		scope = tree.Recursive
+	}
+	watch, err := a.Service.Watch(q.path, scope, q.waitIndex)
+	if err != nil {
+		return stats.OpWatch, a.writeError(w, err)
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	a.setIndexes(h, watch.Index)
+	w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(w).Flush() // the client sees the index before the first event
+	mode := stream.LongPoll
+	if q.stream {
+		mode = stream.Continuous
+	}
+	return service.Uncounted, a.Streams.Serve(w, r, stream.Watch{Watcher: watch.Watcher, First: watch.First, Mode: mode, Start: start})
+}
