@@ -2,15 +2,14 @@ package stats
 
 import "strings"
 
-// Version is Pando's own version. It never contains "0.4": old clients look for that text to recognise servers
-// that speak the v1 API.
+// Version is Pando's own version. It must not contain "0.4": old clients take a server with that text for one that speaks the v1
+// API.
 const Version = "0.1.0-dev"
 
-// APILevel is the etcd release whose v2 API Pando speaks. Clients read it from /version and switch
-// features on by it.
+// APILevel is the version of etcd whose v2 API Pando speaks. Clients read it from /version, and use features by it.
 const APILevel = "3.4.23"
 
-// ClusterAPILevel is the API level that all members of a cluster share: major and minor, as the reference says it.
+// ClusterAPILevel returns the API level that all members of a cluster have in common: major and minor, and 0 as the patch level.
 func ClusterAPILevel() string {
 	major, rest, _ := strings.Cut(APILevel, ".")
 	minor, _, _ := strings.Cut(rest, ".")

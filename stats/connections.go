@@ -6,30 +6,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Connections counts what became of the connections to a group of listeners.
+// Connections counts connections that a group of listeners did not serve.
 type Connections struct {
 	refused, failed atomic.Uint64
 }
 
-// Refused counts a connection that was closed because its group had no room.
+// Refused counts a connection that was closed because the limit of its group was reached.
 func (c *Connections) Refused() { c.refused.Add(1) }
 
-// Failed counts an error of the system, as from a lack of descriptors, in place of a
-// connection.
+// Failed counts an error of accept, as when there are no free file descriptors.
 func (c *Connections) Failed() { c.failed.Add(1) }
 
-// Connections adds the metrics of a group of listeners: how many connections there may
-// be, and how many there are. A group is added once.
+// Connections registers the metrics of a group of listeners: the limit of its connections, and those that are open. It panics
+// when it is called twice for a group. open is called from any goroutine.
 func (m *Metrics) Connections(group string, limit int, open func() int64) *Connections {
 	c := &Connections{}
 	r := prometheus.WrapRegistererWith(prometheus.Labels{"listener": group}, m.registry)
 	r.MustRegister(
 		gauge("pando_connections", "Connections that are open.", func() float64 { return float64(open()) }),
-		gauge("pando_connections_limit", "Connections that may be open. It leaves room for the files of the log among the open files.",
+		gauge("pando_connections_limit", "Limit of open connections. It leaves file descriptors for the log and the checkpoint.",
 			func() float64 { return float64(limit) }),
-		counter("pando_connections_refused_total", "Connections that were refused, because as many as may be were open.",
+		counter("pando_connections_refused_total", "Connections that were refused because the limit was reached.",
 			func() float64 { return float64(c.refused.Load()) }),
-		counter("pando_accept_errors_total", "Times that the system gave an error in place of a connection.",
+		counter("pando_accept_errors_total", "Errors of accept, as when there are no free file descriptors.",
 			func() float64 { return float64(c.failed.Load()) }),
 	)
 	return c

@@ -6,11 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Gauges are the numbers that the parts of a running member know and that are
-// read when somebody scrapes. The functions are called from any goroutine, also
-// two at once, and should answer at once. A nil one leaves its metric out.
+// Gauges are the metrics whose values are read at each scrape. The functions are called from any goroutine, also
+// concurrently, and must not block. The metrics of a nil function are not registered.
 type Gauges struct {
-	Watchers      func() uint64 // waiting right now
+	Watchers      func() uint64 // open at the moment
 	HistoryOldest func() uint64 // index of the oldest event kept
 	HistoryNewest func() uint64 // index of the newest event
 	TreeNodes     func() uint64
@@ -21,18 +20,18 @@ type Gauges struct {
 	RaftLogBytes  func() uint64 // in memory
 	IsLeader      func() bool
 	HasLeader     func() bool
-	// FeatureLevel is the cluster's feature level, as applied here; ProgramLevel the highest that this program serves.
+	// FeatureLevel is the cluster's feature level that is applied here, ProgramLevel the highest that this program serves.
 	FeatureLevel func() uint64
 	ProgramLevel func() uint64
-	// CheckpointFailing tells whether the last checkpoint could not be written.
+	// CheckpointFailing reports whether the last checkpoint could not be written.
 	CheckpointFailing func() bool
 }
 
-// Register adds the metrics that these functions feed, under their etcd names
-// too. It is called once; a second call is an error and may add part of them.
+// Register registers the gauges, some of them under their etcd names, too. It must be called once: a second call returns an
+// error and may register some of the metrics.
 func (m *Metrics) Register(g Gauges) error {
 	r := gaugeRegistrar{to: m.registry}
-	r.number(g.Watchers, "pando_watchers", "Watchers that are waiting.")
+	r.number(g.Watchers, "pando_watchers", "Watchers that are open.")
 	r.number(g.HistoryOldest, "pando_history_oldest_index", "Index of the oldest event in the history; a waitIndex before it is refused.")
 	r.number(g.HistoryNewest, "pando_history_newest_index", "Index of the newest event in the history.")
 	r.number(g.TreeNodes, "pando_tree_nodes", "Nodes in the tree, directories included.")
@@ -42,18 +41,21 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.RaftCommitted, "pando_raft_committed_index", "Log index of the last entry known to be committed.")
 	r.number(g.RaftCommitted, "etcd_server_proposals_committed_total", "The same as pando_raft_committed_index.")
 	r.number(g.RaftTerm, "pando_raft_term", "Raft term of this member.")
-	r.number(g.RaftLogBytes, "pando_raft_log_bytes", "Memory that the log takes up: entries not yet applied, and those kept for members that lag behind (--catch-up-bytes).")
-	r.number(g.FeatureLevel, "pando_cluster_feature_level", "Feature level of the cluster: it rises when all members run a version that serves more.")
+	r.number(g.RaftLogBytes, "pando_raft_log_bytes",
+		"Memory of the log: entries not yet applied, and those kept for members that lag behind (--catch-up-bytes).")
+	r.number(g.FeatureLevel, "pando_cluster_feature_level",
+		"Feature level of the cluster. It rises when all members run a version that serves a higher one.")
 	r.number(g.ProgramLevel, "pando_feature_level", "Highest feature level that this member's version serves.")
-	r.truth(g.IsLeader, "pando_raft_is_leader", "1 if this member leads, 0 if not.")
-	r.truth(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
-	r.truth(g.HasLeader, "pando_raft_has_leader", "1 if this member knows a leader, 0 if not.")
-	r.truth(g.HasLeader, "etcd_server_has_leader", "The same as pando_raft_has_leader.")
-	r.truth(g.CheckpointFailing, "pando_checkpoint_failing", "1 while the last checkpoint could not be written, 0 if it was; the log is kept meanwhile and grows.")
+	r.flag(g.IsLeader, "pando_raft_is_leader", "1 if this member leads, 0 if not.")
+	r.flag(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
+	r.flag(g.HasLeader, "pando_raft_has_leader", "1 if this member has a leader, 0 if not.")
+	r.flag(g.HasLeader, "etcd_server_has_leader", "The same as pando_raft_has_leader.")
+	r.flag(g.CheckpointFailing, "pando_checkpoint_failing",
+		"1 if the last checkpoint could not be written, 0 if it was. Until one is written, the log is kept and grows.")
 	return r.err
 }
 
-// gaugeRegistrar registers one gauge after the other until one fails.
+// gaugeRegistrar registers gauges until one of them fails.
 type gaugeRegistrar struct {
 	to  prometheus.Registerer
 	err error
@@ -65,7 +67,7 @@ func (r *gaugeRegistrar) number(read func() uint64, name, help string) {
 	}
 }
 
-func (r *gaugeRegistrar) truth(read func() bool, name, help string) {
+func (r *gaugeRegistrar) flag(read func() bool, name, help string) {
 	if read != nil {
 		r.register(name, help, func() float64 {
 			if read() {

@@ -2,7 +2,7 @@ package stats
 
 import "sync/atomic"
 
-// inflight counts what slow and large clients cost.
+// inflight has the metrics of large requests and responses, and of slow clients.
 type inflight struct {
 	bytes      atomic.Int64
 	stalled    atomic.Uint64
@@ -11,20 +11,20 @@ type inflight struct {
 
 func (m *Metrics) initInflight() {
 	m.registry.MustRegister(
-		gauge("pando_inflight_bytes", "Bytes that large requests and answers hold at the moment; see --max-inflight-bytes.",
+		gauge("pando_inflight_bytes", "Bytes reserved for large requests and responses; see --max-inflight-bytes.",
 			func() float64 { return float64(m.inflight.bytes.Load()) }),
-		counter("pando_inflight_refused_total", "Requests and streams that found no room in --max-inflight-bytes.",
+		counter("pando_inflight_refused_total", "Requests and streams for which no bytes of --max-inflight-bytes were free.",
 			func() float64 { return float64(m.inflight.overloaded.Load()) }),
-		counter("pando_stalled_clients_total", "Connections that were closed because the client took nothing for --client-stall-timeout.",
+		counter("pando_stalled_clients_total", "Clients that were cut off because they read nothing for --client-stall-timeout.",
 			func() float64 { return float64(m.inflight.stalled.Load()) }),
 	)
 }
 
-// InFlight counts bytes that are held from now on, or, below zero, no more.
+// InFlight adds to the number of reserved bytes. It is negative when bytes are released.
 func (m *Metrics) InFlight(bytes int64) { m.inflight.bytes.Add(bytes) }
 
-// Overloaded counts a request or a stream that found no room.
+// Overloaded counts a request or a stream for which no bytes were free.
 func (m *Metrics) Overloaded() { m.inflight.overloaded.Add(1) }
 
-// Stalled counts a client that took nothing.
+// Stalled counts a client that read nothing.
 func (m *Metrics) Stalled() { m.inflight.stalled.Add(1) }

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Leader is what a leader says of its followers at /v2/stats/leader: how long
-// append requests take and how many failed. A follower may keep one too, and
-// answers 403 there instead of showing it.
+// Leader counts a leader's append requests to its followers for /v2/stats/leader: how long they take, and how many
+// fail. Every member has one; the API shows only that of the leader.
 type Leader struct {
 	id uint64
 
@@ -18,15 +17,14 @@ type Leader struct {
 	followers map[uint64]*follower
 }
 
-// follower has the running mean and variance of the durations, after Welford:
-// no sum of squares that grows until its last digits are lost.
+// follower has the running mean and variance of the durations, by Welford's algorithm: it stays exact where a sum of squares
+// would lose its last digits.
 type follower struct {
 	current, mean, squares, min, max float64 // milliseconds
 	successes, failures              uint64
 }
 
-// leaderBody is the body: the names and their order are the API. Followers are
-// sorted by their ID as text.
+// leaderBody is the response body. The names and their order are part of the API. Followers are sorted by their IDs as text.
 type leaderBody struct {
 	Leader    string                  `json:"leader"`
 	Followers map[string]followerBody `json:"followers"`
@@ -51,30 +49,26 @@ type countsBody struct {
 	Success uint64 `json:"success"`
 }
 
-// NewLeader returns the statistics of the member with this ID, for the time
-// that it leads.
+// NewLeader returns the statistics of the member with this ID, without followers.
 func NewLeader(id uint64) *Leader {
 	return &Leader{id: id, followers: make(map[uint64]*follower)}
 }
 
-// Add lists a follower, before anything was sent to it. Adding it again changes
-// nothing.
+// Add adds a follower without requests. It changes nothing if the follower is there.
 func (l *Leader) Add(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follower(id)
 }
 
-// Retain forgets the followers that are not among these members: they have left the
-// cluster.
+// Retain removes the followers that are not among these members: they have left the cluster.
 func (l *Leader) Retain(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	maps.DeleteFunc(l.followers, func(id uint64, _ *follower) bool { return !slices.Contains(ids, id) })
 }
 
-// Success counts an append request that reached the follower, and how long it
-// took. A follower that was not added is.
+// Success counts an append request that the follower answered, and how long that took. It adds a follower that is not there.
 func (l *Leader) Success(id uint64, took time.Duration) {
 	ms := float64(took) / float64(time.Millisecond)
 	l.mu.Lock()
@@ -88,27 +82,25 @@ func (l *Leader) Success(id uint64, took time.Duration) {
 	f.squares += delta * (ms - f.mean)
 }
 
-// Fail counts an append request that did not reach the follower. A follower that
-// was not added is.
+// Fail counts an append request that did not reach the follower. It adds a follower that is not there.
 func (l *Leader) Fail(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follower(id).failures++
 }
 
-// follower finds or adds one. The caller holds the lock.
+// follower returns the follower with an ID, and adds it if it is not there. Callers must hold mu.
 func (l *Leader) follower(id uint64) *follower {
 	f, ok := l.followers[id]
 	if !ok {
-		// With no sample the API shows the largest integer as the minimum.
+		// Without a sample the API shows the largest integer as the minimum.
 		f = &follower{min: math.MaxInt64}
 		l.followers[id] = f
 	}
 	return f
 }
 
-// JSON returns the body of /v2/stats/leader, without a newline. The caller owns
-// it.
+// JSON returns the body of /v2/stats/leader, without a newline. The caller owns it.
 func (l *Leader) JSON() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,12 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics is what a member shows at /metrics: its own metrics under pando_*, the
-// Go runtime and the process, and, for dashboards that were made for etcd, the
-// most used etcd_* names with the meaning they have there.
+// Metrics are the metrics of a member at /metrics: its own under pando_*, those of the Go runtime and the process, and the most
+// used etcd_* names with their meaning in etcd, for dashboards that were made for etcd.
 //
-// It has a Prometheus registry of its own, so that two members in one process do
-// not meet, and so that what libraries register by themselves stays out.
+// It has a Prometheus registry of its own: two members in one process have separate metrics, and metrics that libraries register
+// in the default registry are left out.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests requests
@@ -34,7 +33,7 @@ type Metrics struct {
 	consistency consistency
 	inflight    inflight
 
-	// Shown under two names each, hence counted here and read by callbacks.
+	// Each of these is shown under two names, which read it by callbacks.
 	proposalsPending atomic.Int64
 	proposalsFailed  atomic.Uint64
 	leaderChanges    atomic.Uint64
@@ -42,16 +41,15 @@ type Metrics struct {
 	peerMessagesRefused atomic.Uint64
 }
 
-// Build says which program this is.
+// Build identifies the program.
 type Build struct {
-	// Version is the program's own.
+	// Version is the program's own version.
 	Version string
-	// APIVersion is that of the etcd whose API it speaks.
+	// APIVersion is the version of etcd whose API it speaks.
 	APIVersion string
 }
 
-// NewMetrics returns the metrics of a member, all zero. Those that are read from
-// the parts of a running member come with Register.
+// NewMetrics returns the metrics of a member, all of them zero. Register adds those that are read at each scrape.
 func NewMetrics(build Build) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(
@@ -59,7 +57,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		constant("pando_build_info", "Always 1; the labels say which build is running.",
 			prometheus.Labels{"version": build.Version, "go": runtime.Version()}),
-		constant("etcd_server_version", "Always 1; the label says which etcd version's API is spoken.",
+		constant("etcd_server_version", "Always 1; the label says which version of etcd's API is spoken.",
 			prometheus.Labels{"server_version": build.APIVersion}),
 	)
 	m.requests.init(m.registry)
@@ -102,7 +100,7 @@ func (m *Metrics) initDisk() {
 	})
 	m.checkpointFails = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "pando_checkpoint_failures_total",
-		Help: "Checkpoints that could not be written. The log is kept and grows until one can.",
+		Help: "Checkpoints that could not be written. Until one is written, the log is kept and grows.",
 	})
 	m.registry.MustRegister(m.walFsync, m.etcdWALFsync, m.checkpoint, m.checkpointBytes, m.checkpointNodes, m.checkpointFails)
 }
@@ -122,8 +120,9 @@ func (m *Metrics) initProposals() {
 		gauge("etcd_server_proposals_pending", "The same as pando_proposals_pending.", pending),
 		counter("pando_proposals_failed_total", "Proposals that were not committed in time or at all.", failed),
 		counter("etcd_server_proposals_failed_total", "The same as pando_proposals_failed_total.", failed),
-		counter("pando_leader_changes_total", "Times that this member learned of a new leader.", changes),
-		counter("pando_peer_messages_refused_total", "Messages on streams of peers that no member of the cluster could have sent; above 0 is an alarm.",
+		counter("pando_leader_changes_total", "Changes of the leader that this member noticed.", changes),
+		counter("pando_peer_messages_refused_total",
+			"Messages on streams of peers that no member of the cluster could have sent; above 0 is an alarm.",
 			func() float64 { return float64(m.peerMessagesRefused.Load()) }),
 		counter("etcd_server_leader_changes_seen_total", "The same as pando_leader_changes_total.", changes),
 	)
@@ -137,22 +136,19 @@ func counter(name, help string, read func() float64) prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read)
 }
 
-// Observe counts a client request that ended, and how long it took. Unknown
-// values count as OpOther and Internal.
+// Observe counts a client request that has ended, and how long it took. Unknown values count as OpOther and Internal.
 func (m *Metrics) Observe(op Op, outcome Outcome, took time.Duration) {
 	m.requests.observe(op, outcome, took)
 }
 
-// WALFsync counts an append to the write-ahead log that is durable now, and how
-// long it took.
+// WALFsync counts an append to the write-ahead log that is durable, and how long it took.
 func (m *Metrics) WALFsync(took time.Duration) {
 	s := took.Seconds()
 	m.walFsync.Observe(s)
 	m.etcdWALFsync.Observe(s)
 }
 
-// Checkpoint counts a checkpoint that was written: how long it took, its bytes,
-// and the nodes it wrote or deleted.
+// Checkpoint counts a checkpoint that was written: how long it took, the bytes written, and the nodes written or deleted.
 func (m *Metrics) Checkpoint(took time.Duration, bytes, nodes uint64) {
 	m.checkpoint.Observe(took.Seconds())
 	m.checkpointBytes.Add(float64(bytes))
@@ -162,29 +158,29 @@ func (m *Metrics) Checkpoint(took time.Duration, bytes, nodes uint64) {
 // CheckpointFailed counts a checkpoint that could not be written.
 func (m *Metrics) CheckpointFailed() { m.checkpointFails.Inc() }
 
-// ProposalStarted counts a proposal that begins to wait for its commit. Exactly
-// one of ProposalDone and ProposalFailed follows.
+// ProposalStarted counts a proposal that begins to wait for its commit. Exactly one of ProposalDone and ProposalFailed must
+// follow.
 func (m *Metrics) ProposalStarted() { m.proposalsPending.Add(1) }
 
 // ProposalDone counts a proposal that was committed.
 func (m *Metrics) ProposalDone() { m.proposalsPending.Add(-1) }
 
-// ProposalFailed counts a proposal whose caller got an error instead.
+// ProposalFailed counts a proposal whose caller got an error.
 func (m *Metrics) ProposalFailed() {
 	m.proposalsPending.Add(-1)
 	m.proposalsFailed.Add(1)
 }
 
-// Batch counts a log entry with so many commands.
+// Batch counts a log entry with a number of commands.
 func (m *Metrics) Batch(commands int) { m.batchSize.Observe(float64(commands)) }
 
-// LeaderChanged counts that this member learned of a new leader.
+// LeaderChanged counts a change of the leader that this member noticed.
 func (m *Metrics) LeaderChanged() { m.leaderChanges.Add(1) }
 
-// PeerMessageRefused counts a message that the member it came from can't have sent.
+// PeerMessageRefused counts a message that the member at the other end of its stream can't have sent.
 func (m *Metrics) PeerMessageRefused() { m.peerMessagesRefused.Add(1) }
 
-// Handler serves /metrics in the format that the client asks for.
+// Handler serves /metrics in the format that the client accepts.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

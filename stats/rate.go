@@ -3,20 +3,19 @@ package stats
 import "time"
 
 const (
-	// windowSize is how many of the last requests a rate is taken over.
+	// windowSize is how many requests a rate is computed from.
 	windowSize = 200
-	// idleAfter is how long after its last request a flow has no rate any more.
+	// idleAfter is the time after the last request from which on the rate is zero.
 	idleAfter = time.Second
 )
 
-// window is a ring of the last requests of a flow. Its user locks it.
+// window is a ring of the last requests. Callers must serialize the calls of its methods.
 //
-// A silence longer than idleAfter starts it anew: a burst after a quiet hour is
-// shown at its own rate, not averaged over the hour, and whether somebody read
-// the rate in between makes no difference.
+// After a pause longer than idleAfter the window starts again without samples: the rate of a burst after a quiet hour is its
+// own, not an average over the hour. Reading the rate in between makes no difference.
 type window struct {
 	samples [windowSize]sample
-	first   int // where the oldest sample is
+	first   int // index of the oldest sample
 	count   int
 	bytes   int // of all samples
 }
@@ -41,8 +40,8 @@ func (w *window) add(now time.Time, size int) {
 	w.bytes += size
 }
 
-// rates returns the requests and the bytes per second: zero for a flow that is
-// idle, and for one that has just begun and spans no time yet.
+// rates returns the requests and the bytes per second. They are zero if the last request is older than idleAfter, and if all
+// requests have the same time.
 func (w *window) rates(now time.Time) (requests, bytes float64) {
 	if w.count == 0 || now.Sub(w.newest()) > idleAfter {
 		return 0, 0

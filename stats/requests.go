@@ -6,24 +6,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Op is what a client asked for, as the label operation says it.
+// Op is the operation of a request: the label operation.
 type Op uint8
 
-// The operations. Those on keys are told apart as the API tells them apart.
+// The operations. Those on keys are the actions of the API.
 const (
-	OpOther            Op = iota // none of the below
+	OpOther            Op = iota // none of the others
 	OpGet                        // a file, from this member
 	OpList                       // a directory, from this member
 	OpQuorumGet                  // either, after asking a quorum
-	OpWatch                      // a long poll or a stream: lasts as long as it waits
+	OpWatch                      // a long poll or a continuous watch; its duration includes the waiting
 	OpSet                        // PUT without conditions
-	OpCreate                     // PUT of what must not exist
-	OpUpdate                     // PUT of what must exist
-	OpRefresh                    // PUT of a TTL alone
+	OpCreate                     // PUT with prevExist=false
+	OpUpdate                     // PUT with prevExist=true
+	OpRefresh                    // PUT with refresh=true
 	OpCreateInOrder              // POST
-	OpCompareAndSwap             // PUT with a compare
+	OpCompareAndSwap             // PUT with a condition
 	OpDelete                     // DELETE without conditions
-	OpCompareAndDelete           // DELETE with a compare
+	OpCompareAndDelete           // DELETE with a condition
 	OpMembers                    // /v2/members and /v2/machines
 	OpStats                      // /v2/stats
 	OpAuth                       // /v2/auth
@@ -52,7 +52,7 @@ var opNames = [opCount]string{
 // String returns the value of the label.
 func (o Op) String() string { return opNames[o.known()] }
 
-// known turns what is not an operation into OpOther.
+// known returns OpOther for an unknown value.
 func (o Op) known() Op {
 	if o >= opCount {
 		return OpOther
@@ -60,21 +60,21 @@ func (o Op) known() Op {
 	return o
 }
 
-// Outcome is how a request ended, as the label outcome says it.
+// Outcome is how a request ended: the label outcome.
 type Outcome uint8
 
-// The outcomes: one for each reaction that a person on call may have.
+// The outcomes. Two causes that an operator treats alike have one outcome.
 const (
 	Internal      Outcome = iota // a fault of the server
-	OK                           // done as asked
+	OK                           // success
 	NotFound                     // no such key or member
 	CompareFailed                // the condition did not hold
-	Exists                       // what was to be created is there
+	Exists                       // a node that must not exist does
 	WrongKind                    // a directory for a file, a file for a directory, not empty, read-only
-	BadRequest                   // the request makes no sense
+	BadRequest                   // the request is malformed
 	TooLarge                     // the request is over the limit
-	Unauthorized                 // credentials are missing or not enough
-	IndexCleared                 // the history does not reach back so far
+	Unauthorized                 // credentials are missing or insufficient
+	IndexCleared                 // the history no longer has the index
 	Timeout                      // no quorum answered in time
 	Unavailable                  // no leader, or the server is stopping
 	Canceled                     // the client went away
@@ -100,7 +100,7 @@ var outcomeNames = [outcomeCount]string{
 // String returns the value of the label.
 func (o Outcome) String() string { return outcomeNames[o.known()] }
 
-// known turns what is not an outcome into Internal.
+// known returns Internal for an unknown value.
 func (o Outcome) known() Outcome {
 	if o >= outcomeCount {
 		return Internal
@@ -113,10 +113,9 @@ var requestBuckets = []float64{
 	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 }
 
-// requests are the metrics of the requests. Every combination of operation and outcome
-// is there from the start, at 0: one that came with its first event would hide that from
-// rate(). So the durations are told apart by operation alone; with the outcomes
-// they would be four thousand lines of each scrape.
+// requests are the metrics of client requests. Every combination of operation and outcome exists from the start, at 0: rate()
+// does not see the event with which a series appears. The durations have the operation alone as a label; with the outcomes,
+// too, they would be four thousand lines of each scrape.
 type requests struct {
 	total    [opCount][outcomeCount]prometheus.Counter
 	duration [opCount]prometheus.Observer
@@ -129,7 +128,7 @@ func (r *requests) init(reg prometheus.Registerer) {
 	}, []string{"operation", "outcome"})
 	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "pando_request_duration_seconds",
-		Help:    "Time from the head of a client request to the end of its answer, by operation, whatever its outcome. A watch includes its waiting.",
+		Help:    "Time from the header of a client request to the end of its response, by operation. A watch includes its waiting.",
 		Buckets: requestBuckets,
 	}, []string{"operation"})
 	reg.MustRegister(total, duration)

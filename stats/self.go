@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Server is what a member says of itself at /v2/stats/self: who it is, whom it
-// follows, and the append requests between it and its peers.
+// Server has the statistics of a member for /v2/stats/self: its name and ID, its leader, and the append requests between it and
+// its peers.
 type Server struct {
 	name  string
 	id    uint64
 	start time.Time
 	now   func() time.Time
 
-	mu       sync.Mutex
-	leader   uint64 // zero while there is none
-	since    time.Time
-	recv     window
-	recvSeen uint64
-	sent     window
-	sentSeen uint64
+	mu        sync.Mutex
+	leader    uint64 // zero while there is none
+	since     time.Time
+	recv      window
+	recvCount uint64
+	sent      window
+	sentCount uint64
 }
 
-// The two states of the API. A member that campaigns is a follower to it.
+// The two states of the API. It shows a candidate as a follower.
 const (
 	stateLeader   = "StateLeader"
 	stateFollower = "StateFollower"
 )
 
-// selfBody is the body: the names, their order and the omissions are the API.
+// selfBody is the response body. The names, their order and the omissions are part of the API.
 type selfBody struct {
 	Name                 string     `json:"name"`
 	ID                   string     `json:"id"`
@@ -49,16 +49,15 @@ type leaderInfo struct {
 	StartTime time.Time `json:"startTime"`
 }
 
-// NewServer starts the counting for the member with this name and ID. It knows
-// of no leader yet.
+// NewServer returns the statistics of the member with this name and ID, without a leader.
 func NewServer(name string, id uint64, now func() time.Time) *Server {
 	return &Server{name: name, id: id, start: now(), now: now}
 }
 
-// BecomeLeader records that this member leads, from now on if it did not.
+// BecomeLeader records that this member leads. If it did not lead before, its time as leader begins now.
 func (s *Server) BecomeLeader() { s.Follow(s.id) }
 
-// Follow records whom this member follows, from now on if it was another.
+// Follow records the leader of this member. If another member led before, the time of the new leader begins now.
 func (s *Server) Follow(leader uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,34 +66,32 @@ func (s *Server) Follow(leader uint64) {
 	}
 }
 
-// LoseLeader records that this member knows of no leader: the body then has an
-// empty leader, "0s" and the zero time, until the next one is known.
+// LoseLeader records that this member has no leader. Until it has one, the body shows an empty leader, "0s" and the zero time.
 func (s *Server) LoseLeader() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leader, s.since = 0, time.Time{}
 }
 
-// RecvAppend counts an append request of so many bytes from the leader.
+// RecvAppend counts an append request from the leader, and its size in bytes.
 func (s *Server) RecvAppend(bytes int) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.recvSeen++
+	s.recvCount++
 	s.recv.add(now, bytes)
 }
 
-// SendAppend counts an append request of so many bytes to one follower.
+// SendAppend counts an append request to a follower, and its size in bytes.
 func (s *Server) SendAppend(bytes int) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sentSeen++
+	s.sentCount++
 	s.sent.add(now, bytes)
 }
 
-// JSON returns the body of /v2/stats/self, without a newline. The caller owns
-// it.
+// JSON returns the body of /v2/stats/self, without a newline. The caller owns it.
 func (s *Server) JSON() []byte { return encode(s.body()) }
 
 func (s *Server) body() selfBody {
@@ -107,8 +104,8 @@ func (s *Server) body() selfBody {
 		State:                stateFollower,
 		StartTime:            s.start,
 		LeaderInfo:           leaderInfo{Uptime: time.Duration(0).String()},
-		RecvAppendRequestCnt: s.recvSeen,
-		SendAppendRequestCnt: s.sentSeen,
+		RecvAppendRequestCnt: s.recvCount,
+		SendAppendRequestCnt: s.sentCount,
 	}
 	if s.leader != 0 {
 		b.LeaderInfo = leaderInfo{Leader: hexID(s.leader), Uptime: now.Sub(s.since).String(), StartTime: s.since}

@@ -1,17 +1,20 @@
 // Package stats counts what a member does, for /v2/stats/* and for /metrics.
 //
-// Server, Leader and StoreSnapshot are the three bodies under /v2/stats, in the
-// field order and with the omissions of etcd 3.4, plus Reads, the counters of
-// gets. Metrics is what Prometheus scrapes.
+// Server, Leader and StoreSnapshot are the three response bodies under /v2/stats, in the field order and with the omissions of
+// etcd 3.4; Reads are the counters of gets. Metrics are what Prometheus scrapes.
 //
-// Every method may be called from any goroutine. Counting is cheap enough for
-// the way of a request: it allocates nothing and waits for nothing but, in
-// Server and Leader, a short lock of its own. The package reads no clock; what
-// needs the time gets a now function, which should carry a monotonic reading as
-// time.Now does. Nothing here is durable, and nothing here decides anything:
-// losing a count loses a number on a page.
+// Every method may be called from any goroutine. Counting does not slow a request down: it allocates nothing, and takes no
+// lock but a short one in Server and Leader. The package does not read the clock: functions get a time, or a now function,
+// whose times must have a monotonic reading as those of time.Now have. Nothing is durable, and nothing depends on a count.
 //
-// Members are named by their raft IDs; the bodies show them in hexadecimal.
+// Members are identified by their raft IDs; the bodies show them in hexadecimal.
+//
+// # Files
+//
+//   - self.go, leader.go, store.go: the bodies under /v2/stats; rate.go: the rates in self.go
+//   - metrics.go: Metrics, with the metrics of disk and proposals; requests.go, gauges.go, inflight.go, connections.go and
+//     consistency.go: the metrics of one subject each
+//   - build.go: the versions of the program and of the API
 package stats
 
 import (
@@ -19,11 +22,10 @@ import (
 	"strconv"
 )
 
-// hexID is a member ID as the bodies show it: lower-case, without padding.
+// hexID returns a member ID as the bodies show it: in lower case, without padding.
 func hexID(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// encode writes a body. What is passed to it holds strings and finite numbers
-// only, so that there is nothing JSON can't say.
+// encode returns the JSON of a body. It can't fail: bodies have strings and finite numbers only.
 func encode(body any) []byte {
 	data, _ := json.Marshal(body)
 	return data

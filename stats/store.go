@@ -2,9 +2,8 @@ package stats
 
 import "sync/atomic"
 
-// Reads counts the gets that this member answered. They leave no trace in the
-// log, so each member has its own count, from its start on. The zero value is
-// ready; it must not be copied.
+// Reads counts the gets that this member has answered since its start. Gets are not in the log, so each member counts its own.
+// The zero value is ready to use. It must not be copied.
 type Reads struct {
 	success, fail atomic.Uint64
 }
@@ -18,8 +17,8 @@ func (r *Reads) Fail() { r.fail.Add(1) }
 // Counts returns both counts.
 func (r *Reads) Counts() (success, fail uint64) { return r.success.Load(), r.fail.Load() }
 
-// StoreSnapshot is the body of /v2/stats/store: the names and their order are
-// the API. The gets come from Reads, all other counts from the replicated tree.
+// StoreSnapshot is the body of /v2/stats/store. The names and their order are part of the API. The counts of gets come from
+// Reads, all others from the replicated tree.
 type StoreSnapshot struct {
 	GetsSuccess             uint64 `json:"getsSuccess"`
 	GetsFail                uint64 `json:"getsFail"`
@@ -39,6 +38,5 @@ type StoreSnapshot struct {
 	Watchers                uint64 `json:"watchers"`
 }
 
-// JSON returns the body of /v2/stats/store, without a newline. The caller owns
-// it.
+// JSON returns the body of /v2/stats/store, without a newline. The caller owns it.
 func (s StoreSnapshot) JSON() []byte { return encode(s) }
