@@ -11,8 +11,8 @@ import (
 	"pando/members"
 )
 
-// sender sends the messages for one peer. It holds those that wait, encodes them into a buffer, and writes the buffer to
-// the stream, while one is up.
+// sender sends the messages for one peer. It queues them, encodes them into a buffer, and writes the buffer to the peer's
+// stream, while one is open.
 //
 // Two kinds of goroutines write. send is called by the raft core and must not block: it writes what the kernel takes
 // at once, which spares a message the hand-over to another goroutine. run belongs to the peer's own goroutine, and
@@ -27,12 +27,12 @@ import (
 //	   │                              └──── run: more is queued ─────┤
 //	   └──────────────────────────── run: everything is written ─────┘
 //
-//	idle     The queue and the buffer are empty. Whoever holds mu owns the buffer.
-//	pending  Messages are queued, or encoded bytes are left in the buffer; run was woken. Whoever holds mu owns the buffer.
+//	idle     The queue and the buffer are empty. The holder of mu owns the buffer.
+//	pending  Messages are queued, or encoded bytes are left in the buffer; run was woken. The holder of mu owns the buffer.
 //	writing  The field writing is set, and run owns the buffer without holding mu. send only adds to the queue.
 //
-// The bytes that are left in the buffer go out before the queue is looked at, so messages keep their order. Without a
-// stream, the sender stays pending until drop empties it.
+// Bytes that are left in the buffer are written before the queue is encoded, so messages keep their order. While they
+// are left, send only adds to the queue. Without a stream, the sender stays pending until drop empties it.
 type sender struct {
 	to    members.ID
 	limit int // bytes that may be queued
