@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// run runs the client in the test's own process.
+// run runs the client in the process of the test.
 func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut lockedBuffer
@@ -22,7 +22,7 @@ func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errOut.String(), code
 }
 
-// fixed is a member that answers with a fixed status and body and counts the requests.
+// fixed starts a member that answers every request with the same status and body, and counts the requests.
 func fixed(t *testing.T, status int, body string) (string, *atomic.Int64) {
 	t.Helper()
 	var count atomic.Int64
@@ -38,7 +38,7 @@ func fixed(t *testing.T, status int, body string) (string, *atomic.Int64) {
 	return s.URL, &count
 }
 
-// TestRepetition: what may have been carried out is repeated only where that is harmless.
+// TestRepetition: a request that may have been carried out is repeated only if that is harmless.
 func TestRepetition(t *testing.T) {
 	for _, test := range []struct {
 		args  string
@@ -83,7 +83,7 @@ func TestRepetition(t *testing.T) {
 	}
 }
 
-// TestServerErrors: a member that fails is passed over, and named when all fail.
+// TestServerErrors: after the error of a member the next one is asked; if all fail, the error names them.
 func TestServerErrors(t *testing.T) {
 	for status, want := range map[int]string{
 		500: "has no leader", 503: "has no leader", 502: "returns server error [Bad Gateway]", 599: "returns server error []",
@@ -91,7 +91,7 @@ func TestServerErrors(t *testing.T) {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			failing, failed := fixed(t, status, "")
 			live, _ := fixed(t, http.StatusOK, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
-			for failed.Load() == 0 { // the order is a matter of chance
+			for failed.Load() == 0 { // the order of the endpoints is random
 				if stdout, stderr, code := run(t, "--no-sync", "--endpoints", failing+","+live, "get", "/a"); code != exitOK || stdout != "v\n" {
 					t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
 				}
@@ -104,7 +104,7 @@ func TestServerErrors(t *testing.T) {
 	}
 }
 
-// TestUnconnected: 2 is the exit code where nobody takes a connection; a member that resets it is there.
+// TestUnconnected: the exit code is 2 if no member accepts a connection. A member that resets the connection has accepted it.
 func TestUnconnected(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -129,7 +129,7 @@ func TestUnconnected(t *testing.T) {
 	}
 }
 
-// TestRedirects: ten are followed, as they are meant.
+// TestRedirects: up to ten redirects are followed, with the method and body of the request.
 func TestRedirects(t *testing.T) {
 	var asked []string
 	var location string
@@ -170,7 +170,7 @@ func TestRedirects(t *testing.T) {
 	t.Run("to an unreachable member, of what must not happen twice", func(t *testing.T) {
 		live, count := fixed(t, http.StatusOK, `{"action":"create","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
 		location = "http://127.0.0.1:1/"
-		for range 6 { // the order is a matter of chance
+		for range 6 { // the order of the endpoints is random
 			if _, stderr, code := run(t, "--no-sync", "--endpoints", s.URL+","+live, "mk", "/a", "v"); code != exitOK {
 				t.Fatalf("exit code %d, %q", code, stderr)
 			}
@@ -181,7 +181,7 @@ func TestRedirects(t *testing.T) {
 	})
 }
 
-// TestWatchCleared: with --forever a cleared history is noted, read again and gone on from.
+// TestWatchCleared: with --forever, a cleared history is noted, the keys are read again, and the watch continues.
 func TestWatchCleared(t *testing.T) {
 	var step atomic.Int64
 	var resumed atomic.Value
@@ -218,7 +218,7 @@ func TestWatchCleared(t *testing.T) {
 	}
 }
 
-// TestWatchResumes: a watch that was broken off before its first event goes on where it began.
+// TestWatchResumes: a watch that was interrupted before its first event resumes at the index where it began.
 func TestWatchResumes(t *testing.T) {
 	var step atomic.Int64
 	var asked [4]string
@@ -227,7 +227,7 @@ func TestWatchResumes(t *testing.T) {
 		asked[n-1] = r.URL.Query().Get("waitIndex")
 		w.Header().Set("X-Etcd-Index", "70")
 		switch n {
-		case 1: // accepted, then broken off
+		case 1: // accepted, then interrupted
 			w.WriteHeader(http.StatusOK)
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
@@ -251,7 +251,7 @@ func TestWatchResumes(t *testing.T) {
 	}
 }
 
-// brokenPipe is a reader that went away.
+// brokenPipe is a pipe whose reader has ended.
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) {
@@ -285,7 +285,7 @@ func TestUnknownCommandSuggests(t *testing.T) {
 	}
 }
 
-// TestUnservedCommands: what needs users says that this version has none, wherever the word stands.
+// TestUnservedCommands: a command that needs users says that this version has none.
 func TestUnservedCommands(t *testing.T) {
 	for given, want := range map[string]string{
 		"user": "user add, get", "user add ann": "user add, get", "role list": "role add, get", "auth enable": "auth enable and disable",
@@ -300,7 +300,7 @@ func TestUnservedCommands(t *testing.T) {
 	}
 }
 
-// TestEveryCommandHasExamples: help teaches.
+// TestEveryCommandHasExamples: the help of each command has examples.
 func TestEveryCommandHasExamples(t *testing.T) {
 	for _, c := range (&program{name: "etcdctl"}).commands() {
 		for _, leaf := range append(c.Subcommands, c) {
@@ -311,7 +311,7 @@ func TestEveryCommandHasExamples(t *testing.T) {
 	}
 }
 
-// TestEndpointForms: what one command takes for an endpoint, all of them take.
+// TestEndpointForms: all commands accept the same forms of an endpoint.
 func TestEndpointForms(t *testing.T) {
 	s := startPando(t)
 	s.must(t, "set", "/a", "v")

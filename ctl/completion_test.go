@@ -13,8 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// shells run a completion script in file with the words of a command line, the last of them at the cursor, and print what
-// could follow, one a line. A shell may print more than what begins with the last word.
+// shells run a completion script with the words of a command line, of which the last is at the cursor, and print the candidates, one
+// on each line. A shell may print candidates that don't begin with the last word.
 var shells = map[string]func(file string, words []string) *exec.Cmd{
 	"bash": func(file string, words []string) *exec.Cmd {
 		return exec.Command("bash", append([]string{"-c", `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1))
@@ -30,7 +30,7 @@ var shells = map[string]func(file string, words []string) *exec.Cmd{
 	},
 }
 
-// around is a program that the client is a part of.
+// around returns the commands and flags of a program that the client is a part of.
 func around() ([]*cli.Command, []cli.Flag) {
 	return []*cli.Command{
 			{Name: "ctl", Usage: "the client"},
@@ -42,7 +42,7 @@ func around() ([]*cli.Command, []cli.Flag) {
 		}
 }
 
-// text is a flag with a value, onOff one without.
+// text is a flag with a value, onOff a flag without.
 type (
 	text  string
 	onOff struct{ text }
@@ -52,7 +52,7 @@ func (text) Set(string) error  { return nil }
 func (text) String() string    { return "" }
 func (onOff) IsBoolFlag() bool { return true }
 
-// TestCompletionInstructions does what the help says, in each shell, with the program.
+// TestCompletionInstructions follows the instructions of the help, in each shell, with the program.
 func TestCompletionInstructions(t *testing.T) {
 	pando := buildOnce.pando(t)
 	for shell, test := range map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// slowly is a member whose answer comes in pieces with a pause before each; the first is the header's. After the last piece
-// it hangs if the pieces are fewer than the announced bytes.
+// slowly starts a member that pauses before the header of its answer and before each piece of the body. If the pieces are shorter than
+// size, it hangs after the last one.
 func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +36,7 @@ func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) strin
 	return s.URL
 }
 
-// pieces splits a text into n.
+// pieces splits a text into n parts.
 func pieces(text string, n int) []string {
 	var all []string
 	for i := range n {
@@ -45,7 +45,7 @@ func pieces(text string, n int) []string {
 	return all
 }
 
-// TestSlowAnswers: --timeout is for the beginning of an answer; the whole of it may take longer.
+// TestSlowAnswers: --timeout limits the time until an answer begins; the whole answer may take longer.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 	const answer = `{"action":"get","node":{"key":"/","dir":true,"nodes":[{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}]}}`

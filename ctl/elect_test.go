@@ -7,30 +7,30 @@ import (
 
 func TestElect(t *testing.T) {
 	bothServers(t, func(t *testing.T, s *server) {
-		follower := goRun(t, "--endpoints", s.url, "elect", "--listen", "chief")
-		eventually(t, "nobody leads", func() bool { return follower.out.String() == "\n" }, follower.out.String)
+		listener := goRun(t, "--endpoints", s.url, "elect", "--listen", "chief")
+		eventually(t, "nobody leads", func() bool { return listener.out.String() == "\n" }, listener.out.String)
 		first := goRun(t, "--endpoints", s.url, "elect", "chief", "ann")
-		first.said(t, "/_elections/chief/")
-		follower.said(t, "\nann\n")
+		first.awaitOutput(t, "/_elections/chief/")
+		listener.awaitOutput(t, "\nann\n")
 		second := goRun(t, "--endpoints", s.url, "elect", "chief", "bob", "--", "sh", "-c", onSignal("INT", 9))
-		s.queued(t, "/_elections/chief", 2)
+		s.awaitQueue(t, "/_elections/chief", 2)
 		if second.out.Len() > 0 {
 			t.Errorf("two lead: %q", second.out.String())
 		}
 		late := goRun(t, "--endpoints", s.url, "elect", "--listen", "chief")
-		late.said(t, "ann\n")
+		late.awaitOutput(t, "ann\n")
 		first.stop()
-		first.ends(t, exitOK)
-		second.said(t, "begun ")
-		follower.said(t, "ann\nbob\n")
-		late.said(t, "ann\nbob\n")
+		first.awaitExit(t, exitOK)
+		second.awaitOutput(t, "begun ")
+		listener.awaitOutput(t, "ann\nbob\n")
+		late.awaitOutput(t, "ann\nbob\n")
 		second.stop()
-		second.ends(t, 9)
-		follower.said(t, "bob\n\n")
-		follower.stop()
-		follower.ends(t, exitOK)
-		if got := follower.out.String(); got != "\nann\nbob\n\n" {
-			t.Errorf("the follower said %q", got)
+		second.awaitExit(t, 9)
+		listener.awaitOutput(t, "bob\n\n")
+		listener.stop()
+		listener.awaitExit(t, exitOK)
+		if got := listener.out.String(); got != "\nann\nbob\n\n" {
+			t.Errorf("the listener said %q", got)
 		}
 		if strings.Contains(second.errOut.String(), "lost") {
 			t.Errorf("said %q", second.errOut.String())

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// fill writes a little of everything.
+// fill writes keys and directories of every kind.
 func fill(t *testing.T, s *server) {
 	t.Helper()
 	for key, value := range map[string]string{
@@ -24,7 +24,7 @@ func fill(t *testing.T, s *server) {
 	s.must(t, "set", "/_hidden/x", "h")
 }
 
-// summary parses an export, with the TTLs rounded away.
+// summary parses an export and rounds the TTLs to hundreds of seconds.
 func summary(t *testing.T, text string) string {
 	t.Helper()
 	var b strings.Builder
@@ -50,18 +50,18 @@ func summary(t *testing.T, text string) string {
 	return b.String()
 }
 
-// give runs a command that has to succeed, with an input.
-func (s *server) give(t *testing.T, input string, args ...string) string {
+// mustWithInput runs a command that must succeed, with an input, and returns its stdout.
+func (s *server) mustWithInput(t *testing.T, input string, args ...string) string {
 	t.Helper()
-	stdout, stderr, code := s.try(t, input, args...)
+	stdout, stderr, code := s.runWithInput(t, input, args...)
 	if code != exitOK {
 		t.Fatalf("%q: exit code %d, %s", args, code, stderr)
 	}
 	return stdout
 }
 
-// try runs a command with an input.
-func (s *server) try(t *testing.T, input string, args ...string) (stdout, stderr string, code int) {
+// runWithInput runs a command with an input.
+func (s *server) runWithInput(t *testing.T, input string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut lockedBuffer
 	code = Main(t.Context(), append([]string{"etcdctl", "--endpoints", s.url}, args...), strings.NewReader(input), &out, &errOut, Host{})
@@ -101,7 +101,7 @@ func TestExport(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
-		t.Run("bytes that are no UTF-8 are told", func(t *testing.T) {
+		t.Run("bytes that are not UTF-8 are counted", func(t *testing.T) {
 			s.must(t, "set", "/binary", "\xff\xfe")
 			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK ||
 				!strings.Contains(stderr, "U+FFFD is in 1 value") {

@@ -11,8 +11,8 @@ import (
 	"pando/ctl/client"
 )
 
-// inHealth is a cluster whose members answer /health as they are told: one member for each body.
-func inHealth(t *testing.T, bodies ...string) string {
+// startHealthCluster starts a cluster with one member for each body, which is the answer of that member to /health.
+func startHealthCluster(t *testing.T, bodies ...string) string {
 	t.Helper()
 	var list struct {
 		Members []client.Member `json:"members"`
@@ -34,7 +34,7 @@ func inHealth(t *testing.T, bodies ...string) string {
 	return list.Members[0].ClientURLs[0]
 }
 
-// TestHealthVerdict: what the members say makes the verdict and the exit code, of both commands.
+// TestHealthVerdict: the answers of the members decide the verdict and the exit code of both commands.
 func TestHealthVerdict(t *testing.T) {
 	const old, good, bad = `{"health":"true"}`, `{"health":true}`, `{"health":"false"}`
 	for _, test := range []struct {
@@ -46,10 +46,10 @@ func TestHealthVerdict(t *testing.T) {
 		{"all healthy", []string{good, old, good}, "cluster is healthy\n", exitOK},
 		{"one is not", []string{good, bad, good}, "cluster is degraded\n", exitUnhealthy},
 		{"none is", []string{bad, `{"health":false}`, `{}`}, "cluster is unavailable\n", exitUnhealthy},
-		{"one talks nonsense", []string{good, "<html>"}, "cluster is degraded\n", exitUnhealthy},
+		{"one answer is no JSON", []string{good, "<html>"}, "cluster is degraded\n", exitUnhealthy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			url := inHealth(t, test.bodies...)
+			url := startHealthCluster(t, test.bodies...)
 			stdout, stderr, code := run(t, "--endpoints", url, "cluster-health")
 			if code != test.code || !strings.HasSuffix(stdout, "\n"+test.verdict) || stderr != "" {
 				t.Errorf("cluster-health: exit code %d, %q, %q", code, stdout, stderr)

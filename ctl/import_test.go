@@ -32,7 +32,7 @@ func TestImport(t *testing.T) {
 		} {
 			t.Run(way.name, func(t *testing.T) {
 				to := startPando(t)
-				to.give(t, way.input, way.args...)
+				to.mustWithInput(t, way.input, way.args...)
 				got := to.must(t, "export")
 				if strings.Contains(way.want, "_hidden") {
 					got += to.must(t, "export", "/_hidden")
@@ -40,7 +40,7 @@ func TestImport(t *testing.T) {
 				if summary(t, got) != way.want {
 					t.Errorf("got\n%s\nwant\n%s", summary(t, got), way.want)
 				}
-				if out := to.give(t, way.input, way.args...); !strings.HasPrefix(out, "imported 0 ") {
+				if out := to.mustWithInput(t, way.input, way.args...); !strings.HasPrefix(out, "imported 0 ") {
 					t.Errorf("a second time: %s", out)
 				}
 			})
@@ -48,7 +48,7 @@ func TestImport(t *testing.T) {
 		t.Run("back", func(t *testing.T) {
 			s.must(t, "rm", "--recursive", "/d")
 			s.must(t, "rm", "--recursive", "/short")
-			s.give(t, all, "import")
+			s.mustWithInput(t, all, "import")
 			if got := s.must(t, "export", "/", "/_hidden"); summary(t, got) != summary(t, all) {
 				t.Errorf("got\n%s\nwant\n%s", got, all)
 			}
@@ -75,11 +75,11 @@ func TestImportConflicts(t *testing.T) {
 				s.must(t, strings.Fields(test.there)...)
 				before := s.index()
 				input := `{"key":"/other","value":"o"}` + test.input
-				_, stderr, code := s.try(t, input, "import")
+				_, stderr, code := s.runWithInput(t, input, "import")
 				if code != exitServer || !strings.Contains(stderr, test.refusal) || s.index() != before {
 					t.Errorf("exit code %d, %q, index %d after %d", code, stderr, s.index(), before)
 				}
-				_, stderr, code = s.try(t, input, "import", "--force")
+				_, stderr, code = s.runWithInput(t, input, "import", "--force")
 				if (code == exitOK) != (test.forced != "") {
 					t.Fatalf("forced: exit code %d, %q", code, stderr)
 				}
@@ -94,18 +94,18 @@ func TestImportConflicts(t *testing.T) {
 	})
 }
 
-// TestImportForcedDirectory: a directory that is there keeps what is in it, and gets the TTL.
+// TestImportForcedDirectory: an existing directory gets the TTL and keeps its keys.
 func TestImportForcedDirectory(t *testing.T) {
 	bothServers(t, func(t *testing.T, s *server) {
 		s.must(t, "set", "/d/x", "kept")
-		s.give(t, `{"key":"/d","dir":true,"ttl":300}`, "import", "--force", "--renew-ttl")
+		s.mustWithInput(t, `{"key":"/d","dir":true,"ttl":300}`, "import", "--force", "--renew-ttl")
 		if got := summary(t, s.must(t, "export", "/d")); got != "/d true \"\" 3\n/d/x false \"kept\" 0\n" {
 			t.Errorf("got %q", got)
 		}
 	})
 }
 
-// TestImportManyConflicts: ten are named, the others are counted.
+// TestImportManyConflicts: ten conflicts are named, the others are counted.
 func TestImportManyConflicts(t *testing.T) {
 	s := startPando(t)
 	var there, input strings.Builder
@@ -113,8 +113,8 @@ func TestImportManyConflicts(t *testing.T) {
 		fmt.Fprintf(&there, `{"key":"/k%d","value":"1"}`, i)
 		fmt.Fprintf(&input, `{"key":"/k%d","value":"2"}`, i)
 	}
-	s.give(t, there.String(), "import")
-	_, stderr, code := s.try(t, input.String(), "import")
+	s.mustWithInput(t, there.String(), "import")
+	_, stderr, code := s.runWithInput(t, input.String(), "import")
 	if code != exitServer || strings.Count(stderr, "has another value there") != shownConflicts ||
 		!strings.Contains(stderr, "\n  and 3 more\n") {
 		t.Errorf("exit code %d, %q", code, stderr)
@@ -130,7 +130,7 @@ func TestImportExpired(t *testing.T) {
 	input := fmt.Sprintf(`{"key":"/gone","dir":true,"ttl":5,"expiration":%s}{"key":"/gone/x","value":"1"}
 		{"key":"/session","value":"1","ttl":500,"expiration":%s}`, at(-time.Minute), at(100*time.Second))
 	t.Run("is left out", func(t *testing.T) {
-		if out := s.give(t, input, "import"); out != "imported 1 key or directory; 0 were there already, 2 have expired\n" {
+		if out := s.mustWithInput(t, input, "import"); out != "imported 1 key or directory; 0 were there already, 2 have expired\n" {
 			t.Errorf("got %q", out)
 		}
 		if got := summary(t, s.must(t, "export")); got != "/session false \"1\" 1\n" {
@@ -139,14 +139,14 @@ func TestImportExpired(t *testing.T) {
 	})
 	t.Run("lives again with --renew-ttl", func(t *testing.T) {
 		long := strings.ReplaceAll(input, `"ttl":5,`, `"ttl":300,`)
-		s.give(t, long, "import", "--renew-ttl", "--force")
+		s.mustWithInput(t, long, "import", "--renew-ttl", "--force")
 		if got := summary(t, s.must(t, "export")); got != "/gone true \"\" 3\n/gone/x false \"1\" 0\n/session false \"1\" 5\n" {
 			t.Errorf("got %q", got)
 		}
 	})
 }
 
-func TestImportRefusesWhatIsNoExport(t *testing.T) {
+func TestImportRefusesBadInput(t *testing.T) {
 	s := startPando(t)
 	for name, test := range map[string]struct{ input, want string }{
 		"no JSON":       {`{"key":"/a","value":"1"}` + "\nx", "object 2"},
@@ -158,7 +158,7 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := s.index()
-			_, stderr, code := s.try(t, test.input, "import")
+			_, stderr, code := s.runWithInput(t, test.input, "import")
 			if code != exitBadArguments || !strings.Contains(stderr, test.want) ||
 				!strings.Contains(strings.ToLower(stderr), "nothing was written") || s.index() != before {
 				t.Errorf("exit code %d, %q", code, stderr)
@@ -190,7 +190,7 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := s.index()
-			_, stderr, code := s.try(t, test.input, append([]string{"import"}, test.args...)...)
+			_, stderr, code := s.runWithInput(t, test.input, append([]string{"import"}, test.args...)...)
 			if code != exitBadArguments || !strings.Contains(stderr, test.want) || s.index() != before {
 				t.Errorf("exit code %d, %q, want %q", code, stderr, test.want)
 			}
@@ -198,27 +198,27 @@ func TestImportRefusesWhatIsNoExport(t *testing.T) {
 	}
 	t.Run("an empty server", func(t *testing.T) {
 		other := startPando(t)
-		_, stderr, code := s.try(t, "", "import", "--from", other.url)
+		_, stderr, code := s.runWithInput(t, "", "import", "--from", other.url)
 		if code != exitServer || !strings.Contains(stderr, "nothing to import: "+other.url) {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 	t.Run("from nowhere", func(t *testing.T) {
-		if _, stderr, code := s.try(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer ||
+		if _, stderr, code := s.runWithInput(t, "", "import", "--from", "http://127.0.0.1:1"); code != exitServer ||
 			!strings.Contains(stderr, "--from http://127.0.0.1:1") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 }
 
-// TestImportMany writes more than goes through one connection at a time.
+// TestImportMany writes from several goroutines at the same time.
 func TestImportMany(t *testing.T) {
 	s := startPando(t)
 	var input strings.Builder
 	for i := range 2000 {
 		fmt.Fprintf(&input, "{\"key\":\"/many/%d/%d\",\"value\":\"%d\"}\n", i%7, i, i)
 	}
-	if out := s.give(t, input.String(), "import"); !strings.HasPrefix(out, "imported 2000 ") {
+	if out := s.mustWithInput(t, input.String(), "import"); !strings.HasPrefix(out, "imported 2000 ") {
 		t.Errorf("got %q", out)
 	}
 	if got := strings.Count(s.must(t, "export", "/many"), `"value"`); got != 2000 {

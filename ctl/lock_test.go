@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// background is a run of the client beside the test.
+// background is a run of the client that continues during the test.
 type background struct {
 	out, errOut lockedBuffer
 	code        chan int
 	stop        context.CancelFunc // as CTRL+C does
 }
 
-// goRun starts a run.
+// goRun starts a run of the client.
 func goRun(t *testing.T, args ...string) *background {
 	t.Helper()
 	b := &background{code: make(chan int, 1)}
@@ -40,15 +40,15 @@ func goRun(t *testing.T, args ...string) *background {
 	return b
 }
 
-// said waits until a run has printed something on stdout.
-func (b *background) said(t *testing.T, text string) {
+// awaitOutput waits until a run has printed something on stdout.
+func (b *background) awaitOutput(t *testing.T, text string) {
 	t.Helper()
 	eventually(t, "it prints "+strconv.Quote(text), func() bool { return strings.Contains(b.out.String(), text) },
 		func() string { return b.out.String() + b.errOut.String() })
 }
 
-// ends waits for the end of a run.
-func (b *background) ends(t *testing.T, code int) {
+// awaitExit waits for the end of a run and checks its exit code.
+func (b *background) awaitExit(t *testing.T, code int) {
 	t.Helper()
 	select {
 	case got := <-b.code:
@@ -60,8 +60,8 @@ func (b *background) ends(t *testing.T, code int) {
 	}
 }
 
-// queued waits until n places are in a queue.
-func (s *server) queued(t *testing.T, queue string, n int) {
+// awaitQueue waits until there are n keys in a queue.
+func (s *server) awaitQueue(t *testing.T, queue string, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d in %s", n, queue), func() bool {
 		out, _, _ := run(t, "--endpoints", s.url, "ls", queue)
@@ -73,33 +73,33 @@ func TestLock(t *testing.T) {
 	bothServers(t, func(t *testing.T, s *server) {
 		t.Run("one at a time, with growing indexes", func(t *testing.T) { lockOneAtATime(t, s) })
 		t.Run("held by hand until it is interrupted", func(t *testing.T) { lockHeldByHand(t, s) })
-		t.Run("who leaves the queue is not waited for", func(t *testing.T) { lockQueueLeft(t, s) })
+		t.Run("a contender that leaves does not delay the others", func(t *testing.T) { lockQueueLeft(t, s) })
 		t.Run("refreshed as long as it is held", func(t *testing.T) {
 			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
-			r.said(t, "begun")
+			r.awaitOutput(t, "begun")
 			waiting := goRun(t, "--endpoints", s.url, "lock", "/fresh", "--", "echo", "mine")
-			r.ends(t, 42)
-			waiting.ends(t, exitOK)
+			r.awaitExit(t, 42)
+			waiting.awaitExit(t, exitOK)
 		})
 		t.Run("no longer than --wait", func(t *testing.T) {
 			r := goRun(t, "--endpoints", s.url, "lock", "/wait")
-			r.said(t, "/wait/")
+			r.awaitOutput(t, "/wait/")
 			_, stderr, code := run(t, "--endpoints", s.url, "lock", "--wait", "50ms", "/wait")
 			if code != exitTooLong || !strings.Contains(stderr, "/wait is still held") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
-			s.queued(t, "/wait", 1)
+			s.awaitQueue(t, "/wait", 1)
 		})
 		t.Run("lost when its key is removed", func(t *testing.T) {
 			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/removed", "--", "sh", "-c", "echo begun; exec sleep 60")
-			r.said(t, "begun")
+			r.awaitOutput(t, "begun")
 			s.must(t, "rm", "--recursive", "/removed")
-			r.ends(t, exitLost)
+			r.awaitExit(t, exitLost)
 		})
 	})
 }
 
-// lockOneAtATime has runs that hold the lock write to a file when they begin and when they end.
+// lockOneAtATime lets several runs write to a file when they begin and when they end to hold the lock.
 func lockOneAtATime(t *testing.T, s *server) {
 	log := filepath.Join(t.TempDir(), "log")
 	var runs []*background
@@ -109,7 +109,7 @@ func lockOneAtATime(t *testing.T, s *server) {
 				echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
 	}
 	for _, r := range runs {
-		r.ends(t, exitOK)
+		r.awaitExit(t, exitOK)
 	}
 	data, err := os.ReadFile(log)
 	if err != nil {
@@ -137,15 +137,15 @@ func lockOneAtATime(t *testing.T, s *server) {
 
 func lockHeldByHand(t *testing.T, s *server) {
 	first := goRun(t, "--endpoints", s.url, "lock", "/hand")
-	first.said(t, "/hand/")
+	first.awaitOutput(t, "/hand/")
 	second := goRun(t, "--endpoints", s.url, "lock", "/hand", "echo", "mine")
-	s.queued(t, "/hand", 2)
+	s.awaitQueue(t, "/hand", 2)
 	if second.out.Len() > 0 {
 		t.Errorf("the second holds it too: %q", second.out.String())
 	}
 	first.stop()
-	first.ends(t, exitOK)
-	second.ends(t, exitOK)
+	first.awaitExit(t, exitOK)
+	second.awaitExit(t, exitOK)
 	if got := second.out.String(); got != "mine\n" {
 		t.Errorf("got %q", got)
 	}
@@ -153,22 +153,22 @@ func lockHeldByHand(t *testing.T, s *server) {
 
 func lockQueueLeft(t *testing.T, s *server) {
 	first := goRun(t, "--endpoints", s.url, "lock", "/leave")
-	first.said(t, "/leave/")
+	first.awaitOutput(t, "/leave/")
 	second := goRun(t, "--endpoints", s.url, "lock", "/leave")
-	s.queued(t, "/leave", 2)
+	s.awaitQueue(t, "/leave", 2)
 	third := goRun(t, "--endpoints", s.url, "lock", "/leave")
-	s.queued(t, "/leave", 3)
+	s.awaitQueue(t, "/leave", 3)
 	second.stop()
-	second.ends(t, exitInterrupted)
-	s.queued(t, "/leave", 2)
+	second.awaitExit(t, exitInterrupted)
+	s.awaitQueue(t, "/leave", 2)
 	if third.out.Len() > 0 {
 		t.Error("the third holds it too")
 	}
 	first.stop()
-	third.said(t, "/leave/")
+	third.awaitOutput(t, "/leave/")
 }
 
-// TestLockLost: the command has ended when the next one could have the lock.
+// TestLockLost: the command has ended before another could hold the lock.
 func TestLockLost(t *testing.T) {
 	for name, command := range map[string]string{
 		"and the command obeys":    "echo begun; exec sleep 60",
@@ -186,7 +186,7 @@ func TestLockLost(t *testing.T) {
 			eventually(t, "it is held", func() bool { return r.out.Len() > 0 }, r.errOut.String)
 			s.kill()
 			killed := time.Now()
-			r.ends(t, exitLost)
+			r.awaitExit(t, exitLost)
 			// A second more than the TTL: the machine may be busy.
 			if late := time.Since(killed); late > 4*time.Second {
 				t.Errorf("ended %s after the last refresh could have been taken", late)
@@ -200,18 +200,18 @@ func TestLockLost(t *testing.T) {
 		t.Parallel()
 		s := startPando(t)
 		r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
-		r.said(t, "/x/")
+		r.awaitOutput(t, "/x/")
 		waiting := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
-		s.queued(t, "/x", 2)
+		s.awaitQueue(t, "/x", 2)
 		s.kill()
 		s.start()
 		r.stop()
-		r.ends(t, exitOK)
-		waiting.said(t, "/x/")
+		r.awaitExit(t, exitOK)
+		waiting.awaitOutput(t, "/x/")
 	})
 }
 
-// TestLockHasNoHerd: each waits for the one before it, so that one end wakes one.
+// TestLockHasNoHerd: each contender watches the one before it, so that the end of one wakes only one.
 func TestLockHasNoHerd(t *testing.T) {
 	s := startPando(t)
 	to, err := url.Parse(s.url)
@@ -238,14 +238,14 @@ func TestLockHasNoHerd(t *testing.T) {
 	holders := []*background{}
 	for i := range 5 {
 		holders = append(holders, goRun(t, "--no-sync", "--endpoints", front.URL, "lock", "/herd"))
-		s.queued(t, "/herd", i+1)
+		s.awaitQueue(t, "/herd", i+1)
 	}
-	holders[0].said(t, "/herd/")
+	holders[0].awaitOutput(t, "/herd/")
 	eventually(t, "four wait", func() bool { return count() == 4 }, func() string { return "" })
 	for _, h := range holders {
-		h.said(t, "/herd/")
+		h.awaitOutput(t, "/herd/")
 		h.stop()
-		h.ends(t, exitOK)
+		h.awaitExit(t, exitOK)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -256,13 +256,13 @@ func TestLockHasNoHerd(t *testing.T) {
 	}
 }
 
-// onSignal is a script that ends well on a signal. It waits by a builtin: a shell can lose a signal that comes while it
-// starts a program, or becomes one.
+// onSignal is a script that ends with an exit code of its own on a signal. It waits in a builtin, because a shell can lose a signal
+// that arrives while it starts a program.
 func onSignal(name string, code int) string {
 	return fmt.Sprintf(`sleep 60 >/dev/null 2>&1 & trap "kill $!; exit %d" %s; echo begun $PANDO_LOCK_INDEX; wait`, code, name)
 }
 
-// TestLockEndsBySignal: SIGTERM goes to the command, and the lock is freed after it.
+// TestLockEndsBySignal: the command gets SIGTERM, and the lock is released after it has ended.
 func TestLockEndsBySignal(t *testing.T) {
 	s := startPando(t)
 	for _, test := range []struct {
@@ -296,7 +296,7 @@ func TestLockEndsBySignal(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != test.code {
 				t.Errorf("exit code %d, want %d: %s", got, test.code, out.String())
 			}
-			s.queued(t, "/s", 0)
+			s.awaitQueue(t, "/s", 0)
 		})
 	}
 }
@@ -326,7 +326,7 @@ func TestLockArguments(t *testing.T) {
 	}
 }
 
-// TestLostBeforeTheEnd: a place that can't be refreshed counts as lost before another can have it.
+// TestLostBeforeTheEnd: a key that can't be refreshed counts as lost before it expires.
 func TestLostBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

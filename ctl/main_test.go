@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// record makes the transcripts anew, with the reference's client against the reference's server.
+// record records the transcripts again, with the client and the server of the reference.
 var record = flag.Bool("record", false, "record testdata/ctl anew with the installed etcdctl and etcd")
 
 // asClientVar makes the test binary run as the client, so that tests can watch a real process.

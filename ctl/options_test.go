@@ -55,7 +55,7 @@ func TestOutputFormat(t *testing.T) {
 	})
 }
 
-// TestStrayArguments: a word that a command would leave aside is an error.
+// TestStrayArguments: an argument that a command does not use is an error.
 func TestStrayArguments(t *testing.T) {
 	for command, want := range map[string]string{
 		"endpoint status http://10.0.0.1:2379": `"http://10.0.0.1:2379" is no option: name endpoints with the global --endpoints`,

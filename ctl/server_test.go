@@ -146,7 +146,7 @@ func (s *server) awaitMembers(n int) {
 	}, func() string { data, _ := os.ReadFile(s.log); return string(data) })
 }
 
-// kill ends the process as a power failure would.
+// kill ends the process with SIGKILL.
 func (s *server) kill() {
 	if s.process != nil {
 		s.process.Process.Kill()
@@ -160,7 +160,7 @@ func (s *server) healthy() bool {
 	return err == nil && strings.Contains(body, "true")
 }
 
-// members is the cluster's list.
+// members lists the members of the cluster.
 func (s *server) members() ([]client.Member, error) {
 	body, _, err := s.get("/v2/members")
 	if err != nil {
@@ -195,7 +195,7 @@ func (s *server) get(path string) (string, http.Header, error) {
 	return string(body), response.Header, err
 }
 
-// testHTTP talks to the servers without the proxies of the environment.
+// testHTTP ignores the proxies of the environment.
 var (
 	testTransport = &http.Transport{}
 	testHTTP      = &http.Client{Transport: testTransport, Timeout: 10 * time.Second}
@@ -211,7 +211,7 @@ func testClient(t *testing.T, endpoint string) *client.Client {
 	return client.New(client.Config{Endpoints: urls, HeaderTimeout: 5 * time.Second})
 }
 
-// lockedBuffer collects what a process or goroutine writes while a test looks on.
+// lockedBuffer collects output, and may be read while a process or goroutine writes to it.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -229,10 +229,10 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// Len is how much has been written.
+// Len is the number of bytes that were written.
 func (b *lockedBuffer) Len() int { return len(b.String()) }
 
-// eventually polls until done says so. explain adds to the message when it never does.
+// eventually polls until done returns true. explain adds to the message of a failure.
 func eventually(t *testing.T, what string, done func() bool, explain func() string) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)

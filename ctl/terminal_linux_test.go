@@ -101,7 +101,7 @@ func (term *seat) end() int {
 	return 0
 }
 
-// echoes says whether the terminal shows what is typed.
+// echoes reports whether the terminal shows what is typed.
 func (term *seat) echoes() bool {
 	state, err := unix.IoctlGetTermios(int(term.line.Fd()), unix.TCGETS)
 	return err == nil && state.Lflag&unix.ECHO != 0
@@ -109,7 +109,7 @@ func (term *seat) echoes() bool {
 
 const ctrlC, ctrlD = "\x03", "\x04"
 
-// TestReadingATerminal: what waits for a user says so, and CTRL+C ends it at the first time.
+// TestReadingATerminal: a command that reads from a terminal says so, and one CTRL+C ends it.
 func TestReadingATerminal(t *testing.T) {
 	url, _ := fixed(t, 200, `{"action":"get","node":{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}}`)
 	for _, test := range []struct{ args, prompt string }{
@@ -141,15 +141,15 @@ func TestReadingATerminal(t *testing.T) {
 		}
 		term.await(`-d "value=typed%0A"`)
 	})
-	t.Run("a pipe needs no word", func(t *testing.T) {
-		_, stderr, code := (&server{t: t, url: url}).try(t, "piped", "--no-sync", "set", "/a")
+	t.Run("no message for a pipe", func(t *testing.T) {
+		_, stderr, code := (&server{t: t, url: url}).runWithInput(t, "piped", "--no-sync", "set", "/a")
 		if code != exitOK || stderr != "" {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 }
 
-// TestInterruptedFile: a named pipe that nobody writes is no reason to stay.
+// TestInterruptedFile: CTRL+C ends an import from a named pipe without a writer.
 func TestInterruptedFile(t *testing.T) {
 	url, _ := fixed(t, http.StatusOK, `{}`)
 	pipe := filepath.Join(t.TempDir(), "pipe")

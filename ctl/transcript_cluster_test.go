@@ -11,10 +11,10 @@ import (
 	"pando/ctl/client"
 )
 
-// label is the name in a transcript for what differs between two servers.
+// label is the name in a transcript for a value that differs between two servers.
 type label struct{ name, value string }
 
-// labelled gives the server that a play talks to, and the labels of all. In a cluster of several that is the leader.
+// labelled returns the server that gets the commands, and the labels of all. In a cluster of several members, it is the leader.
 func labelled(t *testing.T, cluster []*server) (*server, []label) {
 	t.Helper()
 	list, err := cluster[0].members()
@@ -56,7 +56,7 @@ func (s *server) leader() string {
 
 var added = regexp.MustCompile(`^Added member named \S+ with ID ([0-9a-f]+) to cluster\n`)
 
-// noteAdded labels the member that a command says it has added.
+// noteAdded labels the member that the output of member add names.
 func (p *play) noteAdded(stdout string) {
 	found := added.FindStringSubmatch(stdout)
 	if found == nil {
@@ -86,7 +86,7 @@ func startPandoCluster(t *testing.T) []*server {
 	return startCluster(t, (*server).pandoCommand)
 }
 
-// startReferenceCluster starts etcd as it comes, but for the changes of members that it refuses in its first seconds.
+// startReferenceCluster starts three etcd, with the check off that refuses changes of members in the first seconds.
 func startReferenceCluster(t *testing.T) []*server {
 	t.Helper()
 	reference(t, "etcd")

@@ -16,7 +16,7 @@ import (
 	"pando/ctl/client"
 )
 
-// A transcript is a file of exchanges, each a command line and what came of it:
+// A transcript is a file of exchanges, each a command line and its result:
 //
 //	$ set /message hello          the command; words are quoted as in a shell, VAR=value before it sets a variable
 //	< "typed\n"                   its stdin, as a Go string; none: empty
@@ -24,10 +24,10 @@ import (
 //	! Error:  ...                 a line of stderr
 //	= 4                           the exit code, unless it is 0
 //
-// "$~" begins a command whose lines of stdout come in any order; "$^" one that is interrupted when it has said all.
-// What differs between two servers is written as <url> <peer> <member> <time>, <+3> for the third index after the
-// transcript's beginning, and <help> for a help text. In a cluster of several it is <url1> and so on, the leader being the
-// first, and <added> the member that was added last.
+// "$~" begins a command whose lines of stdout may be in any order; "$^" a command that is interrupted when its output has ended.
+// Values that differ between two servers are written as <url> <peer> <member> <time>, <+3> for the third index after the
+// beginning of the transcript, and <help> for a help text. In a cluster of several members they are <url1> and so on, of which
+// the first is the leader, and <added> is the member that was added last.
 
 // exchange is one command of a transcript.
 type exchange struct {
@@ -67,7 +67,7 @@ func TestClusterTranscripts(t *testing.T) {
 	replayTranscripts(t, "../testdata/ctl/cluster/*.txt", 15, startPandoCluster, startReferenceCluster)
 }
 
-// replayTranscripts replays the transcripts of a pattern three ways, after it has recorded them if it is told to.
+// replayTranscripts replays the transcripts of a pattern in three ways. With -record, it records them first.
 func replayTranscripts(t *testing.T, pattern string, least int, pando, etcd func(*testing.T) []*server) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -222,7 +222,7 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 	return p.result(x, stdout.String(), stderr.String(), code)
 }
 
-// interruptWhenQuiet interrupts a command that has said something and then nothing for a while.
+// interruptWhenQuiet interrupts a command that has printed something, and then nothing for a while.
 func interruptWhenQuiet(t *testing.T, cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
 	t.Helper()
 	said, quietSince := 0, time.Now()
@@ -258,11 +258,11 @@ var (
 	leftWord  = regexp.MustCompile(`("ttl":|TTL: )9\d\b`)
 	timeWord  = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 	resolver  = regexp.MustCompile(` on [0-9.:\[\]a-f]+:53`)
-	// numbers are the places where an index stands; the last is the name of an in-order key.
+	// numbers are the places of an index; the last is the name of an in-order key.
 	numbers = regexp.MustCompile(`(Index: |Index":|waitIndex=|prevIndex=|MODIFIED_INDEX=|\[| != )(\d+)\b|(/)(\d{20})\b`)
 )
 
-// normal returns the lines of text behind a sign, without what differs between two servers.
+// normal returns the lines of text, each after a sign, with labels for the values that differ between two servers.
 func (p *play) normal(sign, text string) []string {
 	for _, l := range p.labels {
 		text = strings.ReplaceAll(text, l.value, l.name)
@@ -289,7 +289,7 @@ func (p *play) normal(sign, text string) []string {
 	return lines
 }
 
-// concrete puts this server's values into a command line.
+// concrete replaces the labels in a command line by the values of this server.
 func (p *play) concrete(line string) string {
 	for _, l := range p.labels {
 		line = strings.ReplaceAll(line, l.name, l.value)

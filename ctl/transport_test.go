@@ -39,7 +39,7 @@ func newAuthority(t *testing.T, name string) *authority {
 	return a
 }
 
-// issue makes a certificate and its key; the authority's own if it has none yet.
+// issue makes a certificate and its key. The first one is that of the authority itself.
 func (a *authority) issue(template *x509.Certificate) (cert *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM []byte) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -67,7 +67,7 @@ func (a *authority) issue(template *x509.Certificate) (cert *x509.Certificate, k
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
 }
 
-// leaf is a certificate for 127.0.0.1 that serves both ends of a connection.
+// leaf makes a certificate for 127.0.0.1, for servers and clients.
 func (a *authority) leaf(name string) (certPEM, keyPEM []byte) {
 	a.t.Helper()
 	_, _, certPEM, keyPEM = a.issue(&x509.Certificate{
@@ -77,7 +77,7 @@ func (a *authority) leaf(name string) (certPEM, keyPEM []byte) {
 	return certPEM, keyPEM
 }
 
-// secureServer answers GET with the name in the client's certificate, which it insists on.
+// secureServer requires a client certificate, and answers GET with the name in it.
 func secureServer(t *testing.T, ca *authority) *httptest.Server {
 	t.Helper()
 	certPEM, keyPEM := ca.leaf("server")
@@ -98,7 +98,7 @@ func secureServer(t *testing.T, ca *authority) *httptest.Server {
 	return s
 }
 
-// TestTLS: the flags and the variables of certificates, and what is said when they don't do.
+// TestTLS: the flags and variables of certificates, and the errors about them.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {

@@ -30,22 +30,22 @@ func runBench(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// A keeper is a server that knows just enough of v2 to be put under load: it keeps values, and logs who asked for what.
-type keeper struct {
+// A fakeServer answers the requests of a load: it keeps values, and logs the requests.
+type fakeServer struct {
 	mu     sync.Mutex
 	values map[string]string
 	log    []string
 }
 
-func newKeeper(t *testing.T) (*keeper, string) {
+func newFakeServer(t *testing.T) (*fakeServer, string) {
 	t.Helper()
-	k := &keeper{values: map[string]string{}}
+	k := &fakeServer{values: map[string]string{}}
 	server := httptest.NewServer(k)
 	t.Cleanup(server.Close)
 	return k, server.URL
 }
 
-func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (k *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.log = append(k.log, r.Method+" "+r.URL.RequestURI())
@@ -70,7 +70,7 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (k *keeper) count(prefix string) int {
+func (k *fakeServer) count(prefix string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	n := 0
@@ -104,7 +104,7 @@ func TestLoads(t *testing.T) {
 			"PUT ": 35}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			k, url := newKeeper(t)
+			k, url := newFakeServer(t)
 			out, err := runBench(t.Context(), append(test.args, "--endpoints", url)...)
 			if err != nil {
 				t.Fatal(err)
@@ -124,7 +124,7 @@ func TestLoads(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	_, url := newKeeper(t)
+	_, url := newFakeServer(t)
 	out, err := runBench(t.Context(), "mixed", "--endpoints", url, "--total", "200", "--key-space-size", "10", "--json", "--conns", "2")
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestErrorsAreCountedAndShown(t *testing.T) {
-	_, url := newKeeper(t)
+	_, url := newFakeServer(t)
 	out, err := runBench(t.Context(), "get", "--skip-prepare", "--endpoints", url, "--total", "20", "--key-space-size", "1")
 	if !errors.Is(err, errFailures) {
 		t.Errorf("got error %v, want errFailures", err)
@@ -198,7 +198,7 @@ func TestClosingServer(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Run("duration", func(t *testing.T) {
-		_, url := newKeeper(t)
+		_, url := newFakeServer(t)
 		out, err := runBench(t.Context(), "put", "--endpoints", url, "--duration", "200ms", "--json")
 		var r result
 		if err := errors.Join(err, json.Unmarshal([]byte(out), &r)); err != nil {
@@ -209,7 +209,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("rate", func(t *testing.T) {
-		_, url := newKeeper(t)
+		_, url := newFakeServer(t)
 		out, err := runBench(t.Context(), "put", "--endpoints", url, "--rate", "500", "--total", "100", "--conns", "4", "--json")
 		var r result
 		if err := errors.Join(err, json.Unmarshal([]byte(out), &r)); err != nil {
@@ -235,7 +235,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("warm-up is not counted", func(t *testing.T) {
-		k, url := newKeeper(t)
+		k, url := newFakeServer(t)
 		out, err := runBench(t.Context(), "put", "--endpoints", url, "--warmup", "100ms", "--total", "10", "--json")
 		var r result
 		if err := errors.Join(err, json.Unmarshal([]byte(out), &r)); err != nil {
@@ -287,7 +287,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	k := &keeper{values: map[string]string{}}
+	k := &fakeServer{values: map[string]string{}}
 	urls := map[string]string{}
 	for _, name := range []string{"A", "B"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -326,7 +326,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestTimeline(t *testing.T) {
-	_, url := newKeeper(t)
+	_, url := newFakeServer(t)
 	file := filepath.Join(t.TempDir(), "seconds.csv")
 	if _, err := runBench(t.Context(), "put", "--endpoints", url, "--rate", "200", "--total", "260", "--timeline", file); err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestTimeline(t *testing.T) {
 }
 
 func TestTargetLeader(t *testing.T) {
-	leader, leaderURL := newKeeper(t)
+	leader, leaderURL := newFakeServer(t)
 	follower := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/v2/stats/self":

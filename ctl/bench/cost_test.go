@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// constantServer answers every request with the same bytes, and allocates nothing for it. It serves requests without
-// a body, on one connection.
+// constantServer answers every request with the same bytes, without allocating. It serves requests without a body, on one connection.
 func constantServer(tb testing.TB, answer string) *endpoint {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,13 +48,13 @@ const answerHeaders = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nCont
 	"X-Etcd-Cluster-Id: cdf818194e3a8c32\r\n" +
 	"X-Etcd-Index: 1234\r\nX-Raft-Index: 2345\r\nX-Raft-Term: 2\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n"
 
-// answers are what a server sends, by how its body is framed.
+// answers are answers of a server, by the framing of the body.
 var answers = map[string]string{
 	"length":  answerHeaders + "Content-Length: 300\r\n\r\n" + strings.Repeat("x", 300),
 	"chunked": answerHeaders + "Transfer-Encoding: chunked\r\n\r\n12c\r\n" + strings.Repeat("x", 300) + "\r\n0\r\n\r\n",
 }
 
-// oneRequest makes the request loop of a get client: what is done for each request, accounting included.
+// oneRequest returns a function that does everything that a get client does for one request, recording included.
 func oneRequest(tb testing.TB, answer string) func() {
 	ep := constantServer(tb, answer)
 	c := newConn(ep, time.Minute, requestBuffer)
@@ -75,7 +74,7 @@ func oneRequest(tb testing.TB, answer string) func() {
 	}
 }
 
-// TestRequestAllocatesNothing keeps the promise that the generator is cheap: no allocation for a request.
+// TestRequestAllocatesNothing: a request allocates nothing.
 func TestRequestAllocatesNothing(t *testing.T) {
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +87,7 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkRequest is the cost of a request, the constant server's part and the loopback included.
+// BenchmarkRequest measures one request, including the server and the loopback.
 func BenchmarkRequest(b *testing.B) {
 	for name, answer := range answers {
 		b.Run(name, func(b *testing.B) {
@@ -101,7 +100,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkParse is the cost of reading one answer that has arrived.
+// BenchmarkParse measures the parsing of one answer.
 func BenchmarkParse(b *testing.B) {
 	for name, answer := range answers {
 		b.Run(name, func(b *testing.B) {
@@ -124,7 +123,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkRecord is the cost of the accounting.
+// BenchmarkRecord measures the recording of one latency.
 func BenchmarkRecord(b *testing.B) {
 	rec := newRecorder([]string{"put"})
 	now := time.Now()

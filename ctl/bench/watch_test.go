@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// A hub is a server with one key, which can be put and watched as a stream. loss tells which events it withholds from
-// everyone.
+// A hub is a server with one key, which can be written and watched as a stream. It does not send the events for which loss returns true.
 type hub struct {
 	mu      sync.Mutex
 	index   int

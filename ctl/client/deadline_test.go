@@ -26,8 +26,8 @@ func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
 	return c
 }
 
-// slowly is a member whose answer comes in pieces with a pause before each; the first is the header's. After the last piece
-// it hangs if the pieces are fewer than the announced bytes.
+// slowly starts a member that pauses before the header of its answer and before each piece of the body. If the pieces are shorter than
+// size, it hangs after the last one.
 func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +52,7 @@ func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) strin
 	return s.URL
 }
 
-// pieces splits a text into n.
+// pieces splits a text into n parts.
 func pieces(text string, n int) []string {
 	var all []string
 	for i := range n {
@@ -61,7 +61,7 @@ func pieces(text string, n int) []string {
 	return all
 }
 
-// TestSlowReaders: the time in which a program does not read is not the member's.
+// TestSlowReaders: the time in which a program does not read the body does not count.
 func TestSlowReaders(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	d := startDeadline(t.Context(), limit, errors.New("no header"))

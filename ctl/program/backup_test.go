@@ -16,13 +16,13 @@ import (
 	"pando/raft/offline"
 )
 
-// counters are writers that each count up: writer i has written the keys /w/i/1 to /w/i/acknowledged[i].
+// counters are four writers. Writer i has written the keys /w/i/1 to /w/i/acknowledged[i].
 type counters struct {
 	acknowledged [4]atomic.Int64
 	ended        sync.WaitGroup
 }
 
-// count starts the writers. They end with the server.
+// count starts the writers. They end when the server ends.
 func count(t *testing.T, base string) *counters {
 	c := &counters{}
 	for i := range c.acknowledged {
@@ -40,7 +40,7 @@ func count(t *testing.T, base string) *counters {
 	return c
 }
 
-// now is what is acknowledged.
+// now returns the last number of each writer that was acknowledged.
 func (c *counters) now() (n [4]int64) {
 	for i := range n {
 		n[i] = c.acknowledged[i].Load()
@@ -48,7 +48,7 @@ func (c *counters) now() (n [4]int64) {
 	return n
 }
 
-// mustHave looks for all keys that were acknowledged.
+// mustHave checks that all acknowledged keys are there.
 func mustHave(t *testing.T, client string, acknowledged [4]int64) {
 	t.Helper()
 	files := map[string]servertest.KeyNode{}
@@ -62,7 +62,7 @@ func mustHave(t *testing.T, client string, acknowledged [4]int64) {
 	}
 }
 
-// TestBackup backs up a server that is written to, and again after it was killed.
+// TestBackup backs up a server during writes, and again after it was killed.
 func TestBackup(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -110,7 +110,7 @@ func TestBackup(t *testing.T) {
 	t.Logf("%v writes", known)
 }
 
-// TestBackupOfMember backs up one of three: the new server is none of them, though it knows their addresses.
+// TestBackupOfMember backs up one of three members. The new server does not join the old cluster, although it has their addresses.
 func TestBackupOfMember(t *testing.T) {
 	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)

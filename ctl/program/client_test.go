@@ -51,8 +51,7 @@ func TestClientVerb(t *testing.T) {
 	}
 }
 
-// TestInterruptedBench: CTRL+C ends a measurement early, with what was measured until then and the exit code of a
-// shell.
+// TestInterruptedBench: CTRL+C ends a measurement early. It prints what was measured until then, and ends with the exit code of a shell.
 func TestInterruptedBench(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestRestoreDiscovered(t *testing.T) {
 	for _, p := range running {
 		p.Kill()
 	}
-	// A whole command line of the server, as it stands in a unit.
+	// The whole command line of a server, as in a systemd unit.
 	args := func(s servertest.Member, dir string, more ...string) []string {
 		s.DataDir = dir
 		return append(append([]string{"snapshot", "restore", file}, s.Flags()...), more...)
@@ -61,7 +61,7 @@ func TestRestoreDiscovered(t *testing.T) {
 		mustPando(t, args(all[0], filepath.Join(t.TempDir(), "env"), "--initial-cluster", servertest.InitialCluster(all))...)
 		mustPando(t, args(all[0], filepath.Join(t.TempDir(), "flag"), "--initial-cluster", servertest.InitialCluster(all), "--discovery=")...)
 	})
-	t.Run("wrong variables are told", func(t *testing.T) {
+	t.Run("wrong variables are reported", func(t *testing.T) {
 		t.Setenv("ETCD_NMAE", "x")
 		var out, errOut strings.Builder
 		err := run(t.Context(), append([]string{"pando"}, args(all[0], filepath.Join(t.TempDir(), "x"), "--initial-cluster",

@@ -31,7 +31,7 @@ func mustPando(t testing.TB, args ...string) string {
 	return out
 }
 
-// statusOf is what "pando snapshot status" says of a file.
+// statusOf returns the output of "pando snapshot status" for a file.
 func statusOf(t testing.TB, file string) (s status) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(mustPando(t, "snapshot", "status", file, "-w", "json")), &s); err != nil {
