@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// The wanted bodies are those of etcd 3.4.23, which shows milliseconds, and the
-// largest integer as the minimum of nothing.
+// The wanted bodies are those of etcd 3.4.23. It shows milliseconds, and the largest integer as the minimum without a sample.
 func TestLeaderJSON(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		checkBody(t, NewLeader(0xb3e40f155992458f).JSON(), `{"leader":"b3e40f155992458f","followers":{}}`)
@@ -17,7 +16,9 @@ func TestLeaderJSON(t *testing.T) {
 	t.Run("nothing sent yet", func(t *testing.T) {
 		l := NewLeader(0xb3e40f155992458f)
 		l.Add(0x8f344b510597c46a)
-		checkBody(t, l.JSON(), `{"leader":"b3e40f155992458f","followers":{"8f344b510597c46a":{"latency":{"current":0,"average":0,"standardDeviation":0,"minimum":9223372036854776000,"maximum":0},"counts":{"fail":0,"success":0}}}}`)
+		checkBody(t, l.JSON(),
+			`{"leader":"b3e40f155992458f","followers":{"8f344b510597c46a":{"latency":{"current":0,"average":0,"standardDeviation":0,`+
+				`"minimum":9223372036854776000,"maximum":0},"counts":{"fail":0,"success":0}}}}`)
 	})
 	t.Run("two followers", func(t *testing.T) {
 		l := NewLeader(0x7da38e06e9c6ec71)
@@ -28,7 +29,11 @@ func TestLeaderJSON(t *testing.T) {
 		l.Success(0x8221129fa3e0b6b8, 3*time.Millisecond)
 		l.Fail(0x8221129fa3e0b6b8)
 		l.Add(0x8221129fa3e0b6b8)
-		checkBody(t, l.JSON(), `{"leader":"7da38e06e9c6ec71","followers":{"8221129fa3e0b6b8":{"latency":{"current":3,"average":3,"standardDeviation":0.7071067811865476,"minimum":2,"maximum":4},"counts":{"fail":1,"success":4}},"bef62134e854a165":{"latency":{"current":0.000891,"average":0.000891,"standardDeviation":0,"minimum":0.000891,"maximum":0.000891},"counts":{"fail":0,"success":1}}}}`)
+		checkBody(t, l.JSON(),
+			`{"leader":"7da38e06e9c6ec71","followers":{"8221129fa3e0b6b8":{"latency":{"current":3,"average":3,`+
+				`"standardDeviation":0.7071067811865476,"minimum":2,"maximum":4},"counts":{"fail":1,"success":4}},`+
+				`"bef62134e854a165":{"latency":{"current":0.000891,"average":0.000891,"standardDeviation":0,"minimum":0.000891,`+
+				`"maximum":0.000891},"counts":{"fail":0,"success":1}}}}`)
 	})
 	t.Run("removed", func(t *testing.T) {
 		l := NewLeader(1)

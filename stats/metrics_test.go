@@ -14,7 +14,7 @@ import (
 
 func newMetrics() *Metrics { return NewMetrics(Build{Version: "1.2.3", APIVersion: "3.4.23"}) }
 
-// fullMetrics has every metric, each with a value of its own.
+// fullMetrics returns metrics that all exist and have different values.
 func fullMetrics(t *testing.T) *Metrics {
 	t.Helper()
 	m := newMetrics()
@@ -56,7 +56,7 @@ func fullMetrics(t *testing.T) *Metrics {
 	return m
 }
 
-// scrape returns what the handler answers, as a client gets it.
+// scrape returns the body of the handler's response.
 func scrape(t *testing.T, m *Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -137,8 +137,8 @@ func TestMetricsScrape(t *testing.T) {
 	}
 }
 
-// TestMetricsFromTheStart holds that what counts is there before anything happened: rate() and increase() don't
-// see the event with which a series appears.
+// TestMetricsFromTheStart checks that every series exists before its first event: rate() and increase() don't see the event with
+// which a series appears.
 func TestMetricsFromTheStart(t *testing.T) {
 	series := func(m *Metrics) map[string]bool {
 		all := map[string]bool{}
@@ -200,7 +200,7 @@ func TestMetricsPassTheLinter(t *testing.T) {
 	}
 }
 
-func TestMetricsOfTwoMembersDoNotMeet(t *testing.T) {
+func TestMetricsOfTwoMembersAreSeparate(t *testing.T) {
 	a, b := fullMetrics(t), newMetrics()
 	b.LeaderChanged()
 	b.LeaderChanged()
@@ -281,7 +281,7 @@ func TestObserveFromManyGoroutines(t *testing.T) {
 
 func TestObserveAllocatesNothing(t *testing.T) {
 	m := newMetrics()
-	m.Observe(OpSet, OK, time.Millisecond) // the first of its kind may
+	m.Observe(OpSet, OK, time.Millisecond) // the first one may allocate
 	if n := testing.AllocsPerRun(1000, func() { m.Observe(OpSet, OK, time.Millisecond) }); n != 0 {
 		t.Errorf("an observation allocates %v times", n)
 	}

@@ -30,7 +30,7 @@ func TestWindow(t *testing.T) {
 		c.pass(500 * time.Millisecond)
 		w.add(c.now(), 30)
 		check(t, &w, c.now(), 4, 80)
-		c.pass(time.Second) // still fresh
+		c.pass(time.Second) // not older than idleAfter
 		check(t, &w, c.now(), 4, 80)
 		c.pass(1)
 		check(t, &w, c.now(), 0, 0)
@@ -38,7 +38,7 @@ func TestWindow(t *testing.T) {
 	t.Run("the last 200 count", func(t *testing.T) {
 		var w window
 		c := newClock()
-		for range 300 { // slow and large ones, all to be pushed out
+		for range 300 { // slow and large ones, which the next ones replace
 			w.add(c.now(), 1000)
 			c.pass(time.Second)
 		}
@@ -53,7 +53,7 @@ func TestWindow(t *testing.T) {
 		span := (199 * (time.Second / 199)).Seconds()
 		check(t, &w, c.now(), 200/span, 200/span)
 	})
-	t.Run("a silence begins anew", func(t *testing.T) {
+	t.Run("a pause removes the samples", func(t *testing.T) {
 		var w window
 		c := newClock()
 		for range 50 {

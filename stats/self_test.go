@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// clock is a clock that stands until it is moved.
+// clock is a clock whose time changes by pass alone.
 type clock struct{ t time.Time }
 
 func newClock() *clock {
@@ -24,12 +24,14 @@ func checkBody(t *testing.T, got []byte, want string) {
 	}
 }
 
-// The wanted bodies are those of etcd 3.4.23 in the same roles; times and rates
-// are this test's.
+// The wanted bodies are those of etcd 3.4.23 in the same roles, with the times and rates of this test.
 func TestServerJSON(t *testing.T) {
 	t.Run("no leader yet", func(t *testing.T) {
 		s := NewServer("n1", 0x8221129fa3e0b6b8, newClock().now)
-		checkBody(t, s.JSON(), `{"name":"n1","id":"8221129fa3e0b6b8","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"","uptime":"0s","startTime":"0001-01-01T00:00:00Z"},"recvAppendRequestCnt":0,"sendAppendRequestCnt":0}`)
+		checkBody(t, s.JSON(),
+			`{"name":"n1","id":"8221129fa3e0b6b8","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z",`+
+				`"leaderInfo":{"leader":"","uptime":"0s","startTime":"0001-01-01T00:00:00Z"},"recvAppendRequestCnt":0,`+
+				`"sendAppendRequestCnt":0}`)
 	})
 	t.Run("leader", func(t *testing.T) {
 		c := newClock()
@@ -37,8 +39,11 @@ func TestServerJSON(t *testing.T) {
 		c.pass(400 * time.Millisecond)
 		s.BecomeLeader()
 		c.pass(3578151676)
-		s.BecomeLeader() // it does already: the time counts on
-		checkBody(t, s.JSON(), `{"name":"n1","id":"8221129fa3e0b6b8","state":"StateLeader","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"3.578151676s","startTime":"2026-11-20T13:01:24.634445174Z"},"recvAppendRequestCnt":0,"sendAppendRequestCnt":0}`)
+		s.BecomeLeader() // it leads already: its time as leader goes on
+		checkBody(t, s.JSON(),
+			`{"name":"n1","id":"8221129fa3e0b6b8","state":"StateLeader","startTime":"2026-11-20T13:01:24.234445174Z",`+
+				`"leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"3.578151676s","startTime":"2026-11-20T13:01:24.634445174Z"},`+
+				`"recvAppendRequestCnt":0,"sendAppendRequestCnt":0}`)
 	})
 	t.Run("leader with followers", func(t *testing.T) {
 		c := newClock()
@@ -48,7 +53,10 @@ func TestServerJSON(t *testing.T) {
 			s.SendAppend(100)
 			c.pass(100 * time.Millisecond)
 		}
-		checkBody(t, s.JSON(), `{"name":"n1","id":"8221129fa3e0b6b8","state":"StateLeader","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"500ms","startTime":"2026-11-20T13:01:24.234445174Z"},"recvAppendRequestCnt":0,"sendAppendRequestCnt":5,"sendPkgRate":12.5,"sendBandwidthRate":1250}`)
+		checkBody(t, s.JSON(),
+			`{"name":"n1","id":"8221129fa3e0b6b8","state":"StateLeader","startTime":"2026-11-20T13:01:24.234445174Z",`+
+				`"leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"500ms","startTime":"2026-11-20T13:01:24.234445174Z"},`+
+				`"recvAppendRequestCnt":0,"sendAppendRequestCnt":5,"sendPkgRate":12.5,"sendBandwidthRate":1250}`)
 	})
 	t.Run("follower", func(t *testing.T) {
 		c := newClock()
@@ -58,7 +66,10 @@ func TestServerJSON(t *testing.T) {
 			s.RecvAppend(80)
 			c.pass(250 * time.Millisecond)
 		}
-		checkBody(t, s.JSON(), `{"name":"n\u003c2\u003e","id":"90fbd81bb28688a","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"1.25s","startTime":"2026-11-20T13:01:24.234445174Z"},"recvAppendRequestCnt":5,"recvPkgRate":5,"recvBandwidthRate":400,"sendAppendRequestCnt":0}`)
+		checkBody(t, s.JSON(),
+			`{"name":"n\u003c2\u003e","id":"90fbd81bb28688a","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z",`+
+				`"leaderInfo":{"leader":"8221129fa3e0b6b8","uptime":"1.25s","startTime":"2026-11-20T13:01:24.234445174Z"},`+
+				`"recvAppendRequestCnt":5,"recvPkgRate":5,"recvBandwidthRate":400,"sendAppendRequestCnt":0}`)
 	})
 	t.Run("idle for more than a second", func(t *testing.T) {
 		c := newClock()
@@ -70,7 +81,9 @@ func TestServerJSON(t *testing.T) {
 			c.pass(250 * time.Millisecond)
 		}
 		c.pass(time.Second)
-		checkBody(t, s.JSON(), `{"name":"n2","id":"2","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"1","uptime":"2.25s","startTime":"2026-11-20T13:01:24.234445174Z"},"recvAppendRequestCnt":5,"sendAppendRequestCnt":5}`)
+		checkBody(t, s.JSON(),
+			`{"name":"n2","id":"2","state":"StateFollower","startTime":"2026-11-20T13:01:24.234445174Z","leaderInfo":{"leader":"1",`+
+				`"uptime":"2.25s","startTime":"2026-11-20T13:01:24.234445174Z"},"recvAppendRequestCnt":5,"sendAppendRequestCnt":5}`)
 	})
 }
 

@@ -53,6 +53,7 @@ func TestStalledClients(t *testing.T) {
 			{"long poll for the past", "?wait&waitIndex=2", strings.Repeat("v", 19<<20), 1},
 		} {
 			t.Run(name+" "+tc.name, func(t *testing.T) {
+				t.Parallel()
 				f := newFixture(func(c *Config) { c.StallTimeout = 200 * time.Millisecond })
 				server := f.serve(t, start)
 				past := strings.Contains(tc.query, "waitIndex")
@@ -103,6 +104,7 @@ func mustHaveRoom(t *testing.T, f *fixture) {
 func TestSlowReaderIsServed(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFixture(func(c *Config) { c.StallTimeout = time.Second })
 			server := f.serve(t, start)
 			in := openStream(t, server, 2)

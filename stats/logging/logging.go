@@ -1,8 +1,8 @@
-// Package logging is the process' own log: lines for people or JSON for collectors, to the standard streams and to
-// files that can be rotated.
+// Package logging writes the log of the process, as lines for people or as JSON for log collectors, to the standard streams and
+// to files that can be rotated.
 //
-// New is called once, before anything is logged. The logger that it gives may be used from any goroutine until its
-// Outputs are closed.
+// New is called once, before anything is logged. The logger that it returns may be used from any goroutine until its Outputs
+// are closed. logging.go has the formats, outputs.go the streams and files.
 package logging
 
 import (
@@ -18,29 +18,29 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// timeLayout is ISO 8601 with milliseconds: sorts as text, and people can read it.
+// timeLayout is ISO 8601 with milliseconds, which people can read and which sorts as text.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// Format is the form of the lines.
+// Format is the layout of the lines.
 type Format string
 
 const (
 	// Console lines are for people: time, level, message, key=value.
 	Console Format = "console"
-	// JSON lines are for collectors: one object a line.
+	// JSON lines are for log collectors: one object per line.
 	JSON Format = "json"
 )
 
-// Options say what is logged, and where to.
+// Options say what is logged, in which format, and to which outputs.
 type Options struct {
-	Level  zapcore.Level // the least severe level that is logged
+	Level  zapcore.Level // entries below this level are not logged
 	Format Format
-	// Outputs are "stderr", "stdout" or paths of files to append to.
+	// Outputs are "stderr", "stdout", or paths of files, to which lines are appended.
 	Outputs []string
 }
 
-// New opens the log. An error is that of an output that can't be written to. Nothing may be logged once the outputs
-// are closed.
+// New opens the outputs and returns a logger for them. The error is that of a file that can't be opened. The caller must close the
+// outputs, and must log nothing after that.
 func New(o Options, stdout, stderr io.Writer) (*zap.Logger, *Outputs, error) {
 	outputs, err := open(o.Outputs, stdout, stderr)
 	if err != nil {
@@ -57,8 +57,8 @@ func New(o Options, stdout, stderr io.Writer) (*zap.Logger, *Outputs, error) {
 	return zap.New(core, zap.ErrorOutput(outputs.sink)), outputs, nil
 }
 
-// consoleCore writes a line an entry: time, level, logger, message, key=value. Fields keep the order they were
-// added in.
+// consoleCore writes each entry as one line: time, level, logger, message, key=value. The fields are in the order in which they
+// were added.
 type consoleCore struct {
 	zapcore.LevelEnabler
 	sink   zapcore.WriteSyncer
@@ -67,7 +67,7 @@ type consoleCore struct {
 
 var consolePool = buffer.NewPool()
 
-// With returns a core that adds fields to each line; the receiver is unchanged.
+// With returns a core that adds fields to each line. It does not change c.
 func (c *consoleCore) With(fields []zapcore.Field) zapcore.Core {
 	all := make([]zapcore.Field, 0, len(c.fields)+len(fields))
 	return &consoleCore{LevelEnabler: c.LevelEnabler, sink: c.sink, fields: append(append(all, c.fields...), fields...)}
@@ -81,7 +81,7 @@ func (c *consoleCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zap
 	return checked
 }
 
-// Write writes the entry as one line, and its stack, where there is one, below.
+// Write writes the entry as one line, and its stack, if it has one, below.
 func (c *consoleCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	line := consolePool.Get()
 	defer line.Free()
@@ -102,7 +102,7 @@ func (c *consoleCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	}
 	_, err := c.sink.Write(line.Bytes())
 	if err == nil && e.Level > zapcore.ErrorLevel {
-		// The process is about to end: what is in the log now is all there will be.
+		// The process ends after such an entry.
 		_ = c.sink.Sync()
 	}
 	return err
@@ -111,7 +111,7 @@ func (c *consoleCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 // Sync flushes the outputs.
 func (c *consoleCore) Sync() error { return c.sink.Sync() }
 
-// appendField writes a field as key=value; zap's own encoding into a map knows every type of field.
+// appendField writes a field as key=value. zap's encoder for maps converts every type of field.
 func appendField(line *buffer.Buffer, f zapcore.Field) {
 	if f.Type == zapcore.SkipType {
 		return
@@ -143,10 +143,10 @@ func consoleValue(value any) string {
 	return quoteIfNeeded(fmt.Sprint(value))
 }
 
-// quoteIfNeeded keeps words bare and quotes what would break the line or hide where the value ends.
+// quoteIfNeeded quotes a text that would break the line, or whose end would not be clear.
 func quoteIfNeeded(text string) string {
-	odd := func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }
-	if text == "" || strings.ContainsFunc(text, odd) {
+	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }
+	if text == "" || strings.ContainsFunc(text, special) {
 		return strconv.Quote(text)
 	}
 	return text

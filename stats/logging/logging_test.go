@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// openLog opens a log at level info, and gives what it writes to the standard streams.
+// openLog opens a log at level info. out and errOut receive what it writes to the standard streams.
 func openLog(t *testing.T, format Format, outputs ...string) (log *zap.Logger, closeLog func(), out, errOut *strings.Builder) {
 	t.Helper()
 	out, errOut = &strings.Builder{}, &strings.Builder{}
@@ -91,7 +91,7 @@ func TestLogFile(t *testing.T) {
 	}
 }
 
-// TestLogFileReopens moves a log file away and opens it again, as a program that rotates logs does.
+// TestLogFileReopens renames a log file and opens it again, as a program that rotates logs does.
 func TestLogFileReopens(t *testing.T) {
 	dir := t.TempDir()
 	path, old := filepath.Join(dir, "pando.log"), filepath.Join(dir, "pando.log.1")

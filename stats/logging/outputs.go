@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Outputs are the places that the log is written to.
+// Outputs are the streams and files that the log is written to.
 type Outputs struct {
 	sink  zapcore.WriteSyncer
 	files []*file
@@ -42,15 +42,15 @@ func open(names []string, stdout, stderr io.Writer) (*Outputs, error) {
 // Close flushes and closes the outputs.
 func (o *Outputs) Close() {
 	if o.sink != nil {
-		_ = o.sink.Sync() // a terminal or a pipe can't be synced; there is nobody left to tell of a failure either
+		_ = o.sink.Sync() // it fails for terminals and pipes; other errors can't be logged any more
 	}
 	for _, f := range o.files {
 		_ = f.file.Close()
 	}
 }
 
-// ReopenAt opens the files again each time that hangups brings something: their names may belong to other files by
-// then, because the old ones were moved away. It ends when hangups is closed.
+// ReopenAt opens the files again at each signal from hangups: a program that rotates logs has renamed the old files. It returns
+// when hangups is closed.
 func (o *Outputs) ReopenAt(hangups <-chan os.Signal, log *zap.Logger) {
 	for range hangups {
 		var errs []error
@@ -58,22 +58,21 @@ func (o *Outputs) ReopenAt(hangups <-chan os.Signal, log *zap.Logger) {
 			errs = append(errs, f.Reopen())
 		}
 		if err := errors.Join(errs...); err != nil {
-			log.Error("SIGHUP: a log file can't be opened again, and goes on in the old one", zap.Error(err))
+			log.Error("SIGHUP: a log file can't be opened again; the old file is still in use", zap.Error(err))
 			continue
 		}
 		log.Info("SIGHUP: the log files were opened again", zap.Int("files", len(o.files)))
 	}
 }
 
-// file is a file that is appended to, and can be opened again under its name. Its methods may be called from any
-// goroutine.
+// file is a log file that can be opened again under its name. Its methods may be called from any goroutine.
 type file struct {
 	path string
 	mu   sync.Mutex
 	file *os.File
 }
 
-// Reopen opens the file, and makes it if it is not there. After an error the one that was open before stays.
+// Reopen opens the file, and creates it if it does not exist. After an error the file that was open before is still in use.
 func (f *file) Reopen() error {
 	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -82,7 +81,7 @@ func (f *file) Reopen() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file != nil {
-		_ = f.file.Close() // each line was written as it came
+		_ = f.file.Close() // Write does not buffer
 	}
 	f.file = file
 	return nil
