@@ -7,35 +7,35 @@ import (
 	"strings"
 )
 
-// Static is what the flags say about a cluster whose members are known from
-// the start.
+// Static holds the flags of a new cluster whose members are all known.
 type Static struct {
 	// Name is this member's name (--name).
 	Name string
-	// PeerURLs are what it advertises to its peers
-	// (--initial-advertise-peer-urls), in any order and spelling.
+	// PeerURLs are the URLs by which its peers reach it (--initial-advertise-peer-urls),
+	// in any order and spelling.
 	PeerURLs []string
 	// InitialCluster lists all members (--initial-cluster) as
-	// "a=http://10.0.0.1:2380,b=http://10.0.0.2:2380". A member with several
-	// URLs stands there once for each.
+	// "a=http://10.0.0.1:2380,b=http://10.0.0.2:2380". A member with several URLs has one
+	// entry for each.
 	InitialCluster string
-	// Token keeps clusters of the same URLs apart (--initial-cluster-token).
+	// Token makes the IDs of clusters with the same URLs different
+	// (--initial-cluster-token).
 	Token string
 }
 
-// Cluster is the outcome of a bootstrap. Every member that starts with the same
-// flags finds the same one.
+// Cluster is the result of a bootstrap. It is the same for every member that starts with
+// the same flags, except for Self.
 type Cluster struct {
-	// ID is the cluster's.
+	// ID is the ID of the cluster.
 	ID ID
-	// Self is the member that was bootstrapped.
+	// Self is the ID of this member.
 	Self ID
-	// Members are all of them, sorted by ID, none with client URLs yet.
+	// Members are all members, sorted by ID, without client URLs.
 	Members []Member
 }
 
-// InitialCluster returns the value of --initial-cluster for a cluster of one
-// member: what the flag is when it is not given.
+// InitialCluster returns the value of --initial-cluster for a cluster of one member. That
+// is the default of the flag.
 func InitialCluster(name string, peerURLs []string) string {
 	entries := make([]string, len(peerURLs))
 	for i, u := range peerURLs {
@@ -44,9 +44,9 @@ func InitialCluster(name string, peerURLs []string) string {
 	return strings.Join(entries, ",")
 }
 
-// Cluster works out the cluster from the flags. Its errors name the flag that is
-// wrong and what to write instead. URLs are compared as they are written: no
-// name is resolved, so that a start never waits for DNS.
+// Cluster computes the cluster from the flags. Its errors name the wrong flag and what to
+// write instead. URLs are compared as text: names are not resolved, so that a start does
+// not wait for DNS.
 func (s Static) Cluster() (Cluster, error) {
 	advertised, err := ParseURLs(s.PeerURLs)
 	if err != nil {
@@ -78,12 +78,13 @@ func parseInitialCluster(flag string) (map[string][]string, error) {
 	owner := make(map[string]string)
 	for entry := range strings.SplitSeq(flag, ",") {
 		if strings.TrimSpace(entry) == "" {
-			continue // a trailing comma does no harm
+			continue // a trailing comma is accepted
 		}
 		name, raw, _ := strings.Cut(entry, "=")
 		name = strings.TrimSpace(name)
 		if name == "" || raw == "" {
-			return nil, fmt.Errorf("--initial-cluster: %q is not of the form NAME=URL; write a name and a peer URL for each member, like a=http://10.0.0.1:2380", entry)
+			return nil, fmt.Errorf("--initial-cluster: %q is not of the form NAME=URL; "+
+				"write a name and a peer URL for each member, like a=http://10.0.0.1:2380", entry)
 		}
 		urls, err := ParseURLs([]string{raw})
 		if err != nil {
@@ -103,21 +104,22 @@ func parseInitialCluster(flag string) (map[string][]string, error) {
 
 func duplicateURL(u, first, second string) error {
 	if first == second {
-		return fmt.Errorf("--initial-cluster: %s stands twice for member %s; name each URL once", u, first)
+		return fmt.Errorf("--initial-cluster: %s is given twice for member %s; name each URL once", u, first)
 	}
 	return fmt.Errorf("--initial-cluster: members %s and %s share the peer URL %s; give each member its own", first, second, u)
 }
 
-// checkSelf says whether this member stands in the list with the URLs that it
-// advertises: otherwise it and its peers would work out different IDs for it.
+// checkSelf checks that the list has this member with the URLs that it advertises.
+// Otherwise it and its peers would compute different IDs for it.
 func (s Static) checkSelf(advertised []string, peerURLs map[string][]string) error {
 	listed, ok := peerURLs[s.Name]
 	if !ok {
-		return fmt.Errorf("--initial-cluster has no member named %q (it has: %s); add %s to it, or set --name to the name this member has there",
+		return fmt.Errorf("--initial-cluster has no member named %q (it has: %s); "+
+			"add %s to it, or set --name to the name of this member in the list",
 			s.Name, nameList(peerURLs), InitialCluster(s.Name, advertised))
 	}
 	if !slices.Equal(listed, advertised) {
-		return fmt.Errorf("--initial-cluster has %s, and --initial-advertise-peer-urls is %s; make both name the same URLs",
+		return fmt.Errorf("--initial-cluster has %s, but --initial-advertise-peer-urls is %s; use the same URLs in both",
 			InitialCluster(s.Name, listed), strings.Join(advertised, ","))
 	}
 	return nil

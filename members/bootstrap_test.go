@@ -33,7 +33,7 @@ func TestParseURLs(t *testing.T) {
 	}
 }
 
-// TestParseURLsErrors holds the texts that etcd 3.4.23 answers with.
+// TestParseURLsErrors compares the texts with those of etcd 3.4.23.
 func TestParseURLsErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                        "URL scheme must be http, https, unix, or unixs: ",
@@ -81,7 +81,7 @@ func TestStaticClusterErrors(t *testing.T) {
 		{"other URL", "a=http://127.0.0.1:5", []string{own},
 			[]string{"--initial-cluster", "--initial-advertise-peer-urls", own, "a=http://127.0.0.1:5"}},
 		{"a name for the address", "a=http://localhost:47201", []string{own},
-			[]string{"--initial-cluster", "--initial-advertise-peer-urls", "make both"}},
+			[]string{"--initial-cluster", "--initial-advertise-peer-urls", "use the same URLs in both"}},
 		{"fewer URLs", "a=" + own, []string{own, "http://127.0.0.1:9"},
 			[]string{"--initial-advertise-peer-urls", own + "," + "http://127.0.0.1:9"}},
 		{"one URL twice", "a=" + own + ",a=" + own, []string{own}, []string{"--initial-cluster", "twice", "member a", own}},

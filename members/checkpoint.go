@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// ErrWrongCluster says that a checkpoint belongs to another cluster.
+// ErrWrongCluster is returned for a checkpoint of another cluster.
 var ErrWrongCluster = errors.New("membership: checkpoint of another cluster")
 
 // savedRegistry is the form of the membership in a checkpoint.
@@ -15,10 +15,10 @@ type savedRegistry struct {
 	ClusterID ID            `json:"clusterID"`
 	Members   []savedMember `json:"members"`
 	Removed   []ID          `json:"removed"`
-	Founding  ID            `json:"founding,omitempty"` // versions before 1.0 have none
+	Founding  ID            `json:"founding,omitempty"` // missing in checkpoints of versions before 1.0
 }
 
-// savedMember is a member in a checkpoint: the wire form and the learner.
+// savedMember is a member in a checkpoint. Unlike in /v2/members it shows Learner.
 type savedMember struct {
 	ID         ID       `json:"id"`
 	Name       string   `json:"name,omitempty"`
@@ -27,9 +27,9 @@ type savedMember struct {
 	Learner    bool     `json:"learner,omitempty"`
 }
 
-// Marshal returns the membership, removed IDs included, for a checkpoint. The
-// same membership gives the same bytes on every member. It may be called from
-// any goroutine; the caller owns the bytes.
+// Marshal returns the membership for a checkpoint, with the removed IDs. The same
+// membership gives the same bytes on every member. Any goroutine may call it. The caller
+// owns the bytes.
 func (r *Registry) Marshal() []byte {
 	v := r.published.Load()
 	saved := savedRegistry{
@@ -44,21 +44,21 @@ func (r *Registry) Marshal() []byte {
 	if saved.Removed == nil {
 		saved.Removed = []ID{}
 	}
-	// Strings and numbers: there is nothing in it that JSON can't hold.
+	// It never fails: there are only strings, numbers and booleans.
 	data, _ := json.Marshal(saved)
 	return data
 }
 
-// Unmarshal replaces the membership by one that Marshal wrote. It returns
-// ErrWrongCluster for another cluster's. After an error the membership is as it
-// was. It keeps nothing of data.
+// Unmarshal replaces the membership by one that Marshal returned. It returns an error
+// that wraps ErrWrongCluster for the membership of another cluster. After an error the
+// membership is unchanged. It does not keep data.
 func (r *Registry) Unmarshal(data []byte) error {
 	var saved savedRegistry
 	if err := json.Unmarshal(data, &saved); err != nil {
 		return fmt.Errorf("members: decode the membership: %w", err)
 	}
 	if saved.ClusterID != r.clusterID {
-		return fmt.Errorf("%w: it is of cluster %s, this is %s", ErrWrongCluster, saved.ClusterID, r.clusterID)
+		return fmt.Errorf("%w: it is of cluster %s, but this is cluster %s", ErrWrongCluster, saved.ClusterID, r.clusterID)
 	}
 	fresh := NewRegistry(r.clusterID)
 	for _, m := range saved.Members {

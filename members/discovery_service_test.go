@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// keyService is as much of a v2 keys API as discovery needs: a token's keys and
-// waits on them.
+// keyService is the part of a v2 keys API that discovery uses: the keys of one token, and
+// waits for them.
 type keyService struct {
 	*httptest.Server
 	t testing.TB
@@ -20,9 +20,9 @@ type keyService struct {
 	size     string
 	keys     []tokenNode
 	index    uint64
-	fail     []func(http.ResponseWriter) // what the next requests get instead
-	lose     int                         // so many registrations happen and are not answered
-	cleared  int                         // so many waits find the history cleared
+	fail     []func(http.ResponseWriter) // answers to the next requests, in place of the usual ones
+	lose     int                         // the number of registrations that succeed without an answer
+	cleared  int                         // the number of waits that are answered with 401
 	requests []string
 	changed  chan struct{}
 }
@@ -39,7 +39,7 @@ func newKeyService(t testing.TB, size string) *keyService {
 
 func (s *keyService) token() string { return s.URL + "/v2/keys/disc/token" }
 
-// add registers a member by hand.
+// add registers a member without a request.
 func (s *keyService) add(key, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,9 +83,11 @@ func (s *keyService) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		var nodes []string
 		for _, n := range s.keys {
-			nodes = append(nodes, fmt.Sprintf(`{"key":%q,"value":%q,"modifiedIndex":%d,"createdIndex":%d}`, n.Key, n.Value, n.CreatedIndex, n.CreatedIndex))
+			nodes = append(nodes, fmt.Sprintf(`{"key":%q,"value":%q,"modifiedIndex":%d,"createdIndex":%d}`, n.Key, n.Value, n.CreatedIndex,
+				n.CreatedIndex))
 		}
-		fmt.Fprintf(w, `{"action":"get","node":{"key":"/disc/token","dir":true,"nodes":[%s],"modifiedIndex":4,"createdIndex":4}}`, strings.Join(nodes, ","))
+		fmt.Fprintf(w, `{"action":"get","node":{"key":"/disc/token","dir":true,"nodes":[%s],"modifiedIndex":4,"createdIndex":4}}`,
+			strings.Join(nodes, ","))
 	}
 }
 
@@ -108,8 +110,7 @@ func (s *keyService) create(w http.ResponseWriter, r *http.Request, key string) 
 	fmt.Fprint(w, `{"action":"create","node":{}}`)
 }
 
-// wait answers when a key has come since waitIndex, as the history does. The lock
-// is held before and after.
+// wait answers when there is a key at or after waitIndex. Callers must hold mu.
 func (s *keyService) wait(w http.ResponseWriter, r *http.Request) {
 	from, err := strconv.ParseUint(r.FormValue("waitIndex"), 10, 64)
 	if err != nil {

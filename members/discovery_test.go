@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// patience bounds the wait for anything that must come.
-const patience = 20 * time.Second
+// timeout is how long a test waits for something that must happen.
+const timeout = 20 * time.Second
 
 func (s *keyService) discovery(name, peerURL string) Discovery {
 	return Discovery{
@@ -22,12 +22,12 @@ func (s *keyService) discovery(name, peerURL string) Discovery {
 }
 
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// joining is the outcome of a Join in the background.
+// joining is a Join in the background, and its result.
 type joining struct {
 	cluster Cluster
 	err     error
@@ -51,8 +51,8 @@ func idsOf(c Cluster) string {
 	return strings.Join(ids, "; ")
 }
 
-// TestDiscoveryIDs pins the IDs that the reference found for three members at
-// this discovery URL.
+// TestDiscoveryIDs compares the IDs with those that the reference computed for three
+// members at this discovery URL.
 func TestDiscoveryIDs(t *testing.T) {
 	d := Discovery{URL: "http://127.0.0.1:21381/v2/keys/disc/tok1"}
 	c, err := d.cluster(token{size: 3, nodes: []tokenNode{

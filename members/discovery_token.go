@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// tokenTimeout bounds a request that the service can answer at once.
+	// tokenTimeout is for a request that the service can answer at once.
 	tokenTimeout = 10 * time.Second
-	// longPoll bounds one wait for another member: a connection that died
-	// without a word is noticed then.
+	// longPoll is the longest wait of one request for another member, so that a lost
+	// connection is noticed.
 	longPoll = 3 * time.Minute
 
 	codeKeyNotFound    = 100
@@ -28,11 +28,11 @@ const (
 	codeHistoryCleared = 401
 )
 
-// token is what a discovery URL holds at a moment.
+// token is the content of a discovery URL at one moment.
 type token struct {
 	size  int
-	nodes []tokenNode // registered members, those that came first before others
-	index uint64      // of the store
+	nodes []tokenNode // the registered members, in the order of registration
+	index uint64      // of the keys API
 }
 
 // tokenNode is the key of one member.
@@ -45,7 +45,7 @@ type tokenNode struct {
 
 func (n tokenNode) id() string { return path.Base(n.Key) }
 
-// tokenAnswer is the body of an answer of the keys API.
+// tokenAnswer is the body of an answer of the keys API, success or error.
 type tokenAnswer struct {
 	Node struct {
 		Value string      `json:"value"`
@@ -58,13 +58,13 @@ type tokenAnswer struct {
 	index uint64
 }
 
-// passingError is one that another attempt may not meet.
-type passingError struct{ err error }
+// temporaryError is an error after which the request is repeated.
+type temporaryError struct{ err error }
 
-func (e *passingError) Error() string { return e.err.Error() }
-func (e *passingError) Unwrap() error { return e.err }
+func (e *temporaryError) Error() string { return e.err.Error() }
+func (e *temporaryError) Unwrap() error { return e.err }
 
-// refusedError is an error that the keys API answered with.
+// refusedError is an error in an answer of the keys API.
 type refusedError struct {
 	code int
 	text string
@@ -72,8 +72,8 @@ type refusedError struct {
 
 func (e *refusedError) Error() string { return e.text }
 
-// look reads the size of the cluster and who is there.
-func (d Discovery) look(ctx context.Context) (token, error) {
+// read reads the size of the cluster and the registered members.
+func (d Discovery) read(ctx context.Context) (token, error) {
 	var t token
 	err := d.retry(ctx, func(ctx context.Context) error {
 		answer, err := d.ask(ctx, tokenTimeout, http.MethodGet, "/_config/size", nil, nil)
@@ -82,7 +82,8 @@ func (d Discovery) look(ctx context.Context) (token, error) {
 		}
 		size, err := strconv.Atoi(answer.Node.Value)
 		if err != nil || size < 1 {
-			return fmt.Errorf("%w: _config/size is %q at %s; begin anew with a discovery URL whose _config/size is the number of members", ErrNoSize, answer.Node.Value, redact(d.URL))
+			return fmt.Errorf("%w: _config/size is %q at %s; begin anew with a discovery URL whose _config/size is the number of members",
+				ErrNoSize, answer.Node.Value, redact(d.URL))
 		}
 		t, err = d.list(ctx, size)
 		return err
@@ -90,15 +91,17 @@ func (d Discovery) look(ctx context.Context) (token, error) {
 	return t, err
 }
 
+// explain turns the error for a missing key into ErrNoSize.
 func (d Discovery) explain(err error) error {
 	var refused *refusedError
 	if errors.As(err, &refused) && refused.code == codeKeyNotFound {
-		return fmt.Errorf("%w: %s does not exist; create it first: curl -X PUT %s/_config/size -d value=3", ErrNoSize, redact(d.URL), redact(d.URL))
+		return fmt.Errorf("%w: %s does not exist; create it first: curl -X PUT %s/_config/size -d value=3",
+			ErrNoSize, redact(d.URL), redact(d.URL))
 	}
 	return err
 }
 
-// list reads who is there.
+// list reads the registered members.
 func (d Discovery) list(ctx context.Context, size int) (token, error) {
 	answer, err := d.ask(ctx, tokenTimeout, http.MethodGet, "", nil, nil)
 	if err != nil {
@@ -116,8 +119,8 @@ func (d Discovery) list(ctx context.Context, size int) (token, error) {
 	return t, nil
 }
 
-// wait returns the token after t: at once when members have come since, else
-// when one comes or a long poll's time is over.
+// wait returns a newer token than t. It returns at once if members have registered since
+// t, or else after one registers or a long poll ends.
 func (d Discovery) wait(ctx context.Context, t token) (token, error) {
 	err := d.retry(ctx, func(ctx context.Context) (err error) {
 		now, err := d.list(ctx, t.size)
@@ -135,7 +138,7 @@ func (d Discovery) wait(ctx context.Context, t token) (token, error) {
 		_, err = d.ask(ctx, longPoll, http.MethodGet, "", query, nil)
 		var refused *refusedError
 		if errors.As(err, &refused) && refused.code == codeHistoryCleared || (errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil) {
-			err = nil // the history has moved on, or nobody came: list again
+			err = nil // events are missing from the history, or there was none: list again
 		}
 		if err != nil {
 			return err
@@ -146,7 +149,7 @@ func (d Discovery) wait(ctx context.Context, t token) (token, error) {
 	return t, err
 }
 
-// create makes the key of this member; false when there is one.
+// create creates the key of this member. It returns false if there is one.
 func (d Discovery) create(ctx context.Context, id ID, value string) (created bool, err error) {
 	err = d.retry(ctx, func(ctx context.Context) error {
 		_, err := d.ask(ctx, tokenTimeout, http.MethodPut, "/"+id.String(), url.Values{"prevExist": {"false"}}, url.Values{"value": {value}})
@@ -160,8 +163,8 @@ func (d Discovery) create(ctx context.Context, id ID, value string) (created boo
 	return created, err
 }
 
-// ask sends one request to the keys API. An error of the network, or of the
-// service itself, is a passingError, one of the API a refusedError.
+// ask sends one request to the keys API. Its error is a temporaryError for an error of the
+// network or of the service itself, or a refusedError for an error of the API.
 func (d Discovery) ask(ctx context.Context, limit time.Duration, method, key string, query, form url.Values) (*tokenAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -184,34 +187,36 @@ func (d Discovery) ask(ctx context.Context, limit time.Duration, method, key str
 	}
 	resp, err := d.Client.Do(req)
 	if err != nil {
-		return nil, &passingError{err}
+		return nil, &temporaryError{err}
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read: nothing can get lost
+	defer func() { _ = resp.Body.Close() }() // the body was read; an error does not matter
 	return readTokenAnswer(resp, u)
 }
 
 func readTokenAnswer(resp *http.Response, u *url.URL) (*tokenAnswer, error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, &passingError{err}
+		return nil, &temporaryError{err}
 	}
 	answer := &tokenAnswer{}
-	if len(text) > 0 { // a wait may end with nothing
+	if len(text) > 0 { // the answer to a wait may be empty
 		err = json.Unmarshal(text, answer)
 	}
 	switch {
 	case resp.StatusCode >= http.StatusInternalServerError:
-		return nil, &passingError{fmt.Errorf("%s answers %s", u.Redacted(), resp.Status)}
-	case err != nil || (resp.StatusCode >= http.StatusBadRequest && answer.ErrorCode == 0) || resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest:
+		return nil, &temporaryError{fmt.Errorf("%s answers %s", u.Redacted(), resp.Status)}
+	case err != nil, resp.StatusCode >= http.StatusMultipleChoices && answer.ErrorCode == 0,
+		resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest:
 		return nil, fmt.Errorf("%s answers %s, and not as a v2 keys API does; check the discovery URL", u.Redacted(), resp.Status)
 	case answer.ErrorCode != 0:
-		return nil, &refusedError{answer.ErrorCode, fmt.Sprintf("%s answers %d: %s (%s)", u.Redacted(), answer.ErrorCode, answer.Message, answer.Cause)}
+		text := fmt.Sprintf("%s answers %d: %s (%s)", u.Redacted(), answer.ErrorCode, answer.Message, answer.Cause)
+		return nil, &refusedError{answer.ErrorCode, text}
 	}
-	answer.index, _ = strconv.ParseUint(resp.Header.Get("X-Etcd-Index"), 10, 64) // without it the wait begins now
+	answer.index, _ = strconv.ParseUint(resp.Header.Get("X-Etcd-Index"), 10, 64) // if it is missing, the wait begins at the current index
 	return answer, nil
 }
 
-// redact hides the password of a URL that will be shown.
+// redact hides the password of a URL.
 func redact(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFounding gives a cluster its founding ID: the first stays, and travels in
-// checkpoints; those of versions that know of none have none.
+// TestFounding sets a founding ID: the first one stays, and is in checkpoints. Checkpoints of
+// versions without founding IDs have none.
 func TestFounding(t *testing.T) {
 	r := NewRegistry(7)
 	if id, founded := r.Founded(); id != 0 || founded {

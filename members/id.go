@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ID identifies a member or a cluster. Zero is no ID.
+// ID identifies a member or a cluster. Zero is not a valid ID.
 type ID uint64
 
 // String returns the canonical form: lower-case hexadecimal without padding.
@@ -32,7 +32,7 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseID reads an ID as it stands in a URL: hexadecimal digits of either case,
+// ParseID parses an ID as it is written in a URL: hexadecimal digits of either case,
 // leading zeros allowed, no sign and no 0x prefix, at most 64 bits.
 func ParseID(s string) (ID, error) {
 	n, err := strconv.ParseUint(s, 16, 64)
@@ -42,26 +42,25 @@ func ParseID(s string) (ID, error) {
 	return ID(n), nil
 }
 
-// NewBootstrapMember returns a member of a cluster that is made from flags. Its
-// ID follows from the peer URLs and the cluster token alone, so every member
-// finds the same IDs without talking to another. The URLs are to be canonical
-// (ParseURLs); they are copied and sorted.
+// NewBootstrapMember returns one of the first members of a cluster. Its ID is computed
+// from the peer URLs and the cluster token, so that every member computes the same IDs
+// without asking another. The URLs must be canonical (see ParseURLs). They are copied and
+// sorted.
 func NewBootstrapMember(name string, peerURLs []string, token string) Member {
 	urls := sortedCopy(peerURLs)
 	return Member{ID: hashID(urls, token), Name: name, PeerURLs: urls}
 }
 
-// NewRuntimeMember returns a member to be added to a running cluster at the
-// given time. The second is part of its ID, so that a server which was removed
-// can come back on the same URLs as another member. It has no name before it
-// starts. The URLs are to be canonical (ParseURLs); they are copied and sorted.
+// NewRuntimeMember returns a member that is added to a running cluster at the given time.
+// The time, in seconds, is part of its ID, so that a server that was removed can be added
+// again, with the same URLs and another ID. The member has no name until it starts. The
+// URLs must be canonical (see ParseURLs). They are copied and sorted.
 func NewRuntimeMember(peerURLs []string, at time.Time) Member {
 	urls := sortedCopy(peerURLs)
 	return Member{ID: hashID(urls, strconv.FormatInt(at.Unix(), 10)), PeerURLs: urls}
 }
 
-// ClusterID returns the ID of the cluster that these members founded. The order
-// they come in does not matter.
+// ClusterID returns the ID of the cluster that has these first members, in any order.
 func ClusterID(founders []Member) ID {
 	sorted := slices.SortedFunc(slices.Values(founders), byID)
 	buf := make([]byte, 0, 8*len(sorted))
@@ -72,8 +71,7 @@ func ClusterID(founders []Member) ID {
 	return ID(binary.BigEndian.Uint64(sum[:8]))
 }
 
-// hashID is the first 8 bytes of the SHA-1 of the sorted URLs, one after the
-// other, and then the salt.
+// hashID is the first 8 bytes of the SHA-1 sum of the sorted URLs, joined, and the salt.
 func hashID(sortedURLs []string, salt string) ID {
 	sum := sha1.Sum([]byte(strings.Join(sortedURLs, "") + salt))
 	return ID(binary.BigEndian.Uint64(sum[:8]))

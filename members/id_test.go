@@ -53,10 +53,10 @@ func TestParseID(t *testing.T) {
 	}
 }
 
-// threeFounders is an initial cluster of three.
+// threeFounders is an initial cluster of three members.
 const threeFounders = "infra0=http://10.0.1.10:2380,infra1=http://10.0.1.11:2380,infra2=http://10.0.1.12:2380"
 
-// referenceIDs holds what etcd 3.4.23 wrote to its log when it was started with these flags.
+// referenceIDs are the IDs in the log of etcd 3.4.23 when it was started with these flags.
 var referenceIDs = []struct {
 	name, self, advertised, cluster, token string
 	wantSelf, wantCluster                  string
@@ -168,8 +168,8 @@ func TestReferenceIDs(t *testing.T) {
 	}
 }
 
-// TestReferenceRuntimeIDs holds IDs that etcd 3.4.23 gave to members which were
-// added to it in these seconds.
+// TestReferenceRuntimeIDs compares IDs with those that etcd 3.4.23 gave to members that were
+// added at these times.
 func TestReferenceRuntimeIDs(t *testing.T) {
 	for _, c := range []struct {
 		urls []string

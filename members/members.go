@@ -1,18 +1,30 @@
-// Package members says who is in the cluster: member IDs, the bootstrap (from
-// flags, by discovery, from the DNS), and the live registry that changes as
-// members come and go.
+// Package members holds the membership of a cluster: member IDs, the bootstrap of a new
+// cluster (from flags, by discovery, from DNS records), and the registry, which changes
+// when members are added and removed.
 //
-// The functions of the package may be called from any goroutine. A Registry is
-// read from any goroutine and changed by one alone, the one that applies the
-// replicated log; that is what keeps every member's registry the same. The
-// registry and the static bootstrap do no I/O and read no clock: what takes the
-// time gets it from its caller. Discovery, SRV and Ask talk to the network
-// before a server has data, and take a context for it.
+// The functions of the package may be called by any goroutine. Any goroutine may read a
+// Registry, but only the one that applies the replicated log may change it; so the
+// registries of all members are the same. The registry and the static bootstrap do no
+// I/O and read no clock: their callers pass the time. Discovery, SRV and Ask use the
+// network, before a server has data, and take a context.
 //
 // Invariants:
-//   - The same flags give the same member and cluster IDs as etcd 3.4 gives.
+//   - The same flags give the same member and cluster IDs as etcd 3.4.
 //   - The URLs of a Member are canonical (as ParseURLs returns them) and sorted.
-//   - An ID that was removed never comes back in the same cluster.
+//   - An ID that was removed is never used again in the same cluster.
+//
+// Files:
+//
+//	members.go           Member, and its JSON form in /v2/members
+//	id.go                ID, and how IDs are computed
+//	urls.go              ParseURLs
+//	registry.go          Registry: the membership of a running cluster
+//	checkpoint.go        the form of a Registry in checkpoints and snapshots
+//	bootstrap.go         Static: the first members from flags
+//	discovery.go         Discovery: the first members from a key of a v2 keys API
+//	discovery_token.go   the requests to this key
+//	srv.go               SRV: the first members from DNS records
+//	remote.go            Ask: the list of members of a running cluster
 package members
 
 import (
@@ -21,23 +33,24 @@ import (
 	"slices"
 )
 
-// Member is one server of the cluster. It is passed by value; the slices are
-// shared with whoever made it and must not be modified.
+// Member is one server of the cluster. Copies of a Member share its slices, which must
+// not be modified.
 type Member struct {
-	// ID identifies the member for its whole life, whatever its URLs become.
+	// ID identifies the member. It stays the same when the URLs change.
 	ID ID
-	// PeerURLs are where the other members reach it, canonical and sorted.
+	// PeerURLs are the URLs by which other members reach it, canonical and sorted.
 	PeerURLs []string
-	// Name is the human's name for it, empty until an added member has started.
+	// Name is a name for people. It is empty until an added member has started.
 	Name string
-	// ClientURLs are where clients reach it, sorted, empty until it has started.
+	// ClientURLs are the URLs by which clients reach it, sorted. There are none until it
+	// has started.
 	ClientURLs []string
-	// Learner says that it receives the log and does not vote yet. The v2 wire
-	// form has no field for it.
+	// Learner says that it receives the log but does not vote yet. The form of /v2/members
+	// does not show it.
 	Learner bool
 }
 
-// Started says whether the member has announced itself to the cluster.
+// Started reports whether the member has published its name or its client URLs.
 func (m Member) Started() bool { return m.Name != "" || len(m.ClientURLs) > 0 }
 
 // wireMember is an item of /v2/members: the names and their order are the API.
@@ -63,9 +76,8 @@ func (m Member) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads the form that MarshalJSON writes. It leaves Learner as
-// false and takes the URLs as they are, without checking them: what a server
-// says of its members is to be shown, not corrected.
+// UnmarshalJSON reads the form that MarshalJSON writes. Learner is false after that. The
+// URLs are not checked, because clients show what a server answers.
 func (m *Member) UnmarshalJSON(data []byte) error {
 	var w wireMember
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -82,7 +94,7 @@ func neverNil(urls []string) []string {
 	return urls
 }
 
-// sortedCopy returns the URLs in order, in a slice of its own.
+// sortedCopy returns the URLs sorted, in a new slice.
 func sortedCopy(urls []string) []string {
 	c := slices.Clone(urls)
 	slices.Sort(c)

@@ -14,7 +14,8 @@ func TestMemberJSON(t *testing.T) {
 	}{
 		{
 			"started",
-			Member{ID: 0x8e9e05c52164694d, Name: "default", PeerURLs: []string{"http://localhost:2380"}, ClientURLs: []string{"http://localhost:2379", "http://z:1"}},
+			Member{ID: 0x8e9e05c52164694d, Name: "default", PeerURLs: []string{"http://localhost:2380"},
+				ClientURLs: []string{"http://localhost:2379", "http://z:1"}},
 			`{"id":"8e9e05c52164694d","name":"default","peerURLs":["http://localhost:2380"],"clientURLs":["http://localhost:2379","http://z:1"]}`,
 		},
 		{

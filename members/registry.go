@@ -7,35 +7,35 @@ import (
 	"sync/atomic"
 )
 
-// Why a membership change was refused. The texts are those that /v2/members
-// answers with; match with errors.Is and answer with the sentinel's own text.
+// Errors of membership changes. /v2/members answers with the text of these values, not
+// with that of the errors that wrap them.
 var (
 	// ErrIDExists: a member with this ID is in the cluster.
 	ErrIDExists = errors.New("membership: ID exists")
-	// ErrIDNotFound: no member with this ID is, or ever was, in the cluster.
+	// ErrIDNotFound: the cluster never had a member with this ID.
 	ErrIDNotFound = errors.New("membership: ID not found")
-	// ErrIDRemoved: the member with this ID was removed, for good.
+	// ErrIDRemoved: the member with this ID was removed.
 	ErrIDRemoved = errors.New("membership: ID removed")
 	// ErrPeerURLExists: another member has one of the peer URLs.
 	ErrPeerURLExists = errors.New("membership: peerURL exists")
-	// ErrNotLearner: the member to promote has a vote already.
+	// ErrNotLearner: the member to promote is not a learner.
 	ErrNotLearner = errors.New("membership: can only promote a learner member")
 )
 
-// Registry is the live membership. Any goroutine may read it and never waits:
-// what it gets is one moment of the membership, published whole. The methods
-// that change it (Add, Remove, UpdatePeerURLs, UpdateAttributes, Promote,
-// SetFounding, Unmarshal) belong to the goroutine that applies the log; two at once would
-// lose a change. A change that returns an error has changed nothing.
+// Registry is the membership of a running cluster. Any goroutine may read it, without a
+// lock: each read sees the membership between two changes. The methods that change it
+// (Add, Remove, UpdatePeerURLs, UpdateAttributes, Promote, SetFounding, Unmarshal) may be
+// called only by the goroutine that applies the log; with two goroutines a change could
+// be lost. A change that returns an error has changed nothing.
 //
-// Nothing is durable here: the registry is rebuilt from a checkpoint
-// (Unmarshal) and the log behind it.
+// The registry is not durable: it is restored from a checkpoint (Unmarshal) and the log
+// entries after it.
 type Registry struct {
 	clusterID ID
 	published atomic.Pointer[membership]
 }
 
-// membership is one published moment. It never changes.
+// membership is the published state of a Registry. It never changes.
 type membership struct {
 	members    []Member // sorted by ID
 	removed    []ID     // sorted
@@ -53,13 +53,12 @@ func NewRegistry(clusterID ID) *Registry {
 // ClusterID returns the ID of the cluster. It never changes.
 func (r *Registry) ClusterID() ID { return r.clusterID }
 
-// Unfounded is the founding ID of a new cluster that has members already, and gets its
-// own ID from its first leader.
+// Unfounded is the founding ID of a new cluster before its first leader has given it one.
 const Unfounded ID = 1
 
-// Founding returns what tells this cluster from others that were founded with the same
-// flags: a random ID that its first leader gave it. It is zero for a cluster that has
-// none, and Unfounded for one that is about to get it.
+// Founding returns the founding ID: a random number from the first leader, by which clusters
+// that were founded with the same flags differ. It is zero for a cluster without one, and
+// Unfounded for a cluster that gets one from its first leader.
 func (r *Registry) Founding() ID { return r.published.Load().founding }
 
 // Founded returns the founding ID, and whether there is one.
@@ -68,7 +67,7 @@ func (r *Registry) Founded() (ID, bool) {
 	return id, id > Unfounded
 }
 
-// SetFounding gives the cluster its founding ID, unless it has one.
+// SetFounding sets the founding ID if there is none.
 func (r *Registry) SetFounding(id ID) {
 	if _, founded := r.Founded(); !founded {
 		v := *r.published.Load()
@@ -77,8 +76,8 @@ func (r *Registry) SetFounding(id ID) {
 	}
 }
 
-// List returns the members, sorted by ID. The caller must not modify the slice
-// nor the slices in it; they stay as they are for as long as the caller likes.
+// List returns the members, sorted by ID. The caller must not modify the slice or the
+// slices in it. They never change.
 func (r *Registry) List() []Member { return r.published.Load().members }
 
 // Get returns the member with this ID, and whether there is one.
@@ -90,16 +89,16 @@ func (r *Registry) Get(id ID) (Member, bool) {
 	return Member{}, false
 }
 
-// Removed says whether a member with this ID was in the cluster and has left it.
+// Removed reports whether a member with this ID was removed from the cluster.
 func (r *Registry) Removed(id ID) bool { return r.published.Load().wasRemoved(id) }
 
-// ClientURLs returns the client URLs of all members in the order of
-// /v2/machines: sorted as text over all members, and as often as members have
-// them. The caller must not modify the slice.
+// ClientURLs returns the client URLs of all members, sorted as text, as /v2/machines shows
+// them. A URL that several members have is there several times. The caller must not
+// modify the slice.
 func (r *Registry) ClientURLs() []string { return r.published.Load().clientURLs }
 
-// Add brings a member in. Its URL slices are copied. The errors are ErrIDRemoved,
-// ErrIDExists and ErrPeerURLExists.
+// Add adds a member. Its URL slices are copied. The errors are ErrIDRemoved, ErrIDExists
+// and ErrPeerURLExists.
 func (r *Registry) Add(m Member) error {
 	v := r.published.Load()
 	if v.wasRemoved(m.ID) {
@@ -117,7 +116,7 @@ func (r *Registry) Add(m Member) error {
 	return nil
 }
 
-// Remove takes a member out, for good. The errors are ErrIDRemoved and
+// Remove removes a member. Its ID cannot be added again. The errors are ErrIDRemoved and
 // ErrIDNotFound.
 func (r *Registry) Remove(id ID) error {
 	v := r.published.Load()
@@ -129,8 +128,8 @@ func (r *Registry) Remove(id ID) error {
 	return nil
 }
 
-// UpdatePeerURLs gives a member other peer URLs, which are copied. Its ID stays.
-// The errors are ErrIDRemoved, ErrIDNotFound and ErrPeerURLExists.
+// UpdatePeerURLs changes the peer URLs of a member; the slice is copied. The ID stays the
+// same. The errors are ErrIDRemoved, ErrIDNotFound and ErrPeerURLExists.
 func (r *Registry) UpdatePeerURLs(id ID, urls []string) error {
 	v := r.published.Load()
 	return r.change(id, func(m *Member) error {
@@ -142,8 +141,8 @@ func (r *Registry) UpdatePeerURLs(id ID, urls []string) error {
 	})
 }
 
-// UpdateAttributes records what a member says of itself when it starts; the
-// client URLs are copied. The errors are ErrIDRemoved and ErrIDNotFound.
+// UpdateAttributes sets the name and the client URLs of a member, which it publishes when
+// it starts; the slice is copied. The errors are ErrIDRemoved and ErrIDNotFound.
 func (r *Registry) UpdateAttributes(id ID, name string, clientURLs []string) error {
 	return r.change(id, func(m *Member) error {
 		m.Name, m.ClientURLs = name, sortedCopy(clientURLs)
@@ -151,15 +150,14 @@ func (r *Registry) UpdateAttributes(id ID, name string, clientURLs []string) err
 	})
 }
 
-// HasAttributes reports whether the member is there, as UpdateAttributes with these
-// would leave it.
+// HasAttributes reports whether there is a member with this ID, name and client URLs.
 func (r *Registry) HasAttributes(id ID, name string, clientURLs []string) bool {
 	m, ok := r.Get(id)
 	return ok && m.Name == name && slices.Equal(m.ClientURLs, sortedCopy(clientURLs))
 }
 
-// Promote gives a learner its vote. The errors are ErrIDRemoved, ErrIDNotFound
-// and ErrNotLearner.
+// Promote makes a learner a voter. The errors are ErrIDRemoved, ErrIDNotFound and
+// ErrNotLearner.
 func (r *Registry) Promote(id ID) error {
 	return r.change(id, func(m *Member) error {
 		if !m.Learner {
@@ -170,7 +168,7 @@ func (r *Registry) Promote(id ID) error {
 	})
 }
 
-// change publishes the membership with one member edited.
+// change publishes the membership after edit has changed one member.
 func (r *Registry) change(id ID, edit func(*Member) error) error {
 	v := r.published.Load()
 	at, err := v.mustFind(id)
@@ -187,7 +185,7 @@ func (r *Registry) change(id ID, edit func(*Member) error) error {
 	return nil
 }
 
-// publish makes the slices, which nobody may change any more, the membership.
+// publish makes the slices the membership. They must not be changed after that.
 func (r *Registry) publish(members []Member, removed []ID, founding ID) {
 	var urls []string
 	for _, m := range members {
@@ -197,7 +195,8 @@ func (r *Registry) publish(members []Member, removed []ID, founding ID) {
 	r.published.Store(&membership{members: members, removed: removed, founding: founding, clientURLs: urls})
 }
 
-// find returns where the member is, or where it would be.
+// find returns the place of a member, and whether there is one. Otherwise it is the place
+// at which it would be inserted.
 func (v *membership) find(id ID) (int, bool) {
 	return slices.BinarySearchFunc(v.members, Member{ID: id}, byID)
 }
@@ -217,7 +216,7 @@ func (v *membership) wasRemoved(id ID) bool {
 	return ok
 }
 
-// peerURLsFree says whether no member but this one has any of the URLs.
+// peerURLsFree returns an error if a member other than id has one of the URLs.
 func (v *membership) peerURLsFree(id ID, urls []string) error {
 	for _, m := range v.members {
 		if m.ID == id {
@@ -232,7 +231,7 @@ func (v *membership) peerURLsFree(id ID, urls []string) error {
 	return nil
 }
 
-// insertID returns a new sorted slice with the ID in it.
+// insertID returns a new sorted slice with ids and id.
 func insertID(ids []ID, id ID) []ID {
 	at, _ := slices.BinarySearch(ids, id)
 	return slices.Insert(slices.Clone(ids), at, id)

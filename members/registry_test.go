@@ -11,7 +11,7 @@ import (
 
 func member(id ID, urls ...string) Member { return Member{ID: id, PeerURLs: urls} }
 
-// filled returns a registry of the members 2, 4 and 6 out of which 6 was removed.
+// filled returns a registry to which the members 2, 4 and 6 were added, and from which 6 was removed.
 func filled(t *testing.T) *Registry {
 	t.Helper()
 	r := NewRegistry(0xc1)
@@ -96,7 +96,7 @@ func TestRegistryChanges(t *testing.T) {
 		r.Add(learner),
 		r.Promote(8),
 		r.UpdatePeerURLs(2, []string{"http://b:3", "http://b:2"}),
-		r.Add(member(1, "http://b:1")), // free since 2 moved away
+		r.Add(member(1, "http://b:1")), // free, because member 2 has other URLs now
 		r.UpdateAttributes(2, "two", []string{"http://z:1", "http://a:1"}),
 		r.UpdateAttributes(4, "four", []string{"http://m:1", "http://a:1"}),
 	}
@@ -114,7 +114,7 @@ func TestRegistryChanges(t *testing.T) {
 	if got := r.List(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	// The reference lists a URL as often as members have it.
+	// The reference lists a URL once for each member that has it.
 	wantURLs := []string{"http://a:1", "http://a:1", "http://m:1", "http://z:1"}
 	if got := r.ClientURLs(); !slices.Equal(got, wantURLs) {
 		t.Errorf("client URLs are %v, want %v", got, wantURLs)
@@ -259,8 +259,10 @@ func TestRegistryCheckpointErrors(t *testing.T) {
 		{"empty", ``, nil},
 		{"another cluster", `{"clusterID":"c2","members":[],"removed":[]}`, ErrWrongCluster},
 		{"no cluster", `{}`, ErrWrongCluster},
-		{"an ID twice", `{"clusterID":"c1","members":[{"id":"1","peerURLs":["http://a:1"]},{"id":"1","peerURLs":["http://a:2"]}]}`, ErrIDExists},
-		{"a URL twice", `{"clusterID":"c1","members":[{"id":"1","peerURLs":["http://a:1"]},{"id":"2","peerURLs":["http://a:1"]}]}`, ErrPeerURLExists},
+		{"an ID twice", `{"clusterID":"c1","members":[{"id":"1","peerURLs":["http://a:1"]},{"id":"1","peerURLs":["http://a:2"]}]}`,
+			ErrIDExists},
+		{"a URL twice", `{"clusterID":"c1","members":[{"id":"1","peerURLs":["http://a:1"]},{"id":"2","peerURLs":["http://a:1"]}]}`,
+			ErrPeerURLExists},
 		{"removed and there", `{"clusterID":"c1","members":[{"id":"1","peerURLs":["http://a:1"]}],"removed":["1"]}`, ErrIDRemoved},
 	} {
 		t.Run(c.name, func(t *testing.T) {

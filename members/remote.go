@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes: no cluster has members
-// enough to fill it.
+// maxAnswer is the number of bytes of an answer that are read at most. No cluster has so
+// many members that a list of them is longer.
 const maxAnswer = 4 << 20
 
-// Remote is what a member says of its cluster on a peer URL.
+// Remote is the answer of a member about its cluster.
 type Remote struct {
-	// ClusterID is the cluster's.
+	// ClusterID is the ID of the cluster.
 	ClusterID ID
-	// Members are those that it knows of, learners among them, in its order.
+	// Members are all members in its registry, learners included, in its order.
 	Members []Member
 }
 
-// Ask reads /members of a member's peer URL, as servers that look for their
-// cluster and proxies do. The caller bounds the time by ctx.
+// Ask requests the list of members at a peer URL of a member. Servers that search for
+// their cluster, and proxies, use it. ctx must limit the time.
 func Ask(ctx context.Context, client *http.Client, peerURL string) (Remote, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, peerURL+"/members", nil)
 	if err != nil {
@@ -33,7 +33,7 @@ func Ask(ctx context.Context, client *http.Client, peerURL string) (Remote, erro
 	if err != nil {
 		return Remote{}, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read: nothing can get lost
+	defer func() { _ = resp.Body.Close() }() // the body was read; an error does not matter
 	if resp.StatusCode != http.StatusOK {
 		return Remote{}, fmt.Errorf("%s/members answers %s: is this the peer URL of a member?", peerURL, resp.Status)
 	}
@@ -60,19 +60,19 @@ func Ask(ctx context.Context, client *http.Client, peerURL string) (Remote, erro
 	return remote, nil
 }
 
-// askTimeout bounds the question to one peer.
+// askTimeout is the time that AskOne waits for an answer.
 const askTimeout = time.Second
 
-// AskOne is Ask with at most a second to answer.
+// AskOne is Ask with a timeout of one second.
 func AskOne(ctx context.Context, client *http.Client, peerURL string) (Remote, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return Ask(ctx, client, peerURL)
 }
 
-// AskAll asks all peers at once: those that start at the same time listen, and
-// don't answer yet. The answers are by URL. Its error is that of ctx: nobody may
-// take peers that had no time to answer for peers that are not there.
+// AskAll asks all peers at the same time, because peers that are starting listen but do
+// not answer yet. It returns the answers by URL. Its error is that of ctx: if ctx has
+// ended, a missing answer does not mean that the peer is not running.
 func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (map[string]Remote, error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -81,7 +81,7 @@ func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (map[st
 		all.Go(func() {
 			remote, err := AskOne(ctx, client, url)
 			if err != nil {
-				return // it has nothing to say against this start
+				return // a peer without an answer is left out
 			}
 			mu.Lock()
 			defer mu.Unlock()

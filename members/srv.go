@@ -11,35 +11,35 @@ import (
 	"strings"
 )
 
-// ErrNoSRV says that a domain has no records of a cluster.
+// ErrNoSRV is returned if a domain has no records of a cluster.
 var ErrNoSRV = errors.New("no SRV records found")
 
-// Resolver looks up names; a *net.Resolver is one.
+// Resolver looks up names. A *net.Resolver is a Resolver.
 type Resolver interface {
 	LookupSRV(ctx context.Context, service, proto, name string) (cname string, records []*net.SRV, err error)
 	LookupHost(ctx context.Context, host string) (addresses []string, err error)
 }
 
-// SRV is a cluster whose members stand in the DNS: one record each of the
-// services etcd-server (plain peer URLs) and etcd-server-ssl (https ones).
+// SRV finds the first members of a cluster by DNS records: each has a record of the service
+// etcd-server (http peer URLs) or etcd-server-ssl (https).
 type SRV struct {
-	// Domain is where the records are (--discovery-srv).
+	// Domain has the records (--discovery-srv).
 	Domain string
-	// ServiceName keeps several clusters of a domain apart
+	// ServiceName is a suffix of the service names, for several clusters in one domain
 	// (--discovery-srv-name): with "x" the services are etcd-server-x and
 	// etcd-server-ssl-x. It may be empty.
 	ServiceName string
-	// Name, PeerURLs and Token are as in Static; PeerURLs decide which of the
-	// records is this member.
+	// Name, PeerURLs and Token are as in Static. PeerURLs decide which record is that of
+	// this member.
 	Name     string
 	PeerURLs []string
 	Token    string
-	// Resolver asks the DNS; nil is the system's.
+	// Resolver looks up the records; nil for that of the system.
 	Resolver Resolver
 }
 
-// PeerURLsOf returns the peer URLs that the records name, sorted, without
-// looking for this member among them: what a proxy and a member that joins need.
+// PeerURLsOf returns the peer URLs in the records, sorted. Unlike Cluster it does not need
+// a record of this member, so proxies and members that join a cluster use it.
 func (s SRV) PeerURLsOf(ctx context.Context) ([]string, error) {
 	var urls []string
 	var missing []error
@@ -51,7 +51,8 @@ func (s SRV) PeerURLsOf(ctx context.Context) ([]string, error) {
 			if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
 				continue // one of the two is enough
 			}
-			return nil, fmt.Errorf("--discovery-srv: the records _%s._tcp.%s can't be read: %w; check the name servers of this machine and start again", name, s.Domain, err)
+			return nil, fmt.Errorf("--discovery-srv: the records _%s._tcp.%s can't be read: %w; "+
+				"check the name servers of this machine and start again", name, s.Domain, err)
 		}
 		for _, r := range records {
 			host := strings.ToLower(strings.TrimSuffix(r.Target, "."))
@@ -67,10 +68,10 @@ func (s SRV) PeerURLsOf(ctx context.Context) ([]string, error) {
 	return slices.Compact(urls), nil
 }
 
-// Cluster works out the cluster from the records. Every member that reads the
-// same records finds the same one, in which all founders are nameless: the
-// records hold no names, and each tells its own when it has started. Its errors
-// say what to mend in the records or the flags.
+// Cluster computes the cluster from the records. It is the same for every member that reads
+// the same records. Its members have no names, because the records have none; each
+// publishes its name after it has started. The errors say what to correct in the records
+// or the flags.
 func (s SRV) Cluster(ctx context.Context) (Cluster, error) {
 	urls, err := s.PeerURLsOf(ctx)
 	if err != nil {
@@ -93,8 +94,8 @@ func (s SRV) Cluster(ctx context.Context) (Cluster, error) {
 	return c, nil
 }
 
-// findSelf finds the record of this member: by its text, else by the address
-// that both names lead to.
+// findSelf finds the record of this member: the one with the same text as one of its URLs,
+// or else the one whose name has the same address.
 func (s SRV) findSelf(ctx context.Context, urls []string) (string, error) {
 	own, err := ParseURLs(s.PeerURLs)
 	if err != nil {
@@ -113,15 +114,17 @@ func (s SRV) findSelf(ctx context.Context, urls []string) (string, error) {
 		case 1:
 			return found[0], nil
 		}
-		return "", fmt.Errorf("--discovery-srv: the records %s are all this member, by --initial-advertise-peer-urls %s; leave one record for each member, with a port of its own",
+		return "", fmt.Errorf("--discovery-srv: the records %s all match this member's --initial-advertise-peer-urls, %s; "+
+			"leave one record for each member, with a port of its own",
 			strings.Join(found, ", "), strings.Join(own, ","))
 	}
-	return "", fmt.Errorf("--discovery-srv: none of the records of %s (%s) is this member's --initial-advertise-peer-urls, %s; add its record, or give it the URL that stands there",
+	return "", fmt.Errorf("--discovery-srv: none of the records of %s (%s) matches this member's --initial-advertise-peer-urls, %s; "+
+		"add a record for it, or set the flag to the URL in its record",
 		s.Domain, strings.Join(urls, ", "), strings.Join(own, ","))
 }
 
-// sameAddress says whether two URLs lead to the same place. Names that don't
-// resolve lead nowhere.
+// sameAddress reports whether two URLs have the same scheme and port, and hosts that have an
+// address in common.
 func (s SRV) sameAddress(ctx context.Context, a, b string) bool {
 	left, err := url.Parse(a)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// zone is what a name server knows: SRV records as "target port" and addresses.
+// zone is the content of a name server: SRV records as "target port", and addresses.
 type zone struct {
 	srv       map[string][]srvRecord
 	addresses map[string]string
@@ -23,8 +23,8 @@ type srvRecord struct {
 	port   uint16
 }
 
-// nameServer serves the zone on a port of its own and gives a resolver that asks
-// it alone.
+// nameServer serves the zone on a free port, and returns a resolver that asks only this
+// server.
 func nameServer(t testing.TB, z zone) *net.Resolver {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +72,8 @@ func (z zone) answer(query []byte) []byte {
 			}})
 		}
 	case q.Type == dnsmessage.TypeA && z.addresses[name] != "":
-		m.Answers = append(m.Answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: netip.MustParseAddr(z.addresses[name]).As4()}})
+		m.Answers = append(m.Answers, dnsmessage.Resource{Header: header,
+			Body: &dnsmessage.AResource{A: netip.MustParseAddr(z.addresses[name]).As4()}})
 	}
 	if len(m.Answers) == 0 && m.RCode == 0 && z.addresses[name] == "" {
 		m.RCode = dnsmessage.RCodeNameError
@@ -105,15 +106,21 @@ func TestSRV(t *testing.T) {
 		self                       string // its peer URL in the cluster
 		members                    string
 	}{
-		{"by name", "grove.example", "", "http://a.grove.example:24012", "http://a.grove.example:24012", "http://a.grove.example:24012 http://b.grove.example:24022"},
-		{"by address", "grove.example", "", "http://10.0.0.2:24022", "http://b.grove.example:24022", "http://a.grove.example:24012 http://b.grove.example:24022"},
-		{"by another name", "grove.example", "", "http://also-a.grove.example:24012", "http://a.grove.example:24012", "http://a.grove.example:24012 http://b.grove.example:24022"},
-		{"service name", "grove.example", "blue", "http://b.grove.example:24022", "http://b.grove.example:24022", "http://b.grove.example:24022"},
+		{"by name", "grove.example", "", "http://a.grove.example:24012", "http://a.grove.example:24012",
+			"http://a.grove.example:24012 http://b.grove.example:24022"},
+		{"by address", "grove.example", "", "http://10.0.0.2:24022", "http://b.grove.example:24022",
+			"http://a.grove.example:24012 http://b.grove.example:24022"},
+		{"by another name", "grove.example", "", "http://also-a.grove.example:24012", "http://a.grove.example:24012",
+			"http://a.grove.example:24012 http://b.grove.example:24022"},
+		{"service name", "grove.example", "blue", "http://b.grove.example:24022", "http://b.grove.example:24022",
+			"http://b.grove.example:24022"},
 		{"https", "tls.example", "", "https://c.grove.test:24032", "https://c.grove.test:24032", "https://c.grove.test:24032"},
-		{"both", "mixed.example", "", "http://a.grove.example:24012", "http://a.grove.example:24012", "http://a.grove.example:24012 https://b.grove.example:24022"},
+		{"both", "mixed.example", "", "http://a.grove.example:24012", "http://a.grove.example:24012",
+			"http://a.grove.example:24012 https://b.grove.example:24022"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := SRV{Domain: test.domain, ServiceName: test.service, Name: "me", PeerURLs: []string{test.own}, Token: "etcd-cluster", Resolver: resolver}
+			s := SRV{Domain: test.domain, ServiceName: test.service, Name: "me", PeerURLs: []string{test.own}, Token: "etcd-cluster",
+				Resolver: resolver}
 			c, err := s.Cluster(within(t))
 			if err != nil {
 				t.Fatal(err)
@@ -152,12 +159,15 @@ func TestSRVRefused(t *testing.T) {
 		resolver                   *net.Resolver
 		text                       string
 	}{
-		{"no records", "void.example", "", "http://a:1", resolver, "no SRV records found at void.example; give it a record _etcd-server._tcp.void.example for each member"},
-		{"no records of the name", "grove.example", "red", "http://a:1", resolver, "give it a record _etcd-server-red._tcp.grove.example for each member"},
-		{"not this member", "grove.example", "", "http://10.0.0.3:24012", resolver, "none of the records of grove.example (http://a.grove.example:24012, http://b.grove.example:24022) is this member's"},
+		{"no records", "void.example", "", "http://a:1", resolver,
+			"no SRV records found at void.example; give it a record _etcd-server._tcp.void.example for each member"},
+		{"no records of the name", "grove.example", "red", "http://a:1", resolver,
+			"give it a record _etcd-server-red._tcp.grove.example for each member"},
+		{"not this member", "grove.example", "", "http://10.0.0.3:24012", resolver,
+			"none of the records of grove.example (http://a.grove.example:24012, http://b.grove.example:24022) matches this member's"},
 		{"other port", "grove.example", "", "http://10.0.0.1:24013", resolver, "none of the records"},
 		{"other scheme", "grove.example", "", "https://a.grove.example:24012", resolver, "none of the records"},
-		{"one member twice", "twins.example", "", "http://10.0.0.1:24012", resolver, "are all this member"},
+		{"one member twice", "twins.example", "", "http://10.0.0.1:24012", resolver, "all match this member"},
 		{"own URL wrong", "grove.example", "", "a:24012", resolver, "--initial-advertise-peer-urls: "},
 		{"name server fails", "grove.example", "", "http://a.grove.example:24012", failing, "check the name servers of this machine"},
 	} {

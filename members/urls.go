@@ -9,18 +9,17 @@ import (
 	"strings"
 )
 
-// ErrNoURLs says that a list of URLs is empty.
+// ErrNoURLs is returned for an empty list of URLs.
 var ErrNoURLs = errors.New("no valid URLs given")
 
-// ParseURLs checks the URLs of a listener or a member and returns them
-// canonical (blanks around them and upper-case schemes gone) and sorted, in a
-// slice of its own. A URL has the scheme http, https, unix or unixs, an address
-// host:port, for unix sockets too, and no path, not even a slash. A host may be
-// empty; names are not resolved and ports not looked into. Twice the same URL
-// is accepted.
+// ParseURLs checks the URLs of a listener or a member, and returns them in a new slice,
+// sorted and canonical: without blanks around them, and with the scheme in lower case. A
+// URL must have the scheme http, https, unix or unixs, an address host:port (for unix
+// sockets, too), and no path, not even a slash. The host may be empty. Names are not
+// resolved, and ports are not checked. A URL may be given twice.
 //
-// The texts of the errors are the API's: /v2/members answers with them as they
-// are. A caller that reads a flag puts the flag's name before them.
+// /v2/members answers with the texts of the errors. A caller that parses a flag must add
+// the name of the flag.
 func ParseURLs(raw []string) ([]string, error) {
 	if len(raw) == 0 {
 		return nil, ErrNoURLs
