@@ -27,12 +27,12 @@ const (
 // backup holds everything that was durable when Backup was called. This includes the entries at the end of the log,
 // although one member alone does not know whether they were committed.
 //
-// The callback found gets the content of the files and returns what the new member begins with. It may replace
+// The callback begin gets the content of the files and returns what the new member begins with. It may replace
 // Entries by others of the same index and term, or drop the last ones. The entries that it leaves count as committed.
 //
 // Everything is durable when Backup returns. After an error no member can be started from to. The errors are ErrNoData
-// and those of Open for from, ErrExists and those of Create for to, and the errors of found.
-func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Founding, error)) (*Recovered, error) {
+// and those of Open for from, ErrExists and those of Create for to, and the errors of begin.
+func Backup(ctx context.Context, from, to Options, begin func(*Recovered) (Founding, error)) (*Recovered, error) {
 	src, err := from.paths()
 	if err != nil {
 		return nil, err
@@ -51,13 +51,13 @@ func Backup(ctx context.Context, from, to Options, found func(*Recovered) (Found
 	if dst.within(src) {
 		return nil, fmt.Errorf("storage: %w: %s lies inside the directory that is to be copied", ErrExists, dst.dir)
 	}
-	d, err := takeDir(dst, to)
+	d, err := lockNewDir(dst, to)
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.backup(ctx, src, found)
+	r, err := d.backup(ctx, src, begin)
 	if err != nil {
-		_ = d.paths.clear() // err is the error to report
+		_ = d.paths.removeRemains() // err is the error to report
 		d.lock.undo()
 		return nil, err
 	}
@@ -77,28 +77,28 @@ func (p paths) within(other paths) bool {
 }
 
 // backup makes the new data. Callers must hold the lock of the new directory.
-func (d *Disk) backup(ctx context.Context, src paths, found func(*Recovered) (Founding, error)) (*Recovered, error) {
-	r, err := d.readAside(ctx, src)
+func (d *Disk) backup(ctx context.Context, src paths, begin func(*Recovered) (Founding, error)) (*Recovered, error) {
+	r, err := d.readMember(ctx, src)
 	if err != nil {
 		return nil, err
 	}
 	if r.Applied == 0 && len(r.Entries) == 0 {
 		return nil, fmt.Errorf("storage: %w: nothing was ever written to %s", ErrNoData, src.dir)
 	}
-	founding, err := found(r)
+	founding, err := begin(r)
 	if err != nil {
 		return nil, err
 	}
 	last := r.Applied + uint64(len(r.Entries))
 	r.HardState.Commit = &last
-	return r, d.found(founding, position{r.Applied, r.Term}, r.HardState, r.Entries)
+	return r, d.beginMember(founding, position{r.Applied, r.Term}, r.HardState, r.Entries)
 }
 
-// readAside copies the checkpoint of a member to this directory, under an unfinished name, and reads the log after it.
+// readMember copies the checkpoint of a member to this directory, under an unfinished name, and reads the log after it.
 // The writes of a running member can look like damage, so it tries again.
-func (d *Disk) readAside(ctx context.Context, src paths) (r *Recovered, err error) {
+func (d *Disk) readMember(ctx context.Context, src paths) (r *Recovered, err error) {
 	for range backupAttempts {
-		if r, err = d.readOnce(ctx, src); err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, os.ErrNotExist) {
+		if r, err = d.tryReadMember(ctx, src); err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, os.ErrNotExist) {
 			return r, err
 		}
 		select {
@@ -110,8 +110,8 @@ func (d *Disk) readAside(ctx context.Context, src paths) (r *Recovered, err erro
 	return nil, err
 }
 
-func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
-	state, err := holdState(ctx, src.state)
+func (d *Disk) tryReadMember(ctx context.Context, src paths) (*Recovered, error) {
+	state, err := lockState(ctx, src.state)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	temp := d.paths.state + tempSuffix
-	if err := receive(temp, &interruptible{ctx, state}, info.Size()); err != nil {
+	if err := receive(temp, &contextReader{ctx, state}, info.Size()); err != nil {
 		return nil, fmt.Errorf("storage: copy %s: %w", src.state, err)
 	}
 	data, err := readState(state, info.Size(), maxSnapshotHistory)
@@ -132,28 +132,28 @@ func (d *Disk) readOnce(ctx context.Context, src paths) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if *sc.head != data.meta.identity {
+	if *sc.identity != data.meta.identity {
 		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, src.wal, src.state)
 	}
 	return sc.recovered(data)
 }
 
-// interruptible is a reader that fails once its context has ended.
-type interruptible struct {
+// contextReader is a reader that fails once its context has ended.
+type contextReader struct {
 	ctx context.Context
 	src io.Reader
 }
 
-func (r *interruptible) Read(p []byte) (int, error) {
+func (r *contextReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
 	return r.src.Read(p)
 }
 
-// holdState opens a checkpoint and takes the lock that bbolt takes, shared: it waits for a transaction at work, and the
+// lockState opens a checkpoint and takes the lock that bbolt takes, shared: it waits for a transaction at work, and the
 // next transaction waits until the file is closed.
-func holdState(ctx context.Context, path string) (*os.File, error) {
+func lockState(ctx context.Context, path string) (*os.File, error) {
 	for {
 		f, err := os.Open(path)
 		if err != nil {

@@ -128,7 +128,7 @@ func (p *boltReader) claim(id, overflow uint64) error {
 	return nil
 }
 
-// read gives page id and its overflow pages. They are valid until the next read at the same
+// read returns page id and its overflow pages. They are valid until the next read at the same
 // level.
 func (p *boltReader) read(id uint64, level int) ([]byte, error) {
 	if id < 2 || id >= p.end {
@@ -172,7 +172,7 @@ func elements(page []byte, kind uint16) (int, error) {
 	return n, nil
 }
 
-// span gives size bytes of a page, which begin pos bytes after the start of element i.
+// span returns size bytes of a page, which begin pos bytes after the start of element i.
 func span(page []byte, i int, pos, size uint32) ([]byte, error) {
 	from := uint64(pageHeaderBytes+i*elementBytes) + uint64(pos)
 	if to := from + uint64(size); to <= uint64(len(page)) {

@@ -106,7 +106,7 @@ func (d *Disk) checkpoint(c Checkpoint) (CheckpointStats, error) {
 		return CheckpointStats{}, fmt.Errorf("%w: %w", ErrFailed, d.stateFailure)
 	}
 	start := time.Now()
-	size := d.unsaved.Load()
+	size := d.sinceCheckpoint.Load()
 	if err := d.markLog(c.Applied, c.Term, c.ConfState); err != nil {
 		return CheckpointStats{}, err
 	}
@@ -115,7 +115,7 @@ func (d *Disk) checkpoint(c Checkpoint) (CheckpointStats, error) {
 		return CheckpointStats{}, err
 	}
 	d.last = position{c.Applied, c.Term}
-	d.unsaved.Add(-size)
+	d.sinceCheckpoint.Add(-size)
 	d.releaseLog()
 	stats.Duration = time.Since(start)
 	if observe := d.options.ObserveCheckpoint; observe != nil {

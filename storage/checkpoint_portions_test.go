@@ -246,7 +246,7 @@ func TestStateInDoubt(t *testing.T) {
 	}
 }
 
-// takeCheckpoint gives the next checkpoint. Its delta is one of all if NeedsAll reports true.
+// takeCheckpoint returns the next checkpoint. Its delta is one of all if NeedsAll reports true.
 func (m *member) takeCheckpoint() Checkpoint {
 	if !m.disk.NeedsAll() {
 		return m.position()

@@ -60,7 +60,7 @@ func newCheckpointWriter(c *Checkpoint, most int64) *checkpointWriter {
 	return w
 }
 
-// deltaEvents gives the events of the delta.
+// deltaEvents returns the events of the delta.
 func (w *checkpointWriter) deltaEvents() func() (key, event []byte, err error) {
 	left := w.c.Delta.Events
 	return func() ([]byte, []byte, error) {
@@ -182,7 +182,7 @@ func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 	return more, nil
 }
 
-// encode gives the stored form of a node, which is empty for a deleted node. It is valid
+// encode returns the stored form of a node, which is empty for a deleted node. It is valid
 // until the next record is encoded.
 func (w *checkpointWriter) encode(n *tree.Node) []byte {
 	w.buf = w.buf[:0]
@@ -230,7 +230,7 @@ func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
 	return true, nil
 }
 
-// sealed gives a sealed copy of value, which stays unchanged until the transaction ends.
+// sealed returns a sealed copy of value, which stays unchanged until the transaction ends.
 func (w *checkpointWriter) sealed(key, value []byte) []byte {
 	return w.arena.keep(seal(key, append(w.arena.begin(), value...)))
 }

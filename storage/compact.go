@@ -120,7 +120,7 @@ func newStoredEvents(path string) *storedEvents {
 
 var errStopped = errors.New("the reader stopped")
 
-// next gives the next event, which is valid until the next call, and a nil key at the end.
+// next returns the next event, which is valid until the next call, and a nil key at the end.
 func (s *storedEvents) next() (key, event []byte, err error) {
 	if key, event, more := s.pull(); more {
 		return key, event, nil

@@ -327,7 +327,7 @@ func TestInstallAfterDamage(t *testing.T) {
 	}
 }
 
-// TestCompactionHealsDeltas damages a delta. A start must refuse it. A compaction writes the tree
+// TestCompactionHealsDeltas damages a delta. A start must damageAt it. A compaction writes the tree
 // in memory, so the file is intact again.
 func TestCompactionHealsDeltas(t *testing.T) {
 	for _, c := range []struct {

@@ -33,7 +33,7 @@ func Create(o Options, id Identity) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := takeDir(p, o)
+	d, err := lockNewDir(p, o)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +44,10 @@ func Create(o Options, id Identity) (*Disk, error) {
 	return d, nil
 }
 
-// takeDir locks a directory for the data of a new member. It makes the directory if it does
+// lockNewDir locks a directory for the data of a new member. It makes the directory if it does
 // not exist, and removes the remains of an interrupted attempt.
-func takeDir(p paths, o Options) (*Disk, error) {
-	if err := p.refuseData(); err != nil {
+func lockNewDir(p paths, o Options) (*Disk, error) {
+	if err := p.refuseExisting(); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{p.dir, filepath.Dir(p.wal)} {
@@ -59,8 +59,8 @@ func takeDir(p paths, o Options) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = p.refuseData(); err == nil { // another process may have made data meanwhile
-		err = p.clear()
+	if err = p.refuseExisting(); err == nil { // another process may have made data meanwhile
+		err = p.removeRemains()
 	}
 	if err != nil {
 		lock.undo()
@@ -69,8 +69,8 @@ func takeDir(p paths, o Options) (*Disk, error) {
 	return newDisk(p, o, lock), nil
 }
 
-// refuseData returns ErrExists if the directory holds a member's data.
-func (p paths) refuseData() error {
+// refuseExisting returns ErrExists if the directory holds a member's data.
+func (p paths) refuseExisting() error {
 	c, err := p.inspect()
 	if err == nil && c == memberData {
 		err = fmt.Errorf("storage: %w: %s holds a member's data", ErrExists, p.dir)
@@ -94,7 +94,7 @@ func (d *Disk) create(id Identity) error {
 }
 
 func (d *Disk) createLog(id Identity) (*wal.WAL, error) {
-	w, err := wal.Create(quietLogger(d.lg), d.paths.wal, encodeHead(id))
+	w, err := wal.Create(quietLogger(d.lg), d.paths.wal, encodeMetadata(id))
 	if err != nil {
 		return nil, fmt.Errorf("storage: create the log in %s: %w", d.paths.wal, err)
 	}

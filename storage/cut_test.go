@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
-// recordEnds gives the offsets at which the records of a segment end.
+// recordEnds returns the offsets at which the records of a segment end.
 func recordEnds(t testing.TB, path string) []int64 {
 	t.Helper()
 	f, err := os.Open(path)
@@ -73,7 +73,7 @@ func TestCutLog(t *testing.T) {
 	}
 }
 
-// writtenAt gives the last entry and the commit index of a log whose last segment is cut at
+// writtenAt returns the last entry and the commit index of a log whose last segment is cut at
 // offset. Entries whose term is higher than that of the last hard state were not
 // acknowledged.
 func writtenAt(t testing.TB, path string, offset int64) (entries, commit uint64) {

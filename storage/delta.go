@@ -147,7 +147,7 @@ func (d *deltas) extendsLast(next run) bool {
 	return len(next.deletedDirs) == 0 && len(next.changes) > 0 && d.runs[len(d.runs)-1].endsBefore(next.changes[0].path)
 }
 
-// merged gives one run that says what all chunks say together. It merges neighbours in
+// merged returns one run that says what all chunks say together. It merges neighbours in
 // rounds, so each path is compared about log2 of the number of runs times.
 func (d *deltas) merged() run {
 	runs := d.runs

@@ -16,16 +16,16 @@ import (
 // Disk is the open data directory of one member. The package comment says which method may
 // be called from which goroutine.
 type Disk struct {
-	paths    paths
-	options  Options
-	identity Identity // never changes after Create and Open
-	lg       *zap.Logger
-	lock     *dirLock
-	wal      *wal.WAL
-	zeros    zeroFill
-	state    *raftpb.HardState     // the last one that was appended; nil before the first
-	unsaved  atomic.Int64          // bytes appended since the last checkpoint
-	failure  atomic.Pointer[error] // the first failed write
+	paths           paths
+	options         Options
+	identity        Identity // never changes after Create and Open
+	lg              *zap.Logger
+	lock            *dirLock
+	wal             *wal.WAL
+	zeros           zeroFill
+	state           *raftpb.HardState     // the last one that was appended; nil before the first
+	sinceCheckpoint atomic.Int64          // bytes appended since the last checkpoint
+	failure         atomic.Pointer[error] // the first failed write
 
 	// closing is held shared by every method at work, so that Close waits for them.
 	closing sync.RWMutex
@@ -86,7 +86,7 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	for _, e := range entries {
 		size += len(e.GetData()) + entryOverhead
 	}
-	d.unsaved.Add(int64(size))
+	d.sinceCheckpoint.Add(int64(size))
 	if err := d.zeros.appended(size); err != nil {
 		d.lg.Warn("syncs of the log may be slower from here on", zap.Error(err))
 	}
@@ -95,7 +95,7 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 
 // WALSize is the approximate number of bytes that were appended since the last checkpoint,
 // which a start would have to replay. It may be called from any goroutine.
-func (d *Disk) WALSize() int64 { return d.unsaved.Load() }
+func (d *Disk) WALSize() int64 { return d.sinceCheckpoint.Load() }
 
 // Close waits for the calls at work, stops a compaction, and unlocks the data directory. A
 // second call does nothing.

@@ -105,13 +105,13 @@ func chunkKey(number uint64) []byte { return appendWords(nil, number) }
 // walMagic begins the metadata of a log of Pando. It tells them from those of other programs.
 const walMagic = "PANDOLOG"
 
-// encodeHead encodes the metadata at the beginning of every segment of the log.
-func encodeHead(id Identity) []byte {
+// encodeMetadata encodes the metadata at the beginning of every segment of the log.
+func encodeMetadata(id Identity) []byte {
 	return appendWords([]byte(walMagic), logFormat, id.ClusterID, id.MemberID)
 }
 
-// decodeHead decodes the metadata of a log.
-func decodeHead(data []byte) (id Identity, version uint64, err error) {
+// decodeMetadata decodes the metadata of a log.
+func decodeMetadata(data []byte) (id Identity, version uint64, err error) {
 	if len(data) < len(walMagic)+8 || string(data[:len(walMagic)]) != walMagic {
 		return Identity{}, 0, fmt.Errorf("%w: the log was written by another program", ErrForeign)
 	}
@@ -120,7 +120,7 @@ func decodeHead(data []byte) (id Identity, version uint64, err error) {
 		return Identity{}, 0, err
 	}
 	if !readWords(rest, &version, &id.ClusterID, &id.MemberID) {
-		return Identity{}, 0, damaged("the log's head has %d bytes", len(data))
+		return Identity{}, 0, damaged("the metadata of the log has %d bytes", len(data))
 	}
 	return id, version, nil
 }

@@ -26,7 +26,7 @@ func (m *member) toFormat1() {
 	})
 }
 
-// format gives the format of the checkpoint.
+// format returns the format of the checkpoint.
 func (m *member) format() (format uint64) {
 	m.t.Helper()
 	m.change(func(tx *bbolt.Tx) error {

@@ -220,7 +220,7 @@ func checkBolt(t testing.TB, path string) {
 	}
 }
 
-// hashDir gives a hash of the names and the content of all files below dir.
+// hashDir returns a hash of the names and the content of all files below dir.
 func hashDir(t testing.TB, dir string) string {
 	t.Helper()
 	h := sha256.New()
@@ -255,7 +255,7 @@ func copyDir(t testing.TB, dir string) Options {
 	return Options{DataDir: to, HistorySize: 1000}
 }
 
-// lastSegment gives the path of the last segment.
+// lastSegment returns the path of the last segment.
 func lastSegment(t testing.TB, o Options) string {
 	t.Helper()
 	list, err := segments(filepath.Join(o.DataDir, walName))

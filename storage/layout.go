@@ -130,12 +130,12 @@ func (p paths) restoring() bool {
 		return false
 	}
 	sc, err := scanLog(p.wal, m.position)
-	return err == nil && len(sc.terms) == 0 && *sc.head == m.identity
+	return err == nil && len(sc.terms) == 0 && *sc.identity == m.identity
 }
 
-// clear removes the remains of an interrupted Create, Restore or Backup. It removes the
+// removeRemains removes the remains of an interrupted Create, Restore or Backup. It removes the
 // unfinished checkpoint last, because restoring needs that.
-func (p paths) clear() error {
+func (p paths) removeRemains() error {
 	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}

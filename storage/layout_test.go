@@ -88,7 +88,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestFileAsDirectory gives a file as the data directory. The error must not be one of damage.
+// TestFileAsDirectory returns a file as the data directory. The error must not be one of damage.
 func TestFileAsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, "x", dir, "file")
@@ -175,7 +175,7 @@ func TestLogFormats(t *testing.T) {
 			if err := os.RemoveAll(dir); err != nil {
 				t.Fatal(err)
 			}
-			head := encodeHead(testIdentity)
+			head := encodeMetadata(testIdentity)
 			copy(head[len(walMagic):], appendWords(nil, tc.format))
 			w, err := wal.Create(zap.NewNop(), dir, head)
 			if err != nil {

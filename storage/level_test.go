@@ -20,7 +20,7 @@ func (m *member) checkpointAt(level uint64) {
 	}
 }
 
-// contentAt gives the checkpoint of a cluster at a feature level.
+// contentAt returns the checkpoint of a cluster at a feature level.
 func contentAt(t *testing.T, level uint64) []byte {
 	t.Helper()
 	m := newMember(t)

@@ -29,7 +29,7 @@ func (p paths) openLog(lg *zap.Logger, sc *scan, conf *raftpb.ConfState) (log *o
 	// this happens only when the files change meanwhile.
 	defer func() {
 		if r := recover(); r != nil {
-			err = refuse(dir, damaged("the wal package can't read the log: %v", r))
+			err = damageAt(dir, damaged("the wal package can't read the log: %v", r))
 		}
 	}()
 	if err := p.repairLog(lg, sc); err != nil {

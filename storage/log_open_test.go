@@ -87,7 +87,7 @@ func TestShortSegmentOfFormat1(t *testing.T) {
 // rewriteLog replaces the member's log by a new one of another format.
 func (m *member) rewriteLog(format uint64) {
 	m.t.Helper()
-	head := encodeHead(testIdentity)
+	head := encodeMetadata(testIdentity)
 	copy(head[len(walMagic):], appendWords(nil, format))
 	err := errors.Join(m.disk.wal.Close(), os.RemoveAll(m.disk.paths.wal))
 	if err != nil {

@@ -16,16 +16,16 @@ import (
 // it decides whether a torn write lies there.
 type scan struct {
 	replay
-	head    *Identity
-	format  uint64      // of the log
-	size    int64       // bytes from the record of the checkpoint to the end
-	end     place       // where the records end
-	torn    bool        // a torn write lies there
-	until   place       // where to stop reading, unless it is zero
-	aheadAt place       // the first entry whose hard state has not been read yet
-	note    openingNote // what an interrupted opening of the log has left
-	crc     uint32      // of the record before
-	chained bool        // crc is known
+	identity *Identity   // from the metadata
+	format   uint64      // of the log
+	size     int64       // bytes from the record of the checkpoint to the end
+	end      place       // where the records end
+	torn     bool        // a torn write lies there
+	until    place       // where to stop reading, unless it is zero
+	aheadAt  place       // the first entry whose hard state has not been read yet
+	note     openingNote // what an interrupted opening of the log has left
+	crc      uint32      // of the record before
+	crcKnown bool        // false before the first record
 }
 
 // place is an offset in a segment.
@@ -63,17 +63,17 @@ func scanWhole(dir string, begin replay) (*scan, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.head == nil {
-		return s, refuse(dir, damaged("the log has no head"))
+	if s.identity == nil {
+		return s, damageAt(dir, damaged("the log has no metadata"))
 	}
 	if err := s.finish(); err != nil {
-		return s, refuse(dir, err)
+		return s, damageAt(dir, err)
 	}
 	return s, nil
 }
 
-// refuse adds to an error where the damage is and what to do.
-func refuse(where string, err error) error {
+// damageAt adds the place of the damage to an error, and what to do.
+func damageAt(where string, err error) error {
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) {
 		err = fmt.Errorf("%w: %s", err, restoreAdvice)
 	}
@@ -95,13 +95,13 @@ func (s *scan) log(dir string) error {
 		}
 	}
 	if first < 0 {
-		return refuse(dir, damaged("no segment of the log reaches back to entry %d, the first one after the checkpoint", s.start.index+1))
+		return damageAt(dir, damaged("no segment of the log reaches back to entry %d, the first one after the checkpoint", s.start.index+1))
 	}
 	list = list[first:]
 	s.begin(list[0])
 	for i, seg := range list {
 		if i > 0 && seg.seq != list[i-1].seq+1 {
-			return refuse(seg.path, damaged("the log segment between %s and this one is missing", list[i-1].path))
+			return damageAt(seg.path, damaged("the log segment between %s and this one is missing", list[i-1].path))
 		}
 		if err := s.segment(seg, i == len(list)-1); err != nil {
 			return err
@@ -142,14 +142,14 @@ func (s *scan) segment(seg segment, last bool) error {
 	defer f.Close()
 	r := newFrames(f, f.Size())
 	if err := s.records(r, seg.path, last); err != nil {
-		return refuse(fmt.Sprintf("%s at byte %d", seg.path, r.at), err)
+		return damageAt(fmt.Sprintf("%s at byte %d", seg.path, r.at), err)
 	}
 	s.end = place{seg.path, r.at}
 	if !last {
 		return nil
 	}
 	if err := s.checkSize(r, seg); err != nil {
-		return refuse(seg.path, err)
+		return damageAt(seg.path, err)
 	}
 	if s.until == s.end {
 		s.torn = true
@@ -204,10 +204,10 @@ func (s *scan) recordOf(n int, rec record) error {
 	defer func() { s.crc = rec.crc }()
 	switch rec.kind {
 	case wal.CrcType:
-		if s.chained && rec.crc != s.crc {
+		if s.crcKnown && rec.crc != s.crc {
 			return damaged("the segment does not follow from the one before")
 		}
-		s.chained = true
+		s.crcKnown = true
 		return nil
 	case wal.MetadataType:
 		return s.metadata(rec)
@@ -216,14 +216,14 @@ func (s *scan) recordOf(n int, rec record) error {
 }
 
 func (s *scan) metadata(rec record) error {
-	id, format, err := decodeHead(rec.data)
+	id, format, err := decodeMetadata(rec.data)
 	if err != nil {
 		return err
 	}
-	if s.head != nil && (*s.head != id || s.format != format) {
+	if s.identity != nil && (*s.identity != id || s.format != format) {
 		return damaged("the segment is of another log than the one before")
 	}
-	s.head, s.format = &id, format
+	s.identity, s.format = &id, format
 	return nil
 }
 
@@ -260,13 +260,13 @@ func (s *scan) tail(f io.ReaderAt, r *frames) error {
 		inSync: true, crcKnown: true, crc: s.crc, log: s.replay,
 	}
 	if err := t.check(); err != nil {
-		return refuse(fmt.Sprintf("%s at byte %d", s.end.path, r.at), err)
+		return damageAt(fmt.Sprintf("%s at byte %d", s.end.path, r.at), err)
 	}
 	s.torn = true
 	return nil
 }
 
-// usedUntil gives the offset at which the zeros at the end of a file begin, or offset if
+// usedUntil returns the offset at which the zeros at the end of a file begin, or offset if
 // they begin before it.
 func usedUntil(f io.ReaderAt, offset, size int64) (int64, error) {
 	used := offset

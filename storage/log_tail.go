@@ -55,7 +55,7 @@ func (t *tornWrite) step() error {
 // hardStateBytes is the largest size of the frame of a hard state.
 const hardStateBytes = 56
 
-// head gives the length field of the frame at pos.
+// head returns the length field of the frame at pos.
 func (t *tornWrite) head() []byte {
 	t.reach(int64(t.pos) + frameHeadBytes)
 	return t.rest[t.pos : t.pos+frameHeadBytes]
@@ -159,7 +159,7 @@ func (t *tornWrite) confirmed(h frameHead) bool {
 	return ok && claimed == h.record
 }
 
-// firstBytes gives the bytes of a record that lie in the same sector as the length field of
+// firstBytes returns the bytes of a record that lie in the same sector as the length field of
 // its frame. The disk has written them together.
 func (t *tornWrite) firstBytes(h frameHead) []byte {
 	begin := int64(t.pos) + frameHeadBytes

@@ -116,7 +116,7 @@ func (m *modeller) check(when string) {
 	}
 }
 
-// command gives a random command. Many of them fail.
+// command returns a random command. Many of them fail.
 func (m *modeller) command() tree.Command {
 	c := tree.Command{Op: tree.OpSet, Path: m.path()}
 	switch m.r.IntN(9) {

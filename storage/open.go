@@ -75,10 +75,10 @@ func (d *Disk) recover() (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if *sc.head != data.meta.identity {
+	if *sc.identity != data.meta.identity {
 		return nil, fmt.Errorf("storage: %w: the log in %s is of member %x in cluster %x, but %s is of member %x in cluster %x: "+
 			"put back the one that was moved",
-			ErrForeign, d.paths.wal, sc.head.MemberID, sc.head.ClusterID,
+			ErrForeign, d.paths.wal, sc.identity.MemberID, sc.identity.ClusterID,
 			d.paths.state, data.meta.identity.MemberID, data.meta.identity.ClusterID)
 	}
 	log, err := d.paths.openLog(d.lg, sc, data.meta.conf)
@@ -91,7 +91,7 @@ func (d *Disk) recover() (*Recovered, error) {
 	}
 	d.identity = data.meta.identity
 	d.last = data.meta.position
-	d.unsaved.Store(sc.size)
+	d.sinceCheckpoint.Store(sc.size)
 	r := &Recovered{
 		Identity:  data.meta.identity,
 		Store:     data.store,

@@ -119,7 +119,7 @@ func (h *logHistory) elect() {
 	}
 }
 
-// leader gives a node that believes that it leads. It may have been deposed.
+// leader returns a node that believes that it leads. It may have been deposed.
 func (h *logHistory) leader() *raftNode {
 	for _, i := range h.r.Perm(3) {
 		if h.nodes[i].leads {

@@ -67,7 +67,7 @@ type recordBucket struct {
 // in ascending order, and none is changed, so pages need no space for later insertions.
 const fillPercent = 1.0
 
-// openRecords gives nil when the bucket does not exist.
+// openRecords returns nil when the bucket does not exist.
 func openRecords(parent *bbolt.Bucket, name []byte, t totals) *recordBucket {
 	b := parent.Bucket(name)
 	if b == nil {
@@ -142,7 +142,7 @@ func putSealed(b *bbolt.Bucket, key, value []byte) error {
 	return b.Put(key, seal(key, value))
 }
 
-// yield gives the processor to other goroutines after every 64th record: requests come
+// yield returns the processor to other goroutines after every 64th record: requests come
 // before the writing of state.db.
 func yield(n int) {
 	if n%64 == 0 {
@@ -159,7 +159,7 @@ const (
 	arenaRecord = 4 << 10
 )
 
-// begin gives an empty slice to which one record may be appended.
+// begin returns an empty slice to which one record may be appended.
 func (a *arena) begin() []byte {
 	if cap(a.free) < arenaRecord {
 		a.free = make([]byte, 0, arenaBytes)

@@ -115,7 +115,7 @@ func (r *replay) needsHardState() bool { return r.phases == appending }
 // last is the index of the last entry.
 func (r *replay) last() uint64 { return r.base.index + uint64(len(r.terms)) }
 
-// term gives the term of an entry, or zero when it is not known.
+// term returns the term of an entry, or zero when it is not known.
 func (r *replay) term(index uint64) uint64 {
 	switch {
 	case index == r.base.index:
@@ -269,7 +269,7 @@ func (r *replay) finish() error {
 	return nil
 }
 
-// recoveredState gives the hard state with which the member goes on. A crash may have come
+// recoveredState returns the hard state with which the member goes on. A crash may have come
 // after a checkpoint and before the hard state that commits its entries. A member can't
 // have voted in the term of a snapshot that it installed and has not acknowledged.
 func (r *replay) recoveredState() hardState {

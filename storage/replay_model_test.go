@@ -138,7 +138,7 @@ func (h *logHistory) damage() {
 	}
 }
 
-// provableSector gives a sector inside a record, without its length field, such that the end of
+// provableSector returns a sector inside a record, without its length field, such that the end of
 // the write and the next write are intact. It gives zero when there is no such sector.
 func (h *logHistory) provableSector(path string, data []byte) int64 {
 	at := h.r.Int64N(wal.SegmentSizeBytes/sectorBytes) * sectorBytes

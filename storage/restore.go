@@ -37,7 +37,7 @@ func Restore(o Options, path string, founding Founding) error {
 	if err != nil {
 		return err
 	}
-	if err := p.refuseData(); err != nil {
+	if err := p.refuseExisting(); err != nil {
 		return err
 	}
 	f, err := openSnapshot(path)
@@ -52,7 +52,7 @@ func Restore(o Options, path string, founding Founding) error {
 	if data.meta.position.index == 0 {
 		return fmt.Errorf("storage: %s: %w: it was saved before anything was committed: %s", path, ErrCorrupt, snapshotAdvice)
 	}
-	d, err := takeDir(p, o)
+	d, err := lockNewDir(p, o)
 	if err != nil {
 		return err
 	}
@@ -70,13 +70,13 @@ func (d *Disk) restore(f *snapshotFile, at position, founding Founding) error {
 		return fmt.Errorf("storage: write %s: %w", temp, err)
 	}
 	vote := uint64(0)
-	return d.found(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
+	return d.beginMember(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
 }
 
-// found makes the data of a new member from a checkpoint, which still has its unfinished
+// beginMember makes the data of a new member from a checkpoint, which still has its unfinished
 // name, and entries after it. It renames the checkpoint last. Until then the unfinished name
 // shows that no member has used the log beside it.
-func (d *Disk) found(founding Founding, at position, hs *raftpb.HardState, entries []*raftpb.Entry) error {
+func (d *Disk) beginMember(founding Founding, at position, hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	temp := d.paths.state + tempSuffix
 	m := &meta{
 		identity: founding.Identity, position: at,

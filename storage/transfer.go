@@ -48,7 +48,7 @@ func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	if err := d.usable(); err != nil {
 		return nil, err
 	}
-	f, err := copyAside(d.paths.state, d.paths.state+outgoingSuffix)
+	f, err := copyUnnamed(d.paths.state, d.paths.state+outgoingSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("storage: copy the checkpoint: %w", err)
 	}
@@ -59,9 +59,9 @@ func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	return r, nil
 }
 
-// copyAside copies a file to a new one and removes the name of the new one: its disk space is
+// copyUnnamed copies a file to a new one and removes the name of the new one: its disk space is
 // free again when the file is closed, or the process ends.
-func copyAside(from, to string) (*os.File, error) {
+func copyUnnamed(from, to string) (*os.File, error) {
 	in, err := os.Open(from)
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (d *Disk) Install(s *Staged) error {
 		return d.fail(err)
 	}
 	d.last = position{s.Applied, s.Term}
-	d.unsaved.Store(0)
+	d.sinceCheckpoint.Store(0)
 	d.doubt(nil) // the old file was replaced
 	d.releaseLog()
 	return nil
