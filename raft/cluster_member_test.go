@@ -173,7 +173,7 @@ func TestRemovedMember(t *testing.T) {
 		via := c.leader()
 		c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, gone.id) })
 		gone.mustEndRemoved()
-		recovered := storage.Fresh(storage.Identity{ClusterID: uint64(c.id), MemberID: uint64(gone.id)}, testHistory)
+		recovered := storage.EmptyRecovered(storage.Identity{ClusterID: uint64(c.id), MemberID: uint64(gone.id)}, testHistory)
 		recovered.Members = via.node().Members().Marshal()
 		if _, err := Start(Config{Recovered: recovered, Registry: members.NewRegistry(c.id), Logger: c.logger()}); !errors.Is(err, ErrRemoved) {
 			t.Errorf("started with %v", err)

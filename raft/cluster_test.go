@@ -149,7 +149,7 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 		r.disk, cfg.Recovered, err = storage.Open(options)
 	} else {
 		r.disk, err = storage.Create(options, id)
-		cfg.Recovered = storage.Fresh(id, testHistory)
+		cfg.Recovered = storage.EmptyRecovered(id, testHistory)
 	}
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func TestForceNewCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer disk.Close()
-		if _, err := ForceNewCluster(disk, storage.Fresh(id, testHistory)); !errors.Is(err, ErrNotMember) {
+		if _, err := ForceNewCluster(disk, storage.EmptyRecovered(id, testHistory)); !errors.Is(err, ErrNotMember) {
 			t.Errorf("got %v", err)
 		}
 	})

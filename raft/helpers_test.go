@@ -56,7 +56,7 @@ func (m *testMember) start() *Node {
 		m.disk, cfg.Recovered, err = storage.Open(options)
 	} else {
 		m.disk, err = storage.Create(options, id)
-		cfg.Recovered = storage.Fresh(id, testHistory)
+		cfg.Recovered = storage.EmptyRecovered(id, testHistory)
 		cfg.Bootstrap = []members.Member{{ID: 8, Name: "one", PeerURLs: []string{"http://127.0.0.1:1"}}}
 	}
 	if err != nil {

@@ -26,12 +26,12 @@ type compactionLimits struct {
 	most  int64
 }
 
-var defaultCompaction = compactionLimits{least: 4 << 20, most: 64 << 20}
+var defaultCompaction = compactionLimits{least: 4 << 20, most: 128 << 20}
 
-// deltaShare is the part of the tree that the deltas may reach: one in so many bytes.
+// deltaShare is the part of the tree that the deltas may reach: one byte in so many.
 // Compaction writes the whole tree, so a changed byte is written about 1 + deltaShare
 // times; and a start has that part more to read.
-const deltaShare = 3
+const deltaShare = 2
 
 // bound is the largest size of the deltas of a tree of so many bytes.
 func (l compactionLimits) bound(tree int64) int64 {

@@ -169,7 +169,7 @@ func TestCompactionWhenDue(t *testing.T) {
 	})
 	t.Run("by the size of the tree", func(t *testing.T) {
 		l := compactionLimits{least: 10, most: 1000}
-		for tree, want := range map[int64]int64{0: 10, 29: 10, 300: 300 / deltaShare, 1 << 40: 1000} {
+		for tree, want := range map[int64]int64{0: 10, 19: 10, 300: 300 / deltaShare, 1 << 40: 1000} {
 			if got := l.bound(tree); got != want {
 				t.Errorf("%d bytes: got %d, want %d", tree, got, want)
 			}

@@ -115,9 +115,9 @@ func makeDir(dir string) error {
 	return syncDir(filepath.Dir(dir))
 }
 
-// Fresh is the content of a Disk that was just created: an empty tree, whose history keeps
+// EmptyRecovered is the content of a Disk that was just created: an empty tree, whose history keeps
 // the last historySize events, and an empty log.
-func Fresh(id Identity, historySize int) *Recovered {
+func EmptyRecovered(id Identity, historySize int) *Recovered {
 	return &Recovered{
 		Identity:  id,
 		Store:     tree.New(historySize),

@@ -21,7 +21,7 @@
 // A checkpoint appends its delta, which is what changed in the tree, in chunks of 32 kB to
 // keys/recent. It changes no record of keys/nodes: a node in its place would cost a whole
 // page. The tree is keys/nodes with the deltas merged over it, the newer over the older.
-// When the deltas reach a third of the tree, compaction writes a new file of the tree in
+// When the deltas reach half of the tree, compaction writes a new file of the tree in
 // memory, without deltas, and renames it over state.db.
 //
 // # What a crash may do

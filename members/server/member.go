@@ -214,7 +214,7 @@ func openDisk(ctx context.Context, cfg *config.Config, client *http.Client, o st
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return disk, storage.Fresh(from.identity, o.HistorySize), from, nil
+	return disk, storage.EmptyRecovered(from.identity, o.HistorySize), from, nil
 }
 
 // reopenDisk opens a member's data. If the process was killed between making it
