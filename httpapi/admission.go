@@ -70,7 +70,10 @@ func (a *admission) admit() bool {
 // refuse answers a connection with a 503. It does not wait for the client.
 func (a *admission) refuse(c net.Conn) {
 	a.counts.Refused()
-	a.report("connections refused: the limit of open connections is reached (--max-connections, or the limit of open files)", zap.Int64("limit", a.limit))
+	a.report(
+		"connections refused: the limit of open connections is reached (--max-connections, or the limit of open files)",
+		zap.Int64("limit", a.limit),
+	)
 	select {
 	case a.refusals <- struct{}{}:
 	default:
@@ -88,7 +91,7 @@ func (a *admission) refuse(c net.Conn) {
 		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"+
 			"Retry-After: 1\r\nConnection: close\r\n\r\n%s", len(text), text)
 		if closeWrite(c) == nil {
-			_, _ = io.Copy(io.Discard, c) // a close with unread bytes would reset the connection, and the client could lose the response
+			_, _ = io.Copy(io.Discard, c) // closing with unread bytes would reset the connection before the client reads the 503
 		}
 	}()
 }

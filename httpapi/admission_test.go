@@ -50,8 +50,13 @@ func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
 
 func TestAdmission(t *testing.T) {
 	a, logs, metrics := newTestAdmission(2)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))
-	server.Listener = stream.Listen(a.Listen(server.Listener), stream.StallPolicy{Timeout: time.Minute, Metrics: metrics, Logger: zap.NewNop()})
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }),
+	)
+	server.Listener = stream.Listen(
+		a.Listen(server.Listener),
+		stream.StallPolicy{Timeout: time.Minute, Metrics: metrics, Logger: zap.NewNop()},
+	)
 	server.Start()
 	defer server.Close()
 	address := server.Listener.Addr().String()
@@ -137,7 +142,15 @@ func TestAcceptErrors(t *testing.T) {
 		return l, a, metrics
 	}
 	t.Run("an error does not end Accept", func(t *testing.T) {
-		l, _, metrics := open(t, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, errors.New("anything"))
+		l, _, metrics := open(
+			t,
+			syscall.EMFILE,
+			syscall.ENFILE,
+			syscall.ENOBUFS,
+			syscall.ENOMEM,
+			syscall.ECONNABORTED,
+			errors.New("anything"),
+		)
 		go func() {
 			if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
 				defer c.Close()

@@ -9,13 +9,12 @@ import (
 	"testing"
 )
 
-// newRequest makes a request that never was on a wire, with a path that needs
-// no parsing.
+// newRequest returns a request without a connection. Its path is not parsed.
 func newRequest(method, path, query string) *http.Request {
 	return &http.Request{Method: method, URL: &url.URL{Path: path, RawQuery: query}, Header: http.Header{}, Proto: "HTTP/1.1"}
 }
 
-// discard is a ResponseWriter that keeps nothing.
+// discard is a ResponseWriter that drops the body.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }

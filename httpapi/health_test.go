@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// unhealthyWire is what etcd 3.4.23 sends when it has no leader.
+// unhealthyWire is the response of etcd 3.4.23 without a leader.
 const unhealthyWire = "HTTP/1.1 503 Service Unavailable\r\n" +
 	"Access-Control-Allow-Headers: accept, content-type, authorization\r\n" +
 	"Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n" +
@@ -25,7 +25,7 @@ const unhealthyWire = "HTTP/1.1 503 Service Unavailable\r\n" +
 
 var dateLine = regexp.MustCompile(`Date: [^\r]*`)
 
-// onTheWire gives the bytes that answer GET /health.
+// onTheWire returns the bytes of the response to GET /health.
 func onTheWire(t *testing.T, f *fixture) string {
 	t.Helper()
 	server := httptest.NewServer(f.handler)
@@ -50,14 +50,14 @@ func onTheWire(t *testing.T, f *fixture) string {
 }
 
 func TestHealth(t *testing.T) {
-	t.Run("without a leader, as the reference says it", func(t *testing.T) {
+	t.Run("without a leader, like the reference", func(t *testing.T) {
 		f := newFixture(t, nil)
 		f.log.leaderless = true
 		if got := onTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)
 		}
 	})
-	t.Run("before the member serves", func(t *testing.T) {
+	t.Run("before the member is ready", func(t *testing.T) {
 		f := newFixture(t, func(c *MemberConfig) { c.Ready = make(chan struct{}) })
 		if got := onTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)

@@ -14,8 +14,8 @@ import (
 	"pando/tree"
 )
 
-// TestLargeAnswers holds that an answer in pieces has the bytes, the length and the
-// connection of one that is written at once.
+// TestLargeAnswers checks that a response that is written in pieces has the same bytes and length as one that is written at once,
+// and that its connection stays open.
 func TestLargeAnswers(t *testing.T) {
 	f := newFixture(t, func(c *MemberConfig) { c.MaxRequestBytes = 20 << 20 })
 	server := serveFixture(t, f, (*httptest.Server).Start)
@@ -42,12 +42,12 @@ func TestLargeAnswers(t *testing.T) {
 			t.Errorf("%s: %d of %d bytes, %v, close %v, %v", method, resp.ContentLength, len(want), resp.TransferEncoding, resp.Close, err)
 		}
 		if method == "GET" && string(body) != want || method == "HEAD" && len(body) > 0 {
-			t.Errorf("%s: another body of %d bytes", method, len(body))
+			t.Errorf("%s: a different body of %d bytes", method, len(body))
 		}
 	}
 }
 
-// unfinished sends a body but for its last byte.
+// unfinished sends a request without the last byte of its body.
 func unfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -55,12 +55,13 @@ func unfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	mustSend(t, c, "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\nContent-Length: "+strconv.Itoa(len(form)+1)+"\r\n\r\n"+form)
+	mustSend(t, c, "PUT /v2/keys/a HTTP/1.1\r\nHost: x\r\nContent-Type: "+formType+"\r\n"+
+		"Content-Length: "+strconv.Itoa(len(form)+1)+"\r\n\r\n"+form)
 	return c
 }
 
-// TestBodiesThatNeverEnd has clients hold all the bytes that requests may hold together:
-// a small request passes, a large one waits, and is refused if it waits for too long.
+// TestBodiesThatNeverEnd uses up the bytes for large requests. A small request is still served. A large one waits, and gets a 503
+// after a timeout.
 func TestBodiesThatNeverEnd(t *testing.T) {
 	form := url.Values{"value": {strings.Repeat("v", 500_000)}}.Encode()
 	start := func(t *testing.T, body time.Duration) (*fixture, *httptest.Server) {
@@ -77,7 +78,7 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(body)
 	}
-	t.Run("room comes", func(t *testing.T) {
+	t.Run("another request ends in time", func(t *testing.T) {
 		f, server := start(t, time.Minute)
 		holder := unfinished(t, server, form)
 		f.mustReach(t, "pando_inflight_bytes 917504")
@@ -95,7 +96,7 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		<-done
 		f.mustReach(t, "pando_inflight_bytes 0")
 	})
-	t.Run("no room comes", func(t *testing.T) {
+	t.Run("no other request ends in time", func(t *testing.T) {
 		f, server := start(t, 50*time.Millisecond)
 		room, err := f.budget.Reserve(1, time.Minute)
 		if err != nil {
@@ -103,7 +104,9 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		}
 		defer room.Release()
 		status, body := put(t, server, form)
-		const want = `{"errorCode":300,"message":"Raft Internal Error","cause":"too many bytes of other requests and answers are in flight (--max-inflight-bytes); a change may have been made all the same","index":0}` + "\n"
+		const want = `{"errorCode":300,"message":"Raft Internal Error",` +
+			`"cause":"too many bytes of other requests and answers are in flight (--max-inflight-bytes); ` +
+			`a change may have been made all the same","index":0}` + "\n"
 		if status != http.StatusServiceUnavailable || body != want {
 			t.Errorf("got %d %s", status, body)
 		}
@@ -112,8 +115,7 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 	})
 }
 
-// TestBodyLimits holds where bodies end, without a limit and with one: an escaped byte
-// counts as one where a limit was asked for.
+// TestBodyLimits checks the longest bodies without and with a configured limit. With a limit, an escaped byte counts as one byte.
 func TestBodyLimits(t *testing.T) {
 	random := make([]byte, 1<<20)
 	for i := range random {
@@ -129,7 +131,7 @@ func TestBodyLimits(t *testing.T) {
 	}{
 		{"600 kB of Japanese text", 0, escaped(strings.Repeat("森林", 100_000)), 201},
 		{"1 MB of random bytes", 0, escaped(string(random)), 201},
-		{"as long as the reference takes it", 0, exactly(10 << 20), 201},
+		{"the longest that the reference accepts", 0, exactly(10 << 20), 201},
 		{"longer", 0, exactly(10<<20 + 1), 400},
 		{"longer because it is escaped", 0, escaped(strings.Repeat("森", 1_200_000)), 400},
 		{"within a limit", 1000, exactly(1000), 201},
@@ -156,7 +158,8 @@ func TestBodyLimits(t *testing.T) {
 				if resp.StatusCode != tc.status {
 					t.Errorf("got %d %.300s", resp.StatusCode, answer)
 				}
-				if tc.status == 400 && string(answer) != `{"errorCode":210,"message":"Invalid POST form","cause":"http: POST too large","index":0}`+"\n" {
+				if tc.status == 400 &&
+					string(answer) != `{"errorCode":210,"message":"Invalid POST form","cause":"http: POST too large","index":0}`+"\n" {
 					t.Errorf("got %s", answer)
 				}
 			})

@@ -12,7 +12,7 @@ import (
 	"pando/httpapi/stream"
 )
 
-// servePprof serves the profiles on connections as a member has them.
+// servePprof serves the profiles on connections like those of a member.
 func servePprof(t *testing.T) (address string) {
 	t.Helper()
 	f := newFixture(t, func(c *MemberConfig) { c.Pprof, c.BodyTimeout = On, time.Minute })
@@ -24,7 +24,7 @@ func servePprof(t *testing.T) (address string) {
 }
 
 func TestPprof(t *testing.T) {
-	t.Run("an abandoned profile makes room for the next", func(t *testing.T) {
+	t.Run("a profile ends when its client goes away", func(t *testing.T) {
 		address := servePprof(t)
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
@@ -54,11 +54,11 @@ func TestPprof(t *testing.T) {
 		}
 		for deadline := time.Now().Add(10 * time.Second); profile() != http.StatusOK; {
 			if time.Now().After(deadline) {
-				t.Fatal("the profile of a client that has gone runs on")
+				t.Fatal("the profile did not end when its client went away")
 			}
 		}
 	})
-	t.Run("answers are whole", func(t *testing.T) {
+	t.Run("responses are complete", func(t *testing.T) {
 		address := servePprof(t)
 		for _, path := range []string{"", "heap", "goroutine?debug=1", "heap?seconds=1", "nothing", "cmdline", "symbol", "trace?seconds=0.1"} {
 			resp, err := http.Get("http://" + address + "/debug/pprof/" + path)
@@ -75,7 +75,7 @@ func TestPprof(t *testing.T) {
 				t.Errorf("%s: %s, %d bytes, %v", path, resp.Status, len(body), err)
 			}
 			if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "" {
-				t.Errorf("%s: scripts of %s may read it", path, origin)
+				t.Errorf("%s: the scripts of %s may read it", path, origin)
 			}
 		}
 	})

@@ -14,27 +14,26 @@ import (
 	"pando/stats"
 )
 
-// route is one line of the tables in routes.go: which requests are served, which web pages may use them, and how.
-// T is the type whose methods serve them.
+// route is one line of the tables in routes.go. T is the type whose methods serve the requests.
 type route[T any] struct {
-	path    string   // "/*" at its end stands for everything below
-	methods string   // that are allowed, as the Allow header lists them; anyMethod for all
-	access  access   // of web pages
-	op      stats.Op // the metrics' label of a request with another method; uncounted if no request of the route is counted
+	path    string   // with "/*" at its end the route has all paths below, too
+	methods string   // the allowed methods as in the Allow header, or anyMethod
+	access  access   // what web pages may do
+	op      stats.Op // counted for a request that is refused; uncounted if no request of the route is counted
 	serve   handler[T]
 }
 
-// anyMethod leaves it to the handler to refuse methods.
+// anyMethod allows all methods. The handler may refuse some.
 const anyMethod = ""
 
-// handler serves a request. It returns the labels of the request for the metrics: the operation, and the error that was
-// answered or nil.
+// handler serves a request. It returns what the metrics count: the operation, and the error that it answered or nil. The error
+// http.ErrAbortHandler makes net/http break the connection.
 type handler[T any] func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error)
 
 // uncounted is the operation of requests that are not in the metrics, such as those for the metrics.
 const uncounted = service.Uncounted
 
-// plain makes a handler of one whose requests are not counted.
+// plain makes a handler whose requests are not counted.
 func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] {
 	return func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 		serve(to, w, r)
@@ -42,15 +41,16 @@ func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] 
 	}
 }
 
-// access says what scripts of web pages may do with a route. Clients that are no browsers may use every route.
+// access says what web pages may do with a route. Programs that are not browsers may use every route. Authorization of users will
+// be a part of it.
 type access int
 
 const (
-	// scripts: pages of the origins of --cors may send requests and read the answers.
+	// scripts allows scripts of the origins of --cors to send requests and to read the responses.
 	scripts access = iota
-	// ownScripts: like scripts, and a browser may not even send a change on behalf of a page of another origin.
+	// ownScripts is like scripts. In addition, changes that a browser sends for a page of another origin are refused.
 	ownScripts
-	// noScripts: no page may read the answers.
+	// noScripts allows no script to read the responses.
 	noScripts
 )
 
@@ -59,13 +59,13 @@ var (
 	errPage   = errors.New("httpapi: refused to a web page of another origin")
 )
 
-// binding is what routes are served with.
+// binding is what the routes of a table need to serve requests.
 type binding[T any] struct {
 	to T
-	// metrics count the requests. They may be nil for a table whose routes are all uncounted.
+	// metrics may be nil if all routes of the table are uncounted.
 	metrics *stats.Metrics
-	// crossOrigin finds requests of pages of other origins, refusePage answers them. Both may be nil for a table
-	// without ownScripts.
+	// crossOrigin finds requests of pages of other origins, and refusePage answers them. Both may be nil if the table has no
+	// route with ownScripts.
 	crossOrigin *http.CrossOriginProtection
 	refusePage  func(w http.ResponseWriter, reason error)
 }
@@ -77,7 +77,7 @@ func mount[T any](r chi.Router, table []route[T], b binding[T]) {
 	}
 }
 
-// handler checks method and access, serves the request and counts it.
+// handler returns the http.HandlerFunc of a route. It checks method and access, serves the request and counts it.
 func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -102,7 +102,7 @@ func outcome(r *http.Request, err error) stats.Outcome {
 	return v2.Outcome(err)
 }
 
-// refuse answers a request that the route does not allow, and returns why; nil if the request is allowed.
+// refuse answers a request that the route does not allow, and returns an error. It returns nil if the request is allowed.
 func (b binding[T]) refuse(line route[T], w http.ResponseWriter, r *http.Request) error {
 	if line.methods != anyMethod && !allows(line.methods, r.Method) {
 		w.Header().Set("Allow", line.methods)
@@ -122,7 +122,7 @@ func refuseMethod(w http.ResponseWriter) {
 	http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 }
 
-// allows reports whether a list with commas contains the method.
+// allows reports whether a comma-separated list contains the method.
 func allows(list, method string) bool {
 	for list != "" {
 		var m string
@@ -140,8 +140,8 @@ func newRouter() chi.Router {
 	return r
 }
 
-// routeByPath makes the router ignore the method: by itself it would refuse methods that it does not know, without an
-// Allow header. It also sends all keys to one route without a wildcard, which would cost each request a map.
+// routeByPath makes the router ignore the method: chi itself refuses methods that it does not know, without an Allow header. It also
+// routes all keys to one route without a wildcard: for a wildcard chi allocates a map.
 func routeByPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := chi.RouteContext(r.Context())
@@ -153,7 +153,7 @@ func routeByPath(next http.Handler) http.Handler {
 	})
 }
 
-// privatePaths lists the paths of a table that no script may read.
+// privatePaths returns the paths of a table that no script may read.
 func privatePaths[T any](table []route[T]) []string {
 	var paths []string
 	for _, line := range table {
@@ -164,7 +164,7 @@ func privatePaths[T any](table []route[T]) []string {
 	return paths
 }
 
-// covers reports whether a path is the pattern of a route, or lies below it.
+// covers reports whether a pattern of a route includes a path.
 func covers(pattern, path string) bool {
 	base, below := strings.CutSuffix(pattern, "/*")
 	return path == base || below && strings.HasPrefix(path, base+"/")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// fixedSnapshots gives a file of size bytes from a reader.
+// fixedSnapshots is a Snapshots with one file, or with an error.
 type fixedSnapshots struct {
 	file io.Reader
 	size int64
@@ -25,13 +25,13 @@ func (s fixedSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, err
 	return io.NopCloser(s.file), s.size, nil
 }
 
-// newSnapshotFixture makes a server that has time enough to serve a file.
+// newSnapshotFixture makes a fixture that serves snapshots.
 func newSnapshotFixture(t *testing.T, s fixedSnapshots) *fixture {
 	t.Helper()
 	return newFixture(t, func(c *MemberConfig) { c.Snapshots, c.BodyTimeout = s, time.Minute })
 }
 
-// serveSnapshot serves a file to connections, at the URL it gives.
+// serveSnapshot serves a file as the snapshot, and returns its URL.
 func serveSnapshot(t *testing.T, file io.Reader, size int) string {
 	t.Helper()
 	server := httptest.NewServer(newSnapshotFixture(t, fixedSnapshots{file: file, size: int64(size)}).handler)
@@ -40,7 +40,7 @@ func serveSnapshot(t *testing.T, file io.Reader, size int) string {
 }
 
 func TestSnapshot(t *testing.T) {
-	t.Run("is the file", func(t *testing.T) {
+	t.Run("the response is the file", func(t *testing.T) {
 		text := strings.Repeat("snapshot", 100_000)
 		resp, err := http.Get(serveSnapshot(t, strings.NewReader(text), len(text)))
 		if err != nil {
@@ -52,13 +52,13 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("%d bytes of %d, announced %d: %v", len(body), len(text), resp.ContentLength, err)
 		}
 		if origin := resp.Header.Get("Access-Control-Allow-Origin"); origin != "" {
-			t.Errorf("scripts of %s may read it", origin)
+			t.Errorf("the scripts of %s may read it", origin)
 		}
 		if resp.Header.Get("X-Etcd-Cluster-Id") == "" {
 			t.Error("no cluster ID")
 		}
 	})
-	t.Run("a file that breaks off is not taken for whole", func(t *testing.T) {
+	t.Run("the connection breaks after an error of the file", func(t *testing.T) {
 		broken := io.MultiReader(strings.NewReader("begin"), &brokenReader{})
 		resp, err := http.Get(serveSnapshot(t, broken, 100))
 		if err == nil {
@@ -73,7 +73,7 @@ func TestSnapshot(t *testing.T) {
 		content, feed := io.Pipe()
 		half := make([]byte, 64<<10)
 		url := serveSnapshot(t, content, 2*len(half))
-		go func() { _, _ = feed.Write(half) }() // the test ends with an error otherwise
+		go func() { _, _ = feed.Write(half) }() // after an error the test fails below
 		resp, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)
@@ -99,11 +99,11 @@ func TestSnapshotRefused(t *testing.T) {
 		method, target string
 		status         int
 	}{
-		"another method":    {"POST", "/v2/snapshot", http.StatusMethodNotAllowed},
-		"local is no word":  {"GET", "/v2/snapshot?local=perhaps", http.StatusBadRequest},
-		"the disk is full":  {"GET", "/v2/snapshot", http.StatusInternalServerError},
-		"nothing below it":  {"GET", "/v2/snapshot/x", http.StatusNotFound},
-		"the disk, locally": {"GET", "/v2/snapshot?local=true", http.StatusInternalServerError},
+		"another method":      {"POST", "/v2/snapshot", http.StatusMethodNotAllowed},
+		"local is not a bool": {"GET", "/v2/snapshot?local=perhaps", http.StatusBadRequest},
+		"the disk is full":    {"GET", "/v2/snapshot", http.StatusInternalServerError},
+		"nothing below it":    {"GET", "/v2/snapshot/x", http.StatusNotFound},
+		"the disk, locally":   {"GET", "/v2/snapshot?local=true", http.StatusInternalServerError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newSnapshotFixture(t, fixedSnapshots{err: errors.New("no space left")})
@@ -114,7 +114,7 @@ func TestSnapshotRefused(t *testing.T) {
 	}
 }
 
-// brokenReader fails.
+// brokenReader is a reader that always fails.
 type brokenReader struct{}
 
 func (*brokenReader) Read([]byte) (int, error) { return 0, errors.New("disk gone") }

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// stallingServer serves with a short time for clients that take nothing.
+// stallingServer serves a fixture with a short StallTimeout.
 func stallingServer(t *testing.T, start func(*httptest.Server)) (*fixture, *httptest.Server) {
 	f := newFixture(t, func(c *MemberConfig) { c.StallTimeout, c.MaxRequestBytes = 200*time.Millisecond, 20<<20 })
 	return f, serveFixture(t, f, start)
 }
 
-// notReading sends a request and reads nothing.
+// notReading sends a request on a connection from which nothing is read.
 func notReading(t *testing.T, server *httptest.Server, target string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -35,8 +35,8 @@ func (f *fixture) mustReach(t *testing.T, metric string) {
 	await(t, metric, func() bool { return strings.Contains(f.do("GET", "/metrics", "").Body.String(), "\n"+metric+"\n") })
 }
 
-// TestStalledClients has a client read nothing of a long list, and one read nothing of a stream: they are cut off, and their
-// memory is free again.
+// TestStalledClients checks that a client that reads nothing of a long list or of a stream is cut off, and that its memory is
+// released.
 func TestStalledClients(t *testing.T) {
 	form := url.Values{"value": {strings.Repeat("v", 1<<20)}}.Encode()
 	for name, target := range map[string]string{

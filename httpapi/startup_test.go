@@ -17,8 +17,12 @@ import (
 	"pando/stats"
 )
 
+// newTestServer returns a server before Open. Requests wait for Open at most for the given time.
 func newTestServer(wait time.Duration) *Server {
-	return NewServer(Config{StartTimeout: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"}, BodyTimeout: 50 * time.Millisecond, Logger: zap.NewNop()})
+	return NewServer(Config{
+		StartTimeout: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"},
+		BodyTimeout: 50 * time.Millisecond, Logger: zap.NewNop(),
+	})
 }
 
 // ask returns the status, the content type and the body of a response.
@@ -31,7 +35,8 @@ func ask(h http.Handler, method, target string) string {
 // TestNeverOpened checks the responses of a server that is not opened in time.
 func TestNeverOpened(t *testing.T) {
 	s := newTestServer(time.Millisecond)
-	const keyError = `Service Unavailable application/json {"errorCode":300,"message":"Raft Internal Error","cause":"` + causeStarting + `","index":0}`
+	const keyError = `Service Unavailable application/json {"errorCode":300,"message":"Raft Internal Error","cause":"` + causeStarting +
+		`","index":0}`
 	for _, test := range []struct {
 		handler      http.Handler
 		method, path string
@@ -111,20 +116,20 @@ func (c waitingContext) Done() <-chan struct{} {
 // TestWaitBeforeOpenCounts checks that the time before Open is part of the time that a request may wait for the member.
 func TestWaitBeforeOpenCounts(t *testing.T) {
 	s := newTestServer(time.Minute)
-	held := make(chan struct{})
-	ctx := waitingContext{t.Context(), sync.OnceFunc(func() { close(held) })}
-	var came time.Time
+	waiting := make(chan struct{})
+	ctx := waitingContext{t.Context(), sync.OnceFunc(func() { close(waiting) })}
+	var arrived time.Time
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		s.client().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v2/keys/a", nil).WithContext(ctx))
 	}()
-	<-held
+	<-waiting
 	opened := time.Now()
-	s.Open(Handlers{Client: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came = service.Arrival(r.Context()) })})
+	s.Open(Handlers{Client: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { arrived = service.Arrival(r.Context()) })})
 	<-done
-	if came.IsZero() || came.After(opened) {
-		t.Errorf("a request that came before %v counts from %v", opened, came)
+	if arrived.IsZero() || arrived.After(opened) {
+		t.Errorf("the time of a request from before %v counts from %v", opened, arrived)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"pando/httpapi/stream"
 )
 
-// TestUnsentBody holds that a write whose body breaks off changes nothing, whatever type of body it promises. The reference
-// wipes the value when that is no form.
+// TestUnsentBody checks that a write with an incomplete body changes nothing, whatever its content type. The reference deletes the
+// value if the body is not a form.
 func TestUnsentBody(t *testing.T) {
 	f := newFixture(t, nil)
 	server := httptest.NewUnstartedServer(f.handler)

@@ -14,7 +14,8 @@ import (
 // same errors.
 func FuzzForm(f *testing.F) {
 	for _, seed := range []string{
-		"", "value=1", "value=a+b%20c&value=2", "%76alue=x", "value=%zz", "a;b", "&&ttl=&ttl=5", "dir", "=", "value==5", "prevExist=true&prevIndex=%31",
+		"", "value=1", "value=a+b%20c&value=2", "%76alue=x", "value=%zz", "a;b", "&&ttl=&ttl=5", "dir", "=", "value==5",
+		"prevExist=true&prevIndex=%31",
 	} {
 		f.Add(seed)
 	}

@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/httpapi/service"
+	"pando/httpapi/stream"
+	"pando/members"
+	"pando/stats"
+	"pando/tree"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+// instantLog is a log without replicas. It applies each command at once.
+type instantLog struct {
+	mu    sync.Mutex
+	tree  *tree.Store
+	index uint64
+	fail  error // the error of Propose and Barrier; nil for none
+
+	leaderless bool
+}
+
+func (l *instantLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return nil, l.fail
+	}
+	// Encode and decode it, as a real log does.
+	decoded, _, err := tree.DecodeCommand(tree.AppendCommand(nil, c))
+	if err != nil {
+		return nil, err
+	}
+	l.index++
+	r := l.tree.Apply(time.Now().UnixNano(), []tree.Command{decoded})[0]
+	l.tree.Announce()
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	return r.Event, nil
+}
+
+func (l *instantLog) Barrier(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fail
+}
+
+func (l *instantLog) Index() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index
+}
+
+func (l *instantLog) Term() uint64 { return 7 }
+
+func (l *instantLog) Leader() members.ID {
+	if l.leaderless {
+		return 0
+	}
+	return 1
+}
+
+// noCluster is a Cluster whose changes all return err.
+type noCluster struct{ err error }
+
+func (c noCluster) AddMember(context.Context, members.Member) error { return c.err }
+
+func (c noCluster) RemoveMember(context.Context, members.ID) error { return c.err }
+
+func (c noCluster) UpdateMember(context.Context, members.ID, []string) error { return c.err }
+
+func (c noCluster) TransferLeader(context.Context, members.ID) error { return c.err }
+
+// fixture is a Member with an instantLog.
+type fixture struct {
+	*Member
+	log     *instantLog
+	handler http.Handler
+}
+
+// newFixture makes a fixture, whose configuration change may modify. change may be nil.
+func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
+	t.Helper()
+	registry := members.NewRegistry(0xc1)
+	one := members.Member{ID: 1, Name: "one", PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"}}
+	if err := registry.Add(one); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	close(ready)
+	log := &instantLog{tree: tree.New(1000)}
+	cfg := MemberConfig{
+		Config: service.Config{
+			Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
+			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
+			Ready: ready, ReadyTimeout: 50 * time.Millisecond,
+			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
+		},
+		Metrics:         stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
+		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20, BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second,
+		Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
+		Logger:   zap.NewNop(),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	m := NewMember(cfg)
+	return &fixture{Member: m, log: log, handler: m.client()}
+}
+
+// stallPolicy returns the policy for the listeners of a test.
+func (f *fixture) stallPolicy() stream.StallPolicy {
+	return stream.StallPolicy{Timeout: f.StallTimeout, Metrics: f.Metrics, Logger: f.Logger}
+}
+
+// await polls until done returns true. It fails the test after 20 s.
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// do calls the client handler with a request.
+func (f *fixture) do(method, target, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", formType)
+	}
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
