@@ -38,6 +38,7 @@ func saveSnapshot(t testing.TB, n *Node) (string, *storage.SnapshotInfo) {
 }
 
 func TestOpenSnapshot(t *testing.T) {
+	t.Parallel()
 	t.Run("holds what was acknowledged before", func(t *testing.T) {
 		m := newTestMember(t)
 		m.start()
@@ -88,6 +89,7 @@ func TestOpenSnapshot(t *testing.T) {
 
 // TestRestoredCluster makes a cluster of three from one snapshot of another.
 func TestRestoredCluster(t *testing.T) {
+	t.Parallel()
 	source := newTestMember(t)
 	source.start()
 	for i := range 50 {

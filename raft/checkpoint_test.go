@@ -9,6 +9,7 @@ import (
 )
 
 func TestCheckpointTriggers(t *testing.T) {
+	t.Parallel()
 	t.Run("changes", func(t *testing.T) {
 		m := newTestMember(t)
 		m.cfg.SnapshotCount = 10
@@ -64,6 +65,7 @@ func TestCheckpointTriggers(t *testing.T) {
 // TestFailedCheckpoint keeps state.db away for a while: writes go on, and what
 // the failed checkpoint should have held is in the next.
 func TestFailedCheckpoint(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.cfg.SnapshotCount = 10
 	m.start()
@@ -100,6 +102,7 @@ func TestFailedCheckpoint(t *testing.T) {
 // TestDamagedCheckpoint damages state.db while the member runs. It is written anew of what
 // is in memory.
 func TestDamagedCheckpoint(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.cfg.SnapshotCount = 10
 	m.start()

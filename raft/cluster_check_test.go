@@ -117,6 +117,9 @@ type load struct {
 const (
 	loadDir        = "/load"
 	clientPatience = time.Second
+	// clientPause is the pause of a client after a request. Without it the clients would take the processors from members
+	// that hold an election.
+	clientPause = time.Millisecond
 )
 
 // newLoad starts clients; each turns to the next member after a failure.
@@ -146,6 +149,7 @@ func (l *load) client(id int, to []*replica) {
 		if !l.one(node, fmt.Sprintf("%d-%d-%d", id, i, time.Now().UnixNano())) {
 			id++
 		}
+		<-time.After(clientPause)
 	}
 }
 

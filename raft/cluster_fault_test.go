@@ -8,6 +8,7 @@ import (
 )
 
 func TestClusterSizes(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 3, 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			c := newCluster(t, size, nil)
@@ -46,7 +47,8 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 
 func TestMinorityCutOff(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 5, func(cfg *Config) { cfg.Timeout = time.Second })
+	// A second until an election: a machine that is busy must not cost the leader its place.
+	c := newCluster(t, 5, func(cfg *Config) { cfg.ElectionTicks, cfg.Timeout = 50, time.Second })
 	load := c.newLoad(8)
 	load.more(50)
 	// A stall of the machine may cost the leader its place. A minority that
@@ -317,14 +319,14 @@ func TestDroppedMessages(t *testing.T) {
 	for name, state := range map[string]link{
 		"drop":  {drop: 10},
 		"swap":  {swap: 20},
-		"delay": {delay: 5 * time.Millisecond},
-		"all":   {drop: 3, swap: 10, delay: 2 * time.Millisecond},
+		"delay": {delay: 2 * time.Millisecond},
+		"all":   {drop: 3, swap: 10, delay: time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
 			c.disturb(state)
-			load := c.newLoad(12, c.others(c.leader())...)
-			load.more(300)
+			load := c.newLoad(6, c.others(c.leader())...)
+			load.more(200)
 			c.links.heal()
 			load.finish()
 		})

@@ -12,6 +12,7 @@ import (
 )
 
 func TestCleanStopHandsOver(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	direct := 0 // hand-overs without an election besides
 	for range 4 {

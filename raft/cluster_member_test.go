@@ -184,6 +184,7 @@ func TestRemovedMember(t *testing.T) {
 // TestMistypedLearner adds members whose URL leads nowhere, or to another
 // member: they cost no quorum, never get a vote, and can be taken out again.
 func TestMistypedLearner(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 3} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			c := newCluster(t, size, nil)
@@ -219,6 +220,7 @@ func TestMistypedLearner(t *testing.T) {
 }
 
 func TestRefusedChanges(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	gone := members.Member{ID: 99, PeerURLs: []string{"http://127.0.0.1:1"}}
 	c.must("add", func(ctx context.Context) error { return c.members[0].node().AddMember(ctx, gone) })
@@ -262,6 +264,7 @@ func TestRefusedChanges(t *testing.T) {
 // TestQuorumIsKept refuses to remove a member that is needed, and allows to
 // remove the dead one.
 func TestQuorumIsKept(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	dead := c.follower()
 	dead.kill()
@@ -296,6 +299,7 @@ func TestQuorumIsKept(t *testing.T) {
 // TestConcurrentChanges asks for many changes at once on all members: each is
 // answered, and a refused one holds nobody up.
 func TestConcurrentChanges(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
 	const each = 4
 	var group sync.WaitGroup
@@ -344,6 +348,7 @@ func TestUpdatePeerURLs(t *testing.T) {
 // TestLostData starts a member under its old identity without its data: it must
 // end with an error that says what to do, and harm nobody.
 func TestLostData(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	for i := range 20 {
 		c.leader().set("/key", fmt.Sprint(i))

@@ -143,6 +143,7 @@ func TestReplaceWiped(t *testing.T) {
 // TestSnapshotInTheWay hands a member snapshots that it has no use for: they
 // leave nothing, and the one that it needs later is not harmed by them.
 func TestSnapshotInTheWay(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	c.outrun(1)
 	c.settle()
@@ -267,6 +268,7 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 // TestSnapshotRefusedBeforeItComes announces snapshots that nobody may send, or that
 // can't be: not a byte of them is read or written.
 func TestSnapshotRefusedBeforeItComes(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	lead, target := c.leader(), c.follower()
 	other := c.others(lead)[0]

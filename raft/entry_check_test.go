@@ -105,6 +105,7 @@ func TestMembersWithoutURLs(t *testing.T) {
 // TestLastVoterStays applies the removal of the only member with a vote, which a member may have forwarded: it is
 // refused, and ends nobody.
 func TestLastVoterStays(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	data, err := confChangeEntry(0, 0, raftpb.ConfChangeRemoveNode, members.Member{ID: m.node.state.id})
@@ -123,6 +124,7 @@ func TestLastVoterStays(t *testing.T) {
 // TestAnswersOwnBatchAlone applies a batch that bears the number of one of this member's but holds less: the member's own
 // is still answered.
 func TestAnswersOwnBatchAlone(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	l := m.start().core
 	p := proposalOf(1)
@@ -265,6 +267,7 @@ func TestSkipEntryRefuses(t *testing.T) {
 
 // TestPanicAdvice panics on the loop: the member ends, and only what speaks of its data may advise to replace that.
 func TestPanicAdvice(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		do   func(l *core)
 		want error

@@ -30,6 +30,7 @@ func newClockMember(t *testing.T) (*testMember, *steppedClock) {
 }
 
 func TestClockSteps(t *testing.T) {
+	t.Parallel()
 	t.Run("forwards", func(t *testing.T) {
 		m, clock := newClockMember(t)
 		m.setTTL("/hour", time.Hour)
@@ -103,6 +104,7 @@ func TestClockSteps(t *testing.T) {
 // TestExpiryUnderLoad has keys fall due while others are written: none is
 // forgotten, and the sweeps do not stop the writes.
 func TestExpiryUnderLoad(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.cfg.Now = time.Now
 	m.start()

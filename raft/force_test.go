@@ -47,6 +47,7 @@ func (c *cluster) killAll() {
 }
 
 func TestForceNewCluster(t *testing.T) {
+	t.Parallel()
 	t.Run("two of three lost", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		for i := range 20 {
@@ -89,6 +90,7 @@ func TestForceNewCluster(t *testing.T) {
 
 // TestForceNewClusterKeepsData wants all that the survivor had in its log and its checkpoint.
 func TestForceNewClusterKeepsData(t *testing.T) {
+	t.Parallel()
 	t.Run("what may have been acknowledged stays", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		leader := c.leader()
@@ -127,6 +129,7 @@ func TestForceNewClusterKeepsData(t *testing.T) {
 
 // TestForceNewClusterMembers is about who comes, or comes back, to the new cluster.
 func TestForceNewClusterMembers(t *testing.T) {
+	t.Parallel()
 	t.Run("grows again", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		c.leader().set("/key", "v")

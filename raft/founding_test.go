@@ -29,6 +29,7 @@ func (c *cluster) awaitFounding() members.ID {
 // TestFounding wants a cluster to get an ID of its own, and all who come to learn it,
 // from the log or from a snapshot, and to keep it.
 func TestFounding(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	id := c.awaitFounding()
 	for i := range 400 {
@@ -57,6 +58,7 @@ func TestFounding(t *testing.T) {
 // has the data of the earlier one: more entries, of later terms. It must not lead, and
 // no key of the new cluster may go.
 func TestEarlierCluster(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	founders := c.leader().node().Members().List()
 	for i := range 100 {
@@ -142,6 +144,7 @@ func (c *cluster) separate(list ...*replica) {
 // TestFoundingOfAnOlderCluster gives an ID to a cluster that an older version founded,
 // and the same one to a member that alone has none.
 func TestFoundingOfAnOlderCluster(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	id := c.awaitFounding()
 	c.leader().set("/key", "value")

@@ -72,6 +72,7 @@ func (r *replica) upgrade() {
 
 // TestLevelIsRaised upgrades a cluster one member at a time. The last one raises the level.
 func TestLevelIsRaised(t *testing.T) {
+	t.Parallel()
 	t.Run("with the last member", func(t *testing.T) {
 		c := newCluster(t, 3, older("m1", "m2", "m3"))
 		c.expectLevel0(0)
@@ -120,6 +121,7 @@ func TestLevelIsRaised(t *testing.T) {
 // TestLevelRefusesOlderMember adds a member whose program is below the cluster's level: it takes no part before it is
 // upgraded, and the log says why.
 func TestLevelRefusesOlderMember(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	c.awaitLevel(storage.FeatureLevel)
 	core, logged := observer.New(zapcore.WarnLevel)
@@ -159,6 +161,7 @@ func (c *cluster) proposeRaw(data []byte) {
 
 // TestUnknownEntries commits entries that a later version could write.
 func TestUnknownEntries(t *testing.T) {
+	t.Parallel()
 	t.Run("ignorable", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		c.awaitLevel(storage.FeatureLevel)
@@ -192,6 +195,7 @@ func TestUnknownEntries(t *testing.T) {
 
 // TestLevelInTheLog starts a member whose log was raised above its program's level after the last checkpoint.
 func TestLevelInTheLog(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.cfg.pinnedLevel = nil
 	n := m.start()

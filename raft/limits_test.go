@@ -66,6 +66,9 @@ func TestLargestRequest(t *testing.T) {
 
 // TestLargestWrite writes the largest value that the request limit allows, by way of each member.
 func TestLargestWrite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it copies a gigabyte, which takes a minute with the race detector")
+	}
 	t.Parallel()
 	const request = 17 << 20 // more than a member takes from its peers, or keeps on the way to them, under the usual limit
 	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 100, patience })

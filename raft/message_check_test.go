@@ -37,6 +37,7 @@ func (r *replica) forged(kind raftpb.MessageType, from members.ID) *raftpb.Messa
 // TestForgedMessages gives members what nobody in a healthy cluster sends. None ends,
 // leaves its leader, or forgets what it has.
 func TestForgedMessages(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	lead := c.leader()
 	follower, third := c.others(lead)[0], c.others(lead)[1]
@@ -128,6 +129,7 @@ func TestForgedMessages(t *testing.T) {
 // TestQuestionsAboutAnyEntry asks a member for entries that it can't have. Anybody who
 // reaches its peer port can.
 func TestQuestionsAboutAnyEntry(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	r := c.leader()
 	r.set("/key", "v")
@@ -142,6 +144,7 @@ func TestQuestionsAboutAnyEntry(t *testing.T) {
 
 // TestTermLeaps takes every term that elections can have led to, and no flood of leaps.
 func TestTermLeaps(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, nil)
 	l := c.leader().node().core
 	vote := func(term uint64) error {
@@ -195,6 +198,7 @@ func (r *replica) putBack(dir string) {
 // go on, and brings the third one back. It has committed what the others never had: it
 // must stop, must never serve its own data to a quorum read, and must not help to commit.
 func TestContradictedLog(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		tune      func(*Config)
@@ -302,6 +306,7 @@ func (r *replica) claims() claims {
 // TestUnconfirmedContradiction gives a follower, in its leader's name, an append that
 // contradicts its log. The leader does not confirm it, so the follower goes on.
 func TestUnconfirmedContradiction(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	lead := c.leader()
 	follower := c.others(lead)[0]
@@ -333,6 +338,7 @@ func TestUnconfirmedContradiction(t *testing.T) {
 // TestReturnToStrangers lets a member that was away come back to a cluster whose leader
 // it has never heard of.
 func TestReturnToStrangers(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, nil)
 	away := c.follower()
 	away.kill()
@@ -357,6 +363,7 @@ func TestReturnToStrangers(t *testing.T) {
 // replaced. No flag names those of today: it says so, and what to do. With flags that do,
 // it is back.
 func TestEveryoneWasReplaced(t *testing.T) {
+	t.Parallel()
 	var told logs
 	c := newCluster(t, 3, told.tune)
 	away := c.follower()

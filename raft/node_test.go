@@ -58,6 +58,7 @@ func (m *testMember) mustHold(acknowledged map[string]string, extra int) {
 }
 
 func TestProposeConcurrently(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	const goroutines, each = 16, 100
@@ -76,6 +77,7 @@ func TestProposeConcurrently(t *testing.T) {
 
 // TestBarrier reads after a barrier what others were told is written.
 func TestBarrier(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	var group sync.WaitGroup
@@ -104,6 +106,7 @@ func TestBarrier(t *testing.T) {
 }
 
 func TestProposeGivenUp(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -123,6 +126,7 @@ func TestProposeGivenUp(t *testing.T) {
 }
 
 func TestStopAnswersEveryone(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	for round := range rounds() {
 		m.start()
@@ -168,6 +172,7 @@ func TestStopAnswersEveryone(t *testing.T) {
 // TestFailingDisk takes the disk away while proposals are on their way: none
 // that was acknowledged is lost, all are answered, and the node ends.
 func TestFailingDisk(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	for round := range rounds() {
 		m.start()
@@ -204,6 +209,7 @@ func TestFailingDisk(t *testing.T) {
 // TestCrashReplays takes the disk from an idle node: the log gives back the same
 // tree, and the same events.
 func TestCrashReplays(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	var events []string

@@ -10,6 +10,7 @@ import (
 // TestSoleVoterAnswersNoReadTooEarly asks the only member with a vote for a read index, as a learner does, when it has just
 // become leader: it may answer only when it has committed in its term.
 func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
+	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	m.set("/key", "1")
