@@ -16,11 +16,12 @@ build: ## build ./pando
 run: ## start a server on 127.0.0.1:2379, data in default.pando
 	$(GO) run .
 
+# Most tests wait, so more of them run at once than there are processors.
 test: ## run all tests
-	$(GO) test ./...
+	$(GO) test -p 3 -parallel 4 ./...
 
-race: ## run the tests under the race detector
-	$(GO) test -race -short ./...
+race: ## run the short tests with the race detector
+	CGO_ENABLED=1 $(GO) test -p 3 -parallel 4 -race -short ./...
 
 lint: ## check formatting, vet, staticcheck
 	@files="$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go'))"; \
@@ -43,7 +44,7 @@ fuzz: ## run every fuzz target for FUZZTIME each (default 30s)
 		done; \
 	done
 
-ci: ## what the CI runs: packages, tests, formatting, vet, staticcheck, race detector, build
+ci: ## run everything that a change has to pass, and install the programs that tests need
 	.ci/run
 
 clean: ## remove the binary and Go's test cache (never data directories)
