@@ -36,7 +36,7 @@ type queueOptions struct {
 func (o *queueOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "ttl", Destination: &o.ttl, Value: 30,
-			Usage: "seconds without a refresh after which the next in the queue takes over from a holder that died"},
+			Usage: "seconds until the lock of a holder that has died passes to the next in the queue"},
 		&cli.DurationFlag{Name: "wait", Destination: &o.wait,
 			Usage: "give up if it is not acquired within this time, with exit code 7; 0: wait forever"},
 	}

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -9,6 +10,7 @@ import (
 // adopt completes a command that another package has built, and those below it, so that it has the client's help and exit
 // codes. Its options get their values from the client's global options of the same names; see bequeath.
 func (p *program) adopt(c *cli.Command) *cli.Command {
+	c.Description = inSections(c.Description)
 	if len(c.Subcommands) > 0 {
 		for _, sub := range c.Subcommands {
 			p.adopt(sub)
@@ -35,4 +37,27 @@ func (p *program) adopt(c *cli.Command) *cli.Command {
 		return err
 	}
 	return p.command(c)
+}
+
+// inSections gives a description the form of the client's own ones: a section of text, and one of examples, both indented.
+func inSections(description string) string {
+	if strings.HasPrefix(description, "DESCRIPTION:") {
+		return description
+	}
+	text, examples, found := strings.Cut(description, "\n\nExamples:\n")
+	sections := "DESCRIPTION:\n" + indented(text, "   ")
+	if found {
+		sections += "\n\nEXAMPLES:\n" + indented(examples, " ") // examples are indented by two already
+	}
+	return sections
+}
+
+func indented(text, by string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if line != "" {
+			lines[i] = by + line
+		}
+	}
+	return strings.Join(lines, "\n")
 }

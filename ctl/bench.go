@@ -16,11 +16,11 @@ var withoutUse = []struct{ name, instead string }{
 
 // benchCommand makes the load generator a command of the client.
 func (p *program) benchCommand() *cli.Command {
-	c := p.adopt(bench.Command())
+	c := bench.Command()
 	for _, sub := range append(c.Subcommands, c) {
-		text := strings.Replace(sub.Description, "Examples:\n", "EXAMPLES:\n", 1)
-		sub.Description = strings.ReplaceAll(text, "\n  bench ", "\n  "+p.name+" bench ")
+		sub.Description = strings.ReplaceAll(sub.Description, "\n  bench ", "\n  "+p.name+" bench ")
 	}
+	c = p.adopt(c)
 	for _, sub := range c.Subcommands {
 		sub.Before = func(ctx *cli.Context) error {
 			for _, option := range withoutUse {

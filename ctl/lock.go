@@ -15,8 +15,8 @@ func (p *program) lockCommand() *cli.Command {
 		Description: `DESCRIPTION:
    Waits until it holds the lock, runs the command, and releases the lock when the command has ended. The exit code is
    that of the command. Without a command, it prints the key and the fencing index of the lock on one line, and holds the
-   lock until CTRL+C or SIGTERM. Who waits for the lock is in a queue: a directory of in-order keys in /_locks, or at <name>
-   if that begins with a slash.
+   lock until CTRL+C or SIGTERM. The lock is a queue of in-order keys, one for each run that holds it or waits for it, in a
+   directory in /_locks, or at <name> if that begins with a slash.
 
    The environment of the command has PANDO_LOCK_KEY and PANDO_LOCK_INDEX. The index of each holder is higher than that of
    the holder before: what the lock protects can remember the highest index that it has seen, and refuse lower ones.
@@ -30,7 +30,7 @@ func (p *program) lockCommand() *cli.Command {
 			`lock backup -- ./backup.sh`, "run it on one machine at a time",
 			`lock --ttl 10 --wait 1m deploy -- sh -c 'deploy --fence "$PANDO_LOCK_INDEX"'`, "give up after a minute, with exit code 7",
 			`lock maintenance`, "hold a lock by hand until CTRL+C",
-			`ls --sort /_locks/backup`, "who is in the queue; get shows host:pid"),
+			`ls --sort /_locks/backup`, "the queue; the value of each key is host:pid"),
 		Before: o.check,
 		Action: p.inFormats(func(c *cli.Context) error {
 			if c.Args().First() == "" {

@@ -35,14 +35,14 @@ import (
 const benchHelp = `Puts a server that speaks the etcd v2 API under load, and prints throughput, latency percentiles,
 a histogram and the errors. The keys are in /bench (see --prefix) and stay there afterwards.
 
+CTRL+C ends a run early and prints what was measured until then. The exit code is 1 when a request failed.
+
 Examples:
   bench put --conns 64 --total 100000 --val-size 256
   bench get --quorum --conns 64 --duration 10s
   bench watch --watchers 1000 --total 200
   bench put --conns 64 --compare http://127.0.0.1:23790
-  bench put --rate 5000 --duration 5m --timeline seconds.csv
-
-CTRL+C ends a run early and prints what was measured until then. The exit code is 1 when a request failed.`
+  bench put --rate 5000 --duration 5m --timeline seconds.csv`
 
 // Command returns "bench" with its subcommands put, get, list, watch, mixed and lock. Its actions print results to
 // App.Writer, progress bars to App.ErrWriter if that is a terminal, and return an error if the load could

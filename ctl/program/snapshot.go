@@ -18,14 +18,14 @@ import (
 // snapshotHelp explains how the commands work together; each command has a help of its own.
 const snapshotHelp = `A snapshot is one file with all keys, their TTLs, the history of events and the index, and a checksum.
 
+To restore a cluster of three, copy the file to each machine and restore it there with the flags that the
+member will be started with (--name, --initial-advertise-peer-urls, the same --initial-cluster); then start all.
+
 Examples:
   pando snapshot save backup.snap --endpoint http://10.0.0.1:2379
   pando snapshot status backup.snap
   pando snapshot restore backup.snap --data-dir /var/lib/pando
-      then start pando with the same settings
-
-Restore a cluster of three: copy the file to each machine and restore it there with the flags that the
-member will be started with (--name, --initial-advertise-peer-urls, the same --initial-cluster); then start all.`
+      then start pando with the same settings`
 
 // snapshotCommand is the group "snapshot". It is mounted twice, with the same commands: snapshotVerb makes it a verb of the
 // program, and clientHost makes it a command of the client, whose global options then give save its defaults.
