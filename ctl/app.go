@@ -46,7 +46,7 @@ func (p *program) commands() []*cli.Command {
 	}
 	if p.host.Commands != nil {
 		for _, c := range p.host.Commands(p.stdout, p.stderr) {
-			all = append(all, p.adopt(c))
+			all = append(all, p.mount(c))
 		}
 	}
 	return append(all, p.completionCommand(), p.helpCommand())

@@ -20,7 +20,7 @@ func (p *program) benchCommand() *cli.Command {
 	for _, sub := range append(c.Subcommands, c) {
 		sub.Description = strings.ReplaceAll(sub.Description, "\n  bench ", "\n  "+p.name+" bench ")
 	}
-	c = p.adopt(c)
+	c = p.mount(c)
 	for _, sub := range c.Subcommands {
 		sub.Before = func(ctx *cli.Context) error {
 			for _, option := range withoutUse {

@@ -43,8 +43,8 @@ func (p *program) completionCommand() *cli.Command {
 
 // completions lists what can follow each path of commands, including those of the program that the client is a part of.
 //
-// The completion of urfave/cli does not serve here: it asks the program at each key, does not know which word is the value of an
-// option, and has no way from "pando" into the client behind "pando ctl".
+// The completion of urfave/cli is not used: it runs the program at each press of the key, and can't complete the commands after
+// "pando ctl", because they belong to another cli.App.
 func (p *program) completions() []*completion {
 	app := p.app()
 	_, _, verb := programOf(p.name)

@@ -42,5 +42,5 @@
 //     the legacy client
 //   - tree.go, export.go, import*.go, endpoint.go, bench.go: more commands
 //   - lock.go, elect.go on acquire.go (one run), contender.go (the key in the queue) and child.go (the command that runs)
-//   - adopt.go: commands of other packages (bench, and those of Host)
+//   - mount.go: commands of other packages (bench, and those of Host)
 package ctl

@@ -96,8 +96,8 @@ func (p *program) printStatuses(statuses []*client.Status, format string, writeT
 	return err
 }
 
-// askEndpoints asks all members at the same time, so that a dead one delays the command once. If no member says who the
-// members are, it asks the endpoints that were given.
+// askEndpoints asks all members at the same time, so that a dead one delays the command once. If no member lists the
+// members, it asks the endpoints that were given.
 func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	cl, err := p.newClient(ctx)
 	if err != nil {

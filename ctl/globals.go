@@ -109,9 +109,9 @@ func (g *globals) unlimited(ctx context.Context) (context.Context, context.Cance
 	return context.WithCancel(ctx)
 }
 
-// bequeath sets options of a command that has its own ones for the servers from the global options of the same names, unless
+// applyGlobals sets options of a command that has its own ones for the servers from the global options of the same names, unless
 // the user gave them to the command.
-func (p *program) bequeath(c *cli.Context) error {
+func (p *program) applyGlobals(c *cli.Context) error {
 	g := &p.globals
 	own := c.LocalFlagNames()
 	has := func(name string) bool { return findFlag(c.Command.Flags, "--"+name) != nil }

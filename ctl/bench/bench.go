@@ -23,7 +23,7 @@
 //   - workload.go, lock.go: what the requests are; request.go builds them
 //   - watch.go, watcher.go: the load of watchers and writers
 //   - target.go, conn.go, response.go: a server, a connection to it, and its answers
-//   - record.go, result.go, report.go, observe.go: latencies as they are counted, summarized, printed, and shown meanwhile
+//   - record.go, result.go, report.go, observe.go: latencies as they are counted, summarized, printed, and shown during the run
 package bench
 
 import (

@@ -13,7 +13,7 @@ type phase struct {
 	rate     float64       // operations per second over all clients; 0 means as fast as they are answered
 }
 
-// A pacer tells each client of a phase the number of its next operation, and when to start it. It may be used by many goroutines.
+// A pacer gives each client of a phase the number of its next operation, and the time to start it. It may be used by many goroutines.
 type pacer struct {
 	phase
 	start    time.Time

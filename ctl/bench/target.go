@@ -33,7 +33,7 @@ type endpoint struct {
 	header string // the header lines of every request, each with its line break
 }
 
-// A credential identifies the load generator to a server. The zero value identifies nobody.
+// A credential identifies the load generator to a server. The zero value is no credential.
 type credential struct {
 	tls  *tls.Config // nil unless a certificate was given
 	user string      // name:password, or empty

@@ -136,7 +136,7 @@ func (w *watcher) stream(h head) error {
 		}
 		rest := buf
 		for {
-			line, behind, whole := bytes.Cut(rest, []byte("\n"))
+			line, after, whole := bytes.Cut(rest, []byte("\n"))
 			if !whole {
 				break
 			}
@@ -144,7 +144,7 @@ func (w *watcher) stream(h head) error {
 				return fmt.Errorf("%w: %s", errStream, line)
 			}
 			w.event(line)
-			rest = behind
+			rest = after
 		}
 		buf = append(buf[:0], rest...)
 	}

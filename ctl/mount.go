@@ -7,19 +7,19 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// adopt completes a command that another package has built, and those below it, so that it has the client's help and exit
-// codes. Its options get their values from the client's global options of the same names; see bequeath.
-func (p *program) adopt(c *cli.Command) *cli.Command {
+// mount completes a command that another package has built, and those below it, so that it has the client's help and exit
+// codes. Its options get their values from the client's global options of the same names; see applyGlobals.
+func (p *program) mount(c *cli.Command) *cli.Command {
 	c.Description = inSections(c.Description)
 	if len(c.Subcommands) > 0 {
 		for _, sub := range c.Subcommands {
-			p.adopt(sub)
+			p.mount(sub)
 		}
 		return p.group(c)
 	}
 	action := c.Action
 	c.Action = func(ctx *cli.Context) error {
-		if err := p.bequeath(ctx); err != nil {
+		if err := p.applyGlobals(ctx); err != nil {
 			return failWith(exitBadArguments, err)
 		}
 		formats := []string{formatSimple}
