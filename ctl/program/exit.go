@@ -19,8 +19,8 @@ import (
 	"pando/storage"
 )
 
-// Exit codes of the program. docs/operations.md explains them to operators. Starting again can help after ExitFailure
-// alone: docs/deploy/pando.service lists the others in RestartPreventExitStatus.
+// Exit codes of the program. docs/operations.md explains them to operators. Another start can help only after ExitFailure;
+// docs/deploy/pando.service lists the other codes in RestartPreventExitStatus.
 const (
 	ExitFailure = 1 // the server could not start or did not end well
 	ExitUsage   = 2 // a flag, environment variable or configuration file is wrong; nothing was started
