@@ -13,8 +13,8 @@ import (
 	"pando/storage"
 )
 
-// announce says that a process serves: in the log, and to the person who started it, on the standard output. Collectors
-// of JSON, who often read both together, get the log alone.
+// announce logs that the process serves, and prints the banner to the standard output. It prints no banner beside a JSON
+// log, because log collectors often read the standard output and the standard error together.
 func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.Field) {
 	log.Info("serving clients", fields...)
 	if cfg.LogFormat == config.LogFormatJSON {
@@ -25,15 +25,15 @@ func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.
 	}
 }
 
-// logListening tells the log which program this is and where it answers, before anything else can take long.
+// logListening logs the version and the addresses. It is called before any step of the start that may take long.
 func logListening(cfg *config.Config, log *zap.Logger) {
 	log.Info("listening", zap.String("version", stats.Version), zap.Int("feature-level", storage.FeatureLevel), zap.String("name", cfg.Name),
 		zap.Strings("clients", config.URLStrings(cfg.ListenClientURLs)), zap.Strings("peers", config.URLStrings(cfg.ListenPeerURLs)),
 		zap.Strings("metrics", config.URLStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
 }
 
-// banner is what a server says to the person who started it, once it listens. The IDs are the member's and the
-// cluster's. URLs are cfg's: a caller that bound port 0 puts the real ones there first.
+// banner is the text that a server prints when it serves. The URLs are those of cfg; if cfg has port 0, the caller must
+// have replaced it by the real port.
 func banner(cfg *config.Config, memberID, clusterID uint64) string {
 	try := strings.TrimSuffix(config.DefaultClientURL, "/")
 	if urls := config.URLStrings(config.Dialable(cfg.ListenClientURLs)); len(urls) > 0 {

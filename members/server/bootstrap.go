@@ -15,22 +15,21 @@ import (
 	"pando/storage"
 )
 
-// founding is how a member without data comes into its cluster.
+// founding is the result of the bootstrap of a member without data.
 type founding struct {
 	identity storage.Identity
-	founders []members.Member // of a new cluster; nil when it joins one
-	peers    []members.Member // of the cluster that it joins
+	founders []members.Member // of a new cluster; nil if the member joins a cluster
+	peers    []members.Member // the members of the cluster that it joins
 }
 
-// ErrStartedBefore says that the cluster knows this member as one with data, and here is none.
+// ErrStartedBefore is returned if this member has no data, but has been started before in its cluster.
 var ErrStartedBefore = errors.New("has been started before")
 
-// ErrAddedElsewhere says that a member which is to found a cluster is one of a running cluster already.
+// ErrAddedElsewhere is returned if this member would found a cluster, but was added to a running one.
 var ErrAddedElsewhere = errors.New("was added to the running cluster")
 
-// findCluster finds the cluster of a member without data, from the flags, by
-// discovery or from the DNS, and, where there are others already, from what they
-// say.
+// findCluster finds the cluster of a member without data: by the flags, by discovery or by
+// DNS records. If other members answer, their lists of members are compared with it.
 func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, log *zap.Logger) (*founding, error) {
 	if cfg.InitialClusterState == config.ClusterExisting {
 		return joinCluster(ctx, cfg, client)
@@ -46,7 +45,7 @@ func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, l
 	return o, refuseSecondStart(ctx, cfg, o, client, log)
 }
 
-// foundCluster works out a new cluster.
+// foundCluster computes a new cluster.
 func foundCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (members.Cluster, error) {
 	switch {
 	case cfg.Discovery != "":
@@ -57,7 +56,7 @@ func foundCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (mem
 	return staticCluster(cfg)
 }
 
-// staticCluster works out the cluster that --initial-cluster lists.
+// staticCluster computes the cluster of --initial-cluster.
 func staticCluster(cfg *config.Config) (members.Cluster, error) {
 	static := members.Static{
 		Name:           cfg.Name,
@@ -69,7 +68,7 @@ func staticCluster(cfg *config.Config) (members.Cluster, error) {
 	return c, config.AsUsage(err)
 }
 
-// initialCluster writes the parsed flag in its own form again.
+// initialCluster is the text of --initial-cluster, made from its parsed form.
 func initialCluster(cfg *config.Config) string {
 	var all []string
 	for name, urls := range cfg.InitialCluster {
@@ -79,9 +78,9 @@ func initialCluster(cfg *config.Config) string {
 	return strings.Join(all, ",")
 }
 
-// refuseSecondStart keeps a member that has lost its data from founding its
-// cluster again, beside the others who remember it: it would vote twice. And it keeps
-// one that was added to a running cluster from founding another one.
+// refuseSecondStart fails if a member that has lost its data would found its cluster again
+// while other members are running: it could vote twice in one term. It also fails for a
+// member that was added to a running cluster and would found another one.
 func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, client *http.Client, log *zap.Logger) error {
 	answers, err := members.AskAll(ctx, client, otherFounders(o))
 	if err != nil {
@@ -90,14 +89,14 @@ func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, cli
 	own := ownPeerURLs(o)
 	for url, remote := range answers {
 		if remote.ClusterID != members.ID(o.identity.ClusterID) {
-			if err := otherClusterMet(cfg, o, own, url, remote, log); err != nil {
+			if err := checkOtherCluster(cfg, o, own, url, remote, log); err != nil {
 				return err
 			}
 			continue
 		}
 		for _, m := range remote.Members {
 			if m.ID == members.ID(o.identity.MemberID) && len(m.ClientURLs) > 0 {
-				return fmt.Errorf("member %s (%s) %w: it has already been bootstrapped, says its peer %s, and its data in %s is missing. "+
+				return fmt.Errorf("member %s (%s) %w: according to its peer %s it has already been bootstrapped, but its data in %s is missing. "+
 					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing",
 					cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
 			}
@@ -106,9 +105,10 @@ func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, cli
 	return nil
 }
 
-// otherClusterMet tells of a peer URL of --initial-cluster at which a member of another
-// cluster listens. If that one knows this member, it was added there.
-func otherClusterMet(cfg *config.Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
+// checkOtherCluster is called if a member of another cluster listens at a peer URL of
+// --initial-cluster. It fails if this member was added to that cluster, and else logs a
+// warning.
+func checkOtherCluster(cfg *config.Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
 	id := members.ID(o.identity.ClusterID)
 	for _, m := range remote.Members {
 		if slices.Equal(m.PeerURLs, own) {
@@ -122,7 +122,7 @@ func otherClusterMet(cfg *config.Config, o *founding, own []string, url string, 
 	return nil
 }
 
-// ownPeerURLs are those of this member among the founders.
+// ownPeerURLs are the peer URLs of this member in the list of founders.
 func ownPeerURLs(o *founding) []string {
 	for _, m := range o.founders {
 		if m.ID == members.ID(o.identity.MemberID) {
@@ -132,7 +132,7 @@ func ownPeerURLs(o *founding) []string {
 	return nil
 }
 
-// joinCluster asks the members of a running cluster who this member is there.
+// joinCluster asks the members of a running cluster for the ID of this member.
 func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (*founding, error) {
 	own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
@@ -143,7 +143,8 @@ func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (
 		return nil, err
 	}
 	if len(urls) == 0 {
-		return nil, config.AsUsage(errors.New("--initial-cluster-state existing, but --initial-cluster names no other member: list the members of the running cluster there"))
+		return nil, config.AsUsage(errors.New("--initial-cluster-state is existing, but --initial-cluster names no other member: " +
+			"list the members of the running cluster there"))
 	}
 	var failures []error
 	for _, url := range urls {
@@ -157,13 +158,14 @@ func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (
 	return nil, fmt.Errorf("no member of the running cluster answers; check --initial-cluster and the network:\n%w", errors.Join(failures...))
 }
 
+// findSelf finds this member, by its peer URLs, in the list of members of a running cluster.
 func findSelf(cfg *config.Config, own []string, url string, remote members.Remote) (*founding, error) {
 	for _, m := range remote.Members {
 		if !slices.Equal(m.PeerURLs, own) {
 			continue
 		}
 		if len(m.ClientURLs) > 0 {
-			return nil, fmt.Errorf("member %s (%s) %w, says %s, but %s holds no data: "+
+			return nil, fmt.Errorf("member %s (%s) %w, according to %s, but %s holds no data: "+
 				"put the data back, or remove the member and add it again", cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
 		}
 		return &founding{
@@ -186,8 +188,8 @@ func otherFounders(o *founding) []string {
 	return urls
 }
 
-// otherPeerURLs are the peer URLs of the other members, as --initial-cluster or
-// the DNS has them.
+// otherPeerURLs are the peer URLs of the other members, from --initial-cluster or from DNS
+// records.
 func otherPeerURLs(ctx context.Context, cfg *config.Config, own []string) ([]string, error) {
 	var urls []string
 	for name, list := range cfg.InitialCluster {
@@ -206,8 +208,8 @@ func otherPeerURLs(ctx context.Context, cfg *config.Config, own []string) ([]str
 	return urls, nil
 }
 
-// contacts gives the peer URLs of the other members that the flags name. A member whose
-// data knows none of today's members finds them so.
+// contacts returns a function that finds the peer URLs of the other members by the flags. A
+// member uses it if it has been stopped for so long that all members in its data are gone.
 func contacts(cfg *config.Config) func(ctx context.Context) []string {
 	return func(ctx context.Context) []string {
 		own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
@@ -216,7 +218,7 @@ func contacts(cfg *config.Config) func(ctx context.Context) []string {
 		}
 		urls, err := otherPeerURLs(ctx, cfg, own)
 		if err != nil {
-			return nil // the members that are known have to do
+			return nil // only the members in the data are asked
 		}
 		return urls
 	}

@@ -9,43 +9,44 @@ import (
 	"pando/members/config"
 )
 
-// What is kept of the open files that a process may have. What clients do never takes it.
+// Numbers of file descriptors that client connections never use, out of those that the process may have.
 const (
-	// keptForFiles is for the log, whose segments stay open, the checkpoint, the standard
-	// streams, and connections to other members, of which each takes up to four.
-	keptForFiles = 96
-	// metricsConnections is for those who watch the process: they get in when clients don't.
+	// reservedForFiles is for the segments of the log, which stay open, the checkpoint, the
+	// standard streams, and up to four connections to each other member.
+	reservedForFiles = 96
+	// metricsConnections is for monitoring, which must work when there are too many clients.
 	metricsConnections = 16
-	// leastForPeers is for connections from other members, unless that were more than an eighth.
-	leastForPeers = 32
+	// minForPeers is the smallest number of connections from other members, unless that is
+	// more than an eighth of all.
+	minForPeers = 32
 )
 
-// shares is how many connections there may be at a time.
+// shares are the numbers of connections that may be open at the same time.
 type shares struct {
 	clients, peers, metrics int
-	idle                    int // of a proxy: to a member, for the next request
+	idle                    int // of a proxy: idle connections to a member
 }
 
-// memberShares shares out the descriptors of a member.
+// memberShares divides the descriptors of a member.
 func memberShares(limit int) shares {
-	kept := min(keptForFiles+3*httpapi.RefusalDescriptors, limit/2)
-	peers := min(max(leastForPeers, limit/16), limit/8)
-	return shares{peers: peers, metrics: metricsConnections, clients: max(limit-kept-peers-metricsConnections, 1)}
+	reserved := min(reservedForFiles+3*httpapi.RefusalDescriptors, limit/2)
+	peers := min(max(minForPeers, limit/16), limit/8)
+	return shares{peers: peers, metrics: metricsConnections, clients: max(limit-reserved-peers-metricsConnections, 1)}
 }
 
-// proxyShares shares out the descriptors of a proxy: each client may need a connection to a member
-// for its request.
+// proxyShares divides the descriptors of a proxy. Each client may need a second one, for a connection to a member.
 func proxyShares(limit int) shares {
-	kept := min(keptForFiles+2*httpapi.RefusalDescriptors, limit/2)
+	reserved := min(reservedForFiles+2*httpapi.RefusalDescriptors, limit/2)
 	idle := min(256, limit/8)
-	return shares{metrics: metricsConnections, idle: idle, clients: max((limit-kept-idle-metricsConnections)/2, 1)}
+	return shares{metrics: metricsConnections, idle: idle, clients: max((limit-reserved-idle-metricsConnections)/2, 1)}
 }
 
-// chosen are the shares with the number of clients that --max-connections says, if it says one.
+// chosen are the shares with the number of clients of --max-connections, if it is set.
 func (s shares) chosen(cfg *config.Config) (shares, error) {
 	if cfg.MaxConnections > s.clients {
-		return s, config.AsUsage(fmt.Errorf("--max-connections=%d: there is room for %d, for the system allows this process %d open files, and some are kept for the log "+
-			"and for other members; raise that limit (ulimit -n, or LimitNOFILE of systemd) or choose a smaller number", cfg.MaxConnections, s.clients, openFilesLimit()))
+		return s, config.AsUsage(fmt.Errorf("--max-connections=%d: there is room for %d, because the system allows this process %d open files, "+
+			"and some are reserved for the log and for other members; raise that limit (ulimit -n, or LimitNOFILE of systemd) "+
+			"or choose a smaller number", cfg.MaxConnections, s.clients, openFilesLimit()))
 	}
 	if cfg.MaxConnections > 0 {
 		s.clients = cfg.MaxConnections
@@ -56,8 +57,8 @@ func (s shares) chosen(cfg *config.Config) (shares, error) {
 // unlimited stands for no limit.
 const unlimited = math.MaxInt32
 
-// openFilesLimit is how many files and connections this process may have open. The Go runtime has raised the limit as far as the
-// system allows.
+// openFilesLimit is the number of files and connections that this process may have open. The Go runtime has raised the
+// limit as far as the system allows.
 func openFilesLimit() int {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {

@@ -14,10 +14,10 @@ func TestShares(t *testing.T) {
 		member, proxy := memberShares(limit), proxyShares(limit)
 		if limit >= 64 {
 			files := limit - member.clients - member.peers - member.metrics - 3*httpapi.RefusalDescriptors
-			if least := min(keptForFiles, limit/2-3*httpapi.RefusalDescriptors); files < least {
+			if least := min(reservedForFiles, limit/2-3*httpapi.RefusalDescriptors); files < least {
 				t.Errorf("with %d open files a member keeps %d for its files: %+v", limit, files, member)
 			}
-			if used := 2*proxy.clients + proxy.idle + proxy.metrics; used > limit-limit/2 && used > limit-keptForFiles {
+			if used := 2*proxy.clients + proxy.idle + proxy.metrics; used > limit-limit/2 && used > limit-reservedForFiles {
 				t.Errorf("with %d open files a proxy may use %d: %+v", limit, used, proxy)
 			}
 		}

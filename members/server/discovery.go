@@ -16,7 +16,7 @@ import (
 // discovery is the bootstrap by --discovery.
 func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 	log = log.Named("discovery")
-	// Some requests wait for other members: the connection may be silent.
+	// There is no timeout for an answer, because some requests wait for other members.
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
@@ -29,8 +29,8 @@ func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 		Name:     cfg.Name,
 		PeerURLs: config.URLStrings(cfg.InitialAdvertisePeerURLs),
 		Client:   &http.Client{Transport: transport},
-		Waiting: func(there, size int) {
-			log.Info("waiting for the other members to register", zap.Int("there", there), zap.Int("size", size))
+		Waiting: func(registered, size int) {
+			log.Info("waiting for the other members to register", zap.Int("registered", registered), zap.Int("size", size))
 		},
 		Retrying: func(err error, pause time.Duration) {
 			log.Warn("the discovery URL can't be used now; trying again", zap.Duration("after", pause), zap.Error(err))
@@ -49,7 +49,7 @@ func srv(cfg *config.Config) members.SRV {
 	}
 }
 
-// clusterPeerURLs are all peer URLs that the flags lead to, for a proxy.
+// clusterPeerURLs are the peer URLs of all members, from the flags, discovery or DNS records. A proxy uses them.
 func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) ([]string, error) {
 	var urls []string
 	switch {

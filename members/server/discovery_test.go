@@ -13,7 +13,7 @@ import (
 	"pando/members/config"
 )
 
-// TestDiscoveryProxy has the requests to a discovery URL go through an HTTP proxy.
+// TestDiscoveryProxy checks that the requests to a discovery URL go through an HTTP proxy.
 func TestDiscoveryProxy(t *testing.T) {
 	var asked atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,8 @@ func TestDiscoveryProxy(t *testing.T) {
 		fmt.Fprint(w, `{"node":{"nodes":[{"key":"/token/1","value":"a=http://10.0.0.1:2380","createdIndex":2}]}}`)
 	}))
 	defer proxy.Close()
-	cfg, _, err := config.Load(map[string]string{"discovery": "http://discovery.example/v2/keys/token", "discovery-proxy": proxy.URL, "proxy": "on"}, nil)
+	cfg, _, err := config.Load(map[string]string{"discovery": "http://discovery.example/v2/keys/token", "discovery-proxy": proxy.URL,
+		"proxy": "on"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,16 @@
-// Package server runs one member of a cluster, or one proxy in front of it: it finds the cluster, opens the data,
-// listens, wires the other rooms together, and stops them in order.
+// Package server runs one member of a cluster, or one proxy: it finds the cluster, opens the data, listens, connects
+// the other packages, and stops them in order.
 //
-// Serve is called once, by the program, and returns when all is closed and on disk. Nothing else here is called from
-// outside but what explains its errors and what finds the members of a cluster that is restored.
+// The program calls Serve once. Serve returns after everything is closed and on disk. RestoredFounders is for the
+// restore of a snapshot. The errors of this package that other packages need are exported.
+//
+//	proxy.go         Serve; running a proxy
+//	member.go        running a member
+//	bootstrap.go     the cluster of a member without data; discovery.go by discovery and DNS records
+//	founders.go      the first members of a cluster that is restored
+//	listen.go        opening the sockets
+//	descriptors.go   how many connections may be open
+//	limits.go        bounds that depend on other settings or on the memory
+//	observer.go      statistics and metrics of the replica
+//	banner.go        what the log and the standard output say at the start
 package server

@@ -17,7 +17,7 @@ import (
 	"pando/storage"
 )
 
-// TestStartAfterInterruptedCreate kills a member, so to speak, between the making of its data and the first append.
+// TestStartAfterInterruptedCreate starts a member whose data was created, but nothing was appended: as after a kill.
 func TestStartAfterInterruptedCreate(t *testing.T) {
 	cfg := config.Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
@@ -58,8 +58,8 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 	})
 }
 
-// TestStopWhileAskingPeers stops a new member while it asks the others whether they know it: it has not heard that they
-// don't, and makes no data.
+// TestStopWhileAskingPeers stops a new member while it asks the others whether it was started before. It must not create
+// data without an answer.
 func TestStopWhileAskingPeers(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

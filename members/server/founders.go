@@ -15,10 +15,10 @@ import (
 	"pando/members/config"
 )
 
-// lookupTimeout bounds how long restore looks for the members of a cluster.
+// lookupTimeout is how long a restore searches for the members of the cluster.
 const lookupTimeout = 10 * time.Second
 
-// RestoredFounders finds the members of the cluster that is restored, as its first start did, and registers nothing.
+// RestoredFounders finds the first members of a cluster that is restored, as a start does, but registers nothing.
 func RestoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -31,7 +31,7 @@ func RestoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster,
 	return staticCluster(cfg)
 }
 
-// discoveredFounders asks the discovery service who has registered.
+// discoveredFounders asks the discovery service for the registered members.
 func discoveredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
 	own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
@@ -40,7 +40,7 @@ func discoveredFounders(ctx context.Context, cfg *config.Config) (members.Cluste
 	d := discovery(cfg, zap.NewNop())
 	var last error
 	d.Retrying = func(err error, _ time.Duration) { last = err }
-	const instead = "name all members in --initial-cluster in place of --discovery, as the member list of the old cluster had them"
+	const instead = "name all members in --initial-cluster in place of --discovery, as they were in the member list of the old cluster"
 	c, err := d.Find(ctx)
 	if err != nil {
 		return members.Cluster{}, fmt.Errorf("%w; %s", errors.Join(err, last), instead)

@@ -11,8 +11,8 @@ import (
 	"pando/members/config"
 )
 
-// TestWithin leaves less room to the log in memory where there is little of it.
-func TestWithin(t *testing.T) {
+// TestFitToMemory checks the bounds that follow from the memory.
+func TestFitToMemory(t *testing.T) {
 	const mb = 1 << 20
 	for _, c := range []struct {
 		name          string
@@ -28,14 +28,14 @@ func TestWithin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := &config.Config{CatchUpBytes: c.asked, MaxRequestBytes: max(c.larger, mb)}
-			if got := within(cfg, c.memory).CatchUpBytes; got != c.want || cfg.CatchUpBytes != c.asked {
+			if got := fitToMemory(cfg, c.memory).CatchUpBytes; got != c.want || cfg.CatchUpBytes != c.asked {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})
 	}
 }
 
-// TestLimitsServed refuses what the log and the peers can't carry.
+// TestLimitsServed checks that requests which the log and the peers can't carry are refused.
 func TestLimitsServed(t *testing.T) {
 	if config.MaxRequestLimit != raft.MaxRequestLimit {
 		t.Errorf("the settings allow requests of %d bytes, the log of %d", config.MaxRequestLimit, raft.MaxRequestLimit)

@@ -14,7 +14,7 @@ import (
 // listeners are the open sockets of one member or proxy.
 type listeners struct{ httpapi.Listeners }
 
-// listen opens all sockets of the configuration, or none.
+// listen opens all sockets of the configuration. After an error none is open.
 func listen(cfg *config.Config) (*listeners, error) {
 	l := &listeners{}
 	for _, group := range []struct {
@@ -38,7 +38,7 @@ func listen(cfg *config.Config) (*listeners, error) {
 	return l, nil
 }
 
-// listenAdvice says what to do about an address that can't be listened on.
+// listenAdvice says what to do about an error of listening.
 func listenAdvice(err error, port string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -55,13 +55,12 @@ func listenAdvice(err error, port string) string {
 func (l *listeners) close() {
 	for _, group := range [][]net.Listener{l.Client, l.Peer, l.Metrics} {
 		for _, socket := range group {
-			_ = socket.Close() // a listener has nothing that could get lost
+			_ = socket.Close() // an error does not matter
 		}
 	}
 }
 
-// bound is the configuration with the ports that the system chose in place of
-// port 0.
+// bound is the configuration with the real ports in place of port 0.
 func (l *listeners) bound(cfg *config.Config) *config.Config {
 	c := *cfg
 	c.ListenClientURLs = boundURLs(cfg.ListenClientURLs, l.Client)

@@ -8,7 +8,7 @@ import (
 	"pando/members/config"
 )
 
-// TestListenAdvice: an address that is not this machine's is no sign of another server.
+// TestListenAdvice checks that the advice about an address of another machine does not suspect another server.
 func TestListenAdvice(t *testing.T) {
 	sockets, err := listen(&config.Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}})
 	if err == nil {

@@ -22,20 +22,20 @@ import (
 	"pando/storage"
 )
 
-// Limits that no flag sets.
+// Time limits without a flag.
 const (
-	// BodyTimeout bounds how long a client may take to send the body of a request.
+	// BodyTimeout is how long a client may take to send the body of a request.
 	BodyTimeout = 30 * time.Second
-	// shutdownTimeout is how long requests may take to end after a signal. The
-	// last checkpoint comes after it, and all must be done within 5 s.
+	// shutdownTimeout is how long requests may take to end after a signal. The last
+	// checkpoint is written after that. All must be done within 5 s.
 	shutdownTimeout = 2 * time.Second
-	// requestTimeout is how long a write may wait for the log, beyond two
-	// election timeouts: long enough to sit out an election.
+	// requestTimeout, added to two election timeouts, is how long a write may wait for the
+	// log. It is long enough for an election.
 	requestTimeout = 5 * time.Second
 )
 
-// serveMember wires one member together and runs it until ctx is done or the
-// member fails. When it returns, all is closed and on disk.
+// serveMember runs a member until ctx ends or the member fails. When it returns, everything
+// is closed and on disk.
 func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	shares, err := memberShares(openFilesLimit()).chosen(cfg)
 	if err != nil {
@@ -47,7 +47,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	}
 	defer listeners.close()
 	logListening(listeners.bound(cfg), log)
-	cfg = within(cfg, tuning.Memory(log, cfg.DisabledTuning))
+	cfg = fitToMemory(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
 	server := httpapi.NewServer(serverConfig(cfg, shares, metrics, log))
@@ -81,7 +81,7 @@ func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap
 	}
 }
 
-// shutDown waits for the requests of clients, and logs if some had to be cut off.
+// shutDown waits for the requests of clients, and logs if some connections had to be closed.
 func shutDown(server *httpapi.Server, log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
@@ -91,9 +91,9 @@ func shutDown(server *httpapi.Server, log *zap.Logger) {
 	}
 }
 
-// openMeanwhile opens a member or a proxy while its sockets are served already. A signal ends it:
-// what waits for others hears of that by ctx; the reading of a member's data does not,
-// and is left to the end of the process after a while, as any crash would end it.
+// openMeanwhile opens a member or a proxy while its sockets are served already. ctx ends waits
+// for other members. It does not end the reading of a member's data, so openMeanwhile returns
+// without waiting for that after shutdownTimeout. The end of the process then ends it like a crash.
 func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		opened T
@@ -122,7 +122,7 @@ func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(co
 	}
 }
 
-// greet says where the member listens, once it serves.
+// greet announces the addresses of the member after it serves.
 func greet(cfg *config.Config, m *member, log *zap.Logger) {
 	select {
 	case <-m.node.Ready():
@@ -131,12 +131,11 @@ func greet(cfg *config.Config, m *member, log *zap.Logger) {
 	}
 	announce(cfg, log, banner(cfg, m.identity.MemberID, m.identity.ClusterID),
 		zap.Stringer("member", members.ID(m.identity.MemberID)), zap.Stringer("cluster", members.ID(m.identity.ClusterID)))
-	// Loading a checkpoint and replaying a log leave twice their size behind,
-	// once the last of it is out of use.
+	// Loading a checkpoint and replaying a log leave garbage of twice their size.
 	time.AfterFunc(time.Second, debug.FreeOSMemory)
 }
 
-// member is the running replica with what observes it.
+// member is a running replica, its disk and its observer.
 type member struct {
 	identity storage.Identity
 	disk     *storage.Disk
@@ -144,7 +143,7 @@ type member struct {
 	observer *observer
 }
 
-// openMember opens the member's data, or makes it, and starts the replica.
+// openMember opens or creates the data of the member, and starts the replica.
 func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (*member, error) {
 	client := transport.NewClient(nil)
 	options := storage.Options{
@@ -193,9 +192,10 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 	return m, nil
 }
 
-// openDisk opens what the data directory holds, or makes the data of a new
-// member; then it also says how that came into its cluster.
-func openDisk(ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
+// openDisk opens the data directory, or creates the data of a new member and returns its founding.
+func openDisk(
+	ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger,
+) (*storage.Disk, *storage.Recovered, *founding, error) {
 	exists, err := storage.Exists(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -217,10 +217,11 @@ func openDisk(ctx context.Context, cfg *config.Config, client *http.Client, o st
 	return disk, storage.EmptyRecovered(from.identity, o.HistorySize), from, nil
 }
 
-// reopenDisk opens a member's data. If the process was killed between making it
-// and the first append, nothing has happened yet: the member starts as a new one,
-// under the identity that the data has.
-func reopenDisk(ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger) (*storage.Disk, *storage.Recovered, *founding, error) {
+// reopenDisk opens existing data. If the process was killed after it had created the data and
+// before the first append, the member starts as a new one, with the identity in the data.
+func reopenDisk(
+	ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger,
+) (*storage.Disk, *storage.Recovered, *founding, error) {
 	disk, recovered, err := storage.Open(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -235,7 +236,8 @@ func reopenDisk(ctx context.Context, cfg *config.Config, client *http.Client, o 
 	case recovered.Applied == 0 && len(recovered.Entries) == 0 && recovered.HardState.GetTerm() == 0:
 		from, err = findCluster(ctx, cfg, client, log)
 		if err == nil && from.identity != recovered.Identity {
-			err = fmt.Errorf("%w: %s was made for another member or cluster, and never used; give the flags that it was made with, or delete it", storage.ErrForeign, cfg.DataDir)
+			err = fmt.Errorf("%w: %s was created for another member or cluster, and never used; "+
+				"give the flags that it was created with, or delete it", storage.ErrForeign, cfg.DataDir)
 		}
 	}
 	if err != nil {
@@ -244,11 +246,10 @@ func reopenDisk(ctx context.Context, cfg *config.Config, client *http.Client, o 
 	return disk, recovered, from, nil
 }
 
-// close stops the replica, which writes its last checkpoint, and closes the
-// disk.
+// close stops the replica, which writes its last checkpoint, and closes the disk.
 func (m *member) close() {
 	m.node.Stop()
-	_ = m.disk.Close() // everything on it is synced already
+	_ = m.disk.Close() // an error does not matter: everything is synced
 }
 
 // api returns the handlers of the member's listeners.

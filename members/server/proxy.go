@@ -24,9 +24,8 @@ import (
 	"pando/storage"
 )
 
-// Serve runs what the flags and the data directory make of this process, a
-// member or a proxy, until ctx is done or it fails. When it returns, all is
-// closed and on disk.
+// Serve runs a member or a proxy, depending on the flags and the data directory, until ctx ends or it fails. When it
+// returns, everything is closed and on disk.
 func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	if err := checkLimits(cfg); err != nil {
 		return config.AsUsage(err)
@@ -44,14 +43,14 @@ func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 	case !ok:
 		return err
 	case cfg.DiscoveryFallback == config.FallbackExit:
-		return fmt.Errorf("%w: its members have registered at --discovery before this one; "+
-			"to add this one to the running cluster, add it with etcdctl member add and start it with --initial-cluster and --initial-cluster-state existing", err)
+		return fmt.Errorf("%w: its members have registered at --discovery before this one; to add this one to the running cluster, "+
+			"add it with etcdctl member add and start it with --initial-cluster and --initial-cluster-state existing", err)
 	}
-	log.Warn("the discovered cluster is full: this process serves as a proxy before it, and will when it is started again (--discovery-fallback)")
+	log.Warn("the discovered cluster is full: this process serves as a proxy of it, now and after further starts (--discovery-fallback)")
 	return serveProxy(ctx, cfg, full.Members, log)
 }
 
-// role is what a process is.
+// role says what a process runs.
 type role int
 
 const (
@@ -59,26 +58,27 @@ const (
 	asProxy
 )
 
-// clusterFile is where a proxy keeps the peer URLs of its cluster.
+// clusterFile is the file in which a proxy stores the peer URLs of its cluster.
 func clusterFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "proxy", "cluster") }
 
-// findRole looks at the data directory first: a process goes on as what it was,
-// as the reference does.
+// findRole returns the role of the data directory if it has one, as in the reference, or else that of the flags.
 func findRole(cfg *config.Config, log *zap.Logger) (role, error) {
-	wasProxy, err := thereIs(filepath.Dir(clusterFile(cfg)))
+	wasProxy, err := exists(filepath.Dir(clusterFile(cfg)))
 	if err != nil {
 		return asMember, err
 	}
 	isMember, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
 	switch {
-	case err != nil && !(wasProxy && errors.Is(err, storage.ErrForeign)): // it knows no proxies
+	case err != nil && !(wasProxy && errors.Is(err, storage.ErrForeign)): // package storage does not know the directory of a proxy
 		return asMember, err
 	case isMember && wasProxy:
-		return asMember, fmt.Errorf("%w: %s holds that of a member and of a proxy; move the directory proxy away to go on as the member", storage.ErrForeign, cfg.DataDir)
+		return asMember, fmt.Errorf("%w: %s holds data of a member and of a proxy; move the directory proxy away to go on as the member",
+			storage.ErrForeign, cfg.DataDir)
 	case isMember && cfg.Proxy != config.ProxyOff:
-		log.Warn("--proxy has no effect: the data directory holds a member's data; give a proxy another --data-dir", zap.String("data-dir", cfg.DataDir))
+		log.Warn("--proxy has no effect: the data directory holds a member's data; give a proxy another --data-dir",
+			zap.String("data-dir", cfg.DataDir))
 	case wasProxy && cfg.Proxy == config.ProxyOff:
-		log.Warn("the data directory is a proxy's, and this process goes on as one; to make it a member, give it another --data-dir or remove this one",
+		log.Warn("the data directory is that of a proxy, so this process is a proxy; for a member give another --data-dir or remove this one",
 			zap.String("data-dir", cfg.DataDir))
 	}
 	switch {
@@ -90,7 +90,7 @@ func findRole(cfg *config.Config, log *zap.Logger) (role, error) {
 	return asMember, config.AsUsage(cfg.CheckFounding())
 }
 
-func thereIs(path string) (bool, error) {
+func exists(path string) (bool, error) {
 	_, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
@@ -98,11 +98,10 @@ func thereIs(path string) (bool, error) {
 	return err == nil, err
 }
 
-// serveProxy runs a proxy. known are the members of the cluster when discovery
-// has found them already.
+// serveProxy runs a proxy. known are the members of the cluster if discovery has found them.
 func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member, log *zap.Logger) error {
 	asProxy := *cfg
-	asProxy.ListenPeerURLs = nil // no member talks to it
+	asProxy.ListenPeerURLs = nil // members do not connect to a proxy
 	shares, err := proxyShares(openFilesLimit()).chosen(cfg)
 	if err != nil {
 		return err
@@ -142,20 +141,22 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	case <-ctx.Done():
 		log.Info("shutting down: requests under way end")
 	}
-	// Long polls are cut off only when others have had time to end.
+	// Long polls are ended after half of the time, so that other requests can end by themselves.
 	timer := time.AfterFunc(shutdownTimeout/2, endRequests)
 	defer timer.Stop()
 	shutDown(server, log)
 	return err
 }
 
-// newProxy makes the proxy, once its cluster is found.
-func newProxy(ctx context.Context, cfg *config.Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger) (*proxy.Proxy, error) {
+// newProxy finds the cluster and makes the proxy.
+func newProxy(
+	ctx context.Context, cfg *config.Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger,
+) (*proxy.Proxy, error) {
 	peerURLs := []string{}
 	for _, m := range known {
 		peerURLs = append(peerURLs, m.PeerURLs...)
 	}
-	kept, err := thereIs(clusterFile(cfg))
+	kept, err := exists(clusterFile(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func newProxy(ctx context.Context, cfg *config.Config, known []members.Member, m
 	})
 }
 
-// proxyBanner is what a proxy says to the person who started it.
+// proxyBanner is the text that a proxy prints when it serves.
 func proxyBanner(cfg *config.Config) string {
 	var b strings.Builder
 	what := "proxy"
