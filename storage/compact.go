@@ -17,7 +17,7 @@ import (
 // once and no deltas are left, and renames it over the old one. The two files say the
 // same, so compaction may end at any moment, by a crash, an error or a deferral: the old
 // file stays valid until the rename, and the next compaction starts anew. Only the
-// history is copied from the old file: its events may be gone from memory.
+// history is copied from the old file, because its events may have left the memory.
 
 // compactionLimits bound the bytes of the deltas. At a start they are in memory beside the
 // tree.
@@ -28,9 +28,9 @@ type compactionLimits struct {
 
 var defaultCompaction = compactionLimits{least: 4 << 20, most: 128 << 20}
 
-// deltaShare is the part of the tree that the deltas may reach: one byte in so many.
-// Compaction writes the whole tree, so a changed byte is written about 1 + deltaShare
-// times; and a start has that part more to read.
+// deltaShare limits the deltas to the size of the tree divided by it. A larger share of the tree
+// makes compactions rarer, and a start longer. Compaction writes the whole tree, so a changed
+// byte is written about 1 + deltaShare times.
 const deltaShare = 2
 
 // bound is the largest size of the deltas of a tree of so many bytes.
@@ -47,17 +47,17 @@ func (l compactionLimits) due(view *tree.View, stats *CheckpointStats) bool {
 	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*view.Nodes()+deletedNodes
 }
 
-// DeferCompaction stops the compaction at work, after at most one transaction, and keeps
-// others from starting until resume is called. Whatever is due then is done after a later
-// checkpoint. Callers that wait for a checkpoint, or for the end of the process, use it.
-// It may be called from any goroutine, and several deferrals may overlap.
+// DeferCompaction ends the compaction at work after its present transaction, and prevents new
+// compactions until resume is called. A compaction that becomes due meanwhile follows a later
+// checkpoint. Callers that wait for a checkpoint, or for the end of the process, use it. It
+// may be called from any goroutine. Several deferrals may overlap.
 func (d *Disk) DeferCompaction() (resume func()) {
 	d.deferrals.Add(1)
 	return func() { d.deferrals.Add(-1) }
 }
 
-// compactIfDue runs after a checkpoint, which is valid whatever happens here. Callers must
-// hold checkpointing.
+// compactIfDue runs after a checkpoint. An error does not concern the checkpoint, so it is only
+// logged. Callers must hold checkpointing.
 func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
 	if !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {
 		return
