@@ -13,7 +13,9 @@ func TestAsk(t *testing.T) {
 		status              int
 		want                string // of the error; empty for none
 	}{
-		{"a list", "cdf818194e3a8c32", `[{"id":10276657743932975437,"peerURLs":["http://b:1","http://a:1"],"name":"default","clientURLs":["http://c:2"]},{"id":1,"peerURLs":["http://d:1"],"isLearner":true}]`, 200, ""},
+		{"a list", "cdf818194e3a8c32", `[` +
+			`{"id":10276657743932975437,"peerURLs":["http://b:1","http://a:1"],"name":"default","clientURLs":["http://c:2"]},` +
+			`{"id":1,"peerURLs":["http://d:1"],"isLearner":true}]`, 200, ""},
 		{"an error", "cdf818194e3a8c32", "no", 404, "is this the peer URL of a member?"},
 		{"no list", "cdf818194e3a8c32", "<html>", 200, "the list of members"},
 		{"no cluster", "", "[]", 200, "the cluster ID"},

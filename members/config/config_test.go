@@ -9,14 +9,14 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// dump writes a Config so that two can be compared.
+// dump is a Config as text, for comparisons.
 func dump(c *Config) string {
 	plain := *c
 	plain.origins, plain.Stdout = nil, nil
 	return fmt.Sprintf("%+v", plain)
 }
 
-// assignments turns "a=1 b=2" into flags.
+// assignments parses "a=1 b=2" as flags.
 func assignments(text string) map[string]string {
 	flags := map[string]string{}
 	for _, item := range strings.Fields(text) {
@@ -59,7 +59,7 @@ func TestDerivedDefaults(t *testing.T) {
 	}
 }
 
-// TestWrongValues holds the messages that people will read: each names the flag, the problem and the fix.
+// TestWrongValues compares the errors of wrong values: each names the flag, the problem and the fix.
 func TestWrongValues(t *testing.T) {
 	const advertise = " advertise-client-urls=http://a:1"
 	for _, test := range []struct{ flags, want string }{
@@ -67,7 +67,8 @@ func TestWrongValues(t *testing.T) {
 		{"name=a,b", `--name: "a,b" contains a comma, an equals sign or a control character; `},
 		{"data-dir=/d wal-dir=/d/", "--wal-dir: is the data directory itself; "},
 		{"listen-client-urls=http://0.0.0.0:1",
-			"--advertise-client-urls: is required when --listen-client-urls is set: clients learn from it where to connect; add --advertise-client-urls=http://127.0.0.1:1"},
+			"--advertise-client-urls: is required when --listen-client-urls is set: clients learn from it where to connect; " +
+				"add --advertise-client-urls=http://127.0.0.1:1"},
 		{"listen-client-urls=localhost:4001" + advertise,
 			`--listen-client-urls: "localhost:4001" has no scheme; write it as http://HOST:PORT, for example http://localhost:4001`},
 		{"listen-client-urls=http://example.com:1" + advertise, `"http://example.com:1" listens on a name; use the IP address to bind`},
@@ -78,7 +79,8 @@ func TestWrongValues(t *testing.T) {
 		{"listen-client-urls=unix://a:1" + advertise, "is a unix socket"},
 		{"listen-client-urls=ftp://127.0.0.1:1" + advertise, "has an unknown scheme"},
 		{"listen-client-urls=http://:1" + advertise, "has no host; "},
-		{"listen-client-urls=" + advertise, "--listen-client-urls: has no URL; give at least one, for example --listen-client-urls=http://0.0.0.0:2379"},
+		{"listen-client-urls=" + advertise, "--listen-client-urls: has no URL; " +
+			"give at least one, for example --listen-client-urls=http://0.0.0.0:2379"},
 		{"advertise-client-urls=http://a:0", "has a port that cannot be dialled"},
 		{"listen-peer-urls=http://localhost:2379", "--listen-peer-urls: localhost:2379 is in --listen-client-urls too; give each its own port"},
 		{"initial-cluster=foo", `--initial-cluster: "foo" is not NAME=URL; `},
@@ -96,7 +98,8 @@ func TestWrongValues(t *testing.T) {
 		{"proxy-refresh-interval=5", "--proxy-refresh-interval: 5ms is too short; set it to 100 or more"},
 		{"proxy-dial-timeout=soon", `--proxy-dial-timeout: "soon" is not a number of milliseconds; `},
 		{"initial-cluster-state=old", `--initial-cluster-state: "old" is not one of the choices; use new or existing`},
-		{"skip-log-entry=57", `--skip-log-entry: "57" is not an entry of the log; copy INDEX/TERM from the error that asks for the flag, for example 57/3`},
+		{"skip-log-entry=57", `--skip-log-entry: "57" is not an entry of the log; ` +
+			`copy INDEX/TERM from the error that asks for the flag, for example 57/3`},
 		{"skip-log-entry=0/3", `--skip-log-entry: "0/3" is not an entry of the log; `},
 		{"snapshot-count=0", "--snapshot-count: must be above 0; leave it out for 100000"},
 		{"snapshot-count=-1", `--snapshot-count: "-1" is not a whole number from 0 up; `},
@@ -108,7 +111,8 @@ func TestWrongValues(t *testing.T) {
 		{"heartbeat-interval=0", "--heartbeat-interval: 0ms is not above 0; "},
 		{"heartbeat-interval=fast", `--heartbeat-interval: "fast" is not a number of milliseconds; `},
 		{"heartbeat-interval=1500us", "is not a whole number of milliseconds"},
-		{"heartbeat-interval=300", "--heartbeat-interval: the election timeout, 1000ms, is less than 5 heartbeats of 300ms; set --election-timeout to 1500 or more, or --heartbeat-interval to 200 or less"},
+		{"heartbeat-interval=300", "--heartbeat-interval: the election timeout, 1000ms, is less than 5 heartbeats of 300ms; " +
+			"set --election-timeout to 1500 or more, or --heartbeat-interval to 200 or less"},
 		{"election-timeout=499", "--election-timeout: the election timeout, 499ms, is less than 5 heartbeats of 100ms; "},
 		{"election-timeout=50001", "--election-timeout: 50001ms is too long; set it to 50000 or less"},
 		{"cors=example.com", `--cors: "example.com" is not an origin; `},
@@ -158,7 +162,7 @@ func TestAcceptedValues(t *testing.T) {
 	}
 }
 
-// TestClusterSources checks which settings say where the cluster is.
+// TestClusterSources checks which settings may be combined to find the cluster.
 func TestClusterSources(t *testing.T) {
 	for _, test := range []struct{ flags, cluster string }{
 		{"", "map[default:[http://localhost:2380]]"},
@@ -181,7 +185,7 @@ func TestClusterSources(t *testing.T) {
 	}
 }
 
-// TestCheckFounding looks at lists of first members in which this one is to find itself.
+// TestCheckFounding checks lists of first members with and without this member.
 func TestCheckFounding(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"initial-cluster=a=http://x:1", `--initial-cluster: does not mention this member, "default"; add default=http://localhost:2380`},

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestConfigFileOfTheReference reads a file as users of the reference have it: sections, nulls, defaults spelled out.
+// TestConfigFileOfTheReference reads a file for the reference: with sections, nulls and default values.
 func TestConfigFileOfTheReference(t *testing.T) {
 	path := writeConfigFile(t, `
 name: 'default'
@@ -50,7 +50,8 @@ force-new-cluster: false
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "--strict-reconfig-check (from pando.yml, line 20) has no effect: ") {
 		t.Errorf("warnings %q", warnings)
 	}
-	if cfg.SnapshotCount != 10000 || cfg.ElectionTimeout.Seconds() != 2 || !cfg.EnablePprof || cfg.DataDir != "default.pando" || cfg.ConfigFile != path {
+	if cfg.SnapshotCount != 10000 || cfg.ElectionTimeout.Seconds() != 2 || !cfg.EnablePprof ||
+		cfg.DataDir != "default.pando" || cfg.ConfigFile != path {
 		t.Errorf("got %s", dump(cfg))
 	}
 	if got := strings.Join(URLStrings(cfg.ListenClientURLs), " "); got != "http://127.0.0.1:2379 http://10.0.0.1:2379" {
@@ -80,7 +81,7 @@ func TestConfigFileProblems(t *testing.T) {
 	}
 }
 
-// TestConfigFileUnknownKeys reads keys of other versions, and mistyped ones: they are warnings, as variables are.
+// TestConfigFileUnknownKeys checks that keys of other versions and misspelled keys are warnings.
 func TestConfigFileUnknownKeys(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"near another", "nme: x\n", `pando.yml line 1: unknown setting "nme" has no effect; did you mean name?`},

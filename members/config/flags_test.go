@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// referenceFlags are the flags that etcd 3.4.23 --help lists. Start-up scripts hold any of them.
+// referenceFlags are the flags in etcd 3.4.23 --help. A start-up script may have any of them.
 const referenceFlags = `name data-dir wal-dir snapshot-count heartbeat-interval election-timeout
 initial-election-tick-advance listen-peer-urls listen-client-urls max-snapshots max-wals quota-backend-bytes
 backend-batch-interval backend-batch-limit max-txn-ops max-request-bytes max-concurrent-streams

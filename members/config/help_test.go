@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestFlagHelp looks at what explains the settings.
+// TestFlagHelp checks the help of every setting.
 func TestFlagHelp(t *testing.T) {
 	got := FlagHelp()
 	t.Run("fits in the width", func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// writeConfigFile puts text into a file pando.yml.
+// writeConfigFile writes text to a file pando.yml and returns its path.
 func writeConfigFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "pando.yml")

@@ -10,7 +10,7 @@ import (
 	"pando/members/servertest"
 )
 
-// TestPublishedSettings loads settings in the shapes in which they are found: each starts, or is refused with a reason.
+// TestPublishedSettings loads published settings of etcd. Each is accepted, or refused with a reason.
 func TestPublishedSettings(t *testing.T) {
 	const tls = "TLS comes with a later version"
 	published := map[string]struct {
@@ -70,7 +70,7 @@ func TestPublishedSettings(t *testing.T) {
 	}
 }
 
-// loadPublished loads a file as the place would that its name tells.
+// loadPublished loads a file as command line, environment or configuration file, depending on its name.
 func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 	t.Helper()
 	switch filepath.Ext(path) {
@@ -96,7 +96,7 @@ func loadPublished(t *testing.T, path string) (*Config, []string, error) {
 	return Load(given.Values(), nil)
 }
 
-// TestOldSpellings gives a setting by two spellings at two places: the place decides, whatever the spelling.
+// TestOldSpellings gives a setting by two names in two places: the place decides, and not the name.
 func TestOldSpellings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "etcd.yml")
 	for _, test := range []struct{ name, flags, env, file, level, outputs string }{

@@ -48,7 +48,8 @@ func TestLimitsServed(t *testing.T) {
 		{"the defaults", func(*config.Config) {}, ""},
 		{"the largest request", func(c *config.Config) { c.MaxRequestBytes = 32 << 20 }, ""},
 		{"a larger one", func(c *config.Config) { c.MaxRequestBytes = 32<<20 + 1 },
-			"--max-request-bytes: 33554433 is too much for an --election-timeout of 1000ms: the other members would elect another leader before such a request has reached them; " +
+			"--max-request-bytes: 33554433 is too much for an --election-timeout of 1000ms: the other members would elect another leader " +
+				"before such a request has reached them; " +
 				"set it to 33554432 or less, or raise --election-timeout on all members"},
 		{"the same with more time", func(c *config.Config) { c.MaxRequestBytes, c.ElectionTimeout = 32<<20+1, 2*time.Second }, ""},
 		{"too little log", func(c *config.Config) { c.CatchUpBytes = 1000 },

@@ -20,7 +20,8 @@ func TestBurstEnded(t *testing.T) {
 		{"far more", []heap{at(2*usual, 5), at(2*usual, 5)}, true},
 		{"far more, and collections go on", []heap{at(2*usual, 5), at(2*usual, 6)}, false},
 		{"far more after some minutes in which collections went on", []heap{
-			at(2*usual, 5), at(2*usual, 6), at(3*usual, 7), at(3*usual, 8), at(3*usual, 9), at(3*usual, 10), at(3*usual, 11), at(2*usual, 12), at(2*usual, 12),
+			at(2*usual, 5), at(2*usual, 6), at(3*usual, 7), at(3*usual, 8), at(3*usual, 9),
+			at(3*usual, 10), at(3*usual, 11), at(2*usual, 12), at(2*usual, 12),
 		}, true},
 		{"less", []heap{at(usual/2, 5), at(usual/2, 5)}, false},
 		{"as much as usual after less", []heap{at(usual/2, 5), at(usual, 6), at(usual, 6)}, true},
