@@ -214,3 +214,45 @@ func TestClientGoes(t *testing.T) {
 		}
 	}
 }
+
+// noHijacker is a ResponseWriter of HTTP/1 whose connection can't be taken over.
+type noHijacker struct{ w http.ResponseWriter }
+
+func (n noHijacker) Header() http.Header         { return n.w.Header() }
+func (n noHijacker) Write(b []byte) (int, error) { return n.w.Write(b) }
+func (n noHijacker) WriteHeader(status int)      { n.w.WriteHeader(status) }
+func (n noHijacker) Flush()                      { n.w.(http.Flusher).Flush() }
+
+// TestNoHijacker serves watches over HTTP/1.1 with a ResponseWriter that hides http.Hijacker.
+func TestNoHijacker(t *testing.T) {
+	f := newFixture(nil)
+	server := f.serve(t, (*httptest.Server).Start)
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.ServeHTTP(noHijacker{w}, r) })
+	client, in := dial(t, server)
+	for i := range 3 {
+		mustSend(t, client, get("/a?wait"))
+		f.awaitWatchers(t, 1)
+		f.put("/a", fmt.Sprint(i))
+		if body := mustReceive(t, in); body != f.eventJSON(t, uint64(i+2)) {
+			t.Fatalf("poll %d: got %s", i, body)
+		}
+		if err := f.mustEnd(t); err != nil {
+			t.Errorf("a poll ended with %v", err)
+		}
+		f.awaitWatchers(t, 0)
+	}
+	mustSend(t, client, get("/a?wait&stream&waitIndex=2"))
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := bufio.NewReader(resp.Body)
+	mustFollow(t, events, 2, 4)
+	f.Close()
+	if _, err := events.ReadByte(); err == nil || err == io.EOF {
+		t.Errorf("%v when the dispatcher is closed: the response must break off", err)
+	}
+	if err := f.mustEnd(t); err != ErrClosed {
+		t.Errorf("the stream ended with %v", err)
+	}
+}

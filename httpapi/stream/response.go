@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"pando/httpapi/budget"
@@ -10,6 +12,9 @@ import (
 
 // responseStream is a Stream that the request's handler writes to its ResponseWriter, where the connection can't be taken
 // over: other requests share an HTTP/2 connection. It needs the handler's goroutine for as long as the client waits.
+//
+// On an HTTP/1 connection of Listen, where net/http does not notice the end of a client, the watch of a client that is gone
+// ends with the next event. So middleware should not hide http.Hijacker there.
 type responseStream struct {
 	Stream
 	w      http.ResponseWriter
@@ -138,10 +143,11 @@ func (s *responseStream) setDeadline(t time.Time) {
 	}
 }
 
-// writeError tells whether an error of writing came from the deadline. net/http resets the stream of HTTP/2 at its deadline,
-// and the error does not say why.
+// writeError turns an error of writing into ErrStalled if it came from the deadline. At the deadline net/http resets the stream of
+// HTTP/2. A write then fails with os.ErrDeadlineExceeded, or with an error that does not say why.
 func (s *responseStream) writeError(err error, unsent int) error {
-	if s.deadline.IsZero() || time.Now().Before(s.deadline) {
+	expired := !s.deadline.IsZero() && !time.Now().Before(s.deadline)
+	if !expired && !(s.shared && errors.Is(err, os.ErrDeadlineExceeded)) {
 		return err
 	}
 	stalled := StallPolicy{Timeout: s.dispatcher.StallTimeout, Metrics: s.dispatcher.Metrics, Logger: s.dispatcher.Logger}
