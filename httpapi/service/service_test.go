@@ -1,0 +1,272 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"pando/members"
+	"pando/stats"
+	"pando/tree"
+)
+
+// fakeLog applies each command at once and counts its calls.
+type fakeLog struct {
+	store               *tree.Store
+	leader              members.ID
+	barrierErr          error
+	barriers, proposals int
+}
+
+func (l *fakeLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
+	l.proposals++
+	r := l.store.Apply(1, []tree.Command{*c})[0]
+	l.store.Announce()
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	return r.Event, nil
+}
+
+func (l *fakeLog) Barrier(context.Context) error {
+	l.barriers++
+	return l.barrierErr
+}
+
+func (l *fakeLog) Index() uint64      { return 7 }
+func (l *fakeLog) Term() uint64       { return 3 }
+func (l *fakeLog) Leader() members.ID { return l.leader }
+
+// fakeCluster accepts all changes.
+type fakeCluster struct{}
+
+func (fakeCluster) AddMember(context.Context, members.Member) error          { return nil }
+func (fakeCluster) RemoveMember(context.Context, members.ID) error           { return nil }
+func (fakeCluster) UpdateMember(context.Context, members.ID, []string) error { return nil }
+func (fakeCluster) TransferLeader(context.Context, members.ID) error         { return nil }
+
+// fakeSnapshots gives files with a text.
+type fakeSnapshots struct{}
+
+func (fakeSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, error) {
+	return io.NopCloser(strings.NewReader("state")), 5, nil
+}
+
+// newTestService makes a service with one member, which leads and is ready. change may modify its configuration.
+func newTestService(t *testing.T, change func(*Config)) (*Service, *fakeLog) {
+	t.Helper()
+	log := &fakeLog{store: tree.New(2), leader: 1}
+	registry := members.NewRegistry(0xc1)
+	one := members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"}}
+	if err := registry.Add(one); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	close(ready)
+	cfg := Config{
+		Log: log, Cluster: fakeCluster{}, Snapshots: fakeSnapshots{}, Tree: log.store, Members: registry, Self: 1,
+		Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1), Ready: ready, ReadyTimeout: time.Hour,
+		CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	return New(cfg), log
+}
+
+// set proposes a file and fails the test after an error.
+func set(t *testing.T, s *Service, path string) *tree.Event {
+	t.Helper()
+	event, err := s.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path, Value: "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
+// codeOf returns the code of an error of the tree, or 0 for another error.
+func codeOf(err error) tree.Code {
+	if e, ok := errors.AsType[*tree.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+func TestGet(t *testing.T) {
+	s, log := newTestService(t, nil)
+	index := set(t, s, "/a").Index()
+	t.Run("local reads wait for nothing", func(t *testing.T) {
+		read, err := s.Get(t.Context(), "/a", Local)
+		if err != nil || read.Index != index || read.Node.Value() != "v" || log.barriers != 0 {
+			t.Errorf("%+v, %v, %d barriers", read, err, log.barriers)
+		}
+		if op := ReadOperation(Local, read.Node); op != stats.OpGet {
+			t.Errorf("operation %v", op)
+		}
+	})
+	t.Run("linearizable reads wait for the barrier", func(t *testing.T) {
+		log.barrierErr = errors.New("no quorum")
+		defer func() { log.barrierErr = nil }()
+		read, err := s.Get(t.Context(), "/a", Linearizable)
+		if !errors.Is(err, log.barrierErr) || log.barriers != 1 {
+			t.Errorf("%v, %d barriers", err, log.barriers)
+		}
+		if op := ReadOperation(Linearizable, read.Node); op != stats.OpQuorumGet {
+			t.Errorf("operation %v", op)
+		}
+	})
+	t.Run("reads are counted", func(t *testing.T) {
+		if _, err := s.Get(t.Context(), "/none", Local); codeOf(err) != tree.CodeKeyNotFound {
+			t.Errorf("got %v", err)
+		}
+		if got := string(s.StoreStats()); !strings.HasPrefix(got, `{"getsSuccess":1,"getsFail":1,`) {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// TestRefreshOfDirectories checks that a refresh with dir=true never enters the log.
+func TestRefreshOfDirectories(t *testing.T) {
+	s, log := newTestService(t, nil)
+	set(t, s, "/d/file")
+	before := log.proposals
+	for path, code := range map[string]tree.Code{"/none": tree.CodeKeyNotFound, "/d": tree.CodeNotFile, "/d/file": tree.CodeNotDir} {
+		_, err := s.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path, Dir: true, Refresh: true, Expires: 9})
+		if codeOf(err) != code {
+			t.Errorf("%s: %v, want %d", path, err, code)
+		}
+	}
+	if log.proposals != before {
+		t.Errorf("%d commands entered the log", log.proposals-before)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	s, _ := newTestService(t, nil)
+	first := set(t, s, "/a").Index()
+	t.Run("from now on", func(t *testing.T) {
+		w, err := s.Watch("/a", tree.Exact, 0)
+		if err != nil || w.First != nil || w.Index != first {
+			t.Fatalf("%+v, %v", w, err)
+		}
+		defer w.Watcher.Close()
+		next := set(t, s, "/a").Index()
+		if event, err := w.Watcher.Poll(); err != nil || event.Index() != next {
+			t.Errorf("%v, %v", event, err)
+		}
+	})
+	t.Run("from the past", func(t *testing.T) {
+		w, err := s.Watch("/a", tree.Exact, first)
+		if err != nil || w.First == nil || w.First.Index() != first {
+			t.Fatalf("%+v, %v", w, err)
+		}
+		w.Watcher.Close()
+	})
+	t.Run("from before the history", func(t *testing.T) {
+		set(t, s, "/b")
+		if _, err := s.Watch("/a", tree.Exact, first); codeOf(err) != tree.CodeHistoryCleared {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAwaitReady(t *testing.T) {
+	notReady := func(c *Config) { c.Ready = make(chan struct{}) }
+	expect := func(t *testing.T, err error, cause string) {
+		t.Helper()
+		if e, ok := errors.AsType[*tree.Error](err); !ok || e.Code != tree.CodeRaftInternal || e.Cause != cause {
+			t.Errorf("got %v, want %s", err, cause)
+		}
+	}
+	t.Run("ready", func(t *testing.T) {
+		s, _ := newTestService(t, nil)
+		if err := s.AwaitReady(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("stopped", func(t *testing.T) {
+		s, _ := newTestService(t, notReady)
+		s.Stop()
+		s.Stop() // a second call has no effect
+		expect(t, s.AwaitReady(t.Context()), tree.CauseStopped)
+	})
+	t.Run("the client is gone", func(t *testing.T) {
+		s, _ := newTestService(t, notReady)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		expect(t, s.AwaitReady(ctx), tree.CauseTimedOut)
+	})
+	t.Run("the time counts from the arrival", func(t *testing.T) {
+		s, _ := newTestService(t, notReady) // waits for an hour
+		ctx := WithArrival(t.Context(), time.Now().Add(-time.Hour))
+		expect(t, s.AwaitReady(ctx), tree.CauseTimedOut)
+	})
+}
+
+func TestMembers(t *testing.T) {
+	s, log := newTestService(t, nil)
+	if m, err := s.LeaderMember(t.Context()); err != nil || m.ID != 1 {
+		t.Errorf("leader %+v, %v", m, err)
+	}
+	if err := s.TransferLeader(t.Context(), 2); !errors.Is(err, members.ErrIDNotFound) {
+		t.Errorf("TransferLeader to an unknown member: %v", err)
+	}
+	log.leader = 0
+	if _, err := s.LeaderMember(t.Context()); !errors.Is(err, ErrNoLeader) {
+		t.Errorf("got %v, want %v", err, ErrNoLeader)
+	}
+	if _, err := s.LeaderStats(); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("got %v, want %v", err, ErrNotLeader)
+	}
+}
+
+func TestOpenSnapshot(t *testing.T) {
+	s, log := newTestService(t, nil)
+	log.barrierErr = errors.New("no quorum")
+	if _, _, err := s.OpenSnapshot(t.Context(), Linearizable); !errors.Is(err, ErrNotConfirmed) {
+		t.Errorf("got %v, want %v", err, ErrNotConfirmed)
+	}
+	file, size, err := s.OpenSnapshot(t.Context(), Local) // the failed call does not count as open
+	if err != nil || size != 5 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	if _, _, err := s.OpenSnapshot(t.Context(), Local); !errors.Is(err, ErrSnapshotBusy) {
+		t.Errorf("got %v, want %v", err, ErrSnapshotBusy)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := s.OpenSnapshot(t.Context(), Local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	for name, test := range map[string]struct {
+		leader members.ID
+		change func(*Config)
+		want   Health
+	}{
+		"healthy":   {1, nil, Health{OK: true}},
+		"no leader": {0, nil, Health{}},
+		"not ready": {1, func(c *Config) { c.Ready = make(chan struct{}) }, Health{}},
+		"checkpoints fail": {1, func(c *Config) {
+			c.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
+		}, Health{Reason: "checkpoints fail since 1970-01-01T00:00:00Z, the log says why"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, log := newTestService(t, test.change)
+			log.leader = test.leader
+			if got := s.Health(); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
