@@ -108,6 +108,7 @@ func reference(t *testing.T, name string) string {
 
 func newServer(t *testing.T) *server {
 	s := &server{t: t, url: "http://" + servertest.FreeAddr(t), peerURL: "http://" + servertest.FreeAddr(t)}
+	t.TempDir() // its removal is registered now, so that it happens after the kill
 	t.Cleanup(s.kill)
 	return s
 }
