@@ -11,7 +11,7 @@ import (
 	"pando/tree"
 )
 
-// auditor observes the comparisons on one member.
+// auditRecorder collects the audit reports of one member.
 type auditRecorder struct {
 	mu      sync.Mutex
 	reports []AuditReport
@@ -29,7 +29,7 @@ func (a *auditRecorder) all() []AuditReport {
 	return slices.Clone(a.reports)
 }
 
-// last gives the last report, and how many there were.
+// last gives the last report, and the number of reports.
 func (a *auditRecorder) last() (AuditReport, int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -39,7 +39,7 @@ func (a *auditRecorder) last() (AuditReport, int) {
 	return a.reports[len(a.reports)-1], len(a.reports)
 }
 
-// newAuditedCluster starts a cluster that compares its members all the time.
+// newAuditedCluster starts a cluster that begins an audit each tick.
 func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditRecorder) {
 	var mu sync.Mutex
 	observers := map[members.ID]*auditRecorder{}
@@ -57,7 +57,7 @@ func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditR
 	}
 }
 
-// corrupt changes the tree of one member behind the log's back.
+// corrupt changes the tree of one member without the log.
 func (r *replica) corrupt(path, value string) {
 	r.c.t.Helper()
 	done := make(chan struct{})
@@ -111,9 +111,9 @@ func TestConsistencyCheck(t *testing.T) {
 	})
 }
 
-// TestConsistencyRounds is about which rounds of the comparison there are, and which there aren't.
+// TestConsistencyRounds checks when rounds of the audit take place, and when they do not.
 func TestConsistencyRounds(t *testing.T) {
-	t.Run("goes on under the next leader", func(t *testing.T) {
+	t.Run("continues under the next leader", func(t *testing.T) {
 		c, auditRecorder := newAuditedCluster(t, 3)
 		c.leader().set("/a", "1")
 		c.leader().kill()
@@ -145,7 +145,7 @@ func TestConsistencyRounds(t *testing.T) {
 		ticks := time.NewTicker(5 * clusterTick)
 		defer ticks.Stop()
 		var before uint64
-		// Its name may still be on the way into the log; then nothing more comes.
+		// The entry with its name may follow. After it, the log must not grow.
 		c.await("the log to grow no more", func() bool {
 			<-ticks.C
 			last := before

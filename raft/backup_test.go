@@ -12,7 +12,7 @@ import (
 	"pando/storage"
 )
 
-// saveSnapshot saves what a node has to a file and tells what is in it.
+// saveSnapshot saves a snapshot of a node to a file, and returns what the file says of itself.
 func saveSnapshot(t testing.TB, n *Node) (string, *storage.SnapshotInfo) {
 	t.Helper()
 	r, size, err := n.OpenSnapshot(t.Context())
@@ -87,7 +87,7 @@ func TestOpenSnapshot(t *testing.T) {
 	})
 }
 
-// TestRestoredCluster makes a cluster of three from one snapshot of another.
+// TestRestoredCluster starts a cluster of three from one snapshot of another cluster.
 func TestRestoredCluster(t *testing.T) {
 	t.Parallel()
 	source := newTestMember(t)

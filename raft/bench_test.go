@@ -7,8 +7,8 @@ import (
 	"pando/tree"
 )
 
-// BenchmarkPropose writes to a member that is alone: one writer, whose goroutine takes the turn, and many writers, whose
-// commands share entries.
+// BenchmarkPropose writes to a member that is alone: with one writer, whose goroutine takes the turn, and with many,
+// whose commands share entries.
 func BenchmarkPropose(b *testing.B) {
 	for name, writers := range map[string]int{"1 writer": 1, "64 writers": 64} {
 		b.Run(name, func(b *testing.B) {

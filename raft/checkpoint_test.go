@@ -62,8 +62,8 @@ func TestCheckpointTriggers(t *testing.T) {
 	})
 }
 
-// TestFailedCheckpoint keeps state.db away for a while: writes go on, and what
-// the failed checkpoint should have held is in the next.
+// TestFailedCheckpoint makes checkpoints fail for a while: writes succeed meanwhile, and the next checkpoint has the
+// changes that the failed one should have had.
 func TestFailedCheckpoint(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
@@ -99,8 +99,7 @@ func TestFailedCheckpoint(t *testing.T) {
 	}
 }
 
-// TestDamagedCheckpoint damages state.db while the member runs. It is written anew of what
-// is in memory.
+// TestDamagedCheckpoint damages state.db while the member runs. The next checkpoint writes all of it from memory.
 func TestDamagedCheckpoint(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)

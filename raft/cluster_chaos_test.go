@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// randomFaults does harm to the cluster until the deadline, and then makes all
-// good again. It gives how often it did what.
+// randomFaults injects faults until the deadline and then repairs all of them. It returns how often it injected each
+// kind.
 func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string]int {
 	c.t.Helper()
 	done := map[string]int{}
@@ -17,7 +17,7 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 	}{
 		{"kill", func(r *replica, _ *rand.Rand) func() { r.kill(); return r.restart }},
 		{"stop", func(r *replica, _ *rand.Rand) func() { r.stop(); return r.restart }},
-		{"pause", func(r *replica, _ *rand.Rand) func() { r.pause(); return r.goOn }},
+		{"pause", func(r *replica, _ *rand.Rand) func() { r.pause(); return r.unpause }},
 		{"isolate", func(r *replica, _ *rand.Rand) func() { c.isolate(r); return c.links.heal }},
 		{"silence", func(r *replica, _ *rand.Rand) func() { c.towards(r, link{mute: true}, "from"); return c.links.heal }},
 		{"deafen", func(r *replica, _ *rand.Rand) func() { c.towards(r, cut, "to"); return c.links.heal }},
@@ -34,14 +34,14 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 		{"transfer", func(r *replica, _ *rand.Rand) func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*clusterTick)
 			defer cancel()
-			_ = r.node().TransferLeader(ctx, c.others(r)[0].id) // as it may
+			_ = r.node().TransferLeader(ctx, c.others(r)[0].id) // it may fail
 			return func() {}
 		}},
 	}
 	for time.Now().Before(deadline) {
 		target := c.members[random.IntN(len(c.members))]
 		if lead := agreed(c.running()); lead != nil && random.IntN(2) == 0 {
-			target = lead // where it hurts
+			target = lead // the worst target
 		}
 		fault := faults[random.IntN(len(faults))]
 		undo := fault.do(target, random)
@@ -49,7 +49,7 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 		<-time.After(time.Duration(50+random.IntN(500)) * time.Millisecond)
 		undo()
 		if random.IntN(2) == 0 {
-			c.leader() // or harm is done again before the cluster has recovered
+			c.leader() // the cluster must recover before the next fault
 		}
 	}
 	c.links.heal()
@@ -57,8 +57,8 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 	return done
 }
 
-// goOn lets a paused member go on.
-func (r *replica) goOn() {
+// unpause lets a paused member continue.
+func (r *replica) unpause() {
 	if r.resume != nil {
 		close(r.resume)
 		r.resume = nil

@@ -12,32 +12,32 @@ import (
 	"pando/tree"
 )
 
-// settle waits until all running members have the same log, applied, and wants
-// all they hold to be the same to the byte.
+// settle waits until all running members have applied the same log, and checks that their state is the same to the
+// byte.
 func (c *cluster) settle() {
 	c.t.Helper()
-	var roomToDefer []string
+	var states []string
 	c.await("the members to come to the same index", func() bool {
 		before := c.running()[0].node().Status().Applied
-		if !c.level() {
+		if !c.caughtUp() {
 			return false
 		}
-		roomToDefer = roomToDefer[:0]
+		states = states[:0]
 		for _, r := range c.running() {
-			roomToDefer = append(roomToDefer, r.hold())
+			states = append(states, r.state())
 		}
-		// A write that its client has given up may still come, between two looks.
-		return c.level() && c.running()[0].node().Status().Applied == before
+		// A write whose client has given up may still be applied between the comparisons.
+		return c.caughtUp() && c.running()[0].node().Status().Applied == before
 	})
-	for i, got := range roomToDefer {
-		if got != roomToDefer[0] {
-			c.t.Errorf("member %d and member %d differ:\n%.3000s\n---\n%.3000s", c.running()[0].id, c.running()[i].id, roomToDefer[0], got)
+	for i, got := range states {
+		if got != states[0] {
+			c.t.Errorf("member %d and member %d differ:\n%.3000s\n---\n%.3000s", c.running()[0].id, c.running()[i].id, states[0], got)
 		}
 	}
 }
 
-// level reports whether all running members are where their leader is.
-func (c *cluster) level() bool {
+// caughtUp reports whether all running members have applied as much as their leader.
+func (c *cluster) caughtUp() bool {
 	first := agreed(c.running())
 	if first == nil {
 		return false
@@ -61,9 +61,8 @@ func (c *cluster) isUp(name string) bool {
 	return slices.ContainsFunc(c.running(), func(r *replica) bool { return r.name == name })
 }
 
-// hold is all that a member holds: the tree with all indexes, the counters, the
-// history and the membership.
-func (r *replica) hold() string {
+// state is everything that a member has: the tree with all indexes, the counters, the history and the members.
+func (r *replica) state() string {
 	r.c.t.Helper()
 	node := r.node()
 	view := node.Tree().View()
@@ -101,17 +100,16 @@ func (r *replica) history() []*tree.Event {
 	}
 }
 
-// load is clients who make keys in order, each with a value of its own, on
-// whichever member answers, until they are told to end.
+// load is a number of clients that create keys in order, each with a value of its own, on any member that answers.
 type load struct {
 	c     *cluster
-	dir   string // where its keys are
+	dir   string // of its keys
 	group sync.WaitGroup
 	stop  chan struct{}
 
 	mu           sync.Mutex
 	acknowledged map[string]string // value by path
-	unknown      map[string]bool   // values of which nobody knows
+	unknown      map[string]bool   // values of writes without an answer
 }
 
 const (
@@ -122,7 +120,7 @@ const (
 	clientPause = time.Millisecond
 )
 
-// newLoad starts clients; each turns to the next member after a failure.
+// newLoad starts the clients. A client uses the next member after a failure.
 func (c *cluster) newLoad(clients int, to ...*replica) *load {
 	l := &load{
 		c: c, dir: fmt.Sprintf("%s/%d", loadDir, len(c.loads)), stop: make(chan struct{}),
@@ -146,16 +144,16 @@ func (l *load) client(id int, to []*replica) {
 			<-time.After(time.Millisecond)
 			continue
 		}
-		if !l.one(node, fmt.Sprintf("%d-%d-%d", id, i, time.Now().UnixNano())) {
+		if !l.create(node, fmt.Sprintf("%d-%d-%d", id, i, time.Now().UnixNano())) {
 			id++
 		}
 		<-time.After(clientPause)
 	}
 }
 
-// one makes one key and notes what became of it.
-func (l *load) one(node *Node, value string) bool {
-	// A paused member answers nobody: its clients go elsewhere.
+// create creates one key and records the outcome.
+func (l *load) create(node *Node, value string) bool {
+	// A paused member does not answer: its clients use another one.
 	ctx, cancel := context.WithTimeout(context.Background(), clientPatience)
 	defer cancel()
 	event, err := node.Propose(ctx, &tree.Command{Op: tree.OpCreateInOrder, Path: l.dir, Value: value})
@@ -173,15 +171,15 @@ func (l *load) one(node *Node, value string) bool {
 	return true
 }
 
-// count is how many were acknowledged so far.
+// count is the number of acknowledged writes so far.
 func (l *load) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.acknowledged)
 }
 
-// more waits until as many more were acknowledged.
-func (l *load) more(n int) {
+// awaitMore waits for n more acknowledged writes.
+func (l *load) awaitMore(n int) {
 	l.c.t.Helper()
 	want := l.count() + n
 	l.c.await(fmt.Sprintf("%d more writes", n), func() bool { return l.count() >= want })
@@ -196,9 +194,8 @@ func (l *load) end() {
 	l.group.Wait()
 }
 
-// finish ends the load, and wants all that was acknowledged, to it and to those
-// before it, in the tree of each running member, nothing twice, and nothing that
-// nobody wrote.
+// finish ends the load. Then the tree of each running member must have everything that was acknowledged, to this load
+// and to those before it, nothing twice, and no value that no client wrote.
 func (l *load) finish() {
 	l.c.t.Helper()
 	l.end()
@@ -234,12 +231,12 @@ func (l *load) check(r *replica) {
 	}
 	for value := range seen {
 		if !known[value] && !l.unknown[value] {
-			l.c.t.Errorf("member %d: nobody wrote %s", r.id, value)
+			l.c.t.Errorf("member %d: %s is the value of no write", r.id, value)
 		}
 	}
 }
 
-// values are the values of the files in a directory.
+// values gives the values of the files in a directory.
 func (r *replica) values(dir string) []string {
 	r.c.t.Helper()
 	n, err := r.node().Tree().View().Get(dir)
@@ -254,7 +251,7 @@ func valuesBelow(n *tree.Node) []string {
 		Node struct{ Nodes []struct{ Value string } }
 	}
 	if err := json.Unmarshal(tree.EncodeGet(n, 0, tree.Shallow).Append(nil), &answer); err != nil {
-		return []string{err.Error()} // nobody wrote that
+		return []string{err.Error()} // not a value of any write
 	}
 	values := make([]string, len(answer.Node.Nodes))
 	for i, n := range answer.Node.Nodes {
@@ -263,9 +260,9 @@ func valuesBelow(n *tree.Node) []string {
 	return values
 }
 
-// eventFollower watches one member and wants each event once, in the order
-// of their indexes, or word that some can't be had.
-type eventFollower struct {
+// eventWatcher watches one member. It must get each event once, in the order of their indexes, or an error that says
+// that events were missed.
+type eventWatcher struct {
 	t      interface{ Errorf(string, ...any) }
 	name   string
 	node   *Node
@@ -275,25 +272,25 @@ type eventFollower struct {
 	mu     sync.Mutex
 	events map[uint64]string
 	last   uint64
-	gaps   int // how often it was told that it missed some
+	gaps   int // how often events were missed
 }
 
-// firstEvent is the index of an empty tree's first event.
+// firstEvent is the index of the first event in an empty tree.
 const firstEvent = 2
 
-// follow watches the node's whole tree from its first event on.
-func follow(r *replica) *eventFollower {
+// watch watches the whole tree of a member from its first event on.
+func watch(r *replica) *eventWatcher {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &eventFollower{t: r.c.t, name: r.name, node: r.node(), cancel: cancel, events: map[uint64]string{}, last: firstEvent - 1}
+	f := &eventWatcher{t: r.c.t, name: r.name, node: r.node(), cancel: cancel, events: map[uint64]string{}, last: firstEvent - 1}
 	f.group.Go(func() { f.run(ctx) })
 	return f
 }
 
-func (f *eventFollower) run(ctx context.Context) {
+func (f *eventWatcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w, err := f.node.Tree().Watch("/", tree.Recursive, f.last+1)
 		if err != nil {
-			f.told(err)
+			f.missed(err)
 			continue
 		}
 		for err == nil {
@@ -304,12 +301,12 @@ func (f *eventFollower) run(ctx context.Context) {
 		}
 		w.Close()
 		if ctx.Err() == nil {
-			f.told(err)
+			f.missed(err)
 		}
 	}
 }
 
-func (f *eventFollower) take(e *tree.Event) {
+func (f *eventWatcher) take(e *tree.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.Index() != f.last+1 {
@@ -319,9 +316,8 @@ func (f *eventFollower) take(e *tree.Event) {
 	f.events[e.Index()] = string(e.AppendJSON(nil))
 }
 
-// told takes the error that says that events were missed, and goes on where the
-// history begins.
-func (f *eventFollower) told(err error) {
+// missed takes the error that events were missed, and continues where the history begins.
+func (f *eventWatcher) missed(err error) {
 	var e *tree.Error
 	if !errors.As(err, &e) || e.Code != tree.CodeWatcherCleared && e.Code != tree.CodeHistoryCleared {
 		f.t.Errorf("watcher on %s: %v", f.name, err)
@@ -335,22 +331,22 @@ func (f *eventFollower) told(err error) {
 	}
 }
 
-func (f *eventFollower) upTo() uint64 {
+func (f *eventWatcher) upTo() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.last
 }
 
-// end waits until the watcher has come to the index, and stops it.
-func (f *eventFollower) end(c *cluster, index uint64) {
+// end waits until the watcher has reached the index, and stops it.
+func (f *eventWatcher) end(c *cluster, index uint64) {
 	c.t.Helper()
 	c.await(fmt.Sprintf("the watcher on %s to see event %d", f.name, index), func() bool { return f.upTo() >= index })
 	f.cancel()
 	f.group.Wait()
 }
 
-// sameEvents wants what the watchers saw to agree.
-func sameEvents(c *cluster, list []*eventFollower) {
+// sameEvents checks that the watchers got the same events.
+func sameEvents(c *cluster, list []*eventWatcher) {
 	c.t.Helper()
 	all := map[uint64]string{}
 	for _, f := range list {

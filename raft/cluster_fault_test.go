@@ -13,7 +13,7 @@ func TestClusterSizes(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			c := newCluster(t, size, nil)
 			load := c.newLoad(4)
-			load.more(100)
+			load.awaitMore(100)
 			load.finish()
 			for _, r := range c.members {
 				r.set("/by", r.name)
@@ -32,10 +32,10 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	load := c.newLoad(8)
 	for range 3 {
-		load.more(50)
+		load.awaitMore(50)
 		old := c.leader()
 		old.kill()
-		load.more(50)
+		load.awaitMore(50)
 		if lead := c.leader(); lead == old {
 			t.Fatal("a killed member leads")
 		}
@@ -50,9 +50,8 @@ func TestMinorityCutOff(t *testing.T) {
 	// A second until an election: a machine that is busy must not cost the leader its place.
 	c := newCluster(t, 5, func(cfg *Config) { cfg.ElectionTicks, cfg.Timeout = 50, time.Second })
 	load := c.newLoad(8)
-	load.more(50)
-	// A stall of the machine may cost the leader its place. A minority that
-	// disturbs would cost it each time.
+	load.awaitMore(50)
+	// A stall of the machine may depose the leader. A minority that disturbs the others would depose it each time.
 	problem := "not tried"
 	for try := 0; try < 4 && problem != ""; try++ {
 		problem = c.cutMinority(load)
@@ -63,14 +62,13 @@ func TestMinorityCutOff(t *testing.T) {
 	}
 }
 
-// cutMinority cuts two of five members off for a while, and says what the others
-// should not have noticed of it.
+// cutMinority cuts two of five members off for a while. The other members must not notice it.
 func (c *cluster) cutMinority(load *load) string {
 	lead := c.leader()
 	minority := c.others(lead)[:2]
 	before := lead.node().Term()
 	c.split(minority, append(c.others(lead)[2:], lead))
-	load.more(200)
+	load.awaitMore(200)
 	now := lead.node().Status()
 	for _, r := range minority {
 		if _, err := r.get("/load"); err == nil {
@@ -78,7 +76,7 @@ func (c *cluster) cutMinority(load *load) string {
 		}
 	}
 	c.links.heal()
-	load.more(50)
+	load.awaitMore(50)
 	if now.Leader != lead.id {
 		return fmt.Sprintf("the leader %d of the majority was given up for %d", lead.id, now.Leader)
 	}
@@ -90,7 +88,7 @@ func (c *cluster) cutMinority(load *load) string {
 
 func TestMajorityLost(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = testTimeout })
 	c.members[0].set("/before", "1")
 	for _, r := range c.members {
 		c.isolate(r)
@@ -103,7 +101,7 @@ func TestMajorityLost(t *testing.T) {
 		}
 		return true
 	})
-	// What arrives now waits for a leader, and is answered when there is one.
+	// Proposals wait for a leader from now on, and are answered when there is one.
 	var group sync.WaitGroup
 	for i, r := range c.members {
 		group.Go(func() {
@@ -153,8 +151,8 @@ func TestRequestsTimeOutWithoutQuorum(t *testing.T) {
 	group.Wait()
 }
 
-// TestAsymmetricCut cuts single directions: whatever that does to leadership,
-// the cluster serves, since two members hear each other well.
+// TestAsymmetricCut cuts single directions of links. The cluster serves, whichever member leads: two members hear each other
+// well.
 func TestAsymmetricCut(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]func(c *cluster, lead, other *replica){
@@ -174,17 +172,17 @@ func TestAsymmetricCut(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second / 2 })
 			lead := c.leader()
 			load := c.newLoad(6)
-			load.more(20)
+			load.awaitMore(20)
 			way(c, lead, c.others(lead)[0])
-			load.more(100)
+			load.awaitMore(100)
 			c.links.heal()
-			load.more(20)
+			load.awaitMore(20)
 			load.finish()
 		})
 	}
 }
 
-// towards puts one direction of all links of a member into a state.
+// towards sets the state of one direction of all links of a member.
 func (c *cluster) towards(r *replica, state link, direction string) {
 	for _, other := range c.others(r) {
 		if direction == "from" {
@@ -195,8 +193,7 @@ func (c *cluster) towards(r *replica, state link, direction string) {
 	}
 }
 
-// TestServesCaughtUp starts a follower that has missed writes: once it serves, its
-// tree holds them.
+// TestServesCaughtUp starts a follower that has missed writes: when it serves, its tree has them.
 func TestServesCaughtUp(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -216,8 +213,8 @@ func TestServesCaughtUp(t *testing.T) {
 	}
 }
 
-// TestIsolatedLeader writes to a leader that has lost its quorum: it must not
-// acknowledge any of that, nor answer a quorum read from its old view.
+// TestIsolatedLeader writes to a leader that has lost its quorum: it must not acknowledge the writes, and must not
+// answer a quorum read from its old state.
 func TestIsolatedLeader(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]link{"cut": cut, "silent": {mute: true}} {
@@ -236,7 +233,7 @@ func TestIsolatedLeader(t *testing.T) {
 				t.Errorf("the old leader answered a quorum read with %q", got)
 			}
 			served := c.newLoad(4, c.others(old)...)
-			served.more(100)
+			served.awaitMore(100)
 			lost.end()
 			if n := lost.count(); n != 0 {
 				t.Errorf("the isolated leader acknowledged %d writes", n)
@@ -250,9 +247,8 @@ func TestIsolatedLeader(t *testing.T) {
 	}
 }
 
-// TestPausedLeader stops the leader's loop, has another elected, and lets the
-// old one go on: readers and writers that come to it before it hears of the
-// election get the new state or an error.
+// TestPausedLeader pauses the leader's core, has another member elected, and unpauses the old leader: reads and
+// writes that reach it before it learns of the election get the new state or an error.
 func TestPausedLeader(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -270,10 +266,10 @@ func TestPausedLeader(t *testing.T) {
 		fresh := c.leader(c.others(old)...)
 		want := fmt.Sprint("new", round)
 		fresh.set("/key", want)
-		for range 8 { // begun after the write was acknowledged
+		for range 8 { // reads that begin after the write was acknowledged
 			group.Go(read)
 		}
-		old.goOn()
+		old.unpause()
 		for range 8 {
 			group.Go(read)
 		}
@@ -295,7 +291,7 @@ func TestFullRestart(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 50 })
 			load := c.newLoad(6)
 			for range 3 {
-				load.more(100)
+				load.awaitMore(100)
 				var group sync.WaitGroup
 				for _, r := range c.members {
 					group.Go(func() { end(r) })
@@ -306,14 +302,14 @@ func TestFullRestart(t *testing.T) {
 				}
 				c.awaitServing(c.members...)
 			}
-			load.more(20)
+			load.awaitMore(20)
 			load.finish()
 		})
 	}
 }
 
-// TestDroppedMessages loses, delays and reorders messages on all links: no
-// forwarded proposal is applied twice, and nothing acknowledged is lost.
+// TestDroppedMessages loses, delays and reorders messages on all links: no forwarded proposal is applied twice, and
+// nothing that was acknowledged is lost.
 func TestDroppedMessages(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]link{
@@ -326,15 +322,14 @@ func TestDroppedMessages(t *testing.T) {
 			c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
 			c.disturb(state)
 			load := c.newLoad(6, c.others(c.leader())...)
-			load.more(200)
+			load.awaitMore(200)
 			c.links.heal()
 			load.finish()
 		})
 	}
 }
 
-// TestFlappingLinks breaks the connections over and over while followers
-// forward.
+// TestFlappingLinks breaks the connections again and again while followers forward proposals.
 func TestFlappingLinks(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = time.Second })
@@ -342,9 +337,9 @@ func TestFlappingLinks(t *testing.T) {
 	for i := range 10 {
 		from, to := c.members[i%3], c.members[(i+1+i/3%2)%3]
 		c.links.set(from.id, to.id, cut)
-		load.more(30)
+		load.awaitMore(30)
 		c.links.heal()
-		load.more(10)
+		load.awaitMore(10)
 	}
 	load.finish()
 }

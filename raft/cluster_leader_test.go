@@ -14,7 +14,7 @@ import (
 func TestCleanStopHandsOver(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
-	direct := 0 // hand-overs without an election besides
+	direct := 0 // transfers without another election
 	for range 4 {
 		old := c.leader()
 		term := old.node().Term()
@@ -26,7 +26,7 @@ func TestCleanStopHandsOver(t *testing.T) {
 		if fresh.node().Term() == term+1 {
 			direct++
 		}
-		// Nobody had to sit out an election timeout: no pre-vote was lost.
+		// No member waited for an election timeout: no pre-vote was lost.
 		if _, err := fresh.trySet("/after", "1"); err != nil {
 			t.Error(err)
 		}
@@ -34,7 +34,7 @@ func TestCleanStopHandsOver(t *testing.T) {
 		c.awaitServing(old)
 	}
 	if direct == 0 {
-		t.Error("no leadership was handed over within one term")
+		t.Error("no leadership was transferred within one term")
 	}
 	c.settle()
 }
@@ -55,10 +55,10 @@ func TestTransferLeader(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	load := c.newLoad(6)
 	for round := range 6 {
-		load.more(20)
+		load.awaitMore(20)
 		to := c.others(c.leader())[round%2]
-		from := c.members[round%3] // may lead, follow, or be the one
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		from := c.members[round%3] // the leader, the transferee or the third member
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 		err := from.node().TransferLeader(ctx, to.id)
 		cancel()
 		if err != nil {
@@ -68,11 +68,11 @@ func TestTransferLeader(t *testing.T) {
 	}
 	load.end()
 	if n := len(load.unknown); n > 0 {
-		t.Errorf("%d writes failed during hand-overs, with members that all work", n)
+		t.Errorf("%d writes failed during transfers, although all members work", n)
 	}
 	load.finish()
 	if err := c.members[0].node().TransferLeader(t.Context(), 99); !errors.Is(err, ErrNotMember) {
-		t.Errorf("transfer to nobody: %v", err)
+		t.Errorf("transfer to an unknown member: %v", err)
 	}
 	dead := c.follower()
 	dead.kill()
@@ -82,25 +82,25 @@ func TestTransferLeader(t *testing.T) {
 		t.Error("a dead member leads")
 	}
 	if _, err := c.leader().trySet("/after", "1"); err != nil {
-		t.Errorf("after a failed hand-over: %v", err)
+		t.Errorf("after a failed transfer: %v", err)
 	}
 }
 
 func TestWatchersAcrossLeaders(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 40 })
-	var watchers []*eventFollower
+	var watchers []*eventWatcher
 	for _, r := range c.members {
-		watchers = append(watchers, follow(r), follow(r))
+		watchers = append(watchers, watch(r), watch(r))
 	}
 	load := c.newLoad(6)
 	for i := range 6 {
-		load.more(60)
+		load.awaitMore(60)
 		lead := c.leader()
 		switch i % 3 {
 		case 0:
 			c.isolate(lead)
-			load.more(60)
+			load.awaitMore(60)
 			c.links.heal()
 		case 1:
 			to := c.others(lead)[0]
@@ -109,8 +109,8 @@ func TestWatchersAcrossLeaders(t *testing.T) {
 			}
 		case 2:
 			lead.pause()
-			load.more(20)
-			lead.goOn()
+			load.awaitMore(20)
+			lead.unpause()
 		}
 	}
 	load.finish()
@@ -124,8 +124,7 @@ func TestWatchersAcrossLeaders(t *testing.T) {
 	sameEvents(c, watchers)
 }
 
-// TestExpiryAcrossLeaders kills the leader before a key falls due: the next one
-// expires it, once.
+// TestExpiryAcrossLeaders kills the leader before the TTL of a key ends: the next leader expires the key, once.
 func TestExpiryAcrossLeaders(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)

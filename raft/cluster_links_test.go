@@ -24,23 +24,22 @@ var (
 	clusterLog    = flag.Bool("cluster-log", false, "show what the members of test clusters log")
 	faultTime     = flag.Duration("faults", 5*time.Second, "how long the random faults go on")
 	linearPicture = flag.String("linear-picture", "", "where to draw a history that is not linearizable")
-	faultSeed     = flag.Uint64("fault-seed", 0, "what the random faults follow from; 0 for a new one")
+	faultSeed     = flag.Uint64("fault-seed", 0, "seed of the random faults; 0 for a random one")
 )
 
-// link is how one member hears another: a direction of its own.
+// link is the state of one direction between two members.
 type link struct {
-	// cut breaks connections and refuses new ones.
+	// cut closes connections and refuses new ones.
 	cut bool
-	// mute swallows all that comes, and keeps the connection.
+	// mute keeps the connection and drops everything on it.
 	mute bool
-	// drop and swap are how often, in percent, a message gets lost, or comes
-	// after the one behind it.
+	// drop and swap are the percentages of messages that get lost, and of those that arrive after the next one.
 	drop, swap int
-	// delay is how long a message takes, at most.
+	// delay is the longest time that a message takes.
 	delay time.Duration
 }
 
-// The states of all links of one member.
+// Usual states of all links of one member.
 var (
 	mended = link{}
 	cut    = link{cut: true}
@@ -50,15 +49,15 @@ var (
 type links struct {
 	mu     sync.Mutex
 	each   map[[2]members.ID]link
-	severe map[members.ID]link    // of all links from and to a member
+	all    map[members.ID]link    // of all links from and to a member
 	bodies map[*linkBody]struct{} // open ones
 }
 
 func newLinks() *links {
-	return &links{each: map[[2]members.ID]link{}, severe: map[members.ID]link{}, bodies: map[*linkBody]struct{}{}}
+	return &links{each: map[[2]members.ID]link{}, all: map[members.ID]link{}, bodies: map[*linkBody]struct{}{}}
 }
 
-// set puts one direction into a state.
+// set sets the state of one direction.
 func (l *links) set(from, to members.ID, state link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,22 +65,22 @@ func (l *links) set(from, to members.ID, state link) {
 	l.breakCut()
 }
 
-// sever puts all links of a member into a state; the others' own states stay.
-func (l *links) sever(id members.ID, state link) {
+// setAll sets the state of all links of a member. The states of single directions stay.
+func (l *links) setAll(id members.ID, state link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.severe[id] = state
+	l.all[id] = state
 	l.breakCut()
 }
 
-// heal mends all links between running members.
+// heal removes the states of all single directions.
 func (l *links) heal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.each)
 }
 
-// split cuts both directions between the groups.
+// split cuts both directions between two groups.
 func (c *cluster) split(a, b []*replica) {
 	for _, x := range a {
 		for _, y := range b {
@@ -91,7 +90,7 @@ func (c *cluster) split(a, b []*replica) {
 	}
 }
 
-// isolate cuts a member off from all others.
+// isolate cuts a member off from all other members.
 func (c *cluster) isolate(r *replica) {
 	for _, other := range c.members {
 		if other != r {
@@ -100,7 +99,7 @@ func (c *cluster) isolate(r *replica) {
 	}
 }
 
-// disturb puts the same state on all links between members.
+// disturb sets the same state for all links between members.
 func (c *cluster) disturb(state link) {
 	for _, a := range c.members {
 		for _, b := range c.members {
@@ -118,13 +117,13 @@ func (l *links) state(from, to members.ID) link {
 }
 
 func (l *links) stateLocked(from, to members.ID) link {
-	if l.severe[from].cut || l.severe[to].cut {
+	if l.all[from].cut || l.all[to].cut {
 		return cut
 	}
 	return l.each[[2]members.ID{from, to}]
 }
 
-// breakCut closes what runs over links that are cut.
+// breakCut closes the bodies of requests over links that are cut.
 func (l *links) breakCut() {
 	for b := range l.bodies {
 		if l.stateLocked(b.from, b.to).cut {
@@ -133,8 +132,8 @@ func (l *links) breakCut() {
 	}
 }
 
-// pass lets a request in, unless its link is cut, and puts what it brings under the
-// link's state: the body of a snapshot, or the connection of a stream.
+// pass lets a request in unless its link is cut. The body of a snapshot, or the connection of a stream, is then
+// subject to the link's state.
 func (l *links) pass(from, to members.ID, w http.ResponseWriter, req *http.Request) (http.ResponseWriter, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,8 +149,7 @@ func (l *links) pass(from, to members.ID, w http.ResponseWriter, req *http.Reque
 	return w, true
 }
 
-// linkWriter answers a request for a stream. The connection that it gives away is
-// under the link's state.
+// linkWriter answers a request for a stream. The connection that it gives away is subject to the link's state.
 type linkWriter struct {
 	http.ResponseWriter
 	body *linkBody
@@ -184,14 +182,14 @@ func (c *linkConn) Close() error { return errors.Join(c.body.Close(), c.Conn.Clo
 
 var errCut = errors.New("the link is cut")
 
-// linkBody is what comes over a link: frames of messages, or a snapshot.
+// linkBody is the data that arrives over a link: frames of messages, or a snapshot.
 type linkBody struct {
 	links    *links
 	from, to members.ID
 	in       io.ReadCloser
 	whole    bool // a snapshot: no frames to lose
 	rest     []byte
-	deferred []byte // comes after the next one
+	delayed  []byte // arrives after the next one
 	once     sync.Once
 	closed   chan struct{}
 }
@@ -207,8 +205,8 @@ func (b *linkBody) Close() error {
 	return b.in.Close()
 }
 
-// Read gives what the link lets pass. A cut makes itself felt at the next frame,
-// which a stream brings each second; nothing passes meanwhile.
+// Read gives the data that the link lets pass. A cut takes effect at the next frame, which a stream sends each
+// second; nothing passes meanwhile.
 func (b *linkBody) Read(p []byte) (int, error) {
 	for len(b.rest) == 0 {
 		if err := b.next(p); err != nil {
@@ -243,7 +241,7 @@ func (b *linkBody) next(p []byte) error {
 	return nil
 }
 
-// deliver does to a frame what the link does to it.
+// deliver applies the link's state to a frame.
 func (b *linkBody) deliver(frame []byte) {
 	state := b.links.state(b.from, b.to)
 	if state.delay > 0 {
@@ -254,11 +252,11 @@ func (b *linkBody) deliver(frame []byte) {
 	}
 	switch {
 	case state.mute || rand.IntN(100) < state.drop:
-	case b.deferred == nil && rand.IntN(100) < state.swap:
-		b.deferred = frame
+	case b.delayed == nil && rand.IntN(100) < state.swap:
+		b.delayed = frame
 	default:
-		b.rest = append(frame, b.deferred...)
-		b.deferred = nil
+		b.rest = append(frame, b.delayed...)
+		b.delayed = nil
 	}
 }
 

@@ -17,8 +17,7 @@ import (
 	"pando/tree"
 )
 
-// add brings a new member in by way of another one, starts it, and waits until
-// it votes.
+// add adds a new member by a request to another one, starts it, and waits until it has a vote.
 func (c *cluster) add(via *replica) *replica {
 	c.t.Helper()
 	r := c.newReplica()
@@ -28,13 +27,12 @@ func (c *cluster) add(via *replica) *replica {
 	return r
 }
 
-// member is what is told to the cluster of a new member.
+// member is what the cluster gets to know of a new member.
 func (r *replica) member() members.Member {
 	return members.Member{ID: r.id, PeerURLs: []string{r.server.URL}}
 }
 
-// join starts a member that was added, as main does: with the list of members
-// that another one gives.
+// join starts a member that was added, as the program does: with the list of members of another one.
 func (r *replica) join(via *replica) {
 	r.c.t.Helper()
 	r.start(nil, via.node().Members().List())
@@ -51,13 +49,13 @@ func (c *cluster) awaitVote(r *replica) {
 	c.awaitServing(r)
 }
 
-// must makes a change of the members, again when it timed out: its fate is
-// unknown then, and what has come true since is no failure.
+// must makes a change of the membership. After a time-out the outcome is unknown, so it tries again; an error because
+// the change was made then is no failure.
 func (c *cluster) must(what string, change func(ctx context.Context) error) {
 	c.t.Helper()
 	var err error
 	for range 5 {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		err = change(ctx)
 		cancel()
 		var failed *tree.Error
@@ -71,8 +69,7 @@ func (c *cluster) must(what string, change func(ctx context.Context) error) {
 	c.t.Fatalf("%s a member: %v; %s", what, err, c.describe())
 }
 
-// remove takes a member out by way of another one, and wants it to end, if it
-// runs, and never to come back.
+// remove removes a member by a request to another one. If it runs it must end, and it must never start again.
 func (c *cluster) remove(r, via *replica) {
 	c.t.Helper()
 	c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, r.id) })
@@ -100,8 +97,7 @@ func (r *replica) mustEndRemoved() {
 
 func smallLog(cfg *Config) { cfg.SnapshotCount, cfg.CatchUpBytes = 100, 24<<10 }
 
-// TestReconfigureUnderLoad adds, removes and replaces members over and over,
-// the leader among them, while clients write.
+// TestReconfigureUnderLoad adds, removes and replaces members, the leader among them, while clients write.
 func TestReconfigureUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, smallLog)
@@ -110,20 +106,20 @@ func TestReconfigureUnderLoad(t *testing.T) {
 	deadline := time.Now().Add(*faultTime)
 	rounds := 0
 	for ; rounds < 6 || time.Now().Before(deadline); rounds++ {
-		load.more(20)
+		load.awaitMore(20)
 		list := c.running()
 		victim := list[random.IntN(len(list))]
 		via := c.others(victim)[random.IntN(len(list)-1)]
 		switch random.IntN(3) {
-		case 0: // one more, then one less
+		case 0: // add one, then remove one
 			c.add(via)
 			c.remove(victim, via)
-		case 1: // the data is lost
+		case 1: // a member loses its data
 			victim.kill()
 			c.leader()
 			c.remove(victim, via)
 			c.add(via)
-		case 2: // one less, then one more
+		case 2: // remove one, then add one
 			c.remove(victim, via)
 			c.leader()
 			c.add(via)
@@ -140,10 +136,10 @@ func TestRemovedMember(t *testing.T) {
 	t.Run("leader under load", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		load := c.newLoad(8)
-		load.more(50)
+		load.awaitMore(50)
 		old := c.leader()
 		c.remove(old, old)
-		load.more(50)
+		load.awaitMore(50)
 		load.finish()
 		if n := len(c.leader().node().Members().List()); n != 2 {
 			t.Errorf("%d members are left", n)
@@ -156,7 +152,7 @@ func TestRemovedMember(t *testing.T) {
 		via := c.leader(c.others(gone)...)
 		c.must("remove", func(ctx context.Context) error { return via.node().RemoveMember(ctx, gone.id) })
 		c.links.heal()
-		gone.mustEndRemoved() // a refused stream tells it
+		gone.mustEndRemoved() // it learns that from a refused stream
 		via.set("/after", "1")
 	})
 	t.Run("while it is down", func(t *testing.T) {
@@ -181,8 +177,8 @@ func TestRemovedMember(t *testing.T) {
 	})
 }
 
-// TestMistypedLearner adds members whose URL leads nowhere, or to another
-// member: they cost no quorum, never get a vote, and can be taken out again.
+// TestMistypedLearner adds members whose URL is that of no member, or of another one: they do not count for the
+// quorum, never get a vote, and can be removed.
 func TestMistypedLearner(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 3} {
@@ -196,11 +192,11 @@ func TestMistypedLearner(t *testing.T) {
 			for _, m := range []members.Member{typo, alias} {
 				c.must("add", func(ctx context.Context) error { return lead.node().AddMember(ctx, m) })
 			}
-			if size == 3 { // as many as the cluster can lose without them
+			if size == 3 { // the most that the cluster can lose
 				c.follower().kill()
 			}
 			load := c.newLoad(4)
-			load.more(200)
+			load.awaitMore(200)
 			for _, r := range c.running() {
 				for _, m := range []members.Member{typo, alias} {
 					if got, known := r.node().Members().Get(m.ID); !known || !got.Learner {
@@ -261,8 +257,8 @@ func TestRefusedChanges(t *testing.T) {
 	}
 }
 
-// TestQuorumIsKept refuses to remove a member that is needed, and allows to
-// remove the dead one.
+// TestQuorumIsKept tries to remove a member that the quorum needs, which is refused, and one that is down, which is
+// not.
 func TestQuorumIsKept(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -286,7 +282,8 @@ func TestQuorumIsKept(t *testing.T) {
 		r.kill()
 		c.await("the dead members to be missed", func() bool { return lead.node().transport.LastReceived(r.id).IsZero() })
 	}
-	if err := lead.node().AddMember(t.Context(), members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}); !errors.Is(err, ErrUnhealthy) {
+	unreachable := members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}
+	if err := lead.node().AddMember(t.Context(), unreachable); !errors.Is(err, ErrUnhealthy) {
 		t.Errorf("a member is added without a quorum: %v", err)
 	}
 
@@ -296,11 +293,11 @@ func TestQuorumIsKept(t *testing.T) {
 	}
 }
 
-// TestConcurrentChanges asks for many changes at once on all members: each is
-// answered, and a refused one holds nobody up.
+// TestConcurrentChanges asks for many changes at once on all members: each one is answered, and a refused one does
+// not block the others.
 func TestConcurrentChanges(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = patience })
+	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = testTimeout })
 	const each = 4
 	var group sync.WaitGroup
 	for i, r := range c.members {
@@ -339,14 +336,14 @@ func TestUpdatePeerURLs(t *testing.T) {
 		return c.leader().node().UpdateMember(ctx, moved.id, []string{moved.server.URL})
 	})
 	load := c.newLoad(4)
-	load.more(50)
+	load.awaitMore(50)
 	moved.restart()
 	c.awaitServing(moved)
 	load.finish()
 }
 
-// TestLostData starts a member under its old identity without its data: it must
-// end with an error that says what to do, and harm nobody.
+// TestLostData starts a member under its old identity without its data: it must end with an error that says what to
+// do, and must not harm the cluster.
 func TestLostData(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -372,16 +369,16 @@ func TestLostData(t *testing.T) {
 	c.settle()
 }
 
-// TestNothingLeaks wants all that a cluster has started to end with it.
+// TestNothingLeaks checks that everything ends that a cluster has started.
 func TestNothingLeaks(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("cluster", func(t *testing.T) {
 		c := newCluster(t, 3, smallLog)
 		load := c.newLoad(4)
 		for _, r := range c.members {
-			load.more(50)
+			load.awaitMore(50)
 			r.stop()
-			load.more(50)
+			load.awaitMore(50)
 			r.restart()
 			c.awaitServing(r)
 		}

@@ -18,7 +18,7 @@ import (
 	"pando/tree"
 )
 
-// begins is where the log in memory begins: who is behind that needs a snapshot.
+// begins is the first index of the log in memory. A member that needs an earlier entry gets a snapshot.
 func (r *replica) begins() uint64 {
 	r.c.t.Helper()
 	first := make(chan uint64, 1)
@@ -28,7 +28,7 @@ func (r *replica) begins() uint64 {
 	return <-first
 }
 
-// outrun writes until the leader no longer has what a member at index needs.
+// outrun writes until the leader no longer has the entries that a member at the index needs.
 func (c *cluster) outrun(index uint64) {
 	c.t.Helper()
 	lead := c.leader()
@@ -42,8 +42,7 @@ func (c *cluster) outrun(index uint64) {
 	})
 }
 
-// TestCatchUpBySnapshot leaves a member far behind, and lets it come back while
-// the leader goes on writing.
+// TestCatchUpBySnapshot starts a member that is far behind while the leader writes.
 func TestCatchUpBySnapshot(t *testing.T) {
 	t.Parallel()
 	for name, down := range map[string]func(c *cluster, r *replica) (back func()){
@@ -60,14 +59,13 @@ func TestCatchUpBySnapshot(t *testing.T) {
 			back := down(c, lagging)
 			c.leader(c.others(lagging)...)
 			load := c.newLoad(4, c.others(lagging)...)
-			load.more(300)
+			load.awaitMore(300)
 			c.await("the log to be compacted", func() bool { return c.leader(c.others(lagging)...).begins() > at+1 })
 			back()
 			c.awaitServing(lagging)
-			load.more(300)
+			load.awaitMore(300)
 			load.finish()
-			// What came by snapshot must be there after a crash too, and what
-			// followed it.
+			// The snapshot and the entries after it must survive a crash.
 			lagging.kill()
 			lagging.restart()
 			c.awaitServing(lagging)
@@ -76,20 +74,20 @@ func TestCatchUpBySnapshot(t *testing.T) {
 	}
 }
 
-// TestWatchersAcrossSnapshot watches a member that catches up by snapshot: its
-// watchers are told that they missed something, and see the rest.
+// TestWatchersAcrossSnapshot watches a member that catches up by a snapshot: its watchers learn that they missed
+// events, and get all later ones.
 func TestWatchersAcrossSnapshot(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	lagging := c.follower()
-	watchers := []*eventFollower{follow(lagging), follow(lagging), follow(c.leader())}
+	watchers := []*eventWatcher{watch(lagging), watch(lagging), watch(c.leader())}
 	c.leader().set("/before", "1")
 	c.settle()
 	for range 3 {
 		at := lagging.node().Status().Applied
 		c.isolate(lagging)
 		load := c.newLoad(4, c.others(lagging)...)
-		load.more(300)
+		load.awaitMore(300)
 		c.await("the log to be compacted", func() bool { return c.leader(c.others(lagging)...).begins() > at+1 })
 		c.links.heal()
 		load.finish()
@@ -104,8 +102,8 @@ func TestWatchersAcrossSnapshot(t *testing.T) {
 	}
 }
 
-// TestJoinIdleCluster adds a member to a cluster that writes nothing, whose log
-// is compacted, and whose last checkpoint is from before the member came.
+// TestJoinIdleCluster adds a member to an idle cluster whose log is compacted, and whose last checkpoint is older
+// than the member.
 func TestJoinIdleCluster(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 3} {
@@ -129,7 +127,7 @@ func TestReplaceWiped(t *testing.T) {
 	for range 3 {
 		victim := c.follower()
 		victim.kill()
-		load.more(50)
+		load.awaitMore(50)
 		via := c.leader()
 		c.remove(victim, via)
 		if err := os.RemoveAll(victim.dir); err != nil {
@@ -140,9 +138,9 @@ func TestReplaceWiped(t *testing.T) {
 	load.finish()
 }
 
-// TestSnapshotInTheWay hands a member snapshots that it has no use for: they
-// leave nothing, and the one that it needs later is not harmed by them.
-func TestSnapshotInTheWay(t *testing.T) {
+// TestUselessSnapshots sends a member snapshots that it does not need: they leave nothing, and do not harm the one
+// that it needs later.
+func TestUselessSnapshots(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, smallLog)
 	c.outrun(1)
@@ -171,7 +169,7 @@ func TestSnapshotInTheWay(t *testing.T) {
 	if _, err := os.Stat(incoming); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a snapshot that is older than the member leaves its file: %v", err)
 	}
-	// Others are received only if they say that they are newer.
+	// Other snapshots are received only if they are announced as newer.
 	m.Snapshot.Metadata.Index = new(m.GetSnapshot().GetMetadata().GetIndex() + 1<<20)
 	if err := target.node().receiveSnapshot(m, bytes.NewReader(data[:len(data)/2]), int64(len(data))); err == nil {
 		t.Error("half a snapshot was taken")
@@ -207,9 +205,9 @@ func TestSnapshotInTheWay(t *testing.T) {
 	c.settle()
 }
 
-// TestReplacedEntriesStayAway crashes after a snapshot has taken the place of
-// entries that were never committed: they must not follow it in the log.
-func TestReplacedEntriesStayAway(t *testing.T) {
+// TestReplacedEntriesStayReplaced crashes after a snapshot has replaced entries that were never committed: they must
+// not follow it in the log.
+func TestReplacedEntriesStayReplaced(t *testing.T) {
 	entries := func(from, to, term uint64) []*raftpb.Entry {
 		var list []*raftpb.Entry
 		for i := from; i <= to; i++ {
@@ -237,7 +235,9 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 		}
 	}
 	must(sender.Append(&raftpb.HardState{Term: new(uint64(3)), Commit: new(uint64(9))}, entries(1, 9, 3)))
-	_, err := sender.Checkpoint(storage.Checkpoint{Delta: store.TakeDelta(), Applied: 9, Term: 3, ConfState: conf, Members: []byte(`{"clusterID":"7","members":[]}`)})
+	_, err := sender.Checkpoint(storage.Checkpoint{
+		Delta: store.TakeDelta(), Applied: 9, Term: 3, ConfState: conf, Members: []byte(`{"clusterID":"7","members":[]}`),
+	})
 	must(err)
 	content, err := sender.ReadCheckpoint()
 	must(err)
@@ -251,7 +251,7 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 	must(disk.Append(&raftpb.HardState{Term: new(uint64(3)), Commit: new(uint64(9))}, nil))
 	must(disk.Close())
 
-	for last := uint64(9); last < 12; last++ { // after the crash, then after appends
+	for last := uint64(9); last < 12; last++ { // after the crash, and after each append
 		disk, recovered, err := storage.Open(options)
 		must(err)
 		log := newLogStorage()
@@ -265,9 +265,9 @@ func TestReplacedEntriesStayAway(t *testing.T) {
 	}
 }
 
-// TestSnapshotRefusedBeforeItComes announces snapshots that nobody may send, or that
-// can't be: not a byte of them is read or written.
-func TestSnapshotRefusedBeforeItComes(t *testing.T) {
+// TestSnapshotRefusedUnread announces snapshots that are impossible or not from the leader: no byte of them is read
+// or written.
+func TestSnapshotRefusedUnread(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
 	lead, target := c.leader(), c.follower()

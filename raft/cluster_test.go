@@ -28,18 +28,18 @@ const (
 	clusterTimeout       = 3 * time.Second // of a proposal or a read
 )
 
-// cluster is a cluster of members in this process, which talk to each other over
-// real HTTP, through links that the test can disturb.
+// cluster is a cluster of members in this process, which connect over real HTTP, through links that the test can
+// disturb.
 type cluster struct {
 	t       testing.TB
 	id      members.ID
 	links   *links
-	members []*replica // in the order in which they came; removed ones stay
+	members []*replica // in the order in which they were added; removed ones stay
 	loads   []*load
 	tune    func(*Config)
 }
 
-// replica is one member: what survives it, and its node while it is up.
+// replica is one member: what survives its end, and its node while it is up.
 type replica struct {
 	c      *cluster
 	id     members.ID
@@ -51,14 +51,14 @@ type replica struct {
 	seen   *recorder
 	disk   *storage.Disk
 	client *http.Client
-	resume chan struct{} // closed to let a paused member go on
-	named  []*replica    // whom its flags name; nil for all
+	resume chan struct{} // closed to unpause a paused member
+	named  []*replica    // the members in its flags; nil for all
 }
 
 // newCluster starts a cluster and waits until it has a leader.
 func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 	c := &cluster{t: t, id: 7, links: newLinks(), tune: tune}
-	t.TempDir() // the first one registers that all are removed, which must be after close
+	t.TempDir() // the first call registers the removal of the directories, which must come after close
 	t.Cleanup(c.close)
 	for range size {
 		c.newReplica()
@@ -74,8 +74,8 @@ func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 	return c
 }
 
-// newReplica makes a member that is not started yet. Its server listens for as
-// long as the test runs, as a host does whose process comes and goes.
+// newReplica makes a member that is not started. Its server listens until the test ends, as a host does on which
+// processes start and end.
 func (c *cluster) newReplica() *replica {
 	n := len(c.members) + 1
 	r := &replica{
@@ -88,7 +88,7 @@ func (c *cluster) newReplica() *replica {
 	return r
 }
 
-// signed says in each request whose it is, so that the links know whom to let pass.
+// signed puts the sender into each request, so that the links can tell which one applies.
 type signed struct {
 	http.RoundTripper
 	from members.ID
@@ -107,7 +107,7 @@ func (r *replica) serve(w http.ResponseWriter, req *http.Request) {
 	from, err := members.ParseID(req.Header.Get("X-Pando-From"))
 	defer func() {
 		if aborted := recover(); aborted != nil {
-			// Otherwise the server reads on before it closes the connection.
+			// Otherwise the server reads the rest of the request before it closes the connection.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 			panic(aborted)
 		}
@@ -122,8 +122,7 @@ func (r *replica) serve(w http.ResponseWriter, req *http.Request) {
 	(*h).ServeHTTP(linked, req)
 }
 
-// start opens the data, or makes it, and starts the node: as a founder, as a
-// member that joins peers, or again.
+// start opens the data or creates it, and starts the node: as a founder, as a member that joins peers, or again.
 func (r *replica) start(founders, peers []members.Member) {
 	r.c.t.Helper()
 	if err := r.tryStart(founders, peers); err != nil {
@@ -169,11 +168,11 @@ func (r *replica) tryStart(founders, peers []members.Member) error {
 	var handler http.Handler = mux
 	r.up.Store(node)
 	r.peer.Store(&handler)
-	r.c.links.sever(r.id, mended)
+	r.c.links.setAll(r.id, mended)
 	return nil
 }
 
-// serveMembers tells the members as httpapi does on the peer port.
+// serveMembers serves the list of members as httpapi does on the peer port.
 func (r *replica) serveMembers(w http.ResponseWriter, _ *http.Request) {
 	type item struct {
 		ID       uint64   `json:"id"`
@@ -191,7 +190,7 @@ func (r *replica) serveMembers(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// contacts are the peer URLs that the flags of a member would name.
+// contacts gives the peer URLs in a member's flags.
 func (r *replica) contacts(context.Context) []string {
 	var urls []string
 	named := r.c.members
@@ -206,7 +205,7 @@ func (r *replica) contacts(context.Context) []string {
 	return urls
 }
 
-// logger is silent unless the test is verbose and asks for it.
+// logger writes nothing unless the test is verbose and asks for it.
 func (c *cluster) logger() *zap.Logger {
 	if *clusterLog {
 		return zaptest.NewLogger(c.t)
@@ -235,15 +234,14 @@ func (r *replica) stop() {
 	r.shut()
 }
 
-// kill ends the member as a crash does: from one moment on nothing reaches its
-// peers or its disk.
+// kill ends the member as a crash does: from one moment on it reaches neither its peers nor its disk.
 func (r *replica) kill() {
 	r.c.t.Helper()
 	node := r.up.Swap(nil)
 	if node == nil {
 		return
 	}
-	r.c.links.sever(r.id, cut)
+	r.c.links.setAll(r.id, cut)
 	r.peer.Store(nil)
 	if err := r.disk.Close(); err != nil {
 		r.c.t.Error(err)
@@ -252,10 +250,10 @@ func (r *replica) kill() {
 	r.shut()
 }
 
-// shut takes away what a process takes with it.
+// shut closes what the kernel closes when a process ends.
 func (r *replica) shut() {
 	r.peer.Store(nil)
-	r.c.links.sever(r.id, cut)
+	r.c.links.setAll(r.id, cut)
 	if err := r.disk.Close(); err != nil {
 		r.c.t.Error(err)
 	}
@@ -267,7 +265,7 @@ func (r *replica) restart() {
 	r.start(nil, nil)
 }
 
-// pause stops the member's loop in its tracks, and nobody who happens to do its work.
+// pause stops the member's core: no goroutine can take the turn.
 func (r *replica) pause() {
 	r.c.t.Helper()
 	resume, paused := make(chan struct{}), make(chan struct{})
@@ -279,7 +277,7 @@ func (r *replica) pause() {
 func (c *cluster) close() {
 	c.links.heal()
 	for _, r := range c.members {
-		r.goOn()
+		r.unpause()
 	}
 	for _, r := range c.members {
 		r.kill()
@@ -299,7 +297,7 @@ func (c *cluster) running() []*replica {
 	return up
 }
 
-// others gives the running members but this one.
+// others gives the running members without this one.
 func (c *cluster) others(but *replica) []*replica {
 	var list []*replica
 	for _, r := range c.running() {
@@ -314,7 +312,7 @@ func (c *cluster) others(but *replica) []*replica {
 func (c *cluster) await(what string, done func() bool) {
 	c.t.Helper()
 	if !poll(done) {
-		c.t.Fatalf("waited %v for %s; %s", patience, what, c.describe())
+		c.t.Fatalf("waited %v for %s; %s", testTimeout, what, c.describe())
 	}
 }
 
@@ -338,8 +336,7 @@ func (c *cluster) awaitServing(list ...*replica) {
 	}
 }
 
-// leader waits until the given members, or all running ones, agree on one of
-// them as their leader.
+// leader waits until the given members, or all running ones, agree that one of them leads.
 func (c *cluster) leader(among ...*replica) *replica {
 	c.t.Helper()
 	if len(among) == 0 {
@@ -368,13 +365,13 @@ func agreed(among []*replica) *replica {
 	return found
 }
 
-// follower is some running member that does not lead.
+// follower gives a running member that does not lead.
 func (c *cluster) follower() *replica {
 	c.t.Helper()
 	return c.others(c.leader())[0]
 }
 
-// set writes a key on a member, which must succeed.
+// set writes a key on a member. It must succeed.
 func (r *replica) set(path, value string) *tree.Event {
 	r.c.t.Helper()
 	event, err := r.trySet(path, value)
@@ -389,7 +386,7 @@ func (r *replica) trySet(path, value string) (*tree.Event, error) {
 	return r.node().Propose(context.Background(), &tree.Command{Op: tree.OpSet, Path: path, Value: value})
 }
 
-// get reads a key on a member, linearizably. A missing one is "".
+// get makes a linearizable read of a key on a member. It returns "" for a missing key.
 func (r *replica) get(path string) (string, error) {
 	return r.read(context.Background(), path)
 }

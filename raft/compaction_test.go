@@ -12,8 +12,8 @@ import (
 	"pando/tree"
 )
 
-// TestLogIsBoundedInBytes writes large values over and over: what the log takes up in memory follows its bound on every
-// member, whatever the number of its entries.
+// TestLogIsBoundedInBytes writes large values again and again: on each member the memory of the log stays below its
+// bound, whatever the number of entries.
 func TestLogIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	const bound, size, writes = 4 << 20, 64 << 10, 200
@@ -50,7 +50,7 @@ func TestLogIsBoundedInBytes(t *testing.T) {
 	})
 }
 
-// logInMemory is a log in memory of entries with so many bytes each, accounted for.
+// logInMemory makes a log in memory whose entries count for this many bytes each.
 func logInMemory(t testing.TB, from, to uint64, size int) *logStorage {
 	t.Helper()
 	log := newLogStorage()
@@ -73,7 +73,7 @@ func appendTo(t testing.TB, log *logStorage, from, to, term uint64, size int) {
 	}
 }
 
-// TestLogBytes wants the bytes of the log in memory counted right, whatever happens to it.
+// TestLogBytes checks the count of bytes after each kind of change to the log.
 func TestLogBytes(t *testing.T) {
 	log := logInMemory(t, 11, 20, 1000)
 	want := func(what string, bytes int64) {
@@ -97,13 +97,14 @@ func TestLogBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("dropped again", 6_000)
-	if err := log.ApplySnapshot(&raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(50)), Term: new(uint64(3))}}); err != nil {
+	position := &raftpb.SnapshotMetadata{Index: new(uint64(50)), Term: new(uint64(3))}
+	if err := log.ApplySnapshot(&raftpb.Snapshot{Metadata: position}); err != nil {
 		t.Fatal(err)
 	}
 	want("a snapshot", 0)
 }
 
-// TestDroppable wants the log kept for those who need it, as far as the bound allows.
+// TestDroppable checks that the log keeps what members need, up to its bound.
 func TestDroppable(t *testing.T) {
 	const size = 1000
 	for _, test := range []struct {
@@ -113,10 +114,10 @@ func TestDroppable(t *testing.T) {
 		needed  uint64
 		want    uint64
 	}{
-		{"nobody needs it", 40, 16 * size, math.MaxUint64, 24},
-		{"somebody needs a part", 40, 16 * size, 11, 10},
-		{"somebody needs all", 40, 16 * size, 1, 0},
-		{"somebody needs more than the bound", 80, 16 * size, 1, 18}, // 64 and a step of 2 stay
+		{"no member needs it", 40, 16 * size, math.MaxUint64, 24},
+		{"a member needs a part", 40, 16 * size, 11, 10},
+		{"a member needs all", 40, 16 * size, 1, 0},
+		{"a member needs more than the bound", 80, 16 * size, 1, 18}, // 64 and a step of 2 stay
 		{"nothing is kept", 40, 0, math.MaxUint64, 39},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -129,20 +130,20 @@ func TestDroppable(t *testing.T) {
 	}
 }
 
-// TestLeaderKnowsWhoLags wants the leader to keep the log for its followers, and a follower for nobody.
-func TestLeaderKnowsWhoLags(t *testing.T) {
+// TestNeededByOthers checks that a leader keeps the log for its followers, and that a follower does not.
+func TestNeededByOthers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
 	c.leader().set("/key", "1")
 	c.settle()
 	lead, known := c.leader(), false
 	c.await("all acknowledgements", func() bool {
-		lead.inTask(func(c *core) {
+		lead.inTurnOf(func(c *core) {
 			last := c.state.lastIndex
 			if known = c.neededByOthers() == last+1; !known {
 				return
 			}
-			for i := range uint64(3) { // nobody can acknowledge it before this task ends
+			for i := range uint64(3) { // no follower can acknowledge it before this task ends
 				if err := c.proposer.offer(forwarded(2, i, "/key", "2"), time.Now()); err != nil {
 					t.Error(err)
 				}
@@ -154,7 +155,7 @@ func TestLeaderKnowsWhoLags(t *testing.T) {
 		})
 		return known
 	})
-	c.follower().inTask(func(c *core) {
+	c.follower().inTurnOf(func(c *core) {
 		if needed := c.neededByOthers(); needed != math.MaxUint64 {
 			t.Errorf("a follower keeps the log from entry %d on", needed)
 		}

@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// Disk is open. The node appends and writes checkpoints to it. The caller closes it after Stop.
 	Disk *storage.Disk
-	// Recovered is what Disk held when it was opened. The node takes it over.
+	// Recovered is what Disk held when it was opened. The caller must not use it after Start.
 	Recovered *storage.Recovered
 	// Bootstrap lists the members of a new cluster; nil when Recovered belongs to a running one.
 	Bootstrap []members.Member

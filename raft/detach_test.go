@@ -40,7 +40,7 @@ func TestDetach(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		r       *storage.Recovered
-		changes []members.ID // that the log makes: whom each entry adds, 0 for an empty one, 1 for commands
+		changes []members.ID // per entry: the member that it adds, 0 for an empty entry, 1 for commands
 		voters  int
 	}{
 		{"from the beginning", &storage.Recovered{Identity: id, Entries: logOf(1,
@@ -59,7 +59,8 @@ func TestDetach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Identity != (storage.Identity{ClusterID: 7, MemberID: 9}) || len(f.Voters) != test.voters || (len(f.Members) > 0) != (test.voters > 0) {
+			identity := storage.Identity{ClusterID: 7, MemberID: 9}
+			if f.Identity != identity || len(f.Voters) != test.voters || (len(f.Members) > 0) != (test.voters > 0) {
 				t.Errorf("got %+v", f)
 			}
 			if len(test.r.Entries) != len(test.changes) {
@@ -79,7 +80,7 @@ func TestDetach(t *testing.T) {
 	})
 }
 
-// effect is the member that an entry adds as a voter, 0 for an empty entry, 1 for one that has other data.
+// effect is the member that an entry adds as a voter, 0 for an empty entry, and 1 for other data.
 func effect(t *testing.T, e *raftpb.Entry) members.ID {
 	t.Helper()
 	if e.GetType() == raftpb.EntryNormal {

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// TestDeadLeaderIsReplaced kills a leader whose followers would miss it much later, if they waited for the election
-// timeout.
-func TestDeadLeaderIsReplaced(t *testing.T) {
+// TestEndedLeaderIsReplaced kills a leader: its followers must not wait for the election timeout.
+func TestEndedLeaderIsReplaced(t *testing.T) {
 	t.Parallel()
 	const tick, ticks = 5 * time.Millisecond, 400
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Tick, cfg.ElectionTicks = tick, ticks })
@@ -18,7 +17,7 @@ func TestDeadLeaderIsReplaced(t *testing.T) {
 	go old.kill()
 	c.leaderOf(rest, old)
 	if took := time.Since(killed); took > ticks*tick*3/4 {
-		t.Errorf("it took %v to replace the leader, as if nobody had seen it die", took)
+		t.Errorf("it took %v to replace the leader, as if no follower had noticed its end", took)
 	}
 	for _, r := range rest {
 		r.set("/after", "1")
@@ -46,9 +45,9 @@ func TestLostStreamKeepsLeader(t *testing.T) {
 	c.settle()
 }
 
-// TestFormerLeaderGoes lets a follower learn in one breath that the leader has handed over and that it has gone: it
-// follows the new one.
-func TestFormerLeaderGoes(t *testing.T) {
+// TestFormerLeaderEnds lets a follower learn at the same time that the leader has transferred the leadership and that
+// it has ended: the follower must follow the new leader.
+func TestFormerLeaderEnds(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
 	former := c.leader()
@@ -61,11 +60,11 @@ func TestFormerLeaderGoes(t *testing.T) {
 	former.stop()
 	n := follower.node()
 	c.await("the former leader to be missed", func() bool { return n.transport.LastReceived(former.id).IsZero() })
-	// What came is worked off in one go, and this behind it.
+	// The core handles all messages in one turn, and then this task.
 	forgot := make(chan bool, 1)
 	n.inbox.post(func(c *core) { forgot <- c.elections.campaign.isSet() })
-	follower.goOn()
+	follower.unpause()
 	if <-forgot {
-		t.Error("the follower forgot the new leader when the former one went")
+		t.Error("the follower forgot the new leader when the former one ended")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"pando/tree"
 )
 
-// garbage is entries that no member can apply.
+// garbage gives entries that no member can apply.
 func garbage(t testing.TB) map[string]*raftpb.Entry {
 	t.Helper()
 	normal := func(data ...byte) *raftpb.Entry { return &raftpb.Entry{Data: data} }
@@ -38,17 +38,22 @@ func garbage(t testing.TB) map[string]*raftpb.Entry {
 		"a consistency check":    normal(kindAudit, auditVersion, '{'),
 		"its result":             normal(kindAuditResult, auditVersion, '['),
 		"no change of a member":  {Type: raftpb.EntryConfChange.Enum(), Data: []byte{0xff}},
-		"a change of nobody":     change(&raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: []byte("{")}),
+		"a change of no member": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: []byte("{"),
+		}),
 		"a change of two members": change(&raftpb.ConfChange{
 			Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 10}),
 		}),
-		"an unknown change":        change(&raftpb.ConfChange{Type: raftpb.ConfChangeType(9).Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 9})}),
+		"an unknown change": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeType(9).Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 9}),
+		}),
 		"a change of another form": {Type: raftpb.EntryConfChangeV2.Enum(), Data: []byte{0xff}},
 		"an unknown type":          {Type: raftpb.EntryType(7).Enum(), Data: []byte("x")},
 	}
 }
 
-// TestGarbageIsRefused forwards what can't be applied to a leader and to a follower: it must not enter the log.
+// TestGarbageIsRefused forwards entries that cannot be applied to a leader and to a follower: they must not get into
+// the log.
 func TestGarbageIsRefused(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -61,7 +66,7 @@ func TestGarbageIsRefused(t *testing.T) {
 	}
 	for name, entries := range proposals {
 		for _, r := range c.running() {
-			r.inTask(func(c *core) {
+			r.inTurnOf(func(c *core) {
 				last := c.state.lastIndex
 				c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
 				for c.raw.HasReady() {
@@ -76,15 +81,16 @@ func TestGarbageIsRefused(t *testing.T) {
 	c.leader().set("/after", "1")
 	c.settle()
 	if exists(c.leader(), "/refused") {
-		t.Error("half of a proposal was taken")
+		t.Error("half of a proposal was accepted")
 	}
 }
 
-// TestMembersWithoutURLs forwards changes that would leave a member without a peer URL in the cluster.
+// TestMembersWithoutURLs forwards changes after which a member of the cluster would have no peer URL.
 func TestMembersWithoutURLs(t *testing.T) {
-	nobody, somebody := members.Member{ID: 9}, members.Member{ID: 9, PeerURLs: []string{"http://m9:2380"}}
+	unreachable, reachable := members.Member{ID: 9}, members.Member{ID: 9, PeerURLs: []string{"http://m9:2380"}}
 	for kind, asks := range map[raftpb.ConfChangeType]bool{
-		raftpb.ConfChangeAddNode: true, raftpb.ConfChangeAddLearnerNode: true, raftpb.ConfChangeUpdateNode: true, raftpb.ConfChangeRemoveNode: false,
+		raftpb.ConfChangeAddNode: true, raftpb.ConfChangeAddLearnerNode: true,
+		raftpb.ConfChangeUpdateNode: true, raftpb.ConfChangeRemoveNode: false,
 	} {
 		check := func(m members.Member) error {
 			data, err := proto.Marshal(&raftpb.ConfChange{Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)})
@@ -93,17 +99,17 @@ func TestMembersWithoutURLs(t *testing.T) {
 			}
 			return checkEntry(&raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data})
 		}
-		if err := check(nobody); errors.Is(err, errEntry) != asks {
+		if err := check(unreachable); errors.Is(err, errEntry) != asks {
 			t.Errorf("%v without a URL: %v", kind, err)
 		}
-		if err := check(somebody); err != nil {
+		if err := check(reachable); err != nil {
 			t.Errorf("%v: %v", kind, err)
 		}
 	}
 }
 
-// TestLastVoterStays applies the removal of the only member with a vote, which a member may have forwarded: it is
-// refused, and ends nobody.
+// TestLastVoterStays applies the removal of the only voter, which a member may have forwarded: it is refused and ends
+// no member.
 func TestLastVoterStays(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
@@ -113,7 +119,10 @@ func TestLastVoterStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.node.inbox.post(func(c *core) {
-		c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.state.id), Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}}})
+		c.receive(&raftpb.Message{
+			Type: raftpb.MsgProp.Enum(), From: (*uint64)(&m.node.state.id),
+			Entries: []*raftpb.Entry{{Type: data.Type, Data: data.Data}},
+		})
 	})
 	m.set("/after", "1")
 	if _, there := m.node.Members().Get(m.node.state.id); !there {
@@ -121,9 +130,9 @@ func TestLastVoterStays(t *testing.T) {
 	}
 }
 
-// TestAnswersOwnBatchAlone applies a batch that bears the number of one of this member's but holds less: the member's own
-// is still answered.
-func TestAnswersOwnBatchAlone(t *testing.T) {
+// TestOtherBatchAnswersNothing applies a batch that has the number of one of this member's and fewer commands: only
+// the member's own batch may answer the caller.
+func TestOtherBatchAnswersNothing(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
 	l := m.start().core
@@ -134,7 +143,7 @@ func TestAnswersOwnBatchAlone(t *testing.T) {
 		c.proposer.inFlight.batches[1] = inFlightBatch{proposals: []*proposal{p}, since: time.Now()}
 		c.proposer.inFlight.applied(1, nil)
 		if len(p.done) > 0 {
-			t.Error("a strange batch answers a proposal")
+			t.Error("another batch answers a proposal")
 		}
 		c.proposer.inFlight.applied(1, make([]tree.Result, 1))
 	})
@@ -146,15 +155,16 @@ func TestAnswersOwnBatchAlone(t *testing.T) {
 
 // propose puts an entry into the log as no member does.
 func (r *replica) proposeRaw(e *raftpb.Entry) {
-	r.inTask(func(c *core) {
-		if err := c.raw.Step(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}); err != nil {
+	r.inTurnOf(func(c *core) {
+		m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}
+		if err := c.raw.Step(m); err != nil {
 			r.c.t.Error(err)
 		}
 	})
 }
 
-// TestSkipEntry has each kind of garbage in the log of a cluster all the same: all members end with an error that names the
-// entry, and go on with everything else when they are started to skip it.
+// TestSkipEntry puts each kind of garbage into the log of a cluster: all members end with an error that names the
+// entry. When they are started to skip it, they have all other data.
 func TestSkipEntry(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"an unknown kind", "half a command", "a change of two members"} {
@@ -193,7 +203,7 @@ func TestSkipEntry(t *testing.T) {
 				if !exists(r, "/before") || !exists(r, "/after") {
 					t.Errorf("member %d has lost something else", r.id)
 				}
-				r.stop() // writes a checkpoint behind the entry
+				r.stop() // writes a checkpoint that is newer than the entry
 			}
 			c.tune = func(cfg *Config) {
 				if skipped, err := SkipEntry(cfg.Recovered, id); err != nil || skipped {
@@ -208,8 +218,8 @@ func TestSkipEntry(t *testing.T) {
 	}
 }
 
-// awaitGarbage waits until some member has met the garbage and ended, takes down all others, and gives the entry that the
-// error names.
+// awaitGarbage waits until a member has ended because of the garbage, kills all others, and returns the entry that
+// the error names.
 func (c *cluster) awaitGarbage() EntryID {
 	c.t.Helper()
 	var node *Node
@@ -265,7 +275,7 @@ func TestSkipEntryRefuses(t *testing.T) {
 	}
 }
 
-// TestPanicAdvice panics on the loop: the member ends, and only what speaks of its data may advise to replace that.
+// TestPanicAdvice panics in a turn: the member ends. Only an error about its data may advise to replace the data.
 func TestPanicAdvice(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -276,7 +286,8 @@ func TestPanicAdvice(t *testing.T) {
 		"a fault of the library": {func(c *core) { newRaftLogger(c.log).Panicf("unexpected error (%v)", "x") }, errPanic},
 		"a contradicted log": {func(c *core) {
 			_ = c.raw.Step(&raftpb.Message{
-				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.state.id), Term: new(c.state.term.Load() + 1), Commit: new(uint64(1 << 40)),
+				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.state.id),
+				Term: new(c.state.term.Load() + 1), Commit: new(uint64(1 << 40)),
 			})
 		}, ErrBroken},
 	} {

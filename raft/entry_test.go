@@ -86,13 +86,13 @@ func FuzzDecodeBatch(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(again, b) {
 			t.Errorf("%+v became %+v, %v", b, again, err)
 		}
-		// What decodes can be applied.
+		// A batch that decodes can be applied.
 		tree.New(10).Apply(b.time, b.commands)
 	})
 }
 
-// TestAsTold holds that a member knows its own name again.
-func TestAsTold(t *testing.T) {
+// TestOwnNameIsRecognized checks that a member recognizes its own name in the list of members, whatever bytes it has.
+func TestOwnNameIsRecognized(t *testing.T) {
 	for _, name := range []string{"", "one", "naïve 🌲", "m\xff", "\xff\xfe\xed\xa0\x80x", "\x00\ufffd<&>\u2028"} {
 		data, err := encodeAttributes(attributes{Name: name})
 		if err != nil {

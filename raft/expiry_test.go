@@ -9,14 +9,14 @@ import (
 	"pando/tree"
 )
 
-// steppedClock is a wall clock that somebody sets.
+// steppedClock is a wall clock that the test sets.
 type steppedClock struct{ ahead atomic.Int64 }
 
 func (c *steppedClock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.ahead.Load())) }
 
 func (c *steppedClock) step(by time.Duration) { c.ahead.Add(int64(by)) }
 
-// setTTL sets a key that expires after a while by the clock.
+// setTTL sets a key that expires after this time by the clock.
 func (m *testMember) setTTL(path string, ttl time.Duration) *tree.Event {
 	m.t.Helper()
 	return m.propose(tree.Command{Op: tree.OpSet, Path: path, Expires: m.cfg.Now().Add(ttl).UnixNano()})
@@ -45,8 +45,8 @@ func TestClockSteps(t *testing.T) {
 		m, clock := newClockMember(t)
 		m.setTTL("/soon", 100*time.Millisecond)
 		clock.step(-time.Hour)
-		// It is due in an hour now. Others expire by the new clock, later than
-		// /soon would have, and don't drag it along.
+		// Its TTL ends in an hour now. Other keys expire by the new clock, later than /soon would have, and must not
+		// expire it, too.
 		m.setTTL("/later", 200*time.Millisecond)
 		m.await("/later to expire", func() bool { return !m.exists("/later") })
 		if !m.exists("/soon") {
@@ -72,7 +72,7 @@ func TestClockSteps(t *testing.T) {
 	t.Run("forwards while stopped", func(t *testing.T) {
 		m, clock := newClockMember(t)
 		var want []string
-		for i := range 600 { // more than two sweeps take
+		for i := range 600 { // more than two commands expire
 			path := fmt.Sprintf("/k%03d", 599-i)
 			m.setTTL(path, time.Hour+time.Duration(i)*time.Second)
 			want = append(want, path)
@@ -101,8 +101,7 @@ func TestClockSteps(t *testing.T) {
 	})
 }
 
-// TestExpiryUnderLoad has keys fall due while others are written: none is
-// forgotten, and the sweeps do not stop the writes.
+// TestExpiryUnderLoad has TTLs end while other keys are written: every key expires, and the writes continue.
 func TestExpiryUnderLoad(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)

@@ -9,7 +9,7 @@ import (
 	"pando/storage"
 )
 
-// force does what --force-new-cluster does to a stopped member, and starts it.
+// force makes a stopped member the only one of its cluster, as --force-new-cluster does, and starts it.
 func (r *replica) force(t *testing.T) []members.Member {
 	t.Helper()
 	removed := forceData(t, r.dir)
@@ -31,14 +31,14 @@ func forceData(t *testing.T, dir string) []members.Member {
 	return removed
 }
 
-func (r *replica) wantAlone(t *testing.T) {
+func (r *replica) checkAlone(t *testing.T) {
 	t.Helper()
 	if list := r.node().Members().List(); len(list) != 1 || list[0].ID != r.id || list[0].Learner {
 		t.Errorf("the members are %+v", list)
 	}
 }
 
-// killAll ends all members as a loss of power does.
+// killAll ends all members at once, as a loss of power does.
 func (c *cluster) killAll() {
 	c.t.Helper()
 	for _, r := range c.members {
@@ -59,7 +59,7 @@ func TestForceNewCluster(t *testing.T) {
 		if removed := last.force(t); len(removed) != 2 {
 			t.Errorf("removed %v", removed)
 		}
-		last.wantAlone(t)
+		last.checkAlone(t)
 		for i := range 20 {
 			if got, err := last.get(fmt.Sprintf("/key%d", i)); got != "v" || err != nil {
 				t.Errorf("key%d is %q, %v", i, got, err)
@@ -88,7 +88,7 @@ func TestForceNewCluster(t *testing.T) {
 	})
 }
 
-// TestForceNewClusterKeepsData wants all that the survivor had in its log and its checkpoint.
+// TestForceNewClusterKeepsData checks that nothing in the log and the checkpoint of the member is lost.
 func TestForceNewClusterKeepsData(t *testing.T) {
 	t.Parallel()
 	t.Run("what may have been acknowledged stays", func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestForceNewClusterKeepsData(t *testing.T) {
 		}
 		c.killAll()
 		leader.force(t)
-		leader.wantAlone(t)
+		leader.checkAlone(t)
 		for path, want := range map[string]string{"/committed": "1", "/tail": "unknown"} {
 			if got, err := leader.get(path); got != want || err != nil {
 				t.Errorf("%s is %q, %v; want %q", path, got, err, want)
@@ -120,14 +120,14 @@ func TestForceNewClusterKeepsData(t *testing.T) {
 			r.stop()
 		}
 		last.force(t)
-		last.wantAlone(t)
+		last.checkAlone(t)
 		if n := last.node().Tree().View().Nodes(); n != 35 {
 			t.Errorf("%d keys", n)
 		}
 	})
 }
 
-// TestForceNewClusterMembers is about who comes, or comes back, to the new cluster.
+// TestForceNewClusterMembers adds members to the new cluster, and starts members of the old one.
 func TestForceNewClusterMembers(t *testing.T) {
 	t.Parallel()
 	t.Run("grows again", func(t *testing.T) {
@@ -172,8 +172,7 @@ func TestForceNewClusterMembers(t *testing.T) {
 		old := c.members[0]
 		old.set("/key", "v")
 		joined := c.newReplica()
-		// It may get the vote just before it is stopped; then there is nothing to
-		// prove, and nothing to break.
+		// If it gets its vote just before it is stopped, this test proves nothing and must not fail.
 		if err := old.node().AddMember(t.Context(), joined.member()); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +180,7 @@ func TestForceNewClusterMembers(t *testing.T) {
 		c.await("the new member to get the key", func() bool { return joined.node().Tree().View().Lookup("/key") != nil })
 		c.killAll()
 		joined.force(t)
-		joined.wantAlone(t)
+		joined.checkAlone(t)
 		joined.set("/more", "1")
 	})
 }

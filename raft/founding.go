@@ -52,13 +52,14 @@ func randomFounding() members.ID {
 //
 // Only the goroutine that has the turn may use it.
 type foundingManager struct {
-	state      *logState
-	raft       dataProposer
-	registry   *members.Registry
-	log        *zap.Logger
-	caughtUp   func() bool                                 // whether the tree has what was committed before the start
-	foundingOf func(members.ID) (id members.ID, told bool) // as the member has announced it
-	changed    func()                                      // runs when the ID becomes known
+	state    *logState
+	raft     dataProposer
+	registry *members.Registry
+	log      *zap.Logger
+	caughtUp func() bool // whether the tree has what was committed before the start
+	// foundingOf is the ID that a member has announced, and whether it has announced any.
+	foundingOf func(members.ID) (id members.ID, announced bool)
+	changed    func() // runs when the ID becomes known
 	inTicks    func(n int) time.Time
 
 	hasCommands bool       // the log has, or had, a command: the cluster is not new
@@ -184,8 +185,8 @@ func (f *foundingManager) proposeIfMissing() {
 		if m.ID == f.state.id {
 			continue
 		}
-		id, told := f.foundingOf(m.ID)
-		all = all && told
+		id, announced := f.foundingOf(m.ID)
+		all = all && announced
 		known = max(known, id)
 	}
 	switch {

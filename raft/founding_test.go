@@ -10,7 +10,7 @@ import (
 	"pando/members"
 )
 
-// awaitFounding waits until all running members have the same founding ID, and gives it.
+// awaitFounding waits until all running members have the same founding ID, and returns it.
 func (c *cluster) awaitFounding() members.ID {
 	c.t.Helper()
 	var id members.ID
@@ -26,8 +26,8 @@ func (c *cluster) awaitFounding() members.ID {
 	return id
 }
 
-// TestFounding wants a cluster to get an ID of its own, and all who come to learn it,
-// from the log or from a snapshot, and to keep it.
+// TestFounding checks that a cluster gets an ID of its own, that new members learn it from the log or from a
+// snapshot, and that it stays.
 func TestFounding(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, smallLog)
@@ -54,9 +54,9 @@ func TestFounding(t *testing.T) {
 	}
 }
 
-// TestEarlierCluster founds a cluster again with the same flags, while one member still
-// has the data of the earlier one: more entries, of later terms. It must not lead, and
-// no key of the new cluster may go.
+// TestEarlierCluster founds a cluster with the same flags as an earlier one, while one member still has the data of
+// the earlier cluster: more entries, of later terms. That member must not lead, and no key of the new cluster may be
+// lost.
 func TestEarlierCluster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -83,7 +83,7 @@ func TestEarlierCluster(t *testing.T) {
 	old.restart()
 	for round := range 3 {
 		lead := c.leader(a, b)
-		lead.kill() // an election, which the old data would win
+		lead.kill() // an election that the old data would win
 		<-time.After(2 * clusterElectionTicks * clusterTick)
 		lead.restart()
 		c.leader(a, b).set("/round", fmt.Sprint(round))
@@ -102,8 +102,8 @@ func TestEarlierCluster(t *testing.T) {
 	old.kill()
 }
 
-// forget makes the member what an older version left: without a founding ID.
-func (r *replica) forget() {
+// dropFounding puts the member into the state that an older version leaves: without a founding ID.
+func (r *replica) dropFounding() {
 	r.c.t.Helper()
 	l := r.node().core
 	fresh := members.NewRegistry(r.c.id)
@@ -123,8 +123,8 @@ func (r *replica) forget() {
 	})
 }
 
-// separate ends the streams of members, as their restart would.
-func (c *cluster) separate(list ...*replica) {
+// reconnect ends the streams of members, as a restart would.
+func (c *cluster) reconnect(list ...*replica) {
 	c.t.Helper()
 	for _, r := range list {
 		c.isolate(r)
@@ -141,8 +141,8 @@ func (c *cluster) separate(list ...*replica) {
 	})
 }
 
-// TestFoundingOfAnOlderCluster gives an ID to a cluster that an older version founded,
-// and the same one to a member that alone has none.
+// TestFoundingOfAnOlderCluster gives an ID to a cluster that an older version founded, and the same ID to a single
+// member without one.
 func TestFoundingOfAnOlderCluster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -151,8 +151,8 @@ func TestFoundingOfAnOlderCluster(t *testing.T) {
 	c.settle()
 	t.Run("one member without", func(t *testing.T) {
 		for _, r := range c.members {
-			c.separate(r)
-			r.forget()
+			c.reconnect(r)
+			r.dropFounding()
 			c.links.heal()
 			if got := c.awaitFounding(); got != id {
 				t.Errorf("founding ID %s became %s", id, got)
@@ -160,14 +160,14 @@ func TestFoundingOfAnOlderCluster(t *testing.T) {
 		}
 	})
 	t.Run("all without", func(t *testing.T) {
-		// A request for a stream that was on its way when the links were cut tells the last ID once they are whole. Then
-		// not all members were without, and they are made to forget again.
+		// A request for a stream that was in flight when the links were cut may announce the last ID after they are
+		// healed. Then the members had the ID, and the test drops it again.
 		for range 10 {
-			c.settle() // so that no proposal of the last ID is left
+			c.settle() // no proposal of the last ID may be in flight
 			last := c.awaitFounding()
-			c.separate(c.members...)
+			c.reconnect(c.members...)
 			for _, r := range c.members {
-				r.forget()
+				r.dropFounding()
 			}
 			c.links.heal()
 			c.leader()
@@ -181,8 +181,8 @@ func TestFoundingOfAnOlderCluster(t *testing.T) {
 	c.settle()
 }
 
-// TestOlderVersionSkipsFounding reads the entry as versions do that know of no founding
-// IDs: as one of a comparison that they pass over.
+// TestOlderVersionSkipsFounding decodes the entry as versions without founding IDs do: as an audit entry that they
+// ignore.
 func TestOlderVersionSkipsFounding(t *testing.T) {
 	data := encodeFounding(77)
 	var start auditStart
@@ -192,7 +192,9 @@ func TestOlderVersionSkipsFounding(t *testing.T) {
 	if id, ok := decodeFounding(data); id != 77 || !ok {
 		t.Errorf("decoded %s, %v", id, ok)
 	}
-	for _, bad := range [][]byte{nil, {kindAudit}, {kindAudit, foundingVersion}, append(data, 1), encodeFounding(0), encodeFounding(members.Unfounded)} {
+	for _, bad := range [][]byte{
+		nil, {kindAudit}, {kindAudit, foundingVersion}, append(data, 1), encodeFounding(0), encodeFounding(members.Unfounded),
+	} {
 		if id, ok := decodeFounding(bad); ok {
 			t.Errorf("%x was read as founding ID %s", bad, id)
 		}

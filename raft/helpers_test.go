@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	patience    = time.Minute // for anything that must come, on a busy machine
+	testTimeout = time.Minute // for anything that must come, on a busy machine
 	testHistory = 5000
 )
 
-// testMember is a member of one and what survives it.
+// testMember is a member that is alone, and what survives its end.
 type testMember struct {
 	t    testing.TB
 	dir  string
@@ -29,7 +29,7 @@ type testMember struct {
 	disk *storage.Disk
 	node *Node
 	seen *recorder
-	// replayed is how many entries the last start found behind the checkpoint.
+	// replayed is the number of entries after the checkpoint at the last start.
 	replayed int
 }
 
@@ -42,7 +42,7 @@ func newTestMember(t testing.TB) *testMember {
 	return m
 }
 
-// start opens the data, or makes it, and starts the node.
+// start opens the data or creates it, and starts the node.
 func (m *testMember) start() *Node {
 	m.t.Helper()
 	options := storage.Options{DataDir: m.dir, HistorySize: testHistory}
@@ -70,7 +70,7 @@ func (m *testMember) start() *Node {
 	if cfg.Tick == 0 {
 		cfg.Tick = 10 * time.Millisecond
 	}
-	cfg.ElectionTicks, cfg.Timeout = 10, patience
+	cfg.ElectionTicks, cfg.Timeout = 10, testTimeout
 	if m.node, err = Start(cfg); err != nil {
 		m.t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (m *testMember) stop() {
 	}
 }
 
-// crash takes the disk away, and forgets the node.
+// crash closes the disk under the running node, and drops the node.
 func (m *testMember) crash() {
 	if err := m.disk.Close(); err != nil {
 		m.t.Error(err)
@@ -98,18 +98,17 @@ func (m *testMember) crash() {
 	m.node = nil
 }
 
-// await polls until done, and fails the test when that takes too long. It is for
-// the test's own goroutine.
+// await polls until done, and fails the test after testTimeout. Only the test's own goroutine may call it.
 func (m *testMember) await(what string, done func() bool) {
 	m.t.Helper()
 	if !poll(done) {
-		m.t.Fatalf("waited %v for %s", patience, what)
+		m.t.Fatalf("waited %v for %s", testTimeout, what)
 	}
 }
 
-// poll waits until done, and reports whether that came.
+// poll polls until done, and returns false after testTimeout.
 func poll(done func() bool) bool {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !done() {
 		if time.Now().After(deadline) {
 			return false
@@ -119,7 +118,7 @@ func poll(done func() bool) bool {
 	return true
 }
 
-// propose sends a command that must succeed.
+// propose proposes a command that must succeed.
 func (m *testMember) propose(c tree.Command) *tree.Event {
 	m.t.Helper()
 	event, err := m.node.Propose(m.t.Context(), &c)
@@ -134,13 +133,13 @@ func (m *testMember) set(path, value string) *tree.Event {
 	return m.propose(tree.Command{Op: tree.OpSet, Path: path, Value: value})
 }
 
-// exists reports whether there is a node at path.
+// exists reports whether the tree has a node at path.
 func (m *testMember) exists(path string) bool {
 	_, err := m.node.Tree().View().Get(path)
 	return err == nil
 }
 
-// dump is the whole tree with all indexes.
+// dump gives the whole tree with all indexes.
 func (m *testMember) dump() string {
 	m.t.Helper()
 	view := m.node.Tree().View()
@@ -160,7 +159,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// mustBeLogError wants an error of the log, not of the command.
+// mustBeLogError checks that an error is one of the log, not of the command.
 func mustBeLogError(t testing.TB, err error) {
 	t.Helper()
 	var e *tree.Error
@@ -169,7 +168,7 @@ func mustBeLogError(t testing.TB, err error) {
 	}
 }
 
-// recorder observes a node.
+// recorder counts what a node does.
 type recorder struct {
 	started, done, failed atomic.Int64
 	mu                    sync.Mutex
@@ -212,7 +211,7 @@ func (r *recorder) checkpointCount() int {
 	return len(r.checkpoints)
 }
 
-// rounds is how often a test repeats what it can hardly do often enough.
+// rounds is the number of repetitions of a test that depends on chance.
 func rounds() int {
 	if testing.Short() {
 		return 2

@@ -17,7 +17,7 @@ import (
 	"pando/raft/pace"
 )
 
-// logs observes what the members of a cluster log, each of its own.
+// logs collects the log lines of each member of a cluster.
 type logs struct {
 	mu sync.Mutex
 	of map[members.ID]*observer.ObservedLogs
@@ -41,19 +41,18 @@ func (l *logs) lines(r *replica, text string) []observer.LoggedEntry {
 	return l.of[r.id].Filter(func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, text) }).All()
 }
 
-// TestMissingMajorityIsTold leaves a member alone: it says what it waits for, and for
-// whom, and not with each tick.
-func TestMissingMajorityIsTold(t *testing.T) {
+// TestMissingMajorityIsLogged leaves one member running: it logs which members it waits for, at growing intervals.
+func TestMissingMajorityIsLogged(t *testing.T) {
 	t.Parallel()
-	var told logs
-	c := newCluster(t, 3, told.tune)
+	var logged logs
+	c := newCluster(t, 3, logged.tune)
 	left := c.members[0]
 	for _, r := range c.others(left) {
 		r.kill()
 	}
 	const text = "waiting for a majority of the members: 1 of 3 are here, 2 are needed"
-	c.await("the member to say what it waits for", func() bool { return len(told.lines(left, text)) == 2 })
-	first, second := told.lines(left, text)[0], told.lines(left, text)[1]
+	c.await("the member to say what it waits for", func() bool { return len(logged.lines(left, text)) == 2 })
+	first, second := logged.lines(left, text)[0], logged.lines(left, text)[1]
 	missing := first.ContextMap()["missing"].([]any)
 	for i, r := range c.members[1:] {
 		if name := missing[i].(string); !strings.Contains(name, r.name) || !strings.Contains(name, r.server.URL) {
@@ -62,38 +61,36 @@ func TestMissingMajorityIsTold(t *testing.T) {
 	}
 	// TestPace proves that the pauses grow.
 	if pause := second.Time.Sub(first.Time); pause < pace.First/2 {
-		t.Errorf("told twice within %v", pause)
+		t.Errorf("two lines within %v", pause)
 	}
 }
 
-// TestReplayIsNoNews restarts a member: the changes of the membership that it replays
-// were told of before.
-func TestReplayIsNoNews(t *testing.T) {
+// TestReplayIsNotLogged restarts a member: it does not log the changes of the membership that it replays.
+func TestReplayIsNotLogged(t *testing.T) {
 	t.Parallel()
-	var told logs
-	c := newCluster(t, 3, told.tune)
+	var logged logs
+	c := newCluster(t, 3, logged.tune)
 	again := c.follower()
-	if n := len(told.lines(again, "members changed")); n != 3 {
+	if n := len(logged.lines(again, "members changed")); n != 3 {
 		t.Errorf("%d lines about three founders", n)
 	}
 	again.kill()
 	again.restart()
 	c.awaitServing(again)
-	if lines := told.lines(again, "members changed"); len(lines) > 0 {
-		t.Errorf("told again: %v", lines)
+	if lines := logged.lines(again, "members changed"); len(lines) > 0 {
+		t.Errorf("logged again: %v", lines)
 	}
 	c.add(c.leader())
-	if n := len(told.lines(again, "members changed")); n == 0 {
-		t.Error("a new member is not told of")
+	if n := len(logged.lines(again, "members changed")); n == 0 {
+		t.Error("a new member is not logged")
 	}
 }
 
-// TestLeaderThatFlickers has a leader lose its streams again and again: the log does not
-// fill with it.
-func TestLeaderThatFlickers(t *testing.T) {
+// TestUnstableLeaderIsLoggedRarely has a leader lose its streams again and again: that must not fill the log.
+func TestUnstableLeaderIsLoggedRarely(t *testing.T) {
 	t.Parallel()
-	var told logs
-	c := newCluster(t, 3, told.tune)
+	var logged logs
+	c := newCluster(t, 3, logged.tune)
 	lead := c.leader()
 	follower := c.others(lead)[0]
 	l := follower.node().core
@@ -105,13 +102,13 @@ func TestLeaderThatFlickers(t *testing.T) {
 			}
 		})
 	}
-	if n := len(told.lines(follower, "no leader")) + len(told.lines(follower, "leader elected")); n > 8 {
-		t.Errorf("%d lines about 200 flickers", n)
+	if n := len(logged.lines(follower, "no leader")) + len(logged.lines(follower, "leader elected")); n > 8 {
+		t.Errorf("%d lines about 200 lost leaders", n)
 	}
 }
 
-// TestAbandonedChange asks for a change behind another one, and gives up before its turn
-// comes: it must not be made.
+// TestAbandonedChange asks for a change while another one is under way, and gives up before it begins: the change
+// must not be made.
 func TestAbandonedChange(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -141,13 +138,13 @@ func TestAbandonedChange(t *testing.T) {
 	c.settle()
 	for _, r := range c.members {
 		if _, made := r.node().Members().Get(51); made {
-			t.Errorf("member %d: the change was made although nobody waits for it", r.id)
+			t.Errorf("member %d: the change was made although its caller has given up", r.id)
 		}
 	}
 }
 
-// TestTwoLearnersCatchUp has two learners wait for their vote: one promotion is proposed
-// at a time, and not again with each tick.
+// TestTwoLearnersCatchUp has two learners that have caught up: one promotion is proposed at a time, and again only
+// after a pause.
 func TestTwoLearnersCatchUp(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -176,7 +173,7 @@ func TestTwoLearnersCatchUp(t *testing.T) {
 	})
 }
 
-// TestRemovedFollowerIsForgotten wants the statistics to be told who the members are.
+// TestRemovedFollowerIsForgotten checks that the observer gets the members after a removal.
 func TestRemovedFollowerIsForgotten(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

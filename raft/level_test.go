@@ -39,9 +39,9 @@ func (c *cluster) awaitLevel(level uint64) {
 	})
 }
 
-// expectLevel0 waits until the leader has heard the announcements of the members that run this program, and lets it
-// look at them. It must leave the level alone.
-func (c *cluster) expectLevel0(announced int) {
+// checkLevel0 waits until the leader has the announcements of this many members that run this program, and has it
+// decide again. It must not raise the level.
+func (c *cluster) checkLevel0(announced int) {
 	c.t.Helper()
 	c.await("the announcements", func() bool {
 		lead, n := c.leader().node(), 0
@@ -75,12 +75,12 @@ func TestLevelIsRaised(t *testing.T) {
 	t.Parallel()
 	t.Run("with the last member", func(t *testing.T) {
 		c := newCluster(t, 3, older("m1", "m2", "m3"))
-		c.expectLevel0(0)
+		c.checkLevel0(0)
 		for i, r := range c.members {
 			r.upgrade()
 			c.awaitServing(r)
 			if i < 2 {
-				c.expectLevel0(0)
+				c.checkLevel0(0)
 			}
 		}
 		c.awaitLevel(storage.FeatureLevel)
@@ -93,7 +93,7 @@ func TestLevelIsRaised(t *testing.T) {
 		c.must("add", func(ctx context.Context) error { return c.leader().node().AddMember(ctx, added.member()) })
 		c.members[2].upgrade()
 		c.awaitServing(c.members[:3]...)
-		c.expectLevel0(2)
+		c.checkLevel0(2)
 		added.join(c.leader(c.members[:3]...))
 		c.awaitLevel(storage.FeatureLevel)
 	})
@@ -174,7 +174,8 @@ func TestUnknownEntries(t *testing.T) {
 		text string
 		skip bool // the text offers to skip the entry
 	}{
-		"not ignorable": {[]byte{9, 1, 2, 3}, "is too old for an entry of kind 9, written at feature level 1: upgrade the program; the data is intact", true},
+		"not ignorable": {[]byte{9, 1, 2, 3},
+			"is too old for an entry of kind 9, written at feature level 1: upgrade the program; the data is intact", true},
 		"a higher level": {encodeLevel(storage.FeatureLevel + 1),
 			fmt.Sprintf("serves levels up to %d: upgrade the program; the data is intact", storage.FeatureLevel), false},
 	} {

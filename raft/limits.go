@@ -28,7 +28,7 @@ type limits struct {
 	message     int   // the longest message between members
 	queue       int   // proposals that wait for an entry
 	deferred    int   // proposals that raft has not taken
-	inbox       int   // messages that came from peers and wait for the loop
+	inbox       int   // messages that came from peers and wait for the core
 	sendQueue   int   // messages that wait for one peer
 	appends     int   // appends that wait for the disk
 	uncommitted int   // entries in the leader's log that wait for a quorum

@@ -12,13 +12,13 @@ import (
 	"pando/raft/transport"
 )
 
-// TestLimits wants each bound to have room for the largest of what it bounds.
+// TestLimits checks that each bound has room for the largest element that it bounds.
 func TestLimits(t *testing.T) {
 	for _, request := range []int64{1, 3 << 19, 10 << 20, 100 << 20, MaxRequestLimit} {
 		l := newLimits(request, LeastCatchUp(request))
 		command := int(request) + requestHead
 		for name, bound := range map[string]int{
-			"command": l.command, "message": l.message, "queue": l.queue, "held": l.deferred, "inbox": l.inbox,
+			"command": l.command, "message": l.message, "queue": l.queue, "deferred": l.deferred, "inbox": l.inbox,
 			"send queue": l.sendQueue, "appends": l.appends, "uncommitted": l.uncommitted, "in flight": l.inFlight,
 		} {
 			if bound < command {
@@ -31,7 +31,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestLargestMessage encodes the largest batch that a member may forward, behind all that can gather.
+// TestLargestMessage encodes the largest batch that a member may forward, after the most entries that can be
+// coalesced.
 func TestLargestMessage(t *testing.T) {
 	for _, request := range []int64{1, 3 << 19, 20 << 20} {
 		l := newLimits(request, 0)
@@ -64,14 +65,14 @@ func TestLargestRequest(t *testing.T) {
 	}
 }
 
-// TestLargestWrite writes the largest value that the request limit allows, by way of each member.
+// TestLargestWrite writes the largest value that the request limit allows, on each member.
 func TestLargestWrite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it copies a gigabyte, which takes a minute with the race detector")
 	}
 	t.Parallel()
-	const request = 17 << 20 // more than a member takes from its peers, or keeps on the way to them, under the usual limit
-	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 100, patience })
+	const request = 17 << 20 // exceeds what members accept and keep in flight under the usual limit
+	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 100, testTimeout })
 	for _, r := range c.running() {
 		r.set("/large", strings.Repeat(r.name[:1], request))
 		r.set("/small", r.name)
@@ -83,7 +84,7 @@ func TestLargestWrite(t *testing.T) {
 	}
 }
 
-// TestFirstAlwaysFits offers each bounded queue something larger than its bound, and then a little more.
+// TestFirstAlwaysFits offers each bounded queue an element that exceeds its bound, and then a small one.
 func TestFirstAlwaysFits(t *testing.T) {
 	t.Run("inbox", func(t *testing.T) {
 		b := newInbox(100)
@@ -95,7 +96,7 @@ func TestFirstAlwaysFits(t *testing.T) {
 				t.Error("the inbox takes more than its bound")
 			}
 			if !b.post(func(*core) {}) {
-				t.Error("the inbox drops what must not get lost")
+				t.Error("the inbox drops a task that must not get lost")
 			}
 			if tasks := b.take(nil); len(tasks) != 2 {
 				t.Errorf("%d tasks come out, want 2", len(tasks))

@@ -9,13 +9,11 @@ import (
 	"pando/tree"
 )
 
-// The model that histories are checked against. A key is a register; a directory
-// of keys in order is a list. Both are small: clients turn to a new key after a
-// while, so that the search stays short.
+// The model that histories are checked against. A key is a register; a directory of keys in order is a list. Both are
+// small: clients use a new key after a while, so that the search stays short.
 //
-// An operation whose fate is unknown may have happened at any time after its
-// call: it returns at the end of time, and whatever follows it in the order then
-// is after everything that anybody saw, so "never" is among the possibilities.
+// An operation whose outcome is unknown may have happened at any time after its call. In the history it returns at the end
+// of time. An order in which it comes after everything that a client saw means that it never happened.
 
 type linearOp uint8
 
@@ -31,19 +29,19 @@ const (
 type linearInput struct {
 	op   linearOp
 	key  string
-	prev string // what a swap or a deletion compares with
+	prev string // the value that a swap or a deletion compares with
 	val  string
 }
 
 type linearOutput struct {
 	unknown bool
 	code    tree.Code // of a failed command; zero for success
-	val     string    // what a read found, "" for nothing; a list's values with a comma behind each
-	index   uint64    // of the change, or of what was read
+	val     string    // the value that a read found, "" for none; a list's values with a comma after each
+	index   uint64    // of the change, or of the node that was read
 }
 
-// linearState is a register's value and the index of its last change, or a list's
-// values and the index of the last one. An index of zero is unknown.
+// linearState is the value of a register and the index of its last change, or the values of a list and the index of the
+// last one. An index of zero is unknown.
 type linearState struct {
 	val   string
 	index uint64
@@ -97,25 +95,25 @@ func (s linearState) step(in linearInput, out linearOutput) (bool, any) {
 		if out.val != s.val || s.index != 0 && out.index != 0 && s.index != out.index {
 			return false, s
 		}
-		// A read finds out what an unknown write left open.
+		// A read shows whether an unknown write has happened.
 		return true, linearState{s.val, max(s.index, out.index)}
 	}
 	return false, s
 }
 
-// change goes on to the next state, if the change's index may follow.
+// change gives the next state, if the change's index is possible.
 func (s linearState) change(out linearOutput, next linearState) (bool, any) {
 	if out.unknown {
 		return true, next
 	}
 	next.index = out.index
 	if next.val == "" {
-		next.index = 0 // nothing is there that could show it
+		next.index = 0 // no node has it
 	}
 	return out.code == 0 && out.index > s.index, next
 }
 
-// listed is the list as the model writes it.
+// listed gives the list in the form of the model.
 func listed(values []string) string {
 	if len(values) == 0 {
 		return ""

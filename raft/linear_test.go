@@ -15,9 +15,8 @@ import (
 	"pando/tree"
 )
 
-// TestLinearizable has clients put, swap, delete, post and read with a quorum, on
-// all members, while members are killed, paused and cut off and links lose and
-// reorder messages. What they saw must be what one tree could have answered.
+// TestLinearizable has clients put, swap, delete, post and make quorum reads on all members, while members are
+// killed, paused and cut off, and links lose and reorder messages. A single tree must be able to give all answers.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{3, 5} {
@@ -43,7 +42,7 @@ func TestLinearizable(t *testing.T) {
 	}
 }
 
-// linearHistory is what clients did and saw.
+// linearHistory is the operations of the clients with their outcomes.
 type linearHistory struct {
 	c     *cluster
 	start time.Time
@@ -52,7 +51,7 @@ type linearHistory struct {
 
 	mu  sync.Mutex
 	ops []porcupine.Operation
-	// posted and touched count the operations, to turn to new keys.
+	// posted and touched count the operations after which new keys are used.
 	posted, touched int
 	open            map[string]int // unknown outcomes by key
 }
@@ -65,7 +64,7 @@ const (
 )
 
 func (h *linearHistory) client(id int, random *rand.Rand) {
-	known := map[string]string{} // by key: what this client saw last
+	known := map[string]string{} // by key: the last value that this client saw
 	for n := 0; !closed(h.stop); n++ {
 		r := h.c.members[random.IntN(len(h.c.members))]
 		node := r.up.Load()
@@ -87,7 +86,7 @@ func (h *linearHistory) client(id int, random *rand.Rand) {
 	}
 }
 
-// choose gives the next operation: on one of few registers, or on the list.
+// choose gives the next operation: on one of a few registers, or on the list.
 func (h *linearHistory) choose(random *rand.Rand, value string) linearInput {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,7 +101,7 @@ func (h *linearHistory) choose(random *rand.Rand, value string) linearInput {
 	return in
 }
 
-// turn goes on to the next key.
+// turn gives the next key.
 func (h *linearHistory) turn(from linearInput) {
 	if from.op >= linearPost {
 		h.posted += opsPerList
@@ -111,7 +110,7 @@ func (h *linearHistory) turn(from linearInput) {
 	}
 }
 
-// readAll reads every key at last: what an unknown write has done must show, once.
+// readAll reads every key at the end, which shows whether the unknown writes have happened, each at most once.
 func (h *linearHistory) readAll(r *replica) {
 	keys := map[string]linearOp{}
 	for _, op := range h.ops {
@@ -128,7 +127,7 @@ func (h *linearHistory) readAll(r *replica) {
 	}
 }
 
-// do does an operation and notes it. A read that failed tells nothing.
+// do makes an operation and records it. A failed read is not recorded.
 func (h *linearHistory) do(client int, node *Node, in linearInput) (linearOutput, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -213,14 +212,16 @@ func (h *linearHistory) check(t *testing.T) {
 	}
 }
 
-// TestLinearModel makes sure that the model refuses what must be refused.
+// TestLinearModel checks that the model refuses histories that are not linearizable.
 func TestLinearModel(t *testing.T) {
 	const forever = math.MaxInt64
 	put := func(v string, call, end int64, out linearOutput) porcupine.Operation {
 		return porcupine.Operation{Input: linearInput{op: linearPut, key: "k", val: v}, Output: out, Call: call, Return: end}
 	}
 	get := func(v string, index uint64, call, end int64) porcupine.Operation {
-		return porcupine.Operation{Input: linearInput{op: linearGet, key: "k"}, Output: linearOutput{val: v, index: index}, Call: call, Return: end}
+		return porcupine.Operation{
+			Input: linearInput{op: linearGet, key: "k"}, Output: linearOutput{val: v, index: index}, Call: call, Return: end,
+		}
 	}
 	swap := func(prev, v string, call, end int64, out linearOutput) porcupine.Operation {
 		return porcupine.Operation{Input: linearInput{op: linearSwap, key: "k", prev: prev, val: v}, Output: out, Call: call, Return: end}
@@ -237,19 +238,25 @@ func TestLinearModel(t *testing.T) {
 		ops  []porcupine.Operation
 		want bool
 	}{
-		"read what was put":        {[]porcupine.Operation{put("a", 0, 1, at(2)), get("a", 2, 2, 3)}, true},
-		"stale read":               {[]porcupine.Operation{put("a", 0, 1, at(2)), put("b", 2, 3, at(3)), get("a", 2, 4, 5)}, false},
-		"lost write":               {[]porcupine.Operation{put("a", 0, 1, at(2)), get("", 0, 2, 3)}, false},
-		"read beside a put":        {[]porcupine.Operation{put("a", 0, 5, at(2)), get("", 0, 1, 2), get("a", 2, 3, 4)}, true},
-		"read goes back":           {[]porcupine.Operation{put("a", 0, 5, at(2)), get("a", 2, 1, 2), get("", 0, 3, 4)}, false},
-		"unknown that happened":    {[]porcupine.Operation{put("a", 0, forever, unknown), get("a", 2, 2, 3)}, true},
-		"unknown that did not":     {[]porcupine.Operation{put("a", 0, forever, unknown), get("", 0, 2, 3)}, true},
-		"unknown that came late":   {[]porcupine.Operation{put("a", 0, forever, unknown), get("", 0, 2, 3), get("a", 2, 4, 5)}, true},
-		"unknown that vanished":    {[]porcupine.Operation{put("a", 0, forever, unknown), get("a", 2, 2, 3), get("", 0, 4, 5)}, false},
-		"unknown that came twice":  {[]porcupine.Operation{put("a", 0, forever, unknown), get("a", 2, 2, 3), put("b", 4, 5, at(3)), get("a", 4, 6, 7)}, false},
-		"indexes go back":          {[]porcupine.Operation{put("a", 0, 1, at(5)), put("b", 2, 3, at(4))}, false},
-		"two swaps of one value":   {[]porcupine.Operation{put("a", 0, 1, at(2)), swap("a", "b", 2, 5, at(3)), swap("a", "c", 2, 5, at(4))}, false},
-		"a swap and a failed one":  {[]porcupine.Operation{put("a", 0, 1, at(2)), swap("a", "b", 2, 5, at(3)), swap("a", "c", 2, 5, failed)}, true},
+		"read what was put":      {[]porcupine.Operation{put("a", 0, 1, at(2)), get("a", 2, 2, 3)}, true},
+		"stale read":             {[]porcupine.Operation{put("a", 0, 1, at(2)), put("b", 2, 3, at(3)), get("a", 2, 4, 5)}, false},
+		"lost write":             {[]porcupine.Operation{put("a", 0, 1, at(2)), get("", 0, 2, 3)}, false},
+		"read beside a put":      {[]porcupine.Operation{put("a", 0, 5, at(2)), get("", 0, 1, 2), get("a", 2, 3, 4)}, true},
+		"read goes back":         {[]porcupine.Operation{put("a", 0, 5, at(2)), get("a", 2, 1, 2), get("", 0, 3, 4)}, false},
+		"unknown that happened":  {[]porcupine.Operation{put("a", 0, forever, unknown), get("a", 2, 2, 3)}, true},
+		"unknown that did not":   {[]porcupine.Operation{put("a", 0, forever, unknown), get("", 0, 2, 3)}, true},
+		"unknown that came late": {[]porcupine.Operation{put("a", 0, forever, unknown), get("", 0, 2, 3), get("a", 2, 4, 5)}, true},
+		"unknown that vanished":  {[]porcupine.Operation{put("a", 0, forever, unknown), get("a", 2, 2, 3), get("", 0, 4, 5)}, false},
+		"unknown that came twice": {[]porcupine.Operation{
+			put("a", 0, forever, unknown), get("a", 2, 2, 3), put("b", 4, 5, at(3)), get("a", 4, 6, 7),
+		}, false},
+		"indexes go back": {[]porcupine.Operation{put("a", 0, 1, at(5)), put("b", 2, 3, at(4))}, false},
+		"two swaps of one value": {[]porcupine.Operation{
+			put("a", 0, 1, at(2)), swap("a", "b", 2, 5, at(3)), swap("a", "c", 2, 5, at(4)),
+		}, false},
+		"a swap and a failed one": {[]porcupine.Operation{
+			put("a", 0, 1, at(2)), swap("a", "b", 2, 5, at(3)), swap("a", "c", 2, 5, failed),
+		}, true},
 		"a swap failed for naught": {[]porcupine.Operation{put("a", 0, 1, at(2)), swap("a", "b", 2, 5, failed)}, false},
 		"a list in order":          {[]porcupine.Operation{post("a", 0, 1, at(2)), post("b", 2, 3, at(3)), list("a,b,", 4, 5)}, true},
 		"a list twice":             {[]porcupine.Operation{post("a", 0, forever, unknown), list("a,a,", 4, 5)}, false},

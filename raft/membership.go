@@ -109,8 +109,8 @@ func (m *membershipManager) begin(x *memberChange) {
 	m.proposeAgain(time.Now())
 }
 
-// beginNext begins the oldest queued change in a later turn: raft drops a change that is proposed before it has been told
-// that the last one is applied.
+// beginNext begins the oldest queued change in a later turn: raft drops a change that is proposed before it has the
+// notice that the last one is applied.
 func (m *membershipManager) beginNext() {
 	if len(m.queued) == 0 {
 		return

@@ -14,7 +14,7 @@ import (
 	"pando/members"
 )
 
-// receive has the member take a message as if it had come over a stream.
+// receive gives the member a message as if it had come over a stream.
 func (r *replica) receive(m *raftpb.Message) {
 	r.c.t.Helper()
 	m.To = (*uint64)(&r.id)
@@ -29,27 +29,20 @@ func (r *replica) receive(m *raftpb.Message) {
 	}
 }
 
-// forged is a message of the current term.
+// forged makes a message of the current term.
 func (r *replica) forged(kind raftpb.MessageType, from members.ID) *raftpb.Message {
 	return &raftpb.Message{Type: kind.Enum(), From: (*uint64)(&from), Term: new(r.node().Term())}
 }
 
-// TestForgedMessages gives members what nobody in a healthy cluster sends. None ends,
-// leaves its leader, or forgets what it has.
-func TestForgedMessages(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 3, nil)
-	lead := c.leader()
-	follower, third := c.others(lead)[0], c.others(lead)[1]
-	for i := range 20 {
-		lead.set(fmt.Sprintf("/key%d", i), "v")
-	}
-	c.settle()
+// forgery is a message that no member of a healthy cluster sends, and the member that gets it.
+type forgery struct {
+	to *replica
+	m  func() *raftpb.Message
+}
+
+func forgeries(lead, follower, third *replica) map[string]forgery {
 	last := follower.node().Status().Committed
-	for name, test := range map[string]struct {
-		to *replica
-		m  func() *raftpb.Message
-	}{
+	return map[string]forgery{
 		"a commit beyond the log": {follower, func() *raftpb.Message {
 			m := follower.forged(raftpb.MsgHeartbeat, lead.id)
 			m.Commit = new(uint64(1 << 40))
@@ -82,7 +75,7 @@ func TestForgedMessages(t *testing.T) {
 			m := follower.forged(raftpb.MsgApp, lead.id)
 			m.Index, m.LogTerm = new(last-1), new(m.GetTerm())
 			m.Entries = []*raftpb.Entry{{Index: new(last), Term: new(m.GetTerm() - 1)}}
-			m.Entries[0].Term = new(m.GetTerm() + 1) // a later term than its own is no legal append, and must not panic either
+			m.Entries[0].Term = new(m.GetTerm() + 1) // a later term than the message's is no legal append, and must not panic
 			return m
 		}},
 		"an append behind another entry": {follower, func() *raftpb.Message {
@@ -95,7 +88,7 @@ func TestForgedMessages(t *testing.T) {
 			m.Index = new(uint64(1 << 40))
 			return m
 		}},
-		"a hand-over by one that does not lead": {follower, func() *raftpb.Message {
+		"a transfer by a member that does not lead": {follower, func() *raftpb.Message {
 			return follower.forged(raftpb.MsgTimeoutNow, third.id)
 		}},
 		"a transfer that would be passed on": {follower, func() *raftpb.Message {
@@ -106,7 +99,22 @@ func TestForgedMessages(t *testing.T) {
 			m.Term, m.Entries = nil, []*raftpb.Entry{{Data: []byte("x")}}
 			return m
 		}},
-	} {
+	}
+}
+
+// TestForgedMessages sends members what no member of a healthy cluster sends. None of them ends, leaves its leader,
+// or loses data.
+func TestForgedMessages(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	lead := c.leader()
+	follower, third := c.others(lead)[0], c.others(lead)[1]
+	for i := range 20 {
+		lead.set(fmt.Sprintf("/key%d", i), "v")
+	}
+	c.settle()
+	for name, test := range forgeries(lead, follower, third) {
+
 		t.Run(name, func(t *testing.T) {
 			term := test.to.node().Term()
 			test.to.receive(test.m())
@@ -126,9 +134,9 @@ func TestForgedMessages(t *testing.T) {
 	c.settle()
 }
 
-// TestQuestionsAboutAnyEntry asks a member for entries that it can't have. Anybody who
-// reaches its peer port can.
-func TestQuestionsAboutAnyEntry(t *testing.T) {
+// TestReportOfAnyEntry asks a member for reports of entries that it cannot have, as any process that reaches its peer
+// port can.
+func TestReportOfAnyEntry(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, nil)
 	r := c.leader()
@@ -142,8 +150,8 @@ func TestQuestionsAboutAnyEntry(t *testing.T) {
 	}
 }
 
-// TestTermLeaps takes every term that elections can have led to, and no flood of leaps.
-func TestTermLeaps(t *testing.T) {
+// TestTermJumps checks that every term is accepted which elections can have reached, and no flood of jumps.
+func TestTermJumps(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, nil)
 	l := c.leader().node().core
@@ -158,7 +166,7 @@ func TestTermLeaps(t *testing.T) {
 			legal     bool
 		}{
 			{5, 1, true}, {5, 5, true}, {5, 6, true}, {5, 5 + longJump, true}, {5, 5 + longJump, true},
-			{5, 6 + longJump, true}, {5, 6 + longJump, false}, // the second leap within a second
+			{5, 6 + longJump, true}, {5, 6 + longJump, false}, // the second jump within a second
 			{5, 6 + maxTermJump, false}, {5, math.MaxUint64, false},
 			{0, 1 << 50, true}, {0, math.MaxUint64, false},
 			{math.MaxUint64 - 1, math.MaxUint64, true},
@@ -171,7 +179,7 @@ func TestTermLeaps(t *testing.T) {
 		l.checker.jumped = time.Now().Add(-jumpPause)
 		l.state.term.Store(5)
 		if err := vote(5 + maxTermJump); err != nil {
-			t.Errorf("a leap a while after another: %v", err)
+			t.Errorf("a jump some time after another one: %v", err)
 		}
 	})
 }
@@ -186,26 +194,26 @@ func (r *replica) copyData() string {
 	return dir
 }
 
-// putBack makes a copy the member's data again.
-func (r *replica) putBack(dir string) {
+// restoreCopy replaces the member's data by a copy.
+func (r *replica) restoreCopy(dir string) {
 	r.c.t.Helper()
 	if err := errors.Join(os.RemoveAll(r.dir), os.Rename(dir, r.dir)); err != nil {
 		r.c.t.Fatal(err)
 	}
 }
 
-// TestContradictedLog puts the data of two members of three back from copies, lets them
-// go on, and brings the third one back. It has committed what the others never had: it
-// must stop, must never serve its own data to a quorum read, and must not help to commit.
+// TestContradictedLog restores the data of two of three members from copies, lets them write, and starts the third
+// one. It has committed entries that the others lack: it must stop, must not answer a quorum read from its own data,
+// and must not count for a quorum.
 func TestContradictedLog(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		tune      func(*Config)
-		meanwhile int // keys that the third member has and the others have not
-		after     int // keys that are written before it comes back
-		// replaced says that the others no longer have the entries to compare: a snapshot
-		// takes the place of what the member has.
+		meanwhile int // keys that only the third member has
+		after     int // keys that are written before it is started
+		// replaced means that the other members no longer have the entries to compare: a snapshot replaces the
+		// member's data.
 		replaced bool
 	}{
 		{"longer log", nil, 60, 5, false},
@@ -215,44 +223,13 @@ func TestContradictedLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newCluster(t, 3, test.tune)
-			for i := range 20 {
-				c.leader().set(fmt.Sprintf("/old%d", i), "v")
-			}
-			c.settle()
-			for _, r := range c.members {
-				r.stop()
-			}
-			copies := []string{c.members[0].copyData(), c.members[1].copyData()}
-			for _, r := range c.members {
-				r.restart()
-			}
-			c.awaitServing(c.members...)
-			for i := range test.meanwhile {
-				c.leader().set(fmt.Sprintf("/lost%d", i), "v")
-			}
-			c.settle()
-			for _, r := range c.members {
-				r.stop()
-			}
-			a, b, third := c.members[0], c.members[1], c.members[2]
-			a.putBack(copies[0])
-			b.putBack(copies[1])
-			a.restart()
-			b.restart()
-			c.awaitServing(a, b)
-			for i := range 4 { // terms beyond those of the lost time
-				to := []*replica{a, b}[i%2]
-				c.leader().node().TransferLeader(context.Background(), to.id)
-				c.leader().set("/elected", fmt.Sprint(i))
-			}
-			for i := range test.after {
-				c.leader().set(fmt.Sprintf("/new%d", i), "v")
-			}
+			c.restoreTwo(test.meanwhile, test.after)
+			third := c.members[2]
 			third.restart()
 			node := third.node()
 			wrong := make(chan error, 1)
 			ctx, cancel := context.WithCancel(context.Background())
-			go func() { wrong <- readsWrong(ctx, node) }()
+			go func() { wrong <- readUntilEnd(ctx, node) }()
 			if test.replaced {
 				c.awaitServing(third)
 				c.settle()
@@ -281,9 +258,47 @@ func TestContradictedLog(t *testing.T) {
 	}
 }
 
-// readsWrong makes quorum reads until the member ends, and tells of one that gave a key
-// which the cluster has not.
-func readsWrong(ctx context.Context, node *Node) error {
+// restoreTwo restores the first two of three members from copies that lack the last keys, starts them, and has them write
+// keys of their own. The third member is down.
+func (c *cluster) restoreTwo(meanwhile, after int) {
+	c.t.Helper()
+	stopAll := func() {
+		c.settle()
+		for _, r := range c.members {
+			r.stop()
+		}
+	}
+	for i := range 20 {
+		c.leader().set(fmt.Sprintf("/old%d", i), "v")
+	}
+	stopAll()
+	restored := c.members[:2]
+	copies := []string{restored[0].copyData(), restored[1].copyData()}
+	for _, r := range c.members {
+		r.restart()
+	}
+	c.awaitServing(c.members...)
+	for i := range meanwhile {
+		c.leader().set(fmt.Sprintf("/lost%d", i), "v")
+	}
+	stopAll()
+	for i, r := range restored {
+		r.restoreCopy(copies[i])
+		r.restart()
+	}
+	c.awaitServing(restored...)
+	for i := range 4 { // terms after those that were lost
+		c.leader().node().TransferLeader(context.Background(), restored[i%2].id)
+		c.leader().set("/elected", fmt.Sprint(i))
+	}
+	for i := range after {
+		c.leader().set(fmt.Sprintf("/new%d", i), "v")
+	}
+}
+
+// readUntilEnd makes quorum reads until the member ends, and returns a key that a read found and the cluster does not
+// have.
+func readUntilEnd(ctx context.Context, node *Node) error {
 	for ctx.Err() == nil && !closed(node.Done()) {
 		if node.Barrier(ctx) != nil {
 			continue
@@ -303,8 +318,8 @@ func (r *replica) claims() claims {
 	return d
 }
 
-// TestUnconfirmedContradiction gives a follower, in its leader's name, an append that
-// contradicts its log. The leader does not confirm it, so the follower goes on.
+// TestUnconfirmedContradiction sends a follower, in its leader's name, an append that contradicts its log. The leader
+// does not confirm it, so the follower continues.
 func TestUnconfirmedContradiction(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
@@ -335,9 +350,8 @@ func TestUnconfirmedContradiction(t *testing.T) {
 	c.settle()
 }
 
-// TestReturnToStrangers lets a member that was away come back to a cluster whose leader
-// it has never heard of.
-func TestReturnToStrangers(t *testing.T) {
+// TestReturnToUnknownMembers starts a member that was down in a cluster whose leader it does not know.
+func TestReturnToUnknownMembers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
 	away := c.follower()
@@ -359,13 +373,12 @@ func TestReturnToStrangers(t *testing.T) {
 	c.settle()
 }
 
-// TestEveryoneWasReplaced lets a member come back after all that it knew have been
-// replaced. No flag names those of today: it says so, and what to do. With flags that do,
-// it is back.
-func TestEveryoneWasReplaced(t *testing.T) {
+// TestAllMembersWereReplaced starts a member after all members that it knows were replaced. Without the present
+// members in its flags it logs what to do. With them it takes part.
+func TestAllMembersWereReplaced(t *testing.T) {
 	t.Parallel()
-	var told logs
-	c := newCluster(t, 3, told.tune)
+	var logged logs
+	c := newCluster(t, 3, logged.tune)
 	away := c.follower()
 	away.kill()
 	leaving := c.others(away)
@@ -378,13 +391,13 @@ func TestEveryoneWasReplaced(t *testing.T) {
 	away.named = old
 	away.restart()
 	c.await("the member to say what it lacks", func() bool {
-		return len(told.lines(away, "list the present ones in --initial-cluster")) > 0
+		return len(logged.lines(away, "list the present ones in --initial-cluster")) > 0
 	})
 	away.kill()
 	away.named = nil
 	away.restart()
 	c.awaitServing(away)
-	if lines := told.lines(away, "an unknown member was refused"); len(lines) > 0 {
+	if lines := logged.lines(away, "an unknown member was refused"); len(lines) > 0 {
 		t.Errorf("%d lines about members that the flags name", len(lines))
 	}
 	c.settle()

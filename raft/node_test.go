@@ -11,9 +11,8 @@ import (
 	"pando/tree"
 )
 
-// proposers propose in-order creations from several goroutines until one fails,
-// or each has done its number. They return the values by the paths that were
-// acknowledged, and the errors.
+// proposers propose in-order creations from several goroutines until one fails, or each has made its number. They
+// return the values by the acknowledged paths, and the errors.
 func (m *testMember) proposers(goroutines, each int) (acknowledged map[string]string, failures []error) {
 	node := m.node
 	acknowledged = map[string]string{}
@@ -42,8 +41,8 @@ func (m *testMember) proposers(goroutines, each int) (acknowledged map[string]st
 	return acknowledged, failures
 }
 
-// mustHold wants all that was acknowledged in the tree, and at most extra more.
-func (m *testMember) mustHold(acknowledged map[string]string, extra int) {
+// checkAcknowledged checks that the tree has everything that was acknowledged, and at most extra more.
+func (m *testMember) checkAcknowledged(acknowledged map[string]string, extra int) {
 	m.t.Helper()
 	view := m.node.Tree().View()
 	for path, value := range acknowledged {
@@ -66,7 +65,7 @@ func TestProposeConcurrently(t *testing.T) {
 	if len(acknowledged) != goroutines*each || failures != nil {
 		t.Fatalf("%d different paths acknowledged, want %d; errors %v", len(acknowledged), goroutines*each, failures)
 	}
-	m.mustHold(acknowledged, 0)
+	m.checkAcknowledged(acknowledged, 0)
 	if started, done := m.seen.started.Load(), m.seen.done.Load(); started != goroutines*each || done != started {
 		t.Errorf("%d proposals were observed, %d done", started, done)
 	}
@@ -75,27 +74,27 @@ func TestProposeConcurrently(t *testing.T) {
 	}
 }
 
-// TestBarrier reads after a barrier what others were told is written.
+// TestBarrier reads after a barrier what was acknowledged to other callers.
 func TestBarrier(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
 	m.start()
 	var group sync.WaitGroup
 	for g := range 4 {
-		told := make(chan string)
+		logged := make(chan string)
 		group.Go(func() {
-			defer close(told)
+			defer close(logged)
 			for i := range 100 {
 				path := fmt.Sprintf("/%d/%d", g, i)
 				if _, err := m.node.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path}); err != nil {
 					t.Error(err)
 					return
 				}
-				told <- path
+				logged <- path
 			}
 		})
 		group.Go(func() {
-			for path := range told {
+			for path := range logged {
 				if err := m.node.Barrier(t.Context()); err != nil || !m.exists(path) {
 					t.Errorf("%s is not there after a barrier, error %v", path, err)
 				}
@@ -117,7 +116,7 @@ func TestProposeGivenUp(t *testing.T) {
 			mustBeLogError(t, err)
 		}
 	}
-	// What was given up may yet happen; it must not answer for others.
+	// The abandoned proposal may still be applied; it must not answer another caller.
 	for i := range 50 {
 		if event := m.set("/after", fmt.Sprint(i)); event.Node().Value() != fmt.Sprint(i) {
 			t.Fatalf("proposal %d was answered %q", i, event.Node().Value())
@@ -163,14 +162,14 @@ func TestStopAnswersEveryone(t *testing.T) {
 		if after := m.dump(); after != before {
 			t.Errorf("round %d: the tree is another after the restart", round)
 		}
-		m.mustHold(acknowledged, 1<<30)
+		m.checkAcknowledged(acknowledged, 1<<30)
 		m.propose(tree.Command{Op: tree.OpDelete, Path: "/q", Recursive: true})
 		m.stop()
 	}
 }
 
-// TestFailingDisk takes the disk away while proposals are on their way: none
-// that was acknowledged is lost, all are answered, and the node ends.
+// TestFailingDisk closes the disk while proposals are in flight: nothing acknowledged is lost, all proposals are
+// answered, and the node ends.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
@@ -200,14 +199,13 @@ func TestFailingDisk(t *testing.T) {
 		m.crash()
 
 		m.start()
-		m.mustHold(acknowledged, goroutines)
+		m.checkAcknowledged(acknowledged, goroutines)
 		m.propose(tree.Command{Op: tree.OpDelete, Path: "/q", Recursive: true})
 		m.stop()
 	}
 }
 
-// TestCrashReplays takes the disk from an idle node: the log gives back the same
-// tree, and the same events.
+// TestCrashReplays closes the disk of an idle node: the log gives the same tree and the same events again.
 func TestCrashReplays(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)

@@ -7,8 +7,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// TestSoleVoterAnswersNoReadTooEarly asks the only member with a vote for a read index, as a learner does, when it has just
-// become leader: it may answer only when it has committed in its term.
+// TestSoleVoterAnswersNoReadTooEarly asks the only voter for a read index, as a learner does, when it has just become
+// leader: it may answer only after it has committed an entry of its term.
 func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
@@ -16,7 +16,10 @@ func TestSoleVoterAnswersNoReadTooEarly(t *testing.T) {
 	m.set("/key", "1")
 	const learner = 9
 	ask := func(c *core) (answers []*raftpb.Message) {
-		c.receive(&raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{{Data: []byte("round")}}})
+		c.receive(&raftpb.Message{
+			Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(learner)), To: (*uint64)(&c.state.id),
+			Entries: []*raftpb.Entry{{Data: []byte("round")}},
+		})
 		if !c.raw.HasReady() {
 			return nil
 		}

@@ -7,43 +7,43 @@ import (
 	"pando/members"
 )
 
-// patient has an election timeout that no test waits out.
-func patient(cfg *Config) { cfg.Tick, cfg.ElectionTicks = 5*time.Millisecond, 400 }
+// slowElections sets an election timeout that no test waits for.
+func slowElections(cfg *Config) { cfg.Tick, cfg.ElectionTicks = 5*time.Millisecond, 400 }
 
-// TestHeirIsThere looks for a follower to hand over to where the only one has just
-// gone, and raft has yet to miss it.
-func TestHeirIsThere(t *testing.T) {
+// TestTransfereeIsConnected looks for a transferee when the only follower has just ended, and raft still counts it as
+// active.
+func TestTransfereeIsConnected(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 2, patient)
+	c := newCluster(t, 2, slowElections)
 	c.settle()
 	lead := c.leader()
 	follower := c.others(lead)[0]
-	lead.inTask(func(c *core) {
+	lead.inTurnOf(func(c *core) {
 		if transferee := members.ID(c.transfer.transferee()); transferee != follower.id {
-			t.Errorf("the heir is %v, want %v", transferee, follower.id)
+			t.Errorf("the transferee is %v, want %v", transferee, follower.id)
 		}
 	})
 	follower.kill()
 	c.await("the follower to be missed", func() bool { return lead.node().transport.LastReceived(follower.id).IsZero() })
-	lead.inTask(func(c *core) {
+	lead.inTurnOf(func(c *core) {
 		if transferee := members.ID(c.transfer.transferee()); transferee != 0 {
-			t.Errorf("the heir is %v, which has gone", transferee)
+			t.Errorf("the transferee is %v, which has ended", transferee)
 		}
 	})
 }
 
-// TestHeirGoes cuts off the member that a leader hands over to when it stops: the
-// other gets the place, with the vote of the one that stops.
-func TestHeirGoes(t *testing.T) {
+// TestTransfereeEnds cuts off the member to which a stopping leader transfers the leadership: the other member gets
+// it, with the vote of the one that stops.
+func TestTransfereeEnds(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, patient)
+	c := newCluster(t, 3, slowElections)
 	c.settle()
 	lead := c.leader()
 	var transferee members.ID
-	lead.inTask(func(l *core) {
+	lead.inTurnOf(func(l *core) {
 		transferee = members.ID(l.transfer.transferee())
 		l.transfer.begin()
-		c.links.sever(transferee, cut)
+		c.links.setAll(transferee, cut)
 	})
 	for _, r := range c.others(lead) {
 		if r.id != transferee {

@@ -7,13 +7,13 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// TestTurnWaitsForDisk waits in a turn for what the disk does, as a caller may who installs a snapshot: nobody who
-// waits for a turn of his own must hold in hand what is waited for.
+// TestTurnWaitsForDisk waits in a turn for a result of the disk, as the installation of a snapshot does: no goroutine
+// that waits for the turn may have received that result.
 func TestTurnWaitsForDisk(t *testing.T) {
 	t.Parallel()
 	for name, disk := range map[string]struct {
 		begin func(l *core)
-		come  func(l *core) bool // the outcome waits to be taken
+		come  func(l *core) bool // the result can be received
 		await func(l *core)
 	}{
 		"append": {
@@ -36,35 +36,35 @@ func TestTurnWaitsForDisk(t *testing.T) {
 				defer close(ended)
 				disk.begin(l)
 				if !poll(func() bool { return disk.come(l) }) {
-					t.Error("another took what the disk had done")
+					t.Error("another goroutine has received the result")
 					return
 				}
-				<-time.After(20 * time.Millisecond) // the time to take it away
+				<-time.After(20 * time.Millisecond) // time to receive it elsewhere
 				disk.await(l)
 			})
 			select {
 			case <-ended:
-			case <-time.After(patience):
-				t.Fatal("who has the turn waits for what another holds")
+			case <-time.After(testTimeout):
+				t.Fatal("the turn waits for a result that another goroutine has received")
 			}
 			m.set("/after", "1")
 		})
 	}
 }
 
-// TestBusyLoopKeepsTime brings work without end: there are ticks meanwhile.
-func TestBusyLoopKeepsTime(t *testing.T) {
+// TestBusyCoreTicks posts work without end: the core must still tick.
+func TestBusyCoreTicks(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
 	n := m.start()
-	ticked, late := make(chan struct{}), time.Now().Add(patience)
+	ticked, late := make(chan struct{}), time.Now().Add(testTimeout)
 	var last time.Time
 	var work task
 	work = func(c *core) {
 		if last.IsZero() {
 			last = c.startup.publish.at
 		}
-		if c.startup.publish.at != last || time.Now().After(late) { // a tick did that
+		if c.startup.publish.at != last || time.Now().After(late) { // only a tick sets it
 			close(ticked)
 			return
 		}
