@@ -24,16 +24,16 @@ type connStream struct {
 	idle      bool   // the response is complete: the connection waits for the next request
 }
 
-// The states of a connStream. Whoever moves it out of waiting queues it, and whoever moves it to sending owns it: only that
-// goroutine polls the watcher and writes.
+// The states of a connStream. The goroutine that changes waiting to queued must enqueue the stream. The goroutine that sets the
+// state to sending owns the stream until afterWrite: no other one polls the watcher or writes.
 const (
 	waiting      int32 = iota // for an event
 	queued                    // for a worker
 	sending                   // a goroutine collects and writes events
-	sendingWoken              // likewise, and there were further events meanwhile
+	sendingWoken              // as sending, and the watcher has called wake since
 )
 
-// start sends what is there already, and the rest when it comes.
+// start begins to send events. The stream must be new.
 func (s *connStream) start() {
 	s.state.Store(sending)
 	s.dispatcher.add(s)
@@ -46,7 +46,8 @@ func (s *connStream) start() {
 	s.afterWrite(next, nil)
 }
 
-// wake has a worker send the new events. If a goroutine sends already, that one will look for them. The watcher calls it.
+// wake is called by the watcher when it has an event. It enqueues the stream, or makes the goroutine that is sending poll the watcher
+// once more.
 func (s *connStream) wake() {
 	for {
 		switch s.state.Load() {
@@ -105,7 +106,8 @@ func (s *connStream) write(b []byte) error {
 	return err
 }
 
-// afterWrite goes on when a batch is written, or when err has ended the writing. The caller no longer owns the stream.
+// afterWrite performs the next step after a batch is written. If err is not nil, writing has failed, and the watch ends. The caller no
+// longer owns the stream.
 func (s *connStream) afterWrite(next step, err error) {
 	if err != nil {
 		s.fail(err)
@@ -116,7 +118,7 @@ func (s *connStream) afterWrite(next step, err error) {
 		if s.state.CompareAndSwap(sending, waiting) {
 			return
 		}
-		fallthrough // an event came meanwhile
+		fallthrough // wake was called since
 	case sendMore:
 		s.state.Store(queued)
 		s.dispatcher.enqueue(s)
@@ -131,7 +133,7 @@ func (s *connStream) afterWrite(next step, err error) {
 	}
 }
 
-// reportEnd reports the end of the watch. A client that goes away after the response is complete has got what it waited for.
+// reportEnd reports the end of the watch. A client that goes away after a complete response is not counted as gone.
 func (s *connStream) reportEnd() {
 	s.mu.Lock()
 	gone := s.gone
@@ -142,7 +144,7 @@ func (s *connStream) reportEnd() {
 	s.ended()
 }
 
-// closeConn closes the connection and forgets the stream.
+// closeConn closes the connection and removes the stream from the dispatcher.
 func (s *connStream) closeConn() {
 	s.dispatcher.remove(s)
 	s.conn.close()

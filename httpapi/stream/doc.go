@@ -23,8 +23,8 @@
 //	          │
 //	          └── client gone or stalled, no memory, dispatcher closed ──► closed
 //
-// The state sendingWoken is sending with a wake meanwhile. A continuous watch that the history can't serve any more is
-// closed when its response is complete; only connections that may serve a further request are idle.
+// The state sendingWoken is sending after a wake. A stream is idle only if its connection may serve a further request; else it is
+// closed when the response is complete, as is a continuous watch that the history can't serve any more.
 //
 // # Which goroutine writes
 //
@@ -47,7 +47,7 @@
 //
 // The bytes that wait for slow clients are reserved in Config.Budget, which requests and other responses share
 // (--max-inflight-bytes, pando_inflight_bytes). A client for which nothing can be reserved is cut off, counted in
-// pando_inflight_refused_total and logged. A reservation has at most maxBatch bytes and one event more. Large events are not
+// pando_inflight_refused_total and logged. A reservation has at most maxBatch bytes and one small event more. Large events are not
 // copied: their JSON is shared by Config.EventCache, which has a bound of its own, or is written in pieces of a reserved buffer.
 // A worker has one buffer for all its streams. What a client sends before its response is complete is bounded by maxPipelined.
 //
@@ -58,5 +58,5 @@
 //   - conn_stream.go: states and writes on a connection that was taken over; takeover.go: from net/http and back to it;
 //     keep_alive.go: the listener by which a connection goes back
 //   - response.go: a Stream in the handler's goroutine
-//   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking_unix.go: writes that do not wait
+//   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go: writes that do not wait
 package stream

@@ -60,8 +60,8 @@ type tlsConn struct {
 func (c tlsConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // readLoop reads what the client sends. The end of the connection ends the watch. The bytes of the next request are kept
-// until the response is complete; then the connection goes back to net/http. It does not go back before, because net/http
-// would close a connection whose next request takes longer than ReadHeaderTimeout to come.
+// until the response is complete. The connection goes back to net/http when the next request has begun: net/http would close a
+// connection whose request does not come within ReadHeaderTimeout.
 func (s *connStream) readLoop() {
 	var buf [64]byte
 	for {
@@ -72,8 +72,8 @@ func (s *connStream) readLoop() {
 	}
 }
 
-// maxPipelined is how many bytes a client may send before its response is complete. The connection of a client that sends
-// more is closed: it could not be read further, and so its end would go unnoticed.
+// maxPipelined is how many bytes a client may send before its response is complete. A client that sends more is cut off: its
+// bytes would have to be kept, and without reading them its end could not be noticed.
 const maxPipelined = 64 << 10
 
 // received handles the result of a read. It reports whether readLoop reads on.
@@ -81,7 +81,7 @@ func (s *connStream) received(b []byte, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pipelined = append(s.pipelined, b...)
-	interrupted := errors.Is(err, os.ErrDeadlineExceeded) // by awaitRequest
+	interrupted := errors.Is(err, os.ErrDeadlineExceeded) // by the deadline that awaitRequest sets
 	switch {
 	case err != nil && !interrupted, len(s.pipelined) > maxPipelined && !s.idle:
 		s.gone = true
