@@ -59,9 +59,10 @@ func TestDerivedDefaults(t *testing.T) {
 	}
 }
 
+const advertise = " advertise-client-urls=http://a:1"
+
 // TestWrongValues compares the errors of wrong values: each names the flag, the problem and the fix.
 func TestWrongValues(t *testing.T) {
-	const advertise = " advertise-client-urls=http://a:1"
 	for _, test := range []struct{ flags, want string }{
 		{"name=", `--name: is empty; give the member a name, or leave the flag out for "default"`},
 		{"name=a,b", `--name: "a,b" contains a comma, an equals sign or a control character; `},
