@@ -21,8 +21,8 @@ import (
 	"pando/stats"
 )
 
-// admissionPatience is how long a test waits for something that must happen soon.
-const admissionPatience = 10 * time.Second
+// admissionTimeout is how long a test waits for something that must happen soon.
+const admissionTimeout = 10 * time.Second
 
 // newTestAdmission returns an admission with its log and its metrics.
 func newTestAdmission(limit int) (*admission, *observer.ObservedLogs, *stats.Metrics) {
@@ -41,7 +41,7 @@ func scraped(m *stats.Metrics) string {
 // awaitScraped waits for a line of the metrics.
 func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
 	t.Helper()
-	for deadline := time.Now().Add(admissionPatience); !strings.Contains(scraped(m), line+"\n"); <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(admissionTimeout); !strings.Contains(scraped(m), line+"\n"); <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%q is not in\n%s", line, scraped(m))
 		}
@@ -66,7 +66,7 @@ func TestAdmission(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
-		_ = c.SetDeadline(time.Now().Add(admissionPatience))
+		_ = c.SetDeadline(time.Now().Add(admissionTimeout))
 		return c
 	}
 	awaitScraped(t, metrics, `pando_connections_refused_total{listener="client"} 0`)
@@ -182,7 +182,7 @@ func TestAcceptErrors(t *testing.T) {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("got %v", err)
 			}
-		case <-time.After(admissionPatience):
+		case <-time.After(admissionTimeout):
 			t.Error("Accept did not return")
 		}
 	})

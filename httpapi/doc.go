@@ -7,7 +7,7 @@
 //	listeners ─► Server ─► router ─► v2: decode, call, encode ─► service: the operations on the store
 //	                                  └─► stream: watches whose connections have left net/http
 //
-// The package does not know raft or the disk. Package service declares the interfaces that it needs of them.
+// The package does not depend on raft or on the disk. Package service declares the interfaces that it needs of them.
 //
 //   - server.go: Config, Server: Serve, Open, Shutdown, Close
 //   - startup.go: requests before Open

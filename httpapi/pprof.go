@@ -32,9 +32,9 @@ func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveAbortable calls serve with a request whose context ends when the client goes away: only one CPU profile can run at a
-// time, so one without a client would block the next. A stream.Conn does not show net/http that its client is gone. So the
-// connection is taken over from net/http, without the request's body, and closed after the response. A client that takes
-// nothing for the timeout gets no more.
+// time, so one without a client would block the next. A connection of stream.Listen does not show net/http that its client is
+// gone. So the connection is taken over from net/http, without the request's body, and closed after the response. A client that
+// takes nothing for the timeout gets no more.
 func serveAbortable(w http.ResponseWriter, r *http.Request, timeout time.Duration, serve http.HandlerFunc) {
 	header := w.Header()
 	conn, _, err := http.NewResponseController(w).Hijack()

@@ -41,8 +41,7 @@ func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] 
 	}
 }
 
-// access says what web pages may do with a route. Programs that are not browsers may use every route. Authorization of users will
-// be a part of it.
+// access says what web pages may do with a route. Programs that are not browsers may use every route.
 type access int
 
 const (

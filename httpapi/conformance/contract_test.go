@@ -166,7 +166,7 @@ func (c *contract) watch(line string) *openWatch {
 // next waits for the next event of the watch and returns it.
 func (w *openWatch) next(parts ...string) *reply {
 	w.c.t.Helper()
-	text, err := w.open.take(1, transcriptPatience)
+	text, err := w.open.take(1, transcriptTimeout)
 	r := &reply{status: w.status, headers: w.headers, body: text}
 	if json.Unmarshal([]byte(text), &r.KeyAnswer) != nil {
 		w.c.t.Fatalf("got %q instead of an event (error: %v)", text, err)
@@ -186,7 +186,7 @@ func (w *openWatch) silent() {
 // dial opens a connection to the server. It is closed at the end of the test.
 func (c *contract) dial() net.Conn {
 	c.t.Helper()
-	conn, err := net.DialTimeout("tcp", c.server.Addr(), transcriptPatience)
+	conn, err := net.DialTimeout("tcp", c.server.Addr(), transcriptTimeout)
 	if err != nil {
 		c.t.Fatal(err)
 	}

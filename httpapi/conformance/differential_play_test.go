@@ -63,7 +63,7 @@ func (s *differentialStep) String() string {
 type differentialPair struct {
 	reference, pando *differentialSide
 	rules            *firedRules
-	patience         time.Duration // how long to wait for events of watches
+	timeout          time.Duration // how long to wait for events of watches
 	open             []*openPair
 	compared         int
 }
@@ -188,7 +188,7 @@ func (p *differentialPair) expire(i int, step *differentialStep) error {
 	}
 	var gone [2]time.Time
 	err := p.both(func(n int, side *differentialSide) error {
-		for deadline := time.Now().Add(transcriptPatience); ; <-time.After(5 * time.Millisecond) {
+		for deadline := time.Now().Add(transcriptTimeout); ; <-time.After(5 * time.Millisecond) {
 			left, err := side.remaining(keys)
 			if err == nil && left == 0 {
 				gone[n] = time.Now()

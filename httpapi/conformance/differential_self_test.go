@@ -34,7 +34,7 @@ func TestDifferentialFindsDifferences(t *testing.T) {
 		reference: newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
 		pando:     newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
 		rules:     rules,
-		patience:  shrinkPatience,
+		timeout:   shrinkTimeout,
 	}
 	steps := func(n int) []*differentialStep {
 		var all []*differentialStep
@@ -120,9 +120,9 @@ func TestDifferentialWatchRules(t *testing.T) {
 			[]string{event("set", "/a", 2)}, []string{event("set", "/a", 2), event("set", "/a", 1)}, ""},
 		{"live stream with another event", "/v2/keys/a?wait=true&stream=true",
 			[]string{event("set", "/a", 2)}, []string{event("set", "/a", 2), event("set", "/a", 3)}, ""},
-		{"deletion told twice", "/v2/keys/a?wait=true&stream=true",
+		{"deletion sent twice", "/v2/keys/a?wait=true&stream=true",
 			[]string{event("delete", "/a", 2), event("delete", "/a", 2)}, []string{event("delete", "/a", 2)}, "stream-tells-deletion-once"},
-		{"change told twice", "/v2/keys/a?wait=true&stream=true",
+		{"change sent twice", "/v2/keys/a?wait=true&stream=true",
 			[]string{event("set", "/a", 2), event("set", "/a", 2)}, []string{event("set", "/a", 2)}, ""},
 		{"hidden in the history", "/v2/keys/a?wait=true&recursive=true&waitIndex=1",
 			[]string{event("set", "/a/_h", 2)}, nil, "history-scan-hides-hidden"},

@@ -108,7 +108,7 @@ func lostConnection(err error) bool {
 
 func (s *differentialSide) attempt(request *transcriptRequest) (*sideAnswer, error) {
 	if s.conn == nil {
-		conn, err := net.DialTimeout("tcp", servertest.URLHost(s.player.frame.server.Client), transcriptPatience)
+		conn, err := net.DialTimeout("tcp", servertest.URLHost(s.player.frame.server.Client), transcriptTimeout)
 		if err != nil {
 			return nil, fmt.Errorf("connecting: %w", err)
 		}

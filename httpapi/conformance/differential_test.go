@@ -79,7 +79,7 @@ func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 		reference: newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartEtcd)),
 		pando:     newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
 		rules:     rules,
-		patience:  watchPatience,
+		timeout:   watchTimeout,
 	}
 	if err := p.reset(); err != nil {
 		t.Fatal(err)
@@ -129,8 +129,8 @@ func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	if !differs {
 		return err
 	}
-	pair.patience = shrinkPatience
-	defer func() { pair.patience = watchPatience }()
+	pair.timeout = shrinkTimeout
+	defer func() { pair.timeout = watchTimeout }()
 	steps, found = shrink(steps, found, func(steps []*differentialStep) error {
 		if err := pair.replaceHistory(steps); err != nil {
 			return err

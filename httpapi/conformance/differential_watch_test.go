@@ -42,7 +42,7 @@ func (p *differentialPair) watch(i int, step *differentialStep) error {
 			waiting++
 			continue
 		}
-		text, _ := side.take(-1, transcriptPatience) // if it is incomplete, the comparison finds a difference
+		text, _ := side.take(-1, transcriptTimeout) // if it is incomplete, the comparison finds a difference
 		answers[n] = p.side(n).answered(side.request, side.response, text)
 	}
 	if waiting == len(opened.sides) {
@@ -74,12 +74,12 @@ func (r watchResult) String() string {
 
 var expiredPart = regexp.MustCompile(`\{off by [^}]*\}`)
 
-// watchPatience is how long to wait for events that must arrive, and watchSettle for those that must not. shrinkPatience replaces
-// watchPatience while a sequence is shrunk: then it is known that an event does not arrive.
+// watchTimeout is how long to wait for events that must arrive, and watchSettle for those that must not. shrinkTimeout replaces
+// watchTimeout while a sequence is shrunk: then it is known that an event does not arrive.
 const (
-	watchPatience  = 3 * time.Second
-	shrinkPatience = 300 * time.Millisecond
-	watchSettle    = 15 * time.Millisecond
+	watchTimeout  = 3 * time.Second
+	shrinkTimeout = 300 * time.Millisecond
+	watchSettle   = 15 * time.Millisecond
 )
 
 // settleWatches waits for the events of the open watches and compares them.
@@ -87,7 +87,7 @@ func (p *differentialPair) settleWatches() error {
 	if len(p.open) == 0 {
 		return nil
 	}
-	deadline := time.Now().Add(p.patience)
+	deadline := time.Now().Add(p.timeout)
 	for settled := false; !settled; {
 		settled = true
 		for _, o := range p.open {

@@ -16,8 +16,8 @@ import (
 // The client of the transcripts writes to a connection itself. net/http would clean paths, refuse bad escapes and change the
 // case of header names, all of which must be compared.
 
-// transcriptPatience is how long the client waits for anything that must arrive.
-const transcriptPatience = 10 * time.Second
+// transcriptTimeout is how long the client waits for anything that must arrive.
+const transcriptTimeout = 10 * time.Second
 
 // wireHeader is one header line exactly as the server sent it.
 type wireHeader struct{ name, value string }
@@ -35,7 +35,7 @@ type wireResponse struct {
 
 // sendWire sends a request on a new connection and reads the head of the response.
 func sendWire(addr string, request *transcriptRequest) (*wireResponse, error) {
-	conn, err := net.DialTimeout("tcp", addr, transcriptPatience)
+	conn, err := net.DialTimeout("tcp", addr, transcriptTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func sendWire(addr string, request *transcriptRequest) (*wireResponse, error) {
 // exchangeWire sends a request on an open connection and reads the head of the response. It does so even after a failed write: a
 // server that refuses a large body responds without reading all of it.
 func exchangeWire(conn net.Conn, reader *bufio.Reader, request *transcriptRequest) (*wireResponse, error) {
-	if err := conn.SetDeadline(time.Now().Add(transcriptPatience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(transcriptTimeout)); err != nil {
 		return nil, err
 	}
 	_, writeErr := io.WriteString(conn, request.wire(conn.RemoteAddr().String()))

@@ -93,7 +93,7 @@ func (p *transcriptPlayer) dropped(step *transcriptStep, got []string) bool {
 // await repeats a step until its response is the expected one or a timeout is reached, for responses that depend on work that
 // the server does in the background.
 func (p *transcriptPlayer) await(step *transcriptStep, got []string) (_ []string, err error) {
-	deadline := time.Now().Add(transcriptPatience / 2)
+	deadline := time.Now().Add(transcriptTimeout / 2)
 	want := step.answer(p.mode == expectPando)
 	for !sameAnswer(got, want) && time.Now().Before(deadline) && err == nil {
 		got, err = p.perform(step)
@@ -156,7 +156,7 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 		p.open[step.background] = readBody(request, response)
 		return p.head(response, ""), nil
 	}
-	conn, err := net.DialTimeout("tcp", target, transcriptPatience)
+	conn, err := net.DialTimeout("tcp", target, transcriptTimeout)
 	if err != nil {
 		return nil, err
 	}

@@ -45,10 +45,10 @@ func readBody(request *transcriptRequest, response *wireResponse) *transcriptOpe
 	return o
 }
 
-// take waits for a number of lines, for the end of the body, or until patience has passed. It returns and removes at most that many
+// take waits for a number of lines, for the end of the body, or until timeout has passed. It returns and removes at most that many
 // lines. A negative number stands for all lines.
-func (o *transcriptOpen) take(lines int, patience time.Duration) (text string, ended error) {
-	deadline := time.After(patience)
+func (o *transcriptOpen) take(lines int, timeout time.Duration) (text string, ended error) {
+	deadline := time.After(timeout)
 	for waiting := true; waiting; {
 		o.mu.Lock()
 		waiting = o.err == nil && (lines < 0 || strings.Count(o.text, "\n") < lines)
@@ -87,7 +87,7 @@ func (o *transcriptOpen) mustBePending() error {
 // collect returns what a request in the background has received: everything until its end ("collect w"), a number of events of a
 // stream ("collect w 2"), or at most that number if no more arrive for a while ("collect w 2 quiet").
 func (p *transcriptPlayer) collect(o *transcriptOpen, args []string) ([]string, error) {
-	lines, patience := -1, transcriptPatience
+	lines, timeout := -1, transcriptTimeout
 	if len(args) > 0 {
 		n, err := strconv.Atoi(args[0])
 		if err != nil {
@@ -97,9 +97,9 @@ func (p *transcriptPlayer) collect(o *transcriptOpen, args []string) ([]string, 
 	}
 	fewerAllowed := len(args) > 1
 	if fewerAllowed {
-		patience = 5 * transcriptQuiet
+		timeout = 5 * transcriptQuiet
 	}
-	text, ended := o.take(lines, patience)
+	text, ended := o.take(lines, timeout)
 	answer := bodyLines(p.frame.body(text, o.request))
 	switch {
 	case errors.Is(ended, io.EOF) && (text == "" || lines >= 0):

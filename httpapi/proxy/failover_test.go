@@ -188,7 +188,7 @@ func TestBodies(t *testing.T) {
 				if expect != "" {
 					r.Header.Set("Expect", expect)
 				}
-				resp, err := (&http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}).RoundTrip(r)
+				resp, err := (&http.Transport{ExpectContinueTimeout: testTimeout, DisableKeepAlives: true}).RoundTrip(r)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -16,15 +16,15 @@ import (
 	"go.uber.org/zap"
 )
 
-const patience = 20 * time.Second
+const testTimeout = 20 * time.Second
 
-// await polls until done returns true. It fails the test after patience.
+// await polls until done returns true. It fails the test after testTimeout.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", testTimeout, what)
 		}
 		<-time.After(time.Millisecond)
 	}
@@ -89,7 +89,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 		RefreshInterval: time.Hour,
 		DialTimeout:     time.Second,
 		WriteTimeout:    5 * time.Second,
-		BodyTimeout:     patience,
+		BodyTimeout:     testTimeout,
 		MaxIdle:         16,
 		Metrics:         http.NotFoundHandler(),
 		Logger:          zap.NewNop(),
@@ -137,7 +137,7 @@ func do(t testing.TB, method, url string, body io.Reader) answer {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := (&http.Client{Timeout: patience, CheckRedirect: noRedirects}).Do(r)
+	resp, err := (&http.Client{Timeout: testTimeout, CheckRedirect: noRedirects}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func exchange(t testing.TB, address, request string) string {
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)

@@ -84,7 +84,7 @@ func TestForwardedHeaders(t *testing.T) {
 			}
 			return nil
 		}})
-		resp, err := (&http.Transport{ExpectContinueTimeout: patience, DisableKeepAlives: true}).RoundTrip(r.WithContext(ctx))
+		resp, err := (&http.Transport{ExpectContinueTimeout: testTimeout, DisableKeepAlives: true}).RoundTrip(r.WithContext(ctx))
 		if err != nil {
 			t.Fatal(err)
 		}

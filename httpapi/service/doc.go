@@ -1,8 +1,9 @@
-// Package service performs the operations of the API on one member, whatever protocol a request came by. Packages that
-// decode a protocol call it: httpapi/v2 today.
+// Package service performs the operations of the API on one member, for any protocol. Packages that decode a protocol call it.
+// Today that is httpapi/v2 only.
 //
-// A [Service] knows the replicated log, the published tree and the members. It decides what a read must wait for, until when
-// a member is not ready, which changes may enter the log, and which operation the metrics count. It knows nothing of HTTP.
+// A [Service] uses the replicated log, the published tree and the members. It decides what a read must wait for, when a member is
+// ready, which changes may enter the log, and which operation the metrics count. It does not depend on HTTP. A request for a
+// user will be authorized here, at the beginning of each operation.
 //
 // All methods may be called from any number of goroutines. Reads use a published view of the tree and take no lock. Errors
 // are values: *tree.Error, the sentinels of this package, or those of package members.
