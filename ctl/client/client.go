@@ -72,6 +72,7 @@ func (c *Client) WithEndpoints(endpoints ...*url.URL) *Client {
 // WithHeaderTimeout returns a client like c with another limit. The two share their connections.
 func (c *Client) WithHeaderTimeout(limit time.Duration) *Client {
 	other := c.WithEndpoints(c.config.Endpoints...)
+	other.preferred.Store(c.preferred.Load())
 	other.config.HeaderTimeout = limit
 	return other
 }

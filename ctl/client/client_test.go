@@ -7,9 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// TestStaysWithAMember: the member that answered is asked first the next time, by all goroutines.
+// TestStaysWithAMember: the member that answered is asked first the next time, by all goroutines, and by a client that was made from this one.
 func TestStaysWithAMember(t *testing.T) {
 	var asked atomic.Int64
 	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -33,6 +34,9 @@ func TestStaysWithAMember(t *testing.T) {
 		all.Go(get)
 	}
 	all.Wait()
+	if _, err := c.WithHeaderTimeout(time.Minute).Get(t.Context(), "/a", GetOptions{}); err != nil {
+		t.Error(err)
+	}
 	if asked.Load() != 1 {
 		t.Errorf("the member that breaks off was asked %d times, want once", asked.Load())
 	}
