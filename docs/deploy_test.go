@@ -56,7 +56,10 @@ func here(setting string, s servertest.Member, all []servertest.Member) string {
 		value = s.PeerURL()
 	case "ETCD_INITIAL_CLUSTER":
 		value = strings.NewReplacer(
-			"http://10.0.0.1:2380", all[0].PeerURL(), "http://10.0.0.2:2380", all[1].PeerURL(), "http://10.0.0.3:2380", all[2].PeerURL()).Replace(value)
+			"http://10.0.0.1:2380", all[0].PeerURL(),
+			"http://10.0.0.2:2380", all[1].PeerURL(),
+			"http://10.0.0.3:2380", all[2].PeerURL(),
+		).Replace(value)
 	}
 	return name + "=" + value
 }
