@@ -31,7 +31,8 @@ func (p *program) importCommand() *cli.Command {
 			&cli.StringFlag{Name: "from", Destination: &o.from, Usage: "read from the etcd (v2) or Pando at these `URLs`, not from a file"},
 			&cli.StringFlag{Name: "below", Destination: &o.below, Usage: "only `KEY` and what is below it"},
 			boolFlag(&o.force, "overwrite keys that have another value", "force"),
-			boolFlag(&o.renewTTLs, "restart each TTL with the seconds that were left at the export; without it, keys expire when they would have", "renew-ttl"),
+			boolFlag(&o.renewTTLs,
+				"restart each TTL with the seconds that were left at the export; without it, keys expire when they would have", "renew-ttl"),
 		},
 		Description: `DESCRIPTION:
    Reads JSON lines (see help export) from [file], or from stdin, or reads everything that is not hidden from a running
