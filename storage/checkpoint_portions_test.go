@@ -233,7 +233,7 @@ func TestStateInDoubt(t *testing.T) {
 				t.Errorf("still failing since %v: %v", since, err)
 			}
 			if size := m.disk.WALSize(); size != 0 {
-				t.Errorf("the log behind the checkpoint has %d bytes", size)
+				t.Errorf("the log after the checkpoint has %d bytes", size)
 			}
 			m.set("/k3", "and the next")
 			m.checkpoint()

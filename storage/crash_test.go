@@ -116,7 +116,7 @@ func TestCrashInCheckpoint(t *testing.T) {
 		t.Helper()
 		r := reopen(t, copyDir(t, m.dir()))
 		if r.Applied != applied || len(r.Entries) != entries {
-			t.Fatalf("%s: %d entries behind %d", step, len(r.Entries), r.Applied)
+			t.Fatalf("%s: %d entries after %d", step, len(r.Entries), r.Applied)
 		}
 		if got := dump(r.replay()); got != want {
 			t.Fatalf("%s: got %.300s, want %.300s", step, got, want)

@@ -44,10 +44,10 @@ func recordEnds(t testing.TB, path string) []int64 {
 // the first case everything before the cut that was acknowledged must come back, and
 // nothing else. The log holds several terms.
 func TestCutLog(t *testing.T) {
-	for _, checkpoint := range []string{"without checkpoint", "behind checkpoint"} {
+	for _, checkpoint := range []string{"without checkpoint", "after checkpoint"} {
 		t.Run(checkpoint, func(t *testing.T) {
 			m := newMember(t)
-			if checkpoint == "behind checkpoint" {
+			if checkpoint == "after checkpoint" {
 				m.set("/first", "1")
 				m.checkpoint()
 			}

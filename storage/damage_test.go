@@ -182,7 +182,7 @@ func storeToDamage(t testing.TB) (m *member, want string) {
 	m.set("/large", strings.Repeat("overflows", 1000))
 	m.remove("/gone")
 	m.checkpoint()
-	m.set("/behind", "the checkpoint")
+	m.set("/after", "the checkpoint")
 	m.close()
 	return m, dump(m.store)
 }

@@ -176,10 +176,10 @@ func TestRelease(t *testing.T) {
 	}
 	m.checkpoint()
 	if n := count(); n > 2 {
-		t.Errorf("%d segments behind a checkpoint", n)
+		t.Errorf("%d segments after a checkpoint", n)
 	}
 	if size := m.disk.WALSize(); size != 0 {
-		t.Errorf("log size %d behind a checkpoint", size)
+		t.Errorf("log size %d after a checkpoint", size)
 	}
 	m.set("/key", "last")
 	m.close()
@@ -345,7 +345,7 @@ func TestAppendBesideCheckpoint(t *testing.T) {
 	m.close()
 	r := reopen(t, m.options)
 	if len(r.Entries) != 1 {
-		t.Errorf("%d entries behind the checkpoint", len(r.Entries))
+		t.Errorf("%d entries after the checkpoint", len(r.Entries))
 	}
 	if got, want := dump(r.replay()), dump(m.store); got != want {
 		t.Errorf("got %.300s, want %.300s", got, want)

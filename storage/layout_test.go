@@ -126,7 +126,7 @@ func TestForeignMeta(t *testing.T) {
 		{"another member", identityKey, appendWords(nil, testIdentity.ClusterID, 7), ErrForeign, "member 7"},
 		{"another cluster", identityKey, appendWords(nil, 7, testIdentity.MemberID), ErrForeign, "cluster 7"},
 		{"ahead of the log", positionKey, appendWords(nil, 1000, 2), ErrCorrupt, "older than state.db"},
-		{"behind the log", positionKey, appendWords(nil, 1, 2), ErrCorrupt, "the checkpoint at entry 1"},
+		{"after the log", positionKey, appendWords(nil, 1, 2), ErrCorrupt, "the checkpoint at entry 1"},
 		{"another term", positionKey, appendWords(nil, 3, 9), ErrCorrupt, "term"},
 		{"no members", membersKey, nil, ErrCorrupt, "members"},
 		{"an unknown key", []byte("new"), []byte("x"), ErrCorrupt, "new"},

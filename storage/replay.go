@@ -39,16 +39,16 @@ import (
 //	               └── mark, hard state: ─► synced ◄┘
 //	                   new term or vote
 //
-// A log that is whole goes on from synced as from committing. Older versions wrote no
-// hard state after entries of the current term. After such entries the machine is in
-// committing or in appending, and phases holds both.
+// As long as no record is lost, synced is the same as committing: the next write begins.
+// Older versions wrote no hard state after entries of the current term. So after such
+// entries the machine may be in committing or in appending, and phases holds both.
 //
 // # After lost records
 //
 // A crash may tear the last write: some of its sectors are lost, others are not. From the
-// first lost record on, the machine keeps the set of all states in which it may be, and
-// nothing else (replay_loss.go). An intact record that fits none of them was written
-// after the lost one was synced. Then the loss is not a torn write but damage.
+// first lost record on, the machine follows only the set of the states in which it may be
+// (replay_loss.go). An intact record that fits none of them was written after the lost one
+// had been synced. Then the loss is not a torn write but damage.
 type replay struct {
 	start position // the checkpoint at which the log is opened
 	// first is the index at which the oldest segment that is read begins.

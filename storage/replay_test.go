@@ -181,7 +181,7 @@ func TestReplayMarks(t *testing.T) {
 			m.storeAt(2, 3)
 			m.save(state(3, 0, 2))
 		}, want: "3/0/2, 2/3:"},
-		{name: "a crash behind a snapshot, before its hard state", write: func(m *member) {
+		{name: "a crash after a snapshot, before its hard state", write: func(m *member) {
 			m.save(state(1, 9, 0), entry(1, 1), entry(2, 1), entry(3, 1), entry(4, 1))
 			m.mark(2, 3)
 			m.storeAt(2, 3)
@@ -226,7 +226,7 @@ func TestReplayMissingHardStates(t *testing.T) {
 			m.disk.state = nil
 			m.save(nil, entry(2, 2), entry(3, 4))
 		}, want: "3/0/1, 0/0: 1/1 2/2"},
-		{name: "a checkpoint behind entries without their hard state", write: func(m *member) {
+		{name: "a checkpoint after entries without their hard state", write: func(m *member) {
 			m.save(state(2, 0, 1), entry(1, 1))
 			m.disk.state = nil
 			m.save(nil, entry(2, 3))
