@@ -2,13 +2,13 @@ package storage
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -152,20 +152,31 @@ func (m *member) checkpoint() CheckpointStats {
 
 // encodeCommands encodes a batch as the data of an entry, in a form of the tests.
 func encodeCommands(commands []tree.Command) []byte {
-	var b strings.Builder
+	var data []byte
 	for _, c := range commands {
-		fmt.Fprintf(&b, "%d %t %q %q\n", c.Op, c.Recursive, c.Path, c.Value)
+		recursive := byte(0)
+		if c.Recursive {
+			recursive = 1
+		}
+		data = append(data, byte(c.Op), recursive)
+		for _, field := range []string{c.Path, c.Value} {
+			data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
+		}
 	}
-	return []byte(b.String())
+	return data
 }
 
+// apply applies a batch that encodeCommands has encoded.
 func apply(s *tree.Store, data []byte) {
 	var commands []tree.Command
-	for line := range strings.Lines(string(data)) {
-		var c tree.Command
-		if _, err := fmt.Sscanf(line, "%d %t %q %q", &c.Op, &c.Recursive, &c.Path, &c.Value); err != nil {
-			panic(err)
+	for len(data) > 0 {
+		c := tree.Command{Op: tree.Op(data[0]), Recursive: data[1] == 1}
+		path, rest, ok1 := cutCounted(data[2:])
+		value, rest, ok2 := cutCounted(rest)
+		if !ok1 || !ok2 {
+			panic("an entry is not a batch of the tests")
 		}
+		c.Path, c.Value, data = string(path), string(value), rest
 		commands = append(commands, c)
 	}
 	s.Apply(1, commands)
