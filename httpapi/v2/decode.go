@@ -13,10 +13,10 @@ import (
 
 // request is a decoded request for keys.
 type request struct {
-	path                                             string
-	recursive, sorted, wait, stream, quorum, noValue bool
-	waitIndex                                        uint64
-	command                                          tree.Command // of a change
+	path                                     string
+	recursive, wait, stream, quorum, noValue bool
+	waitIndex                                uint64
+	command                                  tree.Command // of a change
 }
 
 // decode returns the request of a method, a clean URL path and its parameters. A TTL counts from now. The order of the checks
@@ -33,7 +33,7 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 	c.PrevIndex = p.index(fieldPrevIndex)
 	q.waitIndex = p.index(fieldWaitIndex)
 	q.recursive = p.flag(fieldRecursive)
-	q.sorted = p.flag(fieldSorted)
+	p.flag(fieldSorted) // only checked: lists are always sorted
 	q.wait = p.flag(fieldWait)
 	c.Dir = p.flag(fieldDir)
 	q.quorum = p.flag(fieldQuorum)
@@ -69,7 +69,7 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 	return q, nil
 }
 
-// existence is the condition of prevExist.
+// existence says whether a node may or must exist before a change.
 type existence int
 
 const (
@@ -104,12 +104,14 @@ type parser struct {
 	err  *tree.Error
 }
 
+// fail records an error, unless there was one before.
 func (p *parser) fail(code tree.Code, cause string) {
 	if p.err == nil {
 		p.err = tree.NewError(code, cause)
 	}
 }
 
+// invalid records that the value of a field is invalid.
 func (p *parser) invalid(code tree.Code, f field) {
 	name := `"` + f.String() + `"`
 	if f == fieldPrevExist || f == fieldRefresh { // the reference has no quotes here
@@ -118,6 +120,7 @@ func (p *parser) invalid(code tree.Code, f field) {
 	p.fail(code, "invalid value for "+name)
 }
 
+// flag returns a field that is true or false; false if it was not given.
 func (p *parser) flag(f field) bool {
 	if !p.form.given[f] {
 		return false
@@ -129,6 +132,7 @@ func (p *parser) flag(f field) bool {
 	return v
 }
 
+// index returns a field that is an index; 0 if it was not given.
 func (p *parser) index(f field) uint64 {
 	if !p.form.given[f] {
 		return 0
@@ -140,6 +144,7 @@ func (p *parser) index(f field) uint64 {
 	return v
 }
 
+// existence returns the condition of prevExist.
 func (p *parser) existence() existence {
 	if !p.form.given[fieldPrevExist] {
 		return mayExist

@@ -10,6 +10,53 @@ import (
 	"pando/tree"
 )
 
+// TestDecode checks the command of changes, and which of several errors is returned.
+func TestDecode(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, test := range []struct {
+		name, method, query string
+		want                tree.Command
+		code                tree.Code // of the error; 0 for none
+	}{
+		{"set", "PUT", "value=v", tree.Command{Op: tree.OpSet, Value: "v"}, 0},
+		{"the first value counts", "PUT", "value=v&value=w", tree.Command{Op: tree.OpSet, Value: "v"}, 0},
+		{"a TTL counts from now", "PUT", "ttl=5", tree.Command{Op: tree.OpSet, Expires: now.Add(5 * time.Second).UnixNano()}, 0},
+		{"create", "PUT", "prevExist=false", tree.Command{Op: tree.OpCreate}, 0},
+		{"prevExist=false comes before a compare", "PUT", "prevExist=false&prevIndex=3", tree.Command{Op: tree.OpCreate, PrevIndex: 3}, 0},
+		{"update", "PUT", "prevExist=true", tree.Command{Op: tree.OpUpdate}, 0},
+		{"compare and swap", "PUT", "prevExist=true&prevValue=x", tree.Command{Op: tree.OpCompareAndSwap, PrevValue: "x"}, 0},
+		{"an index of 0 is no condition", "PUT", "prevIndex=0", tree.Command{Op: tree.OpSet}, 0},
+		{"in order", "POST", "prevValue=x", tree.Command{Op: tree.OpCreateInOrder, PrevValue: "x"}, 0},
+		{"delete", "DELETE", "recursive=true", tree.Command{Op: tree.OpDelete, Recursive: true}, 0},
+		{"compare and delete", "DELETE", "prevIndex=3", tree.Command{Op: tree.OpCompareAndDelete, PrevIndex: 3}, 0},
+		{"an index comes before a flag", "PUT", "dir=x&prevIndex=x", tree.Command{}, tree.CodeIndexNaN},
+		{"a flag comes before a TTL", "PUT", "ttl=x&dir=x", tree.Command{}, tree.CodeInvalidField},
+		{"wait in a change", "PUT", "wait=true", tree.Command{}, tree.CodeInvalidField},
+		{"an empty prevValue", "PUT", "prevValue=", tree.Command{}, tree.CodePrevValue},
+		{"a TTL beyond the year 2262", "PUT", "ttl=9300000000", tree.Command{}, tree.CodeTTLNaN},
+		{"a refresh with a value", "PUT", "refresh=true&value=v", tree.Command{}, tree.CodeRefreshValue},
+		{"a refresh without a TTL", "PUT", "refresh=true", tree.Command{}, tree.CodeRefreshTTL},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var f form
+			if err := f.scan(test.query); err != nil {
+				t.Fatal(err)
+			}
+			q, err := decode(test.method, KeysPath+"/a", &f, now)
+			if test.code != 0 {
+				if e, ok := err.(*tree.Error); !ok || e.Code != test.code {
+					t.Errorf("got %v, want code %d", err, test.code)
+				}
+				return
+			}
+			test.want.Path = "/a"
+			if err != nil || q.command != test.want {
+				t.Errorf("got %+v, %v\nwant %+v", q.command, err, test.want)
+			}
+		})
+	}
+}
+
 // FuzzForm compares scan with the parser of the standard library: it must return the same values for the known parameters, and the
 // same errors.
 func FuzzForm(f *testing.F) {
