@@ -22,8 +22,8 @@ var (
 // contender is a key in a queue: an in-order key in the queue's directory. The contender with the oldest key holds the lock,
 // or leads. The key has a TTL and is refreshed until the contender leaves the queue.
 //
-// Invariant: while lost is not done, the key exists unless somebody has just removed it, provided that the clocks of this machine and of the members run
-// equally fast. lost is done early enough that the key exists for the time grace after it, unless somebody has removed the key.
+// Invariant: as long as lost is not done, the key can't have expired, provided that the clocks of this machine and of the
+// members run equally fast. lost is done at least the time grace before the key can expire, or when it was removed.
 type contender struct {
 	client *client.Client
 	queue  string // the directory

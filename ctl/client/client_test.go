@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestStaysWithAMember: the member that answered is asked first the next time, by all goroutines, and by a client that was made from this one.
+// TestStaysWithAMember: the member that answered is asked first the next time, by all goroutines, and by a client that was made
+// from this one.
 func TestStaysWithAMember(t *testing.T) {
 	var asked atomic.Int64
 	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
