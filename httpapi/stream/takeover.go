@@ -124,5 +124,6 @@ func (s *connStream) giveBack() {
 		s.closeConn()
 		return
 	}
+	s.idle = false // or Close would close a connection that already serves the next request
 	s.dispatcher.remove(s)
 }
