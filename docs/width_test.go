@@ -30,7 +30,7 @@ func TestPageWidth(t *testing.T) {
 }
 
 // widthUnchecked are the directories of code that still have longer lines.
-var widthUnchecked = []string{"members/", "raft/"}
+var widthUnchecked = []string{"ctl/", "members/config/", "members/server/", "members/remote_test.go", "raft/"}
 
 // TestCodeWidth finds lines of code that are too long.
 func TestCodeWidth(t *testing.T) {

@@ -39,8 +39,11 @@ const (
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
 	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
-	// The log in memory is kept small: who misses most of the keys gets a checkpoint.
-	small := []string{"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest), "--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest))}
+	// The log in memory is small, so a member that missed most of the keys gets a checkpoint.
+	small := []string{
+		"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest),
+		"--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest)),
+	}
 	c.spawn = func(s servertest.Member) *servertest.Process {
 		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
 	}
@@ -120,7 +123,8 @@ func (c *cluster) comeBack(i int, w *bulk) {
 	took := time.Since(begin)
 	during := float64(written.Load()) / took.Seconds()
 	streamed := strings.Contains(p.Stderr.String(), "caught up from a snapshot")
-	t.Logf("the member was back after %v, by a checkpoint: %t; meanwhile the others took %.0f writes a second", took.Round(time.Millisecond), streamed, during)
+	t.Logf("the member was back after %v, by a checkpoint: %t; meanwhile the others took %.0f writes a second",
+		took.Round(time.Millisecond), streamed, during)
 	if w.keys >= longCatchUp && took > catchUpLimit {
 		t.Errorf("it took %v, more than %v", took, catchUpLimit)
 	}

@@ -32,12 +32,12 @@ func TestDiscoveredCluster(t *testing.T) {
 	t.Run("one too many is a proxy, and stays one", func(t *testing.T) {
 		late := all[3].StartPando(t, "--discovery", token)
 		late.AwaitServing()
-		servertest.Await(t, "the proxy to find the members", func() bool { return strings.Count(late.Get("/v2/config/local/proxy"), "http://") == 3 })
+		awaitEndpoints(t, late, 3)
 		servertest.AwaitReplicated(t, late.Client, running[0].Client)
 		late.Terminate()
 		late = all[3].StartPando(t, "--discovery", "http://127.0.0.1:1/v2/keys/gone")
 		late.AwaitServing()
-		servertest.Await(t, "the proxy to find the members again", func() bool { return strings.Count(late.Get("/v2/config/local/proxy"), "http://") == 3 })
+		awaitEndpoints(t, late, 3)
 	})
 	t.Run("or ends", func(t *testing.T) {
 		later := all[4].StartPando(t, "--discovery", token, "--discovery-fallback", "exit")
@@ -79,7 +79,8 @@ func TestJoinsByIncompleteList(t *testing.T) {
 	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all[:2])
 	mustRequest(t, http.MethodPost, running[0].Client+"/v2/members", `{"peerURLs":["`+all[2].PeerURL()+`"]}`, http.StatusCreated)
-	joined := all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster([]servertest.Member{all[0], all[2]}), "--initial-cluster-state", "existing")
+	incomplete := servertest.InitialCluster([]servertest.Member{all[0], all[2]})
+	joined := all[2].StartPando(t, "--initial-cluster", incomplete, "--initial-cluster-state", "existing")
 	joined.AwaitServing()
 	servertest.AwaitPublished(t, joined.Client, 3)
 	servertest.AwaitReplicated(t, running[1].Client, joined.Client)
@@ -88,7 +89,9 @@ func TestJoinsByIncompleteList(t *testing.T) {
 // wantCluster works out what a bootstrap of these members has to lead to.
 func wantCluster(t testing.TB, token string, all []servertest.Member) (cluster string, list []string) {
 	t.Helper()
-	c, err := members.Static{Name: all[0].Name, PeerURLs: []string{all[0].PeerURL()}, InitialCluster: servertest.InitialCluster(all), Token: token}.Cluster()
+	c, err := members.Static{
+		Name: all[0].Name, PeerURLs: []string{all[0].PeerURL()}, InitialCluster: servertest.InitialCluster(all), Token: token,
+	}.Cluster()
 	if err != nil {
 		t.Fatal(err)
 	}

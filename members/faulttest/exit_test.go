@@ -40,7 +40,8 @@ func TestExitCodes(t *testing.T) {
 		if err := os.RemoveAll(all[1].DataDir); err != nil {
 			t.Fatal(err)
 		}
-		endsWith(t, all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "has already been bootstrapped")
+		p := all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all))
+		endsWith(t, p, program.ExitMember, "has already been bootstrapped")
 	})
 }
 
@@ -58,7 +59,8 @@ func addedMemberEnds(t *testing.T) {
 	if answer.StatusCode != http.StatusCreated {
 		t.Fatalf("status %d", answer.StatusCode)
 	}
-	endsWith(t, all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "start it with --initial-cluster-state existing")
+	p := all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all))
+	endsWith(t, p, program.ExitMember, "start it with --initial-cluster-state existing")
 	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("the data directory holds %q, %v", left, err)
 	}
@@ -90,7 +92,8 @@ func removedMemberEnds(t *testing.T) {
 		}
 	}
 	endsWith(t, running[2], program.ExitMember, "this member was removed from the cluster")
-	endsWith(t, all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster(all)), program.ExitMember, "this member was removed from the cluster")
+	p := all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster(all))
+	endsWith(t, p, program.ExitMember, "this member was removed from the cluster")
 }
 
 // endsWith waits for the end of a server, and wants this exit code and text.

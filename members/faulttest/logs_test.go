@@ -38,10 +38,14 @@ func TestServerLogs(t *testing.T) {
 		}
 	}
 	s := servertest.NewMembers(t, "a")[0]
-	flags := []string{"--initial-cluster", servertest.InitialCluster([]servertest.Member{s}), "--log-format", "json", "--log-outputs", "stderr," + file}
+	flags := []string{
+		"--initial-cluster", servertest.InitialCluster([]servertest.Member{s}), "--log-format", "json", "--log-outputs", "stderr," + file,
+	}
 	p := s.StartPando(t, flags...)
 	servertest.Await(t, "the member to serve", func() bool { return strings.Contains(read(), "serving clients") })
-	for _, want := range []string{`"version":"` + stats.Version + `"`, `"clients":["` + s.ClientURL() + `"]`, `"peers":["` + s.PeerURL() + `"]`} {
+	for _, want := range []string{
+		`"version":"` + stats.Version + `"`, `"clients":["` + s.ClientURL() + `"]`, `"peers":["` + s.PeerURL() + `"]`,
+	} {
 		if !strings.Contains(read(), want) {
 			t.Errorf("the log file lacks %s:\n%s", want, read())
 		}

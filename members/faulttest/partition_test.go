@@ -40,7 +40,8 @@ func TestPartition(t *testing.T) {
 		t.Errorf("leaders lost their place: %q", p.deposed)
 	}
 	for _, name := range p.order {
-		t.Logf("%s %d times: writes again after %s; rejoined after %s", name, len(p.gaps[name]), distribution(p.gaps[name]), distribution(p.returns[name]))
+		t.Logf("%s %d times: writes again after %s; rejoined after %s",
+			name, len(p.gaps[name]), distribution(p.gaps[name]), distribution(p.returns[name]))
 	}
 }
 

@@ -81,7 +81,8 @@ func beginEnding(t *testing.T, start servertest.Launcher, proxyFlags ...string) 
 		t.Fatal(err)
 	}
 	shell := func(command string) *servertest.Process {
-		return servertest.StartCommand(t, exec.Command("sh", "-c", command), "P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
+		return servertest.StartCommand(t, exec.Command("sh", "-c", command),
+			"P="+e.front.Client, "E="+script, "ETCDCTL_API=2", "HOME="+t.TempDir())
 	}
 	for name, c := range waitingClients {
 		e.clients[name] = shell(c.command)
@@ -119,7 +120,8 @@ func (e *ending) serving() *servertest.Process {
 // readSlowly begins to read a large answer, of which the first part has come when it returns.
 func (e *ending) readSlowly() {
 	e.t.Helper()
-	e.half = servertest.StartCommand(e.t, exec.Command("sh", "-c", `exec curl -sSN --limit-rate 3M "$P/v2/keys/large?recursive=true"`), "P="+e.front.Client)
+	curl := exec.Command("sh", "-c", `exec curl -sSN --limit-rate 3M "$P/v2/keys/large?recursive=true"`)
+	e.half = servertest.StartCommand(e.t, curl, "P="+e.front.Client)
 	servertest.Await(e.t, "the answer to begin", func() bool { return len(e.half.Stdout.String()) > 0 })
 }
 

@@ -21,8 +21,16 @@ func launchProxy(t testing.TB, dataDir string, all []servertest.Member, flags ..
 		"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on", "--proxy-refresh-interval", "200",
 	}, flags...)...))
 	p.AwaitServing()
-	servertest.Await(t, "the proxy to find the members", func() bool { return strings.Count(p.Get("/v2/config/local/proxy"), "http://") == len(all) })
+	awaitEndpoints(t, p, len(all))
 	return p
+}
+
+// awaitEndpoints waits until a proxy uses that many client URLs.
+func awaitEndpoints(t testing.TB, proxy *servertest.Process, count int) {
+	t.Helper()
+	servertest.Await(t, "the proxy to find the members", func() bool {
+		return strings.Count(proxy.Get("/v2/config/local/proxy"), "http://") == count
+	})
 }
 
 func TestProxyProcess(t *testing.T) {

@@ -34,7 +34,8 @@ func flagsTakeEffect(t *testing.T) {
 	if got, err := client.Do("PUT", "/a", servertest.Form("value", strings.Repeat("x", 94))); err != nil || got.Status != http.StatusCreated {
 		t.Errorf("--max-request-bytes: 100 bytes: %+v, %v", got, err)
 	}
-	if got, err := client.Do("PUT", "/a", servertest.Form("value", strings.Repeat("x", 95))); err != nil || got.Status != http.StatusRequestEntityTooLarge {
+	got, err := client.Do("PUT", "/a", servertest.Form("value", strings.Repeat("x", 95)))
+	if err != nil || got.Status != http.StatusRequestEntityTooLarge {
 		t.Errorf("--max-request-bytes: 101 bytes: %+v, %v", got, err)
 	}
 	var last uint64
@@ -80,7 +81,8 @@ func environmentAndFileTakeEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], "--config-file", file)
-	p := servertest.StartCommand(t, cmd, "ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:0", "ETCD_ADVERTISE_CLIENT_URLS=http://127.0.0.1:1", "PANDO_MAX_REQUEST_BYTES=60")
+	p := servertest.StartCommand(t, cmd,
+		"ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:0", "ETCD_ADVERTISE_CLIENT_URLS=http://127.0.0.1:1", "PANDO_MAX_REQUEST_BYTES=60")
 	p.AwaitServing()
 	if self := p.Get("/v2/stats/self"); !strings.Contains(self, `"name":"from-file"`) {
 		t.Errorf("name: %s", self)

@@ -41,7 +41,8 @@ func TestShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	if _, err := io.WriteString(half, "PUT /v2/keys/c HTTP/1.1\r\n"+servertest.HostHeader+servertest.FormHeader+"Content-Length: 100\r\n\r\nvalue="); err != nil {
+	head := "PUT /v2/keys/c HTTP/1.1\r\n" + servertest.HostHeader + servertest.FormHeader + "Content-Length: 100\r\n\r\n"
+	if _, err := io.WriteString(half, head+"value="); err != nil {
 		t.Fatal(err)
 	}
 
