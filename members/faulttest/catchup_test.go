@@ -34,18 +34,18 @@ const (
 	longCatchUp = 100_000
 )
 
-// TestCatchUp has a member miss many keys, and start again while the others go on writing: with the data that it has,
-// and with none.
+// TestCatchUp stops a member, writes many keys, and starts the member again while writes go on: first with its data,
+// then without.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
+	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}
 	// The log in memory is small, so a member that missed most of the keys gets a checkpoint.
 	small := []string{
 		"--snapshot-count", "10000", "--max-request-bytes", servertest.Itoa(catchUpRequest),
 		"--catch-up-bytes", servertest.Itoa(raft.LeastCatchUp(catchUpRequest)),
 	}
 	c.spawn = func(s servertest.Member) *servertest.Process {
-		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats))...)
+		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.members))...)
 	}
 	c.start()
 	servertest.NewKeyClient(t, c.running[0].Client).Must(t, http.MethodPut, "/before", servertest.Form("value", "1"))
@@ -60,14 +60,14 @@ func TestCatchUp(t *testing.T) {
 	c.comeBack(behind, w)
 
 	c.running[behind].Kill()
-	replaceMember(t, c.running[leader].Client, c.seats[behind])
+	replaceMember(t, c.running[leader].Client, c.members[behind])
 	c.spawn = func(s servertest.Member) *servertest.Process {
-		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.seats), "--initial-cluster-state", "existing")...)
+		return s.StartPando(t, append(small, "--initial-cluster", servertest.InitialCluster(c.members), "--initial-cluster-state", "existing")...)
 	}
 	c.comeBack(behind, w)
 }
 
-// replaceMember takes the data of a member that is down away, and has the cluster take a new one in its place.
+// replaceMember deletes the data of a stopped member, and replaces the member by a new one in the cluster.
 func replaceMember(t *testing.T, client string, s servertest.Member) {
 	t.Helper()
 	if err := os.RemoveAll(s.DataDir); err != nil {
@@ -82,7 +82,7 @@ func replaceMember(t *testing.T, client string, s servertest.Member) {
 	mustRequest(t, http.MethodPost, client+"/v2/members", `{"peerURLs":["`+s.PeerURL()+`"]}`, http.StatusCreated)
 }
 
-// mustRequest sends a request with a JSON body and wants a status.
+// mustRequest sends a request with a JSON body and fails the test unless the answer has the status.
 func mustRequest(t *testing.T, method, url, body string, status int) {
 	t.Helper()
 	request, err := http.NewRequest(method, url, strings.NewReader(body))
@@ -101,7 +101,7 @@ func mustRequest(t *testing.T, method, url, body string, status int) {
 	}
 }
 
-// comeBack starts a member while the others go on writing, and waits until it has what they have.
+// comeBack starts a member while writes go on, and waits until the member has every write that the others have.
 func (c *cluster) comeBack(i int, w *bulk) {
 	t := c.t
 	t.Helper()
@@ -111,7 +111,7 @@ func (c *cluster) comeBack(i int, w *bulk) {
 	defer stop()
 	written := w.keep(ctx, &writing)
 	begin := time.Now()
-	c.running[i] = c.spawn(c.seats[i])
+	c.running[i] = c.spawn(c.members[i])
 	p := c.running[i]
 	p.AwaitServing()
 	other := servertest.NewKeyClient(t, c.running[(i+1)%len(c.running)].Client)
@@ -139,7 +139,7 @@ func (c *cluster) comeBack(i int, w *bulk) {
 	}
 }
 
-// countKeys counts what a member has of the keys.
+// countKeys returns how many of the keys a member has.
 func countKeys(t *testing.T, p *servertest.Process) int {
 	t.Helper()
 	found := map[string]servertest.KeyNode{}
@@ -147,7 +147,7 @@ func countKeys(t *testing.T, p *servertest.Process) int {
 	return len(found)
 }
 
-// bulk writes many keys on many connections.
+// bulk writes many keys over many connections.
 type bulk struct {
 	t       *testing.T
 	keys    int
@@ -191,7 +191,7 @@ func (w *bulk) write(from, to int) {
 	group.Wait()
 }
 
-// keep overwrites keys until ctx is done, and counts how often.
+// keep overwrites keys until ctx is done. It returns the number of writes, which grows.
 func (w *bulk) keep(ctx context.Context, group *sync.WaitGroup) *atomic.Int64 {
 	written := new(atomic.Int64)
 	for number, client := range w.clients {

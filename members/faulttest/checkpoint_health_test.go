@@ -10,7 +10,7 @@ import (
 	"pando/members/servertest"
 )
 
-// TestFailingCheckpoints holds that a member whose checkpoints fail says so, and takes it back when they succeed again.
+// TestFailingCheckpoints makes checkpoints fail. Metrics and /health must report that, until checkpoints succeed again.
 func TestFailingCheckpoints(t *testing.T) {
 	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")

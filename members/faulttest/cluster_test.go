@@ -25,7 +25,7 @@ const defaultElectionTimeout = time.Second
 // cluster is three members, each in a process of its own.
 type cluster struct {
 	t       *testing.T
-	seats   []servertest.Member
+	members []servertest.Member
 	running []*servertest.Process
 	spawn   func(s servertest.Member) *servertest.Process
 }
@@ -33,15 +33,15 @@ type cluster struct {
 // launchLoadedCluster starts three members on loopback, and a load on them.
 func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
 	t.Helper()
-	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
+	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}
 	c.spawn = func(s servertest.Member) *servertest.Process {
-		return s.StartPando(t, loadedFlags(servertest.InitialCluster(c.seats))...)
+		return s.StartPando(t, loadedFlags(servertest.InitialCluster(c.members))...)
 	}
 	c.start()
 	return c, c.load()
 }
 
-// loadedFlags are those of a member of these that remembers enough for a load.
+// loadedFlags returns the flags of a member whose history is long enough for a load.
 func loadedFlags(initialCluster string) []string {
 	return []string{
 		"--initial-cluster", initialCluster, "--history-size", servertest.Itoa(clusterHistory),
@@ -68,7 +68,7 @@ func shortened(n int) int {
 // start starts all members.
 func (c *cluster) start() {
 	c.t.Helper()
-	for _, s := range c.seats {
+	for _, s := range c.members {
 		c.running = append(c.running, c.spawn(s))
 	}
 	for _, p := range c.running {
@@ -76,7 +76,7 @@ func (c *cluster) start() {
 	}
 }
 
-// clients gives the client URLs of all members but one; -1 leaves out none.
+// clients returns the client URLs of all members except one. With -1 it returns all.
 func (c *cluster) clients(but int) []string {
 	var list []string
 	for i, p := range c.running {
@@ -87,7 +87,8 @@ func (c *cluster) clients(but int) []string {
 	return list
 }
 
-// leader waits until one of the members, leaving out one or -1 for none, says that it leads.
+// leader waits until a member says that it leads, and returns its number. It does not ask the member number but, which
+// may be -1.
 func (c *cluster) leader(but int) int {
 	c.t.Helper()
 	leader := -1
@@ -107,25 +108,25 @@ func (c *cluster) leader(but int) int {
 func (c *cluster) restart(i int) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
-	c.running[i] = c.spawn(c.seats[i])
+	c.running[i] = c.spawn(c.members[i])
 	c.running[i].AwaitServing()
 	c.awaitIndex(i, (i+1)%len(c.running))
 	return time.Since(begin)
 }
 
-// awaitIndex waits until a member has what another has now.
+// awaitIndex waits until a member has applied what another member has applied now.
 func (c *cluster) awaitIndex(i, other int) {
 	c.t.Helper()
 	want := servertest.NewKeyClient(c.t, c.running[other].Client).Must(c.t, http.MethodGet, "/", nil).EtcdIndex
 	client := servertest.NewKeyClient(c.t, c.running[i].Client)
-	client.HTTP.Timeout = roamPatience
-	servertest.Await(c.t, fmt.Sprintf("index %d at %s", want, c.seats[i].Name), func() bool {
+	client.HTTP.Timeout = writerTimeout
+	servertest.Await(c.t, fmt.Sprintf("index %d at %s", want, c.members[i].Name), func() bool {
 		answer, err := client.Do(http.MethodGet, "/", nil)
 		return err == nil && answer.EtcdIndex >= want
 	})
 }
 
-// mustAgree wants no member to have found a difference between what they hold.
+// mustAgree waits until the members have compared their data, and fails the test if they found a difference.
 func (c *cluster) mustAgree() {
 	c.t.Helper()
 	servertest.Await(c.t, "all members to have been compared", func() bool {
@@ -138,7 +139,7 @@ func (c *cluster) mustAgree() {
 	}
 }
 
-// distribution sums up durations.
+// distribution returns the median, the 95th percentile and the maximum.
 func distribution(of []time.Duration) string {
 	if len(of) == 0 {
 		return "none"
@@ -150,7 +151,7 @@ func distribution(of []time.Duration) string {
 	return fmt.Sprintf("median %v, p95 %v, max %v", at(50), at(95), at(100))
 }
 
-// TestLeaderKilled kills the leader under load, again and again.
+// TestLeaderKilled kills the leader under load several times.
 func TestLeaderKilled(t *testing.T) {
 	t.Parallel()
 	c, l := launchLoadedCluster(t)
@@ -164,7 +165,7 @@ func TestLeaderKilled(t *testing.T) {
 		back := c.restart(leader)
 		gaps, returns = append(gaps, gap), append(returns, back)
 		if testing.Verbose() {
-			t.Logf("round %d: %s killed, service after %v, back and caught up after %v", round, c.seats[leader].Name, gap, back)
+			t.Logf("round %d: %s killed, service after %v, back and caught up after %v", round, c.members[leader].Name, gap, back)
 		}
 		if t.Failed() {
 			break
@@ -176,8 +177,8 @@ func TestLeaderKilled(t *testing.T) {
 	checkGaps(t, gaps)
 }
 
-// checkGaps wants the service back within two election timeouts. A few rounds on a busy machine prove little, and
-// get more time.
+// checkGaps fails the test if the members did not serve for more than two election timeouts. A short run on a busy
+// machine has five times as long.
 func checkGaps(t *testing.T, gaps []time.Duration) {
 	t.Helper()
 	limit := 2 * defaultElectionTimeout

@@ -69,7 +69,7 @@ func (l *load) send(c *servertest.KeyClient, method, key string, f url.Values, w
 	return answer
 }
 
-// writers start on the server at base and end when it does.
+// writers starts writers on the server at base. They end when the server ends.
 func (l *load) writers(base string) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for number, write := range []func(c *servertest.KeyClient, number int) bool{
@@ -91,7 +91,7 @@ func (l *load) put(c *servertest.KeyClient, number int) bool {
 	return l.send(c, "PUT", key, servertest.Form("value", value), issued{"set", key, value}) != nil
 }
 
-// swap makes the next link of a chain: each value replaces the one before, compared by value and index in turn.
+// swap replaces a value by the next one. It compares the value and the index by turns.
 func (l *load) swap(c *servertest.KeyClient, _ int) bool {
 	const key = "/chain"
 	now, err := c.Do("GET", key, nil)
@@ -113,7 +113,7 @@ func (l *load) swap(c *servertest.KeyClient, _ int) bool {
 	return answer != nil
 }
 
-// line stands in line: it adds in-order keys, and takes old ones away.
+// line adds in-order keys and deletes old ones.
 func (l *load) line(c *servertest.KeyClient, _ int) bool {
 	for range 3 {
 		value := l.unique()
@@ -136,7 +136,7 @@ func (l *load) line(c *servertest.KeyClient, _ int) bool {
 	return true
 }
 
-// expiring writes a file that soon expires and one that does not for long.
+// expiring writes a file that expires after a second, and one that stays.
 func (l *load) expiring(c *servertest.KeyClient, _ int) bool {
 	soon, late := l.unique(), l.unique()
 	short, long := "/soon/"+soon, "/late/"+late[len(late)-1:]

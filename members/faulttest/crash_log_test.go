@@ -13,8 +13,8 @@ import (
 	"pando/members/servertest"
 )
 
-// eventLog is all that ever happened to the keys of one server, as a watcher saw it: every index from 2 on has its
-// event, whatever became of the server in between.
+// eventLog holds every event of one server, in the order of the indexes from 2 on. A watcher collects it across
+// restarts of the server.
 type eventLog struct {
 	mu     sync.Mutex
 	events []loggedEvent
@@ -36,14 +36,14 @@ func (l *eventLog) next() uint64 {
 	return firstEvent + uint64(len(l.events))
 }
 
-// at gives the event of an index below next.
+// at returns the event of an index, which must be below next.
 func (l *eventLog) at(index uint64) *loggedEvent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &l.events[index-firstEvent]
 }
 
-// add appends an event, which must be the next.
+// add appends an event, which must have the next index.
 func (l *eventLog) add(text string) error {
 	event := loggedEvent{text: text}
 	if err := json.Unmarshal([]byte(text), &event.KeyAnswer); err != nil {
@@ -61,8 +61,8 @@ func (l *eventLog) add(text string) error {
 	return nil
 }
 
-// follow adds to the log what a stream from its end on brings, until the stream ends or ctx is done, or the log has
-// come to index last, unless that is zero. An error is a wrong event, never the end of the connection.
+// follow appends the events of a stream. It returns when the stream ends, ctx is done, or the log has the index last,
+// if that is not 0. An error means a wrong event; the end of the connection is no error.
 func (l *eventLog) follow(ctx context.Context, base string, last uint64) error {
 	if last != 0 && l.next() > last {
 		return nil
@@ -93,13 +93,13 @@ func (l *eventLog) follow(ctx context.Context, base string, last uint64) error {
 	}
 }
 
-// replayed is what the keys hold after the events of a log.
+// replayed is the content of the keys after the events of a log.
 type replayed struct {
 	index uint64 // of the last event taken in
 	files map[string]servertest.KeyNode
 }
 
-// advance takes in the events up to an index.
+// advance applies the events up to an index.
 func (r *replayed) advance(l *eventLog, index uint64) {
 	for r.index = max(r.index, firstEvent-1); r.index < index; r.index++ {
 		event := l.at(r.index + 1)
@@ -119,7 +119,7 @@ func (r *replayed) advance(l *eventLog, index uint64) {
 	}
 }
 
-// mustEqual compares with what a server shows.
+// mustEqual fails the test if the content differs from what a server shows.
 func (r *replayed) mustEqual(t *testing.T, root *servertest.KeyNode) {
 	t.Helper()
 	shown := map[string]servertest.KeyNode{}

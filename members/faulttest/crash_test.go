@@ -11,8 +11,8 @@ import (
 	"pando/storage"
 )
 
-// TestCrash kills a server again and again while it works, and holds what it says afterwards against what it said
-// before.
+// TestCrash kills a server several times while clients write. After each restart it compares the server with all
+// earlier answers and events.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	rounds := 50
@@ -38,7 +38,7 @@ func TestCrash(t *testing.T) {
 		rounds, len(c.load.acknowledged), c.happened, c.unanswered, len(c.log.events), c.log.next()-1)
 }
 
-// crash is one server through all its lives.
+// crash is one server across its restarts, and what is known of it.
 type crash struct {
 	t       *testing.T
 	dir     string
@@ -83,7 +83,7 @@ func (c *crash) round(number int) {
 	}
 }
 
-// shutdown ends the server by a signal, under load, and looks at what it left.
+// shutdown stops the server with SIGTERM under load, and checks the data that it leaves.
 func (c *crash) shutdown(p *servertest.Process) {
 	took := p.Terminate()
 	if took > stopLimit || p.AwaitExit() != 0 {
@@ -101,7 +101,7 @@ func (c *crash) shutdown(p *servertest.Process) {
 	}
 }
 
-// check compares the server with everything that was ever learned from it.
+// check compares the server with all earlier answers and events.
 func (c *crash) check(p *servertest.Process) {
 	c.t.Helper()
 	client := servertest.NewKeyClient(c.t, p.Client)
@@ -129,7 +129,7 @@ func (c *crash) check(p *servertest.Process) {
 	c.reread(client, root.EtcdIndex)
 }
 
-// account finds the write behind each event, and the event of each acknowledged write.
+// account finds the write for each event, and the event for each acknowledged write.
 func (c *crash) account(index uint64) {
 	unknown := c.load.unknown
 	c.unanswered += len(unknown)
@@ -161,7 +161,7 @@ func (c *crash) account(index uint64) {
 	c.load.unknown = nil
 }
 
-// reread asks the history for some of the events that were seen before: they are the same to the byte.
+// reread asks the history for events that were seen before. They must be the same byte for byte.
 func (c *crash) reread(client *servertest.KeyClient, index uint64) {
 	oldest := uint64(firstEvent)
 	if index > crashHistory/2 { // what expires meanwhile pushes the oldest out of the history
@@ -176,7 +176,7 @@ func (c *crash) reread(client *servertest.KeyClient, index uint64) {
 	}
 }
 
-// expired waits until all that had a short TTL is gone, each file by one event and not before its time.
+// expired waits until every file with a short TTL has expired, by one event each and not too early.
 func (c *crash) expired(p *servertest.Process) {
 	c.check(p)
 	client := servertest.NewKeyClient(c.t, p.Client)

@@ -11,8 +11,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestDescriptors has clients that do nothing but connect take all the connections there may be, and the log go on to
-// its next files meanwhile.
+// TestDescriptors opens as many idle connections as the server accepts. The log must still be able to open its next
+// files.
 func TestDescriptors(t *testing.T) {
 	servertest.SkipShort(t, "it writes 140 MB")
 	sh, err := exec.LookPath("sh")

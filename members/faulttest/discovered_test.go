@@ -54,8 +54,7 @@ func TestDiscoveredCluster(t *testing.T) {
 	})
 }
 
-// TestReferenceDiscovers has three servers of the reference find each other under
-// a key of Pando's.
+// TestReferenceDiscovers starts three servers of etcd that find each other under a key of Pando.
 func TestReferenceDiscovers(t *testing.T) {
 	servertest.SkipShort(t, "the members are etcd's")
 	t.Parallel()
@@ -72,8 +71,8 @@ func TestReferenceDiscovers(t *testing.T) {
 	}
 }
 
-// TestJoinsByIncompleteList starts a member that was added with a list which leaves one of the others out: it learns of
-// that from the one that it knows. The reference refuses.
+// TestJoinsByIncompleteList starts an added member with an --initial-cluster that lacks one of the members. The member
+// asks the listed one for the rest. etcd refuses such a list.
 func TestJoinsByIncompleteList(t *testing.T) {
 	t.Parallel()
 	all := servertest.NewMembers(t, "a", "b", "c")
@@ -86,7 +85,7 @@ func TestJoinsByIncompleteList(t *testing.T) {
 	servertest.AwaitReplicated(t, running[1].Client, joined.Client)
 }
 
-// wantCluster works out what a bootstrap of these members has to lead to.
+// wantCluster computes the cluster ID and the members that a bootstrap must lead to.
 func wantCluster(t testing.TB, token string, all []servertest.Member) (cluster string, list []string) {
 	t.Helper()
 	c, err := members.Static{

@@ -13,7 +13,7 @@ import (
 	"pando/members/servertest"
 )
 
-// mustRefuse starts a server that can't start, and wants this exit code and each text in what it says.
+// mustRefuse starts a server that can't start. It wants the exit code, and each of the texts in the output.
 func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...string) {
 	t.Helper()
 	p := servertest.Start(t, dir, flags...)
@@ -34,7 +34,7 @@ func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...str
 	}
 }
 
-// TestRefusedStarts starts servers where none can run.
+// TestRefusedStarts starts servers whose address or directory is in use or can't be used.
 func TestRefusedStarts(t *testing.T) {
 	t.Parallel()
 	t.Run("directory in use", func(t *testing.T) {
@@ -78,7 +78,8 @@ func TestRefusedStarts(t *testing.T) {
 	})
 }
 
-// TestRefusedData starts servers on data that are not theirs, or not whole: they leave them as they are.
+// TestRefusedData starts servers on data of other programs and on damaged data. The servers must end and leave the data
+// unchanged.
 func TestRefusedData(t *testing.T) {
 	t.Parallel()
 	t.Run("data of etcd", func(t *testing.T) {
@@ -139,8 +140,8 @@ func TestRefusedData(t *testing.T) {
 	})
 }
 
-// TestFullDisk fills a small file system with writes: none that was acknowledged is lost, and the server says why it
-// stops.
+// TestFullDisk fills a small file system with writes. No acknowledged write may be lost, and the server must give the
+// reason why it stops.
 func TestFullDisk(t *testing.T) {
 	servertest.SkipShort(t, "it writes 140 MB")
 	t.Parallel()

@@ -21,7 +21,7 @@ type memberStep struct {
 	until string // what it has to print; it is repeated until then, if there is anything
 }
 
-// memberSteps are the life of a cluster.
+// memberSteps are run in this order.
 var memberSteps = []memberStep{
 	{"member list", ""},
 	{"cluster-health", "cluster is healthy"},
@@ -59,8 +59,7 @@ var memberSteps = []memberStep{
 	{"cluster-health", "cluster is healthy"},
 }
 
-// TestMembersByReferenceClient has the reference's client administer three members of Pando and three of the reference:
-// it prints the same.
+// TestMembersByReferenceClient runs etcdctl against three members of Pando and three of etcd. It must print the same.
 func TestMembersByReferenceClient(t *testing.T) {
 	servertest.SkipShort(t, "it compares what another client prints")
 	t.Parallel()
@@ -86,27 +85,27 @@ func TestMembersByReferenceClient(t *testing.T) {
 	}
 }
 
-// administration is a cluster whose members are called by what they are, whichever they are.
+// administration is a cluster with placeholders for the names, IDs and URLs of its members.
 type administration struct {
 	cluster
 	filled []string // placeholders and what they stand for, in turn
 	added  int
 }
 
-// administered starts three members and names them.
+// administered starts three members and assigns the placeholders.
 func administered(t *testing.T, spawn func(s servertest.Member, flags ...string) *servertest.Process) *administration {
 	t.Helper()
-	a := &administration{cluster: cluster{t: t, seats: servertest.NewMembers(t, "ash", "elm", "oak")}}
+	a := &administration{cluster: cluster{t: t, members: servertest.NewMembers(t, "ash", "elm", "oak")}}
 	a.spawn = func(s servertest.Member) *servertest.Process {
-		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.seats))
+		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.members))
 	}
-	for _, s := range a.seats {
+	for _, s := range a.members {
 		a.running = append(a.running, a.spawn(s))
 	}
-	_, list := servertest.AwaitPublished(t, a.running[0].Client, len(a.seats))
+	_, list := servertest.AwaitPublished(t, a.running[0].Client, len(a.members))
 	leader := a.leader(-1)
 	for i, role := range []string{"leader", "next", "last"} {
-		s := a.seats[(leader+i)%len(a.seats)]
+		s := a.members[(leader+i)%len(a.members)]
 		for _, m := range list {
 			if id, name, _ := strings.Cut(m, " "); name == s.Name {
 				a.filled = append(a.filled, "{"+role+".id}", id)
@@ -119,11 +118,11 @@ func administered(t *testing.T, spawn func(s servertest.Member, flags ...string)
 	return a
 }
 
-// do does a step and returns what came of it, in terms of the placeholders.
+// do runs a step and returns its output with placeholders.
 func (a *administration) do(step memberStep) string {
 	command := strings.NewReplacer(a.filled...).Replace(step.does)
 	verb, name, _ := strings.Cut(command, " ")
-	for i, s := range a.seats {
+	for i, s := range a.members {
 		switch {
 		case s.Name == name && verb == "kill":
 			a.running[i].Kill()
@@ -158,7 +157,7 @@ var (
 	initialMembers = regexp.MustCompile(`ETCD_INITIAL_CLUSTER="(.*)"`)
 )
 
-// normalised puts placeholders for what differs, and lines and lists that are ordered by IDs into another order.
+// normalised replaces names, IDs and URLs by placeholders, and sorts lines and lists whose order follows the IDs.
 func (a *administration) normalised(text string) string {
 	var turned []string
 	for i := 0; i < len(a.filled); i += 2 {

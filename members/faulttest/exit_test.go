@@ -13,8 +13,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestExitCodes starts servers that can't start: what another try would not mend has a code of its own, which ends a
-// supervisor's restarts. TestRefusedStarts and TestRefusedData hold the others.
+// TestExitCodes starts servers that can't start. Failures that a restart can't mend have exit codes of their own, so
+// that a supervisor stops restarting. TestRefusedStarts and TestRefusedData check the other codes.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	t.Run("an initial cluster without this member", func(t *testing.T) {
@@ -45,8 +45,8 @@ func TestExitCodes(t *testing.T) {
 	})
 }
 
-// addedMemberEnds adds a member, and starts it with flags that would found another cluster. It says which, and makes no
-// data; with the right flag it starts.
+// addedMemberEnds adds a member and starts it with --initial-cluster-state new. The member must name the right flag and
+// create no data. With the right flag it starts.
 func addedMemberEnds(t *testing.T) {
 	all := servertest.NewMembers(t, "a", "b")
 	running := servertest.LaunchCluster(t, all[:1])
@@ -68,7 +68,7 @@ func addedMemberEnds(t *testing.T) {
 	servertest.AwaitPublished(t, running[0].Client, 2)
 }
 
-// removedMemberEnds removes a member that runs, and starts it once more.
+// removedMemberEnds removes a running member, and starts it again.
 func removedMemberEnds(t *testing.T) {
 	all := servertest.NewMembers(t, "a", "b", "c")
 	running := servertest.LaunchCluster(t, all)
@@ -96,7 +96,7 @@ func removedMemberEnds(t *testing.T) {
 	endsWith(t, p, program.ExitMember, "this member was removed from the cluster")
 }
 
-// endsWith waits for the end of a server, and wants this exit code and text.
+// endsWith waits for the end of a server, and wants the exit code and the text.
 func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 	t.Helper()
 	if got := p.AwaitExit(); got != code || !strings.Contains(p.Stderr.String(), text) {
@@ -104,7 +104,7 @@ func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 	}
 }
 
-// TestStopBeforeServing stops servers that wait for others: a stop that was asked for is no failure.
+// TestStopBeforeServing stops servers that wait for other members. The exit code must be 0.
 func TestStopBeforeServing(t *testing.T) {
 	t.Parallel()
 	service := servertest.Launch(t, t.TempDir())
@@ -121,7 +121,7 @@ func TestStopBeforeServing(t *testing.T) {
 	}
 }
 
-// TestServiceStopsRestarts holds the systemd unit to the exit codes.
+// TestServiceStopsRestarts compares the systemd unit with the exit codes.
 func TestServiceStopsRestarts(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("docs", "deploy", "pando.service"))
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"pando/members/servertest"
 )
 
-// expirations reads so many expire events of a stream of everything, with the times at which they came.
+// expirations reads a stream of all keys until it has count expire events, and returns them with the times at which
+// they arrived.
 func expirations(t *testing.T, base string, since uint64, count int) (events []servertest.KeyAnswer, came []time.Time) {
 	t.Helper()
 	transport := &http.Transport{}
@@ -40,7 +41,7 @@ func expirations(t *testing.T, base string, since uint64, count int) (events []s
 	return events, came
 }
 
-// due is when the node of an expire event had to vanish.
+// due returns the time at which the node of an expire event had to expire.
 func due(t *testing.T, event *servertest.KeyAnswer) time.Time {
 	t.Helper()
 	if event.PrevNode == nil {
@@ -53,8 +54,8 @@ func due(t *testing.T, event *servertest.KeyAnswer) time.Time {
 	return at
 }
 
-// TestExpiryIsPunctual measures how late an idle server is to expire. The machine may be busy with something else now
-// and then, so the best of a few measurements counts.
+// TestExpiryIsPunctual measures how late an idle server expires nodes. The best of several measurements counts, because
+// the machine may be busy.
 func TestExpiryIsPunctual(t *testing.T) {
 	servertest.SkipShort(t, "it measures time")
 	p := servertest.Launch(t, t.TempDir())
@@ -73,7 +74,7 @@ func TestExpiryIsPunctual(t *testing.T) {
 	t.Errorf("expired %v too late in the median", median)
 }
 
-// lateness sets keys that expire one after the other, in their order, and gives the delays, sorted.
+// lateness sets keys that expire one after the other, and returns the sorted delays.
 func lateness(t *testing.T, p *servertest.Process) []time.Duration {
 	t.Helper()
 	client := servertest.NewKeyClient(t, p.Client)
@@ -95,8 +96,8 @@ func lateness(t *testing.T, p *servertest.Process) []time.Duration {
 	return late
 }
 
-// TestExpiryAfterALongStop starts a server many of whose keys fell due while it was stopped: they go at once, in the
-// order in which they fell due, and the others stay.
+// TestExpiryAfterALongStop starts a server after the TTLs of many keys have ended. These keys must expire at once and
+// in order. The others must stay.
 func TestExpiryAfterALongStop(t *testing.T) {
 	servertest.SkipShort(t, "it waits for three seconds to pass")
 	t.Parallel()

@@ -10,8 +10,8 @@ import (
 	"pando/members/servertest"
 )
 
-// clusterLoad is a load on all members of a cluster, and the event log that comes of it. No write is ever sent
-// again: one without an answer has an unknown fate.
+// clusterLoad is a load on all members of a cluster, and the log of its events. It sends no write twice: a write
+// without an answer may have happened or not.
 type clusterLoad struct {
 	load
 	bases   []string // client URLs
@@ -26,12 +26,12 @@ type clusterLoad struct {
 const (
 	// clusterHistory is how far the watch of a cluster's load may fall behind.
 	clusterHistory = 50_000
-	// roamPatience is how long a writer waits before it turns to another member.
-	roamPatience = 1500 * time.Millisecond
-	// roamPace is the rest of a writer after a write: the log of all events is kept in memory.
-	roamPace = 2 * time.Millisecond
-	// roamStay is how many writes a writer sends to a member before it goes on to the next.
-	roamStay = 40
+	// writerTimeout is how long a writer waits before it turns to another member.
+	writerTimeout = 1500 * time.Millisecond
+	// writerPause is the rest of a writer after a write: the log of all events is kept in memory.
+	writerPause = 2 * time.Millisecond
+	// writesPerMember is how many writes a writer sends to a member before it goes on to the next.
+	writesPerMember = 40
 )
 
 // startClusterLoad starts writers on all members, and a watch.
@@ -45,27 +45,27 @@ func startClusterLoad(t *testing.T, bases ...string) *clusterLoad {
 	for number, write := range []func(c *servertest.KeyClient, number int) bool{
 		l.put, l.put, l.put, l.chain(), l.chain(), l.line, l.expiring, l.directory, l.lock,
 	} {
-		l.writing.Go(func() { l.roam(number, write) })
+		l.writing.Go(func() { l.rotate(number, write) })
 	}
 	go func() { l.watched <- l.watch() }()
 	return l
 }
 
-// client gives a client of a member that waits no longer than a writer does.
+// client returns a client of a member with the time limit of a writer.
 func (l *clusterLoad) client(base string) *servertest.KeyClient {
 	c := servertest.NewKeyClient(l.t, base)
-	c.HTTP.Timeout = roamPatience
+	c.HTTP.Timeout = writerTimeout
 	return c
 }
 
-// roam writes to one member after the other, and leaves one that does not answer.
-func (l *clusterLoad) roam(number int, write func(c *servertest.KeyClient, number int) bool) {
+// rotate writes to one member after the other, and leaves one that does not answer.
+func (l *clusterLoad) rotate(number int, write func(c *servertest.KeyClient, number int) bool) {
 	client := l.client("")
 	defer client.HTTP.CloseIdleConnections()
 	for member := number; l.stopped.Err() == nil; member++ {
 		client.Base = l.bases[member%len(l.bases)]
-		for range roamStay {
-			<-time.After(roamPace)
+		for range writesPerMember {
+			<-time.After(writerPause)
 			if l.stopped.Err() != nil || !write(client, number) {
 				break
 			}
@@ -73,8 +73,8 @@ func (l *clusterLoad) roam(number int, write func(c *servertest.KeyClient, numbe
 	}
 }
 
-// chain gives a writer each of whose values replaces the one before, compared by value and index in turn. It relies
-// on its last answer alone, whichever member gave it. After a write of unknown fate it begins another chain.
+// chain returns a writer that replaces its last value by the next one. It compares the value and the index by turns.
+// After a write without an answer it begins another key.
 func (l *clusterLoad) chain() func(c *servertest.KeyClient, number int) bool {
 	key, last := "", (*servertest.KeyNode)(nil)
 	return func(c *servertest.KeyClient, _ int) bool {
@@ -98,13 +98,13 @@ func (l *clusterLoad) chain() func(c *servertest.KeyClient, number int) bool {
 	}
 }
 
-// watch keeps the log going, from one member to the next.
+// watch collects the events, from one member after the other.
 func (l *clusterLoad) watch() error {
 	for member := 0; l.stopped.Err() == nil; member++ {
 		if err := l.log.follow(l.stopped, l.bases[member%len(l.bases)], 0); err != nil {
 			return err
 		}
-		<-time.After(roamPace)
+		<-time.After(writerPause)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (l *clusterLoad) watch() error {
 // probePause is the time between two writes that find out whether the members serve.
 const probePause = 20 * time.Millisecond
 
-// restored waits until the members acknowledge a write that is sent from now on, and returns when that was.
+// restored waits until one of the members acknowledges a new write, and returns the time of the answer.
 func (l *clusterLoad) restored(bases ...string) time.Time {
 	l.t.Helper()
 	served := make(chan time.Time, 1)
@@ -142,7 +142,7 @@ func (l *clusterLoad) probe(base string, served chan<- time.Time) {
 	}
 }
 
-// settle ends the load and compares all that is known of it with what each member holds.
+// settle ends the load, and compares all answers and events with the data of each member.
 func (l *clusterLoad) settle() {
 	l.t.Helper()
 	l.stop()
@@ -170,7 +170,7 @@ func (l *clusterLoad) settle() {
 	}
 }
 
-// settledRoots reads everything from each member once nothing moves any more.
+// settledRoots waits until all members are at the same index, and returns the content of each.
 func (l *clusterLoad) settledRoots() []*servertest.KeyAnswer {
 	l.t.Helper()
 	var roots []*servertest.KeyAnswer
@@ -196,7 +196,7 @@ func (l *clusterLoad) settledRoots() []*servertest.KeyAnswer {
 	return roots
 }
 
-// account finds the write behind each event up to an index, and the event of each acknowledged write.
+// account finds the write for each event, and the event for each acknowledged write.
 func (l *clusterLoad) account(index uint64) {
 	l.t.Helper()
 	unknown := map[issued]bool{}
@@ -233,7 +233,7 @@ func (l *clusterLoad) account(index uint64) {
 		len(l.acknowledged), len(l.acknowledged)-found, len(l.unknown), happened, index+1-firstEvent)
 }
 
-// remembers asks a member for some of the last events: they are those of the log, to the byte.
+// remembers reads some of the last events from a member. They must be those of the log, byte for byte.
 func (l *clusterLoad) remembers(base string, index uint64) {
 	c := servertest.NewKeyClient(l.t, base)
 	for at := index; at > firstEvent && index-at < 500; at -= min(at, 100) {

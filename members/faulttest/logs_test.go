@@ -15,8 +15,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestServerLogs looks at all that a server prints: with JSON each line is JSON, and a log file says what was started
-// and why it ended.
+// TestServerLogs checks everything that a server prints. With --log-format json each line must be JSON. The log file
+// must say what was started and why it ended.
 func TestServerLogs(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pando.log")
@@ -71,7 +71,7 @@ func TestServerLogs(t *testing.T) {
 	onlyJSON(t, p.Stderr.String(), p.Stdout.String(), read())
 }
 
-// TestHangupWithoutLogFile sends SIGHUP, as the end of a terminal does, to a server that has nothing to open again.
+// TestHangupWithoutLogFile sends SIGHUP to a server without a log file. The server must go on.
 func TestHangupWithoutLogFile(t *testing.T) {
 	t.Parallel()
 	p := servertest.Launch(t, t.TempDir())

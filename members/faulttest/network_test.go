@@ -24,7 +24,7 @@ type network struct {
 // nowhere is a link address that nobody has.
 const nowhere = "02:00:00:00:00:01"
 
-// newNetwork makes hosts, or skips the test where that is not possible. They are gone at the end of the test.
+// newNetwork makes hosts that exist until the end of the test. It skips the test where that is not possible.
 func newNetwork(t *testing.T, hosts ...string) *network {
 	t.Helper()
 	servertest.RequireProgram(t, "ip", "iproute2")
@@ -74,7 +74,7 @@ func (n *network) ip(args ...string) {
 	}
 }
 
-// remove takes away what has been made. The links go with the namespaces.
+// remove deletes the namespaces and the bridge. The links go with the namespaces.
 func (n *network) remove() {
 	for i := range n.hosts {
 		if _, err := os.Stat(filepath.Join("/run/netns", n.space(i))); err == nil {
@@ -86,8 +86,8 @@ func (n *network) remove() {
 	}
 }
 
-// seats gives each host a member.
-func (n *network) seats() []servertest.Member {
+// members gives each host a member.
+func (n *network) members() []servertest.Member {
 	dir := n.t.TempDir()
 	all := make([]servertest.Member, len(n.hosts))
 	for i, host := range n.hosts {
@@ -101,18 +101,18 @@ func (n *network) command(host int, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.space(host)}, args...)...)
 }
 
-// isolate takes a host off the bridge.
+// isolate disconnects a host from the bridge.
 func (n *network) isolate(i int) { n.ip("link", "set", n.port(i), "nomaster") }
 
-// rejoin puts it back.
+// rejoin connects the host to the bridge again.
 func (n *network) rejoin(i int) { n.ip("link", "set", n.port(i), "master", n.bridge()) }
 
-// mute loses what a host sends to another. What the other sends still comes.
+// mute drops what a host sends to another. The other direction still works.
 func (n *network) mute(from, to int) {
 	n.ip("-n", n.space(from), "neighbor", "replace", n.peerIP(to), "lladdr", nowhere, "dev", "peers", "nud", "permanent")
 }
 
-// unmute ends that.
+// unmute ends mute.
 func (n *network) unmute(from, to int) {
 	n.ip("-n", n.space(from), "neighbor", "delete", n.peerIP(to), "dev", "peers")
 }

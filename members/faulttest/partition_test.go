@@ -10,13 +10,13 @@ import (
 	"pando/members/servertest"
 )
 
-// TestPartition runs three members on three hosts whose network loses packets in silence.
+// TestPartition runs three members on three hosts. Their network drops packets and closes no connection.
 func TestPartition(t *testing.T) {
 	t.Parallel()
 	servertest.SkipShort(t, "it waits for several election timeouts")
 	n := newNetwork(t, "a", "b", "c")
-	p := &partition{cluster: &cluster{t: t, seats: n.seats()}, network: n}
-	flags := loadedFlags(servertest.InitialCluster(p.seats))
+	p := &partition{cluster: &cluster{t: t, members: n.members()}, network: n}
+	flags := loadedFlags(servertest.InitialCluster(p.members))
 	p.spawn = func(s servertest.Member) *servertest.Process {
 		for i, host := range n.hosts {
 			if host == s.Name {
@@ -56,7 +56,7 @@ type partition struct {
 	gaps, returns map[string][]time.Duration
 }
 
-// note takes down what a cut led to.
+// note records how long the cluster did not serve, and how long the member took to catch up.
 func (p *partition) note(kind string, gap, back time.Duration) {
 	if p.gaps == nil {
 		p.gaps, p.returns = map[string][]time.Duration{}, map[string][]time.Duration{}
@@ -68,7 +68,7 @@ func (p *partition) note(kind string, gap, back time.Duration) {
 	p.returns[kind] = append(p.returns[kind], back)
 }
 
-// silence loses all that a member sends to the others; it still hears them.
+// silence drops everything that a member sends to the others. The member still receives.
 func (p *partition) silence(member int) {
 	for other := range p.running {
 		if other != member {
@@ -85,8 +85,8 @@ func (p *partition) unsilence(member int) {
 	}
 }
 
-// cutLeader takes the leader away from the others, but not from its clients: it acknowledges no write any more and
-// knows that it does not lead. The others go on.
+// cutLeader disconnects the leader from the other members, but not from its clients. It must acknowledge no write and
+// step down. The others must elect a leader.
 func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 	p.t.Helper()
 	leader := p.leader(-1)
@@ -116,7 +116,7 @@ func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 	<-refused // once mended, it may be acknowledged after all
 }
 
-// cutFollower takes a follower away: the others don't even notice, and when it is back nobody has to be elected.
+// cutFollower disconnects a follower. The others must go on without an election, also after it is back.
 func (p *partition) cutFollower(kind string, cut, mend func(member int)) {
 	p.t.Helper()
 	leader := p.leader(-1)
@@ -131,11 +131,11 @@ func (p *partition) cutFollower(kind string, cut, mend func(member int)) {
 	mend(follower)
 	p.note(kind, gap, p.awaitReturn(follower))
 	if now := p.leader(-1); now != leader {
-		p.deposed = append(p.deposed, fmt.Sprintf("%s: %s leads instead of %s", kind, p.seats[now].Name, p.seats[leader].Name))
+		p.deposed = append(p.deposed, fmt.Sprintf("%s: %s leads instead of %s", kind, p.members[now].Name, p.members[leader].Name))
 	}
 }
 
-// awaitReturn waits until a member has what another has, and returns how long that took.
+// awaitReturn waits until a member has caught up, and returns how long that took.
 func (p *partition) awaitReturn(member int) time.Duration {
 	p.t.Helper()
 	begin := time.Now()

@@ -13,8 +13,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestLeaderStopped has the leader stand still until another has been elected and has taken writes. When it goes on, it
-// must not answer a quorum read from what it held.
+// TestLeaderStopped stops the process of the leader until another leader has taken writes. When the old leader goes on,
+// it must not answer a quorum read with its old value.
 func TestLeaderStopped(t *testing.T) {
 	t.Parallel()
 	c, l := launchLoadedCluster(t)
@@ -41,7 +41,7 @@ func TestLeaderStopped(t *testing.T) {
 	t.Logf("%d leaders stopped: writes again after %s; quorum reads at them answered with %v", len(gaps), distribution(gaps), outcomes)
 }
 
-// mustPut writes values of its own until one is acknowledged, and returns its index.
+// mustPut sends writes until one is acknowledged, and returns its index.
 func (l *clusterLoad) mustPut(base, key string) uint64 {
 	l.t.Helper()
 	client := servertest.NewKeyClient(l.t, base)
@@ -60,7 +60,7 @@ type quorumReading struct {
 	conn net.Conn
 }
 
-// sendQuorumRead sends a read to a server that may not be able to take it.
+// sendQuorumRead sends a read to a server that may be stopped.
 func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, servertest.Timeout)

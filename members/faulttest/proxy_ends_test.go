@@ -90,7 +90,7 @@ func beginEnding(t *testing.T, start servertest.Launcher, proxyFlags ...string) 
 	return e
 }
 
-// watchers counts those that wait at a member; a member that has gone has none.
+// watchers returns the number of watchers of a member, or 0 if the member has ended.
 func watchers(p *servertest.Process) int {
 	answer, err := http.Get(p.Client + "/v2/stats/store")
 	if err != nil {
@@ -102,7 +102,7 @@ func watchers(p *servertest.Process) int {
 	return int(servertest.Atoi(p.T, text))
 }
 
-// serving is the member at which all clients wait.
+// serving waits until all clients watch at one member, and returns that member.
 func (e *ending) serving() *servertest.Process {
 	e.t.Helper()
 	var at *servertest.Process
@@ -117,7 +117,7 @@ func (e *ending) serving() *servertest.Process {
 	return at
 }
 
-// readSlowly begins to read a large answer, of which the first part has come when it returns.
+// readSlowly starts a client that reads a large answer slowly, and returns when the first part has arrived.
 func (e *ending) readSlowly() {
 	e.t.Helper()
 	curl := exec.Command("sh", "-c", `exec curl -sSN --limit-rate 3M "$P/v2/keys/large?recursive=true"`)
@@ -183,7 +183,7 @@ func (e *ending) outcomes(event string) (seen map[string]string, half string) {
 	return seen, half
 }
 
-// TestProxyEnds compares how answers end at a proxy of Pando and at one of the reference.
+// TestProxyEnds compares how responses end at a proxy of Pando and at a proxy of etcd.
 func TestProxyEnds(t *testing.T) {
 	servertest.SkipShort(t, "it starts eight clusters")
 	t.Parallel()

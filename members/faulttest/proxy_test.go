@@ -75,7 +75,7 @@ func TestProxyProcess(t *testing.T) {
 	})
 }
 
-// watchesThrough waits at the proxy for a key, and writes it.
+// watchesThrough watches a key through the proxy and writes it.
 func watchesThrough(t *testing.T, front *servertest.Process) {
 	client := servertest.NewKeyClient(t, front.Client)
 	index := client.Must(t, http.MethodPut, "/watched", servertest.Form("value", "1")).Node.ModifiedIndex
@@ -98,7 +98,7 @@ func watchesThrough(t *testing.T, front *servertest.Process) {
 	}
 }
 
-// readOnlyProxy wants a proxy of its kind to pass reads on, and no writes.
+// readOnlyProxy checks that a read-only proxy passes on reads and refuses writes.
 func readOnlyProxy(t *testing.T, all []servertest.Member) {
 	readonly := launchProxy(t, filepath.Join(t.TempDir(), "readonly"), all, "--proxy", "readonly")
 	request, err := http.NewRequest(http.MethodPut, readonly.Client+"/v2/keys/count", strings.NewReader("value=1"))
@@ -118,7 +118,7 @@ func readOnlyProxy(t *testing.T, all []servertest.Member) {
 	}
 }
 
-// endsWithWatch ends the proxy while a client waits for a key that nobody writes.
+// endsWithWatch stops the proxy while a client watches a key that does not change.
 func endsWithWatch(t *testing.T, front *servertest.Process) {
 	response, err := http.Get(front.Client + "/v2/keys/never?wait=true")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"pando/members/servertest"
 )
 
-// TestSettingsTakeEffect starts servers with settings that show.
+// TestSettingsTakeEffect starts servers with settings whose effect a client can see.
 func TestSettingsTakeEffect(t *testing.T) {
 	t.Parallel()
 	t.Run("flags", flagsTakeEffect)
@@ -98,8 +98,8 @@ func environmentAndFileTakeEffect(t *testing.T) {
 	}
 }
 
-// TestWatchBeginsAtItsHeader polls a key that is written all the time: the first event is the one behind the index
-// that the header told, so a client that goes on from there misses none.
+// TestWatchBeginsAtItsHeader polls a key while it is written. The first event must have the index after that of the
+// header, so that a client which goes on from the header misses no event.
 func TestWatchBeginsAtItsHeader(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir())
 	writer, watcher := servertest.NewKeyClient(t, p.Client), servertest.NewKeyClient(t, p.Client)

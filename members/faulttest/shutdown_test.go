@@ -16,7 +16,7 @@ import (
 // 30 s, for then the client is cut off.
 const stopLimit = 20 * time.Second
 
-// TestShutdown ends a server that is busy in every way.
+// TestShutdown stops a server with all kinds of open connections.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	p := servertest.Launch(t, t.TempDir())
@@ -67,7 +67,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestShutdownOfAFreshServer ends servers that have served nobody: nothing they did shows to those after them.
+// TestShutdownOfAFreshServer stops servers before they serve. That must leave no trace for the next start.
 func TestShutdownOfAFreshServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -87,8 +87,8 @@ func TestShutdownOfAFreshServer(t *testing.T) {
 	}
 }
 
-// TestShutdownAnswersWrites ends a server under load: every write is answered or its connection closed, and those
-// that were answered with success are there afterwards.
+// TestShutdownAnswersWrites stops a server under load. Each write must be answered or its connection closed.
+// Acknowledged writes must be there after a restart.
 func TestShutdownAnswersWrites(t *testing.T) {
 	dir := t.TempDir()
 	p := servertest.Launch(t, dir)

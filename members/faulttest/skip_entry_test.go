@@ -13,7 +13,7 @@ import (
 	"pando/storage"
 )
 
-// putGarbage commits an entry behind a member's log that no version can apply.
+// putGarbage commits an entry that no version can apply at the end of a member's log.
 func putGarbage(t *testing.T, dataDir string) {
 	t.Helper()
 	disk, recovered, err := storage.Open(storage.Options{DataDir: dataDir, HistorySize: config.DefaultHistorySize})

@@ -63,7 +63,7 @@ func (r *roll) to(binary string, i int) {
 	r.running[i].Terminate()
 	r.gaps = append(r.gaps, r.load.restored(r.clients(i)...).Sub(begin))
 	r.spawn = func(s servertest.Member) *servertest.Process {
-		return s.StartCommand(r.t, exec.Command(binary, s.Flags(loadedFlags(servertest.InitialCluster(r.seats))...)...))
+		return s.StartCommand(r.t, exec.Command(binary, s.Flags(loadedFlags(servertest.InitialCluster(r.members))...)...))
 	}
 	r.restart(i)
 }
@@ -79,7 +79,7 @@ func (r *roll) mustBeAtLevel0(members ...int) {
 	r.load.restored(r.clients(-1)...)
 	for _, i := range members {
 		if !r.atLevel(i, 0) {
-			r.t.Fatalf("member %s is not at level 0, though not all members run this version", r.seats[i].Name)
+			r.t.Fatalf("member %s is not at level 0, though not all members run this version", r.members[i].Name)
 		}
 	}
 }
@@ -90,9 +90,9 @@ func TestUpgrade(t *testing.T) {
 	servertest.SkipShort(t, "it builds another version")
 	t.Parallel()
 	older, current := buildCommit(t, levelZeroCommit), os.Args[0]
-	c := &cluster{t: t, seats: servertest.NewMembers(t, "a", "b", "c")}
+	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}
 	c.spawn = func(s servertest.Member) *servertest.Process {
-		return s.StartCommand(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.seats))...)...))
+		return s.StartCommand(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.members))...)...))
 	}
 	c.start()
 	r := &roll{cluster: c, load: c.load()}
@@ -109,7 +109,7 @@ func TestUpgrade(t *testing.T) {
 		return r.atLevel(0, storage.FeatureLevel) && r.atLevel(1, storage.FeatureLevel) && r.atLevel(2, storage.FeatureLevel)
 	})
 	r.running[1].Terminate()
-	back := c.seats[1].StartCommand(t, exec.Command(older, c.seats[1].Flags("--initial-cluster", servertest.InitialCluster(c.seats))...))
+	back := c.members[1].StartCommand(t, exec.Command(older, c.members[1].Flags("--initial-cluster", servertest.InitialCluster(c.members))...))
 	endsWith(t, back, program.ExitData, "start the newer Pando that wrote it")
 	c.restart(1)
 	r.load.settle()
