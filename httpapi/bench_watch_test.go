@@ -75,7 +75,7 @@ func BenchmarkStreamEvent(b *testing.B) {
 				c.readTo(b, endOfHead)
 				clients = append(clients, c)
 			}
-			await(b, "the watches", func() bool { return f.Tree.Watchers() == bc.streams })
+			await(b, "the watches", func() bool { return f.Service.Tree.Watchers() == bc.streams })
 			body := "value=" + strings.Repeat("x", 256)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -101,7 +101,7 @@ func BenchmarkLongPoll(b *testing.B) {
 		c.readTo(b, endOfHead)
 		f.do("PUT", "/v2/keys/a", body)
 		c.readTo(b, endOfBody)
-		for f.Tree.Watchers() > 0 {
+		for f.Service.Tree.Watchers() > 0 {
 			runtime.Gosched()
 		}
 	}

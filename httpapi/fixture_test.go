@@ -101,16 +101,19 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 	close(ready)
 	log := &instantLog{tree: tree.New(1000)}
 	cfg := MemberConfig{
-		Config: service.Config{
+		Config: Config{
+			Metrics:     stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
+			BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second,
+			Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
+			Logger:   zap.NewNop(),
+		},
+		Service: service.Config{
 			Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
 			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
 			Ready: ready, ReadyTimeout: 50 * time.Millisecond,
 			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
 		},
-		Metrics:         stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
-		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20, BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second,
-		Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
-		Logger:   zap.NewNop(),
+		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
 	}
 	if change != nil {
 		change(&cfg)

@@ -58,14 +58,14 @@ func TestHealth(t *testing.T) {
 		}
 	})
 	t.Run("before the member is ready", func(t *testing.T) {
-		f := newFixture(t, func(c *MemberConfig) { c.Ready = make(chan struct{}) })
+		f := newFixture(t, func(c *MemberConfig) { c.Service.Ready = make(chan struct{}) })
 		if got := onTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)
 		}
 	})
 	t.Run("while checkpoints fail", func(t *testing.T) {
 		f := newFixture(t, func(c *MemberConfig) {
-			c.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
+			c.Service.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
 		})
 		w := f.do("GET", "/health", "")
 		want := `{"health":"false","reason":"checkpoints fail since 1970-01-01T00:00:00Z, the log says why"}` + "\n"

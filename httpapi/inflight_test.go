@@ -22,7 +22,7 @@ func TestLargeAnswers(t *testing.T) {
 	for _, key := range []string{"a", "b/c", "b/d"} {
 		f.do("PUT", "/v2/keys/l/"+key, url.Values{"value": {strings.Repeat("é<\x00", 100<<10)}}.Encode())
 	}
-	node, err := f.Tree.View().Get("/l")
+	node, err := f.Service.Tree.View().Get("/l")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"time"
 
-	"go.uber.org/zap"
-
 	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
@@ -17,26 +15,16 @@ import (
 
 // MemberConfig is what a Member is made of. All fields must be set unless their comment says otherwise.
 type MemberConfig struct {
-	service.Config
-	Metrics *stats.Metrics
-	// CORS lists the origins whose scripts may use the API. "*" or an empty list allows all.
-	CORS []string
+	// Config is that of the Server to which the Member belongs.
+	Config
+	Service service.Config
 	// MaxRequestBytes bounds the body of a request. Each escaped byte of a form counts as one byte. With 0 forms may be as
 	// long as those of the reference.
 	MaxRequestBytes int64
 	// MaxInflightBytes bounds the bytes of large requests, large responses and the encodings of events in memory.
 	MaxInflightBytes int64
-	// StallTimeout is how long a client may take nothing of what is sent to it.
-	StallTimeout time.Duration
-	// BodyTimeout bounds how long a client may take to send a body.
-	BodyTimeout time.Duration
-	// Versions is the body of /version.
-	Versions Versions
-	// Pprof enables /debug/pprof.
-	Pprof Switch
 	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
 	Processors int
-	Logger     *zap.Logger
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
 }
@@ -66,7 +54,7 @@ func NewMember(cfg MemberConfig) *Member {
 	}
 	m := &Member{
 		MemberConfig: cfg,
-		service:      service.New(cfg.Config),
+		service:      service.New(cfg.Service),
 		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
 		crossOrigin:  newCORS(cfg.CORS).protection(),
 	}

@@ -23,7 +23,7 @@ func TestMemberChangeErrors(t *testing.T) {
 		{nil, 204, ``},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
-			f := newFixture(t, func(c *MemberConfig) { c.Cluster = noCluster{tc.err} })
+			f := newFixture(t, func(c *MemberConfig) { c.Service.Cluster = noCluster{tc.err} })
 			w := f.do("DELETE", "/v2/members/0ab", "")
 			if w.Code != tc.status || w.Body.String() != tc.want {
 				t.Errorf("got %d %s, want %d %s", w.Code, w.Body, tc.status, tc.want)
@@ -42,13 +42,13 @@ func TestMembersOfNewMember(t *testing.T) {
 		t.Run(target, func(t *testing.T) {
 			ready := make(chan struct{})
 			f := newFixture(t, func(c *MemberConfig) {
-				c.Members, c.Ready, c.ReadyTimeout = members.NewRegistry(0xc1), ready, time.Minute
+				c.Service.Members, c.Service.Ready, c.Service.ReadyTimeout = members.NewRegistry(0xc1), ready, time.Minute
 			})
-			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
+			if err := f.Service.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
 				t.Fatal(err)
 			}
 			time.AfterFunc(20*time.Millisecond, func() {
-				if err := f.Members.UpdateAttributes(1, "one", []string{"http://127.0.0.1:2"}); err != nil {
+				if err := f.Service.Members.UpdateAttributes(1, "one", []string{"http://127.0.0.1:2"}); err != nil {
 					t.Error(err)
 				}
 				close(ready)
@@ -58,8 +58,10 @@ func TestMembersOfNewMember(t *testing.T) {
 			}
 		})
 		t.Run(target+" without its client URLs", func(t *testing.T) {
-			f := newFixture(t, func(c *MemberConfig) { c.Members, c.Ready = members.NewRegistry(0xc1), make(chan struct{}) })
-			if err := f.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
+			f := newFixture(t, func(c *MemberConfig) {
+				c.Service.Members, c.Service.Ready = members.NewRegistry(0xc1), make(chan struct{})
+			})
+			if err := f.Service.Members.Add(members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}}); err != nil {
 				t.Fatal(err)
 			}
 			if w := f.do("GET", target, ""); w.Code != status {
@@ -67,7 +69,7 @@ func TestMembersOfNewMember(t *testing.T) {
 			}
 		})
 		t.Run(target+" with its client URLs from an earlier run", func(t *testing.T) {
-			f := newFixture(t, func(c *MemberConfig) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+			f := newFixture(t, func(c *MemberConfig) { c.Service.Ready, c.Service.ReadyTimeout = make(chan struct{}), time.Hour })
 			if got := f.do("GET", target, "").Body.String(); !strings.Contains(got, want) {
 				t.Errorf("got %s, want %s in it", got, want)
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestNotReady(t *testing.T) {
-	f := newFixture(t, func(c *MemberConfig) { c.Ready = make(chan struct{}) })
+	f := newFixture(t, func(c *MemberConfig) { c.Service.Ready = make(chan struct{}) })
 	w := f.do("GET", "/v2/keys/a", "")
 	if w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseTimedOut) {
 		t.Errorf("got %d %s", w.Code, w.Body)
@@ -24,7 +24,7 @@ func TestNotReady(t *testing.T) {
 
 // TestStopsBeforeReady checks that a request that waits for the member ends when the member stops.
 func TestStopsBeforeReady(t *testing.T) {
-	f := newFixture(t, func(c *MemberConfig) { c.Ready, c.ReadyTimeout = make(chan struct{}), time.Hour })
+	f := newFixture(t, func(c *MemberConfig) { c.Service.Ready, c.Service.ReadyTimeout = make(chan struct{}), time.Hour })
 	time.AfterFunc(10*time.Millisecond, f.closeWaits)
 	if w := f.do("PUT", "/v2/keys/a", "value=1"); w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseStopped) {
 		t.Errorf("got %d %s", w.Code, w.Body)

@@ -24,13 +24,13 @@ type Config struct {
 	// StartTimeout is how long a request may wait for Open.
 	StartTimeout time.Duration
 	Metrics      *stats.Metrics
-	// Versions is the body of /version until Open.
+	// Versions is the body of /version.
 	Versions Versions
 	// CORS lists the origins whose scripts may use the API. "*" or an empty list allows all.
 	CORS []string
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
-	// Pprof enables /debug/pprof until Open.
+	// Pprof enables /debug/pprof.
 	Pprof Switch
 	// Connections limits the open connections.
 	Connections ConnectionLimits

@@ -69,7 +69,7 @@ func TestServe(t *testing.T) {
 
 	watch := make(chan string, 1)
 	go func() { watch <- get(l.Client, "/v2/keys/a?wait=true") }()
-	await(t, "the watch", func() bool { return f.Tree.Watchers() == 1 })
+	await(t, "the watch", func() bool { return f.Service.Tree.Watchers() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {

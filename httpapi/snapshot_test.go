@@ -28,7 +28,7 @@ func (s fixedSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, err
 // newSnapshotFixture makes a fixture that serves snapshots.
 func newSnapshotFixture(t *testing.T, s fixedSnapshots) *fixture {
 	t.Helper()
-	return newFixture(t, func(c *MemberConfig) { c.Snapshots, c.BodyTimeout = s, time.Minute })
+	return newFixture(t, func(c *MemberConfig) { c.Service.Snapshots, c.BodyTimeout = s, time.Minute })
 }
 
 // serveSnapshot serves a file as the snapshot, and returns its URL.

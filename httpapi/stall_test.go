@@ -51,7 +51,7 @@ func TestStalledClients(t *testing.T) {
 			notReading(t, server, target)
 			f.mustReach(t, "pando_stalled_clients_total 1")
 			f.mustReach(t, "pando_inflight_bytes 0")
-			await(t, "the watch to end", func() bool { return f.Tree.Watchers() == 0 })
+			await(t, "the watch to end", func() bool { return f.Service.Tree.Watchers() == 0 })
 		})
 	}
 }

@@ -45,9 +45,9 @@ func TestWatchesAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the watch before to end", func() bool { return f.Tree.Watchers() == 0 })
+		await(t, "the watch before to end", func() bool { return f.Service.Tree.Watchers() == 0 })
 		mustSend(t, client, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n")
-		await(t, "the watch", func() bool { return f.Tree.Watchers() == 1 })
+		await(t, "the watch", func() bool { return f.Service.Tree.Watchers() == 1 })
 		if i < polls {
 			f.do("PUT", "/v2/keys/a", "value=1")
 			if resp, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil {

@@ -50,7 +50,8 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	cfg = fitToMemory(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
-	server := httpapi.NewServer(serverConfig(cfg, shares, metrics, log))
+	serving := serverConfig(cfg, shares, metrics, log)
+	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
 	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
@@ -59,7 +60,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 		return err
 	}
 	defer m.close()
-	server.Open(m.api(cfg, processors, log).Handlers(m.node.RegisterPeer))
+	server.Open(m.api(serving, cfg, processors).Handlers(m.node.RegisterPeer))
 	go greet(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
@@ -252,10 +253,11 @@ func (m *member) close() {
 	_ = m.disk.Close() // an error does not matter: everything is synced
 }
 
-// api returns the handlers of the member's listeners.
-func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpapi.Member {
+// api returns the handlers of the member for a server with this configuration.
+func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int) *httpapi.Member {
 	return httpapi.NewMember(httpapi.MemberConfig{
-		Config: service.Config{
+		Config: cfg,
+		Service: service.Config{
 			Log:               m.node,
 			Cluster:           m.node,
 			Snapshots:         m.node,
@@ -265,19 +267,12 @@ func (m *member) api(cfg *config.Config, processors int, log *zap.Logger) *httpa
 			Stats:             m.observer.server,
 			Leader:            m.observer.leader,
 			Ready:             m.node.Ready(),
-			ReadyTimeout:      readyTimeout(cfg),
+			ReadyTimeout:      cfg.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
 		},
-		Metrics:          m.observer.metrics,
-		CORS:             cfg.CORS,
-		MaxRequestBytes:  cfg.MaxRequestBytes,
-		MaxInflightBytes: cfg.MaxInflightBytes,
-		StallTimeout:     cfg.ClientStallTimeout,
-		BodyTimeout:      BodyTimeout,
-		Versions:         versions(),
-		Pprof:            httpapi.Switch(cfg.EnablePprof),
+		MaxRequestBytes:  limits.MaxRequestBytes,
+		MaxInflightBytes: limits.MaxInflightBytes,
 		Processors:       processors,
-		Logger:           log,
 	})
 }
 
