@@ -70,7 +70,7 @@ func (p *transcriptPlayer) play(step *transcriptStep) bool {
 		p.t.Errorf("%s:%d: %s\n%v", p.script.path, step.line, strings.Join(step.text, "\n"), err)
 		return false
 	}
-	want := step.answer(p.mode == expectPando)
+	want := step.answer(p.mode)
 	matched := sameAnswer(got, want)
 	if p.mode == recordReference {
 		if !matched {
@@ -94,7 +94,7 @@ func (p *transcriptPlayer) dropped(step *transcriptStep, got []string) bool {
 // the server does in the background.
 func (p *transcriptPlayer) await(step *transcriptStep, got []string) (_ []string, err error) {
 	deadline := time.Now().Add(transcriptTimeout / 2)
-	want := step.answer(p.mode == expectPando)
+	want := step.answer(p.mode)
 	for !sameAnswer(got, want) && time.Now().Before(deadline) && err == nil {
 		got, err = p.perform(step)
 	}

@@ -50,8 +50,8 @@ func (script *transcriptScript) endsServer() bool {
 }
 
 // answer returns the expected response of a server.
-func (s *transcriptStep) answer(pando bool) []string {
-	if pando && s.difference != "" {
+func (s *transcriptStep) answer(mode transcriptMode) []string {
+	if mode == expectPando && s.difference != "" {
 		return s.differs
 	}
 	return s.want
