@@ -116,7 +116,7 @@ func TestStopBeforeServing(t *testing.T) {
 			p := servertest.Start(t, t.TempDir(), "--discovery", test.discovery)
 			servertest.Await(t, "the member to wait", func() bool { return strings.Contains(p.Stderr.String(), test.waits) })
 			p.Terminate()
-			endsWith(t, p, 0, "stopped before it served")
+			endsWith(t, p, 0, "stopped before the server was ready")
 		})
 	}
 }

@@ -210,7 +210,7 @@ func TestProxyEnds(t *testing.T) {
 func compareEnds(t *testing.T, event, once, again, half string, start servertest.Launcher) {
 	var flags []string
 	if event == "--proxy-read-timeout passes" {
-		flags = []string{"--proxy-read-timeout", "3000"}
+		flags = []string{"--proxy-read-timeout", "15000"} // until the last client has started, on a busy machine too
 	}
 	seen, seenHalf := beginEnding(t, start, flags...).outcomes(event)
 	for name, c := range waitingClients {

@@ -69,7 +69,7 @@ func TestServesWhileStarting(t *testing.T) {
 		if took := p.Terminate(); took > stopLimit {
 			t.Errorf("the stop took %v", took)
 		}
-		endsWith(t, p, 0, "stopped before it served")
+		endsWith(t, p, 0, "stopped before the server was ready")
 	})
 	t.Run("a proxy that looks for its cluster", func(t *testing.T) {
 		t.Parallel()
@@ -77,7 +77,7 @@ func TestServesWhileStarting(t *testing.T) {
 		p := s.StartPando(t, "--proxy", "on", "--discovery", "http://127.0.0.1:1/v2/keys/none")
 		answersWhileStarting(t, p)
 		p.Terminate()
-		endsWith(t, p, 0, "stopped before it served")
+		endsWith(t, p, 0, "stopped before the server was ready")
 	})
 }
 
