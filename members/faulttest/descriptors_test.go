@@ -15,10 +15,7 @@ import (
 // files.
 func TestDescriptors(t *testing.T) {
 	servertest.SkipShort(t, "it writes 140 MB")
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell: ", err)
-	}
+	sh := servertest.RequireProgram(t, "sh", "dash")
 	dataDir := t.TempDir() + "/data"
 	p := servertest.StartCommand(t, exec.Command(sh, "-c", "ulimit -n 256 && exec \"$0\" \"$@\"", os.Args[0],
 		"--data-dir", dataDir, "--listen-client-urls", "http://127.0.0.1:0", "--advertise-client-urls", "http://127.0.0.1:2379",
