@@ -60,7 +60,7 @@ func newCore(parts shared, cfg Config) (*core, error) {
 		shared: parts, cfg: cfg, log: cfg.Logger, storage: newLogStorage(),
 		deadlines: deadlines{tick: cfg.Tick}, latencies: latencies{},
 	}
-	if err := c.recover(); err != nil {
+	if err := c.loadRecovered(); err != nil {
 		return nil, err
 	}
 	c.addParts()
@@ -71,8 +71,8 @@ func newCore(parts shared, cfg Config) (*core, error) {
 	return c, nil
 }
 
-// recover brings registry, raft and state up to what the disk held.
-func (c *core) recover() error {
+// loadRecovered fills registry, raft and state with what the disk held.
+func (c *core) loadRecovered() error {
 	r, s := c.cfg.Recovered, c.state
 	if len(r.Members) > 0 {
 		if err := c.registry.Unmarshal(r.Members); err != nil {
