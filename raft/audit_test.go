@@ -70,7 +70,7 @@ func (r *replica) corrupt(path, value string) {
 }
 
 func TestConsistencyCheck(t *testing.T) {
-	t.Run("finds nothing where nothing is wrong", func(t *testing.T) {
+	t.Run("reports no difference between equal members", func(t *testing.T) {
 		c, auditRecorder := newAuditedCluster(t, 3)
 		for i := range 200 {
 			c.members[i%3].set(fmt.Sprintf("/dir%d/key%d", i%5, i), "v")
@@ -153,7 +153,7 @@ func TestConsistencyRounds(t *testing.T) {
 			return before == last
 		})
 		if len(auditRecorder(c.members[0]).all()) > 0 {
-			t.Error("it compared its data")
+			t.Error("a member that is alone has made an audit")
 		}
 	})
 }

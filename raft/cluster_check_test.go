@@ -215,7 +215,7 @@ func (l *load) check(r *replica) {
 	view := r.node().Tree().View()
 	for path, value := range l.acknowledged {
 		if n, err := view.Get(path); err != nil || n.Value() != value {
-			l.c.t.Errorf("member %d: %s=%s was acknowledged, and is lost or other: %v", r.id, path, value, err)
+			l.c.t.Errorf("member %d: %s=%s was acknowledged, and is lost or has another value: %v", r.id, path, value, err)
 		}
 	}
 	seen := map[string]bool{}

@@ -79,7 +79,7 @@ func TestTransferLeader(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := c.leader().node().TransferLeader(ctx, dead.id); err == nil {
-		t.Error("a dead member leads")
+		t.Error("a member that has ended leads")
 	}
 	if _, err := c.leader().trySet("/after", "1"); err != nil {
 		t.Errorf("after a failed transfer: %v", err)

@@ -267,7 +267,7 @@ func TestQuorumIsKept(t *testing.T) {
 	lead := c.leader()
 	alive := c.others(lead)[0]
 	for _, via := range c.running() {
-		c.await("the dead member to be missed", func() bool { return via.node().transport.LastReceived(dead.id).IsZero() })
+		c.await("the end of the member to be noticed", func() bool { return via.node().transport.LastReceived(dead.id).IsZero() })
 		for _, needed := range c.running() {
 			if err := via.node().RemoveMember(t.Context(), needed.id); !errors.Is(err, ErrNotEnoughMembers) {
 				t.Errorf("member %d removes %d: %v", via.id, needed.id, err)
@@ -280,7 +280,7 @@ func TestQuorumIsKept(t *testing.T) {
 
 	for _, r := range c.others(lead) {
 		r.kill()
-		c.await("the dead members to be missed", func() bool { return lead.node().transport.LastReceived(r.id).IsZero() })
+		c.await("the end of the member to be noticed", func() bool { return lead.node().transport.LastReceived(r.id).IsZero() })
 	}
 	unreachable := members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}
 	if err := lead.node().AddMember(t.Context(), unreachable); !errors.Is(err, ErrUnhealthy) {
@@ -318,7 +318,7 @@ func TestConcurrentChanges(t *testing.T) {
 		}
 	}
 	group.Wait()
-	c.await("all to know all", func() bool {
+	c.await("every member to know all members", func() bool {
 		return !slices.ContainsFunc(c.members, func(r *replica) bool { return len(r.node().Members().List()) != 3+3*each })
 	})
 }

@@ -46,7 +46,7 @@ func TestDetach(t *testing.T) {
 		{"from the beginning", &storage.Recovered{Identity: id, Entries: logOf(1,
 			added(2), added(3), entry(raftpb.EntryNormal, nil), batch(), entry(raftpb.EntryNormal, attributes), batch())},
 			[]members.ID{9, 0, 0, 1, 0, 1}, 0},
-		{"behind a checkpoint", &storage.Recovered{Identity: id, Applied: 5, Term: 2, Entries: logOf(6, batch(), added(4), batch())},
+		{"after a checkpoint", &storage.Recovered{Identity: id, Applied: 5, Term: 2, Entries: logOf(6, batch(), added(4), batch())},
 			[]members.ID{1, 0, 1}, 1},
 		{"a feature level that was raised", &storage.Recovered{Identity: id, Applied: 5, Term: 2,
 			Entries: logOf(6, entry(raftpb.EntryNormal, encodeLevel(1)), entry(raftpb.EntryNormal, encodeFounding(77)), batch())},

@@ -59,7 +59,7 @@ func TestFormerLeaderEnds(t *testing.T) {
 	c.await("the new leader", func() bool { return next.node().Leader() == next.id })
 	former.stop()
 	n := follower.node()
-	c.await("the former leader to be missed", func() bool { return n.transport.LastReceived(former.id).IsZero() })
+	c.await("the end of the former leader to be noticed", func() bool { return n.transport.LastReceived(former.id).IsZero() })
 	// The core handles all messages in one turn, and then this task.
 	forgot := make(chan bool, 1)
 	n.inbox.post(func(c *core) { forgot <- c.elections.campaign.isSet() })

@@ -126,7 +126,7 @@ func TestLastVoterStays(t *testing.T) {
 	})
 	m.set("/after", "1")
 	if _, there := m.node.Members().Get(m.node.state.id); !there {
-		t.Error("the only member is gone")
+		t.Error("the only member was removed")
 	}
 }
 

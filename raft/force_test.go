@@ -109,7 +109,7 @@ func TestForceNewClusterKeepsData(t *testing.T) {
 			}
 		}
 	})
-	t.Run("behind a checkpoint", func(t *testing.T) {
+	t.Run("after a checkpoint", func(t *testing.T) {
 		c := newCluster(t, 3, func(cfg *Config) { cfg.SnapshotCount = 10 })
 		for i := range 35 {
 			c.leader().set(fmt.Sprintf("/key%d", i), "v")

@@ -58,7 +58,7 @@ func (c *cluster) checkLevel0(announced int) {
 	c.leader().set("/key", "value")
 	c.settle()
 	if got := n.FeatureLevel(); got != 0 {
-		c.t.Fatalf("level %d behind entry %d, and not all members serve it", got, before)
+		c.t.Fatalf("level %d after entry %d, and not all members serve it", got, before)
 	}
 }
 

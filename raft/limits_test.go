@@ -26,7 +26,7 @@ func TestLimits(t *testing.T) {
 			}
 		}
 		if l.sendQueue < l.inFlight+l.message {
-			t.Errorf("request limit %d: a follower that is behind gets no proposals: %d bytes may wait for it", request, l.sendQueue)
+			t.Errorf("request limit %d: a follower that lags behind gets no proposals: %d bytes may wait for it", request, l.sendQueue)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (h *linearHistory) readAll(r *replica) {
 	}
 	for key, op := range keys {
 		if _, ok := h.do(0, r.node(), linearInput{op: op, key: key}); !ok {
-			h.c.t.Errorf("%s can't be read when all is in order", key)
+			h.c.t.Errorf("%s cannot be read after the faults were repaired", key)
 		}
 	}
 }

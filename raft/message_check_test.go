@@ -218,8 +218,8 @@ func TestContradictedLog(t *testing.T) {
 	}{
 		{"longer log", nil, 60, 5, false},
 		{"shorter log", nil, 5, 60, false},
-		{"longer log behind a checkpoint", smallLog, 400, 5, false},
-		{"shorter log behind a checkpoint", smallLog, 150, 400, true},
+		{"longer log after a checkpoint", smallLog, 400, 5, false},
+		{"shorter log after a checkpoint", smallLog, 150, 400, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newCluster(t, 3, test.tune)

@@ -48,7 +48,7 @@ func (m *testMember) checkAcknowledged(acknowledged map[string]string, extra int
 	for path, value := range acknowledged {
 		n, err := view.Get(path)
 		if err != nil || n.Value() != value {
-			m.t.Errorf("%s was acknowledged with %q, and is lost or other: %v", path, value, err)
+			m.t.Errorf("%s was acknowledged with %q, and is lost or has another value: %v", path, value, err)
 		}
 	}
 	if dir, err := view.Get("/q"); err == nil && dir.Len() > len(acknowledged)+extra {
@@ -160,7 +160,7 @@ func TestStopAnswersEveryone(t *testing.T) {
 			t.Errorf("round %d: %d entries had to be replayed after a stop", round, m.replayed)
 		}
 		if after := m.dump(); after != before {
-			t.Errorf("round %d: the tree is another after the restart", round)
+			t.Errorf("round %d: the tree differs after the restart", round)
 		}
 		m.checkAcknowledged(acknowledged, 1<<30)
 		m.propose(tree.Command{Op: tree.OpDelete, Path: "/q", Recursive: true})

@@ -24,7 +24,7 @@ func TestTransfereeIsConnected(t *testing.T) {
 		}
 	})
 	follower.kill()
-	c.await("the follower to be missed", func() bool { return lead.node().transport.LastReceived(follower.id).IsZero() })
+	c.await("the end of the follower to be noticed", func() bool { return lead.node().transport.LastReceived(follower.id).IsZero() })
 	lead.inTurnOf(func(c *core) {
 		if transferee := members.ID(c.transfer.transferee()); transferee != 0 {
 			t.Errorf("the transferee is %v, which has ended", transferee)
