@@ -80,7 +80,7 @@ func TestFailedCheckpoint(t *testing.T) {
 		m.set(fmt.Sprintf("/%d", i), "x")
 	}
 	if n := m.seen.checkpointCount(); n > 0 {
-		t.Errorf("%d checkpoints succeeded without state.db", n)
+		t.Errorf("%d checkpoints succeeded although state.db could not be written", n)
 	}
 	before := m.dump()
 	if err := os.Remove(state); err != nil {
