@@ -37,14 +37,14 @@ const (
 
 // boltReader reads one bbolt file.
 type boltReader struct {
-	src      io.ReaderAt
-	size     int64
-	pageSize int64
-	root     uint64
-	freelist uint64
-	end      uint64   // the number of pages, free ones included
-	seen     []bool   // pages to which something refers
-	levels   [][]byte // a buffer for the page at each depth of the tree
+	src       io.ReaderAt
+	size      int64
+	pageSize  int64
+	root      uint64
+	freelist  uint64
+	pageCount uint64   // the number of pages, free ones included
+	seen      []bool   // pages to which something refers
+	levels    [][]byte // a buffer for the page at each depth of the tree
 }
 
 // bucketRef says where the elements of a bucket are: below the page root, or, when root is
@@ -78,12 +78,12 @@ func openBoltReader(src io.ReaderAt, size int64) (*boltReader, error) {
 	switch {
 	case !found:
 		return nil, damaged("neither of the two meta pages is intact")
-	case p.end > uint64(size/p.pageSize):
-		return nil, damaged("the file has %d bytes, but %d pages of %d bytes", size, p.end, p.pageSize)
-	case p.end < 4 || p.root >= p.end:
+	case p.pageCount > uint64(size/p.pageSize):
+		return nil, damaged("the file has %d bytes, but %d pages of %d bytes", size, p.pageCount, p.pageSize)
+	case p.pageCount < 4 || p.root >= p.pageCount:
 		return nil, damaged("the meta page contradicts itself")
 	}
-	p.seen = make([]bool, p.end)
+	p.seen = make([]bool, p.pageCount)
 	p.seen[0], p.seen[1] = true, true
 	return p, nil
 }
@@ -109,14 +109,14 @@ func (p *boltReader) readMeta(pos int64, newest *uint64) bool {
 	}
 	*newest = txid
 	p.pageSize = pageSize
-	p.root, p.freelist, p.end = native.Uint64(m[16:]), native.Uint64(m[32:]), native.Uint64(m[40:])
+	p.root, p.freelist, p.pageCount = native.Uint64(m[16:]), native.Uint64(m[32:]), native.Uint64(m[40:])
 	return true
 }
 
 // claim marks the pages of one node as used. Pages outside of the file, or used twice, are
 // damage. So the reader visits each page at most once.
 func (p *boltReader) claim(id, overflow uint64) error {
-	if id < 2 || id >= p.end || overflow >= p.end-id {
+	if id < 2 || id >= p.pageCount || overflow >= p.pageCount-id {
 		return damaged("page %d is outside of the file", id)
 	}
 	for i := id; i <= id+overflow; i++ {
@@ -131,7 +131,7 @@ func (p *boltReader) claim(id, overflow uint64) error {
 // read returns page id and its overflow pages. They are valid until the next read at the same
 // level.
 func (p *boltReader) read(id uint64, level int) ([]byte, error) {
-	if id < 2 || id >= p.end {
+	if id < 2 || id >= p.pageCount {
 		return nil, damaged("page %d is outside of the file", id)
 	}
 	for len(p.levels) <= level {
@@ -277,9 +277,9 @@ func visitElement(flags uint32, key, value []byte, visit visitor) error {
 	return visit(key, nil, ref)
 }
 
-// checkFree checks the list of free pages. Callers must have visited all buckets. bbolt
+// checkFreelist checks the list of free pages. Callers must have visited all buckets. bbolt
 // overwrites the pages on the list, so each page must be either free or in use.
-func (p *boltReader) checkFree() error {
+func (p *boltReader) checkFreelist() error {
 	if p.freelist == noFreelist {
 		return damaged("the list of free pages is missing")
 	}

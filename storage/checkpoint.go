@@ -13,8 +13,8 @@ import (
 
 // Checkpoint is the state to be stored.
 type Checkpoint struct {
-	// Delta is what changed in the tree since the last successful checkpoint. It must be
-	// one of all when NeedsAll reports true. Disk.Checkpoint sorts it.
+	// Delta is what changed in the tree since the last successful checkpoint. It must hold
+	// the whole tree (Delta.All) when NeedsAll reports true. Disk.Checkpoint sorts it.
 	Delta *tree.Delta
 	// Applied and Term are the index and the term of the last entry that
 	// Delta.View holds.
@@ -47,8 +47,8 @@ type CheckpointStats struct {
 // Append. Only one call runs at a time; others wait.
 //
 // After an error the previous checkpoint is still the valid one. The caller must give the
-// delta back to its Store, and try again later with the next delta. It must be a delta of
-// all if NeedsAll reports true then.
+// delta back to its Store, and try again later with the next delta. If NeedsAll reports true
+// then, that delta must hold the whole tree.
 //
 // After some checkpoints the call goes on with a compaction: see DeferCompaction.
 func (d *Disk) Checkpoint(c Checkpoint) (CheckpointStats, error) {
@@ -133,8 +133,8 @@ func (d *Disk) markLog(index, term uint64, conf *raftpb.ConfState) error {
 	return nil
 }
 
-// writeState stores the checkpoint in state.db. A delta of all is stored in a new file,
-// which replaces the old one.
+// writeState stores the checkpoint in state.db. A delta of the whole tree is stored in a new
+// file, which replaces the old one.
 func (d *Disk) writeState(c Checkpoint) (CheckpointStats, error) {
 	c.Delta.Sort()
 	w := newCheckpointWriter(&c, d.portionBytes)

@@ -31,8 +31,8 @@ func (m *member) eachTransaction(look func()) {
 	}
 }
 
-// portioned sets the size of the transactions of checkpoints, and turns compaction off.
-func (m *member) portioned(bytes int64) {
+// setPortions sets the size of the transactions of checkpoints, and turns compaction off.
+func (m *member) setPortions(bytes int64) {
 	m.disk.portionBytes, m.disk.compaction = bytes, neverCompact
 }
 
@@ -40,7 +40,7 @@ func (m *member) portioned(bytes int64) {
 // must be intact, and the next one must not contain anything of the unfinished one.
 func TestCrashInPortions(t *testing.T) {
 	m := newMemberWith(t, 20)
-	m.portioned(64 << 10)
+	m.setPortions(64 << 10)
 	m.set("/old", "1")
 	m.checkpoint()
 	before := dump(m.store)
@@ -112,7 +112,7 @@ func TestNothingButUnfinished(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m := newMemberWith(t, 20)
-			m.portioned(64 << 10)
+			m.setPortions(64 << 10)
 			tc.before(m)
 			m.fillLarge(20, 16<<10)
 			var crashed Options

@@ -9,9 +9,9 @@ import (
 	"pando/tree"
 )
 
-// portionBytes is about how much of a checkpoint is written in one transaction. bbolt keeps
-// a transaction in memory until it ends, so the memory that a checkpoint takes is bounded
-// by this and by the largest node.
+// portionBytes is the approximate size of the part of a checkpoint that one transaction
+// writes. bbolt keeps a transaction in memory until it ends, so the memory that a checkpoint
+// takes is bounded by this size and by the largest node.
 const portionBytes = 4 << 20
 
 // checkpointWriter stores one checkpoint, a portion in each transaction. Only the last
@@ -25,7 +25,7 @@ type checkpointWriter struct {
 	nextEvent   func() (key, event []byte, err error)         // key is nil at the end
 	close       func()                                        // must be called in the end
 	begun, done bool
-	most        int64      // bytes to write in one transaction
+	maxPortion  int64      // bytes to write in one transaction
 	portion     int64      // bytes written in this one
 	totals      treeTotals // with the unfinished records
 	arena       arena
@@ -34,7 +34,7 @@ type checkpointWriter struct {
 }
 
 func newCheckpointWriter(c *Checkpoint, most int64) *checkpointWriter {
-	w := &checkpointWriter{c: c, deletedDirs: c.Delta.Removed, most: most, close: func() {}}
+	w := &checkpointWriter{c: c, deletedDirs: c.Delta.Removed, maxPortion: most, close: func() {}}
 	w.nextEvent = w.deltaEvents()
 	if c.Delta.All {
 		next, stop := iter.Pull(c.Delta.View.Walk())
@@ -102,8 +102,8 @@ func (w *checkpointWriter) step(tx *bbolt.Tx) error {
 	return w.finish(top, t)
 }
 
-// resume continues after the last portion. The first portion deletes what a failed
-// checkpoint has left.
+// resume continues after the last portion. Before the first portion it deletes the remains of
+// a failed checkpoint.
 func (w *checkpointWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
 	w.portion, w.arena = 0, arena{}
 	if w.begun {
@@ -170,7 +170,7 @@ func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 		}
 		if path != "/" { // the root always exists and is not stored
 			err = chunks.add(path, w.encode(n))
-			more = chunks.stored >= w.most
+			more = chunks.stored >= w.maxPortion
 		}
 	}
 	if err := errors.Join(err, chunks.flush()); err != nil {
@@ -198,7 +198,7 @@ func (w *checkpointWriter) encode(n *tree.Node) []byte {
 
 // nodes stores the nodes of the whole tree.
 func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
-	for w.portion < w.most {
+	for w.portion < w.maxPortion {
 		path, n, ok := w.nextNode()
 		if !ok {
 			return false, nil
@@ -215,7 +215,7 @@ func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
 
 // history appends the events.
 func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
-	for w.portion < w.most {
+	for w.portion < w.maxPortion {
 		key, event, err := w.nextEvent()
 		if key == nil || err != nil {
 			return false, err

@@ -5,8 +5,8 @@ import (
 	"hash/crc32"
 )
 
-// The pages of bbolt have no checksums. So every record of state.db, which is a value and a
-// seal, ends in a seal of four bytes: the CRC-32C of the key's length, the key and the value.
+// The pages of bbolt have no checksums. So a record of state.db is a value followed by a seal
+// of four bytes: the CRC-32C of the key's length, the key and the value.
 
 const sealBytes = 4
 

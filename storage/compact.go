@@ -22,11 +22,11 @@ import (
 // compactionLimits bound the bytes of the deltas. At a start they are in memory beside the
 // tree.
 type compactionLimits struct {
-	least int64 // below this a small tree would be compacted too often
-	most  int64
+	minBytes int64 // below this a small tree would be compacted too often
+	maxBytes int64
 }
 
-var defaultCompaction = compactionLimits{least: 4 << 20, most: 128 << 20}
+var defaultCompaction = compactionLimits{minBytes: 4 << 20, maxBytes: 128 << 20}
 
 // deltaShare limits the deltas to the size of the tree divided by it. A larger share of the tree
 // makes compactions rarer, and a start longer. Compaction writes the whole tree, so a changed
@@ -35,11 +35,12 @@ const deltaShare = 2
 
 // bound is the largest size of the deltas of a tree of so many bytes.
 func (l compactionLimits) bound(tree int64) int64 {
-	return min(max(l.least, tree/deltaShare), l.most)
+	return min(max(l.minBytes, tree/deltaShare), l.maxBytes)
 }
 
-// deletedNodes is how many nodes beyond twice those of the tree may be stored. Deleting a
-// large directory makes a small delta, but a start reads all nodes that are stored.
+// deletedNodes is the number of nodes that may be stored beyond twice the number of nodes in
+// the tree. Deleting a large directory makes a small delta, but a start reads all stored
+// nodes.
 const deletedNodes = 10_000
 
 // due reports whether state.db must be compacted after a checkpoint of view.
@@ -56,8 +57,9 @@ func (d *Disk) DeferCompaction() (resume func()) {
 	return func() { d.deferrals.Add(-1) }
 }
 
-// compactIfDue runs after a checkpoint. An error does not concern the checkpoint, so it is only
-// logged. Callers must hold checkpointing.
+// compactIfDue compacts state.db after a checkpoint if that is due and not deferred. The
+// checkpoint is valid whatever happens, so an error is only logged. Callers must hold
+// checkpointing.
 func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
 	if !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {
 		return
@@ -79,7 +81,7 @@ func (d *Disk) compact(c *Checkpoint, stats *CheckpointStats) error {
 		return fmt.Errorf("storage: %w", err)
 	}
 	// A full disk would stop the log, too.
-	if err := checkFree(d.paths.dir, info.Size()); err != nil {
+	if err := checkSpace(d.paths.dir, info.Size()); err != nil {
 		return fmt.Errorf("storage: compact %s: %w", d.paths.state, err)
 	}
 	all := *c
@@ -128,8 +130,9 @@ func (s *storedEvents) next() (key, event []byte, err error) {
 	return nil, nil, s.err
 }
 
-// doubtAfter marks state.db as doubtful after an error that says so. What the kernel could
-// not write it may have dropped, and yet show to readers.
+// doubtAfter marks state.db as doubtful after damage and after an error of the disk. After
+// such an error the kernel may have dropped pages that it could not write, and readers may
+// still see them.
 func (d *Disk) doubtAfter(err error) {
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, syscall.EIO) {
 		d.doubt(err)

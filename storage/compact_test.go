@@ -17,10 +17,10 @@ import (
 )
 
 // alwaysCompact makes a compaction follow each checkpoint that has a delta.
-var alwaysCompact = compactionLimits{least: 0, most: 0}
+var alwaysCompact = compactionLimits{minBytes: 0, maxBytes: 0}
 
 // neverCompact keeps all deltas.
-var neverCompact = compactionLimits{least: 1 << 40, most: 1 << 40}
+var neverCompact = compactionLimits{minBytes: 1 << 40, maxBytes: 1 << 40}
 
 // newMemberWithDeltas makes a member with nodes and deltas. Some nodes were changed, deleted,
 // deleted with their directory, and made again.
@@ -60,7 +60,7 @@ func (m *member) compact() bool {
 	return stats.Compacted
 }
 
-// stored shows the tree in the checkpoint.
+// stored dumps the tree in the checkpoint.
 func (m *member) stored() string {
 	m.t.Helper()
 	d, err := loadState(m.disk.paths.state, m.options.HistorySize)
@@ -154,7 +154,7 @@ func TestInterruptedCompaction(t *testing.T) {
 func TestCompactionWhenDue(t *testing.T) {
 	t.Run("above the bound", func(t *testing.T) {
 		m := newMember(t)
-		m.disk.compaction = compactionLimits{least: 1000, most: 1000}
+		m.disk.compaction = compactionLimits{minBytes: 1000, maxBytes: 1000}
 		m.set("/small", "value")
 		if s := m.checkpoint(); s.DeltaBytes == 0 || s.Compacted || s.CompactionTime != 0 {
 			t.Errorf("below: %+v", s)
@@ -168,7 +168,7 @@ func TestCompactionWhenDue(t *testing.T) {
 		}
 	})
 	t.Run("by the size of the tree", func(t *testing.T) {
-		l := compactionLimits{least: 10, most: 1000}
+		l := compactionLimits{minBytes: 10, maxBytes: 1000}
 		for tree, want := range map[int64]int64{0: 10, 19: 10, 300: 300 / deltaShare, 1 << 40: 1000} {
 			if got := l.bound(tree); got != want {
 				t.Errorf("%d bytes: got %d, want %d", tree, got, want)
@@ -197,7 +197,7 @@ func TestCompactionWhenDue(t *testing.T) {
 
 func TestDeferredCompaction(t *testing.T) {
 	m := newMember(t)
-	m.disk.compaction = compactionLimits{least: 100, most: 100}
+	m.disk.compaction = compactionLimits{minBytes: 100, maxBytes: 100}
 	resume := m.disk.DeferCompaction()
 	var s CheckpointStats
 	for s.DeltaBytes <= 100 {
@@ -327,7 +327,7 @@ func TestInstallAfterDamage(t *testing.T) {
 	}
 }
 
-// TestCompactionHealsDeltas damages a delta. A start must damageAt it. A compaction writes the tree
+// TestCompactionHealsDeltas damages a delta. Open must refuse it. A compaction writes the tree
 // in memory, so the file is intact again.
 func TestCompactionHealsDeltas(t *testing.T) {
 	for _, c := range []struct {

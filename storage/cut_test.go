@@ -65,7 +65,7 @@ func TestCutLog(t *testing.T) {
 			ends := recordEnds(t, path)
 			for offset := from; offset <= ends[len(ends)-1]; offset++ {
 				checkShort(t, m, offset)
-				if offset%sectorBytes == 0 || slices.Contains(ends, offset) { // other cuts no disk makes
+				if offset%sectorBytes == 0 || slices.Contains(ends, offset) { // a disk makes no other cuts
 					checkCut(t, m, offset)
 				}
 			}

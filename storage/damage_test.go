@@ -194,7 +194,7 @@ func usedBytes(t testing.TB, data []byte) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return int(p.end) * int(p.pageSize)
+	return int(p.pageCount) * int(p.pageSize)
 }
 
 // liveBytes is the size of all keys and values in a bbolt file.

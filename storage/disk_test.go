@@ -80,7 +80,7 @@ func TestCheckpoint(t *testing.T) {
 func TestCheckpoints(t *testing.T) {
 	t.Run("never compacted", func(t *testing.T) { testCheckpoints(t, neverCompact) })
 	t.Run("always compacted", func(t *testing.T) { testCheckpoints(t, alwaysCompact) })
-	t.Run("compacted now and then", func(t *testing.T) { testCheckpoints(t, compactionLimits{least: 500, most: 500}) })
+	t.Run("compacted now and then", func(t *testing.T) { testCheckpoints(t, compactionLimits{minBytes: 500, maxBytes: 500}) })
 }
 
 func testCheckpoints(t *testing.T, compaction compactionLimits) {

@@ -79,9 +79,9 @@
 // # Formats
 //
 // Format 1 of state.db has no keys/recent. The next checkpoint makes it format 2, which older
-// versions damageAt. Format 3 is format 2 with unfinished records. Format 4 is format 2 in a
+// versions refuse. Format 3 is format 2 with unfinished records. Format 4 is format 2 in a
 // cluster whose feature level is not zero, and names that level: see FeatureLevel. Format 5
-// is format 3 in such a cluster. Versions without feature levels damageAt both, so they can't
+// is format 3 in such a cluster. Versions without feature levels refuse both, so they can't
 // write a checkpoint without the level.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
@@ -90,6 +90,7 @@
 // # Files
 //
 //	options, layout, lock, errors     the data directory: paths, content, lock
+//	os_linux, os_other                system calls that only Linux has
 //	disk                              Append and Close
 //	create, open, restore, backup     the ways to get a Disk or its files
 //	transfer, snapshot                checkpoints for and from other members, snapshot files

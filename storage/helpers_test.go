@@ -33,8 +33,8 @@ func runTests(m *testing.M) int {
 }
 
 // useMemory puts the directories of all tests into a file system in memory, if there is one. A
-// sync takes no time there. The tests prove the same there, because they make the states
-// that a crash leaves themselves. Without -short they run on a disk.
+// sync takes no time there. The tests prove the same as on a disk, because they construct the
+// states after a crash themselves. Without -short they run on a disk.
 func useMemory() (remove func()) {
 	const memory, needed = "/dev/shm", 1 << 30
 	dir, err := os.MkdirTemp(memory, "storage-test")
@@ -104,8 +104,8 @@ func (m *member) remove(path string) {
 	m.write(tree.Command{Op: tree.OpDelete, Path: path, Recursive: true})
 }
 
-// settle waits until the log has allocated its next segment, which it does in the background.
-// From then on only the member's own writes change its directory.
+// settle waits until the log has allocated its next segment in the background. After it, only
+// the member's own writes change its directory.
 func (m *member) settle() {
 	m.t.Helper()
 	poll := time.NewTicker(time.Millisecond)

@@ -17,8 +17,9 @@ const (
 	memberData                 // a member's checkpoint and log
 )
 
-// inspect looks at the files and changes nothing. It returns an error if the directories
-// hold neither a member's data nor nothing.
+// inspect looks at the files and changes nothing. It returns an error if the directories hold
+// anything else than a member's data or the remains of an interrupted Create, Restore or
+// Backup.
 func (p paths) inspect() (contents, error) {
 	for _, dir := range []string{p.dir, p.wal} {
 		if err := refuseFile(dir); err != nil {
@@ -50,8 +51,8 @@ func (p paths) inspect() (contents, error) {
 	return noData, p.refuseUsedLog()
 }
 
-// refuseFile returns an error if there is a file where path needs a directory. Other errors
-// appear when the path is used.
+// refuseFile returns an error if path, or a path above it, is a file and not a directory.
+// Other errors appear when the path is used.
 func refuseFile(path string) error {
 	for at, above := path, ""; at != above; at, above = filepath.Dir(at), at {
 		info, err := os.Stat(at)
@@ -108,7 +109,7 @@ func refuseOthers(dir string, ours func(name string) bool) error {
 // Restore or Backup has left it: these rename state.db last, so nothing was appended by a
 // member.
 func (p paths) refuseUsedLog() error {
-	if p.restoring() {
+	if p.restoreInterrupted() {
 		return nil
 	}
 	sc, err := scanLog(p.wal, position{})
@@ -122,9 +123,9 @@ func (p paths) refuseUsedLog() error {
 		ErrCorrupt, p.state, p.wal, restoreAdvice)
 }
 
-// restoring reports whether an interrupted Restore has left the log: the checkpoint still has
+// restoreInterrupted reports whether an interrupted Restore has left the log: the checkpoint still has
 // its unfinished name, both are of the same member, and no entries follow.
-func (p paths) restoring() bool {
+func (p paths) restoreInterrupted() bool {
 	m, err := loadMeta(p.state + tempSuffix)
 	if err != nil {
 		return false
@@ -134,7 +135,7 @@ func (p paths) restoring() bool {
 }
 
 // removeRemains removes the remains of an interrupted Create, Restore or Backup. It removes the
-// unfinished checkpoint last, because restoring needs that.
+// unfinished checkpoint last, because restoreInterrupted needs it.
 func (p paths) removeRemains() error {
 	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {
 		return fmt.Errorf("storage: %w", err)

@@ -88,7 +88,8 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestFileAsDirectory returns a file as the data directory. The error must not be one of damage.
+// TestFileAsDirectory gives the path of a file, or one below a file, as a directory. The error
+// must not be one of damage.
 func TestFileAsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, "x", dir, "file")

@@ -51,7 +51,7 @@ func TestLevel(t *testing.T) {
 			t.Errorf("level %d, %s", r.Level, dump(r.Store))
 		}
 	})
-	t.Run("a snapshot keeps it", func(t *testing.T) {
+	t.Run("a snapshot keeps the level", func(t *testing.T) {
 		file := snapshotOf(t, appendTrailer(contentAt(t, 1), snapshotVersion))
 		info, err := InspectSnapshot(file)
 		if err != nil || info.Level != 1 {
@@ -61,7 +61,7 @@ func TestLevel(t *testing.T) {
 			t.Errorf("restored at level %d", r.Level)
 		}
 	})
-	t.Run("a peer's checkpoint has it", func(t *testing.T) {
+	t.Run("a peer's checkpoint has the level", func(t *testing.T) {
 		content := contentAt(t, 1)
 		staged, err := newMember(t).disk.Stage(bytes.NewReader(content), int64(len(content)))
 		if err != nil || staged.Level != 1 {

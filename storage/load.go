@@ -59,7 +59,7 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 	if err := d.readTree(p, *keysRef, historySize); err != nil {
 		return nil, err
 	}
-	return d, p.checkFree()
+	return d, p.checkFreelist()
 }
 
 // readMetaOnly reads the bucket meta of a checkpoint.
@@ -186,7 +186,7 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if d.unfinished {
 		limit = want
 	}
-	got, err := b.readRecords(p, loader, limit)
+	got, err := b.load(p, loader, limit)
 	if err != nil {
 		return err
 	}
@@ -204,10 +204,10 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	return nil
 }
 
-// readRecords passes the nodes, with the deltas merged over them, and the events to a loader.
+// load passes the nodes, with the deltas merged over them, and the events to a loader.
 // It skips the chunks and events beyond the numbers of limit, and returns the totals of the
 // records that it has read.
-func (b *treeBuckets) readRecords(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
+func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none
 		got.deltas, err = readRecords(p, *b.deltas, limit.deltas.records, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })

@@ -32,8 +32,8 @@ func lockDir(path string) (*dirLock, error) {
 			}
 			return nil, fmt.Errorf("storage: lock %s: %w", path, err)
 		}
-		// Between the two calls above, a process whose start was refused may have removed
-		// the file (see undo). Then this lock is on a file that no other process can find.
+		// Between OpenFile and Flock, a process whose start was refused may have removed the
+		// file (see undo). Then no other process can find the file that is locked here.
 		if sameFile(f, path) {
 			return &dirLock{file: f, created: created}, nil
 		}

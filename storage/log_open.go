@@ -163,8 +163,8 @@ func clearFile(f *os.File, offset, size int64) error {
 		return err
 	}
 	for used > offset {
-		from := max(offset, used-int64(len(zeros)))
-		if _, err := f.WriteAt(zeros[:used-from], from); err != nil {
+		from := max(offset, used-int64(len(zeroBlock)))
+		if _, err := f.WriteAt(zeroBlock[:used-from], from); err != nil {
 			return err
 		}
 		used = from

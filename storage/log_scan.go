@@ -12,20 +12,20 @@ import (
 )
 
 // scan reads the log from a checkpoint on and changes nothing. It checks the frames and the
-// checksums, and passes the records to replay. Where the records of the last segment end,
-// it decides whether a torn write lies there.
+// checksums, and passes the records to replay. After the last record of the last segment it
+// decides whether a torn write follows.
 type scan struct {
 	replay
-	identity *Identity   // from the metadata
-	format   uint64      // of the log
-	size     int64       // bytes from the record of the checkpoint to the end
-	end      place       // where the records end
-	torn     bool        // a torn write lies there
-	until    place       // where to stop reading, unless it is zero
-	aheadAt  place       // the first entry whose hard state has not been read yet
-	note     openingNote // what an interrupted opening of the log has left
-	crc      uint32      // of the record before
-	crcKnown bool        // false before the first record
+	identity  *Identity   // from the metadata
+	format    uint64      // of the log
+	size      int64       // bytes from the record of the checkpoint to the end
+	end       place       // where the records end
+	torn      bool        // a torn write lies there
+	stopAt    place       // where to stop reading, unless it is zero
+	pendingAt place       // the first entry whose hard state has not been read yet
+	note      openingNote // what an interrupted opening of the log has left
+	crc       uint32      // of the record before
+	crcKnown  bool        // false before the first record
 }
 
 // place is an offset in a segment.
@@ -34,9 +34,9 @@ type place struct {
 	offset int64
 }
 
-// segmentHead is the number of records that were synced before a segment got its name: its
-// checksum, its metadata, and a hard state; in the first segment, the mark of an empty
-// checkpoint in place of the hard state.
+// segmentHead is the number of records at the head of a segment. They are synced before the
+// segment gets its name: a checksum, the metadata, and a hard state. The first segment has the
+// mark of an empty checkpoint in place of the hard state.
 const segmentHead = 3
 
 // scanLog reads and checks the log in dir, from the segment on that holds the entry after
@@ -57,7 +57,7 @@ func scanWhole(dir string, begin replay) (*scan, error) {
 	s := &scan{replay: begin}
 	err := s.log(dir)
 	if err == nil && s.needsHardState() {
-		s = &scan{replay: begin, until: s.aheadAt}
+		s = &scan{replay: begin, stopAt: s.pendingAt}
 		err = s.log(dir)
 	}
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *scan) segment(seg segment, last bool) error {
 	if err := s.checkSize(r, seg); err != nil {
 		return damageAt(seg.path, err)
 	}
-	if s.until == s.end {
+	if s.stopAt == s.end {
 		s.torn = true
 		return nil
 	}
@@ -161,7 +161,7 @@ func (s *scan) segment(seg segment, last bool) error {
 // records reads the whole records of a segment. In the last segment they may end before
 // the file does.
 func (s *scan) records(r *frames, path string, last bool) error {
-	for n := 0; s.until != (place{path, r.at}); n++ {
+	for n := 0; s.stopAt != (place{path, r.at}); n++ {
 		rec, err := r.next()
 		if err == nil && rec.kind != wal.CrcType && !rec.chained(s.crc) {
 			err = errNotWhole
@@ -178,12 +178,12 @@ func (s *scan) records(r *frames, path string, last bool) error {
 		case err != nil:
 			return err
 		}
-		ahead := s.needsHardState()
+		pending := s.needsHardState()
 		if err := s.recordOf(n, rec); err != nil {
 			return err
 		}
-		if s.needsHardState() && !ahead {
-			s.aheadAt = place{path, r.at}
+		if s.needsHardState() && !pending {
+			s.pendingAt = place{path, r.at}
 		}
 		if s.marked {
 			s.size += r.step
@@ -227,10 +227,9 @@ func (s *scan) metadata(rec record) error {
 	return nil
 }
 
-// checkSize refuses a last segment that is shorter than it was made: the missing end may
-// have held acknowledged writes. In two cases a segment may be shorter: versions that
-// wrote format 1 of the log left it so after a repair, and opening the log makes it
-// shorter for a moment.
+// checkSize refuses a last segment that is shorter than a whole one: the missing end may have
+// held acknowledged writes. A segment may be shorter in two cases: a version that wrote
+// format 1 of the log has repaired it, or the opening of the log was interrupted.
 func (s *scan) checkSize(r *frames, seg segment) error {
 	if r.size >= wal.SegmentSizeBytes || s.format < fullSegments {
 		return nil
@@ -238,7 +237,7 @@ func (s *scan) checkSize(r *frames, seg segment) error {
 	if n := s.note; n.segment == filepath.Base(seg.path) && r.size >= n.offset && r.at >= n.offset {
 		return nil
 	}
-	return damaged("the last segment of the log has %d bytes, but was made with %d: its end is missing", r.size, wal.SegmentSizeBytes)
+	return damaged("the last segment of the log has %d bytes instead of %d: its end is missing", r.size, wal.SegmentSizeBytes)
 }
 
 // tail decides what lies after the last whole record of the last segment: unused space, a
@@ -256,7 +255,7 @@ func (s *scan) tail(f io.ReaderAt, r *frames) error {
 		return fmt.Errorf("storage: %s: %w", s.end.path, err)
 	}
 	t := &tornWrite{
-		rest: rest, end: len(rest), whole: r.size - r.at, offset: r.at,
+		rest: rest, end: len(rest), fileEnd: r.size - r.at, offset: r.at,
 		inSync: true, crcKnown: true, crc: s.crc, log: s.replay,
 	}
 	if err := t.check(); err != nil {

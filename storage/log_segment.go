@@ -43,8 +43,8 @@ func segments(dir string) ([]segment, error) {
 	return list, nil
 }
 
-// errNotWhole means that no whole frame begins at a place. It may be the end of the records,
-// a torn write, or damage: see scan.tail.
+// errNotWhole means that no whole frame begins at the offset. This may be the end of the
+// records, a torn write, or damage: see scan.tail.
 var errNotWhole = errors.New("no whole record")
 
 // frames reads the frames of one segment.

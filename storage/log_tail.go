@@ -1,22 +1,22 @@
 package storage
 
 // tornWrite decides whether the bytes after the last whole record of the last segment are a
-// torn write: what a crash left of the one write that it interrupted. A disk writes each
-// sector whole or not at all. So a torn write consists of intact records, of records of
-// which whole sectors are zero, and of the rest of such a record. Anything else is damage.
+// torn write: the remains of the one write that a crash interrupted. A disk writes each sector
+// whole or not at all. So a torn write consists of intact records, of records with whole
+// sectors of zeros, and of fragments of such records. Anything else is damage.
 type tornWrite struct {
-	rest   []byte // the bytes, without the zeros at the end of the file; reach may append zeros
-	end    int    // length of rest without those zeros
-	whole  int64  // bytes up to the end of the file
-	offset int64  // of rest in the file
-	pos    int    // in rest
+	rest    []byte // the bytes, without the zeros at the end of the file; reach may append zeros
+	end     int    // length of rest without those zeros
+	fileEnd int64  // bytes up to the end of the file
+	offset  int64  // of rest in the file
+	pos     int    // in rest
 	// inSync says that a frame begins at pos.
 	inSync bool
 	// crcKnown says that crc is the checksum of the record before.
 	crcKnown bool
 	crc      uint32
 	fragment int // bytes before pos, after lost sectors, that belong to no record
-	// log follows the records. It is a copy, for nothing of a torn write counts.
+	// log reads the records. It is a copy, because a torn write must not change the result.
 	log replay
 }
 
@@ -30,11 +30,11 @@ func (t *tornWrite) check() error {
 	return nil
 }
 
-// step goes on to the next place.
+// step reads the frame at pos, or skips lost sectors.
 func (t *tornWrite) step() error {
 	switch {
 	case allZero(t.head()):
-		return t.zeros()
+		return t.skipZeros()
 	case t.inSync:
 		return t.frame()
 	}
@@ -68,9 +68,9 @@ func (t *tornWrite) reach(size int64) {
 	}
 }
 
-// zeros skips lost sectors. Frames begin at multiples of 8 bytes, so the length field of a
+// skipZeros skips lost sectors. Frames begin at multiples of 8 bytes, so the length field of a
 // frame is lost only together with the rest of its sector.
-func (t *tornWrite) zeros() error {
+func (t *tornWrite) skipZeros() error {
 	if t.inSync {
 		if !allZero(t.rest[t.pos:min(int(t.nextSector()), t.end)]) {
 			return damaged("the length of a record is missing")
@@ -108,7 +108,7 @@ func (t *tornWrite) frame() error {
 	if t.crcKnown = parsed; parsed {
 		kind, t.crc = rec.kind, rec.crc
 	}
-	t.pos = int(min(int64(t.pos)+h.size(), t.whole))
+	t.pos = int(min(int64(t.pos)+h.size(), t.fileEnd))
 	return t.log.lost(kind)
 }
 
@@ -125,7 +125,7 @@ func (t *tornWrite) frameAt(pos int) (rec record, size int, ok bool) {
 	}
 	t.reach(int64(pos) + frameHeadBytes)
 	h, ok := parseFrameHead(t.rest[pos:])
-	if !ok || h.size() > t.whole-int64(pos) {
+	if !ok || h.size() > t.fileEnd-int64(pos) {
 		return rec, 0, false
 	}
 	t.reach(int64(pos) + h.size())
@@ -138,9 +138,9 @@ func (t *tornWrite) frameAt(pos int) (rec record, size int, ok bool) {
 // whole sectors or ends beyond the end of the file.
 func (t *tornWrite) lostSectors(h frameHead) bool {
 	end := int64(t.pos) + frameHeadBytes + h.record
-	lost := end+h.padding > t.whole
+	lost := end+h.padding > t.fileEnd
 	if lost {
-		end = t.whole
+		end = t.fileEnd
 	}
 	t.reach(end)
 	if claimed, ok := recordBytes(t.firstBytes(h)); ok && claimed != h.record {
@@ -163,7 +163,7 @@ func (t *tornWrite) confirmed(h frameHead) bool {
 // its frame. The disk has written them together.
 func (t *tornWrite) firstBytes(h frameHead) []byte {
 	begin := int64(t.pos) + frameHeadBytes
-	end := min(t.nextSector(), begin+h.record, t.whole)
+	end := min(t.nextSector(), begin+h.record, t.fileEnd)
 	t.reach(end)
 	return t.rest[begin:end]
 }

@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 // limit makes compactions frequent, and their transactions small.
 func (m *modeller) limit() {
 	most := int64(1 + m.r.IntN(1500))
-	m.disk.compaction = compactionLimits{least: most, most: most}
+	m.disk.compaction = compactionLimits{minBytes: most, maxBytes: most}
 	m.disk.portionBytes = 1 + m.r.Int64N(1000)
 }
 

@@ -103,10 +103,10 @@ func (d *Disk) recover() (*Recovered, error) {
 		HardState: log.state,
 		Entries:   log.entries,
 	}
-	// A checkpoint may have been interrupted before it deleted these.
+	// A crash may have interrupted a checkpoint before it deleted the old segments.
 	d.releaseLog()
 	if err := os.Remove(d.paths.state + tempSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-		d.lg.Warn("what an interrupted compaction has left could not be deleted; the next compaction tries again", zap.Error(err))
+		d.lg.Warn("the file of an interrupted compaction could not be deleted; the next compaction tries again", zap.Error(err))
 	}
 	return r, nil
 }

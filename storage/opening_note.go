@@ -7,12 +7,11 @@ import (
 	"path/filepath"
 )
 
-// The wal package opens a log by cutting its last segment after the last record and then
-// extending it to its full size again. A crash between the two leaves a segment that is too
-// short, which otherwise only damage explains: the missing end may have held acknowledged
-// writes. So before the log is opened a note is written beside the segments, which says
-// where the records end. Its name ends as those of unfinished files, which the wal package
-// ignores.
+// To open a log, the wal package cuts its last segment after the last record and then extends
+// it to its full size again. A crash between the two leaves a segment that is too short.
+// Without a note, such a segment is damage: the missing end may have held acknowledged writes.
+// So a note beside the segments says where the records end. It is written before the log is
+// opened. Its name has the suffix of unfinished files, which the wal package ignores.
 
 const openingNoteName = "opening" + tempSuffix
 

@@ -45,8 +45,8 @@ const (
 	lockName  = "member.lock"
 	walName   = "wal"
 	stateName = "state.db"
-	// The file tornName keeps the first tornBytes bytes of what the last repair of the log
-	// has cut off.
+	// The file tornName holds the first tornBytes bytes of the torn write that the last
+	// repair of the log cut off.
 	tornName  = "torn-tail"
 	tornBytes = 4 << 20
 	// tempSuffix is the end of the names of unfinished files. The wal package uses the same.

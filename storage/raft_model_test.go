@@ -23,7 +23,7 @@ func (n *raftNode) clone() raftNode {
 	return c
 }
 
-// see takes note of a term that another node has sent.
+// see raises the term of a node to that of a message.
 func (n *raftNode) see(term uint64) {
 	if term > n.term {
 		n.term, n.vote, n.leads = term, 0, false
@@ -48,7 +48,7 @@ func commonLog(a, b *raftNode) int {
 	return n
 }
 
-// savedWrite says where the records of a synced write lie.
+// savedWrite is the place of the records of a synced write.
 type savedWrite struct {
 	path       string
 	start, end int64
@@ -119,7 +119,7 @@ func (h *logHistory) elect() {
 	}
 }
 
-// leader returns a node that believes that it leads. It may have been deposed.
+// leader returns a node in the state of a leader. Another node may have deposed it.
 func (h *logHistory) leader() *raftNode {
 	for _, i := range h.r.Perm(3) {
 		if h.nodes[i].leads {

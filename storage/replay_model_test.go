@@ -68,8 +68,9 @@ func (h *logHistory) tear() {
 	}
 }
 
-// outcomes are the possible summaries after a torn write: the node as before, with some of the
-// new entries whose term it had seen, or with everything new.
+// outcomes returns the possible summaries after a torn write: of the node before the write; of
+// the node with some of the new entries, if it had reached their term before; and of the node
+// after the write.
 func (h *logHistory) outcomes(applied uint64) []string {
 	before, after := h.before, h.disk0
 	var all []string

@@ -139,7 +139,7 @@ type SnapshotInfo struct {
 	Events uint64
 	// Members is that of the checkpoint.
 	Members []byte
-	// Level is the feature level of the cluster. Programs below it damageAt the file.
+	// Level is the feature level of the cluster. Programs below it refuse the file.
 	Level uint64
 	// Version is the version of the layout, Size the length of the file in bytes, SHA256 the
 	// checksum at its end.

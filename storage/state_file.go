@@ -26,9 +26,9 @@ func (d *Disk) writePortions(path string, w *checkpointWriter, goOn func() bool)
 	return nil
 }
 
-// rewriteState writes a new state.db and renames it over the old one, of which it reads
-// nothing. It stops when goOn reports false, which it asks before each transaction, and
-// then the old file stays. It reports whether the file was replaced.
+// rewriteState writes a new state.db and renames it over the old one. It reads nothing of the
+// old one. It calls goOn before each transaction. When goOn reports false, it stops and the
+// old file stays. It reports whether the file was replaced.
 func (d *Disk) rewriteState(w *checkpointWriter, goOn func() bool) (replaced bool, err error) {
 	temp := d.paths.state + tempSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -90,8 +90,8 @@ func (d *Disk) doubt(err error) {
 }
 
 // NeedsAll reports whether the content of state.db is in doubt, after an error of the disk
-// or because the file is damaged. The next checkpoint must then be of a delta of all: see
-// tree.Store.TakeAll. It may be called from any goroutine.
+// or because the file is damaged. The delta of the next checkpoint must then hold the whole
+// tree: see tree.Store.TakeAll. It may be called from any goroutine.
 func (d *Disk) NeedsAll() bool { return d.needsAll.Load() }
 
 // mapBytes is how much address space bbolt reserves, so that the file can grow in a
@@ -101,13 +101,13 @@ const mapBytes = 256 << 20
 // openBolt opens or makes a bbolt file for writing.
 func openBolt(path string, mapBytes int) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         time.Second,
+		Timeout:         time.Second, // for the lock of the file
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapBytes,
 		NoStatistics:    true,
 	})
 	if err == nil {
-		// How much more than needed the file grows at a time, at most once in a transaction.
+		// When a transaction needs a larger file, the file grows by this much beyond the need.
 		db.AllocSize = 1 << 20
 	}
 	return db, err
@@ -154,7 +154,7 @@ func writeEmptyState(path string, id Identity) error {
 	})
 }
 
-// setIdentity makes a checkpoint that of another member, durably.
+// setIdentity replaces the identity in a checkpoint, durably.
 func setIdentity(path string, id Identity) error {
 	return updateFile(path, func(tx *bbolt.Tx) error { return putIdentity(tx, id) })
 }

@@ -52,7 +52,7 @@ func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: copy the checkpoint: %w", err)
 	}
-	r, err := describe(f)
+	r, err := newCheckpointReader(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: %s: %w", d.paths.state, err), f.Close())
 	}
@@ -81,8 +81,8 @@ func copyUnnamed(from, to string) (*os.File, error) {
 	return out, err
 }
 
-// describe makes the reader for a copy of a checkpoint.
-func describe(f *os.File) (*CheckpointReader, error) {
+// newCheckpointReader makes the reader for a copy of a checkpoint.
+func newCheckpointReader(f *os.File) (*CheckpointReader, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 	if size <= 0 || size%pageMultiple != 0 {
 		return nil, fmt.Errorf("%w: a checkpoint can't have %d bytes", ErrCorrupt, size)
 	}
-	if err := checkFree(filepath.Dir(path), size); err != nil {
+	if err := checkSpace(filepath.Dir(path), size); err != nil {
 		return nil, err
 	}
 	if err := receive(path, content, size); err != nil {
@@ -161,8 +161,8 @@ const pageMultiple = 4 << 10
 // freeForLog is how much a new file must leave free for the log.
 const freeForLog = 16 << 20
 
-// checkFree returns an error if a file of size bytes does not fit into dir.
-func checkFree(dir string, size int64) error {
+// checkSpace returns an error if a file of size bytes does not fit into dir.
+func checkSpace(dir string, size int64) error {
 	if free := freeBytes(dir); size > free-freeForLog {
 		return fmt.Errorf("a file of %d bytes is to be written, but only %d bytes are free in %s: make space on that disk", size, free, dir)
 	}

@@ -39,7 +39,7 @@ const (
 	zeroStep = 256 << 10
 )
 
-var zeros [zeroStep]byte
+var zeroBlock [zeroStep]byte
 
 // appended writes the zeros that are due after so many bytes were appended. After an error it
 // writes no more.
@@ -72,7 +72,7 @@ func (z *zeroFill) fill(bytes int) error {
 // step writes the next zeros, and makes the kernel write them to the disk soon. Otherwise a
 // sync of the log would have to do all of it.
 func (z *zeroFill) step(n int64) error {
-	if _, err := z.file.WriteAt(zeros[:n], z.at); err != nil {
+	if _, err := z.file.WriteAt(zeroBlock[:n], z.at); err != nil {
 		return err
 	}
 	startWriteback(z.file, z.at, n)

@@ -99,7 +99,7 @@ func TestZeroFillWaits(t *testing.T) {
 		t.Error(err)
 	}
 	if data, err := os.ReadFile(path); err != nil || !bytes.Equal(data, []byte{1, 1}) {
-		t.Errorf("it has %v now, %v", data, err)
+		t.Errorf("the segment holds %v, error %v", data, err)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestZeroFillStops(t *testing.T) {
 		t.Fatal("a write to a file that is open for reading gives no error")
 	}
 	if err := z.appended(zeroStep); err != nil || z.file != nil {
-		t.Errorf("it goes on: %v, %v", z.file, err)
+		t.Errorf("zeros are still written: file %v, error %v", z.file, err)
 	}
 }
 
