@@ -311,6 +311,32 @@ func TestFailedCompaction(t *testing.T) {
 	})
 }
 
+// TestUnsyncedRename fails the sync of the directory after a compaction has renamed its file. No checkpoint may succeed, and
+// no log segment may be deleted, before a sync has made a rename durable: a crash may bring the old file back.
+func TestUnsyncedRename(t *testing.T) {
+	m := newMemberWithDeltas(t)
+	m.disk.compaction = alwaysCompact
+	failing := errors.New("no descriptors left")
+	m.disk.syncDir = func(string) error { return failing }
+	m.set("/a", "1")
+	if s := m.checkpoint(); !s.Compacted || !m.disk.NeedsAll() {
+		t.Fatalf("the sync has failed, and the file is trusted: %+v", s)
+	}
+	if _, err := m.disk.Checkpoint(m.position()); !errors.Is(err, ErrFailed) || !errors.Is(err, failing) {
+		t.Errorf("a checkpoint of changes: %v", err)
+	}
+	if _, err := m.disk.Checkpoint(m.takeCheckpoint()); !errors.Is(err, failing) {
+		t.Errorf("a checkpoint of all whose sync fails: %v", err)
+	}
+	m.disk.syncDir = syncDir
+	if _, err := m.disk.Checkpoint(m.takeCheckpoint()); err != nil || m.disk.NeedsAll() {
+		t.Errorf("a checkpoint of all: %v", err)
+	}
+	if got, want := m.stored(), dump(m.store); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestInstallAfterDamage installs a checkpoint of a peer over a state.db in doubt.
 func TestInstallAfterDamage(t *testing.T) {
 	m := newMemberWithDeltas(t)

@@ -38,6 +38,7 @@ type Disk struct {
 	stateFailure  error    // why the content of state.db is in doubt; nil when it is not
 	needsAll      atomic.Bool
 	update        func(*bbolt.DB, func(*bbolt.Tx) error) error // bbolt.DB.Update, except in tests
+	syncDir       func(dir string) error                       // syncDir, except in tests
 
 	failing atomic.Pointer[checkpointFailure] // nil when the last checkpoint succeeded
 
@@ -49,7 +50,7 @@ type Disk struct {
 func newDisk(p paths, o Options, lock *dirLock) *Disk {
 	return &Disk{
 		paths: p, options: o, lg: o.logger(), lock: lock, zeros: zeroFill{dir: p.wal, helps: marksUnwritten},
-		compaction: defaultCompaction, portionBytes: portionBytes, update: (*bbolt.DB).Update,
+		compaction: defaultCompaction, portionBytes: portionBytes, update: (*bbolt.DB).Update, syncDir: syncDir,
 	}
 }
 

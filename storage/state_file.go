@@ -48,7 +48,13 @@ func (d *Disk) rewriteState(w *checkpointWriter, goOn func() bool) (replaced boo
 	if err := os.Rename(temp, d.paths.state); err != nil {
 		return false, fmt.Errorf("storage: %w", err)
 	}
-	return true, syncDir(d.paths.dir)
+	if err := d.syncDir(d.paths.dir); err != nil {
+		// A crash may bring the old file back, which needs log segments that later checkpoints delete. The next checkpoint
+		// must therefore write the file anew, and sync the directory.
+		d.doubt(err)
+		return true, err
+	}
+	return true, nil
 }
 
 // changeState runs one transaction on the checkpoint at path and gives the bytes of the
