@@ -43,7 +43,7 @@ func (x *claim) Error() string {
 type claims struct {
 	asking  bool
 	asked   time.Time
-	failed  error // of the last request
+	failed  error // of the last request; nil when the sender answered
 	logPace pace.Pace
 }
 
@@ -64,7 +64,7 @@ func (k *messageChecker) verify(x *claim) {
 // requestReport asks the sender of a claim for a report in the background. Its result is settled in a later turn.
 func (c *core) requestReport(x *claim) {
 	// The log in memory may not have the final entries after the applied index.
-	term, committed := c.state.term.Load(), c.state.applied.Load()
+	term, applied := c.state.term.Load(), c.state.applied.Load()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
 		defer cancel()
@@ -73,7 +73,7 @@ func (c *core) requestReport(x *claim) {
 			k := c.checker
 			k.claims.asking, k.claims.failed = false, err
 			if err == nil {
-				err = k.compareReport(x, term, committed, report)
+				err = k.compareReport(x, term, applied, report)
 			}
 			c.settle(x, err)
 		})
@@ -87,25 +87,25 @@ func (c *core) settle(x *claim, err error) {
 	case errors.Is(err, ErrContradiction), errors.Is(err, ErrBroken):
 		c.fail(err)
 	case err != nil && c.checker.claims.logPace.Due(time.Now()):
-		c.log.Error("a message contradicts this member's log, and its sender can't be asked at its peer URL: it is dropped",
+		c.log.Error("a message contradicts this member's log, and the contradiction could not be verified; the message is dropped",
 			zap.Stringer("from", x.from), zap.Uint64("log-index", x.index), zap.Error(err))
 	}
 }
 
-// compareReport compares another member's report with this member's log. Term and committed are those at the time of the
-// request. What was committed then is in the log of each leader of that term or a later one.
-func (k *messageChecker) compareReport(x *claim, term, committed uint64, r transport.LogReport) error {
+// compareReport compares another member's report with this member's log. The parameters term and applied are this member's
+// at the time of the request. Every leader of that term or a later one has all entries up to applied in its log.
+func (k *messageChecker) compareReport(x *claim, term, applied uint64, r transport.LogReport) error {
 	own, err := k.storage.Term(x.index)
-	known := err == nil && r.EntryTerm != 0 && x.index <= committed
+	known := err == nil && r.EntryTerm != 0 && x.index <= applied
 	leads := r.Leads && r.Term >= term
 	switch last, err := k.storage.LastIndex(); {
 	case err != nil:
 		return err
 	case known && own != r.EntryTerm && (leads || x.index <= r.Committed):
 		return fmt.Errorf("%w (entry %d is of term %d here, and of term %d on member %s)", ErrContradiction, x.index, own, r.EntryTerm, x.from)
-	case leads && r.Last < committed:
+	case leads && r.Last < applied:
 		return fmt.Errorf("%w (entry %d is committed here, and the log of the leader %s ends with entry %d)",
-			ErrContradiction, committed, x.from, r.Last)
+			ErrContradiction, applied, x.from, r.Last)
 	case leads && r.Term == k.state.term.Load() && r.Match > last:
 		return fmt.Errorf("%w (it has acknowledged entry %d, and its log ends with entry %d)", ErrBroken, r.Match, last)
 	}

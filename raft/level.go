@@ -23,14 +23,15 @@ import (
 //     on which they announce a higher one. The level never falls.
 //   - The level is part of the replicated state: an entry raises it on all members at the same place of the log, and
 //     checkpoints and snapshots hold it.
-//   - A member below the cluster's level takes no part any more: the others refuse its streams, its program refuses the
-//     checkpoint, and a program that finds the entry stops.
+//   - A member below the cluster's level takes no part any more: the others refuse its streams, and its program refuses
+//     the checkpoint. A program that has levels, but not this one, stops at the entry that raises the level. A program
+//     without levels passes over it.
 //
 // New commands, kinds of entries, messages and formats are used only where Node.FeatureLevel says so. What each level
 // brings is listed at storage.FeatureLevel.
 
-// levelVersion is the version of the entry that raises the level. It is one of the consistency check's kind, because
-// programs without feature levels pass over those whose version they don't have.
+// levelVersion is the version of the entry that raises the level. The entry has the kind of the consistency
+// check, because programs without feature levels pass over entries of that kind whose version they don't have.
 const levelVersion = 0xF1
 
 const levelBytes = 2 + 8

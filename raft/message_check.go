@@ -248,7 +248,7 @@ func (k *messageChecker) checkAcknowledgement(m *raftpb.Message) error {
 		return err
 	}
 	if last = max(last, k.state.lastIndex); m.GetIndex() > last {
-		return fmt.Errorf("%w: member %x has committed entry %d, and the last of this leader is %d: one of the two has lost data, "+
+		return fmt.Errorf("%w: member %x has acknowledged entry %d, and the last of this leader is %d: one of the two has lost data, "+
 			"or is of an earlier cluster; it does not count for a quorum", errImplausible, m.GetFrom(), m.GetIndex(), last)
 	}
 	return nil
