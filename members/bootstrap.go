@@ -23,8 +23,8 @@ type Static struct {
 	Token string
 }
 
-// Cluster is the result of a bootstrap. It is the same for every member that starts with
-// the same flags, except for Self.
+// Cluster is the result of a bootstrap. Members that start with the same flags compute the
+// same Cluster, except for Self.
 type Cluster struct {
 	// ID is the ID of the cluster.
 	ID ID
@@ -109,8 +109,8 @@ func duplicateURL(u, first, second string) error {
 	return fmt.Errorf("--initial-cluster: members %s and %s share the peer URL %s; give each member its own", first, second, u)
 }
 
-// checkSelf checks that the list has this member with the URLs that it advertises.
-// Otherwise it and its peers would compute different IDs for it.
+// checkSelf checks that --initial-cluster has this member with the URLs that it advertises.
+// Otherwise this member and its peers would compute different IDs for it.
 func (s Static) checkSelf(advertised []string, peerURLs map[string][]string) error {
 	listed, ok := peerURLs[s.Name]
 	if !ok {

@@ -18,7 +18,7 @@ type savedRegistry struct {
 	Founding  ID            `json:"founding,omitempty"` // missing in checkpoints of versions before 1.0
 }
 
-// savedMember is a member in a checkpoint. Unlike in /v2/members it shows Learner.
+// savedMember is a member in a checkpoint. Unlike the form of /v2/members, it has Learner.
 type savedMember struct {
 	ID         ID       `json:"id"`
 	Name       string   `json:"name,omitempty"`
@@ -44,14 +44,14 @@ func (r *Registry) Marshal() []byte {
 	if saved.Removed == nil {
 		saved.Removed = []ID{}
 	}
-	// It never fails: there are only strings, numbers and booleans.
+	// Marshal never fails: the value has only strings, numbers and booleans.
 	data, _ := json.Marshal(saved)
 	return data
 }
 
 // Unmarshal replaces the membership by one that Marshal returned. It returns an error
 // that wraps ErrWrongCluster for the membership of another cluster. After an error the
-// membership is unchanged. It does not keep data.
+// membership is unchanged. Unmarshal does not keep data.
 func (r *Registry) Unmarshal(data []byte) error {
 	var saved savedRegistry
 	if err := json.Unmarshal(data, &saved); err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Errors of discovery that another try does not solve.
+// Errors of discovery for which a retry does not help.
 var (
 	// ErrFull: all members of the cluster have registered, without this one.
 	ErrFull = errors.New("the discovered cluster is full")
@@ -23,7 +23,7 @@ var (
 	ErrDuplicateName = errors.New("two members have registered with the same name")
 )
 
-// FullError is an ErrFull that has the members of the cluster, for a proxy.
+// FullError is an ErrFull with the members of the cluster. A proxy needs them.
 type FullError struct {
 	// Members are the members of the cluster, sorted by ID.
 	Members []Member
@@ -67,20 +67,20 @@ func (d Discovery) Join(ctx context.Context) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("--initial-advertise-peer-urls: %w; write each as http://HOST:PORT", err)
 	}
 	self := NewBootstrapMember(d.Name, own, d.URL)
-	t, err := d.read(ctx)
+	s, err := d.read(ctx)
 	if err != nil {
 		return Cluster{}, err
 	}
-	if err := d.register(ctx, self, t); err != nil {
+	if err := d.register(ctx, self, s); err != nil {
 		return Cluster{}, err
 	}
-	// t was read before this member registered, so its nodes are read again.
-	for t.nodes = nil; len(t.nodes) < t.size; {
-		if t, err = d.wait(ctx, t); err != nil {
+	// s was read before this member registered, so its nodes are read again.
+	for s.nodes = nil; len(s.nodes) < s.size; {
+		if s, err = d.wait(ctx, s); err != nil {
 			return Cluster{}, err
 		}
 	}
-	c, err := d.cluster(t)
+	c, err := d.cluster(s)
 	if err != nil {
 		return Cluster{}, err
 	}
@@ -94,24 +94,24 @@ func (d Discovery) Join(ctx context.Context) (Cluster, error) {
 // Find returns the cluster after all its members have registered. It waits like Join, but
 // registers nothing, and Self is zero.
 func (d Discovery) Find(ctx context.Context) (Cluster, error) {
-	t, err := d.read(ctx)
+	s, err := d.read(ctx)
 	if err != nil {
 		return Cluster{}, err
 	}
-	for len(t.nodes) < t.size {
-		if t, err = d.wait(ctx, t); err != nil {
+	for len(s.nodes) < s.size {
+		if s, err = d.wait(ctx, s); err != nil {
 			return Cluster{}, err
 		}
 	}
-	return d.cluster(t)
+	return d.cluster(s)
 }
 
 // register creates the key of this member if there is none.
-func (d Discovery) register(ctx context.Context, self Member, t token) error {
+func (d Discovery) register(ctx context.Context, self Member, s discoveryState) error {
 	value := InitialCluster(self.Name, self.PeerURLs)
-	at := slices.IndexFunc(t.nodes, func(n tokenNode) bool { return n.id() == self.ID.String() })
-	if at < 0 && len(t.nodes) >= t.size {
-		c, err := d.cluster(t)
+	at := slices.IndexFunc(s.nodes, func(n registration) bool { return n.id() == self.ID.String() })
+	if at < 0 && len(s.nodes) >= s.size {
+		c, err := d.cluster(s)
 		if err != nil {
 			return err
 		}
@@ -122,14 +122,14 @@ func (d Discovery) register(ctx context.Context, self Member, t token) error {
 		if err != nil || created {
 			return err
 		}
-		// The key is there: an earlier request of this member succeeded, but its answer was
-		// lost.
+		// The key exists: an earlier request of this member has created it, but the answer
+		// was lost.
 		return d.checkOwn(ctx, self, value)
 	}
-	if t.nodes[at].Value != value {
-		return d.registeredOtherwise(self, t.nodes[at].Value)
+	if s.nodes[at].Value != value {
+		return d.otherValueError(self, s.nodes[at].Value)
 	}
-	if len(t.nodes) >= t.size {
+	if len(s.nodes) >= s.size {
 		return fmt.Errorf("%w as %s at %s, and the cluster has been complete since: its data is missing in the data directory. "+
 			"Put the data back; or remove the member from the running cluster, add it again and start it with --initial-cluster "+
 			"and --initial-cluster-state existing; or, if that cluster was never needed, delete the data of its members and "+
@@ -142,29 +142,29 @@ func (d Discovery) register(ctx context.Context, self Member, t token) error {
 
 // checkOwn checks that the key was created by this member.
 func (d Discovery) checkOwn(ctx context.Context, self Member, value string) error {
-	t, err := d.read(ctx)
+	s, err := d.read(ctx)
 	if err != nil {
 		return err
 	}
-	for _, n := range t.nodes {
+	for _, n := range s.nodes {
 		if n.id() == self.ID.String() && n.Value != value {
-			return d.registeredOtherwise(self, n.Value)
+			return d.otherValueError(self, n.Value)
 		}
 	}
 	return nil
 }
 
-// registeredOtherwise is the error if the key of this member has another value.
-func (d Discovery) registeredOtherwise(self Member, value string) error {
+// otherValueError returns the error for a key of this member that has another value.
+func (d Discovery) otherValueError(self Member, value string) error {
 	return fmt.Errorf("%w: %s at %s is %q; give this member other --initial-advertise-peer-urls or its old --name",
 		ErrRegistered, self.ID, redact(d.URL), value)
 }
 
-// cluster is the cluster of the members that registered first.
-func (d Discovery) cluster(t token) (Cluster, error) {
+// cluster returns the cluster of the first s.size members that registered.
+func (d Discovery) cluster(s discoveryState) (Cluster, error) {
 	var c Cluster
 	names := map[string]bool{}
-	for _, n := range t.nodes[:t.size] {
+	for _, n := range s.nodes[:s.size] {
 		peerURLs, err := parseInitialCluster(n.Value)
 		if err != nil || len(peerURLs) != 1 {
 			return Cluster{}, fmt.Errorf("the registration %s of the discovery URL holds %q, which is not NAME=URL; "+
@@ -184,7 +184,8 @@ func (d Discovery) cluster(t token) (Cluster, error) {
 	return c, nil
 }
 
-// retry repeats a request until it succeeds, its error is not temporary, or ctx ends.
+// retry repeats a request until it succeeds, it fails with an error that is not temporary,
+// or ctx ends.
 func (d Discovery) retry(ctx context.Context, request func(context.Context) error) error {
 	pause, longest := d.MinPause, d.MaxPause
 	if pause <= 0 {
@@ -202,8 +203,8 @@ func (d Discovery) retry(ctx context.Context, request func(context.Context) erro
 		if ctx.Err() != nil {
 			return fmt.Errorf("discovery was stopped: %w", ctx.Err())
 		}
-		// A random part: members that started at the same time should not retry at the same
-		// time.
+		// A random part is added, so that members that started at the same time do not retry
+		// at the same time.
 		wait := pause + rand.N(pause/4+1)
 		if d.Retrying != nil {
 			d.Retrying(err, wait)

@@ -18,7 +18,7 @@ type keyService struct {
 
 	mu       sync.Mutex
 	size     string
-	keys     []tokenNode
+	keys     []registration
 	index    uint64
 	fail     []func(http.ResponseWriter) // answers to the next requests, in place of the usual ones
 	lose     int                         // the number of registrations that succeed without an answer
@@ -48,7 +48,7 @@ func (s *keyService) add(key, value string) {
 
 func (s *keyService) put(key, value string) {
 	s.index++
-	s.keys = append(s.keys, tokenNode{Key: "/disc/token/" + key, Value: value, CreatedIndex: s.index})
+	s.keys = append(s.keys, registration{Key: "/disc/token/" + key, Value: value, CreatedIndex: s.index})
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

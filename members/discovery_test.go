@@ -55,7 +55,7 @@ func idsOf(c Cluster) string {
 // members at this discovery URL.
 func TestDiscoveryIDs(t *testing.T) {
 	d := Discovery{URL: "http://127.0.0.1:21381/v2/keys/disc/tok1"}
-	c, err := d.cluster(token{size: 3, nodes: []tokenNode{
+	c, err := d.cluster(discoveryState{size: 3, nodes: []registration{
 		{Value: "a=http://127.0.0.1:22002"}, {Value: "b=http://127.0.0.1:22012"}, {Value: "c=http://127.0.0.1:22022"},
 	}})
 	if err != nil {

@@ -15,16 +15,16 @@
 //
 // Files:
 //
-//	members.go           Member, and its JSON form in /v2/members
-//	id.go                ID, and how IDs are computed
-//	urls.go              ParseURLs
-//	registry.go          Registry: the membership of a running cluster
-//	checkpoint.go        the form of a Registry in checkpoints and snapshots
-//	bootstrap.go         Static: the first members from flags
-//	discovery.go         Discovery: the first members from a key of a v2 keys API
-//	discovery_token.go   the requests to this key
-//	srv.go               SRV: the first members from DNS records
-//	remote.go            Ask: the list of members of a running cluster
+//	members.go             Member, and its JSON form in /v2/members
+//	id.go                  ID, and how IDs are computed
+//	urls.go                ParseURLs
+//	registry.go            Registry: the membership of a running cluster
+//	checkpoint.go          the form of a Registry in checkpoints and snapshots
+//	bootstrap.go           Static: the first members from flags
+//	discovery.go           Discovery: the first members from a key of a v2 keys API
+//	discovery_requests.go  the requests to this key
+//	srv.go                 SRV: the first members from DNS records
+//	remote.go              Ask: the list of members of a running cluster
 package members
 
 import (
@@ -38,15 +38,15 @@ import (
 type Member struct {
 	// ID identifies the member. It stays the same when the URLs change.
 	ID ID
-	// PeerURLs are the URLs by which other members reach it, canonical and sorted.
+	// PeerURLs are the URLs by which other members reach the member, canonical and sorted.
 	PeerURLs []string
-	// Name is a name for people. It is empty until an added member has started.
+	// Name is a name for people. The name of an added member is empty until it has started.
 	Name string
-	// ClientURLs are the URLs by which clients reach it, sorted. There are none until it
-	// has started.
+	// ClientURLs are the URLs by which clients reach the member, sorted. The list is empty
+	// until the member has started.
 	ClientURLs []string
-	// Learner says that it receives the log but does not vote yet. The form of /v2/members
-	// does not show it.
+	// Learner is set while the member receives the log but does not vote. /v2/members does
+	// not show it.
 	Learner bool
 }
 

@@ -25,8 +25,8 @@ var (
 // Registry is the membership of a running cluster. Any goroutine may read it, without a
 // lock: each read sees the membership between two changes. The methods that change it
 // (Add, Remove, UpdatePeerURLs, UpdateAttributes, Promote, SetFounding, Unmarshal) may be
-// called only by the goroutine that applies the log; with two goroutines a change could
-// be lost. A change that returns an error has changed nothing.
+// called only by the goroutine that applies the log; two
+// goroutines could lose a change. A change that returns an error has changed nothing.
 //
 // The registry is not durable: it is restored from a checkpoint (Unmarshal) and the log
 // entries after it.
@@ -53,12 +53,12 @@ func NewRegistry(clusterID ID) *Registry {
 // ClusterID returns the ID of the cluster. It never changes.
 func (r *Registry) ClusterID() ID { return r.clusterID }
 
-// Unfounded is the founding ID of a new cluster before its first leader has given it one.
+// Unfounded is the founding ID of a new cluster until its first leader has chosen one.
 const Unfounded ID = 1
 
-// Founding returns the founding ID: a random number from the first leader, by which clusters
-// that were founded with the same flags differ. It is zero for a cluster without one, and
-// Unfounded for a cluster that gets one from its first leader.
+// Founding returns the founding ID: a random number that the first leader chooses. It differs
+// between clusters that were founded with the same flags. It is zero for a cluster of an older
+// version, which has none, and Unfounded until the first leader has chosen one.
 func (r *Registry) Founding() ID { return r.published.Load().founding }
 
 // Founded returns the founding ID, and whether there is one.
@@ -108,7 +108,7 @@ func (r *Registry) Add(m Member) error {
 	if exists {
 		return fmt.Errorf("%w: %s", ErrIDExists, m.ID)
 	}
-	if err := v.peerURLsFree(m.ID, m.PeerURLs); err != nil {
+	if err := v.checkPeerURLs(m.ID, m.PeerURLs); err != nil {
 		return err
 	}
 	m.PeerURLs, m.ClientURLs = sortedCopy(m.PeerURLs), sortedCopy(m.ClientURLs)
@@ -120,7 +120,7 @@ func (r *Registry) Add(m Member) error {
 // ErrIDNotFound.
 func (r *Registry) Remove(id ID) error {
 	v := r.published.Load()
-	at, err := v.mustFind(id)
+	at, err := v.lookUp(id)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (r *Registry) Remove(id ID) error {
 func (r *Registry) UpdatePeerURLs(id ID, urls []string) error {
 	v := r.published.Load()
 	return r.change(id, func(m *Member) error {
-		if err := v.peerURLsFree(id, urls); err != nil {
+		if err := v.checkPeerURLs(id, urls); err != nil {
 			return err
 		}
 		m.PeerURLs = sortedCopy(urls)
@@ -171,7 +171,7 @@ func (r *Registry) Promote(id ID) error {
 // change publishes the membership after edit has changed one member.
 func (r *Registry) change(id ID, edit func(*Member) error) error {
 	v := r.published.Load()
-	at, err := v.mustFind(id)
+	at, err := v.lookUp(id)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (r *Registry) change(id ID, edit func(*Member) error) error {
 	return nil
 }
 
-// publish makes the slices the membership. They must not be changed after that.
+// publish publishes a membership of these slices. Callers must not change them after that.
 func (r *Registry) publish(members []Member, removed []ID, founding ID) {
 	var urls []string
 	for _, m := range members {
@@ -195,13 +195,14 @@ func (r *Registry) publish(members []Member, removed []ID, founding ID) {
 	r.published.Store(&membership{members: members, removed: removed, founding: founding, clientURLs: urls})
 }
 
-// find returns the place of a member, and whether there is one. Otherwise it is the place
-// at which it would be inserted.
+// find returns the place of a member, and whether the member exists. If it does not exist,
+// the place is the one at which to insert it.
 func (v *membership) find(id ID) (int, bool) {
 	return slices.BinarySearchFunc(v.members, Member{ID: id}, byID)
 }
 
-func (v *membership) mustFind(id ID) (int, error) {
+// lookUp returns the place of a member, or ErrIDRemoved or ErrIDNotFound.
+func (v *membership) lookUp(id ID) (int, error) {
 	if at, ok := v.find(id); ok {
 		return at, nil
 	}
@@ -216,8 +217,8 @@ func (v *membership) wasRemoved(id ID) bool {
 	return ok
 }
 
-// peerURLsFree returns an error if a member other than id has one of the URLs.
-func (v *membership) peerURLsFree(id ID, urls []string) error {
+// checkPeerURLs returns an error if a member other than id has one of the URLs.
+func (v *membership) checkPeerURLs(id ID, urls []string) error {
 	for _, m := range v.members {
 		if m.ID == id {
 			continue

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxAnswer is the number of bytes of an answer that are read at most. No cluster has so
-// many members that a list of them is longer.
+// maxAnswer bounds the bytes that are read of an answer. The list of members of the largest
+// cluster is shorter.
 const maxAnswer = 4 << 20
 
 // Remote is the answer of a member about its cluster.
@@ -70,9 +70,9 @@ func AskOne(ctx context.Context, client *http.Client, peerURL string) (Remote, e
 	return Ask(ctx, client, peerURL)
 }
 
-// AskAll asks all peers at the same time, because peers that are starting listen but do
-// not answer yet. It returns the answers by URL. Its error is that of ctx: if ctx has
-// ended, a missing answer does not mean that the peer is not running.
+// AskAll asks all peers at the same time, because each peer that is starting listens without
+// answering, and costs the whole timeout. It returns the answers by URL. The error is that of
+// ctx: if ctx has ended, a peer without an answer may be running.
 func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (map[string]Remote, error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup

@@ -29,8 +29,8 @@ type SRV struct {
 	// (--discovery-srv-name): with "x" the services are etcd-server-x and
 	// etcd-server-ssl-x. It may be empty.
 	ServiceName string
-	// Name, PeerURLs and Token are as in Static. PeerURLs decide which record is that of
-	// this member.
+	// Name, PeerURLs and Token are as in Static. The record that
+	// matches one of PeerURLs is that of this member.
 	Name     string
 	PeerURLs []string
 	Token    string
@@ -68,8 +68,8 @@ func (s SRV) PeerURLsOf(ctx context.Context) ([]string, error) {
 	return slices.Compact(urls), nil
 }
 
-// Cluster computes the cluster from the records. It is the same for every member that reads
-// the same records. Its members have no names, because the records have none; each
+// Cluster computes the cluster from the records. Members that read the same records compute
+// the same cluster. Its members have no names, because the records have none; each member
 // publishes its name after it has started. The errors say what to correct in the records
 // or the flags.
 func (s SRV) Cluster(ctx context.Context) (Cluster, error) {

@@ -5,16 +5,15 @@ import (
 	"io"
 	"strings"
 
-	"pando/stats"
-
 	"go.uber.org/zap"
 
 	"pando/members/config"
+	"pando/stats"
 	"pando/storage"
 )
 
-// announce logs that the process serves, and prints the banner to the standard output. It prints no banner beside a JSON
-// log, because log collectors often read the standard output and the standard error together.
+// announce logs that the process serves, and prints the banner to the standard output. With a JSON log it prints no
+// banner, because log collectors often read the standard output and the standard error together.
 func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.Field) {
 	log.Info("serving clients", fields...)
 	if cfg.LogFormat == config.LogFormatJSON {
@@ -25,15 +24,15 @@ func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.
 	}
 }
 
-// logListening logs the version and the addresses. It is called before any step of the start that may take long.
+// logListening logs the version and the addresses. It must be called before the steps of a start that may take long.
 func logListening(cfg *config.Config, log *zap.Logger) {
 	log.Info("listening", zap.String("version", stats.Version), zap.Int("feature-level", storage.FeatureLevel), zap.String("name", cfg.Name),
 		zap.Strings("clients", config.URLStrings(cfg.ListenClientURLs)), zap.Strings("peers", config.URLStrings(cfg.ListenPeerURLs)),
 		zap.Strings("metrics", config.URLStrings(cfg.ListenMetricsURLs)), zap.String("data-dir", cfg.DataDir))
 }
 
-// banner is the text that a server prints when it serves. The URLs are those of cfg; if cfg has port 0, the caller must
-// have replaced it by the real port.
+// banner returns the text that a member prints when it serves. Callers must have replaced port 0 in the URLs of cfg by the
+// real port.
 func banner(cfg *config.Config, memberID, clusterID uint64) string {
 	try := strings.TrimSuffix(config.DefaultClientURL, "/")
 	if urls := config.URLStrings(config.Dialable(cfg.ListenClientURLs)); len(urls) > 0 {

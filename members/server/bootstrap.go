@@ -15,8 +15,8 @@ import (
 	"pando/storage"
 )
 
-// founding is the result of the bootstrap of a member without data.
-type founding struct {
+// bootstrap is the result of findCluster.
+type bootstrap struct {
 	identity storage.Identity
 	founders []members.Member // of a new cluster; nil if the member joins a cluster
 	peers    []members.Member // the members of the cluster that it joins
@@ -29,24 +29,24 @@ var ErrStartedBefore = errors.New("has been started before")
 var ErrAddedElsewhere = errors.New("was added to the running cluster")
 
 // findCluster finds the cluster of a member without data: by the flags, by discovery or by
-// DNS records. If other members answer, their lists of members are compared with it.
-func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, log *zap.Logger) (*founding, error) {
+// DNS records. It compares a new cluster with the lists of members of the peers that answer.
+func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, log *zap.Logger) (*bootstrap, error) {
 	if cfg.InitialClusterState == config.ClusterExisting {
 		return joinCluster(ctx, cfg, client)
 	}
-	c, err := foundCluster(ctx, cfg, log)
+	c, err := newCluster(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	o := &founding{
+	b := &bootstrap{
 		identity: storage.Identity{ClusterID: uint64(c.ID), MemberID: uint64(c.Self)},
 		founders: c.Members,
 	}
-	return o, refuseSecondStart(ctx, cfg, o, client, log)
+	return b, refuseSecondStart(ctx, cfg, b, client, log)
 }
 
-// foundCluster computes a new cluster.
-func foundCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (members.Cluster, error) {
+// newCluster computes the cluster that this member founds.
+func newCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (members.Cluster, error) {
 	switch {
 	case cfg.Discovery != "":
 		return discovery(cfg, log).Join(ctx)
@@ -68,7 +68,7 @@ func staticCluster(cfg *config.Config) (members.Cluster, error) {
 	return c, config.AsUsage(err)
 }
 
-// initialCluster is the text of --initial-cluster, made from its parsed form.
+// initialCluster returns --initial-cluster as text, from its parsed form.
 func initialCluster(cfg *config.Config) string {
 	var all []string
 	for name, urls := range cfg.InitialCluster {
@@ -78,24 +78,24 @@ func initialCluster(cfg *config.Config) string {
 	return strings.Join(all, ",")
 }
 
-// refuseSecondStart fails if a member that has lost its data would found its cluster again
-// while other members are running: it could vote twice in one term. It also fails for a
-// member that was added to a running cluster and would found another one.
-func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, client *http.Client, log *zap.Logger) error {
-	answers, err := members.AskAll(ctx, client, otherFounders(o))
+// refuseSecondStart returns an error if this member has lost its data and would found its
+// cluster again while other members are running: it could vote twice in one term. It also
+// returns an error if this member was added to a running cluster and would found another.
+func refuseSecondStart(ctx context.Context, cfg *config.Config, b *bootstrap, client *http.Client, log *zap.Logger) error {
+	answers, err := members.AskAll(ctx, client, otherFounderURLs(b))
 	if err != nil {
 		return err
 	}
-	own := ownPeerURLs(o)
+	own := ownPeerURLs(b)
 	for url, remote := range answers {
-		if remote.ClusterID != members.ID(o.identity.ClusterID) {
-			if err := checkOtherCluster(cfg, o, own, url, remote, log); err != nil {
+		if remote.ClusterID != members.ID(b.identity.ClusterID) {
+			if err := checkOtherCluster(cfg, b, own, url, remote, log); err != nil {
 				return err
 			}
 			continue
 		}
 		for _, m := range remote.Members {
-			if m.ID == members.ID(o.identity.MemberID) && len(m.ClientURLs) > 0 {
+			if m.ID == members.ID(b.identity.MemberID) && len(m.ClientURLs) > 0 {
 				return fmt.Errorf("member %s (%s) %w: according to its peer %s it has already been bootstrapped, but its data in %s is missing. "+
 					"Put the data back, or remove the member from the cluster, add it again, and start it with --initial-cluster-state existing",
 					cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
@@ -105,11 +105,11 @@ func refuseSecondStart(ctx context.Context, cfg *config.Config, o *founding, cli
 	return nil
 }
 
-// checkOtherCluster is called if a member of another cluster listens at a peer URL of
-// --initial-cluster. It fails if this member was added to that cluster, and else logs a
-// warning.
-func checkOtherCluster(cfg *config.Config, o *founding, own []string, url string, remote members.Remote, log *zap.Logger) error {
-	id := members.ID(o.identity.ClusterID)
+// checkOtherCluster handles an answer, from a peer URL of --initial-cluster, of a member of
+// another cluster. It returns an error if this member was added to that cluster. Otherwise it
+// logs a warning.
+func checkOtherCluster(cfg *config.Config, b *bootstrap, own []string, url string, remote members.Remote, log *zap.Logger) error {
+	id := members.ID(b.identity.ClusterID)
 	for _, m := range remote.Members {
 		if slices.Equal(m.PeerURLs, own) {
 			return fmt.Errorf("member %s %w %s: the member at %s lists it. These flags would found the cluster %s instead: "+
@@ -122,10 +122,10 @@ func checkOtherCluster(cfg *config.Config, o *founding, own []string, url string
 	return nil
 }
 
-// ownPeerURLs are the peer URLs of this member in the list of founders.
-func ownPeerURLs(o *founding) []string {
-	for _, m := range o.founders {
-		if m.ID == members.ID(o.identity.MemberID) {
+// ownPeerURLs returns the peer URLs of this member in the list of founders.
+func ownPeerURLs(b *bootstrap) []string {
+	for _, m := range b.founders {
+		if m.ID == members.ID(b.identity.MemberID) {
 			return m.PeerURLs
 		}
 	}
@@ -133,7 +133,7 @@ func ownPeerURLs(o *founding) []string {
 }
 
 // joinCluster asks the members of a running cluster for the ID of this member.
-func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (*founding, error) {
+func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (*bootstrap, error) {
 	own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))
 	if err != nil {
 		return nil, config.AsUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
@@ -159,7 +159,7 @@ func joinCluster(ctx context.Context, cfg *config.Config, client *http.Client) (
 }
 
 // findSelf finds this member, by its peer URLs, in the list of members of a running cluster.
-func findSelf(cfg *config.Config, own []string, url string, remote members.Remote) (*founding, error) {
+func findSelf(cfg *config.Config, own []string, url string, remote members.Remote) (*bootstrap, error) {
 	for _, m := range remote.Members {
 		if !slices.Equal(m.PeerURLs, own) {
 			continue
@@ -168,7 +168,7 @@ func findSelf(cfg *config.Config, own []string, url string, remote members.Remot
 			return nil, fmt.Errorf("member %s (%s) %w, according to %s, but %s holds no data: "+
 				"put the data back, or remove the member and add it again", cfg.Name, m.ID, ErrStartedBefore, url, cfg.DataDir)
 		}
-		return &founding{
+		return &bootstrap{
 			identity: storage.Identity{ClusterID: uint64(remote.ClusterID), MemberID: uint64(m.ID)},
 			peers:    remote.Members,
 		}, nil
@@ -177,19 +177,19 @@ func findSelf(cfg *config.Config, own []string, url string, remote members.Remot
 		url, strings.Join(own, ","), cfg.Name, strings.Join(own, ","))
 }
 
-// otherFounders are the peer URLs of the other members of a new cluster.
-func otherFounders(o *founding) []string {
+// otherFounderURLs returns the peer URLs of the other members of a new cluster.
+func otherFounderURLs(b *bootstrap) []string {
 	var urls []string
-	for _, m := range o.founders {
-		if m.ID != members.ID(o.identity.MemberID) {
+	for _, m := range b.founders {
+		if m.ID != members.ID(b.identity.MemberID) {
 			urls = append(urls, m.PeerURLs...)
 		}
 	}
 	return urls
 }
 
-// otherPeerURLs are the peer URLs of the other members, from --initial-cluster or from DNS
-// records.
+// otherPeerURLs returns the peer URLs of the other members of a running cluster, from
+// --initial-cluster or from DNS records.
 func otherPeerURLs(ctx context.Context, cfg *config.Config, own []string) ([]string, error) {
 	var urls []string
 	for name, list := range cfg.InitialCluster {
@@ -208,8 +208,8 @@ func otherPeerURLs(ctx context.Context, cfg *config.Config, own []string) ([]str
 	return urls, nil
 }
 
-// contacts returns a function that finds the peer URLs of the other members by the flags. A
-// member uses it if it has been stopped for so long that all members in its data are gone.
+// contacts returns a function that returns the peer URLs of the other members by the flags. A
+// member uses it if all other members in its data have left the cluster while it was stopped.
 func contacts(cfg *config.Config) func(ctx context.Context) []string {
 	return func(ctx context.Context) []string {
 		own, err := members.ParseURLs(config.URLStrings(cfg.InitialAdvertisePeerURLs))

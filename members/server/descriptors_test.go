@@ -28,11 +28,11 @@ func TestShares(t *testing.T) {
 	t.Run("chosen by a flag", func(t *testing.T) {
 		has := shares{clients: 100}
 		for _, test := range []struct{ flag, want int }{{0, 100}, {7, 7}, {100, 100}} {
-			if got, err := has.chosen(&config.Config{MaxConnections: test.flag}); err != nil || got.clients != test.want {
+			if got, err := has.withMaxConnections(&config.Config{MaxConnections: test.flag}); err != nil || got.clients != test.want {
 				t.Errorf("--max-connections=%d gives %+v, %v", test.flag, got, err)
 			}
 		}
-		if _, err := has.chosen(&config.Config{MaxConnections: 101}); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+		if _, err := has.withMaxConnections(&config.Config{MaxConnections: 101}); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 			t.Errorf("more than there is room for: %v", err)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"pando/members/config"
 )
 
-// discovery is the bootstrap by --discovery.
+// discovery returns the bootstrap by --discovery.
 func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 	log = log.Named("discovery")
 	// There is no timeout for an answer, because some requests wait for other members.
@@ -38,7 +38,7 @@ func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 	}
 }
 
-// srv is the bootstrap by --discovery-srv.
+// srv returns the bootstrap by --discovery-srv.
 func srv(cfg *config.Config) members.SRV {
 	return members.SRV{
 		Domain:      cfg.DiscoverySRV,
@@ -49,7 +49,7 @@ func srv(cfg *config.Config) members.SRV {
 	}
 }
 
-// clusterPeerURLs are the peer URLs of all members, from the flags, discovery or DNS records. A proxy uses them.
+// clusterPeerURLs returns the peer URLs of all members, from the flags, discovery or DNS records. A proxy uses it.
 func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) ([]string, error) {
 	var urls []string
 	switch {

@@ -4,13 +4,15 @@
 // The program calls Serve once. Serve returns after everything is closed and on disk. RestoredFounders is for the
 // restore of a snapshot. The errors of this package that other packages need are exported.
 //
-//	proxy.go         Serve; running a proxy
+//	serve.go         Serve: member or proxy
 //	member.go        running a member
-//	bootstrap.go     the cluster of a member without data; discovery.go by discovery and DNS records
+//	proxy.go         running a proxy
+//	bootstrap.go     the cluster of a member without data
+//	discovery.go     discovery and DNS records, set up from the flags
 //	founders.go      the first members of a cluster that is restored
 //	listen.go        opening the sockets
 //	descriptors.go   how many connections may be open
-//	limits.go        bounds that depend on other settings or on the memory
+//	limits.go        bounds that depend on other settings or on the memory limit
 //	observer.go      statistics and metrics of the replica
-//	banner.go        what the log and the standard output say at the start
+//	banner.go        the log lines and the banner of a start
 package server

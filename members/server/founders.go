@@ -8,17 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"pando/members"
-
 	"go.uber.org/zap"
 
+	"pando/members"
 	"pando/members/config"
 )
 
 // lookupTimeout is how long a restore searches for the members of the cluster.
 const lookupTimeout = 10 * time.Second
 
-// RestoredFounders finds the first members of a cluster that is restored, as a start does, but registers nothing.
+// RestoredFounders finds the first members of a cluster that is restored. It finds them as a start does, but registers
+// nothing.
 func RestoredFounders(ctx context.Context, cfg *config.Config) (members.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 	"pando/raft"
 )
 
-// The parts of the memory limit that two bounds may have.
+// Divisors of the memory limit: the largest part of it that a bound may have by default.
 const (
 	catchUpShare  = 16 // a sixteenth for the log that is kept in memory
 	inflightShare = 8  // an eighth for large requests and answers
@@ -31,15 +31,15 @@ func checkLimits(cfg *config.Config) error {
 	return errors.Join(errs...)
 }
 
-// fitToMemory returns the configuration for a process that may use that many bytes of memory:
-// bounds with their default value are made smaller if the memory is small.
+// fitToMemory returns cfg for a process that may use memory bytes: bounds with their default
+// value are smaller if the memory is small.
 func fitToMemory(cfg *config.Config, memory int64) *config.Config {
-	w := *cfg
-	if share := memory / catchUpShare; w.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
-		w.CatchUpBytes = max(share, raft.LeastCatchUp(cfg.RequestBytes()))
+	fitted := *cfg
+	if share := memory / catchUpShare; fitted.CatchUpBytes == 0 && share < raft.DefaultCatchUp {
+		fitted.CatchUpBytes = max(share, raft.LeastCatchUp(cfg.RequestBytes()))
 	}
-	if share := memory / inflightShare; w.MaxInflightBytes == config.DefaultMaxInflight {
-		w.MaxInflightBytes = max(config.MinMaxInflight, min(share, config.DefaultMaxInflight))
+	if share := memory / inflightShare; fitted.MaxInflightBytes == config.DefaultMaxInflight {
+		fitted.MaxInflightBytes = max(config.MinMaxInflight, min(share, config.DefaultMaxInflight))
 	}
-	return &w
+	return &fitted
 }

@@ -38,7 +38,7 @@ func listen(cfg *config.Config) (*listeners, error) {
 	return l, nil
 }
 
-// listenAdvice says what to do about an error of listening.
+// listenAdvice returns what to do about an error of net.Listen.
 func listenAdvice(err error, port string) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -60,7 +60,7 @@ func (l *listeners) close() {
 	}
 }
 
-// bound is the configuration with the real ports in place of port 0.
+// bound returns cfg with the real ports in place of port 0.
 func (l *listeners) bound(cfg *config.Config) *config.Config {
 	c := *cfg
 	c.ListenClientURLs = boundURLs(cfg.ListenClientURLs, l.Client)

@@ -27,7 +27,8 @@ const (
 	// BodyTimeout is how long a client may take to send the body of a request.
 	BodyTimeout = 30 * time.Second
 	// shutdownTimeout is how long requests may take to end after a signal. The last
-	// checkpoint is written after that. All must be done within 5 s.
+	// checkpoint is written after that. Requests and checkpoint together must take less
+	// than 5 s.
 	shutdownTimeout = 2 * time.Second
 	// requestTimeout, added to two election timeouts, is how long a write may wait for the
 	// log. It is long enough for an election.
@@ -37,7 +38,7 @@ const (
 // serveMember runs a member until ctx ends or the member fails. When it returns, everything
 // is closed and on disk.
 func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
-	shares, err := memberShares(openFilesLimit()).chosen(cfg)
+	shares, err := memberShares(openFilesLimit()).withMaxConnections(cfg)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	}
 	defer m.close()
 	server.Open(m.api(serving, cfg, processors).Handlers(m.node.RegisterPeer))
-	go greet(listeners.bound(cfg), m, log)
+	go announceWhenReady(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
 	case <-m.node.Done():
@@ -92,9 +93,10 @@ func shutDown(server *httpapi.Server, log *zap.Logger) {
 	}
 }
 
-// openMeanwhile opens a member or a proxy while its sockets are served already. ctx ends waits
-// for other members. It does not end the reading of a member's data, so openMeanwhile returns
-// without waiting for that after shutdownTimeout. The end of the process then ends it like a crash.
+// openMeanwhile calls open, for a member or a proxy, while the sockets are served. When ctx
+// ends, open stops waiting for other members. It does not stop reading a member's data, so
+// openMeanwhile returns after shutdownTimeout even if open has not returned. The end of the
+// process then ends open as a crash would.
 func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		opened T
@@ -123,8 +125,8 @@ func openMeanwhile[T any](ctx context.Context, failed <-chan error, open func(co
 	}
 }
 
-// greet announces the addresses of the member after it serves.
-func greet(cfg *config.Config, m *member, log *zap.Logger) {
+// announceWhenReady announces the addresses of the member when it is ready.
+func announceWhenReady(cfg *config.Config, m *member, log *zap.Logger) {
 	select {
 	case <-m.node.Ready():
 	case <-m.node.Done():
@@ -151,7 +153,7 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
 	}
-	disk, recovered, from, err := openDisk(ctx, cfg, client, options, log)
+	disk, recovered, boot, err := openDisk(ctx, cfg, client, options, log)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +167,8 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 	node, err := raft.Start(raft.Config{
 		Disk:          disk,
 		Recovered:     recovered,
-		Bootstrap:     from.founders,
-		Peers:         from.peers,
+		Bootstrap:     boot.founders,
+		Peers:         boot.peers,
 		Contacts:      contacts(cfg),
 		PeerClient:    client,
 		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
@@ -193,10 +195,10 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 	return m, nil
 }
 
-// openDisk opens the data directory, or creates the data of a new member and returns its founding.
+// openDisk opens the data directory, or creates the data of a new member and returns its bootstrap.
 func openDisk(
 	ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger,
-) (*storage.Disk, *storage.Recovered, *founding, error) {
+) (*storage.Disk, *storage.Recovered, *bootstrap, error) {
 	exists, err := storage.Exists(o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -207,27 +209,27 @@ func openDisk(
 	if cfg.ForceNewCluster {
 		return nil, nil, nil, config.AsUsage(offline.NothingToForce(cfg.DataDir))
 	}
-	from, err := findCluster(ctx, cfg, client, log)
+	boot, err := findCluster(ctx, cfg, client, log)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	disk, err := storage.Create(o, from.identity)
+	disk, err := storage.Create(o, boot.identity)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return disk, storage.EmptyRecovered(from.identity, o.HistorySize), from, nil
+	return disk, storage.EmptyRecovered(boot.identity, o.HistorySize), boot, nil
 }
 
 // reopenDisk opens existing data. If the process was killed after it had created the data and
 // before the first append, the member starts as a new one, with the identity in the data.
 func reopenDisk(
 	ctx context.Context, cfg *config.Config, client *http.Client, o storage.Options, log *zap.Logger,
-) (*storage.Disk, *storage.Recovered, *founding, error) {
+) (*storage.Disk, *storage.Recovered, *bootstrap, error) {
 	disk, recovered, err := storage.Open(o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	from := &founding{}
+	boot := &bootstrap{}
 	if err := offline.SkipLogEntry(recovered, raft.EntryID(cfg.SkipLogEntry), log); err != nil {
 		return nil, nil, nil, errors.Join(err, disk.Close())
 	}
@@ -235,8 +237,8 @@ func reopenDisk(
 	case cfg.ForceNewCluster:
 		err = offline.ForceNewCluster(ctx, disk, recovered, client, log)
 	case recovered.Applied == 0 && len(recovered.Entries) == 0 && recovered.HardState.GetTerm() == 0:
-		from, err = findCluster(ctx, cfg, client, log)
-		if err == nil && from.identity != recovered.Identity {
+		boot, err = findCluster(ctx, cfg, client, log)
+		if err == nil && boot.identity != recovered.Identity {
 			err = fmt.Errorf("%w: %s was created for another member or cluster, and never used; "+
 				"give the flags that it was created with, or delete it", storage.ErrForeign, cfg.DataDir)
 		}
@@ -244,10 +246,10 @@ func reopenDisk(
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, disk.Close())
 	}
-	return disk, recovered, from, nil
+	return disk, recovered, boot, nil
 }
 
-// close stops the replica, which writes its last checkpoint, and closes the disk.
+// close stops the replica, which writes a last checkpoint, and closes the disk.
 func (m *member) close() {
 	m.node.Stop()
 	_ = m.disk.Close() // an error does not matter: everything is synced

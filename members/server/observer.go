@@ -17,7 +17,7 @@ type observer struct {
 	leader  *stats.Leader
 }
 
-// hooks gives the hooks that the replica calls.
+// hooks returns the functions that the replica calls at its events.
 func (o *observer) hooks() raft.Observer {
 	return raft.Observer{
 		ProposalStarted:  o.metrics.ProposalStarted,
@@ -71,7 +71,7 @@ func (o *observer) audited(r raft.AuditReport) {
 	o.metrics.ConsistencyChecked(r.Members, len(r.Missing), r.Index, len(r.Differences))
 }
 
-// gauges are the numbers that are read when somebody asks for the metrics.
+// gauges returns the functions that read the current values for a scrape of the metrics.
 func (m *member) gauges() stats.Gauges {
 	node, tree := m.node, m.node.Tree()
 	return stats.Gauges{

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// groupLimit is how much memory the control groups of this process allow it, in bytes;
-// math.MaxInt64 if they don't limit it. It looks at each group from the process' own
-// one up to the top of what is mounted: any of them may be the smallest.
+// groupLimit returns the memory limit that the control groups set for this process, in
+// bytes, or math.MaxInt64 if there is none. It reads the limit of each group from that of the
+// process up to the mounted root, because any of them may have the smallest limit.
 func groupLimit(root fs.FS) int64 {
 	groups := ownGroups(root)
 	limit := int64(math.MaxInt64)
@@ -21,7 +21,7 @@ func groupLimit(root fs.FS) int64 {
 			continue
 		}
 		below, inside := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
-		if !inside { // the process sees another's part of the groups: its top is all there is to see
+		if !inside { // the group of the process is not below the mounted one: read only the mounted one
 			below = ""
 		}
 		for at := path.Join(m.point, below); ; at = path.Dir(at) {
@@ -43,7 +43,7 @@ func groupLimit(root fs.FS) int64 {
 // version 2 have no name.
 const memoryController = "memory"
 
-// ownGroups reads which group of each controller this process is in.
+// ownGroups returns the group of this process for each controller.
 func ownGroups(root fs.FS) map[string]string {
 	groups := map[string]string{}
 	eachLine(root, "proc/self/cgroup", func(line string) {
@@ -59,19 +59,19 @@ func ownGroups(root fs.FS) map[string]string {
 	return groups
 }
 
-// groupMount is where control groups are mounted.
+// groupMount is a mount point of control groups.
 type groupMount struct {
 	controller string // empty for version 2
 	root       string // the group at the top
 	point      string // without the slash in front
 }
 
-// limits names the files that limit a group.
+// limits returns the names of the files that hold the limits of a group.
 func (m groupMount) limits() []string {
 	if m.controller == memoryController {
 		return []string{"memory.limit_in_bytes"}
 	}
-	// From memory.high on a group is slowed down until it uses less.
+	// The kernel slows down a group that uses more than memory.high.
 	return []string{"memory.max", "memory.high"}
 }
 
@@ -100,8 +100,8 @@ func groupMounts(root fs.FS) []groupMount {
 	return mounts
 }
 
-// hierarchicalLimit reads the smallest limit from a group of version 1 upwards: it counts
-// those above what is mounted, too.
+// hierarchicalLimit returns the smallest limit of a version 1 group and all groups above it,
+// including those above the mounted root.
 func hierarchicalLimit(root fs.FS, file string) int64 {
 	limit := int64(math.MaxInt64)
 	eachLine(root, file, func(line string) {
@@ -120,7 +120,8 @@ func readLimit(root fs.FS, file string) int64 {
 	return parseLimit(strings.TrimSpace(string(text)))
 }
 
-// unlimited is above any memory there is; version 1 writes a number of pages for "none".
+// unlimited is more memory than any machine has. Version 1 writes a number above it for "no
+// limit".
 const unlimited = 1 << 60
 
 func parseLimit(text string) int64 {

@@ -22,28 +22,28 @@ const (
 	smallestHeap = 4 << 20
 )
 
-// collected is an object that nothing refers to, so its cleanup runs after a collection.
-type collected struct{ _ *int }
+// sentinel is an object without references, so its cleanup runs after the next collection.
+type sentinel struct{ _ *int }
 
-// tuneCollector sets the growth before the next collection, unless it is equal to
-// current, the one that is set. It is called again after each collection.
+// tuneCollector sets the growth of the heap before the next collection. current is the growth
+// that is set. Each collection calls tuneCollector again.
 func tuneCollector(current int) {
 	if percent := growthPercent(liveHeap()); percent != current {
 		current = percent
 		debug.SetGCPercent(current)
 	}
-	runtime.AddCleanup(&collected{}, tuneCollector, current)
+	runtime.AddCleanup(&sentinel{}, tuneCollector, current)
 }
 
-// growthPercent is the growth for a heap of live bytes.
+// growthPercent returns the growth for a heap of live bytes, in percent.
 func growthPercent(live uint64) int {
 	return int(max(largeGrowth, minGarbage*100/max(live, smallestHeap)))
 }
 
-// liveHeap is the number of bytes that the last collection found alive.
+// liveHeap returns the number of bytes that the last collection found alive.
 func liveHeap() uint64 { return readMetrics("/gc/heap/live:bytes")[0] }
 
-// readMetrics reads numbers from the runtime.
+// readMetrics returns the values of metrics of the runtime.
 func readMetrics(names ...string) []uint64 {
 	samples := make([]metrics.Sample, len(names))
 	for i, name := range names {

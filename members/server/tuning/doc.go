@@ -4,7 +4,7 @@
 // off the settings that it concerns, too:
 //
 //	setting         what it does                                     turned off by
-//	processors      a processor more, for the goroutine that syncs   GOMAXPROCS
+//	processors      one more Go processor, for the log's syncs       GOMAXPROCS
 //	sysmon          keeps Go's monitor thread from polling           GOMAXPROCS
 //	collector       the pace of the garbage collector                GOGC
 //	release-memory  returns unused memory to the system              GOGC
@@ -12,7 +12,7 @@
 //
 // The comment of each setting says what it gains. All were measured on a virtual machine
 // with two cores (AMD EPYC, Linux 6.18), with the load generator and, where there are
-// three members, all members on it; docs/architecture.md has the figures.
+// three members, all members on it; docs/rejected.md has the figures.
 //
 // Limits of control groups are respected: Go takes the number of processors from the
 // CPU quota of the group, and the memory limit is the smallest of the groups above the

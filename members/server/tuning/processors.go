@@ -5,15 +5,16 @@ import (
 	"runtime"
 )
 
-// Processors sets how many goroutines run at the same time, and returns the number of
-// processors that the process may use. Further calls do nothing more. If GOMAXPROCS is
-// set in the environment, Processors changes nothing and returns that number.
+// Processors sets GOMAXPROCS, the number of Go processors, and returns the number of real
+// processors that the process may use. Further calls change nothing. If GOMAXPROCS is set in
+// the environment, Processors changes nothing and returns that number.
 //
-// Two goroutines occupy a processor of Go's while they wait in a system call, until the
-// runtime notices: the one that syncs the log, which takes less time than that, and the
-// one of the sysmon setting. Each gets a processor of Go's in addition to the real ones,
-// so that requests have all of those. They need no processor time while they wait, so
-// they do not exceed the CPU quota of a control group.
+// A goroutine in a system call occupies its Go processor until the runtime takes the
+// processor away. Two goroutines do so most of the time: the one that syncs the log, because
+// a sync often ends before the runtime acts, and the one of the sysmon setting. Each gets a
+// Go processor in addition to the real ones, so that requests can use all of those. They
+// need no processor time while they wait, so they do not exceed the CPU quota of a control
+// group.
 //
 // With two processors, one more gained 5 to 8% more writes with up to 64 connections; the
 // one for sysmon is a part of the gain of that setting. With a single processor the
@@ -30,8 +31,8 @@ func Processors(disabled Disabled) int {
 	return processors
 }
 
-// extraProcessors starts what the settings need, and returns how many processors of Go's
-// they occupy.
+// extraProcessors starts the goroutine of the sysmon setting if the setting is on. It returns
+// how many Go processors the settings add.
 func extraProcessors(processors int, disabled Disabled) int {
 	extra := 0
 	if !disabled.has(ProcessorsSetting) {

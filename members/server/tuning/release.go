@@ -40,8 +40,7 @@ func releaseMemory() {
 	}
 }
 
-// releaser decides when to collect and to return memory. Its zero value is ready; with it,
-// a burst may come right after the start.
+// releaser decides when to collect and to return memory. Its zero value is ready to use.
 type releaser struct {
 	baseline uint64 // live bytes without those of a burst
 	last     heap
@@ -68,9 +67,9 @@ func (r *releaser) burstEnded(h heap) bool {
 	return idle && h.live > r.baseline+max(r.baseline/2, smallAmount)
 }
 
-// collected raises the baseline, by a quarter of what is alive beyond it, after a
-// collection that burstEnded asked for. So after a few collections in vain there are no
-// more for a tree that has grown, or for the memory of a checkpoint that is being written.
+// collected must be called after a collection that burstEnded asked for. It raises the
+// baseline by a quarter of the live bytes beyond it. So a tree that has grown, or a checkpoint
+// that is being written, causes only a few collections in vain.
 func (r *releaser) collected(h heap) {
 	r.last = h
 	if h.live > r.baseline {
@@ -78,9 +77,9 @@ func (r *releaser) collected(h heap) {
 	}
 }
 
-// hasExcess reports whether at two checks in a row far more memory is unused than the
-// pace of the collector explains. So a server keeps the memory for a burst that returns
-// often.
+// hasExcess reports whether at two checks in a row far more memory is unused than the pace of
+// the collector explains. The second check is for bursts that come again within seconds: the
+// server keeps the memory between them.
 func (r *releaser) hasExcess(h heap) bool {
 	before := r.excess
 	r.excess = h.unused > max(h.goal/2, smallAmount)

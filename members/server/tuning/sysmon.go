@@ -15,8 +15,8 @@ import (
 // the polling took 23% of the processor time of three members with one client, and 15%
 // with 64 clients.
 //
-// While a goroutine is in a system call, the process is not idle. Then sysmon does not
-// have to be woken, and polls less and less often, down to every 10 ms. So while the
+// While a goroutine is in a system call, the process is not idle. Then nothing wakes sysmon,
+// and it polls less and less often, down to every 10 ms. So while the
 // process is busy, one goroutine of this package does nothing but wait in system calls.
 // Over three members that gained 29% more writes with one client, 19% with 64 and 14%
 // with 256. On one member it made no difference.
@@ -24,7 +24,7 @@ import (
 const (
 	// loadInterval is the time between two decisions whether the process is busy.
 	loadInterval = 250 * time.Millisecond
-	// busyTime is the processor time that a busy process uses in loadInterval, or more.
+	// busyTime is the least processor time that a busy process uses in loadInterval.
 	busyTime = loadInterval / 20
 	// pollTime is the length of one system call. After 10 ms in one system call sysmon
 	// would take the processor away, and go on polling.
@@ -64,7 +64,7 @@ func waitInSystemCalls(d time.Duration) {
 	}
 }
 
-// processorTime is the processor time that the process has used, in and out of the kernel.
+// processorTime returns the processor time that the process has used, in and out of the kernel.
 func processorTime() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {

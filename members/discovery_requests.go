@@ -17,39 +17,39 @@ import (
 )
 
 const (
-	// tokenTimeout is for a request that the service can answer at once.
-	tokenTimeout = 10 * time.Second
-	// longPoll is the longest wait of one request for another member, so that a lost
-	// connection is noticed.
-	longPoll = 3 * time.Minute
+	// requestTimeout is for a request that the service can answer at once.
+	requestTimeout = 10 * time.Second
+	// longPollTimeout bounds one long poll for further members, so that a lost connection is
+	// noticed.
+	longPollTimeout = 3 * time.Minute
 
 	codeKeyNotFound    = 100
 	codeNodeExists     = 105
 	codeHistoryCleared = 401
 )
 
-// token is the content of a discovery URL at one moment.
-type token struct {
+// discoveryState is the content of a discovery URL at one moment.
+type discoveryState struct {
 	size  int
-	nodes []tokenNode // the registered members, in the order of registration
-	index uint64      // of the keys API
+	nodes []registration // the registered members, in the order of registration
+	index uint64         // of the keys API
 }
 
-// tokenNode is the key of one member.
-type tokenNode struct {
+// registration is the key that one member has created.
+type registration struct {
 	Key          string `json:"key"`
 	Value        string `json:"value"`
 	Dir          bool   `json:"dir"`
 	CreatedIndex uint64 `json:"createdIndex"`
 }
 
-func (n tokenNode) id() string { return path.Base(n.Key) }
+func (n registration) id() string { return path.Base(n.Key) }
 
-// tokenAnswer is the body of an answer of the keys API, success or error.
-type tokenAnswer struct {
+// keysAnswer is the body of an answer of the keys API, success or error.
+type keysAnswer struct {
 	Node struct {
-		Value string      `json:"value"`
-		Nodes []tokenNode `json:"nodes"`
+		Value string         `json:"value"`
+		Nodes []registration `json:"nodes"`
 	} `json:"node"`
 	ErrorCode int    `json:"errorCode"`
 	Message   string `json:"message"`
@@ -64,7 +64,7 @@ type temporaryError struct{ err error }
 func (e *temporaryError) Error() string { return e.err.Error() }
 func (e *temporaryError) Unwrap() error { return e.err }
 
-// refusedError is an error in an answer of the keys API.
+// refusedError is an error that the keys API answered.
 type refusedError struct {
 	code int
 	text string
@@ -73,26 +73,26 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.text }
 
 // read reads the size of the cluster and the registered members.
-func (d Discovery) read(ctx context.Context) (token, error) {
-	var t token
+func (d Discovery) read(ctx context.Context) (discoveryState, error) {
+	var s discoveryState
 	err := d.retry(ctx, func(ctx context.Context) error {
-		answer, err := d.ask(ctx, tokenTimeout, http.MethodGet, "/_config/size", nil, nil)
+		answer, err := d.ask(ctx, requestTimeout, http.MethodGet, "/_config/size", nil, nil)
 		if err != nil {
-			return d.explain(err)
+			return d.noSizeIfMissing(err)
 		}
 		size, err := strconv.Atoi(answer.Node.Value)
 		if err != nil || size < 1 {
 			return fmt.Errorf("%w: _config/size is %q at %s; begin anew with a discovery URL whose _config/size is the number of members",
 				ErrNoSize, answer.Node.Value, redact(d.URL))
 		}
-		t, err = d.list(ctx, size)
+		s, err = d.list(ctx, size)
 		return err
 	})
-	return t, err
+	return s, err
 }
 
-// explain turns the error for a missing key into ErrNoSize.
-func (d Discovery) explain(err error) error {
+// noSizeIfMissing returns ErrNoSize in place of an error for a missing key, and any other error unchanged.
+func (d Discovery) noSizeIfMissing(err error) error {
 	var refused *refusedError
 	if errors.As(err, &refused) && refused.code == codeKeyNotFound {
 		return fmt.Errorf("%w: %s does not exist; create it first: curl -X PUT %s/_config/size -d value=3",
@@ -102,30 +102,30 @@ func (d Discovery) explain(err error) error {
 }
 
 // list reads the registered members.
-func (d Discovery) list(ctx context.Context, size int) (token, error) {
-	answer, err := d.ask(ctx, tokenTimeout, http.MethodGet, "", nil, nil)
+func (d Discovery) list(ctx context.Context, size int) (discoveryState, error) {
+	answer, err := d.ask(ctx, requestTimeout, http.MethodGet, "", nil, nil)
 	if err != nil {
-		return token{}, d.explain(err)
+		return discoveryState{}, d.noSizeIfMissing(err)
 	}
-	t := token{size: size, index: answer.index}
+	s := discoveryState{size: size, index: answer.index}
 	for _, n := range answer.Node.Nodes {
 		if !n.Dir && !strings.HasPrefix(n.id(), "_") {
-			t.nodes = append(t.nodes, n)
+			s.nodes = append(s.nodes, n)
 		}
 	}
-	slices.SortFunc(t.nodes, func(a, b tokenNode) int {
+	slices.SortFunc(s.nodes, func(a, b registration) int {
 		return cmp.Or(cmp.Compare(a.CreatedIndex, b.CreatedIndex), cmp.Compare(a.Key, b.Key))
 	})
-	return t, nil
+	return s, nil
 }
 
-// wait returns a newer token than t. It returns at once if members have registered since
-// t, or else after one registers or a long poll ends.
-func (d Discovery) wait(ctx context.Context, t token) (token, error) {
+// wait returns a newer state than s. It returns at once if members have registered since s
+// was read. Otherwise it returns after one registers or a long poll ends.
+func (d Discovery) wait(ctx context.Context, s discoveryState) (discoveryState, error) {
 	err := d.retry(ctx, func(ctx context.Context) (err error) {
-		now, err := d.list(ctx, t.size)
-		if err != nil || len(now.nodes) >= now.size || len(now.nodes) > len(t.nodes) {
-			t = now
+		now, err := d.list(ctx, s.size)
+		if err != nil || len(now.nodes) >= now.size || len(now.nodes) > len(s.nodes) {
+			s = now
 			return err
 		}
 		if d.Waiting != nil {
@@ -135,7 +135,7 @@ func (d Discovery) wait(ctx context.Context, t token) (token, error) {
 		if now.index > 0 {
 			query.Set("waitIndex", strconv.FormatUint(now.index+1, 10))
 		}
-		_, err = d.ask(ctx, longPoll, http.MethodGet, "", query, nil)
+		_, err = d.ask(ctx, longPollTimeout, http.MethodGet, "", query, nil)
 		var refused *refusedError
 		if errors.As(err, &refused) && refused.code == codeHistoryCleared || (errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil) {
 			err = nil // events are missing from the history, or there was none: list again
@@ -143,16 +143,16 @@ func (d Discovery) wait(ctx context.Context, t token) (token, error) {
 		if err != nil {
 			return err
 		}
-		t, err = d.list(ctx, t.size)
+		s, err = d.list(ctx, s.size)
 		return err
 	})
-	return t, err
+	return s, err
 }
 
-// create creates the key of this member. It returns false if there is one.
+// create creates the key of this member. It returns false if the key exists.
 func (d Discovery) create(ctx context.Context, id ID, value string) (created bool, err error) {
 	err = d.retry(ctx, func(ctx context.Context) error {
-		_, err := d.ask(ctx, tokenTimeout, http.MethodPut, "/"+id.String(), url.Values{"prevExist": {"false"}}, url.Values{"value": {value}})
+		_, err := d.ask(ctx, requestTimeout, http.MethodPut, "/"+id.String(), url.Values{"prevExist": {"false"}}, url.Values{"value": {value}})
 		var refused *refusedError
 		if errors.As(err, &refused) && refused.code == codeNodeExists {
 			return nil
@@ -163,9 +163,9 @@ func (d Discovery) create(ctx context.Context, id ID, value string) (created boo
 	return created, err
 }
 
-// ask sends one request to the keys API. Its error is a temporaryError for an error of the
-// network or of the service itself, or a refusedError for an error of the API.
-func (d Discovery) ask(ctx context.Context, limit time.Duration, method, key string, query, form url.Values) (*tokenAnswer, error) {
+// ask sends one request to the keys API. It returns a temporaryError after an error of the
+// network or of the service itself, and a refusedError if the API answers with an error.
+func (d Discovery) ask(ctx context.Context, limit time.Duration, method, key string, query, form url.Values) (*keysAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	u, err := url.Parse(d.URL)
@@ -190,15 +190,15 @@ func (d Discovery) ask(ctx context.Context, limit time.Duration, method, key str
 		return nil, &temporaryError{err}
 	}
 	defer func() { _ = resp.Body.Close() }() // the body was read; an error does not matter
-	return readTokenAnswer(resp, u)
+	return readKeysAnswer(resp, u)
 }
 
-func readTokenAnswer(resp *http.Response, u *url.URL) (*tokenAnswer, error) {
+func readKeysAnswer(resp *http.Response, u *url.URL) (*keysAnswer, error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, &temporaryError{err}
 	}
-	answer := &tokenAnswer{}
+	answer := &keysAnswer{}
 	if len(text) > 0 { // the answer to a wait may be empty
 		err = json.Unmarshal(text, answer)
 	}
@@ -212,7 +212,7 @@ func readTokenAnswer(resp *http.Response, u *url.URL) (*tokenAnswer, error) {
 		text := fmt.Sprintf("%s answers %d: %s (%s)", u.Redacted(), answer.ErrorCode, answer.Message, answer.Cause)
 		return nil, &refusedError{answer.ErrorCode, text}
 	}
-	answer.index, _ = strconv.ParseUint(resp.Header.Get("X-Etcd-Index"), 10, 64) // if it is missing, the wait begins at the current index
+	answer.index, _ = strconv.ParseUint(resp.Header.Get("X-Etcd-Index"), 10, 64) // 0 if missing: the wait then begins at the current index
 	return answer, nil
 }
 
