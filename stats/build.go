@@ -6,7 +6,7 @@ import "strings"
 // API.
 const Version = "0.1.0-dev"
 
-// APILevel is the version of etcd whose v2 API Pando speaks. Clients read it from /version, and use features by it.
+// APILevel is the version of etcd whose v2 API Pando speaks. Clients read it from /version, and choose the features that they use by it.
 const APILevel = "3.4.23"
 
 // ClusterAPILevel returns the API level that all members of a cluster have in common: major and minor, and 0 as the patch level.

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Connections counts connections that a group of listeners did not serve.
+// Connections counts the connections that a group of listeners did not serve: refused and failed ones.
 type Connections struct {
 	refused, failed atomic.Uint64
 }
@@ -17,8 +17,8 @@ func (c *Connections) Refused() { c.refused.Add(1) }
 // Failed counts an error of accept, as when there are no free file descriptors.
 func (c *Connections) Failed() { c.failed.Add(1) }
 
-// Connections registers the metrics of a group of listeners: the limit of its connections, and those that are open. It panics
-// when it is called twice for a group. open is called from any goroutine.
+// Connections registers the metrics of a group of listeners, and returns the counters of that group. open must return the
+// number of open connections; it is called from any goroutine. Connections panics when it is called twice for a group.
 func (m *Metrics) Connections(group string, limit int, open func() int64) *Connections {
 	c := &Connections{}
 	r := prometheus.WrapRegistererWith(prometheus.Labels{"listener": group}, m.registry)

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// consistency has the metrics of the comparisons of the members' data.
+// consistency has the metrics of the consistency check, which compares the members' data.
 type consistency struct {
 	checks      atomic.Uint64
 	members     atomic.Int64

@@ -5,8 +5,8 @@ import "sync/atomic"
 // inflight has the metrics of large requests and responses, and of slow clients.
 type inflight struct {
 	bytes      atomic.Int64
-	stalled    atomic.Uint64
-	overloaded atomic.Uint64
+	stalled    atomic.Uint64 // clients that were cut off
+	overloaded atomic.Uint64 // requests and streams for which no bytes were free
 }
 
 func (m *Metrics) initInflight() {
@@ -20,11 +20,11 @@ func (m *Metrics) initInflight() {
 	)
 }
 
-// InFlight adds to the number of reserved bytes. It is negative when bytes are released.
+// InFlight adds bytes to the number of reserved bytes. bytes is negative when they are released.
 func (m *Metrics) InFlight(bytes int64) { m.inflight.bytes.Add(bytes) }
 
 // Overloaded counts a request or a stream for which no bytes were free.
 func (m *Metrics) Overloaded() { m.inflight.overloaded.Add(1) }
 
-// Stalled counts a client that read nothing.
+// Stalled counts a client that was cut off because it read nothing.
 func (m *Metrics) Stalled() { m.inflight.stalled.Add(1) }

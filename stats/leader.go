@@ -9,7 +9,7 @@ import (
 )
 
 // Leader counts a leader's append requests to its followers for /v2/stats/leader: how long they take, and how many
-// fail. Every member has one; the API shows only that of the leader.
+// fail. Every member has a Leader; the API shows only that of the member that leads.
 type Leader struct {
 	id uint64
 
@@ -17,8 +17,8 @@ type Leader struct {
 	followers map[uint64]*follower
 }
 
-// follower has the running mean and variance of the durations, by Welford's algorithm: it stays exact where a sum of squares
-// would lose its last digits.
+// follower has the running mean and variance of the durations. Welford's algorithm computes them: it stays exact where a sum
+// of squares would lose its last digits.
 type follower struct {
 	current, mean, squares, min, max float64 // milliseconds
 	successes, failures              uint64
@@ -54,21 +54,21 @@ func NewLeader(id uint64) *Leader {
 	return &Leader{id: id, followers: make(map[uint64]*follower)}
 }
 
-// Add adds a follower without requests. It changes nothing if the follower is there.
+// Add adds a follower without requests. If the follower exists, Add changes nothing.
 func (l *Leader) Add(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follower(id)
 }
 
-// Retain removes the followers that are not among these members: they have left the cluster.
+// Retain removes the followers that are not in ids, because they have left the cluster.
 func (l *Leader) Retain(ids []uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	maps.DeleteFunc(l.followers, func(id uint64, _ *follower) bool { return !slices.Contains(ids, id) })
 }
 
-// Success counts an append request that the follower answered, and how long that took. It adds a follower that is not there.
+// Success counts an append request that the follower answered, and how long that took. It adds a follower that does not exist.
 func (l *Leader) Success(id uint64, took time.Duration) {
 	ms := float64(took) / float64(time.Millisecond)
 	l.mu.Lock()
@@ -82,14 +82,14 @@ func (l *Leader) Success(id uint64, took time.Duration) {
 	f.squares += delta * (ms - f.mean)
 }
 
-// Fail counts an append request that did not reach the follower. It adds a follower that is not there.
+// Fail counts an append request that did not reach the follower. It adds a follower that does not exist.
 func (l *Leader) Fail(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follower(id).failures++
 }
 
-// follower returns the follower with an ID, and adds it if it is not there. Callers must hold mu.
+// follower returns the follower with an ID, and adds it if it does not exist. Callers must hold mu.
 func (l *Leader) follower(id uint64) *follower {
 	f, ok := l.followers[id]
 	if !ok {

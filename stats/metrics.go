@@ -33,7 +33,7 @@ type Metrics struct {
 	consistency consistency
 	inflight    inflight
 
-	// Each of these is shown under two names, which read it by callbacks.
+	// Each of these has two metrics, a pando_* and an etcd_* one, which read it by callbacks.
 	proposalsPending atomic.Int64
 	proposalsFailed  atomic.Uint64
 	leaderChanges    atomic.Uint64
@@ -171,7 +171,7 @@ func (m *Metrics) ProposalFailed() {
 	m.proposalsFailed.Add(1)
 }
 
-// Batch counts a log entry with a number of commands.
+// Batch records the number of commands in a log entry.
 func (m *Metrics) Batch(commands int) { m.batchSize.Observe(float64(commands)) }
 
 // LeaderChanged counts a change of the leader that this member noticed.

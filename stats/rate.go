@@ -3,16 +3,16 @@ package stats
 import "time"
 
 const (
-	// windowSize is how many requests a rate is computed from.
+	// windowSize is the number of requests from which a rate is computed.
 	windowSize = 200
 	// idleAfter is the time after the last request from which on the rate is zero.
 	idleAfter = time.Second
 )
 
-// window is a ring of the last requests. Callers must serialize the calls of its methods.
+// window is a ring of the last requests. Callers must not call its methods concurrently.
 //
-// After a pause longer than idleAfter the window starts again without samples: the rate of a burst after a quiet hour is its
-// own, not an average over the hour. Reading the rate in between makes no difference.
+// After a pause longer than idleAfter the window starts again without samples: the rate of a burst after a quiet hour is that
+// of the burst, not an average over the hour. Reading the rate does not change the window.
 type window struct {
 	samples [windowSize]sample
 	first   int // index of the oldest sample

@@ -113,9 +113,9 @@ var requestBuckets = []float64{
 	50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 }
 
-// requests are the metrics of client requests. Every combination of operation and outcome exists from the start, at 0: rate()
-// does not see the event with which a series appears. The durations have the operation alone as a label; with the outcomes,
-// too, they would be four thousand lines of each scrape.
+// requests are the metrics of client requests. Every combination of operation and outcome exists from the start, at 0,
+// because rate() does not count the event with which a series appears. The durations have only the operation as a label: with
+// the outcomes, they would add four thousand lines to each scrape.
 type requests struct {
 	total    [opCount][outcomeCount]prometheus.Counter
 	duration [opCount]prometheus.Observer

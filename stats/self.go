@@ -22,7 +22,7 @@ type Server struct {
 	sentCount uint64
 }
 
-// The two states of the API. It shows a candidate as a follower.
+// The two states of the API. The API shows a candidate as a follower.
 const (
 	stateLeader   = "StateLeader"
 	stateFollower = "StateFollower"
@@ -54,7 +54,7 @@ func NewServer(name string, id uint64, now func() time.Time) *Server {
 	return &Server{name: name, id: id, start: now(), now: now}
 }
 
-// BecomeLeader records that this member leads. If it did not lead before, its time as leader begins now.
+// BecomeLeader records that this member leads. If another member or none led before, the time of this leader begins now.
 func (s *Server) BecomeLeader() { s.Follow(s.id) }
 
 // Follow records the leader of this member. If another member led before, the time of the new leader begins now.

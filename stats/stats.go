@@ -3,9 +3,10 @@
 // Server, Leader and StoreSnapshot are the three response bodies under /v2/stats, in the field order and with the omissions of
 // etcd 3.4; Reads are the counters of gets. Metrics are what Prometheus scrapes.
 //
-// Every method may be called from any goroutine. Counting does not slow a request down: it allocates nothing, and takes no
-// lock but a short one in Server and Leader. The package does not read the clock: functions get a time, or a now function,
-// whose times must have a monotonic reading as those of time.Now have. Nothing is durable, and nothing depends on a count.
+// Every method may be called from any goroutine. To count allocates nothing and takes no lock, except for a short one in Server
+// and Leader, so it does not slow a request down. The package does not read the clock: callers pass durations, or a now function,
+// whose times must have a monotonic reading as those of time.Now have. The counts are not durable, and no other package depends
+// on them.
 //
 // Members are identified by their raft IDs; the bodies show them in hexadecimal.
 //

@@ -14,7 +14,7 @@ func (r *Reads) Success() { r.success.Add(1) }
 // Fail counts a get that was answered with an error.
 func (r *Reads) Fail() { r.fail.Add(1) }
 
-// Counts returns both counts.
+// Counts returns the counts of Success and Fail.
 func (r *Reads) Counts() (success, fail uint64) { return r.success.Load(), r.fail.Load() }
 
 // StoreSnapshot is the body of /v2/stats/store. The names and their order are part of the API. The counts of gets come from

@@ -2,7 +2,7 @@ package config
 
 import "go.uber.org/zap/zapcore"
 
-// Reasons of several flags.
+// Texts that several flags share.
 const (
 	noV3         = "it tunes the v3 API, which Pando does not have"
 	noBackend    = "Pando's storage needs no such tuning"
@@ -11,15 +11,15 @@ const (
 	needsTLS = "TLS comes with a later version; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
 )
 
-// compatibilityFlags are flags of the reference that are common in start-up scripts. Some have an effect, some are accepted
-// without one, and some are refused, because it would be dangerous to run without their effect.
+// compatibilityFlags returns flags of the reference that are common in start-up scripts. Some have an effect, some are
+// accepted without an effect, and some are refused, because to run without their effect would be dangerous.
 func compatibilityFlags() []flagSpec {
 	all := legacyFlags()
 	all = append(all, ignoredFlags()...)
 	return append(all, refusedFlags()...)
 }
 
-// legacyFlags are accepted, and most of them have an effect.
+// legacyFlags returns flags that are accepted. Most of them are old names of other flags.
 func legacyFlags() []flagSpec {
 	return []flagSpec{
 		{name: "enable-v2", group: groupCompatibility, def: "true", usage: "Accepted: Pando always serves the v2 API.",
@@ -27,12 +27,12 @@ func legacyFlags() []flagSpec {
 		{name: "logger", group: groupCompatibility, arg: "NAME", def: "zap", usage: "Accepted: \"zap\".", off: []string{"capnslog"},
 			set: func(_ *Config, v string) error { _, err := ParseChoice(v, "zap", "capnslog"); return err }},
 		{name: "debug", group: groupCompatibility, def: "false", usage: "Old name of --log-level=debug.",
-			oldFor: "log-level", silent: isOff, set: setDebug},
+			oldFor: "log-level", unset: isOff, set: setDebug},
 		{name: "log-output", group: groupCompatibility, arg: "LIST", def: "default", usage: "Old name of --log-outputs.",
 			oldFor: "log-outputs", set: setLogOutputs},
 		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s",
 			usage:  "The name of --consistency-check-interval in the reference. A value of 0 has no effect.",
-			oldFor: "consistency-check-interval", silent: isNoTime, set: setConsistency},
+			oldFor: "consistency-check-interval", unset: isNoTime, set: setConsistency},
 	}
 }
 
@@ -59,7 +59,7 @@ func isNoTime(text string) bool {
 	return err == nil && d == 0
 }
 
-// ignoredFlags are accepted without an effect, each for a reason.
+// ignoredFlags returns flags that are accepted without an effect. Each has a reason for the log.
 func ignoredFlags() []flagSpec {
 	valued := func(name, def, why string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
@@ -96,7 +96,8 @@ func ignoredFlags() []flagSpec {
 	}
 }
 
-// refusedFlags would change the security of the cluster, or which cluster starts. It would be dangerous to ignore them.
+// refusedFlags returns flags that change the security of the cluster, or which cluster starts. To ignore them would be
+// dangerous.
 func refusedFlags() []flagSpec {
 	valued := func(name, why string, off ...string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}

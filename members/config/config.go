@@ -15,7 +15,7 @@ const (
 	DefaultPeerURL         = "http://localhost:2380"
 	defaultClusterToken    = "etcd-cluster"
 	defaultSnapshotCount   = 100_000
-	DefaultMaxRequestBytes = 10 << 20 // of a form with its escapes: the limit of the reference
+	DefaultMaxRequestBytes = 10 << 20 // the limit of the reference, which counts the escapes of a form
 	DefaultMaxInflight     = 256 << 20
 	DefaultHistorySize     = 1000
 	defaultHeartbeat       = 100 * time.Millisecond
@@ -31,6 +31,7 @@ const (
 	MinMaxInflight      = 1 << 20
 	MaxRequestLimit     = 512 << 20 // the limit of package raft for the longest election timeout
 	minStallTimeout     = 100 * time.Millisecond
+	minProxyRefresh     = 100 * time.Millisecond
 	warnMaxRequestBytes = 10 << 20 // above it one request delays all others, and there is a warning
 )
 
@@ -85,7 +86,7 @@ type Config struct {
 	// InitialCluster maps the name of each first member to its peer URLs. Default: only this member; empty with Discovery
 	// or DiscoverySRV, which find the first members.
 	InitialCluster map[string][]string
-	// InitialClusterState is clusterNew or ClusterExisting. It matters only while the member has no data yet.
+	// InitialClusterState is clusterNew or ClusterExisting. It has no effect if the member has data.
 	InitialClusterState string
 	// InitialClusterToken makes the IDs of clusters with the same peer URLs different. May be empty.
 	InitialClusterToken string
@@ -106,7 +107,7 @@ type Config struct {
 	// the service names.
 	DiscoverySRV, DiscoverySRVName string
 
-	// Proxy is ProxyOff, proxyOn or ProxyReadOnly. It has no effect if the data directory has the data of a member.
+	// Proxy is ProxyOff, proxyOn or ProxyReadOnly. It has no effect if the data directory holds the data of a member.
 	Proxy string
 	// ProxyFailureWait is how long the proxy sends no requests to a member after a failure. ProxyRefreshInterval is the time
 	// between two requests for the list of members.
@@ -128,7 +129,8 @@ type Config struct {
 	CatchUpBytes int64
 	// MaxInflightBytes bounds the total bytes of large requests and answers in memory. At least MinMaxInflight.
 	MaxInflightBytes int64
-	// ClientStallTimeout is how long a client may read nothing of what is sent to it. At least 100 ms.
+	// ClientStallTimeout is the time after which the connection of a client that reads nothing of an answer or a stream is
+	// closed. At least 100 ms.
 	ClientStallTimeout time.Duration
 	// HeartbeatInterval is the time between two heartbeats of the leader, which is one tick of raft.
 	HeartbeatInterval time.Duration
@@ -139,7 +141,7 @@ type Config struct {
 	// ConsistencyCheckInterval is the time between two comparisons of the members' trees; 0 for none.
 	ConsistencyCheckInterval time.Duration
 
-	// DisabledTuning are settings of package tuning that are turned off; see tuningSettings.
+	// DisabledTuning has the names of the settings of package tuning that are turned off; see TuningSettings.
 	DisabledTuning []string
 
 	// CORS are the origins of web pages that may send requests; "*" for all. Never empty.
@@ -159,14 +161,14 @@ type Config struct {
 	// Stdout receives the start-up banner. Never nil.
 	Stdout io.Writer
 
-	// origins are the places of the values that were given, by flag, for error messages.
+	// origins has, by flag, where each given value comes from, for error messages.
 	origins map[string]origin
 }
 
 // LogEntry names an entry of the log by its index and term.
 type LogEntry struct{ Index, Term uint64 }
 
-// Default is the configuration of `pando` without any setting, except for the fields that Complete sets.
+// Default returns the configuration of `pando` without any setting, except for the fields that Complete sets.
 func Default() *Config {
 	return &Config{
 		Name:                     defaultName,
@@ -207,7 +209,7 @@ func (c *Config) Complete() {
 	}
 }
 
-// RequestBytes is the length of the longest request body in bytes.
+// RequestBytes returns the length of the longest request body in bytes.
 func (c *Config) RequestBytes() int64 {
 	if c.MaxRequestBytes == 0 {
 		return DefaultMaxRequestBytes

@@ -3,15 +3,19 @@
 // write instead.
 //
 // Load returns a complete and valid Config, which is not changed after that, so any goroutine may read it. This package
-// reads no file but the configuration file, and does not use the network: package members/server checks the rest.
+// reads no file but the configuration file, and does not use the network. Checks that need more are in members/server.
 //
 //	config.go     Config, its defaults
 //	load.go       the order of precedence: command line, environment, file
 //	validate.go   checks of the whole Config
-//	parse.go      parsers of single values; urls.go those of URLs
-//	flags.go      the flags; compat.go those of etcd that are ignored or refused
+//	parse.go      parsers of single values
+//	urls.go       parsers of URLs
+//	flags.go      flagSpec, which describes one flag; CommandLine
+//	flaglist.go   the flags that have an effect
+//	compat.go     the flags of etcd with old names, and those that are ignored or refused
 //	file.go       the configuration file
-//	help.go       --help
-//	suggest.go    what a misspelled name probably means; unknown.go warns of such variables
+//	help.go       --help, and example values
+//	suggest.go    the name that a misspelled one probably means
+//	unknown.go    warnings about unknown environment variables
 //	usage.go      UsageError
 package config

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// fileSections are the sections of the reference's file. The value is the prefix of the flags for their keys.
+// fileSections maps each section of the reference's file to the prefix that the flags of its keys have.
 var fileSections = map[string]string{
 	"client-transport-security": "",
 	"peer-transport-security":   "peer-",
@@ -67,7 +67,7 @@ func decodeMapping(f io.Reader, path string) (*yaml.Node, error) {
 type fileReader struct {
 	path     string
 	values   map[string]setting
-	lines    map[string]int // of the values
+	lines    map[string]int // line of each value
 	warnings []string
 	errs     []error
 }
@@ -138,8 +138,8 @@ func (r *fileReader) fail(at *yaml.Node, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s line %d: "+format, append([]any{r.path, at.Line}, args...)...))
 }
 
-// scalarText is the value as it is written in the file, so that the parser of the flag gets it. YAML would parse
-// "proxy: off" as false.
+// scalarText returns the value as it is written in the file, for the parser of the flag. The YAML parser would turn
+// "proxy: off" into false.
 func scalarText(value *yaml.Node) (string, error) {
 	switch {
 	case value.Tag == "!!null":

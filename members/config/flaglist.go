@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// effectiveFlags are the flags that have an effect.
+// effectiveFlags returns the flags that have an effect.
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
 	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), proxyFlags(), durabilityFlags(),
@@ -232,7 +232,7 @@ func observabilityFlags() []flagSpec {
 	}
 }
 
-// setURLs parses a list of URLs into the field to which pick returns a pointer.
+// setURLs returns a set function that parses a list of URLs into the field that pick returns.
 func setURLs(rule schemeRule, pick func(*Config) *[]url.URL) func(*Config, string) error {
 	return func(c *Config, text string) error {
 		urls, err := parseURLs(text, rule)
@@ -247,7 +247,7 @@ func setMaxRequestBytes(c *Config, text string) error {
 		err = &valueError{requestBytesRange(0), requestBytesHint}
 	}
 	if n == DefaultMaxRequestBytes {
-		n = 0 // the default counts as not given
+		n = 0 // as if the flag was not given
 	}
 	c.MaxRequestBytes = int64(n)
 	return err

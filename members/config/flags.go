@@ -32,15 +32,15 @@ type flagSpec struct {
 	name  string
 	group string
 	arg   string // placeholder of the value; empty for a switch
-	def   string // default as shown; for ignored and refused flags the reference's
+	def   string // default as help shows it; for an ignored or refused flag that of the reference
 	usage string
 	// example is a value to show; empty when usage needs none.
 	example string
 
-	// oldFor is the new name of a flag that is an old spelling. silent reports that a value has no meaning, so the flag
-	// counts as not given; it may be nil.
+	// oldFor is the new name of the flag, if this name is an old spelling. With a value for which unset returns true an old
+	// spelling counts as not given; unset may be nil.
 	oldFor string
-	silent func(string) bool
+	unset  func(string) bool
 
 	set     func(*Config, string) error
 	ignored string   // why the flag has no effect
@@ -48,12 +48,12 @@ type flagSpec struct {
 	off     []string // values without an effect in the reference, in addition to def and the empty value
 }
 
-// use applies a value to cfg. It returns a warning if the flag is ignored, or the error.
+// use applies a value to cfg. It returns a warning if the flag is ignored, and an error if the flag or the value is refused.
 func (s *flagSpec) use(cfg *Config, text string) (string, error) {
 	switch {
 	case s.set != nil:
 		return "", s.set(cfg, text)
-	case s.isNoEffect(text):
+	case s.isReferenceDefault(text):
 		return "", nil
 	case s.refused != "":
 		return "", &valueError{"is not supported by this version", s.refused}
@@ -61,9 +61,9 @@ func (s *flagSpec) use(cfg *Config, text string) (string, error) {
 	return s.ignored, nil
 }
 
-// isNoEffect reports whether a value has no effect in the reference, because it is the default there. Such a value is
-// accepted without a warning.
-func (s *flagSpec) isNoEffect(text string) bool {
+// isReferenceDefault reports whether a value has no effect in the reference, because it is the default there. Such a value
+// is accepted without a warning.
+func (s *flagSpec) isReferenceDefault(text string) bool {
 	if text == "" || text == s.def {
 		return true
 	}
@@ -83,7 +83,7 @@ func (s *flagSpec) isNoEffect(text string) bool {
 // flagSpecs are all flags, in the order of --help.
 var flagSpecs = append(effectiveFlags(), compatibilityFlags()...)
 
-// SpecOf returns the flag of a name, or nil.
+// SpecOf returns the flag with a name, or nil if there is none.
 func SpecOf(name string) *flagSpec {
 	for i := range flagSpecs {
 		if flagSpecs[i].name == name {
@@ -93,7 +93,7 @@ func SpecOf(name string) *flagSpec {
 	return nil
 }
 
-// oldSpellings are the flags that are old names of a flag.
+// oldSpellings returns the flags that are old names of a flag.
 func oldSpellings(name string) []*flagSpec {
 	var old []*flagSpec
 	for i := range flagSpecs {
@@ -104,7 +104,7 @@ func oldSpellings(name string) []*flagSpec {
 	return old
 }
 
-// FlagNames are the names of all flags.
+// FlagNames returns the names of all flags.
 func FlagNames() []string {
 	names := make([]string, len(flagSpecs))
 	for i := range flagSpecs {
@@ -113,8 +113,7 @@ func FlagNames() []string {
 	return names
 }
 
-// CommandLine holds the text of each flag on the command line. Load parses it, together with the environment and the
-// file.
+// CommandLine holds the text of each flag on the command line. Load parses the texts.
 type CommandLine struct{ raw map[string]*rawFlag }
 
 // NewCommandLine makes a CommandLine without values.
@@ -126,7 +125,7 @@ func NewCommandLine() *CommandLine {
 	return c
 }
 
-// CliFlags returns the flags for package cli. Its help shows the flags in shown, or all if shown is empty.
+// CliFlags returns the flags for package cli. The help of package cli shows the flags in shown, or all if shown is empty.
 func (c *CommandLine) CliFlags(shown ...string) []cli.Flag {
 	var flags []cli.Flag
 	for i := range flagSpecs {
@@ -139,7 +138,7 @@ func (c *CommandLine) CliFlags(shown ...string) []cli.Flag {
 	return flags
 }
 
-// Values are the texts of the flags that were given, by name.
+// Values returns the texts of the flags that were given, by name.
 func (c *CommandLine) Values() map[string]string {
 	values := map[string]string{}
 	for name, raw := range c.raw {

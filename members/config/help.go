@@ -5,7 +5,7 @@ import "strings"
 // helpWidth is the longest line of --help, in columns.
 const helpWidth = 100
 
-// FlagHelp is the help of all settings, by group, in lines of at most helpWidth columns.
+// FlagHelp returns the help of all settings, by group, in lines of at most helpWidth columns.
 func FlagHelp() string {
 	var b strings.Builder
 	for _, group := range flagGroups {
@@ -74,4 +74,23 @@ func wrap(b *strings.Builder, indent, text string) {
 		column += len(word)
 	}
 	b.WriteByte('\n')
+}
+
+// ExampleValue returns a value that the flag accepts, or the placeholder of its value.
+func ExampleValue(spec *flagSpec) string {
+	switch {
+	case spec.example != "":
+		return spec.example
+	case spec.def != "" && !strings.Contains(spec.def, "${"):
+		return spec.def
+	}
+	return spec.arg
+}
+
+// exampleURL returns a URL that the flag accepts.
+func exampleURL(flag string) string {
+	if spec := SpecOf(flag); spec != nil {
+		return ExampleValue(spec)
+	}
+	return DefaultClientURL
 }

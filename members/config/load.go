@@ -15,7 +15,7 @@ var envPrefixes = []string{"PANDO_", "ETCD_"}
 // line.
 type FlagError struct {
 	Flag    string // without dashes
-	Origin  string // the place of the value; empty for the command line
+	Origin  string // where the value comes from; empty for the command line
 	Problem string // what is wrong, beginning with the value if there is one
 	Fix     string // what to do
 }
@@ -28,28 +28,27 @@ func (e *FlagError) Error() string {
 	return fmt.Sprintf("--%s%s: %s; %s", e.Flag, from, e.Problem, e.Fix)
 }
 
-// origin is the place of a value. The zero origin is for a default.
+// origin is where a value comes from. The zero origin is that of a default.
 type origin struct {
 	place string // "from ETCD_NAME in the environment", "from pando.yml, line 3"; empty for the command line
 	given bool
 }
 
-func (o origin) describe() string { return o.place }
-
-// setting is one value as text, with its place.
+// setting is one value as text, with its origin.
 type setting struct {
 	text string
 	from origin
 }
 
-// settings are all values that were given, by place.
+// settings holds all values that were given, by source.
 type settings struct {
 	flags map[string]string
 	env   map[string]string
 	file  map[string]setting
 }
 
-// sources are the places of values in the order of precedence: command line, PANDO_X, ETCD_X, file.
+// sources returns a look-up function for each source of values, in the order of precedence: command line, PANDO_X, ETCD_X,
+// file.
 func (s *settings) sources() []func(name string) (setting, bool) {
 	return []func(string) (setting, bool){
 		func(name string) (setting, bool) {
@@ -65,8 +64,8 @@ func (s *settings) sources() []func(name string) (setting, bool) {
 	}
 }
 
-// variable looks up environment variables with a prefix. An empty variable counts as not set, because scripts clear
-// variables that way.
+// variable returns a look-up function for environment variables with a prefix. An empty variable counts as not set, because
+// scripts clear variables that way.
 func (s *settings) variable(prefix string) func(name string) (setting, bool) {
 	return func(name string) (setting, bool) {
 		key := prefix + envSuffix(name)
@@ -74,14 +73,14 @@ func (s *settings) variable(prefix string) func(name string) (setting, bool) {
 	}
 }
 
-// find returns the value of a flag, and the flag by which it was given: spec or an old spelling of it. The first place
-// with a value counts, whatever the spelling. If one place has several spellings, the new one counts.
+// find returns the value of a flag, and the flag by which it was given: spec or an old spelling of it. The first source
+// with a value counts, whatever the spelling. If one source has several spellings, the new one counts.
 func (s *settings) find(spec *flagSpec) (*flagSpec, setting, bool) {
 	spellings := append([]*flagSpec{spec}, oldSpellings(spec.name)...)
 	for _, look := range s.sources() {
 		for _, spelling := range spellings {
 			value, ok := look(spelling.name)
-			if ok && (spelling.silent == nil || !spelling.silent(value.text)) {
+			if ok && (spelling.unset == nil || !spelling.unset(value.text)) {
 				return spelling, value, true
 			}
 		}
@@ -89,7 +88,7 @@ func (s *settings) find(spec *flagSpec) (*flagSpec, setting, bool) {
 	return nil, setting{}, false
 }
 
-// envSuffix is the name of a flag in the environment without the prefix: SNAPSHOT_COUNT for snapshot-count.
+// envSuffix returns the name of a flag's variable without the prefix: SNAPSHOT_COUNT for snapshot-count.
 func envSuffix(flag string) string {
 	return strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -115,7 +114,7 @@ func Load(flags map[string]string, environ []string) (*Config, []string, error) 
 	warnings = append(warnings, unknownEnvironment(s.env)...)
 	errs := []error{applySettings(cfg, s, &warnings), requireAdvertise(cfg)}
 	if err := errors.Join(errs...); err != nil {
-		// A value that could not be parsed has left the default. Validate might report another flag for it.
+		// A flag whose value could not be parsed has its default. Validate might report another flag because of that.
 		return nil, nil, err
 	}
 	cfg.Complete()
@@ -129,7 +128,7 @@ func Load(flags map[string]string, environ []string) (*Config, []string, error) 
 	return cfg, warnings, nil
 }
 
-// applySettings sets each value that was given in cfg.
+// applySettings sets in cfg each value that was given.
 func applySettings(cfg *Config, s *settings, warnings *[]string) error {
 	var errs []error
 	for i := range flagSpecs {
@@ -164,8 +163,8 @@ func asFlagError(cfg *Config, flag string, err error) error {
 	return cfg.FlagError(flag, err.Error(), "see pando --help")
 }
 
-// requireAdvertise fails, as in the reference, if an address to listen on is given without one to advertise: the default
-// would be wrong for clients.
+// requireAdvertise returns an error, as the reference does, if --listen-client-urls is given without
+// --advertise-client-urls: the default of the latter would be wrong for clients.
 func requireAdvertise(cfg *Config) error {
 	listen, advertise := cfg.origins["listen-client-urls"], cfg.origins["advertise-client-urls"]
 	if !listen.given || advertise.given || cfg.Proxy != ProxyOff { // a proxy advertises nothing

@@ -12,7 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// valueError says what is wrong with a value and what to write instead. The caller adds the flag and the place.
+// valueError is the error of a value: what is wrong with it, and what to write instead. The caller adds the flag and the
+// origin.
 type valueError struct{ problem, fix string }
 
 func (e *valueError) Error() string { return e.problem + "; " + e.fix }
@@ -83,7 +84,7 @@ func parseBool(text string) (bool, error) {
 	return false, &valueError{fmt.Sprintf("%q is neither true nor false", text), "write true or false"}
 }
 
-// parseWhole parses a whole number from 0 to limit.
+// parseWhole parses a whole number from 0 to limit, without sign.
 func parseWhole(text string, limit uint64) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
@@ -113,7 +114,7 @@ func parseMillis(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// ParseChoice accepts one of a few words.
+// ParseChoice returns text if it is one of choices, and an error otherwise.
 func ParseChoice(text string, choices ...string) (string, error) {
 	if slices.Contains(choices, text) {
 		return text, nil
@@ -149,13 +150,13 @@ func parseLogOutputs(text string) ([]string, error) {
 	return outputs, nil
 }
 
-// tuningSettings are the names in tuning.Settings, which this package must not import.
+// tuningSettings are the names that tuning.Settings returns. This package must not import tuning.
 var tuningSettings = []string{"processors", "sysmon", "collector", "release-memory", "memory-limit"}
 
 // TuningSettings returns the names that DisabledTuning may have.
 func TuningSettings() []string { return slices.Clone(tuningSettings) }
 
-// parseTuning parses a list of tuning settings; all stands for all of them.
+// parseTuning parses a list of tuning settings. The word "all" stands for all of them.
 func parseTuning(text string) ([]string, error) {
 	names := splitList(text)
 	if slices.Equal(names, []string{"all"}) {
@@ -169,7 +170,7 @@ func parseTuning(text string) ([]string, error) {
 	return names, nil
 }
 
-// orList writes words as "a, b or c".
+// orList returns words as "a, b or c".
 func orList(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

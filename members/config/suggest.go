@@ -25,22 +25,3 @@ func Nearest(word string, names []string) string {
 	}
 	return best
 }
-
-// ExampleValue is a value that the flag accepts, or its placeholder.
-func ExampleValue(spec *flagSpec) string {
-	switch {
-	case spec.example != "":
-		return spec.example
-	case spec.def != "" && !strings.Contains(spec.def, "${"):
-		return spec.def
-	}
-	return spec.arg
-}
-
-// exampleURL is a URL that the flag accepts.
-func exampleURL(flag string) string {
-	if spec := SpecOf(flag); spec != nil {
-		return ExampleValue(spec)
-	}
-	return DefaultClientURL
-}

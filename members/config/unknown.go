@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// foreignEnv matches variables that have one of our prefixes and are not settings: images and old scripts set VERSION, and
-// Docker and Kubernetes set variables for links and services with the name etcd or pando. There is no warning for them.
+// foreignEnv matches variables that have one of the prefixes and are meant for other programs: images and old scripts set
+// VERSION, and Docker and Kubernetes set variables for links and services with the name etcd or pando. There is no warning
+// for them.
 var foreignEnv = regexp.MustCompile(`^(VERSION|VER|UNSUPPORTED_ARCH|([A-Z0-9_]+_)?SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|` +
 	`PORT|([A-Z0-9_]+_)?PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?|ENV_.+)$`)
 
 // foreignURL matches the value of such a variable X_PORT: an address with the protocol as scheme.
 var foreignURL = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 
-// unknownEnvironment warns of variables that have one of our prefixes but are not settings. It never shows their values.
+// unknownEnvironment returns warnings about variables that have one of the prefixes but are not settings. A warning never
+// shows the value.
 func unknownEnvironment(env map[string]string) []string {
 	known := map[string]bool{}
 	for i := range flagSpecs {

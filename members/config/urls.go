@@ -81,7 +81,7 @@ func checkScheme(scheme string, rule schemeRule) *valueError {
 	return &valueError{"has an unknown scheme", "write it as http://HOST:PORT"}
 }
 
-// hostPortOf is the host and port of a URL that lacks its scheme, for the example in an error.
+// hostPortOf returns the host and port of a URL without a scheme, for the example in an error.
 func hostPortOf(text string) string {
 	host, _, _ := strings.Cut(text, "/")
 	if _, _, err := net.SplitHostPort(host); err != nil {
@@ -90,7 +90,7 @@ func hostPortOf(text string) string {
 	return host
 }
 
-// URLStrings writes URLs as text, in order.
+// URLStrings returns URLs as text, in the same order.
 func URLStrings(urls []url.URL) []string {
 	texts := make([]string, len(urls))
 	for i := range urls {

@@ -1,6 +1,6 @@
 package config
 
-// UsageError marks an error in the command line or the settings, as opposed to an error of the operation.
+// UsageError marks an error in the command line or the settings. Other errors are those of the operation.
 type UsageError struct{ err error }
 
 func (e *UsageError) Error() string { return e.err.Error() }

@@ -79,7 +79,7 @@ func (c *Config) CheckFounding() error {
 	return nil
 }
 
-// checkSharedAddress fails if two flags name the same address to listen on.
+// checkSharedAddress checks that no two flags name the same address to listen on.
 func (c *Config) checkSharedAddress() *FlagError {
 	owner := map[string]string{}
 	for _, l := range []struct {
@@ -156,7 +156,7 @@ func (c *Config) checkElection() *FlagError {
 	if least := electionHeartbeats * heartbeat; election < least {
 		flag := "election-timeout"
 		if !c.origins[flag].given {
-			flag = "heartbeat-interval" // the election timeout has its default, so this one is wrong
+			flag = "heartbeat-interval" // the election timeout has its default, so the heartbeat is wrong
 		}
 		fix := fmt.Sprintf("set --election-timeout to %d or more, or --heartbeat-interval to %d or less", least, election/electionHeartbeats)
 		if least > maxElectionTimeout.Milliseconds() {
@@ -172,18 +172,18 @@ func (c *Config) checkElection() *FlagError {
 	return nil
 }
 
-// FlagError makes an error about a setting of c, with the place of its value. flag is the name without dashes.
+// FlagError returns an error about a setting of c, with the origin of its value. flag is the name without dashes.
 func (c *Config) FlagError(flag, problem, fix string) *FlagError {
-	return &FlagError{Flag: flag, Origin: c.origins[flag].describe(), Problem: problem, Fix: fix}
+	return &FlagError{Flag: flag, Origin: c.origins[flag].place, Problem: problem, Fix: fix}
 }
 
-// sameStrings compares two lists as sets.
+// sameStrings reports whether two lists have the same elements, in any order and number.
 func sameStrings(a, b []string) bool {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
 
-// checkBootstrap checks that only one setting says how the cluster is found.
+// checkBootstrap checks that at most one of --initial-cluster, --discovery and --discovery-srv is given.
 func (c *Config) checkBootstrap() *FlagError {
 	var given []string
 	for _, source := range []struct {
@@ -216,6 +216,3 @@ func (c *Config) checkProxyTimes() *FlagError {
 	}
 	return nil
 }
-
-// minProxyRefresh is the shortest time between two requests of a proxy for the list of members.
-const minProxyRefresh = 100 * time.Millisecond

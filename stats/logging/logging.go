@@ -1,7 +1,7 @@
 // Package logging writes the log of the process, as lines for people or as JSON for log collectors, to the standard streams and
 // to files that can be rotated.
 //
-// New is called once, before anything is logged. The logger that it returns may be used from any goroutine until its Outputs
+// New must be called once, before anything is logged. The logger that it returns may be used from any goroutine until its Outputs
 // are closed. logging.go has the formats, outputs.go the streams and files.
 package logging
 
@@ -111,7 +111,7 @@ func (c *consoleCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 // Sync flushes the outputs.
 func (c *consoleCore) Sync() error { return c.sink.Sync() }
 
-// appendField writes a field as key=value. zap's encoder for maps converts every type of field.
+// appendField appends a field as key=value. zap's encoder for maps converts every type of field.
 func appendField(line *buffer.Buffer, f zapcore.Field) {
 	if f.Type == zapcore.SkipType {
 		return
@@ -143,7 +143,7 @@ func consoleValue(value any) string {
 	return quoteIfNeeded(fmt.Sprint(value))
 }
 
-// quoteIfNeeded quotes a text that would break the line, or whose end would not be clear.
+// quoteIfNeeded quotes a text that would break the line, or whose end would not be visible.
 func quoteIfNeeded(text string) string {
 	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }
 	if text == "" || strings.ContainsFunc(text, special) {
