@@ -1,25 +1,24 @@
-// Package pace limits how often something is logged that goes on or comes again and
-// again, as a peer that can't be reached.
+// Package pace limits how often a condition is logged that lasts or recurs, such as an
+// unreachable peer.
 package pace
 
 import "time"
 
-// The pauses between two log lines: each is twice the one before, from First to Last.
+// The pause between two log lines doubles with each line, from First to Last.
 const (
 	First = time.Second
 	Last  = 5 * time.Minute
 )
 
-// Pace decides when to log: the first time at once, then after growing pauses. The
-// zero value has logged nothing yet. Callers must not use one Pace from several
-// goroutines at once.
+// Pace decides when to log one condition: at once, then after growing pauses. The zero
+// value is ready to use. A Pace must not be used by several goroutines at once.
 type Pace struct {
 	next  time.Time // the end of the current pause
 	pause time.Duration
 }
 
-// Due reports whether to log now. If it does, the next pause begins. The pauses start
-// again from First when Due was not called until long after the last one.
+// Due reports whether to log now. If it returns true, the next pause begins. If Due was
+// not called for 2*Last after the end of a pause, the pauses begin with First again.
 func (p *Pace) Due(now time.Time) bool {
 	if now.Before(p.next) {
 		return false
@@ -32,5 +31,6 @@ func (p *Pace) Due(now time.Time) bool {
 	return true
 }
 
-// Reset makes the next call of Due report true. It is for the end of what was logged.
+// Reset makes the next call of Due return true. It is called when the condition has
+// ended.
 func (p *Pace) Reset() { *p = Pace{} }

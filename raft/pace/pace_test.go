@@ -17,17 +17,17 @@ func TestPace(t *testing.T) {
 	want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second}
 	for i, at := range want {
 		if logged[i] != at {
-			t.Errorf("logged at %v, want %v first", logged[:len(want)], want)
+			t.Errorf("the first times are %v, want %v", logged[:len(want)], want)
 			break
 		}
 	}
 	if n := len(logged); n < 10 || n > 14 {
-		t.Errorf("logged %d times in 20 minutes", n)
+		t.Errorf("logged %d times in 20 minutes, want 10 to 14", n)
 	}
 	if p.Reset(); !p.Due(start) {
-		t.Error("not logged at once after a reset")
+		t.Error("Due is false after Reset")
 	}
 	if p.Due(start) {
-		t.Error("logged twice at once")
+		t.Error("Due is true twice at the same time")
 	}
 }

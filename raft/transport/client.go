@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// NewClient returns an HTTP client for requests to peers. A connection fails within StreamTimeout when the peer no longer
-// takes bytes, or its host is gone. tlsConfig may be nil.
+// NewClient returns an HTTP client for requests to peers. A connection fails within StreamTimeout if the peer stops
+// reading or its host is gone. tlsConfig may be nil.
 func NewClient(tlsConfig *tls.Config) *http.Client {
 	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: keepAlive, Control: setUserTimeout}
 	return &http.Client{Transport: &http.Transport{

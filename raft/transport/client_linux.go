@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout has the kernel break a connection when the peer does not acknowledge bytes for StreamTimeout. Without
-// it, the kernel would keep small messages in its buffer for many minutes.
+// setUserTimeout sets TCP_USER_TIMEOUT: the kernel closes a connection whose peer acknowledges no bytes for StreamTimeout.
+// Without this option, the kernel keeps small messages in its buffer for many minutes.
 func setUserTimeout(_, _ string, c syscall.RawConn) error {
 	var failed error
 	err := c.Control(func(fd uintptr) {

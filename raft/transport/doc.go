@@ -1,21 +1,21 @@
 // Package transport carries raft messages between the members of a cluster.
 //
-// Each member keeps one connection open to each of its peers. It begins as an
-// HTTP request that asks to switch protocols. From the answer on it carries
-// messages, framed by their length, from the member that opened it to the other.
-// So a pair of members has two streams, one in each direction. A snapshot is sent
-// as a request of its own.
+// Each member keeps one connection, called a stream, open to each of its peers. A
+// stream begins as an HTTP request that asks to switch protocols. After the response
+// it carries messages from the member that opened it to the peer, each with its length
+// in front. So a pair of members has two streams, one in each direction. A snapshot is
+// sent as a request of its own.
 //
-// Send never blocks. It writes to the streams itself what the kernel takes at once,
-// and leaves the rest to the goroutines of the peers. The queue of each peer is
-// bounded; what does not fit is dropped and reported, and raft sends it again.
+// Send never blocks. It writes to each stream as many bytes as the kernel takes at
+// once, and leaves the rest to the goroutine of that peer. The queue of each peer is
+// bounded. A message that does not fit is dropped and reported, and raft sends it again.
 //
 // # Who may connect
 //
 // Both ends of a stream compare cluster, member IDs, founding ID, the range of peer
-// protocols and the feature level before a message passes (handshake.go). A member
-// takes streams from members of its cluster only. A message that the member at the
-// other end of a stream can't have sent is dropped (validate.go).
+// protocols and the feature level before the first message (handshake.go). A member
+// accepts streams only from members of its cluster. It drops a message that the member
+// at the other end of the stream can't have sent (validate.go).
 //
 // # Goroutines
 //

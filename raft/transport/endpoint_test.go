@@ -20,6 +20,7 @@ import (
 	"pando/members"
 )
 
+// patience is how long a test waits for an event that must happen.
 const patience = 20 * time.Second
 
 // The bounds of the transports under test, in bytes.
@@ -28,30 +29,31 @@ const (
 	testQueued  = 32 << 20
 )
 
-// endpoint is one member's transport with its server, and what it has reported.
+// endpoint is the transport of one member with its HTTP server. It records the calls of the functions in Config.
 type endpoint struct {
 	*Transport
 	t             testing.TB
 	server        *httptest.Server
 	received      chan *raftpb.Message
-	rejected      chan error // messages that were dropped on arrival
-	snapshotsSent chan error // the outcomes of snapshots
-	// Counts of reports: messages lost on the way out, this member's removal, requests of unknown members.
+	rejected      chan error // from MessageRejected
+	snapshotsSent chan error // from SnapshotSent
+	// The numbers of calls of Unreachable, Removed and UnknownSender.
 	lost, removals, unknownSenders atomic.Int64
 
 	founding atomic.Uint64
-	level    atomic.Uint64 // of the cluster
-	content  []byte        // of the snapshot that it sends
+	level    atomic.Uint64 // the cluster's feature level
+	content  []byte        // of the snapshots to send
 
 	mu            sync.Mutex
-	streams       []net.Conn // the receiving ends
-	snapshots     [][]byte   // that it has received
-	snapshotError error      // the outcome of the next ones
+	streams       []net.Conn // incoming
+	snapshots     [][]byte   // received
+	snapshotError error      // returned by receiveSnapshot
 	removed       map[members.ID]bool
-	added         members.ID // a member beside those from 1 to 9
+	added         members.ID // a member in addition to 1 to 9
 }
 
-func newEndpoint(t testing.TB, self members.ID, tune func(*Config)) *endpoint {
+// newEndpoint starts an endpoint. change may be nil, or changes the configuration.
+func newEndpoint(t testing.TB, self members.ID, change func(*Config)) *endpoint {
 	e := &endpoint{
 		t: t, received: make(chan *raftpb.Message, 10_000), rejected: make(chan error, 10_000), snapshotsSent: make(chan error, 100),
 		removed: map[members.ID]bool{},
@@ -64,7 +66,7 @@ func newEndpoint(t testing.TB, self members.ID, tune func(*Config)) *endpoint {
 			return e.membership(id)
 		},
 		UnknownSender:   func(members.ID) { e.unknownSenders.Add(1) },
-		MessageRejected: func(_ members.ID, reason error) { e.rejected <- reason }, // a test rejects less than there is room for
+		MessageRejected: func(_ members.ID, reason error) { e.rejected <- reason },
 		Receive: func(messages []*raftpb.Message) {
 			for _, m := range messages {
 				e.received <- m
@@ -88,8 +90,8 @@ func newEndpoint(t testing.TB, self members.ID, tune func(*Config)) *endpoint {
 			return LogReport{EntryTerm: index + 1}, nil
 		},
 	}
-	if tune != nil {
-		tune(&cfg)
+	if change != nil {
+		change(&cfg)
 	}
 	e.Transport = New(cfg)
 	mux := http.NewServeMux()
@@ -106,9 +108,9 @@ func newEndpoint(t testing.TB, self members.ID, tune func(*Config)) *endpoint {
 	return e
 }
 
-// newAnsweringServer starts a server that gives the same answer to all requests, and returns its URL.
-func newAnsweringServer(t *testing.T, answer func(w http.ResponseWriter)) string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
+// newAnsweringServer starts a server that responds to all requests with respond, and returns its URL.
+func newAnsweringServer(t *testing.T, respond func(w http.ResponseWriter)) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { respond(w) }))
 	t.Cleanup(server.Close)
 	return server.URL
 }
@@ -140,14 +142,15 @@ func (e *endpoint) receiveSnapshot(_ *raftpb.Message, content io.Reader, size in
 	return errors.Join(err, e.snapshotError)
 }
 
-// remove makes an ID that of a removed member.
+// remove marks a member as removed from the cluster.
 func (e *endpoint) remove(id members.ID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.removed[id] = true
 }
 
-// membership has the IDs from 1 to 9 and the added one as members. Callers must hold mu.
+// membership implements Config.Membership: the current members are 1 to 9 and added, without the removed ones. Callers must
+// hold mu.
 func (e *endpoint) membership(id members.ID) Membership {
 	switch {
 	case e.removed[id]:
@@ -158,7 +161,7 @@ func (e *endpoint) membership(id members.ID) Membership {
 	return Unknown
 }
 
-// connect makes the others the peers of the transport.
+// connect sets the peers of the transport.
 func (e *endpoint) connect(others ...*endpoint) {
 	var list []members.Member
 	for _, o := range others {
@@ -167,7 +170,7 @@ func (e *endpoint) connect(others ...*endpoint) {
 	e.SetPeers(list)
 }
 
-// await polls until done, and fails the test when that takes too long.
+// await polls until done returns true. It fails the test after patience.
 func (e *endpoint) await(what string, done func() bool) {
 	e.t.Helper()
 	for deadline := time.Now().Add(patience); !done(); <-time.After(time.Millisecond) {
@@ -177,6 +180,7 @@ func (e *endpoint) await(what string, done func() bool) {
 	}
 }
 
+// message returns an append of one entry, from member 1. index is that of the entry before it.
 func message(to members.ID, index uint64, data []byte) *raftpb.Message {
 	return &raftpb.Message{
 		Type: raftpb.MsgApp.Enum(), To: (*uint64)(&to), From: new(uint64(1)),
@@ -185,14 +189,15 @@ func message(to members.ID, index uint64, data []byte) *raftpb.Message {
 	}
 }
 
-// snapshotMessage announces a snapshot.
+// snapshotMessage returns a message that announces a snapshot.
 func snapshotMessage(to members.ID) *raftpb.Message {
 	return &raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), To: (*uint64)(&to), From: new(uint64(1)), Term: new(uint64(1)), Snapshot: &raftpb.Snapshot{},
 	}
 }
 
-// deliver sends messages until one arrives. Those that are sent before the stream is open may get lost.
+// deliver sends messages until one arrives, and then waits until no more arrive. Messages that are sent before the stream is
+// open may be lost.
 func (e *endpoint) deliver(to *endpoint) {
 	e.t.Helper()
 	e.await("a message to arrive", func() bool {

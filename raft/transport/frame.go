@@ -13,73 +13,75 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// A frame is the length of a message, in headSize bytes, and the message. An idle stream carries empty frames.
-const headSize = 4
+// A frame consists of a header of headerSize bytes, which holds the length of a message, and the message. An idle stream
+// carries empty frames.
+const headerSize = 4
 
-// maxKept bounds the memory for encoded frames that is kept for the next ones, in bytes.
-const maxKept = 1 << 20
+// maxKeptBuffer is the size of the largest buffer, in bytes, that is kept for the next frames.
+const maxKeptBuffer = 1 << 20
 
-// errFrame says that the bytes of a stream are no frame, or none that this member accepts.
-var errFrame = errors.New("transport: a frame that is no message")
+// errFrame is returned for bytes that are not a frame, and for a frame that is longer than this member accepts.
+var errFrame = errors.New("transport: invalid frame")
 
-// appendFrame appends the frame of a message, and returns the size of the message's encoding.
+// appendFrame appends the frame of a message to b. It also returns the size of the encoded message, without the header.
 func appendFrame(b []byte, m *raftpb.Message) ([]byte, int, error) {
 	at := len(b)
 	b, err := proto.MarshalOptions{}.MarshalAppend(append(b, 0, 0, 0, 0), m)
 	if err != nil {
 		return b, 0, err
 	}
-	size := len(b) - at - headSize
+	size := len(b) - at - headerSize
 	binary.BigEndian.PutUint32(b[at:], uint32(size))
 	return b, size, nil
 }
 
-// frameReader reads framed messages. A message shares no memory with the bytes it was decoded from, so these are
-// overwritten by the next frame.
+// frameReader reads framed messages. Its buffers are used again for the next frame: a decoded message shares no memory
+// with them.
 type frameReader struct {
 	in    *bufio.Reader
 	limit int    // the longest message, in bytes
-	buf   []byte // for frames that are longer than the buffer of in
-	// longFrame has room for one. A reader of a very long frame puts an element in and takes it out afterwards, so
-	// that one such frame is read at a time.
-	longFrame chan struct{}
+	buf   []byte // used by readLong
+	// hugeFrames is a semaphore of size one. All streams of a Transport share it, so that only one huge frame is read at
+	// a time.
+	hugeFrames chan struct{}
 }
 
 // newFrameReader returns a reader that refuses messages of more than limit bytes.
 func newFrameReader(in io.Reader, limit int) *frameReader {
-	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: limit, longFrame: make(chan struct{}, 1)}
+	return &frameReader{in: bufio.NewReaderSize(in, 64<<10), limit: limit, hugeFrames: make(chan struct{}, 1)}
 }
 
-// next waits for a frame, and returns its message and the size of that. The message of an empty frame is nil.
+// next waits for a frame. It returns the message and its encoded size. The message of an empty frame is nil.
 func (r *frameReader) next() (*raftpb.Message, int, error) {
-	head, err := r.peek(headSize)
+	head, err := r.peek(headerSize)
 	if err != nil {
 		return nil, 0, err
 	}
 	size := binary.BigEndian.Uint32(head)
-	r.skip(headSize)
+	r.skip(headerSize)
 	if size == 0 {
 		return nil, 0, nil
 	}
 	if uint64(size) > uint64(r.limit) {
-		return nil, 0, fmt.Errorf("%w: %d bytes, and this member takes %d: is --max-request-bytes the same on all members?", errFrame, size, r.limit)
+		return nil, 0, fmt.Errorf("%w: the message has %d bytes, but this member accepts at most %d: "+
+			"is --max-request-bytes the same on all members?", errFrame, size, r.limit)
 	}
-	m, err := r.message(int(size))
+	m, err := r.readMessage(int(size))
 	return m, int(size), err
 }
 
 // ready reports whether the next frame has arrived, so that next would not wait.
 func (r *frameReader) ready() bool {
 	have := r.in.Buffered()
-	if have < headSize {
+	if have < headerSize {
 		return false
 	}
-	head, err := r.in.Peek(headSize)
-	return err == nil && uint64(have) >= headSize+uint64(binary.BigEndian.Uint32(head))
+	head, err := r.in.Peek(headerSize)
+	return err == nil && uint64(have) >= headerSize+uint64(binary.BigEndian.Uint32(head))
 }
 
-func (r *frameReader) message(size int) (*raftpb.Message, error) {
-	data, err := r.bytes(size)
+func (r *frameReader) readMessage(size int) (*raftpb.Message, error) {
+	data, err := r.readBytes(size)
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +92,13 @@ func (r *frameReader) message(size int) (*raftpb.Message, error) {
 	return m, nil
 }
 
-// bytes reads size bytes. They are valid until the next call.
-func (r *frameReader) bytes(size int) ([]byte, error) {
+// readBytes reads size bytes. The result is valid until the next call.
+func (r *frameReader) readBytes(size int) ([]byte, error) {
 	switch {
 	case size > maxPreallocated:
-		return r.veryLong(size)
+		return r.readHuge(size)
 	case size > r.in.Size():
-		return r.long(size)
+		return r.readLong(size)
 	}
 	data, err := r.peek(size)
 	if err == nil {
@@ -105,43 +107,44 @@ func (r *frameReader) bytes(size int) ([]byte, error) {
 	return data, err
 }
 
-// maxPreallocated is the size up to which memory is allocated before a frame has arrived, in bytes. The length of a longer
-// frame may be a lie, so its memory grows as it arrives.
+// maxPreallocated is the largest size, in bytes, for which memory is allocated before the frame has arrived. A longer frame
+// is called huge. Its header may be wrong, so its memory grows as its bytes arrive.
 const maxPreallocated = 4 << 20
 
-// long reads a frame that is longer than the buffer of in.
-func (r *frameReader) long(size int) ([]byte, error) {
+// readLong reads a message that is longer than the buffer of in, but not huge.
+func (r *frameReader) readLong(size int) ([]byte, error) {
 	data := r.buf
 	if cap(data) < size {
 		data = make([]byte, size)
 	}
-	if cap(data) <= maxKept {
+	if cap(data) <= maxKeptBuffer {
 		r.buf = data
 	}
 	_, err := io.ReadFull(r.in, data[:size])
 	return data[:size], err
 }
 
-// A very long frame is rare, and takes twice its size of memory. So the streams read one at a time, and it must arrive at a
-// rate that lets the others have their turn.
+// A huge frame is rare, and reading one takes memory of twice its size. So only one stream at a time reads a huge frame. A
+// slow peer must not keep the other streams waiting: a huge frame must arrive within hugeTimeout, and one second more for
+// each minHugeRate bytes.
 const (
-	minLongRate = 1 << 20 // bytes a second
-	longTimeout = 2 * StreamTimeout
+	minHugeRate = 1 << 20 // bytes a second
+	hugeTimeout = 2 * StreamTimeout
 )
 
 var errSlow = errors.New("transport: the peer sends too slowly")
 
-// veryLong reads a frame that is longer than maxPreallocated.
-func (r *frameReader) veryLong(size int) ([]byte, error) {
-	timeout := time.NewTimer(longTimeout)
+// readHuge reads a message that is longer than maxPreallocated. It waits for hugeFrames first.
+func (r *frameReader) readHuge(size int) ([]byte, error) {
+	timeout := time.NewTimer(hugeTimeout)
 	defer timeout.Stop()
 	select {
-	case r.longFrame <- struct{}{}:
-		defer func() { <-r.longFrame }()
+	case r.hugeFrames <- struct{}{}:
+		defer func() { <-r.hugeFrames }()
 	case <-timeout.C:
-		return nil, fmt.Errorf("%w: another long message takes too long", errSlow)
+		return nil, fmt.Errorf("%w: waited too long for the message of another peer", errSlow)
 	}
-	end := time.Now().Add(longTimeout + time.Duration(size/minLongRate)*time.Second)
+	end := time.Now().Add(hugeTimeout + time.Duration(size/minHugeRate)*time.Second)
 	data := make([]byte, 0, maxPreallocated)
 	for len(data) < size {
 		if len(data) == cap(data) {
@@ -149,7 +152,7 @@ func (r *frameReader) veryLong(size int) ([]byte, error) {
 		}
 		n, err := io.ReadAtLeast(r.in, data[len(data):min(size, cap(data))], 1)
 		if data = data[:len(data)+n]; err != nil && len(data) < size {
-			return nil, withinFrame(err)
+			return nil, unexpectedEOF(err)
 		}
 		if time.Now().After(end) {
 			return nil, errSlow
@@ -158,22 +161,22 @@ func (r *frameReader) veryLong(size int) ([]byte, error) {
 	return data, nil
 }
 
-// withinFrame turns the end of a stream within a frame into an error of its own.
-func withinFrame(err error) error {
+// unexpectedEOF replaces io.EOF by io.ErrUnexpectedEOF. It is for errors in the middle of a frame.
+func unexpectedEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// peek waits for n bytes, which must fit into the buffer of in.
+// peek waits for n bytes and returns them without consuming them. They must fit into the buffer of in.
 func (r *frameReader) peek(n int) ([]byte, error) {
 	b, err := r.in.Peek(n)
 	if len(b) > 0 {
-		err = withinFrame(err)
+		err = unexpectedEOF(err)
 	}
 	return b, err
 }
 
-// skip drops bytes that peek has returned.
+// skip consumes n bytes that peek has returned.
 func (r *frameReader) skip(n int) { _, _ = r.in.Discard(n) }

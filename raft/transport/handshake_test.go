@@ -14,8 +14,8 @@ import (
 	"pando/stats"
 )
 
-// TestFoundings connects members whose founding IDs are the same, different, or not known.
-func TestFoundings(t *testing.T) {
+// TestFoundingIDs connects members whose founding IDs are equal, different, or not known.
+func TestFoundingIDs(t *testing.T) {
 	connect := func(t *testing.T, one, two uint64) (a, b *endpoint) {
 		a, b = newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 		a.founding.Store(one)
@@ -56,7 +56,7 @@ func TestFoundings(t *testing.T) {
 		a.connect(b)
 		a.await("some attempts", func() bool { return a.lost.Load() > 2 })
 		if !b.LastReceived(1).IsZero() {
-			t.Error("a member of another founding has a stream")
+			t.Error("a member with another founding ID has a stream")
 		}
 		text := logged.All()[0].ContextMap()["error"].(string)
 		for _, want := range []string{"data directory of member 2", members.ID(77).String(), members.ID(88).String(), "earlier cluster"} {
@@ -65,7 +65,7 @@ func TestFoundings(t *testing.T) {
 			}
 		}
 	})
-	t.Run("different, learned later", func(t *testing.T) {
+	t.Run("different, but not known at first", func(t *testing.T) {
 		a, b := connect(t, 77, 0)
 		a.connect(b)
 		b.connect(a)
@@ -77,15 +77,17 @@ func TestFoundings(t *testing.T) {
 	})
 }
 
-// TestMismatchIsExplained connects to a member of another cluster, and to another member. The log must say once which one
-// it is, which one was expected, and what to do.
+// TestMismatchIsExplained connects to a member of another cluster, and to another member. The log must say which member it
+// is, which one was expected, and what to do. It must not say so with each attempt.
 func TestMismatchIsExplained(t *testing.T) {
 	for name, test := range map[string]struct {
 		tune  func(*Config)
 		wants []string
 	}{
-		"another cluster": {func(c *Config) { c.Cluster = 8 }, []string{"is of cluster 8", "says cluster 7", "--initial-cluster-token", "new in place of existing", "delete its data directory"}},
-		"another member":  {func(c *Config) { c.Self = 3 }, []string{"member 3 listens at this URL, not member 2"}},
+		"another cluster": {func(c *Config) { c.Cluster = 8 }, []string{
+			"is of cluster 8", "says cluster 7", "--initial-cluster-token", "new in place of existing", "delete its data directory",
+		}},
+		"another member": {func(c *Config) { c.Self = 3 }, []string{"member 3 listens at this URL, not member 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, logged := observer.New(zapcore.WarnLevel)
@@ -95,7 +97,7 @@ func TestMismatchIsExplained(t *testing.T) {
 			a.await("some attempts", func() bool { return a.lost.Load() > 8 })
 			lines := logged.FilterMessage("the peer refuses this member; trying again").All()
 			if len(lines) == 0 || time.Since(start) < 2*time.Second && len(lines) > 2 {
-				t.Fatalf("%d lines in %v", len(lines), time.Since(start))
+				t.Fatalf("logged %d lines in %v", len(lines), time.Since(start))
 			}
 			text := lines[0].ContextMap()["error"].(string)
 			for _, want := range test.wants {
@@ -107,7 +109,7 @@ func TestMismatchIsExplained(t *testing.T) {
 	}
 }
 
-// TestRequestLogReport asks members about their logs.
+// TestRequestLogReport requests reports from a peer, from a member that is no peer, and from another server at a peer's URL.
 func TestRequestLogReport(t *testing.T) {
 	a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 	a.connect(b)
@@ -135,7 +137,7 @@ func TestLevels(t *testing.T) {
 		a.deliver(b)
 		b.deliver(a)
 		if got := []uint64{a.FeatureLevelOf(2), b.FeatureLevelOf(1), b.FeatureLevelOf(3)}; got[0] != 1 || got[1] != 2 || got[2] != 0 {
-			t.Errorf("announced are %d", got)
+			t.Errorf("announced levels are %d, want [1 2 0]", got)
 		}
 	})
 	t.Run("a program without levels", func(t *testing.T) {
@@ -143,11 +145,11 @@ func TestLevels(t *testing.T) {
 		b.openStream(t)
 		b.await("the stream", func() bool { return !b.LastReceived(1).IsZero() })
 		if got := b.FeatureLevelOf(1); got != 0 {
-			t.Errorf("level %d", got)
+			t.Errorf("announced level is %d, want 0", got)
 		}
 		b.level.Store(1)
 		if _, resp := b.dial(t); resp.StatusCode != http.StatusConflict {
-			t.Errorf("at level 1 it is answered %s", resp.Status)
+			t.Errorf("a cluster of level 1 responds %s, want 409", resp.Status)
 		}
 	})
 	t.Run("below the cluster's", func(t *testing.T) {
@@ -161,7 +163,9 @@ func TestLevels(t *testing.T) {
 			t.Error("one of the two has a stream to the other")
 		}
 		text := logged.All()[0].ContextMap()["error"].(string)
-		for _, want := range []string{"the cluster is at feature level 2", "member 1 runs Pando " + stats.Version, "levels up to 1", "Upgrade that member"} {
+		for _, want := range []string{
+			"the cluster is at feature level 2", "member 1 runs Pando " + stats.Version, "levels up to 1", "Upgrade that member",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q does not say %q", text, want)
 			}
@@ -182,12 +186,12 @@ func TestLevels(t *testing.T) {
 // TestProtocols compares the ranges of peer protocols that two members announce.
 func TestProtocols(t *testing.T) {
 	for name, test := range map[string]struct {
-		single, both string // the headers
+		single, both string // the headers headerProtocol and headerProtocols
 		want         protocolRange
-		ok           bool // it overlaps with what this program serves
+		ok           bool // whether it overlaps servedProtocols
 	}{
-		"this program":         {"2", "2-2", served, true},
-		"without a range":      {"2", "", served, true},
+		"this program":         {"2", "2-2", servedProtocols, true},
+		"without a range":      {"2", "", servedProtocols, true},
 		"a later one":          {"2", "2-5", protocolRange{2, 5}, true},
 		"a range above":        {"3", "3-4", protocolRange{3, 4}, false},
 		"a range below":        {"1", "", protocolRange{1, 1}, false},
@@ -203,12 +207,12 @@ func TestProtocols(t *testing.T) {
 					h.Set(header, value)
 				}
 			}
-			if got := readProtocols(h); got != test.want || got.overlaps(served) != test.ok {
-				t.Errorf("got %v, overlaps: %v", got, got.overlaps(served))
+			if got := readProtocols(h); got != test.want || got.overlaps(servedProtocols) != test.ok {
+				t.Errorf("got %v, overlaps: %v", got, got.overlaps(servedProtocols))
 			}
 		})
 	}
-	t.Run("a refusal says both", func(t *testing.T) {
+	t.Run("a refusal names both ranges", func(t *testing.T) {
 		a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 		core, logged := observer.New(zapcore.WarnLevel)
 		a.Logger, a.protocols = zap.New(core), protocolRange{7, 9}

@@ -8,7 +8,7 @@ import (
 	"pando/members"
 )
 
-// TestStreamClosed ends both streams of a member. Only the end of the last one is reported.
+// TestStreamClosed ends both streams of a member. StreamClosed must be called only after the second.
 func TestStreamClosed(t *testing.T) {
 	var reports atomic.Int64
 	b := newEndpoint(t, 2, func(c *Config) { c.StreamClosed = func(members.ID) { reports.Add(1) } })
@@ -22,7 +22,7 @@ func TestStreamClosed(t *testing.T) {
 			if err := conn.CloseWrite(); err != nil {
 				t.Error(err)
 			}
-			// The transport closes its end when it has read all.
+			// The transport closes its end after it has read everything.
 			if n, err := io.Copy(io.Discard, conn); n > 0 || err != nil {
 				t.Errorf("%d bytes were sent back: %v", n, err)
 			}

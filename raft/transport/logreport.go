@@ -20,21 +20,21 @@ type LogReport struct {
 	// Committed and Last are the indexes of its last committed and of its last entry.
 	Committed uint64 `json:"committed"`
 	Last      uint64 `json:"last"`
-	// EntryTerm is the term of the entry in question; zero if the member does not have the entry, or not in memory.
+	// EntryTerm is the term of the requested entry. It is zero if the member does not have this entry in memory.
 	EntryTerm uint64 `json:"entryTerm"`
-	// Match is the index up to which the asking member has acknowledged entries to this one, if this one leads.
+	// Match is the index of the last entry that the asking member has acknowledged. It is set by a leader only.
 	Match uint64 `json:"match"`
 }
 
 const (
-	headerIndex  = "X-Pando-Index" // of the entry in question
-	maxLogReport = 4 << 10         // bytes of an answer
+	headerIndex  = "X-Pando-Index" // the index of the requested entry
+	maxLogReport = 4 << 10         // the largest response, in bytes
 )
 
 var errNoPeer = errors.New("transport: no such peer")
 
-// RequestLogReport asks a member about its log and the entry with that index. The request goes to the member's own URL.
-// A message on a stream may come from anybody who can reach the peer port; this answer comes from the server at that URL.
+// RequestLogReport requests a report about a member's log and about the entry with that index. Any process that can reach
+// the peer port can open a stream and send messages; the report is requested at the member's own URL.
 func (t *Transport) RequestLogReport(ctx context.Context, id members.ID, index uint64) (LogReport, error) {
 	var report LogReport
 	t.mu.Lock()
@@ -53,7 +53,7 @@ func (t *Transport) RequestLogReport(ctx context.Context, id members.ID, index u
 		return report, err
 	}
 	if resp.StatusCode != http.StatusOK || !p.isFromPeer(resp) {
-		if err := p.outcome(resp); err != nil {
+		if err := p.checkResponse(resp); err != nil {
 			return report, err
 		}
 		return report, fmt.Errorf("%w: %s", errNoPeer, id)
@@ -71,7 +71,7 @@ func (t *Transport) serveLogReport(w http.ResponseWriter, r *http.Request) {
 	}
 	index, err := strconv.ParseUint(r.Header.Get(headerIndex), 10, 64)
 	if err != nil {
-		http.Error(w, "the request does not say which entry it is about", http.StatusBadRequest)
+		http.Error(w, "the header "+headerIndex+" is missing or not a number", http.StatusBadRequest)
 		return
 	}
 	report, err := t.LogReport(r.Context(), peer.from, index)
@@ -79,5 +79,5 @@ func (t *Transport) serveLogReport(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(report) // an error says that the client has gone
+	_ = json.NewEncoder(w).Encode(report) // fails only if the client is gone
 }

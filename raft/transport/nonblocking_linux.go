@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nonblockingWriter writes to a connection what the kernel takes at once. One goroutine at a time may use it, and no
-// other may write to the connection meanwhile: write would wait for that.
+// nonblockingWriter writes to a connection as many bytes as the kernel takes at once. Only one goroutine at a time may use
+// it. No other goroutine may write to the connection meanwhile, because write would block until that write has ended.
 type nonblockingWriter struct {
 	raw syscall.RawConn
-	try func(fd uintptr) bool // the method tryOnce, bound once: a write allocates nothing
+	try func(fd uintptr) bool // the method value w.tryOnce, kept so that write does not allocate
 
 	// The arguments and results of tryOnce.
 	p   []byte
@@ -19,7 +19,7 @@ type nonblockingWriter struct {
 	err error
 }
 
-// newNonblockingWriter returns nil for a connection whose bytes are not written to the kernel as they are, as with TLS.
+// newNonblockingWriter returns nil for a connection that does not give access to its socket, such as a TLS connection.
 func newNonblockingWriter(conn net.Conn) *nonblockingWriter {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -34,7 +34,7 @@ func newNonblockingWriter(conn net.Conn) *nonblockingWriter {
 	return w
 }
 
-// write returns how many bytes of p the kernel has taken. That may be none.
+// write returns how many bytes of p the kernel has taken, possibly zero.
 func (w *nonblockingWriter) write(p []byte) (int, error) {
 	w.p, w.n, w.err = p, 0, nil
 	err := w.raw.Write(w.try)
@@ -45,7 +45,8 @@ func (w *nonblockingWriter) write(p []byte) (int, error) {
 	return w.n, w.err
 }
 
-// tryOnce is called by RawConn.Write, which waits for the connection to become writable if it returns false.
+// tryOnce is the callback of RawConn.Write. It always returns true: after false, RawConn.Write would wait until the
+// connection is writable.
 func (w *nonblockingWriter) tryOnce(fd uintptr) bool {
 	for {
 		n, err := unix.Write(int(fd), w.p)

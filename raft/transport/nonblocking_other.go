@@ -4,7 +4,7 @@ package transport
 
 import "net"
 
-// nonblockingWriter exists on Linux only. Elsewhere the goroutine of each peer writes all messages.
+// nonblockingWriter is implemented on Linux only. On other systems the goroutine of each peer writes all messages.
 type nonblockingWriter struct{}
 
 func newNonblockingWriter(net.Conn) *nonblockingWriter { return nil }

@@ -16,15 +16,15 @@ import (
 	"pando/raft/pace"
 )
 
-// The pause between attempts to connect to a peer is doubled from minPause to maxPause. Each is varied at random, so that
-// the members don't retry in step.
+// The pause between two attempts to connect to a peer doubles from minPause to maxPause. A random factor keeps the members
+// from retrying at the same time.
 const (
 	minPause = 20 * time.Millisecond
 	maxPause = time.Second
 )
 
-// stableAfter is how long a stream must have lasted for its end to be logged at once again. A peer that accepts streams
-// and closes them soon is logged less and less often.
+// A stream is stable if it has lasted for stableAfter. The end of a stable stream is logged at once. If a peer accepts
+// streams and closes them early, the pauses between log lines grow.
 const stableAfter = time.Minute
 
 // peer keeps a stream open to one member, and sends snapshots to it.
@@ -32,16 +32,16 @@ type peer struct {
 	t        *Transport
 	id       members.ID
 	sender   *sender
-	ctx      context.Context // done when the peer is removed, or the transport closed
+	ctx      context.Context // done when the peer is removed or the transport is closed
 	stop     context.CancelFunc
 	log      *zap.Logger
 	retryNow chan struct{} // has room for one; ends the pause between attempts
 
-	mu      sync.Mutex
-	urls    []string
-	nextURL int          // index, modulo the number of URLs
-	theirs  announcement // of the peer, when it accepted the last stream
-	stream  io.Closer    // the last stream, which may have ended; nil before the first
+	mu               sync.Mutex
+	urls             []string
+	nextURL          int          // counts calls of url; the index in urls is the remainder
+	stream           io.Closer    // the latest stream to the peer, open or closed; nil before the first
+	lastAnnouncement announcement // from the peer's response to the request for stream
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
@@ -63,7 +63,7 @@ func (p *peer) allURLs() []string {
 	return p.urls
 }
 
-// url returns a path at one of the peer's URLs, at another one each time. It is empty if the peer has no URL.
+// url joins a path to one of the peer's URLs, and takes the next URL with each call. It returns "" if the peer has no URL.
 func (p *peer) url(path string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +74,7 @@ func (p *peer) url(path string) string {
 	return p.urls[p.nextURL%len(p.urls)] + path
 }
 
-// retry ends the pause between two attempts to connect.
+// retry makes run connect now instead of waiting for the end of the pause.
 func (p *peer) retry() {
 	select {
 	case p.retryNow <- struct{}{}:
@@ -82,7 +82,7 @@ func (p *peer) retry() {
 	}
 }
 
-// run connects to the peer, and connects again whenever the stream ends, until the peer is stopped.
+// run opens a stream to the peer, and opens another one whenever the stream ends, until the peer is stopped.
 func (p *peer) run() {
 	pause := minPause
 	var logged pace.Pace
@@ -115,18 +115,18 @@ func (p *peer) run() {
 
 // logFailure logs why there is no stream to the peer.
 func (p *peer) logFailure(err error) {
-	text := "peer not reachable; trying again"
+	text := "no stream to the peer; trying again"
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):
 		text = "the peer refuses this member; trying again"
 	case errors.Is(err, errIncompatible):
-		text = "the peer does not fit this cluster; trying again"
+		text = "the peer is incompatible; trying again"
 	}
 	p.log.Warn(text, zap.Strings("peer-urls", p.allURLs()), zap.Error(err))
 }
 
-// runStream opens a stream, and returns why it could not be opened, or why it has ended.
+// runStream opens a stream and writes to it until it ends. It returns the error that prevented or ended the stream.
 func (p *peer) runStream() error {
 	conn, direct, err := p.connect()
 	if err != nil {
@@ -138,23 +138,23 @@ func (p *peer) runStream() error {
 	return p.sender.run()
 }
 
-// setStream records the stream to the peer, and what the peer announced when it accepted it.
-func (p *peer) setStream(stream io.Closer, theirs announcement) {
+// setStream records a new stream to the peer, and the announcement in the peer's response.
+func (p *peer) setStream(stream io.Closer, a announcement) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stream, p.theirs = stream, theirs
+	p.stream, p.lastAnnouncement = stream, a
 }
 
-// recheck closes the stream if the peer no longer fits this cluster.
+// recheck closes the stream if the peer is no longer compatible.
 func (p *peer) recheck() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stream != nil && p.t.checkCompatible(p.theirs) != nil {
+	if p.stream != nil && p.t.checkCompatible(p.lastAnnouncement) != nil {
 		_ = p.stream.Close()
 	}
 }
 
-// request makes a request to the peer, with a body of size bytes.
+// request returns a new request to the peer, with a body of size bytes.
 func (p *peer) request(ctx context.Context, path string, body io.Reader, size int64) (*http.Request, error) {
 	url := p.url(path)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)

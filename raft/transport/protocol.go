@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// protocolRange is the versions of the peer protocol that a program serves: of the framing, and of how the messages are
-// used. Two members speak the highest version that both serve.
+// protocolRange is a range of versions of the peer protocol. The version covers the framing and the use of the messages.
+// Two members speak the highest version that both serve.
 type protocolRange struct {
 	lowest, highest int
 }
 
-// served is what this program serves. Protocol 1 was never released.
-var served = protocolRange{lowest: 2, highest: 2}
+// servedProtocols are the versions that this program serves. Version 1 was never released.
+var servedProtocols = protocolRange{lowest: 2, highest: 2}
 
 func (r protocolRange) String() string { return fmt.Sprintf("%d-%d", r.lowest, r.highest) }
 
@@ -22,7 +22,8 @@ func (r protocolRange) overlaps(other protocolRange) bool {
 	return r.lowest <= other.highest && other.lowest <= r.highest
 }
 
-// readProtocols reads the range that a member announces. What can't be read is a range that overlaps with no other.
+// readProtocols reads the range that a member announces. It returns the range 0-0, which overlaps no other, if the headers
+// are missing or malformed.
 func readProtocols(h http.Header) protocolRange {
 	lowest, highest, found := strings.Cut(h.Get(headerProtocols), "-")
 	if !found { // a program without feature levels serves one protocol

@@ -13,7 +13,7 @@ import (
 	"pando/members"
 )
 
-// Register adds the handlers of peer requests to the router of the peer URLs.
+// Register passes the handlers of peer requests, with their paths, to the router of the peer URLs.
 func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
 	handle(streamPath, t.serveStream)
 	handle(snapshotPath, t.serveSnapshot)
@@ -32,7 +32,7 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	defer t.tasks.Done()
 	conn, in, err := t.acceptStream(w)
 	if err != nil {
-		t.Logger.Debug("stream from a peer not taken", zap.Stringer("peer", peer.from), zap.Error(err))
+		t.Logger.Debug("could not accept a stream from a peer", zap.Stringer("peer", peer.from), zap.Error(err))
 		return
 	}
 	defer func() { _ = conn.Close() }()
@@ -42,16 +42,16 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	defer t.removeIncoming(peer.from, conn)
 	switch err := t.receiveAll(peer.from, newFrameReader(in, t.MaxMessage)); {
 	case errors.Is(err, errFrame):
-		t.logRejected("message from a peer not taken", peer.from, err)
+		t.logRejected("closed a stream after an invalid frame", peer.from, err)
 	case err != io.EOF:
 		t.Logger.Debug("stream from a peer ended", zap.Stringer("peer", peer.from), zap.Error(err))
 	}
 }
 
-// receiveAll hands on the messages of a stream, until it ends or its member is removed from the cluster.
+// receiveAll passes the messages of a stream to Receive, until the stream ends or its member is removed from the cluster.
 func (t *Transport) receiveAll(from members.ID, in *frameReader) error {
 	var messages []*raftpb.Message
-	in.longFrame = t.longFrame
+	in.hugeFrames = t.hugeFrames
 	for t.Membership(from) != Removed {
 		var err error
 		messages, err = t.readAvailable(from, in, messages[:0])
@@ -66,11 +66,11 @@ func (t *Transport) receiveAll(from members.ID, in *frameReader) error {
 			return err
 		}
 	}
-	return ErrRemoved // the answer to the member's next request says so
+	return ErrRemoved // the member itself learns it from the response to its next request
 }
 
-// readAvailable waits for a frame, and appends its message and those of all frames that have arrived by then, up to
-// maxFrames. It drops invalid messages and empty frames.
+// readAvailable waits for a frame. It appends the message of this frame and of all others that have arrived completely, up
+// to maxFrames messages. It drops invalid messages and empty frames.
 func (t *Transport) readAvailable(from members.ID, in *frameReader, messages []*raftpb.Message) ([]*raftpb.Message, error) {
 	for {
 		m, size, err := in.next()
@@ -91,7 +91,8 @@ func (t *Transport) readAvailable(from members.ID, in *frameReader, messages []*
 	}
 }
 
-// logRejected logs less and less often that something of a member was not accepted: the member sends it again and again.
+// logRejected logs that a frame or a snapshot from a member was not accepted. The member sends it again and again, so the
+// pauses between log lines grow.
 func (t *Transport) logRejected(what string, from members.ID, err error) {
 	t.mu.Lock()
 	due := t.rejected.Due(time.Now())

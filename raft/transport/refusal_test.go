@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestRefusals sends requests that are refused. Each must be answered at once, though its body has no end.
+// TestRefusals sends requests that are refused. Each must get its response at once, although its body has no end.
 func TestRefusals(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	b.remove(9)
@@ -20,7 +20,7 @@ func TestRefusals(t *testing.T) {
 		"cluster":   {"POST", "1", "2", "8", "2", http.StatusPreconditionFailed},
 		"member":    {"POST", "1", "3", "7", "2", http.StatusPreconditionFailed},
 		"no sender": {"POST", "", "2", "7", "2", http.StatusBadRequest},
-		"itself":    {"POST", "2", "2", "7", "2", http.StatusBadRequest},
+		"own ID":    {"POST", "2", "2", "7", "2", http.StatusBadRequest},
 		"removed":   {"POST", "9", "2", "7", "2", http.StatusGone},
 		"unknown":   {"POST", "99", "2", "7", "2", http.StatusForbidden},
 	} {
@@ -37,7 +37,7 @@ func TestRefusals(t *testing.T) {
 				req.Header.Set(headerCluster, test.cluster)
 				req.Header.Set(headerProtocol, test.protocol)
 				answer := make(chan int, 1)
-				// Unlike the client of NewClient, this one keeps its connections.
+				// Unlike the client of NewClient, this client keeps its connections.
 				client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 				defer client.CloseIdleConnections()
 				go func() {
@@ -56,14 +56,14 @@ func TestRefusals(t *testing.T) {
 						t.Errorf("status %d, want %d", got, test.want)
 					}
 				case <-time.After(StreamTimeout / 2):
-					t.Error("no answer before the end of the request")
+					t.Error("no response while the request has not ended")
 				}
 			})
 		}
 	}
 }
 
-// TestRemovedMember removes a member from the cluster. It must report its removal.
+// TestRemovedMember removes member 1 from the cluster. Its transport must call Removed, except in another cluster.
 func TestRemovedMember(t *testing.T) {
 	t.Run("before it connects", func(t *testing.T) {
 		a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)

@@ -14,12 +14,12 @@ import (
 // sender sends the messages for one peer. It queues them, encodes them into a buffer, and writes the buffer to the peer's
 // stream, while one is open.
 //
-// Two kinds of goroutines write. send is called by the raft core and must not block: it writes what the kernel takes
-// at once, which spares a message the hand-over to another goroutine. run belongs to the peer's own goroutine, and
-// writes what send could not; it may block.
+// Two goroutines write. The raft core calls send, which must not block: it writes as many bytes as the kernel takes at
+// once, so that most messages need no other goroutine. The peer's own goroutine calls run, which may block: it writes the
+// rest.
 //
-// mu guards all fields but the buffer. stream and direct are changed by open and drop alone, which the goroutine of run
-// calls. The buffer has one owner at a time:
+// mu guards all fields except the buffer. Only open and drop change stream and direct, and only the peer's goroutine calls
+// them. The buffer has one owner at a time:
 //
 //	         send: something is left          run: begins to write
 //	  idle ──────────────────────► pending ─────────────────────► writing
@@ -28,23 +28,23 @@ import (
 //	   └──────────────────────────── run: everything is written ─────┘
 //
 //	idle     The queue and the buffer are empty. The holder of mu owns the buffer.
-//	pending  Messages are queued, or encoded bytes are left in the buffer; run was woken. The holder of mu owns the buffer.
+//	pending  The queue or the buffer is not empty, and run was woken. The holder of mu owns the buffer.
 //	writing  The field writing is set, and run owns the buffer without holding mu. send only adds to the queue.
 //
-// Bytes that are left in the buffer are written before the queue is encoded, so messages keep their order. While they
-// are left, send only adds to the queue. Without a stream, the sender stays pending until drop empties it.
+// The buffer is written before the queue is encoded, so messages keep their order. While the buffer is not empty, send only
+// adds to the queue. Without a stream, the sender stays pending until drop empties it.
 type sender struct {
-	to    members.ID
-	limit int // bytes that may be queued
-	sent  func(m *raftpb.Message, bytes int)
-	lost  func()        // reports that a message was dropped
-	wake  chan struct{} // has room for one; wakes run
+	to         members.ID
+	limit      int // bytes that may be queued
+	countSent  func(m *raftpb.Message, bytes int)
+	reportLoss func()        // reports that a message was dropped
+	wake       chan struct{} // has room for one; wakes run
 
 	mu        sync.Mutex
 	queue     []*raftpb.Message // not encoded yet
 	queued    int               // bytes, see MessageSize
 	stream    io.ReadWriteCloser
-	direct    *nonblockingWriter // of the stream; nil where every write may block
+	direct    *nonblockingWriter // writes to stream; nil if stream supports only blocking writes
 	err       error              // why the stream has ended
 	lastWrite time.Time
 	writing   bool
@@ -52,14 +52,14 @@ type sender struct {
 	buf buffer
 }
 
-// buffer holds messages on their way from the queue to the stream. Its memory is used again.
+// buffer holds messages on their way from the queue to the stream.
 type buffer struct {
 	messages []*raftpb.Message // to be encoded
 	encoded  []byte
-	left     []byte // the end of encoded, which is not written yet
+	left     []byte // the part of encoded that is not written yet
 }
 
-// Bounds of what is encoded and written at a time. They keep send short, and the buffer small.
+// Bounds of the messages that are encoded and written at a time. They keep calls of send short, and the buffer small.
 const (
 	maxFrames     = 64
 	maxFrameBytes = 1 << 20
@@ -68,35 +68,35 @@ const (
 // keepAlive is the interval at which an idle stream carries an empty frame.
 const keepAlive = time.Second
 
-// errEnded says that the peer has closed a stream.
+// errEnded is returned if the peer has closed the stream.
 var errEnded = errors.New("transport: the peer ended the stream")
 
 func newSender(to members.ID, limit int, sent func(*raftpb.Message, int), lost func()) *sender {
-	return &sender{to: to, limit: limit, sent: sent, lost: lost, wake: make(chan struct{}, 1)}
+	return &sender{to: to, limit: limit, countSent: sent, reportLoss: lost, wake: make(chan struct{}, 1)}
 }
 
-// send takes those of the messages that are for the peer, except snapshots. It writes them at once if the stream is up
-// and idle. Otherwise they are queued, or dropped if the queue is full. It never blocks.
+// send sends the messages whose To is the peer, except snapshots. It writes them at once if the stream is open and the
+// sender idle. Otherwise it queues them. It drops those that do not fit into the queue. It never blocks.
 func (s *sender) send(messages []*raftpb.Message) {
 	if !s.enqueueAndWrite(messages) {
-		s.lost()
+		s.reportLoss()
 	}
 }
 
-// enqueueAndWrite reports whether all messages for the peer were queued. It unlocks by defer: if a call panics, the raft
-// core must still be able to close the transport.
+// enqueueAndWrite reports whether all messages for the peer fitted into the queue. It unlocks by defer, so that the raft core
+// can still close the transport after a panic.
 func (s *sender) enqueueAndWrite(messages []*raftpb.Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.enqueue(messages)
-	if len(s.queue) > 0 && s.stream != nil && !s.writing { // run looks at the queue again when it has written
+	if len(s.queue) > 0 && s.stream != nil && !s.writing { // while writing is set, run checks the queue after its write
 		s.writeDirectly()
 	}
 	return all
 }
 
-// enqueue reports whether all messages for the peer were queued. A message that is larger than the limit is queued if
-// no other is. Callers must hold mu.
+// enqueue appends the messages for the peer to the queue, and reports whether all of them fitted. A message of any size fits
+// into an empty queue. Callers must hold mu.
 func (s *sender) enqueue(messages []*raftpb.Message) bool {
 	all := true
 	for _, m := range messages {
@@ -114,8 +114,8 @@ func (s *sender) enqueue(messages []*raftpb.Message) bool {
 	return all
 }
 
-// writeDirectly writes the queue as far as the kernel takes it at once, and leaves the rest to run. Callers must hold mu,
-// and run must not be writing.
+// writeDirectly encodes the queue and writes as many bytes as the kernel takes at once. It leaves the rest to run. Callers
+// must hold mu, and writing must not be set.
 func (s *sender) writeDirectly() {
 	small := len(s.queue) <= maxFrames && s.queued <= maxFrameBytes
 	if small && s.direct != nil && s.err == nil && len(s.buf.left) == 0 {
@@ -129,7 +129,7 @@ func (s *sender) writeDirectly() {
 	}
 }
 
-// tryWrite writes of the buffer what the kernel takes at once. Callers must hold mu.
+// tryWrite writes as many bytes of the buffer as the kernel takes at once. Callers must hold mu.
 func (s *sender) tryWrite() {
 	n, err := s.direct.write(s.buf.left)
 	s.buf.left, s.err = s.buf.left[n:], err
@@ -139,8 +139,8 @@ func (s *sender) tryWrite() {
 	s.buf.release()
 }
 
-// dequeue moves messages from the queue to the buffer, which must be empty: as many as are encoded at a time. Callers must
-// hold mu.
+// dequeue moves up to maxFrames messages of up to maxFrameBytes from the queue to the buffer, which must be empty. Callers
+// must hold mu.
 func (s *sender) dequeue() {
 	s.buf.messages = s.buf.messages[:0]
 	bytes := 0
@@ -168,21 +168,21 @@ func (s *sender) encode() error {
 		if b.encoded, size, err = appendFrame(b.encoded, m); err != nil {
 			return err
 		}
-		s.sent(m, size)
+		s.countSent(m, size)
 	}
 	clear(b.messages)
 	b.left = b.encoded
 	return nil
 }
 
-// release frees the memory of an empty buffer if that is large: few messages need so much.
+// release frees the memory of an empty buffer that is larger than maxKeptBuffer. Few messages need such a buffer.
 func (b *buffer) release() {
-	if len(b.left) == 0 && cap(b.encoded) > maxKept {
+	if len(b.left) == 0 && cap(b.encoded) > maxKeptBuffer {
 		b.encoded, b.left = nil, nil
 	}
 }
 
-// open makes the connection the peer's stream. direct is nil if every write to it may block. run must be called next.
+// open sets the stream to the peer. direct is nil if conn supports only blocking writes. run must be called next.
 func (s *sender) open(conn io.ReadWriteCloser, direct *nonblockingWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,11 +190,11 @@ func (s *sender) open(conn io.ReadWriteCloser, direct *nonblockingWriter) {
 	s.err, s.lastWrite, s.buf.left = nil, time.Now(), nil
 }
 
-// run writes what send leaves, and empty frames to an idle stream, until the stream ends. It returns the reason, and has
-// closed the stream then. drop must be called next.
+// run writes what send has left, and empty frames to an idle stream, until the stream ends. It closes the stream and returns
+// the error that ended it. drop must be called next.
 func (s *sender) run() error {
 	var watching sync.WaitGroup
-	watching.Go(s.watch)
+	watching.Go(s.awaitEnd)
 	defer watching.Wait()
 	defer func() { _ = s.stream.Close() }() // watch returns
 	idle := time.NewTimer(keepAlive)
@@ -211,19 +211,20 @@ func (s *sender) run() error {
 	}
 }
 
-// watch waits for the end of the stream, and has run return. The peer sends nothing on it.
-func (s *sender) watch() {
+// awaitEnd waits for the end of the stream, and makes run return. The peer sends nothing on the stream, so a read returns
+// only at its end.
+func (s *sender) awaitEnd() {
 	_, err := s.stream.Read(make([]byte, 1))
 	if err == nil || err == io.EOF {
 		err = errEnded
 	}
-	s.fail(err)
-	_ = s.stream.Close() // a write under way fails
+	s.setError(err)
+	_ = s.stream.Close() // makes a blocked write fail
 	s.wakeRun()
 }
 
-// fail records why the stream has ended. The first reason stays.
-func (s *sender) fail(err error) {
+// setError records the error that ended the stream. Only the first error counts.
+func (s *sender) setError(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
@@ -231,8 +232,8 @@ func (s *sender) fail(err error) {
 	}
 }
 
-// writeAll writes the buffer and the queue, and blocks until the connection has taken them. It returns why the stream has
-// ended, nil if it has not.
+// writeAll writes the buffer and the queue, and blocks until both are empty. It returns the error that ended the stream, or
+// nil.
 func (s *sender) writeAll() error {
 	for s.acquireBuffer() {
 		var err error
@@ -249,7 +250,7 @@ func (s *sender) writeAll() error {
 	return s.err
 }
 
-// acquireBuffer makes run the owner of the buffer if there is something to write.
+// acquireBuffer makes run the owner of the buffer and returns true, if there is something to write.
 func (s *sender) acquireBuffer() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -263,7 +264,8 @@ func (s *sender) acquireBuffer() bool {
 	return s.writing
 }
 
-// returnBuffer ends the ownership of run. After an error the buffer keeps what was not written, and drop reports it as lost.
+// returnBuffer ends run's ownership of the buffer. After an error it leaves the buffer as it is, so that drop reports the
+// loss.
 func (s *sender) returnBuffer(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,8 +280,8 @@ func (s *sender) returnBuffer(err error) {
 	s.buf.release()
 }
 
-// addKeepAlive puts an empty frame into the buffer if nothing was written for keepAlive and nothing is to be. It returns
-// when it must be called again. run calls it.
+// addKeepAlive puts an empty frame into the buffer if nothing was written for keepAlive and nothing is pending. It returns
+// the time after which run must call it again.
 func (s *sender) addKeepAlive() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,25 +289,25 @@ func (s *sender) addKeepAlive() time.Duration {
 		return keepAlive - silent
 	}
 	if len(s.buf.left) == 0 && len(s.queue) == 0 {
-		s.buf.encoded = append(s.buf.encoded[:0], make([]byte, headSize)...)
+		s.buf.encoded = append(s.buf.encoded[:0], make([]byte, headerSize)...)
 		s.buf.left = s.buf.encoded
 	}
 	return keepAlive
 }
 
-// drop forgets the stream, and drops and reports what was not written. On the next stream it would come late, and raft
-// sends again what it finds missing.
+// drop removes the stream, the queue and the buffer, and reports a loss if messages were not written. They are not kept for
+// the next stream: raft sends the missing entries again.
 func (s *sender) drop() {
 	s.mu.Lock()
 	dropped := len(s.queue) > 0 || len(s.buf.left) > 0
 	s.queue, s.queued, s.stream, s.direct, s.buf.left = nil, 0, nil, nil, nil
 	s.mu.Unlock()
 	if dropped {
-		s.lost()
+		s.reportLoss()
 	}
 }
 
-// wakeRun has run look at the buffer and the queue.
+// wakeRun makes run check the buffer and the queue.
 func (s *sender) wakeRun() {
 	select {
 	case s.wake <- struct{}{}:
@@ -313,13 +315,13 @@ func (s *sender) wakeRun() {
 	}
 }
 
-// What a message and an entry take up in memory beside the data, in bytes.
+// The memory of a message and of an entry without the data, in bytes.
 const (
 	messageOverhead = 512
 	entryOverhead   = 128
 )
 
-// MessageSize is about what a message takes up in memory, in bytes. Its encoding is shorter.
+// MessageSize estimates the memory that a message uses, in bytes. The encoded message is shorter.
 func MessageSize(m *raftpb.Message) int {
 	size := messageOverhead
 	for _, e := range m.GetEntries() {

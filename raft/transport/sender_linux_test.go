@@ -8,7 +8,7 @@ import (
 	"pando/members"
 )
 
-// TestSendWrites sends over an idle stream: the message is written when Send returns, and nothing was allocated.
+// TestSendWrites sends over an idle stream. Send must write the messages before it returns, and must not allocate.
 func TestSendWrites(t *testing.T) {
 	peer := newManualPeer(t)
 	a := newEndpoint(t, 1, nil)

@@ -17,7 +17,7 @@ import (
 	"pando/members"
 )
 
-// manualPeer accepts streams, and leaves reading from them to the test.
+// manualPeer accepts streams but does not read from them. The test does.
 type manualPeer struct {
 	server *httptest.Server
 	conns  chan net.Conn
@@ -46,7 +46,7 @@ func newManualPeer(t *testing.T) *manualPeer {
 	return p
 }
 
-// stream waits for the next stream.
+// stream waits for the next stream, and returns its connection.
 func (p *manualPeer) stream(t *testing.T) net.Conn {
 	t.Helper()
 	select {
@@ -62,7 +62,7 @@ func (p *manualPeer) stream(t *testing.T) net.Conn {
 	}
 }
 
-// smallBufferClient is a client whose connections have small buffers, and whose writes time out after timeout in place of
+// smallBufferClient returns a client whose connections have small buffers. Its writes time out after timeout instead of
 // StreamTimeout.
 func smallBufferClient(t *testing.T, timeout time.Duration) *http.Client {
 	client := NewClient(nil)
@@ -77,7 +77,7 @@ func smallBufferClient(t *testing.T, timeout time.Duration) *http.Client {
 	return client
 }
 
-// shortTimeoutConn replaces the deadlines of writes by earlier ones.
+// shortTimeoutConn replaces write deadlines by earlier ones.
 type shortTimeoutConn struct {
 	*net.TCPConn
 	timeout time.Duration
@@ -90,14 +90,14 @@ func (c *shortTimeoutConn) SetWriteDeadline(at time.Time) error {
 	return c.TCPConn.SetWriteDeadline(at)
 }
 
-// unwritten reports whether something was not written yet.
+// unwritten reports whether messages or bytes are still to be written.
 func (s *sender) unwritten() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.queue) > 0 || s.writing || len(s.buf.left) > 0
 }
 
-// idle reports whether a stream is up, and everything is written.
+// idle reports whether a stream is open and everything is written.
 func (s *sender) idle() bool {
 	s.mu.Lock()
 	up := s.stream != nil
@@ -105,8 +105,8 @@ func (s *sender) idle() bool {
 	return up && !s.unwritten()
 }
 
-// TestPeerThatDoesNotRead fills the connection to a peer. Sending does not block, and all messages arrive in order once
-// the peer reads.
+// TestPeerThatDoesNotRead fills the connection to a peer. Send must not block, and all messages must arrive in order after
+// the peer begins to read.
 func TestPeerThatDoesNotRead(t *testing.T) {
 	peer := newManualPeer(t)
 	a := newEndpoint(t, 1, func(c *Config) { c.Client = smallBufferClient(t, patience) })
@@ -150,7 +150,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestPeerThatNeverReads gives up the stream of a peer that reads nothing, and opens another one.
+// TestPeerThatNeverReads sends to a peer that reads nothing. The sender must close the stream and open another one.
 func TestPeerThatNeverReads(t *testing.T) {
 	peer := newManualPeer(t)
 	a := newEndpoint(t, 1, func(c *Config) { c.Client = smallBufferClient(t, 50*time.Millisecond) })
@@ -170,7 +170,8 @@ func TestPeerThatNeverReads(t *testing.T) {
 	}
 }
 
-// TestOldDeadline writes by the peer's goroutine, which sets a deadline, and then by Send, when the deadline has passed.
+// TestOldDeadline makes the peer's goroutine write, which sets a deadline. After that deadline has passed, Send must still be
+// able to write.
 func TestOldDeadline(t *testing.T) {
 	const timeout = 500 * time.Millisecond
 	peer := newManualPeer(t)
@@ -183,7 +184,7 @@ func TestOldDeadline(t *testing.T) {
 	for i := range uint64(3) {
 		m, err := nextMessage(in)
 		if err != nil || m.GetIndex() != i {
-			t.Fatalf("in place of message %d arrived %v, %v", i, m, err)
+			t.Fatalf("got %v, %v; want message %d", m, err, i)
 		}
 		if i == 1 {
 			a.await("everything to be written", sender.idle)
@@ -196,8 +197,8 @@ func TestOldDeadline(t *testing.T) {
 	}
 }
 
-// TestPartialWrites sends messages of many sizes over a connection that takes large ones in parts. Some are sent together,
-// some are too large to be written by Send.
+// TestPartialWrites sends messages of many sizes over a connection with small buffers. Send can write the large ones only in
+// part, or not at all. All must arrive unchanged.
 func TestPartialWrites(t *testing.T) {
 	a, b := newEndpoint(t, 1, func(c *Config) { c.Client = smallBufferClient(t, patience) }), newEndpoint(t, 2, nil)
 	a.connect(b)
@@ -211,7 +212,7 @@ func TestPartialWrites(t *testing.T) {
 		}
 	}
 	if parts == 0 {
-		t.Error("the connection has taken each message at once")
+		t.Error("Send has written each message completely; the test needs smaller buffers")
 	}
 	for i, size := range sizes {
 		expect(t, b.received, uint64(i), string(sample(uint64(i), size)))
@@ -228,7 +229,7 @@ func TestBlockingWrites(t *testing.T) {
 	for i := range uint64(count) {
 		batch = append(batch, message(2, i, sample(i, int(i)*100)))
 	}
-	s.send(batch[:2]) // before there is a stream
+	s.send(batch[:2]) // before the stream is open
 	ended := make(chan error, 1)
 	s.open(near, nil)
 	go func() { ended <- s.run() }()
@@ -268,7 +269,7 @@ func TestBlockingWrites(t *testing.T) {
 	}
 }
 
-// TestStreamEndsWhileWriting closes a stream in the middle of a message.
+// TestStreamEndsWhileWriting closes a stream in the middle of a message. The sender must report the loss.
 func TestStreamEndsWhileWriting(t *testing.T) {
 	near, far := net.Pipe()
 	var lost atomic.Int64
@@ -297,7 +298,7 @@ func TestStreamEndsWhileWriting(t *testing.T) {
 	}
 }
 
-// TestIdleStreamEnds closes the receiving end of an idle stream. The sender must report it at once.
+// TestIdleStreamEnds closes the receiving end of an idle stream. The sender must report the end at once.
 func TestIdleStreamEnds(t *testing.T) {
 	peer := newManualPeer(t)
 	a := newEndpoint(t, 1, nil)

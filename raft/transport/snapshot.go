@@ -17,12 +17,12 @@ import (
 // maxSnapshotMessage bounds the message that announces a snapshot, in bytes. It holds a position and the members' IDs.
 const maxSnapshotMessage = 1 << 20
 
-// sendSnapshot sends the message with the content that it announces, and reports how that ended.
+// sendSnapshot sends a snapshot, which is the message followed by its content, and reports the outcome to SnapshotSent.
 func (p *peer) sendSnapshot(m *raftpb.Message) {
 	err := p.trySendSnapshot(m)
 	if err != nil {
-		p.log.Warn("snapshot not sent; trying again", zap.Error(err))
-		// Raft sends another snapshot as soon as it has the report, and each copies the checkpoint.
+		p.log.Warn("could not send a snapshot; trying again", zap.Error(err))
+		// Raft sends another snapshot as soon as it gets the report. Each snapshot copies the checkpoint, so wait first.
 		select {
 		case <-time.After(maxPause):
 		case <-p.ctx.Done():
@@ -52,7 +52,7 @@ func (p *peer) trySendSnapshot(m *raftpb.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := p.outcome(resp); err != nil {
+	if err := p.checkResponse(resp); err != nil {
 		return err
 	}
 	p.log.Info("snapshot sent", zap.Duration("took", time.Since(start)))
@@ -65,8 +65,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := t.receiveSnapshot(peer.from, w, r); err != nil {
-		t.logRejected("snapshot not taken", peer.from, err)
-		answerAtOnce(w)
+		t.logRejected("did not accept a snapshot", peer.from, err)
+		skipBody(w)
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -74,7 +74,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// receiveSnapshot reads and validates the message that announces a snapshot, and hands it on with the content.
+// receiveSnapshot reads and validates the message that announces a snapshot. It passes the message and the content to
+// ReceiveSnapshot.
 func (t *Transport) receiveSnapshot(from members.ID, w http.ResponseWriter, r *http.Request) error {
 	in := newFrameReader(&minRateReader{in: r.Body, timer: http.NewResponseController(w)}, maxSnapshotMessage)
 	m, size, err := in.next()
@@ -88,5 +89,5 @@ func (t *Transport) receiveSnapshot(from members.ID, w http.ResponseWriter, r *h
 		t.MessageRejected(from, err)
 		return err
 	}
-	return t.ReceiveSnapshot(m, in.in, r.ContentLength-int64(size)-headSize)
+	return t.ReceiveSnapshot(m, in.in, r.ContentLength-int64(size)-headerSize)
 }

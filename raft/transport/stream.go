@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A stream begins as an HTTP/1.1 request that asks to switch to the protocol upgradeProtocol. A request that is refused
-// gets an ordinary answer.
+// A stream begins as an HTTP/1.1 request that asks to switch to the protocol upgradeProtocol. The response to a refused
+// request is an ordinary HTTP response.
 const (
 	upgradeProtocol = "pando-raft"
-	switching       = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgradeProtocol + "\r\n"
+	switchingHead   = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgradeProtocol + "\r\n"
 )
 
-// connect opens a stream to the peer. The nonblockingWriter writes to the same connection; it is nil where that is not
-// possible.
+// connect opens a stream to the peer. The nonblockingWriter writes to the same connection. It is nil if the connection
+// supports only blocking writes.
 func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
-	// Once the protocol is switched, the end of the context does not close the connection.
+	// After the switch of protocols, the end of ctx does not close the connection.
 	ctx, cancel := context.WithTimeout(p.ctx, StreamTimeout)
 	defer cancel()
 	var conn net.Conn
@@ -40,7 +40,7 @@ func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
 	}
 	stream, ok := resp.Body.(io.ReadWriteCloser)
 	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
-		err = p.outcome(resp)
+		err = p.checkResponse(resp)
 		if err == nil {
 			err = fmt.Errorf("transport: %s instead of a stream", resp.Status)
 		}
@@ -55,7 +55,7 @@ func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
 	return stream, newNonblockingWriter(conn), nil
 }
 
-// checkUpgrade reports whether the request asks for a stream, and answers it if not.
+// checkUpgrade reports whether the request asks for a stream. If not, it responds with an error.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	if r.Header.Get("Upgrade") == upgradeProtocol {
 		return true
@@ -66,8 +66,8 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// acceptStream makes the connection of a request a stream. The caller must close the connection, and read from the
-// reader: the server may have read the first frames already.
+// acceptStream turns the connection of a request into a stream. The caller must close the connection. It must read from the
+// returned reader, because the server may have read the first frames already.
 func (t *Transport) acceptStream(w http.ResponseWriter) (net.Conn, io.Reader, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -87,9 +87,9 @@ func (t *Transport) acceptStream(w http.ResponseWriter) (net.Conn, io.Reader, er
 	return conn, in, nil
 }
 
-// writeSwitching writes the answer behind which the connection is a stream.
+// writeSwitching writes the response with status 101. The first frame may follow it.
 func (t *Transport) writeSwitching(conn net.Conn) error {
-	head := bytes.NewBufferString(switching)
+	head := bytes.NewBufferString(switchingHead)
 	h := http.Header{}
 	t.announce(h)
 	_ = h.Write(head) // a bytes.Buffer returns no errors

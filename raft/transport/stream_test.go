@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// dial sends a request for a stream from member 1, and more bytes with it. It returns the connection and the answer.
+// dial sends a request for a stream as member 1, followed by more. It returns the connection and the response.
 func (e *endpoint) dial(t *testing.T, more ...byte) (*net.TCPConn, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", e.server.Listener.Addr().String())
@@ -36,7 +36,7 @@ func (e *endpoint) dial(t *testing.T, more ...byte) (*net.TCPConn, *http.Respons
 	return conn.(*net.TCPConn), resp
 }
 
-// openStream opens a stream from member 1. The test writes frames to the connection.
+// openStream opens a stream as member 1, followed by more. The test writes frames to the connection.
 func (e *endpoint) openStream(t *testing.T, more ...byte) *net.TCPConn {
 	t.Helper()
 	conn, resp := e.dial(t, more...)
@@ -65,16 +65,17 @@ func TestPlainRequest(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != upgradeProtocol || !strings.Contains(string(text), upgradeProtocol) {
-		t.Errorf("%s, Upgrade: %q, %s", resp.Status, resp.Header.Get("Upgrade"), text)
+	upgrade := resp.Header.Get("Upgrade")
+	if resp.StatusCode != http.StatusUpgradeRequired || upgrade != upgradeProtocol || !strings.Contains(string(text), upgradeProtocol) {
+		t.Errorf("%s, Upgrade: %q, %s", resp.Status, upgrade, text)
 	}
 	if !b.LastReceived(1).IsZero() {
 		t.Error("a refused request counts as received")
 	}
 }
 
-// TestFramesBehindRequest sends the first frame and a part of the second together with the request.
-func TestFramesBehindRequest(t *testing.T) {
+// TestFramesWithRequest sends the first frame and a part of the second together with the request.
+func TestFramesWithRequest(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	data := frames(t, message(2, 1, []byte("one")), message(2, 2, []byte("two")))
 	cut := len(data) - 5
@@ -86,7 +87,7 @@ func TestFramesBehindRequest(t *testing.T) {
 	expect(t, b.received, 2, "two")
 }
 
-// expect waits for a message.
+// expect waits for a message, which must have this index and data.
 func expect(t *testing.T, received <-chan *raftpb.Message, index uint64, data string) {
 	t.Helper()
 	select {
@@ -120,8 +121,8 @@ func TestCloseEndsIncoming(t *testing.T) {
 	}
 }
 
-// TestNoFrame sends bytes that are no frame. The stream must end.
-func TestNoFrame(t *testing.T) {
+// TestInvalidFrameEndsStream sends bytes that are not a frame. The transport must close the stream.
+func TestInvalidFrameEndsStream(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	conn := b.openStream(t)
 	if _, err := io.WriteString(conn, "5\r\nhello\r\n"); err != nil {
@@ -141,8 +142,8 @@ func (d *deadlines) SetReadDeadline(at time.Time) error {
 	return nil
 }
 
-// TestMinRateReader sends single bytes slowly, which must not move the deadline of the chunk. Then it sends the rest of the
-// chunk: the next one has a new deadline.
+// TestMinRateReader sends single bytes slowly. They must not move the deadline of the chunk. Then it sends the rest of the
+// chunk and one byte more. The next chunk must have a new deadline.
 func TestMinRateReader(t *testing.T) {
 	var set deadlines
 	in, out := io.Pipe()
@@ -150,7 +151,7 @@ func TestMinRateReader(t *testing.T) {
 	go func() {
 		for range 10 {
 			<-time.After(5 * time.Millisecond)
-			_, _ = out.Write([]byte("x")) // the test fails below if it was not written
+			_, _ = out.Write([]byte("x")) // if this fails, the reads below fail
 		}
 		_, _ = out.Write(make([]byte, chunkBytes))
 		_, _ = out.Write([]byte("x"))

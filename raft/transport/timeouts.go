@@ -8,50 +8,49 @@ import (
 	"time"
 )
 
-// StreamTimeout is how long a stream may carry nothing, and how long a peer may take nothing, before the connection is
-// given up.
+// StreamTimeout is the time after which a connection is closed if no byte arrives, or if the peer accepts no byte.
 const StreamTimeout = 5 * keepAlive
 
-// A large body or message may well take longer than StreamTimeout, but each chunk of it must not.
+// A large body or message may take longer than StreamTimeout. The limits are for each chunk of chunkBytes.
 const (
 	chunkBytes = 256 << 10
-	// chunkReadTimeout bounds how long the receiver waits for a chunk. It is longer than the sender's StreamTimeout, so
-	// that the sender is the first to give up on a slow network.
+	// chunkReadTimeout limits how long the receiver waits for a chunk. It is longer than StreamTimeout, which limits the
+	// sender, so that the sender is the first to time out on a slow network.
 	chunkReadTimeout = 2 * StreamTimeout
 )
 
-// readTimer is the part of a net.Conn and of an http.ResponseController that bounds reads.
+// readTimer is implemented by net.Conn and http.ResponseController.
 type readTimer interface {
 	SetReadDeadline(at time.Time) error
 }
 
-// idleReader reads a stream, and gives up when nothing arrives for StreamTimeout, or up to half of keepAlive less. It
-// does not move the deadline for each read: that would cost more than many a read.
+// idleReader reads a stream and returns an error if nothing arrives for StreamTimeout. To save system calls it moves the
+// deadline at most once in half of keepAlive, so the error may come that much earlier.
 type idleReader struct {
-	in    io.Reader
-	timer readTimer
-	moved time.Time // when the deadline was moved last
+	in      io.Reader
+	timer   readTimer
+	movedAt time.Time // when the deadline was moved last
 }
 
 // Read reads what has arrived, or waits for more.
 func (r *idleReader) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(r.moved) > keepAlive/2 {
+	if now := time.Now(); now.Sub(r.movedAt) > keepAlive/2 {
 		if err := r.timer.SetReadDeadline(now.Add(StreamTimeout)); err != nil {
 			return 0, err
 		}
-		r.moved = now
+		r.movedAt = now
 	}
 	return r.in.Read(p)
 }
 
-// minRateReader reads a body, and gives up when a chunk takes longer than chunkReadTimeout. Only one snapshot is received
-// at a time, so a sender that sends a byte now and then would keep out all others. The sender gives up, too, when its
-// chunks are not taken: see stallConn.
+// minRateReader reads a body and returns an error if a chunk takes longer than chunkReadTimeout. Only one snapshot is
+// received at a time, so a sender that sends a byte now and then must not block all others. The corresponding limit of the
+// sender is stallConn.
 type minRateReader struct {
 	in     io.Reader
 	timer  readTimer
 	left   int           // bytes of the current chunk that have not arrived
-	waited time.Duration // for the current chunk; the time between reads does not count
+	waited time.Duration // time spent in Read for the current chunk
 }
 
 // Read reads what has arrived, or waits for more.
@@ -69,12 +68,12 @@ func (r *minRateReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stallConn is a connection whose writes fail when the peer does not take a chunk within StreamTimeout.
+// stallConn is a connection whose writes fail if the peer does not accept a chunk within StreamTimeout.
 type stallConn struct{ net.Conn }
 
 // Write writes all of p, or returns an error.
 func (c *stallConn) Write(p []byte) (int, error) {
-	// An old deadline would fail a nonblocking write, too.
+	// Remove the deadline: after it has passed, nonblocking writes would fail, too.
 	defer func() { _ = c.SetWriteDeadline(time.Time{}) }()
 	written := 0
 	for written < len(p) {

@@ -17,7 +17,7 @@ import (
 	"pando/raft/pace"
 )
 
-// ErrRemoved says that this member was removed from the cluster.
+// ErrRemoved is returned if this member was removed from the cluster.
 var ErrRemoved = errors.New("transport: this member was removed from the cluster")
 
 // Config is the configuration of a Transport. All fields must be set.
@@ -26,37 +26,36 @@ type Config struct {
 	Cluster members.ID
 	// Client sends the requests; see NewClient.
 	Client *http.Client
-	// Membership says what a member is to the cluster. Only current members may open a stream.
+	// Membership returns whether an ID is that of a current member. Only current members may open a stream.
 	Membership func(id members.ID) Membership
-	// UnknownSender reports that a request of an unknown member was refused.
+	// UnknownSender is called when a request of an unknown member was refused.
 	UnknownSender func(id members.ID)
-	// MessageRejected reports that a message was dropped, which the member can't have sent.
+	// MessageRejected is called when a message was dropped because the member from can't have sent it.
 	MessageRejected func(from members.ID, reason error)
 	// Receive handles messages that arrived together. It may keep the messages, but not the slice.
 	Receive func(messages []*raftpb.Message)
-	// ReceiveSnapshot handles a snapshot: the message that announces it, and its content of size bytes. After an
-	// error the sender tries again later.
+	// ReceiveSnapshot handles a snapshot: the message that announces it, and its content of size bytes. If it returns
+	// an error, the sender tries again later.
 	ReceiveSnapshot func(m *raftpb.Message, content io.Reader, size int64) error
 	// Snapshot opens the content that the message announces, and returns its size in bytes. The transport closes it.
 	Snapshot func(m *raftpb.Message) (io.ReadCloser, int64, error)
-	// Unreachable reports that a message to the peer was lost.
+	// Unreachable is called when a message to the peer was lost, and when a stream to it has ended or could not be opened.
 	Unreachable func(id members.ID)
-	// StreamClosed reports that the last stream from a member has ended.
+	// StreamClosed is called when a member's last stream to this one has ended.
 	StreamClosed func(id members.ID)
-	// SnapshotSent reports how sending a snapshot ended.
+	// SnapshotSent is called after each attempt to send a snapshot. err is nil if the peer has accepted it.
 	SnapshotSent func(id members.ID, err error)
-	// Removed reports that the cluster has removed this member.
+	// Removed is called when a peer responds that the cluster has removed this member.
 	Removed func()
-	// MaxMessage is the longest message that is accepted from a peer, in bytes. It must be at least the longest that a
-	// peer sends.
+	// MaxMessage is the size of the largest message that is accepted from a peer, in bytes. No peer may send a larger one.
 	MaxMessage int
-	// MaxQueued bounds the messages that are queued for one peer, in bytes as MessageSize counts them. An empty queue
-	// takes a message of any size.
+	// MaxQueued bounds the messages that are queued for one peer, in bytes as MessageSize counts them. A message of any
+	// size fits into an empty queue.
 	MaxQueued int
-	// LogReport answers another member's question about this member's log; see RequestLogReport.
+	// LogReport returns a report about this member's log for the member from; see RequestLogReport.
 	LogReport func(ctx context.Context, from members.ID, index uint64) (LogReport, error)
-	// Founding returns the cluster's founding ID, zero while it is not known. Members with different founding IDs
-	// refuse each other.
+	// Founding returns the cluster's founding ID, zero while this member does not have it yet. Members with different
+	// founding IDs refuse each other.
 	Founding func() members.ID
 	// Level is the highest feature level that this member serves.
 	Level uint64
@@ -67,14 +66,14 @@ type Config struct {
 	Logger         *zap.Logger
 }
 
-// Membership is what a member is to the cluster, as far as this member knows.
+// Membership is the state of an ID in the list of members that this member has applied.
 type Membership int
 
-// The kinds of membership.
+// The states of an ID.
 const (
-	Unknown Membership = iota // not a member; perhaps one that was added and is not applied here yet
-	Current                   // a member, with a vote or without
-	Removed                   // it was a member, and can't become one again
+	Unknown Membership = iota // not in the list; this member may not have applied the addition yet
+	Current                   // a member, voting or learning
+	Removed                   // was a member; the ID is never used again
 )
 
 // Transport connects one member with its peers.
@@ -85,7 +84,7 @@ type Transport struct {
 	cancel    context.CancelFunc
 	tasks     sync.WaitGroup
 
-	longFrame chan struct{} // has room for one: the stream that reads a long frame, see frameReader
+	hugeFrames chan struct{} // shared by all frameReaders; see there
 
 	mu           sync.Mutex
 	peers        []*peer                         // replaced, never changed: Send reads the slice without mu
@@ -109,14 +108,14 @@ const maxIncoming = 4
 func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Transport{
-		Config: cfg, protocols: served, ctx: ctx, cancel: cancel,
+		Config: cfg, protocols: servedProtocols, ctx: ctx, cancel: cancel,
 		lastReceived: map[members.ID]time.Time{},
 		incoming:     map[members.ID][]incomingStream{},
-		longFrame:    make(chan struct{}, 1),
+		hugeFrames:   make(chan struct{}, 1),
 	}
 }
 
-// SetPeers connects the transport to these members, except to itself, and disconnects it from all others.
+// SetPeers connects the transport to the members in the list, except to itself, and disconnects it from all others.
 func (t *Transport) SetPeers(list []members.Member) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -141,7 +140,7 @@ func (t *Transport) SetPeers(list []members.Member) {
 	t.peers = peers
 }
 
-// findPeer returns nil for an ID that is not in the list, which is short.
+// findPeer returns the peer with an ID, or nil. A linear search is enough: the list is short.
 func findPeer(peers []*peer, id members.ID) *peer {
 	for _, p := range peers {
 		if p.id == id {
@@ -151,8 +150,8 @@ func findPeer(peers []*peer, id members.ID) *peer {
 	return nil
 }
 
-// Send sends messages to their peers, or drops them. It never blocks. Messages to members that are no peers are dropped
-// without a report. The caller must not change a message afterwards.
+// Send queues messages for their peers, and writes them if this does not block. Messages to other members than the peers
+// are dropped without a report. The caller must not change a message afterwards.
 func (t *Transport) Send(messages []*raftpb.Message) {
 	t.mu.Lock()
 	peers := t.peers
@@ -170,8 +169,8 @@ func (t *Transport) Send(messages []*raftpb.Message) {
 	}
 }
 
-// LastReceived returns when a frame or a snapshot last arrived from the member. It is zero if none ever did, and when
-// the member has no stream to this one any more.
+// LastReceived returns the time at which the last frame or snapshot arrived from the member. It is zero if the member has
+// sent nothing, or has no stream to this one any more.
 func (t *Transport) LastReceived(id members.ID) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -184,8 +183,8 @@ func (t *Transport) noteReceived(id members.ID) {
 	t.lastReceived[id] = time.Now()
 }
 
-// addIncoming records a stream that a member has just opened. The member can be reached, so the pause before the next
-// attempt to connect to it ends.
+// addIncoming records a stream that a member has just opened. The member is up, so addIncoming also ends the pause before
+// the next attempt to connect to it.
 func (t *Transport) addIncoming(peer announcement, conn net.Conn) {
 	id := peer.from
 	t.mu.Lock()
@@ -201,7 +200,7 @@ func (t *Transport) addIncoming(peer announcement, conn net.Conn) {
 	}
 }
 
-// removeIncoming forgets a stream that has ended. When the member has no other, that is reported.
+// removeIncoming removes a stream that has ended. If it was the member's last one, it calls StreamClosed.
 func (t *Transport) removeIncoming(id members.ID, conn net.Conn) {
 	t.mu.Lock()
 	left := slices.DeleteFunc(t.incoming[id], func(in incomingStream) bool { return in.conn == conn })
@@ -217,7 +216,8 @@ func (t *Transport) removeIncoming(id members.ID, conn net.Conn) {
 	}
 }
 
-// beginTask reports false after Close. Otherwise Close waits until the caller calls tasks.Done.
+// beginTask adds the caller to the goroutines that Close waits for. If it returns true, the caller must call tasks.Done. It
+// returns false after Close.
 func (t *Transport) beginTask() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -228,7 +228,7 @@ func (t *Transport) beginTask() bool {
 	return true
 }
 
-// Close ends all streams and snapshots, and returns when no goroutine of the transport runs any more.
+// Close ends all streams and snapshots, and waits until all goroutines of the transport have ended.
 func (t *Transport) Close() {
 	t.cancel()
 	t.mu.Lock()

@@ -48,8 +48,8 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// TestIncomingStreamEndsPause opens a stream to a member that pauses between two attempts to connect to the other: the next
-// attempt must follow at once.
+// TestIncomingStreamEndsPause opens a stream from member 2 to member 1, which can't connect to member 2 and pauses between
+// its attempts. The next attempt must follow at once.
 func TestIncomingStreamEndsPause(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,8 +61,8 @@ func TestIncomingStreamEndsPause(t *testing.T) {
 	}
 	a, b := newEndpoint(t, 1, nil), newEndpoint(t, 2, nil)
 	a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{"http://" + address}}})
-	// From now on an attempt follows another after maxPause/2 at the earliest.
 	a.await("the pauses to grow", func() bool { return a.lost.Load() >= 8 })
+	// Now the pause between two attempts is at least maxPause/2.
 	b.connect(a)
 	b.deliver(a)
 	for range 10 {
@@ -79,8 +79,8 @@ func TestIncomingStreamEndsPause(t *testing.T) {
 	t.Error("an incoming stream never shortened the pause")
 }
 
-// TestBoundedQueue sends to a peer that reads nothing. Send must not block, and messages that don't fit into the queue are
-// dropped and reported.
+// TestBoundedQueue sends to a peer that reads nothing. Send must not block. It must drop and report messages that don't fit
+// into the queue.
 func TestBoundedQueue(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and reads nothing
 	if err != nil {
@@ -105,14 +105,14 @@ func TestBoundedQueue(t *testing.T) {
 		t.Error("messages were dropped without a report")
 	}
 	sender := a.peers[0].sender
-	sender.mu.Lock() // the peer goes on trying to connect
+	sender.mu.Lock() // the peer's goroutine still runs
 	defer sender.mu.Unlock()
 	if sender.queued > testQueued {
 		t.Errorf("%d bytes are queued", sender.queued)
 	}
 }
 
-// TestLargeMessage sends a message that is larger than the queue may be. It must arrive.
+// TestLargeMessage sends a message that is larger than MaxQueued. It must arrive.
 func TestLargeMessage(t *testing.T) {
 	a, b := newEndpoint(t, 1, func(cfg *Config) { cfg.MaxQueued = 1 << 20 }), newEndpoint(t, 2, nil)
 	a.connect(b)
@@ -120,12 +120,12 @@ func TestLargeMessage(t *testing.T) {
 	a.Send([]*raftpb.Message{message(2, 1, large)})
 	expect(t, b.received, 1, string(large))
 	if a.lost.Load() != 0 {
-		t.Error("a message was dropped, and the queue was empty")
+		t.Error("a message was dropped although the queue was empty")
 	}
 }
 
-// TestCloseEndsEverything closes a transport while it sends to a peer that answers, to one that does not, and to one that
-// refuses connections.
+// TestCloseEndsEverything closes a transport while it sends to a peer that responds, to one that accepts connections and does
+// not respond, and to one that refuses connections.
 func TestCloseEndsEverything(t *testing.T) {
 	for round := range 5 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {

@@ -9,14 +9,14 @@ import (
 	"pando/members"
 )
 
-// errInvalid says that a message can't have been sent by the member at the other end of its stream.
-var errInvalid = errors.New("transport: no message that this member could have sent")
+// errInvalid is returned for a message that the member at the other end of the stream can't have sent.
+var errInvalid = errors.New("transport: invalid message")
 
-// validate refuses messages that no member sends: a message between others than the ends of its stream, and one that does
-// not have the form of its kind. The upstream library trusts its messages, and panics at some of these. Package raft
-// compares a message with the log.
+// validate returns an error for a message that no member sends: its To and From are not the two ends of the stream, or it
+// lacks the fields of its type. go.etcd.io/raft does not check its messages, and panics on some of these. The comparison
+// of a message with the log is in package raft.
 //
-// It sets the From of a forwarded proposal.
+// validate also sets From of a forwarded proposal.
 func (t *Transport) validate(from members.ID, m *raftpb.Message) error {
 	if to := members.ID(m.GetTo()); to != t.Self {
 		return fmt.Errorf("%w: %v for member %s", errInvalid, m.GetType(), to)
@@ -27,9 +27,9 @@ func (t *Transport) validate(from members.ID, m *raftpb.Message) error {
 	return validateForm(m)
 }
 
-// validateSender refuses a message whose From is not the other end of its stream. There are three exceptions. A proposal
-// may have been forwarded, so its From is replaced by the member that forwarded it. The From of a transfer of the
-// leadership is the transferee, and that of a forwarded read is the member that reads; both must be members.
+// validateSender returns an error if From is not the other end of the stream. There are three exceptions. A proposal may
+// have been forwarded: its From is replaced by the member that forwarded it. From of MsgTransferLeader is the transferee,
+// and From of a forwarded MsgReadIndex is the member that reads: both must be current members.
 func (t *Transport) validateSender(from members.ID, m *raftpb.Message) error {
 	named := members.ID(m.GetFrom())
 	switch m.GetType() {
@@ -51,12 +51,12 @@ func (t *Transport) validateSender(from members.ID, m *raftpb.Message) error {
 	return fmt.Errorf("%w: %v from member %s", errInvalid, m.GetType(), named)
 }
 
-// validateForm refuses a message of a kind that members don't send each other, and one without the fields of its kind.
+// validateForm returns an error if members don't send each other messages of this type, or if the message lacks the fields
+// of its type.
 func validateForm(m *raftpb.Message) error {
-	kind := m.GetType()
 	entries := len(m.GetEntries())
 	ok := false
-	switch kind {
+	switch m.GetType() {
 	case raftpb.MsgApp:
 		return validateAppend(m)
 	case raftpb.MsgProp:
@@ -72,21 +72,21 @@ func validateForm(m *raftpb.Message) error {
 		ok = m.GetTerm() > 0 && entries == 0
 	}
 	if !ok {
-		return fmt.Errorf("%w: %v of term %d with %d entries", errInvalid, kind, m.GetTerm(), entries)
+		return fmt.Errorf("%w: %v of term %d with %d entries", errInvalid, m.GetType(), m.GetTerm(), entries)
 	}
 	return nil
 }
 
-// validateAppend refuses an append unless its entries follow each other and the entry at Index, and their terms never fall
-// and are at most the leader's.
+// validateAppend returns an error unless the entries have consecutive indexes from Index+1 on, and terms that never
+// decrease, from LogTerm to Term.
 func validateAppend(m *raftpb.Message) error {
 	index, term := m.GetIndex(), m.GetLogTerm()
 	if m.GetTerm() == 0 || term > m.GetTerm() || (index == 0) != (term == 0) {
-		return fmt.Errorf("%w: append of term %d behind entry %d of term %d", errInvalid, m.GetTerm(), index, term)
+		return fmt.Errorf("%w: append of term %d after entry %d of term %d", errInvalid, m.GetTerm(), index, term)
 	}
 	for _, e := range m.GetEntries() {
 		if index++; index == 0 || e.GetIndex() != index || e.GetTerm() < max(term, 1) || e.GetTerm() > m.GetTerm() {
-			return fmt.Errorf("%w: append of term %d with entry %d of term %d behind entry %d of term %d",
+			return fmt.Errorf("%w: append of term %d with entry %d of term %d after entry %d of term %d",
 				errInvalid, m.GetTerm(), e.GetIndex(), e.GetTerm(), index-1, term)
 		}
 		term = e.GetTerm()

@@ -17,18 +17,23 @@ import (
 	"pando/members"
 )
 
-// forged returns a message of a kind from member 1 to member 2, changed by the test.
-func forged(kind raftpb.MessageType, change func(m *raftpb.Message)) *raftpb.Message {
-	m := &raftpb.Message{Type: kind.Enum(), From: new(uint64(1)), To: new(uint64(2)), Term: new(uint64(5))}
+// forged returns a message from member 1 to member 2 after change has changed it.
+func forged(messageType raftpb.MessageType, change func(m *raftpb.Message)) *raftpb.Message {
+	m := &raftpb.Message{Type: messageType.Enum(), From: new(uint64(1)), To: new(uint64(2)), Term: new(uint64(5))}
 	change(m)
 	return m
+}
+
+// withEntries returns a change for forged that sets the entries of the message.
+func withEntries(entries ...*raftpb.Entry) func(m *raftpb.Message) {
+	return func(m *raftpb.Message) { m.Entries = entries }
 }
 
 func entryOf(index, term uint64) *raftpb.Entry {
 	return &raftpb.Entry{Index: &index, Term: &term, Data: []byte("x")}
 }
 
-// invalidMessages returns messages that no member sends. Each made the upstream library panic, or accept entries that no
+// invalidMessages returns messages that no member sends. Each of them made go.etcd.io/raft panic, or accept entries that no
 // leader had written.
 func invalidMessages() map[string]*raftpb.Message {
 	return map[string]*raftpb.Message{
@@ -42,26 +47,27 @@ func invalidMessages() map[string]*raftpb.Message {
 		"forget the leader":            forged(raftpb.MsgForgetLeader, func(*raftpb.Message) {}),
 		"unknown":                      forged(99, func(*raftpb.Message) {}),
 		"empty proposal":               forged(raftpb.MsgProp, func(m *raftpb.Message) { m.Term = nil }),
-		"proposal with a term":         forged(raftpb.MsgProp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(0, 0)} }),
+		"proposal with a term":         forged(raftpb.MsgProp, withEntries(entryOf(0, 0))),
 		"empty read":                   forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Term = nil }),
-		"read with a term":             forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(0, 0)} }),
+		"read with a term":             forged(raftpb.MsgReadIndex, withEntries(entryOf(0, 0))),
 		"read of no member":            forged(raftpb.MsgReadIndex, func(m *raftpb.Message) { m.From, m.Term = new(uint64(99)), nil }),
 		"transfer to no member":        forged(raftpb.MsgTransferLeader, func(m *raftpb.Message) { m.From = new(uint64(99)) }),
 		"empty answer to a read":       forged(raftpb.MsgReadIndexResp, func(*raftpb.Message) {}),
 		"snapshot of nothing":          forged(raftpb.MsgSnap, func(*raftpb.Message) {}),
 		"append of an earlier term":    forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Index, m.LogTerm = new(uint64(4)), new(uint64(6)) }),
-		"append behind no term":        forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Index = new(uint64(4)) }),
-		"append with a gap":            forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(1, 1), entryOf(3, 1)} }),
-		"append with falling terms":    forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(1, 2), entryOf(2, 1)} }),
-		"append of a later term":       forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(1, 9)} }),
-		"append of entries in no term": forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Entries = []*raftpb.Entry{entryOf(1, 0)} }),
+		"append after no term":         forged(raftpb.MsgApp, func(m *raftpb.Message) { m.Index = new(uint64(4)) }),
+		"append with a gap":            forged(raftpb.MsgApp, withEntries(entryOf(1, 1), entryOf(3, 1))),
+		"append with falling terms":    forged(raftpb.MsgApp, withEntries(entryOf(1, 2), entryOf(2, 1))),
+		"append of a later term":       forged(raftpb.MsgApp, withEntries(entryOf(1, 9))),
+		"append of entries in no term": forged(raftpb.MsgApp, withEntries(entryOf(1, 0))),
 		"append at the end of all": forged(raftpb.MsgApp, func(m *raftpb.Message) {
-			m.Index, m.LogTerm, m.Entries = new(uint64(math.MaxUint64)), new(uint64(1)), []*raftpb.Entry{entryOf(0, 1)}
+			m.Index, m.LogTerm = new(uint64(math.MaxUint64)), new(uint64(1))
+			m.Entries = []*raftpb.Entry{entryOf(0, 1)}
 		}),
 	}
 }
 
-// TestInvalidMessages sends an invalid message and a valid one. The first must be dropped, and the second must arrive.
+// TestInvalidMessages sends an invalid message and then a valid one. Only the valid one must arrive.
 func TestInvalidMessages(t *testing.T) {
 	for name, m := range invalidMessages() {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +87,7 @@ func TestInvalidMessages(t *testing.T) {
 	}
 }
 
-// TestForwardedMessages sends messages of member 3 that member 1 forwards. They must arrive.
+// TestForwardedMessages sends, as member 1, messages with From 3. These types may be forwarded, so they must arrive.
 func TestForwardedMessages(t *testing.T) {
 	for name, m := range map[string]*raftpb.Message{
 		"proposal": forged(raftpb.MsgProp, func(m *raftpb.Message) {
@@ -111,7 +117,7 @@ func TestForwardedMessages(t *testing.T) {
 	}
 }
 
-// TestUnknownMember connects a member that the other does not know. It is refused until it is added.
+// TestUnknownMember connects a member that is not in the other's list. It must be refused until it is added.
 func TestUnknownMember(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	a := newEndpoint(t, 12, nil)
@@ -126,8 +132,8 @@ func TestUnknownMember(t *testing.T) {
 	a.deliver(b)
 }
 
-// TestRefusedBodies sends requests with bodies of many kinds. Each is refused and must be answered at once, and the server
-// must not panic.
+// TestRefusedBodies sends requests without the headers, with many forms of bodies. Each must be refused at once, and the
+// server must not panic.
 func TestRefusedBodies(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	var serverLog bytes.Buffer
@@ -167,7 +173,8 @@ func TestRefusedBodies(t *testing.T) {
 	}
 }
 
-// TestRemovalByAnotherServer answers 410 at a peer's URL from a server that is not the peer. It must not count as a removal.
+// TestRemovalByAnotherServer responds with status 410 at a peer's URL, as a server that is not the peer. The transport must
+// not call Removed.
 func TestRemovalByAnotherServer(t *testing.T) {
 	for name, header := range map[string]http.Header{
 		"no member":       {},
