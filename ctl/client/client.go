@@ -14,29 +14,30 @@ import (
 	"time"
 )
 
-// DefaultBodyTimeout is how long a member may pause in the middle of an answer, unless Config.BodyTimeout says otherwise.
+// DefaultBodyTimeout is used if Config.BodyTimeout is zero.
 const DefaultBodyTimeout = 30 * time.Second
 
-// idleConnections is how many connections to one member are kept for the next requests.
+// idleConnections is the number of idle connections to each member that are kept.
 const idleConnections = 16
 
-// Config says which cluster a Client talks to, and how. It is not read after New has returned.
+// Config is the configuration of a Client.
 type Config struct {
-	// Endpoints are the client URLs of members, at least one. They are asked in this order; the member that answered
-	// last is asked first.
+	// Endpoints are the client URLs of at least one member. A request goes to the endpoint that responded last, then to
+	// the others in this order.
 	Endpoints []*url.URL
-	// TLS is for https endpoints. Nil: the certificate authorities of the system, and no client certificate.
+	// TLS is used for https endpoints. Nil stands for the system's certificate authorities and no client certificate.
 	TLS *tls.Config
 	// User and Password are sent with each request, unless User is empty.
 	User, Password string
-	// DialTimeout limits how long connecting to a member may take; 0: no limit but that of the system.
+	// DialTimeout limits the time for connecting to a member. Zero is the limit of the system.
 	DialTimeout time.Duration
-	// HeaderTimeout limits the time from a request to the header of its answer; 0: no limit. Watches have no such limit.
+	// HeaderTimeout limits the time from a request to the header of its response. Zero is no limit. It does not apply to
+	// watches.
 	HeaderTimeout time.Duration
-	// BodyTimeout limits the time between two pieces of an answer; 0: DefaultBodyTimeout. Watches have no such limit. A
-	// whole answer may take as long as it needs.
+	// BodyTimeout limits the time between two pieces of a response's body. Zero is DefaultBodyTimeout. It does not apply to
+	// watches. The time for the whole body is not limited.
 	BodyTimeout time.Duration
-	// Debug gets each request as a curl command; nil: nothing is written.
+	// Debug receives each request as a curl command. It may be nil.
 	Debug io.Writer
 }
 
@@ -44,10 +45,10 @@ type Config struct {
 type Client struct {
 	config    Config
 	transport *http.Transport
-	preferred *atomic.Int64 // index in config.Endpoints of the member that is asked first
+	preferred *atomic.Int64 // index in config.Endpoints of the endpoint to which requests go first
 }
 
-// New makes a client. It connects to nothing yet. HTTP_PROXY and the like count.
+// New makes a client. It opens no connection. The client uses the proxies of the environment, such as HTTP_PROXY.
 func New(config Config) *Client {
 	if config.BodyTimeout == 0 {
 		config.BodyTimeout = DefaultBodyTimeout
@@ -62,14 +63,14 @@ func New(config Config) *Client {
 	}}
 }
 
-// WithEndpoints returns a client like c for other members. The two share their connections.
+// WithEndpoints returns a copy of c with other endpoints. The two clients share their connections.
 func (c *Client) WithEndpoints(endpoints ...*url.URL) *Client {
 	other := *c
 	other.config.Endpoints, other.preferred = endpoints, &atomic.Int64{}
 	return &other
 }
 
-// WithHeaderTimeout returns a client like c with another limit. The two share their connections.
+// WithHeaderTimeout returns a copy of c with another HeaderTimeout. The two clients share their connections.
 func (c *Client) WithHeaderTimeout(limit time.Duration) *Client {
 	other := c.WithEndpoints(c.config.Endpoints...)
 	other.preferred.Store(c.preferred.Load())
@@ -77,10 +78,10 @@ func (c *Client) WithHeaderTimeout(limit time.Duration) *Client {
 	return other
 }
 
-// HeaderTimeout is the limit in Config.
+// HeaderTimeout returns Config.HeaderTimeout.
 func (c *Client) HeaderTimeout() time.Duration { return c.config.HeaderTimeout }
 
-// Endpoints lists the URLs of the members that c asks.
+// Endpoints returns the URLs to which c sends requests.
 func (c *Client) Endpoints() []string {
 	names := make([]string, len(c.config.Endpoints))
 	for i, u := range c.config.Endpoints {
@@ -90,8 +91,8 @@ func (c *Client) Endpoints() []string {
 }
 
 // Sync replaces the endpoints by the client URLs that the members publish, in random order, so that many clients spread
-// over the members. If the members publish no URL, the error is ErrUnpublished; after any error the endpoints are the
-// same as before. Sync must not run at the same time as another method of c.
+// over the members. It returns ErrUnpublished if the members publish no URL. After an error the endpoints are the same as
+// before. Sync must not run at the same time as another method of c.
 func (c *Client) Sync(ctx context.Context) error {
 	members, err := c.Members(ctx)
 	if err != nil {
@@ -116,22 +117,22 @@ func Shuffle(endpoints []*url.URL) {
 	rand.Shuffle(len(endpoints), func(i, j int) { endpoints[i], endpoints[j] = endpoints[j], endpoints[i] })
 }
 
-// Debugf writes to Config.Debug.
+// Debugf formats a message and writes it to Config.Debug.
 func (c *Client) Debugf(format string, args ...any) {
 	if c.config.Debug != nil {
 		fmt.Fprintf(c.config.Debug, format, args...)
 	}
 }
 
-// send sends a request to the members in turn until one answers with anything but a 5xx. It stops early when ctx is done,
-// or when a request that must not be repeated may have been carried out.
+// send sends a request to the members in turn until one responds with a status below 500. It stops early if ctx is done, or
+// if a member may have executed a request that is not repeatable.
 func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 	endpoints := c.config.Endpoints
 	first := int(c.preferred.Load())
 	failed := &ClusterError{}
 	for i := range endpoints {
 		at := (first + i) % len(endpoints)
-		a, sent, err := c.ask(ctx, endpoints[at], r)
+		a, sent, err := c.sendTo(ctx, endpoints[at], r)
 		if err == nil && a.status/100 == 5 {
 			err = serverError(endpoints[at], a.status)
 		}
@@ -143,7 +144,7 @@ func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 			return nil, ctx.Err()
 		}
 		failed.Errs = append(failed.Errs, err)
-		if sent && r.repetition == unsafe {
+		if sent && r.repetition == unrepeatable {
 			c.preferred.Store(int64((at + 1) % len(endpoints)))
 			break
 		}
@@ -154,7 +155,7 @@ func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 	return nil, failed
 }
 
-// serverError describes a 5xx answer.
+// serverError is the error for a response with status 5xx.
 func serverError(endpoint *url.URL, status int) error {
 	if status == http.StatusInternalServerError || status == http.StatusServiceUnavailable {
 		return fmt.Errorf("client: etcd member %s has no leader", endpoint)
@@ -162,8 +163,8 @@ func serverError(endpoint *url.URL, status int) error {
 	return fmt.Errorf("client: etcd member %s returns server error [%s]", endpoint, http.StatusText(status))
 }
 
-// named adds the endpoint to an error that does not say where it happened.
-func named(endpoint *url.URL, err error) error {
+// withEndpoint adds the endpoint to an error that does not name its host.
+func withEndpoint(endpoint *url.URL, err error) error {
 	if isContextError(err) {
 		return err
 	}

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// TestStaysWithAMember: the member that answered is asked first the next time, by all goroutines, and by a client that was made
-// from this one.
-func TestStaysWithAMember(t *testing.T) {
-	var asked atomic.Int64
+// TestPreferredMember sends requests to a broken member and a live one. After the first request, all goroutines must send
+// to the live member first, and so must a copy of the client.
+func TestPreferredMember(t *testing.T) {
+	var requests atomic.Int64 // to the broken member
 	broken := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		panic(http.ErrAbortHandler)
 	}))
 	defer broken.Close()
@@ -38,12 +38,12 @@ func TestStaysWithAMember(t *testing.T) {
 	if _, err := c.WithHeaderTimeout(time.Minute).Get(t.Context(), "/a", GetOptions{}); err != nil {
 		t.Error(err)
 	}
-	if asked.Load() != 1 {
-		t.Errorf("the member that breaks off was asked %d times, want once", asked.Load())
+	if requests.Load() != 1 {
+		t.Errorf("the broken member got %d requests, want 1", requests.Load())
 	}
 }
 
-// TestSync: the published URLs replace the endpoints; members without URLs, or something that is no member, leave them.
+// TestSync checks that published URLs replace the endpoints, and that responses without a usable URL do not.
 func TestSync(t *testing.T) {
 	body := ""
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
@@ -52,10 +52,10 @@ func TestSync(t *testing.T) {
 		body, want string
 		ok         bool
 	}{
-		"published":    {`{"members":[{"id":"1","clientURLs":["http://10.0.0.1:2379"]}]}`, "[http://10.0.0.1:2379]", true},
-		"unpublished":  {`{"members":[{"id":"1"}]}`, "[" + s.URL + "]", false},
-		"no URLs":      {`{"members":[{"id":"1","clientURLs":["http://"]}]}`, "[" + s.URL + "]", true},
-		"not a member": {`<html>`, "[" + s.URL + "]", false},
+		"published":     {`{"members":[{"id":"1","clientURLs":["http://10.0.0.1:2379"]}]}`, "[http://10.0.0.1:2379]", true},
+		"unpublished":   {`{"members":[{"id":"1"}]}`, "[" + s.URL + "]", false},
+		"malformed URL": {`{"members":[{"id":"1","clientURLs":["http://"]}]}`, "[" + s.URL + "]", true},
+		"not a member":  {`<html>`, "[" + s.URL + "]", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body = test.body

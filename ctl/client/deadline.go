@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// deadline ends an HTTP exchange that makes no progress. It has two limits: the time until the header of the answer is
-// there, and the time between two pieces of the body. A limit of zero is none.
+// deadline cancels an HTTP exchange that makes no progress. It has two limits: the time until the header of the response
+// arrives, and the time that a read of the body may wait. A limit of zero is no limit.
 type deadline struct {
-	ctx    context.Context // of the request; its cause is the error of the limit that was exceeded
+	ctx    context.Context // the context of the request; its cause is the error of the exceeded limit
 	cancel context.CancelCauseFunc
-	timer  *time.Timer // until the header is there; nil: no limit
+	timer  *time.Timer // limits the time until the header; nil without a limit
 }
 
-// startDeadline starts the time until the header. exceeded becomes the error of the exchange when the time is over. The
-// caller must call stop after the body has been read.
+// startDeadline starts the timer for the header. If the limit is exceeded, exceeded is the error of the exchange. The caller
+// must call stop after it has read the body.
 func startDeadline(ctx context.Context, limit time.Duration, exceeded error) *deadline {
 	d := &deadline{}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
@@ -33,9 +33,9 @@ func (d *deadline) stop() {
 	d.cancel(nil)
 }
 
-// body ends the time until the header, and returns the body with a limit for each of its pieces. Time in which nobody
-// reads the body does not count. exceeded is the error of a read that exceeds the limit.
-func (d *deadline) body(body io.ReadCloser, limit time.Duration, exceeded error) io.ReadCloser {
+// limitBody stops the timer for the header, and returns a body whose reads have the limit. The time between two reads does
+// not count. If the limit is exceeded, the read returns exceeded.
+func (d *deadline) limitBody(body io.ReadCloser, limit time.Duration, exceeded error) io.ReadCloser {
 	if d.timer != nil {
 		d.timer.Stop()
 	}
@@ -47,7 +47,7 @@ func (d *deadline) body(body io.ReadCloser, limit time.Duration, exceeded error)
 	return &timedBody{ReadCloser: body, deadline: d, timer: timer, limit: limit}
 }
 
-// explain returns the error of the limit that was exceeded, or err if none was.
+// explain returns the error of the exceeded limit, or err if no limit was exceeded.
 func (d *deadline) explain(err error) error {
 	if cause := context.Cause(d.ctx); err != nil && err != io.EOF && cause != nil {
 		return cause

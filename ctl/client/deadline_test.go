@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// newTestClient makes a client without the proxies of the environment.
+// newTestClient returns a client that does not use the proxies of the environment.
 func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
 	t.Helper()
 	urls, err := ParseEndpoints(endpoints...)
@@ -26,9 +26,9 @@ func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
 	return c
 }
 
-// slowly starts a member that pauses before the header of its answer and before each piece of the body. If the pieces are shorter than
-// size, it hangs after the last one.
-func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) string {
+// newSlowMember starts a member that pauses before the header of its response and before each piece of the body, and returns
+// its URL. If the pieces are shorter than size, the member hangs after the last piece.
+func newSlowMember(t *testing.T, pause time.Duration, size int, pieces ...string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -61,12 +61,12 @@ func pieces(text string, n int) []string {
 	return all
 }
 
-// TestSlowReaders: the time in which a program does not read the body does not count.
+// TestSlowReaders reads a body with pauses that are longer than the limit. The pauses must not count.
 func TestSlowReaders(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	d := startDeadline(t.Context(), limit, errors.New("no header"))
 	defer d.stop()
-	body := d.body(io.NopCloser(strings.NewReader("abc")), limit, errors.New("stalled"))
+	body := d.limitBody(io.NopCloser(strings.NewReader("abc")), limit, errors.New("stalled"))
 	for _, want := range []string{"a", "b", "c"} {
 		piece := make([]byte, 1)
 		if _, err := body.Read(piece); err != nil || string(piece) != want {
@@ -79,9 +79,9 @@ func TestSlowReaders(t *testing.T) {
 	}
 }
 
-// TestStalledAnswer: a member that stops in the middle of an answer is given up.
-func TestStalledAnswer(t *testing.T) {
-	stalled := slowly(t, 0, 100, `{"action":`)
+// TestStalledResponse requests a key from a member that stops in the middle of the body. The request must fail.
+func TestStalledResponse(t *testing.T) {
+	stalled := newSlowMember(t, 0, 100, `{"action":`)
 	c := newTestClient(t, Config{BodyTimeout: 50 * time.Millisecond}, stalled)
 	_, err := c.Get(t.Context(), "/", GetOptions{})
 	if err == nil || !strings.Contains(err.Error(), stalled+" sent nothing for 50ms in the middle of its answer") {

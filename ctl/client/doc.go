@@ -1,31 +1,32 @@
 // Package client talks to a cluster that speaks the etcd v2 HTTP API: Pando, or etcd with --enable-v2.
 //
-// New makes a Client from the URLs of some members. Each method is one operation; it sends one request to one member after
-// the other until one of them answers:
+// New makes a Client from the URLs of some members. Each method is one operation. It sends its request to the members in
+// turn, until one of them responds:
 //
 //	urls, err := client.ParseEndpoints("10.0.0.1:2379,10.0.0.2:2379")
 //	c := client.New(client.Config{Endpoints: urls, HeaderTimeout: 2 * time.Second})
 //	event, err := c.Get(ctx, "/message", client.GetOptions{})
 //
-// A Client may be used by many goroutines at once, except for Sync. A Watcher belongs to one goroutine. Nothing is kept
-// after the last call has returned, except for idle connections.
+// Any goroutine may call the methods of a Client at any time, except for Sync. A Watcher belongs to one goroutine. A Client
+// starts no goroutines. It keeps idle connections.
 //
 // Invariants:
-//   - A request that a member may have carried out is sent to another member only if a second execution changes nothing.
-//   - A request that never left this machine is sent to the next member in any case.
-//   - A Watcher that the cluster has accepted once returns every change after its index, once and in order, until it
+//   - If a member may have executed a request, the request is sent to another member only if it is repeatable: a second
+//     execution changes nothing.
+//   - If no byte of a request was sent, the request is sent to the next member in any case.
+//   - After a member has accepted a watch, its Watcher returns every change from its index on, once and in order, until it
 //     returns an error.
-//   - A member that does not answer in time is an error that names the member.
+//   - The error for a member that does not respond in time names the member.
 //
-// Errors: a cluster that refuses gives an *APIError with one of the codes of package tree; a cluster that does not answer
-// gives a *ClusterError with the error of each member; a context that ends gives the error of the context. Their texts
-// are those of the legacy client, because scripts look for them.
+// Errors: if a member refuses a request, the error is an *APIError with one of the codes of package tree. If no member
+// responds, the error is a *ClusterError with the error of each member. If the context ends, the error is that of the
+// context. The texts are those of etcdctl v2 (the legacy client), because scripts look for them.
 //
 // The files:
-//   - client.go: Config, Client, and the order in which members are asked
+//   - client.go: Config, Client, and the order in which requests go to the members
 //   - request.go: one HTTP exchange with one member
 //   - deadline.go: the time limits of an exchange
-//   - endpoints.go, tls.go: URLs and certificates as users write them
+//   - endpoints.go, tls.go: URLs and certificates from flags and files
 //   - keys.go, members.go, status.go, snapshot.go: the operations
 //   - watch.go: Watcher
 //   - errors.go: the errors

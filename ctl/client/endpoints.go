@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ParseEndpoint returns the URL that a user means. HOST:PORT and HOST without a scheme are taken for http. A URL may have
-// a path, below which the API of the server lies.
+// ParseEndpoint parses an endpoint. Without a scheme, HOST and HOST:PORT stand for http. The URL may have a path: the API
+// of the server is below this path.
 func ParseEndpoint(text string) (*url.URL, error) {
 	full := strings.TrimSpace(text)
 	if !strings.Contains(full, "://") {
@@ -26,8 +26,8 @@ func ParseEndpoint(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// ParseEndpoints parses texts, each of one endpoint or of several that are separated by commas, and leaves out blank ones.
-// At least one endpoint must be there.
+// ParseEndpoints parses texts. Each holds endpoints, separated by commas. Blank endpoints are skipped. Without any endpoint,
+// ParseEndpoints returns an error.
 func ParseEndpoints(texts ...string) ([]*url.URL, error) {
 	var urls []*url.URL
 	all := strings.Join(texts, ",")
@@ -47,8 +47,8 @@ func ParseEndpoints(texts ...string) ([]*url.URL, error) {
 	return urls, nil
 }
 
-// Discover asks DNS for the endpoints of a domain: the SRV records of etcd-client-ssl and etcd-client. The error is nil if
-// at least one of the two services could be looked up.
+// Discover looks up the endpoints of a domain in the DNS: the SRV records of the services etcd-client-ssl (secure) and
+// etcd-client (plain). It returns an error only if both lookups fail.
 func Discover(ctx context.Context, domain string) (secure, plain []string, err error) {
 	secure, errSecure := lookupService(ctx, "etcd-client-ssl", "https", domain)
 	plain, errPlain := lookupService(ctx, "etcd-client", "http", domain)

@@ -13,10 +13,10 @@ import (
 	"pando/tree"
 )
 
-// ErrUnpublished: the cluster answers, but its members publish no client URL.
+// ErrUnpublished is returned by Sync if the members publish no client URL.
 var ErrUnpublished = errors.New("client: no endpoints available")
 
-// Errors of answers that are not those of a member, worded as in the legacy client.
+// The errors for responses that no member sends. The texts are those of the legacy client.
 var (
 	errInvalidJSON      = errors.New("client: response is invalid json. The endpoint is probably not valid etcd cluster endpoint")
 	errEmptyBody        = errors.New("client: response body is empty")
@@ -24,19 +24,19 @@ var (
 	errNoLocation       = errors.New("location header not set")
 )
 
-// APIError is the refusal of a request to /v2/keys.
+// APIError is the error in a response of /v2/keys.
 type APIError struct {
 	Code    tree.Code `json:"errorCode"`
 	Message string    `json:"message"`
 	Cause   string    `json:"cause"`
-	Index   uint64    `json:"index"` // of the store when it refused
+	Index   uint64    `json:"index"` // the index of the store at that time
 }
 
 func (e *APIError) Error() string {
 	return fmt.Sprintf("%d: %s (%s) [%d]", e.Code, e.Message, e.Cause, e.Index)
 }
 
-// parseAPIError reads the body of a refusal.
+// parseAPIError decodes the body of an error response.
 func parseAPIError(body []byte) error {
 	e := &APIError{}
 	if err := json.Unmarshal(body, e); err != nil {
@@ -45,15 +45,15 @@ func parseAPIError(body []byte) error {
 	return e
 }
 
-// HasCode reports whether err is, or wraps, an APIError with a code.
+// HasCode reports whether err is or wraps an APIError with this code.
 func HasCode(err error, code tree.Code) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.Code == code
 }
 
-// ClusterError says that none of the members that were asked gave an answer.
+// ClusterError is returned if no member has responded to a request.
 type ClusterError struct {
-	Errs []error // one for each member, in the order in which they were asked
+	Errs []error // one for each member, in the order of the requests
 }
 
 func (e *ClusterError) Error() string {
@@ -73,7 +73,7 @@ func (e *ClusterError) Detail() string {
 	return b.String()
 }
 
-// Unconnected reports whether no member took a connection.
+// Unconnected reports whether no member has accepted a connection.
 func (e *ClusterError) Unconnected() bool {
 	for _, err := range e.Errs {
 		op, ok := errors.AsType[*net.OpError](err)
@@ -84,13 +84,13 @@ func (e *ClusterError) Unconnected() bool {
 	return true
 }
 
-// IsUnavailable reports whether err says that no member gave an answer. The same operation may succeed later.
+// IsUnavailable reports whether err is or wraps a ClusterError. The same operation may succeed later.
 func IsUnavailable(err error) bool {
 	_, unavailable := errors.AsType[*ClusterError](err)
 	return unavailable
 }
 
-// OneLine is the text of err without line breaks; of a ClusterError, that of the last member that was asked.
+// OneLine returns the text of err without line breaks. For a ClusterError it returns only the error of the last member.
 func OneLine(err error) string {
 	if cluster, ok := errors.AsType[*ClusterError](err); ok && len(cluster.Errs) > 0 {
 		err = cluster.Errs[len(cluster.Errs)-1]
@@ -98,14 +98,14 @@ func OneLine(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", " ")
 }
 
-// headerTimeoutError says that a member took too long to begin its answer.
+// headerTimeoutError is the error for a member that exceeds Config.HeaderTimeout.
 type headerTimeoutError struct{ endpoint *url.URL }
 
 func (e *headerTimeoutError) Error() string {
 	return fmt.Sprintf("client: endpoint %s exceeded header timeout", e.endpoint)
 }
 
-// stalledError says that a member began its answer and then sent nothing more.
+// stalledError is the error for a member that exceeds Config.BodyTimeout.
 type stalledError struct {
 	endpoint *url.URL
 	limit    time.Duration

@@ -16,27 +16,27 @@ type Node struct {
 	Key           string     `json:"key"`
 	Dir           bool       `json:"dir,omitempty"`
 	Value         string     `json:"value"`
-	Nodes         []*Node    `json:"nodes"` // what a directory holds
+	Nodes         []*Node    `json:"nodes"` // the children of a directory
 	CreatedIndex  uint64     `json:"createdIndex"`
 	ModifiedIndex uint64     `json:"modifiedIndex"`
 	Expiration    *time.Time `json:"expiration,omitempty"`
 	TTL           int64      `json:"ttl,omitempty"` // seconds
 }
 
-// Event is an answer of /v2/keys: what was done, and to which node.
+// Event is a successful response of /v2/keys: an action, and the node after and before it.
 type Event struct {
 	Action   string `json:"action"`
 	Node     *Node  `json:"node"` // never nil
 	PrevNode *Node  `json:"prevNode"`
-	// Index is the index of the store when it answered; for a watch, when the watch began.
+	// Index is the index of the store at the time of the response. For a watch it is the index when the watch began.
 	Index uint64 `json:"-"`
 }
 
 // GetOptions are the parameters of Get.
 type GetOptions struct {
-	Recursive bool // with everything below the key
-	Sorted    bool // by key
-	Quorum    bool // includes every write that was acknowledged before the request
+	Recursive bool // include all nodes below the key
+	Sorted    bool // sort the nodes by key
+	Quorum    bool // see every write that was acknowledged before the request
 }
 
 // Get returns the node at key.
@@ -52,10 +52,10 @@ func (c *Client) Get(ctx context.Context, key string, o GetOptions) (*Event, err
 	})
 }
 
-// Existence is a condition on the key of a Put.
+// Existence is a condition of a Put: whether the key must exist.
 type Existence string
 
-// The conditions on the key of a Put.
+// The values of Existence.
 const (
 	AnyExistence Existence = ""
 	MustExist    Existence = "true"
@@ -64,10 +64,10 @@ const (
 
 // PutOptions are the TTL and the conditions of a Put. The zero value has neither.
 type PutOptions struct {
-	TTL       int       // seconds; 0 or less: the node lives forever
-	PrevValue string    // the value must be this; empty: any
-	PrevIndex uint64    // the modifiedIndex must be this; 0: any
-	Existence Existence // the key must exist, or must not
+	TTL       int       // seconds; the node has no TTL if this is 0 or less
+	PrevValue string    // the required value of the node; empty: any
+	PrevIndex uint64    // the required modifiedIndex of the node; 0: any
+	Existence Existence // whether the key must exist
 }
 
 // Put sets the value of key.
@@ -75,21 +75,21 @@ func (c *Client) Put(ctx context.Context, key, value string, o PutOptions) (*Eve
 	return c.put(ctx, key, o.query(), form(&value, o.TTL), o.repetition(), o.Existence)
 }
 
-// PutDir makes a directory. With MustExist it sets the TTL of what is at key.
+// PutDir makes a directory. With MustExist it sets the TTL of the existing node instead.
 func (c *Client) PutDir(ctx context.Context, key string, o PutOptions) (*Event, error) {
 	query, repetition := o.query(), o.repetition()
 	query.Set("dir", "true")
 	if o.Existence == AnyExistence {
-		repetition = unsafe // the second time, the directory is there
+		repetition = unrepeatable // a second execution fails, because the directory exists
 	}
 	return c.put(ctx, key, query, form(nil, o.TTL), repetition, o.Existence)
 }
 
-// Refresh sets the TTL of a key that exists, in whole seconds. Its watchers get no event.
+// Refresh sets the TTL of an existing key, in whole seconds. Watchers don't get the event.
 func (c *Client) Refresh(ctx context.Context, key string, ttl time.Duration) error {
 	fields := url.Values{"refresh": {"true"}, "ttl": {strconv.Itoa(int(ttl / time.Second))}}
 	query := PutOptions{Existence: MustExist}.query()
-	_, err := c.put(ctx, key, query, fields.Encode(), safe, MustExist)
+	_, err := c.put(ctx, key, query, fields.Encode(), repeatable, MustExist)
 	return err
 }
 
@@ -108,28 +108,27 @@ func (o PutOptions) query() url.Values {
 	return q
 }
 
-// repetition says whether a Put may be done twice: it writes the same again, unless its first execution makes a condition
-// false.
+// repetition returns repeatable unless the first execution of the Put can make one of its conditions false.
 func (o PutOptions) repetition() repetition {
 	if o.PrevValue != "" || o.PrevIndex != 0 || o.Existence == MustNotExist {
-		return unsafe
+		return unrepeatable
 	}
-	return safe
+	return repeatable
 }
 
-// CreateInOrder makes a child of key with the next number for its name. ttl is in seconds; 0 or less: forever.
+// CreateInOrder makes a child of key whose name is the next index. ttl is in seconds. The child has no TTL if it is 0 or less.
 func (c *Client) CreateInOrder(ctx context.Context, key, value string, ttl int) (*Event, error) {
 	return c.keys(ctx, &request{
-		method: http.MethodPost, path: keyPath(key), contentType: formType, body: form(&value, ttl), repetition: unsafe,
+		method: http.MethodPost, path: keyPath(key), contentType: formType, body: form(&value, ttl), repetition: unrepeatable,
 	})
 }
 
 // DeleteOptions are the parameters and conditions of Delete. The zero value deletes a key, whatever its value.
 type DeleteOptions struct {
-	PrevValue string // the value must be this; empty: any
-	PrevIndex uint64 // the modifiedIndex must be this; 0: any
-	Dir       bool   // an empty directory is deleted too
-	Recursive bool   // a directory is deleted with everything in it
+	PrevValue string // the required value of the node; empty: any
+	PrevIndex uint64 // the required modifiedIndex of the node; 0: any
+	Dir       bool   // allow deletion of an empty directory
+	Recursive bool   // allow deletion of a directory with all nodes below it
 }
 
 // Delete deletes the node at key.
@@ -142,11 +141,11 @@ func (c *Client) Delete(ctx context.Context, key string, o DeleteOptions) (*Even
 		q.Set("recursive", "true")
 	}
 	return c.keys(ctx, &request{
-		method: http.MethodDelete, path: keyPath(key), query: q, contentType: formType, repetition: unsafe, bareError: true,
+		method: http.MethodDelete, path: keyPath(key), query: q, contentType: formType, repetition: unrepeatable, bareError: true,
 	})
 }
 
-// conditions are the query parameters of a comparison with what is at a key.
+// conditions returns the query parameters of a comparison with the node at a key.
 func conditions(prevValue string, prevIndex uint64) url.Values {
 	q := url.Values{}
 	if prevValue != "" {
@@ -158,7 +157,7 @@ func conditions(prevValue string, prevIndex uint64) url.Values {
 	return q
 }
 
-// form encodes what a write stores. The value is nil for a directory.
+// form returns the form of a write. value is nil for a directory.
 func form(value *string, ttl int) string {
 	f := url.Values{}
 	if value != nil {
@@ -170,7 +169,7 @@ func form(value *string, ttl int) string {
 	return f.Encode()
 }
 
-// keyPath is the path of a key below the endpoint. The empty key is the root without its slash.
+// keyPath returns the path of a key below the endpoint: /v2/keys/KEY, or /v2/keys for the empty key.
 func keyPath(key string) string {
 	if key != "" && key[0] != '/' {
 		key = "/" + key
@@ -178,7 +177,7 @@ func keyPath(key string) string {
 	return "/v2/keys" + key
 }
 
-// keys sends a request to /v2/keys and reads the answer. A refusal is an *APIError.
+// keys sends a request to /v2/keys and decodes the response. It returns an *APIError if a member refuses the request.
 func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
 	a, err := c.send(ctx, r)
 	if err != nil {

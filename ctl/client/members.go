@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Member is a member of the cluster, as JSON on the wire. One that was added and has never started has no name and no
-// client URL.
+// Member is a member of the cluster, as JSON on the wire. A member that was added but has never started has no name and no
+// client URLs.
 type Member struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
@@ -20,7 +20,7 @@ type Member struct {
 
 const membersPath = "/v2/members"
 
-// Members lists the members.
+// Members returns the members of the cluster.
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: membersPath})
 	if err != nil {
@@ -33,7 +33,7 @@ func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	return list.Members, err
 }
 
-// Leader returns the member that leads.
+// Leader returns the leader of the cluster.
 func (c *Client) Leader(ctx context.Context) (Member, error) {
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: membersPath + "/leader"})
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *Client) Leader(ctx context.Context) (Member, error) {
 // AddMember adds a member and returns it with its new ID.
 func (c *Client) AddMember(ctx context.Context, peerURLs []string) (Member, error) {
 	r := peerURLsRequest(http.MethodPost, membersPath, peerURLs)
-	r.repetition = unsafe
+	r.repetition = unrepeatable
 	a, err := c.send(ctx, r)
 	if err != nil {
 		return Member{}, err
@@ -66,7 +66,7 @@ func (c *Client) UpdateMember(ctx context.Context, id string, peerURLs []string)
 	return a.decode(http.StatusNoContent, nil, http.StatusNotFound, http.StatusConflict)
 }
 
-// RemoveMember removes a member. If it was removed before, there is no error.
+// RemoveMember removes a member. It returns no error if the member was removed before.
 func (c *Client) RemoveMember(ctx context.Context, id string) error {
 	a, err := c.send(ctx, &request{method: http.MethodDelete, path: membersPath + "/" + id})
 	if err != nil || a.status == http.StatusGone {
@@ -80,8 +80,8 @@ func peerURLsRequest(method, path string, peerURLs []string) *request {
 	return &request{method: method, path: path, contentType: "application/json", body: string(body)}
 }
 
-// decode reads the body of an answer with the wanted status into value; nil: there is no body. An answer with another
-// status is an error: the message in its body if the status is one of explained.
+// decode decodes the body into value if the status is wanted. value is nil if there is no body. Any other status is an
+// error. If the status is one of explained, the error is the message in the body.
 func (a *answer) decode(wanted int, value any, explained ...int) error {
 	switch {
 	case a.status == wanted && value == nil:

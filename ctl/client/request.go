@@ -11,45 +11,44 @@ import (
 	"strings"
 )
 
-// maxRedirects is how many redirects one request follows. The legacy client follows as many.
+// maxRedirects is the number of redirects that one request follows, as in the legacy client.
 const maxRedirects = 10
 
-// repetition says whether a request may go to another member after one member may have carried it out.
+// repetition says whether a request may be sent to another member after a member may have executed it.
 type repetition int
 
 const (
-	// safe: a second execution changes nothing.
-	safe repetition = iota
-	// unsafe: a second execution could change something, or fail because of the first.
-	unsafe
+	// repeatable: a second execution changes nothing.
+	repeatable repetition = iota
+	// unrepeatable: a second execution could change something, or fail because of the first.
+	unrepeatable
 )
 
-// request is one operation, before it is known which member gets it.
+// request is one operation. The same request can be sent to several members.
 type request struct {
 	method      string
-	path        string // below the path of the endpoint
+	path        string // relative to the path of the endpoint
 	query       url.Values
 	contentType string // empty: the request has no body
 	body        string
 	repetition  repetition
-	// bareError: the error of a single member is returned without a ClusterError around it, as the legacy client does.
+	// bareError makes send return the error of a single member without a ClusterError around it, as the legacy client does.
 	bareError bool
-	// untimed: neither the header nor the body of the answer has a time limit.
+	// untimed removes the time limits of the header and the body.
 	untimed bool
-	// accepted is called with the header of the answer, before the body is read. It may be nil.
-	accepted func(http.Header)
+	// onHeader is called with the header of the response, before the body is read. It may be nil.
+	onHeader func(http.Header)
 }
 
-// answer is the answer of a member.
+// answer is the response of a member, with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// ask sends a request to one member and follows its redirects. sent is false when nothing of the request can have reached
-// a member that would carry it out.
-func (c *Client) ask(ctx context.Context, endpoint *url.URL, r *request) (a *answer, sent bool, err error) {
+// sendTo sends a request to one member and follows its redirects. sent is false if no member can have executed the request.
+func (c *Client) sendTo(ctx context.Context, endpoint *url.URL, r *request) (a *answer, sent bool, err error) {
 	target := requestURL(endpoint, r)
 	for range maxRedirects + 1 {
 		var onTheWire bool
@@ -63,7 +62,7 @@ func (c *Client) ask(ctx context.Context, endpoint *url.URL, r *request) (a *ans
 		}
 		location := a.header.Get("Location")
 		if location == "" {
-			return nil, false, errNoLocation // a member that redirects does not carry the request out
+			return nil, false, errNoLocation // a member that redirects does not execute the request
 		}
 		next, err := target.Parse(location)
 		if err != nil {
@@ -74,7 +73,7 @@ func (c *Client) ask(ctx context.Context, endpoint *url.URL, r *request) (a *ans
 	return nil, false, errTooManyRedirects
 }
 
-// requestURL joins the path of the endpoint and that of the request. A slash at the end stays; the rest is cleaned.
+// requestURL joins the path of the endpoint and the path of the request. It cleans the path, but keeps a slash at its end.
 func requestURL(endpoint *url.URL, r *request) *url.URL {
 	u := *endpoint
 	joined := endpoint.Path + r.path
@@ -86,15 +85,14 @@ func requestURL(endpoint *url.URL, r *request) *url.URL {
 	return &u
 }
 
-// roundTrip is one HTTP exchange.
-func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *request) (*answer, bool, error) {
+// roundTrip sends one HTTP request and reads the response. sent is false if no connection was established.
+func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *request) (a *answer, sent bool, err error) {
 	headerLimit, bodyLimit := c.config.HeaderTimeout, c.config.BodyTimeout
 	if r.untimed {
 		headerLimit, bodyLimit = 0, 0
 	}
 	limits := startDeadline(ctx, headerLimit, &headerTimeoutError{endpoint})
 	defer limits.stop()
-	sent := false
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
 	req, err := c.httpRequest(httptrace.WithClientTrace(limits.ctx, trace), target, r)
 	if err != nil {
@@ -102,21 +100,21 @@ func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *re
 	}
 	response, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, sent, named(endpoint, limits.explain(err))
+		return nil, sent, withEndpoint(endpoint, limits.explain(err))
 	}
-	response.Body = limits.body(response.Body, bodyLimit, &stalledError{endpoint, bodyLimit})
+	response.Body = limits.limitBody(response.Body, bodyLimit, &stalledError{endpoint, bodyLimit})
 	defer response.Body.Close()
-	if r.accepted != nil {
-		r.accepted(response.Header)
+	if r.onHeader != nil {
+		r.onHeader(response.Header)
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, true, named(endpoint, err)
+		return nil, true, withEndpoint(endpoint, err)
 	}
 	return &answer{response.StatusCode, response.Header, body}, true, nil
 }
 
-// httpRequest makes the HTTP request for a target, and writes it to Config.Debug.
+// httpRequest returns the HTTP request for a target. It also writes the request to Config.Debug.
 func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (*http.Request, error) {
 	var body io.Reader
 	command := fmt.Sprintf("curl -X %s %s", r.method, target)

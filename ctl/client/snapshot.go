@@ -14,28 +14,30 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// DefaultSnapshotTimeout is how long a member should be given to begin a snapshot: it writes a checkpoint first.
+// DefaultSnapshotTimeout is a suitable Config.HeaderTimeout for SaveSnapshot: the member writes a checkpoint before it
+// responds.
 const DefaultSnapshotTimeout = time.Minute
 
-// errNoSnapshots: a server that is not Pando answered.
+// errNoSnapshots is returned for a server that is not Pando.
 var errNoSnapshots = errors.New("the server has no snapshots, it is not Pando; pando ctl export reads any v2 server")
 
 // SnapshotOptions are the parameters of SaveSnapshot.
 type SnapshotOptions struct {
-	// Local asks for what one member has applied, without asking the other members. It works without a quorum.
+	// Local requests the state that the member itself has applied. It works without a quorum.
 	Local bool
-	// Progress returns a writer that is given every byte as it arrives; size is the length of the snapshot, -1 if the
-	// member does not say. Nil: nothing is shown.
+	// Progress returns a writer that receives every byte as it arrives. size is the length of the snapshot, or -1 if it is
+	// not known. Progress may be nil.
 	Progress func(size int64) io.Writer
-	// Check looks at the file before it gets its name; an error of it discards the file. It may be nil.
+	// Check checks the file before it is renamed to its final name. If it returns an error, the file is deleted. It may be
+	// nil.
 	Check func(path string) error
 }
 
-// SaveSnapshot saves a snapshot to a file, from the first member that sends a whole one, and returns that member's URL and
-// the size in bytes. The file appears, or replaces an older one, when it is complete, checked and synced. After an error
-// nothing is left behind, and an older file is as it was.
+// SaveSnapshot saves a snapshot to a file. It tries the members in turn, and returns the URL of the member that has sent the
+// snapshot, and the size in bytes. The file appears, or replaces an older file, when it is complete, checked and synced.
+// After an error there is no new file, and an older file is unchanged.
 //
-// Config.HeaderTimeout limits how long each member may take to begin, Config.BodyTimeout how long it may pause.
+// Config.HeaderTimeout and Config.BodyTimeout apply to each member.
 func (c *Client) SaveSnapshot(ctx context.Context, file string, o SnapshotOptions) (from *url.URL, size int64, err error) {
 	var failed error
 	for _, endpoint := range c.config.Endpoints {
@@ -50,7 +52,7 @@ func (c *Client) SaveSnapshot(ctx context.Context, file string, o SnapshotOption
 	return nil, 0, failed
 }
 
-// saveSnapshotFrom asks one member.
+// saveSnapshotFrom saves the snapshot of one member.
 func (c *Client) saveSnapshotFrom(ctx context.Context, endpoint *url.URL, file string, o SnapshotOptions) (size int64, err error) {
 	begin, pause := c.config.HeaderTimeout, c.config.BodyTimeout
 	limits := startDeadline(ctx, begin, fmt.Errorf("no answer began within %s", begin))
@@ -67,7 +69,7 @@ func (c *Client) saveSnapshotFrom(ctx context.Context, endpoint *url.URL, file s
 	if err != nil {
 		return 0, limits.explain(err)
 	}
-	response.Body = limits.body(response.Body, pause, fmt.Errorf("the member sent nothing for %s", pause))
+	response.Body = limits.limitBody(response.Body, pause, fmt.Errorf("the member sent nothing for %s", pause))
 	defer response.Body.Close()
 	if err := snapshotRefusal(response); err != nil {
 		return 0, err
@@ -75,7 +77,7 @@ func (c *Client) saveSnapshotFrom(ctx context.Context, endpoint *url.URL, file s
 	return writeFile(file, response, o)
 }
 
-// writeFile writes an answer to a new file beside file, checks it, and gives it its name, durably.
+// writeFile writes the body of a response to a temporary file beside file, syncs and checks it, and renames it to file.
 func writeFile(file string, response *http.Response, o SnapshotOptions) (size int64, err error) {
 	out, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".part-*")
 	if err != nil {
@@ -83,7 +85,7 @@ func writeFile(file string, response *http.Response, o SnapshotOptions) (size in
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(out.Name()) // err is the error that counts
+			_ = os.Remove(out.Name()) // return the first error, not this one
 		}
 	}()
 	to := io.Writer(out)
@@ -108,7 +110,7 @@ func writeFile(file string, response *http.Response, o SnapshotOptions) (size in
 	return size, syncDirectory(filepath.Dir(file))
 }
 
-// snapshotRefusal is the error of an answer that holds no snapshot.
+// snapshotRefusal returns the error for a response that is not a snapshot, or nil.
 func snapshotRefusal(response *http.Response) error {
 	if response.StatusCode == http.StatusNotFound {
 		return errNoSnapshots
@@ -125,7 +127,7 @@ func snapshotRefusal(response *http.Response) error {
 		http.StatusServiceUnavailable, http.StatusInternalServerError, http.StatusUnauthorized, http.StatusForbidden)
 }
 
-// syncDirectory makes the names in a directory durable.
+// syncDirectory syncs a directory, so that a rename in it is durable.
 func syncDirectory(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -12,19 +12,21 @@ import (
 	"time"
 )
 
-// TestHangingSnapshot: a member that does not begin, or stops, is given up; otherwise a snapshot may take any time.
+// TestHangingSnapshot requests snapshots from members that don't respond, or that stop sending. The request must fail. A
+// snapshot that arrives slowly must be saved.
 func TestHangingSnapshot(t *testing.T) {
 	const short, long = 100 * time.Millisecond, 30 * time.Second
+	slow := newSlowMember(t, 30*time.Millisecond, 20, pieces("0123456789abcdefghij", 20)...)
 	for _, test := range []struct {
 		name         string
 		url          string
 		begin, pause time.Duration
 		want         string // in the error; empty: none
 	}{
-		{"slow", slowly(t, 30*time.Millisecond, 20, pieces("0123456789abcdefghij", 20)...), 400 * time.Millisecond, 400 * time.Millisecond, ""},
-		{"never begins", slowly(t, time.Hour, 1), short, long, "no answer began within 100ms"},
-		{"stops", slowly(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 100ms"},
-		{"stops without a limit for the beginning", slowly(t, 0, 10, "0123"), 0, short, "the member sent nothing for 100ms"},
+		{"slow", slow, 400 * time.Millisecond, 400 * time.Millisecond, ""},
+		{"never begins", newSlowMember(t, time.Hour, 1), short, long, "no answer began within 100ms"},
+		{"stops", newSlowMember(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 100ms"},
+		{"stops, without a header timeout", newSlowMember(t, 0, 10, "0123"), 0, short, "the member sent nothing for 100ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.snap")
@@ -38,8 +40,8 @@ func TestHangingSnapshot(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the next member is asked", func(t *testing.T) {
-		hanging, good := slowly(t, time.Hour, 1), slowly(t, 0, 4, "good")
+	t.Run("the next member sends it", func(t *testing.T) {
+		hanging, good := newSlowMember(t, time.Hour, 1), newSlowMember(t, 0, 4, "good")
 		c := newTestClient(t, Config{HeaderTimeout: 200 * time.Millisecond}, hanging, good)
 		from, size, err := c.SaveSnapshot(t.Context(), filepath.Join(t.TempDir(), "x.snap"), SnapshotOptions{})
 		if err != nil || size != 4 || from.String() != good {
@@ -48,12 +50,12 @@ func TestHangingSnapshot(t *testing.T) {
 	})
 }
 
-// TestDownload: what does not arrive complete leaves an older file as it was.
+// TestDownload checks that only a complete and undamaged snapshot replaces an older file.
 func TestDownload(t *testing.T) {
 	damaged := errors.New("damaged")
 	for _, test := range []struct {
 		name  string
-		body  string // of the 8 bytes that are announced
+		body  string // the bytes that arrive; the header announces 8
 		check func(string) error
 		want  string // in the error; empty: none
 	}{
@@ -94,7 +96,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// TestSnapshotRefusals: the error says why there is no snapshot.
+// TestSnapshotRefusals requests snapshots from servers that refuse. The error must name the server and the reason.
 func TestSnapshotRefusals(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Status is what one member reports about itself, as JSON in the output of "endpoint status". What a member does not
-// report stays empty.
+// Status is the status of one member, as JSON in the output of "endpoint status". A field is empty if the member does not
+// report it.
 type Status struct {
-	Endpoint  string  `json:"endpoint"` // the URL that is asked
+	Endpoint  string  `json:"endpoint"` // the client URL, set by the caller
 	ID        string  `json:"id,omitempty"`
 	Name      string  `json:"name,omitempty"`
 	Version   string  `json:"version,omitempty"`
@@ -24,21 +24,21 @@ type Status struct {
 	LeaderID  string  `json:"leaderID,omitempty"`
 	Term      uint64  `json:"raftTerm,omitempty"`
 	RaftIndex uint64  `json:"raftIndex,omitempty"`
-	Index     uint64  `json:"index,omitempty"`         // of the store
-	Nodes     *uint64 `json:"nodes,omitempty"`         // keys and directories; nil: the server does not report it
-	Bytes     *uint64 `json:"bytes,omitempty"`         // of their paths and values
-	LatencyMS float64 `json:"latencyMillis,omitempty"` // of one request on an open connection
-	Error     string  `json:"error,omitempty"`         // why the member is not healthy
+	Index     uint64  `json:"index,omitempty"`         // the index of the store
+	Nodes     *uint64 `json:"nodes,omitempty"`         // number of keys and directories
+	Bytes     *uint64 `json:"bytes,omitempty"`         // total length of their paths and values
+	LatencyMS float64 `json:"latencyMillis,omitempty"` // time of one request on an open connection
+	Error     string  `json:"error,omitempty"`         // why Healthy is false
 }
 
-// Status asks the member at s.Endpoint, and no other one, and fills in s.
+// Status sends requests to the member at s.Endpoint, and sets the other fields of s.
 func (c *Client) Status(ctx context.Context, s *Status) {
-	if err := c.status(ctx, s); err != nil {
+	if err := c.fillStatus(ctx, s); err != nil {
 		s.Healthy, s.Error = false, err.Error()
 	}
 }
 
-func (c *Client) status(ctx context.Context, s *Status) error {
+func (c *Client) fillStatus(ctx context.Context, s *Status) error {
 	endpoint, err := ParseEndpoint(s.Endpoint)
 	if err != nil {
 		return err
@@ -57,10 +57,10 @@ func (c *Client) status(ctx context.Context, s *Status) error {
 	if version.Pando != "" {
 		s.Version = "Pando " + version.Pando
 	}
-	if err := one.position(ctx, s); err != nil {
+	if err := one.fillPosition(ctx, s); err != nil {
 		return err
 	}
-	one.size(ctx, s)
+	one.fillSize(ctx, s)
 	began := time.Now()
 	s.Healthy, err = one.Health(ctx, strings.TrimSuffix(endpoint.String(), "/"))
 	s.LatencyMS = float64(time.Since(began).Microseconds()) / 1000
@@ -70,7 +70,7 @@ func (c *Client) status(ctx context.Context, s *Status) error {
 	return err
 }
 
-// Self is what a member reports at /v2/stats/self.
+// Self is the response of a member at /v2/stats/self.
 type Self struct {
 	ID, Name, State string
 	LeaderInfo      struct{ Leader string }
@@ -79,41 +79,42 @@ type Self struct {
 // Leads reports whether the member is the leader.
 func (s *Self) Leads() bool { return s.State == "StateLeader" }
 
-// Self asks a member for what it reports about itself.
+// Self requests /v2/stats/self.
 func (c *Client) Self(ctx context.Context) (*Self, error) {
 	self := &Self{}
 	return self, c.getJSON(ctx, "/v2/stats/self", self)
 }
 
-// getJSON reads a JSON object from the only endpoint.
+// getJSON requests a JSON object and decodes it. c must have one endpoint.
 func (c *Client) getJSON(ctx context.Context, path string, value any) error {
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: path, bareError: true})
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(a.body, value); a.status != http.StatusOK || err != nil {
-		return fmt.Errorf("%s%s: status code %d, and the body is not what a member sends; is this a member?",
+		return fmt.Errorf("%s%s: status code %d, and the body is not that of a member: is this a member?",
 			c.config.Endpoints[0], path, a.status)
 	}
 	return nil
 }
 
-// position reads how far the member is. Without credentials, the header may be missing where they are required.
-func (c *Client) position(ctx context.Context, s *Status) error {
+// fillPosition sets Index, Term and RaftIndex from the header of a response. They stay zero if the member requires
+// credentials and the client has none.
+func (c *Client) fillPosition(ctx context.Context, s *Status) error {
 	a, err := c.send(ctx, &request{method: http.MethodHead, path: "/v2/keys/", bareError: true})
 	if err != nil {
 		return err
 	}
 	number := func(name string) uint64 {
-		n, _ := strconv.ParseUint(a.header.Get(name), 10, 64) // 0 stands for unknown
+		n, _ := strconv.ParseUint(a.header.Get(name), 10, 64) // zero if the header is missing
 		return n
 	}
 	s.Index, s.Term, s.RaftIndex = number("X-Etcd-Index"), number("X-Raft-Term"), number("X-Raft-Index")
 	return nil
 }
 
-// size reads the metrics of Pando. Other servers have none with these names.
-func (c *Client) size(ctx context.Context, s *Status) {
+// fillSize sets Nodes and Bytes from the metrics of Pando. Other servers don't have these metrics.
+func (c *Client) fillSize(ctx context.Context, s *Status) {
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: "/metrics"})
 	if err != nil || a.status != http.StatusOK {
 		return
@@ -135,7 +136,8 @@ func (c *Client) size(ctx context.Context, s *Status) {
 	}
 }
 
-// Health asks the member at a client URL whether it is healthy. {"health":"true"} and {"health":true} both mean yes.
+// Health requests /health from the member at a client URL. The member is healthy if it responds {"health":"true"} or
+// {"health":true}.
 func (c *Client) Health(ctx context.Context, clientURL string) (bool, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, clientURL+"/health", nil)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"os"
 )
 
-// TLSFiles names the PEM files of a TLS configuration. Empty names are left out.
+// TLSFiles holds the names of the PEM files of a TLS configuration. Each name may be empty.
 type TLSFiles struct {
-	Cert, Key string // of the client
-	CA        string // the certificate authorities to trust, in place of those of the system
+	Cert, Key string // the client's certificate and its key
+	CA        string // the trusted certificate authorities; empty: those of the system
 }
 
-// Config reads the files. Without any file it returns nil, which stands for the certificate authorities of the system.
+// Config reads the files. It returns nil if all names are empty.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f == (TLSFiles{}) {
 		return nil, nil
@@ -44,8 +44,8 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// certPool reads certificates. A file without any certificate is refused; the legacy client accepts it and then trusts no
-// server.
+// certPool reads certificates. It returns an error if the file holds none: the legacy client accepts such a file, and then
+// trusts no server.
 func certPool(file string) (*x509.CertPool, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {

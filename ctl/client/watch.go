@@ -16,33 +16,34 @@ import (
 
 // WatchOptions are the parameters of Watch.
 type WatchOptions struct {
-	Recursive bool   // changes of everything below the key too
-	Index     uint64 // of the first change to return; 0: from now on
-	// Reread continues after the history of the server was cleared: Next returns what is there now in place of the changes
-	// that were lost. Without it, Next returns an error.
+	Recursive bool   // watch all nodes below the key, too
+	Index     uint64 // the index of the first change to return; 0: from now on
+	// Reread continues the watch after the server's history has lost changes: Next returns the current keys instead of the
+	// lost changes. Without it, Next returns an error.
 	Reread bool
-	// Begun treats the watch as one that the cluster has accepted already: if no member answers, it is resumed.
+	// Begun treats the watch as accepted from the beginning: if no member responds, Next tries again instead of returning
+	// an error.
 	Begun bool
-	// Notes gets a line when the watch was interrupted and when it rereads; nil: nothing is written.
+	// Notes receives a line when the watch is interrupted, and when it reads the current keys. It may be nil.
 	Notes io.Writer
 }
 
-// Watcher returns the changes of a key, by one long poll after the other.
+// Watcher returns the changes of a key. It sends long polls, one after the other.
 //
-// Once a member has accepted the watch, a lost connection or an empty answer does not end it: it is resumed at the index
-// after the last change. A Watcher must be used by one goroutine at a time.
+// After a member has accepted the watch, a lost connection or an empty response does not end it: the Watcher resumes at the
+// index after the last change. Only one goroutine at a time may use a Watcher.
 type Watcher struct {
 	client *Client
 	key    string
 	o      WatchOptions
 
-	next     uint64 // index to ask for; 0: from now on, until a member has said which index that is
-	accepted bool   // a member has accepted the watch once
-	pending  []*Event
+	next     uint64   // waitIndex of the next poll; 0: from now on. The first response replaces 0 by an index.
+	accepted bool     // whether a member has accepted the watch
+	pending  []*Event // from reread, not returned yet
 	backoff  Backoff
 }
 
-// Watch makes a watcher of key. The first Next opens the watch.
+// Watch returns a Watcher of key. The first call of Next sends the first request.
 func (c *Client) Watch(key string, o WatchOptions) *Watcher {
 	if o.Notes == nil {
 		o.Notes = io.Discard
@@ -50,8 +51,8 @@ func (c *Client) Watch(key string, o WatchOptions) *Watcher {
 	return &Watcher{client: c, key: key, o: o, next: o.Index, accepted: o.Begun}
 }
 
-// Next waits for the next change. After an error the watch has ended: ctx is done, or the cluster refused the watch, or no
-// member has ever accepted it.
+// Next waits for the next change. It returns an error if ctx is done, if a member refuses the watch, or if no member has
+// accepted it. The watch has then ended.
 func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	for len(w.pending) == 0 {
 		e, err := w.poll(ctx)
@@ -86,7 +87,7 @@ func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	return e, nil
 }
 
-// poll is one long poll.
+// poll sends one long poll.
 func (w *Watcher) poll(ctx context.Context) (*Event, error) {
 	return w.client.keys(ctx, &request{
 		method: http.MethodGet,
@@ -97,7 +98,7 @@ func (w *Watcher) poll(ctx context.Context) (*Event, error) {
 			"waitIndex": {strconv.FormatUint(w.next, 10)},
 		},
 		untimed: true,
-		accepted: func(h http.Header) {
+		onHeader: func(h http.Header) {
 			index, err := strconv.ParseUint(h.Get("X-Etcd-Index"), 10, 64)
 			if err != nil {
 				return
@@ -110,20 +111,20 @@ func (w *Watcher) poll(ctx context.Context) (*Event, error) {
 	})
 }
 
-// resumable reports whether err interrupted a watch that had been accepted, without a refusal of the cluster.
+// resumable reports whether the watch can be resumed after err: it was accepted, and err is not a refusal.
 func (w *Watcher) resumable(err error) bool {
 	return w.accepted && (IsUnavailable(err) || errors.Is(err, errInvalidJSON))
 }
 
-// note writes the first of several interruptions in a row.
+// note writes a line about an interruption, unless the poll before was interrupted, too.
 func (w *Watcher) note(err error) {
 	if w.backoff.pause == 0 {
 		fmt.Fprintf(w.o.Notes, "watch of %s interrupted (%s); resuming at index %d\n", w.key, OneLine(err), w.next)
 	}
 }
 
-// reread replaces the changes that the server no longer has by what is there now: every key that was changed since then, in
-// the order of the changes, as an event with the action "get". Keys that were deleted since then are not shown.
+// reread is called if the server no longer has the changes from w.next on. It reads the current keys, and makes an event
+// with the action "get" of each key that was modified since, in the order of the modifications. Deleted keys have no event.
 func (w *Watcher) reread(ctx context.Context) error {
 	e, err := w.client.Get(ctx, w.key, GetOptions{Recursive: w.o.Recursive, Quorum: true})
 	var now uint64
@@ -148,7 +149,7 @@ func (w *Watcher) reread(ctx context.Context) error {
 	return nil
 }
 
-// collectChanged appends the keys at and below n that were changed at index since or later.
+// collectChanged appends an event for each key at and below n that was modified at index since or later.
 func collectChanged(n *Node, since uint64, events *[]*Event) {
 	if !n.Dir && n.ModifiedIndex >= since {
 		*events = append(*events, &Event{Action: "get", Node: n})
@@ -160,16 +161,16 @@ func collectChanged(n *Node, since uint64, events *[]*Event) {
 
 // The pauses of a Backoff.
 const (
-	firstPause = 50 * time.Millisecond
-	lastPause  = 2 * time.Second
+	minPause = 50 * time.Millisecond
+	maxPause = 2 * time.Second
 )
 
-// Backoff waits between attempts, each time twice as long as before, up to two seconds. The zero value is ready.
+// Backoff waits between attempts. The pause doubles with each call, up to two seconds. The zero value is ready to use.
 type Backoff struct{ pause time.Duration }
 
-// Wait waits before the next attempt. It returns the error of ctx when that ends first.
+// Wait waits before the next attempt. It returns the error of ctx if ctx ends first.
 func (b *Backoff) Wait(ctx context.Context) error {
-	b.pause = min(max(2*b.pause, firstPause), lastPause)
+	b.pause = min(max(2*b.pause, minPause), maxPause)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -178,5 +179,5 @@ func (b *Backoff) Wait(ctx context.Context) error {
 	}
 }
 
-// First reports whether Wait has not been called.
+// First reports whether Wait was never called.
 func (b *Backoff) First() bool { return b.pause == 0 }
