@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// LaunchCluster starts members of Pando that know each other from --initial-cluster, and waits until they have
-// published their client URLs.
+// LaunchCluster starts Pando as each of the members, with --initial-cluster, and waits until they have published their
+// client URLs.
 func LaunchCluster(t testing.TB, all []Member) []*Process {
 	t.Helper()
 	var running []*Process
@@ -24,11 +24,11 @@ func LaunchCluster(t testing.TB, all []Member) []*Process {
 	return running
 }
 
-// AwaitPublished waits until the server at a client URL lists count members with client URLs. It returns the ID of the
-// cluster, and the members as "ID name" in the order of their IDs.
+// AwaitPublished waits until the server at the client URL lists count members with client URLs. It returns the ID of the
+// cluster, and the members as "ID name", sorted by ID.
 func AwaitPublished(t testing.TB, client string, count int) (clusterID string, list []string) {
 	t.Helper()
-	short := http.Client{Timeout: 5 * time.Second} // a server that can't start may accept connections and not answer
+	short := http.Client{Timeout: 5 * time.Second} // a server that can't start may accept connections and never respond
 	Await(t, fmt.Sprintf("%d members at %s", count, client), func() bool {
 		resp, err := short.Get(client + "/v2/members")
 		if err != nil {
@@ -57,17 +57,19 @@ func AwaitPublished(t testing.TB, client string, count int) (clusterID string, l
 	return clusterID, list
 }
 
-// AwaitReplicated writes a value through one client URL and waits until it is read at another.
-func AwaitReplicated(t testing.TB, written, read string) {
+// AwaitReplicated writes a value at the client URL writeTo, and waits until the server at the client URL readFrom returns
+// it.
+func AwaitReplicated(t testing.TB, writeTo, readFrom string) {
 	t.Helper()
-	NewKeyClient(t, written).Must(t, http.MethodPut, "/replicated", Form("value", written))
-	Await(t, "the value at "+read, func() bool {
-		answer, err := NewKeyClient(t, read).Do(http.MethodGet, "/replicated", nil)
-		return err == nil && answer.Node != nil && answer.Node.Value == written
+	NewKeyClient(t, writeTo).Must(t, http.MethodPut, "/replicated", Form("value", writeTo))
+	Await(t, "the value at "+readFrom, func() bool {
+		answer, err := NewKeyClient(t, readFrom).Do(http.MethodGet, "/replicated", nil)
+		return err == nil && answer.Node != nil && answer.Node.Value == writeTo
 	})
 }
 
-// AwaitCluster waits until these members of Pando serve as one cluster.
+// AwaitCluster waits until running members of Pando serve as one cluster: all have published their client URLs, and a
+// write at the first is read at the last.
 func AwaitCluster(t testing.TB, running []*Process) {
 	t.Helper()
 	for _, p := range running {
@@ -77,7 +79,7 @@ func AwaitCluster(t testing.TB, running []*Process) {
 	AwaitReplicated(t, running[0].Client, running[len(running)-1].Client)
 }
 
-// NewDiscoveryURL makes a discovery URL for a cluster of size members, under the keys of the server at client.
+// NewDiscoveryURL makes a discovery URL for a cluster of size members, under the keys of the server at the client URL.
 func NewDiscoveryURL(t testing.TB, client, name string, size int) string {
 	t.Helper()
 	NewKeyClient(t, client).Must(t, http.MethodPut, "/discovery/"+name+"/_config/size", Form("value", Itoa(size)))

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// URLHost returns the host and port of a URL.
+// URLHost returns the host and port of a URL. If rawURL is not a URL, it returns rawURL.
 func URLHost(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -25,7 +25,7 @@ func URLHost(rawURL string) string {
 // Addr returns the host and port of the client URL.
 func (p *Process) Addr() string { return URLHost(p.Client) }
 
-// Get returns the body of an answer. It uses a connection of its own to the client URL.
+// Get requests a path below the client URL on a new connection, and returns the body of the response.
 func (p *Process) Get(path string) string {
 	p.T.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Timeout}
@@ -41,7 +41,7 @@ func (p *Process) Get(path string) string {
 	return string(body)
 }
 
-// GetJSON decodes the JSON body of a URL, which must be answered with 200, and returns the headers.
+// GetJSON requests a URL, decodes the JSON body and returns the header. It returns an error if the status is not 200.
 func GetJSON(url string, into any) (http.Header, error) {
 	client := http.Client{Timeout: Timeout}
 	defer client.CloseIdleConnections()
@@ -62,11 +62,10 @@ type RaftState struct {
 	LeaderInfo struct{ Leader string }
 }
 
-// raftStateTimeout bounds the request to a member that may not answer.
+// raftStateTimeout bounds the request of RaftState: the member may not respond.
 const raftStateTimeout = 1500 * time.Millisecond
 
-// RaftState returns the role of a member and the leader that it follows. The result is empty if the member does not
-// answer.
+// RaftState returns the role of the member and the ID of its leader. The result is zero if the member does not respond.
 func (p *Process) RaftState() (state RaftState) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: raftStateTimeout}
 	response, err := client.Get(p.Client + "/v2/stats/self")
@@ -80,7 +79,7 @@ func (p *Process) RaftState() (state RaftState) {
 	return state
 }
 
-// Watchers returns the number of watchers that the server counts.
+// Watchers returns the number of watchers in /v2/stats/store.
 func (p *Process) Watchers() int {
 	p.T.Helper()
 	var counts struct{ Watchers int }
@@ -119,7 +118,7 @@ func (p *Process) Goroutines() int {
 	return int(Atoi(p.T, text))
 }
 
-// Footprint is the number of goroutines and descriptors that a server uses.
+// Footprint is the number of goroutines and file descriptors of a server.
 type Footprint struct {
 	Goroutines, Descriptors int
 }
@@ -130,7 +129,8 @@ func (p *Process) Footprint() Footprint {
 	return Footprint{p.Goroutines(), p.Descriptors()}
 }
 
-// AwaitFootprint waits until the footprint of the server is at most limit, and one idle connection.
+// AwaitFootprint waits until the footprint of the server is at most limit. One goroutine and one descriptor more are
+// allowed, for an idle connection.
 func (p *Process) AwaitFootprint(t *testing.T, limit Footprint) {
 	t.Helper()
 	Await(t, "the server to release goroutines and descriptors", func() bool {

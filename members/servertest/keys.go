@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// KeyNode is a node in an answer under /v2/keys.
+// KeyNode is a node in a response under /v2/keys.
 type KeyNode struct {
 	Key           string    `json:"key"`
 	Value         string    `json:"value"`
@@ -23,7 +23,7 @@ type KeyNode struct {
 	Nodes         []KeyNode `json:"nodes"`
 }
 
-// KeyAnswer is an answer under /v2/keys: an event or an error.
+// KeyAnswer is a response under /v2/keys: an event or an error.
 type KeyAnswer struct {
 	Action    string   `json:"action"`
 	Node      *KeyNode `json:"node"`
@@ -33,11 +33,11 @@ type KeyAnswer struct {
 	Index     uint64   `json:"index"`
 
 	Status    int
-	EtcdIndex uint64 // of the header X-Etcd-Index
+	EtcdIndex uint64 // the header X-Etcd-Index
 }
 
-// KeyClient sends requests to one server, on connections that no other client uses. It may be used by several
-// goroutines, except for Must.
+// KeyClient sends requests to one server. It shares no connections with other clients. Any goroutine may call its methods,
+// except for Must.
 type KeyClient struct {
 	Base string // client URL
 	HTTP *http.Client
@@ -50,8 +50,8 @@ func NewKeyClient(t testing.TB, base string) *KeyClient {
 	return &KeyClient{Base: base, HTTP: &http.Client{Transport: transport, Timeout: Timeout}}
 }
 
-// Do sends a request for a key, which may have a query, with a form if that is not empty. An answer with an error code
-// is no error. An error means that the outcome is unknown.
+// Do sends a request for a key. key may be followed by a query, and form may be empty. If the response holds an error code,
+// Do returns the response and no error. After an error the outcome of the request is unknown.
 func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) {
 	var body io.Reader
 	if len(form) > 0 {
@@ -82,7 +82,7 @@ func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) 
 	return answer, err
 }
 
-// Must sends a request like Do, and fails the test unless the request succeeds.
+// Must calls Do and fails the test unless the request succeeds.
 func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *KeyAnswer {
 	t.Helper()
 	answer, err := c.Do(method, key, form)
@@ -95,7 +95,7 @@ func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *Key
 	return answer
 }
 
-// Files adds the files at and below a node to a map, by their keys.
+// Files adds the files at and below n to a map from key to node.
 func (n *KeyNode) Files(into map[string]KeyNode) {
 	if !n.Dir {
 		into[n.Key] = *n
@@ -105,7 +105,7 @@ func (n *KeyNode) Files(into map[string]KeyNode) {
 	}
 }
 
-// Form returns the parameters of a request. Names and values alternate.
+// Form returns the form of a request. pairs are names and values by turns.
 func Form(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -127,7 +127,7 @@ func Atoi(t testing.TB, text string) int64 {
 	return n
 }
 
-// RawGet returns the body of an answer as it was sent.
+// RawGet sends a GET request and returns the undecoded body of the response.
 func RawGet(t testing.TB, c *KeyClient, path string) string {
 	t.Helper()
 	response, err := c.HTTP.Get(c.Base + path)

@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// runProgram is the environment variable that makes the test binary run the program instead of its tests.
+// runProgram is an environment variable. If it is set, Main runs the program instead of the tests.
 const runProgram = "RUN_PROGRAM_UNDER_TEST"
 
-// Main runs the tests of a package from the root of the module, where testdata and docs are. In a process that
-// StartCommand has started it runs program instead, and exits with the code that program returns.
+// Main is called by the TestMain of a package. It runs the tests in the root of the module, where testdata and docs are.
+// In a process that was started by StartCommand it runs program instead of the tests. Main does not return: it exits with
+// the code of the tests or of program.
 func Main(m *testing.M, program func() int) {
 	if os.Getenv(runProgram) != "" {
 		os.Exit(program())
@@ -23,7 +24,7 @@ func Main(m *testing.M, program func() int) {
 	if err := os.Chdir(moduleRoot()); err != nil {
 		panic(err)
 	}
-	// Settings in the environment of the developer must not reach the tests.
+	// Settings in the developer's environment must not influence the tests.
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); isSetting(name) {
 			os.Unsetenv(name)
@@ -48,11 +49,11 @@ func moduleRoot() string {
 			break
 		}
 	}
-	panic("the tests do not run inside a module")
+	panic("servertest: no go.mod at or above the working directory")
 }
 
-// RequireProgram returns the path of a program that a test needs. Without the program it skips the test, or fails it if
-// CI=true is set.
+// RequireProgram returns the path of a program that a test needs. If the program is not installed, it skips the test, or
+// fails it if CI=true is set.
 func RequireProgram(t testing.TB, name, debianPackage string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -66,30 +67,31 @@ func RequireProgram(t testing.TB, name, debianPackage string) string {
 	return ""
 }
 
-// SkipShort skips a test where go test has the flag -short, as with the race detector. The reason is shown.
+// SkipShort skips the test if go test was called with -short. go test -v shows the reason.
 func SkipShort(t testing.TB, reason string) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("left out with -short: " + reason)
+		t.Skip("skipped with -short: " + reason)
 	}
 }
 
-// versionFile holds the version of etcd that the transcripts were recorded with.
+// versionFile holds the version of etcd with which the transcripts were recorded.
 const versionFile = "testdata/transcripts/VERSION"
 
-// RequireEtcd returns the path of etcd, like RequireProgram. It fails the test if etcd is not the version whose answers
-// were recorded, unless they are being recorded again.
+// RequireEtcd is RequireProgram for etcd. It also fails the test if the installed version is not the one of the transcripts.
+// With -update it accepts any version.
 func RequireEtcd(t testing.TB) string {
 	t.Helper()
 	path := RequireProgram(t, "etcd", "etcd-server")
-	if problem := wrongVersion(); problem != "" && !*Update {
+	if problem := etcdVersionProblem(); problem != "" && !*Update {
 		t.Fatal(problem)
 	}
 	return path
 }
 
-// wrongVersion compares the version of etcd on the PATH with the recorded one, and describes a difference.
-var wrongVersion = sync.OnceValue(func() string {
+// etcdVersionProblem compares the version of the installed etcd with versionFile. It returns a description of the
+// difference, or "".
+var etcdVersionProblem = sync.OnceValue(func() string {
 	output, err := exec.Command("etcd", "--version").Output()
 	recorded, fileErr := os.ReadFile(versionFile)
 	if err := errors.Join(err, fileErr); err != nil {

@@ -12,14 +12,14 @@ import (
 	"testing"
 )
 
-// Member is the configuration of one member of a test's cluster.
+// Member is the configuration of one member of a cluster under test.
 type Member struct {
 	Name         string
 	Client, Peer string // host:port
 	DataDir      string
 }
 
-// NewMembers returns members with these names, free addresses and a data directory each.
+// NewMembers returns a member for each name, with free addresses and a data directory of its own.
 func NewMembers(t testing.TB, names ...string) []Member {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,27 +30,30 @@ func NewMembers(t testing.TB, names ...string) []Member {
 	return all
 }
 
-// The system assigns no ports of this range, so a server can stop and take its port again.
+// The range of ports of FreeAddr. The system does not assign these ports by itself, so a server can stop and listen on the
+// same port again.
 const (
 	firstPort = 10_000
-	ports     = 10_000
+	portCount = 10_000
 )
 
-// nextPort is the offset of the next port to try. It starts anywhere, because other packages' tests run at the same time.
+// nextPort counts the ports that FreeAddr has tried. It starts at random, because tests of other packages run at the same
+// time.
 var nextPort = func() *atomic.Uint32 {
 	var n atomic.Uint32
-	n.Store(rand.Uint32N(ports))
+	n.Store(rand.Uint32N(portCount))
 	return &n
 }()
 
-// FreeAddr returns a TCP address on the loopback interface that is free and stays reserved until the end of the test. A
-// server may listen on it several times.
+// FreeAddr returns a free TCP address on the loopback interface, and reserves it until the end of the test. Servers may
+// listen on it one after the other.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	var err error
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%ports)
-		// The UDP port of the same number is the reservation: other test processes that try to take it go on to the next.
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+nextPort.Add(1)%portCount)
+		// The UDP port with the same number is the reservation. FreeAddr in another process can't open it, and tries the
+		// next.
 		var reserved net.PacketConn
 		if reserved, err = net.ListenPacket("udp", addr); err != nil {
 			continue
@@ -68,10 +71,10 @@ func FreeAddr(t testing.TB) string {
 	return ""
 }
 
-// ClientURL returns the URL that the member serves clients on.
+// ClientURL returns the URL for clients.
 func (m Member) ClientURL() string { return "http://" + m.Client }
 
-// PeerURL returns the URL that the member serves peers on.
+// PeerURL returns the URL for peers.
 func (m Member) PeerURL() string { return "http://" + m.Peer }
 
 // InitialCluster returns the value of --initial-cluster for these members.
@@ -83,7 +86,7 @@ func InitialCluster(all []Member) string {
 	return strings.Join(list, ",")
 }
 
-// Flags returns the flags of the member, which Pando and etcd have in common, followed by more.
+// Flags returns the flags that run a server as this member, followed by more. Pando and etcd accept the same flags.
 func (m Member) Flags(more ...string) []string {
 	return append([]string{
 		"--name", m.Name, "--data-dir", m.DataDir,
@@ -92,7 +95,8 @@ func (m Member) Flags(more ...string) []string {
 	}, more...)
 }
 
-// Launcher is Member.StartPando or Member.StartEtcd: the program that a test runs a member with.
+// Launcher is Member.StartPando or Member.StartEtcd. A test that takes a Launcher can run either program. A Launcher does
+// not wait until the server serves.
 type Launcher func(m Member, t testing.TB, flags ...string) *Process
 
 // StartPando starts Pando as this member. It does not wait until the server serves.
@@ -101,14 +105,14 @@ func (m Member) StartPando(t testing.TB, flags ...string) *Process {
 	return m.StartCommand(t, exec.Command(os.Args[0], m.Flags(flags...)...))
 }
 
-// StartEtcd starts etcd as this member, or as a proxy. It does not wait until the server serves. The test is skipped
-// where etcd is not installed.
+// StartEtcd starts etcd as this member, or as a proxy if flags say so. It does not wait until the server serves. If etcd is
+// not installed, the test is skipped.
 func (m Member) StartEtcd(t testing.TB, flags ...string) *Process {
 	t.Helper()
 	return m.StartCommand(t, exec.Command(RequireEtcd(t), m.Flags(append(flags, "--enable-v2")...)...))
 }
 
-// StartCommand starts a command that runs this member.
+// StartCommand starts a command that runs a server as this member, and sets Client and Peer of the Process.
 func (m Member) StartCommand(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := StartCommand(t, cmd)

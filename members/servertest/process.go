@@ -13,26 +13,26 @@ import (
 	"time"
 )
 
-// Timeout bounds each wait for something that must happen. It is long enough for a busy machine.
+// Timeout is how long tests wait for an event that must happen. It is long enough for a busy machine.
 const Timeout = time.Minute
 
-// Process is a server, or another program, that runs in a process of its own.
+// Process is a server or another program under test.
 type Process struct {
 	Client string // client URL
 	Peer   string // peer URL
 
-	// MemberID and ClusterID are set by StartSingle and Attach alone, as the server writes them: in hexadecimal.
+	// MemberID and ClusterID are hexadecimal, as in the API. Only StartSingle and Attach set them.
 	MemberID, ClusterID string
 
 	T      testing.TB
-	Cmd    *exec.Cmd // nil after Attach: the process belongs to somebody else
+	Cmd    *exec.Cmd // nil after Attach, which does not start the process
 	Stdout *output
 	Stderr *output
 	Exited chan struct{} // closed when the process has ended
-	Err    error         // of the process; valid once Exited is closed
+	Err    error         // the result of Cmd.Wait; set before Exited is closed
 }
 
-// output collects what a process prints. It may be read while the process runs.
+// output collects the output of a process. Any goroutine may read it at any time.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -50,7 +50,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// Launch starts Pando, as Start does, and waits until it serves clients.
+// Launch calls Start and waits until the server serves clients.
 func Launch(t testing.TB, dataDir string, flags ...string) *Process {
 	t.Helper()
 	p := Start(t, dataDir, flags...)
@@ -58,8 +58,9 @@ func Launch(t testing.TB, dataDir string, flags ...string) *Process {
 	return p
 }
 
-// Start starts Pando as the only member of a cluster, with the name and the IDs of a server without flags. It does not
-// wait. The system chooses the ports: Client and Peer are known after AwaitServing. Later flags replace earlier ones.
+// Start starts Pando as the only member of a cluster. Its name and IDs are those of a server without flags. Start does not
+// wait until the server serves. The system chooses the ports: AwaitServing sets Client and Peer. A flag in flags replaces
+// the same flag that Start sets.
 func Start(t testing.TB, dataDir string, flags ...string) *Process {
 	t.Helper()
 	return StartCommand(t, exec.Command(os.Args[0], append([]string{
@@ -69,9 +70,9 @@ func Start(t testing.TB, dataDir string, flags ...string) *Process {
 	}, flags...)...))
 }
 
-// StartCommand starts any command, with additional variables in its environment. If the command runs the test binary,
-// that runs the program which was given to Main. The process is killed at the end of the test. A data race or a panic
-// in it fails the test.
+// StartCommand starts a command, with additional variables in its environment. If the command is the test binary, it runs
+// the program that was passed to Main. The process is killed at the end of the test. The test fails if the process has
+// printed a panic or a data race.
 func StartCommand(t testing.TB, cmd *exec.Cmd, environment ...string) *Process {
 	t.Helper()
 	p := &Process{T: t, Cmd: cmd, Stdout: &output{}, Stderr: &output{}, Exited: make(chan struct{})}
@@ -87,7 +88,7 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, environment ...string) *Process {
 		case strings.Contains(text, "panic") || strings.Contains(text, "DATA RACE"):
 			t.Errorf("the process printed\n%s", text)
 		case t.Failed():
-			t.Logf("the process printed at its end\n%s", text[max(0, len(text)-4000):])
+			t.Logf("the last output of the process was\n%s", text[max(0, len(text)-4000):])
 		}
 	})
 	go func() {
@@ -97,7 +98,7 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, environment ...string) *Process {
 	return p
 }
 
-// Environment returns the environment of the tests without settings of servers.
+// Environment returns the environment of the test process without the settings of servers.
 func Environment() []string {
 	var environment []string
 	for _, v := range os.Environ() {
@@ -108,12 +109,13 @@ func Environment() []string {
 	return environment
 }
 
-// AwaitServing waits for the banner of Pando. The banner is printed when the sockets are served, and it names the URLs.
+// AwaitServing waits for the banner of Pando, and sets Client and Peer to the URLs in it. Pando prints the banner when it
+// serves clients and peers.
 func (p *Process) AwaitServing() {
 	p.T.Helper()
 	Await(p.T, "the server to serve", func() bool {
-		p.mustRun()
-		text := p.Stdout.String() // read once: it may grow between two reads
+		p.mustBeRunning()
+		text := p.Stdout.String() // a copy: the output grows
 		lines := bufio.NewScanner(strings.NewReader(text))
 		for lines.Scan() {
 			if name, url, ok := strings.Cut(strings.TrimSpace(lines.Text()), " "); ok {
@@ -129,17 +131,17 @@ func (p *Process) AwaitServing() {
 	})
 }
 
-// mustRun fails the test if the process has ended.
-func (p *Process) mustRun() {
+// mustBeRunning fails the test if the process has ended.
+func (p *Process) mustBeRunning() {
 	p.T.Helper()
 	select {
 	case <-p.Exited:
-		p.T.Fatalf("the server ended: %v\n%s", p.Err, p.Stderr)
+		p.T.Fatalf("the server has ended: %v\n%s", p.Err, p.Stderr)
 	default:
 	}
 }
 
-// Await polls until done returns true, and fails the test after Timeout. The text names the awaited event.
+// Await polls until done returns true. It fails the test after Timeout. event is the text for the failure.
 func Await(t testing.TB, event string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(Timeout)
@@ -159,13 +161,13 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
-// Kill ends the process as kill -9 does, and waits for its end. It does nothing if the process has ended.
+// Kill sends SIGKILL to the process and waits until it has ended. It does nothing if the process has ended already.
 func (p *Process) Kill() {
-	_ = p.Cmd.Process.Kill() // the error is that the process has ended
+	_ = p.Cmd.Process.Kill() // fails only if the process has ended
 	<-p.Exited
 }
 
-// Terminate sends SIGTERM to the process and waits for its end. It returns how long that took.
+// Terminate sends SIGTERM to the process and waits until it has ended. It returns the time that this took.
 func (p *Process) Terminate() time.Duration {
 	p.T.Helper()
 	begin := time.Now()
@@ -181,7 +183,7 @@ func (p *Process) AwaitExit() int {
 	select {
 	case <-p.Exited:
 	case <-time.After(Timeout):
-		_ = p.Cmd.Process.Signal(syscall.SIGQUIT) // the error is that the process has just ended
+		_ = p.Cmd.Process.Signal(syscall.SIGQUIT) // fails only if the process has ended
 		select {
 		case <-p.Exited:
 		case <-time.After(Timeout):

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Parts of requests, and beginnings of answers, for tests that write to a connection themselves.
+// Parts of requests and of status lines, for tests that write to a connection without net/http.
 const (
 	HostHeader    = "Host: x\r\n"
 	CloseHeader   = "Connection: close\r\n"
@@ -24,8 +24,8 @@ const (
 // GetRequest returns a GET request that keeps the connection open.
 func GetRequest(path string) string { return "GET " + path + " HTTP/1.1\r\n" + HostHeader + EndOfHead }
 
-// OpenConn opens a connection, sends a request and reads the head of the answer. The reader returns the rest. The
-// connection is closed at the end of the test.
+// OpenConn opens a connection, sends a request, and reads the status line and the header of the response. The returned
+// reader returns the body. The connection is closed at the end of the test.
 func OpenConn(t *testing.T, addr, request string) *bufio.Reader {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, Timeout)

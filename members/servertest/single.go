@@ -9,20 +9,21 @@ import (
 	"testing"
 )
 
-// StartSingle starts a cluster of one and waits until the server has written its own records: etcd publishes its name
-// and then the version of the cluster, and each of these moves the index.
+// StartSingle starts a cluster of one member, sets the IDs of the Process, and waits until the version of the cluster is
+// decided. Before that, etcd writes records of its own, and each of them increases the index.
 func StartSingle(t testing.TB, start Launcher) *Process {
 	t.Helper()
 	m := NewMembers(t, "default")[0]
 	p := start(m, t, "--initial-cluster", InitialCluster([]Member{m}))
 	Await(t, "the server to publish itself", func() bool {
-		p.mustRun()
+		p.mustBeRunning()
 		return p.identify() == nil
 	})
 	return p
 }
 
-// Attach returns a server of one member that runs already, and deletes its keys.
+// Attach returns a Process for a server that the test has not started. The server must be a cluster of one member. Attach
+// deletes all its keys.
 func Attach(t testing.TB, clientURL string) *Process {
 	t.Helper()
 	p := &Process{T: t, Client: strings.TrimSuffix(clientURL, "/")}
@@ -35,7 +36,7 @@ func Attach(t testing.TB, clientURL string) *Process {
 	if _, err := GetJSON(p.Client+"/v2/keys/", &root); err != nil {
 		t.Fatal(err)
 	}
-	keys := []string{"/_hidden", "/_queue", "/bad\xffutf"} // transcripts write these, and no list shows their names
+	keys := []string{"/_hidden", "/_queue", "/bad\xffutf"} // written by transcripts; listings don't show these names
 	for _, node := range root.Node.Nodes {
 		keys = append(keys, node.Key)
 	}
@@ -54,7 +55,8 @@ func Attach(t testing.TB, clientURL string) *Process {
 	return p
 }
 
-// identify sets the IDs and the peer URL of a server that is ready.
+// identify sets MemberID, ClusterID and Peer. It returns an error if the server is not ready, or if its cluster has more
+// than one member.
 func (p *Process) identify() error {
 	var version struct{ Etcdcluster string }
 	if _, err := GetJSON(p.Client+"/version", &version); err != nil {

@@ -16,7 +16,7 @@ var (
 	notInSlug   = regexp.MustCompile(`[^\pL\pN _-]+`)
 )
 
-// Anchors returns the anchors of a Markdown page: of its headings, and those in HTML.
+// Anchors returns the anchors of a Markdown page: those of its headings and those in HTML tags.
 func Anchors(text string) map[string]bool {
 	anchors := map[string]bool{}
 	for _, m := range headingLine.FindAllStringSubmatch(text, -1) {
@@ -45,10 +45,10 @@ func Lines(t testing.TB, file string) []string {
 	return all
 }
 
-// ReplaceGroups replaces each match of re in text. The function gets the match and its groups.
-func ReplaceGroups(re *regexp.Regexp, text string, with func(groups []string) string) string {
+// ReplaceGroups replaces each match of re in text by the result of replacement. groups[0] is the match.
+func ReplaceGroups(re *regexp.Regexp, text string, replacement func(groups []string) string) string {
 	return re.ReplaceAllStringFunc(text, func(s string) string {
-		return with(re.FindStringSubmatch(s))
+		return replacement(re.FindStringSubmatch(s))
 	})
 }
 
