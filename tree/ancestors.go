@@ -3,13 +3,12 @@ package tree
 // ancestors are the directories from the root to the parent of a node, the root
 // first. All must be mutable for the current batch.
 //
-// Every directory holds totals of the nodes below it, and the first TTL that ends
-// there. So a change of a node updates all its ancestors. In return, a directory is
-// removed in one step: the cost depends on its depth, not on how much it holds.
+// Every directory holds totals of the nodes below it, and the first expiry below it. So
+// a change of a node updates all its ancestors. In return, a directory is removed in one
+// step: the cost depends on its depth, not on the number of nodes below it.
 type ancestors []*directory
 
-// usualDepth is the number of directories for which ancestors have room without an
-// allocation.
+// usualDepth is the initial capacity of ancestors. Deeper paths need an allocation.
 const usualDepth = 16
 
 func (a ancestors) parent() *directory { return a[len(a)-1] }
@@ -17,25 +16,25 @@ func (a ancestors) parent() *directory { return a[len(a)-1] }
 // insert adds n, which must have no children, to the parent.
 func (a ancestors) insert(n *Node) {
 	a.parent().children.Insert(n)
-	a.count(n)
+	a.addToTotals(n)
 }
 
-// count adds n, which must have no children and be in the parent already, to the
-// totals.
-func (a ancestors) count(n *Node) {
-	a.addTotals(1, n.bytes())
+// addToTotals adds n to the totals and the expiries of all ancestors. n must have no
+// children, and must be in the parent already.
+func (a ancestors) addToTotals(n *Node) {
+	a.changeTotals(1, n.bytes())
 	a.reschedule(expiry{}, n.expiry())
 }
 
-// replace puts n in the place of prev, which is in the parent. If they are
-// directories, they must have the same children.
+// replace replaces prev, a child of the parent, by n. If they are directories, they must
+// have the same children.
 func (a ancestors) replace(prev, n *Node) {
 	a.parent().children.Replace(n)
-	a.addTotals(0, n.bytes()-prev.bytes())
+	a.changeTotals(0, n.bytes()-prev.bytes())
 	a.reschedule(prev.expiry(), n.expiry())
 }
 
-// remove removes n, with all nodes below it, from the parent.
+// remove removes n and all nodes below it from the parent.
 func (a ancestors) remove(n *Node) {
 	a.parent().children.Delete(base(n.Path()))
 	nodes, bytes := int64(1), n.bytes()
@@ -44,29 +43,29 @@ func (a ancestors) remove(n *Node) {
 		bytes += n.directory().bytes
 		a.reschedule(n.directory().firstDue(), expiry{})
 	}
-	a.addTotals(-nodes, -bytes)
+	a.changeTotals(-nodes, -bytes)
 	a.reschedule(n.expiry(), expiry{})
 }
 
-func (a ancestors) addTotals(nodes, bytes int64) {
+func (a ancestors) changeTotals(nodes, bytes int64) {
 	for _, d := range a {
 		d.nodes += nodes
 		d.bytes += bytes
 	}
 }
 
-// reschedule replaces the entry old by added among those of the parent; either may be
-// none. Each ancestor holds the first entry of each directory in it, so its own entry
-// for that directory is replaced where the first one has changed.
+// reschedule replaces the expiry old by added in the parent. Either may be zero. The due
+// of each ancestor holds the first expiry of each of its directories. So if the first
+// expiry of a directory changes, it is replaced in the directory above, too.
 func (a ancestors) reschedule(old, added expiry) {
-	if old.none() && added.none() {
+	if old.isZero() && added.isZero() {
 		return
 	}
 	for i := len(a) - 1; i >= 0; i-- {
 		before := a[i].firstDue()
 		a[i].reschedule(old, added)
 		after := a[i].firstDue()
-		// An entry that is equal to the one before is passed on as well: its path is
+		// An expiry that is equal to the old one is replaced as well: its path is
 		// another piece of memory, and the old path must not be kept alive.
 		if after == before && after != added {
 			return

@@ -20,7 +20,7 @@ func compareTotals(t *rapid.T, m *model, s *Store) {
 		below := m.below(n.Path())
 		for _, path := range below {
 			bytes += int64(len(path) + len(m.nodes[path].value))
-			if e := (expiry{m.nodes[path].expires, path}); !e.none() && (first.none() || earlier(e, first)) {
+			if e := (expiry{m.nodes[path].expires, path}); !e.isZero() && (first.isZero() || earlier(e, first)) {
 				first = e
 			}
 		}

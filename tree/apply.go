@@ -33,8 +33,7 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 	return nil, NewError(CodeRaftInternal, fmt.Sprintf("unknown operation %d", c.Op))
 }
 
-// rootError is the error of a command that would change the root, which is read-only
-// and not a file.
+// rootError returns the error for a command that would change the root.
 func rootError(op Op) *Error {
 	if op == OpCompareAndDelete {
 		return NewError(CodeNotFile, "")
@@ -71,8 +70,9 @@ func (s *Store) create(c *Command, path string) (*Event, *Error) {
 	return s.put(c, ActionCreate, nil, s.newNode(c, path, c.Value)), nil
 }
 
-// createInOrder creates a node that has its index as its name. It refuses a path that
-// exceeds the limits: commands could not name it, and checkpoints not load it.
+// createInOrder creates a node whose name is its index. It returns an error if the path
+// exceeds the limits: no command could name such a node, and no checkpoint could be
+// loaded with it.
 func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 	path := join(c.Path, fmt.Sprintf("%020d", s.index+1))
 	if !ValidPath(path) {
@@ -82,7 +82,7 @@ func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 	return s.create(c, path)
 }
 
-// newNode makes the node that a set or a create stores.
+// newNode returns the node that a set or a create stores.
 func (s *Store) newNode(c *Command, path, value string) *Node {
 	var n *Node
 	if c.Dir {
@@ -124,8 +124,8 @@ func (s *Store) compareAndSwap(c *Command) (*Event, *Error) {
 	return s.put(c, ActionCompareAndSwap, prev, s.newVersion(prev, c)), nil
 }
 
-// newVersion makes the node that an update of the file prev stores. It has the value and
-// the TTL of the command, or with Refresh the value of prev, and prev's createdIndex.
+// newVersion returns the node that replaces the file prev. It has the createdIndex of
+// prev and the TTL and the value of the command. With Refresh it has the value of prev.
 func (s *Store) newVersion(prev *Node, c *Command) *Node {
 	path, value := c.Path, c.Value
 	if c.Refresh {
@@ -183,8 +183,8 @@ func (s *Store) compareAndDelete(c *Command) (*Event, *Error) {
 	return s.remove(ActionCompareAndDelete, n), nil
 }
 
-// findForWrite returns the node at path, or nil if there is none but one can be stored.
-// It fails if a file is in the way.
+// findForWrite returns the node at path, or nil if there is none. It returns an error if
+// no node can be stored at path, because a file is in the place of a directory.
 func (s *Store) findForWrite(path string) (*Node, *Error) {
 	n, err := find(s.root, path)
 	if err != nil && err.Code != CodeKeyNotFound {
@@ -193,7 +193,7 @@ func (s *Store) findForWrite(path string) (*Node, *Error) {
 	return n, nil
 }
 
-// notFound is the error for a path that has no node.
+// notFound returns the error for a path without a node.
 func notFound(root *Node, path string) *Error {
 	_, err := find(root, path)
 	return err

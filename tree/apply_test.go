@@ -62,7 +62,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 		got.refresh != want.refresh || got.time != want.time {
 		t.Fatalf("got %d %v refresh %v at %d, want %+v", got.Index(), got.Action(), got.refresh, got.time, want)
 	}
-	if n := seen(got.Node()); n != want.node {
+	if n := asModel(got.Node()); n != want.node {
 		t.Fatalf("node\ngot  %+v\nwant %+v", n, want.node)
 	}
 	if got.Node().Len() != 0 {
@@ -75,13 +75,13 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 	case want.prev == nil && got.prev == nil:
 	case want.prev == nil || got.prev == nil:
 		t.Fatalf("previous node %v, want %v", got.prev, want.prev)
-	case seen(got.prev) != *want.prev || got.prev.Len() != 0:
-		t.Fatalf("previous node\ngot  %+v\nwant %+v", seen(got.prev), *want.prev)
+	case asModel(got.prev) != *want.prev || got.prev.Len() != 0:
+		t.Fatalf("previous node\ngot  %+v\nwant %+v", asModel(got.prev), *want.prev)
 	}
 }
 
 // seen is a node in the form of the model.
-func seen(n *Node) modelNode {
+func asModel(n *Node) modelNode {
 	return modelNode{
 		path: n.Path(), value: n.Value(), dir: n.IsDir(),
 		created: n.created, modified: n.ModifiedIndex(), expires: n.Expires(),
@@ -90,7 +90,7 @@ func seen(n *Node) modelNode {
 
 func compareView(t *rapid.T, m *model, v *View) {
 	got := map[string]modelNode{}
-	walk(v.root, func(n *Node) { got[n.Path()] = seen(n) })
+	walk(v.root, func(n *Node) { got[n.Path()] = asModel(n) })
 	if !maps.Equal(got, m.nodes) {
 		t.Fatalf("tree\ngot  %+v\nwant %+v", got, m.nodes)
 	}
@@ -102,7 +102,7 @@ func compareView(t *rapid.T, m *model, v *View) {
 		if n.expires != 0 && (due == 0 || n.expires < due) {
 			due = n.expires
 		}
-		if l := v.Lookup(path); l == nil || seen(l) != n {
+		if l := v.Lookup(path); l == nil || asModel(l) != n {
 			t.Fatalf("lookup of %s gives %v", path, l)
 		}
 	}

@@ -107,7 +107,7 @@ func BenchmarkOpenWatch(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			quiet(b, w)
+			wantNoEvent(b, w)
 			w.Close()
 		}
 	})

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ErrBadState is returned for bytes that are not a stored node, event or state, and for
-// nodes, events and a state that contradict each other.
+// ErrBadState is returned if stored bytes can't be decoded, and if stored nodes, events
+// and state contradict each other.
 var ErrBadState = errors.New("tree: not a stored state")
 
 // stateVersion is the version of the stored forms in this file.
@@ -101,8 +101,8 @@ func decodeEvent(data []byte) (*Event, error) {
 }
 
 func decodeEventNode(r *decoder) (*Node, error) {
-	path := r.counted()
-	data := r.counted()
+	path := r.lengthPrefixed()
+	data := r.lengthPrefixed()
 	if r.bad || !ValidPath(path) {
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}
@@ -113,8 +113,8 @@ func decodeEventNode(r *decoder) (*Node, error) {
 	return n.withoutChildren(), nil
 }
 
-// AppendState appends the part of the state that is not in nodes and events: the index
-// and the counters.
+// AppendState appends the stored form of the index and the counters: the part of the
+// view that is not in nodes.
 func (v *View) AppendState(dst []byte) []byte {
 	dst = append(dst, stateVersion)
 	dst = binary.AppendUvarint(dst, v.index)

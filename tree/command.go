@@ -9,16 +9,17 @@ import (
 // Op is the operation of a command.
 type Op uint8
 
-// The operations. Their numbers are on disk and are sent to other members. They must
-// never be used for another operation.
+// The operations. Their numbers are stored on disk and sent to other members: the number
+// of an operation must never change, and must never be used again.
 const (
-	// OpSet writes a file or makes a directory, in the place of a file or of nothing.
+	// OpSet writes a file or makes a directory. It replaces a file at the path. It fails
+	// if there is a directory.
 	OpSet Op = 1
 	// OpCreate makes a node. It fails if there is one.
 	OpCreate Op = 2
-	// OpCreateInOrder makes a node below Path that has its index as its name.
+	// OpCreateInOrder makes a node below Path. Its name is its index.
 	OpCreateInOrder Op = 3
-	// OpUpdate writes an existing node, which keeps its createdIndex.
+	// OpUpdate changes an existing node, which keeps its createdIndex.
 	OpUpdate Op = 4
 	// OpCompareAndSwap writes a file if PrevValue and PrevIndex match.
 	OpCompareAndSwap Op = 5
@@ -26,22 +27,22 @@ const (
 	OpDelete Op = 6
 	// OpCompareAndDelete removes a file if PrevValue and PrevIndex match.
 	OpCompareAndDelete Op = 7
-	// OpExpire removes the nodes whose TTL has ended at the time of the batch, but at
-	// most ExpireLimit of them.
+	// OpExpire removes at most ExpireLimit nodes whose TTL has ended at the time of the
+	// batch.
 	OpExpire Op = 8
 )
 
 const lastOp = OpExpire
 
-// ExpireLimit is the number of nodes that one OpExpire removes at most. The next one
-// removes further nodes: a single command must not push so many events into the history
-// that watchers cannot read them in time.
+// ExpireLimit is the largest number of nodes that one OpExpire removes. With more,
+// watchers could not read all events before the history drops them. The next OpExpire
+// removes the rest. The limit must not change: every member must apply an entry alike.
 const ExpireLimit = 256
 
 // ErrBadCommand is returned for bytes that are not an encoded command.
 var ErrBadCommand = errors.New("tree: not an encoded command")
 
-// Command is one change of the tree, in the form in which it is in the log.
+// Command is one change of the tree, as it is stored in the log.
 type Command struct {
 	Op   Op
 	Path string
@@ -110,8 +111,8 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 	return c, rest, nil
 }
 
-// CheckCommand returns the bytes and the error that DecodeCommand would return, without
-// copying a value.
+// CheckCommand returns the same bytes and the same error as DecodeCommand, without
+// copying the value.
 func CheckCommand(src []byte) ([]byte, error) {
 	f, rest, err := readFields(src)
 	if err == nil {
@@ -120,12 +121,12 @@ func CheckCommand(src []byte) ([]byte, error) {
 	return rest, err
 }
 
-// fields is a command whose strings were not copied yet.
+// fields is a decoded command whose strings are still part of the source.
 type fields struct {
-	Command             // without its strings
-	prevValue    []byte // PrevValue
-	pathAndValue []byte // Path and Value
-	pathLen      uint64
+	Command      // PrevValue, Path and Value are not set
+	prevValue    []byte
+	pathAndValue []byte
+	pathLen      uint64 // length of the path in pathAndValue
 }
 
 func readFields(src []byte) (f fields, rest []byte, err error) {

@@ -1,12 +1,12 @@
 package tree
 
-// Counters are the numbers of commands of each kind, by outcome. They are part of the
+// Counters are the numbers of commands, by operation and outcome. They are part of the
 // state: they are the same on every member, and a restart does not reset them.
 type Counters struct {
 	Set, Create, Update, Delete      Outcomes
 	CompareAndSwap, CompareAndDelete Outcomes
-	// Expired is the number of nodes that were removed at the end of their TTL. A
-	// directory counts as one, with all nodes below it.
+	// Expired is the number of nodes that were removed at the end of their TTL. The nodes
+	// below a removed directory do not count.
 	Expired uint64
 }
 
@@ -21,7 +21,7 @@ func (o *Outcomes) count(err *Error) {
 	}
 }
 
-// of returns the counter of an operation, or nil for OpExpire, which is not counted by
+// of returns the counter of an operation. It returns nil for OpExpire, which has no
 // outcome.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
@@ -41,7 +41,7 @@ func (c *Counters) of(op Op) *Outcomes {
 	return nil
 }
 
-// all lists the numbers in the order in which they are stored.
+// all returns pointers to all numbers, in the order in which they are stored.
 func (c *Counters) all() []*uint64 {
 	return []*uint64{
 		&c.Set.OK, &c.Set.Failed, &c.Create.OK, &c.Create.Failed, &c.Update.OK, &c.Update.Failed,

@@ -2,8 +2,9 @@ package tree
 
 import "encoding/binary"
 
-// decoder reads fields from the beginning of src. When a field is malformed, bad is set
-// and all further fields are zero, so the caller checks bad once, at the end.
+// decoder reads fields from the beginning of src. If a field is malformed, the decoder
+// sets bad, and this field and all further ones are zero. So callers may check bad once,
+// at the end.
 type decoder struct {
 	src []byte
 	bad bool
@@ -39,10 +40,10 @@ func (r *decoder) octet() byte {
 	return b
 }
 
-// text copies the next n bytes.
+// text returns a copy of the next n bytes.
 func (r *decoder) text(n uint64) string { return string(r.bytes(n)) }
 
-// bytes returns the next n bytes. They share memory with src.
+// bytes returns the next n bytes, which share memory with src.
 func (r *decoder) bytes(n uint64) []byte {
 	if n > uint64(len(r.src)) {
 		r.fail()
@@ -53,7 +54,7 @@ func (r *decoder) bytes(n uint64) []byte {
 	return b
 }
 
-// counted reads a length and copies as many bytes.
-func (r *decoder) counted() string { return r.text(r.uvarint()) }
+// lengthPrefixed reads a length n, and returns a copy of the next n bytes.
+func (r *decoder) lengthPrefixed() string { return r.text(r.uvarint()) }
 
 func (r *decoder) fail() { r.bad, r.src = true, nil }

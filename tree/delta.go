@@ -5,31 +5,29 @@ import (
 	"strings"
 )
 
-// Delta is what a checkpoint has to write: the difference between two published
-// views, in paths. To store it, remove what is stored below the paths in Removed,
-// then write the nodes of Changed, the events and the state.
+// Delta is the difference between two published views, for a checkpoint. To store a
+// delta, remove the stored nodes below the paths in Removed, then write or remove the
+// nodes in Changed, and write the events and the state (View.AppendState).
 type Delta struct {
-	// View is the state that the checkpoint will hold.
+	// View is the newer view, which the checkpoint will hold.
 	View *View
-	// Removed holds the directories that were deleted. Their own paths are in
-	// Changed as well.
+	// Removed holds the paths of deleted directories. These paths are in Changed, too.
 	Removed []string
-	// Changed holds the paths of all nodes that may differ. What is stored at a path
-	// that View does not have must be removed.
+	// Changed holds the paths of all nodes that may differ. If View has no node at a
+	// path, the stored node must be removed.
 	Changed []string
-	// Events are those since the last delta, the oldest first.
+	// Events are the events since the last delta, the oldest first.
 	Events []*Event
 	// OldestEvent is the index of the oldest event in the history of View. Stored
 	// events before it must be removed.
 	OldestEvent uint64
-	// All says that the whole View and all its events have to be stored, and that
-	// everything stored before must be removed. Removed and Changed are empty then.
+	// All is set if the checkpoint must hold the whole View and all its events instead
+	// of everything that was stored before. Removed and Changed are empty then.
 	All bool
 }
 
-// Sort puts Removed and Changed into ascending order, each path once. TakeDelta does
-// not do that: it takes long, and it can be done by the goroutine that writes the
-// checkpoint.
+// Sort sorts Removed and Changed and removes duplicates. The goroutine that writes the
+// checkpoint calls Sort: it takes too long for the applying goroutine.
 func (d *Delta) Sort() {
 	slices.Sort(d.Removed)
 	d.Removed = slices.Compact(d.Removed)
@@ -37,21 +35,21 @@ func (d *Delta) Sort() {
 	d.Changed = slices.Compact(d.Changed)
 }
 
-// dirtyPaths are the paths that the next delta will hold, in the order of the
-// changes. A path may be in it many times: adding one must cost next to nothing.
+// dirtyPaths are the paths of the next delta, in the order of the changes. A path may be
+// in them many times: duplicates are removed later (see Sort), because adding a path must
+// be cheap.
 type dirtyPaths struct {
-	removedDirs []string // they are in changed as well
+	removedDirs []string // also in changed
 	changed     []string
 	lastEvent   uint64 // the index of the newest event that was in a delta
 }
 
-// largeValue is the size from which a dirty path does not share the memory of its
-// node.
+// largeValue is the largest value, in bytes, that a dirty path may keep alive.
 const largeValue = 512
 
-// add adds the path of n. The value of n lies in the same piece of memory, and may be
-// gone from the tree long before the next delta is taken. So a path beside a large
-// value is copied.
+// add adds the path of n. The path and the value of n share one piece of memory. So if
+// the value is large, add copies the path: otherwise it would keep the value alive, even
+// if the node is removed before the next delta is taken.
 func (d *dirtyPaths) add(n *Node) {
 	path := n.Path()
 	if len(n.Value()) > largeValue {
@@ -65,8 +63,8 @@ func (d *dirtyPaths) addRemovedDir(path string) {
 	d.changed = append(d.changed, path)
 }
 
-// TakeDelta returns what has changed between the last call and the last published
-// view. If the delta cannot be stored, the caller must hand it to ReturnDelta.
+// TakeDelta returns the changes since the last call, up to the last published view. If
+// the delta can't be stored, the caller must pass it to ReturnDelta.
 func (s *Store) TakeDelta() *Delta {
 	v := s.View()
 	d := &Delta{View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, OldestEvent: v.oldest}
@@ -77,9 +75,9 @@ func (s *Store) TakeDelta() *Delta {
 	return d
 }
 
-// TakeAll returns a delta of the whole tree, for a checkpoint that replaces all that
-// is stored. If it cannot be stored, the caller must take the whole tree again: until
-// then TakeDelta does not know what is stored.
+// TakeAll returns a delta of the whole tree, for a checkpoint that replaces everything
+// that is stored. If it can't be stored, the caller must call TakeAll again before it
+// calls TakeDelta: the stored state is then unknown.
 func (s *Store) TakeAll() *Delta {
 	s.dirty.lastEvent = 0
 	d := s.TakeDelta()
@@ -87,8 +85,8 @@ func (s *Store) TakeAll() *Delta {
 	return d
 }
 
-// ReturnDelta takes back a delta that was not stored, so that the next delta includes
-// it. It does nothing with a delta of TakeAll.
+// ReturnDelta adds a delta that was not stored to the next delta. It does nothing for a
+// delta of TakeAll.
 func (s *Store) ReturnDelta(d *Delta) {
 	if d.All {
 		return
@@ -100,6 +98,6 @@ func (s *Store) ReturnDelta(d *Delta) {
 	}
 }
 
-// DirtyPaths is the number of paths that the next delta will hold. A path counts once
-// for each of its changes.
+// DirtyPaths returns the number of paths in the next delta, before Sort: a path counts
+// once for each of its changes.
 func (s *Store) DirtyPaths() int { return len(s.dirty.changed) }

@@ -2,32 +2,32 @@ package tree
 
 import "pando/tree/btree"
 
-// directory holds the children of a node, and totals over all nodes below it (see
-// ancestors). A batch may change the directories of its own epoch in place, because
-// no published view reaches them yet. Any other is cloned first, which takes
+// directory holds the children of a node, and totals of all nodes below it (see
+// ancestors). A batch may change directories of its own epoch in place, because no
+// published view holds them yet. It must clone any other directory first, which takes
 // constant time.
 type directory struct {
-	children btree.Map[*Node] // by name; owned by the epoch of a batch
+	children btree.Map[*Node] // by name; the owner of the map is the epoch
 
-	nodes, bytes int64 // of all nodes below, however deep
-	// due holds the entries of the children that have a TTL, and for each directory
-	// among the children the first entry below it; nil when there is none. It belongs
-	// to the applying goroutine. A clone goes on with it, because views do not read it.
+	nodes, bytes int64 // totals of all nodes below, at any depth
+	// due holds the expiries of the children, and the first expiry below each child that
+	// is a directory. It is nil if there are none. Only the applying goroutine may use
+	// it. A clone has the same due as the original, because views do not read it.
 	due *expiries
 }
 
-// noChildren is the directory of nodes that are shown without their children, as
-// in an event.
+// noChildren is the directory of nodes that are shown without children, such as those of
+// events.
 var noChildren = &directory{}
 
 func newDirectory(path string, epoch uint64) *directory {
 	return &directory{children: btree.New[*Node](nameOffset(path), epoch)}
 }
 
-// epoch is that of the batch that may change the directory in place.
+// epoch returns the epoch of the batch that may change the directory in place.
 func (d *directory) epoch() uint64 { return d.children.Owner() }
 
-// clone gives a directory that the batch of epoch may change.
+// clone returns a copy that the batch of the epoch may change in place.
 func (d *directory) clone(epoch uint64) *directory {
 	c := *d
 	c.children = d.children.Clone(epoch)

@@ -1,31 +1,31 @@
-// Package tree is the state machine of Pando: a directory tree of keys with
-// time-to-live, the commands that change it, the events of these changes, the history
-// of the last events, and the watchers that read it.
+// Package tree is the state machine of Pando: a directory tree of keys with TTLs, the
+// commands that change it, the events of these changes, the history of the last events,
+// and the watchers that read it.
 //
-// It does no I/O, reads no clock, and does not depend on HTTP or raft. Applying the same
-// commands with the same times to the same state gives the same bytes on every member.
+// It does no I/O, reads no clock, and does not depend on HTTP or raft. If two members
+// apply the same commands with the same times to the same state, they have the same
+// state afterwards, byte for byte.
 //
 // # Goroutines
 //
-// One goroutine, the one that applies the log, owns the writing half of a [Store]:
-// Apply, Announce, Replace, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. All other
-// functions may be called by any goroutine at any time, unless their comments say
-// otherwise.
+// Only the goroutine that applies the log may call these methods of a [Store]: Apply,
+// Announce, Replace, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. Any goroutine may
+// call all other functions at any time, unless their comments say otherwise.
 //
 // # Invariants
 //
-//   - A published [View] never changes. Apply works on a private copy-on-write root:
-//     directories that the current batch has made or cloned are changed in place, any
-//     other is cloned first. One atomic store publishes the batch.
+//   - A published [View] never changes. Apply changes a private root. It changes a
+//     directory in place if the current batch has made or cloned it, and clones any
+//     other directory first. One atomic store publishes the batch.
 //   - Every change of the tree takes the next index and makes exactly one [Event], so
 //     indexes have no gaps.
 //   - A file is never changed after it is reachable, so events and views share files.
 //   - Every directory holds the number, the bytes and the first TTL of all nodes below
 //     it. The totals of the root are those of the tree.
-//   - Paths are clean (see [ValidPath]). Time is in nanoseconds since 1970, and enters
-//     only through commands and Apply.
-//   - Neither an event nor a dirty path keeps a subtree or a large value alive that is
-//     no longer in the tree.
+//   - Paths are clean (see [ValidPath]). Times are in nanoseconds since 1970. They come
+//     from commands and from the argument of Apply only.
+//   - Events and dirty paths do not keep alive a subtree or a large value that is no
+//     longer in the tree.
 //
 // # Two kinds of change
 //
@@ -48,7 +48,7 @@
 //	view.go          View: reading
 //	event.go         Event
 //	history.go       the ring of the last events
-//	hub.go           which watchers an event concerns
+//	hub.go           hub: finds the watchers of an event
 //	watch.go         Watcher
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
@@ -56,7 +56,7 @@
 //	hash.go          hashes of a view, to compare members
 //	counters.go      Counters, by operation and outcome
 //	errors.go        Error, and the codes of the v2 API
-//	encoding.go      Encoding: an answer in JSON, whole or in pieces
+//	encoding.go      Encoding: a response in JSON, whole or in pieces
 //	json.go          the JSON of nodes; json_string.go that of strings
 //	eventcache.go    EventCache: the JSON of events that many watchers read
 package tree

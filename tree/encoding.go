@@ -2,42 +2,42 @@ package tree
 
 import "unicode/utf8"
 
-// Encoding is an answer in JSON that is not written yet. It can be written many times,
-// whole or in pieces. The bytes are the same each time, because what it shows never
-// changes.
+// Encoding is a response in JSON that is encoded when it is needed: as a whole (Append)
+// or in pieces (Pieces). The bytes are the same each time, because nodes and events never
+// change.
 type Encoding struct {
-	event *Event // nil for the answer to a read of node
+	event *Event // nil for the response to a read of node
 	node  *Node
 	now   int64
 	depth int
 }
 
-// EncodeGet encodes the answer to a read of n, with a newline at the end. It shows
-// depth levels of nodes below n, hidden ones left out, and TTLs as of now, in
-// nanoseconds since 1970.
+// EncodeGet returns the response to a read of n, with a newline at the end. It shows
+// depth levels of nodes below n, without hidden nodes. TTLs are computed for the time
+// now, in nanoseconds since 1970.
 func EncodeGet(n *Node, now int64, depth int) Encoding {
 	return Encoding{node: n, now: now, depth: depth}
 }
 
-// Encode encodes the event as the v2 API sends it, with a newline at the end.
+// Encode returns the event as the v2 API sends it, with a newline at the end.
 func (e *Event) Encode() Encoding { return Encoding{event: e} }
 
-// Append appends the whole answer.
+// Append appends the whole response.
 func (e Encoding) Append(dst []byte) []byte { return e.append(dst, nil) }
 
-// Pieces writes the answer into buf, which must be empty, and passes the buffer to
-// write each time that it holds PieceSize bytes or more. write must not keep the
-// piece. Pieces returns the bytes that are left in the buffer at the end, which is the
-// whole of a small answer. After an error of write it calls write no more and returns
-// the error.
+// Pieces encodes the response into buf, which must be empty. Each time that the buffer
+// holds PieceSize bytes or more, it passes them to write and empties the buffer. write
+// must not keep the piece. Pieces returns the bytes that are left at the end: for a small
+// response these are all bytes. After an error of write, Pieces returns this error and
+// does not call write again.
 func (e Encoding) Pieces(buf []byte, write func(piece []byte) error) (rest []byte, err error) {
 	p := pieces{write: write}
 	rest = e.append(buf, &p)
 	return rest, p.err
 }
 
-// Size is the length of the answer in bytes. It takes as long as encoding the answer.
-// buf is used as in Pieces.
+// Size returns the length of the response in bytes. It encodes the response, so it takes
+// as long as Pieces, and uses buf in the same way.
 func (e Encoding) Size(buf []byte) int {
 	size := 0
 	rest, _ := e.Pieces(buf, func(piece []byte) error {
@@ -56,19 +56,19 @@ func (e Encoding) append(dst []byte, p *pieces) []byte {
 	return append(dst, "}\n"...)
 }
 
-// PieceSize is the size from which Pieces passes its buffer on. A piece may be twice as
-// long: a long text that must be escaped is added in parts of up to 24 KiB.
+// PieceSize is the smallest size of a piece (see Pieces). A piece may be twice as long,
+// because text is added in parts of up to 24 KiB.
 const PieceSize = 60 << 10
 
-// pieces passes on the buffer of an encoding that is written in pieces.
+// pieces passes the pieces of an encoding to write.
 type pieces struct {
 	write func(piece []byte) error
 	err   error // the first error of write
 }
 
-// flush passes on a buffer that is full, and returns the buffer to go on with. After
-// an error it empties the buffer all the same, so that the buffer does not grow while
-// the encoding returns.
+// flush passes the buffer to write if it is full, and returns the buffer for the next
+// bytes. After an error it empties the buffer without calling write, so that the buffer
+// does not grow until the encoding ends.
 func (p *pieces) flush(dst []byte) []byte {
 	if len(dst) < PieceSize {
 		return dst
@@ -79,14 +79,14 @@ func (p *pieces) flush(dst []byte) []byte {
 	return dst[:0]
 }
 
-// failed reports whether write returned an error: the encoding can end.
+// failed reports whether write has returned an error. The encoding should end then.
 func (p *pieces) failed() bool { return p.err != nil }
 
-// longText is the number of bytes of text that are encoded at once.
+// longText is the largest number of bytes of text that are encoded at once.
 const longText = 4 << 10
 
-// cutText returns the first part of a text that is longer than longText. It does not
-// split a character; in text that is not UTF-8 each byte is a character.
+// cutText returns the first longText bytes of text, or up to 3 bytes less so that no UTF-8
+// character is split. text must be longer than longText.
 func cutText(text string) string {
 	for back := range utf8.UTFMax {
 		if utf8.RuneStart(text[longText-back]) {

@@ -51,7 +51,7 @@ var messages = map[Code]string{
 	CodeHistoryCleared: "The event in requested index is outdated and cleared",
 }
 
-// Message is the text that the v2 API sends with the code.
+// Message returns the text that the v2 API sends with the code.
 func (c Code) Message() string {
 	if m, ok := messages[c]; ok {
 		return m
@@ -59,12 +59,12 @@ func (c Code) Message() string {
 	return unknownErrorMessage
 }
 
-// CauseTimedOut is the cause of the error for a request that was not committed in time.
-// The request may still be executed. Clients rely on the text.
+// CauseTimedOut is the Cause of the error for a request that was not committed in time.
+// The request may still be executed. Clients depend on the text.
 const CauseTimedOut = "etcdserver: request timed out"
 
-// CauseStopped is the cause of the error for a request that was waiting when the server
-// stopped. Clients rely on the text.
+// CauseStopped is the Cause of the error for a request that was waiting when the server
+// stopped. Clients depend on the text.
 const CauseStopped = "etcdserver: server stopped"
 
 // Error is an error of the v2 API. Clients get it as a JSON body with errorCode,
@@ -73,16 +73,15 @@ type Error struct {
 	Code Code
 	// Cause is a path, a failed comparison or the name of a field, depending on the code.
 	Cause string
-	// Index is the index of the tree when the error arose. It is zero if the request did
-	// not reach the tree.
+	// Index is the index of the tree at the time of the error. It is zero if the request
+	// did not reach the tree.
 	Index uint64
 }
 
 // NewError makes an Error without an index.
 func NewError(code Code, cause string) *Error { return &Error{Code: code, Cause: cause} }
 
-// Error has code, message, cause and index in the form that the command-line client
-// prints.
+// Error returns code, message, cause and index in the format of the command-line client.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%d: %s (%s) [%d]", e.Code, e.Code.Message(), e.Cause, e.Index)
 }

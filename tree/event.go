@@ -2,11 +2,12 @@ package tree
 
 import "sync/atomic"
 
-// Action says what an event did to its node. Clients do not accept any other action
-// than these.
+// Action is the kind of change that an event describes. Clients accept only the actions
+// below.
 type Action uint8
 
-// The actions. Their numbers are on disk and must never be used for another action.
+// The actions. Their numbers are stored on disk: the number of an action must never
+// change, and must never be used again.
 const (
 	ActionSet              Action = 1
 	ActionCreate           Action = 2
@@ -27,7 +28,7 @@ var actionNames = [...]string{
 	ActionExpire:           "expire",
 }
 
-// String is the name of the action in the v2 API.
+// String returns the name of the action in the v2 API.
 func (a Action) String() string {
 	if int(a) < len(actionNames) {
 		return actionNames[a]
@@ -40,25 +41,24 @@ func (a Action) removes() bool {
 	return a == ActionDelete || a == ActionCompareAndDelete || a == ActionExpire
 }
 
-// Event is one change of the tree. It never changes after it was made, so any goroutine
-// may read it.
+// Event is one change of the tree. An Event never changes, so any goroutine may read it.
 type Event struct {
 	action  Action
-	refresh bool                    // only the TTL was renewed; watchers do not get the event
-	time    int64                   // of its batch; TTLs are shown as of this time
-	node    *Node                   // after the change, without children; after a removal only path and indexes
-	prev    *Node                   // before the change, without children; nil if there was none
-	encoded atomic.Pointer[encoded] // the JSON, while an EventCache keeps it
+	refresh bool                    // the change only set the TTL; watchers don't get the event
+	time    int64                   // the time of the batch; TTLs are computed for this time
+	node    *Node                   // after the change, without children; see Node
+	prev    *Node                   // before the change, without children; nil if there was no node
+	encoded atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
 }
 
-// Index is the index of the change.
+// Index returns the index of the change.
 func (e *Event) Index() uint64 { return e.node.modified }
 
-// Action is what happened.
+// Action returns the kind of the change.
 func (e *Event) Action() Action { return e.action }
 
-// Node is the node after the change, without children. After a removal it has the path
-// and the indexes alone.
+// Node returns the node after the change, without children. After a removal the node has
+// only a path and indexes.
 func (e *Event) Node() *Node { return e.node }
 
 // Created reports whether there was no node before the change.
@@ -95,5 +95,5 @@ func (e *Event) Large() bool {
 	return size > largeEvent
 }
 
-// largeEvent is the number of bytes that the values of a small event have at most.
+// largeEvent is the largest total size of the values of a small event, in bytes.
 const largeEvent = 32 << 10

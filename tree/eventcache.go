@@ -2,10 +2,10 @@ package tree
 
 import "sync"
 
-// EventCache keeps the JSON of events that several watchers read, so that it is
-// encoded once for all of them. It keeps a bounded number of bytes: the large events
-// that are acquired, and in the room beside them the small events that were encoded
-// last. Any goroutine may call it. An event must not be given to two caches.
+// EventCache keeps the JSON of events, so that an event is encoded once for all watchers
+// that read it. The cache has a limit in bytes. It keeps the large events that are
+// acquired, and in the remaining space the small events that were encoded last. Any
+// goroutine may call its methods. An event must not be used with two caches.
 type EventCache struct {
 	limit int
 
@@ -14,13 +14,13 @@ type EventCache struct {
 
 	mu    sync.Mutex
 	small []*Event // the small events in the cache, the oldest first
-	bytes int      // of all JSON in the cache, and of what is being encoded
+	bytes int      // size of all JSON in the cache, including a large event that is being encoded
 }
 
 // encoded is the JSON of an event in the cache.
 type encoded struct {
 	json []byte
-	refs int // of a large event: how often it is acquired; guarded by EventCache.mu
+	refs int // the calls of Acquire minus those of Release, for a large event; guarded by EventCache.mu
 }
 
 // NewEventCache makes a cache that keeps at most limit bytes.
@@ -42,10 +42,10 @@ func (c *EventCache) JSON(e *Event) []byte {
 	return json
 }
 
-// Acquire returns the JSON of a large event, as Event.AppendJSON writes it, and keeps
-// it until Release is called as often as Acquire was. The caller must not change the
-// bytes. Acquire returns false if there is no room for the event: the caller then has
-// to encode it in pieces.
+// Acquire returns the JSON of a large event, as Event.AppendJSON writes it, and keeps it
+// in the cache. The caller must not change the bytes, and must call Release after use. If
+// the event does not fit into the cache, Acquire returns false: the caller must then
+// encode the event in pieces.
 func (c *EventCache) Acquire(e *Event) (json []byte, ok bool) {
 	if json, ok = c.acquireCached(e); ok {
 		return json, true
@@ -72,7 +72,8 @@ func (c *EventCache) Acquire(e *Event) (json []byte, ok bool) {
 	return json, true
 }
 
-// acquireCached is Acquire for an event that is in the cache.
+// acquireCached is Acquire for an event that is in the cache already. It returns false
+// for any other event.
 func (c *EventCache) acquireCached(e *Event) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +85,8 @@ func (c *EventCache) acquireCached(e *Event) ([]byte, bool) {
 	return cached.json, true
 }
 
-// Release undoes one Acquire of the event that returned true.
+// Release releases an event after an Acquire that returned true. After the last Release
+// the event is no longer in the cache.
 func (c *EventCache) Release(e *Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,8 +97,8 @@ func (c *EventCache) Release(e *Event) {
 	}
 }
 
-// reserve counts size bytes more, and drops the oldest small events for them. It
-// returns false, and counts nothing, if there is no room even without small events.
+// reserve adds size to bytes, and first removes the oldest small events until size fits
+// into the limit. It returns false if size does not fit even without small events.
 // Callers must hold mu.
 func (c *EventCache) reserve(size int) bool {
 	for c.bytes+size > c.limit && len(c.small) > 0 {

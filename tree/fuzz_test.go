@@ -65,20 +65,20 @@ func applyTwice(t *testing.T, c Command) {
 	if err != nil {
 		t.Fatalf("the state after %+v cannot be loaded: %v", c, err)
 	}
-	if a, b := image(s), image(loaded); !bytes.Equal(a, b) {
+	if a, b := stateBytes(s), stateBytes(loaded); !bytes.Equal(a, b) {
 		t.Fatalf("%+v\nstored %q\nloaded %q", c, a, b)
 	}
 }
 
 // indexed sets the indexes and the expiry of a new node, and returns it.
-func indexed(n *Node, created, modified uint64, expires int64) *Node {
+func withIndexes(n *Node, created, modified uint64, expires int64) *Node {
 	n.created, n.modified, n.expires = created, modified, expires
 	return n
 }
 
 func FuzzDecodeNode(f *testing.F) {
-	f.Add("/a", AppendNode(nil, indexed(newFile("/a", "v"), 1, 2, -3)))
-	f.Add("/d", AppendNode(nil, indexed(newDir("/d", noChildren), 1, 1<<60, 0)))
+	f.Add("/a", AppendNode(nil, withIndexes(newFile("/a", "v"), 1, 2, -3)))
+	f.Add("/d", AppendNode(nil, withIndexes(newDir("/d", noChildren), 1, 1<<60, 0)))
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
 		n, err := decodeNode(path, data)
 		if err != nil {
@@ -88,7 +88,7 @@ func FuzzDecodeNode(f *testing.F) {
 			return
 		}
 		again, err := decodeNode(path, AppendNode(nil, n))
-		if err != nil || seen(again) != seen(n) || n.Path() != path {
+		if err != nil || asModel(again) != asModel(n) || n.Path() != path {
 			t.Fatalf("%+v came back as %+v, %v", n, again, err)
 		}
 	})
@@ -194,12 +194,12 @@ func loadRecords(size int, data []byte) (*Store, error) {
 		var err error
 		switch r.octet() {
 		case 's':
-			err = l.State([]byte(r.counted()))
+			err = l.State([]byte(r.lengthPrefixed()))
 		case 'n':
-			path := r.counted()
-			err = l.Node(path, []byte(r.counted()))
+			path := r.lengthPrefixed()
+			err = l.Node(path, []byte(r.lengthPrefixed()))
 		case 'e':
-			err = l.Event([]byte(r.counted()))
+			err = l.Event([]byte(r.lengthPrefixed()))
 		}
 		if err != nil {
 			return nil, err
@@ -244,7 +244,7 @@ func exercise(t *testing.T, s *Store) {
 	if w, err := s.Watch("/", Recursive, head+1); err == nil {
 		defer w.Close()
 		e := must(t, s, Command{Op: OpSet, Path: "/new-" + strings.Repeat("x", 50)})
-		next(t, w, e.Index())
+		wantEvent(t, w, e.Index())
 	}
 	s.Apply(1<<62, []Command{{Op: OpExpire}})
 	s.Announce()

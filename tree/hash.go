@@ -9,16 +9,16 @@ import (
 // pauseNodes is the number of nodes between two calls of pause.
 const pauseNodes = 1024
 
-// maxBound is the length in bytes to which Bounds shortens a path. A shortened path
-// still divides the tree, and bounds are sent to other members.
+// maxBound is the largest length of a bound, in bytes. Bounds are sent to other members,
+// so they must be short. A path that is cut to this length still divides the tree.
 const maxBound = 128
 
-// HashRanges hashes all nodes below the root, in ranges that bounds divide: the first
-// hash is of the paths before bounds[0], the last one of those from the last bound on.
-// The same tree and bounds give the same hashes on every member. bounds must be in the
-// order of Walk.
+// HashRanges divides all nodes below the root into ranges of paths, and returns a hash of
+// each range. The first range ends before bounds[0], the last one begins at the last
+// bound. bounds must be in the order of Walk. Members with the same tree return the same
+// hashes for the same bounds.
 //
-// HashRanges may run for long. It calls pause after each 1024 nodes; if pause returns
+// HashRanges may take long. It calls pause after every 1024 nodes. If pause returns
 // false, HashRanges returns nil.
 func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	sums := make([]uint64, 0, len(bounds)+1)
@@ -41,7 +41,7 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	return sums
 }
 
-// HashState hashes what the view holds beside the nodes: index, counters and totals.
+// HashState returns a hash of the index, the counters and the totals of the view.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
@@ -49,8 +49,8 @@ func (v *View) HashState() uint64 {
 	return xxhash.Sum64(b)
 }
 
-// hash adds a node, without its children, to a sum. It adds the lengths of path and
-// value, too: without them "ab" and "c" would hash like "a" and "bc".
+// hash adds a node without its children to sum. It adds the lengths of path and value,
+// too: otherwise the path "ab" with the value "c" would have the hash of "a" with "bc".
 func (n *Node) hash(sum *xxhash.Digest) {
 	var head [6 * 8]byte
 	var kind uint64
@@ -62,16 +62,16 @@ func (n *Node) hash(sum *xxhash.Digest) {
 	} {
 		binary.LittleEndian.PutUint64(head[8*i:], word)
 	}
-	// A hash takes everything; none of these can fail.
+	// Writes to a hash never fail.
 	_, _ = sum.Write(head[:])
 	_, _ = sum.WriteString(n.Path())
 	_, _ = sum.WriteString(n.Value())
 }
 
 // Bounds divides the paths from low (inclusive) to high (exclusive) into at most 2n
-// ranges of about the same number of nodes, and returns the paths at which they meet,
-// with low and high. An empty low is the beginning, an empty high the end; neither is
-// in the result. It calls pause like HashRanges.
+// ranges with about the same number of nodes. It returns low, the paths between the
+// ranges, and high. An empty low stands for the first path and an empty high for the end
+// of the tree; they are not in the result. Bounds calls pause as HashRanges does.
 func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 	var picked []string
 	stride, count := 1, 0
@@ -104,8 +104,8 @@ func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
 	return bounds
 }
 
-// walkPausing visits all nodes below n in order and calls pause on the way. It returns
-// false if pause did.
+// walkPausing visits all nodes below n in the order of Walk, and calls pause after every
+// pauseNodes nodes. It stops and returns false if pause returns false.
 func walkPausing(n *Node, pause func() bool, visit func(*Node)) bool {
 	left := pauseNodes
 	return descend(n, func(n *Node) bool {

@@ -11,7 +11,7 @@ func neverStop() bool { return true }
 
 // hashed makes a store with directories, hidden nodes, and names that sort before and
 // after the slash.
-func hashed() *Store {
+func newHashStore() *Store {
 	s := New(100)
 	var commands []Command
 	for i := range 2000 {
@@ -25,14 +25,14 @@ func hashed() *Store {
 }
 
 func TestHashRanges(t *testing.T) {
-	view := hashed().View()
+	view := newHashStore().View()
 	bounds := view.Bounds("", "", 8, neverStop)
 	want := view.HashRanges(bounds, neverStop)
 	if len(want) != len(bounds)+1 || len(bounds) < 8 || len(bounds) > 16 {
 		t.Fatalf("%d bounds, %d hashes", len(bounds), len(want))
 	}
 	t.Run("the same tree", func(t *testing.T) {
-		if got := hashed().View().HashRanges(bounds, neverStop); !slices.Equal(got, want) {
+		if got := newHashStore().View().HashRanges(bounds, neverStop); !slices.Equal(got, want) {
 			t.Errorf("got %x, want %x", got, want)
 		}
 	})
@@ -54,7 +54,7 @@ func TestHashRanges(t *testing.T) {
 
 // TestHashRangesOfAChange checks that only the hash of the changed key's range differs.
 func TestHashRangesOfAChange(t *testing.T) {
-	view := hashed().View()
+	view := newHashStore().View()
 	bounds := view.Bounds("", "", 8, neverStop)
 	want := view.HashRanges(bounds, neverStop)
 	for name, c := range map[string]Command{
@@ -65,7 +65,7 @@ func TestHashRangesOfAChange(t *testing.T) {
 		"a deletion":  {Op: OpDelete, Path: "/d3/k0101"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := hashed()
+			s := newHashStore()
 			s.Apply(2, []Command{c})
 			got := s.View().HashRanges(bounds, neverStop)
 			var differing []int
@@ -90,8 +90,8 @@ func TestHashRangesOfAChange(t *testing.T) {
 
 // TestHashRangesNarrow divides the range that differs again and again, down to one key.
 func TestHashRangesNarrow(t *testing.T) {
-	view := hashed().View()
-	s := hashed()
+	view := newHashStore().View()
+	s := newHashStore()
 	s.Apply(2, []Command{{Op: OpSet, Path: "/d3/k0101", Value: "other"}})
 	low, high := "", ""
 	for range 6 {
@@ -111,7 +111,7 @@ func TestHashRangesNarrow(t *testing.T) {
 // TestComparePaths compares the order of paths with that of a walk.
 func TestComparePaths(t *testing.T) {
 	var walked []string
-	walkPausing(hashed().View().root, neverStop, func(n *Node) { walked = append(walked, n.Path()) })
+	walkPausing(newHashStore().View().root, neverStop, func(n *Node) { walked = append(walked, n.Path()) })
 	if !slices.IsSortedFunc(walked, comparePaths) || len(walked) < 2000 {
 		t.Errorf("the walk is not in the order of comparePaths: %q", walked)
 	}

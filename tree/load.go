@@ -55,7 +55,7 @@ func (l *Loader) Node(path string, data []byte) error {
 	if !l.above.parent().children.Append(n) {
 		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
 	}
-	l.above.count(n)
+	l.above.addToTotals(n)
 	return nil
 }
 

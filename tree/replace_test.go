@@ -25,7 +25,7 @@ func TestReplace(t *testing.T) {
 	t.Run("has the same bytes", func(t *testing.T) {
 		s := behind(t)
 		s.Replace(load(t))
-		if a, b := image(ahead), image(s); !bytes.Equal(a, b) {
+		if a, b := stateBytes(ahead), stateBytes(s); !bytes.Equal(a, b) {
 			t.Errorf("\nahead  %q\nbehind %q", a, b)
 		}
 		if d := s.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
@@ -38,7 +38,7 @@ func TestReplace(t *testing.T) {
 		commands := []Command{{Op: OpDelete, Path: "/d/k"}, {Op: OpCreate, Path: "/d/e/g"}, {Op: OpExpire}}
 		s.Apply(8*second, commands)
 		other.Apply(8*second, commands)
-		if a, b := image(other), image(s); !bytes.Equal(a, b) {
+		if a, b := stateBytes(other), stateBytes(s); !bytes.Equal(a, b) {
 			t.Errorf("\nother    %q\nreplaced %q", a, b)
 		}
 	})
@@ -69,9 +69,9 @@ func TestReplace(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		after := watch(t, s, "/d/k", Exact, 0)
-		quiet(t, after)
+		wantNoEvent(t, after)
 		e := must(t, s, Command{Op: OpSet, Path: "/d/k"})
-		next(t, after, e.Index())
+		wantEvent(t, after, e.Index())
 	})
 }
 

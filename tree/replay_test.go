@@ -70,7 +70,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 }
 
 // image is the whole state in bytes. Two members with the same image have the same state.
-func image(s *Store) []byte {
+func stateBytes(s *Store) []byte {
 	v := s.View()
 	b := v.AppendState(nil)
 	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
@@ -153,7 +153,7 @@ func TestReplayGivesTheSameBytes(t *testing.T) {
 					t.Fatalf("entry %d, command %d: %v and %v", i, j, want[j].Err, got[j].Err)
 				}
 			}
-			if a, b := image(running), image(restarted.store); !bytes.Equal(a, b) {
+			if a, b := stateBytes(running), stateBytes(restarted.store); !bytes.Equal(a, b) {
 				t.Fatalf("after entry %d\nrunning   %q\nrestarted %q", i, a, b)
 			}
 			restarted.disturb(t, log, i+1)
@@ -164,7 +164,7 @@ func TestReplayGivesTheSameBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, b := image(running), image(loaded); !bytes.Equal(a, b) {
+		if a, b := stateBytes(running), stateBytes(loaded); !bytes.Equal(a, b) {
 			t.Fatalf("loaded at the end\nrunning %q\nloaded %q", a, b)
 		}
 	})
@@ -253,7 +253,7 @@ func TestDeltaOfRecreatedDirectories(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a, b := image(s), image(loaded); !bytes.Equal(a, b) {
+				if a, b := stateBytes(s), stateBytes(loaded); !bytes.Equal(a, b) {
 					t.Errorf("\nstored %q\nloaded %q", a, b)
 				}
 			})

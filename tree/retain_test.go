@@ -17,7 +17,7 @@ func heapInUse() int64 {
 }
 
 // logged is a command as it is decoded from the log: path and value share one allocation.
-func logged(t *testing.T, c Command) Command {
+func decoded(t *testing.T, c Command) Command {
 	t.Helper()
 	d, rest, err := DecodeCommand(AppendCommand(nil, &c))
 	if err != nil || len(rest) != 0 {
@@ -31,7 +31,7 @@ func logged(t *testing.T, c Command) Command {
 func TestOldValuesAreFreed(t *testing.T) {
 	const size, rounds = 1 << 20, 60
 	large := strings.Repeat("x", size)
-	do := func(t *testing.T, s *Store, c Command) { must(t, s, logged(t, c)) }
+	do := func(t *testing.T, s *Store, c Command) { must(t, s, decoded(t, c)) }
 	for _, tc := range []struct {
 		name string
 		run  func(t *testing.T, s *Store)
@@ -100,7 +100,7 @@ func TestEventsKeepNoSubtree(t *testing.T) {
 	const keys = 20000
 	for i := 0; i < keys; i += 1000 {
 		s.Apply(1, batch(1000, func(j int) Command {
-			return logged(t, Command{Op: OpSet, Path: fmt.Sprintf("/d/s/%d", i+j), Value: strings.Repeat("v", 200)})
+			return decoded(t, Command{Op: OpSet, Path: fmt.Sprintf("/d/s/%d", i+j), Value: strings.Repeat("v", 200)})
 		}))
 		s.Announce()
 	}

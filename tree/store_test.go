@@ -21,7 +21,7 @@ func must(t testing.TB, s *Store, c Command) *Event {
 }
 
 // fails applies one command, which must fail, and returns its error.
-func fails(t testing.TB, s *Store, c Command) *Error {
+func mustFail(t testing.TB, s *Store, c Command) *Error {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
 	if r.Err == nil {
@@ -85,7 +85,7 @@ func TestErrors(t *testing.T) {
 		{"refresh nothing", Command{Op: OpSet, Path: "/none", Refresh: true, Expires: 9}, CodeKeyNotFound, "/none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := fails(t, s, tc.c)
+			err := mustFail(t, s, tc.c)
 			if err.Code != tc.code || err.Cause != tc.cause || err.Index != 3 {
 				t.Errorf("got %v, want %d (%s) [3]", err, tc.code, tc.cause)
 			}

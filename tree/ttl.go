@@ -8,7 +8,7 @@ type expiry struct {
 	path string
 }
 
-func (e expiry) none() bool { return e.at == 0 }
+func (e expiry) isZero() bool { return e.at == 0 }
 
 // expiry is the entry of the node itself, without those of its children.
 func (n *Node) expiry() expiry {
@@ -43,10 +43,10 @@ func (d *directory) reschedule(old, added expiry) {
 	if d.due == nil {
 		d.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
 	}
-	if !old.none() {
+	if !old.isZero() {
 		d.due.Delete(old)
 	}
-	if !added.none() {
+	if !added.isZero() {
 		d.due.Set(added)
 	}
 	if d.due.Len() == 0 {
@@ -59,7 +59,7 @@ func (d *directory) reschedule(old, added expiry) {
 func (s *Store) expire() {
 	for range ExpireLimit {
 		e := s.root.directory().firstDue()
-		if e.none() || e.at > s.now {
+		if e.isZero() || e.at > s.now {
 			return
 		}
 		n, _ := find(s.root, e.path) // never fails: an entry is removed together with its node

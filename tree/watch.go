@@ -171,7 +171,7 @@ func (w *Watcher) takePending() *Event {
 // the history it makes the watcher live and returns nothing.
 func (w *Watcher) readHistory() (*Event, error) {
 	for {
-		newest, live := w.checkLive()
+		newest, live := w.updateLive()
 		if live {
 			return nil, nil
 		}
@@ -188,10 +188,10 @@ func (w *Watcher) readHistory() (*Event, error) {
 	}
 }
 
-// checkLive makes the watcher live if the cursor has passed the newest index, which it
+// updateLive makes the watcher live if the cursor has passed the newest index, which it
 // returns. No event is lost in between: events are announced after they are published,
 // so an event that is not seen here finds the watcher live in offer.
-func (w *Watcher) checkLive() (newest uint64, live bool) {
+func (w *Watcher) updateLive() (newest uint64, live bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	newest = w.store.View().index

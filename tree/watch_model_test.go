@@ -72,15 +72,15 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 		if n != 2 || oldest != m.oldest() || lost < w.cursor || lost >= oldest || !right {
 			t.Fatalf("%+v at %d: %v", w, m.index, err)
 		}
-		w.mustOweNothing(t, m, lost) // lost may be after the cursor
+		w.mustNotHaveMissed(t, m, lost) // lost may be after the cursor
 		w.ended = true
 	case err != nil:
 		t.Fatalf("%+v: %v", w, err)
 	case e == nil:
-		w.mustOweNothing(t, m, m.index+1)
+		w.mustNotHaveMissed(t, m, m.index+1)
 		w.cursor, w.waiting = max(w.cursor, m.index+1), true
 	default:
-		w.mustOweNothing(t, m, e.Index())
+		w.mustNotHaveMissed(t, m, e.Index())
 		if e.Index() < w.cursor || w.concern(&m.events[e.Index()-2]) == never {
 			t.Fatalf("%+v got event %d, %s", w, e.Index(), e.AppendJSON(nil))
 		}
@@ -89,8 +89,8 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	}
 }
 
-// mustOweNothing fails if the watcher should have returned an event before the index end.
-func (w *watchModel) mustOweNothing(t *rapid.T, m *model, end uint64) {
+// mustNotHaveMissed fails if the watcher should have returned an event before the index end.
+func (w *watchModel) mustNotHaveMissed(t *rapid.T, m *model, end uint64) {
 	for i := w.cursor; i < end; i++ {
 		if w.concern(&m.events[i-2]) == always {
 			t.Fatalf("%+v was not given event %d, %+v", w, i, m.events[i-2])

@@ -23,7 +23,7 @@ func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watc
 }
 
 // next reads the next event, which must have an index.
-func next(t testing.TB, w *Watcher, index uint64) *Event {
+func wantEvent(t testing.TB, w *Watcher, index uint64) *Event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -35,7 +35,7 @@ func next(t testing.TB, w *Watcher, index uint64) *Event {
 }
 
 // quiet checks that the watcher has no event.
-func quiet(t testing.TB, w *Watcher) {
+func wantNoEvent(t testing.TB, w *Watcher) {
 	t.Helper()
 	if e, err := w.Poll(); e != nil || err != nil {
 		t.Fatalf("got %v, %v; want nothing", e, err)
@@ -73,11 +73,11 @@ func TestHistoryBoundary(t *testing.T) {
 			fill(t, s, "/k", newest)
 			if newest <= 1001 { // the history holds all events
 				for _, since := range []uint64{1, 2} {
-					next(t, watch(t, s, "/k", Exact, since), 2)
+					wantEvent(t, watch(t, s, "/k", Exact, since), 2)
 				}
 				return
 			}
-			next(t, watch(t, s, "/k", Exact, newest-999), newest-999)
+			wantEvent(t, watch(t, s, "/k", Exact, newest-999), newest-999)
 			_, err := s.Watch("/k", Exact, newest-1000)
 			mustBeCleared(t, err, s, newest-1000)
 			if s.Watchers() != 1 {
@@ -92,17 +92,17 @@ func TestWatchFromPastNowAndFuture(t *testing.T) {
 	fill(t, s, "/k", 5)
 	past, now, future := watch(t, s, "/k", Exact, 3), watch(t, s, "/k", Exact, 0), watch(t, s, "/k", Exact, 8)
 	for i := uint64(3); i <= 5; i++ {
-		next(t, past, i)
+		wantEvent(t, past, i)
 	}
 	for _, w := range []*Watcher{past, now, future} {
-		quiet(t, w)
+		wantNoEvent(t, w)
 	}
 	fill(t, s, "/k", 9)
-	next(t, past, 6)
-	next(t, now, 6)
-	next(t, future, 8)
-	next(t, future, 9)
-	quiet(t, future)
+	wantEvent(t, past, 6)
+	wantEvent(t, now, 6)
+	wantEvent(t, future, 8)
+	wantEvent(t, future, 9)
+	wantNoEvent(t, future)
 }
 
 func TestRefreshWakesNoWatcher(t *testing.T) {
@@ -112,10 +112,10 @@ func TestRefreshWakesNoWatcher(t *testing.T) {
 	live.Notify(func() { t.Error("the refresh woke the watcher") })
 	must(t, s, Command{Op: OpUpdate, Path: "/k", Refresh: true, Expires: 9 * second})
 	live.Notify(func() {})
-	quiet(t, live)
-	quiet(t, watch(t, s, "/k", Exact, 3))
+	wantNoEvent(t, live)
+	wantNoEvent(t, watch(t, s, "/k", Exact, 3))
 	must(t, s, Command{Op: OpDelete, Path: "/k"})
-	next(t, live, 4)
+	wantEvent(t, live, 4)
 }
 
 // TestNotify checks that the function is called once for several events, and at once for
@@ -138,15 +138,15 @@ func TestNotify(t *testing.T) {
 	wantCalls("after an event of another key", 0)
 	fill(t, s, "/k", 4)
 	wantCalls("after two events", 1)
-	next(t, w, 3)
-	next(t, w, 4)
-	quiet(t, w)
+	wantEvent(t, w, 3)
+	wantEvent(t, w, 4)
+	wantNoEvent(t, w)
 
 	fill(t, s, "/k", 5)
 	w.Notify(count)
 	wantCalls("after an event before Notify", 1)
-	next(t, w, 5)
-	quiet(t, w)
+	wantEvent(t, w, 5)
+	wantNoEvent(t, w)
 
 	w.Notify(count)
 	w.Close()
@@ -176,15 +176,15 @@ func TestDeletedParents(t *testing.T) {
 			}
 			at := s.View().Index()
 			for _, w := range below {
-				if e := next(t, w, at); e.Node().Path() != "/d" || e.Action().String() != action {
+				if e := wantEvent(t, w, at); e.Node().Path() != "/d" || e.Action().String() != action {
 					t.Errorf("%s got %s", w.path, e.AppendJSON(nil))
 				}
 			}
 			for _, w := range others {
-				quiet(t, w)
+				wantNoEvent(t, w)
 			}
-			next(t, watch(t, s, "/d/none", Exact, at), at) // the history does not show that there was no such node
-			quiet(t, watch(t, s, "/dx", Exact, at))
+			wantEvent(t, watch(t, s, "/d/none", Exact, at), at) // the history does not show that there was no such node
+			wantNoEvent(t, watch(t, s, "/dx", Exact, at))
 		})
 	}
 }
@@ -199,17 +199,17 @@ func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		fill(t, s, "/busy", 5*ring)
-		quiet(t, w)
+		wantNoEvent(t, w)
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
-		next(t, w, 5*ring+1)
+		wantEvent(t, w, 5*ring+1)
 	})
 	t.Run("its event has left the history", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
-		next(t, w, 2)
-		quiet(t, w) // no event since then concerned it
+		wantEvent(t, w, 2)
+		wantNoEvent(t, w) // no event since then concerned it
 	})
 	t.Run("an index in the future, not polled yet", func(t *testing.T) {
 		s := New(ring)
@@ -217,14 +217,14 @@ func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
 		w := watch(t, s, "/quiet", Exact, 11)
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
-		next(t, w, 11)
+		wantEvent(t, w, 11)
 	})
 	t.Run("an index in the future, with an event before it", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 3)
 		fill(t, s, "/quiet", 4)
 		fill(t, s, "/busy", 5*ring)
-		next(t, w, 3)
+		wantEvent(t, w, 3)
 	})
 }
 
@@ -234,46 +234,46 @@ func TestBusyWatcherOutlivesTheRing(t *testing.T) {
 	t.Run("an event is offered after it was read", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
-		quiet(t, w)
+		wantNoEvent(t, w)
 		s.Apply(1, []Command{{Op: OpSet, Path: "/quiet"}})
 		next2, err := w.store.Watch("/quiet", Exact, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer next2.Close()
-		next(t, next2, 2) // read from the history, before Announce
-		quiet(t, next2)
+		wantEvent(t, next2, 2) // read from the history, before Announce
+		wantNoEvent(t, next2)
 		s.Announce()
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
-		next(t, next2, 3)
-		next(t, w, 2)
+		wantEvent(t, next2, 3)
+		wantEvent(t, w, 2)
 	})
 	t.Run("an event is offered after it was read, and the watcher is live", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
 		seen := must(t, s, Command{Op: OpSet, Path: "/quiet"})
-		next(t, w, 2)
-		quiet(t, w)
+		wantEvent(t, w, 2)
+		wantNoEvent(t, w)
 		w.offer(seen) // as the hub may do
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
-		next(t, w, 3)
+		wantEvent(t, w, 3)
 	})
 	t.Run("a second event while the first is sent", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		fill(t, s, "/quiet", 2)
-		next(t, w, 2) // the two below come while this one is sent
+		wantEvent(t, w, 2) // the two below come while this one is sent
 		fill(t, s, "/quiet", 3)
 		fill(t, s, "/busy", 5*ring)
-		next(t, w, 3)
+		wantEvent(t, w, 3)
 	})
 	t.Run("a slow watcher gets an error", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/k", Exact, 2)
 		fill(t, s, "/k", 3)
-		next(t, w, 2)
+		wantEvent(t, w, 2)
 		fill(t, s, "/k", 2*ring)
 		_, err := w.Poll()
 		mustBeCleared(t, err, s, 3)
@@ -312,5 +312,5 @@ func TestNextEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	must(t, s, Command{Op: OpSet, Path: "/k"})
-	next(t, w, 2) // the watcher can still be used
+	wantEvent(t, w, 2) // the watcher can still be used
 }

@@ -15,7 +15,7 @@ type hints struct {
 	owner  uint64
 	common int32           // how many bytes at the beginning of the names are equal
 	prefix [maxPrefix]byte // these bytes, if they are not more than that
-	of     [maxItems]uint32
+	values [maxItems]uint32
 }
 
 // maxPrefix and maxItems together make hints of 288 bytes, which is a size class of
@@ -48,7 +48,7 @@ func (m *Map[T]) searchHints(p *page[T], name string) (place int, found, certain
 	h := p.hints
 	hint := hintOf(name, h.common)
 	i := h.search(hint, len(p.items))
-	if i < len(p.items) && h.of[i] == hint {
+	if i < len(p.items) && h.values[i] == hint {
 		found = m.name(p.items[i]) == name
 		return i, found, found
 	}
@@ -63,7 +63,7 @@ func (h *hints) search(hint uint32, n int) int {
 	low, high := 0, n
 	for low < high {
 		mid := int(uint(low+high) >> 1)
-		if h.of[mid] < hint {
+		if h.values[mid] < hint {
 			low = mid + 1
 		} else {
 			high = mid
@@ -83,7 +83,7 @@ func (m *Map[T]) rebuildHints(p *page[T]) {
 	h := &hints{owner: m.owner, common: commonPrefix(first, m.name(p.items[len(p.items)-1]))}
 	copy(h.prefix[:], first[:h.common])
 	for i, item := range p.items {
-		h.of[i] = hintOf(m.name(item), h.common)
+		h.values[i] = hintOf(m.name(item), h.common)
 	}
 	p.hints = h
 }
@@ -96,8 +96,8 @@ func (m *Map[T]) insertHint(p *page[T], i int) {
 		return
 	}
 	h := m.mutableHints(p)
-	copy(h.of[i+1:], h.of[i:last])
-	h.of[i] = hintOf(m.name(p.items[i]), h.common)
+	copy(h.values[i+1:], h.values[i:last])
+	h.values[i] = hintOf(m.name(p.items[i]), h.common)
 }
 
 // deleteHint removes the hint of the item that was just taken from place i. What
@@ -107,7 +107,7 @@ func (m *Map[T]) deleteHint(p *page[T], i int) {
 		return
 	}
 	h := m.mutableHints(p)
-	copy(h.of[i:], h.of[i+1:len(p.items)+1])
+	copy(h.values[i:], h.values[i+1:len(p.items)+1])
 }
 
 // mutableHints replaces the hints of a page by a copy that this map owns, unless

@@ -52,10 +52,10 @@ func checkHints(t *testing.T, m *Map[*file], p *page[*file]) {
 	for i := range p.items {
 		name := m.name(p.items[i])
 		hint := hintOf(name, p.hints.common)
-		if p.hints.of[i] != hint {
-			t.Errorf("the hint of %q is %x, want %x", name, p.hints.of[i], hint)
+		if p.hints.values[i] != hint {
+			t.Errorf("the hint of %q is %x, want %x", name, p.hints.values[i], hint)
 		}
-		first := slices.Index(p.hints.of[:len(p.items)], hint)
+		first := slices.Index(p.hints.values[:len(p.items)], hint)
 		if place := p.hints.search(hint, len(p.items)); place != first {
 			t.Errorf("the hints place %q at %d, want %d", name, place, first)
 		}
