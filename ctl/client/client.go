@@ -70,7 +70,8 @@ func (c *Client) WithEndpoints(endpoints ...*url.URL) *Client {
 	return &other
 }
 
-// WithHeaderTimeout returns a copy of c with another HeaderTimeout. The two clients share their connections.
+// WithHeaderTimeout returns a copy of c with another HeaderTimeout, which sends its first request to the same member. The two
+// clients share their connections.
 func (c *Client) WithHeaderTimeout(limit time.Duration) *Client {
 	other := c.WithEndpoints(c.config.Endpoints...)
 	other.preferred.Store(c.preferred.Load())
