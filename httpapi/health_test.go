@@ -68,7 +68,7 @@ func TestHealth(t *testing.T) {
 			c.Service.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
 		})
 		w := f.do("GET", "/health", "")
-		want := `{"health":"false","reason":"checkpoints fail since 1970-01-01T00:00:00Z, the log says why"}` + "\n"
+		want := `{"health":"false","reason":"checkpoints have failed since 1970-01-01T00:00:00Z, see the log"}` + "\n"
 		if w.Code != 503 || w.Body.String() != want {
 			t.Errorf("got %d %q", w.Code, w.Body)
 		}

@@ -1,7 +1,7 @@
 // Package budget bounds the bytes that large requests and large responses hold in memory at a time.
 //
-// A caller reserves bytes before it allocates them and releases the reservation when it no longer refers to them. What
-// fits into the buffer that a connection has anyway is not reserved. All functions may be called from any goroutine.
+// A caller reserves bytes before it allocates them, and releases the reservation when it no longer refers to them. Bytes that fit
+// into the buffers of their connection are not reserved. All functions may be called from any goroutine.
 package budget
 
 import (
@@ -15,7 +15,7 @@ import (
 
 // Metrics counts reservations. It is called from any goroutine.
 type Metrics interface {
-	// InFlight adds to the number of reserved bytes. It is negative when bytes are released.
+	// InFlight adds to the number of reserved bytes. bytes is negative after a release.
 	InFlight(bytes int64)
 	// Overloaded counts a reservation that failed.
 	Overloaded()
@@ -33,8 +33,8 @@ func New(limit int64, metrics Metrics) *Bytes {
 	return &Bytes{limit: limit, free: semaphore.NewWeighted(limit), metrics: metrics}
 }
 
-// ErrExhausted is the error of a reservation that failed. Its HTTP status is 503, which differs from that of other errors
-// with its code.
+// ErrExhausted is the error of a reservation that failed. Its HTTP status is 503; other errors with CodeRaftInternal have the
+// status 500.
 var ErrExhausted = tree.NewError(tree.CodeRaftInternal,
 	"too many bytes of other requests and answers are in flight (--max-inflight-bytes); a change may have been made all the same")
 
@@ -54,9 +54,9 @@ func (r *Reservation) Release() {
 	}
 }
 
-// Reserve reserves n bytes, or the whole budget if n is larger than that. It waits for free bytes until wait has passed, and
-// then returns ErrExhausted. Callers must release the reservation before they reserve more, or callers could wait for
-// each other until all of them fail.
+// Reserve reserves n bytes, or the whole budget if n is larger. It waits for free bytes until wait has passed, and then returns
+// ErrExhausted. A caller must release its reservation before it reserves more. Otherwise callers could wait for each other until
+// all of them fail.
 func (b *Bytes) Reserve(n int64, wait time.Duration) (Reservation, error) {
 	if r, ok := b.TryReserve(n); ok {
 		return r, nil
@@ -72,7 +72,7 @@ func (b *Bytes) Reserve(n int64, wait time.Duration) (Reservation, error) {
 	return Reservation{b, n}, nil
 }
 
-// TryReserve is like Reserve, but returns false if it would have to wait. It does not count as overload.
+// TryReserve is like Reserve, but returns false instead of waiting. It does not call Overloaded.
 func (b *Bytes) TryReserve(n int64) (Reservation, bool) {
 	n = min(n, b.limit)
 	if !b.free.TryAcquire(n) {

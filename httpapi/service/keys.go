@@ -6,21 +6,21 @@ import (
 	"pando/tree"
 )
 
-// Consistency says what a read must contain.
+// Consistency is the guarantee that a read gives.
 type Consistency int
 
 const (
-	// Local reads what is applied on this member. It waits for nothing.
+	// Local reads return what is applied on this member. They wait for nothing.
 	Local Consistency = iota
 	// Linearizable reads contain everything that was acknowledged to any client before the read began. They wait until a
-	// quorum confirms the leader, and until this member has applied as much.
+	// quorum has confirmed the leader and this member has applied the leader's commit index.
 	Linearizable
 )
 
 // Read is the result of a successful Get. Both parts are immutable.
 type Read struct {
 	Node *tree.Node
-	// Index is that of the last change in the view that the node was read from.
+	// Index is the index of the last change in the view from which the node was read.
 	Index uint64
 }
 
@@ -41,23 +41,24 @@ func (s *Service) Get(ctx context.Context, path string, c Consistency) (Read, er
 	return Read{Node: node, Index: view.Index()}, nil
 }
 
-// Propose sends a command through the log and returns its event when it is applied. The command must not be changed until
-// then. Errors are *tree.Error; one with CodeRaftInternal leaves open whether the command will be applied.
+// Propose sends a command through the log and returns its event when it is applied. The caller must not change the command until
+// then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be applied.
 func (s *Service) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
-	if refreshesDirectory(c) {
+	if isDirectoryRefresh(c) {
 		return nil, s.refuseDirectoryRefresh(ctx, c.Path)
 	}
 	return s.cfg.Log.Propose(ctx, c)
 }
 
-// refreshesDirectory reports whether a command is a refresh that would replace a file by a directory. The reference does
-// that, and loses the value. Here no such command enters the log: all versions apply the entries of a log alike.
-func refreshesDirectory(c *tree.Command) bool {
+// isDirectoryRefresh reports whether a command is a refresh with dir=true. Applied to a file, it would replace the file by a
+// directory and lose the value, as it does in the reference. So no such command enters the log. Apply does not refuse it, because
+// all versions must apply the entries of a log alike.
+func isDirectoryRefresh(c *tree.Command) bool {
 	return c.Op == tree.OpSet && c.Refresh && c.Dir && c.Path != "/"
 }
 
-// refuseDirectoryRefresh returns the error of a refresh with dir=true. There always is one: the path is missing, is a
-// directory already, or is a file.
+// refuseDirectoryRefresh returns the error of a refresh with dir=true. The error is never nil: the path is missing, is a directory
+// already, or is a file.
 func (s *Service) refuseDirectoryRefresh(ctx context.Context, path string) error {
 	if err := s.cfg.Log.Barrier(ctx); err != nil {
 		return err

@@ -33,16 +33,16 @@ func (s *Service) LeaderMember(ctx context.Context) (members.Member, error) {
 	return m, nil
 }
 
-// awaitOwnURLs waits until this member is ready, if the members do not have its client URLs yet: a client that asks a new
-// member for endpoints would find none. All other members show what they have at once, even without a quorum.
+// awaitOwnURLs waits until this member is ready, if the list of members does not contain its client URLs yet. Otherwise a client
+// that asks a new member for endpoints would get none. A member whose URLs are in the list does not wait, even without a quorum.
 func (s *Service) awaitOwnURLs(ctx context.Context) {
 	if self, _ := s.cfg.Members.Get(s.cfg.Self); len(self.ClientURLs) == 0 {
-		_ = s.AwaitReady(ctx) // what is there is shown all the same
+		_ = s.AwaitReady(ctx) // after an error the caller returns the list as it is
 	}
 }
 
-// PeerMembers returns all members, for other members that look for the cluster. It waits for nothing. The slice must not be
-// changed.
+// PeerMembers returns all members, for starting members and proxies that look for the cluster. It waits for nothing. The slice must
+// not be changed.
 func (s *Service) PeerMembers() []members.Member { return s.cfg.Members.List() }
 
 // AddMember adds a member with the peer URLs and returns it. Its ID depends on the URLs and on now.
@@ -56,12 +56,12 @@ func (s *Service) RemoveMember(ctx context.Context, id members.ID) error {
 	return s.cfg.Cluster.RemoveMember(ctx, id)
 }
 
-// UpdateMember gives a member other peer URLs.
+// UpdateMember replaces the peer URLs of a member.
 func (s *Service) UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error {
 	return s.cfg.Cluster.UpdateMember(ctx, id, peerURLs)
 }
 
-// TransferLeader returns when the member with the ID leads.
+// TransferLeader transfers the leadership to the member with the ID. It returns when that member leads.
 func (s *Service) TransferLeader(ctx context.Context, to members.ID) error {
 	if _, known := s.cfg.Members.Get(to); !known {
 		return members.ErrIDNotFound

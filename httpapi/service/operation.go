@@ -5,7 +5,7 @@ import (
 	"pando/tree"
 )
 
-// ReadOperation returns the metrics' name of a read, whose node is nil if it failed.
+// ReadOperation returns the operation that the metrics count for a read. n is nil if the read failed.
 func ReadOperation(c Consistency, n *tree.Node) stats.Op {
 	switch {
 	case c == Linearizable:
@@ -16,7 +16,7 @@ func ReadOperation(c Consistency, n *tree.Node) stats.Op {
 	return stats.OpGet
 }
 
-// operations are the metrics' names of the operations of the tree.
+// operations maps the operations of the tree to those of the metrics.
 var operations = [...]stats.Op{
 	tree.OpSet:              stats.OpSet,
 	tree.OpCreate:           stats.OpCreate,
@@ -27,7 +27,7 @@ var operations = [...]stats.Op{
 	tree.OpCompareAndDelete: stats.OpCompareAndDelete,
 }
 
-// ChangeOperation returns the metrics' name of a command.
+// ChangeOperation returns the operation that the metrics count for a command.
 func ChangeOperation(c *tree.Command) stats.Op {
 	if c.Refresh {
 		return stats.OpRefresh
@@ -35,5 +35,5 @@ func ChangeOperation(c *tree.Command) stats.Op {
 	return operations[c.Op]
 }
 
-// Uncounted is the operation of requests that the metrics do not count, or that are counted later.
+// Uncounted is the operation of requests that the metrics do not count, or count later, at the end of a watch.
 const Uncounted stats.Op = 255

@@ -7,16 +7,16 @@ import (
 	"pando/tree"
 )
 
-// arrivalKey is the key of the time at which a request arrived in the context of the request.
+// arrivalKey is the context key of the time at which the request arrived.
 type arrivalKey struct{}
 
-// WithArrival returns a context for a request that arrived earlier and has waited since. AwaitReady counts its timeout from
-// that time on.
+// WithArrival returns a context for a request that arrived earlier and has waited since. The timeout of AwaitReady then begins at
+// the arrival.
 func WithArrival(ctx context.Context, arrived time.Time) context.Context {
 	return context.WithValue(ctx, arrivalKey{}, arrived)
 }
 
-// Arrival returns the time that WithArrival was given, or else now.
+// Arrival returns the time of WithArrival, or the current time if the context has none.
 func Arrival(ctx context.Context) time.Time {
 	if t, ok := ctx.Value(arrivalKey{}).(time.Time); ok {
 		return t
@@ -24,8 +24,8 @@ func Arrival(ctx context.Context) time.Time {
 	return time.Now()
 }
 
-// AwaitReady returns nil when the member has applied everything that was committed before its start. Operations on keys must
-// wait for it. It returns a *tree.Error when that takes longer than Config.ReadyTimeout, when ctx is done, or after Stop.
+// AwaitReady waits until the member has applied everything that was committed before its start. Callers must call it before an
+// operation on keys. It returns a *tree.Error after Config.ReadyTimeout, when ctx is done, or after Stop.
 func (s *Service) AwaitReady(ctx context.Context) error {
 	if s.isReady() {
 		return nil
@@ -52,10 +52,11 @@ func (s *Service) isReady() bool {
 	}
 }
 
-// Health says whether writes can succeed on this member, and will go on to.
+// Health reports whether writes succeed on this member, and will still succeed later.
 type Health struct {
 	OK bool
-	// Reason says why not. It is empty for the causes that the reference has, too: no leader, or a member that is not ready.
+	// Reason is why OK is false. It is empty if there is no leader or the member is not ready, because the reference gives no
+	// reason either.
 	Reason string
 }
 
@@ -65,7 +66,7 @@ func (s *Service) Health() Health {
 		return Health{}
 	}
 	if since, err := s.cfg.CheckpointFailing(); err != nil {
-		return Health{Reason: "checkpoints fail since " + since.UTC().Format(time.RFC3339) + ", the log says why"}
+		return Health{Reason: "checkpoints have failed since " + since.UTC().Format(time.RFC3339) + ", see the log"}
 	}
 	return Health{OK: true}
 }

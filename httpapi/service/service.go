@@ -12,23 +12,24 @@ import (
 	"pando/tree"
 )
 
-// Log is the replicated log as a Service needs it. Its methods may be called from any goroutine.
+// Log contains the methods of the replicated log that a Service calls. They may be called from any goroutine.
 type Log interface {
-	// Propose sends a command through the log and returns its event when it is applied here. It returns at the latest
-	// after the log's own timeout; then the outcome of the command is unknown. Its errors are *tree.Error.
+	// Propose sends a command through the log. It returns the event when the command is applied on this member. After the log's
+	// own timeout it returns an error, and the outcome of the command is unknown. Its errors are *tree.Error.
 	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
-	// Barrier returns when the tree here contains everything that was acknowledged to any client before the call. Its
-	// errors are *tree.Error.
+	// Barrier returns when the tree of this member contains everything that was acknowledged to any client before the call.
+	// Its errors are *tree.Error.
 	Barrier(ctx context.Context) error
-	// Index returns the commit index, Term the current term.
+	// Index returns the commit index.
 	Index() uint64
+	// Term returns the current term.
 	Term() uint64
 	// Leader returns the ID of the leader, or 0 if there is none.
 	Leader() members.ID
 }
 
-// Cluster changes the membership. Each method returns when the change is applied here. Errors are those of package members,
-// *tree.Error, or others that say why the change is not possible now.
+// Cluster changes the membership. Each method returns when the change is applied on this member. Errors are those of package
+// members, *tree.Error, or others with the reason why the change is not possible now.
 type Cluster interface {
 	AddMember(ctx context.Context, m members.Member) error
 	RemoveMember(ctx context.Context, id members.ID) error
@@ -37,14 +38,14 @@ type Cluster interface {
 	TransferLeader(ctx context.Context, to members.ID) error
 }
 
-// Snapshots gives the member's state as a file.
+// Snapshots opens files with the state of the member.
 type Snapshots interface {
-	// OpenSnapshot opens a file of size bytes with the state that is applied here at the time of the call or later. The
-	// caller must close it.
+	// OpenSnapshot opens a file of size bytes. The file contains everything that was applied on this member before the call, and
+	// perhaps later changes. The caller must close it.
 	OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error)
 }
 
-// Config is what a Service is made of. All fields must be set.
+// Config contains the parameters of a Service. All fields must be set.
 type Config struct {
 	Log       Log
 	Cluster   Cluster
@@ -61,7 +62,7 @@ type Config struct {
 	Ready <-chan struct{}
 	// ReadyTimeout bounds how long a request waits for Ready.
 	ReadyTimeout time.Duration
-	// CheckpointFailing returns since when checkpoints fail and why; its error is nil while they succeed.
+	// CheckpointFailing returns the time since which checkpoints fail, and the last error. err is nil while they succeed.
 	CheckpointFailing func() (since time.Time, err error)
 }
 
@@ -79,7 +80,7 @@ type Service struct {
 // New makes a Service.
 func New(cfg Config) *Service { return &Service{cfg: cfg, stopped: make(chan struct{})} }
 
-// Stop ends AwaitReady for all requests that wait and all that still come. It may be called several times.
+// Stop makes current and later calls of AwaitReady return an error, unless the member is ready. It may be called several times.
 func (s *Service) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }
 
 // ClusterID returns the ID of the cluster.

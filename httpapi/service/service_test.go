@@ -259,7 +259,7 @@ func TestHealth(t *testing.T) {
 		"not ready": {1, func(c *Config) { c.Ready = make(chan struct{}) }, Health{}},
 		"checkpoints fail": {1, func(c *Config) {
 			c.CheckpointFailing = func() (time.Time, error) { return time.Unix(0, 0), errors.New("input/output error") }
-		}, Health{Reason: "checkpoints fail since 1970-01-01T00:00:00Z, the log says why"}},
+		}, Health{Reason: "checkpoints have failed since 1970-01-01T00:00:00Z, see the log"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, log := newTestService(t, test.change)

@@ -10,12 +10,12 @@ import (
 // ErrSnapshotBusy says that another snapshot is being read.
 var ErrSnapshotBusy = errors.New("service: another snapshot is being read")
 
-// ErrNotConfirmed says that this member could not make sure that it has everything that was acknowledged.
+// ErrNotConfirmed says that the leader did not confirm that this member has everything that was acknowledged.
 var ErrNotConfirmed = errors.New("the leader did not confirm that this member is up to date")
 
-// OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file costs a checkpoint and
-// its copy on the disk, so only one can be open at a time: others get ErrSnapshotBusy. A Linearizable one contains
-// everything that was acknowledged before the call, or the error wraps ErrNotConfirmed.
+// OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file needs a checkpoint and its
+// copy on the disk, so only one file can be open at a time: other calls return ErrSnapshotBusy. With Linearizable the file contains
+// everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed.
 func (s *Service) OpenSnapshot(ctx context.Context, c Consistency) (file io.ReadCloser, size int64, err error) {
 	if !s.snapshotOpen.CompareAndSwap(false, true) {
 		return nil, 0, ErrSnapshotBusy

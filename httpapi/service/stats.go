@@ -6,7 +6,7 @@ import (
 	"pando/stats"
 )
 
-// ErrNotLeader says that only the leader has what was asked for.
+// ErrNotLeader says that only the leader has the requested statistics.
 var ErrNotLeader = errors.New("service: this member is not the leader")
 
 // SelfStats returns the body of /v2/stats/self.

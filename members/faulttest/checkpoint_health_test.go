@@ -34,7 +34,7 @@ func TestFailingCheckpoints(t *testing.T) {
 	if shows("pando_checkpoint_failures_total 0") {
 		t.Error("the failure is not counted")
 	}
-	if got := p.Get("/health"); !strings.Contains(got, `"health":"false","reason":"checkpoints fail since `) {
+	if got := p.Get("/health"); !strings.Contains(got, `"health":"false","reason":"checkpoints have failed since `) {
 		t.Errorf("/health is %s", got)
 	}
 	if err := os.Rename(aside, file); err != nil {
