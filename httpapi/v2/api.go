@@ -14,15 +14,15 @@ import (
 // KeysPath is the URL path of the tree's root.
 const KeysPath = "/v2/keys"
 
-// Config is what an API is made of. All fields must be set.
+// Config contains the parameters of an API. All fields must be set.
 type Config struct {
 	Service *service.Service
 	// Streams sends the events of watches.
 	Streams *stream.Dispatcher
 	// Budget bounds the bytes of large requests and responses in memory.
 	Budget *budget.Bytes
-	// MaxRequestBytes bounds the body of a request. Each escaped byte of a form counts as one byte. With 0 forms may be as
-	// long as those of the reference.
+	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
+	// the reference.
 	MaxRequestBytes int64
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
@@ -44,12 +44,11 @@ func New(cfg Config) *API {
 	return &API{Config: cfg, clusterID: []string{cfg.Service.ClusterID().String()}}
 }
 
-// detached is the context of operations on keys. They don't end when the client goes away: the log itself bounds their time,
-// and a command that was proposed can't be called back.
+// detached is the context of operations on keys. They don't end when the client goes away: the log itself bounds their time, and a
+// proposed command can't be withdrawn.
 var detached = context.Background()
 
-// timeFor returns the time if decoding the form needs it, else the zero time: reading the clock would be a part of the cost of
-// a read.
+// timeFor returns the current time if the form has a TTL, and otherwise the zero time, so that reads don't pay for reading the clock.
 func (a *API) timeFor(f *form) time.Time {
 	if f.given[fieldTTL] {
 		return a.Now()

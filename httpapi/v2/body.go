@@ -21,11 +21,11 @@ func SetReadDeadline(w http.ResponseWriter, t time.Time) {
 	}
 }
 
-// endBody removes the deadline after a body was read to its end. After an error the deadline remains, for the rest of the body.
-// It returns the error for the client.
+// endBody ends the reading of a body. err is the error of the last read, or nil at the end of the body. Then endBody removes the
+// deadline; after an error the deadline remains, for the rest of the body. It returns the error for the client.
 func (a *API) endBody(w http.ResponseWriter, r *http.Request, err error) error {
 	if err == nil {
-		_ = r.Body.Close() // otherwise net/http would look for more of it
+		_ = r.Body.Close() // otherwise net/http would read once more
 		SetReadDeadline(w, time.Time{})
 		return nil
 	}
@@ -35,8 +35,8 @@ func (a *API) endBody(w http.ResponseWriter, r *http.Request, err error) error {
 	return err
 }
 
-// referenceForm is the longest body of a form that the reference accepts. It applies if no limit is configured.
-const referenceForm = 10 << 20
+// maxReferenceForm is the size of the largest form that the reference accepts. It applies if no limit is configured.
+const maxReferenceForm = 10 << 20
 
 // bodyLimit limits the length of a body in two ways.
 type bodyLimit struct {
@@ -44,10 +44,10 @@ type bodyLimit struct {
 	decoded int64 // each escaped byte counts as one
 }
 
-// formLimit returns the limit of a form. A configured limit is meant for keys and values, so each escaped byte counts as one.
+// formLimit returns the limit of a form. A configured limit applies to keys and values, so an escaped byte counts as one.
 func (a *API) formLimit() bodyLimit {
 	if a.MaxRequestBytes == 0 {
-		return bodyLimit{referenceForm, referenceForm}
+		return bodyLimit{maxReferenceForm, maxReferenceForm}
 	}
 	return bodyLimit{3 * a.MaxRequestBytes, a.MaxRequestBytes}
 }
@@ -55,19 +55,19 @@ func (a *API) formLimit() bodyLimit {
 // plainLimit returns the limit of a body without escapes.
 func (a *API) plainLimit() bodyLimit {
 	if a.MaxRequestBytes == 0 {
-		return bodyLimit{referenceForm, referenceForm}
+		return bodyLimit{maxReferenceForm, maxReferenceForm}
 	}
 	return bodyLimit{a.MaxRequestBytes, a.MaxRequestBytes}
 }
 
-// limitedBody returns tooLarge when more than left was read.
+// limitedBody is a body whose Read returns tooLarge beyond the limit.
 type limitedBody struct {
 	from     io.Reader
-	left     bodyLimit
+	left     bodyLimit // what may still be read
 	tooLarge error
 }
 
-func (a *API) limit(r *http.Request, limit bodyLimit) limitedBody {
+func (a *API) limitBody(r *http.Request, limit bodyLimit) limitedBody {
 	return limitedBody{r.Body, limit, a.tooLarge()}
 }
 
@@ -81,8 +81,8 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBody reads a body within its limit. The caller must release the reservation when it no longer needs the body or anything
-// that was made of it. The error is a *tree.Error if the body is too large or there is no memory for it.
+// readBody reads a body within its limit. The caller must release the reservation when it no longer needs the body or a substring
+// of it. The error is a *tree.Error if the body is too large or there is no memory for it.
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) (body string, reserved budget.Reservation, err error) {
 	if r.ContentLength > limit.wire {
 		return "", reserved, a.refuseLength(r, limit)
@@ -90,7 +90,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) 
 	if r.ContentLength == 0 {
 		return "", reserved, nil
 	}
-	from := a.limit(r, limit)
+	from := a.limitBody(r, limit)
 	p := buffers.Get().(*[]byte)
 	first, err := readFirst((*p)[:0], &from, r.ContentLength)
 	defer func() { putBuffer(p, first) }()
@@ -103,25 +103,28 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) 
 	return a.readLarge(w, r, first, from)
 }
 
-// refuseLength refuses a body whose announced length is too large. Without a configured limit it reads as much of the body as the
-// reference does, so that the connection can be used again if the body is only a little too large.
+// refuseLength returns the error for a body whose announced length is too large. Without a configured limit it reads as much of the
+// body as the reference does, so that the connection can be used again if the body is only a little too large.
 func (a *API) refuseLength(r *http.Request, limit bodyLimit) error {
 	if a.MaxRequestBytes == 0 {
-		from := a.limit(r, limit)
+		from := a.limitBody(r, limit)
 		_, _ = io.Copy(io.Discard, &from)
 	}
 	return a.tooLarge()
 }
 
-// readFirst appends the whole of a small body to b, or the first maxPooled bytes of a larger one. announced is the announced
-// length, or less than 0 if there is none.
+// minRead is the smallest free space for which readFirst grows its buffer.
+const minRead = 2 << 10
+
+// readFirst appends a small body to b, or the first maxPooled bytes of a larger one. announced is the announced length of the body,
+// or less than 0 if there is none.
 func readFirst(b []byte, body *limitedBody, announced int64) ([]byte, error) {
 	size := maxPooled
 	if announced > 0 {
 		size = int(min(announced, maxPooled))
 	}
 	for len(b) < size {
-		b = slices.Grow(b, min(size-len(b), max(len(b), maxUnsized)))
+		b = slices.Grow(b, min(size-len(b), max(len(b), minRead)))
 		n, err := body.Read(b[len(b):min(cap(b), size)])
 		b = b[:len(b)+n]
 		switch {
@@ -136,8 +139,8 @@ func readFirst(b []byte, body *limitedBody, announced int64) ([]byte, error) {
 	return b, nil
 }
 
-// readLarge reads the rest of a large body after its first bytes. First it waits until there is memory for the body and for what
-// is made of it. After that the client has the whole BodyTimeout for the rest.
+// readLarge reads the rest of a large body after its first bytes. First it reserves memory for the body and for the command with its
+// value. After that the client has the whole BodyTimeout for the rest.
 func (a *API) readLarge(w http.ResponseWriter, r *http.Request, first []byte, from limitedBody) (string, budget.Reservation, error) {
 	longest := r.ContentLength
 	if longest < 0 {
@@ -159,9 +162,9 @@ func (a *API) readLarge(w http.ResponseWriter, r *http.Request, first []byte, fr
 	return body.String(), reserved, nil
 }
 
-// discardBody reads and drops a body that has no meaning, within the limits of a form: a watch takes the connection over and must
-// find it after the body. A client with Expect: 100-continue is not asked for such a body. It gets the response at once, and
-// the connection is closed, because the client may send the body or not.
+// discardBody reads and drops a body that has no meaning, within the limits of a form. A watch takes the connection over, so the
+// body must not be left in it. discardBody does not request the body of a change with Expect: 100-continue: the client gets the
+// response at once, and net/http closes the connection, because the client may or may not send the body.
 func (a *API) discardBody(w http.ResponseWriter, r *http.Request) error {
 	limit := a.formLimit()
 	if r.ContentLength > limit.wire {
@@ -171,7 +174,7 @@ func (a *API) discardBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 || expects && r.Method != http.MethodGet {
 		return nil
 	}
-	from := a.limit(r, limit)
+	from := a.limitBody(r, limit)
 	_, err := io.Copy(io.Discard, &from)
 	return a.endBody(w, r, err)
 }

@@ -13,14 +13,15 @@ import (
 
 // request is a decoded request for keys.
 type request struct {
-	path                                     string
-	recursive, wait, stream, quorum, noValue bool
-	waitIndex                                uint64
-	command                                  tree.Command // of a change
+	path                            string
+	recursive, wait, stream, quorum bool
+	noValueOnSuccess                bool // the response to a change has only the action
+	waitIndex                       uint64
+	command                         tree.Command // of a change
 }
 
-// decode returns the request of a method, a clean URL path and its parameters. A TTL counts from now. The order of the checks
-// decides which of several errors is returned. It is that of the reference. Errors are *tree.Error.
+// decode decodes a request from its method, its clean URL path and its parameters. A TTL counts from now. Errors are *tree.Error. The
+// checks are in the order of the reference, so that the first of several errors is the same.
 func decode(method, urlPath string, f *form, now time.Time) (q request, err error) {
 	p := parser{form: *f}
 	q.path = keyPath(urlPath)
@@ -44,7 +45,7 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 	if c.PrevValue = f.values[fieldPrevValue]; p.err == nil && f.given[fieldPrevValue] && c.PrevValue == "" {
 		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
 	}
-	q.noValue = p.flag(fieldNoValue)
+	q.noValueOnSuccess = p.flag(fieldNoValue)
 	ttl := p.ttl(now)
 	exist := p.existence()
 	c.Refresh = p.flag(fieldRefresh)
@@ -62,7 +63,7 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 	c.Expires = ttl
 	c.Value = f.values[fieldValue]
 	c.Recursive = q.recursive
-	c.Op = operation(method, exist, c)
+	c.Op = treeOp(method, exist, c)
 	if c.Op == tree.OpCreate || c.Op == tree.OpCreateInOrder {
 		c.Refresh = false // a new node wakes watchers: there is nothing to refresh
 	}
@@ -78,8 +79,8 @@ const (
 	mustNotExist
 )
 
-// operation returns the tree's operation for a method and its conditions.
-func operation(method string, exist existence, c *tree.Command) tree.Op {
+// treeOp returns the tree's operation for a method and its conditions.
+func treeOp(method string, exist existence, c *tree.Command) tree.Op {
 	compare := c.PrevValue != "" || c.PrevIndex != 0
 	switch {
 	case method == http.MethodPost:
@@ -120,7 +121,7 @@ func (p *parser) invalid(code tree.Code, f field) {
 	p.fail(code, "invalid value for "+name)
 }
 
-// flag returns a field that is true or false; false if it was not given.
+// flag returns the value of a boolean field, or false if the field was not given.
 func (p *parser) flag(f field) bool {
 	if !p.form.given[f] {
 		return false
@@ -132,7 +133,7 @@ func (p *parser) flag(f field) bool {
 	return v
 }
 
-// index returns a field that is an index; 0 if it was not given.
+// index returns the value of a field that is an index, or 0 if the field was not given.
 func (p *parser) index(f field) uint64 {
 	if !p.form.given[f] {
 		return 0
@@ -144,7 +145,7 @@ func (p *parser) index(f field) uint64 {
 	return v
 }
 
-// existence returns the condition of prevExist.
+// existence returns the condition that prevExist sets.
 func (p *parser) existence() existence {
 	if !p.form.given[fieldPrevExist] {
 		return mayExist

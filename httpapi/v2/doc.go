@@ -1,11 +1,12 @@
-// Package v2 is the etcd v2 HTTP API. The bytes, statuses and headers of its responses are those that v2 clients expect.
+// Package v2 is the etcd v2 HTTP API. The bytes, statuses and headers of its responses are those that v2 clients expect. In comments
+// "the reference" is etcd 3.4.23.
 //
-// Each handler decodes the request, calls package service, and encodes the result. It returns the operation and the error that
-// it answered, which the caller counts. A handler may be called from any number of goroutines. The routes, allowed methods and
-// middleware are those of package httpapi.
+// Each handler decodes the request, calls package service, and encodes the result. It returns the operation and the error with
+// which it responded; the caller counts both. A handler may be called from any number of goroutines. Package httpapi has the routes,
+// the allowed methods and the middleware.
 //
 //   - api.go: Config and API
-//   - keys.go: /v2/keys, but for watches, which are in watch.go
+//   - keys.go: reads and changes of /v2/keys; watch.go: its watches
 //   - decode.go, form.go: from the method, the path and the parameters of a request to a command
 //   - body.go: reading bodies, within limits of size, time and memory
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs

@@ -9,12 +9,13 @@ import (
 	"pando/tree"
 )
 
-// jsonType is the value of Content-Type that all clients accept.
+// jsonType is the Content-Type of JSON. All responses share it, so it must not be changed.
 var jsonType = []string{"application/json"}
 
-// maxPooled is the largest buffer that is kept for later requests and responses.
+// maxPooled is the capacity of the largest buffer in the pool.
 const maxPooled = 128 << 10
 
+// buffers is the pool of the buffers for requests and responses.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // putBuffer returns a buffer to the pool, with b in place of the slice that it had.
@@ -25,7 +26,7 @@ func putBuffer(p *[]byte, b []byte) {
 	}
 }
 
-// writeSmall writes a response whose body is what fill appends to an empty slice.
+// writeSmall writes a response. fill must append its body to the slice, which is empty.
 func writeSmall(w http.ResponseWriter, status int, fill func([]byte) []byte) {
 	p := buffers.Get().(*[]byte)
 	b := fill((*p)[:0])
@@ -47,8 +48,8 @@ func writeWhole(w http.ResponseWriter, status int, body []byte) {
 }
 
 // writeEncoding writes a response with a body of any size. A body that does not fit into one piece is encoded twice: once for its
-// length, and once piece by piece, as the client takes them. So a client that does not read holds the memory of one piece. If
-// there is no memory for it, nothing is written and budget.ErrExhausted is returned.
+// length, and once piece by piece, as the client reads them. So a client that does not read occupies the memory of one piece only. If
+// there is no memory for a piece, writeEncoding writes nothing and returns budget.ErrExhausted.
 func (a *API) writeEncoding(w http.ResponseWriter, status int, e tree.Encoding) error {
 	p := buffers.Get().(*[]byte)
 	size := 0
@@ -78,8 +79,8 @@ func (a *API) writeEncoding(w http.ResponseWriter, status int, e tree.Encoding) 
 	return nil
 }
 
-// setIndexes sets the headers with indexes that every success under /v2/keys has. index is that of the tree. The values share one
-// allocation.
+// setIndexes sets the index headers of a successful response under /v2/keys. index is the value of X-Etcd-Index. The values share
+// one allocation.
 func (a *API) setIndexes(h http.Header, index uint64) {
 	committed, term := a.Service.Position()
 	values := [3]string{strconv.FormatUint(index, 10), strconv.FormatUint(committed, 10), strconv.FormatUint(term, 10)}

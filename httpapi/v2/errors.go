@@ -15,13 +15,13 @@ import (
 	"pando/tree"
 )
 
-// answer is what an error becomes: the HTTP status of the response, and the outcome that the metrics count.
+// answer contains the HTTP status of the response to an error, and the outcome that the metrics count.
 type answer struct {
 	status  int
 	outcome stats.Outcome
 }
 
-// answers is the one table from error code to answer. A code that is not in it is a bad request.
+// answers maps error codes to answers. An error with another code is a bad request.
 var answers = map[tree.Code]answer{
 	tree.CodeKeyNotFound:    {http.StatusNotFound, stats.NotFound},
 	tree.CodeCompareFailed:  {http.StatusPreconditionFailed, stats.CompareFailed},
@@ -36,16 +36,17 @@ var answers = map[tree.Code]answer{
 	tree.CodeHistoryCleared: {http.StatusBadRequest, stats.IndexCleared},
 }
 
-// unread are the errors that leave a part of the request's body unread. Their answers do not follow from their codes.
-var unread = map[*tree.Error]answer{
+// unreadBody maps the errors that leave a part of the request's body unread to their answers, which do not follow from their codes.
+// writeError closes the connection after such an error.
+var unreadBody = map[*tree.Error]answer{
 	errBodyTooLarge:     {http.StatusRequestEntityTooLarge, stats.TooLarge},
 	budget.ErrExhausted: {http.StatusServiceUnavailable, stats.Unavailable},
 }
 
-// errBodyTooLarge is the error of a body over --max-request-bytes, errFormTooLarge that of the reference if there is no such
-// limit.
 var (
+	// errBodyTooLarge is the error of a body over --max-request-bytes.
 	errBodyTooLarge = tree.NewError(tree.CodeInvalidForm, "the request body is larger than the server's --max-request-bytes")
+	// errFormTooLarge is the error of the reference. It is used without --max-request-bytes.
 	errFormTooLarge = tree.NewError(tree.CodeInvalidForm, "http: POST too large")
 )
 
@@ -56,8 +57,9 @@ func (a *API) tooLarge() *tree.Error {
 	return errBodyTooLarge
 }
 
+// answerTo returns the answer to an error of a request for keys.
 func answerTo(e *tree.Error) answer {
-	if a, ok := unread[e]; ok {
+	if a, ok := unreadBody[e]; ok {
 		return a
 	}
 	a, ok := answers[e.Code]
@@ -73,8 +75,7 @@ func answerTo(e *tree.Error) answer {
 	return a
 }
 
-// messageStatuses is the table from error to HTTP status outside of /v2/keys, where the body of an error is a message without a
-// code.
+// messageStatuses maps errors to HTTP statuses outside of /v2/keys, where the body of an error is a message without a code.
 var messageStatuses = []struct {
 	err    error
 	status int
@@ -99,8 +100,8 @@ func messageStatus(err error) int {
 	return http.StatusInternalServerError
 }
 
-// Outcome returns what the metrics count for the result of a request or a watch: err is nil, an error that a handler of this
-// package returned, or one that package stream reported.
+// Outcome returns the outcome that the metrics count for a request or a watch. err must be nil, an error that a handler of this
+// package returned, or an error that package stream reported.
 func Outcome(err error) stats.Outcome {
 	if err == nil {
 		return stats.OK
@@ -120,14 +121,14 @@ func Outcome(err error) stats.Outcome {
 	return stats.BadRequest
 }
 
-// writeError answers a request for keys with err, which is a *tree.Error unless there is a fault in the server. It returns err.
+// writeError responds to a request for keys with err, and returns err. An err that is not a *tree.Error is a bug of the server.
 func (a *API) writeError(w http.ResponseWriter, err error) error {
 	e, ok := errors.AsType[*tree.Error](err)
 	if !ok {
 		e = tree.NewError(tree.CodeRaftInternal, err.Error())
 	}
 	h := w.Header()
-	if _, ok := unread[e]; ok {
+	if _, ok := unreadBody[e]; ok {
 		h.Set("Connection", "close")
 	}
 	h["Content-Type"] = jsonType
@@ -136,7 +137,7 @@ func (a *API) writeError(w http.ResponseWriter, err error) error {
 	return err
 }
 
-// messageError is an error that was answered with a message.
+// messageError is the error of a request that got a message without a code.
 type messageError struct {
 	status  int
 	message string
@@ -156,7 +157,7 @@ func (e *messageError) outcome() stats.Outcome {
 	return stats.BadRequest
 }
 
-// writeMessage answers a request outside of /v2/keys with an error.
+// writeMessage responds to a request outside of /v2/keys with an error. It returns the error for the metrics.
 func writeMessage(w http.ResponseWriter, status int, message string) error {
 	body, _ := json.Marshal(struct {
 		Message string `json:"message"`
@@ -167,7 +168,7 @@ func writeMessage(w http.ResponseWriter, status int, message string) error {
 	return &messageError{status, message}
 }
 
-// WriteUnavailable answers a request that no member can serve now, with a 503 in the form of the request's path.
+// WriteUnavailable responds with a 503 to a request that can't be served now. The format of the body depends on the path.
 func WriteUnavailable(w http.ResponseWriter, r *http.Request, cause string) {
 	if strings.HasPrefix(r.URL.Path, KeysPath) {
 		w.Header()["Content-Type"] = jsonType

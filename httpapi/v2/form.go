@@ -11,8 +11,8 @@ import (
 	"pando/tree"
 )
 
-// form has the known parameters of a request, from its body and its query. Unknown ones are checked and dropped, so that a
-// request with a hundred thousand parameters needs little memory.
+// form contains the known parameters of a request, from its body and its query. Unknown parameters are checked and dropped, so that
+// a request with a hundred thousand parameters needs little memory.
 type form struct {
 	values [fieldCount]string
 	given  [fieldCount]bool
@@ -47,6 +47,7 @@ var fieldNames = [fieldCount]string{
 // String returns the parameter's name in a request.
 func (f field) String() string { return fieldNames[f] }
 
+// fieldOf returns the field with a name, and whether there is one.
 func fieldOf(name string) (field, bool) {
 	for f, n := range fieldNames {
 		if n == name {
@@ -58,8 +59,8 @@ func fieldOf(name string) (field, bool) {
 
 var errSemicolon = errors.New("invalid semicolon separator in query")
 
-// scan adds the parameters of an urlencoded text. A parameter that was given before keeps its value. scan continues after an
-// invalid parameter and returns the first error, except that errSemicolon comes before all others.
+// scan adds the parameters of a URL-encoded text. A parameter that was given before keeps its value. scan continues after an invalid
+// parameter. It returns errSemicolon if there is one, and otherwise the first error.
 func (f *form) scan(text string) error {
 	var first error
 	for text != "" {
@@ -94,8 +95,8 @@ func (f *form) add(pair string) error {
 	return nil
 }
 
-// readForm reads the parameters of a request: first those of its body, if the method and the content type allow a form, then
-// those of the query. The caller must release the reservation when it no longer needs them. Errors are *tree.Error.
+// readForm reads the parameters of a request: first those of its body, if the method and the content type allow a form, then those
+// of the query. The caller must release the reservation when it no longer needs the parameters. Errors are *tree.Error.
 func (a *API) readForm(w http.ResponseWriter, r *http.Request, f *form) (budget.Reservation, error) {
 	body, reserved, err := a.readFormBody(w, r)
 	if e, ok := err.(*tree.Error); ok { // a limit was reached

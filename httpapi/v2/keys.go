@@ -35,7 +35,7 @@ func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	}
 }
 
-// get answers a read.
+// get reads a node and responds with it.
 func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
 	consistency := service.Local
 	if q.quorum {
@@ -60,7 +60,7 @@ func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
 	return operation, a.writeResult(w, http.StatusOK, tree.EncodeGet(read.Node, now, depth))
 }
 
-// change proposes a command and answers with its event. It releases what the body has reserved before it writes the response.
+// change proposes a command and responds with its event. It releases the reservation of the body before it writes the response.
 func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
 	command := q.command // a copy, so that q stays on the stack for reads
 	operation := service.ChangeOperation(&command)
@@ -76,14 +76,14 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserve
 	if event.Created() {
 		status = http.StatusCreated
 	}
-	if q.noValue && r.Method != http.MethodDelete {
+	if q.noValueOnSuccess && r.Method != http.MethodDelete {
 		writeSmall(w, status, func(b []byte) []byte { return appendActionOnly(b, event.Action()) })
 		return operation, nil
 	}
 	return operation, a.writeResult(w, status, event.Encode())
 }
 
-// writeResult writes an encoding, or the error that there is no memory for it.
+// writeResult writes an encoding as the response, or budget.ErrExhausted if there is no memory for it.
 func (a *API) writeResult(w http.ResponseWriter, status int, e tree.Encoding) error {
 	if err := a.writeEncoding(w, status, e); err != nil {
 		return a.writeError(w, err)

@@ -13,14 +13,14 @@ import (
 	"pando/stats"
 )
 
-// Snapshot serves /v2/snapshot, which the reference does not have: a file with everything that was acknowledged before the
-// request, or, with local=true, with what is applied here, which needs no other member.
+// Snapshot serves /v2/snapshot, which the reference does not have. The response is a file with everything that was acknowledged
+// before the request. With local=true it contains what is applied on this member, and no other member is needed.
 func (a *API) Snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	consistency := service.Linearizable
 	if text := r.URL.Query().Get("local"); text != "" {
 		local, err := strconv.ParseBool(text)
 		if err != nil {
-			return stats.OpOther, writeMessage(w, http.StatusBadRequest, "local is true or false")
+			return stats.OpOther, writeMessage(w, http.StatusBadRequest, "local must be true or false")
 		}
 		if local {
 			consistency = service.Local
@@ -35,7 +35,7 @@ func (a *API) Snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error)
 	return stats.OpOther, nil
 }
 
-// refuseSnapshot answers a request for a snapshot that could not be opened.
+// refuseSnapshot responds to a request for a snapshot that could not be opened.
 func refuseSnapshot(w http.ResponseWriter, err error) error {
 	message := err.Error()
 	switch {
@@ -61,10 +61,10 @@ func (a *API) sendSnapshot(w http.ResponseWriter, r *http.Request, file io.Reade
 	a.Logger.Info("snapshot sent", zap.String("to", r.RemoteAddr), zap.Int64("bytes", size))
 }
 
-// snapshotChunk is the number of bytes that a client must take within BodyTimeout.
+// snapshotChunk is the number of bytes that a client must read within BodyTimeout.
 const snapshotChunk = 256 << 10
 
-// copyWithDeadlines copies the file to the client. It fails if the client takes less than snapshotChunk bytes within BodyTimeout.
+// copyWithDeadlines copies the file to the client. It fails if the client reads less than snapshotChunk bytes within BodyTimeout.
 func (a *API) copyWithDeadlines(w http.ResponseWriter, file io.Reader) error {
 	control := http.NewResponseController(w)
 	for {

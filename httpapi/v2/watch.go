@@ -10,8 +10,8 @@ import (
 	"pando/tree"
 )
 
-// watch answers a long poll with one event, or a continuous watch with all of them. Package stream sends the events, and reports
-// the end of the watch to the owner of the Dispatcher, long after this handler may have returned.
+// watch responds to a long poll with one event, or to a continuous watch with all events. Package stream sends the events. It
+// reports the end of the watch by stream.Config.Ended, perhaps long after this handler has returned.
 func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
 	start := time.Now()
 	scope := tree.Exact
