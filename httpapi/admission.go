@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// maxRefusals is how many connections over the limit can get a 503 at a time, each for at most refusalTime. Further
-	// ones are closed without an answer: they would use the descriptors that the limit keeps free.
+	// maxRefusals bounds the connections over the limit that get a 503 at a time, each for at most refusalTime. Further ones are
+	// closed without an answer: they would use the descriptors that the limit keeps free.
 	maxRefusals = 16
 	refusalTime = time.Second
 	// logInterval is the shortest time between two log lines about connections that were not accepted.
 	logInterval = 10 * time.Second
-	// minPause and maxPause are how long a listener waits after an error of Accept, such as a lack of descriptors. It waits
-	// for minPause after the first error, and twice as long after each further one.
+	// A listener waits after an error of Accept, such as a lack of descriptors: minPause after the first error, twice as long
+	// after each further one, and at most maxPause.
 	minPause, maxPause = 5 * time.Millisecond, time.Second
 )
 
@@ -96,7 +96,7 @@ func (a *admission) refuse(c net.Conn) {
 	}()
 }
 
-// report writes a log line. If the last line is younger than logInterval, it only counts for the next line.
+// report writes a log line, unless the last line was written less than logInterval ago. Then it counts the event for the next line.
 func (a *admission) report(text string, fields ...zap.Field) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -107,7 +107,7 @@ func (a *admission) report(text string, fields ...zap.Field) {
 	}
 }
 
-// admittedListener is a listener that counts its connections.
+// admittedListener is a listener that accepts connections within the limit of its group.
 type admittedListener struct {
 	net.Listener
 	group  *admission
@@ -115,7 +115,7 @@ type admittedListener struct {
 	once   sync.Once
 }
 
-// Accept returns the next connection within the limit.
+// Accept returns the next connection within the limit. It refuses the others.
 func (l *admittedListener) Accept() (net.Conn, error) {
 	pause := minPause
 	for {
@@ -154,7 +154,7 @@ type admittedConn struct {
 	once  sync.Once
 }
 
-// Close closes the connection and allows another one.
+// Close closes the connection. It no longer counts for the limit.
 func (c *admittedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { c.group.open.Add(-1) })
@@ -170,7 +170,7 @@ func (c *admittedConn) SyscallConn() (syscall.RawConn, error) {
 	return socket.SyscallConn()
 }
 
-// CloseWrite closes the sending side only.
+// CloseWrite closes only the sending side of the connection.
 func (c *admittedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func closeWrite(c net.Conn) error {

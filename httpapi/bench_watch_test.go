@@ -63,7 +63,7 @@ func BenchmarkStreamEvent(b *testing.B) {
 	}{
 		{"1 stream", 1, (*httptest.Server).Start},
 		{"100 streams", 100, (*httptest.Server).Start},
-		{"1 stream above TLS", 1, (*httptest.Server).StartTLS},
+		{"1 stream over TLS", 1, (*httptest.Server).StartTLS},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			f := newFixture(b, nil)
@@ -88,7 +88,7 @@ func BenchmarkStreamEvent(b *testing.B) {
 	}
 }
 
-// BenchmarkLongPoll has a client poll on one connection, and receive its event.
+// BenchmarkLongPoll sends long polls on one connection, and receives the event of each.
 func BenchmarkLongPoll(b *testing.B) {
 	f := newFixture(b, nil)
 	server := serveFixture(b, f, (*httptest.Server).Start)

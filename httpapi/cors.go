@@ -19,7 +19,7 @@ var (
 	varyOrigin  = []string{"Origin"}
 )
 
-// newCORS allows the origins. "*" or an empty list allows all.
+// newCORS returns a cors that allows the origins. "*" or an empty list allows all.
 func newCORS(origins []string) cors {
 	c := cors{origins: map[string]struct{}{}, any: len(origins) == 0}
 	for _, o := range origins {
@@ -31,12 +31,13 @@ func newCORS(origins []string) cors {
 	return c
 }
 
+// wrap returns a handler that adds the CORS headers to the responses of next, and answers OPTIONS.
 func (c cors) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !c.any { // a cache must not return the response for one origin to another
 			w.Header()["Vary"] = varyOrigin
 		}
-		if origin := c.allowed(r); origin != nil && !isScriptless(r.URL.Path) {
+		if origin := c.allowed(r); origin != nil && !forbidsScripts(r.URL.Path) {
 			h := w.Header()
 			h["Access-Control-Allow-Methods"] = corsMethods
 			h["Access-Control-Allow-Headers"] = corsHeaders
@@ -62,8 +63,8 @@ func (c cors) allowed(r *http.Request) []string {
 	return nil
 }
 
-// protection refuses changes that a web page of another origin makes a browser send, unless the origin is in the list. "*" is
-// not enough for that. Requests that do not come from a browser are allowed.
+// protection returns a check that refuses changes that a browser sends for a web page of another origin, unless the list names the
+// origin. "*" in the list does not allow such changes. Requests that do not come from a browser are allowed.
 func (c cors) protection() *http.CrossOriginProtection {
 	p := http.NewCrossOriginProtection()
 	for origin := range c.origins {
@@ -72,10 +73,10 @@ func (c cors) protection() *http.CrossOriginProtection {
 	return p
 }
 
-// isScriptless reports whether no script may read the responses of a path.
-func isScriptless(path string) bool {
-	return slices.ContainsFunc(scriptless, func(pattern string) bool { return covers(pattern, path) })
+// forbidsScripts reports whether a path belongs to a route with noScripts.
+func forbidsScripts(path string) bool {
+	return slices.ContainsFunc(noScriptPaths, func(pattern string) bool { return covers(pattern, path) })
 }
 
-// WithCORS adds the CORS headers of a member to the responses of next, and answers OPTIONS. A proxy uses it.
+// WithCORS returns a handler that adds the CORS headers of a member to the responses of next, and answers OPTIONS. Proxies use it.
 func WithCORS(origins []string, next http.Handler) http.Handler { return newCORS(origins).wrap(next) }

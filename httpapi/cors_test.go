@@ -34,7 +34,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestMembersAreNotForWebPages sends requests that a browser sends for a page of another origin without a script, such as a form.
+// TestMembersAreNotForWebPages checks which web pages may change the members. A form needs no script to send such a request.
 func TestMembersAreNotForWebPages(t *testing.T) {
 	for _, tc := range []struct {
 		name, method, path string

@@ -89,7 +89,7 @@ type fixture struct {
 	handler http.Handler
 }
 
-// newFixture makes a fixture, whose configuration change may modify. change may be nil.
+// newFixture makes a fixture. change may modify its configuration, and may be nil.
 func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 	t.Helper()
 	registry := members.NewRegistry(0xc1)
@@ -119,7 +119,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 		change(&cfg)
 	}
 	m := NewMember(cfg)
-	return &fixture{Member: m, log: log, handler: m.client()}
+	return &fixture{Member: m, log: log, handler: m.clientHandler()}
 }
 
 // stallPolicy returns the policy for the listeners of a test.

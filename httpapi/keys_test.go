@@ -20,7 +20,7 @@ func TestKeys(t *testing.T) {
 		want                       string
 	}{
 		{"create", "PUT", "/v2/keys/a", "value=1", 201, `{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
-		{"the body beats the query", "PUT", "/v2/keys/a?value=q", "value=b", 200,
+		{"the body comes before the query", "PUT", "/v2/keys/a?value=q", "value=b", 200,
 			`{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},` +
 				`"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
 		{"no value in the response", "PUT", "/v2/keys/a?noValueOnSuccess=true", "value=c", 200, `{"action":"set"}`},
@@ -31,7 +31,7 @@ func TestKeys(t *testing.T) {
 		{"a watch of the past", "GET", "/v2/keys/a?wait=true&waitIndex=3", "", 200,
 			`{"action":"set","node":{"key":"/a","value":"b","modifiedIndex":3,"createdIndex":3},` +
 				`"prevNode":{"key":"/a","value":"1","modifiedIndex":2,"createdIndex":2}}`},
-		{"a refresh with dir of nothing", "PUT", "/v2/keys/none?refresh=true&dir=true&ttl=5", "", 404,
+		{"a refresh of a missing directory", "PUT", "/v2/keys/none?refresh=true&dir=true&ttl=5", "", 404,
 			`{"errorCode":100,"message":"Key not found","cause":"/none","index":4}`},
 		{"a refresh makes no directory of a file", "PUT", "/v2/keys/a?refresh=true&dir=true&ttl=5", "", 400,
 			`{"errorCode":104,"message":"Not a directory","cause":"/a","index":4}`},
@@ -81,7 +81,7 @@ func TestStream(t *testing.T) {
 			t.Fatalf("got %q %v, want value %s", line, err, v)
 		}
 	}
-	f.closeWaits()
+	f.endWaitingRequests()
 	if rest, err := io.ReadAll(lines); err == nil || len(rest) > 0 {
 		t.Errorf("after the shutdown: %q %v, want a broken connection", rest, err)
 	}

@@ -13,13 +13,13 @@ import (
 	"pando/tree"
 )
 
-// MemberConfig is what a Member is made of. All fields must be set unless their comment says otherwise.
+// MemberConfig contains the parameters of a Member. All fields must be set unless their comment says otherwise.
 type MemberConfig struct {
 	// Config is that of the Server to which the Member belongs.
 	Config
 	Service service.Config
-	// MaxRequestBytes bounds the body of a request. Each escaped byte of a form counts as one byte. With 0 forms may be as
-	// long as those of the reference.
+	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
+	// the reference.
 	MaxRequestBytes int64
 	// MaxInflightBytes bounds the bytes of large requests, large responses and the encodings of events in memory.
 	MaxInflightBytes int64
@@ -29,7 +29,7 @@ type MemberConfig struct {
 	Now func() time.Time
 }
 
-// Member has the handlers of a member that serves its cluster.
+// Member assembles the handlers of a member of a cluster.
 type Member struct {
 	MemberConfig
 	process process
@@ -41,7 +41,7 @@ type Member struct {
 	crossOrigin *http.CrossOriginProtection
 }
 
-// eventShare is the part of MaxInflightBytes for the encodings of events: one in eventShare bytes.
+// eventShare is the divisor of MaxInflightBytes that gives the size of the event cache.
 const eventShare = 8
 
 // NewMember makes a Member.
@@ -60,7 +60,7 @@ func NewMember(cfg MemberConfig) *Member {
 	}
 	m.process = process{
 		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: m.service.Health,
-		pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout,
+		pprof: cfg.Pprof, writeTimeout: cfg.BodyTimeout,
 	}
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
@@ -75,31 +75,31 @@ func NewMember(cfg MemberConfig) *Member {
 	return m
 }
 
-// Handlers returns what Server.Open needs. registerPeer adds the routes of package raft to those of the peer URLs.
+// Handlers returns the handlers for Server.Open. registerPeer must register the routes of package raft for the peer URLs, by handle.
 func (m *Member) Handlers(registerPeer func(handle func(pattern string, h http.HandlerFunc))) Handlers {
 	return Handlers{
-		Client: m.client(), Peer: m.peer(registerPeer), Observation: m.observation(),
-		KeepAlive: m.streams.KeepAlive(), CloseWaits: m.closeWaits,
+		Client: m.clientHandler(), Peer: m.peerHandler(registerPeer), Metrics: m.metricsHandler(),
+		KeepAlive: m.streams.KeepAlive(), OnShutdown: m.endWaitingRequests,
 	}
 }
 
-// client returns the handler of the client URLs.
-func (m *Member) client() http.Handler {
+// clientHandler returns the handler of the client URLs.
+func (m *Member) clientHandler() http.Handler {
 	r := newRouter()
 	m.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
 	mount(r, clientRoutes, m.binding())
 	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS).wrap(cleanPath(r)))
 }
 
-// observation returns the handler of the metrics URLs.
-func (m *Member) observation() http.Handler {
+// metricsHandler returns the handler of the metrics URLs.
+func (m *Member) metricsHandler() http.Handler {
 	r := newRouter()
 	m.process.mount(r, monitorRoutes)
 	return limitBodyTime(m.BodyTimeout, r)
 }
 
-// peer returns the handler of the peer URLs.
-func (m *Member) peer(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
+// peerHandler returns the handler of the peer URLs.
+func (m *Member) peerHandler(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
 	r := newRouter()
 	register(r.HandleFunc)
 	mount(r, peerRoutes, m.binding())
@@ -108,11 +108,13 @@ func (m *Member) peer(register func(handle func(pattern string, h http.HandlerFu
 }
 
 func (m *Member) binding() binding[*v2.API] {
-	return binding[*v2.API]{to: m.api, metrics: m.Metrics, crossOrigin: m.crossOrigin, refusePage: m.api.RefusePage}
+	return binding[*v2.API]{
+		target: m.api, metrics: m.Metrics, crossOrigin: m.crossOrigin, refuseOtherOrigin: m.api.RefuseOtherOrigin,
+	}
 }
 
-// closeWaits ends all watches and all requests that wait for the member to be ready, also those that still come.
-func (m *Member) closeWaits() {
+// endWaitingRequests ends all watches and all requests that wait until the member is ready, including later ones.
+func (m *Member) endWaitingRequests() {
 	m.streams.Close()
 	m.service.Stop()
 }

@@ -32,7 +32,7 @@ func TestMemberChangeErrors(t *testing.T) {
 	}
 }
 
-// TestMembersOfNewMember asks a member for the list of members before the list has its client URLs.
+// TestMembersOfNewMember reads the list of members from a member whose own client URLs are not in the list yet.
 func TestMembersOfNewMember(t *testing.T) {
 	for target, want := range map[string]string{
 		"/v2/members":  `"clientURLs":["http://127.0.0.1:2"]`,

@@ -36,8 +36,8 @@ func clean(p string) string {
 	return c
 }
 
-// isClean reports whether a path begins with a slash and has no empty components and none that begin with a dot. For such
-// paths clean has nothing to do; it also accepts others.
+// isClean reports whether a path begins with a slash, has no empty components, and has none that begin with a dot. Such a path is
+// clean. Some clean paths, such as "/.hidden", are not recognized.
 func isClean(p string) bool {
 	for i := 1; i < len(p); i++ {
 		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.') {

@@ -23,22 +23,22 @@ func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 	case "symbol":
 		pprof.Symbol(w, r)
 	case "profile":
-		serveAbortable(w, r, p.stallTimeout, pprof.Profile)
+		serveAbortable(w, r, p.writeTimeout, pprof.Profile)
 	case "trace":
-		serveAbortable(w, r, p.stallTimeout, pprof.Trace)
+		serveAbortable(w, r, p.writeTimeout, pprof.Trace)
 	default:
-		serveAbortable(w, r, p.stallTimeout, pprof.Index)
+		serveAbortable(w, r, p.writeTimeout, pprof.Index)
 	}
 }
 
-// serveAbortable calls serve with a request whose context ends when the client goes away: only one CPU profile can run at a
-// time, so one without a client would block the next. A connection of stream.Listen does not show net/http that its client is
-// gone. So the connection is taken over from net/http, without the request's body, and closed after the response. A client that
-// takes nothing for the timeout gets no more.
+// serveAbortable calls serve with a request whose context ends when the client closes the connection. Only one CPU profile can run
+// at a time, so a profile without a client would block the next one. On a connection of stream.Listen net/http does not notice the
+// close. So serveAbortable takes the connection over from net/http, without the request's body, and closes it after the response.
+// timeout bounds each write.
 func serveAbortable(w http.ResponseWriter, r *http.Request, timeout time.Duration, serve http.HandlerFunc) {
 	header := w.Header()
 	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil { // with HTTP/2, where net/http itself finds out that the client is gone
+	if err != nil { // HTTP/2, where net/http itself notices the close
 		serve(w, r)
 		return
 	}

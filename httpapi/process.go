@@ -26,20 +26,20 @@ type Versions struct {
 	Pando   string `json:"pando"`
 }
 
-// process serves what needs no data of a member: the version of the program, its health, its metrics and its profiles.
+// process serves the routes that need no data of a member: version, health, metrics and profiles.
 type process struct {
 	versions Versions
 	metrics  http.Handler
 	health   func() service.Health
 	pprof    Switch
-	// stallTimeout is how long a client may take nothing of a profile.
-	stallTimeout time.Duration
+	// writeTimeout bounds each write of a profile to the client.
+	writeTimeout time.Duration
 }
 
 // mount adds the routes of the tables to a router.
 func (p *process) mount(r chi.Router, tables ...[]route[*process]) {
 	for _, table := range tables {
-		mount(r, table, binding[*process]{to: p})
+		mount(r, table, binding[*process]{target: p})
 	}
 }
 
@@ -51,7 +51,7 @@ func (p *process) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(body) // an error means that the client is gone
 }
 
-// serveHealth responds byte for byte as the reference does, unless there is a reason that the reference does not have.
+// serveHealth serves /health. The response is byte for byte that of the reference, unless it contains a reason.
 func (p *process) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := p.health()
 	switch {

@@ -25,9 +25,9 @@ func TestNotReady(t *testing.T) {
 // TestStopsBeforeReady checks that a request that waits for the member ends when the member stops.
 func TestStopsBeforeReady(t *testing.T) {
 	f := newFixture(t, func(c *MemberConfig) { c.Service.Ready, c.Service.ReadyTimeout = make(chan struct{}), time.Hour })
-	time.AfterFunc(10*time.Millisecond, f.closeWaits)
+	time.AfterFunc(10*time.Millisecond, f.endWaitingRequests)
 	if w := f.do("PUT", "/v2/keys/a", "value=1"); w.Code != 500 || !strings.Contains(w.Body.String(), tree.CauseStopped) {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
-	f.closeWaits() // a second call has no effect
+	f.endWaitingRequests() // a second call has no effect
 }

@@ -16,27 +16,27 @@ import (
 
 // route is one line of the tables in routes.go. T is the type whose methods serve the requests.
 type route[T any] struct {
-	path    string   // with "/*" at its end the route has all paths below, too
+	path    string   // a path that ends in "/*" also matches all paths below
 	methods string   // the allowed methods as in the Allow header, or anyMethod
 	access  access   // what web pages may do
-	op      stats.Op // counted for a request that is refused; uncounted if no request of the route is counted
+	op      stats.Op // the operation that is counted for a refused request; uncounted if no request of the route is counted
 	serve   handler[T]
 }
 
 // anyMethod allows all methods. The handler may refuse some.
 const anyMethod = ""
 
-// handler serves a request. It returns what the metrics count: the operation, and the error that it answered or nil. The error
-// http.ErrAbortHandler makes net/http break the connection.
-type handler[T any] func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error)
+// handler serves a request. It returns the operation and the result for the metrics: nil, or the error with which it responded.
+// The error http.ErrAbortHandler makes net/http break the connection.
+type handler[T any] func(target T, w http.ResponseWriter, r *http.Request) (stats.Op, error)
 
 // uncounted is the operation of requests that are not in the metrics, such as those for the metrics.
 const uncounted = service.Uncounted
 
 // plain makes a handler whose requests are not counted.
 func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] {
-	return func(to T, w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-		serve(to, w, r)
+	return func(target T, w http.ResponseWriter, r *http.Request) (stats.Op, error) {
+		serve(target, w, r)
 		return uncounted, nil
 	}
 }
@@ -47,26 +47,27 @@ type access int
 const (
 	// scripts allows scripts of the origins of --cors to send requests and to read the responses.
 	scripts access = iota
-	// ownScripts is like scripts. In addition, changes that a browser sends for a page of another origin are refused.
-	ownScripts
+	// scriptsGuarded is like scripts, but refuses changes that a browser sends for a page of another origin, unless --cors names
+	// the origin.
+	scriptsGuarded
 	// noScripts allows no script to read the responses.
 	noScripts
 )
 
 var (
-	errMethod = errors.New("httpapi: method not allowed")
-	errPage   = errors.New("httpapi: refused to a web page of another origin")
+	errMethod      = errors.New("httpapi: method not allowed")
+	errOtherOrigin = errors.New("httpapi: change from a web page of another origin")
 )
 
-// binding is what the routes of a table need to serve requests.
+// binding connects a table of routes with the value whose methods serve it.
 type binding[T any] struct {
-	to T
+	target T
 	// metrics may be nil if all routes of the table are uncounted.
 	metrics *stats.Metrics
-	// crossOrigin finds requests of pages of other origins, and refusePage answers them. Both may be nil if the table has no
-	// route with ownScripts.
-	crossOrigin *http.CrossOriginProtection
-	refusePage  func(w http.ResponseWriter, reason error)
+	// crossOrigin finds changes from pages of other origins, and refuseOtherOrigin answers them. Both may be nil if no route of
+	// the table has scriptsGuarded.
+	crossOrigin       *http.CrossOriginProtection
+	refuseOtherOrigin func(w http.ResponseWriter, reason error)
 }
 
 // mount adds a table of routes to a router.
@@ -82,7 +83,7 @@ func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 		start := time.Now()
 		op, err := line.op, b.refuse(line, w, r)
 		if err == nil {
-			op, err = line.serve(b.to, w, r)
+			op, err = line.serve(b.target, w, r)
 		}
 		if op != uncounted {
 			b.metrics.Observe(op, outcome(r, err), time.Since(start))
@@ -93,7 +94,7 @@ func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 	}
 }
 
-// outcome returns what the metrics count for a request that was answered with err or without an error.
+// outcome returns the outcome that the metrics count for a request. err is the result of its handler.
 func outcome(r *http.Request, err error) stats.Outcome {
 	if err != nil && errors.Is(r.Context().Err(), context.Canceled) {
 		return stats.Canceled
@@ -108,10 +109,10 @@ func (b binding[T]) refuse(line route[T], w http.ResponseWriter, r *http.Request
 		refuseMethod(w)
 		return errMethod
 	}
-	if line.access == ownScripts {
+	if line.access == scriptsGuarded {
 		if err := b.crossOrigin.Check(r); err != nil {
-			b.refusePage(w, err)
-			return errPage
+			b.refuseOtherOrigin(w, err)
+			return errOtherOrigin
 		}
 	}
 	return nil
@@ -139,8 +140,8 @@ func newRouter() chi.Router {
 	return r
 }
 
-// routeByPath makes the router ignore the method: chi itself refuses methods that it does not know, without an Allow header. It also
-// routes all keys to one route without a wildcard: for a wildcard chi allocates a map.
+// routeByPath makes the router ignore the method: chi itself would refuse an unknown method without an Allow header. It also maps
+// the paths of all keys to one route without a wildcard: for a wildcard chi allocates a map.
 func routeByPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := chi.RouteContext(r.Context())
@@ -152,8 +153,8 @@ func routeByPath(next http.Handler) http.Handler {
 	})
 }
 
-// privatePaths returns the paths of a table that no script may read.
-func privatePaths[T any](table []route[T]) []string {
+// noScriptPathsOf returns the paths of the routes with noScripts in a table.
+func noScriptPathsOf[T any](table []route[T]) []string {
 	var paths []string
 	for _, line := range table {
 		if line.access == noScripts {

@@ -19,9 +19,9 @@ import (
 // HeaderTimeout bounds how long a client or a peer may take to send the head of a request.
 const HeaderTimeout = 10 * time.Second
 
-// Config is what a Server is made of. All fields must be set unless their comment says otherwise.
+// Config contains the parameters of a Server. All fields must be set unless their comment says otherwise.
 type Config struct {
-	// StartTimeout is how long a request may wait for Open.
+	// StartTimeout bounds how long a request waits for Open.
 	StartTimeout time.Duration
 	Metrics      *stats.Metrics
 	// Versions is the body of /version.
@@ -34,8 +34,8 @@ type Config struct {
 	Pprof Switch
 	// Connections limits the open connections.
 	Connections ConnectionLimits
-	// StallTimeout is how long a client may take nothing of what is sent to it. With 0 connections are served as they are
-	// accepted. A proxy needs that: only net/http's own reads show that a client is gone.
+	// StallTimeout bounds how long a client may read nothing of a response. With 0 the Server does not use stream.Listen. A
+	// proxy must set 0: it detects with net/http's own reads that a client has closed its connection.
 	StallTimeout time.Duration
 	// BaseContext is the parent of the contexts of clients' requests; context.Background() if nil.
 	BaseContext context.Context
@@ -54,16 +54,16 @@ type Listeners struct {
 
 // Handlers serve the listeners of a Server after Open.
 type Handlers struct {
-	Client, Peer, Observation http.Handler // Observation serves the metrics URLs; Peer may be nil without peer listeners
-	// KeepAlive is one more listener of the client URLs; see stream.Dispatcher.KeepAlive. It may be nil.
+	Client, Peer, Metrics http.Handler // Peer may be nil without peer listeners
+	// KeepAlive is another listener of the client URLs; see stream.Dispatcher.KeepAlive. It may be nil.
 	KeepAlive net.Listener
-	// CloseWaits is called once, by Shutdown. It ends requests that may take long. It may be nil.
-	CloseWaits func()
+	// OnShutdown is called once, by Shutdown. It must end the requests that may wait for long. It may be nil.
+	OnShutdown func()
 }
 
-// Server serves all listeners of a process, from the time when they are open. Until the handlers exist, it answers what needs no
-// data, and other requests wait for Open: see startup.go. The order of calls is NewServer, Serve, Open, Shutdown, Close. Open is
-// left out if the start fails.
+// Server serves all listeners of a process as soon as they are open. Before Open it answers requests that need no data, and other
+// requests wait: see startup.go. Callers must call NewServer, Serve, Open, Shutdown and Close in this order. They must not call Open
+// if the start of the member fails.
 type Server struct {
 	cfg      Config
 	process  process
@@ -71,7 +71,7 @@ type Server struct {
 	opened   chan struct{} // closed by Open
 	stopping chan struct{} // closed by Shutdown
 	stopOnce sync.Once
-	failed   chan error
+	failed   chan error // has the first error of a listener
 
 	clients, peers, metrics *http.Server
 }
@@ -80,11 +80,11 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	s.process = process{
-		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: notStarted, pprof: cfg.Pprof, stallTimeout: cfg.BodyTimeout,
+		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: notStarted, pprof: cfg.Pprof, writeTimeout: cfg.BodyTimeout,
 	}
-	s.clients = newHTTPServer(s.client(), cfg.Logger.Named("client"))
-	s.peers = newHTTPServer(s.peer(), cfg.Logger.Named("peer"))
-	s.metrics = newHTTPServer(s.observation(), cfg.Logger.Named("metrics"))
+	s.clients = newHTTPServer(s.clientHandler(), cfg.Logger.Named("client"))
+	s.peers = newHTTPServer(s.peerHandler(), cfg.Logger.Named("peer"))
+	s.metrics = newHTTPServer(s.metricsHandler(), cfg.Logger.Named("metrics"))
 	if cfg.BaseContext != nil {
 		s.clients.BaseContext = func(net.Listener) context.Context { return cfg.BaseContext }
 	}
@@ -97,8 +97,8 @@ func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 	return s
 }
 
-// Serve accepts connections on all listeners, which it owns from now on, and returns at once. It may be called once. The channel
-// receives the first error of a listener. After Shutdown or Close it receives none.
+// Serve begins to accept connections on all listeners and returns at once. The Server then owns the listeners. Serve must be called
+// at most once. The channel receives the first error of a listener, but none after Shutdown or Close.
 func (s *Server) Serve(l Listeners) <-chan error {
 	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
 	for _, group := range []struct {
@@ -113,11 +113,11 @@ func (s *Server) Serve(l Listeners) <-chan error {
 		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, true},
 	} {
 		if len(group.listeners) == 0 {
-			continue // the group has no metrics
+			continue // newAdmission would register metrics that stay 0
 		}
-		limited := newAdmission(group.name, group.limit, s.cfg.Metrics, s.cfg.Logger)
+		limits := newAdmission(group.name, group.limit, s.cfg.Metrics, s.cfg.Logger)
 		for _, listener := range group.listeners {
-			listener = limited.Listen(listener)
+			listener = limits.Listen(listener)
 			if group.clients && s.cfg.StallTimeout > 0 {
 				listener = stream.Listen(listener, stalls)
 			}
@@ -139,7 +139,7 @@ func (s *Server) accept(server *http.Server, l net.Listener) {
 	}
 }
 
-// Open makes the handlers serve all requests from now on. It may be called once.
+// Open makes the handlers serve all requests from now on. It must be called at most once.
 func (s *Server) Open(h Handlers) {
 	s.handlers.Store(&h)
 	close(s.opened)
@@ -148,13 +148,13 @@ func (s *Server) Open(h Handlers) {
 	}
 }
 
-// Shutdown stops accepting clients, ends requests that may take long, and waits for the others until ctx is done. Then it closes
-// their connections and returns the error of ctx. Peers are served until Close: the member may have to transfer the leadership.
+// Shutdown stops accepting clients, calls OnShutdown, and waits for the remaining requests until ctx is done. Then it closes their
+// connections and returns the error of ctx. Peers are served until Close: the member may have to transfer the leadership.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		close(s.stopping)
-		if h := s.handlers.Load(); h != nil && h.CloseWaits != nil {
-			h.CloseWaits()
+		if h := s.handlers.Load(); h != nil && h.OnShutdown != nil {
+			h.OnShutdown()
 		}
 	})
 	var errs []error

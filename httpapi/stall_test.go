@@ -16,7 +16,7 @@ func stallingServer(t *testing.T, start func(*httptest.Server)) (*fixture, *http
 	return f, serveFixture(t, f, start)
 }
 
-// notReading sends a request on a connection from which nothing is read.
+// notReading opens a connection, sends a request and reads nothing.
 func notReading(t *testing.T, server *httptest.Server, target string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -29,7 +29,7 @@ func notReading(t *testing.T, server *httptest.Server, target string) net.Conn {
 	return c
 }
 
-// mustReach waits until a metric has reached a value.
+// mustReach waits until the metrics contain a line.
 func (f *fixture) mustReach(t *testing.T, metric string) {
 	t.Helper()
 	await(t, metric, func() bool { return strings.Contains(f.do("GET", "/metrics", "").Body.String(), "\n"+metric+"\n") })

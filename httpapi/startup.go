@@ -14,14 +14,14 @@ import (
 // profiles are served, and /health answers 503. Other requests wait, as they would on a member of the reference. If Open is called
 // in time, the handlers serve them. Otherwise they get a 503, so that clients try their next endpoint.
 
-// causeStarting is the cause of that 503. The reference has no such text, because it does not answer at all before it is ready.
+// causeStarting is the cause of that 503. The reference has no such text, because it sends no response before it is ready.
 const causeStarting = "this member is starting and not ready to serve: it reads its data or waits for its cluster"
 
 // notStarted is the health of a process before Open.
 func notStarted() service.Health { return service.Health{} }
 
-// client returns the handler of the client URLs.
-func (s *Server) client() http.Handler {
+// clientHandler returns the handler of the client URLs.
+func (s *Server) clientHandler() http.Handler {
 	handler := func(h *Handlers) http.Handler { return h.Client }
 	r := newRouter()
 	s.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
@@ -29,15 +29,15 @@ func (s *Server) client() http.Handler {
 	return s.afterOpen(handler, newCORS(s.cfg.CORS).wrap(cleanPath(r)))
 }
 
-// observation returns the handler of the metrics URLs.
-func (s *Server) observation() http.Handler {
+// metricsHandler returns the handler of the metrics URLs.
+func (s *Server) metricsHandler() http.Handler {
 	r := newRouter()
 	s.process.mount(r, monitorRoutes)
-	return s.afterOpen(func(h *Handlers) http.Handler { return h.Observation }, r)
+	return s.afterOpen(func(h *Handlers) http.Handler { return h.Metrics }, r)
 }
 
-// peer returns the handler of the peer URLs, where every request needs the member.
-func (s *Server) peer() http.Handler {
+// peerHandler returns the handler of the peer URLs, where every request needs the member.
+func (s *Server) peerHandler() http.Handler {
 	handler := func(h *Handlers) http.Handler { return h.Peer }
 	refuse := func(w http.ResponseWriter, _ *http.Request, cause string) {
 		http.Error(w, cause, http.StatusServiceUnavailable)
@@ -45,7 +45,7 @@ func (s *Server) peer() http.Handler {
 	return s.afterOpen(handler, s.awaitOpen(handler, refuse))
 }
 
-// afterOpen serves requests with the handler after Open, and with before until then.
+// afterOpen returns a handler that calls before until Open, and handler after it.
 func (s *Server) afterOpen(handler func(*Handlers) http.Handler, before http.Handler) http.Handler {
 	before = limitBodyTime(s.cfg.BodyTimeout, before)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,8 +57,8 @@ func (s *Server) afterOpen(handler func(*Handlers) http.Handler, before http.Han
 	})
 }
 
-// awaitOpen makes a request wait for Open, and then serves it with the handler. It refuses the request after StartTimeout, when
-// the client is gone, or when the server stops.
+// awaitOpen returns a handler that waits for Open and then calls handler. It calls refuse after StartTimeout, when the client is
+// gone, or when the server stops.
 func (s *Server) awaitOpen(
 	handler func(*Handlers) http.Handler, refuse func(w http.ResponseWriter, r *http.Request, cause string),
 ) http.HandlerFunc {

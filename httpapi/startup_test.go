@@ -17,7 +17,7 @@ import (
 	"pando/stats"
 )
 
-// newTestServer returns a server before Open. Requests wait for Open at most for the given time.
+// newTestServer returns a server before Open. wait is its StartTimeout.
 func newTestServer(wait time.Duration) *Server {
 	return NewServer(Config{
 		StartTimeout: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"},
@@ -42,17 +42,17 @@ func TestNeverOpened(t *testing.T) {
 		method, path string
 		want         string
 	}{
-		{s.client(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
-		{s.client(), "GET", "/version", `OK application/json {"etcdserver":"3.4.23","etcdcluster":"","pando":""}`},
-		{s.client(), "GET", "/v2/keys", keyError},
-		{s.client(), "PUT", "/v2/keys/a", keyError},
-		{s.client(), "GET", "/v2/keys/a?wait=true", keyError},
-		{s.client(), "GET", "/v2/members", `Service Unavailable application/json {"message":"` + causeStarting + `"}`},
-		{s.client(), "GET", "/debug/pprof/", "Not Found text/plain; charset=utf-8 404 page not found"},
-		{s.client(), "GET", "/elsewhere", "Not Found text/plain; charset=utf-8 404 page not found"},
-		{s.observation(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
-		{s.observation(), "GET", "/v2/keys", "Not Found text/plain; charset=utf-8 404 page not found"},
-		{s.peer(), "GET", "/members", "Service Unavailable text/plain; charset=utf-8 " + causeStarting},
+		{s.clientHandler(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
+		{s.clientHandler(), "GET", "/version", `OK application/json {"etcdserver":"3.4.23","etcdcluster":"","pando":""}`},
+		{s.clientHandler(), "GET", "/v2/keys", keyError},
+		{s.clientHandler(), "PUT", "/v2/keys/a", keyError},
+		{s.clientHandler(), "GET", "/v2/keys/a?wait=true", keyError},
+		{s.clientHandler(), "GET", "/v2/members", `Service Unavailable application/json {"message":"` + causeStarting + `"}`},
+		{s.clientHandler(), "GET", "/debug/pprof/", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.clientHandler(), "GET", "/elsewhere", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.metricsHandler(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
+		{s.metricsHandler(), "GET", "/v2/keys", "Not Found text/plain; charset=utf-8 404 page not found"},
+		{s.peerHandler(), "GET", "/members", "Service Unavailable text/plain; charset=utf-8 " + causeStarting},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			if got := ask(test.handler, test.method, test.path); got != test.want {
@@ -70,11 +70,11 @@ func TestOpen(t *testing.T) {
 			_, _ = io.WriteString(w, text+" "+r.Method+" "+r.URL.String())
 		})
 	}
-	client, peer := s.client(), s.peer()
+	client, peer := s.clientHandler(), s.peerHandler()
 	got := make(chan string, 2)
 	go func() { got <- ask(client, "PUT", "/v2/keys/a?ttl=5") }()
 	go func() { got <- ask(peer, "GET", "/members") }()
-	s.Open(Handlers{Client: answer("client"), Peer: answer("peer"), Observation: answer("observation")})
+	s.Open(Handlers{Client: answer("client"), Peer: answer("peer"), Metrics: answer("metrics")})
 	all := <-got + <-got
 	for _, want := range []string{"client PUT /v2/keys/a?ttl=5", "peer GET /members"} {
 		if !strings.Contains(all, want) {
@@ -84,7 +84,7 @@ func TestOpen(t *testing.T) {
 	if got := ask(client, "GET", "/health"); !strings.Contains(got, "client GET /health") {
 		t.Errorf("after Open: %s", got)
 	}
-	if got := ask(s.observation(), "GET", "/metrics"); !strings.Contains(got, "observation GET /metrics") {
+	if got := ask(s.metricsHandler(), "GET", "/metrics"); !strings.Contains(got, "metrics GET /metrics") {
 		t.Errorf("after Open: %s", got)
 	}
 }
@@ -93,7 +93,7 @@ func TestOpen(t *testing.T) {
 func TestShutdownBeforeOpen(t *testing.T) {
 	s := newTestServer(time.Minute)
 	got := make(chan string, 1)
-	go func() { got <- ask(s.client(), "GET", "/v2/keys/a") }()
+	go func() { got <- ask(s.clientHandler(), "GET", "/v2/keys/a") }()
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -102,7 +102,7 @@ func TestShutdownBeforeOpen(t *testing.T) {
 	}
 }
 
-// waitingContext calls waits when its Done channel is used.
+// waitingContext calls waits when its Done method is called.
 type waitingContext struct {
 	context.Context
 	waits func()
@@ -113,7 +113,7 @@ func (c waitingContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// TestWaitBeforeOpenCounts checks that the time before Open is part of the time that a request may wait for the member.
+// TestWaitBeforeOpenCounts checks that the wait for Open counts for the timeout of AwaitReady.
 func TestWaitBeforeOpenCounts(t *testing.T) {
 	s := newTestServer(time.Minute)
 	waiting := make(chan struct{})
@@ -122,7 +122,7 @@ func TestWaitBeforeOpenCounts(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.client().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v2/keys/a", nil).WithContext(ctx))
+		s.clientHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v2/keys/a", nil).WithContext(ctx))
 	}()
 	<-waiting
 	opened := time.Now()
@@ -135,7 +135,7 @@ func TestWaitBeforeOpenCounts(t *testing.T) {
 
 // TestBodiesBeforeOpen checks that the time for the body of a request is limited before Open.
 func TestBodiesBeforeOpen(t *testing.T) {
-	server := httptest.NewServer(newTestServer(time.Millisecond).client())
+	server := httptest.NewServer(newTestServer(time.Millisecond).clientHandler())
 	defer server.Close()
 	for _, path := range []string{"/version", "/health", "/v2/keys/x"} {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// closeUnusedConns makes Shutdown of the server close connections on which no request has begun. For 5 s after such a
-// connection is accepted, net/http would wait for its request; clients and load balancers open some in advance. It must be
-// called before the server serves.
+// closeUnusedConns makes Shutdown of the server close connections on which no request has begun. Clients and load balancers open
+// such connections in advance, and net/http would wait up to 5 s for their requests. closeUnusedConns must be called before the
+// server serves.
 func closeUnusedConns(s *http.Server) {
 	u := &unusedConns{}
 	s.ConnState = u.setState
@@ -22,7 +22,7 @@ type unusedConns struct {
 	closing atomic.Bool
 }
 
-// setState is called by net/http when a connection changes its state. It closes a connection that is accepted during close.
+// setState records the new state of a connection; net/http calls it. It closes a connection that is accepted after close.
 func (u *unusedConns) setState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -36,6 +36,7 @@ func (u *unusedConns) setState(c net.Conn, state http.ConnState) {
 	}
 }
 
+// close closes the unused connections. Later ones are closed by setState.
 func (u *unusedConns) close() {
 	u.closing.Store(true)
 	u.conns.Range(func(c, _ any) bool {

@@ -20,7 +20,7 @@ func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httpt
 	start(server)
 	go func() { _ = server.Config.Serve(f.streams.KeepAlive()) }()
 	t.Cleanup(func() {
-		f.closeWaits()
+		f.endWaitingRequests()
 		_ = f.streams.KeepAlive().Close()
 		server.Close()
 	})
@@ -34,8 +34,8 @@ func mustSend(t *testing.T, c net.Conn, text string) {
 	}
 }
 
-// TestWatchesAreCounted checks that a long poll that got its event is counted so, however soon the client closes the
-// connection, and what a client that goes before is counted as.
+// TestWatchesAreCounted checks the outcomes of long polls in the metrics: "ok" after an event, even if the client closes the
+// connection at once, and "canceled" if the client closes it before an event.
 func TestWatchesAreCounted(t *testing.T) {
 	f := newFixture(t, nil)
 	server := serveFixture(t, f, (*httptest.Server).Start)
@@ -45,7 +45,7 @@ func TestWatchesAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the watch before to end", func() bool { return f.Service.Tree.Watchers() == 0 })
+		await(t, "the end of the previous watch", func() bool { return f.Service.Tree.Watchers() == 0 })
 		mustSend(t, client, "GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n")
 		await(t, "the watch", func() bool { return f.Service.Tree.Watchers() == 1 })
 		if i < polls {

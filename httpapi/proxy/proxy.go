@@ -93,8 +93,8 @@ func (p *Proxy) Handler() http.Handler {
 	return p.limitBodyTime(handler)
 }
 
-// Observation serves the metrics URLs: the metrics of this process, and the health of a member.
-func (p *Proxy) Observation() http.Handler {
+// MetricsHandler serves the metrics URLs: the metrics of this process, and the health of a member.
+func (p *Proxy) MetricsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", p.limitBodyTime(p.cfg.Metrics))
 	mux.Handle("/health", p.Handler())

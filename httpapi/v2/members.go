@@ -37,10 +37,10 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	return stats.OpMembers, a.changeMember(w, r, id)
 }
 
-// RefusePage answers a request of a web page that may not change the members.
-func (a *API) RefusePage(w http.ResponseWriter, reason error) {
+// RefuseOtherOrigin responds to a change of the members from a web page of another origin.
+func (a *API) RefuseOtherOrigin(w http.ResponseWriter, reason error) {
 	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
-	_ = writeMessage(w, http.StatusForbidden, "the members are not for web pages of an origin that --cors does not name: "+reason.Error())
+	_ = writeMessage(w, http.StatusForbidden, "web pages may change the members only if --cors names their origin: "+reason.Error())
 }
 
 // memberList is the body of /v2/members.
@@ -48,7 +48,7 @@ type memberList struct {
 	Members []members.Member `json:"members"`
 }
 
-// listMembers answers with all members or with the leader.
+// listMembers responds with all members, or with the leader if which is "leader".
 func (a *API) listMembers(w http.ResponseWriter, r *http.Request, which string) error {
 	switch which {
 	case "":
@@ -65,7 +65,7 @@ func (a *API) listMembers(w http.ResponseWriter, r *http.Request, which string) 
 	return writeMessage(w, http.StatusNotFound, "Not found")
 }
 
-// addMember adds a member and answers with its new ID.
+// addMember adds a member and responds with the member, which contains its new ID.
 func (a *API) addMember(w http.ResponseWriter, r *http.Request) error {
 	urls, err := a.readPeerURLs(w, r)
 	if err != nil {
@@ -79,7 +79,7 @@ func (a *API) addMember(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// changeMember removes a member, or gives it other peer URLs.
+// changeMember removes a member, or replaces its peer URLs. text is the member's ID.
 func (a *API) changeMember(w http.ResponseWriter, r *http.Request, text string) error {
 	id, err := members.ParseID(text)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *API) changeMember(w http.ResponseWriter, r *http.Request, text string) 
 	return nil
 }
 
-// transferLeader transfers the leadership to a member.
+// transferLeader transfers the leadership to a member. text is the member's ID.
 func (a *API) transferLeader(w http.ResponseWriter, r *http.Request, text string) error {
 	id, err := members.ParseID(text)
 	if err == nil {
@@ -116,7 +116,7 @@ func (a *API) transferLeader(w http.ResponseWriter, r *http.Request, text string
 	return nil
 }
 
-// refuseChange answers a change of the membership that failed.
+// refuseChange responds to a change of the membership that failed.
 func refuseChange(w http.ResponseWriter, id string, err error) error {
 	message := err.Error()
 	switch {
@@ -132,7 +132,7 @@ func refuseChange(w http.ResponseWriter, id string, err error) error {
 	return writeMessage(w, messageStatus(err), message)
 }
 
-// readPeerURLs reads the body of a change. If the body is invalid, it answers the request and returns an error.
+// readPeerURLs reads the body of a change. If the body is invalid, it writes the response and returns an error.
 func (a *API) readPeerURLs(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	kind := r.Header.Get("Content-Type")
 	if media, _, _ := strings.Cut(kind, ";"); strings.TrimSpace(media) != "application/json" {
@@ -169,7 +169,7 @@ func (a *API) Machines(w http.ResponseWriter, r *http.Request) (stats.Op, error)
 	urls := a.Service.ClientURLs(r.Context())
 	if len(urls) == 0 {
 		return stats.OpMembers, writeMessage(w, http.StatusServiceUnavailable,
-			"no member has told its client URLs yet; see whether enough members run for a quorum")
+			"no member has published its client URLs yet; check that enough members run for a quorum")
 	}
 	_, _ = io.WriteString(w, strings.Join(urls, ", ")) // an error means that the client is gone
 	return stats.OpMembers, nil
@@ -184,7 +184,7 @@ type peerMember struct {
 	ClientURLs []string `json:"clientURLs,omitempty"`
 }
 
-// PeerMembers serves /members on the peer URLs, which members read that look for the cluster.
+// PeerMembers serves /members on the peer URLs. Starting members and proxies that look for the cluster read it.
 func (a *API) PeerMembers(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
 	list := []peerMember{}

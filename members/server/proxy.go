@@ -56,7 +56,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	done.Go(func() { p.Run(following) })
 	defer done.Wait()
 	defer stopFollowing()
-	server.Open(httpapi.Handlers{Client: p.Handler(), Observation: p.Observation()})
+	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler()})
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
 	select {
 	case err = <-failed:
