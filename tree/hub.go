@@ -7,16 +7,16 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// announcement is one event as the hub needs it.
+// announcement is an event for the hub.
 type announcement struct {
 	event *Event
-	// removed is the directory that the event removed, with all nodes below it; nil
-	// for any other event.
+	// removed is the directory that the event removed, with all nodes below it. It is
+	// nil for any other event.
 	removed *Node
 }
 
-// hub finds the watchers that an event concerns. It keeps them by the path that they
-// watch, in the order of the paths, so that those below a directory are neighbours.
+// hub passes events to the watchers that match them. It holds the open watchers by path,
+// in the order of the paths, so that the watchers below a directory are neighbours.
 type hub struct {
 	mu       sync.Mutex
 	watchers btree.Map[string, map[*Watcher]struct{}]
@@ -57,7 +57,7 @@ func (h *hub) len() int {
 	return h.count
 }
 
-// announce offers each event to the watchers that it concerns.
+// announce offers each event to the matching watchers.
 func (h *hub) announce(announcements []announcement) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,8 +104,8 @@ func (h *hub) announceAbove(e *Event) {
 	}
 }
 
-// announceBelow offers the removal of a directory to the watchers of the nodes that
-// were below it.
+// announceBelow offers the removal of a directory to the watchers of the removed nodes
+// below it.
 func (h *hub) announceBelow(a announcement) {
 	dir := a.removed.Path()
 	h.watchers.Ascend(dir+"/", func(path string, at map[*Watcher]struct{}) bool {
@@ -121,7 +121,8 @@ func (h *hub) announceBelow(a announcement) {
 	})
 }
 
-// hasBelow reports whether a directory has a node at path, which must lie below it.
+// hasBelow reports whether a directory has a node at path. The path must lie below the
+// directory.
 func hasBelow(dir *Node, path string) bool {
 	_, err := find(dir, strings.TrimPrefix(path, dir.Path()))
 	return err == nil

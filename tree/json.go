@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// The JSON of the v2 API is written by appending, without reflection, and without an
-// allocation but the growth of the slice. The bytes are those of the reference: HTML
-// characters are escaped and invalid UTF-8 is replaced. A large answer is passed on in
-// pieces while it is written (see pieces), so it needs no more memory than a small one.
-// Where p is nil, the answer is written as a whole.
+// The functions of this file append the JSON of the v2 API to a slice, without
+// reflection. The bytes are those of etcd: HTML characters are escaped, and invalid UTF-8
+// is replaced. A large response is written in pieces (see pieces), so it needs no more
+// memory than a small one. If p is nil, the response is written as a whole.
 
 func appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
 func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
 
-// appendNode appends n with depth levels of nodes below it, and with TTLs as of now.
+// appendNode appends n with depth levels of nodes below it. TTLs are computed for the
+// time now.
 func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	dst = append(dst, '{')
 	if n.Path() != "/" {
@@ -36,8 +36,7 @@ func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
 	return append(dst, '}')
 }
 
-// appendRemoved appends the node of an event that removed it: it shows neither value
-// nor expiry.
+// appendRemoved appends the node of a removal, without value and expiry.
 func appendRemoved(dst []byte, n *Node) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = n.appendText(dst, n.Path(), nil)
@@ -48,7 +47,7 @@ func appendRemoved(dst []byte, n *Node) []byte {
 	return append(dst, '}')
 }
 
-// appendText appends the path or the value of n as a JSON string.
+// appendText appends a text, which must be the path or the value of n, as a JSON string.
 func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
 	if !n.verbatim || len(text) > longText {
 		return n.appendParts(dst, text, p)
@@ -58,7 +57,8 @@ func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
 	return append(dst, '"')
 }
 
-// appendParts is appendText for any text. A long text is passed on while it is written.
+// appendParts is appendText for text that needs escapes or is long. It passes a long text
+// to p in parts.
 func (n *Node) appendParts(dst []byte, text string, p *pieces) []byte {
 	dst = append(dst, '"')
 	for p != nil && len(text) > longText {
@@ -104,8 +104,8 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 	return dst
 }
 
-// appendChildren appends the "nodes" of a directory without hidden ones. If there are
-// none to show, it appends nothing.
+// appendChildren appends the "nodes" of a directory: the children that are not hidden. If
+// there are none, it appends nothing.
 func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []byte {
 	first := true
 	offset := nameOffset(dir.Path())

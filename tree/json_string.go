@@ -4,7 +4,7 @@ import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// plainByte is true for the bytes that need no escape in a JSON string.
+// plainByte is true for the ASCII characters that need no escape in a JSON string.
 var plainByte = func() (t [utf8.RuneSelf]bool) {
 	for b := range t {
 		t[b] = b >= ' ' && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
@@ -18,10 +18,10 @@ const (
 	highs = 0x80 * ones
 )
 
-// plainPrefix is the number of bytes at the beginning of s that need no escape. It tests
-// eight bytes at a time as one word: each subtraction sets the high bit of the bytes that
-// need one, and sometimes of the byte above such a byte. Then the bytes are tested one by
-// one.
+// plainPrefix returns the number of ASCII characters at the beginning of s that need no
+// escape. It tests eight bytes at a time as one word: each subtraction sets the high bit
+// of every byte that needs an escape, and sometimes also of the next higher byte. It tests
+// the last bytes one by one.
 func plainPrefix(s string) int {
 	n := 0
 	for ; n+8 <= len(s); n += 8 {
@@ -42,7 +42,7 @@ func plainPrefix(s string) int {
 	return n
 }
 
-// isVerbatim reports whether no byte of s needs an escape.
+// isVerbatim reports whether s consists of ASCII characters that need no escape.
 func isVerbatim(s string) bool { return plainPrefix(s) == len(s) }
 
 // appendString appends s as a JSON string.
@@ -50,7 +50,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(appendEscapedText(append(dst, '"'), s), '"')
 }
 
-// appendEscapedText appends s as it stands between the quotes of a JSON string.
+// appendEscapedText appends s with escapes, without the quotes of a JSON string.
 func appendEscapedText(dst []byte, s string) []byte {
 	start := 0
 	for i := plainPrefix(s); i < len(s); {

@@ -3,13 +3,12 @@ package tree
 import "unsafe"
 
 // A tree may have millions of nodes, and most of them are small files. The garbage
-// collector visits every object that is alive, anywhere in memory, and follows the
-// pointers in it. So a small file is one object without a pointer: its path and its
-// value lie in memory behind its Node. Large files and directories have pointers, and
-// they too lie behind the Node. Only this file depends on the layout; all other code
-// calls the methods of *Node.
+// collector visits every live object and follows its pointers. So a small file is one
+// object without a pointer: the memory behind its Node holds the path and the value. In
+// large files and directories, the memory behind the Node holds pointers. Only this file
+// depends on the layout. All other code calls the methods of *Node.
 
-// kind says of which object a Node is the beginning.
+// kind is the type of the object that begins with a Node.
 type kind uint8
 
 const (
@@ -18,8 +17,8 @@ const (
 	dirKind               // dirNode
 )
 
-// smallFile has space for a text behind its Node: path and value. The sizes of the
-// space fill size classes of the allocator.
+// smallFile is a Node with space for the text behind it: the path, followed by the value.
+// With each size of the space, the object fills a size class of the allocator.
 type smallFile[S textSpace] struct {
 	Node
 	_ S
@@ -29,11 +28,10 @@ type textSpace interface {
 	[16]byte | [32]byte | [48]byte | [64]byte | [80]byte | [96]byte | [128]byte | [smallText]byte
 }
 
-// smallText is the number of bytes that path and value of a small file have together at
-// most.
+// smallText is the largest total size of path and value of a small file, in bytes.
 const smallText = 160
 
-// pathNode is the beginning of a large file and of a directory.
+// pathNode is the common part of largeFile and dirNode.
 type pathNode struct {
 	Node
 	path string
@@ -51,8 +49,8 @@ type dirNode struct {
 	dir *directory
 }
 
-// newFile makes a file. A large file keeps the two strings. They should share one piece
-// of memory that holds nothing else, because the file keeps all of it alive.
+// newFile makes a file. A large file keeps the strings path and value alive. They should
+// share one allocation that holds nothing else.
 func newFile(path, value string) *Node {
 	if len(path)+len(value) <= smallText {
 		return newSmallFile(path, value)
@@ -62,7 +60,8 @@ func newFile(path, value string) *Node {
 	return &f.Node
 }
 
-// newSmallFile makes a file of at most smallText bytes. It copies path and value.
+// newSmallFile makes a small file. It copies path and value, which must have at most
+// smallText bytes together.
 func newSmallFile[T string | []byte](path string, value T) *Node {
 	n := newTextSpace(len(path) + len(value))
 	n.textLen, n.pathLen = uint8(len(path)+len(value)), uint8(len(path))
@@ -72,7 +71,7 @@ func newSmallFile[T string | []byte](path string, value T) *Node {
 	return n
 }
 
-// newTextSpace makes a small file with space for size bytes of text.
+// newTextSpace makes an empty small file with space for at least size bytes of text.
 func newTextSpace(size int) *Node {
 	switch {
 	case size <= 16:
@@ -93,19 +92,20 @@ func newTextSpace(size int) *Node {
 	return &new(smallFile[[smallText]byte]).Node
 }
 
-// text is the address of a small file's text: the path, followed by the value.
+// text returns the address of a small file's text: the path, followed by the value.
 func (n *Node) text() *byte {
 	return (*byte)(unsafe.Add(unsafe.Pointer(n), unsafe.Sizeof(Node{})))
 }
 
-// newDir makes a directory. It keeps path, which must not share memory with a value.
+// newDir makes a directory. It keeps the string path alive, which must not share memory
+// with a value.
 func newDir(path string, dir *directory) *Node {
 	d := &dirNode{pathNode{Node{kind: dirKind}, path}, dir}
 	d.setVerbatim()
 	return &d.Node
 }
 
-// withDirectory returns a copy of a directory's node that has other children.
+// withDirectory returns a copy of n, which must be a directory, with other children.
 func (n *Node) withDirectory(dir *directory) *Node {
 	d := &dirNode{pathNode{Node{
 		created: n.created, modified: n.modified, expires: n.expires,
@@ -114,7 +114,7 @@ func (n *Node) withDirectory(dir *directory) *Node {
 	return &d.Node
 }
 
-// directory holds the children of the node. It is nil for a file.
+// directory returns the directory of the node. It is nil for a file.
 func (n *Node) directory() *directory {
 	if n.kind != dirKind {
 		return nil
@@ -122,7 +122,7 @@ func (n *Node) directory() *directory {
 	return (*dirNode)(unsafe.Pointer(n)).dir
 }
 
-// Path is the whole path of the node. That of the root is "/".
+// Path returns the whole path of the node. The path of the root is "/".
 func (n *Node) Path() string {
 	if n.kind == smallKind {
 		return unsafe.String(n.text(), n.pathLen)
@@ -130,7 +130,7 @@ func (n *Node) Path() string {
 	return (*pathNode)(unsafe.Pointer(n)).path
 }
 
-// Value is the content of a file. It is empty for a directory.
+// Value returns the value of a file. It is empty for a directory.
 func (n *Node) Value() string {
 	switch n.kind {
 	case smallKind:

@@ -2,29 +2,30 @@ package tree
 
 import "fmt"
 
-// Loader builds a Store from the content of a checkpoint. The caller must hand over
-// the state first, then the nodes in ascending order of the bytes of their paths, then
-// the events in the order of their indexes, and call Finish. The Loader keeps none of
-// the slices that it is given. One goroutine at a time may use it.
+// Loader builds a Store from the content of a checkpoint. The caller must call State
+// first, then Node for each node in the order of the paths (as byte strings), then Event
+// for each event in the order of the indexes, then Finish. The Loader keeps none of the
+// slices. Only one goroutine at a time may use it.
 //
-// All methods return an error that wraps ErrBadState for content that no checkpoint
-// can have. The Loader must not be used after an error.
+// For content that no checkpoint can have, the methods return an error that wraps
+// ErrBadState. The Loader must not be used after an error.
 type Loader struct {
 	store     *Store
-	nextEvent uint64 // the index that the next event must have; zero before the first
-	// The directory of the last node and its ancestors, itself included. The next node
-	// is often in the same one.
+	nextEvent uint64 // the required index of the next event; zero before the first
+	// dir is the directory of the last node, and above are the directories from the root
+	// to dir. They are kept because the next node is often in the same directory.
 	dir   *Node
 	above ancestors
 }
 
-// NewLoader starts with an empty tree whose history holds the last historySize events.
+// NewLoader returns a Loader with an empty tree, whose history will hold the last
+// historySize events.
 func NewLoader(historySize int) *Loader {
 	s := newStore(historySize)
 	return &Loader{store: s, dir: s.root, above: ancestors{s.root.directory()}}
 }
 
-// State takes the bytes that View.AppendState appended.
+// State decodes the bytes that View.AppendState appended.
 func (l *Loader) State(data []byte) error {
 	index, counters, err := decodeState(data)
 	if err != nil {
@@ -34,8 +35,8 @@ func (l *Loader) State(data []byte) error {
 	return nil
 }
 
-// Node takes one node, as AppendNode stored it. A directory must come before the nodes
-// in it.
+// Node adds a node. data is what AppendNode appended. A directory must be added before
+// its children.
 func (l *Loader) Node(path string, data []byte) error {
 	if path == "/" || !ValidPath(path) {
 		return fmt.Errorf("%w: path %.64q", ErrBadState, path)
@@ -53,14 +54,14 @@ func (l *Loader) Node(path string, data []byte) error {
 		}
 	}
 	if !l.above.parent().children.Append(n) {
-		return fmt.Errorf("%w: node %.64q is there twice", ErrBadState, path)
+		return fmt.Errorf("%w: two nodes have the path %.64q", ErrBadState, path)
 	}
 	l.above.addToTotals(n)
 	return nil
 }
 
-// enter makes the directory at a path the one that takes the next nodes. It returns
-// false if there is no directory at the path.
+// enter sets dir to the directory at a path, and above. It returns false if there is no
+// directory at the path.
 func (l *Loader) enter(path string) bool {
 	l.dir, l.above = l.store.root, append(l.above[:0], l.store.root.directory())
 	for end := 0; end < len(path) && path != "/"; {
@@ -76,8 +77,8 @@ func (l *Loader) enter(path string) bool {
 	return true
 }
 
-// Event takes one event, as AppendEvent stored it. If there are more events than the
-// history holds, it keeps the last ones.
+// Event adds an event. data is what AppendEvent appended. If there are more events than
+// the history can hold, the last ones are kept.
 func (l *Loader) Event(data []byte) error {
 	e, err := decodeEvent(data)
 	if err != nil {
@@ -87,7 +88,7 @@ func (l *Loader) Event(data []byte) error {
 		return fmt.Errorf("%w: event %d, but the index of the state is %d", ErrBadState, e.Index(), l.store.index)
 	}
 	if l.nextEvent != 0 && e.Index() != l.nextEvent {
-		return fmt.Errorf("%w: event %d, but %d was expected", ErrBadState, e.Index(), l.nextEvent)
+		return fmt.Errorf("%w: event %d in the place of event %d", ErrBadState, e.Index(), l.nextEvent)
 	}
 	if l.store.history.start == 0 {
 		l.store.history.start = e.Index()
@@ -97,7 +98,7 @@ func (l *Loader) Event(data []byte) error {
 	return nil
 }
 
-// Finish returns the tree. The Loader must not be used any more.
+// Finish returns the store. The Loader must not be used after it.
 func (l *Loader) Finish() (*Store, error) {
 	s := l.store
 	if l.nextEvent != 0 && l.nextEvent != s.index+1 {

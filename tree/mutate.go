@@ -2,11 +2,11 @@ package tree
 
 import "strings"
 
-// The functions of this file change the private root of the current batch. Each
-// keeps the totals of the directories, the dirty paths and the announcements true.
+// The functions of this file change the private root of the current batch. They also
+// update the totals of the directories, the dirty paths and the announcements.
 
-// put stores n, in the place of prev if that is not nil, and emits the event. prev
-// must be a file. Missing directories above n are made.
+// put stores n and emits the event. It replaces prev, which must be a file or nil. It
+// makes missing directories above n.
 func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	if prev != nil {
 		s.replace(prev, n)
@@ -17,14 +17,13 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	return s.emit(&Event{action: action, refresh: c.Refresh, node: n.withoutChildren(), prev: prev}, nil)
 }
 
-// replace stores n in the place of prev. If they are directories, they must have the
-// same children.
+// replace replaces prev by n. If they are directories, they must have the same children.
 func (s *Store) replace(prev, n *Node) {
 	s.ensureMutableParent(n.Path(), make(ancestors, 0, usualDepth)).replace(prev, n)
 	s.dirty.add(n)
 }
 
-// remove takes n and all nodes below it out of the tree and emits the event.
+// remove removes n and all nodes below it from the tree, and emits the event.
 func (s *Store) remove(action Action, n *Node) *Event {
 	s.ensureMutableParent(n.Path(), make(ancestors, 0, usualDepth)).remove(n)
 	event := &Event{action: action, prev: n.withoutChildren(), node: s.tombstone(n)}
@@ -36,8 +35,7 @@ func (s *Store) remove(action Action, n *Node) *Event {
 	return s.emit(event, n)
 }
 
-// tombstone is the node that the event of a removal shows: it has neither value nor
-// expiry.
+// tombstone returns the node for the event of a removal. It has no value and no expiry.
 func (s *Store) tombstone(n *Node) *Node {
 	var shown *Node
 	if n.IsDir() {
@@ -49,8 +47,9 @@ func (s *Store) tombstone(n *Node) *Node {
 	return shown
 }
 
-// emit gives the event the next index, which its node must have already. removed is
-// the directory that the event removes, or nil.
+// emit increments the index of the tree and appends the event to the batch. The node of
+// the event must already have the new index. removed is the directory that the event
+// removes, or nil.
 func (s *Store) emit(e *Event, removed *Node) *Event {
 	s.index++
 	e.time = s.now
@@ -58,10 +57,10 @@ func (s *Store) emit(e *Event, removed *Node) *Event {
 	return e
 }
 
-// ensureMutableParent returns the directories above path after it has made each of
-// them mutable for this batch: a missing directory is made, one of an earlier batch
-// is cloned. The caller must have checked that none of them is a file. The result
-// uses the memory of buf.
+// ensureMutableParent makes all directories above path mutable for this batch, and returns
+// them. It makes missing directories, and clones those of earlier batches. None of the
+// nodes above path may be a file: callers must check this. buf is empty memory for the
+// result.
 func (s *Store) ensureMutableParent(path string, buf ancestors) ancestors {
 	if s.root.directory().epoch() != s.epoch {
 		s.root = s.cloneDir(s.root)
@@ -77,8 +76,8 @@ func (s *Store) ensureMutableParent(path string, buf ancestors) ancestors {
 		switch {
 		case child == nil:
 			if parentPath == "" {
-				// A copy: a directory must not keep alive the value of the command
-				// whose path it has.
+				// Copy the path: it shares memory with the value of the command,
+				// which a directory must not keep alive.
 				parentPath = strings.Clone(path[:last])
 			}
 			child = newDir(parentPath[:end], newDirectory(parentPath[:end], s.epoch))
@@ -94,7 +93,7 @@ func (s *Store) ensureMutableParent(path string, buf ancestors) ancestors {
 	return above
 }
 
-// cloneDir gives a directory that this batch may change.
+// cloneDir returns a copy of a directory that this batch may change.
 func (s *Store) cloneDir(n *Node) *Node {
 	return n.withDirectory(n.directory().clone(s.epoch))
 }

@@ -11,9 +11,9 @@ type Node struct {
 	_                 noCopy
 	created, modified uint64
 	expires           int64 // nanoseconds since 1970, zero for a permanent node
-	textLen, pathLen  uint8 // of a small file: path and value together, and the path
+	textLen, pathLen  uint8 // length of a small file's text and of the path in it
 	kind              kind
-	verbatim          bool // nothing in path and value has to be escaped in JSON
+	verbatim          bool // JSON needs no escapes for path and value
 }
 
 // noCopy makes go vet report copies of a struct that has it as a field.
@@ -28,15 +28,15 @@ func (n *Node) setVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n
 // IsDir reports whether the node is a directory.
 func (n *Node) IsDir() bool { return n.kind == dirKind }
 
-// ModifiedIndex is the index of the last change of the node. For a directory that is
-// its creation.
+// ModifiedIndex returns the index of the last change of the node. For a directory it is
+// the index of its creation.
 func (n *Node) ModifiedIndex() uint64 { return n.modified }
 
-// Expires is the time at which the node is removed, in nanoseconds since 1970; zero is
-// never.
+// Expires returns the time at which the node is removed, in nanoseconds since 1970. It is
+// zero for a permanent node.
 func (n *Node) Expires() int64 { return n.expires }
 
-// Len is the number of children, hidden ones included. A file has none.
+// Len returns the number of children, including hidden ones. A file has none.
 func (n *Node) Len() int {
 	if !n.IsDir() {
 		return 0
@@ -44,7 +44,7 @@ func (n *Node) Len() int {
 	return n.directory().children.Len()
 }
 
-// ttl is the time from now until the node expires, in seconds, rounded up: "ttl" in
+// ttl returns the time from now until the node expires, in seconds, rounded up: "ttl" in
 // the v2 API.
 func (n *Node) ttl(now int64) int64 {
 	left := n.expires - now
@@ -55,10 +55,10 @@ func (n *Node) ttl(now int64) int64 {
 	return ttl
 }
 
-// bytes is the share of the node in View.Bytes.
+// bytes returns the length of path and value: the share of the node in View.Bytes.
 func (n *Node) bytes() int64 { return int64(len(n.Path()) + len(n.Value())) }
 
-// withoutChildren returns the node without its children, for an event: the event must
+// withoutChildren returns the node without its children. Events use it, because they must
 // not keep a whole subtree alive.
 func (n *Node) withoutChildren() *Node {
 	if !n.IsDir() || n.directory() == noChildren {

@@ -2,12 +2,12 @@ package tree
 
 import "strings"
 
-// Limits of a path. They keep the cost of a request in proportion to its size: a
-// listing repeats the whole path in every node.
+// Limits of a path. A listing repeats the whole path in every node, so without limits a
+// small request could have a huge response.
 const (
-	// MaxPathBytes is the length of the longest path that a command may name.
+	// MaxPathBytes is the length of the longest valid path.
 	MaxPathBytes = 16 << 10
-	// MaxPathDepth is the number of components of the deepest path.
+	// MaxPathDepth is the largest number of components of a valid path.
 	MaxPathDepth = 1024
 )
 
@@ -33,16 +33,16 @@ func ValidPath(p string) bool {
 	}
 }
 
-// The functions below take clean paths.
+// Callers of the functions below must pass valid paths.
 
-// cutName splits the first component from the rest of a path without its leading
-// slash.
+// cutName splits a path without its leading slash into the first component and the rest.
+// more is false if there is only one component.
 func cutName(p string) (name, rest string, more bool) { return strings.Cut(p, "/") }
 
-// base is the last component of a path.
+// base returns the last component of a path.
 func base(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
-// parent is the path of the directory that holds p.
+// parent returns the path of the directory that holds p.
 func parent(p string) string {
 	if i := strings.LastIndexByte(p, '/'); i > 0 {
 		return p[:i]
@@ -50,7 +50,7 @@ func parent(p string) string {
 	return "/"
 }
 
-// join is the path of the child of a directory.
+// join returns the path of a child of the directory dir.
 func join(dir, name string) string {
 	if dir == "/" {
 		return "/" + name
@@ -58,8 +58,7 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
-// nameOffset is the length of the part in front of the name in the paths of a
-// directory's children.
+// nameOffset returns the offset of the name in the paths of a directory's children.
 func nameOffset(dir string) int {
 	if dir == "/" {
 		return 1
@@ -78,8 +77,8 @@ func below(p, dir string) bool {
 	return len(p) > len(dir) && p[len(dir)] == '/' && p[:len(dir)] == dir
 }
 
-// hiddenBelow reports whether p, which must be dir or lie below it, has a hidden
-// component below dir.
+// hiddenBelow reports whether a component of p below dir is hidden. p must be dir or lie
+// below it.
 func hiddenBelow(p, dir string) bool {
 	if len(p) <= len(dir) {
 		return false
@@ -91,8 +90,8 @@ func hiddenBelow(p, dir string) bool {
 	return strings.Contains(rest, "/_")
 }
 
-// comparePaths orders paths as View.Walk meets them: a slash comes before any other
-// byte, so that all nodes of a directory come before its next sibling.
+// comparePaths compares paths in the order of View.Walk. A slash sorts before any other
+// byte, so all nodes below a directory come before its next sibling.
 func comparePaths(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		x, y := a[i], b[i]

@@ -2,18 +2,18 @@ package tree
 
 import "sync/atomic"
 
-// firstIndex is the index of a tree to which nothing was written. It is not zero,
-// because clients read an index of zero as "not set".
+// firstIndex is the index of a new tree. It is not zero, because clients treat an index of
+// zero as "not set".
 const firstIndex = 1
 
-// Store is a tree that commands change. The package comment says which goroutine
-// may call what.
+// Store is a tree that is changed by commands. The package comment lists the methods that
+// only the applying goroutine may call.
 type Store struct {
 	published atomic.Pointer[View]
 	history   *history
 	hub       *hub
 
-	// The fields below belong to the applying goroutine.
+	// Only the applying goroutine may use the fields below.
 
 	root     *Node
 	index    uint64
@@ -22,11 +22,11 @@ type Store struct {
 	epoch    uint64 // the number of the current batch
 
 	now         int64          // the time of the current batch
-	batch       []announcement // of the current batch, which is not published yet
-	unannounced []announcement // of published batches, until Announce
+	batch       []announcement // the events of the current batch
+	unannounced []announcement // the events of published batches since the last Announce
 }
 
-// Result is the outcome of one command: an event, or an error. OpExpire has
+// Result is the outcome of one command: an event or an error. The Result of OpExpire has
 // neither.
 type Result struct {
 	Event *Event
@@ -50,16 +50,16 @@ func newStore(historySize int) *Store {
 	}
 }
 
-// View is the tree after the last batch. It never blocks.
+// View returns the tree after the last batch. It never blocks.
 func (s *Store) View() *View { return s.published.Load() }
 
-// Apply executes the commands of one batch in their order and publishes the new
-// tree. now is the time of the batch, in nanoseconds since 1970, as it stands in
-// the log. The results have the order of the commands. A command that fails changes
-// nothing but the counters; the commands behind it are executed all the same.
+// Apply executes the commands of one batch in order, publishes the new tree, and returns
+// the results in the order of the commands. now is the time of the batch in the log, in
+// nanoseconds since 1970. A command that fails changes only the counters. The commands
+// after it are executed.
 //
-// Apply does not wake watchers: Announce does, so that the goroutines which wait for
-// the results can be woken first.
+// Apply does not wake watchers. Announce does, so that the caller can first wake the
+// goroutines that wait for the results.
 func (s *Store) Apply(now int64, commands []Command) []Result {
 	s.epoch++
 	s.now = now
@@ -79,18 +79,17 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 	return results
 }
 
-// Announce hands the events of all batches since the last call to the watchers that
-// match them. It must be called after each Apply, by the same goroutine.
+// Announce passes the events since the last call to the matching watchers. It must be
+// called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
 }
 
-// Replace puts the content of another store, which was loaded from the checkpoint of
-// another member, in the place of this one's. from must not be used any more. This
-// member may never have seen the events between the two, so all open watchers end
-// with an *Error of CodeWatcherCleared.
+// Replace replaces the content of s by that of from, a store that was loaded from the
+// checkpoint of another member. from must not be used afterwards. The events between the
+// two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
 	s.root, s.index, s.counters = from.root, from.index, from.counters
 	s.dirty = dirtyPaths{lastEvent: from.index}

@@ -2,7 +2,7 @@ package tree
 
 import "github.com/tidwall/btree"
 
-// expiry is the entry of a node with a TTL. The zero value stands for no entry.
+// expiry is the time at which a node must be removed. The zero value stands for none.
 type expiry struct {
 	at   int64 // nanoseconds since 1970
 	path string
@@ -10,7 +10,7 @@ type expiry struct {
 
 func (e expiry) isZero() bool { return e.at == 0 }
 
-// expiry is the entry of the node itself, without those of its children.
+// expiry returns the expiry of the node itself. It is zero if the node has no TTL.
 func (n *Node) expiry() expiry {
 	if n.expires == 0 {
 		return expiry{}
@@ -18,8 +18,8 @@ func (n *Node) expiry() expiry {
 	return expiry{n.expires, n.Path()}
 }
 
-// expiries holds entries in the order of their times, and those of the same time in the
-// order of their paths, so that all members expire nodes in the same order.
+// expiries is a set of expiries, ordered by time and then by path, so that all members
+// remove nodes in the same order.
 type expiries = btree.BTreeG[expiry]
 
 func earlier(a, b expiry) bool {
@@ -29,7 +29,7 @@ func earlier(a, b expiry) bool {
 	return a.path < b.path
 }
 
-// firstDue is the first entry of all nodes below the directory.
+// firstDue returns the first expiry of all nodes below the directory, or zero.
 func (d *directory) firstDue() expiry {
 	if d.due == nil {
 		return expiry{}
@@ -38,7 +38,7 @@ func (d *directory) firstDue() expiry {
 	return e
 }
 
-// reschedule replaces the entry old by added; either may be none.
+// reschedule replaces the expiry old by added in due. Either may be zero.
 func (d *directory) reschedule(old, added expiry) {
 	if d.due == nil {
 		d.due = btree.NewBTreeGOptions(earlier, btree.Options{NoLocks: true})
@@ -54,15 +54,15 @@ func (d *directory) reschedule(old, added expiry) {
 	}
 }
 
-// expire removes the nodes whose TTL has ended at the time of the batch, in the order of
-// their expiry, but not more than ExpireLimit.
+// expire removes at most ExpireLimit nodes whose TTL has ended at the time of the batch, in
+// the order of their expiries.
 func (s *Store) expire() {
 	for range ExpireLimit {
 		e := s.root.directory().firstDue()
 		if e.isZero() || e.at > s.now {
 			return
 		}
-		n, _ := find(s.root, e.path) // never fails: an entry is removed together with its node
+		n, _ := find(s.root, e.path) // never fails: the expiry is removed together with the node
 		s.remove(ActionExpire, n)
 		s.counters.Expired++
 	}

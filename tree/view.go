@@ -13,38 +13,38 @@ const (
 	Deep = math.MaxInt
 )
 
-// View is the tree after one batch. It never changes, so any goroutine may read it
-// without a lock, for as long as it takes.
+// View is the tree after one batch. It never changes, so any goroutine may read it without
+// a lock, and may keep it.
 type View struct {
 	root     *Node
 	index    uint64
 	oldest   uint64 // the index of the oldest event in the history
 	nodes    int64
 	bytes    int64
-	due      int64 // see NextExpiry
+	due      int64 // the time of the next expiry; see NextExpiry
 	counters Counters
 }
 
-// Index is the index of the last change.
+// Index returns the index of the last change.
 func (v *View) Index() uint64 { return v.index }
 
-// OldestEvent is the index of the oldest event that the history held after the batch.
+// OldestEvent returns the index of the oldest event in the history after the batch.
 func (v *View) OldestEvent() uint64 { return v.oldest }
 
-// Nodes is the number of files and directories without the root.
+// Nodes returns the number of files and directories, without the root.
 func (v *View) Nodes() int64 { return v.nodes }
 
-// Bytes is the total length of all paths and values.
+// Bytes returns the total length of all paths and values.
 func (v *View) Bytes() int64 { return v.bytes }
 
-// NextExpiry is the time at which the next TTL ends, in nanoseconds since 1970; zero if
-// no node has a TTL.
+// NextExpiry returns the time at which the next TTL ends, in nanoseconds since 1970. It is
+// zero if no node has a TTL.
 func (v *View) NextExpiry() int64 { return v.due }
 
-// Counters are the numbers of commands since the cluster was founded, by outcome.
+// Counters returns the numbers of commands since the cluster was founded.
 func (v *View) Counters() Counters { return v.counters }
 
-// Lookup returns the node at a clean path, or nil.
+// Lookup returns the node at a path, or nil if there is none. The path must be valid.
 func (v *View) Lookup(path string) *Node {
 	n, err := find(v.root, path)
 	if err != nil {
@@ -53,8 +53,8 @@ func (v *View) Lookup(path string) *Node {
 	return n
 }
 
-// Get returns the node at a clean path, or an *Error about the first directory on the
-// way that is missing or not a directory.
+// Get returns the node at a path, which must be valid. If there is none, it returns an
+// *Error. Its Cause is the first path that is missing or is not a directory.
 func (v *View) Get(path string) (*Node, error) {
 	n, err := find(v.root, path)
 	if err != nil {
@@ -64,7 +64,8 @@ func (v *View) Get(path string) (*Node, error) {
 	return n, nil
 }
 
-// find returns the node at a path below root. Its errors have no index.
+// find returns the node at a path relative to root. Its errors are those of View.Get, but
+// without an index.
 func find(root *Node, path string) (*Node, *Error) {
 	if path == "/" {
 		return root, nil
@@ -92,8 +93,8 @@ func (v *View) Walk() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) { descend(v.root, yield) }
 }
 
-// descend visits all nodes below n, in the order of Walk, until yield returns false. It
-// reports whether it visited all.
+// descend visits all nodes below n in the order of Walk. It stops and returns false if
+// yield returns false.
 func descend(n *Node, yield func(*Node) bool) bool {
 	d := n.directory()
 	if d == nil {

@@ -11,31 +11,32 @@ import (
 // ErrWatcherClosed is returned by Next and Poll after Close.
 var ErrWatcherClosed = errors.New("tree: the watcher is closed")
 
-// Scope says how much of the tree a watcher watches.
+// Scope selects the nodes that a watcher watches.
 type Scope uint8
 
 // The scopes.
 const (
-	// Exact is one path.
+	// Exact selects one path.
 	Exact Scope = iota
-	// Recursive is a path and all nodes below it that are not hidden.
+	// Recursive selects a path and all nodes below it that are not hidden.
 	Recursive
 )
 
-// Watcher is a cursor on the history. It has no queue, so a slow reader costs no
-// memory. It is in one of two modes:
+// Watcher returns the events of a path, one by one. It is a cursor on the history. It has
+// no queue, so a slow reader costs no memory. A Watcher is in one of two modes:
 //
-//   - behind: there may be events at or after the cursor. Poll reads the history, and
-//     the watcher becomes live when the cursor passes the newest index.
-//   - live: the cursor is at the end. The hub hands the next matching event to the
-//     watcher, and the index of the one after it. Poll takes the event; if there was
-//     one after it, the watcher is behind again, from that index on.
+//   - behind: there may be events at or after the cursor. Poll reads the history. When
+//     the cursor passes the newest index, the watcher becomes live.
+//   - live: the cursor is at the end of the history. The hub stores the next matching
+//     event in the watcher (pending), and the index of the matching event after it
+//     (resumeAt). Poll returns the pending event. If there is a resumeAt, the watcher is
+//     behind again, and the cursor is resumeAt.
 //
-// So a watcher that waits, or that is busy with sending, loses nothing when newer
-// events push the ones for it out of the history; only one that has more than one
-// event to read can miss some, and is told.
+// So a live watcher never loses its next event, even if the history no longer holds it. A
+// watcher that is behind may be too slow: if the history no longer holds the event at its
+// cursor, Poll returns an error.
 //
-// One goroutine at a time may call Next, Poll and Notify. Any goroutine may call
+// Only one goroutine at a time may call Next, Poll and Notify. Any goroutine may call
 // Close.
 type Watcher struct {
 	store *Store
@@ -44,24 +45,25 @@ type Watcher struct {
 	ready chan struct{} // wakes Next; nil before the first call
 
 	closed      atomic.Bool
-	invalidated atomic.Bool // the tree was replaced: the events in between are unknown
+	invalidated atomic.Bool // the tree was replaced: events may be lost
 
 	mu     sync.Mutex
 	notify func() // see Notify; may be nil
 	live   bool
-	// cursor is the first index that was not looked at. While the watcher is behind, it
-	// belongs to the goroutine that polls.
+	// cursor is the next index to check for a matching event. While the watcher is behind,
+	// only the polling goroutine uses cursor, without mu.
 	cursor uint64
-	// pending is the first event that the hub handed over, until Poll takes it.
+	// pending is the first matching event since the watcher became live, until Poll
+	// returns it. The hub sets it.
 	pending *Event
-	// resumeAt is the index of the matching event after pending, or zero.
+	// resumeAt is the index of the first matching event after pending, or zero.
 	resumeAt uint64
 }
 
-// Watch opens a watcher of path. Its first event is the first matching one at or
-// after the index since, which may lie in the future; zero means all events after
-// this call. Watch returns an *Error of CodeHistoryCleared if the history does not
-// reach back to since. The caller must Close the watcher.
+// Watch opens a watcher of path. The watcher returns the matching events from the index
+// since on, which may lie in the future. If since is zero, it returns the events after
+// this call. Watch returns an *Error of CodeHistoryCleared if the history no longer holds
+// the event since. The caller must close the watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
 	w := &Watcher{store: s, path: path, scope: scope}
 	s.hub.add(w)
@@ -72,9 +74,9 @@ func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) 
 	return w, nil
 }
 
-// begin sets the cursor. A watcher that has nothing to read is live from here on, and
-// not only from the first Poll: what is published after the View below reaches offer,
-// which waits for mu.
+// begin sets the cursor. If there is nothing to read, the watcher becomes live at once,
+// and not only with the first Poll. No event is lost: any event that is published after
+// the View below is passed to offer, which waits for mu.
 func (w *Watcher) begin(since uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,11 +93,11 @@ func (w *Watcher) begin(since uint64) error {
 	return nil
 }
 
-// Watchers is the number of open watchers.
+// Watchers returns the number of open watchers.
 func (s *Store) Watchers() int { return s.hub.len() }
 
-// Next waits for the next event. It returns the errors of Poll, or that of the
-// context.
+// Next waits for the next event. It returns an error of Poll, or that of ctx if ctx ends
+// first.
 func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 	if w.ready == nil {
 		ready := make(chan struct{}, 1)
@@ -120,8 +122,8 @@ func (w *Watcher) Next(ctx context.Context) (*Event, error) {
 }
 
 // Poll returns the next event, or nil if there is none yet. It returns an *Error of
-// CodeHistoryCleared if the history has lost events that the watcher had not read, an
-// *Error of CodeWatcherCleared if the tree was replaced, or ErrWatcherClosed.
+// CodeHistoryCleared if the history no longer holds all events that the watcher must
+// read, an *Error of CodeWatcherCleared if the tree was replaced, or ErrWatcherClosed.
 func (w *Watcher) Poll() (*Event, error) {
 	if w.closed.Load() {
 		return nil, ErrWatcherClosed
@@ -138,11 +140,11 @@ func (w *Watcher) Poll() (*Event, error) {
 	return w.readHistory()
 }
 
-// Notify registers a function that is called when Poll has something to return, an
-// event or an error, after it returned nothing. If there is something already, f is
-// called at once. f replaces the function before it. f is called with locks held, by
-// the goroutine that applies or closes: it must not block and must not call the
-// watcher.
+// Notify registers a function, in the place of an earlier one. After Poll has returned no
+// event and no error, f is called when Poll has an event or an error to return. If it has
+// one already, Notify calls f at once. f is called with locks held, by the goroutine that
+// calls Announce, Replace, Close or Notify: f must not block and must not call methods of
+// the watcher.
 func (w *Watcher) Notify(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,9 +154,8 @@ func (w *Watcher) Notify(f func()) {
 	}
 }
 
-// takePending returns the event that the hub handed over, or nil. If more events came
-// after it, the watcher is behind, and reads them from the history. Callers must hold
-// mu.
+// takePending returns the pending event, or nil, and clears it. If resumeAt is set, the
+// watcher becomes behind. Callers must hold mu.
 func (w *Watcher) takePending() *Event {
 	e := w.pending
 	if e == nil {
@@ -167,8 +168,8 @@ func (w *Watcher) takePending() *Event {
 	return e
 }
 
-// readHistory returns the first matching event at or after the cursor. At the end of
-// the history it makes the watcher live and returns nothing.
+// readHistory returns the first matching event at or after the cursor. If there is none,
+// it makes the watcher live and returns nil.
 func (w *Watcher) readHistory() (*Event, error) {
 	for {
 		newest, live := w.updateLive()
@@ -188,9 +189,9 @@ func (w *Watcher) readHistory() (*Event, error) {
 	}
 }
 
-// updateLive makes the watcher live if the cursor has passed the newest index, which it
-// returns. No event is lost in between: events are announced after they are published,
-// so an event that is not seen here finds the watcher live in offer.
+// updateLive makes the watcher live if the cursor has passed the newest index. It returns
+// this index and whether the watcher is live. No event is lost: events are announced after
+// they are published, so for an event after this index, offer finds the watcher live.
 func (w *Watcher) updateLive() (newest uint64, live bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -199,7 +200,7 @@ func (w *Watcher) updateLive() (newest uint64, live bool) {
 	return newest, w.live
 }
 
-// Close ends the watch. A Next that waits returns ErrWatcherClosed. Further calls do
+// Close ends the watch. A waiting Next returns ErrWatcherClosed. Further calls of Close do
 // nothing.
 func (w *Watcher) Close() {
 	if w.closed.Swap(true) {
@@ -219,8 +220,8 @@ func (w *Watcher) invalidate() {
 	w.signal()
 }
 
-// offer is called by the hub with each matching event, in the order of their indexes.
-// A watcher that is behind reads the event from the history.
+// offer is called by the hub for each matching event, in the order of the indexes. It does
+// nothing if the watcher is behind, because Poll reads the event from the history.
 func (w *Watcher) offer(e *Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,7 +2,7 @@ package btree
 
 import "slices"
 
-// Delete removes the item of a name, if there is one.
+// Delete removes the item with a name, if there is one.
 func (m *Map[T]) Delete(name string) {
 	var none T
 	if m.Get(name) == none {
@@ -19,15 +19,15 @@ func (m *Map[T]) Delete(name string) {
 	}
 }
 
-// deleteFrom removes the item of a name from the pages at and below p. There must
-// be such an item, and p must be mutable.
+// deleteFrom removes the item with a name from the pages at and below p. There must be
+// such an item, and p must be mutable.
 func (m *Map[T]) deleteFrom(p *page[T], name string) {
 	i, found := m.search(p, name)
 	switch {
 	case p.children == nil:
 		m.deleteAt(p, i)
 		return
-	case found: // the item before it takes its place
+	case found: // replace it by the item before it, which is in a leaf
 		p.items[i] = m.deleteLast(m.mutable(&p.children[i]))
 		m.rebuildHints(p)
 	default:
@@ -51,9 +51,9 @@ func (m *Map[T]) deleteLast(p *page[T]) T {
 	return item
 }
 
-// rebalance does nothing if p.children[i] holds enough items. Otherwise it merges
-// this page with a neighbour, or divides the items of both evenly if they do not
-// fit into one page. p must be mutable.
+// rebalance restores the invariants after a deletion in p.children[i]. If this page has
+// fewer than minItems items, rebalance merges it with a neighbour, or divides the items
+// of both evenly if they do not fit into one page. p must be mutable.
 func (m *Map[T]) rebalance(p *page[T], i int) {
 	if len(p.children[i].items) >= minItems {
 		return

@@ -2,27 +2,28 @@ package btree
 
 import "strings"
 
-// hints are four bytes of each name in a page, taken behind the bytes that all
-// names of the page have in common. A binary search through names looks at six
-// items and their paths, which lie anywhere in memory; a search through the hints
-// looks at one, in the page that has the name, and at none in most pages above it.
-// Where the hints do not decide, because two names have the same hint or the name
-// that is looked for has another beginning, the names themselves do.
+// hints make the search in a page cheap. The hint of a name is a number made of the four
+// bytes that follow the common prefix of all names of the page. A binary search through
+// the names reads six items and their paths, which are spread over the memory. A search
+// through the hints reads one item in the page that holds the name, and none in most pages
+// above it. The hints are not enough if two names have the same hint, or if the searched
+// name does not begin with the common prefix: then the names are searched.
 //
-// Replacing an item by another of the same name does not change the hints. So the
-// copies of a page share them until one copy gains or loses a name.
+// The hints of a page do not change if an item is replaced by another one with the same
+// name. So copies of a page share their hints until one copy gains or loses a name.
 type hints struct {
 	owner  uint64
-	common int32           // how many bytes at the beginning of the names are equal
-	prefix [maxPrefix]byte // these bytes, if they are not more than that
+	common int32           // length of the common prefix of the names
+	prefix [maxPrefix]byte // the common prefix, if it has at most maxPrefix bytes
 	values [maxItems]uint32
 }
 
-// maxPrefix and maxItems together make hints of 288 bytes, which is a size class of
-// the allocator.
+// With this maxPrefix and maxItems, hints have 288 bytes, which is a size class of the
+// allocator.
 const maxPrefix = 32
 
-// hintOf gives four bytes of a name, as a number. Numbers are ordered like names.
+// hintOf returns the four bytes of a name that follow the common prefix, as a number. The
+// order of the numbers is that of the names.
 func hintOf(name string, common int32) (hint uint32) {
 	for i := common; i < common+4; i++ {
 		hint <<= 8
@@ -33,7 +34,7 @@ func hintOf(name string, common int32) (hint uint32) {
 	return hint
 }
 
-// commonPrefix is how many bytes at the beginning of two names are equal.
+// commonPrefix returns the length of the common prefix of two names.
 func commonPrefix(a, b string) int32 {
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {
@@ -42,8 +43,8 @@ func commonPrefix(a, b string) int32 {
 	return int32(n)
 }
 
-// searchHints is search by the hints of a page. The result holds only if it is
-// certain.
+// searchHints is search through the hints of a page. If certain is false, the other
+// results must not be used.
 func (m *Map[T]) searchHints(p *page[T], name string) (place int, found, certain bool) {
 	h := p.hints
 	hint := hintOf(name, h.common)
@@ -58,7 +59,7 @@ func (m *Map[T]) searchHints(p *page[T], name string) (place int, found, certain
 	return i, false, strings.HasPrefix(name, m.name(p.items[0])[:h.common])
 }
 
-// search gives the place of the first of n hints that is not less than hint.
+// search returns the place of the first of n hints that is not less than hint.
 func (h *hints) search(hint uint32, n int) int {
 	low, high := 0, n
 	for low < high {
@@ -72,13 +73,13 @@ func (h *hints) search(hint uint32, n int) int {
 	return low
 }
 
-// rebuildHints makes the hints of a page anew. The page must be mutable.
+// rebuildHints sets the hints of a page from its items. The page must be mutable.
 func (m *Map[T]) rebuildHints(p *page[T]) {
 	p.hints = nil
 	if len(p.items) < minItems {
 		return
 	}
-	// Of names in order, the first and the last have the least in common.
+	// The names are sorted, so the common prefix of the first and the last is that of all.
 	first := m.name(p.items[0])
 	h := &hints{owner: m.owner, common: commonPrefix(first, m.name(p.items[len(p.items)-1]))}
 	copy(h.prefix[:], first[:h.common])
@@ -88,7 +89,7 @@ func (m *Map[T]) rebuildHints(p *page[T]) {
 	p.hints = h
 }
 
-// insertHint adds the hint of the item that was just put at place i.
+// insertHint adds the hint of the item that was just inserted at place i.
 func (m *Map[T]) insertHint(p *page[T], i int) {
 	last := len(p.items) - 1
 	if p.hints == nil || (i == 0 || i == last) && commonPrefix(m.name(p.items[0]), m.name(p.items[last])) != p.hints.common {
@@ -100,8 +101,9 @@ func (m *Map[T]) insertHint(p *page[T], i int) {
 	h.values[i] = hintOf(m.name(p.items[i]), h.common)
 }
 
-// deleteHint removes the hint of the item that was just taken from place i. What
-// the names have in common may have grown by that; the hints stay right without it.
+// deleteHint removes the hint of the item that was just deleted at place i. The common
+// prefix of the remaining names may be longer now, but the hints are valid without an
+// update.
 func (m *Map[T]) deleteHint(p *page[T], i int) {
 	if p.hints == nil {
 		return
@@ -110,8 +112,8 @@ func (m *Map[T]) deleteHint(p *page[T], i int) {
 	copy(h.values[i:], h.values[i+1:len(p.items)+1])
 }
 
-// mutableHints replaces the hints of a page by a copy that this map owns, unless
-// it owns them already, and returns them.
+// mutableHints returns the hints of a page for changes. If this map does not own them, it
+// first replaces them by a copy that it owns.
 func (m *Map[T]) mutableHints(p *page[T]) *hints {
 	if p.hints.owner != m.owner {
 		h := *p.hints

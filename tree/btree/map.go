@@ -2,45 +2,45 @@ package btree
 
 import "slices"
 
-// Item is what a Map holds: a pointer to something that has a path. The path
-// must not change while the item is in a map.
+// Item is the type of the items in a Map, usually a pointer. The path must not change
+// while the item is in a map.
 type Item interface {
 	comparable
-	// Path must be cheap: a search calls it once for most pages on its way.
+	// Path is called often, so it must be cheap.
 	Path() string
 }
 
-// Map is an ordered map from names to items. The name of an item is its path
-// without the first bytes, which all items of the map have in common. The zero
-// Map is empty; it may be read and cloned.
+// Map is an ordered map from names to items. The name of an item is its path without the
+// first bytes, which are the same for all items of the map. The zero Map is empty. It may
+// be read and cloned, but not changed.
 type Map[T Item] struct {
 	owner  uint64
 	root   *page[T]
 	count  int32
-	prefix int32 // the length of the path in front of the name
+	prefix int32 // the number of bytes of a path before the name
 }
 
-// New makes an empty map. prefix is the number of bytes of each item's path that
-// do not belong to its name.
+// New returns an empty map. prefix is the number of bytes of each path before the name.
+// The package comment explains owner.
 func New[T Item](prefix int, owner uint64) Map[T] {
 	return Map[T]{owner: owner, prefix: int32(prefix)}
 }
 
-// Clone gives a map with the same items, which may be changed. m must not be
-// changed any more.
+// Clone returns a map with the same items that may be changed. m must not be changed
+// afterwards.
 func (m *Map[T]) Clone(owner uint64) Map[T] {
 	c := *m
 	c.owner = owner
 	return c
 }
 
-// Owner is what New or Clone was given.
+// Owner returns the owner that was passed to New or Clone.
 func (m *Map[T]) Owner() uint64 { return m.owner }
 
-// Len is the number of items.
+// Len returns the number of items.
 func (m *Map[T]) Len() int { return int(m.count) }
 
-// Get gives the item of a name, or the zero T if the map has none.
+// Get returns the item with a name, or the zero T if the map has none.
 func (m *Map[T]) Get(name string) (item T) {
 	for p := m.root; p != nil; {
 		i, found := m.search(p, name)
@@ -55,13 +55,13 @@ func (m *Map[T]) Get(name string) (item T) {
 	return item
 }
 
-// Scan visits the items in the order of their names until visit returns false,
-// and reports whether it visited all.
+// Scan visits the items in the order of their names. It stops and returns false if visit
+// returns false.
 func (m *Map[T]) Scan(visit func(item T) bool) bool {
 	return m.root == nil || m.root.scan(visit)
 }
 
-// Insert adds an item. The map must not hold an item of its name.
+// Insert adds an item. The map must not hold an item with the same name.
 func (m *Map[T]) Insert(item T) {
 	name := m.name(item)
 	m.count++
@@ -89,9 +89,9 @@ func (m *Map[T]) Insert(item T) {
 	}
 }
 
-// Append is Insert for items that mostly come in ascending order: an item behind
-// all others is added without a search. It returns false, and changes nothing, if
-// the map holds an item of that name.
+// Append is Insert for items that mostly come in ascending order: if an item is greater
+// than all others, it is added without a search. If the map holds an item with the same
+// name, Append changes nothing and returns false.
 func (m *Map[T]) Append(item T) bool {
 	p := m.root
 	if p != nil {
@@ -113,8 +113,7 @@ func (m *Map[T]) Append(item T) bool {
 	return true
 }
 
-// Replace puts an item in the place of the one that has its name. The map must
-// hold such an item.
+// Replace replaces the item with the same name. The map must hold such an item.
 func (m *Map[T]) Replace(item T) {
 	name := m.name(item)
 	for p := m.mutable(&m.root); ; {
@@ -127,10 +126,11 @@ func (m *Map[T]) Replace(item T) {
 	}
 }
 
-// split divides the full page p.children[i] into two and moves the item between
-// them up to p. It divides in the middle; if name, which is about to be inserted,
-// follows all items of the page, near the end: names that come in ascending order
-// then leave full pages behind. p and the child must be mutable.
+// split divides the full page p.children[i] into two pages, and moves the item between
+// them to p. name is the name of the item that will be inserted. If name is greater than
+// all names of the page, split divides the page near its end, so that items in ascending
+// order fill the pages. Otherwise it divides the page in the middle. p and the child must
+// be mutable.
 func (m *Map[T]) split(p *page[T], i int, name string) {
 	left := p.children[i]
 	mid := maxItems / 2
@@ -138,8 +138,8 @@ func (m *Map[T]) split(p *page[T], i int, name string) {
 		mid = maxItems - 2
 	}
 	median := left.items[mid]
-	// Both halves get arrays of their own: neither may keep alive what the other
-	// loses later.
+	// The halves must not share an array: one half would keep alive items that are later
+	// deleted from the other.
 	right := &page[T]{owner: m.owner, items: slices.Clone(left.items[mid+1:])}
 	left.items = slices.Clone(left.items[:mid])
 	if left.children != nil {

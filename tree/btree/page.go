@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// The size of a page. Larger pages are cheaper to search, smaller ones cheaper to
-// copy; every batch of changes copies the pages on the way to what it changes.
+// The size of a page. Larger pages are cheaper to search. Smaller pages are cheaper to copy,
+// and every batch copies the pages from the root to each change.
 const (
 	maxItems = 61
-	minItems = 16 // a page with fewer is merged with a neighbour
+	minItems = 16 // a deletion that leaves fewer merges the page with a neighbour
 )
 
 // page is a node of the B-tree.
@@ -20,11 +20,11 @@ type page[T Item] struct {
 	hints    *hints     // nil in a page with few items
 }
 
-// name is the part of an item's path by which the map orders it.
+// name returns the name of an item.
 func (m *Map[T]) name(item T) string { return item.Path()[m.prefix:] }
 
-// search gives the place of a name among the items of a page, and whether an item
-// of that name is there.
+// search returns the place of a name among the items of a page, and whether the page has
+// an item with this name.
 func (m *Map[T]) search(p *page[T], name string) (place int, found bool) {
 	if p.hints != nil {
 		if i, found, certain := m.searchHints(p, name); certain {
@@ -46,8 +46,8 @@ func (m *Map[T]) search(p *page[T], name string) (place int, found bool) {
 	return low, false
 }
 
-// mutable replaces the page at pp by a copy that this map owns, unless it owns the
-// page already, and returns it.
+// mutable returns the page at pp for changes. If this map does not own the page, it first
+// replaces the page by a copy that it owns.
 func (m *Map[T]) mutable(pp **page[T]) *page[T] {
 	if p := *pp; p.owner != m.owner {
 		*pp = &page[T]{owner: m.owner, items: slices.Clone(p.items), children: slices.Clone(p.children), hints: p.hints}
@@ -55,20 +55,19 @@ func (m *Map[T]) mutable(pp **page[T]) *page[T] {
 	return *pp
 }
 
-// insertAt puts an item into a leaf. The leaf must be mutable.
+// insertAt inserts an item into a leaf at place i. The leaf must be mutable.
 func (m *Map[T]) insertAt(p *page[T], i int, item T) {
 	p.items = slices.Insert(p.items, i, item)
 	m.insertHint(p, i)
 }
 
-// deleteAt removes an item from a leaf. The leaf must be mutable.
+// deleteAt deletes the item at place i of a leaf. The leaf must be mutable.
 func (m *Map[T]) deleteAt(p *page[T], i int) {
 	p.items = slices.Delete(p.items, i, i+1)
 	m.deleteHint(p, i)
 }
 
-// scan visits the items at and below p in order until visit returns false, and
-// reports whether it visited all.
+// scan is Map.Scan for the items at and below p.
 func (p *page[T]) scan(visit func(item T) bool) bool {
 	for i, item := range p.items {
 		if p.children != nil && !p.children[i].scan(visit) {
