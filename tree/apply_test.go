@@ -80,7 +80,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 	}
 }
 
-// seen is a node in the form of the model.
+// asModel returns a node in the form of the model.
 func asModel(n *Node) modelNode {
 	return modelNode{
 		path: n.Path(), value: n.Value(), dir: n.IsDir(),
@@ -103,7 +103,7 @@ func compareView(t *rapid.T, m *model, v *View) {
 			due = n.expires
 		}
 		if l := v.Lookup(path); l == nil || asModel(l) != n {
-			t.Fatalf("lookup of %s gives %v", path, l)
+			t.Fatalf("lookup of %s returns %v, want %+v", path, l, n)
 		}
 	}
 	if v.Index() != m.index || v.Nodes() != int64(len(m.nodes)-1) || v.Bytes() != bytes || v.NextExpiry() != due {
@@ -128,11 +128,11 @@ func compareHistory(t *rapid.T, m *model, s *Store) {
 		compareEvent(t, &m.events[i-2], s.history.at(i))
 	}
 	if s.history.at(m.oldest()-1) != nil || s.history.at(m.index+1) != nil {
-		t.Fatal("the history holds more than it should")
+		t.Fatal("the history holds an event before the oldest or after the newest")
 	}
 }
 
-// walk visits a node and all below it, hidden ones included.
+// walk visits n and all nodes below it, including hidden ones.
 func walk(n *Node, visit func(*Node)) {
 	visit(n)
 	if !n.IsDir() {
@@ -144,7 +144,7 @@ func walk(n *Node, visit func(*Node)) {
 	})
 }
 
-// listing is the JSON of a deep read at time zero, made by formatting.
+// listing returns the JSON of a deep read at time zero.
 func (m *model) listing(path string) string {
 	n := m.nodes[path]
 	var fields []string

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// grow makes a store with n keys in dirs directories, or in the root. The commands are
-// decoded as from the log; the values have 100 bytes.
+// grow returns a store with n keys in dirs directories, or in the root if dirs is zero. The
+// values have 100 bytes. The commands are encoded and decoded, as if they came from the log.
 func grow(b testing.TB, n, dirs int) *Store {
 	b.Helper()
 	s := New(1000)
@@ -63,7 +63,7 @@ func BenchmarkSet(b *testing.B) {
 	}
 }
 
-// benchSet measures one command, in batches of size commands.
+// benchSet measures the time of one command in batches of size commands.
 func benchSet(b *testing.B, s *Store, size int, path func() string) {
 	commands := make([][]Command, 256)
 	for i := range commands {
@@ -240,8 +240,8 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(nodes)), "ns/node")
 }
 
-// BenchmarkMemory measures the memory of a key with a value of 100 bytes and a path of 12
-// or 21 bytes, with all that it needs.
+// BenchmarkMemory measures the memory for each key, with a value of 100 bytes and a path
+// of 12 or 21 bytes. The measure includes the directories.
 func BenchmarkMemory(b *testing.B) {
 	value := strings.Repeat("v", 100)
 	for _, tc := range []struct {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkWake measures a change while watchers wait, until all watchers that it concerns
-// have their event. The change concerns the watchers (hit) or not (miss).
+// BenchmarkWake measures a change of /hit/k while watchers wait, until all matching watchers
+// have returned the event.
 func BenchmarkWake(b *testing.B) {
 	for _, tc := range []struct {
 		name     string

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestPieces compares an answer in pieces with the whole answer, and checks the size of
+// TestPieces compares a response in pieces with the whole response, and checks the size of
 // the pieces.
 func TestPieces(t *testing.T) {
 	text := rapid.Custom(func(t *rapid.T) string {
@@ -52,8 +52,8 @@ func checkPieces(t *rapid.T, e Encoding) {
 	}
 }
 
-// TestPiecesEndAtAnError has the third write of a large answer fail: no more must be
-// encoded and written, of one large file as well as of many small ones.
+// TestPiecesEndAtAnError makes the third write of a large response fail. No more pieces must
+// be encoded or written, for one large file and for many small ones.
 func TestPiecesEndAtAnError(t *testing.T) {
 	failure := errors.New("broken pipe")
 	for _, files := range []int{1, 1000} {

@@ -10,7 +10,7 @@ import (
 // cacheLimit is the bound of the caches in these tests, in bytes.
 const cacheLimit = 1 << 20
 
-// cacheTest is a cache, and a store that makes events for it.
+// cacheTest is a test with a cache and a store that makes events for it.
 type cacheTest struct {
 	*testing.T
 	store *Store
@@ -21,7 +21,8 @@ func newCacheTest(t *testing.T) cacheTest {
 	return cacheTest{t, New(1000), NewEventCache(cacheLimit)}
 }
 
-// event makes an event whose value, and that of the event before it, are size bytes.
+// event makes an event whose node has a value of size bytes. The prevNode has the value of
+// the event before.
 func (t cacheTest) event(size int) *Event {
 	t.Helper()
 	return must(t, t.store, Command{Op: OpSet, Path: "/k", Value: strings.Repeat("v", size)})
@@ -63,7 +64,7 @@ func TestEventCacheLarge(tt *testing.T) {
 	if !ok || !first.Large() || !bytes.Equal(json, first.AppendJSON(nil)) {
 		t.Fatal("the event was not encoded")
 	}
-	t.event(1) // so that the value is not in the next event, too
+	t.event(1) // the next event must not have the large prevNode
 	for range 100 {
 		if e := t.event(1000); t.cache.JSON(e) == nil {
 			t.Fatal("no JSON of a small event")
@@ -85,7 +86,7 @@ func TestEventCacheLarge(tt *testing.T) {
 		t.Error("a released event is still in the cache")
 	}
 	if _, ok := t.cache.Acquire(second); !ok {
-		t.Error("not acquired, although there is room again")
+		t.Error("not acquired although the cache has room again")
 	}
 	t.cache.Release(second)
 	t.checkBound()
@@ -94,7 +95,7 @@ func TestEventCacheLarge(tt *testing.T) {
 func TestEventCacheLargerThanLimit(tt *testing.T) {
 	t := newCacheTest(tt)
 	if _, ok := t.cache.Acquire(t.event(cacheLimit)); ok {
-		t.Error("acquired")
+		t.Error("acquired an event that is larger than the limit")
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzDecodeCommand decodes any bytes: the result must be ErrBadCommand, or a command
-// that does not change when it is encoded and decoded again.
+// FuzzDecodeCommand decodes arbitrary bytes. The result must be ErrBadCommand, or a command
+// that is the same after it is encoded and decoded again.
 func FuzzDecodeCommand(f *testing.F) {
 	for _, c := range []Command{
 		{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second},
@@ -53,7 +53,8 @@ func FuzzDecodeCommand(f *testing.F) {
 	})
 }
 
-// applyTwice applies a command that was decoded, and loads the result from a checkpoint.
+// applyTwice applies a decoded command twice, and checks that the result can be loaded from
+// a checkpoint.
 func applyTwice(t *testing.T, c Command) {
 	s, disk := New(10), newCheckpoint()
 	for range 2 {
@@ -70,7 +71,7 @@ func applyTwice(t *testing.T, c Command) {
 	}
 }
 
-// indexed sets the indexes and the expiry of a new node, and returns it.
+// withIndexes sets the indexes and the expiry of a new node, and returns the node.
 func withIndexes(n *Node, created, modified uint64, expires int64) *Node {
 	n.created, n.modified, n.expires = created, modified, expires
 	return n
@@ -117,7 +118,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	})
 }
 
-// sampleEvents are events of most actions.
+// sampleEvents returns events of several actions.
 func sampleEvents() []*Event {
 	s := New(10)
 	var events []*Event
@@ -154,8 +155,8 @@ func FuzzDecodeState(f *testing.F) {
 	})
 }
 
-// FuzzLoader loads arbitrary records. The Loader must refuse them, or make a store that
-// works.
+// FuzzLoader loads arbitrary records. The Loader must return ErrBadState, or a store that
+// passes exercise.
 func FuzzLoader(f *testing.F) {
 	s, disk := New(10), newCheckpoint()
 	s.Apply(second, []Command{{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second}, {Op: OpSet, Path: "/c", Dir: true}})
@@ -175,7 +176,8 @@ func FuzzLoader(f *testing.F) {
 	})
 }
 
-// records is a checkpoint in bytes: a kind, then strings, each with its length in front.
+// records encodes a checkpoint. Each record is a letter, followed by strings with their
+// lengths in front: s for the state, n for a node, e for an event.
 func records(p *checkpoint, paths ...string) []byte {
 	field := func(b []byte, s []byte) []byte { return append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	b := field([]byte{'s'}, p.state)
@@ -188,6 +190,7 @@ func records(p *checkpoint, paths ...string) []byte {
 	return b
 }
 
+// loadRecords loads records into a store with a history of size events.
 func loadRecords(size int, data []byte) (*Store, error) {
 	l := NewLoader(size)
 	for r := (decoder{src: data}); len(r.src) > 0; {

@@ -7,13 +7,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// genNames are few, so that commands often concern the same nodes. Some sort before the
-// slash and some after it.
+// genNames are the names in generated paths. They are few, so that many commands have the
+// same path. Some names contain bytes that sort before the slash.
 var genNames = []string{"a", "b", "a-b", "a.b", "a0", "_h"}
 
 var genValues = []string{"", "1", "2", "<é>\u2028", strings.Repeat("long", 50)}
 
-// genPath draws a path, in most cases one that exists.
+// genPath draws a path, in most cases that of an existing node.
 func genPath(t *rapid.T, m *model) string {
 	if m != nil && rapid.IntRange(0, 9).Draw(t, "known") < 6 {
 		paths := m.below("/")
@@ -64,8 +64,8 @@ func genNow(t *rapid.T, now int64) int64 {
 	return now + rapid.SampledFrom([]int64{0, 1, second, second, 3 * second, 10 * second, -second}).Draw(t, "passes")
 }
 
-// genBatch draws the commands of one batch. It applies them to a copy of m, so that later
-// commands can concern the nodes of earlier ones.
+// genBatch draws the commands of one batch, at most most. It applies each command to a copy
+// of m, so that later commands can have the paths of nodes that earlier ones have made.
 func genBatch(t *rapid.T, m *model, now int64, most int) []Command {
 	ahead := m.clone()
 	commands := make([]Command, rapid.IntRange(0, most).Draw(t, "commands"))

@@ -9,8 +9,8 @@ import (
 // neverStop is a pause function that does not end the work.
 func neverStop() bool { return true }
 
-// hashed makes a store with directories, hidden nodes, and names that sort before and
-// after the slash.
+// newHashStore returns a store with directories, hidden nodes, and names with bytes that
+// sort before and after the slash.
 func newHashStore() *Store {
 	s := New(100)
 	var commands []Command
@@ -88,7 +88,8 @@ func TestHashRangesOfAChange(t *testing.T) {
 	}
 }
 
-// TestHashRangesNarrow divides the range that differs again and again, down to one key.
+// TestHashRangesNarrow compares two trees that differ in one key. It divides the range that
+// differs again and again, until the range holds only this key.
 func TestHashRangesNarrow(t *testing.T) {
 	view := newHashStore().View()
 	s := newHashStore()
@@ -108,7 +109,7 @@ func TestHashRangesNarrow(t *testing.T) {
 	}
 }
 
-// TestComparePaths compares the order of paths with that of a walk.
+// TestComparePaths checks that comparePaths has the order of a walk.
 func TestComparePaths(t *testing.T) {
 	var walked []string
 	walkPausing(newHashStore().View().root, neverStop, func(n *Node) { walked = append(walked, n.Path()) })

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// referenceString is the JSON string of the reference: that of encoding/json before Go
-// 1.22, which wrote \u0008 and \u000c.
+// referenceString returns the JSON string that etcd sends. etcd was built with a Go before
+// 1.22, whose encoding/json wrote \u0008 and \u000c in place of \b and \f.
 func referenceString(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -106,7 +106,7 @@ type apiEvent struct {
 	PrevNode *apiNode
 }
 
-// model is a decoded node in the form of the model.
+// model returns a decoded node in the form of the model.
 func (n *apiNode) model() modelNode {
 	m := modelNode{path: n.Key, dir: n.Dir, created: n.CreatedIndex, modified: n.ModifiedIndex}
 	if m.path == "" {
@@ -211,7 +211,8 @@ func checkNodes(t *rapid.T, m *model, n *apiNode, depth int) {
 	}
 }
 
-// TestPlainPrefix compares the test of eight bytes at a time with a test of each byte.
+// TestPlainPrefix compares plainPrefix, which tests eight bytes at a time, with a test of
+// each byte.
 func TestPlainPrefix(t *testing.T) {
 	for at := range 20 {
 		for _, around := range []byte{'a', ' ', 0x7f, '!', '#', '%', '\'', '=', '?', ']', '['} {
@@ -223,7 +224,7 @@ func TestPlainPrefix(t *testing.T) {
 					want = at
 				}
 				if got := plainPrefix(string(text)); got != want {
-					t.Fatalf("%q: %d, not %d", text, got, want)
+					t.Fatalf("%q: got %d, want %d", text, got, want)
 				}
 			}
 		}

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestLoaderRefuses loads records that no checkpoint holds.
+// TestLoaderRefuses loads content that no checkpoint can have. The Loader must return
+// ErrBadState.
 func TestLoaderRefuses(t *testing.T) {
 	state := (&View{index: 5}).AppendState(nil)
 	event := func(index uint64) func(*Loader) error {
@@ -66,9 +67,9 @@ func TestLoaderRefuses(t *testing.T) {
 	}
 }
 
-// TestInOrderAtTheLimits makes in-order keys below the longest and the deepest paths. A
-// client must be able to name every key that it can make, and a checkpoint that has the
-// key must load.
+// TestInOrderAtTheLimits makes in-order keys below paths of about the largest length and
+// depth. A key must not be made if its path is not valid: no request could name it, and a
+// checkpoint with it could not be loaded.
 func TestInOrderAtTheLimits(t *testing.T) {
 	const digits = 21 // with the slash
 	for _, tc := range []struct {
@@ -76,9 +77,9 @@ func TestInOrderAtTheLimits(t *testing.T) {
 		dir  string
 		fits bool
 	}{
-		{"just short enough", "/" + strings.Repeat("x", MaxPathBytes-digits-1), true},
+		{"longest", "/" + strings.Repeat("x", MaxPathBytes-digits-1), true},
 		{"too long", "/" + strings.Repeat("x", MaxPathBytes-digits), false},
-		{"just flat enough", strings.Repeat("/x", MaxPathDepth-1), true},
+		{"deepest", strings.Repeat("/x", MaxPathDepth-1), true},
 		{"too deep", strings.Repeat("/x", MaxPathDepth), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// model is the simplest implementation of the tree: a map from path to node, and all
-// events since the beginning. Tests compare the Store with it.
+// model is a simple implementation of the tree: a map from path to node, and a list of all
+// events. Tests compare the Store with it.
 type model struct {
 	nodes   map[string]modelNode // the root included
 	index   uint64
-	events  []modelEvent      // of index 2, 3, ...
+	events  []modelEvent      // events[i] has the index i+2
 	size    uint64            // of the history
-	asked   map[Op]*[2]uint64 // how many commands succeeded and failed
+	counts  map[Op]*[2]uint64 // the numbers of commands that succeeded and that failed
 	expired uint64
 }
 
@@ -30,16 +30,16 @@ type modelEvent struct {
 	time    int64
 	node    modelNode
 	prev    *modelNode
-	// gone are the paths that were removed together with a directory, without its own.
+	// gone are the paths of the nodes that were removed below a directory.
 	gone []string
 }
 
 func newModel(historySize int) *model {
 	return &model{
-		nodes: map[string]modelNode{"/": {path: "/", dir: true}},
-		index: 1,
-		size:  uint64(historySize),
-		asked: map[Op]*[2]uint64{},
+		nodes:  map[string]modelNode{"/": {path: "/", dir: true}},
+		index:  1,
+		size:   uint64(historySize),
+		counts: map[Op]*[2]uint64{},
 	}
 }
 
@@ -50,15 +50,15 @@ func (m *model) do(now int64, c Command) (*modelEvent, *Error) {
 		return nil, nil
 	}
 	e, err := m.try(c)
-	if m.asked[c.Op] == nil {
-		m.asked[c.Op] = new([2]uint64)
+	if m.counts[c.Op] == nil {
+		m.counts[c.Op] = new([2]uint64)
 	}
 	if err != nil {
 		err.Index = m.index
-		m.asked[c.Op][1]++
+		m.counts[c.Op][1]++
 		return nil, err
 	}
-	m.asked[c.Op][0]++
+	m.counts[c.Op][0]++
 	return m.record(now, e), nil
 }
 
@@ -110,7 +110,7 @@ func (m *model) try(c Command) (*modelEvent, *Error) {
 	return m.rewrite("compareAndSwap", c, *old), nil
 }
 
-// at returns the node at a path, or the error of the first component that is missing or
+// at returns the node at a path, or an error about the first component that is missing or
 // is a file.
 func (m *model) at(path string) (*modelNode, *Error) {
 	at := m.nodes["/"]
@@ -229,7 +229,7 @@ func (m *model) expire(now int64) {
 	}
 }
 
-// below returns the paths below a directory, sorted.
+// below returns the sorted paths of all nodes below a directory.
 func (m *model) below(dir string) []string {
 	var found []string
 	for path := range m.nodes {
@@ -241,7 +241,7 @@ func (m *model) below(dir string) []string {
 	return found
 }
 
-// oldest is the index of the oldest event in the history.
+// oldest returns the index of the oldest event in the history.
 func (m *model) oldest() uint64 {
 	if m.index <= m.size+1 {
 		return 2
@@ -249,11 +249,11 @@ func (m *model) oldest() uint64 {
 	return m.index - m.size + 1
 }
 
-// outcomes is the sum of the counters of some operations.
+// outcomes returns the sum of the counts of some operations.
 func (m *model) outcomes(ops ...Op) Outcomes {
 	var sum Outcomes
 	for _, op := range ops {
-		if n := m.asked[op]; n != nil {
+		if n := m.counts[op]; n != nil {
 			sum.OK += n[0]
 			sum.Failed += n[1]
 		}

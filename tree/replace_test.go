@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestReplace replaces the tree of a member by the checkpoint of another.
+// TestReplace replaces the tree of a member that is behind by the checkpoint of a member
+// that is ahead.
 func TestReplace(t *testing.T) {
 	ahead, disk := New(10), newCheckpoint()
 	for range 20 {
@@ -22,7 +23,7 @@ func TestReplace(t *testing.T) {
 		must(t, s, Command{Op: OpSet, Path: "/gone", Value: "old", Expires: 5 * second})
 		return s
 	}
-	t.Run("has the same bytes", func(t *testing.T) {
+	t.Run("gives the same state", func(t *testing.T) {
 		s := behind(t)
 		s.Replace(load(t))
 		if a, b := stateBytes(ahead), stateBytes(s); !bytes.Equal(a, b) {
@@ -32,7 +33,7 @@ func TestReplace(t *testing.T) {
 			t.Errorf("the next delta holds %+v", d)
 		}
 	})
-	t.Run("applies the same afterwards", func(t *testing.T) {
+	t.Run("gives the same state after more commands", func(t *testing.T) {
 		s, other := behind(t), load(t)
 		s.Replace(load(t))
 		commands := []Command{{Op: OpDelete, Path: "/d/k"}, {Op: OpCreate, Path: "/d/e/g"}, {Op: OpExpire}}
@@ -44,7 +45,7 @@ func TestReplace(t *testing.T) {
 	})
 	t.Run("does not change views", func(t *testing.T) {
 		s, from := behind(t), load(t)
-		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newer"}) // so that the directory has an epoch
+		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newer"}) // gives the directory an epoch
 		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
 		must(t, from, Command{Op: OpSet, Path: "/d/k", Value: "newest"})
 		views := []*View{s.View(), from.View()}

@@ -12,8 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// checkpoint is the simplest implementation of a checkpoint: it does what the comment of
-// Delta demands.
+// checkpoint is a simple implementation of a checkpoint: it follows the comment of Delta.
 type checkpoint struct {
 	state  []byte
 	nodes  map[string][]byte
@@ -69,7 +68,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 	return l.Finish()
 }
 
-// image is the whole state in bytes. Two members with the same image have the same state.
+// stateBytes encodes the whole state. Two members with the same bytes have the same state.
 func stateBytes(s *Store) []byte {
 	v := s.View()
 	b := v.AppendState(nil)
@@ -102,7 +101,7 @@ func appendTotals(b []byte, d *directory) []byte {
 	return b
 }
 
-// logEntry is one batch as it is in the log.
+// logEntry is one batch in the log.
 type logEntry struct {
 	now      int64
 	commands []byte
@@ -137,8 +136,9 @@ func genLog(t *rapid.T, historySize int) []logEntry {
 	return entries
 }
 
-// TestReplayGivesTheSameBytes applies one log to two members: one never stops, the other
-// stores checkpoints, fails to store some, and restarts from them.
+// TestReplayGivesTheSameBytes applies one log to two members. The first never stops. The
+// second stores checkpoints, fails to store some, and restarts from the stored ones. Both
+// must have the same state.
 func TestReplayGivesTheSameBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "history")
@@ -175,13 +175,13 @@ type member struct {
 	size    int
 	store   *Store
 	disk    *checkpoint
-	stored  int    // entries that the checkpoint includes
+	stored  int    // the number of entries that the checkpoint includes
 	pending *Delta // taken, but neither stored nor returned yet
-	taken   int    // entries that the pending delta includes
+	taken   int    // the number of entries that the pending delta includes
 }
 
-// disturb does what may happen between two entries: it begins or ends a checkpoint, or
-// restarts the member.
+// disturb draws an event between two entries: it begins or ends a checkpoint, restarts the
+// member, or does nothing. applied is the number of entries that the member has applied.
 func (m *member) disturb(t *rapid.T, log []logEntry, applied int) {
 	switch rapid.IntRange(0, 7).Draw(t, "disturbance") {
 	case 0, 1: // a checkpoint begins
@@ -218,7 +218,7 @@ func (m *member) returnPending() {
 }
 
 // TestDeltaOfRecreatedDirectories stores deltas in which directories are removed and made
-// again.
+// again. The loaded state must be that of the store.
 func TestDeltaOfRecreatedDirectories(t *testing.T) {
 	set := func(path string) Command { return Command{Op: OpSet, Path: path, Value: path} }
 	remove := func(path string) Command { return Command{Op: OpDelete, Path: path, Recursive: true} }
@@ -261,7 +261,7 @@ func TestDeltaOfRecreatedDirectories(t *testing.T) {
 	}
 }
 
-// TestLoadWithAnotherHistorySize restarts with a larger and a smaller history.
+// TestLoadWithAnotherHistorySize loads a checkpoint into a larger and a smaller history.
 func TestLoadWithAnotherHistorySize(t *testing.T) {
 	s, disk := New(10), newCheckpoint()
 	for range 25 {
@@ -281,7 +281,7 @@ func TestLoadWithAnotherHistorySize(t *testing.T) {
 				t.Fatalf("oldest event %d, want %d", got, oldest)
 			}
 			if _, err := loaded.Watch("/k", Exact, oldest-1); err == nil {
-				t.Error("a watch reaches behind the history")
+				t.Error("a watch begins before the oldest event of the history")
 			}
 			for range 30 {
 				must(t, loaded, Command{Op: OpSet, Path: "/k"})

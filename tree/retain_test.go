@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// heapInUse is the number of bytes in use after a collection.
+// heapInUse runs a garbage collection and returns the number of bytes in use.
 func heapInUse() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -16,7 +16,8 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// logged is a command as it is decoded from the log: path and value share one allocation.
+// decoded encodes and decodes a command, as if it came from the log. Its path and value then
+// share one allocation.
 func decoded(t *testing.T, c Command) Command {
 	t.Helper()
 	d, rest, err := DecodeCommand(AppendCommand(nil, &c))
@@ -26,8 +27,7 @@ func decoded(t *testing.T, c Command) Command {
 	return d
 }
 
-// TestOldValuesAreFreed replaces and removes large values, and checks that nothing keeps
-// them alive.
+// TestOldValuesAreFreed replaces and removes large values. They must be freed.
 func TestOldValuesAreFreed(t *testing.T) {
 	const size, rounds = 1 << 20, 60
 	large := strings.Repeat("x", size)
@@ -82,7 +82,7 @@ func TestOldValuesAreFreed(t *testing.T) {
 			s := New(5)
 			before := heapInUse()
 			tc.run(t, s)
-			fill(t, s, "/other", s.View().Index()+10) // so that the history holds none of them
+			fill(t, s, "/other", s.View().Index()+10) // the history must hold none of the large values
 			if grown := heapInUse() - before; grown > 3*size {
 				t.Errorf("%d KiB are still in use", grown>>10)
 			}
@@ -91,8 +91,8 @@ func TestOldValuesAreFreed(t *testing.T) {
 	}
 }
 
-// TestEventsKeepNoSubtree removes a large directory, whose event stays in the history, and
-// checks that the event does not keep the nodes below it alive.
+// TestEventsKeepNoSubtree removes a large directory. The event stays in the history, but must
+// not keep alive the nodes that were below the directory.
 func TestEventsKeepNoSubtree(t *testing.T) {
 	s := New(1000)
 	must(t, s, Command{Op: OpSet, Path: "/d", Dir: true})

@@ -9,7 +9,7 @@ import (
 
 const second = int64(time.Second)
 
-// must applies one command, which must succeed, and returns its event.
+// must applies and announces one command, which must succeed, and returns its event.
 func must(t testing.TB, s *Store, c Command) *Event {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
@@ -20,7 +20,7 @@ func must(t testing.TB, s *Store, c Command) *Event {
 	return r.Event
 }
 
-// fails applies one command, which must fail, and returns its error.
+// mustFail applies one command, which must fail, and returns its error.
 func mustFail(t testing.TB, s *Store, c Command) *Error {
 	t.Helper()
 	r := s.Apply(second, []Command{c})[0]
@@ -121,10 +121,10 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestExpireIsBounded lets more TTLs end at once than one OpExpire may remove: watchers must
-// be able to read its events from the history.
+// TestExpireIsBounded ends more TTLs at once than one OpExpire may remove. The next OpExpire
+// must remove the rest.
 func TestExpireIsBounded(t *testing.T) {
-	const limit, rest = 256, 50 // the limit must not change: entries of old logs have been applied with it
+	const limit, rest = 256, 50 // the limit must not change: members must replay old logs alike
 	s := New(1000)
 	s.Apply(1, batch(limit+rest, func(i int) Command {
 		return Command{Op: OpSet, Path: fmt.Sprintf("/%03d", i), Expires: 5 * second}

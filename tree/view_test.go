@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// fingerprint hashes everything in a view: all fields of every node, and the totals.
+// fingerprint returns a hash of all fields of every node in a view, and of the totals.
 func fingerprint(v *View) uint64 {
 	h := fnv.New64a()
 	var line []byte
@@ -25,14 +25,14 @@ func fingerprint(v *View) uint64 {
 	return h.Sum64()
 }
 
-// kept is a view or an event, and its fingerprint when it was new.
+// kept is a view or an event with its original fingerprint.
 type kept[T any] struct {
 	item        T
 	fingerprint string
 }
 
-// TestPublishedViewNeverChanges keeps views and events while further batches are applied,
-// and compares each with its fingerprint at the end.
+// TestPublishedViewNeverChanges keeps views and events while more batches are applied. At
+// the end each must have its original fingerprint.
 func TestPublishedViewNeverChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, m := New(10), newModel(10)
@@ -65,8 +65,8 @@ func TestPublishedViewNeverChanges(t *testing.T) {
 	})
 }
 
-// TestWideViewNeverChanges does the same with directories of many pages, which split and
-// merge.
+// TestWideViewNeverChanges is TestPublishedViewNeverChanges with directories of many pages,
+// which split and merge.
 func TestWideViewNeverChanges(t *testing.T) {
 	s := New(10)
 	var views []kept[*View]
@@ -97,7 +97,7 @@ func TestWideViewNeverChanges(t *testing.T) {
 	}
 }
 
-// batch makes n commands.
+// batch returns n commands.
 func batch(n int, command func(i int) Command) []Command {
 	commands := make([]Command, n)
 	for i := range commands {
@@ -106,9 +106,9 @@ func batch(n int, command func(i int) Command) []Command {
 	return commands
 }
 
-// TestReadersSeeWholeBatches reads without a lock while batches are applied. Every batch
-// gives all keys the same value, so a view with two values, or with wrong totals, would
-// show a part of a batch.
+// TestReadersSeeWholeBatches reads views while batches are applied. Every batch sets all
+// keys to the same value. A view with two values or with wrong totals would show a part of
+// a batch.
 func TestReadersSeeWholeBatches(t *testing.T) {
 	s := New(100)
 	stop := make(chan struct{})
@@ -136,6 +136,7 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 	readers.Wait()
 }
 
+// readUntil reads views and checks them until stop is closed.
 func readUntil(t *testing.T, s *Store, stop chan struct{}) {
 	for {
 		v := s.View()

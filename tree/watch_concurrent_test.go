@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestConcurrentWatchers opens watchers of every kind beside a writer. Each must get every
-// event that concerns it once, in the order of the indexes.
+// TestConcurrentWatchers opens watchers of many kinds while a goroutine writes. Each must
+// return every matching event once, in the order of the indexes.
 func TestConcurrentWatchers(t *testing.T) {
 	const rounds, perKind = 150, 5
 	before := runtime.NumGoroutine()
@@ -49,7 +49,7 @@ func TestConcurrentWatchers(t *testing.T) {
 		s.Apply(now, commands)
 		s.Announce()
 	}
-	// The last event reaches every watcher at its own path.
+	// The readers stop at these events.
 	for _, path := range []string{"/d0/k", "/d1/k", "/d2/k", "/d3/k", "/d1/_h/k"} {
 		c := Command{Op: OpSet, Path: path, Value: "end"}
 		_, _ = m.do(0, c)
@@ -81,7 +81,7 @@ func concurrentBatch(round int) []Command {
 	return commands
 }
 
-// readToEnd reads a watcher up to the last event for it.
+// readToEnd returns the indexes of a watcher's events, up to the event with the value "end".
 func readToEnd(t *testing.T, w *Watcher) []uint64 {
 	defer w.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -108,7 +108,7 @@ func readToEnd(t *testing.T, w *Watcher) []uint64 {
 }
 
 func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
-	if w.cursor == 0 { // it began at its first event and must not have missed any since
+	if w.cursor == 0 { // a watcher from now on: check from its first event
 		w.cursor = got[0]
 	}
 	at := 0
@@ -127,7 +127,7 @@ func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
 	}
 }
 
-// eventually waits until a condition holds.
+// eventually waits until ok returns true. It fails the test after timeout.
 func eventually(t *testing.T, ok func() bool, failure string) {
 	t.Helper()
 	deadline := time.NewTimer(timeout)
@@ -143,7 +143,7 @@ func eventually(t *testing.T, ok func() bool, failure string) {
 	}
 }
 
-// TestWatchWhileWriting opens and closes watchers while events are written, for the race
+// TestWatchWhileWriting opens and closes watchers while a goroutine writes, for the race
 // detector. The events of a watcher must have no gap.
 func TestWatchWhileWriting(t *testing.T) {
 	s := New(1 << 16)
@@ -173,7 +173,7 @@ func TestWatchWhileWriting(t *testing.T) {
 			}
 			return
 		default:
-			must(t, s, Command{Op: OpSet, Path: "/k"}) // for the readers that still wait for events
+			must(t, s, Command{Op: OpSet, Path: "/k"}) // some readers may still wait for events
 		}
 	}
 }
@@ -187,7 +187,8 @@ func waitGroupDone(g *sync.WaitGroup) <-chan struct{} {
 	return done
 }
 
-// readSome opens a watcher and reads some events, which must have no gap.
+// readSome opens a watcher and reads some events, which must have no gap. It returns false
+// after a failure.
 func readSome(t *testing.T, s *Store) bool {
 	before := s.View().Index()
 	w, err := s.Watch("/k", Exact, 0)

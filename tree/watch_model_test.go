@@ -11,24 +11,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-// concern says whether a watcher gets an event.
+// concern says whether a watcher must return an event.
 type concern int
 
 const (
 	never concern = iota
-	// maybe: a directory was removed above a path that had no node. A watcher that is
-	// behind gets the event, a live one does not.
+	// maybe: a directory was removed, and the watched path below it had no node. A watcher
+	// that is behind returns the event, a live one does not.
 	maybe
 	always
 )
 
-// watchModel is a watcher as its user sees it.
+// watchModel is the expected state of a watcher.
 type watchModel struct {
 	path   string
 	scope  Scope
-	cursor uint64 // the first index of which the watcher may still return an event
-	// waiting says that the last Poll returned nothing. The next event for the watcher
-	// cannot be lost then.
+	cursor uint64 // the smallest index of an event that the watcher may still return
+	// waiting is set if the last Poll returned nothing. The watcher is then live, so its
+	// next event can't be lost.
 	waiting bool
 	ended   bool
 }
@@ -61,14 +61,14 @@ func hiddenChildOfRoot(dir, path string) bool {
 	return dir == "/" && strings.HasPrefix(path, "/_")
 }
 
-// poll checks the result of one Poll.
+// poll checks the result of one Poll, and updates the model.
 func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
-	var fell *Error
+	var cleared *Error
 	switch {
-	case errors.As(err, &fell):
+	case errors.As(err, &cleared):
 		var oldest, lost uint64
-		n, _ := fmt.Sscanf(fell.Cause, "the requested history has been cleared [%d/%d]", &oldest, &lost)
-		right := fell.Code == CodeHistoryCleared && fell.Index == m.index && !w.waiting
+		n, _ := fmt.Sscanf(cleared.Cause, "the requested history has been cleared [%d/%d]", &oldest, &lost)
+		right := cleared.Code == CodeHistoryCleared && cleared.Index == m.index && !w.waiting
 		if n != 2 || oldest != m.oldest() || lost < w.cursor || lost >= oldest || !right {
 			t.Fatalf("%+v at %d: %v", w, m.index, err)
 		}
@@ -89,7 +89,8 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 	}
 }
 
-// mustNotHaveMissed fails if the watcher should have returned an event before the index end.
+// mustNotHaveMissed fails the test if the watcher should have returned an event from the
+// cursor on and before the index end.
 func (w *watchModel) mustNotHaveMissed(t *rapid.T, m *model, end uint64) {
 	for i := w.cursor; i < end; i++ {
 		if w.concern(&m.events[i-2]) == always {
@@ -98,9 +99,9 @@ func (w *watchModel) mustNotHaveMissed(t *rapid.T, m *model, end uint64) {
 	}
 }
 
-// TestWatchersMatchModel polls random watchers at random moments. Each must return every
-// event that concerns it once and in order, or the error that the history is cleared. A
-// watcher that waits must not get this error.
+// TestWatchersMatchModel polls random watchers at random times. Each must return every
+// matching event once and in order, or CodeHistoryCleared. A waiting watcher must not return
+// this error.
 func TestWatchersMatchModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{2, 5, 1000}).Draw(t, "history")
@@ -150,9 +151,9 @@ func openWatcher(t *rapid.T, s *Store, m *model) (*Watcher, *watchModel) {
 	want := &watchModel{path: genPath(t, m), scope: Scope(rapid.IntRange(0, 1).Draw(t, "scope"))}
 	since := uint64(rapid.IntRange(0, int(m.index)+10).Draw(t, "since"))
 	real, err := s.Watch(want.path, want.scope, since)
-	var fell *Error
-	if cleared := since != 0 && since < m.oldest() && m.oldest() > 2; cleared {
-		if !errors.As(err, &fell) || fell.Code != CodeHistoryCleared || fell.Index != m.index {
+	var cleared *Error
+	if tooOld := since != 0 && since < m.oldest() && m.oldest() > 2; tooOld {
+		if !errors.As(err, &cleared) || cleared.Code != CodeHistoryCleared || cleared.Index != m.index {
 			t.Fatalf("watch from %d at %d with %d the oldest: %v", since, m.index, m.oldest(), err)
 		}
 		return nil, nil
@@ -164,7 +165,7 @@ func openWatcher(t *rapid.T, s *Store, m *model) (*Watcher, *watchModel) {
 	if since == 0 {
 		want.cursor, want.waiting = m.index+1, true
 	} else if since > m.index {
-		want.waiting = true // it is live from the start
+		want.waiting = true // the watcher is live from the beginning
 	}
 	return real, want
 }

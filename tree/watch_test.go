@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// timeout is how long a test waits for an event that must come.
+// timeout is how long a test waits for an event that must happen.
 const timeout = 10 * time.Second
 
+// watch opens a watcher, which is closed at the end of the test.
 func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watcher {
 	t.Helper()
 	w, err := s.Watch(path, scope, since)
@@ -22,7 +23,7 @@ func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watc
 	return w
 }
 
-// next reads the next event, which must have an index.
+// wantEvent returns the watcher's next event, which must have this index.
 func wantEvent(t testing.TB, w *Watcher, index uint64) *Event {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -34,7 +35,7 @@ func wantEvent(t testing.TB, w *Watcher, index uint64) *Event {
 	return e
 }
 
-// quiet checks that the watcher has no event.
+// wantNoEvent checks that the watcher has no event.
 func wantNoEvent(t testing.TB, w *Watcher) {
 	t.Helper()
 	if e, err := w.Poll(); e != nil || err != nil {
@@ -42,7 +43,7 @@ func wantNoEvent(t testing.TB, w *Watcher) {
 	}
 }
 
-// mustBeCleared checks that err says that the history is cleared.
+// mustBeCleared checks that err is the CodeHistoryCleared of a watch from the index since.
 func mustBeCleared(t testing.TB, err error, s *Store, since uint64) {
 	t.Helper()
 	v := s.View()
@@ -56,7 +57,7 @@ func mustBeCleared(t testing.TB, err error, s *Store, since uint64) {
 	}
 }
 
-// fill writes to a path, in batches, until the index of the tree is last.
+// fill sets the key at path, in batches, until the index of the tree is last.
 func fill(t testing.TB, s *Store, path string, last uint64) {
 	t.Helper()
 	for s.View().Index() < last {
@@ -189,12 +190,12 @@ func TestDeletedParents(t *testing.T) {
 	}
 }
 
-// ring is the number of events in the history of a test's store.
+// ring is the size of the history in the tests below.
 const ring = 1000
 
-// TestWaitingWatcherOutlivesTheRing writes more events of other keys than the history holds.
-// A watcher that waits must not miss its event.
-func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
+// TestWaitingWatcherMissesNothing writes more events of other keys than the history holds. A
+// waiting watcher must still return its event.
+func TestWaitingWatcherMissesNothing(t *testing.T) {
 	t.Run("quiet path", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
@@ -209,7 +210,7 @@ func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
 		wantEvent(t, w, 2)
-		wantNoEvent(t, w) // no event since then concerned it
+		wantNoEvent(t, w) // no later event matches
 	})
 	t.Run("an index in the future, not polled yet", func(t *testing.T) {
 		s := New(ring)
@@ -228,25 +229,25 @@ func TestWaitingWatcherOutlivesTheRing(t *testing.T) {
 	})
 }
 
-// TestBusyWatcherOutlivesTheRing does the same with watchers that were woken. They must miss
-// no event, or return an error.
-func TestBusyWatcherOutlivesTheRing(t *testing.T) {
+// TestBusyWatcherMissesNothing is TestWaitingWatcherMissesNothing with watchers that have
+// returned an event before. They must return each event, or an error.
+func TestBusyWatcherMissesNothing(t *testing.T) {
 	t.Run("an event is offered after it was read", func(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 2)
 		wantNoEvent(t, w)
 		s.Apply(1, []Command{{Op: OpSet, Path: "/quiet"}})
-		next2, err := w.store.Watch("/quiet", Exact, 2)
+		other, err := w.store.Watch("/quiet", Exact, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer next2.Close()
-		wantEvent(t, next2, 2) // read from the history, before Announce
-		wantNoEvent(t, next2)
+		defer other.Close()
+		wantEvent(t, other, 2) // read from the history, before Announce
+		wantNoEvent(t, other)
 		s.Announce()
 		must(t, s, Command{Op: OpSet, Path: "/quiet"})
 		fill(t, s, "/busy", 5*ring)
-		wantEvent(t, next2, 3)
+		wantEvent(t, other, 3)
 		wantEvent(t, w, 2)
 	})
 	t.Run("an event is offered after it was read, and the watcher is live", func(t *testing.T) {
@@ -264,7 +265,7 @@ func TestBusyWatcherOutlivesTheRing(t *testing.T) {
 		s := New(ring)
 		w := watch(t, s, "/quiet", Exact, 0)
 		fill(t, s, "/quiet", 2)
-		wantEvent(t, w, 2) // the two below come while this one is sent
+		wantEvent(t, w, 2) // the events below come while the caller sends this one
 		fill(t, s, "/quiet", 3)
 		fill(t, s, "/busy", 5*ring)
 		wantEvent(t, w, 3)
@@ -288,7 +289,7 @@ func TestCloseWakesNext(t *testing.T) {
 		go func() { _, ended = w.Next(context.Background()) }()
 		synctest.Wait() // until Next waits
 		if ended != nil {
-			t.Fatalf("Next has not waited: %v", ended)
+			t.Fatalf("Next returned before Close: %v", ended)
 		}
 		w.Close()
 		w.Close()

@@ -6,8 +6,10 @@ import (
 	"testing"
 )
 
+// sizes are the numbers of items in the maps.
 var sizes = []int{100, 5_000, 500_000}
 
+// filled returns a map with n items.
 func filled(n int) *Map[*file] {
 	m := New[*file](len(root), 1)
 	for i := range n {

@@ -18,7 +18,7 @@ const root = "/"
 
 func newFile(name string) *file { return &file{root + name} }
 
-// names are kinds of names that meet different cases of the hints.
+// names are functions that make names. Each tests another case of the hints.
 var names = map[string]func(i int) string{
 	"numbers":                func(i int) string { return fmt.Sprintf("%08d", i) },
 	"a long common prefix":   func(i int) string { return strings.Repeat("x", 100) + fmt.Sprint(i) },
@@ -27,8 +27,8 @@ var names = map[string]func(i int) string{
 	"bytes of any kind":      func(i int) string { return string([]byte{byte(i), byte(i >> 8), 0xff, 1}[:i%4+1]) },
 }
 
-// TestAgainstModel changes a map at random, in batches, and compares it with a map
-// of Go. Every clone must leave its original as it was.
+// TestAgainstModel changes a Map at random, in batches, and compares it with a Go map. A
+// change of a clone must not change the original.
 func TestAgainstModel(t *testing.T) {
 	for kind, name := range names {
 		t.Run(kind, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAgainstModel(t *testing.T) {
 			for owner := uint64(2); owner < 400; owner++ {
 				original, shown := m, maps.Clone(want)
 				m = m.Clone(owner)
-				// It grows for a time, then shrinks.
+				// The share of removals grows, so the map first grows and then shrinks.
 				for range 30 {
 					changeAtRandom(t, &m, want, name(random.IntN(3000)), random.IntN(10) < 2+int(owner/50))
 				}
@@ -79,7 +79,7 @@ func changeAtRandom(t *testing.T, m *Map[*file], want map[string]*file, name str
 	}
 }
 
-// compare checks that a map holds what is wanted, in order, and its invariants.
+// compare checks that a map holds the wanted items in order, and checks its invariants.
 func compare(t *testing.T, m *Map[*file], want map[string]*file) {
 	t.Helper()
 	sorted := slices.Sorted(maps.Keys(want))
@@ -108,7 +108,7 @@ func compare(t *testing.T, m *Map[*file], want map[string]*file) {
 	}
 }
 
-// TestAscending appends names in order: the pages that stay behind must be full.
+// TestAscending appends names in order. All pages except the last ones must be full.
 func TestAscending(t *testing.T) {
 	m := New[*file](len(root), 1)
 	want := map[string]*file{}

@@ -13,8 +13,8 @@ func visitPages(p *page[*file], visit func(*page[*file])) {
 	}
 }
 
-// checkPage checks the invariants of the pages at and below p, and returns how many
-// levels there are.
+// checkPage checks the invariants of the pages at and below p, and returns the number of
+// levels.
 func checkPage(t *testing.T, m *Map[*file], p *page[*file]) (levels int) {
 	t.Helper()
 	if len(p.items) == 0 || len(p.items) > maxItems {
@@ -39,8 +39,8 @@ func checkPage(t *testing.T, m *Map[*file], p *page[*file]) (levels int) {
 	return levels + 1
 }
 
-// checkHints checks that a page with enough items has hints, which find each name
-// that has four bytes of its own, and the place of a name that is not there.
+// checkHints checks that a page of minItems or more has hints, that the hints agree with the
+// names, and that a search finds the place of each name, whether it is in the page or not.
 func checkHints(t *testing.T, m *Map[*file], p *page[*file]) {
 	t.Helper()
 	if p.hints == nil {
@@ -61,8 +61,8 @@ func checkHints(t *testing.T, m *Map[*file], p *page[*file]) {
 		}
 		for _, other := range []string{name[:len(name)-1], name[:len(name)/2], name + "0", name + "\x00", "\x00", "\xff\xff\xff\xff\xff"} {
 			place, found := slices.BinarySearchFunc(p.items, other, func(f *file, name string) int { return cmp.Compare(m.name(f), name) })
-			if i, is := m.search(p, other); i != place || is != found {
-				t.Errorf("a search places %q at %d, %t, want %d, %t", other, i, is, place, found)
+			if gotPlace, gotFound := m.search(p, other); gotPlace != place || gotFound != found {
+				t.Errorf("search of %q returns %d, %t, want %d, %t", other, gotPlace, gotFound, place, found)
 			}
 		}
 	}
