@@ -11,7 +11,7 @@ import (
 )
 
 // Listen returns a listener whose connections are cheap for net/http to serve, can be taken over by a Dispatcher, and are
-// closed if their client does not read for the policy's timeout. TLS, if any, belongs above it.
+// closed if their client does not read for the policy's timeout. A TLS listener must wrap the returned one, not be wrapped by it.
 func Listen(l net.Listener, policy StallPolicy) net.Listener { return listener{l, &policy} }
 
 type listener struct {
@@ -32,11 +32,11 @@ func (l listener) Accept() (net.Conn, error) {
 //
 //   - While a handler runs, net/http reads one byte in another goroutine, to notice that the client goes away, and
 //     interrupts that read when the handler returns. A conn returns no bytes from the first such read, without a system
-//     call. No handler depends on noticing the client's end: a write goes through the log in any case, and a watch has
+//     call. No handler needs to notice that the client goes away: a write goes through the log in any case, and a watch has
 //     left net/http.
 //   - net/http changes the deadlines about ten times. A conn sets a read deadline on the socket only while a read is under
-//     way, and only if it is earlier than the one that the socket has. When that one passes, the later one is set. Most
-//     deadlines are removed long before.
+//     way, and only if it is earlier than the socket's. When the socket's deadline passes too early, the wanted one is set.
+//     Most deadlines are removed long before.
 //
 // Its writes have a deadline of their own; see Write.
 type conn struct {
@@ -50,12 +50,12 @@ type conn struct {
 	wanted  time.Time // the read deadline
 	set     time.Time // the read deadline of the socket; zero for none
 
-	policy *StallPolicy  // nil if Conn is on another conn, which has one
+	policy *StallPolicy  // nil for a new conn of connOf; if it is on TLS, the conn below has one
 	writes writeDeadline // of the socket
 }
 
-// Read must be called by one goroutine at a time. A read for one byte is that of net/http described above, or one for the
-// last byte of a bufio.Reader, which reads again when it gets none. So only every other one is skipped.
+// Read must be called by one goroutine at a time. A read of one byte is the one of net/http that is described above, or one of a
+// bufio.Reader whose buffer has room for one byte. The latter reads again when it gets none, so a second such read is not skipped.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.unread) > 0 {
 		n := copy(p, c.unread)
@@ -85,8 +85,8 @@ func (c *conn) beginRead() error {
 	return c.advanceReadDeadline()
 }
 
-// endRead reports whether the read has its result. A read that ended by the socket's deadline begins again if the wanted
-// deadline is later.
+// endRead reports whether the read is complete. A read that ended by the socket's deadline must begin again if the wanted deadline
+// is later. Then endRead sets it on the socket.
 func (c *conn) endRead(expired bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +107,7 @@ func (c *conn) advanceReadDeadline() error {
 	return c.Conn.SetReadDeadline(c.wanted)
 }
 
-// SetReadDeadline applies to a read under way, too.
+// SetReadDeadline sets the wanted deadline. It also applies to a read under way.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,13 +118,13 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.advanceReadDeadline()
 }
 
-// SetDeadline sets both deadlines.
+// SetDeadline sets the deadlines of reads and of writes.
 func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// close closes the connection without waiting for the client. Close of a TLS connection sends an alert, for which it waits up
-// to 5 s if the client does not read.
+// close closes the connection without waiting for the client. Close of a TLS connection sends an alert and may wait 5 s for a client
+// that does not read.
 func (c *conn) close() {
 	if _, ok := c.Conn.(*tls.Conn); ok {
 		go func() { _ = c.Close() }() // an error means that the client does not get the alert

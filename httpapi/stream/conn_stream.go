@@ -10,11 +10,11 @@ import (
 )
 
 // connStream is a Stream on a connection that was taken over from net/http. While it waits for an event it needs no
-// goroutine but the one in readLoop.
+// goroutine except that of readLoop.
 type connStream struct {
 	Stream
-	conn      *conn
-	keepAlive bool // the connection may serve further requests
+	conn     *conn
+	reusable bool // the connection may serve further requests
 
 	state atomic.Int32 // of sending; see the package comment
 
@@ -25,12 +25,12 @@ type connStream struct {
 }
 
 // The states of a connStream. The goroutine that changes waiting to queued must enqueue the stream. The goroutine that sets the
-// state to sending owns the stream until afterWrite: no other one polls the watcher or writes.
+// state to sending owns the stream until afterWrite: no other goroutine may poll the watcher or write.
 const (
 	waiting      int32 = iota // for an event
 	queued                    // for a worker
 	sending                   // a goroutine collects and writes events
-	sendingWoken              // as sending, and the watcher has called wake since
+	sendingWoken              // like sending, and the watcher has called wake
 )
 
 // start begins to send events. The stream must be new.
@@ -66,8 +66,8 @@ func (s *connStream) wake() {
 	}
 }
 
-// send collects a batch and writes what the connection takes without waiting. Another goroutine writes the rest. The buffer
-// is w's, which keeps it for the next stream.
+// send collects a batch in the buffer of w, and writes what the connection takes without waiting. Another goroutine writes a copy of
+// the rest.
 func (s *connStream) send(w *worker) {
 	s.state.Store(sending)
 	batch, large, next := s.collect(w.buf[:0])
@@ -87,7 +87,7 @@ func (s *connStream) send(w *worker) {
 	go s.sendSlowly(bytes.Clone(rest), room, large, next)
 }
 
-// sendSlowly writes the rest of a batch, whose bytes are reserved, and a large event behind it. It waits for the client.
+// sendSlowly writes the rest of a batch, whose reservation is room, and then the large event, if any. It waits for the client.
 func (s *connStream) sendSlowly(rest []byte, room budget.Reservation, large *tree.Event, next step) {
 	err := s.write(rest)
 	room.Release()
@@ -106,8 +106,8 @@ func (s *connStream) write(b []byte) error {
 	return err
 }
 
-// afterWrite performs the next step after a batch is written. If err is not nil, writing has failed, and the watch ends. The caller no
-// longer owns the stream.
+// afterWrite performs the next step after a batch is written. If err is not nil, writing has failed and the watch ends. The caller
+// must own the stream, and no longer owns it afterwards.
 func (s *connStream) afterWrite(next step, err error) {
 	if err != nil {
 		s.fail(err)
@@ -118,7 +118,7 @@ func (s *connStream) afterWrite(next step, err error) {
 		if s.state.CompareAndSwap(sending, waiting) {
 			return
 		}
-		fallthrough // wake was called since
+		fallthrough // the state is sendingWoken
 	case sendMore:
 		s.state.Store(queued)
 		s.dispatcher.enqueue(s)
@@ -141,7 +141,7 @@ func (s *connStream) reportEnd() {
 	if gone && s.err != nil {
 		s.fail(ErrClientGone)
 	}
-	s.ended()
+	s.callEnded()
 }
 
 // closeConn closes the connection and removes the stream from the dispatcher.
@@ -150,7 +150,7 @@ func (s *connStream) closeConn() {
 	s.conn.close()
 }
 
-// Close ends the watch, or closes the connection if it waits for the next request. The dispatcher calls it when it closes.
+// Close ends the watch, and closes the connection if it waits for the next request. Dispatcher.Close calls it.
 func (s *connStream) Close() {
 	s.Watcher.Close()
 	s.mu.Lock()

@@ -89,8 +89,8 @@ func TestConnSystemCalls(t *testing.T) {
 	}
 	_ = client.Close()
 	_ = server.Close()
-	// Each request is a read, and the last read finds the client's end. Of each kind the first deadline is set; the others
-	// are later.
+	// Each request needs one read, and the last read finds that the client has closed the connection. The socket gets the first
+	// read deadline and the first write deadline; all others are later.
 	if counted.reads > requests+1 || counted.deadlines > 2 {
 		t.Errorf("%d requests took %d reads and %d deadlines of the socket", requests, counted.reads, counted.deadlines)
 	}
@@ -113,8 +113,8 @@ func (c *scriptedConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestConnReadOfOneByte has a bufio.Reader ask for a single byte, as that of net/http does when its buffer has room for one
-// more byte.
+// TestConnReadOfOneByte reads a conn through a bufio.Reader whose buffer has room for one byte, as it happens in net/http. The byte
+// must not get lost.
 func TestConnReadOfOneByte(t *testing.T) {
 	want := strings.Repeat("x", 31) + "y" + strings.Repeat("z", 31) + "\n"
 	c := &conn{Conn: &scriptedConn{pieces: []string{want[:31], want[31:63], want[63:]}}}
@@ -128,7 +128,7 @@ func TestConnReadOfOneByte(t *testing.T) {
 	}
 }
 
-// TestConnDeadlines checks that a read deadline holds although it is set on the socket late, and that a removed one does not.
+// TestConnDeadlines checks that read deadlines apply, although a conn sets them on the socket late, and that removed ones do not.
 func TestConnDeadlines(t *testing.T) {
 	const short, long = 20 * time.Millisecond, 60 * time.Millisecond
 	buf := make([]byte, 2)

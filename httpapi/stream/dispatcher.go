@@ -16,11 +16,12 @@ import (
 	"pando/tree"
 )
 
-// Config is what a Dispatcher is made of. All fields must be set.
+// Config contains the parameters of a Dispatcher. All fields must be set.
 type Config struct {
 	// Processors is the number of processors of the process.
 	Processors int
-	// StallTimeout is how long a client on a shared connection may not read. Other connections have the StallPolicy of Listen.
+	// StallTimeout bounds how long a client on a shared connection (HTTP/2) may read nothing. Other connections have the
+	// StallPolicy of Listen.
 	StallTimeout time.Duration
 	// Budget bounds the bytes that wait for slow clients.
 	Budget *budget.Bytes
@@ -28,9 +29,9 @@ type Config struct {
 	EventCache *tree.EventCache
 	Metrics    Metrics
 	Logger     *zap.Logger
-	// Ended is called once for each watch, with its duration and its result: nil if the client got what it waited for, a
-	// *tree.Error that the response ends with, budget.ErrExhausted if there was no memory for a slow client, or an error
-	// that is ErrClientGone, ErrStalled or ErrClosed. It is called by any goroutine and must not block.
+	// Ended is called once for each watch, with its duration and its result: nil if the client got its event, a *tree.Error
+	// with which the response ended, budget.ErrExhausted if there was no memory for a slow client, or an error that wraps
+	// ErrClientGone, ErrStalled or ErrClosed. Any goroutine may call it, and it must not block.
 	Ended func(took time.Duration, err error)
 }
 
@@ -44,8 +45,8 @@ type Metrics interface {
 // Dispatcher sends events to streams. A few workers send to all of them: a goroutine for each stream would make a thousand
 // goroutines runnable when an event concerns a thousand streams, and the next write would have to wait for all of them.
 //
-// A worker writes what a connection takes at once and goes on to the next stream. What remains is written by a goroutine
-// of its own, and so is a large event.
+// A worker writes what a connection takes at once and goes on to the next stream. Another goroutine writes the rest, and large
+// events.
 type Dispatcher struct {
 	Config
 	maxWorkers int
@@ -53,12 +54,12 @@ type Dispatcher struct {
 	closed     chan struct{}
 
 	mu      sync.Mutex
-	queue   []*connStream // those in the state queued, the first woken first
+	queue   []*connStream // the streams in the state queued, oldest first
 	workers int           // running
 	open    map[closer]struct{}
 }
 
-// closer is a connStream, or the Watcher of a responseStream.
+// closer ends a watch. It is a connStream, or the Watcher of a responseStream.
 type closer interface{ Close() }
 
 // New makes a Dispatcher. It has workers for half of the processors, which leaves the others to requests. On two processors
@@ -71,14 +72,14 @@ func New(cfg Config) *Dispatcher {
 	}
 }
 
-// KeepAlive returns the listener by which net/http gets back the connections of complete long polls. An http.Server should
-// serve it. If none does, the connections are closed.
+// KeepAlive returns the listener through which connections of complete long polls go back to net/http. An http.Server should serve
+// it. If none does, the Dispatcher closes the connections.
 func (d *Dispatcher) KeepAlive() net.Listener { return d.keepAlive }
 
-// Serve sends the events of a watch as the body of a response whose header is written and flushed. It is called from the
-// request's handler, which must return at once with Serve's error. It takes the connection over if it can, and returns nil
-// while the response goes on. Otherwise it returns when the watch has ended; then http.ErrAbortHandler means that the
-// handler must panic with it.
+// Serve sends the events of a watch as the body of a response. The handler of the request must have written and flushed the header,
+// and must return immediately after Serve. Serve takes the connection over if it can, and returns nil while the response goes on.
+// Otherwise it returns when the watch has ended. If it returns http.ErrAbortHandler, the response is incomplete and the handler must
+// panic with the error.
 func (d *Dispatcher) Serve(w http.ResponseWriter, r *http.Request, watch Watch) error {
 	if watch.First != nil && watch.Mode == LongPoll {
 		return d.serveResponse(w, r, watch) // at once, so net/http may keep the connection
@@ -96,16 +97,16 @@ func (d *Dispatcher) Serve(w http.ResponseWriter, r *http.Request, watch Watch) 
 	return nil
 }
 
-// Close ends all watches, and those that come later. Their responses break off, so that clients try another member and do
-// not take the response for complete. It may be called several times, from any goroutine.
+// Close ends all watches; later ones end at once. It breaks off their responses, so that clients try another member and do not take
+// the responses for complete. It may be called several times, from any goroutine.
 func (d *Dispatcher) Close() {
-	for _, s := range d.close() {
+	for _, s := range d.markClosed() {
 		s.Close() // without mu: the streams remove themselves
 	}
 }
 
-// close marks the dispatcher as closed and returns the open streams.
-func (d *Dispatcher) close() []closer {
+// markClosed marks the dispatcher as closed and returns the open streams.
+func (d *Dispatcher) markClosed() []closer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.isClosed() {
@@ -123,7 +124,7 @@ func (d *Dispatcher) isClosed() bool {
 	}
 }
 
-// add registers what Close has to close. It is closed at once if the dispatcher is closed.
+// add registers s for Close. If the dispatcher is closed, add closes s at once.
 func (d *Dispatcher) add(s closer) {
 	d.mu.Lock()
 	closed := d.isClosed()
@@ -142,7 +143,8 @@ func (d *Dispatcher) remove(s closer) {
 	delete(d.open, s)
 }
 
-// enqueue has a worker send the events of s, which is in the state queued.
+// enqueue puts s into the queue of the workers, and starts another worker if there are fewer than maxWorkers. s must be in the
+// state queued.
 func (d *Dispatcher) enqueue(s *connStream) {
 	d.mu.Lock()
 	d.queue = append(d.queue, s)
@@ -156,14 +158,14 @@ func (d *Dispatcher) enqueue(s *connStream) {
 	}
 }
 
-// turn is how many streams a worker takes from the queue at a time.
-const turn = 16
+// maxDequeued is the largest number of streams that a worker takes from the queue at a time.
+const maxDequeued = 16
 
-// dequeue appends the next streams to buf. If there are none, the worker has to return.
+// dequeue appends the next streams to buf. If there are none, it counts the worker as ended, and the worker must return.
 func (d *Dispatcher) dequeue(buf []*connStream) []*connStream {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := min(len(d.queue), turn)
+	n := min(len(d.queue), maxDequeued)
 	buf = append(buf, d.queue[:n]...)
 	clear(d.queue[:n])
 	if d.queue = d.queue[n:]; n == 0 {
@@ -173,16 +175,16 @@ func (d *Dispatcher) dequeue(buf []*connStream) []*connStream {
 	return buf
 }
 
-// worker is what a goroutine in work needs to write.
+// worker contains the buffers of a goroutine that runs work.
 type worker struct {
 	buf    []byte // for batches
 	writer nonblockingWriter
 }
 
-// work sends the events of queued streams until there are none. After each turn it yields to other goroutines.
+// work sends the events of queued streams until the queue is empty. After each maxDequeued streams it yields to other goroutines.
 func (d *Dispatcher) work() {
 	var w worker
-	streams := make([]*connStream, 0, turn)
+	streams := make([]*connStream, 0, maxDequeued)
 	for {
 		streams = d.dequeue(streams[:0])
 		if len(streams) == 0 {

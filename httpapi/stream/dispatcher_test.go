@@ -20,11 +20,11 @@ import (
 // transports are the ways to serve a Stream.
 var transports = map[string]func(*httptest.Server){
 	"plain":  (*httptest.Server).Start,
-	"TLS":    (*httptest.Server).StartTLS, // every write waits
+	"TLS":    (*httptest.Server).StartTLS, // every write may wait
 	"HTTP/2": startHTTP2,                  // the connection can't be taken over
 }
 
-// openStream begins a continuous watch of /a on a connection that takes little at a time.
+// openStream begins a continuous watch of /a on a connection with a small buffer.
 func openStream(t *testing.T, server *httptest.Server, since int) *bufio.Reader {
 	t.Helper()
 	client := server.Client()
@@ -61,8 +61,7 @@ func mustFollow(t *testing.T, in *bufio.Reader, from, to int) {
 	}
 }
 
-// TestSlowStream has one client that does not read while another one does: the other one does not wait for it, and the slow
-// one gets every event.
+// TestSlowStream checks that a client that does not read delays no other client, and that it later gets every event.
 func TestSlowStream(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +79,7 @@ func TestSlowStream(t *testing.T) {
 	}
 }
 
-// TestManyStreams has many clients follow many writes at a time: each gets every event in order.
+// TestManyStreams checks that each of many clients gets every event in order while several writers write.
 func TestManyStreams(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +103,7 @@ func TestManyStreams(t *testing.T) {
 	}
 }
 
-// TestWatches polls and follows a key on each transport, and closes the dispatcher.
+// TestWatches checks long polls and a continuous watch on each transport, and their end when the dispatcher is closed.
 func TestWatches(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -152,7 +151,7 @@ func TestWatches(t *testing.T) {
 	}
 }
 
-// mustUse checks that requests use a transport, and have their TLS state on a connection that came back.
+// mustUse returns a handler that checks the protocol and the TLS state of each request, also on a connection that came back.
 func mustUse(t *testing.T, transport string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		major := 1
@@ -167,7 +166,7 @@ func mustUse(t *testing.T, transport string, next http.Handler) http.Handler {
 	})
 }
 
-// TestEndOfHistory has a stream fall off the history: its last object is the error, and the response is complete.
+// TestEndOfHistory checks that a stream whose events are lost ends with the error as its last object, in a complete response.
 func TestEndOfHistory(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +186,7 @@ func TestEndOfHistory(t *testing.T) {
 	}
 }
 
-// TestClientGoes has clients close their connections, or reset their streams of HTTP/2, while they wait.
+// TestClientGoes checks that a watch ends when its client closes the connection, or resets the stream of HTTP/2.
 func TestClientGoes(t *testing.T) {
 	for name, start := range transports {
 		for _, query := range []string{"?wait", "?wait&stream"} {

@@ -1,10 +1,10 @@
 // Package stream sends the events of watches to HTTP clients: one event to a long poll, all events to a continuous watch.
 //
-// A handler answers the request's header, flushes it, and passes the watch to Dispatcher.Serve. The Dispatcher takes the
-// connection over from net/http, whose goroutines and buffers would need 26 kB for each waiting client. What remains is a
-// connStream and one goroutine, in readLoop, that notices the end of the client: 7 kB. Where a connection can't be taken over,
-// because other requests share it (HTTP/2), a responseStream does the same work in the handler's goroutine. Stream is what both
-// have in common: it collects events and frames them.
+// A handler writes and flushes the header of the response, and passes the watch to Dispatcher.Serve. The Dispatcher takes the
+// connection over from net/http, whose goroutines and buffers would need 26 kB for each waiting client. A connStream needs 7 kB: it
+// has one goroutine, which runs readLoop and notices that the client closes the connection. Where a connection can't be taken over,
+// because other requests share it (HTTP/2), a responseStream does the same work in the handler's goroutine. Both contain a Stream,
+// which collects events and frames them.
 //
 // # The life of a connStream
 //
@@ -23,40 +23,41 @@
 //	          │
 //	          └── client gone or stalled, no memory, dispatcher closed ──► closed
 //
-// The state sendingWoken is sending after a wake. A stream is idle only if its connection may serve a further request; else it is
-// closed when the response is complete, as is a continuous watch that the history can't serve any more.
+// A wake while sending changes the state to sendingWoken. A stream becomes idle only if its connection may serve another request.
+// Otherwise its connection is closed when the response is complete. The response to a continuous watch is complete after an error of
+// the history, such as 401, and the connection is then closed.
 //
 // # Which goroutine writes
 //
-// A watcher of the tree calls wake when an event comes, which puts the stream into the dispatcher's queue. One of a few workers
-// takes it, sets its state to sending, and so owns it: no other goroutine polls the watcher or writes. The worker
-// writes what the socket takes without waiting (connStream.send). If the socket does not take everything, and for large events,
-// a goroutine for this stream writes the rest (sendSlowly), and then puts the stream back into the queue. So no
-// client waits for another one. On TLS there are no writes without waiting; all of them are made by sendSlowly. Over HTTP/2 the
-// handler's goroutine writes.
+// A watcher of the tree calls wake when it has an event. wake puts the stream into the dispatcher's queue. One of a few workers
+// takes the stream from the queue and sets its state to sending. The worker then owns the stream: no other goroutine polls the
+// watcher or writes. The worker writes what the socket takes without waiting (connStream.send). If the socket does not take
+// everything, and for large events, a goroutine of this stream writes the rest (sendSlowly), and then puts the stream back into the
+// queue. So no client waits for another one. On TLS any write may wait, so sendSlowly makes all of them. Over HTTP/2 the handler's
+// goroutine writes.
 //
 // # Slow clients
 //
 // A client that reads nothing for the stall timeout (--client-stall-timeout) is cut off, counted in
 // pando_stalled_clients_total and logged; a client that reads anything is not. On a connection of Listen the deadline of
 // a write is extended while the client reads (conn.Write). Over HTTP/2 each 64 KiB of a response have a deadline
-// (responseStream.write). A stream has no queue of events: a slow client's watcher stays where it is in the history, and the
-// client gets error 401 if the history drops the next event.
+// (responseStream.write). A stream has no queue of events: the watcher of a slow client keeps its position in the history. If the
+// history drops the next event, the client gets error 401.
 //
 // # Memory
 //
 // The bytes that wait for slow clients are reserved in Config.Budget, which requests and other responses share
 // (--max-inflight-bytes, pando_inflight_bytes). A client for which nothing can be reserved is cut off, counted in
 // pando_inflight_refused_total and logged. A reservation has at most maxBatch bytes and one small event more. Large events are not
-// copied: their JSON is shared by Config.EventCache, which has a bound of its own, or is written in pieces of a reserved buffer.
+// copied: streams share their JSON in Config.EventCache, which has a bound of its own, or write it in pieces of a reserved buffer.
 // A worker has one buffer for all its streams. What a client sends before its response is complete is bounded by maxPipelined.
 //
 // # Files
 //
 //   - dispatcher.go: Dispatcher, its queue and its workers; Serve and Close
-//   - stream.go: Stream, what a watch is and how it ends; framing.go: the layout of a body; large_event.go: events in pieces
+//   - stream.go: Stream, Watch and the errors that end a watch; framing.go: the layout of a body; large_event.go: events in pieces
 //   - conn_stream.go: states and writes on a connection that was taken over; takeover.go: from net/http and back to it;
-//     keep_alive.go: the listener by which a connection goes back
-//   - response.go: a Stream in the handler's goroutine
+//     keep_alive.go: the listener through which a connection goes back
+//   - response.go: responseStream, which writes in the handler's goroutine
 //   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go: writes that do not wait
 package stream

@@ -32,7 +32,7 @@ type fixture struct {
 	*Dispatcher
 	tree    *tree.Store
 	metrics *counters
-	results chan error // what Ended got
+	results chan error // the errors that Ended received
 
 	mu sync.Mutex // held while the tree changes
 }
@@ -53,7 +53,7 @@ func newFixture(change func(*Config)) *fixture {
 	return f
 }
 
-// put sets a key, and wakes the watchers.
+// put sets a key and wakes the watchers.
 func (f *fixture) put(key, value string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,7 +61,7 @@ func (f *fixture) put(key, value string) {
 	f.tree.Announce()
 }
 
-// ServeHTTP serves a watch of a path and everything below, or the event at an index as "?index=".
+// ServeHTTP serves a watch of a path and everything below it if the query has "wait", and otherwise the value of the path.
 func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if !query.Has("wait") {
@@ -177,7 +177,7 @@ func mustSend(t *testing.T, c net.Conn, text string) {
 // get is a request for a path with a query.
 func get(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n" }
 
-// mustReceive reads a response and returns its body.
+// mustReceive reads a successful response and returns its body.
 func mustReceive(t *testing.T, in *bufio.Reader) string {
 	t.Helper()
 	resp, err := http.ReadResponse(in, nil)

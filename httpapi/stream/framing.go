@@ -2,15 +2,15 @@ package stream
 
 import "strconv"
 
-// Framing is the layout of a response body: what stands around the JSON of each event, and at the end. The methods append
-// to dst and return it. Values are stateless and shared by all streams.
+// Framing is the layout of a response body: the text around the JSON of each event, and at the end. The methods append to dst and
+// return it. Values must be stateless, because all streams share them.
 //
 // A layout that puts text around each event, such as that of server-sent events, wraps one of the framings below: its Begin
 // calls the inner one with the length of event and text together.
 type Framing interface {
-	// Begin appends what stands before an event of size bytes.
+	// Begin appends the text before an event of size bytes.
 	Begin(dst []byte, size int) []byte
-	// End appends what stands behind an event.
+	// End appends the text after an event.
 	End(dst []byte) []byte
 	// Close appends the end of the body.
 	Close(dst []byte) []byte
@@ -20,7 +20,7 @@ type Framing interface {
 var (
 	// Chunked is the chunked transfer coding of HTTP/1.1, with a chunk for each event.
 	Chunked Framing = chunked{}
-	// Raw adds nothing: the end of the connection ends the body, as in HTTP/1.0, or net/http frames what is written.
+	// Raw adds nothing: the end of the connection ends the body, as in HTTP/1.0, or net/http frames the body.
 	Raw Framing = raw{}
 )
 

@@ -17,7 +17,7 @@ func (f serverSentEvents) Begin(dst []byte, size int) []byte {
 
 func (f serverSentEvents) End(dst []byte) []byte { return f.Framing.End(append(dst, '\n')) }
 
-// TestFramings collects a small event and then a large one, in each framing.
+// TestFramings checks the bytes of a small event and of a large one, in each framing and mode.
 func TestFramings(t *testing.T) {
 	for _, tc := range []struct {
 		name           string
@@ -60,7 +60,7 @@ func TestFramings(t *testing.T) {
 	}
 }
 
-// written returns all that a Stream writes until it awaits an event or is complete.
+// written returns everything that a Stream writes until it awaits an event or is complete.
 func written(t *testing.T, s *Stream) string {
 	t.Helper()
 	var out strings.Builder

@@ -15,15 +15,15 @@ type keepAlive struct {
 	served atomic.Bool // Accept was called
 }
 
-// maxReturning is how many connections may wait for Accept. Further ones are closed, and their clients connect again.
+// maxReturning is the number of connections that may wait for Accept. Further ones are closed, and their clients connect again.
 const maxReturning = 1024
 
 func newKeepAlive() *keepAlive {
 	return &keepAlive{conns: make(chan net.Conn, maxReturning), closed: make(chan struct{})}
 }
 
-// offer passes a connection to Accept. It reports false, and the caller keeps the connection, if the listener is closed, not
-// served, or full.
+// offer passes a connection to Accept. It reports false if the listener is closed, not served, or full; the caller then keeps the
+// connection.
 func (l *keepAlive) offer(c net.Conn) bool {
 	if !l.served.Load() {
 		return false

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// poll has a client wait for an event on a connection, and get it.
+// poll performs a long poll on a connection, with an event.
 func poll(t *testing.T, f *fixture, client net.Conn, in *bufio.Reader) {
 	t.Helper()
 	f.awaitWatchers(t, 0)
@@ -23,7 +23,7 @@ func poll(t *testing.T, f *fixture, client net.Conn, in *bufio.Reader) {
 	mustReceive(t, in)
 }
 
-// TestLongPollsOnOneConnection has a client poll again and again on the connection that comes back. The connection must not
+// TestLongPollsOnOneConnection repeats long polls on one connection, which goes back to net/http after each. The connection must not
 // be wrapped once more each time.
 func TestLongPollsOnOneConnection(t *testing.T) {
 	f := newFixture(nil)
@@ -53,8 +53,8 @@ func TestLongPollsOnOneConnection(t *testing.T) {
 	}
 }
 
-// TestIdleAfterLongPoll checks that a connection may be idle after a long poll as long as any other, and does not delay a
-// shutdown.
+// TestIdleAfterLongPoll checks that a connection may be idle after a long poll for longer than ReadHeaderTimeout, and that it does not
+// delay a shutdown.
 func TestIdleAfterLongPoll(t *testing.T) {
 	const headerTimeout = 20 * time.Millisecond
 	start := func(t *testing.T) (*fixture, *httptest.Server) {
@@ -106,21 +106,21 @@ func TestIdleAfterLongPoll(t *testing.T) {
 	})
 }
 
-// TestTooMuchPipelined has a client send too much while it waits for an event: its watch ends.
+// TestTooMuchPipelined checks that the watch of a client ends that sends too much while it waits for an event.
 func TestTooMuchPipelined(t *testing.T) {
 	f := newFixture(nil)
 	server := f.serve(t, (*httptest.Server).Start)
 	client, _ := dial(t, server)
 	mustSend(t, client, get("/a?wait"))
 	f.awaitWatchers(t, 1)
-	_, _ = io.WriteString(client, strings.Repeat("x", 2*maxPipelined)) // fails if the server closes the connection before
+	_, _ = io.WriteString(client, strings.Repeat("x", 2*maxPipelined)) // an error means that the server has closed the connection
 	f.awaitWatchers(t, 0)
 	if err := f.mustEnd(t); err != ErrClientGone {
 		t.Errorf("the watch ended with %v", err)
 	}
 }
 
-// TestKeepAliveNotServed checks that a connection is closed when its next request begins if no server takes it.
+// TestKeepAliveNotServed checks that a connection is closed at its next request if no server serves KeepAlive.
 func TestKeepAliveNotServed(t *testing.T) {
 	f := newFixture(nil)
 	server := httptest.NewServer(f)

@@ -6,9 +6,8 @@ import (
 	"pando/tree"
 )
 
-// sendLarge writes a large event as one object of the body, and the end of the body behind it in a long poll. All streams
-// that send the event share its JSON if EventCache has room for it. Otherwise it is encoded for this stream alone and
-// written in pieces.
+// sendLarge writes a large event as one object of the body, and in a long poll the end of the body after it. All streams that send
+// the event share its JSON if EventCache has room for it. Otherwise the event is encoded for this stream alone and written in pieces.
 func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 	if json, ok := s.dispatcher.EventCache.Acquire(e); ok {
 		defer s.dispatcher.EventCache.Release(e)
@@ -30,7 +29,7 @@ func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 	})
 }
 
-// buffers are for batches and for pieces of large events.
+// buffers is the pool of the buffers for batches and for pieces of large events.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // putBuffer returns a buffer to the pool, with b in place of the slice that it had.
@@ -41,14 +40,15 @@ func putBuffer(p *[]byte, b []byte) {
 	}
 }
 
-// writeObject writes one JSON object of size bytes, by json, with what the framing puts around it.
-func (s *Stream) writeObject(size int, write func([]byte) error, json func() error) error {
+// writeObject writes one JSON object of size bytes with its framing, and in a long poll the end of the body. writeJSON must write the
+// object itself.
+func (s *Stream) writeObject(size int, write func([]byte) error, writeJSON func() error) error {
 	if begin := s.framing.Begin(nil, size); len(begin) > 0 {
 		if err := write(begin); err != nil {
 			return err
 		}
 	}
-	if err := json(); err != nil {
+	if err := writeJSON(); err != nil {
 		return err
 	}
 	end := s.framing.End(nil)

@@ -13,8 +13,8 @@ import (
 	"pando/tree"
 )
 
-// TestLargeEventOnTheWire checks that a large event is framed as a small one, whether its JSON is shared or not: in a response
-// on a connection that was taken over it is one chunk.
+// TestLargeEventOnTheWire checks that a large event is framed like a small one, whether its JSON is shared or not. On a connection
+// that was taken over it is one chunk.
 func TestLargeEventOnTheWire(t *testing.T) {
 	value := strings.Repeat("é<", 200<<10)
 	for _, encodings := range []int{8 << 20, 1 << 10} { // with room for the whole event, and without
@@ -60,7 +60,7 @@ func skipHeader(t *testing.T, in *bufio.Reader) {
 	}
 }
 
-// mustRead reads a text.
+// mustRead reads as many bytes as want has, and compares them.
 func mustRead(t *testing.T, in *bufio.Reader, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
@@ -69,7 +69,7 @@ func mustRead(t *testing.T, in *bufio.Reader, want string) {
 	}
 }
 
-// mustDechunk reads a chunked body.
+// mustDechunk reads a chunked body and compares it with want.
 func mustDechunk(t *testing.T, in *bufio.Reader, want string) {
 	t.Helper()
 	header := strings.NewReader("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -7,7 +7,7 @@ type nonblockingWriter struct {
 	rest []byte
 	sent int
 	err  error
-	once func(fd uintptr) bool // the method value try, which is allocated once
+	call func(fd uintptr) bool // the method value of try; kept because each evaluation of w.try allocates
 }
 
 // write writes what the socket takes at once, and returns the number of bytes. It writes nothing if c is not a socket.
@@ -15,11 +15,11 @@ func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
 	if len(b) == 0 || c.raw == nil {
 		return 0, nil
 	}
-	if w.once == nil {
-		w.once = w.try
+	if w.call == nil {
+		w.call = w.try
 	}
 	w.rest, w.sent, w.err = b, 0, nil
-	err := c.raw.Write(w.once)
+	err := c.raw.Write(w.call)
 	w.rest = nil
 	if err == nil {
 		err = w.err
@@ -27,7 +27,7 @@ func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
 	return w.sent, err
 }
 
-// try is called by RawConn.Write. It returns true, because a second call would come only when the socket takes more.
+// try is the callback of RawConn.Write. It returns true: after false RawConn.Write would wait until the socket takes more.
 func (w *nonblockingWriter) try(fd uintptr) bool {
 	for {
 		n, err := syscall.Write(int(fd), w.rest)

@@ -10,18 +10,18 @@ import (
 	"pando/httpapi/budget"
 )
 
-// responseStream is a Stream that the request's handler writes to its ResponseWriter, where the connection can't be taken
-// over: other requests share an HTTP/2 connection. It needs the handler's goroutine for as long as the client waits.
+// responseStream is a Stream that the request's handler writes to its ResponseWriter. It is used where the connection can't be
+// taken over, because other requests share it (HTTP/2). It needs the handler's goroutine for as long as the client waits.
 //
-// On an HTTP/1 connection of Listen, where net/http does not notice the end of a client, the watch of a client that is gone
-// ends with the next event. So middleware should not hide http.Hijacker there.
+// Over HTTP/1 a responseStream is used only if middleware hides http.Hijacker, which it should not do: on a connection of Listen
+// net/http does not notice that the client is gone, so its watch ends only with the next event.
 type responseStream struct {
 	Stream
 	w      http.ResponseWriter
 	client string        // its address
 	woken  chan struct{} // has an element when the watcher may have events; nil before the first wait
-	// shared says that the connection serves several requests: net/http sets deadlines for each of them. On a connection
-	// of its own the deadlines of Listen apply.
+	// shared is true if other requests share the connection. Then setDeadline sets the deadlines of this response. Otherwise the
+	// deadlines of Listen apply.
 	shared   bool
 	deadline time.Time // of writes; zero for none
 }
@@ -36,7 +36,7 @@ func (d *Dispatcher) serveResponse(w http.ResponseWriter, r *http.Request, watch
 	d.add(watch.Watcher)
 	defer d.remove(watch.Watcher)
 	next := s.run(r.Context().Done())
-	s.ended()
+	s.callEnded()
 	if next == abort {
 		return http.ErrAbortHandler
 	}
@@ -105,14 +105,14 @@ func (s *responseStream) send() (step, error) {
 	if err == nil && large != nil {
 		err = s.sendLarge(large, s.write)
 	}
-	if err == nil && next != finish { // or net/http flushes the end, too
+	if err == nil && next != finish { // after finish net/http flushes, with the end of the body
 		err = s.flush()
 	}
 	s.setDeadline(time.Time{})
 	return next, err
 }
 
-// maxWrite is how many bytes the client must take within StallTimeout.
+// maxWrite is the number of bytes that the client must read within StallTimeout.
 const maxWrite = 64 << 10
 
 // write writes in pieces, each with a deadline of its own.

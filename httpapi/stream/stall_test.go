@@ -15,7 +15,7 @@ import (
 	"pando/tree"
 )
 
-// notReading sends a request and reads nothing of the response but the header.
+// notReading sends a request and does not read the body of the response.
 func notReading(t *testing.T, server *httptest.Server, transport, target string) {
 	t.Helper()
 	if transport == "HTTP/2" {
@@ -38,8 +38,8 @@ func notReading(t *testing.T, server *httptest.Server, transport, target string)
 	mustSend(t, c, get(target))
 }
 
-// TestStalledClients has clients read nothing of a stream or of a large event: the client is cut off and counted, its watch
-// ends, and all of its memory is free again.
+// TestStalledClients checks that a client that reads nothing of a stream or of a large event is cut off and counted, that its watch
+// ends, and that its memory is released.
 func TestStalledClients(t *testing.T) {
 	for name, start := range transports {
 		for _, tc := range []struct {
@@ -80,7 +80,7 @@ func TestStalledClients(t *testing.T) {
 	}
 }
 
-// mustHaveRoom checks that the event cache holds no large event: it has room for one that needs all of it.
+// mustHaveRoom checks that the event cache contains no large event: an event that needs the whole cache must fit.
 func mustHaveRoom(t *testing.T, f *fixture) {
 	t.Helper()
 	watcher, err := f.tree.Watch("/room", tree.Exact, 0)
@@ -100,7 +100,7 @@ func mustHaveRoom(t *testing.T, f *fixture) {
 	f.EventCache.Release(event)
 }
 
-// TestSlowReaderIsServed has a client read slowly, but always something within the stall timeout: it gets everything.
+// TestSlowReaderIsServed checks that a client gets everything if it reads slowly, but always something within the stall timeout.
 func TestSlowReaderIsServed(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestSlowReaderIsServed(t *testing.T) {
 	}
 }
 
-// TestNoMemoryForSlowClients cuts off a slow client when others have reserved all memory.
+// TestNoMemoryForSlowClients checks that a slow client is cut off when others have reserved all memory.
 func TestNoMemoryForSlowClients(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestNoMemoryForSlowClients(t *testing.T) {
 	}
 }
 
-// TestCloseDoesNotWait closes a dispatcher whose clients have not read all of their responses.
+// TestCloseDoesNotWait checks that Close does not wait for clients that have not read their complete responses.
 func TestCloseDoesNotWait(t *testing.T) {
 	for name, start := range transports {
 		t.Run(name, func(t *testing.T) {

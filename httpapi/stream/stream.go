@@ -13,14 +13,14 @@ type Watcher interface {
 	// Poll returns the next event, or nil if there is none yet. An error ends the watch: a *tree.Error is sent to the
 	// client, as when the history no longer holds the next event.
 	Poll() (*tree.Event, error)
-	// Notify registers a function that is called when Poll has returned nil and would now return something else. It is
-	// called at once if that is the case already. The function must not block and must not call the Watcher.
+	// Notify registers wake. The Watcher calls wake when it has an event or an error after Poll returned nil, or at once if it
+	// has one already. wake must not block and must not call the Watcher.
 	Notify(wake func())
 	// Close ends the watch: Poll returns tree.ErrWatcherClosed from now on.
 	Close()
 }
 
-// Mode says how many events a response has.
+// Mode is the kind of a watch: how many events its response has.
 type Mode uint8
 
 // The modes of a watch.
@@ -31,14 +31,14 @@ const (
 	Continuous
 )
 
-// Watch is what a client waits for.
+// Watch is the watch of one request.
 type Watch struct {
 	// Watcher returns the events. The Dispatcher closes it.
 	Watcher Watcher
 	// First was polled from Watcher before and is not sent yet. It may be nil.
 	First *tree.Event
 	Mode  Mode
-	// Start is when the request came.
+	// Start is when the request arrived.
 	Start time.Time
 }
 
@@ -52,13 +52,13 @@ var (
 	ErrClosed = errors.New("stream: the dispatcher is closed")
 )
 
-// Stream is the response to one watch. It collects events and frames them. connStream and responseStream write them to the
-// client. One goroutine at a time may use it.
+// Stream is the response to one watch. It collects events and frames them. A connStream or a responseStream contains it and writes
+// to the client. One goroutine at a time may use it.
 type Stream struct {
 	Watch
 	dispatcher *Dispatcher
 	framing    Framing
-	err        error // why there are no more events; nil for a long poll that has its event
+	err        error // the reason why the watch ended; nil after the event of a long poll
 }
 
 // step is what a Stream does after its batch is written.
@@ -74,9 +74,9 @@ const (
 // maxBatch is the number of bytes after which a batch gets no more events.
 const maxBatch = 128 << 10
 
-// collect appends a batch of the available events to out: at most one for a long poll, and for a continuous stream until the
-// batch has maxBatch bytes. A large event is not copied but returned; it must be written behind the batch by sendLarge. An
-// error of the watcher that the client has to see is appended as the last JSON object, as the header is sent already.
+// collect appends a batch of available events to out: at most one for a long poll, and for a continuous watch until the batch has
+// maxBatch bytes. It returns a large event instead of appending it; callers must write it after the batch, with sendLarge. A
+// *tree.Error of the watcher is appended as the last JSON object, because the header is already sent.
 func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step) {
 	event := s.First
 	s.First = nil
@@ -106,7 +106,7 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 	}
 }
 
-// appendError appends the watcher's error if the client has to see it.
+// appendError appends the watcher's error if it is a *tree.Error.
 func (s *Stream) appendError(out []byte) ([]byte, step) {
 	e, ok := errors.AsType[*tree.Error](s.err)
 	if !ok {
@@ -121,13 +121,13 @@ func (s *Stream) appendObject(out, json []byte) []byte {
 	return s.framing.End(out)
 }
 
-// fail records an error of writing.
+// fail adds an error to err.
 func (s *Stream) fail(err error) { s.err = errors.Join(s.err, err) }
 
-// ended reports the end of the watch to the owner of the dispatcher.
-func (s *Stream) ended() { s.dispatcher.Ended(time.Since(s.Start), outcome(s.err)) }
+// callEnded reports the end of the watch to the owner of the dispatcher.
+func (s *Stream) callEnded() { s.dispatcher.Ended(time.Since(s.Start), outcome(s.err)) }
 
-// outcome returns what Config.Ended gets for the errors of a stream.
+// outcome returns the argument of Config.Ended for the errors of a stream.
 func outcome(err error) error {
 	if err == nil {
 		return nil
@@ -136,7 +136,7 @@ func outcome(err error) error {
 		return sent
 	}
 	switch {
-	case errors.Is(err, ErrClientGone): // which closes the watcher, too
+	case errors.Is(err, ErrClientGone): // err may also contain ErrWatcherClosed
 		return ErrClientGone
 	case errors.Is(err, ErrStalled):
 		return ErrStalled

@@ -12,8 +12,8 @@ import (
 )
 
 // takeOver takes the connection of a request from net/http, whose goroutines and buffers would need 26 kB for as long as the
-// client waits. The header of the response must have been flushed. It returns an error that is http.ErrNotSupported if
-// other requests share the connection, as with HTTP/2.
+// client waits. Callers must have flushed the header of the response. If other requests share the connection, as with HTTP/2, the
+// error wraps http.ErrNotSupported.
 func (d *Dispatcher) takeOver(w http.ResponseWriter, r *http.Request, watch Watch) (*connStream, error) {
 	hijacked, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -23,17 +23,17 @@ func (d *Dispatcher) takeOver(w http.ResponseWriter, r *http.Request, watch Watc
 	c.clearWriteDeadline()
 	s := &connStream{Stream: Stream{Watch: watch, dispatcher: d, framing: Raw}, conn: c}
 	if r.ProtoAtLeast(1, 1) {
-		s.framing, s.keepAlive = Chunked, !r.Close
+		s.framing, s.reusable = Chunked, !r.Close
 	}
 	if n := buffered.Reader.Buffered(); n > 0 {
 		s.pipelined = make([]byte, n)
-		_, _ = io.ReadFull(buffered.Reader, s.pipelined) // reads from the buffer alone
+		_, _ = io.ReadFull(buffered.Reader, s.pipelined) // does not read from the connection
 	}
 	return s, nil
 }
 
-// connOf returns the conn of a connection that net/http served. It is a conn of Listen, a conn that came back by keepAlive, or
-// another connection, such as TLS. Only a conn on a socket has a RawConn: on TLS every write waits.
+// connOf returns the conn for a hijacked connection: the conn of Listen, the conn that came back through keepAlive, or a new conn on
+// another connection, such as TLS. Only a conn on a socket has a RawConn: on TLS every write may wait.
 func connOf(hijacked net.Conn) *conn {
 	var c *conn
 	switch h := hijacked.(type) {
@@ -45,7 +45,7 @@ func connOf(hijacked net.Conn) *conn {
 		c = &conn{Conn: hijacked}
 	}
 	if socket, ok := c.Conn.(syscall.Conn); ok && c.raw == nil {
-		c.raw, _ = socket.SyscallConn() // nil after an error: every write waits
+		c.raw, _ = socket.SyscallConn() // nil after an error: every write may wait
 	}
 	return c
 }
@@ -59,8 +59,8 @@ type tlsConn struct {
 // ConnectionState is called by net/http for http.Request.TLS.
 func (c tlsConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// readLoop reads what the client sends. The end of the connection ends the watch. The bytes of the next request are kept
-// until the response is complete. The connection goes back to net/http when the next request has begun: net/http would close a
+// readLoop reads what the client sends. The end of the connection ends the watch. readLoop keeps the bytes of the next request until
+// the response is complete. It returns the connection to net/http only when the next request has begun: net/http would close a
 // connection whose request does not come within ReadHeaderTimeout.
 func (s *connStream) readLoop() {
 	var buf [64]byte
@@ -72,11 +72,11 @@ func (s *connStream) readLoop() {
 	}
 }
 
-// maxPipelined is how many bytes a client may send before its response is complete. A client that sends more is cut off: its
-// bytes would have to be kept, and without reading them its end could not be noticed.
+// maxPipelined is the number of bytes that a client may send before its response is complete. A client that sends more is cut off:
+// readLoop must read to notice the end of the connection, and must keep what it reads.
 const maxPipelined = 64 << 10
 
-// received handles the result of a read. It reports whether readLoop reads on.
+// received handles the result of a read. It reports whether readLoop must continue.
 func (s *connStream) received(b []byte, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *connStream) received(b []byte, err error) bool {
 		if s.idle {
 			s.closeConn()
 		} else {
-			s.Watcher.Close() // which wakes the stream; it then closes the connection
+			s.Watcher.Close() // wakes the stream, which then closes the connection
 		}
 		return false
 	case s.idle && len(s.pipelined) > 0:
@@ -98,13 +98,13 @@ func (s *connStream) received(b []byte, err error) bool {
 	return true
 }
 
-// awaitRequest keeps the connection open until the next request begins, if the client may send one. The response is complete.
+// awaitRequest keeps the connection open for the next request, or closes it if there can be none. The response must be complete.
 func (s *connStream) awaitRequest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = true
 	switch {
-	case !s.keepAlive || s.Mode == Continuous || s.gone || s.dispatcher.isClosed():
+	case !s.reusable || s.Mode == Continuous || s.gone || s.dispatcher.isClosed():
 		s.closeConn()
 	case len(s.pipelined) > 0:
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // interrupts readLoop, which gives the connection back
@@ -117,13 +117,13 @@ func (s *connStream) giveBack() {
 	c := s.conn
 	c.unread = append(s.pipelined, c.unread...)
 	var back net.Conn = c
-	if above, ok := c.Conn.(*tls.Conn); ok {
-		back = tlsConn{c, above}
+	if inner, ok := c.Conn.(*tls.Conn); ok {
+		back = tlsConn{c, inner}
 	}
 	if c.SetReadDeadline(time.Time{}) != nil || !s.dispatcher.keepAlive.offer(back) {
 		s.closeConn()
 		return
 	}
-	s.idle = false // or Close would close a connection that already serves the next request
+	s.idle = false // otherwise Close would close a connection that already serves the next request
 	s.dispatcher.remove(s)
 }

@@ -10,9 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// StallPolicy says when a client that does not read is cut off, and who counts and logs it. All fields must be set.
+// StallPolicy contains the parameters for cutting off clients that do not read. All fields must be set.
 type StallPolicy struct {
-	// Timeout is how long a client may read nothing of what is sent to it.
+	// Timeout bounds how long a client may read nothing of a response.
 	Timeout time.Duration
 	Metrics StallMetrics
 	Logger  *zap.Logger
@@ -31,21 +31,21 @@ func (p *StallPolicy) report(client string, unsent int) {
 		zap.String("client", client), zap.Duration("after", p.Timeout), zap.Int("unsent-bytes", unsent))
 }
 
-// stallRounds is how many deadlines must pass without a byte written until a client counts as stalled. The system does not
-// wake a writer before a third of the socket's buffer is free, and a slow client may need longer than the timeout to free
-// that much. A write that begins with a round uses any free space.
+// stallRounds is the number of rounds into which the timeout is divided. A client is stalled after stallRounds rounds in a row
+// without a written byte. The kernel does not wake a writer before a third of the socket's buffer is free, and a slow client may need
+// longer than the timeout to free that much. But the write at the beginning of a round uses any free space.
 const stallRounds = 4
 
-// writeDeadline is the deadline of a connection's writes. The socket always has one, which is moved when it comes near. To
-// move it at each write would cost too much.
+// writeDeadline is the deadline of a connection's writes. The socket keeps its deadline between writes. Write moves the deadline only
+// when it is near, because moving it at each write would cost too much.
 type writeDeadline struct {
 	mu     sync.Mutex
 	wanted time.Time // set by net/http or TLS; zero for none
 	set    time.Time // the deadline of the socket; zero for none
 }
 
-// Write waits for a slow client as long as it reads anything within the policy's timeout, and then returns an error that is
-// ErrStalled. A deadline of SetWriteDeadline replaces that of the policy.
+// Write waits for a slow client as long as the client reads anything within the policy's timeout. Otherwise it returns an error that
+// wraps ErrStalled. A deadline of SetWriteDeadline replaces that of the policy.
 func (c *conn) Write(b []byte) (int, error) {
 	if c.policy == nil {
 		return c.Conn.Write(b)
@@ -72,8 +72,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 }
 
-// beginWrite sets the socket's deadline to a round from now, unless it is later already. With a slack it is set that much
-// later, so that the next write need not move it. beginWrite returns false if SetWriteDeadline has set another deadline.
+// beginWrite makes sure that the socket's deadline is at least one round from now. If it has to move the deadline, it adds slack, so
+// that the next write need not move it. beginWrite returns false if a deadline of SetWriteDeadline applies instead.
 func (c *conn) beginWrite(round, slack time.Duration) (rolling bool, err error) {
 	d := &c.writes
 	d.mu.Lock()
@@ -96,7 +96,7 @@ func (c *conn) clearWriteDeadline() {
 	defer d.mu.Unlock()
 	if d.wanted.IsZero() && !d.set.IsZero() {
 		d.set = time.Time{}
-		_ = c.Conn.SetWriteDeadline(d.set) // it fails if the connection is closed, which the next write will report
+		_ = c.Conn.SetWriteDeadline(d.set) // an error means that the connection is closed; the next write reports it
 	}
 }
 

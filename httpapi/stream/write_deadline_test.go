@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// roundsConn takes at each write a scripted number of bytes, and then its deadline passes.
+// roundsConn accepts a scripted number of bytes at each write, and then returns os.ErrDeadlineExceeded.
 type roundsConn struct {
 	net.Conn
 	rounds    []int
@@ -45,7 +45,7 @@ func TestConnStalls(t *testing.T) {
 	}{
 		{"reads all", []int{100}, 100, false},
 		{"reads nothing", []int{0, 0, 0, 0}, 0, true},
-		{"stops to read", []int{60, 0, 0, 0, 0}, 60, true},
+		{"stops reading", []int{60, 0, 0, 0, 0}, 60, true},
 		{"reads little", []int{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 97}, 100, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
