@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// limitBodyTime closes the connection of a client that takes longer than BodyTimeout to send a body. Without it net/http would
-// wait for ever for the part of a body that a handler has not read. The deadline is removed at the end of the body, so it does
-// not apply to a long poll.
+// limitBodyTime closes the connection of a client that takes longer than BodyTimeout to send a body. Without the deadline net/http
+// would wait for ever for the part of a body that a handler has not read. The deadline is removed at the end of the body, so it does
+// not apply to the wait of a long poll.
 func (p *Proxy) limitBodyTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
@@ -21,8 +21,8 @@ func (p *Proxy) limitBodyTime(next http.Handler) http.Handler {
 	})
 }
 
-// timedBody is a body that removes the deadline of its connection at its end. net/http continues to read then, to notice that
-// the client goes away.
+// timedBody is a body that removes the read deadline of its connection at the end of the body. After that net/http continues to read,
+// to notice that the client closes the connection.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController

@@ -1,19 +1,19 @@
-// Package proxy passes requests of clients on to the members of a cluster. The process that runs it is not a member. It
-// keeps no data except the peer URLs of the cluster, so that it finds the cluster again after a restart even if the flags are
-// out of date.
+// Package proxy passes requests of clients on to the members of a cluster. A process that runs it is not a member. It stores no data
+// except the peer URLs of the cluster, so that it finds the cluster again after a restart even if the flags are out of date. In
+// comments "the reference" is etcd 3.4.23.
 //
-// The client URLs of the members are read from /members on a peer URL, at intervals and when a member fails. All requests of
-// one client host go to the same member as long as that member answers. Followers apply a write later than the leader, so a
-// client whose requests went to different members would not see its own writes. The members are distributed over the client
-// hosts by a hash with a seed that each proxy chooses.
+// The proxy reads the client URLs of the members from /members on a peer URL, at intervals and when a member fails. All requests of
+// one client host go to the same member as long as that member responds. Followers apply a write later than the leader, so a client
+// whose requests went to different members might not see its own writes. A hash with a random seed for each proxy distributes the
+// client hosts over the members.
 //
-// A member that can't be reached gets no requests for a while. A read is then tried on the next member. A write is tried on the
-// next member only if nothing of it was sent to the first: otherwise it might be applied twice.
+// A member that fails gets no requests for a while. The proxy repeats a read on the next member. It repeats a write only if it has
+// sent no byte of it: otherwise the write might be applied twice.
 //
 // The handlers may be called from any goroutine. Run must be called once.
 //
 //   - proxy.go: Config, the handlers, and the answers of the proxy itself
-//   - endpoints.go: the members' client URLs, and which of them fail
+//   - endpoints.go: the members' client URLs, and which of them are excluded
 //   - refresh.go: reading the list of members, and the file with the peer URLs
 //   - failover.go: choosing the members for a request
 //   - attempt.go: one request to one member

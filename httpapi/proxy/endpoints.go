@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// endpoints are the client URLs of the members, and which of them fail. All methods may be called from any goroutine.
+// endpoints has the client URLs of the members. It excludes a URL for failureWait after a failure. All methods may be called from any
+// goroutine.
 type endpoints struct {
 	failureWait time.Duration
 	now         func() time.Time
 	seed        maphash.Seed // differs between proxies
 
-	mu    sync.Mutex
-	urls  []string
-	until map[string]time.Time // when a URL that failed gets requests again
+	mu            sync.Mutex
+	urls          []string
+	excludedUntil map[string]time.Time // when a failed URL gets requests again
 }
 
 func newEndpoints(failureWait time.Duration, now func() time.Time) *endpoints {
-	return &endpoints{failureWait: failureWait, now: now, seed: maphash.MakeSeed(), until: map[string]time.Time{}}
+	return &endpoints{failureWait: failureWait, now: now, seed: maphash.MakeSeed(), excludedUntil: map[string]time.Time{}}
 }
 
 // set replaces the URLs. It reports whether they changed.
@@ -32,15 +33,15 @@ func (e *endpoints) set(urls []string) bool {
 		return false
 	}
 	e.urls = urls
-	for url := range e.until {
+	for url := range e.excludedUntil {
 		if !slices.Contains(urls, url) {
-			delete(e.until, url)
+			delete(e.excludedUntil, url)
 		}
 	}
 	return true
 }
 
-// any reports whether there are URLs, failing or not.
+// any reports whether there are URLs, excluded or not.
 func (e *endpoints) any() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -52,7 +53,7 @@ func (e *endpoints) fail(url string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if slices.Contains(e.urls, url) {
-		e.until[url] = e.now().Add(e.failureWait)
+		e.excludedUntil[url] = e.now().Add(e.failureWait)
 	}
 }
 
@@ -62,7 +63,7 @@ func (e *endpoints) available() []string {
 	defer e.mu.Unlock()
 	now, list := e.now(), []string{}
 	for _, url := range e.urls {
-		if !now.Before(e.until[url]) {
+		if !now.Before(e.excludedUntil[url]) {
 			list = append(list, url)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// errNoEndpoints means that no member is known, or that all of them failed less than Config.FailureWait ago.
+// errNoEndpoints means that no member is known, or that all members are excluded.
 var errNoEndpoints = errors.New("httpproxy: zero endpoints currently available")
 
 // errClientBody means that the client did not send the whole body.
@@ -38,7 +38,8 @@ func (e *failedError) Error() string {
 
 func (e *failedError) Unwrap() []error { return e.reasons }
 
-// failover is an http.RoundTripper that sends each request to the member of its client, and to others if that one fails.
+// failover is an http.RoundTripper. It sends each request to the first member in the order of its client, and to others if that
+// member fails.
 type failover struct {
 	next      http.RoundTripper
 	endpoints *endpoints
@@ -50,8 +51,8 @@ func newFailover(cfg Config, e *endpoints, onFailure func()) *failover {
 	return &failover{next: newTransport(cfg), endpoints: e, onFailure: onFailure, log: cfg.Logger}
 }
 
-// RoundTrip sends the request to the members in the client's order until one answers. It stops after a failure that another
-// member would not mend, and when a write might be applied twice.
+// RoundTrip sends the request to the members in the client's order until one responds. It stops after a failure that would repeat on
+// any other member, and when a write might be applied twice.
 func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer func() {
 		if r.Body != nil {
@@ -64,7 +65,7 @@ func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	failed := &failedError{}
 	for _, endpoint := range list {
-		a := &attempt{body: &countedBody{from: r.Body}}
+		a := &attempt{body: &trackedBody{from: r.Body}}
 		resp, err := a.send(f.next, r, endpoint)
 		if err == nil {
 			return resp, nil
@@ -88,8 +89,8 @@ func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, failed
 }
 
-// handleFailure finds the cause of a failed attempt. If it was the member, that gets no requests for a while. It returns an
-// error if the request would fail on any other member, too.
+// handleFailure finds the cause of a failed attempt. If the member caused it, handleFailure excludes the member. It returns an error
+// if the request would fail on any other member, too.
 func (f *failover) handleFailure(a *attempt, endpoint string) error {
 	switch {
 	case a.memberFailed():
@@ -101,7 +102,7 @@ func (f *failover) handleFailure(a *attempt, endpoint string) error {
 	case isLocalShortage(a.err):
 		return fmt.Errorf("%w: %w", errNoResources, a.err)
 	case a.conn == nil:
-		return fmt.Errorf("%w: %w", errUnsendable, a.err) // it was refused before a connection was chosen
+		return fmt.Errorf("%w: %w", errUnsendable, a.err) // the transport refused the request before it chose a connection
 	default:
 		f.log.Warn("a member gave no valid answer on a working connection", zap.String("endpoint", endpoint), zap.Error(a.err))
 	}

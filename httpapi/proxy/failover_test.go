@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// hostFor returns a client host whose requests go to the URL first.
+// hostFor returns a client host for which the URL is the first in order.
 func hostFor(t testing.TB, e *endpoints, url string) string {
 	t.Helper()
 	for i := range 1000 {
@@ -28,7 +28,7 @@ func hostFor(t testing.TB, e *endpoints, url string) string {
 	return ""
 }
 
-// send sends a request that came from a client host.
+// send sends a request of a client host through the failover.
 func send(t testing.TB, f *failover, host, method, body string) (int, error) {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://proxy/v2/keys/x", strings.NewReader(body)).WithContext(t.Context())
@@ -47,18 +47,18 @@ func TestFailover(t *testing.T) {
 		first        func(t testing.TB) string
 		passed       bool // the next member gets the request
 	}{
-		{"read, the member does not listen", "GET", nowhere, true},
-		{"read, the connection breaks", "GET", breaking, true},
-		{"HEAD, the connection breaks", "HEAD", breaking, true},
-		{"write, the member does not listen", "PUT", nowhere, true},
-		{"POST, the member does not listen", "POST", nowhere, true},
-		{"DELETE, the member does not listen", "DELETE", nowhere, true},
-		{"write, the connection breaks", "PUT", breaking, false},
-		{"POST, the connection breaks", "POST", breaking, false},
-		{"DELETE, the connection breaks", "DELETE", breaking, false},
+		{"read, the member does not listen", "GET", closedServer, true},
+		{"read, the connection breaks", "GET", breakingServer, true},
+		{"HEAD, the connection breaks", "HEAD", breakingServer, true},
+		{"write, the member does not listen", "PUT", closedServer, true},
+		{"POST, the member does not listen", "POST", closedServer, true},
+		{"DELETE, the member does not listen", "DELETE", closedServer, true},
+		{"write, the connection breaks", "PUT", breakingServer, false},
+		{"POST, the connection breaks", "POST", breakingServer, false},
+		{"DELETE, the connection breaks", "DELETE", breakingServer, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			good, bad := newRecorder(t, says("{}")), test.first(t)
+			good, bad := newRecorder(t, respondWith("{}")), test.first(t)
 			e := newEndpoints(time.Hour, time.Now)
 			e.set([]string{good.URL, bad})
 			failures := 0
@@ -103,7 +103,7 @@ func checkNotPassed(t *testing.T, second *recorder, err error) {
 func TestFailoverEnds(t *testing.T) {
 	t.Run("all members fail", func(t *testing.T) {
 		e := newEndpoints(time.Hour, time.Now)
-		e.set([]string{nowhere(t), breaking(t)})
+		e.set([]string{closedServer(t), breakingServer(t)})
 		f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
 		if _, err := send(t, f, "10.0.0.1", "GET", ""); err == nil ||
 			err.Error() != "httpproxy: unable to get response from 2 endpoint(s)" {
@@ -116,7 +116,7 @@ func TestFailoverEnds(t *testing.T) {
 	t.Run("read timeout", func(t *testing.T) {
 		release := make(chan struct{})
 		hangs := newRecorder(t, func(http.ResponseWriter, *http.Request) { <-release })
-		good := newRecorder(t, says("{}"))
+		good := newRecorder(t, respondWith("{}"))
 		defer close(release)
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{hangs.URL, good.URL})
@@ -127,11 +127,11 @@ func TestFailoverEnds(t *testing.T) {
 	})
 }
 
-// breaking returns the URL of a member that closes each connection on which it gets a request.
-func breaking(t testing.TB) string { return newRecorder(t, breaks).URL }
+// breakingServer returns the URL of a member that closes each connection on which it gets a request.
+func breakingServer(t testing.TB) string { return newRecorder(t, abort).URL }
 
 func TestBadGateway(t *testing.T) {
-	p := startProxy(t, newCluster(t, nowhere(t)), nil)
+	p := startProxy(t, newCluster(t, closedServer(t)), nil)
 	got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
 	if got.status != 502 || got.body != `{"message":"httpproxy: unable to get response from 1 endpoint(s)"}` ||
 		got.header.Get("Access-Control-Allow-Origin") != "*" {

@@ -32,7 +32,7 @@ func TestMalformedRequests(t *testing.T) {
 		{"an unknown method", "!#$%&'*+ /v2/keys/x HTTP/1.1\r\n", "", "200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			member := newRecorder(t, says("{}"))
+			member := newRecorder(t, respondWith("{}"))
 			p := startProxy(t, newCluster(t, member.URL), nil)
 			close := ""
 			if !strings.Contains(test.head, "Connection: ") {
@@ -71,7 +71,7 @@ func TestOnlyIOErrorsExclude(t *testing.T) {
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPut} {
 		t.Run("the transport refuses a "+method, func(t *testing.T) {
-			f := newFor(newRecorder(t, says("{}")).URL)
+			f := newFor(newRecorder(t, respondWith("{}")).URL)
 			r := request(method)
 			r.Header.Set("X-A", "a\nb")
 			if _, err := f.RoundTrip(r); !errors.Is(err, errUnsendable) {
@@ -95,7 +95,7 @@ func TestOnlyIOErrorsExclude(t *testing.T) {
 		})
 		t.Run("the answer to a "+method+" comes before the request", func(t *testing.T) {
 			for range 20 { // it may arrive before the request is sent, or while it is
-				f := newFor(early(t))
+				f := newFor(earlyServer(t))
 				resp, err := f.RoundTrip(request(method))
 				if err == nil {
 					resp.Body.Close()
@@ -106,7 +106,7 @@ func TestOnlyIOErrorsExclude(t *testing.T) {
 			}
 		})
 		t.Run("the answer to a "+method+" is not HTTP", func(t *testing.T) {
-			f := newFor(garbled(t))
+			f := newFor(garbledServer(t))
 			_, err := f.RoundTrip(request(method))
 			failed, ok := errors.AsType[*failedError](err)
 			if !ok || failed.inDoubt != (method == http.MethodPut) {
@@ -119,11 +119,11 @@ func TestOnlyIOErrorsExclude(t *testing.T) {
 	}
 }
 
-// TestSlowBodies checks that the connection of a client that announces a body and does not send it is closed, and that the
+// TestSlowBodies checks that the proxy closes the connection of a client that announces a body and does not send it, and that the
 // deadline applies only to the body.
 func TestSlowBodies(t *testing.T) {
-	member := newRecorder(t, says("{}"))
-	short := func(c *Config) { c.BodyTimeout = 50 * time.Millisecond; c.Metrics = says("metrics") }
+	member := newRecorder(t, respondWith("{}"))
+	short := func(c *Config) { c.BodyTimeout = 50 * time.Millisecond; c.Metrics = respondWith("metrics") }
 	for _, test := range []struct{ method, path, status string }{
 		{"GET", "/v2/keys/x", "400"},
 		{"GET", "/v2/keys/x?wait=true", "400"},
@@ -180,7 +180,7 @@ func TestSlowBodies(t *testing.T) {
 	t.Run("an answer that takes longer than BodyTimeout", func(t *testing.T) {
 		late := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 			<-time.After(200 * time.Millisecond) // four times as long
-			says("late")(w, r)
+			respondWith("late")(w, r)
 		})
 		p := startProxy(t, newCluster(t, late.URL), short)
 		for _, method := range []string{http.MethodGet, http.MethodPut} {

@@ -70,16 +70,16 @@ func (c *fakeCluster) set(clientURLs ...string) {
 	}
 }
 
-// running is a proxy with its server.
-type running struct {
+// testProxy is a proxy with the server of its client URLs.
+type testProxy struct {
 	*Proxy
 	*httptest.Server
 	file string
 }
 
-// startProxy starts a proxy for the cluster, and waits until it has found the members if there are any. It stops at the end of
-// the test.
-func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
+// startProxy starts a proxy for the cluster. If the cluster has members, startProxy waits until the proxy has found them. The proxy
+// stops at the end of the test.
+func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *testProxy {
 	t.Helper()
 	cfg := Config{
 		PeerURLs:        []string{c.peer.URL},
@@ -117,7 +117,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *running {
 	if known {
 		await(t, "the members to be found", func() bool { return len(p.endpoints.available()) > 0 })
 	}
-	return &running{p, s, cfg.ClusterFile}
+	return &testProxy{p, s, cfg.ClusterFile}
 }
 
 // answer is the response that a client got.
@@ -178,23 +178,23 @@ func (m *recorder) requests() []string {
 	return slices.Clone(m.seen)
 }
 
-// says returns a handler that answers each request with a text.
-func says(text string) http.HandlerFunc {
+// respondWith returns a handler that answers each request with a text.
+func respondWith(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
 
-// breaks is a handler that closes the connection without an answer.
-func breaks(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+// abort is a handler that closes the connection without an answer.
+func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// nowhere returns the URL of a server that is closed.
-func nowhere(t testing.TB) string {
+// closedServer returns the URL of a server that is closed.
+func closedServer(t testing.TB) string {
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
 	return s.URL
 }
 
-// garbled returns the URL of a server whose answers are not HTTP.
-func garbled(t testing.TB) string {
+// garbledServer returns the URL of a server whose answers are not HTTP.
+func garbledServer(t testing.TB) string {
 	return onConnections(t, func(c net.Conn) {
 		if _, err := c.Read(make([]byte, 4096)); err == nil {
 			_, _ = io.WriteString(c, "this is no HTTP\r\n\r\n")
@@ -202,14 +202,14 @@ func garbled(t testing.TB) string {
 	})
 }
 
-// early returns the URL of a server that answers before it gets a request.
-func early(t testing.TB) string {
+// earlyServer returns the URL of a server that answers before it gets a request.
+func earlyServer(t testing.TB) string {
 	return onConnections(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 	})
 }
 
-// onConnections returns the URL of a server that calls do with each connection, and closes it after the other side has.
+// onConnections returns the URL of a server that calls do with each connection, and closes the connection after the client has.
 func onConnections(t testing.TB, do func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"pando/httpapi"
 )
 
-// Mode says which requests are passed on.
+// Mode selects the requests that are passed on.
 type Mode int
 
 // The modes of a proxy.
@@ -24,22 +24,22 @@ const (
 	ReadOnly              // GET only
 )
 
-// Config is what a proxy is made of. All fields must be set, except the timeouts whose comment gives zero a meaning.
+// Config contains the parameters of a Proxy. All fields must be set, except the timeouts whose comment gives zero a meaning.
 type Config struct {
 	Mode Mode
-	// PeerURLs are asked for the list of members, after those that an earlier run saved in ClusterFile.
+	// PeerURLs are the peer URLs from which the list of members is read. Those in ClusterFile are tried first.
 	PeerURLs []string
 	// ClusterFile is the path of the file in which the peer URLs of the cluster are saved. Its directory is created if it
 	// does not exist.
 	ClusterFile string
 	// PeerClient reads the list of members.
 	PeerClient *http.Client
-	// FailureWait is how long a member that failed gets no requests.
+	// FailureWait is the time for which a member gets no requests after a failure.
 	FailureWait time.Duration
 	// RefreshInterval is the time between two reads of the list of members.
 	RefreshInterval time.Duration
 	// DialTimeout bounds how long it takes to connect to a member. WriteTimeout and ReadTimeout bound a single write and a
-	// single read on such a connection. Zero means no bound. A read timeout ends long polls, too.
+	// single read on such a connection. Zero means no bound. ReadTimeout also ends long polls.
 	DialTimeout, WriteTimeout, ReadTimeout time.Duration
 	// MaxIdle is the largest number of idle connections to members.
 	MaxIdle int
@@ -112,7 +112,7 @@ func readOnly(next http.Handler) http.Handler {
 	})
 }
 
-// serveEndpoints lists the members that get requests now.
+// serveEndpoints responds with the client URLs that are not excluded.
 func (p *Proxy) serveEndpoints(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
@@ -155,7 +155,7 @@ func adaptResponse(resp *http.Response) error {
 	return nil
 }
 
-// writeError answers a request for which no member gave a response.
+// writeError responds to a request that no member answered.
 func (p *Proxy) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := http.StatusBadGateway, ""
 	switch failed := (*failedError)(nil); {
@@ -164,8 +164,8 @@ func (p *Proxy) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errClientBody), errors.Is(err, errUnsendable):
 		status, text = http.StatusBadRequest, err.Error()
 	case r.Context().Err() != nil:
-		// The client is gone, or the proxy stops. A client that closed only its sending side still reads this answer. Without
-		// an answer net/http would send an empty 200.
+		// The client is gone, or the proxy stops. A client that closed only its sending side still reads this response.
+		// Without it net/http would send an empty 200.
 		text = "httpproxy: the request was given up before a member answered"
 	case errors.Is(err, errNoEndpoints), errors.Is(err, errNoResources):
 		status, text = http.StatusServiceUnavailable, err.Error()
@@ -187,7 +187,7 @@ func (p *Proxy) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}{text}, "")
 }
 
-// writeJSON writes a body with end behind it. Encoding the body must not be able to fail.
+// writeJSON writes a body as JSON, and then end. The encoding of the body must not be able to fail.
 func writeJSON(w http.ResponseWriter, body any, end string) {
 	text, _ := json.Marshal(body)
 	_, _ = w.Write(append(text, end...)) // an error means that the client is gone

@@ -13,7 +13,7 @@ import (
 )
 
 // startForwarding starts a proxy for one member whose responses have a status and headers of their own.
-func startForwarding(t *testing.T) (*running, *recorder) {
+func startForwarding(t *testing.T) (*testProxy, *recorder) {
 	t.Helper()
 	member := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, value := range map[string]string{
@@ -104,8 +104,8 @@ func TestForwardedHeaders(t *testing.T) {
 }
 
 func TestOwnAnswers(t *testing.T) {
-	member := newRecorder(t, says("{}"))
-	metrics := func(c *Config) { c.Metrics = says("own metrics") }
+	member := newRecorder(t, respondWith("{}"))
+	metrics := func(c *Config) { c.Metrics = respondWith("own metrics") }
 	t.Run("endpoints", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), nil)
 		got := do(t, http.MethodGet, p.URL+"/v2/config/local/proxy", nil)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// askTimeout bounds one request for the list of members.
+	// askTimeout bounds a single request for the list of members.
 	askTimeout = 2 * time.Second
 	// minPause is the shortest time between two refreshes. It is also the time between them while no member answers.
 	minPause = time.Second
@@ -30,10 +30,10 @@ type refresher struct {
 	endpoints *endpoints
 	triggered chan struct{} // has an element after trigger
 
-	// These belong to the goroutine of run.
+	// Only the goroutine of run may use the following fields.
 	saved       []string   // the peer URLs in ClusterFile
 	cluster     members.ID // 0 before the first answer
-	unreachable bool       // no member answered the last time
+	unreachable bool       // no member responded at the last refresh
 }
 
 // clusterFile is the content of Config.ClusterFile, in the format of the reference.
@@ -53,7 +53,7 @@ func newRefresher(cfg Config, e *endpoints) (*refresher, error) {
 	var kept clusterFile
 	if err := json.Unmarshal(text, &kept); err != nil {
 		return nil, fmt.Errorf(
-			"proxy: %s was not written by a proxy: %w; remove it, then the flags say where the cluster is",
+			"proxy: %s was not written by a proxy: %w; remove the file, and the proxy will use the peer URLs of the flags",
 			cfg.ClusterFile,
 			err,
 		)
@@ -70,7 +70,7 @@ func (r *refresher) trigger() {
 	}
 }
 
-// run reads the list of members again and again until ctx is done.
+// run reads the list of members repeatedly until ctx is done.
 func (r *refresher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := r.cfg.RefreshInterval
@@ -81,7 +81,7 @@ func (r *refresher) run(ctx context.Context) {
 	}
 }
 
-// wait returns after the pause, after trigger, or when ctx is done. After trigger it still waits for minPause in all.
+// wait returns after the pause, or earlier after trigger or when ctx is done. A trigger does not end it before minPause.
 func (r *refresher) wait(ctx context.Context, pause time.Duration) {
 	least := time.After(min(pause, minPause))
 	full := time.After(pause)
@@ -97,8 +97,8 @@ func (r *refresher) wait(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// refresh reads the list from the first member that answers. It reports whether client URLs are known afterwards: a cluster
-// that has just started may list its members without client URLs.
+// refresh reads the list from the first peer URL that responds. It reports whether client URLs are known afterwards: a cluster that
+// has just started may list its members without client URLs.
 func (r *refresher) refresh(ctx context.Context) bool {
 	var failures []error
 	for _, url := range r.sources() {
@@ -122,7 +122,8 @@ func (r *refresher) refresh(ctx context.Context) bool {
 	return false
 }
 
-// sources returns the peer URLs to ask: the saved ones in a random order, then the other ones of the flags.
+// sources returns the peer URLs in the order in which refresh tries them: the saved ones in a random order, then the others of
+// Config.PeerURLs.
 func (r *refresher) sources() []string {
 	urls := slices.Clone(r.saved)
 	rand.Shuffle(len(urls), func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
@@ -151,7 +152,7 @@ func (r *refresher) ask(ctx context.Context, url string) (members.Remote, error)
 	return remote, nil
 }
 
-// update replaces the endpoints by those of the list, and saves its peer URLs.
+// update replaces the endpoints by the client URLs of the list, and saves the peer URLs of the list.
 func (r *refresher) update(remote members.Remote) {
 	r.cluster = remote.ClusterID
 	var peerURLs, voters, learners []string
@@ -164,7 +165,7 @@ func (r *refresher) update(remote members.Remote) {
 		}
 	}
 	if len(voters) == 0 {
-		voters = learners // their data may be old, but there is no other member
+		voters = learners // their data may be old, but no voter has client URLs
 	}
 	if r.endpoints.set(voters) {
 		r.cfg.Logger.Info("members found", zap.Stringer("cluster", remote.ClusterID), zap.Strings("client-urls", voters))
@@ -175,14 +176,14 @@ func (r *refresher) update(remote members.Remote) {
 	}
 	if err := r.save(peerURLs); err != nil {
 		r.cfg.Logger.Warn(
-			"peer URLs not saved: after a restart the proxy will look for the cluster only where the flags say",
+			"peer URLs not saved: after a restart the proxy will use only the peer URLs of the flags",
 			zap.Error(err),
 		)
 	}
 	r.saved = peerURLs
 }
 
-// save replaces ClusterFile. After a crash it is the old file or the new one.
+// save replaces ClusterFile. After a crash the file has the old content or the new one.
 func (r *refresher) save(peerURLs []string) error {
 	text, err := json.Marshal(clusterFile{peerURLs})
 	if err != nil {
@@ -198,6 +199,7 @@ func (r *refresher) save(peerURLs []string) error {
 	return os.Rename(temporary, r.cfg.ClusterFile)
 }
 
+// writeSynced writes a file and syncs it.
 func writeSynced(path string, text []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 func TestMembersChange(t *testing.T) {
 	t.Run("members change", func(t *testing.T) {
-		one, two := newRecorder(t, says("one")), newRecorder(t, says("two"))
+		one, two := newRecorder(t, respondWith("one")), newRecorder(t, respondWith("two"))
 		c := newCluster(t, one.URL)
 		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = 5 * time.Millisecond })
 		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.body != "one" {
@@ -29,8 +29,8 @@ func TestMembersChange(t *testing.T) {
 		}
 	})
 	t.Run("a failure triggers a refresh", func(t *testing.T) {
-		two := newRecorder(t, says("two"))
-		c := newCluster(t, nowhere(t))
+		two := newRecorder(t, respondWith("two"))
+		c := newCluster(t, closedServer(t))
 		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = time.Hour })
 		c.set(two.URL)
 		if got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil); got.status != 502 {
@@ -52,7 +52,7 @@ func TestMembersChange(t *testing.T) {
 	})
 }
 
-// refresherFor returns a refresher that asks the peer URLs, and its endpoints.
+// refresherFor returns a refresher for the peer URLs, and its endpoints.
 func refresherFor(t *testing.T, c *fakeCluster, peerURLs ...string) (*refresher, *endpoints) {
 	t.Helper()
 	e := newEndpoints(time.Hour, time.Now)
@@ -121,10 +121,10 @@ func TestClusterFile(t *testing.T) {
 	t.Run("is used when the flags are out of date", func(t *testing.T) {
 		c := newCluster(t, "http://a:1")
 		file := filepath.Join(t.TempDir(), "cluster")
-		if err := os.WriteFile(file, fmt.Appendf(nil, `{"PeerURLs":["%s","%s"]}`, nowhere(t), c.peer.URL), 0o600); err != nil {
+		if err := os.WriteFile(file, fmt.Appendf(nil, `{"PeerURLs":["%s","%s"]}`, closedServer(t), c.peer.URL), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p := startProxy(t, c, func(cfg *Config) { cfg.ClusterFile, cfg.PeerURLs = file, []string{nowhere(t)} })
+		p := startProxy(t, c, func(cfg *Config) { cfg.ClusterFile, cfg.PeerURLs = file, []string{closedServer(t)} })
 		if got := p.endpoints.available(); len(got) != 1 {
 			t.Errorf("got %q", got)
 		}
@@ -135,7 +135,7 @@ func TestClusterFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := New(Config{ClusterFile: file}); err == nil ||
-			!strings.Contains(err.Error(), "remove it, then the flags say where the cluster is") {
+			!strings.Contains(err.Error(), "remove the file, and the proxy will use the peer URLs of the flags") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -13,12 +13,11 @@ import (
 const (
 	// idleTimeout is how long an idle connection to a member stays open.
 	idleTimeout = 30 * time.Second
-	// expectTimeout is how long the proxy waits for a member's 100 (Continue) before it sends the body without it.
+	// expectTimeout is how long the proxy waits for a member's 100 (Continue) before it sends the body anyway.
 	expectTimeout = time.Second
 )
 
-// keepAlive finds out after about 20 s that the host of a member does not respond, even on a long poll, in which nothing is
-// sent.
+// keepAlive detects within about 20 s that the host of a member does not respond, even during a long poll, when nothing is sent.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // newTransport returns the transport to the members. All its connections are memberConns.
@@ -40,11 +39,11 @@ func newTransport(cfg Config) http.RoundTripper {
 	}
 }
 
-// memberConn is a connection to a member. It counts the bytes that were sent and records whether the connection failed: the
-// errors of http.Transport tell neither.
+// memberConn is a connection to a member. It counts the sent bytes and records whether the connection failed. The errors of
+// http.Transport contain neither.
 type memberConn struct {
 	net.Conn
-	read, write  time.Duration // limits of a single read and write; 0 means none
+	read, write  time.Duration // time limits of a single read and of a single write; 0 means none
 	sent         atomic.Uint64 // bytes written
 	failed       atomic.Bool   // an I/O error, or a write that reached its limit
 	readTimedOut atomic.Bool   // a read that reached its limit

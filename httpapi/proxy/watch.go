@@ -19,9 +19,9 @@ func isWatch(resp *http.Response) bool {
 	return err == nil && waits
 }
 
-// watchBody is the body of a response to a watch. If the member goes away between two events, the body ends without an error,
-// as that of the reference's proxy does: clients then repeat the request, while they report a broken connection as an error.
-// If the member goes away within an event, or if the proxy stops, the connection to the client breaks.
+// watchBody is the body of a response to a watch. If the member goes away between two events, the body ends without an error, as in
+// the reference's proxy. Clients then repeat the request; they would report a broken connection as an error. If the member goes away
+// within an event, or if the proxy stops, the connection to the client breaks.
 type watchBody struct {
 	io.ReadCloser
 	ctx  context.Context // of the client's request

@@ -20,7 +20,7 @@ func TestEndOfAnswers(t *testing.T) {
 	}{
 		{"a long poll before its event", poll, "", true},
 		{"a long poll within its event", poll, `{"action":`, false},
-		{"a long poll behind its event", poll, "{}\n", true},
+		{"a long poll after its event", poll, "{}\n", true},
 		{"a stream before its first event", stream, "", true},
 		{"a stream between two events", stream, "{}\n{}\n", true},
 		{"a stream within an event", stream, "{}\n{", false},
@@ -34,7 +34,7 @@ func TestEndOfAnswers(t *testing.T) {
 				w.WriteHeader(http.StatusOK)
 				_, _ = io.WriteString(w, test.sent)
 				_ = http.NewResponseController(w).Flush()
-				breaks(w, r)
+				abort(w, r)
 			})
 			p := startProxy(t, newCluster(t, member.URL), nil)
 			var got []byte
