@@ -132,18 +132,6 @@ func compareHistory(t *rapid.T, m *model, s *Store) {
 	}
 }
 
-// walk visits n and all nodes below it, including hidden ones.
-func walk(n *Node, visit func(*Node)) {
-	visit(n)
-	if !n.IsDir() {
-		return
-	}
-	n.directory().children.Scan(func(child *Node) bool {
-		walk(child, visit)
-		return true
-	})
-}
-
 // listing returns the JSON of a deep read at time zero.
 func (m *model) listing(path string) string {
 	n := m.nodes[path]

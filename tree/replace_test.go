@@ -75,12 +75,3 @@ func TestReplace(t *testing.T) {
 		wantEvent(t, after, e.Index())
 	})
 }
-
-func mustLoad(t *testing.T, disk *checkpoint) *Store {
-	t.Helper()
-	loaded, err := disk.load(10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return loaded
-}

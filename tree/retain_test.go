@@ -7,26 +7,6 @@ import (
 	"testing"
 )
 
-// heapInUse runs a garbage collection and returns the number of bytes in use.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
-// decoded encodes and decodes a command, as if it came from the log. Its path and value then
-// share one allocation.
-func decoded(t *testing.T, c Command) Command {
-	t.Helper()
-	d, rest, err := DecodeCommand(AppendCommand(nil, &c))
-	if err != nil || len(rest) != 0 {
-		t.Fatal(err)
-	}
-	return d
-}
-
 // TestOldValuesAreFreed replaces and removes large values. They must be freed.
 func TestOldValuesAreFreed(t *testing.T) {
 	const size, rounds = 1 << 20, 60

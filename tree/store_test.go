@@ -4,31 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 )
-
-const second = int64(time.Second)
-
-// must applies and announces one command, which must succeed, and returns its event.
-func must(t testing.TB, s *Store, c Command) *Event {
-	t.Helper()
-	r := s.Apply(second, []Command{c})[0]
-	s.Announce()
-	if r.Err != nil {
-		t.Fatalf("%+v: %v", c, r.Err)
-	}
-	return r.Event
-}
-
-// mustFail applies one command, which must fail, and returns its error.
-func mustFail(t testing.TB, s *Store, c Command) *Error {
-	t.Helper()
-	r := s.Apply(second, []Command{c})[0]
-	if r.Err == nil {
-		t.Fatalf("%+v succeeded", c)
-	}
-	return r.Err
-}
 
 func TestEventJSON(t *testing.T) {
 	s := New(1000)

@@ -97,15 +97,6 @@ func TestWideViewNeverChanges(t *testing.T) {
 	}
 }
 
-// batch returns n commands.
-func batch(n int, command func(i int) Command) []Command {
-	commands := make([]Command, n)
-	for i := range commands {
-		commands[i] = command(i)
-	}
-	return commands
-}
-
 // TestReadersSeeWholeBatches reads views while batches are applied. Every batch sets all
 // keys to the same value. A view with two values or with wrong totals would show a part of
 // a batch.

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 )
 
 // TestConcurrentWatchers opens watchers of many kinds while a goroutine writes. Each must
@@ -124,22 +123,6 @@ func compareSeen(t *testing.T, m *model, w *watchModel, got []uint64) {
 	}
 	if at != len(got) {
 		t.Errorf("%s (%d) from %d: got %d twice, out of order or too early", w.path, w.scope, w.cursor, got[at])
-	}
-}
-
-// eventually waits until ok returns true. It fails the test after timeout.
-func eventually(t *testing.T, ok func() bool, failure string) {
-	t.Helper()
-	deadline := time.NewTimer(timeout)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatal(failure)
-		}
 	}
 }
 

@@ -6,42 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
-	"time"
 )
-
-// timeout is how long a test waits for an event that must happen.
-const timeout = 10 * time.Second
-
-// watch opens a watcher, which is closed at the end of the test.
-func watch(t testing.TB, s *Store, path string, scope Scope, since uint64) *Watcher {
-	t.Helper()
-	w, err := s.Watch(path, scope, since)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return w
-}
-
-// wantEvent returns the watcher's next event, which must have this index.
-func wantEvent(t testing.TB, w *Watcher, index uint64) *Event {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	e, err := w.Next(ctx)
-	if err != nil || e.Index() != index {
-		t.Fatalf("got %v, %v; want event %d", e, err, index)
-	}
-	return e
-}
-
-// wantNoEvent checks that the watcher has no event.
-func wantNoEvent(t testing.TB, w *Watcher) {
-	t.Helper()
-	if e, err := w.Poll(); e != nil || err != nil {
-		t.Fatalf("got %v, %v; want nothing", e, err)
-	}
-}
 
 // mustBeCleared checks that err is the CodeHistoryCleared of a watch from the index since.
 func mustBeCleared(t testing.TB, err error, s *Store, since uint64) {
@@ -54,16 +19,6 @@ func mustBeCleared(t testing.TB, err error, s *Store, since uint64) {
 	var got *Error
 	if !errors.As(err, &got) || *got != want {
 		t.Fatalf("got %v, want %v", err, &want)
-	}
-}
-
-// fill sets the key at path, in batches, until the index of the tree is last.
-func fill(t testing.TB, s *Store, path string, last uint64) {
-	t.Helper()
-	for s.View().Index() < last {
-		n := min(100, last-s.View().Index())
-		s.Apply(1, batch(int(n), func(int) Command { return Command{Op: OpSet, Path: path} }))
-		s.Announce()
 	}
 }
 

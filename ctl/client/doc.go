@@ -28,6 +28,6 @@
 //   - deadline.go: the time limits of an exchange
 //   - endpoints.go, tls.go: URLs and certificates from flags and files
 //   - keys.go, members.go, status.go, snapshot.go: the operations
-//   - watch.go: Watcher
+//   - watch.go, backoff.go: Watcher, and the pauses between its attempts
 //   - errors.go: the errors
 package client

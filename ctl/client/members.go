@@ -3,10 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 )
 
 // Member is a member of the cluster, as JSON on the wire. A member that was added but has never started has no name and no
@@ -78,24 +75,4 @@ func (c *Client) RemoveMember(ctx context.Context, id string) error {
 func peerURLsRequest(method, path string, peerURLs []string) *request {
 	body, _ := json.Marshal(map[string][]string{"peerURLs": peerURLs}) // strings can always be encoded
 	return &request{method: method, path: path, contentType: "application/json", body: string(body)}
-}
-
-// decode decodes the body into value if the status is wanted. value is nil if there is no body. Any other status is an
-// error. If the status is one of explained, the error is the message in the body.
-func (a *answer) decode(wanted int, value any, explained ...int) error {
-	switch {
-	case a.status == wanted && value == nil:
-		return nil
-	case a.status == wanted:
-		return json.Unmarshal(a.body, value)
-	case !slices.Contains(explained, a.status):
-		return fmt.Errorf("unexpected status code %d", a.status)
-	}
-	var refusal struct {
-		Message string `json:"message"`
-	}
-	if err := json.Unmarshal(a.body, &refusal); err != nil {
-		return err
-	}
-	return errors.New(refusal.Message)
 }

@@ -2,12 +2,15 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -137,4 +140,24 @@ func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (
 		req.SetBasicAuth(c.config.User, c.config.Password)
 	}
 	return req, nil
+}
+
+// decode decodes the body into value if the status is wanted. value is nil if there is no body. Any other status is an
+// error. If the status is one of explained, the error is the message in the body.
+func (a *answer) decode(wanted int, value any, explained ...int) error {
+	switch {
+	case a.status == wanted && value == nil:
+		return nil
+	case a.status == wanted:
+		return json.Unmarshal(a.body, value)
+	case !slices.Contains(explained, a.status):
+		return fmt.Errorf("unexpected status code %d", a.status)
+	}
+	var refusal struct {
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(a.body, &refusal); err != nil {
+		return err
+	}
+	return errors.New(refusal.Message)
 }

@@ -1,20 +1,12 @@
 package transport
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"math"
-	"net"
-	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
-
-	"pando/members"
 )
 
 // forged returns a message from member 1 to member 2 after change has changed it.
@@ -112,91 +104,6 @@ func TestForwardedMessages(t *testing.T) {
 				t.Error(err)
 			case <-time.After(patience):
 				t.Error("nothing arrived")
-			}
-		})
-	}
-}
-
-// TestUnknownMember connects a member that is not in the other's list. It must be refused until it is added.
-func TestUnknownMember(t *testing.T) {
-	b := newEndpoint(t, 2, nil)
-	a := newEndpoint(t, 12, nil)
-	a.connect(b)
-	b.await("the reports of the unknown member", func() bool { return b.unknownSenders.Load() > 1 })
-	if !b.LastReceived(12).IsZero() {
-		t.Error("a request of an unknown member counts as received")
-	}
-	b.mu.Lock()
-	b.added = 12
-	b.mu.Unlock()
-	a.deliver(b)
-}
-
-// TestRefusedBodies sends requests without the headers, with many forms of bodies. Each must be refused at once, and the
-// server must not panic.
-func TestRefusedBodies(t *testing.T) {
-	b := newEndpoint(t, 2, nil)
-	var serverLog bytes.Buffer
-	b.server.Config.ErrorLog.SetOutput(&serverLog)
-	for _, path := range []string{streamPath, snapshotPath, logPath} {
-		for name, body := range map[string]string{
-			"none":      "Content-Length: 0\r\n\r\n",
-			"small":     "Content-Length: 5\r\n\r\nhello",
-			"unsent":    "Content-Length: 100\r\n\r\nhello",
-			"long":      fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 400<<10, strings.Repeat("x", 400<<10)),
-			"endless":   "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-			"expecting": "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-		} {
-			t.Run(name+path, func(t *testing.T) {
-				conn, err := net.Dial("tcp", b.server.Listener.Addr().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
-				if err := conn.SetDeadline(time.Now().Add(StreamTimeout / 2)); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: b\r\n"+body); err != nil {
-					t.Fatal(err)
-				}
-				answer := make([]byte, 12)
-				if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 412" {
-					t.Errorf("answer %q, %v", answer, err)
-				}
-			})
-		}
-	}
-	b.server.CloseClientConnections()
-	b.server.Close()
-	if s := serverLog.String(); strings.Contains(s, "panic") {
-		t.Error(s)
-	}
-}
-
-// TestRemovalByAnotherServer responds with status 410 at a peer's URL, as a server that is not the peer. The transport must
-// not call Removed.
-func TestRemovalByAnotherServer(t *testing.T) {
-	for name, header := range map[string]http.Header{
-		"no member":       {},
-		"another cluster": {headerCluster: {"8"}, headerFrom: {"2"}},
-		"another member":  {headerCluster: {"7"}, headerFrom: {"3"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := newEndpoint(t, 1, nil)
-			answers := make(chan struct{}, 1000)
-			server := newAnsweringServer(t, func(w http.ResponseWriter) {
-				for key, values := range header {
-					w.Header()[http.CanonicalHeaderKey(key)] = values
-				}
-				w.WriteHeader(http.StatusGone)
-				answers <- struct{}{}
-			})
-			a.SetPeers([]members.Member{{ID: 2, PeerURLs: []string{server}}})
-			for range 3 {
-				<-answers
-			}
-			if a.removals.Load() > 0 {
-				t.Error("the member reports its removal")
 			}
 		})
 	}

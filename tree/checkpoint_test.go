@@ -1,0 +1,108 @@
+package tree
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// checkpoint is a simple implementation of a checkpoint: it follows the comment of Delta.
+type checkpoint struct {
+	state  []byte
+	nodes  map[string][]byte
+	events map[uint64][]byte
+}
+
+func newCheckpoint() *checkpoint {
+	return &checkpoint{state: New(1).View().AppendState(nil), nodes: map[string][]byte{}, events: map[uint64][]byte{}}
+}
+
+func (p *checkpoint) write(d *Delta) {
+	d.Sort()
+	for _, dir := range d.Removed {
+		for path := range p.nodes {
+			if strings.HasPrefix(path, dir+"/") {
+				delete(p.nodes, path)
+			}
+		}
+	}
+	for _, path := range d.Changed {
+		if n := d.View.Lookup(path); n != nil {
+			p.nodes[path] = AppendNode(nil, n)
+		} else {
+			delete(p.nodes, path)
+		}
+	}
+	for _, e := range d.Events {
+		p.events[e.Index()] = AppendEvent(nil, e)
+	}
+	for i := range p.events {
+		if i < d.OldestEvent {
+			delete(p.events, i)
+		}
+	}
+	p.state = d.View.AppendState(nil)
+}
+
+func (p *checkpoint) load(historySize int) (*Store, error) {
+	l := NewLoader(historySize)
+	if err := l.State(p.state); err != nil {
+		return nil, err
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.nodes)) {
+		if err := l.Node(path, p.nodes[path]); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(p.events)) {
+		if err := l.Event(p.events[i]); err != nil {
+			return nil, err
+		}
+	}
+	return l.Finish()
+}
+
+// stateBytes encodes the whole state. Two members with the same bytes have the same state.
+func stateBytes(s *Store) []byte {
+	v := s.View()
+	b := v.AppendState(nil)
+	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
+		b = binary.AppendVarint(b, n)
+	}
+	walk(v.root, func(n *Node) {
+		b = append(append(b, "\nnode "...), n.Path()...)
+		b = AppendNode(append(b, ' '), n)
+		if n.IsDir() {
+			b = appendTotals(b, n.directory())
+		}
+	})
+	for i := v.OldestEvent(); i <= v.Index(); i++ {
+		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
+		b = append(b, s.history.at(i).AppendJSON(nil)...)
+	}
+	return b
+}
+
+// appendTotals appends the totals and the TTLs of a directory.
+func appendTotals(b []byte, d *directory) []byte {
+	b = fmt.Appendf(b, "\nbelow: %d nodes, %d bytes", d.nodes, d.bytes)
+	if d.due != nil {
+		d.due.Scan(func(e expiry) bool {
+			b = fmt.Appendf(b, ", due %d %s", e.at, e.path)
+			return true
+		})
+	}
+	return b
+}
+
+func mustLoad(t *testing.T, disk *checkpoint) *Store {
+	t.Helper()
+	loaded, err := disk.load(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
