@@ -31,19 +31,19 @@ func newTestAdmission(limit int) (*admission, *observer.ObservedLogs, *stats.Met
 	return newAdmission("client", limit, metrics, zap.New(core)), logs, metrics
 }
 
-// scraped returns the text of the metrics.
-func scraped(m *stats.Metrics) string {
+// metricsText returns the text of the metrics.
+func metricsText(m *stats.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()
 }
 
-// awaitScraped waits for a line of the metrics.
-func awaitScraped(t *testing.T, m *stats.Metrics, line string) {
+// awaitMetric waits for a line of the metrics.
+func awaitMetric(t *testing.T, m *stats.Metrics, line string) {
 	t.Helper()
-	for deadline := time.Now().Add(admissionTimeout); !strings.Contains(scraped(m), line+"\n"); <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(admissionTimeout); !strings.Contains(metricsText(m), line+"\n"); <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%q is not in\n%s", line, scraped(m))
+			t.Fatalf("%q is not in\n%s", line, metricsText(m))
 		}
 	}
 }
@@ -69,9 +69,9 @@ func TestAdmission(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(admissionTimeout))
 		return c
 	}
-	awaitScraped(t, metrics, `pando_connections_refused_total{listener="client"} 0`)
+	awaitMetric(t, metrics, `pando_connections_refused_total{listener="client"} 0`)
 	first, second := dial(), dial()
-	awaitScraped(t, metrics, `pando_connections{listener="client"} 2`)
+	awaitMetric(t, metrics, `pando_connections{listener="client"} 2`)
 
 	t.Run("a connection over the limit gets a 503", func(t *testing.T) {
 		c := dial()
@@ -87,7 +87,7 @@ func TestAdmission(t *testing.T) {
 		for range 50 {
 			dial()
 		}
-		awaitScraped(t, metrics, `pando_connections_refused_total{listener="client"} 51`)
+		awaitMetric(t, metrics, `pando_connections_refused_total{listener="client"} 51`)
 		if all := logs.All(); len(all) != 1 || !strings.Contains(all[0].Message, "--max-connections") {
 			t.Errorf("the log has %d lines: %v", len(all), all)
 		}
@@ -102,7 +102,7 @@ func TestAdmission(t *testing.T) {
 	})
 	t.Run("a closed connection allows another one", func(t *testing.T) {
 		_ = second.Close()
-		awaitScraped(t, metrics, `pando_connections{listener="client"} 0`)
+		awaitMetric(t, metrics, `pando_connections{listener="client"} 0`)
 		resp, err := http.Get("http://" + address)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatalf("got %v, %v", resp, err)
@@ -162,7 +162,7 @@ func TestAcceptErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		awaitScraped(t, metrics, `pando_accept_errors_total{listener="client"} 6`)
+		awaitMetric(t, metrics, `pando_accept_errors_total{listener="client"} 6`)
 	})
 	t.Run("Close ends Accept", func(t *testing.T) {
 		endless := make([]error, 1000)
@@ -175,7 +175,7 @@ func TestAcceptErrors(t *testing.T) {
 			_, err := l.Accept()
 			ended <- err
 		}()
-		awaitScraped(t, metrics, `pando_accept_errors_total{listener="client"} 5`)
+		awaitMetric(t, metrics, `pando_accept_errors_total{listener="client"} 5`)
 		_ = l.Close()
 		select {
 		case err := <-ended:

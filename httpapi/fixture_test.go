@@ -71,16 +71,16 @@ func (l *instantLog) Leader() members.ID {
 	return 1
 }
 
-// noCluster is a Cluster whose changes all return err.
-type noCluster struct{ err error }
+// fixedCluster is a Cluster whose changes all return err.
+type fixedCluster struct{ err error }
 
-func (c noCluster) AddMember(context.Context, members.Member) error { return c.err }
+func (c fixedCluster) AddMember(context.Context, members.Member) error { return c.err }
 
-func (c noCluster) RemoveMember(context.Context, members.ID) error { return c.err }
+func (c fixedCluster) RemoveMember(context.Context, members.ID) error { return c.err }
 
-func (c noCluster) UpdateMember(context.Context, members.ID, []string) error { return c.err }
+func (c fixedCluster) UpdateMember(context.Context, members.ID, []string) error { return c.err }
 
-func (c noCluster) TransferLeader(context.Context, members.ID) error { return c.err }
+func (c fixedCluster) TransferLeader(context.Context, members.ID) error { return c.err }
 
 // fixture is a Member with an instantLog.
 type fixture struct {
@@ -108,7 +108,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Logger:   zap.NewNop(),
 		},
 		Service: service.Config{
-			Log: log, Cluster: noCluster{}, Tree: log.tree, Members: registry, Self: 1,
+			Log: log, Cluster: fixedCluster{}, Tree: log.tree, Members: registry, Self: 1,
 			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
 			Ready: ready, ReadyTimeout: 50 * time.Millisecond,
 			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },

@@ -25,8 +25,8 @@ const unhealthyWire = "HTTP/1.1 503 Service Unavailable\r\n" +
 
 var dateLine = regexp.MustCompile(`Date: [^\r]*`)
 
-// onTheWire returns the bytes of the response to GET /health.
-func onTheWire(t *testing.T, f *fixture) string {
+// healthOnTheWire returns the bytes of the response to GET /health.
+func healthOnTheWire(t *testing.T, f *fixture) string {
 	t.Helper()
 	server := httptest.NewServer(f.handler)
 	defer server.Close()
@@ -53,13 +53,13 @@ func TestHealth(t *testing.T) {
 	t.Run("without a leader, like the reference", func(t *testing.T) {
 		f := newFixture(t, nil)
 		f.log.leaderless = true
-		if got := onTheWire(t, f); got != unhealthyWire {
+		if got := healthOnTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)
 		}
 	})
 	t.Run("before the member is ready", func(t *testing.T) {
 		f := newFixture(t, func(c *MemberConfig) { c.Service.Ready = make(chan struct{}) })
-		if got := onTheWire(t, f); got != unhealthyWire {
+		if got := healthOnTheWire(t, f); got != unhealthyWire {
 			t.Errorf("got  %q\nwant %q", got, unhealthyWire)
 		}
 	})

@@ -47,8 +47,8 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// unfinished sends a request without the last byte of its body.
-func unfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
+// sendUnfinished sends a request without the last byte of its body.
+func sendUnfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -80,8 +80,8 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 	}
 	t.Run("another request ends in time", func(t *testing.T) {
 		f, server := start(t, time.Minute)
-		holder := unfinished(t, server, form)
-		f.mustReach(t, "pando_inflight_bytes 917504")
+		holder := sendUnfinished(t, server, form)
+		f.awaitMetric(t, "pando_inflight_bytes 917504")
 		if status, body := put(t, server, "value=small"); status != http.StatusCreated {
 			t.Errorf("a small request: %d %s", status, body)
 		}
@@ -94,15 +94,15 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		}()
 		_ = holder.Close()
 		<-done
-		f.mustReach(t, "pando_inflight_bytes 0")
+		f.awaitMetric(t, "pando_inflight_bytes 0")
 	})
 	t.Run("no other request ends in time", func(t *testing.T) {
 		f, server := start(t, 50*time.Millisecond)
-		room, err := f.budget.Reserve(1, time.Minute)
+		reserved, err := f.budget.Reserve(1, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer room.Release()
+		defer reserved.Release()
 		status, body := put(t, server, form)
 		const want = `{"errorCode":300,"message":"Raft Internal Error",` +
 			`"cause":"too many bytes of other requests and answers are in flight (--max-inflight-bytes); ` +
@@ -110,8 +110,8 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		if status != http.StatusServiceUnavailable || body != want {
 			t.Errorf("got %d %s", status, body)
 		}
-		f.mustReach(t, "pando_inflight_refused_total 1")
-		f.mustReach(t, `pando_requests_total{operation="other",outcome="unavailable"} 1`)
+		f.awaitMetric(t, "pando_inflight_refused_total 1")
+		f.awaitMetric(t, `pando_requests_total{operation="other",outcome="unavailable"} 1`)
 	})
 }
 

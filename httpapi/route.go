@@ -33,7 +33,7 @@ type handler[T any] func(target T, w http.ResponseWriter, r *http.Request) (stat
 // uncounted is the operation of requests that are not in the metrics, such as those for the metrics.
 const uncounted = service.Uncounted
 
-// plain makes a handler whose requests are not counted.
+// plain makes a handler of a method without results. Its requests are not counted.
 func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] {
 	return func(target T, w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 		serve(target, w, r)

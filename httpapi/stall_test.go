@@ -16,8 +16,8 @@ func stallingServer(t *testing.T, start func(*httptest.Server)) (*fixture, *http
 	return f, serveFixture(t, f, start)
 }
 
-// notReading opens a connection, sends a request and reads nothing.
-func notReading(t *testing.T, server *httptest.Server, target string) net.Conn {
+// sendWithoutReading opens a connection, sends a request and reads nothing.
+func sendWithoutReading(t *testing.T, server *httptest.Server, target string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -29,8 +29,8 @@ func notReading(t *testing.T, server *httptest.Server, target string) net.Conn {
 	return c
 }
 
-// mustReach waits until the metrics contain a line.
-func (f *fixture) mustReach(t *testing.T, metric string) {
+// awaitMetric waits until the metrics contain a line.
+func (f *fixture) awaitMetric(t *testing.T, metric string) {
 	t.Helper()
 	await(t, metric, func() bool { return strings.Contains(f.do("GET", "/metrics", "").Body.String(), "\n"+metric+"\n") })
 }
@@ -48,9 +48,9 @@ func TestStalledClients(t *testing.T) {
 			for i := range 20 {
 				f.do("PUT", fmt.Sprintf("/v2/keys/l/%d", i), form)
 			}
-			notReading(t, server, target)
-			f.mustReach(t, "pando_stalled_clients_total 1")
-			f.mustReach(t, "pando_inflight_bytes 0")
+			sendWithoutReading(t, server, target)
+			f.awaitMetric(t, "pando_stalled_clients_total 1")
+			f.awaitMetric(t, "pando_inflight_bytes 0")
 			await(t, "the watch to end", func() bool { return f.Service.Tree.Watchers() == 0 })
 		})
 	}

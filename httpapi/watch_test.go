@@ -59,6 +59,6 @@ func TestWatchesAreCounted(t *testing.T) {
 		_ = client.Close()
 	}
 	f.do("GET", "/v2/keys/a?wait=true&waitIndex=2", "")
-	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="ok"} %d`, polls+1))
-	f.mustReach(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="canceled"} %d`, polls))
+	f.awaitMetric(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="ok"} %d`, polls+1))
+	f.awaitMetric(t, fmt.Sprintf(`pando_requests_total{operation="watch",outcome="canceled"} %d`, polls))
 }

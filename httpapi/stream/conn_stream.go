@@ -78,19 +78,19 @@ func (s *connStream) send(w *worker) {
 		s.afterWrite(next, err)
 		return
 	}
-	room, ok := s.dispatcher.Budget.TryReserve(int64(len(rest)))
+	reserved, ok := s.dispatcher.Budget.TryReserve(int64(len(rest)))
 	if !ok {
 		s.dispatcher.reportOverload(s.conn.RemoteAddr().String(), len(rest))
 		s.afterWrite(next, budget.ErrExhausted)
 		return
 	}
-	go s.sendSlowly(bytes.Clone(rest), room, large, next)
+	go s.sendSlowly(bytes.Clone(rest), reserved, large, next)
 }
 
-// sendSlowly writes the rest of a batch, whose reservation is room, and then the large event, if any. It waits for the client.
-func (s *connStream) sendSlowly(rest []byte, room budget.Reservation, large *tree.Event, next step) {
+// sendSlowly writes the rest of a batch, whose bytes are reserved, and then the large event, if any. It waits for the client.
+func (s *connStream) sendSlowly(rest []byte, reserved budget.Reservation, large *tree.Event, next step) {
 	err := s.write(rest)
-	room.Release()
+	reserved.Release()
 	if err == nil && large != nil {
 		err = s.sendLarge(large, s.write)
 	}

@@ -109,7 +109,7 @@ func TestWatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(nil)
 			server := f.serve(t, start)
-			server.Config.Handler = mustUse(t, name, f)
+			server.Config.Handler = checkTransport(t, name, f)
 			client := server.Client()
 			get := func(query string) *http.Response {
 				t.Helper()
@@ -151,8 +151,8 @@ func TestWatches(t *testing.T) {
 	}
 }
 
-// mustUse returns a handler that checks the protocol and the TLS state of each request, also on a connection that came back.
-func mustUse(t *testing.T, transport string, next http.Handler) http.Handler {
+// checkTransport returns a handler that checks the protocol and the TLS state of each request, also on a connection that came back.
+func checkTransport(t *testing.T, transport string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		major := 1
 		if transport == "HTTP/2" {

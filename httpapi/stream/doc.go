@@ -60,4 +60,5 @@
 //     keep_alive.go: the listener through which a connection goes back
 //   - response.go: responseStream, which writes in the handler's goroutine
 //   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go: writes that do not wait
+//   - buffers.go: the pool of buffers
 package stream

@@ -51,7 +51,7 @@ func TestFramings(t *testing.T) {
 					if mode == LongPoll {
 						want += tc.closesLongPoll
 					}
-					if got := written(t, &Stream{Watch: Watch{Watcher: watcher, Mode: mode}, dispatcher: f.Dispatcher, framing: tc.framing}); got != want {
+					if got := collectAll(t, &Stream{Watch: Watch{Watcher: watcher, Mode: mode}, dispatcher: f.Dispatcher, framing: tc.framing}); got != want {
 						t.Errorf("got %.100q, want %.100q", got, want)
 					}
 				})
@@ -60,8 +60,8 @@ func TestFramings(t *testing.T) {
 	}
 }
 
-// written returns everything that a Stream writes until it awaits an event or is complete.
-func written(t *testing.T, s *Stream) string {
+// collectAll returns everything that a Stream writes until it awaits an event or is complete.
+func collectAll(t *testing.T, s *Stream) string {
 	t.Helper()
 	var out strings.Builder
 	for {

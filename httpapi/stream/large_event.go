@@ -1,10 +1,6 @@
 package stream
 
-import (
-	"sync"
-
-	"pando/tree"
-)
+import "pando/tree"
 
 // sendLarge writes a large event as one object of the body, and in a long poll the end of the body after it. All streams that send
 // the event share its JSON if EventCache has room for it. Otherwise the event is encoded for this stream alone and written in pieces.
@@ -13,11 +9,11 @@ func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 		defer s.dispatcher.EventCache.Release(e)
 		return s.writeObject(len(json), write, func() error { return write(json) })
 	}
-	room, err := s.dispatcher.Budget.Reserve(2*tree.PieceSize, s.dispatcher.StallTimeout)
+	reserved, err := s.dispatcher.Budget.Reserve(2*tree.PieceSize, s.dispatcher.StallTimeout)
 	if err != nil {
 		return err
 	}
-	defer room.Release()
+	defer reserved.Release()
 	p := buffers.Get().(*[]byte)
 	b := (*p)[:0]
 	defer func() { putBuffer(p, b) }()
@@ -27,17 +23,6 @@ func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 		}
 		return write(b)
 	})
-}
-
-// buffers is the pool of the buffers for batches and for pieces of large events.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// putBuffer returns a buffer to the pool, with b in place of the slice that it had.
-func putBuffer(p *[]byte, b []byte) {
-	if cap(b) <= 2*maxBatch {
-		*p = b
-		buffers.Put(p)
-	}
 }
 
 // writeObject writes one JSON object of size bytes with its framing, and in a long poll the end of the body. writeJSON must write the

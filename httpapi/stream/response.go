@@ -94,12 +94,12 @@ func (s *responseStream) send() (step, error) {
 		return next, nil
 	}
 	if len(batch) > smallBatch {
-		room, ok := s.dispatcher.Budget.TryReserve(int64(len(batch)))
+		reserved, ok := s.dispatcher.Budget.TryReserve(int64(len(batch)))
 		if !ok {
 			s.dispatcher.reportOverload(s.client, len(batch))
 			return next, budget.ErrExhausted
 		}
-		defer room.Release()
+		defer reserved.Release()
 	}
 	err := s.write(batch)
 	if err == nil && large != nil {

@@ -15,8 +15,8 @@ import (
 	"pando/tree"
 )
 
-// notReading sends a request and does not read the body of the response.
-func notReading(t *testing.T, server *httptest.Server, transport, target string) {
+// sendWithoutReading sends a request and does not read the body of the response.
+func sendWithoutReading(t *testing.T, server *httptest.Server, transport, target string) {
 	t.Helper()
 	if transport == "HTTP/2" {
 		resp, err := server.Client().Get(server.URL + target)
@@ -60,7 +60,7 @@ func TestStalledClients(t *testing.T) {
 				if past {
 					f.put("/l/past", tc.value)
 				}
-				notReading(t, server, name, "/l"+tc.query)
+				sendWithoutReading(t, server, name, "/l"+tc.query)
 				if !past {
 					f.awaitWatchers(t, 1)
 					for i := range tc.events {
@@ -136,12 +136,12 @@ func TestNoMemoryForSlowClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(func(c *Config) { c.StallTimeout = time.Minute })
 			server := f.serve(t, start)
-			room, err := f.Budget.Reserve(1<<40, 0)
+			reserved, err := f.Budget.Reserve(1<<40, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer room.Release()
-			notReading(t, server, name, "/l?wait&stream")
+			defer reserved.Release()
+			sendWithoutReading(t, server, name, "/l?wait&stream")
 			f.awaitWatchers(t, 1)
 			for i := range 900 {
 				f.put(fmt.Sprint("/l/", i), strings.Repeat("v", 20<<10))
@@ -165,7 +165,7 @@ func TestCloseDoesNotWait(t *testing.T) {
 			server := f.serve(t, start)
 			const clients = 4
 			for range clients {
-				notReading(t, server, name, "/l?wait")
+				sendWithoutReading(t, server, name, "/l?wait")
 			}
 			f.awaitWatchers(t, clients)
 			f.put("/l", large) // fits into the buffers of the sockets

@@ -125,10 +125,10 @@ func (s *Stream) appendObject(out, json []byte) []byte {
 func (s *Stream) fail(err error) { s.err = errors.Join(s.err, err) }
 
 // callEnded reports the end of the watch to the owner of the dispatcher.
-func (s *Stream) callEnded() { s.dispatcher.Ended(time.Since(s.Start), outcome(s.err)) }
+func (s *Stream) callEnded() { s.dispatcher.Ended(time.Since(s.Start), resultOf(s.err)) }
 
-// outcome returns the argument of Config.Ended for the errors of a stream.
-func outcome(err error) error {
+// resultOf returns the argument of Config.Ended for the errors of a stream.
+func resultOf(err error) error {
 	if err == nil {
 		return nil
 	}

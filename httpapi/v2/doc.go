@@ -12,6 +12,6 @@
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs
 //   - stats.go: /v2/stats
 //   - snapshot.go: /v2/snapshot
-//   - encode.go: writing responses
+//   - encode.go: writing responses; buffers.go: the pool of buffers for bodies and responses
 //   - errors.go: from errors to statuses, bodies and the outcomes of the metrics
 package v2

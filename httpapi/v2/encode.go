@@ -4,27 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"pando/tree"
 )
 
 // jsonType is the Content-Type of JSON. All responses share it, so it must not be changed.
 var jsonType = []string{"application/json"}
-
-// maxPooled is the capacity of the largest buffer in the pool.
-const maxPooled = 128 << 10
-
-// buffers is the pool of the buffers for requests and responses.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// putBuffer returns a buffer to the pool, with b in place of the slice that it had.
-func putBuffer(p *[]byte, b []byte) {
-	if cap(b) <= maxPooled {
-		*p = b
-		buffers.Put(p)
-	}
-}
 
 // writeSmall writes a response. fill must append its body to the slice, which is empty.
 func writeSmall(w http.ResponseWriter, status int, fill func([]byte) []byte) {
