@@ -60,7 +60,7 @@ func TestMissingMajorityIsLogged(t *testing.T) {
 		}
 	}
 	// TestPace proves that the pauses grow.
-	if pause := second.Time.Sub(first.Time); pause < pace.First/2 {
+	if pause := second.Time.Sub(first.Time); pause < pace.MinPause/2 {
 		t.Errorf("two lines within %v", pause)
 	}
 }

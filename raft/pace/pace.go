@@ -4,10 +4,10 @@ package pace
 
 import "time"
 
-// The pause between two log lines doubles with each line, from First to Last.
+// The pause between two log lines doubles with each line, from MinPause to MaxPause.
 const (
-	First = time.Second
-	Last  = 5 * time.Minute
+	MinPause = time.Second
+	MaxPause = 5 * time.Minute
 )
 
 // Pace decides when to log one condition: at once, then after growing pauses. The zero
@@ -18,16 +18,16 @@ type Pace struct {
 }
 
 // Due reports whether to log now. If it returns true, the next pause begins. If Due was
-// not called for 2*Last after the end of a pause, the pauses begin with First again.
+// not called for 2*MaxPause after the end of a pause, the pauses begin with MinPause again.
 func (p *Pace) Due(now time.Time) bool {
 	if now.Before(p.next) {
 		return false
 	}
-	if p.pause == 0 || now.Sub(p.next) > 2*Last {
-		p.pause = First
+	if p.pause == 0 || now.Sub(p.next) > 2*MaxPause {
+		p.pause = MinPause
 	}
 	p.next = now.Add(p.pause)
-	p.pause = min(2*p.pause, Last)
+	p.pause = min(2*p.pause, MaxPause)
 	return true
 }
 

@@ -35,7 +35,7 @@ type peer struct {
 	ctx      context.Context // done when the peer is removed or the transport is closed
 	stop     context.CancelFunc
 	log      *zap.Logger
-	retryNow chan struct{} // has room for one; ends the pause between attempts
+	retryNow chan struct{} // ends the pause between attempts; capacity 1
 
 	mu               sync.Mutex
 	urls             []string

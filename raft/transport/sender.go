@@ -35,17 +35,17 @@ import (
 // adds to the queue. Without a stream, the sender stays pending until drop empties it.
 type sender struct {
 	to         members.ID
-	limit      int // bytes that may be queued
-	countSent  func(m *raftpb.Message, bytes int)
-	reportLoss func()        // reports that a message was dropped
-	wake       chan struct{} // has room for one; wakes run
+	limit      int                                // largest value of queued, unless the queue holds one message
+	countSent  func(m *raftpb.Message, bytes int) // see Config.Sent
+	reportLoss func()                             // called after messages were dropped
+	wake       chan struct{}                      // wakes run; capacity 1
 
 	mu        sync.Mutex
-	queue     []*raftpb.Message // not encoded yet
-	queued    int               // bytes, see MessageSize
+	queue     []*raftpb.Message // messages that are not encoded yet
+	queued    int               // size of the queue in bytes; see MessageSize
 	stream    io.ReadWriteCloser
 	direct    *nonblockingWriter // writes to stream; nil if stream supports only blocking writes
-	err       error              // why the stream has ended
+	err       error              // the error that ended the stream
 	lastWrite time.Time
 	writing   bool
 
