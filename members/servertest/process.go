@@ -50,7 +50,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// Launch calls Start and waits until the server serves clients.
+// Launch calls Start and waits until the server serves clients. A Launcher, in contrast, does not wait.
 func Launch(t testing.TB, dataDir string, flags ...string) *Process {
 	t.Helper()
 	p := Start(t, dataDir, flags...)

@@ -43,9 +43,9 @@ func (r *idleReader) Read(p []byte) (int, error) {
 	return r.in.Read(p)
 }
 
-// minRateReader reads a body and returns an error if a chunk takes longer than chunkReadTimeout. Only one snapshot is
-// received at a time, so a sender that sends a byte now and then must not block all others. The corresponding limit of the
-// sender is stallConn.
+// minRateReader reads a body and returns an error if a chunk takes longer than chunkReadTimeout. Package raft receives only
+// one snapshot at a time, so a sender that sends a byte now and then must not block all others. stallConn is the limit on
+// the side of the sender.
 type minRateReader struct {
 	in     io.Reader
 	timer  readTimer
