@@ -27,13 +27,13 @@ const (
 	minPause, maxPause = 5 * time.Millisecond, time.Second
 )
 
-// RefusalDescriptors is how many descriptors an admission uses in addition to its limit.
+// RefusalDescriptors is the number of descriptors that an admission uses in addition to its limit.
 const RefusalDescriptors = maxRefusals + 1
 
 // admission limits the open connections of a group of listeners. Without a limit, clients that only connect could use up the
 // descriptors that the write-ahead log needs for its next file. Its methods may be called from any goroutine.
 type admission struct {
-	group    string
+	name     string // of the group of listeners
 	limit    int64
 	open     atomic.Int64
 	counts   *stats.Connections
@@ -45,17 +45,17 @@ type admission struct {
 	logged   time.Time // when the last line was written
 }
 
-// newAdmission makes the admission of a group. The name of the group is the label of its metrics.
-func newAdmission(group string, limit int, metrics *stats.Metrics, log *zap.Logger) *admission {
-	a := &admission{group: group, limit: int64(limit), log: log, refusals: make(chan struct{}, maxRefusals)}
-	a.counts = metrics.Connections(group, limit, a.open.Load)
+// newAdmission makes the admission of the group with a name, which is also the label of the metrics.
+func newAdmission(name string, limit int, metrics *stats.Metrics, log *zap.Logger) *admission {
+	a := &admission{name: name, limit: int64(limit), log: log, refusals: make(chan struct{}, maxRefusals)}
+	a.counts = metrics.Connections(name, limit, a.open.Load)
 	return a
 }
 
 // Listen returns a listener that accepts the connections of l within the limit of the group. Its Accept fails only when the
 // listener is closed. After any other error it waits and tries again.
 func (a *admission) Listen(l net.Listener) net.Listener {
-	return &admittedListener{Listener: l, group: a, closed: make(chan struct{})}
+	return &admittedListener{Listener: l, admission: a, closed: make(chan struct{})}
 }
 
 // admit counts a connection. It reports false if the limit is reached.
@@ -102,7 +102,7 @@ func (a *admission) report(text string, fields ...zap.Field) {
 	defer a.mu.Unlock()
 	a.unlogged++
 	if now := time.Now(); now.Sub(a.logged) >= logInterval {
-		a.log.Warn(text, append(fields, zap.String("listener", a.group), zap.Int("times", a.unlogged))...)
+		a.log.Warn(text, append(fields, zap.String("listener", a.name), zap.Int("times", a.unlogged))...)
 		a.unlogged, a.logged = 0, now
 	}
 }
@@ -110,9 +110,9 @@ func (a *admission) report(text string, fields ...zap.Field) {
 // admittedListener is a listener that accepts connections within the limit of its group.
 type admittedListener struct {
 	net.Listener
-	group  *admission
-	closed chan struct{}
-	once   sync.Once
+	admission *admission
+	closed    chan struct{}
+	once      sync.Once
 }
 
 // Accept returns the next connection within the limit. It refuses the others.
@@ -121,16 +121,16 @@ func (l *admittedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		switch {
-		case err == nil && l.group.admit():
-			return &admittedConn{Conn: c, group: l.group}, nil
+		case err == nil && l.admission.admit():
+			return &admittedConn{Conn: c, admission: l.admission}, nil
 		case err == nil:
-			l.group.refuse(c)
+			l.admission.refuse(c)
 			pause = minPause
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		default:
-			l.group.counts.Failed()
-			l.group.report("connections can't be accepted; the listener tries again", zap.Error(err))
+			l.admission.counts.Failed()
+			l.admission.report("connections can't be accepted; the listener tries again", zap.Error(err))
 			select {
 			case <-l.closed:
 				return nil, net.ErrClosed
@@ -150,14 +150,14 @@ func (l *admittedListener) Close() error {
 // admittedConn is a connection that counts until it is closed.
 type admittedConn struct {
 	net.Conn
-	group *admission
-	once  sync.Once
+	admission *admission
+	once      sync.Once
 }
 
 // Close closes the connection. It no longer counts for the limit.
 func (c *admittedConn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() { c.group.open.Add(-1) })
+	c.once.Do(func() { c.admission.open.Add(-1) })
 	return err
 }
 

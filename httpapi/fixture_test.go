@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -146,4 +148,33 @@ func (f *fixture) do(method, target, body string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	return w
+}
+
+// awaitMetric waits until the metrics contain a line.
+func (f *fixture) awaitMetric(t *testing.T, metric string) {
+	t.Helper()
+	await(t, metric, func() bool { return strings.Contains(f.do("GET", "/metrics", "").Body.String(), "\n"+metric+"\n") })
+}
+
+// serveFixture serves a fixture, with the listener for connections that are kept alive.
+func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(f.handler)
+	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
+	start(server)
+	go func() { _ = server.Config.Serve(f.streams.KeepAlive()) }()
+	t.Cleanup(func() {
+		f.endWaitingRequests()
+		_ = f.streams.KeepAlive().Close()
+		server.Close()
+	})
+	return server
+}
+
+// mustSend writes a text to a connection.
+func mustSend(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -29,12 +29,6 @@ func sendWithoutReading(t *testing.T, server *httptest.Server, target string) ne
 	return c
 }
 
-// awaitMetric waits until the metrics contain a line.
-func (f *fixture) awaitMetric(t *testing.T, metric string) {
-	t.Helper()
-	await(t, metric, func() bool { return strings.Contains(f.do("GET", "/metrics", "").Body.String(), "\n"+metric+"\n") })
-}
-
 // TestStalledClients checks that a client that reads nothing of a long list or of a stream is cut off, and that its memory is
 // released.
 func TestStalledClients(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // profiles are served, and /health answers 503. Other requests wait, as they would on a member of the reference. If Open is called
 // in time, the handlers serve them. Otherwise they get a 503, so that clients try their next endpoint.
 
-// causeStarting is the cause of that 503. The reference has no such text, because it sends no response before it is ready.
+// causeStarting is the cause of the 503 before Open. The reference has no such text, because it sends no response before it is ready.
 const causeStarting = "this member is starting and not ready to serve: it reads its data or waits for its cluster"
 
 // notStarted is the health of a process before Open.
@@ -22,11 +22,11 @@ func notStarted() service.Health { return service.Health{} }
 
 // clientHandler returns the handler of the client URLs.
 func (s *Server) clientHandler() http.Handler {
-	handler := func(h *Handlers) http.Handler { return h.Client }
+	handlerOf := func(h *Handlers) http.Handler { return h.Client }
 	r := newRouter()
 	s.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
-	r.HandleFunc("/v2/*", s.awaitOpen(handler, v2.WriteUnavailable))
-	return s.afterOpen(handler, newCORS(s.cfg.CORS).wrap(cleanPath(r)))
+	r.HandleFunc("/v2/*", s.awaitOpen(handlerOf, v2.WriteUnavailable))
+	return s.afterOpen(handlerOf, newCORS(s.cfg.CORS).wrap(cleanPath(r)))
 }
 
 // metricsHandler returns the handler of the metrics URLs.
@@ -38,29 +38,29 @@ func (s *Server) metricsHandler() http.Handler {
 
 // peerHandler returns the handler of the peer URLs, where every request needs the member.
 func (s *Server) peerHandler() http.Handler {
-	handler := func(h *Handlers) http.Handler { return h.Peer }
+	handlerOf := func(h *Handlers) http.Handler { return h.Peer }
 	refuse := func(w http.ResponseWriter, _ *http.Request, cause string) {
 		http.Error(w, cause, http.StatusServiceUnavailable)
 	}
-	return s.afterOpen(handler, s.awaitOpen(handler, refuse))
+	return s.afterOpen(handlerOf, s.awaitOpen(handlerOf, refuse))
 }
 
-// afterOpen returns a handler that calls before until Open, and handler after it.
-func (s *Server) afterOpen(handler func(*Handlers) http.Handler, before http.Handler) http.Handler {
+// afterOpen returns a handler that calls before until Open. After Open it calls the handler that handlerOf selects.
+func (s *Server) afterOpen(handlerOf func(*Handlers) http.Handler, before http.Handler) http.Handler {
 	before = limitBodyTime(s.cfg.BodyTimeout, before)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := s.handlers.Load(); h != nil {
-			handler(h).ServeHTTP(w, r)
+			handlerOf(h).ServeHTTP(w, r)
 			return
 		}
 		before.ServeHTTP(w, r)
 	})
 }
 
-// awaitOpen returns a handler that waits for Open and then calls handler. It calls refuse after StartTimeout, when the client is
-// gone, or when the server stops.
+// awaitOpen returns a handler that waits for Open and then calls the handler that handlerOf selects. It calls refuse after
+// StartTimeout, when the client is gone, or when the server stops.
 func (s *Server) awaitOpen(
-	handler func(*Handlers) http.Handler, refuse func(w http.ResponseWriter, r *http.Request, cause string),
+	handlerOf func(*Handlers) http.Handler, refuse func(w http.ResponseWriter, r *http.Request, cause string),
 ) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		arrived := time.Now()
@@ -69,7 +69,7 @@ func (s *Server) awaitOpen(
 		cause := causeStarting
 		select {
 		case <-s.opened:
-			handler(s.handlers.Load()).ServeHTTP(w, r.WithContext(service.WithArrival(r.Context(), arrived)))
+			handlerOf(s.handlers.Load()).ServeHTTP(w, r.WithContext(service.WithArrival(r.Context(), arrived)))
 			return
 		case <-s.stopping:
 			cause = tree.CauseStopped

@@ -8,31 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-
-	"pando/httpapi/stream"
 )
-
-// serveFixture serves a fixture, with the listener for connections that are kept alive.
-func serveFixture(t testing.TB, f *fixture, start func(*httptest.Server)) *httptest.Server {
-	t.Helper()
-	server := httptest.NewUnstartedServer(f.handler)
-	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
-	start(server)
-	go func() { _ = server.Config.Serve(f.streams.KeepAlive()) }()
-	t.Cleanup(func() {
-		f.endWaitingRequests()
-		_ = f.streams.KeepAlive().Close()
-		server.Close()
-	})
-	return server
-}
-
-func mustSend(t *testing.T, c net.Conn, text string) {
-	t.Helper()
-	if _, err := io.WriteString(c, text); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestWatchesAreCounted checks the outcomes of long polls in the metrics: "ok" after an event, even if the client closes the
 // connection at once, and "canceled" if the client closes it before an event.

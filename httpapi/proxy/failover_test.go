@@ -127,9 +127,6 @@ func TestFailoverEnds(t *testing.T) {
 	})
 }
 
-// breakingServer returns the URL of a member that closes each connection on which it gets a request.
-func breakingServer(t testing.TB) string { return newRecorder(t, abort).URL }
-
 func TestBadGateway(t *testing.T) {
 	p := startProxy(t, newCluster(t, closedServer(t)), nil)
 	got := do(t, http.MethodGet, p.URL+"/v2/keys/x", nil)
@@ -199,16 +196,6 @@ func TestBodies(t *testing.T) {
 			healthy(t)
 		})
 	}
-}
-
-// newMember starts a member whose handler reads the body itself.
-func newMember(t testing.TB, h http.HandlerFunc) string {
-	s := httptest.NewServer(h)
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
-	return s.URL
 }
 
 func TestEndpoints(t *testing.T) {

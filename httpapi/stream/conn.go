@@ -50,7 +50,7 @@ type conn struct {
 	wanted  time.Time // the read deadline
 	set     time.Time // the read deadline of the socket; zero for none
 
-	policy *StallPolicy  // nil for a new conn of connOf; if it is on TLS, the conn below has one
+	policy *StallPolicy  // nil for a conn that connOf made, such as one on TLS
 	writes writeDeadline // of the socket
 }
 

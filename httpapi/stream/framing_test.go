@@ -51,7 +51,8 @@ func TestFramings(t *testing.T) {
 					if mode == LongPoll {
 						want += tc.closesLongPoll
 					}
-					if got := collectAll(t, &Stream{Watch: Watch{Watcher: watcher, Mode: mode}, dispatcher: f.Dispatcher, framing: tc.framing}); got != want {
+					s := &Stream{Watch: Watch{Watcher: watcher, Mode: mode}, dispatcher: f.Dispatcher, framing: tc.framing}
+					if got := collectAll(t, s); got != want {
 						t.Errorf("got %.100q, want %.100q", got, want)
 					}
 				})

@@ -67,6 +67,7 @@ type limitedBody struct {
 	tooLarge error
 }
 
+// limitBody returns the body of a request with a limit.
 func (a *API) limitBody(r *http.Request, limit bodyLimit) limitedBody {
 	return limitedBody{r.Body, limit, a.tooLarge()}
 }
@@ -113,7 +114,7 @@ func (a *API) refuseLength(r *http.Request, limit bodyLimit) error {
 	return a.tooLarge()
 }
 
-// minRead is the smallest free space for which readFirst grows its buffer.
+// minRead is the smallest number of bytes by which readFirst grows its buffer.
 const minRead = 2 << 10
 
 // readFirst appends a small body to b, or the first maxPooled bytes of a larger one. announced is the announced length of the body,

@@ -21,7 +21,7 @@ type answer struct {
 	outcome stats.Outcome
 }
 
-// answers maps error codes to answers. An error with another code is a bad request.
+// answers maps error codes to answers. An error whose code is not in the map is a bad request.
 var answers = map[tree.Code]answer{
 	tree.CodeKeyNotFound:    {http.StatusNotFound, stats.NotFound},
 	tree.CodeCompareFailed:  {http.StatusPreconditionFailed, stats.CompareFailed},
@@ -37,7 +37,7 @@ var answers = map[tree.Code]answer{
 }
 
 // unreadBody maps the errors that leave a part of the request's body unread to their answers, which do not follow from their codes.
-// writeError closes the connection after such an error.
+// After such an error the connection is closed.
 var unreadBody = map[*tree.Error]answer{
 	errBodyTooLarge:     {http.StatusRequestEntityTooLarge, stats.TooLarge},
 	budget.ErrExhausted: {http.StatusServiceUnavailable, stats.Unavailable},
@@ -50,6 +50,7 @@ var (
 	errFormTooLarge = tree.NewError(tree.CodeInvalidForm, "http: POST too large")
 )
 
+// tooLarge returns the error of a body that is longer than its limit.
 func (a *API) tooLarge() *tree.Error {
 	if a.MaxRequestBytes == 0 {
 		return errFormTooLarge

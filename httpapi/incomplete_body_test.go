@@ -11,9 +11,9 @@ import (
 	"pando/httpapi/stream"
 )
 
-// TestUnsentBody checks that a write with an incomplete body changes nothing, whatever its content type. The reference deletes the
+// TestIncompleteBody checks that a write with an incomplete body changes nothing, whatever its content type. The reference deletes the
 // value if the body is not a form.
-func TestUnsentBody(t *testing.T) {
+func TestIncompleteBody(t *testing.T) {
 	f := newFixture(t, nil)
 	server := httptest.NewUnstartedServer(f.handler)
 	server.Listener = stream.Listen(server.Listener, f.stallPolicy())

@@ -186,6 +186,19 @@ func respondWith(text string) http.HandlerFunc {
 // abort is a handler that closes the connection without an answer.
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
+// newMember starts a member whose handler reads the body itself.
+func newMember(t testing.TB, h http.HandlerFunc) string {
+	s := httptest.NewServer(h)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s.URL
+}
+
+// breakingServer returns the URL of a member that closes each connection on which it gets a request.
+func breakingServer(t testing.TB) string { return newRecorder(t, abort).URL }
+
 // closedServer returns the URL of a server that is closed.
 func closedServer(t testing.TB) string {
 	s := httptest.NewServer(http.NotFoundHandler())
