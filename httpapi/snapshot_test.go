@@ -69,7 +69,7 @@ func TestSnapshot(t *testing.T) {
 			t.Error("no error")
 		}
 	})
-	t.Run("one at a time", func(t *testing.T) {
+	t.Run("a second snapshot is refused while one is open", func(t *testing.T) {
 		content, feed := io.Pipe()
 		half := make([]byte, 64<<10)
 		url := serveSnapshot(t, content, 2*len(half))
@@ -99,11 +99,11 @@ func TestSnapshotRefused(t *testing.T) {
 		method, target string
 		status         int
 	}{
-		"another method":      {"POST", "/v2/snapshot", http.StatusMethodNotAllowed},
-		"local is not a bool": {"GET", "/v2/snapshot?local=perhaps", http.StatusBadRequest},
-		"the disk is full":    {"GET", "/v2/snapshot", http.StatusInternalServerError},
-		"nothing below it":    {"GET", "/v2/snapshot/x", http.StatusNotFound},
-		"the disk, locally":   {"GET", "/v2/snapshot?local=true", http.StatusInternalServerError},
+		"another method":               {"POST", "/v2/snapshot", http.StatusMethodNotAllowed},
+		"local is not a bool":          {"GET", "/v2/snapshot?local=perhaps", http.StatusBadRequest},
+		"the disk is full":             {"GET", "/v2/snapshot", http.StatusInternalServerError},
+		"a path below":                 {"GET", "/v2/snapshot/x", http.StatusNotFound},
+		"the disk is full, local=true": {"GET", "/v2/snapshot?local=true", http.StatusInternalServerError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newSnapshotFixture(t, fixedSnapshots{err: errors.New("no space left")})

@@ -52,7 +52,7 @@ func TestShutdownClosesUnusedConns(t *testing.T) {
 	}
 	close(finish)
 	if text, err := io.ReadAll(used); err != nil || string(text[max(0, len(text)-8):]) != "answered" {
-		t.Errorf("on the one with a request: %q, %v", text, err)
+		t.Errorf("on the connection with a request: %q, %v", text, err)
 	}
 	if err := <-down; err != nil {
 		t.Errorf("Shutdown: %v", err)

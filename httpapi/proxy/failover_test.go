@@ -149,7 +149,7 @@ func TestBodies(t *testing.T) {
 		}
 	})
 	p := startProxy(t, newCluster(t, member), nil)
-	healthy := func(t *testing.T) {
+	checkNotExcluded := func(t *testing.T) {
 		t.Helper()
 		if n := len(p.endpoints.available()); n != 1 {
 			t.Error("the member is excluded")
@@ -172,7 +172,7 @@ func TestBodies(t *testing.T) {
 			!strings.HasPrefix(string(answer), "HTTP/1.1 502 ") {
 			t.Errorf("got %q", answer)
 		}
-		healthy(t)
+		checkNotExcluded(t)
 	})
 	for _, expect := range []string{"", "100-continue"} {
 		t.Run("too large a body, Expect: "+expect, func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestBodies(t *testing.T) {
 					t.Errorf("got %s", resp.Status)
 				}
 			}
-			healthy(t)
+			checkNotExcluded(t)
 		})
 	}
 }
@@ -230,7 +230,7 @@ func TestEndpoints(t *testing.T) {
 		}
 		now = now.Add(5*time.Second - 1)
 		if len(e.available()) != 2 {
-			t.Error("it is available too early")
+			t.Error("the member is available too early")
 		}
 		now = now.Add(1)
 		if got := e.inOrder("client"); !slices.Equal(got, order) {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMembersChange(t *testing.T) {
-	t.Run("members change", func(t *testing.T) {
+	t.Run("the list changes", func(t *testing.T) {
 		one, two := newRecorder(t, respondWith("one")), newRecorder(t, respondWith("two"))
 		c := newCluster(t, one.URL)
 		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = 5 * time.Millisecond })
@@ -38,7 +38,7 @@ func TestMembersChange(t *testing.T) {
 		}
 		await(t, "the new member", func() bool { return slices.Equal(p.endpoints.available(), []string{two.URL}) })
 	})
-	t.Run("learners are the last resort", func(t *testing.T) {
+	t.Run("learners get requests only without voters", func(t *testing.T) {
 		c := newCluster(t, "http://a:1", "http://b:1")
 		c.members[1].IsLearner = true
 		p := startProxy(t, c, func(c *Config) { c.RefreshInterval = 5 * time.Millisecond })
@@ -84,7 +84,7 @@ func TestRefresh(t *testing.T) {
 				t.Error("the other member was not asked")
 			}
 		case <-time.After(20 * time.Second):
-			t.Error("it still waits for the member")
+			t.Error("refresh still waits for the member that hangs")
 		}
 	})
 	t.Run("the list of another cluster is refused", func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestClusterFile(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	t.Run("damaged", func(t *testing.T) {
+	t.Run("is damaged", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "cluster")
 		if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
 			t.Fatal(err)

@@ -101,10 +101,10 @@ func TestGet(t *testing.T) {
 	t.Run("local reads wait for nothing", func(t *testing.T) {
 		read, err := s.Get(t.Context(), "/a", Local)
 		if err != nil || read.Index != index || read.Node.Value() != "v" || log.barriers != 0 {
-			t.Errorf("%+v, %v, %d barriers", read, err, log.barriers)
+			t.Errorf("got %+v, %v after %d barriers", read, err, log.barriers)
 		}
 		if op := ReadOperation(Local, read.Node); op != stats.OpGet {
-			t.Errorf("operation %v", op)
+			t.Errorf("the operation is %v", op)
 		}
 	})
 	t.Run("linearizable reads wait for the barrier", func(t *testing.T) {
@@ -112,10 +112,10 @@ func TestGet(t *testing.T) {
 		defer func() { log.barrierErr = nil }()
 		read, err := s.Get(t.Context(), "/a", Linearizable)
 		if !errors.Is(err, log.barrierErr) || log.barriers != 1 {
-			t.Errorf("%v, %d barriers", err, log.barriers)
+			t.Errorf("got %v after %d barriers", err, log.barriers)
 		}
 		if op := ReadOperation(Linearizable, read.Node); op != stats.OpQuorumGet {
-			t.Errorf("operation %v", op)
+			t.Errorf("the operation is %v", op)
 		}
 	})
 	t.Run("reads are counted", func(t *testing.T) {

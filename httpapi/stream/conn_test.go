@@ -132,43 +132,43 @@ func TestConnReadOfOneByte(t *testing.T) {
 func TestConnDeadlines(t *testing.T) {
 	const short, long = 20 * time.Millisecond, 60 * time.Millisecond
 	buf := make([]byte, 2)
-	t.Run("a later one", func(t *testing.T) {
+	t.Run("a later deadline replaces an earlier one", func(t *testing.T) {
 		c, _ := connPair(t)
 		begin := time.Now()
 		_ = c.SetReadDeadline(begin.Add(short))
 		_ = c.SetReadDeadline(begin.Add(long))
 		if _, err := c.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) < long {
-			t.Errorf("%v after %v, want the deadline after %v", err, time.Since(begin), long)
+			t.Errorf("Read ended with %v after %v, want the deadline after %v", err, time.Since(begin), long)
 		}
 	})
-	t.Run("an earlier one", func(t *testing.T) {
+	t.Run("an earlier deadline replaces a later one", func(t *testing.T) {
 		c, _ := connPair(t)
 		_ = c.SetReadDeadline(time.Now().Add(time.Hour))
 		_ = c.SetReadDeadline(time.Now().Add(short))
 		if _, err := c.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%v, want the deadline", err)
+			t.Errorf("Read ended with %v, want the deadline", err)
 		}
 	})
-	t.Run("one for a read under way", func(t *testing.T) {
+	t.Run("a deadline applies to a read under way", func(t *testing.T) {
 		c, _ := connPair(t)
 		_ = c.SetDeadline(time.Now().Add(time.Hour))
 		var reading sync.WaitGroup
 		reading.Go(func() {
 			if _, err := c.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%v, want the deadline", err)
+				t.Errorf("Read ended with %v, want the deadline", err)
 			}
 		})
 		_ = c.SetReadDeadline(time.Unix(1, 0))
 		reading.Wait()
 	})
-	t.Run("a removed one", func(t *testing.T) {
+	t.Run("a removed deadline does not apply", func(t *testing.T) {
 		c, client := connPair(t)
 		_ = c.SetDeadline(time.Now().Add(short))
 		_ = c.SetDeadline(time.Time{})
 		var reading sync.WaitGroup
 		reading.Go(func() {
 			if n, err := c.Read(buf); n != 2 || err != nil {
-				t.Errorf("%d bytes, %v", n, err)
+				t.Errorf("Read returned %d, %v", n, err)
 			}
 		})
 		<-time.After(long)

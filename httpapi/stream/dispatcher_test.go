@@ -141,7 +141,7 @@ func TestWatches(t *testing.T) {
 			mustFollow(t, in, 5, 5)
 			f.Close()
 			if _, err := in.ReadByte(); err == nil || err == io.EOF {
-				t.Errorf("%v when the dispatcher is closed: the response must break off", err)
+				t.Errorf("after Close of the dispatcher: %v, want a broken response", err)
 			}
 			if err := f.mustEnd(t); err != ErrClosed {
 				t.Errorf("the stream ended with %v", err)
@@ -160,7 +160,7 @@ func checkTransport(t *testing.T, transport string, next http.Handler) http.Hand
 		}
 		secure := r.TLS != nil && r.TLS.HandshakeComplete
 		if r.ProtoMajor != major || secure != (transport != "plain") {
-			t.Errorf("%s with the TLS state %v", r.Proto, r.TLS)
+			t.Errorf("the request has %s with the TLS state %v", r.Proto, r.TLS)
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -177,7 +177,7 @@ func TestEndOfHistory(t *testing.T) {
 			f.tree.Replace(tree.New(1000))
 			body, err := io.ReadAll(in)
 			if err != nil || !strings.Contains(string(body), `"errorCode":`) {
-				t.Errorf("%q, %v", body, err)
+				t.Errorf("the response is %q, %v", body, err)
 			}
 			if err := f.mustEnd(t); err == nil || !strings.Contains(err.Error(), "snapshot") {
 				t.Errorf("the stream ended with %v", err)
@@ -249,7 +249,7 @@ func TestNoHijacker(t *testing.T) {
 	mustFollow(t, events, 2, 4)
 	f.Close()
 	if _, err := events.ReadByte(); err == nil || err == io.EOF {
-		t.Errorf("%v when the dispatcher is closed: the response must break off", err)
+		t.Errorf("after Close of the dispatcher: %v, want a broken response", err)
 	}
 	if err := f.mustEnd(t); err != ErrClosed {
 		t.Errorf("the stream ended with %v", err)

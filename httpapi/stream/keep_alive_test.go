@@ -70,7 +70,7 @@ func TestIdleAfterLongPoll(t *testing.T) {
 		poll(t, f, client, in)
 		_ = client.SetReadDeadline(time.Now().Add(5 * headerTimeout))
 		if _, err := in.ReadByte(); err == nil || err == io.EOF {
-			t.Fatalf("%v while the connection is idle", err)
+			t.Fatalf("read on the idle connection: %v, want a timeout", err)
 		}
 		_ = client.SetReadDeadline(time.Now().Add(time.Minute))
 		mustSend(t, client, get("/a"))
@@ -87,10 +87,10 @@ func TestIdleAfterLongPoll(t *testing.T) {
 			t.Errorf("a shutdown with an idle connection: %v", err)
 		}
 		if _, err := in.ReadByte(); err != io.EOF {
-			t.Errorf("%v, want the end of the connection", err)
+			t.Errorf("got %v, want the end of the connection", err)
 		}
 	})
-	t.Run("the client goes", func(t *testing.T) {
+	t.Run("the client closes the connection", func(t *testing.T) {
 		f, server := start(t)
 		client, in := dial(t, server)
 		poll(t, f, client, in)
@@ -129,6 +129,6 @@ func TestKeepAliveNotServed(t *testing.T) {
 	poll(t, f, client, in)
 	mustSend(t, client, get("/a"))
 	if _, err := in.ReadByte(); err == nil {
-		t.Error("a response, want the end of the connection")
+		t.Error("got a response, want the end of the connection")
 	}
 }

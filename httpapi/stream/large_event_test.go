@@ -78,6 +78,6 @@ func mustDechunk(t *testing.T, in *bufio.Reader, want string) {
 		t.Fatal(err)
 	}
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != want {
-		t.Errorf("another event of %d bytes; %v", len(body), err)
+		t.Errorf("got a different event of %d bytes; %v", len(body), err)
 	}
 }

@@ -150,7 +150,7 @@ func TestNoMemoryForSlowClients(t *testing.T) {
 				t.Errorf("the watch ended with %v", err)
 			}
 			if n := f.metrics.overloaded.Load(); n != 1 {
-				t.Errorf("%d clients counted", n)
+				t.Errorf("%d clients counted, want 1", n)
 			}
 			f.awaitWatchers(t, 0)
 		})

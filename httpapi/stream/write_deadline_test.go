@@ -56,14 +56,14 @@ func TestConnStalls(t *testing.T) {
 			c := &conn{Conn: inner, policy: &policy}
 			n, err := c.Write(make([]byte, 100))
 			if n != tc.sent || errors.Is(err, ErrStalled) != tc.ended || (err != nil) != tc.ended {
-				t.Errorf("%d bytes, %v", n, err)
+				t.Errorf("Write returned %d, %v", n, err)
 			}
 			if logged := logs.Len() == 1; logged != tc.ended {
-				t.Errorf("the log has %v", logs.All())
+				t.Errorf("the log contains %v", logs.All())
 			}
 			for _, at := range inner.deadlines {
 				if until := time.Until(at); until < time.Hour/(stallRounds+1) || until > time.Hour/2 {
-					t.Errorf("a deadline in %v", until)
+					t.Errorf("a deadline in %v, want between a fifth and a half of the timeout", until)
 				}
 			}
 		})
@@ -74,7 +74,7 @@ func TestConnStalls(t *testing.T) {
 		c := &conn{Conn: inner, policy: &policy}
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		if n, err := c.Write(make([]byte, 100)); n != 50 || !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%d bytes, %v", n, err)
+			t.Errorf("Write returned %d, %v", n, err)
 		}
 	})
 }
