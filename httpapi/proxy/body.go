@@ -8,8 +8,8 @@ import (
 )
 
 // limitBodyTime closes the connection of a client that takes longer than BodyTimeout to send a body. Without the deadline net/http
-// would wait for ever for the part of a body that a handler has not read. The deadline is removed at the end of the body, so it does
-// not apply to the wait of a long poll.
+// would wait for ever for the part of a body that a handler has not read. Unlike limitBodyTime in package httpapi it also removes
+// the deadline, at the end of the body, so that the deadline does not apply to the wait of a long poll.
 func (p *Proxy) limitBodyTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {

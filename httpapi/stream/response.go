@@ -13,8 +13,8 @@ import (
 // responseStream is a Stream that the request's handler writes to its ResponseWriter. It is used where the connection can't be
 // taken over, because other requests share it (HTTP/2). It needs the handler's goroutine for as long as the client waits.
 //
-// Over HTTP/1 a responseStream is used only if middleware hides http.Hijacker, which it should not do: on a connection of Listen
-// net/http does not notice that the client is gone, so its watch ends only with the next event.
+// Over HTTP/1 it is used for a long poll whose event has already happened, and if middleware hides http.Hijacker. Middleware should
+// not do that: on a connection of Listen net/http does not notice that the client is gone, so its watch ends only with the next event.
 type responseStream struct {
 	Stream
 	w      http.ResponseWriter
