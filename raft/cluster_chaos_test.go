@@ -56,11 +56,3 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 	c.awaitServing(c.members...)
 	return done
 }
-
-// unpause lets a paused member continue.
-func (r *replica) unpause() {
-	if r.resume != nil {
-		close(r.resume)
-		r.resume = nil
-	}
-}

@@ -407,3 +407,11 @@ func (r *replica) read(ctx context.Context, path string) (string, error) {
 }
 
 var errDown = errors.New("the member is down")
+
+// unpause lets a paused member continue.
+func (r *replica) unpause() {
+	if r.resume != nil {
+		close(r.resume)
+		r.resume = nil
+	}
+}

@@ -50,16 +50,3 @@ func (p *proposer) withCoalesced(own ...*raftpb.Entry) *raftpb.Message {
 	p.coalesced = nil // raft keeps the slice
 	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&p.state.id), Entries: entries}
 }
-
-// entryOverhead is about the memory that an entry takes beside its data. The encoding of an entry adds less.
-const entryOverhead = 128
-
-func entriesSize(entries []*raftpb.Entry) int {
-	size := 0
-	for _, e := range entries {
-		size += entrySize(e)
-	}
-	return size
-}
-
-func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }

@@ -64,7 +64,7 @@ func newCore(parts shared, cfg Config) (*core, error) {
 		return nil, err
 	}
 	c.addParts()
-	c.founding.learn(entriesToReplay(cfg.Recovered))
+	c.founding.readEntries(entriesToReplay(cfg.Recovered))
 	c.expirer.set(c.tree.View().NextExpiry())
 	// Raft holds the recovered entries now. They take more memory than the tree, so nothing else must keep them.
 	cfg.Recovered.Entries = nil
@@ -82,7 +82,7 @@ func (c *core) loadRecovered() error {
 			return ErrRemoved
 		}
 	}
-	err := checkRecovered(r, c.programLevel)
+	err := checkRecoveredLevel(r, c.programLevel)
 	if err != nil {
 		return err
 	}

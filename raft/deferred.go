@@ -52,7 +52,7 @@ func (p *proposer) retryDeferred(now time.Time) {
 	list := p.deferred.list
 	p.deferred.list = nil
 	for _, each := range list {
-		if now.Sub(each.since) < p.limit {
+		if now.Sub(each.since) < p.maxWait {
 			// After an error the proposal times out where its caller waits.
 			_ = p.offer(each.message, each.since)
 		}

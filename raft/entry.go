@@ -8,6 +8,8 @@ import (
 
 	"pando/members"
 	"pando/tree"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // The kind of a normal entry is its first byte. Kinds are on disk: never reuse one. A new kind needs a new feature level,
@@ -103,3 +105,16 @@ func decodeAttributes(data []byte) (attributes, error) {
 
 // jsonText is a name as an entry has it: JSON replaces each byte that is not valid UTF-8 by U+FFFD.
 func jsonText(name string) string { return string([]rune(name)) }
+
+// entryOverhead is about the memory that an entry takes beside its data. The encoding of an entry adds less.
+const entryOverhead = 128
+
+func entriesSize(entries []*raftpb.Entry) int {
+	size := 0
+	for _, e := range entries {
+		size += entrySize(e)
+	}
+	return size
+}
+
+func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }

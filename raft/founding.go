@@ -82,8 +82,8 @@ func newFoundingManager(c *core, d *deadlines) *foundingManager {
 	return f
 }
 
-// learn looks for the ID, and for a command after it, in entries that the log gets.
-func (f *foundingManager) learn(entries []*raftpb.Entry) {
+// readEntries looks for the ID, and for a command after it, in entries that the log gets.
+func (f *foundingManager) readEntries(entries []*raftpb.Entry) {
 	if _, founded := f.registry.Founded(); founded {
 		return
 	}

@@ -103,9 +103,9 @@ func (c *Config) programLevel() uint64 {
 	return storage.FeatureLevel
 }
 
-// checkRecovered refuses a log whose committed entries raise the level above the program's, before any of them is applied.
+// checkRecoveredLevel refuses a log whose committed entries raise the level above the program's, before any of them is applied.
 // storage.Open has compared the level of the checkpoint.
-func checkRecovered(r *storage.Recovered, programLevel uint64) error {
+func checkRecoveredLevel(r *storage.Recovered, programLevel uint64) error {
 	for _, e := range entriesToReplay(r) {
 		if e.GetIndex() > r.HardState.GetCommit() {
 			break

@@ -35,7 +35,7 @@ type proposer struct {
 	// foundingPending reports whether commands must wait because the cluster's founding ID is not applied yet.
 	foundingPending func() bool
 	clock           func() time.Time // the wall clock, for the time of a batch
-	limit           time.Duration    // of the time from a proposal's start to its outcome
+	maxWait         time.Duration    // of the time from a proposal's start to its outcome
 	tick            time.Duration
 	inTicks         func(n int) time.Time
 
@@ -44,7 +44,7 @@ type proposer struct {
 	deferred  deferredProposals
 	coalesced []*raftpb.Entry // forwarded by followers
 	load      batchLoad
-	room      []*proposal // for the next batch; reused
+	taken     []*proposal // for the next batch; reused
 
 	timeout *deadline // of the oldest proposal
 	retry   *deadline // of the deferred proposals
@@ -58,7 +58,7 @@ type proposalTaker interface {
 
 func newProposer(cfg *Config, state *logState, raft proposalTaker, q *queue, maxDeferred int, d *deadlines) *proposer {
 	p := &proposer{
-		state: state, raft: raft, queue: q, clock: cfg.Now, limit: cfg.Timeout, tick: cfg.Tick, inTicks: d.inTicks,
+		state: state, raft: raft, queue: q, clock: cfg.Now, maxWait: cfg.Timeout, tick: cfg.Tick, inTicks: d.inTicks,
 		number:   randomNumber(),
 		inFlight: inFlight{batches: map[uint64]inFlightBatch{}},
 		deferred: deferredProposals{maxBytes: maxDeferred},
@@ -72,7 +72,7 @@ func newProposer(cfg *Config, state *logState, raft proposalTaker, q *queue, max
 func (p *proposer) propose() {
 	if !p.mayPropose() {
 		if !p.timeout.isSet() && p.queue.len() > 0 {
-			p.timeout.set(time.Now().Add(p.limit))
+			p.timeout.set(time.Now().Add(p.maxWait))
 		}
 		return
 	}
@@ -81,21 +81,21 @@ func (p *proposer) propose() {
 		// larger and the syncs fewer. On a member with followers, waiting for them has the same effect.
 		runtime.Gosched()
 	}
-	p.room = p.queue.take(p.room[:0])
-	p.load.proposed = max(len(p.room), p.load.proposed/2)
-	if len(p.room) == 0 {
+	p.taken = p.queue.take(p.taken[:0])
+	p.load.proposed = max(len(p.taken), p.load.proposed/2)
+	if len(p.taken) == 0 {
 		return
 	}
 	size := batchHead
-	for _, each := range p.room {
+	for _, each := range p.taken {
 		size += len(each.data)
 	}
 	data := p.beginBatch(size)
-	for _, each := range p.room {
+	for _, each := range p.taken {
 		data = append(data, each.data...)
 	}
-	batch := inFlightBatch{proposals: append([]*proposal(nil), p.room...), since: p.room[0].since}
-	clear(p.room)
+	batch := inFlightBatch{proposals: append([]*proposal(nil), p.taken...), since: p.taken[0].since}
+	clear(p.taken)
 	p.send(data, batch)
 }
 
@@ -133,7 +133,7 @@ func (p *proposer) beginBatch(size int) []byte {
 // send proposes the batch with the current number, together with what is coalesced.
 func (p *proposer) send(data []byte, batch inFlightBatch) {
 	p.inFlight.add(p.number, batch)
-	p.timeout.setEarliest(batch.since.Add(p.limit))
+	p.timeout.setEarliest(batch.since.Add(p.maxWait))
 	if err := p.offer(p.withCoalesced(&raftpb.Entry{Data: data}), batch.since); err != nil {
 		p.inFlight.complete(p.number, outcome{err: err})
 	}
@@ -149,14 +149,14 @@ func (p *proposer) leaderChanged() {
 
 // expire ends the proposals that have waited too long, in the queue or in flight.
 func (p *proposer) expire(now time.Time) {
-	before := now.Add(-p.limit)
+	before := now.Add(-p.maxWait)
 	answerAll(p.queue.expire(before), outcome{err: errTimeout})
 	oldest := p.inFlight.expire(before)
 	if since := p.queue.oldest(); oldest.IsZero() || !since.IsZero() && since.Before(oldest) {
 		oldest = since
 	}
 	if !oldest.IsZero() {
-		p.timeout.set(oldest.Add(p.limit))
+		p.timeout.set(oldest.Add(p.maxWait))
 	}
 }
 

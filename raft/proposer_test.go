@@ -120,7 +120,7 @@ func TestDeferredProposal(t *testing.T) {
 		p.propose()
 		queued = add(t, p)
 		p.propose()
-		late := time.Now().Add(p.limit)
+		late := time.Now().Add(p.maxWait)
 		d.advance(late.Add(time.Second))
 		for name, each := range map[string]*proposal{"in flight": batch, "in the queue": queued} {
 			if len(each.done) != 1 || (<-each.done).err != errTimeout {
@@ -143,4 +143,27 @@ func TestDeferredProposal(t *testing.T) {
 			t.Error("a proposal without room is deferred")
 		}
 	})
+}
+
+// TestOtherBatchAnswersNothing applies a batch that has the number of one of this member's and fewer commands: only
+// the member's own batch may answer the caller.
+func TestOtherBatchAnswersNothing(t *testing.T) {
+	t.Parallel()
+	m := newTestMember(t)
+	l := m.start().core
+	p := proposalOf(1)
+	done := make(chan struct{})
+	l.inbox.post(func(c *core) {
+		defer close(done)
+		c.proposer.inFlight.batches[1] = inFlightBatch{proposals: []*proposal{p}, since: time.Now()}
+		c.proposer.inFlight.applied(1, nil)
+		if len(p.done) > 0 {
+			t.Error("another batch answers a proposal")
+		}
+		c.proposer.inFlight.applied(1, make([]tree.Result, 1))
+	})
+	<-done
+	if len(p.done) != 1 || len(l.proposer.inFlight.batches) != 0 {
+		t.Error("the proposal has no answer")
+	}
 }

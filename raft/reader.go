@@ -21,7 +21,7 @@ type reader struct {
 	state   *logState
 	raft    readIndexer
 	queue   *readQueue
-	limit   time.Duration // of the time that a reader may wait
+	maxWait time.Duration // of the time that a reader may wait
 	inTicks func(n int) time.Time
 
 	// number is that of the last round. It begins at random: an answer to a round of an earlier process of this member may
@@ -50,7 +50,7 @@ type readIndexer interface {
 const readRetryTicks = 5
 
 func newReader(state *logState, raft readIndexer, queue *readQueue, limit time.Duration, d *deadlines) *reader {
-	r := &reader{state: state, raft: raft, queue: queue, limit: limit, inTicks: d.inTicks, number: randomNumber()}
+	r := &reader{state: state, raft: raft, queue: queue, maxWait: limit, inTicks: d.inTicks, number: randomNumber()}
 	r.roundTimeout = d.add(func(time.Time) { r.answer(errTimeout) })
 	r.queueTimeout = d.add(func(time.Time) { r.expireQueue() })
 	r.retry = d.add(func(time.Time) { r.askAgain() })
@@ -61,7 +61,7 @@ func newReader(state *logState, raft readIndexer, queue *readQueue, limit time.D
 func (r *reader) start() {
 	if !r.state.hasLeader() {
 		if !r.queueTimeout.isSet() && r.queue.any() {
-			r.queueTimeout.set(time.Now().Add(r.limit))
+			r.queueTimeout.set(time.Now().Add(r.maxWait))
 		}
 		return
 	}
@@ -73,7 +73,7 @@ func (r *reader) start() {
 	r.number++
 	r.index, r.minIndex = 0, r.state.committed.Load()
 	r.context = binary.BigEndian.AppendUint64(nil, r.number)
-	r.roundTimeout.set(time.Now().Add(r.limit))
+	r.roundTimeout.set(time.Now().Add(r.maxWait))
 	r.ask()
 }
 

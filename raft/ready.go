@@ -26,7 +26,7 @@ func (c *core) handle(rd etcdraft.Ready) {
 		case etcdraft.LocalAppendThread:
 			toAppend = m
 			c.state.lastIndex = lastIndex(m, c.state.lastIndex)
-			c.founding.learn(m.GetEntries())
+			c.founding.readEntries(m.GetEntries())
 		case etcdraft.LocalApplyThread:
 			toApply = m
 		default:

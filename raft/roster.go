@@ -107,7 +107,7 @@ func (r *roster) inquire(unknown members.ID) {
 	}
 	r.asked = time.Now()
 	r.tasks.Go(func() {
-		if r.learn(r.ask()) {
+		if r.addNamed(r.ask()) {
 			r.changed()
 		}
 		if r.membership(unknown) == transport.Unknown {
@@ -128,8 +128,8 @@ func (r *roster) logUnknown(id members.ID) {
 	}
 }
 
-// learn adds members that other members have named, and reports whether one of them is new.
-func (r *roster) learn(named []members.Member) bool {
+// addNamed adds members that other members have named, and reports whether one of them is new.
+func (r *roster) addNamed(named []members.Member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	learned := false

@@ -17,7 +17,7 @@ type leaderTransfer struct {
 	proposer     *proposer
 	lastReceived func(members.ID) time.Time
 	finish       func()        // ends the core
-	limit        time.Duration // of a transfer
+	maxWait      time.Duration // of a transfer
 
 	timeout *deadline // set while a transfer is under way
 }
@@ -36,7 +36,7 @@ const maxTransfer = 2 * time.Second
 func newLeaderTransfer(c *core, d *deadlines) *leaderTransfer {
 	t := &leaderTransfer{
 		state: c.state, raft: c.raw, proposer: c.proposer, lastReceived: c.transport.LastReceived, finish: c.finish,
-		limit: min(c.cfg.electionTimeout(), maxTransfer),
+		maxWait: min(c.cfg.electionTimeout(), maxTransfer),
 	}
 	t.timeout = d.add(func(time.Time) { t.finish() })
 	return t
@@ -51,7 +51,7 @@ func (t *leaderTransfer) begin() {
 	}
 	t.proposer.proposeCoalesced() // raft would not take it later
 	t.raft.TransferLeader(to)
-	t.timeout.set(time.Now().Add(t.limit))
+	t.timeout.set(time.Now().Add(t.maxWait))
 }
 
 // transferee is the voter with the longest log that can succeed this leader; zero if there is none. For raft, a member

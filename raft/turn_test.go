@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,5 +79,36 @@ func TestBusyCoreTicks(t *testing.T) {
 	<-ticked
 	if time.Now().After(late) {
 		t.Error("no tick while there was work")
+	}
+}
+
+// TestPanicAdvice panics in a turn: the member ends. Only an error about its data may advise to replace the data.
+func TestPanicAdvice(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		do   func(l *core)
+		want error
+	}{
+		"a fault of the program": {func(*core) { panic("a fault") }, errPanic},
+		"a fault of the library": {func(c *core) { newRaftLogger(c.log).Panicf("unexpected error (%v)", "x") }, errPanic},
+		"a contradicted log": {func(c *core) {
+			_ = c.raw.Step(&raftpb.Message{
+				Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(9)), To: (*uint64)(&c.state.id),
+				Term: new(c.state.term.Load() + 1), Commit: new(uint64(1 << 40)),
+			})
+		}, ErrBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newTestMember(t)
+			node := m.start()
+			node.inbox.post(test.do)
+			m.await("the member to end", func() bool { return closed(node.Done()) })
+			if !errors.Is(node.Err(), test.want) {
+				t.Errorf("it ended with %v", node.Err())
+			}
+			if advised := strings.Contains(node.Err().Error(), "delete its data directory"); advised != (test.want == ErrBroken) {
+				t.Errorf("the advice is wrong: %v", node.Err())
+			}
+		})
 	}
 }

@@ -44,7 +44,9 @@
 //   - Install, which replaces the checkpoint by one of the leader, has the order of a
 //     checkpoint, with a rename as its second step.
 //   - Create, Restore and Backup rename state.db last. A crash before that leaves a directory
-//     without state.db: Exists reports false, and the next call makes the data anew.
+//     without state.db: Exists reports false, and the next call makes the data anew. There is
+//     one exception: a crash after Backup has written entries to the new log, and before the
+//     rename. Then all calls return ErrCorrupt, and an operator must delete the directory.
 //   - Opening the log makes its last segment shorter for a moment. A note in the log's
 //     directory says so (opening_note.go).
 //
