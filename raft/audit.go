@@ -56,7 +56,7 @@ func decodeAudit(data []byte, v any) (bool, error) {
 	return true, nil
 }
 
-// auditor makes and follows the rounds.
+// auditor begins the rounds on the leader, and hashes and compares the data on each member.
 //
 // Only the goroutine that has the turn may use it, except for busy and the methods that run in the background.
 type auditor struct {
@@ -65,8 +65,8 @@ type auditor struct {
 	registry *members.Registry
 	observer *Observer
 	log      *zap.Logger
-	interval time.Duration // between two rounds; zero for none
-	caughtUp func() bool
+	interval time.Duration     // between two rounds; zero for none
+	caughtUp func() bool       // whether the tree has what was committed before the start
 	propose  func(data []byte) // puts an entry into the log; any goroutine may call it
 	inTicks  func(n int) time.Time
 	ends     [2]<-chan struct{} // closed when the node stops or has ended
@@ -87,7 +87,7 @@ func newAuditor(c *core, d *deadlines) *auditor {
 		state: c.state, tree: c.tree, registry: c.registry, observer: c.observer, log: c.log, interval: c.cfg.AuditInterval,
 		caughtUp: func() bool { return c.startup.caughtUp }, inTicks: d.inTicks, ends: [2]<-chan struct{}{c.stop, c.done},
 	}
-	a.propose = func(data []byte) {
+	a.propose = func(data []byte) { // the entry may get lost
 		c.inbox.post(func(c *core) {
 			if err := c.raw.Propose(data); err != nil {
 				c.log.Debug("audit entry not proposed", zap.Error(err))
@@ -113,7 +113,7 @@ func (a *auditor) begin(now time.Time) {
 		return
 	}
 	if !a.busy.CompareAndSwap(false, true) {
-		a.next.set(a.inTicks(1)) // still at work for the last round
+		a.next.set(a.inTicks(1)) // this member still works for the last round
 		return
 	}
 	view, low, high := a.tree.View(), a.low, a.high
@@ -148,7 +148,7 @@ func (a *auditor) applyStart(index uint64, data []byte) error {
 		a.bounds = append(a.bounds, string(b))
 	}
 	if !a.busy.CompareAndSwap(false, true) {
-		return nil // still at work for an earlier round
+		return nil // this member still works for an earlier round
 	}
 	view, bounds := a.tree.View(), a.bounds
 	go func() {

@@ -22,8 +22,8 @@ type AuditReport struct {
 
 // Difference is a part of the data in which members differ.
 type Difference struct {
-	// State means that the index, the counters or the sizes differ. Otherwise it is paths from Low (inclusive, "" for the
-	// first) to High (exclusive, "" for the end), in the order of a walk of the tree.
+	// State means that the index, the counters or the sizes differ. If it is false, paths from Low (inclusive, "" for the
+	// first) to High (exclusive, "" for the end) differ, in the order of a walk of the tree.
 	State     bool
 	Low, High string
 	// Members are those whose data differs from the majority's, or all that took part when there is no majority. They are

@@ -71,17 +71,17 @@ func (r *replica) corrupt(path, value string) {
 
 func TestConsistencyCheck(t *testing.T) {
 	t.Run("reports no difference between equal members", func(t *testing.T) {
-		c, auditRecorder := newAuditedCluster(t, 3)
+		c, recorderOf := newAuditedCluster(t, 3)
 		for i := range 200 {
 			c.members[i%3].set(fmt.Sprintf("/dir%d/key%d", i%5, i), "v")
 		}
 		for _, r := range c.members {
-			_, before := auditRecorder(r).last()
+			_, before := recorderOf(r).last()
 			c.await("three more rounds of all members", func() bool {
-				report, n := auditRecorder(r).last()
+				report, n := recorderOf(r).last()
 				return n >= before+3 && report.Members == 3
 			})
-			for _, report := range auditRecorder(r).all() {
+			for _, report := range recorderOf(r).all() {
 				if len(report.Differences) > 0 {
 					t.Errorf("member %d: %+v", r.id, report)
 				}
@@ -89,7 +89,7 @@ func TestConsistencyCheck(t *testing.T) {
 		}
 	})
 	t.Run("names the member and the key that differ", func(t *testing.T) {
-		c, auditRecorder := newAuditedCluster(t, 3)
+		c, recorderOf := newAuditedCluster(t, 3)
 		for i := range 60 {
 			c.leader().set(fmt.Sprintf("/dir%d/marker", i), "v")
 		}
@@ -98,12 +98,12 @@ func TestConsistencyCheck(t *testing.T) {
 		bad.corrupt("/dir17/marker", "rotten")
 		for _, r := range c.members {
 			c.await("the report to name the key", func() bool {
-				report, _ := auditRecorder(r).last()
+				report, _ := recorderOf(r).last()
 				return slices.ContainsFunc(report.Differences, func(d Difference) bool {
 					return d.Low == "/dir17/marker" && slices.Equal(d.Members, []members.ID{bad.id}) && len(d.Hashes) == 3
 				})
 			})
-			report, _ := auditRecorder(r).last()
+			report, _ := recorderOf(r).last()
 			if last := report.Differences[len(report.Differences)-1]; !last.State {
 				t.Errorf("the index is not reported: %+v", report)
 			}
@@ -114,34 +114,34 @@ func TestConsistencyCheck(t *testing.T) {
 // TestConsistencyRounds checks when rounds of the audit take place, and when they do not.
 func TestConsistencyRounds(t *testing.T) {
 	t.Run("continues under the next leader", func(t *testing.T) {
-		c, auditRecorder := newAuditedCluster(t, 3)
+		c, recorderOf := newAuditedCluster(t, 3)
 		c.leader().set("/a", "1")
 		c.leader().kill()
 		c.leader().set("/b", "1")
 		for _, r := range c.running() {
-			_, before := auditRecorder(r).last()
+			_, before := recorderOf(r).last()
 			c.await("a round of two", func() bool {
-				report, n := auditRecorder(r).last()
+				report, n := recorderOf(r).last()
 				return n > before+1 && report.Members == 2 && len(report.Differences) == 0 && len(report.Missing) == 1
 			})
 		}
 	})
 	t.Run("a restart does not repeat old rounds", func(t *testing.T) {
-		c, auditRecorder := newAuditedCluster(t, 3)
+		c, recorderOf := newAuditedCluster(t, 3)
 		r := c.follower()
-		c.await("a round", func() bool { _, n := auditRecorder(r).last(); return n > 2 })
+		c.await("a round", func() bool { _, n := recorderOf(r).last(); return n > 2 })
 		first := r.node().Status().Applied
 		r.kill()
 		r.restart()
-		c.await("another round", func() bool { _, n := auditRecorder(r).last(); return n > 0 })
-		for _, report := range auditRecorder(r).all() {
+		c.await("another round", func() bool { _, n := recorderOf(r).last(); return n > 0 })
+		for _, report := range recorderOf(r).all() {
 			if report.Index <= first {
 				t.Errorf("reported entry %d again, it was at %d before", report.Index, first)
 			}
 		}
 	})
 	t.Run("alone there is nothing to compare", func(t *testing.T) {
-		c, auditRecorder := newAuditedCluster(t, 1)
+		c, recorderOf := newAuditedCluster(t, 1)
 		ticks := time.NewTicker(5 * clusterTick)
 		defer ticks.Stop()
 		var before uint64
@@ -152,7 +152,7 @@ func TestConsistencyRounds(t *testing.T) {
 			before = c.members[0].node().Status().Committed
 			return before == last
 		})
-		if len(auditRecorder(c.members[0]).all()) > 0 {
+		if len(recorderOf(c.members[0]).all()) > 0 {
 			t.Error("a member that is alone has made an audit")
 		}
 	})

@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// saver is a caller of OpenSnapshot. It waits for a checkpoint that has the entries up to index, or more.
+// saver is a caller of OpenSnapshot that waits for a checkpoint of the entries up to index, or more.
 type saver struct {
 	index uint64
 	done  chan error // has room for one
 }
 
-// OpenSnapshot writes a checkpoint of what is applied here at the time of the call, or later, and opens it as a snapshot
-// file of size bytes; see storage.InspectSnapshot. After Barrier that is everything that any member has acknowledged. The
-// caller must close the file. The errors are ctx's, those of the disk, or the node's own.
+// OpenSnapshot writes a checkpoint and opens it as a snapshot file of size bytes; see storage.InspectSnapshot. The snapshot
+// holds everything that this member had applied at the time of the call. After Barrier this includes everything that any
+// member had acknowledged. The caller must close the file. The errors are those of ctx, of the disk and of the node.
 func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error) {
 	saved := make(chan error, 1)
 	if !n.inbox.post(func(c *core) { c.checkpoints.save(saved) }) {
@@ -36,7 +36,7 @@ func (n *Node) OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64
 	return r, r.Size, nil
 }
 
-// save answers when a checkpoint has what is applied now.
+// save sends to done when a checkpoint holds everything that is applied now.
 func (x *checkpointer) save(done chan error) {
 	if x.current() {
 		done <- nil
@@ -50,7 +50,7 @@ func (x *checkpointer) save(done chan error) {
 	x.begin()
 }
 
-// answerSavers answers the callers for whom a checkpoint is new enough, or all if it failed. If callers are left, it
+// answerSavers answers the callers whose entries the checkpoint holds, or all callers if it failed. If callers are left, it
 // begins the next checkpoint.
 func (x *checkpointer) answerSavers(c checkpointDone) {
 	waiting := x.savers

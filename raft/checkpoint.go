@@ -31,7 +31,7 @@ type checkpointer struct {
 	index            uint64 // applied index of the last checkpoint
 	retryAt          time.Time
 	savers           []saver
-	resumeCompaction func()              // ends the deferral of compactions; nil when none is in effect
+	resumeCompaction func()              // ends the deferral of compactions; nil if they are not deferred
 	done             chan checkpointDone // received from inside a turn only
 	wake             chan struct{}       // signals the core that done has something
 }
@@ -101,7 +101,7 @@ func (x *checkpointer) next() storage.Checkpoint {
 	}
 }
 
-// takeDelta takes from the tree what the next checkpoint has to store.
+// takeDelta takes the changes for the next checkpoint from the tree, or the whole tree if state.db is in doubt.
 func (x *checkpointer) takeDelta() *tree.Delta {
 	if x.disk.NeedsAll() {
 		return x.tree.TakeAll()
@@ -131,7 +131,7 @@ func (x *checkpointer) finish(c checkpointDone) {
 	if c.err != nil {
 		x.tree.ReturnDelta(c.Delta)
 		x.retryAt = time.Now().Add(checkpointRetry)
-		x.log.Error("checkpoint failed; the log is kept, and it will be tried again", zap.Error(c.err))
+		x.log.Error("checkpoint failed; the log is kept, and the checkpoint will be tried again", zap.Error(c.err))
 		return
 	}
 	x.index = c.Applied

@@ -216,7 +216,7 @@ func TestReplacedEntriesStayReplaced(t *testing.T) {
 		return list
 	}
 	conf := &raftpb.ConfState{Voters: []uint64{1, 2}}
-	make := func(id uint64) (storage.Options, *storage.Disk) {
+	create := func(id uint64) (storage.Options, *storage.Disk) {
 		o := storage.Options{DataDir: filepath.Join(t.TempDir(), "data"), HistorySize: testHistory}
 		d, err := storage.Create(o, storage.Identity{ClusterID: 7, MemberID: id})
 		if err != nil {
@@ -225,7 +225,7 @@ func TestReplacedEntriesStayReplaced(t *testing.T) {
 		t.Cleanup(func() { _ = d.Close() })
 		return o, d
 	}
-	_, sender := make(1)
+	_, sender := create(1)
 	store := tree.New(testHistory)
 	store.Apply(1, []tree.Command{{Op: tree.OpSet, Path: "/key", Value: "1"}})
 	must := func(err error) {
@@ -243,7 +243,7 @@ func TestReplacedEntriesStayReplaced(t *testing.T) {
 	must(err)
 	defer content.Close()
 
-	options, disk := make(2)
+	options, disk := create(2)
 	must(disk.Append(&raftpb.HardState{Term: new(uint64(2)), Commit: new(uint64(4))}, entries(1, 20, 2)))
 	staged, err := disk.Stage(content, content.Size)
 	must(err)

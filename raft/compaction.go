@@ -74,8 +74,8 @@ func (c *core) neededByOthers() uint64 {
 	return needed
 }
 
-// afterNextSnapshot is the first entry that a member will need after it got a snapshot: that of the last checkpoint, if
-// the log in memory reaches back to it, or that of the checkpoint under way.
+// afterNextSnapshot is the first entry that a member will need after its next snapshot. The snapshot is the last checkpoint
+// if the log in memory reaches back to it, and otherwise the checkpoint under way.
 func (c *core) afterNextSnapshot(first uint64) uint64 {
 	if next := c.storage.position() + 1; next >= first || !c.checkpoints.underWay {
 		return next

@@ -11,7 +11,7 @@ import (
 	"pando/members"
 )
 
-// changedMember is the member that an entry with a change of the membership is about: its context in the entry.
+// changedMember is the member that a change of the membership concerns. The entry has it as the context of the ConfChange.
 type changedMember struct {
 	members.Member
 }
@@ -64,7 +64,7 @@ func decodeConfChange(data []byte) (*raftpb.ConfChange, changedMember, error) {
 		return nil, m, fmt.Errorf("%w: change of membership %v", errEntry, cc.GetType())
 	}
 	if cc.GetNodeId() != uint64(m.ID) || m.ID == 0 {
-		return nil, m, fmt.Errorf("%w: a change of member %x that names member %s", errEntry, cc.GetNodeId(), m.ID)
+		return nil, m, fmt.Errorf("%w: a change of member %x with the data of member %s", errEntry, cc.GetNodeId(), m.ID)
 	}
 	return cc, m, nil
 }

@@ -16,8 +16,8 @@ import (
 	"pando/raft/transport"
 )
 
-// A message may contradict this member's log: data was lost here or there, or a data directory of an earlier cluster is in
-// use. This member must stop then, but not because of one message: any process that reaches the peer port can send one. So
+// A message contradicts this member's log if this member or the sender has lost data, or uses a data directory of an earlier
+// cluster. This member must stop then. But one message is no proof: any process that reaches the peer port can send one. So
 // the message is dropped, and its sender is asked at its own URL for the term of the entry.
 
 // ErrContradiction means that two members have committed different entries at the same index.
@@ -27,8 +27,8 @@ var ErrContradiction = errors.New("raft: this member's log contradicts the log o
 	"(pando snapshot save of the others, pando ctl backup of this data directory). If the others are right, " +
 	"keep a copy of this data directory, remove the member, and add it again as a new one")
 
-// claim is what a message says that contradicts the log: an entry whose index is committed here has another term, or the
-// leader counts on entries that this member does not have.
+// claim is the statement of a message that contradicts the log: an entry whose index is committed here has another term, or
+// the leader has acknowledgements of this member for entries that this member does not have.
 type claim struct {
 	from  members.ID
 	index uint64
@@ -39,7 +39,7 @@ func (x *claim) Error() string {
 		x.from, x.index)
 }
 
-// claims is the state of asking the senders of claims. One is asked at a time.
+// claims is the state of the requests to the senders of claims. At most one request is under way.
 type claims struct {
 	asking  bool
 	asked   time.Time
@@ -61,7 +61,7 @@ func (k *messageChecker) verify(x *claim) {
 	k.request(x)
 }
 
-// requestReport asks the sender of a claim for a report in the background. Its result is settled in a later turn.
+// requestReport asks the sender of a claim for a report, in the background. A later turn settles the claim.
 func (c *core) requestReport(x *claim) {
 	// The log in memory may not have the final entries after the applied index.
 	term, applied := c.state.term.Load(), c.state.applied.Load()
@@ -136,7 +136,7 @@ func (c *core) report(from members.ID, index uint64) transport.LogReport {
 		r.Last = max(r.Last, last)
 	}
 	if term, err := c.storage.Term(index); err == nil && index <= c.state.applied.Load() {
-		r.EntryTerm = term // an entry in memory that is not applied may still be replaced
+		r.EntryTerm = term // later entries may still be replaced
 	}
 	c.raw.WithProgress(func(id uint64, _ etcdraft.ProgressType, p tracker.Progress) {
 		if id == uint64(from) {

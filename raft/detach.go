@@ -9,9 +9,9 @@ import (
 	"pando/storage"
 )
 
-// Detach makes the beginning of a cluster with self as the only member from the data of one member, for a backup. It
-// returns what the new disk begins with, and changes the entries of r: those about members of the old cluster become
-// empty, so that applying them changes only the tree.
+// Detach prepares the data of one member for a backup: a new cluster with self as the only member. It returns the founding
+// of the new disk, and changes the entries of r: entries about members of the old cluster become empty, so that applying
+// the log changes only the tree.
 //
 // The error is ErrNotMember if the data does not name the cluster yet.
 func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (storage.Founding, error) {

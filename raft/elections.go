@@ -52,8 +52,8 @@ func newElections(c *core, d *deadlines) *elections {
 	return e
 }
 
-// streamClosed forgets the leader if the stream that ended was the leader's and no new one has begun. Raft is asked who
-// leads, because a message of a new leader may have just arrived.
+// streamClosed forgets the leader if the stream that ended was the leader's and no new one has begun. The leader is that of
+// the raft library: a message of a new leader may have arrived, and logState may not have it yet.
 func (e *elections) streamClosed(id members.ID) {
 	if id == e.state.id || uint64(id) != e.raft.leader() || !e.lastReceived(id).IsZero() {
 		return
@@ -84,7 +84,7 @@ func (e *elections) campaignIfLeaderless() {
 	}
 }
 
-// campaignIfAlone saves a member without others the wait for an election timeout.
+// campaignIfAlone makes a member that is alone campaign at once, without waiting for an election timeout.
 func (e *elections) campaignIfAlone() {
 	if e.state.alone() && !e.state.hasLeader() && e.raft.isFollower() {
 		e.start()

@@ -22,9 +22,9 @@ const (
 	kindAuditResult = 4 // the hashes of a member
 )
 
-// errEntry means that an entry cannot be decoded. A member that has to apply one must stop: otherwise its tree would differ
-// from the others'. See EntryError.
-var errEntry = errors.New("not understood")
+// errEntry means that an entry cannot be decoded. A member that has to apply such an entry must stop: otherwise its tree
+// would differ from the others'. See EntryError.
+var errEntry = errors.New("it can't be decoded")
 
 // batch is an entry of commands. Proposer and number identify it; time is that of the proposer's clock.
 type batch struct {
@@ -103,7 +103,7 @@ func decodeAttributes(data []byte) (attributes, error) {
 	return a, nil
 }
 
-// jsonText is a name as an entry has it: JSON replaces each byte that is not valid UTF-8 by U+FFFD.
+// jsonText returns a name in the form that it has in an entry: JSON replaces each byte of invalid UTF-8 by U+FFFD.
 func jsonText(name string) string { return string([]rune(name)) }
 
 // entryOverhead is about the memory that an entry takes beside its data. The encoding of an entry adds less.

@@ -10,10 +10,10 @@ import (
 // Nothing enters the log that cannot be applied: a committed entry that no member can decode stops all of them. So a
 // forwarded proposal is checked before it is proposed, by the functions that apply it.
 
-// errNothingProposed refuses a proposal without entries, at which the raft library panics.
+// errNothingProposed refuses a proposal without entries. The raft library panics at one.
 var errNothingProposed = errors.New("it has no entries")
 
-// checkProposal reports why a forwarded proposal must not be proposed.
+// checkProposal returns the reason why a forwarded proposal must not be proposed; nil if it may be.
 func checkProposal(m *raftpb.Message) error {
 	if len(m.GetEntries()) == 0 {
 		return errNothingProposed
@@ -26,7 +26,7 @@ func checkProposal(m *raftpb.Message) error {
 	return nil
 }
 
-// checkEntry reports why an entry cannot be applied; nil if it can.
+// checkEntry returns the reason why an entry cannot be applied; nil if it can be.
 func checkEntry(e *raftpb.Entry) error {
 	data := e.GetData()
 	switch e.GetType() {

@@ -21,7 +21,7 @@ type EntryError struct {
 	Err   error
 }
 
-// Error includes what to do.
+// Error says what the operator must do.
 func (e *EntryError) Error() string {
 	text := fmt.Sprintf("raft: log entry %v can't be applied: %v", e.Entry, e.Err)
 	switch {
@@ -31,7 +31,7 @@ func (e *EntryError) Error() string {
 		return text
 	}
 	return text + fmt.Sprintf(". If no newer version ever ran in this cluster, start each member once with --skip-log-entry=%v, "+
-		"which passes over this entry and loses nothing else", e.Entry)
+		"which skips this entry and loses nothing else", e.Entry)
 }
 
 // Unwrap returns the reason.

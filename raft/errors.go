@@ -15,8 +15,8 @@ var errPanic = errors.New("raft: this member stops because of a fault in the pro
 	"and report this with the member's log; it may be started again")
 
 // ErrBroken means that this member must not continue with the data on its disk.
-var ErrBroken = errors.New("raft: this member's log does not fit what the cluster knows of it, as when its data was lost " +
-	"or put back from a copy: remove the member, delete its data directory, and add it again as a new one")
+var ErrBroken = errors.New("raft: this member has acknowledged log entries that its log does not hold: its data was lost, " +
+	"or restored from a copy. Remove the member, delete its data directory, and add it again as a new one")
 
 var (
 	errTimeout  = errors.New(tree.CauseTimedOut)

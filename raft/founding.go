@@ -82,14 +82,14 @@ func newFoundingManager(c *core, d *deadlines) *foundingManager {
 	return f
 }
 
-// readEntries looks for the ID, and for a command after it, in entries that the log gets.
+// readEntries looks for the ID, and for a command after it, in new entries of the log.
 func (f *foundingManager) readEntries(entries []*raftpb.Entry) {
 	if _, founded := f.registry.Founded(); founded {
 		return
 	}
 	for _, e := range entries {
 		if e.GetIndex() <= f.loggedIndex {
-			f.logged, f.loggedIndex = 0, 0 // it was replaced
+			f.logged, f.loggedIndex = 0, 0 // the entry with the ID was replaced
 		}
 		data := e.GetData()
 		if e.GetType() != raftpb.EntryNormal || len(data) == 0 {

@@ -105,21 +105,21 @@ func TestEarlierCluster(t *testing.T) {
 // dropFounding puts the member into the state that an older version leaves: without a founding ID.
 func (r *replica) dropFounding() {
 	r.c.t.Helper()
-	l := r.node().core
+	nodeCore := r.node().core
 	fresh := members.NewRegistry(r.c.id)
-	for _, m := range l.registry.List() {
+	for _, m := range nodeCore.registry.List() {
 		if err := fresh.Add(m); err != nil {
 			r.c.t.Fatal(err)
 		}
 	}
-	l.takeTurn(func() {
-		if err := l.registry.Unmarshal(fresh.Marshal()); err != nil {
+	nodeCore.takeTurn(func() {
+		if err := nodeCore.registry.Unmarshal(fresh.Marshal()); err != nil {
 			r.c.t.Error(err)
 		}
-		f := l.founding
+		f := nodeCore.founding
 		f.hasCommands, f.logged, f.loggedIndex, f.proposed = true, 0, 0, 0
 		f.next.set(time.Now().Add(foundingPause))
-		l.state.founding.Store(0)
+		nodeCore.state.founding.Store(0)
 	})
 }
 

@@ -14,7 +14,7 @@ type inbox struct {
 }
 
 // task is work that needs the turn.
-type task func(l *core)
+type task func(c *core)
 
 func newInbox(maxBytes int) *inbox { return &inbox{maxBytes: maxBytes, wake: make(chan struct{}, 1)} }
 
@@ -44,7 +44,7 @@ func (b *inbox) post(t task) bool {
 	return true
 }
 
-// take removes all tasks. The empty slice is used for those to come.
+// take removes and returns all tasks. The inbox keeps the slice empty for the next ones.
 func (b *inbox) take(empty []task) []task {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -29,7 +29,7 @@ func (f *inFlight) blocks(leads bool, forwardWait time.Duration) bool {
 	return ok && (leads || time.Since(b.since) < forwardWait)
 }
 
-// unblock lets the next batch go although the last one has no outcome.
+// unblock allows the next batch although the last one has no outcome.
 func (f *inFlight) unblock() { f.blocking = 0 }
 
 func (f *inFlight) contains(number uint64) bool {
@@ -50,8 +50,8 @@ func (f *inFlight) completeAll(o outcome) {
 	}
 }
 
-// applied ends a batch with the results of its commands. A number with fewer results than proposals is not that of the
-// batch which this member has proposed.
+// applied ends a batch with the results of its commands. A batch with the same number and too few results is not the one
+// that this member has proposed; it is ignored.
 func (f *inFlight) applied(number uint64, results []tree.Result) {
 	b, ok := f.batches[number]
 	if !ok || len(b.proposals) > len(results) {

@@ -89,12 +89,12 @@ func TestUnstableLeaderIsLoggedRarely(t *testing.T) {
 	c := newCluster(t, 3, logged.tune)
 	lead := c.leader()
 	follower := c.others(lead)[0]
-	l := follower.node().core
+	nodeCore := follower.node().core
 	for range 200 {
-		l.takeTurn(func() {
+		nodeCore.takeTurn(func() {
 			for _, leader := range []uint64{0, uint64(lead.id)} {
-				l.state.leader.Store(leader)
-				l.leaderLog.leaderChanged()
+				nodeCore.state.leader.Store(leader)
+				nodeCore.leaderLog.leaderChanged()
 			}
 		})
 	}

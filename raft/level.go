@@ -14,8 +14,8 @@ import (
 	"pando/storage"
 )
 
-// A cluster is upgraded one member at a time, so members of two versions share a log for a while. What the older
-// version can't read must not be written meanwhile. That is what the feature level is for, a number that each cluster has.
+// A cluster is upgraded one member at a time, so members of two versions share a log for a while. Meanwhile nothing may be
+// written that the older version can't read. The feature level, a number that each cluster has, ensures that.
 //
 //   - Each member announces, on every peer stream, the highest level that its program serves. Programs that announce
 //     none are at level 0.
@@ -27,11 +27,11 @@ import (
 //     the checkpoint. A program that has levels, but not this one, stops at the entry that raises the level. A program
 //     without levels passes over it.
 //
-// New commands, kinds of entries, messages and formats are used only where Node.FeatureLevel says so. What each level
-// brings is listed at storage.FeatureLevel.
+// New commands, kinds of entries, messages and formats may be used only at the level that introduces them; see
+// Node.FeatureLevel. The comment of storage.FeatureLevel lists the changes of each level.
 
-// levelVersion is the version of the entry that raises the level. The entry has the kind of the consistency
-// check, because programs without feature levels pass over entries of that kind whose version they don't have.
+// levelVersion is the version of the entry that raises the level. The entry has the kind of an audit, because programs
+// without feature levels ignore audit entries of a version that they do not know.
 const levelVersion = 0xF1
 
 const levelBytes = 2 + 8
@@ -53,11 +53,11 @@ func isLevel(e *raftpb.Entry) bool {
 	return ok && e.GetType() == raftpb.EntryNormal
 }
 
-// errTooOld says that this program is too old for its cluster. An upgrade is the only remedy.
+// errTooOld means that this program is too old for its cluster. An upgrade is the only remedy.
 var errTooOld = errors.New("upgrade the program; the data is intact")
 
-// FeatureLevel is the feature level of the cluster, as applied by this member. What a level brings may be used as soon as
-// it is reached; it is never lowered. It may be called from any goroutine.
+// FeatureLevel returns the feature level of the cluster, as applied by this member. It never falls. The features of a level
+// may be used as soon as FeatureLevel has reached it. FeatureLevel may be called from any goroutine.
 func (n *Node) FeatureLevel() uint64 { return n.state.level.Load() }
 
 // levelManager raises the cluster's feature level, and applies it.
@@ -168,12 +168,12 @@ func (l *levelManager) apply(index, level uint64) error {
 	return nil
 }
 
-// unsaved reports whether the next checkpoint must not wait for more changes: once state.db says the level, an
-// older program refuses it at its start.
+// unsaved reports whether the last checkpoint has a lower level. The next one must then be written at once: an older program
+// refuses only a state.db that names the level.
 func (l *levelManager) unsaved() bool { return l.state.level.Load() > l.saved }
 
-// ignorable marks the kinds of entries that a program which does not have them passes over. All other unknown kinds stop
-// it. Such a kind needs a feature level of 1 or higher: programs at level 0 stop at any unknown kind.
+// ignorable is the bit of the kinds that a program ignores if it does not know them. Any other unknown kind stops the
+// program. An ignorable kind needs a feature level of 1 or higher: programs at level 0 stop at any unknown kind.
 const ignorable = 0x80
 
 func isIgnorable(kind byte) bool { return kind&ignorable != 0 }

@@ -14,7 +14,7 @@ import (
 	"pando/storage"
 )
 
-// older gives a tune function that has the members of these names run a program without feature levels.
+// older returns a tune function. Members with these names then run a program without feature levels.
 func older(names ...string) func(*Config) {
 	return func(cfg *Config) {
 		cfg.pinnedLevel = nil
@@ -148,8 +148,8 @@ func TestLevelRefusesOlderMember(t *testing.T) {
 	c.awaitServing(old)
 }
 
-// proposeRaw puts an entry into the log that no command makes.
-func (c *cluster) proposeRaw(data []byte) {
+// proposeData puts an entry with this data into the log.
+func (c *cluster) proposeData(data []byte) {
 	c.t.Helper()
 	lead := c.leader().node()
 	var err error
@@ -165,7 +165,7 @@ func TestUnknownEntries(t *testing.T) {
 	t.Run("ignorable", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		c.awaitLevel(storage.FeatureLevel)
-		c.proposeRaw([]byte{ignorable | 9, 1, 2, 3})
+		c.proposeData([]byte{ignorable | 9, 1, 2, 3})
 		c.leader().set("/key", "after")
 		c.settle()
 	})
@@ -182,7 +182,7 @@ func TestUnknownEntries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, 3, nil)
 			c.awaitLevel(storage.FeatureLevel)
-			c.proposeRaw(test.data)
+			c.proposeData(test.data)
 			for _, r := range c.members {
 				c.await("the member to end", func() bool { return closed(r.node().Done()) })
 				text := r.node().Err().Error()

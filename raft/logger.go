@@ -27,8 +27,7 @@ func (l raftLogger) Fatal(v ...any)                   { l.s.Fatal(v...) }
 func (l raftLogger) Fatalf(format string, v ...any)   { l.s.Fatalf(format, v...) }
 func (l raftLogger) Panic(v ...any)                   { l.s.Panic(v...) }
 
-// contradiction is the value with which the raft library panics when the log on this disk contradicts what other members
-// know of it: acknowledged data was lost.
+// contradiction is the value of the panic when the raft library finds that this log has lost acknowledged entries.
 type contradiction string
 
 // contradictions are the library's messages in that case.

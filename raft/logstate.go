@@ -8,7 +8,7 @@ import (
 	"pando/members"
 )
 
-// logState is where this member's log stands: its position, its leader and its configuration. The core writes it while it
+// logState is the state of this member's log: its position, its leader and its configuration. The core writes it while it
 // handles a Ready and applies entries; all other parts of the package only read it.
 type logState struct {
 	id members.ID // of this member

@@ -42,7 +42,7 @@ type membershipManager struct {
 	raft     confChanger
 	registry *members.Registry
 	log      *zap.Logger
-	// lastReceived is when a frame last arrived from a member; zero when it has no stream to this one.
+	// lastReceived returns the time of the last frame from a member; zero if the member has no stream to this one.
 	lastReceived func(members.ID) time.Time
 	post         func(do func())    // runs do in a later turn
 	changed      func(index uint64) // runs after a change that had an effect
@@ -87,8 +87,8 @@ func (m *membershipManager) addDeadlines(d *deadlines) {
 	m.removal = d.add(func(time.Time) { m.fail(ErrRemoved) })
 }
 
-// begin checks a change as far as this member can, and proposes it, or queues it while another one is under way. A
-// change whose caller has given up in the queue is not made: the caller may have asked for another one since.
+// begin checks a change and proposes it, or queues it while another change is under way. It drops a change whose caller has
+// given up in the queue: the caller may have asked for another change since.
 func (m *membershipManager) begin(x *memberChange) {
 	if m.underWay != nil {
 		m.queued = append(m.queued, x)
@@ -109,8 +109,8 @@ func (m *membershipManager) begin(x *memberChange) {
 	m.proposeAgain(time.Now())
 }
 
-// beginNext begins the oldest queued change in a later turn: raft drops a change that is proposed before it has the
-// notice that the last one is applied.
+// beginNext begins the oldest queued change in a later turn: raft drops a change that is proposed before raft has been
+// notified that the last change is applied.
 func (m *membershipManager) beginNext() {
 	if len(m.queued) == 0 {
 		return
@@ -120,9 +120,9 @@ func (m *membershipManager) beginNext() {
 	m.post(func() { m.begin(next) })
 }
 
-// proposeAgain proposes the change under way, for the first time or again: raft drops a change without a notice while
-// another member's change is not applied. If it gets into the log twice, the registry refuses it the second time. A
-// change of URLs would not be refused, so it is proposed once.
+// proposeAgain proposes the change under way, for the first time or again: while another member's change is not applied,
+// raft drops a change silently. If the change gets into the log twice, the registry refuses it the second time. The registry
+// would not refuse a change of URLs, so such a change is proposed once.
 func (m *membershipManager) proposeAgain(now time.Time) {
 	x := m.underWay
 	if x == nil {

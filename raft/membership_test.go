@@ -22,12 +22,12 @@ func TestAbandonedChange(t *testing.T) {
 	answer := make(chan error, 1)
 	given := make(chan error, 1)
 	node.core.takeTurn(func() {
-		l := node.core
-		l.membership.begin(&memberChange{
+		nodeCore := node.core
+		nodeCore.membership.begin(&memberChange{
 			context.Background(), raftpb.ConfChangeAddLearnerNode,
 			members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}, Learner: true}, answer, nil,
 		})
-		l.membership.begin(&memberChange{
+		nodeCore.membership.begin(&memberChange{
 			ctx, raftpb.ConfChangeAddLearnerNode,
 			members.Member{ID: 51, PeerURLs: []string{"http://127.0.0.1:2"}, Learner: true}, given, nil,
 		})
@@ -53,26 +53,26 @@ func TestAbandonedChange(t *testing.T) {
 func TestTwoLearnersCatchUp(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
-	l := c.leader().node().core
+	nodeCore := c.leader().node().core
 	for id := range members.ID(2) {
 		m := members.Member{ID: 50 + id, PeerURLs: []string{"http://127.0.0.1:" + (id + 1).String()}}
 		c.must("add", func(ctx context.Context) error { return c.leader().node().AddMember(ctx, m) })
 	}
-	l.takeTurn(func() {
-		start := l.membership.number
-		proposed := func() uint64 { return l.membership.number - start }
+	nodeCore.takeTurn(func() {
+		start := nodeCore.membership.number
+		proposed := func() uint64 { return nodeCore.membership.number - start }
 		now := time.Now()
 		for tick := range 20 {
-			l.deadlines.advance(now.Add(time.Duration(tick) * clusterTick))
+			nodeCore.deadlines.advance(now.Add(time.Duration(tick) * clusterTick))
 			for id := range members.ID(2) {
-				l.membership.promote(50 + id)
+				nodeCore.membership.promote(50 + id)
 			}
 		}
 		if n := proposed(); n != 1 {
 			t.Errorf("%d promotions were proposed within %v", n, 20*clusterTick)
 		}
-		l.deadlines.advance(now.Add(2 * promotionPause))
-		if l.membership.promote(50); proposed() != 2 {
+		nodeCore.deadlines.advance(now.Add(2 * promotionPause))
+		if nodeCore.membership.promote(50); proposed() != 2 {
 			t.Errorf("%d promotions were proposed, want another one after %v", proposed(), promotionPause)
 		}
 	})

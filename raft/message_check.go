@@ -14,17 +14,17 @@ import (
 	"pando/raft/pace"
 )
 
-// The raft library trusts its messages: one that no member of a healthy cluster sends can make it panic, or accept entries
-// that no leader has written. The transport has checked that a message is from the member at the other end of its stream,
-// and that it has the form of its type. The messageChecker compares it with the log before the library gets it.
+// The raft library trusts its messages. A message that no member of a healthy cluster sends can make it panic, or accept
+// entries that no leader has written. The transport checks that a message is from the member at the other end of its stream,
+// and that it has the form of its type. Then the messageChecker compares the message with the log, and the library gets it.
 
-// maxTermJump bounds how far a message's term may be ahead of this member's. A term is raised by one with each election. A
-// member that missed more than that was away for over a year of elections, a hundred each second. A member that has no
-// term yet may join a cluster of any age.
+// maxTermJump bounds the difference between a message's term and this member's. Each election raises the term by one. A
+// hundred elections in each second reach the bound after more than a year. A member that has no term yet may join a cluster
+// of any age.
 const maxTermJump = 1 << 32
 
-// A jump of more than longJump terms is accepted once in jumpPause. Otherwise a flood of messages could use up all terms.
-// The next heartbeat repeats a term that was refused.
+// A jump of more than longJump terms is accepted once in jumpPause. Otherwise a flood of messages could use up all terms. If
+// the refused term was right, the next heartbeat has it again.
 const (
 	longJump  = 1 << 16
 	jumpPause = time.Second
@@ -34,11 +34,11 @@ const (
 const maxFirstTerm = 1 << 63
 
 // errImplausible refuses a message that no member of this cluster sends.
-var errImplausible = errors.New("raft: no message that a member of this cluster could have sent")
+var errImplausible = errors.New("raft: no member of this cluster sends such a message")
 
-// errNotLeading refuses a message that only a leader can answer, and only after it has committed an entry of its term. It
-// is no fault of the sender.
-var errNotLeading = errors.New("raft: this member does not lead, or not long enough")
+// errNotLeading refuses a message that only a leader can answer, and only after it has committed an entry of its term. The
+// sender has made no error.
+var errNotLeading = errors.New("raft: this member does not lead, or has committed no entry of its term")
 
 // messageChecker checks messages against the log, and has contradictions confirmed; see contradiction.go.
 //
@@ -64,7 +64,7 @@ type messageChecker struct {
 	claims     claims
 }
 
-// raftRole is what a messageChecker needs of the raft library. It is newer than logState while a Ready is not handled.
+// raftRole is what a messageChecker needs of the raft library. logState is older until the core has handled the next Ready.
 type raftRole interface {
 	isLeader() bool
 	leader() uint64
@@ -163,7 +163,7 @@ func (k *messageChecker) checkTerm(m *raftpb.Message) error {
 func (k *messageChecker) checkLeader(m *raftpb.Message) error {
 	lead := k.state.leader.Load()
 	if m.GetTerm() == k.state.term.Load() && lead != 0 && m.GetFrom() != lead {
-		return fmt.Errorf("%w: member %x leads in term %d, in which member %x does", errImplausible, m.GetFrom(), m.GetTerm(), lead)
+		return fmt.Errorf("%w: member %x as the leader of term %d, whose leader is member %x", errImplausible, m.GetFrom(), m.GetTerm(), lead)
 	}
 	return nil
 }
@@ -215,7 +215,8 @@ func (k *messageChecker) compare(m *raftpb.Message) error {
 	return nil
 }
 
-// checkHeartbeat refuses a commit index beyond the end of this log: the leader has it from this member.
+// checkHeartbeat refuses a commit index beyond the end of this log. A leader sends at most the index that this member has
+// acknowledged.
 func (k *messageChecker) checkHeartbeat(m *raftpb.Message) error {
 	if err := k.checkLeader(m); err != nil {
 		return err
@@ -248,8 +249,9 @@ func (k *messageChecker) checkAcknowledgement(m *raftpb.Message) error {
 		return err
 	}
 	if last = max(last, k.state.lastIndex); m.GetIndex() > last {
-		return fmt.Errorf("%w: member %x has acknowledged entry %d, and the last of this leader is %d: one of the two has lost data, "+
-			"or is of an earlier cluster; it does not count for a quorum", errImplausible, m.GetFrom(), m.GetIndex(), last)
+		return fmt.Errorf("%w: member %x acknowledges entry %d, and the log of this leader ends with entry %d: one of the two has "+
+			"lost data, or is of an earlier cluster. The acknowledgement does not count for a quorum",
+			errImplausible, m.GetFrom(), m.GetIndex(), last)
 	}
 	return nil
 }

@@ -135,13 +135,13 @@ func TestForgedMessages(t *testing.T) {
 func TestTermJumps(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1, nil)
-	l := c.leader().node().core
+	nodeCore := c.leader().node().core
 	vote := func(term uint64) error {
-		return l.checker.checkTerm(&raftpb.Message{Type: raftpb.MsgVote.Enum(), Term: &term})
+		return nodeCore.checker.checkTerm(&raftpb.Message{Type: raftpb.MsgVote.Enum(), Term: &term})
 	}
-	l.takeTurn(func() {
-		own := l.state.term.Load()
-		defer l.state.term.Store(own)
+	nodeCore.takeTurn(func() {
+		own := nodeCore.state.term.Load()
+		defer nodeCore.state.term.Store(own)
 		for _, test := range []struct {
 			own, term uint64
 			legal     bool
@@ -152,13 +152,13 @@ func TestTermJumps(t *testing.T) {
 			{0, 1 << 50, true}, {0, math.MaxUint64, false},
 			{math.MaxUint64 - 1, math.MaxUint64, true},
 		} {
-			l.state.term.Store(test.own)
+			nodeCore.state.term.Store(test.own)
 			if err := vote(test.term); (err == nil) != test.legal {
 				t.Errorf("term %d in term %d: %v", test.term, test.own, err)
 			}
 		}
-		l.checker.jumped = time.Now().Add(-jumpPause)
-		l.state.term.Store(5)
+		nodeCore.checker.jumped = time.Now().Add(-jumpPause)
+		nodeCore.state.term.Store(5)
 		if err := vote(5 + maxTermJump); err != nil {
 			t.Errorf("a jump some time after another one: %v", err)
 		}

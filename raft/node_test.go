@@ -11,9 +11,9 @@ import (
 	"pando/tree"
 )
 
-// proposers propose in-order creations from several goroutines until one fails, or each has made its number. They
-// return the values by the acknowledged paths, and the errors.
-func (m *testMember) proposers(goroutines, each int) (acknowledged map[string]string, failures []error) {
+// proposeInOrder proposes in-order creations from several goroutines. Each goroutine makes a number of them, or ends with
+// its first error. The result is the values by the acknowledged paths, and the errors.
+func (m *testMember) proposeInOrder(goroutines, each int) (acknowledged map[string]string, failures []error) {
 	node := m.node
 	acknowledged = map[string]string{}
 	var mu sync.Mutex
@@ -61,7 +61,7 @@ func TestProposeConcurrently(t *testing.T) {
 	m := newTestMember(t)
 	m.start()
 	const goroutines, each = 16, 100
-	acknowledged, failures := m.proposers(goroutines, each)
+	acknowledged, failures := m.proposeInOrder(goroutines, each)
 	if len(acknowledged) != goroutines*each || failures != nil {
 		t.Fatalf("%d different paths acknowledged, want %d; errors %v", len(acknowledged), goroutines*each, failures)
 	}
@@ -139,7 +139,7 @@ func TestStopAnswersEveryone(t *testing.T) {
 			close(stopped)
 		}()
 		const goroutines = 32
-		acknowledged, failures := m.proposers(goroutines, 1<<30)
+		acknowledged, failures := m.proposeInOrder(goroutines, 1<<30)
 		<-stopped
 		if len(failures) != goroutines {
 			t.Errorf("%d of %d callers were answered", len(failures), goroutines)
@@ -185,7 +185,7 @@ func TestFailingDisk(t *testing.T) {
 			}
 		}()
 		const goroutines = 16
-		acknowledged, failures := m.proposers(goroutines, 1<<30)
+		acknowledged, failures := m.proposeInOrder(goroutines, 1<<30)
 		if len(failures) != goroutines {
 			t.Errorf("%d of %d callers were answered", len(failures), goroutines)
 		}

@@ -94,7 +94,7 @@ func (c *core) receiveAll(messages []*raftpb.Message) {
 	}
 }
 
-// receive checks a message from a peer and gives it to raft.
+// receive checks a message from a peer and passes it to the raft library.
 func (c *core) receive(m *raftpb.Message) {
 	c.latencies.received(m, c.observer)
 	switch m.GetType() {
@@ -110,7 +110,7 @@ func (c *core) receive(m *raftpb.Message) {
 	}
 }
 
-// receiveProposal takes a proposal that a follower has forwarded, unless it could not be applied.
+// receiveProposal proposes what a follower has forwarded, if it can be applied.
 func (c *core) receiveProposal(m *raftpb.Message) {
 	err := checkProposal(m)
 	if err == nil {
@@ -118,7 +118,7 @@ func (c *core) receiveProposal(m *raftpb.Message) {
 		return
 	}
 	c.checker.refuse(members.ID(m.GetFrom()),
-		fmt.Errorf("a forwarded proposal could not be applied; do all members run the same version? %w", err))
+		fmt.Errorf("a forwarded proposal can't be applied: %w; check that all members run the same version", err))
 }
 
 // unreachable notes that messages to a peer were lost.

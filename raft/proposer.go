@@ -27,7 +27,7 @@ import (
 // The rule for what is in flight has one place, mayPropose. Proposals that followers forward have no caller here; while
 // mayAppend refuses them they are coalesced, and then go into the log with this member's next batch, or alone.
 //
-// Only the goroutine that has the turn may use a proposer; the queue is for all.
+// Only the goroutine that has the turn may use a proposer. Any goroutine may use the queue.
 type proposer struct {
 	state *logState
 	raft  proposalTaker
@@ -35,7 +35,7 @@ type proposer struct {
 	// foundingPending reports whether commands must wait because the cluster's founding ID is not applied yet.
 	foundingPending func() bool
 	clock           func() time.Time // the wall clock, for the time of a batch
-	maxWait         time.Duration    // of the time from a proposal's start to its outcome
+	maxWait         time.Duration    // from a proposal's start to its outcome
 	tick            time.Duration
 	inTicks         func(n int) time.Time
 
@@ -118,8 +118,8 @@ func (p *proposer) mayAppend() bool {
 // forwardWaitTicks is the number of ticks for which a forwarded batch blocks the next one.
 const forwardWaitTicks = 3
 
-// appendInFlight reports whether the log has entries that wait for a quorum. Raft may have committed them before the
-// core has seen it: then the next append carries the new commit index to the followers.
+// appendInFlight reports whether the log has entries that wait for a quorum. The raft library may have committed them while
+// logState is older. Then the next append carries the new commit index to the followers.
 func (p *proposer) appendInFlight() bool {
 	return p.state.lastIndex > p.state.committed.Load() && p.state.lastIndex > p.raft.committed()
 }
@@ -160,7 +160,7 @@ func (p *proposer) expire(now time.Time) {
 	}
 }
 
-// refuse answers the proposals in the queue with an error, and all further ones.
+// refuse answers the proposals in the queue, and all further ones, with an error.
 func (p *proposer) refuse(err error) { answerAll(p.queue.close(err), outcome{err: err}) }
 
 // close answers all proposals with an error.
@@ -169,7 +169,7 @@ func (p *proposer) close(err error) {
 	p.inFlight.completeAll(outcome{err: err})
 }
 
-// batchLoad measures how many proposals come together. It follows a larger number at once and a smaller one by halves.
+// batchLoad measures how many proposals come together. A larger number counts at once. A smaller number halves the measure.
 type batchLoad struct {
 	proposed int // proposals in one of this member's batches
 	applied  int // commands in one applied batch

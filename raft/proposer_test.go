@@ -150,10 +150,10 @@ func TestDeferredProposal(t *testing.T) {
 func TestOtherBatchAnswersNothing(t *testing.T) {
 	t.Parallel()
 	m := newTestMember(t)
-	l := m.start().core
+	nodeCore := m.start().core
 	p := proposalOf(1)
 	done := make(chan struct{})
-	l.inbox.post(func(c *core) {
+	nodeCore.inbox.post(func(c *core) {
 		defer close(done)
 		c.proposer.inFlight.batches[1] = inFlightBatch{proposals: []*proposal{p}, since: time.Now()}
 		c.proposer.inFlight.applied(1, nil)
@@ -163,7 +163,7 @@ func TestOtherBatchAnswersNothing(t *testing.T) {
 		c.proposer.inFlight.applied(1, make([]tree.Result, 1))
 	})
 	<-done
-	if len(p.done) != 1 || len(l.proposer.inFlight.batches) != 0 {
+	if len(p.done) != 1 || len(nodeCore.proposer.inFlight.batches) != 0 {
 		t.Error("the proposal has no answer")
 	}
 }

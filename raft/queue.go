@@ -37,7 +37,7 @@ type queue struct {
 
 func newQueue(maxBytes int) *queue { return &queue{maxBytes: maxBytes, wake: make(chan struct{}, 1)} }
 
-// add appends a proposal, or returns why it cannot. The caller must then wake the core.
+// add appends a proposal, or returns an error. After a success the caller must wake the core.
 func (q *queue) add(p *proposal) error {
 	p.since = time.Now()
 	q.mu.Lock()

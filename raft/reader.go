@@ -16,12 +16,12 @@ import (
 //	             ▼                           ▼
 //	          timed out                   timed out
 //
-// Only the goroutine that has the turn may use a reader; the queue is for all.
+// Only the goroutine that has the turn may use a reader. Any goroutine may use the queue.
 type reader struct {
 	state   *logState
 	raft    readIndexer
 	queue   *readQueue
-	maxWait time.Duration // of the time that a reader may wait
+	maxWait time.Duration // of a caller
 	inTicks func(n int) time.Time
 
 	// number is that of the last round. It begins at random: an answer to a round of an earlier process of this member may
@@ -82,7 +82,7 @@ func (r *reader) ask() {
 	r.raft.ReadIndex(r.context)
 }
 
-// askAgain repeats the request of a round that is not confirmed: the leader may have changed and may not have the request.
+// askAgain repeats the request of a round that is not confirmed: a new leader does not have the request.
 func (r *reader) askAgain() {
 	if r.waiting == nil || r.index != 0 {
 		return
@@ -102,8 +102,8 @@ func (r *reader) answersTooEarly() bool {
 	return r.state.soleVoter() && r.raft.isLeader() && r.state.appliedTerm != r.raft.term()
 }
 
-// confirm takes the leader's answer to a round. An index below what was committed here when the round began comes from a
-// leader with another log: it says nothing about the tree of this member.
+// confirm takes the leader's answer to a round. It ignores an index lower than minIndex: such an index comes from a leader
+// with another log, and proves nothing about the tree of this member.
 func (r *reader) confirm(context []byte, index uint64) {
 	if r.waiting != nil && bytes.Equal(context, r.context) && index >= r.minIndex {
 		r.index = index
@@ -132,7 +132,7 @@ func (r *reader) expireQueue() {
 	}
 }
 
-// close answers all callers, and all to come, with an error.
+// close answers all callers, and all further ones, with an error.
 func (r *reader) close(err error) {
 	r.queue.close(err)
 	r.answer(err)

@@ -49,10 +49,10 @@ func (c *core) handle(rd etcdraft.Ready) {
 	c.startup.update()
 }
 
-// append writes to the disk what raft wants stored. The goroutine that has the turn appends a lone write itself, which
-// saves two switches between goroutines; followers have their messages already. The writer's goroutine appends instead,
-// and the turn goes on, in three cases: there are entries to apply, too; followers must be served under load; or the entry
-// is so large that its sync could outlast an election timeout, and heartbeats must go on.
+// append makes an append that raft asks for. The goroutine that has the turn appends a lone write itself, which saves two
+// switches between goroutines; the messages to followers are sent before. In three cases the writer's goroutine appends, and
+// the turn continues: there are entries to apply, too; followers must be served under load; or the entry is so large that its
+// sync could outlast an election timeout, and heartbeats must continue.
 func (c *core) append(m, toApply *raftpb.Message) {
 	if m.Snapshot != nil {
 		c.appendSnapshot(m)
@@ -117,7 +117,7 @@ func (c *core) step(responses []*raftpb.Message) {
 	}
 }
 
-// setLeader notes a change of the leader, and has the parts adapt to it.
+// setLeader records a change of the leader and notifies the parts.
 func (c *core) setLeader(leader uint64) {
 	if c.state.leader.Swap(leader) == leader {
 		return

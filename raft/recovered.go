@@ -9,8 +9,8 @@ import (
 	"pando/storage"
 )
 
-// entriesToReplay gives the recovered entries that follow the checkpoint. If the first one has an older term than the
-// checkpoint, all of them are obsolete: a snapshot replaced them, and the process ended before the log continued after it.
+// entriesToReplay returns the recovered entries that follow the checkpoint. If the first entry has an older term than the
+// checkpoint, all of them are obsolete: a snapshot has replaced them, and the process ended before the next append.
 func entriesToReplay(r *storage.Recovered) []*raftpb.Entry {
 	if len(r.Entries) > 0 && r.Entries[0].GetTerm() < r.Term {
 		return nil

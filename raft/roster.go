@@ -14,9 +14,10 @@ import (
 	"pando/raft/transport"
 )
 
-// roster decides which members the transport talks to: those that the applied log names, and those that it will name. A
-// member that was down learns of members that were added meanwhile only from a leader, which may be one of them. So when an
-// unknown member opens a stream, the known members are asked at their own URLs whether it is one.
+// roster decides which members the transport connects to: those that the applied log names, and those that it will name. A
+// member that was down gets the entries that added new members from the leader. If the leader is a new member itself, it is
+// unknown here. So when an unknown member opens a stream, this member asks the known members, at their own URLs, whether the
+// unknown one is a member.
 //
 // Its methods may be called from any goroutine.
 type roster struct {
@@ -30,7 +31,7 @@ type roster struct {
 	cancel   context.CancelFunc
 
 	mu      sync.Mutex
-	ahead   map[members.ID]members.Member // that the applied log does not name yet
+	ahead   map[members.ID]members.Member // members that the applied log does not name yet
 	asked   time.Time                     // when the members were asked last
 	logPace pace.Pace                     // of lines about an unknown member that no member names
 	tasks   sync.WaitGroup
@@ -66,7 +67,7 @@ func (r *roster) close() {
 	r.tasks.Wait()
 }
 
-// membership says what a member is to the cluster.
+// membership returns whether a member is current, removed or unknown.
 func (r *roster) membership(id members.ID) transport.Membership {
 	if r.registry.Removed(id) {
 		return transport.Removed
@@ -82,7 +83,7 @@ func (r *roster) membership(id members.ID) transport.Membership {
 	return transport.Unknown
 }
 
-// peers gives the members that the transport talks to.
+// peers returns the members that the transport connects to.
 func (r *roster) peers() []members.Member {
 	peers := r.registry.List()
 	r.mu.Lock()
@@ -97,8 +98,8 @@ func (r *roster) peers() []members.Member {
 	return peers
 }
 
-// inquire asks the known members for the list of members, because an unknown member was refused. It does nothing within
-// inquiryPause after the last inquiry; the unknown member will try again.
+// inquire asks the known members for the list of members, after an unknown member was refused. It does nothing within
+// inquiryPause after the last inquiry: the unknown member will try again.
 func (r *roster) inquire(unknown members.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

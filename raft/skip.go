@@ -11,8 +11,7 @@ import (
 var ErrNotSkipped = errors.New("raft: this log entry can be applied and is not skipped")
 
 // SkipEntry replaces an entry of a stopped member by an empty one, before the member is started. Members that get the log
-// from it get the empty entry, too. It returns false, and has changed nothing, if the entry is not to be replayed: it is
-// part of the checkpoint, or this member never had it.
+// from it get the empty entry, too. It returns false and changes nothing if the log has no such entry after the checkpoint.
 //
 // The error is ErrNotSkipped for an entry that can be applied: without it, this member's tree would differ from the
 // others'.

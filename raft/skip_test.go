@@ -19,7 +19,7 @@ func TestSkipEntry(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, 3, nil)
 			c.leader().set("/before", "1")
-			c.leader().proposeRaw(garbage(t)[kind])
+			c.leader().proposeEntry(garbage(t)[kind])
 			id := c.awaitGarbage()
 			for _, r := range c.members {
 				r.restart()
@@ -122,8 +122,8 @@ func (c *cluster) awaitGarbage() EntryID {
 	return e.Entry
 }
 
-// propose puts an entry into the log as no member does.
-func (r *replica) proposeRaw(e *raftpb.Entry) {
+// proposeEntry puts an entry into the log without the checks of a proposal.
+func (r *replica) proposeEntry(e *raftpb.Entry) {
 	r.inTurnOf(func(c *core) {
 		m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}
 		if err := c.raw.Step(m); err != nil {

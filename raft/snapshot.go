@@ -14,11 +14,11 @@ import (
 	"pando/storage"
 )
 
-// errStaging refuses a second snapshot; the sender tries again.
+// errStaging refuses a second snapshot at the same time. The sender tries again.
 var errStaging = errors.New("raft: another snapshot is being received")
 
-// openSnapshot opens the last checkpoint for a peer. It may be newer than the one that the message announces, so the
-// message gets its position.
+// openSnapshot opens the last checkpoint for a peer. The checkpoint may be newer than the one that the message announces, so
+// openSnapshot replaces the position in the message.
 func (n *Node) openSnapshot(m *raftpb.Message) (io.ReadCloser, int64, error) {
 	r, err := n.disk.ReadCheckpoint()
 	if err != nil {
@@ -59,7 +59,7 @@ func (n *Node) receiveSnapshot(m *raftpb.Message, content io.Reader, size int64)
 }
 
 // inTurn runs do in a turn of the core and waits for it. The error is that of do, or ErrStopped when the core has ended.
-func (n *Node) inTurn(do func(l *core) error) error {
+func (n *Node) inTurn(do func(c *core) error) error {
 	done := make(chan error, 1)
 	if !n.inbox.post(func(c *core) { done <- do(c) }) {
 		return ErrStopped
@@ -72,8 +72,8 @@ func (n *Node) inTurn(do func(l *core) error) error {
 	}
 }
 
-// wantSnapshot reports whether to receive an announced snapshot. One that is older than this member's log needs no content:
-// raft answers with the index that this member has.
+// wantSnapshot reports whether to receive an announced snapshot. If the snapshot is older than this member's log, its content
+// is not needed: raft answers with the index that this member has.
 func (c *core) wantSnapshot(m *raftpb.Message) (bool, error) {
 	err := c.checker.checkTerm(m)
 	if err == nil {
@@ -96,14 +96,15 @@ func (c *core) wantSnapshot(m *raftpb.Message) (bool, error) {
 // use.
 func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	if meta := m.GetSnapshot().GetMetadata(); staged.Applied != meta.GetIndex() || staged.Term != meta.GetTerm() {
-		return fmt.Errorf("raft: snapshot of entry %d announced as of %d", staged.Applied, meta.GetIndex())
+		return fmt.Errorf("raft: the snapshot is of entry %d of term %d, but was announced as of entry %d of term %d",
+			staged.Applied, staged.Term, meta.GetIndex(), meta.GetTerm())
 	}
 	scratch := members.NewRegistry(n.registry.ClusterID())
 	if err := scratch.Unmarshal(staged.Members); err != nil {
 		return err
 	}
 	if id, founded := scratch.Founded(); founded && n.state.founding.Load() != 0 && uint64(id) != n.state.founding.Load() {
-		return fmt.Errorf("raft: snapshot of a cluster with the founding ID %s, and this member's is %x", id, n.state.founding.Load())
+		return fmt.Errorf("raft: the snapshot has the founding ID %s, and this member's cluster has %x", id, n.state.founding.Load())
 	}
 	c := staged.ConfState
 	ids := slices.Concat(c.GetVoters(), c.GetLearners())
@@ -111,32 +112,32 @@ func (n *Node) checkStaged(m *raftpb.Message, staged *storage.Staged) error {
 	twice := len(slices.Compact(slices.Clone(ids))) != len(ids)
 	joint := len(c.GetVotersOutgoing()) > 0 || len(c.GetLearnersNext()) > 0
 	if len(c.GetVoters()) == 0 || twice || joint || ids[0] == 0 {
-		return fmt.Errorf("raft: snapshot of entry %d with a membership of %v", staged.Applied, c)
+		return fmt.Errorf("raft: the snapshot of entry %d has an unusable configuration: %v", staged.Applied, c)
 	}
 	m.Snapshot.Metadata.ConfState = c
 	return nil
 }
 
-// offerSnapshot lets raft decide whether to install a snapshot. If it does, its next Ready says so, which is handled here:
-// the file must be installed or deleted before the next snapshot is written to the same place.
+// offerSnapshot lets raft decide whether to install a snapshot. If raft accepts it, the next Ready installs it. That Ready is
+// handled here, because the file must be installed or deleted before the next snapshot is written to the same place.
 func (c *core) offerSnapshot(m *raftpb.Message, staged *storage.Staged) error {
 	c.staged = staged
 	err := c.raw.Step(m)
 	if err == nil && c.raw.HasReady() {
 		c.handle(c.raw.Ready())
 	}
-	if c.staged != nil { // refused as old
+	if c.staged != nil { // raft has refused it as old
 		c.staged.Discard()
 		c.staged = nil
 	}
 	return err
 }
 
-// install replaces everything that this member has by the staged checkpoint. Raft has decided to.
+// install replaces the data of this member by the staged checkpoint, after raft has accepted it.
 func (c *core) install(m *raftpb.Message) error {
 	meta := m.GetSnapshot().GetMetadata()
 	if c.staged == nil || c.staged.Applied != meta.GetIndex() {
-		return fmt.Errorf("raft: snapshot of entry %d is not there", meta.GetIndex())
+		return fmt.Errorf("raft: the snapshot of entry %d is not staged", meta.GetIndex())
 	}
 	staged := c.staged
 	c.staged = nil

@@ -48,7 +48,7 @@ func newStartup(cfg *Config, state *logState, raft dataProposer, readers *readQu
 	return s
 }
 
-// update looks whether the conditions hold. It must be called after each change of the leader and after each apply.
+// update checks the conditions. Callers must call it after each change of the leader and after each apply.
 func (s *startup) update() {
 	leads := s.state.leads() && s.state.appliedTerm == s.state.term.Load()
 	s.state.localReads.Store(leads && s.state.alone())
@@ -66,7 +66,8 @@ func (s *startup) update() {
 }
 
 // firstReadDone begins the node's own first read, and reports whether the leader has confirmed it and the tree has applied
-// its index. A read that failed is begun again. A leader needs none after the first entry of its term is applied.
+// its index. After a failure the next call begins another read. A leader needs no read: it has caught up when the first entry
+// of its term is applied.
 func (s *startup) firstReadDone() bool {
 	if _, member := s.registry.Get(s.state.id); !member {
 		return false

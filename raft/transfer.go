@@ -9,8 +9,8 @@ import (
 	"pando/members"
 )
 
-// leaderTransfer stops a member. A leader first transfers the leadership, so that the cluster has no time without one.
-// While the transfer is under way, raft takes no proposals: those that come are deferred, and go to the new leader.
+// leaderTransfer stops a member. A leader first transfers the leadership, so that the cluster is never without a leader.
+// During the transfer raft takes no proposals. New proposals are deferred, and go to the new leader.
 type leaderTransfer struct {
 	state        *logState
 	raft         transferer
@@ -54,8 +54,8 @@ func (t *leaderTransfer) begin() {
 	t.timeout.set(time.Now().Add(t.maxWait))
 }
 
-// transferee is the voter with the longest log that can succeed this leader; zero if there is none. For raft, a member
-// that has ended is active until an election timeout has passed, but its stream is closed at once.
+// transferee is the voter with the longest log that can succeed this leader; zero if there is none. It must have a stream to
+// this member: raft counts an ended member as active until an election timeout has passed.
 func (t *leaderTransfer) transferee() uint64 {
 	to, match := uint64(0), uint64(0)
 	if !t.state.leads() {

@@ -14,9 +14,9 @@ import (
 func TestTurnWaitsForDisk(t *testing.T) {
 	t.Parallel()
 	for name, disk := range map[string]struct {
-		begin func(l *core)
-		come  func(l *core) bool // the result can be received
-		await func(l *core)
+		begin func(c *core)
+		come  func(c *core) bool // the result can be received
+		await func(c *core)
 	}{
 		"append": {
 			func(c *core) { c.writer.submit(&raftpb.Message{}) },
@@ -32,17 +32,17 @@ func TestTurnWaitsForDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newTestMember(t)
-			l := m.start().core
+			nodeCore := m.start().core
 			ended := make(chan struct{})
-			go l.takeTurn(func() {
+			go nodeCore.takeTurn(func() {
 				defer close(ended)
-				disk.begin(l)
-				if !poll(func() bool { return disk.come(l) }) {
+				disk.begin(nodeCore)
+				if !poll(func() bool { return disk.come(nodeCore) }) {
 					t.Error("another goroutine has received the result")
 					return
 				}
 				<-time.After(20 * time.Millisecond) // time to receive it elsewhere
-				disk.await(l)
+				disk.await(nodeCore)
 			})
 			select {
 			case <-ended:
@@ -86,7 +86,7 @@ func TestBusyCoreTicks(t *testing.T) {
 func TestPanicAdvice(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		do   func(l *core)
+		do   func(c *core)
 		want error
 	}{
 		"a fault of the program": {func(*core) { panic("a fault") }, errPanic},

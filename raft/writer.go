@@ -6,8 +6,8 @@ import (
 	"pando/storage"
 )
 
-// writer appends to the disk what raft wants stored, in the order in which raft gave it out: on its own goroutine by
-// submit, or on the caller's by write. Callers must have the turn, except for run and write.
+// writer makes the appends that raft asks for, in raft's order: submit on the writer's goroutine, write on the caller's.
+// Callers must have the turn, except for run and write.
 type writer struct {
 	disk  *storage.Disk
 	log   *logStorage
@@ -110,7 +110,7 @@ func (w *writer) release(a appended) {
 	w.bytes -= a.bytes
 }
 
-// merge gives the last hard state of the group, all its entries and all its responses.
+// merge returns the last hard state of the group, all its entries and all its responses.
 func (g appendGroup) merge() (hs *raftpb.HardState, entries []*raftpb.Entry, responses []*raftpb.Message) {
 	for _, m := range g {
 		if m.Term != nil {

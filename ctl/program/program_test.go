@@ -77,7 +77,7 @@ func TestReportCodes(t *testing.T) {
 		{raft.ErrBroken, ExitMember},
 		{raft.ErrRemoved, ExitMember},
 		{raft.ErrNotSkipped, ExitUsage},
-		{&raft.EntryError{Err: errors.New("not understood")}, ExitData},
+		{&raft.EntryError{Err: errors.New("it can't be decoded")}, ExitData},
 		{storage.ErrFailed, ExitFailure},
 		{&loggedError{storage.ErrCorrupt}, ExitData},
 	} {

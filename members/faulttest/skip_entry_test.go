@@ -51,8 +51,8 @@ func TestSkipLogEntry(t *testing.T) {
 	if got := p.Get("/v2/keys/key"); !strings.Contains(got, `"value":"kept"`) {
 		t.Errorf("the key is %s", got)
 	}
-	if !strings.Contains(p.Stderr.String(), "the entry is passed over") {
-		t.Error("nothing says that the entry is passed over")
+	if !strings.Contains(p.Stderr.String(), "the entry is skipped") {
+		t.Error("no log line says that the entry is skipped")
 	}
 	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "after"))
 	p.Terminate()

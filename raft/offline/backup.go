@@ -14,11 +14,11 @@ import (
 	"pando/storage"
 )
 
-// backupPeerURL is what a member made from a backup is known by when its data names no peer URL; as the reference's.
+// backupPeerURL is the peer URL of a backup's member if the data names none. It is that of the reference.
 const backupPeerURL = "http://localhost:2380"
 
-// Backup is the client's backup command: it makes the data of a new member, alone in a new cluster, from the
-// files of a member that may be running. Nobody of the old cluster takes the new member for one of theirs.
+// Backup makes the data of a new member in target from the files of a member in source, which may be running. The new member
+// is the only one of a new cluster, so members of the old cluster refuse it. Backup returns a message for the operator.
 func Backup(ctx context.Context, source, target storage.Options) (string, error) {
 	if _, err := storage.Exists(target); err != nil {
 		return "", fmt.Errorf("--backup-dir %s can't be used: %w", target.DataDir, err)
@@ -26,18 +26,18 @@ func Backup(ctx context.Context, source, target storage.Options) (string, error)
 	self, cluster := randomID(), randomID()
 	r, err := storage.Backup(ctx, source, target,
 		func(r *storage.Recovered) (storage.Founding, error) {
-			return raft.Detach(r, cluster, backedUp(r, self))
+			return raft.Detach(r, cluster, backupMember(r, self))
 		})
 	switch {
 	case errors.Is(err, storage.ErrForeign) && isEtcd(source.DataDir):
-		return "", fmt.Errorf("%s holds the data of an etcd, which backup can't read: while that etcd runs, "+
-			"copy its keys into a Pando with: pando ctl --endpoints URL import --from URL-OF-ETCD", source.DataDir)
+		return "", fmt.Errorf("%s holds the data of etcd, which backup can't read: start that etcd, and "+
+			"copy its keys to Pando with: pando ctl --endpoints URL import --from URL-OF-ETCD", source.DataDir)
 	case errors.Is(err, storage.ErrNoData):
 		return "", fmt.Errorf("%w: check --data-dir", err)
 	case errors.Is(err, storage.ErrExists):
 		return "", fmt.Errorf("%w: choose another --backup-dir", err)
 	case errors.Is(err, raft.ErrNotMember):
-		return "", errors.New("this member has not got anything of its cluster yet: back up another one")
+		return "", errors.New("this member has received no data of its cluster yet: back up another member")
 	case err != nil:
 		return "", err
 	}
@@ -49,13 +49,13 @@ func Backup(ctx context.Context, source, target storage.Options) (string, error)
 		members.ID(r.Identity.MemberID), r.HardState.GetCommit(), self, cluster, start), nil
 }
 
-// backedUp is the member that the backup becomes. It keeps the peer URLs, under which no member of the old cluster would
-// talk to it: its cluster is another.
-func backedUp(r *storage.Recovered, id members.ID) members.Member {
+// backupMember returns the member of the new cluster. It keeps the name and the peer URLs of the old member. Members of the
+// old cluster refuse it at these URLs, because its cluster ID is another.
+func backupMember(r *storage.Recovered, id members.ID) members.Member {
 	self := members.Member{ID: id, PeerURLs: []string{backupPeerURL}}
 	list, err := raft.LastMembers(r)
 	if err != nil {
-		return self // Detach, which reads the same, tells it where it matters
+		return self // Detach returns this error if the entry matters
 	}
 	for _, m := range list {
 		if m.ID == members.ID(r.Identity.MemberID) {
@@ -65,13 +65,13 @@ func backedUp(r *storage.Recovered, id members.ID) members.Member {
 	return self
 }
 
-// isEtcd says whether a directory is laid out as etcd does it.
+// isEtcd reports whether a directory has the layout of etcd's data directory.
 func isEtcd(dataDir string) bool {
 	_, err := os.Stat(filepath.Join(dataDir, "member"))
 	return err == nil
 }
 
-// randomID is an ID that nobody else has.
+// randomID returns a random ID.
 func randomID() members.ID {
 	var b [8]byte
 	rand.Read(b[:])

@@ -1,6 +1,7 @@
-// Package offline is what is done to the data of a member that is not running: a copy of it as a cluster of its own
-// (Backup), a member from a snapshot (RestoredMember), a member made the only one of its cluster (ForceNewCluster), and a
-// log entry passed over that no version can apply (SkipLogEntry).
+// Package offline has the commands on the data of a member that does not run: Backup copies the data of a member as a new
+// cluster of one member, RestoredMember prepares a member from a snapshot, ForceNewCluster removes all other members of the
+// cluster, and SkipLogEntry skips a log entry that no version can apply.
 //
-// Its functions are called before the member starts, from one goroutine. Only Backup may read beside a running member.
+// Callers must call these functions before the member starts, from one goroutine. Only Backup may read the data of a running
+// member.
 package offline

@@ -14,32 +14,33 @@ import (
 	"pando/storage"
 )
 
-// ForceNewCluster carries out --force-new-cluster on the data of a member that is not started yet. Another member that
-// answers is a reason to refuse: two clusters would go on from the same data, and a flag that was left in a script
-// would throw out members that were added since. After an error the disk is closed.
+// ForceNewCluster carries out --force-new-cluster on the data of a member that is not started yet. It refuses if another
+// member answers: two clusters would continue from the same data, and a flag that was left in a script would remove members
+// that were added since. After an error the disk is closed.
 func ForceNewCluster(ctx context.Context, disk *storage.Disk, recovered *storage.Recovered, client *http.Client, log *zap.Logger) error {
-	err := refuseAlive(ctx, recovered, client)
+	err := checkNoneRuns(ctx, recovered, client)
 	var removed []members.Member
 	if err == nil {
 		removed, err = raft.ForceNewCluster(disk, recovered)
 	}
 	if errors.Is(err, raft.ErrNotMember) {
-		err = errors.New("--force-new-cluster: this member has not got anything of its cluster yet: use the data of another one, or a snapshot")
+		err = errors.New("--force-new-cluster: this member has received no data of its cluster yet: " +
+			"use the data of another member, or a snapshot")
 	}
 	if err != nil {
 		return errors.Join(err, disk.Close())
 	}
 	if len(removed) == 0 {
-		log.Warn("--force-new-cluster: this member is alone already; take the flag away")
+		log.Warn("--force-new-cluster: this member was the only one of its cluster before; remove the flag")
 		return nil
 	}
-	log.Warn("--force-new-cluster: this member is the only one of its cluster now; take the flag away, then add new members with empty data directories",
-		zap.Strings("removed", describeMembers(removed)))
+	log.Warn("--force-new-cluster: this member is the only one of its cluster now; remove the flag, "+
+		"then add new members with empty data directories", zap.Strings("removed", describeMembers(removed)))
 	return nil
 }
 
-// SkipLogEntry carries out --skip-log-entry on the data of a member that is not started yet; the zero value asks for
-// nothing.
+// SkipLogEntry carries out --skip-log-entry on the data of a member that is not started yet. It does nothing if id is the zero
+// value.
 func SkipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger) error {
 	if id == (raft.EntryID{}) {
 		return nil
@@ -47,19 +48,20 @@ func SkipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	skipped, err := raft.SkipEntry(recovered, id)
 	switch {
 	case err != nil:
-		return fmt.Errorf("--skip-log-entry: %w; take the flag away", err)
+		return fmt.Errorf("--skip-log-entry: %w; remove the flag", err)
 	case skipped:
-		log.Warn("--skip-log-entry: the entry is passed over; take the flag away at the next start", zap.Stringer("entry", id))
+		log.Warn("--skip-log-entry: the entry is skipped; remove the flag before the next start", zap.Stringer("entry", id))
 	default:
-		log.Warn("--skip-log-entry: there is no such entry behind this member's last checkpoint; take the flag away", zap.Stringer("entry", id))
+		log.Warn("--skip-log-entry: there is no such entry after this member's last checkpoint; remove the flag", zap.Stringer("entry", id))
 	}
 	return nil
 }
 
-// ErrOtherRuns refuses --force-new-cluster.
+// ErrOtherRuns means that another member of the cluster has answered, so --force-new-cluster is refused.
 var ErrOtherRuns = errors.New("another member of the cluster is running")
 
-func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
+// checkNoneRuns returns ErrOtherRuns if another member of the cluster answers at one of its peer URLs.
+func checkNoneRuns(ctx context.Context, recovered *storage.Recovered, client *http.Client) error {
 	list, err := raft.LastMembers(recovered)
 	if err != nil {
 		return err
@@ -76,16 +78,18 @@ func refuseAlive(ctx context.Context, recovered *storage.Recovered, client *http
 	}
 	for url, remote := range answers {
 		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
-			return fmt.Errorf("--force-new-cluster: %w at %s, and the two would go on apart; "+
-				"stop it if the cluster can't be saved, or start this one without the flag", ErrOtherRuns, url)
+			return fmt.Errorf("--force-new-cluster: %w at %s, and the data of the two would differ from then on; "+
+				"stop that member if the cluster can't be saved, or start this one without the flag", ErrOtherRuns, url)
 		}
 	}
 	return nil
 }
 
-// NothingToForce refuses the flag where it has nothing to work on: a new, empty cluster would look like a rescue.
+// NothingToForce returns the error for --force-new-cluster without a member's data. Without this error a wrong --data-dir
+// would start a new, empty cluster.
 func NothingToForce(dataDir string) error {
-	return fmt.Errorf("--force-new-cluster: %s holds no data of a member; check --data-dir, or take the flag away to start a new cluster", dataDir)
+	return fmt.Errorf("--force-new-cluster: %s holds no data of a member; check --data-dir, "+
+		"or remove the flag to start a new cluster", dataDir)
 }
 
 func describeMembers(list []members.Member) []string {

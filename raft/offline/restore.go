@@ -9,7 +9,8 @@ import (
 	"pando/storage"
 )
 
-// RestoredMember works out what the data directory says of the cluster, with the file as its beginning.
+// RestoredMember returns the founding of a member that is restored from the snapshot file of info: its identity, and the
+// members of the new cluster.
 func RestoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storage.Founding, error) {
 	id := restoredClusterID(cluster.ID, info.SHA256)
 	registry := members.NewRegistry(id)
@@ -25,9 +26,9 @@ func RestoredMember(cluster members.Cluster, info *storage.SnapshotInfo) (storag
 	return f, nil
 }
 
-// restoredClusterID names the cluster by its members and the file. So a member of the old cluster that still runs,
-// with the same flags, and one that was restored from another file are strangers to it: they would bring other
-// keys under the same indexes.
+// restoredClusterID computes the ID of the new cluster from its members and the file. So it differs from the ID of the old
+// cluster, even with the same flags, and from that of a cluster that was restored from another file. Members of these
+// clusters have other keys at the same indexes, and the IDs keep them apart.
 func restoredClusterID(founders members.ID, file [sha256.Size]byte) members.ID {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(file[:], uint64(founders)))
 	return members.ID(binary.BigEndian.Uint64(sum[:]))
