@@ -86,3 +86,36 @@ func TestStream(t *testing.T) {
 		t.Errorf("after the shutdown: %q %v, want a broken connection", rest, err)
 	}
 }
+
+// TestLargeResponses checks that a response in pieces has the same bytes and the same length as one that is written at once, and
+// that its connection stays open.
+func TestLargeResponses(t *testing.T) {
+	f := newFixture(t, func(c *MemberConfig) { c.MaxRequestBytes = 20 << 20 })
+	server := serveFixture(t, f, (*httptest.Server).Start)
+	for _, key := range []string{"a", "b/c", "b/d"} {
+		f.do("PUT", "/v2/keys/l/"+key, url.Values{"value": {strings.Repeat("é<\x00", 100<<10)}}.Encode())
+	}
+	node, err := f.Service.Tree.View().Get("/l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(tree.EncodeGet(node, 0, tree.Deep).Append(nil))
+	for _, method := range []string{"GET", "HEAD"} {
+		r, err := http.NewRequest(method, server.URL+"/v2/keys/l?recursive=true", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.ContentLength != int64(len(want)) || resp.TransferEncoding != nil || resp.Close || err != nil {
+			t.Errorf("%s: %d of %d bytes, %v, close %v, %v", method, resp.ContentLength, len(want), resp.TransferEncoding, resp.Close, err)
+		}
+		if method == "GET" && string(body) != want || method == "HEAD" && len(body) > 0 {
+			t.Errorf("%s: a different body of %d bytes", method, len(body))
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestShutdownClosesUnusedConns shuts down a server that has connections without a request, and one with a request under way,
-// which is answered.
+// TestShutdownClosesUnusedConns checks that Shutdown closes connections without a request at once, and that a request under way gets
+// its response.
 func TestShutdownClosesUnusedConns(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -32,9 +32,9 @@
 // A watcher of the tree calls wake when it has an event. wake puts the stream into the dispatcher's queue. One of a few workers
 // takes the stream from the queue and sets its state to sending. The worker then owns the stream: no other goroutine polls the
 // watcher or writes. The worker writes what the socket takes without waiting (connStream.send). If the socket does not take
-// everything, and for large events, a goroutine of this stream writes the rest (sendSlowly), and then puts the stream back into the
-// queue. So no client waits for another one. On TLS any write may wait, so sendSlowly makes all of them. Over HTTP/2 the handler's
-// goroutine writes.
+// everything, and for large events (tree.Event.Large), a goroutine of this stream writes the rest (sendSlowly), and then puts the
+// stream back into the queue. So no client waits for another one. On TLS any write may wait, so sendSlowly makes all of them. Over
+// HTTP/2 the handler's goroutine writes.
 //
 // # Slow clients
 //

@@ -82,7 +82,7 @@ func (s *responseStream) wake() {
 	}
 }
 
-// smallBatch is how many bytes of a batch are not reserved: they fit into the buffers of net/http.
+// smallBatch is the size up to which a batch is written without a reservation: it fits into the buffers of net/http.
 const smallBatch = 4 << 10
 
 // send collects and writes one batch.

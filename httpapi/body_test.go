@@ -11,41 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"pando/tree"
+	"pando/httpapi/stream"
 )
-
-// TestLargeAnswers checks that a response that is written in pieces has the same bytes and length as one that is written at once,
-// and that its connection stays open.
-func TestLargeAnswers(t *testing.T) {
-	f := newFixture(t, func(c *MemberConfig) { c.MaxRequestBytes = 20 << 20 })
-	server := serveFixture(t, f, (*httptest.Server).Start)
-	for _, key := range []string{"a", "b/c", "b/d"} {
-		f.do("PUT", "/v2/keys/l/"+key, url.Values{"value": {strings.Repeat("é<\x00", 100<<10)}}.Encode())
-	}
-	node, err := f.Service.Tree.View().Get("/l")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(tree.EncodeGet(node, 0, tree.Deep).Append(nil))
-	for _, method := range []string{"GET", "HEAD"} {
-		r, err := http.NewRequest(method, server.URL+"/v2/keys/l?recursive=true", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := server.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if resp.ContentLength != int64(len(want)) || resp.TransferEncoding != nil || resp.Close || err != nil {
-			t.Errorf("%s: %d of %d bytes, %v, close %v, %v", method, resp.ContentLength, len(want), resp.TransferEncoding, resp.Close, err)
-		}
-		if method == "GET" && string(body) != want || method == "HEAD" && len(body) > 0 {
-			t.Errorf("%s: a different body of %d bytes", method, len(body))
-		}
-	}
-}
 
 // sendUnfinished sends a request without the last byte of its body.
 func sendUnfinished(t *testing.T, server *httptest.Server, form string) net.Conn {
@@ -163,6 +130,48 @@ func TestBodyLimits(t *testing.T) {
 					t.Errorf("got %s", answer)
 				}
 			})
+		}
+	}
+}
+
+// TestIncompleteBody checks that a write with an incomplete body changes nothing, whatever its content type. The reference deletes the
+// value if the body is not a form.
+func TestIncompleteBody(t *testing.T) {
+	f := newFixture(t, nil)
+	server := httptest.NewUnstartedServer(f.handler)
+	server.Listener = stream.Listen(server.Listener, f.stallPolicy())
+	server.Start()
+	defer server.Close()
+	if w := f.do("PUT", "/v2/keys/a", "value=kept"); w.Code != 201 {
+		t.Fatalf("got %d %s", w.Code, w.Body)
+	}
+	for _, head := range []string{
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n",
+		"Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n",
+		"Content-Type: application/json\r\nContent-Length: 100\r\n",
+		"Content-Length: 100\r\n",
+		"Transfer-Encoding: chunked\r\n",
+	} {
+		for _, method := range []string{"PUT", "DELETE"} {
+			c, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.WriteString(c, method+" /v2/keys/a HTTP/1.1\r\nHost: x\r\n"+head+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), `"errorCode":210`) {
+				t.Errorf("%s %q: %q, %v", method, head, answer, err)
+			}
+			_ = c.Close()
+			if w := f.do("GET", "/v2/keys/a", ""); !strings.Contains(w.Body.String(), `"value":"kept"`) {
+				t.Errorf("%s %q: the key is %s", method, head, w.Body)
+			}
 		}
 	}
 }
