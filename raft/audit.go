@@ -183,7 +183,7 @@ func (a *auditor) applyResult(data []byte) error {
 	return nil
 }
 
-// absent gives the members without a result in this round.
+// absent returns the members without a result in this round.
 func (a *auditor) absent() (ids []members.ID) {
 	for _, m := range a.registry.List() {
 		if _, ok := a.results[m.ID]; !ok {
@@ -224,7 +224,7 @@ func (a *auditor) conclude() {
 	emit1(a.observer.Audited, report)
 }
 
-// throttle gives the pause function of a walk in the background, which then uses a tenth of a processor. The function
+// throttle returns the pause function of a walk in the background, which then uses a tenth of a processor. The function
 // returns false when the node stops: the walk must end.
 func (a *auditor) throttle() func() bool {
 	begun := time.Now()

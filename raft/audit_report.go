@@ -74,7 +74,7 @@ func differences(bounds []string, results map[members.ID]auditResult) []Differen
 	return found
 }
 
-// outvoted gives the members whose hash is not the majority's, or all when no hash has a majority; nil when all hashes are
+// outvoted returns the members whose hash is not the majority's, or all when no hash has a majority; nil when all hashes are
 // the same.
 func outvoted(hashes map[members.ID]uint64) []members.ID {
 	votes := map[uint64]int{}

@@ -29,7 +29,7 @@ func (a *auditRecorder) all() []AuditReport {
 	return slices.Clone(a.reports)
 }
 
-// last gives the last report, and the number of reports.
+// last returns the last report, and the number of reports.
 func (a *auditRecorder) last() (AuditReport, int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -64,7 +64,8 @@ func (x *checkpointer) beginIfDue() {
 		x.deferCompaction()
 		return
 	}
-	due := x.tree.DirtyPaths() >= x.count || x.disk.WALSize() >= x.walBytes || x.storage.wants() || x.disk.NeedsAll() || x.levels.unsaved()
+	due := x.tree.DirtyPaths() >= x.count || x.disk.WALSize() >= x.walBytes ||
+		x.storage.needsCheckpoint() || x.disk.NeedsAll() || x.levels.unsaved()
 	if due && x.healthy() && !time.Now().Before(x.retryAt) {
 		x.begin()
 	}
@@ -84,7 +85,7 @@ func (x *checkpointer) begin() {
 
 // deferCompaction keeps a compaction from following the checkpoint under way when snapshots wait for that checkpoint.
 func (x *checkpointer) deferCompaction() {
-	if x.resumeCompaction == nil && (len(x.savers) > 0 || x.storage.wants()) {
+	if x.resumeCompaction == nil && (len(x.savers) > 0 || x.storage.needsCheckpoint()) {
 		x.resumeCompaction = x.disk.DeferCompaction()
 	}
 }

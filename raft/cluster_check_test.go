@@ -236,7 +236,7 @@ func (l *load) check(r *replica) {
 	}
 }
 
-// values gives the values of the files in a directory.
+// values returns the values of the files in a directory.
 func (r *replica) values(dir string) []string {
 	r.c.t.Helper()
 	n, err := r.node().Tree().View().Get(dir)

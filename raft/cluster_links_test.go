@@ -205,7 +205,7 @@ func (b *linkBody) Close() error {
 	return b.in.Close()
 }
 
-// Read gives the data that the link lets pass. A cut takes effect at the next frame, which a stream sends each
+// Read returns the data that the link lets pass. A cut takes effect at the next frame, which a stream sends each
 // second; nothing passes meanwhile.
 func (b *linkBody) Read(p []byte) (int, error) {
 	for len(b.rest) == 0 {

@@ -361,7 +361,7 @@ func TestLostData(t *testing.T) {
 	node := lost.node()
 	c.await("the member without its data to end", func() bool { return closed(node.Done()) })
 	if !errors.Is(node.Err(), ErrBroken) {
-		t.Errorf("it ended with %v", node.Err())
+		t.Errorf("the member ended with %v", node.Err())
 	}
 	lost.up.Store(nil)
 	lost.shut()

@@ -299,7 +299,7 @@ func TestSnapshotRefusedUnread(t *testing.T) {
 				t.Errorf("refused with %v", err)
 			}
 			if _, err := os.Stat(filepath.Join(target.dir, "state.db.incoming")); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("its file: %v", err)
+				t.Errorf("the file of the snapshot: %v", err)
 			}
 		})
 	}

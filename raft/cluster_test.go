@@ -190,7 +190,7 @@ func (r *replica) serveMembers(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// contacts gives the peer URLs in a member's flags.
+// contacts returns the peer URLs in a member's flags.
 func (r *replica) contacts(context.Context) []string {
 	var urls []string
 	named := r.c.members
@@ -286,7 +286,7 @@ func (c *cluster) close() {
 	}
 }
 
-// running gives the members that are up.
+// running returns the members that are up.
 func (c *cluster) running() []*replica {
 	var up []*replica
 	for _, r := range c.members {
@@ -297,7 +297,7 @@ func (c *cluster) running() []*replica {
 	return up
 }
 
-// others gives the running members without this one.
+// others returns the running members without this one.
 func (c *cluster) others(but *replica) []*replica {
 	var list []*replica
 	for _, r := range c.running() {
@@ -365,7 +365,7 @@ func agreed(among []*replica) *replica {
 	return found
 }
 
-// follower gives a running member that does not lead.
+// follower returns a running member that does not lead.
 func (c *cluster) follower() *replica {
 	c.t.Helper()
 	return c.others(c.leader())[0]

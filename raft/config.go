@@ -23,8 +23,8 @@ type Config struct {
 	Registry *members.Registry
 	// Peers are the members of a running cluster that this member joins, until the log names them.
 	Peers []members.Member
-	// Contacts gives the peer URLs in this member's flags. They are asked, like the known members, when an unknown member
-	// opens a stream. May be nil.
+	// Contacts returns the peer URLs in this member's flags. When an unknown member opens a stream, this member asks the
+	// members at these URLs, too. May be nil.
 	Contacts func(ctx context.Context) []string
 	// PeerClient sends the requests to peers.
 	PeerClient *http.Client

@@ -71,12 +71,12 @@ func TestContradictedLog(t *testing.T) {
 				t.Error(err)
 			}
 			if !errors.Is(node.Err(), ErrContradiction) {
-				t.Errorf("it ended with %v", node.Err())
+				t.Errorf("the member ended with %v", node.Err())
 			}
 			third.up.Store(nil)
 			third.shut()
 			if _, err := os.Stat(third.dir); err != nil {
-				t.Errorf("its data: %v", err)
+				t.Errorf("the data of the member that ended: %v", err)
 			}
 			c.leader().set("/after", "1")
 			c.settle()
@@ -186,7 +186,7 @@ func (c *cluster) restoreTwo(meanwhile, after int) {
 	}
 }
 
-// claims gives the member's state of asking for reports.
+// claims returns the member's state of asking for reports.
 func (r *replica) claims() claims {
 	r.c.t.Helper()
 	var d claims

@@ -16,8 +16,8 @@ import (
 )
 
 // core owns the RawNode of the raft library, the log and the writing half of the tree. Its work is done in turns, by one
-// goroutine at a time; see turn.go. It handles what raft asks for and applies entries. The parts beside it do the rest:
-// each has a few fields of its own, and reaches the core through what newCore gives it.
+// goroutine at a time; see turn.go. It handles each Ready of the raft library and applies entries. The parts beside it do
+// the rest: each has a few fields of its own, and reaches the core through the functions and interfaces that newCore passes.
 //
 // Callers must have the turn, unless a comment says otherwise.
 type core struct {
@@ -221,7 +221,7 @@ func (c *core) tick(now time.Time) {
 	c.membership.promoteLearners()
 }
 
-// refreshPeers gives the transport the members as applied, and those that the log is still to name.
+// refreshPeers passes the roster's members to the transport, and the applied members to the observer.
 func (c *core) refreshPeers() {
 	c.transport.SetPeers(c.roster.peers())
 	maps.DeleteFunc(c.latencies, func(id uint64, _ *timed) bool {

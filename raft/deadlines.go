@@ -35,7 +35,7 @@ func (d *deadlines) advance(now time.Time) {
 	}
 }
 
-// inTicks gives the time at which the nth tick from now has come.
+// inTicks returns the time at which the nth tick from now has come.
 func (d *deadlines) inTicks(n int) time.Time {
 	return time.Now().Add(time.Duration(n-1) * d.tick)
 }

@@ -35,7 +35,7 @@ func (d *deferredProposals) add(m *raftpb.Message, since time.Time) bool {
 	return true
 }
 
-// offer gives a proposal to raft, and defers it if raft takes none now. An error is final: the proposal is in no log and
+// offer passes a proposal to raft, and defers it if raft takes none now. An error is final: the proposal is in no log and
 // is not deferred.
 func (p *proposer) offer(m *raftpb.Message, since time.Time) error {
 	err := p.raft.Step(m)

@@ -3,7 +3,7 @@
 //
 // # Node, core and parts
 //
-// Node is the handle for the rest of the program. Its methods may be called from any goroutine. They give work to the core
+// Node is the handle for the rest of the program. Its methods may be called from any goroutine. They pass work to the core
 // through three queues: of proposals, of readers, and an inbox for everything else, such as messages of peers.
 //
 // The core owns the RawNode of the raft library, the log and the writing half of the tree. It and its parts are used by one

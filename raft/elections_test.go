@@ -17,7 +17,7 @@ func TestEndedLeaderIsReplaced(t *testing.T) {
 	go old.kill()
 	c.leaderOf(rest, old)
 	if took := time.Since(killed); took > ticks*tick*3/4 {
-		t.Errorf("it took %v to replace the leader, as if no follower had noticed its end", took)
+		t.Errorf("the followers took %v to replace the leader, as if no follower had noticed its end", took)
 	}
 	for _, r := range rest {
 		r.set("/after", "1")

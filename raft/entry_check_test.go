@@ -11,7 +11,7 @@ import (
 	"pando/tree"
 )
 
-// garbage gives entries that no member can apply.
+// garbage returns entries that no member can apply.
 func garbage(t testing.TB) map[string]*raftpb.Entry {
 	t.Helper()
 	normal := func(data ...byte) *raftpb.Entry { return &raftpb.Entry{Data: data} }

@@ -12,7 +12,7 @@ type EntryID struct {
 	Index, Term uint64
 }
 
-// String gives the form that errors and the flag --skip-log-entry use.
+// String returns the form that errors and the flag --skip-log-entry use.
 func (id EntryID) String() string { return fmt.Sprintf("%d/%d", id.Index, id.Term) }
 
 // EntryError means that this member cannot apply a committed entry.
@@ -37,5 +37,5 @@ func (e *EntryError) Error() string {
 // Unwrap returns the reason.
 func (e *EntryError) Unwrap() error { return e.Err }
 
-// entryID gives the ID of an entry.
+// entryID returns the ID of an entry.
 func entryID(e *raftpb.Entry) EntryID { return EntryID{e.GetIndex(), e.GetTerm()} }

@@ -11,8 +11,8 @@ import (
 // appends entries that remove all other members to the member's log, and commits everything up to them. It returns the
 // removed members; if there are none, it has changed nothing. When it returns, all is durable and part of r.
 //
-// The end of the log, of which the member does not know whether it was committed, stays: the other members may have
-// acknowledged it. The new entries have a term of their own, so that they differ from any entry of a former leader.
+// The end of the log stays, although it may not be committed: the other members may have acknowledged it. The new entries
+// have a term of their own, so that they differ from any entry of a former leader.
 //
 // The error is ErrRemoved for a member that was removed, and ErrNotMember for one whose data does not name its cluster yet.
 func ForceNewCluster(disk *storage.Disk, r *storage.Recovered) ([]members.Member, error) {

@@ -163,7 +163,7 @@ func TestForceNewClusterMembers(t *testing.T) {
 		back := c.members[1].node()
 		c.await("the removed member to stop", func() bool { return closed(back.Done()) })
 		if !errors.Is(back.Err(), ErrRemoved) {
-			t.Errorf("it stopped with %v", back.Err())
+			t.Errorf("the removed member stopped with %v", back.Err())
 		}
 		c.members[0].set("/undisturbed", "1")
 	})

@@ -139,7 +139,7 @@ func (m *testMember) exists(path string) bool {
 	return err == nil
 }
 
-// dump gives the whole tree with all indexes.
+// dump returns the whole tree with all indexes.
 func (m *testMember) dump() string {
 	m.t.Helper()
 	view := m.node.Tree().View()
@@ -176,7 +176,7 @@ type recorder struct {
 	checkpoints           []storage.CheckpointStats
 }
 
-// hooks gives the recorder's observer.
+// hooks returns the recorder's observer.
 func (r *recorder) hooks() Observer {
 	return Observer{
 		ProposalStarted: func() { r.started.Add(1) },

@@ -30,7 +30,7 @@ func (l *logs) tune(cfg *Config) {
 	cfg.Logger = zap.New(core)
 }
 
-// lines gives the lines of a member that contain a text.
+// lines returns the lines of a member that contain a text.
 func (l *logs) lines(r *replica, text string) []observer.LoggedEntry {
 	l.mu.Lock()
 	defer l.mu.Unlock()

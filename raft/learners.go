@@ -18,7 +18,7 @@ const promotionLag = 100
 // another one.
 const promotionPause = time.Second
 
-// promoteLearners gives a vote to learners that have caught up, if this member leads. It is called each tick.
+// promoteLearners proposes a vote for learners that have caught up, if this member leads. The core calls it each tick.
 func (m *membershipManager) promoteLearners() {
 	if len(m.state.confState.GetLearners()) == 0 || !m.state.leads() {
 		return

@@ -101,7 +101,7 @@ func (s linearState) step(in linearInput, out linearOutput) (bool, any) {
 	return false, s
 }
 
-// change gives the next state, if the change's index is possible.
+// change returns the next state, if the change's index is possible.
 func (s linearState) change(out linearOutput, next linearState) (bool, any) {
 	if out.unknown {
 		return true, next
@@ -113,7 +113,7 @@ func (s linearState) change(out linearOutput, next linearState) (bool, any) {
 	return out.code == 0 && out.index > s.index, next
 }
 
-// listed gives the list in the form of the model.
+// listed returns the list in the form of the model.
 func listed(values []string) string {
 	if len(values) == 0 {
 		return ""

@@ -86,7 +86,7 @@ func (h *linearHistory) client(id int, random *rand.Rand) {
 	}
 }
 
-// choose gives the next operation: on one of a few registers, or on the list.
+// choose returns the next operation: on one of a few registers, or on the list.
 func (h *linearHistory) choose(random *rand.Rand, value string) linearInput {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,8 +101,8 @@ func (h *linearHistory) choose(random *rand.Rand, value string) linearInput {
 	return in
 }
 
-// turn gives the next key.
-func (h *linearHistory) turn(from linearInput) {
+// nextKey makes the clients use new keys in place of that of an operation.
+func (h *linearHistory) nextKey(from linearInput) {
 	if from.op >= linearPost {
 		h.posted += opsPerList
 	} else {
@@ -144,7 +144,7 @@ func (h *linearHistory) do(client int, node *Node, in linearInput) (linearOutput
 	defer h.mu.Unlock()
 	if out.unknown {
 		if h.open[in.key]++; h.open[in.key] == maxOpen {
-			h.turn(in)
+			h.nextKey(in)
 		}
 	}
 	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: int64(call), Return: end})

@@ -16,7 +16,7 @@ type logStorage struct {
 	mu     sync.Mutex
 	bytes  int64                    // of the entries; see entrySize
 	latest *raftpb.SnapshotMetadata // of the last checkpoint; nil before the first
-	wanted bool                     // raft needs a newer checkpoint
+	needed bool                     // raft needs a newer checkpoint
 	// configured is the index of the last change of the membership. An older checkpoint is of no use to a member that
 	// was added since.
 	configured uint64
@@ -44,7 +44,7 @@ func (s *logStorage) Append(entries []*raftpb.Entry) error {
 	return nil
 }
 
-// Term gives the term of an entry. Unlike the method of the raft library it accepts any index: the library's distance
+// Term returns the term of an entry. Unlike the method of the raft library it accepts any index: the library's distance
 // between the log and an index that a peer has sent may overflow.
 func (s *logStorage) Term(index uint64) (uint64, error) {
 	last, err := s.LastIndex()
@@ -68,7 +68,7 @@ func (s *logStorage) ApplySnapshot(snapshot *raftpb.Snapshot) error {
 	return nil
 }
 
-// between gives the entries from one index to another that the log has: at least the first one, and further ones up to an
+// between returns the entries from one index to another that the log has: at least the first one, and further ones up to an
 // encoded size of most bytes.
 func (s *logStorage) between(from, to, most uint64) ([]*raftpb.Entry, error) {
 	last, err := s.LastIndex()
@@ -125,14 +125,14 @@ func (s *logStorage) first() uint64 {
 	return first
 }
 
-// Snapshot gives the position of the last checkpoint, without its content, which is streamed from the disk. If the log in
-// memory begins after it, or the membership has changed since, it requests a new checkpoint; see wants.
+// Snapshot returns the position of the last checkpoint, without its content, which is streamed from the disk. If the log in
+// memory begins after it, or the membership has changed since, it requests a new checkpoint; see needsCheckpoint.
 func (s *logStorage) Snapshot() (*raftpb.Snapshot, error) {
 	first := s.first()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.latest == nil || s.latest.GetIndex()+1 < first || s.latest.GetIndex() < s.configured {
-		s.wanted = true
+		s.needed = true
 		return nil, etcdraft.ErrSnapshotTemporarilyUnavailable
 	}
 	return &raftpb.Snapshot{Metadata: s.latest}, nil
@@ -143,7 +143,7 @@ func (s *logStorage) checkpointed(index, term uint64, conf *raftpb.ConfState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.latest = &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: conf}
-	s.wanted = false
+	s.needed = false
 }
 
 // reconfigured notes the index of a change of the membership.
@@ -153,11 +153,11 @@ func (s *logStorage) reconfigured(index uint64) {
 	s.configured = index
 }
 
-// wants reports whether raft has asked for a newer checkpoint.
-func (s *logStorage) wants() bool {
+// needsCheckpoint reports whether raft has asked for a newer checkpoint.
+func (s *logStorage) needsCheckpoint() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.wanted
+	return s.needed
 }
 
 // position is the index of the last checkpoint.

@@ -229,7 +229,7 @@ func (m *membershipManager) apply(index uint64, data []byte) error {
 		m.log.Info("members changed", zap.Stringer("change", cc.GetType()), zap.Stringer("member", c.ID), zap.Strings("peer-urls", c.PeerURLs))
 	}
 	if m.registry.Removed(m.state.id) && !m.removal.isSet() {
-		// The other members learn of the removal from this one, too.
+		// Until it ends, this member sends the commit index of the removal to the others.
 		m.log.Warn("this member was removed from the cluster and stops")
 		m.removal.set(time.Now().Add(m.electionTimeout))
 	}

@@ -11,7 +11,7 @@ import (
 	"pando/members"
 )
 
-// receive gives the member a message as if it had come over a stream.
+// receive passes a message to the member, as if it had come over a stream.
 func (r *replica) receive(m *raftpb.Message) {
 	r.c.t.Helper()
 	m.To = (*uint64)(&r.id)

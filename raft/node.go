@@ -23,7 +23,7 @@ type Node struct {
 }
 
 // shared is what the Node and its core both use. All of it is safe for use by any goroutine, except where the comments of
-// the types say otherwise. Through it alone other goroutines give work to the core: queue, readers and inbox.
+// the types say otherwise. Other goroutines pass work to the core only through queue, readers and inbox.
 type shared struct {
 	state     *logState
 	disk      *storage.Disk
@@ -121,13 +121,13 @@ func (n *Node) submit(ctx context.Context, command *tree.Command) (tree.Result, 
 	}
 }
 
-// Tree gives the tree of this replica, to read and to watch.
+// Tree returns the tree of this replica, to read and to watch.
 func (n *Node) Tree() *tree.Store { return n.tree }
 
-// Members gives the members of the cluster as applied here.
+// Members returns the members of the cluster as applied here.
 func (n *Node) Members() *members.Registry { return n.registry }
 
-// Status gives the state of the log. Its fields are read one after the other, so they may be of different moments.
+// Status returns the state of the log. Its fields are read one after the other, so they may be of different moments.
 func (n *Node) Status() Status {
 	return Status{
 		ID:        n.state.id,

@@ -18,28 +18,28 @@ type Observer struct {
 	// BatchApplied runs after an entry with this number of commands was applied.
 	BatchApplied func(commands int)
 
-	// LeaderChanged gets the new leader; zero means that there is none.
+	// LeaderChanged receives the new leader; zero means that there is none.
 	LeaderChanged func(leader members.ID)
-	// MembersChanged gets all members of the cluster. It must not change the list.
+	// MembersChanged receives all members of the cluster. The hook must not change the list.
 	MembersChanged func(list []members.Member)
 
-	// AppendSent and AppendReceived get the encoded size of a message with log entries.
+	// AppendSent and AppendReceived receive the encoded size of a message with log entries.
 	AppendSent     func(bytes int)
 	AppendReceived func(bytes int)
-	// MessageRefused gets the member on whose stream an invalid message arrived.
+	// MessageRefused receives the member on whose stream an invalid message arrived.
 	MessageRefused func(from members.ID)
 	// FollowerAnswered runs on the leader: a follower has acknowledged an append or a heartbeat after this time.
 	FollowerAnswered func(id members.ID, after time.Duration)
 	// FollowerFailed runs on the leader: messages to this follower were lost.
 	FollowerFailed func(id members.ID)
 
-	// CheckpointDone gets what a checkpoint wrote and how long it took.
+	// CheckpointDone receives the statistics of a successful checkpoint.
 	CheckpointDone   func(stats storage.CheckpointStats)
 	CheckpointFailed func()
 
-	// AuditHashed gets how long this member took to hash its tree for an audit, pauses included.
+	// AuditHashed receives the time that this member took to hash its tree for an audit, pauses included.
 	AuditHashed func(took time.Duration)
-	// Audited gets the result of an audit.
+	// Audited receives the result of an audit.
 	Audited func(report AuditReport)
 }
 

@@ -10,7 +10,8 @@ import (
 	"pando/members"
 )
 
-// handle does what raft asks for. The append comes before the apply, so that the disk works while entries are applied.
+// handle carries out a Ready of the raft library. The append comes before the apply, so that the disk works while entries
+// are applied.
 func (c *core) handle(rd etcdraft.Ready) {
 	if !etcdraft.IsEmptyHardState(rd.HardState) {
 		c.state.term.Store(rd.HardState.GetTerm())
@@ -94,7 +95,7 @@ func (c *core) appendDone(a appended) {
 	c.appendFinished(a)
 }
 
-// appendFinished gives raft the messages that waited for an append.
+// appendFinished passes to raft the messages that waited for an append.
 func (c *core) appendFinished(a appended) {
 	if a.err != nil {
 		c.fail(fmt.Errorf("raft: append to the log: %w", a.err))
@@ -103,7 +104,7 @@ func (c *core) appendFinished(a appended) {
 	c.step(a.responses)
 }
 
-// step gives raft the answers of its local storage, and sends those that are for peers.
+// step passes the responses of the local storage to raft, and sends the responses to peers.
 func (c *core) step(responses []*raftpb.Message) {
 	for i, m := range responses {
 		if m.GetTo() != uint64(c.state.id) {

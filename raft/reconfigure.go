@@ -22,7 +22,7 @@ func (n *Node) RemoveMember(ctx context.Context, id members.ID) error {
 	return n.reconfigure(ctx, raftpb.ConfChangeRemoveNode, members.Member{ID: id})
 }
 
-// UpdateMember gives a member other peer URLs. The errors are those of members.Registry.UpdatePeerURLs, or *tree.Error.
+// UpdateMember replaces the peer URLs of a member. The errors are those of members.Registry.UpdatePeerURLs, or *tree.Error.
 func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error {
 	return n.reconfigure(ctx, raftpb.ConfChangeUpdateNode, members.Member{ID: id, PeerURLs: peerURLs})
 }

@@ -18,7 +18,7 @@ func entriesToReplay(r *storage.Recovered) []*raftpb.Entry {
 	return r.Entries
 }
 
-// LastMembers gives the members of the cluster after the last recovered entry, committed or not.
+// LastMembers returns the members of the cluster after the last recovered entry, committed or not.
 func LastMembers(r *storage.Recovered) ([]members.Member, error) {
 	registry, err := lastRegistry(r)
 	if err != nil {
@@ -27,7 +27,7 @@ func LastMembers(r *storage.Recovered) ([]members.Member, error) {
 	return registry.List(), nil
 }
 
-// lastRegistry gives the membership after the last recovered entry, committed or not. Names and client URLs are those of
+// lastRegistry returns the membership after the last recovered entry, committed or not. Names and client URLs are those of
 // the checkpoint. The error is an *EntryError if a change of the membership cannot be decoded.
 func lastRegistry(r *storage.Recovered) (*members.Registry, error) {
 	registry := members.NewRegistry(members.ID(r.Identity.ClusterID))

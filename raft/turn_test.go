@@ -104,7 +104,7 @@ func TestPanicAdvice(t *testing.T) {
 			node.inbox.post(test.do)
 			m.await("the member to end", func() bool { return closed(node.Done()) })
 			if !errors.Is(node.Err(), test.want) {
-				t.Errorf("it ended with %v", node.Err())
+				t.Errorf("the member ended with %v", node.Err())
 			}
 			if advised := strings.Contains(node.Err().Error(), "delete its data directory"); advised != (test.want == ErrBroken) {
 				t.Errorf("the advice is wrong: %v", node.Err())

@@ -25,7 +25,7 @@ type writer struct {
 type appended struct {
 	count     int               // of the appends
 	bytes     int               // of their entries
-	responses []*raftpb.Message // that raft or the peers get now
+	responses []*raftpb.Message // for raft and for peers, after the append
 	err       error
 }
 
@@ -97,7 +97,7 @@ func (w *writer) busy() bool { return w.inFlight > 0 }
 // full reports whether no append may be submitted for now.
 func (w *writer) full() bool { return w.inFlight >= maxAppends || w.bytes >= w.maxBytes }
 
-// submit gives an append to the writer's goroutine. Its result arrives in done, and must then be released.
+// submit passes an append to the writer's goroutine. Its result arrives in done. The caller must then release it.
 func (w *writer) submit(m *raftpb.Message) {
 	w.inFlight++
 	w.bytes += entriesSize(m.GetEntries())

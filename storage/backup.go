@@ -24,10 +24,10 @@ const (
 
 // Backup makes the data of a new member, in the directory to, from the files of a member in the directory from. That
 // member may be running: its next checkpoint waits for the copy, nothing else does. Nothing in from is changed. The
-// backup holds everything that was durable when Backup was called. This includes the entries at the end of the log,
-// although one member alone does not know whether they were committed.
+// backup holds everything that was durable when Backup was called. This includes the entries at the end of the log, which
+// may not be committed.
 //
-// The callback begin gets the content of the files and returns what the new member begins with. It may replace
+// The callback begin receives the content of the files and returns the founding of the new member. It may replace
 // Entries by others of the same index and term, or drop the last ones. The entries that it leaves count as committed.
 //
 // Everything is durable when Backup returns. After an error no member can be started from to. The errors are ErrNoData
@@ -175,8 +175,8 @@ func lockState(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// recovered puts the checkpoint and the log together. It keeps the entries that this member does not know to be
-// committed: the other members may have acknowledged them.
+// recovered combines the checkpoint and the log. It keeps the entries after the commit index: the other members may have
+// acknowledged them.
 func (s *scan) recovered(data *checkpointData) (*Recovered, error) {
 	r := &Recovered{
 		Identity: data.meta.identity, Store: data.store,

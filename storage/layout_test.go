@@ -88,7 +88,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestFileAsDirectory gives the path of a file, or one below a file, as a directory. The error
+// TestFileAsDirectory uses the path of a file, or one below a file, as a directory. The error
 // must not be one of damage.
 func TestFileAsDirectory(t *testing.T) {
 	dir := t.TempDir()

@@ -142,8 +142,8 @@ func putSealed(b *bbolt.Bucket, key, value []byte) error {
 	return b.Put(key, seal(key, value))
 }
 
-// yield gives the processor to other goroutines after every 64th record, so that requests do
-// not wait for the writing of state.db.
+// yield lets other goroutines run after every 64th record, so that requests do not wait for the
+// writing of state.db.
 func yield(n int) {
 	if n%64 == 0 {
 		runtime.Gosched()
