@@ -66,7 +66,7 @@ type auditor struct {
 	observer *Observer
 	log      *zap.Logger
 	interval time.Duration     // between two rounds; zero for none
-	caughtUp func() bool       // whether the tree has what was committed before the start
+	caughtUp func() bool       // whether the tree has all entries that were committed before the start
 	propose  func(data []byte) // puts an entry into the log; any goroutine may call it
 	inTicks  func(n int) time.Time
 	ends     [2]<-chan struct{} // closed when the node stops or has ended

@@ -19,8 +19,8 @@ func (c *cluster) randomFaults(random *rand.Rand, deadline time.Time) map[string
 		{"stop", func(r *replica, _ *rand.Rand) func() { r.stop(); return r.restart }},
 		{"pause", func(r *replica, _ *rand.Rand) func() { r.pause(); return r.unpause }},
 		{"isolate", func(r *replica, _ *rand.Rand) func() { c.isolate(r); return c.links.heal }},
-		{"silence", func(r *replica, _ *rand.Rand) func() { c.towards(r, link{mute: true}, "from"); return c.links.heal }},
-		{"deafen", func(r *replica, _ *rand.Rand) func() { c.towards(r, cut, "to"); return c.links.heal }},
+		{"mute from", func(r *replica, _ *rand.Rand) func() { c.towards(r, link{mute: true}, "from"); return c.links.heal }},
+		{"cut to", func(r *replica, _ *rand.Rand) func() { c.towards(r, cut, "to"); return c.links.heal }},
 		{"disturb", func(_ *replica, random *rand.Rand) func() {
 			c.disturb(link{drop: random.IntN(20), swap: random.IntN(20), delay: time.Duration(random.IntN(5)) * time.Millisecond})
 			return c.links.heal

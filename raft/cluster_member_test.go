@@ -145,7 +145,7 @@ func TestRemovedMember(t *testing.T) {
 			t.Errorf("%d members are left", n)
 		}
 	})
-	t.Run("follower that could not hear of it", func(t *testing.T) {
+	t.Run("follower that was cut off", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		gone := c.follower()
 		c.isolate(gone)

@@ -19,8 +19,8 @@ import (
 const (
 	// keepShare is the share of the bound that always stays.
 	keepShare = 4
-	// compactStep is the share of the bound by which the log must exceed what stays before it is compacted: a compaction
-	// copies a pointer for each entry that stays.
+	// compactStep is the share of the bound by which the log must exceed its entries that stay. Only then it is compacted: a
+	// compaction copies a pointer for each entry that stays.
 	compactStep = 32
 )
 

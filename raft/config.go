@@ -11,7 +11,7 @@ import (
 	"pando/storage"
 )
 
-// Config is what a Node is started with. A field must be set unless its comment says what its zero value means.
+// Config configures a Node. A field must be set unless its comment gives the meaning of its zero value.
 type Config struct {
 	// Disk is open. The node appends and writes checkpoints to it. The caller closes it after Stop.
 	Disk *storage.Disk
@@ -28,7 +28,7 @@ type Config struct {
 	Contacts func(ctx context.Context) []string
 	// PeerClient sends the requests to peers.
 	PeerClient *http.Client
-	// Name and ClientURLs are what this member publishes in the list of members.
+	// This member publishes Name and ClientURLs in the list of members.
 	Name       string
 	ClientURLs []string
 	// Tick is the time between heartbeats. An election starts after ElectionTicks of them without a leader.

@@ -167,14 +167,14 @@ func (c *core) serve(ticks <-chan time.Time) {
 // coreRounds bounds the work between two looks at the clock: under load there is always more work.
 const coreRounds = 16
 
-// work does what can be done without waiting. If more may be left, it wakes the core's goroutine again.
+// work does the work that needs no waiting. If more may be left, it wakes the core's goroutine again.
 func (c *core) work() {
 	if c.advance(coreRounds) {
 		wake(c.inbox.wake)
 	}
 }
 
-// advance does up to this number of rounds of what can be done without waiting, and reports whether more may be left.
+// advance does up to this number of rounds of work that needs no waiting, and reports whether more may be left.
 func (c *core) advance(rounds int) bool {
 	for range rounds {
 		c.takeDiskResults()
@@ -191,7 +191,7 @@ func (c *core) advance(rounds int) bool {
 	return true
 }
 
-// runTasks runs what other goroutines have posted.
+// runTasks runs the tasks that other goroutines have posted.
 func (c *core) runTasks() {
 	c.tasks = c.inbox.take(c.tasks[:0])
 	for i, t := range c.tasks {

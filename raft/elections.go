@@ -31,7 +31,7 @@ type elections struct {
 	campaign *deadline // set while this member is to campaign
 }
 
-// campaigner is what elections needs of the raft library.
+// campaigner is the part of the raft library that elections uses.
 type campaigner interface {
 	leader() uint64
 	isFollower() bool

@@ -22,7 +22,7 @@ const (
 	kindAuditResult = 4 // the hashes of a member
 )
 
-// errEntry means that an entry cannot be decoded. A member that has to apply such an entry must stop: otherwise its tree
+// errEntry means that an entry cannot be decoded. A member that must apply such an entry stops: otherwise its tree
 // would differ from the others'. See EntryError.
 var errEntry = errors.New("it can't be decoded")
 

@@ -56,7 +56,7 @@ type foundingManager struct {
 	raft     dataProposer
 	registry *members.Registry
 	log      *zap.Logger
-	caughtUp func() bool // whether the tree has what was committed before the start
+	caughtUp func() bool // whether the tree has all entries that were committed before the start
 	// foundingOf is the ID that a member has announced, and whether it has announced any.
 	foundingOf func(members.ID) (id members.ID, announced bool)
 	changed    func() // runs when the ID becomes known

@@ -10,8 +10,7 @@ import (
 	"pando/raft/pace"
 )
 
-// leaderLog writes lines about elections, and about what prevents them, to the member's log. Lines that would repeat come
-// at growing intervals.
+// leaderLog logs elections, and the members that are missing for one. It repeats lines at growing intervals.
 type leaderLog struct {
 	state        *logState
 	raft         interface{ term() uint64 }

@@ -6,7 +6,7 @@ import "time"
 const (
 	// batchBytes is the size beyond which no further command joins an entry, and no further entry joins a message.
 	batchBytes = 1 << 20
-	// requestHead bounds what of a request is not its body: the request line and the headers together.
+	// requestHead bounds the part of a request before its body: the request line and the headers together.
 	requestHead = 1 << 20
 	// entryHead exceeds the size of a batch and its entry without the commands.
 	entryHead = 4 << 10
@@ -21,7 +21,7 @@ const MaxRequestLimit = 512 << 20
 // of 1 Gbit/s and then a disk that syncs 100 MB/s achieve.
 const linkSpeed = 32 << 20
 
-// limits are the bounds, in bytes, of what a member sends and keeps in memory. All of them follow from the request limit:
+// limits are bounds, in bytes, of messages, queues and entries in memory. All of them follow from the request limit:
 // each queue has room for several of the largest messages or entries. An empty queue accepts an element of any size.
 type limits struct {
 	command     int   // the longest encoded command

@@ -8,7 +8,7 @@ import (
 )
 
 // raftLogger passes the lines of the raft library to the program's logger. Its Info lines, about elections and
-// configurations, become Debug lines, because the core logs what an operator needs of them.
+// configurations, become Debug lines, because the core logs these events for the operator.
 type raftLogger struct{ s *zap.SugaredLogger }
 
 func newRaftLogger(l *zap.Logger) raftLogger {

@@ -63,7 +63,7 @@ type membershipManager struct {
 	removal   *deadline // ends this member after its removal
 }
 
-// confChanger is what a membershipManager needs of the raft library.
+// confChanger is the part of the raft library that a membershipManager uses.
 type confChanger interface {
 	ProposeConfChange(cc raftpb.ConfChangeI) error
 	ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState

@@ -64,7 +64,7 @@ type messageChecker struct {
 	claims     claims
 }
 
-// raftRole is what a messageChecker needs of the raft library. logState is older until the core has handled the next Ready.
+// raftRole is the part of the raft library that a messageChecker uses. logState is older until the core has handled the next Ready.
 type raftRole interface {
 	isLeader() bool
 	leader() uint64

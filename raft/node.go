@@ -22,7 +22,7 @@ type Node struct {
 	stopOnce  sync.Once
 }
 
-// shared is what the Node and its core both use. All of it is safe for use by any goroutine, except where the comments of
+// shared holds the fields that the Node and its core use. Any goroutine may use them, except where the comments of
 // the types say otherwise. Other goroutines pass work to the core only through queue, readers and inbox.
 type shared struct {
 	state     *logState
@@ -49,7 +49,7 @@ type Status struct {
 	Term, Committed, Applied uint64
 }
 
-// Start loads what the disk holds into the tree and starts the node. It serves once Ready is closed.
+// Start loads the recovered data into the tree and starts the node. The node serves once Ready is closed.
 func Start(cfg Config) (*Node, error) {
 	cfg.ensureDefaults()
 	bounds := newLimits(cfg.RequestBytes, cfg.CatchUpBytes)

@@ -110,7 +110,7 @@ func (c *core) receive(m *raftpb.Message) {
 	}
 }
 
-// receiveProposal proposes what a follower has forwarded, if it can be applied.
+// receiveProposal proposes the entries that a follower has forwarded, if they can be applied.
 func (c *core) receiveProposal(m *raftpb.Message) {
 	err := checkProposal(m)
 	if err == nil {

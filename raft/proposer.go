@@ -24,7 +24,7 @@ import (
 // From queued on, all proposals of a batch change their state together. A deferred batch is in no log, so offering it
 // again cannot apply it twice. A batch that raft has taken is never proposed again.
 //
-// The rule for what is in flight has one place, mayPropose. Proposals that followers forward have no caller here; while
+// mayPropose alone decides whether another batch may be in flight. Proposals that followers forward have no caller here; while
 // mayAppend refuses them they are coalesced, and then go into the log with this member's next batch, or alone.
 //
 // Only the goroutine that has the turn may use a proposer. Any goroutine may use the queue.
@@ -50,7 +50,7 @@ type proposer struct {
 	retry   *deadline // of the deferred proposals
 }
 
-// proposalTaker is what a proposer needs of the raft library.
+// proposalTaker is the part of the raft library that a proposer uses.
 type proposalTaker interface {
 	Step(m *raftpb.Message) error
 	committed() uint64
@@ -99,9 +99,9 @@ func (p *proposer) propose() {
 	p.send(data, batch)
 }
 
-// mayPropose is the rule for what is in flight: one batch of this member at a time. A leader under load counts all
-// appends instead, those with forwarded proposals included. A batch that was forwarded to the leader may be lost, so it
-// blocks the next one for forwardWaitTicks only.
+// mayPropose reports whether the next batch may be proposed. One batch of this member may be in flight at a time. A leader
+// under load counts all appends instead, those with forwarded proposals included. A batch that was forwarded to the leader
+// may be lost, so it blocks the next one for forwardWaitTicks only.
 func (p *proposer) mayPropose() bool {
 	if !p.state.hasLeader() || !p.mayAppend() {
 		return false
@@ -109,8 +109,8 @@ func (p *proposer) mayPropose() bool {
 	return p.coalesces() || !p.inFlight.blocks(p.state.leads(), forwardWaitTicks*p.tick)
 }
 
-// mayAppend is the part of the rule that concerns forwarded proposals, too: under load, a leader has one append in
-// flight to its followers, and a leader adds no commands before the founding ID is applied.
+// mayAppend is the part of mayPropose that applies to forwarded proposals, too. Under load, a leader has one append in flight
+// to its followers. A leader appends no commands before the founding ID is applied.
 func (p *proposer) mayAppend() bool {
 	return !p.foundingPending() && !(p.coalesces() && p.appendInFlight())
 }
@@ -130,7 +130,7 @@ func (p *proposer) beginBatch(size int) []byte {
 	return appendBatchHead(make([]byte, 0, size), uint64(p.state.id), p.number, p.clock().UnixNano())
 }
 
-// send proposes the batch with the current number, together with what is coalesced.
+// send proposes the batch with the current number, together with the coalesced entries.
 func (p *proposer) send(data []byte, batch inFlightBatch) {
 	p.inFlight.add(p.number, batch)
 	p.timeout.setEarliest(batch.since.Add(p.maxWait))

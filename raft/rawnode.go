@@ -20,7 +20,7 @@ func (r rawNode) committed() uint64  { return r.BasicStatus().GetCommit() }
 func (r rawNode) leader() uint64     { return r.BasicStatus().Lead }
 func (r rawNode) transferee() uint64 { return r.BasicStatus().LeadTransferee }
 
-// newRawNode starts the raft library from what the disk held.
+// newRawNode starts the raft library with the recovered data.
 func newRawNode(cfg Config, log *logStorage, bounds limits) (*rawNode, error) {
 	if err := loadLog(cfg, log); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func newRawNode(cfg Config, log *logStorage, bounds limits) (*rawNode, error) {
 	return &rawNode{raw}, nil
 }
 
-// loadLog fills the log in memory with what the disk held.
+// loadLog fills the log in memory with the recovered data.
 func loadLog(cfg Config, log *logStorage) error {
 	r := cfg.Recovered
 	if r.Applied > 0 {

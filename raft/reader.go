@@ -30,7 +30,7 @@ type reader struct {
 	context []byte       // the round's number, as the leader repeats it
 	waiting []chan error // the callers that share the round; nil while no round is under way
 	index   uint64       // the confirmed index; zero while the round is not confirmed
-	// minIndex is what was committed here when the round began. Any valid answer has at least this index.
+	// minIndex is the commit index of this member when the round began. Any valid answer has at least this index.
 	minIndex uint64
 
 	roundTimeout *deadline
@@ -38,7 +38,7 @@ type reader struct {
 	retry        *deadline
 }
 
-// readIndexer is what a reader needs of the raft library.
+// readIndexer is the part of the raft library that a reader uses.
 type readIndexer interface {
 	ReadIndex(context []byte)
 	isLeader() bool

@@ -24,7 +24,7 @@ type startup struct {
 	urls     []string // for clients
 	ready    chan struct{}
 
-	caughtUp bool // the tree has what was committed before the start
+	caughtUp bool // the tree has all entries that were committed before the start
 	serves   bool // ready is closed
 	// firstRead is the read by which a follower finds out that it has caught up; nil while none is under way.
 	firstRead chan error

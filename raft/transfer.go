@@ -22,7 +22,7 @@ type leaderTransfer struct {
 	timeout *deadline // set while a transfer is under way
 }
 
-// transferer is what a leaderTransfer needs of the raft library.
+// transferer is the part of the raft library that a leaderTransfer uses.
 type transferer interface {
 	TransferLeader(to uint64)
 	transferee() uint64

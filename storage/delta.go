@@ -14,9 +14,9 @@ import (
 // tombstone, when the path was deleted.
 type change struct{ path, node []byte }
 
-// run is a sorted run: what one or more consecutive chunks say about the tree. Each path
-// is in it once, in ascending order. Before the changes of a run take effect, everything
-// older below the paths of deletedDirs is deleted.
+// run is a sorted run: the merged content of one or more consecutive chunks. Each path is in
+// it once, in ascending order. deletedDirs takes effect before the changes: everything older
+// below these paths is deleted.
 type run struct {
 	changes     []change
 	deletedDirs dirPrefixes
@@ -147,7 +147,7 @@ func (d *deltas) extendsLast(next run) bool {
 	return len(next.deletedDirs) == 0 && len(next.changes) > 0 && d.runs[len(d.runs)-1].endsBefore(next.changes[0].path)
 }
 
-// merged returns one run that says what all chunks say together. It merges neighbours in
+// merged returns one run with the content of all chunks. It merges neighbours in
 // rounds, so each path is compared about log2 of the number of runs times.
 func (d *deltas) merged() run {
 	runs := d.runs

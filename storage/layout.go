@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// contents says what a data directory holds.
+// contents is the kind of content of a data directory.
 type contents int
 
 const (

@@ -155,8 +155,8 @@ func (p paths) keepTorn(f *os.File, offset int64) error {
 	return errors.Join(err, kept.Close())
 }
 
-// clearFile overwrites with zeros what is not zero from offset on. It begins at the end: so
-// after a crash the beginning of a torn write is left, which is a torn write, too.
+// clearFile overwrites all data from offset on with zeros. It begins at the end: so a crash
+// leaves the beginning of a torn write, which is a torn write, too.
 func clearFile(f *os.File, offset, size int64) error {
 	used, err := usedUntil(f, offset, size)
 	if err != nil {

@@ -72,7 +72,7 @@ func scanWhole(dir string, begin replay) (*scan, error) {
 	return s, nil
 }
 
-// damageAt adds the place of the damage to an error, and what to do.
+// damageAt adds the place of the damage and an advice to an error.
 func damageAt(where string, err error) error {
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) {
 		err = fmt.Errorf("%w: %s", err, restoreAdvice)

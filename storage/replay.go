@@ -21,7 +21,7 @@ import (
 //   - A snapshot from the leader replaces the whole log, unless the log holds the last
 //     entry of the snapshot. A mark, which is also the record of a checkpoint, announces it.
 //
-// # In which order, and what is synced
+// # The order of writes, and syncs
 //
 // A member writes, one after the other:
 //

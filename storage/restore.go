@@ -10,9 +10,9 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Founding is what a member restored from a snapshot begins with, in place of what the file
-// says. It must be the same on all members that are restored to one cluster, except for the
-// MemberID.
+// Founding is the identity and the configuration of a new member. When a member is restored
+// from a snapshot, it replaces those in the file. It must be the same on all members that are
+// restored to one cluster, except for the MemberID.
 type Founding struct {
 	Identity Identity
 	// Voters are the IDs of all members.
