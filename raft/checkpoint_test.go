@@ -29,7 +29,7 @@ func TestCheckpointTriggers(t *testing.T) {
 		m.crash()
 		m.start()
 		if m.replayed > 100 {
-			t.Errorf("%d entries were replayed in spite of the checkpoints", m.replayed)
+			t.Errorf("%d entries were replayed although there were checkpoints", m.replayed)
 		}
 	})
 	t.Run("bytes of log", func(t *testing.T) {

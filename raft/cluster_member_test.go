@@ -27,7 +27,7 @@ func (c *cluster) add(via *replica) *replica {
 	return r
 }
 
-// member is what the cluster gets to know of a new member.
+// member returns the member with its peer URL and without a name, as a request to add it has it.
 func (r *replica) member() members.Member {
 	return members.Member{ID: r.id, PeerURLs: []string{r.server.URL}}
 }
@@ -227,10 +227,10 @@ func TestRefusedChanges(t *testing.T) {
 		change func(n *Node) error
 		want   error
 	}{
-		"add an ID that is there": {func(n *Node) error {
+		"add a known ID": {func(n *Node) error {
 			return n.AddMember(t.Context(), members.Member{ID: first.ID, PeerURLs: gone.PeerURLs})
 		}, members.ErrIDExists},
-		"add a URL that is there": {func(n *Node) error {
+		"add a known URL": {func(n *Node) error {
 			return n.AddMember(t.Context(), members.Member{ID: 50, PeerURLs: first.PeerURLs})
 		}, members.ErrPeerURLExists},
 		"add a removed ID":  {func(n *Node) error { return n.AddMember(t.Context(), gone) }, members.ErrIDRemoved},

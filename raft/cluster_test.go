@@ -234,7 +234,7 @@ func (r *replica) stop() {
 	r.shut()
 }
 
-// kill ends the member as a crash does: from one moment on it reaches neither its peers nor its disk.
+// kill ends the member as a crash does: at one moment it loses its peers and its disk.
 func (r *replica) kill() {
 	r.c.t.Helper()
 	node := r.up.Swap(nil)
@@ -250,7 +250,7 @@ func (r *replica) kill() {
 	r.shut()
 }
 
-// shut closes what the kernel closes when a process ends.
+// shut closes the connections and the disk, as the kernel does when a process ends.
 func (r *replica) shut() {
 	r.peer.Store(nil)
 	r.c.links.setAll(r.id, cut)

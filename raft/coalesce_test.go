@@ -64,7 +64,7 @@ func TestCoalesce(t *testing.T) {
 		}
 		c.handle(c.raw.Ready())
 		if c.state.lastIndex != last+beyond {
-			t.Errorf("raft got %d proposals, want the %d for which there was no room", c.state.lastIndex-last, beyond)
+			t.Errorf("raft got %d proposals, want the %d that exceed the bound", c.state.lastIndex-last, beyond)
 		}
 		c.proposer.proposeCoalescedIfDue()
 		if len(c.proposer.coalesced) != coalesces {

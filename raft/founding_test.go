@@ -175,7 +175,7 @@ func TestFoundingOfAnOlderCluster(t *testing.T) {
 				return
 			}
 		}
-		t.Error("members that had forgotten their ID were never given another one")
+		t.Error("members without a founding ID got no new one")
 	})
 	c.leader().set("/key", "after")
 	c.settle()

@@ -35,7 +35,7 @@ func TestLinearizable(t *testing.T) {
 			close(h.stop)
 			h.group.Wait()
 			c.settle()
-			t.Logf("faults: %v; all in order %v after the start", faults, time.Since(h.start))
+			t.Logf("faults: %v; all repaired %v after the start", faults, time.Since(h.start))
 			h.readAll(c.members[0])
 			h.check(t)
 		})
@@ -200,7 +200,7 @@ func (h *linearHistory) check(t *testing.T) {
 			unknown++
 		}
 	}
-	t.Logf("%d operations, %d of them with an unknown fate: %s, found in %v", len(h.ops), unknown, result, time.Since(began))
+	t.Logf("%d operations, %d of them with an unknown outcome: %s, found in %v", len(h.ops), unknown, result, time.Since(began))
 	if result == porcupine.Ok {
 		return
 	}
@@ -257,9 +257,9 @@ func TestLinearModel(t *testing.T) {
 		"a swap and a failed one": {[]porcupine.Operation{
 			put("a", 0, 1, at(2)), swap("a", "b", 2, 5, at(3)), swap("a", "c", 2, 5, failed),
 		}, true},
-		"a swap failed for naught": {[]porcupine.Operation{put("a", 0, 1, at(2)), swap("a", "b", 2, 5, failed)}, false},
-		"a list in order":          {[]porcupine.Operation{post("a", 0, 1, at(2)), post("b", 2, 3, at(3)), list("a,b,", 4, 5)}, true},
-		"a list twice":             {[]porcupine.Operation{post("a", 0, forever, unknown), list("a,a,", 4, 5)}, false},
+		"a swap failed without a reason": {[]porcupine.Operation{put("a", 0, 1, at(2)), swap("a", "b", 2, 5, failed)}, false},
+		"a list in order":                {[]porcupine.Operation{post("a", 0, 1, at(2)), post("b", 2, 3, at(3)), list("a,b,", 4, 5)}, true},
+		"a list twice":                   {[]porcupine.Operation{post("a", 0, forever, unknown), list("a,a,", 4, 5)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := porcupine.CheckOperations(linearModel(), test.ops); got != test.want {

@@ -80,7 +80,7 @@ func forgeries(lead, follower, third *replica) map[string]forgery {
 			m.Index, m.LogTerm = new(last-1), new(uint64(m.GetTerm()+7))
 			return m
 		}},
-		"an acknowledgement of more than there is": {lead, func() *raftpb.Message {
+		"an acknowledgement beyond the log": {lead, func() *raftpb.Message {
 			m := lead.forged(raftpb.MsgAppResp, follower.id)
 			m.Index = new(uint64(1 << 40))
 			return m

@@ -52,7 +52,7 @@ func (m *testMember) checkAcknowledged(acknowledged map[string]string, extra int
 		}
 	}
 	if dir, err := view.Get("/q"); err == nil && dir.Len() > len(acknowledged)+extra {
-		m.t.Errorf("%d are there, %d were acknowledged and at most %d unknown", dir.Len(), len(acknowledged), extra)
+		m.t.Errorf("the tree has %d keys; %d were acknowledged, and at most %d are unknown", dir.Len(), len(acknowledged), extra)
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 
 	bucketElement = 0x01
 	noFreelist    = ^uint64(0)
-	manyFree      = 0xFFFF // this count of a freelist says that its first number is the count
+	manyFree      = 0xFFFF // with this count, the first number of the freelist is the real count
 )
 
 // boltReader reads one bbolt file.
@@ -47,7 +47,7 @@ type boltReader struct {
 	levels    [][]byte // a buffer for the page at each depth of the tree
 }
 
-// bucketRef says where the elements of a bucket are: below the page root, or, when root is
+// bucketRef is the place of the elements of a bucket: below the page root, or, when root is
 // zero, inline in the element that names the bucket.
 type bucketRef struct {
 	root   uint64

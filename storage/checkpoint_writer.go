@@ -26,7 +26,7 @@ type checkpointWriter struct {
 	close       func()                                        // must be called in the end
 	begun, done bool
 	maxPortion  int64      // bytes to write in one transaction
-	portion     int64      // bytes written in this one
+	portion     int64      // bytes written in this transaction
 	totals      treeTotals // with the unfinished records
 	arena       arena
 	buf         []byte // holds the record that is being encoded

@@ -14,8 +14,8 @@ import (
 )
 
 // Compaction writes a new state.db of the tree in memory, in which every node is stored
-// once and no deltas are left, and renames it over the old one. The two files say the
-// same, so compaction may end at any moment, by a crash, an error or a deferral: the old
+// once and no deltas are left, and renames it over the old one. The two files hold the
+// same tree, so compaction may end at any moment, by a crash, an error or a deferral: the old
 // file stays valid until the rename, and the next compaction starts anew. Only the
 // history is copied from the old file, because its events may have left the memory.
 

@@ -7,7 +7,7 @@
 //	<data-dir>/member.lock  locked while a process uses the directory
 //	<data-dir>/state.db     the checkpoint, a bbolt file
 //	<data-dir>/wal/         the log, in segments of 64 MB (or --wal-dir)
-//	<data-dir>/torn-tail    what the last repair cut off the log
+//	<data-dir>/torn-tail    the torn write that the last repair cut off the log
 //
 // The checkpoint holds the tree as of one applied entry. The log holds everything after
 // it. state.db has these buckets:
@@ -18,9 +18,9 @@
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
 //
-// A checkpoint appends its delta, which is what changed in the tree, in chunks of 32 kB to
-// keys/recent. It changes no record of keys/nodes: a node in its place would cost a whole
-// page. The tree is keys/nodes with the deltas merged over it, the newer over the older.
+// A checkpoint appends its delta, the changes of the tree, in chunks of 32 kB to keys/recent.
+// It changes no record of keys/nodes: each changed record would cost a whole page. The tree is
+// keys/nodes with the deltas merged over it, the newer over the older.
 // When the deltas reach half of the tree, compaction writes a new file of the tree in
 // memory, without deltas, and renames it over state.db.
 //
@@ -40,7 +40,7 @@
 //     its last chunks and events may be unfinished. Open ignores them, and the next
 //     checkpoint deletes them.
 //   - Compaction writes a file of its own. A crash before the rename leaves that file, which
-//     the next Open deletes. A crash after it leaves the new file, which says the same.
+//     the next Open deletes. A crash after it leaves the new file, which holds the same tree.
 //   - Install, which replaces the checkpoint by one of the leader, has the order of a
 //     checkpoint, with a rename as its second step.
 //   - Create, Restore and Backup rename state.db last. A crash before that leaves a directory
@@ -100,8 +100,8 @@
 //	log_open, zerofill                opening, repairing and releasing the log; its next segment
 //	log_segment, log_record           its files, frames and records
 //	log_scan                          reading it, with checksums
-//	replay, replay_loss               what its records mean: the one state machine
-//	log_tail                          whether what follows them is a torn write
+//	replay, replay_loss               the state machine that reads its records
+//	log_tail                          the bytes after the records: unused, a torn write, or damage
 //	opening_note                      the note about an interrupted opening
 //
 //	checkpoint, checkpoint_writer     writing a checkpoint

@@ -102,7 +102,8 @@ func historyKey(index uint64) []byte { return appendWords(nil, index) }
 // chunkKey is the key under which a chunk is stored.
 func chunkKey(number uint64) []byte { return appendWords(nil, number) }
 
-// walMagic begins the metadata of a log of Pando. It tells them from those of other programs.
+// walMagic begins the metadata of a log. It distinguishes the logs of Pando from those of other
+// programs that use the wal package.
 const walMagic = "PANDOLOG"
 
 // encodeMetadata encodes the metadata at the beginning of every segment of the log.

@@ -149,7 +149,7 @@ func TestReplayHardStates(t *testing.T) {
 			m.save(state(2, 7, 0))
 			m.save(state(2, 8, 0))
 		}, want: "vote 8", bad: true},
-		{name: "more is committed than is there", write: func(m *member) {
+		{name: "the commit index is beyond the log", write: func(m *member) {
 			m.save(state(2, 0, 2), entry(1, 2))
 		}, want: "entries up to 2 are committed, but entry 1 is the last one", bad: true},
 	})

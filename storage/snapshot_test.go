@@ -155,7 +155,7 @@ func TestRefusedRestore(t *testing.T) {
 			t.Errorf("got %v, want %v", err, ErrCorrupt)
 		}
 		if _, err := os.Stat(o.DataDir); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the directory is there: %v", err)
+			t.Errorf("the directory was created: %v", err)
 		}
 	})
 	t.Run("an empty checkpoint", func(t *testing.T) {
