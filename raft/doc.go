@@ -50,8 +50,8 @@
 // leadership, at the stop), leader_log.go (lines about elections), startup.go (readiness, and the entry with the name and
 // URLs), founding.go (the founding ID), level.go (feature levels).
 //
-// Entries and messages: entry.go, entry_check.go (checks of proposals), entry_error.go, message_check.go (checks of messages),
-// contradiction.go (messages that contradict the log).
+// Entries and messages: entry.go, entry_check.go (checks of proposals), message_check.go (checks of messages), contradiction.go
+// (messages that contradict the log).
 //
 // In the background: checkpoint.go, audit.go and audit_report.go (comparison of the members' data).
 //
