@@ -1,8 +1,8 @@
 // Package bench is Pando's load generator: it puts a server that speaks the etcd v2 HTTP API under load and measures how
-// many requests it answers and how long each takes. It works on any such server, and on two servers in alternation.
+// many requests the server answers and how long each takes. It can also run the same load on two servers in alternation.
 //
-// Command is all that it exports; it is mounted as "pando ctl bench". It may be called any number of times. Each command that
-// it returns runs on the goroutine that runs the command line, and starts the goroutines that it needs.
+// Command is the only exported function; package ctl mounts the command as "pando ctl bench". Command may be called any number of
+// times. Each command runs on the goroutine that runs the command line, and starts the goroutines that it needs.
 //
 // The generator shares the machine with what it measures, so its own cost is kept low, and is printed with every result.
 // Requests are built once and only their keys change. Answers are read by a parser for the part of HTTP/1.1 that servers send.
@@ -18,12 +18,13 @@
 //
 // The files:
 //   - bench.go, flags.go, options.go: the commands, their flags, and the options that the flags are bound to
-//   - scenario.go, compare.go: one run of a load, and runs on two servers in alternation
+//   - scenario.go, compare.go: one run of a load with its exit code, and runs on two servers in alternation
 //   - load.go, pace.go: the clients of a load, and when each makes its next request
 //   - workload.go, lock.go: what the requests are; request.go builds them
 //   - watch.go, watcher.go: the load of watchers and writers
 //   - target.go, conn.go, response.go: a server, a connection to it, and its answers
-//   - record.go, result.go, report.go, observe.go: latencies as they are counted, summarized, printed, and shown during the run
+//   - record.go, result.go, report.go: latencies as they are counted, summarized and printed
+//   - observe.go: the progress bar and the timeline during a run
 package bench
 
 import (
@@ -196,7 +197,7 @@ func (o *options) gets() getLoad {
 	return getLoad{space: o.space, value: newValue(o.valSize), mode: mode}
 }
 
-// requestAction makes the action of a command whose load consists of requests and answers.
+// requestAction returns the action of a command whose load consists of requests and answers.
 func (o *options) requestAction(name string, build func() (workload, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := o.complete(c); err != nil {

@@ -10,14 +10,6 @@ import (
 	"text/tabwriter"
 )
 
-// A scenario is a load that can be run several times, on one or two targets.
-type scenario interface {
-	// prepare writes the keys that the load reads to t. It is called once for each target.
-	prepare(ctx context.Context, t *target) error
-	// run makes the load once. When ctx ends, it returns what it has measured until then.
-	run(ctx context.Context, t *target) (*result, error)
-}
-
 // A comparison is the result of the same load on two targets in alternation. --compare --json prints it.
 type comparison struct {
 	A      []*result `json:"a"` // by round: the server of --endpoints
@@ -33,13 +25,13 @@ type ratio struct {
 	Ratio   float64 `json:"ratio"` // of the medians, A to B
 	Min     float64 `json:"min"`   // the smallest ratio of a round
 	Max     float64 `json:"max"`   // the largest ratio of a round
-	A0      float64 `json:"aMin"`
-	A1      float64 `json:"aMax"`
-	B0      float64 `json:"bMin"`
-	B1      float64 `json:"bMax"`
+	AMin    float64 `json:"aMin"`
+	AMax    float64 `json:"aMax"`
+	BMin    float64 `json:"bMin"`
+	BMax    float64 `json:"bMax"`
 }
 
-// measures lists what is compared: throughput, then latencies in microseconds.
+// measures are the measures that a comparison compares: throughput, then latencies in microseconds.
 var measures = []struct {
 	name string
 	of   func(*result) float64
@@ -51,7 +43,7 @@ var measures = []struct {
 }
 
 // compare runs s against a and b in alternation, A B A B, and calls progress after each run. When ctx ends, it compares the rounds
-// that both have finished.
+// that have finished on both.
 func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress func(*result)) (*comparison, error) {
 	c := &comparison{}
 	for _, t := range []*target{a, b} {
@@ -68,7 +60,7 @@ func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress
 				return c, err
 			}
 			if ctx.Err() != nil {
-				c.rate()
+				c.computeRatios()
 				return c, nil
 			}
 			progress(r)
@@ -76,12 +68,12 @@ func compare(ctx context.Context, s scenario, a, b *target, rounds int, progress
 		}
 		c.A, c.B = append(c.A, pair[0]), append(c.B, pair[1])
 	}
-	c.rate()
+	c.computeRatios()
 	return c, nil
 }
 
-// rate computes the ratios of the finished rounds.
-func (c *comparison) rate() {
+// computeRatios computes the ratios of the finished rounds.
+func (c *comparison) computeRatios() {
 	c.Ratios = nil
 	if len(c.A) == 0 {
 		return
@@ -94,7 +86,7 @@ func (c *comparison) rate() {
 		c.Ratios = append(c.Ratios, ratio{
 			Measure: m.name, A: median(as), B: median(bs), Ratio: divide(median(as), median(bs)),
 			Min: slices.Min(ratios), Max: slices.Max(ratios),
-			A0: slices.Min(as), A1: slices.Max(as), B0: slices.Min(bs), B1: slices.Max(bs),
+			AMin: slices.Min(as), AMax: slices.Max(as), BMin: slices.Min(bs), BMax: slices.Max(bs),
 		})
 	}
 }
@@ -122,7 +114,7 @@ func divide(a, b float64) float64 {
 	return a / b
 }
 
-// failed returns how many operations failed over all rounds.
+// failed returns the number of failed operations, and of all operations, over all rounds.
 func (c *comparison) failed() (failed, requests uint64) {
 	for _, r := range slices.Concat(c.A, c.B) {
 		failed += r.Failed
@@ -131,7 +123,7 @@ func (c *comparison) failed() (failed, requests uint64) {
 	return failed, requests
 }
 
-// write prints the ratios. The rounds were printed when they ended.
+// write prints the ratios. progress has printed the rounds.
 func (c *comparison) write(w io.Writer) error {
 	var b strings.Builder
 	if len(c.A) == 0 {
@@ -149,7 +141,7 @@ func (c *comparison) write(w io.Writer) error {
 			show = func(v float64) string { return count(v) + "/s" }
 		}
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%.2f\t%.2f..%.2f\t%s..%s\t%s..%s\t\n", r.Measure, show(r.A), show(r.B), r.Ratio, r.Min, r.Max,
-			show(r.A0), show(r.A1), show(r.B0), show(r.B1))
+			show(r.AMin), show(r.AMax), show(r.BMin), show(r.BMax))
 	}
 	t.Flush() // a string builder takes everything
 	errors := &strings.Builder{}
@@ -161,7 +153,7 @@ func (c *comparison) write(w io.Writer) error {
 	return err
 }
 
-// roundLine is the line that is printed for one run of a comparison.
+// roundLine returns the line of one run of a comparison.
 func roundLine(r *result) string {
 	return fmt.Sprintf("%-32s %12s %s/s   p50 %-8s p99 %-8s p99.9 %-8s failed %d   generator %.2f cores\n", r.Target, count(r.Throughput),
 		r.Unit,

@@ -64,8 +64,8 @@ func (c *conn) connect(ctx context.Context) error {
 	return nil
 }
 
-// roundTrip sends req, a whole request, and reads the whole response, allocating nothing once its buffers have grown.
-// After an error the connection is closed and the next call dials again.
+// roundTrip sends req, a whole request, and reads the whole response. It allocates nothing after its buffers have grown.
+// After an error the connection is closed, and the next call dials again.
 func (c *conn) roundTrip(req []byte) (response, error) {
 	h, err := c.begin(req)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *conn) roundTrip(req []byte) (response, error) {
 	return response{status: h.status, body: c.body}, nil
 }
 
-// begin sends req and reads the head of the response; the body is the caller's to read.
+// begin sends req and reads the head of the response. The caller must read the body.
 func (c *conn) begin(req []byte) (head, error) {
 	if err := c.connect(context.Background()); err != nil {
 		return head{}, err
@@ -102,8 +102,8 @@ func (c *conn) begin(req []byte) (head, error) {
 	return h, nil
 }
 
-// arm sets the deadline of the next request. If less than a quarter of the timeout has passed since it last did so, it leaves the
-// deadline as it is: a request may time out a quarter too early, but most requests need no system call for it.
+// arm sets the deadline of the next request, unless it has set one less than a quarter of the timeout ago. So a request may time
+// out a quarter of the timeout too early, but most requests need no system call for a deadline.
 func (c *conn) arm() error {
 	now := time.Now()
 	if c.timeout == 0 || now.Sub(c.armed) < c.timeout/4 {

@@ -13,7 +13,7 @@ const (
 	categoryOutput = "Output"
 )
 
-// flags are those of one command: the ones that every load has, and its own. Each is bound to a field of o.
+// flags returns the flags of one command: those of every load, and its own. Each sets a field of o.
 func (o *options) flags(total uint64, own ...cli.Flag) []cli.Flag {
 	all := append(o.serverFlags(), o.loadFlags(total)...)
 	all = append(all, o.prefixFlag())
@@ -21,7 +21,7 @@ func (o *options) flags(total uint64, own ...cli.Flag) []cli.Flag {
 	return append(all, o.outputFlags()...)
 }
 
-// serverFlags say which servers get the load, and how to reach them.
+// serverFlags returns the flags for the servers that get the load.
 func (o *options) serverFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "endpoints", Category: categoryServer, Destination: &o.endpoints,
@@ -43,7 +43,7 @@ func (o *options) serverFlags() []cli.Flag {
 	}
 }
 
-// loadFlags say how much load is made.
+// loadFlags returns the flags for the amount of load.
 func (o *options) loadFlags(total uint64) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "conns", Category: categoryLoad, Destination: &o.conns, Value: 1,
@@ -65,7 +65,7 @@ func (o *options) loadFlags(total uint64) []cli.Flag {
 	}
 }
 
-// prefixFlag says where the keys are.
+// prefixFlag returns the flag for the directory of the keys.
 func (o *options) prefixFlag() cli.Flag {
 	return &cli.StringFlag{Name: "prefix", Category: categoryKeys, Destination: &o.space.prefix, Value: "/bench",
 		Usage: "directory of all keys of the load"}
@@ -75,7 +75,7 @@ func (o *options) valSizeFlag(size int) cli.Flag {
 	return &cli.IntFlag{Name: "val-size", Category: categoryKeys, Destination: &o.valSize, Value: size, Usage: "bytes of a value"}
 }
 
-// keyFlags say how many keys and values there are, and how long they are.
+// keyFlags returns the flags for the number and the sizes of keys and values.
 func (o *options) keyFlags(count uint64, usage string) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "key-size", Category: categoryKeys, Destination: &o.space.size, Value: defaultKeySize,
@@ -85,7 +85,7 @@ func (o *options) keyFlags(count uint64, usage string) []cli.Flag {
 	}
 }
 
-// choiceFlags say which key a request uses.
+// choiceFlags returns the flags for the choice of the key of each request.
 func (o *options) choiceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Uint64Flag{Name: "directories", Category: categoryKeys, Destination: &o.space.dirs, Value: 1,
@@ -99,13 +99,13 @@ func (o *options) quorumFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "quorum", Category: categoryLoad, Destination: &o.quorum, Usage: "linearizable reads"}
 }
 
-// prepareFlag is for the loads that read.
+// prepareFlag returns the flag for loads that write their keys before they read.
 func (o *options) prepareFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "skip-prepare", Category: categoryKeys, Destination: &o.skipPrepare,
 		Usage: "don't write the keys first, because they exist already"}
 }
 
-// outputFlags say what is printed and written.
+// outputFlags returns the flags for the output.
 func (o *options) outputFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Category: categoryOutput, Destination: &o.json, Usage: "print JSON; latencies are in microseconds"},

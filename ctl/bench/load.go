@@ -11,7 +11,8 @@ import (
 const (
 	// interruptGrace is how long requests in flight may take after CTRL+C.
 	interruptGrace = time.Second
-	// A client whose connection fails waits before it dials again, twice as long each time, and gives up in the end.
+	// A client whose connection fails waits before it dials again, twice as long each time up to longestDelay. It gives up after
+	// longestOutage.
 	firstBackoff  = 10 * time.Millisecond
 	longestOutage = 30 * time.Second
 	longestDelay  = 500 * time.Millisecond
@@ -27,7 +28,7 @@ type workload interface {
 	newClient(ep *endpoint, n int) loadClient
 }
 
-// A loadClient makes the operations of one worker. Only that worker uses it.
+// A loadClient makes the operations of one worker. Only that worker may use it.
 type loadClient interface {
 	// do makes operation op and waits for its answer.
 	do(c *conn, op uint64) outcome
@@ -36,7 +37,7 @@ type loadClient interface {
 // An outcome is the result of one operation. body is valid until the next request on the connection.
 type outcome struct {
 	class  int
-	from   time.Time // the beginning of its latency, if it first had to wait for something other than the server; else zero
+	from   time.Time // the beginning of its latency, if the client first waited for something other than the server; otherwise zero
 	ok     bool
 	status int // 0 when err is set
 	body   []byte
@@ -87,7 +88,7 @@ func closeAll(links []*link) {
 	}
 }
 
-// newWorkers makes clients, spread over the links.
+// newWorkers returns workers for a number of clients, spread over the links.
 func newWorkers(w workload, links []*link, clients int) []worker {
 	workers := make([]worker, clients)
 	for i := range workers {
@@ -154,10 +155,10 @@ func (w *worker) run(p *pacer, rec *recorder) {
 		switch {
 		case out.ok:
 			rec.record(w.number, out.class, end.Sub(from), end)
-			outage.over()
+			outage.end()
 		case out.err == nil:
 			rec.fail("HTTP "+strconv.Itoa(out.status), 1, out.body)
-			outage.over()
+			outage.end()
 		case p.stopped.Load():
 			return // interrupted by the user, not by the server
 		default:
@@ -175,13 +176,13 @@ type outage struct {
 	delay time.Duration
 }
 
-func (o *outage) over() {
+func (o *outage) end() {
 	if o.delay != 0 {
 		*o = outage{}
 	}
 }
 
-// wait waits before the next attempt. It returns false when the worker should give up.
+// wait waits before the next attempt. It returns false if the worker must give up.
 func (o *outage) wait(p *pacer) bool {
 	if o.delay == 0 {
 		*o = outage{since: time.Now(), delay: firstBackoff}

@@ -18,7 +18,7 @@ const (
 // An observer moves the progress bar and writes the timeline while a phase runs. The zero value does neither.
 type observer struct {
 	label    string
-	stderr   io.Writer // a progress bar is drawn on it if it is a terminal
+	stderr   io.Writer // for the progress bar, if it is a terminal
 	timeline *timeline // nil: none is written
 }
 
@@ -100,7 +100,7 @@ func newTimeline(w io.Writer) *timeline {
 	return t
 }
 
-// add writes a line with the operations that the last collect of rec fetched.
+// add writes a line with the operations in rec.second, which the last call of rec.collect has filled.
 func (t *timeline) add(rec *recorder) {
 	t.second++
 	h := rec.second

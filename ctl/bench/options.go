@@ -23,7 +23,7 @@ const (
 	compareWarmup   = 500 * time.Millisecond
 )
 
-// options are the options of one command. Its flags are bound to them.
+// options are the options of one command. Its flags set them.
 type options struct {
 	phase        // what is measured
 	conns        int
@@ -58,12 +58,12 @@ type options struct {
 	stderr io.Writer
 }
 
-// newOptions returns the options of a command that has none of the flags.
+// newOptions returns options with values for the flags that a command may lack.
 func newOptions() *options {
 	return &options{valSize: 1, space: keySpace{size: defaultKeySize, count: 1, dirs: 1}}
 }
 
-// complete checks the flags of every load, and sets what follows from them.
+// complete checks the flags that every load has, and sets the fields that follow from them.
 func (o *options) complete(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("%w: %q is no flag; %s takes only flags, see --help", errUsage, c.Args().First(), c.Command.Name)
@@ -80,8 +80,8 @@ func (o *options) complete(c *cli.Context) error {
 	return o.makeTargets(c)
 }
 
-// fillIn sets flags that follow from other flags: as many clients as connections and the other way round, no number of
-// requests if only a time is given, a warm-up for comparisons.
+// fillIn sets flags that follow from other flags: --clients and --conns from each other, no --total if only --duration is given,
+// and a --warmup for comparisons.
 func (o *options) fillIn(c *cli.Context) {
 	if !c.IsSet("clients") && c.IsSet("conns") {
 		o.clients = o.conns
@@ -127,7 +127,7 @@ func (o *options) check() error {
 	return nil
 }
 
-// makeTargets makes the targets of --endpoints and --compare.
+// makeTargets sets the targets of --endpoints and --compare.
 func (o *options) makeTargets(c *cli.Context) error {
 	config, err := o.tls.Config()
 	if err != nil {
@@ -160,12 +160,12 @@ func (o *options) makeTargets(c *cli.Context) error {
 	return err
 }
 
-// observer makes the observer that shows progress on a terminal, and writes the timeline.
+// observer returns the observer of a run.
 func (o *options) observer(label string) observer {
 	return observer{label: label, stderr: o.stderr, timeline: o.lines}
 }
 
-// settingOf lists the flags in names with their values.
+// settingOf returns the values of the flags in names, and of those that determine the amount of load.
 func settingOf(c *cli.Context, o *options, names ...string) map[string]string {
 	setting := map[string]string{}
 	for _, name := range names {
@@ -192,7 +192,7 @@ func settingOf(c *cli.Context, o *options, names ...string) map[string]string {
 	return setting
 }
 
-// lookupValue returns the value of a flag as text; empty: the command has no such flag, or the switch is off.
+// lookupValue returns the value of a flag as text. It is empty if the command has no such flag, or if the flag is false.
 func lookupValue(c *cli.Context, name string) string {
 	v := c.Value(name)
 	if v == nil || v == false {

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// A phase says how much load is made. The limit that is reached first ends it; without a limit, it ends when it is stopped.
+// A phase is an amount of load. It ends at the limit that is reached first; without a limit, it ends when it is stopped.
 type phase struct {
 	total    uint64        // operations; 0 means no limit
 	duration time.Duration // 0 means no limit
 	rate     float64       // operations per second over all clients; 0 means as fast as they are answered
 }
 
-// A pacer gives each client of a phase the number of its next operation, and the time to start it. It may be used by many goroutines.
+// A pacer hands out the operations of a phase: each has a number and a time at which it is due. Any goroutine may use it.
 type pacer struct {
 	phase
 	start    time.Time

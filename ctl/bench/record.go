@@ -12,7 +12,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The range of a histogram, in nanoseconds, and the significant digits of a latency. A longer latency counts as the longest.
+// The range of a histogram, in nanoseconds, and the significant digits of a latency. A latency above the range counts as
+// longestLatency.
 const (
 	shortestLatency  = 100
 	longestLatency   = int64(10 * time.Minute)
@@ -22,7 +23,7 @@ const (
 const (
 	recorderShards   = 8
 	cacheLinePadding = 128 // bytes between two shards, so that they don't share a cache line
-	maxErrorKinds    = 32  // errors of more kinds are counted as "other"
+	maxErrorKinds    = 32  // errors of further kinds count as "other"
 	firstBodyLimit   = 512 // bytes of the first body of an error that are kept
 )
 
@@ -59,7 +60,7 @@ type shard struct {
 type errorKind struct {
 	Kind  string `json:"kind"`
 	Count uint64 `json:"count"`
-	First string `json:"first"` // body or message of the first of them
+	First string `json:"first"` // body or message of the first failure
 }
 
 func newRecorder(classes []string) *recorder {
@@ -110,7 +111,7 @@ func (r *recorder) fail(kind string, n uint64, first []byte) {
 	e.Count += n
 }
 
-// failures returns how many operations have failed.
+// failures returns the number of operations that have failed.
 func (r *recorder) failures() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

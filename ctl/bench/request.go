@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A keyOrder says how the next key is chosen.
+// A keyOrder is the order in which a client uses the keys.
 type keyOrder int
 
 const (
@@ -42,7 +42,7 @@ type picker struct {
 	random *rand.Rand
 }
 
-// newPicker makes the picker of client n. The same n chooses the same keys in every run, so that two servers get the same load.
+// newPicker returns the picker of client n. The same n chooses the same keys in every run, so that two servers get the same load.
 func newPicker(space keySpace, n int) picker {
 	return picker{space: space, random: rand.New(rand.NewPCG(1, uint64(n)))}
 }
@@ -115,7 +115,7 @@ func padded(n uint64, width int) string {
 	return string(digits)
 }
 
-// newValue makes a value of size bytes that needs no escaping in a form and does not compress well.
+// newValue returns a value of size bytes that needs no escaping in a form and does not compress well.
 func newValue(size int) string {
 	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	random := rand.New(rand.NewPCG(2, uint64(size)))

@@ -15,10 +15,10 @@ var errResponse = errors.New("not an HTTP/1.x response")
 // maxBody is the longest body, and the longest chunk, in bytes. A greater length is an error.
 const maxBody = 1 << 30
 
-// lengthUntilClose stands for a response without a length: the body ends when the server closes the connection.
+// lengthUntilClose is the length of a response without one: the body ends when the server closes the connection.
 const lengthUntilClose = -1
 
-// A head is what the load generator needs of a status line and headers.
+// A head has the parts of a status line and headers that the load generator needs.
 type head struct {
 	status  int
 	length  int64 // of the body in bytes, or lengthUntilClose
@@ -236,7 +236,7 @@ func parseDecimal(digits []byte) (uint64, bool) {
 	return n, true
 }
 
-// unexpected replaces io.EOF, in the middle of a response, by io.ErrUnexpectedEOF.
+// unexpected returns io.ErrUnexpectedEOF in place of io.EOF, for an error in the middle of a response.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -22,7 +22,7 @@ type result struct {
 	Histogram    []bucket          `json:"histogram"`
 	Parts        []part            `json:"parts,omitempty"` // by kind of operation, if there are several
 	Errors       []*errorKind      `json:"errors,omitempty"`
-	GeneratorCPU float64           `json:"generatorCPU"` // mean number of cores that the load generator itself used
+	GeneratorCPU float64           `json:"generatorCPU"` // mean number of cores that the load generator used
 	Interrupted  bool              `json:"interrupted,omitempty"`
 }
 

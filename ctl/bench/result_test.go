@@ -75,8 +75,8 @@ func TestComparisonRatios(t *testing.T) {
 		A: []*result{run(300, 10), run(100, 20), run(200, 15)},
 		B: []*result{run(100, 20), run(100, 20), run(50, 60)},
 	}
-	c.rate()
-	want := ratio{Measure: "throughput", A: 200, B: 100, Ratio: 2, Min: 1, Max: 4, A0: 100, A1: 300, B0: 50, B1: 100}
+	c.computeRatios()
+	want := ratio{Measure: "throughput", A: 200, B: 100, Ratio: 2, Min: 1, Max: 4, AMin: 100, AMax: 300, BMin: 50, BMax: 100}
 	if c.Ratios[0] != want {
 		t.Errorf("got %+v, want %+v", c.Ratios[0], want)
 	}
@@ -100,7 +100,7 @@ func TestComparisonRatios(t *testing.T) {
 	t.Run("no round finished", func(t *testing.T) {
 		var b strings.Builder
 		empty := &comparison{}
-		empty.rate()
+		empty.computeRatios()
 		if err := empty.write(&b); err != nil || !strings.Contains(b.String(), "nothing to compare") {
 			t.Errorf("%v %q", err, b.String())
 		}

@@ -12,11 +12,19 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// errFailures: the load ran, and some of its requests failed.
+// errFailures is the error of a load that ran, and of which some requests failed.
 var errFailures = errors.New("requests failed")
 
 // exitInterrupted is the exit code after CTRL+C. Shells use the same one.
 const exitInterrupted = 130
+
+// A scenario is a load that can be run several times, on one or two targets.
+type scenario interface {
+	// prepare writes the keys that the load reads to t. It is called once for each target.
+	prepare(ctx context.Context, t *target) error
+	// run makes the load once. When ctx ends, it returns what it has measured until then.
+	run(ctx context.Context, t *target) (*result, error)
+}
 
 // A requestLoad is a scenario: it runs a workload of requests and answers.
 type requestLoad struct {
@@ -57,12 +65,21 @@ func (l *requestLoad) run(ctx context.Context, t *target) (*result, error) {
 	return r, nil
 }
 
-// coresSince returns how many cores this process has used on average since start, when it had used the processor time cpu.
+// processCPU returns the processor time that this process has used; 0 if the system does not report it.
+func processCPU() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// coresSince returns the mean number of cores that this process has used since start. cpu is its processor time at start.
 func coresSince(cpu time.Duration, start time.Time) float64 {
 	return divide(float64(processCPU()-cpu), float64(time.Since(start)))
 }
 
-// execute runs s and prints what it has measured. SIGINT and SIGTERM end it early; then it prints what was measured until then.
+// execute runs s and prints its result. SIGINT and SIGTERM end it early; then it prints the result until then.
 func execute(c *cli.Context, o *options, s scenario) error {
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -108,7 +125,7 @@ func executeComparison(ctx context.Context, o *options, s scenario) error {
 	return verdict(ctx, err, failed, requests)
 }
 
-// verdict returns the error of a load whose result has been printed; nil: it succeeded.
+// verdict returns the error of a load whose result has been printed, or nil if no request failed.
 func verdict(ctx context.Context, err error, failed, requests uint64) error {
 	switch {
 	case err != nil:

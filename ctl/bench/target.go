@@ -42,7 +42,7 @@ type credential struct {
 // standardPorts are the ports of URLs without a port.
 var standardPorts = map[string]string{"http": "80", "https": "443"}
 
-// newTarget makes a target from base URLs.
+// newTarget returns the target with these base URLs.
 func newTarget(texts []string, cred credential) (*target, error) {
 	urls, err := client.ParseEndpoints(texts...)
 	if err != nil {
@@ -107,8 +107,8 @@ func (ep *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	return (&tls.Dialer{NetDialer: dialer, Config: ep.tls}).DialContext(ctx, "tcp", ep.addr)
 }
 
-// leader returns a target with nothing but the leader: the endpoint of t whose member leads or, if none does, the first client
-// URL of the leader.
+// leader returns a target with only the leader: the endpoint of t whose member leads or, if there is none, the first client URL
+// of the leader.
 func (t *target) leader(ctx context.Context, cred credential) (*target, error) {
 	var lastErr error
 	for _, ep := range t.endpoints {
@@ -133,7 +133,7 @@ func (t *target) leader(ctx context.Context, cred credential) (*target, error) {
 	return nil, fmt.Errorf("%w: --target-leader finds no leader by asking %s: %w", errTarget, t, lastErr)
 }
 
-// client makes a client for requests that are no load.
+// client returns a client for requests that are not part of the load.
 func (ep *endpoint) client(cred credential) *client.Client {
 	user, password, _ := strings.Cut(cred.user, ":")
 	return client.New(client.Config{

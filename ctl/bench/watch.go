@@ -12,7 +12,7 @@ import (
 const (
 	// opensAtOnce is how many watches are opened at the same time. More could overrun the accept queue of the server.
 	opensAtOnce = 128
-	// eventTimeout is how long a watch load waits for the next event before it counts the missing ones as lost.
+	// eventTimeout is how long a watch load waits for the next event. After that it counts the missing events as lost.
 	eventTimeout = 3 * time.Second
 )
 
@@ -28,9 +28,9 @@ type watchLoad struct {
 	space       keySpace // the watched keys
 	watchers    int
 	mode        watchMode
-	window      int // writes whose events may be due at one time; 0: no limit
+	window      int // writes whose events the watchers may still have to receive; 0: no limit
 	valSize     int
-	lossTimeout time.Duration // if no event arrives for this time, the events that are due count as lost
+	lossTimeout time.Duration // if no event arrives for this time, the missing events count as lost
 	setting     map[string]string
 }
 
@@ -45,7 +45,7 @@ func (l *watchLoad) run(ctx context.Context, t *target) (*result, error) {
 	}
 	r := &result{Workload: "watch", Target: t.String(), Setting: l.setting, Unit: "events"}
 	if l.o.clients == 0 {
-		f.hold(ctx, l.o.duration)
+		hold(ctx, l.o.duration)
 		r.fillFrom(f.rec.Load(), l.o.duration, eventClass)
 		r.Interrupted = ctx.Err() != nil
 		return r, nil
@@ -71,12 +71,12 @@ func (l *watchLoad) run(ctx context.Context, t *target) (*result, error) {
 	return r, nil
 }
 
-// A fanout is one run of a watch load: its watchers, and the count of events that they have yet to receive. It is also the workload
-// that makes the writers.
+// A fanout is one run of a watch load: its watchers, and the number of events that they still have to receive. It is also the
+// workload of the writers.
 type fanout struct {
 	space       keySpace
 	value       string
-	window      int64 // events that may be due when a write begins; 0: no limit
+	window      int64 // see await; events that may be missing when a write begins; 0: no limit
 	epoch       time.Time
 	lossTimeout time.Duration
 	done        <-chan struct{} // closed when the run is interrupted
@@ -90,9 +90,9 @@ type fanout struct {
 	wakeAt    atomic.Int64 // number of deliveries at which await wakes up
 	wake      chan struct{}
 
-	gate sync.Mutex // guards lost; a writer holds it while it waits for the window
-	lost int64      // events that were given up
-	due  atomic.Int64
+	gate sync.Mutex   // guards lost; a writer holds it while it waits for the window
+	lost int64        // events that count as lost
+	due  atomic.Int64 // events of all writes: received, missing and lost ones
 }
 
 func newFanout(l *watchLoad) *fanout {
@@ -110,6 +110,46 @@ func (f *fanout) classes() []string { return []string{"event", "put"} }
 
 func (f *fanout) prepare(context.Context, *options, *target) error { return nil }
 
+// open starts n watchers on t, spread over the keys. It returns when the server has accepted them all, or refused one.
+func (f *fanout) open(ctx context.Context, t *target, n int, mode watchMode) error {
+	opening := make(chan struct{}, opensAtOnce)
+	results := make(chan error, n)
+	for i := range n {
+		ep := t.endpoint(i)
+		w := &watcher{
+			number: i, mode: mode, fan: f, conn: newConn(ep, 0, watchBuffer),
+			uri: "/v2/keys" + f.space.path(uint64(i)%f.space.count),
+		}
+		select {
+		case opening <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
+		}
+		if f.refused.Load() {
+			break
+		}
+		f.watchers = append(f.watchers, w)
+		f.running.Go(func() {
+			w.run(func(err error) {
+				f.refused.CompareAndSwap(false, err != nil)
+				results <- err
+				<-opening
+			})
+		})
+	}
+	for range f.watchers {
+		select {
+		case err := <-results:
+			if err != nil {
+				return fmt.Errorf("%w: a watch on %s: %w", errTarget, t, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
+		}
+	}
+	return nil
+}
+
 // deliver counts an event of watcher n.
 func (f *fanout) deliver(n int, latency time.Duration, now time.Time) {
 	f.rec.Load().record(n, eventClass, latency, now)
@@ -121,8 +161,8 @@ func (f *fanout) deliver(n int, latency time.Duration, now time.Time) {
 	}
 }
 
-// await waits until no more than open events are due. If no event arrives for lossTimeout, the missing events count as lost. The
-// caller must hold the gate.
+// await waits until at most open events are missing: their write was sent, and their watcher has not received them. If no event
+// arrives for lossTimeout, the missing events count as lost. Callers must hold gate.
 func (f *fanout) await(open int64) {
 	timer := time.NewTimer(f.lossTimeout)
 	defer timer.Stop()
@@ -152,15 +192,15 @@ func (f *fanout) await(open int64) {
 	}
 }
 
-// drain waits for the events that are still due.
+// drain waits for the missing events.
 func (f *fanout) drain() {
 	f.gate.Lock()
 	defer f.gate.Unlock()
 	f.await(0)
 }
 
-// hold keeps the watches open, without writes, for d or until ctx ends.
-func (f *fanout) hold(ctx context.Context, d time.Duration) {
+// hold returns after d or when ctx ends. The watches stay open meanwhile, without writes.
+func hold(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	<-ctx.Done()
@@ -175,7 +215,7 @@ func (f *fanout) close() {
 	f.running.Wait()
 }
 
-// newClient makes a writer.
+// newClient returns a writer.
 func (f *fanout) newClient(ep *endpoint, _ int) loadClient {
 	body := "value=" + padded(0, stampDigits) + f.value
 	request := newKeyRequest(ep, f.space, "PUT", "", body)
@@ -183,7 +223,7 @@ func (f *fanout) newClient(ep *endpoint, _ int) loadClient {
 	return &watchWriter{fan: f, request: request, stamp: request.buf[end-stampDigits : end]}
 }
 
-// A watchWriter writes to the watched keys in turn. It waits while more events are due than the window allows.
+// A watchWriter writes to the watched keys in turn. It waits while more events are missing than the window allows.
 type watchWriter struct {
 	fan     *fanout
 	request *keyRequest
@@ -213,7 +253,7 @@ func (w *watchWriter) do(c *conn, op uint64) outcome {
 	return out
 }
 
-// watchersOf returns how many watchers a key has.
+// watchersOf returns the number of watchers of a key.
 func (f *fanout) watchersOf(key uint64) int64 {
 	n, count := uint64(len(f.watchers)), f.space.count
 	each := n / count

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -17,14 +16,14 @@ const (
 	pollWatch   watchMode = "poll"   // a long poll for each event
 )
 
-// errStream: a server ended a stream, or sent something that is no event.
+// errStream is wrapped by the error of a stream that the server ended, or in which it sent something that is no event.
 var errStream = errors.New("the stream of events broke off")
 
-// stampDigits is the length of the time at the beginning of each written value: nanoseconds from the beginning of the run to the
-// sending of the write.
+// stampDigits is the length of the stamp at the beginning of each written value: the time of sending, in nanoseconds since the
+// beginning of the run.
 const stampDigits = 19
 
-// retryPause is how long a watcher waits after a failure.
+// retryPause is the time between a failure of a watcher and its next request.
 const retryPause = 20 * time.Millisecond
 
 // A watcher is one client that watches one key on a connection of its own.
@@ -172,44 +171,4 @@ func (w *watcher) event(body []byte) {
 	}
 	sent := w.fan.epoch.Add(time.Duration(stamp))
 	w.fan.deliver(w.number, now.Sub(sent), now)
-}
-
-// open starts n watchers on t, spread over the keys. It returns when the server has accepted them all, or refused one.
-func (f *fanout) open(ctx context.Context, t *target, n int, mode watchMode) error {
-	opening := make(chan struct{}, opensAtOnce)
-	results := make(chan error, n)
-	for i := range n {
-		ep := t.endpoint(i)
-		w := &watcher{
-			number: i, mode: mode, fan: f, conn: newConn(ep, 0, watchBuffer),
-			uri: "/v2/keys" + f.space.path(uint64(i)%f.space.count),
-		}
-		select {
-		case opening <- struct{}{}:
-		case <-ctx.Done():
-			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
-		}
-		if f.refused.Load() {
-			break
-		}
-		f.watchers = append(f.watchers, w)
-		f.running.Go(func() {
-			w.run(func(err error) {
-				f.refused.CompareAndSwap(false, err != nil)
-				results <- err
-				<-opening
-			})
-		})
-	}
-	for range f.watchers {
-		select {
-		case err := <-results:
-			if err != nil {
-				return fmt.Errorf("%w: a watch on %s: %w", errTarget, t, err)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("opening %d watches: %w", n, ctx.Err())
-		}
-	}
-	return nil
 }
