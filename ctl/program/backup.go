@@ -12,7 +12,7 @@ import (
 	"pando/storage"
 )
 
-// backupCommand is "backup", a command of the client with the options of the legacy one.
+// backupCommand returns "backup", a command of the client with the options of the legacy one.
 func backupCommand(stderr io.Writer) *cli.Command {
 	var from, to storage.Options
 	return &cli.Command{
@@ -25,7 +25,7 @@ func backupCommand(stderr io.Writer) *cli.Command {
 			&cli.BoolFlag{Name: "with-v3", Usage: "accepted: Pando has no v3 data", DisableDefaultText: true},
 		},
 		Description: `DESCRIPTION:
-   Works on files, without asking a server, and changes nothing in the data directory. The backup holds every write that
+   Copies files, without a request to a server, and changes nothing in the data directory. The backup holds every write that
    the member acknowledged before the command began, as the data of a new member in a new cluster of its own. Start that
    member, then add others; no member of the old cluster accepts it as one of its own. To back up a running cluster over
    the network, use snapshot save; to move from etcd, use import --from URL.

@@ -12,10 +12,10 @@ import (
 	"pando/ctl"
 )
 
-// clientVerb is the command that makes the program the client.
+// clientVerb is the verb that runs the client.
 const clientVerb = "ctl"
 
-// clientHost gives the client what needs more than HTTP.
+// clientHost returns the commands and the command line of this program for the client.
 func clientHost() ctl.Host {
 	return ctl.Host{
 		Commands: func(stdout, stderr io.Writer) []*cli.Command {
@@ -44,8 +44,8 @@ func clientArgs(args []string) ([]string, bool) {
 	return nil, false
 }
 
-// runClient is the whole program when it is called as the client. It returns the exit code. The first CTRL+C ends the
-// command in order, the second ends the process. Other signals have their default effect.
+// runClient runs the client and returns its exit code. After the first CTRL+C the command ends in order, after the second the
+// process ends. Other signals have their default effect.
 func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -53,7 +53,8 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }
 
-// clientCommand is the client as a verb of the program. Main calls the client directly; the verb is for help and for tests.
+// clientCommand returns the client as a verb of the program. Main calls the client directly; the verb is for help and for
+// tests.
 func clientCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name: clientVerb, Usage: "the command-line client, with the commands of etcdctl; pando ctl --help lists them",

@@ -1,14 +1,14 @@
 // Package program is the command line of the whole of Pando: the server, which runs when there is no verb, and the verbs (ctl,
 // snapshot). It explains mistakes in the command line, and turns the end of each command into an exit code for a supervisor.
 //
-// Main is called by package main, and by tests that start the program as a process. It runs on the goroutine of the caller and
+// Package main calls Main, and so do tests that start the program as a process. Main runs on the goroutine of the caller and
 // handles the signals of the process, so it must not run twice at the same time.
 //
 // The files:
 //   - program.go: Main, the verbs, and the start of the server
 //   - exit.go: exit codes and error messages
-//   - help.go, suggest.go: the text of --help, and what to do about mistakes
-//   - client.go: the verb ctl, and what the client gets from this program
+//   - help.go, suggest.go: the text of --help, and the errors for mistakes in the command line
+//   - client.go: the verb ctl, and the commands that this program adds to the client
 //   - snapshot.go, snapshot_save.go, snapshot_status.go, snapshot_restore.go: the group "snapshot", a verb here and a command of
 //     the client
 //   - backup.go: the command "backup" of the client

@@ -103,7 +103,7 @@ func usageHint(err error) string {
 	return "nothing was started; pando --help lists every flag"
 }
 
-// endedBySignal turns the error of a start that a signal interrupted into success.
+// endedBySignal returns nil in place of the error of a start that a signal interrupted.
 func endedBySignal(ctx context.Context, err error, log *zap.Logger) error {
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err
@@ -112,14 +112,14 @@ func endedBySignal(ctx context.Context, err error, log *zap.Logger) error {
 	return nil
 }
 
-// loggedError marks an error that is in the log on the standard error already. Printing it again would break the JSON there.
+// loggedError marks an error that is already in the JSON log on the standard error. To print it again would break the JSON.
 type loggedError struct{ err error }
 
 func (e *loggedError) Error() string { return e.err.Error() }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// logEnd writes the error that ends the server to the log, if the log goes to a file or is JSON. Otherwise the error is printed
-// to the standard error, and that is the log.
+// logEnd writes the error that ends the server to the log, if the log goes to a file or is JSON. Otherwise the log is text on
+// the standard error, and report prints the error there.
 func logEnd(cfg *config.Config, err error, log *zap.Logger) error {
 	asJSON, onStderr := cfg.LogFormat == config.LogFormatJSON, slices.Contains(cfg.LogOutputs, "stderr")
 	if err == nil || onStderr && len(cfg.LogOutputs) == 1 && !asJSON {

@@ -10,13 +10,13 @@ with compare-and-swap and time-to-live. Every etcd v2 client works with it uncha
 The server:
   pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
   pando --config-file FILE     start a server with settings from a YAML file
-  pando snapshot save FILE     save what a running server holds; status and restore as well
+  pando snapshot save FILE     save the data of a running server; also status and restore
   pando --version              print the version and the API it speaks
   pando help                   print this text
 
 The client, with the commands of etcdctl; a link named etcdctl is the client, too:
-  pando ctl set /message hi    write a key; get, mk, rm, ls, mkdir, watch, exec-watch ... as well
-  pando ctl member list        who is in the cluster; member add, remove, update, cluster-health
+  pando ctl set /message hi    write a key; also get, mk, rm, ls, mkdir, watch, exec-watch ...
+  pando ctl member list        list the members; also member add, remove, update, cluster-health
   pando ctl --help             list its commands; each has a --help with examples
 
 Start it and try it from another terminal:
@@ -30,9 +30,9 @@ Serve a network:
         --advertise-client-urls http://10.0.0.1:2379
 
 Settings:
-  Write --flag value or --flag=value; a single dash works too. A setting is looked for on the
-  command line, in the environment (the two names shown, in their order), then in the --config-file,
-  where its name is the flag's without dashes in front. The first that is found wins.
+  Write --flag value or --flag=value; a single dash works too. The first place with a
+  value counts: the command line, the environment (the two names shown, in their order), then the
+  --config-file, where the name is that of the flag without the dashes in front.
 `
 
 const helpOutro = `
@@ -44,5 +44,5 @@ Read on:
   docs/architecture.md         how it works and what it promises about your data
 `
 
-// HelpText is the whole of pando --help.
+// HelpText returns the output of pando --help.
 func HelpText() string { return helpIntro + config.FlagHelp() + helpOutro }

@@ -33,9 +33,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return report(stderr, err)
 }
 
-// run is the program without signals and exit codes. It returns when the command has ended: for the server, when ctx is done
-// and the shutdown is complete, or when the server could not start. An error that wraps a UsageError is about the command line,
-// the environment or the configuration file.
+// run runs the program without signals and exit codes. It returns when the command has ended: for the server, when ctx is done
+// and the shutdown is complete, or when the server could not start. An error about the command line, the environment or the
+// configuration file wraps a UsageError.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	app := NewApp(stdout, stderr)
 	if len(args) > 1 {
@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return app.RunContext(ctx, args)
 }
 
-// NewApp builds the command line. Without a verb the program is the server; each verb is an entry of Commands.
+// NewApp returns the command line. Without a verb it runs the server; each verb is an entry of Commands.
 func NewApp(stdout, stderr io.Writer) *cli.App {
 	given := config.NewCommandLine()
 	return &cli.App{
@@ -60,7 +60,7 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 		OnUsageError:          wrongFlags,
 		// The caller of run chooses the exit code; the library must not end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Before:         func(c *cli.Context) error { return refuseFlagsBefore(c, given) },
+		Before:         func(c *cli.Context) error { return refuseFlagsBeforeVerb(c, given) },
 		Action: func(c *cli.Context) error {
 			if c.Bool(config.VersionFlag) {
 				_, err := io.WriteString(stdout, versionText())
@@ -114,7 +114,7 @@ func openLog(cfg *config.Config, stdout, stderr io.Writer) (*zap.Logger, *loggin
 	return log, outputs, nil
 }
 
-// commandNames lists the verbs that the user can type after pando.
+// commandNames returns the verbs that the user can type after pando.
 func commandNames(app *cli.App) []string {
 	var names []string
 	for _, c := range app.VisibleCommands() {
@@ -123,7 +123,7 @@ func commandNames(app *cli.App) []string {
 	return names
 }
 
-// versionText answers pando --version.
+// versionText returns the output of pando --version.
 func versionText() string {
 	commit := ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -15,7 +15,7 @@ import (
 	"pando/storage"
 )
 
-// snapshotHelp explains how the commands work together; each command has a help of its own.
+// snapshotHelp explains how the commands of the group work together. Each command also has a help of its own.
 const snapshotHelp = `A snapshot is one file with all keys, their TTLs, the history of events and the index, and a checksum.
 
 To restore a cluster of three, copy the file to each machine and restore it there with the flags that the
@@ -27,8 +27,8 @@ Examples:
   pando snapshot restore backup.snap --data-dir /var/lib/pando
       then start pando with the same settings`
 
-// snapshotCommand is the group "snapshot". It is mounted twice, with the same commands: snapshotVerb makes it a verb of the
-// program, and clientHost makes it a command of the client, whose global options then give save its defaults.
+// snapshotCommand returns the group "snapshot". The program uses it twice: snapshotVerb makes it a verb of the program, and
+// clientHost makes it a command of the client, whose global options then set the options of save.
 func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name: "snapshot", Usage: "save, check and restore backups", Description: snapshotHelp,
@@ -37,25 +37,25 @@ func snapshotCommand(stdout, stderr io.Writer) *cli.Command {
 	}
 }
 
-// snapshotVerb is "pando snapshot". Its errors are those of the program.
+// snapshotVerb returns "pando snapshot". Its error messages have the form of the program's.
 func snapshotVerb(stdout, stderr io.Writer) *cli.Command {
 	group := snapshotCommand(stdout, stderr)
 	group.Action = func(c *cli.Context) error {
 		if c.Args().Present() {
-			return config.AsUsage(unknownVerb(c.Args().First(), c.Command.Subcommands))
+			return config.AsUsage(unknownSnapshotVerb(c.Args().First(), c.Command.Subcommands))
 		}
 		return cli.ShowSubcommandHelp(c)
 	}
 	for _, command := range append(group.Subcommands, group) {
 		act := command.Action
-		command.Action = func(c *cli.Context) error { return ofCommand(c, act(c)) }
-		command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return ofCommand(c, wrongFlags(c, err, sub)) }
+		command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
+		command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }
 	}
 	return group
 }
 
-// unknownVerb explains a word in the place of a verb.
-func unknownVerb(word string, verbs []*cli.Command) error {
+// unknownSnapshotVerb returns the error for a word after "pando snapshot" that is no verb.
+func unknownSnapshotVerb(word string, verbs []*cli.Command) error {
 	var names []string
 	for _, verb := range verbs {
 		names = append(names, verb.Name)
@@ -66,9 +66,9 @@ func unknownVerb(word string, verbs []*cli.Command) error {
 	return fmt.Errorf("pando snapshot has no verb %s; it has %s", word, strings.Join(names, ", "))
 }
 
-// ofCommand marks the error of a command that starts no server, so that a wrong usage is explained by the help of that command.
-// After CTRL+C there is no message.
-func ofCommand(c *cli.Context, err error) error {
+// asCommandError wraps the error of a command that starts no server, so that an error about usage names the help of that command.
+// After CTRL+C it returns an exit code without a message.
+func asCommandError(c *cli.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -78,7 +78,7 @@ func ofCommand(c *cli.Context, err error) error {
 	return &commandError{err, c.Command.HelpName}
 }
 
-// withFile makes the action of a command that takes one file.
+// withFile returns the action of a command that takes one file.
 func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		args := c.Args().Slice()
@@ -95,7 +95,7 @@ func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 	}
 }
 
-// inspect reads and checks a snapshot. When ctx is done first, the check continues in the background.
+// inspect reads and checks a snapshot. If ctx is done first, inspect returns, and the check continues in the background.
 func inspect(ctx context.Context, file string) (*storage.SnapshotInfo, error) {
 	return terminal.Interruptible(ctx, func() (*storage.SnapshotInfo, error) { return storage.InspectSnapshot(file) })
 }

@@ -16,8 +16,8 @@ import (
 	"pando/storage"
 )
 
-// restoreFlags are the flags that help shows: which member is made, and where. The other flags of the server are accepted and
-// ignored, so that the whole command line of the server can be given.
+// restoreFlags are the flags that the help of restore shows: they name the new member and its directories. restore accepts and
+// ignores the other flags of the server, so that users can give the whole command line of the server.
 var restoreFlags = []string{
 	"name", "data-dir", "wal-dir", "initial-cluster", "initial-cluster-token", "initial-advertise-peer-urls",
 	"discovery", "discovery-proxy", "discovery-srv", "discovery-srv-name", config.ConfigFileFlag,

@@ -20,7 +20,7 @@ import (
 	"pando/storage"
 )
 
-// saveOptions are the options of "snapshot save". Those for the server have the names of the client's global options.
+// saveOptions are the options of "snapshot save". The options about the server have the names of the client's global options.
 type saveOptions struct {
 	endpoints string
 	timeout   time.Duration
@@ -33,9 +33,9 @@ func saveCommand(stdout, stderr io.Writer) *cli.Command {
 	o := &saveOptions{}
 	return &cli.Command{
 		Name: "save", Usage: "save a running cluster's state to a file", ArgsUsage: "FILE",
-		Description: `Any member will do, and clients notice nothing. The file has everything that was acknowledged before, hidden
-keys too. A file that exists is replaced when the new one is complete and its checksum is right. A member that
-does not begin within --timeout, or sends nothing for half a minute, is given up for the next one.
+		Description: `Saves the state of any member, while clients go on. The file has everything that was acknowledged before, hidden
+keys too. It replaces an existing file when it is complete and its checksum is right. If a member does not begin
+within --timeout, or sends nothing for half a minute, the next endpoint is asked.
 
 Examples:
   pando snapshot save backup.snap --endpoint http://10.0.0.1:2379
@@ -46,7 +46,7 @@ Examples:
 			&cli.StringFlag{Name: "endpoint", Aliases: []string{"endpoints"}, Destination: &o.endpoints, Value: config.DefaultClientURL,
 				Usage: "client `URL` of a member, or several, separated by commas: the first that answers"},
 			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: client.DefaultSnapshotTimeout,
-				Usage: "how long one member may take to begin; then it may pause for half a minute"},
+				Usage: "how long one member may take to begin its answer"},
 			&cli.BoolFlag{Name: "local", Destination: &o.local,
 				Usage: "save what the member has without asking the others, for a cluster that has lost its quorum"},
 			&cli.StringFlag{Name: "username", Destination: &o.username, Usage: "`NAME:PASSWORD` for basic authentication"},
@@ -70,7 +70,7 @@ Examples:
 	}
 }
 
-// client makes the client that the options ask for. Its errors are about the options.
+// client returns a client with these options. Its errors are about the options.
 func (o *saveOptions) client() (*client.Client, error) {
 	endpoints, err := client.ParseEndpoints(o.endpoints)
 	if err != nil {
@@ -89,7 +89,7 @@ func (o *saveOptions) client() (*client.Client, error) {
 	}), nil
 }
 
-// save writes the file. It returns what is in it, and the member that it came from.
+// save writes the file. It returns the content of the file, and the member that sent it.
 func (o *saveOptions) save(
 	ctx context.Context, cl *client.Client, file string, stderr io.Writer,
 ) (info *storage.SnapshotInfo, from *url.URL, err error) {
@@ -109,11 +109,11 @@ func (o *saveOptions) save(
 	return info, from, err
 }
 
-// saveError says that no member sent a snapshot.
+// saveError is the error if no member sent a snapshot.
 type saveError struct{ err error }
 
 func (e *saveError) Error() string { return e.err.Error() }
 func (e *saveError) Unwrap() error { return e.err }
 
-// ExitCode is the exit code of the client for a server that refused or failed. The program has its own.
+// ExitCode returns the exit code of pando ctl. pando snapshot has the exit codes of the program.
 func (e *saveError) ExitCode() int { return 4 }

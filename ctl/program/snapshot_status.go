@@ -37,9 +37,9 @@ Examples:
 				return err
 			}
 			if format == "json" {
-				return json.NewEncoder(stdout).Encode(snapshotStatus(info))
+				return json.NewEncoder(stdout).Encode(newStatus(info))
 			}
-			return writeStatusTable(stdout, snapshotStatus(info))
+			return writeStatusTable(stdout, newStatus(info))
 		}),
 	}
 }
@@ -60,7 +60,7 @@ type status struct {
 	Events    uint64 `json:"events"`       // in the history
 }
 
-func snapshotStatus(i *storage.SnapshotInfo) status {
+func newStatus(i *storage.SnapshotInfo) status {
 	return status{
 		Hash: fmt.Sprintf("%x", i.SHA256), Format: i.Version, Size: i.Size,
 		Cluster: members.ID(i.Identity.ClusterID).String(), Member: members.ID(i.Identity.MemberID).String(),

@@ -12,12 +12,12 @@ import (
 	"pando/members/config"
 )
 
-// wrongFlags explains flags that can't be parsed.
+// wrongFlags returns the error for flags that can't be parsed.
 func wrongFlags(c *cli.Context, err error, _ bool) error {
 	return config.AsUsage(explainParseError(err, c))
 }
 
-// explainParseError turns an error of the flag library into one that says what the user can do about it.
+// explainParseError returns, in place of an error of the flag library, one that says what the user can do.
 func explainParseError(err error, c *cli.Context) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
@@ -37,14 +37,14 @@ func explainParseError(err error, c *cli.Context) error {
 	return err
 }
 
-// refuseFlagsBefore refuses flags of the server before a verb, where they would have no effect.
-func refuseFlagsBefore(c *cli.Context, given *config.CommandLine) error {
+// refuseFlagsBeforeVerb returns an error for a flag of the server before a verb, where it would have no effect.
+func refuseFlagsBeforeVerb(c *cli.Context, given *config.CommandLine) error {
 	verb := c.App.Command(c.Args().First())
 	if verb == nil {
 		return nil
 	}
 	for _, name := range config.FlagNames() {
-		if _, is := given.Values()[name]; is {
+		if _, isGiven := given.Values()[name]; isGiven {
 			return config.AsUsage(fmt.Errorf("--%s stands before %s, where it has no effect; write the flag after the verb: pando %s --%s",
 				name, verb.Name, verb.Name, name))
 		}
@@ -52,7 +52,7 @@ func refuseFlagsBefore(c *cli.Context, given *config.CommandLine) error {
 	return nil
 }
 
-// unknownFlag explains a flag that the command does not have.
+// unknownFlag returns the error for a flag that the command does not have.
 func unknownFlag(name string, c *cli.Context) error {
 	flags := c.App.Flags
 	if c.Command != nil && len(c.Command.Flags) > 0 {
@@ -72,7 +72,7 @@ func unknownFlag(name string, c *cli.Context) error {
 	return fmt.Errorf("unknown flag --%s", name)
 }
 
-// strayArgument explains a word that is neither a flag nor a verb.
+// strayArgument returns the error for a word that is neither a flag nor a verb.
 func strayArgument(word string, commands []string) error {
 	if slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "1", "0"}, strings.ToLower(word)) {
 		return fmt.Errorf("unexpected argument %q; a switch takes its value after an equals sign, for example --enable-pprof=%s", word, word)
