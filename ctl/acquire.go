@@ -42,7 +42,7 @@ func (o *queueOptions) flags() []cli.Flag {
 	}
 }
 
-// check refuses options that make no sense.
+// check returns an error for a TTL or a wait that is out of range.
 func (o *queueOptions) check(*cli.Context) error {
 	switch {
 	case o.ttl < 1:
@@ -53,7 +53,7 @@ func (o *queueOptions) check(*cli.Context) error {
 	return nil
 }
 
-// acquisition is one run of lock or elect.
+// acquisition holds the arguments of one run of lock or elect.
 type acquisition struct {
 	options *queueOptions
 	queue   string // the directory of the queue
@@ -62,23 +62,23 @@ type acquisition struct {
 	signals chan os.Signal
 }
 
-// queueOf returns the directory of a queue: a name is a directory in the hidden one, a path is taken as it is.
-func queueOf(hidden, name string) string {
+// queueDirectory returns the directory of a queue: name itself if it is a path, otherwise the directory name in hidden.
+func queueDirectory(hidden, name string) string {
 	if strings.HasPrefix(name, "/") {
 		return strings.TrimRight(name, "/")
 	}
 	return hidden + "/" + strings.Trim(name, "/")
 }
 
-// commandOf removes the "--" before a command.
-func commandOf(args []string) []string {
+// withoutDashes returns args without a "--" at the beginning.
+func withoutDashes(args []string) []string {
 	if len(args) > 0 && args[0] == "--" {
 		return args[1:]
 	}
 	return args
 }
 
-// hostAndPID is the value of a lock, for people who look at it.
+// hostAndPID returns the value of a lock's key, for people who list the queue.
 func hostAndPID() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -87,9 +87,9 @@ func hostAndPID() string {
 	return host + ":" + strconv.Itoa(os.Getpid())
 }
 
-// inQueue enters the queue, waits until it is the first in it, holds that place while the command runs or until a signal
-// comes, and leaves the queue.
-func (p *program) inQueue(c *cli.Context, a *acquisition) error {
+// runInQueue enters the queue and waits until its key is the first. It holds that place while the command runs, or without a
+// command until a signal comes. Then it leaves the queue.
+func (p *program) runInQueue(c *cli.Context, a *acquisition) error {
 	return p.waiting(func(ctx context.Context, cl *client.Client, _ []string) error {
 		a.signals = make(chan os.Signal, 1)
 		signal.Notify(a.signals, syscall.SIGTERM, syscall.SIGHUP)
@@ -111,13 +111,13 @@ func (p *program) inQueue(c *cli.Context, a *acquisition) error {
 	})(c)
 }
 
-// acquire returns nil when q is the first in the queue, and otherwise the failure that ends the program.
+// acquire waits until q is the first in the queue, and returns nil. Otherwise it returns the failure that ends the program.
 func (a *acquisition) acquire(ctx context.Context, q *contender) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	tooLong := &failure{code: exitTooLong, text: fmt.Sprintf("%s is still held by another after %s\n", q.queue, a.options.wait)}
+	timedOut := &failure{code: exitTimedOut, text: fmt.Sprintf("%s is still held by another after %s\n", q.queue, a.options.wait)}
 	if a.options.wait > 0 {
-		defer time.AfterFunc(a.options.wait, func() { cancel(tooLong) }).Stop()
+		defer time.AfterFunc(a.options.wait, func() { cancel(timedOut) }).Stop()
 	}
 	first := make(chan error, 1)
 	go func() { first <- q.awaitFirst(ctx) }()
@@ -137,7 +137,7 @@ func (a *acquisition) acquire(ctx context.Context, q *contender) error {
 	return serverFailure(err)
 }
 
-// signalFailure is the end by a signal, with the exit code of a shell.
+// signalFailure returns the failure of a command that a signal ended, with the exit code that a shell would report.
 func signalFailure(s os.Signal) *failure {
 	number, _ := s.(syscall.Signal)
 	return &failure{code: 128 + int(number)}

@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// versionText answers --version. Scripts look for the version of the legacy client in it.
+// versionText is the output of --version. Scripts look for the version of the legacy client in it.
 const versionText = "etcdctl version: 3.4.23\nAPI version: 2\n"
 
 // app builds the command line.
@@ -26,8 +26,8 @@ func (p *program) app() *cli.App {
 		OnUsageError: func(c *cli.Context, err error, _ bool) error {
 			return p.usageError(err, func() { cli.ShowAppHelp(c) }, ".")
 		},
-		Before: p.answerGlobals,
-		Action: p.withoutCommand,
+		Before: p.handleGlobals,
+		Action: p.runWithoutCommand,
 	}
 	app.Commands = p.commands()
 	return app
@@ -52,7 +52,8 @@ func (p *program) commands() []*cli.Command {
 	return append(all, p.completionCommand(), p.helpCommand())
 }
 
-// CommandNames lists the commands of the client in a host, for a program that is given one of them by mistake.
+// CommandNames returns the names of the client's commands, those of host included. A program whose user types one of them
+// without the verb of the client needs the names for its error.
 func CommandNames(host Host) []string {
 	return namesOf((&program{host: host}).commands())
 }
@@ -65,13 +66,14 @@ func namesOf(commands []*cli.Command) []string {
 	return names
 }
 
-// helpOption is the library's own, except that it is also accepted after arguments.
+// helpOption returns the option --help. Unlike the library's own, it is also accepted after arguments.
 func helpOption(destination *bool) cli.Flag {
 	return boolFlag(destination, "show this", "help", "h")
 }
 
-// answerGlobals completes the global options. It answers --help and --version, and refuses an unknown --output.
-func (p *program) answerGlobals(c *cli.Context) error {
+// handleGlobals completes the global options after parsing. It prints the answer to --help and --version, and refuses an
+// unknown --output.
+func (p *program) handleGlobals(c *cli.Context) error {
 	g := &p.globals
 	g.complete(c)
 	if g.help {
@@ -87,15 +89,15 @@ func (p *program) answerGlobals(c *cli.Context) error {
 	return checkFormat(g.output)
 }
 
-// withoutCommand runs when the first argument is not the name of a command.
-func (p *program) withoutCommand(c *cli.Context) error {
+// runWithoutCommand is the action if the first argument is not the name of a command.
+func (p *program) runWithoutCommand(c *cli.Context) error {
 	if name := c.Args().First(); name != "" {
 		return unknownCommand(name, c.App.Commands)
 	}
 	return cli.ShowAppHelp(c)
 }
 
-// command completes a command that has no commands below it.
+// command completes c, a command without subcommands: help, usage errors.
 func (p *program) command(c *cli.Command) *cli.Command {
 	c.HideHelp = true
 	c.Flags = append(c.Flags, helpOption(nil))
@@ -106,7 +108,7 @@ func (p *program) command(c *cli.Command) *cli.Command {
 	return c
 }
 
-// group completes a command that only holds others.
+// group completes c, a command that only holds subcommands.
 func (p *program) group(c *cli.Command) *cli.Command {
 	c.HideHelp = true
 	c.Flags = append(c.Flags, helpOption(nil))
@@ -119,12 +121,12 @@ func (p *program) group(c *cli.Command) *cli.Command {
 		if len(args) > 0 && (args[0] == "help" || args[0] == "h") {
 			args = args[1:]
 		}
-		return p.explain(ctx.Command, args)
+		return p.printHelp(ctx.Command, args)
 	}
 	return c
 }
 
-// usageError explains options that can't be parsed, in the legacy client's form.
+// usageError prints help and returns the failure for options that can't be parsed, in the legacy client's form.
 func (p *program) usageError(err error, showHelp func(), mark string) error {
 	fmt.Fprintf(p.stdout, "Incorrect Usage%s %v\n\n", mark, err)
 	showHelp()

@@ -7,9 +7,9 @@ import (
 )
 
 // Reorder returns the arguments with the flags of the command moved before its other arguments, so that the library accepts
-// "set /key value --ttl 5". A word that looks like a flag, but is none of the command's, stays where it is: "set /key -5" sets
-// "-5". args[0] is the first argument, not the name of the program. Commands that parse their flags themselves keep their
-// arguments.
+// "set /key value --ttl 5". A word that looks like a flag, but is no flag of the command, stays where it is: "set /key -5"
+// sets "-5". args[0] is the first argument, not the name of the program. Reorder returns the
+// arguments of commands that parse their flags themselves unchanged.
 func Reorder(app *cli.App, args []string) []string {
 	start := firstOperand(app.Flags, args)
 	commands := app.Commands

@@ -8,13 +8,13 @@ import (
 	"pando/ctl/bench"
 )
 
-// withoutUse are the global options that mean nothing to the load generator. It is an error to give one.
-var withoutUse = []struct{ name, instead string }{
+// optionsWithoutUse are the global options that have no meaning for the load generator. To give one is an error.
+var optionsWithoutUse = []struct{ name, instead string }{
 	{debugFlag, "bench prints no requests; use it with get or set"},
 	{totalTimeoutFlag, "use --duration of bench"},
 }
 
-// benchCommand makes the load generator a command of the client.
+// benchCommand returns the load generator as a command of the client.
 func (p *program) benchCommand() *cli.Command {
 	c := bench.Command()
 	for _, sub := range append(c.Subcommands, c) {
@@ -23,7 +23,7 @@ func (p *program) benchCommand() *cli.Command {
 	c = p.mount(c)
 	for _, sub := range c.Subcommands {
 		sub.Before = func(ctx *cli.Context) error {
-			for _, option := range withoutUse {
+			for _, option := range optionsWithoutUse {
 				if ctx.IsSet(option.name) {
 					return badArguments("--%s has no use before bench: %s", option.name, option.instead)
 				}

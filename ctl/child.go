@@ -25,9 +25,9 @@ func (p *program) runChild(ctx context.Context, q *contender, a *acquisition) er
 	cmd := exec.Command(a.command[0], a.command[1:]...)
 	cmd.Env = append(os.Environ(), lockKeyVar+"="+q.key, lockIndexVar+"="+strconv.FormatUint(q.index, 10))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.stdout, p.stderr
-	cmd.WaitDelay = time.Second // for pipes that processes which it has started still hold open
-	// A process group of its own, so that signals reach what the command has started too. At a terminal it stays in the
-	// group that the terminal sends CTRL+C to.
+	cmd.WaitDelay = time.Second // processes that the command has started may hold its pipes open
+	// The command gets a process group of its own, so that signals also reach the processes that it starts. At a terminal it
+	// stays in the group to which the terminal sends CTRL+C.
 	ownGroup := !terminal.Is(p.stdin) && !terminal.Is(p.stdout) && !terminal.Is(p.stderr)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: ownGroup}
 	if err := cmd.Start(); err != nil {
@@ -45,7 +45,7 @@ func (p *program) runChild(ctx context.Context, q *contender, a *acquisition) er
 			signalChild(cmd, s)
 		case <-interrupted:
 			interrupted = nil
-			if ownGroup { // at a terminal the command got the CTRL+C itself
+			if ownGroup { // otherwise the terminal has sent CTRL+C to the command
 				signalChild(cmd, os.Interrupt)
 			}
 		case <-lost:
@@ -68,7 +68,7 @@ func signalChild(cmd *exec.Cmd, s os.Signal) {
 	_ = cmd.Process.Signal(s)
 }
 
-// childFailure turns the end of a command into the exit code that a shell would report.
+// childFailure returns the failure for a command that has ended, with the exit code that a shell would report; nil for 0.
 func childFailure(err error) error {
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {

@@ -41,7 +41,7 @@ func (p *program) completionCommand() *cli.Command {
 	})
 }
 
-// completions lists what can follow each path of commands, including those of the program that the client is a part of.
+// completions returns the words that can follow each path of commands, including the paths of the host program.
 //
 // The completion of urfave/cli is not used: it runs the program at each press of the key, and can't complete the commands after
 // "pando ctl", because they belong to another cli.App.
@@ -60,15 +60,15 @@ func (p *program) completions() []*completion {
 	return append(around, own...)
 }
 
-// completion is what can follow one path of commands.
+// completion holds the words that can follow one path of commands.
 type completion struct {
 	path     string // the names of the commands, separated by blanks; "" at the top
 	commands []*cli.Command
 	flags    []string // as they are typed: --name, -n
-	values   []string // those of the flags that take a value
+	values   []string // the flags that take a value
 }
 
-// completions lists what can follow path, and every path below it.
+// completions returns the words that can follow path, and those that can follow every path below it.
 func completions(commands []*cli.Command, flags []cli.Flag, path string) []*completion {
 	at := &completion{path: path}
 	for _, c := range commands {
@@ -102,7 +102,7 @@ func completions(commands []*cli.Command, flags []cli.Flag, path string) []*comp
 	return all
 }
 
-// withoutFlags copies commands as arguments of help: it takes their names, and not their flags. help itself is left out.
+// withoutFlags returns copies of commands without their flags, as arguments of help. It leaves help itself out.
 func withoutFlags(commands []*cli.Command) []*cli.Command {
 	var names []*cli.Command
 	for _, c := range commands {
@@ -113,7 +113,7 @@ func withoutFlags(commands []*cli.Command) []*cli.Command {
 	return names
 }
 
-// offered reports whether a flag is in the help.
+// offered reports whether help shows a flag.
 func offered(flag cli.Flag) bool {
 	visible, canHide := flag.(cli.VisibleFlag)
 	documented, ok := flag.(cli.DocGenerationFlag)
@@ -141,9 +141,9 @@ func (c *completion) names() []string {
 	return names
 }
 
-// walk is the part that bash and zsh share. It follows the words before the cursor from command to command, skipping options and
-// their values, and leaves the path in $at and what can follow in $subs and $opts. It returns if the word at the cursor is the
-// value of an option, or comes after "--". zsh gives no meaning of its own to the names of its variables.
+// walk is the script that bash and zsh share. It follows the words before the cursor from command to command, and skips options
+// and their values. It sets $at to the path, and $subs and $opts to the words that can follow. It returns early if the word at
+// the cursor is the value of an option, or comes after "--". Its variables have names that zsh does not use itself.
 const walk = `
   local at="" subs="" opts="" valued="" skip="" word
   for word in "" "${before[@]}"; do
@@ -160,7 +160,7 @@ const walk = `
   [[ -n $skip ]] && return
 `
 
-// cases writes the table of walk.
+// cases returns the cases of walk, one for each path.
 func cases(table []*completion) string {
 	var b strings.Builder
 	for _, c := range table {
@@ -264,7 +264,7 @@ end
 	return err
 }
 
-// valuedOptions lists the options that take a value in every command that has them.
+// valuedOptions returns the options that take a value in every command that has them.
 func valuedOptions(table []*completion) []string {
 	var valued []string
 	switches := map[string]bool{}
@@ -280,7 +280,7 @@ func valuedOptions(table []*completion) []string {
 	return slices.DeleteFunc(valued, func(flag string) bool { return switches[flag] })
 }
 
-// fishPaths lists every path of commands that can be typed.
+// fishPaths returns every path of commands that can be typed.
 func fishPaths(table []*completion) []string {
 	var paths []string
 	for _, c := range table {

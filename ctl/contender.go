@@ -31,16 +31,16 @@ type contender struct {
 	index  uint64 // createdIndex: the fencing index, higher than that of all earlier holders
 	ttl    time.Duration
 	grace  time.Duration // from the loss to the earliest end of the key
-	notes  io.Writer     // gets a line when refreshing fails
+	notes  io.Writer     // for a line when a refresh fails
 
-	lost context.Context // its cause says why
+	lost context.Context // done when the lock is lost; its cause is the reason
 	lose context.CancelCauseFunc
 }
 
 // maxGrace limits how long before the end of its TTL a key counts as lost.
 const maxGrace = 5 * time.Second
 
-// enqueue makes a contender at the end of a queue and begins to refresh its key. The caller must call leave.
+// enqueue creates a key at the end of a queue, and begins to refresh it. Callers must call leave.
 func enqueue(ctx context.Context, cl *client.Client, queue, value string, seconds int, notes io.Writer) (*contender, error) {
 	began := time.Now()
 	e, err := cl.CreateInOrder(ctx, queue, value, seconds)
@@ -53,7 +53,7 @@ func enqueue(ctx context.Context, cl *client.Client, queue, value string, second
 		ttl: ttl, grace: min(ttl/5, maxGrace), notes: notes,
 	}
 	q.lost, q.lose = context.WithCancelCause(context.WithoutCancel(ctx))
-	// A limit for each member leaves time for the others when one hangs.
+	// With a limit for each member, time is left for the others when one hangs.
 	go q.refresh(cl.WithHeaderTimeout(ttl/6), began.Add(ttl))
 	return q, nil
 }

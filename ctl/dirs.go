@@ -34,8 +34,8 @@ func (p *program) updatedirCommand() *cli.Command {
 	})
 }
 
-// putDirCommand completes a command that writes a directory. In the simple format it prints nothing, even where updatedir
-// was given a key.
+// putDirCommand completes a command that writes a directory. In the simple format the command prints nothing, even if
+// updatedir has updated a key.
 func (p *program) putDirCommand(existence client.Existence, c *cli.Command) *cli.Command {
 	var ttl int
 	c.Flags = []cli.Flag{ttlOption(&ttl)}
@@ -64,7 +64,7 @@ func (p *program) rmdirCommand() *cli.Command {
 // keyRequest sends a request about one key.
 type keyRequest func(ctx context.Context, cl *client.Client, key string) (*client.Event, error)
 
-// onKey makes the action of a command that takes a key, sends one request and prints the answer.
+// onKey returns the action of a command that takes a key, sends one request and prints the answer.
 func (p *program) onKey(send keyRequest) cli.ActionFunc { return p.keyAction(send, p.printEvent) }
 
 // keyAction is onKey, with another way to print the answer.

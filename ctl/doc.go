@@ -12,7 +12,7 @@
 //   - A watch that has begun resumes at the index after the last event that it delivered.
 //
 // Differences from the legacy client:
-//   - Help texts are other ones. The error for an unknown command names the most similar one.
+//   - Help texts differ. The error for an unknown command names the most similar one.
 //   - A request that never reached a member goes to the next one, also for mk and rm. A request that may have been carried
 //     out and must not happen twice (mk, rm, setdir, compare-and-swap, in-order) is not repeated; the legacy client repeats
 //     some of them.
@@ -25,13 +25,13 @@
 //   - --timeout limits the time until an answer begins, as in the legacy client. In addition, an answer that pauses for half
 //     a minute is given up.
 //   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
-//   - An unknown --output is an error before anything is done; the legacy client does it and succeeds.
+//   - An unknown --output is an error before the command does anything; the legacy client runs the command and succeeds.
 //   - A command that reads from a terminal says so.
 //   - backup copies a data directory of Pando; its flags --data-dir and --backup-dir are required.
 //
-// How a command is built: a method of program returns a cli.Command. Its options are bound to variables of that method, its
-// action is made by writing, reading, readingSubtrees or waiting (session.go), which connect, set the time limit, and run a
-// function with the client and the arguments.
+// How a command is built: a method of program returns a cli.Command, and its options set variables of that method. The action
+// comes from writing, reading, readingSubtrees or waiting (session.go): it connects, sets the time limit, and calls a function
+// with the client and the arguments.
 //
 // The files:
 //   - main.go, app.go, globals.go: the run, the list of commands, the global options
@@ -42,5 +42,5 @@
 //     the legacy client
 //   - tree.go, export.go, import*.go, endpoint.go, bench.go: more commands
 //   - lock.go, elect.go on acquire.go (one run), contender.go (the key in the queue) and child.go (the command that runs)
-//   - mount.go: commands of other packages (bench, and those of Host)
+//   - mount.go: how commands of other packages (bench, and those of Host) become commands of the client
 package ctl

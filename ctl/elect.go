@@ -37,7 +37,7 @@ func (p *program) electCommand() *cli.Command {
 			if name == "" {
 				return badArguments("the election needs a name: elect NAME VALUE [-- COMMAND], or elect --listen NAME")
 			}
-			queue := queueOf(electionsDirectory, name)
+			queue := queueDirectory(electionsDirectory, name)
 			switch {
 			case listen && c.NArg() > 1:
 				return badArguments("elect --listen takes a name alone: it is no candidate, and has no value")
@@ -48,12 +48,12 @@ func (p *program) electCommand() *cli.Command {
 			case c.NArg() < 2:
 				return badArguments("a candidate needs a value: elect NAME VALUE [-- COMMAND]")
 			}
-			return p.inQueue(c, &acquisition{options: o, queue: queue, value: c.Args().Get(1), command: commandOf(c.Args().Slice()[2:])})
+			return p.runInQueue(c, &acquisition{options: o, queue: queue, value: c.Args().Get(1), command: withoutDashes(c.Args().Slice()[2:])})
 		}, formatSimple),
 	})
 }
 
-// listen prints who leads until ctx is done. It prints nothing when candidates change that don't lead.
+// listen prints the value of the leader, and again whenever another candidate leads, until ctx is done.
 func (p *program) listen(ctx context.Context, cl *client.Client, queue string) error {
 	printed, first := "", true
 	for {
@@ -81,8 +81,8 @@ func (p *program) listen(ctx context.Context, cl *client.Client, queue string) e
 	}
 }
 
-// leaderOf returns the oldest key of a queue, an empty node if there is none, and the index of the store at that time. While
-// no member answers, it tries again.
+// leaderOf returns the oldest key of a queue, an empty node if there is none, and the index of the store at that time. It
+// tries again while no member answers.
 func (p *program) leaderOf(ctx context.Context, cl *client.Client, queue string) (*client.Node, uint64, error) {
 	backoff := client.Backoff{}
 	for {

@@ -19,10 +19,10 @@ import (
 
 const formatTable = "table"
 
-// unknown stands in a table for what a member did not report.
+// unknown stands in a table for a value that a member did not report.
 const unknown = "-"
 
-// endpointCommands is the endpoint group.
+// endpointCommands returns the group endpoint.
 func (p *program) endpointCommands() *cli.Command {
 	return p.group(&cli.Command{
 		Name: "endpoint", Usage: "endpoint status and health subcommands",
@@ -50,7 +50,7 @@ const endpointHelp = `DESCRIPTION:
    given. The exit code is 1 if a member is not healthy or does not answer.
 `
 
-// endpointCommand completes a command that asks all members. writeTable prints their answers as a table.
+// endpointCommand completes a command that asks all members. writeTable must print their answers as a table.
 func (p *program) endpointCommand(writeTable func(io.Writer, []*client.Status), c *cli.Command) *cli.Command {
 	var format string
 	c.Flags = []cli.Flag{&cli.StringFlag{Name: "write-out", Aliases: []string{"w"}, Destination: &format, Value: formatTable,
@@ -96,8 +96,8 @@ func (p *program) printStatuses(statuses []*client.Status, format string, writeT
 	return err
 }
 
-// askEndpoints asks all members at the same time, so that a dead one delays the command once. If no member lists the
-// members, it asks the endpoints that were given.
+// askEndpoints asks all members at the same time, so that several dead ones delay the command as long as one. If no endpoint
+// answers with the list of members, it asks the endpoints that were given.
 func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	cl, err := p.newClient(ctx)
 	if err != nil {
@@ -121,7 +121,8 @@ func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	return statuses, ctx.Err()
 }
 
-// listedEndpoints returns the members that the cluster lists; none if it does not answer, or must not be asked.
+// listedEndpoints returns a Status without an answer for each member that the cluster lists. It returns none after --no-sync,
+// and if no endpoint answers.
 func (p *program) listedEndpoints(ctx context.Context, cl *client.Client) []*client.Status {
 	if p.globals.noSync {
 		return nil
@@ -184,7 +185,7 @@ func orUnknown(s string) string {
 	return s
 }
 
-// positive formats a number of which 0 means that it is unknown.
+// positive returns n as text, or unknown if n is 0.
 func positive(n uint64) string {
 	if n == 0 {
 		return unknown
@@ -192,7 +193,7 @@ func positive(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// trimLines removes the blanks at the ends of lines that aligning leaves.
+// trimLines removes the blanks that the tabwriter leaves at the ends of lines.
 func trimLines(text []byte) []byte {
 	lines := bytes.Split(text, []byte("\n"))
 	for i := range lines {

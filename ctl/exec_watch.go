@@ -81,7 +81,7 @@ func (p *program) execWatch(ctx context.Context, w *client.Watcher, command []st
 	}
 }
 
-// runForChange runs the command for one change. Its exit code does not matter; if it can't be started, that is an error.
+// runForChange runs the command for one change. It returns an error if the command can't be started, whatever its exit code.
 func (p *program) runForChange(e *client.Event, command []string) error {
 	if e.Node.Dir {
 		fmt.Fprintf(p.stderr, "Ignored dir %s change\n", e.Node.Key)
@@ -108,7 +108,7 @@ type change struct {
 	err   error
 }
 
-// readAhead reads changes while commands run, so that a slow command does not let the watch fall behind the history of the
+// readAhead reads changes while commands run. Otherwise a slow command could make the watch fall behind the history of the
 // server. The channel delivers the changes in order; an error is the last element. The goroutines end with ctx.
 func readAhead(ctx context.Context, w *client.Watcher) <-chan change {
 	read, out := make(chan change), make(chan change)

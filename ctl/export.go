@@ -20,8 +20,8 @@ type entry struct {
 	Dir bool   `json:"dir,omitempty"`
 	// Value is nil for a directory, and for nothing else.
 	Value *string `json:"value,omitempty"`
-	// TTL is how many seconds were left when the export was made; at Expiration they are over. Both are absent if the
-	// entry has no TTL.
+	// TTL is the number of seconds that were left at the time of the export, Expiration the time when they end. Both are
+	// absent if the entry has no TTL.
 	TTL        int64      `json:"ttl,omitempty"`
 	Expiration *time.Time `json:"expiration,omitempty"`
 }
@@ -50,15 +50,15 @@ func (p *program) export(ctx context.Context, cl *client.Client, args []string) 
 	out := bufio.NewWriter(p.stdout)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	damaged := 0
+	replaced := 0 // values with U+FFFD
 	for _, key := range keysOrRoot(args) {
 		e, err := cl.Get(ctx, key, client.GetOptions{Recursive: true, Sorted: true, Quorum: true})
 		if err != nil {
 			return serverFailure(err)
 		}
 		for _, r := range entriesOf(e.Node, nil) {
-			if r.damaged() {
-				damaged++
+			if r.hasReplacement() {
+				replaced++
 			}
 			if err := lines.Encode(r); err != nil {
 				return err
@@ -68,9 +68,9 @@ func (p *program) export(ctx context.Context, cl *client.Client, args []string) 
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if damaged > 0 {
+	if replaced > 0 {
 		fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n",
-			counted(damaged, "value", "values"))
+			counted(replaced, "value", "values"))
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func entriesOf(n *client.Node, entries []*entry) []*entry {
 	return entries
 }
 
-// damaged reports whether the value may have held bytes that JSON can't carry.
-func (r *entry) damaged() bool {
+// hasReplacement reports whether the value has U+FFFD, which may stand for bytes that JSON can't carry.
+func (r *entry) hasReplacement() bool {
 	return r.Value != nil && strings.ContainsRune(*r.Value, utf8.RuneError)
 }

@@ -16,14 +16,14 @@ const (
 	exitServer        = 4   // the server refused, or failed, or did not answer
 	exitUnhealthy     = 5   // cluster-health: at least one member is not healthy
 	exitLost          = 6   // lock, elect: the lock was lost and may be another's by now
-	exitTooLong       = 7   // lock, elect: the lock was not acquired within --wait
+	exitTimedOut      = 7   // lock, elect: the lock was not acquired within --wait
 	exitInterrupted   = 130 // the user interrupted the command
 )
 
-// errAnswered ends a run in which a global flag was all there was to do.
+// errAnswered ends a run after the answer to --help or --version was printed. It is no failure.
 var errAnswered = errors.New("answered")
 
-// failure is the end of a command: text goes to stderr as it is. cause is the error behind it; nil: there is none.
+// failure is an error with an exit code. Main prints text to stderr as it is. cause is the error behind it, or nil.
 type failure struct {
 	code  int
 	text  string
@@ -33,7 +33,7 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
 
-// failWith ends a command with err in the legacy client's form. An error that is a failure already stays as it is.
+// failWith returns a failure with the text of err in the legacy client's form. It returns a failure unchanged.
 func failWith(code int, err error) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
@@ -45,15 +45,15 @@ func failWith(code int, err error) error {
 	return &failure{code, text, err}
 }
 
-// serverFailure ends a command whose request failed.
+// serverFailure returns the failure of a command whose request failed.
 func serverFailure(err error) error { return failWith(exitServer, err) }
 
-// badArguments ends a command with wrong arguments.
+// badArguments returns the failure of a command with wrong arguments.
 func badArguments(format string, args ...any) error {
 	return failWith(exitBadArguments, fmt.Errorf(format, args...))
 }
 
-// bareFailure ends a command with nothing but the error on a line, as the member commands do.
+// bareFailure returns a failure whose text is err alone, as the member commands print it.
 func bareFailure(err error) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f

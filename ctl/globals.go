@@ -34,7 +34,7 @@ type globals struct {
 	tls                         client.TLSFiles
 	username                    string
 	timeout, totalTimeout       time.Duration
-	setTimeout, setTotalTimeout bool // the user gave one
+	setTimeout, setTotalTimeout bool // whether the user gave the option
 	help, version               bool
 }
 
@@ -70,7 +70,8 @@ func (g *globals) flags() []cli.Flag {
 	}
 }
 
-// complete is called after parsing. An option that is given as an empty text counts as not given, so its variable counts.
+// complete must be called after parsing. An option with an empty text counts as not given: complete sets it from its
+// environment variable.
 func (g *globals) complete(c *cli.Context) {
 	for _, f := range c.App.Flags {
 		if s, ok := f.(*cli.StringFlag); ok && *s.Destination == "" && len(s.EnvVars) > 0 {
@@ -80,7 +81,8 @@ func (g *globals) complete(c *cli.Context) {
 	g.setTimeout, g.setTotalTimeout = c.IsSet(timeoutFlag), c.IsSet(totalTimeoutFlag)
 }
 
-// namedEndpoints is the list of endpoints that the user named without DNS, the newer names of the option first; empty: none.
+// namedEndpoints returns the endpoints that the user gave by options or variables, as text. The newest name of the option
+// takes precedence. It returns an empty text if there are none.
 func (g *globals) namedEndpoints() string {
 	for _, list := range []string{g.endpoints, g.endpoint, g.peers} {
 		if list != "" {
@@ -109,8 +111,8 @@ func (g *globals) unlimited(ctx context.Context) (context.Context, context.Cance
 	return context.WithCancel(ctx)
 }
 
-// applyGlobals sets options of a command that has its own ones for the servers from the global options of the same names, unless
-// the user gave them to the command.
+// applyGlobals sets options of a mounted command from the global options of the same names, except for options that the user
+// gave to the command.
 func (p *program) applyGlobals(c *cli.Context) error {
 	g := &p.globals
 	own := c.LocalFlagNames()
@@ -132,7 +134,7 @@ func (p *program) applyGlobals(c *cli.Context) error {
 		}
 		values[endpointsFlag] = strings.Join(list, ",")
 	}
-	if g.setTimeout { // else the default of the command is better
+	if g.setTimeout { // otherwise the command's own default applies
 		values[timeoutFlag] = g.timeout.String()
 	}
 	if has("username") && !slices.Contains(own, "username") && g.username != "" {
@@ -153,7 +155,7 @@ func (p *program) applyGlobals(c *cli.Context) error {
 	return nil
 }
 
-// boolFlag makes a switch. names are its name and its aliases.
+// boolFlag returns a flag without a value. names are its name and its aliases.
 func boolFlag(destination *bool, usage string, names ...string) cli.Flag {
 	return &cli.BoolFlag{Name: names[0], Aliases: names[1:], Destination: destination, Usage: usage, DisableDefaultText: true}
 }

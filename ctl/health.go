@@ -11,7 +11,7 @@ import (
 	"pando/ctl/client"
 )
 
-// healthInterval is the pause of cluster-health --forever.
+// healthInterval is the time between two checks of cluster-health --forever.
 const healthInterval = 10 * time.Second
 
 func (p *program) healthCommand() *cli.Command {
@@ -59,7 +59,7 @@ func (p *program) checkHealthForever(ctx context.Context, cl *client.Client) err
 	}
 }
 
-// checkHealth asks all members once. If one is not healthy, that is a failure.
+// checkHealth asks all members once. It returns a failure if one is not healthy.
 func (p *program) checkHealth(ctx context.Context, cl *client.Client) error {
 	members, err := cl.Members(ctx)
 	if ctx.Err() != nil {

@@ -59,7 +59,7 @@ COMMANDS:{{range .VisibleCommands}}
 {{.Description}}{{end}}
 `
 
-// helpCommand explains the others.
+// helpCommand returns the command help.
 func (p *program) helpCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "help", Aliases: []string{"h"}, ArgsUsage: "[command [subcommand]]",
@@ -68,13 +68,13 @@ func (p *program) helpCommand() *cli.Command {
 			if !c.Args().Present() {
 				return cli.ShowAppHelp(c)
 			}
-			return p.explainFrom(c.App.Commands, c.Args().Slice())
+			return p.printHelpOf(c.App.Commands, c.Args().Slice())
 		},
 	})
 }
 
-// explainFrom prints the help of the command with the first of names, or of a command below it.
-func (p *program) explainFrom(commands []*cli.Command, names []string) error {
+// printHelpOf prints the help of the command with the first of names, or of a command below it.
+func (p *program) printHelpOf(commands []*cli.Command, names []string) error {
 	command := findCommand(commands, names[0])
 	if command == nil {
 		return unknownCommand(names[0], commands)
@@ -85,24 +85,24 @@ func (p *program) explainFrom(commands []*cli.Command, names []string) error {
 	for _, sub := range command.Subcommands {
 		sub.HelpName = command.HelpName + " " + sub.Name
 	}
-	return p.explain(command, names[1:])
+	return p.printHelp(command, names[1:])
 }
 
-// explain prints the help of command, or of the command below it at the end of names.
-func (p *program) explain(command *cli.Command, names []string) error {
+// printHelp prints the help of command, or of the command below it at the end of names.
+func (p *program) printHelp(command *cli.Command, names []string) error {
 	if len(command.Subcommands) == 0 {
 		cli.HelpPrinter(p.stdout, commandHelp, command)
 		return nil
 	}
 	if len(names) > 0 {
-		return p.explainFrom(command.Subcommands, names)
+		return p.printHelpOf(command.Subcommands, names)
 	}
 	cli.HelpPrinter(p.stdout, groupHelp, command)
 	return nil
 }
 
-// examples formats the EXAMPLES part of a description, from pairs of a command line without the name of the program, and what
-// it does.
+// examples returns the EXAMPLES part of a description. pairs are command lines without the name of the program, each followed
+// by its explanation.
 func (p *program) examples(pairs ...string) string {
 	lines := slices.Clone(pairs)
 	for i := 0; i < len(lines); i += 2 {
@@ -111,7 +111,7 @@ func (p *program) examples(pairs ...string) string {
 	return Examples(lines...)
 }
 
-// Examples formats the EXAMPLES part of a description, from pairs of a whole command line and what it does.
+// Examples returns the EXAMPLES part of a description. pairs are whole command lines, each followed by its explanation.
 func Examples(pairs ...string) string {
 	var b strings.Builder
 	b.WriteString("EXAMPLES:")

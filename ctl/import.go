@@ -87,7 +87,7 @@ func (p *program) importEntries(ctx context.Context, im *importing, entries []*e
 	return err
 }
 
-// entriesToImport reads everything that is to be imported.
+// entriesToImport reads the entries to import, from --from, a file or stdin.
 func (p *program) entriesToImport(ctx context.Context, cl *client.Client, o *importOptions, args []string) ([]*entry, error) {
 	if o.from != "" {
 		return p.readServer(ctx, cl, o)
@@ -115,7 +115,7 @@ func (p *program) readServer(ctx context.Context, cl *client.Client, o *importOp
 	}
 	entries := entriesOf(e.Node, nil)
 	for _, r := range entries {
-		if r.damaged() {
+		if r.hasReplacement() {
 			fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n", r.Key)
 		}
 	}
@@ -139,7 +139,7 @@ func (p *program) readFile(name, below string) ([]*entry, error) {
 	return readEntries(f, name, below)
 }
 
-// readEntries reads JSON lines and returns those at and below a key; if there is none, that is an error. name is the name of
+// readEntries reads JSON lines and returns the entries at and below a key. It returns an error if there are none. name names
 // the input in errors.
 func readEntries(in io.Reader, name, below string) ([]*entry, error) {
 	var entries []*entry

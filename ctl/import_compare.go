@@ -19,11 +19,11 @@ const shownConflicts = 10
 type importing struct {
 	client        *client.Client
 	options       *importOptions
-	same, expired int // entries that existed already, that have expired
+	same, expired int // entries that are in the store already, and entries that have expired
 	written       atomic.Int64
 }
 
-// unexpired returns the entries without those that have expired at a time, and without what was in expired directories.
+// unexpired returns the entries that have not expired at now, without those in expired directories.
 func (im *importing) unexpired(entries []*entry, now time.Time) []*entry {
 	if im.options.renewTTLs {
 		return entries
@@ -56,7 +56,7 @@ func atOrAbove(key string, set map[string]bool) bool {
 	return false
 }
 
-// seconds is the TTL that r gets now; 0: none. It is at least 1 for an entry with a TTL that has not expired.
+// seconds returns the TTL with which r is written at now, or 0 for none. It is at least 1 for an entry with a TTL.
 func (im *importing) seconds(r *entry, now time.Time) int {
 	switch {
 	case im.options.renewTTLs || r.Expiration == nil:
@@ -66,7 +66,7 @@ func (im *importing) seconds(r *entry, now time.Time) int {
 	}
 }
 
-// compare returns the entries that are to be written. If one of them is in conflict with what exists, it returns an error.
+// compare returns the entries to write. It returns an error if an entry conflicts with the content of the store.
 func (im *importing) compare(ctx context.Context, entries []*entry) ([]*entry, error) {
 	there, err := im.existing(ctx, entries)
 	if err != nil {
@@ -107,8 +107,8 @@ func (im *importing) compare(ctx context.Context, entries []*entry) ([]*entry, e
 	return nil, serverFailure(fmt.Errorf("nothing was written, because of what exists already (--force overwrites values):\n  %s", text))
 }
 
-// keyAbove returns an existing key that stands where key needs a directory, unless the import replaces it by one; empty: there
-// is none.
+// keyAbove returns an existing key that is in the place of a directory above key, unless the import replaces it by a
+// directory. It returns an empty text if there is none.
 func keyAbove(key string, there map[string]*entry, dirs map[string]bool) string {
 	for {
 		key = key[:strings.LastIndexByte(key, '/')]
@@ -129,7 +129,8 @@ func (r *entry) equal(other *entry) bool {
 	return *r.Value == *other.Value
 }
 
-// existing reads what the store holds at the places of the entries: what a listing shows, and each hidden directory.
+// existing reads from the store the nodes that entries may conflict with: those that a listing shows, and those in the hidden
+// directories of entries.
 func (im *importing) existing(ctx context.Context, entries []*entry) (map[string]*entry, error) {
 	there := map[string]*entry{}
 	read := map[string]bool{}

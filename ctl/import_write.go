@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// importWriters is how many keys are written at the same time: a server commits them together.
+	// importWriters is the number of keys that are written at the same time, so that a server can commit them together.
 	importWriters = 16
-	// writeTimeout is how long a member may take for one key, unless the user's --timeout is shorter.
+	// writeTimeout is how long a member may take to write one key, unless --timeout is shorter.
 	writeTimeout = 30 * time.Second
 )
 
@@ -59,7 +59,7 @@ func (im *importing) write(ctx context.Context, entries []*entry, bar *progressb
 	return context.Cause(ctx)
 }
 
-// progress says how far an import came that failed.
+// progress returns how many entries were written, for the message of an import that failed.
 func (im *importing) progress(total int) string {
 	return fmt.Sprintf("%d of %d were written, import again to continue", im.written.Load(), total)
 }
@@ -69,7 +69,7 @@ func (im *importing) count(bar *progressbar.ProgressBar) {
 	_ = bar.Add(1)
 }
 
-// putOptions are those of an entry that must not exist, or with --force may exist.
+// putOptions returns the options of the request that writes r. Without --force the key must not exist.
 func (im *importing) putOptions(r *entry) client.PutOptions {
 	o := client.PutOptions{TTL: im.seconds(r, time.Now()), Existence: client.MustNotExist}
 	if im.options.force {

@@ -36,8 +36,8 @@ func (p *program) lockCommand() *cli.Command {
 			if c.Args().First() == "" {
 				return badArguments("the lock needs a name: lock NAME [-- COMMAND]")
 			}
-			return p.inQueue(c, &acquisition{
-				options: o, queue: queueOf(locksDirectory, c.Args().First()), value: hostAndPID(), command: commandOf(c.Args().Tail()),
+			return p.runInQueue(c, &acquisition{
+				options: o, queue: queueDirectory(locksDirectory, c.Args().First()), value: hostAndPID(), command: withoutDashes(c.Args().Tail()),
 			})
 		}, formatSimple),
 	})

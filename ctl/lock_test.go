@@ -85,7 +85,7 @@ func TestLock(t *testing.T) {
 			r := goRun(t, "--endpoints", s.url, "lock", "/wait")
 			r.awaitOutput(t, "/wait/")
 			_, stderr, code := run(t, "--endpoints", s.url, "lock", "--wait", "50ms", "/wait")
-			if code != exitTooLong || !strings.Contains(stderr, "/wait is still held") {
+			if code != exitTimedOut || !strings.Contains(stderr, "/wait is still held") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 			s.awaitQueue(t, "/wait", 1)

@@ -19,13 +19,13 @@ type program struct {
 	globals globals
 }
 
-// Host is the program that the client is a part of. Functions that are nil are left out.
+// Host is the program that the client is a part of. Each function may be nil.
 type Host struct {
-	// Commands returns commands that need more than HTTP, such as backup. Their output goes to stdout and stderr. If a
-	// command has options with the names of the client's global ones, it gets their values from there.
+	// Commands returns commands that need more than HTTP, such as backup. Their output goes to stdout and stderr. Global
+	// options of the client set the options of a command that have the same names.
 	Commands func(stdout, stderr io.Writer) []*cli.Command
-	// Program returns the commands and flags of the whole program, the verb of the client among them, so that a shell can
-	// complete them.
+	// Program returns the commands and flags of the whole program, including the verb of the client, for the completion in
+	// shells.
 	Program func() ([]*cli.Command, []cli.Flag)
 }
 
@@ -33,7 +33,7 @@ type Host struct {
 // "pando ctl". Endpoints and credentials come from flags, then from ETCDCTL_* variables.
 //
 // Main returns when the command is done. When ctx is done first, watches and endless loops end with success, and other
-// commands with the exit code of an interrupt. The caller turns signals into the end of ctx.
+// commands with the exit code of an interrupt. Callers must end ctx after a signal.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, host Host) int {
 	name := "etcdctl"
 	if len(args) > 0 {
@@ -52,7 +52,7 @@ func (p *program) report(ctx context.Context, err error) int {
 		return exitOK
 	}
 	if errors.Is(err, syscall.EPIPE) {
-		return exitBadArguments // the reader of the output has ended, and needs no message
+		return exitBadArguments // nobody reads the output any more, so no message is needed
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted

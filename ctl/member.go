@@ -13,7 +13,7 @@ import (
 	"pando/ctl/client"
 )
 
-// memberCommands is the member group.
+// memberCommands returns the group member.
 func (p *program) memberCommands() *cli.Command {
 	return p.group(&cli.Command{
 		Name: "member", Usage: "member add, remove and list subcommands",
@@ -43,8 +43,8 @@ func (p *program) memberCommands() *cli.Command {
 	})
 }
 
-// onMembers makes the action of a command about the members that takes a fixed number of arguments. wanted is the error for
-// any other number.
+// onMembers returns the action of a command about the members that takes a fixed number of arguments. wanted is the error
+// text for any other number.
 func (p *program) onMembers(arguments int, wanted string, run clusterCommand) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() != arguments {
@@ -71,7 +71,7 @@ func (p *program) listMembers(ctx context.Context, cl *client.Client, _ []string
 	return nil
 }
 
-// memberLine is a line of member list.
+// memberLine returns the line of a member in member list.
 func memberLine(m client.Member, leaderID string) string {
 	peers := strings.Join(m.PeerURLs, ",")
 	if m.Name == "" {
@@ -103,7 +103,8 @@ func (p *program) addMember(ctx context.Context, cl *client.Client, args []strin
 	return err
 }
 
-// initialCluster lists name=peerURL of the started members and of the new one, whose name the cluster does not have yet.
+// initialCluster returns name=peerURL of the started members and of the new one. The cluster does not have the name of the
+// new one until it starts.
 func initialCluster(members []client.Member, newID, newName string) []string {
 	var entries []string
 	for _, m := range members {
@@ -136,7 +137,8 @@ func (p *program) removeMember(ctx context.Context, cl *client.Client, args []st
 	return err
 }
 
-// checkMemberID refuses an ID that no member has. If it is the name of a member, the error says which ID is meant.
+// checkMemberID returns an error for an ID that no member has. If id is the name of a member, the error has the ID of that
+// member.
 func (p *program) checkMemberID(members []client.Member, id string) error {
 	hint := ""
 	for _, m := range members {

@@ -7,8 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// mount completes a command that another package has built, and those below it, so that it has the client's help and exit
-// codes. Its options get their values from the client's global options of the same names; see applyGlobals.
+// mount completes a command that another package has built, and its subcommands, so that they have the client's help and exit
+// codes. The client's global options set the options of the same names; see applyGlobals.
 func (p *program) mount(c *cli.Command) *cli.Command {
 	c.Description = inSections(c.Description)
 	if len(c.Subcommands) > 0 {
@@ -39,7 +39,8 @@ func (p *program) mount(c *cli.Command) *cli.Command {
 	return p.command(c)
 }
 
-// inSections gives a description the form of the client's own ones: a section of text, and one of examples, both indented.
+// inSections returns a description in the form of the client's own ones: a section of text, and one of examples, both
+// indented.
 func inSections(description string) string {
 	if strings.HasPrefix(description, "DESCRIPTION:") {
 		return description

@@ -28,7 +28,7 @@ func checkFormat(format string) error {
 	return &failure{code: exitBadArguments, text: fmt.Sprintf("Unsupported output format: %s\n--output is simple, extended or json\n", format)}
 }
 
-// inFormats makes an action that refuses an --output in which the command has no answer.
+// inFormats returns an action that refuses any --output that is not in formats.
 func (p *program) inFormats(action cli.ActionFunc, formats ...string) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if format := p.globals.output; !slices.Contains(formats, format) {

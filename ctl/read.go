@@ -79,7 +79,7 @@ func (p *program) lsCommand() *cli.Command {
 	})
 }
 
-// printNames prints the nodes, each before those below it. out keeps its first error.
+// printNames prints the names of nodes, each before those below it. out must keep its first error, as a bufio.Writer does.
 func printNames(out io.Writer, nodes []*client.Node, slash bool) {
 	for _, n := range nodes {
 		if n.Dir && slash {

@@ -19,10 +19,10 @@ import (
 // subtreeTimeout is how long a member may take to begin an answer that holds a whole subtree, unless the user gave --timeout.
 const subtreeTimeout = 5 * time.Minute
 
-// clusterCommand is what a command does after it has connected. ctx ends with the time limit of the command.
+// clusterCommand is the part of a command after it has connected. ctx ends with the time limit of the command.
 type clusterCommand func(ctx context.Context, cl *client.Client, args []string) error
 
-// connected makes the action of a command that talks to the cluster: it connects, sets the time limit, and runs.
+// connected returns the action of a command that needs the cluster: it connects, sets the time limit, and calls run.
 func (p *program) connected(limit func(context.Context) (context.Context, context.CancelFunc), run clusterCommand) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		cl, err := p.connect(c.Context)
@@ -35,17 +35,17 @@ func (p *program) connected(limit func(context.Context) (context.Context, contex
 	}
 }
 
-// writing makes the action of a command under --total-timeout.
+// writing returns the action of a command that writes: --total-timeout or its default limits the command.
 func (p *program) writing(run clusterCommand) cli.ActionFunc {
 	return p.connected(p.globals.limited, run)
 }
 
-// reading makes the action of a command that only a --total-timeout of the user limits.
+// reading returns the action of a command that reads: only a --total-timeout that the user gave limits the command.
 func (p *program) reading(run clusterCommand) cli.ActionFunc {
 	return p.connected(p.globals.limitedIfSet, run)
 }
 
-// readingSubtrees is reading, for a command whose requests take the server long.
+// readingSubtrees is reading, for a command that reads whole subtrees, which may take a server long.
 func (p *program) readingSubtrees(run clusterCommand) cli.ActionFunc {
 	return p.reading(func(ctx context.Context, cl *client.Client, args []string) error {
 		if !p.globals.setTimeout {
@@ -55,13 +55,12 @@ func (p *program) readingSubtrees(run clusterCommand) cli.ActionFunc {
 	})
 }
 
-// waiting makes the action of a command that has no time limit.
+// waiting returns the action of a command without a time limit.
 func (p *program) waiting(run clusterCommand) cli.ActionFunc {
 	return p.connected(p.globals.unlimited, run)
 }
 
-// connect makes the client of a command and, unless the user forbade it, asks the first endpoint that answers for the
-// members' URLs.
+// connect returns the client of a command. Without --no-sync it asks the first endpoint that answers for the members' URLs.
 func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	cl, err := p.newClient(ctx)
 	if err != nil {
@@ -76,7 +75,7 @@ func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	return cl, nil
 }
 
-// newClient makes a client for the endpoints that the user gave, in random order. Its errors are about the user's settings.
+// newClient returns a client for the endpoints that the user gave, in random order. Its errors are about the user's settings.
 func (p *program) newClient(ctx context.Context) (*client.Client, error) {
 	g := &p.globals
 	names, err := p.endpointList(ctx)
@@ -111,8 +110,8 @@ func (p *program) debugEndpoints(cl *client.Client) {
 	cl.Debugf("Cluster-Endpoints: %s\n", strings.Join(cl.Endpoints(), ", "))
 }
 
-// sync replaces the client's endpoints by the URLs that the members publish. If an endpoint answers with something that is
-// no list of members, the endpoints stay as they are.
+// sync replaces the client's endpoints by the URLs that the members publish. If an endpoint answers with anything but a list
+// of members, the endpoints stay as they are.
 func (p *program) sync(ctx context.Context, cl *client.Client) error {
 	given := strings.Join(cl.Endpoints(), ",")
 	cl.Debugf("start to sync cluster using endpoints(%s)\n", given)
@@ -184,13 +183,13 @@ func (p *program) askPassword(ctx context.Context) (string, error) {
 		return terminal.ReadPassword(ctx, p.stdin.(*os.File))
 	}
 	return terminal.Interruptible(ctx, func() (string, error) {
-		// Without a line, the password is empty, and the server refuses it.
+		// An error leaves the password empty, and the server refuses it.
 		line, _ := bufio.NewReader(p.stdin).ReadString('\n')
 		return strings.TrimRight(line, "\r\n"), nil
 	})
 }
 
-// announceStdin says on a terminal that the command waits for input.
+// announceStdin prints that the command waits for input, if stdin is a terminal.
 func (p *program) announceStdin(what string) {
 	if terminal.Is(p.stdin) {
 		fmt.Fprintf(p.stderr, "reading %s from the terminal; CTRL+D on an empty line ends it\n", what)

@@ -12,7 +12,7 @@ func ttlOption(destination *int) cli.Flag {
 	return &cli.IntFlag{Name: "ttl", Destination: destination, Usage: "seconds to live; 0: forever"}
 }
 
-// valueHelp explains the two surprises about values.
+// valueHelp is the description of the commands that take a value.
 const valueHelp = `DESCRIPTION:
    Without <value>, the value is read from stdin, as it is.
    A <value> that looks like one of the options needs a '--' before the key.
@@ -22,7 +22,7 @@ const valueHelp = `DESCRIPTION:
 // valueRequest sends a request about one key and its value.
 type valueRequest func(ctx context.Context, cl *client.Client, key, value string) (*client.Event, error)
 
-// onValue makes the action of a command that takes a key and a value, sends one request and prints the answer. The time
+// onValue returns the action of a command that takes a key and a value, sends one request and prints the answer. The time
 // limit begins after the value was read.
 func (p *program) onValue(send valueRequest) cli.ActionFunc {
 	return p.waiting(func(ctx context.Context, cl *client.Client, args []string) error {
@@ -44,7 +44,8 @@ func (p *program) onValue(send valueRequest) cli.ActionFunc {
 	})
 }
 
-// valueArgument returns the second argument or, without one, all of stdin. Only an argument may be empty.
+// valueArgument returns the second argument or, without one, all of stdin. An empty argument is a value; empty input is an
+// error.
 func (p *program) valueArgument(ctx context.Context, args []string) (string, error) {
 	if len(args) > 1 {
 		return args[1], nil

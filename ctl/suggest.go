@@ -9,7 +9,7 @@ import (
 	"github.com/xrash/smetrics"
 )
 
-// unknownCommand refuses a command. The error names the most similar one that exists.
+// unknownCommand returns the failure for a command that does not exist. Its text names the most similar command.
 func unknownCommand(name string, commands []*cli.Command) error {
 	if explained := Unserved(name); explained != "" {
 		return &failure{code: exitUnknown, text: explained + "\n"}
@@ -28,7 +28,8 @@ var unserved = map[string]string{
 	"auth": "auth enable and disable",
 }
 
-// Unserved explains a command of the legacy client that this one does not have. It is empty for every other name.
+// Unserved returns an explanation for a command of the legacy client that this one does not have, and an empty text for every
+// other name.
 func Unserved(name string) string {
 	commands := unserved[name]
 	if commands == "" {

@@ -66,7 +66,7 @@ func (p *program) drawTrees(ctx context.Context, cl *client.Client, keys []strin
 	return d.out.Flush()
 }
 
-// lines are the pieces of a drawing, all of one width.
+// lines are the pieces of a drawing. All have the same width.
 type lines struct{ branch, last, trunk, gap string }
 
 var (
@@ -74,7 +74,7 @@ var (
 	asciiLines   = lines{"|-- ", "`-- ", "|   ", "    "}
 )
 
-// drawing draws trees. Its writer keeps the first error.
+// drawing is one output of tree. out keeps its first error.
 type drawing struct {
 	out        *bufio.Writer
 	lines      *lines
@@ -94,7 +94,7 @@ func (d *drawing) root(n *client.Node) {
 	d.below(n, "", 1)
 }
 
-// below draws what is in n. The first level is 1.
+// below draws the nodes below n. level is 1 for the children of a root.
 func (d *drawing) below(n *client.Node, indent string, level int) {
 	if d.depth > 0 && level > d.depth {
 		return

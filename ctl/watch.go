@@ -50,7 +50,7 @@ func (p *program) watchCommand() *cli.Command {
 	})
 }
 
-// watch prints changes: the first one, or with --forever all of them until ctx is done.
+// watch prints the first change, or with --forever all changes until ctx is done.
 func (p *program) watch(ctx context.Context, o *watchOptions, w *client.Watcher) error {
 	for {
 		e, err := w.Next(ctx)

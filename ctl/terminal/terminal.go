@@ -1,8 +1,8 @@
-// Package terminal is what the client does differently when a person sits at a terminal: progress bars, passwords without
-// echo, and input that CTRL+C interrupts.
+// Package terminal has what the client needs at a terminal: progress bars, passwords without echo, and input that CTRL+C
+// interrupts.
 //
-// Its functions may be called from any goroutine. On a stream that is no terminal, nothing is drawn. All of it is in this
-// file.
+// Its functions may be called from any goroutine. They draw nothing on a stream that is no terminal. The whole package is in
+// this file.
 package terminal
 
 import (
@@ -25,7 +25,7 @@ func Is(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// NewBar makes a progress bar of total steps, or one without an end if total is -1. Clear removes it. If w is no terminal,
+// NewBar returns a progress bar of total steps, or one without an end if total is -1. Clear removes it. If w is no terminal,
 // the bar is invisible. Drawing is best effort: callers may ignore the errors of the bar.
 func NewBar(w io.Writer, label string, total int64, more ...progressbar.Option) *progressbar.ProgressBar {
 	if !Is(w) {
@@ -38,8 +38,8 @@ func NewBar(w io.Writer, label string, total int64, more ...progressbar.Option) 
 	return progressbar.NewOptions64(total, append(options, more...)...)
 }
 
-// Interruptible calls read, which a context can't end: it reads from a terminal or a pipe, for example. When ctx is done,
-// it returns the error of ctx at once, and read continues in the background until its source ends.
+// Interruptible calls read, for a read that no context can end, such as one from a terminal or a pipe. When ctx is done,
+// Interruptible returns the error of ctx at once, and read continues in the background until its source ends.
 func Interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	var result T
 	var err error
@@ -71,7 +71,7 @@ func ReadPassword(ctx context.Context, terminal *os.File) (string, error) {
 		return "", err
 	}
 	line, err := Interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(second) })
-	_ = syscall.Close(second) // it was only read from
+	_ = syscall.Close(second) // nothing was written to it, so an error does not matter
 	if ctx.Err() != nil {
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
 	}
