@@ -4,60 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"pando/members/servertest"
 )
 
-// startEtcd runs etcd on free ports until the test ends, and returns its URL. Without an etcd the test is skipped; in CI it fails.
-func startEtcd(t *testing.T) string {
-	t.Helper()
-	program := servertest.RequireEtcd(t)
-	dir := t.TempDir()
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	client, peer := "http://"+servertest.FreeAddr(t), "http://"+servertest.FreeAddr(t)
-	cmd := exec.CommandContext(t.Context(), program, "--enable-v2", "--data-dir", filepath.Join(dir, "data"),
-		"--listen-client-urls", client, "--advertise-client-urls", client,
-		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended with the test's context
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		resp, err := http.Get(client + "/v2/members/leader")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return client
-			}
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("etcd does not answer: %v\n%s", err, text)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
 // TestEtcd runs every load against the reference.
 func TestEtcd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a server")
-	}
-	url := startEtcd(t)
+	servertest.SkipShort(t, "it starts etcd")
+	url := servertest.StartSingle(t, servertest.Member.StartEtcd).Client
 	for _, test := range []struct {
 		args []string
 		want uint64

@@ -93,7 +93,7 @@ func RequireEtcd(t testing.TB) string {
 // difference, or "".
 var etcdVersionProblem = sync.OnceValue(func() string {
 	output, err := exec.Command("etcd", "--version").Output()
-	recorded, fileErr := os.ReadFile(versionFile)
+	recorded, fileErr := os.ReadFile(filepath.Join(moduleRoot(), versionFile))
 	if err := errors.Join(err, fileErr); err != nil {
 		return err.Error()
 	}
