@@ -85,6 +85,7 @@ func (w *Watcher) begin(since uint64) error {
 	case since == 0:
 		w.cursor = v.index + 1
 	case since < v.oldest && v.oldest > firstIndex+1:
+		// A history that still begins with the very first event has lost nothing.
 		return historyCleared(v, since)
 	default:
 		w.cursor = max(since, v.oldest)

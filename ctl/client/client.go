@@ -159,6 +159,7 @@ func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 // serverError is the error for a response with status 5xx.
 func serverError(endpoint *url.URL, status int) error {
 	if status == http.StatusInternalServerError || status == http.StatusServiceUnavailable {
+		// This is the text of the legacy client. Overload and a stop of the member have the same status.
 		return fmt.Errorf("client: etcd member %s has no leader", endpoint)
 	}
 	return fmt.Errorf("client: etcd member %s returns server error [%s]", endpoint, http.StatusText(status))

@@ -43,7 +43,7 @@ func (d *deadline) limitBody(body io.ReadCloser, limit time.Duration, exceeded e
 		return body
 	}
 	timer := time.AfterFunc(limit, func() { d.cancel(exceeded) })
-	timer.Stop()
+	timer.Stop() // Read starts it
 	return &timedBody{ReadCloser: body, deadline: d, timer: timer, limit: limit}
 }
 

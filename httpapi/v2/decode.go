@@ -46,21 +46,21 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
 	}
 	q.noValueOnSuccess = p.flag(fieldNoValue)
-	ttl := p.ttl(now)
+	expires := p.expires(now)
 	exist := p.existence()
 	c.Refresh = p.flag(fieldRefresh)
 	if p.err == nil && c.Refresh {
 		switch {
 		case f.values[fieldValue] != "":
 			p.fail(tree.CodeRefreshValue, "A value was provided on a refresh")
-		case ttl == 0:
+		case expires == 0:
 			p.fail(tree.CodeRefreshTTL, "No TTL value set")
 		}
 	}
 	if p.err != nil {
 		return q, p.err
 	}
-	c.Expires = ttl
+	c.Expires = expires
 	c.Value = f.values[fieldValue]
 	c.Recursive = q.recursive
 	c.Op = treeOp(method, exist, c)
@@ -156,8 +156,8 @@ func (p *parser) existence() existence {
 	return mustNotExist
 }
 
-// ttl returns the time at which the node expires, in nanoseconds since 1970, or 0 for never.
-func (p *parser) ttl(now time.Time) int64 {
+// expires returns the time at which the TTL of the request ends, in nanoseconds since 1970, or 0 for never.
+func (p *parser) expires(now time.Time) int64 {
 	v := p.form.values[fieldTTL]
 	if v == "" {
 		return 0

@@ -20,7 +20,7 @@ func (a *API) Snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error)
 	if text := r.URL.Query().Get("local"); text != "" {
 		local, err := strconv.ParseBool(text)
 		if err != nil {
-			return stats.OpOther, writeMessage(w, http.StatusBadRequest, "local must be true or false")
+			return stats.OpOther, writeMessage(w, http.StatusBadRequest, `"local" must be true or false`)
 		}
 		if local {
 			consistency = service.Local
@@ -61,10 +61,10 @@ func (a *API) sendSnapshot(w http.ResponseWriter, r *http.Request, file io.Reade
 	a.Logger.Info("snapshot sent", zap.String("to", r.RemoteAddr), zap.Int64("bytes", size))
 }
 
-// snapshotChunk is the number of bytes that a client must read within BodyTimeout.
+// snapshotChunk is the number of bytes that a client must read within BodyTimeout, which also limits the bodies of requests.
 const snapshotChunk = 256 << 10
 
-// copyWithDeadlines copies the file to the client. It fails if the client reads less than snapshotChunk bytes within BodyTimeout.
+// copyWithDeadlines copies the file to the client. It fails if a chunk is not written in time.
 func (a *API) copyWithDeadlines(w http.ResponseWriter, file io.Reader) error {
 	control := http.NewResponseController(w)
 	for {
