@@ -2,7 +2,6 @@ package docs
 
 import (
 	"os"
-	"path"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -29,15 +28,9 @@ func TestPageWidth(t *testing.T) {
 	}
 }
 
-// widthUnchecked are the directories of code that still have longer lines.
-var widthUnchecked = []string{"ctl/", "members/config/", "members/server/", "members/remote_test.go", "raft/"}
-
 // TestCodeWidth finds lines of code that are too long.
 func TestCodeWidth(t *testing.T) {
 	for _, file := range goFiles(t) {
-		if hasPrefix(path.Clean(file), widthUnchecked) {
-			continue
-		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -48,13 +41,4 @@ func TestCodeWidth(t *testing.T) {
 			}
 		}
 	}
-}
-
-func hasPrefix(name string, prefixes []string) bool {
-	for _, prefix := range prefixes {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
 }

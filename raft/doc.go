@@ -33,28 +33,26 @@
 //
 // # Files
 //
-// The handle: node.go, config.go, limits.go (bounds of queues and messages), observer.go, errors.go, backup.go (snapshots for
-// callers).
+// The handle: node.go, config.go (with the hooks of an Observer), reconfigure.go (changes of the membership), limits.go
+// (bounds of queues and messages), errors.go.
 //
 // The core: core.go (the work of a turn), turn.go (taking the turn), ready.go (requests of the raft library), apply.go, inbox.go,
 // logstate.go (position, leader, configuration), deadlines.go (everything that happens later), rawnode.go, logstorage.go
-// (the log in memory), compaction.go, writer.go (appends), snapshot.go (from and to peers), peers.go (messages), logger.go.
+// (the log in memory), compaction.go, writer.go (appends), snapshot.go (from and to peers), peers.go (messages).
 //
-// Proposals: queue.go, proposer.go (states of a proposal; the bound of those in flight), inflight.go, deferred.go, coalesce.go
-// (proposals that followers forward), expiry.go (TTLs).
+// Proposals: queue.go, proposer.go (states of a proposal, and the rule for those in flight), inflight.go, expiry.go (TTLs).
 //
-// Reads: readqueue.go, reader.go (rounds of read index).
+// Reads: reader.go (rounds of read index).
 //
-// Members and leaders: membership.go (one change at a time), learners.go, confchange.go (entries), reconfigure.go (methods of
-// the Node), roster.go (the members that the transport connects to), elections.go (early campaigns), transfer.go (of the
-// leadership, at the stop), leader_log.go (lines about elections), startup.go (readiness, and the entry with the name and
-// URLs), founding.go (the founding ID), level.go (feature levels).
+// Members and leaders: membership.go (one change at a time; learners), roster.go (the members that the transport connects to),
+// elections.go (early campaigns), transfer.go (of the leadership, at the stop), leader_log.go (lines about elections),
+// startup.go (readiness, and the entry with the name and URLs), founding.go (the founding ID), level.go (feature levels).
 //
-// Entries and messages: entry.go, entry_check.go (checks of proposals), message_check.go (checks of messages), contradiction.go
-// (messages that contradict the log).
+// Entries and messages: entry.go (encoding, and the checks of proposals), message_check.go (checks of messages),
+// contradiction.go (messages that contradict the log).
 //
-// In the background: checkpoint.go, audit.go and audit_report.go (comparison of the members' data).
+// In the background: checkpoint.go (with snapshots for callers), audit.go and audit_report.go (comparison of the members' data).
 //
-// Data of a stopped member: recovered.go (its entries and members), force.go (a new cluster of one member), detach.go (a
-// backup), skip.go (a log entry that cannot be applied). Package offline has the commands.
+// Data of a stopped member: recovered.go (its entries and members; a new cluster of one member, a backup, and a log entry that
+// cannot be applied). Package offline has the commands.
 package raft

@@ -5,6 +5,10 @@ import (
 	"reflect"
 	"testing"
 
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"pando/members"
 	"pando/tree"
 )
 
@@ -100,6 +104,99 @@ func TestOwnNameIsRecognized(t *testing.T) {
 		}
 		if a, err := decodeAttributes(data); err != nil || a.Name != jsonText(name) {
 			t.Errorf("%q comes back as %q, and is expected as %q, %v", name, a.Name, jsonText(name), err)
+		}
+	}
+}
+
+// garbage returns entries that no member can apply.
+func garbage(t testing.TB) map[string]*raftpb.Entry {
+	t.Helper()
+	normal := func(data ...byte) *raftpb.Entry { return &raftpb.Entry{Data: data} }
+	change := func(cc *raftpb.ConfChange) *raftpb.Entry {
+		data, err := proto.Marshal(cc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data}
+	}
+	head := appendBatchHead(nil, 8, 1, 1)
+	set := tree.AppendCommand(head[:len(head):len(head)], &tree.Command{Op: tree.OpSet, Path: "/a", Value: "1"})
+	return map[string]*raftpb.Entry{
+		"an unknown kind":        normal(100),
+		"half a batch's head":    normal(head[:len(head)-1]...),
+		"half a command":         normal(set[:len(set)-1]...),
+		"an unknown operation":   normal(append(head[:len(head):len(head)], 99, 0, 0, 0, 0, 0, 0)...),
+		"a path that is unclean": normal(tree.AppendCommand(head[:len(head):len(head)], &tree.Command{Op: tree.OpSet, Path: "/a/../b"})...),
+		"attributes":             normal(kindAttributes, '{'),
+		"a consistency check":    normal(kindAudit, auditVersion, '{'),
+		"its result":             normal(kindAuditResult, auditVersion, '['),
+		"no change of a member":  {Type: raftpb.EntryConfChange.Enum(), Data: []byte{0xff}},
+		"a change of no member": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: []byte("{"),
+		}),
+		"a change of two members": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 10}),
+		}),
+		"an unknown change": change(&raftpb.ConfChange{
+			Type: raftpb.ConfChangeType(9).Enum(), NodeId: new(uint64(9)), Context: encodeMember(members.Member{ID: 9}),
+		}),
+		"a change of another form": {Type: raftpb.EntryConfChangeV2.Enum(), Data: []byte{0xff}},
+		"an unknown type":          {Type: raftpb.EntryType(7).Enum(), Data: []byte("x")},
+	}
+}
+
+// TestGarbageIsRefused forwards entries that cannot be applied to a leader and to a follower: they must not get into
+// the log.
+func TestGarbageIsRefused(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	c.settle()
+	from := uint64(c.follower().id)
+	proposals := map[string][]*raftpb.Entry{"nothing": nil}
+	for name, e := range garbage(t) {
+		proposals[name] = []*raftpb.Entry{e}
+		proposals[name+" behind a batch"] = []*raftpb.Entry{forwarded(members.ID(from), 1, "/refused", "1").Entries[0], e}
+	}
+	for name, entries := range proposals {
+		for _, r := range c.running() {
+			r.inTurnOf(func(c *core) {
+				last := c.state.lastIndex
+				c.receive(&raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &from, Entries: entries})
+				for c.raw.HasReady() {
+					c.handle(c.raw.Ready())
+				}
+				if c.state.lastIndex != last {
+					t.Errorf("%s is in the log", name)
+				}
+			})
+		}
+	}
+	c.leader().set("/after", "1")
+	c.settle()
+	if exists(c.leader(), "/refused") {
+		t.Error("half of a proposal was accepted")
+	}
+}
+
+// TestMembersWithoutURLs forwards changes after which a member of the cluster would have no peer URL.
+func TestMembersWithoutURLs(t *testing.T) {
+	unreachable, reachable := members.Member{ID: 9}, members.Member{ID: 9, PeerURLs: []string{"http://m9:2380"}}
+	for kind, asks := range map[raftpb.ConfChangeType]bool{
+		raftpb.ConfChangeAddNode: true, raftpb.ConfChangeAddLearnerNode: true,
+		raftpb.ConfChangeUpdateNode: true, raftpb.ConfChangeRemoveNode: false,
+	} {
+		check := func(m members.Member) error {
+			data, err := proto.Marshal(&raftpb.ConfChange{Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return checkEntry(&raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data})
+		}
+		if err := check(unreachable); errors.Is(err, errEntry) != asks {
+			t.Errorf("%v without a URL: %v", kind, err)
+		}
+		if err := check(reachable); err != nil {
+			t.Errorf("%v: %v", kind, err)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func largestEntry(requestBytes int64) int {
 // newLimits computes the bounds for a request limit and a bound of the log that stays in memory, both in bytes.
 func newLimits(requestBytes, catchUpBytes int64) limits {
 	entry := largestEntry(requestBytes)
-	// A forwarded batch is in one message with the coalesced entries; see coalesce.go.
+	// A forwarded batch is in one message with the coalesced entries; see proposer.go.
 	message := max(entry+maxCoalesced, leastMessage)
 	inFlight := max(16<<20, 2*entry)
 	return limits{

@@ -1,11 +1,15 @@
 package raft
 
 import (
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"time"
 
+	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/raft/transport"
 )
 
 // proposer brings commands into the log: those of this member's callers, which it collects into batches, and those that
@@ -181,4 +185,98 @@ type batchLoad struct {
 func (l *batchLoad) batchApplied(commands int) {
 	l.applied = max(commands, l.applied/2)
 	l.heavy.Store(l.applied > 1)
+}
+
+// deferredProposals holds the proposals, of this member or forwarded to it, that raft did not take: there is no leader,
+// the leadership is being transferred, or too many bytes wait for a quorum. They are in no log.
+type deferredProposals struct {
+	list     []deferredProposal
+	maxBytes int // of the encoded messages
+}
+
+type deferredProposal struct {
+	message *raftpb.Message
+	since   time.Time
+}
+
+// add appends a proposal. It returns false when there is no room; the first proposal always has room.
+func (d *deferredProposals) add(m *raftpb.Message, since time.Time) bool {
+	size := transport.MessageSize(m)
+	for _, each := range d.list {
+		size += transport.MessageSize(each.message)
+	}
+	if len(d.list) > 0 && size > d.maxBytes {
+		return false
+	}
+	d.list = append(d.list, deferredProposal{m, since})
+	return true
+}
+
+// offer passes a proposal to raft, and defers it if raft takes none now. An error is final: the proposal is in no log and
+// is not deferred.
+func (p *proposer) offer(m *raftpb.Message, since time.Time) error {
+	err := p.raft.Step(m)
+	if errors.Is(err, etcdraft.ErrProposalDropped) && p.deferred.add(m, since) {
+		p.retry.setEarliest(p.inTicks(1))
+		return nil
+	}
+	return err
+}
+
+// retryDeferred offers the deferred proposals again, each tick and when there is a new leader, until their callers have
+// timed out.
+func (p *proposer) retryDeferred(now time.Time) {
+	list := p.deferred.list
+	p.deferred.list = nil
+	for _, each := range list {
+		if now.Sub(each.since) < p.maxWait {
+			// After an error the proposal times out where its caller waits.
+			_ = p.offer(each.message, each.since)
+		}
+	}
+}
+
+// A leader under load has one append in flight to its followers. What followers forward meanwhile, and what the leader's
+// own callers propose, is coalesced into the next append: each append costs every member a message, a sync and an answer,
+// whatever its size.
+
+// maxCoalesced bounds the coalesced entries in bytes. What exceeds it goes to raft at once: large entries gain nothing, and
+// all coalesced entries may have to travel to a new leader in one message.
+const maxCoalesced = batchBytes
+
+// coalesces reports whether proposals wait while an append is in flight. A lone write never waits for another one.
+func (p *proposer) coalesces() bool {
+	return p.load.heavy.Load() && p.state.leads() && !p.state.alone()
+}
+
+// forward takes a proposal that a follower has forwarded.
+func (p *proposer) forward(m *raftpb.Message) {
+	size := entriesSize(p.coalesced) + entriesSize(m.GetEntries())
+	if size <= maxCoalesced && !p.mayAppend() {
+		p.coalesced = append(p.coalesced, m.GetEntries()...)
+		return
+	}
+	// After an error the proposal times out on the member that forwarded it.
+	_ = p.offer(m, time.Now())
+}
+
+// proposeCoalescedIfDue offers the coalesced entries that no batch of this member has taken along. A member that no
+// longer leads has no reason to keep them; raft forwards them to the new leader.
+func (p *proposer) proposeCoalescedIfDue() {
+	if p.mayAppend() {
+		p.proposeCoalesced()
+	}
+}
+
+func (p *proposer) proposeCoalesced() {
+	if len(p.coalesced) > 0 {
+		_ = p.offer(p.withCoalesced(), time.Now())
+	}
+}
+
+// withCoalesced makes one message of the coalesced entries and entries of this member.
+func (p *proposer) withCoalesced(own ...*raftpb.Entry) *raftpb.Message {
+	entries := append(p.coalesced, own...)
+	p.coalesced = nil // raft keeps the slice
+	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&p.state.id), Entries: entries}
 }

@@ -2,9 +2,12 @@ package raft
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 
 	"pando/members"
 )
@@ -66,4 +69,88 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 	case <-n.done:
 		return apiError(ErrStopped)
 	}
+}
+
+// changedMember is the member that a change of the membership concerns. The entry has it as the context of the ConfChange.
+type changedMember struct {
+	members.Member
+}
+
+// MarshalJSON writes all fields. Member's own form is that of the HTTP API, which has no learners.
+func (c changedMember) MarshalJSON() ([]byte, error) {
+	type plain struct {
+		ID         members.ID `json:"id"`
+		PeerURLs   []string   `json:"peerURLs"`
+		Name       string     `json:"name,omitempty"`
+		ClientURLs []string   `json:"clientURLs,omitempty"`
+		Learner    bool       `json:"learner,omitempty"`
+	}
+	return json.Marshal(plain{c.ID, c.PeerURLs, c.Name, c.ClientURLs, c.Learner})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *changedMember) UnmarshalJSON(data []byte) error {
+	if err := c.Member.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	var extra struct {
+		Learner bool `json:"learner"`
+	}
+	if err := json.Unmarshal(data, &extra); err != nil {
+		return err
+	}
+	c.Learner = extra.Learner
+	return nil
+}
+
+func encodeMember(m members.Member) []byte {
+	b, err := json.Marshal(changedMember{m})
+	if err != nil { // cannot happen: the fields are strings and a number
+		return nil
+	}
+	return b
+}
+
+// decodeConfChange reads the data of an entry with a change of the membership. Its errors wrap errEntry.
+func decodeConfChange(data []byte) (*raftpb.ConfChange, changedMember, error) {
+	cc, m := &raftpb.ConfChange{}, changedMember{}
+	if err := proto.Unmarshal(data, cc); err != nil {
+		return nil, m, fmt.Errorf("%w: %w", errEntry, err)
+	}
+	if err := json.Unmarshal(cc.GetContext(), &m); err != nil {
+		return nil, m, fmt.Errorf("%w: member: %w", errEntry, err)
+	}
+	if _, known := raftpb.ConfChangeType_name[int32(cc.GetType())]; !known {
+		return nil, m, fmt.Errorf("%w: change of membership %v", errEntry, cc.GetType())
+	}
+	if cc.GetNodeId() != uint64(m.ID) || m.ID == 0 {
+		return nil, m, fmt.Errorf("%w: a change of member %x with the data of member %s", errEntry, cc.GetNodeId(), m.ID)
+	}
+	return cc, m, nil
+}
+
+// confChangeEntry makes the entry of a change of the membership that no caller waits for.
+func confChangeEntry(index, term uint64, kind raftpb.ConfChangeType, m members.Member) (*raftpb.Entry, error) {
+	cc := &raftpb.ConfChange{Type: kind.Enum(), NodeId: (*uint64)(&m.ID), Context: encodeMember(m)}
+	data, err := proto.Marshal(cc)
+	if err != nil {
+		return nil, fmt.Errorf("raft: change of membership: %w", err)
+	}
+	return &raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Index: &index, Term: &term, Data: data}, nil
+}
+
+// changeRegistry applies a change of the membership to a registry. The errors are the registry's.
+func changeRegistry(r *members.Registry, kind raftpb.ConfChangeType, m members.Member) error {
+	switch kind {
+	case raftpb.ConfChangeAddNode, raftpb.ConfChangeAddLearnerNode:
+		if old, ok := r.Get(m.ID); ok && old.Learner && kind == raftpb.ConfChangeAddNode {
+			return r.Promote(m.ID)
+		}
+		return r.Add(m)
+	case raftpb.ConfChangeRemoveNode:
+		return r.Remove(m.ID)
+	case raftpb.ConfChangeUpdateNode:
+		return r.UpdatePeerURLs(m.ID, m.PeerURLs)
+	}
+	return fmt.Errorf("%w: change of membership %v", errEntry, kind)
 }
