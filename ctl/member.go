@@ -20,7 +20,7 @@ func (p *program) memberCommands() *cli.Command {
 		Subcommands: []*cli.Command{
 			p.command(&cli.Command{
 				Name: "list", Usage: "enumerate existing cluster members",
-				Description: p.examples(`member list`, "IDs, names and URLs; who leads; who was added but not started"),
+				Description: p.examples(`member list`, "the ID, name and URLs of each member, and the leader"),
 				Action:      p.onMembers(0, "No arguments accepted", p.listMembers),
 			}),
 			p.command(&cli.Command{

@@ -39,7 +39,7 @@ const helpOutro = `
 Read on:
   README.md                    a first session
   docs/api.md                  every request and answer
-  docs/differences.md          where Pando and etcd 3.4 part, and why
+  docs/differences.md          the differences between Pando and etcd 3.4, and why
   docs/operations.md           clusters, backups, monitoring
   docs/architecture.md         how it works and what it promises about your data
 `

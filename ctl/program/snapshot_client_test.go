@@ -71,7 +71,7 @@ func TestClientSnapshot(t *testing.T) {
 	})
 }
 
-// TestClientSnapshotGlobals: save gets the user of the client's options, asked for its password, unless it has its own.
+// TestClientSnapshotGlobals: save uses the client's --username and its password prompt, unless save has its own --username.
 func TestClientSnapshotGlobals(t *testing.T) {
 	var user string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

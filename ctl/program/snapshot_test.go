@@ -62,12 +62,12 @@ func TestSnapshotUsage(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q in it", err, test.want)
 			}
-			var told strings.Builder
-			if code := report(&told, err); code != ExitUsage {
+			var stderr strings.Builder
+			if code := report(&stderr, err); code != ExitUsage {
 				t.Errorf("exit code %d, want %d", code, ExitUsage)
 			}
-			if strings.Contains(told.String(), "nothing was started") || !strings.Contains(told.String(), "pando: pando snapshot ") {
-				t.Errorf("told %q", told.String())
+			if strings.Contains(stderr.String(), "nothing was started") || !strings.Contains(stderr.String(), "pando: pando snapshot ") {
+				t.Errorf("stderr %q", stderr.String())
 			}
 		})
 	}
@@ -96,10 +96,10 @@ func TestSnapshotUsage(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "no answer began within 50ms") {
 			t.Errorf("got %v", err)
 		}
-		var told strings.Builder
-		err = run(ctx, []string{"pando", "snapshot", "save", file, "--endpoint", hanging.URL, "--local"}, &told, &told)
-		if code := report(&told, err); code != ExitInterrupted || told.Len() > 0 {
-			t.Errorf("interrupted: exit code %d, %q", code, told.String())
+		var stderr strings.Builder
+		err = run(ctx, []string{"pando", "snapshot", "save", file, "--endpoint", hanging.URL, "--local"}, &stderr, &stderr)
+		if code := report(&stderr, err); code != ExitInterrupted || stderr.Len() > 0 {
+			t.Errorf("interrupted: exit code %d, %q", code, stderr.String())
 		}
 	})
 	t.Run("help", func(t *testing.T) {
