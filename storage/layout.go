@@ -119,8 +119,8 @@ func (p paths) refuseUsedLog() error {
 	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewerFormat) || errors.Is(err, ErrOlderFormat) {
 		return err
 	}
-	return fmt.Errorf("storage: %w: %s is missing, but the log in %s was in use: put the file back, or %s",
-		ErrCorrupt, p.state, p.wal, restoreAdvice)
+	return fmt.Errorf("storage: %w: %s is missing, but the log in %s has entries: if a backup into this directory was interrupted, "+
+		"delete the directory and make the backup again; otherwise put the file back, or %s", ErrCorrupt, p.state, p.wal, restoreAdvice)
 }
 
 // restoreInterrupted reports whether an interrupted Restore has left the log: the checkpoint still has
