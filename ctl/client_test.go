@@ -315,12 +315,12 @@ func TestEveryCommandHasExamples(t *testing.T) {
 func TestEndpointForms(t *testing.T) {
 	s := startPando(t)
 	s.must(t, "set", "/a", "v")
-	bare := strings.TrimPrefix(s.url, "http://")
+	bare := strings.TrimPrefix(s.Client, "http://")
 	for command, wrong := range map[string]int{
 		"get /a": exitBadArguments, "member list": exitBadArguments, "cluster-health": exitServer, "endpoint status": exitBadArguments,
 		"import --from ENDPOINT": exitBadArguments, "bench put --total 1": exitBadArguments,
 	} {
-		for endpoint, option := range map[string]string{s.url: "--endpoints", bare: "--endpoint", " " + bare + " ": "--peers",
+		for endpoint, option := range map[string]string{s.Client: "--endpoints", bare: "--endpoint", " " + bare + " ": "--peers",
 			"," + bare + ",": "-C"} {
 			t.Run(command+" "+option+endpoint, func(t *testing.T) {
 				args := []string{"--no-sync", option, endpoint}

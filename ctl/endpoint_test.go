@@ -25,7 +25,7 @@ func TestEndpointStatus(t *testing.T) {
 			}
 			m := list[0]
 			e := got[0]
-			if e.Endpoint != s.url || e.ID != m.ID || e.Name != "default" || !e.Healthy || !e.Leader || e.LeaderID != m.ID {
+			if e.Endpoint != s.Client || e.ID != m.ID || e.Name != "default" || !e.Healthy || !e.Leader || e.LeaderID != m.ID {
 				t.Errorf("got %+v", e)
 			}
 			if e.Term == 0 || e.RaftIndex == 0 || e.Index != s.index() || e.LatencyMS <= 0 || e.Error != "" {
@@ -48,7 +48,7 @@ func TestEndpointStatus(t *testing.T) {
 			}
 		})
 		t.Run("health of one that does not answer", func(t *testing.T) {
-			stdout, stderr, code := run(t, "--no-sync", "--endpoints", s.url+",http://127.0.0.1:1", "endpoint", "health")
+			stdout, stderr, code := run(t, "--no-sync", "--endpoints", s.Client+",http://127.0.0.1:1", "endpoint", "health")
 			if code != 1 || stderr != "" || !regexp.MustCompile(`:1 +false +- +.*refused`).MatchString(stdout) ||
 				!strings.Contains(stdout, " true ") {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestExecWatchThroughCrash writes values while exec-watch runs a command for each, kills the server in the middle and
@@ -24,30 +26,30 @@ func TestExecWatchThroughCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch := exec.Command(self, "--no-sync", "--endpoints", s.url, "exec-watch", "--after-index", fmt.Sprint(s.index()), "-r", "/work", "--",
-		"/bin/sh", "-c", `echo "$ETCD_WATCH_MODIFIED_INDEX $ETCD_WATCH_VALUE" >> `+log)
+	watch := exec.Command(self, "--no-sync", "--endpoints", s.Client, "exec-watch", "--after-index", fmt.Sprint(s.index()),
+		"-r", "/work", "--", "/bin/sh", "-c", `echo "$ETCD_WATCH_MODIFIED_INDEX $ETCD_WATCH_VALUE" >> `+log)
 	watch.Env = append(os.Environ(), asClientVar+"=1")
 	var notes lockedBuffer
 	watch.Stderr = &notes
+	logOnFailure(t, &notes)
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer watch.Process.Kill()
 	acknowledged := make(map[string]bool)
+	keys := servertest.NewKeyClient(t, s.Client)
 	for i := range writes {
 		if i == writes/2 {
-			eventually(t, "exec-watch is at work", func() bool { return len(handled(log)) > 10 }, notes.String)
-			s.kill()
-			eventually(t, "exec-watch notes it", func() bool { return strings.Contains(notes.String(), "interrupted") }, notes.String)
-			s.start()
+			servertest.Await(t, "exec-watch to be at work", func() bool { return len(handled(log)) > 10 })
+			s.Kill()
+			servertest.Await(t, "exec-watch to note it", func() bool { return strings.Contains(notes.String(), "interrupted") })
+			s.restart()
 		}
 		value := fmt.Sprint(i)
-		put(t, s, "/work/key", value)
+		keys.Must(t, http.MethodPut, "/work/key", servertest.Form("value", value))
 		acknowledged[value] = true
 	}
-	eventually(t, "all is handled", func() bool { return len(handled(log)) >= writes }, func() string {
-		return fmt.Sprintf("%d handled\n%s", len(handled(log)), notes.String())
-	})
+	servertest.Await(t, "all to be handled", func() bool { return len(handled(log)) >= writes })
 	watch.Process.Signal(os.Interrupt)
 	if err := watch.Wait(); err != nil {
 		t.Errorf("after SIGINT: %v\n%s", err, notes.String())
@@ -71,23 +73,6 @@ func handled(log string) []string {
 	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 }
 
-// put writes a value, without a condition.
-func put(t *testing.T, s *server, key, value string) {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodPut, s.url+"/v2/keys"+key+"?value="+value, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := testHTTP.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		t.Fatalf("PUT %s: %s", key, response.Status)
-	}
-}
-
 // TestInterruptedCommandEnds: SIGINT to exec-watch lets the running command end.
 func TestInterruptedCommandEnds(t *testing.T) {
 	s := startPando(t)
@@ -96,18 +81,19 @@ func TestInterruptedCommandEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch := exec.Command(self, "--endpoints", s.url, "exec-watch", "--after-index", fmt.Sprint(s.index()), "-r", "/", "--",
+	watch := exec.Command(self, "--endpoints", s.Client, "exec-watch", "--after-index", fmt.Sprint(s.index()), "-r", "/", "--",
 		"/bin/sh", "-c", `echo begun >> `+log+`; sleep 0.3; echo ended >> `+log)
 	watch.Env = append(os.Environ(), asClientVar+"=1")
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)
 	}
-	put(t, s, "/a", "1")
-	put(t, s, "/a", "2")
-	eventually(t, "the command has begun", func() bool {
+	keys := servertest.NewKeyClient(t, s.Client)
+	keys.Must(t, http.MethodPut, "/a", servertest.Form("value", "1"))
+	keys.Must(t, http.MethodPut, "/a", servertest.Form("value", "2"))
+	servertest.Await(t, "the command to begin", func() bool {
 		return len(handled(log)) == 1 &&
 			handled(log)[0] == "begun"
-	}, func() string { return "" })
+	})
 	begun := time.Now()
 	watch.Process.Signal(os.Interrupt)
 	if err := watch.Wait(); err != nil {

@@ -64,7 +64,7 @@ func (s *server) mustWithInput(t *testing.T, input string, args ...string) strin
 func (s *server) runWithInput(t *testing.T, input string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut lockedBuffer
-	code = Main(t.Context(), append([]string{"etcdctl", "--endpoints", s.url}, args...), strings.NewReader(input), &out, &errOut, Host{})
+	code = Main(t.Context(), append([]string{"etcdctl", "--endpoints", s.Client}, args...), strings.NewReader(input), &out, &errOut, Host{})
 	return out.String(), errOut.String(), code
 }
 
@@ -103,7 +103,7 @@ func TestExport(t *testing.T) {
 		})
 		t.Run("bytes that are not UTF-8 are counted", func(t *testing.T) {
 			s.must(t, "set", "/binary", "\xff\xfe")
-			if _, stderr, code := run(t, "--endpoints", s.url, "export", "/binary"); code != exitOK ||
+			if _, stderr, code := run(t, "--endpoints", s.Client, "export", "/binary"); code != exitOK ||
 				!strings.Contains(stderr, "U+FFFD is in 1 value") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}

@@ -24,11 +24,11 @@ func TestImport(t *testing.T) {
 			args              []string
 		}{
 			{"through a file", all, summary(t, all), []string{"import"}},
-			{"directly", "", summary(t, s.must(t, "export")), []string{"import", "--from", s.url}},
+			{"directly", "", summary(t, s.must(t, "export")), []string{"import", "--from", s.Client}},
 			{"a file that is named", "not this", summary(t, all), []string{"import", file}},
 			{"a part of stdin", all, summary(t, s.must(t, "export", "/d")), []string{"import", "--below", "/d"}},
 			{"a part of a file", "", summary(t, s.must(t, "export", "/d")), []string{"import", file, "--below", "d"}},
-			{"a part directly", "", summary(t, s.must(t, "export", "/_hidden")), []string{"import", "--from", s.url, "--below", "_hidden/"}},
+			{"a part directly", "", summary(t, s.must(t, "export", "/_hidden")), []string{"import", "--from", s.Client, "--below", "_hidden/"}},
 		} {
 			t.Run(way.name, func(t *testing.T) {
 				to := startPando(t)
@@ -185,7 +185,7 @@ func TestImportRefusesBadInput(t *testing.T) {
 		"nothing at and below a key": {[]string{"--below", "/x"}, `{"key":"/xy","value":"1"}`,
 			"none of the 1 entry in standard input is at or below /x"},
 		"two files":                     {[]string{empty, empty}, "", "one file"},
-		"a file and a server":           {[]string{"--from", s.url, empty}, "", "one file"},
+		"a file and a server":           {[]string{"--from", s.Client, empty}, "", "one file"},
 		"a key, as it was written once": {[]string{"/services"}, `{"key":"/services/a","value":"1"}`, "/services: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,8 +198,8 @@ func TestImportRefusesBadInput(t *testing.T) {
 	}
 	t.Run("an empty server", func(t *testing.T) {
 		other := startPando(t)
-		_, stderr, code := s.runWithInput(t, "", "import", "--from", other.url)
-		if code != exitServer || !strings.Contains(stderr, "nothing to import: "+other.url) {
+		_, stderr, code := s.runWithInput(t, "", "import", "--from", other.Client)
+		if code != exitServer || !strings.Contains(stderr, "nothing to import: "+other.Client) {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // background is a run of the client that continues during the test.
@@ -29,6 +31,7 @@ type background struct {
 func goRun(t *testing.T, args ...string) *background {
 	t.Helper()
 	b := &background{code: make(chan int, 1)}
+	logOnFailure(t, &b.out, &b.errOut)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
 	done := make(chan struct{})
@@ -43,8 +46,7 @@ func goRun(t *testing.T, args ...string) *background {
 // awaitOutput waits until a run has printed something on stdout.
 func (b *background) awaitOutput(t *testing.T, text string) {
 	t.Helper()
-	eventually(t, "it prints "+strconv.Quote(text), func() bool { return strings.Contains(b.out.String(), text) },
-		func() string { return b.out.String() + b.errOut.String() })
+	servertest.Await(t, "the client to print "+strconv.Quote(text), func() bool { return strings.Contains(b.out.String(), text) })
 }
 
 // awaitExit waits for the end of a run and checks its exit code.
@@ -63,10 +65,10 @@ func (b *background) awaitExit(t *testing.T, code int) {
 // awaitQueue waits until there are n keys in a queue.
 func (s *server) awaitQueue(t *testing.T, queue string, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d in %s", n, queue), func() bool {
-		out, _, _ := run(t, "--endpoints", s.url, "ls", queue)
+	servertest.Await(t, fmt.Sprintf("%d keys in %s", n, queue), func() bool {
+		out, _, _ := run(t, "--endpoints", s.Client, "ls", queue)
 		return strings.Count(out, "\n") == n
-	}, func() string { return "" })
+	})
 }
 
 func TestLock(t *testing.T) {
@@ -75,23 +77,23 @@ func TestLock(t *testing.T) {
 		t.Run("held by hand until it is interrupted", func(t *testing.T) { lockHeldByHand(t, s) })
 		t.Run("a contender that leaves does not delay the others", func(t *testing.T) { lockQueueLeft(t, s) })
 		t.Run("refreshed as long as it is held", func(t *testing.T) {
-			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
+			r := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
 			r.awaitOutput(t, "begun")
-			waiting := goRun(t, "--endpoints", s.url, "lock", "/fresh", "--", "echo", "mine")
+			waiting := goRun(t, "--endpoints", s.Client, "lock", "/fresh", "--", "echo", "mine")
 			r.awaitExit(t, 42)
 			waiting.awaitExit(t, exitOK)
 		})
 		t.Run("no longer than --wait", func(t *testing.T) {
-			r := goRun(t, "--endpoints", s.url, "lock", "/wait")
+			r := goRun(t, "--endpoints", s.Client, "lock", "/wait")
 			r.awaitOutput(t, "/wait/")
-			_, stderr, code := run(t, "--endpoints", s.url, "lock", "--wait", "50ms", "/wait")
+			_, stderr, code := run(t, "--endpoints", s.Client, "lock", "--wait", "50ms", "/wait")
 			if code != exitTimedOut || !strings.Contains(stderr, "/wait is still held") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 			s.awaitQueue(t, "/wait", 1)
 		})
 		t.Run("lost when its key is removed", func(t *testing.T) {
-			r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "1", "/removed", "--", "sh", "-c", "echo begun; exec sleep 60")
+			r := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "1", "/removed", "--", "sh", "-c", "echo begun; exec sleep 60")
 			r.awaitOutput(t, "begun")
 			s.must(t, "rm", "--recursive", "/removed")
 			r.awaitExit(t, exitLost)
@@ -104,7 +106,7 @@ func lockOneAtATime(t *testing.T, s *server) {
 	log := filepath.Join(t.TempDir(), "log")
 	var runs []*background
 	for range 8 {
-		runs = append(runs, goRun(t, "--endpoints", s.url, "lock", "many", "--", "sh", "-c",
+		runs = append(runs, goRun(t, "--endpoints", s.Client, "lock", "many", "--", "sh", "-c",
 			fmt.Sprintf(`echo "in $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s; sleep 0.02
 				echo "out $PANDO_LOCK_INDEX $PANDO_LOCK_KEY" >> %[1]s`, log)))
 	}
@@ -130,15 +132,15 @@ func lockOneAtATime(t *testing.T, s *server) {
 		}
 		last = index
 	}
-	if _, stderr, code := run(t, "--endpoints", s.url, "ls", "/_locks/many"); code != exitServer {
+	if _, stderr, code := run(t, "--endpoints", s.Client, "ls", "/_locks/many"); code != exitServer {
 		t.Errorf("the queue is still there: %q", stderr)
 	}
 }
 
 func lockHeldByHand(t *testing.T, s *server) {
-	first := goRun(t, "--endpoints", s.url, "lock", "/hand")
+	first := goRun(t, "--endpoints", s.Client, "lock", "/hand")
 	first.awaitOutput(t, "/hand/")
-	second := goRun(t, "--endpoints", s.url, "lock", "/hand", "echo", "mine")
+	second := goRun(t, "--endpoints", s.Client, "lock", "/hand", "echo", "mine")
 	s.awaitQueue(t, "/hand", 2)
 	if second.out.Len() > 0 {
 		t.Errorf("the second holds it too: %q", second.out.String())
@@ -152,11 +154,11 @@ func lockHeldByHand(t *testing.T, s *server) {
 }
 
 func lockQueueLeft(t *testing.T, s *server) {
-	first := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	first := goRun(t, "--endpoints", s.Client, "lock", "/leave")
 	first.awaitOutput(t, "/leave/")
-	second := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	second := goRun(t, "--endpoints", s.Client, "lock", "/leave")
 	s.awaitQueue(t, "/leave", 2)
-	third := goRun(t, "--endpoints", s.url, "lock", "/leave")
+	third := goRun(t, "--endpoints", s.Client, "lock", "/leave")
 	s.awaitQueue(t, "/leave", 3)
 	second.stop()
 	second.awaitExit(t, exitInterrupted)
@@ -178,13 +180,13 @@ func TestLockLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startPando(t)
-			args := []string{"--endpoints", s.url, "lock", "--ttl", "2", "/x"}
+			args := []string{"--endpoints", s.Client, "lock", "--ttl", "2", "/x"}
 			if command != "" {
 				args = append(args, "--", "sh", "-c", command)
 			}
 			r := goRun(t, args...)
-			eventually(t, "it is held", func() bool { return r.out.Len() > 0 }, r.errOut.String)
-			s.kill()
+			servertest.Await(t, "the lock to be held", func() bool { return r.out.Len() > 0 })
+			s.Kill()
 			killed := time.Now()
 			r.awaitExit(t, exitLost)
 			// A second more than the TTL: the machine may be busy.
@@ -199,12 +201,12 @@ func TestLockLost(t *testing.T) {
 	t.Run("not by a short outage", func(t *testing.T) {
 		t.Parallel()
 		s := startPando(t)
-		r := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
+		r := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "30", "/x")
 		r.awaitOutput(t, "/x/")
-		waiting := goRun(t, "--endpoints", s.url, "lock", "--ttl", "30", "/x")
+		waiting := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "30", "/x")
 		s.awaitQueue(t, "/x", 2)
-		s.kill()
-		s.start()
+		s.Kill()
+		s.restart()
 		r.stop()
 		r.awaitExit(t, exitOK)
 		waiting.awaitOutput(t, "/x/")
@@ -214,7 +216,7 @@ func TestLockLost(t *testing.T) {
 // TestLockHasNoHerd: each contender watches the one before it, so that the end of one wakes only one.
 func TestLockHasNoHerd(t *testing.T) {
 	s := startPando(t)
-	to, err := url.Parse(s.url)
+	to, err := url.Parse(s.Client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +243,7 @@ func TestLockHasNoHerd(t *testing.T) {
 		s.awaitQueue(t, "/herd", i+1)
 	}
 	holders[0].awaitOutput(t, "/herd/")
-	eventually(t, "four wait", func() bool { return count() == 4 }, func() string { return "" })
+	servertest.Await(t, "four contenders to wait", func() bool { return count() == 4 })
 	for _, h := range holders {
 		h.awaitOutput(t, "/herd/")
 		h.stop()
@@ -277,17 +279,18 @@ func TestLockEndsBySignal(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cmd := programs["ours"](t)
-			cmd.Args = append(cmd.Args, "--endpoints", s.url, "lock", "/s")
+			cmd.Args = append(cmd.Args, "--endpoints", s.Client, "lock", "/s")
 			if test.command != "" {
 				cmd.Args = append(cmd.Args, "--", "sh", "-c", test.command)
 			}
 			cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))
 			var out lockedBuffer
+			logOnFailure(t, &out)
 			cmd.Stdout, cmd.Stderr = &out, &out
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "it is held", func() bool { return out.Len() > 0 }, out.String)
+			servertest.Await(t, "the lock to be held", func() bool { return out.Len() > 0 })
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -318,7 +321,7 @@ func TestLockArguments(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s.must(t, "set", "/key", "v")
-			_, stderr, code := run(t, append([]string{"--endpoints", s.url}, test.args...)...)
+			_, stderr, code := run(t, append([]string{"--endpoints", s.Client}, test.args...)...)
 			if code != test.code || !strings.Contains(stderr, test.want) {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}

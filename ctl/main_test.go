@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // record records the transcripts again, with the client and the server of the reference.
@@ -22,6 +24,7 @@ func TestMain(m *testing.M) {
 		os.Exit(Main(ctx, append([]string{"etcdctl"}, os.Args[1:]...), os.Stdin, os.Stdout, os.Stderr, Host{}))
 	}
 	flag.Parse()
+	*servertest.Update = *servertest.Update || *record // any version of etcd may be recorded
 	code := m.Run()
 	buildOnce.remove()
 	os.Exit(code)

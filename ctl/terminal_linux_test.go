@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pando/members/servertest"
 )
 
 // seat is a terminal on which the client runs, as a user sees and uses it.
@@ -47,6 +49,7 @@ func atTerminal(t *testing.T, args ...string) *seat {
 	}
 	t.Cleanup(func() { line.Close() })
 	term := &seat{t: t, keys: keys, line: line, cmd: programs["ours"](t)}
+	logOnFailure(t, &term.screen)
 	term.cmd.Args = append(term.cmd.Args, args...)
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = line, line, line
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -70,7 +73,7 @@ func atTerminal(t *testing.T, args ...string) *seat {
 // await waits until the screen shows a text.
 func (term *seat) await(text string) {
 	term.t.Helper()
-	eventually(term.t, "the screen shows "+text, func() bool { return strings.Contains(term.screen.String(), text) }, term.screen.String)
+	servertest.Await(term.t, "the screen to show "+text, func() bool { return strings.Contains(term.screen.String(), text) })
 }
 
 // press types keys.
@@ -87,14 +90,14 @@ func (term *seat) end() int {
 	ended := make(chan error, 1)
 	go func() { ended <- term.cmd.Wait() }()
 	var err error
-	eventually(term.t, "the client ends", func() bool {
+	servertest.Await(term.t, "the client to end", func() bool {
 		select {
 		case err = <-ended:
 			return true
 		default:
 			return false
 		}
-	}, term.screen.String)
+	})
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode()
 	}
@@ -142,7 +145,7 @@ func TestReadingATerminal(t *testing.T) {
 		term.await(`-d "value=typed%0A"`)
 	})
 	t.Run("no message for a pipe", func(t *testing.T) {
-		_, stderr, code := (&server{t: t, url: url}).runWithInput(t, "piped", "--no-sync", "set", "/a")
+		_, stderr, code := (&server{Process: &servertest.Process{Client: url}}).runWithInput(t, "piped", "--no-sync", "set", "/a")
 		if code != exitOK || stderr != "" {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
@@ -160,11 +163,12 @@ func TestInterruptedFile(t *testing.T) {
 	defer cancel()
 	ended := make(chan int, 1)
 	var stderr lockedBuffer
+	logOnFailure(t, &stderr)
 	go func() {
 		ended <- Main(ctx, []string{"etcdctl", "--no-sync", "--endpoints", url, "import", pipe}, strings.NewReader(""), &lockedBuffer{},
 			&stderr, Host{})
 	}()
-	eventually(t, "the client ends", func() bool { return len(ended) > 0 }, stderr.String)
+	servertest.Await(t, "the client to end", func() bool { return len(ended) > 0 })
 	if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil { // lets the read in the background end
 		f.Close()
 	}

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"pando/ctl/client"
+	"pando/members/servertest"
 )
 
 // label is the name in a transcript for a value that differs between two servers.
@@ -22,7 +22,7 @@ func labelled(t *testing.T, cluster []*server) (*server, []label) {
 		t.Fatal(err)
 	}
 	if len(cluster) == 1 {
-		return cluster[0], []label{{"<url>", cluster[0].url}, {"<peer>", cluster[0].peerURL}, {"<member>", list[0].ID}}
+		return cluster[0], []label{{"<url>", cluster[0].Client}, {"<peer>", cluster[0].Peer}, {"<member>", list[0].ID}}
 	}
 	leader := cluster[0].leader()
 	slices.SortStableFunc(list, func(a, b client.Member) int { return rank(a, leader) - rank(b, leader) })
@@ -32,7 +32,7 @@ func labelled(t *testing.T, cluster []*server) (*server, []label) {
 			label{fmt.Sprintf("<url%d>", i+1), m.ClientURLs[0]}, label{fmt.Sprintf("<peer%d>", i+1), m.PeerURLs[0]},
 			label{fmt.Sprintf("<member%d>", i+1), m.ID}, label{fmt.Sprintf("<name%d>", i+1), m.Name})
 	}
-	first := slices.IndexFunc(cluster, func(s *server) bool { return s.url == list[0].ClientURLs[0] })
+	first := slices.IndexFunc(cluster, func(s *server) bool { return s.Client == list[0].ClientURLs[0] })
 	return cluster[first], labels
 }
 
@@ -45,12 +45,12 @@ func rank(m client.Member, leader string) int {
 
 // leader is the ID of the member that leads.
 func (s *server) leader() string {
-	s.t.Helper()
+	s.T.Helper()
 	var m client.Member
-	eventually(s.t, "there is a leader", func() bool {
-		body, _, err := s.get("/v2/members/leader")
-		return err == nil && json.Unmarshal([]byte(body), &m) == nil && m.ID != ""
-	}, func() string { return "" })
+	servertest.Await(s.T, "a leader", func() bool {
+		_, err := servertest.GetJSON(s.Client+"/v2/members/leader", &m)
+		return err == nil && m.ID != ""
+	})
 	return m.ID
 }
 
@@ -83,34 +83,14 @@ var memberNames = []string{"oak-tree", "ash-tree", "elm-tree"}
 
 func startPandoCluster(t *testing.T) []*server {
 	t.Helper()
-	return startCluster(t, (*server).pandoCommand)
+	return startCluster(t, launchPando, memberNames...)
 }
 
 // startReferenceCluster starts three etcd, with the check off that refuses changes of members in the first seconds.
 func startReferenceCluster(t *testing.T) []*server {
 	t.Helper()
-	reference(t, "etcd")
-	return startCluster(t, func(s *server, more ...string) []string {
-		return s.referenceCommand(append(more, "--strict-reconfig-check=false")...)
-	})
-}
-
-// startCluster starts three members.
-func startCluster(t *testing.T, command func(s *server, more ...string) []string) []*server {
-	t.Helper()
-	var cluster []*server
-	var initial []string
-	for _, name := range memberNames {
-		s := newServer(t)
-		cluster = append(cluster, s)
-		initial = append(initial, name+"="+s.peerURL)
+	launch := func(m servertest.Member, t testing.TB, flags ...string) *servertest.Process {
+		return launchReference(m, t, append(flags, "--strict-reconfig-check=false")...)
 	}
-	for i, s := range cluster {
-		s.command = command(s, "--name", memberNames[i], "--initial-cluster", strings.Join(initial, ","))
-		s.launch()
-	}
-	for _, s := range cluster {
-		s.awaitMembers(len(cluster))
-	}
-	return cluster
+	return startCluster(t, launch, memberNames...)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pando/ctl/client"
+	"pando/members/servertest"
 )
 
 // A transcript is a file of exchanges, each a command line and its result:
@@ -50,7 +51,7 @@ var programs = map[string]func(t *testing.T) *exec.Cmd{
 		return cmd
 	},
 	"reference": func(t *testing.T) *exec.Cmd {
-		cmd := exec.Command(reference(t, "etcdctl"))
+		cmd := exec.Command(servertest.RequireProgram(t, "etcdctl", "etcd-client"))
 		cmd.Env = []string{"ETCDCTL_API=2"}
 		return cmd
 	},
@@ -175,7 +176,7 @@ type play struct {
 func newPlay(t *testing.T, cluster []*server) *play {
 	t.Helper()
 	s, labels := labelled(t, cluster)
-	cl := testClient(t, s.url)
+	cl := testClient(t, s.Client)
 	root, err := cl.Get(t.Context(), "/", client.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +186,7 @@ func newPlay(t *testing.T, cluster []*server) *play {
 			t.Fatal(err)
 		}
 	}
-	return &play{endpoint: s.url, base: s.index(), labels: labels}
+	return &play{endpoint: s.Client, base: s.index(), labels: labels}
 }
 
 // run runs one command and returns its result in the form of the transcript.
@@ -226,13 +227,13 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 func interruptWhenQuiet(t *testing.T, cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
 	t.Helper()
 	said, quietSince := 0, time.Now()
-	eventually(t, "the command is quiet", func() bool {
+	servertest.Await(t, "the command to be quiet", func() bool {
 		if n := stdout.Len() + stderr.Len(); n != said {
 			said, quietSince = n, time.Now()
 		}
 		quiet := time.Since(quietSince)
 		return said > 0 && quiet > 400*time.Millisecond || quiet > 3*time.Second
-	}, stdout.String)
+	})
 	cmd.Process.Signal(os.Interrupt)
 }
 

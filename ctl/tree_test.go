@@ -21,7 +21,7 @@ func bothServers(t *testing.T, test func(t *testing.T, s *server)) {
 // must runs a command of the client against s that has to succeed, and returns its stdout.
 func (s *server) must(t *testing.T, args ...string) string {
 	t.Helper()
-	stdout, stderr, code := run(t, append([]string{"--endpoints", s.url}, args...)...)
+	stdout, stderr, code := run(t, append([]string{"--endpoints", s.Client}, args...)...)
 	if code != exitOK {
 		t.Fatalf("%q: exit code %d, %s", args, code, stderr)
 	}
@@ -49,7 +49,7 @@ func TestTree(t *testing.T) {
 			})
 		}
 		t.Run("of nothing", func(t *testing.T) {
-			stdout, stderr, code := run(t, "--endpoints", s.url, "tree", "/none")
+			stdout, stderr, code := run(t, "--endpoints", s.Client, "tree", "/none")
 			if code != exitServer || stdout != "" || !strings.Contains(stderr, "100: Key not found (/none)") {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 			}
@@ -69,7 +69,7 @@ func TestBench(t *testing.T) {
 		}
 	})
 	t.Run("endpoints of its own win", func(t *testing.T) {
-		_, stderr, code := run(t, "--endpoints", "http://127.0.0.1:1", "bench", "put", "--total", "5", "--endpoints", s.url)
+		_, stderr, code := run(t, "--endpoints", "http://127.0.0.1:1", "bench", "put", "--total", "5", "--endpoints", s.Client)
 		if code != exitOK {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}

@@ -2,8 +2,9 @@
 // Pando or of etcd, the reference. To run Pando, the test binary starts itself again (see Main). Both programs are
 // started by functions of the type Launcher, so a test can run the same cluster with either program.
 //
-// A package that uses servertest must have a TestMain that calls Main. Functions that take a testing.TB report failures
-// to it, and must be called from the goroutine of the test. The processes that they start are killed when the test ends.
+// A package whose tests start the test binary as Pando must have a TestMain that calls Main. Functions that take a
+// testing.TB report failures to it, and must be called from the goroutine of the test. The processes that they start are
+// killed when the test ends.
 //
 //	main.go     Main, and the programs that tests require
 //	update.go   the flag -update
