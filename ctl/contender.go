@@ -15,7 +15,7 @@ import (
 var (
 	// errKeyGone: somebody removed the key, or it expired because no refresh arrived.
 	errKeyGone = errors.New("its key is gone from the server: it expired or was removed")
-	// errNotRefreshed: the key may expire at any moment.
+	// errNotRefreshed: no refresh was confirmed, so the key can expire after grace.
 	errNotRefreshed = errors.New("no member took a refresh in time")
 )
 
@@ -23,7 +23,8 @@ var (
 // or leads. The key has a TTL and is refreshed until the contender leaves the queue.
 //
 // Invariant: as long as lost is not done, the key can't have expired, provided that the clocks of this machine and of the
-// members run equally fast. lost is done at least the time grace before the key can expire, or when it was removed.
+// members run equally fast. lost is done at least grace before the key can expire. If the key was removed,
+// lost is done at the next refresh.
 type contender struct {
 	client *client.Client
 	queue  string // the directory

@@ -63,7 +63,8 @@ func (p *program) endpointCommand(writeTable func(io.Writer, []*client.Status), 
 		case format != formatTable && format != formatJSON:
 			return badArguments("unknown format %q: -w takes table or json", format)
 		case c.NArg() > 0:
-			return badArguments("%q is no option: name endpoints with the global --endpoints", c.Args().First())
+			return badArguments("endpoint takes no arguments, but got %q: name endpoints with the global --endpoints, before the command",
+				c.Args().First())
 		}
 		statuses, err := p.askEndpoints(c.Context)
 		if err != nil {
@@ -74,7 +75,7 @@ func (p *program) endpointCommand(writeTable func(io.Writer, []*client.Status), 
 		}
 		for _, s := range statuses {
 			if !s.Healthy {
-				return &failure{code: exitBadArguments}
+				return &failure{code: exitNotAllHealthy}
 			}
 		}
 		return nil
@@ -158,8 +159,8 @@ func writeStatus(w io.Writer, statuses []*client.Status) {
 			size = humanize.IBytes(*s.Bytes)
 		}
 		fmt.Fprintln(w, strings.Join([]string{
-			s.Endpoint, orUnknown(s.ID), orUnknown(s.Name), orUnknown(s.Version), leader, positive(s.Term),
-			positive(s.RaftIndex), positive(s.Index), nodes, size, latency(s), s.Error,
+			s.Endpoint, orUnknown(s.ID), orUnknown(s.Name), orUnknown(s.Version), leader, orUnknownNumber(s.Term),
+			orUnknownNumber(s.RaftIndex), orUnknownNumber(s.Index), nodes, size, latency(s), s.Error,
 		}, "\t"))
 	}
 }
@@ -185,8 +186,8 @@ func orUnknown(s string) string {
 	return s
 }
 
-// positive returns n as text, or unknown if n is 0.
-func positive(n uint64) string {
+// orUnknownNumber returns n as text, or unknown if n is 0.
+func orUnknownNumber(n uint64) string {
 	if n == 0 {
 		return unknown
 	}

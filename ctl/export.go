@@ -69,8 +69,7 @@ func (p *program) export(ctx context.Context, cl *client.Client, args []string) 
 		return err
 	}
 	if replaced > 0 {
-		fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n",
-			counted(replaced, "value", "values"))
+		fmt.Fprintf(p.stderr, "values that contain U+FFFD: %d. The server may have put it in place of bytes that are not UTF-8\n", replaced)
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func TestExport(t *testing.T) {
 		t.Run("bytes that are not UTF-8 are counted", func(t *testing.T) {
 			s.must(t, "set", "/binary", "\xff\xfe")
 			if _, stderr, code := run(t, "--endpoints", s.Client, "export", "/binary"); code != exitOK ||
-				!strings.Contains(stderr, "U+FFFD is in 1 value") {
+				!strings.Contains(stderr, "values that contain U+FFFD: 1.") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
 		})

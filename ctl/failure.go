@@ -11,6 +11,7 @@ import (
 const (
 	exitOK            = 0
 	exitBadArguments  = 1   // wrong or missing arguments, a wrong setting
+	exitNotAllHealthy = 1   // endpoint: at least one endpoint is not healthy; the code of later legacy clients
 	exitBadConnection = 2   // no endpoint could be connected to
 	exitUnknown       = 3   // no such command
 	exitServer        = 4   // the server refused, or failed, or did not answer

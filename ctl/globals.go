@@ -64,7 +64,7 @@ func (g *globals) flags() []cli.Flag {
 		&cli.DurationFlag{Name: timeoutFlag, Destination: &g.timeout, Value: 2 * time.Second,
 			Usage: "how long one member may take to begin its answer"},
 		&cli.DurationFlag{Name: totalTimeoutFlag, Destination: &g.totalTimeout, Value: 5 * time.Second,
-			Usage: "how long the whole command may take (watches and commands that read: no limit unless it is given)"},
+			Usage: "how long the whole command may take (commands that read: no limit unless it is given; watches: never a limit)"},
 		helpOption(&g.help),
 		boolFlag(&g.version, "print the version", "version", "v"),
 	}

@@ -26,13 +26,14 @@ type importOptions struct {
 func (p *program) importCommand() *cli.Command {
 	o := &importOptions{}
 	return p.command(&cli.Command{
-		Name: "import", Usage: "write the output of export, or what another server holds", ArgsUsage: "[file]",
+		Name: "import", Usage: "copy an export, or the content of another server, to the cluster", ArgsUsage: "[file]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Destination: &o.from, Usage: "read from the etcd (v2) or Pando at these `URLs`, not from a file"},
 			&cli.StringFlag{Name: "below", Destination: &o.below, Usage: "only `KEY` and what is below it"},
 			boolFlag(&o.force, "overwrite keys that have another value", "force"),
 			boolFlag(&o.renewTTLs,
-				"restart each TTL with the seconds that were left at the export; without it, keys expire when they would have", "renew-ttl"),
+				"restart each TTL with the seconds that were left at the export; without it, a key expires at the time that the export names",
+				"renew-ttl"),
 		},
 		Description: `DESCRIPTION:
    Reads JSON lines (see help export) from [file], or from stdin, or reads everything that is not hidden from a running
@@ -48,10 +49,10 @@ func (p *program) importCommand() *cli.Command {
 			`import --below /services all.jsonl`, "only a part",
 			`--endpoints http://old:2379 export | ssh new pando ctl import`, "through a pipe",
 			`--endpoints http://new:2379 import --from http://old:2379`, "move from etcd to Pando",
-			`import --force --renew-ttl all.jsonl`, "go back to an older state, with sessions alive"),
+			`import --force --renew-ttl all.jsonl`, "go back to an older state, and start all TTLs anew"),
 		Before: func(c *cli.Context) error {
 			if c.NArg() > 0 && o.from != "" || c.NArg() > 1 {
-				return badArguments("import reads one file, or stdin, or another server (--from); --below KEY takes a part of it")
+				return badArguments("too many sources: give one file, or --from URLs, or neither for stdin; --below KEY takes a part")
 			}
 			o.below = "/" + strings.Trim(o.below, "/")
 			return nil
@@ -114,9 +115,9 @@ func (p *program) readServer(ctx context.Context, cl *client.Client, o *importOp
 		return nil, serverFailure(fmt.Errorf("--from %s: %w", o.from, err))
 	}
 	entries := entriesOf(e.Node, nil)
-	for _, r := range entries {
-		if r.hasReplacement() {
-			fmt.Fprintf(p.stderr, "U+FFFD is in %s: if there were bytes that are not UTF-8, the server has replaced them by it\n", r.Key)
+	for _, e := range entries {
+		if e.hasReplacement() {
+			fmt.Fprintf(p.stderr, "the value of %s contains U+FFFD: the server may have put it in place of bytes that are not UTF-8\n", e.Key)
 		}
 	}
 	if len(entries) == 0 {

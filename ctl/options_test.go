@@ -58,7 +58,8 @@ func TestOutputFormat(t *testing.T) {
 // TestStrayArguments: an argument that a command does not use is an error.
 func TestStrayArguments(t *testing.T) {
 	for command, want := range map[string]string{
-		"endpoint status http://10.0.0.1:2379": `"http://10.0.0.1:2379" is no option: name endpoints with the global --endpoints`,
+		"endpoint status http://10.0.0.1:2379": `endpoint takes no arguments, but got "http://10.0.0.1:2379": ` +
+			"name endpoints with the global --endpoints, before the command",
 		"elect --listen name value":            "takes a name alone",
 		"elect --listen --ttl 5 name":          "for candidates",
 		"elect --listen --wait 5s name":        "for candidates",

@@ -50,16 +50,16 @@ func (o *options) loadFlags(total uint64) []cli.Flag {
 			Usage: "connections; as many as clients if only --clients is given"},
 		&cli.IntFlag{Name: "clients", Category: categoryLoad, Destination: &o.clients, Value: 1,
 			Usage: "requests in flight at once; as many as connections if only --conns is given. " +
-				"More clients than connections wait for each other"},
+				"Clients that share a connection wait for each other"},
 		&cli.Uint64Flag{Name: "total", Category: categoryLoad, Destination: &o.total, Value: total,
 			Usage: "requests in all; 0: until --duration ends"},
 		&cli.DurationFlag{Name: "duration", Category: categoryLoad, Destination: &o.duration,
 			Usage: "length of the load; with --total, the limit that is reached first ends it"},
 		&cli.Float64Flag{Name: "rate", Category: categoryLoad, Destination: &o.rate,
 			Usage: "requests per second over all clients; 0: as fast as they are answered. " +
-				"With a rate, the latency of a request that the request before it delayed begins when it was due"},
+				"With a rate, latency counts from the time at which a request was due, even if an earlier one delayed it"},
 		&cli.DurationFlag{Name: "warmup", Category: categoryLoad, Destination: &o.warmup,
-			Usage: "load before the measurement that is not counted (500ms before each run of a comparison)"},
+			Usage: "load before the measurement that is not counted (default: none; 500ms before each run of --compare)"},
 		&cli.IntFlag{Name: "rounds", Category: categoryLoad, Destination: &o.rounds, Value: defaultRounds,
 			Usage: "runs on each server with --compare"},
 	}

@@ -117,7 +117,7 @@ func (f *fanout) open(ctx context.Context, t *target, n int, mode watchMode) err
 	for i := range n {
 		ep := t.endpoint(i)
 		w := &watcher{
-			number: i, mode: mode, fan: f, conn: newConn(ep, 0, watchBuffer),
+			number: i, mode: mode, load: f, conn: newConn(ep, 0, watchBuffer),
 			uri: "/v2/keys" + f.space.path(uint64(i)%f.space.count),
 		}
 		select {
@@ -220,18 +220,18 @@ func (f *fanout) newClient(ep *endpoint, _ int) loadClient {
 	body := "value=" + padded(0, stampDigits) + f.value
 	request := newKeyRequest(ep, f.space, "PUT", "", body)
 	end := len(request.buf) - len(f.value)
-	return &watchWriter{fan: f, request: request, stamp: request.buf[end-stampDigits : end]}
+	return &watchWriter{load: f, request: request, stamp: request.buf[end-stampDigits : end]}
 }
 
 // A watchWriter writes to the watched keys in turn. It waits while more events are missing than the window allows.
 type watchWriter struct {
-	fan     *fanout
+	load    *fanout
 	request *keyRequest
 	stamp   []byte // inside request: the time of sending
 }
 
 func (w *watchWriter) do(c *conn, op uint64) outcome {
-	f := w.fan
+	f := w.load
 	key := op % f.space.count
 	events := f.watchersOf(key)
 	f.gate.Lock()

@@ -131,7 +131,7 @@ func TestWatcherChecksEvents(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFanout(&watchLoad{space: keySpace{count: 1}, watchers: 1})
-			w := &watcher{fan: f}
+			w := &watcher{load: f}
 			for _, e := range test.events {
 				w.event([]byte(e))
 			}

@@ -16,8 +16,8 @@ const (
 	pollWatch   watchMode = "poll"   // a long poll for each event
 )
 
-// errStream is wrapped by the error of a stream that the server ended, or in which it sent something that is no event.
-var errStream = errors.New("the stream of events broke off")
+// errStream is wrapped by the error of a stream that the server ended, or that is not a valid stream of events.
+var errStream = errors.New("the stream of events broke off or is not valid")
 
 // stampDigits is the length of the stamp at the beginning of each written value: the time of sending, in nanoseconds since the
 // beginning of the run.
@@ -32,17 +32,19 @@ type watcher struct {
 	uri    string
 	mode   watchMode
 	conn   *conn
-	fan    *fanout
-	next   uint64 // index from which the next poll waits; 0 before the first event
+	load   *fanout
+	next   uint64 // index from which the next poll waits; 0 before the first event, and always for a stream
 	last   uint64 // index of the last event
 	buf    []byte // reused
 }
 
-// run watches until the run stops. It calls ready once, when the server has accepted or refused the first watch.
+// run watches until the run stops. It calls ready once, when the server has accepted or refused the first watch: watch sets
+// ready to nil after the call.
 func (w *watcher) run(ready func(error)) {
-	for !w.fan.stopped.Load() {
+	defer w.conn.close()
+	for !w.load.stopped.Load() {
 		err := w.watch(&ready)
-		if w.fan.stopped.Load() {
+		if w.load.stopped.Load() {
 			break
 		}
 		if err == nil {
@@ -52,10 +54,9 @@ func (w *watcher) run(ready func(error)) {
 			ready(err)
 			return
 		}
-		w.fan.rec.Load().fail("watch: "+errorName(err), 1, []byte(err.Error()))
+		w.load.rec.Load().fail("watch: "+errorName(err), 1, []byte(err.Error()))
 		time.Sleep(retryPause)
 	}
-	w.conn.close()
 }
 
 // watch makes one request and counts its events.
@@ -79,11 +80,11 @@ func (w *watcher) watch(ready *func(error)) error {
 	if err != nil {
 		return err
 	}
-	return w.answer(h.status)
+	return w.takeResponse(h.status)
 }
 
-// answer handles a whole response, which is in w.buf.
-func (w *watcher) answer(status int) error {
+// takeResponse handles a whole response, which is in w.buf.
+func (w *watcher) takeResponse(status int) error {
 	body := bytes.TrimSpace(w.buf)
 	if status != 200 {
 		if index, ok := fieldAfter(body, `"index":`); ok {
@@ -154,21 +155,21 @@ func (w *watcher) event(body []byte) {
 	now := time.Now()
 	index, ok := fieldAfter(body, `"modifiedIndex":`)
 	if !ok || index <= w.last {
-		w.fan.rec.Load().fail("watch: event out of order", 1, body)
+		w.load.rec.Load().fail("watch: event out of order", 1, body)
 		return
 	}
 	w.last = index
 	const field = `"value":"`
 	at := bytes.Index(body, []byte(field)) + len(field)
 	if at < len(field) || len(body) < at+stampDigits {
-		w.fan.rec.Load().fail("watch: event without our value", 1, body)
+		w.load.rec.Load().fail("watch: event without our value", 1, body)
 		return
 	}
 	stamp, ok := parseDecimal(body[at : at+stampDigits])
 	if !ok {
-		w.fan.rec.Load().fail("watch: event without our value", 1, body)
+		w.load.rec.Load().fail("watch: event without our value", 1, body)
 		return
 	}
-	sent := w.fan.epoch.Add(time.Duration(stamp))
-	w.fan.deliver(w.number, now.Sub(sent), now)
+	sent := w.load.epoch.Add(time.Duration(stamp))
+	w.load.deliver(w.number, now.Sub(sent), now)
 }

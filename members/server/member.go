@@ -77,7 +77,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 // serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.
 func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.Config {
 	return httpapi.Config{
-		StartTimeout: readyTimeout(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
+		StartTimeout: requestLimit(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
 		BodyTimeout: BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
@@ -178,7 +178,7 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 		ElectionTicks: int(cfg.ElectionTimeout / cfg.HeartbeatInterval),
 		SnapshotCount: int(cfg.SnapshotCount),
 		AuditInterval: cfg.ConsistencyCheckInterval,
-		Timeout:       readyTimeout(cfg),
+		Timeout:       requestLimit(cfg),
 		RequestBytes:  cfg.RequestBytes(),
 		CatchUpBytes:  cfg.CatchUpBytes,
 		Logger:        log,
@@ -278,8 +278,8 @@ func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int) 
 	})
 }
 
-// readyTimeout is how long a request may wait for the log, or for the member to serve.
-func readyTimeout(cfg *config.Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
+// requestLimit is how long a request may wait: for its entry, for a quorum read, or until the member serves.
+func requestLimit(cfg *config.Config) time.Duration { return requestTimeout + 2*cfg.ElectionTimeout }
 
 func newMetrics() *stats.Metrics {
 	return stats.NewMetrics(stats.Build{Version: stats.Version, APIVersion: stats.APILevel})
