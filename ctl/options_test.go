@@ -60,12 +60,12 @@ func TestStrayArguments(t *testing.T) {
 	for command, want := range map[string]string{
 		"endpoint status http://10.0.0.1:2379": `endpoint takes no arguments, but got "http://10.0.0.1:2379": ` +
 			"name endpoints with the global --endpoints, before the command",
-		"elect --listen name value":            "takes a name alone",
-		"elect --listen --ttl 5 name":          "for candidates",
-		"elect --listen --wait 5s name":        "for candidates",
-		"completion bash zsh":                  `"zsh" is one`,
-		"lock --wait -1s name":                 "--wait",
-		"tree --depth -1":                      "--depth",
+		"elect --listen name value":     "takes a name alone",
+		"elect --listen --ttl 5 name":   "for candidates",
+		"elect --listen --wait 5s name": "for candidates",
+		"completion bash zsh":           `"zsh" is one`,
+		"lock --wait -1s name":          "--wait",
+		"tree --depth -1":               "--depth",
 	} {
 		t.Run(command, func(t *testing.T) {
 			_, stderr, code := run(t, append([]string{"--no-sync", "--endpoints", "http://127.0.0.1:1"}, strings.Fields(command)...)...)
