@@ -8,7 +8,9 @@ import (
 // TestEndedLeaderIsReplaced kills a leader: its followers must not wait for the election timeout.
 func TestEndedLeaderIsReplaced(t *testing.T) {
 	t.Parallel()
-	const tick, ticks = 5 * time.Millisecond, 400
+	// The followers campaign two ticks after each other. With shorter ticks they campaign at the same time on a busy machine,
+	// and split the votes.
+	const tick, ticks = 50 * time.Millisecond, 80
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Tick, cfg.ElectionTicks = tick, ticks })
 	old := c.leader()
 	rest := c.others(old)
