@@ -19,7 +19,7 @@ func (c *cluster) settle() {
 	var states []string
 	c.await("the members to come to the same index", func() bool {
 		before := c.running()[0].node().Status().Applied
-		if !c.caughtUp() {
+		if !c.caughtUp() || c.raisesLevel() {
 			return false
 		}
 		states = states[:0]
@@ -34,6 +34,21 @@ func (c *cluster) settle() {
 			c.t.Errorf("member %d and member %d differ:\n%.3000s\n---\n%.3000s", c.running()[0].id, c.running()[i].id, states[0], got)
 		}
 	}
+}
+
+// raisesLevel reports whether the leader is still to raise the feature level: all members of the cluster run, and serve a
+// higher one.
+func (c *cluster) raisesLevel() bool {
+	running := c.running()
+	if len(running) < len(running[0].node().Members().List()) {
+		return false
+	}
+	for _, r := range running {
+		if n := r.node(); n.FeatureLevel() >= n.programLevel {
+			return false
+		}
+	}
+	return true
 }
 
 // caughtUp reports whether all running members have applied as much as their leader.
