@@ -43,7 +43,7 @@ func (p *program) completionCommand() *cli.Command {
 
 // completions returns the words that can follow each path of commands, including the paths of the host program.
 //
-// The completion of urfave/cli is not used: it runs the program at each press of the key, and can't complete the commands after
+// The completion of urfave/cli is not used: it runs the program at each press of Tab, and can't complete the commands after
 // "pando ctl", because they belong to another cli.App.
 func (p *program) completions() []*completion {
 	app := p.app()

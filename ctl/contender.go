@@ -15,7 +15,7 @@ import (
 var (
 	// errKeyGone: somebody removed the key, or it expired because no refresh arrived.
 	errKeyGone = errors.New("its key is gone from the server: it expired or was removed")
-	// errNotRefreshed: no refresh was confirmed, so the key can expire after grace.
+	// errNotRefreshed: no refresh was confirmed in time. The key may expire once the time grace has passed.
 	errNotRefreshed = errors.New("no member took a refresh in time")
 )
 
@@ -34,11 +34,11 @@ type contender struct {
 	grace  time.Duration // from the loss to the earliest end of the key
 	notes  io.Writer     // for a line when a refresh fails
 
-	lost context.Context // done when the lock is lost; its cause is the reason
+	lost context.Context // done when the key is lost, with the reason as its cause, or when the contender leaves
 	lose context.CancelCauseFunc
 }
 
-// maxGrace limits how long before the end of its TTL a key counts as lost.
+// maxGrace is the upper bound of grace: a key counts as lost at most that long before its TTL ends.
 const maxGrace = 5 * time.Second
 
 // enqueue creates a key at the end of a queue, and begins to refresh it. Callers must call leave.
@@ -54,7 +54,7 @@ func enqueue(ctx context.Context, cl *client.Client, queue, value string, second
 		ttl: ttl, grace: min(ttl/5, maxGrace), notes: notes,
 	}
 	q.lost, q.lose = context.WithCancelCause(context.WithoutCancel(ctx))
-	// With a limit for each member, time is left for the others when one hangs.
+	// Each member has a limit, so that a member that hangs leaves time to ask another.
 	go q.refresh(cl.WithHeaderTimeout(ttl/6), began.Add(ttl))
 	return q, nil
 }

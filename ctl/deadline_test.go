@@ -80,7 +80,7 @@ func TestReadingHasTime(t *testing.T) {
 	for _, test := range []struct {
 		globals globals
 		limited bool
-	}{{globals{totalTimeout: time.Minute}, false}, {globals{totalTimeout: time.Minute, setTotalTimeout: true}, true}} {
+	}{{globals{totalTimeout: time.Minute}, false}, {globals{totalTimeout: time.Minute, totalTimeoutGiven: true}, true}} {
 		ctx, cancel := test.globals.limitedIfSet(t.Context())
 		if _, has := ctx.Deadline(); has != test.limited {
 			t.Errorf("with %+v it has a deadline: %v", test.globals, has)

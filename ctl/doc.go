@@ -3,7 +3,9 @@
 //
 // Main is the entry: it reads its arguments and ETCDCTL_* variables, talks HTTP through package client, and returns an exit
 // code. It keeps no state between calls. It may be called from any goroutine, and from several at once if their writers
-// allow it. All output is written by the goroutine that called Main, and by the commands that exec-watch, lock and elect run.
+// allow it. The goroutine that called Main writes most of the output. Other goroutines write to stderr, too: the refreshing of
+// lock and elect, the workers of import, and requests with --debug. So stderr must allow concurrent writes. The commands that
+// exec-watch, lock and elect run write both.
 //
 // Invariants:
 //   - The output to stdout and stderr of a command of the legacy client, and its exit code, are the legacy client's, except
@@ -21,17 +23,18 @@
 //   - watch and exec-watch resume after a lost connection; with --forever, also after the server has cleared its history.
 //     exec-watch runs one command at a time, in order; the legacy client runs them in parallel.
 //   - A --ttl that overflows the arithmetic of the legacy client is sent as it is, and the server refuses it.
-//   - An answer that is JSON but no event is an error; the legacy client crashes. A password from a pipe is no error.
+//   - An answer that is JSON but no event is an error; the legacy client crashes. A password may come from a pipe.
 //   - --timeout limits the time until an answer begins, as in the legacy client. In addition, an answer that pauses for half
 //     a minute is given up.
 //   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
 //   - An unknown --output is an error before the command does anything; the legacy client runs the command and succeeds.
-//   - A command that reads from a terminal says so.
+//   - A command that reads a value or an export from a terminal prints a line on stderr that says so.
+//   - user, role and auth are refused with exit code 3: Pando has no /v2/auth yet.
 //   - backup copies a data directory of Pando; its flags --data-dir and --backup-dir are required.
 //
-// How a command is built: a method of program returns a cli.Command, and its options set variables of that method. The action
-// comes from writing, reading, readingSubtrees or waiting (session.go): it connects, sets the time limit, and calls a function
-// with the client and the arguments.
+// How a command is built: a method of program returns a cli.Command, and its options set variables of that method. Most
+// actions come from writing, reading, readingSubtrees or waiting (session.go): these connect, set the time limit, and call a
+// function with the client and the arguments.
 //
 // The files:
 //   - main.go, app.go, globals.go: the run, the list of commands, the global options

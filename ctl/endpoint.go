@@ -19,7 +19,7 @@ import (
 
 const formatTable = "table"
 
-// unknown stands in a table for a value that a member did not report.
+// unknown stands for a value that a member did not report. As an Endpoint it is in the JSON, too.
 const unknown = "-"
 
 // endpointCommands returns the group endpoint.
@@ -30,7 +30,7 @@ func (p *program) endpointCommands() *cli.Command {
 			p.endpointCommand(writeStatus, &cli.Command{
 				Name: "status", Usage: "leader, term, index, size, version and latency of each member", ArgsUsage: " ",
 				Description: endpointHelp +
-					"   NODES and SIZE are the keys and directories and their bytes, if the server reports them (Pando does).\n\n" + p.examples(
+					"   NODES counts keys and directories, SIZE the bytes of their paths and values. Pando reports both.\n\n" + p.examples(
 					`endpoint status`, "a table of all members",
 					`endpoint status -w json`, "the same for programs: an array with one object a member; -o json does it too",
 					`--no-sync --endpoints http://10.0.0.1:2379 endpoint status`, "only the one that is named"),
@@ -97,7 +97,7 @@ func (p *program) printStatuses(statuses []*client.Status, format string, writeT
 	return err
 }
 
-// askEndpoints asks all members at the same time, so that several dead ones delay the command as long as one. If no endpoint
+// askEndpoints asks all members at the same time, so that several dead members delay the command no longer than one does. If no endpoint
 // answers with the list of members, it asks the endpoints that were given.
 func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	cl, err := p.newClient(ctx)
@@ -122,8 +122,8 @@ func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	return statuses, ctx.Err()
 }
 
-// listedEndpoints returns a Status without an answer for each member that the cluster lists. It returns none after --no-sync,
-// and if no endpoint answers.
+// listedEndpoints returns a Status for each member that the cluster lists, with only endpoint, ID and name set. It returns none
+// with --no-sync, or if the list can't be read.
 func (p *program) listedEndpoints(ctx context.Context, cl *client.Client) []*client.Status {
 	if p.globals.noSync {
 		return nil

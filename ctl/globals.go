@@ -26,16 +26,16 @@ const (
 
 // globals are the options before the command.
 type globals struct {
-	debug, noSync               bool
-	output                      string
-	discovery                   string
-	insecureDiscovery           bool
-	peers, endpoint, endpoints  string // the same, from the oldest name to the newest
-	tls                         client.TLSFiles
-	username                    string
-	timeout, totalTimeout       time.Duration
-	setTimeout, setTotalTimeout bool // whether the user gave the option
-	help, version               bool
+	debug, noSync                   bool
+	output                          string
+	discovery                       string
+	insecureDiscovery               bool
+	peers, endpoint, endpoints      string // the same, from the oldest name to the newest
+	tls                             client.TLSFiles
+	username                        string
+	timeout, totalTimeout           time.Duration
+	timeoutGiven, totalTimeoutGiven bool // whether the user gave the option
+	help, version                   bool
 }
 
 func (g *globals) flags() []cli.Flag {
@@ -64,7 +64,7 @@ func (g *globals) flags() []cli.Flag {
 		&cli.DurationFlag{Name: timeoutFlag, Destination: &g.timeout, Value: 2 * time.Second,
 			Usage: "how long one member may take to begin its answer"},
 		&cli.DurationFlag{Name: totalTimeoutFlag, Destination: &g.totalTimeout, Value: 5 * time.Second,
-			Usage: "how long the whole command may take (commands that read: no limit unless it is given; watches: never a limit)"},
+			Usage: "how long the whole command may take (commands that read: no limit unless it is given; commands that wait: none)"},
 		helpOption(&g.help),
 		boolFlag(&g.version, "print the version", "version", "v"),
 	}
@@ -78,7 +78,7 @@ func (g *globals) complete(c *cli.Context) {
 			*s.Destination = os.Getenv(s.EnvVars[0])
 		}
 	}
-	g.setTimeout, g.setTotalTimeout = c.IsSet(timeoutFlag), c.IsSet(totalTimeoutFlag)
+	g.timeoutGiven, g.totalTimeoutGiven = c.IsSet(timeoutFlag), c.IsSet(totalTimeoutFlag)
 }
 
 // namedEndpoints returns the endpoints that the user gave by options or variables, as text. The newest name of the option
@@ -100,7 +100,7 @@ func (g *globals) limited(ctx context.Context) (context.Context, context.CancelF
 // limitedIfSet returns the context of a command that reads: the answer may be long and the link slow, so only a limit that
 // the user has given ends it. An answer that does not begin, or stops in the middle, has limits of its own.
 func (g *globals) limitedIfSet(ctx context.Context) (context.Context, context.CancelFunc) {
-	if g.setTotalTimeout {
+	if g.totalTimeoutGiven {
 		return g.limited(ctx)
 	}
 	return context.WithCancel(ctx)
@@ -111,8 +111,8 @@ func (g *globals) unlimited(ctx context.Context) (context.Context, context.Cance
 	return context.WithCancel(ctx)
 }
 
-// applyGlobals sets options of a mounted command from the global options of the same names, except for options that the user
-// gave to the command.
+// applyGlobals sets options of a mounted command from the global options of the same names, and --json and --write-out from a
+// global --output json. Options that the user gave to the command stay as they are.
 func (p *program) applyGlobals(c *cli.Context) error {
 	g := &p.globals
 	own := c.LocalFlagNames()
@@ -134,7 +134,7 @@ func (p *program) applyGlobals(c *cli.Context) error {
 		}
 		values[endpointsFlag] = strings.Join(list, ",")
 	}
-	if g.setTimeout { // otherwise the command's own default applies
+	if g.timeoutGiven { // otherwise the command's own default applies
 		values[timeoutFlag] = g.timeout.String()
 	}
 	if has("username") && !slices.Contains(own, "username") && g.username != "" {

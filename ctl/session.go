@@ -48,7 +48,7 @@ func (p *program) reading(run clusterCommand) cli.ActionFunc {
 // readingSubtrees is reading, for a command that reads whole subtrees, which may take a server long.
 func (p *program) readingSubtrees(run clusterCommand) cli.ActionFunc {
 	return p.reading(func(ctx context.Context, cl *client.Client, args []string) error {
-		if !p.globals.setTimeout {
+		if !p.globals.timeoutGiven {
 			cl = cl.WithHeaderTimeout(subtreeTimeout)
 		}
 		return run(ctx, cl, args)

@@ -18,8 +18,8 @@
 //
 // A lone write does not switch goroutines: its caller takes the turn and appends, commits and applies. Proposals that arrive
 // meanwhile are queued for the core's goroutine. On other members, the goroutine that receives a lone message handles it the
-// same way. When entries are to be applied besides, or followers to be served under load, the writer's goroutine appends, so
-// that the disk works at the same time as the processor.
+// same way. When entries are to be applied besides, when followers are to be served under load, or when they are to get more
+// than 1 MiB, the writer's goroutine appends, so that the disk works at the same time as the processor.
 //
 // # Invariants
 //

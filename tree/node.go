@@ -28,8 +28,8 @@ func (n *Node) setVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n
 // IsDir reports whether the node is a directory.
 func (n *Node) IsDir() bool { return n.kind == dirKind }
 
-// ModifiedIndex returns the index of the last change of the node. For a directory it is
-// the index of its creation.
+// ModifiedIndex returns the index of the last change of the node. A directory in the
+// tree keeps the index of its creation. A directory in an event has the index of the event.
 func (n *Node) ModifiedIndex() uint64 { return n.modified }
 
 // Expires returns the time at which the node is removed, in nanoseconds since 1970. It is

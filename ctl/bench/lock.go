@@ -13,7 +13,7 @@ const lockTTL = "60"
 // the index of its creation. A client that finds the key there waits until it changes and tries again. One operation is taking and
 // freeing a lock; its latency includes the wait.
 type lockLoad struct {
-	prefix string // the directory of the locks
+	prefix string // the directory of all keys of the benchmark; the locks are in its subdirectory "locks"
 	locks  int
 }
 

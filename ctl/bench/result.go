@@ -64,8 +64,8 @@ func newLatency(h *hdrhistogram.Histogram) latency {
 	}
 }
 
-// fillFrom sets the result to what rec has collected in elapsed time. headline are the classes that the result counts. If there is
-// more than one class, each is also a part.
+// fillFrom sets the result to what rec has collected in elapsed time. Successes, throughput, latency
+// and histogram are those of the headline classes; failures are those of all classes. If rec has several classes, each is a part.
 func (r *result) fillFrom(rec *recorder, elapsed time.Duration, headline ...int) {
 	all := newHistogram()
 	for _, class := range headline {

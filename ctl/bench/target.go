@@ -35,7 +35,7 @@ type endpoint struct {
 
 // A credential identifies the load generator to a server. The zero value is no credential.
 type credential struct {
-	tls  *tls.Config // nil unless a certificate was given
+	tls  *tls.Config // nil if no certificate, key or CA bundle was given
 	user string      // name:password, or empty
 }
 

@@ -16,8 +16,9 @@ const (
 	pollWatch   watchMode = "poll"   // a long poll for each event
 )
 
-// errStream is wrapped by the error of a stream that the server ended, or that is not a valid stream of events.
-var errStream = errors.New("the stream of events broke off or is not valid")
+// errStream is wrapped by the error of a stream that is not chunked, that the server ended, or that holds an error. Errors of
+// the connection do not wrap it.
+var errStream = errors.New("the stream of events ended or is not valid")
 
 // stampDigits is the length of the stamp at the beginning of each written value: the time of sending, in nanoseconds since the
 // beginning of the run.
@@ -33,13 +34,13 @@ type watcher struct {
 	mode   watchMode
 	conn   *conn
 	load   *fanout
-	next   uint64 // index from which the next poll waits; 0 before the first event, and always for a stream
+	next   uint64 // index from which the next request waits; 0 for none. An event of a poll, or an error with an index, sets it
 	last   uint64 // index of the last event
 	buf    []byte // reused
 }
 
-// run watches until the run stops. It calls ready once, when the server has accepted or refused the first watch: watch sets
-// ready to nil after the call.
+// run watches until the run stops. It calls ready at most once: with nil when the server accepts the first watch, or with the
+// error of the first watch. The method watch sets ready to nil after the call.
 func (w *watcher) run(ready func(error)) {
 	defer w.conn.close()
 	for !w.load.stopped.Load() {

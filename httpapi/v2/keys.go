@@ -62,7 +62,7 @@ func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
 
 // change proposes a command and responds with its event. It releases the reservation of the body before it writes the response.
 func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
-	command := q.command // a copy, so that q stays on the stack for reads
+	command := q.command // a pointer to the part of q would move q to the heap, for reads too
 	operation := service.ChangeOperation(&command)
 	event, err := a.Service.Propose(detached, &command)
 	reserved.Release()

@@ -39,7 +39,7 @@ type Options struct {
 	Outputs []string
 }
 
-// New opens the outputs and returns a logger for them. The error is that of a file that can't be opened. The caller must close the
+// New opens the outputs and returns a logger for them. It returns an error if a file can't be opened. The caller must close the
 // outputs, and must log nothing after that.
 func New(o Options, stdout, stderr io.Writer) (*zap.Logger, *Outputs, error) {
 	outputs, err := open(o.Outputs, stdout, stderr)
@@ -143,7 +143,7 @@ func consoleValue(value any) string {
 	return quoteIfNeeded(fmt.Sprint(value))
 }
 
-// quoteIfNeeded quotes a text that would break the line, or whose end would not be visible.
+// quoteIfNeeded quotes a text that is empty, or has a blank, a quotation mark, "=" or an unprintable character.
 func quoteIfNeeded(text string) string {
 	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !strconv.IsPrint(r) }
 	if text == "" || strings.ContainsFunc(text, special) {
