@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"pando/members/servertest"
 )
 
 // runBench runs bench get, with global options and options of its own.
@@ -80,7 +82,7 @@ func TestBenchGlobals(t *testing.T) {
 		})
 	}
 	t.Run("the timeout", func(t *testing.T) {
-		hanging := slowly(t, 1<<40, 1)
+		hanging := servertest.StartSlowMember(t, 1<<40, 1)
 		for _, args := range [][]string{{"--timeout", "50ms", "--endpoints", hanging}, {"--endpoints", hanging}} {
 			own := []string{}
 			if len(args) == 2 {

@@ -1,55 +1,18 @@
 package ctl
 
 import (
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
-
-// slowly starts a member that pauses before the header of its answer and before each piece of the body. If the pieces are shorter than
-// size, it hangs after the last one.
-func slowly(t *testing.T, pause time.Duration, size int, pieces ...string) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-time.After(pause):
-		case <-r.Context().Done():
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", fmt.Sprint(size))
-		for _, piece := range pieces {
-			w.(http.Flusher).Flush()
-			<-time.After(pause)
-			io.WriteString(w, piece)
-		}
-		if size > len(strings.Join(pieces, "")) {
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-// pieces splits a text into n parts.
-func pieces(text string, n int) []string {
-	var all []string
-	for i := range n {
-		all = append(all, text[i*len(text)/n:(i+1)*len(text)/n])
-	}
-	return all
-}
 
 // TestSlowAnswers: --timeout limits the time until an answer begins; the whole answer may take longer.
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 	const answer = `{"action":"get","node":{"key":"/","dir":true,"nodes":[{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}]}}`
-	slow := slowly(t, 30*time.Millisecond, len(answer), pieces(answer, 20)...)
+	slow := servertest.StartSlowMember(t, 30*time.Millisecond, len(answer), servertest.Split(answer, 20)...)
 	for command, want := range map[string]string{"ls -r": "/a\n", "export": `{"key":"/a","value":"v"}` + "\n",
 		"tree --ascii": "/\n`-- a\n\n0 directories, 1 key\n"} {
 		t.Run(command, func(t *testing.T) {
@@ -60,14 +23,14 @@ func TestSlowAnswers(t *testing.T) {
 		})
 	}
 	t.Run("that never begin", func(t *testing.T) {
-		late := slowly(t, time.Hour, 1)
+		late := servertest.StartSlowMember(t, time.Hour, 1)
 		_, stderr, code := run(t, "--no-sync", "--endpoints", late, "--timeout", "50ms", "ls")
 		if code != exitServer || !strings.Contains(stderr, late+" exceeded header timeout") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 	t.Run("under --total-timeout", func(t *testing.T) {
-		stalled := slowly(t, 0, len(answer), answer[:10])
+		stalled := servertest.StartSlowMember(t, 0, len(answer), answer[:10])
 		_, stderr, code := run(t, "--no-sync", "--endpoints", stalled, "--total-timeout", "50ms", "ls")
 		if code != exitServer || !strings.Contains(stderr, "deadline exceeded") {
 			t.Errorf("exit code %d, %q", code, stderr)

@@ -23,10 +23,10 @@ func (f *inFlight) add(number uint64, b inFlightBatch) {
 	f.blocking = number
 }
 
-// blocks reports whether the last batch prevents the next one. On a follower it does so for forwardWait only.
-func (f *inFlight) blocks(leads bool, forwardWait time.Duration) bool {
+// blockedSince returns the start of the batch that blocks the next one. ok is false if none does.
+func (f *inFlight) blockedSince() (since time.Time, ok bool) {
 	b, ok := f.batches[f.blocking]
-	return ok && (leads || time.Since(b.since) < forwardWait)
+	return b.since, ok
 }
 
 // unblock allows the next batch although the last one has no outcome.

@@ -110,7 +110,8 @@ func (p *proposer) mayPropose() bool {
 	if !p.state.hasLeader() || !p.mayAppend() {
 		return false
 	}
-	return p.coalesces() || !p.inFlight.blocks(p.state.leads(), forwardWaitTicks*p.tick)
+	since, blocked := p.inFlight.blockedSince()
+	return p.coalesces() || !blocked || !p.state.leads() && time.Since(since) >= forwardWaitTicks*p.tick
 }
 
 // mayAppend is the part of mayPropose that applies to forwarded proposals, too. Under load, a leader has one append in flight

@@ -3,13 +3,12 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // newTestClient returns a client that does not use the proxies of the environment.
@@ -24,41 +23,6 @@ func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
 	c.transport.Proxy = nil
 	t.Cleanup(c.transport.CloseIdleConnections)
 	return c
-}
-
-// newSlowMember starts a member that pauses before the header of its response and before each piece of the body, and returns
-// its URL. If the pieces are shorter than size, the member hangs after the last piece.
-func newSlowMember(t *testing.T, pause time.Duration, size int, pieces ...string) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-time.After(pause):
-		case <-r.Context().Done():
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", fmt.Sprint(size))
-		for _, piece := range pieces {
-			w.(http.Flusher).Flush()
-			<-time.After(pause)
-			io.WriteString(w, piece)
-		}
-		if size > len(strings.Join(pieces, "")) {
-			w.(http.Flusher).Flush()
-			<-r.Context().Done()
-		}
-	}))
-	t.Cleanup(s.Close)
-	return s.URL
-}
-
-// pieces splits a text into n parts.
-func pieces(text string, n int) []string {
-	var all []string
-	for i := range n {
-		all = append(all, text[i*len(text)/n:(i+1)*len(text)/n])
-	}
-	return all
 }
 
 // TestSlowReaders reads a body with pauses that are longer than the limit. The pauses must not count.
@@ -81,7 +45,7 @@ func TestSlowReaders(t *testing.T) {
 
 // TestStalledResponse requests a key from a member that stops in the middle of the body. The request must fail.
 func TestStalledResponse(t *testing.T) {
-	stalled := newSlowMember(t, 0, 100, `{"action":`)
+	stalled := servertest.StartSlowMember(t, 0, 100, `{"action":`)
 	c := newTestClient(t, Config{BodyTimeout: 50 * time.Millisecond}, stalled)
 	_, err := c.Get(t.Context(), "/", GetOptions{})
 	if err == nil || !strings.Contains(err.Error(), stalled+" sent nothing for 50ms in the middle of its answer") {

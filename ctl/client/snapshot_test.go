@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // TestHangingSnapshot requests snapshots from members that don't respond, or that stop sending. The request must fail. A
 // snapshot that arrives slowly must be saved.
 func TestHangingSnapshot(t *testing.T) {
 	const short, long = 100 * time.Millisecond, 30 * time.Second
-	slow := newSlowMember(t, 30*time.Millisecond, 20, pieces("0123456789abcdefghij", 20)...)
+	slow := servertest.StartSlowMember(t, 30*time.Millisecond, 20, servertest.Split("0123456789abcdefghij", 20)...)
 	for _, test := range []struct {
 		name         string
 		url          string
@@ -24,9 +26,9 @@ func TestHangingSnapshot(t *testing.T) {
 		want         string // in the error; empty: none
 	}{
 		{"slow", slow, 400 * time.Millisecond, 400 * time.Millisecond, ""},
-		{"never begins", newSlowMember(t, time.Hour, 1), short, long, "no answer began within 100ms"},
-		{"stops", newSlowMember(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 100ms"},
-		{"stops, without a header timeout", newSlowMember(t, 0, 10, "0123"), 0, short, "the member sent nothing for 100ms"},
+		{"never begins", servertest.StartSlowMember(t, time.Hour, 1), short, long, "no answer began within 100ms"},
+		{"stops", servertest.StartSlowMember(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 100ms"},
+		{"stops, without a header timeout", servertest.StartSlowMember(t, 0, 10, "0123"), 0, short, "the member sent nothing for 100ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.snap")
@@ -41,7 +43,7 @@ func TestHangingSnapshot(t *testing.T) {
 		})
 	}
 	t.Run("the next member sends it", func(t *testing.T) {
-		hanging, good := newSlowMember(t, time.Hour, 1), newSlowMember(t, 0, 4, "good")
+		hanging, good := servertest.StartSlowMember(t, time.Hour, 1), servertest.StartSlowMember(t, 0, 4, "good")
 		c := newTestClient(t, Config{HeaderTimeout: 200 * time.Millisecond}, hanging, good)
 		from, size, err := c.SaveSnapshot(t.Context(), filepath.Join(t.TempDir(), "x.snap"), SnapshotOptions{})
 		if err != nil || size != 4 || from.String() != good {

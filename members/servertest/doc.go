@@ -14,6 +14,7 @@
 //	cluster.go  starting clusters of Pando, and waiting until they serve
 //	single.go   clusters of one member, for suites that compare both programs
 //	keys.go     KeyClient: requests under /v2/keys; Itoa, Atoi
+//	slow.go     an HTTP server that responds slowly
 //	raw.go      requests that are written to a connection without net/http
 //	text.go     Markdown pages and files of the repository
 package servertest
