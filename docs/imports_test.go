@@ -33,11 +33,12 @@ var allowed = map[string][]string{
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},
 
-	"httpapi":             {"httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "members", "stats"},
+	"httpapi":             {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "members", "stats"},
 	"httpapi/budget":      {"tree"},
-	"httpapi/service":     {"tree", "members", "stats"},
+	"httpapi/auth":        {"tree/users"},
+	"httpapi/service":     {"httpapi/auth", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
-	"httpapi/v2":          {"httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "members", "stats"},
+	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "members"},
 	"httpapi/conformance": anything,
 

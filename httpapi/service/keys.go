@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"pando/httpapi/auth"
 	"pando/tree"
 )
 
@@ -25,7 +26,7 @@ type Read struct {
 }
 
 // Get reads the node at a clean path. Its errors are *tree.Error.
-func (s *Service) Get(ctx context.Context, path string, c Consistency) (Read, error) {
+func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, c Consistency) (Read, error) {
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
 			return Read{}, err
@@ -43,7 +44,7 @@ func (s *Service) Get(ctx context.Context, path string, c Consistency) (Read, er
 
 // Propose sends a command through the log and returns its event when it is applied. The caller must not change the command until
 // then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be applied.
-func (s *Service) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
+func (s *Service) Propose(ctx context.Context, who auth.Credentials, c *tree.Command) (*tree.Event, error) {
 	if isDirectoryRefresh(c) {
 		return nil, s.refuseDirectoryRefresh(ctx, c.Path)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"pando/httpapi/auth"
 	"pando/members"
 )
 
@@ -46,23 +47,23 @@ func (s *Service) awaitOwnURLs(ctx context.Context) {
 func (s *Service) PeerMembers() []members.Member { return s.cfg.Members.List() }
 
 // AddMember adds a member with the peer URLs and returns it. Its ID depends on the URLs and on now.
-func (s *Service) AddMember(ctx context.Context, peerURLs []string, now time.Time) (members.Member, error) {
+func (s *Service) AddMember(ctx context.Context, who auth.Credentials, peerURLs []string, now time.Time) (members.Member, error) {
 	m := members.NewRuntimeMember(peerURLs, now)
 	return m, s.cfg.Cluster.AddMember(ctx, m)
 }
 
 // RemoveMember removes a member for ever.
-func (s *Service) RemoveMember(ctx context.Context, id members.ID) error {
+func (s *Service) RemoveMember(ctx context.Context, who auth.Credentials, id members.ID) error {
 	return s.cfg.Cluster.RemoveMember(ctx, id)
 }
 
 // UpdateMember replaces the peer URLs of a member.
-func (s *Service) UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error {
+func (s *Service) UpdateMember(ctx context.Context, who auth.Credentials, id members.ID, peerURLs []string) error {
 	return s.cfg.Cluster.UpdateMember(ctx, id, peerURLs)
 }
 
 // TransferLeader transfers the leadership to the member with the ID. It returns when that member leads.
-func (s *Service) TransferLeader(ctx context.Context, to members.ID) error {
+func (s *Service) TransferLeader(ctx context.Context, who auth.Credentials, to members.ID) error {
 	if _, known := s.cfg.Members.Get(to); !known {
 		return members.ErrIDNotFound
 	}

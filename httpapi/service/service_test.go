@@ -8,10 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"pando/httpapi/auth"
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
 )
+
+// guest has no credentials.
+var guest auth.Credentials
 
 // fakeLog applies each command at once and counts its calls.
 type fakeLog struct {
@@ -80,7 +84,7 @@ func newTestService(t *testing.T, change func(*Config)) (*Service, *fakeLog) {
 // set proposes a file and fails the test after an error.
 func set(t *testing.T, s *Service, path string) *tree.Event {
 	t.Helper()
-	event, err := s.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path, Value: "v"})
+	event, err := s.Propose(t.Context(), guest, &tree.Command{Op: tree.OpSet, Path: path, Value: "v"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +103,7 @@ func TestGet(t *testing.T) {
 	s, log := newTestService(t, nil)
 	index := set(t, s, "/a").Index()
 	t.Run("local reads wait for nothing", func(t *testing.T) {
-		read, err := s.Get(t.Context(), "/a", Local)
+		read, err := s.Get(t.Context(), guest, "/a", Local)
 		if err != nil || read.Index != index || read.Node.Value() != "v" || log.barriers != 0 {
 			t.Errorf("got %+v, %v after %d barriers", read, err, log.barriers)
 		}
@@ -110,7 +114,7 @@ func TestGet(t *testing.T) {
 	t.Run("linearizable reads wait for the barrier", func(t *testing.T) {
 		log.barrierErr = errors.New("no quorum")
 		defer func() { log.barrierErr = nil }()
-		read, err := s.Get(t.Context(), "/a", Linearizable)
+		read, err := s.Get(t.Context(), guest, "/a", Linearizable)
 		if !errors.Is(err, log.barrierErr) || log.barriers != 1 {
 			t.Errorf("got %v after %d barriers", err, log.barriers)
 		}
@@ -119,7 +123,7 @@ func TestGet(t *testing.T) {
 		}
 	})
 	t.Run("reads are counted", func(t *testing.T) {
-		if _, err := s.Get(t.Context(), "/none", Local); codeOf(err) != tree.CodeKeyNotFound {
+		if _, err := s.Get(t.Context(), guest, "/none", Local); codeOf(err) != tree.CodeKeyNotFound {
 			t.Errorf("got %v", err)
 		}
 		if got := string(s.StoreStats()); !strings.HasPrefix(got, `{"getsSuccess":1,"getsFail":1,`) {
@@ -134,7 +138,7 @@ func TestRefreshOfDirectories(t *testing.T) {
 	set(t, s, "/d/file")
 	before := log.proposals
 	for path, code := range map[string]tree.Code{"/none": tree.CodeKeyNotFound, "/d": tree.CodeNotFile, "/d/file": tree.CodeNotDir} {
-		_, err := s.Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: path, Dir: true, Refresh: true, Expires: 9})
+		_, err := s.Propose(t.Context(), guest, &tree.Command{Op: tree.OpSet, Path: path, Dir: true, Refresh: true, Expires: 9})
 		if codeOf(err) != code {
 			t.Errorf("%s: %v, want %d", path, err, code)
 		}
@@ -148,7 +152,7 @@ func TestWatch(t *testing.T) {
 	s, _ := newTestService(t, nil)
 	first := set(t, s, "/a").Index()
 	t.Run("from now on", func(t *testing.T) {
-		w, err := s.Watch("/a", tree.Exact, 0)
+		w, err := s.Watch(t.Context(), guest, "/a", tree.Exact, 0)
 		if err != nil || w.First != nil || w.Index != first {
 			t.Fatalf("%+v, %v", w, err)
 		}
@@ -159,7 +163,7 @@ func TestWatch(t *testing.T) {
 		}
 	})
 	t.Run("from the past", func(t *testing.T) {
-		w, err := s.Watch("/a", tree.Exact, first)
+		w, err := s.Watch(t.Context(), guest, "/a", tree.Exact, first)
 		if err != nil || w.First == nil || w.First.Index() != first {
 			t.Fatalf("%+v, %v", w, err)
 		}
@@ -167,7 +171,7 @@ func TestWatch(t *testing.T) {
 	})
 	t.Run("from before the history", func(t *testing.T) {
 		set(t, s, "/b")
-		if _, err := s.Watch("/a", tree.Exact, first); codeOf(err) != tree.CodeHistoryCleared {
+		if _, err := s.Watch(t.Context(), guest, "/a", tree.Exact, first); codeOf(err) != tree.CodeHistoryCleared {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -211,7 +215,7 @@ func TestMembers(t *testing.T) {
 	if m, err := s.LeaderMember(t.Context()); err != nil || m.ID != 1 {
 		t.Errorf("leader %+v, %v", m, err)
 	}
-	if err := s.TransferLeader(t.Context(), 2); !errors.Is(err, members.ErrIDNotFound) {
+	if err := s.TransferLeader(t.Context(), guest, 2); !errors.Is(err, members.ErrIDNotFound) {
 		t.Errorf("TransferLeader to an unknown member: %v", err)
 	}
 	log.leader = 0
@@ -226,20 +230,20 @@ func TestMembers(t *testing.T) {
 func TestOpenSnapshot(t *testing.T) {
 	s, log := newTestService(t, nil)
 	log.barrierErr = errors.New("no quorum")
-	if _, _, err := s.OpenSnapshot(t.Context(), Linearizable); !errors.Is(err, ErrNotConfirmed) {
+	if _, _, err := s.OpenSnapshot(t.Context(), guest, Linearizable); !errors.Is(err, ErrNotConfirmed) {
 		t.Errorf("got %v, want %v", err, ErrNotConfirmed)
 	}
-	file, size, err := s.OpenSnapshot(t.Context(), Local) // the failed call does not count as open
+	file, size, err := s.OpenSnapshot(t.Context(), guest, Local) // the failed call does not count as open
 	if err != nil || size != 5 {
 		t.Fatalf("%d bytes, %v", size, err)
 	}
-	if _, _, err := s.OpenSnapshot(t.Context(), Local); !errors.Is(err, ErrSnapshotBusy) {
+	if _, _, err := s.OpenSnapshot(t.Context(), guest, Local); !errors.Is(err, ErrSnapshotBusy) {
 		t.Errorf("got %v, want %v", err, ErrSnapshotBusy)
 	}
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, _, err := s.OpenSnapshot(t.Context(), Local)
+	again, _, err := s.OpenSnapshot(t.Context(), guest, Local)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"pando/httpapi/auth"
 )
 
 // ErrSnapshotBusy says that another snapshot is being read.
@@ -16,7 +18,7 @@ var ErrNotConfirmed = errors.New("the leader did not confirm that this member is
 // OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file needs a checkpoint and its
 // copy on the disk, so only one file can be open at a time: other calls return ErrSnapshotBusy. With Linearizable the file contains
 // everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed.
-func (s *Service) OpenSnapshot(ctx context.Context, c Consistency) (file io.ReadCloser, size int64, err error) {
+func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Consistency) (file io.ReadCloser, size int64, err error) {
 	if !s.snapshotOpen.CompareAndSwap(false, true) {
 		return nil, 0, ErrSnapshotBusy
 	}

@@ -1,6 +1,11 @@
 package service
 
-import "pando/tree"
+import (
+	"context"
+
+	"pando/httpapi/auth"
+	"pando/tree"
+)
 
 // Watch is a watch that has begun.
 type Watch struct {
@@ -14,7 +19,7 @@ type Watch struct {
 
 // Watch begins to watch a clean path for changes from the index since on. With 0 it begins with the next change. It waits for
 // nothing. Its error is a *tree.Error with CodeHistoryCleared if the history no longer contains the index.
-func (s *Service) Watch(path string, scope tree.Scope, since uint64) (Watch, error) {
+func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
 	index := s.cfg.Tree.View().Index()
 	if since == 0 {
 		// With 0 the watch would miss a change between View and Watch. The client must get every change after Index.

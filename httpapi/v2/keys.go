@@ -3,6 +3,7 @@ package v2
 import (
 	"net/http"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/stats"
@@ -31,17 +32,17 @@ func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	case q.wait && !q.quorum:
 		return a.watch(w, r, &q)
 	default:
-		return a.get(w, &q)
+		return a.get(w, r, &q)
 	}
 }
 
 // get reads a node and responds with it.
-func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
+func (a *API) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
 	consistency := service.Local
 	if q.quorum {
 		consistency = service.Linearizable
 	}
-	read, err := a.Service.Get(detached, q.path, consistency)
+	read, err := a.Service.Get(detached, auth.FromRequest(r), q.path, consistency)
 	operation := service.ReadOperation(consistency, read.Node)
 	if err != nil {
 		return operation, a.writeError(w, err)
@@ -64,7 +65,7 @@ func (a *API) get(w http.ResponseWriter, q *request) (stats.Op, error) {
 func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
 	command := q.command // a pointer to the part of q would move q to the heap, for reads too
 	operation := service.ChangeOperation(&command)
-	event, err := a.Service.Propose(detached, &command)
+	event, err := a.Service.Propose(detached, auth.FromRequest(r), &command)
 	reserved.Release()
 	if err != nil {
 		return operation, a.writeError(w, err)

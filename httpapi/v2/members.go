@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/budget"
 	"pando/members"
 	"pando/stats"
@@ -71,7 +72,7 @@ func (a *API) addMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.Service.AddMember(r.Context(), urls, a.Now())
+	m, err := a.Service.AddMember(r.Context(), auth.FromRequest(r), urls, a.Now())
 	if err != nil {
 		return refuseChange(w, m.ID.String(), err)
 	}
@@ -86,13 +87,13 @@ func (a *API) changeMember(w http.ResponseWriter, r *http.Request, text string) 
 		return refuseChange(w, text, members.ErrIDNotFound)
 	}
 	if r.Method == http.MethodDelete {
-		err = a.Service.RemoveMember(r.Context(), id)
+		err = a.Service.RemoveMember(r.Context(), auth.FromRequest(r), id)
 	} else {
 		urls, answered := a.readPeerURLs(w, r)
 		if answered != nil {
 			return answered
 		}
-		err = a.Service.UpdateMember(r.Context(), id, urls)
+		err = a.Service.UpdateMember(r.Context(), auth.FromRequest(r), id, urls)
 	}
 	if err != nil {
 		return refuseChange(w, id.String(), err)
@@ -105,7 +106,7 @@ func (a *API) changeMember(w http.ResponseWriter, r *http.Request, text string) 
 func (a *API) transferLeader(w http.ResponseWriter, r *http.Request, text string) error {
 	id, err := members.ParseID(text)
 	if err == nil {
-		err = a.Service.TransferLeader(r.Context(), id)
+		err = a.Service.TransferLeader(r.Context(), auth.FromRequest(r), id)
 	} else {
 		err = members.ErrIDNotFound
 	}

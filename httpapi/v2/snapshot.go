@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/service"
 	"pando/stats"
 )
@@ -26,7 +27,7 @@ func (a *API) Snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error)
 			consistency = service.Local
 		}
 	}
-	file, size, err := a.Service.OpenSnapshot(r.Context(), consistency)
+	file, size, err := a.Service.OpenSnapshot(r.Context(), auth.FromRequest(r), consistency)
 	if err != nil {
 		return stats.OpOther, refuseSnapshot(w, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
 	"pando/stats"
@@ -18,7 +19,7 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.O
 	if q.recursive {
 		scope = tree.Recursive
 	}
-	watch, err := a.Service.Watch(q.path, scope, q.waitIndex)
+	watch, err := a.Service.Watch(detached, auth.FromRequest(r), q.path, scope, q.waitIndex)
 	if err != nil {
 		return stats.OpWatch, a.writeError(w, err)
 	}

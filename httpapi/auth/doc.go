@@ -1,0 +1,33 @@
+// Package auth finds out who sends a request. It reads the credentials of a request, verifies passwords, and hashes new ones.
+// It decides nothing about rights: package service asks for the roles of the user and applies them.
+//
+// The credentials are an Authorization header of the scheme Basic, or a client certificate. A request without credentials
+// comes from a guest. Bad credentials are an error: they never make a request one of a guest.
+//
+// # Cost
+//
+// A password is stored as a slow hash, which takes about 20 ms of a processor and 19 MiB of memory to verify. So an
+// Authenticator remembers verified passwords: [Authenticator.Authenticate] needs less than a microsecond for them, no lock and no
+// allocation. It stores no password: the cache has an HMAC of the header, whose random key never leaves the process. An
+// entry counts only for as long as the user has the stored hash with which the password was verified. So a new password and the
+// removal of a user count from the index at which they are applied.
+//
+// Few passwords are hashed at a time, so that other requests have processors left. Requests that wait for their turn block no other
+// requests. Requests with the same header and the same stored hash share one verification.
+//
+// # Attackers
+//
+// Failed logins are limited for each user name and each address, and all of them together. Requests over a limit get
+// [ErrTooManyAttempts], and no password is hashed for them. A password in the cache is never limited: an attacker can't lock out a
+// user who has logged in. The names of unknown users can't be found out: their passwords are hashed like those of known
+// users, and each failed login takes at least failureTime.
+//
+// All methods may be called from any goroutine.
+//
+//   - credentials.go: Credentials, and what is read of a request
+//   - authenticator.go: Config, Authenticator and its errors
+//   - verify.go: verifying a password that is not in the cache
+//   - cache.go: the cache of verified passwords
+//   - hash.go: the formats of stored hashes
+//   - limits.go: limits of failed logins; buckets.go: their bounded maps
+package auth

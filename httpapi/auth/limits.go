@@ -1,0 +1,77 @@
+package auth
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// limits bounds the logins that fail: for each user name, for each address, and for all suspects together. A suspect is a name
+// or an address that has failed before and whose tokens are not complete again. So attackers with many addresses take few
+// hashes from the processors, and a user who logs in for the first time meanwhile is not refused for them.
+//
+// Only failed logins take a token. Any number of users may log in from one address.
+type limits struct {
+	users, addresses *buckets
+	suspects         *rate.Limiter
+}
+
+// failureBurst is the number of logins of a name or an address that may fail one after another.
+const failureBurst = 10
+
+// newLimits returns limits of failed logins a minute, for each name and address. perMinute 0 means no limits.
+func newLimits(perMinute, processors int) *limits {
+	if perMinute == 0 {
+		return nil
+	}
+	each := rate.Limit(float64(perMinute) / 60)
+	// Two hashes of 20 ms for each processor and second are 4% of the processors.
+	all := 2 * processors
+	return &limits{
+		users: newBuckets(each, failureBurst), addresses: newBuckets(each, failureBurst),
+		suspects: rate.NewLimiter(rate.Limit(all), max(all, failureBurst)),
+	}
+}
+
+// allow reports whether a password may be verified now.
+func (l *limits) allow(name, address string, now time.Time) bool {
+	if l == nil {
+		return true
+	}
+	user, from := l.users.tokens(name, now), l.addresses.tokens(address, now)
+	if user < 1 || from < 1 {
+		return false
+	}
+	suspect := user < failureBurst || from < failureBurst
+	return !suspect || l.suspects.TokensAt(now) >= 1
+}
+
+// fail counts a login that has failed.
+func (l *limits) fail(name, address string, now time.Time) {
+	if l == nil {
+		return
+	}
+	l.users.take(name, now)
+	l.addresses.take(address, now)
+	l.suspects.AllowN(now, 1)
+}
+
+// addressOf returns the part of an address that the limits use: the address without its port, and of IPv6 the network of 64 bits,
+// because one host usually has all of it.
+func addressOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote // a unix socket
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || ip.Unmap().Is4() {
+		return host
+	}
+	network, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return host
+	}
+	return network.String()
+}
