@@ -34,9 +34,10 @@ var allowed = map[string][]string{
 	"raft/offline":   {"raft", "storage", "members"},
 
 	"httpapi":             {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "members", "stats"},
+	"httpapi/audit":       {"stats/logging"},
 	"httpapi/budget":      {"tree"},
 	"httpapi/auth":        {"tree/users"},
-	"httpapi/service":     {"httpapi/auth", "tree", "tree/users", "members", "stats"},
+	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "members"},

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pando/httpapi/audit"
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
@@ -45,7 +46,7 @@ type Snapshots interface {
 	OpenSnapshot(ctx context.Context) (file io.ReadCloser, size int64, err error)
 }
 
-// Config contains the parameters of a Service. All fields must be set.
+// Config contains the parameters of a Service. All fields must be set unless their comment says otherwise.
 type Config struct {
 	Log       Log
 	Cluster   Cluster
@@ -64,6 +65,8 @@ type Config struct {
 	ReadyTimeout time.Duration
 	// CheckpointFailing returns the time since which checkpoints fail, and the last error. err is nil while they succeed.
 	CheckpointFailing func() (since time.Time, err error)
+	// Audit receives a record of each operation. It may be nil.
+	Audit audit.Recorder
 }
 
 // Service performs operations on one member.

@@ -2,7 +2,7 @@
 // to files that can be rotated.
 //
 // New must be called once, before anything is logged. The logger that it returns may be used from any goroutine until its Outputs
-// are closed. logging.go has the formats, outputs.go the streams and files.
+// are closed. logging.go has the formats, outputs.go the streams and files, file.go a file that can be opened again.
 package logging
 
 import (

@@ -3,17 +3,20 @@ package logging
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
-	"sync"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
+// logMode is the mode of a new log file.
+const logMode fs.FileMode = 0o644
+
 // Outputs are the streams and files that the log is written to.
 type Outputs struct {
 	sink  zapcore.WriteSyncer
-	files []*file
+	files []*File
 }
 
 func open(names []string, stdout, stderr io.Writer) (*Outputs, error) {
@@ -26,8 +29,8 @@ func open(names []string, stdout, stderr io.Writer) (*Outputs, error) {
 		case "stdout":
 			sinks = append(sinks, zapcore.AddSync(stdout))
 		default:
-			f := &file{path: output}
-			if err := f.Reopen(); err != nil {
+			f, err := OpenFile(output, logMode)
+			if err != nil {
 				o.Close()
 				return nil, err
 			}
@@ -45,7 +48,7 @@ func (o *Outputs) Close() {
 		_ = o.sink.Sync() // it fails for terminals and pipes; other errors can't be logged any more
 	}
 	for _, f := range o.files {
-		_ = f.file.Close()
+		_ = f.Close() // Write does not buffer
 	}
 }
 
@@ -63,40 +66,4 @@ func (o *Outputs) ReopenAt(hangups <-chan os.Signal, log *zap.Logger) {
 		}
 		log.Info("SIGHUP: the log files were opened again", zap.Int("files", len(o.files)))
 	}
-}
-
-// file is a log file that can be opened again under its name. Its methods may be called from any goroutine.
-type file struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
-}
-
-// Reopen opens the file, and creates it if it does not exist. After an error the file that was open before is still in use.
-func (f *file) Reopen() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.file != nil {
-		_ = f.file.Close() // Write does not buffer
-	}
-	f.file = file
-	return nil
-}
-
-// Write appends to the file.
-func (f *file) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.file.Write(p)
-}
-
-// Sync flushes the file to the disk.
-func (f *file) Sync() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.file.Sync()
 }

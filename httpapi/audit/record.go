@@ -1,0 +1,146 @@
+package audit
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Record describes one operation. It must not contain a value of a key, a password or a token.
+type Record struct {
+	// Time is when the operation ended. Log.Record sets it if it is zero.
+	Time time.Time
+	// Remote is the address of the connection: of the client, or of the proxy that passed the request on.
+	Remote string
+	// Forwarded is the address that a proxy has reported for its client. Any client can send this header, so it proves nothing.
+	Forwarded string
+	// Principal is the name of the user: the proven one, or the claimed one of a login that failed. It is empty for a request
+	// without credentials.
+	Principal string
+	// Proof is how the name was proven: anonymous, password or certificate. It is empty if auth is disabled, and for a login that
+	// failed.
+	Proof string
+	// Operation is what the client wanted to do, such as get, set or member_add.
+	Operation string
+	// Key is the path of the node, or the name of the user, role or member that the operation concerns.
+	Key string
+	// Index is the index of the change, or of the state that was read; 0 after an error.
+	Index uint64
+	// Outcome is OK, Denied or Failed.
+	Outcome Outcome
+	// Reason says why the outcome is not OK. It must not contain the cause of an error of the tree, because a failed comparison
+	// names values.
+	Reason string
+	// Read says that the operation changes nothing. Under pressure such records are the first that are dropped.
+	Read bool
+	// Omitted is the number of similar records before this one that were not written. See Sampler.
+	Omitted uint64
+}
+
+// Outcome is how an operation ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OK     Outcome = "ok"
+	Denied Outcome = "denied" // the credentials are wrong or insufficient
+	Failed Outcome = "failed" // any other error, such as a missing key
+)
+
+// Recorder receives one Record for each operation. Record may be called from any goroutine. It must not block for long.
+type Recorder interface {
+	Record(r Record)
+}
+
+// The longest texts in a line, in bytes. Longer ones are cut, because clients choose them.
+const (
+	maxKey  = 16 << 10 // the longest path of a node
+	maxText = 512
+)
+
+// timeLayout is that of the process' log, with microseconds.
+const timeLayout = "2006-01-02T15:04:05.000000Z07:00"
+
+// appendLine appends the record as one line of JSON. Fields without a value are left out.
+func (r *Record) appendLine(b []byte) []byte {
+	b = append(b, `{"time":"`...)
+	b = r.Time.AppendFormat(b, timeLayout)
+	b = append(b, '"')
+	for _, f := range [...]struct{ name, value string }{
+		{"remote", r.Remote}, {"forwarded", r.Forwarded}, {"principal", r.Principal}, {"proof", r.Proof}, {"operation", r.Operation},
+	} {
+		b = appendField(b, f.name, f.value, maxText)
+	}
+	b = appendField(b, "key", r.Key, maxKey)
+	b = appendNumber(b, "index", r.Index)
+	b = appendField(b, "outcome", string(r.Outcome), maxText)
+	b = appendField(b, "reason", r.Reason, maxText)
+	b = appendNumber(b, "omitted", r.Omitted)
+	return append(b, '}', '\n')
+}
+
+// appendField appends a field with a text, unless the text is empty.
+func appendField(b []byte, name, value string, longest int) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	return appendText(b, value, longest)
+}
+
+// appendNumber appends a field with a number, unless the number is 0.
+func appendNumber(b []byte, name string, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	b = append(b, '"', ':')
+	return strconv.AppendUint(b, n, 10)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendText appends a JSON string in ASCII. Control characters, characters outside of ASCII and bytes that are not UTF-8 are escaped:
+// a name can neither begin a new line nor change a terminal. A text of more than longest bytes is cut and ends with "...".
+func appendText(b []byte, s string, longest int) []byte {
+	cut := len(s) > longest
+	if cut {
+		s = s[:longest]
+	}
+	b = append(b, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+			i++
+		case c >= ' ' && c < 0x7f:
+			b = append(b, c)
+			i++
+		case c < utf8.RuneSelf:
+			b = appendUnicode(b, rune(c))
+			i++
+		default:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r >= 0x10000 { // JSON writes such a character as two surrogates
+				r -= 0x10000
+				b = appendUnicode(b, 0xd800+r>>10)
+				r = 0xdc00 + r&0x3ff
+			}
+			b = appendUnicode(b, r)
+			i += size
+		}
+	}
+	if cut {
+		b = append(b, "..."...)
+	}
+	return append(b, '"')
+}
+
+// appendUnicode appends \uXXXX.
+func appendUnicode(b []byte, r rune) []byte {
+	return append(b, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
