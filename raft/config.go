@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/raft/transport"
 	"pando/storage"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Contacts func(ctx context.Context) []string
 	// PeerClient sends the requests to peers.
 	PeerClient *http.Client
+	// PeerTLS checks the certificates of peers; nil if this member has no peer certificates. See RecheckCertificates.
+	PeerTLS *transport.TLS
 	// This member publishes Name and ClientURLs in the list of members.
 	Name       string
 	ClientURLs []string

@@ -20,6 +20,8 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 		Cluster:       n.registry.ClusterID(),
 		Client:        cfg.PeerClient,
 		Membership:    n.roster.membership,
+		PeerURLs:      n.roster.peerURLs,
+		TLS:           cfg.PeerTLS,
 		UnknownSender: n.roster.inquire,
 		MessageRejected: func(from members.ID, reason error) {
 			if n.inbox.offer(func(c *core) { c.checker.refuse(from, reason) }, reportSize) {
@@ -86,6 +88,10 @@ func messagesSize(messages []*raftpb.Message) int {
 func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 	n.transport.Register(handle)
 }
+
+// RecheckCertificates closes the streams to and from members whose certificates are no longer accepted. It must be called
+// after the peer certificates, CAs or CRLs have been read again.
+func (n *Node) RecheckCertificates() { n.transport.RecheckCertificates() }
 
 // receiveAll takes messages that arrived from a peer together.
 func (c *core) receiveAll(messages []*raftpb.Message) {

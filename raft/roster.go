@@ -83,6 +83,16 @@ func (r *roster) membership(id members.ID) transport.Membership {
 	return transport.Unknown
 }
 
+// peerURLs returns the peer URLs of a member, and nil if the member is not current.
+func (r *roster) peerURLs(id members.ID) []string {
+	if m, known := r.registry.Get(id); known {
+		return m.PeerURLs
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ahead[id].PeerURLs
+}
+
 // peers returns the members that the transport connects to.
 func (r *roster) peers() []members.Member {
 	peers := r.registry.List()

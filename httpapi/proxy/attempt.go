@@ -73,14 +73,15 @@ func (a *attempt) sent() bool {
 	return a.sentOnEarlierConn || a.conn != nil && a.conn.sent.Load() > a.bytesBefore
 }
 
-// memberFailed reports whether the attempt failed by an I/O error on a connection to the member, or by a failed dial. Other errors do
+// memberFailed reports whether the attempt failed by an I/O error on a connection to the member, or because no connection could be
+// opened. Other errors do
 // not show that the member is down: the transport refuses the request, the response is not HTTP, or the member sends nothing while
 // the client is still sending the body.
 func (a *attempt) memberFailed() bool {
 	if a.conn != nil {
 		return a.conn.failed.Load() || a.conn.readTimedOut.Load() && !a.body.partlyRead()
 	}
-	return isDial(a.err) && !isLocalShortage(a.err)
+	return (isDial(a.err) || errors.Is(a.err, errHandshake)) && !isLocalShortage(a.err)
 }
 
 // repeatable reports whether the request can be sent to another member. A read always can. A write can't after a part of it was sent,

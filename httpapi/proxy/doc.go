@@ -10,6 +10,9 @@
 // A member that fails gets no requests for a while. The proxy repeats a read on the next member. It repeats a write only if it has
 // sent no byte of it: otherwise the write might be applied twice.
 //
+// Connections to https client URLs use the certificate of the proxy, if it has one. Members must not take this certificate for the
+// user of a request. So the proxy adds the header Via to each request, and passes Authorization on unchanged.
+//
 // The handlers may be called from any goroutine. Run must be called once.
 //
 //   - proxy.go: Config, the handlers, and the answers of the proxy itself

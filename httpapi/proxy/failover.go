@@ -47,10 +47,6 @@ type failover struct {
 	log       *zap.Logger
 }
 
-func newFailover(cfg Config, e *endpoints, onFailure func()) *failover {
-	return &failover{next: newTransport(cfg), endpoints: e, onFailure: onFailure, log: cfg.Logger}
-}
-
 // RoundTrip sends the request to the members in the client's order until one responds. It stops after a failure that would repeat on
 // any other member, and when a write might be applied twice.
 func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -265,3 +265,8 @@ func exchange(t testing.TB, address, request string) string {
 	}
 	return string(answer)
 }
+
+// newFailover returns a failover with a transport of its own.
+func newFailover(cfg Config, e *endpoints, onFailure func()) *failover {
+	return &failover{next: newTransport(cfg), endpoints: e, onFailure: onFailure, log: cfg.Logger}
+}

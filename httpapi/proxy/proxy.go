@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,7 +26,7 @@ const (
 	ReadOnly              // GET only
 )
 
-// Config contains the parameters of a Proxy. All fields must be set, except the timeouts whose comment gives zero a meaning.
+// Config contains the parameters of a Proxy. All fields must be set, except those whose comment gives zero or nil a meaning.
 type Config struct {
 	Mode Mode
 	// PeerURLs are the peer URLs from which the list of members is read. Those in ClusterFile are tried first.
@@ -34,6 +36,10 @@ type Config struct {
 	ClusterFile string
 	// PeerClient reads the list of members.
 	PeerClient *http.Client
+	// NewTLSConfig returns the TLS configuration of a new connection to an https client URL of a member: the newest client
+	// certificate and CAs. The proxy may change the result. If it is nil, the proxy trusts the CAs of the system and has no
+	// certificate.
+	NewTLSConfig func() *tls.Config
 	// FailureWait is the time for which a member gets no requests after a failure.
 	FailureWait time.Duration
 	// RefreshInterval is the time between two reads of the list of members.
@@ -57,12 +63,13 @@ type Proxy struct {
 	cfg       Config
 	endpoints *endpoints
 	refresher *refresher
+	members   *http.Transport // the connections to members
 	log       *zap.Logger
 }
 
 // New makes a proxy. It fails if ClusterFile exists and can't be read.
 func New(cfg Config) (*Proxy, error) {
-	p := &Proxy{cfg: cfg, endpoints: newEndpoints(cfg.FailureWait, time.Now), log: cfg.Logger}
+	p := &Proxy{cfg: cfg, endpoints: newEndpoints(cfg.FailureWait, time.Now), members: newTransport(cfg), log: cfg.Logger}
 	r, err := newRefresher(cfg, p.endpoints)
 	p.refresher = r
 	return p, err
@@ -70,6 +77,10 @@ func New(cfg Config) (*Proxy, error) {
 
 // Run keeps the list of members up to date until ctx is done.
 func (p *Proxy) Run(ctx context.Context) { p.refresher.run(ctx) }
+
+// CloseIdleConnections closes the idle connections to members. It must be called after certificates, CAs or CRLs have been read
+// again, so that the next requests use the newest ones. Requests in progress keep their connections.
+func (p *Proxy) CloseIdleConnections() { p.members.CloseIdleConnections() }
 
 // Handler serves the client URLs.
 func (p *Proxy) Handler() http.Handler {
@@ -134,8 +145,11 @@ func (p *Proxy) reverseProxy() http.Handler {
 			r.Out.URL.Scheme = "http" // attempt.send replaces it, and sets the host
 			r.Out.Host = ""
 			r.SetXForwarded()
+			// A member must not take the certificate of the proxy for that of the client. X-Forwarded-For is missing for a client
+			// of a unix socket, so the proxy also sends Via, which names every intermediary.
+			r.Out.Header.Add("Via", strings.TrimPrefix(r.In.Proto, "HTTP/")+" pando")
 		},
-		Transport:      newFailover(p.cfg, p.endpoints, p.refresher.trigger),
+		Transport:      &failover{next: p.members, endpoints: p.endpoints, onFailure: p.refresher.trigger, log: p.log},
 		FlushInterval:  -1, // each event of a watch is passed on at once
 		ModifyResponse: adaptResponse,
 		ErrorHandler:   p.writeError,

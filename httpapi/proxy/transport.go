@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -15,21 +17,31 @@ const (
 	idleTimeout = 30 * time.Second
 	// expectTimeout is how long the proxy waits for a member's 100 (Continue) before it sends the body anyway.
 	expectTimeout = time.Second
+	// handshakeTimeout bounds a TLS handshake with a member.
+	handshakeTimeout = 5 * time.Second
 )
+
+// errHandshake is returned if the TLS handshake with a member fails.
+var errHandshake = errors.New("httpproxy: TLS handshake failed")
 
 // keepAlive detects within about 20 s that the host of a member does not respond, even during a long poll, when nothing is sent.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // newTransport returns the transport to the members. All its connections are memberConns.
-func newTransport(cfg Config) http.RoundTripper {
+func newTransport(cfg Config) *http.Transport {
 	dialer := &net.Dialer{Timeout: cfg.DialTimeout, KeepAliveConfig: keepAlive, Control: limitUnacknowledged(cfg.WriteTimeout)}
+	newConn := func(c net.Conn, err error) (net.Conn, error) {
+		if err != nil {
+			return nil, err
+		}
+		return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
+	}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &memberConn{Conn: c, read: cfg.ReadTimeout, write: cfg.WriteTimeout}, nil
+			return newConn(dialer.DialContext(ctx, network, address))
+		},
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return newConn(dialTLS(ctx, dialer, cfg.NewTLSConfig, network, address))
 		},
 		MaxIdleConns:          cfg.MaxIdle,
 		MaxIdleConnsPerHost:   cfg.MaxIdle,
@@ -39,8 +51,32 @@ func newTransport(cfg Config) http.RoundTripper {
 	}
 }
 
-// memberConn is a connection to a member. It counts the sent bytes and records whether the connection failed. The errors of
-// http.Transport contain neither.
+// dialTLS opens a TLS connection to a member. It wraps errHandshake if the handshake fails.
+func dialTLS(ctx context.Context, dialer *net.Dialer, newConfig func() *tls.Config, network, address string) (net.Conn, error) {
+	c, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{}
+	if newConfig != nil {
+		config = newConfig()
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(address) // http.Transport always adds the port
+	}
+	config.NextProtos = nil // memberConn hides the negotiated protocol, so the transport speaks HTTP/1.1
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	secure := tls.Client(c, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // the error of the handshake says more
+		return nil, fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	return secure, nil
+}
+
+// memberConn is a connection to a member. It counts the sent bytes, without those of TLS, and records whether the connection failed.
+// The errors of http.Transport contain neither.
 type memberConn struct {
 	net.Conn
 	read, write  time.Duration // time limits of a single read and of a single write; 0 means none

@@ -3,26 +3,82 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
 )
 
+// handshakeTimeout bounds a TLS handshake with a peer.
+const handshakeTimeout = 3 * time.Second
+
 // NewClient returns an HTTP client for requests to peers. A connection fails within StreamTimeout if the peer stops
-// reading or its host is gone. tlsConfig may be nil.
-func NewClient(tlsConfig *tls.Config) *http.Client {
-	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: keepAlive, Control: setUserTimeout}
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &stallConn{c}, nil
+// reading or its host is gone.
+//
+// newTLSConfig is called for each connection to an https URL, so that the connection uses the newest certificate and CAs.
+// The client may change the result. If ServerName is empty, the peer's certificate must be valid for the host of the URL.
+// With a nil newTLSConfig the client trusts the CAs of the system and has no certificate.
+func NewClient(newTLSConfig func() *tls.Config) *http.Client {
+	d := &dialer{
+		tcp:          net.Dialer{Timeout: time.Second, KeepAlive: keepAlive, Control: setUserTimeout},
+		newTLSConfig: newTLSConfig,
+	}
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext:       d.dial,
+			DialTLSContext:    d.dialTLS,
+			WriteBufferSize:   64 << 10,
+			DisableKeepAlives: true, // each stream keeps its connection; other requests are rare
 		},
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: 2 * time.Second,
-		WriteBufferSize:     64 << 10,
-		DisableKeepAlives:   true, // each stream keeps its connection; other requests are rare
-	}}
+		// Members send no redirects. One could lead from https to http.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// dialer opens connections to peers.
+type dialer struct {
+	tcp          net.Dialer
+	newTLSConfig func() *tls.Config // may be nil
+}
+
+// dial opens a plain connection.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.tcp.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &stallConn{c}, nil
+}
+
+// dialTLS opens a TLS connection. The result is a *tls.Conn.
+func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	secure := tls.Client(c, d.configFor(address))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // the error of the handshake says more
+		return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
+	}
+	return secure, nil
+}
+
+// configFor returns the TLS configuration of a new connection to the address.
+func (d *dialer) configFor(address string) *tls.Config {
+	cfg := &tls.Config{}
+	if d.newTLSConfig != nil {
+		cfg = d.newTLSConfig()
+	}
+	cfg.DynamicRecordSizingDisabled = true // short records cost more system calls
+	if cfg.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			host = address
+		}
+		cfg.ServerName = host
+	}
+	return cfg
 }

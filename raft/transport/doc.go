@@ -30,6 +30,7 @@
 //	peer.go       keeps the stream to one peer open; refusal.go reads why it was refused
 //	sender.go     the queue and the writes of one peer; nonblocking_linux.go
 //	stream.go     how a request becomes a stream; client.go, timeouts.go
+//	certificates.go  checks the certificates of peers, at the start of a stream and later
 //	receive.go    reads incoming streams; frame.go, validate.go
 //	snapshot.go   sends and receives snapshots
 //	logreport.go  asks a member about its log

@@ -117,6 +117,11 @@ func (t *Transport) admit(w http.ResponseWriter, r *http.Request) (announcement,
 			"Otherwise member %[2]s was down while other members were replaced: "+
 			"start it again with the current members in its --initial-cluster", from, t.Self)
 	}
+	if err := t.checkCertificate(from, r); err != nil {
+		t.logRejected("refused a request with the certificate of another member", from, err)
+		return refuse(http.StatusForbidden, "%v", err)
+	}
+	t.logPlaintext(from, r)
 	peer := readAnnouncement(from, r.Header)
 	if err := t.checkCompatible(peer); err != nil {
 		t.logIncompatible(from, err)
@@ -212,7 +217,7 @@ func (t *Transport) RecheckPeers() {
 		for _, in := range streams {
 			if err := t.checkCompatible(in.announcement); err != nil {
 				t.Logger.Warn("closing the stream of an incompatible member", zap.Error(err))
-				_ = in.conn.Close()
+				_ = closeNow(in.conn)
 			}
 		}
 	}

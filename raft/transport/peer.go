@@ -2,11 +2,14 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,9 +42,9 @@ type peer struct {
 
 	mu               sync.Mutex
 	urls             []string
-	nextURL          int          // counts calls of url; the index in urls is the remainder
-	stream           io.Closer    // the latest stream to the peer, open or closed; nil before the first
-	lastAnnouncement announcement // from the peer's response to the request for stream
+	nextURL          int             // counts calls of url; the index in urls is the remainder
+	stream           *outgoingStream // the latest stream to the peer, open or closed; nil before the first
+	lastAnnouncement announcement    // from the peer's response to the request for stream
 }
 
 func newPeer(t *Transport, m members.Member) *peer {
@@ -51,11 +54,19 @@ func newPeer(t *Transport, m members.Member) *peer {
 	return p
 }
 
+// setURLs sets the peer's URLs. If all of them have the scheme https, it closes a stream without TLS, so that the next
+// stream uses TLS.
 func (p *peer) setURLs(urls []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.urls = urls
+	if p.stream != nil && isPlain(p.stream.url) && !slices.ContainsFunc(urls, isPlain) {
+		_ = p.stream.Close() // the stream may have ended
+	}
 }
+
+// isPlain reports whether connections to a URL use no TLS.
+func isPlain(url string) bool { return !strings.HasPrefix(url, "https://") }
 
 func (p *peer) allURLs() []string {
 	p.mu.Lock()
@@ -117,7 +128,10 @@ func (p *peer) run() {
 func (p *peer) logFailure(err error) {
 	text := "no stream to the peer; trying again"
 	var refused *refusal
+	var notTLS tls.RecordHeaderError
 	switch {
+	case errors.As(err, &notTLS):
+		text = "no stream to the peer: its URL has the scheme https, but the peer serves no TLS there; trying again"
 	case errors.As(err, &refused):
 		text = "the peer refuses this member; trying again"
 	case errors.Is(err, errIncompatible):
@@ -139,10 +153,17 @@ func (p *peer) runStream() error {
 }
 
 // setStream records a new stream to the peer, and the announcement in the peer's response.
-func (p *peer) setStream(stream io.Closer, a announcement) {
+func (p *peer) setStream(stream *outgoingStream, a announcement) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stream, p.lastAnnouncement = stream, a
+}
+
+// latestStream returns the latest stream to the peer, open or closed, or nil before the first.
+func (p *peer) latestStream() *outgoingStream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stream
 }
 
 // recheck closes the stream if the peer is no longer compatible.

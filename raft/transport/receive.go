@@ -35,9 +35,9 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 		t.Logger.Debug("could not accept a stream from a peer", zap.Stringer("peer", peer.from), zap.Error(err))
 		return
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = closeNow(conn) }()
 	// The HTTP server does not close a connection that has switched protocols.
-	defer context.AfterFunc(t.ctx, func() { _ = conn.Close() })()
+	defer context.AfterFunc(t.ctx, func() { _ = closeNow(conn) })()
 	t.addIncoming(peer, conn)
 	defer t.removeIncoming(peer.from, conn)
 	switch err := t.receiveAll(peer.from, newFrameReader(in, t.MaxMessage)); {

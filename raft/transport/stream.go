@@ -18,9 +18,19 @@ const (
 	switchingHead   = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgradeProtocol + "\r\n"
 )
 
+// outgoingStream is a stream to a peer.
+type outgoingStream struct {
+	io.ReadWriter
+	conn net.Conn // a *tls.Conn if the URL has the scheme https
+	url  string   // the peer URL
+}
+
+// Close closes the connection of the stream. It never blocks.
+func (s *outgoingStream) Close() error { return closeNow(s.conn) }
+
 // connect opens a stream to the peer. The nonblockingWriter writes to the same connection. It is nil if the connection
 // supports only blocking writes.
-func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
+func (p *peer) connect() (*outgoingStream, *nonblockingWriter, error) {
 	// After the switch of protocols, the end of ctx does not close the connection.
 	ctx, cancel := context.WithTimeout(p.ctx, StreamTimeout)
 	defer cancel()
@@ -38,7 +48,7 @@ func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	stream, ok := resp.Body.(io.ReadWriteCloser)
+	body, ok := resp.Body.(io.ReadWriter)
 	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
 		err = p.checkResponse(resp)
 		if err == nil {
@@ -46,6 +56,7 @@ func (p *peer) connect() (io.ReadWriteCloser, *nonblockingWriter, error) {
 		}
 		return nil, nil, err
 	}
+	stream := &outgoingStream{body, conn, req.URL.Scheme + "://" + req.URL.Host}
 	theirs := readAnnouncement(p.id, resp.Header)
 	if err := p.t.checkCompatible(theirs); err != nil {
 		_ = stream.Close()

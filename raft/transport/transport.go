@@ -20,7 +20,7 @@ import (
 // ErrRemoved is returned if this member was removed from the cluster.
 var ErrRemoved = errors.New("transport: this member was removed from the cluster")
 
-// Config is the configuration of a Transport. All fields must be set.
+// Config is the configuration of a Transport. All fields except TLS must be set.
 type Config struct {
 	Self    members.ID
 	Cluster members.ID
@@ -28,6 +28,10 @@ type Config struct {
 	Client *http.Client
 	// Membership returns whether an ID is that of a current member. Only current members may open a stream.
 	Membership func(id members.ID) Membership
+	// PeerURLs returns the peer URLs of a current member.
+	PeerURLs func(id members.ID) []string
+	// TLS checks the certificates of peers. It is nil if this member has no peer certificates.
+	TLS *TLS
 	// UnknownSender is called when a request of an unknown member was refused.
 	UnknownSender func(id members.ID)
 	// MessageRejected is called when a message was dropped because the member from can't have sent it.
@@ -92,6 +96,7 @@ type Transport struct {
 	incoming     map[members.ID][]incomingStream // by member, oldest first
 	rejected     pace.Pace                       // of log lines about snapshots and frames that were not accepted
 	incompatible pace.Pace                       // of log lines about members that don't fit this cluster
+	plaintext    pace.Pace                       // of log lines about members that connect without TLS
 }
 
 // incomingStream is a stream that a member has opened.
@@ -107,12 +112,16 @@ const maxIncoming = 4
 // New returns a Transport without peers. Close must be called.
 func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Transport{
+	t := &Transport{
 		Config: cfg, protocols: servedProtocols, ctx: ctx, cancel: cancel,
 		lastReceived: map[members.ID]time.Time{},
 		incoming:     map[members.ID][]incomingStream{},
 		hugeFrames:   make(chan struct{}, 1),
 	}
+	if t.TLS != nil {
+		t.tasks.Go(t.closeExpired)
+	}
+	return t
 }
 
 // SetPeers connects the transport to the members in the list, except to itself, and disconnects it from all others.
@@ -192,7 +201,7 @@ func (t *Transport) addIncoming(peer announcement, conn net.Conn) {
 	t.lastReceived[id] = time.Now()
 	streams := append(t.incoming[id], incomingStream{peer, conn})
 	if len(streams) > maxIncoming {
-		_ = streams[0].conn.Close() // its goroutine calls removeIncoming
+		_ = closeNow(streams[0].conn) // its goroutine calls removeIncoming
 	}
 	t.incoming[id] = streams
 	if p := findPeer(t.peers, id); p != nil {

@@ -1,0 +1,178 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"pando/members"
+)
+
+// TLS is the configuration of a Transport whose member has peer certificates. The functions may be called from any
+// goroutine.
+type TLS struct {
+	// Check returns an error if the certificates of an open connection would be refused now: a CRL has revoked one of them,
+	// or their CA is no longer trusted.
+	Check func(state *tls.ConnectionState) error
+	// AnyHost accepts a client certificate that is valid for no host of its member's peer URLs.
+	AnyHost bool
+}
+
+// expiryInterval is the time between two searches for streams whose certificate has expired.
+const expiryInterval = time.Second
+
+// errCertificate is returned if the certificate of a member is not accepted.
+var errCertificate = errors.New("transport: certificate not accepted")
+
+// checkCertificate returns an error if the client certificate of a request is not that of the member from. It accepts a
+// request without a verified client certificate: the listener decides whether it requires one.
+func (t *Transport) checkCertificate(from members.ID, r *http.Request) error {
+	if t.TLS == nil || t.TLS.AnyHost || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return checkHosts(from, t.PeerURLs(from), r.TLS.VerifiedChains[0][0])
+}
+
+// checkHosts returns an error unless the certificate is valid for a host of the peer URLs. Other members check the host
+// when they connect to the member, so a certificate that is used for both directions passes.
+func checkHosts(from members.ID, peerURLs []string, leaf *x509.Certificate) error {
+	var hosts []string
+	for _, text := range peerURLs {
+		u, err := url.Parse(text)
+		if err != nil {
+			continue
+		}
+		host := u.Hostname()
+		if leaf.VerifyHostname(host) == nil {
+			return nil
+		}
+		if !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return fmt.Errorf("%w: member %s has the peer host %s, and the client certificate is valid for %s. Give the member a certificate "+
+		"that is valid for its peer host", errCertificate, from, strings.Join(hosts, " and "), validHosts(leaf))
+}
+
+// validHosts lists the hosts of a certificate, for error texts.
+func validHosts(leaf *x509.Certificate) string {
+	hosts := slices.Clone(leaf.DNSNames)
+	for _, ip := range leaf.IPAddresses {
+		hosts = append(hosts, ip.String())
+	}
+	if len(hosts) == 0 {
+		return "no host"
+	}
+	return strings.Join(hosts, ", ")
+}
+
+// logPlaintext logs that a member sends requests without TLS to this member, which has peer certificates.
+func (t *Transport) logPlaintext(from members.ID, r *http.Request) {
+	if t.TLS == nil || r.TLS != nil {
+		return
+	}
+	t.mu.Lock()
+	due := t.plaintext.Due(time.Now())
+	t.mu.Unlock()
+	if due {
+		t.Logger.Warn("a member connects without TLS, and --peer-accept-plaintext allows it", zap.Stringer("from", from))
+	}
+}
+
+// RecheckCertificates closes the streams whose certificates are no longer accepted. It must be called after certificates,
+// CAs or CRLs have been read again. The members open new streams at once, with their newest certificates.
+func (t *Transport) RecheckCertificates() {
+	if t.TLS != nil {
+		t.closeStreams(t.TLS.Check)
+	}
+}
+
+// closeExpired closes the streams whose certificates have expired, until the transport is closed.
+func (t *Transport) closeExpired() {
+	tick := time.NewTicker(expiryInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			now := time.Now()
+			t.closeStreams(func(state *tls.ConnectionState) error { return checkExpiry(state, now) })
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+// checkExpiry returns an error unless all certificates of one verified chain are valid. A connection without a verified
+// chain has no certificate that could expire.
+func checkExpiry(state *tls.ConnectionState, now time.Time) error {
+	var expired *x509.Certificate
+	for _, chain := range state.VerifiedChains {
+		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return now.After(c.NotAfter) })
+		if i < 0 {
+			return nil
+		}
+		expired = chain[i]
+	}
+	if expired == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: the certificate %q has expired at %s", errCertificate, expired.Subject, expired.NotAfter.Format(time.RFC3339))
+}
+
+// closeStreams closes the streams over TLS, in both directions, for which check returns an error.
+func (t *Transport) closeStreams(check func(state *tls.ConnectionState) error) {
+	for _, s := range t.secureStreams() {
+		state := s.conn.ConnectionState()
+		if err := check(&state); err != nil {
+			t.Logger.Warn("closing the stream of a member whose certificate is no longer accepted",
+				zap.Stringer("member", s.member), zap.Error(err))
+			_ = closeNow(s.conn) // the stream may have ended
+		}
+	}
+}
+
+// secureStream is an open stream over TLS.
+type secureStream struct {
+	member members.ID
+	conn   *tls.Conn
+}
+
+// secureStreams returns the streams over TLS, in both directions.
+func (t *Transport) secureStreams() []secureStream {
+	var all []secureStream
+	add := func(member members.ID, conn net.Conn) {
+		if secure, ok := conn.(*tls.Conn); ok {
+			all = append(all, secureStream{member, secure})
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, streams := range t.incoming {
+		for _, in := range streams {
+			add(id, in.conn)
+		}
+	}
+	for _, p := range t.peers {
+		if s := p.latestStream(); s != nil {
+			add(p.id, s.conn)
+		}
+	}
+	return all
+}
+
+// closeNow closes a connection and never blocks. Close of a TLS connection may block: it sends an alert first.
+func closeNow(conn net.Conn) error {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn().Close()
+	}
+	return conn.Close()
+}
