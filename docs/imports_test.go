@@ -21,8 +21,9 @@ var anything = []string{"*"}
 var allowed = map[string][]string{
 	"": {"ctl/program"},
 
-	"tree":          {"tree/btree"},
+	"tree":          {"tree/btree", "tree/users"},
 	"tree/btree":    {},
+	"tree/users":    {"tree/btree"},
 	"members":       {},
 	"stats":         {},
 	"stats/logging": {},

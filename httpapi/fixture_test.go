@@ -66,6 +66,8 @@ func (l *instantLog) Index() uint64 {
 
 func (l *instantLog) Term() uint64 { return 7 }
 
+func (*instantLog) FeatureLevel() uint64 { return tree.UsersLevel }
+
 func (l *instantLog) Leader() members.ID {
 	if l.leaderless {
 		return 0

@@ -11,6 +11,12 @@ func (s *Store) apply(c *Command) (*Event, *Error) {
 		s.expire()
 		return nil, nil
 	}
+	if c.AuthRevision != s.users.Revision() && (c.AuthRevision != 0 || s.users.Enabled()) {
+		return nil, NewError(CodeAuthChanged, "the users have changed")
+	}
+	if c.Op == OpUsers {
+		return s.changeUsers(c.Change)
+	}
 	if c.Path == "/" && c.Op != OpCreateInOrder {
 		return nil, rootError(c.Op)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"pando/tree/users"
 )
 
 // Op is the operation of a command.
@@ -30,9 +32,11 @@ const (
 	// OpExpire removes at most ExpireLimit nodes whose TTL has ended at the time of the
 	// batch.
 	OpExpire Op = 8
+	// OpUsers changes users, roles or the auth switch. See Command.Change.
+	OpUsers Op = 9
 )
 
-const lastOp = OpExpire
+const lastOp = OpUsers
 
 // ExpireLimit is the largest number of nodes that one OpExpire removes. With more,
 // watchers could not read all events before the history drops them. The next OpExpire
@@ -62,12 +66,33 @@ type Command struct {
 	// is never. It is computed before the command is proposed, because Apply reads no
 	// clock.
 	Expires int64
+	// AuthRevision is the revision of the users for which the command was authorized, or
+	// zero if auth was disabled. Apply refuses the command with CodeAuthChanged if this is
+	// no longer true: the revision is another one, or AuthRevision is zero and auth is
+	// enabled.
+	AuthRevision uint64
+	// Change is the change of an OpUsers, which has no Path. It is nil for any other
+	// operation.
+	Change *users.Change
+}
+
+// UsersLevel is the feature level of the cluster from which on a command may be an OpUsers
+// and may have an AuthRevision. Programs of lower levels can't decode such a command.
+const UsersLevel = 2
+
+// Level returns the lowest feature level at which the command may enter the log.
+func (c *Command) Level() uint64 {
+	if c.Op == OpUsers || c.AuthRevision != 0 {
+		return UsersLevel
+	}
+	return 0
 }
 
 const (
 	flagDir = 1 << iota
 	flagRecursive
 	flagRefresh
+	flagAuthRevision
 )
 
 // AppendCommand appends the encoding of c to dst.
@@ -82,15 +107,32 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	if c.Refresh {
 		flags |= flagRefresh
 	}
+	if c.AuthRevision != 0 {
+		flags |= flagAuthRevision
+	}
 	dst = append(dst, byte(c.Op), flags)
 	dst = binary.AppendVarint(dst, c.Expires)
 	dst = binary.AppendUvarint(dst, c.PrevIndex)
+	if c.AuthRevision != 0 {
+		dst = binary.AppendUvarint(dst, c.AuthRevision)
+	}
+	if c.Op == OpUsers {
+		return appendChange(dst, c.Change)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.PrevValue)))
 	dst = binary.AppendUvarint(dst, uint64(len(c.Path)))
 	dst = binary.AppendUvarint(dst, uint64(len(c.Value)))
 	dst = append(dst, c.PrevValue...)
 	dst = append(dst, c.Path...)
 	return append(dst, c.Value...)
+}
+
+// appendChange appends the rest of an OpUsers: the Change has the place of the value.
+func appendChange(dst []byte, c *users.Change) []byte {
+	change := users.AppendChange(nil, c)
+	dst = append(dst, 0, 0) // the lengths of PrevValue and Path
+	dst = binary.AppendUvarint(dst, uint64(len(change)))
+	return append(dst, change...)
 }
 
 // DecodeCommand decodes the command at the beginning of src and returns the bytes after
@@ -102,6 +144,12 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 		return Command{}, nil, err
 	}
 	c := f.Command
+	if c.Op == OpUsers {
+		if c.Change, err = f.change(); err != nil {
+			return Command{}, nil, err
+		}
+		return c, rest, nil
+	}
 	c.PrevValue = string(f.prevValue)
 	text := string(f.pathAndValue)
 	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
@@ -115,7 +163,11 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 // copying the value.
 func CheckCommand(src []byte) ([]byte, error) {
 	f, rest, err := readFields(src)
-	if err == nil {
+	switch {
+	case err != nil:
+	case f.Op == OpUsers:
+		_, err = f.change()
+	default:
 		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
 	}
 	return rest, err
@@ -123,7 +175,7 @@ func CheckCommand(src []byte) ([]byte, error) {
 
 // fields is a decoded command whose strings are still part of the source.
 type fields struct {
-	Command      // PrevValue, Path and Value are not set
+	Command      // PrevValue, Path, Value and Change are not set
 	prevValue    []byte
 	pathAndValue []byte
 	pathLen      uint64 // length of the path in pathAndValue
@@ -138,13 +190,16 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 		return f, nil, fmt.Errorf("%w: unknown operation %d", ErrBadCommand, f.Op)
 	}
 	flags := src[1]
-	if flags >= flagRefresh<<1 {
+	if flags >= flagAuthRevision<<1 {
 		return f, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
 	}
 	f.Dir, f.Recursive, f.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
 	r := decoder{src: src[2:]}
 	f.Expires = r.varint()
 	f.PrevIndex = r.uvarint()
+	if flags&flagAuthRevision != 0 {
+		f.AuthRevision = r.uvarint()
+	}
 	prevLen, pathLen, valueLen := r.uvarint(), r.uvarint(), r.uvarint()
 	f.prevValue, f.pathLen = r.bytes(prevLen), pathLen
 	if r.bad || pathLen > uint64(len(r.src)) || valueLen > uint64(len(r.src))-pathLen {
@@ -152,6 +207,18 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 	}
 	f.pathAndValue = r.bytes(pathLen + valueLen)
 	return f, r.src, nil
+}
+
+// change decodes the Change of an OpUsers.
+func (f *fields) change() (*users.Change, error) {
+	if len(f.prevValue) > 0 || f.pathLen > 0 {
+		return nil, fmt.Errorf("%w: a change of users with a path or a value", ErrBadCommand)
+	}
+	c, err := users.DecodeChange(f.pathAndValue)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadCommand, err)
+	}
+	return c, nil
 }
 
 func (c *Command) checkPath(path string) error {

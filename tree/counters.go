@@ -1,5 +1,7 @@
 package tree
 
+import "pando/tree/users"
+
 // Counters are the numbers of commands, by operation and outcome. They are part of the
 // state: they are the same on every member, and a restart does not reset them.
 type Counters struct {
@@ -21,8 +23,28 @@ func (o *Outcomes) count(err *Error) {
 	}
 }
 
+// count counts the outcome of a command. A command that was not executed, because it must be
+// authorized again, does not count.
+func (c *Counters) count(op Op, err *Error) {
+	if err != nil && err.Code == CodeAuthChanged {
+		return
+	}
+	if o := c.of(op); o != nil {
+		o.count(err)
+	}
+}
+
+// countWrites counts the writes of an OpUsers like those of clients, as the reference does.
+func (c *Counters) countWrites(w users.Writes) {
+	c.Create.OK += uint64(w.Created)
+	c.Create.Failed += uint64(w.CreateFailed)
+	c.Update.OK += uint64(w.Updated)
+	c.Delete.OK += uint64(w.Deleted)
+	c.Delete.Failed += uint64(w.DeleteFailed)
+}
+
 // of returns the counter of an operation. It returns nil for OpExpire, which has no
-// outcome.
+// outcome, and for OpUsers.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
 	case OpSet:

@@ -3,6 +3,8 @@ package tree
 import (
 	"slices"
 	"strings"
+
+	"pando/tree/users"
 )
 
 // Delta is the difference between two published views, for a checkpoint. To store a
@@ -18,6 +20,9 @@ type Delta struct {
 	Changed []string
 	// Events are the events since the last delta, the oldest first.
 	Events []*Event
+	// UsersBefore are the users that the last delta held. If they are not those of View, write
+	// or remove the records of View.Users().Difference(UsersBefore).
+	UsersBefore *users.State
 	// OldestEvent is the index of the oldest event in the history of View. Stored
 	// events before it must be removed.
 	OldestEvent uint64
@@ -42,6 +47,8 @@ type dirtyPaths struct {
 	removedDirs []string // also in changed
 	changed     []string
 	lastEvent   uint64 // the index of the newest event that was in a delta
+	// users are those of the newest view that was in a delta.
+	users *users.State
 }
 
 // largeValue is the largest value, in bytes, that a dirty path may keep alive.
@@ -67,11 +74,11 @@ func (d *dirtyPaths) addRemovedDir(path string) {
 // the delta can't be stored, the caller must pass it to ReturnDelta.
 func (s *Store) TakeDelta() *Delta {
 	v := s.View()
-	d := &Delta{View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, OldestEvent: v.oldest}
+	d := &Delta{View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, UsersBefore: s.dirty.users, OldestEvent: v.oldest}
 	for i := max(s.dirty.lastEvent+1, v.oldest); i <= v.index; i++ {
 		d.Events = append(d.Events, s.history.at(i))
 	}
-	s.dirty = dirtyPaths{lastEvent: v.index}
+	s.dirty = dirtyPaths{lastEvent: v.index, users: v.users}
 	return d
 }
 
@@ -79,7 +86,7 @@ func (s *Store) TakeDelta() *Delta {
 // that is stored. If it can't be stored, the caller must call TakeAll again before it
 // calls TakeDelta: the stored state is then unknown.
 func (s *Store) TakeAll() *Delta {
-	s.dirty.lastEvent = 0
+	s.dirty.lastEvent, s.dirty.users = 0, new(users.State)
 	d := s.TakeDelta()
 	d.Removed, d.Changed, d.All = nil, nil, true
 	return d
@@ -93,6 +100,7 @@ func (s *Store) ReturnDelta(d *Delta) {
 	}
 	s.dirty.removedDirs = append(s.dirty.removedDirs, d.Removed...)
 	s.dirty.changed = append(s.dirty.changed, d.Changed...)
+	s.dirty.users = d.UsersBefore
 	if len(d.Events) > 0 {
 		s.dirty.lastEvent = min(s.dirty.lastEvent, d.Events[0].Index()-1)
 	}

@@ -29,6 +29,20 @@ const (
 	unknownErrorMessage      = "Unknown error"
 )
 
+// The internal codes. The v2 API never sends them: package v2 makes responses of their own
+// from them.
+const (
+	// The codes of OpUsers. The Cause is the text that clients get.
+	CodeUsersNotFound  Code = 1001
+	CodeUsersConflict  Code = 1002
+	CodeUsersForbidden Code = 1003
+	CodeUsersInvalid   Code = 1004
+	// CodeAuthChanged says that the command was not executed: the users, the roles or the
+	// auth switch have changed since it was authorized. It may be authorized and proposed
+	// again.
+	CodeAuthChanged Code = 1005
+)
+
 var messages = map[Code]string{
 	CodeKeyNotFound:    "Key not found",
 	CodeCompareFailed:  "Compare failed",

@@ -1,6 +1,10 @@
 package tree
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"pando/tree/users"
+)
 
 // Action is the kind of change that an event describes. Clients accept only the actions
 // below.
@@ -16,6 +20,9 @@ const (
 	ActionDelete           Action = 5
 	ActionCompareAndDelete Action = 6
 	ActionExpire           Action = 7
+	// ActionAuth is a change of users, roles or the auth switch, or a part of one. Watchers
+	// never get the event. Its node is the root.
+	ActionAuth Action = 8
 )
 
 var actionNames = [...]string{
@@ -26,6 +33,7 @@ var actionNames = [...]string{
 	ActionDelete:           "delete",
 	ActionCompareAndDelete: "compareAndDelete",
 	ActionExpire:           "expire",
+	ActionAuth:             "auth",
 }
 
 // String returns the name of the action in the v2 API.
@@ -49,7 +57,12 @@ type Event struct {
 	node    *Node                   // after the change, without children; see Node
 	prev    *Node                   // before the change, without children; nil if there was no node
 	encoded atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
+	outcome *users.Outcome          // see Outcome; not stored
 }
+
+// Outcome returns the result of the OpUsers that Apply has answered with this event. It is
+// nil for any other event.
+func (e *Event) Outcome() *users.Outcome { return e.outcome }
 
 // Index returns the index of the change.
 func (e *Event) Index() uint64 { return e.node.modified }

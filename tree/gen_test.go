@@ -29,7 +29,7 @@ func genPath(t *rapid.T, m *model) string {
 func genCommand(t *rapid.T, m *model, now int64) Command {
 	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
 	c := Command{
-		Op:        Op(rapid.IntRange(1, int(lastOp)).Draw(t, "op")),
+		Op:        Op(rapid.IntRange(1, int(OpExpire)).Draw(t, "op")),
 		Path:      genPath(t, m),
 		Value:     rapid.SampledFrom(genValues).Draw(t, "value"),
 		Dir:       flag("dir"),

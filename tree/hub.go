@@ -65,7 +65,7 @@ func (h *hub) announce(announcements []announcement) {
 		return
 	}
 	for _, a := range announcements {
-		if a.event.refresh {
+		if a.event.refresh || a.event.action == ActionAuth {
 			continue
 		}
 		h.announceAbove(a.event)
@@ -73,6 +73,18 @@ func (h *hub) announce(announcements []announcement) {
 			h.announceBelow(a)
 		}
 	}
+}
+
+// signalAll signals all watchers.
+func (h *hub) signalAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers.Scan(func(_ string, at map[*Watcher]struct{}) bool {
+		for w := range at {
+			w.signalLocked()
+		}
+		return true
+	})
 }
 
 // invalidateAll ends all watches.

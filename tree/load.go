@@ -107,7 +107,7 @@ func (l *Loader) Finish() (*Store, error) {
 	if s.history.start == 0 {
 		s.history.start = s.index + 1
 	}
-	s.dirty.lastEvent = s.index
+	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()
 	return s, nil
 }

@@ -1,6 +1,10 @@
 package tree
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"pando/tree/users"
+)
 
 // firstIndex is the index of a new tree. It is not zero, because clients treat an index of
 // zero as "not set".
@@ -18,12 +22,15 @@ type Store struct {
 	root     *Node
 	index    uint64
 	counters Counters
+	users    *users.State
 	dirty    dirtyPaths
 	epoch    uint64 // the number of the current batch
 
 	now         int64          // the time of the current batch
 	batch       []announcement // the events of the current batch
 	unannounced []announcement // the events of published batches since the last Announce
+	// usersChanged says that a batch since the last Announce has changed the users.
+	usersChanged bool
 }
 
 // Result is the outcome of one command: an event or an error. The Result of OpExpire has
@@ -42,9 +49,12 @@ func New(historySize int) *Store {
 }
 
 func newStore(historySize int) *Store {
+	none := new(users.State)
 	return &Store{
 		root:    newDir("/", newDirectory("/", 0)),
 		index:   firstIndex,
+		users:   none,
+		dirty:   dirtyPaths{users: none},
 		history: newHistory(historySize),
 		hub:     newHub(),
 	}
@@ -70,31 +80,34 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 		if err != nil {
 			err.Index = s.index
 		}
-		if o := s.counters.of(c.Op); o != nil {
-			o.count(err)
-		}
+		s.counters.count(c.Op, err)
 		results[i] = Result{Event: event, Err: err}
 	}
 	s.publish()
 	return results
 }
 
-// Announce passes the events since the last call to the matching watchers. It must be
-// called after each Apply.
+// Announce passes the events since the last call to the matching watchers. If the users have
+// changed, it then signals all watchers, so that their readers check again whether they may
+// read. It must be called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
+	if s.usersChanged {
+		s.usersChanged = false
+		s.hub.signalAll()
+	}
 }
 
 // Replace replaces the content of s by that of from, a store that was loaded from the
 // checkpoint of another member. from must not be used afterwards. The events between the
 // two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
-	s.root, s.index, s.counters = from.root, from.index, from.counters
-	s.dirty = dirtyPaths{lastEvent: from.index}
+	s.root, s.index, s.counters, s.users = from.root, from.index, from.counters, from.users
+	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
-	s.unannounced = nil
+	s.unannounced, s.usersChanged = nil, false
 	s.history.replace(from.history)
 	s.publish()
 	s.hub.invalidateAll()
@@ -117,5 +130,6 @@ func (s *Store) publish() {
 		bytes:    total.bytes,
 		due:      total.firstDue().at,
 		counters: s.counters,
+		users:    s.users,
 	})
 }

@@ -3,6 +3,8 @@ package tree
 import (
 	"iter"
 	"math"
+
+	"pando/tree/users"
 )
 
 // Depths for EncodeGet.
@@ -23,6 +25,7 @@ type View struct {
 	bytes    int64
 	due      int64 // the time of the next expiry; see NextExpiry
 	counters Counters
+	users    *users.State
 }
 
 // Index returns the index of the last change.
@@ -43,6 +46,9 @@ func (v *View) NextExpiry() int64 { return v.due }
 
 // Counters returns the numbers of commands since the cluster was founded.
 func (v *View) Counters() Counters { return v.counters }
+
+// Users returns the users, the roles and the auth switch. It is never nil.
+func (v *View) Users() *users.State { return v.users }
 
 // Lookup returns the node at a path, or nil if there is none. The path must be valid.
 func (v *View) Lookup(path string) *Node {

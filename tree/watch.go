@@ -143,9 +143,10 @@ func (w *Watcher) Poll() (*Event, error) {
 
 // Notify registers a function, in the place of an earlier one. After Poll has returned no
 // event and no error, f is called when Poll has an event or an error to return. If it has
-// one already, Notify calls f at once. f is called with locks held, by the goroutine that
-// calls Announce, Replace, Close or Notify: f must not block and must not call methods of
-// the watcher.
+// one already, Notify calls f at once. f is also called after a change of the users
+// ([View.Users]): the reader must then check its right to the path again, and Poll may have
+// nothing to return. f is called with locks held, by the goroutine that calls Announce,
+// Replace, Close or Notify: f must not block and must not call methods of the watcher.
 func (w *Watcher) Notify(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,17 +209,13 @@ func (w *Watcher) Close() {
 		return
 	}
 	w.store.hub.remove(w)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.signal()
+	w.signalLocked()
 }
 
 // invalidate ends the watch after the tree was replaced.
 func (w *Watcher) invalidate() {
 	w.invalidated.Store(true)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.signal()
+	w.signalLocked()
 }
 
 // offer is called by the hub for each matching event, in the order of the indexes. It does
@@ -236,6 +233,13 @@ func (w *Watcher) offer(e *Event) {
 	}
 }
 
+// signalLocked calls the function of Notify.
+func (w *Watcher) signalLocked() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.signal()
+}
+
 // signal calls the function of Notify. Callers must hold mu.
 func (w *Watcher) signal() {
 	if w.notify != nil {
@@ -247,7 +251,7 @@ func (w *Watcher) signal() {
 func (w *Watcher) matches(e *Event) bool {
 	path := e.node.Path()
 	switch {
-	case e.refresh:
+	case e.refresh || e.action == ActionAuth:
 		return false
 	case path == w.path:
 		return true

@@ -27,6 +27,8 @@ type Log interface {
 	Term() uint64
 	// Leader returns the ID of the leader, or 0 if there is none.
 	Leader() members.ID
+	// FeatureLevel returns the feature level of the cluster, as applied on this member. It never falls.
+	FeatureLevel() uint64
 }
 
 // Cluster changes the membership. Each method returns when the change is applied on this member. Errors are those of package

@@ -43,6 +43,7 @@ func (l *fakeLog) Barrier(context.Context) error {
 func (l *fakeLog) Index() uint64      { return 7 }
 func (l *fakeLog) Term() uint64       { return 3 }
 func (l *fakeLog) Leader() members.ID { return l.leader }
+func (*fakeLog) FeatureLevel() uint64 { return tree.UsersLevel }
 
 // fakeCluster accepts all changes.
 type fakeCluster struct{}

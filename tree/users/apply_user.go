@@ -1,0 +1,118 @@
+package users
+
+import (
+	"fmt"
+	"slices"
+)
+
+func (t *transition) putUser(c *Change) *Error {
+	user := t.User(c.Name)
+	changesRoles := len(c.Grant) > 0 || len(c.Revoke) > 0
+	switch {
+	case changesRoles && user == nil:
+		return &Error{NotFound, fmt.Sprintf("auth: User %s does not exist.", c.Name)}
+	case changesRoles, len(c.Roles) == 0 && user != nil:
+		return t.updateUser(user, c)
+	}
+	return t.createUser(c)
+}
+
+func (t *transition) createUser(c *Change) *Error {
+	if c.PasswordHash == "" {
+		return &Error{Invalid, fmt.Sprintf("auth: Cannot create user %s with an empty password", c.Name)}
+	}
+	t.initialize()
+	if t.User(c.Name) != nil {
+		t.outcome.Writes.CreateFailed++
+		return &Error{Conflict, fmt.Sprintf("auth: User %s already exists.", c.Name)}
+	}
+	u := &User{Name: c.Name, PasswordHash: c.PasswordHash, Roles: c.Roles}
+	if u.Name == Root && !slices.Contains(u.Roles, Root) {
+		u.Roles = append(slices.Clone(u.Roles), Root)
+	}
+	t.mutate()
+	t.users.Insert((*userItem)(u))
+	t.outcome.User, t.outcome.Created = u, true
+	t.outcome.Writes.Created++
+	return nil
+}
+
+// updateUser replaces a user by one with the granted and without the revoked roles. It fails
+// if nothing is different: the password, the roles, or their order.
+func (t *transition) updateUser(old *User, c *Change) *Error {
+	roles := newSet(old.Roles)
+	for _, name := range c.Grant {
+		if !roles.add(name) {
+			return &Error{Conflict, fmt.Sprintf("auth: Granting duplicate role %s for user %s", name, c.Name)}
+		}
+	}
+	for _, name := range c.Revoke {
+		if !roles.remove(name) {
+			return &Error{Conflict, fmt.Sprintf("auth: Revoking ungranted role %s for user %s", name, c.Name)}
+		}
+	}
+	u := &User{Name: old.Name, PasswordHash: old.PasswordHash, Roles: roles.list()}
+	if c.PasswordHash != "" {
+		u.PasswordHash = c.PasswordHash
+	}
+	if u.PasswordHash == old.PasswordHash && old.Roles != nil && slices.Equal(u.Roles, old.Roles) {
+		return &Error{Invalid, "auth: User not updated. Use grant/revoke/password to update the user."}
+	}
+	t.mutate()
+	t.users.Replace((*userItem)(u))
+	t.outcome.User = u
+	t.outcome.Writes.Updated++
+	return nil
+}
+
+func (t *transition) deleteUser(name string) *Error {
+	if t.enabled && name == Root {
+		return &Error{Forbidden, "auth: Cannot delete root user while auth is enabled."}
+	}
+	t.initialize()
+	if t.User(name) == nil {
+		t.outcome.Writes.DeleteFailed++
+		return &Error{NotFound, fmt.Sprintf("auth: User %s does not exist", name)} // without the period of the other text
+	}
+	t.mutate()
+	t.users.Delete(name)
+	t.outcome.Writes.Deleted++
+	return nil
+}
+
+// set is a set of texts.
+type set map[string]struct{}
+
+func newSet(list []string) set {
+	s := make(set, len(list))
+	for _, text := range list {
+		s[text] = struct{}{}
+	}
+	return s
+}
+
+// add reports whether the text was not in the set.
+func (s set) add(text string) bool {
+	if _, ok := s[text]; ok {
+		return false
+	}
+	s[text] = struct{}{}
+	return true
+}
+
+// remove reports whether the text was in the set.
+func (s set) remove(text string) bool {
+	_, ok := s[text]
+	delete(s, text)
+	return ok
+}
+
+// list returns the texts in ascending order. It is never nil.
+func (s set) list() []string {
+	list := make([]string, 0, len(s))
+	for text := range s {
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return list
+}

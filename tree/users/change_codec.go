@@ -1,0 +1,54 @@
+package users
+
+import "fmt"
+
+// Which fields an operation has. AppendChange encodes no others.
+
+func (o Op) hasName() bool { return o == PutUser || o == DeleteUser || o == PutRole || o == DeleteRole }
+
+// AppendChange appends the encoding of c to dst. It leaves out the fields that the operation
+// does not have.
+func AppendChange(dst []byte, c *Change) []byte {
+	dst = append(dst, byte(c.Op))
+	if c.Op.hasName() {
+		dst = appendText(dst, c.Name)
+	}
+	switch c.Op {
+	case PutUser:
+		dst = appendText(dst, c.PasswordHash)
+		dst = appendTexts(dst, c.Roles)
+		dst = appendTexts(dst, c.Grant)
+		dst = appendTexts(dst, c.Revoke)
+	case PutRole:
+		dst = appendPermissions(dst, &c.Permissions)
+		dst = appendPermissions(dst, &c.GrantPermissions)
+		dst = appendPermissions(dst, &c.RevokePermissions)
+	}
+	return dst
+}
+
+// DecodeChange decodes what AppendChange appended. src must hold nothing else. The Change
+// shares no memory with src. Errors wrap ErrBadChange.
+func DecodeChange(src []byte) (*Change, error) {
+	d := decoder{src: src}
+	c := &Change{Op: Op(d.octet())}
+	if d.bad || c.Op == 0 || c.Op > lastOp {
+		return nil, fmt.Errorf("%w: unknown operation %d", ErrBadChange, c.Op)
+	}
+	if c.Op.hasName() {
+		if c.Name = d.text(); c.Name == "" {
+			return nil, fmt.Errorf("%w: a name is missing", ErrBadChange)
+		}
+	}
+	switch c.Op {
+	case PutUser:
+		c.PasswordHash = d.text()
+		c.Roles, c.Grant, c.Revoke = d.texts(), d.texts(), d.texts()
+	case PutRole:
+		c.Permissions, c.GrantPermissions, c.RevokePermissions = d.permissions(), d.permissions(), d.permissions()
+	}
+	if d.bad || len(d.src) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes", ErrBadChange, len(src))
+	}
+	return c, nil
+}

@@ -1,0 +1,81 @@
+package users
+
+import (
+	"iter"
+
+	"pando/tree/btree"
+)
+
+// State is the users, the roles and the auth switch after a change. It never changes. The
+// zero State has no users, only the role root, and auth is disabled.
+type State struct {
+	revision uint64
+	enabled  bool
+	// initialized says that the indexes were taken with which the reference makes the
+	// directories of its users and roles.
+	initialized bool
+	users       btree.Map[*userItem]
+	roles       btree.Map[*roleItem]
+}
+
+// Enabled reports whether requests must be authorized.
+func (s *State) Enabled() bool { return s.enabled }
+
+// Revision returns the number of changes of users, roles and the switch since the cluster was
+// founded. Two States of one cluster with the same revision have the same content.
+func (s *State) Revision() uint64 { return s.revision }
+
+// IsZero reports whether the State is that of a new cluster: no change was ever applied.
+func (s *State) IsZero() bool { return !s.initialized && s.revision == 0 }
+
+// User returns a user, or nil if there is none with the name.
+func (s *State) User(name string) *User { return (*User)(s.users.Get(name)) }
+
+// Role returns a role, or nil if there is none with the name.
+func (s *State) Role(name string) *Role {
+	if name == Root {
+		return rootRole
+	}
+	return (*Role)(s.roles.Get(name))
+}
+
+// Users returns all users in the order of their names.
+func (s *State) Users() iter.Seq[*User] {
+	return func(yield func(*User) bool) {
+		s.users.Scan(func(u *userItem) bool { return yield((*User)(u)) })
+	}
+}
+
+// Roles returns all roles, with the role root, in the order of their names.
+func (s *State) Roles() iter.Seq[*Role] {
+	return func(yield func(*Role) bool) {
+		rootDone := false
+		more := s.roles.Scan(func(r *roleItem) bool {
+			if !rootDone && r.Name > Root {
+				rootDone = true
+				if !yield(rootRole) {
+					return false
+				}
+			}
+			return yield((*Role)(r))
+		})
+		if more && !rootDone {
+			yield(rootRole)
+		}
+	}
+}
+
+// Allows reports whether one of the roles gives the access to a clean path. With Subtree it
+// must give the access to the path and to everything below it by a single range. The role
+// root gives every access. A name without a role gives none. Allows does not look at Enabled.
+func (s *State) Allows(roles []string, a Access, path string, scope Scope) bool {
+	for _, name := range roles {
+		if name == Root {
+			return true
+		}
+		if r := s.Role(name); r != nil && r.allows(a, path, scope) {
+			return true
+		}
+	}
+	return false
+}
