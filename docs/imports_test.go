@@ -34,7 +34,9 @@ var allowed = map[string][]string{
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},
 
-	"httpapi":             {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "members", "stats"},
+	"httpapi": {
+		"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "members/certs", "tree", "members", "stats",
+	},
 	"httpapi/audit":       {"stats/logging"},
 	"httpapi/budget":      {"tree"},
 	"httpapi/auth":        {"tree/users"},
@@ -45,8 +47,9 @@ var allowed = map[string][]string{
 	"httpapi/conformance": anything,
 
 	"members/config": {},
+	"members/certs":  {},
 	"members/server": {
-		"httpapi", "httpapi/proxy", "httpapi/service", "members", "members/config", "members/server/tuning",
+		"httpapi", "httpapi/proxy", "httpapi/service", "members", "members/certs", "members/config", "members/server/tuning",
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
 	},
 	"members/server/tuning": {},

@@ -32,7 +32,7 @@ func TestRunUsage(t *testing.T) {
 		{"flag without dashes", "data-dir=/x", "did you mean --data-dir=/x?"},
 		{"any other word", "frobnicate", "unexpected argument \"frobnicate\"; the server takes only flags"},
 		{"wrong value", "--snapshot-count=many", `--snapshot-count: "many" is not a whole number`},
-		{"refused flag", "--cert-file=x.pem", "--cert-file: is not supported by this version; TLS comes with a later version"},
+		{"certificate without its key", "--cert-file=x.pem", "--key-file: is missing, and --cert-file is given"},
 		{"missing file", "--config-file=no/such.yml", "--config-file: cannot read the configuration: no/such.yml"},
 		{"log in a missing directory", "--log-outputs=no/such/dir.log", "--log-outputs: cannot write the log: no/such/dir.log"},
 	} {

@@ -7,8 +7,6 @@ const (
 	noV3         = "it tunes the v3 API, which Pando does not have"
 	noBackend    = "Pando's storage needs no such tuning"
 	ownLogLevels = "Pando has one log level for everything; use --log-level"
-
-	needsTLS = "TLS comes with a later version; remove the flag and serve plain http on a trusted network, or put a TLS proxy in front"
 )
 
 // compatibilityFlags returns flags of the reference that are common in start-up scripts. Some have an effect, some are
@@ -33,6 +31,10 @@ func legacyFlags() []flagSpec {
 		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s",
 			usage:  "The name of --consistency-check-interval in the reference. A value of 0 has no effect.",
 			oldFor: "consistency-check-interval", unset: isNoTime, set: setConsistency},
+		{name: "ca-file", group: groupCompatibility, arg: "FILE", usage: "Name of --trusted-ca-file in etcd 2.",
+			oldFor: "trusted-ca-file", set: setText(clientTLS, func(t *TLS) *string { return &t.TrustedCAFile })},
+		{name: "peer-ca-file", group: groupCompatibility, arg: "FILE", usage: "Name of --peer-trusted-ca-file in etcd 2.",
+			oldFor: "peer-trusted-ca-file", set: setText(peerTLS, func(t *TLS) *string { return &t.TrustedCAFile })},
 	}
 }
 
@@ -93,6 +95,8 @@ func ignoredFlags() []flagSpec {
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
 		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),
+		toggle("experimental-peer-skip-client-san-verification", "false",
+			"Pando does not compare a member's address with its certificate; --peer-cert-allowed-hostname compares names"),
 	}
 }
 
@@ -102,27 +106,7 @@ func refusedFlags() []flagSpec {
 	valued := func(name, why string, off ...string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}
 	}
-	toggle := func(name, why string) flagSpec {
-		return flagSpec{name: name, group: groupCompatibility, def: "false", refused: why}
-	}
 	return []flagSpec{
-		valued("cert-file", needsTLS),
-		valued("key-file", needsTLS),
-		toggle("client-cert-auth", needsTLS),
-		valued("client-crl-file", needsTLS),
-		valued("client-cert-allowed-hostname", needsTLS),
-		valued("trusted-ca-file", needsTLS),
-		toggle("auto-tls", needsTLS),
-		valued("peer-cert-file", needsTLS),
-		valued("peer-key-file", needsTLS),
-		toggle("peer-client-cert-auth", needsTLS),
-		valued("peer-trusted-ca-file", needsTLS),
-		valued("peer-cert-allowed-cn", needsTLS),
-		valued("peer-cert-allowed-hostname", needsTLS),
-		toggle("peer-auto-tls", needsTLS),
-		valued("peer-crl-file", needsTLS),
-		valued("cipher-suites", needsTLS),
-		toggle("experimental-peer-skip-client-san-verification", needsTLS),
 		valued("host-whitelist", "requests with any Host header are answered; remove the flag and limit the network access", "*"),
 		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),

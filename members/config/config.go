@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"io"
 	"net/url"
 	"time"
@@ -144,6 +145,13 @@ type Config struct {
 	// DisabledTuning has the names of the settings of package tuning that are turned off; see TuningSettings.
 	DisabledTuning []string
 
+	// ClientTLS is for the https URLs of clients and of metrics, PeerTLS for those of members. Both are zero without TLS.
+	ClientTLS, PeerTLS TLS
+	// CipherSuites are the suites of TLS 1.2, as in package tls; empty for those of Go. TLSMinVersion and TLSMaxVersion are
+	// versions as in package tls; TLSMaxVersion is 0 for the newest.
+	CipherSuites                 []uint16
+	TLSMinVersion, TLSMaxVersion uint16
+
 	// CORS are the origins of web pages that may send requests; "*" for all. Never empty.
 	CORS []string
 	// EnablePprof serves /debug/pprof on the client URLs.
@@ -195,6 +203,7 @@ func Default() *Config {
 		LogLevel:                 zapcore.InfoLevel,
 		LogFormat:                logFormatConsole,
 		LogOutputs:               []string{"stderr"},
+		TLSMinVersion:            tls.VersionTLS12,
 		Stdout:                   io.Discard,
 	}
 }

@@ -10,6 +10,7 @@
 //	validate.go   checks of the whole Config
 //	parse.go      parsers of single values
 //	urls.go       parsers of URLs
+//	tls.go        TLS: the settings of TLS; validate_tls.go: their checks; flaglist_tls.go: their flags
 //	flags.go      flagSpec, which describes one flag; CommandLine
 //	flaglist.go   the flags that have an effect
 //	compat.go     the flags of etcd with old names, and those that are ignored or refused

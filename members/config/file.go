@@ -100,8 +100,19 @@ func (r *fileReader) readSection(key, value *yaml.Node, prefix string) {
 		if key == "ca-file" { // its name before etcd 3.0
 			key = "trusted-ca-file"
 		}
+		if flag, ok := shortKeys[prefix+key]; ok {
+			return flag
+		}
 		return prefix + key
 	})
+}
+
+// shortKeys maps keys of the TLS sections, with the prefix of the section, to flags with longer names.
+var shortKeys = map[string]string{
+	"crl-file":              "client-crl-file",
+	"allowed-hostname":      "client-cert-allowed-hostname",
+	"peer-allowed-cn":       "peer-cert-allowed-cn",
+	"peer-allowed-hostname": "peer-cert-allowed-hostname",
 }
 
 func (r *fileReader) readPair(key, value *yaml.Node, flag string) {

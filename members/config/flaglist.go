@@ -9,7 +9,7 @@ import (
 // effectiveFlags returns the flags that have an effect.
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
-	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), proxyFlags(), durabilityFlags(),
+	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), securityFlags(), proxyFlags(), durabilityFlags(),
 		limitFlags(), loggingFlags(), observabilityFlags()} {
 		all = append(all, group...)
 	}
@@ -25,14 +25,15 @@ func memberFlags() []flagSpec {
 			usage:   "Directory for all files of the member. Only one process may use it.",
 			example: "/var/lib/pando", set: func(c *Config, v string) error { c.DataDir = v; return nil }},
 		{name: "listen-client-urls", group: groupMember, arg: "URLS", def: DefaultClientURL,
-			usage:   "Addresses at which clients are served, separated by commas. Requires --advertise-client-urls.",
+			usage: "Addresses at which clients are served, separated by commas: http://IP:PORT, https://IP:PORT (see Security) or " +
+				"unix:///PATH. Requires --advertise-client-urls.",
 			example: "http://0.0.0.0:2379", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenClientURLs })},
 		{name: "advertise-client-urls", group: groupMember, arg: "URLS", def: DefaultClientURL,
 			usage:   "URLs by which clients reach this member.",
 			example: "http://10.0.0.1:2379", set: setURLs(urlsToAdvertise, func(c *Config) *[]url.URL { return &c.AdvertiseClientURLs })},
 		{name: "listen-peer-urls", group: groupMember, arg: "URLS", def: DefaultPeerURL,
-			usage:   "Addresses at which other members are served.",
-			example: "http://10.0.0.1:2380", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenPeerURLs })},
+			usage:   "Addresses at which other members are served: http://IP:PORT, or https://IP:PORT (see Security).",
+			example: "http://10.0.0.1:2380", set: setURLs(peersToListen, func(c *Config) *[]url.URL { return &c.ListenPeerURLs })},
 		{name: ConfigFileFlag, group: groupMember, arg: "FILE",
 			usage:   "YAML file with settings, one \"flag-name: value\" per line. Flags and the environment take precedence.",
 			example: "/etc/pando/pando.yml", set: func(*Config, string) error { return nil }},

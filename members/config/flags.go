@@ -16,6 +16,7 @@ const (
 const (
 	groupMember        = "Member"
 	groupClustering    = "Clustering"
+	groupSecurity      = "Security"
 	groupProxy         = "Proxy"
 	groupDurability    = "Durability"
 	groupLimits        = "Limits"
@@ -24,8 +25,8 @@ const (
 	groupCompatibility = "Compatibility"
 )
 
-var flagGroups = []string{groupMember, groupClustering, groupProxy, groupDurability, groupLimits, groupLogging, groupObservability,
-	groupCompatibility}
+var flagGroups = []string{groupMember, groupClustering, groupSecurity, groupProxy, groupDurability, groupLimits, groupLogging,
+	groupObservability, groupCompatibility}
 
 // flagSpec describes one flag: its syntax, its help and its effect. Exactly one of set, ignored and refused is set.
 type flagSpec struct {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -125,7 +127,7 @@ func Load(flags map[string]string, environ []string) (*Config, []string, error) 
 		warnings = append(warnings, fmt.Sprintf("--max-request-bytes=%d is above the recommended %d: one such request delays all others",
 			cfg.MaxRequestBytes, warnMaxRequestBytes))
 	}
-	return cfg, warnings, nil
+	return cfg, append(warnings, cfg.tlsWarnings()...), nil
 }
 
 // applySettings sets in cfg each value that was given.
@@ -172,7 +174,16 @@ func requireAdvertise(cfg *Config) error {
 	}
 	return cfg.FlagError("advertise-client-urls",
 		"is required when --listen-client-urls is set"+parenthesised(listen.place)+": clients learn from it where to connect",
-		"add --advertise-client-urls="+strings.Join(URLStrings(Dialable(cfg.ListenClientURLs)), ","))
+		"add --advertise-client-urls="+strings.Join(advertisable(cfg.ListenClientURLs), ","))
+}
+
+// advertisable returns URLs that could be advertised for the URLs to listen on. There is at least one.
+func advertisable(listen []url.URL) []string {
+	remote := slices.DeleteFunc(Dialable(listen), isUnix)
+	if len(remote) == 0 {
+		return []string{DefaultClientURL}
+	}
+	return URLStrings(remote)
 }
 
 func environMap(environ []string) map[string]string {

@@ -12,30 +12,29 @@ import (
 
 // TestPublishedSettings loads published settings of etcd. Each is accepted, or refused with a reason.
 func TestPublishedSettings(t *testing.T) {
-	const tls = "TLS comes with a later version"
 	published := map[string]struct {
 		refused  string // part of the reason; empty if it starts
 		warnings string // parts of all warnings, in their order, commas between
 	}{
 		"sample-3.3.yml":        {warnings: "--strict-reconfig-check"},
-		"sample-3.5.yml":        {refused: "--cipher-suites (from sample-3.5.yml, line 33): is not supported by this version; " + tls},
+		"sample-3.5.yml":        {warnings: `"self-signed-cert-validity"`},
 		"newer-keys.yml":        {warnings: `"max-learners","feature-gates","socket-reuse-port","warning-apply-duration"`},
 		"alpine-conf.yml":       {warnings: `"hearbeat-interval" has no effect; did you mean heartbeat-interval?`},
-		"juju-charm.yml":        {refused: tls},
+		"juju-charm.yml":        {},
 		"snap-plain.yml":        {refused: "--wal-dir (from snap-plain.yml, line 4): is the data directory itself"},
 		"patroni.yml":           {warnings: "--auto-compaction-retention"},
 		"hostname-listener.yml": {refused: "listens on a name"},
-		"gardener.yml":          {refused: tls},
+		"gardener.yml":          {warnings: "--enable-v2,--quota-backend-bytes"},
 		"debian-default.env":    {},
 		"redhat-etcd.conf.env":  {},
-		"openshift-ansible.env": {refused: tls},
-		"kubespray.env":         {refused: tls},
+		"openshift-ansible.env": {warnings: "--quota-backend-bytes"},
+		"kubespray.env":         {warnings: "--auto-compaction-retention"},
 		"bitnami-compose.env":   {warnings: "ETCD_ON_K8S,ETCD_ROOT_PASSWORD"},
 		"compose-half.env":      {refused: "--advertise-client-urls: is required when --listen-client-urls is set (from ETCD_LISTEN_CLIENT_URLS"},
 		"docker-links.env":      {},
 		"coreos-discovery.env":  {},
-		"coreos-tls.env":        {refused: tls},
-		"kubeadm.args":          {refused: tls},
+		"coreos-tls.env":        {warnings: "--listen-peer-urls has no https URL"},
+		"kubeadm.args":          {warnings: "--experimental-watch-progress-notify-interval,--experimental-initial-corrupt-check"},
 		"kubeadm-old.args":      {},
 		"docker-run.args":       {warnings: "--quota-backend-bytes,--auto-compaction-retention"},
 	}

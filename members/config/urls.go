@@ -13,7 +13,8 @@ import (
 type schemeRule int
 
 const (
-	urlsToListen    schemeRule = iota // this process listens on them: an IP or localhost
+	urlsToListen    schemeRule = iota // this process listens on them: an IP or localhost, or a unix socket
+	peersToListen                     // like urlsToListen, but without unix sockets
 	urlsToAdvertise                   // others connect to them: any host
 )
 
@@ -47,6 +48,9 @@ func parseURL(text string, rule schemeRule) (url.URL, error) {
 	if err := checkScheme(u.Scheme, rule); err != nil {
 		return wrong(err.problem, err.fix)
 	}
+	if isUnix(*u) {
+		return parseSocketURL(text, u)
+	}
 	if u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery || u.User != nil {
 		return wrong("has more than a host and a port", form+" and nothing behind or before")
 	}
@@ -63,7 +67,7 @@ func parseURL(text string, rule schemeRule) (url.URL, error) {
 	if host == "" {
 		return wrong("has no host", "use 127.0.0.1 for this machine alone or 0.0.0.0 for all networks")
 	}
-	if rule == urlsToListen && host != "localhost" && net.ParseIP(host) == nil {
+	if rule != urlsToAdvertise && host != "localhost" && net.ParseIP(host) == nil {
 		return wrong("listens on a name", "use the IP address to bind, 0.0.0.0 for all; names belong in the --advertise URLs")
 	}
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
@@ -71,14 +75,55 @@ func parseURL(text string, rule schemeRule) (url.URL, error) {
 
 func checkScheme(scheme string, rule schemeRule) *valueError {
 	switch {
-	case scheme == "http", scheme == "https" && rule == urlsToAdvertise:
+	case scheme == "http", scheme == "https":
 		return nil
-	case scheme == "https":
-		return &valueError{"asks for TLS, which this version does not serve", "use http:// on a trusted network, or put a TLS proxy in front"}
-	case scheme == "unix", scheme == "unixs":
-		return &valueError{"is a unix socket, which this version does not support", "use http://127.0.0.1:PORT"}
+	case (scheme == schemeUnix || scheme == schemeUnixTLS) && rule == urlsToListen:
+		return nil
+	case (scheme == schemeUnix || scheme == schemeUnixTLS) && rule == peersToListen:
+		return &valueError{"is a unix socket, which other members can't reach", "use http://HOST:PORT or https://HOST:PORT"}
+	case scheme == schemeUnix || scheme == schemeUnixTLS:
+		return &valueError{"is a unix socket, which exists on this machine alone",
+			"advertise an http or https URL of this member; --listen-client-urls may have the socket beside it"}
 	}
-	return &valueError{"has an unknown scheme", "write it as http://HOST:PORT"}
+	return &valueError{"has an unknown scheme", "write it as http://HOST:PORT or https://HOST:PORT"}
+}
+
+// The schemes of unix sockets: with HTTP and with HTTP over TLS.
+const (
+	schemeUnix    = "unix"
+	schemeUnixTLS = "unixs"
+)
+
+// maxSocketPath is the length of the longest path of a unix socket.
+const maxSocketPath = 107
+
+func isUnix(u url.URL) bool { return u.Scheme == schemeUnix || u.Scheme == schemeUnixTLS }
+
+// IsSecure reports whether a URL to listen on uses TLS.
+func IsSecure(u url.URL) bool { return u.Scheme == "https" || u.Scheme == schemeUnixTLS }
+
+// SocketPath returns the path of the unix socket of a URL, or "" if the URL is not of a unix socket. As in the reference, the
+// path may be where a URL has its host, as in unix://name:1.
+func SocketPath(u url.URL) string {
+	if !isUnix(u) {
+		return ""
+	}
+	return u.Host + u.Path
+}
+
+func parseSocketURL(text string, u *url.URL) (url.URL, error) {
+	const form = "write it as unix:///run/pando.sock"
+	path := SocketPath(*u)
+	switch {
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery || u.User != nil:
+		return url.URL{}, &valueError{fmt.Sprintf("%q has more than a path", text), form}
+	case path == "" || strings.HasSuffix(path, "/"):
+		return url.URL{}, &valueError{fmt.Sprintf("%q has no path of a file", text), form}
+	case len(path) > maxSocketPath:
+		return url.URL{}, &valueError{fmt.Sprintf("%q is too long for a unix socket", text),
+			fmt.Sprintf("choose a path of at most %d bytes", maxSocketPath)}
+	}
+	return url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}, nil
 }
 
 // hostPortOf returns the host and port of a URL without a scheme, for the example in an error.
@@ -114,7 +159,8 @@ func parseServiceURL(text string) (string, error) {
 	return text, nil
 }
 
-// Dialable returns the URLs by which this machine can reach the addresses that a server listens on.
+// Dialable returns the URLs by which this machine can reach the addresses that a server listens on. URLs of unix sockets stay as they
+// are.
 func Dialable(urls []url.URL) []url.URL {
 	out := make([]url.URL, len(urls))
 	for i, u := range urls {

@@ -38,7 +38,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, c.FlagError(l.flag, "has no URL", "give at least one, for example --"+l.flag+"="+exampleURL(l.flag)))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.checkTLS()...)...)
 }
 
 func (c *Config) checkName() *FlagError {
@@ -87,13 +87,14 @@ func (c *Config) checkSharedAddress() *FlagError {
 		urls []url.URL
 	}{{"listen-client-urls", c.ListenClientURLs}, {"listen-peer-urls", c.ListenPeerURLs}, {"listen-metrics-urls", c.ListenMetricsURLs}} {
 		for _, u := range l.urls {
-			if _, port, err := net.SplitHostPort(u.Host); err != nil || port == "0" {
+			address := u.Host + u.Path
+			if _, port, err := net.SplitHostPort(u.Host); !isUnix(u) && (err != nil || port == "0") {
 				continue
 			}
-			if other, taken := owner[u.Host]; taken && other != l.flag {
-				return c.FlagError(l.flag, u.Host+" is in --"+other+" too", "give each its own port")
+			if other, taken := owner[address]; taken && other != l.flag {
+				return c.FlagError(l.flag, address+" is in --"+other+" too", "give each its own port")
 			}
-			owner[u.Host] = l.flag
+			owner[address] = l.flag
 		}
 	}
 	return nil

@@ -27,6 +27,10 @@ func listen(cfg *config.Config) (*listeners, error) {
 		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.Metrics},
 	} {
 		for _, u := range group.urls {
+			if config.IsSecure(u) || config.SocketPath(u) != "" {
+				l.close()
+				return nil, fmt.Errorf("%s %s: this build can't listen there", group.flag, u.String())
+			}
 			socket, err := net.Listen("tcp", u.Host)
 			if err != nil {
 				l.close()

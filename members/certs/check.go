@@ -1,0 +1,117 @@
+package certs
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Use says what the certificate of a set of files is for.
+type Use int
+
+// The uses of a certificate.
+const (
+	// ForServer is the use by the client listeners of a member.
+	ForServer Use = iota
+	// ForClient is the use by a client.
+	ForClient
+	// ForPeer is the use by a member for other members, which connect in both directions.
+	ForPeer
+)
+
+// soon is the rest of a validity that is reported as a Warning.
+const soon = 30 * 24 * time.Hour
+
+// Check returns everything that is wrong with a set of files: what prevents a start first. hosts are the names and addresses by which
+// the other ends connect; each must be in the certificate.
+func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
+	o = o.withDefaults()
+	content, problems := load(&o, now)
+	if len(content.chain) > 0 {
+		problems = append(problems, checkLeaf(&o, content, use, hosts, now)...)
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return int(b.Severity) - int(a.Severity) })
+	return problems
+}
+
+// checkLeaf checks whether the own certificate is of use.
+func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Time) []Problem {
+	var problems []Problem
+	leaf := content.chain[0]
+	warn := func(format string, args ...any) {
+		problems = append(problems, Problem{Warning, &FileError{o.Names.Cert, o.Cert, fmt.Errorf(format, args...)}})
+	}
+	for _, need := range neededUsages(use) {
+		if !allowsUsage(leaf, need.usage) {
+			warn("the certificate of %s is not for %s: its extended key usage lacks %s", NameOf(leaf), need.purpose, need.name)
+		}
+	}
+	for _, host := range hosts {
+		if leaf.VerifyHostname(host) != nil {
+			warn("the certificate of %s is not for the host %s: it is for %v", NameOf(leaf), host, hostsOf(leaf))
+		}
+	}
+	if left := leaf.NotAfter.Sub(now); left > 0 && left < soon {
+		warn("the certificate of %s ends soon, at %s", NameOf(leaf), leaf.NotAfter.UTC().Format(timeLayout))
+	}
+	if content.pool == nil {
+		return problems
+	}
+	if err := checkTrust(content, now); err != nil {
+		warn("the certificate of %s is not accepted by those who trust %s: %w", NameOf(leaf), o.CA, err)
+	}
+	return problems
+}
+
+// checkTrust verifies the own certificate with the own CAs, and looks for it in the revocation lists. Members of a cluster usually have
+// the same CA.
+func checkTrust(content *loaded, now time.Time) error {
+	intermediates := x509.NewCertPool()
+	for _, c := range content.chain[1:] {
+		intermediates.AddCert(c)
+	}
+	chains, err := content.chain[0].Verify(x509.VerifyOptions{
+		Roots: content.pool, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return errors.New("it is signed by another CA, or an intermediate certificate is missing")
+	}
+	if err != nil {
+		return err
+	}
+	for _, chain := range chains {
+		if err = content.revoked(chain); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// neededUsage is an extended key usage that a certificate must have.
+type neededUsage struct {
+	usage         x509.ExtKeyUsage
+	name, purpose string
+}
+
+func neededUsages(use Use) []neededUsage {
+	server := neededUsage{x509.ExtKeyUsageServerAuth, "serverAuth", "servers"}
+	client := neededUsage{x509.ExtKeyUsageClientAuth, "clientAuth", "clients"}
+	switch use {
+	case ForServer:
+		return []neededUsage{server}
+	case ForClient:
+		return []neededUsage{client}
+	}
+	return []neededUsage{server, client}
+}
+
+// allowsUsage reports whether a certificate may be used for a purpose. One without extended key usages may be used for all.
+func allowsUsage(c *x509.Certificate, usage x509.ExtKeyUsage) bool {
+	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	return slices.Contains(c.ExtKeyUsage, usage) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+}

@@ -1,0 +1,178 @@
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Source makes configurations of crypto/tls from files. Open returns one.
+type Source struct {
+	options  Options
+	log      *zap.Logger
+	now      func() time.Time
+	current  atomic.Pointer[loaded]
+	failures atomic.Uint64
+
+	mu       sync.Mutex
+	onChange []func()
+
+	watcher watcher // used by Watch alone
+}
+
+// Open reads and checks the files. The error is a *FileError. If AutoDir is used, Open makes the self-signed certificate.
+func Open(o Options, log *zap.Logger) (*Source, error) { return open(o, log, time.Now) }
+
+func open(o Options, log *zap.Logger, now func() time.Time) (*Source, error) {
+	s := &Source{options: o.withDefaults(), log: log, now: now}
+	if err := s.prepareAuto(); err != nil {
+		return nil, err
+	}
+	s.watcher.states = s.statFiles() // before load, so that a change during load is found
+	content, problems := load(&s.options, now())
+	if err := fatalOf(problems); err != nil {
+		return nil, err
+	}
+	s.logProblems(problems)
+	s.current.Store(content)
+	return s, nil
+}
+
+func (s *Source) logProblems(problems []Problem) {
+	for _, p := range problems {
+		s.log.Warn("problem with a file for TLS", zap.String("setting", p.Err.Setting), zap.String("file", p.Err.File), zap.Error(p.Err.Reason))
+	}
+}
+
+// HasCertificate reports whether there is an own certificate. A server needs one.
+func (s *Source) HasCertificate() bool { return s.current.Load().certificate != nil }
+
+// RequiresClientCerts reports whether a server of this Source requires certificates of its clients.
+func (s *Source) RequiresClientCerts() bool { return s.options.requiresClientCerts() }
+
+// ServerConfig returns a configuration for servers: each handshake uses the newest files. protocols are those that a client may choose
+// by ALPN. There must be a certificate; see HasCertificate.
+func (s *Source) ServerConfig(protocols ...string) *tls.Config {
+	type made struct {
+		from   *loaded
+		config *tls.Config
+	}
+	var cache atomic.Pointer[made]
+	newest := func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		content := s.current.Load()
+		if m := cache.Load(); m != nil && m.from == content {
+			return m.config, nil
+		}
+		m := &made{content, s.serverConfig(content, protocols)}
+		cache.Store(m)
+		return m.config, nil
+	}
+	config, _ := newest(nil) // never an error
+	outer := config.Clone()
+	outer.GetConfigForClient = newest
+	return outer
+}
+
+// serverConfig returns the configuration of a server with the content of the files.
+func (s *Source) serverConfig(content *loaded, protocols []string) *tls.Config {
+	c := s.baseConfig()
+	c.NextProtos = slices.Clone(protocols)
+	if content.certificate != nil {
+		c.Certificates = []tls.Certificate{*content.certificate}
+	}
+	if s.options.requiresClientCerts() {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, content.pool
+		c.SessionTicketsDisabled = true // a resumed session would not verify the chain again
+	}
+	return c
+}
+
+// ClientConfig returns a configuration for one or a few connections to servers: it has the newest CAs and revocation lists at the
+// time of the call. A caller that connects again and again must call it each time, or use DialTLS. Callers must set ServerName, as
+// http.Transport does.
+func (s *Source) ClientConfig() *tls.Config {
+	content := s.current.Load()
+	c := s.baseConfig()
+	c.RootCAs = content.pool
+	if content.certificate != nil {
+		c.Certificates = []tls.Certificate{*content.certificate}
+		// Without this function package tls sends no certificate if the server names no CA that has signed it.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return content.certificate, nil }
+	}
+	c.InsecureSkipVerify = s.isAuto() && s.options.CA == "" // self-signed certificates can't be verified
+	return c
+}
+
+// baseConfig returns what servers and clients have in common.
+func (s *Source) baseConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:       s.options.MinVersion,
+		MaxVersion:       s.options.MaxVersion,
+		CipherSuites:     s.options.CipherSuites,
+		VerifyConnection: s.verifyPeer,
+		Time:             s.now,
+	}
+}
+
+// DialTLS connects to a TLS server and completes the handshake, with the newest files. It is a DialTLSContext of http.Transport.
+func (s *Source) DialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	return s.Dialer(&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// Dialer returns a dialer with the newest files at the time of the call. It must be used soon.
+func (s *Source) Dialer(d *net.Dialer) *tls.Dialer {
+	return &tls.Dialer{NetDialer: d, Config: s.ClientConfig()}
+}
+
+// OnChange registers a function that is called after each change of the files that the Source has accepted. It must return soon.
+func (s *Source) OnChange(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onChange = append(s.onChange, f)
+}
+
+func (s *Source) callOnChange() {
+	s.mu.Lock()
+	all := slices.Clone(s.onChange)
+	s.mu.Unlock()
+	for _, f := range all {
+		f()
+	}
+}
+
+// ReloadFailures returns how often changed files were not accepted.
+func (s *Source) ReloadFailures() uint64 { return s.failures.Load() }
+
+// Expiry is the end of the validity of a certificate or a revocation list.
+type Expiry struct {
+	Setting string // the name of the setting of its file
+	File    string
+	Subject string // the name of the certificate, or of the issuer of the list
+	At      time.Time
+}
+
+// Expiries returns the end of each certificate and each revocation list in use. A list without an end is left out.
+func (s *Source) Expiries() []Expiry {
+	content, o := s.current.Load(), &s.options
+	var all []Expiry
+	add := func(setting, file string, certificates []*x509.Certificate) {
+		for _, c := range certificates {
+			all = append(all, Expiry{setting, file, NameOf(c), c.NotAfter})
+		}
+	}
+	add(o.Names.Cert, o.Cert, content.chain)
+	add(o.Names.CA, o.CA, content.roots)
+	for _, r := range content.lists {
+		if !r.list.NextUpdate.IsZero() {
+			all = append(all, Expiry{o.Names.CRL, o.CRL, r.list.Issuer.String(), r.list.NextUpdate})
+		}
+	}
+	return all
+}

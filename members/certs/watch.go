@@ -1,0 +1,131 @@
+package certs
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// fileState identifies the content of a file, without reading it.
+type fileState struct {
+	inode, device    uint64
+	size             int64
+	modified, status int64 // the times of the last change of the content and of the inode, in nanoseconds
+}
+
+// racyAge is the age of a change up to which a file may change again without a change of its fileState: clocks of file systems have
+// ticks of up to two seconds.
+const racyAge = 2 * time.Second
+
+// watcher is the state of Watch.
+type watcher struct {
+	states [4]fileState
+	failed string // the error of the last load; empty if it was successful
+	logged bool   // failed was logged
+	stable bool   // the files have not changed since they were last loaded, and their changes are older than racyAge
+}
+
+// Watch reads the files again when they change, until ctx ends. Changed files with an error are not used: they are logged and
+// counted once for each change. Watch also renews the self-signed certificate of AutoDir.
+func (s *Source) Watch(ctx context.Context) {
+	ticker := time.NewTicker(s.options.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.poll()
+		}
+	}
+}
+
+// poll looks at the files once.
+func (s *Source) poll() {
+	if err := s.prepareAuto(); err != nil {
+		s.reject(err)
+		return
+	}
+	states, w := s.statFiles(), &s.watcher
+	if states == w.states && w.stable {
+		return
+	}
+	w.stable = states == w.states && s.now().UnixNano()-newest(states) > int64(racyAge)
+	w.states = states
+	content, problems := load(&s.options, s.now())
+	if err := fatalOf(problems); err != nil {
+		s.reject(err)
+		return
+	}
+	w.failed, w.logged = "", false
+	if content.equal(s.current.Load()) {
+		return
+	}
+	s.current.Store(content)
+	s.log.Info("files for TLS were read again after a change", zap.String("setting", s.options.Names.Cert))
+	s.logProblems(problems)
+	s.callOnChange()
+}
+
+// reject counts and logs an error of changed files. It waits for a second look at the same error: a certificate and its key are two
+// files, and for a moment only one of them may be new.
+func (s *Source) reject(err error) {
+	w := &s.watcher
+	w.stable = false // try again: the cause may be outside of the files, such as the permissions of a directory
+	if text := err.Error(); text != w.failed {
+		w.failed, w.logged = text, false
+		return
+	}
+	if w.logged {
+		return
+	}
+	w.logged = true
+	s.failures.Add(1)
+	s.log.Error("changed files for TLS have an error; the old ones stay in use", zap.Error(err))
+}
+
+// statFiles returns the states of all files. A file that is missing has the zero state.
+func (s *Source) statFiles() [4]fileState {
+	var states [4]fileState
+	for i, path := range []string{s.options.Cert, s.options.Key, s.options.CA, s.options.CRL} {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		states[i] = fileState{size: info.Size(), modified: info.ModTime().UnixNano()}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			states[i].inode, states[i].device, states[i].status = stat.Ino, uint64(stat.Dev), stat.Ctim.Nano()
+		}
+	}
+	return states
+}
+
+// newest returns the time of the last change.
+func newest(states [4]fileState) int64 {
+	var last int64
+	for _, s := range states {
+		last = max(last, s.modified, s.status)
+	}
+	return last
+}
+
+// equal reports whether two sets of files have the same content.
+func (l *loaded) equal(other *loaded) bool {
+	same := len(l.chain) == len(other.chain) && len(l.roots) == len(other.roots) && len(l.lists) == len(other.lists)
+	for i := 0; same && i < len(l.chain); i++ {
+		same = l.chain[i].Equal(other.chain[i])
+	}
+	for i := 0; same && i < len(l.roots); i++ {
+		same = l.roots[i].Equal(other.roots[i])
+	}
+	for i := 0; same && i < len(l.lists); i++ {
+		same = string(l.lists[i].list.Raw) == string(other.lists[i].list.Raw)
+	}
+	return same
+}

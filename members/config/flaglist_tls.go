@@ -1,0 +1,122 @@
+package config
+
+import "crypto/tls"
+
+// securityFlags returns the flags of TLS. Those for peers have the names of those for clients with the prefix "peer-", except for
+// the revocation lists.
+func securityFlags() []flagSpec {
+	all := clientTLSFlags()
+	all = append(all, peerTLSFlags()...)
+	return append(all, tlsVersionFlags()...)
+}
+
+func clientTLS(c *Config) *TLS { return &c.ClientTLS }
+func peerTLS(c *Config) *TLS   { return &c.PeerTLS }
+
+func clientTLSFlags() []flagSpec {
+	return []flagSpec{
+		{name: "cert-file", group: groupSecurity, arg: "FILE",
+			usage: "Certificate for the https URLs of --listen-client-urls and --listen-metrics-urls, in PEM, followed by the " +
+				"certificates between it and its CA. It is read again when it changes, as all files of this group.",
+			example: "/etc/pando/server.pem", set: setText(clientTLS, func(t *TLS) *string { return &t.CertFile })},
+		{name: "key-file", group: groupSecurity, arg: "FILE",
+			usage:   "Private key of --cert-file, in PEM, without a passphrase.",
+			example: "/etc/pando/server-key.pem", set: setText(clientTLS, func(t *TLS) *string { return &t.KeyFile })},
+		{name: "client-cert-auth", group: groupSecurity, def: "false",
+			usage: "Require a certificate of each client at https URLs, and take its common name as the name of the user. Use it with " +
+				"--trusted-ca-file: without that, certificates of every CA that this machine trusts are accepted.",
+			set: setSwitch(clientTLS, func(t *TLS) *bool { return &t.ClientCertAuth })},
+		{name: "trusted-ca-file", group: groupSecurity, arg: "FILE",
+			usage: "Certificates, in PEM, of the CAs of clients. If it is given, clients must have a certificate of one of these CAs, " +
+				"even without --client-cert-auth.",
+			example: "/etc/pando/ca.pem", set: setText(clientTLS, func(t *TLS) *string { return &t.TrustedCAFile })},
+		{name: "client-crl-file", group: groupSecurity, arg: "FILE",
+			usage: "Revocation lists of the CAs in --trusted-ca-file, in PEM or DER. Clients whose certificate is revoked are refused, and " +
+				"their connections are closed.",
+			example: "/etc/pando/clients.crl", set: setText(clientTLS, func(t *TLS) *string { return &t.CRLFile })},
+		{name: "client-cert-allowed-hostname", group: groupSecurity, arg: "NAMES",
+			usage: "Host names, separated by commas: a client's certificate must be for one of them.",
+			set:   setList(clientTLS, func(t *TLS) *[]string { return &t.AllowedHostname })},
+		{name: "auto-tls", group: groupSecurity, def: "false",
+			usage: "Serve https URLs with a self-signed certificate, which is kept in the data directory and renewed in time. Clients " +
+				"can't know whom they talk to, unless they get this certificate. No effect with --cert-file.",
+			set: setSwitch(clientTLS, func(t *TLS) *bool { return &t.AutoTLS })},
+	}
+}
+
+func peerTLSFlags() []flagSpec {
+	return []flagSpec{
+		{name: "peer-cert-file", group: groupSecurity, arg: "FILE",
+			usage: "Certificate of this member for other members, in PEM. The members connect in both directions: it must be good for " +
+				"servers and for clients (extended key usages serverAuth and clientAuth).",
+			example: "/etc/pando/peer.pem", set: setText(peerTLS, func(t *TLS) *string { return &t.CertFile })},
+		{name: "peer-key-file", group: groupSecurity, arg: "FILE",
+			usage:   "Private key of --peer-cert-file, in PEM, without a passphrase.",
+			example: "/etc/pando/peer-key.pem", set: setText(peerTLS, func(t *TLS) *string { return &t.KeyFile })},
+		{name: "peer-client-cert-auth", group: groupSecurity, def: "false",
+			usage: "Require a certificate of each member that connects. Without it and without --peer-trusted-ca-file, whoever reaches the " +
+				"peer URL can read and change the data.",
+			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.ClientCertAuth })},
+		{name: "peer-trusted-ca-file", group: groupSecurity, arg: "FILE",
+			usage: "Certificates, in PEM, of the CAs of members. If it is given, members that connect must have a certificate of one of " +
+				"these CAs.",
+			example: "/etc/pando/peer-ca.pem", set: setText(peerTLS, func(t *TLS) *string { return &t.TrustedCAFile })},
+		{name: "peer-crl-file", group: groupSecurity, arg: "FILE",
+			usage: "Revocation lists of the CAs in --peer-trusted-ca-file, in PEM or DER.",
+			set:   setText(peerTLS, func(t *TLS) *string { return &t.CRLFile })},
+		{name: "peer-cert-allowed-cn", group: groupSecurity, arg: "NAMES",
+			usage: "Common names, separated by commas: the certificate of another member must have one of them, in both directions. " +
+				"Not together with --peer-cert-allowed-hostname.",
+			set: setList(peerTLS, func(t *TLS) *[]string { return &t.AllowedCN })},
+		{name: "peer-cert-allowed-hostname", group: groupSecurity, arg: "NAMES",
+			usage: "Host names, separated by commas: the certificate of another member must be for one of them, in both directions.",
+			set:   setList(peerTLS, func(t *TLS) *[]string { return &t.AllowedHostname })},
+		{name: "peer-auto-tls", group: groupSecurity, def: "false",
+			usage: "Serve https peer URLs with a self-signed certificate, and accept every certificate of other members: the traffic is " +
+				"encrypted, but nobody is kept out. No effect with --peer-cert-file.",
+			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.AutoTLS })},
+	}
+}
+
+func tlsVersionFlags() []flagSpec {
+	return []flagSpec{
+		{name: "cipher-suites", group: groupSecurity, arg: "LIST",
+			usage: "Cipher suites of TLS 1.2 for clients and peers, separated by commas; a good choice of them if none is given. Those " +
+				"of TLS 1.3 are fixed.",
+			example: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+			set:     func(c *Config, v string) (err error) { c.CipherSuites, err = parseCipherSuites(v); return err }},
+		{name: "tls-min-version", group: groupSecurity, arg: "VERSION", def: "TLS1.2",
+			usage: "Oldest version of TLS for clients and peers: TLS1.2 or TLS1.3.",
+			set: func(c *Config, v string) (err error) {
+				c.TLSMinVersion, err = parseTLSVersion(v, tls.VersionTLS12)
+				return err
+			}},
+		{name: "tls-max-version", group: groupSecurity, arg: "VERSION",
+			usage:   "Newest version of TLS for clients and peers: TLS1.2 or TLS1.3. Without this flag the newest that both ends have.",
+			example: "TLS1.3", set: func(c *Config, v string) (err error) { c.TLSMaxVersion, err = parseTLSVersion(v, 0); return err }},
+	}
+}
+
+// setText returns a set function for a text field of one side.
+func setText(side func(*Config) *TLS, pick func(*TLS) *string) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		*pick(side(c)) = text
+		return nil
+	}
+}
+
+// setSwitch returns a set function for a bool field of one side.
+func setSwitch(side func(*Config) *TLS, pick func(*TLS) *bool) func(*Config, string) error {
+	return func(c *Config, text string) (err error) {
+		*pick(side(c)), err = parseBool(text)
+		return err
+	}
+}
+
+// setList returns a set function for a list of one side.
+func setList(side func(*Config) *TLS, pick func(*TLS) *[]string) func(*Config, string) error {
+	return func(c *Config, text string) error {
+		*pick(side(c)) = splitList(text)
+		return nil
+	}
+}
