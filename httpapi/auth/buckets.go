@@ -1,11 +1,15 @@
 package auth
 
 import (
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
+
+// maxKey is the number of bytes of a key that count. Clients choose user names, and a bucket must not hold long ones.
+const maxKey = 128
 
 // maxBuckets bounds the number of keys that each generation of buckets has.
 const maxBuckets = 8 << 10
@@ -30,7 +34,7 @@ func newBuckets(limit rate.Limit, burst int) *buckets {
 func (b *buckets) tokens(key string, now time.Time) float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l := b.find(key); l != nil {
+	if l := b.find(cutKey(key)); l != nil {
 		return l.TokensAt(now)
 	}
 	return float64(b.burst)
@@ -40,6 +44,7 @@ func (b *buckets) tokens(key string, now time.Time) float64 {
 func (b *buckets) take(key string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	key = strings.Clone(cutKey(key))
 	l := b.find(key)
 	if l == nil {
 		l = rate.NewLimiter(b.limit, b.burst)
@@ -59,3 +64,5 @@ func (b *buckets) find(key string) *rate.Limiter {
 	}
 	return b.old[key]
 }
+
+func cutKey(key string) string { return key[:min(len(key), maxKey)] }

@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
+
+	"pando/tree/users"
+)
+
+var (
+	// ErrBadCredentials says that the credentials of a request are malformed or wrong, or belong to no user.
+	ErrBadCredentials = errors.New("auth: bad credentials")
+	// ErrTooManyAttempts says that a password was not verified, because too many logins of the user or from the address have failed,
+	// or because too many requests wait for the verification of theirs.
+	ErrTooManyAttempts = errors.New("auth: too many failed logins, try again later")
+)
+
+// Proof says how it was proved who sends a request.
+type Proof uint8
+
+// The proofs.
+const (
+	// Anonymous is the proof of a request without credentials. Its sender is a guest.
+	Anonymous Proof = iota
+	// Password is the proof by name and password.
+	Password
+	// Certificate is the proof by a verified client certificate.
+	Certificate
+)
+
+// String returns the name of the proof in the audit log.
+func (p Proof) String() string {
+	switch p {
+	case Password:
+		return "password"
+	case Certificate:
+		return "certificate"
+	}
+	return "anonymous"
+}
+
+// Principal is the sender of a request.
+type Principal struct {
+	// Name is that of the user. It is empty for a guest.
+	Name  string
+	Proof Proof
+	// hash is the stored hash that verified the password; empty for any other proof.
+	hash string
+}
+
+// Roles returns the roles that the principal has by a later state, without another proof. ok is false if the user no longer exists or
+// has a new password. The roles must not be changed.
+func (p *Principal) Roles(state *users.State) (roles []string, ok bool) {
+	if p.Proof == Anonymous {
+		return guestRoles, true
+	}
+	u := state.User(p.Name)
+	if u == nil || p.Proof == Password && u.PasswordHash != p.hash {
+		return nil, false
+	}
+	return u.Roles, true
+}
+
+// Metrics counts logins. It is called from any goroutine.
+type Metrics interface {
+	// CacheHit counts a request whose password was in the cache. It is called for nearly every request.
+	CacheHit()
+	// Succeeded counts a login whose password was verified by its hash.
+	Succeeded()
+	// Failed counts a request with bad credentials.
+	Failed()
+	// Limited counts a request with ErrTooManyAttempts.
+	Limited()
+	// Hashing adds to the number of passwords that are being hashed. n is 1 or -1.
+	Hashing(n int)
+}
+
+// Config contains the parameters of an Authenticator. Fields may be left zero where their comment says so.
+type Config struct {
+	// Certificates is true if a client certificate proves who sends a request (--client-cert-auth).
+	Certificates bool
+	// FailedLogins is the number of logins a minute that may fail for each user name and each address. Zero means no limit.
+	FailedLogins int
+	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
+	Processors int
+	Metrics    Metrics
+	Logger     *zap.Logger
+}
+
+// Authenticator finds out who sends requests.
+type Authenticator struct {
+	cfg      Config
+	digester *digester
+	verified cache // passwords that are right
+	wrong    cache // passwords that are wrong, so that a client which repeats one costs no further hash
+	limits   *limits
+	hashes   hashQueue
+	flights  singleflight.Group // verifications that are running, by digest and stored hash
+	now      func() time.Time
+}
+
+// New makes an Authenticator. It hashes passwords on at most half of the processors, so that other requests have the rest.
+func New(cfg Config) *Authenticator {
+	if cfg.Processors == 0 {
+		cfg.Processors = runtime.GOMAXPROCS(0)
+	}
+	slots := int64(max(1, cfg.Processors/2))
+	return &Authenticator{
+		cfg: cfg, digester: newDigester(), limits: newLimits(cfg.FailedLogins, cfg.Processors), now: time.Now,
+		hashes: hashQueue{slots: semaphore.NewWeighted(slots), metrics: cfg.Metrics},
+	}
+}
+
+// guestRoles are the roles of a guest. The slice must not be changed.
+var guestRoles = []string{users.Guest}
+
+// Authenticate returns the sender of a request, and its roles by the state. The roles must not be changed. ctx bounds how long the
+// request waits for the verification of a password that is not in the cache. The errors are ErrBadCredentials and
+// ErrTooManyAttempts; the Principal then has only the name that the request claims, without a proof.
+func (a *Authenticator) Authenticate(ctx context.Context, state *users.State, c Credentials) (Principal, []string, error) {
+	if c.Authorization == "" {
+		return a.withoutHeader(state, c)
+	}
+	digest := a.digester.digest(c.Authorization)
+	if l := a.verified.get(&digest); l != nil {
+		if u := state.User(l.name); u != nil && u.PasswordHash == l.hash {
+			a.cfg.Metrics.CacheHit()
+			return Principal{u.Name, Password, u.PasswordHash}, u.Roles, nil
+		}
+	}
+	return a.login(ctx, state, &digest, c)
+}
+
+// withoutHeader returns the sender of a request without the header Authorization.
+func (a *Authenticator) withoutHeader(state *users.State, c Credentials) (Principal, []string, error) {
+	if !a.cfg.Certificates || c.CommonName == "" {
+		return Principal{}, guestRoles, nil
+	}
+	u := state.User(c.CommonName)
+	if u == nil {
+		a.cfg.Metrics.Failed()
+		return Principal{Name: c.CommonName}, nil, ErrBadCredentials
+	}
+	return Principal{Name: u.Name, Proof: Certificate}, u.Roles, nil
+}

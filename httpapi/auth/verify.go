@@ -1,0 +1,160 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
+
+	"pando/tree/users"
+)
+
+// failureTime is the least time between the request and the answer of a failed login. It hides whether the user exists:
+// verifying an etcd hash takes longer than the one for an unknown user.
+const failureTime = 100 * time.Millisecond
+
+// unknownHash is the hash against which the passwords of unknown users are verified, so that they cost as much as
+// those of known ones. No password belongs to it.
+var unknownHash = (&argonHash{
+	memory: argonMemory, passes: argonPasses, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey),
+}).String()
+
+// login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate.
+func (a *Authenticator) login(ctx context.Context, state *users.State, d *digest, c Credentials) (Principal, []string, error) {
+	name, password, ok := parseBasic(c.Authorization)
+	claimed := Principal{Name: name}
+	if !ok {
+		a.cfg.Metrics.Failed()
+		return claimed, nil, ErrBadCredentials
+	}
+	user, stored := state.User(name), ""
+	if user != nil {
+		stored = user.PasswordHash
+	}
+	if l := a.wrong.get(d); l != nil && l.hash == stored {
+		a.cfg.Metrics.Failed()
+		return claimed, nil, ErrBadCredentials
+	}
+	start := a.now()
+	// A request that goes away does not end the verification: other requests may wait for the same result.
+	done := a.flights.DoChan(string(d[:])+stored, func() (any, error) {
+		return nil, a.verifyOnce(&attempt{digest: *d, name: name, password: password, stored: stored, address: addressOf(c.Remote)})
+	})
+	select {
+	case result := <-done:
+		switch {
+		case result.Err == ErrBadCredentials:
+			waitUntil(ctx, start.Add(failureTime))
+			return claimed, nil, result.Err
+		case result.Err != nil:
+			return claimed, nil, result.Err
+		}
+		return Principal{user.Name, Password, stored}, user.Roles, nil
+	case <-ctx.Done():
+		a.cfg.Metrics.Limited()
+		return claimed, nil, ErrTooManyAttempts
+	}
+}
+
+// attempt is a login whose password has to be verified.
+type attempt struct {
+	digest         digest
+	name, password string
+	stored         string // the stored hash; empty for an unknown user
+	address        string
+}
+
+// verifyOnce verifies a password and puts the result into a cache. It returns nil if the password is right.
+func (a *Authenticator) verifyOnce(t *attempt) error {
+	if !a.limits.allow(t.name, t.address, a.now()) || !a.hashes.enter(context.Background()) {
+		a.cfg.Metrics.Limited()
+		return ErrTooManyAttempts
+	}
+	defer a.hashes.leave()
+	if l := a.verified.get(&t.digest); l != nil && l.hash == t.stored {
+		return nil // by an earlier flight, which ended after the caller looked at the cache
+	}
+	if !a.limits.allow(t.name, t.address, a.now()) { // other logins may have failed since
+		a.cfg.Metrics.Limited()
+		return ErrTooManyAttempts
+	}
+	if a.matches(t) {
+		a.verified.put(&login{digest: t.digest, name: strings.Clone(t.name), hash: t.stored})
+		a.cfg.Metrics.Succeeded()
+		return nil
+	}
+	a.limits.fail(t.name, t.address, a.now())
+	a.wrong.put(&login{digest: t.digest, hash: t.stored})
+	a.cfg.Metrics.Failed()
+	return ErrBadCredentials
+}
+
+// matches reports whether the password of an attempt belongs to its stored hash.
+func (a *Authenticator) matches(t *attempt) bool {
+	if t.stored == "" {
+		_, _ = verify(unknownHash, t.password) // only for its time
+		return false
+	}
+	ok, err := verify(t.stored, t.password)
+	if err != nil {
+		a.cfg.Logger.Error("a user can't log in until the user has a new password", zap.String("user", t.name), zap.Error(err))
+	}
+	return ok
+}
+
+// waitUntil waits until a time, or until ctx is done.
+func waitUntil(ctx context.Context, t time.Time) {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Hash hashes a new password. It waits for its turn until ctx is done, and then returns the error of ctx. It returns ErrEmptyPassword
+// for an empty password, and ErrTooManyAttempts if too many requests wait.
+func (a *Authenticator) Hash(ctx context.Context, password string) (string, error) {
+	if password == "" {
+		return "", ErrEmptyPassword
+	}
+	if !a.hashes.enter(ctx) {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		a.cfg.Metrics.Limited()
+		return "", ErrTooManyAttempts
+	}
+	defer a.hashes.leave()
+	return newHash(password), nil
+}
+
+// maxWaiting bounds the number of passwords that wait to be hashed. The last one waits for 20 s on two processors.
+const maxWaiting = 1000
+
+// hashQueue bounds the number of passwords that are hashed at a time. The others wait in the order in which they came.
+type hashQueue struct {
+	slots   *semaphore.Weighted
+	waiting atomic.Int64
+	metrics Metrics
+}
+
+// enter waits until a password may be hashed. Callers must call leave afterwards. enter returns false if too many are waiting, or
+// when ctx is done.
+func (q *hashQueue) enter(ctx context.Context) bool {
+	defer q.waiting.Add(-1)
+	if q.waiting.Add(1) > maxWaiting || q.slots.Acquire(ctx, 1) != nil {
+		return false
+	}
+	q.metrics.Hashing(1)
+	return true
+}
+
+// leave lets the next password be hashed.
+func (q *hashQueue) leave() {
+	q.metrics.Hashing(-1)
+	q.slots.Release(1)
+}
