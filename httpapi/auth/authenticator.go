@@ -128,13 +128,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, state *users.State, c 
 		return a.withoutHeader(state, c)
 	}
 	digest := a.digester.digest(c.Authorization)
-	if l := a.verified.get(&digest); l != nil {
+	if l := a.verified.get(digest); l != nil {
 		if u := state.User(l.name); u != nil && u.PasswordHash == l.hash {
 			a.cfg.Metrics.CacheHit()
 			return Principal{u.Name, Password, u.PasswordHash}, u.Roles, nil
 		}
 	}
-	return a.login(ctx, state, &digest, c)
+	return a.login(ctx, state, digest, c)
 }
 
 // withoutHeader returns the sender of a request without the header Authorization.

@@ -79,14 +79,14 @@ func (d *digest) set() uint32 { return binary.LittleEndian.Uint32(d[:]) % cacheS
 
 // get returns the login with a digest, or nil. Comparing digests leaks nothing by its time, because nobody outside of the process
 // can choose or predict their bytes.
-func (c *cache) get(d *digest) *login {
+func (c *cache) get(d digest) *login {
 	table := c.table.Load()
 	if table == nil {
 		return nil
 	}
 	set := &table[d.set()]
 	for i := range set.places {
-		if l := set.places[i].Load(); l != nil && l.digest == *d {
+		if l := set.places[i].Load(); l != nil && l.digest == d {
 			return l
 		}
 	}

@@ -23,7 +23,7 @@ var unknownHash = (&argonHash{
 }).String()
 
 // login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate.
-func (a *Authenticator) login(ctx context.Context, state *users.State, d *digest, c Credentials) (Principal, []string, error) {
+func (a *Authenticator) login(ctx context.Context, state *users.State, d digest, c Credentials) (Principal, []string, error) {
 	name, password, ok := parseBasic(c.Authorization)
 	claimed := Principal{Name: name}
 	if !ok {
@@ -41,7 +41,7 @@ func (a *Authenticator) login(ctx context.Context, state *users.State, d *digest
 	start := a.now()
 	// A request that goes away does not end the verification: other requests may wait for the same result.
 	done := a.flights.DoChan(string(d[:])+stored, func() (any, error) {
-		return nil, a.verifyOnce(&attempt{digest: *d, name: name, password: password, stored: stored, address: addressOf(c.Remote)})
+		return nil, a.verifyOnce(&attempt{digest: d, name: name, password: password, stored: stored, address: addressOf(c.Remote)})
 	})
 	select {
 	case result := <-done:
@@ -74,7 +74,7 @@ func (a *Authenticator) verifyOnce(t *attempt) error {
 		return ErrTooManyAttempts
 	}
 	defer a.hashes.leave()
-	if l := a.verified.get(&t.digest); l != nil && l.hash == t.stored {
+	if l := a.verified.get(t.digest); l != nil && l.hash == t.stored {
 		return nil // by an earlier flight, which ended after the caller looked at the cache
 	}
 	if !a.limits.allow(t.name, t.address, a.now()) { // other logins may have failed since
