@@ -26,10 +26,7 @@ func (t *transition) createUser(c *Change) *Error {
 		t.outcome.Writes.CreateFailed++
 		return &Error{Conflict, fmt.Sprintf("auth: User %s already exists.", c.Name)}
 	}
-	u := &User{Name: c.Name, PasswordHash: c.PasswordHash, Roles: c.Roles}
-	if u.Name == Root && !slices.Contains(u.Roles, Root) {
-		u.Roles = append(slices.Clone(u.Roles), Root)
-	}
+	u := withRootRole(&User{Name: c.Name, PasswordHash: c.PasswordHash, Roles: c.Roles})
 	t.mutate()
 	t.users.Insert((*userItem)(u))
 	t.outcome.User, t.outcome.Created = u, true
@@ -59,8 +56,8 @@ func (t *transition) updateUser(old *User, c *Change) *Error {
 		return &Error{Invalid, "auth: User not updated. Use grant/revoke/password to update the user."}
 	}
 	t.mutate()
-	t.users.Replace((*userItem)(u))
-	t.outcome.User = u
+	t.users.Replace((*userItem)(withRootRole(u)))
+	t.outcome.User = u // without the role root, if it was revoked of the user root: so does the reference
 	t.outcome.Writes.Updated++
 	return nil
 }
@@ -78,6 +75,16 @@ func (t *transition) deleteUser(name string) *Error {
 	t.users.Delete(name)
 	t.outcome.Writes.Deleted++
 	return nil
+}
+
+// withRootRole returns the user that is stored for u: the user root always has the role root.
+func withRootRole(u *User) *User {
+	if u.Name != Root || slices.Contains(u.Roles, Root) {
+		return u
+	}
+	stored := *u
+	stored.Roles = append(slices.Clone(u.Roles), Root)
+	return &stored
 }
 
 // set is a set of texts.
