@@ -39,6 +39,9 @@ func (c *core) applyData(index uint64, data []byte) error {
 	switch data[0] {
 	case kindBatch:
 		b, err := decodeBatch(data, c.commands[:0])
+		if err == nil {
+			err = checkBatchLevel(b.commands, c.state.level.Load())
+		}
 		if err != nil {
 			return err
 		}

@@ -66,18 +66,39 @@ func decodeBatch(data []byte, buf []tree.Command) (batch, error) {
 	return b, nil
 }
 
-// checkBatch returns the error that decodeBatch would.
-func checkBatch(data []byte) error {
+// checkBatch returns the error that decodeBatch and checkBatchLevel would.
+func checkBatch(data []byte, clusterLevel uint64) error {
 	if len(data) < batchHead {
 		return fmt.Errorf("%w: a batch of %d bytes", errEntry, len(data))
 	}
 	for rest := data[batchHead:]; len(rest) > 0; {
-		var err error
-		if rest, err = tree.CheckCommand(rest); err != nil {
+		level, tail, err := tree.CheckCommand(rest)
+		if err != nil {
 			return fmt.Errorf("%w: %w", errEntry, err)
+		}
+		if err := checkCommandLevel(level, clusterLevel); err != nil {
+			return err
+		}
+		rest = tail
+	}
+	return nil
+}
+
+// checkBatchLevel refuses a batch with a command that must not be in the log of a cluster at this feature level.
+func checkBatchLevel(commands []tree.Command, clusterLevel uint64) error {
+	for i := range commands {
+		if err := checkCommandLevel(commands[i].Level(), clusterLevel); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func checkCommandLevel(level, clusterLevel uint64) error {
+	if level <= clusterLevel {
+		return nil
+	}
+	return fmt.Errorf("%w: a command of feature level %d in a cluster at feature level %d", errEntry, level, clusterLevel)
 }
 
 // attributes is an entry by which a member publishes its name and its client URLs.
@@ -125,21 +146,22 @@ func entrySize(e *raftpb.Entry) int { return len(e.GetData()) + entryOverhead }
 // errNothingProposed refuses a proposal without entries. The raft library panics at one.
 var errNothingProposed = errors.New("it has no entries")
 
-// checkProposal returns the reason why a forwarded proposal must not be proposed; nil if it may be.
-func checkProposal(m *raftpb.Message) error {
+// checkProposal returns the reason why a forwarded proposal must not be proposed in a cluster at this feature level; nil if it
+// may be.
+func checkProposal(m *raftpb.Message, clusterLevel uint64) error {
 	if len(m.GetEntries()) == 0 {
 		return errNothingProposed
 	}
 	for _, e := range m.GetEntries() {
-		if err := checkEntry(e); err != nil {
+		if err := checkEntry(e, clusterLevel); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkEntry returns the reason why an entry cannot be applied; nil if it can be.
-func checkEntry(e *raftpb.Entry) error {
+// checkEntry returns the reason why an entry cannot be applied in a cluster at this feature level; nil if it can be.
+func checkEntry(e *raftpb.Entry, clusterLevel uint64) error {
 	data := e.GetData()
 	switch e.GetType() {
 	case raftpb.EntryConfChange:
@@ -148,7 +170,7 @@ func checkEntry(e *raftpb.Entry) error {
 		if len(data) == 0 {
 			return nil
 		}
-		return checkData(data)
+		return checkData(data, clusterLevel)
 	}
 	return fmt.Errorf("%w: type %v", errEntry, e.GetType())
 }
@@ -166,11 +188,11 @@ func checkConfChange(data []byte) error {
 	return nil
 }
 
-func checkData(data []byte) error {
+func checkData(data []byte, clusterLevel uint64) error {
 	var err error
 	switch data[0] {
 	case kindBatch:
-		return checkBatch(data)
+		return checkBatch(data, clusterLevel)
 	case kindAttributes:
 		_, err = decodeAttributes(data)
 	case kindAudit:

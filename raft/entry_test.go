@@ -190,7 +190,7 @@ func TestMembersWithoutURLs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return checkEntry(&raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data})
+			return checkEntry(&raftpb.Entry{Type: raftpb.EntryConfChange.Enum(), Data: data}, 0)
 		}
 		if err := check(unreachable); errors.Is(err, errEntry) != asks {
 			t.Errorf("%v without a URL: %v", kind, err)

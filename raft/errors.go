@@ -26,6 +26,8 @@ var (
 	errCanceled = errors.New("etcdserver: request cancelled")
 	errTooLarge = errors.New("etcdserver: request is too large")
 	errTooMany  = errors.New("etcdserver: too many requests")
+	// errOldMembers refuses a command that members of older versions can't decode.
+	errOldMembers = errors.New("not all members have been upgraded")
 )
 
 // apiError turns a failure of the log into the error that clients get. Its causes are those of the reference, because old

@@ -134,7 +134,7 @@ func TestLevelRefusesOlderMember(t *testing.T) {
 	old.join(c.leader())
 	c.await("the refusal in the log", func() bool {
 		for _, line := range logged.FilterMessage("the peer refuses this member; trying again").All() {
-			if strings.Contains(fmt.Sprint(line.ContextMap()["error"]), "the cluster is at feature level 1, and member 4 runs Pando") {
+			if strings.Contains(fmt.Sprint(line.ContextMap()["error"]), fmt.Sprintf("the cluster is at feature level %d, and member 4 runs Pando", storage.FeatureLevel)) {
 				return true
 			}
 		}
@@ -175,7 +175,8 @@ func TestUnknownEntries(t *testing.T) {
 		skip bool // the text offers to skip the entry
 	}{
 		"not ignorable": {[]byte{9, 1, 2, 3},
-			"is too old for an entry of kind 9, written at feature level 1: upgrade the program; the data is intact", true},
+			fmt.Sprintf("is too old for an entry of kind 9, written at feature level %d: upgrade the program; the data is intact",
+				storage.FeatureLevel), true},
 		"a higher level": {encodeLevel(storage.FeatureLevel + 1),
 			fmt.Sprintf("serves levels up to %d: upgrade the program; the data is intact", storage.FeatureLevel), false},
 	} {
@@ -215,7 +216,8 @@ func TestLevelInTheLog(t *testing.T) {
 	}
 	cfg := n.core.cfg
 	cfg.Disk, cfg.Recovered = disk, recovered
-	if _, err = Start(cfg); err == nil || !strings.Contains(err.Error(), "serves levels up to 1: upgrade the program; the data is intact") {
+	want := fmt.Sprintf("serves levels up to %d: upgrade the program; the data is intact", storage.FeatureLevel)
+	if _, err = Start(cfg); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("the member starts: %v", err)
 	}
 	if err := disk.Close(); err != nil {

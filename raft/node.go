@@ -100,6 +100,9 @@ func (n *Node) Propose(ctx context.Context, command *tree.Command) (*tree.Event,
 const reusedBytes = 64 << 10
 
 func (n *Node) submit(ctx context.Context, command *tree.Command) (tree.Result, error) {
+	if command.Level() > n.FeatureLevel() {
+		return tree.Result{}, errOldMembers
+	}
 	p := n.pool.Get().(*proposal)
 	p.data = tree.AppendCommand(p.data[:0], command)
 	if len(p.data) > n.limits.command {

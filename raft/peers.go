@@ -118,7 +118,7 @@ func (c *core) receive(m *raftpb.Message) {
 
 // receiveProposal proposes the entries that a follower has forwarded, if they can be applied.
 func (c *core) receiveProposal(m *raftpb.Message) {
-	err := checkProposal(m)
+	err := checkProposal(m, c.state.level.Load())
 	if err == nil {
 		c.proposer.forward(m)
 		return

@@ -158,11 +158,16 @@ var ErrNotSkipped = errors.New("raft: this log entry can be applied and is not s
 // The error is ErrNotSkipped for an entry that can be applied: without it, this member's tree would differ from the
 // others'.
 func SkipEntry(r *storage.Recovered, id EntryID) (bool, error) {
+	clusterLevel := r.Level
 	for i, e := range entriesToReplay(r) {
 		if entryID(e) != id {
+			if isLevel(e) {
+				level, _ := decodeLevel(e.GetData())
+				clusterLevel = max(clusterLevel, level)
+			}
 			continue
 		}
-		if checkEntry(e) == nil {
+		if checkEntry(e, clusterLevel) == nil {
 			return false, fmt.Errorf("%w: %v", ErrNotSkipped, id)
 		}
 		r.Entries[i] = emptyEntry(e)

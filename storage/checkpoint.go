@@ -33,6 +33,7 @@ type CheckpointStats struct {
 	Nodes          int           // nodes written
 	Removed        int           // nodes that were deleted
 	Events         int           // events written
+	Users          int           // users and roles written
 	RecordBytes    int64         // size of the records written
 	PageBytes      int64         // size of the pages written for them, and by the compaction
 	DeltaBytes     int64         // size of the stored deltas

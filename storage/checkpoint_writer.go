@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 
 	"go.etcd.io/bbolt"
@@ -140,6 +141,9 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	if err := t.history.removeBefore(historyKey(w.c.Delta.OldestEvent)); err != nil {
 		return err
 	}
+	if err := w.users(t); err != nil {
+		return err
+	}
 	w.stats.DeltaBytes = int64(t.deltaBytes)
 	w.stats.StoredNodes = int64(t.nodes.totals.records)
 	if err := putSealed(t.bucket, treeStateKey, w.c.Delta.View.AppendState(nil)); err != nil {
@@ -228,6 +232,37 @@ func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
 		w.stats.Events++
 	}
 	return true, nil
+}
+
+// users stores the users and roles that have changed. They belong to the last portion: before
+// it, the stored ones must stay those of the valid checkpoint.
+func (w *checkpointWriter) users(t *treeBucket) error {
+	state, before := w.c.Delta.View.Users(), w.c.Delta.UsersBefore
+	if state == before || state.IsZero() {
+		return nil
+	}
+	if w.c.Level < tree.UsersLevel {
+		return fmt.Errorf("storage: users at feature level %d", w.c.Level)
+	}
+	if err := t.makeUsers(); err != nil {
+		return err
+	}
+	for key, record := range state.Difference(before) {
+		if record == nil {
+			if err := t.users.remove(key); err != nil {
+				return err
+			}
+			continue
+		}
+		written, err := t.users.put(key, seal(key, record))
+		if err != nil {
+			return err
+		}
+		w.count(written)
+		w.stats.Users++
+		yield(w.stats.Users)
+	}
+	return putSealed(t.bucket, usersKey, state.AppendHead(nil))
 }
 
 // sealed returns a sealed copy of value, which stays unchanged until the transaction ends.

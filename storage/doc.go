@@ -13,16 +13,20 @@
 // it. state.db has these buckets:
 //
 //	meta          format, identity, position, members: see the keys in format.go
-//	keys          the tree of /v2/keys: state, totals
+//	keys          the tree of /v2/keys: state, totals; auth: the auth switch
 //	keys/nodes    path -> node
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
+//	keys/users    "u" and a name -> user, "r" and a name -> role
 //
 // A checkpoint appends its delta, the changes of the tree, in chunks of 32 kB to keys/recent.
 // It changes no record of keys/nodes: each changed record would cost a whole page. The tree is
 // keys/nodes with the deltas merged over it, the newer over the older.
 // When the deltas reach half of the tree, compaction writes a new file of the tree in
 // memory, without deltas, and renames it over state.db.
+//
+// Users and roles have no deltas. A checkpoint writes the records of those that have changed,
+// in its last transaction.
 //
 // # What a crash may do
 //
@@ -84,7 +88,8 @@
 // versions refuse. Format 3 is format 2 with unfinished records. Format 4 is format 2 in a
 // cluster whose feature level is not zero, and names that level: see FeatureLevel. Format 5
 // is format 3 in such a cluster. Versions without feature levels refuse both, so they can't
-// write a checkpoint without the level.
+// write a checkpoint without the level. keys/users and the value auth exist only at feature
+// level 2 or higher, and only after the first change of users.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.

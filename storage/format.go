@@ -32,6 +32,7 @@ var (
 	nodesBucket   = []byte("nodes")
 	historyBucket = []byte("history")
 	deltaBucket   = []byte("recent") // its name in format 2
+	usersBucket   = []byte("users")  // missing while there are no users and roles
 
 	formatKey   = []byte("format")   // in meta: the format, in a form that never changes
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -42,6 +43,7 @@ var (
 
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
 	totalsKey    = []byte("totals") // in keys: treeTotals
+	usersKey     = []byte("auth")   // in keys: users.State.AppendHead; missing while no users were ever changed
 )
 
 // position is the index and the term of an entry.
@@ -81,19 +83,26 @@ func readWords(src []byte, words ...*uint64) bool {
 // treeTotals are the totals of the buckets of a tree, and the size of the chunks of the
 // deltas.
 type treeTotals struct {
-	nodes, history, deltas totals
-	deltaBytes             uint64
+	nodes, history, deltas, users totals
+	deltaBytes                    uint64
 }
 
+// encode leaves out the totals of the users if there are none: programs below feature level 2
+// can't read them.
 func (t *treeTotals) encode() []byte {
-	return appendWords(nil, t.nodes.records, t.nodes.sum, t.history.records, t.history.sum,
+	words := appendWords(nil, t.nodes.records, t.nodes.sum, t.history.records, t.history.sum,
 		t.deltas.records, t.deltas.sum, t.deltaBytes)
+	if t.users != (totals{}) {
+		words = appendWords(words, t.users.records, t.users.sum)
+	}
+	return words
 }
 
 func decodeTotals(src []byte) (t treeTotals, ok bool) {
 	format1 := []*uint64{&t.nodes.records, &t.nodes.sum, &t.history.records, &t.history.sum}
-	ok = readWords(src, format1...) || readWords(src, append(format1, &t.deltas.records, &t.deltas.sum, &t.deltaBytes)...)
-	return t, ok
+	format2 := append(format1, &t.deltas.records, &t.deltas.sum, &t.deltaBytes)
+	withUsers := append(format2, &t.users.records, &t.users.sum)
+	return t, readWords(src, format1...) || readWords(src, format2...) || readWords(src, withUsers...)
 }
 
 // historyKey is the key under which an event is stored.

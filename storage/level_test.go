@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestLevel(t *testing.T) {
 
 // TestLevelTooHigh refuses what a cluster above this program's feature level has written, and changes nothing.
 func TestLevelTooHigh(t *testing.T) {
-	const text = "the cluster is at feature level 2, this program serves levels up to 1: start the newer Pando"
+	text := fmt.Sprintf("the cluster is at feature level %d, this program serves levels up to %d: start the newer Pando", FeatureLevel+1, FeatureLevel)
 	t.Run("data directory", func(t *testing.T) {
 		m := newMember(t)
 		m.set("/a", "1")

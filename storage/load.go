@@ -133,8 +133,8 @@ func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 
 // treeBuckets is the content of the bucket of a tree.
 type treeBuckets struct {
-	values                 map[string][]byte
-	nodes, history, deltas *bucketRef
+	values                        map[string][]byte
+	nodes, history, deltas, users *bucketRef
 }
 
 func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
@@ -153,6 +153,8 @@ func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
 			b.history = ref
 		case bytes.Equal(key, deltaBucket):
 			b.deltas = ref
+		case bytes.Equal(key, usersBucket):
+			b.users = ref
 		default:
 			return damaged("keys: bucket %.80q is unknown", key)
 		}
@@ -182,6 +184,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 			return damaged("%v", err)
 		}
 	}
+	if err := d.checkUsers(b, used); err != nil {
+		return err
+	}
 	limit := treeTotals{deltas: totals{records: math.MaxUint64}, history: totals{records: math.MaxUint64}}
 	if d.unfinished {
 		limit = want
@@ -191,8 +196,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 		return err
 	}
 	if got != want || !used && got != (treeTotals{}) {
-		return damaged("it holds %d nodes, %d events and %d chunks of deltas, but %d, %d and %d were stored",
-			got.nodes.records, got.history.records, got.deltas.records, want.nodes.records, want.history.records, want.deltas.records)
+		return damaged("it holds %d nodes, %d events, %d chunks of deltas and %d users and roles, but %d, %d, %d and %d were stored",
+			got.nodes.records, got.history.records, got.deltas.records, got.users.records,
+			want.nodes.records, want.history.records, want.deltas.records, want.users.records)
 	}
 	if !used {
 		d.store = tree.New(historySize)
@@ -204,10 +210,41 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	return nil
 }
 
-// load passes the nodes, with the deltas merged over them, and the events to a loader.
+// checkUsers refuses users that no checkpoint can have: their head and their bucket are written
+// together, at feature level 2 or higher.
+func (d *checkpointData) checkUsers(b *treeBuckets, used bool) error {
+	_, head := b.values[string(usersKey)]
+	switch {
+	case head != (b.users != nil):
+		return damaged("keys: %s or the bucket %s is missing", usersKey, usersBucket)
+	case head && (!used || d.meta.level < tree.UsersLevel):
+		return damaged("keys: users at feature level %d", d.meta.level)
+	}
+	return nil
+}
+
+// loadUsers passes the users and roles to a loader, and returns the totals of their records.
+func (b *treeBuckets) loadUsers(p *boltReader, loader *tree.Loader) (totals, error) {
+	if b.users == nil {
+		return totals{}, nil
+	}
+	if err := loader.Users(b.values[string(usersKey)]); err != nil {
+		return totals{}, damaged("%v", err)
+	}
+	t, err := readRecords(p, *b.users, math.MaxUint64, loader.UserRecord)
+	if err != nil {
+		return t, fmt.Errorf("users: %w", err)
+	}
+	return t, nil
+}
+
+// load passes the users, the nodes, with the deltas merged over them, and the events to a loader.
 // It skips the chunks and events beyond the numbers of limit, and returns the totals of the
 // records that it has read.
 func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
+	if got.users, err = b.loadUsers(p, loader); err != nil {
+		return got, err
+	}
 	var d deltas
 	if b.deltas != nil { // format 1 has none
 		got.deltas, err = readRecords(p, *b.deltas, limit.deltas.records, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })

@@ -13,6 +13,7 @@ import (
 type treeBucket struct {
 	bucket                 *bbolt.Bucket
 	nodes, history, deltas *recordBucket
+	users                  *recordBucket // nil while the bucket does not exist
 	deltaBytes             uint64
 }
 
@@ -34,16 +35,36 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 		nodes:      openRecords(b, nodesBucket, totals.nodes),
 		history:    openRecords(b, historyBucket, totals.history),
 		deltas:     openRecords(b, deltaBucket, totals.deltas),
+		users:      openRecords(b, usersBucket, totals.users),
 		deltaBytes: totals.deltaBytes,
 	}
 	if t.nodes == nil || t.history == nil {
 		return nil, damaged("the bucket %s or the bucket %s is missing", nodesBucket, historyBucket)
 	}
+	if t.users == nil && totals.users.records > 0 {
+		return nil, damaged("the bucket %s is missing", usersBucket)
+	}
 	return t, nil
 }
 
+// makeUsers makes the bucket of the users if it does not exist.
+func (t *treeBucket) makeUsers() error {
+	if t.users != nil {
+		return nil
+	}
+	if _, err := t.bucket.CreateBucket(usersBucket); err != nil {
+		return err
+	}
+	t.users = openRecords(t.bucket, usersBucket, totals{})
+	return nil
+}
+
 func (t *treeBucket) totals() treeTotals {
-	return treeTotals{t.nodes.totals, t.history.totals, t.deltas.totals, t.deltaBytes}
+	all := treeTotals{nodes: t.nodes.totals, history: t.history.totals, deltas: t.deltas.totals, deltaBytes: t.deltaBytes}
+	if t.users != nil {
+		all.users = t.users.totals
+	}
+	return all
 }
 
 func (t *treeBucket) setTotals(totals treeTotals) {
@@ -95,6 +116,18 @@ func (b *recordBucket) put(key, record []byte) (int, error) {
 func (b *recordBucket) add(key, record []byte) (int, error) {
 	b.totals.add(sealOf(record))
 	return len(key) + len(record), b.bucket.Put(key, record)
+}
+
+// remove deletes the record with a key, if there is one.
+func (b *recordBucket) remove(key []byte) error {
+	record := b.bucket.Get(key)
+	if record == nil {
+		return nil
+	}
+	if err := b.subtract(key, record); err != nil {
+		return err
+	}
+	return b.bucket.Delete(key)
 }
 
 // removeBefore deletes the records whose keys are less than key.

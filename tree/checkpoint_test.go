@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pando/tree/users"
 )
 
 // checkpoint is a simple implementation of a checkpoint: it follows the comment of Delta.
@@ -14,10 +16,15 @@ type checkpoint struct {
 	state  []byte
 	nodes  map[string][]byte
 	events map[uint64][]byte
+	head   []byte            // of the users; nil if there are none
+	users  map[string][]byte // the records of users and roles
 }
 
 func newCheckpoint() *checkpoint {
-	return &checkpoint{state: New(1).View().AppendState(nil), nodes: map[string][]byte{}, events: map[uint64][]byte{}}
+	return &checkpoint{
+		state: New(1).View().AppendState(nil),
+		nodes: map[string][]byte{}, events: map[uint64][]byte{}, users: map[string][]byte{},
+	}
 }
 
 func (p *checkpoint) write(d *Delta) {
@@ -45,12 +52,38 @@ func (p *checkpoint) write(d *Delta) {
 		}
 	}
 	p.state = d.View.AppendState(nil)
+	p.writeUsers(d)
+}
+
+func (p *checkpoint) writeUsers(d *Delta) {
+	now := d.View.Users()
+	if now == d.UsersBefore || now.IsZero() {
+		return
+	}
+	for key, record := range now.Difference(d.UsersBefore) {
+		if record == nil {
+			delete(p.users, string(key))
+		} else {
+			p.users[string(key)] = record
+		}
+	}
+	p.head = now.AppendHead(nil)
 }
 
 func (p *checkpoint) load(historySize int) (*Store, error) {
 	l := NewLoader(historySize)
 	if err := l.State(p.state); err != nil {
 		return nil, err
+	}
+	if p.head != nil {
+		if err := l.Users(p.head); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.users)) {
+		if err := l.UserRecord([]byte(key), p.users[key]); err != nil {
+			return nil, err
+		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(p.nodes)) {
 		if err := l.Node(path, p.nodes[path]); err != nil {
@@ -69,6 +102,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 func stateBytes(s *Store) []byte {
 	v := s.View()
 	b := v.AppendState(nil)
+	b = append(b, usersBytes(v.Users())...)
 	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
 		b = binary.AppendVarint(b, n)
 	}
@@ -82,6 +116,15 @@ func stateBytes(s *Store) []byte {
 	for i := v.OldestEvent(); i <= v.Index(); i++ {
 		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
 		b = append(b, s.history.at(i).AppendJSON(nil)...)
+	}
+	return b
+}
+
+// usersBytes encodes the users, the roles and the auth switch.
+func usersBytes(s *users.State) []byte {
+	b := s.AppendHead(nil)
+	for key, record := range s.Difference(nil) {
+		b = append(append(append(b, "\nuser "...), key...), record...)
 	}
 	return b
 }

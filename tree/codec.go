@@ -94,7 +94,8 @@ func decodeEvent(data []byte) (*Event, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case r.bad || len(r.src) > 0 || flags > 3 || e.action == 0 || e.action > ActionAuth:
+	case r.bad || len(r.src) > 0 || flags > 3 || e.action == 0 || e.action > ActionAuth,
+		e.action == ActionAuth && (e.node.Path() != "/" || !e.node.IsDir()):
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}
 	return e, nil

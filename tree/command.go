@@ -159,9 +159,9 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 	return c, rest, nil
 }
 
-// CheckCommand returns the same bytes and the same error as DecodeCommand, without
-// copying the value.
-func CheckCommand(src []byte) ([]byte, error) {
+// CheckCommand returns the level of the command (see Command.Level), and the same bytes and
+// the same error as DecodeCommand, without copying the value.
+func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
 	f, rest, err := readFields(src)
 	switch {
 	case err != nil:
@@ -170,7 +170,7 @@ func CheckCommand(src []byte) ([]byte, error) {
 	default:
 		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
 	}
-	return rest, err
+	return f.Level(), rest, err
 }
 
 // fields is a decoded command whose strings are still part of the source.

@@ -21,7 +21,8 @@ type Delta struct {
 	// Events are the events since the last delta, the oldest first.
 	Events []*Event
 	// UsersBefore are the users that the last delta held. If they are not those of View, write
-	// or remove the records of View.Users().Difference(UsersBefore).
+	// or remove the records of View.Users().Difference(UsersBefore), and write
+	// View.Users().AppendHead. It is nil if the last delta held none, and with All.
 	UsersBefore *users.State
 	// OldestEvent is the index of the oldest event in the history of View. Stored
 	// events before it must be removed.
@@ -86,7 +87,7 @@ func (s *Store) TakeDelta() *Delta {
 // that is stored. If it can't be stored, the caller must call TakeAll again before it
 // calls TakeDelta: the stored state is then unknown.
 func (s *Store) TakeAll() *Delta {
-	s.dirty.lastEvent, s.dirty.users = 0, new(users.State)
+	s.dirty.lastEvent, s.dirty.users = 0, nil
 	d := s.TakeDelta()
 	d.Removed, d.Changed, d.All = nil, nil, true
 	return d

@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+
+	"pando/tree/users"
 )
 
 // FuzzDecodeCommand decodes arbitrary bytes. The result must be ErrBadCommand, or a command
@@ -18,13 +21,16 @@ func FuzzDecodeCommand(f *testing.F) {
 		{Op: OpDelete, Path: "/a", Dir: true, Recursive: true, Expires: -1},
 		{Op: OpCreateInOrder, Path: "/"},
 		{Op: OpExpire},
+		{Op: OpSet, Path: "/a", AuthRevision: 1 << 40},
+		{Op: OpUsers, AuthRevision: 7, Change: &users.Change{Op: users.PutUser, Name: "u", PasswordHash: "h", Grant: []string{"r"}}},
+		{Op: OpUsers, Change: &users.Change{Op: users.Disable}},
 	} {
 		f.Add(AppendCommand(nil, &c))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := bytes.Clone(data)
 		c, rest, err := DecodeCommand(src)
-		checked, checkErr := CheckCommand(src)
+		level, checked, checkErr := CheckCommand(src)
 		if !bytes.Equal(checked, rest) || fmt.Sprint(checkErr) != fmt.Sprint(err) {
 			t.Fatalf("decoded: rest %x, %v; checked: rest %x, %v", rest, err, checked, checkErr)
 		}
@@ -37,13 +43,16 @@ func FuzzDecodeCommand(f *testing.F) {
 		if !bytes.HasSuffix(data, rest) {
 			t.Fatalf("the rest %x is not the tail of %x", rest, data)
 		}
-		if c.Op != OpExpire && !ValidPath(c.Path) {
+		if c.Op != OpExpire && c.Op != OpUsers && !ValidPath(c.Path) {
 			t.Fatalf("path %q", c.Path)
+		}
+		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) {
+			t.Fatalf("%+v has level %d (%d)", c, c.Level(), level)
 		}
 		once := AppendCommand(nil, &c)
 		clear(src) // the command must not share its memory
 		d, rest, err := DecodeCommand(append(once, "tail"...))
-		if err != nil || d != c || string(rest) != "tail" {
+		if err != nil || !reflect.DeepEqual(d, c) || string(rest) != "tail" {
 			t.Fatalf("%+v came back as %+v, %q, %v", c, d, rest, err)
 		}
 		if twice := AppendCommand(nil, &d); !bytes.Equal(once, twice) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"pgregory.net/rapid"
+
+	"pando/tree/users"
 )
 
 // genNames are the names in generated paths. They are few, so that many commands have the
@@ -28,7 +30,12 @@ func genPath(t *rapid.T, m *model) string {
 // genCommand draws a command, valid or not, for the state of m.
 func genCommand(t *rapid.T, m *model, now int64) Command {
 	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	if rapid.IntRange(0, 7).Draw(t, "users") == 0 {
+		return Command{Op: OpUsers, Change: genChange(t), AuthRevision: genAuthRevision(t, m)}
+	}
 	c := Command{
+		AuthRevision: genAuthRevision(t, m),
+
 		Op:        Op(rapid.IntRange(1, int(OpExpire)).Draw(t, "op")),
 		Path:      genPath(t, m),
 		Value:     rapid.SampledFrom(genValues).Draw(t, "value"),
@@ -44,6 +51,39 @@ func genCommand(t *rapid.T, m *model, now int64) Command {
 		c.PrevIndex = genPrevIndex(t, m, c.Path)
 	}
 	return c
+}
+
+// genChange draws a change of users that often succeeds.
+func genChange(t *rapid.T) *users.Change {
+	c := &users.Change{Op: users.Op(rapid.IntRange(int(users.PutUser), int(users.Disable)).Draw(t, "change"))}
+	switch c.Op {
+	case users.PutUser, users.DeleteUser:
+		c.Name = rapid.SampledFrom([]string{users.Root, "u"}).Draw(t, "user")
+		if c.Op == users.PutUser {
+			c.PasswordHash = rapid.SampledFrom([]string{"", "h1", "h2"}).Draw(t, "hash")
+		}
+	case users.PutRole, users.DeleteRole:
+		c.Name = rapid.SampledFrom([]string{users.Guest, "r"}).Draw(t, "role")
+		if c.Op == users.PutRole && rapid.Bool().Draw(t, "grant") {
+			c.GrantPermissions.Read = []users.Range{users.ParsePattern("/a*")}
+		}
+	}
+	return c
+}
+
+// genAuthRevision draws the revision for which a command was authorized: in most cases the
+// one with which the command is executed.
+func genAuthRevision(t *rapid.T, m *model) uint64 {
+	switch rapid.IntRange(0, 9).Draw(t, "authorized") {
+	case 0:
+		return 0
+	case 1:
+		return m.users.Revision() + 1
+	}
+	if m.users.Enabled() {
+		return m.users.Revision()
+	}
+	return 0
 }
 
 func genPrevIndex(t *rapid.T, m *model, path string) uint64 {
@@ -78,6 +118,7 @@ func genBatch(t *rapid.T, m *model, now int64, most int) []Command {
 
 func (m *model) clone() *model {
 	c := newModel(int(m.size))
+	c.users, c.writes = m.users, m.writes
 	c.index, c.expired, c.events = m.index, m.expired, slices.Clip(m.events)
 	for path, n := range m.nodes {
 		c.nodes[path] = n

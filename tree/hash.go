@@ -41,12 +41,32 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	return sums
 }
 
-// HashState returns a hash of the index, the counters and the totals of the view.
+// HashState returns a hash of the index, the counters, the totals and the users of the view.
+// Programs that have no users return the same hash for a view without them.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.bytes))
+	if !v.users.IsZero() {
+		b = binary.LittleEndian.AppendUint64(b, v.hashUsers())
+	}
 	return xxhash.Sum64(b)
+}
+
+func (v *View) hashUsers() uint64 {
+	var sum xxhash.Digest
+	sum.Reset()
+	// Writes to a hash never fail.
+	_, _ = sum.Write(v.users.AppendHead(nil))
+	for key, record := range v.users.Difference(nil) {
+		var lengths [2 * 8]byte
+		binary.LittleEndian.PutUint64(lengths[:], uint64(len(key)))
+		binary.LittleEndian.PutUint64(lengths[8:], uint64(len(record)))
+		_, _ = sum.Write(lengths[:])
+		_, _ = sum.Write(key)
+		_, _ = sum.Write(record)
+	}
+	return sum.Sum64()
 }
 
 // hash adds a node without its children to sum. It adds the lengths of path and value,

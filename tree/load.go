@@ -1,9 +1,13 @@
 package tree
 
-import "fmt"
+import (
+	"fmt"
+
+	"pando/tree/users"
+)
 
 // Loader builds a Store from the content of a checkpoint. The caller must call State
-// first, then Node for each node in the order of the paths (as byte strings), then Event
+// first, then Users and UserRecord if the checkpoint has users, then Node for each node in the order of the paths (as byte strings), then Event
 // for each event in the order of the indexes, then Finish. The Loader keeps none of the
 // slices. Only one goroutine at a time may use it.
 //
@@ -11,7 +15,8 @@ import "fmt"
 // ErrBadState. The Loader must not be used after an error.
 type Loader struct {
 	store     *Store
-	nextEvent uint64 // the required index of the next event; zero before the first
+	users     *users.Loader // nil if the checkpoint has no users
+	nextEvent uint64        // the required index of the next event; zero before the first
 	// dir is the directory of the last node, and above are the directories from the root
 	// to dir. They are kept because the next node is often in the same directory.
 	dir   *Node
@@ -32,6 +37,26 @@ func (l *Loader) State(data []byte) error {
 		return err
 	}
 	l.store.index, l.store.counters = index, counters
+	return nil
+}
+
+// Users decodes the bytes that users.State.AppendHead appended.
+func (l *Loader) Users(head []byte) (err error) {
+	if l.users, err = users.NewLoader(head); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadState, err)
+	}
+	return nil
+}
+
+// UserRecord adds a record of users.State.Difference. The records must come in the order of
+// their keys.
+func (l *Loader) UserRecord(key, record []byte) error {
+	if l.users == nil {
+		return fmt.Errorf("%w: users without a head", ErrBadState)
+	}
+	if err := l.users.Record(key, record); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadState, err)
+	}
 	return nil
 }
 
@@ -101,6 +126,13 @@ func (l *Loader) Event(data []byte) error {
 // Finish returns the store. The Loader must not be used after it.
 func (l *Loader) Finish() (*Store, error) {
 	s := l.store
+	if l.users != nil {
+		loaded, err := l.users.Finish()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrBadState, err)
+		}
+		s.users = loaded
+	}
 	if l.nextEvent != 0 && l.nextEvent != s.index+1 {
 		return nil, fmt.Errorf("%w: the last event is %d, but the index of the state is %d", ErrBadState, l.nextEvent-1, s.index)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"pando/tree/users"
 )
 
 // model is a simple implementation of the tree: a map from path to node, and a list of all
@@ -15,6 +17,8 @@ type model struct {
 	size    uint64            // of the history
 	counts  map[Op]*[2]uint64 // the numbers of commands that succeeded and that failed
 	expired uint64
+	users   *users.State // package users has its own model
+	writes  users.Writes // the counts of the writes of OpUsers
 }
 
 type modelNode struct {
@@ -40,6 +44,7 @@ func newModel(historySize int) *model {
 		index:  1,
 		size:   uint64(historySize),
 		counts: map[Op]*[2]uint64{},
+		users:  new(users.State),
 	}
 }
 
@@ -48,6 +53,12 @@ func (m *model) do(now int64, c Command) (*modelEvent, *Error) {
 	if c.Op == OpExpire {
 		m.expire(now)
 		return nil, nil
+	}
+	if stale := c.AuthRevision != m.users.Revision(); stale && (c.AuthRevision > 0 || m.users.Enabled()) {
+		return nil, &Error{Code: CodeAuthChanged, Cause: "the users have changed", Index: m.index}
+	}
+	if c.Op == OpUsers {
+		return m.changeUsers(now, c.Change)
 	}
 	e, err := m.try(c)
 	if m.counts[c.Op] == nil {
@@ -68,6 +79,26 @@ func (m *model) record(now int64, e *modelEvent) *modelEvent {
 	e.node.modified = m.index
 	m.events = append(m.events, *e)
 	return e
+}
+
+// changeUsers executes an OpUsers. Each index that it takes has an event of the root.
+func (m *model) changeUsers(now int64, c *users.Change) (e *modelEvent, err *Error) {
+	next, outcome, failure := m.users.Apply(c)
+	m.users = next
+	w := outcome.Writes
+	m.writes.Created += w.Created
+	m.writes.CreateFailed += w.CreateFailed
+	m.writes.Updated += w.Updated
+	m.writes.Deleted += w.Deleted
+	m.writes.DeleteFailed += w.DeleteFailed
+	for range w.Created + w.Updated + w.Deleted {
+		e = m.record(now, &modelEvent{action: "auth", node: modelNode{path: "/", dir: true}})
+	}
+	if failure != nil {
+		code := CodeUsersNotFound + Code(failure.Kind-users.NotFound)
+		return nil, &Error{Code: code, Cause: failure.Text, Index: m.index}
+	}
+	return e, nil
 }
 
 func (m *model) try(c Command) (*modelEvent, *Error) {
@@ -262,9 +293,15 @@ func (m *model) outcomes(ops ...Op) Outcomes {
 }
 
 func (m *model) counters() Counters {
-	return Counters{
+	c := Counters{
 		Set: m.outcomes(OpSet), Create: m.outcomes(OpCreate, OpCreateInOrder), Update: m.outcomes(OpUpdate),
 		Delete: m.outcomes(OpDelete), CompareAndSwap: m.outcomes(OpCompareAndSwap),
 		CompareAndDelete: m.outcomes(OpCompareAndDelete), Expired: m.expired,
 	}
+	c.Create.OK += uint64(m.writes.Created)
+	c.Create.Failed += uint64(m.writes.CreateFailed)
+	c.Update.OK += uint64(m.writes.Updated)
+	c.Delete.OK += uint64(m.writes.Deleted)
+	c.Delete.Failed += uint64(m.writes.DeleteFailed)
+	return c
 }

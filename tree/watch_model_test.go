@@ -38,7 +38,7 @@ func (w *watchModel) concern(e *modelEvent) concern {
 	path := e.node.path
 	removal := e.action == "delete" || e.action == "expire" || e.action == "compareAndDelete"
 	switch {
-	case e.refresh:
+	case e.refresh, e.action == "auth":
 		return never
 	case path == w.path:
 		return always

@@ -1,0 +1,68 @@
+package users
+
+import (
+	"fmt"
+
+	"pando/tree/btree"
+)
+
+// Loader makes a State from its stored form. The caller must call Record for each record, in
+// the order of the keys, and then Finish. For content that no State can have, the methods
+// return an error that wraps ErrBadState. The Loader keeps none of the slices, and must not
+// be used after an error.
+type Loader struct{ state State }
+
+// NewLoader returns a Loader for a State with this head, which AppendHead has made.
+func NewLoader(head []byte) (*Loader, error) {
+	d := decoder{src: head}
+	if v := d.octet(); v != headVersion {
+		return nil, fmt.Errorf("%w: version %d, but this program reads version %d", ErrBadState, v, headVersion)
+	}
+	l := &Loader{State{
+		enabled: d.flag(), initialized: d.flag(), revision: d.uvarint(),
+		users: btree.New[*userItem](0, 0), roles: btree.New[*roleItem](0, 0),
+	}}
+	// An initialized State without a change is possible: a change has failed.
+	if d.bad || len(d.src) > 0 || !l.state.initialized {
+		return nil, fmt.Errorf("%w: the head of the users", ErrBadState)
+	}
+	return l, nil
+}
+
+// Record adds a record that Difference has returned.
+func (l *Loader) Record(key, record []byte) error {
+	if len(key) < 2 {
+		return fmt.Errorf("%w: a user or a role without a name", ErrBadState)
+	}
+	name := string(key[1:])
+	d := decoder{src: record}
+	added := false
+	switch key[0] {
+	case userRecord:
+		u := &User{Name: name, PasswordHash: d.text(), Roles: d.texts()}
+		if u.PasswordHash == "" {
+			d.fail()
+		}
+		added = !d.bad && l.state.users.Append((*userItem)(u))
+	case roleRecord:
+		r := newRole(name, d.permissions())
+		added = !d.bad && name != Root && l.state.roles.Append((*roleItem)(r))
+	}
+	if !added || len(d.src) > 0 {
+		return fmt.Errorf("%w: user or role %.64q", ErrBadState, key)
+	}
+	return nil
+}
+
+// Finish returns the State.
+func (l *Loader) Finish() (*State, error) {
+	s := &l.state
+	if s.enabled && s.User(Root) == nil {
+		return nil, fmt.Errorf("%w: auth is enabled without a user root", ErrBadState)
+	}
+	// Each change makes at most one user and one role.
+	if most := s.revision; uint64(s.users.Len()) > most || uint64(s.roles.Len()) > most {
+		return nil, fmt.Errorf("%w: %d users and %d roles at revision %d", ErrBadState, s.users.Len(), s.roles.Len(), s.revision)
+	}
+	return s, nil
+}
