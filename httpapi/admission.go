@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +21,6 @@ const (
 	// closed without an answer: they would use the descriptors that the limit keeps free.
 	maxRefusals = 16
 	refusalTime = time.Second
-	// logInterval is the shortest time between two log lines about connections that were not accepted.
-	logInterval = 10 * time.Second
 	// A listener waits after an error of Accept, such as a lack of descriptors: minPause after the first error, twice as long
 	// after each further one, and at most maxPause.
 	minPause, maxPause = 5 * time.Millisecond, time.Second
@@ -33,29 +32,25 @@ const RefusalDescriptors = maxRefusals + 1
 // admission limits the open connections of a group of listeners. Without a limit, clients that only connect could use up the
 // descriptors that the write-ahead log needs for its next file. Its methods may be called from any goroutine.
 type admission struct {
-	name     string // of the group of listeners
+	limitedLog
 	limit    int64
 	open     atomic.Int64
 	counts   *stats.Connections
-	log      *zap.Logger
 	refusals chan struct{} // has an element for each connection that is getting a 503
-
-	mu       sync.Mutex
-	unlogged int       // connections and errors since the last log line
-	logged   time.Time // when the last line was written
 }
 
 // newAdmission makes the admission of the group with a name, which is also the label of the metrics.
 func newAdmission(name string, limit int, metrics *stats.Metrics, log *zap.Logger) *admission {
-	a := &admission{name: name, limit: int64(limit), log: log, refusals: make(chan struct{}, maxRefusals)}
+	a := &admission{limitedLog: limitedLog{log: log, name: name}, limit: int64(limit), refusals: make(chan struct{}, maxRefusals)}
 	a.counts = metrics.Connections(name, limit, a.open.Load)
 	return a
 }
 
 // Listen returns a listener that accepts the connections of l within the limit of the group. Its Accept fails only when the
-// listener is closed. After any other error it waits and tries again.
-func (a *admission) Listen(l net.Listener) net.Listener {
-	return &admittedListener{Listener: l, admission: a, closed: make(chan struct{})}
+// listener is closed. After any other error it waits and tries again. secure is the configuration with which the caller serves TLS on
+// the connections; nil for plain HTTP. A plain connection is closed when the client begins a TLS handshake.
+func (a *admission) Listen(l net.Listener, secure *tls.Config) net.Listener {
+	return &admittedListener{Listener: l, admission: a, secure: secure, closed: make(chan struct{})}
 }
 
 // admit counts a connection. It reports false if the limit is reached.
@@ -67,8 +62,8 @@ func (a *admission) admit() bool {
 	return false
 }
 
-// refuse answers a connection with a 503. It does not wait for the client.
-func (a *admission) refuse(c net.Conn) {
+// refuse answers a connection with a 503. It does not wait for the client. secure is nil without TLS.
+func (a *admission) refuse(c net.Conn, secure *tls.Config) {
 	a.counts.Refused()
 	a.report(
 		"connections refused: the limit of open connections is reached (--max-connections, or the limit of open files)",
@@ -84,26 +79,25 @@ func (a *admission) refuse(c net.Conn) {
 		defer func() { <-a.refusals }()
 		defer func() { _ = c.Close() }() // all that could be sent was sent
 		_ = c.SetDeadline(time.Now().Add(refusalTime))
+		if secure != nil {
+			secure = secure.Clone()
+			secure.GetConfigForClient, secure.NextProtos = nil, nil // the 503 is in HTTP/1.1
+			c = tls.Server(c, secure)
+		}
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return // clients don't expect a response before their request
 		}
-		const text = "too many connections\n"
-		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"+
-			"Retry-After: 1\r\nConnection: close\r\n\r\n%s", len(text), text)
-		if closeWrite(c) == nil {
-			_, _ = io.Copy(io.Discard, c) // closing with unread bytes would reset the connection before the client reads the 503
-		}
+		writeAndDrain(c, "503 Service Unavailable", "Retry-After: 1\r\n", "too many connections\n")
 	}()
 }
 
-// report writes a log line, unless the last line was written less than logInterval ago. Then it counts the event for the next line.
-func (a *admission) report(text string, fields ...zap.Field) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.unlogged++
-	if now := time.Now(); now.Sub(a.logged) >= logInterval {
-		a.log.Warn(text, append(fields, zap.String("listener", a.name), zap.Int("times", a.unlogged))...)
-		a.unlogged, a.logged = 0, now
+// writeAndDrain writes a response, the last one of a connection, and discards what the client sends. Closing a connection with unread
+// bytes would reset it before the client reads the response. The caller must set a deadline, and close the connection.
+func writeAndDrain(c net.Conn, status, header, text string) {
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n%s",
+		status, len(text), header, text)
+	if closeWrite(c) == nil {
+		_, _ = io.Copy(io.Discard, c)
 	}
 }
 
@@ -111,6 +105,7 @@ func (a *admission) report(text string, fields ...zap.Field) {
 type admittedListener struct {
 	net.Listener
 	admission *admission
+	secure    *tls.Config
 	closed    chan struct{}
 	once      sync.Once
 }
@@ -122,9 +117,9 @@ func (l *admittedListener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		switch {
 		case err == nil && l.admission.admit():
-			return &admittedConn{Conn: c, admission: l.admission}, nil
+			return &admittedConn{Conn: c, admission: l.admission, begun: l.secure != nil}, nil
 		case err == nil:
-			l.admission.refuse(c)
+			l.admission.refuse(c, l.secure)
 			pause = minPause
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
@@ -152,6 +147,27 @@ type admittedConn struct {
 	net.Conn
 	admission *admission
 	once      sync.Once
+	begun     bool // the first byte was read, or the connection is of TLS
+}
+
+// handshakeRecord is the first byte of a TLS connection. No HTTP request begins with it.
+const handshakeRecord = 0x16
+
+var errTLSClient = errors.New("httpapi: the client begins a TLS handshake on a port for plain HTTP")
+
+// Read reads from the connection. It returns an error if the client begins a TLS handshake: net/http would search the handshake for a
+// request until HeaderTimeout. After this error net/http closes the connection without a response.
+func (c *admittedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.begun && n > 0 {
+		c.begun = true
+		if p[0] == handshakeRecord {
+			c.admission.report("a client speaks TLS to a port for plain HTTP; use http in its URL, or https in that of the listener",
+				zap.String("client", c.RemoteAddr().String()))
+			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errTLSClient}
+		}
+	}
+	return n, err
 }
 
 // Close closes the connection. It no longer counts for the limit.

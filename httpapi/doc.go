@@ -17,6 +17,7 @@
 //   - process.go: /version, /health, /metrics; pprof.go: /debug/pprof
 //   - cors.go, path.go, body.go: middleware for CORS, for unclean paths, and for clients that send a body slowly
 //   - admission.go: limits of open connections; unused_conns.go: a shutdown closes connections without a request
+//   - secure_listener.go: TLS listeners; limited_log.go: log lines about what clients do
 //
 // Handlers may be called from any number of goroutines.
 package httpapi

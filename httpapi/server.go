@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi/stream"
+	"pando/members/certs"
 	"pando/stats"
 )
 
@@ -47,9 +48,16 @@ type ConnectionLimits struct {
 	Client, Peer, Metrics int
 }
 
+// Listener is an open socket.
+type Listener struct {
+	net.Listener
+	// TLS has the certificates for TLS; nil for plain HTTP. The TLS listeners of a group must have the same one.
+	TLS *certs.Source
+}
+
 // Listeners are the open sockets of a process. A proxy has none for peers.
 type Listeners struct {
-	Client, Peer, Metrics []net.Listener
+	Client, Peer, Metrics []Listener
 }
 
 // Handlers serve the listeners of a Server after Open.
@@ -71,7 +79,9 @@ type Server struct {
 	opened   chan struct{} // closed by Open
 	stopping chan struct{} // closed by Shutdown
 	stopOnce sync.Once
-	failed   chan error // has the first error of a listener
+	failed   chan error      // has the first error of a listener
+	running  context.Context // until Close
+	stop     context.CancelFunc
 
 	clients, peers, metrics *http.Server
 }
@@ -79,6 +89,7 @@ type Server struct {
 // NewServer makes a Server.
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
+	s.running, s.stop = context.WithCancel(context.Background())
 	s.process = process{
 		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: notStarted, pprof: cfg.Pprof, writeTimeout: cfg.BodyTimeout,
 	}
@@ -101,30 +112,55 @@ func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 // at most once. The channel receives the first error of a listener, but none after Shutdown or Close.
 func (s *Server) Serve(l Listeners) <-chan error {
 	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
-	for _, group := range []struct {
-		name      string
-		server    *http.Server
-		listeners []net.Listener
-		limit     int
-		clients   bool // the connections come from clients, not from peers
-	}{
-		{"client", s.clients, l.Client, s.cfg.Connections.Client, true},
-		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, false},
-		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, true},
+	for _, g := range []listenerGroup{
+		{"client", s.clients, l.Client, s.cfg.Connections.Client, clientProtocols, &stalls},
+		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, peerProtocols, nil},
+		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, clientProtocols, &stalls},
 	} {
-		if len(group.listeners) == 0 {
-			continue // newAdmission would register metrics that stay 0
-		}
-		limits := newAdmission(group.name, group.limit, s.cfg.Metrics, s.cfg.Logger)
-		for _, listener := range group.listeners {
-			listener = limits.Listen(listener)
-			if group.clients && s.cfg.StallTimeout > 0 {
-				listener = stream.Listen(listener, stalls)
-			}
-			go s.accept(group.server, listener)
+		if len(g.listeners) > 0 { // newAdmission would register metrics that stay 0
+			s.serveGroup(g)
 		}
 	}
 	return s.failed
+}
+
+// listenerGroup is a group of listeners that one http.Server serves.
+type listenerGroup struct {
+	name      string
+	server    *http.Server
+	listeners []Listener
+	limit     int // of open connections
+	protocols []string
+	stalls    *stream.StallPolicy // nil for peers
+}
+
+// serveGroup begins to accept connections on the listeners of a group.
+func (s *Server) serveGroup(g listenerGroup) {
+	limits := newAdmission(g.name, g.limit, s.cfg.Metrics, s.cfg.Logger)
+	stalls := g.stalls != nil && g.stalls.Timeout > 0
+	var secure *secureGroup
+	for _, l := range g.listeners {
+		if l.TLS != nil && secure == nil {
+			secure = newSecureGroup(g.name, l.TLS, g.protocols, s.cfg.Metrics, s.cfg.Logger)
+			if stalls {
+				secure.wrap = stream.Secure
+			}
+			go secure.run(s.running)
+		}
+		socket := l.Listener
+		if l.TLS == nil {
+			socket = limits.Listen(socket, nil)
+		} else {
+			socket = limits.Listen(socket, secure.config)
+		}
+		if stalls {
+			socket = stream.Listen(socket, *g.stalls)
+		}
+		if l.TLS != nil {
+			socket = secure.Listen(socket)
+		}
+		go s.accept(g.server, socket)
+	}
 }
 
 // accept serves one listener until the server is shut down or the listener fails.
@@ -169,6 +205,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close closes all listeners and connections, including those of peers.
 func (s *Server) Close() {
+	s.stop()
 	for _, server := range []*http.Server{s.clients, s.peers, s.metrics} {
 		_ = server.Close() // nothing is lost with a listener or a connection
 	}

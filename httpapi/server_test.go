@@ -17,13 +17,13 @@ import (
 // listenLocal opens a socket for each group of listeners.
 func listenLocal(t *testing.T) Listeners {
 	t.Helper()
-	var sockets [3]net.Listener
+	var sockets [3]Listener
 	for i := range sockets {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		sockets[i] = l
+		sockets[i] = Listener{Listener: l}
 	}
 	return Listeners{Client: sockets[:1], Peer: sockets[1:2], Metrics: sockets[2:]}
 }
@@ -38,7 +38,7 @@ func TestServe(t *testing.T) {
 	defer s.Close()
 	l := listenLocal(t)
 	failed := s.Serve(l)
-	get := func(listeners []net.Listener, path string) string {
+	get := func(listeners []Listener, path string) string {
 		resp, err := http.Get("http://" + listeners[0].Addr().String() + path)
 		if err != nil {
 			return err.Error()
@@ -50,7 +50,7 @@ func TestServe(t *testing.T) {
 		}
 		return resp.Status + " " + string(body)
 	}
-	expect := func(listeners []net.Listener, path, want string) {
+	expect := func(listeners []Listener, path, want string) {
 		t.Helper()
 		if got := get(listeners, path); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
@@ -80,7 +80,7 @@ func TestServe(t *testing.T) {
 	}
 	expect(l.Peer, "/raft", "200 OK a message") // until Close
 	s.Close()
-	for _, listeners := range [][]net.Listener{l.Client, l.Peer, l.Metrics} {
+	for _, listeners := range [][]Listener{l.Client, l.Peer, l.Metrics} {
 		if got := get(listeners, "/health"); !strings.Contains(got, "refused") && !strings.Contains(got, "reset") {
 			t.Errorf("after Close: %s", got)
 		}

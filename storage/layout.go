@@ -76,7 +76,9 @@ func (p paths) refuseForeign() error {
 		}
 		return fmt.Errorf("storage: %w: %s holds data of etcd (member/), which can't be read: choose another --data-dir", ErrForeign, p.dir)
 	}
-	ours := map[string]bool{lockName: true, tornName: true, walName: true, walName + tempSuffix: true, stateName + tempSuffix: true}
+	ours := map[string]bool{
+		lockName: true, tlsName: true, tornName: true, walName: true, walName + tempSuffix: true, stateName + tempSuffix: true,
+	}
 	if err := refuseOthers(p.dir, func(name string) bool { return ours[name] }); err != nil {
 		return fmt.Errorf("%w: choose another --data-dir", err)
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 // Listen returns a listener whose connections are cheap for net/http to serve, can be taken over by a Dispatcher, and are
-// closed if their client does not read for the policy's timeout. A TLS listener must wrap the returned one, not be wrapped by it.
+// closed if their client does not read for the policy's timeout. A TLS listener must wrap the returned one, not be wrapped by it; see
+// Secure.
 func Listen(l net.Listener, policy StallPolicy) net.Listener { return listener{l, &policy} }
 
 type listener struct {

@@ -56,6 +56,10 @@ type tlsConn struct {
 	tls *tls.Conn
 }
 
+// Secure returns a connection for HTTP/1 on a TLS connection whose handshake is complete. It is as cheap for net/http to serve as one of
+// Listen, and a Dispatcher can take it over. The connection below that of TLS must be one of Listen: it has the deadlines of writes.
+func Secure(c *tls.Conn) net.Conn { return tlsConn{&conn{Conn: c}, c} }
+
 // ConnectionState is called by net/http for http.Request.TLS.
 func (c tlsConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 

@@ -95,8 +95,6 @@ func ignoredFlags() []flagSpec {
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
 		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),
-		toggle("experimental-peer-skip-client-san-verification", "false",
-			"Pando does not compare a member's address with its certificate; --peer-cert-allowed-hostname compares names"),
 	}
 }
 

@@ -71,6 +71,9 @@ func peerTLSFlags() []flagSpec {
 		{name: "peer-cert-allowed-hostname", group: groupSecurity, arg: "NAMES",
 			usage: "Host names, separated by commas: the certificate of another member must be for one of them, in both directions.",
 			set:   setList(peerTLS, func(t *TLS) *[]string { return &t.AllowedHostname })},
+		{name: "experimental-peer-skip-client-san-verification", group: groupSecurity, def: "false",
+			usage: "Accept a member that connects with a certificate of a trusted CA that is good for none of the hosts in its peer URLs.",
+			set:   setSwitch(peerTLS, func(t *TLS) *bool { return &t.AnyHost })},
 		{name: "peer-auto-tls", group: groupSecurity, def: "false",
 			usage: "Serve https peer URLs with a self-signed certificate, and accept every certificate of other members: the traffic is " +
 				"encrypted, but nobody is kept out. No effect with --peer-cert-file.",

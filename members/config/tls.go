@@ -24,6 +24,8 @@ type TLS struct {
 	// AllowedCN and AllowedHostname are the names of which a client's certificate must have one; all are allowed if empty. At most
 	// one of the two is set.
 	AllowedCN, AllowedHostname []string
+	// AnyHost accepts the certificate of a peer that is valid for no host of the peer's URLs. It is set for peers only.
+	AnyHost bool
 }
 
 // HasCertificate reports whether the settings give a certificate, or ask for a self-signed one.

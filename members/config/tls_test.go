@@ -60,8 +60,6 @@ func TestTLSWarnings(t *testing.T) {
 		{"weak suites", pair + "cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA", []string{
 			"--cipher-suites has suites with known weaknesses: TLS_RSA_WITH_AES_128_CBC_SHA"}},
 		{"a peer that only dials https", "peer-cert-file=c peer-key-file=k initial-cluster=default=http://localhost:2380,b=https://b:1", nil},
-		{"addresses in certificates", "experimental-peer-skip-client-san-verification=true", []string{
-			"--experimental-peer-skip-client-san-verification has no effect: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, warnings, err := Load(assignments(test.flags), nil)

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/members/certs"
 	"pando/members/config"
 	"pando/raft/transport"
 	"pando/storage"
@@ -37,7 +38,7 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 		}
 	}
 	create(from.identity, cfg.DataDir)
-	m, err := openMember(t.Context(), cfg, newMetrics(), log)
+	m, err := openMember(t.Context(), cfg, noCertificates(t), newMetrics(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,8 @@ func TestStartAfterInterruptedCreate(t *testing.T) {
 		other := *cfg
 		other.DataDir = filepath.Join(t.TempDir(), "data")
 		create(storage.Identity{ClusterID: 1, MemberID: 2}, other.DataDir)
-		if _, err := openMember(t.Context(), &other, newMetrics(), log); err == nil || !strings.Contains(err.Error(), "never used") {
+		_, err := openMember(t.Context(), &other, noCertificates(t), newMetrics(), log)
+		if err == nil || !strings.Contains(err.Error(), "never used") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -77,10 +79,20 @@ func TestStopWhileAskingPeers(t *testing.T) {
 		}
 		stop()
 	}()
-	if _, err := openMember(ctx, cfg, newMetrics(), zap.NewNop()); !errors.Is(err, context.Canceled) {
+	if _, err := openMember(ctx, cfg, noCertificates(t), newMetrics(), zap.NewNop()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(cfg.DataDir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the data directory: %v", err)
 	}
+}
+
+// noCertificates returns the source of a member without files for TLS.
+func noCertificates(t *testing.T) *certs.Source {
+	t.Helper()
+	source, err := certs.Open(certs.Options{}, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"syscall"
 
 	"pando/httpapi"
+	"pando/members/certs"
 	"pando/members/config"
 )
 
@@ -15,31 +17,71 @@ import (
 type listeners struct{ httpapi.Listeners }
 
 // listen opens all sockets of the configuration. After an error none is open.
-func listen(cfg *config.Config) (*listeners, error) {
+func listen(cfg *config.Config, certificates *sources) (*listeners, error) {
 	l := &listeners{}
 	for _, group := range []struct {
 		flag string
 		urls []url.URL
-		into *[]net.Listener
+		into *[]httpapi.Listener
+		tls  *certs.Source
 	}{
-		{"--listen-client-urls", cfg.ListenClientURLs, &l.Client},
-		{"--listen-peer-urls", cfg.ListenPeerURLs, &l.Peer},
-		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.Metrics},
+		{"--listen-client-urls", cfg.ListenClientURLs, &l.Client, certificates.client},
+		{"--listen-peer-urls", cfg.ListenPeerURLs, &l.Peer, certificates.peer},
+		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.Metrics, certificates.client},
 	} {
 		for _, u := range group.urls {
-			if config.IsSecure(u) || config.SocketPath(u) != "" {
-				l.close()
-				return nil, fmt.Errorf("%s %s: this build can't listen there", group.flag, u.String())
-			}
-			socket, err := net.Listen("tcp", u.Host)
+			socket, err := openSocket(u)
 			if err != nil {
 				l.close()
-				return nil, fmt.Errorf("%s %s: %w; %s", group.flag, u.String(), err, listenAdvice(err, u.Port()))
+				return nil, fmt.Errorf("%s %s: %w", group.flag, u.String(), err)
 			}
-			*group.into = append(*group.into, socket)
+			listener := httpapi.Listener{Listener: socket}
+			if config.IsSecure(u) {
+				listener.TLS = group.tls
+			}
+			*group.into = append(*group.into, listener)
 		}
 	}
 	return l, nil
+}
+
+// openSocket opens the socket of a URL. An error contains what to do about it.
+func openSocket(u url.URL) (net.Listener, error) {
+	if path := config.SocketPath(u); path != "" {
+		return openUnixSocket(path)
+	}
+	socket, err := net.Listen("tcp", u.Host)
+	if err != nil {
+		return nil, fmt.Errorf("%w; %s", err, listenAdvice(err, u.Port()))
+	}
+	return socket, nil
+}
+
+// openUnixSocket opens a unix socket. A process that was killed leaves the file of its socket: openUnixSocket removes it if no process
+// accepts connections on it. The file is removed when the listener is closed.
+func openUnixSocket(path string) (net.Listener, error) {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().Type() != os.ModeSocket {
+		return nil, errors.New("the file exists and is not a socket; choose another path")
+	}
+	if err == nil {
+		c, dialErr := net.Dial("unix", path)
+		if dialErr == nil {
+			_ = c.Close() // nothing was sent
+			return nil, fmt.Errorf("%w; another server is running there: choose another path or stop it", syscall.EADDRINUSE)
+		}
+		if errors.Is(dialErr, syscall.ECONNREFUSED) {
+			_ = os.Remove(path) // net.Listen reports a file that is still there
+		}
+	}
+	socket, err := net.Listen("unix", path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%w; make the directory first", err)
+	case err != nil:
+		return nil, fmt.Errorf("%w; choose a path in a directory that this user may write to", err)
+	}
+	return socket, nil
 }
 
 // listenAdvice returns what to do about an error of net.Listen.
@@ -57,7 +99,7 @@ func listenAdvice(err error, port string) string {
 }
 
 func (l *listeners) close() {
-	for _, group := range [][]net.Listener{l.Client, l.Peer, l.Metrics} {
+	for _, group := range [][]httpapi.Listener{l.Client, l.Peer, l.Metrics} {
 		for _, socket := range group {
 			_ = socket.Close() // an error does not matter
 		}
@@ -73,7 +115,7 @@ func (l *listeners) bound(cfg *config.Config) *config.Config {
 	return &c
 }
 
-func boundURLs(urls []url.URL, sockets []net.Listener) []url.URL {
+func boundURLs(urls []url.URL, sockets []httpapi.Listener) []url.URL {
 	bound := make([]url.URL, len(urls))
 	for i, u := range urls {
 		if u.Port() == "0" {

@@ -10,7 +10,7 @@ import (
 
 // TestListenAdvice checks that the advice about an address of another machine does not suspect another server.
 func TestListenAdvice(t *testing.T) {
-	sockets, err := listen(&config.Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}})
+	sockets, err := listen(&config.Config{ListenPeerURLs: []url.URL{{Scheme: "http", Host: "192.0.2.1:2380"}}}, &sources{})
 	if err == nil {
 		sockets.close()
 		t.Skip("this machine listens on any address")

@@ -13,6 +13,7 @@ import (
 	"pando/httpapi"
 	"pando/httpapi/service"
 	"pando/members"
+	"pando/members/certs"
 	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft"
@@ -42,20 +43,30 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(cfg)
+	certificates, err := openSources(cfg, log)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(cfg, certificates)
 	if err != nil {
 		return err
 	}
 	defer listeners.close()
+	watching, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+	certificates.watch(watching)
 	logListening(listeners.bound(cfg), log)
 	cfg = fitToMemory(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
+	certificates.register(metrics)
 	serving := serverConfig(cfg, shares, metrics, log)
 	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
-	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) { return openMember(ctx, cfg, metrics, log) })
+	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) {
+		return openMember(ctx, cfg, certificates.peer, metrics, log)
+	})
 	if err != nil {
 		shutDown(server, log)
 		return err
@@ -147,8 +158,10 @@ type member struct {
 }
 
 // openMember opens or creates the data of the member, and starts the replica.
-func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (*member, error) {
-	client := transport.NewClient(nil)
+func openMember(
+	ctx context.Context, cfg *config.Config, certificates *certs.Source, metrics *stats.Metrics, log *zap.Logger,
+) (*member, error) {
+	client := transport.NewClient(certificates.ClientConfig)
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,
@@ -171,6 +184,7 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 		Peers:         boot.peers,
 		Contacts:      contacts(cfg),
 		PeerClient:    client,
+		PeerTLS:       peerTLS(cfg, certificates),
 		Registry:      members.NewRegistry(members.ID(id.ClusterID)),
 		Name:          cfg.Name,
 		ClientURLs:    config.URLStrings(cfg.AdvertiseClientURLs),
@@ -187,6 +201,7 @@ func openMember(ctx context.Context, cfg *config.Config, metrics *stats.Metrics,
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
+	certificates.OnChange(node.RecheckCertificates)
 	m := &member{identity: id, disk: disk, node: node, observer: o}
 	if err := metrics.Register(m.gauges()); err != nil {
 		m.close()

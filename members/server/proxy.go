@@ -13,6 +13,7 @@ import (
 	"pando/httpapi"
 	"pando/httpapi/proxy"
 	"pando/members"
+	"pando/members/certs"
 	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft/transport"
@@ -28,14 +29,22 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(&asProxy)
+	certificates, err := openSources(&asProxy, log)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(&asProxy, certificates)
 	if err != nil {
 		return err
 	}
 	defer listeners.close()
+	watching, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+	certificates.watch(watching)
 	logListening(listeners.bound(&asProxy), log)
 	tuning.Memory(log, cfg.DisabledTuning)
 	metrics := newMetrics()
+	certificates.register(metrics)
 	serving := serverConfig(cfg, shares, metrics, log)
 	serving.StallTimeout = 0
 	requests, endRequests := context.WithCancel(context.Background())
@@ -45,12 +54,13 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
-		return newProxy(ctx, cfg, known, shares.idle, metrics.Handler(), log.Named("proxy"))
+		return newProxy(ctx, cfg, certificates.peer, known, shares.idle, metrics.Handler(), log.Named("proxy"))
 	})
 	if err != nil {
 		shutDown(server, log)
 		return err
 	}
+	certificates.peer.OnChange(p.CloseIdleConnections)
 	following, stopFollowing := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { p.Run(following) })
@@ -72,7 +82,8 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 
 // newProxy finds the cluster and returns a proxy of it. metrics serves /metrics.
 func newProxy(
-	ctx context.Context, cfg *config.Config, known []members.Member, maxIdle int, metrics http.Handler, log *zap.Logger,
+	ctx context.Context, cfg *config.Config, certificates *certs.Source, known []members.Member, maxIdle int, metrics http.Handler,
+	log *zap.Logger,
 ) (*proxy.Proxy, error) {
 	peerURLs := []string{}
 	for _, m := range known {
@@ -97,7 +108,8 @@ func newProxy(
 		Mode:            mode,
 		PeerURLs:        peerURLs,
 		ClusterFile:     clusterFile(cfg),
-		PeerClient:      transport.NewClient(nil),
+		PeerClient:      transport.NewClient(certificates.ClientConfig),
+		NewTLSConfig:    certificates.ClientConfig,
 		FailureWait:     cfg.ProxyFailureWait,
 		RefreshInterval: cfg.ProxyRefreshInterval,
 		DialTimeout:     cfg.ProxyDialTimeout,
