@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
 	},
 	"members/server/tuning": {},
-	"members/servertest":    {},
+	"members/servertest":    {"members/certs"},
 	"members/faulttest":     anything,
 
 	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "tree"},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -195,9 +194,4 @@ func listValidity(list *x509.RevocationList, now time.Time) error {
 		return nil
 	}
 	return validity(time.Time{}, to, now)
-}
-
-// warningsOf returns the problems that are not Fatal.
-func warningsOf(problems []Problem) []Problem {
-	return slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return p.Severity == Fatal })
 }

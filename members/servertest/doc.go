@@ -11,6 +11,7 @@
 //	process.go  Process: starting, signalling and ending a process; Await
 //	inspect.go  memory, open files, goroutines and raft state of a running Process
 //	member.go   Member: addresses and data directory of a member; starting Pando or etcd as this member
+//	pki.go      PKI: a CA and certificates for TLS
 //	cluster.go  starting clusters of Pando, and waiting until they serve
 //	single.go   clusters of one member, for suites that compare both programs
 //	keys.go     KeyClient: requests under /v2/keys; Itoa, Atoi
