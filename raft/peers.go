@@ -93,6 +93,9 @@ func (n *Node) RegisterPeer(handle func(pattern string, h http.HandlerFunc)) {
 // after the peer certificates, CAs or CRLs have been read again.
 func (n *Node) RecheckCertificates() { n.transport.RecheckCertificates() }
 
+// PlaintextStreams returns the number of open streams to and from other members that do not use TLS.
+func (n *Node) PlaintextStreams() int { return n.transport.PlaintextStreams() }
+
 // receiveAll takes messages that arrived from a peer together.
 func (c *core) receiveAll(messages []*raftpb.Message) {
 	for _, m := range messages {

@@ -23,6 +23,8 @@ type Gauges struct {
 	// FeatureLevel is the cluster's feature level that is applied here, ProgramLevel the highest that this program serves.
 	FeatureLevel func() uint64
 	ProgramLevel func() uint64
+	// PlaintextStreams is the number of open streams to and from peers that are not encrypted.
+	PlaintextStreams func() uint64
 	// CheckpointFailing reports whether the last checkpoint could not be written.
 	CheckpointFailing func() bool
 }
@@ -46,6 +48,7 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.FeatureLevel, "pando_cluster_feature_level",
 		"Feature level of the cluster. It rises when all members run a version that serves a higher one.")
 	r.number(g.ProgramLevel, "pando_feature_level", "Highest feature level that this member's version serves.")
+	r.number(g.PlaintextStreams, "pando_peer_plaintext_streams", "Open streams to and from other members that are not encrypted.")
 	r.flag(g.IsLeader, "pando_raft_is_leader", "1 if this member leads, 0 if not.")
 	r.flag(g.IsLeader, "etcd_server_is_leader", "The same as pando_raft_is_leader.")
 	r.flag(g.HasLeader, "pando_raft_has_leader", "1 if this member has a leader, 0 if not.")

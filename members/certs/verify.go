@@ -10,12 +10,14 @@ import (
 	"time"
 )
 
-// Errors of Revoked, and of handshakes.
+// Errors of Revoked and CheckPeer, and of handshakes.
 var (
 	// ErrRevoked means that a certificate is in a revocation list of its issuer.
 	ErrRevoked = errors.New("the certificate is revoked")
 	// ErrEnded means that a certificate has expired.
 	ErrEnded = errors.New("the certificate has expired")
+	// ErrNotTrusted means that the CA of a certificate is not one of the trusted CAs.
+	ErrNotTrusted = errors.New("the CA of the certificate is no longer trusted")
 	// ErrNotAllowed means that a certificate has none of the allowed names.
 	ErrNotAllowed = errors.New("the name in the certificate is not allowed")
 )
@@ -86,6 +88,34 @@ func (s *Source) CheckConnection(state *tls.ConnectionState) error {
 		}
 	}
 	return err
+}
+
+// CheckPeer is CheckConnection for connections between members, which must not stay open after their CA was removed from the trusted
+// ones. The error wraps ErrRevoked, ErrEnded or ErrNotTrusted.
+func (s *Source) CheckPeer(state *tls.ConnectionState) error {
+	var err error
+	for _, chain := range state.VerifiedChains {
+		if err = s.Revoked(chain); err == nil {
+			err = s.trusted(chain)
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// trusted returns an error if the root of a verified chain is no longer in the file of CAs. The CAs of the system do not change
+// while a process runs.
+func (s *Source) trusted(chain []*x509.Certificate) error {
+	if s.options.CA == "" || len(chain) == 0 {
+		return nil
+	}
+	root := chain[len(chain)-1]
+	if slices.ContainsFunc(s.current.Load().roots, func(ca *x509.Certificate) bool { return sameAuthority(ca, root) }) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrNotTrusted, NameOf(root))
 }
 
 // Ends returns the time at which the certificate of the other end of a connection expires, or the zero time if there is none.

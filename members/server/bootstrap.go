@@ -49,7 +49,11 @@ func findCluster(ctx context.Context, cfg *config.Config, client *http.Client, l
 func newCluster(ctx context.Context, cfg *config.Config, log *zap.Logger) (members.Cluster, error) {
 	switch {
 	case cfg.Discovery != "":
-		return discovery(cfg, log).Join(ctx)
+		d, err := discovery(cfg, log)
+		if err != nil {
+			return members.Cluster{}, err
+		}
+		return d.Join(ctx)
 	case cfg.DiscoverySRV != "":
 		return srv(cfg).Cluster(ctx)
 	}

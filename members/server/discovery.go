@@ -2,9 +2,13 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,11 +18,16 @@ import (
 )
 
 // discovery returns the bootstrap by --discovery.
-func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
+func discovery(cfg *config.Config, log *zap.Logger) (members.Discovery, error) {
 	log = log.Named("discovery")
+	secure, err := discoveryTLSConfig(cfg)
+	if err != nil {
+		return members.Discovery{}, err
+	}
 	// There is no timeout for an answer, because some requests wait for other members.
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSClientConfig:     secure,
 		TLSHandshakeTimeout: 5 * time.Second,
 	}
 	if proxy, err := url.Parse(cfg.DiscoveryProxy); err == nil && cfg.DiscoveryProxy != "" {
@@ -35,7 +44,7 @@ func discovery(cfg *config.Config, log *zap.Logger) members.Discovery {
 		Retrying: func(err error, pause time.Duration) {
 			log.Warn("the discovery URL can't be used now; trying again", zap.Duration("after", pause), zap.Error(err))
 		},
-	}
+	}, nil
 }
 
 // srv returns the bootstrap by --discovery-srv.
@@ -54,7 +63,11 @@ func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) (
 	var urls []string
 	switch {
 	case cfg.Discovery != "":
-		c, err := discovery(cfg, log).Find(ctx)
+		d, err := discovery(cfg, log)
+		if err != nil {
+			return nil, err
+		}
+		c, err := d.Find(ctx)
 		for _, m := range c.Members {
 			urls = append(urls, m.PeerURLs...)
 		}
@@ -66,4 +79,23 @@ func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) (
 		urls = append(urls, list...)
 	}
 	return urls, nil
+}
+
+// discoveryTLSConfig returns the TLS configuration for the discovery service: the CAs of the system are trusted, and those of
+// --peer-trusted-ca-file. The certificate of the member is not used: the service may belong to strangers.
+func discoveryTLSConfig(cfg *config.Config) (*tls.Config, error) {
+	file := cfg.PeerTLS.TrustedCAFile
+	if file == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // this system has no CAs
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--peer-trusted-ca-file: %w", err)
+	}
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: pool, MinVersion: cfg.TLSMinVersion, MaxVersion: cfg.TLSMaxVersion}, nil
 }

@@ -37,7 +37,10 @@ func discoveredFounders(ctx context.Context, cfg *config.Config) (members.Cluste
 	if err != nil {
 		return members.Cluster{}, config.AsUsage(fmt.Errorf("--initial-advertise-peer-urls: %w", err))
 	}
-	d := discovery(cfg, zap.NewNop())
+	d, err := discovery(cfg, zap.NewNop())
+	if err != nil {
+		return members.Cluster{}, err
+	}
 	var last error
 	d.Retrying = func(err error, _ time.Duration) { last = err }
 	const instead = "name all members in --initial-cluster in place of --discovery, as they were in the member list of the old cluster"

@@ -89,6 +89,7 @@ func (m *member) gauges() stats.Gauges {
 		IsLeader:      func() bool { return node.Leader() == m.observer.self },
 		HasLeader:     func() bool { return node.Leader() != 0 },
 
+		PlaintextStreams:  func() uint64 { return uint64(node.PlaintextStreams()) },
 		CheckpointFailing: func() bool { _, err := node.CheckpointFailing(); return err != nil },
 	}
 }

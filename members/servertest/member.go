@@ -1,12 +1,14 @@
 package servertest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,8 @@ type Member struct {
 	Name         string
 	Client, Peer string // host:port
 	DataDir      string
+	PeerScheme   string   // of PeerURL: https with TLS between the members; http if empty
+	More         []string // further flags of this member
 }
 
 // NewMembers returns a member for each name, with free addresses and a data directory of its own.
@@ -25,7 +29,7 @@ func NewMembers(t testing.TB, names ...string) []Member {
 	dir := t.TempDir()
 	all := make([]Member, len(names))
 	for i, name := range names {
-		all[i] = Member{name, FreeAddr(t), FreeAddr(t), filepath.Join(dir, name)}
+		all[i] = Member{Name: name, Client: FreeAddr(t), Peer: FreeAddr(t), DataDir: filepath.Join(dir, name)}
 	}
 	return all
 }
@@ -75,7 +79,7 @@ func FreeAddr(t testing.TB) string {
 func (m Member) ClientURL() string { return "http://" + m.Client }
 
 // PeerURL returns the URL for peers.
-func (m Member) PeerURL() string { return "http://" + m.Peer }
+func (m Member) PeerURL() string { return cmp.Or(m.PeerScheme, "http") + "://" + m.Peer }
 
 // InitialCluster returns the value of --initial-cluster for these members.
 func InitialCluster(all []Member) string {
@@ -88,11 +92,11 @@ func InitialCluster(all []Member) string {
 
 // Flags returns the flags that run a server as this member, followed by more. Pando and etcd accept the same flags.
 func (m Member) Flags(more ...string) []string {
-	return append([]string{
+	return slices.Concat([]string{
 		"--name", m.Name, "--data-dir", m.DataDir,
 		"--listen-client-urls", m.ClientURL(), "--advertise-client-urls", m.ClientURL(),
 		"--listen-peer-urls", m.PeerURL(), "--initial-advertise-peer-urls", m.PeerURL(),
-	}, more...)
+	}, m.More, more)
 }
 
 // Launcher is Member.StartPando or Member.StartEtcd. A test that takes a Launcher can run either program. A Launcher does

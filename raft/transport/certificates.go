@@ -169,6 +169,26 @@ func (t *Transport) secureStreams() []secureStream {
 	return all
 }
 
+// PlaintextStreams returns the number of open streams without TLS, in both directions.
+func (t *Transport) PlaintextStreams() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	count := 0
+	for _, streams := range t.incoming {
+		for _, in := range streams {
+			if _, secure := in.conn.(*tls.Conn); !secure {
+				count++
+			}
+		}
+	}
+	for _, p := range t.peers {
+		if p.sender.isOpen() && isPlain(p.latestStream().url) {
+			count++
+		}
+	}
+	return count
+}
+
 // closeNow closes a connection and never blocks. Close of a TLS connection may block: it sends an alert first.
 func closeNow(conn net.Conn) error {
 	if secure, ok := conn.(*tls.Conn); ok {

@@ -52,8 +52,15 @@ type endpoint struct {
 	added         members.ID // a member in addition to 1 to 9
 }
 
-// newEndpoint starts an endpoint. change may be nil, or changes the configuration.
+// newEndpoint starts an endpoint without TLS. change may be nil, or changes the configuration.
 func newEndpoint(t testing.TB, self members.ID, change func(*Config)) *endpoint {
+	e := unstartedEndpoint(t, self, change)
+	e.server.Start()
+	return e
+}
+
+// unstartedEndpoint returns an endpoint whose server is not started.
+func unstartedEndpoint(t testing.TB, self members.ID, change func(*Config)) *endpoint {
 	e := &endpoint{
 		t: t, received: make(chan *raftpb.Message, 10_000), rejected: make(chan error, 10_000), snapshotsSent: make(chan error, 100),
 		removed: map[members.ID]bool{},
@@ -65,6 +72,7 @@ func newEndpoint(t testing.TB, self members.ID, change func(*Config)) *endpoint 
 			defer e.mu.Unlock()
 			return e.membership(id)
 		},
+		PeerURLs:        func(members.ID) []string { return nil },
 		UnknownSender:   func(members.ID) { e.unknownSenders.Add(1) },
 		MessageRejected: func(_ members.ID, reason error) { e.rejected <- reason },
 		Receive: func(messages []*raftpb.Message) {
@@ -99,7 +107,6 @@ func newEndpoint(t testing.TB, self members.ID, change func(*Config)) *endpoint 
 	e.server = httptest.NewUnstartedServer(mux)
 	e.server.Config.ConnState = e.noteStream
 	e.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	e.server.Start()
 	t.Cleanup(func() {
 		e.Close()
 		e.server.CloseClientConnections()

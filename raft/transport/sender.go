@@ -190,6 +190,13 @@ func (s *sender) open(conn io.ReadWriteCloser, direct *nonblockingWriter) {
 	s.err, s.lastWrite, s.buf.left = nil, time.Now(), nil
 }
 
+// isOpen reports whether there is a stream to the peer. open is called after peer.setStream.
+func (s *sender) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream != nil
+}
+
 // run writes what send has left, and empty frames to an idle stream, until the stream ends. It closes the stream and returns
 // the error that ended it. drop must be called next.
 func (s *sender) run() error {
