@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"httpapi/auth":        {"tree/users"},
 	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
-	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "members", "stats"},
+	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "tree/users", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "members"},
 	"httpapi/conformance": anything,
 

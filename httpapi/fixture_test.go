@@ -68,6 +68,8 @@ func (l *instantLog) Term() uint64 { return 7 }
 
 func (*instantLog) FeatureLevel() uint64 { return tree.UsersLevel }
 
+func (*instantLog) Replayed() bool { return true }
+
 func (l *instantLog) Leader() members.ID {
 	if l.leaderless {
 		return 0

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
@@ -17,7 +18,12 @@ import (
 type MemberConfig struct {
 	// Config is that of the Server to which the Member belongs.
 	Config
+	// Service is the configuration of the operations. NewMember sets its Auth.
 	Service service.Config
+	// ClientCertificates is true if verified client certificates say who sends a request (--client-cert-auth).
+	ClientCertificates bool
+	// MaxFailedLogins is the number of logins a minute that may fail for each user name and each address. 0 means no limit.
+	MaxFailedLogins int
 	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
 	// the reference.
 	MaxRequestBytes int64
@@ -52,6 +58,10 @@ func NewMember(cfg MemberConfig) *Member {
 	if cfg.Processors == 0 {
 		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
+	cfg.Service.Auth = auth.New(auth.Config{
+		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, Processors: cfg.Processors,
+		Metrics: cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
+	})
 	m := &Member{
 		MemberConfig: cfg,
 		service:      service.New(cfg.Service),

@@ -24,10 +24,11 @@ type logState struct {
 	// term, and is alone.
 	localReads atomic.Bool
 
+	replayed uint64 // index of the last entry that was committed before this start; does not change after it
+
 	// Only the goroutine that has the turn may read or write these.
 	lastIndex   uint64 // of the log, including entries that are not on the disk yet
 	appliedTerm uint64 // of the last applied entry
-	replayed    uint64 // index of the last entry that was committed before this start
 	confState   *raftpb.ConfState
 }
 

@@ -82,23 +82,25 @@ func TestAuthenticate(t *testing.T) {
 		c.CommonName = name
 		return c
 	}
+	guest, reader := []string{"guest"}, []string{"reader"}
+	alice := Principal{Name: "alice", Proof: Password, hash: secretHash}
 	for name, test := range map[string]struct {
 		who   Credentials
 		want  Principal
 		roles []string
 		err   error
 	}{
-		"nothing":                  {from("10.0.0.1"), Principal{}, []string{"guest"}, nil},
-		"right password":           {as("alice", "secret"), Principal{Name: "alice", Proof: Password, hash: secretHash}, []string{"reader"}, nil},
+		"nothing":                  {from("10.0.0.1"), Principal{}, guest, nil},
+		"right password":           {as("alice", "secret"), alice, reader, nil},
 		"wrong password":           {as("alice", "Secret"), Principal{Name: "alice"}, nil, ErrBadCredentials},
 		"empty password":           {as("alice", ""), Principal{Name: "alice"}, nil, ErrBadCredentials},
 		"unknown user":             {as("dave", "secret"), Principal{Name: "dave"}, nil, ErrBadCredentials},
 		"no name":                  {as("", "secret"), Principal{}, nil, ErrBadCredentials},
 		"malformed":                {Credentials{Authorization: "Basic ?"}, Principal{}, nil, ErrBadCredentials},
 		"another scheme":           {Credentials{Authorization: "Bearer x"}, Principal{}, nil, ErrBadCredentials},
-		"certificate":              {withCertificate(from("10.0.0.1"), "alice"), Principal{Name: "alice", Proof: Certificate}, []string{"reader"}, nil},
+		"certificate":              {withCertificate(from("10.0.0.1"), "alice"), Principal{Name: "alice", Proof: Certificate}, reader, nil},
 		"certificate of nobody":    {withCertificate(from("10.0.0.1"), "dave"), Principal{Name: "dave"}, nil, ErrBadCredentials},
-		"certificate and password": {withCertificate(as("alice", "secret"), "bob"), Principal{"alice", Password, secretHash}, []string{"reader"}, nil},
+		"certificate and password": {withCertificate(as("alice", "secret"), "bob"), alice, reader, nil},
 		"certificate and a wrong password": {
 			withCertificate(as("alice", "Secret"), "alice"), Principal{Name: "alice"}, nil, ErrBadCredentials,
 		},

@@ -2,15 +2,26 @@
 // the only one today is httpapi/v2.
 //
 // A [Service] uses the replicated log, the published tree and the members. It decides what a read must wait for, when a member is
-// ready, which changes may enter the log, and which operation the metrics count. It does not depend on HTTP. The authorization of
-// users, which does not exist yet, belongs at the beginning of each operation.
+// ready, which changes may enter the log, and which operation the metrics count. It does not depend on HTTP.
+//
+// # Authorization
+//
+// Every operation that is not open to everybody takes the credentials of its request. While auth is enabled, it finds out who sends
+// the request, and whether that sender has the right to the operation, by the users in the same view of the tree from which it reads.
+// A command carries the revision of the users by which it was authorized. If that is no longer their revision when the command is
+// applied, the command is not executed, and the service authorizes it anew. A watch checks its right again after each change of users.
+// So a change of rights counts for every operation from the index at which it is applied, on every member. A sender without the right
+// gets the same error as one with bad credentials.
+//
+// While auth is disabled, the authorization costs one atomic load and no allocation.
 //
 // All methods may be called from any number of goroutines. Reads use a published view of the tree and take no lock. Errors
 // are values: *tree.Error, the sentinels of this package, or those of package members.
 //
 //   - service.go: Config and Service, and the interfaces that they need of other packages
+//   - authorize.go: who sends a request, and what the sender may do
 //   - keys.go: reading and changing keys
-//   - watch.go: beginning a watch
+//   - watch.go: beginning a watch, and ending it when its right ends
 //   - members.go: reading and changing the membership
 //   - snapshot.go: the member's state as a file
 //   - ready.go: waiting until the member is ready, and its health

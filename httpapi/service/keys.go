@@ -5,6 +5,7 @@ import (
 
 	"pando/httpapi/auth"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // Consistency is the guarantee that a read gives.
@@ -25,30 +26,68 @@ type Read struct {
 	Index uint64
 }
 
-// Get reads the node at a clean path. Its errors are *tree.Error.
-func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, c Consistency) (Read, error) {
+// Get reads the node at a clean path, if the sender has the right to it, or with users.Subtree to everything at and below it. The
+// errors are *tree.Error.
+func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
 			return Read{}, err
 		}
 	}
-	view := s.cfg.Tree.View()
-	node, err := view.Get(path)
+	from, err := s.authorize(ctx, who, users.Read, path, scope)
+	if err != nil {
+		return Read{}, err
+	}
+	node, err := from.view.Get(path)
 	if err != nil {
 		s.reads.Fail()
 		return Read{}, err
 	}
 	s.reads.Success()
-	return Read{Node: node, Index: view.Index()}, nil
+	return Read{Node: node, Index: from.view.Index()}, nil
 }
 
-// Propose sends a command through the log and returns its event when it is applied. The caller must not change the command until
-// then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be applied.
+// Propose sends a command on keys through the log, if the sender has the right to it, and returns its event when it is applied. The
+// caller must not change the command until then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be
+// applied.
 func (s *Service) Propose(ctx context.Context, who auth.Credentials, c *tree.Command) (*tree.Event, error) {
-	if isDirectoryRefresh(c) {
-		return nil, s.refuseDirectoryRefresh(ctx, c.Path)
+	scope := users.One
+	if c.Recursive {
+		scope = users.Subtree
 	}
+	for range maxAuthorizations {
+		from, err := s.authorize(ctx, who, users.Write, c.Path, scope)
+		if err != nil {
+			return nil, err
+		}
+		if isDirectoryRefresh(c) {
+			return nil, s.refuseDirectoryRefresh(ctx, c.Path)
+		}
+		event, err := s.proposeAs(ctx, &from, c)
+		if !isAuthChanged(err) {
+			return event, err
+		}
+	}
+	return nil, errAuthChanging
+}
+
+// maxAuthorizations is the number of times that a command is authorized and proposed. Each further time needs another change of users
+// in the time of one proposal.
+const maxAuthorizations = 16
+
+// errAuthChanging is the error after maxAuthorizations.
+var errAuthChanging = tree.NewError(tree.CodeRaftInternal, "the users and roles change too fast, the change was not made")
+
+// proposeAs proposes a command that the sender was found to have the right to. The error has CodeAuthChanged if users, roles or the
+// auth switch have changed before the command was applied. The command was then not executed, and must be authorized again.
+func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) (*tree.Event, error) {
+	c.AuthRevision = from.authRevision()
 	return s.cfg.Log.Propose(ctx, c)
+}
+
+func isAuthChanged(err error) bool {
+	e, ok := err.(*tree.Error)
+	return ok && e.Code == tree.CodeAuthChanged
 }
 
 // isDirectoryRefresh reports whether a command is a refresh with dir=true. Applied to a file, it would replace the file by a

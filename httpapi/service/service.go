@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pando/httpapi/audit"
+	"pando/httpapi/auth"
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
@@ -25,6 +26,8 @@ type Log interface {
 	Index() uint64
 	// Term returns the current term.
 	Term() uint64
+	// Replayed reports whether the tree contains everything that this member knew to be committed before its start.
+	Replayed() bool
 	// Leader returns the ID of the leader, or 0 if there is none.
 	Leader() members.ID
 	// FeatureLevel returns the feature level of the cluster, as applied on this member. It never falls.
@@ -55,6 +58,8 @@ type Config struct {
 	Snapshots Snapshots
 	Tree      *tree.Store
 	Members   *members.Registry
+	// Auth finds out who sends requests.
+	Auth *auth.Authenticator
 	// Self is the ID of this member.
 	Self members.ID
 	// Stats and Leader count this member's part in the cluster, for /v2/stats.

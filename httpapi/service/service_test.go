@@ -12,6 +12,7 @@ import (
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // guest has no credentials.
@@ -45,6 +46,8 @@ func (l *fakeLog) Term() uint64       { return 3 }
 func (l *fakeLog) Leader() members.ID { return l.leader }
 func (*fakeLog) FeatureLevel() uint64 { return tree.UsersLevel }
 
+func (*fakeLog) Replayed() bool { return true }
+
 // fakeCluster accepts all changes.
 type fakeCluster struct{}
 
@@ -60,10 +63,13 @@ func (fakeSnapshots) OpenSnapshot(context.Context) (io.ReadCloser, int64, error)
 	return io.NopCloser(strings.NewReader("state")), 5, nil
 }
 
+// historySize is the number of events in the history of a test.
+const historySize = 20
+
 // newTestService makes a service with one member, which leads and is ready. change may modify its configuration.
 func newTestService(t *testing.T, change func(*Config)) (*Service, *fakeLog) {
 	t.Helper()
-	log := &fakeLog{store: tree.New(2), leader: 1}
+	log := &fakeLog{store: tree.New(historySize), leader: 1}
 	registry := members.NewRegistry(0xc1)
 	one := members.Member{ID: 1, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"}}
 	if err := registry.Add(one); err != nil {
@@ -75,6 +81,7 @@ func newTestService(t *testing.T, change func(*Config)) (*Service, *fakeLog) {
 		Log: log, Cluster: fakeCluster{}, Snapshots: fakeSnapshots{}, Tree: log.store, Members: registry, Self: 1,
 		Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1), Ready: ready, ReadyTimeout: time.Hour,
 		CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
+		Auth:              testAuthenticator(),
 	}
 	if change != nil {
 		change(&cfg)
@@ -104,7 +111,7 @@ func TestGet(t *testing.T) {
 	s, log := newTestService(t, nil)
 	index := set(t, s, "/a").Index()
 	t.Run("local reads wait for nothing", func(t *testing.T) {
-		read, err := s.Get(t.Context(), guest, "/a", Local)
+		read, err := s.Get(t.Context(), guest, "/a", users.One, Local)
 		if err != nil || read.Index != index || read.Node.Value() != "v" || log.barriers != 0 {
 			t.Errorf("got %+v, %v after %d barriers", read, err, log.barriers)
 		}
@@ -115,7 +122,7 @@ func TestGet(t *testing.T) {
 	t.Run("linearizable reads wait for the barrier", func(t *testing.T) {
 		log.barrierErr = errors.New("no quorum")
 		defer func() { log.barrierErr = nil }()
-		read, err := s.Get(t.Context(), guest, "/a", Linearizable)
+		read, err := s.Get(t.Context(), guest, "/a", users.One, Linearizable)
 		if !errors.Is(err, log.barrierErr) || log.barriers != 1 {
 			t.Errorf("got %v after %d barriers", err, log.barriers)
 		}
@@ -124,7 +131,7 @@ func TestGet(t *testing.T) {
 		}
 	})
 	t.Run("reads are counted", func(t *testing.T) {
-		if _, err := s.Get(t.Context(), guest, "/none", Local); codeOf(err) != tree.CodeKeyNotFound {
+		if _, err := s.Get(t.Context(), guest, "/none", users.One, Local); codeOf(err) != tree.CodeKeyNotFound {
 			t.Errorf("got %v", err)
 		}
 		if got := string(s.StoreStats()); !strings.HasPrefix(got, `{"getsSuccess":1,"getsFail":1,`) {
@@ -147,35 +154,6 @@ func TestRefreshOfDirectories(t *testing.T) {
 	if log.proposals != before {
 		t.Errorf("%d commands entered the log", log.proposals-before)
 	}
-}
-
-func TestWatch(t *testing.T) {
-	s, _ := newTestService(t, nil)
-	first := set(t, s, "/a").Index()
-	t.Run("from now on", func(t *testing.T) {
-		w, err := s.Watch(t.Context(), guest, "/a", tree.Exact, 0)
-		if err != nil || w.First != nil || w.Index != first {
-			t.Fatalf("%+v, %v", w, err)
-		}
-		defer w.Watcher.Close()
-		next := set(t, s, "/a").Index()
-		if event, err := w.Watcher.Poll(); err != nil || event.Index() != next {
-			t.Errorf("%v, %v", event, err)
-		}
-	})
-	t.Run("from the past", func(t *testing.T) {
-		w, err := s.Watch(t.Context(), guest, "/a", tree.Exact, first)
-		if err != nil || w.First == nil || w.First.Index() != first {
-			t.Fatalf("%+v, %v", w, err)
-		}
-		w.Watcher.Close()
-	})
-	t.Run("from before the history", func(t *testing.T) {
-		set(t, s, "/b")
-		if _, err := s.Watch(t.Context(), guest, "/a", tree.Exact, first); codeOf(err) != tree.CodeHistoryCleared {
-			t.Errorf("got %v", err)
-		}
-	})
 }
 
 func TestAwaitReady(t *testing.T) {

@@ -17,8 +17,12 @@ var ErrNotConfirmed = errors.New("the leader did not confirm that this member is
 
 // OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file needs a checkpoint and its
 // copy on the disk, so only one file can be open at a time: other calls return ErrSnapshotBusy. With Linearizable the file contains
-// everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed.
+// everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed. Snapshots
+// are root's, because they contain all keys and the hashes of all passwords: other errors are those of AuthorizeRoot.
 func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Consistency) (file io.ReadCloser, size int64, err error) {
+	if err := s.AuthorizeRoot(ctx, who); err != nil {
+		return nil, 0, err
+	}
 	if !s.snapshotOpen.CompareAndSwap(false, true) {
 		return nil, 0, ErrSnapshotBusy
 	}
@@ -30,6 +34,9 @@ func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Cons
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
 			return nil, 0, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
+		}
+		if err := s.AuthorizeRoot(ctx, who); err != nil { // this member may have lagged behind a change of users
+			return nil, 0, err
 		}
 	}
 	file, size, err = s.cfg.Snapshots.OpenSnapshot(ctx)

@@ -5,12 +5,13 @@ import (
 
 	"pando/httpapi/auth"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // Watch is a watch that has begun.
 type Watch struct {
 	// Watcher gives the events after First. The caller must close it.
-	Watcher *tree.Watcher
+	Watcher *Watcher
 	// First is the first event, or nil if none had happened before the watch began.
 	First *tree.Event
 	// Index is the index of the last change before the watch began.
@@ -18,16 +19,25 @@ type Watch struct {
 }
 
 // Watch begins to watch a clean path for changes from the index since on. With 0 it begins with the next change. It waits for
-// nothing. Its error is a *tree.Error with CodeHistoryCleared if the history no longer contains the index.
+// nothing but the verification of a password. Its errors are *tree.Error, with CodeHistoryCleared if the history no longer contains
+// the index.
 func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
-	index := s.cfg.Tree.View().Index()
+	from, err := s.authorize(ctx, who, users.Read, path, scopeOf(scope))
+	if err != nil {
+		return Watch{}, err
+	}
+	index := from.view.Index()
 	if since == 0 {
 		// With 0 the watch would miss a change between View and Watch. The client must get every change after Index.
 		since = index + 1
 	}
-	watcher, err := s.cfg.Tree.Watch(path, scope, since)
+	events, err := s.cfg.Tree.Watch(path, scope, since)
 	if err != nil {
 		return Watch{}, err
+	}
+	watcher := &Watcher{
+		events: events, tree: s.cfg.Tree, path: path, scope: scopeOf(scope),
+		principal: from.principal, revision: from.view.Users().Revision(),
 	}
 	// Poll now: if the history has dropped the first event meanwhile, the caller can still respond with an error.
 	first, err := watcher.Poll()
@@ -37,3 +47,60 @@ func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, 
 	}
 	return Watch{Watcher: watcher, First: first, Index: index}, nil
 }
+
+// scopeOf returns the scope of the right that a watch needs.
+func scopeOf(s tree.Scope) users.Scope {
+	if s == tree.Recursive {
+		return users.Subtree
+	}
+	return users.One
+}
+
+// Watcher returns the events of a watch for as long as its principal has the right to read them. After a change of users, roles or the
+// auth switch it checks the right again, without verifying a password again. A watch that began while auth was disabled is that of a
+// guest. The methods have the same rules as those of tree.Watcher.
+type Watcher struct {
+	events *tree.Watcher
+	tree   *tree.Store
+	path   string
+	scope  users.Scope
+
+	principal auth.Principal
+	revision  uint64 // of the users for which the right was checked
+}
+
+// Poll returns the next event, or nil if there is none yet. The errors are those of tree.Watcher, and a *tree.Error of
+// CodeUnauthorized if the principal no longer has the right to the events.
+func (w *Watcher) Poll() (*tree.Event, error) {
+	event, err := w.events.Poll()
+	if err != nil {
+		return nil, err
+	}
+	// The state is read after the event: it contains every change of users before the event.
+	if state := w.tree.View().Users(); state.Revision() != w.revision {
+		if !w.mayRead(state) {
+			return nil, errUnauthorized
+		}
+		w.revision = state.Revision()
+	}
+	return event, nil
+}
+
+func (w *Watcher) mayRead(state *users.State) bool {
+	if !state.Enabled() {
+		return true
+	}
+	roles, ok := w.principal.Roles(state)
+	return ok && state.Allows(roles, users.Read, w.path, w.scope)
+}
+
+// Notify registers wake, which must not block. It is called when Poll may return an event or an error.
+func (w *Watcher) Notify(wake func()) {
+	w.events.Notify(wake)
+	if w.tree.View().Users().Revision() != w.revision {
+		wake() // the users have changed since the last Poll, perhaps before wake was registered
+	}
+}
+
+// Close ends the watch.
+func (w *Watcher) Close() { w.events.Close() }

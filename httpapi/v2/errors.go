@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pando/httpapi/auth"
 	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
@@ -36,6 +37,9 @@ var answers = map[tree.Code]answer{
 	tree.CodeHistoryCleared: {http.StatusBadRequest, stats.IndexCleared},
 }
 
+// tooManyAttempts is the answer to a request whose password was not verified.
+var tooManyAttempts = answer{http.StatusTooManyRequests, stats.Unauthorized}
+
 // unreadBody maps the errors that leave a part of the request's body unread to their answers, which do not follow from their codes.
 // After such an error the connection is closed.
 var unreadBody = map[*tree.Error]answer{
@@ -63,6 +67,9 @@ func answerTo(e *tree.Error) answer {
 	if a, ok := unreadBody[e]; ok {
 		return a
 	}
+	if e == service.ErrTooManyAttempts {
+		return tooManyAttempts
+	}
 	a, ok := answers[e.Code]
 	switch {
 	case !ok:
@@ -89,6 +96,9 @@ var messageStatuses = []struct {
 	{service.ErrNotLeader, http.StatusForbidden},
 	{service.ErrSnapshotBusy, http.StatusServiceUnavailable},
 	{service.ErrNotConfirmed, http.StatusServiceUnavailable},
+	{service.ErrNotRoot, http.StatusUnauthorized},
+	{service.ErrReplaying, http.StatusServiceUnavailable},
+	{auth.ErrTooManyAttempts, http.StatusTooManyRequests},
 }
 
 // messageStatus returns the status of an error outside of /v2/keys.
@@ -132,6 +142,9 @@ func (a *API) writeError(w http.ResponseWriter, err error) error {
 	if _, ok := unreadBody[e]; ok {
 		h.Set("Connection", "close")
 	}
+	if e == service.ErrTooManyAttempts {
+		h["Retry-After"] = retrySoon
+	}
 	h["Content-Type"] = jsonType
 	h["X-Etcd-Index"] = []string{strconv.FormatUint(e.Index, 10)}
 	writeSmall(w, answerTo(e).status, e.AppendJSON)
@@ -152,10 +165,35 @@ func (e *messageError) outcome() stats.Outcome {
 		return stats.NotFound
 	case e.status == http.StatusServiceUnavailable:
 		return stats.Unavailable
+	case e.status == http.StatusUnauthorized || e.status == http.StatusTooManyRequests:
+		return stats.Unauthorized
 	case e.status >= http.StatusInternalServerError:
 		return stats.Internal
 	}
 	return stats.BadRequest
+}
+
+// retrySoon is the header Retry-After of requests that may succeed in a second. All responses share it, so it must not be changed.
+var retrySoon = []string{"1"}
+
+// refuseRoot responds to a request that only root may send, with an error of service.AuthorizeRoot.
+func refuseRoot(w http.ResponseWriter, err error) error {
+	status, message := messageStatus(err), err.Error()
+	switch {
+	case errors.Is(err, service.ErrNotRoot):
+		message = "Insufficient credentials"
+	case errors.Is(err, auth.ErrTooManyAttempts):
+		message = service.ErrTooManyAttempts.Cause
+	}
+	if status != http.StatusUnauthorized {
+		w.Header()["Retry-After"] = retrySoon
+	}
+	return writeMessage(w, status, message)
+}
+
+// isRootError reports whether an error is one of service.AuthorizeRoot.
+func isRootError(err error) bool {
+	return errors.Is(err, service.ErrNotRoot) || errors.Is(err, service.ErrReplaying) || errors.Is(err, auth.ErrTooManyAttempts)
 }
 
 // writeMessage responds to a request outside of /v2/keys with an error. It returns the error for the metrics.

@@ -8,6 +8,7 @@ import (
 	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // Keys serves /v2/keys and everything below.
@@ -42,14 +43,14 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op,
 	if q.quorum {
 		consistency = service.Linearizable
 	}
-	read, err := a.Service.Get(detached, auth.FromRequest(r), q.path, consistency)
+	depth, scope := tree.Shallow, users.One
+	if q.recursive {
+		depth, scope = tree.Deep, users.Subtree
+	}
+	read, err := a.Service.Get(detached, auth.FromRequest(r), q.path, scope, consistency)
 	operation := service.ReadOperation(consistency, read.Node)
 	if err != nil {
 		return operation, a.writeError(w, err)
-	}
-	depth := tree.Shallow
-	if q.recursive {
-		depth = tree.Deep
 	}
 	h := w.Header()
 	h["Content-Type"] = jsonType

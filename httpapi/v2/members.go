@@ -22,10 +22,15 @@ var errNoID = errors.New("v2: the path names no member")
 func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
-	switch r.Method {
-	case http.MethodGet:
+	if r.Method == http.MethodGet {
 		return stats.OpMembers, a.listMembers(w, r, id)
-	case http.MethodPost:
+	}
+	// The service checks this with the change, too. But here the body is not read yet, and as in the reference a missing right is
+	// the first of several errors.
+	if err := a.Service.AuthorizeRoot(r.Context(), auth.FromRequest(r)); err != nil {
+		return stats.OpMembers, refuseRoot(w, err)
+	}
+	if r.Method == http.MethodPost {
 		if to, found := strings.CutSuffix(id, "/leader"); found {
 			return stats.OpMembers, a.transferLeader(w, r, to)
 		}
@@ -121,6 +126,8 @@ func (a *API) transferLeader(w http.ResponseWriter, r *http.Request, text string
 func refuseChange(w http.ResponseWriter, id string, err error) error {
 	message := err.Error()
 	switch {
+	case isRootError(err):
+		return refuseRoot(w, err)
 	case errors.Is(err, members.ErrIDNotFound):
 		message = "No such member: " + id
 	case errors.Is(err, members.ErrIDRemoved):

@@ -40,6 +40,8 @@ func (a *API) Snapshot(w http.ResponseWriter, r *http.Request) (stats.Op, error)
 func refuseSnapshot(w http.ResponseWriter, err error) error {
 	message := err.Error()
 	switch {
+	case isRootError(err):
+		return refuseRoot(w, err)
 	case errors.Is(err, service.ErrSnapshotBusy):
 		w.Header().Set("Retry-After", "1")
 		message = "another snapshot is being sent; try again when it is done"

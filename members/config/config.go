@@ -125,6 +125,8 @@ type Config struct {
 	MaxRequestBytes int64
 	// MaxConnections is the number of client connections that may be open; 0 for as many as the limit of open files allows.
 	MaxConnections int
+	// MaxFailedLogins is the number of logins a minute that may fail for each user name and each address; 0 for no limit.
+	MaxFailedLogins int
 	// CatchUpBytes is how much applied log is kept in memory for members that lag behind; 0 for a size that follows from
 	// MaxRequestBytes.
 	CatchUpBytes int64
@@ -196,6 +198,7 @@ func Default() *Config {
 		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              DefaultHistorySize,
 		MaxInflightBytes:         DefaultMaxInflight,
+		MaxFailedLogins:          defaultFailedLogins,
 		ClientStallTimeout:       defaultStallTimeout,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,

@@ -151,6 +151,12 @@ func durabilityFlags() []flagSpec {
 	}
 }
 
+const (
+	defaultFailedLogins = 60
+	// maxFailedLogins bounds --max-failed-logins. No processor verifies more passwords a minute.
+	maxFailedLogins = 100_000
+)
+
 func limitFlags() []flagSpec {
 	return []flagSpec{
 		{name: "max-request-bytes", group: groupLimits, arg: "BYTES", def: "10485760",
@@ -172,6 +178,15 @@ func limitFlags() []flagSpec {
 			set: func(c *Config, v string) error {
 				n, err := parseWhole(v, math.MaxInt32)
 				c.MaxConnections = int(n)
+				return err
+			}},
+		{name: "max-failed-logins", group: groupLimits, arg: "N", def: "60",
+			usage: "Number of logins a minute that may fail for each user name and each client address, after the first ten. The " +
+				"answer to further ones is 429, and no password is verified for them. A user who has logged in is not affected. " +
+				"0: no limit.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, maxFailedLogins)
+				c.MaxFailedLogins = int(n)
 				return err
 			}},
 		{name: "catch-up-bytes", group: groupLimits, arg: "BYTES", def: "0",

@@ -287,9 +287,11 @@ func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int) 
 			ReadyTimeout:      cfg.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
 		},
-		MaxRequestBytes:  limits.MaxRequestBytes,
-		MaxInflightBytes: limits.MaxInflightBytes,
-		Processors:       processors,
+		ClientCertificates: limits.ClientTLS.ClientCertAuth,
+		MaxFailedLogins:    limits.MaxFailedLogins,
+		MaxRequestBytes:    limits.MaxRequestBytes,
+		MaxInflightBytes:   limits.MaxInflightBytes,
+		Processors:         processors,
 	})
 }
 

@@ -1,0 +1,146 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"pando/httpapi/auth"
+	"pando/tree"
+	"pando/tree/users"
+)
+
+// ErrNotRoot says that the sender of a request has not proved to be a user with the role root.
+var ErrNotRoot = errors.New("service: only users with the role root may do this")
+
+// ErrReplaying says that this member has not read its log yet, so it can't know who may do what.
+var ErrReplaying = errors.New("this member is starting: it reads its log, and can't authorize the request before")
+
+// The errors of operations on keys. They have no index, as in the reference.
+var (
+	errUnauthorized = tree.NewError(tree.CodeUnauthorized, "Insufficient credentials")
+	// ErrTooManyAttempts is auth.ErrTooManyAttempts for operations on keys. Its HTTP status is 429.
+	ErrTooManyAttempts = tree.NewError(tree.CodeUnauthorized, "too many failed logins, try again later")
+)
+
+// sender is who has sent a request, by the users of a view. Operations must read from the same view.
+type sender struct {
+	view      *tree.View
+	principal auth.Principal
+	roles     []string
+}
+
+// identify finds out who has sent a request. Its errors are those of auth.Authenticator; the principal is then the one of
+// which the credentials are wrong. Callers need not call it while auth is disabled.
+func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, error) {
+	for {
+		view := s.cfg.Tree.View()
+		if !view.Users().Enabled() {
+			return sender{view: view}, nil
+		}
+		principal, roles, err := s.cfg.Auth.Authenticate(ctx, view.Users(), who)
+		// The verification of a password takes time: what was applied meanwhile must be visible.
+		latest := s.cfg.Tree.View()
+		if latest.Users().Revision() == view.Users().Revision() {
+			return sender{latest, principal, roles}, err
+		}
+	}
+}
+
+// may reports whether the sender has the access to a clean path, or to everything at and below it.
+func (s *sender) may(a users.Access, path string, scope users.Scope) bool {
+	state := s.view.Users()
+	return !state.Enabled() || state.Allows(s.roles, a, path, scope)
+}
+
+// isRoot reports whether the sender may change users and members.
+func (s *sender) isRoot() bool {
+	return !s.view.Users().Enabled() || s.principal.Proof != auth.Anonymous && slices.Contains(s.roles, users.Root)
+}
+
+// authRevision returns the AuthRevision of a command that the sender proposes.
+func (s *sender) authRevision() uint64 {
+	if state := s.view.Users(); state.Enabled() {
+		return state.Revision()
+	}
+	return 0
+}
+
+// authorize returns the sender of an operation on keys, if it has the access. The errors are *tree.Error. While auth is disabled it
+// costs one atomic load.
+func (s *Service) authorize(ctx context.Context, who auth.Credentials, a users.Access, path string, scope users.Scope) (sender, error) {
+	if view := s.cfg.Tree.View(); !view.Users().Enabled() {
+		return sender{view: view}, nil
+	}
+	from, err := s.identify(ctx, who)
+	switch {
+	case errors.Is(err, auth.ErrTooManyAttempts):
+		return from, ErrTooManyAttempts
+	case err != nil, !from.may(a, path, scope):
+		return from, errUnauthorized
+	}
+	return from, nil
+}
+
+// AuthorizeRoot returns nil if the sender of a request may do what only root may do. It uses what is applied on this member, and
+// needs no other member. The errors are ErrNotRoot, auth.ErrTooManyAttempts and ErrReplaying.
+func (s *Service) AuthorizeRoot(ctx context.Context, who auth.Credentials) error {
+	_, err := s.identifyRoot(ctx, who)
+	return err
+}
+
+func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sender, error) {
+	if err := s.awaitReplayed(ctx); err != nil {
+		return sender{}, err
+	}
+	from, err := s.identify(ctx, who)
+	switch {
+	case errors.Is(err, auth.ErrTooManyAttempts):
+		return from, err
+	case err != nil, !from.isRoot():
+		return from, ErrNotRoot
+	}
+	return from, nil
+}
+
+// authorizeMembership is AuthorizeRoot for changes of the membership, which carry no AuthRevision. While auth is enabled, it waits
+// until this member has everything that was acknowledged: so a sender who is no longer root can't use a member that lags.
+func (s *Service) authorizeMembership(ctx context.Context, who auth.Credentials) error {
+	from, err := s.identifyRoot(ctx, who)
+	if err != nil || !from.view.Users().Enabled() {
+		return err
+	}
+	if err := s.cfg.Log.Barrier(ctx); err != nil {
+		return err
+	}
+	return s.AuthorizeRoot(ctx, who)
+}
+
+// replayPause is the pause between two looks at Log.Replayed.
+const replayPause = 10 * time.Millisecond
+
+// awaitReplayed waits until the tree has everything that this member knew to be committed before its start. Before that, the users
+// in the tree may be too old. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.
+func (s *Service) awaitReplayed(ctx context.Context) error {
+	if s.isReady() || s.cfg.Log.Replayed() {
+		return nil
+	}
+	ticker := time.NewTicker(replayPause)
+	defer ticker.Stop()
+	timeout := time.After(s.cfg.ReadyTimeout)
+	for {
+		select {
+		case <-ticker.C:
+			if s.cfg.Log.Replayed() {
+				return nil
+			}
+		case <-timeout:
+			return ErrReplaying
+		case <-ctx.Done():
+			return ErrReplaying
+		case <-s.stopped:
+			return ErrReplaying
+		}
+	}
+}
