@@ -66,6 +66,7 @@ func (l *loader) loadCertificate() {
 	if err != nil {
 		l.add(Fatal, names.Cert, files.Cert, err)
 	} else {
+		l.result.chain = chain
 		l.checkChain(chain)
 	}
 	key, keyErr := read(files.Key, parseKey)
@@ -79,7 +80,6 @@ func (l *loader) loadCertificate() {
 	if l.result.certificate, err = pair(chain, key); err != nil {
 		l.add(Fatal, names.Key, files.Key, fmt.Errorf("%w in %s", err, files.Cert))
 	}
-	l.result.chain = chain
 }
 
 // checkChain checks the validity of the certificates in the file of the own certificate.

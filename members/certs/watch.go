@@ -45,9 +45,11 @@ func (s *Source) Watch(ctx context.Context) {
 
 // poll looks at the files once.
 func (s *Source) poll() {
-	if err := s.prepareAuto(); err != nil {
-		s.reject(err)
-		return
+	if s.isAuto() && s.current.Load().chain[0].NotAfter.Sub(s.now()) < autoRenewal {
+		if err := s.prepareAuto(); err != nil {
+			s.reject(err)
+			return
+		}
 	}
 	states, w := s.statFiles(), &s.watcher
 	if states == w.states && w.stable {
