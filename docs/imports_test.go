@@ -43,13 +43,13 @@ var allowed = map[string][]string{
 	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "tree/users", "members", "stats"},
-	"httpapi/proxy":       {"httpapi", "members"},
+	"httpapi/proxy":       {"httpapi", "members", "stats"},
 	"httpapi/conformance": anything,
 
 	"members/config": {},
 	"members/certs":  {},
 	"members/server": {
-		"httpapi", "httpapi/proxy", "httpapi/service", "members", "members/certs", "members/config", "members/server/tuning",
+		"httpapi", "httpapi/audit", "httpapi/proxy", "httpapi/service", "members", "members/certs", "members/config", "members/server/tuning",
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
 	},
 	"members/server/tuning": {},

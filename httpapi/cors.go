@@ -3,12 +3,25 @@ package httpapi
 import (
 	"net/http"
 	"slices"
+
+	v2 "pando/httpapi/v2"
+	"pando/stats"
+	"pando/tree"
 )
 
-// cors decides which scripts of web pages may use the API. It adds the CORS headers to every response and answers OPTIONS.
+// cors decides what web pages of other origins may do (--cors). It adds the CORS headers to responses, answers OPTIONS, and refuses
+// changes. Programs that are not browsers send neither Origin nor Sec-Fetch-Site, and nothing changes for them.
+//
+//   - Reading: a browser shows a response to a page only if the headers allow it. They allow the listed origins. With "*" in the list
+//     they allow all. By default they allow none. As in the reference, responses to requests without an Origin and to OPTIONS then
+//     still have "*": no page can read the former, and the latter contain nothing.
+//   - Changing: a browser sends some requests, such as those of a form, without asking. So changes from other origins are refused,
+//     unless the list names the origin. "*" names none.
 type cors struct {
-	any     bool // scripts of all origins may use the API
-	origins map[string]struct{}
+	any     bool                // "*" is in the list
+	origins map[string]struct{} // the list without "*"
+	changes *http.CrossOriginProtection
+	refused func() // is called for each change that is refused
 }
 
 // The values of the headers. All responses share them, so they must not be changed.
@@ -19,64 +32,71 @@ var (
 	varyOrigin  = []string{"Origin"}
 )
 
-// newCORS returns a cors that allows the origins. "*" or an empty list allows all.
-func newCORS(origins []string) cors {
-	c := cors{origins: map[string]struct{}{}, any: len(origins) == 0}
-	for _, o := range origins {
-		if o == "*" {
+// newCORS returns a cors for a list of origins.
+func newCORS(list []string, metrics *stats.Metrics) *cors {
+	c := &cors{
+		origins: map[string]struct{}{}, changes: http.NewCrossOriginProtection(),
+		refused: func() { metrics.RequestRefused(stats.RefusedOrigin) },
+	}
+	for _, origin := range list {
+		if origin == "*" {
 			c.any = true
+			continue
 		}
-		c.origins[o] = struct{}{}
+		c.origins[origin] = struct{}{}
+		_ = c.changes.AddTrustedOrigin(origin) // an error means that it is not an origin: no browser sends it
 	}
 	return c
 }
 
-// wrap returns a handler that adds the CORS headers to the responses of next, and answers OPTIONS.
-func (c cors) wrap(next http.Handler) http.Handler {
+// wrap returns a handler that adds the CORS headers to the responses of next, answers OPTIONS, and refuses changes from other origins.
+func (c *cors) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.any { // a cache must not return the response for one origin to another
-			w.Header()["Vary"] = varyOrigin
+		origin := r.Header["Origin"]
+		h := w.Header()
+		if len(c.origins) > 0 || !c.any && origin != nil && r.Method != http.MethodOptions {
+			h["Vary"] = varyOrigin // a cache must not return the response for one origin to another
 		}
-		if origin := c.allowed(r); origin != nil && !forbidsScripts(r.URL.Path) {
-			h := w.Header()
+		if allowed := c.allowed(r.Method, origin); allowed != nil && !forbidsScripts(r.URL.Path) {
 			h["Access-Control-Allow-Methods"] = corsMethods
 			h["Access-Control-Allow-Headers"] = corsHeaders
-			h["Access-Control-Allow-Origin"] = origin
+			h["Access-Control-Allow-Origin"] = allowed
 		}
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusOK)
+			return
+		}
+		if err := c.changes.Check(r); err != nil {
+			c.refused()
+			v2.WriteRefusal(w, r, http.StatusForbidden, tree.NewError(tree.CodeUnauthorized,
+				"web pages of another origin may change nothing, unless --cors names the origin: "+err.Error()))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// allowed returns the value of Access-Control-Allow-Origin, or nil if the origin of the request is not allowed.
-func (c cors) allowed(r *http.Request) []string {
-	if c.any {
+// allowed returns the value of Access-Control-Allow-Origin, or nil if the response has no CORS headers. origin is the Origin header.
+func (c *cors) allowed(method string, origin []string) []string {
+	switch {
+	case c.any:
 		return corsAny
-	}
-	origin := r.Header.Get("Origin")
-	if _, ok := c.origins[origin]; ok {
-		return []string{origin}
+	case len(c.origins) == 0 && (origin == nil || method == http.MethodOptions):
+		return corsAny // the default
+	case len(origin) == 1:
+		if _, listed := c.origins[origin[0]]; listed {
+			return origin
+		}
 	}
 	return nil
 }
 
-// protection returns a check that refuses changes that a browser sends for a web page of another origin, unless the list names the
-// origin. "*" in the list does not allow such changes. Requests that do not come from a browser are allowed.
-func (c cors) protection() *http.CrossOriginProtection {
-	p := http.NewCrossOriginProtection()
-	for origin := range c.origins {
-		_ = p.AddTrustedOrigin(origin) // an error means that it is not an origin: no browser sends it
-	}
-	return p
-}
-
-// forbidsScripts reports whether a path belongs to a route with noScripts.
+// forbidsScripts reports whether no web page may read the responses of a path.
 func forbidsScripts(path string) bool {
-	return slices.ContainsFunc(noScriptPaths, func(pattern string) bool { return covers(pattern, path) })
+	return slices.ContainsFunc(unreadablePaths, func(pattern string) bool { return covers(pattern, path) })
 }
 
-// WithCORS returns a handler that adds the CORS headers of a member to the responses of next, and answers OPTIONS. Proxies use it.
-func WithCORS(origins []string, next http.Handler) http.Handler { return newCORS(origins).wrap(next) }
+// WithCORS returns a function that makes a handler treat web pages as a member does. Proxies use it.
+func WithCORS(origins []string, metrics *stats.Metrics) func(next http.Handler) http.Handler {
+	return newCORS(origins, metrics).wrap
+}

@@ -13,10 +13,12 @@
 //   - server.go: Config, Server: Serve, Open, Shutdown, Close
 //   - startup.go: what a Server answers before Open
 //   - member.go: MemberConfig, Member: the handlers of a member
-//   - routes.go: the tables of all routes; route.go: how they are served, and what web pages may do
+//   - routes.go: the tables of all routes; route.go: how they are served, and which right each needs
 //   - process.go: /version, /health, /metrics; pprof.go: /debug/pprof
-//   - cors.go, path.go, body.go: middleware for CORS, for unclean paths, and for clients that send a body slowly
-//   - admission.go: limits of open connections; unused_conns.go: a shutdown closes connections without a request
+//   - cors.go, hosts.go: what web pages may do, and the hosts for which requests are answered
+//   - path.go, body.go: middleware for unclean paths, and for clients that send a body slowly
+//   - limits.go: limits of requests and watches; admission.go: limits of open connections
+//   - unused_conns.go: a shutdown closes connections without a request
 //   - secure_listener.go: TLS listeners; limited_log.go: log lines about what clients do
 //
 // Handlers may be called from any number of goroutines.

@@ -43,8 +43,6 @@ type Member struct {
 	streams *stream.Dispatcher
 	budget  *budget.Bytes
 	api     *v2.API
-
-	crossOrigin *http.CrossOriginProtection
 }
 
 // eventShare is the divisor of MaxInflightBytes that gives the size of the event cache.
@@ -58,6 +56,9 @@ func NewMember(cfg MemberConfig) *Member {
 	if cfg.Processors == 0 {
 		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
+	if cfg.Limits == nil {
+		cfg.Limits = &Limits{}
+	}
 	cfg.Service.Auth = auth.New(auth.Config{
 		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, Processors: cfg.Processors,
 		Metrics: cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
@@ -66,20 +67,20 @@ func NewMember(cfg MemberConfig) *Member {
 		MemberConfig: cfg,
 		service:      service.New(cfg.Service),
 		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
-		crossOrigin:  newCORS(cfg.CORS).protection(),
 	}
-	m.process = process{
-		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: m.service.Health,
-		pprof: cfg.Pprof, writeTimeout: cfg.BodyTimeout,
-	}
+	m.process = newProcess(cfg.Config, m.service.Health)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
 		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
 		Metrics:    cfg.Metrics, Logger: cfg.Logger,
-		Ended: func(took time.Duration, err error) { cfg.Metrics.Observe(stats.OpWatch, v2.Outcome(err), took) },
+		Ended: func(took time.Duration, err error) {
+			cfg.Limits.watches.End()
+			cfg.Metrics.Observe(stats.OpWatch, v2.Outcome(err), took)
+		},
 	})
 	m.api = v2.New(v2.Config{
 		Service: m.service, Streams: m.streams, Budget: m.budget, MaxRequestBytes: cfg.MaxRequestBytes,
+		Requests: cfg.Limits.requests, Watches: cfg.Limits.watches,
 		BodyTimeout: cfg.BodyTimeout, StallTimeout: cfg.StallTimeout, Logger: cfg.Logger, Now: cfg.Now,
 	})
 	return m
@@ -96,31 +97,34 @@ func (m *Member) Handlers(registerPeer func(handle func(pattern string, h http.H
 // clientHandler returns the handler of the client URLs.
 func (m *Member) clientHandler() http.Handler {
 	r := newRouter()
-	m.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
+	m.process.mountClient(r)
 	mount(r, clientRoutes, m.binding())
-	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS).wrap(cleanPath(r)))
+	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS, m.Metrics).wrap(cleanPath(r)))
 }
 
 // metricsHandler returns the handler of the metrics URLs.
 func (m *Member) metricsHandler() http.Handler {
 	r := newRouter()
-	m.process.mount(r, monitorRoutes)
+	m.process.mount(r, healthRoutes, metricsRoutes)
 	return limitBodyTime(m.BodyTimeout, r)
 }
 
 // peerHandler returns the handler of the peer URLs.
 func (m *Member) peerHandler(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
 	r := newRouter()
-	register(r.HandleFunc)
+	register(func(pattern string, h http.HandlerFunc) {
+		if _, ok := raftAccess[pattern]; !ok {
+			panic("httpapi: " + pattern + " has no entry in raftAccess")
+		}
+		r.HandleFunc(pattern, h)
+	})
 	mount(r, peerRoutes, m.binding())
 	m.process.mount(r, versionRoutes)
 	return limitBodyTime(m.BodyTimeout, cleanPath(r))
 }
 
 func (m *Member) binding() binding[*v2.API] {
-	return binding[*v2.API]{
-		target: m.api, metrics: m.Metrics, crossOrigin: m.crossOrigin, refuseOtherOrigin: m.api.RefuseOtherOrigin,
-	}
+	return binding[*v2.API]{target: m.api, metrics: m.Metrics}
 }
 
 // endWaitingRequests ends all watches and all requests that wait until the member is ready, including later ones.

@@ -32,8 +32,26 @@ type process struct {
 	metrics  http.Handler
 	health   func() service.Health
 	pprof    Switch
+	// clientMetrics says that the client URLs have /metrics. The metrics URLs always have it.
+	clientMetrics bool
 	// writeTimeout bounds each write of a profile to the client.
 	writeTimeout time.Duration
+}
+
+// newProcess makes the process of a Server or a Member.
+func newProcess(cfg Config, health func() service.Health) process {
+	return process{
+		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, pprof: cfg.Pprof,
+		clientMetrics: cfg.HideMetrics == Off, writeTimeout: cfg.BodyTimeout,
+	}
+}
+
+// mountClient adds the routes of the client URLs to a router.
+func (p *process) mountClient(r chi.Router) {
+	p.mount(r, healthRoutes, versionRoutes, profileRoutes)
+	if p.clientMetrics {
+		p.mount(r, metricsRoutes)
+	}
 }
 
 // mount adds the routes of the tables to a router.

@@ -18,7 +18,8 @@ import (
 type route[T any] struct {
 	path    string   // a path that ends in "/*" also matches all paths below
 	methods string   // the allowed methods as in the Allow header, or anyMethod
-	access  access   // what web pages may do
+	access  access   // the right that a request needs when auth is enabled
+	pages   pages    // what web pages of other origins may do
 	op      stats.Op // the operation that is counted for a refused request; uncounted if no request of the route is counted
 	serve   handler[T]
 }
@@ -41,33 +42,47 @@ func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] 
 	}
 }
 
-// access says what web pages may do with a route. Programs that are not browsers may use every route.
-type access int
+// right is what a user must have to be served. Package service checks it: the tables here only say what it does, for readers and for
+// the test that compares them with it.
+type right int
 
 const (
-	// scripts allows scripts of the origins of --cors to send requests and to read the responses.
-	scripts access = iota
-	// scriptsGuarded is like scripts, but refuses changes that a browser sends for a page of another origin, unless --cors names
-	// the origin.
-	scriptsGuarded
-	// noScripts allows no script to read the responses.
-	noScripts
+	undecided right = iota // an error in a table
+	public                 // nothing
+	byRole                 // a role with a permission for the key; requests without credentials have the role guest
+	root                   // the role root
+	peers                  // a member of the cluster; see package raft/transport
 )
 
+// access has the rights for reading (GET and HEAD) and for all other methods.
+type access struct{ read, change right }
+
+// The accesses of the routes.
 var (
-	errMethod      = errors.New("httpapi: method not allowed")
-	errOtherOrigin = errors.New("httpapi: change from a web page of another origin")
+	forAll   = access{public, public}
+	forRoles = access{byRole, byRole}
+	forRoot  = access{root, root}
+	forPeers = access{peers, peers}
+	// forAllToRead allows all to read, and root to change.
+	forAllToRead = access{public, root}
 )
+
+// pages says which web pages may read the responses of a route. No page of another origin may change anything, unless --cors names its
+// origin; see cors.
+type pages int
+
+const (
+	listedPages pages = iota // those of the origins of --cors
+	noPages                  // none, whatever --cors says
+)
+
+var errMethod = errors.New("httpapi: method not allowed")
 
 // binding connects a table of routes with the value whose methods serve it.
 type binding[T any] struct {
 	target T
 	// metrics may be nil if all routes of the table are uncounted.
 	metrics *stats.Metrics
-	// crossOrigin finds changes from pages of other origins, and refuseOtherOrigin answers them. Both may be nil if no route of
-	// the table has scriptsGuarded.
-	crossOrigin       *http.CrossOriginProtection
-	refuseOtherOrigin func(w http.ResponseWriter, reason error)
 }
 
 // mount adds a table of routes to a router.
@@ -77,11 +92,11 @@ func mount[T any](r chi.Router, table []route[T], b binding[T]) {
 	}
 }
 
-// handler returns the http.HandlerFunc of a route. It checks method and access, serves the request and counts it.
+// handler returns the http.HandlerFunc of a route. It checks the method, serves the request and counts it.
 func (b binding[T]) handler(line route[T]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		op, err := line.op, b.refuse(line, w, r)
+		op, err := line.op, refuse(w, r, line.methods)
 		if err == nil {
 			op, err = line.serve(b.target, w, r)
 		}
@@ -102,20 +117,14 @@ func outcome(r *http.Request, err error) stats.Outcome {
 	return v2.Outcome(err)
 }
 
-// refuse answers a request that the route does not allow, and returns an error. It returns nil if the request is allowed.
-func (b binding[T]) refuse(line route[T], w http.ResponseWriter, r *http.Request) error {
-	if line.methods != anyMethod && !allows(line.methods, r.Method) {
-		w.Header().Set("Allow", line.methods)
-		refuseMethod(w)
-		return errMethod
+// refuse answers a request whose method is not in the list, and returns an error. It returns nil if the method is allowed.
+func refuse(w http.ResponseWriter, r *http.Request, methods string) error {
+	if methods == anyMethod || allows(methods, r.Method) {
+		return nil
 	}
-	if line.access == scriptsGuarded {
-		if err := b.crossOrigin.Check(r); err != nil {
-			b.refuseOtherOrigin(w, err)
-			return errOtherOrigin
-		}
-	}
-	return nil
+	w.Header().Set("Allow", methods)
+	refuseMethod(w)
+	return errMethod
 }
 
 func refuseMethod(w http.ResponseWriter) {
@@ -153,11 +162,11 @@ func routeByPath(next http.Handler) http.Handler {
 	})
 }
 
-// noScriptPathsOf returns the paths of the routes with noScripts in a table.
-func noScriptPathsOf[T any](table []route[T]) []string {
+// unreadableOf returns the paths of the routes with noPages in a table.
+func unreadableOf[T any](table []route[T]) []string {
 	var paths []string
 	for _, line := range table {
-		if line.access == noScripts {
+		if line.pages == noPages {
 			paths = append(paths, line.path)
 		}
 	}

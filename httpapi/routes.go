@@ -5,41 +5,50 @@ import (
 	"pando/stats"
 )
 
-// The tables of routes. They define the routers, the Allow headers, the labels of the metrics and the CORS headers. The routes of a
-// process need no data of a member: they are served as soon as the process listens.
+// The tables of routes. They define the routers, the Allow headers, the labels of the metrics and the CORS headers, and say which right
+// each route needs. The routes of a process need no data of a member: they are served as soon as the process listens.
 var (
-	// monitorRoutes are for monitoring. They are served on the metrics URLs, too.
-	monitorRoutes = []route[*process]{
-		{"/health", "GET", scripts, uncounted, plain((*process).serveHealth)},
-		{"/metrics", anyMethod, scripts, uncounted, plain((*process).serveMetrics)},
+	// healthRoutes and metricsRoutes are for monitoring. They are served on the metrics URLs, too.
+	healthRoutes = []route[*process]{
+		{"/health", "GET", forAll, listedPages, uncounted, plain((*process).serveHealth)},
+	}
+	metricsRoutes = []route[*process]{
+		{"/metrics", anyMethod, forAll, listedPages, uncounted, plain((*process).serveMetrics)},
 	}
 	// versionRoutes are served to clients and peers.
 	versionRoutes = []route[*process]{
-		{"/version", "GET", scripts, uncounted, plain((*process).serveVersion)},
+		{"/version", "GET", forAll, listedPages, uncounted, plain((*process).serveVersion)},
 	}
 	// profileRoutes are Go's profiles of the process.
 	profileRoutes = []route[*process]{
-		{"/debug/pprof/*", anyMethod, noScripts, uncounted, plain((*process).servePprof)},
+		{"/debug/pprof/*", anyMethod, forRoot, noPages, uncounted, plain((*process).servePprof)},
 	}
 	// clientRoutes need the data of a member.
 	clientRoutes = []route[*v2.API]{
-		{v2.KeysPath, "HEAD,GET,PUT,POST,DELETE", scripts, stats.OpOther, (*v2.API).Keys},
-		{"/v2/machines", "GET,HEAD", scripts, stats.OpMembers, (*v2.API).Machines},
-		{"/v2/members", memberMethods, scriptsGuarded, stats.OpMembers, (*v2.API).Members},
-		{"/v2/members/*", memberMethods, scriptsGuarded, stats.OpMembers, (*v2.API).Members},
-		{"/v2/stats/self", "GET", scripts, stats.OpStats, (*v2.API).SelfStats},
-		{"/v2/stats/store", "GET", scripts, stats.OpStats, (*v2.API).StoreStats},
-		{"/v2/stats/leader", "GET", scripts, stats.OpStats, (*v2.API).LeaderStats},
-		{"/v2/snapshot", "GET", noScripts, stats.OpOther, (*v2.API).Snapshot},
+		{v2.KeysPath, "HEAD,GET,PUT,POST,DELETE", forRoles, listedPages, stats.OpOther, (*v2.API).Keys},
+		{"/v2/machines", "GET,HEAD", forAll, listedPages, stats.OpMembers, (*v2.API).Machines},
+		{"/v2/members", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},
+		{"/v2/members/*", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},
+		{"/v2/stats/self", "GET", forAll, listedPages, stats.OpStats, (*v2.API).SelfStats},
+		{"/v2/stats/store", "GET", forAll, listedPages, stats.OpStats, (*v2.API).StoreStats},
+		{"/v2/stats/leader", "GET", forAll, listedPages, stats.OpStats, (*v2.API).LeaderStats},
+		{"/v2/snapshot", "GET", forRoot, noPages, stats.OpOther, (*v2.API).Snapshot},
 	}
 	// peerRoutes are served on the peer URLs, beside the routes of package raft. Starting members and proxies find a cluster by them.
 	peerRoutes = []route[*v2.API]{
-		{"/members", "GET", noScripts, uncounted, plain((*v2.API).PeerMembers)},
+		{"/members", "GET", forAll, noPages, uncounted, plain((*v2.API).PeerMembers)},
 	}
 )
 
 const memberMethods = "GET,POST,DELETE,PUT"
 
-// noScriptPaths are the paths whose responses no script may read, whatever --cors allows. The responses contain the whole state and
-// the memory of the process.
-var noScriptPaths = append(noScriptPathsOf(clientRoutes), noScriptPathsOf(profileRoutes)...)
+// raftAccess has the access of each route that package raft registers on the peer URLs.
+var raftAccess = map[string]access{
+	"/raft/stream":   forPeers,
+	"/raft/snapshot": forPeers,
+	"/raft/log":      forPeers,
+}
+
+// unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses contain the whole state
+// and the memory of the process.
+var unreadablePaths = append(unreadableOf(clientRoutes), unreadableOf(profileRoutes)...)

@@ -27,8 +27,16 @@ type Config struct {
 	Metrics      *stats.Metrics
 	// Versions is the body of /version.
 	Versions Versions
-	// CORS lists the origins whose scripts may use the API. "*" or an empty list allows all.
+	// CORS lists the origins of the web pages that may use the API. With "*" in the list, all may read. It may be empty.
 	CORS []string
+	// HostWhitelist lists the hosts for which requests of clients are answered. "*" or an empty list allows all.
+	HostWhitelist []string
+	// Limits bound the requests of clients; no limits if nil.
+	Limits *Limits
+	// MaxHeaderBytes bounds the head of a request of a client; http.DefaultMaxHeaderBytes if 0.
+	MaxHeaderBytes int
+	// HideMetrics removes /metrics from the client URLs.
+	HideMetrics Switch
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
 	// Pprof enables /debug/pprof.
@@ -90,10 +98,13 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	s.running, s.stop = context.WithCancel(context.Background())
-	s.process = process{
-		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: notStarted, pprof: cfg.Pprof, writeTimeout: cfg.BodyTimeout,
+	if cfg.Limits == nil {
+		cfg.Limits = &Limits{}
 	}
-	s.clients = newHTTPServer(s.clientHandler(), cfg.Logger.Named("client"))
+	s.process = newProcess(cfg, notStarted)
+	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.clientHandler()), cfg.Metrics)
+	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
+	s.clients.MaxHeaderBytes = cfg.MaxHeaderBytes
 	s.peers = newHTTPServer(s.peerHandler(), cfg.Logger.Named("peer"))
 	s.metrics = newHTTPServer(s.metricsHandler(), cfg.Logger.Named("metrics"))
 	if cfg.BaseContext != nil {

@@ -58,11 +58,11 @@ func TestServe(t *testing.T) {
 	}
 	expect(l.Client, "/health", `503 Service Unavailable {"health":"false"}`)
 	s.Open(f.Handlers(func(handle func(string, http.HandlerFunc)) {
-		handle("/raft", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "a message") })
+		handle("/raft/stream", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "a message") })
 	}))
 	expect(l.Client, "/v2/keys/", `200 OK {"action":"get"`)
-	expect(l.Client, "/raft", "404 Not Found")
-	expect(l.Peer, "/raft", "200 OK a message")
+	expect(l.Client, "/raft/stream", "404 Not Found")
+	expect(l.Peer, "/raft/stream", "200 OK a message")
 	expect(l.Peer, "/members", `200 OK [{"id":1`)
 	expect(l.Metrics, "/health", `200 OK {"health":"true"}`)
 	expect(l.Metrics, "/v2/keys/", "404 Not Found")
@@ -78,7 +78,7 @@ func TestServe(t *testing.T) {
 	if got := <-watch; !strings.Contains(got, "EOF") && !strings.Contains(got, "reset") {
 		t.Errorf("the watch ended with %s, want a broken connection", got)
 	}
-	expect(l.Peer, "/raft", "200 OK a message") // until Close
+	expect(l.Peer, "/raft/stream", "200 OK a message") // until Close
 	s.Close()
 	for _, listeners := range [][]Listener{l.Client, l.Peer, l.Metrics} {
 		if got := get(listeners, "/health"); !strings.Contains(got, "refused") && !strings.Contains(got, "reset") {

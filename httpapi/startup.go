@@ -24,15 +24,15 @@ func notStarted() service.Health { return service.Health{} }
 func (s *Server) clientHandler() http.Handler {
 	handlerOf := func(h *Handlers) http.Handler { return h.Client }
 	r := newRouter()
-	s.process.mount(r, monitorRoutes, versionRoutes, profileRoutes)
+	s.process.mountClient(r)
 	r.HandleFunc("/v2/*", s.awaitOpen(handlerOf, v2.WriteUnavailable))
-	return s.afterOpen(handlerOf, newCORS(s.cfg.CORS).wrap(cleanPath(r)))
+	return s.afterOpen(handlerOf, newCORS(s.cfg.CORS, s.cfg.Metrics).wrap(cleanPath(r)))
 }
 
 // metricsHandler returns the handler of the metrics URLs.
 func (s *Server) metricsHandler() http.Handler {
 	r := newRouter()
-	s.process.mount(r, monitorRoutes)
+	s.process.mount(r, healthRoutes, metricsRoutes)
 	return s.afterOpen(func(h *Handlers) http.Handler { return h.Metrics }, r)
 }
 

@@ -32,6 +32,7 @@ type Metrics struct {
 
 	consistency consistency
 	inflight    inflight
+	refusals    refusals
 
 	// Each of these has two metrics, a pando_* and an etcd_* one, which read it by callbacks.
 	proposalsPending atomic.Int64
@@ -64,6 +65,7 @@ func NewMetrics(build Build) *Metrics {
 	m.initDisk()
 	m.initProposals()
 	m.initInflight()
+	m.refusals.init(m.registry)
 	m.consistency.init(m.registry)
 	return m
 }

@@ -1,4 +1,5 @@
-// Package budget bounds the bytes that large requests and large responses hold in memory at a time.
+// Package budget bounds what requests and responses use at a time: the bytes of large ones in memory ([Bytes]), and the number of
+// requests and of watches ([Count]).
 //
 // A caller reserves bytes before it allocates them, and releases the reservation when it no longer refers to them. Bytes that fit
 // into the buffers of their connection are not reserved. All functions may be called from any goroutine.

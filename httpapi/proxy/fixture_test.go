@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"pando/httpapi"
+	"pando/stats"
+
 	"go.uber.org/zap"
 )
 
@@ -91,6 +94,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *testProxy {
 		WriteTimeout:    5 * time.Second,
 		BodyTimeout:     testTimeout,
 		MaxIdle:         16,
+		CORS:            httpapi.WithCORS(nil, stats.NewMetrics(stats.Build{})),
 		Metrics:         http.NotFoundHandler(),
 		Logger:          zap.NewNop(),
 	}

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"pando/httpapi"
 )
 
 // Mode selects the requests that are passed on.
@@ -51,11 +49,12 @@ type Config struct {
 	MaxIdle int
 	// BodyTimeout bounds how long a client may take to send the body of a request.
 	BodyTimeout time.Duration
-	// CORS lists the origins whose scripts may use the API, as for a member.
-	CORS []string
-	// Metrics serves /metrics of this process.
-	Metrics http.Handler
-	Logger  *zap.Logger
+	// CORS makes a handler treat web pages as a member does; see httpapi.WithCORS.
+	CORS func(next http.Handler) http.Handler
+	// Metrics serves /metrics of this process. With HideMetrics only the metrics URLs have it.
+	Metrics     http.Handler
+	HideMetrics bool
+	Logger      *zap.Logger
 }
 
 // Proxy passes requests on.
@@ -84,13 +83,17 @@ func (p *Proxy) CloseIdleConnections() { p.members.CloseIdleConnections() }
 
 // Handler serves the client URLs.
 func (p *Proxy) Handler() http.Handler {
-	endpoints := httpapi.WithCORS(p.cfg.CORS, http.HandlerFunc(p.serveEndpoints))
-	forward := httpapi.WithCORS(p.cfg.CORS, p.discardBodies(p.reverseProxy()))
+	endpoints := p.cfg.CORS(http.HandlerFunc(p.serveEndpoints))
+	forward := p.cfg.CORS(p.discardBodies(p.reverseProxy()))
+	metrics := p.cfg.Metrics
+	if p.cfg.HideMetrics {
+		metrics = http.NotFoundHandler()
+	}
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// No router: it would clean the paths, and the member must see them as the client sent them.
 		switch r.URL.Path {
 		case "/metrics":
-			p.cfg.Metrics.ServeHTTP(w, r)
+			metrics.ServeHTTP(w, r)
 		case "/v2/config/local/proxy":
 			endpoints.ServeHTTP(w, r)
 		default:
@@ -157,10 +160,10 @@ func (p *Proxy) reverseProxy() http.Handler {
 	}
 }
 
-// adaptResponse prepares a member's response for the client. It removes the CORS headers of the member, because WithCORS has
+// adaptResponse prepares a member's response for the client. It removes the CORS headers of the member, because Config.CORS has
 // set those of the proxy.
 func adaptResponse(resp *http.Response) error {
-	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin"} {
+	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin", "Vary"} {
 		resp.Header.Del(name)
 	}
 	if isWatch(resp) {

@@ -47,6 +47,9 @@ var unreadBody = map[*tree.Error]answer{
 	budget.ErrExhausted: {http.StatusServiceUnavailable, stats.Unavailable},
 }
 
+// errTooManyWatches is the error of a watch over --max-watches.
+var errTooManyWatches = tree.NewError(tree.CodeRaftInternal, "too many watches are open (--max-watches)")
+
 var (
 	// errBodyTooLarge is the error of a body over --max-request-bytes.
 	errBodyTooLarge = tree.NewError(tree.CodeInvalidForm, "the request body is larger than the server's --max-request-bytes")
@@ -69,6 +72,9 @@ func answerTo(e *tree.Error) answer {
 	}
 	if e == service.ErrTooManyAttempts {
 		return tooManyAttempts
+	}
+	if e == errTooManyWatches {
+		return answer{http.StatusServiceUnavailable, stats.Unavailable}
 	}
 	a, ok := answers[e.Code]
 	switch {
@@ -209,10 +215,16 @@ func writeMessage(w http.ResponseWriter, status int, message string) error {
 
 // WriteUnavailable responds with a 503 to a request that can't be served now. The format of the body depends on the path.
 func WriteUnavailable(w http.ResponseWriter, r *http.Request, cause string) {
+	WriteRefusal(w, r, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, cause))
+}
+
+// WriteRefusal responds to a request that no handler has seen. The body is e as JSON under /v2/keys, and elsewhere a message with the
+// cause.
+func WriteRefusal(w http.ResponseWriter, r *http.Request, status int, e *tree.Error) {
 	if strings.HasPrefix(r.URL.Path, KeysPath) {
 		w.Header()["Content-Type"] = jsonType
-		writeSmall(w, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, cause).AppendJSON)
+		writeSmall(w, status, e.AppendJSON)
 		return
 	}
-	_ = writeMessage(w, http.StatusServiceUnavailable, cause)
+	_ = writeMessage(w, status, e.Cause)
 }

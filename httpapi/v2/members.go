@@ -43,12 +43,6 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	return stats.OpMembers, a.changeMember(w, r, id)
 }
 
-// RefuseOtherOrigin responds to a change of the members from a web page of another origin.
-func (a *API) RefuseOtherOrigin(w http.ResponseWriter, reason error) {
-	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
-	_ = writeMessage(w, http.StatusForbidden, "web pages may change the members only if --cors names their origin: "+reason.Error())
-}
-
 // memberList is the body of /v2/members.
 type memberList struct {
 	Members []members.Member `json:"members"`

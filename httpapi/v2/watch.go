@@ -19,8 +19,12 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.O
 	if q.recursive {
 		scope = tree.Recursive
 	}
+	if !a.Watches.Begin() {
+		return stats.OpWatch, a.writeError(w, errTooManyWatches)
+	}
 	watch, err := a.Service.Watch(detached, auth.FromRequest(r), q.path, scope, q.waitIndex)
 	if err != nil {
+		a.Watches.End()
 		return stats.OpWatch, a.writeError(w, err)
 	}
 	h := w.Header()
@@ -32,5 +36,7 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.O
 	if q.stream {
 		mode = stream.Continuous
 	}
+	a.Requests.End() // from now on it counts as a watch, until stream.Config.Ended
+	defer a.Requests.Resume()
 	return service.Uncounted, a.Streams.Serve(w, r, stream.Watch{Watcher: watch.Watcher, First: watch.First, Mode: mode, Start: start})
 }

@@ -105,7 +105,6 @@ func refusedFlags() []flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}
 	}
 	return []flagSpec{
-		valued("host-whitelist", "requests with any Host header are answered; remove the flag and limit the network access", "*"),
 		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
 	}

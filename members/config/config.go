@@ -18,6 +18,9 @@ const (
 	defaultSnapshotCount   = 100_000
 	DefaultMaxRequestBytes = 10 << 20 // the limit of the reference, which counts the escapes of a form
 	DefaultMaxInflight     = 256 << 20
+	DefaultMaxOperations   = 50_000
+	defaultMaxHeaderBytes  = 1 << 20
+	minMaxHeaderBytes      = 4 << 10
 	DefaultHistorySize     = 1000
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
@@ -127,6 +130,9 @@ type Config struct {
 	MaxConnections int
 	// MaxFailedLogins is the number of logins a minute that may fail for each user name and each address; 0 for no limit.
 	MaxFailedLogins int
+	// MaxInflightRequests and MaxWatches are the numbers of requests and of watches of clients that may be under way; 0 for as many as
+	// connections, but at least DefaultMaxOperations. MaxHeaderBytes is the length of the longest head of a request.
+	MaxInflightRequests, MaxWatches, MaxHeaderBytes int
 	// CatchUpBytes is how much applied log is kept in memory for members that lag behind; 0 for a size that follows from
 	// MaxRequestBytes.
 	CatchUpBytes int64
@@ -154,8 +160,15 @@ type Config struct {
 	CipherSuites                 []uint16
 	TLSMinVersion, TLSMaxVersion uint16
 
-	// CORS are the origins of web pages that may send requests; "*" for all. Never empty.
+	// HostWhitelist are the names and IP addresses by which clients may address the server; "*" for all. Never empty.
+	HostWhitelist []string
+	// CORS are the origins of web pages that may use the API. With "*" all pages may read. May be empty.
 	CORS []string
+	// AuditLog is the file of the audit log, or "stdout"; empty for none. AuditReads says that it has reads, too.
+	AuditLog   string
+	AuditReads bool
+	// MetricsOnClientURLs says that the client URLs serve /metrics.
+	MetricsOnClientURLs bool
 	// EnablePprof serves /debug/pprof on the client URLs.
 	EnablePprof bool
 
@@ -199,10 +212,13 @@ func Default() *Config {
 		HistorySize:              DefaultHistorySize,
 		MaxInflightBytes:         DefaultMaxInflight,
 		MaxFailedLogins:          defaultFailedLogins,
+		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,
-		CORS:                     []string{"*"},
+		HostWhitelist:            []string{"*"},
+		AuditReads:               true,
+		MetricsOnClientURLs:      true,
 		LogLevel:                 zapcore.InfoLevel,
 		LogFormat:                logFormatConsole,
 		LogOutputs:               []string{"stderr"},

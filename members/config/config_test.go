@@ -34,10 +34,11 @@ func TestDefaults(t *testing.T) {
 	got := fmt.Sprintln(cfg.Name, cfg.DataDir, cfg.WALDir == "", URLStrings(cfg.ListenClientURLs), URLStrings(cfg.AdvertiseClientURLs),
 		URLStrings(cfg.ListenPeerURLs), URLStrings(cfg.InitialAdvertisePeerURLs), cfg.InitialCluster, cfg.InitialClusterToken,
 		cfg.InitialClusterState, cfg.SnapshotCount, cfg.RequestBytes(), cfg.HistorySize, cfg.HeartbeatInterval, cfg.ElectionTimeout,
-		cfg.CORS, cfg.EnablePprof, cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs, len(cfg.ListenMetricsURLs))
+		cfg.CORS, cfg.HostWhitelist, cfg.AuditReads, cfg.MetricsOnClientURLs,
+		cfg.EnablePprof, cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs, len(cfg.ListenMetricsURLs))
 	want := "default default.pando true [http://localhost:2379] [http://localhost:2379] " +
 		"[http://localhost:2380] [http://localhost:2380] map[default:[http://localhost:2380]] etcd-cluster " +
-		"new 100000 10485760 1000 100ms 1s [*] false info console [stderr] 0\n"
+		"new 100000 10485760 1000 100ms 1s [] [*] true true false info console [stderr] 0\n"
 	if got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}

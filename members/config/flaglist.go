@@ -9,8 +9,8 @@ import (
 // effectiveFlags returns the flags that have an effect.
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
-	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), securityFlags(), proxyFlags(), durabilityFlags(),
-		limitFlags(), loggingFlags(), observabilityFlags()} {
+	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), securityFlags(), accessFlags(), proxyFlags(),
+		durabilityFlags(), limitFlags(), requestLimitFlags(), loggingFlags(), observabilityFlags()} {
 		all = append(all, group...)
 	}
 	return all
@@ -211,9 +211,6 @@ func limitFlags() []flagSpec {
 			usage: "Settings of the Go runtime that are left at Go's defaults, separated by commas: processors, sysmon, collector, " +
 				"release-memory, memory-limit, or all. See docs/operations.md.",
 			set: func(c *Config, v string) (err error) { c.DisabledTuning, err = parseTuning(v); return err }},
-		{name: "cors", group: groupLimits, arg: "ORIGINS", def: "*",
-			usage:   "Origins of web pages that may send requests, separated by commas; * for all.",
-			example: "http://app.example.com", set: func(c *Config, v string) (err error) { c.CORS, err = parseCORS(v); return err }},
 	}
 }
 
@@ -237,8 +234,11 @@ func loggingFlags() []flagSpec {
 func observabilityFlags() []flagSpec {
 	return []flagSpec{
 		{name: "listen-metrics-urls", group: groupObservability, arg: "URLS",
-			usage:   "Further addresses that serve only /metrics and /health. The client URLs always serve them.",
+			usage:   "Further addresses that serve only /metrics and /health. The client URLs serve them, too; see --metrics-on-client-urls.",
 			example: "http://0.0.0.0:2381", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenMetricsURLs })},
+		{name: "metrics-on-client-urls", group: groupObservability, def: "true",
+			usage: "Serve /metrics on the client URLs. With false only --listen-metrics-urls serve it. /health stays: etcdctl asks for it.",
+			set:   func(c *Config, v string) (err error) { c.MetricsOnClientURLs, err = parseBool(v); return err }},
 		{name: "metrics", group: groupObservability, arg: "LEVEL", def: "basic",
 			usage: "\"basic\" or \"extensive\". Pando always exports its histograms.",
 			set:   func(_ *Config, v string) error { _, err := ParseChoice(v, "basic", "extensive"); return err }},

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"math"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,22 +43,6 @@ func parseInitialCluster(text string) (map[string][]string, error) {
 		cluster[name] = append(cluster[name], u.String())
 	}
 	return cluster, nil
-}
-
-// parseCORS parses the allowed origins. An empty list means all, like *.
-func parseCORS(text string) ([]string, error) {
-	origins := splitList(text)
-	if len(origins) == 0 || slices.Contains(origins, "*") {
-		return []string{"*"}, nil
-	}
-	for _, o := range origins {
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			return nil, &valueError{fmt.Sprintf("%q is not an origin", o),
-				"write it as http://HOST or http://HOST:PORT, without a path, or * for all"}
-		}
-	}
-	return origins, nil
 }
 
 // parseEntryID parses the INDEX/TERM of a log entry.

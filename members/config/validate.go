@@ -17,7 +17,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
-		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkStallTimeout,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkHeaderBytes, c.checkStallTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -132,6 +132,14 @@ func (c *Config) checkInflight() *FlagError {
 	if c.MaxInflightBytes < MinMaxInflight {
 		return c.FlagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, MinMaxInflight),
 			fmt.Sprintf("leave it out for %d", DefaultMaxInflight))
+	}
+	return nil
+}
+
+func (c *Config) checkHeaderBytes() *FlagError {
+	if c.MaxHeaderBytes < minMaxHeaderBytes {
+		return c.FlagError("max-header-bytes", fmt.Sprintf("%d is less than %d", c.MaxHeaderBytes, minMaxHeaderBytes),
+			fmt.Sprintf("leave it out for %d", defaultMaxHeaderBytes))
 	}
 	return nil
 }

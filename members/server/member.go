@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/httpapi"
+	"pando/httpapi/audit"
 	"pando/httpapi/service"
 	"pando/members"
 	"pando/members/certs"
@@ -60,6 +61,11 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
 	certificates.register(metrics)
+	recorder, stopAudit, err := openAudit(cfg, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopAudit()
 	serving := serverConfig(cfg, shares, metrics, log)
 	server := httpapi.NewServer(serving)
 	defer server.Close()
@@ -72,7 +78,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 		return err
 	}
 	defer m.close()
-	server.Open(m.api(serving, cfg, processors).Handlers(m.node.RegisterPeer))
+	server.Open(m.api(serving, cfg, processors, recorder).Handlers(m.node.RegisterPeer))
 	go announceWhenReady(listeners.bound(cfg), m, log)
 	select {
 	case err = <-failed:
@@ -88,10 +94,21 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 // serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.
 func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.Config {
 	return httpapi.Config{
-		StartTimeout: requestLimit(cfg), Metrics: metrics, Versions: versions(), CORS: cfg.CORS,
-		BodyTimeout: BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
+		StartTimeout: requestLimit(cfg), Metrics: metrics, Versions: versions(),
+		CORS: cfg.CORS, HostWhitelist: cfg.HostWhitelist, HideMetrics: httpapi.Switch(!cfg.MetricsOnClientURLs),
+		Limits:         httpapi.NewLimits(operations(cfg.MaxInflightRequests, s), operations(cfg.MaxWatches, s), metrics),
+		MaxHeaderBytes: cfg.MaxHeaderBytes,
+		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
+}
+
+// operations returns how many requests or watches of clients may be under way. set is the value of the flag.
+func operations(set int, s shares) int {
+	if set > 0 {
+		return set
+	}
+	return max(s.clients, config.DefaultMaxOperations)
 }
 
 // shutDown waits for the requests of clients, and logs if some connections had to be closed.
@@ -271,7 +288,7 @@ func (m *member) close() {
 }
 
 // api returns the handlers of the member for a server with this configuration.
-func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int) *httpapi.Member {
+func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int, recorder audit.Recorder) *httpapi.Member {
 	return httpapi.NewMember(httpapi.MemberConfig{
 		Config: cfg,
 		Service: service.Config{
@@ -286,6 +303,7 @@ func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int) 
 			Ready:             m.node.Ready(),
 			ReadyTimeout:      cfg.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
+			Audit:             recorder,
 		},
 		ClientCertificates: limits.ClientTLS.ClientCertAuth,
 		MaxFailedLogins:    limits.MaxFailedLogins,

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +40,9 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	watching, stopWatching := context.WithCancel(context.Background())
 	defer stopWatching()
 	certificates.watch(watching)
+	if cfg.AuditLog != "" {
+		log.Warn("--audit-log has no effect: a proxy records nothing; the members record the requests that it passes on")
+	}
 	logListening(listeners.bound(&asProxy), log)
 	tuning.Memory(log, cfg.DisabledTuning)
 	metrics := newMetrics()
@@ -54,7 +56,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
-		return newProxy(ctx, cfg, certificates.peer, known, shares.idle, metrics.Handler(), log.Named("proxy"))
+		return newProxy(ctx, cfg, certificates.peer, known, shares.idle, metrics, log.Named("proxy"))
 	})
 	if err != nil {
 		shutDown(server, log)
@@ -80,9 +82,9 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	return err
 }
 
-// newProxy finds the cluster and returns a proxy of it. metrics serves /metrics.
+// newProxy finds the cluster and returns a proxy of it.
 func newProxy(
-	ctx context.Context, cfg *config.Config, certificates *certs.Source, known []members.Member, maxIdle int, metrics http.Handler,
+	ctx context.Context, cfg *config.Config, certificates *certs.Source, known []members.Member, maxIdle int, metrics *stats.Metrics,
 	log *zap.Logger,
 ) (*proxy.Proxy, error) {
 	peerURLs := []string{}
@@ -117,8 +119,9 @@ func newProxy(
 		ReadTimeout:     cfg.ProxyReadTimeout,
 		BodyTimeout:     BodyTimeout,
 		MaxIdle:         maxIdle,
-		CORS:            cfg.CORS,
-		Metrics:         metrics,
+		CORS:            httpapi.WithCORS(cfg.CORS, metrics),
+		Metrics:         metrics.Handler(),
+		HideMetrics:     !cfg.MetricsOnClientURLs,
 		Logger:          log,
 	})
 }

@@ -1,0 +1,41 @@
+package budget
+
+import "sync/atomic"
+
+// Count limits how many operations of one kind are under way. Its methods cost one atomic operation. They may be called on a nil
+// Count, which has no limit.
+type Count struct {
+	limit   int64
+	open    atomic.Int64
+	refused func()
+}
+
+// NewCount returns a Count that allows limit operations at a time. refused is called for each operation that Begin refuses.
+func NewCount(limit int, refused func()) *Count { return &Count{limit: int64(limit), refused: refused} }
+
+// Begin counts an operation. It returns false if as many operations as allowed are under way. After true the caller must call End.
+func (c *Count) Begin() bool {
+	if c == nil || c.open.Add(1) <= c.limit {
+		return true
+	}
+	c.open.Add(-1)
+	c.refused()
+	return false
+}
+
+// End ends the counting of an operation.
+func (c *Count) End() {
+	if c != nil {
+		c.open.Add(-1)
+	}
+}
+
+// Resume counts an operation again after End, even beyond the limit.
+func (c *Count) Resume() {
+	if c != nil {
+		c.open.Add(1)
+	}
+}
+
+// Open returns the number of operations that are under way.
+func (c *Count) Open() int64 { return c.open.Load() }

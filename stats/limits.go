@@ -1,0 +1,55 @@
+package stats
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Refusal is a reason why a request was refused before it reached the member: the label reason.
+type Refusal uint8
+
+// The reasons.
+const (
+	RefusedHost     Refusal = iota // its host is not in --host-whitelist
+	RefusedOrigin                  // it is a change from a web page of another origin
+	RefusedRequests                // --max-inflight-requests was reached
+	RefusedWatches                 // --max-watches was reached
+	refusalCount
+)
+
+var refusalNames = [refusalCount]string{
+	RefusedHost:     "host",
+	RefusedOrigin:   "origin",
+	RefusedRequests: "inflight_requests",
+	RefusedWatches:  "watches",
+}
+
+// refusals counts refused requests.
+type refusals [refusalCount]atomic.Uint64
+
+func (r *refusals) init(reg prometheus.Registerer) {
+	for reason, name := range refusalNames {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "pando_requests_refused_total",
+			Help:        "Requests that were refused because of their host or origin, or because a limit was reached.",
+			ConstLabels: prometheus.Labels{"reason": name},
+		}, func() float64 { return float64(r[reason].Load()) }))
+	}
+}
+
+// RequestRefused counts a request that was refused for a reason.
+func (m *Metrics) RequestRefused(reason Refusal) { m.refusals[reason].Add(1) }
+
+// Limits registers the gauges of the requests and watches that are under way, and their limits. The functions return the current
+// numbers; they are called from any goroutine. Limits panics when it is called twice.
+func (m *Metrics) Limits(requests func() int64, maxRequests int, watches func() int64, maxWatches int) {
+	m.registry.MustRegister(
+		gauge("pando_inflight_requests", "Requests of clients that are under way, watches not included.",
+			func() float64 { return float64(requests()) }),
+		gauge("pando_inflight_requests_limit", "Limit of the requests that are under way; see --max-inflight-requests.",
+			func() float64 { return float64(maxRequests) }),
+		gauge("pando_watches", "Watches of clients that are open.", func() float64 { return float64(watches()) }),
+		gauge("pando_watches_limit", "Limit of the open watches; see --max-watches.", func() float64 { return float64(maxWatches) }),
+	)
+}
