@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"members":       {},
 	"stats":         {},
 	"stats/logging": {},
-	"storage":       {"tree"},
+	"storage":       {"tree", "tree/users"},
 
 	"raft":           {"tree", "storage", "members", "stats", "raft/transport", "raft/pace"},
 	"raft/transport": {"members", "stats", "raft/pace"},

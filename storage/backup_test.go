@@ -27,6 +27,11 @@ func TestBackup(t *testing.T) {
 		"before the first checkpoint": func(m *member) { m.set("/a", "1") },
 		"at a checkpoint":             func(m *member) { m.set("/a", "1"); m.checkpoint() },
 		"after a checkpoint":          func(m *member) { m.set("/a", "1"); m.checkpoint(); m.set("/b", "2"); m.remove("/a") },
+		"with users": func(m *member) {
+			m.changeUsers(putUser("ann", "hash"))
+			m.checkpoint()
+			m.changeUsers(putUser("bob", "hash"))
+		},
 		"over several segments": func(m *member) {
 			m.set("/first", "1")
 			for i := range 200 {

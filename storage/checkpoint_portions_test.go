@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"pando/tree/users"
 )
 
 // fillLarge sets keys, each with a value of size bytes.
@@ -42,10 +44,12 @@ func TestCrashInPortions(t *testing.T) {
 	m := newMemberWith(t, 20)
 	m.setPortions(64 << 10)
 	m.set("/old", "1")
+	m.changeUsers(putUser("ann", "old hash"), putUser("bob", "hash"))
 	m.checkpoint()
 	before := dump(m.store)
 	m.remove("/old")
 	m.fillLarge(20, 16<<10)
+	m.changeUsers(putUser("ann", "new hash"), &users.Change{Op: users.DeleteUser, Name: "bob"}, putRole("reader", "/a*"))
 	after := dump(m.store)
 	var left [][]byte
 	var crashed Options // a copy of the directory in the middle of the checkpoint
@@ -82,7 +86,7 @@ func TestCrashInPortions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := &member{t: t, options: o, disk: d, store: r.replay(), index: m.index, term: m.term}
+		again := &member{t: t, options: o, disk: d, store: r.replay(), index: m.index, term: m.term, level: m.level}
 		if got := dump(again.store); got != after {
 			t.Errorf("replayed: got %.200s, want %.200s", got, after)
 		}

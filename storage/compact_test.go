@@ -51,7 +51,7 @@ func (m *member) compact() bool {
 	c := &Checkpoint{
 		Delta:   &tree.Delta{View: m.store.View(), OldestEvent: m.store.View().OldestEvent()},
 		Applied: m.disk.last.index, Term: m.disk.last.term,
-		ConfState: &raftpb.ConfState{Voters: []uint64{testIdentity.MemberID}}, Members: []byte("members"),
+		ConfState: &raftpb.ConfState{Voters: []uint64{testIdentity.MemberID}}, Members: []byte("members"), Level: m.level,
 	}
 	var stats CheckpointStats
 	if err := m.disk.compact(c, &stats); err != nil {

@@ -12,6 +12,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"pando/tree/users"
 )
 
 // TestTornSectors zeroes one or several sectors of the last write, as a disk leaves them that has
@@ -108,8 +110,10 @@ func TestCrashInCheckpoint(t *testing.T) {
 		}
 	}
 	fill()
+	m.changeUsers(putUser("ann", "old hash"), putUser("bob", "hash"))
 	m.checkpoint()
 	fill()
+	m.changeUsers(putUser("ann", "new hash"), &users.Change{Op: users.DeleteUser, Name: "bob"})
 	want := dump(m.store)
 	c := m.position()
 	check := func(step string, applied uint64, entries int) {
@@ -122,15 +126,15 @@ func TestCrashInCheckpoint(t *testing.T) {
 			t.Fatalf("%s: got %.300s, want %.300s", step, got, want)
 		}
 	}
-	check("before", 60, 60)
+	check("before", 62, 62)
 	if err := m.disk.markLog(c.Applied, c.Term, c.ConfState); err != nil {
 		t.Fatal(err)
 	}
-	check("after the record in the log", 60, 60)
+	check("after the record in the log", 62, 62)
 	if _, err := m.disk.writeState(c); err != nil {
 		t.Fatal(err)
 	}
-	check("after the commit", 120, 0)
+	check("after the commit", 124, 0)
 	list, err := segments(m.disk.paths.wal)
 	if err != nil || len(list) < 4 {
 		t.Fatalf("%d segments, %v", len(list), err)
@@ -139,7 +143,7 @@ func TestCrashInCheckpoint(t *testing.T) {
 		if err := os.Remove(s.path); err != nil {
 			t.Fatal(err)
 		}
-		check("after removing "+filepath.Base(s.path), 120, 0)
+		check("after removing "+filepath.Base(s.path), 124, 0)
 	}
 }
 

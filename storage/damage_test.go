@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // damages are the ways in which tests change a byte.
@@ -181,7 +182,11 @@ func storeToDamage(t testing.TB) (m *member, want string) {
 	m.checkpoint()
 	m.set("/large", strings.Repeat("overflows", 1000))
 	m.remove("/gone")
+	m.changeUsers(putUser("root", "hash"), putUser("gone", "hash"), putRole("reader", "/a*"))
 	m.checkpoint()
+	m.changeUsers(putUser("ann", "hash", "reader"), &users.Change{Op: users.DeleteUser, Name: "gone"})
+	m.checkpoint()
+	m.changeUsers(putUser("bob", "hash"))
 	m.set("/after", "the checkpoint")
 	m.close()
 	return m, dump(m.store)

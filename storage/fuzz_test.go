@@ -14,6 +14,8 @@ import (
 	"go.etcd.io/bbolt"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/tree/users"
 )
 
 // smallPages copies a checkpoint into a file with pages of 1 KB, so that the fuzzer finds fewer
@@ -71,6 +73,9 @@ func FuzzReadState(f *testing.F) {
 	f.Add(smallPages(f, m.disk.paths.state))
 	m.remove("/dir")
 	m.set("/dir/1", "again")
+	m.checkpoint()
+	f.Add(smallPages(f, m.disk.paths.state))
+	m.changeUsers(putUser("root", "hash", "reader"), putRole("reader", "/a*", "/b"), &users.Change{Op: users.Enable})
 	m.checkpoint()
 	f.Add(smallPages(f, m.disk.paths.state))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/tree"
+	"pando/tree/users"
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +56,7 @@ type member struct {
 	store   *tree.Store
 	index   uint64
 	term    uint64
+	level   uint64 // the feature level of the checkpoints
 }
 
 func newMember(t testing.TB) *member {
@@ -138,7 +140,29 @@ func (m *member) position() Checkpoint {
 		Delta: m.store.TakeDelta(), Applied: m.index, Term: m.term,
 		ConfState: &raftpb.ConfState{Voters: []uint64{testIdentity.MemberID}},
 		Members:   []byte("members"),
+		Level:     m.level,
 	}
+}
+
+// changeUsers writes changes of users, and raises the feature level to the one that they need.
+func (m *member) changeUsers(changes ...*users.Change) {
+	m.t.Helper()
+	m.level = tree.UsersLevel
+	for _, c := range changes {
+		m.write(tree.Command{Op: tree.OpUsers, Change: c})
+	}
+}
+
+func putUser(name, hash string, roles ...string) *users.Change {
+	return &users.Change{Op: users.PutUser, Name: name, PasswordHash: hash, Roles: roles}
+}
+
+func putRole(name string, patterns ...string) *users.Change {
+	c := &users.Change{Op: users.PutRole, Name: name}
+	for _, p := range patterns {
+		c.Permissions.Read = append(c.Permissions.Read, users.ParsePattern(p))
+	}
+	return c
 }
 
 func (m *member) checkpoint() CheckpointStats {
@@ -159,6 +183,9 @@ func encodeCommands(commands []tree.Command) []byte {
 			recursive = 1
 		}
 		data = append(data, byte(c.Op), recursive)
+		if c.Op == tree.OpUsers {
+			c.Value = string(users.AppendChange(nil, c.Change))
+		}
 		for _, field := range []string{c.Path, c.Value} {
 			data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
 		}
@@ -177,6 +204,13 @@ func apply(s *tree.Store, data []byte) {
 			panic("an entry is not a batch of the tests")
 		}
 		c.Path, c.Value, data = string(path), string(value), rest
+		if c.Op == tree.OpUsers {
+			change, err := users.DecodeChange(value)
+			if err != nil {
+				panic(err)
+			}
+			c.Change = change
+		}
 		commands = append(commands, c)
 	}
 	s.Apply(1, commands)
@@ -191,10 +225,17 @@ func (r *Recovered) replay() *tree.Store {
 	return r.Store
 }
 
-// dump shows the index of a tree and all nodes.
+// dump shows the index of a tree, all nodes and all users.
 func dump(s *tree.Store) string {
 	v := s.View()
-	return fmt.Sprintf("%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
+	text := fmt.Appendf(nil, "%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
+	if !v.Users().IsZero() {
+		text = fmt.Appendf(text, "users %q", v.Users().AppendHead(nil))
+	}
+	for key, record := range v.Users().Difference(nil) {
+		text = fmt.Appendf(text, " %q: %q", key, record)
+	}
+	return string(text)
 }
 
 // reopen opens a data directory and closes it again. Both must succeed.

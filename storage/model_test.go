@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // modeller runs random steps on a member. After each step that writes, it compares the stored
@@ -28,6 +29,7 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			m := &modeller{newMemberWith(t, 20), rand.New(rand.NewPCG(seed, 1)), 1}
 			m.limit()
+			m.level = seed % 2 * tree.UsersLevel
 			for range 50 {
 				m.step()
 			}
@@ -118,6 +120,9 @@ func (m *modeller) check(when string) {
 
 // command returns a random command. Many of them fail.
 func (m *modeller) command() tree.Command {
+	if m.level >= tree.UsersLevel && m.r.IntN(6) == 0 {
+		return tree.Command{Op: tree.OpUsers, Change: m.usersChange()}
+	}
 	c := tree.Command{Op: tree.OpSet, Path: m.path()}
 	switch m.r.IntN(9) {
 	case 0:
@@ -138,6 +143,20 @@ func (m *modeller) command() tree.Command {
 		c.Value = fmt.Sprint(m.now)
 	}
 	return c
+}
+
+// usersChange returns a random change of users and roles. Auth stays disabled, because the other commands name no revision.
+func (m *modeller) usersChange() *users.Change {
+	name := fmt.Sprint(m.r.IntN(4))
+	switch m.r.IntN(5) {
+	case 0:
+		return &users.Change{Op: users.DeleteUser, Name: name}
+	case 1:
+		return &users.Change{Op: users.DeleteRole, Name: name}
+	case 2:
+		return putRole(name, strings.Repeat("/long", m.r.IntN(500)))
+	}
+	return putUser(name, fmt.Sprint("hash ", m.now))
 }
 
 func (m *modeller) path() string {
