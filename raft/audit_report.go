@@ -22,7 +22,7 @@ type AuditReport struct {
 
 // Difference is a part of the data in which members differ.
 type Difference struct {
-	// State means that the index, the counters or the sizes differ. If it is false, paths from Low (inclusive, "" for the
+	// State means that the index, the counters, the sizes or the users differ. If it is false, paths from Low (inclusive, "" for the
 	// first) to High (exclusive, "" for the end) differ, in the order of a walk of the tree.
 	State     bool
 	Low, High string
@@ -34,7 +34,7 @@ type Difference struct {
 }
 
 func (d Difference) describe() string {
-	part := "the index or the counters"
+	part := "the index, the counters or the users"
 	if !d.State {
 		part = fmt.Sprintf("keys from %s to before %s", cmp.Or(d.Low, "the first"), cmp.Or(d.High, "the end"))
 	}

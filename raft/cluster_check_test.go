@@ -91,6 +91,10 @@ func (r *replica) state() string {
 	for _, e := range r.history() {
 		b = append(e.AppendJSON(b), '\n')
 	}
+	b = view.Users().AppendHead(b)
+	for key, record := range view.Users().Difference(nil) {
+		b = append(append(append(b, key...), record...), '\n')
+	}
 	return string(b)
 }
 
