@@ -39,7 +39,7 @@ func (p *program) commands() []*cli.Command {
 		p.setCommand(), p.mkCommand(), p.updateCommand(), p.rmCommand(),
 		p.mkdirCommand(), p.setdirCommand(), p.updatedirCommand(), p.rmdirCommand(),
 		p.getCommand(), p.lsCommand(), p.watchCommand(), p.execWatchCommand(),
-		p.memberCommands(), p.healthCommand(),
+		p.memberCommands(), p.healthCommand(), p.userCommands(), p.roleCommands(), p.authCommands(),
 		// The legacy client has none of the following.
 		p.treeCommand(), p.exportCommand(), p.importCommand(), p.endpointCommands(),
 		p.lockCommand(), p.electCommand(), p.benchCommand(),

@@ -285,21 +285,6 @@ func TestUnknownCommandSuggests(t *testing.T) {
 	}
 }
 
-// TestUnservedCommands: a command that needs users says that this version has none.
-func TestUnservedCommands(t *testing.T) {
-	for given, want := range map[string]string{
-		"user": "user add, get", "user add ann": "user add, get", "role list": "role add, get", "auth enable": "auth enable and disable",
-		"help user": "user add, get", "help role add": "role add, get",
-	} {
-		t.Run(given, func(t *testing.T) {
-			stdout, stderr, code := run(t, strings.Fields(given)...)
-			if code != exitUnknown || stdout != "" || !strings.Contains(stderr, "is not served yet") || !strings.Contains(stderr, want) {
-				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
-			}
-		})
-	}
-}
-
 // TestEveryCommandHasExamples: the help of each command has examples.
 func TestEveryCommandHasExamples(t *testing.T) {
 	for _, c := range (&program{name: "etcdctl"}).commands() {

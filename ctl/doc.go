@@ -29,7 +29,8 @@
 //   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
 //   - An unknown --output is an error before the command does anything; the legacy client runs the command and succeeds.
 //   - A command that reads a value or an export from a terminal prints a line on stderr that says so.
-//   - user, role and auth are refused with exit code 3: Pando has no /v2/auth yet.
+//   - user passwd of a user that does not exist is an error; the legacy client creates the user and prints an empty error.
+//   - --debug prints *** in place of a password. At the prompt for a password, CTRL+D is ignored.
 //   - backup copies a data directory of Pando; its flags --data-dir and --backup-dir are required.
 //
 // How a command is built: a method of program returns a cli.Command, and its options set variables of that method. Most
@@ -38,11 +39,11 @@
 //
 // The files:
 //   - main.go, app.go, globals.go: the run, the list of commands, the global options
-//   - session.go: from the global options to a connected client; passwords and stdin
+//   - session.go, password.go: from the global options to a connected client; stdin, and passwords from a terminal or a pipe
 //   - failure.go, output.go: exit codes and errors, the formats of --output
 //   - args.go, help.go, suggest.go, completion.go: the command line itself
-//   - set.go (set, mk, update, rm), dirs.go, read.go (get, ls), watch.go, exec_watch.go, member.go, health.go: the commands of
-//     the legacy client
+//   - set.go (set, mk, update, rm), dirs.go, read.go (get, ls), watch.go, exec_watch.go, member.go, health.go, user.go,
+//     role.go, auth.go: the commands of the legacy client
 //   - tree.go, export.go, import*.go, endpoint.go, bench.go: more commands
 //   - lock.go, elect.go on acquire.go (one run), contender.go (the key in the queue) and child.go (the command that runs)
 //   - mount.go: how commands of other packages (bench, and those of Host) become commands of the client

@@ -54,10 +54,13 @@ func badArguments(format string, args ...any) error {
 	return failWith(exitBadArguments, fmt.Errorf(format, args...))
 }
 
-// bareFailure returns a failure whose text is err alone, as the member commands print it.
+// bareFailure returns a failure whose text is err alone, as the commands about members, users and roles print it.
 func bareFailure(err error) error {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
 	return &failure{exitBadArguments, err.Error() + "\n", err}
 }
+
+// bareMessage returns a failure with the exit code for wrong arguments and a text of its own.
+func bareMessage(text string) error { return &failure{code: exitBadArguments, text: text + "\n"} }

@@ -21,7 +21,7 @@ func (p *program) memberCommands() *cli.Command {
 			p.command(&cli.Command{
 				Name: "list", Usage: "enumerate existing cluster members",
 				Description: p.examples(`member list`, "the ID, name and URLs of each member, and the leader"),
-				Action:      p.onMembers(0, "No arguments accepted", p.listMembers),
+				Action:      p.onMembers(0, noArguments, p.listMembers),
 			}),
 			p.command(&cli.Command{
 				Name: "add", Usage: "add a new member to the etcd cluster", ArgsUsage: "<name> <peerURL>",
@@ -48,7 +48,7 @@ func (p *program) memberCommands() *cli.Command {
 func (p *program) onMembers(arguments int, wanted string, run clusterCommand) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() != arguments {
-			return &failure{code: exitBadArguments, text: wanted + "\n"}
+			return bareMessage(wanted)
 		}
 		return p.writing(run)(c)
 	}

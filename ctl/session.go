@@ -1,12 +1,10 @@
 package ctl
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -159,34 +157,6 @@ func (p *program) endpointList(ctx context.Context) ([]string, error) {
 		list = defaultEndpoints
 	}
 	return strings.Split(list, ","), nil
-}
-
-// credentials returns the user and password of --username. It asks for a password that is missing.
-func (p *program) credentials(ctx context.Context) (user, password string, err error) {
-	if p.globals.username == "" {
-		return "", "", nil
-	}
-	user, password, found := strings.Cut(p.globals.username, ":")
-	if !found {
-		password, err = p.askPassword(ctx)
-	}
-	return user, password, err
-}
-
-// askPassword reads a line from stdin, without echo on a terminal. The end of the input is an empty password.
-func (p *program) askPassword(ctx context.Context) (string, error) {
-	if _, err := fmt.Fprint(p.stdout, "Password: "); err != nil {
-		return "", err
-	}
-	defer fmt.Fprintln(p.stdout)
-	if terminal.Is(p.stdin) {
-		return terminal.ReadPassword(ctx, p.stdin.(*os.File))
-	}
-	return terminal.Interruptible(ctx, func() (string, error) {
-		// An error leaves the password empty, and the server refuses it.
-		line, _ := bufio.NewReader(p.stdin).ReadString('\n')
-		return strings.TrimRight(line, "\r\n"), nil
-	})
 }
 
 // announceStdin prints that the command waits for input, if stdin is a terminal.

@@ -11,33 +11,11 @@ import (
 
 // unknownCommand returns the failure for a command that does not exist. Its text names the most similar command.
 func unknownCommand(name string, commands []*cli.Command) error {
-	if explained := Unserved(name); explained != "" {
-		return &failure{code: exitUnknown, text: explained + "\n"}
-	}
 	text := fmt.Sprintf("No help topic for '%s'\n", name)
 	if near := Nearest(name, namesOf(commands)); near != "" {
 		text += fmt.Sprintf("Did you mean '%s'?\n", near)
 	}
 	return &failure{code: exitUnknown, text: text}
-}
-
-// unserved are the commands of the legacy client for which this version of Pando has no API.
-var unserved = map[string]string{
-	"user": "user add, get, list, remove, grant, revoke and passwd",
-	"role": "role add, get, list, remove, grant and revoke",
-	"auth": "auth enable and disable",
-}
-
-// Unserved returns an explanation for a command of the legacy client that this one does not have, and an empty text for every
-// other name.
-func Unserved(name string) string {
-	commands := unserved[name]
-	if commands == "" {
-		return ""
-	}
-	return fmt.Sprintf("'%s' is not served yet: this version of Pando has no users and roles (/v2/auth), and everybody who can "+
-		"connect to its client URLs may read and write.\nThe commands will be those of etcdctl: %s. "+
-		"Until then, let a firewall or a proxy decide who may connect.", name, commands)
 }
 
 // Nearest returns the name that a user most likely meant by a word: one that begins with the word, or has the same letters in

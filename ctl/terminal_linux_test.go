@@ -110,6 +110,12 @@ func (term *seat) echoes() bool {
 	return err == nil && state.Lflag&unix.ECHO != 0
 }
 
+// awaitNoEcho waits until the terminal hides what is typed.
+func awaitNoEcho(t *testing.T, term *seat) {
+	t.Helper()
+	servertest.Await(t, "the terminal to hide what is typed", func() bool { return !term.echoes() })
+}
+
 const ctrlC, ctrlD = "\x03", "\x04"
 
 // TestReadingATerminal: a command that reads from a terminal says so, and one CTRL+C ends it.
@@ -122,6 +128,9 @@ func TestReadingATerminal(t *testing.T) {
 		{"import", "reading the export from the terminal"},
 		{"-u ann get /a", "Password: "},
 		{"-u ann bench put", "Password: "},
+		{"-u ann user list", "Password: "},
+		{"user add ann", "New password: "},
+		{"user passwd ann", "New password: "},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			term := atTerminal(t, append([]string{"--no-sync", "--endpoints", url}, strings.Fields(test.args)...)...)

@@ -18,16 +18,16 @@
 //     returns an error.
 //   - The error for a member that does not respond in time names the member.
 //
-// Errors: if a member refuses a request, the error is an *APIError with one of the codes of package tree. If no member
-// responds, the error is a *ClusterError with the error of each member. If the context ends, the error is that of the
-// context. The texts are those of etcdctl v2 (the legacy client), because scripts look for them.
+// Errors: if a member refuses a request about keys, the error is an *APIError with one of the codes of package tree. If it refuses
+// another request, the error is a *StatusError. If no member responds, the error is a *ClusterError with the error of each
+// member. If the context ends, the error is that of the context. The texts are those of etcdctl v2 (the legacy client), because scripts look for them.
 //
 // The files:
 //   - client.go: Config, Client, and the order in which requests go to the members
 //   - request.go: one HTTP exchange with one member
 //   - deadline.go: the time limits of an exchange
 //   - endpoints.go, tls.go: URLs and certificates from flags and files
-//   - keys.go, members.go, status.go, snapshot.go: the operations
+//   - keys.go, members.go, users.go, status.go, snapshot.go: the operations
 //   - watch.go, backoff.go: Watcher, and the pauses between its attempts
 //   - errors.go: the errors
 package client

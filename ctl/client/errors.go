@@ -51,6 +51,14 @@ func HasCode(err error, code tree.Code) bool {
 	return ok && e.Code == code
 }
 
+// StatusError is the refusal of a request that is not about keys.
+type StatusError struct {
+	Status int // of the response
+	text   string
+}
+
+func (e *StatusError) Error() string { return e.text }
+
 // ClusterError is returned if no member has responded to a request.
 type ClusterError struct {
 	Errs []error // one for each member, in the order of the requests

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 )
 
@@ -73,6 +72,7 @@ func (c *Client) RemoveMember(ctx context.Context, id string) error {
 }
 
 func peerURLsRequest(method, path string, peerURLs []string) *request {
-	body, _ := json.Marshal(map[string][]string{"peerURLs": peerURLs}) // strings can always be encoded
-	return &request{method: method, path: path, contentType: "application/json", body: string(body)}
+	r := &request{method: method, path: path}
+	r.setJSON(map[string][]string{"peerURLs": peerURLs})
+	return r
 }

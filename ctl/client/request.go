@@ -1,9 +1,9 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,6 +34,7 @@ type request struct {
 	query       url.Values
 	contentType string // empty: the request has no body
 	body        string
+	shownBody   string // what Config.Debug shows in place of a body that holds a password; empty: the body
 	repetition  repetition
 	// bareError makes send return the error of a single member without a ClusterError around it, as the legacy client does.
 	bareError bool
@@ -124,7 +125,7 @@ func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (
 	if r.contentType != "" {
 		body = strings.NewReader(r.body)
 		if r.method != http.MethodDelete {
-			command += fmt.Sprintf(" -d %q", r.body)
+			command += fmt.Sprintf(" -d %q", cmp.Or(r.shownBody, r.body))
 		}
 	}
 	c.Debugf("cURL Command: %s\n", command)
@@ -151,13 +152,18 @@ func (a *answer) decode(wanted int, value any, explained ...int) error {
 	case a.status == wanted:
 		return json.Unmarshal(a.body, value)
 	case !slices.Contains(explained, a.status):
-		return fmt.Errorf("unexpected status code %d", a.status)
+		return &StatusError{Status: a.status, text: fmt.Sprintf("unexpected status code %d", a.status)}
 	}
-	var refusal struct {
+	return a.refusal()
+}
+
+// refusal returns the message in the body as an error.
+func (a *answer) refusal() error {
+	var body struct {
 		Message string `json:"message"`
 	}
-	if err := json.Unmarshal(a.body, &refusal); err != nil {
+	if err := json.Unmarshal(a.body, &body); err != nil {
 		return err
 	}
-	return errors.New(refusal.Message)
+	return &StatusError{Status: a.status, text: body.Message}
 }

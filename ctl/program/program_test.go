@@ -26,7 +26,7 @@ func TestRunUsage(t *testing.T) {
 		{"a flag before a verb", "--data-dir=/x snapshot restore f", "--data-dir stands before snapshot, where it has no effect"},
 		{"a flag before the client", "--name x ctl ls", "--name stands before ctl"},
 		{"nearly a verb", "clt", "did you mean pando ctl?"},
-		{"a command about users", "user", "'user' is not served yet"},
+		{"a command about users", "user", `user is a command of the client; did you mean "pando ctl user"?`},
 		{"a command of the client", "get /a", `get is a command of the client; did you mean "pando ctl get"?`},
 		{"version as a word", "version", "did you mean pando --version?"},
 		{"flag without dashes", "data-dir=/x", "did you mean --data-dir=/x?"},

@@ -1,7 +1,6 @@
 package program
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,9 +81,6 @@ func strayArgument(word string, commands []string) error {
 	}
 	if slices.Contains(ctl.CommandNames(clientHost()), word) {
 		return fmt.Errorf("%s is a command of the client; did you mean %q?", word, "pando "+clientVerb+" "+word)
-	}
-	if explained := ctl.Unserved(word); explained != "" {
-		return errors.New(explained)
 	}
 	if near := ctl.Nearest(word, commands); near != "" {
 		return fmt.Errorf("unknown command %q; did you mean pando %s?", word, near)

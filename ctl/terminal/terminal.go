@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/schollz/progressbar/v3"
@@ -55,6 +56,21 @@ func Interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 		var none T
 		return none, ctx.Err()
 	}
+}
+
+// ReadLine reads a line and returns it without its line break. At the end of the input, or after an error of reading, it returns
+// what it has read until then. It reads byte by byte, so that the next reader of input gets what follows the line.
+func ReadLine(ctx context.Context, input io.Reader) (string, error) {
+	return Interruptible(ctx, func() (string, error) {
+		var line []byte
+		for b := make([]byte, 1); ; {
+			n, err := input.Read(b)
+			if n > 0 && b[0] == '\n' || err != nil {
+				return strings.TrimSuffix(string(line), "\r"), nil
+			}
+			line = append(line, b[:n]...)
+		}
+	})
 }
 
 // ReadPassword reads a line from a terminal without echo. It restores the terminal, also when ctx ends first.
