@@ -87,10 +87,11 @@ func (g *secureGroup) recheck() {
 }
 
 // Listen returns a listener of TLS connections whose handshakes are complete. l must accept connections within the limits of the
-// group. Handshakes run beside Accept, so a slow client does not delay others.
-func (g *secureGroup) Listen(l net.Listener) net.Listener {
+// group. Handshakes run beside Accept, so a slow client does not delay others. With plaintext the listener also accepts connections
+// without TLS.
+func (g *secureGroup) Listen(l net.Listener, plaintext bool) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &secureListener{Listener: l, group: g, ctx: ctx, cancel: cancel, accepted: make(chan net.Conn)}
+	s := &secureListener{Listener: l, group: g, plaintext: plaintext, ctx: ctx, cancel: cancel, accepted: make(chan net.Conn)}
 	go s.run()
 	return s
 }
@@ -98,11 +99,12 @@ func (g *secureGroup) Listen(l net.Listener) net.Listener {
 // secureListener is a listener of TLS connections.
 type secureListener struct {
 	net.Listener
-	group    *secureGroup
-	ctx      context.Context // ends with the listener
-	cancel   context.CancelFunc
-	accepted chan net.Conn
-	err      error // of the inner listener; set before ctx ends
+	group     *secureGroup
+	plaintext bool            // accept connections without TLS, too
+	ctx       context.Context // ends with the listener
+	cancel    context.CancelFunc
+	accepted  chan net.Conn
+	err       error // of the inner listener; set before ctx ends
 }
 
 // run accepts connections and starts their handshakes until the inner listener fails.
@@ -114,7 +116,11 @@ func (l *secureListener) run() {
 			l.cancel()
 			return
 		}
-		go l.handshake(c)
+		if l.plaintext {
+			go l.detect(c)
+		} else {
+			go l.handshake(c)
+		}
 	}
 }
 
@@ -150,10 +156,15 @@ func (l *secureListener) handshake(raw net.Conn) {
 	if state.NegotiatedProtocol != "h2" {
 		served = l.group.wrap(c)
 	}
+	l.deliver(served)
+}
+
+// deliver passes a connection to Accept. It closes the connection if the listener has ended.
+func (l *secureListener) deliver(c net.Conn) {
 	select {
-	case l.accepted <- served:
+	case l.accepted <- c:
 	case <-l.ctx.Done():
-		_ = raw.Close() // no request has begun
+		_ = c.Close() // no request has begun
 	}
 }
 

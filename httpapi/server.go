@@ -61,6 +61,8 @@ type Listener struct {
 	net.Listener
 	// TLS has the certificates for TLS; nil for plain HTTP. The TLS listeners of a group must have the same one.
 	TLS *certs.Source
+	// Plaintext accepts connections without TLS, too. It has no effect if TLS is nil.
+	Plaintext bool
 }
 
 // Listeners are the open sockets of a process. A proxy has none for peers.
@@ -168,7 +170,7 @@ func (s *Server) serveGroup(g listenerGroup) {
 			socket = stream.Listen(socket, *g.stalls)
 		}
 		if l.TLS != nil {
-			socket = secure.Listen(socket)
+			socket = secure.Listen(socket, l.Plaintext)
 		}
 		go s.accept(g.server, socket)
 	}

@@ -74,6 +74,10 @@ func peerTLSFlags() []flagSpec {
 		{name: "experimental-peer-skip-client-san-verification", group: groupSecurity, def: "false",
 			usage: "Accept a member that connects with a certificate of a trusted CA that is good for none of the hosts in its peer URLs.",
 			set:   setSwitch(peerTLS, func(t *TLS) *bool { return &t.AnyHost })},
+		{name: "peer-accept-plaintext", group: groupSecurity, def: "false",
+			usage: "Also accept connections without TLS at the https URLs of --listen-peer-urls, while a running cluster moves to TLS one " +
+				"member after the other. Until the flag is removed, anyone who reaches the peer URL can read and change the data.",
+			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.AcceptPlaintext })},
 		{name: "peer-auto-tls", group: groupSecurity, def: "false",
 			usage: "Serve https peer URLs with a self-signed certificate, and accept every certificate of other members: the traffic is " +
 				"encrypted, but nobody is kept out. No effect with --peer-cert-file.",

@@ -26,6 +26,8 @@ type TLS struct {
 	AllowedCN, AllowedHostname []string
 	// AnyHost accepts the certificate of a peer that is valid for no host of the peer's URLs. It is set for peers only.
 	AnyHost bool
+	// AcceptPlaintext accepts connections without TLS, too, at https URLs to listen on. It is set for peers only.
+	AcceptPlaintext bool
 }
 
 // HasCertificate reports whether the settings give a certificate, or ask for a self-signed one.

@@ -106,6 +106,13 @@ func (c *Config) tlsWarnings() []string {
 			}
 		}
 	}
+	switch secure := slices.ContainsFunc(c.ListenPeerURLs, IsSecure); {
+	case c.PeerTLS.AcceptPlaintext && secure:
+		add("--peer-accept-plaintext is set: anyone who reaches a peer URL can read and change the data without a certificate; " +
+			"remove the flag when all members have https peer URLs")
+	case c.PeerTLS.AcceptPlaintext:
+		add("--peer-accept-plaintext has no effect: --listen-peer-urls has no https URL")
+	}
 	if weak := weakCipherSuites(c.CipherSuites); len(weak) > 0 {
 		add("--cipher-suites has suites with known weaknesses: %s", strings.Join(weak, ", "))
 	}

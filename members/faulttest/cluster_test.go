@@ -30,10 +30,11 @@ type cluster struct {
 	spawn   func(s servertest.Member) *servertest.Process
 }
 
-// launchLoadedCluster starts three members on loopback, and a load on them.
-func launchLoadedCluster(t *testing.T) (*cluster, *clusterLoad) {
+// launchLoadedCluster starts three members on loopback, and a load on them. prepare prepares the members.
+func launchLoadedCluster(t *testing.T, prepare preparation) (*cluster, *clusterLoad) {
 	t.Helper()
 	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}
+	prepare(t, c.members)
 	c.spawn = func(s servertest.Member) *servertest.Process {
 		return s.StartPando(t, loadedFlags(servertest.InitialCluster(c.members))...)
 	}
@@ -154,7 +155,11 @@ func distribution(of []time.Duration) string {
 // TestLeaderKilled kills the leader under load several times.
 func TestLeaderKilled(t *testing.T) {
 	t.Parallel()
-	c, l := launchLoadedCluster(t)
+	plainAndTLS(t, leaderKilled)
+}
+
+func leaderKilled(t *testing.T, prepare preparation) {
+	c, l := launchLoadedCluster(t, prepare)
 	var gaps, returns []time.Duration
 	for round := range shortened(*clusterKills) {
 		leader := c.leader(-1)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pando/members/servertest"
@@ -21,6 +22,9 @@ type network struct {
 	hosts  []string
 }
 
+// networks counts the networks of this process. There may be two.
+var networks atomic.Int32
+
 // nowhere is a link address that nobody has.
 const nowhere = "02:00:00:00:00:01"
 
@@ -28,9 +32,12 @@ const nowhere = "02:00:00:00:00:01"
 func newNetwork(t *testing.T, hosts ...string) *network {
 	t.Helper()
 	servertest.RequireProgram(t, "ip", "iproute2")
-	pid := os.Getpid()
+	pid, number := os.Getpid(), int(networks.Add(1)-1)
 	// 198.18.0.0/15 is set aside for tests of networks.
-	n := &network{t: t, prefix: fmt.Sprintf("pt%d", pid), subnet: fmt.Sprintf("198.%d.%d", 18+pid>>8%2, pid%256), hosts: hosts}
+	subnet := (pid + number*256) % 512
+	n := &network{
+		t: t, prefix: fmt.Sprintf("pt%d%c", pid, 'a'+number), subnet: fmt.Sprintf("198.%d.%d", 18+subnet/256, subnet%256), hosts: hosts,
+	}
 	t.Cleanup(n.remove)
 	n.setUp("link", "add", n.bridge(), "type", "bridge")
 	n.setUp("link", "set", n.bridge(), "up")

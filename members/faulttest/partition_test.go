@@ -14,8 +14,14 @@ import (
 func TestPartition(t *testing.T) {
 	t.Parallel()
 	servertest.SkipShort(t, "it waits for several election timeouts")
+	plainAndTLS(t, partitioned)
+}
+
+// partitioned cuts the links between three members. prepare prepares the members.
+func partitioned(t *testing.T, prepare preparation) {
 	n := newNetwork(t, "a", "b", "c")
 	p := &partition{cluster: &cluster{t: t, members: n.members()}, network: n}
+	prepare(t, p.members)
 	flags := loadedFlags(servertest.InitialCluster(p.members))
 	p.spawn = func(s servertest.Member) *servertest.Process {
 		for i, host := range n.hosts {

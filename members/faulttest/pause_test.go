@@ -17,7 +17,7 @@ import (
 // it must not answer a quorum read with its old value.
 func TestLeaderStopped(t *testing.T) {
 	t.Parallel()
-	c, l := launchLoadedCluster(t)
+	c, l := launchLoadedCluster(t, plainPeers)
 	var gaps []time.Duration
 	outcomes := map[string]int{}
 	for range shortened(*clusterPauses) {

@@ -37,7 +37,7 @@ func listen(cfg *config.Config, certificates *sources) (*listeners, error) {
 			}
 			listener := httpapi.Listener{Listener: socket}
 			if config.IsSecure(u) {
-				listener.TLS = group.tls
+				listener.TLS, listener.Plaintext = group.tls, group.tls == certificates.peer && cfg.PeerTLS.AcceptPlaintext
 			}
 			*group.into = append(*group.into, listener)
 		}

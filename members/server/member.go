@@ -178,7 +178,7 @@ type member struct {
 func openMember(
 	ctx context.Context, cfg *config.Config, certificates *certs.Source, metrics *stats.Metrics, log *zap.Logger,
 ) (*member, error) {
-	client := transport.NewClient(certificates.ClientConfig)
+	client := transport.NewClient(peerTLSConfig(cfg, certificates))
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,
 		Logger: log.Named("storage"), ObserveSync: metrics.WALFsync,

@@ -110,7 +110,7 @@ func newProxy(
 		Mode:            mode,
 		PeerURLs:        peerURLs,
 		ClusterFile:     clusterFile(cfg),
-		PeerClient:      transport.NewClient(certificates.ClientConfig),
+		PeerClient:      transport.NewClient(peerTLSConfig(cfg, certificates)),
 		NewTLSConfig:    certificates.ClientConfig,
 		FailureWait:     cfg.ProxyFailureWait,
 		RefreshInterval: cfg.ProxyRefreshInterval,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/url"
 	"os"
@@ -111,5 +112,25 @@ func peerTLS(cfg *config.Config, source *certs.Source) *transport.TLS {
 	if !source.HasCertificate() && !source.RequiresClientCerts() {
 		return nil
 	}
-	return &transport.TLS{Check: source.CheckConnection, AnyHost: cfg.PeerTLS.AnyHost}
+	return &transport.TLS{Check: source.CheckPeer, AnyHost: cfg.PeerTLS.AnyHost || peerServerName(cfg) != ""}
+}
+
+// peerTLSConfig returns a function that makes the TLS configuration of a new connection to a peer URL.
+func peerTLSConfig(cfg *config.Config, source *certs.Source) func() *tls.Config {
+	name := peerServerName(cfg)
+	return func() *tls.Config {
+		c := source.ClientConfig()
+		c.ServerName = name
+		return c
+	}
+}
+
+// peerServerName returns the host that must be in the certificates of all members, or "" if it is the host of each peer URL. Someone
+// who can change the DNS could let SRV records name other hosts, which have certificates of public CAs. So with SRV records and the
+// CAs of the system, the certificates must be for the domain of the records, as in the reference.
+func peerServerName(cfg *config.Config) string {
+	if cfg.PeerTLS.TrustedCAFile == "" {
+		return cfg.DiscoverySRV
+	}
+	return ""
 }

@@ -84,7 +84,7 @@ func (t *Transport) logPlaintext(from members.ID, r *http.Request) {
 	due := t.plaintext.Due(time.Now())
 	t.mu.Unlock()
 	if due {
-		t.Logger.Warn("a member connects without TLS, and --peer-accept-plaintext allows it", zap.Stringer("from", from))
+		t.Logger.Warn("a member connects without TLS, although this member has a peer certificate", zap.Stringer("from", from))
 	}
 }
 
