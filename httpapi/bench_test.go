@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"pando/tree/users"
 )
 
 // newRequest returns a request without a connection. Its path is not parsed.
@@ -24,7 +26,13 @@ func (d *discard) WriteHeader(int)             {}
 func BenchmarkGet(b *testing.B) {
 	f := newFixture(b, nil)
 	f.do("PUT", "/v2/keys/bench/key", "value="+strings.Repeat("x", 256))
+	f.benchmarkGet(b, http.Header{})
+}
+
+// benchmarkGet reads one key. header is that of all requests.
+func (f *fixture) benchmarkGet(b *testing.B, header http.Header) {
 	r := httptest.NewRequest("GET", "/v2/keys/bench/key", nil)
+	r.Header = header
 	w := &discard{http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -47,8 +55,11 @@ func BenchmarkListOf100(b *testing.B) {
 	}
 }
 
-func BenchmarkPut(b *testing.B) {
-	f := newFixture(b, nil)
+func BenchmarkPut(b *testing.B) { newFixture(b, nil).benchmarkPut(b, http.Header{}) }
+
+// benchmarkPut writes one key. header is that of all requests.
+func (f *fixture) benchmarkPut(b *testing.B, header http.Header) {
+	authorization := header["Authorization"]
 	body := "value=" + strings.Repeat("x", 256)
 	w := &discard{http.Header{}}
 	b.ReportAllocs()
@@ -56,6 +67,9 @@ func BenchmarkPut(b *testing.B) {
 		clear(w.header)
 		r := newRequest("PUT", "/v2/keys/bench/key", "")
 		r.Header["Content-Type"] = []string{formType}
+		if authorization != nil {
+			r.Header["Authorization"] = authorization
+		}
 		r.ContentLength = int64(len(body))
 		r.Body = readCloser{strings.NewReader(body)}
 		f.handler.ServeHTTP(w, r)
@@ -65,3 +79,33 @@ func BenchmarkPut(b *testing.B) {
 type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
+
+// BenchmarkAuth compares requests of a user among 10,000 with those of anybody while auth is disabled.
+func BenchmarkAuth(b *testing.B) {
+	f := newAuthBench(b)
+	header := newRequestAs("alice", "GET", "/", "").Header
+	for _, phase := range []struct {
+		name   string
+		change users.Op
+	}{{"open", users.Disable}, {"authenticated", users.Enable}} {
+		f.changeUsers(b, users.Change{Op: phase.change})
+		b.Run("get/"+phase.name, func(b *testing.B) { f.benchmarkGet(b, header) })
+		b.Run("put/"+phase.name, func(b *testing.B) { f.benchmarkPut(b, header) })
+	}
+}
+
+// newAuthBench makes a fixture with 10,000 users and roles, and auth enabled.
+func newAuthBench(b *testing.B) *fixture {
+	f := newFixture(b, nil)
+	var changes []users.Change
+	for i := range 10_000 {
+		name := fmt.Sprint("user", i)
+		changes = append(changes, role(name, "/bench/"+name+"*"),
+			users.Change{Op: users.PutUser, Name: name, PasswordHash: "x", Roles: []string{name}})
+	}
+	f.enableAuth(b, append(changes, role("r", "/bench*"), f.user(b, "alice", "r"))...)
+	if w := f.doAs("alice", "PUT", "/v2/keys/bench/key", "value="+strings.Repeat("x", 256)); w.Code != http.StatusCreated {
+		b.Fatal(w.Body)
+	}
+	return f
+}

@@ -68,7 +68,7 @@ func NewMember(cfg MemberConfig) *Member {
 		service:      service.New(cfg.Service),
 		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
 	}
-	m.process = newProcess(cfg.Config, m.service.Health)
+	m.process = newProcess(cfg.Config, m.service.Health, m.authorizeProfile)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
 		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
@@ -125,6 +125,11 @@ func (m *Member) peerHandler(register func(handle func(pattern string, h http.Ha
 
 func (m *Member) binding() binding[*v2.API] {
 	return binding[*v2.API]{target: m.api, metrics: m.Metrics}
+}
+
+// authorizeProfile responds to a request for a profile if its sender is not root.
+func (m *Member) authorizeProfile(w http.ResponseWriter, r *http.Request) error {
+	return m.api.AuthorizeRoot(w, r)
 }
 
 // endWaitingRequests ends all watches and all requests that wait until the member is ready, including later ones.

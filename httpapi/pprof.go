@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// servePprof serves Go's profiles if --enable-pprof is set.
+// servePprof serves Go's profiles if --enable-pprof is set. While auth is enabled they are root's: they show what the process does.
 func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 	if p.pprof == Off {
 		http.NotFound(w, r)
+		return
+	}
+	if p.authorizeProfile(w, r) != nil {
 		return
 	}
 	switch strings.TrimPrefix(r.URL.Path, "/debug/pprof/") {

@@ -34,15 +34,21 @@ type process struct {
 	pprof    Switch
 	// clientMetrics says that the client URLs have /metrics. The metrics URLs always have it.
 	clientMetrics bool
+	// authorizeProfile responds to a request for a profile whose sender has no right to it, and returns an error. Otherwise it
+	// returns nil.
+	authorizeProfile func(w http.ResponseWriter, r *http.Request) error
 	// writeTimeout bounds each write of a profile to the client.
 	writeTimeout time.Duration
 }
 
 // newProcess makes the process of a Server or a Member.
-func newProcess(cfg Config, health func() service.Health) process {
+func newProcess(
+	cfg Config, health func() service.Health, authorizeProfile func(w http.ResponseWriter, r *http.Request) error,
+) process {
 	return process{
 		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, pprof: cfg.Pprof,
 		clientMetrics: cfg.HideMetrics == Off, writeTimeout: cfg.BodyTimeout,
+		authorizeProfile: authorizeProfile,
 	}
 }
 

@@ -41,6 +41,9 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Pprof enables /debug/pprof.
 	Pprof Switch
+	// NoUsers says that the process can't belong to a cluster that has users: profiles are then served before Open. Otherwise nobody
+	// can be authorized before Open.
+	NoUsers bool
 	// Connections limits the open connections.
 	Connections ConnectionLimits
 	// StallTimeout bounds how long a client may read nothing of a response. With 0 the Server does not use stream.Listen. A
@@ -103,7 +106,7 @@ func NewServer(cfg Config) *Server {
 	if cfg.Limits == nil {
 		cfg.Limits = &Limits{}
 	}
-	s.process = newProcess(cfg, notStarted)
+	s.process = newProcess(cfg, notStarted, s.authorizeProfile)
 	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.clientHandler()), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
 	s.clients.MaxHeaderBytes = cfg.MaxHeaderBytes

@@ -104,11 +104,10 @@ func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sende
 	return from, nil
 }
 
-// authorizeMembership is AuthorizeRoot for changes of the membership, which carry no AuthRevision. While auth is enabled, it waits
-// until this member has everything that was acknowledged: so a sender who is no longer root can't use a member that lags.
+// authorizeMembership is AuthorizeRoot for changes of the membership. They carry no AuthRevision, so it waits until this member has
+// everything that was acknowledged. Otherwise a sender who is no longer root could use a member that lags, or that has just joined.
 func (s *Service) authorizeMembership(ctx context.Context, who auth.Credentials) error {
-	from, err := s.identifyRoot(ctx, who)
-	if err != nil || !from.view.Users().Enabled() {
+	if err := s.AuthorizeRoot(ctx, who); err != nil {
 		return err
 	}
 	if err := s.cfg.Log.Barrier(ctx); err != nil {

@@ -182,6 +182,15 @@ func (e *messageError) outcome() stats.Outcome {
 // retrySoon is the header Retry-After of requests that may succeed in a second. All responses share it, so it must not be changed.
 var retrySoon = []string{"1"}
 
+// AuthorizeRoot responds to a request that only root may send, and returns an error, if its sender is not root. Otherwise it returns
+// nil.
+func (a *API) AuthorizeRoot(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Service.AuthorizeRoot(r.Context(), auth.FromRequest(r)); err != nil {
+		return refuseRoot(w, err)
+	}
+	return nil
+}
+
 // refuseRoot responds to a request that only root may send, with an error of service.AuthorizeRoot.
 func refuseRoot(w http.ResponseWriter, err error) error {
 	status, message := messageStatus(err), err.Error()

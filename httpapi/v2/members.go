@@ -27,8 +27,8 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	}
 	// The service checks this with the change, too. But here the body is not read yet, and as in the reference a missing right is
 	// the first of several errors.
-	if err := a.Service.AuthorizeRoot(r.Context(), auth.FromRequest(r)); err != nil {
-		return stats.OpMembers, refuseRoot(w, err)
+	if err := a.AuthorizeRoot(w, r); err != nil {
+		return stats.OpMembers, err
 	}
 	if r.Method == http.MethodPost {
 		if to, found := strings.CutSuffix(id, "/leader"); found {

@@ -67,6 +67,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	}
 	defer stopAudit()
 	serving := serverConfig(cfg, shares, metrics, log)
+	serving.NoUsers = foundsCluster(cfg)
 	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
@@ -89,6 +90,12 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	}
 	shutDown(server, log)
 	return err
+}
+
+// foundsCluster reports whether the member has no data and does not join a running cluster.
+func foundsCluster(cfg *config.Config) bool {
+	hasData, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
+	return err == nil && !hasData && cfg.InitialClusterState != config.ClusterExisting
 }
 
 // serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.
