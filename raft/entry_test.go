@@ -10,6 +10,7 @@ import (
 
 	"pando/members"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // seedBatches are entries as nodes write them.
@@ -25,6 +26,10 @@ func seedBatches() [][]byte {
 		{Op: tree.OpDelete, Path: "/d", Recursive: true, Dir: true},
 		{Op: tree.OpUpdate, Path: "/a", Refresh: true, Expires: -1},
 		{Op: tree.OpExpire},
+		{Op: tree.OpSet, Path: "/a", AuthRevision: 7},
+		{Op: tree.OpUsers, AuthRevision: 7, Change: putUser("ann", "hash")},
+		{Op: tree.OpUsers, Change: &users.Change{Op: users.PutRole, Name: "r", GrantPermissions: users.Permissions{
+			Read: []users.Range{users.ParsePattern("/a*")}}}},
 	} {
 		encoded := tree.AppendCommand(nil, &c)
 		all = append(all, encoded...)

@@ -170,7 +170,10 @@ func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
 	default:
 		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
 	}
-	return f.Level(), rest, err
+	if err != nil {
+		return 0, nil, err
+	}
+	return f.Level(), rest, nil
 }
 
 // fields is a decoded command whose strings are still part of the source.
