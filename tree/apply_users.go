@@ -15,7 +15,9 @@ var usersCodes = map[users.Kind]Code{
 // successful change is its last event.
 func (s *Store) changeUsers(c *users.Change) (*Event, *Error) {
 	next, outcome, err := s.users.Apply(c)
-	s.usersChanged = s.usersChanged || next.Revision() != s.users.Revision()
+	if err == nil && next.Enabled() && !outcome.Created { // a new user or a new role takes no rights away
+		s.rightsLost = true
+	}
 	s.users = next
 	s.counters.countWrites(outcome.Writes)
 	var event *Event

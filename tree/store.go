@@ -29,8 +29,8 @@ type Store struct {
 	now         int64          // the time of the current batch
 	batch       []announcement // the events of the current batch
 	unannounced []announcement // the events of published batches since the last Announce
-	// usersChanged says that a batch since the last Announce has changed the users.
-	usersChanged bool
+	// rightsLost says that a batch since the last Announce may have taken rights away.
+	rightsLost bool
 }
 
 // Result is the outcome of one command: an event or an error. The Result of OpExpire has
@@ -87,15 +87,15 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 	return results
 }
 
-// Announce passes the events since the last call to the matching watchers. If the users have
-// changed, it then signals all watchers, so that their readers check again whether they may
-// read. It must be called after each Apply.
+// Announce passes the events since the last call to the matching watchers. If a change of the
+// users may have taken rights away, it then signals all watchers, so that their readers check
+// again whether they may read. It must be called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
-	if s.usersChanged {
-		s.usersChanged = false
+	if s.rightsLost {
+		s.rightsLost = false
 		s.hub.signalAll()
 	}
 }
@@ -107,7 +107,7 @@ func (s *Store) Replace(from *Store) {
 	s.root, s.index, s.counters, s.users = from.root, from.index, from.counters, from.users
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
-	s.unannounced, s.usersChanged = nil, false
+	s.unannounced, s.rightsLost = nil, false
 	s.history.replace(from.history)
 	s.publish()
 	s.hub.invalidateAll()

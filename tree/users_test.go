@@ -75,8 +75,8 @@ func TestAuthRevision(t *testing.T) {
 	})
 }
 
-// TestUsersSignalWatchers checks that a change of users signals all watchers, which get no
-// event of it.
+// TestUsersSignalWatchers checks that changes of users signal all watchers if they may take rights
+// away, and that watchers get no event of them.
 func TestUsersSignalWatchers(t *testing.T) {
 	s := New(100)
 	signals := 0
@@ -87,24 +87,57 @@ func TestUsersSignalWatchers(t *testing.T) {
 		w.Notify(func() { signals++ })
 		watchers = append(watchers, w)
 	}
-	expect := func(what string, want int) {
-		t.Helper()
-		if s.Announce(); signals != want {
-			t.Errorf("%d signals after %s, want %d", signals, what, want)
+	all := len(watchers)
+	for _, step := range []struct {
+		name   string
+		change users.Change
+		want   int
+	}{
+		{"a change while auth is disabled", users.Change{Op: users.PutUser, Name: users.Root, PasswordHash: "1"}, 0},
+		{"another one", users.Change{Op: users.PutUser, Name: users.Root, PasswordHash: "2"}, 0},
+		{"enable", users.Change{Op: users.Enable}, all},
+		{"a failure", users.Change{Op: users.DeleteUser, Name: "none"}, 0},
+		{"a new user", users.Change{Op: users.PutUser, Name: "ann", PasswordHash: "1"}, 0},
+		{"a new role", users.Change{Op: users.PutRole, Name: "r"}, 0},
+		{"a password", users.Change{Op: users.PutUser, Name: "ann", PasswordHash: "2"}, all},
+		{"a grant", users.Change{Op: users.PutUser, Name: "ann", Grant: []string{"r"}}, all},
+		{"a deleted role", users.Change{Op: users.DeleteRole, Name: "r"}, all},
+		{"a deleted user", users.Change{Op: users.DeleteUser, Name: "ann"}, all},
+		{"disable", users.Change{Op: users.Disable}, 0},
+	} {
+		c := usersCommand(step.change)
+		if state := s.View().Users(); state.Enabled() {
+			c.AuthRevision = state.Revision()
+		}
+		s.Apply(1, []Command{c})
+		if s.Announce(); signals != step.want {
+			t.Errorf("%d signals after %s, want %d", signals, step.name, step.want)
 		}
 		signals = 0
+		for _, w := range watchers {
+			wantNoEvent(t, w)
+		}
 	}
-	s.Apply(1, []Command{usersCommand(users.Change{Op: users.DeleteUser, Name: "none"})})
-	expect("a failed change", 0)
-	s.Apply(1, []Command{putUser("a"), putUser("b")})
-	s.Apply(1, []Command{{Op: OpSet, Path: "/x", Refresh: true}})
-	expect("two changes in two batches", 3)
-	s.Apply(1, []Command{{Op: OpDelete, Path: "/none"}})
-	expect("a plain command", 0)
-	for _, w := range watchers {
+	t.Run("before the function is registered", func(t *testing.T) {
+		called := false
+		w := watch(t, s, "/", Recursive, 0)
+		if w.Notify(func() { called = true }); called {
+			t.Error("a signal without a change")
+		}
+		w = watch(t, s, "/", Recursive, 0)
+		must(t, s, usersCommand(users.Change{Op: users.Enable}))
 		wantNoEvent(t, w)
-	}
-	from := New(100)
+		called = false
+		if w.Notify(func() { called = true }); !called {
+			t.Error("no signal")
+		}
+	})
+}
+
+// TestUsersReplaced checks that Replace takes the users of the other store.
+func TestUsersReplaced(t *testing.T) {
+	s, from := New(100), New(100)
+	must(t, s, putUser("a"))
 	must(t, from, putUser("other"))
 	s.Replace(from)
 	if got := s.View().Users(); got.User("other") == nil || got.User("a") != nil {

@@ -39,10 +39,10 @@ const (
 // Only one goroutine at a time may call Next, Poll and Notify. Any goroutine may call
 // Close.
 type Watcher struct {
-	store *Store
-	path  string
-	scope Scope
-	ready chan struct{} // wakes Next; nil before the first call
+	store    *Store
+	path     string
+	revision uint64        // of the users when the watcher was opened
+	ready    chan struct{} // wakes Next; nil before the first call
 
 	closed      atomic.Bool
 	invalidated atomic.Bool // the tree was replaced: events may be lost
@@ -50,6 +50,7 @@ type Watcher struct {
 	mu     sync.Mutex
 	notify func() // see Notify; may be nil
 	live   bool
+	scope  Scope // never changes; it is here because the space is free
 	// cursor is the next index to check for a matching event. While the watcher is behind,
 	// only the polling goroutine uses cursor, without mu.
 	cursor uint64
@@ -81,6 +82,7 @@ func (w *Watcher) begin(since uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.store.View()
+	w.revision = v.users.Revision()
 	switch {
 	case since == 0:
 		w.cursor = v.index + 1
@@ -144,14 +146,15 @@ func (w *Watcher) Poll() (*Event, error) {
 // Notify registers a function, in the place of an earlier one. After Poll has returned no
 // event and no error, f is called when Poll has an event or an error to return. If it has
 // one already, Notify calls f at once. f is also called after a change of the users
-// ([View.Users]): the reader must then check its right to the path again, and Poll may have
-// nothing to return. f is called with locks held, by the goroutine that calls Announce,
+// ([View.Users]) that may have taken rights away: the reader must then check its right to the
+// path again, and Poll may have nothing to return. f is called with locks held, by the goroutine that calls Announce,
 // Replace, Close or Notify: f must not block and must not call methods of the watcher.
 func (w *Watcher) Notify(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.notify = f
-	if w.pending != nil || w.closed.Load() || w.invalidated.Load() {
+	usersChanged := w.store.View().users.Revision() != w.revision // the signal may have come before f was registered
+	if w.pending != nil || w.closed.Load() || w.invalidated.Load() || usersChanged {
 		f()
 	}
 }

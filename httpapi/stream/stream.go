@@ -14,7 +14,7 @@ type Watcher interface {
 	// client, as when the history no longer holds the next event.
 	Poll() (*tree.Event, error)
 	// Notify registers wake. The Watcher calls wake when it has an event or an error after Poll returned nil, or at once if it
-	// has one already. wake must not block and must not call the Watcher.
+	// has one already. It may also call wake when Poll still returns nil. wake must not block and must not call the Watcher.
 	Notify(wake func())
 	// Close ends the watch: Poll returns tree.ErrWatcherClosed from now on.
 	Close()
