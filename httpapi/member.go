@@ -129,7 +129,7 @@ func (m *Member) binding() binding[*v2.API] {
 
 // authorizeProfile responds to a request for a profile if its sender is not root.
 func (m *Member) authorizeProfile(w http.ResponseWriter, r *http.Request) error {
-	return m.api.AuthorizeRoot(w, r)
+	return m.api.AuthorizeProfile(w, r)
 }
 
 // endWaitingRequests ends all watches and all requests that wait until the member is ready, including later ones.

@@ -15,11 +15,22 @@ type Credentials struct {
 	CommonName string
 	// Remote is the address of the other end of the connection, as in http.Request.RemoteAddr.
 	Remote string
+
+	header http.Header // of the request
+}
+
+// Forwarded returns the address that a proxy has reported for its client, or an empty text. Any client can send the header, so it
+// proves nothing.
+func (c Credentials) Forwarded() string {
+	if values := c.header["X-Forwarded-For"]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // FromRequest returns the credentials of a request. It does not allocate.
 func FromRequest(r *http.Request) Credentials {
-	c := Credentials{Remote: r.RemoteAddr}
+	c := Credentials{Remote: r.RemoteAddr, header: r.Header}
 	if values := r.Header["Authorization"]; len(values) > 0 {
 		c.Authorization = values[0] // as in the reference, further ones do not count
 	}

@@ -83,8 +83,12 @@ func TestFromRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.want.Remote = "10.0.0.2:1"
 			r := &http.Request{TLS: test.tls, Header: test.header, RemoteAddr: "10.0.0.2:1"}
-			if got := FromRequest(r); got != test.want {
+			got := FromRequest(r)
+			if got.Authorization != test.want.Authorization || got.CommonName != test.want.CommonName || got.Remote != test.want.Remote {
 				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			if got.Forwarded() != test.header.Get("X-Forwarded-For") {
+				t.Errorf("forwarded for %q", got.Forwarded())
 			}
 			if n := testing.AllocsPerRun(100, func() { FromRequest(r) }); n != 0 {
 				t.Errorf("%v allocations", n)

@@ -29,6 +29,9 @@ type sender struct {
 	view      *tree.View
 	principal auth.Principal
 	roles     []string
+	// identified is true if the principal is proved, and badLogin if its credentials were wrong or not verified. Both are false while
+	// auth is disabled.
+	identified, badLogin bool
 }
 
 // identify finds out who has sent a request. Its errors are those of auth.Authenticator; the principal is then the one of
@@ -43,7 +46,7 @@ func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, e
 		// The verification of a password takes time: what was applied meanwhile must be visible.
 		latest := s.cfg.Tree.View()
 		if latest.Users().Revision() == view.Users().Revision() {
-			return sender{latest, principal, roles}, err
+			return sender{latest, principal, roles, err == nil, err != nil}, err
 		}
 	}
 }
@@ -90,6 +93,25 @@ func (s *Service) AuthorizeRoot(ctx context.Context, who auth.Credentials) error
 	return err
 }
 
+// AuthorizeRootFor is AuthorizeRoot for an operation that begins later. The audit log records the operation if it is refused. name is
+// that of the operation, and key what it concerns.
+func (s *Service) AuthorizeRootFor(ctx context.Context, who auth.Credentials, name, key string) error {
+	from, err := s.identifyRoot(ctx, who)
+	if s.cfg.Audit != nil && err != nil {
+		s.record(who, &from, operation{name: name, key: key}, 0, err)
+	}
+	return err
+}
+
+// AuthorizeProfile is AuthorizeRoot for a profile of the process. The audit log records it. key is the name of the profile.
+func (s *Service) AuthorizeProfile(ctx context.Context, who auth.Credentials, key string) error {
+	from, err := s.identifyRoot(ctx, who)
+	if s.cfg.Audit != nil {
+		s.record(who, &from, operation{name: opProfile, key: key, read: true}, 0, err)
+	}
+	return err
+}
+
 func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sender, error) {
 	if err := s.awaitReplayed(ctx); err != nil {
 		return sender{}, err
@@ -106,14 +128,14 @@ func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sende
 
 // authorizeMembership is AuthorizeRoot for changes of the membership. They carry no AuthRevision, so it waits until this member has
 // everything that was acknowledged. Otherwise a sender who is no longer root could use a member that lags, or that has just joined.
-func (s *Service) authorizeMembership(ctx context.Context, who auth.Credentials) error {
-	if err := s.AuthorizeRoot(ctx, who); err != nil {
-		return err
+func (s *Service) authorizeMembership(ctx context.Context, who auth.Credentials) (sender, error) {
+	if from, err := s.identifyRoot(ctx, who); err != nil {
+		return from, err
 	}
 	if err := s.cfg.Log.Barrier(ctx); err != nil {
-		return err
+		return sender{}, err
 	}
-	return s.AuthorizeRoot(ctx, who)
+	return s.identifyRoot(ctx, who)
 }
 
 // replayPause is the pause between two looks at Log.Replayed.

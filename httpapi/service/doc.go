@@ -24,6 +24,7 @@
 //   - watch.go: beginning a watch, and ending it when its right ends
 //   - members.go: reading and changing the membership
 //   - snapshot.go: the member's state as a file
+//   - audit.go: the records of operations for the audit log
 //   - ready.go: waiting until the member is ready, and its health
 //   - operation.go: the operations that the metrics count
 //   - stats.go: the counters behind /v2/stats

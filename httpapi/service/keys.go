@@ -29,46 +29,68 @@ type Read struct {
 // Get reads the node at a clean path, if the sender has the right to it, or with users.Subtree to everything at and below it. The
 // errors are *tree.Error.
 func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
+	from, read, err := s.get(ctx, who, path, scope, c)
+	if s.cfg.Audit != nil {
+		s.record(who, &from, operation{ReadOperation(c, read.Node).String(), path, true}, read.Index, err)
+	}
+	return read, err
+}
+
+func (s *Service) get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (sender, Read, error) {
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
-			return Read{}, err
+			return sender{}, Read{}, err
 		}
 	}
 	from, err := s.authorize(ctx, who, users.Read, path, scope)
 	if err != nil {
-		return Read{}, err
+		return from, Read{}, err
 	}
 	node, err := from.view.Get(path)
 	if err != nil {
 		s.reads.Fail()
-		return Read{}, err
+		return from, Read{}, err
 	}
 	s.reads.Success()
-	return Read{Node: node, Index: from.view.Index()}, nil
+	return from, Read{Node: node, Index: from.view.Index()}, nil
 }
 
 // Propose sends a command on keys through the log, if the sender has the right to it, and returns its event when it is applied. The
 // caller must not change the command until then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be
 // applied.
 func (s *Service) Propose(ctx context.Context, who auth.Credentials, c *tree.Command) (*tree.Event, error) {
+	from, event, err := s.propose(ctx, who, c)
+	if s.cfg.Audit != nil {
+		o, index := operation{name: ChangeOperation(c).String(), key: c.Path}, uint64(0)
+		if event != nil {
+			o.key, index = event.Node().Path(), event.Index() // POST chooses the path
+		}
+		s.record(who, &from, o, index, err)
+	}
+	return event, err
+}
+
+func (s *Service) propose(ctx context.Context, who auth.Credentials, c *tree.Command) (sender, *tree.Event, error) {
 	scope := users.One
 	if c.Recursive {
 		scope = users.Subtree
 	}
+	var last sender
 	for range maxAuthorizations {
 		from, err := s.authorize(ctx, who, users.Write, c.Path, scope)
 		if err != nil {
-			return nil, err
+			return from, nil, err
 		}
 		if isDirectoryRefresh(c) {
-			return nil, s.refuseDirectoryRefresh(ctx, c.Path)
+			return from, nil, s.refuseDirectoryRefresh(ctx, c.Path)
 		}
 		event, err := s.proposeAs(ctx, &from, c)
 		if !isAuthChanged(err) {
-			return event, err
+			return from, event, err
 		}
+		last = from
 	}
-	return nil, errAuthChanging
+	return last, nil, errAuthChanging
 }
 
 // maxAuthorizations is the number of times that a command is authorized and proposed. Each further time needs another change of users

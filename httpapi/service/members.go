@@ -51,35 +51,31 @@ func (s *Service) PeerMembers() []members.Member { return s.cfg.Members.List() }
 // AddMember adds a member with the peer URLs and returns it. Its ID depends on the URLs and on now.
 func (s *Service) AddMember(ctx context.Context, who auth.Credentials, peerURLs []string, now time.Time) (members.Member, error) {
 	m := members.NewRuntimeMember(peerURLs, now)
-	if err := s.authorizeMembership(ctx, who); err != nil {
-		return m, err
-	}
-	return m, s.cfg.Cluster.AddMember(ctx, m)
+	return m, s.changeMembers(ctx, who, operation{name: MemberAdd, key: m.ID.String()}, func() error {
+		return s.cfg.Cluster.AddMember(ctx, m)
+	})
 }
 
 // RemoveMember removes a member for ever.
 func (s *Service) RemoveMember(ctx context.Context, who auth.Credentials, id members.ID) error {
-	if err := s.authorizeMembership(ctx, who); err != nil {
-		return err
-	}
-	return s.cfg.Cluster.RemoveMember(ctx, id)
+	return s.changeMembers(ctx, who, operation{name: MemberRemove, key: id.String()}, func() error {
+		return s.cfg.Cluster.RemoveMember(ctx, id)
+	})
 }
 
 // UpdateMember replaces the peer URLs of a member.
 func (s *Service) UpdateMember(ctx context.Context, who auth.Credentials, id members.ID, peerURLs []string) error {
-	if err := s.authorizeMembership(ctx, who); err != nil {
-		return err
-	}
-	return s.cfg.Cluster.UpdateMember(ctx, id, peerURLs)
+	return s.changeMembers(ctx, who, operation{name: MemberUpdate, key: id.String()}, func() error {
+		return s.cfg.Cluster.UpdateMember(ctx, id, peerURLs)
+	})
 }
 
 // TransferLeader transfers the leadership to the member with the ID. It returns when that member leads.
 func (s *Service) TransferLeader(ctx context.Context, who auth.Credentials, to members.ID) error {
-	if err := s.authorizeMembership(ctx, who); err != nil {
-		return err
-	}
-	if _, known := s.cfg.Members.Get(to); !known {
-		return members.ErrIDNotFound
-	}
-	return s.cfg.Cluster.TransferLeader(ctx, to)
+	return s.changeMembers(ctx, who, operation{name: LeaderTransfer, key: to.String()}, func() error {
+		if _, known := s.cfg.Members.Get(to); !known {
+			return members.ErrIDNotFound
+		}
+		return s.cfg.Cluster.TransferLeader(ctx, to)
+	})
 }

@@ -85,10 +85,14 @@ type Service struct {
 	stopOnce sync.Once
 
 	snapshotOpen atomic.Bool // a snapshot is being read
+
+	attempts *audit.Sampler // of the records of logins that were refused without a check
 }
 
 // New makes a Service.
-func New(cfg Config) *Service { return &Service{cfg: cfg, stopped: make(chan struct{})} }
+func New(cfg Config) *Service {
+	return &Service{cfg: cfg, attempts: audit.NewSampler(), stopped: make(chan struct{})}
+}
 
 // Stop makes current and later calls of AwaitReady return an error, unless the member is ready. It may be called several times.
 func (s *Service) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }

@@ -20,11 +20,21 @@ var ErrNotConfirmed = errors.New("the leader did not confirm that this member is
 // everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed. Snapshots
 // are root's, because they contain all keys and the hashes of all passwords: other errors are those of AuthorizeRoot.
 func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Consistency) (file io.ReadCloser, size int64, err error) {
-	if err := s.AuthorizeRoot(ctx, who); err != nil {
-		return nil, 0, err
+	from, file, size, err := s.openSnapshot(ctx, who, c)
+	if s.cfg.Audit != nil {
+		s.record(who, &from, operation{name: opSnapshot}, 0, err)
+	}
+	return file, size, err
+}
+
+func (s *Service) openSnapshot(
+	ctx context.Context, who auth.Credentials, c Consistency,
+) (from sender, file io.ReadCloser, size int64, err error) {
+	if from, err = s.identifyRoot(ctx, who); err != nil {
+		return from, nil, 0, err
 	}
 	if !s.snapshotOpen.CompareAndSwap(false, true) {
-		return nil, 0, ErrSnapshotBusy
+		return from, nil, 0, ErrSnapshotBusy
 	}
 	defer func() {
 		if err != nil {
@@ -33,17 +43,17 @@ func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Cons
 	}()
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
+			return from, nil, 0, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
 		}
-		if err := s.AuthorizeRoot(ctx, who); err != nil { // this member may have lagged behind a change of users
-			return nil, 0, err
+		if from, err = s.identifyRoot(ctx, who); err != nil { // this member may have lagged behind a change of users
+			return from, nil, 0, err
 		}
 	}
 	file, size, err = s.cfg.Snapshots.OpenSnapshot(ctx)
 	if err != nil {
-		return nil, 0, err
+		return from, nil, 0, err
 	}
-	return &snapshotFile{ReadCloser: file, service: s}, size, nil
+	return from, &snapshotFile{ReadCloser: file, service: s}, size, nil
 }
 
 // snapshotFile is the one snapshot that is open.

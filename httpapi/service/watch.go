@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"pando/httpapi/auth"
+	"pando/stats"
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -22,9 +23,19 @@ type Watch struct {
 // nothing but the verification of a password. Its errors are *tree.Error, with CodeHistoryCleared if the history no longer contains
 // the index.
 func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
+	from, watch, err := s.watch(ctx, who, path, scope, since)
+	if s.cfg.Audit != nil {
+		s.record(who, &from, operation{stats.OpWatch.String(), path, true}, watch.Index, err)
+	}
+	return watch, err
+}
+
+func (s *Service) watch(
+	ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64,
+) (sender, Watch, error) {
 	from, err := s.authorize(ctx, who, users.Read, path, scopeOf(scope))
 	if err != nil {
-		return Watch{}, err
+		return from, Watch{}, err
 	}
 	index := from.view.Index()
 	if since == 0 {
@@ -33,19 +44,19 @@ func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, 
 	}
 	events, err := s.cfg.Tree.Watch(path, scope, since)
 	if err != nil {
-		return Watch{}, err
+		return from, Watch{}, err
 	}
 	watcher := &Watcher{
 		events: events, tree: s.cfg.Tree, path: path, scope: scopeOf(scope),
-		principal: from.principal, revision: from.view.Users().Revision(),
+		principal: from.principal, revision: from.view.Users().Revision(), denied: s.recordEnd(who, from, path),
 	}
 	// Poll now: if the history has dropped the first event meanwhile, the caller can still respond with an error.
 	first, err := watcher.Poll()
 	if err != nil {
 		watcher.Close()
-		return Watch{}, err
+		return from, Watch{}, err
 	}
-	return Watch{Watcher: watcher, First: first, Index: index}, nil
+	return from, Watch{Watcher: watcher, First: first, Index: index}, nil
 }
 
 // scopeOf returns the scope of the right that a watch needs.
@@ -67,6 +78,7 @@ type Watcher struct {
 
 	principal auth.Principal
 	revision  uint64 // of the users for which the right was checked
+	denied    func() // is called when the right is lost; nil without an audit log
 }
 
 // Poll returns the next event, or nil if there is none yet. The errors are those of tree.Watcher, and a *tree.Error of
@@ -79,6 +91,9 @@ func (w *Watcher) Poll() (*tree.Event, error) {
 	// The state is read after the event: it contains every change of users before the event.
 	if state := w.tree.View().Users(); state.Revision() != w.revision {
 		if !w.mayRead(state) {
+			if w.denied != nil {
+				w.denied()
+			}
 			return nil, errUnauthorized
 		}
 		w.revision = state.Revision()

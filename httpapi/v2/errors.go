@@ -182,10 +182,19 @@ func (e *messageError) outcome() stats.Outcome {
 // retrySoon is the header Retry-After of requests that may succeed in a second. All responses share it, so it must not be changed.
 var retrySoon = []string{"1"}
 
-// AuthorizeRoot responds to a request that only root may send, and returns an error, if its sender is not root. Otherwise it returns
-// nil.
-func (a *API) AuthorizeRoot(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Service.AuthorizeRoot(r.Context(), auth.FromRequest(r)); err != nil {
+// AuthorizeProfile responds to a request for a profile of the process, and returns an error, if its sender is not root. Otherwise it
+// returns nil.
+func (a *API) AuthorizeProfile(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Service.AuthorizeProfile(r.Context(), auth.FromRequest(r), r.URL.Path); err != nil {
+		return refuseRoot(w, err)
+	}
+	return nil
+}
+
+// authorizeRoot responds to a request that only root may send, and returns an error, if its sender is not root. Otherwise it returns
+// nil. name is the operation for the audit log, and key what it concerns.
+func (a *API) authorizeRoot(w http.ResponseWriter, r *http.Request, name, key string) error {
+	if err := a.Service.AuthorizeRootFor(r.Context(), auth.FromRequest(r), name, key); err != nil {
 		return refuseRoot(w, err)
 	}
 	return nil

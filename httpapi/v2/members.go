@@ -10,6 +10,7 @@ import (
 
 	"pando/httpapi/auth"
 	"pando/httpapi/budget"
+	"pando/httpapi/service"
 	"pando/members"
 	"pando/stats"
 	"pando/tree"
@@ -27,7 +28,7 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	}
 	// The service checks this with the change, too. But here the body is not read yet, and as in the reference a missing right is
 	// the first of several errors.
-	if err := a.AuthorizeRoot(w, r); err != nil {
+	if err := a.authorizeRoot(w, r, memberOperation(r.Method, id), id); err != nil {
 		return stats.OpMembers, err
 	}
 	if r.Method == http.MethodPost {
@@ -41,6 +42,19 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 		return stats.OpMembers, errNoID
 	}
 	return stats.OpMembers, a.changeMember(w, r, id)
+}
+
+// memberOperation returns the operation of a change of the members in the audit log.
+func memberOperation(method, id string) string {
+	switch {
+	case method == http.MethodDelete:
+		return service.MemberRemove
+	case method == http.MethodPut:
+		return service.MemberUpdate
+	case strings.HasSuffix(id, "/leader"):
+		return service.LeaderTransfer
+	}
+	return service.MemberAdd
 }
 
 // memberList is the body of /v2/members.

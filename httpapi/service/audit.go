@@ -1,0 +1,102 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"pando/httpapi/audit"
+	"pando/httpapi/auth"
+	"pando/tree"
+)
+
+// The operations of the audit log that the metrics do not count one by one.
+const (
+	MemberAdd      = "member_add"
+	MemberRemove   = "member_remove"
+	MemberUpdate   = "member_update"
+	LeaderTransfer = "leader_transfer"
+	opSnapshot     = "snapshot"
+	opProfile      = "profile"
+	opWatchEnd     = "watch_end" // a watch ended because its user has lost the right
+)
+
+// operation describes what a request wants to do, for the audit log.
+type operation struct {
+	name string
+	key  string // the path, or the name of the user, role or member
+	read bool   // it changes nothing
+}
+
+// record passes a record of an operation to Config.Audit, which must not be nil. from is the sender as far as it was found out. index is
+// that of the change or of the state that was read.
+func (s *Service) record(who auth.Credentials, from *sender, o operation, index uint64, err error) {
+	r := audit.Record{
+		Remote: who.Remote, Forwarded: who.Forwarded(), Principal: from.principal.Name,
+		Operation: o.name, Key: o.key, Index: index, Outcome: audit.OK, Read: o.read,
+	}
+	if from.identified {
+		r.Proof = from.principal.Proof.String()
+	}
+	switch {
+	case err == nil:
+	case isTooManyAttempts(err):
+		selected, omitted := s.attempts.Select()
+		if !selected {
+			return
+		}
+		r.Omitted, r.Index, r.Outcome, r.Reason = omitted, 0, audit.Denied, "too many failed logins"
+	case from.badLogin:
+		r.Index, r.Outcome, r.Reason = 0, audit.Denied, "bad credentials"
+	case isDenied(err):
+		r.Index, r.Outcome, r.Reason = 0, audit.Denied, "insufficient credentials"
+	default:
+		r.Index, r.Outcome, r.Reason = 0, audit.Failed, reasonOf(err)
+	}
+	s.cfg.Audit.Record(r)
+}
+
+func isTooManyAttempts(err error) bool {
+	return errors.Is(err, ErrTooManyAttempts) || errors.Is(err, auth.ErrTooManyAttempts)
+}
+
+// isDenied reports whether an error says that the sender has no right to the operation.
+func isDenied(err error) bool {
+	if e, ok := errors.AsType[*tree.Error](err); ok {
+		return e.Code == tree.CodeUnauthorized
+	}
+	return errors.Is(err, ErrNotRoot)
+}
+
+// reasonOf returns the reason of a failed operation for the audit log. The cause of an error about keys is left out, because it may
+// contain a value.
+func reasonOf(err error) string {
+	e, ok := errors.AsType[*tree.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	switch e.Code {
+	case tree.CodeRaftInternal, tree.CodeUsersNotFound, tree.CodeUsersConflict, tree.CodeUsersForbidden, tree.CodeUsersInvalid:
+		return e.Cause
+	}
+	return e.Code.Message()
+}
+
+// recordEnd returns a function that records the end of a watch whose user has lost the right, or nil without an audit log.
+func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func() {
+	if s.cfg.Audit == nil {
+		return nil
+	}
+	return func() { s.record(who, &from, operation{opWatchEnd, path, true}, 0, errUnauthorized) }
+}
+
+// changeMembers authorizes a change of the members, calls change, and records the operation.
+func (s *Service) changeMembers(ctx context.Context, who auth.Credentials, o operation, change func() error) error {
+	from, err := s.authorizeMembership(ctx, who)
+	if err == nil {
+		err = change()
+	}
+	if s.cfg.Audit != nil {
+		s.record(who, &from, o, 0, err)
+	}
+	return err
+}
