@@ -1,11 +1,10 @@
 package ctl
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,38 +20,29 @@ func runBench(t *testing.T, globals []string, own ...string) (stdout, stderr str
 
 // TestBenchCertificates: the global options and variables of certificates count for bench, unless it has its own.
 func TestBenchCertificates(t *testing.T) {
-	ca := newAuthority(t, "ours")
-	certPEM, keyPEM := ca.leaf("ann")
-	dir := t.TempDir()
-	file := func(name string, content []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	caFile, cert, key := file("ca.pem", ca.pem), file("cert.pem", certPEM), file("key.pem", keyPEM)
-	secure := secureServer(t, ca)
-	options := []string{"--cert-file", cert, "--key-file", key, "--ca-file", caFile, "--endpoints", secure.URL}
+	pki := servertest.NewPKI(t)
+	ann := pki.Issue(t, "ann")
+	secure := secureServer(t, pki, pki.Issue(t, "server"), tls.RequireAndVerifyClientCert)
+	options := []string{"--cert-file", ann.Cert, "--key-file", ann.Key, "--ca-file", pki.CA, "--endpoints", secure.URL}
 	t.Run("by options", func(t *testing.T) {
 		if _, stderr, code := runBench(t, options); code != exitOK {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 	t.Run("by variables", func(t *testing.T) {
-		t.Setenv("ETCDCTL_CERT_FILE", cert)
-		t.Setenv("ETCDCTL_KEY_FILE", key)
-		t.Setenv("ETCDCTL_CA_FILE", caFile)
+		t.Setenv("ETCDCTL_CERT_FILE", ann.Cert)
+		t.Setenv("ETCDCTL_KEY_FILE", ann.Key)
+		t.Setenv("ETCDCTL_CA_FILE", pki.CA)
 		t.Setenv("ETCDCTL_ENDPOINTS", secure.URL)
 		if _, stderr, code := runBench(t, nil); code != exitOK {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
 	t.Run("its own come first", func(t *testing.T) {
-		if _, stderr, code := runBench(t, options, "--cacert", cert); code == exitOK || !strings.Contains(stderr, "unknown authority") {
+		if _, stderr, code := runBench(t, options, "--cacert", ann.Cert); code == exitOK || !strings.Contains(stderr, "the CA in --ca-file has not signed") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
-		if _, stderr, code := runBench(t, options, "--cert", cert); code == exitOK || !strings.Contains(stderr, "--cert, --key and --cacert") {
+		if _, stderr, code := runBench(t, options, "--cert", ann.Cert); code == exitOK || !strings.Contains(stderr, "--cert, --key and --cacert") {
 			t.Errorf("half of its own pair: exit code %d, %q", code, stderr)
 		}
 	})
@@ -81,6 +71,14 @@ func TestBenchGlobals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a user of its own without a password", func(t *testing.T) {
+		var stdout, stderr lockedBuffer
+		args := []string{"etcdctl", "bench", "get", "--total", "1", "--skip-prepare", "--endpoints", plain.URL, "--user", "eve"}
+		code := Main(t.Context(), args, strings.NewReader("typed\n"), &stdout, &stderr, Host{})
+		if code != exitOK || user.Load() != "eve:typed" {
+			t.Errorf("exit code %d, %v, %q", code, user.Load(), stderr.String())
+		}
+	})
 	t.Run("the timeout", func(t *testing.T) {
 		hanging := servertest.StartSlowMember(t, 1<<40, 1)
 		for _, args := range [][]string{{"--timeout", "50ms", "--endpoints", hanging}, {"--endpoints", hanging}} {

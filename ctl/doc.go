@@ -19,7 +19,11 @@
 //     out and must not happen twice (mk, rm, setdir, compare-and-swap, in-order) is not repeated; the legacy client repeats
 //     some of them.
 //   - An error that does not say where it happened (EOF, a TLS failure) names the endpoint.
-//   - An error about a certificate or key names the file. A --ca-file without certificates is refused.
+//   - An error about a certificate or key names the file. A --ca-file without certificates is refused. An error of a TLS
+//     handshake, and that of plain HTTP to a port that serves HTTPS, says what to do. On a terminal, a refusal because of the
+//     credentials is followed by a line of advice.
+//   - unix:///PATH and unixs:///PATH are endpoints; the legacy client accepts only unix://NAME:PORT. An endpoint that names a
+//     user is refused, so that its password is in no message.
 //   - watch and exec-watch resume after a lost connection; with --forever, also after the server has cleared its history.
 //     exec-watch runs one command at a time, in order; the legacy client runs them in parallel.
 //   - A --ttl that overflows the arithmetic of the legacy client is sent as it is, and the server refuses it.

@@ -22,6 +22,7 @@ const (
 	totalTimeoutFlag = "total-timeout"
 	debugFlag        = "debug"
 	outputFlag       = "output"
+	usernameFlag     = "username"
 )
 
 // globals are the options before the command.
@@ -59,7 +60,7 @@ func (g *globals) flags() []cli.Flag {
 			Usage: "key of that certificate"},
 		&cli.StringFlag{Name: "ca-file", Destination: &g.tls.CA, EnvVars: []string{"ETCDCTL_CA_FILE"},
 			Usage: "CA bundle to verify HTTPS servers with"},
-		&cli.StringFlag{Name: "username", Aliases: []string{"u"}, Destination: &g.username, EnvVars: []string{"ETCDCTL_USERNAME"},
+		&cli.StringFlag{Name: usernameFlag, Aliases: []string{"u"}, Destination: &g.username, EnvVars: []string{"ETCDCTL_USERNAME"},
 			Usage: "`user[:password]`; asks for a missing password"},
 		&cli.DurationFlag{Name: timeoutFlag, Destination: &g.timeout, Value: 2 * time.Second,
 			Usage: "how long one member may take to begin its answer"},
@@ -137,12 +138,8 @@ func (p *program) applyGlobals(c *cli.Context) error {
 	if g.timeoutGiven { // otherwise the command's own default applies
 		values[timeoutFlag] = g.timeout.String()
 	}
-	if has("username") && !slices.Contains(own, "username") && g.username != "" {
-		user, password, err := p.credentials(c.Context)
-		if err != nil {
-			return err
-		}
-		values["username"] = user + ":" + password
+	if err := p.completeUsername(c); err != nil {
+		return err
 	}
 	if g.output == formatJSON {
 		values["json"], values["write-out"] = "true", formatJSON

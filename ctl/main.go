@@ -3,10 +3,15 @@ package ctl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
+	"pando/ctl/terminal"
 )
 
 // program is one run of the client.
@@ -59,8 +64,23 @@ func (p *program) report(ctx context.Context, err error) int {
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		io.WriteString(p.stderr, f.text)
+		p.adviseCredentials(f)
 		return f.code
 	}
 	io.WriteString(p.stderr, err.Error()+"\n")
 	return exitBadArguments
+}
+
+// adviseCredentials prints what to do after a refusal because of the credentials. It prints only to a terminal, so that scripts get the
+// output of the legacy client.
+func (p *program) adviseCredentials(err error) {
+	if !client.IsUnauthorized(err) || !terminal.Is(p.stderr) {
+		return
+	}
+	if p.globals.username == "" {
+		fmt.Fprintln(p.stderr, "The cluster requires credentials for this: give them with --username NAME, or in ETCDCTL_USERNAME.")
+		return
+	}
+	user, _, _ := strings.Cut(p.globals.username, ":")
+	fmt.Fprintf(p.stderr, "The password of %s is wrong, or %s lacks the permission.\n", user, user)
 }

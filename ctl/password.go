@@ -2,9 +2,9 @@ package ctl
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 
 	"pando/ctl/terminal"
 )
@@ -21,19 +21,26 @@ func (p *program) credentials(ctx context.Context) (user, password string, err e
 	return user, password, err
 }
 
-// askPassword prints a prompt and reads a line from stdin, without echo on a terminal. It removes white space at both ends, as
-// the legacy client does. The end of the input is an empty password. What follows the line stays in stdin.
+// askPassword reads a password from stdin. What follows its line stays in stdin.
 func (p *program) askPassword(ctx context.Context, prompt string) (string, error) {
-	if _, err := fmt.Fprint(p.stdout, prompt); err != nil {
-		return "", err
+	return terminal.AskPassword(ctx, p.stdin, p.stdout, prompt)
+}
+
+// completeUsername sets the option username of a mounted command, if the command has it: from the global --username, unless the option
+// has a value of its own. It asks for a password that is missing.
+func (p *program) completeUsername(c *cli.Context) error {
+	if findFlag(c.Command.Flags, "--"+usernameFlag) == nil {
+		return nil
 	}
-	defer fmt.Fprintln(p.stdout)
-	var line string
-	var err error
-	if terminal.Is(p.stdin) {
-		line, err = terminal.ReadPassword(ctx, p.stdin.(*os.File))
-	} else {
-		line, err = terminal.ReadLine(ctx, p.stdin)
+	if own := c.String(usernameFlag); own != "" && c.IsSet(usernameFlag) {
+		p.globals.username = own
 	}
-	return strings.TrimSpace(line), err
+	if p.globals.username == "" {
+		return nil
+	}
+	user, password, err := p.credentials(c.Context)
+	if err != nil {
+		return err
+	}
+	return c.Set(usernameFlag, user+":"+password)
 }

@@ -1,159 +1,272 @@
 package ctl
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/certs"
+	"pando/members/servertest"
 )
 
-// authority issues certificates.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T, name string) *authority {
+// secureServer answers GET with the common name in the client's certificate.
+func secureServer(t *testing.T, pki *servertest.PKI, pair servertest.KeyPair, mode tls.ClientAuthType) *httptest.Server {
 	t.Helper()
-	a := &authority{t: t}
-	a.cert, a.key, a.pem, _ = a.issue(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-// issue makes a certificate and its key. The first one is that of the authority itself.
-func (a *authority) issue(template *x509.Certificate) (cert *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM []byte) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if cert, err = x509.ParseCertificate(der); err != nil {
-		a.t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-}
-
-// leaf makes a certificate for 127.0.0.1, for servers and clients.
-func (a *authority) leaf(name string) (certPEM, keyPEM []byte) {
-	a.t.Helper()
-	_, _, certPEM, keyPEM = a.issue(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	})
-	return certPEM, keyPEM
-}
-
-// secureServer requires a client certificate, and answers GET with the name in it.
-func secureServer(t *testing.T, ca *authority) *httptest.Server {
-	t.Helper()
-	certPEM, keyPEM := ca.leaf("server")
-	pair, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"action":"get","node":{"key":"/a","value":%q,"modifiedIndex":1,"createdIndex":1}}`,
-			r.TLS.PeerCertificates[0].Subject.CommonName)
+		name := "nobody"
+		if len(r.TLS.PeerCertificates) > 0 {
+			name = r.TLS.PeerCertificates[0].Subject.CommonName
+		}
+		fmt.Fprintf(w, `{"action":"get","node":{"key":"/a","value":%q,"modifiedIndex":1,"createdIndex":1}}`, name)
 	}))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	s.TLS = pki.ClientConfig(t, &pair)
+	s.TLS.ClientCAs, s.TLS.ClientAuth = s.TLS.RootCAs, mode
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }
 
+// expectRun runs a command against endpoints and checks its exit code, and a text in its output.
+func expectRun(t *testing.T, code int, want string, endpoint string, args ...string) {
+	t.Helper()
+	stdout, stderr, got := run(t, append([]string{"--no-sync", "--endpoints", endpoint}, args...)...)
+	if said := stdout + stderr; got != code || !strings.Contains(said, want) {
+		t.Errorf("exit code %d, want %d; %q, want %q in it", got, code, said, want)
+	}
+}
+
 // TestTLS: the flags and variables of certificates, and the errors about them.
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name string, content []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, content, 0o600); err != nil {
+	pki, other := servertest.NewPKI(t), servertest.NewPKI(t)
+	s := secureServer(t, pki, pki.Issue(t, "server"), tls.RequireAndVerifyClientCert)
+	ann, eve := pki.Issue(t, "ann"), other.Issue(t, "eve")
+	read := func(file string) []byte {
+		content, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return path
+		return content
 	}
-	ca, other := newAuthority(t, "ours"), newAuthority(t, "another")
-	s := secureServer(t, ca)
-	certPEM, keyPEM := ca.leaf("ann")
-	strangerCert, strangerKey := other.leaf("eve")
-	var (
-		caFile, otherCA = file("ca.pem", ca.pem), file("other.pem", other.pem)
-		both            = file("both.pem", append(append([]byte(nil), other.pem...), ca.pem...))
-		cert, key       = file("cert.pem", certPEM), file("key.pem", keyPEM)
-		eveCert, eveKey = file("eve.pem", strangerCert), file("eve-key.pem", strangerKey)
-		text            = file("text.pem", []byte("no certificate"))
-		missing         = filepath.Join(dir, "missing.pem")
-	)
+	both := pki.Write(t, "both.pem", append(read(other.CA), read(pki.CA)...))
+	text, missing := pki.Write(t, "text.pem", []byte("no certificate")), filepath.Join(pki.Dir, "missing.pem")
 	for _, test := range []struct {
 		name string
 		args []string
 		code int
 		want string // on stdout of a success, in stderr of a failure
 	}{
-		{"with all three", []string{"--cert-file", cert, "--key-file", key, "--ca-file", caFile}, exitOK, "ann\n"},
-		{"with a bundle of CAs", []string{"--cert-file", cert, "--key-file", key, "--ca-file", both}, exitOK, "ann\n"},
-		{"without a certificate", []string{"--ca-file", caFile}, exitServer, "certificate required"},
-		{"with a stranger's certificate", []string{"--cert-file", eveCert, "--key-file", eveKey, "--ca-file", caFile}, exitServer, s.URL},
-		{"with another CA", []string{"--cert-file", cert, "--key-file", key, "--ca-file", otherCA}, exitServer, "unknown authority"},
-		{"with the system's CAs", []string{"--cert-file", cert, "--key-file", key}, exitServer, "unknown authority"},
-		{"without the key", []string{"--cert-file", cert, "--ca-file", caFile}, exitBadArguments, "must both be present"},
-		{"without the certificate of a key", []string{"--key-file", key}, exitBadArguments, "must both be present"},
-		{"with a key of another certificate", []string{"--cert-file", cert, "--key-file", eveKey}, exitBadArguments, cert},
-		{"with a missing certificate", []string{"--cert-file", missing, "--key-file", key}, exitBadArguments, missing},
-		{"with a missing key", []string{"--cert-file", cert, "--key-file", missing}, exitBadArguments, missing},
+		{"with all three", []string{"--cert-file", ann.Cert, "--key-file", ann.Key, "--ca-file", pki.CA}, exitOK, "ann\n"},
+		{"with a bundle of CAs", []string{"--cert-file", ann.Cert, "--key-file", ann.Key, "--ca-file", both}, exitOK, "ann\n"},
+		{"without a certificate", []string{"--ca-file", pki.CA}, exitServer, "give it with --cert-file and --key-file"},
+		{"with a stranger's certificate", []string{"--cert-file", eve.Cert, "--key-file", eve.Key, "--ca-file", pki.CA}, exitServer,
+			"the server does not accept the certificate in --cert-file"},
+		{"with another CA", []string{"--cert-file", ann.Cert, "--key-file", ann.Key, "--ca-file", other.CA}, exitServer,
+			"the CA in --ca-file has not signed the certificate of the server"},
+		{"with the system's CAs", []string{"--cert-file", ann.Cert, "--key-file", ann.Key}, exitServer,
+			"give the CA that has signed the certificate of the server with --ca-file"},
+		{"without the key", []string{"--cert-file", ann.Cert, "--ca-file", pki.CA}, exitBadArguments, "must both be present"},
+		{"without the certificate of a key", []string{"--key-file", ann.Key}, exitBadArguments, "must both be present"},
+		{"with a key of another certificate", []string{"--cert-file", ann.Cert, "--key-file", eve.Key}, exitBadArguments, ann.Cert},
+		{"with a missing certificate", []string{"--cert-file", missing, "--key-file", ann.Key}, exitBadArguments, missing},
+		{"with a missing key", []string{"--cert-file", ann.Cert, "--key-file", missing}, exitBadArguments, missing},
 		{"with a missing CA", []string{"--ca-file", missing}, exitBadArguments, missing},
-		{"with a certificate that is none", []string{"--cert-file", text, "--key-file", key}, exitBadArguments, text},
+		{"with a certificate that is none", []string{"--cert-file", text, "--key-file", ann.Key}, exitBadArguments, text},
 		{"with a CA that is none", []string{"--ca-file", text}, exitBadArguments, text},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stdout, stderr, code := run(t, append([]string{"--no-sync", "--endpoints", s.URL}, append(test.args, "get", "/a")...)...)
-			if said := stdout + stderr; code != test.code || !strings.Contains(said, test.want) {
-				t.Errorf("exit code %d, want %d; %q, want %q in it", code, test.code, said, test.want)
+			expectRun(t, test.code, test.want, s.URL, append(test.args, "get", "/a")...)
+			if test.code == exitServer {
+				expectRun(t, test.code, s.URL, s.URL, append(test.args, "get", "/a")...)
 			}
 		})
 	}
 	t.Run("by variables", func(t *testing.T) {
-		t.Setenv("ETCDCTL_CERT_FILE", cert)
-		t.Setenv("ETCDCTL_KEY_FILE", key)
-		t.Setenv("ETCDCTL_CA_FILE", caFile)
-		if stdout, stderr, code := run(t, "--no-sync", "--endpoints", s.URL, "get", "/a"); code != exitOK || stdout != "ann\n" {
-			t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+		t.Setenv("ETCDCTL_CERT_FILE", ann.Cert)
+		t.Setenv("ETCDCTL_KEY_FILE", ann.Key)
+		t.Setenv("ETCDCTL_CA_FILE", pki.CA)
+		expectRun(t, exitOK, "ann\n", s.URL, "get", "/a")
+	})
+}
+
+// TestTLSAdvice: an error about the certificate of a server, or about http and https, says what to do.
+func TestTLSAdvice(t *testing.T) {
+	pki := servertest.NewPKI(t)
+	request := func(change func(*certs.Request)) certs.Request {
+		r := certs.Request{CommonName: "server", Hosts: []string{"127.0.0.1"}, Server: true, ValidFor: time.Hour}
+		change(&r)
+		return r
+	}
+	for _, test := range []struct {
+		name, want string
+		request    certs.Request
+	}{
+		{"expired", "the server needs a new certificate, unless the clock of this machine is wrong",
+			request(func(r *certs.Request) { r.From, r.ValidFor = time.Now().Add(-48*time.Hour), time.Hour })},
+		{"for another host", "the server needs a certificate with the name 127.0.0.1",
+			request(func(r *certs.Request) { r.Hosts = []string{"pando.example"} })},
+		{"for clients", "extended key usage has serverAuth", request(func(r *certs.Request) { r.Server, r.Client = false, true })},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := secureServer(t, pki, pki.IssueAs(t, "bad", test.request), tls.NoClientCert)
+			expectRun(t, exitServer, test.want, s.URL, "--ca-file", pki.CA, "get", "/a")
+		})
+	}
+	t.Run("http to https", func(t *testing.T) {
+		s := secureServer(t, pki, pki.Issue(t, "server"), tls.NoClientCert)
+		plain := strings.Replace(s.URL, "https", "http", 1)
+		for _, command := range []string{"get /a", "set /a b", "user list", "member list", "export"} {
+			_, stderr, code := run(t, append([]string{"--no-sync", "--endpoints", plain}, strings.Fields(command)...)...)
+			if code == exitOK || !strings.Contains(stderr, plain+": the port serves HTTPS: write https:// in the endpoint") {
+				t.Errorf("%s: exit code %d, %q", command, code, stderr)
+			}
 		}
 	})
+	t.Run("https to http", func(t *testing.T) {
+		url, _ := fixed(t, http.StatusOK, "{}")
+		expectRun(t, exitServer, "write http:// in the endpoint", strings.Replace(url, "http", "https", 1), "get", "/a")
+	})
+	t.Run("https to a port that closes", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Read(make([]byte, 1<<10))
+				c.Close()
+			}
+		}()
+		expectRun(t, exitServer, "if it serves plain HTTP, write http:// in the endpoint", "https://"+l.Addr().String(), "get", "/a")
+	})
+}
+
+// TestEndpointWithUser: the password in an endpoint is in no message.
+func TestEndpointWithUser(t *testing.T) {
+	for _, command := range []string{"get /a", "cluster-health", "endpoint status", "bench put --total 1"} {
+		_, stderr, code := run(t, append([]string{"--endpoints", "http://ann:s3cret@127.0.0.1:1"}, strings.Fields(command)...)...)
+		if code == exitOK || strings.Contains(stderr, "s3cret") || !strings.Contains(stderr, "--username") {
+			t.Errorf("%s: exit code %d, %q", command, code, stderr)
+		}
+	}
+}
+
+// TestUnixSocket: the commands over a unix socket, without and with TLS.
+func TestUnixSocket(t *testing.T) {
+	pki := servertest.NewPKI(t)
+	server := pki.Issue(t, "server")
+	socket, secure := filepath.Join(t.TempDir(), "p.sock"), filepath.Join(t.TempDir(), "s.sock")
+	serve := func(path string, wrap func(net.Listener) net.Listener) {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/health" {
+				fmt.Fprintf(w, `{"health":"%v"}`, r.Host == "localhost")
+				return
+			}
+			if r.URL.Path == "/v2/members" {
+				fmt.Fprintf(w, `{"members":[{"id":"1","name":"m","clientURLs":["unix://%s"]}]}`, path)
+				return
+			}
+			fmt.Fprintf(w, `{"action":"get","node":{"key":"/a","value":%q,"modifiedIndex":1,"createdIndex":1}}`, r.Host+r.URL.Path)
+		})}
+		go s.Serve(wrap(l))
+		t.Cleanup(func() { s.Close() })
+	}
+	serve(socket, func(l net.Listener) net.Listener { return l })
+	serve(secure, func(l net.Listener) net.Listener { return tls.NewListener(l, pki.ClientConfig(t, &server)) })
+	expectRun(t, exitOK, "localhost/v2/keys/a\n", "unix://"+socket, "get", "/a")
+	expectRun(t, exitOK, "curl --unix-socket "+socket+" -X GET http://localhost/v2/keys/a", "unix://"+socket, "--debug", "get", "/a")
+	expectRun(t, exitOK, "cluster is healthy", "unix://"+socket, "cluster-health")
+	expectRun(t, exitOK, "localhost/v2/keys/a\n", "unixs://"+secure, "--ca-file", pki.CA, "get", "/a")
+	expectRun(t, exitServer, "connect: no such file or directory", "unix://"+socket+"x", "get", "/a")
+	expectRun(t, exitOK, "0 failed", "unix://"+socket, "bench", "list", "--skip-prepare", "--total", "1", "--key-space-size", "1")
+	if t.Failed() {
+		return
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(dir, socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("relative", func(t *testing.T) { expectRun(t, exitOK, "localhost/v2/keys/a\n", "unix://"+relative, "get", "/a") })
+}
+
+// TestCommandsOverTLS: every command works against servers with TLS that require client certificates.
+func TestCommandsOverTLS(t *testing.T) {
+	pki := servertest.NewPKI(t)
+	server, ann := pki.Issue(t, "server"), pki.Issue(t, "ann")
+	flags := slices.Concat(pki.ServerFlags(server, pki.CA), []string{"--log-level", "error"})
+	t.Setenv("ETCDCTL_CERT_FILE", ann.Cert)
+	t.Setenv("ETCDCTL_KEY_FILE", ann.Key)
+	t.Setenv("ETCDCTL_CA_FILE", pki.CA)
+	client := pki.HTTPClient(t, &ann)
+	for name, launch := range map[string]servertest.Launcher{
+		"Pando": func(m servertest.Member, t testing.TB, flags ...string) *servertest.Process {
+			return launchPando(m, t, flags...)
+		},
+		"etcd": func(m servertest.Member, t testing.TB, flags ...string) *servertest.Process {
+			return launchReference(m, t, flags...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := servertest.NewMembers(t, "default")[0]
+			url := strings.Replace(m.ClientURL(), "http", "https", 1)
+			launch(m, t, slices.Concat(flags, []string{"--initial-cluster", servertest.InitialCluster([]servertest.Member{m}),
+				"--listen-client-urls", url, "--advertise-client-urls", url})...)
+			servertest.Await(t, "a healthy server", func() bool {
+				response, err := client.Get(url + "/health")
+				if err == nil {
+					response.Body.Close()
+				}
+				return err == nil && response.StatusCode == http.StatusOK
+			})
+			runCommandsOverTLS(t, url)
+		})
+	}
+}
+
+func runCommandsOverTLS(t *testing.T, url string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "export")
+	if err := os.WriteFile(file, []byte(`{"key":"/imported","value":"v"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ command, want string }{
+		{"set /a 1", "1\n"}, {"get /a", "1\n"}, {"get --quorum /a", "1\n"}, {"mk --in-order /q x", "x\n"}, {"ls /", "/a"}, {"mkdir /d", ""},
+		{"watch --after-index 1 --recursive /a", "[set] /a"}, {"member list", "clientURLs=" + url}, {"cluster-health", "cluster is healthy"},
+		{"export", `"/a"`}, {"import " + file, ""}, {"import --from " + url, ""}, {"tree", "a"},
+		{"endpoint status", url}, {"endpoint health", "true"}, {"lock l -- true", ""}, {"elect e v -- true", ""},
+		{"bench put --total 200 --conns 4", "200"}, {"bench get --total 200 --conns 4 --key-space-size 10", "200"},
+		{"bench watch --watchers 10 --total 10", "100"}, {"bench mixed --total 200 --key-space-size 10 --target-leader", "200"},
+		{"bench put --total 100 --conns 2 --rounds 1 --compare " + url, "A/B"},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			stdout, stderr, code := run(t, append([]string{"--endpoints", url, "--timeout", "20s"},
+				strings.Fields(test.command)...)...)
+			if code != exitOK || !strings.Contains(stdout, test.want) {
+				t.Errorf("exit code %d, %q, %q, want %q", code, stdout, stderr, test.want)
+			}
+		})
+	}
 }

@@ -97,7 +97,7 @@ func (c *conn) begin(req []byte) (head, error) {
 	h, err := readHead(c.br)
 	if err != nil {
 		c.close()
-		return head{}, err
+		return head{}, c.endpoint.explain(err)
 	}
 	return h, nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -157,7 +158,7 @@ func (w *worker) run(p *pacer, rec *recorder) {
 			rec.record(w.number, out.class, end.Sub(from), end)
 			outage.end()
 		case out.err == nil:
-			rec.fail("HTTP "+strconv.Itoa(out.status), 1, out.body)
+			rec.fail(refusalName(out.status), 1, out.body)
 			outage.end()
 		case p.stopped.Load():
 			return // interrupted by the user, not by the server
@@ -168,6 +169,15 @@ func (w *worker) run(p *pacer, rec *recorder) {
 			}
 		}
 	}
+}
+
+// refusalName returns the kind of error of a status.
+func refusalName(status int) string {
+	name := "HTTP " + strconv.Itoa(status)
+	if status == http.StatusUnauthorized {
+		name += " (credentials are missing, wrong or insufficient: see --username)"
+	}
+	return name
 }
 
 // An outage is a series of connection failures of one worker.

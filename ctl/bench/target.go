@@ -27,10 +27,12 @@ type target struct {
 // An endpoint is one base URL of a target.
 type endpoint struct {
 	base   *url.URL
-	url    string // scheme and host, without a slash at the end
-	addr   string // host:port
-	tls    *tls.Config
-	header string // the header lines of every request, each with its line break
+	url    string      // scheme and host, without a slash at the end
+	net    string      // tcp or unix
+	addr   string      // host:port, or the path of a unix socket
+	host   string      // of the header Host
+	tls    *tls.Config // nil for plain HTTP
+	header string      // the header lines of every request, each with its line break
 }
 
 // A credential identifies the load generator to a server. The zero value is no credential.
@@ -38,6 +40,9 @@ type credential struct {
 	tls  *tls.Config // nil if no certificate, key or CA bundle was given
 	user string      // name:password, or empty
 }
+
+// socketHost is the host in requests to a unix socket.
+const socketHost = "localhost"
 
 // standardPorts are the ports of URLs without a port.
 var standardPorts = map[string]string{"http": "80", "https": "443"}
@@ -60,31 +65,45 @@ func newTarget(texts []string, cred credential) (*target, error) {
 }
 
 func newEndpoint(u *url.URL, cred credential) (*endpoint, error) {
+	ep := &endpoint{base: u, url: u.Scheme + "://" + u.Host, net: "tcp", host: u.Host}
+	secure, name := u.Scheme == "https", u.Hostname()
+	if socket := client.SocketPath(u); socket != "" {
+		ep.url, ep.net, ep.addr, ep.host = u.String(), "unix", socket, socketHost
+		secure, name = u.Scheme == "unixs", socketHost
+	} else if err := ep.setAddress(u); err != nil {
+		return nil, err
+	}
+	if secure {
+		ep.tls = &tls.Config{}
+		if cred.tls != nil {
+			ep.tls = cred.tls.Clone()
+		}
+		ep.tls.ServerName = name
+	}
+	ep.header = "Host: " + ep.host + "\r\n"
+	if cred.user != "" {
+		ep.header += "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(cred.user)) + "\r\n"
+	}
+	return ep, nil
+}
+
+// setAddress sets the address of a URL with the scheme http or https.
+func (ep *endpoint) setAddress(u *url.URL) error {
 	port := standardPorts[u.Scheme]
 	if port == "" {
-		return nil, fmt.Errorf("%w: endpoint %s: the scheme must be http or https", errTarget, u)
+		return fmt.Errorf("%w: endpoint %s: the scheme must be http, https, unix or unixs", errTarget, u)
 	}
 	if u.Port() != "" {
 		port = u.Port()
 	}
 	if u.Hostname() == "" {
-		return nil, fmt.Errorf("%w: endpoint %s: it names no host", errTarget, u)
+		return fmt.Errorf("%w: endpoint %s: it names no host", errTarget, u)
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("%w: endpoint %s: leave out everything after the port", errTarget, u)
+		return fmt.Errorf("%w: endpoint %s: leave out everything after the port", errTarget, u)
 	}
-	ep := &endpoint{base: u, url: u.Scheme + "://" + u.Host, addr: net.JoinHostPort(u.Hostname(), port), header: "Host: " + u.Host + "\r\n"}
-	if u.Scheme == "https" {
-		ep.tls = &tls.Config{}
-		if cred.tls != nil {
-			ep.tls = cred.tls.Clone()
-		}
-		ep.tls.ServerName = u.Hostname()
-	}
-	if cred.user != "" {
-		ep.header += "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(cred.user)) + "\r\n"
-	}
-	return ep, nil
+	ep.addr = net.JoinHostPort(u.Hostname(), port)
+	return nil
 }
 
 // String lists the base URLs, separated by commas.
@@ -101,10 +120,20 @@ func (t *target) endpoint(n int) *endpoint { return t.endpoints[n%len(t.endpoint
 
 func (ep *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	if ep.tls == nil {
-		return dialer.DialContext(ctx, "tcp", ep.addr)
+	raw, err := dialer.DialContext(ctx, ep.net, ep.addr)
+	if err != nil || ep.tls == nil {
+		return raw, err
 	}
-	return (&tls.Dialer{NetDialer: dialer, Config: ep.tls}).DialContext(ctx, "tcp", ep.addr)
+	nc, err := client.HandshakeTLS(ctx, raw, ep.tls)
+	return nc, ep.explain(err)
+}
+
+// explain adds advice to an error of TLS. Servers with TLS 1.3 refuse the certificate of a client only when it sends its first request.
+func (ep *endpoint) explain(err error) error {
+	if err == nil || ep.tls == nil {
+		return err
+	}
+	return client.ExplainTLS(err, ep.tls)
 }
 
 // leader returns a target with only the leader: the endpoint of t whose member leads or, if there is none, the first client URL

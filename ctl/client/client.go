@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,14 +52,7 @@ func New(config Config) *Client {
 	if config.BodyTimeout == 0 {
 		config.BodyTimeout = DefaultBodyTimeout
 	}
-	dialer := &net.Dialer{Timeout: config.DialTimeout, KeepAlive: 30 * time.Second}
-	return &Client{config: config, preferred: &atomic.Int64{}, transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		TLSClientConfig:     config.TLS,
-		MaxIdleConnsPerHost: idleConnections,
-	}}
+	return &Client{config: config, preferred: &atomic.Int64{}, transport: newTransport(&config)}
 }
 
 // WithEndpoints returns a copy of c with other endpoints. The two clients share their connections.
@@ -134,8 +126,12 @@ func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 	for i := range endpoints {
 		at := (first + i) % len(endpoints)
 		a, sent, err := c.sendTo(ctx, endpoints[at], r)
-		if err == nil && a.status/100 == 5 {
+		switch {
+		case err != nil:
+		case a.status/100 == 5:
 			err = serverError(endpoints[at], a.status)
+		case refusesPlainHTTP(a.status, a.body):
+			err, sent = withEndpoint(endpoints[at], errPlainHTTP), false
 		}
 		if err == nil {
 			c.preferred.Store(int64(at))
@@ -170,7 +166,11 @@ func withEndpoint(endpoint *url.URL, err error) error {
 	if isContextError(err) {
 		return err
 	}
-	if host := endpoint.Hostname(); host != "" && strings.Contains(err.Error(), host) {
+	host := endpoint.Hostname()
+	if socket := SocketPath(endpoint); socket != "" {
+		host = socket
+	}
+	if host != "" && strings.Contains(err.Error(), host) {
 		return err
 	}
 	return fmt.Errorf("client: endpoint %s: %w", endpoint, err)

@@ -27,7 +27,8 @@
 //   - request.go: one HTTP exchange with one member
 //   - deadline.go: the time limits of an exchange
 //   - endpoints.go, tls.go: URLs and certificates from flags and files
+//   - dial.go: connections, also with TLS and to unix sockets
 //   - keys.go, members.go, users.go, status.go, snapshot.go: the operations
 //   - watch.go, backoff.go: Watcher, and the pauses between its attempts
-//   - errors.go: the errors
+//   - errors.go, explain.go: the errors, and advice about them
 package client

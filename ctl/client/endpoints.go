@@ -9,8 +9,14 @@ import (
 	"strings"
 )
 
+// The schemes of unix sockets: with HTTP, and with HTTP over TLS.
+const (
+	schemeUnix    = "unix"
+	schemeUnixTLS = "unixs"
+)
+
 // ParseEndpoint parses an endpoint. Without a scheme, HOST and HOST:PORT stand for http. The URL may have a path: the API
-// of the server is below this path.
+// of the server is below this path. unix:///PATH and unixs:///PATH are unix sockets.
 func ParseEndpoint(text string) (*url.URL, error) {
 	full := strings.TrimSpace(text)
 	if !strings.Contains(full, "://") {
@@ -19,6 +25,12 @@ func ParseEndpoint(text string) (*url.URL, error) {
 	u, err := url.Parse(full)
 	if err != nil {
 		return nil, err
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("endpoint %s names a user; leave that out, and give the user with --username", u.Redacted())
+	}
+	if SocketPath(u) != "" {
+		return u, nil
 	}
 	if u.Host == "" {
 		return nil, fmt.Errorf("endpoint %q names no host; write it as http://HOST:2379", text)

@@ -37,10 +37,13 @@ func (e *APIError) Error() string {
 }
 
 // parseAPIError decodes the body of an error response.
-func parseAPIError(body []byte) error {
+func parseAPIError(status int, body []byte) error {
 	e := &APIError{}
 	if err := json.Unmarshal(body, e); err != nil {
 		return errInvalidJSON
+	}
+	if e.Code == 0 && e.Message != "" { // of a server in front of the API of keys
+		return &StatusError{Status: status, text: e.Message}
 	}
 	return e
 }

@@ -184,7 +184,7 @@ func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
 		return nil, err
 	}
 	if a.status != http.StatusOK && a.status != http.StatusCreated {
-		return nil, parseAPIError(a.body)
+		return nil, parseAPIError(a.status, a.body)
 	}
 	if len(a.body) == 0 {
 		return nil, errEmptyBody

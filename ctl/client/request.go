@@ -79,14 +79,14 @@ func (c *Client) sendTo(ctx context.Context, endpoint *url.URL, r *request) (a *
 
 // requestURL joins the path of the endpoint and the path of the request. It cleans the path, but keeps a slash at its end.
 func requestURL(endpoint *url.URL, r *request) *url.URL {
-	u := *endpoint
-	joined := endpoint.Path + r.path
+	u := dialable(endpoint)
+	joined := u.Path + r.path
 	u.Path = path.Clean("/" + joined)
 	if strings.HasSuffix(joined, "/") && u.Path != "/" {
 		u.Path += "/"
 	}
 	u.RawQuery = r.query.Encode()
-	return &u
+	return u
 }
 
 // roundTrip sends one HTTP request and reads the response. sent is false if no connection was established.
@@ -104,7 +104,7 @@ func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *re
 	}
 	response, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, sent, withEndpoint(endpoint, limits.explain(err))
+		return nil, sent, withEndpoint(endpoint, ExplainTLS(limits.explain(err), c.config.TLS))
 	}
 	response.Body = limits.limitBody(response.Body, bodyLimit, &stalledError{endpoint, bodyLimit})
 	defer response.Body.Close()
@@ -122,6 +122,12 @@ func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *re
 func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (*http.Request, error) {
 	var body io.Reader
 	command := fmt.Sprintf("curl -X %s %s", r.method, target)
+	socket, isSocket := socketOf(target.Hostname())
+	if isSocket {
+		shown := *target
+		shown.Host = socketHost
+		command = fmt.Sprintf("curl --unix-socket %s -X %s %s", socket, r.method, &shown)
+	}
 	if r.contentType != "" {
 		body = strings.NewReader(r.body)
 		if r.method != http.MethodDelete {
@@ -134,6 +140,9 @@ func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (
 		return nil, err
 	}
 	req.URL = target
+	if isSocket {
+		req.Host = socketHost
+	}
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}

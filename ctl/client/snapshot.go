@@ -67,7 +67,7 @@ func (c *Client) saveSnapshotFrom(ctx context.Context, endpoint *url.URL, file s
 	}
 	response, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return 0, limits.explain(err)
+		return 0, ExplainTLS(limits.explain(err), c.config.TLS)
 	}
 	response.Body = limits.limitBody(response.Body, pause, fmt.Errorf("the member sent nothing for %s", pause))
 	defer response.Body.Close()
@@ -121,6 +121,9 @@ func snapshotRefusal(response *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
 		return err
+	}
+	if refusesPlainHTTP(response.StatusCode, body) {
+		return errPlainHTTP
 	}
 	a := &answer{response.StatusCode, response.Header, body}
 	return a.decode(http.StatusNoContent, nil,

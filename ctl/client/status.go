@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -139,14 +141,24 @@ func (c *Client) fillSize(ctx context.Context, s *Status) {
 // Health requests /health from the member at a client URL. The member is healthy if it responds {"health":"true"} or
 // {"health":true}.
 func (c *Client) Health(ctx context.Context, clientURL string) (bool, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, clientURL+"/health", nil)
+	target := clientURL + "/health"
+	if endpoint, err := ParseEndpoint(clientURL); err == nil && SocketPath(endpoint) != "" {
+		target = dialable(endpoint).String() + "/health"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return false, err
 	}
+	if _, isSocket := socketOf(req.URL.Hostname()); isSocket {
+		req.Host = socketHost
+	}
 	h := http.Client{Transport: c.transport, Timeout: c.config.HeaderTimeout}
 	response, err := h.Do(req)
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		e.URL = clientURL + "/health"
+	}
 	if err != nil {
-		return false, err
+		return false, ExplainTLS(err, c.config.TLS)
 	}
 	defer response.Body.Close()
 	var body struct {

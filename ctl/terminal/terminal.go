@@ -58,6 +58,21 @@ func Interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 	}
 }
 
+// AskPassword prints a prompt to output and reads a password: without echo from a terminal, or a line from any other input. It removes
+// white space at both ends, as the legacy client does. The end of the input is an empty password.
+func AskPassword(ctx context.Context, input io.Reader, output io.Writer, prompt string) (string, error) {
+	if _, err := io.WriteString(output, prompt); err != nil {
+		return "", err
+	}
+	defer io.WriteString(output, "\n")
+	read := func() (string, error) { return ReadLine(ctx, input) }
+	if Is(input) {
+		read = func() (string, error) { return ReadPassword(ctx, input.(*os.File)) }
+	}
+	line, err := read()
+	return strings.TrimSpace(line), err
+}
+
 // ReadLine reads a line and returns it without its line break. At the end of the input, or after an error of reading, it returns
 // what it has read until then. It reads byte by byte, so that the next reader of input gets what follows the line.
 func ReadLine(ctx context.Context, input io.Reader) (string, error) {
