@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"stats/logging": {},
 	"storage":       {"tree", "tree/users"},
 
-	"raft":           {"tree", "storage", "members", "stats", "raft/transport", "raft/pace"},
+	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},
 	"raft/transport": {"members", "stats", "raft/pace"},
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},

@@ -132,9 +132,10 @@ func TestLevelRefusesOlderMember(t *testing.T) {
 	old := c.newReplica()
 	c.must("add", func(ctx context.Context) error { return c.leader().node().AddMember(ctx, old.member()) })
 	old.join(c.leader())
+	refusal := fmt.Sprintf("the cluster is at feature level %d, and member 4 runs Pando", storage.FeatureLevel)
 	c.await("the refusal in the log", func() bool {
 		for _, line := range logged.FilterMessage("the peer refuses this member; trying again").All() {
-			if strings.Contains(fmt.Sprint(line.ContextMap()["error"]), fmt.Sprintf("the cluster is at feature level %d, and member 4 runs Pando", storage.FeatureLevel)) {
+			if strings.Contains(fmt.Sprint(line.ContextMap()["error"]), refusal) {
 				return true
 			}
 		}

@@ -89,7 +89,8 @@ func TestLevel(t *testing.T) {
 
 // TestLevelTooHigh refuses what a cluster above this program's feature level has written, and changes nothing.
 func TestLevelTooHigh(t *testing.T) {
-	text := fmt.Sprintf("the cluster is at feature level %d, this program serves levels up to %d: start the newer Pando", FeatureLevel+1, FeatureLevel)
+	text := fmt.Sprintf("the cluster is at feature level %d, this program serves levels up to %d: start the newer Pando",
+		FeatureLevel+1, FeatureLevel)
 	t.Run("data directory", func(t *testing.T) {
 		m := newMember(t)
 		m.set("/a", "1")

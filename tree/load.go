@@ -7,9 +7,10 @@ import (
 )
 
 // Loader builds a Store from the content of a checkpoint. The caller must call State
-// first, then Users and UserRecord if the checkpoint has users, then Node for each node in the order of the paths (as byte strings), then Event
-// for each event in the order of the indexes, then Finish. The Loader keeps none of the
-// slices. Only one goroutine at a time may use it.
+// first. If the checkpoint has users, it must call Users next, and UserRecord for each record
+// in the order of the keys. Then it must call Node for each node in the order of the paths
+// (as byte strings), Event for each event in the order of the indexes, and Finish. The Loader
+// keeps none of the slices. Only one goroutine at a time may use it.
 //
 // For content that no checkpoint can have, the methods return an error that wraps
 // ErrBadState. The Loader must not be used after an error.
