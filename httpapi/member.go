@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+
 	"pando/httpapi/auth"
 	"pando/httpapi/budget"
 	"pando/httpapi/service"
@@ -96,21 +98,33 @@ func (m *Member) Handlers(registerPeer func(handle func(pattern string, h http.H
 
 // clientHandler returns the handler of the client URLs.
 func (m *Member) clientHandler() http.Handler {
+	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS, m.Metrics).wrap(cleanPath(m.clientRouter())))
+}
+
+func (m *Member) clientRouter() chi.Router {
 	r := newRouter()
 	m.process.mountClient(r)
 	mount(r, clientRoutes, m.binding())
-	return limitBodyTime(m.BodyTimeout, newCORS(m.CORS, m.Metrics).wrap(cleanPath(r)))
+	return r
 }
 
 // metricsHandler returns the handler of the metrics URLs.
 func (m *Member) metricsHandler() http.Handler {
+	return limitBodyTime(m.BodyTimeout, m.metricsRouter())
+}
+
+func (m *Member) metricsRouter() chi.Router {
 	r := newRouter()
 	m.process.mount(r, healthRoutes, metricsRoutes)
-	return limitBodyTime(m.BodyTimeout, r)
+	return r
 }
 
 // peerHandler returns the handler of the peer URLs.
 func (m *Member) peerHandler(register func(handle func(pattern string, h http.HandlerFunc))) http.Handler {
+	return limitBodyTime(m.BodyTimeout, cleanPath(m.peerRouter(register)))
+}
+
+func (m *Member) peerRouter(register func(handle func(pattern string, h http.HandlerFunc))) chi.Router {
 	r := newRouter()
 	register(func(pattern string, h http.HandlerFunc) {
 		if _, ok := raftAccess[pattern]; !ok {
@@ -120,7 +134,7 @@ func (m *Member) peerHandler(register func(handle func(pattern string, h http.Ha
 	})
 	mount(r, peerRoutes, m.binding())
 	m.process.mount(r, versionRoutes)
-	return limitBodyTime(m.BodyTimeout, cleanPath(r))
+	return r
 }
 
 func (m *Member) binding() binding[*v2.API] {
