@@ -33,9 +33,17 @@ type wireResponse struct {
 	body    io.Reader     // of this response, without its framing
 }
 
+// dialWire opens a connection.
+func dialWire(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, transcriptTimeout) }
+
 // sendWire sends a request on a new connection and reads the head of the response.
 func sendWire(addr string, request *transcriptRequest) (*wireResponse, error) {
-	conn, err := net.DialTimeout("tcp", addr, transcriptTimeout)
+	return sendWireOver(dialWire, addr, request)
+}
+
+// sendWireOver is sendWire on a connection of dial.
+func sendWireOver(dial func(string) (net.Conn, error), addr string, request *transcriptRequest) (*wireResponse, error) {
+	conn, err := dial(addr)
 	if err != nil {
 		return nil, err
 	}

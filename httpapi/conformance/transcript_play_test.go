@@ -34,14 +34,24 @@ type transcriptPlayer struct {
 	mode     transcriptMode
 	open     map[string]*transcriptOpen
 	lastTerm uint64
+	dial     func(addr string) (net.Conn, error) // opens the connections for the requests of the script
 }
 
 func playTranscript(t *testing.T, script *transcriptScript, server *servertest.Process, mode transcriptMode) {
+	t.Helper()
+	playTranscriptOver(t, script, server, mode, dialWire)
+}
+
+// playTranscriptOver is playTranscript on connections of dial.
+func playTranscriptOver(
+	t *testing.T, script *transcriptScript, server *servertest.Process, mode transcriptMode, dial func(addr string) (net.Conn, error),
+) {
 	t.Helper()
 	p := &transcriptPlayer{
 		t: t, script: script, mode: mode,
 		frame: &transcriptFrame{server: server, now: time.Now},
 		open:  make(map[string]*transcriptOpen),
+		dial:  dial,
 	}
 	defer p.closeAll()
 	if err := p.rebase(); err != nil {
@@ -146,7 +156,7 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 		target = servertest.URLHost(p.frame.server.Peer)
 	}
 	if step.background != "" {
-		response, err := sendWire(target, request)
+		response, err := sendWireOver(p.dial, target, request)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +166,7 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 		p.open[step.background] = readBody(request, response)
 		return p.head(response, ""), nil
 	}
-	conn, err := net.DialTimeout("tcp", target, transcriptTimeout)
+	conn, err := p.dial(target)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +174,7 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 	reader := bufio.NewReader(conn)
 	for n := 1; ; n++ {
 		response, err := exchangeWire(conn, reader, request)
-		if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) {
+		if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return []string{"(closed without an answer)"}, nil
 		}
 		if err != nil {
