@@ -64,6 +64,7 @@ func BenchmarkStreamEvent(b *testing.B) {
 		{"1 stream", 1, (*httptest.Server).Start},
 		{"100 streams", 100, (*httptest.Server).Start},
 		{"1 stream over TLS", 1, (*httptest.Server).StartTLS},
+		{"100 streams over TLS", 100, (*httptest.Server).StartTLS},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			f := newFixture(b, nil)

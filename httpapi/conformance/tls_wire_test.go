@@ -54,7 +54,8 @@ func TestTLSPipelining(t *testing.T) {
 	conn := s.dial(t)
 	in := bufio.NewReader(conn)
 	for i := range 20 {
-		text := servertest.GetRequest("/v2/keys/a") + servertest.GetRequest("/v2/keys/a?wait=true&recursive=true") + servertest.GetRequest("/version")
+		text := servertest.GetRequest("/v2/keys/a") + servertest.GetRequest("/v2/keys/a?wait=true&recursive=true") +
+			servertest.GetRequest("/version")
 		if _, err := io.WriteString(conn, text); err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,7 @@ func (c *Config) tlsWarnings() []string {
 			add("--%s does not restrict who may connect: without --%s no certificate is required", s.allowedFlag(), s.ca)
 		}
 		for _, l := range s.listen[:1] {
-			if secure != nil && !slices.ContainsFunc(l.urls, isPlain) && slices.ContainsFunc(s.advertise.urls, isPlain) {
+			if hasScheme(l.urls, "https") && !hasScheme(l.urls, "http") && hasScheme(s.advertise.urls, "http") {
 				add("--%s has an http URL, but --%s has none: who uses it sends plain text to a port for TLS", s.advertise.flag, l.flag)
 			}
 		}
@@ -136,4 +136,7 @@ func (c *Config) peerURLs() []string {
 }
 
 func isSecureText(u string) bool { return strings.HasPrefix(u, "https:") }
-func isPlain(u url.URL) bool     { return u.Scheme == "http" }
+
+func hasScheme(urls []url.URL, scheme string) bool {
+	return slices.ContainsFunc(urls, func(u url.URL) bool { return u.Scheme == scheme })
+}
