@@ -15,8 +15,11 @@ import (
 	"pando/storage"
 )
 
-// levelZeroCommit is the last commit whose program has no feature levels.
-const levelZeroCommit = "b5f10beafbf24d2fe5d914374866ce237c1f9cca"
+// lastCommits are the last commits whose programs serve feature level 0 (they have no levels) and level 1.
+var lastCommits = []string{
+	"b5f10beafbf24d2fe5d914374866ce237c1f9cca",
+	"d4fe9905b585a01a8a42be986289f9f28358fed8",
+}
 
 // buildCommit returns the path of the program of a commit of this repository. It is built once, and kept in the user's
 // cache directory. The test is skipped where the history is not there.
@@ -73,23 +76,31 @@ func (r *roll) atLevel(i, level int) bool {
 	return strings.Contains(r.running[i].Get("/metrics"), fmt.Sprintf("\npando_cluster_feature_level %d\n", level))
 }
 
-// mustBeAtLevel0 wants these members, which run this version, to leave the level alone while another runs the older one.
-func (r *roll) mustBeAtLevel0(members ...int) {
+// mustStayAt wants these members, which run this version, to leave the level alone while another runs the older one.
+func (r *roll) mustStayAt(level int, members ...int) {
 	r.t.Helper()
 	r.load.restored(r.clients(-1)...)
 	for _, i := range members {
-		if !r.atLevel(i, 0) {
-			r.t.Fatalf("member %s is not at level 0, though not all members run this version", r.members[i].Name)
+		if !r.atLevel(i, level) {
+			r.t.Fatalf("member %s is not at level %d, though not all members run this version", r.members[i].Name, level)
 		}
 	}
 }
 
-// TestUpgrade rolls a cluster under load from the version before feature levels to this one, goes one step back on the
-// way, and tries to go back when it is too late.
+// TestUpgrade rolls a cluster under load from the last version of each lower feature level to this one.
 func TestUpgrade(t *testing.T) {
-	servertest.SkipShort(t, "it builds another version")
-	t.Parallel()
-	older, current := buildCommit(t, levelZeroCommit), os.Args[0]
+	servertest.SkipShort(t, "it builds other versions")
+	for level, commit := range lastCommits {
+		t.Run(fmt.Sprintf("from level %d", level), func(t *testing.T) {
+			t.Parallel()
+			testUpgrade(t, level, buildCommit(t, commit))
+		})
+	}
+}
+
+// testUpgrade goes one step back on the way, and tries to go back when it is too late.
+func testUpgrade(t *testing.T, level int, older string) {
+	current := os.Args[0]
 	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}
 	c.spawn = func(s servertest.Member) *servertest.Process {
 		return s.StartCommand(t, exec.Command(older, s.Flags(loadedFlags(servertest.InitialCluster(c.members))...)...))
@@ -97,13 +108,13 @@ func TestUpgrade(t *testing.T) {
 	c.start()
 	r := &roll{cluster: c, load: c.load()}
 	r.to(current, 0)
-	r.mustBeAtLevel0(0)
+	r.mustStayAt(level, 0)
 	r.to(current, 1)
-	r.mustBeAtLevel0(0, 1)
+	r.mustStayAt(level, 0, 1)
 	r.to(older, 0)
-	r.mustBeAtLevel0(1)
+	r.mustStayAt(level, 1)
 	r.to(current, 0)
-	r.mustBeAtLevel0(0, 1)
+	r.mustStayAt(level, 0, 1)
 	r.to(current, 2)
 	servertest.Await(t, "the level to rise on all members", func() bool {
 		return r.atLevel(0, storage.FeatureLevel) && r.atLevel(1, storage.FeatureLevel) && r.atLevel(2, storage.FeatureLevel)
