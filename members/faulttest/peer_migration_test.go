@@ -16,7 +16,7 @@ import (
 type migration struct {
 	*cluster
 	writes   *clusterLoad
-	old, new *peerCA
+	old, new *servertest.PKI
 	files    []peerFiles
 }
 
@@ -28,7 +28,7 @@ func TestPeersMoveToTLS(t *testing.T) {
 	initial := servertest.InitialCluster(c.members)
 	c.spawn = func(s servertest.Member) *servertest.Process { return s.StartPando(t, loadedFlags(initial)...) }
 	c.start()
-	m := &migration{cluster: c, writes: c.load(), old: newPeerCA(t, "old CA"), new: newPeerCA(t, "new CA")}
+	m := &migration{cluster: c, writes: c.load(), old: servertest.NewPKI(t), new: servertest.NewPKI(t)}
 	m.files = newPeerFiles(t, m.old, c.members)
 	stop, longest := m.writes.measurePauses()
 
@@ -97,7 +97,7 @@ func (m *migration) updateURLs() {
 }
 
 // mustBeClosedToStrangers sends requests to the peer ports: without TLS, without a certificate, and with a certificate of the CA.
-func (m *migration) mustBeClosedToStrangers(ca *peerCA) {
+func (m *migration) mustBeClosedToStrangers(ca *servertest.PKI) {
 	m.t.Helper()
 	for _, s := range m.members {
 		plain, err := http.Get("http://" + s.Peer + "/members")
@@ -107,11 +107,12 @@ func (m *migration) mustBeClosedToStrangers(ca *peerCA) {
 				m.t.Errorf("without TLS: %s", plain.Status)
 			}
 		}
-		if answer, err := ca.peerClient(false).Get(s.PeerURL() + "/members"); err == nil {
+		if answer, err := ca.HTTPClient(m.t, nil).Get(s.PeerURL() + "/members"); err == nil {
 			answer.Body.Close()
 			m.t.Errorf("without a certificate: %s", answer.Status)
 		}
-		answer, err := ca.peerClient(true).Get(s.PeerURL() + "/members")
+		certificate := ca.Issue(m.t, "other")
+		answer, err := ca.HTTPClient(m.t, &certificate).Get(s.PeerURL() + "/members")
 		if err != nil {
 			m.t.Fatal(err)
 		}
@@ -152,9 +153,16 @@ func (m *migration) await(s servertest.Member, event string, done func() bool) {
 }
 
 // accepts reports whether a member accepts a client certificate of the CA.
-func (m *migration) accepts(s servertest.Member, ca *peerCA) bool {
-	client := ca.peerClient(true)
+func (m *migration) accepts(s servertest.Member, ca *servertest.PKI) bool {
+	certificate := ca.Issue(m.t, "other")
+	client := ca.HTTPClient(m.t, &certificate)
 	client.Transport.(*http.Transport).TLSClientConfig.InsecureSkipVerify = true // only the client certificate matters
+	return answers(client, s)
+}
+
+// answers reports whether a member answers a request of a client at its peer URL.
+func answers(client *http.Client, s servertest.Member) bool {
+	defer client.CloseIdleConnections()
 	answer, err := client.Get(s.PeerURL() + "/members")
 	if err != nil {
 		return false
@@ -164,13 +172,9 @@ func (m *migration) accepts(s servertest.Member, ca *peerCA) bool {
 }
 
 // presents reports whether the certificate of a member is of the CA.
-func (m *migration) presents(s servertest.Member, ca *peerCA) bool {
-	answer, err := ca.peerClient(true).Get(s.PeerURL() + "/members")
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return true
+func (m *migration) presents(s servertest.Member, ca *servertest.PKI) bool {
+	certificate := ca.Issue(m.t, "other")
+	return answers(ca.HTTPClient(m.t, &certificate), s)
 }
 
 // measurePauses starts to measure the longest time without an acknowledged write. stop ends that.
