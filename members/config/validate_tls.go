@@ -87,7 +87,7 @@ func (c *Config) tlsWarnings() []string {
 	add := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	for _, s := range c.tlsSides() {
 		_, secure := s.firstSecure()
-		if secure == nil && s.isSet() && (s.auto == "auto-tls" || !slices.ContainsFunc(c.peerURLs(), isSecureText)) {
+		if secure == nil && s.isSet() && (s.auto == "auto-tls" || !c.mayDialSecurePeers()) {
 			add("the settings of TLS (--%s and others) have no effect: --%s has no https URL", s.cert, s.listen[0].flag)
 			continue
 		}
@@ -124,6 +124,11 @@ func (s *tlsSide) allowedFlag() string {
 		return s.allowedCN
 	}
 	return s.allowedHost
+}
+
+// mayDialSecurePeers reports whether this process may connect to https peer URLs. Discovery and DNS records may name any URLs.
+func (c *Config) mayDialSecurePeers() bool {
+	return c.Discovery != "" || c.DiscoverySRV != "" || slices.ContainsFunc(c.peerURLs(), isSecureText)
 }
 
 // peerURLs returns the peer URLs of all first members, as text.
