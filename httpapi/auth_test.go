@@ -165,7 +165,7 @@ func TestTooManyAttempts(t *testing.T) {
 
 // TestClientCertificates checks who a request with a certificate comes from.
 func TestClientCertificates(t *testing.T) {
-	f := newFixture(t, func(c *MemberConfig) { c.ClientCertificates = true })
+	f := newFixture(t, func(c *MemberConfig) { c.ClientCertificates = true }) // guests have no rights
 	f.enableAuth(t, role("r", "/a*"), f.user(t, "alice", "r"), f.user(t, "bob"))
 	f.doAs("root", "PUT", "/v2/keys/a", "value=1")
 	chain := func(names ...string) *tls.ConnectionState {

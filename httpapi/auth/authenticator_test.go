@@ -99,7 +99,7 @@ func TestAuthenticate(t *testing.T) {
 		"malformed":                {Credentials{Authorization: "Basic ?"}, Principal{}, nil, ErrBadCredentials},
 		"another scheme":           {Credentials{Authorization: "Bearer x"}, Principal{}, nil, ErrBadCredentials},
 		"certificate":              {withCertificate(from("10.0.0.1"), "alice"), Principal{Name: "alice", Proof: Certificate}, reader, nil},
-		"certificate of nobody":    {withCertificate(from("10.0.0.1"), "dave"), Principal{Name: "dave"}, nil, ErrBadCredentials},
+		"certificate of nobody":    {withCertificate(from("10.0.0.1"), "dave"), Principal{}, guest, nil},
 		"certificate and password": {withCertificate(as("alice", "secret"), "bob"), alice, reader, nil},
 		"certificate and a wrong password": {
 			withCertificate(as("alice", "Secret"), "alice"), Principal{Name: "alice"}, nil, ErrBadCredentials,

@@ -1,8 +1,9 @@
 // Package auth finds out who sends a request. It reads the credentials of a request, verifies passwords, and hashes new ones.
 // It decides nothing about rights: package service asks for the roles of the user and applies them.
 //
-// The credentials are an Authorization header of the scheme Basic, or a client certificate. A request without credentials
-// comes from a guest. Bad credentials are an error: they never make a request one of a guest.
+// The credentials are an Authorization header of the scheme Basic, or without that header a client certificate whose common name is
+// that of a user. A request without credentials comes from a guest. A bad Authorization header is an error: it never makes a request
+// one of a guest.
 //
 // # Cost
 //

@@ -86,6 +86,7 @@ func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func
 	if s.cfg.Audit == nil {
 		return nil
 	}
+	from.view, from.roles = nil, nil // the watch would keep this state of the tree in memory
 	return func() { s.record(who, &from, operation{opWatchEnd, path, true}, 0, errUnauthorized) }
 }
 

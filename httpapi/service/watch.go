@@ -109,13 +109,8 @@ func (w *Watcher) mayRead(state *users.State) bool {
 	return ok && state.Allows(roles, users.Read, w.path, w.scope)
 }
 
-// Notify registers wake, which must not block. It is called when Poll may return an event or an error.
-func (w *Watcher) Notify(wake func()) {
-	w.events.Notify(wake)
-	if w.tree.View().Users().Revision() != w.revision {
-		wake() // the users have changed since the last Poll, perhaps before wake was registered
-	}
-}
+// Notify registers wake, which must not block. It is called when Poll may return an event or an error, also after a change of users.
+func (w *Watcher) Notify(wake func()) { w.events.Notify(wake) }
 
 // Close ends the watch.
 func (w *Watcher) Close() { w.events.Close() }
