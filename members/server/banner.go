@@ -7,16 +7,18 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/audit"
 	"pando/members/config"
 	"pando/stats"
 	"pando/storage"
 )
 
 // announce logs that the process serves, and prints the banner to the standard output. With a JSON log it prints no
-// banner, because log collectors often read the standard output and the standard error together.
+// banner, because log collectors often read the standard output and the standard error together. The audit log on the standard output
+// must have nothing but its lines, either.
 func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.Field) {
 	log.Info("serving clients", fields...)
-	if cfg.LogFormat == config.LogFormatJSON {
+	if cfg.LogFormat == config.LogFormatJSON || cfg.AuditLog == audit.Stdout {
 		return
 	}
 	if _, err := io.WriteString(cfg.Stdout, banner); err != nil {

@@ -16,4 +16,6 @@
 //	limits.go        bounds that depend on other settings or on the memory limit
 //	observer.go      statistics and metrics of the replica
 //	banner.go        the log lines and the banner of a start
+//	exposure.go      the warning about URLs that are open to the network
+//	audit.go         the audit log
 package server
