@@ -7,6 +7,7 @@ import (
 	"pando/httpapi/audit"
 	"pando/httpapi/auth"
 	"pando/tree"
+	"pando/tree/users"
 )
 
 // The operations of the audit log that the metrics do not count one by one.
@@ -15,10 +16,24 @@ const (
 	MemberRemove   = "member_remove"
 	MemberUpdate   = "member_update"
 	LeaderTransfer = "leader_transfer"
+	UserGet        = "user_get" // of one user, or of all
+	RoleGet        = "role_get" // of one role, or of all
+	UserPut        = "user_put"
+	RolePut        = "role_put"
 	opSnapshot     = "snapshot"
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user has lost the right
 )
+
+// userOperations maps changes of users to operations of the audit log.
+var userOperations = [...]string{
+	users.PutUser:    UserPut,
+	users.DeleteUser: "user_delete",
+	users.PutRole:    RolePut,
+	users.DeleteRole: "role_delete",
+	users.Enable:     "auth_enable",
+	users.Disable:    "auth_disable",
+}
 
 // operation describes what a request wants to do, for the audit log.
 type operation struct {
@@ -92,7 +107,7 @@ func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func
 
 // changeMembers authorizes a change of the members, calls change, and records the operation.
 func (s *Service) changeMembers(ctx context.Context, who auth.Credentials, o operation, change func() error) error {
-	from, err := s.authorizeMembership(ctx, who)
+	from, err := s.authorizeLatest(ctx, who)
 	if err == nil {
 		err = change()
 	}

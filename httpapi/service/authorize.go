@@ -126,9 +126,10 @@ func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sende
 	return from, nil
 }
 
-// authorizeMembership is AuthorizeRoot for changes of the membership. They carry no AuthRevision, so it waits until this member has
-// everything that was acknowledged. Otherwise a sender who is no longer root could use a member that lags, or that has just joined.
-func (s *Service) authorizeMembership(ctx context.Context, who auth.Credentials) (sender, error) {
+// authorizeLatest is AuthorizeRoot for operations that carry no AuthRevision: changes of the membership, and reads of users. It waits
+// until this member has everything that was acknowledged. Otherwise a sender who is no longer root could use a member that lags, or that
+// has just joined.
+func (s *Service) authorizeLatest(ctx context.Context, who auth.Credentials) (sender, error) {
 	if from, err := s.identifyRoot(ctx, who); err != nil {
 		return from, err
 	}

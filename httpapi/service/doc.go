@@ -23,6 +23,7 @@
 //   - keys.go: reading and changing keys
 //   - watch.go: beginning a watch, and ending it when its right ends
 //   - members.go: reading and changing the membership
+//   - users.go: reading and changing users, roles and the auth switch
 //   - snapshot.go: the member's state as a file
 //   - audit.go: the records of operations for the audit log
 //   - ready.go: waiting until the member is ready, and its health

@@ -84,14 +84,17 @@ type Service struct {
 	stopped  chan struct{} // closed by Stop
 	stopOnce sync.Once
 
-	snapshotOpen atomic.Bool // a snapshot is being read
+	snapshotOpen  atomic.Bool   // a snapshot is being read
+	changingUsers chan struct{} // has an element while a change of users is being proposed
 
 	attempts *audit.Sampler // of the records of logins that were refused without a check
 }
 
 // New makes a Service.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, attempts: audit.NewSampler(), stopped: make(chan struct{})}
+	return &Service{
+		cfg: cfg, attempts: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
+	}
 }
 
 // Stop makes current and later calls of AwaitReady return an error, unless the member is ready. It may be called several times.

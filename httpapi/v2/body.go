@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pando/httpapi/budget"
+	"pando/tree"
 )
 
 // SetReadDeadline sets the deadline for reading a request's body, as http.ResponseController does, but without its allocation.
@@ -102,6 +103,24 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) 
 		return string(first), reserved, a.endBody(w, r, nil)
 	}
 	return a.readLarge(w, r, first, from)
+}
+
+// readMessageBody reads the body of a request outside of /v2/keys. The caller must release the reservation. After an error
+// readMessageBody has written the response.
+func (a *API) readMessageBody(w http.ResponseWriter, r *http.Request) (string, budget.Reservation, error) {
+	body, reserved, err := a.readBody(w, r, a.plainLimit())
+	if limit, ok := err.(*tree.Error); ok {
+		w.Header().Set("Connection", "close")
+		status := http.StatusRequestEntityTooLarge
+		if limit == budget.ErrExhausted {
+			status = http.StatusServiceUnavailable
+		}
+		return "", reserved, writeMessage(w, status, limit.Cause)
+	}
+	if err != nil {
+		return "", reserved, writeMessage(w, http.StatusBadRequest, err.Error())
+	}
+	return body, reserved, nil
 }
 
 // refuseLength returns the error for a body whose announced length is too large. Without a configured limit it reads as much of the

@@ -64,6 +64,9 @@ func (a *API) writeEncoding(w http.ResponseWriter, status int, e tree.Encoding) 
 	return nil
 }
 
+// setClusterID sets the header with the cluster's ID.
+func (a *API) setClusterID(w http.ResponseWriter) { w.Header()["X-Etcd-Cluster-Id"] = a.clusterID }
+
 // setIndexes sets the index headers of a successful response under /v2/keys. index is the value of X-Etcd-Index. The values share
 // one allocation.
 func (a *API) setIndexes(h http.Header, index uint64) {

@@ -105,6 +105,15 @@ var messageStatuses = []struct {
 	{service.ErrNotRoot, http.StatusUnauthorized},
 	{service.ErrReplaying, http.StatusServiceUnavailable},
 	{auth.ErrTooManyAttempts, http.StatusTooManyRequests},
+	{service.ErrNotUpgraded, http.StatusServiceUnavailable},
+}
+
+// userStatuses maps the codes of changes of users and roles to HTTP statuses.
+var userStatuses = map[tree.Code]int{
+	tree.CodeUsersNotFound:  http.StatusNotFound,
+	tree.CodeUsersConflict:  http.StatusConflict,
+	tree.CodeUsersForbidden: http.StatusForbidden,
+	tree.CodeUsersInvalid:   http.StatusBadRequest,
 }
 
 // messageStatus returns the status of an error outside of /v2/keys.
@@ -113,6 +122,9 @@ func messageStatus(err error) int {
 		if errors.Is(err, line.err) {
 			return line.status
 		}
+	}
+	if e, ok := errors.AsType[*tree.Error](err); ok && userStatuses[e.Code] != 0 {
+		return userStatuses[e.Code]
 	}
 	return http.StatusInternalServerError
 }
@@ -205,6 +217,7 @@ func refuseRoot(w http.ResponseWriter, err error) error {
 	status, message := messageStatus(err), err.Error()
 	switch {
 	case errors.Is(err, service.ErrNotRoot):
+		w.Header().Del("X-Etcd-Cluster-Id") // as in the reference
 		message = "Insufficient credentials"
 	case errors.Is(err, auth.ErrTooManyAttempts):
 		message = service.ErrTooManyAttempts.Cause

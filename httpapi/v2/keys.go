@@ -13,7 +13,7 @@ import (
 
 // Keys serves /v2/keys and everything below.
 func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
+	a.setClusterID(w)
 	if err := a.Service.AwaitReady(r.Context()); err != nil {
 		return stats.OpOther, a.writeError(w, err)
 	}

@@ -9,11 +9,9 @@ import (
 	"strings"
 
 	"pando/httpapi/auth"
-	"pando/httpapi/budget"
 	"pando/httpapi/service"
 	"pando/members"
 	"pando/stats"
-	"pando/tree"
 )
 
 // errNoID means that a PUT or DELETE names no member.
@@ -21,7 +19,7 @@ var errNoID = errors.New("v2: the path names no member")
 
 // Members serves /v2/members and everything below.
 func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
-	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
+	a.setClusterID(w)
 	id := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v2/members"), "/")
 	if r.Method == http.MethodGet {
 		return stats.OpMembers, a.listMembers(w, r, id)
@@ -154,18 +152,10 @@ func (a *API) readPeerURLs(w http.ResponseWriter, r *http.Request) ([]string, er
 	if media, _, _ := strings.Cut(kind, ";"); strings.TrimSpace(media) != "application/json" {
 		return nil, writeMessage(w, http.StatusUnsupportedMediaType, fmt.Sprintf("Bad Content-Type %s, accept application/json", kind))
 	}
-	body, reserved, err := a.readBody(w, r, a.plainLimit())
+	body, reserved, err := a.readMessageBody(w, r)
 	defer reserved.Release()
-	if limit, ok := err.(*tree.Error); ok {
-		w.Header().Set("Connection", "close")
-		status := http.StatusRequestEntityTooLarge
-		if limit == budget.ErrExhausted {
-			status = http.StatusServiceUnavailable
-		}
-		return nil, writeMessage(w, status, limit.Cause)
-	}
 	if err != nil {
-		return nil, writeMessage(w, http.StatusBadRequest, err.Error())
+		return nil, err
 	}
 	var request struct {
 		PeerURLs []string `json:"peerURLs"`
@@ -202,7 +192,7 @@ type peerMember struct {
 
 // PeerMembers serves /members on the peer URLs. Starting members and proxies that look for the cluster read it.
 func (a *API) PeerMembers(w http.ResponseWriter, _ *http.Request) {
-	w.Header()["X-Etcd-Cluster-Id"] = a.clusterID
+	a.setClusterID(w)
 	list := []peerMember{}
 	for _, m := range a.Service.PeerMembers() {
 		list = append(list, peerMember{uint64(m.ID), m.PeerURLs, m.Learner, m.Name, m.ClientURLs})
