@@ -22,7 +22,7 @@ const timesApart = time.Second
 
 // explain reports whether the responses are the same or differ only as rules allow. It returns the names of those rules.
 func explain(e *exchanged) (rules []string, ok bool) {
-	for _, rule := range exchangeRules {
+	for _, rule := range slices.Concat(exchangeRules, authRules) {
 		if rule.differs(e) {
 			return []string{rule.name}, true
 		}
@@ -111,7 +111,7 @@ func explainWatch(o *openPair) (rules []string, ok bool) {
 	if sameWatch(reference, pando) {
 		return nil, sameTimes(reference.raw, pando.raw)
 	}
-	for _, rule := range watchRules {
+	for _, rule := range slices.Concat(watchRules, authWatchRules) {
 		adjusted, fits := rule.adjust(o, reference, pando)
 		if !fits {
 			continue

@@ -64,6 +64,7 @@ type differentialPair struct {
 	reference, pando *differentialSide
 	rules            *firedRules
 	timeout          time.Duration // how long to wait for events of watches
+	before           func() error  // runs before the trees are emptied; may be nil
 	open             []*openPair
 	compared         int
 }
@@ -226,6 +227,11 @@ func (s *differentialSide) remaining(keys []string) (int, error) {
 // reset deletes all keys of both servers, with the same requests if possible, and makes the current indexes their base.
 func (p *differentialPair) reset() error {
 	p.hangUp()
+	if p.before != nil {
+		if err := p.before(); err != nil {
+			return err
+		}
+	}
 	keys := []string{"/_h"}
 	for n := range 2 {
 		listed, err := p.side(n).topKeys()

@@ -195,18 +195,21 @@ func continueStream(o *openPair, reference, pando watchResult) (watchResult, boo
 	return pando, true
 }
 
-// ruleNames returns the names of all rules, sorted.
+// ruleNames returns the names of the rules that sequences without auth use, sorted.
 func ruleNames() []string {
-	names := []string{ruleFreshStore, ruleTTLsEndOnTime}
-	for _, rule := range exchangeRules {
-		names = append(names, rule.name)
-	}
-	for _, rule := range orderRules {
-		names = append(names, rule.name)
-	}
-	for _, rule := range watchRules {
-		names = append(names, rule.name)
-	}
+	names := append([]string{ruleFreshStore, ruleTTLsEndOnTime}, ruleNamesOf(orderRules, nil)...)
+	names = append(names, ruleNamesOf(exchangeRules, watchRules)...)
 	slices.Sort(names)
+	return names
+}
+
+func ruleNamesOf(exchanges []exchangeRule, watches []watchRule) []string {
+	var names []string
+	for _, rule := range exchanges {
+		names = append(names, rule.name)
+	}
+	for _, rule := range watches {
+		names = append(names, rule.name)
+	}
 	return names
 }

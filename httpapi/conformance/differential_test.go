@@ -32,6 +32,7 @@ const (
 // TestDifferential checks that clients can't tell Pando from the reference, except for the deliberate differences.
 func TestDifferential(t *testing.T) {
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
+	run.generate = func(seed uint64) []*differentialStep { return newGenerator(seed).sequence(sequenceLength) }
 	if testing.Short() {
 		run.want /= 5
 	}
@@ -77,7 +78,7 @@ func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 	t.Helper()
 	p := &differentialPair{
 		reference: newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartEtcd)),
-		pando:     newDifferentialSide(servertest.StartSingle(t, servertest.Member.StartPando)),
+		pando:     newDifferentialSide(servertest.StartSingle(t, startComparedPando)),
 		rules:     rules,
 		timeout:   watchTimeout,
 	}
@@ -96,6 +97,7 @@ func newDifferentialPair(t *testing.T, rules *firedRules) *differentialPair {
 // differentialRun is the state that the pairs share.
 type differentialRun struct {
 	seed     uint64
+	generate func(seed uint64) []*differentialStep
 	want     int64
 	next     atomic.Uint64 // number of the next sequence
 	compared atomic.Int64
@@ -121,7 +123,7 @@ func (r *differentialRun) play(t *testing.T, pairs []*differentialPair) {
 
 // sequence plays one sequence, and shrinks it if the servers differ.
 func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
-	steps := newGenerator(seed).sequence(sequenceLength)
+	steps := r.generate(seed)
 	err := pair.playInTime(steps)
 	r.compared.Add(int64(pair.compared))
 	pair.compared = 0

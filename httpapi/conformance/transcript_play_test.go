@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -150,7 +151,7 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 
 // send sends the request of a step and returns the lines of the response.
 func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
-	request := p.filled(step.request)
+	request := p.filled(step)
 	target := servertest.URLHost(p.frame.server.Client)
 	if step.peer {
 		target = servertest.URLHost(p.frame.server.Peer)
@@ -190,12 +191,18 @@ func (p *transcriptPlayer) send(step *transcriptStep) ([]string, error) {
 	}
 }
 
-func (p *transcriptPlayer) filled(r *transcriptRequest) *transcriptRequest {
+// filled returns the request of a step with the values of its placeholders and with the header for its user.
+func (p *transcriptPlayer) filled(step *transcriptStep) *transcriptRequest {
+	r := step.request
 	filled := *r
 	filled.target, filled.body = p.frame.fill(r.target), p.frame.fill(r.body)
 	filled.headers = nil
 	for _, h := range r.headers {
 		filled.headers = append(filled.headers, p.frame.fill(h))
+	}
+	if step.user != "" {
+		credentials := base64.StdEncoding.EncodeToString([]byte(p.frame.fill(step.user)))
+		filled.headers = append(filled.headers, "Authorization: Basic "+credentials)
 	}
 	return &filled
 }

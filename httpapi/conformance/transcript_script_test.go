@@ -27,6 +27,7 @@ type transcriptStep struct {
 	repeat     int                // how often to send the request; the last response is compared
 	eventually bool               // repeat the request until the response is the expected one
 	peer       bool               // send to the peer URL, not to the client URL
+	user       string             // "name:password" for Basic authentication; may contain placeholders
 
 	action string   // collect, pending, close, rebase or shutdown
 	args   []string // of the action
@@ -132,6 +133,8 @@ func (s *transcriptStep) take(line, word, rest string) (err error) {
 		s.eventually = true
 	case line == "peer":
 		s.peer = true
+	case word == "user":
+		s.user = rest
 	case word == "collect", word == "pending", word == "close", word == "rebase", word == "shutdown":
 		s.action, s.args = word, strings.Fields(rest)
 	default:

@@ -31,10 +31,16 @@ func TestTranscripts(t *testing.T) {
 	for _, script := range loadTranscripts(t) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
-			server := servertest.StartSingle(t, servertest.Member.StartPando)
+			server := servertest.StartSingle(t, startComparedPando)
 			playTranscript(t, script, server, expectPando)
 		})
 	}
+}
+
+// startComparedPando starts Pando with the settings of the reference that Pando's own defaults bound: the number of logins that fail.
+func startComparedPando(m servertest.Member, t testing.TB, flags ...string) *servertest.Process {
+	t.Helper()
+	return m.StartPando(t, append(flags, "--max-failed-logins", "0")...)
 }
 
 // TestTranscriptsMatchReference plays every transcript to the reference, so that a golden file can't differ from the reference
