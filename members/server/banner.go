@@ -3,6 +3,9 @@ package server
 import (
 	"fmt"
 	"io"
+	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -36,10 +39,7 @@ func logListening(cfg *config.Config, log *zap.Logger) {
 // banner returns the text that a member prints when it serves. Callers must have replaced port 0 in the URLs of cfg by the
 // real port.
 func banner(cfg *config.Config, memberID, clusterID uint64) string {
-	try := strings.TrimSuffix(config.DefaultClientURL, "/")
-	if urls := config.URLStrings(config.Dialable(cfg.ListenClientURLs)); len(urls) > 0 {
-		try = urls[0]
-	}
+	try := curlCommand(cfg)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", stats.Version, cfg.Name, memberID, clusterID)
 	fmt.Fprintf(&b, "  clients  %s\n", strings.Join(config.URLStrings(cfg.ListenClientURLs), ", "))
@@ -52,7 +52,47 @@ func banner(cfg *config.Config, memberID, clusterID uint64) string {
 		fmt.Fprintf(&b, "  log      %s\n", cfg.WALDir)
 	}
 	fmt.Fprintf(&b, "Try it:\n")
-	fmt.Fprintf(&b, "  curl %s/v2/keys/message -XPUT -d value=\"Hello world\"\n", try)
-	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", try)
+	fmt.Fprintf(&b, "  %s/v2/keys/message -XPUT -d value=\"Hello world\"\n", try)
+	fmt.Fprintf(&b, "  %s/v2/keys/message\n", try)
 	return b.String()
+}
+
+// curlCommand returns a command, up to the path of the URL, with which a user of this machine can send a request to the server. It
+// prefers URLs that need no certificate.
+func curlCommand(cfg *config.Config) string {
+	urls := config.Dialable(cfg.ListenClientURLs)
+	if len(urls) == 0 {
+		return "curl " + config.DefaultClientURL
+	}
+	u := urls[0]
+	if i := slices.IndexFunc(urls, func(u url.URL) bool { return u.Scheme == "http" }); i >= 0 {
+		u = urls[i]
+	}
+	command := "curl"
+	if config.IsSecure(u) {
+		command += curlCertificates(cfg)
+	}
+	path := config.SocketPath(u)
+	switch {
+	case path == "":
+		return command + " " + u.String()
+	case config.IsSecure(u):
+		return command + " --unix-socket " + path + " https://localhost"
+	}
+	return command + " --unix-socket " + path + " http://localhost"
+}
+
+// curlCertificates returns the options of curl for an https URL.
+func curlCertificates(cfg *config.Config) string {
+	t, options := &cfg.ClientTLS, ""
+	switch {
+	case t.CertFile == "":
+		options = " --cacert " + filepath.Join(cfg.DataDir, autoDir, autoClientDir, "cert.pem")
+	case t.TrustedCAFile != "":
+		options = " --cacert " + t.TrustedCAFile // usually that of the server, too
+	}
+	if t.TrustedCAFile != "" || t.ClientCertAuth {
+		options += " --cert CLIENT.pem --key CLIENT-key.pem"
+	}
+	return options
 }

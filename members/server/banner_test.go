@@ -28,3 +28,32 @@ func TestBanner(t *testing.T) {
 		}
 	}
 }
+
+// TestCurlCommand checks the commands that the banner shows for each kind of URL.
+func TestCurlCommand(t *testing.T) {
+	const pair = " cert-file=c.pem key-file=k.pem"
+	for _, test := range []struct{ flags, want string }{
+		{"listen-client-urls=https://0.0.0.0:1,http://127.0.0.1:2" + pair, "curl http://127.0.0.1:2"},
+		{"listen-client-urls=https://127.0.0.1:1" + pair, "curl https://127.0.0.1:1"},
+		{"listen-client-urls=https://127.0.0.1:1 auto-tls=true data-dir=/d", "curl --cacert /d/tls/client/cert.pem https://127.0.0.1:1"},
+		{"listen-client-urls=https://127.0.0.1:1 trusted-ca-file=ca.pem" + pair,
+			"curl --cacert ca.pem --cert CLIENT.pem --key CLIENT-key.pem https://127.0.0.1:1"},
+		{"listen-client-urls=unix:///run/p.sock", "curl --unix-socket /run/p.sock http://localhost"},
+		{"listen-client-urls=unixs:///run/p.sock" + pair, "curl --unix-socket /run/p.sock https://localhost"},
+	} {
+		t.Run(test.flags, func(t *testing.T) {
+			flags := map[string]string{"advertise-client-urls": "https://a:1"}
+			for assignment := range strings.FieldsSeq(test.flags) {
+				name, value, _ := strings.Cut(assignment, "=")
+				flags[name] = value
+			}
+			cfg, _, err := config.Load(flags, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := curlCommand(cfg); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}

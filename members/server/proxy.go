@@ -141,6 +141,6 @@ func proxyBanner(cfg *config.Config) string {
 	}
 	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
 	fmt.Fprintf(&b, "Try it:\n")
-	fmt.Fprintf(&b, "  curl %s/v2/keys/message\n", strings.Join(config.URLStrings(config.Dialable(cfg.ListenClientURLs))[:1], ""))
+	fmt.Fprintf(&b, "  %s/v2/keys/message\n", curlCommand(cfg))
 	return b.String()
 }
