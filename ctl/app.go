@@ -42,7 +42,7 @@ func (p *program) commands() []*cli.Command {
 		p.memberCommands(), p.healthCommand(), p.userCommands(), p.roleCommands(), p.authCommands(),
 		// The legacy client has none of the following.
 		p.treeCommand(), p.exportCommand(), p.importCommand(), p.endpointCommands(),
-		p.lockCommand(), p.electCommand(), p.benchCommand(),
+		p.lockCommand(), p.electCommand(), p.benchCommand(), p.tlsCommands(),
 	}
 	if p.host.Commands != nil {
 		for _, c := range p.host.Commands(p.stdout, p.stderr) {

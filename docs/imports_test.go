@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"members/servertest":    {"members/certs"},
 	"members/faulttest":     anything,
 
-	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "tree"},
+	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "members/certs", "tree"},
 	"ctl/bench":    {"ctl/client", "ctl/terminal"},
 	"ctl/client":   {"tree"},
 	"ctl/terminal": {},

@@ -43,6 +43,15 @@ func readFile(path string) ([]byte, error) {
 	return content, nil
 }
 
+// ReadCertificates returns the certificates in a PEM file, without checking them.
+func ReadCertificates(file string) ([]*x509.Certificate, error) {
+	chain, err := read(file, parseCertificates)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return chain, nil
+}
+
 // parseCertificates parses the certificates in a PEM file. There is at least one. It ignores blocks of other types.
 func parseCertificates(content []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
