@@ -61,23 +61,52 @@ func (s *Source) RequiresClientCerts() bool { return s.options.requiresClientCer
 // by ALPN. There must be a certificate; see HasCertificate.
 func (s *Source) ServerConfig(protocols ...string) *tls.Config {
 	type made struct {
-		from   *loaded
-		config *tls.Config
+		from         *loaded
+		config       *tls.Config
+		withoutHTTP2 *tls.Config
 	}
 	var cache atomic.Pointer[made]
-	newest := func(*tls.ClientHelloInfo) (*tls.Config, error) {
+	newest := func() *made {
 		content := s.current.Load()
-		if m := cache.Load(); m != nil && m.from == content {
+		m := cache.Load()
+		if m == nil || m.from != content {
+			m = &made{from: content, config: s.serverConfig(content, protocols)}
+			m.withoutHTTP2 = m.config.Clone()
+			m.withoutHTTP2.NextProtos = slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p == http2Protocol })
+			cache.Store(m)
+		}
+		return m
+	}
+	outer := newest().config.Clone()
+	outer.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		m := newest()
+		if s.allowsHTTP2(hello) {
 			return m.config, nil
 		}
-		m := &made{content, s.serverConfig(content, protocols)}
-		cache.Store(m)
-		return m.config, nil
+		return m.withoutHTTP2, nil
 	}
-	config, _ := newest(nil) // never an error
-	outer := config.Clone()
-	outer.GetConfigForClient = newest
 	return outer
+}
+
+// http2Protocol is the name of HTTP/2 in ALPN.
+const http2Protocol = "h2"
+
+// http2Suites are the cipher suites of TLS 1.2 that HTTP/2 allows. Clients break connections with others off.
+var http2Suites = []uint16{
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// allowsHTTP2 reports whether a connection with the client can have a cipher suite that HTTP/2 allows.
+func (s *Source) allowsHTTP2(hello *tls.ClientHelloInfo) bool {
+	o := &s.options
+	if (o.MaxVersion == 0 || o.MaxVersion >= tls.VersionTLS13) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		return true
+	}
+	return slices.ContainsFunc(http2Suites, func(suite uint16) bool {
+		return slices.Contains(hello.CipherSuites, suite) && (len(o.CipherSuites) == 0 || slices.Contains(o.CipherSuites, suite))
+	})
 }
 
 // serverConfig returns the configuration of a server with the content of the files.

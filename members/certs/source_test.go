@@ -81,6 +81,20 @@ func TestHandshakes(t *testing.T) {
 			t.Errorf("suite %x", state.CipherSuite)
 		}
 	})
+	t.Run("HTTP/2 only with its suites", func(t *testing.T) {
+		for suite, want := range map[uint16]string{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: "h2", tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: "http/1.1",
+		} {
+			c := client("")
+			c.NextProtos = []string{"h2", "http/1.1"}
+			state, _ := mustConnect(t, c, server(func(o *Options) {
+				o.CA, o.MaxVersion, o.CipherSuites = "", tls.VersionTLS12, []uint16{suite}
+			}))
+			if state.NegotiatedProtocol != want {
+				t.Errorf("with %s: %s", tls.CipherSuiteName(suite), state.NegotiatedProtocol)
+			}
+		}
+	})
 	t.Run("a server with another name", func(t *testing.T) {
 		c := client("")
 		c.ServerName = "other.example"
