@@ -57,7 +57,7 @@ func (t *transition) updateUser(old *User, c *Change) *Error {
 	}
 	t.mutate()
 	t.users.Replace((*userItem)(withRootRole(u)))
-	t.outcome.User = u // without the role root, if it was revoked of the user root: so does the reference
+	t.outcome.User = u // without a revoked role root, as in the reference's response
 	t.outcome.Writes.Updated++
 	return nil
 }
@@ -77,7 +77,8 @@ func (t *transition) deleteUser(name string) *Error {
 	return nil
 }
 
-// withRootRole returns the user that is stored for u: the user root always has the role root.
+// withRootRole returns the user that is stored for u. The user root always has the role root,
+// because the reference adds the role whenever it reads that user.
 func withRootRole(u *User) *User {
 	if u.Name != Root || slices.Contains(u.Roles, Root) {
 		return u

@@ -21,7 +21,8 @@
 //
 //   - Each change of users, roles or the switch increases the revision by one. A change that
 //     fails does not.
-//   - The role root always exists, may do everything, and is never stored.
+//   - The role root always exists, may do everything, and is never stored. The user root always
+//     has it.
 //   - A State shares all memory that has not changed with the State before it, so a change
 //     costs the same with ten users and with ten thousand.
 //   - The texts of errors and the order of checks are those of etcd 3.4, because clients

@@ -109,6 +109,9 @@ func (m *model) putUser(c *Change, old User, exists bool) Kind {
 	if !samePassword {
 		old.PasswordHash = c.PasswordHash
 	}
+	if c.Name == Root && !slices.Contains(roles, Root) {
+		roles = append(roles, Root) // it can't be revoked
+	}
 	m.users[c.Name] = User{c.Name, old.PasswordHash, append([]string{}, roles...)}
 	return 0
 }

@@ -59,11 +59,13 @@ func (r Range) isKey() bool {
 // prefixEnd returns the least string that is greater than all strings with the prefix. It is
 // empty if there is none.
 func prefixEnd(prefix string) string {
-	prefix = strings.TrimRight(prefix, "\xff")
-	if prefix == "" {
+	last := len(prefix) - 1
+	for last >= 0 && prefix[last] == 0xff {
+		last--
+	}
+	if last < 0 {
 		return ""
 	}
-	last := len(prefix) - 1
 	return prefix[:last] + string([]byte{prefix[last] + 1})
 }
 

@@ -119,6 +119,10 @@ var referenceSteps = map[string][]step{
 		{role("guest"), 0, "auth: Role guest already exists."},
 		{&Change{Op: DeleteUser, Name: "root"}, 0, rootUserText},
 		{revoke("root", "root"), 1, "[a x]"},
+		{revoke("root", "root"), 1, "[a x]"}, // the response alone is without it
+		{grant("root", "root"), 0, "auth: Granting duplicate role root for user root"},
+		{&Change{Op: PutUser, Name: "root"}, 1, "[a root x]"}, // another order
+		{&Change{Op: PutUser, Name: "root"}, 0, userNotUpdated},
 		{&Change{Op: Disable}, 1, ""},
 		{&Change{Op: Enable}, 1, ""},
 		{&Change{Op: DeleteRole, Name: "guest"}, 1, ""},
