@@ -124,13 +124,6 @@ func (s *server) members() ([]client.Member, error) {
 	return list.Members, err
 }
 
-// servesAuth reports whether the server has users and roles.
-func (s *server) servesAuth() bool {
-	var answer struct{ Enabled *bool }
-	_, err := servertest.GetJSON(s.Client+"/v2/auth/enable", &answer)
-	return err == nil && answer.Enabled != nil
-}
-
 // index is the server's X-Etcd-Index.
 func (s *server) index() uint64 {
 	s.T.Helper()

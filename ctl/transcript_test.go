@@ -111,9 +111,6 @@ func replayTranscripts(t *testing.T, pattern string, least int, pando, etcd func
 
 func replayFile(t *testing.T, file string, cluster []*server, program string) {
 	play := newPlay(t, cluster)
-	if strings.HasPrefix(filepath.Base(file), "auth_") && !cluster[0].servesAuth() {
-		t.Skip("the server has no /v2/auth")
-	}
 	for _, x := range readTranscript(t, file) {
 		if got := play.run(t, programs[program](t), x); got != x.result {
 			t.Errorf("$ %s\ngot:\n%swant:\n%s", x.line, got, x.result)

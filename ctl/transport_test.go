@@ -257,6 +257,7 @@ func runCommandsOverTLS(t *testing.T, url string) {
 		{"watch --after-index 1 --recursive /a", "[set] /a"}, {"member list", "clientURLs=" + url}, {"cluster-health", "cluster is healthy"},
 		{"export", `"/a"`}, {"import " + file, ""}, {"import --from " + url, ""}, {"tree", "a"},
 		{"endpoint status", url}, {"endpoint health", "true"}, {"lock l -- true", ""}, {"elect e v -- true", ""},
+		{"user add ann:pw", "User ann created"}, {"user list", "ann"}, {"user remove ann", "User ann removed"}, {"role list", "root"},
 		{"bench put --total 200 --conns 4", "200"}, {"bench get --total 200 --conns 4 --key-space-size 10", "200"},
 		{"bench watch --watchers 10 --total 10", "100"}, {"bench mixed --total 200 --key-space-size 10 --target-leader", "200"},
 		{"bench put --total 100 --conns 2 --rounds 1 --compare " + url, "A/B"},
