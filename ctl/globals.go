@@ -23,6 +23,7 @@ const (
 	debugFlag        = "debug"
 	outputFlag       = "output"
 	usernameFlag     = "username"
+	serverNameFlag   = "tls-server-name" // of mounted commands
 )
 
 // globals are the options before the command.
@@ -133,7 +134,7 @@ func (p *program) applyGlobals(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		values[endpointsFlag] = strings.Join(list, ",")
+		values[endpointsFlag], values[serverNameFlag] = strings.Join(list, ","), g.tls.ServerName
 	}
 	if g.timeoutGiven { // otherwise the command's own default applies
 		values[timeoutFlag] = g.timeout.String()

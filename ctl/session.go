@@ -133,7 +133,7 @@ func (p *program) sync(ctx context.Context, cl *client.Client) error {
 }
 
 // endpointList returns the endpoints that the user gave: from DNS if a domain was named and has any, else from the other
-// options, else the default ones.
+// options, else the default ones. The certificates of endpoints from DNS must have the name of the domain, as in the legacy client.
 func (p *program) endpointList(ctx context.Context) ([]string, error) {
 	g := &p.globals
 	if g.discovery != "" {
@@ -149,6 +149,7 @@ func (p *program) endpointList(ctx context.Context) ([]string, error) {
 			}
 		}
 		if len(secure) > 0 {
+			g.tls.ServerName = g.discovery // false DNS records can then name no other servers
 			return secure, nil
 		}
 	}

@@ -38,6 +38,8 @@ func (o *options) serverFlags() []cli.Flag {
 			Usage: "PEM `FILE` of the client certificate (https)"},
 		&cli.StringFlag{Name: "key", Aliases: []string{"key-file"}, Category: categoryServer, Destination: &o.tls.Key,
 			Usage: "PEM `FILE` of the client key (https)"},
+		&cli.StringFlag{Name: "tls-server-name", Category: categoryServer, Destination: &o.tls.ServerName,
+			Usage: "a `NAME` that the certificates of the servers must have, in place of the host in the URL (https)"},
 		&cli.DurationFlag{Name: "timeout", Category: categoryServer, Destination: &o.timeout, Value: 10 * time.Second,
 			Usage: "how long one request may take; 0: no limit"},
 	}

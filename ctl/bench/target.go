@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -78,7 +79,7 @@ func newEndpoint(u *url.URL, cred credential) (*endpoint, error) {
 		if cred.tls != nil {
 			ep.tls = cred.tls.Clone()
 		}
-		ep.tls.ServerName = name
+		ep.tls.ServerName = cmp.Or(ep.tls.ServerName, name)
 	}
 	ep.header = "Host: " + ep.host + "\r\n"
 	if cred.user != "" {

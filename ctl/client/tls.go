@@ -9,13 +9,14 @@ import (
 	"os"
 )
 
-// TLSFiles holds the names of the PEM files of a TLS configuration. Each name may be empty.
+// TLSFiles holds the names of the PEM files of a TLS configuration, and the name of the servers. Each may be empty.
 type TLSFiles struct {
-	Cert, Key string // the client's certificate and its key
-	CA        string // the trusted certificate authorities; empty: those of the system
+	Cert, Key  string // the client's certificate and its key
+	CA         string // the trusted certificate authorities; empty: those of the system
+	ServerName string // a name that the certificates of the servers must have; empty: the host of the endpoint
 }
 
-// Config reads the files. It returns nil if all names are empty.
+// Config reads the files. It returns nil if all fields are empty.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f == (TLSFiles{}) {
 		return nil, nil
@@ -23,7 +24,7 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	if (f.Cert == "") != (f.Key == "") {
 		return nil, fmt.Errorf("KeyFile and CertFile must both be present[key: %v, cert: %v]", f.Key, f.Cert)
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
 	if f.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 		if _, unread := errors.AsType[*os.PathError](err); err != nil && !unread { // a PathError names its file

@@ -47,6 +47,7 @@ func snapshotVerb(stdout, stderr io.Writer) *cli.Command {
 		return cli.ShowSubcommandHelp(c)
 	}
 	for _, command := range append(group.Subcommands, group) {
+		readVariables(command)
 		act := command.Action
 		command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
 		command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }

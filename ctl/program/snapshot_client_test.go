@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,4 +100,67 @@ func TestClientSnapshotGlobals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSaveOverTLS: save needs a certificate and, with auth enabled, the user root: by a certificate, or by a password.
+func TestSaveOverTLS(t *testing.T) {
+	pki := servertest.NewPKI(t)
+	server, ann, root := pki.Issue(t, "server"), pki.Issue(t, "ann"), pki.Issue(t, "root")
+	m := servertest.NewMembers(t, "default")[0]
+	url := strings.Replace(m.ClientURL(), "http", "https", 1)
+	m.StartPando(t, append(pki.ServerFlags(server, pki.CA), "--initial-cluster", servertest.InitialCluster([]servertest.Member{m}),
+		"--listen-client-urls", url, "--advertise-client-urls", url)...)
+	client := pki.HTTPClient(t, &root)
+	servertest.Await(t, "a healthy server", func() bool {
+		response, err := client.Get(url + "/health")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil && response.StatusCode == http.StatusOK
+	})
+	files := func(pair servertest.KeyPair) []string {
+		return []string{"--cert-file", pair.Cert, "--key-file", pair.Key, "--ca-file", pki.CA, "--endpoints", url}
+	}
+	for _, args := range []string{"user add root:s3cret", "user add ann:ann-pw", "auth enable"} {
+		if stdout, stderr, code := runCtl(t, append(files(root), strings.Fields(args)...)...); code != 0 {
+			t.Fatalf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "x.snap")
+	save := []string{"snapshot", "save", file}
+	for _, test := range []struct {
+		name  string
+		args  []string // of pando
+		typed string   // stdin
+		code  int
+		want  string
+	}{
+		{"certificate of root", append(save, files(root)...), "", 0, "saved"},
+		{"certificate of another user", append(save, files(ann)...), "", ExitFailure, "only root may save a snapshot"},
+		{"password of root", append(append(save, files(ann)...), "--username", "root:s3cret"), "", 0, "saved"},
+		{"typed password", append(append(save, files(ann)...), "--username", "root"), "s3cret\n", 0, "saved"},
+		{"wrong password", append(append(save, files(ann)...), "--username", "root"), "wrong\n", ExitFailure, "only root may save a snapshot"},
+		{"command of the client", append(append([]string{"ctl"}, files(root)...), save...), "", 0, "saved"},
+		{"command of the client, another user", append(append([]string{"ctl"}, files(ann)...), save...), "", 4, "only root may save"},
+		{"command of the client, typed password", append(append([]string{"ctl", "-u", "root"}, files(ann)...), save...), "s3cret\n", 0, "saved"},
+		{"no certificate", append(save, "--endpoint", url, "--ca-file", pki.CA), "", ExitFailure, "give it with --cert-file and --key-file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], test.args...)
+			cmd.Stdin = strings.NewReader(test.typed)
+			p := servertest.StartCommand(t, cmd)
+			code := p.AwaitExit()
+			if said := p.Stdout.String() + p.Stderr.String(); code != test.code || !strings.Contains(said, test.want) ||
+				strings.Contains(said, "s3cret") {
+				t.Errorf("exit code %d, want %d; %q, want %q", code, test.code, said, test.want)
+			}
+		})
+	}
+	t.Run("variables", func(t *testing.T) {
+		t.Setenv("ETCDCTL_CERT_FILE", ann.Cert)
+		t.Setenv("ETCDCTL_KEY_FILE", ann.Key)
+		t.Setenv("ETCDCTL_CA_FILE", pki.CA)
+		t.Setenv("ETCDCTL_USERNAME", "root:s3cret")
+		mustPando(t, append(save, "--endpoint", url)...)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -49,13 +50,19 @@ Examples:
 				Usage: "how long one member may take to begin its answer"},
 			&cli.BoolFlag{Name: "local", Destination: &o.local,
 				Usage: "save what the member has without asking the others, for a cluster that has lost its quorum"},
-			&cli.StringFlag{Name: "username", Destination: &o.username, Usage: "`NAME:PASSWORD` for basic authentication"},
-			&cli.StringFlag{Name: "ca-file", Destination: &o.tls.CA, Usage: "PEM `FILE` of the authorities to trust (https)"},
-			&cli.StringFlag{Name: "cert-file", Destination: &o.tls.Cert, Usage: "PEM `FILE` of the client certificate (https)"},
-			&cli.StringFlag{Name: "key-file", Destination: &o.tls.Key, Usage: "PEM `FILE` of the client key (https)"},
+			&cli.StringFlag{Name: "username", Destination: &o.username,
+				Usage: "`NAME[:PASSWORD]` of a user; asks for a missing password. With auth enabled, only root may save"},
+			&cli.StringFlag{Name: "ca-file", Destination: &o.tls.CA,
+				Usage: "PEM `FILE` of the authorities to trust (https)"},
+			&cli.StringFlag{Name: "cert-file", Destination: &o.tls.Cert,
+				Usage: "PEM `FILE` of the client certificate (https)"},
+			&cli.StringFlag{Name: "key-file", Destination: &o.tls.Key,
+				Usage: "PEM `FILE` of the client key (https)"},
+			&cli.StringFlag{Name: "tls-server-name", Destination: &o.tls.ServerName,
+				Usage: "a `NAME` that the certificates must have, in place of the host in the URL (https)"},
 		},
 		Action: withFile(func(c *cli.Context, file string) error {
-			cl, err := o.client()
+			cl, err := o.client(c.Context, stderr)
 			if err != nil {
 				return config.AsUsage(err)
 			}
@@ -70,8 +77,23 @@ Examples:
 	}
 }
 
-// client returns a client with these options. Its errors are about the options.
-func (o *saveOptions) client() (*client.Client, error) {
+// clientVariables are the options of save that the variables of the client set, if the command is a verb of the program. As a command of
+// the client, it gets them from the client.
+var clientVariables = map[string]string{
+	"username": "ETCDCTL_USERNAME", "ca-file": "ETCDCTL_CA_FILE", "cert-file": "ETCDCTL_CERT_FILE", "key-file": "ETCDCTL_KEY_FILE",
+}
+
+// readVariables makes the options of a command read the variables of the client.
+func readVariables(c *cli.Command) {
+	for _, flag := range c.Flags {
+		if f, ok := flag.(*cli.StringFlag); ok && clientVariables[f.Name] != "" {
+			f.EnvVars = []string{clientVariables[f.Name]}
+		}
+	}
+}
+
+// client returns a client with these options. It asks for a password that is missing. Its errors are about the options.
+func (o *saveOptions) client(ctx context.Context, stderr io.Writer) (*client.Client, error) {
 	endpoints, err := client.ParseEndpoints(o.endpoints)
 	if err != nil {
 		return nil, fmt.Errorf("--endpoint: %w", err)
@@ -83,7 +105,12 @@ func (o *saveOptions) client() (*client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--cert-file, --key-file and --ca-file: %w", err)
 	}
-	user, password, _ := strings.Cut(o.username, ":")
+	user, password, hasPassword := strings.Cut(o.username, ":")
+	if user != "" && !hasPassword {
+		if password, err = terminal.AskPassword(ctx, os.Stdin, stderr, "Password: "); err != nil {
+			return nil, err
+		}
+	}
 	return client.New(client.Config{
 		Endpoints: endpoints, TLS: tlsConfig, User: user, Password: password, DialTimeout: o.timeout, HeaderTimeout: o.timeout,
 	}), nil
@@ -105,6 +132,9 @@ func (o *saveOptions) save(
 	})
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		err = fmt.Errorf("%w; is a member running there? --endpoint says where", err)
+	}
+	if client.IsUnauthorized(err) {
+		err = fmt.Errorf("%w; only root may save a snapshot: see --username, or --cert-file with a certificate of root", err)
 	}
 	return info, from, err
 }
