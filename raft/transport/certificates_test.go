@@ -121,7 +121,7 @@ func (id *identity) replace(path string, content []byte) {
 	}
 }
 
-// newTLSEndpoint starts an endpoint with TLS. Peers connect to it at the host.
+// newTLSEndpoint starts an endpoint with TLS. Peers connect to it at the host. Each endpoint needs an identity of its own.
 func newTLSEndpoint(t testing.TB, self members.ID, id *identity, host string, change func(*Config)) *endpoint {
 	t.Helper()
 	e := unstartedEndpoint(t, self, func(cfg *Config) {
@@ -177,10 +177,9 @@ func TestTLS(t *testing.T) {
 // TestCertificateOfAnotherMember opens a stream with a certificate that is valid for the host of another member.
 func TestCertificateOfAnotherMember(t *testing.T) {
 	ca := newAuthority(t, "ca")
-	wrong := newIdentity(t, ca, hostTwo, time.Hour) // member 1 is at hostOne
 	for name, anyHost := range map[string]bool{"refused": false, "any host is accepted": true} {
 		t.Run(name, func(t *testing.T) {
-			a := newTLSEndpoint(t, 1, wrong, hostOne, nil)
+			a := newTLSEndpoint(t, 1, newIdentity(t, ca, hostTwo, time.Hour), hostOne, nil) // the host of member 2
 			b := newTLSEndpoint(t, 2, newIdentity(t, ca, hostTwo, time.Hour), hostTwo, func(cfg *Config) { cfg.TLS.AnyHost = anyHost })
 			a.connect(b)
 			if anyHost {
