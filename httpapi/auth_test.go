@@ -73,7 +73,8 @@ func (f *fixture) serve(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-const refusedKey = `{"errorCode":110,"message":"The request requires user authentication","cause":"Insufficient credentials","index":0}` + "\n"
+const refusedKey = `{"errorCode":110,"message":"The request requires user authentication",` +
+	`"cause":"Insufficient credentials","index":0}` + "\n"
 
 func TestUnauthorized(t *testing.T) {
 	f := newFixture(t, func(c *MemberConfig) { c.Pprof = On })
