@@ -129,8 +129,10 @@ func linesOf[T any](table []route[T]) []accessLine {
 		switch {
 		case r.path == "/v2/auth/enable":
 			line.methods = []string{"GET", "PUT"}
-		case strings.HasPrefix(r.path, "/v2/auth/"):
+		case strings.HasPrefix(r.path, "/v2/auth/") && strings.HasSuffix(r.path, "/*"):
 			line.methods = []string{"GET", "PUT", "DELETE"}
+		case strings.HasPrefix(r.path, "/v2/auth/"):
+			line.methods = []string{"GET"}
 		case r.methods == anyMethod:
 			line.methods = []string{"GET", "POST"}
 		}

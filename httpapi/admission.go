@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/stats"
+	"pando/tree"
 )
 
 const (
@@ -87,15 +88,17 @@ func (a *admission) refuse(c net.Conn, secure *tls.Config) {
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return // clients don't expect a response before their request
 		}
-		writeAndDrain(c, "503 Service Unavailable", "Retry-After: 1\r\n", "too many connections\n")
+		writeAndDrain(c, "503 Service Unavailable", "Content-Type: application/json\r\nRetry-After: 1\r\n", errConnections.AppendJSON(nil))
 	}()
 }
 
+// errConnections is the body of a 503 for a connection over the limit. Clients of all paths find a message in it.
+var errConnections = tree.NewError(tree.CodeRaftInternal, "too many connections are open (--max-connections)")
+
 // writeAndDrain writes a response, the last one of a connection, and discards what the client sends. Closing a connection with unread
 // bytes would reset it before the client reads the response. The caller must set a deadline, and close the connection.
-func writeAndDrain(c net.Conn, status, header, text string) {
-	_, _ = fmt.Fprintf(c, "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n%s",
-		status, len(text), header, text)
+func writeAndDrain(c net.Conn, status, header string, body []byte) {
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 %s\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, header, len(body), body)
 	if closeWrite(c) == nil {
 		_, _ = io.Copy(io.Discard, c)
 	}

@@ -176,7 +176,8 @@ func (g *secureGroup) refuse(raw net.Conn, err error) {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	if ok && record.Conn != nil && looksLikeHTTP(record.RecordHeader) {
 		_ = raw.SetDeadline(time.Now().Add(refusalTime)) // an error means that the connection is closed
-		writeAndDrain(raw, "400 Bad Request", "", "This port serves HTTPS, and the request is plain HTTP: use https:// in the URL.\n")
+		writeAndDrain(raw, "400 Bad Request", "Content-Type: text/plain; charset=utf-8\r\n",
+			[]byte("This port serves HTTPS, and the request is plain HTTP: use https:// in the URL.\n"))
 	}
 }
 

@@ -186,6 +186,10 @@ func TestFullBuffer(t *testing.T) {
 	if c.lost.Load() == 0 || !record(true) {
 		t.Fatal("no read was dropped")
 	}
+	before := c.lost.Load()
+	if l.Record(Record{Operation: "x", Key: key, Outcome: Denied}); c.lost.Load() == before {
+		t.Error("a denied change was not dropped")
+	}
 	if record(false) {
 		t.Error("there was no room for a change")
 	}
@@ -238,19 +242,29 @@ func TestConcurrentRecords(t *testing.T) {
 	}
 }
 
+// TestSampler checks that many failures of one user cause few records, and do not hide those of others.
 func TestSampler(t *testing.T) {
 	s := NewSampler()
-	written, left := uint64(0), uint64(0)
+	written, omitted := uint64(0), uint64(0)
 	for range 1000 {
-		if selected, omitted := s.Select(); selected {
-			written, left = written+1, left+omitted
+		if selected, before := s.Select("ann", "10.0.0.1:2"); selected {
+			written, omitted = written+1, omitted+before
 		}
 	}
 	if written < sampleBurst || written > sampleBurst+100 {
 		t.Errorf("%d of 1000 records are written", written)
 	}
-	if total := written + left + s.omitted.Load(); total != 1000 {
-		t.Errorf("%d records are accounted for", total)
+	if left := s.bucket("ann", "10.0.0.1:3").omitted.Load(); written+omitted+left != 1000 {
+		t.Errorf("%d records are written, %d reported and %d counted", written, omitted, left)
+	}
+	others := 0
+	for _, name := range []string{"bob", "cem", "dan", "eve", "fay", "gus"} {
+		if selected, _ := s.Select(name, "10.0.0.1:2"); selected {
+			others++
+		}
+	}
+	if others < 4 { // two of them may share a bucket with ann
+		t.Errorf("the first failures of %d of 6 other users are written", others)
 	}
 }
 

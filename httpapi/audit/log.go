@@ -3,14 +3,14 @@
 //
 // Package service calls [Recorder] for each operation. A [Log] is the Recorder of --audit-log. Log.Record appends the line to a buffer
 // in memory, and one goroutine writes the buffer to the file. So no operation waits for the disk or for the reader of a pipe. The
-// buffer has a limit. Records that do not fit are dropped and counted, in the metrics and in a line of the audit log itself. Records
-// of reads are dropped first: a part of the buffer is kept for changes, failed logins and denied operations.
+// buffer has a limit. Records that do not fit are dropped and counted, in the metrics and in a line of the audit log itself. A part of
+// the buffer is kept for changes that were made: no flood of reads or of refused requests can displace their records.
 //
 // Lines are not synced to the disk. After a crash of the process the last records in the buffer are missing.
 //
 //   - record.go: Record and its line
 //   - log.go: Log: the buffer; write.go: the goroutine that writes it
-//   - sampler.go: Sampler: limits how many records repeated failures cause
+//   - sampler.go: Sampler: limits how many records failed logins cause
 package audit
 
 import (
@@ -29,8 +29,8 @@ const Stdout = "stdout"
 const (
 	// bufferBytes is the size of the buffer. At 200 bytes a line it has 40,000 lines.
 	bufferBytes = 8 << 20
-	// readBytes is the part of the buffer that records of reads can use.
-	readBytes = bufferBytes / 4 * 3
+	// otherBytes is the part of the buffer that records can use that are not of changes that were made.
+	otherBytes = bufferBytes / 4 * 3
 	// fileMode keeps the names of users and keys from other users of the machine.
 	fileMode = 0o600
 	// closeTimeout bounds how long Close waits for the output.
@@ -90,12 +90,12 @@ func Open(cfg Config) (*Log, error) {
 
 // Record adds a record to the buffer. It does not wait for the output. It drops the record if the buffer is full.
 func (l *Log) Record(r Record) {
-	limit := bufferBytes
-	if r.Read && r.Outcome != Denied {
-		if !l.cfg.Reads {
-			return
-		}
-		limit = readBytes
+	if r.Read && r.Outcome != Denied && !l.cfg.Reads {
+		return
+	}
+	limit := otherBytes
+	if !r.Read && r.Outcome == OK {
+		limit = bufferBytes
 	}
 	if r.Time.IsZero() {
 		r.Time = time.Now()

@@ -31,7 +31,7 @@ type Record struct {
 	// Reason says why the outcome is not OK. It must not contain the cause of an error of the tree, because a failed comparison
 	// names values.
 	Reason string
-	// Read says that the operation changes nothing. Under pressure such records are the first that are dropped.
+	// Read says that the operation changes nothing.
 	Read bool
 	// Omitted is the number of similar records before this one that were not written. See Sampler.
 	Omitted uint64

@@ -1,32 +1,56 @@
 package audit
 
 import (
+	"hash/maphash"
+	"net"
 	"sync/atomic"
 
 	"golang.org/x/time/rate"
 )
 
-// The records of login attempts that were refused without a check of the password: an attacker can make as many as the network
-// carries.
+// A client can repeat a failed login as often as the network carries it. So for each name and address sampleBurst records are written,
+// and then samplesPerSecond.
 const (
 	samplesPerSecond = 1
 	sampleBurst      = 10
+	sampleBuckets    = 1024
 )
 
-// Sampler selects some of many similar records. Its methods may be called from any goroutine.
+// Sampler selects some of the records of failed logins. Names and addresses share a fixed number of limits, so its size does not grow
+// with their number. Its methods may be called from any goroutine.
 type Sampler struct {
+	seed    maphash.Seed
+	buckets [sampleBuckets]sampleBucket
+}
+
+type sampleBucket struct {
 	limiter *rate.Limiter
 	omitted atomic.Uint64
 }
 
 // NewSampler makes a Sampler.
-func NewSampler() *Sampler { return &Sampler{limiter: rate.NewLimiter(samplesPerSecond, sampleBurst)} }
+func NewSampler() *Sampler {
+	s := &Sampler{seed: maphash.MakeSeed()}
+	for i := range s.buckets {
+		s.buckets[i].limiter = rate.NewLimiter(samplesPerSecond, sampleBurst)
+	}
+	return s
+}
 
-// Select reports whether a record must be written, and the number of records since the last selected one that were not.
-func (s *Sampler) Select() (selected bool, omitted uint64) {
-	if !s.limiter.Allow() {
-		s.omitted.Add(1)
+// Select reports whether the record of a failed login must be written, and how many records before it were not. name is the name that
+// the client claims, and remote its address, whose port does not count.
+func (s *Sampler) Select(name, remote string) (selected bool, omitted uint64) {
+	b := s.bucket(name, remote)
+	if !b.limiter.Allow() {
+		b.omitted.Add(1)
 		return false, 0
 	}
-	return true, s.omitted.Swap(0)
+	return true, b.omitted.Swap(0)
+}
+
+func (s *Sampler) bucket(name, remote string) *sampleBucket {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		remote = host
+	}
+	return &s.buckets[maphash.Comparable(s.seed, [2]string{name, remote})%sampleBuckets]
 }

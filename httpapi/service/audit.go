@@ -52,22 +52,31 @@ func (s *Service) record(who auth.Credentials, from *sender, o operation, index 
 	if from.identified {
 		r.Proof = from.principal.Proof.String()
 	}
-	switch {
-	case err == nil:
-	case isTooManyAttempts(err):
-		selected, omitted := s.attempts.Select()
+	if err != nil {
+		r.Index = 0
+		r.Outcome, r.Reason = outcomeOf(from, err)
+	}
+	if from.badLogin {
+		selected, omitted := s.failures.Select(r.Principal, r.Remote)
 		if !selected {
 			return
 		}
-		r.Omitted, r.Index, r.Outcome, r.Reason = omitted, 0, audit.Denied, "too many failed logins"
-	case from.badLogin:
-		r.Index, r.Outcome, r.Reason = 0, audit.Denied, "bad credentials"
-	case isDenied(err):
-		r.Index, r.Outcome, r.Reason = 0, audit.Denied, "insufficient credentials"
-	default:
-		r.Index, r.Outcome, r.Reason = 0, audit.Failed, reasonOf(err)
+		r.Omitted = omitted
 	}
 	s.cfg.Audit.Record(r)
+}
+
+// outcomeOf returns the outcome and the reason of an operation that has failed.
+func outcomeOf(from *sender, err error) (audit.Outcome, string) {
+	switch {
+	case isTooManyAttempts(err):
+		return audit.Denied, "too many failed logins"
+	case from.badLogin:
+		return audit.Denied, "bad credentials"
+	case isDenied(err):
+		return audit.Denied, "insufficient credentials"
+	}
+	return audit.Failed, reasonOf(err)
 }
 
 func isTooManyAttempts(err error) bool {

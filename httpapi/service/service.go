@@ -87,13 +87,13 @@ type Service struct {
 	snapshotOpen  atomic.Bool   // a snapshot is being read
 	changingUsers chan struct{} // has an element while a change of users is being proposed
 
-	attempts *audit.Sampler // of the records of logins that were refused without a check
+	failures *audit.Sampler // of the records of failed logins
 }
 
 // New makes a Service.
 func New(cfg Config) *Service {
 	return &Service{
-		cfg: cfg, attempts: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
+		cfg: cfg, failures: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
 	}
 }
 
