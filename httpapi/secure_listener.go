@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -214,6 +215,15 @@ func (c *certifiedConn) Close() error {
 		delete(c.group.open, c)
 	})
 	return c.Conn.Close()
+}
+
+// SyscallConn returns the connection's socket.
+func (c *certifiedConn) SyscallConn() (syscall.RawConn, error) {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return socket.SyscallConn()
 }
 
 // CloseWrite closes only the sending side of the connection.

@@ -43,6 +43,7 @@ func (l listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	raw     syscall.RawConn // of the socket; nil before connOf, and if Conn is not a socket
+	below   syscall.RawConn // of the socket below TLS; nil before connOf, and if Conn is not TLS
 	unread  []byte          // read by readLoop, for the next Read
 	skipped bool            // the last Read was for one byte and was skipped
 
@@ -132,6 +133,15 @@ func (c *conn) close() {
 		return
 	}
 	_ = c.Close() // the client sees the end in any case
+}
+
+// SyscallConn returns the connection's socket.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return socket.SyscallConn()
 }
 
 // CloseWrite is called by net/http when it ends a response before it has read the whole request. Closing the connection

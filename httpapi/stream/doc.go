@@ -33,7 +33,8 @@
 // takes the stream from the queue and sets its state to sending. The worker then owns the stream: no other goroutine polls the
 // watcher or writes. The worker writes what the socket takes without waiting (connStream.send). If the socket does not take
 // everything, and for large events (tree.Event.Large), a goroutine of this stream writes the rest (sendSlowly), and then puts the
-// stream back into the queue. So no client waits for another one. On TLS any write may wait, so sendSlowly makes all of them. Over
+// stream back into the queue. So no client waits for another one. A write of TLS can't be continued later. So a worker writes to TLS only
+// what certainly fits into the send buffer, because the buffer is empty (nonblockingWriter). sendSlowly makes all other writes of TLS. Over
 // HTTP/2 the handler's goroutine writes.
 //
 // # Slow clients
@@ -59,6 +60,6 @@
 //   - conn_stream.go: states and writes on a connection that was taken over; takeover.go: from net/http and back to it;
 //     keep_alive.go: the listener through which a connection goes back
 //   - response.go: responseStream, which writes in the handler's goroutine
-//   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go: writes that do not wait
+//   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go, unsent_linux.go: writes that do not wait
 //   - buffers.go: the pool of buffers
 package stream

@@ -4,15 +4,30 @@ import "syscall"
 
 // nonblockingWriter writes to a socket without waiting. Its zero value is ready to use, by one goroutine at a time.
 type nonblockingWriter struct {
-	rest []byte
-	sent int
-	err  error
-	call func(fd uintptr) bool // the method value of try; kept because each evaluation of w.try allocates
+	rest   []byte
+	sent   int
+	err    error
+	unsent int // bytes in the send buffer; set by count
+	// The method values of try and count. They are kept because each evaluation of w.try or w.count allocates.
+	call    func(fd uintptr) bool
+	counter func(fd uintptr)
 }
 
-// write writes what the socket takes at once, and returns the number of bytes. It writes nothing if c is not a socket.
+// maxUnbuffered is the number of bytes that every socket takes at once if its send buffer is empty.
+const maxUnbuffered = 8 << 10
+
+// write writes what the socket takes at once, and returns the number of bytes. On TLS it writes all or nothing: a write of TLS can't be
+// continued, so it is made only if the send buffer is empty and has room for it.
 func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
-	if len(b) == 0 || c.raw == nil {
+	switch {
+	case len(b) == 0:
+		return 0, nil
+	case c.below != nil:
+		if len(b) > maxUnbuffered || !w.emptyBuffer(c) {
+			return 0, nil
+		}
+		return c.Write(b)
+	case c.raw == nil:
 		return 0, nil
 	}
 	if w.call == nil {
@@ -26,6 +41,18 @@ func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
 	}
 	return w.sent, err
 }
+
+// emptyBuffer reports whether the send buffer of the socket below TLS is empty.
+func (w *nonblockingWriter) emptyBuffer(c *conn) bool {
+	if w.counter == nil {
+		w.counter = w.count
+	}
+	w.unsent = -1
+	return c.below.Control(w.counter) == nil && w.unsent == 0
+}
+
+// count is the callback of RawConn.Control.
+func (w *nonblockingWriter) count(fd uintptr) { w.unsent = unsentBytes(fd) }
 
 // try is the callback of RawConn.Write. It returns true: after false RawConn.Write would wait until the socket takes more.
 func (w *nonblockingWriter) try(fd uintptr) bool {

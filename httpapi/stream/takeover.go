@@ -33,7 +33,7 @@ func (d *Dispatcher) takeOver(w http.ResponseWriter, r *http.Request, watch Watc
 }
 
 // connOf returns the conn for a hijacked connection: the conn of Listen, the conn that came back through keepAlive, or a new conn on
-// another connection, such as TLS. Only a conn on a socket has a RawConn: on TLS every write may wait.
+// another connection.
 func connOf(hijacked net.Conn) *conn {
 	var c *conn
 	switch h := hijacked.(type) {
@@ -44,8 +44,15 @@ func connOf(hijacked net.Conn) *conn {
 	default:
 		c = &conn{Conn: hijacked}
 	}
-	if socket, ok := c.Conn.(syscall.Conn); ok && c.raw == nil {
-		c.raw, _ = socket.SyscallConn() // nil after an error: every write may wait
+	switch inner := c.Conn.(type) {
+	case syscall.Conn:
+		if c.raw == nil {
+			c.raw, _ = inner.SyscallConn() // nil after an error: every write may wait
+		}
+	case *tls.Conn:
+		if socket, ok := inner.NetConn().(syscall.Conn); ok && c.below == nil {
+			c.below, _ = socket.SyscallConn() // nil after an error: every write may wait
+		}
 	}
 	return c
 }
