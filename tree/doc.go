@@ -1,6 +1,7 @@
 // Package tree is the state machine of Pando: a directory tree of keys with TTLs, the
 // commands that change it, the events of these changes, the history of the last events,
-// and the watchers that read it.
+// and the watchers that read it. The users, roles and the auth switch of package users are
+// part of its state.
 //
 // It does no I/O, reads no clock, and does not depend on HTTP or raft. If two members
 // apply the same commands with the same times to the same state, they have the same
@@ -17,7 +18,8 @@
 //   - A published [View] never changes. Apply changes a private root. It changes a
 //     directory in place if the current batch has made or cloned it, and clones any
 //     other directory first. One atomic store publishes the batch.
-//   - Every change of the tree takes the next index and makes exactly one [Event], so
+//   - Every change of the tree takes the next index and makes exactly one [Event]. A change
+//     of users takes the indexes that the reference takes, and makes one event for each. So
 //     indexes have no gaps.
 //   - A file is never changed after it is reachable, so events and views share files.
 //   - Every directory holds the number, the bytes and the first TTL of all nodes below
@@ -37,7 +39,7 @@
 //
 //	store.go         Store: Apply, Announce, Replace; publishing a batch
 //	command.go       Command, and its encoding in the log
-//	apply.go         what each operation does
+//	apply.go         what each operation does; apply_users.go changes users
 //	mutate.go        changes of the private root: put, replace, remove
 //	ancestors.go     the directories above a node, and their totals
 //	directory.go     directory: the children of a node; btree is the map of them

@@ -1,5 +1,5 @@
 // Package btree implements an ordered map as a copy-on-write B-tree. Package tree uses
-// it for the children of a directory.
+// it for the children of a directory, and package users for users and roles.
 //
 // The map holds items instead of pairs of key and value. The key of an item is its name:
 // the part of its path after the path of the directory. So the map needs one pointer for
