@@ -12,7 +12,7 @@ import (
 	"pando/tree"
 )
 
-// checkpointer writes checkpoints. At most one is under way, on a goroutine of its own.
+// checkpointer writes checkpoints. At most one is in progress, on a goroutine of its own.
 //
 // Only the goroutine that has the turn may use it.
 type checkpointer struct {
@@ -28,8 +28,8 @@ type checkpointer struct {
 	count    int   // changed nodes that cause a checkpoint
 	walBytes int64 // size of the log that causes a checkpoint
 
-	underWay         bool
-	begun            uint64 // applied index of the checkpoint under way
+	inProgress       bool
+	begun            uint64 // applied index of the checkpoint in progress
 	index            uint64 // applied index of the last checkpoint
 	retryAt          time.Time
 	savers           []saver
@@ -62,7 +62,7 @@ func (n *Node) CheckpointFailing() (since time.Time, err error) { return n.disk.
 
 // beginIfDue begins a checkpoint after enough changes or enough log, or when a follower needs one.
 func (x *checkpointer) beginIfDue() {
-	if x.underWay {
+	if x.inProgress {
 		x.deferCompaction()
 		return
 	}
@@ -73,9 +73,9 @@ func (x *checkpointer) beginIfDue() {
 	}
 }
 
-// begin begins a checkpoint. None may be under way.
+// begin begins a checkpoint. None may be in progress.
 func (x *checkpointer) begin() {
-	x.underWay = true
+	x.inProgress = true
 	x.deferCompaction()
 	next := x.next()
 	x.begun = next.Applied
@@ -85,7 +85,7 @@ func (x *checkpointer) begin() {
 	}()
 }
 
-// deferCompaction keeps a compaction from following the checkpoint under way when snapshots wait for that checkpoint.
+// deferCompaction keeps a compaction from following the checkpoint in progress when snapshots wait for that checkpoint.
 func (x *checkpointer) deferCompaction() {
 	if x.resumeCompaction == nil && (len(x.savers) > 0 || x.storage.needsCheckpoint()) {
 		x.resumeCompaction = x.disk.DeferCompaction()
@@ -125,7 +125,7 @@ func (x *checkpointer) write(c storage.Checkpoint) checkpointDone {
 
 // finish takes the result of a checkpoint, and answers the callers that wait for one.
 func (x *checkpointer) finish(c checkpointDone) {
-	x.underWay = false
+	x.inProgress = false
 	if x.resumeCompaction != nil {
 		x.resumeCompaction()
 		x.resumeCompaction = nil
@@ -157,10 +157,10 @@ func (x *checkpointer) writeLast() {
 	}
 }
 
-// await waits until no checkpoint is under way, including those that callers of OpenSnapshot need.
+// await waits until no checkpoint is in progress, including those that callers of OpenSnapshot need.
 func (x *checkpointer) await() {
 	defer x.disk.DeferCompaction()()
-	for x.underWay {
+	for x.inProgress {
 		x.finish(<-x.done)
 	}
 }
@@ -203,7 +203,7 @@ func (x *checkpointer) save(done chan error) {
 		return
 	}
 	x.savers = append(x.savers, saver{x.state.applied.Load(), done})
-	if x.underWay {
+	if x.inProgress {
 		x.deferCompaction()
 		return
 	}

@@ -75,9 +75,9 @@ func (c *core) neededByOthers() uint64 {
 }
 
 // afterNextSnapshot is the first entry that a member will need after its next snapshot. The snapshot is the last checkpoint
-// if the log in memory reaches back to it, and otherwise the checkpoint under way.
+// if the log in memory reaches back to it, and otherwise the checkpoint in progress.
 func (c *core) afterNextSnapshot(first uint64) uint64 {
-	if next := c.storage.position() + 1; next >= first || !c.checkpoints.underWay {
+	if next := c.storage.position() + 1; next >= first || !c.checkpoints.inProgress {
 		return next
 	}
 	return c.checkpoints.begun + 1

@@ -39,7 +39,7 @@ func (x *claim) Error() string {
 		x.from, x.index)
 }
 
-// claims is the state of the requests to the senders of claims. At most one request is under way.
+// claims is the state of the requests to the senders of claims. At most one request is in progress.
 type claims struct {
 	asking  bool
 	asked   time.Time

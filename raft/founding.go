@@ -13,7 +13,7 @@ import (
 )
 
 // The member and cluster IDs follow from the flags, so that scripts know them. Two clusters that were founded with the
-// same flags, one after the other, have the same IDs. The founding ID tells them apart: a random number that the first
+// same flags, one after the other, have the same IDs. The founding ID distinguishes them: a random number that the first
 // leader puts into the log before the first command. Members compare their founding IDs when they connect, and refuse each
 // other when these differ: a data directory of the earlier cluster cannot win an election in the later one.
 //

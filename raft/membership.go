@@ -31,7 +31,7 @@ var (
 // membershipManager makes changes of the membership, one after the other: raft drops a change while another one is not
 // applied. It promotes learners that have caught up, and ends this member when it was removed.
 //
-//	AddMember ... ─► queued ─► under way: proposed, and proposed again ─► applied: answered
+//	AddMember ... ─► queued ─► in progress: proposed, and proposed again ─► applied: answered
 //	                   │            │ each election timeout
 //	                   ▼            ▼
 //	                 the caller has given up
@@ -52,13 +52,13 @@ type membershipManager struct {
 	electionTimeout time.Duration
 	tick            func() time.Time // the time of the next tick
 
-	number    uint64          // of the last change; begins at random, where no earlier process of this member was
-	underWay  *memberChange   // nil while no change is under way
-	queued    []*memberChange // the oldest first
-	promoting members.ID      // the learner whose promotion was proposed last
+	number     uint64          // of the last change; begins at random, where no earlier process of this member was
+	inProgress *memberChange   // nil while no change is in progress
+	queued     []*memberChange // the oldest first
+	promoting  members.ID      // the learner whose promotion was proposed last
 
-	abandoned *deadline // looks whether the caller of the change under way has given up
-	retry     *deadline // proposes the change under way again
+	abandoned *deadline // looks whether the caller of the change in progress has given up
+	retry     *deadline // proposes the change in progress again
 	promotion *deadline // while set, the promotion that was proposed last may still be applied
 	removal   *deadline // ends this member after its removal
 }
@@ -87,10 +87,10 @@ func (m *membershipManager) addDeadlines(d *deadlines) {
 	m.removal = d.add(func(time.Time) { m.fail(ErrRemoved) })
 }
 
-// begin checks a change and proposes it, or queues it while another change is under way. It drops a change whose caller has
+// begin checks a change and proposes it, or queues it while another change is in progress. It drops a change whose caller has
 // given up in the queue: the caller may have asked for another change since.
 func (m *membershipManager) begin(x *memberChange) {
-	if m.underWay != nil {
+	if m.inProgress != nil {
 		m.queued = append(m.queued, x)
 		return
 	}
@@ -104,7 +104,7 @@ func (m *membershipManager) begin(x *memberChange) {
 		return
 	}
 	x.conf = m.newConfChange(x.kind, x.member)
-	m.underWay = x
+	m.inProgress = x
 	m.abandoned.set(m.tick())
 	m.proposeAgain(time.Now())
 }
@@ -120,11 +120,11 @@ func (m *membershipManager) beginNext() {
 	m.post(func() { m.begin(next) })
 }
 
-// proposeAgain proposes the change under way, for the first time or again: while another member's change is not applied,
+// proposeAgain proposes the change in progress, for the first time or again: while another member's change is not applied,
 // raft drops a change silently. If the change gets into the log twice, the registry refuses it the second time. The registry
 // would not refuse a change of URLs, so such a change is proposed once.
 func (m *membershipManager) proposeAgain(now time.Time) {
-	x := m.underWay
+	x := m.inProgress
 	if x == nil {
 		return
 	}
@@ -136,20 +136,20 @@ func (m *membershipManager) proposeAgain(now time.Time) {
 	}
 }
 
-// dropIfAbandoned ends the change under way if its caller has given up.
+// dropIfAbandoned ends the change in progress if its caller has given up.
 func (m *membershipManager) dropIfAbandoned() {
 	switch {
-	case m.underWay == nil:
-	case m.underWay.ctx.Err() != nil:
+	case m.inProgress == nil:
+	case m.inProgress.ctx.Err() != nil:
 		m.end()
 	default:
 		m.abandoned.set(m.tick())
 	}
 }
 
-// end ends the change under way, and begins the next one.
+// end ends the change in progress, and begins the next one.
 func (m *membershipManager) end() {
-	m.underWay = nil
+	m.inProgress = nil
 	m.retry.cancel()
 	m.abandoned.cancel()
 	m.beginNext()
@@ -221,7 +221,7 @@ func (m *membershipManager) apply(index uint64, data []byte) error {
 		m.changed(index)
 	}
 	m.refreshPeers()
-	if x := m.underWay; x != nil && x.conf.GetId() == cc.GetId() {
+	if x := m.inProgress; x != nil && x.conf.GetId() == cc.GetId() {
 		x.answer <- refused
 		m.end()
 	}

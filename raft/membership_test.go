@@ -12,7 +12,7 @@ import (
 	"pando/members"
 )
 
-// TestAbandonedChange asks for a change while another one is under way, and gives up before it begins: the change
+// TestAbandonedChange asks for a change while another one is in progress, and gives up before it begins: the change
 // must not be made.
 func TestAbandonedChange(t *testing.T) {
 	t.Parallel()

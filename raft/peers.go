@@ -175,7 +175,7 @@ func (x latencies) sent(messages []*raftpb.Message) {
 		if t != raftpb.MsgApp && t != raftpb.MsgHeartbeat {
 			continue
 		}
-		if underWay := x[m.GetTo()]; underWay != nil && time.Since(underWay.at) < time.Second {
+		if inProgress := x[m.GetTo()]; inProgress != nil && time.Since(inProgress.at) < time.Second {
 			continue
 		}
 		index := uint64(0)
@@ -191,10 +191,10 @@ func (x latencies) received(m *raftpb.Message, o *Observer) {
 	if t != raftpb.MsgAppResp && t != raftpb.MsgHeartbeatResp {
 		return
 	}
-	underWay := x[m.GetFrom()]
-	if underWay == nil || t == raftpb.MsgAppResp && m.GetIndex() < underWay.index || t == raftpb.MsgHeartbeatResp && underWay.index != 0 {
+	inProgress := x[m.GetFrom()]
+	if inProgress == nil || t == raftpb.MsgAppResp && m.GetIndex() < inProgress.index || t == raftpb.MsgHeartbeatResp && inProgress.index != 0 {
 		return
 	}
 	delete(x, m.GetFrom())
-	emit2(o.FollowerAnswered, members.ID(m.GetFrom()), time.Since(underWay.at))
+	emit2(o.FollowerAnswered, members.ID(m.GetFrom()), time.Since(inProgress.at))
 }

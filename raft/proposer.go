@@ -238,8 +238,8 @@ func (p *proposer) retryDeferred(now time.Time) {
 }
 
 // A leader under load has one append in flight to its followers. What followers forward meanwhile, and what the leader's
-// own callers propose, is coalesced into the next append: each append costs every member a message, a sync and an answer,
-// whatever its size.
+// own callers propose, is coalesced into the next append: an append of any size costs every member a message, a sync and
+// an answer.
 
 // maxCoalesced bounds the coalesced entries in bytes. What exceeds it goes to raft at once: large entries gain nothing, and
 // all coalesced entries may have to travel to a new leader in one message.

@@ -10,7 +10,7 @@ import (
 
 // reader makes reads linearizable without a log entry. All callers of Barrier that wait share one round: the leader
 // confirms by a heartbeat to a quorum that it still leads, and gives its commit index; when this member has applied as
-// much, the round is answered. At most one round is under way. A caller that comes meanwhile waits for the next one,
+// much, the round is answered. At most one round is in progress. A caller that comes meanwhile waits for the next one,
 // because the index of the round may be older than the call.
 //
 //	Barrier ─► waiting in the queue ─► in the round ─► confirmed with an index ─► applied: answered
@@ -30,7 +30,7 @@ type reader struct {
 	// still arrive.
 	number  uint64
 	context []byte       // the round's number, as the leader repeats it
-	waiting []chan error // the callers that share the round; nil while no round is under way
+	waiting []chan error // the callers that share the round; nil while no round is in progress
 	index   uint64       // the confirmed index; zero while the round is not confirmed
 	// minIndex is the commit index of this member when the round began. Any valid answer has at least this index.
 	minIndex uint64
@@ -59,7 +59,7 @@ func newReader(state *logState, raft readIndexer, queue *readQueue, limit time.D
 	return r
 }
 
-// start begins a round if callers wait and no round is under way.
+// start begins a round if callers wait and no round is in progress.
 func (r *reader) start() {
 	if !r.state.hasLeader() {
 		if !r.queueTimeout.isSet() && r.queue.any() {

@@ -59,7 +59,7 @@ func newRoster(cfg Config, changed func()) *roster {
 	return r
 }
 
-// close cancels the inquiry under way, and prevents further ones.
+// close cancels the inquiry in progress, and prevents further ones.
 func (r *roster) close() {
 	r.mu.Lock()
 	r.cancel()

@@ -26,7 +26,7 @@ type startup struct {
 
 	caughtUp bool // the tree has all entries that were committed before the start
 	serves   bool // ready is closed
-	// firstRead is the read by which a follower finds out that it has caught up; nil while none is under way.
+	// firstRead is the read by which a follower finds out that it has caught up; nil while none is in progress.
 	firstRead chan error
 	publish   *deadline
 }

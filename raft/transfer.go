@@ -19,7 +19,7 @@ type leaderTransfer struct {
 	finish       func()        // ends the core
 	maxWait      time.Duration // of a transfer
 
-	timeout *deadline // set while a transfer is under way
+	timeout *deadline // set while a transfer is in progress
 }
 
 // transferer is the part of the raft library that a leaderTransfer uses.
@@ -29,8 +29,8 @@ type transferer interface {
 	WithProgress(visit func(id uint64, kind etcdraft.ProgressType, p tracker.Progress))
 }
 
-// maxTransfer bounds the time for which a leader that stops waits for its successor, whatever the election timeout is. A
-// supervisor kills a process that takes long to stop.
+// maxTransfer bounds the time for which a leader that stops waits for its successor. It does not depend on the election
+// timeout, because a supervisor kills a process that takes long to stop.
 const maxTransfer = 2 * time.Second
 
 func newLeaderTransfer(c *core, d *deadlines) *leaderTransfer {

@@ -151,7 +151,7 @@ func (r *contextReader) Read(p []byte) (int, error) {
 	return r.src.Read(p)
 }
 
-// lockState opens a checkpoint and takes the lock that bbolt takes, shared: it waits for a transaction at work, and the
+// lockState opens a checkpoint and takes the lock that bbolt takes, shared: it waits for a running transaction, and the
 // next transaction waits until the file is closed.
 func lockState(ctx context.Context, path string) (*os.File, error) {
 	for {

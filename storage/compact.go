@@ -48,7 +48,7 @@ func (l compactionLimits) due(view *tree.View, stats *CheckpointStats) bool {
 	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*view.Nodes()+deletedNodes
 }
 
-// DeferCompaction ends the compaction at work after its present transaction, and prevents new
+// DeferCompaction ends a running compaction after its present transaction, and prevents new
 // compactions until resume is called. A compaction that becomes due meanwhile follows a later
 // checkpoint. Callers that wait for a checkpoint, or for the end of the process, use it. It
 // may be called from any goroutine. Several deferrals may overlap.
@@ -58,7 +58,7 @@ func (d *Disk) DeferCompaction() (resume func()) {
 }
 
 // compactIfDue compacts state.db after a checkpoint if that is due and not deferred. The
-// checkpoint is valid whatever happens, so an error is only logged. Callers must hold
+// checkpoint stays valid, so an error is only logged. Callers must hold
 // checkpointing.
 func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
 	if !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {

@@ -27,7 +27,7 @@ type Disk struct {
 	sinceCheckpoint atomic.Int64          // bytes appended since the last checkpoint
 	failure         atomic.Pointer[error] // the first failed write
 
-	// closing is held shared by every method at work, so that Close waits for them.
+	// closing is held shared by every running method, so that Close waits for them.
 	closing sync.RWMutex
 	closed  bool
 
@@ -98,7 +98,7 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 // which a start would have to replay. It may be called from any goroutine.
 func (d *Disk) WALSize() int64 { return d.sinceCheckpoint.Load() }
 
-// Close waits for the calls at work, stops a compaction, and unlocks the data directory. A
+// Close waits for the running calls, stops a compaction, and unlocks the data directory. A
 // second call does nothing.
 func (d *Disk) Close() error {
 	defer d.DeferCompaction()()

@@ -79,7 +79,7 @@
 // One goroutine at a time may call Append. Another one may run Checkpoint beside it. Stage
 // may run beside everything, but only once at a time. Install must not run beside Append.
 // WALSize, DeferCompaction, NeedsAll, CheckpointFailing, ReadCheckpoint and ReadSnapshot may
-// be called from any goroutine. Close may be called from any goroutine: calls at work end
+// be called from any goroutine. Close may be called from any goroutine: running calls end
 // before it returns, and later ones return ErrClosed.
 //
 // # Formats

@@ -96,7 +96,7 @@ type message struct {
 
 // parseMessage decodes a message that has bytes in the field bytesField and numbers in the
 // fields before it. It refuses unknown and repeated fields, which protobuf accepts, because
-// it must tell the kinds of messages apart.
+// it must distinguish the kinds of messages.
 func parseMessage(b []byte, bytesField int) (m message, ok bool) {
 	var seen [5]bool
 	for len(b) > 0 {

@@ -65,9 +65,10 @@ type replay struct {
 
 	state     hardState // the last one
 	committed uint64    // entries up to here are never replaced
-	// installed is the position of a mark that lies beyond the log, or contradicts it. If the
-	// snapshot that it announces became state.db, then that has replaced the log; if a crash
-	// came before, it has not. The next records tell. It is zero when there is no such mark.
+	// installed is the position of a mark that lies beyond the log, or contradicts it. It is
+	// zero when there is no such mark. The mark announces a snapshot. If that snapshot became
+	// state.db, it has replaced the log. If a crash came before, it has not. The next records
+	// show which of the two happened.
 	installed position
 	marked    bool // the mark of start was read
 

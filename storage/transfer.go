@@ -37,7 +37,7 @@ func (r *CheckpointReader) Read(p []byte) (int, error) { return r.file.Read(p) }
 func (r *CheckpointReader) Close() error { return r.file.Close() }
 
 // ReadCheckpoint copies the last checkpoint, for a peer or a snapshot file. It waits for a
-// checkpoint at work. The caller must close the reader. The errors are ErrClosed, ErrFailed,
+// running checkpoint. The caller must close the reader. The errors are ErrClosed, ErrFailed,
 // ErrCorrupt, and those of the file system.
 func (d *Disk) ReadCheckpoint() (*CheckpointReader, error) {
 	d.closing.RLock()
