@@ -39,10 +39,12 @@ func TestBenchCertificates(t *testing.T) {
 		}
 	})
 	t.Run("its own come first", func(t *testing.T) {
-		if _, stderr, code := runBench(t, options, "--cacert", ann.Cert); code == exitOK || !strings.Contains(stderr, "the CA in --ca-file has not signed") {
+		_, stderr, code := runBench(t, options, "--cacert", ann.Cert)
+		if code == exitOK || !strings.Contains(stderr, "the CA in --ca-file has not signed") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
-		if _, stderr, code := runBench(t, options, "--cert", ann.Cert); code == exitOK || !strings.Contains(stderr, "--cert, --key and --cacert") {
+		_, stderr, code = runBench(t, options, "--cert", ann.Cert)
+		if code == exitOK || !strings.Contains(stderr, "--cert, --key and --cacert") {
 			t.Errorf("half of its own pair: exit code %d, %q", code, stderr)
 		}
 	})

@@ -151,7 +151,8 @@ func (o *tlsInit) openAuthority() (authority *certs.Authority, isNew bool, err e
 		return nil, false, fmt.Errorf("%s is there, but its key %s is not: no certificate can be made without it; "+
 			"copy the key back, or choose another directory for a new CA", files.cert, files.key)
 	case hasKey:
-		return nil, false, fmt.Errorf("%s is there, but its certificate %s is not: copy it back, or choose another directory", files.key, files.cert)
+		return nil, false, fmt.Errorf("%s is there, but its certificate %s is not: copy it back, or choose another directory",
+			files.key, files.cert)
 	}
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return nil, false, err
@@ -209,7 +210,7 @@ func (o *tlsInit) issue(authority *certs.Authority, r tlsRequest) (isMade bool, 
 	}
 	r.request.ValidFor = time.Duration(o.days) * day
 	if left := authority.Certificate().NotAfter.Sub(o.now); left < r.request.ValidFor {
-		return false, fmt.Errorf("the CA %s ends in %d days, before the certificate: give --days %d or less, or make a new CA in another directory",
+		return false, fmt.Errorf("the CA %s ends in %d days, before the certificate: give --days %d or less, or make a CA in another directory",
 			certFilesIn(o.dir, caName).cert, int(left/day), int(left/day))
 	}
 	pair, err := authority.Issue(r.request)

@@ -170,7 +170,8 @@ func TestTLSInitCommands(t *testing.T) {
 		t.Errorf("curl: %v, %s", err, out)
 	}
 	t.Run("the members' port refuses clients", func(t *testing.T) {
-		out, err := shell(strings.Replace(commands[2], portOf(m.ClientURL())+"/v2/keys/message", portOf(m.PeerURL())+"/version", 1)).CombinedOutput()
+		toPeers := strings.Replace(commands[2], portOf(m.ClientURL())+"/v2/keys/message", portOf(m.PeerURL())+"/version", 1)
+		out, err := shell(toPeers).CombinedOutput()
 		if err == nil {
 			t.Errorf("it answered %s", out)
 		}
@@ -265,7 +266,8 @@ func TestTLSCheckUsage(t *testing.T) {
 	t.Run("global options", func(t *testing.T) {
 		stdout, _, _ := run(t, "-o", "json", "--cert-file", ann.Cert, "--key-file", ann.Key, "--ca-file", pki.CA, "tls", "check")
 		var report tlsReport
-		if err := json.Unmarshal([]byte(stdout), &report); err != nil || len(report.Certificates) != 2 || report.Certificates[0].Use != useClient {
+		err := json.Unmarshal([]byte(stdout), &report)
+		if err != nil || len(report.Certificates) != 2 || report.Certificates[0].Use != useClient {
 			t.Errorf("%v, %s", err, stdout)
 		}
 	})

@@ -20,7 +20,8 @@
 //
 // Errors: if a member refuses a request about keys, the error is an *APIError with one of the codes of package tree. If it refuses
 // another request, the error is a *StatusError. If no member responds, the error is a *ClusterError with the error of each
-// member. If the context ends, the error is that of the context. The texts are those of etcdctl v2 (the legacy client), because scripts look for them.
+// member. If the context ends, the error is that of the context. The texts are those of etcdctl v2 (the legacy client), because
+// scripts look for them.
 //
 // The files:
 //   - client.go: Config, Client, and the order in which requests go to the members

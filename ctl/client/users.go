@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -192,11 +191,8 @@ func (c *Client) auth(ctx context.Context, r *request, value any, accepted ...in
 // setJSON makes value the body of the request.
 func (r *request) setJSON(value any) { r.contentType, r.body = "application/json", encode(value) }
 
-// encode returns value as JSON. It must be a type that can always be encoded.
+// encode returns value as JSON.
 func encode(value any) string {
-	data, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("client: %T cannot be encoded: %v", value, err))
-	}
+	data, _ := json.Marshal(value) // callers pass only types that can always be encoded
 	return string(data)
 }

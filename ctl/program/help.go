@@ -17,6 +17,8 @@ The server:
 The client, with the commands of etcdctl; a link named etcdctl is the client, too:
   pando ctl set /message hi    write a key; also get, mk, rm, ls, mkdir, watch, exec-watch ...
   pando ctl member list        list the members; also member add, remove, update, cluster-health
+  pando ctl user add root      users and roles; also user grant, role grant, auth enable ...
+  pando ctl tls init DIR       make the certificates of a cluster; tls check says what is wrong with files
   pando ctl --help             list its commands; each has a --help with examples
 
 Start it and try it from another terminal:
