@@ -299,4 +299,37 @@ func TestProxyOverTLS(t *testing.T) {
 			t.Fatalf("wrote %d, read %s", i, got.Node.Value)
 		}
 	}
+	t.Run("its certificate is nobody's", func(t *testing.T) {
+		notUserOfProxy(t, client, &servertest.KeyClient{Base: running[0].Client, HTTP: ca.HTTPClient(t, &pair)})
+	})
+}
+
+// notUserOfProxy enables authentication and takes all rights from guests. With the certificate of the user root a client is root at a
+// member. The proxy has the same certificate, and its clients must be guests, unless they send a password.
+func notUserOfProxy(t *testing.T, proxy, direct *servertest.KeyClient) {
+	put := func(path, body string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPut, direct.Base+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := direct.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode >= http.StatusBadRequest {
+			t.Fatalf("%s: %s %s %v", path, answer.Status, text, err)
+		}
+	}
+	put("/v2/auth/users/root", `{"user":"root","password":"secret"}`)
+	put("/v2/auth/enable", "")
+	put("/v2/auth/roles/guest", `{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}}}`)
+	direct.Must(t, http.MethodPut, "/own", servertest.Form("value", "root"))
+	if answer, err := proxy.Do(http.MethodPut, "/own", servertest.Form("value", "guest")); err != nil || answer.Status != http.StatusUnauthorized {
+		t.Errorf("without a password: %+v, %v", answer, err)
+	}
+	withPassword := *proxy
+	withPassword.Base = strings.Replace(proxy.Base, "https://", "https://root:secret@", 1)
+	withPassword.Must(t, http.MethodPut, "/own", servertest.Form("value", "root"))
 }
