@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -102,6 +103,30 @@ func TestUsersWritten(t *testing.T) {
 			t.Errorf("%d records written", got)
 		}
 	})
+}
+
+// TestManyUsers stores 10,000 users and as many roles, and then changes one of them.
+func TestManyUsers(t *testing.T) {
+	m := newMember(t)
+	m.level = tree.UsersLevel
+	var commands []tree.Command
+	for i := range 10_000 {
+		name := fmt.Sprintf("name-%d", i)
+		commands = append(commands,
+			tree.Command{Op: tree.OpUsers, Change: putUser(name, strings.Repeat("h", 100), name)},
+			tree.Command{Op: tree.OpUsers, Change: putRole(name, "/home/"+name+"/*")})
+	}
+	m.write(commands...)
+	if got := m.checkpoint().Users; got != 20_000 {
+		t.Errorf("%d records written", got)
+	}
+	m.changeUsers(&users.Change{Op: users.PutUser, Name: "name-5000", PasswordHash: "new"})
+	if stats := m.checkpoint(); stats.Users != 1 || stats.PageBytes > 1<<20 {
+		t.Errorf("one change writes %d records and %d bytes", stats.Users, stats.PageBytes)
+	}
+	if got, want := m.stored(), dump(m.store); got != want {
+		t.Error("other users are stored")
+	}
 }
 
 // disableAuth disables auth for the commands of tests, which name no revision.

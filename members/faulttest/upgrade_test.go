@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,6 +77,14 @@ func (r *roll) atLevel(i, level int) bool {
 	return strings.Contains(r.running[i].Get("/metrics"), fmt.Sprintf("\npando_cluster_feature_level %d\n", level))
 }
 
+// awaitLevel waits until all members are at a level.
+func (r *roll) awaitLevel(level int) {
+	r.t.Helper()
+	servertest.Await(r.t, fmt.Sprintf("level %d on all members", level), func() bool {
+		return r.atLevel(0, level) && r.atLevel(1, level) && r.atLevel(2, level)
+	})
+}
+
 // mustStayAt wants these members, which run this version, to leave the level alone while another runs the older one.
 func (r *roll) mustStayAt(level int, members ...int) {
 	r.t.Helper()
@@ -85,6 +94,15 @@ func (r *roll) mustStayAt(level int, members ...int) {
 			r.t.Fatalf("member %s is not at level %d, though not all members run this version", r.members[i].Name, level)
 		}
 	}
+}
+
+// upgradeUser is a user of TestUpgrade. Older versions have no users.
+const upgradeUser = "/v2/auth/users/ann"
+
+// mustPutUser creates the user on a member, and wants this status.
+func (r *roll) mustPutUser(i, status int) {
+	r.t.Helper()
+	mustRequest(r.t, http.MethodPut, r.running[i].Client+upgradeUser, `{"user":"ann","password":"secret"}`, status)
 }
 
 // TestUpgrade rolls a cluster under load from the last version of each lower feature level to this one.
@@ -107,6 +125,9 @@ func testUpgrade(t *testing.T, level int, older string) {
 	}
 	c.start()
 	r := &roll{cluster: c, load: c.load()}
+	if level > 0 {
+		r.awaitLevel(level)
+	}
 	r.to(current, 0)
 	r.mustStayAt(level, 0)
 	r.to(current, 1)
@@ -115,15 +136,20 @@ func testUpgrade(t *testing.T, level int, older string) {
 	r.mustStayAt(level, 1)
 	r.to(current, 0)
 	r.mustStayAt(level, 0, 1)
+	r.mustPutUser(0, http.StatusServiceUnavailable)
 	r.to(current, 2)
-	servertest.Await(t, "the level to rise on all members", func() bool {
-		return r.atLevel(0, storage.FeatureLevel) && r.atLevel(1, storage.FeatureLevel) && r.atLevel(2, storage.FeatureLevel)
-	})
+	r.awaitLevel(storage.FeatureLevel)
 	r.running[1].Terminate()
 	back := c.members[1].StartCommand(t, exec.Command(older, c.members[1].Flags("--initial-cluster", servertest.InitialCluster(c.members))...))
 	endsWith(t, back, program.ExitData, "start the newer Pando that wrote it")
 	c.restart(1)
 	r.load.settle()
+	r.mustPutUser(2, http.StatusCreated) // takes indexes, so the load must have ended
+	for i := range c.running {
+		c.running[i].Kill()
+		c.restart(i)
+		mustRequest(t, http.MethodGet, c.running[i].Client+upgradeUser, "", http.StatusOK)
+	}
 	c.mustAgree()
 	t.Logf("%d members replaced: writes again after %s", len(r.gaps), distribution(r.gaps))
 	checkGaps(t, r.gaps)
