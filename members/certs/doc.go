@@ -14,7 +14,7 @@
 //	check.go      Check: everything that is wrong with a set of files
 //	source.go     Source: the configurations for servers and clients
 //	verify.go     the checks of a peer's certificate in a handshake, and of an open connection
-//	watch.go      reading the files again after a change
+//	watch.go      reading the files again after a change; stat_linux.go: how a change is found
 //	authority.go  Authority: issuing and revoking certificates; self-signed certificates
 //	auto.go       the self-signed certificate of --auto-tls
 package certs

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,60 +14,70 @@ import (
 	"go.uber.org/zap"
 )
 
+// wrongFile is a file with an error.
+type wrongFile struct {
+	name string
+	make func(f *fixture, o *Options) // makes the file and sets its path
+	want string                       // a part of the error; DIR stands for the directory
+}
+
+// damagedFiles can't be read or parsed.
+var damagedFiles = []wrongFile{
+	{"no certificate file", func(f *fixture, o *Options) { o.Cert = f.path("none") }, "--cert-file: DIR/none: the file does not exist"},
+	{"no key file", func(f *fixture, o *Options) { o.Key = f.path("none") }, "--key-file: DIR/none: the file does not exist"},
+	{"no CA file", func(f *fixture, o *Options) { o.CA = f.path("none") }, "--trusted-ca-file: DIR/none: the file does not exist"},
+	{"no revocation list", func(f *fixture, o *Options) { o.CRL = f.path("none") }, "--client-crl-file: DIR/none: the file does not exist"},
+	{"the key alone", func(f *fixture, o *Options) { o.Cert = "" }, "--cert-file: is not given; the certificate and its key must both"},
+	{"the certificate alone", func(f *fixture, o *Options) { o.Key = "" }, "--key-file: is not given; the certificate and its key must both"},
+	{"a directory", func(f *fixture, o *Options) { o.Cert = f.dir }, "--cert-file: DIR: is a directory, not a file"},
+	{"an empty file", func(f *fixture, o *Options) { o.Cert = f.write("e", nil) }, "--cert-file: DIR/e: the file is empty"},
+	{"text", func(f *fixture, o *Options) { o.Cert = f.write("t", []byte("hello")) }, "DIR/t: the file has no certificate; write it in PEM"},
+	{"files exchanged", func(f *fixture, o *Options) { o.Cert, o.Key = o.Key, o.Cert },
+		"--cert-file: DIR/server-key.pem: the file has a private key and no certificate; are the files"},
+	{"certificate as key", func(f *fixture, o *Options) { o.Key = o.Cert },
+		"--key-file: DIR/server.pem: the file has a certificate and no private key; are the files"},
+	{"a damaged certificate", func(f *fixture, o *Options) { o.Cert = f.block("d", certificateBlock, []byte("?")) },
+		"--cert-file: DIR/d: the certificate 1 in the file is damaged: x509: "},
+	{"a damaged key", func(f *fixture, o *Options) { o.Key = f.block("d", keyBlock, []byte("?")) },
+		"--key-file: DIR/d: the private key is damaged, or of an unknown kind: "},
+	{"an encrypted key", func(f *fixture, o *Options) { o.Key = f.block("k", encryptedBlock, []byte("?")) },
+		"--key-file: DIR/k: the key is encrypted, and there is nobody to ask for its passphrase; write it without one (openssl pkey"},
+	{"an encrypted key of the old form", encryptOld, "--key-file: DIR/k: the key is encrypted"},
+	{"the key of another certificate", func(f *fixture, o *Options) {
+		f.issue("other", Request{CommonName: "other"})
+		o.Key = f.path("other-key.pem")
+	}, "--key-file: DIR/other-key.pem: the private key does not belong to the certificate of CN=server,O=Pando in DIR/server.pem"},
+}
+
+// unfitFiles can be parsed, but must not be used.
+var unfitFiles = []wrongFile{
+	{"an expired certificate", func(f *fixture, o *Options) {
+		f.issue("server", Request{CommonName: "server", From: time.Now().Add(-2 * time.Hour), ValidFor: time.Hour})
+	}, "--cert-file: DIR/server.pem: the certificate of CN=server,O=Pando has expired at 20"},
+	{"a certificate of the future", func(f *fixture, o *Options) {
+		f.issue("server", Request{CommonName: "server", From: time.Now().Add(time.Hour)})
+	}, "is not valid before 20"},
+	{"a CA that is none", func(f *fixture, o *Options) { o.CA = o.Cert },
+		"--trusted-ca-file: DIR/server.pem: the certificate of CN=server,O=Pando is not that of a CA; " +
+			"give the certificate of its issuer, CN=test CA"},
+	{"an expired CA", func(f *fixture, o *Options) { o.CA = f.write("old.pem", expiredAuthority(f.t)) },
+		"--trusted-ca-file: DIR/old.pem: the certificate of CN=old,O=Pando has expired at 20"},
+	{"a revocation list that is none", func(f *fixture, o *Options) { o.CRL = o.Cert },
+		"--client-crl-file: DIR/server.pem: the file has no revocation list; write it in PEM"},
+	{"a revocation list of another CA", func(f *fixture, o *Options) { o.CRL = f.list(newTestAuthority(f.t, "other CA"), time.Hour) },
+		"--client-crl-file: DIR/list.crl: the revocation list is of CN=other CA,O=Pando, which is not one of the trusted CAs"},
+	{"a revocation list of another CA with the same name", func(f *fixture, o *Options) {
+		o.CRL = f.list(newTestAuthority(f.t, "test CA"), time.Hour)
+	}, "--client-crl-file: DIR/list.crl: the signature of the revocation list of CN=test CA,O=Pando is not that of the CA"},
+	{"an old revocation list", func(f *fixture, o *Options) { o.CRL = f.list(f.authority, -time.Minute) },
+		"--client-crl-file: DIR/list.crl: the revocation list of CN=test CA,O=Pando has expired at 20"},
+	{"a revocation list without a CA", func(f *fixture, o *Options) { o.CRL, o.CA = f.list(f.authority, time.Hour), "" },
+		"--client-crl-file: DIR/list.crl: a revocation list needs the certificate of its issuer in --trusted-ca-file"},
+}
+
 // TestWrongFiles opens files with errors. Each error names the flag, the file and the reason.
 func TestWrongFiles(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		make func(f *fixture, o *Options) // makes the file and sets its path
-		want string                       // DIR stands for the directory
-	}{
-		{"no certificate file", func(f *fixture, o *Options) { o.Cert = f.path("none") }, "--cert-file: DIR/none: the file does not exist"},
-		{"no key file", func(f *fixture, o *Options) { o.Key = f.path("none") }, "--key-file: DIR/none: the file does not exist"},
-		{"no CA file", func(f *fixture, o *Options) { o.CA = f.path("none") }, "--trusted-ca-file: DIR/none: the file does not exist"},
-		{"no revocation list", func(f *fixture, o *Options) { o.CRL = f.path("none") }, "--client-crl-file: DIR/none: the file does not exist"},
-		{"the key alone", func(f *fixture, o *Options) { o.Cert = "" }, "--cert-file: is not given; the certificate and its key must both"},
-		{"the certificate alone", func(f *fixture, o *Options) { o.Key = "" }, "--key-file: is not given; the certificate and its key must both"},
-		{"a directory", func(f *fixture, o *Options) { o.Cert = f.dir }, "--cert-file: DIR: is a directory, not a file"},
-		{"an empty file", func(f *fixture, o *Options) { o.Cert = f.write("e", nil) }, "--cert-file: DIR/e: the file is empty"},
-		{"text", func(f *fixture, o *Options) { o.Cert = f.write("t", []byte("hello")) }, "DIR/t: the file has no certificate; write it in PEM"},
-		{"files exchanged", func(f *fixture, o *Options) { o.Cert, o.Key = o.Key, o.Cert },
-			"--cert-file: DIR/server-key.pem: the file has a private key and no certificate; are the files"},
-		{"certificate as key", func(f *fixture, o *Options) { o.Key = o.Cert },
-			"--key-file: DIR/server.pem: the file has a certificate and no private key; are the files"},
-		{"a damaged certificate", func(f *fixture, o *Options) { o.Cert = f.block("d", certificateBlock, []byte("?")) },
-			"--cert-file: DIR/d: the certificate 1 in the file is damaged: x509: "},
-		{"a damaged key", func(f *fixture, o *Options) { o.Key = f.block("d", keyBlock, []byte("?")) },
-			"--key-file: DIR/d: the private key is damaged, or of an unknown kind: "},
-		{"an encrypted key", func(f *fixture, o *Options) { o.Key = f.block("k", encryptedBlock, []byte("?")) },
-			"--key-file: DIR/k: the key is encrypted, and there is nobody to ask for its passphrase; write it without one (openssl pkey"},
-		{"an encrypted key of the old form", encryptOld, "--key-file: DIR/k: the key is encrypted"},
-		{"the key of another certificate", func(f *fixture, o *Options) {
-			f.issue("other", Request{CommonName: "other"})
-			o.Key = f.path("other-key.pem")
-		}, "--key-file: DIR/other-key.pem: the private key does not belong to the certificate of CN=server,O=Pando in DIR/server.pem"},
-		{"an expired certificate", func(f *fixture, o *Options) {
-			f.issue("server", Request{CommonName: "server", From: time.Now().Add(-2 * time.Hour), ValidFor: time.Hour})
-		}, "--cert-file: DIR/server.pem: the certificate of CN=server,O=Pando has expired at 20"},
-		{"a certificate of the future", func(f *fixture, o *Options) {
-			f.issue("server", Request{CommonName: "server", From: time.Now().Add(time.Hour)})
-		}, "is not valid before 20"},
-		{"a CA that is none", func(f *fixture, o *Options) { o.CA = o.Cert },
-			"--trusted-ca-file: DIR/server.pem: the certificate of CN=server,O=Pando is not that of a CA; " +
-				"give the certificate of its issuer, CN=test CA"},
-		{"an expired CA", func(f *fixture, o *Options) { o.CA = f.write("old.pem", expiredAuthority(f.t)) },
-			"--trusted-ca-file: DIR/old.pem: the certificate of CN=old,O=Pando has expired at 20"},
-		{"a revocation list that is none", func(f *fixture, o *Options) { o.CRL = o.Cert },
-			"--client-crl-file: DIR/server.pem: the file has no revocation list; write it in PEM"},
-		{"a revocation list of another CA", func(f *fixture, o *Options) { o.CRL = f.list(newTestAuthority(f.t, "other CA"), time.Hour) },
-			"--client-crl-file: DIR/list.crl: the revocation list is of CN=other CA,O=Pando, which is not one of the trusted CAs"},
-		{"a revocation list of another CA with the same name", func(f *fixture, o *Options) {
-			o.CRL = f.list(newTestAuthority(f.t, "test CA"), time.Hour)
-		}, "--client-crl-file: DIR/list.crl: the signature of the revocation list of CN=test CA,O=Pando is not that of the CA"},
-		{"an old revocation list", func(f *fixture, o *Options) { o.CRL = f.list(f.authority, -time.Minute) },
-			"--client-crl-file: DIR/list.crl: the revocation list of CN=test CA,O=Pando has expired at 20"},
-		{"a revocation list without a CA", func(f *fixture, o *Options) { o.CRL, o.CA = f.list(f.authority, time.Hour), "" },
-			"--client-crl-file: DIR/list.crl: a revocation list needs the certificate of its issuer in --trusted-ca-file"},
-	} {
+	for _, test := range slices.Concat(damagedFiles, unfitFiles) {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t)
 			o := f.options()

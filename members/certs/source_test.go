@@ -13,25 +13,41 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestHandshakes connects clients to servers.
-func TestHandshakes(t *testing.T) {
-	f := newFixture(t)
-	alice := f.issue("alice", Request{CommonName: "alice", Hosts: []string{"alice.example"}, Client: true})
-	f.issueBy(newTestAuthority(t, "test CA"), "eve", Request{CommonName: "alice", Client: true})
-	f.issue("sign", Request{CommonName: "sign", Hosts: []string{"localhost"}, Server: true})
-	client := func(name string) *tls.Config {
-		o := Options{Files: Files{CA: f.path("ca.pem")}}
-		if name != "" {
-			o.Cert, o.Key = f.path(name+".pem"), f.path(name+"-key.pem")
-		}
-		return f.open(o).ClientConfig()
+// handshakes is a fixture with certificates of clients.
+type handshakes struct{ *fixture }
+
+func newHandshakes(t *testing.T) handshakes {
+	h := handshakes{newFixture(t)}
+	h.issue("alice", Request{CommonName: "alice", Hosts: []string{"alice.example"}, Client: true})
+	h.issueBy(newTestAuthority(t, "test CA"), "eve", Request{CommonName: "alice", Client: true})
+	h.issue("sign", Request{CommonName: "sign", Hosts: []string{"localhost"}, Server: true})
+	return h
+}
+
+// client returns the configuration of a client with a certificate, or without one if name is empty.
+func (h handshakes) client(name string) *tls.Config {
+	o := Options{Files: Files{CA: h.path("ca.pem")}}
+	if name != "" {
+		o.Cert, o.Key = h.path(name+".pem"), h.path(name+"-key.pem")
 	}
-	server := func(change func(*Options)) *tls.Config {
-		o := f.options()
-		change(&o)
-		return f.open(o).ServerConfig("h2", "http/1.1")
-	}
-	plain := func(o *Options) { o.CA = "" }
+	return h.open(o).ClientConfig()
+}
+
+// server returns the configuration of a server that requires certificates of clients, unless change removes the CA.
+func (h handshakes) server(change func(*Options)) *tls.Config {
+	o := h.options()
+	change(&o)
+	return h.open(o).ServerConfig("h2", "http/1.1")
+}
+
+// plain makes a server that requires no certificates.
+func plain(o *Options) { o.CA = "" }
+
+// TestClientCertificates connects clients with and without certificates to servers that check them.
+func TestClientCertificates(t *testing.T) {
+	h := newHandshakes(t)
+	client, server := h.client, h.server
+	alice := parse(t, h.read("alice.pem"))
 	t.Run("without a client certificate", func(t *testing.T) {
 		state, _ := mustConnect(t, client(""), server(plain))
 		if state.Version != tls.VersionTLS13 || len(state.VerifiedChains) == 0 {
@@ -59,6 +75,12 @@ func TestHandshakes(t *testing.T) {
 		mustRefuse(t, client("alice"), server(func(o *Options) { o.AllowedHostname = []string{"bob.example"} }),
 			"not allowed: it is for alice.example, and it must be for bob.example")
 	})
+}
+
+// TestNegotiation connects clients and servers with different versions, suites and protocols.
+func TestNegotiation(t *testing.T) {
+	h := newHandshakes(t)
+	client, server := h.client, h.server
 	t.Run("versions", func(t *testing.T) {
 		old := client("")
 		old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11

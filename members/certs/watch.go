@@ -3,7 +3,6 @@ package certs
 import (
 	"context"
 	"os"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -100,10 +99,7 @@ func (s *Source) statFiles() [4]fileState {
 		if err != nil {
 			continue
 		}
-		states[i] = fileState{size: info.Size(), modified: info.ModTime().UnixNano()}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			states[i].inode, states[i].device, states[i].status = stat.Ino, uint64(stat.Dev), stat.Ctim.Nano()
-		}
+		states[i] = stateOf(info)
 	}
 	return states
 }

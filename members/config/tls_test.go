@@ -157,6 +157,9 @@ func TestUnixSockets(t *testing.T) {
 		})
 	}
 	for _, test := range []struct{ flags, want string }{
+		{"listen-client-urls=unix://" + advertise, `"unix://" has no path of a file; write it as unix:///run/pando.sock`},
+		{"listen-peer-urls=unix:///s", "is a unix socket, which other members can't reach; "},
+		{"advertise-client-urls=unix:///s", "is a unix socket, which exists on this machine alone; "},
 		{"listen-client-urls=unix:///a/" + advertise, "has no path of a file"},
 		{"listen-client-urls=unix:///a?b" + advertise, "has more than a path"},
 		{"listen-client-urls=unix:///" + strings.Repeat("a", 107) + advertise,
