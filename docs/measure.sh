@@ -2,7 +2,7 @@
 # Measures Pando beside etcd on this machine, in alternation, and prints the tables of docs/benchmarks.md.
 # Needs: Go, etcd 3.4 (Debian: etcd-server), curl, jq. Takes about half an hour. Run it on a quiet machine.
 #
-#   docs/measure.sh [one|watch|many|big|memory|floor|huge|connections|checkpoint ...]     without arguments: all
+#   docs/measure.sh [one|watch|many|tls|auth|big|memory|floor|huge|connections|checkpoint ...]     without arguments: all
 #
 # connections and checkpoint draw docs/plots/*.svg.
 set -euo pipefail
@@ -30,9 +30,10 @@ free() { # free URL: fails where something answers already, which would be measu
     ! curl -s -o /dev/null --max-time 1 "$1" || fail "something listens on $1 already: stop it first"
 }
 
+scheme=http # of the client URLs
 # start SERVER NAME CLIENT-PORT PEER-PORT INITIAL-CLUSTER [FLAG...]: starts one member and sets pid.
 start() {
-    local server=$1 name=$2 client=http://127.0.0.1:$3 peer=http://127.0.0.1:$4 cluster=$5
+    local server=$1 name=$2 client=$scheme://127.0.0.1:$3 peer=http://127.0.0.1:$4 cluster=$5
     shift 5
     free "$client"
     free "$peer"
@@ -145,6 +146,66 @@ many() {
     compare "three members, quorum GET, 64 connections" $ps $es get --quorum --conns 64 --total 60000 --val-size 256
     compare "three members, 90% GET 10% PUT, 64 connections" $ps $es mixed --conns 64 --total 60000 --val-size 256
     stop_all
+}
+
+# tls compares both servers over TLS with the same certificates.
+tls() {
+    "$work/pando" ctl tls init "$work/tls" --hosts 127.0.0.1 >/dev/null
+    scheme=https
+    pair --cert-file "$work/tls/server.crt" --key-file "$work/tls/server.key"
+    local p=https://127.0.0.1:12379 e=https://127.0.0.1:13379 ca=(--cacert "$work/tls/ca.crt")
+    compare "PUT over TLS, 1 connection" $p $e put "${ca[@]}" --conns 1 --total 5000 --val-size 256
+    compare "PUT over TLS, 64 connections" $p $e put "${ca[@]}" --conns 64 --total 60000 --val-size 256
+    compare "GET over TLS, 1 connection" $p $e get "${ca[@]}" --conns 1 --total 20000 --val-size 256
+    compare "GET over TLS, 64 connections" $p $e get "${ca[@]}" --conns 64 --total 120000 --val-size 256
+    local writers
+    for writers in 1 16; do
+        compare "1000 streams over TLS on one key, writers: $writers" $p $e watch "${ca[@]}" --watchers 1000 --mode stream \
+            --conns $writers --clients $writers --total 600 --val-size 256
+    done
+    stop_all
+    scheme=http
+    rm -rf "$work/tls"
+}
+
+enable_auth() { # enable_auth URL: user root and user reader, who may read and write everything
+    local as_root=(--endpoints "$1" --username root:secret)
+    "$work/pando" ctl --endpoints "$1" user add root:secret >/dev/null
+    "$work/pando" ctl --endpoints "$1" role add all >/dev/null
+    "$work/pando" ctl --endpoints "$1" role grant all --path '/*' --readwrite >/dev/null
+    "$work/pando" ctl --endpoints "$1" user add reader:secret >/dev/null
+    "$work/pando" ctl --endpoints "$1" user grant reader --roles all >/dev/null
+    "$work/pando" ctl "${as_root[@]}" auth enable >/dev/null
+}
+
+# auth compares a user's requests with etcd's, which hashes the password for each request, and with those of open access.
+auth() {
+    (cd docs/measure && go build -o "$work/guess" ./guess)
+    pair
+    local open=http://127.0.0.1:14379 as=(--user reader:secret)
+    start "$work/pando" open 14379 14380 open=http://127.0.0.1:14380
+    await $open/health
+    enable_auth $pando
+    enable_auth $etcd
+    compare "GET of a user, 4 connections, beside etcd" $pando $etcd get "${as[@]}" --conns 4 --clients 4 --duration 5s --key-space-size 4 --val-size 256
+    compare "GET of a user, 64 connections, beside open access" $pando $open get "${as[@]}" --conns 64 --total 200000 --val-size 256
+    compare "GET of a user, 1 connection, beside open access" $pando $open get "${as[@]}" --conns 1 --total 20000 --val-size 256
+    compare "PUT of a user, 64 connections, beside open access" $pando $open put "${as[@]}" --conns 64 --total 100000 --val-size 256
+    compare "PUT of a user, 1 connection, beside open access" $pando $open put "${as[@]}" --conns 1 --total 5000 --val-size 256
+    local load=(get --endpoints $pando "${as[@]}" --conns 8 --rate 2000 --duration 10s --val-size 256 --json)
+    for _ in $(seq "$rounds"); do
+        echo "p99 of a user: $(bench "${load[@]}" 2>/dev/null | jq .latencyUs.p99) us alone, $(under_attack) us beside 20 attackers"
+    done
+    stop_all
+}
+
+# under_attack prints the p99 of the load while 20 connections send wrong passwords for the same user.
+under_attack() {
+    "$work/guess" -url $pando/v2/keys/none -user reader -duration 12s >&2 &
+    local attackers=$!
+    sleep 1
+    bench "${load[@]}" 2>/dev/null | jq .latencyUs.p99
+    wait "$attackers"
 }
 
 big() {
@@ -280,6 +341,6 @@ checkpoint() {
     stop_all
 }
 
-for part in "${@:-one watch many big memory floor huge connections checkpoint}"; do
+for part in "${@:-one watch many tls auth big memory floor huge connections checkpoint}"; do
     for name in $part; do "$name"; done
 done
