@@ -10,7 +10,8 @@ import (
 // Exit codes. Those up to 5 are the legacy client's.
 const (
 	exitOK            = 0
-	exitBadArguments  = 1   // wrong or missing arguments, a wrong setting
+	exitBadArguments  = 1   // wrong or missing arguments, a wrong setting; commands about members, users and roles: any refusal
+	exitProblem       = 1   // tls check: something is wrong
 	exitNotAllHealthy = 1   // endpoint: at least one endpoint is not healthy; the code of later legacy clients
 	exitBadConnection = 2   // no endpoint could be connected to
 	exitUnknown       = 3   // no such command

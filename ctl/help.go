@@ -29,7 +29,8 @@ EXAMPLES:
    export ETCDCTL_ENDPOINTS=http://10.0.0.1:2379   name the servers once for all commands
 
 EXIT CODES:
-   0 done   1 wrong arguments; endpoint: not all members are healthy   2 no server can be connected to
+   0 done   1 wrong arguments; endpoint: not all members are healthy; member, user, role, auth: the server refused
+   2 no server can be connected to
    3 no such command   4 the server refused or failed
    5 cluster-health: not all members are healthy   130 CTRL+C   lock and elect have more: see their help
 

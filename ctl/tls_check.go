@@ -277,7 +277,7 @@ func (p *program) printTLSReport(r *tlsReport) error {
 		return err
 	}
 	if !r.OK {
-		return &failure{code: exitBadArguments}
+		return &failure{code: exitProblem}
 	}
 	return nil
 }

@@ -231,7 +231,7 @@ func TestTLSCheck(t *testing.T) {
 			stdout, stderr, code := run(t, append([]string{"tls", "check"}, strings.Fields(test.args)...)...)
 			wantCode := exitOK
 			if test.want != "" {
-				wantCode = exitBadArguments
+				wantCode = exitProblem
 			}
 			if code != wantCode || stderr != "" || !strings.Contains(stdout, test.want) {
 				t.Errorf("exit code %d, want %d; %q, %q, want %q", code, wantCode, stdout, stderr, test.want)

@@ -2,19 +2,29 @@ package bench
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"pando/members/servertest"
 )
 
-// constantServer answers every request with the same bytes, without allocating. It serves requests without a body, on one connection.
-func constantServer(tb testing.TB, answer string) *endpoint {
+// constantServer answers every request with the same bytes, without allocating. It serves requests without a body, on one connection. It
+// serves HTTPS if pki is not nil.
+func constantServer(tb testing.TB, answer string, pki *servertest.PKI) *endpoint {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	u, cred := &url.URL{Scheme: "http", Host: l.Addr().String()}, credential{}
+	if pki != nil {
+		pair := pki.Issue(tb, "server")
+		u.Scheme, cred.tls = "https", pki.ClientConfig(tb, nil)
+		l = tls.NewListener(l, pki.ClientConfig(tb, &pair))
 	}
 	tb.Cleanup(func() { l.Close() })
 	wire := []byte(answer)
@@ -37,7 +47,7 @@ func constantServer(tb testing.TB, answer string) *endpoint {
 			}
 		}
 	}()
-	ep, err := newEndpoint(&url.URL{Scheme: "http", Host: l.Addr().String()}, credential{})
+	ep, err := newEndpoint(u, cred)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -55,8 +65,8 @@ var answers = map[string]string{
 }
 
 // oneRequest returns a function that does everything that a get client does for one request, recording included.
-func oneRequest(tb testing.TB, answer string) func() {
-	ep := constantServer(tb, answer)
+func oneRequest(tb testing.TB, answer string, pki *servertest.PKI) func() {
+	ep := constantServer(tb, answer, pki)
 	c := newConn(ep, time.Minute, requestBuffer)
 	tb.Cleanup(c.close)
 	load := getLoad{space: keySpace{prefix: "/bench", size: 8, count: 10000, dirs: 1}}
@@ -78,7 +88,7 @@ func oneRequest(tb testing.TB, answer string) func() {
 func TestRequestAllocatesNothing(t *testing.T) {
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
-			request := oneRequest(t, answer)
+			request := oneRequest(t, answer, nil)
 			request() // connects, and grows the buffers
 			if n := testing.AllocsPerRun(500, request); n >= 1 {
 				t.Errorf("%v allocations a request", n)
@@ -87,17 +97,33 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestSecureRequestAllocates: over TLS, a request allocates no more than package tls does at both ends of the connection.
+func TestSecureRequestAllocates(t *testing.T) {
+	request := oneRequest(t, answers["length"], servertest.NewPKI(t))
+	request() // connects, and grows the buffers
+	if n := testing.AllocsPerRun(500, request); n > 4 {
+		t.Errorf("%v allocations a request", n)
+	}
+}
+
 // BenchmarkRequest measures one request, including the server and the loopback.
 func BenchmarkRequest(b *testing.B) {
 	for name, answer := range answers {
 		b.Run(name, func(b *testing.B) {
-			request := oneRequest(b, answer)
+			request := oneRequest(b, answer, nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				request()
 			}
 		})
 	}
+	b.Run("TLS", func(b *testing.B) {
+		request := oneRequest(b, answers["length"], servertest.NewPKI(b))
+		b.ReportAllocs()
+		for b.Loop() {
+			request()
+		}
+	})
 }
 
 // BenchmarkParse measures the parsing of one answer.

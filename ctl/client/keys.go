@@ -196,7 +196,17 @@ func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
 		}
 	}
 	if err := json.Unmarshal(a.body, e); err != nil || e.Node == nil {
-		return nil, errInvalidJSON
+		return nil, watchRefusal(a.body)
 	}
 	return e, nil
+}
+
+// watchRefusal returns the error in the body of a response that has the status of a success: of a watch that ends after its header was
+// sent, because its user has lost the permission.
+func watchRefusal(body []byte) error {
+	e := &APIError{}
+	if err := json.Unmarshal(body, e); err != nil || e.Code == 0 {
+		return errInvalidJSON
+	}
+	return e
 }
