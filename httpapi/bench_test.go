@@ -5,9 +5,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
+	"pando/httpapi/audit"
+	"pando/stats"
 	"pando/tree/users"
 )
 
@@ -108,4 +113,18 @@ func newAuthBench(b *testing.B) *fixture {
 		b.Fatal(w.Body)
 	}
 	return f
+}
+
+// BenchmarkGetAudited reads one key with an audit log.
+func BenchmarkGetAudited(b *testing.B) {
+	records, err := audit.Open(audit.Config{
+		Path: filepath.Join(b.TempDir(), "audit.log"), Reads: true, Metrics: stats.NewMetrics(stats.Build{}).Audit(), Logger: zap.NewNop(),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer records.Close()
+	f := newFixture(b, func(c *MemberConfig) { c.Service.Audit = records })
+	f.do("PUT", "/v2/keys/bench/key", "value="+strings.Repeat("x", 256))
+	f.benchmarkGet(b, http.Header{})
 }
