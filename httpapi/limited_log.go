@@ -10,7 +10,7 @@ import (
 // logInterval is the shortest time between two lines of a limitedLog.
 const logInterval = 10 * time.Second
 
-// limitedLog writes log lines about events that clients can cause as often as they like. Its methods may be called from any goroutine.
+// limitedLog writes log lines about events that a client can cause at any rate. Its methods may be called from any goroutine.
 type limitedLog struct {
 	log  *zap.Logger
 	name string // of the group of listeners

@@ -36,7 +36,7 @@ func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
 	return problems
 }
 
-// checkLeaf checks whether the own certificate is of use.
+// checkLeaf checks whether the own certificate fits its use, its hosts and the CAs.
 func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Time) []Problem {
 	var problems []Problem
 	leaf := content.chain[0]
@@ -60,7 +60,7 @@ func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Ti
 		return problems
 	}
 	if err := checkTrust(content, now); err != nil {
-		warn("the certificate of %s is not accepted by those who trust %s: %w", NameOf(leaf), o.CA, err)
+		warn("a program that trusts %s does not accept the certificate of %s: %w", o.CA, NameOf(leaf), err)
 	}
 	return problems
 }

@@ -39,7 +39,7 @@ func newTestAuthority(t *testing.T, name string) *Authority {
 
 func (f *fixture) path(name string) string { return filepath.Join(f.dir, name) }
 
-// write writes a file as a careful operator does: it replaces the file at once.
+// write replaces a file by renaming a new one over it.
 func (f *fixture) write(name string, content []byte) string {
 	f.t.Helper()
 	if err := writeFile(f.path(name), content, 0o600); err != nil {

@@ -41,7 +41,7 @@ var damagedFiles = []wrongFile{
 	{"a damaged key", func(f *fixture, o *Options) { o.Key = f.block("d", keyBlock, []byte("?")) },
 		"--key-file: DIR/d: the private key is damaged, or of an unknown kind: "},
 	{"an encrypted key", func(f *fixture, o *Options) { o.Key = f.block("k", encryptedBlock, []byte("?")) },
-		"--key-file: DIR/k: the key is encrypted, and there is nobody to ask for its passphrase; write it without one (openssl pkey"},
+		"--key-file: DIR/k: the key is encrypted, and a server can't ask for the passphrase; write the key without one (openssl pkey"},
 	{"an encrypted key of the old form", encryptOld, "--key-file: DIR/k: the key is encrypted"},
 	{"the key of another certificate", func(f *fixture, o *Options) {
 		f.issue("other", Request{CommonName: "other"})

@@ -82,8 +82,8 @@ func parseKey(content []byte) (crypto.Signer, error) {
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		switch {
 		case block.Type == encryptedBlock || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
-			return nil, errors.New("the key is encrypted, and there is nobody to ask for its passphrase; " +
-				"write it without one (openssl pkey -in FILE -out NEWFILE), readable by this user alone")
+			return nil, errors.New("the key is encrypted, and a server can't ask for the passphrase; " +
+				"write the key without one (openssl pkey -in FILE -out NEWFILE), readable by this user alone")
 		case strings.HasSuffix(block.Type, keyBlock):
 			return parseKeyBlock(block.Bytes)
 		}
@@ -129,7 +129,7 @@ func pair(chain []*x509.Certificate, key crypto.Signer) (*tls.Certificate, error
 
 // isAuthority reports whether a certificate can be trusted as a CA. A self-signed certificate can be trusted for itself.
 func isAuthority(c *x509.Certificate) bool {
-	const withExtensions = 3 // older certificates can't say whether they are of a CA
+	const withExtensions = 3 // certificates of older versions have no field for it
 	if c.Version < withExtensions || c.BasicConstraintsValid && c.IsCA {
 		return true
 	}

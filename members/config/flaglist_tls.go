@@ -38,8 +38,8 @@ func clientTLSFlags() []flagSpec {
 			usage: "Host names, separated by commas: a client's certificate must be for one of them.",
 			set:   setList(clientTLS, func(t *TLS) *[]string { return &t.AllowedHostname })},
 		{name: "auto-tls", group: groupSecurity, def: "false",
-			usage: "Serve https URLs with a self-signed certificate, which is kept in the data directory and renewed in time. Clients " +
-				"can't know whom they talk to, unless they get this certificate. No effect with --cert-file.",
+			usage: "Serve https URLs with a self-signed certificate, which is kept in the data directory and renewed before it " +
+				"expires. A client can verify the server only if it has a copy of this certificate. No effect with --cert-file.",
 			set: setSwitch(clientTLS, func(t *TLS) *bool { return &t.AutoTLS })},
 	}
 }
@@ -47,15 +47,15 @@ func clientTLSFlags() []flagSpec {
 func peerTLSFlags() []flagSpec {
 	return []flagSpec{
 		{name: "peer-cert-file", group: groupSecurity, arg: "FILE",
-			usage: "Certificate of this member for other members, in PEM. The members connect in both directions: it must be good for " +
+			usage: "Certificate of this member for other members, in PEM. The members connect in both directions: it must be valid for " +
 				"servers and for clients (extended key usages serverAuth and clientAuth).",
 			example: "/etc/pando/peer.pem", set: setText(peerTLS, func(t *TLS) *string { return &t.CertFile })},
 		{name: "peer-key-file", group: groupSecurity, arg: "FILE",
 			usage:   "Private key of --peer-cert-file, in PEM, without a passphrase.",
 			example: "/etc/pando/peer-key.pem", set: setText(peerTLS, func(t *TLS) *string { return &t.KeyFile })},
 		{name: "peer-client-cert-auth", group: groupSecurity, def: "false",
-			usage: "Require a certificate of each member that connects. Without it and without --peer-trusted-ca-file, whoever reaches the " +
-				"peer URL can read and change the data.",
+			usage: "Require a certificate of each member that connects. Without it and without --peer-trusted-ca-file any program that " +
+				"reaches a peer URL can read and change the data.",
 			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.ClientCertAuth })},
 		{name: "peer-trusted-ca-file", group: groupSecurity, arg: "FILE",
 			usage: "Certificates, in PEM, of the CAs of members. If it is given, members that connect must have a certificate of one of " +
@@ -72,7 +72,7 @@ func peerTLSFlags() []flagSpec {
 			usage: "Host names, separated by commas: the certificate of another member must be for one of them, in both directions.",
 			set:   setList(peerTLS, func(t *TLS) *[]string { return &t.AllowedHostname })},
 		{name: "experimental-peer-skip-client-san-verification", group: groupSecurity, def: "false",
-			usage: "Accept a member that connects with a certificate of a trusted CA that is good for none of the hosts in its peer URLs.",
+			usage: "Accept a member that connects with a certificate of a trusted CA that is valid for none of the hosts in its peer URLs.",
 			set:   setSwitch(peerTLS, func(t *TLS) *bool { return &t.AnyHost })},
 		{name: "peer-accept-plaintext", group: groupSecurity, def: "false",
 			usage: "Also accept connections without TLS at the https URLs of --listen-peer-urls, while a running cluster moves to TLS one " +
@@ -80,7 +80,7 @@ func peerTLSFlags() []flagSpec {
 			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.AcceptPlaintext })},
 		{name: "peer-auto-tls", group: groupSecurity, def: "false",
 			usage: "Serve https peer URLs with a self-signed certificate, and accept every certificate of other members: the traffic is " +
-				"encrypted, but nobody is kept out. No effect with --peer-cert-file.",
+				"encrypted, but the members do not authenticate each other. No effect with --peer-cert-file.",
 			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.AutoTLS })},
 	}
 }

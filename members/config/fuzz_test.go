@@ -8,7 +8,8 @@ import (
 // FuzzURLs parses lists of URLs. What is accepted must be accepted again in the form in which it is printed, with the same meaning.
 func FuzzURLs(f *testing.F) {
 	for _, seed := range []string{
-		"http://127.0.0.1:2379", "https://[::1]:1,http://localhost:0", "unix:///run/p.sock", "unixs://a:1", "unix://u:p@h/p?q#f", "http://a:1/", "://",
+		"http://127.0.0.1:2379", "https://[::1]:1,http://localhost:0", "unix:///run/p.sock", "unixs://a:1", "unix://u:p@h/p?q#f", "http://a:1/",
+		"://",
 	} {
 		f.Add(seed)
 	}

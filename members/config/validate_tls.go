@@ -102,7 +102,7 @@ func (c *Config) tlsWarnings() []string {
 		}
 		for _, l := range s.listen[:1] {
 			if hasScheme(l.urls, "https") && !hasScheme(l.urls, "http") && hasScheme(s.advertise.urls, "http") {
-				add("--%s has an http URL, but --%s has none: who uses it sends plain text to a port for TLS", s.advertise.flag, l.flag)
+				add("--%s has an http URL, but --%s has none: connections to that URL would send plain HTTP to a TLS port", s.advertise.flag, l.flag)
 			}
 		}
 	}
