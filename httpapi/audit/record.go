@@ -14,7 +14,8 @@ type Record struct {
 	Remote string
 	// Forwarded is the address that a proxy has reported for its client. Any client can send this header, so it proves nothing.
 	Forwarded string
-	// Principal is the name of the user: the proven one, or the claimed one of a login that failed. It is empty for a request
+	// Principal is the name of the user: the proven one, or the claimed one of a login that failed. Only names of users are
+	// recorded: an unknown name may be a password that was typed in the wrong place. It is empty for a request
 	// without credentials.
 	Principal string
 	// Proof is how the name was proven: anonymous, password or certificate. It is empty if auth is disabled, and for a login that

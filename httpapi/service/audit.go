@@ -52,6 +52,9 @@ func (s *Service) record(who auth.Credentials, from *sender, o operation, index 
 	if from.identified {
 		r.Proof = from.principal.Proof.String()
 	}
+	if from.badLogin && who.Authorization != "" && from.view.Users().User(r.Principal) == nil {
+		r.Principal = "" // a password that was typed in place of the name must not be in the log
+	}
 	if err != nil {
 		r.Index = 0
 		r.Outcome, r.Reason = outcomeOf(from, err)

@@ -48,7 +48,7 @@ func TestAudit(t *testing.T) {
 		{"a missing key", get(root, "/none", Local), "root password get /none failed Key not found"},
 		{"a missing right", get(reader, "/other", Local), "reader password get /other denied insufficient credentials"},
 		{"a wrong password", get(as("reader", "secret"), "/a", Local), "reader get /a denied bad credentials"},
-		{"an unknown user", get(as("nobody", "secret"), "/a", Local), "nobody get /a denied bad credentials"},
+		{"an unknown user", get(as("nobody", "secret"), "/a", Local), "get /a denied bad credentials"},
 		{"a malformed header", get(auth.Credentials{Authorization: "secret"}, "/a", Local), "get /a denied bad credentials"},
 		{"a write", func() { _, _ = s.Propose(t.Context(), writer, put("/a", "secret")) }, "writer password set /a ok"},
 		{"a compare that fails", func() {
