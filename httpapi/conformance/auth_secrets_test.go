@@ -17,9 +17,10 @@ import (
 func TestPasswordsAreNowhere(t *testing.T) {
 	const newPassword, wrongPassword = "Copper-Lantern-64", "Walnut-Ribbon-93"
 	dir := t.TempDir()
+	audit := filepath.Join(dir, "audit.log")
 	place := servertest.NewMembers(t, "default")[0]
 	place.DataDir = filepath.Join(dir, "data")
-	p := place.StartPando(t, "--debug", "--snapshot-count", "5")
+	p := place.StartPando(t, "--debug", "--snapshot-count", "5", "--audit-log", audit)
 	p.AwaitServing()
 	makeUsers(t, p.Client)
 	url := p.Client
@@ -53,8 +54,8 @@ func TestPasswordsAreNowhere(t *testing.T) {
 	if err := filepath.WalkDir(dir, read); err != nil {
 		t.Fatal(err)
 	}
-	if holders(written, "alice") == 0 {
-		t.Error("nothing that was written has the name of a user: the test does not find what it searches")
+	if holders(written, "alice") < 2 || !bytes.Contains(written[audit], []byte(`"alice"`)) {
+		t.Error("the data or the audit log lacks the name of a user: the test does not find what it searches")
 	}
 	for _, password := range []string{rootPassword, alicePassword, newPassword, wrongPassword} {
 		for _, form := range encodings(password) {

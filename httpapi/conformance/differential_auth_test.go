@@ -20,7 +20,7 @@ const allAuthRulesFire = 5000
 // TestDifferentialAuth is TestDifferential with auth on: several users send requests while their rights change.
 func TestDifferentialAuth(t *testing.T) {
 	servertest.SkipShort(t, "the reference verifies a password with each request")
-	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 5, rules: newFiredRules()}
+	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 10, rules: newFiredRules()}
 	run.generate = func(seed uint64) []*differentialStep { return newGenerator(seed).authSequence(authSequenceLength) }
 	var pairs []*differentialPair
 	for range differentialPairs {
@@ -33,7 +33,7 @@ func TestDifferentialAuth(t *testing.T) {
 	t.Logf("answers: %v", run.rules.answers)
 	t.Logf("rules: %v", run.rules.times)
 	for _, kind := range []string{"200", "201", "400", "401", "401/110", "403", "404", "409"} {
-		if run.compared.Load() >= 900 && run.rules.answers[kind] == 0 {
+		if run.compared.Load() >= 450 && run.rules.answers[kind] == 0 {
 			t.Errorf("no response was %s: the generator no longer makes requests for it", kind)
 		}
 	}

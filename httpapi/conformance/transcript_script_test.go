@@ -45,9 +45,12 @@ type transcriptRequest struct {
 	hasBody               bool
 }
 
-// endsServer reports whether the script shuts its server down.
-func (script *transcriptScript) endsServer() bool {
-	return slices.ContainsFunc(script.steps, func(s *transcriptStep) bool { return s.action == "shutdown" })
+// spoilsServer reports whether the script leaves its server in a state in which no other script can be played: shut down, or with
+// users.
+func (script *transcriptScript) spoilsServer() bool {
+	return slices.ContainsFunc(script.steps, func(s *transcriptStep) bool {
+		return s.action == "shutdown" || s.request != nil && s.request.method == "PUT" && strings.HasPrefix(s.request.target, "/v2/auth/")
+	})
 }
 
 // answer returns the expected response of a server.
