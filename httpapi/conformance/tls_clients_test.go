@@ -106,7 +106,7 @@ func TestTLSTranscripts(t *testing.T) {
 			secure := servertest.FreeAddr(t)
 			server := servertest.StartSingle(t, func(m servertest.Member, t testing.TB, more ...string) *servertest.Process {
 				more = append(more, "--listen-client-urls", m.ClientURL()+",https://"+secure)
-				return m.StartPando(t, append(more, flags...)...)
+				return startComparedPando(m, t, append(more, flags...)...)
 			})
 			playTranscriptOver(t, script, server, expectPando, func(addr string) (net.Conn, error) {
 				if addr != server.Addr() {

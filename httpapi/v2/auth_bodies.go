@@ -2,7 +2,6 @@ package v2
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"pando/tree/users"
@@ -11,14 +10,19 @@ import (
 // maxAuthName is the length of the longest name of a user or a role. Names are keys of the checkpoint, like paths.
 const maxAuthName = 16 << 10
 
-// Errors of bodies. Their texts are those of the reference, as far as it has the error.
-var (
-	errAuthJSON     = errors.New("Invalid JSON in request body.")
-	errUserName     = errors.New("User JSON name does not match the name in the URL")
-	errRoleName     = errors.New("Role JSON name does not match the name in the URL")
-	errUserBoth     = errors.New("User JSON contains both roles and grant/revoke")
-	errRoleBoth     = errors.New("Role JSON contains both permissions and grant/revoke")
-	errAuthNameLong = errors.New("auth: a name is longer than 16 KiB")
+// bodyError is the reason why a body is refused, as clients get it.
+type bodyError string
+
+func (e bodyError) Error() string { return string(e) }
+
+// The texts are those of the reference, as far as it has the error.
+const (
+	errAuthJSON     bodyError = "Invalid JSON in request body."
+	errUserName     bodyError = "User JSON name does not match the name in the URL"
+	errRoleName     bodyError = "Role JSON name does not match the name in the URL"
+	errUserBoth     bodyError = "User JSON contains both roles and grant/revoke"
+	errRoleBoth     bodyError = "Role JSON contains both permissions and grant/revoke"
+	errAuthNameLong bodyError = "auth: a name is longer than 16 KiB"
 )
 
 // userBody is the body of a PUT of a user.
