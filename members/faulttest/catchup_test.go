@@ -20,13 +20,13 @@ import (
 var catchUpKeys = flag.Int("cluster.keys", 5000, "number of keys that a member misses while it is down")
 
 const (
-	// catchUpWriters write at a time.
+	// catchUpWriters is the number of concurrent writers.
 	catchUpWriters = 64
 	// bulkTries is how often a write is tried.
 	bulkTries = 3
 	// catchUpRequest is the largest request.
 	catchUpRequest = 64 << 10
-	// catchUpValue is the size of a value: of 5000 the log in memory holds the smaller part.
+	// catchUpValue is the size of a value in bytes. The log in memory has room for less than half of 5000 such values.
 	catchUpValue = 2048
 	// catchUpLimit is how long a member may take to come back in a long run, which has the machine to itself.
 	catchUpLimit = 10 * time.Second
@@ -162,7 +162,7 @@ func newBulk(t *testing.T, bases ...string) *bulk {
 	return w
 }
 
-// put writes a key, again if need be: it has one value only.
+// put writes a key. It repeats a write that has failed, because each key always gets the same value.
 func (w *bulk) put(client *servertest.KeyClient, number int) {
 	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
 	for range bulkTries {

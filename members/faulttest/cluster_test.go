@@ -88,8 +88,8 @@ func (c *cluster) clients(but int) []string {
 	return list
 }
 
-// leader waits until a member says that it leads, and returns its number. It does not ask the member number but, which
-// may be -1.
+// leader waits until a member reports that it leads, and returns its number. It skips the member with the number but, which may be
+// -1.
 func (c *cluster) leader(but int) int {
 	c.t.Helper()
 	leader := -1
@@ -104,8 +104,8 @@ func (c *cluster) leader(but int) int {
 	return leader
 }
 
-// restart starts a member that has ended, and returns how long it took until it had what another member had when it
-// came to serve.
+// restart starts a member that has ended, and waits until it has applied what another member has applied. It returns how long
+// that took.
 func (c *cluster) restart(i int) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
@@ -115,7 +115,7 @@ func (c *cluster) restart(i int) time.Duration {
 	return time.Since(begin)
 }
 
-// awaitIndex waits until a member has applied what another member has applied now.
+// awaitIndex waits until a member has applied the index that another member has applied at the time of the call.
 func (c *cluster) awaitIndex(i, other int) {
 	c.t.Helper()
 	want := servertest.NewKeyClient(c.t, c.running[other].Client).Must(c.t, http.MethodGet, "/", nil).EtcdIndex

@@ -24,17 +24,17 @@ func (w issued) is(e *servertest.KeyAnswer) bool {
 	return e.Action == w.action && e.Node.Value == w.value && (e.Node.Key == w.key || inOrder)
 }
 
-// load is a set of writers and what they know of their writes.
+// load is a set of writers, and the outcomes of their writes.
 type load struct {
 	t  *testing.T
 	mu sync.Mutex
-	// acknowledged writes by the index that they were told.
+	// acknowledged has the acknowledged writes by the index in the answer.
 	acknowledged map[uint64]issued
-	// unknown are the writes whose answer did not come: each may have happened or not.
+	// unknown has the writes without an answer: each may have been carried out or not.
 	unknown []issued
 	// counter makes values unique.
 	counter int
-	// queue are the in-order keys that are to be deleted.
+	// queue has the in-order keys that will be deleted.
 	queue []string
 }
 
@@ -45,7 +45,7 @@ func (l *load) unique() string {
 	return servertest.Itoa(l.counter)
 }
 
-// send does one write and notes its outcome. It returns nil when the outcome is unknown.
+// send sends one write and records its outcome. It returns nil when the outcome is unknown.
 func (l *load) send(c *servertest.KeyClient, method, key string, f url.Values, w issued) *servertest.KeyAnswer {
 	answer, err := c.Do(method, key, f)
 	l.mu.Lock()
@@ -63,7 +63,7 @@ func (l *load) send(c *servertest.KeyClient, method, key string, f url.Values, w
 		l.t.Errorf("%s %s %v was answered %+v at index %d", method, key, f, answer.Node, answer.EtcdIndex)
 	}
 	if other, taken := l.acknowledged[index]; taken {
-		l.t.Errorf("index %d was given to %v and to %v", index, other, w)
+		l.t.Errorf("index %d was acknowledged for %v and for %v", index, other, w)
 	}
 	l.acknowledged[index] = w
 	return answer
@@ -91,7 +91,7 @@ func (l *load) put(c *servertest.KeyClient, number int) bool {
 	return l.send(c, "PUT", key, servertest.Form("value", value), issued{"set", key, value}) != nil
 }
 
-// swap replaces a value by the next one. It compares the value and the index by turns.
+// swap replaces a value by the next one. Its condition is the value or the index, in alternation.
 func (l *load) swap(c *servertest.KeyClient, _ int) bool {
 	const key = "/chain"
 	now, err := c.Do("GET", key, nil)

@@ -20,7 +20,7 @@ type eventLog struct {
 	events []loggedEvent
 }
 
-// loggedEvent is an event as it was sent, and what it says.
+// loggedEvent is an event: its text, and its fields.
 type loggedEvent struct {
 	text string
 	servertest.KeyAnswer
@@ -29,7 +29,7 @@ type loggedEvent struct {
 // firstEvent is the index of the first event of a new server.
 const firstEvent = 2
 
-// next is the first index that the log lacks.
+// next returns the first index that is not in the log.
 func (l *eventLog) next() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,7 +53,7 @@ func (l *eventLog) add(text string) error {
 		return fmt.Errorf("the stream was ended by %s", text)
 	}
 	if next := l.next(); event.Node.ModifiedIndex != next {
-		return fmt.Errorf("event %d came where %d was due: %s", event.Node.ModifiedIndex, next, text)
+		return fmt.Errorf("event %d arrived in place of event %d: %s", event.Node.ModifiedIndex, next, text)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +95,7 @@ func (l *eventLog) follow(ctx context.Context, base string, last uint64) error {
 
 // replayed is the content of the keys after the events of a log.
 type replayed struct {
-	index uint64 // of the last event taken in
+	index uint64 // of the last event that was applied
 	files map[string]servertest.KeyNode
 }
 
@@ -126,7 +126,7 @@ func (r *replayed) mustEqual(t *testing.T, root *servertest.KeyNode) {
 	root.Files(shown)
 	for key, want := range r.files {
 		got, ok := shown[key]
-		want.TTL, got.TTL = 0, 0 // time goes by; Expiration is compared
+		want.TTL, got.TTL = 0, 0 // the TTL decreases; Expiration is compared
 		if !ok || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("at index %d, %s is %+v, want %+v (there: %t)", r.index, key, got, want, ok)
 		}

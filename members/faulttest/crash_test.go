@@ -34,11 +34,11 @@ func TestCrash(t *testing.T) {
 	}
 	p := c.restart()
 	c.expired(p)
-	t.Logf("%d rounds, %d writes acknowledged and found, %d of %d unanswered ones had happened, %d events, index %d",
+	t.Logf("%d rounds, %d writes acknowledged and found, %d of %d without an answer were carried out, %d events, index %d",
 		rounds, len(c.load.acknowledged), c.happened, c.unanswered, len(c.log.events), c.log.next()-1)
 }
 
-// crash is one server across its restarts, and what is known of it.
+// crash is one server across its restarts, with all its answers and events.
 type crash struct {
 	t       *testing.T
 	dir     string
@@ -53,7 +53,7 @@ type crash struct {
 
 const crashHistory = 20_000
 
-// restart starts the server with a distance between checkpoints of its own.
+// restart starts the server with a random --snapshot-count.
 func (c *crash) restart() *servertest.Process {
 	count := []string{"20", "200", "5000"}[c.random.IntN(3)]
 	return servertest.Launch(c.t, c.dir, "--snapshot-count", count, "--history-size", servertest.Itoa(crashHistory))
@@ -61,7 +61,7 @@ func (c *crash) restart() *servertest.Process {
 
 // round starts the server, checks it, writes to it and ends it.
 func (c *crash) round(number int) {
-	if number%5 == 4 { // one that does not live to see a client
+	if number%5 == 4 { // this process is killed before a client connects
 		p := servertest.Start(c.t, c.dir, "--snapshot-count", "20", "--history-size", servertest.Itoa(crashHistory))
 		<-time.After(time.Duration(c.random.IntN(60)) * time.Millisecond)
 		p.Kill()
@@ -109,7 +109,7 @@ func (c *crash) check(p *servertest.Process) {
 	for index := range c.load.acknowledged {
 		known = max(known, index)
 	}
-	// An empty root answers too, with the index.
+	// The answer has the index even if the root is empty.
 	root := client.Must(c.t, "GET", "/?recursive=true", nil)
 	if root.EtcdIndex < known {
 		c.t.Errorf("the index went back from %d to %d", known, root.EtcdIndex)
@@ -151,20 +151,20 @@ func (c *crash) account(index uint64) {
 			}
 		}
 		if found < 0 {
-			c.t.Errorf("nobody asked for %s, or it happened twice", event.text)
+			c.t.Errorf("no client sent the write of %s, or it was carried out twice", event.text)
 			continue
 		}
 		c.happened++
 		unknown = append(unknown[:found], unknown[found+1:]...)
 	}
-	// What has not happened by now never will: the process that could do it is gone.
+	// The other writes will never be carried out: their process has ended.
 	c.load.unknown = nil
 }
 
-// reread asks the history for events that were seen before. They must be the same byte for byte.
+// reread reads events from the history that were read before. They must be the same byte for byte.
 func (c *crash) reread(client *servertest.KeyClient, index uint64) {
 	oldest := uint64(firstEvent)
-	if index > crashHistory/2 { // what expires meanwhile pushes the oldest out of the history
+	if index > crashHistory/2 { // expirations in the meantime remove the oldest events from the history
 		oldest = index - crashHistory/2
 	}
 	for range min(5, int(index+1-oldest)) {

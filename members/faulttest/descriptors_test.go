@@ -37,7 +37,7 @@ func TestDescriptors(t *testing.T) {
 	for range 140 { // 140 MB: the third segment
 		client.Must(t, http.MethodPut, "/large", servertest.Form("value", value))
 	}
-	if n := strings.Count(p.Stderr.String(), "connections refused"); n > 4 { // two sockets, a line in ten seconds
+	if n := strings.Count(p.Stderr.String(), "connections refused"); n > 4 { // two sockets, one line in ten seconds each
 		t.Errorf("%d lines in the log", n)
 	}
 	if n := p.Descriptors(); n > 256-64 {

@@ -13,7 +13,7 @@ import (
 	"pando/members/servertest"
 )
 
-// mustRefuse starts a server that can't start. It wants the exit code, and each of the texts in the output.
+// mustRefuse starts a server that can't start. The exit code must be exit, and the output must contain each of the texts.
 func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...string) {
 	t.Helper()
 	p := servertest.Start(t, dir, flags...)
@@ -27,7 +27,7 @@ func mustRefuse(t *testing.T, dir string, flags []string, exit int, texts ...str
 		}
 	}
 	if strings.Contains(said, "goroutine ") || strings.Count(said, "\n") > 5 {
-		t.Errorf("that is not for people:\n%s", said)
+		t.Errorf("the output is not fit for operators:\n%s", said)
 	}
 	if p.Stdout.String() != "" {
 		t.Errorf("printed %s", p.Stdout)
@@ -146,8 +146,8 @@ func TestFullDisk(t *testing.T) {
 	servertest.SkipShort(t, "it writes 140 MB")
 	t.Parallel()
 	disk := t.TempDir()
-	// Room for two segments of the log: the second is set aside at the start already, and trying to do that on a smaller
-	// disk takes all of it for a moment.
+	// There is room for two segments of the log. The second is allocated at the start. On a smaller disk the attempt to allocate it
+	// would use all the space for a moment.
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=140m", "tmpfs", disk).CombinedOutput(); err != nil {
 		t.Skipf("a small file system can't be mounted here: %v: %s", err, out)
 	}
@@ -171,7 +171,7 @@ func TestFullDisk(t *testing.T) {
 			break
 		}
 	}
-	// The disk may be full for the checkpoint before it is for the log.
+	// The disk may be too full for a checkpoint while there is still room for the log.
 	said := func() string { return p.Stderr.String() }
 	servertest.Await(t, "word of the full disk", func() bool { return strings.Contains(said(), "no space left on device") })
 	if code := p.AwaitExit(); code != program.ExitFailure {

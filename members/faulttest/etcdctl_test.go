@@ -13,12 +13,13 @@ import (
 	"pando/members/servertest"
 )
 
-// memberStep is something done to a cluster: a command of the reference's client, or "kill" or "start" and a member.
-// {leader}, {next} and {last} are the members' names, {leader.id}, {leader.peer} and {leader.client} theirs and so on,
-// {spare.peer} and {moved.peer} URLs where nobody is, and {new1.id} is the first member that was added.
+// memberStep is one step of a test with a cluster: a command of the reference's client, or "kill" or "start" with a member.
+// Placeholders: {leader}, {next} and {last} are names of members; {leader.id}, {leader.peer} and {leader.client} are the ID and the
+// URLs of the leader, and so on; {spare.peer} and {moved.peer} are URLs at which no server listens; {new1.id} is the ID of the first
+// member that was added.
 type memberStep struct {
 	does  string
-	until string // what it has to print; it is repeated until then, if there is anything
+	until string // the command is repeated until it prints this text; empty to run it once
 }
 
 // memberSteps are run in this order.
@@ -88,7 +89,7 @@ func TestMembersByReferenceClient(t *testing.T) {
 // administration is a cluster with placeholders for the names, IDs and URLs of its members.
 type administration struct {
 	cluster
-	filled []string // placeholders and what they stand for, in turn
+	filled []string // placeholders and their values, in alternation
 	added  int
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // TestExitCodes starts servers that can't start. Failures that a restart can't mend have exit codes of their own, so
-// that a supervisor stops restarting. TestRefusedStarts and TestRefusedData check the other codes.
+// that a supervisor does not restart the server. TestRefusedStarts and TestRefusedData check the other codes.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	t.Run("an initial cluster without this member", func(t *testing.T) {
@@ -96,7 +96,7 @@ func removedMemberEnds(t *testing.T) {
 	endsWith(t, p, program.ExitMember, "this member was removed from the cluster")
 }
 
-// endsWith waits for the end of a server, and wants the exit code and the text.
+// endsWith waits for the end of a server. The exit code must be code, and the output must contain the text.
 func endsWith(t *testing.T, p *servertest.Process, code int, text string) {
 	t.Helper()
 	if got := p.AwaitExit(); got != code || !strings.Contains(p.Stderr.String(), text) {

@@ -89,7 +89,7 @@ func lateness(t *testing.T, p *servertest.Process) []time.Duration {
 	for i := range events {
 		late = append(late, came[i].Sub(due(t, &events[i])))
 		if want := fmt.Sprintf("/k%d", i); events[i].Node.Key != want {
-			t.Errorf("expired %s where %s was due", events[i].Node.Key, want)
+			t.Errorf("expired %s in place of %s", events[i].Node.Key, want)
 		}
 	}
 	slices.Sort(late)
@@ -108,7 +108,7 @@ func TestExpiryAfterALongStop(t *testing.T) {
 			p := servertest.Launch(t, dir)
 			client := servertest.NewKeyClient(t, p.Client)
 			var want []string
-			for i := range 300 { // more than one sweep takes
+			for i := range 300 { // more than one sweep removes
 				key := fmt.Sprintf("/k%03d", 299-i)
 				client.Must(t, "PUT", key, servertest.Form("value", "x", "ttl", "3"))
 				want = append(want, key)
@@ -127,10 +127,10 @@ func TestExpiryAfterALongStop(t *testing.T) {
 			servertest.Await(t, "all to fall due", func() bool { return time.Now().After(allDue) })
 			p = servertest.Launch(t, dir)
 			begin := time.Now()
-			events, came := expirations(t, p.Client, firstEvent, len(want)) // some may have gone before the end
+			events, came := expirations(t, p.Client, firstEvent, len(want)) // some may have expired before the server was stopped
 			for i := range events {
 				if events[i].Node.Key != want[i] {
-					t.Fatalf("expired %s where %s was due", events[i].Node.Key, want[i])
+					t.Fatalf("expired %s in place of %s", events[i].Node.Key, want[i])
 				}
 			}
 			took := came[len(came)-1].Sub(begin)

@@ -26,9 +26,9 @@ type clusterLoad struct {
 const (
 	// clusterHistory is how far the watch of a cluster's load may fall behind.
 	clusterHistory = 50_000
-	// writerTimeout is how long a writer waits before it turns to another member.
+	// writerTimeout is how long a writer waits for an answer before it uses another member.
 	writerTimeout = 1500 * time.Millisecond
-	// writerPause is the rest of a writer after a write: the log of all events is kept in memory.
+	// writerPause is the pause of a writer after a write. It bounds the memory for the log of all events.
 	writerPause = 2 * time.Millisecond
 	// writesPerMember is how many writes a writer sends to a member before it goes on to the next.
 	writesPerMember = 40
@@ -58,7 +58,7 @@ func (l *clusterLoad) client(base string) *servertest.KeyClient {
 	return c
 }
 
-// rotate writes to one member after the other, and leaves one that does not answer.
+// rotate writes to one member after the other. After a write without an answer it uses the next member.
 func (l *clusterLoad) rotate(number int, write func(c *servertest.KeyClient, number int) bool) {
 	client := l.client("")
 	defer client.HTTP.CloseIdleConnections()
@@ -73,8 +73,8 @@ func (l *clusterLoad) rotate(number int, write func(c *servertest.KeyClient, num
 	}
 }
 
-// chain returns a writer that replaces its last value by the next one. It compares the value and the index by turns.
-// After a write without an answer it begins another key.
+// chain returns a writer that replaces its last value by the next one. Its condition is the value or the index, in alternation. After
+// a write without an answer the writer uses another key.
 func (l *clusterLoad) chain() func(c *servertest.KeyClient, number int) bool {
 	key, last := "", (*servertest.KeyNode)(nil)
 	return func(c *servertest.KeyClient, _ int) bool {
@@ -223,13 +223,13 @@ func (l *clusterLoad) account(index uint64) {
 			happened++
 			delete(unknown, w)
 		default:
-			l.t.Errorf("nobody asked for %s, or it happened twice", event.text)
+			l.t.Errorf("no client sent the write of %s, or it was carried out twice", event.text)
 		}
 	}
 	if found != len(l.acknowledged) {
 		l.t.Errorf("%d writes were acknowledged, %d of them are in the log", len(l.acknowledged), found)
 	}
-	l.t.Logf("%d writes acknowledged, %d of them lost; %d of unknown fate, of which %d had happened; %d events, each once",
+	l.t.Logf("%d writes acknowledged, %d of them lost; %d without an answer, of which %d were carried out; %d events, each once",
 		len(l.acknowledged), len(l.acknowledged)-found, len(l.unknown), happened, index+1-firstEvent)
 }
 

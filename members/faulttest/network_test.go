@@ -12,9 +12,9 @@ import (
 	"pando/members/servertest"
 )
 
-// network is a set of hosts, each a network namespace with two links: one to a bridge on which the hosts talk to each
-// other, and one to the test, so that clients reach every host whatever becomes of the bridge. What is cut loses
-// packets in silence: no end of a connection is told.
+// network is a set of hosts. Each is a network namespace with two links: one to a bridge, for connections between the hosts, and one to
+// the test, for clients, which does not depend on the bridge. A link that is cut drops packets: neither end of a connection gets an
+// error.
 type network struct {
 	t      *testing.T
 	prefix string // of all names in the system
@@ -25,8 +25,8 @@ type network struct {
 // networks counts the networks of this process. There may be two.
 var networks atomic.Int32
 
-// nowhere is a link address that nobody has.
-const nowhere = "02:00:00:00:00:01"
+// unusedAddress is a link address that no host has.
+const unusedAddress = "02:00:00:00:00:01"
 
 // newNetwork makes hosts that exist until the end of the test. It skips the test where that is not possible.
 func newNetwork(t *testing.T, hosts ...string) *network {
@@ -73,7 +73,7 @@ func (n *network) setUp(args ...string) {
 	}
 }
 
-// ip changes the network, which must work once it is made.
+// ip changes the network. It fails the test after an error.
 func (n *network) ip(args ...string) {
 	n.t.Helper()
 	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
@@ -103,7 +103,7 @@ func (n *network) members() []servertest.Member {
 	return all
 }
 
-// command is a command as a host runs it.
+// command returns a command that runs on a host.
 func (n *network) command(host int, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.space(host)}, args...)...)
 }
@@ -114,9 +114,9 @@ func (n *network) isolate(i int) { n.ip("link", "set", n.port(i), "nomaster") }
 // rejoin connects the host to the bridge again.
 func (n *network) rejoin(i int) { n.ip("link", "set", n.port(i), "master", n.bridge()) }
 
-// mute drops what a host sends to another. The other direction still works.
+// mute drops all packets from a host to another. Packets in the other direction still arrive.
 func (n *network) mute(from, to int) {
-	n.ip("-n", n.space(from), "neighbor", "replace", n.peerIP(to), "lladdr", nowhere, "dev", "peers", "nud", "permanent")
+	n.ip("-n", n.space(from), "neighbor", "replace", n.peerIP(to), "lladdr", unusedAddress, "dev", "peers", "nud", "permanent")
 }
 
 // unmute ends mute.

@@ -41,9 +41,9 @@ func partitioned(t *testing.T, prepare preparation) {
 	}
 	p.writes.settle()
 	p.mustAgree()
-	// A machine that stands still for a second deposes a leader too, but not often.
+	// A pause of the whole machine of a second also makes a leader step down, but this is rare.
 	if len(p.deposed) > *clusterCuts/2+1 {
-		t.Errorf("leaders lost their place: %q", p.deposed)
+		t.Errorf("leaders stepped down: %q", p.deposed)
 	}
 	for _, name := range p.order {
 		t.Logf("%s %d times: writes again after %s; rejoined after %s",
@@ -56,13 +56,13 @@ type partition struct {
 	*cluster
 	network *network
 	writes  *clusterLoad
-	deposed []string // leaders that a cut follower has cost their place
-	// By the kind of the cut.
+	deposed []string // leaders that stepped down when a follower was cut off
+	// order has the kinds of cuts; gaps and returns have the times by kind.
 	order         []string
 	gaps, returns map[string][]time.Duration
 }
 
-// note records how long the cluster did not serve, and how long the member took to catch up.
+// note records the time in which the cluster took no writes, and the time in which the member caught up.
 func (p *partition) note(kind string, gap, back time.Duration) {
 	if p.gaps == nil {
 		p.gaps, p.returns = map[string][]time.Duration{}, map[string][]time.Duration{}
@@ -74,7 +74,7 @@ func (p *partition) note(kind string, gap, back time.Duration) {
 	p.returns[kind] = append(p.returns[kind], back)
 }
 
-// silence drops everything that a member sends to the others. The member still receives.
+// silence drops all packets from a member to the others. The member still receives packets.
 func (p *partition) silence(member int) {
 	for other := range p.running {
 		if other != member {
@@ -107,7 +107,7 @@ func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 	gap := p.writes.restored(p.clients(leader)...).Sub(begin)
 	servertest.Await(p.t, "the cut leader to step down", func() bool { return p.running[leader].RaftState().State == "StateFollower" })
 	if p.leader(-1) == leader {
-		p.t.Errorf("%s: it leads still", kind)
+		p.t.Errorf("%s: it still leads", kind)
 	}
 	select {
 	case nothing := <-refused:
@@ -119,7 +119,7 @@ func (p *partition) cutLeader(kind string, cut, mend func(member int)) {
 	}
 	mend(leader)
 	p.note(kind, gap, p.awaitReturn(leader))
-	<-refused // once mended, it may be acknowledged after all
+	<-refused // after the network is restored, the write may be acknowledged
 }
 
 // cutFollower disconnects a follower. The others must go on without an election, also after it is back.

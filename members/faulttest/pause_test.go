@@ -74,7 +74,7 @@ func sendQuorumRead(t *testing.T, addr, key string) quorumReading {
 	return quorumReading{t, conn}
 }
 
-// outcome waits for the answer, which must be of the index or newer, or an error that tells that there is none.
+// outcome waits for the answer. It must have a value of this index or a later one, or an error of the log.
 func (r quorumReading) outcome(index uint64) string {
 	r.t.Helper()
 	if err := r.conn.SetReadDeadline(time.Now().Add(servertest.Timeout)); err != nil {

@@ -299,7 +299,7 @@ func TestProxyOverTLS(t *testing.T) {
 			t.Fatalf("wrote %d, read %s", i, got.Node.Value)
 		}
 	}
-	t.Run("its certificate is nobody's", func(t *testing.T) {
+	t.Run("its certificate is no user's", func(t *testing.T) {
 		notUserOfProxy(t, client, &servertest.KeyClient{Base: running[0].Client, HTTP: ca.HTTPClient(t, &pair)})
 	})
 }

@@ -11,20 +11,21 @@ import (
 	"pando/members/servertest"
 )
 
-// How a client that waits at a proxy experiences the end of what it waits at.
+// What a client that waits at a proxy gets when its member or the proxy goes away.
 const (
 	goesOn = "goes on" // it sees the next change
-	ends   = "ends"    // with exit code 0, as if it were served
+	ends   = "ends"    // with exit code 0, as after an event
 	fails  = "fails"   // with another exit code
 )
 
-// proxyEnds is what real clients experience, at a proxy of Pando and at one of the reference. docs/differences.md has the
+// proxyEnds has the expected results of real clients, at a proxy of Pando and at one of the reference. docs/differences.md has the
 // same table.
 var proxyEnds = []struct {
 	event string
-	// What clients of a long poll and of a stream see, curl and httpie; and those that ask again, etcdctl's.
+	// The results of a long poll and of a stream: once for curl and httpie, again for etcdctl, which repeats a request after an empty
+	// answer.
 	once, again string
-	// What a client sees whose answer was half sent, at either proxy.
+	// The results of a client that has got half of its answer, at each proxy.
 	half, halfReference string
 }{
 	{"the member is killed", ends, goesOn, fails, ends},
@@ -33,7 +34,7 @@ var proxyEnds = []struct {
 	{"the proxy shuts down", fails, fails, fails, fails},
 }
 
-// waitingClients are commands that wait at $P for the key /k. Those of etcdctl ask again when an answer was empty.
+// waitingClients are commands that wait at $P for the key /k. Those of etcdctl repeat a request after an empty answer.
 var waitingClients = map[string]struct{ command, repeats string }{
 	"curl, long poll":     {`exec curl -sS "$P/v2/keys/k?wait=true"`, ""},
 	"curl, stream":        {`exec curl -sSN "$P/v2/keys/k?wait=true&stream=true"`, ""},
@@ -133,7 +134,7 @@ func outcome(p *servertest.Process) string {
 	return fails
 }
 
-// outcomes tells what each client experiences after an event.
+// outcomes returns the result of each client after an event.
 func (e *ending) outcomes(event string) (seen map[string]string, half string) {
 	e.t.Helper()
 	at := e.serving()
@@ -206,7 +207,7 @@ func TestProxyEnds(t *testing.T) {
 	}
 }
 
-// compareEnds wants clients at a proxy of a server to experience an event so.
+// compareEnds compares the results of clients at a proxy with the expected ones.
 func compareEnds(t *testing.T, event, once, again, half string, start servertest.Launcher) {
 	var flags []string
 	if event == "--proxy-read-timeout passes" {

@@ -55,7 +55,7 @@ func TestProxyProcess(t *testing.T) {
 		running[1].Kill()
 		for i := range 200 {
 			client.Must(t, http.MethodGet, "/count", nil) // reads never fail
-			// A write may, when it was under way to the member that died.
+			// A write may fail if it was in flight to the member that was killed.
 			if _, err := client.Do(http.MethodPut, "/count", servertest.Form("value", servertest.Itoa(i))); err != nil {
 				t.Logf("write %d: %v", i, err)
 			}
@@ -127,7 +127,7 @@ func endsWithWatch(t *testing.T, front *servertest.Process) {
 	defer response.Body.Close()
 	ended := make(chan string, 1)
 	go func() {
-		// However it ends, what came before that counts.
+		// The watch may end with an error. Only the text before that matters.
 		text, _ := io.ReadAll(response.Body)
 		ended <- string(text)
 	}()

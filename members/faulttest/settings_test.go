@@ -19,7 +19,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	t.Run("environment and file", environmentAndFileTakeEffect)
 }
 
-// flagsTakeEffect sets all that it looks at on the command line.
+// flagsTakeEffect sets everything on the command line.
 func flagsTakeEffect(t *testing.T) {
 	wal := filepath.Join(t.TempDir(), "log")
 	p := servertest.Launch(t, t.TempDir(), "--name", "m1", "--initial-cluster", "m1=http://localhost:2380", "--wal-dir", wal,
@@ -61,7 +61,7 @@ func flagsTakeEffect(t *testing.T) {
 	}
 }
 
-// statusOfGet is the status that a URL answers.
+// statusOfGet returns the status of the response to a GET request.
 func statusOfGet(t *testing.T, url string) int {
 	t.Helper()
 	answer, err := http.Get(url)
@@ -72,7 +72,7 @@ func statusOfGet(t *testing.T, url string) int {
 	return answer.StatusCode
 }
 
-// environmentAndFileTakeEffect sets one thing twice: the environment wins over the file.
+// environmentAndFileTakeEffect gives one setting in both: the environment has precedence over the file.
 func environmentAndFileTakeEffect(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "pando.yml")
@@ -87,7 +87,7 @@ func environmentAndFileTakeEffect(t *testing.T) {
 	if self := p.Get("/v2/stats/self"); !strings.Contains(self, `"name":"from-file"`) {
 		t.Errorf("name: %s", self)
 	}
-	// A member tells the cluster its client URLs once it serves.
+	// A member publishes its client URLs when it serves.
 	servertest.Await(t, "the advertised URL among the machines", func() bool { return p.Get("/v2/machines") == "http://127.0.0.1:1" })
 	client := servertest.NewKeyClient(t, p.Client)
 	for bytes, want := range map[int]int{60: http.StatusCreated, 61: http.StatusRequestEntityTooLarge} {

@@ -12,8 +12,8 @@ import (
 	"pando/members/servertest"
 )
 
-// stopLimit bounds a clean stop, on a busy machine too. A server that waited for a client that does nothing would need
-// 30 s, for then the client is cut off.
+// stopLimit is the longest time of a clean stop, also on a busy machine. A server that waited for an idle client would need 30 s: then
+// it closes the connection of such a client.
 const stopLimit = 20 * time.Second
 
 // TestShutdown stops a server with all kinds of open connections.
@@ -22,8 +22,8 @@ func TestShutdown(t *testing.T) {
 	p := servertest.Launch(t, t.TempDir())
 	client := servertest.NewKeyClient(t, p.Client)
 	client.Must(t, "PUT", "/a", servertest.Form("value", strings.Repeat("x", 1<<20)))
-	// Watches end as the reference ends them: the connection closes without the last chunk, so that nobody takes the
-	// end for an answer. Connections between two requests just close.
+	// Watches end as in the reference: the connection is closed without the last chunk, so that no client takes the end for an answer.
+	// Connections between two requests are just closed.
 	open := map[string]*bufio.Reader{}
 	for name, path := range map[string]string{
 		"long poll":           "/v2/keys/b?wait=true",
@@ -35,7 +35,7 @@ func TestShutdown(t *testing.T) {
 	}
 	idle := servertest.OpenConn(t, p.Addr(), servertest.GetRequest("/version"))
 	unread := servertest.OpenConn(t, p.Addr(), servertest.GetRequest("/v2/keys/a")+strings.Repeat(servertest.GetRequest("/v2/keys/a"), 20))
-	_ = unread // nobody reads what comes: the server's writes are stuck
+	_ = unread // the client reads nothing, so the writes of the server block
 	half, err := net.Dial("tcp", p.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +67,13 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestShutdownOfAFreshServer stops servers before they serve. That must leave no trace for the next start.
+// TestShutdownOfAFreshServer stops servers before they serve. The next start must work as the first one would.
 func TestShutdownOfAFreshServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for life := range 5 {
 		p := servertest.Start(t, dir)
-		// As early as the signal is caught at all: when the data directory is taken.
+		// The data directory is locked after the handler of the signal is set. So this is the earliest time for the signal.
 		servertest.Await(t, "the server to begin", func() bool {
 			return strings.Contains(p.Stderr.String(), "leader elected")
 		})

@@ -31,8 +31,8 @@ func putGarbage(t *testing.T, dataDir string) {
 	}
 }
 
-// TestSkipLogEntry starts a member whose log holds an entry that can't be applied: it names the flag that passes over it, and
-// with that it has everything else.
+// TestSkipLogEntry starts a member whose log has an entry that can't be applied. The error must name the flag that skips the entry. With
+// this flag the member must have all other entries.
 func TestSkipLogEntry(t *testing.T) {
 	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")

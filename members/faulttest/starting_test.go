@@ -16,8 +16,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestServesWhileStarting asks a member that waits for others, and one that reads its data: it answers from the first
-// moment, and a stop ends it well.
+// TestServesWhileStarting sends requests to a member that waits for others, and to one that reads its data. The member must answer at
+// once, and a signal must stop it cleanly.
 func TestServesWhileStarting(t *testing.T) {
 	t.Parallel()
 	t.Run("waiting for discovery", func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestServesWhileStarting(t *testing.T) {
 			t.Fatal(err)
 		}
 		second := all[1].StartPando(t, "--discovery", token)
-		// The request came before there was a cluster, and is answered by it.
+		// The request arrived before the cluster existed, and the cluster answers it.
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || answer.StatusCode != http.StatusNotFound || answer.Header.Get("X-Etcd-Cluster-Id") == "" {
 			t.Errorf("a request that was held got %+v, %v", answer, err)
@@ -52,7 +52,7 @@ func TestServesWhileStarting(t *testing.T) {
 		p := s.StartPando(t, "--initial-cluster", initial)
 		p.AwaitServing()
 		p.Terminate()
-		// A pipe into which nobody writes is read for ever.
+		// Reading a pipe without a writer never ends.
 		state := filepath.Join(s.DataDir, "state.db")
 		if err := os.Remove(state); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestServesWhileStarting(t *testing.T) {
 	})
 }
 
-// answersWhileStarting asks for what needs no data.
+// answersWhileStarting sends the requests that need no data.
 func answersWhileStarting(t *testing.T, p *servertest.Process) {
 	t.Helper()
 	servertest.Await(t, "an answer", func() bool {

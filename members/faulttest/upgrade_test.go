@@ -72,7 +72,7 @@ func (r *roll) to(binary string, i int) {
 	r.restart(i)
 }
 
-// atLevel reports whether a member says that the cluster is at a feature level.
+// atLevel reports whether the cluster is at a feature level, according to a member.
 func (r *roll) atLevel(i, level int) bool {
 	return strings.Contains(r.running[i].Get("/metrics"), fmt.Sprintf("\npando_cluster_feature_level %d\n", level))
 }
@@ -85,7 +85,7 @@ func (r *roll) awaitLevel(level int) {
 	})
 }
 
-// mustStayAt wants these members, which run this version, to leave the level alone while another runs the older one.
+// mustStayAt checks that these members, which run this version, do not raise the level while another one runs the older version.
 func (r *roll) mustStayAt(level int, members ...int) {
 	r.t.Helper()
 	r.load.restored(r.clients(-1)...)

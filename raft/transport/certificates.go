@@ -96,6 +96,14 @@ func (t *Transport) RecheckCertificates() {
 	}
 }
 
+// recheckNew closes a new stream whose certificates are not accepted. The certificates, CAs or CRLs may have been read again between the
+// handshake and the time from which RecheckCertificates finds the stream.
+func (t *Transport) recheckNew(member members.ID, conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok && t.TLS != nil {
+		t.closeUnless(t.TLS.Check, secureStream{member, secure})
+	}
+}
+
 // closeExpired closes the streams whose certificates have expired, until the transport is closed.
 func (t *Transport) closeExpired() {
 	tick := time.NewTicker(expiryInterval)
@@ -131,12 +139,17 @@ func checkExpiry(state *tls.ConnectionState, now time.Time) error {
 // closeStreams closes the streams over TLS, in both directions, for which check returns an error.
 func (t *Transport) closeStreams(check func(state *tls.ConnectionState) error) {
 	for _, s := range t.secureStreams() {
-		state := s.conn.ConnectionState()
-		if err := check(&state); err != nil {
-			t.Logger.Warn("closing the stream of a member whose certificate is no longer accepted",
-				zap.Stringer("member", s.member), zap.Error(err))
-			_ = closeNow(s.conn) // the stream may have ended
-		}
+		t.closeUnless(check, s)
+	}
+}
+
+// closeUnless closes a stream if check returns an error.
+func (t *Transport) closeUnless(check func(state *tls.ConnectionState) error, s secureStream) {
+	state := s.conn.ConnectionState()
+	if err := check(&state); err != nil {
+		t.Logger.Warn("closing the stream of a member whose certificate is no longer accepted",
+			zap.Stringer("member", s.member), zap.Error(err))
+		_ = closeNow(s.conn) // the stream may have ended
 	}
 }
 
@@ -162,8 +175,8 @@ func (t *Transport) secureStreams() []secureStream {
 		}
 	}
 	for _, p := range t.peers {
-		if s := p.latestStream(); s != nil {
-			add(p.id, s.conn)
+		if p.sender.isOpen() {
+			add(p.id, p.latestStream().conn)
 		}
 	}
 	return all

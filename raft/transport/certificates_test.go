@@ -226,6 +226,9 @@ func TestStreamsEndWithCertificate(t *testing.T) {
 			b.deliver(a)
 			test.end(ca, newCA, ids)
 			a.await("both streams to end", func() bool { return a.LastReceived(2).IsZero() && !a.peers[0].sender.isOpen() })
+			if n := len(a.secureStreams()); n > 0 {
+				t.Errorf("%d closed streams would be closed again", n)
+			}
 			ids[1].certify(newCA, hostTwo, time.Hour)
 			ids[0].trust(ca, newCA)
 			ids[1].trust(ca, newCA)

@@ -9,6 +9,7 @@
 // Send never blocks. It writes to each stream as many bytes as the kernel takes at
 // once, and leaves the rest to the goroutine of that peer. The queue of each peer is
 // bounded. A message that does not fit is dropped and reported, and raft sends it again.
+// A write to a TLS connection may block, so the goroutine of the peer makes all of them.
 //
 // # Who may connect
 //
@@ -16,6 +17,10 @@
 // protocols and the feature level before the first message (handshake.go). A member
 // accepts streams only from members of its cluster. It drops a message that the member
 // at the other end of the stream can't have sent (validate.go).
+//
+// Over TLS the certificate of the member that opens a stream must be valid for a host of
+// its peer URLs (certificates.go). A stream is closed when the certificate of one of its
+// ends expires, is revoked, or is of a CA that is no longer trusted.
 //
 // # Goroutines
 //
@@ -30,7 +35,7 @@
 //	peer.go       keeps the stream to one peer open; refusal.go reads why it was refused
 //	sender.go     the queue and the writes of one peer; nonblocking_linux.go
 //	stream.go     how a request becomes a stream; client.go, timeouts.go
-//	certificates.go  checks the certificates of peers, at the start of a stream and later
+//	certificates.go  when the certificates of the two ends are accepted
 //	receive.go    reads incoming streams; frame.go, validate.go
 //	snapshot.go   sends and receives snapshots
 //	logreport.go  asks a member about its log

@@ -149,6 +149,7 @@ func (p *peer) runStream() error {
 	// The HTTP client does not close a connection that has switched protocols.
 	defer context.AfterFunc(p.ctx, func() { _ = conn.Close() })()
 	p.sender.open(conn, direct)
+	p.t.recheckNew(p.id, conn.conn)
 	return p.sender.run()
 }
 

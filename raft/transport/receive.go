@@ -40,6 +40,7 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(t.ctx, func() { _ = closeNow(conn) })()
 	t.addIncoming(peer, conn)
 	defer t.removeIncoming(peer.from, conn)
+	t.recheckNew(peer.from, conn)
 	switch err := t.receiveAll(peer.from, newFrameReader(in, t.MaxMessage)); {
 	case errors.Is(err, errFrame):
 		t.logRejected("closed a stream after an invalid frame", peer.from, err)
