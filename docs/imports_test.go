@@ -66,7 +66,7 @@ var allowed = map[string][]string{
 }
 
 // forTests is what tests of any package may import besides.
-var forTests = []string{"members/certs", "members/servertest"}
+var forTests = []string{"httpapi/audit", "members/certs", "members/servertest", "tree/users"}
 
 // outside says who may import libraries whose place in the house is fixed, and under which name where that is fixed
 // too. A module that is not listed may be imported by anyone; of one that is, no other package may.
