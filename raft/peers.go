@@ -192,7 +192,8 @@ func (x latencies) received(m *raftpb.Message, o *Observer) {
 		return
 	}
 	inProgress := x[m.GetFrom()]
-	if inProgress == nil || t == raftpb.MsgAppResp && m.GetIndex() < inProgress.index || t == raftpb.MsgHeartbeatResp && inProgress.index != 0 {
+	if inProgress == nil || t == raftpb.MsgAppResp && m.GetIndex() < inProgress.index ||
+		t == raftpb.MsgHeartbeatResp && inProgress.index != 0 {
 		return
 	}
 	delete(x, m.GetFrom())

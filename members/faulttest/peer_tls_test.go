@@ -326,7 +326,8 @@ func notUserOfProxy(t *testing.T, proxy, direct *servertest.KeyClient) {
 	put("/v2/auth/enable", "")
 	put("/v2/auth/roles/guest", `{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}}}`)
 	direct.Must(t, http.MethodPut, "/own", servertest.Form("value", "root"))
-	if answer, err := proxy.Do(http.MethodPut, "/own", servertest.Form("value", "guest")); err != nil || answer.Status != http.StatusUnauthorized {
+	answer, err := proxy.Do(http.MethodPut, "/own", servertest.Form("value", "guest"))
+	if err != nil || answer.Status != http.StatusUnauthorized {
 		t.Errorf("without a password: %+v, %v", answer, err)
 	}
 	withPassword := *proxy

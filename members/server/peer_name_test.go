@@ -14,7 +14,9 @@ import (
 // TestPeerServerName checks which host must be in the certificates of members.
 func TestPeerServerName(t *testing.T) {
 	ca := servertest.NewPKI(t)
-	pair := ca.IssueAs(t, "peer", certs.Request{CommonName: "peer", Hosts: []string{"m1.example"}, Server: true, Client: true, ValidFor: time.Hour})
+	pair := ca.IssueAs(t, "peer", certs.Request{
+		CommonName: "peer", Hosts: []string{"m1.example"}, Server: true, Client: true, ValidFor: time.Hour,
+	})
 	for _, test := range []struct {
 		name    string
 		flags   map[string]string
