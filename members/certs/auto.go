@@ -39,7 +39,7 @@ func (s *Source) prepareAuto() error {
 		return nil
 	}
 	fail := func(err error) error {
-		return &FileError{"--auto-tls", o.AutoDir, fmt.Errorf("the self-signed certificate can't be made: %w", readError(err))}
+		return &FileError{o.Names.Auto, o.AutoDir, fmt.Errorf("the self-signed certificate can't be made: %w", readError(err))}
 	}
 	if err := os.MkdirAll(o.AutoDir, 0o700); err != nil {
 		return fail(err)

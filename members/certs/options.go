@@ -17,12 +17,14 @@ type Files struct {
 }
 
 // Names are the names of the settings that have the paths, such as flags, for errors and log lines.
-type Names struct{ Cert, Key, CA, CRL string }
+type Names struct{ Cert, Key, CA, CRL, Auto string }
 
 // The names of the flags of pando.
 var (
-	ClientFlags = Names{Cert: "--cert-file", Key: "--key-file", CA: "--trusted-ca-file", CRL: "--client-crl-file"}
-	PeerFlags   = Names{Cert: "--peer-cert-file", Key: "--peer-key-file", CA: "--peer-trusted-ca-file", CRL: "--peer-crl-file"}
+	ClientFlags = Names{Cert: "--cert-file", Key: "--key-file", CA: "--trusted-ca-file", CRL: "--client-crl-file", Auto: "--auto-tls"}
+	PeerFlags   = Names{
+		Cert: "--peer-cert-file", Key: "--peer-key-file", CA: "--peer-trusted-ca-file", CRL: "--peer-crl-file", Auto: "--peer-auto-tls",
+	}
 )
 
 // Options contain the parameters of a Source. All fields may be zero.
@@ -65,7 +67,7 @@ func (o Options) withDefaults() Options {
 		o.MinVersion = tls.VersionTLS12
 	}
 	if o.Names == (Names{}) {
-		o.Names = Names{Cert: "certificate file", Key: "key file", CA: "CA file", CRL: "revocation list"}
+		o.Names = Names{Cert: "certificate file", Key: "key file", CA: "CA file", CRL: "revocation list", Auto: "self-signed certificate"}
 	}
 	return o
 }

@@ -87,7 +87,8 @@ func (c *Config) tlsWarnings() []string {
 	add := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	for _, s := range c.tlsSides() {
 		_, secure := s.firstSecure()
-		if secure == nil && s.isSet() && (s.auto == "auto-tls" || !c.mayDialSecurePeers()) {
+		dials := c.Proxy != ProxyOff || s.TLS == &c.PeerTLS && c.MayDialSecurePeers()
+		if secure == nil && s.isSet() && !dials {
 			add("the settings of TLS (--%s and others) have no effect: --%s has no https URL", s.cert, s.listen[0].flag)
 			continue
 		}
@@ -126,9 +127,10 @@ func (s *tlsSide) allowedFlag() string {
 	return s.allowedHost
 }
 
-// mayDialSecurePeers reports whether this process may connect to https peer URLs. Discovery and DNS records may name any URLs.
-func (c *Config) mayDialSecurePeers() bool {
-	return c.Discovery != "" || c.DiscoverySRV != "" || slices.ContainsFunc(c.peerURLs(), isSecureText)
+// MayDialSecurePeers reports whether this process may connect to https peer URLs. Discovery, DNS records and the stored list of a proxy
+// may name any URLs.
+func (c *Config) MayDialSecurePeers() bool {
+	return c.Proxy != ProxyOff || c.Discovery != "" || c.DiscoverySRV != "" || slices.ContainsFunc(c.peerURLs(), isSecureText)
 }
 
 // peerURLs returns the peer URLs of all first members, as text.

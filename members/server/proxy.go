@@ -12,7 +12,6 @@ import (
 	"pando/httpapi"
 	"pando/httpapi/proxy"
 	"pando/members"
-	"pando/members/certs"
 	"pando/members/config"
 	"pando/members/server/tuning"
 	"pando/raft/transport"
@@ -56,13 +55,13 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
-		return newProxy(ctx, cfg, certificates.peer, known, shares.idle, metrics, log.Named("proxy"))
+		return newProxy(ctx, cfg, certificates, known, shares.idle, metrics, log.Named("proxy"))
 	})
 	if err != nil {
 		shutDown(server, log)
 		return err
 	}
-	certificates.peer.OnChange(p.CloseIdleConnections)
+	certificates.forMembers(cfg).OnChange(p.CloseIdleConnections)
 	following, stopFollowing := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { p.Run(following) })
@@ -85,7 +84,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 
 // newProxy finds the cluster and returns a proxy of it.
 func newProxy(
-	ctx context.Context, cfg *config.Config, certificates *certs.Source, known []members.Member, maxIdle int, metrics *stats.Metrics,
+	ctx context.Context, cfg *config.Config, certificates *sources, known []members.Member, maxIdle int, metrics *stats.Metrics,
 	log *zap.Logger,
 ) (*proxy.Proxy, error) {
 	peerURLs := []string{}
@@ -111,8 +110,8 @@ func newProxy(
 		Mode:            mode,
 		PeerURLs:        peerURLs,
 		ClusterFile:     clusterFile(cfg),
-		PeerClient:      transport.NewClient(peerTLSConfig(cfg, certificates)),
-		NewTLSConfig:    certificates.ClientConfig,
+		PeerClient:      transport.NewClient(peerTLSConfig(cfg, certificates.peer)),
+		NewTLSConfig:    certificates.forMembers(cfg).ClientConfig,
 		FailureWait:     cfg.ProxyFailureWait,
 		RefreshInterval: cfg.ProxyRefreshInterval,
 		DialTimeout:     cfg.ProxyDialTimeout,

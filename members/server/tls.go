@@ -85,10 +85,20 @@ func tlsOptions(cfg *config.Config, t *config.TLS, dir string, urls ...[]url.URL
 		ClientAuth: t.ClientCertAuth, AllowedCN: t.AllowedCN, AllowedHostname: t.AllowedHostname,
 		CipherSuites: cfg.CipherSuites, MinVersion: cfg.TLSMinVersion, MaxVersion: cfg.TLSMaxVersion,
 	}
-	if t.AutoTLS && t.CertFile == "" && slices.ContainsFunc(slices.Concat(urls...), config.IsSecure) {
+	dials := t == &cfg.PeerTLS && cfg.MayDialSecurePeers()
+	if t.AutoTLS && t.CertFile == "" && (dials || slices.ContainsFunc(slices.Concat(urls...), config.IsSecure)) {
 		o.AutoDir, o.AutoHosts = filepath.Join(cfg.DataDir, autoDir, dir), hostsOf(urls)
 	}
 	return o
+}
+
+// forMembers returns the certificates of a proxy for its connections to the client URLs of members: those for clients, or those for
+// peers if it has no certificate for clients. The reference does so, too.
+func (s *sources) forMembers(cfg *config.Config) *certs.Source {
+	if cfg.ClientTLS.CertFile != "" {
+		return s.client
+	}
+	return s.peer
 }
 
 // hostsOf returns the hosts in URLs, and the names of this machine, without repetitions.
