@@ -141,7 +141,7 @@ func appendText(b []byte, s string, longest int) []byte {
 	return append(b, '"')
 }
 
-// appendUnicode appends \uXXXX.
+// appendUnicode appends the escape of a character: \u and four hexadecimal digits.
 func appendUnicode(b []byte, r rune) []byte {
 	return append(b, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
