@@ -30,6 +30,8 @@
 //   - An answer that is JSON but no event is an error; the legacy client crashes. A password may come from a pipe.
 //   - --timeout limits the time until an answer begins, as in the legacy client. In addition, an answer that pauses for half
 //     a minute is given up.
+//   - If all endpoints that the user gave have TLS, URLs without TLS that the members publish are left out. A redirect from https
+//     to http is an error.
 //   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
 //   - An unknown --output is an error before the command does anything; the legacy client runs the command and succeeds.
 //   - A command that reads a value or an export from a terminal prints a line on stderr that says so.

@@ -112,8 +112,7 @@ func (p *program) askEndpoints(ctx context.Context) ([]*client.Status, error) {
 	}
 	var all sync.WaitGroup
 	for _, s := range statuses {
-		if s.Endpoint == unknown {
-			s.Error = "it publishes no client URL: it was added, but never started"
+		if s.Endpoint == unknown { // its Error is set
 			continue
 		}
 		all.Go(func() { cl.Status(ctx, s) })
@@ -137,8 +136,13 @@ func (p *program) listedEndpoints(ctx context.Context, cl *client.Client) []*cli
 	all := make([]*client.Status, 0, len(members))
 	for _, m := range members {
 		s := &client.Status{Endpoint: unknown, ID: m.ID, Name: m.Name}
-		if len(m.ClientURLs) > 0 {
-			s.Endpoint = m.ClientURLs[0]
+		switch url := cl.Trusted(m.ClientURLs); {
+		case url != "":
+			s.Endpoint = url
+		case len(m.ClientURLs) > 0:
+			s.Error = "it publishes no URL with TLS, and the given endpoints have TLS"
+		default:
+			s.Error = "it publishes no client URL: it was added, but never started"
 		}
 		all = append(all, s)
 	}

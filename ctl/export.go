@@ -35,7 +35,7 @@ func (p *program) exportCommand() *cli.Command {
    Each key that is named, or the whole store, is read as it is at one moment, with every write that was acknowledged
    before. No listing shows hidden keys (their name begins with '_'): name them to export them too.
    The v2 API can't carry bytes that are not UTF-8; it replaces them by U+FFFD. Values with that character are counted on
-   stderr.
+   stderr. Users and roles are not exported: snapshot save has them.
 
 ` + p.examples(
 			`export > all.jsonl`, "everything that is not hidden",

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,6 +155,44 @@ func TestTLSAdvice(t *testing.T) {
 		}()
 		expectRun(t, exitServer, "if it serves plain HTTP, write http:// in the endpoint", "https://"+l.Addr().String(), "get", "/a")
 	})
+}
+
+// TestNoPlainTextAfterTLS: a server with TLS can't make the client send a password without TLS.
+func TestNoPlainTextAfterTLS(t *testing.T) {
+	pki := servertest.NewPKI(t)
+	pair := pki.Issue(t, "server")
+	var asked atomic.Int64
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer plain.Close()
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v2/members":
+			fmt.Fprintf(w, `{"members":[{"id":"1","name":"m","clientURLs":[%q]}]}`, plain.URL)
+		case "/v2/keys/redirected":
+			http.Redirect(w, r, plain.URL+"/v2/keys/a", http.StatusTemporaryRedirect)
+		default:
+			fmt.Fprint(w, `{"action":"get","node":{"key":"/a","value":"secure","modifiedIndex":1,"createdIndex":1}}`)
+		}
+	}))
+	secure.TLS = pki.ClientConfig(t, &pair)
+	secure.StartTLS()
+	defer secure.Close()
+	t.Run("published URL", func(t *testing.T) {
+		stdout, stderr, code := run(t, "--endpoints", secure.URL, "--ca-file", pki.CA, "-u", "ann:pw", "get", "/a")
+		if code != exitOK || stdout != "secure\n" {
+			t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+		}
+	})
+	t.Run("endpoint status", func(t *testing.T) {
+		expectRun(t, exitNotAllHealthy, "it publishes no URL with TLS", secure.URL, "--no-sync=false", "--ca-file", pki.CA, "-u", "ann:pw",
+			"endpoint", "status")
+	})
+	t.Run("redirect", func(t *testing.T) {
+		expectRun(t, exitServer, "redirects to "+plain.URL, secure.URL, "--ca-file", pki.CA, "-u", "ann:pw", "get", "/redirected")
+	})
+	if n := asked.Load(); n > 0 {
+		t.Errorf("%d requests without TLS", n)
+	}
 }
 
 // TestEndpointWithUser: the password in an endpoint is in no message.

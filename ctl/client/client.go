@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -85,7 +86,8 @@ func (c *Client) Endpoints() []string {
 
 // Sync replaces the endpoints by the client URLs that the members publish, in random order, so that many clients spread
 // over the members. It returns ErrUnpublished if the members publish no URL. After an error the endpoints are the same as
-// before. Sync must not run at the same time as another method of c.
+// before. If all endpoints have TLS, Sync leaves out URLs without TLS, and keeps the endpoints if the members publish no other: a
+// member does not make c send a password in plain text. Sync must not run at the same time as another method of c.
 func (c *Client) Sync(ctx context.Context) error {
 	members, err := c.Members(ctx)
 	if err != nil {
@@ -98,12 +100,31 @@ func (c *Client) Sync(ctx context.Context) error {
 	if len(published) == 0 {
 		return ErrUnpublished
 	}
-	if urls, err := ParseEndpoints(published...); err == nil {
+	urls, err := ParseEndpoints(published...)
+	if err == nil && !slices.ContainsFunc(c.config.Endpoints, isPlain) {
+		urls = slices.DeleteFunc(urls, isPlain)
+	}
+	if err == nil && len(urls) > 0 {
 		Shuffle(urls)
 		c.config.Endpoints, c.preferred = urls, &atomic.Int64{}
 	}
 	return nil
 }
+
+// Trusted returns the first of a member's URLs that c may use: any, or one with TLS if all endpoints of c have TLS. It returns an empty
+// text if there is none.
+func (c *Client) Trusted(urls []string) string {
+	for _, text := range urls {
+		u, err := ParseEndpoint(text)
+		if err != nil || !isPlain(u) || slices.ContainsFunc(c.config.Endpoints, isPlain) {
+			return text
+		}
+	}
+	return ""
+}
+
+// isPlain reports whether requests to an endpoint are readable on a network.
+func isPlain(endpoint *url.URL) bool { return endpoint.Scheme == "http" }
 
 // Shuffle puts endpoints into random order.
 func Shuffle(endpoints []*url.URL) {

@@ -72,6 +72,9 @@ func (c *Client) sendTo(ctx context.Context, endpoint *url.URL, r *request) (a *
 		if err != nil {
 			return nil, false, fmt.Errorf("location header not valid URL: %s", location)
 		}
+		if target.Scheme == "https" && next.Scheme == "http" {
+			return nil, false, fmt.Errorf("client: endpoint %s redirects to %s, which has no TLS", endpoint, next.Redacted())
+		}
 		target, sent = next, false
 	}
 	return nil, false, errTooManyRedirects
