@@ -9,7 +9,7 @@
 //
 // A password is stored as a slow hash, which takes about 20 ms of a processor and 19 MiB of memory to verify. So an
 // Authenticator remembers verified passwords: [Authenticator.Authenticate] needs less than a microsecond for them, no lock and no
-// allocation. It stores no password: the cache has an HMAC of the header, whose random key never leaves the process. An
+// allocation. It stores no password: the cache has the SHA-256 of the header with a random key that never leaves the process. An
 // entry counts only for as long as the user has the stored hash with which the password was verified. So a new password and the
 // removal of a user count from the index at which they are applied.
 //
