@@ -35,7 +35,8 @@ var allowed = map[string][]string{
 	"raft/offline":   {"raft", "storage", "members"},
 
 	"httpapi": {
-		"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "members/certs", "tree", "members", "stats",
+		"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "tree/users", "members",
+		"members/certs", "stats",
 	},
 	"httpapi/audit":       {"stats/logging"},
 	"httpapi/budget":      {"tree"},

@@ -113,7 +113,7 @@ func New(cfg Config) *Authenticator {
 	slots := int64(max(1, cfg.Processors/2))
 	return &Authenticator{
 		cfg: cfg, digester: newDigester(), limits: newLimits(cfg.FailedLogins, cfg.Processors), now: time.Now,
-		hashes: hashQueue{slots: semaphore.NewWeighted(slots), metrics: cfg.Metrics},
+		hashes: hashQueue{slots: semaphore.NewWeighted(slots)},
 	}
 }
 

@@ -226,6 +226,13 @@ func fail(t *testing.T, a *Authenticator, s *users.State, who func(i int) Creden
 	return 0
 }
 
+// stopClock makes the limits of an Authenticator see always the same time, which it returns.
+func stopClock(a *Authenticator) time.Time {
+	now := time.Now()
+	a.now = func() time.Time { return now }
+	return now
+}
+
 // TestLimits lets attackers fail until they are refused.
 func TestLimits(t *testing.T) {
 	state := someUsers(t)
@@ -236,6 +243,7 @@ func TestLimits(t *testing.T) {
 	}
 	t.Run("of one user", func(t *testing.T) {
 		a, c := newTest(t, nil)
+		stopClock(a)
 		mustLogin(t, a, state, as("alice", "secret"))
 		if n := fail(t, a, state, func(i int) Credentials { return at(i, "alice") }); n != failureBurst {
 			t.Errorf("%d passwords were verified", n)
@@ -248,6 +256,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("from one address", func(t *testing.T) {
 		a, _ := newTest(t, nil)
+		stopClock(a)
 		mustLogin(t, a, state, as("alice", "secret"))
 		if n := fail(t, a, state, func(i int) Credentials { return as(fmt.Sprint("user", i), "x") }); n != failureBurst {
 			t.Errorf("%d passwords were verified", n)
@@ -259,8 +268,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("of all suspects", func(t *testing.T) {
 		a, _ := newTest(t, nil)
-		now := time.Now()
-		a.now = func() time.Time { return now }
+		stopClock(a)
 		verified := fail(t, a, state, func(i int) Credentials {
 			c := as(fmt.Sprint("user", i), "x")
 			c.Remote = fmt.Sprintf("10.1.0.%d:1", i/5)
@@ -273,13 +281,12 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("the tokens come back", func(t *testing.T) {
 		a, _ := newTest(t, nil)
-		now := time.Now()
-		a.now = func() time.Time { return now }
+		now := stopClock(a)
 		fail(t, a, state, func(i int) Credentials { return at(i, "alice") })
 		if _, _, err := a.Authenticate(t.Context(), state, as("alice", "secret")); !errors.Is(err, ErrTooManyAttempts) {
 			t.Fatalf("got %v", err)
 		}
-		now = now.Add(2 * time.Second)
+		a.now = func() time.Time { return now.Add(2 * time.Second) }
 		mustLogin(t, a, state, as("alice", "secret"))
 	})
 	t.Run("no limits", func(t *testing.T) {

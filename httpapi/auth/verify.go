@@ -94,6 +94,8 @@ func (a *Authenticator) verifyOnce(t *attempt) error {
 
 // matches reports whether the password of an attempt belongs to its stored hash.
 func (a *Authenticator) matches(t *attempt) bool {
+	a.cfg.Metrics.Hashing(1)
+	defer a.cfg.Metrics.Hashing(-1)
 	if t.stored == "" {
 		_, _ = verify(unknownHash, t.password) // only for its time
 		return false
@@ -129,6 +131,8 @@ func (a *Authenticator) Hash(ctx context.Context, password string) (string, erro
 		return "", ErrTooManyAttempts
 	}
 	defer a.hashes.leave()
+	a.cfg.Metrics.Hashing(1)
+	defer a.cfg.Metrics.Hashing(-1)
 	return newHash(password), nil
 }
 
@@ -139,7 +143,6 @@ const maxWaiting = 1000
 type hashQueue struct {
 	slots   *semaphore.Weighted
 	waiting atomic.Int64
-	metrics Metrics
 }
 
 // enter waits until a password may be hashed. Callers must call leave afterwards. enter returns false if too many are waiting, or
@@ -149,12 +152,8 @@ func (q *hashQueue) enter(ctx context.Context) bool {
 	if q.waiting.Add(1) > maxWaiting || q.slots.Acquire(ctx, 1) != nil {
 		return false
 	}
-	q.metrics.Hashing(1)
 	return true
 }
 
 // leave lets the next password be hashed.
-func (q *hashQueue) leave() {
-	q.metrics.Hashing(-1)
-	q.slots.Release(1)
-}
+func (q *hashQueue) leave() { q.slots.Release(1) }
