@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,7 @@ func startForwarding(t *testing.T) (*testProxy, *recorder) {
 		for name, value := range map[string]string{
 			"X-Etcd-Index": "7", "X-Raft-Term": "2", "Content-Type": "application/json",
 			"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "accept",
+			"Vary": "Origin",
 		} {
 			w.Header().Set(name, value)
 		}
@@ -93,6 +95,24 @@ func TestForwardedHeaders(t *testing.T) {
 			t.Errorf("got %s, for the origins %q", resp.Status, origin)
 		}
 	})
+	t.Run("a page of another origin", func(t *testing.T) {
+		for method, want := range map[string]int{http.MethodGet: http.StatusTeapot, http.MethodPut: http.StatusForbidden} {
+			r, err := http.NewRequest(method, p.URL+"/v2/keys/x", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Origin", "http://example.com")
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want || resp.Header.Get("Access-Control-Allow-Origin") != "" ||
+				!slices.Equal(resp.Header.Values("Vary"), []string{"Origin"}) {
+				t.Errorf("%s: %s, %v", method, resp.Status, resp.Header)
+			}
+		}
+	})
 	t.Run("no CORS headers for the state and the profiles", func(t *testing.T) {
 		for _, path := range []string{"/v2/snapshot", "/debug/pprof/heap"} {
 			got := do(t, http.MethodGet, p.URL+path, nil)
@@ -120,6 +140,12 @@ func TestOwnAnswers(t *testing.T) {
 	t.Run("metrics", func(t *testing.T) {
 		p := startProxy(t, newCluster(t, member.URL), metrics)
 		if got := do(t, http.MethodGet, p.URL+"/metrics", nil); got.body != "own metrics" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("hidden metrics", func(t *testing.T) {
+		p := startProxy(t, newCluster(t, member.URL), func(c *Config) { metrics(c); c.HideMetrics = true })
+		if got := do(t, http.MethodGet, p.URL+"/metrics", nil); got.status != http.StatusNotFound {
 			t.Errorf("got %+v", got)
 		}
 	})
