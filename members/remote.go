@@ -2,9 +2,12 @@ package members
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -70,24 +73,44 @@ func AskOne(ctx context.Context, client *http.Client, peerURL string) (Remote, e
 	return Ask(ctx, client, peerURL)
 }
 
+// Answers are the answers of several members, by the peer URLs at which they were asked.
+type Answers struct {
+	// Remotes has the answers. A URL without an answer is left out.
+	Remotes map[string]Remote
+	// Unverified has the errors of URLs at which a server runs, but one of the two ends does not accept the certificate of
+	// the other. The server may be a member.
+	Unverified map[string]error
+}
+
 // AskAll asks all peers at the same time, because each peer that is starting listens without
-// answering, and costs the whole timeout. It returns the answers by URL. The error is that of
-// ctx: if ctx has ended, a peer without an answer may be running.
-func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (map[string]Remote, error) {
+// answering, and costs the whole timeout. The error is that of ctx: if ctx has ended, a peer
+// without an answer may be running.
+func AskAll(ctx context.Context, client *http.Client, peerURLs []string) (Answers, error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	answers := map[string]Remote{}
+	answers := Answers{Remotes: map[string]Remote{}, Unverified: map[string]error{}}
 	for _, url := range peerURLs {
 		all.Go(func() {
 			remote, err := AskOne(ctx, client, url)
-			if err != nil {
-				return // a peer without an answer is left out
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			answers[url] = remote
+			switch {
+			case err == nil:
+				answers.Remotes[url] = remote
+			case isCertificateError(err):
+				answers.Unverified[url] = err
+			}
 		})
 	}
 	all.Wait()
 	return answers, ctx.Err()
+}
+
+// isCertificateError reports whether a request failed because one end of the connection does not accept the certificate of the other.
+func isCertificateError(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	alert, ok := errors.AsType[*net.OpError](err)
+	return ok && alert.Op == "remote error" // package tls reports the alerts of the other end so
 }

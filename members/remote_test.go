@@ -1,6 +1,9 @@
 package members
 
 import (
+	"crypto/tls"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -46,6 +49,53 @@ func TestAsk(t *testing.T) {
 			}
 			if m := remote.Members[1]; !m.Learner || m.Started() {
 				t.Errorf("second member %+v", m)
+			}
+		})
+	}
+}
+
+// TestAskAll asks a member that answers, servers whose certificate or client certificate is not accepted, and one that is closed.
+func TestAskAll(t *testing.T) {
+	list := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Etcd-Cluster-Id", "1")
+		_, _ = io.WriteString(w, "[]") // an error fails the request
+	})
+	start := func(change func(s *httptest.Server)) *httptest.Server {
+		s := httptest.NewUnstartedServer(list)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		change(s)
+		t.Cleanup(s.Close)
+		return s
+	}
+	trusted := start((*httptest.Server).StartTLS)
+	closed := start((*httptest.Server).Start)
+	closed.Close()
+	requiring := start(func(s *httptest.Server) {
+		s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+		s.StartTLS()
+	})
+	for _, test := range []struct {
+		name       string
+		url        string
+		client     *http.Client
+		answered   bool
+		unverified bool
+	}{
+		{"answers", trusted.URL, trusted.Client(), true, false},
+		{"its certificate is not trusted", trusted.URL, &http.Client{Transport: &http.Transport{}}, false, true},
+		{"it requires a certificate", requiring.URL, requiring.Client(), false, true},
+		{"closed", closed.URL, closed.Client(), false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answers, err := AskAll(within(t), test.client, []string{test.url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := answers.Remotes[test.url]; ok != test.answered {
+				t.Errorf("the answers are %v", answers)
+			}
+			if err := answers.Unverified[test.url]; (err != nil) != test.unverified {
+				t.Errorf("not verified: %v", err)
 			}
 		})
 	}

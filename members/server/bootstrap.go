@@ -91,7 +91,11 @@ func refuseSecondStart(ctx context.Context, cfg *config.Config, b *bootstrap, cl
 		return err
 	}
 	own := ownPeerURLs(b)
-	for url, remote := range answers {
+	for url, err := range answers.Unverified {
+		log.Warn("a peer can't be asked whether this member has been started before. If the data of this member was lost, stop this member, "+
+			"remove it from the cluster and add it again", zap.String("peer-url", url), zap.Error(err))
+	}
+	for url, remote := range answers.Remotes {
 		if remote.ClusterID != members.ID(b.identity.ClusterID) {
 			if err := checkOtherCluster(cfg, b, own, url, remote, log); err != nil {
 				return err

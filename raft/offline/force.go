@@ -57,7 +57,8 @@ func SkipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	return nil
 }
 
-// ErrOtherRuns means that another member of the cluster has answered, so --force-new-cluster is refused.
+// ErrOtherRuns means that another member of the cluster has answered, or may be the server that has answered. So
+// --force-new-cluster is refused.
 var ErrOtherRuns = errors.New("another member of the cluster is running")
 
 // checkNoneRuns returns ErrOtherRuns if another member of the cluster answers at one of its peer URLs.
@@ -76,7 +77,11 @@ func checkNoneRuns(ctx context.Context, recovered *storage.Recovered, client *ht
 	if err != nil {
 		return err
 	}
-	for url, remote := range answers {
+	for url, err := range answers.Unverified {
+		return fmt.Errorf("--force-new-cluster: perhaps %w: a server answers at %s, and one of the two certificates is not accepted: %w; "+
+			"stop that server, or correct the certificates", ErrOtherRuns, url, err)
+	}
+	for url, remote := range answers.Remotes {
 		if remote.ClusterID == members.ID(recovered.Identity.ClusterID) {
 			return fmt.Errorf("--force-new-cluster: %w at %s, and the data of the two would differ from then on; "+
 				"stop that member if the cluster can't be saved, or start this one without the flag", ErrOtherRuns, url)

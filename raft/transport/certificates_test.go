@@ -281,6 +281,16 @@ func TestHandshakeTimeout(t *testing.T) {
 	}
 }
 
+// TestPeerWithoutTLS connects over TLS to a server without it. The error must say so.
+func TestPeerWithoutTLS(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	_, err := NewClient(nil).Get(strings.Replace(plain.URL, "http://", "https://", 1))
+	if err == nil || !strings.Contains(err.Error(), "does the peer serve TLS there?") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestRedirect responds with a redirect to a stranger. The client must not follow it.
 func TestRedirect(t *testing.T) {
 	url := newAnsweringServer(t, func(w http.ResponseWriter) {

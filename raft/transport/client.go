@@ -3,7 +3,9 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -61,6 +63,9 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	secure := tls.Client(c, d.configFor(address))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = c.Close() // the error of the handshake says more
+		if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("TLS handshake with %s: %w: does the peer serve TLS there?", address, err)
+		}
 		return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
 	}
 	return secure, nil

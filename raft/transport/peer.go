@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -128,10 +127,7 @@ func (p *peer) run() {
 func (p *peer) logFailure(err error) {
 	text := "no stream to the peer; trying again"
 	var refused *refusal
-	var notTLS tls.RecordHeaderError
 	switch {
-	case errors.As(err, &notTLS):
-		text = "no stream to the peer: its URL has the scheme https, but the peer serves no TLS there; trying again"
 	case errors.As(err, &refused):
 		text = "the peer refuses this member; trying again"
 	case errors.Is(err, errIncompatible):
