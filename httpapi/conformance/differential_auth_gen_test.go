@@ -235,7 +235,7 @@ func (g *generator) authorizedWrite() *differentialStep {
 	case 4:
 		query = g.pick("?value=two&prevValue=one", "?value=two&prevExist=true", "?value=two&prevExist=false", "?value=two&prevIndex={now}")
 	case 5:
-		query = g.pick("?ttl=x", "?refresh=true&ttl=1000", "?value=two&noValueOnSuccess=true")
+		query = g.pick("?ttl=x", "?refresh=true&prevExist=true", "?value=two&noValueOnSuccess=true")
 	}
 	return &differentialStep{request: plainRequest(method, target+query).by(login)}
 }

@@ -107,10 +107,14 @@ func (s *Service) changeUsers(ctx context.Context, who auth.Credentials, c *user
 // proposeUsers sends a change through the log, if its sender has the right. It authorizes the sender again after each other change that
 // was applied before this one. Of the changes that are proposed at the same time one is applied, so the repetition ends.
 func (s *Service) proposeUsers(ctx context.Context, who auth.Credentials, c *users.Change) (sender, *tree.Event, error) {
+	timer := time.NewTimer(s.cfg.ReadyTimeout) // without a quorum, the change before this one waits as long as any write
+	defer timer.Stop()
 	select {
 	case s.changingUsers <- struct{}{}: // the changes of this member would only make each other fail
 		defer func() { <-s.changingUsers }()
 	case <-ctx.Done():
+		return sender{}, nil, tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
+	case <-timer.C:
 		return sender{}, nil, tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
 	}
 	for {

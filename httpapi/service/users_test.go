@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"pando/httpapi/auth"
 	"pando/tree"
@@ -164,5 +165,16 @@ func TestChangeUsersTogether(t *testing.T) {
 	wait.Wait()
 	if n := log.proposals - before; n != count {
 		t.Errorf("%d proposals for %d changes", n, count)
+	}
+}
+
+// TestChangeUsersBehindAnother checks that a change does not wait without limit for the change before it.
+func TestChangeUsersBehindAnother(t *testing.T) {
+	s, log := newTestService(t, func(c *Config) { c.ReadyTimeout = 10 * time.Millisecond })
+	s.changingUsers <- struct{}{} // a change that waits for a quorum
+	before := log.proposals
+	_, err := s.ChangeUsers(t.Context(), guest, userChange("alice"), "pw")
+	if e, ok := errors.AsType[*tree.Error](err); !ok || e.Cause != tree.CauseTimedOut || log.proposals != before {
+		t.Errorf("got %v", err)
 	}
 }
