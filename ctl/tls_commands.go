@@ -16,9 +16,9 @@ func (o *tlsInit) printCommands(program string, hosts []string, isServerNew bool
 	members := tlsMembers(hosts)
 	var b strings.Builder
 	if isServerNew && !o.renew {
-		b.WriteString("\nStart a member:\n")
-		if len(members) > 1 {
-			b.Reset()
+		if len(members) == 1 {
+			b.WriteString("\nStart a member:\n")
+		} else {
 			fmt.Fprintf(&b, "\nStart the members, each on its own machine with a copy of %s without ca-key.pem:\n", o.dir)
 		}
 		for _, m := range members {

@@ -51,7 +51,7 @@ func (p *program) tlsInitCommand() *cli.Command {
 		},
 		Description: `DESCRIPTION:
    Makes in <directory> a CA, a certificate for clients to connect to (server), one for the members among themselves (peer), and
-   one for each client, and prints the commands that use them. Keep ca-key.pem offline: who has it can make certificates.
+   one for each client, and prints the commands that use them. Keep ca-key.pem offline: with it, anybody can make certificates.
    With auth enabled, a client certificate logs in as the user with its name: that of root may do everything.
 
    Files that exist are kept. Run it again to make what is missing, for example the certificate of another client, from the same
