@@ -18,6 +18,7 @@ type matrixServer struct {
 	t       *testing.T
 	url     string
 	tlsURL  string
+	peerURL string
 	pki     *servertest.PKI
 	clients map[string]*http.Client // by the common name of the certificate; empty for plain HTTP
 	indexes map[string]uint64       // of the creation of each file
@@ -34,7 +35,7 @@ func startMatrix(t *testing.T, start servertest.Launcher) *matrixServer {
 		flags = append(flags, s.pki.ServerFlags(server, s.pki.CA)...)
 		return start(m, t, append(flags, "--listen-client-urls", m.ClientURL()+","+s.tlsURL, "--enable-pprof")...)
 	})
-	s.url = process.Client
+	s.url, s.peerURL = process.Client, process.Peer
 	s.clients[""] = &http.Client{Transport: &http.Transport{}}
 	for _, p := range matrixPrincipals {
 		if p.certificate != "" && s.clients[p.certificate] == nil {
@@ -124,6 +125,13 @@ func (s *matrixServer) must(method, path, body string) []byte {
 		s.t.Fatalf("%s %s: %d %s, %v", method, path, response.StatusCode, text, err)
 	}
 	return text
+}
+
+// useProxy starts a proxy of the server. Later operations go through it, over plain HTTP.
+func (s *matrixServer) useProxy() {
+	s.t.Helper()
+	process := servertest.Launch(s.t, s.t.TempDir(), "--proxy", "on", "--initial-cluster", "default="+s.peerURL)
+	s.url, s.tlsURL = process.Client, process.Client
 }
 
 // outcome performs an operation as a principal. It returns the status and the error code, if the response has one.

@@ -39,6 +39,28 @@ func TestMatrix(t *testing.T) {
 	compareMatrix(t, got, want)
 }
 
+// TestMatrixThroughProxy plays the matrix to a proxy. It passes credentials on, and no certificate is that of its clients.
+func TestMatrixThroughProxy(t *testing.T) {
+	servertest.SkipShort(t, "TestMatrix plays the same to a member")
+	t.Parallel()
+	want := loadMatrix(t)
+	for _, d := range matrixDeviations {
+		d.apply(t, want)
+	}
+	s := startMatrix(t, servertest.Member.StartPando)
+	s.useProxy()
+	got := s.play()
+	for _, o := range matrixOperations {
+		for _, p := range matrixPrincipals {
+			if p.certificate != "" {
+				delete(got[o.name], p.name) // the proxy has no TLS here
+				delete(want[o.name], p.name)
+			}
+		}
+	}
+	compareMatrix(t, got, want)
+}
+
 // TestMatrixMatchesReference plays the matrix to the reference, or records it with -update.
 func TestMatrixMatchesReference(t *testing.T) {
 	servertest.SkipShort(t, "only etcd answers")
