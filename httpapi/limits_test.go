@@ -30,7 +30,7 @@ func openWatch(t *testing.T, address, query string) (net.Conn, *http.Response) {
 func TestMaxWatches(t *testing.T) {
 	var cfg Config
 	l := serveMember(t, func(c *Config) {
-		c.Limits = NewLimits(1, 2, c.Metrics)
+		c.Limits = NewLimits(2, 2, c.Metrics) // a request counts for a moment after its response
 		cfg = *c
 	})
 	address := l.Client[0].Addr().String()
@@ -38,7 +38,9 @@ func TestMaxWatches(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatal(resp.Status)
 	}
-	_, _ = openWatch(t, address, "wait=true&stream=true")
+	if _, resp := openWatch(t, address, "wait=true&stream=true"); resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
 	awaitMetric(t, cfg.Metrics, "pando_watches 2")
 	awaitMetric(t, cfg.Metrics, "pando_inflight_requests 0")
 
