@@ -207,7 +207,7 @@ func TestStreamsEndWithCertificate(t *testing.T) {
 		validFor time.Duration
 		end      func(ca, newCA *certs.Authority, ids [2]*identity)
 	}{
-		{"expired", 3 * time.Second, func(*certs.Authority, *certs.Authority, [2]*identity) {}},
+		{"expired", 8 * time.Second, func(*certs.Authority, *certs.Authority, [2]*identity) {}},
 		{"revoked", time.Hour, func(ca, _ *certs.Authority, ids [2]*identity) { ids[0].revoke(ca, 2, ids[1].certificate()) }},
 		{"CA removed", time.Hour, func(ca, newCA *certs.Authority, ids [2]*identity) {
 			ids[0].certify(newCA, hostOne, time.Hour)
