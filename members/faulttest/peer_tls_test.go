@@ -258,8 +258,8 @@ func newPut(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// TestProxyOverTLS serves clients of a proxy over TLS. The members require a certificate of every client, which is that of the proxy, at
-// their client URLs and their peer URLs.
+// TestProxyOverTLS serves clients of a proxy over TLS. The members and the proxy require a certificate of every client. The members get
+// that of the proxy, at their client URLs and their peer URLs.
 func TestProxyOverTLS(t *testing.T) {
 	t.Parallel()
 	all, ca := servertest.NewMembers(t, "a", "b"), servertest.NewPKI(t)
@@ -281,9 +281,10 @@ func TestProxyOverTLS(t *testing.T) {
 		"--name", "front", "--data-dir", filepath.Join(t.TempDir(), "front"), "--listen-client-urls", "https://127.0.0.1:0",
 		"--initial-cluster", servertest.InitialCluster(all), "--proxy", "on", "--proxy-refresh-interval", "200",
 		"--peer-cert-file", pair.Cert, "--peer-key-file", pair.Key, "--peer-trusted-ca-file", ca.CA,
-	}, ca.ServerFlags(pair, "")...)...))
+	}, ca.ServerFlags(pair, ca.CA)...)...))
 	front.AwaitServing()
-	client := &servertest.KeyClient{Base: front.Client, HTTP: ca.HTTPClient(t, nil)}
+	visitor := ca.Issue(t, "visitor")
+	client := &servertest.KeyClient{Base: front.Client, HTTP: ca.HTTPClient(t, &visitor)}
 	servertest.Await(t, "the proxy to find the members", func() bool {
 		answer, err := client.HTTP.Get(front.Client + "/v2/config/local/proxy")
 		if err != nil {
