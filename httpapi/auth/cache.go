@@ -44,8 +44,8 @@ type login struct {
 	hash string
 }
 
-// The size of a cache. A digest selects a set, in which a login may have any place. With cacheSets*4 users one of
-// a thousand sets has too few places.
+// The size of a cache. A digest selects a set, in which a login may have any place. With 10,000 users one of a thousand sets has too
+// few places.
 const (
 	cacheSets   = 4096
 	cachePlaces = 8

@@ -13,15 +13,15 @@
 // entry counts only for as long as the user has the stored hash with which the password was verified. So a new password and the
 // removal of a user count from the index at which they are applied.
 //
-// Few passwords are hashed at a time, so that other requests have processors left. Requests that wait for their turn block no other
-// requests. Requests with the same header and the same stored hash share one verification.
+// Few passwords are hashed at a time, so that processors are left for other requests. The other passwords wait in a queue. It does
+// not block requests whose password is in the cache. Requests with the same header and the same stored hash share one verification.
 //
 // # Attackers
 //
 // Failed logins are limited for each user name and each address, and all of them together. Requests over a limit get
-// [ErrTooManyAttempts], and no password is hashed for them. A password in the cache is never limited: an attacker can't lock out a
-// user who has logged in. The names of unknown users can't be found out: their passwords are hashed like those of known
-// users, and each failed login takes at least failureTime.
+// [ErrTooManyAttempts], and no password is hashed for them. A request with a password in the cache is never limited, so an attacker
+// can't lock out a user who has logged in. An attacker can't find out whether a user exists: the password of an unknown user is hashed,
+// too, and each failed login takes at least failureTime.
 //
 // All methods may be called from any goroutine.
 //

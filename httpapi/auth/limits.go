@@ -8,11 +8,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limits bounds the logins that fail: for each user name, for each address, and for all suspects together. A suspect is a name
-// or an address that has failed before and whose tokens are not complete again. So attackers with many addresses take few
-// hashes from the processors, and a user who logs in for the first time meanwhile is not refused for them.
+// limits bounds the logins that fail: for each user name, for each address, and for all suspects together. A login is suspect if
+// another one of the same name or from the same address has failed a short time ago. So attackers with many addresses can't occupy the
+// processors, and users who log in for the first time during an attack are not limited with them.
 //
-// Only failed logins take a token. Any number of users may log in from one address.
+// Only failed logins take tokens. Any number of users may log in from one address.
 type limits struct {
 	users, addresses *buckets
 	suspects         *rate.Limiter
@@ -27,7 +27,7 @@ func newLimits(perMinute, processors int) *limits {
 		return nil
 	}
 	each := rate.Limit(float64(perMinute) / 60)
-	// Two hashes of 20 ms for each processor and second are 4% of the processors.
+	// Two hashes of 20 ms in a second take 4% of a processor.
 	all := 2 * processors
 	return &limits{
 		users: newBuckets(each, failureBurst), addresses: newBuckets(each, failureBurst),
