@@ -31,7 +31,7 @@ func (o *options) serverFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "compare", Category: categoryServer, Destination: &o.compare,
 			Usage: "base URLs of a second server: run the same load on both in alternation and print the ratios"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"username"}, Category: categoryServer, Destination: &o.user,
-			Usage: "`NAME:PASSWORD` for basic authentication"},
+			Usage: "`NAME[:PASSWORD]` of a user; asks for a missing password"},
 		&cli.StringFlag{Name: "cacert", Aliases: []string{"ca-file"}, Category: categoryServer, Destination: &o.tls.CA,
 			Usage: "PEM `FILE` of the authorities to trust (https)"},
 		&cli.StringFlag{Name: "cert", Aliases: []string{"cert-file"}, Category: categoryServer, Destination: &o.tls.Cert,
