@@ -14,8 +14,8 @@ import (
 // ErrNotRoot says that the sender of a request has not proved to be a user with the role root.
 var ErrNotRoot = errors.New("service: only users with the role root may do this")
 
-// ErrReplaying says that this member has not read its log yet, so it can't know who may do what.
-var ErrReplaying = errors.New("this member is starting: it reads its log, and can't authorize the request before")
+// ErrReplaying says that this member has not caught up since its start, so it can't know who may do what.
+var ErrReplaying = errors.New("this member is starting and can't authorize the request before it has caught up; try again later")
 
 // The errors of operations on keys. They have no index, as in the reference.
 var (
@@ -113,7 +113,7 @@ func (s *Service) AuthorizeProfile(ctx context.Context, who auth.Credentials, ke
 }
 
 func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sender, error) {
-	if err := s.awaitReplayed(ctx); err != nil {
+	if err := s.awaitUsers(ctx); err != nil {
 		return sender{}, err
 	}
 	from, err := s.identify(ctx, who)
@@ -139,13 +139,19 @@ func (s *Service) authorizeLatest(ctx context.Context, who auth.Credentials) (se
 	return s.identifyRoot(ctx, who)
 }
 
-// replayPause is the pause between two looks at Log.Replayed.
+// replayPause is the pause between two calls of usersKnown.
 const replayPause = 10 * time.Millisecond
 
-// awaitReplayed waits until the tree has everything that this member knew to be committed before its start. Before that, the users
-// in the tree may be too old. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.
-func (s *Service) awaitReplayed(ctx context.Context) error {
-	if s.isReady() || s.cfg.Log.Replayed() {
+// usersKnown reports whether the users in the tree may be used to authorize root. A member that is not ready has a part of the log, in
+// which auth may not be enabled yet. If there is a leader, the member must become ready first. Without a leader nobody can do that, and
+// the users that this member knew before its start count: a snapshot must be possible without a quorum.
+func (s *Service) usersKnown() bool {
+	return s.isReady() || s.cfg.Log.Leader() == 0 && s.cfg.Log.Replayed()
+}
+
+// awaitUsers waits until usersKnown is true. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.
+func (s *Service) awaitUsers(ctx context.Context) error {
+	if s.usersKnown() {
 		return nil
 	}
 	ticker := time.NewTicker(replayPause)
@@ -154,7 +160,7 @@ func (s *Service) awaitReplayed(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			if s.cfg.Log.Replayed() {
+			if s.usersKnown() {
 				return nil
 			}
 		case <-timeout:

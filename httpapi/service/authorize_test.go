@@ -262,8 +262,12 @@ func TestReplaying(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	s.cfg.Log = log
+	if err := s.AuthorizeRoot(t.Context(), guest); !errors.Is(err, ErrReplaying) {
+		t.Errorf("replayed and not ready, with a leader: %v", err)
+	}
+	log.leader = 0
 	if err := s.AuthorizeRoot(t.Context(), guest); err != nil {
-		t.Errorf("replayed, but not ready: %v", err)
+		t.Errorf("replayed and not ready, without a leader: %v", err)
 	}
 }
 
