@@ -146,8 +146,8 @@ func TestTLSDescriptors(t *testing.T) {
 	}
 	gauge := func(n int) string { return fmt.Sprintf("\npando_connections{listener=\"client\"} %d\n", n) }
 	servertest.Await(t, "the connections", func() bool { return strings.Contains(s.Get("/metrics"), gauge(limit)) })
-	open = append(open, s.dial(t)) // in place of that of Get
 	servertest.Await(t, "a refusal", func() bool {
+		open = append(open, s.dial(t)) // until all are in use
 		conn := s.dial(t)
 		defer conn.Close()
 		// The server may have closed the connection. It serves the request if it has not accepted the last connection yet.
