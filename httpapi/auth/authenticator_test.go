@@ -161,7 +161,7 @@ func TestHashIsRunOnce(t *testing.T) {
 		}
 	})
 	t.Run("by a client that repeats a wrong password", func(t *testing.T) {
-		for range 30 {
+		for range failureBurst + 3 {
 			if _, _, err := a.Authenticate(t.Context(), state, as("alice", "wrong")); !errors.Is(err, ErrBadCredentials) {
 				t.Fatalf("got %v", err)
 			}
@@ -340,24 +340,6 @@ func TestHashesAtATime(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// TestUnknownUsers checks that the time of a failed login does not say whether the user exists.
-func TestUnknownUsers(t *testing.T) {
-	a, c := newTest(t, nil)
-	state := someUsers(t)
-	for i, name := range []string{"alice", "carol", "dave"} {
-		start := time.Now()
-		if _, _, err := a.Authenticate(t.Context(), state, as(name, "wrong")); !errors.Is(err, ErrBadCredentials) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if took := time.Since(start); took < failureTime {
-			t.Errorf("%s took %v", name, took)
-		}
-		if n := c.hashes.Load(); n != int64(i+1) {
-			t.Errorf("%s: %d hashes", name, n)
-		}
-	}
 }
 
 func BenchmarkAuthenticate(b *testing.B) {

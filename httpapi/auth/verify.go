@@ -12,8 +12,9 @@ import (
 	"pando/tree/users"
 )
 
-// failureTime is the least time between the request and the answer of a failed login. It hides whether the user exists:
-// verifying an etcd hash takes longer than the one for an unknown user.
+// failureTime is the least time between the request and the answer of a failed login, for whatever reason it fails. It hides whether
+// the user exists: verifying an etcd hash takes longer than the one for an unknown user. It also bounds the failed logins that a
+// client sends one after another, so that the answers do not take the processors from other requests.
 const failureTime = 100 * time.Millisecond
 
 // unknownHash is the hash against which the passwords of unknown users are verified, so that they cost as much as
@@ -22,40 +23,42 @@ var unknownHash = (&argonHash{
 	memory: argonMemory, passes: argonPasses, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey),
 }).String()
 
-// login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate.
+// login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate. An error takes at least
+// failureTime, unless ctx ends earlier.
 func (a *Authenticator) login(ctx context.Context, state *users.State, d digest, c Credentials) (Principal, []string, error) {
+	begun := time.Now()
 	name, password, ok := parseBasic(c.Authorization)
-	claimed := Principal{Name: name}
-	if !ok {
+	user, err := (*users.User)(nil), ErrBadCredentials
+	if ok {
+		user, err = a.verifyUser(ctx, state, &attempt{digest: d, name: name, password: password, address: addressOf(c.Remote)})
+	} else {
 		a.cfg.Metrics.Failed()
-		return claimed, nil, ErrBadCredentials
 	}
-	user, stored := state.User(name), ""
+	if err != nil {
+		waitUntil(ctx, begun.Add(failureTime))
+		return Principal{Name: name}, nil, err
+	}
+	return Principal{user.Name, Password, user.PasswordHash}, user.Roles, nil
+}
+
+// verifyUser returns the user of an attempt whose password is right. It sets the stored hash of the attempt.
+func (a *Authenticator) verifyUser(ctx context.Context, state *users.State, t *attempt) (*users.User, error) {
+	user := state.User(t.name)
 	if user != nil {
-		stored = user.PasswordHash
+		t.stored = user.PasswordHash
 	}
-	if l := a.wrong.get(d); l != nil && l.hash == stored {
+	if l := a.wrong.get(t.digest); l != nil && l.hash == t.stored {
 		a.cfg.Metrics.Failed()
-		return claimed, nil, ErrBadCredentials
+		return nil, ErrBadCredentials
 	}
-	start := a.now()
 	// A request that goes away does not end the verification: other requests may wait for the same result.
-	done := a.flights.DoChan(string(d[:])+stored, func() (any, error) {
-		return nil, a.verifyOnce(&attempt{digest: d, name: name, password: password, stored: stored, address: addressOf(c.Remote)})
-	})
+	done := a.flights.DoChan(string(t.digest[:])+t.stored, func() (any, error) { return nil, a.verifyOnce(t) })
 	select {
 	case result := <-done:
-		switch {
-		case result.Err == ErrBadCredentials:
-			waitUntil(ctx, start.Add(failureTime))
-			return claimed, nil, result.Err
-		case result.Err != nil:
-			return claimed, nil, result.Err
-		}
-		return Principal{user.Name, Password, stored}, user.Roles, nil
+		return user, result.Err
 	case <-ctx.Done():
 		a.cfg.Metrics.Limited()
-		return claimed, nil, ErrTooManyAttempts
+		return nil, ErrTooManyAttempts
 	}
 }
 
