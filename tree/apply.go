@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// apply executes one command. A command that fails changes nothing.
+// apply executes one command. A command that fails changes nothing; a failed OpUsers may take
+// indexes.
 func (s *Store) apply(c *Command) (*Event, *Error) {
 	if c.Op == OpExpire {
 		s.expire()
 		return nil, nil
 	}
-	if c.AuthRevision != s.users.Revision() && (c.AuthRevision != 0 || s.users.Enabled()) {
-		return nil, NewError(CodeAuthChanged, "the users have changed")
+	if !s.isAuthorized(c) {
+		return nil, NewError(CodeAuthChanged, "the users have changed since the command was authorized")
 	}
 	if c.Op == OpUsers {
 		return s.changeUsers(c.Change)

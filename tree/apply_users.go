@@ -2,7 +2,16 @@ package tree
 
 import "pando/tree/users"
 
-// usersCodes maps the errors of package users.
+// isAuthorized reports whether the authorization of a command is still valid. See
+// Command.AuthRevision.
+func (s *Store) isAuthorized(c *Command) bool {
+	if c.AuthRevision == 0 {
+		return !s.users.Enabled()
+	}
+	return c.AuthRevision == s.users.Revision()
+}
+
+// usersCodes maps the kinds of errors of package users to codes.
 var usersCodes = map[users.Kind]Code{
 	users.NotFound:  CodeUsersNotFound,
 	users.Conflict:  CodeUsersConflict,
@@ -10,12 +19,12 @@ var usersCodes = map[users.Kind]Code{
 	users.Invalid:   CodeUsersInvalid,
 }
 
-// changeUsers executes an OpUsers. It takes the indexes that the reference takes, one event
-// for each. Even a change that fails may take some: see users.Outcome. The result of a
+// changeUsers executes an OpUsers. It takes the indexes that the reference takes, and makes one
+// event for each. A change that fails may take indexes, too: see users.Outcome. The result of a
 // successful change is its last event.
 func (s *Store) changeUsers(c *users.Change) (*Event, *Error) {
 	next, outcome, err := s.users.Apply(c)
-	if err == nil && next.Enabled() && !outcome.Created { // a new user or a new role takes no rights away
+	if err == nil && next.Enabled() && !outcome.Created { // a new user or role takes no rights away
 		s.rightsLost = true
 	}
 	s.users = next

@@ -67,17 +67,17 @@ type Command struct {
 	// clock.
 	Expires int64
 	// AuthRevision is the revision of the users for which the command was authorized, or
-	// zero if auth was disabled. Apply refuses the command with CodeAuthChanged if this is
-	// no longer true: the revision is another one, or AuthRevision is zero and auth is
-	// enabled.
+	// zero if auth was disabled. Apply refuses the command with CodeAuthChanged if the users
+	// have another revision, or if AuthRevision is zero and auth is enabled. OpExpire needs
+	// no authorization.
 	AuthRevision uint64
 	// Change is the change of an OpUsers, which has no Path. It is nil for any other
 	// operation.
 	Change *users.Change
 }
 
-// UsersLevel is the feature level of the cluster from which on a command may be an OpUsers
-// and may have an AuthRevision. Programs of lower levels can't decode such a command.
+// UsersLevel is the lowest feature level of a cluster at which a command may be an OpUsers or
+// have an AuthRevision. Programs of lower levels can't decode such a command.
 const UsersLevel = 2
 
 // Level returns the lowest feature level at which the command may enter the log.
@@ -127,7 +127,7 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	return append(dst, c.Value...)
 }
 
-// appendChange appends the rest of an OpUsers: the Change has the place of the value.
+// appendChange appends the last fields of an OpUsers. The encoded Change is the value.
 func appendChange(dst []byte, c *users.Change) []byte {
 	change := users.AppendChange(nil, c)
 	dst = append(dst, 0, 0) // the lengths of PrevValue and Path
@@ -215,7 +215,7 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 // change decodes the Change of an OpUsers.
 func (f *fields) change() (*users.Change, error) {
 	if len(f.prevValue) > 0 || f.pathLen > 0 {
-		return nil, fmt.Errorf("%w: a change of users with a path or a value", ErrBadCommand)
+		return nil, fmt.Errorf("%w: a change of users with a path or a previous value", ErrBadCommand)
 	}
 	c, err := users.DecodeChange(f.pathAndValue)
 	if err != nil {

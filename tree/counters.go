@@ -23,8 +23,8 @@ func (o *Outcomes) count(err *Error) {
 	}
 }
 
-// count counts the outcome of a command. A command that was not executed, because it must be
-// authorized again, does not count.
+// count counts the outcome of a command. A command that fails with CodeAuthChanged is not
+// counted: it was not executed, and will be authorized and proposed again.
 func (c *Counters) count(op Op, err *Error) {
 	if err != nil && err.Code == CodeAuthChanged {
 		return
@@ -34,7 +34,7 @@ func (c *Counters) count(op Op, err *Error) {
 	}
 }
 
-// countWrites counts the writes of an OpUsers like those of clients, as the reference does.
+// countWrites counts the writes of an OpUsers as if clients had made them. The reference does so.
 func (c *Counters) countWrites(w users.Writes) {
 	c.Create.OK += uint64(w.Created)
 	c.Create.Failed += uint64(w.CreateFailed)
@@ -44,7 +44,7 @@ func (c *Counters) countWrites(w users.Writes) {
 }
 
 // of returns the counter of an operation. It returns nil for OpExpire, which has no
-// outcome, and for OpUsers.
+// outcome, and for OpUsers, which countWrites counts.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
 	case OpSet:

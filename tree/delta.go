@@ -20,9 +20,9 @@ type Delta struct {
 	Changed []string
 	// Events are the events since the last delta, the oldest first.
 	Events []*Event
-	// UsersBefore are the users that the last delta held. If they are not those of View, write
-	// or remove the records of View.Users().Difference(UsersBefore), and write
-	// View.Users().AppendHead. It is nil if the last delta held none, and with All.
+	// UsersBefore are the users of the last delta. It is nil if All is set. If it is not
+	// View.Users(), the records of View.Users().Difference(UsersBefore) must be written or
+	// removed, and View.Users().AppendHead must be written.
 	UsersBefore *users.State
 	// OldestEvent is the index of the oldest event in the history of View. Stored
 	// events before it must be removed.
@@ -48,7 +48,7 @@ type dirtyPaths struct {
 	removedDirs []string // also in changed
 	changed     []string
 	lastEvent   uint64 // the index of the newest event that was in a delta
-	// users are those of the newest view that was in a delta.
+	// users are the users of the last delta; nil if the next delta has all.
 	users *users.State
 }
 

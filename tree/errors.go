@@ -29,17 +29,17 @@ const (
 	unknownErrorMessage      = "Unknown error"
 )
 
-// The internal codes. The v2 API never sends them: package v2 makes responses of their own
-// from them.
+// The internal codes. Clients never get them: package v2 writes responses of another form for
+// these errors.
 const (
-	// The codes of OpUsers. The Cause is the text that clients get.
+	// The codes of a failed OpUsers. Clients get the Cause.
 	CodeUsersNotFound  Code = 1001
 	CodeUsersConflict  Code = 1002
 	CodeUsersForbidden Code = 1003
 	CodeUsersInvalid   Code = 1004
-	// CodeAuthChanged says that the command was not executed: the users, the roles or the
-	// auth switch have changed since it was authorized. It may be authorized and proposed
-	// again.
+	// CodeAuthChanged says that the command was not executed, because the users, the roles or
+	// the auth switch have changed since it was authorized. The proposer may authorize and
+	// propose it again.
 	CodeAuthChanged Code = 1005
 )
 

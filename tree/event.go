@@ -20,8 +20,8 @@ const (
 	ActionDelete           Action = 5
 	ActionCompareAndDelete Action = 6
 	ActionExpire           Action = 7
-	// ActionAuth is a change of users, roles or the auth switch, or a part of one. Watchers
-	// never get the event. Its node is the root.
+	// ActionAuth is one of the writes of an OpUsers. Watchers never get the event. Its node is
+	// the root directory.
 	ActionAuth Action = 8
 )
 
@@ -60,8 +60,8 @@ type Event struct {
 	outcome *users.Outcome          // see Outcome; not stored
 }
 
-// Outcome returns the result of the OpUsers that Apply has answered with this event. It is
-// nil for any other event.
+// Outcome returns the result of an OpUsers if this is the event of its Result. It is nil for any
+// other event. The Outcome must not be changed.
 func (e *Event) Outcome() *users.Outcome { return e.outcome }
 
 // Index returns the index of the change.

@@ -42,7 +42,7 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 }
 
 // HashState returns a hash of the index, the counters, the totals and the users of the view.
-// Programs that have no users return the same hash for a view without them.
+// If no users were ever changed, it is the hash that programs below UsersLevel compute.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
@@ -53,6 +53,7 @@ func (v *View) HashState() uint64 {
 	return xxhash.Sum64(b)
 }
 
+// hashUsers returns a hash of the stored form of the users.
 func (v *View) hashUsers() uint64 {
 	var sum xxhash.Digest
 	sum.Reset()

@@ -81,7 +81,7 @@ func (h *hub) signalAll() {
 	defer h.mu.Unlock()
 	h.watchers.Scan(func(_ string, at map[*Watcher]struct{}) bool {
 		for w := range at {
-			w.signalLocked()
+			w.signal()
 		}
 		return true
 	})

@@ -41,7 +41,7 @@ func (l *Loader) State(data []byte) error {
 	return nil
 }
 
-// Users decodes the bytes that users.State.AppendHead appended.
+// Users decodes what users.State.AppendHead appended.
 func (l *Loader) Users(head []byte) (err error) {
 	if l.users, err = users.NewLoader(head); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadState, err)

@@ -55,7 +55,7 @@ func (m *model) do(now int64, c Command) (*modelEvent, *Error) {
 		return nil, nil
 	}
 	if stale := c.AuthRevision != m.users.Revision(); stale && (c.AuthRevision > 0 || m.users.Enabled()) {
-		return nil, &Error{Code: CodeAuthChanged, Cause: "the users have changed", Index: m.index}
+		return nil, &Error{Code: CodeAuthChanged, Cause: "the users have changed since the command was authorized", Index: m.index}
 	}
 	if c.Op == OpUsers {
 		return m.changeUsers(now, c.Change)

@@ -65,8 +65,8 @@ func (s *Store) View() *View { return s.published.Load() }
 
 // Apply executes the commands of one batch in order, publishes the new tree, and returns
 // the results in the order of the commands. now is the time of the batch in the log, in
-// nanoseconds since 1970. A command that fails changes only the counters, but an OpUsers that
-// fails may also take indexes. The commands after it are executed.
+// nanoseconds since 1970. A command that fails changes only the counters; a failed OpUsers may
+// also take indexes. The commands after it are executed.
 //
 // Apply does not wake watchers. Announce does, so that the caller can first wake the
 // goroutines that wait for the results.

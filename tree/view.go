@@ -47,7 +47,7 @@ func (v *View) NextExpiry() int64 { return v.due }
 // Counters returns the numbers of commands since the cluster was founded.
 func (v *View) Counters() Counters { return v.counters }
 
-// Users returns the users, the roles and the auth switch. It is never nil.
+// Users returns the users, the roles and the auth switch. The result is never nil.
 func (v *View) Users() *users.State { return v.users }
 
 // Lookup returns the node at a path, or nil if there is none. The path must be valid.

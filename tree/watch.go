@@ -41,7 +41,7 @@ const (
 type Watcher struct {
 	store    *Store
 	path     string
-	revision uint64        // of the users when the watcher was opened
+	revision uint64        // of the users when Watch was called
 	ready    chan struct{} // wakes Next; nil before the first call
 
 	closed      atomic.Bool
@@ -50,7 +50,7 @@ type Watcher struct {
 	mu     sync.Mutex
 	notify func() // see Notify; may be nil
 	live   bool
-	scope  Scope // never changes; it is here because the space is free
+	scope  Scope // never changes; at this place it takes no memory, because of the alignment
 	// cursor is the next index to check for a matching event. While the watcher is behind,
 	// only the polling goroutine uses cursor, without mu.
 	cursor uint64
@@ -146,14 +146,16 @@ func (w *Watcher) Poll() (*Event, error) {
 // Notify registers a function, in the place of an earlier one. After Poll has returned no
 // event and no error, f is called when Poll has an event or an error to return. If it has
 // one already, Notify calls f at once. f is also called after a change of the users
-// ([View.Users]) that may have taken rights away: the reader must then check its right to the
-// path again, and Poll may have nothing to return. f is called with locks held, by the goroutine that calls Announce,
-// Replace, Close or Notify: f must not block and must not call methods of the watcher.
+// ([View.Users]) that may have taken rights away. Poll may then have nothing to return, and
+// the reader must check again whether it may read the path. f is called with locks held, by
+// the goroutine that calls Announce, Replace, Close or Notify: f must not block and must not
+// call methods of the watcher.
 func (w *Watcher) Notify(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.notify = f
-	usersChanged := w.store.View().users.Revision() != w.revision // the signal may have come before f was registered
+	// A change of the users since Watch may have been announced before f was registered.
+	usersChanged := w.store.View().users.Revision() != w.revision
 	if w.pending != nil || w.closed.Load() || w.invalidated.Load() || usersChanged {
 		f()
 	}
@@ -212,13 +214,13 @@ func (w *Watcher) Close() {
 		return
 	}
 	w.store.hub.remove(w)
-	w.signalLocked()
+	w.signal()
 }
 
 // invalidate ends the watch after the tree was replaced.
 func (w *Watcher) invalidate() {
 	w.invalidated.Store(true)
-	w.signalLocked()
+	w.signal()
 }
 
 // offer is called by the hub for each matching event, in the order of the indexes. It does
@@ -230,21 +232,21 @@ func (w *Watcher) offer(e *Event) {
 	case !w.live || e.Index() < w.cursor:
 	case w.pending == nil:
 		w.pending = e
-		w.signal()
+		w.signalLocked()
 	case w.resumeAt == 0:
 		w.resumeAt = e.Index()
 	}
 }
 
-// signalLocked calls the function of Notify.
-func (w *Watcher) signalLocked() {
+// signal calls the function of Notify.
+func (w *Watcher) signal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.signal()
+	w.signalLocked()
 }
 
-// signal calls the function of Notify. Callers must hold mu.
-func (w *Watcher) signal() {
+// signalLocked calls the function of Notify. Callers must hold mu.
+func (w *Watcher) signalLocked() {
 	if w.notify != nil {
 		w.notify()
 	}

@@ -1,7 +1,7 @@
 package users
 
-// Apply returns the State after a change. It never returns nil. After an error, which is an
-// *Error, the users, the roles and the switch are those of s.
+// Apply returns the State after a change. The State is never nil. If the change fails, the State
+// has the users, the roles, the switch and the revision of s. The State keeps the slices of c.
 func (s *State) Apply(c *Change) (*State, Outcome, *Error) {
 	t := transition{State: *s}
 	var err *Error
@@ -28,23 +28,25 @@ func (s *State) Apply(c *Change) (*State, Outcome, *Error) {
 	return s, t.outcome, err
 }
 
-// transition is a State that is being made by one change. Its maps are clones that it may
-// change only after mutate.
+// transition is the new State while a change is applied. It shares its maps with the old State
+// until mutate is called, and must not change them before.
 type transition struct {
 	State
 	outcome Outcome
 }
 
-// mutate begins the change itself, after all checks.
+// mutate prepares the maps for changes and increases the revision. It must be called after all
+// checks, because a change that fails keeps the revision.
 func (t *transition) mutate() {
 	t.revision++
 	t.users, t.roles = t.users.Clone(t.revision), t.roles.Clone(t.revision)
 }
 
-// directories is the number of nodes that the reference makes before it creates or deletes a
-// user or a role for the first time, even if that fails.
+// directories is the number of directories that the reference makes for users and roles, before
+// it creates or deletes the first one. They stay even if that operation fails.
 const directories = 4
 
+// initialize counts the writes of the directories, once in the life of a cluster.
 func (t *transition) initialize() {
 	if !t.initialized {
 		t.initialized = true

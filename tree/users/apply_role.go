@@ -3,6 +3,7 @@ package users
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 func (t *transition) putRole(c *Change) *Error {
@@ -37,8 +38,8 @@ func (t *transition) createRole(c *Change) *Error {
 	return nil
 }
 
-// updateRole replaces a role by one with the granted and without the revoked permissions. It
-// fails if no list is different. Revoking what was not granted is no error.
+// updateRole grants and revokes permissions of a role. It fails if no list is different
+// afterwards. Revoking a permission that the role does not have is no error.
 func (t *transition) updateRole(old *Role, c *Change) *Error {
 	read, err := updateRanges(old.Read, c.GrantPermissions.Read, c.RevokePermissions.Read, "read")
 	if err != nil {
@@ -59,39 +60,19 @@ func (t *transition) updateRole(old *Role, c *Change) *Error {
 	return nil
 }
 
-// updateRanges adds granted ranges to a list and removes revoked ones. The result is sorted by
-// pattern, without duplicates, and never nil.
+// updateRanges adds the granted ranges to a list and removes the revoked ones. access names the
+// list in the error. The result is sorted by pattern, has no duplicates, and is never nil.
 func updateRanges(old, grant, revoke []Range, access string) ([]Range, *Error) {
-	ranges := make(map[Range]struct{}, len(old)+len(grant))
-	for _, r := range old {
-		ranges[r] = struct{}{}
-	}
+	ranges := newSet(old)
 	for _, r := range grant {
-		if _, ok := ranges[r]; ok {
+		if !ranges.add(r) {
 			return nil, &Error{Conflict, fmt.Sprintf("auth: Granting duplicate %s permission %s", access, r.Pattern())}
 		}
-		ranges[r] = struct{}{}
 	}
 	for _, r := range revoke {
-		delete(ranges, r)
+		ranges.remove(r)
 	}
-	list := make([]Range, 0, len(ranges))
-	for r := range ranges {
-		list = append(list, r)
-	}
-	slices.SortFunc(list, comparePatterns)
-	return list, nil
-}
-
-func comparePatterns(a, b Range) int {
-	x, y := a.Pattern(), b.Pattern()
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return ranges.sorted(func(a, b Range) int { return strings.Compare(a.Pattern(), b.Pattern()) }), nil
 }
 
 func (t *transition) deleteRole(name string) *Error {

@@ -3,6 +3,7 @@ package users
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 func (t *transition) putUser(c *Change) *Error {
@@ -34,8 +35,8 @@ func (t *transition) createUser(c *Change) *Error {
 	return nil
 }
 
-// updateUser replaces a user by one with the granted and without the revoked roles. It fails
-// if nothing is different: the password, the roles, or their order.
+// updateUser grants and revokes roles of a user, and replaces its password. It fails if neither
+// the password nor the list of roles, with its order, is different afterwards.
 func (t *transition) updateUser(old *User, c *Change) *Error {
 	roles := newSet(old.Roles)
 	for _, name := range c.Grant {
@@ -48,7 +49,7 @@ func (t *transition) updateUser(old *User, c *Change) *Error {
 			return &Error{Conflict, fmt.Sprintf("auth: Revoking ungranted role %s for user %s", name, c.Name)}
 		}
 	}
-	u := &User{Name: old.Name, PasswordHash: old.PasswordHash, Roles: roles.list()}
+	u := &User{Name: old.Name, PasswordHash: old.PasswordHash, Roles: roles.sorted(strings.Compare)}
 	if c.PasswordHash != "" {
 		u.PasswordHash = c.PasswordHash
 	}
@@ -57,7 +58,7 @@ func (t *transition) updateUser(old *User, c *Change) *Error {
 	}
 	t.mutate()
 	t.users.Replace((*userItem)(withRootRole(u)))
-	t.outcome.User = u // without a revoked role root, as in the reference's response
+	t.outcome.User = u // may be without the role root, as the response of the reference
 	t.outcome.Writes.Updated++
 	return nil
 }
@@ -69,7 +70,7 @@ func (t *transition) deleteUser(name string) *Error {
 	t.initialize()
 	if t.User(name) == nil {
 		t.outcome.Writes.DeleteFailed++
-		return &Error{NotFound, fmt.Sprintf("auth: User %s does not exist", name)} // without the period of the other text
+		return &Error{NotFound, fmt.Sprintf("auth: User %s does not exist", name)} // without the final period that an update's error has
 	}
 	t.mutate()
 	t.users.Delete(name)
@@ -77,8 +78,8 @@ func (t *transition) deleteUser(name string) *Error {
 	return nil
 }
 
-// withRootRole returns the user that is stored for u. The user root always has the role root,
-// because the reference adds the role whenever it reads that user.
+// withRootRole returns u or, if u is the user root without the role root, a copy with this role.
+// The reference adds the role whenever it reads the user root.
 func withRootRole(u *User) *User {
 	if u.Name != Root || slices.Contains(u.Roles, Root) {
 		return u
@@ -86,41 +87,4 @@ func withRootRole(u *User) *User {
 	stored := *u
 	stored.Roles = append(slices.Clone(u.Roles), Root)
 	return &stored
-}
-
-// set is a set of texts.
-type set map[string]struct{}
-
-func newSet(list []string) set {
-	s := make(set, len(list))
-	for _, text := range list {
-		s[text] = struct{}{}
-	}
-	return s
-}
-
-// add reports whether the text was not in the set.
-func (s set) add(text string) bool {
-	if _, ok := s[text]; ok {
-		return false
-	}
-	s[text] = struct{}{}
-	return true
-}
-
-// remove reports whether the text was in the set.
-func (s set) remove(text string) bool {
-	_, ok := s[text]
-	delete(s, text)
-	return ok
-}
-
-// list returns the texts in ascending order. It is never nil.
-func (s set) list() []string {
-	list := make([]string, 0, len(s))
-	for text := range s {
-		list = append(list, text)
-	}
-	slices.Sort(list)
-	return list
 }

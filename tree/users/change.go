@@ -6,20 +6,22 @@ type Op uint8
 // The operations. Their numbers are stored in the log: the number of an operation must never
 // change, and must never be used again.
 const (
-	// PutUser creates or updates a user. With Grant or Revoke it updates a user, who must
-	// exist. Otherwise, with Roles it creates a user, who must not exist. Without them it
-	// updates the user, or creates one. A new user needs a PasswordHash.
+	// PutUser creates or updates a user. If Grant or Revoke is not empty, it updates a user
+	// that must exist. Otherwise, if Roles is not empty, it creates a user that must not
+	// exist. If all three are empty, it updates the user if it exists, and creates it if not.
+	// A new user needs a PasswordHash.
 	PutUser Op = 1
 	// DeleteUser deletes a user. The user root can't be deleted while auth is enabled.
 	DeleteUser Op = 2
-	// PutRole creates or updates a role. With GrantPermissions or RevokePermissions it
-	// updates a role, which must exist. Without them it creates a role, which must not exist.
+	// PutRole creates or updates a role. If GrantPermissions or RevokePermissions is not
+	// empty, it updates a role that must exist. Otherwise it creates a role that must not exist.
 	// The role root can't be changed.
 	PutRole Op = 3
-	// DeleteRole deletes a role. Users keep its name. The role root can't be deleted.
+	// DeleteRole deletes a role. The lists of users keep its name. The role root can't be
+	// deleted.
 	DeleteRole Op = 4
-	// Enable enables auth. It needs a user root. It creates the role guest, with every
-	// access, if that role does not exist.
+	// Enable enables auth. The user root must exist. If the role guest does not exist, Enable
+	// creates it with every access.
 	Enable Op = 5
 	// Disable disables auth.
 	Disable Op = 6
@@ -34,18 +36,18 @@ type Change struct {
 	// Name is the name of the user or of the role. Enable and Disable have none.
 	Name string
 
-	// PasswordHash is the hash of a user's new password. If it is empty, an update keeps the
-	// old one. It must never be a password.
+	// PasswordHash is the hash of a user's new password. An update with an empty hash keeps
+	// the old one. It must never be the password itself.
 	PasswordHash string
 	// Roles are the roles of a new user. They are nil if the request has none, because the
 	// API shows the difference between no list and an empty one.
 	Roles []string
-	// Grant and Revoke are names of roles that an update adds to a user and removes.
+	// An update adds the roles of Grant to a user, and removes those of Revoke.
 	Grant, Revoke []string
 
-	// Permissions are those of a new role. A list is nil if the request has none.
+	// Permissions are the permissions of a new role. A list is nil if the request has none.
 	Permissions Permissions
-	// GrantPermissions and RevokePermissions are added to a role and removed.
+	// An update adds GrantPermissions to a role, and removes RevokePermissions.
 	GrantPermissions, RevokePermissions Permissions
 }
 
@@ -57,9 +59,9 @@ type Outcome struct {
 	Role *Role
 	// Created says that the user or the role did not exist before.
 	Created bool
-	// Writes are the writes with which the reference carries out the change. They count in
-	// its statistics, and each successful one takes one index. A change that fails may have
-	// successful writes.
+	// Writes are the writes of keys by which the reference executes the change. They count in
+	// the statistics, and each successful one takes one index. A change that fails may also
+	// have successful writes.
 	Writes Writes
 }
 

@@ -2,8 +2,7 @@ package users
 
 import "fmt"
 
-// Which fields an operation has. AppendChange encodes no others.
-
+// hasName reports whether a Change with this operation has a Name.
 func (o Op) hasName() bool { return o == PutUser || o == DeleteUser || o == PutRole || o == DeleteRole }
 
 // AppendChange appends the encoding of c to dst. It leaves out the fields that the operation

@@ -7,7 +7,7 @@
 //
 // # Passwords
 //
-// No password ever enters a State or a Change: they carry the hash of a password only.
+// A State and a Change never contain a password, only the hash of one.
 // Callers must hash a password before they make a Change, because a Change is written to
 // the log of every member.
 //
@@ -21,8 +21,8 @@
 //
 //   - Each change of users, roles or the switch increases the revision by one. A change that
 //     fails does not.
-//   - The role root always exists, may do everything, and is never stored. The user root always
-//     has it.
+//   - The role root always exists, gives every access, and is never stored. The user root, if
+//     it exists, always has this role.
 //   - A State shares all memory that has not changed with the State before it, so a change
 //     costs the same with ten users and with ten thousand.
 //   - The texts of errors and the order of checks are those of etcd 3.4, because clients
@@ -37,5 +37,6 @@
 //	apply.go         what each change does; apply_user.go, apply_role.go
 //	errors.go        Error
 //	records.go       the stored form of a State; load.go reads it
-//	decoder.go       reading fields
+//	fields.go        the encoding of the fields of changes and records
+//	set.go           sets of names and ranges
 package users

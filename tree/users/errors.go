@@ -17,7 +17,7 @@ const (
 	Invalid
 )
 
-// Error is the error of a change that was applied and failed.
+// Error is the reason why Apply refuses a change.
 type Error struct {
 	Kind Kind
 	// Text is the text that clients get. It begins with "auth: ".

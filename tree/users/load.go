@@ -12,7 +12,7 @@ import (
 // be used after an error.
 type Loader struct{ state State }
 
-// NewLoader returns a Loader for a State with this head, which AppendHead has made.
+// NewLoader returns a Loader for a State whose head AppendHead has returned.
 func NewLoader(head []byte) (*Loader, error) {
 	d := decoder{src: head}
 	if v := d.octet(); v != headVersion {
@@ -22,9 +22,9 @@ func NewLoader(head []byte) (*Loader, error) {
 		enabled: d.flag(), initialized: d.flag(), revision: d.uvarint(),
 		users: btree.New[*userItem](0, 0), roles: btree.New[*roleItem](0, 0),
 	}}
-	// An initialized State without a change is possible: a change has failed.
+	// An initialized State may have the revision zero: the first change has failed.
 	if d.bad || len(d.src) > 0 || !l.state.initialized {
-		return nil, fmt.Errorf("%w: the head of the users", ErrBadState)
+		return nil, fmt.Errorf("%w: the head of %d bytes is malformed", ErrBadState, len(head))
 	}
 	return l, nil
 }
@@ -54,14 +54,14 @@ func (l *Loader) Record(key, record []byte) error {
 	return nil
 }
 
-// Finish returns the State.
+// Finish returns the State. The Loader must not be used afterwards.
 func (l *Loader) Finish() (*State, error) {
 	s := &l.state
 	if s.enabled && s.User(Root) == nil {
 		return nil, fmt.Errorf("%w: auth is enabled without a user root", ErrBadState)
 	}
-	// Each change makes at most one user and one role.
-	if most := s.revision; uint64(s.users.Len()) > most || uint64(s.roles.Len()) > most {
+	// Each change creates at most one user or one role.
+	if uint64(s.users.Len()) > s.revision || uint64(s.roles.Len()) > s.revision {
 		return nil, fmt.Errorf("%w: %d users and %d roles at revision %d", ErrBadState, s.users.Len(), s.roles.Len(), s.revision)
 	}
 	return s, nil

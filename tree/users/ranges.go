@@ -78,6 +78,7 @@ func (r Range) endsBefore(other Range) bool {
 // range lies inside another one. So the upper ends are sorted, too.
 type coverage []Range
 
+// newCoverage prepares a list of ranges. It does not keep the list.
 func newCoverage(ranges []Range) coverage {
 	sorted := slices.Clone(ranges)
 	slices.SortFunc(sorted, func(a, b Range) int {

@@ -24,7 +24,7 @@ func TestPatternComesBack(t *testing.T) {
 			t.Fatalf("%q became %q, by %+q", pattern, got, r)
 		}
 		d := decoder{src: appendRange(nil, r)}
-		if got := d.rangeOfKeys(); got != r || d.bad || len(d.src) > 0 {
+		if got := d.keyRange(); got != r || d.bad || len(d.src) > 0 {
 			t.Fatalf("%+q was decoded as %+q", r, got)
 		}
 	})

@@ -16,7 +16,7 @@ const (
 	roleRecord = 'r'
 )
 
-// AppendHead appends the stored form of everything that is not in records.
+// AppendHead appends the head: the stored form of everything that is not in records.
 func (s *State) AppendHead(dst []byte) []byte {
 	dst = append(dst, headVersion)
 	dst = appendFlag(dst, s.enabled)
@@ -24,11 +24,11 @@ func (s *State) AppendHead(dst []byte) []byte {
 	return binary.AppendUvarint(dst, s.revision)
 }
 
-// Difference returns the records of s that are not those of before, an earlier State of the
-// same cluster: the key, and the record, which is nil if before has it and s does not. With a
-// nil before it returns all records. The order of the records depends on the two States
-// alone. The caller owns the slices. It takes time in proportion to the number of users and
-// roles, but encodes only what differs.
+// Difference returns the records in which s differs from before, an earlier State of the same
+// cluster, as pairs of key and record. The record is nil if before has a user or a role that s
+// does not have. If before is nil, Difference returns all records of s. The order of the
+// records depends only on the two States. The caller owns the slices. The time grows with the
+// number of users and roles, but only the records that differ are encoded.
 func (s *State) Difference(before *State) iter.Seq2[[]byte, []byte] {
 	if before == nil {
 		before = new(State)

@@ -6,13 +6,13 @@ import (
 	"pando/tree/btree"
 )
 
-// State is the users, the roles and the auth switch after a change. It never changes. The
-// zero State has no users, only the role root, and auth is disabled.
+// State holds the users, the roles and the auth switch of a cluster at one revision. It never
+// changes. The zero State has no users and only the role root, and auth is disabled.
 type State struct {
 	revision uint64
 	enabled  bool
-	// initialized says that the indexes were taken with which the reference makes the
-	// directories of its users and roles.
+	// initialized is true after the first change that took the indexes of directories. The
+	// reference keeps users and roles in these directories.
 	initialized bool
 	users       btree.Map[*userItem]
 	roles       btree.Map[*roleItem]
@@ -49,17 +49,17 @@ func (s *State) Users() iter.Seq[*User] {
 // Roles returns all roles, with the role root, in the order of their names.
 func (s *State) Roles() iter.Seq[*Role] {
 	return func(yield func(*Role) bool) {
-		rootDone := false
+		passedRoot := false
 		more := s.roles.Scan(func(r *roleItem) bool {
-			if !rootDone && r.Name > Root {
-				rootDone = true
+			if !passedRoot && r.Name > Root {
+				passedRoot = true
 				if !yield(rootRole) {
 					return false
 				}
 			}
 			return yield((*Role)(r))
 		})
-		if more && !rootDone {
+		if more && !passedRoot {
 			yield(rootRole)
 		}
 	}
@@ -67,7 +67,7 @@ func (s *State) Roles() iter.Seq[*Role] {
 
 // Allows reports whether one of the roles gives the access to a clean path. With Subtree it
 // must give the access to the path and to everything below it by a single range. The role
-// root gives every access. A name without a role gives none. Allows does not look at Enabled.
+// root gives every access. The name of a role that does not exist gives none. Allows does not look at Enabled.
 func (s *State) Allows(roles []string, a Access, path string, scope Scope) bool {
 	for _, name := range roles {
 		if name == Root {

@@ -1,33 +1,33 @@
 package users
 
-// The names that have a meaning of their own.
+// The reserved names.
 const (
-	// Root is the name of the user without whom auth can't be enabled, and of the role that
-	// may do everything.
+	// Root is the name of the user that must exist before auth can be enabled. It is also the
+	// name of the role that gives every access.
 	Root = "root"
 	// Guest is the name of the role of requests without credentials.
 	Guest = "guest"
 )
 
-// User is a user. It must not be changed.
+// User is a user of a State. Callers must not change it.
 type User struct {
 	Name string
 	// PasswordHash is the hash of the password, in the format of package auth.
 	PasswordHash string
-	// Roles are the names of the user's roles. A name does not need a role. An update of the
-	// user sorts them. They are nil for a user who was created without roles, and not nil
-	// after an update: the API shows the difference.
+	// Roles are the names of the user's roles. Roles with these names need not exist. An
+	// update of the user sorts the list. The list is nil for a user that was created without
+	// roles, and not nil after an update: the API shows the difference.
 	Roles []string
 }
 
-// Role is a role. It must not be changed.
+// Role is a role of a State. Callers must not change it.
 type Role struct {
 	Name string
 	Permissions
-	read, write coverage // of Permissions
+	read, write coverage // of Permissions.Read and Permissions.Write
 }
 
-// Permissions are the keys that may be read, and those that may be written. An update of a
+// Permissions are the keys that may be read, and the keys that may be written. An update of a
 // role sorts both lists by pattern. A list is nil if it was not given when the role was
 // created, and not nil after an update: the API shows the difference.
 type Permissions struct {
@@ -55,7 +55,8 @@ func fullAccess() Permissions {
 // rootRole is the role root of every State.
 var rootRole = newRole(Root, fullAccess())
 
-// The maps of a State hold these types: a btree.Map calls Path to get the key of an item.
+// userItem and roleItem are the items of the maps of a State. A btree.Map gets the key of an item
+// by calling its method Path.
 
 type userItem User
 

@@ -3,8 +3,8 @@ package users
 import "encoding/binary"
 
 // decoder reads fields from the beginning of src. If a field is malformed, the decoder sets
-// bad, and this field and all further ones are zero. So callers may check bad once, at the
-// end.
+// bad, and this field and all later ones are zero. So callers may check bad once, after the
+// last field.
 type decoder struct {
 	src []byte
 	bad bool
@@ -12,7 +12,7 @@ type decoder struct {
 
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.src)
-	if n <= 0 || n > 1 && d.src[n-1] == 0 { // each number has one encoding only
+	if n <= 0 || n > 1 && d.src[n-1] == 0 { // a longer encoding than necessary is malformed
 		d.fail()
 		return 0
 	}
@@ -39,7 +39,7 @@ func (d *decoder) octet() byte {
 	return b
 }
 
-// text reads a length, and returns a copy of so many bytes.
+// text reads a length, and returns a copy of the bytes that follow it.
 func (d *decoder) text() string {
 	n := d.uvarint()
 	if n > uint64(len(d.src)) {
@@ -65,15 +65,15 @@ func (d *decoder) count() (n int, isNil bool) {
 	return int(v - 1), false
 }
 
-// texts reads a list of texts.
-func (d *decoder) texts() []string {
+// decodeList reads a list whose elements the function element reads.
+func decodeList[T any](d *decoder, element func() T) []T {
 	n, isNil := d.count()
 	if isNil {
 		return nil
 	}
-	list := make([]string, 0, min(n, listCapacity))
+	list := make([]T, 0, min(n, listCapacity))
 	for range n {
-		list = append(list, d.text())
+		list = append(list, element())
 		if d.bad {
 			return nil
 		}
@@ -81,27 +81,33 @@ func (d *decoder) texts() []string {
 	return list
 }
 
-// listCapacity bounds the memory that is reserved before the elements of a list are read.
+// listCapacity is the largest number of elements for which memory is reserved before they are read.
 const listCapacity = 1024
 
-// The forms of a range.
+func (d *decoder) texts() []string { return decodeList(d, d.text) }
+
+func (d *decoder) permissions() Permissions {
+	return Permissions{Read: decodeList(d, d.keyRange), Write: decodeList(d, d.keyRange)}
+}
+
+// The forms of a range. Each range is stored in the first form that can express it.
 const (
-	keyRange    = 0 // From; the range holds this key alone
-	prefixRange = 1 // From; the range holds all keys that begin with it
-	anyRange    = 2 // From, To
+	formKey      = 0 // From: the range has this key only
+	formPrefix   = 1 // From: the range has all keys that begin with it
+	formInterval = 2 // From and To
 )
 
-func (d *decoder) rangeOfKeys() Range {
+func (d *decoder) keyRange() Range {
 	form := d.octet()
 	from := d.text()
 	switch form {
-	case keyRange:
+	case formKey:
 		return Range{from, from + "\x00"}
-	case prefixRange:
+	case formPrefix:
 		return Range{from, prefixEnd(from)}
-	case anyRange:
+	case formInterval:
 		r := Range{from, d.text()}
-		if r.isKey() || r.To == prefixEnd(from) { // these have a shorter form
+		if r.isKey() || r.To == prefixEnd(from) { // another form can express it
 			d.fail()
 		}
 		return r
@@ -110,26 +116,9 @@ func (d *decoder) rangeOfKeys() Range {
 	return Range{}
 }
 
-func (d *decoder) ranges() []Range {
-	n, isNil := d.count()
-	if isNil {
-		return nil
-	}
-	list := make([]Range, 0, min(n, listCapacity))
-	for range n {
-		list = append(list, d.rangeOfKeys())
-		if d.bad {
-			return nil
-		}
-	}
-	return list
-}
-
-func (d *decoder) permissions() Permissions { return Permissions{Read: d.ranges(), Write: d.ranges()} }
-
 func (d *decoder) fail() { d.bad, d.src = true, nil }
 
-// The functions below append the fields that a decoder reads.
+// The following functions append the fields that a decoder reads.
 
 func appendFlag(dst []byte, v bool) []byte {
 	if v {
@@ -172,9 +161,9 @@ func appendPermissions(dst []byte, p *Permissions) []byte {
 func appendRange(dst []byte, r Range) []byte {
 	switch {
 	case r.isKey():
-		return appendText(append(dst, keyRange), r.From)
+		return appendText(append(dst, formKey), r.From)
 	case r.To == prefixEnd(r.From):
-		return appendText(append(dst, prefixRange), r.From)
+		return appendText(append(dst, formPrefix), r.From)
 	}
-	return appendText(appendText(append(dst, anyRange), r.From), r.To)
+	return appendText(appendText(append(dst, formInterval), r.From), r.To)
 }
