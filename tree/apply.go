@@ -111,8 +111,11 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	if !prev.IsDir() {
 		return s.put(c, ActionUpdate, prev, s.newVersion(prev, c)), nil
 	}
-	if c.Value != "" {
+	switch {
+	case c.Value != "":
 		return nil, NewError(CodeNotFile, c.Path)
+	case c.FileOnly:
+		return nil, NewError(CodeUnauthorized, c.Path)
 	}
 	n := prev.withDirectory(prev.directory())
 	n.expires = c.Expires

@@ -71,18 +71,21 @@ type Command struct {
 	// have another revision, or if AuthRevision is zero and auth is enabled. OpExpire needs
 	// no authorization.
 	AuthRevision uint64
+	// FileOnly makes an OpUpdate of a directory fail with CodeUnauthorized. When the TTL of a
+	// directory ends, everything below it is removed, and the sender has no right to that.
+	FileOnly bool
 	// Change is the change of an OpUsers, which has no Path. It is nil for any other
 	// operation.
 	Change *users.Change
 }
 
 // UsersLevel is the lowest feature level of a cluster at which a command may be an OpUsers or
-// have an AuthRevision. Programs of lower levels can't decode such a command.
+// have an AuthRevision or FileOnly. Programs of lower levels can't decode such a command.
 const UsersLevel = 2
 
 // Level returns the lowest feature level at which the command may enter the log.
 func (c *Command) Level() uint64 {
-	if c.Op == OpUsers || c.AuthRevision != 0 {
+	if c.Op == OpUsers || c.AuthRevision != 0 || c.FileOnly {
 		return UsersLevel
 	}
 	return 0
@@ -93,6 +96,9 @@ const (
 	flagRecursive
 	flagRefresh
 	flagAuthRevision
+	flagFileOnly
+
+	lastFlag = flagFileOnly
 )
 
 // AppendCommand appends the encoding of c to dst.
@@ -109,6 +115,9 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	}
 	if c.AuthRevision != 0 {
 		flags |= flagAuthRevision
+	}
+	if c.FileOnly {
+		flags |= flagFileOnly
 	}
 	dst = append(dst, byte(c.Op), flags)
 	dst = binary.AppendVarint(dst, c.Expires)
@@ -193,10 +202,11 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 		return f, nil, fmt.Errorf("%w: unknown operation %d", ErrBadCommand, f.Op)
 	}
 	flags := src[1]
-	if flags >= flagAuthRevision<<1 {
+	if flags >= lastFlag<<1 {
 		return f, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
 	}
 	f.Dir, f.Recursive, f.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
+	f.FileOnly = flags&flagFileOnly != 0
 	r := decoder{src: src[2:]}
 	f.Expires = r.varint()
 	f.PrevIndex = r.uvarint()

@@ -22,6 +22,7 @@ func FuzzDecodeCommand(f *testing.F) {
 		{Op: OpCreateInOrder, Path: "/"},
 		{Op: OpExpire},
 		{Op: OpSet, Path: "/a", AuthRevision: 1 << 40},
+		{Op: OpUpdate, Path: "/a", Expires: 9 * second, FileOnly: true, AuthRevision: 7},
 		{Op: OpUsers, AuthRevision: 7, Change: &users.Change{Op: users.PutUser, Name: "u", PasswordHash: "h", Grant: []string{"r"}}},
 		{Op: OpUsers, Change: &users.Change{Op: users.Disable}},
 	} {

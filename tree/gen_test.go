@@ -42,6 +42,7 @@ func genCommand(t *rapid.T, m *model, now int64) Command {
 		Dir:       flag("dir"),
 		Recursive: flag("recursive"),
 		Refresh:   flag("refresh"),
+		FileOnly:  flag("fileOnly"),
 	}
 	if flag("ttl") {
 		c.Expires = now + rapid.Int64Range(-2, 20).Draw(t, "left")*second

@@ -201,6 +201,9 @@ func (m *model) update(c Command, old modelNode) (*modelEvent, *Error) {
 	if c.Value != "" {
 		return nil, &Error{Code: 102, Cause: c.Path}
 	}
+	if c.FileOnly {
+		return nil, &Error{Code: 110, Cause: c.Path}
+	}
 	n := old
 	n.expires = c.Expires
 	m.nodes[n.path] = n // keeps its modifiedIndex; the event shows the new one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -118,6 +119,42 @@ func TestRightsToKeys(t *testing.T) {
 				w.Watcher.Close()
 			}
 		})
+	}
+}
+
+// TestRightToExpireDirectory sets the TTL of a directory. The keys below are removed with it, so the right to the directory alone is not
+// enough. For a file the right to the file is.
+func TestRightToExpireDirectory(t *testing.T) {
+	s, _ := newAuthService(t, nil)
+	if _, err := s.Propose(t.Context(), root, &tree.Command{Op: tree.OpSet, Path: "/one/file"}); err != nil {
+		t.Fatal(err)
+	}
+	one := users.Permissions{Write: []users.Range{users.ParsePattern("/one"), users.ParsePattern("/one/file")}}
+	changeUsers(t, s, &users.Change{Op: users.PutRole, Name: "w", GrantPermissions: one})
+	for name, test := range map[string]struct {
+		who     auth.Credentials
+		path    string
+		expires int64
+		want    tree.Code
+	}{
+		"the directory alone": {writer, "/one", 1 << 60, tree.CodeUnauthorized},
+		"without a TTL":       {writer, "/one", 0, 0},
+		"a file":              {writer, "/one/file", 1 << 60, 0},
+		"the subtree":         {writer, "/dir", 1 << 60, 0},
+		"root":                {root, "/one", 1 << 60, 0},
+	} {
+		for _, refresh := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, refresh=%v", name, refresh), func(t *testing.T) {
+				c := tree.Command{Op: tree.OpUpdate, Path: test.path, Expires: test.expires, Refresh: refresh}
+				_, err := s.Propose(t.Context(), test.who, &c)
+				if codeOf(err) != test.want {
+					t.Errorf("got %v, want %d", err, test.want)
+				}
+				if e, ok := err.(*tree.Error); ok && e.Index != 0 {
+					t.Errorf("the error has the index %d", e.Index)
+				}
+			})
+		}
 	}
 }
 

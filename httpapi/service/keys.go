@@ -104,7 +104,13 @@ var errAuthChanging = tree.NewError(tree.CodeRaftInternal, "the users and roles 
 // auth switch have changed before the command was applied. The command was then not executed, and must be authorized again.
 func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) (*tree.Event, error) {
 	c.AuthRevision = from.authRevision()
-	return s.cfg.Log.Propose(ctx, c)
+	// The sender may set the TTL of a directory only with the right to everything below it, which is removed with it.
+	c.FileOnly = c.Expires != 0 && !from.may(users.Write, c.Path, users.Subtree)
+	event, err := s.cfg.Log.Propose(ctx, c)
+	if e, ok := err.(*tree.Error); ok && e.Code == tree.CodeUnauthorized {
+		err = errUnauthorized // without an index, as of every missing right
+	}
+	return event, err
 }
 
 func isAuthChanged(err error) bool {
