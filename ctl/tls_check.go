@@ -258,7 +258,7 @@ func describe(file, use string) []tlsCertificate {
 	var all []tlsCertificate
 	for _, c := range chain {
 		all = append(all, tlsCertificate{
-			File: file, Use: use, Subject: certs.NameOf(c), Issuer: c.Issuer.String(), Hosts: hostsOf(c), From: c.NotBefore, Until: c.NotAfter,
+			File: file, Use: use, Subject: certs.NameOf(c), Issuer: c.Issuer.String(), Hosts: certs.HostsOf(c), From: c.NotBefore, Until: c.NotAfter,
 		})
 	}
 	return all

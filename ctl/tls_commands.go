@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -112,13 +111,4 @@ func shellWord(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// hostsOf returns the names and addresses that a certificate is for.
-func hostsOf(c *x509.Certificate) []string {
-	hosts := append([]string{}, c.DNSNames...)
-	for _, ip := range c.IPAddresses {
-		hosts = append(hosts, ip.String())
-	}
-	return hosts
 }

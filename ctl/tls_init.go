@@ -185,14 +185,14 @@ func (o *tlsInit) memberHosts() ([]string, error) {
 	case err != nil:
 		return nil, err
 	case len(o.hosts) == 0:
-		return hostsOf(chain[0]), nil
+		return certs.HostsOf(chain[0]), nil
 	}
 	for _, host := range hosts {
 		if chain[0].VerifyHostname(host) != nil {
 			return nil, fmt.Errorf("%s is there and is not for %s: --renew replaces the server and peer certificates", file, host)
 		}
 	}
-	return hostsOf(chain[0]), nil
+	return certs.HostsOf(chain[0]), nil
 }
 
 // issue makes a certificate and its key, and returns true. It keeps files that exist, unless --renew is given and an option asks for the

@@ -81,8 +81,8 @@ func TestTLSInit(t *testing.T) {
 		ca, server, ann := certificateIn(t, file("ca.pem")), certificateIn(t, file("server.pem")), certificateIn(t, file("client-ann.pem"))
 		mustInit(t, dir, "--renew")
 		now := certificateIn(t, file("server.pem"))
-		if now.Equal(server) || !slices.Equal(hostsOf(now), hostsOf(server)) {
-			t.Errorf("the certificate is for %v", hostsOf(now))
+		if now.Equal(server) || !slices.Equal(certs.HostsOf(now), certs.HostsOf(server)) {
+			t.Errorf("the certificate is for %v", certs.HostsOf(now))
 		}
 		if !certificateIn(t, file("ca.pem")).Equal(ca) || !certificateIn(t, file("client-ann.pem")).Equal(ann) {
 			t.Error("the CA or the certificate of a client was replaced")

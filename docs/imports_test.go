@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"storage":       {"tree", "tree/users"},
 
 	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},
-	"raft/transport": {"members", "stats", "raft/pace"},
+	"raft/transport": {"members", "members/certs", "stats", "raft/pace"},
 	"raft/pace":      {},
 	"raft/offline":   {"raft", "storage", "members"},
 
@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "tree/users", "members", "stats"},
-	"httpapi/proxy":       {"httpapi", "members", "stats"},
+	"httpapi/proxy":       {"httpapi", "members", "members/certs", "stats"},
 	"httpapi/conformance": anything,
 
 	"members/config": {},
@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 
 	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "members/certs", "tree"},
 	"ctl/bench":    {"ctl/client", "ctl/terminal"},
-	"ctl/client":   {"tree"},
+	"ctl/client":   {"members/certs", "tree"},
 	"ctl/terminal": {},
 	"ctl/program":  anything,
 

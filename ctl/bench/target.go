@@ -125,7 +125,7 @@ func (ep *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil || ep.tls == nil {
 		return raw, err
 	}
-	nc, err := client.HandshakeTLS(ctx, raw, ep.tls)
+	nc, err := client.HandshakeTLS(ctx, raw, ep.tls, ep.addr)
 	return nc, ep.explain(err)
 }
 

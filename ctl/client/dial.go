@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"pando/members/certs"
 )
 
 const (
@@ -94,37 +96,21 @@ func (d *dialer) connectTLS(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	config := &tls.Config{}
-	if d.tls != nil {
-		config = d.tls.Clone()
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		if _, isSocket := socketOf(host); isSocket {
+			address = socketHost
+		}
 	}
-	if config.ServerName == "" {
-		config.ServerName = serverName(address)
-	}
-	return HandshakeTLS(ctx, raw, config)
+	return HandshakeTLS(ctx, raw, d.tls, address)
 }
 
-// HandshakeTLS completes a TLS handshake on a connection and returns the secure connection. After an error it has closed raw;
+// HandshakeTLS completes a TLS handshake on a connection and returns the secure connection. If config has no ServerName, the certificate
+// of the server must be valid for the host of address (HOST:PORT or HOST). config may be nil. After an error HandshakeTLS has closed raw;
 // ExplainTLS adds advice to the error.
-func HandshakeTLS(ctx context.Context, raw net.Conn, config *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	secure := tls.Client(raw, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
+func HandshakeTLS(ctx context.Context, raw net.Conn, config *tls.Config, address string) (net.Conn, error) {
+	secure, err := certs.Handshake(ctx, raw, config, address, handshakeTimeout)
+	if err != nil {
 		return nil, &handshakeError{err}
 	}
 	return secure, nil
-}
-
-// serverName returns the name that the certificate of a server must have.
-func serverName(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if _, isSocket := socketOf(host); isSocket {
-		return socketHost
-	}
-	return host
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"pando/members/certs"
 )
 
 const (
@@ -61,15 +63,9 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, newConfig func() *tls.Conf
 	if newConfig != nil {
 		config = newConfig()
 	}
-	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(address) // http.Transport always adds the port
-	}
 	config.NextProtos = nil // memberConn hides the negotiated protocol, so the transport speaks HTTP/1.1
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	secure := tls.Client(c, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = c.Close() // the error of the handshake says more
+	secure, err := certs.Handshake(ctx, c, config, address, handshakeTimeout)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
 	return secure, nil

@@ -19,7 +19,7 @@ import (
 // organization is the organization in the subject of each certificate.
 const organization = "Pando"
 
-// clockSkew is how far the clocks of two machines may differ: certificates are valid so long before they are issued.
+// clockSkew is the allowed difference between the clocks of two machines. A new certificate is valid from this time before its issue.
 const clockSkew = time.Hour
 
 // Request describes a certificate to issue.
@@ -29,16 +29,18 @@ type Request struct {
 	Hosts []string
 	// Server and Client allow the use of the certificate by a server or by a client. Members need both for peers.
 	Server, Client bool
-	// From is the beginning of the validity; a moment before now if zero.
+	// From is the beginning of the validity. If it is zero, the certificate is valid until ValidFor after now, and its validity begins
+	// some time before now, because the clocks of other machines may be behind.
 	From time.Time
-	// ValidFor is the length of the validity. Above 0.
+	// ValidFor is the length of the validity. It must be above 0.
 	ValidFor time.Duration
 }
 
 // Pair is a certificate and its private key in PEM.
 type Pair struct{ Cert, Key []byte }
 
-// Write writes the pair to two files. The key is readable by this user alone. Each file is replaced at once, or not at all.
+// Write writes the pair to two files. Only this user can read the key. Each file is replaced by a rename, so a reader finds the old or the
+// new content, never a part. The contents are synced to the disk.
 func (p *Pair) Write(certFile, keyFile string) error {
 	if err := writeFile(keyFile, p.Key, 0o600); err != nil {
 		return err
@@ -53,7 +55,7 @@ type Authority struct {
 	pair        Pair
 }
 
-// NewAuthority makes a CA with a new key.
+// NewAuthority makes a CA with a new key. Its certificate is valid for validFor from now.
 func NewAuthority(name string, validFor time.Duration) (*Authority, error) {
 	template, err := newTemplate(Request{CommonName: name, ValidFor: validFor})
 	if err != nil {
@@ -79,24 +81,21 @@ func LoadAuthority(certFile, keyFile string) (*Authority, error) {
 	if !ca.IsCA {
 		return nil, &FileError{names.Cert, certFile, fmt.Errorf("the certificate of %s is not that of a CA", NameOf(ca))}
 	}
-	key, ok := content.certificate.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, &FileError{names.Key, keyFile, fmt.Errorf("the key can't sign")}
+	a := &Authority{certificate: ca, key: content.certificate.PrivateKey.(crypto.Signer)} // parseKey returns only these
+	var err error
+	if a.pair, err = encodePair(ca.Raw, a.key); err != nil {
+		return nil, &FileError{names.Key, keyFile, err}
 	}
-	a := &Authority{certificate: ca, key: key}
-	a.pair.Cert = pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: ca.Raw})
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	a.pair.Key = pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der})
-	return a, err
+	return a, nil
 }
 
-// Pair returns the certificate of the CA and its key.
+// Pair returns the certificate of the CA and its key. It must not be changed.
 func (a *Authority) Pair() *Pair { return &a.pair }
 
 // Certificate returns the certificate of the CA. It must not be changed.
 func (a *Authority) Certificate() *x509.Certificate { return a.certificate }
 
-// Issue makes a certificate with a new key.
+// Issue makes a certificate of the CA with a new key.
 func (a *Authority) Issue(r Request) (*Pair, error) {
 	template, err := newTemplate(r)
 	if err != nil {
@@ -116,7 +115,8 @@ func SelfSigned(r Request) (*Pair, error) {
 	return &pair, err
 }
 
-// RevocationList returns a list of revoked certificates in PEM. Each further list of a CA must have a larger number.
+// RevocationList returns a list of revoked certificates in PEM, which is valid for validFor from now. Each further list of a CA must have
+// a larger number.
 func (a *Authority) RevocationList(number int64, validFor time.Duration, revoked ...*x509.Certificate) ([]byte, error) {
 	now := time.Now()
 	template := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: now.Add(-clockSkew), NextUpdate: now.Add(validFor)}
@@ -137,19 +137,17 @@ func newTemplate(r Request) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := r.From
-	if from.IsZero() {
-		from = time.Now().Add(-clockSkew)
+	notBefore, notAfter := r.From, r.From.Add(r.ValidFor)
+	if r.From.IsZero() {
+		now := time.Now()
+		notBefore, notAfter = now.Add(-clockSkew), now.Add(r.ValidFor)
 	}
 	t := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: r.CommonName, Organization: []string{organization}},
-		NotBefore:    from, NotAfter: from.Add(r.ValidFor),
+		NotBefore:    notBefore, NotAfter: notAfter,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
-	}
-	if r.From.IsZero() {
-		t.NotAfter = t.NotAfter.Add(clockSkew)
 	}
 	if r.Server {
 		t.ExtKeyUsage = append(t.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
@@ -182,21 +180,27 @@ func create(template *x509.Certificate, issuer *Authority) (Pair, crypto.Signer,
 	if err != nil {
 		return fail(err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fail(err)
-	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
 		return fail(err)
 	}
-	return Pair{
-		Cert: pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: der}),
-		Key:  pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: keyDER}),
-	}, key, certificate, nil
+	pair, err := encodePair(der, key)
+	return pair, key, certificate, err
 }
 
-// writeFile replaces a file at once.
+// encodePair returns a certificate in DER and its key as a Pair.
+func encodePair(certificate []byte, key crypto.Signer) (Pair, error) {
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return Pair{}, err
+	}
+	return Pair{
+		Cert: pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: certificate}),
+		Key:  pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: keyDER}),
+	}, nil
+}
+
+// writeFile replaces a file by a rename, after the new content was synced.
 func writeFile(path string, content []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {

@@ -27,7 +27,8 @@ func (s *Source) isAuto() bool {
 	return s.options.AutoDir != "" && s.options.Cert == filepath.Join(s.options.AutoDir, autoCertName)
 }
 
-// prepareAuto makes or renews the self-signed certificate if there is none that is good for long enough.
+// prepareAuto sets the paths of the self-signed certificate, if the options ask for one. It makes or renews the certificate if
+// renewalReason returns a reason.
 func (s *Source) prepareAuto() error {
 	o := &s.options
 	if o.AutoDir == "" || o.Cert != "" && !s.isAuto() {
@@ -60,7 +61,7 @@ func (s *Source) prepareAuto() error {
 	return nil
 }
 
-// renewalReason returns why a self-signed certificate must be made; empty if the present one is good.
+// renewalReason returns the reason for making a self-signed certificate, or an empty text if the present one can be used.
 func (s *Source) renewalReason() string {
 	chain, err := read(s.options.Cert, parseCertificates)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Source) renewalReason() string {
 	}
 	switch left := chain[0].NotAfter.Sub(s.now()); {
 	case left < autoRenewal:
-		return "the present one ends at " + chain[0].NotAfter.UTC().Format(timeLayout)
+		return "the present one expires at " + chain[0].NotAfter.UTC().Format(timeLayout)
 	case !coversHosts(chain[0], s.options.AutoHosts):
 		return "the present one is for other hosts"
 	}

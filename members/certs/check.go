@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Use says what the certificate of a set of files is for.
+// Use is the purpose of a certificate.
 type Use int
 
 // The uses of a certificate.
 const (
-	// ForServer is the use by the client listeners of a member.
+	// ForServer is the certificate of a member for its clients.
 	ForServer Use = iota
-	// ForClient is the use by a client.
+	// ForClient is the certificate of a client.
 	ForClient
-	// ForPeer is the use by a member for other members, which connect in both directions.
+	// ForPeer is the certificate of a member for other members: it serves their connections, and connects to them.
 	ForPeer
 )
 
-// soon is the rest of a validity that is reported as a Warning.
-const soon = 30 * 24 * time.Hour
+// expiryWarning is how long before its end the validity of a certificate is reported as a Warning.
+const expiryWarning = 30 * 24 * time.Hour
 
-// Check returns everything that is wrong with a set of files: what prevents a start first. hosts are the names and addresses by which
-// the other ends connect; each must be in the certificate.
+// Check returns everything that is wrong with a set of files, Fatal problems first. hosts are the names and addresses to which the other
+// ends connect; the certificate must be valid for each.
 func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
 	o = o.withDefaults()
 	content, problems := load(&o, now)
@@ -37,7 +37,7 @@ func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
 }
 
 // checkLeaf checks whether the own certificate fits its use, its hosts and the CAs.
-func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Time) []Problem {
+func checkLeaf(o *Options, content *contents, use Use, hosts []string, now time.Time) []Problem {
 	var problems []Problem
 	leaf := content.chain[0]
 	warn := func(format string, args ...any) {
@@ -50,10 +50,10 @@ func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Ti
 	}
 	for _, host := range hosts {
 		if leaf.VerifyHostname(host) != nil {
-			warn("the certificate of %s is not for the host %s: it is for %v", NameOf(leaf), host, hostsOf(leaf))
+			warn("the certificate of %s is not for the host %s: it is for %s", NameOf(leaf), host, DescribeHosts(leaf))
 		}
 	}
-	if left := leaf.NotAfter.Sub(now); left > 0 && left < soon {
+	if left := leaf.NotAfter.Sub(now); left > 0 && left < expiryWarning {
 		warn("the certificate of %s ends soon, at %s", NameOf(leaf), leaf.NotAfter.UTC().Format(timeLayout))
 	}
 	if content.pool == nil {
@@ -65,9 +65,9 @@ func checkLeaf(o *Options, content *loaded, use Use, hosts []string, now time.Ti
 	return problems
 }
 
-// checkTrust verifies the own certificate with the own CAs, and looks for it in the revocation lists. Members of a cluster usually have
-// the same CA.
-func checkTrust(content *loaded, now time.Time) error {
+// checkTrust verifies the own certificate with the CAs that this program trusts, and searches the revocation lists for it. The other ends
+// usually trust the same CAs.
+func checkTrust(content *contents, now time.Time) error {
 	intermediates := x509.NewCertPool()
 	for _, c := range content.chain[1:] {
 		intermediates.AddCert(c)

@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all is well", func(*fixture, *Options) {}, ForPeer, []string{"localhost", "127.0.0.1"}, nil},
 		{"other hosts", func(*fixture, *Options) {}, ForServer, []string{"localhost", "10.0.0.1"}, []string{
-			"is not for the host 10.0.0.1: it is for [localhost 127.0.0.1]"}},
+			"is not for the host 10.0.0.1: it is for localhost, 127.0.0.1"}},
 		{"only for servers", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s", Server: true}) }, ForPeer, nil, []string{
 			"is not for clients: its extended key usage lacks clientAuth"}},
 		{"only for clients", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s", Client: true}) }, ForServer, nil, []string{

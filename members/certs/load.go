@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// loaded is the content of all files of one side, checked. It is never changed.
-type loaded struct {
-	certificate *tls.Certificate    // nil if none is given
+// contents are the parsed and checked contents of all files of a Source. They are never changed.
+type contents struct {
+	certificate *tls.Certificate    // the own one; nil if none is given
 	chain       []*x509.Certificate // of certificate
 	roots       []*x509.Certificate // nil for those of the system
 	pool        *x509.CertPool      // of roots
 	lists       []*revocations
 }
 
-// loader loads the files of one side and collects what is wrong with them.
+// loader loads the files of a Source and collects their problems.
 type loader struct {
 	options  *Options
 	now      time.Time
 	problems []Problem
-	result   loaded
+	result   contents
 }
 
-// load loads all files. The result is complete if no problem is Fatal.
-func load(o *Options, now time.Time) (*loaded, []Problem) {
+// load loads all files. The contents are complete if no problem is Fatal.
+func load(o *Options, now time.Time) (*contents, []Problem) {
 	l := &loader{options: o, now: now}
 	l.loadCertificate()
 	l.loadRoots()
@@ -87,7 +87,7 @@ func (l *loader) checkChain(chain []*x509.Certificate) {
 	for i, c := range chain {
 		severity := Fatal
 		if i > 0 {
-			severity = Warning // clients may have a newer intermediate certificate
+			severity = Warning // the other ends may have a newer certificate of the intermediate CA
 		}
 		if err := validity(c.NotBefore, c.NotAfter, l.now); err != nil {
 			l.add(severity, l.options.Names.Cert, l.options.Cert, fmt.Errorf("the certificate of %s %w", NameOf(c), err))
@@ -95,7 +95,7 @@ func (l *loader) checkChain(chain []*x509.Certificate) {
 	}
 }
 
-// checkKeyMode warns of a key that other users can read.
+// checkKeyMode adds a warning if every user of the machine can read the key.
 func (l *loader) checkKeyMode() {
 	info, err := os.Stat(l.options.Key)
 	if err == nil && info.Mode().Perm()&0o004 != 0 {
@@ -187,7 +187,7 @@ func validity(from, to, now time.Time) error {
 	return nil
 }
 
-// listValidity returns an error if a revocation list is too old. A list may have no end.
+// listValidity returns an error if the next list should be there already. A list may have no end.
 func listValidity(list *x509.RevocationList, now time.Time) error {
 	to := list.NextUpdate
 	if to.IsZero() {

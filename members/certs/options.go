@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// Files are the paths of the files of one side. Each may be empty.
+// Files are the paths of the files of a Source. Each may be empty.
 type Files struct {
-	// Cert has the own certificate, followed by intermediate certificates, in PEM. Key has its private key, in PEM without a
-	// passphrase. Both must be set, or none.
+	// Cert contains the own certificate, followed by intermediate certificates, in PEM. Key contains its private key, in PEM without a
+	// passphrase. Either both are set or neither.
 	Cert, Key string
-	// CA has the certificates that are trusted, in PEM. If it is empty, those of the system are trusted.
+	// CA contains the certificates that are trusted, in PEM. If it is empty, those of the system are trusted.
 	CA string
-	// CRL has the revocation lists of certificates in CA, in PEM or DER.
+	// CRL contains revocation lists, in PEM or DER. Each must be issued by a CA in CA.
 	CRL string
 }
 
-// Names are the names of the settings that have the paths, such as flags, for errors and log lines.
+// Names are the names of the settings, such as flags, that contain the paths of Files; Auto is that of the setting which asks for a
+// self-signed certificate. Errors and log lines use them.
 type Names struct{ Cert, Key, CA, CRL, Auto string }
 
-// The names of the flags of pando.
+// The flags of pando for connections with clients, and with other members.
 var (
 	ClientFlags = Names{Cert: "--cert-file", Key: "--key-file", CA: "--trusted-ca-file", CRL: "--client-crl-file", Auto: "--auto-tls"}
 	PeerFlags   = Names{
@@ -30,14 +31,15 @@ var (
 // Options contain the parameters of a Source. All fields may be zero.
 type Options struct {
 	Files
-	// Names are used in errors; general names if zero.
+	// Names are the names of the settings. If it is zero, errors use general names.
 	Names Names
-	// AutoDir is a directory in which a self-signed certificate is kept, if Cert is empty. It is made if it does not exist.
+	// AutoDir is the directory of a self-signed certificate, which is made and renewed if Cert is empty. The directory is made if it does
+	// not exist. With an empty AutoDir there is no self-signed certificate.
 	AutoDir string
 	// AutoHosts are the names and IP addresses in the self-signed certificate.
 	AutoHosts []string
 
-	// ClientAuth makes a server require a certificate of each client. A server with a CA requires it in any case.
+	// ClientAuth makes a server require a certificate of each client. A server whose CA is not empty always requires it.
 	ClientAuth bool
 	// AllowedCN and AllowedHostname restrict the certificates that are accepted from the other end of a connection: the common name must
 	// be one of AllowedCN, and a host name in the certificate must match one of AllowedHostname. An empty list allows all.
@@ -48,11 +50,11 @@ type Options struct {
 	// MinVersion and MaxVersion are versions of TLS, as in package tls: TLS 1.2 and the newest if 0.
 	MinVersion, MaxVersion uint16
 
-	// Interval is the time between two looks at the files; DefaultInterval if 0.
+	// Interval is the time between two checks of the files for changes; DefaultInterval if 0.
 	Interval time.Duration
 }
 
-// DefaultInterval is the time between two looks at the files.
+// DefaultInterval is the time between two checks of the files for changes.
 const DefaultInterval = time.Second
 
 // requiresClientCerts reports whether a server with the options requires certificates of its clients.

@@ -23,7 +23,7 @@ func (e *FileError) Error() string {
 
 func (e *FileError) Unwrap() error { return e.Reason }
 
-// Severity says what a Problem prevents.
+// Severity is the effect of a Problem.
 type Severity int
 
 // The severities of problems.
@@ -40,7 +40,7 @@ type Problem struct {
 	Err      *FileError
 }
 
-// errPair is the reason if only one of certificate and key is given.
+// errPair is the reason of a FileError if only a certificate or only a key is given.
 var errPair = errors.New("is not given; the certificate and its key must both be present")
 
 // readError returns the reason for an error of reading a file.

@@ -1,10 +1,8 @@
 package certs
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,12 +11,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// Source makes configurations of crypto/tls from files. Open returns one.
+// Source makes configurations of crypto/tls from the newest content of its files. Open returns one.
 type Source struct {
 	options  Options
 	log      *zap.Logger
 	now      func() time.Time
-	current  atomic.Pointer[loaded]
+	current  atomic.Pointer[contents]
 	failures atomic.Uint64
 
 	mu       sync.Mutex
@@ -27,7 +25,8 @@ type Source struct {
 	watcher watcher // used by Watch alone
 }
 
-// Open reads and checks the files. The error is a *FileError. If AutoDir is used, Open makes the self-signed certificate.
+// Open reads and checks the files. The error is a *FileError. If AutoDir is used, Open makes or renews the self-signed certificate. log
+// gets warnings about the files, now and later.
 func Open(o Options, log *zap.Logger) (*Source, error) { return open(o, log, time.Now) }
 
 func open(o Options, log *zap.Logger, now func() time.Time) (*Source, error) {
@@ -60,38 +59,44 @@ func (s *Source) RequiresClientCerts() bool { return s.options.requiresClientCer
 // ServerConfig returns a configuration for servers: each handshake uses the newest files. protocols are those that a client may choose
 // by ALPN. There must be a certificate; see HasCertificate.
 func (s *Source) ServerConfig(protocols ...string) *tls.Config {
-	type made struct {
-		from         *loaded
-		config       *tls.Config
-		withoutHTTP2 *tls.Config
-	}
-	var cache atomic.Pointer[made]
-	newest := func() *made {
+	var cache atomic.Pointer[serverConfigs]
+	newest := func() *serverConfigs {
 		content := s.current.Load()
-		m := cache.Load()
-		if m == nil || m.from != content {
-			m = &made{from: content, config: s.serverConfig(content, protocols)}
-			m.withoutHTTP2 = m.config.Clone()
-			m.withoutHTTP2.NextProtos = slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p == http2Protocol })
-			cache.Store(m)
+		c := cache.Load()
+		if c == nil || c.content != content {
+			c = s.newServerConfigs(content, protocols)
+			cache.Store(c)
 		}
-		return m
+		return c
 	}
-	outer := newest().config.Clone()
+	outer := newest().complete.Clone()
 	outer.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		m := newest()
+		c := newest()
 		if s.allowsHTTP2(hello) {
-			return m.config, nil
+			return c.complete, nil
 		}
-		return m.withoutHTTP2, nil
+		return c.withoutHTTP2, nil
 	}
 	return outer
+}
+
+// serverConfigs are the configurations of a server with the same content of the files.
+type serverConfigs struct {
+	content                *contents
+	complete, withoutHTTP2 *tls.Config
+}
+
+func (s *Source) newServerConfigs(content *contents, protocols []string) *serverConfigs {
+	c := &serverConfigs{content: content, complete: s.serverConfig(content, protocols)}
+	c.withoutHTTP2 = c.complete.Clone()
+	c.withoutHTTP2.NextProtos = slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p == http2Protocol })
+	return c
 }
 
 // http2Protocol is the name of HTTP/2 in ALPN.
 const http2Protocol = "h2"
 
-// http2Suites are the cipher suites of TLS 1.2 that HTTP/2 allows. Clients break connections with others off.
+// http2Suites are the cipher suites of TLS 1.2 that HTTP/2 allows. Clients close an HTTP/2 connection that has another suite.
 var http2Suites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -110,7 +115,7 @@ func (s *Source) allowsHTTP2(hello *tls.ClientHelloInfo) bool {
 }
 
 // serverConfig returns the configuration of a server with the content of the files.
-func (s *Source) serverConfig(content *loaded, protocols []string) *tls.Config {
+func (s *Source) serverConfig(content *contents, protocols []string) *tls.Config {
 	c := s.baseConfig()
 	c.NextProtos = slices.Clone(protocols)
 	if content.certificate != nil {
@@ -124,8 +129,8 @@ func (s *Source) serverConfig(content *loaded, protocols []string) *tls.Config {
 }
 
 // ClientConfig returns a configuration for one or a few connections to servers: it has the newest CAs and revocation lists at the
-// time of the call. A caller that connects again and again must call it each time, or use DialTLS. Callers must set ServerName, as
-// http.Transport does.
+// time of the call. A caller that opens many connections must call ClientConfig for each; Handshake opens one. The result belongs to the
+// caller. ServerName is empty.
 func (s *Source) ClientConfig() *tls.Config {
 	content := s.current.Load()
 	c := s.baseConfig()
@@ -150,17 +155,8 @@ func (s *Source) baseConfig() *tls.Config {
 	}
 }
 
-// DialTLS connects to a TLS server and completes the handshake, with the newest files. It is a DialTLSContext of http.Transport.
-func (s *Source) DialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	return s.Dialer(&net.Dialer{}).DialContext(ctx, network, address)
-}
-
-// Dialer returns a dialer with the newest files at the time of the call. It must be used soon.
-func (s *Source) Dialer(d *net.Dialer) *tls.Dialer {
-	return &tls.Dialer{NetDialer: d, Config: s.ClientConfig()}
-}
-
-// OnChange registers a function that is called after each change of the files that the Source has accepted. It must return soon.
+// OnChange registers a function, which Watch calls after each change of the files that it has accepted. The function delays the next check
+// of the files until it returns. OnChange can't be undone.
 func (s *Source) OnChange(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +172,7 @@ func (s *Source) callOnChange() {
 	}
 }
 
-// ReloadFailures returns how often changed files were not accepted.
+// ReloadFailures returns the number of changes of the files that were not accepted because of an error.
 func (s *Source) ReloadFailures() uint64 { return s.failures.Load() }
 
 // Expiry is the end of the validity of a certificate or a revocation list.
@@ -187,7 +183,8 @@ type Expiry struct {
 	At      time.Time
 }
 
-// Expiries returns the end of each certificate and each revocation list in use. A list without an end is left out.
+// Expiries returns the end of each certificate and each revocation list in use. It leaves out a list without an end. The result belongs to
+// the caller.
 func (s *Source) Expiries() []Expiry {
 	content, o := s.current.Load(), &s.options
 	var all []Expiry

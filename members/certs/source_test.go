@@ -1,9 +1,11 @@
 package certs
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -190,21 +192,27 @@ func TestRevocation(t *testing.T) {
 	})
 	t.Run("the end of a certificate", func(t *testing.T) {
 		server.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
-		if err := server.CheckConnection(&state); !errors.Is(err, ErrEnded) {
+		if err := server.CheckConnection(&state); !errors.Is(err, ErrExpired) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestDialTLS uses DialTLS in an http.Transport, with a server at an IP address.
-func TestDialTLS(t *testing.T) {
+// TestHandshake uses Handshake in an http.Transport, with a server at an IP address.
+func TestHandshake(t *testing.T) {
 	f := newFixture(t)
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Listener = tls.NewListener(server.Listener, f.open(f.options()).ServerConfig("http/1.1"))
 	server.Start()
 	defer server.Close()
 	source := f.open(f.options())
-	transport := &http.Transport{DialTLSContext: source.DialTLS}
+	transport := &http.Transport{DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return Handshake(ctx, conn, source.ClientConfig(), address, time.Minute)
+	}}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Get(strings.Replace(server.URL, "http:", "https:", 1))
 	if err != nil {

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
-// Errors of Revoked and CheckPeer, and of handshakes.
+// The errors of CheckConnection and CheckPeer, and of handshakes.
 var (
 	// ErrRevoked means that a certificate is in a revocation list of its issuer.
 	ErrRevoked = errors.New("the certificate is revoked")
-	// ErrEnded means that a certificate has expired.
-	ErrEnded = errors.New("the certificate has expired")
+	// ErrExpired means that a certificate has expired.
+	ErrExpired = errors.New("the certificate has expired")
 	// ErrNotTrusted means that the CA of a certificate is not one of the trusted CAs.
 	ErrNotTrusted = errors.New("the CA of the certificate is no longer trusted")
 	// ErrNotAllowed means that a certificate has none of the allowed names.
@@ -30,13 +29,7 @@ func (s *Source) verifyPeer(state tls.ConnectionState) error {
 	if err := s.allowed(state.PeerCertificates[0]); err != nil {
 		return err
 	}
-	var err error
-	for _, chain := range state.VerifiedChains {
-		if err = s.current.Load().revoked(chain); err == nil {
-			return nil // one chain that is not revoked is enough
-		}
-	}
-	return err
+	return checkChains(state.VerifiedChains, s.current.Load().revoked)
 }
 
 // allowed checks the names in a certificate.
@@ -47,16 +40,15 @@ func (s *Source) allowed(leaf *x509.Certificate) error {
 	}
 	matches := func(host string) bool { return leaf.VerifyHostname(host) == nil }
 	if len(hosts) > 0 && !slices.ContainsFunc(hosts, matches) {
-		return fmt.Errorf("%w: it is for %s, and it must be for %s", ErrNotAllowed, strings.Join(hostsOf(leaf), ", "),
-			strings.Join(hosts, " or "))
+		return fmt.Errorf("%w: it is for %s, and it must be for %s", ErrNotAllowed, DescribeHosts(leaf), strings.Join(hosts, " or "))
 	}
 	return nil
 }
 
 // revoked returns an error if a certificate of a verified chain is revoked. Each certificate but the last is followed by its issuer.
-func (l *loaded) revoked(chain []*x509.Certificate) error {
+func (c *contents) revoked(chain []*x509.Certificate) error {
 	for i := 0; i+1 < len(chain); i++ {
-		for _, list := range l.lists {
+		for _, list := range c.lists {
 			if list.contains(chain[i+1], chain[i].SerialNumber) {
 				return fmt.Errorf("%w: %s, by %s", ErrRevoked, NameOf(chain[i]), NameOf(chain[i+1]))
 			}
@@ -65,50 +57,47 @@ func (l *loaded) revoked(chain []*x509.Certificate) error {
 	return nil
 }
 
-// Revoked checks the certificate of the other end of an open connection again, with the newest files. chain is one of the
-// VerifiedChains of the connection, with the certificate of the other end first. The error wraps ErrRevoked or ErrEnded. Revoked does
-// not check whether the CA is still trusted: a CA may be replaced while connections are open.
-func (s *Source) Revoked(chain []*x509.Certificate) error {
-	if len(chain) == 0 {
-		return nil
-	}
-	if now := s.now(); now.After(chain[0].NotAfter) {
-		return fmt.Errorf("%w: %s, at %s", ErrEnded, NameOf(chain[0]), chain[0].NotAfter.UTC().Format(timeLayout))
-	}
-	return s.current.Load().revoked(chain)
-}
-
-// CheckConnection is Revoked for the state of a connection: it returns nil if the other end has shown no certificate, or if one of
-// the chains is not revoked.
+// CheckConnection checks the certificate of the other end of an open connection again, with the newest files. It returns nil if the
+// other end has shown no certificate. The error wraps ErrRevoked or ErrExpired. CheckConnection does not check whether the CA is still
+// trusted: a CA may be replaced while connections are open.
 func (s *Source) CheckConnection(state *tls.ConnectionState) error {
-	var err error
-	for _, chain := range state.VerifiedChains {
-		if err = s.Revoked(chain); err == nil {
-			return nil
-		}
-	}
-	return err
+	return checkChains(state.VerifiedChains, s.stillValid)
 }
 
 // CheckPeer is CheckConnection for connections between members, which must not stay open after their CA was removed from the trusted
-// ones. The error wraps ErrRevoked, ErrEnded or ErrNotTrusted.
+// ones. The error wraps ErrRevoked, ErrExpired or ErrNotTrusted.
 func (s *Source) CheckPeer(state *tls.ConnectionState) error {
-	var err error
-	for _, chain := range state.VerifiedChains {
-		if err = s.Revoked(chain); err == nil {
-			err = s.trusted(chain)
+	return checkChains(state.VerifiedChains, func(chain []*x509.Certificate) error {
+		if err := s.stillValid(chain); err != nil {
+			return err
 		}
-		if err == nil {
+		return s.trusted(chain)
+	})
+}
+
+// checkChains returns nil if there is no chain or if check accepts one of them, and else the error of the last.
+func checkChains(chains [][]*x509.Certificate, check func(chain []*x509.Certificate) error) error {
+	var err error
+	for _, chain := range chains {
+		if err = check(chain); err == nil {
 			return nil
 		}
 	}
 	return err
+}
+
+// stillValid returns an error if the first certificate of a verified chain has expired, or if one of the chain is revoked.
+func (s *Source) stillValid(chain []*x509.Certificate) error {
+	if leaf := chain[0]; s.now().After(leaf.NotAfter) {
+		return fmt.Errorf("%w: %s, at %s", ErrExpired, NameOf(leaf), leaf.NotAfter.UTC().Format(timeLayout))
+	}
+	return s.current.Load().revoked(chain)
 }
 
 // trusted returns an error if the root of a verified chain is no longer in the file of CAs. The CAs of the system do not change
 // while a process runs.
 func (s *Source) trusted(chain []*x509.Certificate) error {
-	if s.options.CA == "" || len(chain) == 0 {
+	if s.options.CA == "" {
 		return nil
 	}
 	root := chain[len(chain)-1]
@@ -118,22 +107,19 @@ func (s *Source) trusted(chain []*x509.Certificate) error {
 	return fmt.Errorf("%w: %s", ErrNotTrusted, NameOf(root))
 }
 
-// Ends returns the time at which the certificate of the other end of a connection expires, or the zero time if there is none.
-func Ends(state *tls.ConnectionState) time.Time {
-	if len(state.VerifiedChains) == 0 {
-		return time.Time{}
-	}
-	return state.PeerCertificates[0].NotAfter
-}
-
-// hostsOf returns the host names and IP addresses in a certificate.
-func hostsOf(c *x509.Certificate) []string {
-	hosts := slices.Clone(c.DNSNames)
+// HostsOf returns the host names and IP addresses for which a certificate is valid. The result may be empty; it is never nil.
+func HostsOf(c *x509.Certificate) []string {
+	hosts := append([]string{}, c.DNSNames...)
 	for _, ip := range c.IPAddresses {
 		hosts = append(hosts, ip.String())
 	}
-	if len(hosts) == 0 {
-		return []string{"no host"}
-	}
 	return hosts
+}
+
+// DescribeHosts returns HostsOf as a text for errors.
+func DescribeHosts(c *x509.Certificate) string {
+	if hosts := HostsOf(c); len(hosts) > 0 {
+		return strings.Join(hosts, ", ")
+	}
+	return "no host"
 }

@@ -15,20 +15,20 @@ type fileState struct {
 	modified, status int64 // the times of the last change of the content and of the inode, in nanoseconds
 }
 
-// racyAge is the age of a change up to which a file may change again without a change of its fileState: clocks of file systems have
-// ticks of up to two seconds.
+// racyAge is the resolution of the coarsest clock of a file system. Until a change has this age, the file may change again and keep its
+// fileState.
 const racyAge = 2 * time.Second
 
 // watcher is the state of Watch.
 type watcher struct {
 	states [4]fileState
 	failed string // the error of the last load; empty if it was successful
-	logged bool   // failed was logged
-	stable bool   // the files have not changed since they were last loaded, and their changes are older than racyAge
+	logged bool   // whether failed was logged
+	stable bool   // whether states are those of the last load, and all changes are older than racyAge
 }
 
-// Watch reads the files again when they change, until ctx ends. Changed files with an error are not used: they are logged and
-// counted once for each change. Watch also renews the self-signed certificate of AutoDir.
+// Watch reads the files again when they change, until ctx ends. It must be called at most once. It does not use changed files with an
+// error; it logs and counts the error once for each change. Watch also renews the self-signed certificate of AutoDir.
 func (s *Source) Watch(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Interval)
 	defer ticker.Stop()
@@ -42,7 +42,7 @@ func (s *Source) Watch(ctx context.Context) {
 	}
 }
 
-// poll looks at the files once.
+// poll checks the files for changes once.
 func (s *Source) poll() {
 	if s.isAuto() && s.current.Load().chain[0].NotAfter.Sub(s.now()) < autoRenewal {
 		if err := s.prepareAuto(); err != nil {
@@ -71,8 +71,8 @@ func (s *Source) poll() {
 	s.callOnChange()
 }
 
-// reject counts and logs an error of changed files. It waits for a second look at the same error: a certificate and its key are two
-// files, and for a moment only one of them may be new.
+// reject counts and logs an error of changed files. It does so when the same error occurs a second time: a certificate and its key are two
+// files, and for a short time only one of them may be new.
 func (s *Source) reject(err error) {
 	w := &s.watcher
 	w.stable = false // try again: the cause may be outside of the files, such as the permissions of a directory
@@ -114,16 +114,16 @@ func newest(states [4]fileState) int64 {
 }
 
 // equal reports whether two sets of files have the same content.
-func (l *loaded) equal(other *loaded) bool {
-	same := len(l.chain) == len(other.chain) && len(l.roots) == len(other.roots) && len(l.lists) == len(other.lists)
-	for i := 0; same && i < len(l.chain); i++ {
-		same = l.chain[i].Equal(other.chain[i])
+func (c *contents) equal(other *contents) bool {
+	same := len(c.chain) == len(other.chain) && len(c.roots) == len(other.roots) && len(c.lists) == len(other.lists)
+	for i := 0; same && i < len(c.chain); i++ {
+		same = c.chain[i].Equal(other.chain[i])
 	}
-	for i := 0; same && i < len(l.roots); i++ {
-		same = l.roots[i].Equal(other.roots[i])
+	for i := 0; same && i < len(c.roots); i++ {
+		same = c.roots[i].Equal(other.roots[i])
 	}
-	for i := 0; same && i < len(l.lists); i++ {
-		same = string(l.lists[i].list.Raw) == string(other.lists[i].list.Raw)
+	for i := 0; same && i < len(c.lists); i++ {
+		same = string(c.lists[i].list.Raw) == string(other.lists[i].list.Raw)
 	}
 	return same
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/members/certs"
 )
 
 // TLS is the configuration of a Transport whose member has peer certificates. The functions may be called from any
@@ -60,19 +61,7 @@ func checkHosts(from members.ID, peerURLs []string, leaf *x509.Certificate) erro
 		}
 	}
 	return fmt.Errorf("%w: member %s has the peer host %s, and the client certificate is valid for %s. Give the member a certificate "+
-		"that is valid for its peer host", errCertificate, from, strings.Join(hosts, " and "), validHosts(leaf))
-}
-
-// validHosts lists the hosts of a certificate, for error texts.
-func validHosts(leaf *x509.Certificate) string {
-	hosts := slices.Clone(leaf.DNSNames)
-	for _, ip := range leaf.IPAddresses {
-		hosts = append(hosts, ip.String())
-	}
-	if len(hosts) == 0 {
-		return "no host"
-	}
-	return strings.Join(hosts, ", ")
+		"that is valid for its peer host", errCertificate, from, strings.Join(hosts, " and "), certs.DescribeHosts(leaf))
 }
 
 // logPlaintext logs that a member sends requests without TLS to this member, which has peer certificates.

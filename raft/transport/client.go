@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"pando/members/certs"
 )
 
 // handshakeTimeout bounds a TLS handshake with a peer.
@@ -58,32 +60,17 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
-	secure := tls.Client(c, d.configFor(address))
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = c.Close() // the error of the handshake says more
-		if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("TLS handshake with %s: %w: does the peer serve TLS there?", address, err)
-		}
+	config := &tls.Config{}
+	if d.newTLSConfig != nil {
+		config = d.newTLSConfig()
+	}
+	config.DynamicRecordSizingDisabled = true // short records cost more system calls
+	secure, err := certs.Handshake(ctx, c, config, address, handshakeTimeout)
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("TLS handshake with %s: %w: does the peer serve TLS there?", address, err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("TLS handshake with %s: %w", address, err)
 	}
 	return secure, nil
-}
-
-// configFor returns the TLS configuration of a new connection to the address.
-func (d *dialer) configFor(address string) *tls.Config {
-	cfg := &tls.Config{}
-	if d.newTLSConfig != nil {
-		cfg = d.newTLSConfig()
-	}
-	cfg.DynamicRecordSizingDisabled = true // short records cost more system calls
-	if cfg.ServerName == "" {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			host = address
-		}
-		cfg.ServerName = host
-	}
-	return cfg
 }
