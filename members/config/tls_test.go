@@ -56,6 +56,7 @@ func TestTLSWarnings(t *testing.T) {
 			"--client-cert-allowed-hostname does not restrict who may connect: without --trusted-ca-file"}},
 		{"plain text to a TLS port", "listen-client-urls=https://127.0.0.1:1 advertise-client-urls=http://a:1 auto-tls=true", []string{
 			"--advertise-client-urls has an http URL, but --listen-client-urls has none"}},
+		{"a proxy, which advertises nothing", "proxy=on listen-client-urls=https://127.0.0.1:1 auto-tls=true", nil},
 		{"both kinds of URLs", "listen-client-urls=https://127.0.0.1:1,http://127.0.0.1:2 advertise-client-urls=http://a:2 auto-tls=true", nil},
 		{"weak suites", pair + "cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA", []string{
 			"--cipher-suites has suites with known weaknesses: TLS_RSA_WITH_AES_128_CBC_SHA"}},

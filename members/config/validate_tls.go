@@ -102,7 +102,7 @@ func (c *Config) tlsWarnings() []string {
 			add("--%s does not restrict who may connect: without --%s no certificate is required", s.allowedFlag(), s.ca)
 		}
 		for _, l := range s.listen[:1] {
-			if hasScheme(l.urls, "https") && !hasScheme(l.urls, "http") && hasScheme(s.advertise.urls, "http") {
+			if c.Proxy == ProxyOff && hasScheme(l.urls, "https") && !hasScheme(l.urls, "http") && hasScheme(s.advertise.urls, "http") {
 				add("--%s has an http URL, but --%s has none: connections to that URL would send plain HTTP to a TLS port", s.advertise.flag, l.flag)
 			}
 		}

@@ -19,17 +19,30 @@ type openURL struct {
 // The texts of openURL.open.
 const (
 	clientsUnencrypted = "keys and passwords are sent without encryption (serve https, with --cert-file and --key-file)"
-	clientsAnonymous   = "everyone may read and change all keys (enable auth: pando ctl user add root, then pando ctl auth enable; " +
-		"or require certificates: --client-cert-auth and --trusted-ca-file)"
+	clientsAnonymous   = "everyone may read and change all keys (enable auth: pando ctl role add guest, pando ctl user add root, " +
+		"pando ctl auth enable; or require certificates: --client-cert-auth and --trusted-ca-file)"
+	guestsUnrestricted = "auth is enabled, but the role guest lets everyone read or change all keys " +
+		"(pando ctl role revoke guest --path '/*' --readwrite)"
 	peersUnencrypted = "keys and the hashes of passwords are sent to members without encryption, and everyone may send messages of a member " +
 		"(serve https, with --peer-cert-file, --peer-key-file, --peer-client-cert-auth and --peer-trusted-ca-file)"
 	peersAnonymous = "everyone may send messages of a member (--peer-client-cert-auth and --peer-trusted-ca-file)"
 )
 
-// warnExposed logs one warning about all URLs that are open to others than the processes of this machine. Callers must call it when
-// they know whether auth is enabled.
-func warnExposed(cfg *config.Config, authEnabled bool, log *zap.Logger) {
-	found := append(openClientURLs(cfg, authEnabled), openPeerURLs(cfg)...)
+// anonymousAccess returns the text for openURL.open about clients without credentials; empty if they may do nothing of importance.
+func anonymousAccess(authEnabled, openToGuests bool) string {
+	switch {
+	case !authEnabled:
+		return clientsAnonymous
+	case openToGuests:
+		return guestsUnrestricted
+	}
+	return ""
+}
+
+// warnExposed logs one warning about all URLs that are open to others than the processes of this machine. anonymous is the result of
+// anonymousAccess: callers must know whether auth is enabled.
+func warnExposed(cfg *config.Config, anonymous string, log *zap.Logger) {
+	found := append(openClientURLs(cfg, anonymous), openPeerURLs(cfg)...)
 	if len(found) == 0 {
 		return
 	}
@@ -40,7 +53,7 @@ func warnExposed(cfg *config.Config, authEnabled bool, log *zap.Logger) {
 	log.Warn("this server can be reached from the network and is not protected; see docs/security.md. " + strings.Join(texts, "; "))
 }
 
-func openClientURLs(cfg *config.Config, authEnabled bool) []openURL {
+func openClientURLs(cfg *config.Config, anonymous string) []openURL {
 	requiresCertificates := cfg.ClientTLS.ClientCertAuth || cfg.ClientTLS.TrustedCAFile != ""
 	var found []openURL
 	for _, u := range cfg.ListenClientURLs {
@@ -48,8 +61,8 @@ func openClientURLs(cfg *config.Config, authEnabled bool) []openURL {
 		if !config.IsSecure(u) {
 			open = append(open, clientsUnencrypted)
 		}
-		if !authEnabled && !(config.IsSecure(u) && requiresCertificates) {
-			open = append(open, clientsAnonymous)
+		if anonymous != "" && !(config.IsSecure(u) && requiresCertificates) {
+			open = append(open, anonymous)
 		}
 		found = addOpen(found, u, open)
 	}

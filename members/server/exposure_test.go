@@ -24,7 +24,7 @@ func TestWarnExposed(t *testing.T) {
 		client, peer string
 		clientTLS    config.TLS
 		peerTLS      config.TLS
-		auth         bool
+		auth, guests bool
 		want         []string // parts of the warning; none if there is none
 	}{
 		{name: "loopback", client: "http://localhost:2379", peer: local},
@@ -35,6 +35,9 @@ func TestWarnExposed(t *testing.T) {
 		{name: "auth without TLS", client: public, peer: local, auth: true, want: []string{public + ": " + clientsUnencrypted}},
 		{name: "TLS without auth", client: "https://0.0.0.0:2379", peer: local, clientTLS: certificates,
 			want: []string{"https://0.0.0.0:2379: " + clientsAnonymous}},
+		{name: "auth with an open role guest", client: "https://0.0.0.0:2379", peer: local, clientTLS: certificates, auth: true, guests: true,
+			want: []string{"https://0.0.0.0:2379: " + guestsUnrestricted}},
+		{name: "an open role guest and certificates", client: "https://0.0.0.0:2379", peer: local, clientTLS: mutual, auth: true, guests: true},
 		{name: "TLS and auth", client: "https://0.0.0.0:2379", peer: local, clientTLS: certificates, auth: true},
 		{name: "certificates of clients", client: "https://0.0.0.0:2379", peer: local, clientTLS: mutual},
 		{name: "a plain URL beside certificates", client: public, peer: local, clientTLS: mutual,
@@ -51,7 +54,7 @@ func TestWarnExposed(t *testing.T) {
 				ClientTLS: test.clientTLS, PeerTLS: test.peerTLS,
 			}
 			core, logs := zaptest.New(zapcore.DebugLevel)
-			warnExposed(cfg, test.auth, zap.New(core))
+			warnExposed(cfg, anonymousAccess(test.auth, test.guests), zap.New(core))
 			if logs.Len() > 1 || (logs.Len() == 1) != (len(test.want) > 0) {
 				t.Fatalf("the log has %v", logs.All())
 			}

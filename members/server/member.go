@@ -169,7 +169,8 @@ func announceWhenReady(cfg *config.Config, m *member, log *zap.Logger) {
 	}
 	announce(cfg, log, banner(cfg, m.identity.MemberID, m.identity.ClusterID),
 		zap.Stringer("member", members.ID(m.identity.MemberID)), zap.Stringer("cluster", members.ID(m.identity.ClusterID)))
-	warnExposed(cfg, m.node.Tree().View().Users().Enabled(), log)
+	users := m.node.Tree().View().Users()
+	warnExposed(cfg, anonymousAccess(users.Enabled(), users.OpenToGuests()), log)
 	// Loading a checkpoint and replaying a log leave garbage of twice their size.
 	time.AfterFunc(time.Second, debug.FreeOSMemory)
 }

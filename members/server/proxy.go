@@ -69,7 +69,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer stopFollowing()
 	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler()})
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
-	warnExposed(listeners.bound(&asProxy), true, log) // the members know whether auth is enabled
+	warnExposed(listeners.bound(&asProxy), "", log) // the members know whether auth is enabled
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

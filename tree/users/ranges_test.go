@@ -122,6 +122,31 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+func TestOpenToGuests(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		guest *Change // nil if there is no role guest
+		want  bool
+	}{
+		{"no role", nil, false},
+		{"no permission", role(Guest), false},
+		{"a directory", role(Guest, "/public*"), false},
+		{"the root alone", role(Guest, "/"), false},
+		{"everything", role(Guest, "/*"), true},
+		{"everything for reading", &Change{Op: PutRole, Name: Guest, Permissions: Permissions{Read: ranges("*")}}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := new(State)
+			if test.guest != nil {
+				s = apply(t, s, test.guest)
+			}
+			if got := s.OpenToGuests(); got != test.want {
+				t.Errorf("OpenToGuests is %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
 // TestRootRole checks that the role root exists in every State, in the order of the names.
 func TestRootRole(t *testing.T) {
 	for others, want := range map[string]string{"": "root", "a": "a root", "z": "root z", "a z": "a root z"} {

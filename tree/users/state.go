@@ -79,3 +79,10 @@ func (s *State) Allows(roles []string, a Access, path string, scope Scope) bool 
 	}
 	return false
 }
+
+// OpenToGuests reports whether the role guest, that of requests without credentials, may read all keys or write all keys. It does not
+// look at Enabled.
+func (s *State) OpenToGuests() bool {
+	guest := []string{Guest}
+	return s.Allows(guest, Read, "/", Subtree) || s.Allows(guest, Write, "/", Subtree)
+}
