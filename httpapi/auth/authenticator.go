@@ -21,7 +21,7 @@ var (
 	ErrTooManyAttempts = errors.New("auth: too many failed logins, try again later")
 )
 
-// Proof says how it was proved who sends a request.
+// Proof is the way in which the sender of a request has proved its identity.
 type Proof uint8
 
 // The proofs.
@@ -47,15 +47,15 @@ func (p Proof) String() string {
 
 // Principal is the sender of a request.
 type Principal struct {
-	// Name is that of the user. It is empty for a guest.
+	// Name is the name of the user. It is empty for a guest.
 	Name  string
 	Proof Proof
 	// hash is the stored hash that verified the password; empty for any other proof.
 	hash string
 }
 
-// Roles returns the roles that the principal has by a later state, without another proof. ok is false if the user no longer exists or
-// has a new password. The roles must not be changed.
+// Roles returns the roles of the principal in a later state, without verifying a password again. ok is false if the user no longer
+// exists or has another password. The caller must not change the roles.
 func (p *Principal) Roles(state *users.State) (roles []string, ok bool) {
 	if p.Proof == Anonymous {
 		return guestRoles, true
@@ -85,7 +85,7 @@ type Metrics interface {
 type Config struct {
 	// Certificates is true if a client certificate proves who sends a request (--client-cert-auth).
 	Certificates bool
-	// FailedLogins is the number of logins a minute that may fail for each user name and each address. Zero means no limit.
+	// FailedLogins is the number of logins per minute that may fail for each user name and for each address. Zero means no limit.
 	FailedLogins int
 	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
 	Processors int
@@ -93,15 +93,15 @@ type Config struct {
 	Logger     *zap.Logger
 }
 
-// Authenticator finds out who sends requests.
+// Authenticator identifies the senders of requests. Its methods may be called from any goroutine.
 type Authenticator struct {
 	cfg      Config
 	digester *digester
-	verified cache // passwords that are right
-	wrong    cache // passwords that are wrong, so that a client which repeats one costs no further hash
+	verified cache // of logins with the right password
+	rejected cache // of logins with a wrong password, so that its repetition needs no further hash
 	limits   *limits
 	hashes   hashQueue
-	flights  singleflight.Group // verifications that are running, by digest and stored hash
+	inFlight singleflight.Group // the running verifications, by digest and stored hash
 	now      func() time.Time
 }
 
@@ -120,12 +120,12 @@ func New(cfg Config) *Authenticator {
 // guestRoles are the roles of a guest. The slice must not be changed.
 var guestRoles = []string{users.Guest}
 
-// Authenticate returns the sender of a request, and its roles by the state. The roles must not be changed. ctx bounds how long the
-// request waits for the verification of a password that is not in the cache. The errors are ErrBadCredentials and
-// ErrTooManyAttempts; the Principal then has only the name that the request claims, without a proof.
+// Authenticate returns the sender of a request, and its roles in the state. The caller must not change the roles. ctx bounds how long
+// the request waits for the verification of a password that is not in the cache. The errors are ErrBadCredentials and
+// ErrTooManyAttempts. The Principal then has only the name that the request claims, without a proof.
 func (a *Authenticator) Authenticate(ctx context.Context, state *users.State, c Credentials) (Principal, []string, error) {
 	if c.Authorization == "" {
-		principal, roles := a.withoutHeader(state, c)
+		principal, roles := a.identifyByCertificate(state, c)
 		return principal, roles, nil
 	}
 	digest := a.digester.digest(c.Authorization)
@@ -138,9 +138,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, state *users.State, c 
 	return a.login(ctx, state, digest, c)
 }
 
-// withoutHeader returns the sender of a request without the header Authorization: the user whom the certificate names, or a guest. As in
-// the reference, a certificate that names no user is that of a guest: it may only say that the host belongs to the network.
-func (a *Authenticator) withoutHeader(state *users.State, c Credentials) (Principal, []string) {
+// identifyByCertificate returns the sender of a request without the header Authorization: the user that the certificate names, or a
+// guest. As in the reference, the sender is a guest if the certificate names no user: the certificate may only prove that the host
+// belongs to the network.
+func (a *Authenticator) identifyByCertificate(state *users.State, c Credentials) (Principal, []string) {
 	if a.cfg.Certificates && c.CommonName != "" {
 		if u := state.User(c.CommonName); u != nil {
 			return Principal{Name: u.Name, Proof: Certificate}, u.Roles

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxKey is the number of bytes of a key that count. Clients choose user names, and a bucket must not hold long ones.
+// maxKey is the length in bytes to which keys are cut. Clients choose user names, and buckets must not keep long ones in memory.
 const maxKey = 128
 
-// maxBuckets bounds the number of keys that each generation of buckets has.
+// maxBuckets is the largest number of buckets in a generation.
 const maxBuckets = 8 << 10
 
-// buckets are token buckets by key: user names or addresses. A key without a bucket has all its tokens. The number of buckets is
-// bounded: they are kept in two generations. When the new generation is full, or old enough for all its buckets to be full again, it
-// becomes the old one, and the previous old one is dropped.
+// buckets are token buckets by key, which is a user name or an address. A key without a bucket has all its tokens. There are two
+// generations of buckets, so that their number is bounded. When the young generation has maxBuckets, or is older than the time in which
+// an empty bucket becomes full, it becomes the old generation, and the previous old generation is dropped.
 type buckets struct {
 	limit rate.Limit
 	burst int
@@ -40,7 +40,7 @@ func (b *buckets) tokens(key string, now time.Time) float64 {
 	return float64(b.burst)
 }
 
-// take takes a token of a key, if it has one.
+// take takes a token of a key, if the key has one, and moves its bucket to the young generation.
 func (b *buckets) take(key string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -50,8 +50,8 @@ func (b *buckets) take(key string, now time.Time) {
 		l = rate.NewLimiter(b.limit, b.burst)
 	}
 	l.AllowN(now, 1)
-	refilled := time.Duration(float64(b.burst) / float64(b.limit) * float64(time.Second))
-	if len(b.young) >= maxBuckets || now.Sub(b.since) > refilled {
+	refillTime := time.Duration(float64(b.burst) / float64(b.limit) * float64(time.Second))
+	if len(b.young) >= maxBuckets || now.Sub(b.since) > refillTime {
 		b.old, b.young, b.since = b.young, map[string]*rate.Limiter{}, now
 	}
 	b.young[key] = l

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// digest identifies an Authorization header in a cache. Its bytes are as good as random for everybody outside of the process.
+// digest identifies an Authorization header in a cache. Nobody outside of the process can predict it.
 type digest [sha256.Size]byte
 
 // digester computes digests with a random key.
@@ -23,8 +23,8 @@ func newDigester() *digester {
 // usualHeader is the length of the longest header whose digest is computed without an allocation.
 const usualHeader = 480
 
-// digest returns the SHA-256 of the key and the header. An HMAC would take twice as long. It would be needed if digests were shown to
-// anybody: whoever knows a digest, but not the key, could compute those of longer headers.
+// digest returns the SHA-256 of the key and the header. An HMAC would take twice as long. It is not needed, because digests never
+// leave the process: with a digest an attacker could compute the digests of longer headers without the key.
 func (d *digester) digest(header string) digest {
 	var input [len(d.key) + usualHeader]byte
 	if len(header) <= usualHeader {
@@ -44,14 +44,14 @@ type login struct {
 	hash string
 }
 
-// The size of a cache. A digest selects a set, in which a login may have any place. With 10,000 users one of a thousand sets has too
-// few places.
+// The size of a cache. A digest selects a set, and a login may be at any place of its set. With 10,000 users, one of a thousand sets
+// has too few places.
 const (
 	cacheSets   = 4096
 	cachePlaces = 8
 )
 
-// cache is a bounded table of logins. Readers take no lock. A full set forgets its oldest login.
+// cache is a bounded table of logins. Readers take no lock. A login that is added to a full set replaces the oldest one.
 type cache struct{ table atomic.Pointer[cacheTable] }
 
 type cacheTable [cacheSets]cacheSet
@@ -63,8 +63,8 @@ type cacheSet struct {
 
 func (d *digest) set() uint32 { return binary.LittleEndian.Uint32(d[:]) % cacheSets }
 
-// get returns the login with a digest, or nil. Comparing digests leaks nothing by its time, because nobody outside of the process
-// can choose or predict their bytes.
+// get returns the login with a digest, or nil. The time of the comparisons reveals nothing, because nobody outside of the process can
+// choose or predict the bytes of a digest.
 func (c *cache) get(d digest) *login {
 	table := c.table.Load()
 	if table == nil {

@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// Credentials are the parts of a request that say who sends it. The zero value is a request of a guest.
+// Credentials are the parts of a request that identify its sender. The zero value is that of a guest.
 type Credentials struct {
-	// Authorization is the header as it was sent. An empty header is none.
+	// Authorization is the header as it was sent. It is empty if the request has none.
 	Authorization string
-	// CommonName is that of the verified client certificate. It is empty without one, and if the request has passed an
-	// intermediary, such as a proxy: the certificate would then be that of the intermediary.
+	// CommonName is the common name of the verified client certificate. It is empty without one, and if an intermediary, such as a
+	// proxy, has passed the request on: the certificate is then that of the intermediary.
 	CommonName string
 	// Remote is the address of the other end of the connection, as in http.Request.RemoteAddr.
 	Remote string
 
-	header http.Header // of the request
+	header http.Header // of the request; for Forwarded
 }
 
-// Forwarded returns the address that a proxy has reported for its client, or an empty text. Any client can send the header, so it
-// proves nothing.
+// Forwarded returns the address of the client that a proxy has reported, or "". Any client can send this header, so it proves nothing.
 func (c Credentials) Forwarded() string {
 	if values := c.header["X-Forwarded-For"]; len(values) > 0 {
 		return values[0]
@@ -32,7 +31,7 @@ func (c Credentials) Forwarded() string {
 func FromRequest(r *http.Request) Credentials {
 	c := Credentials{Remote: r.RemoteAddr, header: r.Header}
 	if values := r.Header["Authorization"]; len(values) > 0 {
-		c.Authorization = values[0] // as in the reference, further ones do not count
+		c.Authorization = values[0] // as in the reference, the first header counts
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && !isForwarded(r.Header) {
 		c.CommonName = r.TLS.VerifiedChains[0][0].Subject.CommonName // all chains begin with the certificate of the client
@@ -40,7 +39,7 @@ func FromRequest(r *http.Request) Credentials {
 	return c
 }
 
-// isForwarded reports whether an intermediary has passed the request on.
+// isForwarded reports whether a request with these headers has passed an intermediary.
 func isForwarded(h http.Header) bool {
 	return h["Via"] != nil || h["X-Forwarded-For"] != nil || h["Forwarded"] != nil
 }

@@ -1,20 +1,21 @@
-// Package auth finds out who sends a request. It reads the credentials of a request, verifies passwords, and hashes new ones.
-// It decides nothing about rights: package service asks for the roles of the user and applies them.
+// Package auth identifies the sender of a request. It reads the credentials of the request, verifies passwords, and hashes new ones.
+// It does not check rights: package service does that, with the roles that this package returns.
 //
 // The credentials are an Authorization header of the scheme Basic, or without that header a client certificate whose common name is
-// that of a user. A request without credentials comes from a guest. A bad Authorization header is an error: it never makes a request
-// one of a guest.
+// that of a user. A request without credentials is that of a guest. A bad Authorization header is an error: such a request is never
+// treated as that of a guest.
 //
 // # Cost
 //
 // A password is stored as a slow hash, which takes about 20 ms of a processor and 19 MiB of memory to verify. So an
-// Authenticator remembers verified passwords: [Authenticator.Authenticate] needs less than a microsecond for them, no lock and no
-// allocation. It stores no password: the cache has the SHA-256 of the header with a random key that never leaves the process. An
-// entry counts only for as long as the user has the stored hash with which the password was verified. So a new password and the
-// removal of a user count from the index at which they are applied.
+// Authenticator caches verified passwords: for them [Authenticator.Authenticate] takes less than a microsecond, no lock and no
+// allocation. The cache contains no password, but the SHA-256 of a random key and the header. The key never leaves the process. An
+// entry is valid while the user has the stored hash with which the password was verified. So a new password and the removal of a
+// user take effect at the index at which they are applied.
 //
-// Few passwords are hashed at a time, so that processors are left for other requests. The other passwords wait in a queue. It does
-// not block requests whose password is in the cache. Requests with the same header and the same stored hash share one verification.
+// At most half of the processors hash passwords at a time; the others serve other requests. The other passwords wait in a queue.
+// Requests whose password is in the cache do not wait in it. Requests with the same header and the same stored hash share one
+// verification.
 //
 // # Attackers
 //
@@ -26,7 +27,7 @@
 //
 // All methods may be called from any goroutine.
 //
-//   - credentials.go: Credentials, and what is read of a request
+//   - credentials.go: Credentials, and reading them from a request
 //   - authenticator.go: Config, Authenticator and its errors
 //   - verify.go: verifying a password that is not in the cache
 //   - cache.go: the cache of verified passwords

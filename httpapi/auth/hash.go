@@ -12,12 +12,12 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// ErrEmptyPassword is returned by Hash for an empty password. Such a password never verifies either.
+// ErrEmptyPassword is returned by Hash for an empty password. No stored hash accepts an empty password.
 var ErrEmptyPassword = errors.New("the password is empty")
 
-// The cost of a new hash: argon2id with 19 MiB, two passes and one lane, the least that OWASP recommends. Verifying takes 20 ms
-// of a processor, against 52 ms for bcrypt of cost 10, which etcd uses. A guess on a graphics card costs an attacker far more,
-// because of the memory. docs/rejected.md has the figures.
+// The cost of a new hash: argon2id with 19 MiB, two passes and one lane, the least that OWASP recommends. Verifying it takes 20 ms of
+// a processor. bcrypt of cost 10, which etcd uses, takes 52 ms, but an attacker with graphics cards tries passwords much faster with
+// it, because it needs little memory. docs/rejected.md has the figures.
 const (
 	argonMemory  = 19 << 10 // KiB
 	argonPasses  = 2
@@ -35,7 +35,7 @@ const (
 	maxBcryptCost  = 14
 )
 
-// maxBcrypt is the number of bytes of a password that bcrypt uses. etcd ignores the others.
+// maxBcrypt is the number of bytes of a password that bcrypt uses. etcd ignores the bytes after them.
 const maxBcrypt = 72
 
 // errFormat is the error of a stored hash whose format or cost is not supported.
@@ -63,7 +63,7 @@ func (h *argonHash) derive(password string, size uint32) []byte {
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, size)
 }
 
-// String returns the format in which the hash is stored, as that of the reference implementation of argon2.
+// String returns the hash in the format in which it is stored. It is that of the reference implementation of argon2.
 func (h *argonHash) String() string {
 	return fmt.Sprintf("%s%s$m=%d,t=%d,p=%d$%s$%s", argonPrefix, argonVersion, h.memory, h.passes, h.lanes,
 		encoding.EncodeToString(h.salt), encoding.EncodeToString(h.key))
@@ -92,8 +92,8 @@ func parseArgon(stored string) (h argonHash, err error) {
 	return h, nil
 }
 
-// verify reports whether a password belongs to a stored hash: one of newHash, or a bcrypt hash of etcd. It takes as long for a wrong
-// password as for the right one. The error is errFormat.
+// verify reports whether a stored hash, made by newHash or by etcd with bcrypt, is the hash of a password. A wrong password takes as
+// long as the right one. The error is errFormat.
 func verify(stored, password string) (bool, error) {
 	if password == "" {
 		return false, nil

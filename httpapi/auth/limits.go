@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limits bounds the logins that fail: for each user name, for each address, and for all suspects together. A login is suspect if
-// another one of the same name or from the same address has failed a short time ago. So attackers with many addresses can't occupy the
-// processors, and users who log in for the first time during an attack are not limited with them.
+// limits bounds the failed logins: of each user name, of each address, and of all suspect logins together. A login is suspect if
+// another one with the same name or from the same address has failed a short time ago. The common limit prevents that attackers with
+// many addresses occupy the processors. Users who log in for the first time during an attack are not suspect, so it does not delay them.
 //
 // Only failed logins take tokens. Any number of users may log in from one address.
 type limits struct {
@@ -18,10 +18,11 @@ type limits struct {
 	suspects         *rate.Limiter
 }
 
-// failureBurst is the number of logins of a name or an address that may fail one after another.
+// failureBurst is the number of logins with a name or from an address that may fail one after another.
 const failureBurst = 10
 
-// newLimits returns limits of failed logins a minute, for each name and address. perMinute 0 means no limits.
+// newLimits returns limits that allow perMinute failed logins per minute for each name and each address. With 0 it returns nil, which
+// has no limits.
 func newLimits(perMinute, processors int) *limits {
 	if perMinute == 0 {
 		return nil

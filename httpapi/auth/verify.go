@@ -13,12 +13,12 @@ import (
 )
 
 // failureTime is the least time between the request and the answer of a failed login, for whatever reason it fails. It hides whether
-// the user exists: verifying an etcd hash takes longer than the one for an unknown user. It also bounds the failed logins that a
+// the user exists: verifying a hash of etcd takes longer than verifying unknownHash. It also bounds the failed logins that a
 // client sends one after another, so that the answers do not take the processors from other requests.
 const failureTime = 100 * time.Millisecond
 
-// unknownHash is the hash against which the passwords of unknown users are verified, so that they cost as much as
-// those of known ones. No password belongs to it.
+// unknownHash is the hash with which the passwords of unknown users are verified, so that they cost as much as the passwords of known
+// users. It is not the hash of any password.
 var unknownHash = (&argonHash{
 	memory: argonMemory, passes: argonPasses, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey),
 }).String()
@@ -47,12 +47,12 @@ func (a *Authenticator) verifyUser(ctx context.Context, state *users.State, t *a
 	if user != nil {
 		t.stored = user.PasswordHash
 	}
-	if l := a.wrong.get(t.digest); l != nil && l.hash == t.stored {
+	if l := a.rejected.get(t.digest); l != nil && l.hash == t.stored {
 		a.cfg.Metrics.Failed()
 		return nil, ErrBadCredentials
 	}
 	// A request that goes away does not end the verification: other requests may wait for the same result.
-	done := a.flights.DoChan(string(t.digest[:])+t.stored, func() (any, error) { return nil, a.verifyOnce(t) })
+	done := a.inFlight.DoChan(string(t.digest[:])+t.stored, func() (any, error) { return nil, a.verifyOnce(t) })
 	select {
 	case result := <-done:
 		return user, result.Err
@@ -78,7 +78,7 @@ func (a *Authenticator) verifyOnce(t *attempt) error {
 	}
 	defer a.hashes.leave()
 	if l := a.verified.get(t.digest); l != nil && l.hash == t.stored {
-		return nil // by an earlier flight, which ended after the caller looked at the cache
+		return nil // another verification has ended after the caller has searched the cache
 	}
 	if !a.limits.allow(t.name, t.address, a.now()) { // other logins may have failed since
 		a.cfg.Metrics.Limited()
@@ -90,7 +90,7 @@ func (a *Authenticator) verifyOnce(t *attempt) error {
 		return nil
 	}
 	a.limits.fail(t.name, t.address, a.now())
-	a.wrong.put(&login{digest: t.digest, hash: t.stored})
+	a.rejected.put(&login{digest: t.digest, hash: t.stored})
 	a.cfg.Metrics.Failed()
 	return ErrBadCredentials
 }
@@ -105,7 +105,7 @@ func (a *Authenticator) matches(t *attempt) bool {
 	}
 	ok, err := verify(t.stored, t.password)
 	if err != nil {
-		a.cfg.Logger.Error("a user can't log in until the user has a new password", zap.String("user", t.name), zap.Error(err))
+		a.cfg.Logger.Error("a user can't log in: set a new password for the user", zap.String("user", t.name), zap.Error(err))
 	}
 	return ok
 }
@@ -120,8 +120,8 @@ func waitUntil(ctx context.Context, t time.Time) {
 	}
 }
 
-// Hash hashes a new password. It waits for its turn until ctx is done, and then returns the error of ctx. It returns ErrEmptyPassword
-// for an empty password, and ErrTooManyAttempts if too many requests wait.
+// Hash returns a hash of a new password, in the format that Authenticate verifies. It waits until a processor may hash the password.
+// The errors are ErrEmptyPassword, ErrTooManyAttempts if too many requests wait, and the error of ctx when it is done.
 func (a *Authenticator) Hash(ctx context.Context, password string) (string, error) {
 	if password == "" {
 		return "", ErrEmptyPassword
@@ -142,21 +142,18 @@ func (a *Authenticator) Hash(ctx context.Context, password string) (string, erro
 // maxWaiting bounds the number of passwords that wait to be hashed. The last one waits for 20 s on two processors.
 const maxWaiting = 1000
 
-// hashQueue bounds the number of passwords that are hashed at a time. The others wait in the order in which they came.
+// hashQueue bounds the number of passwords that are hashed at a time. The others wait, first come, first served.
 type hashQueue struct {
 	slots   *semaphore.Weighted
 	waiting atomic.Int64
 }
 
-// enter waits until a password may be hashed. Callers must call leave afterwards. enter returns false if too many are waiting, or
-// when ctx is done.
+// enter waits until a password may be hashed. It returns false if too many are waiting, or when ctx is done. After true the caller
+// must call leave.
 func (q *hashQueue) enter(ctx context.Context) bool {
 	defer q.waiting.Add(-1)
-	if q.waiting.Add(1) > maxWaiting || q.slots.Acquire(ctx, 1) != nil {
-		return false
-	}
-	return true
+	return q.waiting.Add(1) <= maxWaiting && q.slots.Acquire(ctx, 1) == nil
 }
 
-// leave lets the next password be hashed.
+// leave allows the next password to be hashed.
 func (q *hashQueue) leave() { q.slots.Release(1) }

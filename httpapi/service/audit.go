@@ -10,7 +10,7 @@ import (
 	"pando/tree/users"
 )
 
-// The operations of the audit log that the metrics do not count one by one.
+// The names of operations in the audit log, for those that have no stats.Op of their own.
 const (
 	MemberAdd      = "member_add"
 	MemberRemove   = "member_remove"
@@ -22,7 +22,7 @@ const (
 	RolePut        = "role_put"
 	opSnapshot     = "snapshot"
 	opProfile      = "profile"
-	opWatchEnd     = "watch_end" // a watch ended because its user has lost the right
+	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
 )
 
 // userOperations maps changes of users to operations of the audit log.
@@ -35,16 +35,19 @@ var userOperations = [...]string{
 	users.Disable:    "auth_disable",
 }
 
-// operation describes what a request wants to do, for the audit log.
+// operation describes an operation for the audit log.
 type operation struct {
 	name string
 	key  string // the path, or the name of the user, role or member
 	read bool   // it changes nothing
 }
 
-// record passes a record of an operation to Config.Audit, which must not be nil. from is the sender as far as it was found out. index is
-// that of the change or of the state that was read.
+// record passes a record of an operation to Config.Audit, unless it is nil. from is the sender; it is zero if the sender was not
+// identified. index is that of the change or of the state that was read.
 func (s *Service) record(who auth.Credentials, from *sender, o operation, index uint64, err error) {
+	if s.cfg.Audit == nil {
+		return
+	}
 	r := audit.Record{
 		Remote: who.Remote, Forwarded: who.Forwarded(), Principal: from.principal.Name,
 		Operation: o.name, Key: o.key, Index: index, Outcome: audit.OK, Read: o.read,
@@ -53,7 +56,7 @@ func (s *Service) record(who auth.Credentials, from *sender, o operation, index 
 		r.Proof = from.principal.Proof.String()
 	}
 	if from.badLogin && who.Authorization != "" && from.view.Users().User(r.Principal) == nil {
-		r.Principal = "" // a password that was typed in place of the name must not be in the log
+		r.Principal = "" // the name may be a password that was typed in its place
 	}
 	if err != nil {
 		r.Index = 0
@@ -108,12 +111,12 @@ func reasonOf(err error) string {
 	return e.Code.Message()
 }
 
-// recordEnd returns a function that records the end of a watch whose user has lost the right, or nil without an audit log.
+// recordEnd returns a function that records the end of a watch whose user has lost the right. It returns nil without an audit log.
 func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func() {
 	if s.cfg.Audit == nil {
 		return nil
 	}
-	from.view, from.roles = nil, nil // the watch would keep this state of the tree in memory
+	from.view, from.roles = nil, nil // otherwise the watch would keep this state of the tree in memory
 	return func() { s.record(who, &from, operation{opWatchEnd, path, true}, 0, errUnauthorized) }
 }
 
@@ -123,8 +126,6 @@ func (s *Service) changeMembers(ctx context.Context, who auth.Credentials, o ope
 	if err == nil {
 		err = change()
 	}
-	if s.cfg.Audit != nil {
-		s.record(who, &from, o, 0, err)
-	}
+	s.record(who, &from, o, 0, err)
 	return err
 }

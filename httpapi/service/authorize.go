@@ -11,31 +11,33 @@ import (
 	"pando/tree/users"
 )
 
-// ErrNotRoot says that the sender of a request has not proved to be a user with the role root.
+// ErrNotRoot means that the sender of a request is not a proven user with the role root.
 var ErrNotRoot = errors.New("service: only users with the role root may do this")
 
-// ErrReplaying says that this member has not caught up since its start, so it can't know who may do what.
-var ErrReplaying = errors.New("this member is starting and can't authorize the request before it has caught up; try again later")
+// ErrReplaying means that this member has not caught up since its start, so its users and roles may be outdated.
+var ErrReplaying = errors.New(
+	"this member has started and can't authorize the request until it has caught up with the cluster; try again later")
 
-// The errors of operations on keys. They have no index, as in the reference.
+// The errors of the authorization of operations on keys. They have no index, as in the reference.
 var (
 	errUnauthorized = tree.NewError(tree.CodeUnauthorized, "Insufficient credentials")
 	// ErrTooManyAttempts is auth.ErrTooManyAttempts for operations on keys. Its HTTP status is 429.
 	ErrTooManyAttempts = tree.NewError(tree.CodeUnauthorized, "too many failed logins, try again later")
 )
 
-// sender is who has sent a request, by the users of a view. Operations must read from the same view.
+// sender is the sender of a request, identified with the users of a view. An operation that is authorized for the sender must read
+// from the same view.
 type sender struct {
 	view      *tree.View
 	principal auth.Principal
 	roles     []string
-	// identified is true if the principal is proved, and badLogin if its credentials were wrong or not verified. Both are false while
-	// auth is disabled.
+	// identified is true if the credentials are right, badLogin if they are wrong or were not verified. Both are false while auth is
+	// disabled.
 	identified, badLogin bool
 }
 
-// identify finds out who has sent a request. Its errors are those of auth.Authenticator; the principal is then the one of
-// which the credentials are wrong. Callers need not call it while auth is disabled.
+// identify returns the sender of a request. Its errors are those of auth.Authenticator; the sender then has only the name that the
+// request claims.
 func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, error) {
 	for {
 		view := s.cfg.Tree.View()
@@ -43,7 +45,7 @@ func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, e
 			return sender{view: view}, nil
 		}
 		principal, roles, err := s.cfg.Auth.Authenticate(ctx, view.Users(), who)
-		// The verification of a password takes time: what was applied meanwhile must be visible.
+		// The verification of a password takes time. The sender must be identified with the latest users.
 		latest := s.cfg.Tree.View()
 		if latest.Users().Revision() == view.Users().Revision() {
 			return sender{latest, principal, roles, err == nil, err != nil}, err
@@ -51,13 +53,13 @@ func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, e
 	}
 }
 
-// may reports whether the sender has the access to a clean path, or to everything at and below it.
-func (s *sender) may(a users.Access, path string, scope users.Scope) bool {
+// hasAccess reports whether the sender has the access to a clean path or, with users.Subtree, to everything at and below it.
+func (s *sender) hasAccess(a users.Access, path string, scope users.Scope) bool {
 	state := s.view.Users()
 	return !state.Enabled() || state.Allows(s.roles, a, path, scope)
 }
 
-// isRoot reports whether the sender may change users and members.
+// isRoot reports whether the sender may do what needs the role root. A guest may not, even if the role guest were root.
 func (s *sender) isRoot() bool {
 	return !s.view.Users().Enabled() || s.principal.Proof != auth.Anonymous && slices.Contains(s.roles, users.Root)
 }
@@ -70,8 +72,8 @@ func (s *sender) authRevision() uint64 {
 	return 0
 }
 
-// authorize returns the sender of an operation on keys, if it has the access. The errors are *tree.Error. While auth is disabled it
-// costs one atomic load.
+// authorize returns the sender of an operation on keys, if it has the access. The errors are *tree.Error. While auth is disabled,
+// authorize costs one atomic load.
 func (s *Service) authorize(ctx context.Context, who auth.Credentials, a users.Access, path string, scope users.Scope) (sender, error) {
 	if view := s.cfg.Tree.View(); !view.Users().Enabled() {
 		return sender{view: view}, nil
@@ -80,38 +82,33 @@ func (s *Service) authorize(ctx context.Context, who auth.Credentials, a users.A
 	switch {
 	case errors.Is(err, auth.ErrTooManyAttempts):
 		return from, ErrTooManyAttempts
-	case err != nil, !from.may(a, path, scope):
+	case err != nil, !from.hasAccess(a, path, scope):
 		return from, errUnauthorized
 	}
 	return from, nil
 }
 
-// AuthorizeRoot returns nil if the sender of a request may do what only root may do. It uses what is applied on this member, and
-// needs no other member. The errors are ErrNotRoot, auth.ErrTooManyAttempts and ErrReplaying.
-func (s *Service) AuthorizeRoot(ctx context.Context, who auth.Credentials) error {
-	_, err := s.identifyRoot(ctx, who)
-	return err
-}
-
-// AuthorizeRootFor is AuthorizeRoot for an operation that begins later. The audit log records the operation if it is refused. name is
-// that of the operation, and key what it concerns.
-func (s *Service) AuthorizeRootFor(ctx context.Context, who auth.Credentials, name, key string) error {
+// AuthorizeRoot returns nil if the sender of a request has the role root, or if auth is disabled. Handlers call it before they read the
+// body of a request for an operation of this Service, which authorizes the sender again. It uses what is applied on this member, and
+// needs no other member. The audit log records the operation only if it is refused; name is its name, and key is what it concerns. The
+// errors are ErrNotRoot, ErrReplaying and auth.ErrTooManyAttempts.
+func (s *Service) AuthorizeRoot(ctx context.Context, who auth.Credentials, name, key string) error {
 	from, err := s.identifyRoot(ctx, who)
-	if s.cfg.Audit != nil && err != nil {
+	if err != nil {
 		s.record(who, &from, operation{name: name, key: key}, 0, err)
 	}
 	return err
 }
 
-// AuthorizeProfile is AuthorizeRoot for a profile of the process. The audit log records it. key is the name of the profile.
+// AuthorizeProfile authorizes a profile of the process like AuthorizeRoot. The audit log records it in any case. key is the name of the
+// profile.
 func (s *Service) AuthorizeProfile(ctx context.Context, who auth.Credentials, key string) error {
 	from, err := s.identifyRoot(ctx, who)
-	if s.cfg.Audit != nil {
-		s.record(who, &from, operation{name: opProfile, key: key, read: true}, 0, err)
-	}
+	s.record(who, &from, operation{name: opProfile, key: key, read: true}, 0, err)
 	return err
 }
 
+// identifyRoot returns the sender of a request, if it has the role root or auth is disabled. The errors are those of AuthorizeRoot.
 func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sender, error) {
 	if err := s.awaitUsers(ctx); err != nil {
 		return sender{}, err
@@ -126,11 +123,11 @@ func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sende
 	return from, nil
 }
 
-// authorizeLatest is AuthorizeRoot for operations that carry no AuthRevision: changes of the membership, and reads of users. It waits
-// until this member has everything that was acknowledged. Otherwise a sender who is no longer root could use a member that lags, or that
-// has just joined.
+// authorizeLatest is identifyRoot for operations without an AuthRevision: changes of the membership, and reads of users. It waits until
+// this member has applied everything that was acknowledged before. Otherwise a sender that has lost the role root could use a member
+// that lags or has just joined. Other errors are those of Log.Barrier.
 func (s *Service) authorizeLatest(ctx context.Context, who auth.Credentials) (sender, error) {
-	if from, err := s.identifyRoot(ctx, who); err != nil {
+	if from, err := s.identifyRoot(ctx, who); err != nil { // without the right, the request need not wait
 		return from, err
 	}
 	if err := s.cfg.Log.Barrier(ctx); err != nil {
@@ -139,19 +136,19 @@ func (s *Service) authorizeLatest(ctx context.Context, who auth.Credentials) (se
 	return s.identifyRoot(ctx, who)
 }
 
-// replayPause is the pause between two calls of usersKnown.
+// replayPause is the pause between two calls of hasUsers.
 const replayPause = 10 * time.Millisecond
 
-// usersKnown reports whether the users in the tree may be used to authorize root. A member that is not ready has a part of the log, in
-// which auth may not be enabled yet. If there is a leader, the member must become ready first. Without a leader nobody can do that, and
-// the users that this member knew before its start count: a snapshot must be possible without a quorum.
-func (s *Service) usersKnown() bool {
+// hasUsers reports whether the users in the tree may be used to authorize root. A member that is not ready has applied only a part of
+// the log, in which auth may not be enabled yet. With a leader, it must become ready first. Without a leader it can't become ready, so
+// it uses the users that it had before its start: snapshots must be possible without a quorum.
+func (s *Service) hasUsers() bool {
 	return s.isReady() || s.cfg.Log.Leader() == 0 && s.cfg.Log.Replayed()
 }
 
-// awaitUsers waits until usersKnown is true. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.
+// awaitUsers waits until hasUsers is true. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.
 func (s *Service) awaitUsers(ctx context.Context) error {
-	if s.usersKnown() {
+	if s.hasUsers() {
 		return nil
 	}
 	ticker := time.NewTicker(replayPause)
@@ -160,7 +157,7 @@ func (s *Service) awaitUsers(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			if s.usersKnown() {
+			if s.hasUsers() {
 				return nil
 			}
 		case <-timeout:

@@ -178,7 +178,7 @@ func TestRightsOfRoot(t *testing.T) {
 				}
 			}
 			for operation, err := range map[string]error{
-				"AuthorizeRoot": s.AuthorizeRoot(t.Context(), test.who), "AddMember": add, "OpenSnapshot": snapshot,
+				"AuthorizeRoot": s.AuthorizeRoot(t.Context(), test.who, "", ""), "AddMember": add, "OpenSnapshot": snapshot,
 				"RemoveMember":   s.RemoveMember(t.Context(), test.who, 1),
 				"UpdateMember":   s.UpdateMember(t.Context(), test.who, 1, nil),
 				"TransferLeader": s.TransferLeader(t.Context(), test.who, 1),
@@ -192,7 +192,7 @@ func TestRightsOfRoot(t *testing.T) {
 	t.Run("the guest has the role root", func(t *testing.T) {
 		all := users.Permissions{Write: []users.Range{users.ParsePattern("/*")}}
 		changeUsers(t, s, &users.Change{Op: users.PutRole, Name: "guest", GrantPermissions: all})
-		if err := s.AuthorizeRoot(t.Context(), guest); !errors.Is(err, ErrNotRoot) {
+		if err := s.AuthorizeRoot(t.Context(), guest, "", ""); !errors.Is(err, ErrNotRoot) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -292,18 +292,18 @@ func TestReplaying(t *testing.T) {
 	starting := func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), 20*time.Millisecond }
 	s, log := newTestService(t, starting)
 	s.cfg.Log = replayingLog{log}
-	if err := s.AuthorizeRoot(t.Context(), root); !errors.Is(err, ErrReplaying) {
+	if err := s.AuthorizeRoot(t.Context(), root, "", ""); !errors.Is(err, ErrReplaying) {
 		t.Errorf("got %v", err)
 	}
 	if err := s.RemoveMember(t.Context(), guest, members.ID(1)); !errors.Is(err, ErrReplaying) {
 		t.Errorf("got %v", err)
 	}
 	s.cfg.Log = log
-	if err := s.AuthorizeRoot(t.Context(), guest); !errors.Is(err, ErrReplaying) {
+	if err := s.AuthorizeRoot(t.Context(), guest, "", ""); !errors.Is(err, ErrReplaying) {
 		t.Errorf("replayed and not ready, with a leader: %v", err)
 	}
 	log.leader = 0
-	if err := s.AuthorizeRoot(t.Context(), guest); err != nil {
+	if err := s.AuthorizeRoot(t.Context(), guest, "", ""); err != nil {
 		t.Errorf("replayed and not ready, without a leader: %v", err)
 	}
 }

@@ -6,12 +6,12 @@
 //
 // # Authorization
 //
-// Every operation that is not open to everybody takes the credentials of its request. While auth is enabled, it finds out who sends
-// the request, and whether that sender has the right to the operation, by the users in the same view of the tree from which it reads.
-// A command carries the revision of the users by which it was authorized. If that is no longer their revision when the command is
-// applied, the command is not executed, and the service authorizes it anew. A watch checks its right again after each change of users.
-// So a change of rights counts for every operation from the index at which it is applied, on every member. A sender without the right
-// gets the same error as one with bad credentials.
+// Every operation that is not public takes the credentials of its request. While auth is enabled, it identifies the sender and checks
+// its right to the operation, with the users in the view of the tree from which the operation reads. A command carries the revision of
+// the users with which it was authorized. If the users have another revision when the command is applied, the command is not executed,
+// and the service authorizes the sender again. A watch checks its right again after each change of users. So a change of rights has
+// effect on every operation from the index at which it is applied, on every member. A sender without the right gets the same error as
+// a sender with bad credentials.
 //
 // While auth is disabled, the authorization costs one atomic load and no allocation.
 //
@@ -19,9 +19,9 @@
 // are values: *tree.Error, the sentinels of this package, or those of package members.
 //
 //   - service.go: Config and Service, and the interfaces that they need of other packages
-//   - authorize.go: who sends a request, and what the sender may do
+//   - authorize.go: identifying the sender of a request, and checking its rights
 //   - keys.go: reading and changing keys
-//   - watch.go: beginning a watch, and ending it when its right ends
+//   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership
 //   - users.go: reading and changing users, roles and the auth switch
 //   - snapshot.go: the member's state as a file

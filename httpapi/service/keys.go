@@ -26,13 +26,11 @@ type Read struct {
 	Index uint64
 }
 
-// Get reads the node at a clean path, if the sender has the right to it, or with users.Subtree to everything at and below it. The
-// errors are *tree.Error.
+// Get reads the node at a clean path, if the sender may read it or, with users.Subtree, everything at and below it. The errors are
+// *tree.Error.
 func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
 	from, read, err := s.get(ctx, who, path, scope, c)
-	if s.cfg.Audit != nil {
-		s.record(who, &from, operation{ReadOperation(c, read.Node).String(), path, true}, read.Index, err)
-	}
+	s.record(who, &from, operation{ReadOperation(c, read.Node).String(), path, true}, read.Index, err)
 	return read, err
 }
 
@@ -55,18 +53,16 @@ func (s *Service) get(ctx context.Context, who auth.Credentials, path string, sc
 	return from, Read{Node: node, Index: from.view.Index()}, nil
 }
 
-// Propose sends a command on keys through the log, if the sender has the right to it, and returns its event when it is applied. The
+// Propose sends a command on keys through the log, if the sender may change these keys, and returns its event when it is applied. The
 // caller must not change the command until then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be
 // applied.
 func (s *Service) Propose(ctx context.Context, who auth.Credentials, c *tree.Command) (*tree.Event, error) {
 	from, event, err := s.propose(ctx, who, c)
-	if s.cfg.Audit != nil {
-		o, index := operation{name: ChangeOperation(c).String(), key: c.Path}, uint64(0)
-		if event != nil {
-			o.key, index = event.Node().Path(), event.Index() // POST chooses the path
-		}
-		s.record(who, &from, o, index, err)
+	o, index := operation{name: ChangeOperation(c).String(), key: c.Path}, uint64(0)
+	if event != nil {
+		o.key, index = event.Node().Path(), event.Index() // a POST has made a name below c.Path
 	}
+	s.record(who, &from, o, index, err)
 	return event, err
 }
 
@@ -93,15 +89,16 @@ func (s *Service) propose(ctx context.Context, who auth.Credentials, c *tree.Com
 	return last, nil, errAuthChanging
 }
 
-// maxAuthorizations is the number of times that a command is authorized and proposed. Each further time needs another change of users
-// in the time of one proposal.
+// maxAuthorizations is the number of times that a command is authorized and proposed. Each repetition is caused by another change of
+// users during a proposal.
 const maxAuthorizations = 16
 
-// errAuthChanging is the error after maxAuthorizations.
-var errAuthChanging = tree.NewError(tree.CodeRaftInternal, "the users and roles change too fast, the change was not made")
+// errAuthChanging is the error of a command that was not executed after maxAuthorizations attempts.
+var errAuthChanging = tree.NewError(tree.CodeRaftInternal,
+	"the change was not made, because users or roles were changed during each attempt; try again")
 
-// proposeAs proposes a command that the sender was found to have the right to. The error has CodeAuthChanged if users, roles or the
-// auth switch have changed before the command was applied. The command was then not executed, and must be authorized again.
+// proposeAs proposes a command for which the sender is authorized. The error has CodeAuthChanged if users, roles or the auth switch
+// have changed before the command was applied. The command was then not executed, and the caller must authorize the sender again.
 func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) (*tree.Event, error) {
 	c.AuthRevision = from.authRevision()
 	// The sender may set the TTL of a directory only with the right to everything below it, which is removed with it.
@@ -113,6 +110,7 @@ func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) 
 	return event, err
 }
 
+// isAuthChanged reports whether a command was not executed because its authorization was outdated.
 func isAuthChanged(err error) bool {
 	e, ok := err.(*tree.Error)
 	return ok && e.Code == tree.CodeAuthChanged

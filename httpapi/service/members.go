@@ -46,7 +46,7 @@ func (s *Service) awaitOwnURLs(ctx context.Context) {
 // not be changed.
 func (s *Service) PeerMembers() []members.Member { return s.cfg.Members.List() }
 
-// Changes of the members are root's. Their errors are those of Cluster and of AuthorizeRoot, and *tree.Error.
+// The following changes of the membership need the role root. Their errors are those of Cluster and of AuthorizeRoot, and *tree.Error.
 
 // AddMember adds a member with the peer URLs and returns it. Its ID depends on the URLs and on now.
 func (s *Service) AddMember(ctx context.Context, who auth.Credentials, peerURLs []string, now time.Time) (members.Member, error) {

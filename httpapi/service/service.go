@@ -58,7 +58,7 @@ type Config struct {
 	Snapshots Snapshots
 	Tree      *tree.Store
 	Members   *members.Registry
-	// Auth finds out who sends requests.
+	// Auth identifies the senders of requests.
 	Auth *auth.Authenticator
 	// Self is the ID of this member.
 	Self members.ID
@@ -85,9 +85,9 @@ type Service struct {
 	stopOnce sync.Once
 
 	snapshotOpen  atomic.Bool   // a snapshot is being read
-	changingUsers chan struct{} // has an element while a change of users is being proposed
+	changingUsers chan struct{} // has an element while a change of users is in flight
 
-	failures *audit.Sampler // of the records of failed logins
+	failures *audit.Sampler // selects the records of failed logins
 }
 
 // New makes a Service.

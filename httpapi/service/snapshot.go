@@ -17,13 +17,11 @@ var ErrNotConfirmed = errors.New("the leader did not confirm that this member is
 
 // OpenSnapshot opens a file of size bytes with the member's state. The caller must close it. Each file needs a checkpoint and its
 // copy on the disk, so only one file can be open at a time: other calls return ErrSnapshotBusy. With Linearizable the file contains
-// everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed. Snapshots
-// are root's, because they contain all keys and the hashes of all passwords: other errors are those of AuthorizeRoot.
+// everything that was acknowledged before the call; if the leader does not confirm that, the error wraps ErrNotConfirmed. The sender
+// needs the role root, because a snapshot contains all keys and the hashes of all passwords. Other errors are those of AuthorizeRoot.
 func (s *Service) OpenSnapshot(ctx context.Context, who auth.Credentials, c Consistency) (file io.ReadCloser, size int64, err error) {
 	from, file, size, err := s.openSnapshot(ctx, who, c)
-	if s.cfg.Audit != nil {
-		s.record(who, &from, operation{name: opSnapshot}, 0, err)
-	}
+	s.record(who, &from, operation{name: opSnapshot}, 0, err)
 	return file, size, err
 }
 
@@ -45,7 +43,7 @@ func (s *Service) openSnapshot(
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
 			return from, nil, 0, fmt.Errorf("%w: %w", ErrNotConfirmed, err)
 		}
-		if from, err = s.identifyRoot(ctx, who); err != nil { // this member may have lagged behind a change of users
+		if from, err = s.identifyRoot(ctx, who); err != nil { // the barrier may have applied a change of users
 			return from, nil, 0, err
 		}
 	}

@@ -44,7 +44,7 @@ func TestChangeUsers(t *testing.T) {
 			t.Errorf("read: %v", err)
 		}
 		changeUsers(t, s, &users.Change{Op: users.PutUser, Name: "alice", Grant: []string{users.Root}})
-		if err := s.AuthorizeRoot(t.Context(), as("alice", "pw")); err != nil {
+		if err := s.AuthorizeRoot(t.Context(), as("alice", "pw"), "", ""); err != nil {
 			t.Errorf("the password does not verify: %v", err)
 		}
 	})

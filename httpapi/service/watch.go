@@ -24,9 +24,7 @@ type Watch struct {
 // the index.
 func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
 	from, watch, err := s.watch(ctx, who, path, scope, since)
-	if s.cfg.Audit != nil {
-		s.record(who, &from, operation{stats.OpWatch.String(), path, true}, watch.Index, err)
-	}
+	s.record(who, &from, operation{stats.OpWatch.String(), path, true}, watch.Index, err)
 	return watch, err
 }
 
@@ -59,7 +57,7 @@ func (s *Service) watch(
 	return from, Watch{Watcher: watcher, First: first, Index: index}, nil
 }
 
-// scopeOf returns the scope of the right that a watch needs.
+// scopeOf returns the scope of the access that a watch needs.
 func scopeOf(s tree.Scope) users.Scope {
 	if s == tree.Recursive {
 		return users.Subtree
@@ -67,9 +65,9 @@ func scopeOf(s tree.Scope) users.Scope {
 	return users.One
 }
 
-// Watcher returns the events of a watch for as long as its principal has the right to read them. After a change of users, roles or the
-// auth switch it checks the right again, without verifying a password again. A watch that began while auth was disabled is that of a
-// guest. The methods have the same rules as those of tree.Watcher.
+// Watcher returns the events of a watch while its principal may read them. After a change of users, roles or the auth switch it checks
+// the right again, but verifies no password. The principal of a watch that began while auth was disabled is a guest. The rules for
+// calling the methods are those of tree.Watcher.
 type Watcher struct {
 	events *tree.Watcher
 	tree   *tree.Store
@@ -77,8 +75,8 @@ type Watcher struct {
 	scope  users.Scope
 
 	principal auth.Principal
-	revision  uint64 // of the users for which the right was checked
-	denied    func() // is called when the right is lost; nil without an audit log
+	revision  uint64 // of the users with which the right was checked
+	denied    func() // records that the right was lost; nil without an audit log
 }
 
 // Poll returns the next event, or nil if there is none yet. The errors are those of tree.Watcher, and a *tree.Error of
@@ -88,7 +86,7 @@ func (w *Watcher) Poll() (*tree.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The state is read after the event: it contains every change of users before the event.
+	// The state must be read after the event, so that it contains every change of users before the event.
 	if state := w.tree.View().Users(); state.Revision() != w.revision {
 		if !w.mayRead(state) {
 			if w.denied != nil {
@@ -101,6 +99,7 @@ func (w *Watcher) Poll() (*tree.Event, error) {
 	return event, nil
 }
 
+// mayRead reports whether the principal may read the watched keys in a state.
 func (w *Watcher) mayRead(state *users.State) bool {
 	if !state.Enabled() {
 		return true

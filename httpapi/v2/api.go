@@ -21,7 +21,8 @@ type Config struct {
 	Streams *stream.Dispatcher
 	// Budget bounds the bytes of large requests and responses in memory.
 	Budget *budget.Bytes
-	// Requests and Watches count what is under way. The API calls Watches.Begin; stream.Config.Ended must call Watches.End.
+	// Requests counts the requests in flight, Watches the open watches. The API calls Watches.Begin, and stream.Config.Ended must call
+	// Watches.End.
 	Requests, Watches *budget.Count
 	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
 	// the reference.

@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	errAuthPath   = errors.New("v2: a user or role name contains a slash")
+	errAuthPath   = errors.New("v2: the name of a user or a role contains a slash")
 	errAuthMethod = errors.New("v2: method not allowed for the path")
 )
 
@@ -28,7 +28,7 @@ type authEnabled struct {
 	Enabled bool `json:"enabled"`
 }
 
-// AuthEnable serves /v2/auth/enable: whether requests must be authorized. Everybody may read it.
+// AuthEnable serves /v2/auth/enable: reading and changing the auth switch. Reading needs no authorization.
 func (a *API) AuthEnable(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	if r.Method == http.MethodGet {
 		a.setClusterID(w)
@@ -43,12 +43,11 @@ func (a *API) AuthEnable(w http.ResponseWriter, r *http.Request) (stats.Op, erro
 	if r.Method == http.MethodDelete {
 		c.Op = users.Disable
 	}
-	_, err := a.changeAuth(w, r, &c, "")
-	return stats.OpAuth, err
+	return stats.OpAuth, a.changeAuth(w, r, &c)
 }
 
-// authName returns the name in a path below base; it is empty for base itself. A trailing slash does not count. If the name is not
-// valid or the method is not allowed, authName writes the response and returns an error.
+// authName returns the name of a user or a role in a path below base; "" for base itself. It ignores a trailing slash. After an error,
+// for an invalid name or a method that is not allowed, it has written the response.
 func authName(w http.ResponseWriter, r *http.Request, base string) (string, error) {
 	name := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, base), "/"), "/")
 	if strings.Contains(name, "/") {
@@ -67,8 +66,8 @@ func authName(w http.ResponseWriter, r *http.Request, base string) (string, erro
 	return "", errAuthMethod
 }
 
-// readAuth returns the users and roles for a request that reads them. operation and name are those of service.Users. After an error it
-// has written the response.
+// readAuth returns the users and roles for a request that reads them, and sets the headers of the response. operation and name are for
+// the audit log; see service.Users. After an error it has written the response.
 func (a *API) readAuth(w http.ResponseWriter, r *http.Request, operation, name string) (*users.State, error) {
 	state, err := a.Service.Users(r.Context(), auth.FromRequest(r), operation, name)
 	if err != nil {
@@ -79,33 +78,39 @@ func (a *API) readAuth(w http.ResponseWriter, r *http.Request, operation, name s
 	return state, nil
 }
 
-// authorizeAuth checks the right to change a user or a role, before the body is read. As in the reference, a missing right is the first
-// of several errors. After an error it has written the response.
+// authorizeAuth authorizes a PUT of a user or a role before its body is read. As in the reference, a missing right is reported before
+// any other error. After an error it has written the response.
 func (a *API) authorizeAuth(w http.ResponseWriter, r *http.Request, operation, name string) error {
-	if err := a.Service.AuthorizeRootFor(r.Context(), auth.FromRequest(r), operation, name); err != nil {
-		return a.refuseAuth(w, err)
+	if err := a.authorizeRoot(w, r, operation, name); err != nil {
+		return err
 	}
 	a.setClusterID(w)
 	return nil
 }
 
-// changeAuth carries out a change. password is the new password of the user, or empty. A change that has no result to show
-// gets an empty response. After an error changeAuth has written the response.
-func (a *API) changeAuth(w http.ResponseWriter, r *http.Request, c *users.Change, password string) (users.Outcome, error) {
+// changeAuth executes a change without a result, and responds with an empty body. After an error it has written the response.
+func (a *API) changeAuth(w http.ResponseWriter, r *http.Request, c *users.Change) error {
+	if _, err := a.proposeAuth(w, r, c, ""); err != nil {
+		return err
+	}
+	w.Header()["Content-Type"] = jsonType
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// proposeAuth executes a change. password is the new password of the user, or "". The caller must write the response, but after an
+// error proposeAuth has written it.
+func (a *API) proposeAuth(w http.ResponseWriter, r *http.Request, c *users.Change, password string) (users.Outcome, error) {
 	outcome, err := a.Service.ChangeUsers(r.Context(), auth.FromRequest(r), c, password)
 	if err != nil {
 		return outcome, a.refuseAuth(w, err)
 	}
 	a.setClusterID(w)
-	if c.Op != users.PutUser && c.Op != users.PutRole {
-		w.Header()["Content-Type"] = jsonType
-		w.WriteHeader(http.StatusOK)
-	}
 	return outcome, nil
 }
 
-// refuseAuth responds to a request for users and roles that failed. As in the reference, a request without the right gets no
-// X-Etcd-Cluster-Id.
+// refuseAuth responds to a request for users or roles with an error of package service. As in the reference, the response to a sender
+// without the right has no X-Etcd-Cluster-Id.
 func (a *API) refuseAuth(w http.ResponseWriter, err error) error {
 	if isRootError(err) {
 		return refuseRoot(w, err)

@@ -7,15 +7,15 @@ import (
 	"pando/tree/users"
 )
 
-// maxAuthName is the length of the longest name of a user or a role. Names are keys of the checkpoint, like paths.
+// maxAuthName is the length in bytes of the longest name of a user or a role. Names are keys of the checkpoint, as paths are.
 const maxAuthName = 16 << 10
 
-// bodyError is the reason why a body is refused, as clients get it.
+// bodyError is the reason why a body is refused. Clients get its text.
 type bodyError string
 
 func (e bodyError) Error() string { return string(e) }
 
-// The texts are those of the reference, as far as it has the error.
+// The texts are those of the reference, except that of errAuthNameLong, which the reference does not have.
 const (
 	errAuthJSON     bodyError = "Invalid JSON in request body."
 	errUserName     bodyError = "User JSON name does not match the name in the URL"
@@ -34,7 +34,7 @@ type userBody struct {
 	Revoke   []string `json:"revoke"`
 }
 
-// decodeUser returns the change that a PUT of the user asks for, and the new password or "".
+// decodeUser decodes the body of a PUT of a user to a change and the new password, which may be "". The errors are of type bodyError.
 func decodeUser(name, body string) (c users.Change, password string, err error) {
 	var u userBody
 	if err := decodeFirst(body, &u); err != nil {
@@ -67,7 +67,7 @@ type permissionsBody struct {
 	} `json:"kv"`
 }
 
-// decodeRole returns the change that a PUT of the role asks for.
+// decodeRole decodes the body of a PUT of a role to a change. The errors are of type bodyError.
 func decodeRole(name, body string) (c users.Change, err error) {
 	var r roleBody
 	if err := decodeFirst(body, &r); err != nil {
@@ -93,7 +93,7 @@ func (p *permissionsBody) parse() users.Permissions {
 	return users.Permissions{Read: parsePatterns(p.KV.Read), Write: parsePatterns(p.KV.Write)}
 }
 
-// parsePatterns returns the ranges of patterns. A missing list stays missing: responses show the difference to an empty list.
+// parsePatterns returns the ranges of patterns. It returns nil for nil: responses show whether a list is missing or empty.
 func parsePatterns(patterns []string) []users.Range {
 	if patterns == nil {
 		return nil
@@ -105,7 +105,8 @@ func parsePatterns(patterns []string) []users.Range {
 	return ranges
 }
 
-// decodeFirst decodes the first JSON value of a body. As in the reference, the rest of the body and unknown fields do not matter.
+// decodeFirst decodes the first JSON value of a body. As in the reference, it ignores the rest of the body and unknown
+// fields.
 func decodeFirst(body string, v any) error {
 	if err := json.NewDecoder(strings.NewReader(body)).Decode(v); err != nil {
 		return errAuthJSON

@@ -10,7 +10,7 @@ import (
 	"pando/tree/users"
 )
 
-// roleDetails is a role with its permissions.
+// roleDetails is a role with its permissions, as in responses.
 type roleDetails struct {
 	Role        string          `json:"role"`
 	Permissions permissionsBody `json:"permissions"`
@@ -35,7 +35,7 @@ func patterns(ranges []users.Range) []string {
 	return list
 }
 
-// AuthRoles serves /v2/auth/roles and everything below.
+// AuthRoles serves /v2/auth/roles and all paths below it.
 func (a *API) AuthRoles(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	name, err := authName(w, r, authRolesPath)
 	switch {
@@ -48,8 +48,7 @@ func (a *API) AuthRoles(w http.ResponseWriter, r *http.Request) (stats.Op, error
 	case http.MethodPut:
 		return stats.OpAuth, a.putRole(w, r, name)
 	case http.MethodDelete:
-		_, err := a.changeAuth(w, r, &users.Change{Op: users.DeleteRole, Name: name}, "")
-		return stats.OpAuth, err
+		return stats.OpAuth, a.changeAuth(w, r, &users.Change{Op: users.DeleteRole, Name: name})
 	}
 	return stats.OpAuth, a.getRole(w, r, name)
 }
@@ -82,7 +81,7 @@ func (a *API) getRole(w http.ResponseWriter, r *http.Request, name string) error
 	return nil
 }
 
-// putRole creates or changes a role, and responds with it.
+// putRole creates or updates a role, and responds with it.
 func (a *API) putRole(w http.ResponseWriter, r *http.Request, name string) error {
 	if err := a.authorizeAuth(w, r, service.RolePut, name); err != nil {
 		return err
@@ -96,7 +95,7 @@ func (a *API) putRole(w http.ResponseWriter, r *http.Request, name string) error
 	if err != nil {
 		return writeMessage(w, http.StatusBadRequest, err.Error())
 	}
-	outcome, err := a.changeAuth(w, r, &c, "")
+	outcome, err := a.proposeAuth(w, r, &c, "")
 	if err != nil {
 		return err
 	}
@@ -108,33 +107,33 @@ func (a *API) putRole(w http.ResponseWriter, r *http.Request, name string) error
 	return nil
 }
 
-// listPiece is the size from which on a listWriter writes what it has.
+// listPiece is the number of buffered bytes from which on a listWriter writes them.
 const listPiece = 32 << 10
 
-// listWriter writes a response with a JSON list, piece by piece, so that a client that does not read occupies the memory of one piece.
+// listWriter writes a response with a JSON list in pieces, so that a client that does not read occupies the memory of one piece only.
 type listWriter struct {
 	w      http.ResponseWriter
 	buffer []byte
 	name   string
-	any    bool  // an element was added
-	err    error // of writing: the client is gone
+	begun  bool  // an element was added
+	err    error // of the last write: the client is gone
 }
 
 func newListWriter(w http.ResponseWriter, name string) *listWriter {
 	return &listWriter{w: w, name: name}
 }
 
-// add adds an element. It must be possible to encode it.
+// add adds an element, which encoding/json must be able to encode.
 func (l *listWriter) add(element any) {
 	if l.err != nil {
 		return
 	}
-	if l.any {
+	if l.begun {
 		l.buffer = append(l.buffer, ',')
 	} else {
 		l.buffer = append(l.buffer, `{"`+l.name+`":[`...)
 	}
-	l.any = true
+	l.begun = true
 	text, _ := json.Marshal(element)
 	l.buffer = append(l.buffer, text...)
 	if len(l.buffer) >= listPiece {
@@ -143,9 +142,9 @@ func (l *listWriter) add(element any) {
 	}
 }
 
-// end writes the rest. A list without elements is null, as in the reference.
+// end writes the rest of the response. A list without elements is null, as in the reference.
 func (l *listWriter) end() {
-	if l.any {
+	if l.begun {
 		l.buffer = append(l.buffer, "]}\n"...)
 	} else {
 		l.buffer = append(l.buffer, `{"`+l.name+"\":null}\n"...)

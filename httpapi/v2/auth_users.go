@@ -15,13 +15,13 @@ type userRoles struct {
 	Roles []string `json:"roles"`
 }
 
-// userDetails is a user with the permissions of its roles.
+// userDetails is a user with the permissions of its roles, as in responses to a GET.
 type userDetails struct {
 	User  string         `json:"user"`
 	Roles []*roleDetails `json:"roles,omitempty"`
 }
 
-// AuthUsers serves /v2/auth/users and everything below.
+// AuthUsers serves /v2/auth/users and all paths below it.
 func (a *API) AuthUsers(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	name, err := authName(w, r, authUsersPath)
 	switch {
@@ -34,8 +34,7 @@ func (a *API) AuthUsers(w http.ResponseWriter, r *http.Request) (stats.Op, error
 	case http.MethodPut:
 		return stats.OpAuth, a.putUser(w, r, name)
 	case http.MethodDelete:
-		_, err := a.changeAuth(w, r, &users.Change{Op: users.DeleteUser, Name: name}, "")
-		return stats.OpAuth, err
+		return stats.OpAuth, a.changeAuth(w, r, &users.Change{Op: users.DeleteUser, Name: name})
 	}
 	return stats.OpAuth, a.getUser(w, r, name)
 }
@@ -74,7 +73,7 @@ func (a *API) getUser(w http.ResponseWriter, r *http.Request, name string) error
 	return nil
 }
 
-// putUser creates or changes a user, and responds with the names of its roles.
+// putUser creates or updates a user, and responds with the names of its roles.
 func (a *API) putUser(w http.ResponseWriter, r *http.Request, name string) error {
 	if err := a.authorizeAuth(w, r, service.UserPut, name); err != nil {
 		return err
@@ -88,7 +87,7 @@ func (a *API) putUser(w http.ResponseWriter, r *http.Request, name string) error
 	if err != nil {
 		return writeMessage(w, http.StatusBadRequest, err.Error())
 	}
-	outcome, err := a.changeAuth(w, r, &c, password)
+	outcome, err := a.proposeAuth(w, r, &c, password)
 	if err != nil {
 		return err
 	}
@@ -100,7 +99,7 @@ func (a *API) putUser(w http.ResponseWriter, r *http.Request, name string) error
 	return nil
 }
 
-// roleCache makes the details of users. It makes those of a role once.
+// roleCache makes the details of users for a response. It makes the details of each role once.
 type roleCache struct {
 	state *users.State
 	roles map[string]*roleDetails

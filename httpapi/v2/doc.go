@@ -9,6 +9,7 @@
 //   - keys.go: reads and changes of /v2/keys; watch.go: its watches
 //   - decode.go, form.go: from the method, the path and the parameters of a request to a command
 //   - body.go: reading bodies, within limits of size, time and memory
+//   - authorize.go: requests that need the role root
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs
 //   - auth.go: /v2/auth and its switch; auth_users.go, auth_roles.go: users and roles; auth_bodies.go: decoding their bodies
 //   - stats.go: /v2/stats

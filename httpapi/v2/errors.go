@@ -37,7 +37,7 @@ var answers = map[tree.Code]answer{
 	tree.CodeHistoryCleared: {http.StatusBadRequest, stats.IndexCleared},
 }
 
-// tooManyAttempts is the answer to a request whose password was not verified.
+// tooManyAttempts is the answer to service.ErrTooManyAttempts.
 var tooManyAttempts = answer{http.StatusTooManyRequests, stats.Unauthorized}
 
 // unreadBody maps the errors that leave a part of the request's body unread to their answers, which do not follow from their codes.
@@ -108,7 +108,7 @@ var messageStatuses = []struct {
 	{service.ErrNotUpgraded, http.StatusServiceUnavailable},
 }
 
-// userStatuses maps the codes of changes of users and roles to HTTP statuses.
+// userStatuses maps the codes of failed changes of users and roles to HTTP statuses.
 var userStatuses = map[tree.Code]int{
 	tree.CodeUsersNotFound:  http.StatusNotFound,
 	tree.CodeUsersConflict:  http.StatusConflict,
@@ -191,47 +191,8 @@ func (e *messageError) outcome() stats.Outcome {
 	return stats.BadRequest
 }
 
-// retrySoon is the header Retry-After of requests that may succeed in a second. All responses share it, so it must not be changed.
+// retrySoon is the value of Retry-After for requests that may succeed after a second. All responses share it, so it must not be changed.
 var retrySoon = []string{"1"}
-
-// AuthorizeProfile responds to a request for a profile of the process, and returns an error, if its sender is not root. Otherwise it
-// returns nil.
-func (a *API) AuthorizeProfile(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Service.AuthorizeProfile(r.Context(), auth.FromRequest(r), r.URL.Path); err != nil {
-		return refuseRoot(w, err)
-	}
-	return nil
-}
-
-// authorizeRoot responds to a request that only root may send, and returns an error, if its sender is not root. Otherwise it returns
-// nil. name is the operation for the audit log, and key what it concerns.
-func (a *API) authorizeRoot(w http.ResponseWriter, r *http.Request, name, key string) error {
-	if err := a.Service.AuthorizeRootFor(r.Context(), auth.FromRequest(r), name, key); err != nil {
-		return refuseRoot(w, err)
-	}
-	return nil
-}
-
-// refuseRoot responds to a request that only root may send, with an error of service.AuthorizeRoot.
-func refuseRoot(w http.ResponseWriter, err error) error {
-	status, message := messageStatus(err), err.Error()
-	switch {
-	case errors.Is(err, service.ErrNotRoot):
-		w.Header().Del("X-Etcd-Cluster-Id") // as in the reference
-		message = "Insufficient credentials"
-	case errors.Is(err, auth.ErrTooManyAttempts):
-		message = service.ErrTooManyAttempts.Cause
-	}
-	if status != http.StatusUnauthorized {
-		w.Header()["Retry-After"] = retrySoon
-	}
-	return writeMessage(w, status, message)
-}
-
-// isRootError reports whether an error is one of service.AuthorizeRoot.
-func isRootError(err error) bool {
-	return errors.Is(err, service.ErrNotRoot) || errors.Is(err, service.ErrReplaying) || errors.Is(err, auth.ErrTooManyAttempts)
-}
 
 // writeMessage responds to a request outside of /v2/keys with an error. It returns the error for the metrics.
 func writeMessage(w http.ResponseWriter, status int, message string) error {
@@ -249,8 +210,8 @@ func WriteUnavailable(w http.ResponseWriter, r *http.Request, cause string) {
 	WriteRefusal(w, r, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, cause))
 }
 
-// WriteRefusal responds to a request that no handler has seen. The body is e as JSON under /v2/keys, and elsewhere a message with the
-// cause.
+// WriteRefusal responds to a request that was refused before its handler was called. Under /v2/keys the body is e as JSON, and elsewhere
+// a message with the cause of e.
 func WriteRefusal(w http.ResponseWriter, r *http.Request, status int, e *tree.Error) {
 	if strings.HasPrefix(r.URL.Path, KeysPath) {
 		w.Header()["Content-Type"] = jsonType

@@ -24,8 +24,7 @@ func (a *API) Members(w http.ResponseWriter, r *http.Request) (stats.Op, error) 
 	if r.Method == http.MethodGet {
 		return stats.OpMembers, a.listMembers(w, r, id)
 	}
-	// The service checks this with the change, too. But here the body is not read yet, and as in the reference a missing right is
-	// the first of several errors.
+	// The service authorizes the change again. But as in the reference, a missing right is reported before any error in the body.
 	if err := a.authorizeRoot(w, r, memberOperation(r.Method, id), id); err != nil {
 		return stats.OpMembers, err
 	}

@@ -36,7 +36,7 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.O
 	if q.stream {
 		mode = stream.Continuous
 	}
-	a.Requests.End() // from now on it counts as a watch, until stream.Config.Ended
+	a.Requests.End() // from now on the request counts as a watch, until stream.Config.Ended
 	defer a.Requests.Resume()
 	return service.Uncounted, a.Streams.Serve(w, r, stream.Watch{Watcher: watch.Watcher, First: watch.First, Mode: mode, Start: start})
 }
