@@ -101,11 +101,11 @@ var errAuthChanging = tree.NewError(tree.CodeRaftInternal,
 // have changed before the command was applied. The command was then not executed, and the caller must authorize the sender again.
 func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) (*tree.Event, error) {
 	c.AuthRevision = from.authRevision()
-	// The sender may set the TTL of a directory only with the right to everything below it, which is removed with it.
-	c.FileOnly = c.Expires != 0 && !from.may(users.Write, c.Path, users.Subtree)
+	// When the TTL of a directory ends, everything below it is removed. So setting it needs the right to the whole subtree.
+	c.FileOnly = c.Expires != 0 && !from.hasAccess(users.Write, c.Path, users.Subtree)
 	event, err := s.cfg.Log.Propose(ctx, c)
 	if e, ok := err.(*tree.Error); ok && e.Code == tree.CodeUnauthorized {
-		err = errUnauthorized // without an index, as of every missing right
+		err = errUnauthorized // like every error of the authorization, without an index
 	}
 	return event, err
 }
