@@ -20,12 +20,12 @@ func (p *program) authCommands() *cli.Command {
 			p.authSwitchCommand((*client.Client).EnableAuth, "Authentication Enabled", &cli.Command{
 				Name: "enable", Usage: "require credentials", ArgsUsage: " ",
 				Description: `DESCRIPTION:
-   The user root must exist. Requests without credentials then have the permissions of the role guest, which may read and write
-   everything until that is revoked.
+   The user root must exist. Requests without credentials then have the permissions of the role guest. If there is no such role,
+   one is made that may read and write everything.
 
 ` + p.examples(
-					`user add root && `+p.name+` auth enable`, "the first two steps",
-					`-u root role revoke guest --path '/*' --readwrite`, "requests without credentials may no longer read and write"),
+					`role add guest && `+p.name+` user add root && `+p.name+` auth enable`, "requests without credentials may do nothing",
+					`-u root role revoke guest --path '/*' --readwrite`, "the same, after auth was enabled without a role guest"),
 			}),
 			p.authSwitchCommand((*client.Client).DisableAuth, "Authentication Disabled", &cli.Command{
 				Name: "disable", Usage: "serve everybody who can connect", ArgsUsage: " ",
