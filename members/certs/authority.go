@@ -73,7 +73,7 @@ func NewAuthority(name string, validFor time.Duration) (*Authority, error) {
 // LoadAuthority reads the files of a CA. An error is a *FileError.
 func LoadAuthority(certFile, keyFile string) (*Authority, error) {
 	names := Names{Cert: "certificate of the CA", Key: "key of the CA"}
-	content, problems := load(&Options{Files: Files{Cert: certFile, Key: keyFile}, Names: names}, time.Now())
+	content, problems := load(&Options{Files: Files{Cert: certFile, Key: keyFile}, Names: names}, time.Now(), nil)
 	if err := fatalOf(problems); err != nil {
 		return nil, err
 	}

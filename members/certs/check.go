@@ -28,7 +28,7 @@ const expiryWarning = 30 * 24 * time.Hour
 // ends connect; the certificate must be valid for each.
 func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
 	o = o.withDefaults()
-	content, problems := load(&o, now)
+	content, problems := load(&o, now, nil)
 	if len(content.chain) > 0 {
 		problems = append(problems, checkLeaf(&o, content, use, hosts, now)...)
 	}

@@ -26,14 +26,28 @@ type loader struct {
 	result   contents
 }
 
-// load loads all files. The contents are complete if no problem is Fatal.
-func load(o *Options, now time.Time) (*contents, []Problem) {
+// load loads all files. In place of files with a Fatal problem, the contents are those of previous: the certificate with its key, the CAs
+// and the revocation lists are replaced independently of each other. If previous is nil, the contents are complete only if no problem is
+// Fatal.
+func load(o *Options, now time.Time, previous *contents) (*contents, []Problem) {
 	l := &loader{options: o, now: now}
-	l.loadCertificate()
-	l.loadRoots()
-	l.loadLists()
-	return &l.result, l.problems
+	if l.loadCertificate(); previous != nil && l.hasFatal() {
+		l.result.certificate, l.result.chain = previous.certificate, previous.chain
+	}
+	all := l.problems
+	l.problems = nil
+	if l.loadRoots(); previous != nil && l.hasFatal() {
+		l.result.roots, l.result.pool = previous.roots, previous.pool
+	}
+	all = append(all, l.problems...)
+	l.problems = nil
+	if l.loadLists(); previous != nil && l.hasFatal() { // they are checked with the CAs in use
+		l.result.lists = previous.lists
+	}
+	return &l.result, append(all, l.problems...)
 }
+
+func (l *loader) hasFatal() bool { return fatalOf(l.problems) != nil }
 
 // fatalOf returns the first Fatal problem as an error, or nil.
 func fatalOf(problems []Problem) error {

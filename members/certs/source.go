@@ -35,17 +35,21 @@ func open(o Options, log *zap.Logger, now func() time.Time) (*Source, error) {
 		return nil, err
 	}
 	s.watcher.states = s.statFiles() // before load, so that a change during load is found
-	content, problems := load(&s.options, now())
+	content, problems := load(&s.options, now(), nil)
 	if err := fatalOf(problems); err != nil {
 		return nil, err
 	}
-	s.logProblems(problems)
+	s.logWarnings(problems)
 	s.current.Store(content)
 	return s, nil
 }
 
-func (s *Source) logProblems(problems []Problem) {
+// logWarnings logs the problems that are not Fatal.
+func (s *Source) logWarnings(problems []Problem) {
 	for _, p := range problems {
+		if p.Severity == Fatal {
+			continue
+		}
 		s.log.Warn("problem with a file for TLS", zap.String("setting", p.Err.Setting), zap.String("file", p.Err.File), zap.Error(p.Err.Reason))
 	}
 }

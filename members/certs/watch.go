@@ -28,7 +28,8 @@ type watcher struct {
 }
 
 // Watch reads the files again when they change, until ctx ends. It must be called at most once. It does not use changed files with an
-// error; it logs and counts the error once for each change. Watch also renews the self-signed certificate of AutoDir.
+// error; it logs and counts the error once for each change. It uses the other files: a damaged certificate does not delay a revocation.
+// Watch also renews the self-signed certificate of AutoDir.
 func (s *Source) Watch(ctx context.Context) {
 	ticker := time.NewTicker(s.options.Interval)
 	defer ticker.Stop()
@@ -44,31 +45,37 @@ func (s *Source) Watch(ctx context.Context) {
 
 // poll checks the files for changes once.
 func (s *Source) poll() {
-	if s.isAuto() && s.current.Load().chain[0].NotAfter.Sub(s.now()) < autoRenewal {
-		if err := s.prepareAuto(); err != nil {
-			s.reject(err)
-			return
-		}
-	}
+	autoErr := s.renewAuto()
 	states, w := s.statFiles(), &s.watcher
-	if states == w.states && w.stable {
+	if autoErr == nil && states == w.states && w.stable {
 		return
 	}
 	w.stable = states == w.states && s.now().UnixNano()-newest(states) > int64(racyAge)
 	w.states = states
-	content, problems := load(&s.options, s.now())
-	if err := fatalOf(problems); err != nil {
+	content, problems := load(&s.options, s.now(), s.current.Load())
+	switch err := fatalOf(problems); {
+	case autoErr != nil:
+		s.reject(autoErr)
+	case err != nil:
 		s.reject(err)
-		return
+	default:
+		w.failed, w.logged = "", false
 	}
-	w.failed, w.logged = "", false
 	if content.equal(s.current.Load()) {
 		return
 	}
 	s.current.Store(content)
 	s.log.Info("files for TLS were read again after a change", zap.String("setting", s.options.Names.Cert))
-	s.logProblems(problems)
+	s.logWarnings(problems)
 	s.callOnChange()
+}
+
+// renewAuto renews the self-signed certificate when it is due.
+func (s *Source) renewAuto() error {
+	if !s.isAuto() || s.current.Load().chain[0].NotAfter.Sub(s.now()) >= autoRenewal {
+		return nil
+	}
+	return s.prepareAuto()
 }
 
 // reject counts and logs an error of changed files. It does so when the same error occurs a second time: a certificate and its key are two

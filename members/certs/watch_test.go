@@ -147,6 +147,65 @@ func TestBrokenReload(t *testing.T) {
 	await(t, "the new certificate", func() bool { return served(t, client, server).Equal(renewed) })
 }
 
+// TestPartlyBrokenReload checks that an error in one file does not keep the others from being used: a certificate that can't be read or
+// has expired must not delay a revocation.
+func TestPartlyBrokenReload(t *testing.T) {
+	f := newFixture(t)
+	alice := f.issue("alice", Request{CommonName: "alice", Client: true})
+	f.revoke(1)
+	o := f.options()
+	o.CRL = f.path("list.crl")
+	client := f.open(Options{Files: Files{CA: f.path("ca.pem"), Cert: f.path("alice.pem"), Key: f.path("alice-key.pem")}}).ClientConfig()
+	revokes := func(t *testing.T, s *Source, number int64) {
+		t.Helper()
+		server := s.ServerConfig()
+		_, state := mustConnect(t, client, server)
+		f.revoke(number, alice)
+		await(t, "the revocation", func() bool { return s.CheckConnection(&state) != nil })
+		mustRefuse(t, client, server, "revoked")
+	}
+	for i, name := range []string{"server.pem", "server-key.pem", "ca.pem"} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := f.watched(o)
+			content := f.read(name)
+			f.write(name, []byte("damaged"))
+			await(t, "the failure", func() bool { return s.ReloadFailures() == 1 })
+			revokes(t, s, int64(2*i+2))
+			f.write(name, content)
+			f.revoke(int64(2*i + 3))
+		})
+	}
+	t.Run("expired certificate", func(t *testing.T) {
+		s := f.open(o)
+		f.revoke(20, alice)
+		s.now = func() time.Time { return time.Now().Add(30 * time.Hour) } // after the end of the certificate, and of the list
+		s.poll()
+		if n := len(s.current.Load().lists[0].list.RevokedCertificateEntries); n != 0 {
+			t.Errorf("a list that has expired is in use, with %d entries", n)
+		}
+		list, err := f.authority.RevocationList(21, 40*time.Hour, alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.write("list.crl", list)
+		s.poll()
+		if n := len(s.current.Load().lists[0].list.RevokedCertificateEntries); n != 1 {
+			t.Errorf("%d entries in the list in use", n)
+		}
+		f.revoke(22)
+	})
+	t.Run("list", func(t *testing.T) {
+		s, _ := f.watched(o)
+		f.write("list.crl", []byte("damaged"))
+		await(t, "the failure", func() bool { return s.ReloadFailures() == 1 })
+		renewed := f.issue("server", Request{CommonName: "renewed", Hosts: []string{"localhost"}, Server: true, Client: true})
+		await(t, "the new certificate", func() bool { return s.current.Load().chain[0].Equal(renewed) })
+		if len(s.current.Load().lists) != 1 {
+			t.Error("the old list is not in use")
+		}
+	})
+}
+
 // TestExpiredWhileRunning checks that a certificate that expires stays in use: other ends decide themselves what they accept.
 func TestExpiredWhileRunning(t *testing.T) {
 	f := newFixture(t)
