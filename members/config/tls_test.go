@@ -60,6 +60,10 @@ func TestTLSWarnings(t *testing.T) {
 		{"both kinds of URLs", "listen-client-urls=https://127.0.0.1:1,http://127.0.0.1:2 advertise-client-urls=http://a:2 auto-tls=true", nil},
 		{"weak suites", pair + "cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA", []string{
 			"--cipher-suites has suites with known weaknesses: TLS_RSA_WITH_AES_128_CBC_SHA"}},
+		{"self-signed certificates that members refuse", "listen-peer-urls=https://127.0.0.1:1 peer-auto-tls=true peer-client-cert-auth=true",
+			[]string{"--peer-client-cert-auth refuses the self-signed certificates of --peer-auto-tls"}},
+		{"self-signed certificates of another CA", "listen-peer-urls=https://127.0.0.1:1 peer-auto-tls=true peer-trusted-ca-file=ca",
+			[]string{"--peer-trusted-ca-file refuses the self-signed certificates of --peer-auto-tls"}},
 		{"a peer that only dials https", "peer-cert-file=c peer-key-file=k initial-cluster=default=http://localhost:2380,b=https://b:1", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

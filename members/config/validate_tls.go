@@ -95,7 +95,14 @@ func (c *Config) tlsWarnings() []string {
 		if s.CertFile != "" && s.AutoTLS {
 			add("--%s has no effect: --%s is given", s.auto, s.cert)
 		}
-		if s.TrustedCAFile == "" && s.ClientCertAuth {
+		switch selfSigned := s.CertFile == "" && s.AutoTLS; {
+		case selfSigned && s.ClientCertAuth && s.TLS == &c.PeerTLS:
+			add("--%s refuses the self-signed certificates of --%s: members with these flags can't connect to each other; give --%s, --%s and "+
+				"--%s, or leave --%s out", s.auth, s.auto, s.cert, s.key, s.ca, s.auth)
+		case selfSigned && s.TrustedCAFile != "" && s.TLS == &c.PeerTLS:
+			add("--%s refuses the self-signed certificates of --%s: members with these flags can't connect to each other; give --%s and --%s",
+				s.ca, s.auto, s.cert, s.key)
+		case s.TrustedCAFile == "" && s.ClientCertAuth:
 			add("--%s without --%s accepts certificates of every CA that this machine trusts", s.auth, s.ca)
 		}
 		if s.TrustedCAFile == "" && !s.ClientCertAuth && len(s.AllowedCN)+len(s.AllowedHostname) > 0 {
