@@ -42,7 +42,11 @@ func TestWrongTLS(t *testing.T) {
 
 // TestTLSWarnings compares the warnings of settings that are accepted.
 func TestTLSWarnings(t *testing.T) {
-	const pair = secure + "cert-file=c key-file=k "
+	const (
+		pair  = secure + "cert-file=c key-file=k "
+		peers = "listen-peer-urls=https://127.0.0.1:1 initial-advertise-peer-urls=https://a:1 " +
+			"initial-cluster=default=https://a:1 peer-auto-tls=true "
+	)
 	for _, test := range []struct {
 		name, flags string
 		want        []string
@@ -60,9 +64,9 @@ func TestTLSWarnings(t *testing.T) {
 		{"both kinds of URLs", "listen-client-urls=https://127.0.0.1:1,http://127.0.0.1:2 advertise-client-urls=http://a:2 auto-tls=true", nil},
 		{"weak suites", pair + "cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA", []string{
 			"--cipher-suites has suites with known weaknesses: TLS_RSA_WITH_AES_128_CBC_SHA"}},
-		{"self-signed certificates that members refuse", "listen-peer-urls=https://127.0.0.1:1 peer-auto-tls=true peer-client-cert-auth=true",
+		{"self-signed certificates that members refuse", peers + "peer-client-cert-auth=true",
 			[]string{"--peer-client-cert-auth refuses the self-signed certificates of --peer-auto-tls"}},
-		{"self-signed certificates of another CA", "listen-peer-urls=https://127.0.0.1:1 peer-auto-tls=true peer-trusted-ca-file=ca",
+		{"self-signed certificates of another CA", peers + "peer-trusted-ca-file=ca",
 			[]string{"--peer-trusted-ca-file refuses the self-signed certificates of --peer-auto-tls"}},
 		{"a peer that only dials https", "peer-cert-file=c peer-key-file=k initial-cluster=default=http://localhost:2380,b=https://b:1", nil},
 	} {
