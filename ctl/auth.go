@@ -35,20 +35,25 @@ func (p *program) authCommands() *cli.Command {
 	})
 }
 
-// authSwitchCommand completes auth enable or auth disable. It prints done after the request.
+// authSwitchCommand completes auth enable or auth disable. The command prints done after a successful request.
 func (p *program) authSwitchCommand(request func(*client.Client, context.Context) error, done string, c *cli.Command) *cli.Command {
 	c.Action = p.onAuthLimited(0, noArguments, func(ctx context.Context, cl *client.Client, _ []string) error {
-		if err := request(cl, ctx); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(p.stdout, done)
-		return err
+		return p.printIfDone(request(cl, ctx), "%s\n", done)
 	})
 	return p.command(c)
 }
 
+// printIfDone prints a text if err, the result of a request, is nil. It returns err, or the error of printing.
+func (p *program) printIfDone(err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, format, args...)
+	return err
+}
+
 // onAuth returns the action of a command about users and roles that takes a fixed number of arguments. wanted is the error text
-// for any other number. The command has no time limit, and its errors are printed as they are.
+// for any other number. The command has no time limit. The text of an error has no prefix.
 func (p *program) onAuth(arguments int, wanted string, run clusterCommand) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() != arguments {

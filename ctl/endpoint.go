@@ -136,7 +136,7 @@ func (p *program) listedEndpoints(ctx context.Context, cl *client.Client) []*cli
 	all := make([]*client.Status, 0, len(members))
 	for _, m := range members {
 		s := &client.Status{Endpoint: unknown, ID: m.ID, Name: m.Name}
-		switch url := cl.Trusted(m.ClientURLs); {
+		switch url := cl.UsableURL(m.ClientURLs); {
 		case url != "":
 			s.Endpoint = url
 		case len(m.ClientURLs) > 0:

@@ -71,7 +71,7 @@ func (p *program) report(ctx context.Context, err error) int {
 	return exitBadArguments
 }
 
-// adviseCredentials prints what to do after a refusal because of the credentials. It prints only to a terminal, so that scripts get the
+// adviseCredentials prints advice if err is a refusal because of the credentials. It prints only to a terminal, so that scripts get the
 // output of the legacy client.
 func (p *program) adviseCredentials(err error) {
 	if !client.IsUnauthorized(err) || !terminal.Is(p.stderr) {

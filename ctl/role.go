@@ -48,11 +48,7 @@ func (p *program) roleAddCommand() *cli.Command {
 			if _, err := cl.Role(ctx, name); err == nil {
 				return bareMessage("Role " + name + " already exists")
 			}
-			if err := cl.AddRole(ctx, name); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(p.stdout, "Role %s created\n", name)
-			return err
+			return p.printIfDone(cl.AddRole(ctx, name), "Role %s created\n", name)
 		}),
 	})
 }
@@ -105,11 +101,7 @@ func (p *program) roleRemoveCommand() *cli.Command {
 		Name: "remove", Usage: "remove a role", ArgsUsage: "<role>",
 		Description: p.examples(`role remove readers`, "first revoke it from its users: user revoke --roles readers ann"),
 		Action: p.onAuthLimited(1, noRoleName, func(ctx context.Context, cl *client.Client, args []string) error {
-			if err := cl.RemoveRole(ctx, args[0]); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(p.stdout, "Role %s removed\n", args[0])
-			return err
+			return p.printIfDone(cl.RemoveRole(ctx, args[0]), "Role %s removed\n", args[0])
 		}),
 	})
 }
@@ -175,11 +167,7 @@ func (p *program) permissionCommand(
 		if _, err := cl.Role(ctx, args[0]); err != nil { // the API creates a role that is missing
 			return err
 		}
-		if err := change(cl, ctx, args[0], o.permissions()); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(p.stdout, "Role %s updated\n", args[0])
-		return err
+		return p.printIfDone(change(cl, ctx, args[0], o.permissions()), "Role %s updated\n", args[0])
 	})
 	c.Action = func(c *cli.Context) error {
 		if err := o.check(); err != nil {

@@ -149,7 +149,7 @@ func (p *program) endpointList(ctx context.Context) ([]string, error) {
 			}
 		}
 		if len(secure) > 0 {
-			g.tls.ServerName = g.discovery // false DNS records can then name no other servers
+			g.tls.ServerName = g.discovery // so forged DNS records can't lead to a server of another domain
 			return secure, nil
 		}
 	}

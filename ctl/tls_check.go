@@ -1,15 +1,12 @@
 package ctl
 
 import (
-	"bytes"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,12 +17,12 @@ import (
 // tlsCheck holds the options of one run of tls check.
 type tlsCheck struct {
 	client, peer certs.Files // the files of a member for its clients, and for other members
-	hosts        nameList    // each may hold several, separated by commas
-	use          string
+	hosts        nameList    // each may be a list, separated by commas
+	use          string      // the value of --for; may be empty
 	now          time.Time
 }
 
-// The values of --for.
+// The uses of a certificate: the values of --for.
 const (
 	useServer = "server"
 	useClient = "client"
@@ -76,14 +73,14 @@ func (p *program) tlsCheckCommand() *cli.Command {
 	})
 }
 
-// tlsSet is a set of files that belong together, and what they are for.
+// tlsSet is a set of files that are used together.
 type tlsSet struct {
 	files certs.Files
-	names certs.Names // of the flags in problems
-	use   string
+	names certs.Names // of the settings, for problems
+	use   string      // of the certificate
 }
 
-// sets returns the sets of files that the options and the arguments name.
+// sets returns the sets of files that the options and the arguments name, or those of the global options if there are none.
 func (o *tlsCheck) sets(args []string, g globals) ([]tlsSet, error) {
 	if _, known := certUses[o.use]; o.use != "" && !known {
 		return nil, fmt.Errorf("--for %q: it takes server, client or peer", o.use)
@@ -110,8 +107,8 @@ func (o *tlsCheck) sets(args []string, g globals) ([]tlsSet, error) {
 		}
 		sets = append(sets, found...)
 	}
-	if own := (certs.Files{Cert: g.tls.Cert, Key: g.tls.Key, CA: g.tls.CA}); len(sets) == 0 && own != (certs.Files{}) {
-		sets = append(sets, tlsSet{own, clientNames, useClient}) // the global options
+	if global := (certs.Files{Cert: g.tls.Cert, Key: g.tls.Key, CA: g.tls.CA}); len(sets) == 0 && global != (certs.Files{}) {
+		sets = append(sets, tlsSet{global, clientNames, useClient})
 	}
 	if len(sets) == 0 {
 		return nil, errors.New("tls check needs a directory, a file, or the flags of a server: see help tls check")
@@ -172,8 +169,8 @@ func (o *tlsCheck) setOf(file string) (tlsSet, error) {
 	return set, nil
 }
 
-// useOf returns what a certificate is for: the use that its extended key usages allow. For a file that can't be read, and for a
-// certificate for everything, it returns the use by a server.
+// useOf returns the use that the extended key usages of a certificate allow. It returns useServer for a file that can't be read, and for
+// a certificate without extended key usages.
 func useOf(file string) string {
 	chain, err := certs.ReadCertificates(file)
 	if err != nil {
@@ -191,113 +188,4 @@ func useOf(file string) string {
 		return useClient
 	}
 	return useServer
-}
-
-// tlsReport is the output of tls check -o json.
-type tlsReport struct {
-	OK           bool             `json:"ok"` // there is no problem
-	Certificates []tlsCertificate `json:"certificates"`
-	Problems     []tlsProblem     `json:"problems"`
-}
-
-// tlsCertificate is a certificate in a tlsReport.
-type tlsCertificate struct {
-	File    string    `json:"file"`
-	Use     string    `json:"use"` // server, client, peer or ca
-	Subject string    `json:"subject"`
-	Issuer  string    `json:"issuer"`
-	Hosts   []string  `json:"hosts"`
-	From    time.Time `json:"notBefore"`
-	Until   time.Time `json:"notAfter"`
-}
-
-// tlsProblem is something that is wrong with a file.
-type tlsProblem struct {
-	Severity string `json:"severity"` // error: a server would not start; warning: some connections may fail
-	Setting  string `json:"setting"`
-	File     string `json:"file"`
-	Reason   string `json:"reason"`
-}
-
-// report checks all sets.
-func (o *tlsCheck) report(sets []tlsSet) *tlsReport {
-	report := &tlsReport{Certificates: []tlsCertificate{}, Problems: []tlsProblem{}}
-	listed, reported := map[string]bool{}, map[tlsProblem]bool{}
-	for _, set := range sets {
-		for _, file := range []struct{ path, use string }{{set.files.Cert, set.use}, {set.files.CA, caName}} {
-			if file.path != "" && !listed[file.path] {
-				listed[file.path] = true
-				report.Certificates = append(report.Certificates, describe(file.path, file.use)...)
-			}
-		}
-		hosts := splitList(o.hosts)
-		if set.use == useClient {
-			hosts = nil
-		}
-		for _, found := range certs.Check(certs.Options{Files: set.files, Names: set.names}, certUses[set.use], hosts, o.now) {
-			problem := tlsProblem{"warning", found.Err.Setting, found.Err.File, found.Err.Reason.Error()}
-			if found.Severity == certs.Fatal {
-				problem.Severity = "error"
-			}
-			if !reported[problem] {
-				reported[problem] = true
-				report.Problems = append(report.Problems, problem)
-			}
-		}
-	}
-	report.OK = len(report.Problems) == 0
-	return report
-}
-
-// describe returns the certificates in a file; none if it can't be read, which is a problem of its own.
-func describe(file, use string) []tlsCertificate {
-	chain, err := certs.ReadCertificates(file)
-	if err != nil {
-		return nil
-	}
-	var all []tlsCertificate
-	for _, c := range chain {
-		all = append(all, tlsCertificate{
-			File: file, Use: use, Subject: certs.NameOf(c), Issuer: c.Issuer.String(), Hosts: certs.HostsOf(c), From: c.NotBefore, Until: c.NotAfter,
-		})
-	}
-	return all
-}
-
-// printTLSReport prints a report. It returns a failure without a text if there is a problem.
-func (p *program) printTLSReport(r *tlsReport) error {
-	var b bytes.Buffer
-	if p.globals.output == formatJSON {
-		data, _ := json.MarshalIndent(r, "", "  ") // a report can always be encoded
-		fmt.Fprintf(&b, "%s\n", data)
-	} else {
-		r.writeTable(&b)
-	}
-	if _, err := p.stdout.Write(b.Bytes()); err != nil {
-		return err
-	}
-	if !r.OK {
-		return &failure{code: exitProblem}
-	}
-	return nil
-}
-
-// writeTable writes the certificates as a table, and the problems after it.
-func (r *tlsReport) writeTable(b *bytes.Buffer) {
-	var table bytes.Buffer
-	aligned := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(aligned, "FILE\tUSE\tSUBJECT\tUNTIL\tHOSTS")
-	for _, c := range r.Certificates {
-		fmt.Fprintf(aligned, "%s\t%s\t%s\t%s\t%s\n", c.File, c.Use, c.Subject, c.Until.UTC().Format(time.DateOnly), strings.Join(c.Hosts, ","))
-	}
-	_ = aligned.Flush() // a buffer takes everything
-	b.Write(trimLines(table.Bytes()))
-	if r.OK {
-		b.WriteString("nothing is wrong\n")
-		return
-	}
-	b.WriteString("\n")
-	for _, problem := range r.Problems {
-		fmt.Fprintf(b, "%s: %s %s: %s\n", problem.Severity, problem.Setting, problem.File, problem.Reason)
-	}
 }

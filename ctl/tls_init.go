@@ -29,7 +29,7 @@ const (
 // tlsInit holds the options of one run of tls init.
 type tlsInit struct {
 	dir     string
-	hosts   nameList // each may hold several, separated by commas
+	hosts   nameList // each may be a list, separated by commas
 	clients nameList
 	days    int
 	renew   bool
@@ -76,7 +76,7 @@ func (p *program) tlsInitCommand() *cli.Command {
 	})
 }
 
-// run makes the files and prints the next commands. program is the name of the client in them.
+// run makes the files and prints the commands that use them. program is the name of this client in the commands.
 func (o *tlsInit) run(program string) error {
 	if err := o.check(); err != nil {
 		return err
@@ -105,17 +105,17 @@ func (o *tlsInit) run(program string) error {
 			return err
 		}
 	}
-	return o.printCommands(program, hosts, made[serverName])
+	return o.printNextSteps(program, hosts, made[serverName])
 }
 
 // tlsRequest is a certificate to make.
 type tlsRequest struct {
 	name    string // of its files
 	request certs.Request
-	isNamed bool // an option asks for it
+	isNamed bool // whether an option asks for this certificate
 }
 
-// check returns an error for options that can't be right.
+// check returns an error for invalid options. It splits the lists of hosts.
 func (o *tlsInit) check() error {
 	if o.days < 1 || o.days >= caDays {
 		return fmt.Errorf("--days %d: give 1 to %d", o.days, caDays-1)
@@ -137,7 +137,7 @@ func (o *tlsInit) check() error {
 	return nil
 }
 
-// openAuthority returns the CA in the directory, which is made if it does not exist.
+// openAuthority returns the CA in the directory. It makes the CA if there is none.
 func (o *tlsInit) openAuthority() (authority *certs.Authority, isNew bool, err error) {
 	files := certFilesIn(o.dir, caName)
 	hasCert, hasKey, err := files.exist()
@@ -195,8 +195,8 @@ func (o *tlsInit) memberHosts() ([]string, error) {
 	return certs.HostsOf(chain[0]), nil
 }
 
-// issue makes a certificate and its key, and returns true. It keeps files that exist, unless --renew is given and an option asks for the
-// certificate.
+// issue makes a certificate and its key, and returns true. If the files exist, it keeps them and returns false, unless --renew is given
+// and an option asks for the certificate.
 func (o *tlsInit) issue(authority *certs.Authority, r tlsRequest) (isMade bool, err error) {
 	files := certFilesIn(o.dir, r.name)
 	hasCert, hasKey, err := files.exist()

@@ -55,11 +55,7 @@ func (p *program) userAddCommand() *cli.Command {
 			}
 			ctx, cancel := p.globals.limited(ctx)
 			defer cancel()
-			if err := cl.AddUser(ctx, name, password); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(p.stdout, "User %s created\n", name)
-			return err
+			return p.printIfDone(cl.AddUser(ctx, name, password), "User %s created\n", name)
 		}),
 	})
 }
@@ -81,11 +77,7 @@ func (p *program) userPasswordCommand() *cli.Command {
 			if err := requireUser(ctx, cl, name); err != nil {
 				return err
 			}
-			if err := cl.ChangePassword(ctx, name, password); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(p.stdout, "Password updated")
-			return err
+			return p.printIfDone(cl.ChangePassword(ctx, name, password), "Password updated\n")
 		}),
 	})
 }
@@ -144,11 +136,7 @@ func (p *program) userRemoveCommand() *cli.Command {
 		Name: "remove", Usage: "remove a user", ArgsUsage: "<user>",
 		Description: p.examples(`user remove ann`, "the roles of the user stay"),
 		Action: p.onAuthLimited(1, noUsername, func(ctx context.Context, cl *client.Client, args []string) error {
-			if err := cl.RemoveUser(ctx, args[0]); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(p.stdout, "User %s removed\n", args[0])
-			return err
+			return p.printIfDone(cl.RemoveUser(ctx, args[0]), "User %s removed\n", args[0])
 		}),
 	})
 }
@@ -158,11 +146,7 @@ func (p *program) userRolesCommand(change func(*client.Client, context.Context, 
 	var roles nameList
 	c.Flags = []cli.Flag{&cli.GenericFlag{Name: "roles", Value: &roles, Usage: "a `role`; give the option again for each further role"}}
 	act := p.onAuthLimited(1, noUsername, func(ctx context.Context, cl *client.Client, args []string) error {
-		if err := change(cl, ctx, args[0], roles); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(p.stdout, "User %s updated\n", args[0])
-		return err
+		return p.printIfDone(change(cl, ctx, args[0], roles), "User %s updated\n", args[0])
 	})
 	c.Action = func(c *cli.Context) error {
 		if len(roles) == 0 {

@@ -171,7 +171,7 @@ func (w *worker) run(p *pacer, rec *recorder) {
 	}
 }
 
-// refusalName returns the kind of error of a status.
+// refusalName returns the name of an HTTP status in the table of errors.
 func refusalName(status int) string {
 	name := "HTTP " + strconv.Itoa(status)
 	if status == http.StatusUnauthorized {

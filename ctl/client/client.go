@@ -86,8 +86,8 @@ func (c *Client) Endpoints() []string {
 
 // Sync replaces the endpoints by the client URLs that the members publish, in random order, so that many clients spread
 // over the members. It returns ErrUnpublished if the members publish no URL. After an error the endpoints are the same as
-// before. If all endpoints have TLS, Sync leaves out URLs without TLS, and keeps the endpoints if the members publish no other: a
-// member does not make c send a password in plain text. Sync must not run at the same time as another method of c.
+// before. If all endpoints have TLS, Sync leaves out URLs without TLS, so that a member can't make c send a password in plain text. It
+// keeps the endpoints if no URL remains. Sync must not run at the same time as another method of c.
 func (c *Client) Sync(ctx context.Context) error {
 	members, err := c.Members(ctx)
 	if err != nil {
@@ -111,9 +111,9 @@ func (c *Client) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Trusted returns the first of a member's URLs that c may use: any, or one with TLS if all endpoints of c have TLS. It returns an empty
-// text if there is none.
-func (c *Client) Trusted(urls []string) string {
+// UsableURL returns the first of a member's URLs to which c may send requests, or an empty text if there is none. If all endpoints of c
+// have TLS, the URL must have TLS, too.
+func (c *Client) UsableURL(urls []string) string {
 	for _, text := range urls {
 		u, err := ParseEndpoint(text)
 		if err != nil || !isPlain(u) || slices.ContainsFunc(c.config.Endpoints, isPlain) {
@@ -123,7 +123,7 @@ func (c *Client) Trusted(urls []string) string {
 	return ""
 }
 
-// isPlain reports whether requests to an endpoint are readable on a network.
+// isPlain reports whether others can read the requests to an endpoint in the network.
 func isPlain(endpoint *url.URL) bool { return endpoint.Scheme == "http" }
 
 // Shuffle puts endpoints into random order.

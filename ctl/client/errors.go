@@ -42,7 +42,7 @@ func parseAPIError(status int, body []byte) error {
 	if err := json.Unmarshal(body, e); err != nil {
 		return errInvalidJSON
 	}
-	if e.Code == 0 && e.Message != "" { // of a server in front of the API of keys
+	if e.Code == 0 && e.Message != "" { // the refusal of a layer before the API of keys, such as a limit
 		return &StatusError{Status: status, text: e.Message}
 	}
 	return e
@@ -54,7 +54,7 @@ func HasCode(err error, code tree.Code) bool {
 	return ok && e.Code == code
 }
 
-// StatusError is the refusal of a request that is not about keys.
+// StatusError is the error for a request that a member refused without an error code of the API of keys.
 type StatusError struct {
 	Status int // of the response
 	text   string

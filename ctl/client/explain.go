@@ -16,8 +16,8 @@ import (
 // errPlainHTTP is the error for a request over plain HTTP to a port that serves HTTPS.
 var errPlainHTTP = errors.New("the port serves HTTPS: write https:// in the endpoint")
 
-// IsUnauthorized reports whether a member refused a request because of its credentials: they are missing or wrong, or their user
-// lacks the permission.
+// IsUnauthorized reports whether a member refused a request because its credentials are missing or wrong, or because its user lacks the
+// permission.
 func IsUnauthorized(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		return e.Code == tree.CodeUnauthorized
@@ -70,7 +70,8 @@ func invalidAdvice(e x509.CertificateInvalidError) string {
 	return ""
 }
 
-// alertAdvice is the advice about an alert: the server has ended the handshake. Package tls gives only the text of an alert.
+// alertAdvice is the advice about an alert by which the server has ended the handshake. It searches the text of the error, because package
+// tls does not export the alerts of the other end.
 func alertAdvice(text string, hasCert bool) string {
 	if !strings.Contains(text, "remote error: tls: ") {
 		return ""
@@ -102,7 +103,7 @@ type handshakeError struct{ err error }
 func (e *handshakeError) Error() string { return e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// refusesPlainHTTP reports whether the response says that the port serves HTTPS. etcd and Pando send different texts.
+// refusesPlainHTTP reports whether a response is that of a port which serves HTTPS. etcd and Pando send different texts.
 func refusesPlainHTTP(status int, body []byte) bool {
 	return status == http.StatusBadRequest && !bytes.HasPrefix(body, []byte("{")) && bytes.Contains(body, []byte("HTTPS"))
 }

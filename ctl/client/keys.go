@@ -201,8 +201,8 @@ func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
 	return e, nil
 }
 
-// watchRefusal returns the error in the body of a response that has the status of a success: of a watch that ends after its header was
-// sent, because its user has lost the permission.
+// watchRefusal returns the error in the body of a response whose status is that of a success. A member sends it if the user of a watch
+// loses the permission after the header of the response was sent.
 func watchRefusal(body []byte) error {
 	e := &APIError{}
 	if err := json.Unmarshal(body, e); err != nil || e.Code == 0 {

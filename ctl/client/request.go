@@ -34,7 +34,7 @@ type request struct {
 	query       url.Values
 	contentType string // empty: the request has no body
 	body        string
-	shownBody   string // what Config.Debug shows in place of a body that holds a password; empty: the body
+	shownBody   string // printed by Config.Debug in place of a body that contains a password; empty: Debug prints body
 	repetition  repetition
 	// bareError makes send return the error of a single member without a ClusterError around it, as the legacy client does.
 	bareError bool

@@ -3,20 +3,22 @@ package client
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
+
+	"pando/members/certs"
 )
 
-// TLSFiles holds the names of the PEM files of a TLS configuration, and the name of the servers. Each may be empty.
+// TLSFiles are the paths of the PEM files of a TLS configuration, and the name of the servers. Each may be empty.
 type TLSFiles struct {
 	Cert, Key  string // the client's certificate and its key
 	CA         string // the trusted certificate authorities; empty: those of the system
 	ServerName string // a name that the certificates of the servers must have; empty: the host of the endpoint
 }
 
-// Config reads the files. It returns nil if all fields are empty.
+// Config reads the files and returns the TLS configuration of a client, or nil if all fields are empty. It checks no more than the legacy
+// client, and errors about a missing file have the texts of the legacy client: so it does not use certs.Open.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	if f == (TLSFiles{}) {
 		return nil, nil
@@ -45,27 +47,20 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// certPool reads certificates. It returns an error if the file holds none: the legacy client accepts such a file, and then
-// trusts no server.
+// certPool reads the certificates of CAs. It returns an error if the file contains none: the legacy client accepts such a file, and
+// then trusts no server.
 func certPool(file string) (*x509.CertPool, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	for n := 0; ; n++ {
-		block, rest := pem.Decode(data)
-		switch {
-		case block == nil && n == 0:
-			return nil, fmt.Errorf("certificate authorities %s: the file holds no certificate in PEM form", file)
-		case block == nil:
-			return pool, nil
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate authorities %s: %w", file, err)
-		}
-		pool.AddCert(cert)
-		data = rest
+	authorities, err := certs.ParseCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authorities %s: %w", file, err)
 	}
+	pool := x509.NewCertPool()
+	for _, c := range authorities {
+		pool.AddCert(c)
+	}
+	return pool, nil
 }

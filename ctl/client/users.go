@@ -17,7 +17,8 @@ const (
 // hiddenPassword stands for a password in the output of Config.Debug.
 const hiddenPassword = "***"
 
-// errInvalidName is returned for the name of a user or role that would be another path. It is the refusal of the server.
+// errInvalidName is returned for the name of a user or role that would change the path of the request. It is the error of the server for
+// such a name.
 var errInvalidName = &StatusError{Status: http.StatusBadRequest, text: "Invalid path"}
 
 // User is a user with its roles, as JSON on the wire.
@@ -75,7 +76,7 @@ func (c *Client) AddUser(ctx context.Context, name, password string) error {
 	return c.changeUser(ctx, &userChange{Name: name, Password: password}, repeatable, http.StatusOK, http.StatusCreated)
 }
 
-// ChangePassword sets the password of a user. It returns an error and has created the user if there was none.
+// ChangePassword sets the password of a user. If there is no such user, the API creates it, and ChangePassword returns an error.
 func (c *Client) ChangePassword(ctx context.Context, name, password string) error {
 	return c.changeUser(ctx, &userChange{Name: name, Password: password}, repeatable, http.StatusOK)
 }
@@ -107,7 +108,7 @@ func (c *Client) changeUser(ctx context.Context, change *userChange, repetition 
 	return c.authByName(ctx, r, change.Name, nil, accepted...)
 }
 
-// Roles returns all roles. A refusal has the status code and no message, as in the legacy client.
+// Roles returns all roles. The error for a refusal contains the status code and no message, as in the legacy client.
 func (c *Client) Roles(ctx context.Context) ([]Role, error) {
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: rolesPath})
 	if err != nil {
@@ -155,7 +156,7 @@ func (c *Client) changeRole(ctx context.Context, change *roleChange, accepted ..
 // EnableAuth makes the cluster require credentials.
 func (c *Client) EnableAuth(ctx context.Context) error { return c.switchAuth(ctx, http.MethodPut) }
 
-// DisableAuth makes the cluster serve everybody.
+// DisableAuth makes the cluster serve requests without credentials.
 func (c *Client) DisableAuth(ctx context.Context) error { return c.switchAuth(ctx, http.MethodDelete) }
 
 func (c *Client) switchAuth(ctx context.Context, method string) error {
@@ -172,8 +173,8 @@ func (c *Client) authByName(ctx context.Context, r *request, name string, value 
 	return c.auth(ctx, r, value, accepted...)
 }
 
-// auth sends a request to /v2/auth. It decodes the body into value, unless value is nil, if the status is one of accepted. For
-// every other status, the error is the message in the body.
+// auth sends a request to /v2/auth. If the status is one of accepted, it decodes the body into value, unless value is nil. For every other
+// status it returns a *StatusError with the message in the body.
 func (c *Client) auth(ctx context.Context, r *request, value any, accepted ...int) error {
 	a, err := c.send(ctx, r)
 	if err != nil {

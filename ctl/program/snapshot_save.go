@@ -77,13 +77,13 @@ Examples:
 	}
 }
 
-// clientVariables are the options of save that the variables of the client set, if the command is a verb of the program. As a command of
-// the client, it gets them from the client.
+// clientVariables are the environment variables of the client, by the option of save. The verb of the program reads them. The command of
+// the client does not: the client passes its global options on.
 var clientVariables = map[string]string{
 	"username": "ETCDCTL_USERNAME", "ca-file": "ETCDCTL_CA_FILE", "cert-file": "ETCDCTL_CERT_FILE", "key-file": "ETCDCTL_KEY_FILE",
 }
 
-// readVariables makes the options of a command read the variables of the client.
+// readVariables makes the options of a command read clientVariables.
 func readVariables(c *cli.Command) {
 	for _, flag := range c.Flags {
 		if f, ok := flag.(*cli.StringFlag); ok && clientVariables[f.Name] != "" {

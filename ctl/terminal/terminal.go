@@ -58,8 +58,8 @@ func Interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 	}
 }
 
-// AskPassword prints a prompt to output and reads a password: without echo from a terminal, or a line from any other input. It removes
-// white space at both ends, as the legacy client does. The end of the input is an empty password.
+// AskPassword prints a prompt to output and reads a password from input: from a terminal without echo, from any other input a line. It
+// removes white space at both ends, as the legacy client does. At the end of the input the password is empty.
 func AskPassword(ctx context.Context, input io.Reader, output io.Writer, prompt string) (string, error) {
 	if _, err := io.WriteString(output, prompt); err != nil {
 		return "", err

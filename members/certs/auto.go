@@ -63,7 +63,7 @@ func (s *Source) prepareAuto() error {
 
 // renewalReason returns the reason for making a self-signed certificate, or an empty text if the present one can be used.
 func (s *Source) renewalReason() string {
-	chain, err := read(s.options.Cert, parseCertificates)
+	chain, err := read(s.options.Cert, ParseCertificates)
 	if err != nil {
 		if _, statErr := os.Stat(s.options.Cert); errors.Is(statErr, fs.ErrNotExist) {
 			return "there is none"

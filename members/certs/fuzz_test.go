@@ -21,7 +21,7 @@ func FuzzFiles(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		if chain, err := parseCertificates(content); err == nil {
+		if chain, err := ParseCertificates(content); err == nil {
 			for _, c := range chain {
 				isAuthority(c)
 				NameOf(c)

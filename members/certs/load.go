@@ -76,7 +76,7 @@ func (l *loader) loadCertificate() {
 		l.add(Fatal, names.Key, "", fmt.Errorf("%w, and %s is %s", errPair, names.Cert, files.Cert))
 		return
 	}
-	chain, err := read(files.Cert, parseCertificates)
+	chain, err := read(files.Cert, ParseCertificates)
 	if err != nil {
 		l.add(Fatal, names.Cert, files.Cert, err)
 	} else {
@@ -124,7 +124,7 @@ func (l *loader) loadRoots() {
 	if file == "" {
 		return
 	}
-	roots, err := read(file, parseCertificates)
+	roots, err := read(file, ParseCertificates)
 	if err != nil {
 		l.add(Fatal, name, file, err)
 		return

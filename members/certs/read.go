@@ -43,17 +43,18 @@ func readFile(path string) ([]byte, error) {
 	return content, nil
 }
 
-// ReadCertificates returns the certificates in a PEM file, without checking them.
+// ReadCertificates returns the certificates in a PEM file, without checking them. There is at least one. The error names the file.
 func ReadCertificates(file string) ([]*x509.Certificate, error) {
-	chain, err := read(file, parseCertificates)
+	chain, err := read(file, ParseCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return chain, nil
 }
 
-// parseCertificates parses the certificates in a PEM file. There is at least one. It ignores blocks of other types.
-func parseCertificates(content []byte) ([]*x509.Certificate, error) {
+// ParseCertificates parses the content of a PEM file with certificates, without checking them. There is at least one. It ignores blocks of
+// other types.
+func ParseCertificates(content []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	hasKey := false
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {

@@ -9,9 +9,9 @@ import (
 // tlsMember is a member in the commands that tls init prints.
 type tlsMember struct{ name, host string }
 
-// printCommands prints how to start members, if the certificate of the server is new, and how to use the certificate of a client.
-// program is the name of the client in the commands.
-func (o *tlsInit) printCommands(program string, hosts []string, isServerNew bool) error {
+// printNextSteps prints the commands that start the members, if the certificate of the server is new, and those that use the certificate
+// of a client. program is the name of this client in the commands.
+func (o *tlsInit) printNextSteps(program string, hosts []string, isServerNew bool) error {
 	members := tlsMembers(hosts)
 	var b strings.Builder
 	if isServerNew && !o.renew {
@@ -39,7 +39,7 @@ func (o *tlsInit) printCommands(program string, hosts []string, isServerNew bool
 	return err
 }
 
-// serverProgram returns the name of the server that belongs to a client: pando for "pando ctl" and for links.
+// serverProgram returns the name of the server for the name of a client: NAME for "NAME ctl", and pando for a link to the client.
 func serverProgram(client string) string {
 	if server, _, isVerb := strings.Cut(client, " "); isVerb {
 		return server
@@ -47,8 +47,8 @@ func serverProgram(client string) string {
 	return "pando"
 }
 
-// tlsMembers returns a member for each IP address that other machines can reach, or for each name if there is no such address. If there
-// is neither, it returns one member on this machine.
+// tlsMembers returns a member for each IP address that is not one of this machine alone. Without such an address it returns a member for
+// each name, and without names one member on this machine.
 func tlsMembers(hosts []string) []tlsMember {
 	var addresses, names []string
 	for _, host := range hosts {
@@ -102,7 +102,7 @@ func (o *tlsInit) startCommand(server string, m tlsMember, all []tlsMember) stri
 func clientURL(host string) string { return "https://" + net.JoinHostPort(host, "2379") }
 func peerURL(host string) string   { return "https://" + net.JoinHostPort(host, "2380") }
 
-// shellWord returns a word as a shell reads it.
+// shellWord quotes a word for a shell, if that is necessary.
 func shellWord(word string) string {
 	isPlain := word != "" && strings.IndexFunc(word, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+", r)
