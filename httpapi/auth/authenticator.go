@@ -100,12 +100,14 @@ type Authenticator struct {
 	verified cache // of logins with the right password
 	rejected cache // of logins with a wrong password, so that its repetition needs no further hash
 	limits   *limits
-	hashes   hashQueue
+	hashes   hashQueue          // of logins
+	changes  hashQueue          // of new passwords
 	inFlight singleflight.Group // the running verifications, by digest and stored hash
 	now      func() time.Time
 }
 
-// New makes an Authenticator. It hashes passwords on at most half of the processors, so that other requests have the rest.
+// New makes an Authenticator. It verifies passwords on at most half of the processors, so that other requests have the rest. It hashes new
+// passwords on as many.
 func New(cfg Config) *Authenticator {
 	if cfg.Processors == 0 {
 		cfg.Processors = runtime.GOMAXPROCS(0)
@@ -113,7 +115,8 @@ func New(cfg Config) *Authenticator {
 	slots := int64(max(1, cfg.Processors/2))
 	return &Authenticator{
 		cfg: cfg, digester: newDigester(), limits: newLimits(cfg.FailedLogins, cfg.Processors), now: time.Now,
-		hashes: hashQueue{slots: semaphore.NewWeighted(slots)},
+		hashes:  hashQueue{slots: semaphore.NewWeighted(slots)},
+		changes: hashQueue{slots: semaphore.NewWeighted(slots)},
 	}
 }
 

@@ -314,10 +314,25 @@ func TestHashesAtATime(t *testing.T) {
 	if c.most.Load() > 2 || c.hashes.Load() != 12 || c.running.Load() != 0 {
 		t.Errorf("%d at a time, %d in all, %d are running", c.most.Load(), c.hashes.Load(), c.running.Load())
 	}
+	t.Run("a new password does not wait for logins", func(t *testing.T) {
+		for range 2 {
+			a.hashes.enter(t.Context())
+			defer a.hashes.leave()
+		}
+		a.hashes.waiting.Add(maxWaiting)
+		defer a.hashes.waiting.Add(-maxWaiting)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := a.Hash(ctx, "secret"); err != nil {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("the client goes away", func(t *testing.T) {
 		for range 2 {
 			a.hashes.enter(t.Context())
 			defer a.hashes.leave()
+			a.changes.enter(t.Context())
+			defer a.changes.leave()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -329,8 +344,8 @@ func TestHashesAtATime(t *testing.T) {
 		}
 	})
 	t.Run("the queue is full", func(t *testing.T) {
-		a.hashes.waiting.Add(maxWaiting)
-		defer a.hashes.waiting.Add(-maxWaiting)
+		a.changes.waiting.Add(maxWaiting)
+		defer a.changes.waiting.Add(-maxWaiting)
 		if _, err := a.Hash(t.Context(), "secret"); !errors.Is(err, ErrTooManyAttempts) {
 			t.Errorf("got %v", err)
 		}

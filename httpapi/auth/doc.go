@@ -13,8 +13,9 @@
 // entry is valid while the user has the stored hash with which the password was verified. So a new password and the removal of a
 // user take effect at the index at which they are applied.
 //
-// At most half of the processors hash passwords at a time; the others serve other requests. The other passwords wait in a queue.
-// Requests whose password is in the cache do not wait in it. Requests with the same header and the same stored hash share one
+// At most half of the processors verify passwords at a time; the others serve other requests. The other passwords wait in a queue.
+// Requests whose password is in the cache do not wait in it. New passwords have a queue of their own, because root must be able to
+// change a password while strangers fill the queue of logins. Requests with the same header and the same stored hash share one
 // verification.
 //
 // # Attackers

@@ -120,20 +120,21 @@ func waitUntil(ctx context.Context, t time.Time) {
 	}
 }
 
-// Hash returns a hash of a new password, in the format that Authenticate verifies. It waits until a processor may hash the password.
-// The errors are ErrEmptyPassword, ErrTooManyAttempts if too many requests wait, and the error of ctx when it is done.
+// Hash returns a hash of a new password, in the format that Authenticate verifies. Callers must have authorized root, because a new
+// password does not wait for logins: it waits only for other new passwords. The errors are ErrEmptyPassword, ErrTooManyAttempts if too
+// many new passwords wait, and the error of ctx when it is done.
 func (a *Authenticator) Hash(ctx context.Context, password string) (string, error) {
 	if password == "" {
 		return "", ErrEmptyPassword
 	}
-	if !a.hashes.enter(ctx) {
+	if !a.changes.enter(ctx) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
 		a.cfg.Metrics.Limited()
 		return "", ErrTooManyAttempts
 	}
-	defer a.hashes.leave()
+	defer a.changes.leave()
 	a.cfg.Metrics.Hashing(1)
 	defer a.cfg.Metrics.Hashing(-1)
 	return newHash(password), nil
