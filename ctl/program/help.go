@@ -27,14 +27,16 @@ Start it and try it from another terminal:
   curl http://127.0.0.1:2379/v2/keys/message
   curl "http://127.0.0.1:2379/v2/keys/message?wait=true"       answers when the key changes
 
-Serve a network:
-  pando --name m1 --data-dir /var/lib/pando --listen-client-urls http://0.0.0.0:2379 \
-        --advertise-client-urls http://10.0.0.1:2379
+Serve a network, with TLS; the first command also prints the commands that start a whole cluster:
+  pando ctl tls init certs --hosts 10.0.0.1
+  pando --listen-client-urls https://10.0.0.1:2379 --advertise-client-urls https://10.0.0.1:2379 \
+        --cert-file certs/server.pem --key-file certs/server-key.pem
 
 Settings:
   Write --flag value or --flag=value; a single dash works too. The first place with a
   value counts: the command line, the environment (the two names shown, in their order), then the
-  --config-file, where the name is that of the flag without the dashes in front.
+  --config-file, where the name is that of the flag without the dashes in front. etcd's sections
+  client-transport-security and peer-transport-security work, too.
 `
 
 const helpOutro = `
