@@ -88,12 +88,12 @@ func (a *admission) refuse(c net.Conn, secure *tls.Config) {
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return // clients don't expect a response before their request
 		}
-		writeAndDrain(c, "503 Service Unavailable", "Content-Type: application/json\r\nRetry-After: 1\r\n", errConnections.AppendJSON(nil))
+		writeAndDrain(c, "503 Service Unavailable", "Content-Type: application/json\r\nRetry-After: 1\r\n", errTooManyConnections.AppendJSON(nil))
 	}()
 }
 
-// errConnections is the body of a 503 for a connection over the limit. Clients of all paths find a message in it.
-var errConnections = tree.NewError(tree.CodeRaftInternal, "too many connections are open (--max-connections)")
+// errTooManyConnections is the body of the 503 for a connection over the limit. Its form suits clients of all paths.
+var errTooManyConnections = tree.NewError(tree.CodeRaftInternal, "too many connections are open (--max-connections)")
 
 // writeAndDrain writes a response, the last one of a connection, and discards what the client sends. Closing a connection with unread
 // bytes would reset it before the client reads the response. The caller must set a deadline, and close the connection.
@@ -120,7 +120,7 @@ func (l *admittedListener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		switch {
 		case err == nil && l.admission.admit():
-			return &admittedConn{Conn: c, admission: l.admission, begun: l.secure != nil}, nil
+			return &admittedConn{Conn: c, admission: l.admission, checked: l.secure != nil}, nil
 		case err == nil:
 			l.admission.refuse(c, l.secure)
 			pause = minPause
@@ -150,7 +150,7 @@ type admittedConn struct {
 	net.Conn
 	admission *admission
 	once      sync.Once
-	begun     bool // the first byte was read, or the connection is of TLS
+	checked   bool // Read need not check whether a TLS handshake begins
 }
 
 // handshakeRecord is the first byte of a TLS connection. No HTTP request begins with it.
@@ -162,11 +162,11 @@ var errTLSClient = errors.New("httpapi: the client begins a TLS handshake on a p
 // request until HeaderTimeout. After this error net/http closes the connection without a response.
 func (c *admittedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if !c.begun && n > 0 {
-		c.begun = true
+	if !c.checked && n > 0 {
+		c.checked = true
 		if p[0] == handshakeRecord {
-			c.admission.report("a client speaks TLS to a port for plain HTTP; use http in its URL, or https in that of the listener",
-				zap.String("client", c.RemoteAddr().String()))
+			c.admission.report("a client has begun a TLS handshake on a port for plain HTTP; "+
+				"use http:// in its URL, or https:// in the URL of the listener", zap.String("client", c.RemoteAddr().String()))
 			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errTLSClient}
 		}
 	}

@@ -79,7 +79,7 @@ func TestAdmission(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(c)
-		if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 503 ")) || !bytes.HasSuffix(got, errConnections.AppendJSON(nil)) {
+		if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 503 ")) || !bytes.HasSuffix(got, errTooManyConnections.AppendJSON(nil)) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})

@@ -13,10 +13,10 @@ import (
 // changes. Programs that are not browsers send neither Origin nor Sec-Fetch-Site, and nothing changes for them.
 //
 //   - Reading: a browser shows a response to a page only if the headers allow it. They allow the listed origins. With "*" in the list
-//     they allow all. By default they allow none. As in the reference, responses to requests without an Origin and to OPTIONS then
-//     still have "*": no page can read the former, and the latter contain nothing.
-//   - Changing: a browser sends some requests, such as those of a form, without asking. So changes from other origins are refused,
-//     unless the list names the origin. "*" names none.
+//     they allow all origins. With an empty list, which is the default, they allow none. Responses to OPTIONS and to requests without
+//     an Origin then still allow "*", as in the reference. Responses to OPTIONS are empty, and the others are not sent to pages.
+//   - Changing: a browser sends some requests, such as those of a form, without an OPTIONS request before. So changes from other
+//     origins are refused, unless the list names the origin. "*" does not count as a name.
 type cors struct {
 	any     bool                // "*" is in the list
 	origins map[string]struct{} // the list without "*"
@@ -57,7 +57,7 @@ func (c *cors) wrap(next http.Handler) http.Handler {
 		if len(c.origins) > 0 || !c.any && origin != nil && r.Method != http.MethodOptions {
 			h["Vary"] = varyOrigin // a cache must not return the response for one origin to another
 		}
-		if allowed := c.allowed(r.Method, origin); allowed != nil && !forbidsScripts(r.URL.Path) {
+		if allowed := c.allowed(r.Method, origin); allowed != nil && !isUnreadable(r.URL.Path) {
 			h["Access-Control-Allow-Methods"] = corsMethods
 			h["Access-Control-Allow-Headers"] = corsHeaders
 			h["Access-Control-Allow-Origin"] = allowed
@@ -91,12 +91,12 @@ func (c *cors) allowed(method string, origin []string) []string {
 	return nil
 }
 
-// forbidsScripts reports whether no web page may read the responses of a path.
-func forbidsScripts(path string) bool {
+// isUnreadable reports whether no web page may read the responses of a path, whatever --cors allows.
+func isUnreadable(path string) bool {
 	return slices.ContainsFunc(unreadablePaths, func(pattern string) bool { return covers(pattern, path) })
 }
 
-// WithCORS returns a function that makes a handler treat web pages as a member does. Proxies use it.
+// WithCORS returns a function that adds the rules of cors to a handler. Proxies use it.
 func WithCORS(origins []string, metrics *stats.Metrics) func(next http.Handler) http.Handler {
 	return newCORS(origins, metrics).wrap
 }

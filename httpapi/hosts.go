@@ -11,11 +11,11 @@ import (
 	"pando/stats"
 )
 
-// hosts are the names by which clients may address the server (--host-whitelist). A web page of an attacker can make its own DNS name
-// point to the server and then send requests as a page of the same origin. Such requests have the attacker's name as their host.
+// hosts are the names by which clients may address the server (--host-whitelist). They prevent DNS rebinding: an attacker makes the DNS
+// name of a web page point to the server, and then the page sends requests to its own origin. The host of these requests is that name.
 type hosts map[string]struct{}
 
-// newHosts returns the hosts of a list. It returns nil, which allows all, if the list is empty or contains "*".
+// newHosts returns the hosts of a list. If the list is empty or contains "*", it returns nil, which allows all hosts.
 func newHosts(list []string) hosts {
 	if len(list) == 0 || slices.Contains(list, "*") {
 		return nil
@@ -27,8 +27,8 @@ func newHosts(list []string) hosts {
 	return h
 }
 
-// wrap returns a handler that refuses requests for other hosts. The host of a request is that of its target, if the target is a whole
-// URL, or :authority with HTTP/2, or the Host header.
+// wrap returns a handler that refuses requests for other hosts. The host of a request is the host of its target, if the target is an
+// absolute URL, and otherwise :authority in HTTP/2 or the Host header.
 func (h hosts) wrap(next http.Handler, metrics *stats.Metrics) http.Handler {
 	if h == nil {
 		return next
@@ -44,8 +44,8 @@ func (h hosts) wrap(next http.Handler, metrics *stats.Metrics) http.Handler {
 	})
 }
 
-// hostName returns the name or the IP address of a Host header in the form in which they are compared: without port, in lower case,
-// without the dot of a full domain name, and an IPv6 address in its shortest form without brackets.
+// hostName returns the name or the IP address of a Host header in the form in which hosts are compared: without port, in lower case and
+// without a final dot. An IPv6 address has its shortest form, without brackets.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -9,13 +9,13 @@ import (
 	"pando/tree"
 )
 
-// Limits bound the requests and the watches of clients that are under way. A Server and its Member share them. The zero value has no
-// limits.
+// Limits bound the requests in flight and the open watches of clients. A Server and its Member share them. The zero value has no limits.
 type Limits struct {
 	requests, watches *budget.Count
 }
 
-// NewLimits makes Limits and registers their metrics. It panics when it is called twice with the same metrics.
+// NewLimits makes Limits of so many requests and watches, and registers their metrics. It panics when it is called twice with the same
+// metrics.
 func NewLimits(requests, watches int, metrics *stats.Metrics) *Limits {
 	l := &Limits{
 		requests: budget.NewCount(requests, func() { metrics.RequestRefused(stats.RefusedRequests) }),
@@ -25,8 +25,8 @@ func NewLimits(requests, watches int, metrics *stats.Metrics) *Limits {
 	return l
 }
 
-// causeBusy is the cause of the 503 for a request over the limit.
-const causeBusy = "too many requests are in flight (--max-inflight-requests)"
+// causeTooManyRequests is the cause of the 503 for a request over the limit.
+const causeTooManyRequests = "too many requests are in flight (--max-inflight-requests)"
 
 // wrap returns a handler that counts requests and refuses those over the limit. It does not count requests for monitoring.
 func (l *Limits) wrap(next http.Handler) http.Handler {
@@ -37,7 +37,7 @@ func (l *Limits) wrap(next http.Handler) http.Handler {
 		}
 		if !l.requests.Begin() {
 			w.Header().Set("Retry-After", "1")
-			v2.WriteRefusal(w, r, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, causeBusy))
+			v2.WriteRefusal(w, r, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, causeTooManyRequests))
 			return
 		}
 		defer l.requests.End()
@@ -45,7 +45,7 @@ func (l *Limits) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// isMonitoring reports whether a path is for monitoring, which must work when there are too many requests.
+// isMonitoring reports whether a path is /health or /metrics. These must be served when there are too many requests, too.
 func isMonitoring(path string) bool {
 	return path == healthRoutes[0].path || path == metricsRoutes[0].path
 }

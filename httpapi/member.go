@@ -22,9 +22,9 @@ type MemberConfig struct {
 	Config
 	// Service is the configuration of the operations. NewMember sets its Auth.
 	Service service.Config
-	// ClientCertificates is true if verified client certificates say who sends a request (--client-cert-auth).
+	// ClientCertificates is true if verified client certificates identify the senders of requests (--client-cert-auth).
 	ClientCertificates bool
-	// MaxFailedLogins is the number of logins a minute that may fail for each user name and each address. 0 means no limit.
+	// MaxFailedLogins is the number of logins per minute that may fail for each user name and for each address. 0 means no limit.
 	MaxFailedLogins int
 	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
 	// the reference.
@@ -141,7 +141,7 @@ func (m *Member) binding() binding[*v2.API] {
 	return binding[*v2.API]{target: m.api, metrics: m.Metrics}
 }
 
-// authorizeProfile responds to a request for a profile if its sender is not root.
+// authorizeProfile returns nil if the sender of a request may read profiles. After an error it has written the response.
 func (m *Member) authorizeProfile(w http.ResponseWriter, r *http.Request) error {
 	return m.api.AuthorizeProfile(w, r)
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// servePprof serves Go's profiles if --enable-pprof is set. While auth is enabled they are root's: they show what the process does.
+// servePprof serves Go's profiles if --enable-pprof is set. While auth is enabled, they need the role root.
 func (p *process) servePprof(w http.ResponseWriter, r *http.Request) {
 	if p.pprof == Off {
 		http.NotFound(w, r)

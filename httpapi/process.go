@@ -32,10 +32,9 @@ type process struct {
 	metrics  http.Handler
 	health   func() service.Health
 	pprof    Switch
-	// clientMetrics says that the client URLs have /metrics. The metrics URLs always have it.
+	// clientMetrics is true if the client URLs have /metrics. The metrics URLs always have it.
 	clientMetrics bool
-	// authorizeProfile responds to a request for a profile whose sender has no right to it, and returns an error. Otherwise it
-	// returns nil.
+	// authorizeProfile returns nil if the sender of a request may read profiles. After an error it has written the response.
 	authorizeProfile func(w http.ResponseWriter, r *http.Request) error
 	// writeTimeout bounds each write of a profile to the client.
 	writeTimeout time.Duration

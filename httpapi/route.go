@@ -19,7 +19,7 @@ type route[T any] struct {
 	path    string   // a path that ends in "/*" also matches all paths below
 	methods string   // the allowed methods as in the Allow header, or anyMethod
 	access  access   // the right that a request needs when auth is enabled
-	pages   pages    // what web pages of other origins may do
+	pages   pages    // the web pages of other origins that may read the responses
 	op      stats.Op // the operation that is counted for a refused request; uncounted if no request of the route is counted
 	serve   handler[T]
 }
@@ -42,16 +42,16 @@ func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] 
 	}
 }
 
-// right is what a user must have to be served. Package service checks it: the tables here only say what it does, for readers and for
-// the test that compares them with it.
+// right is the right that a request needs while auth is enabled. Package service and package raft/transport check it. The tables only
+// document it, and a test compares them with the responses to real requests.
 type right int
 
 const (
 	undecided right = iota // an error in a table
 	public                 // nothing
-	byRole                 // a role with a permission for the key; requests without credentials have the role guest
-	root                   // the role root
-	peers                  // a member of the cluster; see package raft/transport
+	byRole                 // a role of the sender has a permission for the key; a request without credentials has the role guest
+	root                   // the sender has the role root
+	peers                  // the sender is a member of the cluster
 )
 
 // access has the rights for reading (GET and HEAD) and for all other methods.
@@ -67,8 +67,7 @@ var (
 	forAllToRead = access{public, root}
 )
 
-// pages says which web pages may read the responses of a route. No page of another origin may change anything, unless --cors names its
-// origin; see cors.
+// pages are the web pages of other origins that may read the responses of a route. Changes have other rules: see cors.
 type pages int
 
 const (

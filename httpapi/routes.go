@@ -5,8 +5,8 @@ import (
 	"pando/stats"
 )
 
-// The tables of routes. They define the routers, the Allow headers, the labels of the metrics and the CORS headers, and say which right
-// each route needs. The routes of a process need no data of a member: they are served as soon as the process listens.
+// The tables of routes. They define the routers, the Allow headers, the labels of the metrics and the CORS headers, and document which
+// right each route needs. The routes of a process need no data of a member: they are served as soon as the process listens.
 var (
 	// healthRoutes and metricsRoutes are for monitoring. They are served on the metrics URLs, too.
 	healthRoutes = []route[*process]{
@@ -54,6 +54,6 @@ var raftAccess = map[string]access{
 	"/raft/log":      forPeers,
 }
 
-// unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses contain the whole state
-// and the memory of the process.
+// unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses are the whole state and the
+// profiles of the process.
 var unreadablePaths = append(unreadableOf(clientRoutes), unreadableOf(profileRoutes)...)

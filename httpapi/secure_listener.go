@@ -27,12 +27,12 @@ var (
 	peerProtocols   = []string{"http/1.1"} // connections of peers are taken over, which HTTP/2 does not allow
 )
 
-// secureGroup is what the TLS listeners of a group have in common. Its methods may be called from any goroutine.
+// secureGroup is the state that the TLS listeners of a group share. Its methods may be called from any goroutine.
 type secureGroup struct {
 	source *certs.Source
 	config *tls.Config
 	counts *stats.Handshakes
-	// wrap returns the connection that net/http serves for one of HTTP/1.
+	// wrap returns the connection that net/http serves in place of a TLS connection with HTTP/1.
 	wrap func(*tls.Conn) net.Conn
 	log  limitedLog
 
@@ -40,7 +40,7 @@ type secureGroup struct {
 	open map[*certifiedConn]struct{}
 }
 
-// newSecureGroup makes the TLS side of the group with a name, which is also the label of the metrics. Callers must call run.
+// newSecureGroup makes the secureGroup of a group of listeners. name is the label of its metrics. The caller must call run.
 func newSecureGroup(name string, source *certs.Source, protocols []string, metrics *stats.Metrics, log *zap.Logger) *secureGroup {
 	return &secureGroup{
 		source: source, config: source.ServerConfig(protocols...), counts: metrics.Handshakes(name),
@@ -73,23 +73,22 @@ func (g *secureGroup) run(ctx context.Context) {
 // recheck closes connections whose certificate is revoked or has expired.
 func (g *secureGroup) recheck() {
 	g.mu.Lock()
-	var refused []*certifiedConn
+	refused := map[*certifiedConn]error{}
 	for c := range g.open {
-		if g.source.CheckConnection(&c.state) != nil {
-			refused = append(refused, c)
+		if err := g.source.CheckConnection(&c.state); err != nil {
+			refused[c] = err
 		}
 	}
 	g.mu.Unlock()
-	for _, c := range refused {
+	for c, err := range refused {
 		g.log.report("a connection was closed: its certificate is no longer accepted", zap.String("client", c.RemoteAddr().String()),
-			zap.String("certificate", certs.NameOf(c.state.PeerCertificates[0])), zap.Error(g.source.CheckConnection(&c.state)))
+			zap.String("certificate", certs.NameOf(c.state.PeerCertificates[0])), zap.Error(err))
 		_ = c.Close() // the other end sees the end of the connection in any case
 	}
 }
 
-// Listen returns a listener of TLS connections whose handshakes are complete. l must accept connections within the limits of the
-// group. Handshakes run beside Accept, so a slow client does not delay others. With plaintext the listener also accepts connections
-// without TLS.
+// Listen returns a listener that accepts TLS connections after their handshakes, and with plaintext also connections without TLS. l must
+// limit the number of open connections. Handshakes run beside Accept, so a slow client does not delay others.
 func (g *secureGroup) Listen(l net.Listener, plaintext bool) net.Listener {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &secureListener{Listener: l, group: g, plaintext: plaintext, ctx: ctx, cancel: cancel, accepted: make(chan net.Conn)}
@@ -118,7 +117,7 @@ func (l *secureListener) run() {
 			return
 		}
 		if l.plaintext {
-			go l.detect(c)
+			go l.detectTLS(c)
 		} else {
 			go l.handshake(c)
 		}
@@ -191,7 +190,7 @@ func looksLikeHTTP(b [5]byte) bool {
 	return false
 }
 
-// certifiedConn is the connection below one of TLS whose client has a certificate.
+// certifiedConn is the connection below a TLS connection whose client has a certificate.
 type certifiedConn struct {
 	net.Conn
 	group *secureGroup
@@ -199,7 +198,7 @@ type certifiedConn struct {
 	once  sync.Once
 }
 
-// register makes recheck check the certificate. It must be called at most once, after the handshake.
+// register adds the connection to those whose certificates recheck checks. It must be called at most once, after the handshake.
 func (c *certifiedConn) register(state tls.ConnectionState) {
 	c.state = state
 	c.group.mu.Lock()

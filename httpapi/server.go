@@ -35,14 +35,14 @@ type Config struct {
 	Limits *Limits
 	// MaxHeaderBytes bounds the head of a request of a client; http.DefaultMaxHeaderBytes if 0.
 	MaxHeaderBytes int
-	// HideMetrics removes /metrics from the client URLs.
+	// HideMetrics removes /metrics from the client URLs. The metrics URLs always have it.
 	HideMetrics Switch
 	// BodyTimeout bounds how long a client may take to send a body.
 	BodyTimeout time.Duration
 	// Pprof enables /debug/pprof.
 	Pprof Switch
-	// NoUsers says that the process can't belong to a cluster that has users: profiles are then served before Open. Otherwise nobody
-	// can be authorized before Open.
+	// NoUsers is true if the process can't belong to a cluster that has users. Profiles are then served before Open. Otherwise they are
+	// not, because the users are not known.
 	NoUsers bool
 	// Connections limits the open connections.
 	Connections ConnectionLimits
@@ -62,7 +62,7 @@ type ConnectionLimits struct {
 // Listener is an open socket.
 type Listener struct {
 	net.Listener
-	// TLS has the certificates for TLS; nil for plain HTTP. The TLS listeners of a group must have the same one.
+	// TLS has the certificates for TLS; nil for plain HTTP. All TLS listeners of a group must have the same Source.
 	TLS *certs.Source
 	// Plaintext accepts connections without TLS, too. It has no effect if TLS is nil.
 	Plaintext bool

@@ -15,7 +15,8 @@ type Certificate struct {
 	Expires time.Time
 }
 
-// CertificateSource has the certificates of one side. Its functions are called at each scrape, from any goroutine.
+// CertificateSource returns the certificates of one side and the number of failed reloads. Its functions are called at each scrape, from
+// any goroutine.
 type CertificateSource struct {
 	Certificates   func() []Certificate
 	ReloadFailures func() uint64
@@ -34,7 +35,7 @@ func (m *Metrics) RegisterCertificates(side string, source CertificateSource) {
 			func() float64 { return float64(source.ReloadFailures()) }))
 }
 
-// certificateCollector makes a gauge of each certificate. The certificates change while the process runs.
+// certificateCollector makes a gauge for each certificate. It is a collector because the certificates change while the process runs.
 type certificateCollector struct {
 	certificates func() []Certificate
 	desc         *prometheus.Desc
@@ -43,7 +44,7 @@ type certificateCollector struct {
 // Describe sends the description of the gauges.
 func (c *certificateCollector) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
 
-// Collect sends the gauges. A certificate that is twice in a file has one gauge.
+// Collect sends the gauges. Of several certificates with the same labels it sends one.
 func (c *certificateCollector) Collect(to chan<- prometheus.Metric) {
 	seen := map[[3]string]bool{}
 	for _, each := range c.certificates() {

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Refusal is a reason why a request was refused before it reached the member: the label reason.
+// Refusal is the reason why a request was refused before it reached its handler. It is the label reason of the metric.
 type Refusal uint8
 
 // The reasons.
@@ -41,13 +41,13 @@ func (r *refusals) init(reg prometheus.Registerer) {
 // RequestRefused counts a request that was refused for a reason.
 func (m *Metrics) RequestRefused(reason Refusal) { m.refusals[reason].Add(1) }
 
-// Limits registers the gauges of the requests and watches that are under way, and their limits. The functions return the current
-// numbers; they are called from any goroutine. Limits panics when it is called twice.
+// Limits registers the gauges of the requests in flight and of the open watches, and of their limits. The functions return the current
+// numbers. They are called from any goroutine. Limits panics when it is called twice.
 func (m *Metrics) Limits(requests func() int64, maxRequests int, watches func() int64, maxWatches int) {
 	m.registry.MustRegister(
-		gauge("pando_inflight_requests", "Requests of clients that are under way, watches not included.",
+		gauge("pando_inflight_requests", "Requests of clients in flight, without watches.",
 			func() float64 { return float64(requests()) }),
-		gauge("pando_inflight_requests_limit", "Limit of the requests that are under way; see --max-inflight-requests.",
+		gauge("pando_inflight_requests_limit", "Limit of the requests in flight; see --max-inflight-requests.",
 			func() float64 { return float64(maxRequests) }),
 		gauge("pando_watches", "Watches of clients that are open.", func() float64 { return float64(watches()) }),
 		gauge("pando_watches_limit", "Limit of the open watches; see --max-watches.", func() float64 { return float64(maxWatches) }),

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Logins counts how the credentials of requests were verified.
+// Logins counts the logins of requests by their results. It implements auth.Metrics.
 type Logins struct {
 	cached, succeeded, failed, limited, hashes atomic.Uint64
 	hashing                                    atomic.Int64

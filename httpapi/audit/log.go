@@ -4,7 +4,7 @@
 // Package service calls [Recorder] for each operation. A [Log] is the Recorder of --audit-log. Log.Record appends the line to a buffer
 // in memory, and one goroutine writes the buffer to the file. So no operation waits for the disk or for the reader of a pipe. The
 // buffer has a limit. Records that do not fit are dropped and counted, in the metrics and in a line of the audit log itself. A part of
-// the buffer is kept for changes that were made: no flood of reads or of refused requests can displace their records.
+// the buffer is reserved for successful changes: however many reads or refused requests there are, they can't take this part.
 //
 // Lines are not synced to the disk. After a crash of the process the last records in the buffer are missing.
 //
@@ -27,11 +27,11 @@ import (
 const Stdout = "stdout"
 
 const (
-	// bufferBytes is the size of the buffer. At 200 bytes a line it has 40,000 lines.
+	// bufferBytes is the size of the buffer: about 40,000 lines of 200 bytes.
 	bufferBytes = 8 << 20
-	// otherBytes is the part of the buffer that records can use that are not of changes that were made.
-	otherBytes = bufferBytes / 4 * 3
-	// fileMode keeps the names of users and keys from other users of the machine.
+	// unreservedBytes is the part of the buffer for all records. Only records of successful changes can use the rest.
+	unreservedBytes = bufferBytes / 4 * 3
+	// fileMode hides the names of users and keys from other accounts of the machine.
 	fileMode = 0o600
 	// closeTimeout bounds how long Close waits for the output.
 	closeTimeout = 2 * time.Second
@@ -51,7 +51,7 @@ type Config struct {
 	Path string
 	// Stdout is the standard output.
 	Stdout io.Writer
-	// Reads makes the Log write records of reads, too.
+	// Reads makes the Log write records of successful and failed reads, too. Denied reads are always written.
 	Reads   bool
 	Metrics Metrics
 	Logger  *zap.Logger
@@ -70,7 +70,7 @@ type Log struct {
 	lost    uint64    // records since the last line about lost records
 	closed  bool
 
-	done chan struct{} // closed when the goroutine of write has ended
+	done chan struct{} // closed when write has returned
 }
 
 // Open opens the audit log and starts the goroutine that writes it. The caller must call Close.
@@ -93,7 +93,7 @@ func (l *Log) Record(r Record) {
 	if r.Read && r.Outcome != Denied && !l.cfg.Reads {
 		return
 	}
-	limit := otherBytes
+	limit := unreservedBytes
 	if !r.Read && r.Outcome == OK {
 		limit = bufferBytes
 	}
@@ -105,7 +105,7 @@ func (l *Log) Record(r Record) {
 	}
 }
 
-// add adds the line of a record, unless the buffer has limit bytes.
+// add adds the line of a record to the buffer. It returns false if the buffer has limit bytes or more, or if the Log is closed.
 func (l *Log) add(r *Record, limit int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,8 +120,8 @@ func (l *Log) add(r *Record, limit int) bool {
 	return true
 }
 
-// Reopen opens the file again: a program that rotates logs has renamed the old one. It has no effect on the standard output. After an
-// error the old file is still in use.
+// Reopen opens the file again, after a program that rotates logs has renamed it. It has no effect on the standard output. After an error
+// the old file is still in use.
 func (l *Log) Reopen() error {
 	if l.file == nil {
 		return nil
@@ -129,8 +129,8 @@ func (l *Log) Reopen() error {
 	return l.file.Reopen()
 }
 
-// Close writes the buffer and closes the file. Later records are dropped. If the output takes nothing for closeTimeout, the rest of
-// the buffer is lost.
+// Close writes the buffer and closes the file. Later records are dropped. Close waits at most closeTimeout. If the buffer is not written
+// by then, the rest of it may be lost.
 func (l *Log) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -142,6 +142,7 @@ func (l *Log) Close() {
 			_ = l.file.Close() // it does not buffer
 		}
 	case <-time.After(closeTimeout):
-		l.cfg.Logger.Warn("the end of the audit log was not written: its output takes nothing", zap.String("audit-log", l.cfg.Path))
+		l.cfg.Logger.Warn("the last records of the audit log were not written: its output does not accept them",
+			zap.String("audit-log", l.cfg.Path))
 	}
 }

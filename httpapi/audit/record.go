@@ -14,14 +14,13 @@ type Record struct {
 	Remote string
 	// Forwarded is the address that a proxy has reported for its client. Any client can send this header, so it proves nothing.
 	Forwarded string
-	// Principal is the name of the user: the proven one, or the claimed one of a login that failed. Only names of users are
-	// recorded: an unknown name may be a password that was typed in the wrong place. It is empty for a request
-	// without credentials.
+	// Principal is the name of the user that the credentials have proven, or that a failed login has claimed. It is empty for a
+	// request without credentials, and for the name of no user, which may be a password that was typed in the wrong place.
 	Principal string
-	// Proof is how the name was proven: anonymous, password or certificate. It is empty if auth is disabled, and for a login that
-	// failed.
+	// Proof is the kind of the credentials: anonymous, password or certificate. It is empty if auth is disabled, and for a failed
+	// login.
 	Proof string
-	// Operation is what the client wanted to do, such as get, set or member_add.
+	// Operation is the name of the operation, such as get, set or member_add.
 	Operation string
 	// Key is the path of the node, or the name of the user, role or member that the operation concerns.
 	Key string
@@ -29,12 +28,12 @@ type Record struct {
 	Index uint64
 	// Outcome is OK, Denied or Failed.
 	Outcome Outcome
-	// Reason says why the outcome is not OK. It must not contain the cause of an error of the tree, because a failed comparison
-	// names values.
+	// Reason is the reason of an outcome other than OK. It must not be the cause of a *tree.Error of a key, because the cause of a
+	// failed comparison contains values.
 	Reason string
-	// Read says that the operation changes nothing.
+	// Read is true if the operation changes nothing.
 	Read bool
-	// Omitted is the number of similar records before this one that were not written. See Sampler.
+	// Omitted is the number of similar records that were left out before this one. See Sampler.
 	Omitted uint64
 }
 
@@ -53,13 +52,13 @@ type Recorder interface {
 	Record(r Record)
 }
 
-// The longest texts in a line, in bytes. Longer ones are cut, because clients choose them.
+// The lengths in bytes to which texts in a line are cut, because clients choose the texts.
 const (
 	maxKey  = 16 << 10 // the longest path of a node
 	maxText = 512
 )
 
-// timeLayout is that of the process' log, with microseconds.
+// timeLayout is the layout of times in the process' log, with microseconds.
 const timeLayout = "2006-01-02T15:04:05.000000Z07:00"
 
 // appendLine appends the record as one line of JSON. Fields without a value are left out.

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A client can repeat a failed login as often as the network carries it. So for each name and address sampleBurst records are written,
-// and then samplesPerSecond.
+// A client can repeat a failed login at any rate. So for each pair of name and address sampleBurst records are written, and then
+// samplesPerSecond.
 const (
 	samplesPerSecond = 1
 	sampleBurst      = 10
 	sampleBuckets    = 1024
 )
 
-// Sampler selects some of the records of failed logins. Names and addresses share a fixed number of limits, so its size does not grow
-// with their number. Its methods may be called from any goroutine.
+// Sampler selects some of the records of failed logins. Names and addresses share a fixed number of buckets, so the size of a Sampler
+// does not depend on their number. Its methods may be called from any goroutine.
 type Sampler struct {
 	seed    maphash.Seed
 	buckets [sampleBuckets]sampleBucket
@@ -25,7 +25,7 @@ type Sampler struct {
 
 type sampleBucket struct {
 	limiter *rate.Limiter
-	omitted atomic.Uint64
+	omitted atomic.Uint64 // records since the last one that was selected
 }
 
 // NewSampler makes a Sampler.
@@ -37,8 +37,8 @@ func NewSampler() *Sampler {
 	return s
 }
 
-// Select reports whether the record of a failed login must be written, and how many records before it were not. name is the name that
-// the client claims, and remote its address, whose port does not count.
+// Select reports whether the record of a failed login must be written, and how many records of its bucket were omitted before it. name
+// is the name that the client claims, and remote is its address. The port of the address is ignored.
 func (s *Sampler) Select(name, remote string) (selected bool, omitted uint64) {
 	b := s.bucket(name, remote)
 	if !b.limiter.Allow() {

@@ -9,10 +9,10 @@ import (
 // logInterval is the shortest time between two lines of the process' log about lost records.
 const logInterval = 10 * time.Second
 
-// opLost is the operation of a line that the Log itself adds after it has lost records.
+// opLost is the operation in the line that the Log adds after it has lost records.
 const opLost = "audit_records_lost"
 
-// batch is what write takes from the buffer at a time.
+// batch is the content of the buffer that write takes at a time.
 type batch struct {
 	lines   []byte
 	records int
@@ -24,8 +24,8 @@ func (l *Log) write() {
 	defer close(l.done)
 	var (
 		b      batch
-		torn   bool      // the output ends within a line
-		logged time.Time // the last line of the process' log
+		torn   bool      // the last write ended within a line
+		logged time.Time // when the last line of the process' log was written
 	)
 	for l.take(&b) {
 		if b.lost > 0 {
@@ -45,14 +45,14 @@ func (l *Log) write() {
 		}
 		if now := time.Now(); (err != nil || b.lost > 0) && now.Sub(logged) >= logInterval {
 			logged = now
-			l.cfg.Logger.Warn("records of the audit log are lost: it can't be written, or not fast enough",
+			l.cfg.Logger.Warn("records of the audit log are lost: writing it fails or is too slow",
 				zap.String("audit-log", l.cfg.Path), zap.Error(err))
 		}
 	}
 }
 
-// take waits for lines and moves them into b, whose space becomes the new buffer. It returns false when the Log is closed and has no
-// lines.
+// take waits for lines and moves them to b. The memory of the lines that b had before becomes the new buffer. take returns false when
+// the Log is closed and has no lines.
 func (l *Log) take(b *batch) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -2,8 +2,8 @@ package budget
 
 import "sync/atomic"
 
-// Count limits how many operations of one kind are under way. Its methods cost one atomic operation. They may be called on a nil
-// Count, which has no limit.
+// Count counts the operations of one kind that have begun and not ended, and limits their number. Its methods cost one atomic operation.
+// Begin, End and Resume may be called on a nil Count, which has no limit. All methods may be called from any goroutine.
 type Count struct {
 	limit   int64
 	open    atomic.Int64
@@ -13,7 +13,7 @@ type Count struct {
 // NewCount returns a Count that allows limit operations at a time. refused is called for each operation that Begin refuses.
 func NewCount(limit int, refused func()) *Count { return &Count{limit: int64(limit), refused: refused} }
 
-// Begin counts an operation. It returns false if as many operations as allowed are under way. After true the caller must call End.
+// Begin counts an operation. It returns false if the limit is reached. After true the caller must call End.
 func (c *Count) Begin() bool {
 	if c == nil || c.open.Add(1) <= c.limit {
 		return true
@@ -23,7 +23,7 @@ func (c *Count) Begin() bool {
 	return false
 }
 
-// End ends the counting of an operation.
+// End ends an operation: it is no longer counted.
 func (c *Count) End() {
 	if c != nil {
 		c.open.Add(-1)
@@ -37,5 +37,5 @@ func (c *Count) Resume() {
 	}
 }
 
-// Open returns the number of operations that are under way.
+// Open returns the number of operations that have begun and not ended.
 func (c *Count) Open() int64 { return c.open.Load() }

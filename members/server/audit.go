@@ -13,8 +13,8 @@ import (
 	"pando/stats"
 )
 
-// openAudit opens the audit log and opens its file again at each SIGHUP, as the process' log does. The caller must call stop at the
-// end. Without --audit-log the Recorder is nil.
+// openAudit opens the audit log, and opens its file again at each SIGHUP, like those of the process' log. The caller must call stop when
+// nothing is recorded any more. Without --audit-log the Recorder is nil.
 func openAudit(cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (recorder audit.Recorder, stop func(), err error) {
 	if cfg.AuditLog == "" {
 		return nil, func() {}, nil

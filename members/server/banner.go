@@ -17,8 +17,8 @@ import (
 )
 
 // announce logs that the process serves, and prints the banner to the standard output. With a JSON log it prints no
-// banner, because log collectors often read the standard output and the standard error together. The audit log on the standard output
-// must have nothing but its lines, either.
+// banner, because log collectors often read the standard output and the standard error together. It prints no banner either if the
+// audit log goes to the standard output, because programs read the lines there.
 func announce(cfg *config.Config, log *zap.Logger, banner string, fields ...zap.Field) {
 	log.Info("serving clients", fields...)
 	if cfg.LogFormat == config.LogFormatJSON || cfg.AuditLog == audit.Stdout {
@@ -57,8 +57,8 @@ func banner(cfg *config.Config, memberID, clusterID uint64) string {
 	return b.String()
 }
 
-// curlCommand returns a command, up to the path of the URL, with which a user of this machine can send a request to the server. It
-// prefers URLs that need no certificate.
+// curlCommand returns a curl command for a request from this machine to the server, without the path of the URL. It prefers URLs
+// without TLS.
 func curlCommand(cfg *config.Config) string {
 	urls := config.Dialable(cfg.ListenClientURLs)
 	if len(urls) == 0 {
@@ -68,18 +68,14 @@ func curlCommand(cfg *config.Config) string {
 	if i := slices.IndexFunc(urls, func(u url.URL) bool { return u.Scheme == "http" }); i >= 0 {
 		u = urls[i]
 	}
-	command := "curl"
+	command, scheme := "curl", "http"
 	if config.IsSecure(u) {
-		command += curlCertificates(cfg)
+		command, scheme = command+curlCertificates(cfg), "https"
 	}
-	path := config.SocketPath(u)
-	switch {
-	case path == "":
-		return command + " " + u.String()
-	case config.IsSecure(u):
-		return command + " --unix-socket " + path + " https://localhost"
+	if path := config.SocketPath(u); path != "" {
+		return command + " --unix-socket " + path + " " + scheme + "://localhost"
 	}
-	return command + " --unix-socket " + path + " http://localhost"
+	return command + " " + u.String()
 }
 
 // curlCertificates returns the options of curl for an https URL.
@@ -89,7 +85,7 @@ func curlCertificates(cfg *config.Config) string {
 	case t.CertFile == "":
 		options = " --cacert " + filepath.Join(cfg.DataDir, autoDir, autoClientDir, "cert.pem")
 	case t.TrustedCAFile != "":
-		options = " --cacert " + t.TrustedCAFile // usually that of the server, too
+		options = " --cacert " + t.TrustedCAFile // usually also the CA of the server
 	}
 	if t.TrustedCAFile != "" || t.ClientCertAuth {
 		options += " --cert CLIENT.pem --key CLIENT-key.pem"

@@ -81,8 +81,8 @@ func clusterPeerURLs(ctx context.Context, cfg *config.Config, log *zap.Logger) (
 	return urls, nil
 }
 
-// discoveryTLSConfig returns the TLS configuration for the discovery service: the CAs of the system are trusted, and those of
-// --peer-trusted-ca-file. The certificate of the member is not used: the service may belong to strangers.
+// discoveryTLSConfig returns the TLS configuration for the discovery service. It trusts the CAs of the system and those of
+// --peer-trusted-ca-file. It does not have the certificate of the member, because the service may belong to others.
 func discoveryTLSConfig(cfg *config.Config) (*tls.Config, error) {
 	file := cfg.PeerTLS.TrustedCAFile
 	if file == "" {

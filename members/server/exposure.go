@@ -10,13 +10,13 @@ import (
 	"pando/members/config"
 )
 
-// openURL is a URL that others can reach, and what it lacks.
-type openURL struct {
-	url  string
-	open []string // what everyone who reaches the URL can do, and which flags prevent it
+// exposedURL is a URL that other machines can reach and that is not fully protected.
+type exposedURL struct {
+	url     string
+	dangers []string // what everyone who can reach the URL may do, and the flags that prevent it
 }
 
-// The texts of openURL.open.
+// The texts of exposedURL.dangers.
 const (
 	clientsUnencrypted = "keys and passwords are sent without encryption (serve https, with --cert-file and --key-file)"
 	clientsAnonymous   = "everyone may read and change all keys (enable auth: pando ctl role add guest, pando ctl user add root, " +
@@ -28,7 +28,7 @@ const (
 	peersAnonymous = "everyone may send messages of a member (--peer-client-cert-auth and --peer-trusted-ca-file)"
 )
 
-// anonymousAccess returns the text for openURL.open about clients without credentials; empty if they may do nothing of importance.
+// anonymousAccess returns the text for exposedURL.dangers about clients without credentials; "" if they are no danger.
 func anonymousAccess(authEnabled, openToGuests bool) string {
 	switch {
 	case !authEnabled:
@@ -39,58 +39,58 @@ func anonymousAccess(authEnabled, openToGuests bool) string {
 	return ""
 }
 
-// warnExposed logs one warning about all URLs that are open to others than the processes of this machine. anonymous is the result of
-// anonymousAccess: callers must know whether auth is enabled.
+// warnExposed logs one warning about all URLs that other machines can reach and that are not fully protected. anonymous is the result of
+// anonymousAccess.
 func warnExposed(cfg *config.Config, anonymous string, log *zap.Logger) {
-	found := append(openClientURLs(cfg, anonymous), openPeerURLs(cfg)...)
+	found := append(exposedClientURLs(cfg, anonymous), exposedPeerURLs(cfg)...)
 	if len(found) == 0 {
 		return
 	}
 	texts := make([]string, len(found))
 	for i, u := range found {
-		texts[i] = u.url + ": " + strings.Join(u.open, ", and ")
+		texts[i] = u.url + ": " + strings.Join(u.dangers, ", and ")
 	}
 	log.Warn("this server can be reached from the network and is not protected; see docs/security.md. " + strings.Join(texts, "; "))
 }
 
-func openClientURLs(cfg *config.Config, anonymous string) []openURL {
+func exposedClientURLs(cfg *config.Config, anonymous string) []exposedURL {
 	requiresCertificates := cfg.ClientTLS.ClientCertAuth || cfg.ClientTLS.TrustedCAFile != ""
-	var found []openURL
+	var found []exposedURL
 	for _, u := range cfg.ListenClientURLs {
-		var open []string
+		var dangers []string
 		if !config.IsSecure(u) {
-			open = append(open, clientsUnencrypted)
+			dangers = append(dangers, clientsUnencrypted)
 		}
 		if anonymous != "" && !(config.IsSecure(u) && requiresCertificates) {
-			open = append(open, anonymous)
+			dangers = append(dangers, anonymous)
 		}
-		found = addOpen(found, u, open)
+		found = appendExposed(found, u, dangers)
 	}
 	return found
 }
 
-func openPeerURLs(cfg *config.Config) []openURL {
+func exposedPeerURLs(cfg *config.Config) []exposedURL {
 	requiresCertificates := cfg.PeerTLS.ClientCertAuth || cfg.PeerTLS.TrustedCAFile != ""
-	var found []openURL
+	var found []exposedURL
 	for _, u := range cfg.ListenPeerURLs {
-		var open []string
+		var dangers []string
 		switch {
 		case !config.IsSecure(u) || cfg.PeerTLS.AcceptPlaintext:
-			open = append(open, peersUnencrypted)
+			dangers = append(dangers, peersUnencrypted)
 		case !requiresCertificates:
-			open = append(open, peersAnonymous)
+			dangers = append(dangers, peersAnonymous)
 		}
-		found = addOpen(found, u, open)
+		found = appendExposed(found, u, dangers)
 	}
 	return found
 }
 
-// addOpen adds a URL to the list, if it lacks something and others than this machine can reach it.
-func addOpen(found []openURL, u url.URL, open []string) []openURL {
-	if len(open) == 0 || config.SocketPath(u) != "" || isLoopback(u.Hostname()) {
+// appendExposed appends a URL to the list, if it has dangers and other machines can reach it.
+func appendExposed(found []exposedURL, u url.URL, dangers []string) []exposedURL {
+	if len(dangers) == 0 || config.SocketPath(u) != "" || isLoopback(u.Hostname()) {
 		return found
 	}
-	return append(found, openURL{u.String(), open})
+	return append(found, exposedURL{u.String(), dangers})
 }
 
 func isLoopback(host string) bool {

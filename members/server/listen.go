@@ -20,14 +20,15 @@ type listeners struct{ httpapi.Listeners }
 func listen(cfg *config.Config, certificates *sources) (*listeners, error) {
 	l := &listeners{}
 	for _, group := range []struct {
-		flag string
-		urls []url.URL
-		into *[]httpapi.Listener
-		tls  *certs.Source
+		flag      string
+		urls      []url.URL
+		into      *[]httpapi.Listener
+		tls       *certs.Source
+		plaintext bool // TLS listeners accept connections without TLS, too
 	}{
-		{"--listen-client-urls", cfg.ListenClientURLs, &l.Client, certificates.client},
-		{"--listen-peer-urls", cfg.ListenPeerURLs, &l.Peer, certificates.peer},
-		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.Metrics, certificates.client},
+		{"--listen-client-urls", cfg.ListenClientURLs, &l.Client, certificates.client, false},
+		{"--listen-peer-urls", cfg.ListenPeerURLs, &l.Peer, certificates.peer, cfg.PeerTLS.AcceptPlaintext},
+		{"--listen-metrics-urls", cfg.ListenMetricsURLs, &l.Metrics, certificates.client, false},
 	} {
 		for _, u := range group.urls {
 			socket, err := openSocket(u)
@@ -37,7 +38,7 @@ func listen(cfg *config.Config, certificates *sources) (*listeners, error) {
 			}
 			listener := httpapi.Listener{Listener: socket}
 			if config.IsSecure(u) {
-				listener.TLS, listener.Plaintext = group.tls, group.tls == certificates.peer && cfg.PeerTLS.AcceptPlaintext
+				listener.TLS, listener.Plaintext = group.tls, group.plaintext
 			}
 			*group.into = append(*group.into, listener)
 		}
@@ -45,7 +46,7 @@ func listen(cfg *config.Config, certificates *sources) (*listeners, error) {
 	return l, nil
 }
 
-// openSocket opens the socket of a URL. An error contains what to do about it.
+// openSocket opens the socket of a URL. Its errors say what to do about them.
 func openSocket(u url.URL) (net.Listener, error) {
 	if path := config.SocketPath(u); path != "" {
 		return openUnixSocket(path)
@@ -57,8 +58,8 @@ func openSocket(u url.URL) (net.Listener, error) {
 	return socket, nil
 }
 
-// openUnixSocket opens a unix socket. A process that was killed leaves the file of its socket: openUnixSocket removes it if no process
-// accepts connections on it. The file is removed when the listener is closed.
+// openUnixSocket opens a unix socket. The file of a socket remains after its process was killed, so openUnixSocket removes a file on
+// which no process accepts connections. Closing the listener removes the file.
 func openUnixSocket(path string) (net.Listener, error) {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() != os.ModeSocket {

@@ -92,7 +92,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	return err
 }
 
-// foundsCluster reports whether the member has no data and does not join a running cluster.
+// foundsCluster reports whether the member has no data and founds a new cluster.
 func foundsCluster(cfg *config.Config) bool {
 	hasData, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
 	return err == nil && !hasData && cfg.InitialClusterState != config.ClusterExisting
@@ -103,15 +103,15 @@ func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap
 	return httpapi.Config{
 		StartTimeout: requestLimit(cfg), Metrics: metrics, Versions: versions(),
 		CORS: cfg.CORS, HostWhitelist: cfg.HostWhitelist, HideMetrics: httpapi.Switch(!cfg.MetricsOnClientURLs),
-		Limits:         httpapi.NewLimits(operations(cfg.MaxInflightRequests, s), operations(cfg.MaxWatches, s), metrics),
+		Limits:         httpapi.NewLimits(operationLimit(cfg.MaxInflightRequests, s), operationLimit(cfg.MaxWatches, s), metrics),
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
 		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
 }
 
-// operations returns how many requests or watches of clients may be under way. set is the value of the flag.
-func operations(set int, s shares) int {
+// operationLimit returns the limit of the requests in flight, or of the open watches. set is the value of its flag, 0 if it is not set.
+func operationLimit(set int, s shares) int {
 	if set > 0 {
 		return set
 	}

@@ -69,11 +69,11 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer stopFollowing()
 	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler()})
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
-	warnExposed(listeners.bound(&asProxy), "", log) // the members know whether auth is enabled
+	warnExposed(listeners.bound(&asProxy), "", log) // a proxy has no users: the members warn about missing auth
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		log.Info("shutting down: requests under way end")
+		log.Info("shutting down: waiting for the requests in flight")
 	}
 	// Long polls are ended after half of the time, so that other requests can end by themselves.
 	timer := time.AfterFunc(shutdownTimeout/2, endRequests)

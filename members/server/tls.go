@@ -17,8 +17,8 @@ import (
 	"pando/stats"
 )
 
-// sources are the certificates of a process, for each side. Neither is nil, even without TLS: connections to https URLs need the
-// CAs.
+// sources are the certificates and CAs of a process for each side. Neither is nil, even if the process serves no TLS, because
+// connections to https URLs need CAs.
 type sources struct{ client, peer *certs.Source }
 
 // The directories of self-signed certificates, below the data directory.
@@ -67,33 +67,33 @@ func certificateSource(s *certs.Source) stats.CertificateSource {
 }
 
 func clientOptions(cfg *config.Config) certs.Options {
-	o := tlsOptions(cfg, &cfg.ClientTLS, autoClientDir, cfg.ListenClientURLs, cfg.ListenMetricsURLs, cfg.AdvertiseClientURLs)
+	o := tlsOptions(cfg, &cfg.ClientTLS, autoClientDir, false, cfg.ListenClientURLs, cfg.ListenMetricsURLs, cfg.AdvertiseClientURLs)
 	o.Names = certs.ClientFlags
 	return o
 }
 
 func peerOptions(cfg *config.Config) certs.Options {
-	o := tlsOptions(cfg, &cfg.PeerTLS, autoPeerDir, cfg.ListenPeerURLs, cfg.InitialAdvertisePeerURLs)
+	o := tlsOptions(cfg, &cfg.PeerTLS, autoPeerDir, cfg.MayDialSecurePeers(), cfg.ListenPeerURLs, cfg.InitialAdvertisePeerURLs)
 	o.Names = certs.PeerFlags
 	return o
 }
 
-// tlsOptions returns the options of one side. urls are those by which others connect: the first list is listened on.
-func tlsOptions(cfg *config.Config, t *config.TLS, dir string, urls ...[]url.URL) certs.Options {
+// tlsOptions returns the options of one side. urls are the URLs by which others connect to it. dials says that the side also needs a
+// certificate for the connections that it opens. dir is the directory of a self-signed certificate.
+func tlsOptions(cfg *config.Config, t *config.TLS, dir string, dials bool, urls ...[]url.URL) certs.Options {
 	o := certs.Options{
 		Files:      certs.Files{Cert: t.CertFile, Key: t.KeyFile, CA: t.TrustedCAFile, CRL: t.CRLFile},
 		ClientAuth: t.ClientCertAuth, AllowedCN: t.AllowedCN, AllowedHostname: t.AllowedHostname,
 		CipherSuites: cfg.CipherSuites, MinVersion: cfg.TLSMinVersion, MaxVersion: cfg.TLSMaxVersion,
 	}
-	dials := t == &cfg.PeerTLS && cfg.MayDialSecurePeers()
 	if t.AutoTLS && t.CertFile == "" && (dials || slices.ContainsFunc(slices.Concat(urls...), config.IsSecure)) {
 		o.AutoDir, o.AutoHosts = filepath.Join(cfg.DataDir, autoDir, dir), hostsOf(urls)
 	}
 	return o
 }
 
-// forMembers returns the certificates of a proxy for its connections to the client URLs of members: those for clients, or those for
-// peers if it has no certificate for clients. The reference does so, too.
+// forMembers returns the certificates that a proxy uses for its connections to the client URLs of members. As in the reference, they are
+// those of the client side, or those of the peer side if the client side has no certificate.
 func (s *sources) forMembers(cfg *config.Config) *certs.Source {
 	if cfg.ClientTLS.CertFile != "" {
 		return s.client
@@ -101,7 +101,7 @@ func (s *sources) forMembers(cfg *config.Config) *certs.Source {
 	return s.peer
 }
 
-// hostsOf returns the hosts in URLs, and the names of this machine, without repetitions.
+// hostsOf returns the names of this machine and the hosts in the URLs, without duplicates.
 func hostsOf(urls [][]url.URL) []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if name, err := os.Hostname(); err == nil {
@@ -117,7 +117,7 @@ func hostsOf(urls [][]url.URL) []string {
 	return hosts
 }
 
-// peerTLS returns how the certificates of other members are checked; nil if this member does not require any.
+// peerTLS returns the check of the certificates of other members; nil if this member has no peer certificate and no peer CA.
 func peerTLS(cfg *config.Config, source *certs.Source) *transport.TLS {
 	if !source.HasCertificate() && !source.RequiresClientCerts() {
 		return nil
@@ -135,9 +135,9 @@ func peerTLSConfig(cfg *config.Config, source *certs.Source) func() *tls.Config 
 	}
 }
 
-// peerServerName returns the host that must be in the certificates of all members, or "" if it is the host of each peer URL. Someone
-// who can change the DNS could let SRV records name other hosts, which have certificates of public CAs. So with SRV records and the
-// CAs of the system, the certificates must be for the domain of the records, as in the reference.
+// peerServerName returns the host that the certificates of all members must have, or "" if each certificate must have the host of its
+// peer URL. An attacker who can change the DNS could make SRV records name hosts that have certificates of public CAs. So with SRV
+// records and the CAs of the system, the certificates must have the domain of the records, as in the reference.
 func peerServerName(cfg *config.Config) string {
 	if cfg.PeerTLS.TrustedCAFile == "" {
 		return cfg.DiscoverySRV

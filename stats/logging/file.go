@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// File is a file that is appended to and that can be opened again under its path, so that a program that rotates files can rename it.
+// File is an append-only file that can be opened again at its path after a program that rotates files has renamed it.
 // Its methods may be called from any goroutine.
 type File struct {
 	path string
@@ -16,7 +16,7 @@ type File struct {
 	file *os.File
 }
 
-// OpenFile opens a file for appending. It creates a file that does not exist, with the mode. The caller must call Close.
+// OpenFile opens a file for appending. If it does not exist, OpenFile creates it with the mode. The caller must call Close.
 func OpenFile(path string, mode fs.FileMode) (*File, error) {
 	f := &File{path: path, mode: mode}
 	return f, f.Reopen()
