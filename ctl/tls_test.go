@@ -221,7 +221,7 @@ func TestTLSCheck(t *testing.T) {
 		{"revoked", member(good) + " --trusted-ca-file " + pki.CA + " --client-crl-file " + crl, "revoked"},
 		{"CRL of another CA", member(good) + " --trusted-ca-file " + other.CA + " --client-crl-file " + crl, "error: --client-crl-file " + crl},
 		{"no certificate", "--cert-file " + text + " --key-file " + good.Key, "error: --cert-file " + text},
-		{"no key", "--cert-file " + good.Cert, "error: --key-file"},
+		{"no key", "--cert-file " + good.Cert, "error: --key-file: is not given"},
 		{"a missing file", "--cert-file none.pem --key-file " + good.Key, "error: --cert-file none.pem: the file does not exist"},
 		{"a file, with the key and the CA beside it", good.Cert, ""},
 		{"a file that is expired", expired.Cert, "error: certificate " + expired.Cert},

@@ -48,6 +48,11 @@ func checkLeaf(o *Options, content *contents, use Use, hosts []string, now time.
 			warn("the certificate of %s is not for %s: its extended key usage lacks %s", NameOf(leaf), need.purpose, need.name)
 		}
 	}
+	if use != ForClient && len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
+		warn("the certificate of %s is for no host: it has no subject alternative names, and clients do not look at the common name",
+			NameOf(leaf))
+		hosts = nil
+	}
 	for _, host := range hosts {
 		if leaf.VerifyHostname(host) != nil {
 			warn("the certificate of %s is not for the host %s: it is for %s", NameOf(leaf), host, DescribeHosts(leaf))

@@ -18,11 +18,20 @@ func TestCheck(t *testing.T) {
 		{"all is well", func(*fixture, *Options) {}, ForPeer, []string{"localhost", "127.0.0.1"}, nil},
 		{"other hosts", func(*fixture, *Options) {}, ForServer, []string{"localhost", "10.0.0.1"}, []string{
 			"is not for the host 10.0.0.1: it is for localhost, 127.0.0.1"}},
-		{"only for servers", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s", Server: true}) }, ForPeer, nil, []string{
+		{"no host", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "localhost", Server: true}) }, ForServer,
+			[]string{"localhost"}, []string{"is for no host: it has no subject alternative names, and clients do not look at the common name"}},
+		{"no host, of a client", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "ann", Client: true}) },
+			ForClient, nil, nil},
+		{"only for servers", func(f *fixture, o *Options) {
+			f.issue("server", Request{CommonName: "s", Hosts: []string{"s"}, Server: true})
+		}, ForPeer, nil, []string{
 			"is not for clients: its extended key usage lacks clientAuth"}},
-		{"only for clients", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s", Client: true}) }, ForServer, nil, []string{
+		{"only for clients", func(f *fixture, o *Options) {
+			f.issue("server", Request{CommonName: "s", Hosts: []string{"s"}, Client: true})
+		}, ForServer, nil, []string{
 			"is not for servers: its extended key usage lacks serverAuth"}},
-		{"for all uses", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s"}) }, ForPeer, nil, nil},
+		{"for all uses", func(f *fixture, o *Options) { f.issue("server", Request{CommonName: "s", Hosts: []string{"s"}}) },
+			ForPeer, nil, nil},
 		{"another CA", func(f *fixture, o *Options) { o.CA = f.write("other.pem", newTestAuthority(f.t, "other").Pair().Cert) }, ForPeer, nil,
 			[]string{"it is signed by another CA, or an intermediate certificate is missing"}},
 		{"revoked", func(f *fixture, o *Options) {
