@@ -12,8 +12,8 @@ import (
 	"pando/members/servertest"
 )
 
-// TestPasswordsAreNowhere uses passwords, and searches them in everything that a member writes: its data directory and its output,
-// with debug messages. The passwords that are wrong must not be there either: they are often those of another system.
+// TestPasswordsAreNowhere uses passwords, and searches for them in everything that a member writes: its data directory, the audit log and
+// its output with debug messages. Wrong passwords must not be there either: users often type that of another system.
 func TestPasswordsAreNowhere(t *testing.T) {
 	const newPassword, wrongPassword = "Copper-Lantern-64", "Walnut-Ribbon-93"
 	dir := t.TempDir()
@@ -54,20 +54,20 @@ func TestPasswordsAreNowhere(t *testing.T) {
 	if err := filepath.WalkDir(dir, read); err != nil {
 		t.Fatal(err)
 	}
-	if holders(written, "alice") < 2 || !bytes.Contains(written[audit], []byte(`"alice"`)) {
+	if countFilesWith(written, "alice") < 2 || !bytes.Contains(written[audit], []byte(`"alice"`)) {
 		t.Error("the data or the audit log lacks the name of a user: the test does not find what it searches")
 	}
 	for _, password := range []string{rootPassword, alicePassword, newPassword, wrongPassword} {
 		for _, form := range encodings(password) {
-			if n := holders(written, form); n > 0 {
+			if n := countFilesWith(written, form); n > 0 {
 				t.Errorf("%d of %d files have a password as %q", n, len(written), form)
 			}
 		}
 	}
 }
 
-// holders returns how many of the texts contain a text.
-func holders(written map[string][]byte, text string) (n int) {
+// countFilesWith returns the number of files that contain a text.
+func countFilesWith(written map[string][]byte, text string) (n int) {
 	for _, content := range written {
 		if bytes.Contains(content, []byte(text)) {
 			n++

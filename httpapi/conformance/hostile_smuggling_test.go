@@ -1,8 +1,12 @@
 package conformance
 
-import "pando/members/servertest"
+import (
+	"strings"
 
-// smugglingCases are requests that two servers could understand in different ways, such as a proxy and the member behind it.
+	"pando/members/servertest"
+)
+
+// smugglingCases are requests that two servers, such as a proxy and a member behind it, could interpret in different ways.
 var smugglingCases = []wireCase{
 	{name: "two Hosts", send: "GET /version HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", want: servertest.Status400},
 	{name: "one Host twice", send: "GET /version HTTP/1.1\r\nHost: a\r\nHost: a\r\nConnection: close\r\n\r\n", want: servertest.Status400},
@@ -50,7 +54,8 @@ var smugglingCases = []wireCase{
 	},
 	{
 		name: "chunk with an endless extension",
-		send: request("PUT /v2/keys/s", servertest.FormHeader+servertest.ChunkedHeader, "7;"+longText(64<<10)+"\r\nvalue=1\r\n0\r\n\r\n"),
+		send: request("PUT /v2/keys/s", servertest.FormHeader+servertest.ChunkedHeader,
+			"7;"+strings.Repeat("x", 64<<10)+"\r\nvalue=1\r\n0\r\n\r\n"),
 		want: servertest.Status400,
 		text: `"errorCode":210`,
 	},
@@ -61,13 +66,4 @@ var smugglingCases = []wireCase{
 		want: servertest.Status200,
 		text: `"action":"get"`,
 	},
-}
-
-// longText returns a text of n bytes.
-func longText(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = 'x'
-	}
-	return string(b)
 }

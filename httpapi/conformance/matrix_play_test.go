@@ -101,34 +101,20 @@ func (s *matrixServer) makeKeys(o *matrixOperation, p *matrixPrincipal) {
 		var answer struct {
 			Node struct{ CreatedIndex uint64 }
 		}
-		if err := json.Unmarshal(s.must("PUT", "/v2/keys"+path+"?value=1", ""), &answer); err != nil {
+		if err := json.Unmarshal([]byte(s.must("PUT", "/v2/keys"+path+"?value=1", "")), &answer); err != nil {
 			s.t.Fatal(err)
 		}
 		s.indexes[path] = answer.Node.CreatedIndex
 	}
 }
 
-// must sends a request while auth is not enabled yet, and returns the body of its response.
-func (s *matrixServer) must(method, path, body string) []byte {
+// must sends a request before auth is enabled, and returns the body of the response. A refusal fails the test.
+func (s *matrixServer) must(method, path, body string) string {
 	s.t.Helper()
-	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := s.clients[""].Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode >= http.StatusBadRequest {
-		s.t.Fatalf("%s %s: %d %s, %v", method, path, response.StatusCode, text, err)
-	}
-	return text
+	return mustAs(s.t, "", method, s.url+path, body)
 }
 
-// useProxy starts a proxy of the server. Later operations go through it, over plain HTTP.
+// useProxy starts a proxy in front of the server. Later operations go through it, over plain HTTP.
 func (s *matrixServer) useProxy() {
 	s.t.Helper()
 	process := servertest.Launch(s.t, s.t.TempDir(), "--proxy", "on", "--initial-cluster", "default="+s.peerURL)
@@ -185,7 +171,7 @@ func (s *matrixServer) outcome(o *matrixOperation, p *matrixPrincipal) string {
 	return fmt.Sprintf("%d/%d", response.StatusCode, answer.ErrorCode)
 }
 
-// matrix has the outcomes: for each operation those of all principals, by name.
+// matrix contains the outcomes, by the name of the operation and that of the principal.
 type matrix map[string]map[string]string
 
 // play performs the operations as the principals, one of every combinations. With 1 it performs all of them. Each operation and each

@@ -43,7 +43,8 @@ func TestMatrix(t *testing.T) {
 	compareMatrix(t, got, want)
 }
 
-// TestMatrixThroughProxy plays the matrix to a proxy. It passes credentials on, and no certificate is that of its clients.
+// TestMatrixThroughProxy plays the matrix to a proxy, which passes the header Authorization on. It leaves out the senders with a
+// certificate.
 func TestMatrixThroughProxy(t *testing.T) {
 	servertest.SkipShort(t, "TestMatrix plays the same to a member")
 	t.Parallel()

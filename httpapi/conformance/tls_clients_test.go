@@ -14,7 +14,7 @@ import (
 
 // These tests run widely used clients with certificates.
 
-// TestTLSClientEtcdctl plays the steps of the plain test over TLS.
+// TestTLSClientEtcdctl plays the steps of TestClientEtcdctl over TLS.
 func TestTLSClientEtcdctl(t *testing.T) {
 	servertest.RequireProgram(t, "etcdctl", "etcd-client")
 	s := startSecure(t)

@@ -50,7 +50,7 @@ func TestTLSIdleWatchers(t *testing.T) {
 	}
 }
 
-// TestTLSSlowReader checks that a client that reads nothing of its watch is cut off, and that others are not affected.
+// TestTLSSlowReader opens a watch and does not read it. The server must close this connection, and serve other watches without delay.
 func TestTLSSlowReader(t *testing.T) {
 	const timeout = 2 * time.Second
 	s := startSecure(t, "--client-stall-timeout", servertest.Itoa(timeout.Milliseconds()))
@@ -136,7 +136,7 @@ func TestTLSHTTP2Watches(t *testing.T) {
 	})
 }
 
-// TestTLSDescriptors opens more TLS connections than --max-connections allows. The others get a 503 over TLS.
+// TestTLSDescriptors opens more TLS connections than --max-connections allows. Those above the limit get a 503 over TLS.
 func TestTLSDescriptors(t *testing.T) {
 	const limit = 10
 	s := startSecure(t, "--max-connections", servertest.Itoa(limit))

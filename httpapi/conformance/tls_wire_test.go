@@ -87,7 +87,8 @@ func TestTLSPipelining(t *testing.T) {
 	}
 }
 
-// TestTLSBadHandshakes sends what is no handshake, or half of one, to the https URL. Each connection is closed, and nothing is left.
+// TestTLSBadHandshakes sends invalid and incomplete handshakes to the https URL. The server must close each connection and free its
+// resources.
 func TestTLSBadHandshakes(t *testing.T) {
 	t.Parallel()
 	s := startSecure(t)

@@ -74,9 +74,8 @@ func (a *attempt) sent() bool {
 }
 
 // memberFailed reports whether the attempt failed by an I/O error on a connection to the member, or because no connection could be
-// opened. Other errors do
-// not show that the member is down: the transport refuses the request, the response is not HTTP, or the member sends nothing while
-// the client is still sending the body.
+// opened. Other errors do not show that the member is down: the transport refuses the request, the response is not HTTP, or the member
+// sends nothing while the client is still sending the body.
 func (a *attempt) memberFailed() bool {
 	if a.conn != nil {
 		return a.conn.failed.Load() || a.conn.readTimedOut.Load() && !a.body.partlyRead()

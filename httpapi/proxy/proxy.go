@@ -49,9 +49,9 @@ type Config struct {
 	MaxIdle int
 	// BodyTimeout bounds how long a client may take to send the body of a request.
 	BodyTimeout time.Duration
-	// CORS makes a handler treat web pages as a member does; see httpapi.WithCORS.
+	// CORS returns a handler that treats requests of web pages as a member does, and passes the others to next; see httpapi.WithCORS.
 	CORS func(next http.Handler) http.Handler
-	// Metrics serves /metrics of this process. With HideMetrics only the metrics URLs have it.
+	// Metrics serves /metrics of this process. With HideMetrics the client URLs do not serve it; the metrics URLs do.
 	Metrics     http.Handler
 	HideMetrics bool
 	Logger      *zap.Logger
@@ -148,8 +148,8 @@ func (p *Proxy) reverseProxy() http.Handler {
 			r.Out.URL.Scheme = "http" // attempt.send replaces it, and sets the host
 			r.Out.Host = ""
 			r.SetXForwarded()
-			// A member must not take the certificate of the proxy for that of the client. X-Forwarded-For is missing for a client
-			// of a unix socket, so the proxy also sends Via, which names every intermediary.
+			// A member takes no certificate for that of the client if the request has Via or X-Forwarded-For. The latter is missing
+			// for a client of a unix socket, so the proxy always sends Via.
 			r.Out.Header.Add("Via", strings.TrimPrefix(r.In.Proto, "HTTP/")+" pando")
 		},
 		Transport:      &failover{next: p.members, endpoints: p.endpoints, onFailure: p.refresher.trigger, log: p.log},

@@ -71,8 +71,8 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, newConfig func() *tls.Conf
 	return secure, nil
 }
 
-// memberConn is a connection to a member. It counts the sent bytes, without those of TLS, and records whether the connection failed.
-// The errors of http.Transport contain neither.
+// memberConn is a connection to a member. It counts the sent bytes of requests, before encryption, and records whether the connection
+// failed. The errors of http.Transport contain neither.
 type memberConn struct {
 	net.Conn
 	read, write  time.Duration // time limits of a single read and of a single write; 0 means none

@@ -42,10 +42,10 @@ func (l listener) Accept() (net.Conn, error) {
 // Its writes have a deadline of their own; see Write.
 type conn struct {
 	net.Conn
-	raw     syscall.RawConn // of the socket; nil before connOf, and if Conn is not a socket
-	below   syscall.RawConn // of the socket below TLS; nil before connOf, and if Conn is not TLS
-	unread  []byte          // read by readLoop, for the next Read
-	skipped bool            // the last Read was for one byte and was skipped
+	raw       syscall.RawConn // of the socket; nil before connOf, and if Conn is not a socket
+	tlsSocket syscall.RawConn // of the socket of a TLS connection; nil before connOf, and if Conn is not TLS
+	unread    []byte          // read by readLoop, for the next Read
+	skipped   bool            // the last Read was for one byte and was skipped
 
 	mu      sync.Mutex
 	reading bool      // a Read of the socket is under way

@@ -33,9 +33,9 @@
 // takes the stream from the queue and sets its state to sending. The worker then owns the stream: no other goroutine polls the
 // watcher or writes. The worker writes what the socket takes without waiting (connStream.send). If the socket does not take
 // everything, and for large events (tree.Event.Large), a goroutine of this stream writes the rest (sendSlowly), and then puts the
-// stream back into the queue. So no client waits for another one. A write of TLS can't be continued later. So a worker writes to TLS only
-// what certainly fits into the send buffer, because the buffer is empty (nonblockingWriter). sendSlowly makes all other writes of TLS. Over
-// HTTP/2 the handler's goroutine writes.
+// stream back into the queue. So no client waits for another one. TLS can't continue a write later. So a worker writes to a TLS connection
+// only if the send buffer of its socket is empty, and only a few bytes, for which every empty buffer has room (nonblockingWriter).
+// sendSlowly makes all other writes to TLS connections. Over HTTP/2 the handler's goroutine writes.
 //
 // # Slow clients
 //

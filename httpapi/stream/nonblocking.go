@@ -16,14 +16,14 @@ type nonblockingWriter struct {
 // maxUnbuffered is the number of bytes that every socket takes at once if its send buffer is empty.
 const maxUnbuffered = 8 << 10
 
-// write writes what the socket takes at once, and returns the number of bytes. On TLS it writes all or nothing: a write of TLS can't be
-// continued, so it is made only if the send buffer is empty and has room for it.
+// write writes the bytes that the socket takes at once, and returns their number. To a TLS connection it writes all bytes or none: TLS
+// can't continue a write later, so write makes it only if the send buffer is empty and has room for all bytes.
 func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
 	switch {
 	case len(b) == 0:
 		return 0, nil
-	case c.below != nil:
-		if len(b) > maxUnbuffered || !w.emptyBuffer(c) {
+	case c.tlsSocket != nil:
+		if len(b) > maxUnbuffered || !w.hasEmptyBuffer(c) {
 			return 0, nil
 		}
 		return c.Write(b)
@@ -42,13 +42,13 @@ func (w *nonblockingWriter) write(c *conn, b []byte) (int, error) {
 	return w.sent, err
 }
 
-// emptyBuffer reports whether the send buffer of the socket below TLS is empty.
-func (w *nonblockingWriter) emptyBuffer(c *conn) bool {
+// hasEmptyBuffer reports whether the send buffer of the socket of a TLS connection is empty.
+func (w *nonblockingWriter) hasEmptyBuffer(c *conn) bool {
 	if w.counter == nil {
 		w.counter = w.count
 	}
 	w.unsent = -1
-	return c.below.Control(w.counter) == nil && w.unsent == 0
+	return c.tlsSocket.Control(w.counter) == nil && w.unsent == 0
 }
 
 // count is the callback of RawConn.Control.

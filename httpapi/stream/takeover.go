@@ -50,8 +50,8 @@ func connOf(hijacked net.Conn) *conn {
 			c.raw, _ = inner.SyscallConn() // nil after an error: every write may wait
 		}
 	case *tls.Conn:
-		if socket, ok := inner.NetConn().(syscall.Conn); ok && c.below == nil {
-			c.below, _ = socket.SyscallConn() // nil after an error: every write may wait
+		if socket, ok := inner.NetConn().(syscall.Conn); ok && c.tlsSocket == nil {
+			c.tlsSocket, _ = socket.SyscallConn() // nil after an error: every write may wait
 		}
 	}
 	return c
