@@ -12,6 +12,7 @@
 //	founders.go      the first members of a cluster that is restored
 //	listen.go        opening the sockets
 //	tls.go           certificates for clients and peers, set up from the flags
+//	tls_warnings.go  warnings about certificates that others will not accept
 //	descriptors.go   how many connections may be open
 //	limits.go        bounds that depend on other settings or on the memory limit
 //	observer.go      statistics and metrics of the replica

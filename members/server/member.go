@@ -57,6 +57,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	defer stopWatching()
 	certificates.watch(watching)
 	logListening(listeners.bound(cfg), log)
+	warnCertificates(cfg, time.Now(), log)
 	cfg = fitToMemory(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
