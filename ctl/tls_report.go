@@ -116,6 +116,10 @@ func (r *tlsReport) writeTable(b *bytes.Buffer) {
 	}
 	b.WriteString("\n")
 	for _, problem := range r.Problems {
-		fmt.Fprintf(b, "%s: %s %s: %s\n", problem.Severity, problem.Setting, problem.File, problem.Reason)
+		where := problem.Setting
+		if problem.File != "" {
+			where += " " + problem.File
+		}
+		fmt.Fprintf(b, "%s: %s: %s\n", problem.Severity, where, problem.Reason)
 	}
 }
