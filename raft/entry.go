@@ -66,7 +66,7 @@ func decodeBatch(data []byte, buf []tree.Command) (batch, error) {
 	return b, nil
 }
 
-// checkBatch returns the error that decodeBatch and checkBatchLevel would.
+// checkBatch returns the error that decodeBatch or checkBatchLevel would return.
 func checkBatch(data []byte, clusterLevel uint64) error {
 	if len(data) < batchHead {
 		return fmt.Errorf("%w: a batch of %d bytes", errEntry, len(data))
@@ -84,7 +84,7 @@ func checkBatch(data []byte, clusterLevel uint64) error {
 	return nil
 }
 
-// checkBatchLevel refuses a batch with a command that must not be in the log of a cluster at this feature level.
+// checkBatchLevel returns an error if one of the commands must not be in the log of a cluster at this feature level.
 func checkBatchLevel(commands []tree.Command, clusterLevel uint64) error {
 	for i := range commands {
 		if err := checkCommandLevel(commands[i].Level(), clusterLevel); err != nil {

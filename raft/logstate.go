@@ -24,7 +24,7 @@ type logState struct {
 	// term, and is alone.
 	localReads atomic.Bool
 
-	replayed uint64 // index of the last entry that was committed before this start; does not change after it
+	replayed uint64 // index of the last entry that was committed before this start; never changes
 
 	// Only the goroutine that has the turn may read or write these.
 	lastIndex   uint64 // of the log, including entries that are not on the disk yet

@@ -160,8 +160,8 @@ func (n *Node) Pending() int { return n.queue.len() }
 // here has its name and client URLs.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
-// Replayed reports whether the tree has everything that this member knew to be committed before its start. Other members are not
-// needed for that.
+// Replayed reports whether the tree has all entries that this member knew to be committed before its start. It becomes true without
+// the help of other members.
 func (n *Node) Replayed() bool { return n.state.applied.Load() >= n.state.replayed }
 
 // Done is closed when the node has ended, after Stop or by a failure.

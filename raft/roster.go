@@ -83,7 +83,7 @@ func (r *roster) membership(id members.ID) transport.Membership {
 	return transport.Unknown
 }
 
-// peerURLs returns the peer URLs of a member, and nil if the member is not current.
+// peerURLs returns the peer URLs of a member; nil if the ID is not that of a member.
 func (r *roster) peerURLs(id members.ID) []string {
 	if m, known := r.registry.Get(id); known {
 		return m.PeerURLs

@@ -19,14 +19,15 @@ import (
 	"pando/tree/users"
 )
 
-// changeUsers proposes a change of users, as authorized on this member.
+// changeUsers proposes a change of users with the revision of this member's users.
 func (r *replica) changeUsers(c *users.Change) (*tree.Event, error) {
 	r.c.t.Helper()
-	return r.authorized(&tree.Command{Op: tree.OpUsers, Change: c})
+	return r.proposeAuthorized(&tree.Command{Op: tree.OpUsers, Change: c})
 }
 
-// authorized proposes a command with the revision of this member's users. If they change meanwhile, it tries again.
-func (r *replica) authorized(c *tree.Command) (*tree.Event, error) {
+// proposeAuthorized proposes a command with the revision of this member's users. It repeats the proposal while the users change before
+// the command is applied.
+func (r *replica) proposeAuthorized(c *tree.Command) (*tree.Event, error) {
 	r.c.t.Helper()
 	for {
 		state := r.node().Tree().View().Users()
@@ -90,7 +91,7 @@ func TestUsersAreReplicated(t *testing.T) {
 	c := newAuthCluster(t, smallLog)
 	c.checkUsersOn(t, "ann", "hash 1")
 
-	t.Run("a command with an outdated right", func(t *testing.T) {
+	t.Run("a command with an outdated revision", func(t *testing.T) {
 		old := c.members[1].node().Tree().View().Users().Revision()
 		c.members[2].mustChangeUsers(putUser("ann", "hash 2"))
 		before := c.leader().node().Tree().View().Index()
@@ -100,7 +101,7 @@ func TestUsersAreReplicated(t *testing.T) {
 				t.Errorf("revision %d: %v", revision, err)
 			}
 		}
-		if _, err := c.members[1].authorized(&tree.Command{Op: tree.OpSet, Path: "/a"}); err != nil {
+		if _, err := c.members[1].proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: "/a"}); err != nil {
 			t.Error(err)
 		}
 		c.checkUsersOn(t, "ann", "hash 2")
@@ -114,7 +115,7 @@ func TestUsersAreReplicated(t *testing.T) {
 		c.awaitServing(c.members...)
 		c.checkUsersOn(t, "ann", "hash 3")
 	})
-	t.Run("a member that was away gets a snapshot", func(t *testing.T) {
+	t.Run("a member that was stopped gets a snapshot", func(t *testing.T) {
 		lagging := c.follower()
 		at := lagging.node().Status().Applied
 		lagging.kill()
@@ -123,7 +124,7 @@ func TestUsersAreReplicated(t *testing.T) {
 		i := 0
 		c.await("the log to be compacted", func() bool {
 			for range 50 {
-				if _, err := lead.authorized(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/outrun/%d", i%20)}); err != nil {
+				if _, err := lead.proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/outrun/%d", i%20)}); err != nil {
 					t.Error(err)
 				}
 				i++
@@ -134,13 +135,13 @@ func TestUsersAreReplicated(t *testing.T) {
 		c.awaitServing(lagging)
 		c.checkUsersOn(t, "ann", "hash 4")
 		if lagging.node().Tree().View().Users().Role(users.Guest) != nil {
-			t.Error("the deleted role is there again")
+			t.Error("the deleted role exists")
 		}
 	})
 }
 
-// TestUsersSurviveOperators starts new clusters from the data of a member, in each way that an operator has.
-func TestUsersSurviveOperators(t *testing.T) {
+// TestUsersInNewClusters starts a new cluster from the data of a member, in each way in which operators can do it.
+func TestUsersInNewClusters(t *testing.T) {
 	t.Parallel()
 	c := newAuthCluster(t, nil)
 	source := c.members[1]
@@ -252,7 +253,7 @@ func TestUsersNeedTheLevel(t *testing.T) {
 	c.settle()
 }
 
-// TestAuditComparesUsers changes the users of one member without the log.
+// TestAuditComparesUsers changes the users of one member without the log. The audit must report that member.
 func TestAuditComparesUsers(t *testing.T) {
 	c, recorderOf := newAuditedCluster(t, 3)
 	c.awaitLevel(storage.FeatureLevel)

@@ -141,7 +141,7 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	if err := t.history.removeBefore(historyKey(w.c.Delta.OldestEvent)); err != nil {
 		return err
 	}
-	if err := w.users(t); err != nil {
+	if err := w.writeUsers(t); err != nil {
 		return err
 	}
 	w.stats.DeltaBytes = int64(t.deltaBytes)
@@ -234,15 +234,15 @@ func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
 	return true, nil
 }
 
-// users stores the users and roles that have changed. They belong to the last portion: before
-// it, the stored ones must stay those of the valid checkpoint.
-func (w *checkpointWriter) users(t *treeBucket) error {
+// writeUsers writes the users and roles that have changed. It must be called in the last
+// transaction, because the earlier ones must not change the users of the previous checkpoint.
+func (w *checkpointWriter) writeUsers(t *treeBucket) error {
 	state, before := w.c.Delta.View.Users(), w.c.Delta.UsersBefore
 	if state == before || state.IsZero() {
 		return nil
 	}
 	if w.c.Level < tree.UsersLevel {
-		return fmt.Errorf("storage: users at feature level %d", w.c.Level)
+		return fmt.Errorf("storage: users at feature level %d, but they need level %d", w.c.Level, tree.UsersLevel)
 	}
 	if err := t.makeUsers(); err != nil {
 		return err

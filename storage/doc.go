@@ -13,7 +13,7 @@
 // it. state.db has these buckets:
 //
 //	meta          format, identity, position, members: see the keys in format.go
-//	keys          the tree of /v2/keys: state, totals; auth: the auth switch
+//	keys          the tree of /v2/keys: state, totals; auth: the head of the users
 //	keys/nodes    path -> node
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
@@ -25,8 +25,8 @@
 // When the deltas reach half of the tree, compaction writes a new file of the tree in
 // memory, without deltas, and renames it over state.db.
 //
-// Users and roles have no deltas. A checkpoint writes the records of those that have changed,
-// in its last transaction.
+// Users and roles have no deltas. The last transaction of a checkpoint writes the records of those
+// that have changed.
 //
 // # What a crash may do
 //

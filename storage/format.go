@@ -32,7 +32,7 @@ var (
 	nodesBucket   = []byte("nodes")
 	historyBucket = []byte("history")
 	deltaBucket   = []byte("recent") // its name in format 2
-	usersBucket   = []byte("users")  // missing while there are no users and roles
+	usersBucket   = []byte("users")  // missing before the first change of users
 
 	formatKey   = []byte("format")   // in meta: the format, in a form that never changes
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -43,7 +43,7 @@ var (
 
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
 	totalsKey    = []byte("totals") // in keys: treeTotals
-	usersKey     = []byte("auth")   // in keys: users.State.AppendHead; missing while no users were ever changed
+	usersKey     = []byte("auth")   // in keys: users.State.AppendHead; missing before the first change of users
 )
 
 // position is the index and the term of an entry.

@@ -10,7 +10,7 @@ import "fmt"
 //	0      the formats of the programs that have no feature levels
 //	1      state.db names the level, so that a program below it refuses the file; log entries may be marked as ignorable
 //	2      users, roles and the auth switch: their commands in the log, and their records in state.db and snapshots;
-//	       commands may name the revision of the users for which they were authorized
+//	       commands may name the revision of the users for which they were authorized, and may be refused for directories
 const FeatureLevel = 2
 
 // formats returns the formats of state.db in a cluster at a feature level: that of a whole checkpoint, and that between the

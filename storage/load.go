@@ -210,8 +210,8 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	return nil
 }
 
-// checkUsers refuses users that no checkpoint can have: their head and their bucket are written
-// together, at feature level 2 or higher.
+// checkUsers refuses users that no checkpoint can have. Their head and their bucket are written
+// together, and only at feature level 2 or higher.
 func (d *checkpointData) checkUsers(b *treeBuckets, used bool) error {
 	_, head := b.values[string(usersKey)]
 	switch {

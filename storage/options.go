@@ -43,7 +43,7 @@ type paths struct {
 
 const (
 	lockName  = "member.lock"
-	tlsName   = "tls" // self-signed certificates, which package server writes
+	tlsName   = "tls" // the directory of self-signed certificates, which package server writes
 	walName   = "wal"
 	stateName = "state.db"
 	// The file tornName holds the first tornBytes bytes of the torn write that the last

@@ -96,7 +96,7 @@ func TestUsersWritten(t *testing.T) {
 			t.Fatalf("%s: got %s, want %s", step.name, got, want)
 		}
 	}
-	t.Run("returned", func(t *testing.T) {
+	t.Run("a delta that was returned", func(t *testing.T) {
 		m.changeUsers(putUser("c", "hash"))
 		m.store.ReturnDelta(m.position().Delta)
 		if got := m.checkpoint().Users; got != 1 || m.stored() != dump(m.store) {
@@ -129,7 +129,7 @@ func TestManyUsers(t *testing.T) {
 	}
 }
 
-// disableAuth disables auth for the commands of tests, which name no revision.
+// disableAuth disables auth, because the commands of tests have no AuthRevision.
 func (m *member) disableAuth() {
 	m.t.Helper()
 	revision := m.store.View().Users().Revision()
@@ -158,22 +158,22 @@ func TestUsersBelowLevel(t *testing.T) {
 	plain.change(func(tx *bbolt.Tx) error {
 		keys := tx.Bucket(keysBucket)
 		if keys.Bucket(usersBucket) != nil || keys.Get(usersKey) != nil || len(keys.Get(totalsKey)) != 7*8+sealBytes {
-			t.Error("a checkpoint without users has traces of them")
+			t.Error("a checkpoint without users has the bucket, the head or the totals of users")
 		}
 		return nil
 	})
 }
 
-// TestUsersDamaged removes and adds records of users in ways that no checksum of a record shows.
+// TestUsersDamaged removes and adds records of users. The checksums of all records stay right.
 func TestUsersDamaged(t *testing.T) {
 	for name, damage := range map[string]func(keys, records *bbolt.Bucket) error{
-		"no head":     func(keys, _ *bbolt.Bucket) error { return keys.Delete(usersKey) },
-		"no bucket":   func(keys, _ *bbolt.Bucket) error { return keys.DeleteBucket(usersBucket) },
-		"a user less": func(_, records *bbolt.Bucket) error { return records.Delete([]byte("uann")) },
-		"a user more": func(_, records *bbolt.Bucket) error {
+		"no head":           func(keys, _ *bbolt.Bucket) error { return keys.Delete(usersKey) },
+		"no bucket":         func(keys, _ *bbolt.Bucket) error { return keys.DeleteBucket(usersBucket) },
+		"a user is missing": func(_, records *bbolt.Bucket) error { return records.Delete([]byte("uann")) },
+		"a user is added": func(_, records *bbolt.Bucket) error {
 			return putSealed(records, []byte("ueve"), []byte("\x01h\x00"))
 		},
-		"another kind": func(_, records *bbolt.Bucket) error { return putSealed(records, []byte("xann"), nil) },
+		"an unknown kind": func(_, records *bbolt.Bucket) error { return putSealed(records, []byte("xann"), nil) },
 		"a head of a new cluster": func(keys, _ *bbolt.Bucket) error {
 			return putSealed(keys, usersKey, new(users.State).AppendHead(nil))
 		},

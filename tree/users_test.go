@@ -28,7 +28,7 @@ func newAuthStore(t *testing.T) *Store {
 	return s
 }
 
-// TestAuthRevision checks which commands are refused because their authorization is outdated.
+// TestAuthRevision checks that exactly the commands with an outdated authorization are refused.
 func TestAuthRevision(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -76,7 +76,7 @@ func TestAuthRevision(t *testing.T) {
 }
 
 // TestUsersSignalWatchers checks that changes of users signal all watchers if they may take rights
-// away, and that watchers get no event of them.
+// away, and that watchers get no events for them.
 func TestUsersSignalWatchers(t *testing.T) {
 	s := New(100)
 	signals := 0
@@ -196,8 +196,8 @@ func TestHashStateOfUsers(t *testing.T) {
 	}
 }
 
-// TestNoPasswordInText makes sure that the texts of errors do not show a hash.
-func TestNoPasswordInText(t *testing.T) {
+// TestNoHashInErrors checks that the texts of errors contain no hash of a password.
+func TestNoHashInErrors(t *testing.T) {
 	s := newAuthStore(t)
 	for _, c := range []Command{
 		{Op: OpUsers, Change: &users.Change{Op: users.PutUser, Name: "u", PasswordHash: "secret"}},

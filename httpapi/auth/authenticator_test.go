@@ -207,9 +207,9 @@ func TestChangesOfUsers(t *testing.T) {
 	})
 }
 
-// fail tries wrong passwords until one is not verified, and returns the number of those that were. It does not wait for the least
-// time of a failed login.
-func fail(t *testing.T, a *Authenticator, s *users.State, who func(i int) Credentials) int {
+// failUntilLimited tries passwords, which must be wrong, until one is refused by the limits. It returns the number of the passwords that
+// were verified. It does not wait for failureTime.
+func failUntilLimited(t *testing.T, a *Authenticator, s *users.State, who func(i int) Credentials) int {
 	t.Helper()
 	for i := range 100 {
 		c := who(i)
@@ -226,7 +226,7 @@ func fail(t *testing.T, a *Authenticator, s *users.State, who func(i int) Creden
 	return 0
 }
 
-// stopClock makes the limits of an Authenticator see always the same time, which it returns.
+// stopClock stops the clock of an Authenticator, and returns its time.
 func stopClock(a *Authenticator) time.Time {
 	now := time.Now()
 	a.now = func() time.Time { return now }
@@ -245,7 +245,7 @@ func TestLimits(t *testing.T) {
 		a, c := newTest(t, nil)
 		stopClock(a)
 		mustLogin(t, a, state, as("alice", "secret"))
-		if n := fail(t, a, state, func(i int) Credentials { return at(i, "alice") }); n != failureBurst {
+		if n := failUntilLimited(t, a, state, func(i int) Credentials { return at(i, "alice") }); n != failureBurst {
 			t.Errorf("%d passwords were verified", n)
 		}
 		mustLogin(t, a, state, as("alice", "secret")) // from the cache
@@ -258,7 +258,7 @@ func TestLimits(t *testing.T) {
 		a, _ := newTest(t, nil)
 		stopClock(a)
 		mustLogin(t, a, state, as("alice", "secret"))
-		if n := fail(t, a, state, func(i int) Credentials { return as(fmt.Sprint("user", i), "x") }); n != failureBurst {
+		if n := failUntilLimited(t, a, state, func(i int) Credentials { return as(fmt.Sprint("user", i), "x") }); n != failureBurst {
 			t.Errorf("%d passwords were verified", n)
 		}
 		mustLogin(t, a, state, as("alice", "secret")) // from the cache
@@ -269,7 +269,7 @@ func TestLimits(t *testing.T) {
 	t.Run("of all suspects", func(t *testing.T) {
 		a, _ := newTest(t, nil)
 		stopClock(a)
-		verified := fail(t, a, state, func(i int) Credentials {
+		verified := failUntilLimited(t, a, state, func(i int) Credentials {
 			c := as(fmt.Sprint("user", i), "x")
 			c.Remote = fmt.Sprintf("10.1.0.%d:1", i/5)
 			return c
@@ -282,7 +282,7 @@ func TestLimits(t *testing.T) {
 	t.Run("the tokens come back", func(t *testing.T) {
 		a, _ := newTest(t, nil)
 		now := stopClock(a)
-		fail(t, a, state, func(i int) Credentials { return at(i, "alice") })
+		failUntilLimited(t, a, state, func(i int) Credentials { return at(i, "alice") })
 		if _, _, err := a.Authenticate(t.Context(), state, as("alice", "secret")); !errors.Is(err, ErrTooManyAttempts) {
 			t.Fatalf("got %v", err)
 		}
@@ -327,7 +327,7 @@ func TestHashesAtATime(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("the client goes away", func(t *testing.T) {
+	t.Run("the request ends in the queue", func(t *testing.T) {
 		for range 2 {
 			a.hashes.enter(t.Context())
 			defer a.hashes.leave()

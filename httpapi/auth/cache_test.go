@@ -45,7 +45,7 @@ func TestCache(t *testing.T) {
 			t.Errorf("%d of %d users are missing", missing, users)
 		}
 	})
-	t.Run("a full set forgets the oldest", func(t *testing.T) {
+	t.Run("a full set drops its oldest login", func(t *testing.T) {
 		var c cache
 		of := func(i int) (out digest) {
 			binary.LittleEndian.PutUint32(out[:], 5)
@@ -57,7 +57,7 @@ func TestCache(t *testing.T) {
 		}
 		first, second := of(0), of(1)
 		if c.get(first) != nil || c.get(second) == nil {
-			t.Error("not the oldest login is missing")
+			t.Error("the missing login is not the oldest one")
 		}
 	})
 }

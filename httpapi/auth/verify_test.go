@@ -35,7 +35,7 @@ func TestTimeOfFailures(t *testing.T) {
 	if _, _, err := a.Authenticate(t.Context(), state, repeated); !errors.Is(err, ErrBadCredentials) {
 		t.Fatalf("got %v", err)
 	}
-	fail(t, a, state, func(i int) Credentials { return as("bob", fmt.Sprint("wrong", i)) })
+	failUntilLimited(t, a, state, func(i int) Credentials { return as("bob", fmt.Sprint("wrong", i)) })
 	hashes := c.hashes.Load()
 	for name, test := range map[string]struct {
 		who  Credentials

@@ -73,7 +73,7 @@ func TestAudit(t *testing.T) {
 		{"a denied profile", func() { _ = s.AuthorizeProfile(t.Context(), reader, "heap") },
 			"reader password profile heap denied insufficient credentials"},
 		{"a profile", func() { _ = s.AuthorizeProfile(t.Context(), root, "heap") }, "root password profile heap ok"},
-		{"a change that does not begin", func() { _ = s.AuthorizeRoot(t.Context(), guest, MemberAdd, "") },
+		{"a refused change of members", func() { _ = s.AuthorizeRoot(t.Context(), guest, MemberAdd, "") },
 			"anonymous member_add denied insufficient credentials"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

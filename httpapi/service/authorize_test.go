@@ -205,7 +205,7 @@ func TestRightsOfRoot(t *testing.T) {
 	})
 }
 
-// laggingLog is a fakeLog that applies changes of users before the next proposals.
+// laggingLog is a fakeLog that applies a change of users before each proposal, as long as it has changes.
 type laggingLog struct {
 	*fakeLog
 	t       *testing.T
@@ -229,7 +229,7 @@ func (l *laggingLog) Propose(ctx context.Context, c *tree.Command) (*tree.Event,
 	return l.fakeLog.Propose(ctx, c)
 }
 
-// TestChangeWhileProposed changes users while a command is on its way through the log.
+// TestChangeWhileProposed changes users between the authorization of a command and its application.
 func TestChangeWhileProposed(t *testing.T) {
 	password := func(t *testing.T, s *Service, name string) *users.Change {
 		hash, err := s.cfg.Auth.Hash(t.Context(), "new")
@@ -287,7 +287,7 @@ func TestChangeWhileProposed(t *testing.T) {
 	})
 }
 
-// TestReplaying checks that nothing is authorized by users of the past.
+// TestReplaying checks that root is not authorized with outdated users after a start.
 func TestReplaying(t *testing.T) {
 	starting := func(c *Config) { c.Ready, c.ReadyTimeout = make(chan struct{}), 20*time.Millisecond }
 	s, log := newTestService(t, starting)

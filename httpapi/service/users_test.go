@@ -66,8 +66,9 @@ func TestChangeUsers(t *testing.T) {
 	})
 }
 
-// TestChangeUsersOvertaken checks that the right counts which the sender has when the change is applied.
-func TestChangeUsersOvertaken(t *testing.T) {
+// TestChangeUsersAfterAnother checks that a change needs the right of its sender at the time when it is applied: other changes are
+// applied between its authorization and its proposal.
+func TestChangeUsersAfterAnother(t *testing.T) {
 	revoke := &users.Change{Op: users.PutUser, Name: "admin", Revoke: []string{users.Root}}
 	for name, test := range map[string]struct {
 		before []*users.Change
@@ -147,8 +148,8 @@ func (l *lockedLog) Propose(ctx context.Context, c *tree.Command) (*tree.Event, 
 	return l.fakeLog.Propose(ctx, c)
 }
 
-// TestChangeUsersTogether checks that changes at the same time neither fail nor cost more proposals.
-func TestChangeUsersTogether(t *testing.T) {
+// TestConcurrentChangesOfUsers checks that concurrent changes do not fail, and that each is proposed only once.
+func TestConcurrentChangesOfUsers(t *testing.T) {
 	s, log := newAuthService(t, nil)
 	s.cfg.Log = &lockedLog{fakeLog: log}
 	before := log.proposals
@@ -168,8 +169,8 @@ func TestChangeUsersTogether(t *testing.T) {
 	}
 }
 
-// TestChangeUsersBehindAnother checks that a change does not wait without limit for the change before it.
-func TestChangeUsersBehindAnother(t *testing.T) {
+// TestChangeUsersTimeout checks that the time is limited for which a change waits for the change before it.
+func TestChangeUsersTimeout(t *testing.T) {
 	s, log := newTestService(t, func(c *Config) { c.ReadyTimeout = 10 * time.Millisecond })
 	s.changingUsers <- struct{}{} // a change that waits for a quorum
 	before := log.proposals

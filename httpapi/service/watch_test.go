@@ -51,19 +51,19 @@ func TestWatchAndRights(t *testing.T) {
 		change users.Change
 		ends   bool
 	}{
-		"an unrelated change":         {reader, "/a", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
-		"more rights":                 {reader, "/a", users.Change{Op: users.PutRole, Name: "r", GrantPermissions: grantAll}, false},
-		"the user has another role":   {reader, "/a", users.Change{Op: users.PutUser, Name: "reader", Revoke: []string{"r"}}, true},
-		"the role is deleted":         {reader, "/a", users.Change{Op: users.DeleteRole, Name: "r"}, true},
-		"the user is deleted":         {reader, "/a", users.Change{Op: users.DeleteUser, Name: "reader"}, true},
-		"another password":            {reader, "/a", users.Change{Op: users.PutUser, Name: "reader", PasswordHash: "x"}, true},
-		"certificate: new password":   {certificate, "/a", users.Change{Op: users.PutUser, Name: "reader", PasswordHash: "x"}, false},
-		"certificate: user deleted":   {certificate, "/a", users.Change{Op: users.DeleteUser, Name: "reader"}, true},
-		"guest: an unrelated change":  {guest, "/open", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
-		"guest: the role is deleted":  {guest, "/open", users.Change{Op: users.DeleteRole, Name: "guest"}, true},
-		"auth is disabled":            {reader, "/a", users.Change{Op: users.Disable}, false},
-		"root: an unrelated change":   {root, "/a", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
-		"root: the password is other": {root, "/a", users.Change{Op: users.PutUser, Name: "root", PasswordHash: "x"}, true},
+		"an unrelated change":        {reader, "/a", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
+		"more rights":                {reader, "/a", users.Change{Op: users.PutRole, Name: "r", GrantPermissions: grantAll}, false},
+		"the user has another role":  {reader, "/a", users.Change{Op: users.PutUser, Name: "reader", Revoke: []string{"r"}}, true},
+		"the role is deleted":        {reader, "/a", users.Change{Op: users.DeleteRole, Name: "r"}, true},
+		"the user is deleted":        {reader, "/a", users.Change{Op: users.DeleteUser, Name: "reader"}, true},
+		"another password":           {reader, "/a", users.Change{Op: users.PutUser, Name: "reader", PasswordHash: "x"}, true},
+		"certificate: new password":  {certificate, "/a", users.Change{Op: users.PutUser, Name: "reader", PasswordHash: "x"}, false},
+		"certificate: user deleted":  {certificate, "/a", users.Change{Op: users.DeleteUser, Name: "reader"}, true},
+		"guest: an unrelated change": {guest, "/open", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
+		"guest: the role is deleted": {guest, "/open", users.Change{Op: users.DeleteRole, Name: "guest"}, true},
+		"auth is disabled":           {reader, "/a", users.Change{Op: users.Disable}, false},
+		"root: an unrelated change":  {root, "/a", users.Change{Op: users.DeleteUser, Name: "writer"}, false},
+		"root: another password":     {root, "/a", users.Change{Op: users.PutUser, Name: "root", PasswordHash: "x"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, log := newAuthService(t, nil)
@@ -94,8 +94,8 @@ func TestWatchAndRights(t *testing.T) {
 	}
 }
 
-// TestWatchFromOpenTimes enables auth while watches wait that began without it. They are those of guests.
-func TestWatchFromOpenTimes(t *testing.T) {
+// TestWatchBeforeEnable enables auth while watches wait that began before. They have the rights of a guest.
+func TestWatchBeforeEnable(t *testing.T) {
 	s, _ := newAuthService(t, nil)
 	changeUsers(t, s, &users.Change{Op: users.Disable})
 	open, err := s.Watch(t.Context(), guest, "/open", tree.Exact, 0)

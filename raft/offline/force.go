@@ -57,8 +57,8 @@ func SkipLogEntry(recovered *storage.Recovered, id raft.EntryID, log *zap.Logger
 	return nil
 }
 
-// ErrOtherRuns means that another member of the cluster has answered, or may be the server that has answered. So
-// --force-new-cluster is refused.
+// ErrOtherRuns means that another member of the cluster is running, or that a server is running that may be one. --force-new-cluster is
+// then refused.
 var ErrOtherRuns = errors.New("another member of the cluster is running")
 
 // checkNoneRuns returns ErrOtherRuns if another member of the cluster answers at one of its peer URLs.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRootKeepsRole checks that the user root always has the role root in the state, whatever a change revokes. The result of the
-// change shows the roles without it, as the reference does.
+// TestRootKeepsRole checks that the user root in the State always has the role root, even after a change that revokes it. As in the
+// reference, the result of that change shows the roles without it.
 func TestRootKeepsRole(t *testing.T) {
 	state := new(State)
 	apply := func(c Change) Outcome {
