@@ -81,9 +81,7 @@ func (a *admission) refuse(c net.Conn, secure *tls.Config) {
 		defer func() { _ = c.Close() }() // all that could be sent was sent
 		_ = c.SetDeadline(time.Now().Add(refusalTime))
 		if secure != nil {
-			secure = secure.Clone()
-			secure.GetConfigForClient, secure.NextProtos = nil, nil // the 503 is in HTTP/1.1
-			c = tls.Server(c, secure)
+			c = tls.Server(c, withoutProtocols(secure))
 		}
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return // clients don't expect a response before their request
@@ -94,6 +92,24 @@ func (a *admission) refuse(c net.Conn, secure *tls.Config) {
 
 // errTooManyConnections is the body of the 503 for a connection over the limit. Its form suits clients of all paths.
 var errTooManyConnections = tree.NewError(tree.CodeRaftInternal, "too many connections are open (--max-connections)")
+
+// withoutProtocols returns a configuration without ALPN for the 503, which is in HTTP/1.1. Like secure it uses the newest certificate.
+func withoutProtocols(secure *tls.Config) *tls.Config {
+	c := secure.Clone()
+	c.NextProtos = nil
+	if newest := secure.GetConfigForClient; newest != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			found, err := newest(hello)
+			if err != nil || found == nil {
+				return nil, err
+			}
+			found = found.Clone()
+			found.NextProtos = nil
+			return found, nil
+		}
+	}
+	return c
+}
 
 // writeAndDrain writes a response, the last one of a connection, and discards what the client sends. Closing a connection with unread
 // bytes would reset it before the client reads the response. The caller must set a deadline, and close the connection.

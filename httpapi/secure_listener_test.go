@@ -164,6 +164,40 @@ func TestCertificateAfterLongPoll(t *testing.T) {
 	}
 }
 
+// TestRefusalAfterReload checks that a client over the limit of connections is refused with the newest certificate: the one of the start
+// may have expired.
+func TestRefusalAfterReload(t *testing.T) {
+	f := newSecureFixture(t, func(o *certs.Options) { o.CA = "" })
+	for range 100 { // the limit
+		c, err := tls.Dial("tcp", f.addr, f.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	reloaded := make(chan struct{}, 10)
+	f.source.OnChange(func() { reloaded <- struct{}{} })
+	f.issue(t, "server")
+	<-reloaded
+	chain, err := certs.ReadCertificates(f.path("server.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: f.config.Clone(), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Get("https://" + f.addr + "/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable || response.ProtoMajor != 1 {
+		t.Errorf("%s %s", response.Proto, response.Status)
+	}
+	if !response.TLS.PeerCertificates[0].Equal(chain[0]) {
+		t.Error("the server showed its old certificate")
+	}
+}
+
 // TestRevokedConnections checks that connections are closed when their certificate is revoked, and that others stay open.
 func TestRevokedConnections(t *testing.T) {
 	list := func(f *secureFixture, number int64, revoked ...*x509.Certificate) {
