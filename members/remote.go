@@ -73,11 +73,11 @@ func AskOne(ctx context.Context, client *http.Client, peerURL string) (Remote, e
 	return Ask(ctx, client, peerURL)
 }
 
-// Answers are the answers of several members, by the peer URLs at which they were asked.
+// Answers are the results of requests to several members, by peer URL.
 type Answers struct {
-	// Remotes has the answers. A URL without an answer is left out.
+	// Remotes contains the answers. A URL without an answer is missing.
 	Remotes map[string]Remote
-	// Unverified has the errors of URLs at which a server runs, but one of the two ends does not accept the certificate of
+	// Unverified contains the errors of URLs at which a server runs, but one of the two ends does not accept the certificate of
 	// the other. The server may be a member.
 	Unverified map[string]error
 }
@@ -112,5 +112,5 @@ func isCertificateError(err error) bool {
 		return true
 	}
 	alert, ok := errors.AsType[*net.OpError](err)
-	return ok && alert.Op == "remote error" // package tls reports the alerts of the other end so
+	return ok && alert.Op == "remote error" // an alert of the other end
 }

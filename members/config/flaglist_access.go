@@ -10,18 +10,19 @@ import (
 	"strings"
 )
 
-// accessFlags returns the flags that say from where requests are accepted, and where they are recorded.
+// accessFlags returns the flags that restrict the requests of web pages, and those of the audit log.
 func accessFlags() []flagSpec {
 	return []flagSpec{
 		{name: "host-whitelist", group: groupSecurity, arg: "HOSTS", def: "*",
 			usage: "Names and IP addresses, separated by commas, by which clients may address this server, without ports; * for all. A request " +
-				"with another Host is answered with 421. This keeps web pages out whose DNS name is made to point to this server.",
+				"with another Host is answered with 421. So a web page can't use this server by changing its own DNS name to the address of " +
+				"this server.",
 			example: "etcd.example.com,localhost,10.0.0.1",
 			set:     func(c *Config, v string) (err error) { c.HostWhitelist, err = parseHosts(v); return err }},
 		{name: "cors", group: groupSecurity, arg: "ORIGINS",
 			usage: "Origins of web pages that may read and change keys, separated by commas. With * all pages may read, but only those of " +
-				"listed origins may change anything. Without the flag, pages of other origins may do neither. Programs that are not " +
-				"browsers are not concerned.",
+				"listed origins may change anything. Without the flag, pages of other origins may do neither. Programs other than " +
+				"browsers are not affected.",
 			example: "http://app.example.com", set: func(c *Config, v string) (err error) { c.CORS, err = parseCORS(v); return err }},
 		{name: "audit-log", group: groupSecurity, arg: "FILE",
 			usage: "Write one line of JSON for each operation of a client, with the address, the user and the outcome, to this file, or to " +
@@ -33,7 +34,7 @@ func accessFlags() []flagSpec {
 	}
 }
 
-// requestLimitFlags returns the flags that limit what clients may have under way.
+// requestLimitFlags returns the flags that limit the requests and watches of clients.
 func requestLimitFlags() []flagSpec {
 	return []flagSpec{
 		{name: "max-inflight-requests", group: groupLimits, arg: "N", def: "0",

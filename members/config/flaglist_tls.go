@@ -2,8 +2,8 @@ package config
 
 import "crypto/tls"
 
-// securityFlags returns the flags of TLS. Those for peers have the names of those for clients with the prefix "peer-", except for
-// the revocation lists.
+// securityFlags returns the flags of TLS. A flag for peers has the name of the flag for clients with the prefix "peer-". The exceptions are
+// those of the revocation lists and of the allowed names.
 func securityFlags() []flagSpec {
 	all := clientTLSFlags()
 	all = append(all, peerTLSFlags()...)

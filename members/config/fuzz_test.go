@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzURLs parses lists of URLs. What is accepted must be accepted again in the form in which it is printed, with the same meaning.
+// FuzzURLs parses lists of URLs. The printed form of an accepted URL must be accepted, and must be the same URL.
 func FuzzURLs(f *testing.F) {
 	for _, seed := range []string{
 		"http://127.0.0.1:2379", "https://[::1]:1,http://localhost:0", "unix:///run/p.sock", "unixs://a:1", "unix://u:p@h/p?q#f", "http://a:1/",

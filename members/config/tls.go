@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// TLS has the settings of TLS for one side: for clients or for peers.
+// TLS contains the settings of TLS for connections with clients, or for connections with peers.
 type TLS struct {
-	// CertFile and KeyFile are the own certificate and its key; both are empty, or none.
+	// CertFile and KeyFile are the paths of the own certificate and its key. Either both are set or neither.
 	CertFile, KeyFile string
-	// TrustedCAFile has the CAs whose certificates are accepted; those of the system if empty. If it is set, the other ends of
-	// connections must have a certificate.
+	// TrustedCAFile contains the CAs whose certificates are accepted; those of the system if empty. If it is set, the other end of a
+	// connection must have a certificate.
 	TrustedCAFile string
-	// CRLFile has revocation lists of the CAs in TrustedCAFile; may be empty.
+	// CRLFile contains revocation lists of the CAs in TrustedCAFile; may be empty.
 	CRLFile string
 	// ClientCertAuth requires a certificate of each client. For the client URLs it also makes the common name of the
 	// certificate the name of the user, unless the request has another one.
 	ClientCertAuth bool
 	// AutoTLS uses a self-signed certificate if there is no CertFile.
 	AutoTLS bool
-	// AllowedCN and AllowedHostname are the names of which a client's certificate must have one; all are allowed if empty. At most
-	// one of the two is set.
+	// AllowedCN and AllowedHostname are lists of names: the certificate of the other end must have one of them. An empty list allows
+	// all names. At most one of the two is set.
 	AllowedCN, AllowedHostname []string
 	// AnyHost accepts the certificate of a peer that is valid for no host of the peer's URLs. It is set for peers only.
 	AnyHost bool
-	// AcceptPlaintext accepts connections without TLS, too, at https URLs to listen on. It is set for peers only.
+	// AcceptPlaintext also accepts connections without TLS at https URLs to listen on. It is set for peers only.
 	AcceptPlaintext bool
 }
 

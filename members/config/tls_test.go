@@ -9,7 +9,7 @@ import (
 
 const secure = "listen-client-urls=https://127.0.0.1:1 advertise-client-urls=https://a:1 "
 
-// TestWrongTLS compares the errors of settings of TLS that are wrong without a look at the files.
+// TestWrongTLS compares the errors for wrong settings of TLS that are found before any file is read.
 func TestWrongTLS(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{secure, "--listen-client-urls: https://127.0.0.1:1 needs a certificate; give --cert-file and --key-file, or --auto-tls"},

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// tlsSide is the settings of one side with the names of their flags.
+// tlsSide contains the settings for connections with clients, or those for connections with peers, and the names of their flags.
 type tlsSide struct {
 	*TLS
 	cert, key, ca, crl, auth, auto, allowedCN, allowedHost string // names of flags, without dashes; empty if there is none
-	// listen has the URLs at which the settings are used, by flag.
+	// listen contains the URLs to listen on that use the settings.
 	listen []flagURLs
-	// advertise has the URLs by which others connect to these.
+	// advertise contains the URLs by which others connect.
 	advertise flagURLs
 }
 
@@ -43,7 +43,7 @@ func (c *Config) tlsSides() []tlsSide {
 	}
 }
 
-// checkTLS checks the settings of TLS without reading the files.
+// checkTLS checks the settings of TLS. It does not read the files.
 func (c *Config) checkTLS() []error {
 	var errs []error
 	add := func(flag, problem, fix string) { errs = append(errs, c.FlagError(flag, problem, fix)) }
@@ -60,9 +60,9 @@ func (c *Config) checkTLS() []error {
 		if len(s.AllowedCN) > 0 && len(s.AllowedHostname) > 0 {
 			add(s.allowedHost, "is given beside --"+s.allowedCN, "choose one of the two")
 		}
-		if at, u := s.firstSecure(); u != nil && !s.HasCertificate() && s.KeyFile == "" {
+		if flag, u := s.firstSecure(); u != nil && !s.HasCertificate() && s.KeyFile == "" {
 			fix := "give --" + s.cert + " and --" + s.key + ", or --" + s.auto + " for a self-signed one"
-			add(at, u.String()+" needs a certificate", fix)
+			add(flag, u.String()+" needs a certificate", fix)
 		}
 	}
 	if c.TLSMaxVersion != 0 && c.TLSMaxVersion < c.TLSMinVersion {
@@ -81,7 +81,7 @@ func (s *tlsSide) firstSecure() (string, *url.URL) {
 	return "", nil
 }
 
-// tlsWarnings returns warnings about settings of TLS that have no effect or a dangerous one.
+// tlsWarnings returns warnings about settings of TLS that have no effect, and about dangerous ones.
 func (c *Config) tlsWarnings() []string {
 	var warnings []string
 	add := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }

@@ -21,7 +21,7 @@ func (f peerFiles) cert() string { return filepath.Join(f.dir, "peer.pem") }
 func (f peerFiles) key() string  { return filepath.Join(f.dir, "peer-key.pem") }
 func (f peerFiles) ca() string   { return filepath.Join(f.dir, "peer-ca.pem") }
 
-// certify replaces the certificate and its key. The new certificate is of the CA, and valid for the host.
+// certify replaces the certificate and its key. The CA issues the new certificate, which is valid for the host.
 func (f peerFiles) certify(ca *servertest.PKI, host string) {
 	f.t.Helper()
 	pair, err := ca.Authority.Issue(certs.Request{CommonName: host, Hosts: []string{host}, Server: true, Client: true, ValidFor: time.Hour})
@@ -40,13 +40,18 @@ func (f peerFiles) trust(cas ...*servertest.PKI) {
 	for _, ca := range cas {
 		text = append(text, ca.Authority.Pair().Cert...)
 	}
-	incomplete := f.ca() + ".new"
-	err := os.WriteFile(incomplete, text, 0o600)
+	replaceFile(f.t, f.ca(), text)
+}
+
+// replaceFile replaces a file by a rename, so that no reader finds a part of the content.
+func replaceFile(t *testing.T, path string, content []byte) {
+	t.Helper()
+	err := os.WriteFile(path+".new", content, 0o600)
 	if err == nil {
-		err = os.Rename(incomplete, f.ca())
+		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 

@@ -33,14 +33,14 @@ func TestPeersMoveToTLS(t *testing.T) {
 	stop, longest := m.writes.measurePauses()
 
 	m.restartAll(func(i int) []string { return append(m.files[i].flags(), "--peer-accept-plaintext") })
-	m.mustSay("--peer-accept-plaintext is set")
-	m.mustSay("a member connects without TLS")
+	m.mustHaveLogged("--peer-accept-plaintext is set")
+	m.mustHaveLogged("a member connects without TLS")
 	m.updateURLs()
 	m.restartAll(func(i int) []string { return m.files[i].flags() })
-	m.mustBeClosedToStrangers(m.old)
+	m.mustRefuseStrangers(m.old)
 	m.changeCA()
-	m.mustSay("closing the stream of a member whose certificate is no longer accepted")
-	m.mustBeClosedToStrangers(m.new)
+	m.mustHaveLogged("closing the stream of a member whose certificate is no longer accepted")
+	m.mustRefuseStrangers(m.new)
 
 	stop()
 	gap := <-longest
@@ -50,15 +50,15 @@ func TestPeersMoveToTLS(t *testing.T) {
 	checkGaps(t, []time.Duration{gap})
 }
 
-// mustSay fails the test unless a member has logged the text.
-func (m *migration) mustSay(text string) {
+// mustHaveLogged fails the test if no member has logged the text.
+func (m *migration) mustHaveLogged(text string) {
 	m.t.Helper()
 	for _, p := range m.running {
 		if strings.Contains(p.Stderr.String(), text) {
 			return
 		}
 	}
-	m.t.Errorf("no member says %q", text)
+	m.t.Errorf("no member has logged %q", text)
 }
 
 // restartAll restarts the members one after the other, the leader last, with https peer URLs and these flags.
@@ -96,8 +96,9 @@ func (m *migration) updateURLs() {
 	}
 }
 
-// mustBeClosedToStrangers sends requests to the peer ports: without TLS, without a certificate, and with a certificate of the CA.
-func (m *migration) mustBeClosedToStrangers(ca *servertest.PKI) {
+// mustRefuseStrangers sends requests to the peer ports: without TLS, without a certificate, and with a certificate of the CA. The members
+// must serve only the last.
+func (m *migration) mustRefuseStrangers(ca *servertest.PKI) {
 	m.t.Helper()
 	for _, s := range m.members {
 		plain, err := http.Get("http://" + s.Peer + "/members")
@@ -177,7 +178,8 @@ func (m *migration) presents(s servertest.Member, ca *servertest.PKI) bool {
 	return answers(ca.HTTPClient(m.t, &certificate), s)
 }
 
-// measurePauses starts to measure the longest time without an acknowledged write. stop ends that.
+// measurePauses starts to measure the longest time without an acknowledged write. stop ends the measurement; longest then gets the
+// result.
 func (l *clusterLoad) measurePauses() (stop func(), longest <-chan time.Duration) {
 	ctx, stop := context.WithCancel(l.stopped)
 	result := make(chan time.Duration, 1)

@@ -3,7 +3,6 @@ package faulttest
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"pando/members/certs"
 	"pando/members/servertest"
 )
 
@@ -87,16 +87,11 @@ func TestRevokedMember(t *testing.T) {
 	all, ca := servertest.NewMembers(t, "a", "b", "c"), servertest.NewPKI(t)
 	revoke := func(number int64, certificates ...*x509.Certificate) {
 		t.Helper()
-		text, err := ca.Authority.RevocationList(number, time.Hour, certificates...)
-		if err == nil {
-			err = os.WriteFile(list+".new", text, 0o600)
-		}
-		if err == nil {
-			err = os.Rename(list+".new", list)
-		}
+		content, err := ca.Authority.RevocationList(number, time.Hour, certificates...)
 		if err != nil {
 			t.Fatal(err)
 		}
+		replaceFile(t, list, content)
 	}
 	revoke(1)
 	files := newPeerFiles(t, ca, all)
@@ -123,16 +118,11 @@ func TestRevokedMember(t *testing.T) {
 // readCertificate returns the first certificate in a file.
 func readCertificate(t *testing.T, file string) *x509.Certificate {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	chain, err := certs.ReadCertificates(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, _ := pem.Decode(text)
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate
+	return chain[0]
 }
 
 // TestPeerAutoTLS starts members with self-signed certificates.
@@ -149,7 +139,7 @@ func TestPeerAutoTLS(t *testing.T) {
 	}
 }
 
-// TestHostilePeerPort sends bytes to a peer port with TLS that no member sends. The member must refuse them, count them, and go on.
+// TestHostilePeerPort sends invalid bytes to a peer port with TLS. The member must close the connections, count them, and go on.
 func TestHostilePeerPort(t *testing.T) {
 	t.Parallel()
 	c := launchSecureCluster(t, "--enable-pprof")
@@ -201,7 +191,7 @@ func TestHostilePeerPort(t *testing.T) {
 	p.AwaitFootprint(t, before)
 }
 
-// highestFootprint returns the largest numbers of two seconds: the members may still be opening streams to each other.
+// highestFootprint measures for two seconds and returns the largest numbers: the members may still open streams to each other.
 func highestFootprint(p *servertest.Process) servertest.Footprint {
 	var highest servertest.Footprint
 	for range 20 {
@@ -258,8 +248,8 @@ func newPut(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// TestProxyOverTLS serves clients of a proxy over TLS. The members and the proxy require a certificate of every client. The members get
-// that of the proxy, at their client URLs and their peer URLs.
+// TestProxyOverTLS sends requests over TLS through a proxy. The members and the proxy require a certificate of every client. The proxy
+// uses its own for the client URLs and the peer URLs of the members.
 func TestProxyOverTLS(t *testing.T) {
 	t.Parallel()
 	all, ca := servertest.NewMembers(t, "a", "b"), servertest.NewPKI(t)
@@ -300,14 +290,14 @@ func TestProxyOverTLS(t *testing.T) {
 			t.Fatalf("wrote %d, read %s", i, got.Node.Value)
 		}
 	}
-	t.Run("its certificate is no user's", func(t *testing.T) {
-		notUserOfProxy(t, client, &servertest.KeyClient{Base: running[0].Client, HTTP: ca.HTTPClient(t, &pair)})
+	t.Run("the certificate of the proxy names no user", func(t *testing.T) {
+		checkUserAtProxy(t, client, &servertest.KeyClient{Base: running[0].Client, HTTP: ca.HTTPClient(t, &pair)})
 	})
 }
 
-// notUserOfProxy enables authentication and takes all rights from guests. With the certificate of the user root a client is root at a
-// member. The proxy has the same certificate, and its clients must be guests, unless they send a password.
-func notUserOfProxy(t *testing.T, proxy, direct *servertest.KeyClient) {
+// checkUserAtProxy enables auth and revokes all rights of guests. direct connects to a member with a certificate of root, and so is root
+// there. proxy connects through a proxy that has the same certificate: it must be a guest, unless it sends a password.
+func checkUserAtProxy(t *testing.T, proxy, direct *servertest.KeyClient) {
 	put := func(path, body string) {
 		t.Helper()
 		r, err := http.NewRequest(http.MethodPut, direct.Base+path, strings.NewReader(body))

@@ -99,7 +99,7 @@ func (r *roll) mustStayAt(level int, members ...int) {
 // upgradeUser is a user of TestUpgrade. Older versions have no users.
 const upgradeUser = "/v2/auth/users/ann"
 
-// mustPutUser creates the user on a member, and wants this status.
+// mustPutUser sends a request that creates the user to a member. The response must have the status.
 func (r *roll) mustPutUser(i, status int) {
 	r.t.Helper()
 	mustRequest(r.t, http.MethodPut, r.running[i].Client+upgradeUser, `{"user":"ann","password":"secret"}`, status)
@@ -116,7 +116,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// testUpgrade goes one step back on the way, and tries to go back when it is too late.
+// testUpgrade rolls a cluster from the older program to this one. On the way it restarts a member with the older program again. It tries
+// the same after the level was raised: that must fail.
 func testUpgrade(t *testing.T, level int, older string) {
 	current := os.Args[0]
 	c := &cluster{t: t, members: servertest.NewMembers(t, "a", "b", "c")}

@@ -19,7 +19,7 @@ type PKI struct {
 	Authority *certs.Authority
 }
 
-// KeyPair has the paths of a certificate and its key.
+// KeyPair contains the paths of a certificate and its key.
 type KeyPair struct{ Cert, Key string }
 
 // NewPKI makes a CA.
@@ -91,8 +91,8 @@ func (p *PKI) HTTPClient(t testing.TB, pair *KeyPair) *http.Client {
 	return &http.Client{Transport: transport, Timeout: Timeout}
 }
 
-// ServerFlags returns flags that serve clients at an https URL with a certificate of the CA, and require certificates of clients.
-// Without a file of CAs clients need no certificate.
+// ServerFlags returns the flags of a server with https URLs for clients. Clients must have a certificate of the CA in the file clientCA;
+// if it is empty, they need no certificate.
 func (p *PKI) ServerFlags(server KeyPair, clientCA string) []string {
 	flags := []string{"--cert-file", server.Cert, "--key-file", server.Key}
 	if clientCA != "" {

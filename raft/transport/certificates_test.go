@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +42,7 @@ func newAuthority(t testing.TB, name string) *certs.Authority {
 	return a
 }
 
-// newIdentity makes a certificate for a host that is valid for a time. crl may be empty.
+// newIdentity writes the files of a member: a certificate for the host, which expires after validFor, the CA and an empty revocation list.
 func newIdentity(t testing.TB, ca *certs.Authority, host string, validFor time.Duration) *identity {
 	t.Helper()
 	dir := t.TempDir()
@@ -78,16 +77,11 @@ func (id *identity) certify(ca *certs.Authority, host string, validFor time.Dura
 // certificate returns the certificate in the file.
 func (id *identity) certificate() *x509.Certificate {
 	id.t.Helper()
-	text, err := os.ReadFile(id.files.Cert)
+	chain, err := certs.ReadCertificates(id.files.Cert)
 	if err != nil {
 		id.t.Fatal(err)
 	}
-	block, _ := pem.Decode(text)
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		id.t.Fatal(err)
-	}
-	return c
+	return chain[0]
 }
 
 func (id *identity) trust(cas ...*certs.Authority) {
@@ -109,7 +103,7 @@ func (id *identity) revoke(ca *certs.Authority, number int64, revoked ...*x509.C
 	id.replace(id.files.CRL, list)
 }
 
-// replace replaces a file at once.
+// replace replaces a file by a rename, so that no reader finds a part of the content.
 func (id *identity) replace(path string, content []byte) {
 	id.t.Helper()
 	err := os.WriteFile(path+".new", content, 0o600)
@@ -121,7 +115,7 @@ func (id *identity) replace(path string, content []byte) {
 	}
 }
 
-// newTLSEndpoint starts an endpoint with TLS. Peers connect to it at the host. Each endpoint needs an identity of its own.
+// newTLSEndpoint starts an endpoint with TLS, whose URL has the host. Each endpoint must have an identity of its own.
 func newTLSEndpoint(t testing.TB, self members.ID, id *identity, host string, change func(*Config)) *endpoint {
 	t.Helper()
 	e := unstartedEndpoint(t, self, func(cfg *Config) {
@@ -142,7 +136,7 @@ func newTLSEndpoint(t testing.TB, self members.ID, id *identity, host string, ch
 	return e
 }
 
-// securePair starts two endpoints with certificates of one CA. The certificate of the second is valid for a time.
+// securePair starts two endpoints with certificates of one CA. The certificate of the second expires after validFor.
 func securePair(t testing.TB, validFor time.Duration) (ca *certs.Authority, ids [2]*identity, a, b *endpoint) {
 	t.Helper()
 	ca = newAuthority(t, "ca")
@@ -291,7 +285,7 @@ func TestPeerWithoutTLS(t *testing.T) {
 	}
 }
 
-// TestRedirect responds with a redirect to a stranger. The client must not follow it.
+// TestRedirect responds with a redirect to another server. The client must not follow it.
 func TestRedirect(t *testing.T) {
 	url := newAnsweringServer(t, func(w http.ResponseWriter) {
 		w.Header().Set("Location", "http://127.0.0.1:1/")
