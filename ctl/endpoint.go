@@ -30,7 +30,8 @@ func (p *program) endpointCommands() *cli.Command {
 			p.endpointCommand(writeStatus, &cli.Command{
 				Name: "status", Usage: "leader, term, index, size, version and latency of each member", ArgsUsage: " ",
 				Description: endpointHelp +
-					"   NODES counts keys and directories, SIZE the bytes of their paths and values. Pando reports both.\n\n" + p.examples(
+					"   NODES counts keys and directories, SIZE the bytes of their paths and values. Pando reports both.\n" +
+					"   With auth enabled, TERM, RAFT INDEX and INDEX are for users who may read the key /, such as root.\n\n" + p.examples(
 					`endpoint status`, "a table of all members",
 					`endpoint status -w json`, "the same for programs: an array with one object a member; -o json does it too",
 					`--no-sync --endpoints http://10.0.0.1:2379 endpoint status`, "only the one that is named"),
