@@ -16,8 +16,8 @@ type Limits struct {
 
 // NewLimits makes Limits of so many requests and watches, and registers their metrics. It panics when it is called twice with the same
 // metrics.
-func NewLimits(requests, watches int, metrics *stats.Metrics) *Limits {
-	l := &Limits{
+func NewLimits(requests, watches int, metrics *stats.Metrics) Limits {
+	l := Limits{
 		requests: budget.NewCount(requests, func() { metrics.RequestRefused(stats.RefusedRequests) }),
 		watches:  budget.NewCount(watches, func() { metrics.RequestRefused(stats.RefusedWatches) }),
 	}
@@ -29,7 +29,7 @@ func NewLimits(requests, watches int, metrics *stats.Metrics) *Limits {
 const causeTooManyRequests = "too many requests are in flight (--max-inflight-requests)"
 
 // wrap returns a handler that counts requests and refuses those over the limit. It does not count requests for monitoring.
-func (l *Limits) wrap(next http.Handler) http.Handler {
+func (l Limits) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isMonitoring(r.URL.Path) {
 			next.ServeHTTP(w, r)

@@ -58,9 +58,6 @@ func NewMember(cfg MemberConfig) *Member {
 	if cfg.Processors == 0 {
 		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
-	if cfg.Limits == nil {
-		cfg.Limits = &Limits{}
-	}
 	cfg.Service.Auth = auth.New(auth.Config{
 		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, Processors: cfg.Processors,
 		Metrics: cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),

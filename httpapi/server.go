@@ -31,8 +31,8 @@ type Config struct {
 	CORS []string
 	// HostWhitelist lists the hosts for which requests of clients are answered. "*" or an empty list allows all.
 	HostWhitelist []string
-	// Limits bound the requests of clients; no limits if nil.
-	Limits *Limits
+	// Limits bound the requests of clients. The zero value has no limits.
+	Limits Limits
 	// MaxHeaderBytes bounds the head of a request of a client; http.DefaultMaxHeaderBytes if 0.
 	MaxHeaderBytes int
 	// HideMetrics removes /metrics from the client URLs. The metrics URLs always have it.
@@ -103,9 +103,6 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	s.running, s.stop = context.WithCancel(context.Background())
-	if cfg.Limits == nil {
-		cfg.Limits = &Limits{}
-	}
 	s.process = newProcess(cfg, notStarted, s.authorizeProfile)
 	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.clientHandler()), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))

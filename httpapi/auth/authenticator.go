@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -81,13 +80,14 @@ type Metrics interface {
 	Hashing(n int)
 }
 
-// Config contains the parameters of an Authenticator. Fields may be left zero where their comment says so.
+// Config contains the parameters of an Authenticator. All fields must be set, except those whose comment gives zero
+// a meaning.
 type Config struct {
 	// Certificates is true if a client certificate proves who sends a request (--client-cert-auth).
 	Certificates bool
 	// FailedLogins is the number of logins per minute that may fail for each user name and for each address. Zero means no limit.
 	FailedLogins int
-	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
+	// Processors is the number of processors of this process.
 	Processors int
 	Metrics    Metrics
 	Logger     *zap.Logger
@@ -109,9 +109,6 @@ type Authenticator struct {
 // New makes an Authenticator. It verifies passwords on at most half of the processors, so that other requests have the rest. It hashes new
 // passwords on as many.
 func New(cfg Config) *Authenticator {
-	if cfg.Processors == 0 {
-		cfg.Processors = runtime.GOMAXPROCS(0)
-	}
 	slots := int64(max(1, cfg.Processors/2))
 	return &Authenticator{
 		cfg: cfg, digester: newDigester(), limits: newLimits(cfg.FailedLogins, cfg.Processors), now: time.Now,

@@ -67,7 +67,8 @@ func (s *State) Roles() iter.Seq[*Role] {
 
 // Allows reports whether one of the roles gives the access to a clean path. With Subtree it
 // must give the access to the path and to everything below it by a single range. The role
-// root gives every access. The name of a role that does not exist gives none. Allows does not look at Enabled.
+// root gives every access. The name of a role that does not exist gives none. The result does
+// not depend on Enabled.
 func (s *State) Allows(roles []string, a Access, path string, scope Scope) bool {
 	for _, name := range roles {
 		if name == Root {
@@ -80,8 +81,8 @@ func (s *State) Allows(roles []string, a Access, path string, scope Scope) bool 
 	return false
 }
 
-// OpenToGuests reports whether the role guest, that of requests without credentials, may read all keys or write all keys. It does not
-// look at Enabled.
+// OpenToGuests reports whether requests without credentials, which have the role guest, may read
+// all keys or write all keys while auth is enabled. The result does not depend on Enabled.
 func (s *State) OpenToGuests() bool {
 	guest := []string{Guest}
 	return s.Allows(guest, Read, "/", Subtree) || s.Allows(guest, Write, "/", Subtree)
