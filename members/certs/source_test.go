@@ -190,6 +190,17 @@ func TestRevocation(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("the end of the CA", func(t *testing.T) {
+		f.issue("carol", Request{CommonName: "carol", Client: true, ValidFor: 96 * time.Hour})
+		_, state := mustConnect(t, client("carol"), server.ServerConfig())
+		server.now = func() time.Time { return time.Now().Add(72 * time.Hour) }
+		if err := server.CheckConnection(&state); err != nil {
+			t.Error(err)
+		}
+		if err := server.CheckPeer(&state); !errors.Is(err, ErrExpired) {
+			t.Errorf("between members: got %v", err)
+		}
+	})
 	t.Run("the end of a certificate", func(t *testing.T) {
 		server.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
 		if err := server.CheckConnection(&state); !errors.Is(err, ErrExpired) {

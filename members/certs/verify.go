@@ -58,17 +58,25 @@ func (c *contents) revoked(chain []*x509.Certificate) error {
 }
 
 // CheckConnection checks the certificate of the other end of an open connection again, with the newest files. It returns nil if the
-// other end has shown no certificate. The error wraps ErrRevoked or ErrExpired. CheckConnection does not check whether the CA is still
-// trusted: a CA may be replaced while connections are open.
+// other end has shown no certificate. The error wraps ErrRevoked or ErrExpired. CheckConnection checks neither whether the CA is still
+// trusted nor whether it has expired: a CA may be replaced while connections are open.
 func (s *Source) CheckConnection(state *tls.ConnectionState) error {
-	return checkChains(state.VerifiedChains, s.stillValid)
+	return checkChains(state.VerifiedChains, func(chain []*x509.Certificate) error {
+		if err := s.checkExpiry(chain[:1]); err != nil {
+			return err
+		}
+		return s.current.Load().revoked(chain)
+	})
 }
 
-// CheckPeer is CheckConnection for connections between members, which must not stay open after their CA was removed from the trusted
-// ones. The error wraps ErrRevoked, ErrExpired or ErrNotTrusted.
+// CheckPeer is CheckConnection for connections between members, which must not stay open after their CA has expired or was removed from
+// the trusted ones. The error wraps ErrRevoked, ErrExpired or ErrNotTrusted.
 func (s *Source) CheckPeer(state *tls.ConnectionState) error {
 	return checkChains(state.VerifiedChains, func(chain []*x509.Certificate) error {
-		if err := s.stillValid(chain); err != nil {
+		if err := s.checkExpiry(chain); err != nil {
+			return err
+		}
+		if err := s.current.Load().revoked(chain); err != nil {
 			return err
 		}
 		return s.trusted(chain)
@@ -86,12 +94,15 @@ func checkChains(chains [][]*x509.Certificate, check func(chain []*x509.Certific
 	return err
 }
 
-// stillValid returns an error if the first certificate of a verified chain has expired, or if one of the chain is revoked.
-func (s *Source) stillValid(chain []*x509.Certificate) error {
-	if leaf := chain[0]; s.now().After(leaf.NotAfter) {
-		return fmt.Errorf("%w: %s, at %s", ErrExpired, NameOf(leaf), leaf.NotAfter.UTC().Format(timeLayout))
+// checkExpiry returns an error if one of the certificates has expired.
+func (s *Source) checkExpiry(certificates []*x509.Certificate) error {
+	now := s.now()
+	for _, c := range certificates {
+		if now.After(c.NotAfter) {
+			return fmt.Errorf("%w: %s, at %s", ErrExpired, NameOf(c), c.NotAfter.UTC().Format(timeLayout))
+		}
 	}
-	return s.current.Load().revoked(chain)
+	return nil
 }
 
 // trusted returns an error if the root of a verified chain is no longer in the file of CAs. The CAs of the system do not change

@@ -8,12 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
 
 	"pando/members"
+	"pando/members/certs"
 	"pando/members/config"
 )
 
@@ -92,10 +92,12 @@ func discoveryTLSConfig(cfg *config.Config) (*tls.Config, error) {
 	if err != nil {
 		pool = x509.NewCertPool() // this system has no CAs
 	}
-	text, err := os.ReadFile(file)
+	authorities, err := certs.ReadCertificates(file)
 	if err != nil {
 		return nil, fmt.Errorf("--peer-trusted-ca-file: %w", err)
 	}
-	pool.AppendCertsFromPEM(text)
+	for _, c := range authorities {
+		pool.AddCert(c)
+	}
 	return &tls.Config{RootCAs: pool, MinVersion: cfg.TLSMinVersion, MaxVersion: cfg.TLSMaxVersion}, nil
 }

@@ -21,15 +21,15 @@ import (
 // TLS is the configuration of a Transport whose member has peer certificates. The functions may be called from any
 // goroutine.
 type TLS struct {
-	// Check returns an error if the certificates of an open connection would be refused now: a CRL has revoked one of them,
-	// or their CA is no longer trusted.
+	// Check returns an error if the certificates of an open connection would be refused now: one of them has expired or is
+	// revoked, or their CA is no longer trusted.
 	Check func(state *tls.ConnectionState) error
 	// AnyHost accepts a client certificate that is valid for no host of its member's peer URLs.
 	AnyHost bool
 }
 
-// expiryInterval is the time between two searches for streams whose certificate has expired.
-const expiryInterval = time.Second
+// recheckInterval is the time between two checks of the certificates of all streams. A certificate may expire at any time.
+const recheckInterval = time.Second
 
 // errCertificate is returned if the certificate of a member is not accepted.
 var errCertificate = errors.New("transport: certificate not accepted")
@@ -77,65 +77,43 @@ func (t *Transport) logPlaintext(from members.ID, r *http.Request) {
 	}
 }
 
-// RecheckCertificates closes the streams whose certificates are no longer accepted. It must be called after certificates,
-// CAs or CRLs have been read again. The members open new streams at once, with their newest certificates.
+// RecheckCertificates closes the streams whose certificates are no longer accepted, in both directions. It must be called
+// after certificates, CAs or CRLs have been read again. The members open new streams at once, with their newest certificates.
 func (t *Transport) RecheckCertificates() {
-	if t.TLS != nil {
-		t.closeStreams(t.TLS.Check)
+	if t.TLS == nil {
+		return
+	}
+	for _, s := range t.secureStreams() {
+		t.recheck(s)
 	}
 }
 
-// recheckNew closes a new stream whose certificates are not accepted. The certificates, CAs or CRLs may have been read again between the
-// handshake and the time from which RecheckCertificates finds the stream.
+// recheckNew closes a new stream whose certificates are not accepted. The certificates, CAs or CRLs may have been read
+// again after the handshake, and before RecheckCertificates could find the stream.
 func (t *Transport) recheckNew(member members.ID, conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok && t.TLS != nil {
-		t.closeUnless(t.TLS.Check, secureStream{member, secure})
+		t.recheck(secureStream{member, secure})
 	}
 }
 
-// closeExpired closes the streams whose certificates have expired, until the transport is closed.
-func (t *Transport) closeExpired() {
-	tick := time.NewTicker(expiryInterval)
+// recheckPeriodically closes the streams whose certificates have expired, until the transport is closed.
+func (t *Transport) recheckPeriodically() {
+	tick := time.NewTicker(recheckInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			now := time.Now()
-			t.closeStreams(func(state *tls.ConnectionState) error { return checkExpiry(state, now) })
+			t.RecheckCertificates()
 		case <-t.ctx.Done():
 			return
 		}
 	}
 }
 
-// checkExpiry returns an error unless all certificates of one verified chain are valid. A connection without a verified
-// chain has no certificate that could expire.
-func checkExpiry(state *tls.ConnectionState, now time.Time) error {
-	var expired *x509.Certificate
-	for _, chain := range state.VerifiedChains {
-		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return now.After(c.NotAfter) })
-		if i < 0 {
-			return nil
-		}
-		expired = chain[i]
-	}
-	if expired == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: the certificate %q has expired at %s", errCertificate, expired.Subject, expired.NotAfter.Format(time.RFC3339))
-}
-
-// closeStreams closes the streams over TLS, in both directions, for which check returns an error.
-func (t *Transport) closeStreams(check func(state *tls.ConnectionState) error) {
-	for _, s := range t.secureStreams() {
-		t.closeUnless(check, s)
-	}
-}
-
-// closeUnless closes a stream if check returns an error.
-func (t *Transport) closeUnless(check func(state *tls.ConnectionState) error, s secureStream) {
+// recheck closes a stream if its certificates are no longer accepted.
+func (t *Transport) recheck(s secureStream) {
 	state := s.conn.ConnectionState()
-	if err := check(&state); err != nil {
+	if err := t.TLS.Check(&state); err != nil {
 		t.Logger.Warn("closing the stream of a member whose certificate is no longer accepted",
 			zap.Stringer("member", s.member), zap.Error(err))
 		_ = closeNow(s.conn) // the stream may have ended

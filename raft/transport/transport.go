@@ -119,7 +119,7 @@ func New(cfg Config) *Transport {
 		hugeFrames:   make(chan struct{}, 1),
 	}
 	if t.TLS != nil {
-		t.tasks.Go(t.closeExpired)
+		t.tasks.Go(t.recheckPeriodically)
 	}
 	return t
 }
