@@ -37,15 +37,17 @@ var answers = map[tree.Code]answer{
 	tree.CodeHistoryCleared: {http.StatusBadRequest, stats.IndexCleared},
 }
 
-// tooManyAttempts is the answer to service.ErrTooManyAttempts.
-var tooManyAttempts = answer{http.StatusTooManyRequests, stats.Unauthorized}
-
-// unreadBody maps the errors that leave a part of the request's body unread to their answers, which do not follow from their codes.
-// After such an error the connection is closed.
-var unreadBody = map[*tree.Error]answer{
-	errBodyTooLarge:     {http.StatusRequestEntityTooLarge, stats.TooLarge},
-	budget.ErrExhausted: {http.StatusServiceUnavailable, stats.Unavailable},
+// specialAnswers maps errors to answers that do not follow from their codes.
+var specialAnswers = map[*tree.Error]answer{
+	errBodyTooLarge:            {http.StatusRequestEntityTooLarge, stats.TooLarge},
+	errFormTooLarge:            {http.StatusBadRequest, stats.TooLarge},
+	errTooManyWatches:          {http.StatusServiceUnavailable, stats.Unavailable},
+	budget.ErrExhausted:        {http.StatusServiceUnavailable, stats.Unavailable},
+	service.ErrTooManyAttempts: {http.StatusTooManyRequests, stats.Unauthorized},
 }
+
+// leavesBodyUnread reports whether a part of the request's body is not read after an error. The connection must then be closed.
+func leavesBodyUnread(e *tree.Error) bool { return e == errBodyTooLarge || e == budget.ErrExhausted }
 
 // errTooManyWatches is the error of a watch over --max-watches.
 var errTooManyWatches = tree.NewError(tree.CodeRaftInternal, "too many watches are open (--max-watches)")
@@ -67,14 +69,8 @@ func (a *API) tooLarge() *tree.Error {
 
 // answerTo returns the answer to an error of a request for keys.
 func answerTo(e *tree.Error) answer {
-	if a, ok := unreadBody[e]; ok {
+	if a, ok := specialAnswers[e]; ok {
 		return a
-	}
-	if e == service.ErrTooManyAttempts {
-		return tooManyAttempts
-	}
-	if e == errTooManyWatches {
-		return answer{http.StatusServiceUnavailable, stats.Unavailable}
 	}
 	a, ok := answers[e.Code]
 	switch {
@@ -82,9 +78,6 @@ func answerTo(e *tree.Error) answer {
 		a = answer{http.StatusBadRequest, stats.BadRequest}
 	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:
 		a.outcome = stats.Timeout
-	}
-	if e == errFormTooLarge {
-		a.outcome = stats.TooLarge
 	}
 	return a
 }
@@ -157,7 +150,7 @@ func (a *API) writeError(w http.ResponseWriter, err error) error {
 		e = tree.NewError(tree.CodeRaftInternal, err.Error())
 	}
 	h := w.Header()
-	if _, ok := unreadBody[e]; ok {
+	if leavesBodyUnread(e) {
 		h.Set("Connection", "close")
 	}
 	if e == service.ErrTooManyAttempts {
