@@ -10,11 +10,11 @@ import (
 	"pando/members/config"
 )
 
-// warnCertificates logs a warning for each reason for which others will not accept the certificate files of a member: the wrong purpose,
-// a host that is missing, an end that is near. They do not prevent a start, because the reference starts, too.
+// warnCertificates logs a warning for each reason for which others do not accept the certificates of a member, or soon will not: a missing
+// extended key usage, a missing host, an expiry within 30 days. The member starts in any case, as the reference does.
 func warnCertificates(cfg *config.Config, now time.Time, log *zap.Logger) {
 	client, peer := clientOptions(cfg), peerOptions(cfg)
-	client.CA, client.CRL = "", "" // the CAs of clients need not have issued the certificate for clients to connect to
+	client.CA, client.CRL = "", "" // another CA than that of the clients may have issued the certificate of the server
 	warnProblems(client, certs.ForServer, secureHosts(cfg.AdvertiseClientURLs), now, log)
 	hosts := secureHosts(cfg.InitialAdvertisePeerURLs)
 	if peerServerName(cfg) != "" {
