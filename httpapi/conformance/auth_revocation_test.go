@@ -151,9 +151,9 @@ func (r *revocation) pause() {
 	for i := 0; !r.stop.Load(); i++ {
 		p := r.members[i%len(r.members)]
 		p.Signal(syscall.SIGSTOP)
-		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+		<-time.After(rand.N(400 * time.Millisecond)) // the pace of the run; nothing waits for an event
 		p.Signal(syscall.SIGCONT)
-		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+		<-time.After(rand.N(200 * time.Millisecond)) // the pace of the run; nothing waits for an event
 	}
 }
 
@@ -183,7 +183,7 @@ func (r *revocation) change(t *testing.T) {
 		}
 		r.changes = append(r.changes, right)
 		if right.granted {
-			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+			<-time.After(rand.N(200 * time.Millisecond)) // the pace of the run; nothing waits for an event
 		}
 	}
 	if len(r.changes) < enough {
