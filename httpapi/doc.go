@@ -19,6 +19,7 @@
 //   - path.go, body.go: middleware for unclean paths, and for clients that send a body slowly
 //   - limits.go: limits of requests and watches; admission.go: limits of open connections
 //   - unused_conns.go: a shutdown closes connections without a request
+//   - stalled_streams.go: streams of HTTP/2 whose client reads nothing are reset
 //   - secure_listener.go: TLS listeners; plaintext.go: those that accept connections without TLS, too
 //   - limited_log.go: log lines about what clients do
 //

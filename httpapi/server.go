@@ -104,7 +104,7 @@ func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.process = newProcess(cfg, notStarted, s.authorizeProfile)
-	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.clientHandler()), cfg.Metrics)
+	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.cutOffStalled(s.clientHandler())), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
 	s.clients.MaxHeaderBytes = cfg.MaxHeaderBytes
 	s.peers = newHTTPServer(s.peerHandler(), cfg.Logger.Named("peer"))
