@@ -20,8 +20,8 @@ import (
 )
 
 // TestRevocation changes the password and the role of a user on three members, while the user reads and writes on all of them with the
-// newest password and the one before it. One member after the other pauses meanwhile, so that members lag. A request with a password or without a role that
-// was no longer valid at the index of its answer must not succeed.
+// newest password and the one before it. One member after the other pauses meanwhile, so that members lag. A request must not succeed if
+// its password was no longer valid, or its user no longer had the role, at the index of the answer.
 func TestRevocation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s")
