@@ -20,7 +20,10 @@ const allAuthRulesFire = 5000
 // TestDifferentialAuth is TestDifferential with auth on: several users send requests while their rights change.
 func TestDifferentialAuth(t *testing.T) {
 	servertest.SkipShort(t, "the reference verifies a password with each request")
-	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 10, rules: newFiredRules()}
+	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 25, rules: newFiredRules()}
+	if *referencePasswords {
+		run.want *= 10
+	}
 	run.generate = func(seed uint64) []*differentialStep { return newGenerator(seed).authSequence(authSequenceLength) }
 	var pairs []*differentialPair
 	for range differentialPairs {

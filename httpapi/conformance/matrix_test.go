@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"flag"
 	"os"
 	"slices"
 	"strings"
@@ -17,9 +16,6 @@ const (
 	matrixPreamble = "# Who may do what: the outcomes of etcd 3.4.23 with auth enabled, recorded with -update. The format: operation, " +
 		"request,\n# and for each status, with its errorCode, the senders that get it. httpapi/conformance explains the senders.\n"
 )
-
-// matrixEvery is the share of the matrix that is compared with the reference, which takes 50 ms of a processor for each password.
-var matrixEvery = flag.Int("matrix.every", 10, "compare one of so many outcomes of the matrix with the reference")
 
 // matrixDeviation is a difference between Pando and the reference.
 type matrixDeviation struct {
@@ -66,13 +62,14 @@ func TestMatrixThroughProxy(t *testing.T) {
 	compareMatrix(t, got, want)
 }
 
-// TestMatrixMatchesReference plays a part of the matrix to the reference. With -update it plays and records all of it.
+// TestMatrixMatchesReference plays a part of the matrix to the reference, and all of it with -reference.passwords. With -update it
+// records all of it.
 func TestMatrixMatchesReference(t *testing.T) {
 	servertest.SkipShort(t, "only etcd answers")
 	servertest.RequireEtcd(t)
 	t.Parallel()
-	every := *matrixEvery
-	if *servertest.Update {
+	every := 10
+	if *referencePasswords || *servertest.Update {
 		every = 1
 	}
 	got := startMatrix(t, servertest.Member.StartEtcd).play(every)
