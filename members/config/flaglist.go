@@ -152,7 +152,7 @@ func durabilityFlags() []flagSpec {
 }
 
 const (
-	defaultFailedLogins = 60
+	defaultFailedLogins = 10
 	// maxFailedLogins bounds --max-failed-logins. No processor verifies more passwords a minute.
 	maxFailedLogins = 100_000
 )
@@ -180,7 +180,7 @@ func limitFlags() []flagSpec {
 				c.MaxConnections = int(n)
 				return err
 			}},
-		{name: "max-failed-logins", group: groupLimits, arg: "N", def: "60",
+		{name: "max-failed-logins", group: groupLimits, arg: "N", def: "10",
 			usage: "Number of logins a minute that may fail for each user name and each client address, after the first ten. The " +
 				"answer to further ones is 429, and no password is verified for them. A user who has logged in is not affected. " +
 				"0: no limit.",
