@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"pando/httpapi/budget"
 	v2 "pando/httpapi/v2"
@@ -47,5 +48,15 @@ func (l Limits) wrap(next http.Handler) http.Handler {
 
 // isMonitoring reports whether a path is /health or /metrics. These must be served when there are too many requests, too.
 func isMonitoring(path string) bool {
-	return path == healthRoutes[0].path || path == metricsRoutes[0].path
+	if strings.HasPrefix(path, "/v2/") { // most requests
+		return false
+	}
+	for _, table := range [][]route[*process]{healthRoutes, metricsRoutes} {
+		for i := range table {
+			if covers(table[i].path, path) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -67,7 +67,7 @@ func NewMember(cfg MemberConfig) *Member {
 		service:      service.New(cfg.Service),
 		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
 	}
-	m.process = newProcess(cfg.Config, m.service.Health, m.authorizeProfile)
+	m.process = newProcess(cfg.Config, m.service.Health, m.service.ReadyChecks(), m.authorizeProfile)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
 		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),

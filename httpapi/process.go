@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"pando/httpapi/probe"
 	"pando/httpapi/service"
 )
 
@@ -31,6 +32,7 @@ type process struct {
 	versions Versions
 	metrics  http.Handler
 	health   func() service.Health
+	ready    []probe.Check
 	pprof    Switch
 	// clientMetrics is true if the client URLs have /metrics. The metrics URLs always have it.
 	clientMetrics bool
@@ -42,10 +44,10 @@ type process struct {
 
 // newProcess makes the process of a Server or a Member.
 func newProcess(
-	cfg Config, health func() service.Health, authorizeProfile func(w http.ResponseWriter, r *http.Request) error,
+	cfg Config, health func() service.Health, ready []probe.Check, authorizeProfile func(w http.ResponseWriter, r *http.Request) error,
 ) process {
 	return process{
-		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, pprof: cfg.Pprof,
+		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, ready: ready, pprof: cfg.Pprof,
 		clientMetrics: cfg.HideMetrics == Off, writeTimeout: cfg.BodyTimeout,
 		authorizeProfile: authorizeProfile,
 	}
@@ -72,6 +74,16 @@ func (p *process) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	body, _ := json.Marshal(p.versions) // strings can always be encoded
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body) // an error means that the client is gone
+}
+
+// serveLive serves /livez and the paths below it.
+func (p *process) serveLive(w http.ResponseWriter, r *http.Request) {
+	probe.Serve(w, r, probe.LivePath, probe.Live())
+}
+
+// serveReady serves /readyz and the paths below it.
+func (p *process) serveReady(w http.ResponseWriter, r *http.Request) {
+	probe.Serve(w, r, probe.ReadyPath, p.ready)
 }
 
 // serveHealth serves /health. The response is byte for byte that of the reference, unless it contains a reason.

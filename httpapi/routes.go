@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"pando/httpapi/probe"
 	v2 "pando/httpapi/v2"
 	"pando/stats"
 )
@@ -11,6 +12,10 @@ var (
 	// healthRoutes and metricsRoutes are for monitoring. They are served on the metrics URLs, too.
 	healthRoutes = []route[*process]{
 		{"/health", "GET", forAll, listedPages, uncounted, plain((*process).serveHealth)},
+		{probe.LivePath, probeMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
+		{probe.LivePath + "/*", probeMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
+		{probe.ReadyPath, probeMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
+		{probe.ReadyPath + "/*", probeMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
 	}
 	metricsRoutes = []route[*process]{
 		{"/metrics", anyMethod, forAll, listedPages, uncounted, plain((*process).serveMetrics)},
@@ -45,7 +50,10 @@ var (
 	}
 )
 
-const memberMethods = "GET,POST,DELETE,PUT"
+const (
+	memberMethods = "GET,POST,DELETE,PUT"
+	probeMethods  = "GET,HEAD"
+)
 
 // raftAccess has the access of each route that package raft registers on the peer URLs.
 var raftAccess = map[string]access{

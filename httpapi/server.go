@@ -44,6 +44,8 @@ type Config struct {
 	// NoUsers is true if the process can't belong to a cluster that has users. Profiles are then served before Open. Otherwise they are
 	// not, because the users are not known.
 	NoUsers bool
+	// ReadyChecks are the names of the checks of /readyz after Open. Before Open they are known and fail.
+	ReadyChecks []string
 	// Connections limits the open connections.
 	Connections ConnectionLimits
 	// StallTimeout bounds how long a client may read nothing of a response. With 0 the Server does not use stream.Listen. A
@@ -103,7 +105,7 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, opened: make(chan struct{}), stopping: make(chan struct{}), failed: make(chan error, 1)}
 	s.running, s.stop = context.WithCancel(context.Background())
-	s.process = newProcess(cfg, notStarted, s.authorizeProfile)
+	s.process = newProcess(cfg, notStarted, notReady(cfg.ReadyChecks), s.authorizeProfile)
 	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.cutOffStalled(s.clientHandler())), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
 	s.clients.MaxHeaderBytes = cfg.MaxHeaderBytes

@@ -1,19 +1,21 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
+	"pando/httpapi/probe"
 	"pando/httpapi/service"
 	v2 "pando/httpapi/v2"
 	"pando/stats"
 	"pando/tree"
 )
 
-// Before Open a member reads its data or waits for other members, which may take hours. Until then /version and /metrics are served, and
-// /health answers 503. Profiles are served if the cluster can't have users (Config.NoUsers), and otherwise get a 503. Other requests
-// wait, as they would on a member of the reference. If Open is called in time, the handlers serve them. Otherwise they get a 503, so
-// that clients try their next endpoint.
+// Before Open a member reads its data or waits for other members, which may take hours. Until then /version, /metrics and /livez are
+// served, and /health and /readyz answer 503. Profiles are served if the cluster can't have users (Config.NoUsers), and otherwise get a
+// 503. Other requests wait, as they would on a member of the reference. If Open is called in time, the handlers serve them. Otherwise
+// they get a 503, so that clients try their next endpoint.
 
 // causeStarting is the cause of the 503 before Open. The reference has no such text, because it sends no response before it is ready.
 const causeStarting = "this member is starting and not ready to serve: it reads its data or waits for its cluster"
@@ -29,6 +31,15 @@ func (s *Server) authorizeProfile(w http.ResponseWriter, r *http.Request) error 
 
 // notStarted is the health of a process before Open.
 func notStarted() service.Health { return service.Health{} }
+
+// notReady returns the checks of readiness of a process before Open. All fail.
+func notReady(names []string) []probe.Check {
+	var checks []probe.Check
+	for _, name := range names {
+		checks = append(checks, probe.Failing(name, errors.New(causeStarting)))
+	}
+	return checks
+}
 
 // clientHandler returns the handler of the client URLs.
 func (s *Server) clientHandler() http.Handler {

@@ -21,7 +21,7 @@ import (
 func newTestServer(wait time.Duration) *Server {
 	return NewServer(Config{
 		StartTimeout: wait, Metrics: stats.NewMetrics(stats.Build{}), Versions: Versions{Server: "3.4.23"},
-		BodyTimeout: 50 * time.Millisecond, Logger: zap.NewNop(),
+		BodyTimeout: 50 * time.Millisecond, ReadyChecks: []string{"writes"}, Logger: zap.NewNop(),
 	})
 }
 
@@ -51,6 +51,9 @@ func TestNeverOpened(t *testing.T) {
 		{s.clientHandler(), "GET", "/debug/pprof/", "Not Found text/plain; charset=utf-8 404 page not found"},
 		{s.clientHandler(), "GET", "/elsewhere", "Not Found text/plain; charset=utf-8 404 page not found"},
 		{s.metricsHandler(), "GET", "/health", "Service Unavailable text/plain; charset=utf-8 {\"health\":\"false\"}"},
+		{s.clientHandler(), "GET", "/livez?verbose", "OK text/plain; charset=utf-8 [+]ping ok\nok"},
+		{s.clientHandler(), "GET", "/readyz", "Service Unavailable text/plain; charset=utf-8 [-]writes failed: " + causeStarting},
+		{s.metricsHandler(), "GET", "/readyz/writes", "Service Unavailable text/plain; charset=utf-8 [-]writes failed: " + causeStarting},
 		{s.metricsHandler(), "GET", "/v2/keys", "Not Found text/plain; charset=utf-8 404 page not found"},
 		{s.peerHandler(), "GET", "/members", "Service Unavailable text/plain; charset=utf-8 " + causeStarting},
 	} {

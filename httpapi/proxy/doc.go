@@ -16,6 +16,7 @@
 // The handlers may be called from any goroutine. Run must be called once.
 //
 //   - proxy.go: Config, the handlers, and the answers of the proxy itself
+//   - probes.go: /livez and /readyz, which the proxy answers itself
 //   - endpoints.go: the members' client URLs, and which of them are excluded
 //   - refresh.go: reading the list of members, and the file with the peer URLs
 //   - failover.go: choosing the members for a request

@@ -104,15 +104,15 @@ func (p *Proxy) Handler() http.Handler {
 	if p.cfg.Mode == ReadOnly {
 		handler = readOnly(handler)
 	}
-	return p.limitBodyTime(handler)
+	return p.limitBodyTime(p.withProbes(handler))
 }
 
-// MetricsHandler serves the metrics URLs: the metrics of this process, and the health of a member.
+// MetricsHandler serves the metrics URLs: the metrics and the probes of this process, and the health of a member.
 func (p *Proxy) MetricsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", p.limitBodyTime(p.cfg.Metrics))
 	mux.Handle("/health", p.Handler())
-	return mux
+	return p.withProbes(mux)
 }
 
 // readOnly refuses all methods except GET, as the reference does.
