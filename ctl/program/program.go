@@ -16,6 +16,7 @@ import (
 	"pando/ctl"
 	"pando/members/config"
 	"pando/members/server"
+	"pando/members/server/systemd"
 	"pando/stats"
 	"pando/stats/logging"
 )
@@ -94,12 +95,17 @@ func startServer(ctx context.Context, flags map[string]string, stdout, stderr io
 		return err
 	}
 	defer outputs.Close()
-	go outputs.ReopenAt(hangups, log)
+	service := systemd.New(log)
+	service.OnReload(func() { outputs.Reopen(log) })
+	go service.ReloadAt(hangups)
+	running, end := context.WithCancel(context.Background())
+	defer end()
+	go service.AnswerWatchdog(running)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
 	log.Debug("configuration loaded", zap.String("config-file", cfg.ConfigFile))
-	return logEnd(cfg, endedBySignal(ctx, server.Serve(ctx, cfg, log), log), log)
+	return logEnd(cfg, endedBySignal(ctx, server.Serve(ctx, cfg, service, log), log), log)
 }
 
 // openLog opens the log that cfg asks for.

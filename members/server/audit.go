@@ -2,20 +2,20 @@ package server
 
 import (
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"go.uber.org/zap"
 
 	"pando/httpapi/audit"
 	"pando/members/config"
+	"pando/members/server/systemd"
 	"pando/stats"
 )
 
 // openAudit opens the audit log, and opens its file again at each SIGHUP, like those of the process' log. The caller must call stop when
 // nothing is recorded any more. Without --audit-log the Recorder is nil.
-func openAudit(cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (recorder audit.Recorder, stop func(), err error) {
+func openAudit(
+	cfg *config.Config, metrics *stats.Metrics, s *systemd.Service, log *zap.Logger,
+) (recorder audit.Recorder, stop func(), err error) {
 	if cfg.AuditLog == "" {
 		return nil, func() {}, nil
 	}
@@ -26,23 +26,18 @@ func openAudit(cfg *config.Config, metrics *stats.Metrics, log *zap.Logger) (rec
 		return nil, nil, config.AsUsage(cfg.FlagError("audit-log", fmt.Sprintf("cannot write the audit log: %v", config.UnwrapPath(err)),
 			"use stdout or a file in a directory that exists and can be written"))
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go reopenAt(hangups, records, log)
+	remove := s.OnReload(func() { reopenAudit(records, log) })
 	return records, func() {
-		signal.Stop(hangups)
-		close(hangups)
+		remove()
 		records.Close()
 	}, nil
 }
 
-// reopenAt opens the audit log again at each signal. It returns when hangups is closed.
-func reopenAt(hangups <-chan os.Signal, records *audit.Log, log *zap.Logger) {
-	for range hangups {
-		if err := records.Reopen(); err != nil {
-			log.Error("SIGHUP: the audit log can't be opened again; the old file is still in use", zap.Error(err))
-			continue
-		}
-		log.Info("SIGHUP: the audit log was opened again")
+// reopenAudit opens the file of the audit log again, and logs the result.
+func reopenAudit(records *audit.Log, log *zap.Logger) {
+	if err := records.Reopen(); err != nil {
+		log.Error("SIGHUP: the audit log can't be opened again; the old file is still in use", zap.Error(err))
+		return
 	}
+	log.Info("SIGHUP: the audit log was opened again")
 }

@@ -16,6 +16,7 @@
 //	descriptors.go   how many connections may be open
 //	limits.go        bounds that depend on other settings or on the memory limit
 //	observer.go      statistics and metrics of the replica
+//	report.go        the state of the process for systemd
 //	banner.go        the log lines and the banner of a start
 //	exposure.go      the warning about URLs that are open to the network
 //	audit.go         the audit log

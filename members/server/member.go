@@ -16,6 +16,7 @@ import (
 	"pando/members"
 	"pando/members/certs"
 	"pando/members/config"
+	"pando/members/server/systemd"
 	"pando/members/server/tuning"
 	"pando/raft"
 	"pando/raft/offline"
@@ -39,7 +40,7 @@ const (
 
 // serveMember runs a member until ctx ends or the member fails. When it returns, everything
 // is closed and on disk.
-func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
+func serveMember(ctx context.Context, cfg *config.Config, s *systemd.Service, log *zap.Logger) error {
 	shares, err := memberShares(openFilesLimit()).withMaxConnections(cfg)
 	if err != nil {
 		return err
@@ -62,16 +63,17 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()
 	certificates.register(metrics)
-	recorder, stopAudit, err := openAudit(cfg, metrics, log)
+	recorder, stopAudit, err := openAudit(cfg, metrics, s, log)
 	if err != nil {
 		return err
 	}
 	defer stopAudit()
 	serving := serverConfig(cfg, shares, metrics, log)
-	serving.NoUsers = foundsCluster(cfg)
+	serving.NoUsers, serving.ReadyChecks = foundsCluster(cfg), service.ReadyCheckNames
 	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
+	defer reportStart(cfg, s)()
 	m, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*member, error) {
 		return openMember(ctx, cfg, certificates.peer, metrics, log)
 	})
@@ -82,6 +84,7 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 	defer m.close()
 	server.Open(m.api(serving, cfg, processors, recorder).Handlers(m.node.RegisterPeer))
 	go announceWhenReady(listeners.bound(cfg), m, log)
+	go m.reportState(watching, s)
 	select {
 	case err = <-failed:
 	case <-m.node.Done():
@@ -95,8 +98,8 @@ func serveMember(ctx context.Context, cfg *config.Config, log *zap.Logger) error
 
 // foundsCluster reports whether the member has no data and founds a new cluster.
 func foundsCluster(cfg *config.Config) bool {
-	hasData, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
-	return err == nil && !hasData && cfg.InitialClusterState != config.ClusterExisting
+	exists, err := hasData(cfg)
+	return err == nil && !exists && cfg.InitialClusterState != config.ClusterExisting
 }
 
 // serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.

@@ -13,6 +13,7 @@ import (
 	"pando/httpapi/proxy"
 	"pando/members"
 	"pando/members/config"
+	"pando/members/server/systemd"
 	"pando/members/server/tuning"
 	"pando/raft/transport"
 	"pando/stats"
@@ -20,7 +21,7 @@ import (
 
 // serveProxy runs a proxy until ctx ends or the proxy fails. If discovery has found the members of the cluster, known
 // has them.
-func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member, log *zap.Logger) error {
+func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member, s *systemd.Service, log *zap.Logger) error {
 	asProxy := *cfg
 	asProxy.ListenPeerURLs = nil // members do not connect to a proxy
 	shares, err := proxyShares(openFilesLimit()).withMaxConnections(cfg)
@@ -47,13 +48,14 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	metrics := newMetrics()
 	certificates.register(metrics)
 	serving := serverConfig(cfg, shares, metrics, log)
-	serving.StallTimeout = 0
+	serving.StallTimeout, serving.ReadyChecks = 0, proxy.ReadyCheckNames
 	requests, endRequests := context.WithCancel(context.Background())
 	defer endRequests()
 	serving.BaseContext = requests
 	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
+	defer reportStart(cfg, s)()
 	p, err := openMeanwhile(ctx, failed, func(ctx context.Context) (*proxy.Proxy, error) {
 		return newProxy(ctx, cfg, certificates, known, shares.idle, metrics, log.Named("proxy"))
 	})
@@ -68,6 +70,8 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	defer done.Wait()
 	defer stopFollowing()
 	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler()})
+	s.Ready()
+	s.Status("serves as a proxy")
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
 	warnExposed(listeners.bound(&asProxy), "", log) // a proxy has no users: the members warn about missing auth
 	select {

@@ -12,12 +12,14 @@ import (
 
 	"pando/members"
 	"pando/members/config"
+	"pando/members/server/systemd"
 	"pando/storage"
 )
 
 // Serve runs a member or a proxy, depending on the flags and the data directory, until ctx ends or it fails. When it
-// returns, everything is closed and on disk.
-func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
+// returns, everything is closed and on disk. It reports its state to s.
+func Serve(ctx context.Context, cfg *config.Config, s *systemd.Service, log *zap.Logger) error {
+	defer context.AfterFunc(ctx, s.Stopping)()
 	if err := checkLimits(cfg); err != nil {
 		return config.AsUsage(err)
 	}
@@ -26,9 +28,9 @@ func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 		return err
 	}
 	if role == asProxy {
-		return serveProxy(ctx, cfg, nil, log)
+		return serveProxy(ctx, cfg, nil, s, log)
 	}
-	err = serveMember(ctx, cfg, log)
+	err = serveMember(ctx, cfg, s, log)
 	full, ok := errors.AsType[*members.FullError](err)
 	switch {
 	case !ok:
@@ -38,7 +40,7 @@ func Serve(ctx context.Context, cfg *config.Config, log *zap.Logger) error {
 			"add it with etcdctl member add and start it with --initial-cluster and --initial-cluster-state existing", err)
 	}
 	log.Warn("the discovered cluster is full: this process serves as a proxy of it, now and after further starts (--discovery-fallback)")
-	return serveProxy(ctx, cfg, full.Members, log)
+	return serveProxy(ctx, cfg, full.Members, s, log)
 }
 
 // role is what a process runs: a member or a proxy.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -52,18 +51,15 @@ func (o *Outputs) Close() {
 	}
 }
 
-// ReopenAt opens the files again at each signal from hangups: a program that rotates logs has renamed the old files. It returns
-// when hangups is closed.
-func (o *Outputs) ReopenAt(hangups <-chan os.Signal, log *zap.Logger) {
-	for range hangups {
-		var errs []error
-		for _, f := range o.files {
-			errs = append(errs, f.Reopen())
-		}
-		if err := errors.Join(errs...); err != nil {
-			log.Error("SIGHUP: a log file can't be opened again; the old file is still in use", zap.Error(err))
-			continue
-		}
-		log.Info("SIGHUP: the log files were opened again", zap.Int("files", len(o.files)))
+// Reopen opens the files again, and logs the result. It must be called at SIGHUP: a program that rotates logs has renamed the old files.
+func (o *Outputs) Reopen(log *zap.Logger) {
+	var errs []error
+	for _, f := range o.files {
+		errs = append(errs, f.Reopen())
 	}
+	if err := errors.Join(errs...); err != nil {
+		log.Error("SIGHUP: a log file can't be opened again; the old file is still in use", zap.Error(err))
+		return
+	}
+	log.Info("SIGHUP: the log files were opened again", zap.Int("files", len(o.files)))
 }
