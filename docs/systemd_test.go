@@ -181,6 +181,21 @@ func TestNotify(t *testing.T) {
 			t.Errorf("/readyz said %q", got)
 		}
 	})
+	t.Run("a proxy", func(t *testing.T) {
+		t.Parallel()
+		all := servertest.NewMembers(t, "m1", "front")
+		all[0].StartPando(t)
+		n := listenNotify(t)
+		p := n.start(t, all[1], all[1].Flags("--proxy", "on", "--initial-cluster", servertest.InitialCluster(all[:1])))
+		n.await(t, `^READY=1$`)
+		n.await(t, `^STATUS=serves as a proxy$`)
+		if got := p.Get("/livez"); got != "ok\n" {
+			t.Errorf("/livez said %q", got)
+		}
+		servertest.Await(t, "the proxy to be ready", func() bool { return p.Get("/readyz") == "ok\n" })
+		p.Terminate()
+		n.await(t, `^STOPPING=1\n`)
+	})
 	t.Run("a wrong setting", func(t *testing.T) {
 		t.Parallel()
 		n := listenNotify(t)

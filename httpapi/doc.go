@@ -14,7 +14,7 @@
 //   - startup.go: what a Server answers before Open
 //   - member.go: MemberConfig, Member: the handlers of a member
 //   - routes.go: the tables of all routes; route.go: how they are served, and which right each needs
-//   - process.go: /version, /health, /metrics; pprof.go: /debug/pprof
+//   - process.go: /version, /health, /livez, /readyz, /metrics; pprof.go: /debug/pprof
 //   - cors.go, hosts.go: what web pages may do, and the hosts for which requests are answered
 //   - path.go, body.go: middleware for unclean paths, and for clients that send a body slowly
 //   - limits.go: limits of requests and watches; admission.go: limits of open connections

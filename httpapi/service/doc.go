@@ -27,6 +27,7 @@
 //   - snapshot.go: the member's state as a file
 //   - audit.go: the records of operations for the audit log
 //   - ready.go: waiting until the member is ready, and its health
+//   - checks.go: the checks of /readyz
 //   - operation.go: the operations that the metrics count
 //   - stats.go: the counters behind /v2/stats
 package service

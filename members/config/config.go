@@ -81,7 +81,7 @@ type Config struct {
 	AdvertiseClientURLs []url.URL
 	// ListenPeerURLs are the addresses at which other members are served, in the form of ListenClientURLs. Never empty.
 	ListenPeerURLs []url.URL
-	// ListenMetricsURLs are further addresses that serve only /metrics and /health. May be empty.
+	// ListenMetricsURLs are further addresses that serve only /metrics, /health, /livez and /readyz. May be empty.
 	ListenMetricsURLs []url.URL
 
 	// InitialAdvertisePeerURLs are the URLs by which other members reach this member. The member ID is computed from them

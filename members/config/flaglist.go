@@ -234,7 +234,8 @@ func loggingFlags() []flagSpec {
 func observabilityFlags() []flagSpec {
 	return []flagSpec{
 		{name: "listen-metrics-urls", group: groupObservability, arg: "URLS",
-			usage:   "Further addresses that serve only /metrics and /health. The client URLs serve them, too; see --metrics-on-client-urls.",
+			usage: "Further addresses that serve only /metrics, /health, /livez and /readyz. The client URLs serve them, too; " +
+				"see --metrics-on-client-urls.",
 			example: "http://0.0.0.0:2381", set: setURLs(urlsToListen, func(c *Config) *[]url.URL { return &c.ListenMetricsURLs })},
 		{name: "metrics-on-client-urls", group: groupObservability, def: "true",
 			usage: "Serve /metrics on the client URLs. With false only --listen-metrics-urls serve it. /health stays: etcdctl asks for it.",
