@@ -19,7 +19,12 @@ import (
 // Serve runs a member or a proxy, depending on the flags and the data directory, until ctx ends or it fails. When it
 // returns, everything is closed and on disk. It reports its state to s.
 func Serve(ctx context.Context, cfg *config.Config, s *systemd.Service, log *zap.Logger) error {
-	defer context.AfterFunc(ctx, s.Stopping)()
+	stopReporting := context.AfterFunc(ctx, s.Stopping)
+	defer func() {
+		if !stopReporting() {
+			s.Stopping() // returns when the message is sent; the process may end before the goroutine of AfterFunc runs
+		}
+	}()
 	if err := checkLimits(cfg); err != nil {
 		return config.AsUsage(err)
 	}
