@@ -127,6 +127,14 @@ func (n notifySocket) await(t *testing.T, pattern string) []string {
 	}
 }
 
+// awaitUnless waits for a message that fits the pattern, unless one of those before does.
+func (n notifySocket) awaitUnless(t *testing.T, before []string, pattern string) {
+	t.Helper()
+	if !slices.ContainsFunc(before, regexp.MustCompile(pattern).MatchString) {
+		n.await(t, pattern)
+	}
+}
+
 // start starts Pando as systemd starts a service that reports to n.
 func (n notifySocket) start(t *testing.T, m servertest.Member, flags []string, environment ...string) *servertest.Process {
 	t.Helper()
@@ -135,78 +143,86 @@ func (n notifySocket) start(t *testing.T, m servertest.Member, flags []string, e
 	return p
 }
 
-// TestNotify follows a service that systemd starts, reloads and stops.
+// TestNotify follows services that systemd starts, reloads and stops.
 func TestNotify(t *testing.T) {
-	t.Run("a member", func(t *testing.T) {
-		t.Parallel()
-		n := listenNotify(t)
-		m := servertest.NewMembers(t, "m1")[0]
-		logFile := filepath.Join(t.TempDir(), "pando.log")
-		p := n.start(t, m, m.Flags("--log-outputs", logFile))
-		before := n.await(t, `^READY=1$`)
-		if !slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, "STATUS=starting") }) {
-			t.Errorf("before READY=1 it sent %q", before)
-		}
-		if got := p.Get("/readyz"); got != "ok\n" {
-			t.Errorf("when it was ready, /readyz said %q", got)
-		}
-		n.await(t, `^STATUS=leader, members 1, term [0-9]+, index [0-9]+$`)
-		if err := os.Rename(logFile, logFile+".1"); err != nil {
-			t.Fatal(err)
-		}
-		p.Signal(syscall.SIGHUP)
-		n.await(t, `^RELOADING=1\nMONOTONIC_USEC=[0-9]+$`)
-		n.await(t, `^READY=1$`)
-		if _, err := os.Stat(logFile); err != nil {
-			t.Errorf("the reload is complete, and the log file was not opened again: %v", err)
-		}
-		p.Terminate()
-		n.await(t, `^STOPPING=1\n`)
-	})
-	t.Run("a member without a quorum", func(t *testing.T) {
-		t.Parallel()
-		n := listenNotify(t)
-		m := servertest.NewMembers(t, "m1", "m2", "m3")[0]
-		cluster := "m1=" + m.PeerURL() + ",m2=http://127.0.0.1:1,m3=http://127.0.0.1:2"
-		flags := append(m.Flags(), "--initial-cluster", cluster)
-		p := n.start(t, m, flags)
-		before := n.await(t, `^READY=1$`)
-		if !slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, "STATUS=no leader, waits for a quorum, members") }) {
-			t.Errorf("before READY=1 it sent %q", before)
-		}
-		if got := p.Get("/livez"); got != "ok\n" {
-			t.Errorf("/livez said %q", got)
-		}
-		if got := p.Get("/readyz"); !strings.Contains(got, "[-]linearizable_read failed: there is no leader") {
-			t.Errorf("/readyz said %q", got)
-		}
-	})
-	t.Run("a proxy", func(t *testing.T) {
-		t.Parallel()
-		all := servertest.NewMembers(t, "m1", "front")
-		all[0].StartPando(t)
-		n := listenNotify(t)
-		p := n.start(t, all[1], all[1].Flags("--proxy", "on", "--initial-cluster", servertest.InitialCluster(all[:1])))
-		n.await(t, `^READY=1$`)
-		n.await(t, `^STATUS=serves as a proxy$`)
-		if got := p.Get("/livez"); got != "ok\n" {
-			t.Errorf("/livez said %q", got)
-		}
-		servertest.Await(t, "the proxy to be ready", func() bool { return p.Get("/readyz") == "ok\n" })
-		p.Terminate()
-		n.await(t, `^STOPPING=1\n`)
-	})
-	t.Run("a wrong setting", func(t *testing.T) {
-		t.Parallel()
-		n := listenNotify(t)
-		if code := n.start(t, servertest.Member{}, []string{"--no-such-flag"}).AwaitExit(); code != program.ExitUsage {
-			t.Errorf("exit code %d", code)
-		}
-		_ = n.SetReadDeadline(time.Now())
-		if size, err := n.Read(make([]byte, 4096)); err == nil {
-			t.Errorf("it sent %d bytes", size)
-		}
-	})
+	t.Run("a member", notifyMember)
+	t.Run("a member without a quorum", notifyWithoutQuorum)
+	t.Run("a proxy", notifyProxy)
+	t.Run("a wrong setting", notifyWrongSetting)
+}
+
+// notifyMember checks what a member reports from its start to its stop.
+func notifyMember(t *testing.T) {
+	t.Parallel()
+	n := listenNotify(t)
+	m := servertest.NewMembers(t, "m1")[0]
+	logFile := filepath.Join(t.TempDir(), "pando.log")
+	p := n.start(t, m, m.Flags("--log-outputs", logFile))
+	before := n.await(t, `^READY=1$`)
+	if !slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, "STATUS=starting") }) {
+		t.Errorf("before READY=1 it sent %q", before)
+	}
+	servertest.Await(t, "the member to be ready", func() bool { return p.Get("/readyz") == "ok\n" })
+	n.awaitUnless(t, before, `^STATUS=leader, members 1, term [0-9]+, index [0-9]+$`)
+	if err := os.Rename(logFile, logFile+".1"); err != nil {
+		t.Fatal(err)
+	}
+	p.Signal(syscall.SIGHUP)
+	n.await(t, `^RELOADING=1\nMONOTONIC_USEC=[0-9]+$`)
+	n.await(t, `^READY=1$`)
+	if _, err := os.Stat(logFile); err != nil {
+		t.Errorf("the reload is complete, and the log file was not opened again: %v", err)
+	}
+	p.Terminate()
+	n.await(t, `^STOPPING=1\n`)
+}
+
+// notifyWithoutQuorum checks that a member without a quorum is ready for systemd, and not for clients.
+func notifyWithoutQuorum(t *testing.T) {
+	t.Parallel()
+	n := listenNotify(t)
+	m := servertest.NewMembers(t, "m1", "m2", "m3")[0]
+	cluster := "m1=" + m.PeerURL() + ",m2=http://127.0.0.1:1,m3=http://127.0.0.1:2"
+	flags := append(m.Flags(), "--initial-cluster", cluster)
+	p := n.start(t, m, flags)
+	before := n.await(t, `^READY=1$`)
+	n.awaitUnless(t, before, `^STATUS=no leader, waits for a quorum, members`)
+	if got := p.Get("/livez"); got != "ok\n" {
+		t.Errorf("/livez said %q", got)
+	}
+	if got := p.Get("/readyz"); !strings.Contains(got, "[-]linearizable_read failed: there is no leader") {
+		t.Errorf("/readyz said %q", got)
+	}
+}
+
+// notifyProxy checks what a proxy reports.
+func notifyProxy(t *testing.T) {
+	t.Parallel()
+	all := servertest.NewMembers(t, "m1", "front")
+	all[0].StartPando(t)
+	n := listenNotify(t)
+	p := n.start(t, all[1], all[1].Flags("--proxy", "on", "--initial-cluster", servertest.InitialCluster(all[:1])))
+	n.await(t, `^READY=1$`)
+	n.await(t, `^STATUS=serves as a proxy$`)
+	if got := p.Get("/livez"); got != "ok\n" {
+		t.Errorf("/livez said %q", got)
+	}
+	servertest.Await(t, "the proxy to be ready", func() bool { return p.Get("/readyz") == "ok\n" })
+	p.Terminate()
+	n.await(t, `^STOPPING=1\n`)
+}
+
+// notifyWrongSetting checks that a server that does not start reports nothing.
+func notifyWrongSetting(t *testing.T) {
+	t.Parallel()
+	n := listenNotify(t)
+	if code := n.start(t, servertest.Member{}, []string{"--no-such-flag"}).AwaitExit(); code != program.ExitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	_ = n.SetReadDeadline(time.Now())
+	if size, err := n.Read(make([]byte, 4096)); err == nil {
+		t.Errorf("it sent %d bytes", size)
+	}
 }
 
 // TestDebianUnit starts Pando as Debian's unit starts etcd: with its environment, its environment file and its command line.
