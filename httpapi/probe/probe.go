@@ -1,7 +1,7 @@
-// Package probe answers the requests of orchestrators and load balancers: whether a process must be restarted, and whether it can serve.
-// The paths, the query and the texts are those of Kubernetes and of etcd 3.5.11 and later.
+// Package probe answers orchestrators and load balancers, which ask whether a process must be restarted and whether it can serve. The
+// paths, the query and the texts are those of etcd 3.5.11 and later, which follow Kubernetes.
 //
-// Serve may be called from any goroutine.
+// All functions may be called from any goroutine. A Check must allow concurrent calls of its Run.
 package probe
 
 import (
@@ -35,8 +35,8 @@ func Failing(name string, reason error) Check {
 	return Check{Name: name, Run: func(context.Context) error { return reason }}
 }
 
-// Live are the checks of LivePath. There is one, which is met by a process that answers: nothing else that can be wrong with a member
-// is mended by a restart.
+// Live returns the checks of LivePath. There is one, which every process meets that answers. A restart mends nothing else that can be
+// wrong with a member.
 func Live() []Check {
 	return []Check{{Name: "ping", Run: func(context.Context) error { return nil }}}
 }

@@ -42,7 +42,7 @@ func (s *Service) checkReads(context.Context) error {
 	return nil
 }
 
-// checkQuorumReads checks that reads with a quorum are served. All callers of a moment share one round of messages.
+// checkQuorumReads checks that reads with a quorum are served. Concurrent callers share one round of messages.
 func (s *Service) checkQuorumReads(ctx context.Context) error {
 	if s.cfg.Log.Leader() == 0 {
 		return errNoLeader

@@ -26,11 +26,11 @@ type Service struct {
 	socket string // empty without systemd
 	log    *zap.Logger
 
-	mu          sync.Mutex
-	ready       bool // READY=1 was sent
-	stopping    bool // STOPPING=1 was sent
-	status      string
-	lossWasSeen bool // the log has a line about a lost message
+	mu           sync.Mutex
+	ready        bool // READY=1 was sent
+	stopping     bool // STOPPING=1 was sent
+	status       string
+	lossIsLogged bool // the log has a line about a lost message
 
 	reloads reloads
 }
@@ -41,15 +41,17 @@ func New(log *zap.Logger) *Service { return &Service{socket: os.Getenv("NOTIFY_S
 // Enabled reports whether systemd waits for messages of this process.
 func (s *Service) Enabled() bool { return s.socket != "" }
 
-// Ready reports that the start is complete. Later calls have no effect.
+// Ready reports that the start is complete. Later calls have no effect. A report that can't be sent is repeated, because systemd ends a
+// process that never becomes ready.
 func (s *Service) Ready() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ready || s.stopping {
 		return
 	}
-	s.ready = true
-	s.send(daemon.SdNotifyReady)
+	if s.ready = s.send(daemon.SdNotifyReady); !s.ready {
+		time.AfterFunc(sendTimeout, s.Ready)
+	}
 }
 
 // ReadyAfter calls Ready after the time limit, unless ctx ends before.
@@ -117,15 +119,18 @@ func (s *Service) extend() bool {
 	return true
 }
 
-// send sends the lines as one message. The caller must hold s.mu, so that messages arrive in the order of the states.
-func (s *Service) send(lines ...string) {
+// send sends the lines as one message. It returns false if the message is lost. The caller must hold s.mu, so that messages arrive in the
+// order of the states.
+func (s *Service) send(lines ...string) bool {
 	if !s.Enabled() || s.stopping {
-		return
+		return true
 	}
-	if err := sendTo(s.socket, strings.Join(lines, "\n")); err != nil && !s.lossWasSeen {
-		s.lossWasSeen = true
+	err := sendTo(s.socket, strings.Join(lines, "\n"))
+	if err != nil && !s.lossIsLogged {
+		s.lossIsLogged = true
 		s.log.Warn("systemd does not get the state of this process; later failures are not logged", zap.Error(err))
 	}
+	return err == nil
 }
 
 // sendTo sends a message to a socket. The library's SdNotify has no time limit.

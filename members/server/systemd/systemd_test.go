@@ -163,6 +163,23 @@ func TestLostMessages(t *testing.T) {
 	}
 }
 
+// TestReadyIsRepeated makes the socket only after the process is ready.
+func TestReadyIsRepeated(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "late")
+	t.Setenv("NOTIFY_SOCKET", path)
+	s := New(zap.NewNop())
+	s.Ready()
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	f := fakeSystemd{c}
+	f.expect(t, "READY=1")
+	s.Ready() // no effect
+	f.expectNothing(t)
+}
+
 // TestFullSocket checks that systemd can't block the process: messages to a socket that nobody reads are lost.
 func TestFullSocket(t *testing.T) {
 	_, s := startSystemd(t)
