@@ -29,6 +29,8 @@ var allowed = map[string][]string{
 	"stats/logging": {},
 	"storage":       {"tree", "tree/users"},
 
+	"storage/etcdv2": {"tree", "tree/users"},
+
 	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},
 	"raft/transport": {"members", "members/certs", "stats", "raft/pace"},
 	"raft/pace":      {},

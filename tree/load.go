@@ -17,6 +17,7 @@ import (
 type Loader struct {
 	store     *Store
 	users     *users.Loader // nil if the checkpoint has no users
+	imported  *users.State  // see ImportState
 	nextEvent uint64        // the required index of the next event; zero before the first
 	// dir is the directory of the last node, and above are the directories from the root
 	// to dir. They are kept because the next node is often in the same directory.
@@ -71,6 +72,11 @@ func (l *Loader) Node(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	return l.add(path, n)
+}
+
+// add adds a node without children.
+func (l *Loader) add(path string, n *Node) error {
 	if n.modified > l.store.index || n.created > n.modified {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
@@ -110,6 +116,10 @@ func (l *Loader) Event(data []byte) error {
 	if err != nil {
 		return err
 	}
+	return l.addEvent(e)
+}
+
+func (l *Loader) addEvent(e *Event) error {
 	if e.Index() <= firstIndex || e.Index() > l.store.index {
 		return fmt.Errorf("%w: event %d, but the index of the state is %d", ErrBadState, e.Index(), l.store.index)
 	}
@@ -133,6 +143,9 @@ func (l *Loader) Finish() (*Store, error) {
 			return nil, fmt.Errorf("%w: %w", ErrBadState, err)
 		}
 		s.users = loaded
+	}
+	if l.imported != nil {
+		s.users = l.imported
 	}
 	if l.nextEvent != 0 && l.nextEvent != s.index+1 {
 		return nil, fmt.Errorf("%w: the last event is %d, but the index of the state is %d", ErrBadState, l.nextEvent-1, s.index)

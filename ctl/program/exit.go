@@ -17,6 +17,7 @@ import (
 	"pando/raft"
 	"pando/raft/offline"
 	"pando/storage"
+	"pando/storage/etcdv2"
 )
 
 // Exit codes of the program. docs/operations.md explains them to operators. Another start can help only after ExitFailure;
@@ -43,6 +44,9 @@ var exitCodes = []struct {
 	{storage.ErrNewerFormat, ExitData},
 	{storage.ErrOlderFormat, ExitData},
 	{storage.ErrCorrupt, ExitData},
+	{etcdv2.ErrDamaged, ExitData},
+	{etcdv2.ErrNotEtcd, ExitData},
+	{etcdv2.ErrRunning, ExitTaken},
 	{raft.ErrNotSkipped, ExitUsage},
 	{offline.ErrOtherRuns, ExitUsage},
 	{raft.ErrRemoved, ExitMember},

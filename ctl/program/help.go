@@ -11,6 +11,7 @@ The server:
   pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
   pando --config-file FILE     start a server with settings from a YAML file
   pando snapshot save FILE     save the data of a running server; also status and restore
+  pando import-etcd DIR        move in from etcd: make a data directory from that of a stopped member
   pando --version              print the version and the API it speaks
   pando help                   print this text
 

@@ -56,7 +56,7 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 		Flags:                 append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
 		HideVersion:           true, // --version is implemented here: it also prints the API
 		HideHelpCommand:       true,
-		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotVerb(stdout, stderr)},
+		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr)},
 		CustomAppHelpTemplate: HelpText(),
 		OnUsageError:          wrongFlags,
 		// The caller of run chooses the exit code; the library must not end the process.

@@ -66,3 +66,24 @@ func (l *Loader) Finish() (*State, error) {
 	}
 	return s, nil
 }
+
+// NewState returns a State with users and roles of another program. Both lists must be sorted by name, without the role root.
+// revision must be at least the number of changes that made them. For a content that no State can have, the error wraps
+// ErrBadState. The State keeps the slices of the users and roles.
+func NewState(enabled bool, revision uint64, list []User, roles []Role) (*State, error) {
+	l := &Loader{State{
+		enabled: enabled, initialized: true, revision: revision,
+		users: btree.New[*userItem](0, 0), roles: btree.New[*roleItem](0, 0),
+	}}
+	for _, u := range list {
+		if u.Name == "" || u.PasswordHash == "" || !l.state.users.Append((*userItem)(&u)) {
+			return nil, fmt.Errorf("%w: user %.64q", ErrBadState, u.Name)
+		}
+	}
+	for _, r := range roles {
+		if r.Name == "" || r.Name == Root || !l.state.roles.Append((*roleItem)(newRole(r.Name, r.Permissions))) {
+			return nil, fmt.Errorf("%w: role %.64q", ErrBadState, r.Name)
+		}
+	}
+	return l.Finish()
+}

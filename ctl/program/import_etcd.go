@@ -1,0 +1,249 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pando/ctl/terminal"
+	"pando/members"
+	"pando/members/config"
+	"pando/members/server"
+	"pando/raft/offline"
+	"pando/storage"
+	"pando/storage/etcdv2"
+)
+
+// The flags of import-etcd beside those of the server.
+const (
+	dryRunFlag     = "dry-run"
+	fromWALDirFlag = "from-wal-dir"
+)
+
+const importHelp = `Reads the data directory of a stopped member of etcd 2.3 to 3.5, and makes the data directory of a Pando member
+with its v2 data: keys, directories and hidden ones with their indexes and TTLs, the index of the store, the
+history of events, users, roles and the auth switch. The directory of etcd is only read. Its members are not
+brought along: the new cluster is its own. Keys of etcd v3 are not brought along either.
+
+Takes the flags that the member will be started with, or the same environment or configuration file. To start a
+cluster of three, copy one directory of etcd to each machine, and import it there with the same --initial-cluster.
+
+Examples:
+  pando import-etcd /var/lib/etcd --dry-run
+      prints what is there, and writes nothing
+  pando import-etcd /var/lib/etcd --data-dir /var/lib/pando
+      then start pando with the same settings`
+
+// importCommand returns "pando import-etcd".
+func importCommand(stdout, stderr io.Writer) *cli.Command {
+	given := config.NewCommandLine()
+	command := &cli.Command{
+		Name: "import-etcd", Usage: "make the data directory of a new member from one of etcd", ArgsUsage: "ETCD_DATA_DIR",
+		Description: importHelp, HideHelpCommand: true,
+		Flags: append(given.CliFlags(restoreFlags...),
+			&cli.BoolFlag{Name: dryRunFlag, Usage: "read and check everything, and write nothing"},
+			&cli.StringFlag{Name: fromWALDirFlag, Usage: "the `DIR` that etcd had in --wal-dir, if it had one"},
+		),
+		Action: func(c *cli.Context) error {
+			dir, err := oneDirectory(c)
+			if err != nil {
+				return err
+			}
+			i := importer{stdout: stdout, stderr: stderr, dryRun: c.Bool(dryRunFlag),
+				from: etcdv2.Options{DataDir: dir, WALDir: c.String(fromWALDirFlag)}}
+			return i.run(c.Context, given.Values())
+		},
+	}
+	act := command.Action
+	command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
+	command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }
+	return command
+}
+
+// oneDirectory returns the argument of a command that takes one directory.
+func oneDirectory(c *cli.Context) (string, error) {
+	args := c.Args().Slice()
+	for _, arg := range args {
+		if name := strings.TrimLeft(arg, "-"); name != arg && name != "" { // ctl.Reorder moves only flags of the command
+			name, _, _ = strings.Cut(name, "=")
+			return "", config.AsUsage(unknownFlag(name, c))
+		}
+	}
+	if len(args) != 1 {
+		return "", config.AsUsage(errors.New("pando import-etcd takes one directory, for example: pando import-etcd /var/lib/etcd --dry-run"))
+	}
+	return args[0], nil
+}
+
+// importer is one call of import-etcd.
+type importer struct {
+	stdout, stderr io.Writer
+	dryRun         bool
+	from           etcdv2.Options
+}
+
+// run reads the directory of etcd and makes the data directory that the settings name.
+func (i *importer) run(ctx context.Context, flags map[string]string) error {
+	cfg, err := i.load(flags)
+	if err != nil {
+		return err
+	}
+	to := storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize}
+	var cluster members.Cluster
+	if !i.dryRun {
+		if err := i.checkTarget(to); err != nil {
+			return err
+		}
+		if cluster, err = server.RestoredFounders(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	i.from.HistorySize = cfg.HistorySize
+	found, err := i.read(ctx)
+	if err != nil {
+		return err
+	}
+	if err := printReport(i.stdout, found); err != nil || i.dryRun {
+		return err
+	}
+	founding, err := offline.RestoredMember(cluster, &storage.SnapshotInfo{SHA256: found.Report.Digest})
+	if err != nil {
+		return config.AsUsage(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	state := storage.Imported{Store: found.Store, Applied: found.Applied, Term: found.Term}
+	if err := storage.Import(to, state, founding); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the new cluster %s\n",
+		cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
+	return err
+}
+
+// load returns the settings of the new member.
+func (i *importer) load(flags map[string]string) (*config.Config, error) {
+	if flags["initial-cluster"] != "" {
+		for _, other := range []string{"discovery", "discovery-srv"} {
+			if _, given := flags[other]; !given {
+				flags[other] = "" // the list replaces the discovery of the environment or the file
+			}
+		}
+	}
+	cfg, warnings, err := config.Load(flags, os.Environ())
+	if err != nil {
+		return nil, config.AsUsage(err)
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(i.stderr, "pando: warning: "+w)
+	}
+	if i.dryRun {
+		return cfg, nil
+	}
+	return cfg, config.AsUsage(cfg.CheckFounding())
+}
+
+// checkTarget refuses a target that holds data, or that lies in the directory of etcd.
+func (i *importer) checkTarget(to storage.Options) error {
+	for _, dir := range []string{to.DataDir, to.WALDir} {
+		for _, source := range []string{i.from.DataDir, i.from.WALDir} {
+			if dir != "" && source != "" && isInside(dir, source) {
+				return config.AsUsage(fmt.Errorf("--data-dir or --wal-dir: %s is in the directory of etcd, which must not change: choose another", dir))
+			}
+		}
+	}
+	exists, err := storage.Exists(to)
+	if err == nil && exists {
+		err = fmt.Errorf("%w: %s", storage.ErrExists, to.DataDir)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: import-etcd makes a new member and overwrites nothing; choose another --data-dir, or move that one away", err)
+	}
+	return nil
+}
+
+// isInside reports whether a path is a directory or lies below it.
+func isInside(path, dir string) bool {
+	path, dir = resolved(path), resolved(dir)
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// resolved returns the absolute path without symbolic links, as far as the path exists.
+func resolved(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if real, err := filepath.EvalSymlinks(absolute); err == nil {
+		return real
+	}
+	if above := filepath.Dir(absolute); above != absolute {
+		return filepath.Join(resolved(above), filepath.Base(absolute))
+	}
+	return absolute
+}
+
+// read reads the directory of etcd, with a progress bar on a terminal.
+func (i *importer) read(ctx context.Context) (*etcdv2.Imported, error) {
+	bar := terminal.NewBar(i.stderr, "reading", -1)
+	defer bar.Clear()
+	i.from.Progress = func(bytes, total int64) {
+		bar.ChangeMax64(total)
+		_ = bar.Add64(bytes)
+	}
+	return etcdv2.Read(ctx, i.from)
+}
+
+// printReport prints what was found.
+func printReport(w io.Writer, found *etcdv2.Imported) error {
+	r := &found.Report
+	auth := "disabled"
+	if r.AuthEnabled {
+		auth = "enabled"
+	}
+	from := "the log alone"
+	if r.Snapshot != "" {
+		from = r.Snapshot + " and the log after it"
+	}
+	history := "none"
+	if r.Events > 0 {
+		history = fmt.Sprintf("%d events, from index %d on", r.Events, r.OldestEvent)
+	}
+	text := fmt.Sprintf(`read from      %s (%d entries)
+version        %s
+keys           %d
+directories    %d
+hidden         %d of the keys and directories
+with a TTL     %d of the keys and directories
+users, roles   %d, %d (auth is %s)
+history        %s
+index          %d (raft index %d, term %d)
+digest         %x
+`, from, r.Entries, orUnknown(r.ClusterVersion), r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth,
+		history, r.Index, found.Applied, found.Term, r.Digest)
+	if due := found.Store.View().NextExpiry(); due != 0 {
+		text += fmt.Sprintf("first expiry   %s\n", time.Unix(0, due).UTC().Format(time.RFC3339))
+	}
+	for _, note := range r.Notes {
+		text += "note: " + note + "\n"
+	}
+	text += "note: the members of the old cluster were left out: the new cluster has its own\n"
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func orUnknown(version string) string {
+	if version == "" {
+		return "not decided"
+	}
+	return "etcd " + version
+}

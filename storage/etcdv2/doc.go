@@ -1,0 +1,38 @@
+// Package etcdv2 reads the data directory of a stopped member of etcd 2.3 to 3.5, and makes of its v2 data the tree that Pando
+// serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch.
+//
+// Read opens all files of the source read-only. It takes no lock on them, and it never renames, repairs or removes one. It
+// may be called from any goroutine.
+//
+// # How the state is found
+//
+// The state is that of the newest snapshot that the log confirms, followed by the entries of the log up to the commit index of
+// the last hard state. The entries are applied to a model of etcd's v2 store (store). All namespaces are in the model,
+// because each of them takes indexes and places in the history: /0 has the members and the version of the cluster, /1 the
+// keys, /2 the users. Only then the model is converted to a tree.Store.
+//
+// # Invariants
+//
+//   - The same files give the same state, digest included, on every machine and at any time: Read uses no clock, and no
+//     order of a map.
+//   - Nothing is guessed. Read either returns the state that the member would have after its next start, or an error that
+//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off.
+//
+// # Files
+//
+//	read.go        Read: the steps, and the Report
+//	layout.go      the files of a data directory, and directories that are none
+//	running.go     whether a process still uses the directory
+//	content.go     data of v3 beside that of v2
+//	frames.go      the records of one file of the log; checksums, torn writes
+//	log.go         the two passes over the log
+//	wire.go        fields of protocol buffers
+//	entry.go       the two kinds of entries, and the rule that tells them apart
+//	snapfile.go    the files of snapshots
+//	json.go        a scanner for the JSON of a snapshot
+//	recovery.go    the model that a snapshot holds
+//	store.go       the model of the v2 store; node.go, expiry.go and events.go are its parts
+//	apply.go       carrying out requests
+//	membership.go  carrying out changes of the membership
+//	convert.go     from the model to the tree; users.go converts users and roles
+package etcdv2

@@ -1,0 +1,184 @@
+package etcdv2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// pandoMagic begins the metadata of a log of Pando, which has the same form of records.
+const pandoMagic = "PANDOLOG"
+
+// survey is what the first pass over the log finds.
+type survey struct {
+	marks []position // of the snapshots that the log confirms
+	state hardState  // the last one
+	torn  string     // where a torn write was cut off; empty for none
+}
+
+// log is the log of a member.
+type log struct {
+	files    []logFile
+	progress func(bytes int64) // called with the bytes that were read
+}
+
+// survey reads the whole log and checks all checksums.
+func (l *log) survey(ctx context.Context) (*survey, error) {
+	s := new(survey)
+	var err error
+	s.torn, err = l.read(ctx, l.files, func(file string, r record) error {
+		switch r.kind {
+		case metadataRecord:
+			if bytes.HasPrefix(r.data, []byte(pandoMagic)) {
+				return fmt.Errorf("%w: %s is a log of Pando", ErrNotEtcd, file)
+			}
+		case snapshotRecord:
+			at, err := decodePosition(r.data)
+			if err != nil {
+				return recordError(file, r.offset, "the mark of a snapshot can't be decoded")
+			}
+			s.marks = append(s.marks, at)
+		case stateRecord:
+			h, err := decodeHardState(r.data)
+			if err != nil {
+				return recordError(file, r.offset, "a hard state can't be decoded")
+			}
+			if h.commit < s.state.commit || h.term < s.state.term {
+				return recordError(file, r.offset, fmt.Sprintf("the commit index %d of term %d follows %d of term %d",
+					h.commit, h.term, s.state.commit, s.state.term))
+			}
+			s.state = h
+		}
+		return nil
+	})
+	return s, err
+}
+
+// confirms reports whether the log confirms a snapshot: its mark is in the log, and its state was committed.
+func (s *survey) confirms(at position) bool {
+	if at.index > s.state.commit {
+		return false
+	}
+	for _, mark := range s.marks {
+		if mark == at {
+			return true
+		}
+	}
+	return false
+}
+
+// committed calls apply for each committed entry after a position, in order.
+func (l *log) committed(ctx context.Context, after position, apply func(entry) error) (last position, err error) {
+	files, err := l.filesFrom(after.index)
+	if err != nil {
+		return position{}, err
+	}
+	last = after
+	var pending []entry // with the indexes from last.index + 1 on
+	_, err = l.read(ctx, files, func(file string, r record) error {
+		switch r.kind {
+		case entryRecord:
+			e, err := decodeEntry(r.data)
+			if err != nil {
+				return recordError(file, r.offset, "an entry can't be decoded")
+			}
+			if e.index <= last.index {
+				return l.checkOld(file, r.offset, e, after, last)
+			}
+			at := e.index - last.index - 1
+			if at > uint64(len(pending)) {
+				return recordError(file, r.offset, fmt.Sprintf("entry %d follows entry %d", e.index, last.index+uint64(len(pending))))
+			}
+			e.data, e.file, e.offset = bytes.Clone(e.data), file, r.offset
+			pending = append(pending[:at], e)
+		case stateRecord:
+			h, err := decodeHardState(r.data)
+			if err != nil {
+				return recordError(file, r.offset, "a hard state can't be decoded")
+			}
+			for len(pending) > 0 && pending[0].index <= h.commit {
+				e := pending[0]
+				if err := apply(e); err != nil {
+					return fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
+				}
+				last, pending = position{e.index, e.term}, pending[1:]
+			}
+		}
+		return nil
+	})
+	return last, err
+}
+
+// checkOld checks an entry that is not after the last applied one. Entries of the snapshot are in the first files of the log. Any
+// other one would replace an entry that was committed.
+func (l *log) checkOld(file string, offset int64, e entry, after, last position) error {
+	if e.index <= after.index {
+		return nil
+	}
+	if e.index == last.index && e.term == last.term {
+		return nil // written twice
+	}
+	return recordError(file, offset, fmt.Sprintf("entry %d follows, but entry %d was committed before", e.index, last.index))
+}
+
+// filesFrom returns the files that hold the entries after an index.
+func (l *log) filesFrom(index uint64) ([]logFile, error) {
+	for i := len(l.files) - 1; i >= 0; i-- {
+		if l.files[i].first <= index+1 {
+			return l.files[i:], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s, offset 0: it begins with entry %d, but the entries from %d on are needed: older files of the log "+
+		"or newer snapshots are missing", ErrDamaged, l.files[0].path, l.files[0].first, index+1)
+}
+
+// read calls visit for each record of consecutive files. It returns where a torn write ends the log; empty for none.
+func (l *log) read(ctx context.Context, files []logFile, visit func(file string, r record) error) (torn string, err error) {
+	var checksum uint32
+	for i, f := range files {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		r, err := openFrames(f.path, i == len(files)-1, checksum, i > 0)
+		if err != nil {
+			return "", err
+		}
+		torn, err = l.readFile(ctx, r, visit)
+		checksum = r.checksum
+		if err = errors.Join(err, r.close()); err != nil {
+			return "", err
+		}
+	}
+	return torn, nil
+}
+
+// readFile calls visit for each record of one file.
+func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r record) error) (torn string, err error) {
+	reported := int64(0)
+	for n := 0; ; n++ {
+		rec, err := r.next()
+		if n%1024 == 0 || err != nil {
+			l.progress(r.at - reported)
+			reported = r.at
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+		}
+		switch {
+		case errors.Is(err, errEnd):
+			return "", nil
+		case errors.Is(err, errTorn):
+			return fmt.Sprintf("%s, offset %d", r.file, r.at), nil
+		case err != nil:
+			return "", err
+		}
+		if err := visit(r.file, rec); err != nil {
+			return "", err
+		}
+	}
+}
+
+func recordError(file string, offset int64, text string) error {
+	return fmt.Errorf("%w: %s, offset %d: %s", ErrDamaged, file, offset, text)
+}

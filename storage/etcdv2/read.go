@@ -1,0 +1,250 @@
+package etcdv2
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"pando/tree"
+)
+
+// Options say what is read.
+type Options struct {
+	// DataDir is the data directory of the member.
+	DataDir string
+	// WALDir is the directory of the log. Empty means DataDir/member/wal.
+	WALDir string
+	// HistorySize is the number of events in the history of the tree.
+	HistorySize int
+	// Progress, unless nil, is called with the bytes that were read since the last call, and those that are to be read in all.
+	Progress func(bytes, total int64)
+}
+
+// Imported is the state of a member of etcd.
+type Imported struct {
+	// Store is the tree. The caller owns it.
+	Store *tree.Store
+	// Applied and Term are the index and the term of the last entry of the log that is in the state.
+	Applied, Term uint64
+	Report        Report
+}
+
+// Report says what was found.
+type Report struct {
+	// Keys, Directories: nodes by kind. Hidden is how many of both are hidden, or below a hidden one. TTLs is how many of both
+	// expire.
+	Keys, Directories, Hidden, TTLs int
+	Users, Roles                    int // without the role root
+	AuthEnabled                     bool
+	// Events is the number of events in the history, OldestEvent the index of the first one.
+	Events      int
+	OldestEvent uint64
+	// Index is the index of the store, ClusterVersion the version of the cluster, empty if it was never decided.
+	Index          uint64
+	ClusterVersion string
+	// Snapshot is the file of the snapshot that was used, empty for none. Entries is the number of entries of the log after it.
+	Snapshot string
+	Entries  int
+	// Digest is a checksum of the whole state. The same directory has the same digest everywhere.
+	Digest [sha256.Size]byte
+	// LeftOut is the number of nodes that were not brought along, without those below them. Notes say what was left out, and
+	// what else the operator should know. Each is a sentence without a period.
+	LeftOut int
+	Notes   []string
+}
+
+func (r *Report) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+func (r *Report) count(n *node, hidden bool) {
+	if n.isDir() {
+		r.Directories++
+	} else {
+		r.Keys++
+	}
+	if hidden {
+		r.Hidden++
+	}
+	if n.expires != 0 {
+		r.TTLs++
+	}
+}
+
+func (r *Report) addEvent(index uint64) {
+	if r.Events == 0 {
+		r.OldestEvent = index
+	}
+	r.Events++
+}
+
+// Read reads the data of a stopped member. It changes nothing. The errors are ErrDamaged, ErrNotEtcd, ErrRunning, that of ctx, and
+// those of the file system.
+func Read(ctx context.Context, o Options) (*Imported, error) {
+	src, err := findSource(o.DataDir, o.WALDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := src.refuseRunning(); err != nil {
+		return nil, err
+	}
+	found := new(Imported)
+	r := &reader{ctx: ctx, options: o, source: src, report: &found.Report}
+	r.log = &log{files: src.logs, progress: r.progress}
+	for _, f := range src.logs {
+		r.total += 2 * f.size
+	}
+	s, at, err := r.state()
+	if err != nil {
+		return nil, err
+	}
+	found.Applied, found.Term = at.index, at.term
+	found.Report.Index = s.index
+	if found.Store, err = convert(s, o.HistorySize, &found.Report); err != nil {
+		return nil, err
+	}
+	found.Report.Digest = digest(found.Store, at)
+	return found, nil
+}
+
+// reader takes the steps of Read.
+type reader struct {
+	ctx     context.Context
+	options Options
+	source  *source
+	log     *log
+	report  *Report
+	total   int64
+}
+
+func (r *reader) progress(bytes int64) {
+	if r.options.Progress != nil {
+		r.options.Progress(bytes, r.total)
+	}
+}
+
+// state returns the model after the last committed entry, and the position of that entry.
+func (r *reader) state() (*store, position, error) {
+	survey, err := r.log.survey(r.ctx)
+	if err != nil {
+		return nil, position{}, err
+	}
+	if survey.torn != "" {
+		r.report.note("the log ends in an interrupted write, which was never acknowledged: it was left out (%s)", survey.torn)
+	}
+	s, at, err := r.snapshot(survey)
+	if err != nil {
+		return nil, position{}, err
+	}
+	last, v3, err := r.replay(s, at)
+	if err != nil {
+		return nil, position{}, err
+	}
+	if last.index < survey.state.commit {
+		f := r.source.logs[len(r.source.logs)-1]
+		return nil, position{}, fmt.Errorf("%w: %s, offset %d: the log ends with entry %d, but entry %d was committed",
+			ErrDamaged, f.path, f.size, last.index, survey.state.commit)
+	}
+	return s, last, r.checkContent(s, v3)
+}
+
+// snapshot returns the model that the newest usable snapshot holds, or that of a new member.
+func (r *reader) snapshot(survey *survey) (*store, position, error) {
+	var unusable error
+	for _, f := range r.source.snaps {
+		if !survey.confirms(f.at) {
+			continue // etcd was stopped while it made it, or has lost the log
+		}
+		content, offset, err := readSnapFile(f)
+		if err == nil {
+			var s *store
+			if s, err = recoverStore(content, r.options.HistorySize); err == nil {
+				r.report.Snapshot = f.path
+				return s, f.at, nil
+			}
+			err = fmt.Errorf("%w: %s, offset %d: %w", ErrDamaged, f.path, offset, err)
+		}
+		if unusable == nil {
+			unusable = err
+		}
+		r.report.note("a damaged snapshot was not used; an older state and the log after it give the same result (%v)", err)
+	}
+	if _, err := r.log.filesFrom(0); err != nil {
+		if unusable != nil {
+			err = unusable
+		}
+		return nil, position{}, err
+	}
+	return newStore(r.options.HistorySize), position{}, nil
+}
+
+// replay carries out the committed entries after a position. It reports whether changes of v3's keys were among them.
+func (r *reader) replay(s *store, after position) (last position, v3 bool, err error) {
+	var entries []entry
+	last, err = r.log.committed(r.ctx, after, func(e entry) error {
+		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		return last, false, err
+	}
+	version := prepare(entries, versionOf(s))
+	s.dirTTLs = !atLeast35(version)
+	r.report.ClusterVersion, r.report.Entries = version, len(entries)
+	a := &applier{store: s}
+	for i := range entries {
+		e := &entries[i]
+		s.now = e.time
+		if err := a.apply(*e); err != nil {
+			return last, false, fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
+		}
+		e.data = nil
+	}
+	return last, a.v3, nil
+}
+
+// versionOf returns the version of the cluster that is in the model; empty for none.
+func versionOf(s *store) string {
+	if n, _ := s.find(versionKey); n != nil {
+		return n.value
+	}
+	return ""
+}
+
+// atLeast35 reports whether a version is 3.5 or newer.
+func atLeast35(version string) bool {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return false
+	}
+	major, _ := strconv.Atoi(parts[0])
+	minor, _ := strconv.Atoi(parts[1])
+	return major > 3 || major == 3 && minor >= 5
+}
+
+// digest returns the checksum of a state.
+func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	delta := s.TakeAll()
+	v := delta.View
+	fmt.Fprintf(h, "%d %d\n", at.index, at.term)
+	buf := v.AppendState(nil)
+	h.Write(v.Users().AppendHead(buf))
+	for key, record := range v.Users().Difference(nil) {
+		fmt.Fprintf(h, "%q %q\n", key, record)
+	}
+	for n := range v.Walk() {
+		buf = tree.AppendNode(append(buf[:0], n.Path()...), n)
+		fmt.Fprintf(h, "%d %d\n", len(n.Path()), len(buf))
+		h.Write(buf)
+	}
+	for _, e := range delta.Events {
+		buf = tree.AppendEvent(buf[:0], e)
+		fmt.Fprintf(h, "%d\n", len(buf))
+		h.Write(buf)
+	}
+	h.Sum(sum[:0])
+	return sum
+}

@@ -1,0 +1,96 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"pando/tree"
+)
+
+// Imported is the state of another program's store, from which a new member begins.
+type Imported struct {
+	// Store is the tree. Import takes a delta of all of it.
+	Store *tree.Store
+	// Applied and Term are the position at which the new log begins. Both must be above zero.
+	Applied, Term uint64
+}
+
+// Import makes the data of a member of a new cluster from the state of another program, as Restore makes it from a snapshot.
+// Members that are made from the same state, with the same position, form one cluster. Everything is durable when Import
+// returns. After an error it leaves nothing behind, and after a crash Exists reports false.
+//
+// The errors are ErrExists when the directory holds a member's data, and those of Create for the directory.
+func Import(o Options, state Imported, founding Founding) error {
+	p, err := o.paths()
+	if err != nil {
+		return err
+	}
+	if state.Applied == 0 || state.Term == 0 {
+		return errors.New("storage: import: nothing was ever committed in the source")
+	}
+	if err := p.refuseExisting(); err != nil {
+		return err
+	}
+	made := missingDirs(p.dir, filepath.Dir(p.wal))
+	d, err := lockNewDir(p, o)
+	if err == nil {
+		if err = d.importState(state, founding); err == nil {
+			return d.lock.release()
+		}
+		err = errors.Join(err, p.removeRemains(), removeEmpty(p.wal))
+		d.lock.undo()
+	}
+	for _, dir := range made {
+		_ = os.Remove(dir) // err is the error to report; a directory that holds other files stays
+	}
+	return err
+}
+
+// importState makes the new data. Callers must hold the lock.
+func (d *Disk) importState(state Imported, founding Founding) error {
+	temp := d.paths.state + tempSuffix
+	if err := writeEmptyState(temp, founding.Identity); err != nil {
+		return fmt.Errorf("storage: write %s: %w", temp, err)
+	}
+	w := newCheckpointWriter(&Checkpoint{
+		Delta: state.Store.TakeAll(), Applied: state.Applied, Term: state.Term,
+		ConfState: &raftpb.ConfState{Voters: founding.Voters}, Members: founding.Members, Level: FeatureLevel,
+	}, d.portionBytes)
+	defer w.close()
+	if err := d.writePortions(temp, w, always); err != nil {
+		return err
+	}
+	at, vote := position{state.Applied, state.Term}, uint64(0)
+	return d.beginMember(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
+}
+
+// missingDirs returns those of the directories, and of the directories above them, that do not exist, the deepest first.
+func missingDirs(dirs ...string) []string {
+	var missing []string
+	for _, dir := range dirs {
+		for {
+			if is, err := exists(dir); err != nil || is {
+				break
+			}
+			missing = append(missing, dir)
+			dir = filepath.Dir(dir)
+		}
+	}
+	return missing
+}
+
+// removeEmpty removes a directory if it is empty.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if is, existsErr := exists(dir); existsErr == nil && !is {
+		return nil
+	}
+	if files, readErr := os.ReadDir(dir); readErr == nil && len(files) > 0 {
+		return nil
+	}
+	return err
+}
