@@ -55,6 +55,7 @@
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint
+//	import.go        loading the content of another program's store
 //	hash.go          hashes of a view, to compare members
 //	counters.go      Counters, by operation and outcome
 //	errors.go        Error, and the codes of the v2 API

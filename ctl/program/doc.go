@@ -1,5 +1,5 @@
 // Package program is the command line of the whole of Pando: the server, which runs when there is no verb, and the verbs (ctl,
-// snapshot). It explains mistakes in the command line, and turns the end of each command into an exit code for a supervisor.
+// snapshot, import-etcd). It explains mistakes in the command line, and turns the end of each command into an exit code for a supervisor.
 //
 // Package main calls Main, and so do tests that start the program as a process. Main runs on the goroutine of the caller and
 // handles the signals of the process, so it must not run twice at the same time.
@@ -11,5 +11,6 @@
 //   - client.go: the verb ctl, and the commands that this program adds to the client
 //   - snapshot.go, snapshot_save.go, snapshot_status.go, snapshot_restore.go: the group "snapshot", a verb here and a command of
 //     the client
+//   - import_etcd.go: the verb "import-etcd"; import_report.go prints what it found
 //   - backup.go: the command "backup" of the client
 package program

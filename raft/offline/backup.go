@@ -30,8 +30,8 @@ func Backup(ctx context.Context, source, target storage.Options) (string, error)
 		})
 	switch {
 	case errors.Is(err, storage.ErrForeign) && isEtcd(source.DataDir):
-		return "", fmt.Errorf("%s holds the data of etcd, which backup can't read: start that etcd, and "+
-			"copy its keys to Pando with: pando ctl --endpoints URL import --from URL-OF-ETCD", source.DataDir)
+		return "", fmt.Errorf("%s holds the data of etcd, which backup can't read: make a data directory of Pando from it with: "+
+			"pando import-etcd %s --data-dir NEW", source.DataDir, source.DataDir)
 	case errors.Is(err, storage.ErrNoData):
 		return "", fmt.Errorf("%w: check --data-dir", err)
 	case errors.Is(err, storage.ErrExists):

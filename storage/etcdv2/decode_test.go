@@ -182,6 +182,8 @@ func FuzzLog(f *testing.F) {
 	})
 }
 
+func ignoreProgress(int64) error { return nil }
+
 const snapshotJSON = `{"Root":{"Path":"/","CreatedIndex":0,"ModifiedIndex":0,"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{
 "0":{"Path":"/0","Children":{}},"1":{"Path":"/1","CreatedIndex":0,"ModifiedIndex":0,"ExpireTime":"0001-01-01T00:00:00Z","Value":"",
 "Children":{"a":{"Path":"/1/a","CreatedIndex":2,"ModifiedIndex":3,"ExpireTime":"2030-01-01T00:00:00.5+01:00","Value":"x\u003c\u2028\"é","Children":null},
@@ -192,7 +194,7 @@ const snapshotJSON = `{"Root":{"Path":"/","CreatedIndex":0,"ModifiedIndex":0,"Ex
 "StartIndex":2,"LastIndex":3}},"CurrentIndex":3,"Stats":{"setsSuccess":2,"watchers":-1},"CurrentVersion":2}`
 
 func TestSnapshotJSON(t *testing.T) {
-	s, err := recoverStore([]byte(snapshotJSON), 10)
+	s, err := recoverStore([]byte(snapshotJSON), 10, ignoreProgress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,12 +210,12 @@ func TestSnapshotJSON(t *testing.T) {
 		t.Errorf("events at %v", times)
 	}
 	for i := range snapshotJSON {
-		if _, err := recoverStore([]byte(snapshotJSON[:i]), 10); err == nil {
+		if _, err := recoverStore([]byte(snapshotJSON[:i]), 10, ignoreProgress); err == nil {
 			t.Errorf("no error for the first %d bytes", i)
 		}
 	}
 	deep := `{"Root":` + strings.Repeat(`{"Children":{"x":`, 2*maxDepth)
-	if _, err := recoverStore([]byte(deep), 10); err == nil {
+	if _, err := recoverStore([]byte(deep), 10, ignoreProgress); err == nil {
 		t.Error("no error for a nesting without end")
 	}
 }
@@ -221,7 +223,7 @@ func TestSnapshotJSON(t *testing.T) {
 func FuzzSnapshotJSON(f *testing.F) {
 	f.Add([]byte(snapshotJSON))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		s, err := recoverStore(content, 10)
+		s, err := recoverStore(content, 10, ignoreProgress)
 		if err != nil {
 			return
 		}

@@ -160,9 +160,17 @@ func (r *reader) snapshot(survey *survey) (*store, position, error) {
 		content, offset, err := readSnapFile(f)
 		if err == nil {
 			var s *store
-			if s, err = recoverStore(content, r.options.HistorySize); err == nil {
+			r.total += int64(len(content))
+			s, err = recoverStore(content, r.options.HistorySize, func(bytes int64) error {
+				r.progress(bytes)
+				return r.ctx.Err()
+			})
+			if err == nil {
 				r.report.Snapshot = f.path
 				return s, f.at, nil
+			}
+			if r.ctx.Err() != nil {
+				return nil, position{}, r.ctx.Err()
 			}
 			err = fmt.Errorf("%w: %s, offset %d: %w", ErrDamaged, f.path, offset, err)
 		}

@@ -7,9 +7,10 @@ import (
 	"pando/tree"
 )
 
-// recoverStore makes the model from the JSON of a snapshot.
-func recoverStore(content []byte, historySize int) (*store, error) {
-	r := recovery{scanner: scanner{data: content}, store: newStore(historySize)}
+// recoverStore makes the model from the JSON of a snapshot. It calls progress from time to time with the bytes that were read since the
+// last call, and ends with the error of progress.
+func recoverStore(content []byte, historySize int, progress func(bytes int64) error) (*store, error) {
+	r := recovery{scanner: scanner{data: content}, store: newStore(historySize), progress: progress}
 	r.store.root = nil
 	r.object(func(name string) {
 		switch name {
@@ -39,6 +40,22 @@ type recovery struct {
 	scanner
 	store  *store
 	newest uint64 // the highest index of a node
+
+	progress func(bytes int64) error
+	nodes    int // that were read
+	reported int // the bytes that progress was called with
+}
+
+// reportInterval is the number of nodes between two calls of progress.
+const reportInterval = 4096
+
+// count counts a node, and reports the progress.
+func (r *recovery) count() {
+	if r.nodes++; r.nodes%reportInterval != 0 || r.err != nil {
+		return
+	}
+	r.err = r.progress(int64(r.at - r.reported))
+	r.reported = r.at
 }
 
 // check compares the parts with each other.
@@ -71,6 +88,7 @@ func (r *recovery) check() error {
 // node reads a node and all nodes below it. The fields of a node come before its children.
 func (r *recovery) node(parent *node, name string, depth int) *node {
 	n := &node{name: name, parent: parent}
+	r.count()
 	if depth > maxDepth {
 		r.fail("directories are nested too deep")
 		return n
