@@ -74,7 +74,8 @@ func (p paths) refuseForeign() error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("storage: %w: %s holds data of etcd (member/): choose another --data-dir, and bring the data along with pando import-etcd", ErrForeign, p.dir)
+		return fmt.Errorf("storage: %w: %s holds data of etcd (member/): choose another --data-dir, "+
+			"and bring the data along with pando import-etcd", ErrForeign, p.dir)
 	}
 	ours := map[string]bool{
 		lockName: true, tlsName: true, tornName: true, walName: true, walName + tempSuffix: true, stateName + tempSuffix: true,

@@ -17,9 +17,11 @@ func largeSource(t testing.TB, keys int) string {
 	const perDir = 1000
 	var b bytes.Buffer
 	dir := func(path, name string) {
-		fmt.Fprintf(&b, `%q:{"Path":%q,"CreatedIndex":1,"ModifiedIndex":1,"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{`, name, path)
+		fmt.Fprintf(&b, `%q:{"Path":%q,"CreatedIndex":1,"ModifiedIndex":1,"ExpireTime":"0001-01-01T00:00:00Z",`+
+			`"Value":"","Children":{`, name, path)
 	}
-	b.WriteString(`{"Root":{"Path":"/","CreatedIndex":0,"ModifiedIndex":0,"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{"0":{"Path":"/0","Children":{}},`)
+	b.WriteString(`{"Root":{"Path":"/","CreatedIndex":0,"ModifiedIndex":0,` +
+		`"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{"0":{"Path":"/0","Children":{}},`)
 	dir("/1", "1")
 	value := bytes.Repeat([]byte("v"), 100)
 	for d := range keys / perDir {
@@ -32,8 +34,8 @@ func largeSource(t testing.TB, keys int) string {
 			if k > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, `"key%06d":{"Path":"/1/%s/key%06d","CreatedIndex":7,"ModifiedIndex":9,"ExpireTime":"0001-01-01T00:00:00Z","Value":"%s","Children":null}`,
-				k, name, k, value)
+			fmt.Fprintf(&b, `"key%06d":{"Path":"/1/%s/key%06d","CreatedIndex":7,"ModifiedIndex":9,`+
+				`"ExpireTime":"0001-01-01T00:00:00Z","Value":"%s","Children":null}`, k, name, k, value)
 		}
 		b.WriteString("}}")
 	}

@@ -144,6 +144,31 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// TestLostRecord makes a record in the middle of the last file unreadable. It is damage if the records after it prove that it was synced.
+func TestLostRecord(t *testing.T) {
+	l := new(logBuilder)
+	l.begin()
+	at := l.Len()
+	for i := range uint64(5) {
+		l.entry(1, i+1, put("/k", strings.Repeat("v", 100)))
+		l.state(1, i+1)
+	}
+	for name, lose := range map[string]func(b []byte){
+		"length":  func(b []byte) { b[at+5] = 1 },
+		"zeroed":  func(b []byte) { clear(b[at : at+40]) },
+		"padding": func(b []byte) { b[at+1] |= 0x80 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			content := bytes.Clone(l.Bytes())
+			lose(content)
+			_, err := readDir(t, sourceWith(t, append(content, make([]byte, 4096)...)))
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "intact ones follow") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // TestDamage flips each bit of a log. The result is the same state, or an error that names the file and the offset: a bit in the last
 // write may look like a torn one.
 func TestDamage(t *testing.T) {
@@ -186,7 +211,8 @@ func ignoreProgress(int64) error { return nil }
 
 const snapshotJSON = `{"Root":{"Path":"/","CreatedIndex":0,"ModifiedIndex":0,"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{
 "0":{"Path":"/0","Children":{}},"1":{"Path":"/1","CreatedIndex":0,"ModifiedIndex":0,"ExpireTime":"0001-01-01T00:00:00Z","Value":"",
-"Children":{"a":{"Path":"/1/a","CreatedIndex":2,"ModifiedIndex":3,"ExpireTime":"2030-01-01T00:00:00.5+01:00","Value":"x\u003c\u2028\"é","Children":null},
+"Children":{"a":{"Path":"/1/a","CreatedIndex":2,"ModifiedIndex":3,
+"ExpireTime":"2030-01-01T00:00:00.5+01:00","Value":"x\u003c\u2028\"é","Children":null},
 "d":{"Path":"/1/d","CreatedIndex":1,"ModifiedIndex":1,"ExpireTime":"0001-01-01T00:00:00Z","Value":"","Children":{}}}}}},
 "WatcherHub":{"EventHistory":{"Queue":{"Events":[{"action":"set","node":{"key":"/1/a","value":"x","modifiedIndex":3,"createdIndex":2,
 "expiration":"2030-01-01T00:00:00Z","ttl":7},"prevNode":{"key":"/1/a","value":"y","modifiedIndex":2,"createdIndex":2}},null,

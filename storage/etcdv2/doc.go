@@ -25,6 +25,7 @@
 //	running.go     whether a process still uses the directory
 //	content.go     data of v3 beside that of v2
 //	frames.go      the records of one file of the log; checksums, torn writes
+//	tail.go        what follows the last record: a torn write, or damage
 //	log.go         the two passes over the log
 //	wire.go        fields of protocol buffers
 //	entry.go       the two kinds of entries, and the rule that tells them apart

@@ -88,12 +88,7 @@ func (r *frames) next() (record, error) {
 	if word == 0 {
 		return record{}, errEnd
 	}
-	// The lowest 56 bits are the length of the record. If the highest bit is set, the three lowest of the last 8 bits are the
-	// number of bytes that follow it.
-	length, padding := int64(word&(1<<56-1)), int64(0)
-	if int64(word) < 0 {
-		padding = int64(word >> 56 & 7)
-	}
+	length, padding := frameSize(word)
 	if length+padding > r.size-r.at-frameHeadBytes {
 		return record{}, r.torn("the file ends within a record")
 	}
@@ -111,6 +106,16 @@ func (r *frames) next() (record, error) {
 	rec.offset = r.at
 	r.at += frameHeadBytes + length + padding
 	return rec, nil
+}
+
+// frameSize decodes the first bytes of a frame. The lowest 56 bits are the length of the record. If the highest bit is set, the three
+// lowest of the last 8 bits are the number of bytes that follow it.
+func frameSize(word uint64) (length, padding int64) {
+	length = int64(word & (1<<56 - 1))
+	if int64(word) < 0 {
+		padding = int64(word >> 56 & 7)
+	}
+	return length, padding
 }
 
 func (r *frames) buffer(n int) []byte {
@@ -134,28 +139,36 @@ func (r *frames) damage(text string) error {
 
 // check decodes a record and compares it with its checksum, which covers the data of all records of the log so far.
 func (r *frames) check(message []byte) (record, error) {
-	var rec record
-	var stored uint64
-	err := scalars(message, map[protowire.Number]*uint64{1: &rec.kind, 2: &stored}, map[protowire.Number]*[]byte{3: &rec.data})
+	rec, stored, err := decodeRecord(message)
 	if err != nil {
-		return record{}, errors.New("the record can't be decoded")
-	}
-	if rec.kind == 0 || rec.kind > lastRecordType {
-		return record{}, fmt.Errorf("unknown type %d of a record", rec.kind)
+		return record{}, err
 	}
 	if rec.kind == checksumRecord {
-		if r.started && r.checksum != 0 && r.checksum != uint32(stored) {
+		if r.started && r.checksum != 0 && r.checksum != stored {
 			return record{}, errors.New("the checksum of the records before it is wrong: a file or a part of one is missing")
 		}
-		r.checksum, r.started = uint32(stored), true
+		r.checksum, r.started = stored, true
 		return rec, nil
 	}
 	sum := crc32.Update(r.checksum, castagnoli, rec.data)
-	if sum != uint32(stored) {
+	if sum != stored {
 		return record{}, errors.New("wrong checksum")
 	}
 	r.checksum = sum
 	return rec, nil
+}
+
+// decodeRecord decodes a record, and returns the checksum in it. The data shares memory with message.
+func decodeRecord(message []byte) (rec record, checksum uint32, err error) {
+	var stored uint64
+	err = scalars(message, map[protowire.Number]*uint64{1: &rec.kind, 2: &stored}, map[protowire.Number]*[]byte{3: &rec.data})
+	if err != nil {
+		return record{}, 0, errors.New("the record can't be decoded")
+	}
+	if rec.kind == 0 || rec.kind > lastRecordType {
+		return record{}, 0, fmt.Errorf("unknown type %d of a record", rec.kind)
+	}
+	return rec, uint32(stored), nil
 }
 
 // hasZeroSector reports whether a whole sector of the disk that holds a part of the body is zero: such a sector was never

@@ -26,8 +26,7 @@ type log struct {
 // survey reads the whole log and checks all checksums.
 func (l *log) survey(ctx context.Context) (*survey, error) {
 	s := new(survey)
-	var err error
-	s.torn, err = l.read(ctx, l.files, func(file string, r record) error {
+	end, err := l.read(ctx, l.files, func(file string, r record) error {
 		switch r.kind {
 		case metadataRecord:
 			if bytes.HasPrefix(r.data, []byte(pandoMagic)) {
@@ -52,6 +51,14 @@ func (l *log) survey(ctx context.Context) (*survey, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	last := l.files[len(l.files)-1].path
+	torn, err := checkTail(last, end)
+	if torn {
+		s.torn = fmt.Sprintf("%s, offset %d", last, end)
+	}
 	return s, err
 }
 
@@ -133,28 +140,29 @@ func (l *log) filesFrom(index uint64) ([]logFile, error) {
 		"or newer snapshots are missing", ErrDamaged, l.files[0].path, l.files[0].first, index+1)
 }
 
-// read calls visit for each record of consecutive files. It returns where a torn write ends the log; empty for none.
-func (l *log) read(ctx context.Context, files []logFile, visit func(file string, r record) error) (torn string, err error) {
+// read calls visit for each record of consecutive files. It returns the offset in the last one after the last record that can be
+// read.
+func (l *log) read(ctx context.Context, files []logFile, visit func(file string, r record) error) (end int64, err error) {
 	var checksum uint32
 	for i, f := range files {
 		if err := ctx.Err(); err != nil {
-			return "", err
+			return 0, err
 		}
 		r, err := openFrames(f.path, i == len(files)-1, checksum, i > 0)
 		if err != nil {
-			return "", err
+			return 0, err
 		}
-		torn, err = l.readFile(ctx, r, visit)
-		checksum = r.checksum
+		err = l.readFile(ctx, r, visit)
+		checksum, end = r.checksum, r.at
 		if err = errors.Join(err, r.close()); err != nil {
-			return "", err
+			return 0, err
 		}
 	}
-	return torn, nil
+	return end, nil
 }
 
-// readFile calls visit for each record of one file.
-func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r record) error) (torn string, err error) {
+// readFile calls visit for each record of one file, up to a torn write.
+func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r record) error) error {
 	reported := int64(0)
 	for n := 0; ; n++ {
 		rec, err := r.next()
@@ -162,19 +170,17 @@ func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r
 			l.progress(r.at - reported)
 			reported = r.at
 			if ctx.Err() != nil {
-				return "", ctx.Err()
+				return ctx.Err()
 			}
 		}
 		switch {
-		case errors.Is(err, errEnd):
-			return "", nil
-		case errors.Is(err, errTorn):
-			return fmt.Sprintf("%s, offset %d", r.file, r.at), nil
+		case errors.Is(err, errEnd), errors.Is(err, errTorn):
+			return nil
 		case err != nil:
-			return "", err
+			return err
 		}
 		if err := visit(r.file, rec); err != nil {
-			return "", err
+			return err
 		}
 	}
 }
