@@ -26,9 +26,8 @@ type corpusCase struct {
 type corpus struct {
 	*servertest.KeyClient
 	member servertest.Member
-	more   []servertest.Member // further members of the cluster
-	hidden []string            // keys that listings don't show
-	login  [][2]string         // users and passwords
+	hidden []string    // keys that listings don't show
+	login  [][2]string // users and passwords
 }
 
 func (c *corpus) put(t *testing.T, key string, pairs ...string) *servertest.KeyAnswer {
