@@ -149,7 +149,7 @@ func TestBackupRefusesEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := offline.Backup(t.Context(), storage.Options{DataDir: from}, storage.Options{DataDir: filepath.Join(t.TempDir(), "to")})
-	if err == nil || !strings.Contains(err.Error(), "import --from") {
+	if err == nil || !strings.Contains(err.Error(), "pando import-etcd") {
 		t.Errorf("got %v", err)
 	}
 }
