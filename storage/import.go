@@ -17,7 +17,12 @@ type Imported struct {
 	Store *tree.Store
 	// Applied and Term are the position at which the new log begins. Both must be above zero.
 	Applied, Term uint64
+	// Progress, unless nil, is called from time to time with the number of nodes that were written.
+	Progress func(nodes int64)
 }
+
+// progressInterval is the number of nodes between two calls of Progress.
+const progressInterval = 1024
 
 // Import makes the data of a member of a new cluster from the state of another program, as Restore makes it from a snapshot.
 // Members that are made from the same state, with the same position, form one cluster. Everything is durable when Import
@@ -61,6 +66,15 @@ func (d *Disk) importState(state Imported, founding Founding) error {
 		ConfState: &raftpb.ConfState{Voters: founding.Voters}, Members: founding.Members, Level: FeatureLevel,
 	}, d.portionBytes)
 	defer w.close()
+	if state.Progress != nil {
+		next, written := w.nextNode, int64(0)
+		w.nextNode = func() (string, *tree.Node, bool) {
+			if written++; written%progressInterval == 0 {
+				state.Progress(written)
+			}
+			return next()
+		}
+	}
 	if err := d.writePortions(temp, w, always); err != nil {
 		return err
 	}

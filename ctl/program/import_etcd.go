@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -68,13 +67,10 @@ func importCommand(stdout, stderr io.Writer) *cli.Command {
 
 // oneDirectory returns the argument of a command that takes one directory.
 func oneDirectory(c *cli.Context) (string, error) {
-	args := c.Args().Slice()
-	for _, arg := range args {
-		if name := strings.TrimLeft(arg, "-"); name != arg && name != "" { // ctl.Reorder moves only flags of the command
-			name, _, _ = strings.Cut(name, "=")
-			return "", config.AsUsage(unknownFlag(name, c))
-		}
+	if err := refuseUnknownFlags(c); err != nil {
+		return "", err
 	}
+	args := c.Args().Slice()
 	if len(args) != 1 {
 		return "", config.AsUsage(errors.New("pando import-etcd takes one directory, for example: pando import-etcd /var/lib/etcd --dry-run"))
 	}
@@ -90,13 +86,16 @@ type importer struct {
 
 // run reads the directory of etcd and makes the data directory that the settings name.
 func (i *importer) run(ctx context.Context, flags map[string]string) error {
-	cfg, err := i.load(flags)
+	cfg, err := loadFounding(i.stderr, flags)
 	if err != nil {
 		return err
 	}
 	to := storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize}
 	var cluster members.Cluster
 	if !i.dryRun {
+		if err := cfg.CheckFounding(); err != nil {
+			return config.AsUsage(err)
+		}
 		if err := i.checkTarget(to); err != nil {
 			return err
 		}
@@ -119,8 +118,7 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	state := storage.Imported{Store: found.Store, Applied: found.Applied, Term: found.Term}
-	if err := storage.Import(to, state, founding); err != nil {
+	if err := i.write(to, found, founding); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the new cluster %s\n",
@@ -128,26 +126,14 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	return err
 }
 
-// load returns the settings of the new member.
-func (i *importer) load(flags map[string]string) (*config.Config, error) {
-	if flags["initial-cluster"] != "" {
-		for _, other := range []string{"discovery", "discovery-srv"} {
-			if _, given := flags[other]; !given {
-				flags[other] = "" // the list replaces the discovery of the environment or the file
-			}
-		}
-	}
-	cfg, warnings, err := config.Load(flags, os.Environ())
-	if err != nil {
-		return nil, config.AsUsage(err)
-	}
-	for _, w := range warnings {
-		fmt.Fprintln(i.stderr, "pando: warning: "+w)
-	}
-	if i.dryRun {
-		return cfg, nil
-	}
-	return cfg, config.AsUsage(cfg.CheckFounding())
+// write makes the data directory, with a progress bar on a terminal.
+func (i *importer) write(to storage.Options, found *etcdv2.Imported, founding storage.Founding) error {
+	bar := terminal.NewBar(i.stderr, "writing", found.Store.View().Nodes())
+	defer bar.Clear()
+	return storage.Import(to, storage.Imported{
+		Store: found.Store, Applied: found.Applied, Term: found.Term,
+		Progress: func(nodes int64) { _ = bar.Set64(nodes) },
+	}, founding)
 }
 
 // checkTarget refuses a target that holds data, or that lies in the directory of etcd.

@@ -81,6 +81,7 @@ func TestImportEtcdKilledUnderLoad(t *testing.T) {
 
 // TestImportEtcdThreeMembers starts three members from the directory of one of three.
 func TestImportEtcdThreeMembers(t *testing.T) {
+	servertest.SkipShort(t, "it starts two clusters")
 	old := servertest.NewMembers(t, "a", "b", "c")
 	var processes []*servertest.Process
 	for _, m := range old {

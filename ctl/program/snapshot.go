@@ -79,16 +79,24 @@ func asCommandError(c *cli.Context, err error) error {
 	return &commandError{err, c.Command.HelpName}
 }
 
+// refuseUnknownFlags returns an error for the first argument that is a flag: ctl.Reorder has moved only the flags of the command.
+func refuseUnknownFlags(c *cli.Context) error {
+	for _, arg := range c.Args().Slice() {
+		if name := strings.TrimLeft(arg, "-"); name != arg && name != "" {
+			name, _, _ = strings.Cut(name, "=")
+			return config.AsUsage(unknownFlag(name, c))
+		}
+	}
+	return nil
+}
+
 // withFile returns the action of a command that takes one file.
 func withFile(act func(c *cli.Context, file string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		args := c.Args().Slice()
-		for _, arg := range args {
-			if name := strings.TrimLeft(arg, "-"); name != arg && name != "" { // ctl.Reorder moves only flags of the command
-				name, _, _ = strings.Cut(name, "=")
-				return config.AsUsage(unknownFlag(name, c))
-			}
+		if err := refuseUnknownFlags(c); err != nil {
+			return err
 		}
+		args := c.Args().Slice()
 		if len(args) != 1 {
 			return config.AsUsage(fmt.Errorf("pando snapshot %[1]s takes one file, for example: pando snapshot %[1]s backup.snap", c.Command.Name))
 		}

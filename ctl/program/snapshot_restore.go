@@ -45,19 +45,9 @@ Examples:
 
 // restore makes the data directory that the settings name.
 func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags map[string]string) error {
-	if flags["initial-cluster"] != "" {
-		for _, other := range []string{"discovery", "discovery-srv"} {
-			if _, given := flags[other]; !given {
-				flags[other] = "" // the list replaces the discovery of the environment or the file
-			}
-		}
-	}
-	cfg, warnings, err := config.Load(flags, os.Environ())
+	cfg, err := loadFounding(stderr, flags)
 	if err != nil {
-		return config.AsUsage(err)
-	}
-	for _, w := range warnings {
-		fmt.Fprintln(stderr, "pando: warning: "+w)
+		return err
 	}
 	if err := cfg.CheckFounding(); err != nil {
 		return config.AsUsage(err)
@@ -85,4 +75,23 @@ func restore(ctx context.Context, stdout, stderr io.Writer, file string, flags m
 	_, err = fmt.Fprintf(stdout, "restored %d keys at index %d into %s: member %s (%s) of the new cluster %s\n",
 		info.Nodes, info.Index, cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
 	return err
+}
+
+// loadFounding returns the settings of a new member, and prints warnings about them.
+func loadFounding(stderr io.Writer, flags map[string]string) (*config.Config, error) {
+	if flags["initial-cluster"] != "" {
+		for _, other := range []string{"discovery", "discovery-srv"} {
+			if _, given := flags[other]; !given {
+				flags[other] = "" // the list replaces the discovery of the environment or the file
+			}
+		}
+	}
+	cfg, warnings, err := config.Load(flags, os.Environ())
+	if err != nil {
+		return nil, config.AsUsage(err)
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, "pando: warning: "+w)
+	}
+	return cfg, nil
 }

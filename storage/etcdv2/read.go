@@ -103,7 +103,7 @@ func Read(ctx context.Context, o Options) (*Imported, error) {
 	found.Applied, found.Term = at.index, at.term
 	found.Report.Index = s.index
 	if found.Store, err = convert(s, o.HistorySize, &found.Report); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s: its files are intact, but the content can't be used: %w", ErrDamaged, o.DataDir, err)
 	}
 	found.Report.Digest = digest(found.Store, at)
 	return found, nil
