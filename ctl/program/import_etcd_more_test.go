@@ -132,6 +132,25 @@ func TestImportEtcdThreeMembers(t *testing.T) {
 	}
 }
 
+// damagedCopy copies a directory and changes a bit in one of its files.
+func damagedCopy(t *testing.T, source, file string, offset int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, file)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[offset] ^= 0x10
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestImportEtcdRefused checks that nothing is left behind when a directory can't be imported.
 func TestImportEtcdRefused(t *testing.T) {
 	c, p := startCorpus(t)
@@ -144,21 +163,6 @@ func TestImportEtcdRefused(t *testing.T) {
 	pandoDir := filepath.Join(t.TempDir(), "pando")
 	mustPando(t, "import-etcd", source, "--data-dir", pandoDir)
 	log := filepath.Join(source, "member", "wal", "0000000000000000-0000000000000000.wal")
-	damaged := func(offset int64, b byte) string {
-		dir := t.TempDir()
-		if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
-			t.Fatal(err)
-		}
-		content, err := os.ReadFile(log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		content[offset] ^= b
-		if err := os.WriteFile(filepath.Join(dir, "member", "wal", filepath.Base(log)), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return dir
-	}
 	for name, test := range map[string]struct {
 		args []string
 		err  error
@@ -170,7 +174,7 @@ func TestImportEtcdRefused(t *testing.T) {
 		"inside of it":     {[]string{filepath.Join(source, "member")}, etcdv2.ErrNotEtcd, "the one above it"},
 		"Pando":            {[]string{pandoDir}, etcdv2.ErrNotEtcd, "of Pando"},
 		"v3 alone":         {[]string{v3.member.DataDir}, etcdv2.ErrNotEtcd, "v3 alone"},
-		"damage":           {[]string{damaged(1500, 0x10)}, etcdv2.ErrDamaged, "offset"},
+		"damage":           {[]string{damagedCopy(t, source, "member/wal/"+filepath.Base(log), 1500)}, etcdv2.ErrDamaged, "offset"},
 		"target in source": {[]string{source, "--data-dir", filepath.Join(source, "pando")}, nil, "must not change"},
 		"existing target":  {[]string{source, "--data-dir", pandoDir}, storage.ErrExists, "overwrites nothing"},
 		"two directories":  {[]string{source, source}, nil, "takes one directory"},
