@@ -25,10 +25,11 @@ const (
 	fromWALDirFlag = "from-wal-dir"
 )
 
-const importHelp = `Reads the data directory of a stopped member of etcd 2.3 to 3.5, and makes the data directory of a Pando member
-with its v2 data: keys, directories and hidden ones with their indexes and TTLs, the index of the store, the
+const importHelp = `Reads the data directory of a stopped member of etcd, and makes the data directory of a Pando member with its v2
+data: keys, directories and hidden ones with their indexes and TTLs, the index of the store, the
 history of events, users, roles and the auth switch. The directory of etcd is only read. Its members are not
-brought along: the new cluster is its own. Keys of etcd v3 are not brought along either.
+brought along: the new cluster is its own. Keys of etcd v3 are not brought along either. It is tested with data of
+etcd 3.4 and 3.5; data of 2.3 to 3.3 should be readable, but was never tried.
 
 Takes the flags that the member will be started with, or the same environment or configuration file. To start a
 cluster of three, copy one directory of etcd to each machine, and import it there with the same --initial-cluster.

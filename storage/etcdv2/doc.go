@@ -1,4 +1,4 @@
-// Package etcdv2 reads the data directory of a stopped member of etcd 2.3 to 3.5, and makes of its v2 data the tree that Pando
+// Package etcdv2 reads the data directory of a stopped member of etcd, and makes of its v2 data the tree that Pando
 // serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch.
 //
 // Read opens all files of the source read-only. It takes no lock on them, and it never renames, repairs or removes one. It
