@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// LaunchCluster starts Pando as each of the members, with --initial-cluster, and waits until they have published their
+// LaunchCluster starts Pando as each of the members, with --initial-cluster and the flags, and waits until they have published their
 // client URLs.
-func LaunchCluster(t testing.TB, all []Member) []*Process {
+func LaunchCluster(t testing.TB, all []Member, flags ...string) []*Process {
 	t.Helper()
 	var running []*Process
 	for _, m := range all {
-		running = append(running, m.StartPando(t, "--initial-cluster", InitialCluster(all)))
+		running = append(running, m.StartPando(t, append(flags, "--initial-cluster", InitialCluster(all))...))
 	}
 	for _, p := range running {
 		p.AwaitServing()
