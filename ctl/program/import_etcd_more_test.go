@@ -25,6 +25,7 @@ func startCorpus(t *testing.T, flags ...string) (*corpus, *servertest.Process) {
 
 // TestImportEtcdWALDir imports a member whose log is in a directory of its own.
 func TestImportEtcdWALDir(t *testing.T) {
+	servertest.SkipShort(t, "TestImportEtcd starts enough servers")
 	wal := filepath.Join(t.TempDir(), "log")
 	c, p := startCorpus(t, "--wal-dir", wal, "--snapshot-count", "40")
 	fillMixed(t, c)
@@ -43,6 +44,7 @@ func TestImportEtcdWALDir(t *testing.T) {
 
 // TestImportEtcdKilledUnderLoad kills a server while clients write. Every acknowledged write must be there.
 func TestImportEtcdKilledUnderLoad(t *testing.T) {
+	servertest.SkipShort(t, "TestImportEtcd starts enough servers")
 	for _, count := range []string{"100000", "70"} {
 		t.Run("snapshot-count "+count, func(t *testing.T) {
 			c, p := startCorpus(t, "--snapshot-count", count)
