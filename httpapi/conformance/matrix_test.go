@@ -27,6 +27,7 @@ type matrixDeviation struct {
 
 // TestMatrix plays the matrix to Pando. The outcomes must be those of the reference, except for the deviations.
 func TestMatrix(t *testing.T) {
+	servertest.SkipShort(t, "each failed login takes 100 ms")
 	if *servertest.Update {
 		t.Skip("-update records the reference only")
 	}

@@ -18,6 +18,7 @@ import (
 
 // TestTLSIdleWatchers opens many watches over TLS and wakes all of them. A watch must not need much more memory than a plain one.
 func TestTLSIdleWatchers(t *testing.T) {
+	servertest.SkipShort(t, "it opens many connections")
 	count := 2000
 	if testing.Short() {
 		count = 300

@@ -90,6 +90,7 @@ func TestTLSPipelining(t *testing.T) {
 // TestTLSBadHandshakes sends invalid and incomplete handshakes to the https URL. The server must close each connection and free its
 // resources.
 func TestTLSBadHandshakes(t *testing.T) {
+	servertest.SkipShort(t, "it waits for deadlines")
 	t.Parallel()
 	s := startSecure(t)
 	before := s.Footprint()
