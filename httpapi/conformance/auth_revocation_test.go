@@ -23,9 +23,7 @@ import (
 // newest password and the one before it. One member after the other pauses meanwhile, so that members lag. A request must not succeed if
 // its password was no longer valid, or its user no longer had the role, at the index of the answer.
 func TestRevocation(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 15 s")
-	}
+	servertest.SkipShort(t, "members pause in turn, which takes 15 s")
 	r := startRevocation(t)
 	var all sync.WaitGroup
 	defer all.Wait()

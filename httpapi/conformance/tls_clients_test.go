@@ -93,6 +93,7 @@ func TestTLSClientGo(t *testing.T) {
 
 // TestTLSTranscripts plays the golden transcripts over TLS.
 func TestTLSTranscripts(t *testing.T) {
+	servertest.SkipShort(t, "TestTranscripts plays the same without TLS")
 	if *servertest.Update {
 		t.Skip("-update records the reference only")
 	}

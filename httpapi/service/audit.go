@@ -117,7 +117,7 @@ func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func
 		return nil
 	}
 	from.view, from.roles = nil, nil // otherwise the watch would keep this state of the tree in memory
-	return func() { s.record(who, &from, operation{opWatchEnd, path, true}, 0, errUnauthorized) }
+	return func() { s.record(who, &from, operation{name: opWatchEnd, key: path, read: true}, 0, errUnauthorized) }
 }
 
 // changeMembers authorizes a change of the members, calls change, and records the operation.

@@ -30,7 +30,7 @@ type Read struct {
 // *tree.Error.
 func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
 	from, read, err := s.get(ctx, who, path, scope, c)
-	s.record(who, &from, operation{ReadOperation(c, read.Node).String(), path, true}, read.Index, err)
+	s.record(who, &from, operation{name: ReadOperation(c, read.Node).String(), key: path, read: true}, read.Index, err)
 	return read, err
 }
 

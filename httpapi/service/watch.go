@@ -24,7 +24,7 @@ type Watch struct {
 // the index.
 func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
 	from, watch, err := s.watch(ctx, who, path, scope, since)
-	s.record(who, &from, operation{stats.OpWatch.String(), path, true}, watch.Index, err)
+	s.record(who, &from, operation{name: stats.OpWatch.String(), key: path, read: true}, watch.Index, err)
 	return watch, err
 }
 

@@ -59,6 +59,9 @@ func (s *Source) poll() {
 	case err != nil:
 		s.reject(err)
 	default:
+		if w.logged {
+			s.log.Info("the files for TLS have no error any more", zap.String("setting", s.options.Names.Cert))
+		}
 		w.failed, w.logged = "", false
 	}
 	if content.equal(s.current.Load()) {

@@ -138,6 +138,8 @@ func TestBrokenReload(t *testing.T) {
 	if text := last.ContextMap()["error"]; !strings.Contains(text.(string), want) {
 		t.Errorf("logged %v", text)
 	}
+	f.write("server.pem", good)
+	await(t, "a line that the error is gone", func() bool { return logs.FilterMessageSnippet("no error any more").Len() == 1 })
 	if err := os.Remove(f.path("server.pem")); err != nil {
 		t.Fatal(err)
 	}
