@@ -40,19 +40,18 @@ func (l *Loader) ImportNode(f NodeFields) error {
 	if f.Path == "/" || !ValidPath(f.Path) {
 		return fmt.Errorf("%w: path %.64q", ErrBadState, f.Path)
 	}
-	if !f.Dir {
-		return l.add(f.Path, f.node())
+	children := noChildren
+	if f.Dir {
+		children = newDirectory(f.Path, 0)
 	}
-	n := newDir(strings.Clone(f.Path), newDirectory(f.Path, 0))
-	n.created, n.modified, n.expires = f.Created, f.Modified, f.Expires
-	return l.add(f.Path, n)
+	return l.add(f.Path, f.node(children))
 }
 
-// node returns the node without children.
-func (f *NodeFields) node() *Node {
+// node returns the node. A directory has the children, a file has none.
+func (f *NodeFields) node(children *directory) *Node {
 	var n *Node
 	if f.Dir {
-		n = newDir(strings.Clone(f.Path), noChildren)
+		n = newDir(strings.Clone(f.Path), children)
 	} else {
 		n = newFile(f.Path, f.Value)
 	}
@@ -62,9 +61,9 @@ func (f *NodeFields) node() *Node {
 
 // ImportEvent is Event for the content of another program's store.
 func (l *Loader) ImportEvent(f EventFields) error {
-	e := &Event{action: f.Action, refresh: f.Refresh, time: f.Time, node: f.Node.node()}
+	e := &Event{action: f.Action, refresh: f.Refresh, time: f.Time, node: f.Node.node(noChildren)}
 	if f.Prev != nil {
-		e.prev = f.Prev.node()
+		e.prev = f.Prev.node(noChildren)
 	}
 	data := AppendEvent(nil, e)
 	if _, err := decodeEvent(data); err != nil { // it must be possible to load it later
