@@ -40,13 +40,13 @@ func Import(o Options, state Imported, founding Founding) error {
 	if err := p.refuseExisting(); err != nil {
 		return err
 	}
-	made := missingDirs(p.dir, filepath.Dir(p.wal))
+	made := missingDirs(p.wal, p.dir)
 	d, err := lockNewDir(p, o)
 	if err == nil {
 		if err = d.importState(state, founding); err == nil {
 			return d.lock.release()
 		}
-		err = errors.Join(err, p.removeRemains(), removeEmpty(p.wal))
+		err = errors.Join(err, p.removeRemains())
 		d.lock.undo()
 	}
 	for _, dir := range made {
@@ -82,7 +82,8 @@ func (d *Disk) importState(state Imported, founding Founding) error {
 	return d.beginMember(founding, at, &raftpb.HardState{Term: &at.term, Vote: &vote, Commit: &at.index}, nil)
 }
 
-// missingDirs returns those of the directories, and of the directories above them, that do not exist, the deepest first.
+// missingDirs returns those of the directories, and of the directories above them, that do not exist. Each comes before those
+// above it; one that is above several directories is there several times.
 func missingDirs(dirs ...string) []string {
 	var missing []string
 	for _, dir := range dirs {
@@ -95,16 +96,4 @@ func missingDirs(dirs ...string) []string {
 		}
 	}
 	return missing
-}
-
-// removeEmpty removes a directory if it is empty.
-func removeEmpty(dir string) error {
-	err := os.Remove(dir)
-	if is, existsErr := exists(dir); existsErr == nil && !is {
-		return nil
-	}
-	if files, readErr := os.ReadDir(dir); readErr == nil && len(files) > 0 {
-		return nil
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"pando/tree"
@@ -67,12 +68,17 @@ func TestImport(t *testing.T) {
 		if err := os.WriteFile(other, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o := Options{DataDir: filepath.Join(parent, "a", "b"), WALDir: filepath.Join(other, "wal"), HistorySize: 10}
-		if err := Import(o, Imported{Store: importedStore(t), Applied: 70, Term: 3}, founding); err == nil {
-			t.Error("no error, although the directory of the log can't be made")
-		}
-		if files, _ := os.ReadDir(parent); len(files) != 1 {
-			t.Errorf("%d files are left", len(files))
+		for name, wal := range map[string]string{
+			"below a file":                filepath.Join(other, "wal"),
+			"too long for temporary name": filepath.Join(parent, "log", "deep", strings.Repeat("w", 253)),
+		} {
+			o := Options{DataDir: filepath.Join(parent, "a", "b"), WALDir: wal, HistorySize: 10}
+			if err := Import(o, Imported{Store: importedStore(t), Applied: 70, Term: 3}, founding); err == nil {
+				t.Errorf("%s: no error, although the directory of the log can't be made", name)
+			}
+			if files, _ := os.ReadDir(parent); len(files) != 1 {
+				t.Errorf("%s: %d files are left", name, len(files))
+			}
 		}
 		if err := Import(Options{DataDir: filepath.Join(parent, "c")}, Imported{Store: importedStore(t)}, founding); err == nil {
 			t.Error("no error for a state without a position")
