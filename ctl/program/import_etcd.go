@@ -60,9 +60,7 @@ func importCommand(stdout, stderr io.Writer) *cli.Command {
 			return i.run(c.Context, given.Values())
 		},
 	}
-	act := command.Action
-	command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
-	command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }
+	wrapErrors(command)
 	return command
 }
 

@@ -48,11 +48,16 @@ func snapshotVerb(stdout, stderr io.Writer) *cli.Command {
 	}
 	for _, command := range append(group.Subcommands, group) {
 		readVariables(command)
-		act := command.Action
-		command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
-		command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }
+		wrapErrors(command)
 	}
 	return group
+}
+
+// wrapErrors gives the error messages of a command that starts no server the form of the program's.
+func wrapErrors(command *cli.Command) {
+	act := command.Action
+	command.Action = func(c *cli.Context) error { return asCommandError(c, act(c)) }
+	command.OnUsageError = func(c *cli.Context, err error, sub bool) error { return asCommandError(c, wrongFlags(c, err, sub)) }
 }
 
 // unknownSnapshotVerb returns the error for a word after "pando snapshot" that is no verb.
