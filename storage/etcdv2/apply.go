@@ -56,7 +56,6 @@ func (a *applier) execute(r *request) error {
 	case "PUT":
 		switch {
 		case r.prevExist != nil && !*r.prevExist:
-			c.refresh = false
 			s.create(c)
 		case compares:
 			s.compareAndSwap(c, r.prevValue, r.prevIndex)

@@ -169,8 +169,8 @@ func TestLostRecord(t *testing.T) {
 	}
 }
 
-// TestDamage flips each bit of a log. The result is the same state, or an error that names the file and the offset: a bit in the last
-// write may look like a torn one.
+// TestDamage flips bits in all bytes of a log, one at a time. The result is the same state, or an error that names the file and the
+// offset: a bit in the last write may look like a torn one.
 func TestDamage(t *testing.T) {
 	l := threeEntries()
 	whole := l.Bytes()
@@ -178,12 +178,9 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for bit := range 8 * len(whole) {
+	for bit := 0; bit < 8*len(whole); bit += 7 { // all of them take seven times as long
 		content := bytes.Clone(whole)
 		content[bit/8] ^= 1 << (bit % 8)
-		if bit%7 != 0 {
-			continue
-		}
 		got, err := readDir(t, sourceWith(t, content))
 		switch {
 		case err != nil && errors.Is(err, ErrDamaged) && !strings.Contains(err.Error(), ".wal, offset "):

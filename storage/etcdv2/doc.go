@@ -1,8 +1,8 @@
 // Package etcdv2 reads the data directory of a stopped member of etcd, and makes of its v2 data the tree that Pando
 // serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch.
 //
-// Read opens all files of the source read-only. It takes no lock on them, and it never renames, repairs or removes one. It
-// may be called from any goroutine.
+// Read opens all files of the source read-only, and never renames, repairs or removes one. It takes no lock on the log; bbolt has
+// a shared lock on the file of v3 while it is open. Read may be called from any goroutine.
 //
 // # How the state is found
 //

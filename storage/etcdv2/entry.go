@@ -65,9 +65,9 @@ type memberAttribute struct{ memberID uint64 }
 // isRequest tells the two kinds of entries apart: it reports whether the data is a Request, and not an InternalRaftRequest.
 //
 // Every version of etcd writes all fields of a Request in the order of their numbers, each exactly once, whether they are set or
-// not; only prevExist and refresh may be missing. So field 5, dir, is always there, as a varint. An InternalRaftRequest has
-// in field 5 a message (deleteRange), or nothing. No bytes can be both, for no message has a field 5 of two types at its first
-// place. The rule of etcd itself, to try one decoding after the other, depends on what is in the field method.
+// not; only prevExist and refresh may be missing. So field 5, dir, is always there, as a varint. In an InternalRaftRequest field 5
+// is a message (deleteRange) or missing. So no bytes are both. etcd itself tries one decoding after the other; which one it
+// accepts depends on what is in the field method.
 func isRequest(data []byte) bool {
 	next := requestID
 	err := eachField(data, func(f field) error {
@@ -209,11 +209,11 @@ func decodePosition(message []byte) (p position, err error) {
 	return p, err
 }
 
-// prepare sets the times of entries, and returns the last version of the cluster, which is before if none of the entries sets one.
+// prepare sets the times of entries. It returns the version of the cluster after them; version is the one before them.
 //
 // Only SYNC entries have a time. Each leader proposes one in half a second while a node has a TTL. So the time of an entry is
 // that of the next SYNC, or else of the last one. It is zero if there is none at all.
-func prepare(entries []entry, before string) (version string) {
+func prepare(entries []entry, version string) string {
 	last, decided := int64(0), false
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := &entries[i]
@@ -229,7 +229,7 @@ func prepare(entries []entry, before string) (version string) {
 			last, e.time = c.request.time, c.request.time
 		}
 		if v := c.newVersion(); v != "" && !decided {
-			before, decided = v, true
+			version, decided = v, true
 		}
 	}
 	for i := range entries {
@@ -237,7 +237,7 @@ func prepare(entries []entry, before string) (version string) {
 			entries[i].time = entries[i-1].time
 		}
 	}
-	return before
+	return version
 }
 
 // newVersion returns the version of the cluster that a command sets; empty for none.

@@ -27,11 +27,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// errEnd means that no more records follow: the file ends, or only zeros follow that were allocated ahead.
+// errEnd means that no record can be read at the offset, and that this can be the end of the log: the file ends, space follows that
+// was allocated ahead, or, in the last file, a write was interrupted. checkTail looks at what follows.
 var errEnd = errors.New("end of the records")
-
-// errTorn means that a write was interrupted at the offset. It is only returned for the last file of a log.
-var errTorn = errors.New("torn write")
 
 // frames reads the records of one file of the log.
 type frames struct {
@@ -72,8 +70,8 @@ func newFrames(src io.Reader, file string, size int64, last bool) *frames {
 	return &frames{file: file, src: bufio.NewReaderSize(src, 256<<10), size: size, last: last, closer: io.NopCloser(src)}
 }
 
-// next returns the next record. At the end of the records it returns errEnd, and for an interrupted write errTorn. All other
-// errors name the file and the offset.
+// next returns the next record. At the end of the records it returns errEnd. All other errors name the file, and the offset if
+// its content is damaged.
 func (r *frames) next() (record, error) {
 	var head [frameHeadBytes]byte
 	switch _, err := io.ReadFull(r.src, head[:]); {
@@ -99,7 +97,7 @@ func (r *frames) next() (record, error) {
 	rec, err := r.check(body[:length])
 	if err != nil {
 		if r.last && hasZeroSector(body, r.at+frameHeadBytes) {
-			return record{}, errTorn
+			return record{}, errEnd
 		}
 		return record{}, r.damage(err.Error())
 	}
@@ -125,17 +123,15 @@ func (r *frames) buffer(n int) []byte {
 	return r.buf[:n]
 }
 
-// torn returns errTorn for the last file. In any other file the log goes on, so an incomplete record is damage.
+// torn returns errEnd for the last file. In any other file the log goes on, so an incomplete record is damage.
 func (r *frames) torn(text string) error {
 	if r.last {
-		return errTorn
+		return errEnd
 	}
 	return r.damage(text)
 }
 
-func (r *frames) damage(text string) error {
-	return fmt.Errorf("%w: %s, offset %d: %s", ErrDamaged, r.file, r.at, text)
-}
+func (r *frames) damage(text string) error { return recordError(r.file, r.at, text) }
 
 // check decodes a record and compares it with its checksum, which covers the data of all records of the log so far.
 func (r *frames) check(message []byte) (record, error) {

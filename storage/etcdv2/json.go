@@ -76,6 +76,17 @@ func (s *scanner) object(member func(name string)) {
 	}
 }
 
+// member reads an object, or null. It calls read for the member with a name; read must read the value.
+func (s *scanner) member(name string, read func()) {
+	s.object(func(other string) {
+		if other == name {
+			read()
+		} else {
+			s.skip(0)
+		}
+	})
+}
+
 // array reads an array, or null. It calls element for each element; element must read it.
 func (s *scanner) array(element func()) {
 	if s.null() {

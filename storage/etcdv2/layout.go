@@ -52,7 +52,7 @@ func findSource(dataDir, walDir string) (*source, error) {
 	if walDir == "" {
 		s.walDir = filepath.Join(dataDir, "member", "wal")
 	}
-	if err := s.refuseForeign(walDir == ""); err != nil {
+	if err := s.refuseForeign(); err != nil {
 		return nil, err
 	}
 	if err := s.listLogs(); err != nil {
@@ -62,7 +62,7 @@ func findSource(dataDir, walDir string) (*source, error) {
 }
 
 // refuseForeign returns an error that says what the directory is instead.
-func (s *source) refuseForeign(logInside bool) error {
+func (s *source) refuseForeign() error {
 	info, err := os.Stat(s.dataDir)
 	if err != nil {
 		return err
@@ -85,8 +85,7 @@ func (s *source) refuseForeign(logInside bool) error {
 		return fmt.Errorf("%w: %s is the inner directory of a member: give the one above it", ErrNotEtcd, s.dataDir)
 	case !has("member"):
 		return fmt.Errorf("%w: %s has no directory member: give the directory that etcd had in --data-dir", ErrNotEtcd, s.dataDir)
-	case !logInside:
-	case !has("member", "wal"):
+	case s.walDir == filepath.Join(s.dataDir, "member", "wal") && !has("member", "wal"):
 		return fmt.Errorf("%w: %s has no directory member/wal: if etcd had its log elsewhere, give that directory in --from-wal-dir",
 			ErrNotEtcd, s.dataDir)
 	}

@@ -136,8 +136,8 @@ func (l *log) filesFrom(index uint64) ([]logFile, error) {
 			return l.files[i:], nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s, offset 0: it begins with entry %d, but the entries from %d on are needed: older files of the log "+
-		"or newer snapshots are missing", ErrDamaged, l.files[0].path, l.files[0].first, index+1)
+	return nil, recordError(l.files[0].path, 0, fmt.Sprintf("it begins with entry %d, but the entries from %d on are needed: "+
+		"older files of the log or newer snapshots are missing", l.files[0].first, index+1))
 }
 
 // read calls visit for each record of consecutive files. It returns the offset in the last one after the last record that can be
@@ -145,9 +145,6 @@ func (l *log) filesFrom(index uint64) ([]logFile, error) {
 func (l *log) read(ctx context.Context, files []logFile, visit func(file string, r record) error) (end int64, err error) {
 	var checksum uint32
 	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
 		r, err := openFrames(f.path, i == len(files)-1, checksum, i > 0)
 		if err != nil {
 			return 0, err
@@ -161,7 +158,7 @@ func (l *log) read(ctx context.Context, files []logFile, visit func(file string,
 	return end, nil
 }
 
-// readFile calls visit for each record of one file, up to a torn write.
+// readFile calls visit for each record of one file.
 func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r record) error) error {
 	reported := int64(0)
 	for n := 0; ; n++ {
@@ -173,10 +170,10 @@ func (l *log) readFile(ctx context.Context, r *frames, visit func(file string, r
 				return ctx.Err()
 			}
 		}
-		switch {
-		case errors.Is(err, errEnd), errors.Is(err, errTorn):
+		if errors.Is(err, errEnd) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return err
 		}
 		if err := visit(r.file, rec); err != nil {

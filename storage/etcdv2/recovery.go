@@ -153,30 +153,19 @@ func (r *recovery) time() int64 {
 func (r *recovery) hub() {
 	var ring []*tree.EventFields
 	var front, size uint64
-	r.object(func(name string) {
-		if name != "EventHistory" {
+	queue := func(name string) {
+		switch name {
+		case "Events":
+			r.array(func() { ring = append(ring, r.event()) })
+		case "Size":
+			size = r.unsigned()
+		case "Front":
+			front = r.unsigned()
+		default:
 			r.skip(0)
-			return
 		}
-		r.object(func(name string) {
-			if name != "Queue" {
-				r.skip(0)
-				return
-			}
-			r.object(func(name string) {
-				switch name {
-				case "Events":
-					r.array(func() { ring = append(ring, r.event()) })
-				case "Size":
-					size = r.unsigned()
-				case "Front":
-					front = r.unsigned()
-				default:
-					r.skip(0)
-				}
-			})
-		})
-	})
+	}
+	r.member("EventHistory", func() { r.member("Queue", func() { r.object(queue) }) })
 	if r.err != nil {
 		return
 	}

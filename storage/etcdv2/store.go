@@ -65,23 +65,23 @@ func (s *store) set(c change) (ok bool) {
 	if c.refresh {
 		c.value = old.value
 	}
-	return s.put(at, c, tree.ActionSet, true)
+	return s.put(at, c, tree.ActionSet)
 }
 
 func (s *store) create(c change) (ok bool) {
 	defer countInto(&s.counters.Create, &ok)
-	return s.put(clean(c.path), c, tree.ActionCreate, false)
+	return s.put(clean(c.path), c, tree.ActionCreate)
 }
 
 // createInOrder creates a node whose name is its index.
 func (s *store) createInOrder(c change) (ok bool) {
 	c.path += fmt.Sprintf("/%020d", s.index+1)
-	c.refresh = false
 	return s.create(c)
 }
 
-// put makes a node at a clean path. It replaces a file if replace is set.
-func (s *store) put(at string, c change, action tree.Action, replace bool) bool {
+// put makes a node at a clean path. tree.ActionSet replaces a file there, tree.ActionCreate does not, and ignores c.refresh.
+func (s *store) put(at string, c change, action tree.Action) bool {
+	replace := action == tree.ActionSet
 	if isReadOnly(at) {
 		return false
 	}
@@ -110,7 +110,7 @@ func (s *store) put(at string, c change, action tree.Action, replace bool) bool 
 	}
 	parent.children[name] = n
 	s.expiries.set(n, c.expires)
-	s.emit(action, c.refresh && action == tree.ActionSet, n.fields(), prev)
+	s.emit(action, c.refresh && replace, n.fields(), prev)
 	return true
 }
 
@@ -213,9 +213,6 @@ func (s *store) remove(n *node, action tree.Action) {
 // emit takes the next index and adds the event.
 func (s *store) emit(action tree.Action, refresh bool, n tree.NodeFields, prev *tree.NodeFields) {
 	s.index++
-	if prev != nil && prev.Dir {
-		prev.Value = ""
-	}
 	at := s.now
 	if at == 0 { // show no TTL
 		at = n.Expires
