@@ -15,8 +15,9 @@
 //
 //   - The same files give the same state, digest included, on every machine and at any time: Read uses no clock, and no
 //     order of a map.
-//   - Nothing is guessed. Read either returns the state that the member would have after its next start, or an error that
-//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off.
+//   - Nothing is guessed. Read either returns the state after the last entry that the member knew to be committed, or an error that
+//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off. A note of the Report says
+//     how many entries follow; a member of several may have acknowledged some of them before it was killed.
 //
 // # Files
 //

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // pandoMagic begins the metadata of a log of Pando, which has the same form of records.
@@ -64,25 +65,23 @@ func (l *log) survey(ctx context.Context) (*survey, error) {
 
 // confirms reports whether the log confirms a snapshot: its mark is in the log, and its state was committed.
 func (s *survey) confirms(at position) bool {
-	if at.index > s.state.commit {
-		return false
-	}
-	for _, mark := range s.marks {
-		if mark == at {
-			return true
-		}
-	}
-	return false
+	return at.index <= s.state.commit && slices.Contains(s.marks, at)
 }
 
-// committed calls apply for each committed entry after a position, in order.
-func (l *log) committed(ctx context.Context, after position, apply func(entry) error) (last position, err error) {
-	files, err := l.filesFrom(after.index)
+// section is the part of a log after a position.
+type section struct {
+	committed []entry  // in order, without a gap
+	last      position // of the last committed entry
+	undecided []entry  // the entries after last: no hard state says that they were committed
+}
+
+// after reads the entries after a position.
+func (l *log) after(ctx context.Context, start position) (*section, error) {
+	files, err := l.filesFrom(start.index)
 	if err != nil {
-		return position{}, err
+		return nil, err
 	}
-	last = after
-	var pending []entry // with the indexes from last.index + 1 on
+	s := &section{last: start}
 	_, err = l.read(ctx, files, func(file string, r record) error {
 		switch r.kind {
 		case entryRecord:
@@ -90,43 +89,44 @@ func (l *log) committed(ctx context.Context, after position, apply func(entry) e
 			if err != nil {
 				return recordError(file, r.offset, "an entry can't be decoded")
 			}
-			if e.index <= last.index {
-				return l.checkOld(file, r.offset, e, after, last)
-			}
-			at := e.index - last.index - 1
-			if at > uint64(len(pending)) {
-				return recordError(file, r.offset, fmt.Sprintf("entry %d follows entry %d", e.index, last.index+uint64(len(pending))))
-			}
-			e.data, e.file, e.offset = bytes.Clone(e.data), file, r.offset
-			pending = append(pending[:at], e)
+			e.file, e.offset = file, r.offset
+			return s.add(e, start)
 		case stateRecord:
 			h, err := decodeHardState(r.data)
 			if err != nil {
 				return recordError(file, r.offset, "a hard state can't be decoded")
 			}
-			for len(pending) > 0 && pending[0].index <= h.commit {
-				e := pending[0]
-				if err := apply(e); err != nil {
-					return fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
-				}
-				last, pending = position{e.index, e.term}, pending[1:]
-			}
+			s.commit(h.commit)
 		}
 		return nil
 	})
-	return last, err
+	return s, err
 }
 
-// checkOld checks an entry that is not after the last applied one. Entries of the snapshot are in the first files of the log. Any
-// other one would replace an entry that was committed.
-func (l *log) checkOld(file string, offset int64, e entry, after, last position) error {
-	if e.index <= after.index {
+// add adds an entry and copies its data. It replaces those from its index on, which were never committed. Entries up to start are in
+// the snapshot.
+func (s *section) add(e entry, start position) error {
+	if e.index <= start.index || (position{e.index, e.term}) == s.last { // or written twice
 		return nil
 	}
-	if e.index == last.index && e.term == last.term {
-		return nil // written twice
+	if e.index <= s.last.index {
+		return recordError(e.file, e.offset, fmt.Sprintf("entry %d follows, but entry %d was committed before", e.index, s.last.index))
 	}
-	return recordError(file, offset, fmt.Sprintf("entry %d follows, but entry %d was committed before", e.index, last.index))
+	at := e.index - s.last.index - 1
+	if at > uint64(len(s.undecided)) {
+		return recordError(e.file, e.offset, fmt.Sprintf("entry %d follows entry %d", e.index, s.last.index+uint64(len(s.undecided))))
+	}
+	e.data = bytes.Clone(e.data)
+	s.undecided = append(s.undecided[:at], e)
+	return nil
+}
+
+// commit marks the entries up to an index as committed.
+func (s *section) commit(index uint64) {
+	for len(s.undecided) > 0 && s.undecided[0].index <= index {
+		e := s.undecided[0]
+		s.committed, s.last, s.undecided = append(s.committed, e), position{e.index, e.term}, s.undecided[1:]
+	}
 }
 
 // filesFrom returns the files that hold the entries after an index.

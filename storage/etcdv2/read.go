@@ -138,16 +138,24 @@ func (r *reader) state() (*store, position, error) {
 	if err != nil {
 		return nil, position{}, err
 	}
-	last, v3, err := r.replay(s, at)
+	rest, err := r.log.after(r.ctx, at)
 	if err != nil {
 		return nil, position{}, err
 	}
-	if last.index < survey.state.commit {
+	if rest.last.index < survey.state.commit {
 		f := r.source.logs[len(r.source.logs)-1]
-		return nil, position{}, fmt.Errorf("%w: %s, offset %d: the log ends with entry %d, but entry %d was committed",
-			ErrDamaged, f.path, f.size, last.index, survey.state.commit)
+		return nil, position{}, recordError(f.path, f.size,
+			fmt.Sprintf("the log ends with entry %d, but entry %d was committed", rest.last.index, survey.state.commit))
 	}
-	return s, last, r.checkContent(s, v3)
+	if n := len(rest.undecided); n > 0 {
+		r.report.note("the entries after entry %d were left out (%d of them): the member did not know whether they were committed; "+
+			"if etcd was killed, start its whole cluster once more, stop it and import then", rest.last.index, n)
+	}
+	v3, err := r.replay(s, rest.committed)
+	if err != nil {
+		return nil, position{}, err
+	}
+	return s, rest.last, r.checkContent(s, v3)
 }
 
 // snapshot returns the model that the newest usable snapshot holds, or that of a new member.
@@ -188,16 +196,8 @@ func (r *reader) snapshot(survey *survey) (*store, position, error) {
 	return newStore(r.options.HistorySize), position{}, nil
 }
 
-// replay carries out the committed entries after a position. It reports whether changes of v3's keys were among them.
-func (r *reader) replay(s *store, after position) (last position, v3 bool, err error) {
-	var entries []entry
-	last, err = r.log.committed(r.ctx, after, func(e entry) error {
-		entries = append(entries, e)
-		return nil
-	})
-	if err != nil {
-		return last, false, err
-	}
+// replay carries out the entries. It reports whether changes of v3's keys were among them.
+func (r *reader) replay(s *store, entries []entry) (v3 bool, err error) {
 	version := prepare(entries, versionOf(s))
 	s.dirTTLs = !atLeast35(version)
 	r.report.ClusterVersion, r.report.Entries = version, len(entries)
@@ -206,11 +206,11 @@ func (r *reader) replay(s *store, after position) (last position, v3 bool, err e
 		e := &entries[i]
 		s.now = e.time
 		if err := a.apply(*e); err != nil {
-			return last, false, fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
+			return false, fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
 		}
 		e.data = nil
 	}
-	return last, a.v3, nil
+	return a.v3, nil
 }
 
 // versionOf returns the version of the cluster that is in the model; empty for none.
