@@ -36,6 +36,20 @@ func Check(o Options, use Use, hosts []string, now time.Time) []Problem {
 	return problems
 }
 
+// CheckUse returns what is wrong with the own certificate for a use, besides the problems that Open has logged. It reads no file. hosts is
+// as for Check. A self-signed certificate that Open has made has no problems. The certificate of a server is not checked with the CAs:
+// they are those of its clients, and another CA may have issued it.
+func (s *Source) CheckUse(use Use, hosts []string) []Problem {
+	content := *s.current.Load()
+	if len(content.chain) == 0 || s.isAuto() {
+		return nil
+	}
+	if use == ForServer {
+		content.pool = nil
+	}
+	return checkLeaf(&s.options, &content, use, hosts, s.now())
+}
+
 // checkLeaf checks whether the own certificate fits its use, its hosts and the CAs.
 func checkLeaf(o *Options, content *contents, use Use, hosts []string, now time.Time) []Problem {
 	var problems []Problem

@@ -58,7 +58,7 @@ func serveMember(ctx context.Context, cfg *config.Config, s *systemd.Service, lo
 	defer stopWatching()
 	certificates.watch(watching)
 	logListening(listeners.bound(cfg), log)
-	warnCertificates(cfg, time.Now(), log)
+	warnCertificates(cfg, certificates, log)
 	cfg = fitToMemory(cfg, tuning.Memory(log, cfg.DisabledTuning))
 	processors := tuning.Processors(cfg.DisabledTuning)
 	metrics := newMetrics()

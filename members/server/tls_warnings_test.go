@@ -1,6 +1,7 @@
 package server
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,10 @@ func TestWarnCertificates(t *testing.T) {
 	client := request
 	client.Server = false
 	clientOnly := ca.IssueAs(t, "client", client)
+	open := ca.IssueAs(t, "open", request)
+	if err := os.Chmod(open.Key, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name  string
 		flags map[string]string
@@ -46,10 +51,13 @@ func TestWarnCertificates(t *testing.T) {
 		{"another peer host", map[string]string{
 			"peer-cert-file": good.Cert, "peer-key-file": good.Key, "initial-advertise-peer-urls": "https://m2.example:2380",
 		}, []string{"--peer-cert-file: " + good.Cert + ": the certificate of CN=m1,O=Pando is not for the host m2.example"}},
+		// openSources has logged it, and no connection fails.
+		{"a key that every user can read", map[string]string{"peer-cert-file": open.Cert, "peer-key-file": open.Key}, nil},
 		{"the end is near", map[string]string{"peer-cert-file": ending.Cert, "peer-key-file": ending.Key}, []string{"ends soon"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			flags := map[string]string{
+				"data-dir":           t.TempDir(),
 				"listen-client-urls": "https://127.0.0.1:2379", "advertise-client-urls": "https://m1.example:2379", "auto-tls": "true",
 				"listen-peer-urls": "https://127.0.0.1:2380", "initial-advertise-peer-urls": "https://m1.example:2380", "peer-auto-tls": "true",
 			}
@@ -60,8 +68,12 @@ func TestWarnCertificates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			certificates, err := openSources(cfg, zap.NewNop())
+			if err != nil {
+				t.Fatal(err)
+			}
 			core, logs := zaptest.New(zapcore.WarnLevel)
-			warnCertificates(cfg, time.Now(), zap.New(core))
+			warnCertificates(cfg, certificates, zap.New(core))
 			all := logs.All()
 			if len(all) != len(test.want) {
 				t.Fatalf("warnings %v, want %d", all, len(test.want))
