@@ -33,6 +33,9 @@ type TLS struct {
 // HasCertificate reports whether the settings give a certificate, or ask for a self-signed one.
 func (t *TLS) HasCertificate() bool { return t.CertFile != "" || t.AutoTLS }
 
+// RequiresClientCerts reports whether clients of https URLs must have a certificate.
+func (t *TLS) RequiresClientCerts() bool { return t.ClientCertAuth || t.TrustedCAFile != "" }
+
 // isSet reports whether a setting is given that has an effect only on https URLs.
 func (t *TLS) isSet() bool {
 	return t.HasCertificate() || t.KeyFile != "" || t.TrustedCAFile != "" || t.CRLFile != "" || t.ClientCertAuth ||

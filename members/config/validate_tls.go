@@ -105,7 +105,7 @@ func (c *Config) tlsWarnings() []string {
 		case s.TrustedCAFile == "" && s.ClientCertAuth:
 			add("--%s without --%s accepts certificates of every CA that this machine trusts", s.auth, s.ca)
 		}
-		if s.TrustedCAFile == "" && !s.ClientCertAuth && len(s.AllowedCN)+len(s.AllowedHostname) > 0 {
+		if !s.RequiresClientCerts() && len(s.AllowedCN)+len(s.AllowedHostname) > 0 {
 			add("--%s does not restrict who may connect: without --%s no certificate is required", s.allowedFlag(), s.ca)
 		}
 		for _, l := range s.listen[:1] {

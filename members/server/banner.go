@@ -87,7 +87,7 @@ func curlCertificates(cfg *config.Config) string {
 	case t.TrustedCAFile != "":
 		options = " --cacert " + t.TrustedCAFile // usually also the CA of the server
 	}
-	if t.TrustedCAFile != "" || t.ClientCertAuth {
+	if t.RequiresClientCerts() {
 		options += " --cert CLIENT.pem --key CLIENT-key.pem"
 	}
 	return options

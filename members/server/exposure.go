@@ -54,14 +54,13 @@ func warnExposed(cfg *config.Config, anonymous string, log *zap.Logger) {
 }
 
 func exposedClientURLs(cfg *config.Config, anonymous string) []exposedURL {
-	requiresCertificates := cfg.ClientTLS.ClientCertAuth || cfg.ClientTLS.TrustedCAFile != ""
 	var found []exposedURL
 	for _, u := range cfg.ListenClientURLs {
 		var dangers []string
 		if !config.IsSecure(u) {
 			dangers = append(dangers, clientsUnencrypted)
 		}
-		if anonymous != "" && !(config.IsSecure(u) && requiresCertificates) {
+		if anonymous != "" && !(config.IsSecure(u) && cfg.ClientTLS.RequiresClientCerts()) {
 			dangers = append(dangers, anonymous)
 		}
 		found = appendExposed(found, u, dangers)
@@ -70,14 +69,13 @@ func exposedClientURLs(cfg *config.Config, anonymous string) []exposedURL {
 }
 
 func exposedPeerURLs(cfg *config.Config) []exposedURL {
-	requiresCertificates := cfg.PeerTLS.ClientCertAuth || cfg.PeerTLS.TrustedCAFile != ""
 	var found []exposedURL
 	for _, u := range cfg.ListenPeerURLs {
 		var dangers []string
 		switch {
 		case !config.IsSecure(u) || cfg.PeerTLS.AcceptPlaintext:
 			dangers = append(dangers, peersUnencrypted)
-		case !requiresCertificates:
+		case !cfg.PeerTLS.RequiresClientCerts():
 			dangers = append(dangers, peersAnonymous)
 		}
 		found = appendExposed(found, u, dangers)

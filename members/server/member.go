@@ -300,10 +300,10 @@ func (m *member) close() {
 	_ = m.disk.Close() // an error does not matter: everything is synced
 }
 
-// api returns the handlers of the member for a server with this configuration.
-func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int, recorder audit.Recorder) *httpapi.Member {
+// api returns the handlers of the member for a server with the configuration serving.
+func (m *member) api(serving httpapi.Config, cfg *config.Config, processors int, recorder audit.Recorder) *httpapi.Member {
 	return httpapi.NewMember(httpapi.MemberConfig{
-		Config: cfg,
+		Config: serving,
 		Service: service.Config{
 			Log:               m.node,
 			Cluster:           m.node,
@@ -314,14 +314,14 @@ func (m *member) api(cfg httpapi.Config, limits *config.Config, processors int, 
 			Stats:             m.observer.server,
 			Leader:            m.observer.leader,
 			Ready:             m.node.Ready(),
-			ReadyTimeout:      cfg.StartTimeout,
+			ReadyTimeout:      serving.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
 			Audit:             recorder,
 		},
-		ClientCertificates: limits.ClientTLS.ClientCertAuth,
-		MaxFailedLogins:    limits.MaxFailedLogins,
-		MaxRequestBytes:    limits.MaxRequestBytes,
-		MaxInflightBytes:   limits.MaxInflightBytes,
+		ClientCertificates: cfg.ClientTLS.ClientCertAuth,
+		MaxFailedLogins:    cfg.MaxFailedLogins,
+		MaxRequestBytes:    cfg.MaxRequestBytes,
+		MaxInflightBytes:   cfg.MaxInflightBytes,
 		Processors:         processors,
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"pando/members"
 	"pando/members/config"
 	"pando/members/server/systemd"
-	"pando/storage"
 )
 
 const (
@@ -31,11 +30,6 @@ func reportStart(cfg *config.Config, s *systemd.Service) (stop func()) {
 		go s.ReadyAfter(ctx, readyLimit)
 	}
 	return stop
-}
-
-// hasData reports whether the data directory has the data of a member.
-func hasData(cfg *config.Config) (bool, error) {
-	return storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
 }
 
 // reportState reports the state of a member that has read its data to systemd, until ctx ends. The start is complete when the member has

@@ -66,7 +66,7 @@ func findRole(cfg *config.Config, log *zap.Logger) (role, error) {
 	if err != nil {
 		return asMember, err
 	}
-	isMember, err := storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
+	isMember, err := hasData(cfg)
 	switch {
 	case err != nil && !(wasProxy && errors.Is(err, storage.ErrForeign)): // for package storage a proxy's directory is foreign
 		return asMember, err
@@ -87,6 +87,11 @@ func findRole(cfg *config.Config, log *zap.Logger) (role, error) {
 		return asProxy, nil
 	}
 	return asMember, config.AsUsage(cfg.CheckFounding())
+}
+
+// hasData reports whether the data directory has the data of a member.
+func hasData(cfg *config.Config) (bool, error) {
+	return storage.Exists(storage.Options{DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize})
 }
 
 func exists(path string) (bool, error) {
