@@ -197,16 +197,18 @@ func (c *admittedConn) Close() error {
 }
 
 // SyscallConn returns the connection's socket.
-func (c *admittedConn) SyscallConn() (syscall.RawConn, error) {
-	socket, ok := c.Conn.(syscall.Conn)
+func (c *admittedConn) SyscallConn() (syscall.RawConn, error) { return syscallConn(c.Conn) }
+
+// CloseWrite closes only the sending side of the connection.
+func (c *admittedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func syscallConn(c net.Conn) (syscall.RawConn, error) {
+	socket, ok := c.(syscall.Conn)
 	if !ok {
 		return nil, errors.ErrUnsupported
 	}
 	return socket.SyscallConn()
 }
-
-// CloseWrite closes only the sending side of the connection.
-func (c *admittedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 func closeWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {

@@ -46,7 +46,7 @@ func (l Limits) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// isMonitoring reports whether a path is /health or /metrics. These must be served when there are too many requests, too.
+// isMonitoring reports whether a path is that of /health, a probe or /metrics. These must be served when there are too many requests, too.
 func isMonitoring(path string) bool {
 	if strings.HasPrefix(path, "/v2/") { // most requests
 		return false

@@ -217,13 +217,7 @@ func (c *certifiedConn) Close() error {
 }
 
 // SyscallConn returns the connection's socket.
-func (c *certifiedConn) SyscallConn() (syscall.RawConn, error) {
-	socket, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return socket.SyscallConn()
-}
+func (c *certifiedConn) SyscallConn() (syscall.RawConn, error) { return syscallConn(c.Conn) }
 
 // CloseWrite closes only the sending side of the connection.
 func (c *certifiedConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -65,8 +65,8 @@ func (s *Service) Health() Health {
 	if s.cfg.Log.Leader() == 0 || !s.isReady() {
 		return Health{}
 	}
-	if since, err := s.cfg.CheckpointFailing(); err != nil {
-		return Health{Reason: "checkpoints have failed since " + since.UTC().Format(time.RFC3339) + ", see the log"}
+	if err := s.checkCheckpoints(context.Background()); err != nil {
+		return Health{Reason: err.Error()}
 	}
 	return Health{OK: true}
 }
