@@ -90,19 +90,7 @@ func decodeRole(name, body string) (c users.Change, err error) {
 func (p *permissionsBody) empty() bool { return len(p.KV.Read) == 0 && len(p.KV.Write) == 0 }
 
 func (p *permissionsBody) parse() users.Permissions {
-	return users.Permissions{Read: parsePatterns(p.KV.Read), Write: parsePatterns(p.KV.Write)}
-}
-
-// parsePatterns returns the ranges of patterns. It returns nil for nil: responses show whether a list is missing or empty.
-func parsePatterns(patterns []string) []users.Range {
-	if patterns == nil {
-		return nil
-	}
-	ranges := make([]users.Range, len(patterns))
-	for i, p := range patterns {
-		ranges[i] = users.ParsePattern(p)
-	}
-	return ranges
+	return users.Permissions{Read: users.ParsePatterns(p.KV.Read), Write: users.ParsePatterns(p.KV.Write)}
 }
 
 // decodeFirst decodes the first JSON value of a body. As in the reference, it ignores the rest of the body and unknown

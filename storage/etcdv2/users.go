@@ -71,7 +71,8 @@ func readUsers(s *store, report *Report) (*userList, error) {
 		}
 		if name != users.Root { // this role always exists
 			kv := r.Permissions.KV
-			list.roles = append(list.roles, users.Role{Name: name, Permissions: users.Permissions{Read: ranges(kv.Read), Write: ranges(kv.Write)}})
+			permissions := users.Permissions{Read: users.ParsePatterns(kv.Read), Write: users.ParsePatterns(kv.Write)}
+			list.roles = append(list.roles, users.Role{Name: name, Permissions: permissions})
 		}
 		return nil
 	})
@@ -101,16 +102,4 @@ func eachValue(dir *node, visit func(name, value string) error) error {
 		}
 	}
 	return nil
-}
-
-// ranges returns the ranges of patterns. It returns nil for no list, because the API shows the difference to an empty one.
-func ranges(patterns []string) []users.Range {
-	if patterns == nil {
-		return nil
-	}
-	list := make([]users.Range, len(patterns))
-	for i, p := range patterns {
-		list[i] = users.ParsePattern(p)
-	}
-	return list
 }

@@ -29,16 +29,7 @@ func role(name string, patterns ...string) *Change {
 	return &Change{Op: PutRole, Name: name, Permissions: Permissions{Read: ranges(patterns...), Write: ranges(patterns...)}}
 }
 
-func ranges(patterns ...string) []Range {
-	if patterns == nil {
-		return nil
-	}
-	list := make([]Range, len(patterns))
-	for i, p := range patterns {
-		list[i] = ParsePattern(p)
-	}
-	return list
-}
+func ranges(patterns ...string) []Range { return ParsePatterns(patterns) }
 
 func patterns(list []Range) string {
 	if list == nil {

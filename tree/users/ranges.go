@@ -40,6 +40,19 @@ func ParsePattern(pattern string) Range {
 	return Range{pattern, pattern + "\x00"}
 }
 
+// ParsePatterns returns the ranges of patterns. It returns nil for nil, because the API shows
+// whether a list is missing or empty.
+func ParsePatterns(patterns []string) []Range {
+	if patterns == nil {
+		return nil
+	}
+	ranges := make([]Range, len(patterns))
+	for i, p := range patterns {
+		ranges[i] = ParsePattern(p)
+	}
+	return ranges
+}
+
 // Pattern returns the pattern from which ParsePattern makes the range. For a range that no
 // pattern describes, the result is From and To in brackets, which is not a pattern.
 func (r Range) Pattern() string {
