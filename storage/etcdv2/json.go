@@ -55,25 +55,13 @@ func (s *scanner) expect(c byte) {
 
 // object reads an object, or null. It calls member with each name; member must read the value.
 func (s *scanner) object(member func(name string)) {
-	if s.null() {
-		return
-	}
-	s.expect('{')
-	if s.accept('}') {
-		return
-	}
-	for s.err == nil {
+	s.list('{', '}', func() {
 		name := s.text()
 		s.expect(':')
-		if s.err != nil {
-			return
+		if s.err == nil {
+			member(name)
 		}
-		member(name)
-		if s.accept('}') {
-			return
-		}
-		s.expect(',')
-	}
+	})
 }
 
 // member reads an object, or null. It calls read for the member with a name; read must read the value.
@@ -88,17 +76,20 @@ func (s *scanner) member(name string, read func()) {
 }
 
 // array reads an array, or null. It calls element for each element; element must read it.
-func (s *scanner) array(element func()) {
+func (s *scanner) array(element func()) { s.list('[', ']', element) }
+
+// list reads null, or the elements between two brackets. It calls element for each element; element must read it.
+func (s *scanner) list(first, last byte, element func()) {
 	if s.null() {
 		return
 	}
-	s.expect('[')
-	if s.accept(']') {
+	s.expect(first)
+	if s.accept(last) {
 		return
 	}
 	for s.err == nil {
 		element()
-		if s.accept(']') {
+		if s.accept(last) {
 			return
 		}
 		s.expect(',')
