@@ -31,12 +31,14 @@ func sameAuthority(a, b *x509.Certificate) bool {
 	return bytes.Equal(a.RawSubject, b.RawSubject) && bytes.Equal(a.RawSubjectPublicKeyInfo, b.RawSubjectPublicKeyInfo)
 }
 
+var errNoLists = errors.New("the file has no revocation list; write it in PEM, with the line -----BEGIN X509 CRL-----, or in DER")
+
 // parseLists parses the revocation lists in a file: PEM with one or more lists, or one list in DER.
 func parseLists(content []byte) ([]*x509.RevocationList, error) {
 	if !bytes.Contains(content, []byte("-----BEGIN ")) {
 		list, err := x509.ParseRevocationList(content)
 		if err != nil {
-			return nil, errors.New("the file has no revocation list; write it in PEM, with the line -----BEGIN X509 CRL-----, or in DER")
+			return nil, errNoLists
 		}
 		return []*x509.RevocationList{list}, nil
 	}
@@ -52,7 +54,7 @@ func parseLists(content []byte) ([]*x509.RevocationList, error) {
 		all = append(all, list)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("the file has no revocation list; write it in PEM, with the line -----BEGIN X509 CRL-----, or in DER")
+		return nil, errNoLists
 	}
 	return all, nil
 }
