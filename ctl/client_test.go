@@ -106,23 +106,11 @@ func TestServerErrors(t *testing.T) {
 
 // TestUnconnected: the exit code is 2 if no member accepts a connection. A member that resets the connection has accepted it.
 func TestUnconnected(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c.Read(make([]byte, 1))
-			c.(*net.TCPConn).SetLinger(0)
-			c.Close()
-		}
-	}()
-	for endpoint, want := range map[string]int{"http://127.0.0.1:1": exitBadConnection, "http://" + l.Addr().String(): exitServer} {
+	resetting := closingServer(t, func(c net.Conn) {
+		c.Read(make([]byte, 1))
+		c.(*net.TCPConn).SetLinger(0)
+	})
+	for endpoint, want := range map[string]int{"http://127.0.0.1:1": exitBadConnection, "http://" + resetting: exitServer} {
 		if _, stderr, code := run(t, "--endpoints", endpoint, "get", "/a"); code != want || !strings.Contains(stderr, endpoint[7:]) {
 			t.Errorf("%s: exit code %d, want %d, %q", endpoint, code, want, stderr)
 		}

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -138,6 +139,27 @@ func testClient(t *testing.T, endpoint string) *client.Client {
 		t.Fatal(err)
 	}
 	return client.New(client.Config{Endpoints: urls, HeaderTimeout: 5 * time.Second})
+}
+
+// closingServer accepts connections, calls use for each, and closes it. It returns its address.
+func closingServer(t *testing.T, use func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			use(c)
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // lockedBuffer collects output, and may be read while a process or goroutine writes to it.

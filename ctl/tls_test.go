@@ -16,16 +16,6 @@ import (
 	"pando/members/servertest"
 )
 
-// certificateIn returns the first certificate in a file.
-func certificateIn(t *testing.T, file string) *x509.Certificate {
-	t.Helper()
-	chain, err := certs.ReadCertificates(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return chain[0]
-}
-
 // mustInit runs tls init and returns its output.
 func mustInit(t *testing.T, args ...string) string {
 	t.Helper()
@@ -48,7 +38,11 @@ func TestTLSInit(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, mode)
 		}
 	}
-	server := certificateIn(t, filepath.Join(dir, "server.pem"))
+	certificate := func(t *testing.T, name string) *x509.Certificate {
+		t.Helper()
+		return servertest.Certificate(t, filepath.Join(dir, name))
+	}
+	server := certificate(t, "server.pem")
 	for _, host := range []string{"10.0.0.1", "pando.example", "::1", "localhost", "127.0.0.1"} {
 		if err := server.VerifyHostname(host); err != nil {
 			t.Error(err)
@@ -57,13 +51,13 @@ func TestTLSInit(t *testing.T) {
 	if days := time.Until(server.NotAfter).Hours() / 24; days < 89 || days > 91 {
 		t.Errorf("the certificate is valid for %v days", days)
 	}
-	if name := certificateIn(t, filepath.Join(dir, "client-root.pem")).Subject.CommonName; name != "root" {
+	if name := certificate(t, "client-root.pem").Subject.CommonName; name != "root" {
 		t.Errorf("the client is %s", name)
 	}
 	expectRun(t, exitOK, "nothing is wrong", "", "tls", "check", dir, "--hosts", "10.0.0.1,pando.example")
 
 	t.Run("again", func(t *testing.T) {
-		before := certificateIn(t, filepath.Join(dir, "server.pem"))
+		before := certificate(t, "server.pem")
 		if said := mustInit(t, dir); said != "" {
 			t.Errorf("it printed %q", said)
 		}
@@ -71,27 +65,26 @@ func TestTLSInit(t *testing.T) {
 		if !strings.Contains(said, "Connect as ann") || strings.Contains(said, "Start") {
 			t.Errorf("it printed %q", said)
 		}
-		if !certificateIn(t, filepath.Join(dir, "server.pem")).Equal(before) {
+		if !certificate(t, "server.pem").Equal(before) {
 			t.Error("the certificate of the server was replaced")
 		}
 		expectRun(t, exitOK, "nothing is wrong", "", "tls", "check", dir)
 	})
 	t.Run("renew", func(t *testing.T) {
-		file := func(name string) string { return filepath.Join(dir, name) }
-		ca, server, ann := certificateIn(t, file("ca.pem")), certificateIn(t, file("server.pem")), certificateIn(t, file("client-ann.pem"))
+		ca, server, ann := certificate(t, "ca.pem"), certificate(t, "server.pem"), certificate(t, "client-ann.pem")
 		mustInit(t, dir, "--renew")
-		now := certificateIn(t, file("server.pem"))
+		now := certificate(t, "server.pem")
 		if now.Equal(server) || !slices.Equal(certs.HostsOf(now), certs.HostsOf(server)) {
 			t.Errorf("the certificate is for %v", certs.HostsOf(now))
 		}
-		if !certificateIn(t, file("ca.pem")).Equal(ca) || !certificateIn(t, file("client-ann.pem")).Equal(ann) {
+		if !certificate(t, "ca.pem").Equal(ca) || !certificate(t, "client-ann.pem").Equal(ann) {
 			t.Error("the CA or the certificate of a client was replaced")
 		}
 		mustInit(t, dir, "--renew", "--hosts", "10.0.0.9", "--client", "ann")
-		if err := certificateIn(t, file("peer.pem")).VerifyHostname("10.0.0.9"); err != nil {
+		if err := certificate(t, "peer.pem").VerifyHostname("10.0.0.9"); err != nil {
 			t.Error(err)
 		}
-		if certificateIn(t, file("client-ann.pem")).Equal(ann) {
+		if certificate(t, "client-ann.pem").Equal(ann) {
 			t.Error("the certificate of the client was not replaced")
 		}
 		expectRun(t, exitOK, "nothing is wrong", "", "tls", "check", dir)
@@ -199,7 +192,7 @@ func TestTLSCheck(t *testing.T) {
 	ending := request(func(r *certs.Request) { r.ValidFor = 24 * time.Hour })
 	forServer := request(func(r *certs.Request) { r.Client = false })
 	forClient := request(func(r *certs.Request) { r.Server = false })
-	list, err := pki.Authority.RevocationList(1, time.Hour, certificateIn(t, good.Cert))
+	list, err := pki.Authority.RevocationList(1, time.Hour, servertest.Certificate(t, good.Cert))
 	if err != nil {
 		t.Fatal(err)
 	}

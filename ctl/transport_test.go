@@ -138,22 +138,8 @@ func TestTLSAdvice(t *testing.T) {
 		expectRun(t, exitServer, "write http:// in the endpoint", strings.Replace(url, "http", "https", 1), "get", "/a")
 	})
 	t.Run("https to a port that closes", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				c.Read(make([]byte, 1<<10))
-				c.Close()
-			}
-		}()
-		expectRun(t, exitServer, "if it serves plain HTTP, write http:// in the endpoint", "https://"+l.Addr().String(), "get", "/a")
+		address := closingServer(t, func(c net.Conn) { c.Read(make([]byte, 1<<10)) })
+		expectRun(t, exitServer, "if it serves plain HTTP, write http:// in the endpoint", "https://"+address, "get", "/a")
 	})
 }
 

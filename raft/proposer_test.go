@@ -198,6 +198,14 @@ func appendUnderLoad(t *testing.T, c *core, m *raftpb.Message) {
 	c.handle(c.raw.Ready())
 }
 
+// expectCoalesced checks how many proposals are coalesced.
+func expectCoalesced(t *testing.T, c *core, want int) {
+	t.Helper()
+	if got := len(c.proposer.coalesced); got != want {
+		t.Errorf("%d proposals are coalesced, want %d", got, want)
+	}
+}
+
 func exists(r *replica, path string) bool {
 	_, err := r.node().Tree().View().Get(path)
 	return err == nil
@@ -218,9 +226,7 @@ func TestCoalesce(t *testing.T) {
 		for i := range coalesces + beyond {
 			c.proposer.forward(forwarded(from, uint64(2+i), fmt.Sprintf("/%d", 1+i), value))
 		}
-		if len(c.proposer.coalesced) != coalesces {
-			t.Errorf("%d proposals are coalesced, want %d", len(c.proposer.coalesced), coalesces)
-		}
+		expectCoalesced(t, c, coalesces)
 		c.handle(c.raw.Ready())
 		if c.state.lastIndex != last+beyond {
 			t.Errorf("raft got %d proposals, want the %d that exceed the bound", c.state.lastIndex-last, beyond)
@@ -254,9 +260,7 @@ func TestLargeProposalIsNotCoalesced(t *testing.T) {
 		appendUnderLoad(t, c, forwarded(from, 1, "/a", "1"))
 		c.proposer.forward(forwarded(from, 2, "/large", strings.Repeat("x", maxCoalesced)))
 		c.proposer.forward(forwarded(from, 3, "/b", "1"))
-		if len(c.proposer.coalesced) != 1 {
-			t.Errorf("%d proposals are coalesced, want the small one", len(c.proposer.coalesced))
-		}
+		expectCoalesced(t, c, 1) // the small one
 	})
 	c.await("all writes", func() bool { return exists(lead, "/a") && exists(lead, "/large") && exists(lead, "/b") })
 }
@@ -289,9 +293,7 @@ func TestCoalescedAfterLeadership(t *testing.T) {
 	lead.inTurnOf(func(c *core) {
 		appendUnderLoad(t, c, forwarded(rest[0].id, 1, "/appended", "1"))
 		c.proposer.forward(forwarded(rest[0].id, 2, "/coalesced", "1"))
-		if len(c.proposer.coalesced) != 1 {
-			t.Errorf("%d proposals are coalesced, want 1", len(c.proposer.coalesced))
-		}
+		expectCoalesced(t, c, 1)
 	})
 	c.leaderOf(rest, lead)
 	rest[0].set("/others", "1")
@@ -313,9 +315,7 @@ func TestCoalescedBeforeTransfer(t *testing.T) {
 	lead.inTurnOf(func(c *core) {
 		appendUnderLoad(t, c, forwarded(from.id, 1, "/a", "1"))
 		c.proposer.forward(forwarded(from.id, 2, "/b", "1"))
-		if len(c.proposer.coalesced) != 1 {
-			t.Error("nothing is coalesced")
-		}
+		expectCoalesced(t, c, 1)
 		c.transfer.begin()
 		if len(c.proposer.coalesced) != 0 || len(c.proposer.deferred.list) != 0 {
 			t.Error("a coalesced proposal is not in the log of the leader that stops")

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"pando/members/certs"
 	"pando/members/servertest"
 )
 
@@ -105,7 +104,7 @@ func TestRevokedMember(t *testing.T) {
 	c.start()
 	servertest.AwaitCluster(t, c.running)
 	out := (c.leader(-1) + 1) % 3
-	revoke(2, readCertificate(t, files[out].cert()))
+	revoke(2, servertest.Certificate(t, files[out].cert()))
 	servertest.Await(t, "the revoked member to lose its leader", func() bool {
 		state := c.running[out].RaftState()
 		return state.State != "" && state.LeaderInfo.Leader == ""
@@ -113,16 +112,6 @@ func TestRevokedMember(t *testing.T) {
 	servertest.AwaitReplicated(t, c.running[(out+1)%3].Client, c.running[(out+2)%3].Client)
 	files[out].certify(ca, "127.0.0.1")
 	servertest.AwaitReplicated(t, c.running[(out+1)%3].Client, c.running[out].Client)
-}
-
-// readCertificate returns the first certificate in a file.
-func readCertificate(t *testing.T, file string) *x509.Certificate {
-	t.Helper()
-	chain, err := certs.ReadCertificates(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return chain[0]
 }
 
 // TestPeerAutoTLS starts members with self-signed certificates.

@@ -34,6 +34,16 @@ func NewPKI(t testing.TB) *PKI {
 	return p
 }
 
+// Certificate returns the first certificate in a file.
+func Certificate(t testing.TB, file string) *x509.Certificate {
+	t.Helper()
+	chain, err := certs.ReadCertificates(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain[0]
+}
+
 // Write writes a file into the directory, and returns its path.
 func (p *PKI) Write(t testing.TB, name string, content []byte) string {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 
 	"pando/members"
 	"pando/members/certs"
+	"pando/members/servertest"
 )
 
 // The hosts of endpoints with TLS. Both are this machine.
@@ -77,11 +78,7 @@ func (id *identity) certify(ca *certs.Authority, host string, validFor time.Dura
 // certificate returns the certificate in the file.
 func (id *identity) certificate() *x509.Certificate {
 	id.t.Helper()
-	chain, err := certs.ReadCertificates(id.files.Cert)
-	if err != nil {
-		id.t.Fatal(err)
-	}
-	return chain[0]
+	return servertest.Certificate(id.t, id.files.Cert)
 }
 
 func (id *identity) trust(cas ...*certs.Authority) {
