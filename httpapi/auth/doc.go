@@ -23,8 +23,8 @@
 // Failed logins are limited for each user name and each address, and all of them together. Requests over a limit get
 // [ErrTooManyAttempts], and no password is hashed for them. A request with a password in the cache is never limited, so an attacker
 // can't lock out a user who has logged in. An attacker can't find out whether a user exists: the password of an unknown user is hashed,
-// too. Each failed login takes at least failureTime, also one that is refused by a limit or by the cache of wrong passwords: so a client
-// gets at most ten refusals a second on each connection.
+// too. Each failed login takes at least failureTime, also one that is refused by the cache of wrong passwords. A login over a limit takes
+// at least limitedTime, so that a client gets one such refusal a second on each connection.
 //
 // All methods may be called from any goroutine.
 //

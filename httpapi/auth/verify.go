@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,10 @@ import (
 // client sends one after another, so that the answers do not take the processors from other requests.
 const failureTime = 100 * time.Millisecond
 
+// limitedTime is failureTime for a login that was refused with ErrTooManyAttempts. It is longer, because most of these logins belong to an
+// attack: twenty connections then send twenty requests in a second.
+const limitedTime = time.Second
+
 // unknownHash is the hash with which the passwords of unknown users are verified, so that they cost as much as the passwords of known
 // users. It is not the hash of any password.
 var unknownHash = (&argonHash{
@@ -24,7 +29,7 @@ var unknownHash = (&argonHash{
 }).String()
 
 // login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate. An error takes at least
-// failureTime, unless ctx ends earlier.
+// failureTime or limitedTime, unless ctx ends earlier.
 func (a *Authenticator) login(ctx context.Context, state *users.State, d digest, c Credentials) (Principal, []string, error) {
 	begun := time.Now()
 	name, password, ok := parseBasic(c.Authorization)
@@ -35,7 +40,11 @@ func (a *Authenticator) login(ctx context.Context, state *users.State, d digest,
 		a.cfg.Metrics.Failed()
 	}
 	if err != nil {
-		waitUntil(ctx, begun.Add(failureTime))
+		atLeast := failureTime
+		if errors.Is(err, ErrTooManyAttempts) {
+			atLeast = limitedTime
+		}
+		waitUntil(ctx, begun.Add(atLeast))
 		return Principal{Name: name}, nil, err
 	}
 	return Principal{user.Name, Password, user.PasswordHash}, user.Roles, nil
