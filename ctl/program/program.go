@@ -129,15 +129,28 @@ func commandNames(app *cli.App) []string {
 	return names
 }
 
+// revision returns the commit from which the program was built. It is empty if the commit is unknown.
+func revision() string {
+	if stats.Revision != "" {
+		return stats.Revision
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 // versionText returns the output of pando --version.
 func versionText() string {
-	commit := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = " (commit " + s.Value[:min(12, len(s.Value))] + ")"
-			}
-		}
+	commit := revision()
+	if commit != "" {
+		commit = " (commit " + commit[:min(12, len(commit))] + ")"
 	}
 	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s\nGo: %s %s/%s\n",
 		stats.Version, commit, stats.APILevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
