@@ -19,6 +19,12 @@ const (
 	nodeDir  = 1
 )
 
+// The flags of a stored event.
+const (
+	eventRefresh = 1 << iota // Event.refresh
+	eventPrev                // Event.prev is not nil
+)
+
 // AppendNode appends the stored form of n, without its path and its children.
 func AppendNode(dst []byte, n *Node) []byte {
 	kind := byte(nodeFile)
@@ -59,10 +65,10 @@ func decodeNode(path string, data []byte) (*Node, error) {
 func AppendEvent(dst []byte, e *Event) []byte {
 	var flags byte
 	if e.refresh {
-		flags |= 1
+		flags |= eventRefresh
 	}
 	if e.prev != nil {
-		flags |= 2
+		flags |= eventPrev
 	}
 	dst = append(dst, byte(e.action), flags)
 	dst = binary.AppendVarint(dst, e.time)
@@ -85,16 +91,16 @@ func decodeEvent(data []byte) (*Event, error) {
 	r := decoder{src: data}
 	e := &Event{action: Action(r.octet())}
 	flags := r.octet()
-	e.refresh = flags&1 != 0
+	e.refresh = flags&eventRefresh != 0
 	e.time = r.varint()
 	var err error
-	if e.node, err = decodeEventNode(&r); err == nil && flags&2 != 0 {
+	if e.node, err = decodeEventNode(&r); err == nil && flags&eventPrev != 0 {
 		e.prev, err = decodeEventNode(&r)
 	}
 	switch {
 	case err != nil:
 		return nil, err
-	case r.bad || len(r.src) > 0 || flags > 3 || e.action == 0 || e.action > ActionAuth,
+	case r.bad || len(r.src) > 0 || flags > eventRefresh|eventPrev || e.action == 0 || e.action > ActionAuth,
 		e.action == ActionAuth && (e.node.Path() != "/" || !e.node.IsDir()):
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}

@@ -34,9 +34,11 @@ const (
 	OpExpire Op = 8
 	// OpUsers changes users, roles or the auth switch. See Command.Change.
 	OpUsers Op = 9
+	// OpMirror brings a tree that follows a running etcd up to date. See Command.Mirror.
+	OpMirror Op = 10
 )
 
-const lastOp = OpUsers
+const lastOp = OpMirror
 
 // ExpireLimit is the largest number of nodes that one OpExpire removes. With more,
 // watchers could not read all events before the history drops them. The next OpExpire
@@ -77,6 +79,8 @@ type Command struct {
 	// Change is the change of an OpUsers, which has no Path. It is nil for any other
 	// operation.
 	Change *users.Change
+	// Mirror is the change of an OpMirror, which has no Path. It is nil for any other operation.
+	Mirror *MirrorChange
 }
 
 // UsersLevel is the lowest feature level of a cluster at which a command may be an OpUsers or
@@ -85,7 +89,10 @@ const UsersLevel = 2
 
 // Level returns the lowest feature level at which the command may enter the log.
 func (c *Command) Level() uint64 {
-	if c.Op == OpUsers || c.AuthRevision != 0 || c.FileOnly {
+	switch {
+	case c.Op == OpMirror:
+		return MirrorLevel
+	case c.Op == OpUsers || c.AuthRevision != 0 || c.FileOnly:
 		return UsersLevel
 	}
 	return 0
@@ -125,8 +132,11 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	if c.AuthRevision != 0 {
 		dst = binary.AppendUvarint(dst, c.AuthRevision)
 	}
-	if c.Op == OpUsers {
-		return appendChange(dst, c.Change)
+	switch c.Op {
+	case OpUsers:
+		return appendChange(dst, users.AppendChange(nil, c.Change))
+	case OpMirror:
+		return appendChange(dst, AppendMirrorChange(nil, c.Mirror))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.PrevValue)))
 	dst = binary.AppendUvarint(dst, uint64(len(c.Path)))
@@ -136,9 +146,8 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	return append(dst, c.Value...)
 }
 
-// appendChange appends the last fields of an OpUsers. The encoded Change is the value.
-func appendChange(dst []byte, c *users.Change) []byte {
-	change := users.AppendChange(nil, c)
+// appendChange appends the last fields of an OpUsers or OpMirror. The encoded Change or Mirror is the value.
+func appendChange(dst, change []byte) []byte {
 	dst = append(dst, 0, 0) // the lengths of PrevValue and Path
 	dst = binary.AppendUvarint(dst, uint64(len(change)))
 	return append(dst, change...)
@@ -152,13 +161,13 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 	if err != nil {
 		return Command{}, nil, err
 	}
-	c := f.Command
-	if c.Op == OpUsers {
-		if c.Change, err = f.change(); err != nil {
+	if f.hasChange() {
+		if err := f.decodeChange(); err != nil {
 			return Command{}, nil, err
 		}
-		return c, rest, nil
+		return f.Command, rest, nil
 	}
+	c := f.Command
 	c.PrevValue = string(f.prevValue)
 	text := string(f.pathAndValue)
 	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
@@ -174,8 +183,8 @@ func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
 	f, rest, err := readFields(src)
 	switch {
 	case err != nil:
-	case f.Op == OpUsers:
-		_, err = f.change()
+	case f.hasChange():
+		err = f.decodeChange()
 	default:
 		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
 	}
@@ -187,7 +196,7 @@ func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
 
 // fields is a decoded command whose strings are still part of the source.
 type fields struct {
-	Command      // PrevValue, Path, Value and Change are not set
+	Command      // PrevValue, Path and Value are not set
 	prevValue    []byte
 	pathAndValue []byte
 	pathLen      uint64 // length of the path in pathAndValue
@@ -222,16 +231,23 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 	return f, r.src, nil
 }
 
-// change decodes the Change of an OpUsers.
-func (f *fields) change() (*users.Change, error) {
+// hasChange reports whether the value of the command is an encoded Change or Mirror.
+func (f *fields) hasChange() bool { return f.Op == OpUsers || f.Op == OpMirror }
+
+// decodeChange decodes the Change of an OpUsers or the Mirror of an OpMirror.
+func (f *fields) decodeChange() (err error) {
 	if len(f.prevValue) > 0 || f.pathLen > 0 {
-		return nil, fmt.Errorf("%w: a change of users with a path or a previous value", ErrBadCommand)
+		return fmt.Errorf("%w: a change of users or of a mirror with a path or a previous value", ErrBadCommand)
 	}
-	c, err := users.DecodeChange(f.pathAndValue)
+	if f.Op == OpUsers {
+		f.Change, err = users.DecodeChange(f.pathAndValue)
+	} else {
+		f.Mirror, err = DecodeMirrorChange(f.pathAndValue)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadCommand, err)
+		return fmt.Errorf("%w: %w", ErrBadCommand, err)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *Command) checkPath(path string) error {

@@ -41,6 +41,12 @@ const (
 	// the auth switch have changed since it was authorized. The proposer may authorize and
 	// propose it again.
 	CodeAuthChanged Code = 1005
+	// CodeFollowing says that the command was not executed, because the cluster follows a running etcd. See View.Mirror.
+	CodeFollowing Code = 1006
+	// The codes of a failed OpMirror, beside CodeInvalidField. CodeNotFollowing says that the cluster follows no etcd.
+	// CodeMirrorIndex says that the After of the change is not the index of the tree, which is the Index of the error.
+	CodeNotFollowing Code = 1007
+	CodeMirrorIndex  Code = 1008
 )
 
 var messages = map[Code]string{

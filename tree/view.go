@@ -26,6 +26,7 @@ type View struct {
 	due      int64 // the time of the next expiry; see NextExpiry
 	counters Counters
 	users    *users.State
+	mirrored *mirrored // nil if the cluster has never followed an etcd
 }
 
 // Index returns the index of the last change.
@@ -49,6 +50,15 @@ func (v *View) Counters() Counters { return v.counters }
 
 // Users returns the users, the roles and the auth switch. The result is never nil.
 func (v *View) Users() *users.State { return v.users }
+
+// Mirror returns what is known about the etcd that the cluster follows. It is nil if the cluster follows none. The result must not be
+// changed.
+func (v *View) Mirror() *Mirror {
+	if v.mirrored == nil {
+		return nil
+	}
+	return v.mirrored.mirror
+}
 
 // Lookup returns the node at a path, or nil if there is none. The path must be valid.
 func (v *View) Lookup(path string) *Node {
