@@ -48,9 +48,11 @@ type Config struct {
 	ReadyChecks []string
 	// Connections limits the open connections.
 	Connections ConnectionLimits
-	// StallTimeout bounds how long a client may read nothing of a response. With 0 the Server does not use stream.Listen. A
-	// proxy must set 0: it detects with net/http's own reads that a client has closed its connection.
+	// StallTimeout bounds how long a client may read nothing of a response. 0 means no limit.
 	StallTimeout time.Duration
+	// DetectClose makes the context of a request end when its client closes the connection. A proxy needs that. Without it requests are
+	// cheaper, and a stream.Dispatcher can take over their connections.
+	DetectClose Switch
 	// BaseContext is the parent of the contexts of clients' requests; context.Background() if nil.
 	BaseContext context.Context
 	Logger      *zap.Logger
@@ -157,7 +159,7 @@ func (s *Server) serveGroup(g listenerGroup) {
 	for _, l := range g.listeners {
 		if l.TLS != nil && secure == nil {
 			secure = newSecureGroup(g.name, l.TLS, g.protocols, s.cfg.Metrics, s.cfg.Logger)
-			if stalls {
+			if stalls && !bool(s.cfg.DetectClose) {
 				secure.wrap = stream.Secure
 			}
 			go secure.run(s.running)
@@ -168,7 +170,10 @@ func (s *Server) serveGroup(g listenerGroup) {
 		} else {
 			socket = limits.Listen(socket, secure.config)
 		}
-		if stalls {
+		switch {
+		case stalls && bool(s.cfg.DetectClose):
+			socket = stream.LimitStalls(socket, *g.stalls)
+		case stalls:
 			socket = stream.Listen(socket, *g.stalls)
 		}
 		if l.TLS != nil {

@@ -60,6 +60,7 @@
 //   - conn_stream.go: states and writes on a connection that was taken over; takeover.go: from net/http and back to it;
 //     keep_alive.go: the listener through which a connection goes back
 //   - response.go: responseStream, which writes in the handler's goroutine
-//   - conn.go, write_deadline.go: the connections of Listen and their deadlines; nonblocking.go, unsent_linux.go: writes that do not wait
+//   - conn.go, limited_conn.go, write_deadline.go: the connections of Listen and LimitStalls, and their deadlines;
+//     nonblocking.go, unsent_linux.go: writes that do not wait
 //   - buffers.go: the pool of buffers
 package stream

@@ -102,7 +102,7 @@ func foundsCluster(cfg *config.Config) bool {
 	return err == nil && !exists && cfg.InitialClusterState != config.ClusterExisting
 }
 
-// serverConfig returns the configuration of a member's HTTP server. A proxy uses it with another StallTimeout.
+// serverConfig returns the configuration of a member's HTTP server. A proxy uses it with DetectClose.
 func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap.Logger) httpapi.Config {
 	return httpapi.Config{
 		StartTimeout: requestLimit(cfg), Metrics: metrics, Versions: versions(),

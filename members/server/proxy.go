@@ -48,7 +48,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	metrics := newMetrics()
 	certificates.register(metrics)
 	serving := serverConfig(cfg, shares, metrics, log)
-	serving.StallTimeout, serving.ReadyChecks = 0, proxy.ReadyCheckNames
+	serving.DetectClose, serving.ReadyChecks = true, proxy.ReadyCheckNames
 	requests, endRequests := context.WithCancel(context.Background())
 	defer endRequests()
 	serving.BaseContext = requests

@@ -1,0 +1,35 @@
+package stream
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// LimitStalls returns a listener whose connections are closed if their client does not read for the policy's timeout. Otherwise they are
+// those of l: net/http notices when a client closes its connection, and no Dispatcher can take them over.
+func LimitStalls(l net.Listener, policy StallPolicy) net.Listener { return limitedListener{l, &policy} }
+
+type limitedListener struct {
+	net.Listener
+	policy *StallPolicy
+}
+
+func (l limitedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &limitedConn{conn{Conn: c, policy: l.policy}}, nil
+}
+
+// limitedConn has the writes of a conn, and the reads of the connection below it.
+type limitedConn struct{ conn }
+
+func (c *limitedConn) Read(p []byte) (int, error) { return c.Conn.Read(p) }
+
+func (c *limitedConn) SetReadDeadline(t time.Time) error { return c.Conn.SetReadDeadline(t) }
+
+func (c *limitedConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
