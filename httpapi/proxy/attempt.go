@@ -68,9 +68,10 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// sent reports whether any byte of the request was written to a connection.
+// sent reports whether any byte of the request was written to a connection, or may have been: the transport gives up a connection
+// while another goroutine writes to it.
 func (a *attempt) sent() bool {
-	return a.sentOnEarlierConn || a.conn != nil && a.conn.sent.Load() > a.bytesBefore
+	return a.sentOnEarlierConn || a.conn != nil && (a.conn.writing.Load() || a.conn.sent.Load() > a.bytesBefore)
 }
 
 // memberFailed reports whether the attempt failed by an I/O error on a connection to the member, or because no connection could be

@@ -47,42 +47,50 @@ type failover struct {
 	log       *zap.Logger
 }
 
-// RoundTrip sends the request to the members in the client's order until one responds. It stops after a failure that would repeat on
-// any other member, and when a write might be applied twice.
+// RoundTrip is send for httputil.ReverseProxy.
 func (f *failover) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, _, err := f.send(r, clientOf(r))
+	return resp, err
+}
+
+// send sends the request to the members in the order of a client until one responds. It stops after a failure that would repeat on any
+// other member, and when a write might be applied twice. After an error, inDoubt says that the request is a write, and that a part of it
+// was sent: it may be applied.
+func (f *failover) send(r *http.Request, client string) (resp *http.Response, inDoubt bool, err error) {
 	defer func() {
 		if r.Body != nil {
 			_ = r.Body.Close() // attempts leave it open
 		}
 	}()
-	list := f.endpoints.inOrder(clientOf(r))
+	list := f.endpoints.inOrder(client)
 	if len(list) == 0 {
-		return nil, errNoEndpoints
+		return nil, false, errNoEndpoints
 	}
 	failed := &failedError{}
 	for _, endpoint := range list {
 		a := &attempt{body: &trackedBody{from: r.Body}}
 		resp, err := a.send(f.next, r, endpoint)
 		if err == nil {
-			return resp, nil
+			return resp, false, nil
 		}
+		inDoubt := !isRead(r.Method) && a.sent()
 		if readErr := a.body.readErr.Load(); readErr != nil { // checked first: net/http then cancels the context, too
-			return nil, fmt.Errorf("%w: %w", errClientBody, *readErr)
+			return nil, inDoubt, fmt.Errorf("%w: %w", errClientBody, *readErr)
 		}
 		if r.Context().Err() != nil {
-			return nil, r.Context().Err() // the client is gone
+			return nil, inDoubt, r.Context().Err() // the client is gone, or the time of the request has ended
 		}
 		if err := f.handleFailure(a, endpoint); err != nil {
-			return nil, err
+			return nil, inDoubt, err
 		}
 		failed.tried++
 		failed.reasons = append(failed.reasons, err)
 		if !a.repeatable(r.Method) {
-			failed.inDoubt = a.sent()
-			return nil, failed
+			failed.inDoubt = inDoubt
+			return nil, inDoubt, failed
 		}
 	}
-	return nil, failed
+	return nil, false, failed
 }
 
 // handleFailure finds the cause of a failed attempt. If the member caused it, handleFailure excludes the member. It returns an error

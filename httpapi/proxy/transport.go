@@ -77,6 +77,7 @@ type memberConn struct {
 	net.Conn
 	read, write  time.Duration // time limits of a single read and of a single write; 0 means none
 	sent         atomic.Uint64 // bytes written
+	writing      atomic.Bool   // a write is in progress, whose bytes are not in sent yet
 	failed       atomic.Bool   // an I/O error, or a write that reached its limit
 	readTimedOut atomic.Bool   // a read that reached its limit
 }
@@ -103,8 +104,10 @@ func (c *memberConn) Write(p []byte) (int, error) {
 			return 0, c.record(err)
 		}
 	}
+	c.writing.Store(true)
 	n, err := c.Conn.Write(p)
 	c.sent.Add(uint64(n))
+	c.writing.Store(false)
 	return n, c.record(err)
 }
 

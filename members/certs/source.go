@@ -137,14 +137,45 @@ func (s *Source) serverConfig(content *contents, protocols []string) *tls.Config
 // caller. ServerName is empty.
 func (s *Source) ClientConfig() *tls.Config {
 	content := s.current.Load()
-	c := s.baseConfig()
+	c := s.clientConfig(content)
 	c.RootCAs = content.pool
+	c.InsecureSkipVerify = s.isAuto() && s.options.CA == "" // self-signed certificates can't be verified
+	return c
+}
+
+// ExternalClientConfig is ClientConfig for connections to servers that don't belong to the cluster, such as a running etcd that it
+// follows. The certificate of such a server must be of a CA in the file or of a CA of the system. It is verified in any case. AllowedCN and
+// AllowedHostname do not apply to it; the revocation lists do.
+func (s *Source) ExternalClientConfig() *tls.Config {
+	content := s.current.Load()
+	c := s.clientConfig(content)
+	c.VerifyConnection = func(state tls.ConnectionState) error { return checkChains(state.VerifiedChains, content.revoked) }
+	if content.pool != nil {
+		c.RootCAs = withSystemRoots(content.roots)
+	}
+	return c
+}
+
+// withSystemRoots returns a pool of the CAs and those of the system.
+func withSystemRoots(roots []*x509.Certificate) *x509.CertPool {
+	pool, err := x509.SystemCertPool()
+	if err != nil { // the system has none
+		pool = x509.NewCertPool()
+	}
+	for _, ca := range roots {
+		pool.AddCert(ca)
+	}
+	return pool
+}
+
+// clientConfig returns what the configurations of clients have in common: everything but the CAs.
+func (s *Source) clientConfig(content *contents) *tls.Config {
+	c := s.baseConfig()
 	if content.certificate != nil {
 		c.Certificates = []tls.Certificate{*content.certificate}
 		// Without this function package tls sends no certificate if the server names no CA that has signed it.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return content.certificate, nil }
 	}
-	c.InsecureSkipVerify = s.isAuto() && s.options.CA == "" // self-signed certificates can't be verified
 	return c
 }
 
