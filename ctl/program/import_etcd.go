@@ -27,8 +27,8 @@ const (
 
 const importHelp = `Reads the data directory of a stopped member of etcd, and makes the data directory of a Pando member with its v2
 data: keys, directories and hidden ones with their indexes and TTLs, the index of the store, the
-history of events, users, roles and the auth switch. The directory of etcd is only read. Its members are not
-brought along: the new cluster is its own. Keys of etcd v3 are not brought along either. It is tested with data of
+history of events, users, roles, the auth switch and the ID of the cluster. The directory of etcd is only read. Its members
+are not brought along: the new cluster has its own. Keys of etcd v3 are not brought along either. It is tested with data of
 etcd 3.4 and 3.5; data of 2.3 to 3.3 should be readable, but was never tried.
 
 Takes the flags that the member will be started with, or the same environment or configuration file. To start a
@@ -110,7 +110,7 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	if err := printReport(i.stdout, found); err != nil || i.dryRun {
 		return err
 	}
-	founding, err := offline.RestoredMember(cluster, &storage.SnapshotInfo{SHA256: found.Report.Digest})
+	founding, err := offline.ImportedMember(cluster, members.ID(found.Report.ClusterID), found.Report.Digest)
 	if err != nil {
 		return config.AsUsage(err)
 	}
@@ -120,7 +120,7 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	if err := i.write(to, found, founding); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the new cluster %s\n",
+	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the cluster %s\n",
 		cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
 	return err
 }

@@ -28,7 +28,7 @@ func observe(t *testing.T, c *corpus) observation {
 		o["GET "+key], _ = ask(t, c, "/v2/keys"+key, "", "")
 	}
 	_, header := ask(t, c, "/v2/keys/", "", "")
-	o["index"] = header.Get("X-Etcd-Index")
+	o["index"], o["cluster ID"] = header.Get("X-Etcd-Index"), header.Get("X-Etcd-Cluster-Id")
 	for _, user := range append([][2]string{{}}, c.login...) {
 		name := "as " + user[0] + " " + user[1] + " "
 		for _, path := range []string{"/v2/keys/before", "/v2/keys/open/none", "/v2/auth/users", "/v2/auth/roles", "/v2/auth/enable"} {

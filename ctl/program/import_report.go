@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"pando/members"
 	"pando/storage/etcdv2"
 )
 
@@ -25,6 +26,7 @@ func printReport(w io.Writer, found *etcdv2.Imported) error {
 	}
 	text := fmt.Sprintf(`read from      %s (%d entries)
 version        %s
+cluster ID     %s
 keys           %d
 directories    %d
 hidden         %d of the keys and directories
@@ -33,7 +35,7 @@ users, roles   %d, %d (auth is %s)
 history        %s
 index          %d (raft index %d, term %d)
 digest         %x
-`, from, r.Entries, orUnknown(r.ClusterVersion), r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth,
+`, from, r.Entries, orUnknown(r.ClusterVersion), keptID(r), r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth,
 		history, r.Index, found.Applied, found.Term, r.Digest)
 	if due := found.Store.View().NextExpiry(); due != 0 {
 		text += fmt.Sprintf("first expiry   %s\n", time.Unix(0, due).UTC().Format(time.RFC3339))
@@ -44,6 +46,14 @@ digest         %x
 	text += "note: the members of the old cluster were left out: the new cluster has its own\n"
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// keptID returns the ID of the cluster, which the new cluster keeps.
+func keptID(r *etcdv2.Report) string {
+	if r.ClusterID == 0 {
+		return "not known; the new cluster gets another"
+	}
+	return members.ID(r.ClusterID).String()
 }
 
 func orUnknown(version string) string {

@@ -29,7 +29,7 @@ func (r *reader) checkContent(s *store, v3 bool) error {
 		return fmt.Errorf("%w: %s has keys of etcd v3 alone (%s), and none of v2: import-etcd brings the data of v2 along",
 			ErrNotEtcd, r.source.dataDir, where)
 	}
-	r.report.note("keys and leases of etcd v3 were left out (%s has some): import-etcd brings the data of v2 along", where)
+	r.report.note("keys and leases of etcd v3, of which %s has some, were left out: import-etcd brings the data of v2 along", where)
 	return nil
 }
 

@@ -55,9 +55,12 @@ func (l *logBuilder) state(term, commit uint64) {
 	l.record(stateRecord, numbers(1, term, 2, 1, 3, commit))
 }
 
+// testClusterID is the ID of the cluster in logs that tests make.
+const testClusterID = 70
+
 func (l *logBuilder) begin() {
 	l.record(checksumRecord, nil)
-	l.record(metadataRecord, numbers(1, 7, 2, 8))
+	l.record(metadataRecord, numbers(1, 7, 2, testClusterID))
 	l.record(snapshotRecord, numbers(1, 0, 2, 0))
 }
 
@@ -135,7 +138,7 @@ func TestLog(t *testing.T) {
 		l.Reset()
 		l.checksum = sum
 		l.record(checksumRecord, nil)
-		l.record(metadataRecord, numbers(1, 7, 2, 8))
+		l.record(metadataRecord, numbers(1, 7, 2, testClusterID))
 		l.state(2, 3)
 		dir := sourceWith(t, first, l.Bytes())
 		if _, err := readDir(t, dir); err != nil {
@@ -146,6 +149,37 @@ func TestLog(t *testing.T) {
 			t.Errorf("a first file without its end: got %v", err)
 		}
 	})
+}
+
+// TestIdentity reads the IDs of a member, and of a copy that "etcdctl backup" made.
+func TestIdentity(t *testing.T) {
+	for name, test := range map[string]struct {
+		metadata []byte
+		id       uint64
+		backup   bool
+	}{
+		"a member": {numbers(1, 7, 2, testClusterID), testClusterID, false},
+		"a backup": {numbers(1, 7, 2, 8), 0, true},
+		"no IDs":   {nil, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := new(logBuilder)
+			l.record(checksumRecord, nil)
+			l.record(metadataRecord, test.metadata)
+			l.record(snapshotRecord, numbers(1, 0, 2, 0))
+			l.entry(1, 1, put("/a", "1"))
+			l.state(1, 1)
+			got, err := readDir(t, sourceWith(t, l.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &got.Report
+			noted := strings.Contains(strings.Join(r.Notes, "\n"), "etcdctl backup")
+			if r.ClusterID != test.id || r.Backup != test.backup || noted != test.backup {
+				t.Errorf("cluster ID %d, backup %v, notes %q", r.ClusterID, r.Backup, r.Notes)
+			}
+		})
+	}
 }
 
 // TestLostRecord makes a record in the middle of the last file unreadable. It is damage if the records after it prove that it was synced.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // pandoMagic begins the metadata of a log of Pando, which has the same form of records.
@@ -13,10 +15,24 @@ const pandoMagic = "PANDOLOG"
 
 // survey is what the first pass over the log finds.
 type survey struct {
-	marks []position // of the snapshots that the log confirms
-	state hardState  // the last one
-	torn  string     // where a torn write was cut off; empty for none
+	marks  []position // of the snapshots that the log confirms
+	state  hardState  // the last one
+	torn   string     // where a torn write was cut off; empty for none
+	member identity   // of the member and its cluster
 }
+
+// identity holds the IDs of a member and its cluster.
+type identity struct {
+	member, cluster uint64
+}
+
+func (i *identity) decode(metadata []byte) error {
+	return scalars(metadata, map[protowire.Number]*uint64{1: &i.member, 2: &i.cluster}, nil)
+}
+
+// isBackup reports whether "etcdctl backup" has made the log. It takes two numbers in a row as the IDs. Those of a real member
+// are hash values.
+func (i identity) isBackup() bool { return i.cluster != 0 && i.cluster == i.member+1 }
 
 // log is the log of a member.
 type log struct {
@@ -32,6 +48,9 @@ func (l *log) survey(ctx context.Context) (*survey, error) {
 		case metadataRecord:
 			if bytes.HasPrefix(r.data, []byte(pandoMagic)) {
 				return fmt.Errorf("%w: %s is a log of Pando", ErrNotEtcd, file)
+			}
+			if err := s.member.decode(r.data); err != nil {
+				return recordError(file, r.offset, "the IDs of the member and the cluster can't be decoded")
 			}
 		case snapshotRecord:
 			at, err := decodePosition(r.data)

@@ -41,6 +41,11 @@ type Report struct {
 	// Events is the number of events in the history, OldestEvent the index of the first one.
 	Events      int
 	OldestEvent uint64
+	// ClusterID is the ID of the cluster, as etcd sent it to its clients. It is zero if it is not known: see Backup.
+	ClusterID uint64
+	// Backup says that "etcdctl backup" made the directory. It gives the copy another cluster ID, and leaves out what etcd wrote to
+	// its log about members. Each of these entries took an index, so that later indexes in the copy are lower than in the source.
+	Backup bool
 	// Index is the index of the store, ClusterVersion the version of the cluster, empty if it was never decided.
 	Index          uint64
 	ClusterVersion string
@@ -134,6 +139,7 @@ func (r *reader) state() (*store, position, error) {
 	if survey.torn != "" {
 		r.report.note("the log ends in an interrupted write, which was never acknowledged: it was left out (%s)", survey.torn)
 	}
+	r.noteIdentity(survey.member)
 	s, at, err := r.snapshot(survey)
 	if err != nil {
 		return nil, position{}, err
@@ -156,6 +162,16 @@ func (r *reader) state() (*store, position, error) {
 		return nil, position{}, err
 	}
 	return s, rest.last, r.checkContent(s, v3)
+}
+
+// noteIdentity sets ClusterID and Backup of the report.
+func (r *reader) noteIdentity(i identity) {
+	if r.report.Backup = i.isBackup(); !r.report.Backup {
+		r.report.ClusterID = i.cluster
+		return
+	}
+	r.report.note("this is a copy by etcdctl backup, in which indexes may be lower than in etcd, and which has another cluster ID; " +
+		"a copy of the whole directory, as with cp -a, has the indexes and the ID of etcd")
 }
 
 // snapshot returns the model that the newest usable snapshot holds, or that of a new member.
