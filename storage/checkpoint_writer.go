@@ -149,6 +149,9 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	if err := putSealed(t.bucket, treeStateKey, w.c.Delta.View.AppendState(nil)); err != nil {
 		return err
 	}
+	if err := w.writeMirror(t); err != nil {
+		return err
+	}
 	if err := t.putTotals(); err != nil {
 		return err
 	}
@@ -263,6 +266,18 @@ func (w *checkpointWriter) writeUsers(t *treeBucket) error {
 		yield(w.stats.Users)
 	}
 	return putSealed(t.bucket, usersKey, state.AppendHead(nil))
+}
+
+// writeMirror writes what the tree holds about an etcd that the cluster follows or has followed.
+func (w *checkpointWriter) writeMirror(t *treeBucket) error {
+	mirror := w.c.Delta.View.AppendMirror(nil)
+	if len(mirror) == 0 {
+		return nil
+	}
+	if w.c.Level < tree.MirrorLevel {
+		return fmt.Errorf("storage: a mirror at feature level %d, but it needs level %d", w.c.Level, tree.MirrorLevel)
+	}
+	return putSealed(t.bucket, mirrorKey, mirror)
 }
 
 // sealed returns a sealed copy of value, which stays unchanged until the transaction ends.

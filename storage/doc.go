@@ -13,7 +13,7 @@
 // it. state.db has these buckets:
 //
 //	meta          format, identity, position, members: see the keys in format.go
-//	keys          the tree of /v2/keys: state, totals; auth: the head of the users
+//	keys          the tree of /v2/keys: state, totals; auth: the head of the users; mirror: the etcd that the cluster follows
 //	keys/nodes    path -> node
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
@@ -89,7 +89,8 @@
 // cluster whose feature level is not zero, and names that level: see FeatureLevel. Format 5
 // is format 3 in such a cluster. Versions without feature levels refuse both, so they can't
 // write a checkpoint without the level. keys/users and the value auth exist only at feature
-// level 2 or higher, and only after the first change of users.
+// level 2 or higher, and only after the first change of users. The value mirror exists only at
+// feature level 3 or higher, and only if the cluster has ever followed a running etcd.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.

@@ -44,6 +44,7 @@ var (
 	treeStateKey = []byte("state")  // in keys: tree.View.AppendState
 	totalsKey    = []byte("totals") // in keys: treeTotals
 	usersKey     = []byte("auth")   // in keys: users.State.AppendHead; missing before the first change of users
+	mirrorKey    = []byte("mirror") // in keys: tree.View.AppendMirror; missing if the cluster has never followed an etcd
 )
 
 // position is the index and the term of an entry.

@@ -11,7 +11,8 @@ import "fmt"
 //	1      state.db names the level, so that a program below it refuses the file; log entries may be marked as ignorable
 //	2      users, roles and the auth switch: their commands in the log, and their records in state.db and snapshots;
 //	       commands may name the revision of the users for which they were authorized, and may be refused for directories
-const FeatureLevel = 2
+//	3      clusters that follow a running etcd: their command in the log, and their record in state.db and snapshots
+const FeatureLevel = 3
 
 // formats returns the formats of state.db in a cluster at a feature level: that of a whole checkpoint, and that between the
 // transactions of one that is being written.

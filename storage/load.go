@@ -184,6 +184,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 			return damaged("%v", err)
 		}
 	}
+	if err := d.loadMirror(b, loader, used); err != nil {
+		return err
+	}
 	if err := d.checkUsers(b, used); err != nil {
 		return err
 	}
@@ -205,6 +208,21 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 		return nil
 	}
 	if d.store, err = loader.Finish(); err != nil {
+		return damaged("%v", err)
+	}
+	return nil
+}
+
+// loadMirror passes what the checkpoint holds about an etcd that the cluster follows or has followed to a loader.
+func (d *checkpointData) loadMirror(b *treeBuckets, loader *tree.Loader, used bool) error {
+	mirror, exists := b.values[string(mirrorKey)]
+	if !exists {
+		return nil
+	}
+	if !used || d.meta.level < tree.MirrorLevel {
+		return damaged("keys: a mirror at feature level %d", d.meta.level)
+	}
+	if err := loader.Mirror(mirror); err != nil {
 		return damaged("%v", err)
 	}
 	return nil

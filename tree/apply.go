@@ -9,13 +9,20 @@ import (
 // indexes.
 func (s *Store) apply(c *Command) (*Event, *Error) {
 	if c.Op == OpExpire {
-		s.expire()
+		if !s.follows() { // the source tells which TTLs have ended
+			s.expire()
+		}
 		return nil, nil
 	}
 	if !s.isAuthorized(c) {
 		return nil, NewError(CodeAuthChanged, "the users have changed since the command was authorized")
 	}
-	if c.Op == OpUsers {
+	switch {
+	case c.Op == OpMirror:
+		return nil, s.applyMirror(c.Mirror)
+	case s.follows():
+		return nil, NewError(CodeFollowing, "the cluster follows an etcd and takes no changes from clients")
+	case c.Op == OpUsers:
 		return s.changeUsers(c.Change)
 	}
 	if c.Path == "/" && c.Op != OpCreateInOrder {

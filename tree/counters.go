@@ -23,10 +23,10 @@ func (o *Outcomes) count(err *Error) {
 	}
 }
 
-// count counts the outcome of a command. A command that fails with CodeAuthChanged is not
-// counted: it was not executed, and will be authorized and proposed again.
+// count counts the outcome of a command. A command that fails with CodeAuthChanged or
+// CodeFollowing is not counted: it was not executed, and will be proposed again or forwarded.
 func (c *Counters) count(op Op, err *Error) {
-	if err != nil && err.Code == CodeAuthChanged {
+	if err != nil && (err.Code == CodeAuthChanged || err.Code == CodeFollowing) {
 		return
 	}
 	if o := c.of(op); o != nil {
@@ -44,7 +44,8 @@ func (c *Counters) countWrites(w users.Writes) {
 }
 
 // of returns the counter of an operation. It returns nil for OpExpire, which has no
-// outcome, and for OpUsers, which countWrites counts.
+// outcome, for OpUsers, which countWrites counts, and for OpMirror, whose events countEvent
+// counts.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
 	case OpSet:
@@ -61,6 +62,26 @@ func (c *Counters) of(op Op) *Outcomes {
 		return &c.CompareAndDelete
 	}
 	return nil
+}
+
+// countEvent counts an event of an OpMirror, as the source has counted it.
+func (c *Counters) countEvent(a Action) {
+	switch a {
+	case ActionSet:
+		c.Set.OK++
+	case ActionCreate:
+		c.Create.OK++
+	case ActionUpdate:
+		c.Update.OK++
+	case ActionCompareAndSwap:
+		c.CompareAndSwap.OK++
+	case ActionDelete:
+		c.Delete.OK++
+	case ActionCompareAndDelete:
+		c.CompareAndDelete.OK++
+	case ActionExpire:
+		c.Expired++
+	}
 }
 
 // all returns pointers to all numbers, in the order in which they are stored.

@@ -76,7 +76,7 @@ func (d *dirtyPaths) addRemovedDir(path string) {
 func (s *Store) TakeDelta() *Delta {
 	v := s.View()
 	d := &Delta{View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, UsersBefore: s.dirty.users, OldestEvent: v.oldest}
-	for i := max(s.dirty.lastEvent+1, v.oldest); i <= v.index; i++ {
+	for i := s.history.next(max(s.dirty.lastEvent+1, v.oldest)); i <= v.index; i = s.history.next(i + 1) {
 		d.Events = append(d.Events, s.history.at(i))
 	}
 	s.dirty = dirtyPaths{lastEvent: v.index, users: v.users}

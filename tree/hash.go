@@ -41,8 +41,9 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 	return sums
 }
 
-// HashState returns a hash of the index, the counters, the totals and the users of the view.
-// If no users were ever changed, it is the hash that programs below UsersLevel compute.
+// HashState returns a hash of the index, the counters, the totals, the users and the mirror of
+// the view. If no users were ever changed, and the cluster has never followed an etcd, it is the
+// hash that programs below UsersLevel compute.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
@@ -50,7 +51,7 @@ func (v *View) HashState() uint64 {
 	if !v.users.IsZero() {
 		b = binary.LittleEndian.AppendUint64(b, v.hashUsers())
 	}
-	return xxhash.Sum64(b)
+	return xxhash.Sum64(v.AppendMirror(b))
 }
 
 // hashUsers returns a hash of the stored form of the users.

@@ -7,9 +7,11 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// announcement is an event for the hub.
+// announcement is an event for the hub, or the loss of events.
 type announcement struct {
-	event *Event
+	event *Event // nil if events are lost
+	// lostUpTo is the index of the last event that is lost.
+	lostUpTo uint64
 	// removed is the directory that the event removed, with all nodes below it. It is
 	// nil for any other event.
 	removed *Node
@@ -65,6 +67,10 @@ func (h *hub) announce(announcements []announcement) {
 		return
 	}
 	for _, a := range announcements {
+		if a.event == nil {
+			h.announceLoss(a.lostUpTo)
+			continue
+		}
 		if a.event.refresh || a.event.action == ActionAuth {
 			continue
 		}
@@ -73,6 +79,16 @@ func (h *hub) announce(announcements []announcement) {
 			h.announceBelow(a)
 		}
 	}
+}
+
+// announceLoss ends the watches that have not read all events up to last, because these are lost.
+func (h *hub) announceLoss(last uint64) {
+	h.watchers.Scan(func(_ string, at map[*Watcher]struct{}) bool {
+		for w := range at {
+			w.loseUpTo(last)
+		}
+		return true
+	})
 }
 
 // signalAll signals all watchers.

@@ -7,7 +7,7 @@ import (
 )
 
 // Loader builds a Store from the content of a checkpoint. The caller must call State
-// first. If the checkpoint has users, it must call Users next, and UserRecord for each record
+// first. If the checkpoint has a mirror, it must call Mirror next. If it has users, it must call Users next, and UserRecord for each record
 // in the order of the keys. Then it must call Node for each node in the order of the paths
 // (as byte strings), Event for each event in the order of the indexes, and Finish. The Loader
 // keeps none of the slices. Only one goroutine at a time may use it.
@@ -39,6 +39,22 @@ func (l *Loader) State(data []byte) error {
 		return err
 	}
 	l.store.index, l.store.counters = index, counters
+	return nil
+}
+
+// Mirror decodes what View.AppendMirror appended.
+func (l *Loader) Mirror(data []byte) error {
+	m, err := decodeMirror(data)
+	if err != nil {
+		return err
+	}
+	if m.skipped.last > l.store.index {
+		return fmt.Errorf("%w: indexes up to %d are skipped, but the index of the state is %d", ErrBadState, m.skipped.last, l.store.index)
+	}
+	l.store.mirrored = m
+	if m.skipped != (indexRange{}) {
+		l.store.history.skipped.Store(&m.skipped)
+	}
 	return nil
 }
 
@@ -77,7 +93,7 @@ func (l *Loader) Node(path string, data []byte) error {
 
 // add adds a node without children.
 func (l *Loader) add(path string, n *Node) error {
-	if n.modified > l.store.index || n.created > n.modified {
+	if n.modified > l.store.newestNode() || n.created > n.modified {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
 	if dir := parent(path); l.dir.Path() != dir {
@@ -120,7 +136,7 @@ func (l *Loader) Event(data []byte) error {
 }
 
 func (l *Loader) addEvent(e *Event) error {
-	if e.Index() <= firstIndex || e.Index() > l.store.index {
+	if e.Index() <= firstIndex || e.Index() > l.store.index || l.store.history.next(e.Index()) != e.Index() {
 		return fmt.Errorf("%w: event %d, but the index of the state is %d", ErrBadState, e.Index(), l.store.index)
 	}
 	if l.nextEvent != 0 && e.Index() != l.nextEvent {
@@ -130,7 +146,7 @@ func (l *Loader) addEvent(e *Event) error {
 		l.store.history.start = e.Index()
 	}
 	l.store.history.add(e)
-	l.nextEvent = e.Index() + 1
+	l.nextEvent = l.store.history.next(e.Index() + 1)
 	return nil
 }
 

@@ -11,7 +11,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 	if prev != nil {
 		s.replace(prev, n)
 	} else {
-		s.ensureMutableParent(n.Path(), make(ancestors, 0, usualDepth)).insert(n)
+		s.ensureMutableParent(n.Path(), s.index+1, make(ancestors, 0, usualDepth)).insert(n)
 		s.dirty.add(n)
 	}
 	return s.emit(&Event{action: action, refresh: c.Refresh, node: n.withoutChildren(), prev: prev}, nil)
@@ -19,20 +19,26 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 
 // replace replaces prev by n. If they are directories, they must have the same children.
 func (s *Store) replace(prev, n *Node) {
-	s.ensureMutableParent(n.Path(), make(ancestors, 0, usualDepth)).replace(prev, n)
+	s.ensureMutableParent(n.Path(), 0, make(ancestors, 0, usualDepth)).replace(prev, n)
 	s.dirty.add(n)
 }
 
 // remove removes n and all nodes below it from the tree, and emits the event.
 func (s *Store) remove(action Action, n *Node) *Event {
-	s.ensureMutableParent(n.Path(), make(ancestors, 0, usualDepth)).remove(n)
 	event := &Event{action: action, prev: n.withoutChildren(), node: s.tombstone(n)}
+	return s.emit(event, s.detach(n))
+}
+
+// detach removes n and all nodes below it from the tree. It returns n if it is a directory, and otherwise nil: the removed directory of
+// an announcement.
+func (s *Store) detach(n *Node) (removed *Node) {
+	s.ensureMutableParent(n.Path(), 0, make(ancestors, 0, usualDepth)).remove(n)
 	if !n.IsDir() {
 		s.dirty.add(n)
-		return s.emit(event, nil)
+		return nil
 	}
 	s.dirty.addRemovedDir(n.Path())
-	return s.emit(event, n)
+	return n
 }
 
 // tombstone returns the node for the event of a removal. It has no value and no expiry.
@@ -51,17 +57,22 @@ func (s *Store) tombstone(n *Node) *Node {
 // the event must already have the new index. removed is the directory that the event
 // removes, or nil.
 func (s *Store) emit(e *Event, removed *Node) *Event {
+	return s.emitAt(s.now, e, removed)
+}
+
+// emitAt is emit for an event of another time than that of the batch.
+func (s *Store) emitAt(time int64, e *Event, removed *Node) *Event {
 	s.index++
-	e.time = s.now
+	e.time = time
 	s.batch = append(s.batch, announcement{event: e, removed: removed})
 	return e
 }
 
 // ensureMutableParent makes all directories above path mutable for this batch, and returns
-// them. It makes missing directories, and clones those of earlier batches. None of the
-// nodes above path may be a file: callers must check this. buf is empty memory for the
-// result.
-func (s *Store) ensureMutableParent(path string, buf ancestors) ancestors {
+// them. It makes missing directories with the index created, and clones those of earlier
+// batches. None of the nodes above path may be a file: callers must check this. buf is empty
+// memory for the result.
+func (s *Store) ensureMutableParent(path string, created uint64, buf ancestors) ancestors {
 	if s.root.directory().epoch() != s.epoch {
 		s.root = s.cloneDir(s.root)
 	}
@@ -81,7 +92,7 @@ func (s *Store) ensureMutableParent(path string, buf ancestors) ancestors {
 				parentPath = strings.Clone(path[:last])
 			}
 			child = newDir(parentPath[:end], newDirectory(parentPath[:end], s.epoch))
-			child.created, child.modified = s.index+1, s.index+1
+			child.created, child.modified = created, created
 			above.insert(child)
 			s.dirty.add(child)
 		case child.directory().epoch() != s.epoch:

@@ -23,6 +23,7 @@ type Store struct {
 	index    uint64
 	counters Counters
 	users    *users.State
+	mirrored *mirrored // nil if the cluster has never followed an etcd
 	dirty    dirtyPaths
 	epoch    uint64 // the number of the current batch
 
@@ -104,7 +105,7 @@ func (s *Store) Announce() {
 // checkpoint of another member. from must not be used afterwards. The events between the
 // two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
-	s.root, s.index, s.counters, s.users = from.root, from.index, from.counters, from.users
+	s.root, s.index, s.counters, s.users, s.mirrored = from.root, from.index, from.counters, from.users, from.mirrored
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
 	s.unannounced, s.rightsLost = nil, false
@@ -116,7 +117,11 @@ func (s *Store) Replace(from *Store) {
 // publish makes the current batch visible to readers and watchers.
 func (s *Store) publish() {
 	for _, a := range s.batch {
-		s.history.add(a.event)
+		if a.event == nil {
+			s.history.reset(a.lostUpTo)
+		} else {
+			s.history.add(a.event)
+		}
 	}
 	s.unannounced = append(s.unannounced, s.batch...)
 	clear(s.batch)
@@ -131,5 +136,6 @@ func (s *Store) publish() {
 		due:      total.firstDue().at,
 		counters: s.counters,
 		users:    s.users,
+		mirrored: s.mirrored,
 	})
 }

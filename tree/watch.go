@@ -183,7 +183,7 @@ func (w *Watcher) readHistory() (*Event, error) {
 		if live {
 			return nil, nil
 		}
-		for w.cursor <= newest {
+		for w.cursor = w.store.history.next(w.cursor); w.cursor <= newest; w.cursor = w.store.history.next(w.cursor) {
 			e := w.store.history.at(w.cursor)
 			if e == nil {
 				return nil, historyCleared(w.store.View(), w.cursor)
@@ -235,6 +235,21 @@ func (w *Watcher) offer(e *Event) {
 		w.signalLocked()
 	case w.resumeAt == 0:
 		w.resumeAt = e.Index()
+	}
+}
+
+// loseUpTo is called by the hub when all events up to last are lost. A live watcher may have missed some of them. It becomes behind,
+// and Poll, after the pending event, finds that the history no longer holds its next event.
+func (w *Watcher) loseUpTo(last uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case !w.live || w.cursor > last:
+	case w.pending == nil:
+		w.live = false
+		w.signalLocked()
+	case w.resumeAt == 0 && w.pending.Index() < last:
+		w.resumeAt = w.pending.Index() + 1
 	}
 }
 

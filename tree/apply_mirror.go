@@ -1,0 +1,173 @@
+package tree
+
+import "fmt"
+
+// applyMirror executes an OpMirror. A change that fails changes nothing.
+//
+// The source decides: if a change can't be made to the nodes of this tree, nodes that are in its way are removed. So mistakes in earlier
+// changes do not stop later ones. But older news never replaces a newer node, because Nodes may be read from the source before the
+// events that led to them.
+func (s *Store) applyMirror(c *MirrorChange) *Error {
+	if !s.follows() {
+		return NewError(CodeNotFollowing, "the cluster does not follow an etcd")
+	}
+	if c.After != s.index {
+		return NewError(CodeMirrorIndex, fmt.Sprintf("the change begins after index %d, but the index of the tree is %d", c.After, s.index))
+	}
+	if err := c.Check(); err != nil {
+		return NewError(CodeInvalidField, err.Error())
+	}
+	next, err := s.mirrored.after(c)
+	if err != nil {
+		return NewError(CodeInvalidField, err.Error())
+	}
+	for _, path := range c.Removed {
+		if n, _ := find(s.root, path); n != nil {
+			s.detach(n)
+		}
+	}
+	for i := range c.Nodes {
+		s.storeRead(&c.Nodes[i])
+	}
+	for i := range c.Events {
+		s.mirrorEvent(&c.Events[i])
+	}
+	switch {
+	case c.Reset:
+		s.index = c.To
+		s.batch = append(s.batch, announcement{lostUpTo: c.To})
+	case c.Phase == PhaseEnded:
+		if c.To > s.index {
+			next.skipped = indexRange{s.index + 1, c.To}
+			s.history.skipped.Store(&next.skipped)
+			s.index = c.To
+		}
+	default:
+		s.passTo(c.To)
+	}
+	s.mirrored = next
+	return nil
+}
+
+// passTo makes an event for each index up to the given one. Watchers never get these events: the source has told its watchers nothing
+// about these indexes. Events that the history would not keep are left out.
+func (s *Store) passTo(index uint64) {
+	if size := s.history.size(); index-s.index > size {
+		s.index = index - size
+	}
+	for s.index < index {
+		node := newDir("/", noChildren)
+		node.modified = s.index + 1
+		s.emit(&Event{action: ActionAuth, node: node}, nil)
+	}
+}
+
+// storeRead stores a node that was read from the source, unless the tree has a newer one.
+func (s *Store) storeRead(f *NodeFields) {
+	n, _ := find(s.root, f.Path)
+	switch {
+	case n == nil:
+		s.place(nil, s.mirroredNode(f), f.Created)
+	case n.modified > f.Modified || n.equals(f):
+	case n.IsDir() && f.Dir:
+		changed := n.withDirectory(n.directory())
+		changed.created, changed.modified, changed.expires = f.Created, f.Modified, f.Expires
+		s.replace(n, changed)
+	default:
+		s.place(n, s.mirroredNode(f), f.Created)
+	}
+}
+
+// equals reports whether the node has these fields.
+func (n *Node) equals(f *NodeFields) bool {
+	return n.IsDir() == f.Dir && n.created == f.Created && n.modified == f.Modified && n.expires == f.Expires && n.Value() == f.Value
+}
+
+// mirroredNode returns a node of the source. A directory has no children.
+func (s *Store) mirroredNode(f *NodeFields) *Node {
+	if f.Dir {
+		return f.node(newDirectory(f.Path, s.epoch))
+	}
+	return f.node(nil)
+}
+
+// place puts the node n into the tree. It replaces old, with all nodes below it, unless old is nil. It removes a file in the place of
+// a directory above n, and makes missing directories with the createdIndex created.
+func (s *Store) place(old, n *Node, created uint64) {
+	if old != nil && !old.IsDir() {
+		s.replace(old, n)
+		return
+	}
+	if old != nil {
+		s.detach(old)
+	} else {
+		s.clearAbove(n.Path())
+	}
+	s.ensureMutableParent(n.Path(), created, make(ancestors, 0, usualDepth)).insert(n)
+	s.dirty.add(n)
+}
+
+// clearAbove removes the file that is in the place of a directory above path, if there is one.
+func (s *Store) clearAbove(path string) {
+	for at := parent(path); at != "/"; at = parent(at) {
+		if n, _ := find(s.root, at); n != nil {
+			if !n.IsDir() {
+				s.detach(n)
+			}
+			return
+		}
+	}
+}
+
+// mirrorEvent makes the change of an event, and emits the event.
+func (s *Store) mirrorEvent(f *EventFields) {
+	s.passTo(f.Node.Modified - 1)
+	n, _ := find(s.root, f.Node.Path)
+	e := &Event{action: f.Action, prev: f.prevNode(n)}
+	var removed *Node
+	newer := n != nil && n.modified > f.Node.Modified
+	switch {
+	case newer:
+		e.node = f.Node.node(noChildren)
+	case f.Action.removes():
+		e.node = f.Node.node(noChildren)
+		if n != nil {
+			removed = s.detach(n)
+		}
+	case f.Action == ActionUpdate && f.Node.Dir:
+		e.node = f.Node.node(noChildren)
+		s.updateDir(n, &f.Node)
+	default:
+		stored := s.mirroredNode(&f.Node)
+		s.place(n, stored, f.Node.Modified)
+		e.node = stored.withoutChildren()
+	}
+	s.counters.countEvent(f.Action)
+	s.emitAt(f.Time, e, removed)
+}
+
+// prevNode returns the node before the event. It is that of the tree, n, if they are the same, so that large values are not kept twice.
+// n may be nil.
+func (f *EventFields) prevNode(n *Node) *Node {
+	switch {
+	case f.Prev == nil:
+		return nil
+	case n != nil && n.modified == f.Prev.Modified && n.IsDir() == f.Prev.Dir && (n.expires == f.Prev.Expires || !n.IsDir()):
+		return n.withoutChildren()
+	}
+	return f.Prev.node(noChildren)
+}
+
+// updateDir makes the change of an update of a directory: a new TTL. The directory keeps its children and its modifiedIndex. n is the
+// node at the path, or nil.
+func (s *Store) updateDir(n *Node, f *NodeFields) {
+	if n != nil && n.IsDir() {
+		changed := n.withDirectory(n.directory())
+		changed.expires = f.Expires
+		s.replace(n, changed)
+		return
+	}
+	made := s.mirroredNode(f)
+	made.modified = made.created
+	s.place(n, made, f.Created)
+}
