@@ -23,6 +23,7 @@ import (
 const (
 	dryRunFlag     = "dry-run"
 	fromWALDirFlag = "from-wal-dir"
+	followFlag     = "follow"
 )
 
 const importHelp = `Reads the data directory of a stopped member of etcd, and makes the data directory of a Pando member with its v2
@@ -34,11 +35,17 @@ etcd 3.4 and 3.5; data of 2.3 to 3.3 should be readable, but was never tried.
 Takes the flags that the member will be started with, or the same environment or configuration file. To start a
 cluster of three, copy one directory of etcd to each machine, and import it there with the same --initial-cluster.
 
+With --follow the new cluster follows the old one, which goes on: it takes no writes and removes no expired key until
+pando migrate has brought the later changes and has switched to it. Copy the directory of a member with cp -a, which
+may be running, and import the copy. Use one copy for all members.
+
 Examples:
   pando import-etcd /var/lib/etcd --dry-run
       prints what is there, and writes nothing
   pando import-etcd /var/lib/etcd --data-dir /var/lib/pando
-      then start pando with the same settings`
+      then start pando with the same settings
+  pando import-etcd /tmp/copy --data-dir /var/lib/pando --follow
+      then start pando with the same settings, and run pando migrate`
 
 // importCommand returns "pando import-etcd".
 func importCommand(stdout, stderr io.Writer) *cli.Command {
@@ -48,6 +55,7 @@ func importCommand(stdout, stderr io.Writer) *cli.Command {
 		Description: importHelp, HideHelpCommand: true,
 		Flags: append(given.CliFlags(restoreFlags...),
 			&cli.BoolFlag{Name: dryRunFlag, Usage: "read and check everything, and write nothing"},
+			&cli.BoolFlag{Name: followFlag, Usage: "make a cluster that follows the old one, for pando migrate"},
 			&cli.StringFlag{Name: fromWALDirFlag, Usage: "the `DIR` that etcd had in --wal-dir, if it had one"},
 		),
 		Action: func(c *cli.Context) error {
@@ -56,7 +64,7 @@ func importCommand(stdout, stderr io.Writer) *cli.Command {
 				return err
 			}
 			i := importer{stdout: stdout, stderr: stderr, dryRun: c.Bool(dryRunFlag),
-				from: etcdv2.Options{DataDir: dir, WALDir: c.String(fromWALDirFlag)}}
+				from: etcdv2.Options{DataDir: dir, WALDir: c.String(fromWALDirFlag), Follow: c.Bool(followFlag)}}
 			return i.run(c.Context, given.Values())
 		},
 	}
@@ -107,7 +115,10 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if err := printReport(i.stdout, found); err != nil || i.dryRun {
+	if err := printReport(i.stdout, found); err != nil {
+		return err
+	}
+	if err := refuseFollowedBackup(found); err != nil || i.dryRun {
 		return err
 	}
 	founding, err := offline.ImportedMember(cluster, members.ID(found.Report.ClusterID), found.Report.Digest)
@@ -123,6 +134,15 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the cluster %s\n",
 		cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
 	return err
+}
+
+// refuseFollowedBackup returns an error if the new cluster is to follow the source of a copy that has other indexes.
+func refuseFollowedBackup(found *etcdv2.Imported) error {
+	if !found.Report.Backup || found.Store.View().Mirror() == nil {
+		return nil
+	}
+	return config.AsUsage(errors.New("--follow: this is a copy by etcdctl backup, in which indexes are lower than in the etcd that is to be followed: " +
+		"copy the directory with cp -a instead"))
 }
 
 // write makes the data directory, with a progress bar on a terminal.

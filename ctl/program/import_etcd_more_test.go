@@ -147,9 +147,7 @@ func TestImportEtcdThreeMembers(t *testing.T) {
 	for _, m := range fresh {
 		out := mustPando(t, "import-etcd", old[1].DataDir, "--data-dir", m.DataDir, "--name", m.Name,
 			"--initial-advertise-peer-urls", m.PeerURL(), "--initial-cluster", servertest.InitialCluster(fresh))
-		_, digest, _ := strings.Cut(out, "digest")
-		digest, _, _ = strings.Cut(digest, "\n")
-		digests[digest] = true
+		digests[digestOf(out)] = true
 	}
 	if len(digests) != 1 {
 		t.Errorf("three imports have the digests %v", digests)

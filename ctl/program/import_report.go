@@ -37,11 +37,15 @@ index          %d (raft index %d, term %d)
 digest         %x
 `, from, r.Entries, orUnknown(r.ClusterVersion), keptID(r), r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth,
 		history, r.Index, found.Applied, found.Term, r.Digest)
-	if due := found.Store.View().NextExpiry(); due != 0 {
+	following := found.Store.View().Mirror() != nil
+	if due := found.Store.View().NextExpiry(); due != 0 && !following {
 		text += fmt.Sprintf("first expiry   %s\n", time.Unix(0, due).UTC().Format(time.RFC3339))
 	}
 	for _, note := range r.Notes {
 		text += "note: " + note + "\n"
+	}
+	if following {
+		text += "note: the new cluster follows the old one: it takes no writes until pando migrate switch\n"
 	}
 	text += "note: the members of the old cluster were left out: the new cluster has its own\n"
 	_, err := io.WriteString(w, text)

@@ -18,6 +18,8 @@ type Options struct {
 	WALDir string
 	// HistorySize is the number of events in the history of the tree.
 	HistorySize int
+	// Follow makes a tree that follows the etcd from which the directory was copied: see tree.Store.Follow.
+	Follow bool
 	// Progress, unless nil, is called with the bytes that were read since the last call, and those that are to be read in all.
 	Progress func(bytes, total int64)
 }
@@ -109,6 +111,9 @@ func Read(ctx context.Context, o Options) (*Imported, error) {
 	found.Report.Index = s.index
 	if found.Store, err = convert(s, o.HistorySize, &found.Report); err != nil {
 		return nil, fmt.Errorf("%w: %s: its files are intact, but the content can't be used: %w", ErrDamaged, o.DataDir, err)
+	}
+	if o.Follow {
+		found.Store.Follow()
 	}
 	found.Report.Digest = digest(found.Store, at)
 	return found, nil
@@ -254,7 +259,7 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 	delta := s.TakeAll()
 	v := delta.View
 	fmt.Fprintf(h, "%d %d\n", at.index, at.term)
-	buf := v.AppendState(nil)
+	buf := v.AppendMirror(v.AppendState(nil))
 	h.Write(v.Users().AppendHead(buf))
 	for key, record := range v.Users().Difference(nil) {
 		fmt.Fprintf(h, "%q %q\n", key, record)
