@@ -57,14 +57,29 @@ func moduleRoot() string {
 func RequireProgram(t testing.TB, name, debianPackage string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not on the PATH, and CI=true requires it: install the package %s", name, debianPackage)
+	if err != nil {
+		missing(t, name+" is not on the PATH", debianPackage)
 	}
-	t.Skipf("%s is not on the PATH: install the package %s", name, debianPackage)
-	return ""
+	return path
+}
+
+// RequirePython is RequireProgram for a module of Debian's Python. It returns the path of Python.
+func RequirePython(t testing.TB, module, debianPackage string) string {
+	t.Helper()
+	python := RequireProgram(t, "/usr/bin/python3", "python3")
+	if err := exec.Command(python, "-c", "import "+module).Run(); err != nil {
+		missing(t, python+" has no module "+module, debianPackage)
+	}
+	return python
+}
+
+// missing skips the test, or fails it if CI=true is set, because a package is not installed.
+func missing(t testing.TB, problem, debianPackage string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s, and CI=true requires it: install the package %s", problem, debianPackage)
+	}
+	t.Skipf("%s: install the package %s", problem, debianPackage)
 }
 
 // SkipShort skips the test if go test was called with -short. go test -v shows the reason.
