@@ -3,9 +3,10 @@
 GO       ?= go
 FUZZTIME ?= 30s
 BENCH    ?= .
+DIST     ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fmt bench fuzz ci clean
+.PHONY: help build run test race lint fmt bench fuzz ci image release clean FORCE
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,21 @@ fuzz: ## run every fuzz target for FUZZTIME each (default 30s)
 
 ci: ## run everything that a change has to pass, and install the programs that tests need
 	.ci/run
+
+image: ## make the container image in dist/, for amd64 and arm64
+	DIST=$(DIST) PLATFORMS="linux/amd64 linux/arm64" docs/deploy/release/release.sh binaries image
+
+# The program for a platform, such as dist/build/linux-amd64/pando.
+$(DIST)/build/%/pando: FORCE
+	docs/deploy/build.sh binary $(subst -, ,$*) $@
+
+FORCE:
+
+# Every published file. It is the same, byte for byte, for the same commit and the same version of Go.
+release: ## make everything that is published in dist/, of the version that HEAD is tagged with
+	rm -rf $(DIST)
+	DIST=$(DIST) docs/deploy/release/release.sh binaries archives image sbom
+	DIST=$(DIST) docs/deploy/release/release.sh checksums
 
 clean: ## remove the binary and Go's test cache (never data directories)
 	rm -f pando
