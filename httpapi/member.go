@@ -20,7 +20,7 @@ import (
 type MemberConfig struct {
 	// Config is that of the Server to which the Member belongs.
 	Config
-	// Service is the configuration of the operations. NewMember sets its Auth.
+	// Service is the configuration of the operations. NewMember sets its Auth and CountForward.
 	Service service.Config
 	// ClientCertificates is true if verified client certificates identify the senders of requests (--client-cert-auth).
 	ClientCertificates bool
@@ -33,6 +33,10 @@ type MemberConfig struct {
 	MaxInflightBytes int64
 	// Processors is the number of processors of this process; runtime.GOMAXPROCS if 0.
 	Processors int
+	// Source gets the requests that must be forwarded to the etcd that the cluster follows. SourceTimeout bounds how long it may take
+	// until the header of its response has arrived.
+	Source        v2.Source
+	SourceTimeout time.Duration
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
 }
@@ -64,9 +68,11 @@ func NewMember(cfg MemberConfig) *Member {
 	})
 	m := &Member{
 		MemberConfig: cfg,
-		service:      service.New(cfg.Service),
 		budget:       budget.New(cfg.MaxInflightBytes-cfg.MaxInflightBytes/eventShare, cfg.Metrics),
 	}
+	mirror := cfg.Metrics.Mirror(m.mirrorPhase, func() uint64 { return m.service.Forwarding() })
+	cfg.Service.CountForward = mirror.Forwarded
+	m.service = service.New(cfg.Service)
 	m.process = newProcess(cfg.Config, m.service.Health, m.service.ReadyChecks(), m.authorizeProfile)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
@@ -78,11 +84,20 @@ func NewMember(cfg MemberConfig) *Member {
 		},
 	})
 	m.api = v2.New(v2.Config{
-		Service: m.service, Streams: m.streams, Budget: m.budget, MaxRequestBytes: cfg.MaxRequestBytes,
+		Service: m.service, Source: cfg.Source, SourceTimeout: cfg.SourceTimeout,
+		Streams: m.streams, Budget: m.budget, MaxRequestBytes: cfg.MaxRequestBytes,
 		Requests: cfg.Limits.requests, Watches: cfg.Limits.watches,
 		BodyTimeout: cfg.BodyTimeout, StallTimeout: cfg.StallTimeout, Logger: cfg.Logger, Now: cfg.Now,
 	})
 	return m
+}
+
+// mirrorPhase returns the number of the phase of the mirror that this member has applied.
+func (m *Member) mirrorPhase() uint64 {
+	if mirror := m.Service.Tree.View().Mirror(); mirror != nil {
+		return uint64(mirror.Phase)
+	}
+	return 0
 }
 
 // Handlers returns the handlers for Server.Open. registerPeer must register the routes of package raft for the peer URLs, by handle.

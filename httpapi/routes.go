@@ -43,6 +43,8 @@ var (
 		{"/v2/stats/store", "GET", forAll, listedPages, stats.OpStats, (*v2.API).StoreStats},
 		{"/v2/stats/leader", "GET", forAll, listedPages, stats.OpStats, (*v2.API).LeaderStats},
 		{"/v2/snapshot", "GET", forRoot, noPages, stats.OpOther, (*v2.API).Snapshot},
+		{"/v2/mirror", "GET,POST", forRoot, noPages, stats.OpMirror, (*v2.API).Mirror},
+		{"/v2/mirror/nodes", "GET", forRoot, noPages, stats.OpMirror, (*v2.API).MirrorNodes},
 	}
 	// peerRoutes are served on the peer URLs, beside the routes of package raft. Starting members and proxies find a cluster by them.
 	peerRoutes = []route[*v2.API]{
@@ -62,6 +64,6 @@ var raftAccess = map[string]access{
 	"/raft/log":      forPeers,
 }
 
-// unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses are the whole state and the
-// profiles of the process.
+// unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses are the whole state, the
+// profiles of the process, and the URLs of the etcd that the cluster follows.
 var unreadablePaths = append(unreadableOf(clientRoutes), unreadableOf(profileRoutes)...)

@@ -27,6 +27,7 @@ const (
 	OpMembers                    // /v2/members and /v2/machines
 	OpStats                      // /v2/stats
 	OpAuth                       // /v2/auth
+	OpMirror                     // /v2/mirror
 	opCount
 )
 
@@ -47,6 +48,7 @@ var opNames = [opCount]string{
 	OpMembers:          "members",
 	OpStats:            "stats",
 	OpAuth:             "auth",
+	OpMirror:           "mirror",
 }
 
 // String returns the value of the label.

@@ -61,6 +61,6 @@
 //	errors.go        Error, and the codes of the v2 API
 //	encoding.go      Encoding: a response in JSON, whole or in pieces
 //	json.go          the JSON of nodes; json_string.go that of strings
-//	mirror_json.go   the JSON of /v2/mirror
+//	mirror_json.go   the JSON of /v2/mirror; mirror_nodes.go: nodes for /v2/mirror/nodes
 //	eventcache.go    EventCache: the JSON of events that many watchers read
 package tree

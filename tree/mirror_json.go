@@ -25,6 +25,12 @@ type MirrorState struct {
 	Forwarding uint64 `json:"forwarding"`
 }
 
+// MirrorNodes is the body of the responses of /v2/mirror/nodes: the nodes of View.NodesToRead.
+type MirrorNodes struct {
+	Index uint64       `json:"index"` // of the view
+	Nodes []NodeFields `json:"nodes"`
+}
+
 // MarshalText returns the name of the phase, as String does.
 func (p MirrorPhase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
@@ -44,7 +50,7 @@ type mirrorChangeJSON struct {
 	After         uint64       `json:"after"`
 	To            uint64       `json:"to"`
 	Reset         bool         `json:"reset,omitempty"`
-	Nodes         []nodeJSON   `json:"nodes,omitempty"`
+	Nodes         []NodeFields `json:"nodes,omitempty"`
 	Removed       []string     `json:"removed,omitempty"`
 	Events        []eventJSON  `json:"events,omitempty"`
 	Phase         *MirrorPhase `json:"phase,omitempty"`
@@ -54,10 +60,10 @@ type mirrorChangeJSON struct {
 
 // eventJSON is an EventFields in JSON.
 type eventJSON struct {
-	Action string    `json:"action"`
-	Time   time.Time `json:"time"`
-	Node   nodeJSON  `json:"node"`
-	Prev   *nodeJSON `json:"prevNode,omitempty"`
+	Action string      `json:"action"`
+	Time   time.Time   `json:"time"`
+	Node   NodeFields  `json:"node"`
+	Prev   *NodeFields `json:"prevNode,omitempty"`
 }
 
 // nodeJSON is a NodeFields in JSON, with the names of the v2 API.
@@ -72,50 +78,52 @@ type nodeJSON struct {
 
 // MarshalJSON encodes the change as the body of a request to /v2/mirror.
 func (c *MirrorChange) MarshalJSON() ([]byte, error) {
-	j := mirrorChangeJSON{After: c.After, To: c.To, Reset: c.Reset, Removed: c.Removed, ForwardWrites: c.ForwardWrites}
+	j := mirrorChangeJSON{After: c.After, To: c.To, Reset: c.Reset, Nodes: c.Nodes, Removed: c.Removed, ForwardWrites: c.ForwardWrites}
 	if c.Phase != 0 {
 		j.Phase = &c.Phase
 	}
 	if c.Sources != nil {
 		j.Sources = &c.Sources
 	}
-	for i := range c.Nodes {
-		j.Nodes = append(j.Nodes, c.Nodes[i].json())
+	for _, e := range c.Events {
+		j.Events = append(j.Events, eventJSON{Action: e.Action.String(), Time: time.Unix(0, e.Time).UTC(), Node: e.Node, Prev: e.Prev})
 	}
-	for i := range c.Events {
-		e := &c.Events[i]
-		encoded := eventJSON{Action: e.Action.String(), Time: time.Unix(0, e.Time).UTC(), Node: e.Node.json()}
-		if e.Prev != nil {
-			encoded.Prev = new(e.Prev.json())
-		}
-		j.Events = append(j.Events, encoded)
-	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // it would make values longer
-	err := encoder.Encode(j)
-	return b.Bytes(), err
+	return encodeJSON(j)
 }
 
-// json returns the node for MarshalJSON.
-func (f *NodeFields) json() nodeJSON {
+// MarshalJSON encodes the node with the names of the v2 API.
+func (f NodeFields) MarshalJSON() ([]byte, error) {
 	n := nodeJSON{Key: f.Path, Value: f.Value, Dir: f.Dir, Modified: f.Modified, Created: f.Created}
 	if f.Expires != 0 {
 		n.Expiration = new(time.Unix(0, f.Expires).UTC())
 	}
-	return n
+	return encodeJSON(n)
+}
+
+// encodeJSON is json.Marshal without the escapes for HTML, which make values longer.
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return b.Bytes(), err
+}
+
+// decodeJSON is json.Unmarshal, but an unknown field is an error.
+func decodeJSON(data []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(v)
 }
 
 // UnmarshalJSON decodes the body of a request to /v2/mirror. Unknown fields, actions and phases are errors, and so is an event without a
 // time. It does not check anything else: see MirrorChange.Check.
 func (c *MirrorChange) UnmarshalJSON(data []byte) error {
 	var j mirrorChangeJSON
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&j); err != nil {
+	if err := decodeJSON(data, &j); err != nil {
 		return err
 	}
-	*c = MirrorChange{After: j.After, To: j.To, Reset: j.Reset, Removed: j.Removed, ForwardWrites: j.ForwardWrites}
+	*c = MirrorChange{After: j.After, To: j.To, Reset: j.Reset, Nodes: j.Nodes, Removed: j.Removed, ForwardWrites: j.ForwardWrites}
 	if j.Phase != nil {
 		if c.Phase = *j.Phase; c.Phase == 0 {
 			return errPhase
@@ -123,13 +131,6 @@ func (c *MirrorChange) UnmarshalJSON(data []byte) error {
 	}
 	if j.Sources != nil {
 		c.Sources = append([]string{}, *j.Sources...)
-	}
-	for i := range j.Nodes {
-		n, err := j.Nodes[i].fields()
-		if err != nil {
-			return err
-		}
-		c.Nodes = append(c.Nodes, n)
 	}
 	for i := range j.Events {
 		e, err := j.Events[i].fields()
@@ -145,35 +146,33 @@ func (c *MirrorChange) UnmarshalJSON(data []byte) error {
 func (j *eventJSON) fields() (EventFields, error) {
 	action := slices.Index(actionNames[:], j.Action)
 	if action <= 0 {
-		return EventFields{}, fmt.Errorf("tree: the event of %.64q has the unknown action %.64q", j.Node.Key, j.Action)
+		return EventFields{}, fmt.Errorf("tree: the event of %.64q has the unknown action %.64q", j.Node.Path, j.Action)
 	}
 	if j.Time.IsZero() {
-		return EventFields{}, fmt.Errorf("tree: the event of %.64q has no time", j.Node.Key)
+		return EventFields{}, fmt.Errorf("tree: the event of %.64q has no time", j.Node.Path)
 	}
-	e := EventFields{Action: Action(action)}
-	var err error
-	if e.Time, err = nanoseconds(j.Time); err != nil {
-		return EventFields{}, fmt.Errorf("tree: the event of %.64q: %w", j.Node.Key, err)
+	at, err := nanoseconds(j.Time)
+	if err != nil {
+		return EventFields{}, fmt.Errorf("tree: the event of %.64q: %w", j.Node.Path, err)
 	}
-	if e.Node, err = j.Node.fields(); err != nil || j.Prev == nil {
-		return e, err
-	}
-	prev, err := j.Prev.fields()
-	e.Prev = &prev
-	return e, err
+	return EventFields{Action: Action(action), Time: at, Node: j.Node, Prev: j.Prev}, nil
 }
 
-// fields returns the node for UnmarshalJSON.
-func (j *nodeJSON) fields() (NodeFields, error) {
-	f := NodeFields{Path: j.Key, Value: j.Value, Dir: j.Dir, Created: j.Created, Modified: j.Modified}
+// UnmarshalJSON decodes a node. An unknown field is an error.
+func (f *NodeFields) UnmarshalJSON(data []byte) error {
+	var j nodeJSON
+	if err := decodeJSON(data, &j); err != nil {
+		return err
+	}
+	*f = NodeFields{Path: j.Key, Value: j.Value, Dir: j.Dir, Created: j.Created, Modified: j.Modified}
 	if j.Expiration == nil {
-		return f, nil
+		return nil
 	}
 	var err error
 	if f.Expires, err = nanoseconds(*j.Expiration); err != nil {
-		return f, fmt.Errorf("tree: the expiration of %.64q: %w", j.Key, err)
+		return fmt.Errorf("tree: the expiration of %.64q: %w", j.Key, err)
 	}
-	return f, nil
+	return nil
 }
 
 var errPhase = errors.New("tree: the phase of a change must be following, fenced or ended")

@@ -20,8 +20,8 @@ func TestMirrorJSON(t *testing.T) {
 		{"settings", MirrorChange{Sources: []string{"http://a:2379"}, ForwardWrites: new(false)},
 			`{"after":0,"to":0,"sources":["http://a:2379"],"forwardWrites":false}`},
 		{"no sources", MirrorChange{Sources: []string{}}, `{"after":0,"to":0,"sources":[]}`},
-		{"a read of the source", MirrorChange{After: 3, To: 4, Reset: true, Nodes: []NodeFields{old, {Path: "/d", Dir: true, Created: 2, Modified: 2}},
-			Removed: []string{"/x"}},
+		{"a read of the source", MirrorChange{After: 3, To: 4, Reset: true,
+			Nodes: []NodeFields{old, {Path: "/d", Dir: true, Created: 2, Modified: 2}}, Removed: []string{"/x"}},
 			`{"after":3,"to":4,"reset":true,"nodes":[{"key":"/a","value":"1","expiration":"2023-11-14T22:13:20.000000001Z","modifiedIndex":3,` +
 				`"createdIndex":3},{"key":"/d","dir":true,"modifiedIndex":2,"createdIndex":2}],"removed":["/x"]}`},
 		{"an event", MirrorChange{After: 3, To: 4, Events: []EventFields{{Action: ActionCompareAndSwap, Time: 1_700_000_000_000_000_000,
@@ -46,9 +46,10 @@ func TestMirrorJSON(t *testing.T) {
 // TestBadMirrorJSON decodes bodies that are no change of a mirror.
 func TestBadMirrorJSON(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"after":1,"too":2}`: `unknown field "too"`,
-		`{"phase":"none"}`:    "the phase of a change must be",
-		`{"phase":"frozen"}`:  `unknown phase "frozen"`,
+		`{"after":1,"too":2}`:              `unknown field "too"`,
+		`{"nodes":[{"key":"/a","ttl":2}]}`: `unknown field "ttl"`,
+		`{"phase":"none"}`:                 "the phase of a change must be",
+		`{"phase":"frozen"}`:               `unknown phase "frozen"`,
 		`{"events":[{"action":"get","time":"2023-11-14T22:13:20Z","node":{"key":"/a"}}]}`: `unknown action "get"`,
 		`{"events":[{"action":"","time":"2023-11-14T22:13:20Z","node":{"key":"/a"}}]}`:    `unknown action ""`,
 		`{"events":[{"action":"set","node":{"key":"/a"}}]}`:                               "has no time",

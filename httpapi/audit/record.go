@@ -24,6 +24,9 @@ type Record struct {
 	Operation string
 	// Key is the path of the node, or the name of the user, role or member that the operation concerns.
 	Key string
+	// ForwardedTo is the client URL of the etcd that the cluster follows and that has answered the operation. It is empty if the operation
+	// was not forwarded.
+	ForwardedTo string
 	// Index is the index of the change, or of the state that was read; 0 after an error.
 	Index uint64
 	// Outcome is OK, Denied or Failed.
@@ -72,6 +75,7 @@ func (r *Record) appendLine(b []byte) []byte {
 		b = appendField(b, f.name, f.value, maxText)
 	}
 	b = appendField(b, "key", r.Key, maxKey)
+	b = appendField(b, "forwarded_to", r.ForwardedTo, maxText)
 	b = appendNumber(b, "index", r.Index)
 	b = appendField(b, "outcome", string(r.Outcome), maxText)
 	b = appendField(b, "reason", r.Reason, maxText)

@@ -23,6 +23,8 @@ const (
 	opSnapshot     = "snapshot"
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
+	opMirrorGet    = "mirror_get"
+	OpMirror       = "mirror" // a change of the mirror of an etcd
 )
 
 // userOperations maps changes of users to operations of the audit log.
@@ -40,6 +42,8 @@ type operation struct {
 	name string
 	key  string // the path, or the name of the user, role or member
 	read bool   // it changes nothing
+	// forwardedTo is the client URL of the etcd that has answered the operation; empty if it was not forwarded.
+	forwardedTo string
 }
 
 // record passes a record of an operation to Config.Audit, unless it is nil. from is the sender; it is zero if the sender was not
@@ -51,6 +55,7 @@ func (s *Service) record(who auth.Credentials, from *sender, o operation, index 
 	r := audit.Record{
 		Remote: who.Remote, Forwarded: who.Forwarded(), Principal: from.principal.Name,
 		Operation: o.name, Key: o.key, Index: index, Outcome: audit.OK, Read: o.read,
+		ForwardedTo: o.forwardedTo,
 	}
 	if from.identified {
 		r.Proof = from.principal.Proof.String()
@@ -105,7 +110,8 @@ func reasonOf(err error) string {
 		return err.Error()
 	}
 	switch e.Code {
-	case tree.CodeRaftInternal, tree.CodeUsersNotFound, tree.CodeUsersConflict, tree.CodeUsersForbidden, tree.CodeUsersInvalid:
+	case tree.CodeRaftInternal, tree.CodeFollowing, tree.CodeNotFollowing, tree.CodeMirrorIndex,
+		tree.CodeUsersNotFound, tree.CodeUsersConflict, tree.CodeUsersForbidden, tree.CodeUsersInvalid:
 		return e.Cause
 	}
 	return e.Code.Message()

@@ -24,6 +24,7 @@
 //   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership
 //   - users.go: reading and changing users, roles and the auth switch
+//   - forward.go: operations while the cluster follows a running etcd; mirror.go: the state of that, and its changes
 //   - snapshot.go: the member's state as a file
 //   - audit.go: the records of operations for the audit log
 //   - ready.go: waiting until the member is ready, and its health

@@ -27,9 +27,12 @@ type Read struct {
 }
 
 // Get reads the node at a clean path, if the sender may read it or, with users.Subtree, everything at and below it. The errors are
-// *tree.Error.
+// *tree.Error, and ErrFollowing for a Linearizable read that the source of the cluster must answer.
 func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
 	from, read, err := s.get(ctx, who, path, scope, c)
+	if err == ErrFollowing {
+		return read, err
+	}
 	s.record(who, &from, operation{name: ReadOperation(c, read.Node).String(), key: path, read: true}, read.Index, err)
 	return read, err
 }
@@ -44,6 +47,9 @@ func (s *Service) get(ctx context.Context, who auth.Credentials, path string, sc
 	if err != nil {
 		return from, Read{}, err
 	}
+	if m := from.view.Mirror(); m != nil && c == Linearizable && len(forwardsTo(m)) > 0 {
+		return from, Read{}, ErrFollowing
+	}
 	node, err := from.view.Get(path)
 	if err != nil {
 		s.reads.Fail()
@@ -54,10 +60,13 @@ func (s *Service) get(ctx context.Context, who auth.Credentials, path string, sc
 }
 
 // Propose sends a command on keys through the log, if the sender may change these keys, and returns its event when it is applied. The
-// caller must not change the command until then. Errors are *tree.Error. After an error with CodeRaftInternal the command may still be
-// applied.
+// caller must not change the command until then. Errors are *tree.Error, and ErrFollowing while the cluster follows a running etcd. After
+// an error with CodeRaftInternal the command may still be applied.
 func (s *Service) Propose(ctx context.Context, who auth.Credentials, c *tree.Command) (*tree.Event, error) {
 	from, event, err := s.propose(ctx, who, c)
+	if err == ErrFollowing {
+		return nil, err
+	}
 	o, index := operation{name: ChangeOperation(c).String(), key: c.Path}, uint64(0)
 	if event != nil {
 		o.key, index = event.Node().Path(), event.Index() // a POST has made a name below c.Path
@@ -77,11 +86,17 @@ func (s *Service) propose(ctx context.Context, who auth.Credentials, c *tree.Com
 		if err != nil {
 			return from, nil, err
 		}
+		if from.view.Mirror() != nil {
+			return from, nil, ErrFollowing
+		}
 		if isDirectoryRefresh(c) {
 			return from, nil, s.refuseDirectoryRefresh(ctx, c.Path)
 		}
 		event, err := s.proposeAs(ctx, &from, c)
-		if !isAuthChanged(err) {
+		switch {
+		case isFollowing(err): // this member has not applied the mirror yet
+			return from, nil, ErrFollowing
+		case !isAuthChanged(err):
 			return from, event, err
 		}
 		last = from
@@ -114,6 +129,12 @@ func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) 
 func isAuthChanged(err error) bool {
 	e, ok := err.(*tree.Error)
 	return ok && e.Code == tree.CodeAuthChanged
+}
+
+// isFollowing reports whether a command was not executed because the cluster follows a running etcd.
+func isFollowing(err error) bool {
+	e, ok := err.(*tree.Error)
+	return ok && e.Code == tree.CodeFollowing
 }
 
 // isDirectoryRefresh reports whether a command is a refresh with dir=true. Applied to a file, it would replace the file by a

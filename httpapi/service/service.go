@@ -74,6 +74,8 @@ type Config struct {
 	CheckpointFailing func() (since time.Time, err error)
 	// Audit receives a record of each operation. It may be nil.
 	Audit audit.Recorder
+	// CountForward counts the operations of ForwardChange and ForwardGet that were forwarded or refused. It may be nil.
+	CountForward func(stats.ForwardOutcome)
 }
 
 // Service performs operations on one member.
@@ -86,6 +88,7 @@ type Service struct {
 
 	snapshotOpen  atomic.Bool   // a snapshot is being read
 	changingUsers chan struct{} // has an element while a change of users is in flight
+	forwarding    atomic.Int64  // see Forwarding
 
 	failures *audit.Sampler // selects the records of failed logins
 }
@@ -102,6 +105,9 @@ func (s *Service) Stop() { s.stopOnce.Do(func() { close(s.stopped) }) }
 
 // ClusterID returns the ID of the cluster.
 func (s *Service) ClusterID() members.ID { return s.cfg.Members.ClusterID() }
+
+// Self returns the ID of this member.
+func (s *Service) Self() members.ID { return s.cfg.Self }
 
 // Position returns the commit index and the term of the log.
 func (s *Service) Position() (index, term uint64) { return s.cfg.Log.Index(), s.cfg.Log.Term() }

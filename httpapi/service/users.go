@@ -13,6 +13,10 @@ import (
 // ErrNotUpgraded means that the feature level of the cluster is too low for users and roles.
 var ErrNotUpgraded = errors.New("users and roles can't be changed: not all members of the cluster have been upgraded")
 
+// ErrUsersFollow means that the cluster follows a running etcd, so its users and roles can't be changed.
+var ErrUsersFollow = errors.New(
+	"users and roles can't be changed while the cluster follows an etcd; change them after `pando migrate switch`")
+
 // AuthEnabled reports whether requests must be authorized. It needs no authorization. The result contains every change that was
 // acknowledged to any client before the call. Errors are *tree.Error.
 func (s *Service) AuthEnabled(ctx context.Context) (bool, error) {
@@ -36,24 +40,24 @@ func (s *Service) Users(ctx context.Context, who auth.Credentials, name, key str
 	return from.view.Users(), nil
 }
 
-// levelTimeout bounds how long a change of users waits for the feature level that it needs. A new cluster raises its feature level
-// shortly after it has begun to serve.
+// levelTimeout bounds how long a change of users or of the mirror waits for the feature level that it needs. A new cluster raises its
+// feature level shortly after it has begun to serve.
 const levelTimeout = 5 * time.Second
 
-// awaitLevel waits until changes of users may enter the log.
-func (s *Service) awaitLevel(ctx context.Context) error {
-	if s.cfg.Log.FeatureLevel() >= tree.UsersLevel {
+// awaitLevel waits until commands of a feature level may enter the log. It returns tooLow if the level of the cluster stays lower.
+func (s *Service) awaitLevel(ctx context.Context, level uint64, tooLow error) error {
+	if s.cfg.Log.FeatureLevel() >= level {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, levelTimeout)
 	defer cancel()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for s.cfg.Log.FeatureLevel() < tree.UsersLevel {
+	for s.cfg.Log.FeatureLevel() < level {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return ErrNotUpgraded
+			return tooLow
 		case <-s.stopped:
 			return tree.NewError(tree.CodeRaftInternal, tree.CauseStopped)
 		}
@@ -65,7 +69,7 @@ func (s *Service) awaitLevel(ctx context.Context) error {
 // is the new password of the user, or "". Only its hash enters the log: ChangeUsers sets c.PasswordHash. The caller must not change c
 // until ChangeUsers returns.
 //
-// Errors are those of AuthorizeRoot, ErrNotUpgraded, or *tree.Error. After an error with CodeRaftInternal the change may
+// Errors are those of AuthorizeRoot, ErrNotUpgraded, ErrUsersFollow, or *tree.Error. After an error with CodeRaftInternal the change may
 // still be applied.
 func (s *Service) ChangeUsers(ctx context.Context, who auth.Credentials, c *users.Change, password string) (users.Outcome, error) {
 	from, event, err := s.changeUsers(ctx, who, c, password)
@@ -84,7 +88,10 @@ func (s *Service) changeUsers(ctx context.Context, who auth.Credentials, c *user
 	if err != nil {
 		return from, nil, err
 	}
-	if err := s.awaitLevel(ctx); err != nil {
+	if from.view.Mirror() != nil {
+		return from, nil, ErrUsersFollow
+	}
+	if err := s.awaitLevel(ctx, tree.UsersLevel, ErrNotUpgraded); err != nil {
 		return from, nil, err
 	}
 	if password != "" {
@@ -114,7 +121,10 @@ func (s *Service) proposeUsers(ctx context.Context, who auth.Credentials, c *use
 			return from, nil, err
 		}
 		event, err := s.proposeAs(ctx, &from, &tree.Command{Op: tree.OpUsers, Change: c})
-		if !isAuthChanged(err) {
+		switch {
+		case isFollowing(err): // this member has not applied the mirror yet
+			return from, nil, ErrUsersFollow
+		case !isAuthChanged(err):
 			return from, event, err
 		}
 	}

@@ -19,6 +19,10 @@ type Config struct {
 	Service *service.Service
 	// Streams sends the events of watches.
 	Streams *stream.Dispatcher
+	// Source gets the requests that must be forwarded to the etcd that the cluster follows.
+	Source Source
+	// SourceTimeout bounds how long Source may take until the header of its response has arrived.
+	SourceTimeout time.Duration
 	// Budget bounds the bytes of large requests and responses in memory.
 	Budget *budget.Bytes
 	// Requests counts the requests in flight, Watches the open watches. The API calls Watches.Begin, and stream.Config.Ended must call
@@ -40,11 +44,14 @@ type Config struct {
 type API struct {
 	Config
 	clusterID []string // the value of X-Etcd-Cluster-Id; all responses share it
+	via       string   // names this member in the header Via of forwarded requests
 }
 
 // New makes an API.
 func New(cfg Config) *API {
-	return &API{Config: cfg, clusterID: []string{cfg.Service.ClusterID().String()}}
+	return &API{
+		Config: cfg, clusterID: []string{cfg.Service.ClusterID().String()}, via: "1.1 pando-member-" + cfg.Service.Self().String(),
+	}
 }
 
 // detached is the context of operations on keys. They don't end when the client goes away: the log itself bounds their time, and a

@@ -114,6 +114,7 @@ const listPiece = 32 << 10
 type listWriter struct {
 	w      http.ResponseWriter
 	buffer []byte
+	fields string // further fields before the list, each with a comma after it
 	name   string
 	begun  bool  // an element was added
 	err    error // of the last write: the client is gone
@@ -131,7 +132,7 @@ func (l *listWriter) add(element any) {
 	if l.begun {
 		l.buffer = append(l.buffer, ',')
 	} else {
-		l.buffer = append(l.buffer, `{"`+l.name+`":[`...)
+		l.buffer = append(l.buffer, "{"+l.fields+`"`+l.name+`":[`...)
 	}
 	l.begun = true
 	text, _ := json.Marshal(element)
@@ -147,7 +148,7 @@ func (l *listWriter) end() {
 	if l.begun {
 		l.buffer = append(l.buffer, "]}\n"...)
 	} else {
-		l.buffer = append(l.buffer, `{"`+l.name+"\":null}\n"...)
+		l.buffer = append(l.buffer, "{"+l.fields+`"`+l.name+"\":null}\n"...)
 	}
 	if l.err == nil {
 		_, _ = l.w.Write(l.buffer)

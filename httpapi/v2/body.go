@@ -108,14 +108,19 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) 
 // readMessageBody reads the body of a request outside of /v2/keys. The caller must release the reservation. After an error
 // readMessageBody has written the response.
 func (a *API) readMessageBody(w http.ResponseWriter, r *http.Request) (string, budget.Reservation, error) {
-	body, reserved, err := a.readBody(w, r, a.plainLimit())
-	if limit, ok := err.(*tree.Error); ok {
+	return a.readLimitedBody(w, r, a.plainLimit())
+}
+
+// readLimitedBody is readMessageBody for a body with another limit.
+func (a *API) readLimitedBody(w http.ResponseWriter, r *http.Request, limit bodyLimit) (string, budget.Reservation, error) {
+	body, reserved, err := a.readBody(w, r, limit)
+	if e, ok := err.(*tree.Error); ok {
 		w.Header().Set("Connection", "close")
 		status := http.StatusRequestEntityTooLarge
-		if limit == budget.ErrExhausted {
+		if e == budget.ErrExhausted {
 			status = http.StatusServiceUnavailable
 		}
-		return "", reserved, writeMessage(w, status, limit.Cause)
+		return "", reserved, writeMessage(w, status, e.Cause)
 	}
 	if err != nil {
 		return "", reserved, writeMessage(w, http.StatusBadRequest, err.Error())

@@ -18,13 +18,14 @@ type request struct {
 	noValueOnSuccess                bool // the response to a change has only the action
 	waitIndex                       uint64
 	command                         tree.Command // of a change
+	form                            string       // the body of the request, if it is a form
 }
 
 // decode decodes a request from its method, its clean URL path and its parameters. A TTL counts from now. Errors are *tree.Error. The
 // checks are in the order of the reference, so that the first of several errors is the same.
 func decode(method, urlPath string, f *form, now time.Time) (q request, err error) {
 	p := parser{form: *f}
-	q.path = keyPath(urlPath)
+	q.path, q.form = keyPath(urlPath), f.body
 	if !tree.ValidPath(q.path) {
 		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
 			"the path is longer than %d bytes or deeper than %d levels", tree.MaxPathBytes, tree.MaxPathDepth))

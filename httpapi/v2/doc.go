@@ -14,6 +14,7 @@
 //   - auth.go: /v2/auth and its switch; auth_users.go, auth_roles.go: users and roles; auth_bodies.go: decoding their bodies
 //   - stats.go: /v2/stats
 //   - snapshot.go: /v2/snapshot
+//   - mirror.go: /v2/mirror; forward.go: requests that are forwarded to the etcd that the cluster follows
 //   - encode.go: writing responses; buffers.go: the pool of buffers for bodies and responses
 //   - errors.go: from errors to statuses, bodies and the outcomes of the metrics
 package v2

@@ -34,6 +34,7 @@ var answers = map[tree.Code]answer{
 	tree.CodeUnauthorized:   {http.StatusUnauthorized, stats.Unauthorized},
 	tree.CodeRaftInternal:   {http.StatusInternalServerError, stats.Internal},
 	tree.CodeLeaderElection: {http.StatusInternalServerError, stats.Unavailable},
+	tree.CodeFollowing:      {http.StatusServiceUnavailable, stats.Unavailable},
 	tree.CodeHistoryCleared: {http.StatusBadRequest, stats.IndexCleared},
 }
 
@@ -99,14 +100,18 @@ var messageStatuses = []struct {
 	{service.ErrReplaying, http.StatusServiceUnavailable},
 	{auth.ErrTooManyAttempts, http.StatusTooManyRequests},
 	{service.ErrNotUpgraded, http.StatusServiceUnavailable},
+	{service.ErrMirrorNotUpgraded, http.StatusServiceUnavailable},
+	{service.ErrUsersFollow, http.StatusServiceUnavailable},
 }
 
-// userStatuses maps the codes of failed changes of users and roles to HTTP statuses.
-var userStatuses = map[tree.Code]int{
+// codeStatuses maps the codes of failed changes of users, roles and the mirror to HTTP statuses.
+var codeStatuses = map[tree.Code]int{
 	tree.CodeUsersNotFound:  http.StatusNotFound,
 	tree.CodeUsersConflict:  http.StatusConflict,
 	tree.CodeUsersForbidden: http.StatusForbidden,
 	tree.CodeUsersInvalid:   http.StatusBadRequest,
+	tree.CodeNotFollowing:   http.StatusConflict,
+	tree.CodeInvalidField:   http.StatusBadRequest,
 }
 
 // messageStatus returns the status of an error outside of /v2/keys.
@@ -116,8 +121,8 @@ func messageStatus(err error) int {
 			return line.status
 		}
 	}
-	if e, ok := errors.AsType[*tree.Error](err); ok && userStatuses[e.Code] != 0 {
-		return userStatuses[e.Code]
+	if e, ok := errors.AsType[*tree.Error](err); ok && codeStatuses[e.Code] != 0 {
+		return codeStatuses[e.Code]
 	}
 	return http.StatusInternalServerError
 }
@@ -158,7 +163,11 @@ func (a *API) writeError(w http.ResponseWriter, err error) error {
 	}
 	h["Content-Type"] = jsonType
 	h["X-Etcd-Index"] = []string{strconv.FormatUint(e.Index, 10)}
-	writeSmall(w, answerTo(e).status, e.AppendJSON)
+	status := answerTo(e).status
+	if e.Code == tree.CodeFollowing { // an internal code
+		e = tree.NewError(tree.CodeRaftInternal, e.Cause)
+	}
+	writeSmall(w, status, e.AppendJSON)
 	return err
 }
 

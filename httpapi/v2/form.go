@@ -16,6 +16,7 @@ import (
 type form struct {
 	values [fieldCount]string
 	given  [fieldCount]bool
+	body   string // the whole body of the request, if it is a form
 }
 
 // field is a known parameter.
@@ -103,6 +104,7 @@ func (a *API) readForm(w http.ResponseWriter, r *http.Request, f *form) (budget.
 		return reserved, e
 	}
 	if err == nil {
+		f.body = body
 		err = f.scan(body)
 	}
 	if queryErr := f.scan(r.URL.RawQuery); err == nil {

@@ -49,6 +49,12 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op,
 	}
 	read, err := a.Service.Get(detached, auth.FromRequest(r), q.path, scope, consistency)
 	operation := service.ReadOperation(consistency, read.Node)
+	if err == service.ErrFollowing {
+		var done bool
+		if read, done, err = a.forwardGet(w, r, q.path, scope); done {
+			return operation, err
+		}
+	}
 	if err != nil {
 		return operation, a.writeError(w, err)
 	}
@@ -67,6 +73,11 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserve
 	command := q.command // a pointer to the part of q would move q to the heap, for reads too
 	operation := service.ChangeOperation(&command)
 	event, err := a.Service.Propose(detached, auth.FromRequest(r), &command)
+	if err == service.ErrFollowing {
+		if event, err = a.forwardChange(w, r, q.form, &command, reserved); event == nil {
+			return operation, err
+		}
+	}
 	reserved.Release()
 	if err != nil {
 		return operation, a.writeError(w, err)

@@ -12,6 +12,7 @@ import (
 
 	"pando/httpapi"
 	"pando/httpapi/audit"
+	"pando/httpapi/proxy"
 	"pando/httpapi/service"
 	"pando/members"
 	"pando/members/certs"
@@ -82,7 +83,8 @@ func serveMember(ctx context.Context, cfg *config.Config, s *systemd.Service, lo
 		return err
 	}
 	defer m.close()
-	server.Open(m.api(serving, cfg, processors, recorder).Handlers(m.node.RegisterPeer))
+	source := newForwarder(cfg, certificates.client, log)
+	server.Open(m.api(serving, cfg, source, processors, recorder).Handlers(m.node.RegisterPeer))
 	go announceWhenReady(listeners.bound(cfg), m, log)
 	go m.reportState(watching, s)
 	select {
@@ -301,7 +303,9 @@ func (m *member) close() {
 }
 
 // api returns the handlers of the member for a server with the configuration serving.
-func (m *member) api(serving httpapi.Config, cfg *config.Config, processors int, recorder audit.Recorder) *httpapi.Member {
+func (m *member) api(
+	serving httpapi.Config, cfg *config.Config, source *proxy.Forwarder, processors int, recorder audit.Recorder,
+) *httpapi.Member {
 	return httpapi.NewMember(httpapi.MemberConfig{
 		Config: serving,
 		Service: service.Config{
@@ -318,6 +322,8 @@ func (m *member) api(serving httpapi.Config, cfg *config.Config, processors int,
 			CheckpointFailing: m.node.CheckpointFailing,
 			Audit:             recorder,
 		},
+		Source:             source,
+		SourceTimeout:      sourceTimeout(cfg),
 		ClientCertificates: cfg.ClientTLS.ClientCertAuth,
 		MaxFailedLogins:    cfg.MaxFailedLogins,
 		MaxRequestBytes:    cfg.MaxRequestBytes,
