@@ -34,8 +34,8 @@ func (s *Service) mirrorState(view *tree.View) tree.MirrorState {
 	return state
 }
 
-// MirrorNodes returns the published tree, for a list of its nodes, if the sender has the role root. It waits for no other member. Errors are
-// those of AuthorizeRoot.
+// MirrorNodes returns the published tree, for a list of its nodes, if the sender has the role root. It waits for no other member. Errors
+// are those of AuthorizeRoot.
 func (s *Service) MirrorNodes(ctx context.Context, who auth.Credentials) (*tree.View, error) {
 	from, err := s.identifyRoot(ctx, who)
 	o := operation{name: opMirrorGet, key: "nodes", read: true}
