@@ -49,14 +49,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func NewApp(stdout, stderr io.Writer) *cli.App {
 	given := config.NewCommandLine()
 	return &cli.App{
-		Name:                  "pando",
-		Usage:                 "a replicated key store that speaks the etcd v2 HTTP API",
-		Writer:                stdout,
-		ErrWriter:             stderr,
-		Flags:                 append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
-		HideVersion:           true, // --version is implemented here: it also prints the API
-		HideHelpCommand:       true,
-		Commands:              []*cli.Command{clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr)},
+		Name:            "pando",
+		Usage:           "a replicated key store that speaks the etcd v2 HTTP API",
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		Flags:           append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
+		HideVersion:     true, // --version is implemented here: it also prints the API
+		HideHelpCommand: true,
+		Commands: []*cli.Command{
+			clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr), exportCommand(stdout, stderr),
+		},
 		CustomAppHelpTemplate: HelpText(),
 		OnUsageError:          wrongFlags,
 		// The caller of run chooses the exit code; the library must not end the process.

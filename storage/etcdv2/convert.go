@@ -33,7 +33,7 @@ func convert(s *store, historySize int, report *Report) (*tree.Store, error) {
 	if err := c.loader.ImportState(max(s.index, 1), s.counters, state); err != nil {
 		return nil, err
 	}
-	if err := c.children(s.root.children[keySpace[1:]], "", false); err != nil {
+	if err := c.children(s.root.children[keySpace[1:]], ""); err != nil {
 		return nil, err
 	}
 	if err := c.events(s); err != nil {
@@ -43,7 +43,7 @@ func convert(s *store, historySize int, report *Report) (*tree.Store, error) {
 }
 
 // children adds the nodes below a directory.
-func (c *converter) children(dir *node, path string, hidden bool) error {
+func (c *converter) children(dir *node, path string) error {
 	for _, name := range slices.Sorted(maps.Keys(dir.children)) {
 		n := dir.children[name]
 		delete(dir.children, name)
@@ -52,14 +52,13 @@ func (c *converter) children(dir *node, path string, hidden bool) error {
 			c.leaveOut(below, n)
 			continue
 		}
-		hidden := hidden || name[0] == '_'
-		c.report.count(n, hidden)
 		f := tree.NodeFields{Path: below, Value: n.value, Dir: n.isDir(), Created: n.created, Modified: n.modified, Expires: n.expires}
+		c.report.count(&f)
 		if err := c.loader.ImportNode(f); err != nil {
 			return err
 		}
 		if n.isDir() {
-			if err := c.children(n, below, hidden); err != nil {
+			if err := c.children(n, below); err != nil {
 				return err
 			}
 		}
@@ -89,6 +88,7 @@ func (c *converter) events(s *store) error {
 		f := tree.EventFields{Action: tree.ActionAuth, Node: tree.NodeFields{Path: "/", Dir: true, Modified: e.Node.Modified}}
 		if moved, ok := inKeySpace(e); ok {
 			f = moved
+			f.Time = shownTime(&f)
 		}
 		if err := c.loader.ImportEvent(f); err != nil {
 			return fmt.Errorf("event %d: %w", e.Node.Modified, err)

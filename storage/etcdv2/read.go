@@ -54,8 +54,11 @@ type Report struct {
 	// Snapshot is the file of the snapshot that was used, empty for none. Entries is the number of entries of the log after it.
 	Snapshot string
 	Entries  int
-	// Digest is a checksum of the whole state. The same directory has the same digest everywhere.
+	// Digest is a checksum of the whole state. The same state has the same digest everywhere, in etcd and in Pando, unless
+	// something was left out or replaced between the two.
 	Digest [sha256.Size]byte
+	// Locked are the users with a password that etcd can't check. Read leaves it empty.
+	Locked []string
 	// LeftOut is the number of nodes that were not brought along, without those below them. Notes say what was left out, and
 	// what else the operator should know. Each is a sentence without a period.
 	LeftOut int
@@ -66,16 +69,16 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-func (r *Report) count(n *node, hidden bool) {
-	if n.isDir() {
+func (r *Report) count(f *tree.NodeFields) {
+	if f.Dir {
 		r.Directories++
 	} else {
 		r.Keys++
 	}
-	if hidden {
+	if strings.Contains(f.Path, "/_") {
 		r.Hidden++
 	}
-	if n.expires != 0 {
+	if f.Expires != 0 {
 		r.TTLs++
 	}
 }
@@ -251,29 +254,4 @@ func atLeast35(version string) bool {
 	major, _ := strconv.Atoi(parts[0])
 	minor, _ := strconv.Atoi(parts[1])
 	return major > 3 || major == 3 && minor >= 5
-}
-
-// digest returns the checksum of a state.
-func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	delta := s.TakeAll()
-	v := delta.View
-	fmt.Fprintf(h, "%d %d\n", at.index, at.term)
-	buf := v.AppendMirror(v.AppendState(nil))
-	h.Write(v.Users().AppendHead(buf))
-	for key, record := range v.Users().Difference(nil) {
-		fmt.Fprintf(h, "%q %q\n", key, record)
-	}
-	for n := range v.Walk() {
-		buf = tree.AppendNode(append(buf[:0], n.Path()...), n)
-		fmt.Fprintf(h, "%d %d\n", len(n.Path()), len(buf))
-		h.Write(buf)
-	}
-	for _, e := range delta.Events {
-		buf = tree.AppendEvent(buf[:0], e)
-		fmt.Fprintf(h, "%d\n", len(buf))
-		h.Write(buf)
-	}
-	h.Sum(sum[:0])
-	return sum
 }

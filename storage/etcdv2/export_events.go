@@ -1,0 +1,112 @@
+package etcdv2
+
+import (
+	"strconv"
+	"time"
+
+	"pando/tree"
+)
+
+// etcdHistory is the number of events that etcd keeps.
+const etcdHistory = 1000
+
+// history writes the ring of events, from its first place on. etcd finds an event by its place, so each index has one: where the tree has
+// none that clients may see, an event of the members' namespace is in its place, which no client can watch.
+func (w *exportWriter) history(v *tree.View) {
+	events := w.export.Store.TakeAll().Events
+	room := max(etcdHistory, uint64(len(events)))
+	oldest := v.OldestEvent()
+	if oldest == 2 {
+		oldest = 1 // in etcd the first event is always one of the members
+	}
+	oldest = max(oldest, v.Index()+1-min(room, v.Index()))
+	for index := oldest; index <= v.Index(); index++ {
+		for len(events) > 0 && (events[0] == nil || events[0].Index() < index) {
+			events = events[1:]
+		}
+		if index > oldest {
+			w.raw(",")
+		}
+		if len(events) > 0 && events[0].Index() == index && events[0].Action() != tree.ActionAuth {
+			f := events[0].Fields()
+			w.event(&f)
+			w.report.addEvent(index)
+			continue
+		}
+		w.number(`{"action":"set","node":{"key":"/0","dir":true,"modifiedIndex":`, index)
+		w.number(`,"createdIndex":`, index)
+		w.raw("}}")
+		if index > 1 {
+			w.report.addEvent(index)
+		}
+	}
+	size := v.Index() + 1 - oldest
+	for free := size; free < room; free++ {
+		if free > 0 {
+			w.raw(",")
+		}
+		w.raw("null")
+	}
+	w.number(`],"Size":`, size)
+	w.number(`,"Front":0,"Back":`, size%room)
+	w.number(`,"Capacity":`, room)
+	w.number(`},"StartIndex":`, oldest)
+	w.number(`,"LastIndex":`, v.Index())
+}
+
+// event writes an event of a key.
+func (w *exportWriter) event(e *tree.EventFields) {
+	w.text(`{"action":`, e.Action.String())
+	w.eventNode(`,"node":`, &e.Node, e.Time, e.Action.Removes())
+	if e.Prev != nil {
+		w.eventNode(`,"prevNode":`, e.Prev, e.Time, false)
+	}
+	if e.Refresh {
+		w.raw(`,"refresh":true`)
+	}
+	w.raw("}")
+}
+
+// eventNode writes the node of an event, with the TTL that was left at a time. removed says that it shows no value.
+func (w *exportWriter) eventNode(before string, n *tree.NodeFields, at int64, removed bool) {
+	w.raw(before)
+	w.text(`{"key":`, keySpace+n.Path)
+	switch {
+	case n.Dir:
+		w.raw(`,"dir":true`)
+	case !removed:
+		w.text(`,"value":`, n.Value)
+	}
+	if n.Expires != 0 && !removed {
+		w.time(`,"expiration":`, n.Expires)
+		if ttl := secondsLeft(n.Expires, at); ttl != 0 {
+			w.raw(`,"ttl":`)
+			w.buf = strconv.AppendInt(w.buf, ttl, 10)
+		}
+	}
+	w.number(`,"modifiedIndex":`, n.Modified)
+	w.number(`,"createdIndex":`, n.Created)
+	w.raw("}")
+}
+
+// secondsLeft returns the TTL that an event shows: the time until the expiry in seconds, rounded up.
+func secondsLeft(expires, at int64) int64 {
+	left := expires - at
+	ttl := left / int64(time.Second)
+	if left%int64(time.Second) > 0 {
+		ttl++
+	}
+	return ttl
+}
+
+// shownTime returns the latest time for which an event shows the same TTLs as for its own time, or zero if it shows none.
+// etcd keeps the TTLs of an event and not its time, so only this time can be known.
+func shownTime(e *tree.EventFields) int64 {
+	at := int64(0)
+	for _, n := range []*tree.NodeFields{&e.Node, e.Prev} {
+		if n != nil && n.Expires != 0 {
+			at = max(at, n.Expires-secondsLeft(n.Expires, e.Time)*int64(time.Second))
+		}
+	}
+	return at
+}

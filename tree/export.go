@@ -1,0 +1,23 @@
+package tree
+
+// Fields returns the node without its children, in the form in which Loader.ImportNode takes it. The caller owns the result; its texts
+// share memory with the node.
+func (n *Node) Fields() NodeFields {
+	return NodeFields{
+		Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.created, Modified: n.modified, Expires: n.expires,
+	}
+}
+
+// Fields returns the event in the form in which Loader.ImportEvent takes it. The caller owns the result; its texts share memory with the
+// event.
+func (e *Event) Fields() EventFields {
+	f := EventFields{Action: e.action, Refresh: e.refresh, Time: e.time, Node: e.node.Fields()}
+	if e.prev != nil {
+		prev := e.prev.Fields()
+		f.Prev = &prev
+	}
+	return f
+}
+
+// Removes reports whether the action removes nodes. The node of such an event has only a path and indexes.
+func (a Action) Removes() bool { return a.removes() }
