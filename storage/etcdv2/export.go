@@ -33,6 +33,9 @@ type ExportedMember struct {
 	PeerURLs []string
 }
 
+// ErrMirror means that the cluster of Pando has never taken over.
+var ErrMirror = errors.New("the cluster follows an etcd")
+
 // ErrTargetExists means that the target of Write exists.
 var ErrTargetExists = errors.New("the directory exists")
 
@@ -41,12 +44,15 @@ func Prepare(ctx context.Context, x Export) (*Report, error) {
 	if x.Applied == 0 || x.Term == 0 {
 		return nil, errors.New("nothing was ever committed")
 	}
+	v := x.Store.View()
+	if v.Mirror() != nil {
+		return nil, fmt.Errorf("%w: that etcd has all of this, so there is no way to go back", ErrMirror)
+	}
 	w := newExportWriter(ctx, &x, new(countingWriter))
 	if err := w.store(); err != nil {
 		return nil, err
 	}
-	v := x.Store.View()
-	w.report.Index = v.Index()
+	w.report.Index, w.report.ClusterID = v.Index(), x.ClusterID
 	w.report.Digest = digest(x.Store, position{x.Applied, x.Term})
 	w.report.noteReplaced(&w.replaced)
 	w.report.noteLocked()
