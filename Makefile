@@ -6,10 +6,10 @@ BENCH    ?= .
 DIST     ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fmt bench fuzz ci image release clean FORCE
+.PHONY: help build run test race lint fmt bench fuzz ci deb rpm image release clean FORCE
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./pando
 	$(GO) build -o pando .
@@ -48,6 +48,9 @@ fuzz: ## run every fuzz target for FUZZTIME each (default 30s)
 ci: ## run everything that a change has to pass, and install the programs that tests need
 	.ci/run
 
+deb rpm: $(DIST)/build/linux-amd64/pando $(DIST)/build/linux-arm64/pando ## make the packages in dist/, for amd64 and arm64
+	$(GO) run ./docs/deploy/package build $(DIST) $@
+
 image: ## make the container image in dist/, for amd64 and arm64
 	DIST=$(DIST) PLATFORMS="linux/amd64 linux/arm64" docs/deploy/release/release.sh binaries image
 
@@ -61,6 +64,7 @@ FORCE:
 release: ## make everything that is published in dist/, of the version that HEAD is tagged with
 	rm -rf $(DIST)
 	DIST=$(DIST) docs/deploy/release/release.sh binaries archives image sbom
+	$(MAKE) deb rpm
 	DIST=$(DIST) docs/deploy/release/release.sh checksums
 
 clean: ## remove the binary and Go's test cache (never data directories)

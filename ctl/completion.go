@@ -216,6 +216,8 @@ func zshCompletion(w io.Writer, name string, table []*completion) error {
   fi
 }
 compdef %[2]s %[1]s
+# zsh has loaded this file as the function of the first completion.
+if [[ ${funcstack[1]} == _%[1]s ]]; then %[2]s "$@"; fi
 `, command, function, fmt.Sprintf(walk, cases(table)))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,9 +12,19 @@ import (
 	"pando/members/servertest"
 )
 
-// TestDeployEnvironment starts a cluster from the environment file of the docs, whose variables are the reference's.
+// TestDeployEnvironment starts a member from the environment file of the packages, and a cluster with the settings that are comments in
+// it. The variables are the reference's.
 func TestDeployEnvironment(t *testing.T) {
-	settings := servertest.Lines(t, filepath.Join("docs", "deploy", "pando.conf"))
+	one, cluster := environmentFile(t)
+	t.Run("one member", func(t *testing.T) {
+		if !slices.Equal(one, []string{"ETCD_DATA_DIR=/var/lib/pando"}) {
+			t.Fatalf("it has %q", one)
+		}
+		if _, warnings, err := config.Load(nil, one); err != nil || len(warnings) > 0 {
+			t.Errorf("%v, %q", err, warnings)
+		}
+	})
+	settings := append(one, cluster...)
 	t.Run("has no setting without effect", func(t *testing.T) {
 		cfg, warnings, err := config.Load(nil, settings)
 		if err != nil || len(warnings) > 0 {
@@ -89,4 +100,22 @@ func TestProcfile(t *testing.T) {
 		t.Fatalf("%d members", len(running))
 	}
 	servertest.AwaitCluster(t, running)
+}
+
+// environmentFile returns the settings of the environment file, and those that a cluster needs besides: they are comments in the file.
+func environmentFile(t *testing.T) (one, cluster []string) {
+	t.Helper()
+	one = servertest.Lines(t, filepath.Join("docs", "deploy", "pando.conf"))
+	text, err := os.ReadFile(filepath.Join("docs", "deploy", "pando.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		setting, comment := strings.CutPrefix(strings.TrimSpace(line), "#")
+		name, _, found := strings.Cut(setting, "=")
+		if comment && found && !strings.Contains(name, "FILE") && !strings.Contains(name, "CERT") && !strings.Contains(name, " ") {
+			cluster = append(cluster, setting)
+		}
+	}
+	return one, cluster
 }

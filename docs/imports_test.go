@@ -68,6 +68,8 @@ var allowed = map[string][]string{
 	"ctl/terminal": {},
 	"ctl/program":  anything,
 
+	"docs/deploy/package": {"ctl/program", "members/config"},
+
 	"docs": anything,
 }
 
