@@ -58,7 +58,7 @@ archives() {
         cp "$(program "$platform")" "$stage/$name/pando"
         chmod -R u=rwX,go=rX "$stage/$name"
         tar -C "$stage" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$date" -cf "$stage/archive.tar" "$name"
-        gzip -9n "$stage/archive.tar"
+        gzip -n "$stage/archive.tar"
         mv "$stage/archive.tar.gz" "$dist/$name.tar.gz"
         rm -r "$stage"
     done
@@ -81,8 +81,8 @@ sbom() (
 checksums() (
     cd "$dist"
     rm -f SHA256SUMS
-    find . -maxdepth 1 -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum >.sums
-    mv .sums SHA256SUMS
+    sums="$(find . -maxdepth 1 -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum)"
+    echo "$sums" >SHA256SUMS
 )
 
 mkdir -p "$dist"
