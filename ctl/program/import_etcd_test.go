@@ -28,6 +28,7 @@ type corpus struct {
 	member servertest.Member
 	hidden []string    // keys that listings don't show
 	login  [][2]string // users and passwords
+	newest uint64      // where the history that is compared ends; zero for the index of the server
 }
 
 func (c *corpus) put(t *testing.T, key string, pairs ...string) *servertest.KeyAnswer {
@@ -252,6 +253,7 @@ func compareImported(t *testing.T, c *corpus, want observation, source string, m
 	if after := fileStates(t, source); after != before {
 		t.Errorf("the source has changed:\n%s\nit was\n%s", after, before)
 	}
+	compareRoundTrip(t, report, target)
 	pando := servertest.Launch(t, target)
 	imported := *c
 	imported.KeyClient = servertest.NewKeyClient(t, pando.Client)

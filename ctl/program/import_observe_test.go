@@ -38,6 +38,9 @@ func observe(t *testing.T, c *corpus) observation {
 		}
 	}
 	newest := uint64(servertest.Atoi(t, o["index"]))
+	if c.newest != 0 {
+		newest = c.newest
+	}
 	for _, key := range append([]string{"/"}, c.hidden[:min(len(c.hidden), 1)]...) {
 		o["history of "+key] = history(t, c, key, newest)
 	}

@@ -16,7 +16,9 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 	delta := s.TakeAll()
 	v := delta.View
 	fmt.Fprintln(d.hash, at.index, at.term, v.Index(), v.Counters(), v.Users().Enabled())
-	d.hash.Write(v.AppendMirror(nil))
+	if v.Mirror() != nil {
+		d.hash.Write(v.AppendMirror(nil))
+	}
 	for key, record := range v.Users().Difference(nil) {
 		fmt.Fprintf(d.hash, "%q %q\n", key, record)
 	}
@@ -24,11 +26,13 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 		f := n.Fields()
 		d.node(&f)
 	}
+	next := v.OldestEvent()
 	for _, e := range delta.Events {
 		if e.Action() == tree.ActionAuth {
-			d.numbers(uint64(e.Action()), e.Index())
 			continue
 		}
+		d.noEvents(next, e.Index())
+		next = e.Index() + 1
 		f := e.Fields()
 		d.numbers(uint64(f.Action), number(f.Refresh), uint64(shownTime(&f)), number(f.Prev != nil))
 		d.node(&f.Node)
@@ -36,6 +40,7 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 			d.node(f.Prev)
 		}
 	}
+	d.noEvents(next, v.Index()+1)
 	d.hash.Sum(sum[:0])
 	return sum
 }
@@ -58,6 +63,13 @@ func (d *digester) node(f *tree.NodeFields) {
 	d.numbers(uint64(len(f.Path)), uint64(len(f.Value)), number(f.Dir), f.Created, f.Modified, uint64(f.Expires))
 	d.buf = append(append(d.buf[:0], f.Path...), f.Value...)
 	d.hash.Write(d.buf)
+}
+
+// noEvents adds that the indexes from first to before end have no event that a client can see.
+func (d *digester) noEvents(first, end uint64) {
+	if first < end {
+		d.numbers(uint64(tree.ActionAuth), first, end)
+	}
 }
 
 // number returns 1 for true.

@@ -7,21 +7,24 @@ import (
 	"pando/tree"
 )
 
-// etcdHistory is the number of events that etcd keeps.
-const etcdHistory = 1000
+// etcdHistory is the number of events that etcd keeps, maxSkipped the most of the indexes without an event that get one.
+const (
+	etcdHistory = 1000
+	maxSkipped  = 100_000
+)
 
 // history writes the ring of events, from its first place on. etcd finds an event by its place, so each index has one: where the tree has
 // none that clients may see, an event of the members' namespace is in its place, which no client can watch.
 func (w *exportWriter) history(v *tree.View) {
 	events := w.export.Store.TakeAll().Events
-	room := max(etcdHistory, uint64(len(events)))
 	oldest := v.OldestEvent()
+	room := max(etcdHistory, min(v.Index()+1-oldest, uint64(len(events))+maxSkipped))
 	if oldest == 2 {
 		oldest = 1 // in etcd the first event is always one of the members
 	}
 	oldest = max(oldest, v.Index()+1-min(room, v.Index()))
 	for index := oldest; index <= v.Index(); index++ {
-		for len(events) > 0 && (events[0] == nil || events[0].Index() < index) {
+		for len(events) > 0 && events[0].Index() < index {
 			events = events[1:]
 		}
 		if index > oldest {
