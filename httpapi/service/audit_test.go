@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"pando/httpapi/audit"
@@ -12,12 +13,21 @@ import (
 )
 
 // recorder keeps the records of a test.
-type recorder struct{ records []audit.Record }
+type recorder struct {
+	mu      sync.Mutex
+	records []audit.Record
+}
 
-func (r *recorder) Record(record audit.Record) { r.records = append(r.records, record) }
+func (r *recorder) Record(record audit.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.records = append(r.records, record)
+}
 
 // take returns the records since the last call as text, and drops them.
 func (r *recorder) take() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var lines []string
 	for _, x := range r.records {
 		lines = append(lines, strings.Join(strings.Fields(fmt.Sprint(x.Principal, " ", x.Proof, " ", x.Operation, " ", x.Key, " ", x.Outcome,

@@ -22,12 +22,15 @@ var guest auth.Credentials
 type fakeLog struct {
 	store               *tree.Store
 	leader              members.ID
-	barrierErr          error
+	barrierErr, fail    error // of Barrier and Propose; nil for none
 	barriers, proposals int
 }
 
 func (l *fakeLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
 	l.proposals++
+	if l.fail != nil {
+		return nil, l.fail
+	}
 	r := l.store.Apply(1, []tree.Command{*c})[0]
 	l.store.Announce()
 	if r.Err != nil {
