@@ -66,7 +66,7 @@ func (l *instantLog) Index() uint64 {
 
 func (l *instantLog) Term() uint64 { return 7 }
 
-func (*instantLog) FeatureLevel() uint64 { return tree.UsersLevel }
+func (*instantLog) FeatureLevel() uint64 { return tree.MirrorLevel }
 
 func (*instantLog) Replayed() bool { return true }
 

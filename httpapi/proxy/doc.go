@@ -21,6 +21,7 @@
 //   - refresh.go: reading the list of members, and the file with the peer URLs
 //   - failover.go: choosing the members for a request
 //   - attempt.go: one request to one member
+//   - forwarder.go: Forwarder, with which a member sends single requests to the members of another cluster
 //   - transport.go: the connections to members
 //   - watch.go: the end of a watch whose member goes away
 //   - body.go: time limits on the bodies that clients send

@@ -15,115 +15,8 @@ import (
 	"pando/tree/users"
 )
 
-// followLog is a log that may be used from several goroutines.
-type followLog struct {
-	*fakeLog
-	mu        sync.Mutex
-	onBarrier func() // called before Barrier returns; nil for nothing
-}
-
-func (l *followLog) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.fakeLog.Propose(ctx, c)
-}
-
-func (l *followLog) Barrier(context.Context) error {
-	if l.onBarrier != nil {
-		l.onBarrier()
-	}
-	return nil
-}
-
-func (*followLog) FeatureLevel() uint64 { return tree.MirrorLevel }
-
-// follower is a service of a cluster that follows an etcd, which is a function.
-type follower struct {
-	*Service
-	log     *followLog
-	records *recorder
-	counts  map[stats.ForwardOutcome]int
-	sent    atomic.Int64
-	answer  Answer // of the etcd
-	failure error  // of Send
-}
-
-// newFollower makes a follower. change may modify the configuration, and may be nil.
-func newFollower(t *testing.T, change func(*Config)) *follower {
-	t.Helper()
-	return newFollowerOf(t, newTestService, change)
-}
-
-// newFollowerOf makes a follower of the service that newService makes.
-func newFollowerOf(
-	t *testing.T, newService func(*testing.T, func(*Config)) (*Service, *fakeLog), change func(*Config),
-) *follower {
-	t.Helper()
-	f := &follower{records: &recorder{}, counts: map[stats.ForwardOutcome]int{}, answer: Answer{URL: "http://etcd:2379"}}
-	service, log := newService(t, func(c *Config) {
-		c.Audit, c.ReadyTimeout = f.records, 20*time.Second
-		c.CountForward = func(o stats.ForwardOutcome) { f.counts[o]++ }
-		if change != nil {
-			change(c)
-		}
-	})
-	f.Service, f.log = service, &followLog{fakeLog: log}
-	f.cfg.Log = f.log
-	log.store.Follow()
-	f.answer.Index = log.store.View().Index() + 1
-	return f
-}
-
-// mirror proposes a change of the mirror at the index of the tree.
-func (f *follower) mirror(t testing.TB, c tree.MirrorChange) tree.MirrorState {
-	t.Helper()
-	c.After = f.log.store.View().Index()
-	c.To = max(c.To, c.After)
-	state, err := f.ChangeMirror(context.Background(), root, &c)
-	if err != nil {
-		t.Error(err)
-	}
-	return state
-}
-
-// forwardWrites makes the members forward writes.
-func (f *follower) forwardWrites(t testing.TB) {
-	t.Helper()
-	f.mirror(t, tree.MirrorChange{Sources: []string{"http://etcd:2379"}, ForwardWrites: new(true), To: f.answer.Index})
-	f.records.take()
-}
-
-// send is the Send of the etcd.
-func (f *follower) send([]string) (Answer, error) {
-	f.sent.Add(1)
-	if f.failure != nil {
-		return Answer{}, f.failure
-	}
-	return f.answer, nil
-}
-
-func putCommand() *tree.Command { return &tree.Command{Op: tree.OpSet, Path: "/a", Value: "secret"} }
-
-// put writes as package v2 does: by Propose, and then by ForwardChange.
-func (f *follower) put(who auth.Credentials) (event *tree.Event, forwarded bool, err error) {
-	c := putCommand()
-	if event, err = f.Propose(context.Background(), who, c); err != ErrFollowing {
-		return event, false, err
-	}
-	return f.ForwardChange(context.Background(), who, c, f.send)
-}
-
-// mustForward writes, and checks that the etcd has answered.
-func (f *follower) mustForward(t *testing.T) {
-	t.Helper()
-	before := f.sent.Load()
-	if event, forwarded, err := f.put(guest); event != nil || !forwarded || err != nil || f.sent.Load() != before+1 {
-		t.Errorf("got %v, %v, %v after %d sends", event, forwarded, err, f.sent.Load()-before)
-	}
-}
-
 func TestRefusedWrites(t *testing.T) {
-	f := newFollower(t, nil)
+	f := newMirrorService(t, nil)
 	for _, test := range []struct {
 		name   string
 		change tree.MirrorChange
@@ -163,7 +56,7 @@ func TestRefusedWrites(t *testing.T) {
 }
 
 func TestForwardedWrites(t *testing.T) {
-	f := newFollower(t, nil)
+	f := newMirrorService(t, nil)
 	f.forwardWrites(t)
 	t.Run("a success", func(t *testing.T) {
 		f.mustForward(t)
@@ -225,7 +118,7 @@ func TestForwardedWrites(t *testing.T) {
 
 // TestForwardedReads checks that quorum reads go to the etcd while writes do, and that local reads do not.
 func TestForwardedReads(t *testing.T) {
-	f := newFollower(t, nil)
+	f := newMirrorService(t, nil)
 	f.forwardWrites(t)
 	if _, err := f.Get(t.Context(), guest, "/", users.Subtree, Local); err != nil {
 		t.Errorf("a local read: %v", err)
@@ -249,7 +142,7 @@ func TestForwardedReads(t *testing.T) {
 // TestFenced checks what happens with requests while the cluster takes over.
 func TestFenced(t *testing.T) {
 	// fenced begins the phase and a write, and waits until the write waits.
-	fenced := func(t *testing.T, f *follower) <-chan error {
+	fenced := func(t *testing.T, f *mirrorService) <-chan error {
 		f.forwardWrites(t)
 		var waits atomic.Bool
 		if state := f.mirror(t, tree.MirrorChange{Phase: tree.PhaseFenced}); state.Phase != tree.PhaseFenced {
@@ -273,7 +166,7 @@ func TestFenced(t *testing.T) {
 		return done
 	}
 	t.Run("the end", func(t *testing.T) {
-		f := newFollower(t, nil)
+		f := newMirrorService(t, nil)
 		done := fenced(t, f)
 		f.mirror(t, tree.MirrorChange{Phase: tree.PhaseEnded, To: 1000})
 		if err := <-done; err != nil || f.sent.Load() != 0 {
@@ -284,7 +177,7 @@ func TestFenced(t *testing.T) {
 		}
 	})
 	t.Run("back to following", func(t *testing.T) {
-		f := newFollower(t, nil)
+		f := newMirrorService(t, nil)
 		done := fenced(t, f)
 		f.mirror(t, tree.MirrorChange{Phase: tree.PhaseFollowing})
 		if err := <-done; err != nil || f.sent.Load() != 1 {
@@ -292,13 +185,13 @@ func TestFenced(t *testing.T) {
 		}
 	})
 	t.Run("too long", func(t *testing.T) {
-		f := newFollower(t, func(c *Config) { c.ReadyTimeout = 50 * time.Millisecond })
+		f := newMirrorService(t, func(c *Config) { c.ReadyTimeout = 50 * time.Millisecond })
 		if err := <-fenced(t, f); err != errSwitchTooLong {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("the member stops", func(t *testing.T) {
-		f := newFollower(t, nil)
+		f := newMirrorService(t, nil)
 		done := fenced(t, f)
 		f.Stop()
 		if err := <-done; codeOf(err) != tree.CodeFollowing || !strings.Contains(err.Error(), tree.CauseStopped) {
@@ -311,7 +204,7 @@ func TestFenced(t *testing.T) {
 func TestLaggingMember(t *testing.T) {
 	for _, last := range []tree.MirrorPhase{tree.PhaseFenced, tree.PhaseEnded} {
 		t.Run(last.String(), func(t *testing.T) {
-			f := newFollower(t, func(c *Config) { c.ReadyTimeout = 50 * time.Millisecond })
+			f := newMirrorService(t, func(c *Config) { c.ReadyTimeout = 50 * time.Millisecond })
 			f.forwardWrites(t)
 			var once sync.Once
 			f.log.onBarrier = func() { // what the member had not applied
@@ -342,7 +235,7 @@ func TestLaggingMember(t *testing.T) {
 
 // TestForwardedAuth checks the rights of forwarded operations.
 func TestForwardedAuth(t *testing.T) {
-	f := newFollowerOf(t, newAuthService, nil)
+	f := newMirrorServiceOf(t, newAuthService, nil)
 	f.forwardWrites(t)
 	for _, test := range []struct {
 		name string
@@ -389,7 +282,7 @@ func TestForwardedAuth(t *testing.T) {
 // TestForwardingIsCounted checks the promise of the state: after a state with PhaseFenced and no operation that is being forwarded, no
 // operation is sent.
 func TestForwardingIsCounted(t *testing.T) {
-	f := newFollower(t, func(c *Config) { c.CountForward, c.Audit = nil, nil })
+	f := newMirrorService(t, func(c *Config) { c.CountForward, c.Audit = nil, nil })
 	f.forwardWrites(t)
 	var fence atomic.Bool // all operations were sent that this member reports
 	send := func([]string) (Answer, error) {
@@ -430,14 +323,4 @@ func TestForwardingIsCounted(t *testing.T) {
 	}
 	close(stop)
 	writers.Wait()
-}
-
-// await polls until done returns true. It fails the test after 20 s.
-func await(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); <-time.After(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited too long for %s", what)
-		}
-	}
 }

@@ -235,6 +235,43 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
+// TestExternalClientConfig connects to servers that do not belong to the cluster.
+func TestExternalClientConfig(t *testing.T) {
+	h := newHandshakes(t)
+	source := func(change func(*Options)) *tls.Config {
+		o := Options{Files: Files{CA: h.path("ca.pem"), Cert: h.path("alice.pem"), Key: h.path("alice-key.pem")}}
+		if change != nil {
+			change(&o)
+		}
+		return h.open(o).ExternalClientConfig()
+	}
+	t.Run("the CA in the file", func(t *testing.T) {
+		_, state := mustConnect(t, source(nil), h.server(func(*Options) {}))
+		if cn := state.PeerCertificates[0].Subject.CommonName; cn != "alice" {
+			t.Errorf("the client has shown the certificate of %s", cn)
+		}
+	})
+	t.Run("the names of clients do not apply", func(t *testing.T) {
+		mustConnect(t, source(func(o *Options) { o.AllowedCN, o.AllowedHostname = []string{"bob"}, []string{"bob.example"} }), h.server(plain))
+	})
+	t.Run("another CA", func(t *testing.T) {
+		other := newTestAuthority(t, "other CA")
+		h.write("other.pem", other.Pair().Cert)
+		mustRefuse(t, source(func(o *Options) { o.CA = h.path("other.pem") }), h.server(plain), "bad certificate")
+	})
+	t.Run("a self-signed certificate of the client", func(t *testing.T) {
+		auto := Options{AutoDir: h.path("auto"), AutoHosts: []string{"localhost"}}
+		mustRefuse(t, h.open(auto).ExternalClientConfig(), h.server(plain), "bad certificate")
+	})
+	t.Run("a revoked certificate", func(t *testing.T) {
+		h.revoke(1, parse(t, h.read("server.pem")))
+		c := source(func(o *Options) { o.CRL = h.path("list.crl") })
+		if _, _, err, _ := connect(t, c, h.server(plain)); !errors.Is(err, ErrRevoked) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // TestAuto makes, keeps and renews a self-signed certificate.
 func TestAuto(t *testing.T) {
 	f := newFixture(t)
