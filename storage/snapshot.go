@@ -165,7 +165,7 @@ func InspectSnapshot(path string) (*SnapshotInfo, error) {
 		Identity: data.meta.identity,
 		Applied:  data.meta.position.index, Term: data.meta.position.term,
 		Index: view.Index(), Nodes: view.Nodes(), TreeBytes: view.Bytes(),
-		Events:  view.Index() + 1 - view.OldestEvent(),
+		Events:  view.Events(),
 		Members: data.meta.members, Level: data.meta.level,
 		Version: snapshotVersion,
 		Size:    f.length + int64(trailerBytes),

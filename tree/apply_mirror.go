@@ -5,7 +5,7 @@ import "fmt"
 // applyMirror executes an OpMirror. A change that fails changes nothing.
 //
 // The source decides: if a change can't be made to the nodes of this tree, nodes that are in its way are removed. So mistakes in earlier
-// changes do not stop later ones. But older news never replaces a newer node, because Nodes may be read from the source before the
+// changes do not stop later ones. But an event never changes a node that is newer, or what is below it: Nodes may be ahead of the
 // events that led to them.
 func (s *Store) applyMirror(c *MirrorChange) *Error {
 	if !s.follows() {
@@ -62,13 +62,14 @@ func (s *Store) passTo(index uint64) {
 	}
 }
 
-// storeRead stores a node that was read from the source, unless the tree has a newer one.
+// storeRead stores a node that was read from the source. The read is newer than the events so far, but an earlier read may have found
+// a node that is newer still.
 func (s *Store) storeRead(f *NodeFields) {
 	n, _ := find(s.root, f.Path)
 	switch {
 	case n == nil:
 		s.place(nil, s.mirroredNode(f), f.Created)
-	case n.modified > f.Modified || n.equals(f):
+	case n.modified > max(s.index, f.Modified), n.equals(f):
 	case n.IsDir() && f.Dir:
 		changed := n.withDirectory(n.directory())
 		changed.created, changed.modified, changed.expires = f.Created, f.Modified, f.Expires
@@ -122,10 +123,9 @@ func (s *Store) clearAbove(path string) {
 // mirrorEvent makes the change of an event, and emits the event.
 func (s *Store) mirrorEvent(f *EventFields) {
 	s.passTo(f.Node.Modified - 1)
-	n, _ := find(s.root, f.Node.Path)
+	n, newer := s.findNotNewer(f.Node.Path, f.Node.Modified)
 	e := &Event{action: f.Action, prev: f.prevNode(n)}
 	var removed *Node
-	newer := n != nil && n.modified > f.Node.Modified
 	switch {
 	case newer:
 		e.node = f.Node.node(noChildren)
@@ -144,6 +144,25 @@ func (s *Store) mirrorEvent(f *EventFields) {
 	}
 	s.counters.countEvent(f.Action)
 	s.emitAt(f.Time, e, removed)
+}
+
+// findNotNewer returns the node at a path, or nil if there is none. newer reports that this node, or one above it, has a larger
+// modifiedIndex than the given one. Then it was made or changed after that index.
+func (s *Store) findNotNewer(path string, index uint64) (n *Node, newer bool) {
+	at := s.root
+	for end := 0; end < len(path); {
+		start := end + 1
+		name, _, _ := cutName(path[start:])
+		end = start + len(name)
+		if !at.IsDir() {
+			return nil, newer
+		}
+		if at = at.directory().children.Get(name); at == nil {
+			return nil, newer
+		}
+		newer = newer || at.modified > index
+	}
+	return at, newer
 }
 
 // prevNode returns the node before the event. It is that of the tree, n, if they are the same, so that large values are not kept twice.

@@ -16,6 +16,7 @@ type checkpoint struct {
 	state  []byte
 	nodes  map[string][]byte
 	events map[uint64][]byte
+	mirror []byte            // nil if there is none
 	head   []byte            // of the users; nil if there are none
 	users  map[string][]byte // the records of users and roles
 }
@@ -51,7 +52,7 @@ func (p *checkpoint) write(d *Delta) {
 			delete(p.events, i)
 		}
 	}
-	p.state = d.View.AppendState(nil)
+	p.state, p.mirror = d.View.AppendState(nil), d.View.AppendMirror(nil)
 	p.writeUsers(d)
 }
 
@@ -74,6 +75,11 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 	l := NewLoader(historySize)
 	if err := l.State(p.state); err != nil {
 		return nil, err
+	}
+	if p.mirror != nil {
+		if err := l.Mirror(p.mirror); err != nil {
+			return nil, err
+		}
 	}
 	if p.head != nil {
 		if err := l.Users(p.head); err != nil {
@@ -101,7 +107,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 // stateBytes encodes the whole state. Two members with the same bytes have the same state.
 func stateBytes(s *Store) []byte {
 	v := s.View()
-	b := v.AppendState(nil)
+	b := v.AppendMirror(v.AppendState(nil))
 	b = append(b, usersBytes(v.Users())...)
 	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
 		b = binary.AppendVarint(b, n)
@@ -113,7 +119,7 @@ func stateBytes(s *Store) []byte {
 			b = appendTotals(b, n.directory())
 		}
 	})
-	for i := v.OldestEvent(); i <= v.Index(); i++ {
+	for i := s.history.next(v.OldestEvent()); i <= v.Index(); i = s.history.next(i + 1) {
 		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
 		b = append(b, s.history.at(i).AppendJSON(nil)...)
 	}

@@ -25,6 +25,7 @@ func FuzzDecodeCommand(f *testing.F) {
 		{Op: OpUpdate, Path: "/a", Expires: 9 * second, FileOnly: true, AuthRevision: 7},
 		{Op: OpUsers, AuthRevision: 7, Change: &users.Change{Op: users.PutUser, Name: "u", PasswordHash: "h", Grant: []string{"r"}}},
 		{Op: OpUsers, Change: &users.Change{Op: users.Disable}},
+		{Op: OpMirror, Mirror: sampleMirrorChange()},
 	} {
 		f.Add(AppendCommand(nil, &c))
 	}
@@ -44,10 +45,10 @@ func FuzzDecodeCommand(f *testing.F) {
 		if !bytes.HasSuffix(data, rest) {
 			t.Fatalf("the rest %x is not the tail of %x", rest, data)
 		}
-		if c.Op != OpExpire && c.Op != OpUsers && !ValidPath(c.Path) {
+		if c.Op != OpExpire && c.Op != OpUsers && c.Op != OpMirror && !ValidPath(c.Path) {
 			t.Fatalf("path %q", c.Path)
 		}
-		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) {
+		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) || (c.Mirror != nil) != (c.Op == OpMirror) {
 			t.Fatalf("%+v has level %d (%d)", c, c.Level(), level)
 		}
 		once := AppendCommand(nil, &c)
@@ -227,7 +228,7 @@ func exercise(t *testing.T, s *Store) {
 	if v.OldestEvent() > v.Index()+1 {
 		t.Fatalf("the oldest event is %d at %d", v.OldestEvent(), v.Index())
 	}
-	for i := v.OldestEvent(); i <= v.Index(); i++ {
+	for i := s.history.next(v.OldestEvent()); i <= v.Index(); i = s.history.next(i + 1) {
 		if e := s.history.at(i); e == nil || e.Index() != i {
 			t.Fatalf("event %d of %d..%d is %v", i, v.OldestEvent(), v.Index(), e)
 		}

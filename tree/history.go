@@ -39,6 +39,14 @@ func (h *history) next(index uint64) uint64 {
 	return index
 }
 
+// previous returns the last index up to the given one that is not skipped.
+func (h *history) previous(index uint64) uint64 {
+	if s := h.skipped.Load(); s != nil && index >= s.first && index <= s.last {
+		return s.first - 1
+	}
+	return index
+}
+
 // reset drops all events. The next one has the index after last.
 func (h *history) reset(last uint64) {
 	for i := range h.slots {

@@ -143,7 +143,7 @@ func (l *Loader) addEvent(e *Event) error {
 		return fmt.Errorf("%w: event %d in the place of event %d", ErrBadState, e.Index(), l.nextEvent)
 	}
 	if l.store.history.start == 0 {
-		l.store.history.start = e.Index()
+		l.store.history.start = l.store.history.previous(e.Index()-1) + 1
 	}
 	l.store.history.add(e)
 	l.nextEvent = l.store.history.next(e.Index() + 1)
@@ -167,7 +167,7 @@ func (l *Loader) Finish() (*Store, error) {
 		return nil, fmt.Errorf("%w: the last event is %d, but the index of the state is %d", ErrBadState, l.nextEvent-1, s.index)
 	}
 	if s.history.start == 0 {
-		s.history.start = s.index + 1
+		s.history.start = s.history.previous(s.index) + 1
 	}
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()

@@ -53,13 +53,16 @@ type MirrorChange struct {
 	// Reset says that events up to To are missing. The history begins after To, and watchers that have not read all events up to To get
 	// CodeHistoryCleared.
 	Reset bool
-	// Nodes and Removed are what a read of the source has found. They are applied before the events and make no events. Each of the
-	// Nodes is stored unless the tree has a newer one. They may be newer than To. The paths in Removed are removed with all nodes below
-	// them.
+	// Nodes and Removed are what a read of the source has found, at the index After or later. They are applied before the events and make
+	// no events. The paths in Removed are removed with all nodes below them. Then each of the Nodes is stored, unless an earlier read has
+	// found a newer one. A directory keeps the nodes below it. Directories that are missing above a node get its createdIndex. Nodes may
+	// be newer than To. Then the directories above them must be among the nodes, because an event changes no node that is newer, and none
+	// below it.
 	Nodes   []NodeFields
 	Removed []string
 	// Events are the changes of keys in the source with indexes after After and up to To, in the order of the indexes. Their Refresh
-	// must be false, and ActionAuth is not allowed. An event does not replace a node that is newer than the event.
+	// must be false, and ActionAuth is not allowed. An event changes no node that is newer than the event, and none
+	// below it.
 	Events []EventFields
 	// Phase is the new phase, or zero if it does not change. PhaseEnded is allowed only in PhaseFenced, and only if no node is newer
 	// than To.

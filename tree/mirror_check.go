@@ -5,11 +5,16 @@ import (
 	"fmt"
 )
 
+// maxMirrorIndex is the largest index that a source may have. No source reaches it. It leaves room for the changes after the end.
+const maxMirrorIndex = 1 << 62
+
 // Check returns an error if no tree could apply the change. Apply refuses such a change with CodeInvalidField.
 func (c *MirrorChange) Check() error {
 	switch {
 	case c.To < c.After:
 		return fmt.Errorf("the change ends at index %d, before the index %d at which it begins", c.To, c.After)
+	case c.To > maxMirrorIndex:
+		return fmt.Errorf("the index %d is too large", c.To)
 	case c.Phase > PhaseEnded:
 		return fmt.Errorf("unknown phase %d", c.Phase)
 	}
@@ -58,7 +63,7 @@ func (f *NodeFields) check() error {
 	switch {
 	case f.Dir && f.Value != "":
 		return fmt.Errorf("the directory %.200q has a value", f.Path)
-	case f.Created == 0 || f.Created > f.Modified:
+	case f.Created == 0 || f.Created > f.Modified || f.Modified > maxMirrorIndex:
 		return fmt.Errorf("%.200q has the createdIndex %d and the modifiedIndex %d", f.Path, f.Created, f.Modified)
 	}
 	return nil

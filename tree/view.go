@@ -35,6 +35,15 @@ func (v *View) Index() uint64 { return v.index }
 // OldestEvent returns the index of the oldest event in the history after the batch.
 func (v *View) OldestEvent() uint64 { return v.oldest }
 
+// Events returns the number of events in the history after the batch.
+func (v *View) Events() uint64 {
+	n := v.index + 1 - v.oldest
+	if v.mirrored != nil && v.oldest <= v.mirrored.skipped.last {
+		n -= v.mirrored.skipped.len()
+	}
+	return n
+}
+
 // Nodes returns the number of files and directories, without the root.
 func (v *View) Nodes() int64 { return v.nodes }
 

@@ -141,8 +141,8 @@ func refuseFollowedBackup(found *etcdv2.Imported) error {
 	if !found.Report.Backup || found.Store.View().Mirror() == nil {
 		return nil
 	}
-	return config.AsUsage(errors.New("--follow: this is a copy by etcdctl backup, in which indexes are lower than in the etcd that is to be followed: " +
-		"copy the directory with cp -a instead"))
+	return config.AsUsage(errors.New("--follow: this is a copy by etcdctl backup, in which indexes are lower than in the etcd " +
+		"that is to be followed: copy the directory with cp -a instead"))
 }
 
 // write makes the data directory, with a progress bar on a terminal.
