@@ -92,6 +92,7 @@ const (
 
 // TestAuthCluster uses users and roles on three members and through a proxy.
 func TestAuthCluster(t *testing.T) {
+	t.Parallel()
 	all := servertest.NewMembers(t, "one", "two", "three", "front")
 	front, all := all[3], all[:3]
 	running := servertest.LaunchCluster(t, all, "--max-failed-logins", "0") // many logins with old passwords fail
@@ -191,6 +192,7 @@ func checkWatchEnds(t *testing.T, url string) {
 
 // TestAuthSurvives checks that users, roles and the auth switch are kept when a member is killed, and by a snapshot.
 func TestAuthSurvives(t *testing.T) {
+	t.Parallel()
 	place := servertest.NewMembers(t, "default")[0]
 	p := place.StartPando(t)
 	p.AwaitServing()

@@ -24,6 +24,7 @@ import (
 // its password was no longer valid, or its user no longer had the role, at the index of the answer.
 func TestRevocation(t *testing.T) {
 	servertest.SkipShort(t, "members pause in turn, which takes 15 s")
+	t.Parallel()
 	r := startRevocation(t)
 	var all sync.WaitGroup
 	defer all.Wait()

@@ -15,6 +15,7 @@ import (
 // TestPasswordsAreNowhere uses passwords, and searches for them in everything that a member writes: its data directory, the audit log and
 // its output with debug messages. Wrong passwords must not be there either: users often type that of another system.
 func TestPasswordsAreNowhere(t *testing.T) {
+	t.Parallel()
 	const newPassword, wrongPassword = "Copper-Lantern-64", "Walnut-Ribbon-93"
 	dir := t.TempDir()
 	audit := filepath.Join(dir, "audit.log")

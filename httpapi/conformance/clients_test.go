@@ -139,6 +139,7 @@ func TestClientCurl(t *testing.T) {
 
 func TestClientHttpie(t *testing.T) {
 	servertest.RequireProgram(t, "http", "httpie")
+	t.Parallel()
 	playSteps(t, launchAdvertised(t), []clientStep{
 		{
 			`http --ignore-stdin -b --pretty=none --form PUT $P/v2/keys/a value=one ttl=1000`,

@@ -20,6 +20,7 @@ const allAuthRulesFire = 5000
 // TestDifferentialAuth is TestDifferential with auth on: several users send requests while their rights change.
 func TestDifferentialAuth(t *testing.T) {
 	servertest.SkipShort(t, "the reference verifies a password with each request")
+	t.Parallel()
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 25, rules: newFiredRules()}
 	if *referencePasswords {
 		run.want *= 10

@@ -31,6 +31,7 @@ const (
 
 // TestDifferential checks that clients can't tell Pando from the reference, except for the deliberate differences.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests), rules: newFiredRules()}
 	run.generate = func(seed uint64) []*differentialStep { return newGenerator(seed).sequence(sequenceLength) }
 	if testing.Short() {

@@ -16,6 +16,7 @@ import (
 
 // TestTLSReload replaces the certificate of a server while a connection and a watch are open.
 func TestTLSReload(t *testing.T) {
+	t.Parallel()
 	s := startSecure(t)
 	old, watch := s.dial(t), s.dial(t)
 	in := bufio.NewReader(old)
