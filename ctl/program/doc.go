@@ -12,5 +12,6 @@
 //   - snapshot.go, snapshot_save.go, snapshot_status.go, snapshot_restore.go: the group "snapshot", a verb here and a command of
 //     the client
 //   - import_etcd.go: the verb "import-etcd"; import_report.go prints what it found
+//   - import_config.go: the verb "import-etcd-config"; import_config_read.go reads the settings of etcd
 //   - backup.go: the command "backup" of the client
 package program

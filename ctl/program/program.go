@@ -57,7 +57,8 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 		HideVersion:     true, // --version is implemented here: it also prints the API
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr), exportCommand(stdout, stderr),
+			clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr),
+			importConfigCommand(stdout), exportCommand(stdout, stderr),
 		},
 		CustomAppHelpTemplate: HelpText(),
 		OnUsageError:          wrongFlags,

@@ -1,6 +1,10 @@
 package config
 
-import "go.uber.org/zap/zapcore"
+import (
+	"strings"
+
+	"go.uber.org/zap/zapcore"
+)
 
 // Texts that several flags share.
 const (
@@ -15,6 +19,31 @@ func compatibilityFlags() []flagSpec {
 	all := legacyFlags()
 	all = append(all, ignoredFlags()...)
 	return append(all, refusedFlags()...)
+}
+
+// WithoutEffect returns the reason why a flag of the reference has no effect in Pando or is refused. The reason is empty for a flag that
+// has an effect. known is false if Pando has no flag with the name.
+func WithoutEffect(flag string) (reason string, known bool) {
+	spec := SpecOf(flag)
+	if spec == nil {
+		return "", false
+	}
+	return spec.ignored + spec.refused, true
+}
+
+// IsSwitch reports whether a flag needs no value on the command line.
+func IsSwitch(flag string) bool {
+	spec := SpecOf(flag)
+	return spec != nil && spec.arg == ""
+}
+
+// VariableOf returns the name that the reference has for the environment variable of a flag.
+func VariableOf(flag string) string { return "ETCD_" + envSuffix(flag) }
+
+// FlagOf returns the flag to which a variable with the prefix of the reference belongs. ok is false for other variables.
+func FlagOf(variable string) (flag string, ok bool) {
+	suffix, ok := strings.CutPrefix(variable, "ETCD_")
+	return strings.ToLower(strings.ReplaceAll(suffix, "_", "-")), ok && suffix != ""
 }
 
 // legacyFlags returns flags that are accepted. Most of them are old names of other flags.
