@@ -62,27 +62,33 @@ func TestDocsForSlowReaders(t *testing.T) {
 
 // sessionCommand is a command with the answer that the page shows.
 type sessionCommand struct {
-	line   int
-	block  int
-	text   string
-	want   string
-	second bool
+	line    int
+	block   int
+	section string // the heading of the second order above it
+	text    string
+	want    string
+	kind    string // the words after console
 }
 
 // parseSession reads the console blocks of a page.
 func parseSession(page string) []sessionCommand {
 	var commands []sessionCommand
-	block, inside, second := 0, false, false
+	block, fenced, inside, kind, section := 0, false, false, "", ""
 	for i, line := range strings.Split(page, "\n") {
-		kind, fence := strings.CutPrefix(line, "```")
+		info, fence := strings.CutPrefix(line, "```")
 		text, command := strings.CutPrefix(line, "$ ")
 		switch {
 		case fence:
-			inside = !inside && strings.HasPrefix(kind, "console")
-			second = inside && strings.HasSuffix(kind, "second")
+			fenced = !fenced
+			kind, inside = strings.CutPrefix(info, "console")
+			inside = inside && fenced
 			block++
+		case !fenced && strings.HasPrefix(line, "## "):
+			section = line[len("## "):]
 		case inside && command:
-			commands = append(commands, sessionCommand{line: i + 1, block: block, text: text, second: second})
+			commands = append(commands, sessionCommand{
+				line: i + 1, block: block, section: section, text: text, kind: strings.TrimSpace(kind),
+			})
 		case inside && len(commands) > 0:
 			last := &commands[len(commands)-1]
 			if strings.HasSuffix(last.text, "\\") {
@@ -121,7 +127,7 @@ func (s *session) typeCommand(t *testing.T, c sessionCommand) {
 	if s.waiting != nil && c.block > s.waiting.block+2 { // a fence opens a block and another closes it
 		s.endSecond(t)
 	}
-	if !c.second {
+	if c.kind != "second" {
 		s.compare(t, &c, s.run(t, c.text))
 		return
 	}
