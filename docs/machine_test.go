@@ -40,7 +40,10 @@ func newMachines(t *testing.T, ips ...string) (all []*machine) {
 	dir := t.TempDir()
 	for i, ip := range ips {
 		members := servertest.NewMembers(t, fmt.Sprintf("m%d", i+1), "rehearsal")
-		m := &machine{t: t, ip: ip, root: filepath.Join(dir, ip), member: members[0], second: members[1], services: map[string]*servertest.Process{}}
+		m := &machine{
+			t: t, ip: ip, root: filepath.Join(dir, ip), member: members[0], second: members[1],
+			services: map[string]*servertest.Process{},
+		}
 		for _, d := range append(machineDirs, "/var/lib/etcd", "/bin") {
 			if err := os.MkdirAll(filepath.Join(m.root, d), 0o700); err != nil {
 				t.Fatal(err)
@@ -123,7 +126,8 @@ func (m *machine) run(command string) (string, int) {
 	m.commands++
 	end := fmt.Sprintf("\n--- end of command %d: ", m.commands)
 	before := len(m.shell.Stdout.String())
-	if _, err := fmt.Fprintf(m.stdin, "{ %s\n} </dev/null\nprintf '\\n%%s%%d\\n' '%s' $?\n", command, strings.TrimPrefix(end, "\n")); err != nil {
+	_, err := fmt.Fprintf(m.stdin, "{ %s\n} </dev/null\nprintf '\\n%%s%%d\\n' '%s' $?\n", command, end[1:])
+	if err != nil {
 		m.t.Fatalf("%s: %v", command, err)
 	}
 	var output, code string
@@ -137,8 +141,8 @@ func (m *machine) run(command string) (string, int) {
 
 // The commands that a test can't run as they are: it has no systemd, no users, and no ssh.
 var (
-	systemctlCommand = regexp.MustCompile(`^systemctl (start|stop|disable|enable --now) (etcd|pando)$`)
-	chownCommand     = regexp.MustCompile(`^chown -R pando:pando (/\S+)$`)
+	systemctlCommand = regexp.MustCompile(`^systemctl (start|stop|disable|enable) (etcd|pando)$`)
+	chownCommand     = regexp.MustCompile(`^chown -R (?:pando:pando|etcd:etcd) (/\S+)$`)
 	scpCommand       = regexp.MustCompile(`^scp -rp? (\d[\d.]+):(/\S+) (/\S+)$`)
 )
 
@@ -150,7 +154,7 @@ func (m *machine) typeCommand(command string) (string, int) {
 		return "", 0
 	}
 	if match := chownCommand.FindStringSubmatch(command); match != nil {
-		command = "test -d " + match[1]
+		command = "test -d " + match[1] // it is an error if the directory is not there
 	}
 	if match := scpCommand.FindStringSubmatch(command); match != nil {
 		for _, other := range m.all {
@@ -167,7 +171,7 @@ func (m *machine) typeCommand(command string) (string, int) {
 func (m *machine) systemctl(verb, unit string) {
 	m.t.Helper()
 	switch verb {
-	case "start", "enable --now":
+	case "start":
 		program, environment := os.Args[0], servertest.Lines(m.t, m.file("/etc/default/"+unit))
 		if unit == "etcd" {
 			program = servertest.RequireEtcd(m.t)
@@ -203,6 +207,7 @@ var machineNoise = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ][\d:.]+Z?`), "{time}"},
 	{regexp.MustCompile(`(index +|term |, index )\d+`), "$1{n}"},
 	{regexp.MustCompile(`\(\d+ entries\)`), "({n} entries)"},
+	{regexp.MustCompile(`(history +)\d+ events`), "$1{n} events"},
 }
 
 func machineForm(text string) string {

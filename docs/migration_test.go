@@ -3,6 +3,7 @@ package docs
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,49 +11,65 @@ import (
 	"pando/members/servertest"
 )
 
-// migrationPage is the page whose commands are typed.
-const migrationPage = "docs/migration.md"
+// The pages whose commands are typed.
+const (
+	migrationPage  = "docs/migration.md"
+	operationsPage = "docs/operations.md"
+)
 
-// migrationStory is a number of sections of the page that follow each other, and the machines that they are about.
+// migrationStory is a number of sections of a page that follow each other, and the machines that they are about.
 type migrationStory struct {
 	name     string
+	page     string
 	sections []string
 	ips      []string
 	prepare  func(t *testing.T, machines []*machine)
 }
 
+var (
+	oneMachine    = []string{"10.0.0.1"}
+	threeMachines = []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}
+)
+
 var migrationStories = []migrationStory{
-	{"one member", []string{"What you have", "Rehearsal", "One member"}, []string{"10.0.0.1"}, prepareOne},
-	{"three members", []string{"Three members"}, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, prepareThree},
+	{"one member", migrationPage, []string{"What you have", "Rehearsal", "One member", "Back to etcd"}, oneMachine, startEtcd},
+	{"three members", migrationPage, []string{"Three members"}, threeMachines, startEtcd},
+	{"TLS and users", migrationPage, []string{"TLS and users"}, oneMachine, startSecuredEtcd},
+	{"import of one member", operationsPage, []string{"Moving from etcd", "One member of etcd"}, oneMachine, startEtcd},
+	{"import of three members", operationsPage, []string{"Three members from one import"}, threeMachines, startEtcd},
 }
 
-// TestMigrationPage types the commands of the page against real servers of etcd and Pando, and compares what they print.
-func TestMigrationPage(t *testing.T) {
+// TestMigrationPages types the commands of the pages against real servers of etcd and Pando, and compares what they print.
+func TestMigrationPages(t *testing.T) {
 	servertest.SkipShort(t, "it starts clusters of both programs")
-	text, err := os.ReadFile(migrationPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := parseSession(string(text))
-	requirePrograms(t, commands)
 	servertest.RequireEtcd(t)
 	servertest.RequireProgram(t, "ss", "iproute2")
-	t.Run("every section has a story", func(t *testing.T) {
-		for _, c := range commands {
-			if !slices.ContainsFunc(migrationStories, func(s migrationStory) bool { return slices.Contains(s.sections, c.section) }) {
-				t.Errorf("%s:%d: no test types the commands of the section %q", migrationPage, c.line, c.section)
+	commands := map[string][]sessionCommand{}
+	for _, page := range []string{migrationPage, operationsPage} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands[page] = parseSession(string(text))
+		requirePrograms(t, commands[page])
+		for _, c := range commands[page] {
+			tested := slices.ContainsFunc(migrationStories, func(s migrationStory) bool {
+				return s.page == page && slices.Contains(s.sections, c.section)
+			})
+			if !tested {
+				t.Errorf("%s:%d: no test types the commands of the section %q", page, c.line, c.section)
 			}
 		}
-	})
+	}
 	for _, story := range migrationStories {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()
 			machines := newMachines(t, story.ips...)
 			story.prepare(t, machines)
 			typed := 0
-			for _, c := range commands {
+			for _, c := range commands[story.page] {
 				if slices.Contains(story.sections, c.section) {
-					typeOnMachines(t, machines, c)
+					typeOnMachines(t, machines, story.page, c)
 					typed++
 				}
 			}
@@ -63,35 +80,49 @@ func TestMigrationPage(t *testing.T) {
 	}
 }
 
-// typeOnMachines types a command, and compares what it prints. In a block "each" it is typed on all machines, in a block with an address
-// on that one, and otherwise on the first. The commands of a block "fails" fail.
-func typeOnMachines(t *testing.T, machines []*machine, c sessionCommand) {
+// typeOnMachines types a command of a page, and compares what it prints. It is typed on the first machine, or on those that the block
+// names: an address, or "each". A block "example" is that of the first machine, and typed on each with its own name and addresses. The
+// commands of a block "fails" fail.
+func typeOnMachines(t *testing.T, machines []*machine, page string, c sessionCommand) {
 	t.Helper()
-	on, fails := machines[:1], false
+	on, fails, example := machines[:1], false, false
 	for _, word := range strings.Fields(c.kind) {
 		switch i := slices.IndexFunc(machines, func(m *machine) bool { return m.ip == word }); {
 		case word == "each":
 			on = machines
+		case word == "example":
+			on, example = machines, true
 		case word == "fails":
 			fails = true
 		case i >= 0:
 			on = machines[i : i+1]
 		default:
-			t.Fatalf("%s:%d: nothing has the name %s", migrationPage, c.line, word)
+			t.Fatalf("%s:%d: nothing has the name %s", page, c.line, word)
 		}
 	}
 	for _, m := range on {
-		output, code := m.typeCommand(c.text)
+		command := c.text
+		if example {
+			command = asOn(m, command)
+		}
+		output, code := m.typeCommand(command)
 		if (code != 0) != fails {
-			t.Errorf("%s:%d: on %s: $ %s\nended with %d and printed\n%s", migrationPage, c.line, m.ip, c.text, code, output)
+			t.Errorf("%s:%d: on %s: $ %s\nended with %d and printed\n%s", page, c.line, m.ip, command, code, output)
 		}
 		if got, want := machineForm(output), machineForm(c.want); !sessionPattern(want).MatchString(got) {
-			t.Errorf("%s:%d: on %s: $ %s\nprints\n%s\nwhere the page shows\n%s", migrationPage, c.line, m.ip, c.text, got, want)
+			t.Errorf("%s:%d: on %s: $ %s\nprints\n%s\nwhere the page shows\n%s", page, c.line, m.ip, command, got, want)
 		}
 	}
 	if t.Failed() {
 		t.FailNow() // later commands depend on this one
 	}
+}
+
+// asOn turns a command with the name and the addresses of the first machine into that of another one.
+func asOn(m *machine, command string) string {
+	command = strings.ReplaceAll(command, "--name m1 ", "--name "+m.member.Name+" ")
+	ownURLs := regexp.MustCompile(`(--(?:listen|advertise|initial-advertise)-[a-z-]*urls http://)10\.0\.0\.1:`)
+	return ownURLs.ReplaceAllString(command, "${1}"+m.ip+":")
 }
 
 // etcdSettings returns the environment file of etcd on a machine.
@@ -130,6 +161,58 @@ func startEtcd(t *testing.T, cluster []*machine) {
 	keys.Must(t, "PUT", "/_locks/job", servertest.Form("value", "worker-4", "ttl", "3600"))
 }
 
-func prepareOne(t *testing.T, machines []*machine) { startEtcd(t, machines) }
+// startSecuredEtcd starts etcd with TLS and with users.
+func startSecuredEtcd(t *testing.T, machines []*machine) {
+	m := machines[0]
+	do := func(command string) {
+		t.Helper()
+		if output, code := m.run(m.here(command)); code != 0 {
+			t.Fatalf("%s: %s", command, output)
+		}
+	}
+	do("rmdir /etc/etcd && pando ctl tls init /etc/etcd --hosts 127.0.0.1")
+	var files strings.Builder
+	for _, setting := range [][2]string{
+		{"CERT", "server.pem"}, {"KEY", "server-key.pem"},
+		{"PEER_CERT", "peer.pem"}, {"PEER_KEY", "peer-key.pem"}, {"PEER_TRUSTED_CA", "ca.pem"},
+	} {
+		fmt.Fprintf(&files, "ETCD_%s_FILE=%s\n", setting[0], m.file("/etc/etcd/"+setting[1]))
+	}
+	m.write("/etc/default/etcd", strings.ReplaceAll(etcdSettings(m, machines), "http:", "https:")+files.String())
+	m.systemctl("start", "etcd")
+	do("export ETCDCTL_API=2 ETCDCTL_ENDPOINTS=https://10.0.0.1:2379 ETCDCTL_CA_FILE=/etc/etcd/ca.pem")
+	do("until etcdctl set /config/app1 on; do sleep 0.1; done")
+	do("etcdctl user add root:secret && etcdctl user add alice:wonder && etcdctl role add readers")
+	do("etcdctl role grant readers --path '/config/*' --read && etcdctl user grant alice --roles readers")
+	do("etcdctl auth enable && etcdctl --username root:secret role remove guest")
+}
 
-func prepareThree(t *testing.T, machines []*machine) { startEtcd(t, machines) }
+// TestMigrationErrors checks that the errors, which the page explains, are those of the program.
+func TestMigrationErrors(t *testing.T) {
+	text, err := os.ReadFile(migrationPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, file := range goFiles(t) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			code.Write(content)
+		}
+	}
+	const ofTheSystem = "address already in use, permission denied"
+	_, section, _ := strings.Cut(string(text), "\n## When something goes wrong\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	quoted := regexp.MustCompile("(?m)^- \\*\\*[^`\n]*`([^`\n]+)`").FindAllStringSubmatch(section, -1)
+	if len(quoted) < 10 {
+		t.Errorf("only %d errors found", len(quoted))
+	}
+	for _, q := range quoted {
+		if !strings.Contains(code.String(), q[1]) && !strings.Contains(ofTheSystem, q[1]) {
+			t.Errorf("no error of the program has the text %q", q[1])
+		}
+	}
+}

@@ -64,7 +64,7 @@ func TestDocsForSlowReaders(t *testing.T) {
 type sessionCommand struct {
 	line    int
 	block   int
-	section string // the heading of the second order above it
+	section string // the heading of the second or third order above it
 	text    string
 	want    string
 	kind    string // the words after console
@@ -83,8 +83,8 @@ func parseSession(page string) []sessionCommand {
 			kind, inside = strings.CutPrefix(info, "console")
 			inside = inside && fenced
 			block++
-		case !fenced && strings.HasPrefix(line, "## "):
-			section = line[len("## "):]
+		case !fenced && (strings.HasPrefix(line, "## ") || strings.HasPrefix(line, "### ")):
+			section = strings.TrimLeft(line, "# ")
 		case inside && command:
 			commands = append(commands, sessionCommand{
 				line: i + 1, block: block, section: section, text: text, kind: strings.TrimSpace(kind),
