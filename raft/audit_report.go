@@ -22,8 +22,8 @@ type AuditReport struct {
 
 // Difference is a part of the data in which members differ.
 type Difference struct {
-	// State means that the index, the counters, the sizes or the users differ. If it is false, paths from Low (inclusive, "" for the
-	// first) to High (exclusive, "" for the end) differ, in the order of a walk of the tree.
+	// State means that the index, the counters, the sizes, the users or the mirror differ. If it is false, paths from Low (inclusive,
+	// "" for the first) to High (exclusive, "" for the end) differ, in the order of a walk of the tree.
 	State     bool
 	Low, High string
 	// Members are those whose data differs from the majority's, or all that took part when there is no majority. They are
@@ -34,7 +34,7 @@ type Difference struct {
 }
 
 func (d Difference) describe() string {
-	part := "the index, the counters or the users"
+	part := "the index, the counters, the users or the mirror"
 	if !d.State {
 		part = fmt.Sprintf("keys from %s to before %s", cmp.Or(d.Low, "the first"), cmp.Or(d.High, "the end"))
 	}

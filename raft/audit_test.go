@@ -39,22 +39,35 @@ func (a *auditRecorder) last() (AuditReport, int) {
 	return a.reports[len(a.reports)-1], len(a.reports)
 }
 
+// auditRecorders are the recorders of the members of a cluster. The zero value is ready to use.
+type auditRecorders struct {
+	mu sync.Mutex
+	by map[members.ID]*auditRecorder
+}
+
+// tune makes a member begin an audit each tick and record the reports.
+func (a *auditRecorders) tune(cfg *Config) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.by == nil {
+		a.by = map[members.ID]*auditRecorder{}
+	}
+	recorder := &auditRecorder{}
+	a.by[members.ID(cfg.Recovered.Identity.MemberID)] = recorder
+	cfg.Observer, cfg.AuditInterval = Observer{Audited: recorder.audited}, clusterTick
+}
+
+// of returns the recorder of a member.
+func (a *auditRecorders) of(r *replica) *auditRecorder {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.by[r.id]
+}
+
 // newAuditedCluster starts a cluster that begins an audit each tick.
 func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditRecorder) {
-	var mu sync.Mutex
-	observers := map[members.ID]*auditRecorder{}
-	c := newCluster(t, size, func(cfg *Config) {
-		mu.Lock()
-		defer mu.Unlock()
-		a := &auditRecorder{}
-		observers[members.ID(cfg.Recovered.Identity.MemberID)] = a
-		cfg.Observer, cfg.AuditInterval = Observer{Audited: a.audited}, clusterTick
-	})
-	return c, func(r *replica) *auditRecorder {
-		mu.Lock()
-		defer mu.Unlock()
-		return observers[r.id]
-	}
+	var recorders auditRecorders
+	return newCluster(t, size, recorders.tune), recorders.of
 }
 
 // corrupt changes the tree of one member without the log.

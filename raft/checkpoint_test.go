@@ -218,7 +218,29 @@ func TestRestoredCluster(t *testing.T) {
 	want := source.dump()
 	path, info := saveSnapshot(t, source.node)
 
-	c := &cluster{t: t, id: 99, links: newLinks()}
+	c := newFoundedCluster(t, nil, func(o storage.Options, founding storage.Founding) error {
+		return storage.Restore(o, path, founding)
+	})
+	for _, r := range c.members {
+		if got := dumpOf(t, r.node()); got != want {
+			t.Errorf("member %d has %.200s, want %.200s", r.id, got, want)
+		}
+	}
+	if s := c.leader().node().Status(); s.Term <= info.Term || s.Committed <= info.Applied {
+		t.Errorf("entry %d of term %d, the snapshot had %d of %d", s.Committed, s.Term, info.Applied, info.Term)
+	}
+	c.follower().set("/after", "1")
+	c.settle()
+	c.leader().kill()
+	c.leader().set("/later", "2")
+	c.settle()
+}
+
+// newFoundedCluster starts a cluster of three members, whose data found makes.
+func newFoundedCluster(t *testing.T, tune func(*Config), found func(storage.Options, storage.Founding) error) *cluster {
+	t.Helper()
+	c := &cluster{t: t, id: 99, links: newLinks(), tune: tune}
+	t.TempDir() // the first call registers the removal of the directories, which must come after close
 	t.Cleanup(c.close)
 	registry := members.NewRegistry(c.id)
 	var voters []uint64
@@ -233,25 +255,13 @@ func TestRestoredCluster(t *testing.T) {
 		founding := storage.Founding{
 			Identity: storage.Identity{ClusterID: uint64(c.id), MemberID: uint64(r.id)}, Voters: voters, Members: registry.Marshal(),
 		}
-		if err := storage.Restore(storage.Options{DataDir: r.dir, HistorySize: testHistory}, path, founding); err != nil {
+		if err := found(storage.Options{DataDir: r.dir, HistorySize: testHistory}, founding); err != nil {
 			t.Fatal(err)
 		}
 		r.start(nil, nil)
 	}
 	c.awaitServing(c.members...)
-	for _, r := range c.members {
-		if got := dumpOf(t, r.node()); got != want {
-			t.Errorf("member %d has %.200s, want %.200s", r.id, got, want)
-		}
-	}
-	if s := c.leader().node().Status(); s.Term <= info.Term || s.Committed <= info.Applied {
-		t.Errorf("entry %d of term %d, the snapshot had %d of %d", s.Committed, s.Term, info.Applied, info.Term)
-	}
-	c.follower().set("/after", "1")
-	c.settle()
-	c.leader().kill()
-	c.leader().set("/later", "2")
-	c.settle()
+	return c
 }
 
 func dumpOf(t testing.TB, n *Node) string {

@@ -183,8 +183,11 @@ func encodeCommands(commands []tree.Command) []byte {
 			recursive = 1
 		}
 		data = append(data, byte(c.Op), recursive)
-		if c.Op == tree.OpUsers {
+		switch c.Op {
+		case tree.OpUsers:
 			c.Value = string(users.AppendChange(nil, c.Change))
+		case tree.OpMirror:
+			c.Value = string(tree.AppendMirrorChange(nil, c.Mirror))
 		}
 		for _, field := range []string{c.Path, c.Value} {
 			data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
@@ -204,12 +207,15 @@ func apply(s *tree.Store, data []byte) {
 			panic("an entry is not a batch of the tests")
 		}
 		c.Path, c.Value, data = string(path), string(value), rest
-		if c.Op == tree.OpUsers {
-			change, err := users.DecodeChange(value)
-			if err != nil {
-				panic(err)
-			}
-			c.Change = change
+		var err error
+		switch c.Op {
+		case tree.OpUsers:
+			c.Change, err = users.DecodeChange(value)
+		case tree.OpMirror:
+			c.Mirror, err = tree.DecodeMirrorChange(value)
+		}
+		if err != nil {
+			panic(err)
 		}
 		commands = append(commands, c)
 	}
@@ -225,7 +231,7 @@ func (r *Recovered) replay() *tree.Store {
 	return r.Store
 }
 
-// dump shows the index of a tree, all nodes and all users.
+// dump shows the index of a tree, all nodes, all users and the mirror.
 func dump(s *tree.Store) string {
 	v := s.View()
 	text := fmt.Appendf(nil, "%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
@@ -234,6 +240,9 @@ func dump(s *tree.Store) string {
 	}
 	for key, record := range v.Users().Difference(nil) {
 		text = fmt.Appendf(text, " %q: %q", key, record)
+	}
+	if mirror := v.AppendMirror(nil); len(mirror) > 0 {
+		text = fmt.Appendf(text, "mirror %q", mirror)
 	}
 	return string(text)
 }
