@@ -62,7 +62,7 @@ FORCE:
 
 # Every published file. It is the same, byte for byte, for the same commit and the same version of Go.
 release: ## make everything that is published in dist/, of the version that HEAD is tagged with
-	rm -rf $(DIST)
+	rm -rf $(DIST)/build $(DIST)/pando[-_]* $(DIST)/SHA256SUMS
 	DIST=$(DIST) docs/deploy/release/release.sh binaries archives image sbom
 	$(MAKE) deb rpm
 	DIST=$(DIST) docs/deploy/release/release.sh checksums

@@ -26,7 +26,7 @@ type imageConfig struct {
 
 // checkImage reads an image with programs of others, and runs it.
 func checkImage(t *testing.T, file string) {
-	source := "oci-archive:" + file + ":" + releaseVersion
+	source := "oci-archive:" + file + ":pando:" + releaseVersion
 	var config imageConfig
 	for _, architecture := range []string{"arm64", "amd64"} {
 		out := command(t, "skopeo", "--override-arch", architecture, "inspect", "--config", source)

@@ -177,6 +177,7 @@ func checkArchive(t *testing.T, r release, name string) {
 	}
 	for _, want := range []string{
 		"pando", "LICENSE", "README.md", "docs/operations.md", "docs/deploy/pando.service", "docs/deploy/kubernetes/pando.yml",
+		"man/pando.1", "completion/bash/pando", "pando.yml",
 	} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is missing", want)

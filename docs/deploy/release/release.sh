@@ -2,7 +2,7 @@
 # Makes the files of a release, below the directory in $DIST (default: dist). `make release` calls it, on Linux.
 #
 #   release.sh binaries    build/GOOS-GOARCH/pando: the program for each platform
-#   release.sh archives    pando-VERSION-GOOS-GOARCH.tar.gz: program, license and pages, for each platform
+#   release.sh archives    pando-VERSION-GOOS-GOARCH.tar.gz: program, man pages, completions and these pages, for each platform
 #   release.sh image       pando-VERSION-image.tar: the container image for the platforms with Linux, as an OCI layout
 #   release.sh sbom        pando-VERSION.cdx.json: the modules in the programs, in the format CycloneDX
 #   release.sh checksums   SHA256SUMS of all files that are in $DIST by then
@@ -38,7 +38,7 @@ binaries() {
     done
 }
 
-# stage DIR: copy the pages and the files for operators into a directory
+# stage DIR: put what is beside the program into a directory
 stage() (
     cd "$top"
     cp LICENSE README.md CHANGELOG.md SECURITY.md "$1"
@@ -47,6 +47,7 @@ stage() (
     cp docs/deploy/*.service docs/deploy/*.conf docs/deploy/*.yml "$1/docs/deploy"
     cp -r docs/deploy/kubernetes "$1/docs/deploy"
     cp docs/monitoring/* "$1/docs/monitoring"
+    "$go" run ./docs/deploy/package files "$1"
 )
 
 archives() {

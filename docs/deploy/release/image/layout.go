@@ -11,8 +11,20 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeLayout writes an index as an OCI image layout in a tar file, under the version as its tag. It replaces the file at the end, so
-// that an error leaves the old one.
+// imageName is the name of the image, without the version.
+const imageName = "pando"
+
+// names are the annotations from which the programs that load the file take the name of the image: skopeo and podman from the first,
+// Docker and containerd from the second, which must be a full name.
+func (r release) names() map[string]string {
+	return map[string]string{
+		"org.opencontainers.image.ref.name": imageName + ":" + r.version,
+		"io.containerd.image.name":          "docker.io/library/" + imageName + ":" + r.version,
+	}
+}
+
+// writeLayout writes an index as an OCI image layout in a tar file. It replaces the file at the end, so that an error leaves the old
+// one.
 func writeLayout(file string, index v1.ImageIndex, r release) error {
 	dir, err := os.MkdirTemp("", "image")
 	if err != nil {
@@ -23,8 +35,7 @@ func writeLayout(file string, index v1.ImageIndex, r release) error {
 	if err != nil {
 		return err
 	}
-	tag := map[string]string{"org.opencontainers.image.ref.name": r.version}
-	if err := path.AppendIndex(index, layout.WithAnnotations(tag)); err != nil {
+	if err := path.AppendIndex(index, layout.WithAnnotations(r.names())); err != nil {
 		return err
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(file), ".image")

@@ -36,7 +36,7 @@ func main() {
 // run builds the image that the arguments describe, and prints its digest.
 func run(args []string) error {
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
-	version := flags.String("version", "", "the version of the program, which is also the tag in the layout")
+	version := flags.String("version", "", "the version of the program, and the tag of the image")
 	revision := flags.String("revision", "", "the commit from which it was built")
 	seconds := flags.Int64("date", 0, "the time of the commit, in seconds since 1970")
 	license := flags.String("license", "", "the file with the text of the license")
