@@ -85,7 +85,8 @@ func (h *hosts) run(host int, args ...string) *servertest.Process {
 	for _, arg := range args {
 		command = append(command, h.place(host, arg))
 	}
-	var environment []string
+	// Go's own resolver remembers /etc/hosts for five seconds. It does not remember answers of the DNS, and neither does the C library.
+	environment := []string{"GODEBUG=netdns=cgo"}
 	for _, setting := range h.environment(host) {
 		environment = append(environment, h.place(host, setting))
 	}
