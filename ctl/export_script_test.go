@@ -55,7 +55,8 @@ func firstDifference(got, want string) string {
 	return fmt.Sprintf("line %d: got %.200s, want %.200s", i, x[i], y[i])
 }
 
-// TestExportBack exports from Pando, and loads the export into etcd: as a script, with two shells and the legacy etcdctl, and as JSON lines.
+// TestExportBack exports from Pando, and loads the export into etcd: as a script, with two shells and the legacy etcdctl, and as JSON
+// lines.
 func TestExportBack(t *testing.T) {
 	servertest.SkipShort(t, "it starts etcd")
 	from := startPando(t)
@@ -107,7 +108,8 @@ func TestExportBack(t *testing.T) {
 		}
 	})
 	t.Run("an unknown format", func(t *testing.T) {
-		if _, stderr, code := from.runWithInput(t, "", "export", "--format", "yaml"); code != exitBadArguments || !strings.Contains(stderr, "must be json or etcdctl") {
+		_, stderr, code := from.runWithInput(t, "", "export", "--format", "yaml")
+		if code != exitBadArguments || !strings.Contains(stderr, "must be json or etcdctl") {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})

@@ -61,7 +61,8 @@ func exportCommand(stdout, stderr io.Writer) *cli.Command {
 		),
 		Action: func(c *cli.Context) error {
 			x := exporter{
-				stdout: stdout, stderr: stderr, dryRun: c.Bool(dryRunFlag), walDir: c.String(fromWALDirFlag), passwordFile: c.String(rootPasswordFlag),
+				stdout: stdout, stderr: stderr,
+				dryRun: c.Bool(dryRunFlag), walDir: c.String(fromWALDirFlag), passwordFile: c.String(rootPasswordFlag),
 			}
 			if err := x.arguments(c); err != nil {
 				return err

@@ -169,7 +169,8 @@ func testFirstDay(t *testing.T) {
 // legacyClient runs the legacy etcdctl with an input.
 func legacyClient(t *testing.T, input, endpoint string, args ...string) (string, error) {
 	t.Helper()
-	command := exec.Command(servertest.RequireProgram(t, "etcdctl", "etcd-client"), append([]string{"--no-sync", "--endpoints", endpoint}, args...)...)
+	args = append([]string{"--no-sync", "--endpoints", endpoint}, args...)
+	command := exec.Command(servertest.RequireProgram(t, "etcdctl", "etcd-client"), args...)
 	command.Env, command.Stdin = append(os.Environ(), "ETCDCTL_API=2"), strings.NewReader(input)
 	out, err := command.CombinedOutput()
 	return string(out), err

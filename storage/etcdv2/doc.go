@@ -1,8 +1,10 @@
 // Package etcdv2 reads the data directory of a stopped member of etcd, and makes of its v2 data the tree that Pando
-// serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch.
+// serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch. It also writes such a directory
+// from a tree: Write is the reverse of Read.
 //
 // Read opens all files of the source read-only, and never renames, repairs or removes one. It takes no lock on the log; bbolt has
-// a shared lock on the file of v3 while it is open. Read may be called from any goroutine.
+// a shared lock on the file of v3 while it is open. Read and Write may be called from any
+// goroutine; no other goroutine may use the tree of a Write meanwhile.
 //
 // # How the state is found
 //
@@ -37,4 +39,8 @@
 //	apply.go       carrying out requests
 //	membership.go  carrying out changes of the membership
 //	convert.go     from the model to the tree; users.go converts users and roles
+//	digest.go      the checksum of a state, which is the same before Write and after Read
+//	export.go      Prepare and Write
+//	export_store.go   the JSON of a snapshot; export_events.go and export_users.go write parts of it, export_json.go its texts
+//	export_files.go   the files around it
 package etcdv2
