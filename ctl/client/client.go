@@ -151,6 +151,9 @@ func (c *Client) send(ctx context.Context, r *request) (*answer, error) {
 		case err != nil:
 		case a.status/100 == 5:
 			err = serverError(endpoints[at], a.status)
+			if r.detailed {
+				err = fmt.Errorf("%w: %w", err, a.mirrorRefusal())
+			}
 		case refusesPlainHTTP(a.status, a.body):
 			err, sent = withEndpoint(endpoints[at], errPlainHTTP), false
 		}

@@ -11,6 +11,12 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
+// The headers of responses of /v2/keys.
+const (
+	indexHeader     = "X-Etcd-Index"
+	clusterIDHeader = "X-Etcd-Cluster-Id"
+)
+
 // Node is a key or a directory, as JSON on the wire.
 type Node struct {
 	Key           string     `json:"key"`
@@ -30,6 +36,8 @@ type Event struct {
 	PrevNode *Node  `json:"prevNode"`
 	// Index is the index of the store at the time of the response. For a watch it is the index when the watch began.
 	Index uint64 `json:"-"`
+	// ClusterID is the ID of the cluster of the member that responded. It is empty if the member does not send it.
+	ClusterID string `json:"-"`
 }
 
 // GetOptions are the parameters of Get.
@@ -189,8 +197,8 @@ func (c *Client) keys(ctx context.Context, r *request) (*Event, error) {
 	if len(a.body) == 0 {
 		return nil, errEmptyBody
 	}
-	e := &Event{}
-	if header := a.header.Get("X-Etcd-Index"); header != "" {
+	e := &Event{ClusterID: a.header.Get(clusterIDHeader)}
+	if header := a.header.Get(indexHeader); header != "" {
 		if e.Index, err = strconv.ParseUint(header, 10, 64); err != nil {
 			return nil, err
 		}

@@ -38,6 +38,8 @@ type request struct {
 	repetition  repetition
 	// bareError makes send return the error of a single member without a ClusterError around it, as the legacy client does.
 	bareError bool
+	// detailed adds the message in the body of a response with status 5xx to its error.
+	detailed bool
 	// untimed removes the time limits of the header and the body.
 	untimed bool
 	// onHeader is called with the header of the response, before the body is read. It may be nil.

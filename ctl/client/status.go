@@ -111,7 +111,7 @@ func (c *Client) fillPosition(ctx context.Context, s *Status) error {
 		n, _ := strconv.ParseUint(a.header.Get(name), 10, 64) // zero if the header is missing
 		return n
 	}
-	s.Index, s.Term, s.RaftIndex = number("X-Etcd-Index"), number("X-Raft-Term"), number("X-Raft-Index")
+	s.Index, s.Term, s.RaftIndex = number(indexHeader), number("X-Raft-Term"), number("X-Raft-Index")
 	return nil
 }
 

@@ -153,6 +153,13 @@ func (c *Client) changeRole(ctx context.Context, change *roleChange, accepted ..
 	return c.authByName(ctx, r, change.Name, nil, accepted...)
 }
 
+// AuthEnabled reports whether the cluster requires credentials.
+func (c *Client) AuthEnabled(ctx context.Context) (bool, error) {
+	var state struct{ Enabled bool }
+	err := c.auth(ctx, &request{method: http.MethodGet, path: enablePath}, &state, http.StatusOK)
+	return state.Enabled, err
+}
+
 // EnableAuth makes the cluster require credentials.
 func (c *Client) EnableAuth(ctx context.Context) error { return c.switchAuth(ctx, http.MethodPut) }
 

@@ -98,7 +98,7 @@ func (w *Watcher) poll(ctx context.Context) (*Event, error) {
 		},
 		untimed: true,
 		onHeader: func(h http.Header) {
-			index, err := strconv.ParseUint(h.Get("X-Etcd-Index"), 10, 64)
+			index, err := strconv.ParseUint(h.Get(indexHeader), 10, 64)
 			if err != nil {
 				return
 			}
