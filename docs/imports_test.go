@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	"ctl":          {"ctl/bench", "ctl/client", "ctl/terminal", "members/certs", "tree"},
 	"ctl/bench":    {"ctl/client", "ctl/terminal"},
 	"ctl/client":   {"members/certs", "tree"},
+	"ctl/migrate":  {"ctl/client", "tree"},
 	"ctl/terminal": {},
 	"ctl/program":  anything,
 

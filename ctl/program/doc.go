@@ -1,5 +1,6 @@
 // Package program is the command line of the whole of Pando: the server, which runs when there is no verb, and the verbs (ctl,
-// snapshot, import-etcd). It explains mistakes in the command line, and turns the end of each command into an exit code for a supervisor.
+// snapshot, import-etcd, migrate). It explains mistakes in the command line, and turns the end of each command into an exit code for a
+// supervisor.
 //
 // Package main calls Main, and so do tests that start the program as a process. Main runs on the goroutine of the caller and
 // handles the signals of the process, so it must not run twice at the same time.
@@ -13,5 +14,7 @@
 //     the client
 //   - import_etcd.go: the verb "import-etcd"; import_report.go prints what it found
 //   - import_config.go: the verb "import-etcd-config"; import_config_read.go reads the settings of etcd
+//   - migrate.go: the verb "migrate", and the connections to both sides; migrate_follow.go, migrate_compare.go, migrate_switch.go and
+//     migrate_status.go: what it and its verbs print
 //   - backup.go: the command "backup" of the client
 package program

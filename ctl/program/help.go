@@ -13,6 +13,7 @@ The server:
   pando snapshot save FILE     save the data of a running server; also status and restore
   pando import-etcd DIR        move in from etcd: make a data directory from that of a stopped member
   pando import-etcd-config F   move in from etcd: take the settings in /etc/default/etcd or etcd.conf.yml over
+  pando migrate --from URL     follow a running etcd; also compare, switch (take over) and status
   pando export-etcd FROM DIR   move back: make a data directory of etcd from the data of Pando
   pando --version              print the version and the API it speaks
   pando help                   print this text

@@ -58,7 +58,7 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			clientCommand(stdout, stderr), snapshotVerb(stdout, stderr), importCommand(stdout, stderr),
-			importConfigCommand(stdout), exportCommand(stdout, stderr),
+			importConfigCommand(stdout), migrateCommand(stdout, stderr), exportCommand(stdout, stderr),
 		},
 		CustomAppHelpTemplate: HelpText(),
 		OnUsageError:          wrongFlags,

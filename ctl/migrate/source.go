@@ -1,0 +1,172 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"pando/ctl/client"
+	"pando/tree"
+)
+
+// ErrOtherCluster is returned if the source is not the etcd that the target was imported from, or if its members belong to several
+// clusters.
+var ErrOtherCluster = errors.New("the source is another cluster")
+
+// Source is the running etcd. Any goroutine may call its methods.
+type Source struct {
+	client  *client.Client
+	members []*client.Client // one for each endpoint, in the same order
+
+	mu        sync.Mutex
+	clusterID string // of the first response
+}
+
+// NewSource returns the source at the endpoints of c. c must have the time limits of one request.
+func NewSource(c *client.Client) (*Source, error) {
+	s := &Source{client: c}
+	for _, text := range c.Endpoints() {
+		endpoint, err := client.ParseEndpoint(text)
+		if err != nil {
+			return nil, err
+		}
+		s.members = append(s.members, c.WithEndpoints(endpoint))
+	}
+	return s, nil
+}
+
+// URLs returns the endpoints of the source.
+func (s *Source) URLs() []string { return s.client.Endpoints() }
+
+// name returns the endpoints as one text, for messages.
+func (s *Source) name() string { return strings.Join(s.URLs(), ",") }
+
+// checkCluster remembers the cluster of the first response, and refuses that of another one.
+func (s *Source) checkCluster(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case id == "" || s.clusterID == id:
+		return nil
+	case s.clusterID == "":
+		s.clusterID = id
+		return nil
+	}
+	return fmt.Errorf("%w: a member of %s is of the cluster %s, and another is of %s; name only the members of one cluster in --from",
+		ErrOtherCluster, s.name(), id, s.clusterID)
+}
+
+// ClusterID returns the cluster of the first response, or an empty text if there was none.
+func (s *Source) ClusterID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clusterID
+}
+
+// explain adds to an error of the source what to do about it.
+func (s *Source) explain(err error) error {
+	switch {
+	case err == nil, errors.Is(err, errWindowLost), errors.Is(err, ErrOtherCluster), errors.Is(err, context.Canceled):
+		return err
+	case client.IsUnauthorized(err):
+		return fmt.Errorf("the source %s: %w; give the name of its root with --from-user", s.name(), err)
+	case client.IsUnavailable(err):
+		return fmt.Errorf("the source %s does not respond: %w", s.name(), err)
+	}
+	return fmt.Errorf("the source %s: %w", s.name(), err)
+}
+
+// Index returns the index of the store of one member. With quorum it is at or above the index of every write that was acknowledged
+// before.
+func (s *Source) Index(ctx context.Context, quorum bool) (uint64, error) {
+	p, err := s.client.Position(ctx, quorum)
+	if err == nil {
+		err = s.checkCluster(p.ClusterID)
+	}
+	return p.Index, err
+}
+
+// read returns the node at a path with its children, and the index of the store at that time, which is at least since. The node is nil if
+// there is none.
+func (s *Source) read(ctx context.Context, path string, since uint64) (*client.Node, uint64, error) {
+	return readSince(ctx, s.client, path, since, s.checkCluster)
+}
+
+// readSince reads a node with its children at an index of since or above. A member that is behind is asked again.
+func readSince(
+	ctx context.Context, c *client.Client, path string, since uint64, check func(clusterID string) error,
+) (*client.Node, uint64, error) {
+	var backoff client.Backoff
+	for {
+		e, err := c.Get(ctx, path, client.GetOptions{Sorted: true})
+		refusal, refused := errors.AsType[*client.APIError](err)
+		var node *client.Node
+		var index uint64
+		switch {
+		case err == nil:
+			node, index = e.Node, e.Index
+			err = check(e.ClusterID)
+		case refused && (refusal.Code == tree.CodeKeyNotFound || refusal.Code == tree.CodeNotDir):
+			index, err = refusal.Index, nil
+		}
+		if err != nil || index >= since {
+			return node, index, err
+		}
+		if err := backoff.Wait(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// member is one member of the source, as the reader needs it.
+type member interface {
+	name() string
+	openStream(ctx context.Context) (stream, error)
+	// history is client.ReadHistory of all keys.
+	history(ctx context.Context, since uint64, patience time.Duration) (*client.Event, client.Position, error)
+	position(ctx context.Context) (client.Position, error)
+}
+
+// stream is a client.Stream of all keys.
+type stream interface {
+	start() client.Position
+	Next() (*client.Event, error)
+	Close()
+}
+
+// sourceMember is a member with one endpoint.
+type sourceMember struct{ client *client.Client }
+
+func (m sourceMember) name() string { return m.client.Endpoints()[0] }
+
+func (m sourceMember) openStream(ctx context.Context) (stream, error) {
+	s, err := m.client.OpenStream(ctx, "/")
+	if err != nil {
+		return nil, err
+	}
+	return sourceStream{s}, nil
+}
+
+func (m sourceMember) history(ctx context.Context, since uint64, patience time.Duration) (*client.Event, client.Position, error) {
+	return m.client.ReadHistory(ctx, "/", since, patience)
+}
+
+func (m sourceMember) position(ctx context.Context) (client.Position, error) {
+	return m.client.Position(ctx, false)
+}
+
+type sourceStream struct{ *client.Stream }
+
+func (s sourceStream) start() client.Position { return s.Position }
+
+// feed returns the members as the reader needs them.
+func (s *Source) feed() []member {
+	all := make([]member, len(s.members))
+	for i, c := range s.members {
+		all[i] = sourceMember{c}
+	}
+	return all
+}

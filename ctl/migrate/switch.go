@@ -1,0 +1,315 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pando/tree"
+)
+
+const (
+	// skippedIndexes is the number of indexes that the target skips when it takes over, so that its index is above everything that a client
+	// of the source has seen.
+	skippedIndexes = 1000
+	// fenceBudget is how long the target may be fenced before the switch gives up. Writes wait meanwhile; they fail after about seven
+	// seconds.
+	fenceBudget = 5 * time.Second
+	// returnLimit is how long the return to following may take.
+	returnLimit = 10 * time.Second
+	// shownKeys is the number of keys that an error names.
+	shownKeys = 5
+)
+
+// The reasons why a switch is refused. The target follows on.
+var (
+	// ErrDifferent is returned if the source and the target differ.
+	ErrDifferent = errors.New("the source and the target differ")
+	// ErrBusy is returned if the source still changes while the target is fenced.
+	ErrBusy = errors.New("the source still changes")
+	// ErrMember is returned if a member of the target does not report that it is fenced.
+	ErrMember = errors.New("a member of the target is not fenced")
+)
+
+// SwitchOptions are the settings of a Switch.
+type SwitchOptions struct {
+	Hidden      []string // paths of hidden keys, beside those that the target has
+	IgnoreUsers bool     // switch although users or roles differ
+	// Note receives a line about each step. It must not block, and may be called by several goroutines at the same time.
+	Note     func(text string)
+	Progress func(nodes int64) // is called with the number of nodes that were compared; may be nil
+}
+
+// Switched is the result of a Switch.
+type Switched struct {
+	SourceIndex uint64        `json:"sourceIndex"` // the last one of the source
+	Index       uint64        `json:"index"`       // of the target after the switch
+	Nodes       int64         `json:"nodes"`       // keys and directories that were compared
+	Fenced      time.Duration `json:"fenced"`      // how long writes waited, in nanoseconds
+}
+
+// switching is one call of Switch.
+type switching struct {
+	source   *Source
+	target   *Target
+	follower *Follower
+	o        SwitchOptions
+	compared *compared
+	began    time.Time // of the fence
+	result   Switched
+}
+
+// Switch makes the target take over from the source. It follows the source until then, so no other Follower is needed. The target is
+// fenced for a moment, in which no write reaches the source through it. If the source still changes in that moment, or if anything
+// differs, the target follows on, and Switch returns an error that says why.
+func Switch(ctx context.Context, source *Source, target *Target, o SwitchOptions) (*Switched, error) {
+	if o.Note == nil {
+		o.Note = func(string) {}
+	}
+	s := &switching{source: source, target: target, o: o}
+	s.follower = NewFollower(source, target, Options{Hidden: o.Hidden, Note: o.Note, KeepFence: true})
+	if err := s.checkUsers(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := s.follower.Run(ctx); err != nil {
+			cancel(err)
+		}
+	}()
+	err := s.run(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	<-ended
+	if err != nil {
+		return nil, err
+	}
+	return &s.result, nil
+}
+
+// checkUsers refuses a switch if users or roles differ.
+func (s *switching) checkUsers(ctx context.Context) error {
+	if _, err := checkClusters(ctx, s.source, s.target); err != nil {
+		return err
+	}
+	lines, err := compareUsers(ctx, s.source, s.target)
+	switch {
+	case err != nil && !s.o.IgnoreUsers:
+		return err
+	case len(lines) > 0 && !s.o.IgnoreUsers:
+		return fmt.Errorf("%w: %s", ErrDifferent, strings.TrimSpace(describeUsers(lines)))
+	}
+	return nil
+}
+
+// run does the steps of a switch while the Follower runs.
+func (s *switching) run(ctx context.Context) error {
+	if err := s.checkMembers(ctx, false); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.follower.ready:
+	}
+	if err := awaitTarget(ctx, s.source, s.target); err != nil {
+		return err
+	}
+	c := s.comparer()
+	if err := s.compareAll(ctx, c); err != nil {
+		return err
+	}
+	defer func() { s.follower.trackers.end(s.compared.track) }()
+	s.result.Nodes = s.compared.nodes
+	s.o.Note(fmt.Sprintf("%d nodes are equal; %d changed meanwhile and are compared again behind the fence",
+		s.compared.nodes, len(s.compared.track.paths())))
+	return s.takeOver(ctx, c)
+}
+
+// compareAll compares the whole trees while the target follows. If they differ, it lets the Follower read what no event has shown, and
+// compares again.
+func (s *switching) compareAll(ctx context.Context, c *comparer) (err error) {
+	s.o.Note("comparing all keys while the target follows")
+	for repaired := false; ; repaired = true {
+		if s.compared, err = c.run(ctx); err != nil || len(s.compared.differences) == 0 {
+			return err
+		}
+		s.follower.trackers.end(s.compared.track)
+		if repaired {
+			return fmt.Errorf("%w: %s", ErrDifferent, strings.TrimSpace(describeDifferences(exported(s.compared.differences))))
+		}
+		if err := s.follower.repair(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *switching) comparer() *comparer {
+	return &comparer{source: s.source.read, target: s.target.read, hidden: s.follower.hiddenPaths(), trackers: &s.follower.trackers,
+		progress: s.o.Progress}
+}
+
+// takeOver fences the target, and ends its following if the source is quiet. After an error the target follows on.
+func (s *switching) takeOver(ctx context.Context, c *comparer) error {
+	s.began = time.Now()
+	strays := s.follower.trackers.begin()
+	defer s.follower.trackers.end(strays)
+	fenced, cancel := context.WithTimeoutCause(ctx, fenceBudget, s.busy(nil))
+	defer cancel()
+	err := s.follower.setPhase(fenced, tree.PhaseFenced)
+	if err == nil {
+		err = s.checkMembers(fenced, true)
+	}
+	for err == nil {
+		var ended bool
+		if ended, err = s.tryEnd(fenced, c); ended && err == nil {
+			s.result.Fenced = time.Since(s.began)
+			return nil
+		}
+	}
+	return s.follow(ctx, fenced, strays, err)
+}
+
+// follow returns the target to following, after an error in the time of the fence. It returns that error.
+func (s *switching) follow(ctx, fenced context.Context, strays *tracker, err error) error {
+	if fenced.Err() != nil && ctx.Err() == nil && !errors.Is(err, ErrMember) {
+		err = s.busy(strays)
+	}
+	returning, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnLimit)
+	defer cancel()
+	back := s.follower.setPhase(returning, tree.PhaseFollowing)
+	if errors.Is(back, ErrNotFollowing) { // the last request had reached the target after all
+		return s.confirmEnd(returning, err)
+	}
+	if back != nil {
+		return fmt.Errorf("%w; the target may be fenced (%w): start pando migrate, which ends a fence after %s", err, back, fenceLimit)
+	}
+	s.o.Note(fmt.Sprintf("the target follows on; writes waited for %s", time.Since(s.began).Round(time.Millisecond)))
+	return err
+}
+
+// busy returns the error for a source that still changes. strays has the keys that changed behind the fence; it may be nil.
+func (s *switching) busy(strays *tracker) error {
+	if strays == nil {
+		return ErrBusy
+	}
+	keys := slices.Sorted(func(yield func(string) bool) {
+		strays.mu.Lock()
+		defer strays.mu.Unlock()
+		for path := range strays.changed {
+			if !yield(path) {
+				return
+			}
+		}
+	})
+	keys = append(keys, s.follower.refreshedSince(s.began)...)
+	what := "no key that the source shows; refreshed TTLs or users"
+	if len(keys) > 0 {
+		what = strings.Join(keys[:min(len(keys), shownKeys)], ", ")
+		if more := len(keys) - shownKeys; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return fmt.Errorf("%w: in the %s of the fence these keys changed at %s: %s. Clients still write there, or keys expire all the time. "+
+		"Point all clients to the target (pando migrate --forward-writes lets it forward their writes), stop the others, and switch again",
+		ErrBusy, fenceBudget, s.source.name(), what)
+}
+
+// checkMembers checks that every member of the target responds. With fenced it waits until each is fenced and forwards no write.
+func (s *switching) checkMembers(ctx context.Context, fenced bool) error {
+	for {
+		states, err := s.target.memberStates(ctx)
+		if err != nil {
+			return err
+		}
+		var waiting []string
+		for _, m := range states {
+			switch {
+			case m.State == nil && !fenced:
+				return fmt.Errorf("%w: %s: %s; start it, or remove it with pando ctl member remove", ErrMember, m.Name, m.Error)
+			case m.State == nil:
+				waiting = append(waiting, m.Name+": "+m.Error)
+			case fenced && m.State.Phase != tree.PhaseFenced:
+				waiting = append(waiting, fmt.Sprintf("%s has not applied the fence", m.Name))
+			case fenced && m.State.Forwarding > 0:
+				waiting = append(waiting, fmt.Sprintf("%s still forwards %d writes to the source", m.Name, m.State.Forwarding))
+			}
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("%w after %s: %s", ErrMember, time.Since(s.began).Round(time.Millisecond), strings.Join(waiting, "; "))
+		}
+	}
+}
+
+// tryEnd ends the following if the target is equal to the source at one index, and if the source does not change meanwhile.
+func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err error) {
+	index, err := s.source.Index(ctx, true)
+	if err != nil {
+		return false, s.source.explain(err)
+	}
+	if err := s.compared.track.await(ctx, index); err != nil {
+		return false, err
+	}
+	if _, err := s.follower.refresh(ctx, nil); err != nil {
+		if errors.Is(err, errMoved) {
+			return false, nil
+		}
+		return false, err
+	}
+	differences, _, err := c.paths(ctx, s.compared.track.paths(), index)
+	if err != nil {
+		return false, err
+	}
+	now, err := s.source.Index(ctx, true)
+	switch {
+	case err != nil:
+		return false, s.source.explain(err)
+	case now != index:
+		return false, nil
+	case len(differences) > 0:
+		return false, fmt.Errorf("%w: %s", ErrDifferent, strings.TrimSpace(describeDifferences(exported(differences))))
+	}
+	return s.end(ctx, index)
+}
+
+// end ends the following, if the target is at an index of the source.
+func (s *switching) end(ctx context.Context, index uint64) (ended bool, err error) {
+	to := index + skippedIndexes
+	err = s.follower.retryChange(ctx, func(now uint64) *tree.MirrorChange {
+		switch now {
+		case index:
+			return &tree.MirrorChange{After: index, To: to, Phase: tree.PhaseEnded}
+		case to:
+			ended = true
+		}
+		return nil
+	})
+	s.result.SourceIndex, s.result.Index = index, to
+	if errors.Is(err, ErrNotFollowing) {
+		return true, s.confirmEnd(ctx, err)
+	}
+	s.follower.mu.Lock()
+	defer s.follower.mu.Unlock()
+	return ended || err == nil && s.follower.index == to, err
+}
+
+// confirmEnd returns nil if the target has taken over by this switch, and err otherwise.
+func (s *switching) confirmEnd(ctx context.Context, err error) error {
+	state, stateErr := s.target.State(ctx)
+	if stateErr == nil && state.Phase == 0 && s.result.Index != 0 && state.Index >= s.result.Index {
+		s.result.Fenced = time.Since(s.began)
+		return nil
+	}
+	return err
+}

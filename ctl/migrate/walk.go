@@ -1,0 +1,201 @@
+package migrate
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"pando/ctl/client"
+)
+
+// walkWidth is the number of directories that a walk reads at the same time.
+const walkWidth = 4
+
+// readFunc reads the node at a path with its children, and the index of the store, which is at least since. The node is nil if there is
+// none.
+type readFunc func(ctx context.Context, path string, since uint64) (*client.Node, uint64, error)
+
+// difference is a path at which two trees differ. A node is nil if there is none. The nodes have no children.
+type difference struct {
+	path           string
+	source, target *client.Node
+}
+
+// walk compares two trees directory by directory. It holds only the directories in memory that it reads at the moment.
+type walk struct {
+	source, target           readFunc
+	sinceSource, sinceTarget uint64
+	progress                 func(nodes int64) // called with the number of nodes that were compared; may be nil
+
+	mu          sync.Mutex
+	ready       sync.Cond
+	open        []task // a stack, so that it stays short
+	running     int
+	failed      bool
+	nodes       int64
+	last        uint64 // the largest index of a response
+	differences []difference
+}
+
+// task is a node to compare with everything below it, except for hidden nodes.
+type task struct {
+	path               string
+	onSource, onTarget bool
+	self               bool // the node itself was not compared yet
+}
+
+// run compares the nodes at some paths and everything below them. Hidden nodes are compared only if their paths are given.
+func (w *walk) run(ctx context.Context, paths ...string) error {
+	w.ready.L = &w.mu
+	for _, path := range paths {
+		w.open = append(w.open, task{path: path, onSource: true, onTarget: true, self: true})
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for range walkWidth {
+		group.Go(func() error {
+			for {
+				t, ok := w.next()
+				if !ok {
+					return nil
+				}
+				err := w.compare(ctx, t)
+				w.done(err)
+				if err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// next returns the next task. It returns false if there is none and will be none.
+func (w *walk) next() (task, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.open) == 0 && w.running > 0 && !w.failed {
+		w.ready.Wait()
+	}
+	if len(w.open) == 0 || w.failed {
+		return task{}, false
+	}
+	t := w.open[len(w.open)-1]
+	w.open = w.open[:len(w.open)-1]
+	w.running++
+	return t, true
+}
+
+func (w *walk) done(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	w.failed = w.failed || err != nil
+	w.ready.Broadcast()
+}
+
+// compare reads a node of both trees and compares their children.
+func (w *walk) compare(ctx context.Context, t task) error {
+	var source, target *client.Node
+	var indexes [2]uint64
+	var err error
+	if t.onSource {
+		if source, indexes[0], err = w.source(ctx, t.path, w.sinceSource); err != nil {
+			return err
+		}
+	}
+	if t.onTarget {
+		if target, indexes[1], err = w.target(ctx, t.path, w.sinceTarget); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = max(w.last, indexes[0], indexes[1])
+	if t.self && t.path != "/" {
+		w.pair(t.path, withoutChildren(source), withoutChildren(target), false)
+	}
+	w.children(childrenOf(source), childrenOf(target))
+	w.ready.Broadcast()
+	if w.progress != nil {
+		w.progress(w.nodes)
+	}
+	return nil
+}
+
+// children compares sorted children of a directory in two trees. Callers must hold mu.
+func (w *walk) children(source, target []*client.Node) {
+	for len(source) > 0 || len(target) > 0 {
+		order := 0
+		switch {
+		case len(target) == 0:
+			order = -1
+		case len(source) == 0:
+			order = 1
+		default:
+			order = strings.Compare(source[0].Key, target[0].Key)
+		}
+		var s, t *client.Node
+		if order <= 0 {
+			s, source = source[0], source[1:]
+		}
+		if order >= 0 {
+			t, target = target[0], target[1:]
+		}
+		if s != nil {
+			w.pair(s.Key, s, t, true)
+		} else {
+			w.pair(t.Key, s, t, true)
+		}
+	}
+}
+
+// pair compares two nodes. With below it adds a task for what is below them. Callers must hold mu.
+func (w *walk) pair(path string, source, target *client.Node, below bool) {
+	if source == nil && target == nil {
+		return
+	}
+	w.nodes++
+	if !equalNodes(source, target) {
+		w.differences = append(w.differences, difference{path, source, target})
+	}
+	onSource, onTarget := source != nil && source.Dir, target != nil && target.Dir
+	if below && (onSource || onTarget) {
+		w.open = append(w.open, task{path: path, onSource: onSource, onTarget: onTarget})
+	}
+}
+
+// childrenOf returns the children of a node in the order of their keys.
+func childrenOf(n *client.Node) []*client.Node {
+	if n == nil {
+		return nil
+	}
+	slices.SortFunc(n.Nodes, func(a, b *client.Node) int { return strings.Compare(a.Key, b.Key) })
+	for i, child := range n.Nodes {
+		n.Nodes[i] = withoutChildren(child)
+	}
+	return n.Nodes
+}
+
+// withoutChildren returns n without its children. The children stay with n.
+func withoutChildren(n *client.Node) *client.Node {
+	if n == nil || n.Nodes == nil {
+		return n
+	}
+	alone := *n
+	alone.Nodes = nil
+	return &alone
+}
+
+// equalNodes reports whether two nodes are the same, apart from their children. Either may be nil.
+func equalNodes(a, b *client.Node) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if (a.Expiration == nil) != (b.Expiration == nil) || a.Expiration != nil && !a.Expiration.Equal(*b.Expiration) {
+		return false
+	}
+	return a.Dir == b.Dir && a.Value == b.Value && a.CreatedIndex == b.CreatedIndex && a.ModifiedIndex == b.ModifiedIndex
+}

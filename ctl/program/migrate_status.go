@@ -1,0 +1,91 @@
+package program
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"pando/ctl/migrate"
+)
+
+const statusHelp = `Shows the phase of the cluster, its index and that of the etcd, and the state of each member. Without --from it shows
+only the cluster.
+
+The phases:
+  following   the cluster has what etcd has; writes are forwarded or refused
+  fenced      a switch is under way, for seconds. If it was killed: start pando migrate, which ends the fence after 30 seconds,
+              or pando migrate switch
+  none        the cluster follows nothing, or has taken over
+
+Examples:
+  pando migrate status --from http://etcd:2379 --to http://pando:2379`
+
+func (m *migration) statusCommand() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "show how far the cluster has followed the etcd", Description: statusHelp,
+		Flags: append(migrateFlags(), formatOption()), Action: m.status,
+	}
+}
+
+// status prints the state of the migration.
+func (m *migration) status(c *cli.Context) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	if err := refuseUnknownFlags(c); err != nil {
+		return err
+	}
+	var source *migrate.Source
+	if option(c, fromFlag) != "" {
+		if source, err = m.source(c); err != nil {
+			return err
+		}
+	}
+	target, err := m.target(c)
+	if err != nil {
+		return err
+	}
+	status, err := migrate.GetStatus(c.Context, source, target)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(m.stdout, status)
+	}
+	_, err = io.WriteString(m.stdout, statusText(status))
+	return err
+}
+
+// statusText describes the state of a migration.
+func statusText(s *migrate.Status) string {
+	var b strings.Builder
+	source := "unknown until pando migrate was started"
+	if len(s.Source) > 0 {
+		source = strings.Join(s.Source, ",")
+	}
+	fmt.Fprintf(&b, "phase    %s\nsource   %s\n", s.Phase, source)
+	if s.SourceIndex > 0 {
+		fmt.Fprintf(&b, "index    %d (source %d, behind by %d)\n", s.Index, s.SourceIndex, s.Behind)
+	} else {
+		fmt.Fprintf(&b, "index    %d\n", s.Index)
+	}
+	writes := "refused"
+	switch {
+	case s.Phase == "none":
+		writes = "served"
+	case s.ForwardWrites:
+		writes = "forwarded to the source"
+	}
+	fmt.Fprintf(&b, "writes   %s\n", writes)
+	for _, m := range s.Members {
+		if m.State == nil {
+			fmt.Fprintf(&b, "member   %s: %s\n", m.Name, m.Error)
+			continue
+		}
+		fmt.Fprintf(&b, "member   %s: %s, index %d, forwarding %d\n", m.Name, m.State.Phase, m.State.Index, m.State.Forwarding)
+	}
+	return b.String()
+}

@@ -1,0 +1,91 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pando/ctl/client"
+	"pando/ctl/migrate"
+)
+
+const switchHelp = `Makes the cluster of Pando take over from the etcd that it follows. It follows and compares everything first. Then it
+fences the cluster: writes wait there for less than a second as a rule, at most five seconds. When both sides are equal at one index and
+etcd does not change any more, the cluster serves writes itself. Its index is then 1000 above the last one of etcd.
+
+If anything differs, or if clients still write to etcd directly, nothing happens: the cluster follows on, and the error names
+the keys. After the switch it watches etcd for a while, and names each write that still arrives there: such a write is not in Pando.
+
+Examples:
+  pando migrate switch --from http://etcd:2379 --to http://pando:2379`
+
+func (m *migration) switchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "switch", Usage: "take over from the etcd", Description: switchHelp,
+		Flags: append(migrateFlags(), formatOption(),
+			&cli.BoolFlag{Name: ignoreUsersFlag, Usage: "switch although users or roles differ, or can't be compared"},
+			&cli.DurationFlag{Name: straysFlag, Value: 5 * time.Second,
+				Usage: "how long to watch etcd after the switch for writes that still arrive there"}),
+		Action: m.switchOver,
+	}
+}
+
+// switchOver makes the target take over.
+func (m *migration) switchOver(c *cli.Context) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	source, target, err := m.both(c)
+	if err != nil {
+		return err
+	}
+	hidden, err := hiddenPaths(c)
+	if err != nil {
+		return err
+	}
+	notes := newStatusWriter(m.stderr)
+	progress, clear := m.nodesBar("comparing")
+	result, err := migrate.Switch(c.Context, source, target, migrate.SwitchOptions{
+		Hidden: hidden, IgnoreUsers: c.Bool(ignoreUsersFlag), Note: notes.note, Progress: progress,
+	})
+	clear()
+	if err != nil {
+		return fmt.Errorf("%w\nNothing has changed: the etcd goes on, and the cluster has not taken over", err)
+	}
+	if asJSON {
+		err = printJSON(m.stdout, result)
+	} else {
+		_, err = io.WriteString(m.stdout, switchedText(result))
+	}
+	if err != nil {
+		return err
+	}
+	return m.watchSource(c.Context, source, result.SourceIndex, c.Duration(straysFlag), notes)
+}
+
+// switchedText describes a switch.
+func switchedText(r *migrate.Switched) string {
+	return fmt.Sprintf("switched: the cluster has taken over at index %d (the last of etcd is %d), with %d keys and directories\n"+
+		"writes waited for %d ms\nNext: point all clients to the cluster, and stop etcd\n",
+		r.Index, r.SourceIndex, r.Nodes, r.Fenced.Milliseconds())
+}
+
+// watchSource warns about writes that still arrive at the source. They are no error of the switch.
+func (m *migration) watchSource(ctx context.Context, source *migrate.Source, index uint64, limit time.Duration, notes *statusWriter) error {
+	count, err := migrate.WatchStrays(ctx, source, index, limit, func(text string) {
+		notes.note("warning: etcd still changes, and this is not in Pando: " + text)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil // the switch is done
+	case err != nil:
+		notes.note("etcd can't be watched any more: " + client.OneLine(err))
+	case count > 0:
+		notes.note(fmt.Sprintf("warning: etcd has changed %d times after the switch: stop the clients that still use it", count))
+	}
+	return nil
+}
