@@ -10,7 +10,7 @@
 // # Goroutines
 //
 // Only the goroutine that applies the log may call these methods of a [Store]: Apply,
-// Announce, Replace, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. Any goroutine may
+// Announce, Replace, Follow, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. Any goroutine may
 // call all other functions at any time, unless their comments say otherwise.
 //
 // # Invariants
@@ -19,8 +19,11 @@
 //     directory in place if the current batch has made or cloned it, and clones any
 //     other directory first. One atomic store publishes the batch.
 //   - Every change of the tree takes the next index and makes exactly one [Event]. A change
-//     of users takes the indexes that the reference takes, and makes one event for each. So
-//     indexes have no gaps.
+//     of users takes the indexes that the reference takes, and makes one event for each. A
+//     tree that follows an etcd has the events and the indexes of that etcd, and silent events
+//     where watchers got none. So indexes have no gaps, except for the one range that such a
+//     tree skips when it takes over.
+//   - No node is newer than the index of the tree, unless the tree follows an etcd.
 //   - A file is never changed after it is reachable, so events and views share files.
 //   - Every directory holds the number, the bytes and the first TTL of all nodes below
 //     it. The totals of the root are those of the tree.
@@ -39,7 +42,11 @@
 //
 //	store.go         Store: Apply, Announce, Replace; publishing a batch
 //	command.go       Command, and its encoding in the log
-//	apply.go         what each operation does; apply_users.go changes users
+//	apply.go         what each operation does; apply_users.go changes users, and
+//	                 apply_mirror.go a tree that follows a running etcd
+//	mirror.go        Mirror and MirrorChange; mirror_check.go says which changes are valid
+//	mirror_encode.go the encoding of a MirrorChange in the log
+//	mirror_state.go  the state of the mirror, and its stored form
 //	mutate.go        changes of the private root: put, replace, remove
 //	ancestors.go     the directories above a node, and their totals
 //	directory.go     directory: the children of a node; btree is the map of them

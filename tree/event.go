@@ -20,8 +20,9 @@ const (
 	ActionDelete           Action = 5
 	ActionCompareAndDelete Action = 6
 	ActionExpire           Action = 7
-	// ActionAuth is one of the writes of an OpUsers. Watchers never get the event. Its node is
-	// the root directory.
+	// ActionAuth is one of the writes of an OpUsers, or an index at which an etcd that the tree
+	// follows has told its watchers nothing. Watchers never get the event. Its node is the root
+	// directory.
 	ActionAuth Action = 8
 )
 
