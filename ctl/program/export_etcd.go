@@ -89,7 +89,7 @@ func (x *exporter) arguments(c *cli.Context) error {
 	}
 	args := c.Args().Slice()
 	if len(args) > 2 || len(args) < 1 || len(args) == 1 && !x.dryRun {
-		return config.AsUsage(errors.New("pando export-etcd takes FROM and TO_DIR, for example: "+
+		return config.AsUsage(errors.New("pando export-etcd takes FROM and TO_DIR, for example: " +
 			"pando export-etcd /var/lib/pando /var/lib/etcd-new"))
 	}
 	if x.from = args[0]; len(args) == 2 {
