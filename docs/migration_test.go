@@ -15,6 +15,7 @@ import (
 const (
 	migrationPage  = "docs/migration.md"
 	operationsPage = "docs/operations.md"
+	runbooksPage   = "docs/runbooks.md"
 )
 
 // migrationStory is a number of sections of a page that follow each other, and the machines that they are about.
@@ -37,6 +38,7 @@ var migrationStories = []migrationStory{
 	{"TLS and users", migrationPage, []string{"TLS and users"}, oneMachine, startSecuredEtcd},
 	{"import of one member", operationsPage, []string{"Moving from etcd", "One member of etcd"}, oneMachine, startEtcd},
 	{"import of three members", operationsPage, []string{"Three members from one import"}, threeMachines, startEtcd},
+	{"repair of a member", runbooksPage, []string{"PandoDataDiffers"}, threeMachines, startDiffering},
 }
 
 // TestMigrationPages types the commands of the pages against real servers of etcd and Pando, and compares what they print.
@@ -45,7 +47,7 @@ func TestMigrationPages(t *testing.T) {
 	servertest.RequireEtcd(t)
 	servertest.RequireProgram(t, "ss", "iproute2")
 	commands := map[string][]sessionCommand{}
-	for _, page := range []string{migrationPage, operationsPage} {
+	for _, page := range []string{migrationPage, operationsPage, runbooksPage} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
