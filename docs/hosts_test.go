@@ -131,5 +131,5 @@ func (h *hosts) answers(host, port int, path string) bool {
 
 // leader returns the host that leads, or -1.
 func (h *hosts) leader() int {
-	return slices.IndexFunc(h.running, func(p *servertest.Process) bool { return p.RaftState().State == "StateLeader" })
+	return slices.IndexFunc(h.running, func(p *servertest.Process) bool { return p != nil && p.RaftState().State == "StateLeader" })
 }

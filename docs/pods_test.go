@@ -88,10 +88,11 @@ func TestKubernetesPods(t *testing.T) {
 
 // updateLeader ends the pod that leads, and starts it again with another address.
 func updateLeader(t *testing.T, h *hosts) {
-	leader := h.leader()
-	if leader < 0 {
-		t.Fatal("no pod leads")
-	}
+	leader := -1
+	servertest.Await(t, "a leader", func() bool {
+		leader = h.leader()
+		return leader >= 0
+	})
 	h.running[leader].Terminate()
 	h.readdress(leader)
 	h.start(leader)
@@ -180,7 +181,9 @@ func joining(h *hosts, count int) {
 // loseVolume deletes the volume of a pod, and replaces its member.
 func loseVolume(t *testing.T, h *hosts) {
 	h.running[1].Kill()
+	h.running[1] = nil
 	h.readdress(1)
+	awaitProbes(t, h) // it may have been the leader
 	kubectlExec(t, h, "member remove "+exampleID, memberID(t, h, 1))
 	kubectlExec(t, h, "member add pando-1 http://pando-1.pando-peers:2380", "")
 	if err := os.RemoveAll(h.volume(1)); err != nil {
