@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,14 +33,20 @@ func configurationExample() string {
 		write(&b, "\n### %s\n", group.title)
 		for _, f := range group.flags {
 			name, placeholder, _ := strings.Cut(strings.TrimPrefix(f.head, "--"), " ")
-			if isOneOf(name, notInExample) {
+			if slices.Contains(notInExample, name) {
 				continue
 			}
 			b.WriteByte('\n')
 			writeComment(&b, flagDefault.ReplaceAllString(f.text, ""))
 			value := placeholder
+			if value == "" {
+				value = "true" // a switch
+			}
 			if m := flagDefault.FindStringSubmatch(f.text); m != nil && m[1] != "none" && !strings.Contains(m[1], "${") {
 				value = m[1]
+			}
+			if strings.ContainsAny(value[:1], "*&!%@{[>|`") {
+				value = `"` + value + `"` // YAML gives these characters a meaning
 			}
 			write(&b, "#%s: %s\n", name, value)
 		}
@@ -59,13 +66,4 @@ func writeComment(b *strings.Builder, text string) {
 		line += " " + word
 	}
 	b.WriteString(line + "\n")
-}
-
-func isOneOf(word string, words []string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }

@@ -5,7 +5,7 @@
 //	go run ./docs/deploy/package build DIST deb rpm write packages for every architecture to DIST
 //
 // The command runs in the root of the repository. "build" needs the programs DIST/build/linux-ARCH/pando, which `make deb rpm` builds
-// first. The same commit gives the same bytes: docs/deploy/build.sh names the version, and the time that every file gets.
+// first. ARCHITECTURES in the environment replaces "amd64 arm64". The same commit gives the same bytes: docs/deploy/build.sh names the version, and the time that every file gets.
 //
 // nfpm writes the packages, as nfpm.yaml describes them. It is in a Go module of its own, because it requires a hundred modules that the
 // program does not need: nfpm/go.mod pins its version, and `go tool` builds it.
@@ -28,11 +28,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
-// architectures are those for which packages are made, by their names in Go and in Debian.
-var architectures = []string{"amd64", "arm64"}
+// architectures returns those for which packages are made, by their names in Go and in Debian.
+func architectures() []string {
+	if list := os.Getenv("ARCHITECTURES"); list != "" {
+		return strings.Fields(list)
+	}
+	return []string{"amd64", "arm64"}
+}
 
 // source is the directory of this command in the repository.
 const source = "docs/deploy/package"
@@ -57,7 +63,7 @@ func run(args []string) error {
 	case "files":
 		return r.writeFiles(dir)
 	case "build":
-		for _, arch := range architectures {
+		for _, arch := range architectures() {
 			for _, format := range args[2:] {
 				file, err := r.build(dir, arch, format)
 				if err != nil {
@@ -103,13 +109,11 @@ func (r *release) build(dir, arch, format string) (string, error) {
 	if err := r.stage(stage, filepath.Join(dir, "build", "linux-"+arch, "pando")); err != nil {
 		return "", err
 	}
-	find := exec.Command("go", "tool", "-n", "nfpm")
-	find.Dir = filepath.Join(source, "nfpm")
-	nfpm, err := find.Output()
+	nfpm, err := buildNfpm()
 	if err != nil {
-		return "", fmt.Errorf("nfpm cannot be built: %w", explain(err))
+		return "", err
 	}
-	cmd := exec.Command(strings.TrimSpace(string(nfpm)), "package", "--config", filepath.Join(source, "nfpm.yaml"),
+	cmd := exec.Command(nfpm, "package", "--config", filepath.Join(source, "nfpm.yaml"),
 		"--packager", format, "--target", dir)
 	cmd.Env = append(os.Environ(), "ARCH="+arch, "VERSION="+r.version, "STAGE="+stage,
 		"SOURCE_DATE_EPOCH="+strconv.FormatInt(r.time.Unix(), 10))
@@ -123,6 +127,17 @@ func (r *release) build(dir, arch, format string) (string, error) {
 	}
 	return strings.TrimSpace(file), nil
 }
+
+// buildNfpm builds nfpm and returns the path of the program.
+var buildNfpm = sync.OnceValues(func() (string, error) {
+	cmd := exec.Command("go", "tool", "-n", "nfpm")
+	cmd.Dir = filepath.Join(source, "nfpm")
+	path, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("nfpm cannot be built: %w", explain(err))
+	}
+	return strings.TrimSpace(string(path)), nil
+})
 
 // explain adds to the error of a command what the command wrote to its standard error.
 func explain(err error) error {
