@@ -131,7 +131,7 @@ func (c *comparer) confirm(ctx context.Context, result *compared) error {
 	return nil
 }
 
-// pause waits. It returns the error of ctx if ctx ends first.
+// pause waits, unless d is negative. It returns the error of ctx if ctx ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

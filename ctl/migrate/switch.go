@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +17,9 @@ const (
 	// fenceBudget is how long the target may be fenced before the switch gives up. Writes wait meanwhile; they fail after about seven
 	// seconds.
 	fenceBudget = 5 * time.Second
+	// quietTime is how long the source must not change while the target is fenced. A shorter time would overlook clients that still write to
+	// the source. It is shorter than the time between two rounds of expiries of etcd.
+	quietTime = 300 * time.Millisecond
 	// returnLimit is how long the return to following may take.
 	returnLimit = 10 * time.Second
 	// shownKeys is the number of keys that an error names.
@@ -59,6 +61,7 @@ type switching struct {
 	o        SwitchOptions
 	compared *compared
 	began    time.Time // of the fence
+	strays   *tracker  // collects the changes of the source behind the fence
 	result   Switched
 }
 
@@ -160,13 +163,11 @@ func (s *switching) comparer() *comparer {
 // takeOver fences the target, and ends its following if the source is quiet. After an error the target follows on.
 func (s *switching) takeOver(ctx context.Context, c *comparer) error {
 	s.began = time.Now()
-	strays := s.follower.trackers.begin()
-	defer s.follower.trackers.end(strays)
-	fenced, cancel := context.WithTimeoutCause(ctx, fenceBudget, s.busy(nil))
+	fenced, cancel := context.WithTimeout(ctx, fenceBudget)
 	defer cancel()
-	err := s.follower.setPhase(fenced, tree.PhaseFenced)
-	if err == nil {
-		err = s.checkMembers(fenced, true)
+	err := s.fence(fenced)
+	if s.strays != nil {
+		defer s.follower.trackers.end(s.strays)
 	}
 	for err == nil {
 		var ended bool
@@ -175,14 +176,33 @@ func (s *switching) takeOver(ctx context.Context, c *comparer) error {
 			return nil
 		}
 	}
-	return s.follow(ctx, fenced, strays, err)
+	if fenced.Err() != nil && ctx.Err() == nil && !errors.Is(err, ErrMember) {
+		err = s.busy()
+	}
+	return s.follow(ctx, err)
+}
+
+// fence fences the target, and begins to collect the changes of the source after that.
+func (s *switching) fence(ctx context.Context) error {
+	if err := s.follower.setPhase(ctx, tree.PhaseFenced); err != nil {
+		return err
+	}
+	if err := s.checkMembers(ctx, true); err != nil {
+		return err
+	}
+	index, err := s.source.Index(ctx, true)
+	if err != nil {
+		return s.source.explain(err)
+	}
+	if err := s.compared.track.await(ctx, index); err != nil {
+		return err
+	}
+	s.strays = s.follower.trackers.begin()
+	return nil
 }
 
 // follow returns the target to following, after an error in the time of the fence. It returns that error.
-func (s *switching) follow(ctx, fenced context.Context, strays *tracker, err error) error {
-	if fenced.Err() != nil && ctx.Err() == nil && !errors.Is(err, ErrMember) {
-		err = s.busy(strays)
-	}
+func (s *switching) follow(ctx context.Context, err error) error {
 	returning, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnLimit)
 	defer cancel()
 	back := s.follower.setPhase(returning, tree.PhaseFollowing)
@@ -196,31 +216,21 @@ func (s *switching) follow(ctx, fenced context.Context, strays *tracker, err err
 	return err
 }
 
-// busy returns the error for a source that still changes. strays has the keys that changed behind the fence; it may be nil.
-func (s *switching) busy(strays *tracker) error {
-	if strays == nil {
-		return ErrBusy
+// busy returns the error for a source that changes while no write reaches it through the target.
+func (s *switching) busy() error {
+	var keys []string
+	if s.strays != nil {
+		keys = append(s.strays.writtenPaths(), s.follower.refreshedSince(s.began)...)
 	}
-	keys := slices.Sorted(func(yield func(string) bool) {
-		strays.mu.Lock()
-		defer strays.mu.Unlock()
-		for path := range strays.changed {
-			if !yield(path) {
-				return
-			}
-		}
-	})
-	keys = append(keys, s.follower.refreshedSince(s.began)...)
-	what := "no key that the source shows; refreshed TTLs or users"
+	what := "keys that expire, or users"
 	if len(keys) > 0 {
 		what = strings.Join(keys[:min(len(keys), shownKeys)], ", ")
 		if more := len(keys) - shownKeys; more > 0 {
 			what += fmt.Sprintf(" and %d more", more)
 		}
 	}
-	return fmt.Errorf("%w: in the %s of the fence these keys changed at %s: %s. Clients still write there, or keys expire all the time. "+
-		"Point all clients to the target (pando migrate --forward-writes lets it forward their writes), stop the others, and switch again",
-		ErrBusy, fenceBudget, s.source.name(), what)
+	return fmt.Errorf("%w while the target is fenced: %s. Clients write to %s directly. Point them to the target "+
+		"(pando migrate --forward-writes lets it forward their writes), or stop them, and switch again", ErrBusy, what, s.source.name())
 }
 
 // checkMembers checks that every member of the target responds. With fenced it waits until each is fenced and forwards no write.
@@ -252,14 +262,18 @@ func (s *switching) checkMembers(ctx context.Context, fenced bool) error {
 	}
 }
 
-// tryEnd ends the following if the target is equal to the source at one index, and if the source does not change meanwhile.
+// tryEnd ends the following if the target is equal to the source at one index, and if the source does not change for quietTime.
 func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err error) {
+	began := time.Now()
 	index, err := s.source.Index(ctx, true)
 	if err != nil {
 		return false, s.source.explain(err)
 	}
 	if err := s.compared.track.await(ctx, index); err != nil {
 		return false, err
+	}
+	if len(s.strays.writtenPaths()) > 0 {
+		return false, s.busy()
 	}
 	if _, err := s.follower.refresh(ctx, nil); err != nil {
 		if errors.Is(err, errMoved) {
@@ -269,6 +283,9 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 	}
 	differences, _, err := c.paths(ctx, s.compared.track.paths(), index)
 	if err != nil {
+		return false, err
+	}
+	if err := pause(ctx, quietTime-time.Since(began)); err != nil {
 		return false, err
 	}
 	now, err := s.source.Index(ctx, true)

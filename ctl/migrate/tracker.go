@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"pando/tree"
@@ -13,6 +15,7 @@ type tracker struct {
 	mu      sync.Mutex
 	index   uint64          // all events up to this index were added
 	changed map[string]bool // paths of events
+	written map[string]bool // those of them that a client has changed; the others have expired
 	above   map[string]bool // directories above the paths of events, which an event may have made
 	lost    bool            // events are missing
 	wake    chan struct{}   // closed and replaced by add
@@ -20,7 +23,9 @@ type tracker struct {
 
 // newTracker returns a tracker that collects the paths of events after an index.
 func newTracker(index uint64) *tracker {
-	return &tracker{index: index, changed: map[string]bool{}, above: map[string]bool{}, wake: make(chan struct{})}
+	return &tracker{
+		index: index, changed: map[string]bool{}, written: map[string]bool{}, above: map[string]bool{}, wake: make(chan struct{}),
+	}
 }
 
 // add adds the events up to an index. They must begin after those of the call before.
@@ -30,6 +35,9 @@ func (t *tracker) add(events []tree.EventFields, to uint64) {
 	for i := range events {
 		path := events[i].Node.Path
 		t.changed[path] = true
+		if events[i].Action != tree.ActionExpire {
+			t.written[path] = true
+		}
 		for dir := parentOf(path); dir != "/" && !t.above[dir]; dir = parentOf(dir) {
 			t.above[dir] = true
 		}
@@ -107,6 +115,13 @@ func (t *tracker) paths() []string {
 		}
 	}
 	return all
+}
+
+// writtenPaths returns the paths that clients have changed, in order.
+func (t *tracker) writtenPaths() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(maps.Keys(t.written))
 }
 
 // position returns the index up to which events were added.

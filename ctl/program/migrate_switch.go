@@ -13,7 +13,7 @@ import (
 )
 
 const switchHelp = `Makes the cluster of Pando take over from the etcd that it follows. It follows and compares everything first. Then it
-fences the cluster: writes wait there for less than a second as a rule, at most five seconds. When both sides are equal at one index and
+fences the cluster: writes wait there for about half a second as a rule, at most five seconds. When both sides are equal at one index and
 etcd does not change any more, the cluster serves writes itself. Its index is then 1000 above the last one of etcd.
 
 If anything differs, or if clients still write to etcd directly, nothing happens: the cluster follows on, and the error names
