@@ -191,7 +191,8 @@ func TestReadNodes(t *testing.T) {
 func TestBatches(t *testing.T) {
 	value := strings.Repeat("x", changeLimit/3)
 	nodes := []tree.NodeFields{
-		{Path: "/b", Value: value}, {Path: "/a", Value: value}, {Path: "/c", Value: value}, {Path: "/d", Value: strings.Repeat("x", 2*changeLimit)},
+		{Path: "/b", Value: value}, {Path: "/a", Value: value}, {Path: "/c", Value: value},
+		{Path: "/d", Value: strings.Repeat("x", 2*changeLimit)},
 	}
 	var got []string
 	for change := range batches(nodes, []string{"/gone"}) {
