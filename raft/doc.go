@@ -53,6 +53,6 @@
 //
 // In the background: checkpoint.go (with snapshots for callers), audit.go and audit_report.go (comparison of the members' data).
 //
-// Data of a stopped member: recovered.go (its entries and members; a new cluster of one member, a backup, and a log entry that
-// cannot be applied). Package offline has the commands.
+// Data of a stopped member: replay.go (its log is applied to its tree), recovered.go (its entries and members; a new cluster of one
+// member, a backup, and a log entry that cannot be applied). Package offline has the commands.
 package raft

@@ -101,6 +101,7 @@
 //	os_linux, os_other                system calls that only Linux has
 //	disk                              Append and Close
 //	create, open, restore, backup     the ways to get a Disk or its files
+//	stopped                           the data of a stopped member, or of a snapshot file, without a Disk
 //	transfer, snapshot                checkpoints for and from other members, snapshot files
 //
 //	log_open, zerofill                opening, repairing and releasing the log; its next segment
