@@ -14,6 +14,7 @@ type endpoints struct {
 	failureWait time.Duration
 	now         func() time.Time
 	seed        maphash.Seed // differs between proxies
+	useExcluded bool         // if all URLs are excluded, all are available
 
 	mu            sync.Mutex
 	urls          []string
@@ -57,7 +58,7 @@ func (e *endpoints) fail(url string) {
 	}
 }
 
-// available returns the URLs that are not excluded, sorted. The slice is never nil.
+// available returns the URLs that are not excluded, sorted, or all URLs with useExcluded if all are excluded. The slice is never nil.
 func (e *endpoints) available() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -66,6 +67,9 @@ func (e *endpoints) available() []string {
 		if !now.Before(e.excludedUntil[url]) {
 			list = append(list, url)
 		}
+	}
+	if len(list) == 0 && e.useExcluded {
+		list = append(list, e.urls...)
 	}
 	return list
 }

@@ -18,7 +18,8 @@ type ForwarderConfig struct {
 }
 
 // Forwarder sends single requests to the members of another cluster, whose client URLs its caller has. It chooses the member and
-// handles failures as a Proxy does. Its methods may be called from any goroutine.
+// handles failures as a Proxy does, but if all members have failed lately, it tries them again. Its methods may be called from any
+// goroutine.
 type Forwarder struct {
 	endpoints *endpoints
 	transport *http.Transport
@@ -34,6 +35,7 @@ func NewForwarder(cfg ForwarderConfig) *Forwarder {
 			MaxIdle: cfg.MaxIdle,
 		}),
 	}
+	f.endpoints.useExcluded = true
 	f.failover = &failover{next: f.transport, endpoints: f.endpoints, onFailure: func() {}, log: cfg.Logger}
 	return f
 }

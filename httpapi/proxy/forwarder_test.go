@@ -73,16 +73,21 @@ func TestForwarder(t *testing.T) {
 			}
 		})
 	}
-	t.Run("no member is left", func(t *testing.T) {
+	t.Run("all members have failed", func(t *testing.T) {
+		etcd := newRecorder(t, respondWith("{}"))
 		f, closed := newTestForwarder(t, nil), closedServer(t)
-		for _, want := range []error{nil, errNoEndpoints} {
-			if _, inDoubt, err := sendTo(t.Context(), f, "client", "PUT", closed); err == nil || inDoubt || want != nil && !errors.Is(err, want) {
-				t.Errorf("got %v, %v", inDoubt, err)
-			}
+		if _, inDoubt, err := sendTo(t.Context(), f, "client", "PUT", closed); err == nil || inDoubt {
+			t.Errorf("got %v, %v", inDoubt, err)
 		}
-		other := newRecorder(t, respondWith("{}"))
-		if _, _, err := sendTo(t.Context(), f, "client", "PUT", other.URL); err != nil {
-			t.Errorf("with other URLs: %v", err)
+		f.endpoints.set([]string{etcd.URL})
+		f.endpoints.fail(etcd.URL)
+		if _, _, err := sendTo(t.Context(), f, "client", "PUT", etcd.URL); err != nil {
+			t.Errorf("a member that answers again: %v", err)
+		}
+	})
+	t.Run("no URL", func(t *testing.T) {
+		if _, inDoubt, err := sendTo(t.Context(), newTestForwarder(t, nil), "client", "PUT"); !errors.Is(err, errNoEndpoints) || inDoubt {
+			t.Errorf("got %v, %v", inDoubt, err)
 		}
 	})
 	t.Run("the etcd has no certificate of a CA", func(t *testing.T) {
@@ -115,7 +120,7 @@ func TestForwarderTimes(t *testing.T) {
 			if _, inDoubt, err := sendTo(ctx, f, "client", test.method, hangs.URL); !errors.Is(err, context.Canceled) || inDoubt != test.inDoubt {
 				t.Errorf("got %v, %v", inDoubt, err)
 			}
-			if len(f.endpoints.available()) != 1 {
+			if f.endpoints.isExcluded(hangs.URL) {
 				t.Error("the member is excluded")
 			}
 		})
@@ -124,7 +129,7 @@ func TestForwarderTimes(t *testing.T) {
 			if _, inDoubt, err := sendTo(t.Context(), f, "client", test.method, hangs.URL); err == nil || inDoubt != test.inDoubt {
 				t.Errorf("got %v, %v", inDoubt, err)
 			}
-			if len(f.endpoints.available()) != 0 {
+			if !f.endpoints.isExcluded(hangs.URL) {
 				t.Error("the member is not excluded")
 			}
 		})
@@ -136,4 +141,11 @@ func TestForwarderTimes(t *testing.T) {
 			t.Errorf("got %v, %v", inDoubt, err)
 		}
 	})
+}
+
+// isExcluded reports whether a URL is excluded.
+func (e *endpoints) isExcluded(url string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.now().Before(e.excludedUntil[url])
 }
