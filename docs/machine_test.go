@@ -205,7 +205,7 @@ var machineNoise = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "{digest}"},
 	{regexp.MustCompile(`\b[0-9a-f]{15,16}\b`), "{id}"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ][\d:.]+Z?`), "{time}"},
-	{regexp.MustCompile(`(index +|term |, index )\d+`), "$1{n}"},
+	{regexp.MustCompile(`(index +|term |, index |source |etcd is |waited for )\d+`), "$1{n}"},
 	{regexp.MustCompile(`\(\d+ entries\)`), "({n} entries)"},
 	{regexp.MustCompile(`(history +)\d+ events`), "$1{n} events"},
 }

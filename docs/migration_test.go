@@ -36,6 +36,7 @@ var migrationStories = []migrationStory{
 	{"one member", migrationPage, []string{"What you have", "Rehearsal", "One member", "Back to etcd"}, oneMachine, startEtcd},
 	{"three members", migrationPage, []string{"Three members"}, threeMachines, startEtcd},
 	{"TLS and users", migrationPage, []string{"TLS and users"}, oneMachine, startSecuredEtcd},
+	{"without a stop", migrationPage, []string{"Without a stop"}, []string{"10.0.0.1", "10.0.0.11"}, startFirstEtcd},
 	{"import of one member", operationsPage, []string{"Moving from etcd", "One member of etcd"}, oneMachine, startEtcd},
 	{"import of three members", operationsPage, []string{"Three members from one import"}, threeMachines, startEtcd},
 	{"repair of a member", runbooksPage, []string{"PandoDataDiffers"}, threeMachines, startDiffering},
@@ -218,3 +219,6 @@ func TestMigrationErrors(t *testing.T) {
 		}
 	}
 }
+
+// startFirstEtcd starts etcd on the first machine alone.
+func startFirstEtcd(t *testing.T, machines []*machine) { startEtcd(t, machines[:1]) }
