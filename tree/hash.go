@@ -46,8 +46,8 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 // hash that programs below UsersLevel compute.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
-	b = binary.LittleEndian.AppendUint64(b, uint64(v.nodes))
-	b = binary.LittleEndian.AppendUint64(b, uint64(v.bytes))
+	b = binary.LittleEndian.AppendUint64(b, uint64(v.Nodes()))
+	b = binary.LittleEndian.AppendUint64(b, uint64(v.Bytes()))
 	if !v.users.IsZero() {
 		b = binary.LittleEndian.AppendUint64(b, v.hashUsers())
 	}

@@ -126,14 +126,11 @@ func (s *Store) publish() {
 	s.unannounced = append(s.unannounced, s.batch...)
 	clear(s.batch)
 	s.batch = s.batch[:0]
-	total := s.root.directory()
 	s.published.Store(&View{
 		root:     s.root,
 		index:    s.index,
 		oldest:   s.history.oldest(s.index),
-		nodes:    total.nodes,
-		bytes:    total.bytes,
-		due:      total.firstDue().at,
+		due:      s.root.directory().firstDue().at,
 		counters: s.counters,
 		users:    s.users,
 		mirrored: s.mirrored,

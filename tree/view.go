@@ -21,9 +21,7 @@ type View struct {
 	root     *Node
 	index    uint64
 	oldest   uint64 // the index of the oldest event in the history
-	nodes    int64
-	bytes    int64
-	due      int64 // the time of the next expiry; see NextExpiry
+	due      int64  // the time of the next expiry; see NextExpiry
 	counters Counters
 	users    *users.State
 	mirrored *mirrored // nil if the cluster has never followed an etcd
@@ -45,10 +43,10 @@ func (v *View) Events() uint64 {
 }
 
 // Nodes returns the number of files and directories, without the root.
-func (v *View) Nodes() int64 { return v.nodes }
+func (v *View) Nodes() int64 { return v.root.directory().nodes }
 
 // Bytes returns the total length of all paths and values.
-func (v *View) Bytes() int64 { return v.bytes }
+func (v *View) Bytes() int64 { return v.root.directory().bytes }
 
 // NextExpiry returns the time at which the next TTL ends, in nanoseconds since 1970. It is
 // zero if no node has a TTL.

@@ -21,7 +21,7 @@ func fingerprint(v *View) uint64 {
 		line = strconv.AppendInt(append(line, 0), int64(n.Len()), 10)
 		_, _ = h.Write(append(line, 0))
 	})
-	fmt.Fprintf(h, "%d %d %d %d %d %+v", v.index, v.oldest, v.nodes, v.bytes, v.due, v.counters)
+	fmt.Fprintf(h, "%d %d %d %d %d %+v", v.index, v.oldest, v.Nodes(), v.Bytes(), v.due, v.counters)
 	return h.Sum64()
 }
 
