@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,7 +14,7 @@ import (
 )
 
 const switchHelp = `Makes the cluster of Pando take over from the etcd that it follows. It follows and compares everything first. Then it
-fences the cluster: writes wait there for about half a second as a rule, at most five seconds. When both sides are equal at one index and
+fences the cluster: writes wait there for a second or less as a rule, at most five seconds. When both sides are equal at one index and
 etcd does not change any more, the cluster serves writes itself. Its index is then 1000 above the last one of etcd.
 
 If anything differs, or if clients still write to etcd directly, nothing happens: the cluster follows on, and the error names
@@ -53,6 +54,9 @@ func (m *migration) switchOver(c *cli.Context) error {
 		Hidden: hidden, IgnoreUsers: c.Bool(ignoreUsersFlag), Note: notes.note, Progress: progress,
 	})
 	clear()
+	if client.IsUnavailable(err) {
+		err = errors.New(client.OneLine(err))
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nNothing has changed: the etcd goes on, and the cluster has not taken over", err)
 	}
