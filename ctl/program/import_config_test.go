@@ -103,7 +103,9 @@ ETCD_LOG_OUTPUTS=/var/log/etcd.log
 `, `ETCD_CERT_FILE=/etc/etcd/a.pem
 ETCD_KEY_FILE="/etc/etcd/a key.pem"
 ETCD_LOG_OUTPUTS=/var/log/etcd.log
-ETCD_DATA_DIR=/var/lib/pando`, []string{"the user pando must be able to read /etc/etcd/a.pem, /etc/etcd/a key.pem", "change /var/log/etcd.log"}},
+ETCD_DATA_DIR=/var/lib/pando`, []string{
+			"the user pando must be able to read /etc/etcd/a.pem, /etc/etcd/a key.pem", "change /var/log/etcd.log",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := importConfig(t, test.file, test.text)

@@ -5,7 +5,8 @@
 //	go run ./docs/deploy/package build DIST deb rpm write packages for every architecture to DIST
 //
 // The command runs in the root of the repository. "build" needs the programs DIST/build/linux-ARCH/pando, which `make deb rpm` builds
-// first. ARCHITECTURES in the environment replaces "amd64 arm64". The same commit gives the same bytes: docs/deploy/build.sh names the version, and the time that every file gets.
+// first. ARCHITECTURES in the environment replaces "amd64 arm64". The same commit gives the same bytes: docs/deploy/build.sh names the
+// version, and the time that every file gets.
 //
 // nfpm writes the packages, as nfpm.yaml describes them. It is in a Go module of its own, because it requires a hundred modules that the
 // program does not need: nfpm/go.mod pins its version, and `go tool` builds it.

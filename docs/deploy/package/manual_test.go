@@ -119,7 +119,10 @@ func TestCompletion(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"bash": {"bash", []string{"--noprofile", "--norc", "-c", `source "$0/bash/pandoctl"; complete -p pandoctl`}, "-F _pandoctl_client pandoctl"},
+		"bash": {
+			"bash", []string{"--noprofile", "--norc", "-c", `source "$0/bash/pandoctl"; complete -p pandoctl`},
+			"-F _pandoctl_client pandoctl",
+		},
 		"zsh": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz compinit; compinit -u -D; print $_comps[pando] $_comps[pandoctl]`},
 			"_pando _pandoctl"},
 		"zsh, the first completion": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz _pando
