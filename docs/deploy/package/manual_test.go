@@ -123,8 +123,11 @@ func TestCompletion(t *testing.T) {
 			"bash", []string{"--noprofile", "--norc", "-c", `source "$0/bash/pandoctl"; complete -p pandoctl`},
 			"-F _pandoctl_client pandoctl",
 		},
-		"zsh": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz compinit; compinit -u -D; print $_comps[pando] $_comps[pandoctl]`},
-			"_pando _pandoctl"},
+		"zsh": {
+			"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath)
+			autoload -Uz compinit; compinit -u -D; print $_comps[pando] $_comps[pandoctl]`},
+			"_pando _pandoctl",
+		},
 		"zsh, the first completion": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz _pando
 			compdef() { :; }; compadd() { shift; print -l -- "$@"; }; words=(pando ctl me); CURRENT=3; PREFIX=me; _pando`}, "member"},
 		"fish": {"fish", []string{"--no-config", "-c", `source $argv[1]/fish/pando.fish; complete -C "pando ctl mem"`}, "member"},

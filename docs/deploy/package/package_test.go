@@ -217,7 +217,9 @@ func checkRPM(t *testing.T, file string) {
 	}
 	checkContents(t, got, "/usr/share/zsh/site-functions/_pando", "/usr/share/licenses/pando/LICENSE", "/usr/share/doc/pando/README.package")
 	scripts := query("--scripts")
-	for _, want := range []string{"useradd --system", "mkdir -m 0700 /var/lib/pando", "disable --now pando.service", "try-restart pando.service"} {
+	for _, want := range []string{
+		"useradd --system", "mkdir -m 0700 /var/lib/pando", "disable --now pando.service", "try-restart pando.service",
+	} {
 		if !strings.Contains(scripts, want) {
 			t.Errorf("no script has %q", want)
 		}
@@ -225,7 +227,8 @@ func checkRPM(t *testing.T, file string) {
 }
 
 func TestBuildErrors(t *testing.T) {
-	if _, err := testRelease.build(t.TempDir(), "amd64", "deb"); err == nil || !strings.Contains(err.Error(), "make deb rpm builds the program first") {
+	_, err := testRelease.build(t.TempDir(), "amd64", "deb")
+	if err == nil || !strings.Contains(err.Error(), "make deb rpm builds the program first") {
 		t.Errorf("without a program: %v", err)
 	}
 	if _, err := testRelease.build(t.TempDir(), "amd64", "apk"); err == nil || !strings.Contains(err.Error(), "use deb or rpm") {
