@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -42,6 +43,8 @@ type request struct {
 	detailed bool
 	// untimed removes the time limits of the header and the body.
 	untimed bool
+	// onConnection is called with the connection on which the request will be sent. No other request is sent on it. It may be nil.
+	onConnection func(net.Conn)
 	// onHeader is called with the header of the response, before the body is read. It may be nil.
 	onHeader func(http.Header)
 }
@@ -102,7 +105,12 @@ func (c *Client) roundTrip(ctx context.Context, endpoint, target *url.URL, r *re
 	}
 	limits := startDeadline(ctx, headerLimit, &headerTimeoutError{endpoint})
 	defer limits.stop()
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }}
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		sent = true
+		if r.onConnection != nil {
+			r.onConnection(info.Conn)
+		}
+	}}
 	req, err := c.httpRequest(httptrace.WithClientTrace(limits.ctx, trace), target, r)
 	if err != nil {
 		return nil, false, err
@@ -145,6 +153,7 @@ func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (
 		return nil, err
 	}
 	req.URL = target
+	req.Close = r.onConnection != nil
 	if isSocket {
 		req.Host = socketHost
 	}

@@ -26,6 +26,7 @@ type fakeMember struct {
 	streams []*fakeStream
 	down    bool
 	late    map[uint64]bool // events that the history does not show yet
+	missed  map[uint64]int  // by index: how many requests for the history from it on get no event
 }
 
 const bufferSize = 100
@@ -86,7 +87,7 @@ func (m *fakeMember) openStream(context.Context) (stream, error) {
 	return s, nil
 }
 
-func (m *fakeMember) history(ctx context.Context, since uint64, patience time.Duration) (*client.Event, client.Position, error) {
+func (m *fakeMember) history(ctx context.Context, since uint64, _ time.Duration) (*client.Event, client.Position, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := client.Position{Index: m.index, ClusterID: m.id}
@@ -95,6 +96,10 @@ func (m *fakeMember) history(ctx context.Context, since uint64, patience time.Du
 		return nil, at, errDown
 	case since < m.oldest:
 		return nil, at, &client.APIError{Code: tree.CodeHistoryCleared, Message: "The event in requested index is outdated and cleared"}
+	}
+	if m.missed[since] > 0 {
+		m.missed[since]--
+		return nil, at, nil
 	}
 	for _, e := range m.events {
 		if e.Node.ModifiedIndex >= since && !m.late[e.Node.ModifiedIndex] {

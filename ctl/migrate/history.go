@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,7 +14,7 @@ import (
 const historyWidth = 16
 
 // errMissed is returned if the history has an event that was taken for an index without one.
-var errMissed = errors.New("the source had a change that it did not send in time")
+var errMissed = errors.New("the source had a change that it did not send when its history was read")
 
 // readHistory reads the history of a member up to an index, and puts it into the queue. The index of the member must be at or above until.
 func (r *reader) readHistory(ctx context.Context, m member, until uint64) error {
@@ -53,10 +52,7 @@ func (r *reader) readWindow(ctx context.Context, m member, width int) ([]*client
 	group, reading := errgroup.WithContext(ctx)
 	for i := range width {
 		group.Go(func() (err error) {
-			found[i], at[i], err = m.history(reading, r.read+1+uint64(i), historyPatience)
-			if found[i] != nil && found[i].Node.ModifiedIndex > at[i].Index {
-				found[i] = nil // it is not from the history, but of a watch, which leaves hidden keys out
-			}
+			found[i], at[i], err = r.readIndex(reading, m, r.read+1+uint64(i))
 			return err
 		})
 	}
@@ -69,22 +65,40 @@ func (r *reader) readWindow(ctx context.Context, m member, width int) ([]*client
 	if found[0] == nil {
 		return nil, r.emitSilent(ctx, at[0].Index)
 	}
-	found = slices.DeleteFunc(found, func(e *client.Event) bool { return e == nil })
-	slices.SortFunc(found, func(a, b *client.Event) int { return compareIndex(a, b) })
-	return slices.CompactFunc(found, func(a, b *client.Event) bool { return compareIndex(a, b) == 0 }), nil
+	var events []*client.Event
+	last := r.read
+	for i, e := range found {
+		switch since := r.read + 1 + uint64(i); {
+		case since <= last: // the event before is at this index, or later
+		case e == nil: // the others know nothing about this index
+			return events, nil
+		default:
+			events, last = append(events, e), e.Node.ModifiedIndex
+		}
+	}
+	return events, nil
 }
 
-func compareIndex(a, b *client.Event) int {
-	return int(int64(a.Node.ModifiedIndex - b.Node.ModifiedIndex))
+// readIndex reads the first event of the history at or after an index. It returns none only after two attempts, because a member that
+// stops for a moment can miss its own event once.
+func (r *reader) readIndex(ctx context.Context, m member, index uint64) (e *client.Event, at client.Position, err error) {
+	for range 2 {
+		e, at, err = m.history(ctx, index, historyPause)
+		if err != nil || e != nil && e.Node.ModifiedIndex <= at.Index {
+			return e, at, err
+		}
+		e = nil // the event of a watch: it is not from the history, and a watch leaves hidden keys out
+	}
+	return nil, at, nil
 }
 
-// prove checks that the history has no event at an index that was taken for one without an event, because a member had sent nothing in
-// time. next is the next event of the history.
+// prove checks that the history has no event at an index that was taken for one without an event, because a member had sent nothing.
+// next is the next event of the history.
 func (r *reader) prove(ctx context.Context, m member, next *client.Event) error {
 	if r.proven >= r.read {
 		return nil
 	}
-	e, _, err := m.history(ctx, r.proven+1, historyPatience)
+	e, _, err := m.history(ctx, r.proven+1, historyPause)
 	switch {
 	case isCleared(err): // it can't be checked any more
 		return nil

@@ -15,8 +15,8 @@ import (
 const (
 	// pollInterval is the time between two looks at the index of the source while no event arrives.
 	pollInterval = 200 * time.Millisecond
-	// historyPatience is the time after the header of a response in which a member sends a change from its history, if it has one.
-	historyPatience = 300 * time.Millisecond
+	// historyPause is the time between the header of a response from the history and the request to end it.
+	historyPause = 50 * time.Millisecond
 	// positionTimeout limits one look at the index. A member that exceeds it is left for the next one.
 	positionTimeout = 5 * time.Second
 	// maxBatch is the number of events that are taken from a stream at once.
@@ -45,8 +45,8 @@ type reader struct {
 	observer observer
 
 	read uint64 // the queue has everything up to this index
-	// proven is the index up to which a later event of the history has proven that nothing is missing. Above it the reader has relied on a
-	// member that sent no event in time.
+	// proven is the index up to which a later event of the history has proven that nothing is missing. Above it a member has ended
+	// responses without an event.
 	proven uint64
 	at     int // index of the current member
 }

@@ -126,7 +126,7 @@ type member interface {
 	name() string
 	openStream(ctx context.Context) (stream, error)
 	// history is client.ReadHistory of all keys.
-	history(ctx context.Context, since uint64, patience time.Duration) (*client.Event, client.Position, error)
+	history(ctx context.Context, since uint64, pause time.Duration) (*client.Event, client.Position, error)
 	position(ctx context.Context) (client.Position, error)
 }
 
@@ -150,8 +150,8 @@ func (m sourceMember) openStream(ctx context.Context) (stream, error) {
 	return sourceStream{s}, nil
 }
 
-func (m sourceMember) history(ctx context.Context, since uint64, patience time.Duration) (*client.Event, client.Position, error) {
-	return m.client.ReadHistory(ctx, "/", since, patience)
+func (m sourceMember) history(ctx context.Context, since uint64, pause time.Duration) (*client.Event, client.Position, error) {
+	return m.client.ReadHistory(ctx, "/", since, pause)
 }
 
 func (m sourceMember) position(ctx context.Context) (client.Position, error) {
