@@ -231,7 +231,9 @@ func (f *Follower) applyAll(ctx context.Context, q *queue) error {
 
 // apply applies a segment, unless the target has it already.
 func (f *Follower) apply(ctx context.Context, s segment) error {
-	err := f.retryChange(ctx, func(index uint64) *tree.MirrorChange {
+	f.mu.Lock() // until the trackers have the events: see applyNodes
+	defer f.mu.Unlock()
+	err := f.changeLocked(ctx, func(index uint64) *tree.MirrorChange {
 		if s.to <= index {
 			return nil
 		}
@@ -262,6 +264,11 @@ func eventsAfter(events []tree.EventFields, index uint64) []tree.EventFields {
 func (f *Follower) retryChange(ctx context.Context, next func(index uint64) *tree.MirrorChange) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.changeLocked(ctx, next)
+}
+
+// changeLocked is retryChange for callers that hold mu.
+func (f *Follower) changeLocked(ctx context.Context, next func(index uint64) *tree.MirrorChange) error {
 	var backoff client.Backoff
 	for {
 		change := next(f.index)

@@ -59,7 +59,8 @@ func readNodes(
 			return err
 		})
 	}
-	return found, last, group.Wait()
+	err := group.Wait()
+	return found, last, err
 }
 
 // nodeRequest is the read of one node, or of the list of a directory.

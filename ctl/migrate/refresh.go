@@ -170,11 +170,16 @@ func (f *Follower) forget(paths []string, track *tracker) {
 
 // applyNodes stores nodes in the target and removes paths from it, without events, except for those that were touched by an event after
 // the source was read. It returns the number of both.
+//
+// touched must know all events up to the index of the target. The target may be ahead of the trackers, because another process
+// follows the same source. Then applyNodes waits for the events. A node that was read before such an event would otherwise replace a newer one.
 func (f *Follower) applyNodes(
 	ctx context.Context, nodes []tree.NodeFields, removed []string, touched func(path string) bool,
 ) (int, error) {
-	f.mu.Lock() // until the end, so that no event comes between the check and the change
-	defer f.mu.Unlock()
+	if err := f.lockTracked(ctx); err != nil {
+		return 0, err
+	}
+	defer f.mu.Unlock() // not before the end, so that no event comes between the check and the change
 	nodes = slices.DeleteFunc(nodes, func(n tree.NodeFields) bool { return touched(n.Path) })
 	removed = slices.DeleteFunc(removed, touched)
 	for changes := range batches(nodes, removed) {
@@ -197,6 +202,23 @@ func (f *Follower) applyNodes(
 		f.refreshed = refreshes{time.Now(), nodes}
 	}
 	return len(nodes) + len(removed), nil
+}
+
+// lockTracked locks mu when the trackers have all events up to the index of the target.
+func (f *Follower) lockTracked(ctx context.Context) error {
+	track := f.trackers.begin()
+	defer f.trackers.end(track)
+	for {
+		f.mu.Lock()
+		index := f.index
+		if track.position() >= index {
+			return nil
+		}
+		f.mu.Unlock()
+		if err := await(ctx, track, index); err != nil {
+			return err
+		}
+	}
 }
 
 // refreshes are the nodes that were changed without an event at a time.

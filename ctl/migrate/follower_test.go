@@ -1,0 +1,125 @@
+package migrate
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"pando/ctl/client"
+	"pando/tree"
+)
+
+// fakeTarget is a target that records the changes, and answers them as /v2/mirror does.
+type fakeTarget struct {
+	*httptest.Server
+	mu      sync.Mutex
+	state   tree.MirrorState
+	changes []*tree.MirrorChange
+	// onChange is called before a response to a change, without mu. It may be nil.
+	onChange func()
+}
+
+func newFakeTarget(t *testing.T, index uint64) (*fakeTarget, *Target) {
+	f := &fakeTarget{state: tree.MirrorState{Phase: tree.PhaseFollowing, Index: index}}
+	f.Server = httptest.NewServer(f)
+	t.Cleanup(f.Close)
+	endpoint, err := client.ParseEndpoint(f.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, NewTarget(client.New(client.Config{}).WithEndpoints(endpoint))
+}
+
+func (f *fakeTarget) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		f.change(w, r)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(f.state)
+}
+
+func (f *fakeTarget) change(w http.ResponseWriter, r *http.Request) {
+	change := &tree.MirrorChange{}
+	if err := json.NewDecoder(r.Body).Decode(change); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	if change.After != f.state.Index {
+		w.WriteHeader(http.StatusPreconditionFailed)
+		_ = json.NewEncoder(w).Encode(map[string]any{"message": "moved", "index": f.state.Index})
+		f.mu.Unlock()
+		return
+	}
+	f.state.Index = change.To
+	f.changes = append(f.changes, change)
+	state := f.state
+	f.mu.Unlock()
+	if f.onChange != nil {
+		f.onChange()
+	}
+	_ = json.NewEncoder(w).Encode(state)
+}
+
+// setOf returns a segment with one event that sets a key.
+func setOf(path string, index uint64) segment {
+	return segment{to: index, events: []tree.EventFields{{
+		Action: tree.ActionSet, Time: time.Now().UnixNano(), Node: tree.NodeFields{Path: path, Value: "new", Created: index, Modified: index},
+	}}}
+}
+
+// TestReadBeforeEvent stores a node that was read before an event of it. It must not replace the node of the event.
+func TestReadBeforeEvent(t *testing.T) {
+	stale := func() []tree.NodeFields {
+		return []tree.NodeFields{{Path: "/k", Value: "old", Created: 3, Modified: 3, Expires: 1 << 60}}
+	}
+	start := func(t *testing.T, index uint64) (*fakeTarget, *Follower) {
+		fake, target := newFakeTarget(t, index)
+		f := NewFollower(nil, target, Options{})
+		f.index = 10
+		f.trackers.reset(10)
+		return fake, f
+	}
+	check := func(t *testing.T, fake *fakeTarget, changed int, err error) {
+		t.Helper()
+		if changed != 0 || err != nil {
+			t.Errorf("%d nodes were stored, %v", changed, err)
+		}
+		for _, c := range fake.changes {
+			if len(c.Nodes) > 0 {
+				t.Errorf("the change after %d stores %v", c.After, c.Nodes)
+			}
+		}
+	}
+	t.Run("the event was applied by another process", func(t *testing.T) {
+		fake, f := start(t, 12)
+		track := f.trackers.begin()
+		if err := f.apply(t.Context(), setOf("/other", 11)); err != nil { // finds the target at 12
+			t.Fatal(err)
+		}
+		time.AfterFunc(50*time.Millisecond, func() { _ = f.apply(t.Context(), setOf("/k", 12)) })
+		changed, err := f.applyNodes(t.Context(), stale(), nil, track.changes)
+		check(t, fake, changed, err)
+	})
+	t.Run("the event is being applied", func(t *testing.T) {
+		fake, f := start(t, 10)
+		track := f.trackers.begin()
+		applied, applying := make(chan error, 1), make(chan struct{})
+		fake.onChange = sync.OnceFunc(func() {
+			close(applying)
+			time.Sleep(20 * time.Millisecond) // so that the other waits for mu
+		})
+		go func() { applied <- f.apply(t.Context(), setOf("/k", 11)) }()
+		<-applying
+		changed, err := f.applyNodes(t.Context(), stale(), nil, track.changes)
+		if err := <-applied; err != nil {
+			t.Fatal(err)
+		}
+		check(t, fake, changed, err)
+	})
+}
