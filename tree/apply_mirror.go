@@ -62,14 +62,16 @@ func (s *Store) passTo(index uint64) {
 	}
 }
 
-// storeRead stores a node that was read from the source. The read is newer than the events so far, but an earlier read may have found
-// a node that is newer still.
+// storeRead stores a node that was read from the source, unless the tree has a newer one. The modifiedIndex of a file grows with each
+// change, so a lower one shows that another process has read the file before its last change. That of a directory shows this only if an
+// earlier read has found a node that is newer than the index of the tree.
 func (s *Store) storeRead(f *NodeFields) {
 	n, _ := find(s.root, f.Path)
 	switch {
 	case n == nil:
 		s.place(nil, s.mirroredNode(f), f.Created)
 	case n.modified > max(s.index, f.Modified), n.equals(f):
+	case n.modified > f.Modified && !n.IsDir() && !f.Dir:
 	case n.IsDir() && f.Dir:
 		changed := n.withDirectory(n.directory())
 		changed.created, changed.modified, changed.expires = f.Created, f.Modified, f.Expires

@@ -229,3 +229,21 @@ func TestMirrorLargeGap(t *testing.T) {
 		t.Errorf("the oldest event is %d", got)
 	}
 }
+
+// TestMirrorStaleRead stores what two processes have read, the older read last.
+func TestMirrorStaleRead(t *testing.T) {
+	s := newMirror(t, 100)
+	at := s.View().Index()
+	read := func(modified uint64, value string) {
+		t.Helper()
+		mirror(t, s, &MirrorChange{After: at, To: at, Nodes: []NodeFields{
+			{Path: "/stale", Value: value, Created: 1, Modified: modified, Expires: 1e18 + int64(modified)},
+		}})
+	}
+	read(at-2, "refreshed once")
+	read(at-1, "refreshed twice")
+	read(at-2, "refreshed once")
+	if n, _ := find(s.root, "/stale"); n == nil || n.Value() != "refreshed twice" {
+		t.Errorf("got %v", n)
+	}
+}

@@ -16,7 +16,7 @@ import (
 // must call ForwardChange or ForwardGet. The audit log has no record of the operation yet.
 var ErrFollowing = errors.New("service: the cluster follows an etcd, and the operation was not forwarded")
 
-// indexTimeout bounds how long a forwarded change waits until this member has applied it.
+// indexTimeout bounds how long a forwarded operation waits until this member has applied the index of the source.
 const indexTimeout = 2 * time.Second
 
 // followPause is the pause between two looks at the published tree by a request that waits for the mirror.
@@ -69,9 +69,10 @@ func (s *Service) ForwardChange(ctx context.Context, who auth.Credentials, c *tr
 	}
 }
 
-// ForwardGet reads a node for which Get has returned ErrFollowing. If the members forward changes to the source, it calls send and returns
-// true: the source has answered. Otherwise it reads the node here, and returns it and false. In PhaseFenced it waits before that. Errors
-// are *tree.Error.
+// ForwardGet reads a node for which Get has returned ErrFollowing. If the members forward changes to the source, it calls send, waits until
+// this member has applied the index of the response, at most for indexTimeout, and returns true: the source has answered. Without that
+// wait the next read of the client could find an older state here. Otherwise it reads the node here, and returns it and false. In
+// PhaseFenced it waits before that. Errors are *tree.Error.
 func (s *Service) ForwardGet(ctx context.Context, who auth.Credentials, path string, scope users.Scope, send Send) (Read, bool, error) {
 	o := forwarded{access: users.Read, path: path, scope: scope, send: send, deadline: s.forwardDeadline(ctx)}
 	for {
@@ -82,8 +83,9 @@ func (s *Service) ForwardGet(ctx context.Context, who auth.Credentials, path str
 			}
 			continue
 		}
+		late := err == nil && !s.awaitIndex(answer.Index)
 		name := ReadOperation(Linearizable, nil).String()
-		s.recordForwarded(who, &from, operation{name: name, key: path, read: true}, &answer, false, err)
+		s.recordForwarded(who, &from, operation{name: name, key: path, read: true}, &answer, late, err)
 		return Read{}, err == nil, err
 	}
 }
@@ -207,7 +209,7 @@ func (s *Service) awaitTree(deadline time.Time, tooLate error, fulfilled func(*t
 }
 
 // recordForwarded counts an operation that was sent to the source, or was refused. It passes the record to the audit log. late says that
-// this member has not applied a change in time. err is nil if the source has answered.
+// this member has not applied the index of the response in time. err is nil if the source has answered.
 func (s *Service) recordForwarded(who auth.Credentials, from *sender, o operation, answer *Answer, late bool, err error) {
 	o.forwardedTo = answer.URL
 	index := answer.Index

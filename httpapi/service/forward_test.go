@@ -130,9 +130,18 @@ func TestForwardedReads(t *testing.T) {
 		_, forwarded, err := f.ForwardGet(t.Context(), guest, "/", users.Subtree, f.send)
 		return forwarded, err
 	}
+	applied := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() {
+		f.mirror(t, tree.MirrorChange{To: f.answer.Index})
+		close(applied)
+	})
 	if forwarded, err := get(); !forwarded || err != nil {
 		t.Errorf("got %v, %v", forwarded, err)
 	}
+	if f.log.store.View().Index() != f.answer.Index {
+		t.Error("the next read of the client may find an older state")
+	}
+	<-applied
 	f.mirror(t, tree.MirrorChange{ForwardWrites: new(false)})
 	if forwarded, err := get(); forwarded || err != nil || f.sent.Load() != 1 {
 		t.Errorf("without forwarding: %v, %v after %d sends", forwarded, err, f.sent.Load())
