@@ -167,6 +167,10 @@ func TestTracker(t *testing.T) {
 	if err := track.await(t.Context(), 8); err != nil {
 		t.Error(err)
 	}
+	s.add([]tree.EventFields{{Action: tree.ActionSet, Node: tree.NodeFields{Path: "/a", Modified: 11}}}, 13)
+	if got := fmt.Sprint(track.silentIndexes()); got != "[8 9 10 12 13]" {
+		t.Errorf("indexes without an event: %s", got)
+	}
 	s.reset(100)
 	if err := track.await(t.Context(), 100); err != errWindowLost {
 		t.Errorf("after a reset: %v", err)

@@ -29,6 +29,6 @@
 //   - progress.go: Progress
 //   - tracker.go: the paths that change during a comparison
 //   - walk.go, nodes.go: reading two trees, or some nodes; compare.go: comparing while both change; users.go: users and roles
-//   - live.go: Compare; switch.go: Switch; stray.go: writes after the switch; status.go: Status
+//   - live.go: Compare; switch.go: Switch; silent.go: its changes without an event; stray.go: writes after the switch; status.go: Status
 //   - result.go: differences as text
 package migrate

@@ -123,3 +123,18 @@ func TestReadBeforeEvent(t *testing.T) {
 		check(t, fake, changed, err)
 	})
 }
+
+// TestUnexplained finds the indexes at which no node with a TTL was refreshed last.
+func TestUnexplained(t *testing.T) {
+	f := NewFollower(nil, nil, Options{})
+	f.list = newList([]tree.NodeFields{
+		{Path: "/a", Created: 1, Modified: 12, Expires: 1}, {Path: "/_h", Created: 1, Modified: 13},
+		{Path: "/b", Created: 1, Modified: 14, Expires: 1},
+	})
+	if got := f.unexplained([]uint64{12, 14}); got != 0 {
+		t.Errorf("%d indexes are unexplained, want 0", got)
+	}
+	if got := f.unexplained([]uint64{11, 12, 13}); got != 2 { // an older refresh, and a node without a TTL
+		t.Errorf("%d indexes are unexplained, want 2", got)
+	}
+}

@@ -172,7 +172,8 @@ func (f *Follower) forget(paths []string, track *tracker) {
 // the source was read. It returns the number of both.
 //
 // touched must know all events up to the index of the target. The target may be ahead of the trackers, because another process
-// follows the same source. Then applyNodes waits for the events. A node that was read before such an event would otherwise replace a newer one.
+// follows the same source. Then applyNodes waits for the events. A node that was read before such an event would otherwise replace a
+// newer one.
 func (f *Follower) applyNodes(
 	ctx context.Context, nodes []tree.NodeFields, removed []string, touched func(path string) bool,
 ) (int, error) {

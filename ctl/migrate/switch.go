@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"pando/ctl/client"
 	"pando/tree"
 )
 
@@ -26,7 +27,7 @@ const (
 	shownKeys = 5
 )
 
-// The reasons why a switch is refused. The target follows on.
+// The reasons why a switch fails. The target follows on, except after ErrInDoubt.
 var (
 	// ErrDifferent is returned if the source and the target differ.
 	ErrDifferent = errors.New("the source and the target differ")
@@ -34,6 +35,8 @@ var (
 	ErrBusy = errors.New("the source still changes")
 	// ErrMember is returned if a member of the target does not report that it is fenced.
 	ErrMember = errors.New("a member of the target is not fenced")
+	// ErrInDoubt is returned if the target has not answered the request to take over, and can't be asked. It may have taken over.
+	ErrInDoubt = errors.New("the cluster may have taken over")
 )
 
 // SwitchOptions are the settings of a Switch.
@@ -62,6 +65,7 @@ type switching struct {
 	compared *compared
 	began    time.Time // of the fence
 	strays   *tracker  // collects the changes of the source behind the fence
+	silent   *tracker  // collects the indexes without an event since the last comparison of all keys
 	result   Switched
 }
 
@@ -82,9 +86,11 @@ func Switch(ctx context.Context, source *Source, target *Target, o SwitchOptions
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := s.follower.Run(ctx); err != nil {
-			cancel(err)
+		err := s.follower.Run(ctx)
+		if err == nil { // by this switch, which needs ctx no more, or by another one
+			err = fmt.Errorf("%s: %w: another switch has ended it", target.name(), ErrNotFollowing)
 		}
+		cancel(err)
 	}()
 	err := s.run(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
@@ -103,11 +109,19 @@ func (s *switching) checkUsers(ctx context.Context) error {
 	if _, err := checkClusters(ctx, s.source, s.target); err != nil {
 		return err
 	}
+	return s.compareUsers(ctx)
+}
+
+// compareUsers returns an error if users or roles differ, unless that is to be ignored.
+func (s *switching) compareUsers(ctx context.Context) error {
+	if s.o.IgnoreUsers {
+		return nil
+	}
 	lines, err := compareUsers(ctx, s.source, s.target)
 	switch {
-	case err != nil && !s.o.IgnoreUsers:
+	case err != nil:
 		return err
-	case len(lines) > 0 && !s.o.IgnoreUsers:
+	case len(lines) > 0:
 		return fmt.Errorf("%w: %s", ErrDifferent, strings.TrimSpace(describeUsers(lines)))
 	}
 	return nil
@@ -127,6 +141,8 @@ func (s *switching) run(ctx context.Context) error {
 		return err
 	}
 	c := s.comparer()
+	s.silent = s.follower.trackers.begin()
+	defer func() { s.follower.trackers.end(s.silent) }()
 	if err := s.compareAll(ctx, c); err != nil {
 		return err
 	}
@@ -176,7 +192,7 @@ func (s *switching) takeOver(ctx context.Context, c *comparer) error {
 			return nil
 		}
 	}
-	if fenced.Err() != nil && ctx.Err() == nil && !errors.Is(err, ErrMember) {
+	if fenced.Err() != nil && ctx.Err() == nil && !errors.Is(err, ErrMember) && !errors.Is(err, ErrBusy) {
 		err = s.busy()
 	}
 	return s.follow(ctx, err)
@@ -208,6 +224,9 @@ func (s *switching) follow(ctx context.Context, err error) error {
 	back := s.follower.setPhase(returning, tree.PhaseFollowing)
 	if errors.Is(back, ErrNotFollowing) { // the last request had reached the target after all
 		return s.confirmEnd(returning, err)
+	}
+	if back != nil && s.result.Index != 0 {
+		return fmt.Errorf("%w (%w; %w): ask pando migrate status", ErrInDoubt, err, back)
 	}
 	if back != nil {
 		return fmt.Errorf("%w; the target may be fenced (%w): start pando migrate, which ends a fence after %s", err, back, fenceLimit)
@@ -275,7 +294,10 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 	if len(s.strays.writtenPaths()) > 0 {
 		return false, s.busy()
 	}
-	if _, err := s.follower.refresh(ctx, nil); err != nil {
+	if err := s.compareUsers(ctx); err != nil {
+		return false, err
+	}
+	if err := s.readSilent(ctx, index); err != nil {
 		if errors.Is(err, errMoved) {
 			return false, nil
 		}
@@ -296,6 +318,9 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 		return false, nil
 	case len(differences) > 0:
 		return false, fmt.Errorf("%w: %s", ErrDifferent, strings.TrimSpace(describeDifferences(exported(differences))))
+	}
+	if same, err := s.follower.hasList(ctx, index); err != nil || !same {
+		return false, err
 	}
 	return s.end(ctx, index)
 }
@@ -321,12 +346,27 @@ func (s *switching) end(ctx context.Context, index uint64) (ended bool, err erro
 	return ended || err == nil && s.follower.index == to, err
 }
 
-// confirmEnd returns nil if the target has taken over by this switch, and err otherwise.
+// confirmEnd returns nil if the target has taken over by this switch, and err otherwise. The target has refused a change, because it
+// follows no etcd. But the member that is asked may not have applied the end yet.
 func (s *switching) confirmEnd(ctx context.Context, err error) error {
-	state, stateErr := s.target.State(ctx)
-	if stateErr == nil && state.Phase == 0 && s.result.Index != 0 && state.Index >= s.result.Index {
-		s.result.Fenced = time.Since(s.began)
-		return nil
+	if s.result.Index == 0 {
+		return err
 	}
-	return err
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnLimit)
+	defer cancel()
+	var backoff client.Backoff
+	for {
+		state, stateErr := s.target.State(limited)
+		switch {
+		case stateErr != nil || state.Phase != 0:
+		case state.Index >= s.result.Index:
+			s.result.Fenced = time.Since(s.began)
+			return nil
+		default:
+			return err
+		}
+		if backoff.Wait(limited) != nil {
+			return fmt.Errorf("%w (%w): ask pando migrate status", ErrInDoubt, err)
+		}
+	}
 }

@@ -17,6 +17,7 @@ type tracker struct {
 	changed map[string]bool // paths of events
 	written map[string]bool // those of them that a client has changed; the others have expired
 	above   map[string]bool // directories above the paths of events, which an event may have made
+	silent  []uint64        // the indexes without an event
 	lost    bool            // events are missing
 	wake    chan struct{}   // closed and replaced by add
 }
@@ -32,8 +33,10 @@ func newTracker(index uint64) *tracker {
 func (t *tracker) add(events []tree.EventFields, to uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	last := t.index
 	for i := range events {
 		path := events[i].Node.Path
+		last = t.addSilent(last, indexOf(&events[i]))
 		t.changed[path] = true
 		if events[i].Action != tree.ActionExpire {
 			t.written[path] = true
@@ -42,8 +45,24 @@ func (t *tracker) add(events []tree.EventFields, to uint64) {
 			t.above[dir] = true
 		}
 	}
+	t.addSilent(last, to+1)
 	t.index = max(t.index, to)
 	t.signal()
+}
+
+// addSilent notes that there is no event between two indexes, and returns the second one. Callers must hold mu.
+func (t *tracker) addSilent(after, before uint64) uint64 {
+	for index := after + 1; index < before; index++ {
+		t.silent = append(t.silent, index)
+	}
+	return before
+}
+
+// silentIndexes returns the indexes without an event.
+func (t *tracker) silentIndexes() []uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.silent)
 }
 
 // lose says that events are missing.

@@ -57,7 +57,10 @@ func (m *migration) switchOver(c *cli.Context) error {
 	if client.IsUnavailable(err) {
 		err = errors.New(client.OneLine(err))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, migrate.ErrNotFollowing), errors.Is(err, migrate.ErrInDoubt):
+		return err
+	case err != nil:
 		return fmt.Errorf("%w\nNothing has changed: the etcd goes on, and the cluster has not taken over", err)
 	}
 	if asJSON {
