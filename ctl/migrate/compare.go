@@ -53,7 +53,9 @@ func (c *comparer) run(ctx context.Context) (*compared, error) {
 			break
 		}
 		for _, d := range found {
-			if !track.touches(d.path) {
+			if track.touches(d.path) {
+				track.include(d.path) // an event of a directory above it says nothing about it
+			} else {
 				result.differences = append(result.differences, d)
 			}
 		}
@@ -68,7 +70,7 @@ func (c *comparer) run(ctx context.Context) (*compared, error) {
 		found, last, err = c.paths(ctx, open, track.position())
 	}
 	if err == nil {
-		err = c.confirm(ctx, result)
+		err = c.confirm(ctx, result, track.position())
 	}
 	if err != nil {
 		c.trackers.end(track)
@@ -108,8 +110,8 @@ func (c *comparer) paths(ctx context.Context, paths []string, since uint64) ([]d
 	return found, max(sourceIndex, targetIndex), nil
 }
 
-// confirm looks again at the differences of a result, and leaves out those that have gone.
-func (c *comparer) confirm(ctx context.Context, result *compared) error {
+// confirm looks again at the differences of a result, at indexes of since or above, and leaves out those that have gone.
+func (c *comparer) confirm(ctx context.Context, result *compared, since uint64) error {
 	for range confirmations {
 		if len(result.differences) == 0 {
 			break
@@ -122,7 +124,7 @@ func (c *comparer) confirm(ctx context.Context, result *compared) error {
 			paths = append(paths, d.path)
 		}
 		var err error
-		if result.differences, _, err = c.paths(ctx, paths, 0); err != nil {
+		if result.differences, _, err = c.paths(ctx, paths, since); err != nil {
 			return err
 		}
 	}

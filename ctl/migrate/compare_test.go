@@ -144,6 +144,23 @@ func TestCompareWhileChanging(t *testing.T) {
 	}
 }
 
+// TestCompareBelowChanging changes a directory during the walk. A difference below it is still found.
+func TestCompareBelowChanging(t *testing.T) {
+	source := newFakeTree(dir("/d", 5), key("/d/lost", "x", 7))
+	target := newFakeTree(dir("/d", 5))
+	trackers := &trackers{index: 10}
+	update := []tree.EventFields{{Action: tree.ActionUpdate, Node: tree.NodeFields{Path: "/d", Dir: true, Modified: 11}}}
+	target.onGet = func(string) { trackers.add(update, 11) }
+	c := &comparer{source: source.read, target: target.read, trackers: trackers}
+	result, err := c.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open := result.track.paths(); !slices.Contains(open, "/d/lost") && paths(result.differences) != "/d/lost" {
+		t.Errorf("differences at %s, and %v are compared again", paths(result.differences), open)
+	}
+}
+
 func TestTracker(t *testing.T) {
 	s := &trackers{index: 5}
 	track := s.begin()

@@ -24,7 +24,8 @@
 // The files:
 //   - source.go, target.go: requests to either side
 //   - events.go: events of the v2 API as changes of the target
-//   - reader.go, history.go: the changes of the source without a hole; queue.go: those that wait for the target
+//   - reader.go, history.go: the changes of the source without a hole; lag.go: members that stay behind
+//   - queue.go: changes that wait for the target
 //   - follower.go: Follower; refresh.go: refreshed TTLs; repair.go: reading all keys; list.go: nodes with a TTL and hidden nodes
 //   - progress.go: Progress
 //   - tracker.go: the paths that change during a comparison

@@ -194,7 +194,7 @@ func (c *collected) until(index uint64) []uint64 {
 func startReader(t *testing.T, from uint64, members ...*fakeMember) (*collected, chan error) {
 	c := &collected{t: t, queue: newQueue(queueLimit), last: from}
 	source := &Source{client: client.New(client.Config{})}
-	r := &reader{check: source.checkCluster, out: c.queue, observer: c, read: from}
+	r := &reader{check: source.checkCluster, out: c.queue, observer: c, read: from, lagInterval: 100 * time.Millisecond}
 	for _, m := range members {
 		r.members = append(r.members, m)
 	}

@@ -82,6 +82,8 @@ func (f *Follower) Run(ctx context.Context) error {
 			return ctx.Err()
 		case errors.Is(err, ErrNotFollowing):
 			return nil
+		case errors.Is(err, errWindowLost) && !errors.Is(err, errMissed) && f.isOvertaken(ctx):
+			lost = false
 		case errors.Is(err, errWindowLost):
 			lost = true
 			f.o.Note("the source no longer has all changes after index " + fmt.Sprint(before) + ": reading all keys again")
@@ -99,6 +101,17 @@ func (f *Follower) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// isOvertaken reports whether another process has applied changes that this one did not read. Then the Follower goes on after these: the
+// target has all of them, although the source may have them no more.
+func (f *Follower) isOvertaken(ctx context.Context) bool {
+	state, err := f.target.following(ctx)
+	if err != nil || state.Index <= f.trackers.position() {
+		return false
+	}
+	f.trackers.reset(state.Index)
+	return true
 }
 
 // begin checks that the target follows this source, and tells it the URLs of the source.

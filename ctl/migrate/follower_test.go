@@ -138,3 +138,44 @@ func TestUnexplained(t *testing.T) {
 		t.Errorf("%d indexes are unexplained, want 2", got)
 	}
 }
+
+// TestReadFromCutOffMember reads from a member that still answers, but not with what was written since it lost the others.
+func TestReadFromCutOffMember(t *testing.T) {
+	member := func(index string, quorum bool) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("quorum") == "true" && !quorum {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			w.Header().Set("X-Etcd-Index", index)
+			_, _ = w.Write([]byte(`{"action":"get","node":{"key":"/k","value":"` + index + `","modifiedIndex":3,"createdIndex":3}}`))
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+	endpoints, err := client.ParseEndpoints(member("5", false).URL, member("9", true).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := NewSource(client.New(client.Config{Endpoints: endpoints}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, index, err := source.read(t.Context(), "/k", 8)
+	if err != nil || index != 9 || n.Value != "9" {
+		t.Errorf("got %v at %d, %v", n, index, err)
+	}
+}
+
+// TestOvertaken loses changes of the source that another process has applied. They need no second read of all keys.
+func TestOvertaken(t *testing.T) {
+	_, target := newFakeTarget(t, 12)
+	f := NewFollower(nil, target, Options{})
+	f.trackers.reset(10)
+	if !f.isOvertaken(t.Context()) || f.trackers.position() != 12 {
+		t.Errorf("it goes on at index %d, want 12", f.trackers.position())
+	}
+	if f.isOvertaken(t.Context()) {
+		t.Error("it is overtaken twice by the same changes")
+	}
+}

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,11 +50,16 @@ type reader struct {
 	// responses without an event.
 	proven uint64
 	at     int // index of the current member
+
+	lagInterval time.Duration // zero stands for the constant
+	seen        uint64        // the largest index of the current member
+	others      uint64        // the largest index of the others when they were looked at last
 }
 
 // run reads until ctx ends. It returns errWindowLost, ErrOtherCluster, an error that another attempt can't change, or the error of ctx.
 func (r *reader) run(ctx context.Context) error {
 	r.proven = r.read
+	r.lagInterval = cmp.Or(r.lagInterval, lagInterval)
 	var backoff client.Backoff
 	for {
 		before := r.read
@@ -102,14 +108,19 @@ func (r *reader) readMember(ctx context.Context, m member) error {
 	if err := r.check(start.ClusterID); err != nil {
 		return err
 	}
-	r.observer.sourceIndex(start.Index)
+	r.seen, r.others = 0, 0
+	r.saw(start.Index)
 	if err := r.readHistory(ctx, m, start.Index); err != nil {
 		return err
 	}
 	events := make(chan *client.Event, maxBatch)
 	failed := make(chan error, 1)
 	go func() { failed <- forwardEvents(ctx, s, events) }()
-	return r.readStream(ctx, m, events, failed)
+	others := make(chan uint64)
+	if len(r.members) > 1 {
+		go r.lookAtOthers(ctx, r.at, others)
+	}
+	return r.readStream(ctx, m, events, others, failed)
 }
 
 // forwardEvents sends the events of a stream to a channel, until an error occurs.
@@ -128,7 +139,9 @@ func forwardEvents(ctx context.Context, s stream, events chan<- *client.Event) e
 }
 
 // readStream takes events from the channel of a stream, and looks at the index of the member while there are none.
-func (r *reader) readStream(ctx context.Context, m member, events <-chan *client.Event, failed <-chan error) error {
+func (r *reader) readStream(
+	ctx context.Context, m member, events <-chan *client.Event, others <-chan uint64, failed <-chan error,
+) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
@@ -144,6 +157,10 @@ func (r *reader) readStream(ctx context.Context, m member, events <-chan *client
 				return err
 			}
 			tick.Reset(pollInterval)
+		case index := <-others:
+			if err := r.checkLag(ctx, m, index); err != nil {
+				return err
+			}
 		case err := <-failed:
 			return err
 		case <-tick.C:
@@ -156,7 +173,7 @@ func (r *reader) readStream(ctx context.Context, m member, events <-chan *client
 
 // take puts events of a stream into the queue, with the changes that the stream leaves out.
 func (r *reader) take(ctx context.Context, m member, batch []*client.Event) error {
-	r.observer.sourceIndex(batch[len(batch)-1].Node.ModifiedIndex)
+	r.saw(batch[len(batch)-1].Node.ModifiedIndex)
 	for len(batch) > 0 {
 		run := consecutive(batch, r.read)
 		if len(run) == 0 { // something is missing before the first event, or it was read from the history
@@ -225,23 +242,29 @@ func (r *reader) emitSilent(ctx context.Context, to uint64) error {
 
 // look looks at the index of a member. If it is above everything that was read, look reads the history.
 func (r *reader) look(ctx context.Context, m member) error {
-	limited, cancel := context.WithTimeout(ctx, positionTimeout)
-	defer cancel()
-	p, err := m.position(limited)
+	p, err := lookAt(ctx, m)
 	if err == nil {
 		err = r.check(p.ClusterID)
 	}
 	if err != nil {
-		if ctx.Err() == nil && limited.Err() != nil {
-			err = fmt.Errorf("no response within %s", positionTimeout)
-		}
 		return err
 	}
-	r.observer.sourceIndex(p.Index)
+	r.saw(p.Index)
 	if p.Index <= r.read {
 		return nil
 	}
 	return r.readHistory(ctx, m, p.Index)
+}
+
+// lookAt returns the position of a member. It fails if that takes longer than positionTimeout.
+func lookAt(ctx context.Context, m member) (client.Position, error) {
+	limited, cancel := context.WithTimeout(ctx, positionTimeout)
+	defer cancel()
+	p, err := m.position(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		err = fmt.Errorf("no response within %s", positionTimeout)
+	}
+	return p, err
 }
 
 // isCleared reports whether the history of a member begins after the index of a request.

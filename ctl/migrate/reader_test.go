@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -111,6 +112,23 @@ func TestReaderFailover(t *testing.T) {
 	b.fail(true)
 	both("/c")
 	wantIndexes(t, c.until(5), 5)
+}
+
+// TestReaderLag reads from a member that is cut off from the others: it responds, but gets no more changes.
+func TestReaderLag(t *testing.T) {
+	a, b := newFakeMember(), newFakeMember()
+	a.set("/a")
+	b.set("/a")
+	c, _ := startReader(t, 0, a, b)
+	c.until(1)
+	b.set("/_h")
+	b.set("/b")
+	wantIndexes(t, c.until(3), 2, 3)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.notes) != 1 || !strings.Contains(c.notes[0], errLags.Error()) {
+		t.Errorf("notes: %v", c.notes)
+	}
 }
 
 // TestReaderMissed shows an event late in the history, after its index was taken for a silent one.

@@ -131,6 +131,7 @@ func (f *Follower) rereadAll(ctx context.Context, index uint64) error {
 	}
 	f.progress.applied(index, 0, 0)
 	f.o.Note(fmt.Sprintf("read %d nodes again: %d were changed in the meantime, without an event; watchers of older changes get error 401 "+
-		"and read again; hidden keys in new hidden directories can't be found: name these with --hidden", w.nodes, changed))
+		"and read again; hidden keys that are new can't be found: name them, or the hidden directories above them, with --hidden",
+		w.nodes, changed))
 	return nil
 }

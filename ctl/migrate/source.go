@@ -95,12 +95,16 @@ func (s *Source) read(ctx context.Context, path string, since uint64) (*client.N
 	return readSince(ctx, s.client, path, since, s.checkCluster)
 }
 
-// readSince reads a node with its children at an index of since or above. A member that is behind is asked again.
+// staleReads is the number of responses below the wanted index after which a quorum is asked.
+const staleReads = 3
+
+// readSince reads a node with its children at an index of since or above. A member that is behind is asked again. One that is cut off from
+// the others would be asked forever. It can't answer a request that needs a quorum, and after that failure c goes on with another member.
 func readSince(
 	ctx context.Context, c *client.Client, path string, since uint64, check func(clusterID string) error,
 ) (*client.Node, uint64, error) {
 	var backoff client.Backoff
-	for {
+	for stale := 1; ; stale++ {
 		e, err := c.Get(ctx, path, client.GetOptions{Sorted: true})
 		refusal, refused := errors.AsType[*client.APIError](err)
 		var node *client.Node
@@ -114,6 +118,11 @@ func readSince(
 		}
 		if err != nil || index >= since {
 			return node, index, err
+		}
+		if stale%staleReads == 0 {
+			if _, err := c.Position(ctx, true); err != nil && !client.IsUnavailable(err) {
+				return nil, 0, err
+			}
 		}
 		if err := backoff.Wait(ctx); err != nil {
 			return nil, 0, err

@@ -65,6 +65,13 @@ func (t *tracker) silentIndexes() []uint64 {
 	return slices.Clone(t.silent)
 }
 
+// include adds a path as if there were an event of it.
+func (t *tracker) include(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changed[path] = true
+}
+
 // lose says that events are missing.
 func (t *tracker) lose() {
 	t.mu.Lock()
