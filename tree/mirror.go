@@ -10,7 +10,7 @@ type MirrorPhase uint8
 const (
 	// PhaseFollowing takes the changes of the source. Clients can't write.
 	PhaseFollowing MirrorPhase = 1
-	// PhaseFenced is PhaseFollowing while the cluster is about to take over. Writes wait for the end of this phase.
+	// PhaseFenced is the phase of a switch: the cluster still follows the source, and writes of clients wait for the end of the phase.
 	PhaseFenced MirrorPhase = 2
 	// PhaseEnded is the end: the cluster has taken over, and View.Mirror returns nil. It is used in a MirrorChange only.
 	PhaseEnded MirrorPhase = 3
@@ -31,7 +31,7 @@ func (p MirrorPhase) String() string {
 	return "unknown"
 }
 
-// Mirror is what a cluster that follows a running etcd knows about it. It never changes.
+// Mirror is what a cluster stores about the running etcd that it follows. A Mirror is never modified.
 type Mirror struct {
 	// Phase is PhaseFollowing or PhaseFenced.
 	Phase MirrorPhase
@@ -47,13 +47,13 @@ type MirrorChange struct {
 	// After must be the index of the tree. Otherwise the change fails with CodeMirrorIndex, because it was applied before, or a change
 	// before it is missing.
 	After uint64
-	// To is the index of the tree after the change. It is not less than After. There may be indexes without an event: watchers of the
-	// source are not told about refreshed TTLs and changes of users.
+	// To is the index of the tree after the change. It is not less than After. There may be indexes without an event: the
+	// source sends no event for a refreshed TTL or a change of users.
 	To uint64
 	// Reset says that events up to To are missing. The history begins after To, and watchers that have not read all events up to To get
 	// CodeHistoryCleared.
 	Reset bool
-	// Nodes and Removed are what a read of the source has found, at the index After or later. They are applied before the events and make
+	// Nodes and Removed come from a read of the source at the index After or later. They are applied before the events and make
 	// no events. The paths in Removed are removed with all nodes below them. Then each of the Nodes is stored, unless an earlier read has
 	// found a newer one. A directory keeps the nodes below it. Directories that are missing above a node get its createdIndex. Nodes may
 	// be newer than To. Then the directories above them must be among the nodes, because an event changes no node that is newer, and none

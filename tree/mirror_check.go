@@ -78,7 +78,7 @@ func (f *EventFields) check() error {
 	case f.Action == 0 || f.Action >= ActionAuth:
 		return fmt.Errorf("unknown action %d of %.200q", f.Action, f.Node.Path)
 	case f.Refresh:
-		return fmt.Errorf("a refreshed TTL of %.200q: such an event is told to no watcher", f.Node.Path)
+		return fmt.Errorf("a refreshed TTL of %.200q: etcd sends no event for it", f.Node.Path)
 	case f.Action.removes() && (f.Node.Value != "" || f.Node.Expires != 0):
 		return fmt.Errorf("%.200q has a value or an expiration after it was removed", f.Node.Path)
 	case f.Prev != nil && (f.Prev.Path != f.Node.Path || f.Prev.Dir && f.Prev.Value != ""):

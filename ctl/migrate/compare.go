@@ -33,8 +33,7 @@ type comparer struct {
 	progress       func(nodes int64) // may be nil
 }
 
-// compared is the result of a comparer. All paths that are neither among the differences nor among those of track are the same in both
-// trees.
+// compared is the result of a comparer. A path that is neither in differences nor in track is the same in both trees.
 type compared struct {
 	nodes       int64
 	differences []difference // in the order of their paths

@@ -3,7 +3,7 @@
 //
 // Package program calls it, from any goroutine. Follower.Run, Compare, Switch and WatchStrays return when their context ends. They may be
 // interrupted at any point, also by the end of the process: all state is that of the target, and each change of it names the index that it
-// follows, so that no change is applied twice, or after a hole.
+// follows, so that no change is applied twice, and none is left out.
 //
 // How changes are read. A stream of the source has no changes of hidden keys, and etcd ends it if it is read too slowly. But the history of
 // the source has all changes, except for refreshed TTLs and users, and a poll with an index of the past reads it. So where the stream

@@ -74,7 +74,7 @@ func (s *Source) explain(err error) error {
 	case client.IsUnauthorized(err):
 		return fmt.Errorf("the source %s: %w; give the name of its root with --from-user", s.name(), err)
 	case client.IsUnavailable(err):
-		return fmt.Errorf("the source %s does not respond: %w", s.name(), err)
+		return fmt.Errorf("the source %s does not respond (is --from right?): %w", s.name(), err)
 	}
 	return fmt.Errorf("the source %s: %w", s.name(), err)
 }

@@ -36,7 +36,9 @@ func (t *Target) State(ctx context.Context) (*tree.MirrorState, error) {
 func (t *Target) explain(err error) error {
 	refusal, ok := errors.AsType[*client.StatusError](err)
 	switch {
-	case !ok || client.IsUnavailable(err):
+	case client.IsUnavailable(err):
+		return fmt.Errorf("the target %s does not respond (is --to right?): %w", t.name(), err)
+	case !ok:
 		return err
 	case refusal.Status == http.StatusNotFound:
 		return fmt.Errorf("%s is not Pando, or an older version: is --to right? (%w)", t.name(), err)
@@ -52,7 +54,7 @@ func (t *Target) explain(err error) error {
 func (t *Target) following(ctx context.Context) (*tree.MirrorState, error) {
 	state, err := t.State(ctx)
 	if err == nil && state.Phase == 0 {
-		err = fmt.Errorf("%s: %w: it has taken over before, or its data directories were made without --follow "+
+		err = fmt.Errorf("%s: %w: it has taken over already, or its data directories were made without --follow "+
 			"(pando import-etcd DIR --data-dir NEW --follow)", t.name(), ErrNotFollowing)
 	}
 	return state, err

@@ -31,22 +31,22 @@ const rootPasswordFlag = "root-password-file"
 var exportFlags = []string{"name", "initial-cluster", "initial-cluster-token", "initial-advertise-peer-urls", config.ConfigFileFlag}
 
 const exportHelp = `The way back: makes a data directory of etcd from the data of Pando. FROM is the data directory of a
-stopped member, or a file of pando snapshot save. etcd has then the same keys, directories and hidden ones with their
-indexes and TTLs, the same index and history of events, users, roles and the auth switch, and the same cluster ID. FROM is
-only read. It is tested with etcd 3.4 and 3.5; etcd 2.3 to 3.3 was never tried.
+stopped member, or a file of pando snapshot save. etcd then has the same keys and directories, hidden ones too, with the
+same indexes and TTLs, the same index, history of events, users, roles, auth switch and cluster ID. FROM is only
+read. The command is tested with etcd 3.4 and 3.5; etcd 2.3 to 3.3 was never tried.
 
-Takes --name, --initial-advertise-peer-urls and --initial-cluster as etcd will be started with, and makes a cluster of one
-member, to which "etcdctl member add" adds others. For a cluster of several, copy FROM to each machine and export it there
-with the same --initial-cluster.
+Give --name, --initial-advertise-peer-urls and --initial-cluster the values with which etcd will be started. Without
+--initial-cluster, etcd begins as a cluster of one member; "etcdctl member add" adds others. To start several members
+at once, copy FROM to each machine and export it there with the same --initial-cluster.
 
-etcd can't check a password that was set in Pando, because it has bcrypt alone. The report names these users: nobody can
+etcd can't check a password that was set in Pando, because etcd verifies only bcrypt hashes. The report names these users: nobody can
 log in as one of them until root sets a password with "etcdctl user passwd". Passwords that came from etcd stay.
 
 Examples:
   pando export-etcd /var/lib/pando --dry-run
       prints what is there and what etcd can't have, and writes nothing
   pando export-etcd /var/lib/pando /var/lib/etcd-new --name default --initial-advertise-peer-urls http://10.0.0.1:2380
-      then start etcd --enable-v2 --data-dir /var/lib/etcd-new with the same flags`
+      then start etcd --enable-v2 --data-dir /var/lib/etcd-new with the same flags and its other settings`
 
 // exportCommand returns "pando export-etcd".
 func exportCommand(stdout, stderr io.Writer) *cli.Command {
@@ -145,7 +145,7 @@ func (x *exporter) run(ctx context.Context, flags map[string]string) error {
 }
 
 const exportedText = `exported into %s: member %s (%s) of the cluster %s
-give the directory to the user of etcd, and start etcd with:
+Next: give the directory to the user of etcd, and start etcd with its other settings and:
   etcd --enable-v2 --data-dir %s --name %s --initial-advertise-peer-urls %s
 `
 

@@ -27,17 +27,17 @@ const (
 )
 
 const importHelp = `Reads the data directory of a stopped member of etcd, and makes the data directory of a Pando member with its v2
-data: keys, directories and hidden ones with their indexes and TTLs, the index of the store, the
-history of events, users, roles, the auth switch and the ID of the cluster. The directory of etcd is only read. Its members
-are not brought along: the new cluster has its own. Keys of etcd v3 are not brought along either. It is tested with data of
-etcd 3.4 and 3.5; data of 2.3 to 3.3 should be readable, but was never tried.
+data: keys and directories, hidden ones too, with their indexes and TTLs; the index of the store; the history of events;
+users, roles, the auth switch and the ID of the cluster. The directory of etcd is only read. The list of its members is
+not imported, because the new cluster has members of its own. Keys of etcd v3 are not imported either. The command is
+tested with data of etcd 3.4 and 3.5. Data of 2.3 to 3.3 should be readable, but was never tried.
 
-Takes the flags that the member will be started with, or the same environment or configuration file. To start a
+The command takes the flags with which the member will be started, or the same environment or configuration file. For a
 cluster of three, copy one directory of etcd to each machine, and import it there with the same --initial-cluster.
 
-With --follow the new cluster follows the old one, which goes on: it takes no writes and removes no expired key until
-pando migrate has brought the later changes and has switched to it. Copy the directory of a member with cp -a, which
-may be running, and import the copy. Use one copy for all members.
+With --follow, etcd keeps running, and the new cluster follows it: the new cluster takes no writes and removes no expired
+key until pando migrate switch. Copy the directory of a member with cp -a (etcd may run meanwhile), and import the
+copy. Use the same copy for all members.
 
 Examples:
   pando import-etcd /var/lib/etcd --dry-run
@@ -131,10 +131,20 @@ func (i *importer) run(ctx context.Context, flags map[string]string) error {
 	if err := i.write(to, found, founding); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the cluster %s\n",
-		cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID))
+	next := startNext
+	if found.Store.View().Mirror() != nil {
+		next = followNext
+	}
+	_, err = fmt.Fprintf(i.stdout, "imported into %s: member %s (%s) of the cluster %s\n%s\n",
+		cfg.DataDir, cfg.Name, members.ID(founding.Identity.MemberID), members.ID(founding.Identity.ClusterID), next)
 	return err
 }
+
+// The steps after an import.
+const (
+	startNext  = "Next: give the directory to the user of pando, and start pando with the same settings"
+	followNext = startNext + ".\nThen start pando migrate and keep it running: pando migrate --help"
+)
 
 // refuseFollowedBackup returns an error if the new cluster is to follow the source of a copy that has other indexes.
 func refuseFollowedBackup(found *etcdv2.Imported) error {

@@ -41,16 +41,17 @@ it has every key, hidden ones too, with the same indexes and TTLs, and its watch
 
 The steps:
   1. Copy the data directory of one member of etcd to each machine of the new cluster (cp -a works while it runs), and
-     make members that follow: pando import-etcd COPY --data-dir NEW --follow, with the flags that pando gets.
-  2. Start them, and keep this running until the end. It has no state: after an interruption, start it again.
+     import it there, with the flags with which pando will be started: pando import-etcd COPY --data-dir NEW --follow
+  2. Start the members. Then start pando migrate on one machine, and keep it running until the end. It has no state:
+     after an interruption, start it again.
        pando migrate --from http://etcd:2379 --to http://pando:2379 --forward-writes
   3. Compare, as often as you like:        pando migrate compare --from ... --to ...
-  4. Point the clients to Pando. With --forward-writes it sends their writes to etcd.
+  4. Point the clients to Pando. With --forward-writes, Pando sends their writes to etcd; without it, writes fail.
   5. Take over, in less than a second:     pando migrate switch --from ... --to ...
   6. Stop etcd.
 
 etcd needs --enable-v2 (from 3.4 on). It is only read: by one stream, and by some requests in a second. With auth enabled,
-both sides need their root: --from-user for etcd, --username for Pando.`
+give the root of both sides: --from-user for etcd, --username for Pando.`
 
 // migrateCommand returns "pando migrate".
 func migrateCommand(stdout, stderr io.Writer) *cli.Command {
@@ -60,7 +61,7 @@ func migrateCommand(stdout, stderr io.Writer) *cli.Command {
 		HideHelpCommand: true,
 		Flags: append(migrateFlags(),
 			&cli.BoolFlag{Name: forwardWritesFlag, Usage: "make the members of Pando forward writes to the URLs of --from, which they must reach; " +
-				"=false makes them refuse writes again. Left out: as it was, and at first refuse"}),
+				"=false makes them refuse writes again. Without this flag the setting stays as it was; at first, writes are refused"}),
 		Subcommands: []*cli.Command{m.compareCommand(), m.switchCommand(), m.statusCommand()},
 	}
 	group.Action = func(c *cli.Context) error {

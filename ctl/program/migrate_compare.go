@@ -13,8 +13,8 @@ import (
 )
 
 const compareHelp = `Compares all keys and directories of the etcd and of the cluster of Pando that follows it: values, indexes, TTLs,
-hidden keys, users and roles (passwords are in no API). Both may change meanwhile; pando migrate must be running. Keys that change
-all the time are counted, and compared by the switch. Exit code 0: equal.
+hidden keys, users and roles, but not passwords, which no API shows. Clients may write meanwhile; pando migrate must be running.
+Keys that change all the time are only counted here; switch compares them. Exit code 0: equal; 1: different, or not compared.
 
 Examples:
   pando migrate compare --from http://etcd:2379 --to http://pando:2379

@@ -14,10 +14,10 @@ const statusHelp = `Shows the phase of the cluster, its index and that of the et
 only the cluster.
 
 The phases:
-  following   the cluster has what etcd has; writes are forwarded or refused
-  fenced      a switch is under way, for seconds. If it was killed: start pando migrate, which ends the fence after 30 seconds,
-              or pando migrate switch
-  none        the cluster follows nothing, or has taken over
+  following   the cluster takes the changes of etcd; writes of clients are forwarded or refused
+  fenced      a switch is in progress, which takes seconds. If it was killed, start pando migrate, which ends the fence
+              after 30 seconds, or repeat pando migrate switch
+  none        the cluster follows no etcd: it has taken over, or was made without --follow
 
 Examples:
   pando migrate status --from http://etcd:2379 --to http://pando:2379`

@@ -13,12 +13,14 @@ import (
 	"pando/ctl/migrate"
 )
 
-const switchHelp = `Makes the cluster of Pando take over from the etcd that it follows. It follows and compares everything first. Then it
-fences the cluster: writes wait there for a second or less as a rule, at most five seconds. When both sides are equal at one index and
-etcd does not change any more, the cluster serves writes itself. Its index is then 1000 above the last one of etcd.
+const switchHelp = `Makes the cluster of Pando take over from the etcd that it follows. First the cluster takes the latest changes of etcd,
+and all keys are compared. Then the cluster is fenced: writes to it wait, usually for less than a second, at most five
+seconds. When both sides are equal at one index and etcd does not change any more, the cluster serves writes itself. Its
+index is then 1000 above the last one of etcd.
 
-If anything differs, or if clients still write to etcd directly, nothing happens: the cluster follows on, and the error names
-the keys. After the switch it watches etcd for a while, and names each write that still arrives there: such a write is not in Pando.
+If anything differs, or if clients write to etcd directly meanwhile, the cluster does not take over: it continues to follow
+etcd, and the error names the keys. A client that writes rarely may not be noticed. So after the switch the command watches
+etcd for five seconds (--watch-source), and names each write that still arrives there: such a write is not in Pando.
 
 Examples:
   pando migrate switch --from http://etcd:2379 --to http://pando:2379`

@@ -12,8 +12,8 @@ import (
 	"pando/tree/users"
 )
 
-// ErrFollowing means that the cluster follows a running etcd, the source, which must carry the operation out. Nothing was done. The caller
-// must call ForwardChange or ForwardGet. The audit log has no record of the operation yet.
+// ErrFollowing means that the cluster follows a running etcd, the source, and that the source must carry out the operation. Nothing was
+// done. The caller must call ForwardChange or ForwardGet. The audit log has no record of the operation yet.
 var ErrFollowing = errors.New("service: the cluster follows an etcd, and the operation was not forwarded")
 
 // indexTimeout bounds how long a forwarded operation waits until this member has applied the index of the source.
@@ -104,7 +104,7 @@ func (s *Service) forwardDeadline(ctx context.Context) time.Time {
 	return Arrival(ctx).Add(s.cfg.ReadyTimeout)
 }
 
-// way is what must happen with an operation.
+// way says how an operation must be carried out.
 type way int
 
 const (

@@ -37,8 +37,8 @@ func logListening(cfg *config.Config, log *zap.Logger) {
 }
 
 // banner returns the text that a member prints when it serves. Callers must have replaced port 0 in the URLs of cfg by the
-// real port.
-func banner(cfg *config.Config, memberID, clusterID uint64) string {
+// real port. follows says that the cluster follows a running etcd.
+func banner(cfg *config.Config, memberID, clusterID uint64, follows bool) string {
 	try := curlCommand(cfg)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Pando %s: member %s (%x) of cluster %x\n", stats.Version, cfg.Name, memberID, clusterID)
@@ -50,6 +50,11 @@ func banner(cfg *config.Config, memberID, clusterID uint64) string {
 	fmt.Fprintf(&b, "  data     %s\n", cfg.DataDir)
 	if cfg.WALDir != "" {
 		fmt.Fprintf(&b, "  log      %s\n", cfg.WALDir)
+	}
+	if follows {
+		fmt.Fprintf(&b, "This cluster follows an etcd. Next, start pando migrate and keep it running: pando migrate --help\n")
+		fmt.Fprintf(&b, "Try it:\n  %s/v2/keys/\n", try)
+		return b.String()
 	}
 	fmt.Fprintf(&b, "Try it:\n")
 	fmt.Fprintf(&b, "  %s/v2/keys/message -XPUT -d value=\"Hello world\"\n", try)

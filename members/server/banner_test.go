@@ -14,7 +14,7 @@ func TestBanner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := banner(cfg, 0x8e9e05c52164694d, 0xcdf818194e3a8c32)
+	got := banner(cfg, 0x8e9e05c52164694d, 0xcdf818194e3a8c32, false)
 	for _, want := range []string{
 		"member default (8e9e05c52164694d) of cluster cdf818194e3a8c32\n",
 		"clients  http://0.0.0.0:4001\n",
@@ -26,6 +26,10 @@ func TestBanner(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
 		}
+	}
+	got = banner(cfg, 0x8e9e05c52164694d, 0xcdf818194e3a8c32, true)
+	if !strings.Contains(got, "pando migrate") || strings.Contains(got, "PUT") {
+		t.Errorf("a cluster that follows an etcd shows:\n%s", got)
 	}
 }
 

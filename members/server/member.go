@@ -173,9 +173,10 @@ func announceWhenReady(cfg *config.Config, m *member, log *zap.Logger) {
 	case <-m.node.Done():
 		return
 	}
-	announce(cfg, log, banner(cfg, m.identity.MemberID, m.identity.ClusterID),
+	view := m.node.Tree().View()
+	announce(cfg, log, banner(cfg, m.identity.MemberID, m.identity.ClusterID, view.Mirror() != nil),
 		zap.Stringer("member", members.ID(m.identity.MemberID)), zap.Stringer("cluster", members.ID(m.identity.ClusterID)))
-	users := m.node.Tree().View().Users()
+	users := view.Users()
 	warnExposed(cfg, anonymousAccess(users.Enabled(), users.OpenToGuests()), log)
 	// Loading a checkpoint and replaying a log leave garbage of twice their size.
 	time.AfterFunc(time.Second, debug.FreeOSMemory)

@@ -1,10 +1,10 @@
-// Package etcdv2 reads the data directory of a stopped member of etcd, and makes of its v2 data the tree that Pando
+// Package etcdv2 reads the data directory of a stopped member of etcd, and converts its v2 data to the tree that Pando
 // serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch. It also writes such a directory
 // from a tree: Write is the reverse of Read.
 //
-// Read opens all files of the source read-only, and never renames, repairs or removes one. It takes no lock on the log; bbolt has
-// a shared lock on the file of v3 while it is open. Read and Write may be called from any
-// goroutine; no other goroutine may use the tree of a Write meanwhile.
+// Read opens all files of the source read-only, and never renames, repairs or removes one. It takes no lock on the log; bbolt holds
+// a shared lock on the file of v3 while it is open. Any goroutine may call Read and Write. During a Write no other goroutine may use its
+// tree.
 //
 // # How the state is found
 //

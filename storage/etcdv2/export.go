@@ -109,7 +109,7 @@ func RefuseTarget(dir string) error {
 	return err
 }
 
-// missingAbove returns the directories above a path that do not exist, the lowest first.
+// missingAbove returns the directories above a path that do not exist, the deepest first.
 func missingAbove(path string) []string {
 	var missing []string
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {

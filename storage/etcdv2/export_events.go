@@ -7,14 +7,14 @@ import (
 	"pando/tree"
 )
 
-// etcdHistory is the number of events that etcd keeps, maxSkipped the most of the indexes without an event that get one.
+// etcdHistory is the number of events that etcd keeps. maxSkipped is the largest number of indexes without an event that get one.
 const (
 	etcdHistory = 1000
 	maxSkipped  = 100_000
 )
 
-// history writes the ring of events, from its first place on. etcd finds an event by its place, so each index has one: where the tree has
-// none that clients may see, an event of the members' namespace is in its place, which no client can watch.
+// history writes the ring of events, from its first place on. etcd computes the place of an event from its index, so each index needs an
+// event. If the tree has none for an index, history writes one in the namespace of the members, which no client can watch.
 func (w *exportWriter) history(v *tree.View) {
 	events := w.export.Store.TakeAll().Events
 	oldest := v.OldestEvent()

@@ -99,7 +99,7 @@ func (w *exportWriter) clusterSpace() {
 // openDir is a directory that is being written.
 type openDir struct {
 	path  string
-	names map[string]bool // those whose bytes were replaced; see readableName
+	names map[string]bool // names of children whose bytes were replaced; see readableName
 	first bool            // no child was written yet
 }
 
