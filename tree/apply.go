@@ -103,6 +103,7 @@ func (s *Store) newNode(c *Command, path, value string) *Node {
 		// A copy of the path: it shares memory with the value of the command, which a
 		// directory must not keep alive.
 		n = newDir(strings.Clone(path), newDirectory(path, s.epoch))
+		s.markChanged(n)
 	} else {
 		n = newFile(path, value)
 	}
@@ -126,6 +127,7 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	}
 	n := prev.withDirectory(prev.directory())
 	n.expires = c.Expires
+	s.markChanged(n)
 	s.replace(prev, n)
 	// The directory keeps its modifiedIndex. Only the event shows the new index.
 	shown := n.withDirectory(noChildren)

@@ -67,6 +67,7 @@
 //	counters.go      Counters, by operation and outcome
 //	errors.go        Error, and the codes of the v2 API
 //	encoding.go      Encoding: a response in JSON, whole or in pieces
+//	list.go          List: pages and other forms of a list of nodes
 //	json.go          the JSON of nodes; json_string.go that of strings
 //	mirror_json.go   the JSON of /v2/mirror; mirror_nodes.go: nodes for /v2/mirror/nodes
 //	eventcache.go    EventCache: the JSON of events that many watchers read

@@ -2,7 +2,7 @@ package tree
 
 import "unicode/utf8"
 
-// Encoding is a response in JSON that is encoded when it is needed: as a whole (Append)
+// Encoding is a response, mostly in JSON, that is encoded when it is needed: as a whole (Append)
 // or in pieces (Pieces). The bytes are the same each time, because nodes and events never
 // change.
 type Encoding struct {
@@ -10,6 +10,8 @@ type Encoding struct {
 	node  *Node
 	now   int64
 	depth int
+	list  *List // nil if the response shows depth levels below the node
+	value bool  // the response is the value of the node, and no JSON
 }
 
 // EncodeGet returns the response to a read of n, with a newline at the end. It shows
@@ -18,6 +20,9 @@ type Encoding struct {
 func EncodeGet(n *Node, now int64, depth int) Encoding {
 	return Encoding{node: n, now: now, depth: depth}
 }
+
+// EncodeValue returns the value of a file, byte for byte and without JSON.
+func EncodeValue(n *Node) Encoding { return Encoding{node: n, value: true} }
 
 // Encode returns the event as the v2 API sends it, with a newline at the end.
 func (e *Event) Encode() Encoding { return Encoding{event: e} }
@@ -48,12 +53,30 @@ func (e Encoding) Size(buf []byte) int {
 }
 
 func (e Encoding) append(dst []byte, p *pieces) []byte {
-	if e.event != nil {
+	switch {
+	case e.event != nil:
 		return e.event.appendJSON(dst, p)
+	case e.value:
+		return appendValue(dst, e.node.Value(), p)
 	}
 	dst = append(dst, `{"action":"get","node":`...)
-	dst = appendNode(dst, e.node, e.now, e.depth, p)
+	if e.list != nil {
+		dst = e.list.append(dst, e.node, e.now, p)
+	} else {
+		dst = appendNode(dst, e.node, &format{now: e.now}, e.depth, p)
+	}
 	return append(dst, "}\n"...)
+}
+
+// appendValue appends a value as it is. It passes a long value to p in parts.
+func appendValue(dst []byte, value string, p *pieces) []byte {
+	for p != nil && len(value) > longText {
+		dst = p.flush(append(dst, value[:longText]...))
+		if value = value[longText:]; p.failed() {
+			return dst
+		}
+	}
+	return append(dst, value...)
 }
 
 // PieceSize is the smallest size of a piece (see Pieces). A piece may be twice as long,

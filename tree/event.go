@@ -87,14 +87,15 @@ func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
 	dst = append(dst, `{"action":"`...)
 	dst = append(dst, e.action.String()...)
 	dst = append(dst, `","node":`...)
+	f := format{now: e.time}
 	if e.action.removes() {
 		dst = appendRemoved(dst, e.node)
 	} else {
-		dst = appendNode(dst, e.node, e.time, 0, p)
+		dst = appendNode(dst, e.node, &f, 0, p)
 	}
 	if e.prev != nil {
 		dst = append(dst, `,"prevNode":`...)
-		dst = appendNode(dst, e.prev, e.time, 0, p)
+		dst = appendNode(dst, e.prev, &f, 0, p)
 	}
 	return append(dst, "}\n"...)
 }

@@ -30,7 +30,8 @@ func (l *Loader) ImportState(index uint64, c Counters, u *users.State) error {
 	if index < firstIndex {
 		return fmt.Errorf("%w: index %d", ErrBadState, index)
 	}
-	l.store.index, l.store.counters, l.imported = index, c, u
+	l.setIndex(index)
+	l.store.counters, l.imported = c, u
 	return nil
 }
 

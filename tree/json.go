@@ -13,27 +13,41 @@ import (
 func appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
 func appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
 
-// appendNode appends n with depth levels of nodes below it. TTLs are computed for the
-// time now.
-func appendNode(dst []byte, n *Node, now int64, depth int, p *pieces) []byte {
+// format says which parts of nodes are shown.
+type format struct {
+	now      int64 // TTLs are computed for this time
+	keysOnly bool  // values are left out
+	hidden   bool  // hidden nodes are shown, too
+}
+
+// appendNode appends n with depth levels of nodes below it.
+func appendNode(dst []byte, n *Node, f *format, depth int, p *pieces) []byte {
+	dst = appendHead(dst, n, f, p)
+	if n.IsDir() && depth > 0 {
+		dst = appendChildren(dst, n, f, depth-1, p)
+	}
+	dst = appendIndexes(dst, n.modified, n.created)
+	return append(dst, '}')
+}
+
+// appendHead appends the fields of n that come before its "nodes".
+func appendHead(dst []byte, n *Node, f *format, p *pieces) []byte {
 	dst = append(dst, '{')
 	if n.Path() != "/" {
 		dst = append(dst, `"key":`...)
 		dst = n.appendText(dst, n.Path(), p)
 		dst = append(dst, ',')
 	}
-	if n.IsDir() {
+	switch {
+	case n.IsDir():
 		dst = append(dst, `"dir":true`...)
-	} else {
+	case f.keysOnly:
+		dst = dst[:len(dst)-1] // the comma after the key: a file always has one, and another field follows
+	default:
 		dst = append(dst, `"value":`...)
 		dst = n.appendText(dst, n.Value(), p)
 	}
-	dst = appendExpiry(dst, n, now)
-	if n.IsDir() && depth > 0 {
-		dst = appendChildren(dst, n, now, depth-1, p)
-	}
-	dst = appendIndexes(dst, n.modified, n.created)
-	return append(dst, '}')
+	return appendExpiry(dst, n, f.now)
 }
 
 // appendRemoved appends the node of a removal, without value and expiry.
@@ -104,13 +118,13 @@ func appendIndexes(dst []byte, modified, created uint64) []byte {
 	return dst
 }
 
-// appendChildren appends the "nodes" of a directory: the children that are not hidden. If
-// there are none, it appends nothing.
-func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []byte {
+// appendChildren appends the "nodes" of a directory: the children that are not hidden, or all
+// of them. If there are none, it appends nothing.
+func appendChildren(dst []byte, dir *Node, f *format, depth int, p *pieces) []byte {
 	first := true
 	offset := nameOffset(dir.Path())
 	dir.directory().children.Scan(func(n *Node) bool {
-		if hiddenName(n.Path()[offset:]) {
+		if !f.hidden && hiddenName(n.Path()[offset:]) {
 			return true
 		}
 		if first {
@@ -119,7 +133,7 @@ func appendChildren(dst []byte, dir *Node, now int64, depth int, p *pieces) []by
 		} else {
 			dst = append(dst, ',')
 		}
-		dst = appendNode(dst, n, now, depth, p)
+		dst = appendNode(dst, n, f, depth, p)
 		if p == nil {
 			return true
 		}

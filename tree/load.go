@@ -38,7 +38,8 @@ func (l *Loader) State(data []byte) error {
 	if err != nil {
 		return err
 	}
-	l.store.index, l.store.counters = index, counters
+	l.setIndex(index)
+	l.store.counters = counters
 	return nil
 }
 
@@ -56,6 +57,12 @@ func (l *Loader) Mirror(data []byte) error {
 		l.store.history.skipped.Store(&m.skipped)
 	}
 	return nil
+}
+
+// setIndex sets the index of the state.
+func (l *Loader) setIndex(index uint64) {
+	l.store.index = index
+	l.store.root.setUnchangedSince(index)
 }
 
 // Users decodes what users.State.AppendHead appended.
@@ -105,6 +112,9 @@ func (l *Loader) add(path string, n *Node) error {
 		return fmt.Errorf("%w: two nodes have the path %.64q", ErrBadState, path)
 	}
 	l.above.addToTotals(n)
+	if n.IsDir() {
+		n.setUnchangedSince(l.store.index)
+	}
 	return nil
 }
 

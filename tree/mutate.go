@@ -20,6 +20,7 @@ func (s *Store) put(c *Command, action Action, prev, n *Node) *Event {
 // replace replaces prev by n. If they are directories, they must have the same children.
 func (s *Store) replace(prev, n *Node) {
 	s.ensureMutableParent(n.Path(), 0, make(ancestors, 0, usualDepth)).replace(prev, n)
+	s.superseded += prev.bytes()
 	s.dirty.add(n)
 }
 
@@ -33,10 +34,12 @@ func (s *Store) remove(action Action, n *Node) *Event {
 // an announcement.
 func (s *Store) detach(n *Node) (removed *Node) {
 	s.ensureMutableParent(n.Path(), 0, make(ancestors, 0, usualDepth)).remove(n)
+	s.superseded += n.bytes()
 	if !n.IsDir() {
 		s.dirty.add(n)
 		return nil
 	}
+	s.superseded += n.directory().bytes
 	s.dirty.addRemovedDir(n.Path())
 	return n
 }
@@ -69,13 +72,14 @@ func (s *Store) emitAt(time int64, e *Event, removed *Node) *Event {
 }
 
 // ensureMutableParent makes all directories above path mutable for this batch, and returns
-// them. It makes missing directories with the index created, and clones those of earlier
-// batches. None of the nodes above path may be a file: callers must check this. buf is empty
-// memory for the result.
+// them. They change with the next index. It makes missing directories with the index created,
+// and clones those of earlier batches. None of the nodes above path may be a file: callers must
+// check this. buf is empty memory for the result.
 func (s *Store) ensureMutableParent(path string, created uint64, buf ancestors) ancestors {
 	if s.root.directory().epoch() != s.epoch {
 		s.root = s.cloneDir(s.root)
 	}
+	s.markChanged(s.root)
 	above := append(buf, s.root.directory())
 	last := strings.LastIndexByte(path, '/')
 	var parentPath string // shared by all directories that are made here
@@ -99,10 +103,15 @@ func (s *Store) ensureMutableParent(path string, created uint64, buf ancestors) 
 			child = s.cloneDir(child)
 			above.parent().children.Replace(child)
 		}
+		s.markChanged(child)
 		above = append(above, child.directory())
 	}
 	return above
 }
+
+// markChanged records that a directory changes with the next index. The directory must be mutable for this batch. If several changes
+// have the same index, because they make no event, each is recorded as if it had an index of its own.
+func (s *Store) markChanged(dir *Node) { dir.setUnchangedSince(max(s.index, dir.UnchangedSince()) + 1) }
 
 // cloneDir returns a copy of a directory that this batch may change.
 func (s *Store) cloneDir(n *Node) *Node {

@@ -14,8 +14,11 @@ const firstIndex = 1
 // only the applying goroutine may call.
 type Store struct {
 	published atomic.Pointer[View]
-	history   *history
-	hub       *hub
+	// supersededBytes is the value of superseded after the last published batch.
+	supersededBytes atomic.Int64
+
+	history *history
+	hub     *hub
 
 	// Only the applying goroutine may use the fields below.
 
@@ -26,6 +29,8 @@ type Store struct {
 	mirrored *mirrored // nil if the cluster has never followed an etcd
 	dirty    dirtyPaths
 	epoch    uint64 // the number of the current batch
+	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
+	superseded int64
 
 	now         int64          // the time of the current batch
 	batch       []announcement // the events of the current batch
@@ -51,8 +56,10 @@ func New(historySize int) *Store {
 
 func newStore(historySize int) *Store {
 	none := new(users.State)
+	root := newDir("/", newDirectory("/", 0))
+	root.setUnchangedSince(firstIndex)
 	return &Store{
-		root:    newDir("/", newDirectory("/", 0)),
+		root:    root,
 		index:   firstIndex,
 		users:   none,
 		dirty:   dirtyPaths{users: none},
@@ -63,6 +70,10 @@ func newStore(historySize int) *Store {
 
 // View returns the tree after the last batch. It never blocks.
 func (s *Store) View() *View { return s.published.Load() }
+
+// SupersededBytes returns the total length of the paths and values of all nodes that were replaced or removed since the store was made.
+// A View that is kept keeps at most those nodes in memory that were superseded since it was published.
+func (s *Store) SupersededBytes() int64 { return s.supersededBytes.Load() }
 
 // Apply executes the commands of one batch in order, publishes the new tree, and returns
 // the results in the order of the commands. now is the time of the batch in the log, in
@@ -105,6 +116,7 @@ func (s *Store) Announce() {
 // checkpoint of another member. from must not be used afterwards. The events between the
 // two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
+	s.superseded += s.root.directory().bytes
 	s.root, s.index, s.counters, s.users, s.mirrored = from.root, from.index, from.counters, from.users, from.mirrored
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
@@ -126,6 +138,7 @@ func (s *Store) publish() {
 	s.unannounced = append(s.unannounced, s.batch...)
 	clear(s.batch)
 	s.batch = s.batch[:0]
+	s.supersededBytes.Store(s.superseded)
 	s.published.Store(&View{
 		root:     s.root,
 		index:    s.index,

@@ -61,6 +61,12 @@ func (m *Map[T]) Scan(visit func(item T) bool) bool {
 	return m.root == nil || m.root.scan(visit)
 }
 
+// ScanFrom visits the items whose names are not less than name, in the order of their names. It stops and returns false if
+// visit returns false. Finding the first item takes as long as Get.
+func (m *Map[T]) ScanFrom(name string, visit func(item T) bool) bool {
+	return m.root == nil || m.scanFrom(m.root, name, visit)
+}
+
 // Insert adds an item. The map must not hold an item with the same name.
 func (m *Map[T]) Insert(item T) {
 	name := m.name(item)

@@ -106,6 +106,30 @@ func compare(t *testing.T, m *Map[*file], want map[string]*file) {
 	if m.root != nil {
 		checkPage(t, m, m.root)
 	}
+	compareFrom(t, m, sorted)
+}
+
+// compareFrom scans a map from some names on, which it may or may not hold. sorted are the names of its items.
+func compareFrom(t *testing.T, m *Map[*file], sorted []string) {
+	t.Helper()
+	starts := []string{"", "\xff\xff\xff"}
+	for i := 0; i < len(sorted); i += 97 {
+		starts = append(starts, sorted[i], sorted[i]+"\x00", sorted[i][:len(sorted[i])-1])
+	}
+	for _, start := range starts {
+		at, _ := slices.BinarySearch(sorted, start)
+		want := sorted[at:min(at+70, len(sorted))] // more than a page
+		var got []string
+		m.ScanFrom(start, func(f *file) bool {
+			if len(got) < len(want) {
+				got = append(got, f.path[len(root):])
+			}
+			return len(got) < len(want)
+		})
+		if !slices.Equal(got, want) {
+			t.Fatalf("from %q: got %q\nwant %q", start, got, want)
+		}
+	}
 }
 
 // TestAscending appends names in order. All pages except the last ones must be full.
@@ -142,6 +166,15 @@ func TestScanStops(t *testing.T) {
 	}
 	if !m.Scan(func(*file) bool { return true }) {
 		t.Error("a scan to the end reports that it was stopped")
+	}
+	for _, start := range []string{"", "5", "500", "x"} {
+		visited := 0
+		if !m.ScanFrom(start, func(*file) bool { visited++; return true }) {
+			t.Errorf("a scan from %q to the end reports that it was stopped", start)
+		}
+		if all := m.ScanFrom(start, func(*file) bool { return false }); all != (visited == 0) {
+			t.Errorf("a stopped scan from %q reports %t", start, all)
+		}
 	}
 }
 

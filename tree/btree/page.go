@@ -69,13 +69,31 @@ func (m *Map[T]) deleteAt(p *page[T], i int) {
 
 // scan is Map.Scan for the items at and below p.
 func (p *page[T]) scan(visit func(item T) bool) bool {
-	for i, item := range p.items {
-		if p.children != nil && !p.children[i].scan(visit) {
+	if p.children != nil && !p.children[0].scan(visit) {
+		return false
+	}
+	return p.scanAt(0, visit)
+}
+
+// scanAt visits the item at place i of p, and all items at and below p that are greater. It stops and returns false if visit
+// returns false.
+func (p *page[T]) scanAt(i int, visit func(item T) bool) bool {
+	for ; i < len(p.items); i++ {
+		if !visit(p.items[i]) {
 			return false
 		}
-		if !visit(item) {
+		if p.children != nil && !p.children[i+1].scan(visit) {
 			return false
 		}
 	}
-	return p.children == nil || p.children[len(p.items)].scan(visit)
+	return true
+}
+
+// scanFrom is Map.ScanFrom for the items at and below p.
+func (m *Map[T]) scanFrom(p *page[T], name string, visit func(item T) bool) bool {
+	i, found := m.search(p, name)
+	if p.children != nil && !found && !m.scanFrom(p.children[i], name, visit) {
+		return false
+	}
+	return p.scanAt(i, visit)
 }
