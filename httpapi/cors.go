@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	v2 "pando/httpapi/v2"
 	"pando/stats"
@@ -28,8 +29,10 @@ type cors struct {
 var (
 	corsMethods = []string{"POST, GET, OPTIONS, PUT, DELETE"}
 	corsHeaders = []string{"accept, content-type, authorization"}
-	corsAny     = []string{"*"}
-	varyOrigin  = []string{"Origin"}
+	// corsConditions is the value for requests that want to send conditions, which etcd does not have.
+	corsConditions = []string{"accept, content-type, authorization, if-match, if-none-match"}
+	corsAny        = []string{"*"}
+	varyOrigin     = []string{"Origin"}
 )
 
 // newCORS returns a cors for a list of origins.
@@ -59,7 +62,7 @@ func (c *cors) wrap(next http.Handler) http.Handler {
 		}
 		if allowed := c.allowed(r.Method, origin); allowed != nil && !isUnreadable(r.URL.Path) {
 			h["Access-Control-Allow-Methods"] = corsMethods
-			h["Access-Control-Allow-Headers"] = corsHeaders
+			h["Access-Control-Allow-Headers"] = allowedHeaders(r)
 			h["Access-Control-Allow-Origin"] = allowed
 		}
 		if r.Method == http.MethodOptions {
@@ -89,6 +92,22 @@ func (c *cors) allowed(method string, origin []string) []string {
 		}
 	}
 	return nil
+}
+
+// allowedHeaders returns the value of Access-Control-Allow-Headers. It has more headers than that of etcd only if an OPTIONS request asks
+// for them.
+func allowedHeaders(r *http.Request) []string {
+	if r.Method != http.MethodOptions {
+		return corsHeaders
+	}
+	for _, line := range r.Header["Access-Control-Request-Headers"] {
+		for name := range strings.SplitSeq(strings.ToLower(line), ",") {
+			if name = strings.TrimSpace(name); name == "if-match" || name == "if-none-match" {
+				return corsConditions
+			}
+		}
+	}
+	return corsHeaders
 }
 
 // isUnreadable reports whether no web page may read the responses of a path, whatever --cors allows.

@@ -118,6 +118,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
 			Ready: ready, ReadyTimeout: 50 * time.Millisecond,
 			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
+			Pins:              service.PinLimits{Views: 16, Bytes: 64 << 20, Idle: time.Minute},
 		},
 		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
 	}

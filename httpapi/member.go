@@ -73,6 +73,7 @@ func NewMember(cfg MemberConfig) *Member {
 	mirror := cfg.Metrics.Mirror(m.mirrorPhase, func() uint64 { return m.service.Forwarding() })
 	cfg.Service.CountForward = mirror.Forwarded
 	m.service = service.New(cfg.Service)
+	cfg.Metrics.PinnedViews(cfg.Service.Pins.Views, m.service.PinnedViews)
 	m.process = newProcess(cfg.Config, m.service.Health, m.service.ReadyChecks(), m.authorizeProfile)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,

@@ -41,6 +41,30 @@ func (r *refusals) init(reg prometheus.Registerer) {
 // RequestRefused counts a request that was refused for a reason.
 func (m *Metrics) RequestRefused(reason Refusal) { m.refusals[reason].Add(1) }
 
+// PinnedViews registers the metrics of the states of the tree that are pinned for lists (atIndex), and their limit. pinned returns the
+// current number, the bytes that they keep in memory, and how many were released early. It is called from any goroutine. PinnedViews
+// panics when it is called twice.
+func (m *Metrics) PinnedViews(limit int, pinned func() (views int, bytes int64, released uint64)) {
+	m.registry.MustRegister(
+		gauge("pando_pinned_views", "States of the tree that are pinned for lists (atIndex).", func() float64 {
+			views, _, _ := pinned()
+			return float64(views)
+		}),
+		gauge("pando_pinned_views_limit", "Limit of the pinned states; see --max-pinned-views.", func() float64 { return float64(limit) }),
+		gauge("pando_pinned_views_bytes", "Estimate of the memory that pinned states keep beyond that of the current state.", func() float64 {
+			_, bytes, _ := pinned()
+			return float64(bytes)
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "pando_pinned_views_released_total",
+			Help: "Pinned states that were released before their time because of --max-pinned-bytes.",
+		}, func() float64 {
+			_, _, released := pinned()
+			return float64(released)
+		}),
+	)
+}
+
 // Limits registers the gauges of the requests in flight and of the open watches, and of their limits. The functions return the current
 // numbers. They are called from any goroutine. Limits panics when it is called twice.
 func (m *Metrics) Limits(requests func() int64, maxRequests int, watches func() int64, maxWatches int) {

@@ -75,6 +75,7 @@ func (s *Store) storeRead(f *NodeFields) {
 	case n.IsDir() && f.Dir:
 		changed := n.withDirectory(n.directory())
 		changed.created, changed.modified, changed.expires = f.Created, f.Modified, f.Expires
+		s.markChanged(changed)
 		s.replace(n, changed)
 	default:
 		s.place(n, s.mirroredNode(f), f.Created)
@@ -88,10 +89,12 @@ func (n *Node) equals(f *NodeFields) bool {
 
 // mirroredNode returns a node of the source. A directory has no children.
 func (s *Store) mirroredNode(f *NodeFields) *Node {
-	if f.Dir {
-		return f.node(newDirectory(f.Path, s.epoch))
+	if !f.Dir {
+		return f.node(nil)
 	}
-	return f.node(nil)
+	n := f.node(newDirectory(f.Path, s.epoch))
+	s.markChanged(n)
+	return n
 }
 
 // place puts the node n into the tree. It replaces old, with all nodes below it, unless old is nil. It removes a file in the place of
@@ -185,6 +188,7 @@ func (s *Store) updateDir(n *Node, f *NodeFields) {
 	if n != nil && n.IsDir() {
 		changed := n.withDirectory(n.directory())
 		changed.expires = f.Expires
+		s.markChanged(changed)
 		s.replace(n, changed)
 		return
 	}

@@ -101,7 +101,7 @@ func TestTLSTranscripts(t *testing.T) {
 	flags := pki.ServerFlags(pki.Issue(t, "server"), "")
 	client := pki.ClientConfig(t, nil)
 	client.ServerName = "localhost"
-	for _, script := range loadTranscripts(t) {
+	for _, script := range loadTranscripts(t, transcriptDir) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
 			secure := servertest.FreeAddr(t)

@@ -137,7 +137,7 @@ func (w *wireResponse) readHead() error {
 func (w *wireResponse) prepareBody() error {
 	length := w.header("Content-Length")
 	switch {
-	case w.isHead || strings.Contains(w.status, " 204 "):
+	case w.isHead || strings.Contains(w.status, " 204 ") || strings.Contains(w.status, " 304 "):
 		w.body = strings.NewReader("")
 	case w.header("Transfer-Encoding") == "chunked":
 		w.chunked = true

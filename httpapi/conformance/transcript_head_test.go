@@ -2,9 +2,12 @@ package conformance
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"pando/members/servertest"
 )
 
 // In a transcript the head of a response has marks in place of the headers that all such responses have. Other headers are written
@@ -20,6 +23,9 @@ var transcriptCORS = []wireHeader{
 // bufferedBody is the size from which on the reference sends a body in chunks although its length is known. Above it both
 // framings are accepted.
 const bufferedBody = 2048
+
+// pinnedIndex is the index in the URL of the next page of a list.
+var pinnedIndex = regexp.MustCompile(`atIndex=(\d+)`)
 
 // headMarks replaces headers of a response by marks.
 type headMarks struct {
@@ -78,9 +84,14 @@ func (p *transcriptPlayer) head(w *wireResponse, body string) []string {
 	}
 	for _, header := range h.rest {
 		value := header.value
-		if strings.EqualFold(header.name, "X-Etcd-Index") {
+		switch header.name {
+		case "X-Etcd-Index":
 			value = p.frame.relative(value)
-		} else {
+		case "Etag":
+			value = `"` + p.frame.relative(strings.Trim(value, `"`)) + `"`
+		case "Link":
+			value = servertest.ReplaceGroups(pinnedIndex, value, func(m []string) string { return "atIndex=" + p.frame.relative(m[1]) })
+		default:
 			value = collapseRuns(p.frame.body(value, &transcriptRequest{}))
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s", header.name, value))

@@ -161,12 +161,12 @@ func (f *transcriptFrame) relativeCounters(text string) string {
 
 // comparesIndexes reports whether the numbers in an error's cause are indexes.
 func (r *transcriptRequest) comparesIndexes() bool {
-	text := r.target + r.body
-	return strings.Contains(text, "prevIndex") || strings.Contains(text, "waitIndex")
+	text := r.target + r.body + strings.Join(r.headers, "\n")
+	return strings.Contains(text, "prevIndex") || strings.Contains(text, "waitIndex") || strings.Contains(text, "If-Match")
 }
 
 func (r *transcriptRequest) asksSorted() bool {
-	return strings.Contains(r.target+r.body, "sorted=t")
+	return strings.Contains(r.target+r.body, "sorted=t") || strings.Contains(r.target, "limit=") || strings.Contains(r.target, "after=")
 }
 
 // sortNodes sorts the elements of every "nodes" array by their text. Without sorted=true a server may list them in any order.

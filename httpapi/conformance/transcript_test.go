@@ -34,7 +34,7 @@ func TestTranscripts(t *testing.T) {
 	if *servertest.Update {
 		t.Skip("-update records the reference only")
 	}
-	for _, script := range loadTranscripts(t) {
+	for _, script := range loadTranscripts(t, transcriptDir) {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
 			server := servertest.StartSingle(t, startComparedPando)
@@ -56,7 +56,7 @@ func TestTranscriptsMatchReference(t *testing.T) {
 	if *transcriptReference == "" {
 		servertest.RequireEtcd(t)
 	}
-	for _, script := range loadTranscripts(t) {
+	for _, script := range loadTranscripts(t, transcriptDir) {
 		t.Run(script.name, func(t *testing.T) {
 			if strings.HasPrefix(script.name, "auth_") && script.name != "auth_enable" && !*referencePasswords && !*servertest.Update {
 				t.Skip("the reference hashes many passwords: -reference.passwords plays it")
@@ -91,7 +91,7 @@ func TestTranscriptCoverage(t *testing.T) {
 	const atLeast = 250
 	exchanges := 0
 	anchors := documentedDifferences(t)
-	for _, script := range loadTranscripts(t) {
+	for _, script := range loadTranscripts(t, transcriptDir) {
 		for _, step := range script.steps {
 			if step.request != nil {
 				exchanges++
@@ -111,11 +111,12 @@ func TestTranscriptCoverage(t *testing.T) {
 	}
 }
 
-func loadTranscripts(t *testing.T) []*transcriptScript {
+// loadTranscripts returns the transcripts in a directory.
+func loadTranscripts(t *testing.T, dir string) []*transcriptScript {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(transcriptDir, "*.txt"))
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no transcripts in %s (error: %v)", transcriptDir, err)
+		t.Fatalf("no transcripts in %s (error: %v)", dir, err)
 	}
 	var scripts []*transcriptScript
 	for _, path := range paths {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,10 +162,13 @@ func (p *Proxy) reverseProxy() http.Handler {
 }
 
 // adaptResponse prepares a member's response for the client. It removes the CORS headers of the member, because Config.CORS has
-// set those of the proxy.
+// set those of the proxy. Access-Control-Expose-Headers stays: it counts only where the proxy allows the page to read the response.
 func adaptResponse(resp *http.Response) error {
-	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin", "Vary"} {
+	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Allow-Origin"} {
 		resp.Header.Del(name)
+	}
+	if vary := resp.Header["Vary"]; vary != nil {
+		resp.Header["Vary"] = slices.DeleteFunc(vary, func(header string) bool { return header == "Origin" })
 	}
 	if isWatch(resp) {
 		resp.Body = &watchBody{ReadCloser: resp.Body, ctx: resp.Request.Context()}

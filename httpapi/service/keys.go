@@ -29,15 +29,25 @@ type Read struct {
 // Get reads the node at a clean path, if the sender may read it or, with users.Subtree, everything at and below it. The errors are
 // *tree.Error, and ErrFollowing for a Linearizable read that the source of the cluster must answer.
 func (s *Service) Get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (Read, error) {
-	from, read, err := s.get(ctx, who, path, scope, c)
-	if err == ErrFollowing {
-		return read, err
-	}
-	s.record(who, &from, operation{name: ReadOperation(c, read.Node).String(), key: path, read: true}, read.Index, err)
+	from, read, err := s.get(ctx, who, path, scope, c, nil)
+	s.recordRead(who, &from, path, c, read, err)
 	return read, err
 }
 
-func (s *Service) get(ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency) (sender, Read, error) {
+// recordRead records a read for the audit log, unless the source must answer it.
+func (s *Service) recordRead(who auth.Credentials, from *sender, path string, c Consistency, read Read, err error) {
+	if err == ErrFollowing {
+		return
+	}
+	s.record(who, from, operation{name: ReadOperation(c, read.Node).String(), key: path, read: true}, read.Index, err)
+}
+
+// get authorizes and performs a read. It reads from the view that choose returns for the current view, or from the current view if
+// choose is nil.
+func (s *Service) get(
+	ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency,
+	choose func(current *tree.View) (*tree.View, error),
+) (sender, Read, error) {
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
 			return sender{}, Read{}, err
@@ -50,13 +60,19 @@ func (s *Service) get(ctx context.Context, who auth.Credentials, path string, sc
 	if m := from.view.Mirror(); m != nil && c == Linearizable && len(forwardsTo(m)) > 0 {
 		return from, Read{}, ErrFollowing
 	}
-	node, err := from.view.Get(path)
+	view := from.view
+	if choose != nil {
+		if view, err = choose(view); err != nil {
+			return from, Read{}, err
+		}
+	}
+	node, err := view.Get(path)
 	if err != nil {
 		s.reads.Fail()
 		return from, Read{}, err
 	}
 	s.reads.Success()
-	return from, Read{Node: node, Index: from.view.Index()}, nil
+	return from, Read{Node: node, Index: view.Index()}, nil
 }
 
 // Propose sends a command on keys through the log, if the sender may change these keys, and returns its event when it is applied. The

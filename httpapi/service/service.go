@@ -72,6 +72,8 @@ type Config struct {
 	ReadyTimeout time.Duration
 	// CheckpointFailing returns the time since which checkpoints fail, and the last error. err is nil while they succeed.
 	CheckpointFailing func() (since time.Time, err error)
+	// Pins bound the pinned views.
+	Pins PinLimits
 	// Audit receives a record of each operation. It may be nil.
 	Audit audit.Recorder
 	// CountForward counts the operations of ForwardChange and ForwardGet that were forwarded or refused. It may be nil.
@@ -90,6 +92,8 @@ type Service struct {
 	changingUsers chan struct{} // has an element while a change of users is in flight
 	forwarding    atomic.Int64  // see Forwarding
 
+	pinned pinnedViews
+
 	failures *audit.Sampler // selects the records of failed logins
 }
 
@@ -97,6 +101,7 @@ type Service struct {
 func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, failures: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
+		pinned: pinnedViews{limits: cfg.Pins, tree: cfg.Tree, now: time.Now},
 	}
 }
 

@@ -17,14 +17,19 @@ type request struct {
 	recursive, wait, stream, quorum bool
 	noValueOnSuccess                bool // the response to a change has only the action
 	waitIndex                       uint64
+	raw                             bool         // the value is the body of the request
 	command                         tree.Command // of a change
 	form                            string       // the body of the request, if it is a form
+	listing                         *listing     // what a read asks for besides; nil for nothing
+	conditions                      *conditions  // from the headers; nil for none
 }
 
-// decode decodes a request from its method, its clean URL path and its parameters. A TTL counts from now. Errors are *tree.Error. The
-// checks are in the order of the reference, so that the first of several errors is the same.
-func decode(method, urlPath string, f *form, now time.Time) (q request, err error) {
-	p := parser{form: *f}
+// decode decodes a request from its method, its clean URL path, the parameters of p and its conditions, which may be nil. A TTL counts
+// from now. Errors are *tree.Error. The checks are in the order of the reference, so that the first of several errors is the same.
+// Parameters and conditions that etcd ignores are checked last.
+func (p *parser) decode(method, urlPath string, conditions *conditions, now time.Time) (q request, err error) {
+	f := &p.form
+	q.conditions = conditions
 	q.path, q.form = keyPath(urlPath), f.body
 	if !tree.ValidPath(q.path) {
 		return q, tree.NewError(tree.CodeInvalidField, fmt.Sprintf(
@@ -58,6 +63,12 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 			p.fail(tree.CodeRefreshTTL, "No TTL value set")
 		}
 	}
+	if isRead(method) {
+		q.listing = p.listing(&q)
+		conditions.requireTags(p)
+	} else {
+		exist = p.extendChange(method, &q, exist)
+	}
 	if p.err != nil {
 		return q, p.err
 	}
@@ -69,6 +80,18 @@ func decode(method, urlPath string, f *form, now time.Time) (q request, err erro
 		c.Refresh = false // a new node wakes watchers: there is nothing to refresh
 	}
 	return q, nil
+}
+
+// extendChange checks the parameters and conditions of a change that etcd ignores. It returns the existence that they demand.
+func (p *parser) extendChange(method string, q *request, exist existence) existence {
+	if method != http.MethodDelete && p.flag(fieldRaw) {
+		q.raw = true
+		p.checkRaw(&q.command)
+	}
+	if q.conditions == nil {
+		return exist
+	}
+	return q.conditions.require(p, method, &q.command, exist)
 }
 
 // existence says whether a node may or must exist before a change.

@@ -38,11 +38,11 @@ func TestDecode(t *testing.T) {
 		{"a refresh without a TTL", "PUT", "refresh=true", tree.Command{}, tree.CodeRefreshTTL},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var f form
-			if err := f.scan(test.query); err != nil {
+			var p parser
+			if err := p.form.scan(test.query); err != nil {
 				t.Fatal(err)
 			}
-			q, err := decode(test.method, KeysPath+"/a", &f, now)
+			q, err := p.decode(test.method, KeysPath+"/a", nil, now)
 			if test.code != 0 {
 				if e, ok := err.(*tree.Error); !ok || e.Code != test.code {
 					t.Errorf("got %v, want code %d", err, test.code)
@@ -97,11 +97,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(seed.method, seed.path, seed.query)
 	}
 	f.Fuzz(func(t *testing.T, method, path, query string) {
-		var fields form
-		if fields.scan(query) != nil {
+		var p parser
+		if p.form.scan(query) != nil {
 			return
 		}
-		q, err := decode(method, pathpkg.Clean("/"+path), &fields, time.Unix(1e9, 0))
+		q, err := p.decode(method, pathpkg.Clean("/"+path), nil, time.Unix(1e9, 0))
 		if err != nil {
 			if e, ok := err.(*tree.Error); !ok || e.Code.Message() == "Unknown error" || e.Index != 0 {
 				t.Fatalf("%s %s %s: %v", method, path, query, err)

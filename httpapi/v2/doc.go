@@ -8,6 +8,8 @@
 //   - api.go: Config and API
 //   - keys.go: reads and changes of /v2/keys; watch.go: its watches
 //   - decode.go, form.go: from the method, the path and the parameters of a request to a command
+//   - extended.go: reads and changes with what etcd ignores; raw.go: values alone; page.go: pages and other forms of lists;
+//     conditional.go: entity tags, If-Match and If-None-Match
 //   - body.go: reading bodies, within limits of size, time and memory
 //   - authorize.go: requests that need the role root
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs

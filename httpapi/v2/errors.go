@@ -44,6 +44,7 @@ var specialAnswers = map[*tree.Error]answer{
 	errFormTooLarge:            {http.StatusBadRequest, stats.TooLarge},
 	errTooManyWatches:          {http.StatusServiceUnavailable, stats.Unavailable},
 	budget.ErrExhausted:        {http.StatusServiceUnavailable, stats.Unavailable},
+	service.ErrTooManyPinned:   {http.StatusServiceUnavailable, stats.Unavailable},
 	service.ErrTooManyAttempts: {http.StatusTooManyRequests, stats.Unauthorized},
 }
 

@@ -17,6 +17,8 @@ type form struct {
 	values [fieldCount]string
 	given  [fieldCount]bool
 	body   string // the whole body of the request, if it is a form
+	// rawBody says that the value is the body of the request.
+	rawBody bool
 }
 
 // field is a known parameter.
@@ -37,12 +39,24 @@ const (
 	fieldStream
 	fieldQuorum
 	fieldNoValue
+
+	// The parameters that etcd does not have. It ignores them.
+	fieldRaw
+	fieldLimit
+	fieldAfter
+	fieldKeysOnly
+	fieldDepth
+	fieldHidden
+	fieldCounted
+	fieldAtIndex
+
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"value", "dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh",
 	"recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess",
+	"raw", "limit", "after", "keysOnly", "depth", "hidden", "count", "atIndex",
 }
 
 // String returns the parameter's name in a request.
@@ -99,7 +113,7 @@ func (f *form) add(pair string) error {
 // readForm reads the parameters of a request: first those of its body, if the method and the content type allow a form, then those
 // of the query. The caller must release the reservation when it no longer needs the parameters. Errors are *tree.Error.
 func (a *API) readForm(w http.ResponseWriter, r *http.Request, f *form) (budget.Reservation, error) {
-	body, reserved, err := a.readFormBody(w, r)
+	body, reserved, err := a.readFormBody(w, r, f)
 	if e, ok := err.(*tree.Error); ok { // a limit was reached
 		return reserved, e
 	}
@@ -118,13 +132,18 @@ func (a *API) readForm(w http.ResponseWriter, r *http.Request, f *form) (budget.
 
 const formType = "application/x-www-form-urlencoded"
 
-// readFormBody returns the body if it is a form. Other bodies are read and dropped.
-func (a *API) readFormBody(w http.ResponseWriter, r *http.Request) (body string, reserved budget.Reservation, err error) {
-	kind := r.Header.Get("Content-Type")
-	if kind == "" || r.Method != http.MethodPut && r.Method != http.MethodPost {
+// readFormBody returns the body if it is a form. Another body of a change with raw=true becomes the value of f. All others are read and
+// dropped.
+func (a *API) readFormBody(w http.ResponseWriter, r *http.Request, f *form) (body string, reserved budget.Reservation, err error) {
+	if r.Method != http.MethodPut && r.Method != http.MethodPost {
 		return "", reserved, a.discardBody(w, r)
 	}
-	if kind == formType {
+	kind := r.Header.Get("Content-Type")
+	switch kind {
+	case "":
+		reserved, err = a.readRawBody(w, r, f)
+		return "", reserved, err
+	case formType:
 		return a.readBody(w, r, a.formLimit())
 	}
 	media, _, err := mime.ParseMediaType(kind)
@@ -139,5 +158,6 @@ func (a *API) readFormBody(w http.ResponseWriter, r *http.Request) (body string,
 	case err != nil:
 		return "", reserved, err
 	}
-	return "", reserved, a.discardBody(w, r)
+	reserved, err = a.readRawBody(w, r, f)
+	return "", reserved, err
 }

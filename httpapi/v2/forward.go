@@ -27,14 +27,18 @@ type Source interface {
 	Send(r *http.Request, client string, urls []string) (resp *http.Response, inDoubt bool, err error)
 }
 
-// forwardChange forwards a command to the source, for which service.Propose has returned service.ErrFollowing. form is the body of the
-// request, and reserved its reservation. If the source has answered, or after an error, forwardChange has written the response and returns
+// forwardChange forwards a command to the source, for which service.Propose has returned service.ErrFollowing. reserved is the reservation
+// of the body of the request. If the source has answered, or after an error, forwardChange has written the response and returns
 // nil and the error for the metrics. Otherwise the command was carried out here, and it returns the event.
 func (a *API) forwardChange(
-	w http.ResponseWriter, r *http.Request, form string, c *tree.Command, reserved *budget.Reservation,
+	w http.ResponseWriter, r *http.Request, q *request, c *tree.Command, reserved *budget.Reservation,
 ) (*tree.Event, error) {
-	f := a.newForwarding(r, form)
+	if q.conditions.severalTags() {
+		return nil, a.writeError(w, errSeveralTags)
+	}
+	f := a.newForwarding(r, q.form)
 	defer f.close()
+	q.translate(f)
 	event, forwarded, err := a.Service.ForwardChange(detached, auth.FromRequest(r), c, f.send)
 	reserved.Release()
 	switch {
@@ -124,9 +128,6 @@ func (f *forwarding) send(urls []string) (service.Answer, error) {
 	answer.Index, _ = strconv.ParseUint(resp.Header.Get("X-Etcd-Index"), 10, 64) // 0 without the header
 	return answer, nil
 }
-
-// isRead reports whether requests with a method change nothing.
-func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // sourceFailed returns the error of a request that the source did not answer.
 func sourceFailed(urls []string, inDoubt bool) *tree.Error {

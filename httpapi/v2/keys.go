@@ -17,18 +17,18 @@ func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	if err := a.Service.AwaitReady(r.Context()); err != nil {
 		return stats.OpOther, a.writeError(w, err)
 	}
-	var f form
-	reserved, err := a.readForm(w, r, &f)
+	var p parser
+	reserved, err := a.readForm(w, r, &p.form)
 	defer reserved.Release()
 	if err != nil {
 		return stats.OpOther, a.writeError(w, err)
 	}
-	q, err := decode(r.Method, r.URL.Path, &f, a.timeFor(&f))
+	q, err := p.decode(r.Method, r.URL.Path, conditionsOf(r), a.timeFor(&p.form))
 	if err != nil {
 		return stats.OpOther, a.writeError(w, err)
 	}
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case !isRead(r.Method):
 		return a.change(w, r, &q, &reserved)
 	case q.wait && !q.quorum:
 		return a.watch(w, r, &q)
@@ -47,6 +47,9 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op,
 	if q.recursive {
 		depth, scope = tree.Deep, users.Subtree
 	}
+	if q.isExtended(r) {
+		return a.getExtended(w, r, q, scope, consistency)
+	}
 	read, err := a.Service.Get(detached, auth.FromRequest(r), q.path, scope, consistency)
 	operation := service.ReadOperation(consistency, read.Node)
 	if err == service.ErrFollowing {
@@ -61,20 +64,24 @@ func (a *API) get(w http.ResponseWriter, r *http.Request, q *request) (stats.Op,
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	a.setIndexes(h, read.Index)
-	var now int64 // only needed for TTLs
-	if read.Node.IsDir() || read.Node.Expires() != 0 {
-		now = a.Now().UnixNano()
+	return operation, a.writeResult(w, http.StatusOK, tree.EncodeGet(read.Node, a.nowFor(read.Node), depth))
+}
+
+// nowFor returns the time for the TTLs of a node and those below it, or 0 if there are none.
+func (a *API) nowFor(n *tree.Node) int64 {
+	if n.IsDir() || n.Expires() != 0 {
+		return a.Now().UnixNano()
 	}
-	return operation, a.writeResult(w, http.StatusOK, tree.EncodeGet(read.Node, now, depth))
+	return 0
 }
 
 // change proposes a command and responds with its event. It releases the reservation of the body before it writes the response.
 func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
 	command := q.command // a pointer to the part of q would move q to the heap, for reads too
 	operation := service.ChangeOperation(&command)
-	event, err := a.Service.Propose(detached, auth.FromRequest(r), &command)
+	event, err := a.propose(r, q.conditions, &command)
 	if err == service.ErrFollowing {
-		if event, err = a.forwardChange(w, r, q.form, &command, reserved); event == nil {
+		if event, err = a.forwardChange(w, r, q, &command, reserved); event == nil {
 			return operation, err
 		}
 	}
@@ -85,6 +92,9 @@ func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserve
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	a.setIndexes(h, event.Index())
+	if (q.raw || q.conditions != nil) && r.Method != http.MethodDelete {
+		setTag(h, r, event.Index())
+	}
 	status := http.StatusOK
 	if event.Created() {
 		status = http.StatusCreated

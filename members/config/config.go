@@ -18,6 +18,7 @@ const (
 	defaultSnapshotCount   = 100_000
 	DefaultMaxRequestBytes = 10 << 20 // the limit of the reference, which counts the escapes of a form
 	DefaultMaxInflight     = 256 << 20
+	DefaultMaxPinned       = 256 << 20
 	DefaultMaxOperations   = 50_000
 	defaultMaxHeaderBytes  = 1 << 20
 	minMaxHeaderBytes      = 4 << 10
@@ -26,6 +27,8 @@ const (
 	defaultElection        = 1000 * time.Millisecond
 	defaultConsistency     = time.Minute
 	defaultStallTimeout    = 30 * time.Second
+	defaultPinnedViews     = 16
+	defaultPinTimeout      = time.Minute
 
 	DataDirSuffix       = ".pando"
 	maxElectionTimeout  = 50 * time.Second
@@ -35,6 +38,7 @@ const (
 	MinMaxInflight      = 1 << 20
 	MaxRequestLimit     = 512 << 20 // the limit of package raft for the longest election timeout
 	minStallTimeout     = 100 * time.Millisecond
+	minPinTimeout       = time.Second
 	minProxyRefresh     = 100 * time.Millisecond
 	warnMaxRequestBytes = 10 << 20 // above it one request delays all others, and there is a warning
 )
@@ -133,6 +137,12 @@ type Config struct {
 	// MaxInflightRequests and MaxWatches are the numbers of requests and of watches of clients that may be under way; 0 for as many as
 	// connections, but at least DefaultMaxOperations. MaxHeaderBytes is the length of the longest head of a request.
 	MaxInflightRequests, MaxWatches, MaxHeaderBytes int
+	// MaxPinnedViews is the number of states of the tree that may be pinned for lists; 0 for none. MaxPinnedBytes bounds the memory that
+	// they keep beyond that of the current state. PinnedViewTimeout is the time after which one is
+	// released that no request reads; at least 1 s.
+	MaxPinnedViews    int
+	MaxPinnedBytes    int64
+	PinnedViewTimeout time.Duration
 	// CatchUpBytes is how much applied log is kept in memory for members that lag behind; 0 for a size that follows from
 	// MaxRequestBytes.
 	CatchUpBytes int64
@@ -211,6 +221,9 @@ func Default() *Config {
 		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              DefaultHistorySize,
 		MaxInflightBytes:         DefaultMaxInflight,
+		MaxPinnedViews:           defaultPinnedViews,
+		MaxPinnedBytes:           DefaultMaxPinned,
+		PinnedViewTimeout:        defaultPinTimeout,
 		MaxFailedLogins:          defaultFailedLogins,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,

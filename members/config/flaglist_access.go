@@ -51,6 +51,30 @@ func requestLimitFlags() []flagSpec {
 	}
 }
 
+// pinFlags returns the flags that limit the states of the tree that are pinned for lists.
+func pinFlags() []flagSpec {
+	return []flagSpec{
+		{name: "max-pinned-views", group: groupLimits, arg: "N", def: "16",
+			usage: "Number of states of the tree that may be pinned for lists of several pages (atIndex); the answer to a request for a " +
+				"further one is 503. Lists that begin at the same index share one. 0: none.",
+			set: setWhole(func(c *Config) *int { return &c.MaxPinnedViews })},
+		{name: "max-pinned-bytes", group: groupLimits, arg: "BYTES", def: "268435456",
+			usage: "Memory that pinned states may keep, of what has been changed or deleted since. Beyond it the oldest are released, and " +
+				"the next page of their lists is an error.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, math.MaxInt64)
+				c.MaxPinnedBytes = int64(n)
+				return err
+			}},
+		{name: "pinned-view-timeout", group: groupLimits, arg: "MS", def: "60000",
+			usage: "Milliseconds after which a pinned state is released that no request has read, at most an hour.",
+			set: func(c *Config, v string) (err error) {
+				c.PinnedViewTimeout, err = parseMillis(v)
+				return err
+			}},
+	}
+}
+
 // setWhole returns a set function that parses a whole number into the field that pick returns.
 func setWhole(pick func(*Config) *int) func(*Config, string) error {
 	return func(c *Config, text string) error {

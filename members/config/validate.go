@@ -18,6 +18,7 @@ func (c *Config) Validate() error {
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
 		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkHeaderBytes, c.checkStallTimeout,
+		c.checkPinTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -148,6 +149,14 @@ func (c *Config) checkStallTimeout() *FlagError {
 	if c.ClientStallTimeout < minStallTimeout {
 		return c.FlagError("client-stall-timeout", fmt.Sprintf("%v is less than %v", c.ClientStallTimeout, minStallTimeout),
 			fmt.Sprintf("leave it out for %v", defaultStallTimeout))
+	}
+	return nil
+}
+
+func (c *Config) checkPinTimeout() *FlagError {
+	if c.PinnedViewTimeout < minPinTimeout {
+		return c.FlagError("pinned-view-timeout", fmt.Sprintf("%v is less than %v", c.PinnedViewTimeout, minPinTimeout),
+			fmt.Sprintf("leave it out for %v, or pin nothing with --max-pinned-views=0", defaultPinTimeout))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 const (
 	catchUpShare  = 16 // a sixteenth for the log that is kept in memory
 	inflightShare = 8  // an eighth for large requests and answers
+	pinnedShare   = 8  // an eighth for pinned states of the tree
 )
 
 // checkLimits checks that the log and the peers can carry requests of the configured size. It returns all problems,
@@ -40,6 +41,9 @@ func fitToMemory(cfg *config.Config, memory int64) *config.Config {
 	}
 	if share := memory / inflightShare; fitted.MaxInflightBytes == config.DefaultMaxInflight {
 		fitted.MaxInflightBytes = max(config.MinMaxInflight, min(share, config.DefaultMaxInflight))
+	}
+	if share := memory / pinnedShare; fitted.MaxPinnedBytes == config.DefaultMaxPinned {
+		fitted.MaxPinnedBytes = min(share, config.DefaultMaxPinned)
 	}
 	return &fitted
 }

@@ -321,7 +321,10 @@ func (m *member) api(
 			Ready:             m.node.Ready(),
 			ReadyTimeout:      serving.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
-			Audit:             recorder,
+			Pins: service.PinLimits{
+				Views: cfg.MaxPinnedViews, Bytes: cfg.MaxPinnedBytes, Idle: cfg.PinnedViewTimeout,
+			},
+			Audit: recorder,
 		},
 		Source:             source,
 		SourceTimeout:      sourceTimeout(cfg),
