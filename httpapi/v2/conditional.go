@@ -61,11 +61,12 @@ func parseTags(header string, values []string) tags {
 	}
 	for n := 0; text != ""; n++ {
 		opaque, weak, rest, ok := cutTag(text)
+		if !ok || n == maxTags {
+			t.err = fmt.Errorf(`invalid value for %q: it takes *, or at most %d tags in double quotes, with commas between them`, header, maxTags)
+			break
+		}
 		index, err := strconv.ParseUint(opaque, 10, 64)
 		switch {
-		case !ok || n == maxTags:
-			t.err = fmt.Errorf(`invalid value for %q: it takes *, or at most %d tags in double quotes, with commas between them`, header, maxTags)
-			return t
 		case err != nil || index == 0:
 			t.err = fmt.Errorf(`%q has the tag %.64q, and no node of this server has it: tags are indexes, such as "5"`, header, opaque)
 		case weak && header == "If-Match":
