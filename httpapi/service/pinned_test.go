@@ -89,6 +89,11 @@ func TestPinnedViews(t *testing.T) {
 		f.mustPin(t)
 		f.wantPinned(t, 1, 0)
 	})
+}
+
+// TestReleaseOfPinnedViews moves the clock, and checks which views are still pinned.
+func TestReleaseOfPinnedViews(t *testing.T) {
+	limits := PinLimits{Views: 2, Bytes: 1 << 20, Idle: time.Minute}
 	t.Run("a view that is not read is released", func(t *testing.T) {
 		f := newPinFixture(t, limits)
 		index := f.mustPin(t)
@@ -117,8 +122,11 @@ func TestPinnedViews(t *testing.T) {
 			t.Errorf("%d reads", reads)
 		}
 	})
+}
+
+func TestPinnedViewsThatAreRefused(t *testing.T) {
 	t.Run("unknown indexes", func(t *testing.T) {
-		f := newPinFixture(t, limits)
+		f := newPinFixture(t, PinLimits{Views: 2, Bytes: 1 << 20, Idle: time.Minute})
 		set(t, f.Service, "/a")
 		for _, index := range []uint64{1, 3, 1 << 63} {
 			if _, err := f.read(t, index); codeOf(err) != tree.CodeHistoryCleared {
