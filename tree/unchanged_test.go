@@ -107,3 +107,29 @@ func reloaded(t *rapid.T, s *Store) *Store {
 	}
 	return loaded
 }
+
+// TestUnchangedSinceOfAMirror changes nodes without a new index, as a mirror may. Each state of a directory must have another index.
+func TestUnchangedSinceOfAMirror(t *testing.T) {
+	s := newMirror(t, 100)
+	seen := map[uint64]string{}
+	for i, c := range []*MirrorChange{
+		{After: 10, To: 10, Nodes: []NodeFields{{Path: "/d/f", Value: "v", Created: 7, Modified: 7, Expires: second}}},
+		{After: 10, To: 10, Nodes: []NodeFields{{Path: "/d/f", Value: "v", Created: 7, Modified: 7, Expires: 2 * second}}},
+		{After: 10, To: 10, Removed: []string{"/d/f"}},
+		{After: 10, To: 11, Events: []EventFields{setEvent("/d/f", 11)}},
+		{After: 11, To: 12, Nodes: []NodeFields{{Path: "/d", Dir: true, Created: 6, Modified: 6, Expires: second}}},
+		{After: 12, To: 12, Nodes: []NodeFields{{Path: "/d", Dir: true, Created: 6, Modified: 6}}},
+	} {
+		mirror(t, s, c)
+		d := s.View().Lookup("/d")
+		if before, ok := seen[d.UnchangedSince()]; ok {
+			t.Errorf("change %d: two states are unchanged since %d:\n%q\n%q", i, d.UnchangedSince(), before, subtree(d))
+		}
+		seen[d.UnchangedSince()] = subtree(d)
+	}
+	before := s.View().Lookup("/d").UnchangedSince()
+	mirror(t, s, &MirrorChange{After: 12, To: 13, Events: []EventFields{setEvent("/a", 13)}})
+	if after := s.View().Lookup("/d").UnchangedSince(); after != before {
+		t.Errorf("a change elsewhere moved the index from %d to %d", before, after)
+	}
+}
