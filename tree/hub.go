@@ -30,27 +30,33 @@ func newHub() *hub { return &hub{} }
 func (h *hub) add(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at, _ := h.watchers.Get(w.path)
-	if at == nil {
-		at = make(map[*Watcher]struct{}, 1)
-		h.watchers.Set(w.path, at)
-	}
-	at[w] = struct{}{}
+	w.paths(func(path string) {
+		at, _ := h.watchers.Get(path)
+		if at == nil {
+			at = make(map[*Watcher]struct{}, 1)
+			h.watchers.Set(path, at)
+		}
+		at[w] = struct{}{}
+	})
 	h.count++
 }
 
 func (h *hub) remove(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at, _ := h.watchers.Get(w.path)
-	if _, ok := at[w]; !ok {
+	if at, _ := h.watchers.Get(w.path); at == nil {
+		return
+	} else if _, ok := at[w]; !ok {
 		return
 	}
-	delete(at, w)
 	h.count--
-	if len(at) == 0 {
-		h.watchers.Delete(w.path)
-	}
+	w.paths(func(path string) {
+		at, _ := h.watchers.Get(path)
+		delete(at, w)
+		if len(at) == 0 {
+			h.watchers.Delete(path)
+		}
+	})
 }
 
 func (h *hub) len() int {

@@ -22,7 +22,7 @@ const (
 	Recursive
 )
 
-// Watcher returns the events of a path, one by one. It is a cursor on the history. It has
+// Watcher returns the events of a path, or of several paths, one by one. It is a cursor on the history. It has
 // no queue, so a slow reader costs no memory. A Watcher is in one of two modes:
 //
 //   - behind: there may be events at or after the cursor. Poll reads the history. When
@@ -41,6 +41,7 @@ const (
 type Watcher struct {
 	store    *Store
 	path     string
+	others   *[]string     // further paths; nil for a watcher of one path
 	revision uint64        // of the users when Watch was called
 	ready    chan struct{} // wakes Next; nil before the first call
 
@@ -66,7 +67,21 @@ type Watcher struct {
 // this call. Watch returns an *Error of CodeHistoryCleared if the history no longer holds
 // the event since. The caller must close the watcher.
 func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) {
-	w := &Watcher{store: s, path: path, scope: scope}
+	return s.open(&Watcher{store: s, path: path, scope: scope}, since)
+}
+
+// WatchAll is Watch for several paths, at least one. The watcher returns an event that
+// concerns several of them once. The caller must not change the slice afterwards.
+func (s *Store) WatchAll(paths []string, scope Scope, since uint64) (*Watcher, error) {
+	w := &Watcher{store: s, path: paths[0], scope: scope}
+	if len(paths) > 1 {
+		others := paths[1:]
+		w.others = &others
+	}
+	return s.open(w, since)
+}
+
+func (s *Store) open(w *Watcher, since uint64) (*Watcher, error) {
 	s.hub.add(w)
 	if err := w.begin(since); err != nil {
 		s.hub.remove(w)
@@ -223,8 +238,9 @@ func (w *Watcher) invalidate() {
 	w.signal()
 }
 
-// offer is called by the hub for each matching event, in the order of the indexes. It does
-// nothing if the watcher is behind, because Poll reads the event from the history.
+// offer is called by the hub for each matching event, in the order of the indexes, and
+// once for each of the watcher's paths that matches. It does nothing if the watcher is
+// behind, because Poll reads the event from the history.
 func (w *Watcher) offer(e *Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -233,7 +249,7 @@ func (w *Watcher) offer(e *Event) {
 	case w.pending == nil:
 		w.pending = e
 		w.signalLocked()
-	case w.resumeAt == 0:
+	case w.resumeAt == 0 && e.Index() > w.pending.Index():
 		w.resumeAt = e.Index()
 	}
 }
@@ -269,16 +285,39 @@ func (w *Watcher) signalLocked() {
 
 // matches reports whether the watcher returns the event.
 func (w *Watcher) matches(e *Event) bool {
+	if e.refresh || e.action == ActionAuth {
+		return false
+	}
+	if w.others != nil {
+		for _, path := range *w.others {
+			if w.concerns(path, e) {
+				return true
+			}
+		}
+	}
+	return w.concerns(w.path, e)
+}
+
+// concerns reports whether an event concerns one of the watched paths.
+func (w *Watcher) concerns(watched string, e *Event) bool {
 	path := e.node.Path()
 	switch {
-	case e.refresh || e.action == ActionAuth:
-		return false
-	case path == w.path:
+	case path == watched:
 		return true
-	case below(path, w.path):
-		return w.scope == Recursive && !hiddenBelow(path, w.path)
+	case below(path, watched):
+		return w.scope == Recursive && !hiddenBelow(path, watched)
 	default:
-		return e.action.removes() && e.node.IsDir() && below(w.path, path)
+		return e.action.removes() && e.node.IsDir() && below(watched, path)
+	}
+}
+
+// paths calls do for each of the watched paths.
+func (w *Watcher) paths(do func(path string)) {
+	do(w.path)
+	if w.others != nil {
+		for _, path := range *w.others {
+			do(path)
+		}
 	}
 }
 

@@ -118,12 +118,16 @@ func reasonOf(err error) string {
 }
 
 // recordEnd returns a function that records the end of a watch whose user has lost the right. It returns nil without an audit log.
-func (s *Service) recordEnd(who auth.Credentials, from sender, path string) func() {
+func (s *Service) recordEnd(who auth.Credentials, from sender, paths []string) func() {
 	if s.cfg.Audit == nil {
 		return nil
 	}
 	from.view, from.roles = nil, nil // otherwise the watch would keep this state of the tree in memory
-	return func() { s.record(who, &from, operation{name: opWatchEnd, key: path, read: true}, 0, errUnauthorized) }
+	return func() {
+		for _, path := range paths {
+			s.record(who, &from, operation{name: opWatchEnd, key: path, read: true}, 0, errUnauthorized)
+		}
+	}
 }
 
 // changeMembers authorizes a change of the members, calls change, and records the operation.

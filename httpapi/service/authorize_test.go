@@ -107,7 +107,7 @@ func TestRightsToKeys(t *testing.T) {
 			if test.scope == users.Subtree {
 				scope = tree.Recursive
 			}
-			w, err := s.Watch(t.Context(), test.who, test.path, scope, 0)
+			w, err := s.Watch(t.Context(), test.who, []string{test.path}, scope, 0)
 			want := test.read
 			if want == tree.CodeKeyNotFound {
 				want = 0 // a watch may wait for the key

@@ -17,36 +17,49 @@ type Watch struct {
 	First *tree.Event
 	// Index is the index of the last change before the watch began.
 	Index uint64
+	// Oldest is the index of the oldest event in the history then.
+	Oldest uint64
 }
 
-// Watch begins to watch a clean path for changes from the index since on. With 0 it begins with the next change. It waits for
-// nothing but the verification of a password. Its errors are *tree.Error, with CodeHistoryCleared if the history no longer contains
-// the index.
-func (s *Service) Watch(ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64) (Watch, error) {
-	from, watch, err := s.watch(ctx, who, path, scope, since)
-	s.record(who, &from, operation{name: stats.OpWatch.String(), key: path, read: true}, watch.Index, err)
+// MaxWatchedPaths is the largest number of paths of one watch.
+const MaxWatchedPaths = 64
+
+// Watch begins to watch clean paths for changes from the index since on. With 0 it begins with the next change. A change that concerns
+// several of the paths is one event. Watch waits for nothing but the verification of a password. Its errors are *tree.Error, with
+// CodeHistoryCleared if the history no longer contains the index. The caller must not change paths afterwards.
+func (s *Service) Watch(ctx context.Context, who auth.Credentials, paths []string, scope tree.Scope, since uint64) (Watch, error) {
+	from, watch, err := s.watch(ctx, who, paths, scope, since)
+	for _, path := range paths {
+		s.record(who, &from, operation{name: stats.OpWatch.String(), key: path, read: true}, watch.Index, err)
+	}
 	return watch, err
 }
 
 func (s *Service) watch(
-	ctx context.Context, who auth.Credentials, path string, scope tree.Scope, since uint64,
+	ctx context.Context, who auth.Credentials, paths []string, scope tree.Scope, since uint64,
 ) (sender, Watch, error) {
-	from, err := s.authorize(ctx, who, users.Read, path, scopeOf(scope))
+	from, err := s.authorize(ctx, who, users.Read, paths[0], scopeOf(scope))
 	if err != nil {
 		return from, Watch{}, err
+	}
+	for _, path := range paths[1:] {
+		// A right that is taken away meanwhile is noticed by Poll, which compares with the revision of the first path.
+		if _, err := s.authorize(ctx, who, users.Read, path, scopeOf(scope)); err != nil {
+			return from, Watch{}, err
+		}
 	}
 	index := from.view.Index()
 	if since == 0 {
 		// With 0 the watch would miss a change between View and Watch. The client must get every change after Index.
 		since = index + 1
 	}
-	events, err := s.cfg.Tree.Watch(path, scope, since)
+	events, err := s.cfg.Tree.WatchAll(paths, scope, since)
 	if err != nil {
 		return from, Watch{}, err
 	}
 	watcher := &Watcher{
-		events: events, tree: s.cfg.Tree, path: path, scope: scopeOf(scope),
-		principal: from.principal, revision: from.view.Users().Revision(), denied: s.recordEnd(who, from, path),
+		events: events, tree: s.cfg.Tree, paths: paths, scope: scopeOf(scope),
+		principal: from.principal, revision: from.view.Users().Revision(), denied: s.recordEnd(who, from, paths),
 	}
 	// Poll now: if the history has dropped the first event meanwhile, the caller can still respond with an error.
 	first, err := watcher.Poll()
@@ -54,7 +67,7 @@ func (s *Service) watch(
 		watcher.Close()
 		return from, Watch{}, err
 	}
-	return from, Watch{Watcher: watcher, First: first, Index: index}, nil
+	return from, Watch{Watcher: watcher, First: first, Index: index, Oldest: from.view.OldestEvent()}, nil
 }
 
 // scopeOf returns the scope of the access that a watch needs.
@@ -71,7 +84,7 @@ func scopeOf(s tree.Scope) users.Scope {
 type Watcher struct {
 	events *tree.Watcher
 	tree   *tree.Store
-	path   string
+	paths  []string
 	scope  users.Scope
 
 	principal auth.Principal
@@ -105,7 +118,10 @@ func (w *Watcher) mayRead(state *users.State) bool {
 		return true
 	}
 	roles, ok := w.principal.Roles(state)
-	return ok && state.Allows(roles, users.Read, w.path, w.scope)
+	for _, path := range w.paths {
+		ok = ok && state.Allows(roles, users.Read, path, w.scope)
+	}
+	return ok
 }
 
 // Notify registers wake, which must not block. It is called when Poll may return an event or an error, also after a change of users.

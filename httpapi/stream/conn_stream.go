@@ -39,8 +39,9 @@ func (s *connStream) start() {
 	s.dispatcher.add(s)
 	go s.readLoop()
 	s.Watcher.Notify(s.wake)
+	s.startTimers(s.wake)
 	next := awaitEvent
-	if s.First != nil {
+	if s.First != nil || s.Layout != JSON {
 		next = sendMore
 	}
 	s.afterWrite(next, nil)

@@ -56,7 +56,9 @@
 // # Files
 //
 //   - dispatcher.go: Dispatcher, its queue and its workers; Serve and Close
-//   - stream.go: Stream, Watch and the errors that end a watch; framing.go: the layout of a body; large_event.go: events in pieces
+//   - stream.go: Stream, Watch and the errors that end a watch; large_event.go: events in pieces
+//   - layout.go: the text around events, for server-sent events; framing.go: the coding of a body; timers.go: heartbeats and ends
+//   - await.go: waiting for one event before the header of the response is sent
 //   - conn_stream.go: states and writes on a connection that was taken over; takeover.go: from net/http and back to it;
 //     keep_alive.go: the listener through which a connection goes back
 //   - response.go: responseStream, which writes in the handler's goroutine

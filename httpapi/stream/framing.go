@@ -2,23 +2,20 @@ package stream
 
 import "strconv"
 
-// Framing is the layout of a response body: the text around the JSON of each event, and at the end. The methods append to dst and
-// return it. Values must be stateless, because all streams share them.
-//
-// A layout that puts text around each event, such as that of server-sent events, wraps one of the framings below: its Begin
-// calls the inner one with the length of event and text together.
+// Framing is the coding of a response body: the bytes around each part of it, such as an event with its Layout, and at the end. The
+// methods append to dst and return it. Values must be stateless, because all streams share them.
 type Framing interface {
-	// Begin appends the text before an event of size bytes.
+	// Begin appends the text before a part of size bytes.
 	Begin(dst []byte, size int) []byte
-	// End appends the text after an event.
+	// End appends the text after a part.
 	End(dst []byte) []byte
 	// Close appends the end of the body.
 	Close(dst []byte) []byte
 }
 
-// The framings of a response body of JSON.
+// The framings of a response body.
 var (
-	// Chunked is the chunked transfer coding of HTTP/1.1, with a chunk for each event.
+	// Chunked is the chunked transfer coding of HTTP/1.1, with a chunk for each part.
 	Chunked Framing = chunked{}
 	// Raw adds nothing: the end of the connection ends the body, as in HTTP/1.0, or net/http frames the body.
 	Raw Framing = raw{}

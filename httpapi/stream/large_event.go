@@ -7,7 +7,7 @@ import "pando/tree"
 func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 	if json, ok := s.dispatcher.EventCache.Acquire(e); ok {
 		defer s.dispatcher.EventCache.Release(e)
-		return s.writeObject(len(json), write, func() error { return write(json) })
+		return s.writeObject(e.Index(), len(json), write, func() error { return write(json) })
 	}
 	reserved, err := s.dispatcher.Budget.Reserve(2*tree.PieceSize, s.dispatcher.StallTimeout)
 	if err != nil {
@@ -17,7 +17,7 @@ func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 	p := buffers.Get().(*[]byte)
 	b := (*p)[:0]
 	defer func() { putBuffer(p, b) }()
-	return s.writeObject(e.Encode().Size(b), write, func() (err error) {
+	return s.writeObject(e.Index(), e.Encode().Size(b), write, func() (err error) {
 		if b, err = e.Encode().Pieces(b, write); err != nil {
 			return err
 		}
@@ -25,10 +25,11 @@ func (s *Stream) sendLarge(e *tree.Event, write func([]byte) error) error {
 	})
 }
 
-// writeObject writes one JSON object of size bytes with its framing, and in a long poll the end of the body. writeJSON must write the
-// object itself.
-func (s *Stream) writeObject(size int, write func([]byte) error, writeJSON func() error) error {
-	if begin := s.framing.Begin(nil, size); len(begin) > 0 {
+// writeObject writes the JSON of an event of size bytes with the text around it, and in a long poll the end of the body. writeJSON must
+// write the object itself.
+func (s *Stream) writeObject(index uint64, size int, write func([]byte) error, writeJSON func() error) error {
+	header, trailer := s.Layout.appendHeader(nil, index, ""), s.Layout.trailer()
+	if begin := append(s.framing.Begin(nil, len(header)+size+len(trailer)), header...); len(begin) > 0 {
 		if err := write(begin); err != nil {
 			return err
 		}
@@ -36,7 +37,7 @@ func (s *Stream) writeObject(size int, write func([]byte) error, writeJSON func(
 	if err := writeJSON(); err != nil {
 		return err
 	}
-	end := s.framing.End(nil)
+	end := s.framing.End([]byte(trailer))
 	if s.Mode == LongPoll {
 		end = s.framing.Close(end)
 	}

@@ -65,6 +65,7 @@ func (s *responseStream) await(gone <-chan struct{}) error {
 	if s.woken == nil {
 		s.woken = make(chan struct{}, 1)
 		s.Watcher.Notify(s.wake)
+		s.startTimers(s.wake)
 	}
 	select {
 	case <-s.woken:

@@ -38,6 +38,17 @@ type Watch struct {
 	// First was polled from Watcher before and is not sent yet. It may be nil.
 	First *tree.Event
 	Mode  Mode
+	// Layout is the text around each event.
+	Layout Layout
+	// After is the index after which the events begin. Only ServerSentEvents uses it.
+	After uint64
+	// Cleared, unless nil, is sent before the first event of ServerSentEvents: events before After were lost.
+	Cleared *tree.Error
+	// Heartbeat is the time after which something is sent if there was no event. 0 means never.
+	Heartbeat time.Duration
+	// Timeout is the time after Start at which the response ends without an event. 0 means never. In a Continuous watch events may
+	// come before.
+	Timeout time.Duration
 	// Start is when the request arrived.
 	Start time.Time
 }
@@ -58,7 +69,9 @@ type Stream struct {
 	Watch
 	dispatcher *Dispatcher
 	framing    Framing
-	err        error // the reason why the watch ended; nil after the event of a long poll
+	opened     bool    // the text before the first event was collected
+	timers     *timers // nil unless the client asked for one
+	err        error   // the reason why the watch ended; nil after the event of a long poll, and after Timeout
 }
 
 // step is what a Stream does after its batch is written.
@@ -80,6 +93,7 @@ const maxBatch = 128 << 10
 func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step) {
 	event := s.First
 	s.First = nil
+	out = s.appendOpening(out)
 	for {
 		if event == nil {
 			event, s.err = s.Watcher.Poll()
@@ -88,14 +102,16 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 		case s.err != nil:
 			batch, next = s.appendError(out)
 			return batch, nil, next
+		case event == nil && s.isOver():
+			return s.framing.Close(out), nil, finish
 		case event == nil:
-			return out, nil, awaitEvent
+			return s.appendHeartbeat(out), nil, awaitEvent
 		case event.Large() && s.Mode == Continuous:
 			return out, event, sendMore
 		case event.Large():
 			return out, event, finish
 		}
-		out = s.appendObject(out, s.dispatcher.EventCache.JSON(event))
+		out = s.appendObject(out, s.dispatcher.EventCache.JSON(event), event.Index(), "")
 		event = nil
 		if s.Mode == LongPoll {
 			return s.framing.Close(out), nil, finish
@@ -112,20 +128,52 @@ func (s *Stream) appendError(out []byte) ([]byte, step) {
 	if !ok {
 		return out, abort
 	}
-	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil))), finish
+	name := nameFailed
+	if e.Code == tree.CodeHistoryCleared {
+		name = nameCleared
+	}
+	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil), e.Index, name)), finish
 }
 
-// appendObject appends one JSON object of the body.
-func (s *Stream) appendObject(out, json []byte) []byte {
-	out = append(s.framing.Begin(out, len(json)), json...)
+// appendOpening appends the text before the first event.
+func (s *Stream) appendOpening(out []byte) []byte {
+	if s.opened || s.Layout == JSON {
+		return out
+	}
+	s.opened = true
+	out = s.appendText(out, string(s.Layout.appendOpening(nil, s.After)))
+	if s.Cleared != nil {
+		out = s.appendObject(out, s.Cleared.AppendJSON(nil), s.After, nameCleared)
+	}
+	return out
+}
+
+// appendText appends text that is not an event.
+func (s *Stream) appendText(out []byte, text string) []byte {
+	out = append(s.framing.Begin(out, len(text)), text...)
 	return s.framing.End(out)
 }
+
+// appendObject appends one JSON object of the body. index and name are those of Layout.appendHeader.
+func (s *Stream) appendObject(out, json []byte, index uint64, name string) []byte {
+	var space [maxHeader]byte
+	header, trailer := s.Layout.appendHeader(space[:0], index, name), s.Layout.trailer()
+	out = s.framing.Begin(out, len(header)+len(json)+len(trailer))
+	out = append(append(append(out, header...), json...), trailer...)
+	return s.framing.End(out)
+}
+
+// maxHeader is the size of the largest text before an object.
+const maxHeader = 64
 
 // fail adds an error to err.
 func (s *Stream) fail(err error) { s.err = errors.Join(s.err, err) }
 
 // callEnded reports the end of the watch to the owner of the dispatcher.
-func (s *Stream) callEnded() { s.dispatcher.Ended(time.Since(s.Start), resultOf(s.err)) }
+func (s *Stream) callEnded() {
+	s.stopTimers()
+	s.dispatcher.Ended(time.Since(s.Start), resultOf(s.err))
+}
 
 // resultOf returns the argument of Config.Ended for the errors of a stream.
 func resultOf(err error) error {

@@ -49,6 +49,11 @@ const (
 	fieldHidden
 	fieldCounted
 	fieldAtIndex
+	fieldHeartbeat
+	fieldWaitTimeout
+	fieldTimeoutStatus
+	fieldActions
+	fieldPath
 
 	fieldCount
 )
@@ -57,6 +62,7 @@ var fieldNames = [fieldCount]string{
 	"value", "dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh",
 	"recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess",
 	"raw", "limit", "after", "keysOnly", "depth", "hidden", "count", "atIndex",
+	"heartbeat", "waitTimeout", "timeoutStatus", "actions", "path",
 }
 
 // String returns the parameter's name in a request.

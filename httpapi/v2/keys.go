@@ -31,7 +31,7 @@ func (a *API) Keys(w http.ResponseWriter, r *http.Request) (stats.Op, error) {
 	case !isRead(r.Method):
 		return a.change(w, r, &q, &reserved)
 	case q.wait && !q.quorum:
-		return a.watch(w, r, &q)
+		return a.watch(w, r, &q, &p)
 	default:
 		return a.get(w, r, &q)
 	}

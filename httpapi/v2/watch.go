@@ -1,7 +1,9 @@
 package v2
 
 import (
+	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"pando/httpapi/auth"
@@ -13,30 +15,118 @@ import (
 
 // watch responds to a long poll with one event, or to a continuous watch with all events. Package stream sends the events. It
 // reports the end of the watch by stream.Config.Ended, perhaps long after this handler has returned.
-func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request) (stats.Op, error) {
+func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request, p *parser) (stats.Op, error) {
 	start := time.Now()
-	scope := tree.Exact
-	if q.recursive {
-		scope = tree.Recursive
+	options, err := p.decodeWatch(r, q.path)
+	if err != nil {
+		return stats.OpWatch, a.writeError(w, err)
 	}
 	if !a.Watches.Begin() {
 		return stats.OpWatch, a.writeError(w, errTooManyWatches)
 	}
-	watch, err := a.Service.Watch(detached, auth.FromRequest(r), q.path, scope, q.waitIndex)
+	begun, err := a.beginWatch(r, q, &options)
 	if err != nil {
 		a.Watches.End()
 		return stats.OpWatch, a.writeError(w, err)
 	}
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	a.setIndexes(h, watch.Index)
+	begun.Start = start
+	if options.noContent {
+		if begun.First, err = a.awaitFirst(r, &begun.Watch); begun.First == nil {
+			return stats.OpWatch, a.endWithoutEvent(w, begun, err)
+		}
+	}
+	a.setWatchHeader(w.Header(), begun)
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush() // the client sees the index before the first event
-	mode := stream.LongPoll
-	if q.stream {
-		mode = stream.Continuous
-	}
-	a.Requests.End() // from now on the request counts as a watch, until stream.Config.Ended
+	a.Requests.End()                          // from now on the request counts as a watch, until stream.Config.Ended
 	defer a.Requests.Resume()
-	return service.Uncounted, a.Streams.Serve(w, r, stream.Watch{Watcher: watch.Watcher, First: watch.First, Mode: mode, Start: start})
+	return service.Uncounted, a.Streams.Serve(w, r, begun.Watch)
+}
+
+// begunWatch is a watch that has begun, and what the header of its response shows.
+type begunWatch struct {
+	stream.Watch
+	index  uint64 // of the last change before
+	oldest uint64 // the index of the oldest event in the history; 0 if the header must not show it
+}
+
+// beginWatch begins the watch of a request. If the history has lost events for a client of server-sent events, the watch begins with
+// the next change, and the client gets an event that says so: a browser would not connect again after an error.
+func (a *API) beginWatch(r *http.Request, q *request, o *watchOptions) (*begunWatch, error) {
+	since := q.waitIndex
+	if o.lastID != 0 {
+		since = o.lastID + 1
+	}
+	begun, err := a.openWatch(r, q, o, since)
+	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeHistoryCleared && o.layout == stream.ServerSentEvents {
+		if begun, err = a.openWatch(r, q, o, 0); err == nil {
+			begun.Cleared = e
+		}
+	}
+	return begun, err
+}
+
+// openWatch begins a watch of the events from an index on. With 0 it begins with the next change.
+func (a *API) openWatch(r *http.Request, q *request, o *watchOptions, since uint64) (*begunWatch, error) {
+	scope := tree.Exact
+	if q.recursive {
+		scope = tree.Recursive
+	}
+	begun := &begunWatch{Watch: stream.Watch{Layout: o.layout, Heartbeat: o.heartbeat, Timeout: o.timeout}}
+	if q.stream || o.layout == stream.ServerSentEvents {
+		begun.Mode = stream.Continuous
+	}
+	watch, err := a.Service.Watch(detached, auth.FromRequest(r), o.paths, scope, since)
+	if err != nil {
+		return nil, err
+	}
+	begun.Watcher, begun.First, begun.index = watch.Watcher, watch.First, watch.Index
+	if o.beyondReference {
+		begun.oldest = watch.Oldest
+	}
+	begun.After = begun.index
+	if since != 0 {
+		begun.After = since - 1
+	}
+	if err := o.filter(&begun.Watch); err != nil {
+		begun.Watcher.Close()
+		return nil, err
+	}
+	return begun, nil
+}
+
+// awaitFirst waits for the first event of a watch before its header is sent.
+func (a *API) awaitFirst(r *http.Request, watch *stream.Watch) (*tree.Event, error) {
+	a.Requests.End() // the request counts as a watch while it waits
+	defer a.Requests.Resume()
+	return a.Streams.Await(r.Context(), *watch)
+}
+
+// endWithoutEvent ends a watch whose header was not sent: with the status 204 if err is nil.
+func (a *API) endWithoutEvent(w http.ResponseWriter, begun *begunWatch, err error) error {
+	begun.Watcher.Close()
+	a.Watches.End()
+	switch {
+	case errors.Is(err, tree.ErrWatcherClosed):
+		panic(http.ErrAbortHandler) // the server shuts down: the client tries another member
+	case err != nil:
+		return a.writeError(w, err)
+	}
+	a.setWatchHeader(w.Header(), begun)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// setWatchHeader sets the header of a response to a watch.
+func (a *API) setWatchHeader(h http.Header, begun *begunWatch) {
+	h["Content-Type"] = jsonType
+	if begun.Layout == stream.ServerSentEvents {
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
+	}
+	a.setIndexes(h, begun.index)
+	if begun.oldest != 0 {
+		h["X-Pando-Oldest-Index"] = []string{strconv.FormatUint(begun.oldest, 10)}
+	}
 }

@@ -1,0 +1,72 @@
+package stream
+
+import "strconv"
+
+// Layout is the text around the JSON objects of a body. Framing frames text and object together.
+type Layout uint8
+
+// The layouts of a body.
+const (
+	// JSON is a sequence of objects, one on each line. A heartbeat is an empty line.
+	JSON Layout = iota
+	// ServerSentEvents is the format text/event-stream of the HTML standard. The ID of an event is its index. An error is an event
+	// with the name "cleared" if the history no longer holds the next event, and otherwise "failed". A heartbeat is a comment.
+	ServerSentEvents
+)
+
+// reconnectAfter is the time after which a browser connects again, in milliseconds.
+const reconnectAfter = 1000
+
+// The names of server-sent events that are errors. A name that browsers use for their own events, such as "error", can't be one.
+const (
+	nameCleared = "cleared"
+	nameFailed  = "failed"
+)
+
+// appendOpening appends the beginning of a body whose first event comes after an index. A client that connects again before the first
+// event continues after this index.
+func (l Layout) appendOpening(dst []byte, after uint64) []byte {
+	if l == JSON {
+		return dst
+	}
+	dst = append(dst, "retry: "...)
+	dst = strconv.AppendInt(dst, reconnectAfter, 10)
+	dst = append(dst, "\nid: "...)
+	dst = strconv.AppendUint(dst, after, 10)
+	return append(dst, "\n\n"...)
+}
+
+// appendHeader appends the text before an object. index is the ID after which a client continues, or 0 if the client keeps the last ID.
+// name is empty for an event of the tree.
+func (l Layout) appendHeader(dst []byte, index uint64, name string) []byte {
+	if l == JSON {
+		return dst
+	}
+	if name != "" {
+		dst = append(dst, "event: "...)
+		dst = append(dst, name...)
+		dst = append(dst, '\n')
+	}
+	if index != 0 {
+		dst = append(dst, "id: "...)
+		dst = strconv.AppendUint(dst, index, 10)
+		dst = append(dst, '\n')
+	}
+	return append(dst, "data: "...)
+}
+
+// trailer returns the text after an object, which ends with a newline.
+func (l Layout) trailer() string {
+	if l == JSON {
+		return ""
+	}
+	return "\n"
+}
+
+// heartbeat returns the text that shows a client that the connection is open.
+func (l Layout) heartbeat() string {
+	if l == JSON {
+		return "\n"
+	}
+	return ":\n\n"
+}

@@ -1,0 +1,188 @@
+package v2
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pando/httpapi/service"
+	"pando/httpapi/stream"
+	"pando/tree"
+)
+
+// watchOptions are the parameters of a watch that the reference does not have.
+type watchOptions struct {
+	layout    stream.Layout
+	lastID    uint64        // of a server-sent event that the client has received; 0 if there is none
+	heartbeat time.Duration // 0 means never
+	timeout   time.Duration // 0 means never
+	noContent bool          // the status after the timeout is 204
+	actions   actionSet
+	paths     []string // of the watched keys
+	// beyondReference is true if the client used one of these parameters. Otherwise the response is that of the reference to the byte.
+	beyondReference bool
+}
+
+// optionFields are the parameters of watchOptions.
+var optionFields = []field{fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath}
+
+// The limits of the parameters.
+const (
+	minHeartbeat = time.Second
+	maxHeartbeat = time.Hour
+	maxTimeout   = 24 * time.Hour
+	// maxQuietTimeout is the limit of waitTimeout with timeoutStatus=204. The server sends nothing while such a request waits, and so it
+	// does not notice that the client is gone.
+	maxQuietTimeout = 10 * time.Minute
+)
+
+// decodeWatch decodes the parameters of a watch of a key. Errors are *tree.Error.
+func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err error) {
+	f := &p.form
+	o.heartbeat = p.duration(fieldHeartbeat, minHeartbeat, maxHeartbeat)
+	switch status := f.values[fieldTimeoutStatus]; status {
+	case "204":
+		o.noContent = true
+	case "", "200":
+	default:
+		p.fail(tree.CodeInvalidField, fmt.Sprintf("%q is %q: it must be 200 or 204", fieldTimeoutStatus, status))
+	}
+	if f.given[fieldWaitTimeout] {
+		limit := maxTimeout
+		if o.noContent {
+			limit = maxQuietTimeout
+		}
+		o.timeout = max(1, p.duration(fieldWaitTimeout, 0, limit)) // 0 asks for what is there now
+	} else if o.noContent {
+		p.fail(tree.CodeInvalidField, `"timeoutStatus" needs "waitTimeout"`)
+	}
+	o.actions = p.actions()
+	if acceptsEvents(r) {
+		o.layout, o.lastID = stream.ServerSentEvents, p.lastEventID(r)
+	}
+	o.beyondReference = o.layout != stream.JSON || slices.ContainsFunc(optionFields, func(used field) bool { return f.given[used] })
+	if o.paths = []string{key}; f.given[fieldPath] {
+		o.paths = p.paths(r, key)
+	}
+	if o.noContent && (f.given[fieldStream] || o.layout != stream.JSON) {
+		p.fail(tree.CodeInvalidField, `"timeoutStatus" of 204 can't be used with a stream`)
+	}
+	if p.err != nil {
+		return o, p.err
+	}
+	return o, nil
+}
+
+// duration returns the value of a field in seconds, such as 30 or 0.5, or 0 if the field was not given.
+func (p *parser) duration(f field, least, most time.Duration) time.Duration {
+	if !p.form.given[f] {
+		return 0
+	}
+	seconds, err := strconv.ParseFloat(p.form.values[f], 64)
+	if err != nil || math.IsNaN(seconds) || seconds < least.Seconds() || seconds > most.Seconds() {
+		p.fail(tree.CodeInvalidField, fmt.Sprintf(`"%v" is %q: it must be a number of seconds from %v to %v`,
+			f, p.form.values[f], least.Seconds(), most.Seconds()))
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// actionSet is a set of actions, one bit for each. The empty set stands for all.
+type actionSet uint32
+
+func (s actionSet) has(a tree.Action) bool { return s == 0 || s&(1<<a) != 0 }
+
+// watchedActions are the actions that a watch may select.
+var watchedActions = []tree.Action{
+	tree.ActionSet, tree.ActionCreate, tree.ActionUpdate, tree.ActionCompareAndSwap, tree.ActionDelete, tree.ActionCompareAndDelete,
+	tree.ActionExpire,
+}
+
+// actions returns the actions that the field names, separated by commas.
+func (p *parser) actions() (set actionSet) {
+	if !p.form.given[fieldActions] {
+		return 0
+	}
+	for name := range strings.SplitSeq(p.form.values[fieldActions], ",") {
+		a, ok := actionOf(name)
+		if !ok {
+			p.fail(tree.CodeInvalidField, fmt.Sprintf(`"actions" has %q: it must be a list of %s`, name, actionNames()))
+		}
+		set |= 1 << a
+	}
+	return set
+}
+
+func actionOf(name string) (tree.Action, bool) {
+	for _, a := range watchedActions {
+		if a.String() == name {
+			return a, true
+		}
+	}
+	return 0, false
+}
+
+func actionNames() string {
+	names := make([]string, len(watchedActions))
+	for i, a := range watchedActions {
+		names[i] = a.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// acceptsEvents reports whether the client wants server-sent events, as a browser's EventSource does.
+func acceptsEvents(r *http.Request) bool {
+	for _, accept := range r.Header["Accept"] {
+		for kind := range strings.SplitSeq(accept, ",") {
+			kind, _, _ = strings.Cut(kind, ";")
+			if strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lastEventID returns the index in the header that a browser sends when it connects again, or 0.
+func (p *parser) lastEventID(r *http.Request) uint64 {
+	text := r.Header.Get("Last-Event-ID")
+	if text == "" {
+		return 0
+	}
+	id, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || id == math.MaxUint64 {
+		p.fail(tree.CodeIndexNaN, fmt.Sprintf("the header Last-Event-ID is %.40q: it must be an index", text))
+		return 0
+	}
+	return id
+}
+
+// paths returns the keys that the parameters "path" name. Each is a path below the key of the request.
+func (p *parser) paths(r *http.Request, key string) []string {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		p.fail(tree.CodeInvalidForm, err.Error())
+		return nil
+	}
+	given := query[fieldPath.String()]
+	if len(given) > service.MaxWatchedPaths {
+		p.fail(tree.CodeInvalidField, fmt.Sprintf(`"path" is given %d times: at most %d are allowed`, len(given), service.MaxWatchedPaths))
+		return nil
+	}
+	paths := make([]string, len(given))
+	for i, path := range given {
+		paths[i] = strings.TrimSuffix(key, "/") + "/" + strings.Trim(path, "/")
+		if paths[i] != "/" {
+			paths[i] = strings.TrimSuffix(paths[i], "/")
+		}
+		if !tree.ValidPath(paths[i]) {
+			p.fail(tree.CodeInvalidField, fmt.Sprintf(`"path" is %.80q: it must be the path of a key`, path))
+		}
+	}
+	return paths
+}
