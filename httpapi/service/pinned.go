@@ -61,44 +61,36 @@ type pin struct {
 	made, used time.Time
 }
 
-// find returns the view of an index: current for the index 0 and its own index, and otherwise a pinned view.
-func (p *pinnedViews) find(index uint64, current *tree.View) (*tree.View, error) {
+// pin returns the view of an index, and pins it or renews the time for which it is pinned. With the index 0 it returns the view with the
+// index of current. A pinned view takes precedence over current: a mirror changes the tree without a new index, and all pages of a list
+// must show the same tree.
+func (p *pinnedViews) pin(index uint64, current *tree.View) (*tree.View, error) {
 	if p.limits.Views == 0 {
 		return nil, errPinsDisabled
 	}
-	if index == 0 || index == current.Index() {
-		return current, nil
+	if index == 0 {
+		index = current.Index()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.release()
-	i, found := p.place(index)
-	if !found {
-		return nil, &tree.Error{Code: tree.CodeHistoryCleared, Index: current.Index(),
-			Cause: "this member does not keep the state of that atIndex; begin again with atIndex=now, and stay with one member"}
-	}
-	return p.pins[i].view, nil
-}
-
-// keep pins a view, or renews the time for which it is pinned.
-func (p *pinnedViews) keep(view *tree.View) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.release()
 	now := p.now()
-	i, found := p.place(view.Index())
+	i, found := p.place(index)
 	switch {
 	case found:
 		p.pins[i].used = now
-		return nil
+		return p.pins[i].view, nil
+	case index != current.Index():
+		return nil, &tree.Error{Code: tree.CodeHistoryCleared, Index: current.Index(),
+			Cause: "this member does not keep the state of that atIndex; begin again with atIndex=now, and stay with one member"}
 	case len(p.pins) >= p.limits.Views:
-		return ErrTooManyPinned
+		return nil, ErrTooManyPinned
 	}
-	p.pins = slices.Insert(p.pins, i, &pin{view: view, superseded: p.tree.SupersededBytes(), made: now, used: now})
+	p.pins = slices.Insert(p.pins, i, &pin{view: current, superseded: p.tree.SupersededBytes(), made: now, used: now})
 	if p.sweeper == nil {
 		p.sweeper = time.AfterFunc(pinSweep, p.sweep)
 	}
-	return nil
+	return current, nil
 }
 
 // place returns the place of an index in pins, and whether it is pinned. Callers must hold mu.
@@ -167,11 +159,7 @@ func (s *Service) GetPinned(
 	ctx context.Context, who auth.Credentials, path string, scope users.Scope, c Consistency, index uint64,
 ) (Read, error) {
 	from, read, err := s.get(ctx, who, path, scope, c, func(current *tree.View) (*tree.View, error) {
-		view, err := s.pinned.find(index, current)
-		if err == nil {
-			err = s.pinned.keep(view)
-		}
-		return view, err
+		return s.pinned.pin(index, current)
 	})
 	s.recordRead(who, &from, path, c, read, err)
 	return read, err

@@ -73,6 +73,21 @@ func TestPinnedViews(t *testing.T) {
 		}
 		f.wantPinned(t, 1, 0)
 	})
+	t.Run("a pinned view goes before a current one with the same index", func(t *testing.T) {
+		f := newPinFixture(t, limits)
+		pinned, err := f.read(t, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded := tree.New(historySize) // has the same index and another root, as after a change of a mirror
+		f.cfg.Tree.Replace(loaded)
+		for _, index := range []uint64{pinned.Index, 0} {
+			if read, err := f.read(t, index); err != nil || read.Node != pinned.Node {
+				t.Errorf("at %d: got another state, %v", index, err)
+			}
+		}
+		f.wantPinned(t, 1, 0)
+	})
 	t.Run("the number is limited", func(t *testing.T) {
 		f := newPinFixture(t, limits)
 		first := f.mustPin(t)
