@@ -122,13 +122,14 @@ func (h *hub) invalidateAll() {
 }
 
 // announceAbove offers an event to the watchers of its path and to the recursive
-// watchers of the directories above it.
+// watchers of the directories above it. It looks at each watcher once for each path that it
+// finds, and not at the other paths of the watcher: these have entries of their own.
 func (h *hub) announceAbove(e *Event) {
 	path := e.node.Path()
 	for at := path; ; at = parent(at) {
 		watchers, _ := h.watchers.Get(at)
 		for w := range watchers {
-			if w.matches(e) {
+			if w.concerns(at, e) {
 				w.offer(e)
 			}
 		}

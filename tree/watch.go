@@ -298,7 +298,7 @@ func (w *Watcher) matches(e *Event) bool {
 	return w.concerns(w.path, e)
 }
 
-// concerns reports whether an event concerns one of the watched paths.
+// concerns reports whether an event concerns watched, which is one of the watched paths.
 func (w *Watcher) concerns(watched string, e *Event) bool {
 	path := e.node.Path()
 	switch {
