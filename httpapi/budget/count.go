@@ -3,7 +3,7 @@ package budget
 import "sync/atomic"
 
 // Count counts the operations of one kind that have begun and not ended, and limits their number. Its methods cost one atomic operation.
-// Begin, End and Resume may be called on a nil Count, which has no limit. All methods may be called from any goroutine.
+// All but Open may be called on a nil Count, which has no limit. All methods may be called from any goroutine.
 type Count struct {
 	limit   int64
 	open    atomic.Int64
@@ -21,6 +21,23 @@ func (c *Count) Begin() bool {
 	c.open.Add(-1)
 	c.refused()
 	return false
+}
+
+// BeginAll counts n operations, or none of them: it returns false if they would exceed the limit. After true the caller must call EndAll.
+func (c *Count) BeginAll(n int) bool {
+	if c == nil || c.open.Add(int64(n)) <= c.limit {
+		return true
+	}
+	c.open.Add(int64(-n))
+	c.refused()
+	return false
+}
+
+// EndAll ends n operations.
+func (c *Count) EndAll(n int) {
+	if c != nil {
+		c.open.Add(int64(-n))
+	}
 }
 
 // End ends an operation: it is no longer counted.

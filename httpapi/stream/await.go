@@ -8,7 +8,8 @@ import (
 )
 
 // Await waits in the calling goroutine for the first event of a watch whose response has no header yet. It returns nil if there is none
-// after watch.Timeout. The errors are those of Watcher.Poll, ErrClosed, and ErrClientGone when ctx ends. Await does not close the Watcher.
+// after watch.Timeout, which must not be 0. The errors are those of Watcher.Poll, and ErrClientGone when ctx ends. Close ends the watch
+// with tree.ErrWatcherClosed. Otherwise Await leaves the Watcher open, and the caller must close it or pass it to Serve.
 func (d *Dispatcher) Await(ctx context.Context, watch Watch) (*tree.Event, error) {
 	if watch.First != nil {
 		return watch.First, nil

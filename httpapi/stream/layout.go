@@ -10,7 +10,10 @@ const (
 	// JSON is a sequence of objects, one on each line. A heartbeat is an empty line.
 	JSON Layout = iota
 	// ServerSentEvents is the format text/event-stream of the HTML standard. The ID of an event is its index. An error is an event
-	// with the name "cleared" if the history no longer holds the next event, and otherwise "failed". A heartbeat is a comment.
+	// with the name "cleared" if events were lost, and otherwise "failed". A heartbeat is a comment.
+	//
+	// The ID of "cleared" is the index of the tree at that time. A client that reads the keys after "cleared" has all changes up to this
+	// index, and so it continues after it. "failed" has no ID: the client continues after the last event that it has received.
 	ServerSentEvents
 )
 

@@ -128,11 +128,11 @@ func (s *Stream) appendError(out []byte) ([]byte, step) {
 	if !ok {
 		return out, abort
 	}
-	name := nameFailed
-	if e.Code == tree.CodeHistoryCleared {
-		name = nameCleared
+	name, index := nameFailed, uint64(0)
+	if e.Code == tree.CodeHistoryCleared || e.Code == tree.CodeWatcherCleared {
+		name, index = nameCleared, e.Index
 	}
-	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil), e.Index, name)), finish
+	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil), index, name)), finish
 }
 
 // appendOpening appends the text before the first event.

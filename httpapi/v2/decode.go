@@ -65,7 +65,9 @@ func (p *parser) decode(method, urlPath string, conditions *conditions, now time
 	}
 	if isRead(method) {
 		q.listing = p.listing(&q)
-		conditions.requireTags(p)
+		if !q.wait || q.quorum { // watches have no conditions
+			conditions.requireTags(p)
+		}
 	} else {
 		exist = p.extendChange(method, &q, exist)
 	}

@@ -21,18 +21,19 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request, p *parse
 	if err != nil {
 		return stats.OpWatch, a.writeError(w, err)
 	}
-	if !a.Watches.Begin() {
+	if !a.Watches.BeginAll(len(options.paths)) {
 		return stats.OpWatch, a.writeError(w, errTooManyWatches)
 	}
 	begun, err := a.beginWatch(r, q, &options)
 	if err != nil {
-		a.Watches.End()
+		a.Watches.EndAll(len(options.paths))
 		return stats.OpWatch, a.writeError(w, err)
 	}
 	begun.Start = start
+	a.countPaths(&begun.Watch, len(options.paths))
 	if options.noContent {
 		if begun.First, err = a.awaitFirst(r, &begun.Watch); begun.First == nil {
-			return stats.OpWatch, a.endWithoutEvent(w, begun, err)
+			return service.Uncounted, a.endWithoutEvent(w, begun, err)
 		}
 	}
 	a.setWatchHeader(w.Header(), begun)
@@ -102,13 +103,16 @@ func (a *API) awaitFirst(r *http.Request, watch *stream.Watch) (*tree.Event, err
 	return a.Streams.Await(r.Context(), *watch)
 }
 
-// endWithoutEvent ends a watch whose header was not sent: with the status 204 if err is nil.
+// endWithoutEvent ends a watch whose header was not sent: with the status 204 if err is nil. It reports the end of the watch.
 func (a *API) endWithoutEvent(w http.ResponseWriter, begun *begunWatch, err error) error {
 	begun.Watcher.Close()
-	a.Watches.End()
+	if errors.Is(err, tree.ErrWatcherClosed) {
+		err = stream.ErrClosed // the server shuts down
+	}
+	a.Streams.Ended(time.Since(begun.Start), err)
 	switch {
-	case errors.Is(err, tree.ErrWatcherClosed):
-		panic(http.ErrAbortHandler) // the server shuts down: the client tries another member
+	case errors.Is(err, stream.ErrClosed), errors.Is(err, stream.ErrClientGone):
+		return http.ErrAbortHandler // the connection breaks, so that the client tries another member
 	case err != nil:
 		return a.writeError(w, err)
 	}

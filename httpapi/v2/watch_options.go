@@ -69,7 +69,7 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 	if o.paths = []string{key}; f.given[fieldPath] {
 		o.paths = p.paths(r, key)
 	}
-	if o.noContent && (f.given[fieldStream] || o.layout != stream.JSON) {
+	if o.noContent && (p.flag(fieldStream) || o.layout != stream.JSON) {
 		p.fail(tree.CodeInvalidField, `"timeoutStatus" of 204 can't be used with a stream`)
 	}
 	if p.err != nil {
