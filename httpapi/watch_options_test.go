@@ -222,7 +222,7 @@ func TestBadWatchOptions(t *testing.T) {
 		"waitTimeout=soon":                            `\"waitTimeout\" is \"soon\": it must be a number of seconds from 0 to 86400`,
 		"waitTimeout=-1":                              `from 0 to 86400`,
 		"waitTimeout=NaN":                             `from 0 to 86400`,
-		"waitTimeout=601&timeoutStatus=204":           `from 0 to 600`,
+		"waitTimeout=61&timeoutStatus=204":            `from 0 to 60`,
 		"timeoutStatus=204":                           `needs \"waitTimeout\"`,
 		"waitTimeout=1&timeoutStatus=404":             `must be 200 or 204`,
 		"waitTimeout=1&timeoutStatus=204&stream=true": `can't be used with a stream`,

@@ -38,7 +38,7 @@ const (
 	maxTimeout   = 24 * time.Hour
 	// maxQuietTimeout is the limit of waitTimeout with timeoutStatus=204. The server sends nothing while such a request waits, and so it
 	// does not notice that the client is gone.
-	maxQuietTimeout = 10 * time.Minute
+	maxQuietTimeout = time.Minute
 )
 
 // decodeWatch decodes the parameters of a watch of a key. Errors are *tree.Error.
