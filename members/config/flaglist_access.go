@@ -42,8 +42,8 @@ func requestLimitFlags() []flagSpec {
 				"as connections, but at least 50000.",
 			set: setWhole(func(c *Config) *int { return &c.MaxInflightRequests })},
 		{name: "max-watches", group: groupLimits, arg: "N", def: "0",
-			usage: "Number of watches (long polls and streams) that may be open; the answer to further ones is 503. 0: as many as " +
-				"connections, but at least 50000.",
+			usage: "Number of watches (long polls and streams) that may be open. A watch of several paths counts once for each. The answer to " +
+				"further ones is 503. 0: as many as connections, but at least 50000.",
 			set: setWhole(func(c *Config) *int { return &c.MaxWatches })},
 		{name: "max-header-bytes", group: groupLimits, arg: "BYTES", def: "1048576",
 			usage: "Length of the longest request line and headers together, of a client; the answer to longer ones is 431.",
