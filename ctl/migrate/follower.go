@@ -114,7 +114,7 @@ func (f *Follower) isOvertaken(ctx context.Context) bool {
 	return true
 }
 
-// begin checks that the target follows this source, and tells it the URLs of the source.
+// begin checks that the target follows this source, and gives it the settings.
 func (f *Follower) begin(ctx context.Context) error {
 	state, err := checkClusters(ctx, f.source, f.target)
 	if err != nil {
@@ -124,8 +124,18 @@ func (f *Follower) begin(ctx context.Context) error {
 	f.trackers.reset(state.Index)
 	f.progress.applied(state.Index, 0, 0)
 	return f.retryChange(ctx, func(index uint64) *tree.MirrorChange {
-		return &tree.MirrorChange{After: index, To: index, Sources: f.source.URLs(), ForwardWrites: f.o.ForwardWrites}
+		return &tree.MirrorChange{After: index, To: index, Sources: f.newSources(state), ForwardWrites: f.o.ForwardWrites}
 	})
+}
+
+// newSources returns the URLs of the source for the members of the target, or nil if they keep theirs. Members that forward writes need
+// URLs that they can reach. A process that says nothing about forwarding, such as a switch, may run elsewhere, and reach the source by
+// others.
+func (f *Follower) newSources(state *tree.MirrorState) []string {
+	if state.ForwardWrites && f.o.ForwardWrites == nil && len(state.Sources) > 0 {
+		return nil
+	}
+	return f.source.URLs()
 }
 
 // checkClusters returns the state of the target. It returns an error if the target follows no etcd, or if the source is not the one

@@ -179,3 +179,22 @@ func TestOvertaken(t *testing.T) {
 		t.Error("it is overtaken twice by the same changes")
 	}
 }
+
+// TestNewSources begins to follow a source by other URLs than those to which the members forward writes.
+func TestNewSources(t *testing.T) {
+	endpoints, err := client.ParseEndpoints("http://localhost:2379")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := &Source{client: client.New(client.Config{Endpoints: endpoints})}
+	state := &tree.MirrorState{Sources: []string{"http://etcd:2379"}, ForwardWrites: true}
+	if got := NewFollower(source, nil, Options{}).newSources(state); got != nil {
+		t.Errorf("a switch changes the URLs to %v", got)
+	}
+	if got := NewFollower(source, nil, Options{ForwardWrites: new(true)}).newSources(state); len(got) != 1 {
+		t.Errorf("--forward-writes does not change the URLs: %v", got)
+	}
+	if got := NewFollower(source, nil, Options{}).newSources(&tree.MirrorState{}); len(got) != 1 {
+		t.Errorf("the first process does not name the URLs: %v", got)
+	}
+}
