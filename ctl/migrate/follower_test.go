@@ -112,7 +112,7 @@ func TestReadBeforeEvent(t *testing.T) {
 		applied, applying := make(chan error, 1), make(chan struct{})
 		fake.onChange = sync.OnceFunc(func() {
 			close(applying)
-			time.Sleep(20 * time.Millisecond) // so that the other waits for mu
+			<-time.After(20 * time.Millisecond) // the other gets the time to wait for mu; the outcome is the same without
 		})
 		go func() { applied <- f.apply(t.Context(), setOf("/k", 11)) }()
 		<-applying
