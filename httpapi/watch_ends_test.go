@@ -46,7 +46,7 @@ func TestServerSentText(t *testing.T) {
 
 // TestEndWithoutHeader ends watches whose header waits for an event (timeoutStatus=204).
 func TestEndWithoutHeader(t *testing.T) {
-	const target = "/v2/keys/a?wait=true&waitTimeout=600&timeoutStatus=204"
+	const target = "/v2/keys/a?wait=true&waitTimeout=60&timeoutStatus=204"
 	begin := func(ctx context.Context, t *testing.T, f *fixture, server *httptest.Server) <-chan error {
 		result := make(chan error, 1)
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+target, nil)
