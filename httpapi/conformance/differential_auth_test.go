@@ -21,9 +21,9 @@ const allAuthRulesFire = 5000
 func TestDifferentialAuth(t *testing.T) {
 	servertest.SkipShort(t, "the reference verifies a password with each request")
 	t.Parallel()
-	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 25, rules: newFiredRules()}
+	run := &differentialRun{seed: *differentialSeed, want: int64(*differentialRequests) / 50, rules: newFiredRules()}
 	if *referencePasswords {
-		run.want *= 10
+		run.want *= 20
 	}
 	run.generate = func(seed uint64) []*differentialStep { return newGenerator(seed).authSequence(authSequenceLength) }
 	var pairs []*differentialPair

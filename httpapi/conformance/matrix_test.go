@@ -69,7 +69,7 @@ func TestMatrixMatchesReference(t *testing.T) {
 	servertest.SkipShort(t, "only etcd answers")
 	servertest.RequireEtcd(t)
 	t.Parallel()
-	every := 10
+	every := 20
 	if *referencePasswords || *servertest.Update {
 		every = 1
 	}
