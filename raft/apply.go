@@ -79,5 +79,5 @@ func (c *core) applyBatch(b batch) {
 	c.proposer.load.batchApplied(len(b.commands))
 	c.tree.Announce()
 	emit1(c.observer.BatchApplied, len(b.commands))
-	c.expirer.setFor(c.tree.View())
+	c.expirer.set(c.tree.View().NextExpiry())
 }

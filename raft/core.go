@@ -65,7 +65,7 @@ func newCore(parts shared, cfg Config) (*core, error) {
 	}
 	c.addParts()
 	c.founding.readEntries(entriesToReplay(cfg.Recovered))
-	c.expirer.setFor(c.tree.View())
+	c.expirer.set(c.tree.View().NextExpiry())
 	// Raft holds the recovered entries now. They take more memory than the tree, so nothing else must keep them.
 	cfg.Recovered.Entries = nil
 	return c, nil

@@ -24,15 +24,6 @@ func newExpirer(p *proposer) *expirer {
 	return &expirer{proposer: p, timer: t}
 }
 
-// setFor sets the time for a view. In a cluster that follows an etcd no TTL ends: the source tells which nodes have expired.
-func (x *expirer) setFor(v *tree.View) {
-	if v.Mirror() != nil {
-		x.set(0)
-		return
-	}
-	x.set(v.NextExpiry())
-}
-
 // set takes the time at which the next TTL ends, and wakes the core then.
 func (x *expirer) set(due int64) {
 	if due == x.due {

@@ -164,7 +164,7 @@ func (c *core) install(m *raftpb.Message) error {
 	c.checkpoints.index = staged.Applied
 	c.refreshPeers()
 	c.transport.RecheckPeers()
-	c.expirer.setFor(c.tree.View())
+	c.expirer.set(c.tree.View().NextExpiry())
 	c.log.Info("caught up from a snapshot", zap.Uint64("index", staged.Applied), zap.Int64("keys", c.tree.View().Nodes()))
 	return nil
 }

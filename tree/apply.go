@@ -9,9 +9,7 @@ import (
 // indexes.
 func (s *Store) apply(c *Command) (*Event, *Error) {
 	if c.Op == OpExpire {
-		if !s.follows() { // the source tells which TTLs have ended
-			s.expire()
-		}
+		s.expire()
 		return nil, nil
 	}
 	if !s.isAuthorized(c) {

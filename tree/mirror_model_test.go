@@ -269,7 +269,8 @@ func (m *mirrorRun) checkRefused() {
 func (m *mirrorRun) compare() {
 	a, b := m.source.View(), m.target.View()
 	yes := func() bool { return true }
-	if !slices.Equal(a.HashRanges(nil, yes), b.HashRanges(nil, yes)) || a.Index() != b.Index() || a.NextExpiry() != b.NextExpiry() {
+	if !slices.Equal(a.HashRanges(nil, yes), b.HashRanges(nil, yes)) || a.Index() != b.Index() ||
+		a.root.directory().firstDue() != b.root.directory().firstDue() || b.NextExpiry() != 0 {
 		m.t.Fatalf("source %d %s\ntarget %d %s", a.Index(), EncodeGet(a.root, m.now, Deep).Append(nil),
 			b.Index(), EncodeGet(b.root, m.now, Deep).Append(nil))
 	}

@@ -143,7 +143,7 @@ func (s *Store) publish() {
 		root:     s.root,
 		index:    s.index,
 		oldest:   s.history.oldest(s.index),
-		due:      s.root.directory().firstDue().at,
+		due:      s.nextDue().at,
 		counters: s.counters,
 		users:    s.users,
 		mirrored: s.mirrored,

@@ -54,11 +54,20 @@ func (d *directory) reschedule(old, added expiry) {
 	}
 }
 
+// nextDue returns the expiry of the next node that expire removes, or zero. In a tree that follows an etcd
+// no TTL ends here: nodes expire in the source.
+func (s *Store) nextDue() expiry {
+	if s.follows() {
+		return expiry{}
+	}
+	return s.root.directory().firstDue()
+}
+
 // expire removes at most ExpireLimit nodes whose TTL has ended at the time of the batch, in
 // the order of their expiries.
 func (s *Store) expire() {
 	for range ExpireLimit {
-		e := s.root.directory().firstDue()
+		e := s.nextDue()
 		if e.isZero() || e.at > s.now {
 			return
 		}

@@ -49,7 +49,7 @@ func (v *View) Nodes() int64 { return v.root.directory().nodes }
 func (v *View) Bytes() int64 { return v.root.directory().bytes }
 
 // NextExpiry returns the time at which the next TTL ends, in nanoseconds since 1970. It is
-// zero if no node has a TTL.
+// zero if no node has a TTL, or if the tree follows an etcd.
 func (v *View) NextExpiry() int64 { return v.due }
 
 // Counters returns the numbers of commands since the cluster was founded.

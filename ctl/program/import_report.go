@@ -53,7 +53,7 @@ history        %s
 index          %d (raft index %d, term %d)
 digest         %x
 `, r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth, history, r.Index, applied, term, r.Digest)
-	if due := v.NextExpiry(); due != 0 && v.Mirror() == nil {
+	if due := v.NextExpiry(); due != 0 {
 		text += fmt.Sprintf("first expiry   %s\n", time.Unix(0, due).UTC().Format(time.RFC3339))
 	}
 	for _, note := range r.Notes {
