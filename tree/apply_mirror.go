@@ -134,7 +134,7 @@ func (s *Store) mirrorEvent(f *EventFields) {
 	switch {
 	case newer:
 		e.node = f.Node.node(noChildren)
-	case f.Action.removes():
+	case f.Action.Removes():
 		e.node = f.Node.node(noChildren)
 		if n != nil {
 			removed = s.detach(n)

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"pando/tree/users"
@@ -45,8 +46,17 @@ func (a Action) String() string {
 	return ""
 }
 
-// removes reports whether the action removes nodes.
-func (a Action) removes() bool {
+// ActionNames returns the names of all actions in the v2 API, which are all but ActionAuth.
+func ActionNames() []string { return slices.Clone(actionNames[ActionSet:ActionAuth]) }
+
+// ParseAction returns the action with a name of the v2 API. It returns false if it is none of ActionNames.
+func ParseAction(name string) (Action, bool) {
+	a := slices.Index(actionNames[:ActionAuth], name)
+	return Action(max(a, 0)), a > 0
+}
+
+// Removes reports whether the action removes nodes. The node of such an event has only a path and indexes.
+func (a Action) Removes() bool {
 	return a == ActionDelete || a == ActionCompareAndDelete || a == ActionExpire
 }
 
@@ -88,7 +98,7 @@ func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
 	dst = append(dst, e.action.String()...)
 	dst = append(dst, `","node":`...)
 	f := format{now: e.time}
-	if e.action.removes() {
+	if e.action.Removes() {
 		dst = appendRemoved(dst, e.node)
 	} else {
 		dst = appendNode(dst, e.node, &f, 0, p)

@@ -18,6 +18,3 @@ func (e *Event) Fields() EventFields {
 	}
 	return f
 }
-
-// Removes reports whether the action removes nodes. The node of such an event has only a path and indexes.
-func (a Action) Removes() bool { return a.removes() }

@@ -79,7 +79,7 @@ func (f *EventFields) check() error {
 		return fmt.Errorf("unknown action %d of %.200q", f.Action, f.Node.Path)
 	case f.Refresh:
 		return fmt.Errorf("a refreshed TTL of %.200q: etcd sends no event for it", f.Node.Path)
-	case f.Action.removes() && (f.Node.Value != "" || f.Node.Expires != 0):
+	case f.Action.Removes() && (f.Node.Value != "" || f.Node.Expires != 0):
 		return fmt.Errorf("%.200q has a value or an expiration after it was removed", f.Node.Path)
 	case f.Prev != nil && (f.Prev.Path != f.Node.Path || f.Prev.Dir && f.Prev.Value != ""):
 		return fmt.Errorf("%.200q was another node before", f.Node.Path)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -144,8 +143,8 @@ func (c *MirrorChange) UnmarshalJSON(data []byte) error {
 
 // fields returns the event for UnmarshalJSON.
 func (j *eventJSON) fields() (EventFields, error) {
-	action := slices.Index(actionNames[:], j.Action)
-	if action <= 0 {
+	action, ok := ParseAction(j.Action)
+	if !ok {
 		return EventFields{}, fmt.Errorf("tree: the event of %.64q has the unknown action %.64q", j.Node.Path, j.Action)
 	}
 	if j.Time.IsZero() {
@@ -155,7 +154,7 @@ func (j *eventJSON) fields() (EventFields, error) {
 	if err != nil {
 		return EventFields{}, fmt.Errorf("tree: the event of %.64q: %w", j.Node.Path, err)
 	}
-	return EventFields{Action: Action(action), Time: at, Node: j.Node, Prev: j.Prev}, nil
+	return EventFields{Action: action, Time: at, Node: j.Node, Prev: j.Prev}, nil
 }
 
 // UnmarshalJSON decodes a node. An unknown field is an error.

@@ -78,7 +78,7 @@ func (m *mirrorRun) seenEvents(to uint64) []EventFields {
 			continue
 		}
 		f := EventFields{Action: e.action, Time: e.time, Node: fieldsOf(e.node)}
-		if e.action.removes() {
+		if e.action.Removes() {
 			f.Node.Value, f.Node.Expires = "", 0
 		}
 		if e.prev != nil {

@@ -307,7 +307,7 @@ func (w *Watcher) concerns(watched string, e *Event) bool {
 	case below(path, watched):
 		return w.scope == Recursive && !hiddenBelow(path, watched)
 	default:
-		return e.action.removes() && e.node.IsDir() && below(watched, path)
+		return e.action.Removes() && e.node.IsDir() && below(watched, path)
 	}
 }
 

@@ -97,42 +97,20 @@ type actionSet uint32
 
 func (s actionSet) has(a tree.Action) bool { return s == 0 || s&(1<<a) != 0 }
 
-// watchedActions are the actions that a watch may select.
-var watchedActions = []tree.Action{
-	tree.ActionSet, tree.ActionCreate, tree.ActionUpdate, tree.ActionCompareAndSwap, tree.ActionDelete, tree.ActionCompareAndDelete,
-	tree.ActionExpire,
-}
-
 // actions returns the actions that the field names, separated by commas.
 func (p *parser) actions() (set actionSet) {
 	if !p.form.given[fieldActions] {
 		return 0
 	}
 	for name := range strings.SplitSeq(p.form.values[fieldActions], ",") {
-		a, ok := actionOf(name)
+		a, ok := tree.ParseAction(name)
 		if !ok {
-			p.fail(tree.CodeInvalidField, fmt.Sprintf(`"actions" has %q: it must be a list of %s`, name, actionNames()))
+			p.fail(tree.CodeInvalidField, fmt.Sprintf(`"actions" has %q: it must be a list of %s`,
+				name, strings.Join(tree.ActionNames(), ", ")))
 		}
 		set |= 1 << a
 	}
 	return set
-}
-
-func actionOf(name string) (tree.Action, bool) {
-	for _, a := range watchedActions {
-		if a.String() == name {
-			return a, true
-		}
-	}
-	return 0, false
-}
-
-func actionNames() string {
-	names := make([]string, len(watchedActions))
-	for i, a := range watchedActions {
-		names[i] = a.String()
-	}
-	return strings.Join(names, ", ")
 }
 
 // acceptsEvents reports whether the client wants server-sent events, as a browser's EventSource does.

@@ -183,11 +183,6 @@ func (r *recovery) hub() {
 	}
 }
 
-var actions = map[string]tree.Action{
-	"set": tree.ActionSet, "create": tree.ActionCreate, "update": tree.ActionUpdate, "delete": tree.ActionDelete,
-	"compareAndSwap": tree.ActionCompareAndSwap, "compareAndDelete": tree.ActionCompareAndDelete, "expire": tree.ActionExpire,
-}
-
 // event reads an event, or nil for a free place of the ring.
 func (r *recovery) event() *tree.EventFields {
 	if r.null() {
@@ -198,7 +193,7 @@ func (r *recovery) event() *tree.EventFields {
 	r.object(func(name string) {
 		switch name {
 		case "action":
-			e.Action = actions[r.text()]
+			e.Action, _ = tree.ParseAction(r.text())
 		case "node":
 			hasNode = true
 			r.eventNode(&e.Node, &e.Time)
