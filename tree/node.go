@@ -44,10 +44,12 @@ func (n *Node) Len() int {
 	return n.directory().children.Len()
 }
 
-// ttl returns the time from now until the node expires, in seconds, rounded up: "ttl" in
-// the v2 API.
-func (n *Node) ttl(now int64) int64 {
-	left := n.expires - now
+// ttl returns the time from now until the node expires: "ttl" in the v2 API.
+func (n *Node) ttl(now int64) int64 { return SecondsLeft(n.expires, now) }
+
+// SecondsLeft returns the time from now until expires in seconds, rounded up. Both times are nanoseconds since 1970.
+func SecondsLeft(expires, now int64) int64 {
+	left := expires - now
 	ttl := left / int64(time.Second)
 	if left%int64(time.Second) > 0 {
 		ttl++

@@ -82,7 +82,7 @@ func (w *exportWriter) eventNode(before string, n *tree.NodeFields, at int64, re
 	}
 	if n.Expires != 0 && !removed {
 		w.time(`,"expiration":`, n.Expires)
-		if ttl := secondsLeft(n.Expires, at); ttl != 0 {
+		if ttl := tree.SecondsLeft(n.Expires, at); ttl != 0 {
 			w.raw(`,"ttl":`)
 			w.buf = strconv.AppendInt(w.buf, ttl, 10)
 		}
@@ -92,23 +92,13 @@ func (w *exportWriter) eventNode(before string, n *tree.NodeFields, at int64, re
 	w.raw("}")
 }
 
-// secondsLeft returns the TTL that an event shows: the time until the expiry in seconds, rounded up.
-func secondsLeft(expires, at int64) int64 {
-	left := expires - at
-	ttl := left / int64(time.Second)
-	if left%int64(time.Second) > 0 {
-		ttl++
-	}
-	return ttl
-}
-
 // shownTime returns the latest time for which an event shows the same TTLs as for its own time, or zero if it shows none.
 // etcd keeps the TTLs of an event and not its time, so only this time can be known.
 func shownTime(e *tree.EventFields) int64 {
 	at := int64(0)
 	for _, n := range []*tree.NodeFields{&e.Node, e.Prev} {
 		if n != nil && n.Expires != 0 {
-			at = max(at, n.Expires-secondsLeft(n.Expires, e.Time)*int64(time.Second))
+			at = max(at, n.Expires-tree.SecondsLeft(n.Expires, e.Time)*int64(time.Second))
 		}
 	}
 	return at
