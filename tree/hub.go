@@ -44,9 +44,8 @@ func (h *hub) add(w *Watcher) {
 func (h *hub) remove(w *Watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if at, _ := h.watchers.Get(w.path); at == nil {
-		return
-	} else if _, ok := at[w]; !ok {
+	at, _ := h.watchers.Get(w.path)
+	if _, ok := at[w]; !ok {
 		return
 	}
 	h.count--
