@@ -175,16 +175,10 @@ func (w *exportWriter) readableName(v *tree.View, dir *openDir, path string) (na
 // counters writes the statistics. Pando does not count reads.
 func (w *exportWriter) counters(c tree.Counters) {
 	w.raw(`,"Stats":{"getsSuccess":0,"getsFail":0`)
-	for _, o := range []struct {
-		name string
-		tree.Outcomes
-	}{
-		{"sets", c.Set}, {"delete", c.Delete}, {"update", c.Update}, {"create", c.Create},
-		{"compareAndSwap", c.CompareAndSwap}, {"compareAndDelete", c.CompareAndDelete},
-	} {
-		w.number(`,"`+o.name+`Success":`, o.OK)
-		w.number(`,"`+o.name+`Fail":`, o.Failed)
+	for _, s := range statistics(&c) {
+		w.number(`,"`+s.name+successSuffix+`":`, s.OK)
+		w.number(`,"`+s.name+failSuffix+`":`, s.Failed)
 	}
-	w.number(`,"expireCount":`, c.Expired)
+	w.number(`,"`+expireCount+`":`, c.Expired)
 	w.raw(`,"watchers":0}`)
 }

@@ -241,17 +241,34 @@ func (r *recovery) eventNode(n *tree.NodeFields, at *int64) {
 	}
 }
 
-// stats reads the counters. Those of reads are not part of the state of Pando.
+// statistic is the counters of one operation. Their names in a snapshot begin with name.
+type statistic struct {
+	name string
+	*tree.Outcomes
+}
+
+// The ends of the names of counters, and the name of the one counter that is not of an operation.
+const (
+	successSuffix = "Success"
+	failSuffix    = "Fail"
+	expireCount   = "expireCount"
+)
+
+// statistics returns the counters of all operations, in the order in which etcd writes them. Those of reads are not part of the state of
+// Pando.
+func statistics(c *tree.Counters) []statistic {
+	return []statistic{
+		{"sets", &c.Set}, {"delete", &c.Delete}, {"update", &c.Update}, {"create", &c.Create},
+		{"compareAndSwap", &c.CompareAndSwap}, {"compareAndDelete", &c.CompareAndDelete},
+	}
+}
+
+// stats reads the counters.
 func (r *recovery) stats() {
 	c := &r.store.counters
-	numbers := map[string]*uint64{
-		"setsSuccess": &c.Set.OK, "setsFail": &c.Set.Failed,
-		"createSuccess": &c.Create.OK, "createFail": &c.Create.Failed,
-		"updateSuccess": &c.Update.OK, "updateFail": &c.Update.Failed,
-		"deleteSuccess": &c.Delete.OK, "deleteFail": &c.Delete.Failed,
-		"compareAndSwapSuccess": &c.CompareAndSwap.OK, "compareAndSwapFail": &c.CompareAndSwap.Failed,
-		"compareAndDeleteSuccess": &c.CompareAndDelete.OK, "compareAndDeleteFail": &c.CompareAndDelete.Failed,
-		"expireCount": &c.Expired,
+	numbers := map[string]*uint64{expireCount: &c.Expired}
+	for _, s := range statistics(c) {
+		numbers[s.name+successSuffix], numbers[s.name+failSuffix] = &s.OK, &s.Failed
 	}
 	r.object(func(name string) {
 		if p := numbers[name]; p != nil {
