@@ -33,9 +33,6 @@ type ExportedMember struct {
 	PeerURLs []string
 }
 
-// ErrMirror means that the cluster of Pando has never taken over.
-var ErrMirror = errors.New("the cluster follows an etcd")
-
 // ErrTargetExists means that the target of Write exists.
 var ErrTargetExists = errors.New("the directory exists")
 
@@ -46,7 +43,7 @@ func Prepare(ctx context.Context, x Export) (*Report, error) {
 	}
 	v := x.Store.View()
 	if v.Mirror() != nil {
-		return nil, fmt.Errorf("%w: that etcd has all of this, so there is no way to go back", ErrMirror)
+		return nil, errors.New("the cluster follows an etcd: that etcd has all of this, so there is no way to go back")
 	}
 	w := newExportWriter(ctx, &x, new(countingWriter))
 	if err := w.store(); err != nil {
