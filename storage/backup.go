@@ -37,12 +37,8 @@ func Backup(ctx context.Context, from, to Options, begin func(*Recovered) (Found
 	if err != nil {
 		return nil, err
 	}
-	c, err := src.inspect()
-	if err != nil {
+	if err := src.requireData(); err != nil {
 		return nil, err
-	}
-	if c == noData {
-		return nil, fmt.Errorf("storage: %w: %s holds none", ErrNoData, src.dir)
 	}
 	dst, err := to.paths()
 	if err != nil {
@@ -128,12 +124,17 @@ func (d *Disk) tryReadMember(ctx context.Context, src paths) (*Recovered, error)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %s: %w: %s", src.state, err, restoreAdvice)
 	}
-	sc, err := scanEntries(src.wal, data.meta.position)
+	return src.readLog(data)
+}
+
+// readLog reads the log after a checkpoint of the same member, and combines the two.
+func (p paths) readLog(data *checkpointData) (*Recovered, error) {
+	sc, err := scanEntries(p.wal, data.meta.position)
 	if err != nil {
 		return nil, err
 	}
 	if *sc.identity != data.meta.identity {
-		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, src.wal, src.state)
+		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, p.wal, p.state)
 	}
 	return sc.recovered(data)
 }

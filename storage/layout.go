@@ -51,6 +51,15 @@ func (p paths) inspect() (contents, error) {
 	return noData, p.refuseUsedLog()
 }
 
+// requireData returns ErrNoData if the directory holds no member's data.
+func (p paths) requireData() error {
+	c, err := p.inspect()
+	if err == nil && c == noData {
+		err = fmt.Errorf("storage: %w: %s holds none", ErrNoData, p.dir)
+	}
+	return err
+}
+
 // refuseFile returns an error if path, or a path above it, is a file and not a directory.
 // Other errors appear when the path is used.
 func refuseFile(path string) error {

@@ -45,12 +45,8 @@ func Open(o Options) (*Disk, *Recovered, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := p.inspect()
-	if err != nil {
+	if err := p.requireData(); err != nil {
 		return nil, nil, err
-	}
-	if c == noData {
-		return nil, nil, fmt.Errorf("storage: %w: %s holds none", ErrNoData, p.dir)
 	}
 	lock, err := lockDir(p.lock)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 
 // ReadStopped reads and checks the data of a stopped member, and changes nothing. HardState and Entries hold everything that is
 // in the log, also the entries at its end that may not be committed. A torn last write to the log is ignored. The history of the
-// tree is loaded whole, and o.HistorySize is ignored. Until ReadStopped returns, no member can be started from the directory.
+// tree is loaded whole, and o.HistorySize is ignored. If the directory has a lock file, as after each start of a member, no member can be
+// started from it until ReadStopped returns.
 //
 // The errors are ErrNoData, ErrLocked while a member runs, and those of Open.
 func ReadStopped(o Options) (*Recovered, error) {
@@ -17,12 +18,8 @@ func ReadStopped(o Options) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.inspect()
-	if err != nil {
+	if err := p.requireData(); err != nil {
 		return nil, err
-	}
-	if c == noData {
-		return nil, fmt.Errorf("storage: %w: %s holds none", ErrNoData, p.dir)
 	}
 	lock, err := lockUnchanged(p.lock)
 	if err != nil {
@@ -35,14 +32,7 @@ func ReadStopped(o Options) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc, err := scanEntries(p.wal, data.meta.position)
-	if err != nil {
-		return nil, err
-	}
-	if *sc.identity != data.meta.identity {
-		return nil, fmt.Errorf("storage: %w: the log in %s is of another member than %s", ErrForeign, p.wal, p.state)
-	}
-	return sc.recovered(data)
+	return p.readLog(data)
 }
 
 // lockUnchanged locks a data directory without a write to it. It returns nil if there is no lock file: then no member runs.
