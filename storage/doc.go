@@ -47,7 +47,7 @@
 //     the next Open deletes. A crash after it leaves the new file, which holds the same tree.
 //   - Install, which replaces the checkpoint by one of the leader, has the order of a
 //     checkpoint, with a rename as its second step.
-//   - Create, Restore and Backup rename state.db last. A crash before that leaves a directory
+//   - Create, Restore, Import and Backup rename state.db last. A crash before that leaves a directory
 //     without state.db: Exists reports false, and the next call makes the data anew. There is
 //     one exception: a crash after Backup has written entries to the new log, and before the
 //     rename. Then all calls return ErrCorrupt, and an operator must delete the directory.
@@ -100,7 +100,8 @@
 //	options, layout, lock, errors     the data directory: paths, content, lock
 //	os_linux, os_other                system calls that only Linux has
 //	disk                              Append and Close
-//	create, open, restore, backup     the ways to get a Disk or its files
+//	create, open, restore, backup,
+//	import                            the ways to get a Disk or its files
 //	stopped                           the data of a stopped member, or of a snapshot file, without a Disk
 //	transfer, snapshot                checkpoints for and from other members, snapshot files
 //

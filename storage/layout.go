@@ -13,13 +13,13 @@ import (
 type contents int
 
 const (
-	noData     contents = iota // nothing, or the remains of an interrupted Create, Restore or Backup
+	noData     contents = iota // nothing, or the remains of an interrupted Create, Restore, Import or Backup
 	memberData                 // a member's checkpoint and log
 )
 
 // inspect looks at the files and changes nothing. It returns an error if the directories hold
-// anything else than a member's data or the remains of an interrupted Create, Restore or
-// Backup.
+// anything else than a member's data or the remains of an interrupted Create, Restore, Import
+// or Backup.
 func (p paths) inspect() (contents, error) {
 	for _, dir := range []string{p.dir, p.wal} {
 		if err := refuseFile(dir); err != nil {
@@ -118,7 +118,7 @@ func refuseOthers(dir string, ours func(name string) bool) error {
 }
 
 // refuseUsedLog returns an error for a log without a checkpoint, unless an interrupted Create,
-// Restore or Backup has left it: these rename state.db last, so nothing was appended by a
+// Restore, Import or Backup has left it: these rename state.db last, so nothing was appended by a
 // member.
 func (p paths) refuseUsedLog() error {
 	if p.restoreInterrupted() {
@@ -135,7 +135,7 @@ func (p paths) refuseUsedLog() error {
 		"delete the directory and make the backup again; otherwise put the file back, or %s", ErrCorrupt, p.state, p.wal, restoreAdvice)
 }
 
-// restoreInterrupted reports whether an interrupted Restore has left the log: the checkpoint still has
+// restoreInterrupted reports whether an interrupted Restore or Import has left the log: the checkpoint still has
 // its unfinished name, both are of the same member, and no entries follow.
 func (p paths) restoreInterrupted() bool {
 	m, err := loadMeta(p.state + tempSuffix)
@@ -146,7 +146,7 @@ func (p paths) restoreInterrupted() bool {
 	return err == nil && len(sc.terms) == 0 && *sc.identity == m.identity
 }
 
-// removeRemains removes the remains of an interrupted Create, Restore or Backup. It removes the
+// removeRemains removes the remains of an interrupted Create, Restore, Import or Backup. It removes the
 // unfinished checkpoint last, because restoreInterrupted needs it.
 func (p paths) removeRemains() error {
 	if err := os.RemoveAll(p.wal + tempSuffix); err != nil {

@@ -24,13 +24,12 @@ func lockDir(path string) (*dirLock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("storage: lock %s: %w", path, err)
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if err := tryLock(f); err != nil {
 			f.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) {
-				return nil, fmt.Errorf("storage: %w: another process holds %s: stop it, or choose another --data-dir than %s",
-					ErrLocked, path, filepath.Dir(path))
+			if errors.Is(err, ErrLocked) {
+				err = fmt.Errorf("%w: stop it, or choose another --data-dir than %s", err, filepath.Dir(path))
 			}
-			return nil, fmt.Errorf("storage: lock %s: %w", path, err)
+			return nil, err
 		}
 		// Between OpenFile and Flock, a process whose start was refused may have removed the
 		// file (see undo). Then no other process can find the file that is locked here.
@@ -39,6 +38,37 @@ func lockDir(path string) (*dirLock, error) {
 		}
 		f.Close()
 	}
+}
+
+// lockUnchanged locks a data directory without a write to it. It returns nil if there is no lock file: then no member runs.
+func lockUnchanged(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("storage: lock %s: %w", path, err)
+	}
+	if err := tryLock(f); err != nil {
+		f.Close()
+		if errors.Is(err, ErrLocked) {
+			err = fmt.Errorf("%w: stop it first", err)
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// tryLock locks a lock file. It returns ErrLocked if another process has locked it.
+func tryLock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return fmt.Errorf("storage: %w: another process holds %s", ErrLocked, f.Name())
+	}
+	return fmt.Errorf("storage: lock %s: %w", f.Name(), err)
 }
 
 // sameFile reports whether f is the file that path names.
