@@ -2,7 +2,6 @@ package storage
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -174,24 +173,11 @@ func (m *member) checkpoint() CheckpointStats {
 	return stats
 }
 
-// encodeCommands encodes a batch as the data of an entry, in a form of the tests.
+// encodeCommands encodes a batch as the data of an entry.
 func encodeCommands(commands []tree.Command) []byte {
 	var data []byte
-	for _, c := range commands {
-		recursive := byte(0)
-		if c.Recursive {
-			recursive = 1
-		}
-		data = append(data, byte(c.Op), recursive)
-		switch c.Op {
-		case tree.OpUsers:
-			c.Value = string(users.AppendChange(nil, c.Change))
-		case tree.OpMirror:
-			c.Value = string(tree.AppendMirrorChange(nil, c.Mirror))
-		}
-		for _, field := range []string{c.Path, c.Value} {
-			data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
-		}
+	for i := range commands {
+		data = tree.AppendCommand(data, &commands[i])
 	}
 	return data
 }
@@ -200,24 +186,11 @@ func encodeCommands(commands []tree.Command) []byte {
 func apply(s *tree.Store, data []byte) {
 	var commands []tree.Command
 	for len(data) > 0 {
-		c := tree.Command{Op: tree.Op(data[0]), Recursive: data[1] == 1}
-		path, rest, ok1 := cutCounted(data[2:])
-		value, rest, ok2 := cutCounted(rest)
-		if !ok1 || !ok2 {
-			panic("an entry is not a batch of the tests")
-		}
-		c.Path, c.Value, data = string(path), string(value), rest
-		var err error
-		switch c.Op {
-		case tree.OpUsers:
-			c.Change, err = users.DecodeChange(value)
-		case tree.OpMirror:
-			c.Mirror, err = tree.DecodeMirrorChange(value)
-		}
+		c, rest, err := tree.DecodeCommand(data)
 		if err != nil {
 			panic(err)
 		}
-		commands = append(commands, c)
+		commands, data = append(commands, c), rest
 	}
 	s.Apply(1, commands)
 	s.Announce()

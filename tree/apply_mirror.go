@@ -14,7 +14,7 @@ func (s *Store) applyMirror(c *MirrorChange) *Error {
 	if c.After != s.index {
 		return NewError(CodeMirrorIndex, fmt.Sprintf("the change begins after index %d, but the index of the tree is %d", c.After, s.index))
 	}
-	if err := c.Check(); err != nil {
+	if err := c.check(); err != nil {
 		return NewError(CodeInvalidField, err.Error())
 	}
 	next, err := s.mirrored.after(c)

@@ -136,7 +136,7 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	case OpUsers:
 		return appendChange(dst, users.AppendChange(nil, c.Change))
 	case OpMirror:
-		return appendChange(dst, AppendMirrorChange(nil, c.Mirror))
+		return appendChange(dst, appendMirrorChange(nil, c.Mirror))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.PrevValue)))
 	dst = binary.AppendUvarint(dst, uint64(len(c.Path)))
@@ -242,7 +242,7 @@ func (f *fields) decodeChange() (err error) {
 	if f.Op == OpUsers {
 		f.Change, err = users.DecodeChange(f.pathAndValue)
 	} else {
-		f.Mirror, err = DecodeMirrorChange(f.pathAndValue)
+		f.Mirror, err = decodeMirrorChange(f.pathAndValue)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadCommand, err)

@@ -8,8 +8,8 @@ import (
 // maxMirrorIndex is the largest index that a source may have. No source reaches it. It leaves room for the changes after the end.
 const maxMirrorIndex = 1 << 62
 
-// Check returns an error if no tree could apply the change. Apply refuses such a change with CodeInvalidField.
-func (c *MirrorChange) Check() error {
+// check returns an error if no tree could apply the change. Apply refuses such a change with CodeInvalidField.
+func (c *MirrorChange) check() error {
 	switch {
 	case c.To < c.After:
 		return fmt.Errorf("the change ends at index %d, before the index %d at which it begins", c.To, c.After)

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// ErrBadMirrorChange is returned for bytes that are not an encoded MirrorChange.
-var ErrBadMirrorChange = errors.New("tree: not an encoded change of a mirror")
+// errBadMirrorChange is returned for bytes that are not an encoded MirrorChange.
+var errBadMirrorChange = errors.New("tree: not an encoded change of a mirror")
 
 const (
 	mirrorReset = 1 << iota
@@ -18,8 +18,8 @@ const (
 	lastMirrorFlag = mirrorForward
 )
 
-// AppendMirrorChange appends the encoding of c to dst.
-func AppendMirrorChange(dst []byte, c *MirrorChange) []byte {
+// appendMirrorChange appends the encoding of c to dst.
+func appendMirrorChange(dst []byte, c *MirrorChange) []byte {
 	var flags byte
 	if c.Reset {
 		flags |= mirrorReset
@@ -92,10 +92,10 @@ func (f *EventFields) append(dst []byte) []byte {
 	return dst
 }
 
-// DecodeMirrorChange decodes what AppendMirrorChange appended. src must hold nothing else. The change shares no memory with src. Path
-// and Value of a node lie in one allocation. DecodeMirrorChange does not check the values: see MirrorChange.Check. Errors wrap
-// ErrBadMirrorChange.
-func DecodeMirrorChange(src []byte) (*MirrorChange, error) {
+// decodeMirrorChange decodes what appendMirrorChange appended. src must hold nothing else. The change shares no memory with src. Path
+// and Value of a node lie in one allocation. decodeMirrorChange does not check the values: see MirrorChange.check. Errors wrap
+// errBadMirrorChange.
+func decodeMirrorChange(src []byte) (*MirrorChange, error) {
 	r := decoder{src: src}
 	flags := r.octet()
 	c := &MirrorChange{Phase: MirrorPhase(r.octet()), After: r.uvarint(), To: r.uvarint(), Reset: flags&mirrorReset != 0}
@@ -114,7 +114,7 @@ func DecodeMirrorChange(src []byte) (*MirrorChange, error) {
 	}
 	hasForward := flags & (mirrorSetsForward | mirrorForward)
 	if r.bad || len(r.src) > 0 || flags >= lastMirrorFlag<<1 || hasForward == mirrorForward {
-		return nil, fmt.Errorf("%w: %d bytes", ErrBadMirrorChange, len(src))
+		return nil, fmt.Errorf("%w: %d bytes", errBadMirrorChange, len(src))
 	}
 	return c, nil
 }

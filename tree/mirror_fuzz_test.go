@@ -25,23 +25,23 @@ func sampleMirrorChange() *MirrorChange {
 	}
 }
 
-// FuzzDecodeMirrorChange decodes arbitrary bytes. The result must be ErrBadMirrorChange, or a change that is the same after it is encoded
+// FuzzDecodeMirrorChange decodes arbitrary bytes. The result must be errBadMirrorChange, or a change that is the same after it is encoded
 // and decoded again. A tree that follows must take it or refuse it, and must be loaded from a checkpoint afterwards.
 func FuzzDecodeMirrorChange(f *testing.F) {
-	f.Add(AppendMirrorChange(nil, sampleMirrorChange()))
-	f.Add(AppendMirrorChange(nil, &MirrorChange{After: 1, To: 7, Reset: true, Sources: []string{}}))
-	f.Add(AppendMirrorChange(nil, &MirrorChange{After: 1, To: 1 << 40, Phase: PhaseEnded, ForwardWrites: new(true)}))
+	f.Add(appendMirrorChange(nil, sampleMirrorChange()))
+	f.Add(appendMirrorChange(nil, &MirrorChange{After: 1, To: 7, Reset: true, Sources: []string{}}))
+	f.Add(appendMirrorChange(nil, &MirrorChange{After: 1, To: 1 << 40, Phase: PhaseEnded, ForwardWrites: new(true)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := bytes.Clone(data)
-		c, err := DecodeMirrorChange(src)
+		c, err := decodeMirrorChange(src)
 		if err != nil {
-			if !errors.Is(err, ErrBadMirrorChange) {
-				t.Fatalf("not ErrBadMirrorChange: %v", err)
+			if !errors.Is(err, errBadMirrorChange) {
+				t.Fatalf("not errBadMirrorChange: %v", err)
 			}
 			return
 		}
 		clear(src) // the change must not share its memory
-		again, err := DecodeMirrorChange(AppendMirrorChange(nil, c))
+		again, err := decodeMirrorChange(appendMirrorChange(nil, c))
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Fatalf("%+v came back as %+v, %v", c, again, err)
 		}
@@ -51,8 +51,8 @@ func FuzzDecodeMirrorChange(f *testing.F) {
 		c.After = 1
 		result := s.Apply(second, []Command{{Op: OpMirror, Mirror: c}, {Op: OpSet, Path: "/new"}, {Op: OpExpire}})
 		s.Announce()
-		if err := result[0].Err; err != nil && err.Code != CodeInvalidField || err == nil && c.Check() != nil {
-			t.Fatalf("%+v: %v, Check: %v", c, err, c.Check())
+		if err := result[0].Err; err != nil && err.Code != CodeInvalidField || err == nil && c.check() != nil {
+			t.Fatalf("%+v: %v, check: %v", c, err, c.check())
 		}
 		disk.write(s.TakeDelta())
 		loaded, loadErr := disk.load(10)

@@ -116,7 +116,7 @@ func decodeJSON(data []byte, v any) error {
 }
 
 // UnmarshalJSON decodes the body of a request to /v2/mirror. Unknown fields, actions and phases are errors, and so is an event without a
-// time. It does not check anything else: see MirrorChange.Check.
+// time. It does not check anything else: see MirrorChange.check.
 func (c *MirrorChange) UnmarshalJSON(data []byte) error {
 	var j mirrorChangeJSON
 	if err := decodeJSON(data, &j); err != nil {

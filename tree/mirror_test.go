@@ -167,8 +167,8 @@ func TestMirrorRefused(t *testing.T) {
 			if err.Code != test.want || err.Cause == "" || err.Index != 10 {
 				t.Errorf("got %v", err)
 			}
-			if err := test.change.Check(); (err != nil) != (test.want == CodeInvalidField && !strings.Contains(name, "the end")) {
-				t.Errorf("Check: %v", err)
+			if err := test.change.check(); (err != nil) != (test.want == CodeInvalidField && !strings.Contains(name, "the end")) {
+				t.Errorf("check: %v", err)
 			}
 			if after := string(stateBytes(s)); after != before {
 				t.Errorf("before %q\nafter %q", before, after)
