@@ -1,9 +1,7 @@
 package storage
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,12 +54,12 @@ func (m *member) mirror(c *tree.MirrorChange) {
 // TestMirror stores a mirror, and reads it in each way: while the cluster follows, and after the end.
 func TestMirror(t *testing.T) {
 	m := newFollowingMember(t)
-	t.Run("following", func(t *testing.T) { checkMirrorStored(t, m) })
+	t.Run("following", func(t *testing.T) { checkStored(t, m) })
 	m.mirror(&tree.MirrorChange{After: 5, To: 1005, Phase: tree.PhaseEnded})
 	m.set("/c", "1")
 	m.checkpoint()
 	t.Run("ended", func(t *testing.T) {
-		checkMirrorStored(t, m)
+		checkStored(t, m)
 		r := reopen(t, copyDir(t, m.dir()))
 		w, err := r.Store.Watch("/", tree.Recursive, 3)
 		if err != nil {
@@ -72,46 +70,6 @@ func TestMirror(t *testing.T) {
 			if e, err := w.Poll(); err != nil || e == nil || e.Index() != want {
 				t.Fatalf("got %v, %v, want event %d", e, err, want)
 			}
-		}
-	})
-}
-
-// checkMirrorStored reads the last checkpoint of a member in each way.
-func checkMirrorStored(t *testing.T, m *member) {
-	want := dump(m.store)
-	content, err := os.ReadFile(m.disk.paths.state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Run("a start", func(t *testing.T) {
-		if got := dump(reopen(t, copyDir(t, m.dir())).Store); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-	t.Run("a snapshot", func(t *testing.T) {
-		file := snapshotOf(t, appendTrailer(content, snapshotVersion))
-		if r := reopen(t, restored(t, file)); dump(r.Store) != want || r.Level != tree.MirrorLevel {
-			t.Errorf("level %d, %s, want %s", r.Level, dump(r.Store), want)
-		}
-		info, err := InspectSnapshot(file)
-		if err != nil || info.Events != m.store.View().Events() {
-			t.Errorf("%v; %d events, want %d", err, info.Events, m.store.View().Events())
-		}
-	})
-	t.Run("a peer's checkpoint", func(t *testing.T) {
-		staged, err := newMember(t).disk.Stage(bytes.NewReader(content), int64(len(content)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer staged.Discard()
-		if got := dump(staged.Store); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	})
-	t.Run("compaction", func(t *testing.T) {
-		m.compact()
-		if got := m.stored(); got != want {
-			t.Errorf("got %s, want %s", got, want)
 		}
 	})
 }
