@@ -113,8 +113,13 @@ func TestMirrorEnd(t *testing.T) {
 	}
 }
 
-// TestMirrorRefused checks that invalid changes change nothing.
-func TestMirrorRefused(t *testing.T) {
+// refusedChange is a change of a mirror that a tree at index 10 refuses.
+type refusedChange struct {
+	change *MirrorChange
+	want   Code
+}
+
+func refusedChanges() map[string]refusedChange {
 	key := NodeFields{Path: "/k", Created: 11, Modified: 11}
 	with := func(change func(f *NodeFields)) NodeFields {
 		f := key
@@ -128,10 +133,7 @@ func TestMirrorRefused(t *testing.T) {
 		change(&e)
 		return events(e)
 	}
-	tests := map[string]struct {
-		change *MirrorChange
-		want   Code
-	}{
+	return map[string]refusedChange{
 		"an old index":         {&MirrorChange{After: 9, To: 12}, CodeMirrorIndex},
 		"an index to come":     {&MirrorChange{After: 11, To: 12}, CodeMirrorIndex},
 		"backwards":            {&MirrorChange{After: 10, To: 9}, CodeInvalidField},
@@ -158,9 +160,13 @@ func TestMirrorRefused(t *testing.T) {
 		"another node before":  {event(func(e *EventFields) { e.Prev = &NodeFields{Path: "/l"} }), CodeInvalidField},
 		"a removal with value": {event(func(e *EventFields) { e.Action = ActionExpire }), CodeInvalidField},
 	}
+}
+
+// TestMirrorRefused checks that invalid changes change nothing.
+func TestMirrorRefused(t *testing.T) {
 	s := newMirror(t, 10)
 	before := string(stateBytes(s))
-	for name, test := range tests {
+	for name, test := range refusedChanges() {
 		t.Run(name, func(t *testing.T) {
 			c := decoded(t, Command{Op: OpMirror, Mirror: test.change})
 			err := mustFail(t, s, c)
