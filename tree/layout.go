@@ -118,8 +118,9 @@ func (n *Node) withDirectory(dir *directory) *Node {
 
 // UnchangedSince returns the modifiedIndex of a file. For a directory it returns an index from which on neither the directory nor
 // anything below it has changed: neither was a node added, replaced or removed, nor did a TTL change. It is the index of the last such
-// change, or that of the state from which the tree was loaded if there was none since. So it may differ between members, and two
-// members that return the same index have the same nodes.
+// change, or that of the state from which the tree was loaded if there was none since. So it may differ between members. Two
+// members that return the same index have the same nodes, unless the tree follows an etcd: a change of MirrorChange.Nodes may have no
+// index of its own, and a member that loads its tree after such a change returns the same index as before it.
 func (n *Node) UnchangedSince() uint64 {
 	if n.kind != dirKind {
 		return n.modified
