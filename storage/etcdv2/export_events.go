@@ -27,9 +27,7 @@ func (w *exportWriter) history(v *tree.View) {
 		for len(events) > 0 && events[0].Index() < index {
 			events = events[1:]
 		}
-		if index > oldest {
-			w.raw(",")
-		}
+		w.comma()
 		if len(events) > 0 && events[0].Index() == index && events[0].Action() != tree.ActionAuth {
 			f := events[0].Fields()
 			w.event(&f)
@@ -45,9 +43,7 @@ func (w *exportWriter) history(v *tree.View) {
 	}
 	size := v.Index() + 1 - oldest
 	for free := size; free < room; free++ {
-		if free > 0 {
-			w.raw(",")
-		}
+		w.comma()
 		w.raw("null")
 	}
 	w.number(`],"Size":`, size)

@@ -10,19 +10,41 @@ import (
 
 // jsonBuffer writes JSON with the escapes of encoding/json. After an error it writes nothing.
 type jsonBuffer struct {
-	w   io.Writer
-	buf []byte
-	err error
+	w    io.Writer
+	buf  []byte
+	last byte // the last one before buf
+	err  error
 }
 
 // flushBytes is how many bytes a jsonBuffer keeps before it writes them.
 const flushBytes = 64 << 10
 
 func (b *jsonBuffer) flush() {
+	if len(b.buf) > 0 {
+		b.last = b.buf[len(b.buf)-1]
+	}
 	if b.err == nil {
 		_, b.err = b.w.Write(b.buf)
 	}
 	b.buf = b.buf[:0]
+}
+
+// comma adds a comma, unless an object or an array has just begun.
+func (b *jsonBuffer) comma() {
+	last := b.last
+	if len(b.buf) > 0 {
+		last = b.buf[len(b.buf)-1]
+	}
+	if last != '{' && last != '[' {
+		b.raw(",")
+	}
+}
+
+// name adds the name of the next member of an object, with a comma before it unless it is the first one.
+func (b *jsonBuffer) name(name string) {
+	b.comma()
+	b.text("", name)
+	b.raw(":")
 }
 
 // raw adds JSON.

@@ -59,21 +59,11 @@ func (w *exportWriter) head(path string, created, modified uint64, expires int64
 	w.raw(`,"Children":`)
 }
 
-// file writes a permanent file whose name is the last part of the path, with a comma before it unless it is the first one of its
-// directory.
-func (w *exportWriter) file(first bool, at string, index uint64, value string) {
-	w.name(first, path.Base(at))
+// file writes a permanent file whose name is the last part of the path.
+func (w *exportWriter) file(at string, index uint64, value string) {
+	w.name(path.Base(at))
 	w.head(at, index, index, 0, value)
 	w.raw("null}")
-}
-
-// name writes the name of a child.
-func (w *exportWriter) name(first bool, name string) {
-	if !first {
-		w.raw(",")
-	}
-	w.text("", name)
-	w.raw(":")
 }
 
 // clusterSpace writes the members and the version of the cluster. Each member adds its name and its client URLs when it starts.
@@ -83,16 +73,16 @@ func (w *exportWriter) clusterSpace() {
 	w.raw(`{"members":`)
 	w.head(membersKey, index, index, 0, "")
 	w.raw("{")
-	for i, m := range w.export.Members {
-		w.name(i == 0, strconv.FormatUint(m.ID, 16))
+	for _, m := range w.export.Members {
+		w.name(strconv.FormatUint(m.ID, 16))
 		w.head(memberKey(m.ID), index, index, 0, "")
 		attributes, _ := json.Marshal(memberContext{PeerURLs: m.PeerURLs}) // never fails: plain types
 		w.raw("{")
-		w.file(true, path.Join(memberKey(m.ID), raftAttributesKey), index, string(attributes))
+		w.file(path.Join(memberKey(m.ID), raftAttributesKey), index, string(attributes))
 		w.raw("}}")
 	}
 	w.raw("}}")
-	w.file(false, versionKey, index, exportedVersion)
+	w.file(versionKey, index, exportedVersion)
 	w.raw("}}")
 }
 
@@ -100,7 +90,6 @@ func (w *exportWriter) clusterSpace() {
 type openDir struct {
 	path  string
 	names map[string]bool // names of children whose bytes were replaced; see readableName
-	first bool            // no child was written yet
 }
 
 // checkInterval is the number of nodes between two checks of the context.
@@ -109,7 +98,7 @@ const checkInterval = 4096
 // children writes all keys.
 func (w *exportWriter) children(v *tree.View) {
 	w.raw("{")
-	open := []*openDir{{first: true}}
+	open := []*openDir{{}}
 	skipped := "" // the directory that is left out
 	for n := range v.Walk() {
 		if w.nodes++; w.nodes%checkInterval == 0 && w.err == nil {
@@ -134,8 +123,7 @@ func (w *exportWriter) children(v *tree.View) {
 			skipped = f.Path + "/"
 			continue
 		}
-		w.name(dir.first, name)
-		dir.first = false
+		w.name(name)
 		w.head(keySpace+f.Path, f.Created, f.Modified, f.Expires, f.Value)
 		w.report.count(&f)
 		if !f.Dir {
@@ -146,7 +134,7 @@ func (w *exportWriter) children(v *tree.View) {
 			continue
 		}
 		w.raw("{")
-		open = append(open, &openDir{path: f.Path, first: true})
+		open = append(open, &openDir{path: f.Path})
 	}
 	w.raw(strings.Repeat("}}", len(open)-1) + "}")
 }

@@ -24,7 +24,6 @@ func (w *exportWriter) userSpace(v *tree.View) {
 	w.raw(`null},"roles":`)
 	w.head(userSpace+"/roles", index, index, 0, "")
 	w.raw("{")
-	first := true
 	for r := range state.Roles() {
 		if r.Name == users.Root { // etcd has this role without storing it
 			continue
@@ -36,27 +35,24 @@ func (w *exportWriter) userSpace(v *tree.View) {
 		stored.Permissions.KV.Read = w.patterns(r.Name, r.Read)
 		stored.Permissions.KV.Write = w.patterns(r.Name, r.Write)
 		value, _ := json.Marshal(stored) // never fails: plain types
-		w.file(first, userSpace+"/roles/"+r.Name, index, string(value))
-		first = false
+		w.file(userSpace+"/roles/"+r.Name, index, string(value))
 		w.report.Roles++
 	}
 	w.raw(`}},"users":`)
 	w.head(userSpace+"/users", index, index, 0, "")
 	w.raw("{")
-	first = true
 	for u := range state.Users() {
 		if w.refuseName("user", u.Name) {
 			continue
 		}
-		w.user(first, index, u)
-		first = false
+		w.user(index, u)
 	}
 	w.raw("}}}}")
 	w.report.AuthEnabled = state.Enabled()
 }
 
 // user writes one user.
-func (w *exportWriter) user(first bool, index uint64, u *users.User) {
+func (w *exportWriter) user(index uint64, u *users.User) {
 	hash := u.PasswordHash
 	if u.Name == users.Root && w.export.RootHash != "" {
 		hash = w.export.RootHash
@@ -65,7 +61,7 @@ func (w *exportWriter) user(first bool, index uint64, u *users.User) {
 		w.report.Locked = append(w.report.Locked, u.Name)
 	}
 	value, _ := json.Marshal(namedUser{User: u.Name, storedUser: storedUser{Password: hash, Roles: u.Roles}}) // never fails: plain types
-	w.file(first, userSpace+"/users/"+u.Name, index, string(value))
+	w.file(userSpace+"/users/"+u.Name, index, string(value))
 	w.report.Users++
 }
 
