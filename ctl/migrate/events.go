@@ -30,10 +30,10 @@ func fieldsOf(n *client.Node) tree.NodeFields {
 
 // eventOf returns an event of the v2 API as the target stores it.
 func eventOf(e *client.Event) (tree.EventFields, error) {
-	f := tree.EventFields{Action: actionOf(e.Action), Time: timeOf(e), Node: fieldsOf(e.Node)}
-	if f.Action == 0 {
-		return f, fmt.Errorf("%w: %s of %s",
-			errUnknownAction, e.Action, f.Node.Path)
+	action, ok := tree.ParseAction(e.Action)
+	f := tree.EventFields{Action: action, Time: timeOf(e), Node: fieldsOf(e.Node)}
+	if !ok {
+		return f, fmt.Errorf("%w: %s of %s", errUnknownAction, e.Action, f.Node.Path)
 	}
 	if e.PrevNode != nil {
 		prev := fieldsOf(e.PrevNode)
@@ -43,16 +43,6 @@ func eventOf(e *client.Event) (tree.EventFields, error) {
 		f.Prev = &prev
 	}
 	return f, nil
-}
-
-// actionOf returns the action of a change of keys by its name, or zero.
-func actionOf(name string) tree.Action {
-	for a := tree.ActionSet; a <= tree.ActionExpire; a++ {
-		if a.String() == name {
-			return a
-		}
-	}
-	return 0
 }
 
 // timeOf returns the time of an event in nanoseconds since 1970, so that the TTLs that the target computes for this time are those in the
@@ -68,11 +58,6 @@ func timeOf(e *client.Event) int64 {
 
 // indexOf returns the index of an event.
 func indexOf(e *tree.EventFields) uint64 { return e.Node.Modified }
-
-// removes reports whether an event removes its node with everything below it.
-func removes(e *tree.EventFields) bool {
-	return e.Action == tree.ActionDelete || e.Action == tree.ActionExpire || e.Action == tree.ActionCompareAndDelete
-}
 
 // encodedSize estimates the size of an event in a change, in bytes.
 func encodedSize(e *tree.EventFields) int {

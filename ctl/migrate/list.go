@@ -38,7 +38,7 @@ func newList(nodes []tree.NodeFields) *list {
 func (l *list) add(events []tree.EventFields) {
 	for i := range events {
 		e := &events[i]
-		if removes(e) {
+		if e.Action.Removes() {
 			delete(l.expiring, e.Node.Path) // those below it are left out when they are read again
 			delete(l.hidden, e.Node.Path)
 			continue
