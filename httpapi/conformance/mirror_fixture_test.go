@@ -2,9 +2,7 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,11 +10,9 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"pando/members/servertest"
 	"pando/tree"
@@ -85,31 +81,29 @@ func (f *etcdFront) lastResponse() forwardedAnswer {
 	return f.last
 }
 
-// mirroredCluster is an etcd with users and auth enabled, and three members that follow it.
+// mirroredCluster is an etcd, and a cluster that follows it.
 type mirroredCluster struct {
 	t       *testing.T
+	login   string // of the requests of state, change and follow; empty without users
 	etcd    string // client URL
 	front   *etcdFront
 	members []*servertest.Process
-	stop    context.CancelFunc // ends the mirror
-	done    sync.WaitGroup
 }
 
-// newMirroredCluster starts an etcd, imports a copy of its data directory, and starts three members. The members forward writes.
-func newMirroredCluster(t *testing.T) *mirroredCluster {
+// newMirroredCluster starts an etcd, calls fill with its client URL, imports a copy of its data directory, and starts members with these
+// names. The members do not follow the etcd before follow, and refuse writes. With users the login must be that of root.
+func newMirroredCluster(t *testing.T, login string, fill func(etcd string), names ...string) *mirroredCluster {
 	t.Helper()
 	source := servertest.NewMembers(t, "default")[0]
 	source.StartEtcd(t, "--initial-cluster", servertest.InitialCluster([]servertest.Member{source}))
 	servertest.AwaitPublished(t, source.ClientURL(), 1)
-	c := &mirroredCluster{t: t, etcd: source.ClientURL()}
-	mustAs(t, "", "PUT", c.etcd+"/v2/keys/app/one", "value=1")
-	mustAs(t, "", "PUT", c.etcd+"/v2/keys/app/one", "value=2")
-	makeUsers(t, c.etcd)
+	c := &mirroredCluster{t: t, login: login, etcd: source.ClientURL()}
+	fill(c.etcd)
 	imported := t.TempDir()
 	if err := os.CopyFS(imported, os.DirFS(source.DataDir)); err != nil {
 		t.Fatal(err)
 	}
-	all := servertest.NewMembers(t, "x", "y", "z")
+	all := servertest.NewMembers(t, names...)
 	for _, m := range all {
 		p := servertest.StartCommand(t, exec.Command(os.Args[0], "import-etcd", imported, "--follow", "--data-dir", m.DataDir, "--name", m.Name,
 			"--initial-advertise-peer-urls", m.PeerURL(), "--initial-cluster", servertest.InitialCluster(all)))
@@ -130,7 +124,7 @@ func newMirroredCluster(t *testing.T) *mirroredCluster {
 // state returns the state of a member.
 func (c *mirroredCluster) state(member *servertest.Process) (state tree.MirrorState) {
 	c.t.Helper()
-	if err := json.Unmarshal([]byte(mustAs(c.t, asRoot, "GET", member.Client+"/v2/mirror", "")), &state); err != nil {
+	if err := json.Unmarshal([]byte(mustAs(c.t, c.login, "GET", member.Client+"/v2/mirror", "")), &state); err != nil {
 		c.t.Fatal(err)
 	}
 	return state
@@ -147,7 +141,7 @@ func (c *mirroredCluster) change(m tree.MirrorChange) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		got := sendAs(c.t, asRoot, "POST", c.members[0].Client+"/v2/mirror", string(text))
+		got := sendAs(c.t, c.login, "POST", c.members[0].Client+"/v2/mirror", string(text))
 		if got.status != http.StatusOK && got.status != http.StatusPreconditionFailed {
 			c.t.Fatalf("%s: %d %s", text, got.status, got.body)
 		}
@@ -155,87 +149,13 @@ func (c *mirroredCluster) change(m tree.MirrorChange) {
 	})
 }
 
-// follow passes the events of the etcd to the cluster until unfollow.
-func (c *mirroredCluster) follow() {
-	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
-	index := c.state(c.members[0]).Index
-	c.done.Go(func() {
-		for ctx.Err() == nil {
-			next, err := c.step(ctx, index)
-			if err != nil && ctx.Err() == nil {
-				c.t.Error(err)
-				return
-			}
-			index = next
-		}
-	})
-	c.t.Cleanup(c.unfollow)
-}
-
-// unfollow ends follow.
-func (c *mirroredCluster) unfollow() {
-	c.stop()
-	c.done.Wait()
-}
-
-// step passes the next event after an index to the cluster, and returns the new index. Watchers of an etcd do not get refreshes. If there
-// may have been one, step makes an event: the indexes before it that have no event were no changes for watchers.
-func (c *mirroredCluster) step(ctx context.Context, index uint64) (uint64, error) {
-	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-	defer cancel()
-	var event struct {
-		Action         string
-		Node, PrevNode *eventNode
+// follow makes the members forward writes through the front, and starts pando migrate.
+func (c *mirroredCluster) follow() *servertest.Process {
+	c.t.Helper()
+	c.change(tree.MirrorChange{Sources: []string{c.front.URL}, ForwardWrites: new(true)})
+	args := []string{"migrate", "--from", c.etcd, "--to", c.members[0].Client}
+	if c.login != "" {
+		args = append(args, "--from-user", c.login, "--username", c.login)
 	}
-	watch := fmt.Sprintf("%s/v2/keys/?wait=true&recursive=true&waitIndex=%d", c.etcd, index+1)
-	switch text, err := c.ask(short, "GET", watch, ""); {
-	case ctx.Err() != nil:
-		return index, ctx.Err()
-	case err != nil:
-		_, err = c.ask(ctx, "PUT", c.etcd+"/v2/keys/passed", "value=x")
-		return index, err
-	default:
-		if err := json.Unmarshal(text, &event); err != nil || event.Node == nil {
-			return index, fmt.Errorf("%s: %v", text, err)
-		}
-	}
-	body, err := json.Marshal(map[string]any{"after": index, "to": event.Node.ModifiedIndex, "events": []any{map[string]any{
-		"action": event.Action, "time": time.Now(), "node": event.Node, "prevNode": event.PrevNode,
-	}}})
-	if err != nil {
-		return index, err
-	}
-	answer, err := c.ask(ctx, "POST", c.members[0].Client+"/v2/mirror", string(body))
-	if err != nil || !bytes.HasPrefix(answer, []byte(`{"phase":`)) {
-		return index, fmt.Errorf("%s: %s, %w", body, answer, err)
-	}
-	return event.Node.ModifiedIndex, nil
-}
-
-// eventNode is a node of an event, for /v2/mirror.
-type eventNode struct {
-	Key           string  `json:"key"`
-	Value         string  `json:"value,omitempty"`
-	Dir           bool    `json:"dir,omitempty"`
-	Expiration    *string `json:"expiration,omitempty"`
-	ModifiedIndex uint64  `json:"modifiedIndex"`
-	CreatedIndex  uint64  `json:"createdIndex"`
-}
-
-// ask sends a request as root, and returns the body of the response.
-func (c *mirroredCluster) ask(ctx context.Context, method, target, body string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", transcriptFormType)
-	name, password, _ := strings.Cut(asRoot, ":")
-	r.SetBasicAuth(name, password)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
+	return servertest.StartCommand(c.t, exec.Command(os.Args[0], args...))
 }
