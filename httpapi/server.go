@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -48,7 +49,8 @@ type Config struct {
 	ReadyChecks []string
 	// Connections limits the open connections.
 	Connections ConnectionLimits
-	// StallTimeout bounds how long a client may read nothing of a response. 0 means no limit.
+	// StallTimeout bounds how long a client may read nothing of a response. With 0 there is no limit, and DetectClose has no effect: closed
+	// connections are detected.
 	StallTimeout time.Duration
 	// DetectClose makes the context of a request end when its client closes the connection. A proxy needs that. Without it requests are
 	// cheaper, and a stream.Dispatcher can take over their connections.
@@ -128,11 +130,11 @@ func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 // Serve begins to accept connections on all listeners and returns at once. The Server then owns the listeners. Serve must be called
 // at most once. The channel receives the first error of a listener, but none after Shutdown or Close.
 func (s *Server) Serve(l Listeners) <-chan error {
-	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
+	clientConns := s.clientConns()
 	for _, g := range []listenerGroup{
-		{"client", s.clients, l.Client, s.cfg.Connections.Client, clientProtocols, &stalls},
-		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, peerProtocols, nil},
-		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, clientProtocols, &stalls},
+		{"client", s.clients, l.Client, s.cfg.Connections.Client, clientProtocols, clientConns},
+		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, peerProtocols, connWrappers{}},
+		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, clientProtocols, clientConns},
 	} {
 		if len(g.listeners) > 0 { // newAdmission would register metrics that stay 0
 			s.serveGroup(g)
@@ -148,19 +150,36 @@ type listenerGroup struct {
 	listeners []Listener
 	limit     int // of open connections
 	protocols []string
-	stalls    *stream.StallPolicy // nil for peers
+	conns     connWrappers
+}
+
+// connWrappers wrap the connections of a group. Both may be nil.
+type connWrappers struct {
+	listen func(net.Listener) net.Listener // for all connections, below TLS
+	secure func(*tls.Conn) net.Conn        // for HTTP/1 over TLS, after the handshake
+}
+
+// clientConns returns what bounds the time in which a client reads nothing. Without DetectClose it also makes requests cheaper.
+func (s *Server) clientConns() connWrappers {
+	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
+	switch {
+	case stalls.Timeout == 0:
+		return connWrappers{}
+	case bool(s.cfg.DetectClose):
+		return connWrappers{listen: func(l net.Listener) net.Listener { return stream.LimitStalls(l, stalls) }}
+	}
+	return connWrappers{func(l net.Listener) net.Listener { return stream.Listen(l, stalls) }, stream.Secure}
 }
 
 // serveGroup begins to accept connections on the listeners of a group.
 func (s *Server) serveGroup(g listenerGroup) {
 	limits := newAdmission(g.name, g.limit, s.cfg.Metrics, s.cfg.Logger)
-	stalls := g.stalls != nil && g.stalls.Timeout > 0
 	var secure *secureGroup
 	for _, l := range g.listeners {
 		if l.TLS != nil && secure == nil {
 			secure = newSecureGroup(g.name, l.TLS, g.protocols, s.cfg.Metrics, s.cfg.Logger)
-			if stalls && !bool(s.cfg.DetectClose) {
-				secure.wrap = stream.Secure
+			if g.conns.secure != nil {
+				secure.wrap = g.conns.secure
 			}
 			go secure.run(s.running)
 		}
@@ -170,11 +189,8 @@ func (s *Server) serveGroup(g listenerGroup) {
 		} else {
 			socket = limits.Listen(socket, secure.config)
 		}
-		switch {
-		case stalls && bool(s.cfg.DetectClose):
-			socket = stream.LimitStalls(socket, *g.stalls)
-		case stalls:
-			socket = stream.Listen(socket, *g.stalls)
+		if g.conns.listen != nil {
+			socket = g.conns.listen(socket)
 		}
 		if l.TLS != nil {
 			socket = secure.Listen(socket, l.Plaintext)

@@ -13,11 +13,14 @@ import (
 // Listen returns a listener whose connections are cheap for net/http to serve, can be taken over by a Dispatcher, and are
 // closed if their client does not read for the policy's timeout. A TLS listener must wrap the returned one, not be wrapped by it; see
 // Secure.
-func Listen(l net.Listener, policy StallPolicy) net.Listener { return listener{l, &policy} }
+func Listen(l net.Listener, policy StallPolicy) net.Listener {
+	return listener{l, func(c net.Conn) net.Conn { return &conn{Conn: c, policy: &policy} }}
+}
 
+// listener wraps the connections of another listener.
 type listener struct {
 	net.Listener
-	policy *StallPolicy
+	wrap func(net.Conn) net.Conn
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -25,7 +28,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, policy: l.policy}, nil
+	return l.wrap(c), nil
 }
 
 // conn is a client's connection. It avoids two things that net/http does at each request, and which cost more than a read of

@@ -8,19 +8,8 @@ import (
 
 // LimitStalls returns a listener whose connections are closed if their client does not read for the policy's timeout. Otherwise they are
 // those of l: net/http notices when a client closes its connection, and no Dispatcher can take them over.
-func LimitStalls(l net.Listener, policy StallPolicy) net.Listener { return limitedListener{l, &policy} }
-
-type limitedListener struct {
-	net.Listener
-	policy *StallPolicy
-}
-
-func (l limitedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &limitedConn{conn{Conn: c, policy: l.policy}}, nil
+func LimitStalls(l net.Listener, policy StallPolicy) net.Listener {
+	return listener{l, func(c net.Conn) net.Conn { return &limitedConn{conn{Conn: c, policy: &policy}} }}
 }
 
 // limitedConn has the writes of a conn, and the reads of the connection below it.
