@@ -14,14 +14,7 @@ type Count struct {
 func NewCount(limit int, refused func()) *Count { return &Count{limit: int64(limit), refused: refused} }
 
 // Begin counts an operation. It returns false if the limit is reached. After true the caller must call End.
-func (c *Count) Begin() bool {
-	if c == nil || c.open.Add(1) <= c.limit {
-		return true
-	}
-	c.open.Add(-1)
-	c.refused()
-	return false
-}
+func (c *Count) Begin() bool { return c.BeginAll(1) }
 
 // BeginAll counts n operations, or none of them: it returns false if they would exceed the limit. After true the caller must call EndAll.
 func (c *Count) BeginAll(n int) bool {
@@ -33,17 +26,13 @@ func (c *Count) BeginAll(n int) bool {
 	return false
 }
 
+// End ends an operation: it is no longer counted.
+func (c *Count) End() { c.EndAll(1) }
+
 // EndAll ends n operations.
 func (c *Count) EndAll(n int) {
 	if c != nil {
 		c.open.Add(int64(-n))
-	}
-}
-
-// End ends an operation: it is no longer counted.
-func (c *Count) End() {
-	if c != nil {
-		c.open.Add(-1)
 	}
 }
 
