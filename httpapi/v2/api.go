@@ -60,7 +60,7 @@ var detached = context.Background()
 
 // timeFor returns the current time if the form has a TTL, and otherwise the zero time, so that reads don't pay for reading the clock.
 func (a *API) timeFor(f *form) time.Time {
-	if f.given[fieldTTL] {
+	if f.given.has(fieldTTL) {
 		return a.Now()
 	}
 	return time.Time{}

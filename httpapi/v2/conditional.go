@@ -167,7 +167,7 @@ func (c *conditions) require(p *parser, method string, command *tree.Command, ex
 		refuse(`"If-Match" and "If-None-Match" can not be used with POST, which makes a new node each time`)
 	case c.match.given && c.noneMatch.given:
 		refuse(`"If-Match" and "If-None-Match" can not be used together`)
-	case p.form.given[fieldPrevIndex] || p.form.given[fieldPrevExist]:
+	case p.form.given.has(fieldPrevIndex) || p.form.given.has(fieldPrevExist):
 		refuse(`"If-Match" and "If-None-Match" can not be used with "prevIndex" or "prevExist", which mean the same`)
 	case c.noneMatch.given && (!c.noneMatch.any || method != http.MethodPut):
 		refuse(`"If-None-Match" of a change can only be * with PUT: the node must not exist`)

@@ -48,7 +48,7 @@ func (p *parser) decode(method, urlPath string, conditions *conditions, now time
 	if p.err == nil && q.wait && method != http.MethodGet {
 		p.fail(tree.CodeInvalidField, `"wait" can only be used with GET requests`)
 	}
-	if c.PrevValue = f.values[fieldPrevValue]; p.err == nil && f.given[fieldPrevValue] && c.PrevValue == "" {
+	if c.PrevValue = f.values[fieldPrevValue]; p.err == nil && f.given.has(fieldPrevValue) && c.PrevValue == "" {
 		p.fail(tree.CodePrevValue, `"prevValue" cannot be empty`)
 	}
 	q.noValueOnSuccess = p.flag(fieldNoValue)
@@ -149,7 +149,7 @@ func (p *parser) invalid(code tree.Code, f field) {
 
 // flag returns the value of a boolean field, or false if the field was not given.
 func (p *parser) flag(f field) bool {
-	if !p.form.given[f] {
+	if !p.form.given.has(f) {
 		return false
 	}
 	v, err := strconv.ParseBool(p.form.values[f])
@@ -161,7 +161,7 @@ func (p *parser) flag(f field) bool {
 
 // index returns the value of a field that is an index, or 0 if the field was not given.
 func (p *parser) index(f field) uint64 {
-	if !p.form.given[f] {
+	if !p.form.given.has(f) {
 		return 0
 	}
 	v, err := strconv.ParseUint(p.form.values[f], 10, 64)
@@ -173,7 +173,7 @@ func (p *parser) index(f field) uint64 {
 
 // existence returns the condition that prevExist sets.
 func (p *parser) existence() existence {
-	if !p.form.given[fieldPrevExist] {
+	if !p.form.given.has(fieldPrevExist) {
 		return mayExist
 	}
 	if p.flag(fieldPrevExist) {

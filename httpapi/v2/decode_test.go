@@ -78,8 +78,8 @@ func FuzzForm(f *testing.F) {
 		}
 		for i, name := range fieldNames {
 			values, given := want[name]
-			if got.given[i] != given || given && got.values[i] != values[0] {
-				t.Errorf("%q: %s is %q (%v), want %q", text, name, got.values[i], got.given[i], values)
+			if got.given.has(field(i)) != given || given && got.values[i] != values[0] {
+				t.Errorf("%q: %s is %q (%v), want %q", text, name, got.values[i], got.given.has(field(i)), values)
 			}
 		}
 	})

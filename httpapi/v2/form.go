@@ -2,12 +2,14 @@ package v2
 
 import (
 	"errors"
+	"math/bits"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"pando/httpapi/budget"
+	"pando/httpapi/service"
 	"pando/tree"
 )
 
@@ -15,14 +17,36 @@ import (
 // a request with a hundred thousand parameters needs little memory.
 type form struct {
 	values [fieldCount]string
-	given  [fieldCount]bool
-	body   string // the whole body of the request, if it is a form
+	given  fieldSet
+	paths  []string // all values of fieldPath, but not more than maxPathValues
+	body   string   // the whole body of the request, if it is a form
 	// rawBody says that the value is the body of the request.
 	rawBody bool
 }
 
+// maxPathValues is one more than are allowed, so that more are noticed.
+const maxPathValues = service.MaxWatchedPaths + 1
+
 // field is a known parameter.
 type field int
+
+// fieldSet is a set of fields, one bit for each.
+type fieldSet uint32
+
+const _ = uint(32 - fieldCount) // a fieldSet has a bit for each field
+
+// setOf returns the set of some fields.
+func setOf(fields ...field) (set fieldSet) {
+	for _, f := range fields {
+		set |= 1 << f
+	}
+	return set
+}
+
+func (s fieldSet) has(f field) bool { return s&(1<<f) != 0 }
+
+// first returns the first field of a set that is not empty.
+func (s fieldSet) first() field { return field(bits.TrailingZeros32(uint32(s))) }
 
 const (
 	fieldValue field = iota
@@ -41,7 +65,6 @@ const (
 	fieldNoValue
 
 	// The parameters that etcd does not have. It ignores them.
-	fieldRaw
 	fieldLimit
 	fieldAfter
 	fieldKeysOnly
@@ -49,6 +72,7 @@ const (
 	fieldHidden
 	fieldCounted
 	fieldAtIndex
+	fieldRaw
 	fieldHeartbeat
 	fieldWaitTimeout
 	fieldTimeoutStatus
@@ -61,7 +85,7 @@ const (
 var fieldNames = [fieldCount]string{
 	"value", "dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh",
 	"recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess",
-	"raw", "limit", "after", "keysOnly", "depth", "hidden", "count", "atIndex",
+	"limit", "after", "keysOnly", "depth", "hidden", "count", "atIndex", "raw",
 	"heartbeat", "waitTimeout", "timeoutStatus", "actions", "path",
 }
 
@@ -110,8 +134,16 @@ func (f *form) add(pair string) error {
 	if value, err = url.QueryUnescape(value); err != nil {
 		return err
 	}
-	if at, known := fieldOf(name); known && !f.given[at] {
-		f.values[at], f.given[at] = value, true
+	at, known := fieldOf(name)
+	if !known {
+		return nil
+	}
+	if at == fieldPath && len(f.paths) < maxPathValues {
+		f.paths = append(f.paths, value)
+	}
+	if !f.given.has(at) {
+		f.values[at] = value
+		f.given |= 1 << at
 	}
 	return nil
 }

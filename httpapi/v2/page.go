@@ -10,7 +10,7 @@ import (
 )
 
 // listFields are the parameters of lists that etcd does not have.
-var listFields = [...]field{fieldLimit, fieldAfter, fieldKeysOnly, fieldDepth, fieldHidden, fieldCounted, fieldAtIndex, fieldRaw}
+var listFields = setOf(fieldLimit, fieldAfter, fieldKeysOnly, fieldDepth, fieldHidden, fieldCounted, fieldAtIndex, fieldRaw)
 
 // atIndexNow is the value of atIndex that pins the current state.
 const atIndexNow = "now"
@@ -35,18 +35,14 @@ func newListing(q *request) *listing {
 // listing returns what a read asks for by parameters that etcd does not have, or nil if it has none of them. q must have its other
 // parameters.
 func (p *parser) listing(q *request) *listing {
-	given := false
-	for _, f := range listFields {
-		given = given || p.form.given[f]
-	}
-	if !given || p.err != nil {
+	if p.form.given&listFields == 0 || p.err != nil {
 		return nil
 	}
 	l := newListing(q)
-	if p.form.given[fieldDepth] {
+	if p.form.given.has(fieldDepth) {
 		l.Depth = p.whole(fieldDepth, 0)
 	}
-	if p.form.given[fieldLimit] {
+	if p.form.given.has(fieldLimit) {
 		l.Limit = p.whole(fieldLimit, 1)
 	}
 	l.Hidden, l.KeysOnly, l.Count = p.flag(fieldHidden), p.flag(fieldKeysOnly), p.flag(fieldCounted)
@@ -75,10 +71,8 @@ func (p *parser) listing(q *request) *listing {
 
 // noWatch refuses the parameters of lists in a watch.
 func (p *parser) noWatch(q *request) {
-	for _, f := range listFields {
-		if q.wait && p.form.given[f] {
-			p.together(f, fieldWait)
-		}
+	if used := p.form.given & listFields; q.wait && used != 0 {
+		p.together(used.first(), fieldWait)
 	}
 }
 
@@ -100,7 +94,7 @@ func (p *parser) whole(f field, least int) int {
 func (p *parser) after(path string) string {
 	key := strings.TrimSuffix(p.form.values[fieldAfter], "/")
 	switch below := strings.TrimSuffix(path, "/") + "/"; {
-	case !p.form.given[fieldAfter]:
+	case !p.form.given.has(fieldAfter):
 		return ""
 	case !tree.ValidPath(key), !strings.HasPrefix(key, below), key == path:
 		p.fail(tree.CodeInvalidField, `invalid value for "after": it is the whole key of a node below `+path)

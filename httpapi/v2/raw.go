@@ -69,14 +69,15 @@ func (a *API) readRawBody(w http.ResponseWriter, r *http.Request, f *form) (rese
 	if r.URL.RawQuery == "" || p.form.scan(r.URL.RawQuery) != nil {
 		return reserved, a.discardBody(w, r)
 	}
-	if raw := p.flag(fieldRaw); !raw || p.form.given[fieldValue] {
+	if raw := p.flag(fieldRaw); !raw || p.form.given.has(fieldValue) {
 		if err = a.discardBody(w, r); err == nil && raw {
 			err = tree.NewError(tree.CodeInvalidField, `"value" can not be used with "raw": the body is the value`)
 		}
 		return reserved, err
 	}
 	f.values[fieldValue], reserved, err = a.readBody(w, r, a.plainLimit())
-	f.given[fieldValue], f.rawBody = true, true
+	f.given |= 1 << fieldValue
+	f.rawBody = true
 	return reserved, err
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +27,7 @@ type watchOptions struct {
 }
 
 // optionFields are the parameters of watchOptions.
-var optionFields = []field{fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath}
+var optionFields = setOf(fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath)
 
 // The limits of the parameters.
 const (
@@ -52,7 +50,7 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 	default:
 		p.fail(tree.CodeInvalidField, fmt.Sprintf("%q is %q: it must be 200 or 204", fieldTimeoutStatus, status))
 	}
-	if f.given[fieldWaitTimeout] {
+	if f.given.has(fieldWaitTimeout) {
 		limit := maxTimeout
 		if o.noContent {
 			limit = maxQuietTimeout
@@ -65,9 +63,9 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 	if acceptsEvents(r) {
 		o.layout, o.lastID = stream.ServerSentEvents, p.lastEventID(r)
 	}
-	o.beyondReference = o.layout != stream.JSON || slices.ContainsFunc(optionFields, func(used field) bool { return f.given[used] })
-	if o.paths = []string{key}; f.given[fieldPath] {
-		o.paths = p.paths(r, key)
+	o.beyondReference = o.layout != stream.JSON || f.given&optionFields != 0
+	if o.paths = []string{key}; f.given.has(fieldPath) {
+		o.paths = p.paths(key)
 	}
 	if o.noContent && (p.flag(fieldStream) || o.layout != stream.JSON) {
 		p.fail(tree.CodeInvalidField, `"timeoutStatus" of 204 can't be used with a stream`)
@@ -80,7 +78,7 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 
 // duration returns the value of a field in seconds, such as 30 or 0.5, or 0 if the field was not given.
 func (p *parser) duration(f field, least, most time.Duration) time.Duration {
-	if !p.form.given[f] {
+	if !p.form.given.has(f) {
 		return 0
 	}
 	seconds, err := strconv.ParseFloat(p.form.values[f], 64)
@@ -99,7 +97,7 @@ func (s actionSet) has(a tree.Action) bool { return s == 0 || s&(1<<a) != 0 }
 
 // actions returns the actions that the field names, separated by commas.
 func (p *parser) actions() (set actionSet) {
-	if !p.form.given[fieldActions] {
+	if !p.form.given.has(fieldActions) {
 		return 0
 	}
 	for name := range strings.SplitSeq(p.form.values[fieldActions], ",") {
@@ -141,15 +139,10 @@ func (p *parser) lastEventID(r *http.Request) uint64 {
 }
 
 // paths returns the keys that the parameters "path" name. Each is a path below the key of the request.
-func (p *parser) paths(r *http.Request, key string) []string {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		p.fail(tree.CodeInvalidForm, err.Error())
-		return nil
-	}
-	given := query[fieldPath.String()]
-	if len(given) > service.MaxWatchedPaths {
-		p.fail(tree.CodeInvalidField, fmt.Sprintf(`"path" is given %d times: at most %d are allowed`, len(given), service.MaxWatchedPaths))
+func (p *parser) paths(key string) []string {
+	given := p.form.paths
+	if len(given) == maxPathValues {
+		p.fail(tree.CodeInvalidField, fmt.Sprintf(`"path" is given too often: at most %d are allowed`, service.MaxWatchedPaths))
 		return nil
 	}
 	paths := make([]string, len(given))
