@@ -141,13 +141,11 @@ func (s *Service) tryForward(ctx context.Context, who auth.Credentials, o *forwa
 	}
 	m := from.view.Mirror()
 	switch {
-	case m == nil:
-		return from, Answer{}, carryOut, nil
-	case o.access == users.Read && len(forwardsTo(m)) == 0:
+	case m == nil, o.access == users.Read && !forwards(m):
 		return from, Answer{}, carryOut, nil
 	case m.Phase == tree.PhaseFenced:
 		return from, Answer{}, wait, nil
-	case len(forwardsTo(m)) == 0:
+	case !forwards(m):
 		return from, Answer{}, decided, refuseWrite(m)
 	case from.principal.Proof == auth.Certificate:
 		return from, Answer{}, decided, refuseCertificate(m)
@@ -179,7 +177,7 @@ func sourcesOf(m *tree.Mirror) string {
 
 // awaitUnfenced waits until the phase on this member is another one than PhaseFenced.
 func (s *Service) awaitUnfenced(deadline time.Time) error {
-	return s.awaitTree(deadline, errSwitchTooLong, func(view *tree.View) bool {
+	return s.awaitTree(deadline, func(view *tree.View) bool {
 		m := view.Mirror()
 		return m == nil || m.Phase != tree.PhaseFenced
 	})
@@ -188,16 +186,17 @@ func (s *Service) awaitUnfenced(deadline time.Time) error {
 // awaitIndex waits until this member has applied the index of the source. It returns false after indexTimeout and after Stop.
 func (s *Service) awaitIndex(index uint64) bool {
 	applied := func(view *tree.View) bool { return view.Index() >= index }
-	return s.awaitTree(time.Now().Add(indexTimeout), errSwitchTooLong, applied) == nil
+	return s.awaitTree(time.Now().Add(indexTimeout), applied) == nil
 }
 
-// awaitTree waits until a view of the tree fulfills a condition. At the deadline it returns tooLate.
-func (s *Service) awaitTree(deadline time.Time, tooLate error, fulfilled func(*tree.View) bool) error {
+// awaitTree waits until a view of the tree fulfills a condition. At the deadline it returns errSwitchTooLong. It polls, because nothing
+// notifies of an index without an event, or of another phase.
+func (s *Service) awaitTree(deadline time.Time, fulfilled func(*tree.View) bool) error {
 	ticker := time.NewTicker(followPause)
 	defer ticker.Stop()
 	for !fulfilled(s.cfg.Tree.View()) {
 		if time.Now().After(deadline) {
-			return tooLate
+			return errSwitchTooLong
 		}
 		select {
 		case <-ticker.C:
@@ -212,11 +211,10 @@ func (s *Service) awaitTree(deadline time.Time, tooLate error, fulfilled func(*t
 // this member has not applied the index of the response in time. err is nil if the source has answered.
 func (s *Service) recordForwarded(who auth.Credentials, from *sender, o operation, answer *Answer, late bool, err error) {
 	o.forwardedTo = answer.URL
-	index := answer.Index
 	if err == nil && answer.Err != nil {
 		err = answer.Err
 	}
-	s.record(who, from, o, index, err)
+	s.record(who, from, o, answer.Index, err)
 	if s.cfg.CountForward == nil {
 		return
 	}

@@ -57,7 +57,7 @@ func (s *Service) get(
 	if err != nil {
 		return from, Read{}, err
 	}
-	if m := from.view.Mirror(); m != nil && c == Linearizable && len(forwardsTo(m)) > 0 {
+	if m := from.view.Mirror(); m != nil && c == Linearizable && forwards(m) {
 		return from, Read{}, ErrFollowing
 	}
 	view := from.view

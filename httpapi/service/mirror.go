@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"pando/httpapi/auth"
 	"pando/tree"
@@ -78,10 +77,5 @@ func (s *Service) changeMirror(ctx context.Context, who auth.Credentials, c *tre
 	}
 }
 
-// forwardsTo returns the client URLs of the source if writes are forwarded to it, and otherwise nothing.
-func forwardsTo(m *tree.Mirror) []string {
-	if m.ForwardWrites {
-		return slices.Clip(m.Sources)
-	}
-	return nil
-}
+// forwards reports whether the members forward changes and quorum reads to the source.
+func forwards(m *tree.Mirror) bool { return m.ForwardWrites && len(m.Sources) > 0 }

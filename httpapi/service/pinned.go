@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -96,13 +97,7 @@ func (p *pinnedViews) pin(index uint64, current *tree.View) (*tree.View, error) 
 // place returns the place of an index in pins, and whether it is pinned. Callers must hold mu.
 func (p *pinnedViews) place(index uint64) (int, bool) {
 	return slices.BinarySearchFunc(p.pins, index, func(one *pin, index uint64) int {
-		switch {
-		case one.view.Index() < index:
-			return -1
-		case one.view.Index() > index:
-			return 1
-		}
-		return 0
+		return cmp.Compare(one.view.Index(), index)
 	})
 }
 
