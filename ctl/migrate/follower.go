@@ -90,7 +90,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		case errors.Is(err, errMoved):
 			lost = false
 		case client.IsUnavailable(err):
-			f.o.Note("interrupted: " + client.OneLine(err))
+			f.o.Note("interrupted: " + err.Error())
 		default:
 			return err
 		}
@@ -147,11 +147,11 @@ func checkClusters(ctx context.Context, source *Source, target *Target) (*tree.M
 	}
 	at, err := target.client.Position(ctx, false)
 	if err != nil {
-		return nil, fmt.Errorf("the target %s: %w", target.name(), err)
+		return nil, target.explain(err)
 	}
 	index, err := source.Index(ctx, true)
 	if err != nil {
-		return nil, source.explain(err)
+		return nil, err
 	}
 	if id := source.ClusterID(); id != "" && at.ClusterID != "" && id != at.ClusterID {
 		return nil, fmt.Errorf("%w: %s has the cluster ID %s, and %s was imported from %s; is --from right?",

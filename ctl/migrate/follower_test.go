@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -196,5 +197,34 @@ func TestNewSources(t *testing.T) {
 	}
 	if got := NewFollower(source, nil, Options{}).newSources(&tree.MirrorState{}); len(got) != 1 {
 		t.Errorf("the first process does not name the URLs: %v", got)
+	}
+}
+
+// TestUnavailable checks the errors about a side that does not respond.
+func TestUnavailable(t *testing.T) {
+	endpoint, err := client.ParseEndpoint("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := client.New(client.Config{}).WithEndpoints(endpoint)
+	source, err := NewSource(down)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := NewTarget(down)
+	for name, try := range map[string]func() error{
+		"the source":           func() error { _, err := source.Index(t.Context(), true); return err },
+		"a node of the source": func() error { _, _, err := source.read(t.Context(), "/", 0); return err },
+		"the target":           func() error { _, err := target.State(t.Context()); return err },
+		"a node of the target": func() error { _, _, err := target.read(t.Context(), "/", 0); return err },
+		"the members":          func() error { _, err := target.members(t.Context()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := try()
+			if !client.IsUnavailable(err) || !strings.Contains(err.Error(), "does not respond (is --") ||
+				strings.Contains(err.Error(), "client: etcd cluster") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -46,7 +46,7 @@ func Compare(ctx context.Context, source *Source, target *Target, o CompareOptio
 		Differences: exported(found.differences), Users: users}
 	result.Equal = len(found.differences) == 0 && len(users) == 0
 	if result.SourceIndex, err = source.Index(ctx, false); err != nil {
-		return nil, source.explain(err)
+		return nil, err
 	}
 	if state, err = target.State(ctx); err == nil {
 		result.TargetIndex = state.Index
@@ -98,7 +98,7 @@ func (silentObserver) note(string)        {}
 func awaitTarget(ctx context.Context, source *Source, target *Target) error {
 	index, err := source.Index(ctx, true)
 	if err != nil {
-		return source.explain(err)
+		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, catchUpLimit)
 	defer cancel()

@@ -86,7 +86,7 @@ func (f *Follower) isDeferred(ctx context.Context, what string, err error) bool 
 		return false
 	}
 	if !errors.Is(err, errMoved) && !errors.Is(err, errWindowLost) {
-		f.o.Note(what + ": " + client.OneLine(err) + "; trying again")
+		f.o.Note(what + ": " + err.Error() + "; trying again")
 	}
 	return true
 }

@@ -74,10 +74,20 @@ func (s *Source) explain(err error) error {
 	case client.IsUnauthorized(err):
 		return fmt.Errorf("the source %s: %w; give the name of its root with --from-user", s.name(), err)
 	case client.IsUnavailable(err):
-		return fmt.Errorf("the source %s does not respond (is --from right?): %w", s.name(), err)
+		return &unavailableError{fmt.Sprintf("the source %s does not respond (is --from right?): %s", s.name(), client.OneLine(err)), err}
 	}
 	return fmt.Errorf("the source %s: %w", s.name(), err)
 }
+
+// unavailableError is the error of a side that does not respond. It has the text of one member's error, on one line, in place of the text
+// of the ClusterError that it wraps.
+type unavailableError struct {
+	text string
+	err  error
+}
+
+func (e *unavailableError) Error() string { return e.text }
+func (e *unavailableError) Unwrap() error { return e.err }
 
 // Index returns the index of the store of one member. With quorum it is at or above the index of every write that was acknowledged
 // before.
@@ -86,13 +96,14 @@ func (s *Source) Index(ctx context.Context, quorum bool) (uint64, error) {
 	if err == nil {
 		err = s.checkCluster(p.ClusterID)
 	}
-	return p.Index, err
+	return p.Index, s.explain(err)
 }
 
 // read returns the node at a path with its children, and the index of the store at that time, which is at least since. The node is nil if
 // there is none.
 func (s *Source) read(ctx context.Context, path string, since uint64) (*client.Node, uint64, error) {
-	return readSince(ctx, s.client, path, since, s.checkCluster)
+	n, index, err := readSince(ctx, s.client, path, since, s.checkCluster)
+	return n, index, s.explain(err)
 }
 
 // staleReads is the number of responses below the wanted index after which a quorum is asked.

@@ -43,7 +43,7 @@ func GetStatus(ctx context.Context, source *Source, target *Target) (*Status, er
 	}
 	s.Source = source.URLs()
 	if s.SourceIndex, err = source.Index(ctx, true); err != nil {
-		return nil, source.explain(err)
+		return nil, err
 	}
 	s.Behind = s.SourceIndex - min(s.Index, s.SourceIndex)
 	return s, nil

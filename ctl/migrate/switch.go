@@ -208,7 +208,7 @@ func (s *switching) fence(ctx context.Context) error {
 	}
 	index, err := s.source.Index(ctx, true)
 	if err != nil {
-		return s.source.explain(err)
+		return err
 	}
 	if err := s.compared.track.await(ctx, index); err != nil {
 		return err
@@ -286,7 +286,7 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 	began := time.Now()
 	index, err := s.source.Index(ctx, true)
 	if err != nil {
-		return false, s.source.explain(err)
+		return false, err
 	}
 	if err := s.compared.track.await(ctx, index); err != nil {
 		return false, err
@@ -313,7 +313,7 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 	now, err := s.source.Index(ctx, true)
 	switch {
 	case err != nil:
-		return false, s.source.explain(err)
+		return false, err
 	case now != index:
 		return false, nil
 	case len(differences) > 0:

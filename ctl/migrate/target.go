@@ -32,18 +32,18 @@ func (t *Target) State(ctx context.Context) (*tree.MirrorState, error) {
 	return state, t.explain(err)
 }
 
-// explain adds to an error of /v2/mirror what to do about it.
+// explain adds to an error of the target what to do about it.
 func (t *Target) explain(err error) error {
 	refusal, ok := errors.AsType[*client.StatusError](err)
 	switch {
 	case client.IsUnavailable(err):
-		return fmt.Errorf("the target %s does not respond (is --to right?): %w", t.name(), err)
+		return &unavailableError{fmt.Sprintf("the target %s does not respond (is --to right?): %s", t.name(), client.OneLine(err)), err}
+	case client.IsUnauthorized(err):
+		return fmt.Errorf("%s: %w; give the name of root with --username", t.name(), err)
 	case !ok:
 		return err
 	case refusal.Status == http.StatusNotFound:
 		return fmt.Errorf("%s is not Pando, or an older version: is --to right? (%w)", t.name(), err)
-	case refusal.Status == http.StatusUnauthorized:
-		return fmt.Errorf("%s: %w; give the name of root with --username", t.name(), err)
 	case refusal.Status == http.StatusConflict:
 		return fmt.Errorf("%s: %w", t.name(), ErrNotFollowing)
 	}
@@ -69,7 +69,8 @@ func (t *Target) change(ctx context.Context, c *tree.MirrorChange) (*tree.Mirror
 // read returns the node at a path with its children, and the index of the tree at that time, which is at least since. The node is nil if
 // there is none.
 func (t *Target) read(ctx context.Context, path string, since uint64) (*client.Node, uint64, error) {
-	return readSince(ctx, t.client, path, since, func(string) error { return nil })
+	n, index, err := readSince(ctx, t.client, path, since, func(string) error { return nil })
+	return n, index, t.explain(err)
 }
 
 // listed returns the nodes of the target that recursive reads leave out or that expire, at an index of since or above.
@@ -99,7 +100,7 @@ type targetMember struct {
 func (t *Target) members(ctx context.Context) ([]targetMember, error) {
 	list, err := t.client.Members(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the members of the cluster: %w", err)
+		return nil, t.explain(fmt.Errorf("the members of the cluster: %w", err))
 	}
 	var all []targetMember
 	for _, m := range list {

@@ -56,14 +56,8 @@ func (m *migration) switchOver(c *cli.Context) error {
 		Hidden: hidden, IgnoreUsers: c.Bool(ignoreUsersFlag), Note: notes.note, Progress: progress,
 	})
 	clear()
-	if client.IsUnavailable(err) {
-		err = errors.New(client.OneLine(err))
-	}
-	switch {
-	case errors.Is(err, migrate.ErrNotFollowing), errors.Is(err, migrate.ErrInDoubt):
-		return err
-	case err != nil:
-		return fmt.Errorf("%w\nNothing has changed: the etcd goes on, and the cluster has not taken over", err)
+	if err != nil {
+		return failedSwitch(err)
 	}
 	if asJSON {
 		err = printJSON(m.stdout, result)
@@ -74,6 +68,14 @@ func (m *migration) switchOver(c *cli.Context) error {
 		return err
 	}
 	return m.watchSource(c.Context, source, result.SourceIndex, c.Duration(straysFlag), notes)
+}
+
+// failedSwitch adds to the error of a switch that the cluster has not taken over, unless it has or may have.
+func failedSwitch(err error) error {
+	if errors.Is(err, migrate.ErrNotFollowing) || errors.Is(err, migrate.ErrInDoubt) {
+		return err
+	}
+	return fmt.Errorf("%w\nNothing has changed: the etcd goes on, and the cluster has not taken over", err)
 }
 
 // switchedText describes a switch.
