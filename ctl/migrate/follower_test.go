@@ -168,6 +168,32 @@ func TestReadFromCutOffMember(t *testing.T) {
 	}
 }
 
+// TestAwaitTarget waits for a target that reaches the index of the source only after a message about that.
+func TestAwaitTarget(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Etcd-Index", "20") }))
+	t.Cleanup(s.Close)
+	endpoint, err := client.ParseEndpoint(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := NewSource(client.New(client.Config{}).WithEndpoints(endpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake, target := newFakeTarget(t, 12)
+	var notes []string
+	err = awaitTarget(t.Context(), source, target, func(text string) {
+		notes = append(notes, text)
+		fake.mu.Lock()
+		defer fake.mu.Unlock()
+		fake.state.Index = 20
+	})
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "has index 20 of the source") {
+		t.Errorf("got %v, and the messages %v", err, notes)
+	}
+}
+
 // TestOvertaken loses changes of the source that another process has applied. They need no second read of all keys.
 func TestOvertaken(t *testing.T) {
 	_, target := newFakeTarget(t, 12)

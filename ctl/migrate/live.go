@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,6 +14,7 @@ import (
 // CompareOptions are the settings of Compare.
 type CompareOptions struct {
 	Hidden   []string          // paths of hidden keys, beside those that the target has
+	Note     func(text string) // is called if Compare has to wait for the target; may be nil
 	Progress func(nodes int64) // is called with the number of nodes that were compared; may be nil
 }
 
@@ -26,7 +28,12 @@ func Compare(ctx context.Context, source *Source, target *Target, o CompareOptio
 	if err != nil {
 		return nil, err
 	}
-	if err := awaitTarget(ctx, source, target); err != nil {
+	note := func(text string) {
+		if o.Note != nil {
+			o.Note(text + "; is pando migrate running?")
+		}
+	}
+	if err := awaitTarget(ctx, source, target, note); err != nil {
 		return nil, err
 	}
 	list, err := target.listed(ctx, state.Index)
@@ -94,8 +101,11 @@ type silentObserver struct{}
 func (silentObserver) sourceIndex(uint64) {}
 func (silentObserver) note(string)        {}
 
-// awaitTarget waits until the target has reached the index that the source has now.
-func awaitTarget(ctx context.Context, source *Source, target *Target) error {
+// noteAfter is the time after which awaitTarget says that it waits.
+const noteAfter = time.Second
+
+// awaitTarget waits until the target has reached the index that the source has now. It calls note if that takes longer than noteAfter.
+func awaitTarget(ctx context.Context, source *Source, target *Target, note func(text string)) error {
 	index, err := source.Index(ctx, true)
 	if err != nil {
 		return err
@@ -103,6 +113,7 @@ func awaitTarget(ctx context.Context, source *Source, target *Target) error {
 	limited, cancel := context.WithTimeout(ctx, catchUpLimit)
 	defer cancel()
 	var backoff client.Backoff
+	began, noted := time.Now(), false
 	for {
 		state, err := target.following(limited)
 		if err != nil {
@@ -110,6 +121,11 @@ func awaitTarget(ctx context.Context, source *Source, target *Target) error {
 		}
 		if state.Index >= index {
 			return nil
+		}
+		if !noted && time.Since(began) > noteAfter {
+			noted = true
+			note(fmt.Sprintf("waiting at most %s until the target, which is at index %d, has index %d of the source",
+				catchUpLimit, state.Index, index))
 		}
 		if err := backoff.Wait(limited); err != nil {
 			if ctx.Err() != nil {

@@ -137,7 +137,7 @@ func (s *switching) run(ctx context.Context) error {
 		return ctx.Err()
 	case <-s.follower.ready:
 	}
-	if err := awaitTarget(ctx, s.source, s.target); err != nil {
+	if err := awaitTarget(ctx, s.source, s.target, s.o.Note); err != nil {
 		return err
 	}
 	c := s.comparer()

@@ -41,8 +41,9 @@ func (m *migration) compare(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	notes := newStatusWriter(m.stderr)
 	progress, clear := m.nodesBar("comparing")
-	result, err := migrate.Compare(c.Context, source, target, migrate.CompareOptions{Hidden: hidden, Progress: progress})
+	result, err := migrate.Compare(c.Context, source, target, migrate.CompareOptions{Hidden: hidden, Note: notes.note, Progress: progress})
 	clear()
 	if err != nil {
 		return err
