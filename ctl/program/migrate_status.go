@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl/migrate"
+	"pando/tree"
 )
 
 const statusHelp = `Shows the phase of the cluster, its index and that of the etcd, and the state of each member. Without --from it shows
@@ -62,24 +63,22 @@ func (m *migration) status(c *cli.Context) error {
 // statusText describes the state of a migration.
 func statusText(s *migrate.Status) string {
 	var b strings.Builder
-	source := "unknown until pando migrate was started"
-	if len(s.Source) > 0 {
-		source = strings.Join(s.Source, ",")
-	}
-	fmt.Fprintf(&b, "phase    %s\nsource   %s\n", s.Phase, source)
-	if s.SourceIndex > 0 {
-		fmt.Fprintf(&b, "index    %d (source %d, behind by %d)\n", s.Index, s.SourceIndex, s.Behind)
-	} else {
-		fmt.Fprintf(&b, "index    %d\n", s.Index)
-	}
-	writes := "refused"
+	phase, source, distance, writes := s.Phase, "unknown until pando migrate was started", fmt.Sprintf(", behind by %d", s.Behind), "refused"
 	switch {
-	case s.Phase == "none":
-		writes = "served"
+	case s.Phase == tree.MirrorPhase(0).String():
+		phase += " (not following: it has taken over, or was never made to follow)"
+		source, distance, writes = "none", "", "served"
 	case s.ForwardWrites:
 		writes = "forwarded to the source"
 	}
-	fmt.Fprintf(&b, "writes   %s\n", writes)
+	if len(s.Source) > 0 {
+		source = strings.Join(s.Source, ",")
+	}
+	index := fmt.Sprint(s.Index)
+	if s.SourceIndex > 0 {
+		index += fmt.Sprintf(" (source %d%s)", s.SourceIndex, distance)
+	}
+	fmt.Fprintf(&b, "phase    %s\nsource   %s\nindex    %s\nwrites   %s\n", phase, source, index, writes)
 	for _, m := range s.Members {
 		if m.State == nil {
 			fmt.Fprintf(&b, "member   %s: %s\n", m.Name, m.Error)
