@@ -170,7 +170,7 @@ func (x *exporter) checkTarget() error {
 func (x *exporter) read() (*storage.Recovered, error) {
 	info, err := os.Stat(x.from)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; FROM is the data directory of a stopped member, or a file of pando snapshot save", config.UnwrapPath(err))
 	}
 	if !info.IsDir() {
 		return storage.LoadSnapshot(x.from)

@@ -205,7 +205,7 @@ func TestExportEtcdRefused(t *testing.T) {
 		"target in source":   {[]string{dir, filepath.Join(dir, "etcd"), "--root-password-file", password}, nil, "must not change"},
 		"no data":            {[]string{t.TempDir(), "TO"}, storage.ErrNoData, "holds none"},
 		"no snapshot":        {[]string{password, "TO"}, storage.ErrCorrupt, "not a snapshot"},
-		"nothing":            {[]string{filepath.Join(dir, "none"), "TO"}, os.ErrNotExist, "none"},
+		"nothing":            {[]string{filepath.Join(dir, "none"), "TO"}, os.ErrNotExist, "none: no such file or directory; FROM is the data"},
 		"a wrong cluster":    {[]string{dir, "TO", "--name", "n", "--initial-cluster", "m=http://127.0.0.1:1"}, nil, "--initial-cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
