@@ -186,9 +186,8 @@ func (f *Follower) follow(ctx context.Context, lost bool) error {
 		limit = math.MaxInt // reading all keys may take long
 	}
 	q := newQueue(limit)
-	r := &reader{members: f.source.feed(), check: f.source.checkCluster, out: q, observer: f, read: from}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return f.source.explain(r.run(ctx)) })
+	group.Go(func() error { return f.source.readTo(ctx, q, from, f) })
 	ready := make(chan struct{})
 	group.Go(func() error {
 		if lost {

@@ -63,21 +63,11 @@ func Compare(ctx context.Context, source *Source, target *Target, o CompareOptio
 
 // compareTracked runs a comparer, whose trackers get the events that are read from the source meanwhile.
 func compareTracked(ctx context.Context, source *Source, c *comparer) (*compared, error) {
-	q := newQueue(queueLimit)
-	r := &reader{members: source.feed(), check: source.checkCluster, out: q, observer: silentObserver{}, read: c.trackers.position()}
 	done := errors.New("done")
 	var found *compared
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return source.explain(r.run(ctx)) })
-	group.Go(func() error {
-		for {
-			s, err := q.pop(ctx, queueLimit)
-			if err != nil {
-				return err
-			}
-			c.trackers.add(s.events, s.to)
-		}
-	})
+	after := c.trackers.position()
+	group.Go(func() error { return source.watch(ctx, after, func(s segment) { c.trackers.add(s.events, s.to) }) })
 	group.Go(func() (err error) {
 		if found, err = c.run(ctx); err == nil {
 			c.trackers.end(found.track)
@@ -94,12 +84,6 @@ func compareTracked(ctx context.Context, source *Source, c *comparer) (*compared
 		return nil, err
 	}
 }
-
-// silentObserver ignores everything.
-type silentObserver struct{}
-
-func (silentObserver) sourceIndex(uint64) {}
-func (silentObserver) note(string)        {}
 
 // noteAfter is the time after which awaitTarget says that it waits.
 const noteAfter = time.Second

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"pando/ctl/client"
 	"pando/tree"
 )
@@ -182,11 +184,34 @@ type sourceStream struct{ *client.Stream }
 
 func (s sourceStream) start() client.Position { return s.Position }
 
-// feed returns the members as the reader needs them.
-func (s *Source) feed() []member {
-	all := make([]member, len(s.members))
-	for i, c := range s.members {
-		all[i] = sourceMember{c}
+// readTo reads the changes after an index into a queue, until ctx ends or an error occurs.
+func (s *Source) readTo(ctx context.Context, q *queue, after uint64, o observer) error {
+	r := &reader{check: s.checkCluster, out: q, observer: o, read: after}
+	for _, c := range s.members {
+		r.members = append(r.members, sourceMember{c})
 	}
-	return all
+	return s.explain(r.run(ctx))
 }
+
+// watch calls take with the changes after an index, one segment after the other, until ctx ends or an error occurs.
+func (s *Source) watch(ctx context.Context, after uint64, take func(segment)) error {
+	q := newQueue(queueLimit)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.readTo(ctx, q, after, silentObserver{}) })
+	group.Go(func() error {
+		for {
+			part, err := q.pop(ctx, queueLimit)
+			if err != nil {
+				return err
+			}
+			take(part)
+		}
+	})
+	return group.Wait()
+}
+
+// silentObserver ignores everything.
+type silentObserver struct{}
+
+func (silentObserver) sourceIndex(uint64) {}
+func (silentObserver) note(string)        {}
