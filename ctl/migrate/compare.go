@@ -44,7 +44,7 @@ type compared struct {
 func (c *comparer) run(ctx context.Context) (*compared, error) {
 	track := c.trackers.begin()
 	w := &walk{source: c.source, target: c.target, progress: c.progress, sinceSource: track.position(), sinceTarget: track.position()}
-	err := w.run(ctx, append([]string{"/"}, c.hidden...)...)
+	err := w.run(ctx, c.hidden)
 	result := &compared{nodes: w.nodes}
 	last, found := w.last, w.differences
 	for round := 0; err == nil; round++ {

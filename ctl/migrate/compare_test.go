@@ -83,7 +83,7 @@ func TestWalk(t *testing.T) {
 		dir("/_h", 4), key("/_h/x", "y", 4), dir("/f", 5), key("/f/below", "x", 5),
 		client.Node{Key: "/ttl", Value: "x", CreatedIndex: 6, ModifiedIndex: 6, Expiration: &soon})
 	w := &walk{source: source.read, target: target.read}
-	if err := w.run(t.Context(), "/", "/_h"); err != nil {
+	if err := w.run(t.Context(), []string{"/_h"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := paths(w.differences), "/_h/x /a/2 /b /b/1 /c /c/1 /f /f/below /new /ttl"; got != want {
@@ -108,7 +108,7 @@ func TestWalkFails(t *testing.T) {
 		return source.read(ctx, path, since)
 	}
 	w := &walk{source: broken, target: source.read}
-	if err := w.run(t.Context(), "/"); err != errDown {
+	if err := w.run(t.Context(), nil); err != errDown {
 		t.Errorf("got %v", err)
 	}
 }

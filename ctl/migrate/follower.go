@@ -120,7 +120,7 @@ func (f *Follower) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.index = state.Index
+	f.setIndex(state.Index)
 	f.trackers.reset(state.Index)
 	f.progress.applied(state.Index, 0, 0)
 	return f.retryChange(ctx, func(index uint64) *tree.MirrorChange {
@@ -222,6 +222,13 @@ func (f *Follower) setIndex(index uint64) {
 	f.index = index
 }
 
+// targetIndex returns the index of the target.
+func (f *Follower) targetIndex() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.index
+}
+
 // readList reads the list of the target's nodes with a TTL and of its hidden nodes.
 func (f *Follower) readList(ctx context.Context, since uint64) error {
 	list, err := f.target.listed(ctx, since)
@@ -297,7 +304,7 @@ func (f *Follower) changeLocked(ctx context.Context, next func(index uint64) *tr
 		if change == nil {
 			return nil
 		}
-		_, err := f.target.change(ctx, change)
+		err := f.target.change(ctx, change)
 		moved, isMoved := errors.AsType[*client.MirrorIndexError](err)
 		switch {
 		case err == nil:

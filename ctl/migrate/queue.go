@@ -70,7 +70,7 @@ func (q *queue) push(ctx context.Context, s segment) error {
 	return nil
 }
 
-// unlimit removes the limit.
+// setLimit changes the limit.
 func (q *queue) setLimit(limit int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -228,7 +228,7 @@ func (r *reader) emit(ctx context.Context, events ...*client.Event) error {
 	return nil
 }
 
-// emitSilent tells the queue that there are no events up to an index.
+// emitSilent notes in the queue that there are no events up to an index.
 func (r *reader) emitSilent(ctx context.Context, to uint64) error {
 	if to <= r.read {
 		return nil

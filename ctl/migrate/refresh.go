@@ -185,7 +185,7 @@ func (f *Follower) applyNodes(
 	removed = slices.DeleteFunc(removed, touched)
 	for changes := range batches(nodes, removed) {
 		changes.After, changes.To = f.index, f.index
-		if _, err := f.target.change(ctx, changes); err != nil {
+		if err := f.target.change(ctx, changes); err != nil {
 			if _, moved := errors.AsType[*client.MirrorIndexError](err); moved {
 				err = fmt.Errorf("%w: %w", errMoved, err)
 			}

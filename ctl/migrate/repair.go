@@ -65,9 +65,10 @@ func split(differences []difference) (nodes []tree.NodeFields, removed []string)
 // isBelow reports whether a path lies below a directory other than the root.
 func isBelow(path, dir string) bool { return strings.HasPrefix(path, dir+"/") }
 
-// newWalk returns a walk through both trees.
-func (f *Follower) newWalk(sinceSource, sinceTarget uint64) *walk {
-	return &walk{source: f.source.read, target: f.target.read, sinceSource: sinceSource, sinceTarget: sinceTarget}
+// walk compares the whole trees, at the given indexes or above. It returns the walk that has found the differences.
+func (f *Follower) walk(ctx context.Context, sinceSource, sinceTarget uint64) (*walk, error) {
+	w := &walk{source: f.source.read, target: f.target.read, sinceSource: sinceSource, sinceTarget: sinceTarget}
+	return w, w.run(ctx, f.hiddenPaths())
 }
 
 // hiddenPaths returns the paths of the known hidden nodes.
@@ -81,8 +82,8 @@ func (f *Follower) hiddenPaths() []string {
 func (f *Follower) repair(ctx context.Context) error {
 	track := f.trackers.begin()
 	defer f.trackers.end(track)
-	w := f.newWalk(track.position(), track.position())
-	if err := w.run(ctx, append([]string{"/"}, f.hiddenPaths()...)...); err != nil {
+	w, err := f.walk(ctx, track.position(), track.position())
+	if err != nil {
 		return err
 	}
 	if err := await(ctx, track, w.last); err != nil {
@@ -102,11 +103,9 @@ func (f *Follower) repair(ctx context.Context) error {
 // may be there before they are applied as events.
 func (f *Follower) rereadAll(ctx context.Context, index uint64) error {
 	f.trackers.reset(index)
-	f.mu.Lock()
-	before := f.index
-	f.mu.Unlock()
-	w := f.newWalk(index, before)
-	if err := w.run(ctx, append([]string{"/"}, f.hiddenPaths()...)...); err != nil {
+	before := f.targetIndex()
+	w, err := f.walk(ctx, index, before)
+	if err != nil {
 		return err
 	}
 	later := func(d difference) bool { return d.source != nil && d.source.ModifiedIndex > index }

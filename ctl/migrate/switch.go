@@ -329,21 +329,16 @@ func (s *switching) tryEnd(ctx context.Context, c *comparer) (ended bool, err er
 func (s *switching) end(ctx context.Context, index uint64) (ended bool, err error) {
 	to := index + skippedIndexes
 	err = s.follower.retryChange(ctx, func(now uint64) *tree.MirrorChange {
-		switch now {
-		case index:
-			return &tree.MirrorChange{After: index, To: to, Phase: tree.PhaseEnded}
-		case to:
-			ended = true
+		if now != index { // it has ended, or another process has changed the target
+			return nil
 		}
-		return nil
+		return &tree.MirrorChange{After: index, To: to, Phase: tree.PhaseEnded}
 	})
 	s.result.SourceIndex, s.result.Index = index, to
 	if errors.Is(err, ErrNotFollowing) {
 		return true, s.confirmEnd(ctx, err)
 	}
-	s.follower.mu.Lock()
-	defer s.follower.mu.Unlock()
-	return ended || err == nil && s.follower.index == to, err
+	return err == nil && s.follower.targetIndex() == to, err
 }
 
 // confirmEnd returns nil if the target has taken over by this switch, and err otherwise. The target has refused a change, because it

@@ -61,9 +61,9 @@ func (t *Target) following(ctx context.Context) (*tree.MirrorState, error) {
 }
 
 // change applies a change.
-func (t *Target) change(ctx context.Context, c *tree.MirrorChange) (*tree.MirrorState, error) {
-	state, err := t.client.ChangeMirror(ctx, c)
-	return state, t.explain(err)
+func (t *Target) change(ctx context.Context, c *tree.MirrorChange) error {
+	_, err := t.client.ChangeMirror(ctx, c)
+	return t.explain(err)
 }
 
 // read returns the node at a path with its children, and the index of the tree at that time, which is at least since. The node is nil if

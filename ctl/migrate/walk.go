@@ -47,10 +47,10 @@ type task struct {
 	self               bool // the node itself was not compared yet
 }
 
-// run compares the nodes at some paths and everything below them. Hidden nodes are compared only if their paths are given.
-func (w *walk) run(ctx context.Context, paths ...string) error {
+// run compares the whole trees. Hidden nodes, and everything below them, are compared only if their paths are given.
+func (w *walk) run(ctx context.Context, hidden []string) error {
 	w.ready.L = &w.mu
-	for _, path := range paths {
+	for _, path := range append([]string{"/"}, hidden...) {
 		w.open = append(w.open, task{path: path, onSource: true, onTarget: true, self: true})
 	}
 	group, ctx := errgroup.WithContext(ctx)
