@@ -9,16 +9,15 @@ import (
 
 // Progress is how far the target has followed the source.
 type Progress struct {
-	Phase       tree.MirrorPhase `json:"phase"`
-	Index       uint64           `json:"index"`       // of the target
-	SourceIndex uint64           `json:"sourceIndex"` // the last one that was seen
-	Events      uint64           `json:"events"`      // applied since the start
-	Refreshed   uint64           `json:"refreshed"`   // nodes that were read again because their TTL was refreshed
-	Silent      uint64           `json:"silent"`      // indexes without a change that the source shows
-	Unexplained uint64           `json:"unexplained"` // those of them for which no refreshed TTL was found
-	Expiring    int              `json:"expiring"`    // known nodes with a TTL
+	Phase       tree.MirrorPhase
+	Index       uint64 // of the target
+	SourceIndex uint64 // the last one that was seen
+	Events      uint64 // applied since the start
+	Silent      uint64 // indexes without a change that the source shows
+	Unexplained uint64 // those of them for which no refreshed TTL was found
+	Expiring    int    // known nodes with a TTL
 	// Lag is the time since the source reached the first index that the target does not have yet.
-	Lag time.Duration `json:"lag"`
+	Lag time.Duration
 }
 
 // Behind returns the number of indexes that the target does not have yet.

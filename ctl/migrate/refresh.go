@@ -153,7 +153,6 @@ func (f *Follower) refresh(ctx context.Context, limit *rate.Limiter) (changed in
 	}
 	changed, err = f.applyNodes(ctx, nodes, nil, track.changes)
 	f.forget(gone, track)
-	f.progress.update(func(p *Progress) { p.Refreshed += uint64(changed) })
 	return changed, err
 }
 

@@ -93,7 +93,6 @@ func (f *Follower) repair(ctx context.Context) error {
 	nodes, removed := split(w.differences)
 	changed, err := f.applyNodes(ctx, nodes, removed, track.touches)
 	if changed > 0 {
-		f.progress.update(func(p *Progress) { p.Refreshed += uint64(changed) })
 		f.o.Note(fmt.Sprintf("compared %d nodes: %d were changed by the source without an event, and are the same now", w.nodes, changed))
 	}
 	return err
