@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,15 +136,15 @@ func option(c *cli.Context, name string) string {
 	return ""
 }
 
-// wantsJSON reports whether --format is json.
-func wantsJSON(c *cli.Context) (bool, error) {
+// printer returns the function that prints the result of a verb in the format of --format.
+func (m *migration) printer(c *cli.Context) (func(result any, text string) error, error) {
 	switch format := c.String(formatFlag); format {
 	case formatText:
-		return false, nil
+		return func(_ any, text string) error { _, err := io.WriteString(m.stdout, text); return err }, nil
 	case formatJSON:
-		return true, nil
+		return func(result any, _ string) error { return json.NewEncoder(m.stdout).Encode(result) }, nil
 	default:
-		return false, config.AsUsage(fmt.Errorf("--format: %q is no format; write text or json", format))
+		return nil, config.AsUsage(fmt.Errorf("--format: %q is no format; write text or json", format))
 	}
 }
 
@@ -199,20 +200,29 @@ func (m *migration) target(c *cli.Context) (*migrate.Target, error) {
 	return migrate.NewTarget(cl), nil
 }
 
-// both returns the source and the target of a verb that takes no arguments.
-func (m *migration) both(c *cli.Context) (*migrate.Source, *migrate.Target, error) {
+// sides are what a verb works on that needs both clusters.
+type sides struct {
+	source *migrate.Source
+	target *migrate.Target
+	hidden []string // the paths of --hidden
+}
+
+// both returns the sides of a verb that takes no arguments.
+func (m *migration) both(c *cli.Context) (s sides, err error) {
 	if err := refuseUnknownFlags(c); err != nil {
-		return nil, nil, err
+		return s, err
 	}
 	if c.Args().Present() {
-		return nil, nil, config.AsUsage(fmt.Errorf("unexpected argument %q: %s takes only flags", c.Args().First(), c.Command.HelpName))
+		return s, config.AsUsage(fmt.Errorf("unexpected argument %q: %s takes only flags", c.Args().First(), c.Command.HelpName))
 	}
-	source, err := m.source(c)
-	if err != nil {
-		return nil, nil, err
+	if s.hidden, err = hiddenPaths(c); err != nil {
+		return s, err
 	}
-	target, err := m.target(c)
-	return source, target, err
+	if s.source, err = m.source(c); err != nil {
+		return s, err
+	}
+	s.target, err = m.target(c)
+	return s, err
 }
 
 // clientOptions are the settings of the connection to one side.

@@ -1,9 +1,7 @@
 package program
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
@@ -29,34 +27,28 @@ func (m *migration) compareCommand() *cli.Command {
 
 // compare prints the differences. It returns an exit code if there are any.
 func (m *migration) compare(c *cli.Context) error {
-	asJSON, err := wantsJSON(c)
+	output, err := m.printer(c)
 	if err != nil {
 		return err
 	}
-	source, target, err := m.both(c)
-	if err != nil {
-		return err
-	}
-	hidden, err := hiddenPaths(c)
+	s, err := m.both(c)
 	if err != nil {
 		return err
 	}
 	notes := newStatusWriter(m.stderr)
 	progress, clear := m.nodesBar("comparing")
-	result, err := migrate.Compare(c.Context, source, target, migrate.CompareOptions{Hidden: hidden, Note: notes.note, Progress: progress})
+	result, err := migrate.Compare(c.Context, s.source, s.target, migrate.CompareOptions{Hidden: s.hidden, Note: notes.note, Progress: progress})
 	clear()
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		err = printJSON(m.stdout, result)
-	} else {
-		_, err = io.WriteString(m.stdout, comparisonText(result))
+	if err := output(result, comparisonText(result)); err != nil {
+		return err
 	}
-	if err == nil && !result.Equal {
-		err = silentExit(ExitFailure)
+	if !result.Equal {
+		return silentExit(ExitFailure)
 	}
-	return err
+	return nil
 }
 
 // comparisonText describes a comparison.
@@ -77,14 +69,4 @@ func comparisonText(r *migrate.Comparison) string {
 func (m *migration) nodesBar(label string) (progress func(nodes int64), clear func()) {
 	bar := terminal.NewBar(m.stderr, label, -1, progressbar.OptionShowCount())
 	return func(nodes int64) { _ = bar.Set64(nodes) }, func() { _ = bar.Clear() }
-}
-
-// printJSON prints value as one line of JSON.
-func printJSON(w io.Writer, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", data)
-	return err
 }

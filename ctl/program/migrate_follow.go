@@ -23,21 +23,17 @@ const (
 
 // follow follows the source until it is interrupted, or until the target has taken over.
 func (m *migration) follow(c *cli.Context) error {
-	source, target, err := m.both(c)
-	if err != nil {
-		return err
-	}
-	hidden, err := hiddenPaths(c)
+	s, err := m.both(c)
 	if err != nil {
 		return err
 	}
 	out := newStatusWriter(m.stdout)
-	o := migrate.Options{Hidden: hidden, Note: out.note}
+	o := migrate.Options{Hidden: s.hidden, Note: out.note}
 	if c.IsSet(forwardWritesFlag) {
 		forward := c.Bool(forwardWritesFlag)
 		o.ForwardWrites = &forward
 	}
-	follower := migrate.NewFollower(source, target, o)
+	follower := migrate.NewFollower(s.source, s.target, o)
 	ctx, cancel := context.WithCancel(c.Context)
 	var showing sync.WaitGroup
 	showing.Go(func() { out.show(ctx, follower.Progress) })

@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -32,7 +31,7 @@ func (m *migration) statusCommand() *cli.Command {
 
 // status prints the state of the migration.
 func (m *migration) status(c *cli.Context) error {
-	asJSON, err := wantsJSON(c)
+	output, err := m.printer(c)
 	if err != nil {
 		return err
 	}
@@ -53,11 +52,7 @@ func (m *migration) status(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(m.stdout, status)
-	}
-	_, err = io.WriteString(m.stdout, statusText(status))
-	return err
+	return output(status, statusText(status))
 }
 
 // statusText describes the state of a migration.

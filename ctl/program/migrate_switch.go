@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -38,36 +37,27 @@ func (m *migration) switchCommand() *cli.Command {
 
 // switchOver makes the target take over.
 func (m *migration) switchOver(c *cli.Context) error {
-	asJSON, err := wantsJSON(c)
+	output, err := m.printer(c)
 	if err != nil {
 		return err
 	}
-	source, target, err := m.both(c)
-	if err != nil {
-		return err
-	}
-	hidden, err := hiddenPaths(c)
+	s, err := m.both(c)
 	if err != nil {
 		return err
 	}
 	notes := newStatusWriter(m.stderr)
 	progress, clear := m.nodesBar("comparing")
-	result, err := migrate.Switch(c.Context, source, target, migrate.SwitchOptions{
-		Hidden: hidden, IgnoreUsers: c.Bool(ignoreUsersFlag), Note: notes.note, Progress: progress,
+	result, err := migrate.Switch(c.Context, s.source, s.target, migrate.SwitchOptions{
+		Hidden: s.hidden, IgnoreUsers: c.Bool(ignoreUsersFlag), Note: notes.note, Progress: progress,
 	})
 	clear()
 	if err != nil {
 		return failedSwitch(err)
 	}
-	if asJSON {
-		err = printJSON(m.stdout, result)
-	} else {
-		_, err = io.WriteString(m.stdout, switchedText(result))
-	}
-	if err != nil {
+	if err := output(result, switchedText(result)); err != nil {
 		return err
 	}
-	return m.watchSource(c.Context, source, result.SourceIndex, c.Duration(straysFlag), notes)
+	return m.watchSource(c.Context, s.source, result.SourceIndex, c.Duration(straysFlag), notes)
 }
 
 // failedSwitch adds to the error of a switch that the cluster has not taken over, unless it has or may have.
