@@ -48,16 +48,16 @@ func settings(t *testing.T, file string) string {
 	return strings.Join(servertest.Lines(t, file), "\n")
 }
 
-func TestImportConfigEnvironment(t *testing.T) {
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		file, text string
-		want       string   // the settings that are written
-		says       []string // in the output
-	}{
+// environmentImport is an environment file of etcd, and what import-etcd-config makes of it.
+type environmentImport struct {
+	file, text string
+	want       string   // the settings that are written
+	says       []string // in the output
+}
+
+// environmentImports returns environment files of etcd on a host, by what is special about them.
+func environmentImports(host string) map[string]environmentImport {
+	return map[string]environmentImport{
 		"Debian's own file": {"default/etcd", "## etcd(1) daemon options\n", "ETCD_NAME=" + host + "\nETCD_DATA_DIR=/var/lib/pando",
 			[]string{"pando import-etcd /var/lib/etcd/default --name " + host + " --data-dir /var/lib/pando", "systemctl disable --now etcd",
 				"chown -R pando:pando /var/lib/pando", "systemctl enable --now pando"}},
@@ -106,7 +106,15 @@ ETCD_LOG_OUTPUTS=/var/log/etcd.log
 ETCD_DATA_DIR=/var/lib/pando`, []string{
 			"the user pando must be able to read /etc/etcd/a.pem, /etc/etcd/a key.pem", "change /var/log/etcd.log",
 		}},
-	} {
+	}
+}
+
+func TestImportConfigEnvironment(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range environmentImports(host) {
 		t.Run(name, func(t *testing.T) {
 			c, err := importConfig(t, test.file, test.text)
 			if err != nil {
