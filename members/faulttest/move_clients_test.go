@@ -37,7 +37,6 @@ type watchingClient struct {
 	mu     sync.Mutex
 	next   uint64
 	events []seenEvent
-	starts int
 	errs   []error
 }
 
@@ -55,7 +54,6 @@ func (w *watchingClient) run(ctx context.Context) {
 // once runs the client until it ends.
 func (w *watchingClient) once(ctx context.Context) {
 	w.mu.Lock()
-	w.starts++
 	cmd := w.command(ctx, w.next)
 	w.mu.Unlock()
 	out, err := cmd.StdoutPipe()
