@@ -81,8 +81,11 @@ func (c *Client) ReadHistory(ctx context.Context, key string, since uint64, paus
 					cancel()
 				}
 			})
-			context.AfterFunc(polling, func() { timer.Stop() })
-			time.AfterFunc(pause+endTimeout, cancel)
+			end := time.AfterFunc(pause+endTimeout, cancel)
+			context.AfterFunc(polling, func() {
+				timer.Stop()
+				end.Stop()
+			})
 		},
 	})
 	switch {
