@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -44,6 +45,8 @@ type Follower struct {
 	trackers trackers // get all events that were applied
 	progress progress
 
+	maintenance maintenance // used by maintain, and by Run while maintain does not run
+
 	mu    sync.Mutex // held during a change of the target
 	index uint64     // of the target; guarded by mu
 
@@ -60,7 +63,7 @@ func NewFollower(source *Source, target *Target, o Options) *Follower {
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	return &Follower{source: source, target: target, o: o, list: newList(nil), ready: make(chan struct{})}
+	return &Follower{source: source, target: target, o: o, list: newList(nil), ready: make(chan struct{}), maintenance: newMaintenance()}
 }
 
 // Progress returns how far the target has followed the source.
@@ -111,6 +114,7 @@ func (f *Follower) isOvertaken(ctx context.Context) bool {
 		return false
 	}
 	f.trackers.reset(state.Index)
+	f.maintenance.repair = true // indexes without an event were skipped, too
 	return true
 }
 
@@ -184,6 +188,7 @@ func (f *Follower) follow(ctx context.Context, lost bool) error {
 			return err
 		}
 		limit = math.MaxInt // reading all keys may take long
+		f.maintenance.repair, f.maintenance.nextRepair = true, time.Time{}
 	}
 	q := newQueue(limit)
 	group, ctx := errgroup.WithContext(ctx)
@@ -205,7 +210,7 @@ func (f *Follower) follow(ctx context.Context, lost bool) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ready:
-			return f.maintain(ctx, lost)
+			return f.maintain(ctx)
 		}
 	})
 	return group.Wait()

@@ -26,10 +26,10 @@ const (
 	fenceLimit = 30 * time.Second
 )
 
-// maintain reads what no event shows, until ctx ends: refreshed TTLs, and the phase of the target. With repair it compares the whole
-// trees at its beginning.
-func (f *Follower) maintain(ctx context.Context, repair bool) error {
-	m := maintenance{limit: rate.NewLimiter(refreshRate, walkWidth), repair: repair}
+// maintain reads what no event shows, until ctx ends: refreshed TTLs, and the phase of the target. It must not run twice at the same time.
+func (f *Follower) maintain(ctx context.Context) error {
+	m := &f.maintenance
+	m.fenced = time.Time{} // while it did not run, the fence may have been replaced by another
 	for {
 		if err := pause(ctx, refreshInterval); err != nil {
 			return err
@@ -37,7 +37,7 @@ func (f *Follower) maintain(ctx context.Context, repair bool) error {
 		if err := f.watchFence(ctx, &m.fenced); err != nil {
 			return err
 		}
-		if err := f.readSilent(ctx, &m); err != nil && !f.isDeferred(ctx, "reading refreshed TTLs", err) {
+		if err := f.readSilent(ctx, m); err != nil && !f.isDeferred(ctx, "reading refreshed TTLs", err) {
 			return err
 		}
 		if m.repair && time.Now().After(m.nextRepair) {
@@ -52,7 +52,7 @@ func (f *Follower) maintain(ctx context.Context, repair bool) error {
 	}
 }
 
-// maintenance is the state of maintain.
+// maintenance is the state of maintain. It outlives an interruption: what was read before need not be read again.
 type maintenance struct {
 	limit      *rate.Limiter
 	seen       uint64    // Progress.Silent at the last read of the nodes with a TTL
@@ -60,6 +60,8 @@ type maintenance struct {
 	nextRepair time.Time // not before
 	fenced     time.Time // since when the target is fenced; zero if it is not
 }
+
+func newMaintenance() maintenance { return maintenance{limit: rate.NewLimiter(refreshRate, walkWidth)} }
 
 // readSilent reads the nodes with a TTL if the source has indexes without an event. If they explain less than these, a TTL was set by a
 // refresh, or users were changed: then the whole trees have to be compared.
