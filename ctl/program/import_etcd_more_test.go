@@ -203,7 +203,7 @@ func TestImportEtcdRefused(t *testing.T) {
 		want string
 	}{
 		"nothing":          {[]string{t.TempDir()}, etcdv2.ErrNotEtcd, "has no directory member"},
-		"no directory":     {[]string{filepath.Join(source, "none")}, os.ErrNotExist, "none"},
+		"no directory":     {[]string{filepath.Join(source, "none")}, os.ErrNotExist, "none: no such file or directory; give the directory"},
 		"a file":           {[]string{log}, etcdv2.ErrNotEtcd, "is a file"},
 		"inside of it":     {[]string{filepath.Join(source, "member")}, etcdv2.ErrNotEtcd, "the one above it"},
 		"Pando":            {[]string{pandoDir}, etcdv2.ErrNotEtcd, "of Pando"},

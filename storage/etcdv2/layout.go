@@ -65,7 +65,7 @@ func findSource(dataDir, walDir string) (*source, error) {
 func (s *source) refuseForeign() error {
 	info, err := os.Stat(s.dataDir)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; give the directory that etcd had in --data-dir", err)
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%w: %s is a file: give the directory that etcd had in --data-dir", ErrNotEtcd, s.dataDir)
