@@ -37,7 +37,9 @@ func (m *migration) compare(c *cli.Context) error {
 	}
 	notes := newStatusWriter(m.stderr)
 	progress, clear := m.nodesBar("comparing")
-	result, err := migrate.Compare(c.Context, s.source, s.target, migrate.CompareOptions{Hidden: s.hidden, Note: notes.note, Progress: progress})
+	result, err := migrate.Compare(c.Context, s.source, s.target, migrate.CompareOptions{
+		Hidden: s.hidden, Note: notes.note, Progress: progress,
+	})
 	clear()
 	if err != nil {
 		return err
