@@ -26,11 +26,12 @@ type imageConfig struct {
 
 // checkImage reads an image with programs of others, and runs it.
 func checkImage(t *testing.T, file string) {
+	servertest.RequireProgram(t, "skopeo", "skopeo")
 	source := "oci-archive:" + file + ":pando:" + releaseVersion
 	var config imageConfig
 	for _, architecture := range []string{"arm64", "amd64"} {
-		out := command(t, "skopeo", "--override-arch", architecture, "inspect", "--config", source)
-		if err := json.Unmarshal(out, &config); err != nil {
+		out := output(t, "skopeo", "--override-arch", architecture, "inspect", "--config", source)
+		if err := json.Unmarshal([]byte(out), &config); err != nil {
 			t.Fatal(err)
 		}
 		if config.Architecture != architecture {
@@ -52,31 +53,17 @@ func checkImage(t *testing.T, file string) {
 	t.Run("it runs", func(t *testing.T) { runImage(t, root, config) })
 }
 
-// command runs a program and returns its standard output. The test is skipped where the program is missing.
-func command(t *testing.T, name string, args ...string) []byte {
-	t.Helper()
-	servertest.RequireProgram(t, name, name)
-	out, err := exec.Command(name, args...).Output()
-	if err != nil {
-		var stderr []byte
-		if exit, ok := err.(*exec.ExitError); ok {
-			stderr = exit.Stderr
-		}
-		t.Fatalf("%s %q: %v\n%s", name, args, err, stderr)
-	}
-	return out
-}
-
 // unpackImage unpacks the layers for this machine, and returns the directory with the files.
 func unpackImage(t *testing.T, source string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root can unpack files of other users")
 	}
+	servertest.RequireProgram(t, "umoci", "umoci")
 	dir := t.TempDir()
 	layout, bundle := filepath.Join(dir, "layout"), filepath.Join(dir, "bundle")
-	command(t, "skopeo", "--insecure-policy", "--override-arch", "amd64", "copy", "--quiet", source, "oci:"+layout+":one")
-	command(t, "umoci", "unpack", "--image", layout+":one", bundle)
+	output(t, "skopeo", "--insecure-policy", "--override-arch", "amd64", "copy", "--quiet", source, "oci:"+layout+":one")
+	output(t, "umoci", "unpack", "--image", layout+":one", bundle)
 	return filepath.Join(bundle, "rootfs")
 }
 
@@ -95,8 +82,8 @@ func checkImageFiles(t *testing.T, root string) {
 			t.Errorf("%s: %s, %v", link, to, err)
 		}
 	}
-	writable := strings.Fields(string(command(t, "find", root, "-mindepth", "1", "-type", "d", "(", "-uid", servertest.Itoa(imageUser), "-o",
-		"-perm", "/o+w", ")", "-printf", "%P\n")))
+	writable := strings.Fields(output(t, "find", root, "-mindepth", "1", "-type", "d", "(", "-uid", servertest.Itoa(imageUser), "-o",
+		"-perm", "/o+w", ")", "-printf", "%P\n"))
 	slices.Sort(writable)
 	if !slices.Equal(writable, []string{"tmp", "var/lib/pando"}) {
 		t.Errorf("the user can write to %q", writable)
@@ -127,17 +114,7 @@ func runImage(t *testing.T, root string, config imageConfig) {
 		response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := parseSession(string(text))
-	requirePrograms(t, commands)
-	s := &session{page: "README.md", process: p}
-	for _, c := range commands {
-		s.typeCommand(t, c)
-	}
-	s.endSecond(t)
+	typeSession(t, "README.md", p)
 	ctl := container("etcdctl", "--no-sync", "--endpoints", p.Client, "get", "/message")
 	if code := ctl.AwaitExit(); code != 0 || ctl.Stdout.String() != "mine\n" {
 		t.Errorf("etcdctl in the container: exit code %d, %s%s", code, ctl.Stdout, ctl.Stderr)

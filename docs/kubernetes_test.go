@@ -18,10 +18,10 @@ import (
 	"pando/stats"
 )
 
-// The files for Kubernetes. A cluster needs the objects and one of the two files of settings.
 // imageUser is the user and the group of the image.
 const imageUser = 65532
 
+// The files for Kubernetes. A cluster needs the objects and one of the two files of settings.
 var (
 	objectsFile  = filepath.Join("docs", "deploy", "kubernetes", "pando.yml")
 	settingsFile = filepath.Join("docs", "deploy", "kubernetes", "settings.yml")

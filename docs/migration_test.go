@@ -49,11 +49,7 @@ func TestMigrationPages(t *testing.T) {
 	servertest.RequireProgram(t, "ss", "iproute2")
 	commands := map[string][]sessionCommand{}
 	for _, page := range []string{migrationPage, operationsPage, runbooksPage} {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		commands[page] = parseSession(string(text))
+		commands[page] = readSession(t, page)
 		requirePrograms(t, commands[page])
 		for _, c := range commands[page] {
 			tested := slices.ContainsFunc(migrationStories, func(s migrationStory) bool {

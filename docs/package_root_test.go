@@ -165,7 +165,7 @@ func output(t *testing.T, name string, args ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, stderr.String())
+		t.Fatalf("%s %q: %v\n%s", name, args, err, stderr.String())
 	}
 	return string(out)
 }

@@ -103,17 +103,7 @@ func checkInstalledSession(t *testing.T, root *debianRoot, _ string) {
 	args := append([]string{"--userspec", u.last("User") + ":" + u.last("User"), root.dir, "env", "-i"}, environment...)
 	p := servertest.StartCommand(t, exec.Command("chroot", append(args, strings.Fields(u.last("ExecStart"))...)...))
 	p.AwaitServing()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := parseSession(string(text))
-	requirePrograms(t, commands)
-	s := &session{page: "README.md", process: p}
-	for _, c := range commands {
-		s.typeCommand(t, c)
-	}
-	s.endSecond(t)
+	typeSession(t, "README.md", p)
 	p.Signal(syscall.SIGTERM)
 	if code := p.AwaitExit(); code != 0 {
 		t.Errorf("the service ended with %d", code)

@@ -22,31 +22,29 @@ func TestDocsSessions(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/api.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			commands := parseSession(string(text))
-			if len(commands) < 10 {
-				t.Fatalf("only %d commands found", len(commands))
-			}
-			requirePrograms(t, commands)
-			s := &session{page: page, process: servertest.Launch(t, t.TempDir(), "--advertise-client-urls", config.DefaultClientURL)}
-			for _, c := range commands {
-				s.typeCommand(t, c)
-			}
-			s.endSecond(t)
+			typeSession(t, page, servertest.Launch(t, t.TempDir(), "--advertise-client-urls", config.DefaultClientURL))
 		})
 	}
 }
 
+// typeSession types all commands of a page against a fresh server.
+func typeSession(t *testing.T, page string, server *servertest.Process) {
+	t.Helper()
+	commands := readSession(t, page)
+	if len(commands) < 10 {
+		t.Fatalf("only %d commands found", len(commands))
+	}
+	requirePrograms(t, commands)
+	s := &session{page: page, process: server}
+	for _, c := range commands {
+		s.typeCommand(t, c)
+	}
+	s.endSecond(t)
+}
+
 // TestDocsForSlowReaders types the lesson on a time to live, and reads on only when the time is over: nothing may hang.
 func TestDocsForSlowReaders(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := parseSession(string(text))
+	commands := readSession(t, "README.md")
 	lesson := slices.IndexFunc(commands, func(c sessionCommand) bool { return strings.Contains(c.text, "ttl==5") })
 	if lesson < 0 {
 		t.Fatal("no command sets a TTL of five seconds")
@@ -70,11 +68,15 @@ type sessionCommand struct {
 	kind    string // the words after console
 }
 
-// parseSession reads the console blocks of a page.
-func parseSession(page string) []sessionCommand {
-	var commands []sessionCommand
+// readSession reads the console blocks of a page.
+func readSession(t *testing.T, page string) (commands []sessionCommand) {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
 	block, fenced, inside, kind, section := 0, false, false, "", ""
-	for i, line := range strings.Split(page, "\n") {
+	for i, line := range strings.Split(string(content), "\n") {
 		info, fence := strings.CutPrefix(line, "```")
 		text, command := strings.CutPrefix(line, "$ ")
 		switch {
