@@ -107,7 +107,7 @@ const maintainer = "The maintainers of Pando <maintainers@pando.invalid>"
 // debianVersion returns the version as Debian orders it: 1.2.3~rc.1 is before 1.2.3.
 func debianVersion(version string) string { return strings.Replace(version, "-", "~", 1) }
 
-// compressManual replaces the pages in dir by compressed ones, and adds the second name of the client.
+// compressManual replaces the pages in dir by compressed ones.
 func (r *release) compressManual(dir string) error {
 	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
 	if err != nil {
