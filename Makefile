@@ -60,13 +60,18 @@ $(DIST)/build/%/pando: FORCE
 
 FORCE:
 
+# What the verbs make in dist/. DIST may name a directory with other files, which stay.
+MADE = $(DIST)/build $(DIST)/pando[-_]* $(DIST)/SHA256SUMS
+
 # Every published file. It is the same, byte for byte, for the same commit and the same version of Go.
 release: ## make everything that is published in dist/, of the version that HEAD is tagged with
-	rm -rf $(DIST)/build $(DIST)/pando[-_]* $(DIST)/SHA256SUMS
+	rm -rf $(MADE)
 	DIST=$(DIST) docs/deploy/release/release.sh binaries archives image sbom
 	$(MAKE) deb rpm
 	DIST=$(DIST) docs/deploy/release/release.sh checksums
 
-clean: ## remove the binary and Go's test cache (never data directories)
+clean: ## remove the binary, what the verbs made in dist/, and Go's test cache (never data directories)
 	rm -f pando
+	rm -rf $(MADE)
+	@rmdir $(DIST) 2>/dev/null || :
 	$(GO) clean -testcache
