@@ -123,7 +123,7 @@ type Config struct {
 	// ProxyDialTimeout, ProxyWriteTimeout and ProxyReadTimeout are for the proxy's connections to members; 0 for no limit.
 	ProxyDialTimeout, ProxyWriteTimeout, ProxyReadTimeout time.Duration
 
-	// SnapshotCount is the number of log entries after which a checkpoint is written. Above 0.
+	// SnapshotCount is the number of changes of the tree after which a checkpoint is written. Above 0.
 	SnapshotCount uint64
 	// HistorySize is the number of past events that a watch can read. 1 to 10,000,000.
 	HistorySize int

@@ -134,7 +134,7 @@ func durabilityFlags() []flagSpec {
 			usage:   "Directory for the write-ahead log, for example on a disk of its own.",
 			example: "/fast/pando-wal", set: func(c *Config, v string) error { c.WALDir = v; return nil }},
 		{name: "snapshot-count", group: groupDurability, arg: "N", def: "100000",
-			usage: "Number of log entries between two checkpoints. With a smaller number a restart is faster, with a larger one less " +
+			usage: "Number of changes of the tree between two checkpoints. With a smaller number a restart is faster, with a larger one less " +
 				"is written to the disk.",
 			set: func(c *Config, v string) (err error) {
 				c.SnapshotCount, err = parseWhole(v, math.MaxInt64)
