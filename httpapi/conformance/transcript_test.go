@@ -14,10 +14,10 @@ import (
 // README explains the format. A transcript is played over HTTP to the URL of either server: these files use none of Pando's
 // packages.
 
-// referencePasswords makes the comparisons with the reference whole. It takes 50 ms of a processor for each request with a password, which
-// is minutes in all. The version of the reference is fixed, so what was recorded from it does not change.
+// referencePasswords makes the comparisons with the reference whole. The reference takes 50 ms of a processor for each request with a
+// password, which is minutes in all. The version of the reference is fixed, so what was recorded from it does not change.
 var referencePasswords = flag.Bool("reference.passwords", false,
-	"compare all transcripts of users and the whole matrix with the reference, too, and more random requests of users")
+	"compare all transcripts, the whole matrix, more random requests of users, and a mirror with users with the reference")
 
 // transcriptReference is the running reference to check, or to record with -update.
 var transcriptReference = flag.String("reference", "",
