@@ -87,7 +87,7 @@ func TestAccess(t *testing.T) {
 	})
 	f.enableAuth(t, role("all", "/*"), f.user(t, "keys", "all"), f.user(t, "plain"))
 	allowed := func(needs right, user string) bool {
-		return needs == public || user == "root" || needs == byRole && user == "keys"
+		return needs == public || needs == identified && user != "wrong" || user == "root" || needs == byRole && user == "keys"
 	}
 	for _, line := range append(linesOf(clientRoutes), append(linesOf(profileRoutes), linesOf(versionRoutes)...)...) {
 		for _, method := range line.methods {

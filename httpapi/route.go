@@ -47,11 +47,12 @@ func plain[T any](serve func(T, http.ResponseWriter, *http.Request)) handler[T] 
 type right int
 
 const (
-	undecided right = iota // an error in a table
-	public                 // nothing
-	byRole                 // a role of the sender has a permission for the key; a request without credentials has the role guest
-	root                   // the sender has the role root
-	peers                  // the sender is a member of the cluster
+	undecided  right = iota // an error in a table
+	public                  // nothing
+	identified              // the credentials are right, or there are none
+	byRole                  // a role of the sender has a permission for the key; a request without credentials has the role guest
+	root                    // the sender has the role root
+	peers                   // the sender is a member of the cluster
 )
 
 // access has the rights for reading (GET and HEAD) and for all other methods.
@@ -60,6 +61,7 @@ type access struct{ read, change right }
 // The accesses of the routes.
 var (
 	forAll   = access{public, public}
+	forSelf  = access{identified, identified}
 	forRoles = access{byRole, byRole}
 	forRoot  = access{root, root}
 	forPeers = access{peers, peers}

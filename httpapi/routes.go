@@ -35,6 +35,7 @@ var (
 		{"/v2/members", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},
 		{"/v2/members/*", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},
 		{"/v2/auth/enable", "GET,PUT,DELETE", forAllToRead, listedPages, stats.OpAuth, (*v2.API).AuthEnable},
+		{"/v2/auth/self", "GET", forSelf, listedPages, stats.OpAuth, (*v2.API).AuthSelf},
 		{"/v2/auth/users", "GET", forRoot, listedPages, stats.OpAuth, (*v2.API).AuthUsers},
 		{"/v2/auth/users/*", anyMethod, forRoot, listedPages, stats.OpAuth, (*v2.API).AuthUsers},
 		{"/v2/auth/roles", "GET", forRoot, listedPages, stats.OpAuth, (*v2.API).AuthRoles},

@@ -24,7 +24,7 @@
 //   - pinned.go: pinned views, for lists of several requests
 //   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership
-//   - users.go: reading and changing users, roles and the auth switch
+//   - users.go: reading and changing users, roles and the auth switch; identity.go: what a sender learns about itself
 //   - forward.go: operations while the cluster follows a running etcd; mirror.go: the state of that, and its changes
 //   - snapshot.go: the member's state as a file
 //   - audit.go: the records of operations for the audit log

@@ -14,7 +14,7 @@
 //   - body.go: reading bodies, within limits of size, time and memory
 //   - authorize.go: requests that need the role root
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs
-//   - auth.go: /v2/auth and its switch; auth_users.go, auth_roles.go: users and roles; auth_bodies.go: decoding their bodies
+//   - auth.go: /v2/auth and its switch; auth_users.go, auth_roles.go, auth_self.go: users and roles; auth_bodies.go: decoding their bodies
 //   - stats.go: /v2/stats
 //   - snapshot.go: /v2/snapshot
 //   - mirror.go: /v2/mirror; forward.go: requests that are forwarded to the etcd that the cluster follows
