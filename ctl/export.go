@@ -108,16 +108,21 @@ func (p *program) export(ctx context.Context, cl *client.Client, format string, 
 // entriesOf appends the entries of n and of everything in it, each directory before what is in it. The root has no entry.
 func entriesOf(n *client.Node, entries []*entry) []*entry {
 	if strings.Trim(n.Key, "/") != "" {
-		r := &entry{Key: n.Key, Dir: n.Dir, TTL: n.TTL, Expiration: n.Expiration}
-		if !n.Dir {
-			r.Value = &n.Value
-		}
-		entries = append(entries, r)
+		entries = append(entries, entryOf(n))
 	}
 	for _, child := range n.Nodes {
 		entries = entriesOf(child, entries)
 	}
 	return entries
+}
+
+// entryOf returns the entry of n alone.
+func entryOf(n *client.Node) *entry {
+	r := &entry{Key: n.Key, Dir: n.Dir, TTL: n.TTL, Expiration: n.Expiration}
+	if !n.Dir {
+		r.Value = &n.Value
+	}
+	return r
 }
 
 // hasReplacement reports whether the value has U+FFFD, which may stand for bytes that JSON can't carry.

@@ -28,6 +28,27 @@ func checkFormat(format string) error {
 	return &failure{code: exitBadArguments, text: fmt.Sprintf("Unsupported output format: %s\n--output is simple, extended or json\n", format)}
 }
 
+// outputOption returns the option --output of a command. It is the same as the global option before the command.
+func (p *program) outputOption() cli.Flag {
+	return &cli.GenericFlag{Name: outputFlag, Aliases: []string{"o"}, Value: (*formatValue)(&p.globals.output), DefaultText: formatSimple,
+		Usage: "print as simple or json"}
+}
+
+// formatValue sets the format of --output.
+type formatValue string
+
+func (f *formatValue) String() string {
+	if f == nil {
+		return ""
+	}
+	return string(*f)
+}
+
+func (f *formatValue) Set(format string) error {
+	*f = formatValue(format)
+	return nil
+}
+
 // inFormats returns an action that refuses any --output that is not in formats.
 func (p *program) inFormats(action cli.ActionFunc, formats ...string) cli.ActionFunc {
 	return func(c *cli.Context) error {

@@ -49,6 +49,7 @@ Read on:
   docs/api.md                  every request and answer
   docs/differences.md          the differences between Pando and etcd 3.4, and why
   docs/operations.md           clusters, backups, monitoring
+  docs/ctl.md                  the client for people: find, du and more
   docs/security.md             who may do what, TLS, users, the audit log, a checklist
   docs/architecture.md         how it works and what it promises about your data
 `
