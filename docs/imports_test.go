@@ -48,13 +48,14 @@ var allowed = map[string][]string{
 	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "tree/users", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "httpapi/probe", "members", "members/certs", "stats"},
+	"httpapi/ui":          {},
 	"httpapi/conformance": anything,
 
 	"members/config": {},
 	"members/certs":  {},
 	"members/server": {
-		"httpapi", "httpapi/audit", "httpapi/proxy", "httpapi/service", "members", "members/certs", "members/config", "members/server/systemd",
-		"members/server/tuning",
+		"httpapi", "httpapi/audit", "httpapi/proxy", "httpapi/service", "httpapi/ui", "members", "members/certs", "members/config",
+		"members/server/systemd", "members/server/tuning",
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
 	},
 	"members/server/systemd": {},

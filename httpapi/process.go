@@ -36,6 +36,8 @@ type process struct {
 	pprof    Switch
 	// clientMetrics is true if the client URLs have /metrics. The metrics URLs always have it.
 	clientMetrics bool
+	// ui serves the page for people; nil if there is none.
+	ui http.Handler
 	// authorizeProfile returns nil if the sender of a request may read profiles. After an error it has written the response.
 	authorizeProfile func(w http.ResponseWriter, r *http.Request) error
 	// writeTimeout bounds each write of a profile to the client.
@@ -48,7 +50,7 @@ func newProcess(
 ) process {
 	return process{
 		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, ready: ready, pprof: cfg.Pprof,
-		clientMetrics: cfg.HideMetrics == Off, writeTimeout: cfg.BodyTimeout,
+		clientMetrics: cfg.HideMetrics == Off, ui: cfg.UI, writeTimeout: cfg.BodyTimeout,
 		authorizeProfile: authorizeProfile,
 	}
 }
@@ -58,6 +60,9 @@ func (p *process) mountClient(r chi.Router) {
 	p.mount(r, healthRoutes, versionRoutes, profileRoutes)
 	if p.clientMetrics {
 		p.mount(r, metricsRoutes)
+	}
+	if p.ui != nil {
+		p.mount(r, pageRoutes)
 	}
 }
 
@@ -69,6 +74,8 @@ func (p *process) mount(r chi.Router, tables ...[]route[*process]) {
 }
 
 func (p *process) serveMetrics(w http.ResponseWriter, r *http.Request) { p.metrics.ServeHTTP(w, r) }
+
+func (p *process) serveUI(w http.ResponseWriter, r *http.Request) { p.ui.ServeHTTP(w, r) }
 
 func (p *process) serveVersion(w http.ResponseWriter, _ *http.Request) {
 	body, _ := json.Marshal(p.versions) // strings can always be encoded

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"slices"
+
 	"pando/httpapi/probe"
 	v2 "pando/httpapi/v2"
 	"pando/stats"
@@ -12,10 +14,10 @@ var (
 	// healthRoutes and metricsRoutes are for monitoring. They are served on the metrics URLs, too.
 	healthRoutes = []route[*process]{
 		{"/health", "GET", forAll, listedPages, uncounted, plain((*process).serveHealth)},
-		{probe.LivePath, probeMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
-		{probe.LivePath + "/*", probeMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
-		{probe.ReadyPath, probeMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
-		{probe.ReadyPath + "/*", probeMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
+		{probe.LivePath, readMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
+		{probe.LivePath + "/*", readMethods, forAll, listedPages, uncounted, plain((*process).serveLive)},
+		{probe.ReadyPath, readMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
+		{probe.ReadyPath + "/*", readMethods, forAll, listedPages, uncounted, plain((*process).serveReady)},
 	}
 	metricsRoutes = []route[*process]{
 		{"/metrics", anyMethod, forAll, listedPages, uncounted, plain((*process).serveMetrics)},
@@ -27,6 +29,11 @@ var (
 	// profileRoutes are Go's profiles of the process.
 	profileRoutes = []route[*process]{
 		{"/debug/pprof/*", anyMethod, forRoot, noPages, uncounted, plain((*process).servePprof)},
+	}
+	// pageRoutes are the page for people. They exist only with Config.UI.
+	pageRoutes = []route[*process]{
+		{"/ui", readMethods, forAll, noPages, uncounted, plain((*process).serveUI)},
+		{"/ui/*", readMethods, forAll, noPages, uncounted, plain((*process).serveUI)},
 	}
 	// clientRoutes need the data of a member.
 	clientRoutes = []route[*v2.API]{
@@ -55,7 +62,7 @@ var (
 
 const (
 	memberMethods = "GET,POST,DELETE,PUT"
-	probeMethods  = "GET,HEAD"
+	readMethods   = "GET,HEAD"
 )
 
 // raftAccess has the access of each route that package raft registers on the peer URLs.
@@ -66,5 +73,5 @@ var raftAccess = map[string]access{
 }
 
 // unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses are the whole state, the
-// profiles of the process, and the URLs of the etcd that the cluster follows.
-var unreadablePaths = append(unreadableOf(clientRoutes), unreadableOf(profileRoutes)...)
+// profiles of the process, the URLs of the etcd that the cluster follows, and the page for people, which uses the API of its own origin.
+var unreadablePaths = slices.Concat(unreadableOf(clientRoutes), unreadableOf(profileRoutes), unreadableOf(pageRoutes))

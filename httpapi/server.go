@@ -42,6 +42,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Pprof enables /debug/pprof.
 	Pprof Switch
+	// UI serves /ui/ on the client URLs, before Open too; see package ui. With nil they have no such path.
+	UI http.Handler
 	// NoUsers is true if the process can't belong to a cluster that has users. Profiles are then served before Open. Otherwise they are
 	// not, because the users are not known.
 	NoUsers bool

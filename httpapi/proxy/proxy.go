@@ -55,7 +55,9 @@ type Config struct {
 	// Metrics serves /metrics of this process. With HideMetrics the client URLs do not serve it; the metrics URLs do.
 	Metrics     http.Handler
 	HideMetrics bool
-	Logger      *zap.Logger
+	// UI serves /ui/ of this process; see package ui. With nil the answer is 404.
+	UI     http.Handler
+	Logger *zap.Logger
 }
 
 // Proxy passes requests on.
@@ -90,12 +92,19 @@ func (p *Proxy) Handler() http.Handler {
 	if p.cfg.HideMetrics {
 		metrics = http.NotFoundHandler()
 	}
+	ui := p.cfg.UI
+	if ui == nil {
+		ui = http.NotFoundHandler()
+	}
+	ui = p.cfg.CORS(ui)
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// No router: it would clean the paths, and the member must see them as the client sent them.
-		switch r.URL.Path {
-		case "/metrics":
+		switch path := r.URL.Path; {
+		case path == "/metrics":
 			metrics.ServeHTTP(w, r)
-		case "/v2/config/local/proxy":
+		case path == "/ui", strings.HasPrefix(path, "/ui/"):
+			ui.ServeHTTP(w, r)
+		case path == "/v2/config/local/proxy":
 			endpoints.ServeHTTP(w, r)
 		default:
 			r.Header.Del("Upgrade") // members speak HTTP only

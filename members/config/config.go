@@ -68,6 +68,13 @@ const (
 	ProxyReadOnly = "readonly" // pass on GET only
 )
 
+// The values of Config.UI.
+const (
+	UIOff      = "off"
+	UIReadOnly = "readonly" // without controls that change something
+	UIOn       = "on"
+)
+
 // Config holds all settings of a server. Load returns a complete and valid one. To make a Config without Load, set
 // fields of Default, then call Complete and Validate. It must not be changed after that; then any goroutine may read it.
 type Config struct {
@@ -179,6 +186,8 @@ type Config struct {
 	AuditReads bool
 	// MetricsOnClientURLs says that the client URLs serve /metrics.
 	MetricsOnClientURLs bool
+	// UI says what of the page for people is served at /ui/ on the client URLs: UIOff, UIReadOnly or UIOn.
+	UI string
 	// EnablePprof serves /debug/pprof on the client URLs.
 	EnablePprof bool
 
@@ -225,6 +234,7 @@ func Default() *Config {
 		MaxPinnedBytes:           DefaultMaxPinned,
 		PinnedViewTimeout:        defaultPinTimeout,
 		MaxFailedLogins:          defaultFailedLogins,
+		UI:                       UIOn,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,
 		HeartbeatInterval:        defaultHeartbeat,

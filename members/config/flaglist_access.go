@@ -24,6 +24,10 @@ func accessFlags() []flagSpec {
 				"listed origins may change anything. Without the flag, pages of other origins may do neither. Programs other than " +
 				"browsers are not affected.",
 			example: "http://app.example.com", set: func(c *Config, v string) (err error) { c.CORS, err = parseCORS(v); return err }},
+		{name: "ui", group: groupSecurity, arg: "MODE", def: UIOn,
+			usage: "The web page for people at /ui/ on the client URLs: \"on\", \"readonly\" to show no controls that change something, " +
+				"or \"off\". The page has only the rights of the user who logs in, so \"readonly\" is no protection.",
+			set: func(c *Config, v string) (err error) { c.UI, err = ParseChoice(v, UIOff, UIReadOnly, UIOn); return err }},
 		{name: "audit-log", group: groupSecurity, arg: "FILE",
 			usage: "Write one line of JSON for each operation of a client, with the address, the user and the outcome, to this file, or to " +
 				"\"stdout\". SIGHUP opens the file again. Lines have no values and no passwords.",

@@ -14,6 +14,7 @@ import (
 	"pando/httpapi/audit"
 	"pando/httpapi/proxy"
 	"pando/httpapi/service"
+	"pando/httpapi/ui"
 	"pando/members"
 	"pando/members/certs"
 	"pando/members/config"
@@ -111,9 +112,20 @@ func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap
 		CORS: cfg.CORS, HostWhitelist: cfg.HostWhitelist, HideMetrics: httpapi.Switch(!cfg.MetricsOnClientURLs),
 		Limits:         httpapi.NewLimits(operationLimit(cfg.MaxInflightRequests, s), operationLimit(cfg.MaxWatches, s), metrics),
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
-		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
+		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof), UI: page(cfg),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
+}
+
+// page returns the handler of the page for people; nil with --ui=off.
+func page(cfg *config.Config) http.Handler {
+	switch cfg.UI {
+	case config.UIOff:
+		return nil
+	case config.UIReadOnly:
+		return ui.Handler(ui.ReadOnly)
+	}
+	return ui.Handler(ui.ReadWrite)
 }
 
 // operationLimit returns the limit of the requests in flight, or of the open watches. set is the value of its flag, 0 if it is not set.

@@ -126,6 +126,7 @@ func newProxy(
 		CORS:            httpapi.WithCORS(cfg.CORS, metrics),
 		Metrics:         metrics.Handler(),
 		HideMetrics:     !cfg.MetricsOnClientURLs,
+		UI:              page(cfg),
 		Logger:          log,
 	})
 }
