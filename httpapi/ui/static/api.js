@@ -165,7 +165,7 @@ async function errorOf(response) {
   } catch {
     body = { message: text.trim() || `the server answered with status ${status}` };
   }
-  const message = body.cause ? `${body.message} (${body.cause})` : body.message ?? `status ${status}`;
+  const message = body.cause ? `${body.message} (${body.cause})` : body.message ?? body.reason ?? `status ${status}`;
   return new ApiError(message, { status, code: body.errorCode ?? 0, cause: body.cause ?? "", index: body.index ?? 0 });
 }
 

@@ -1,6 +1,7 @@
 // The shell of the page: header, views by the fragment of the URL, login, messages.
 import { Api } from "./api.js";
 import { html, render, useCallback, useEffect, useMemo, useRef, useState } from "./html.js";
+import { confirmSession } from "./identity.js";
 import { Keys } from "./keys.js";
 import { Login, SessionMenu } from "./login.js";
 import { Messages } from "./messages.js";
@@ -79,7 +80,7 @@ function useSession() {
   const [loginOpen, setLoginOpen] = useState(false);
   useEffect(() => {
     api.onSession = setUser;
-    api.onUnauthorized = () => api.user === "" && setLoginOpen(true);
+    api.onUnauthorized = () => confirmSession(api, () => setLoginOpen(true));
   }, [api]);
   return { api, user, loginOpen, setLoginOpen };
 }
