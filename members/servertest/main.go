@@ -16,8 +16,8 @@ const runProgram = "RUN_PROGRAM_UNDER_TEST"
 
 // Main is called by the TestMain of a package. It runs the tests in the root of the module, where testdata and docs are.
 // In a process that was started by StartCommand it runs program instead of the tests. Main does not return: it exits with
-// the code of the tests or of program.
-func Main(m *testing.M, program func() int) {
+// the code of the tests or of program. It calls the functions in after when the tests have ended.
+func Main(m *testing.M, program func() int, after ...func()) {
 	if os.Getenv(runProgram) != "" {
 		os.Exit(program())
 	}
@@ -30,7 +30,11 @@ func Main(m *testing.M, program func() int) {
 			os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, f := range after {
+		f()
+	}
+	os.Exit(code)
 }
 
 // isSetting reports whether an environment variable configures a server or a client.

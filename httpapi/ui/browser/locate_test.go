@@ -1,0 +1,84 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"pando/members/servertest"
+)
+
+// locateScript is a function of the page. It finds the first visible element with a role and a name, as a screen reader announces them, and
+// returns {x, y}, a point at which a click reaches it, or {problem}. While a dialog is open, it looks only there.
+const locateScript = `((role, name) => {
+  const selectors = {
+    button: "button, summary, [role=button]", link: "a[href]", textbox: "input:not([type=checkbox]):not([type=radio]), textarea",
+    checkbox: "input[type=checkbox], [role=switch]", radio: "input[type=radio]", combobox: "select, [role=combobox]", tab: "[role=tab]",
+    treeitem: "[role=treeitem]", option: "[role=option]", row: "tr, [role=row]", text: "*",
+  };
+  const textOf = (ids) => ids.split(" ").map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
+  const nameOf = (e) => {
+    if (e.ariaLabel) return e.ariaLabel;
+    const by = e.getAttribute("aria-labelledby");
+    if (by) return textOf(by);
+    if (e.labels?.length) return [...e.labels].map((l) => l.textContent).join(" ");
+    return e.textContent || e.title || e.getAttribute("placeholder") || "";
+  };
+  const tidy = (text) => text.replace(/\s+/g, " ").trim();
+  const dialogs = [...document.querySelectorAll("dialog:modal")];
+  const root = dialogs.at(-1) ?? document;
+  const found = [...root.querySelectorAll(selectors[role] ?? role)].filter((e) => tidy(nameOf(e)) === name && e.checkVisibility());
+  const element = role === "text" ? found.at(-1) : found[0];
+  if (!element) return { problem: "there is none" };
+  if (element.disabled || element.ariaDisabled === "true") return { problem: "it is disabled" };
+  element.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const box = element.getBoundingClientRect();
+  const x = Math.min(Math.max(box.x + box.width / 2, 1), innerWidth - 1);
+  const y = Math.min(Math.max(box.y + box.height / 2, 1), innerHeight - 1);
+  const hit = document.elementFromPoint(x, y);
+  if (!hit || !(element.contains(hit) || hit.contains(element) || [...(element.labels ?? [])].some((l) => l.contains(hit)))) {
+    return { problem: "it is covered by " + (hit?.outerHTML.slice(0, 100) ?? "nothing") };
+  }
+  return { x, y };
+})`
+
+// point is a place in the window.
+type point struct{ X, Y float64 }
+
+// locate waits until the element with a role and a name can be clicked, and returns where.
+func (p *tab) locate(role, name string) point {
+	p.t.Helper()
+	expression := fmt.Sprintf("%s(%s, %s)", locateScript, quote(role), quote(name))
+	var found struct {
+		point
+		Problem string
+	}
+	p.await(func() (string, bool) {
+		found.Problem = ""
+		p.eval(expression, &found)
+		return fmt.Sprintf("the %s %q: %s", role, name, found.Problem), found.Problem == ""
+	})
+	return found.point
+}
+
+// await calls check until it returns true. It fails the test with the text of check after a time.
+func (p *tab) await(check func() (problem string, ok bool)) {
+	p.t.Helper()
+	deadline := time.Now().Add(servertest.Timeout / 2)
+	for {
+		problem, ok := check()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s", problem)
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+}
+
+// quote returns a text as a literal of JavaScript.
+func quote(text string) string {
+	literal, _ := json.Marshal(text) // a string can always be encoded
+	return string(literal)
+}

@@ -1,0 +1,13 @@
+package browser
+
+import (
+	"os"
+	"testing"
+
+	"pando/ctl/program"
+	"pando/members/servertest"
+)
+
+func TestMain(m *testing.M) {
+	servertest.Main(m, func() int { return program.Main(os.Args, os.Stdin, os.Stdout, os.Stderr) }, closeChromium)
+}

@@ -1,0 +1,96 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// click clicks the element with a role and a name: click("button", "Save").
+func (p *tab) click(role, name string) {
+	p.t.Helper()
+	at := p.locate(role, name)
+	p.run(chromedp.MouseClickXY(at.X, at.Y))
+}
+
+// fill replaces the text of the field with a label, as with Ctrl+A and typing.
+func (p *tab) fill(label, text string) {
+	p.t.Helper()
+	p.click("textbox", label)
+	p.run(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.KeyEvent(kb.Delete))
+	p.typeText(text)
+}
+
+// typeText types into the element that has the focus.
+func (p *tab) typeText(text string) {
+	p.t.Helper()
+	p.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	}))
+}
+
+// press presses keys one after the other, such as kb.ArrowDown.
+func (p *tab) press(keys ...string) {
+	p.t.Helper()
+	for _, key := range keys {
+		p.run(chromedp.KeyEvent(key))
+	}
+}
+
+// choose selects an option of the list with a label.
+func (p *tab) choose(label, option string) {
+	p.t.Helper()
+	p.locate("combobox", label)
+	expression := fmt.Sprintf(`((label, text) => {
+	  const root = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document;
+	  const list = [...root.querySelectorAll("select")].find((s) => (s.ariaLabel ?? s.labels[0]?.textContent.trim()) === label);
+	  const option = [...list.options].find((o) => o.textContent.trim() === text);
+	  if (!option) return [...list.options].map((o) => o.textContent).join();
+	  list.value = option.value;
+	  list.dispatchEvent(new Event("input", { bubbles: true }));
+	  list.dispatchEvent(new Event("change", { bubbles: true }));
+	  return "";
+	})(%s, %s)`, quote(label), quote(option))
+	var others string
+	if p.eval(expression, &others); others != "" {
+		p.t.Fatalf("the list %q has no %q: %s", label, option, others)
+	}
+}
+
+// see waits until the page shows all texts. White space of any length is one space.
+func (p *tab) see(texts ...string) {
+	p.t.Helper()
+	for _, text := range texts {
+		p.await(func() (string, bool) { return fmt.Sprintf("the page does not show %q", text), p.shows(text) })
+	}
+}
+
+// seeGone waits until the page does not show a text any more.
+func (p *tab) seeGone(text string) {
+	p.t.Helper()
+	p.await(func() (string, bool) { return fmt.Sprintf("the page still shows %q", text), !p.shows(text) })
+}
+
+// shows reports whether the page shows a text now: in its elements, or in a field.
+func (p *tab) shows(text string) bool {
+	p.t.Helper()
+	var all string
+	p.eval(`document.body.innerText + "\n" + [...document.querySelectorAll("input,textarea")].map((e) => e.value).join("\n")`, &all)
+	return strings.Contains(strings.Join(strings.Fields(all), " "), strings.Join(strings.Fields(text), " "))
+}
+
+// awaitTrue waits until an expression is true in the page.
+func (p *tab) awaitTrue(description, expression string) {
+	p.t.Helper()
+	p.await(func() (string, bool) {
+		var ok bool
+		p.eval("!!("+expression+")", &ok)
+		return description, ok
+	})
+}
