@@ -110,6 +110,40 @@ func TestFlippedLog(t *testing.T) {
 	}
 }
 
+// TestZeroedByteOfSector writes a log whose last but one write ends at different places near the begin of a sector, and makes the first
+// byte of the sector zero. The last write is in the same sector, so a torn write has not lost this sector: Open must not drop records.
+func TestZeroedByteOfSector(t *testing.T) {
+	const edge = 2 * sectorBytes
+	for length := 0; length < 320; length += 8 { // records begin at multiples of 8 bytes
+		m := newMember(t)
+		m.set("/length", strings.Repeat("x", length))
+		for m.written() <= edge {
+			m.set("/a", "1")
+		}
+		m.set("/b", "2")
+		m.close()
+		writeAt(t, lastSegment(t, m.options), edge, []byte{0})
+		d, r, err := Open(m.options)
+		if err != nil {
+			refused(t, m.options, err)
+			continue
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := dump(r.replay()), dump(m.store); got != want {
+			t.Fatalf("a value of %d bytes: a silent loss: got %s, want %s", length, got, want)
+		}
+	}
+}
+
+// written returns the length of the records in the last segment of the log.
+func (m *member) written() int64 {
+	m.t.Helper()
+	ends := recordEnds(m.t, lastSegment(m.t, m.options))
+	return ends[len(ends)-1]
+}
+
 // stamp shows the names, sizes and times of all files of a data directory.
 func stamp(t testing.TB, o Options) string {
 	t.Helper()

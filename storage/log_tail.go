@@ -147,7 +147,8 @@ func (t *tornWrite) lostSectors(h frameHead) bool {
 		return false
 	}
 	for at := t.nextSector(); at < end && !lost; at += sectorBytes {
-		lost = allZero(t.rest[at:min(at+sectorBytes, end)])
+		// The whole sector counts: if the next record in it is intact, the disk has written it.
+		lost = at >= int64(t.end) || allZero(t.rest[at:min(at+sectorBytes, int64(t.end))])
 	}
 	return lost
 }
