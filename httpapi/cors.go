@@ -29,10 +29,10 @@ type cors struct {
 var (
 	corsMethods = []string{"POST, GET, OPTIONS, PUT, DELETE"}
 	corsHeaders = []string{"accept, content-type, authorization"}
-	// corsConditions is the value for requests that want to send conditions, which etcd does not have.
-	corsConditions = []string{"accept, content-type, authorization, if-match, if-none-match"}
-	corsAny        = []string{"*"}
-	varyOrigin     = []string{"Origin"}
+	// corsExtended is the value for requests that want to send headers that etcd does not have.
+	corsExtended = []string{"accept, content-type, authorization, if-match, if-none-match, last-event-id"}
+	corsAny      = []string{"*"}
+	varyOrigin   = []string{"Origin"}
 )
 
 // newCORS returns a cors for a list of origins.
@@ -102,8 +102,9 @@ func allowedHeaders(r *http.Request) []string {
 	}
 	for _, line := range r.Header["Access-Control-Request-Headers"] {
 		for name := range strings.SplitSeq(strings.ToLower(line), ",") {
-			if name = strings.TrimSpace(name); name == "if-match" || name == "if-none-match" {
-				return corsConditions
+			switch strings.TrimSpace(name) {
+			case "if-match", "if-none-match", "last-event-id":
+				return corsExtended
 			}
 		}
 	}

@@ -96,7 +96,8 @@ func TestHeadersForPages(t *testing.T) {
 	f.do("PUT", "/v2/keys/a", "value=1")
 	t.Run("a response with a tag", func(t *testing.T) {
 		h := f.ask("GET", "/v2/keys/a?raw=true", map[string]string{"Origin": page}).Header()
-		if got := h.Get("Access-Control-Expose-Headers"); !strings.Contains(got, "ETag, Link, X-Etcd-Index") {
+		const want = "ETag, Link, X-Etcd-Index, X-Etcd-Cluster-Id, X-Raft-Index, X-Raft-Term, X-Pando-Oldest-Index"
+		if got := h.Get("Access-Control-Expose-Headers"); got != want {
 			t.Errorf("the page may read %q", got)
 		}
 		if got := h.Values("Vary"); !slices.Equal(got, []string{"Origin", "Accept"}) {
@@ -105,14 +106,16 @@ func TestHeadersForPages(t *testing.T) {
 	})
 	t.Run("a plain response", func(t *testing.T) {
 		h := f.ask("GET", "/v2/keys/a", map[string]string{"Origin": page}).Header()
-		if h["Access-Control-Expose-Headers"] != nil || h["Etag"] != nil || !slices.Equal(h.Values("Vary"), []string{"Origin"}) {
+		fresh := h["Access-Control-Expose-Headers"] != nil || h["Etag"] != nil || h["X-Pando-Oldest-Index"] != nil
+		if fresh || !slices.Equal(h.Values("Vary"), []string{"Origin"}) {
 			t.Errorf("got %v", h)
 		}
 	})
 	for asked, want := range map[string]string{
 		"content-type":             "accept, content-type, authorization",
-		"Content-Type, If-Match":   "accept, content-type, authorization, if-match, if-none-match",
-		"if-none-match":            "accept, content-type, authorization, if-match, if-none-match",
+		"Content-Type, If-Match":   "accept, content-type, authorization, if-match, if-none-match, last-event-id",
+		"if-none-match":            "accept, content-type, authorization, if-match, if-none-match, last-event-id",
+		"Last-Event-ID":            "accept, content-type, authorization, if-match, if-none-match, last-event-id",
 		"x-if-match,if-match-else": "accept, content-type, authorization",
 	} {
 		t.Run("a request with "+asked, func(t *testing.T) {

@@ -77,8 +77,8 @@ func NewMember(cfg MemberConfig) *Member {
 	m.process = newProcess(cfg.Config, m.service.Health, m.service.ReadyChecks(), m.authorizeProfile)
 	m.streams = stream.New(stream.Config{
 		Processors: cfg.Processors, StallTimeout: cfg.StallTimeout, Budget: m.budget,
-		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)),
-		Metrics:    cfg.Metrics, Logger: cfg.Logger,
+		EventCache: tree.NewEventCache(int(cfg.MaxInflightBytes / eventShare)), Announced: cfg.Service.Tree.Announced,
+		Metrics: cfg.Metrics, Logger: cfg.Logger,
 		Ended: func(took time.Duration, err error) {
 			cfg.Limits.watches.End()
 			cfg.Metrics.Observe(stats.OpWatch, v2.Outcome(err), took)

@@ -55,7 +55,7 @@ func (e Encoding) Size(buf []byte) int {
 func (e Encoding) append(dst []byte, p *pieces) []byte {
 	switch {
 	case e.event != nil:
-		return e.event.appendJSON(dst, p)
+		return e.event.appendJSON(dst, &format{now: e.event.time}, p)
 	case e.value:
 		return appendValue(dst, e.node.Value(), p)
 	}

@@ -91,21 +91,25 @@ func (e *Event) Created() bool {
 }
 
 // AppendJSON appends the event as the v2 API sends it, with a newline at the end.
-func (e *Event) AppendJSON(dst []byte) []byte { return e.appendJSON(dst, nil) }
+func (e *Event) AppendJSON(dst []byte) []byte { return e.appendJSON(dst, &format{now: e.time}, nil) }
 
-func (e *Event) appendJSON(dst []byte, p *pieces) []byte {
+// AppendKeys is AppendJSON without the values of the nodes.
+func (e *Event) AppendKeys(dst []byte) []byte {
+	return e.appendJSON(dst, &format{now: e.time, keysOnly: true}, nil)
+}
+
+func (e *Event) appendJSON(dst []byte, f *format, p *pieces) []byte {
 	dst = append(dst, `{"action":"`...)
 	dst = append(dst, e.action.String()...)
 	dst = append(dst, `","node":`...)
-	f := format{now: e.time}
 	if e.action.Removes() {
 		dst = appendRemoved(dst, e.node)
 	} else {
-		dst = appendNode(dst, e.node, &f, 0, p)
+		dst = appendNode(dst, e.node, f, 0, p)
 	}
 	if e.prev != nil {
 		dst = append(dst, `,"prevNode":`...)
-		dst = appendNode(dst, e.prev, &f, 0, p)
+		dst = appendNode(dst, e.prev, f, 0, p)
 	}
 	return append(dst, "}\n"...)
 }

@@ -181,5 +181,6 @@ func (l *Loader) Finish() (*Store, error) {
 	}
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()
+	s.announced.Store(s.index)
 	return s, nil
 }

@@ -16,6 +16,8 @@ type Store struct {
 	published atomic.Pointer[View]
 	// supersededBytes is the value of superseded after the last published batch.
 	supersededBytes atomic.Int64
+	// announced is the index of the last event that was passed to the watchers. See Announced.
+	announced atomic.Uint64
 
 	history *history
 	hub     *hub
@@ -51,6 +53,7 @@ func New(historySize int) *Store {
 	s := newStore(historySize)
 	s.history.start = firstIndex + 1
 	s.publish()
+	s.announced.Store(s.index)
 	return s
 }
 
@@ -104,6 +107,7 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 // again whether they may read. It must be called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
+	s.announced.Store(s.index)
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
 	if s.rightsLost {
@@ -124,7 +128,12 @@ func (s *Store) Replace(from *Store) {
 	s.history.replace(from.history)
 	s.publish()
 	s.hub.invalidateAll()
+	s.announced.Store(s.index)
 }
+
+// Announced returns an index up to which all events were passed to the watchers. If Poll of a watcher returns no event and no error after
+// this call, the watcher has returned all its events up to this index.
+func (s *Store) Announced() uint64 { return s.announced.Load() }
 
 // publish makes the current batch visible to readers and watchers.
 func (s *Store) publish() {

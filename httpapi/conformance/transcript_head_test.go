@@ -85,7 +85,7 @@ func (p *transcriptPlayer) head(w *wireResponse, body string) []string {
 	for _, header := range h.rest {
 		value := header.value
 		switch header.name {
-		case "X-Etcd-Index":
+		case "X-Etcd-Index", "X-Pando-Oldest-Index":
 			value = p.frame.relative(value)
 		case "Etag":
 			value = `"` + p.frame.relative(strings.Trim(value, `"`)) + `"`

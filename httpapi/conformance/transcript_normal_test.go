@@ -70,6 +70,7 @@ func (f *transcriptFrame) relative(digits string) string {
 
 var (
 	indexField   = regexp.MustCompile(`"(modifiedIndex|createdIndex|index)":(\d+)`)
+	sentID       = regexp.MustCompile(`(?m)^id: (\d+)`) // of a server-sent event
 	inOrderName  = regexp.MustCompile(`\b0\d{19}\b`)
 	causeIndexes = regexp.MustCompile(`\[(\d+)( != |/)(\d+)\]`)
 	expiryField  = regexp.MustCompile(`"expiration":"([^"]*)"(?:,"ttl":(-?\d+))?`)
@@ -89,6 +90,7 @@ func (f *transcriptFrame) body(text string, request *transcriptRequest) string {
 	text = servertest.ReplaceGroups(indexField, text, func(m []string) string {
 		return fmt.Sprintf("%q:%s", m[1], f.relative(m[2]))
 	})
+	text = servertest.ReplaceGroups(sentID, text, func(m []string) string { return "id: " + f.relative(m[1]) })
 	text = inOrderName.ReplaceAllStringFunc(text, func(name string) string {
 		return "@" + f.relative(strings.TrimLeft(name, "0"))
 	})

@@ -114,5 +114,8 @@ func (s *Service) ClusterID() members.ID { return s.cfg.Members.ClusterID() }
 // Self returns the ID of this member.
 func (s *Service) Self() members.ID { return s.cfg.Self }
 
+// OldestEvent returns the index of the oldest event in the history.
+func (s *Service) OldestEvent() uint64 { return s.cfg.Tree.View().OldestEvent() }
+
 // Position returns the commit index and the term of the log.
 func (s *Service) Position() (index, term uint64) { return s.cfg.Log.Index(), s.cfg.Log.Term() }

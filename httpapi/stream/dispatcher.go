@@ -27,8 +27,10 @@ type Config struct {
 	Budget *budget.Bytes
 	// EventCache holds the JSON of events that several streams send.
 	EventCache *tree.EventCache
-	Metrics    Metrics
-	Logger     *zap.Logger
+	// Announced returns an index up to which a Watcher has no more events if its Poll returns nil afterwards; see tree.Store.Announced.
+	Announced func() uint64
+	Metrics   Metrics
+	Logger    *zap.Logger
 	// Ended is called once for each watch, with its duration and its result: nil if the client got its event, a *tree.Error
 	// with which the response ended, budget.ErrExhausted if there was no memory for a slow client, or an error that wraps
 	// ErrClientGone, ErrStalled or ErrClosed. Any goroutine may call it, and it must not block.

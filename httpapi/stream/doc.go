@@ -24,8 +24,8 @@
 //	          └── client gone or stalled, no memory, dispatcher closed ──► closed
 //
 // A wake while sending changes the state to sendingWoken. A stream becomes idle only if its connection may serve another request.
-// Otherwise its connection is closed when the response is complete. The response to a continuous watch is complete after an error of
-// the history, such as 401, and the connection is then closed.
+// Otherwise its connection is closed when the response is complete. The response to a continuous watch is complete after Watch.Timeout,
+// or after an error of the history, such as 401. After an error its connection is closed, as in the reference.
 //
 // # Which goroutine writes
 //

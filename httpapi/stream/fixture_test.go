@@ -46,6 +46,7 @@ func newFixture(change func(*Config)) *fixture {
 		Processors: 2, StallTimeout: 5 * time.Second, Budget: budget.New(56<<20, f.metrics), EventCache: tree.NewEventCache(cacheBytes),
 		Metrics: f.metrics, Logger: zap.NewNop(), Ended: func(_ time.Duration, err error) { f.results <- err },
 	}
+	cfg.Announced = f.tree.Announced
 	if change != nil {
 		change(&cfg)
 	}

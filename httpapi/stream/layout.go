@@ -10,10 +10,11 @@ const (
 	// JSON is a sequence of objects, one on each line. A heartbeat is an empty line.
 	JSON Layout = iota
 	// ServerSentEvents is the format text/event-stream of the HTML standard. The ID of an event is its index. An error is an event
-	// with the name "cleared" if events were lost, and otherwise "failed". A heartbeat is a comment.
+	// with the name "cleared" if events were lost, and otherwise "failed". A heartbeat is an ID without data, or a comment. Clients keep
+	// such an ID, but their handlers get no event.
 	//
 	// The ID of "cleared" is the index of the tree at that time. A client that reads the keys after "cleared" has all changes up to this
-	// index, and so it continues after it. "failed" has no ID: the client continues after the last event that it has received.
+	// index, and so it continues after it. "failed" has no ID: the client continues after the last ID that it has received.
 	ServerSentEvents
 )
 
@@ -34,9 +35,14 @@ func (l Layout) appendOpening(dst []byte, after uint64) []byte {
 	}
 	dst = append(dst, "retry: "...)
 	dst = strconv.AppendInt(dst, reconnectAfter, 10)
-	dst = append(dst, "\nid: "...)
-	dst = strconv.AppendUint(dst, after, 10)
-	return append(dst, "\n\n"...)
+	return append(appendID(append(dst, '\n'), after), '\n')
+}
+
+// appendID appends the line of an ID.
+func appendID(dst []byte, id uint64) []byte {
+	dst = append(dst, "id: "...)
+	dst = strconv.AppendUint(dst, id, 10)
+	return append(dst, '\n')
 }
 
 // appendHeader appends the text before an object. index is the ID after which a client continues, or 0 if the client keeps the last ID.
@@ -51,9 +57,7 @@ func (l Layout) appendHeader(dst []byte, index uint64, name string) []byte {
 		dst = append(dst, '\n')
 	}
 	if index != 0 {
-		dst = append(dst, "id: "...)
-		dst = strconv.AppendUint(dst, index, 10)
-		dst = append(dst, '\n')
+		dst = appendID(dst, index)
 	}
 	return append(dst, "data: "...)
 }
@@ -66,10 +70,14 @@ func (l Layout) trailer() string {
 	return "\n"
 }
 
-// heartbeat returns the text that shows a client that the connection is open.
-func (l Layout) heartbeat() string {
-	if l == JSON {
-		return "\n"
+// appendHeartbeat appends the text that shows a client that the connection is open. index is the ID after which a client continues, or 0
+// if the client keeps the last ID.
+func (l Layout) appendHeartbeat(dst []byte, index uint64) []byte {
+	switch {
+	case l == JSON:
+		return append(dst, '\n')
+	case index == 0:
+		return append(dst, ":\n\n"...)
 	}
-	return ":\n\n"
+	return append(appendID(dst, index), '\n')
 }

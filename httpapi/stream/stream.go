@@ -40,6 +40,8 @@ type Watch struct {
 	Mode  Mode
 	// Layout is the text around each event.
 	Layout Layout
+	// KeysOnly leaves the values out of the events.
+	KeysOnly bool
 	// After is the index after which the events begin. Only ServerSentEvents uses it.
 	After uint64
 	// Cleared, unless nil, is sent before the first event of ServerSentEvents: events before After were lost.
@@ -70,6 +72,7 @@ type Stream struct {
 	dispatcher *Dispatcher
 	framing    Framing
 	opened     bool    // the text before the first event was collected
+	lastID     uint64  // of ServerSentEvents, in what was collected
 	timers     *timers // nil unless the client asked for one
 	err        error   // the reason why the watch ended; nil after the event of a long poll, and after Timeout
 }
@@ -95,6 +98,10 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 	s.First = nil
 	out = s.appendOpening(out)
 	for {
+		var announced uint64
+		if s.Layout == ServerSentEvents {
+			announced = s.dispatcher.Announced() // before Poll
+		}
 		if event == nil {
 			event, s.err = s.Watcher.Poll()
 		}
@@ -103,15 +110,19 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 			batch, next = s.appendError(out)
 			return batch, nil, next
 		case event == nil && s.isOver():
-			return s.framing.Close(out), nil, finish
+			return s.appendEnd(out, announced), nil, finish
 		case event == nil:
-			return s.appendHeartbeat(out), nil, awaitEvent
-		case event.Large() && s.Mode == Continuous:
-			return out, event, sendMore
-		case event.Large():
-			return out, event, finish
+			return s.appendHeartbeat(out, announced), nil, awaitEvent
 		}
-		out = s.appendObject(out, s.dispatcher.EventCache.JSON(event), event.Index(), "")
+		s.lastID = event.Index()
+		if s.isLarge(event) {
+			next = sendMore
+			if s.Mode == LongPoll {
+				next = finish
+			}
+			return out, event, next
+		}
+		out = s.appendObject(out, s.json(event), event.Index(), "")
 		event = nil
 		if s.Mode == LongPoll {
 			return s.framing.Close(out), nil, finish
@@ -120,6 +131,17 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 			return out, nil, sendMore
 		}
 	}
+}
+
+// isLarge reports whether an event must be written with sendLarge. Without its values no event is large.
+func (s *Stream) isLarge(e *tree.Event) bool { return !s.KeysOnly && e.Large() }
+
+// json returns the JSON of an event that is not large. Callers must not change it.
+func (s *Stream) json(e *tree.Event) []byte {
+	if s.KeysOnly {
+		return e.AppendKeys(nil)
+	}
+	return s.dispatcher.EventCache.JSON(e)
 }
 
 // appendError appends the watcher's error if it is a *tree.Error.
@@ -140,8 +162,8 @@ func (s *Stream) appendOpening(out []byte) []byte {
 	if s.opened || s.Layout == JSON {
 		return out
 	}
-	s.opened = true
-	out = s.appendText(out, string(s.Layout.appendOpening(nil, s.After)))
+	s.opened, s.lastID = true, s.After
+	out = s.appendText(out, s.Layout.appendOpening(nil, s.After))
 	if s.Cleared != nil {
 		out = s.appendObject(out, s.Cleared.AppendJSON(nil), s.After, nameCleared)
 	}
@@ -149,7 +171,7 @@ func (s *Stream) appendOpening(out []byte) []byte {
 }
 
 // appendText appends text that is not an event.
-func (s *Stream) appendText(out []byte, text string) []byte {
+func (s *Stream) appendText(out, text []byte) []byte {
 	out = append(s.framing.Begin(out, len(text)), text...)
 	return s.framing.End(out)
 }

@@ -109,13 +109,14 @@ func (s *connStream) received(b []byte, err error) bool {
 	return true
 }
 
-// awaitRequest keeps the connection open for the next request, or closes it if there can be none. The response must be complete.
+// awaitRequest keeps the connection open for the next request, or closes it if there can be none. The response must be complete. A
+// continuous watch keeps its connection if it has ended after Watch.Timeout, and not after an error.
 func (s *connStream) awaitRequest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = true
 	switch {
-	case !s.reusable || s.Mode == Continuous || s.gone || s.dispatcher.isClosed():
+	case !s.reusable || s.Mode == Continuous && s.err != nil || s.gone || s.dispatcher.isClosed():
 		s.closeConn()
 	case len(s.pipelined) > 0:
 		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // interrupts readLoop, which gives the connection back

@@ -54,17 +54,35 @@ func (s *Stream) stopTimers() {
 // isOver reports whether the time that the client wants to wait is over.
 func (s *Stream) isOver() bool { return s.timers != nil && s.timers.signals.Load()&timeIsOver != 0 }
 
-// appendHeartbeat appends a heartbeat if one is due and nothing else was sent since the last one.
-func (s *Stream) appendHeartbeat(out []byte) []byte {
+// appendHeartbeat appends a heartbeat if one is due and nothing else was sent since the last one. announced is that of newID.
+func (s *Stream) appendHeartbeat(out []byte, announced uint64) []byte {
 	if s.timers == nil || s.timers.heartbeat == nil {
 		return out
 	}
 	due := s.timers.signals.And(^uint32(heartbeatDue))&heartbeatDue != 0
 	if due && len(out) == 0 {
-		out = s.appendText(out, s.Layout.heartbeat())
+		out = s.appendText(out, s.Layout.appendHeartbeat(nil, s.newID(announced)))
 	}
 	if len(out) > 0 {
 		s.timers.heartbeat.Reset(s.Heartbeat)
 	}
 	return out
+}
+
+// appendEnd appends the end of a body whose time is over. The client of ServerSentEvents first gets the ID after which it continues.
+func (s *Stream) appendEnd(out []byte, announced uint64) []byte {
+	if id := s.newID(announced); id != 0 {
+		out = s.appendText(out, s.Layout.appendHeartbeat(nil, id))
+	}
+	return s.framing.Close(out)
+}
+
+// newID returns the ID after which a client of ServerSentEvents continues, if it is larger than the last ID that was sent, and otherwise 0.
+// The last Poll must have returned no event. announced is what Config.Announced returned before this Poll.
+func (s *Stream) newID(announced uint64) uint64 {
+	if s.Layout != ServerSentEvents || announced <= s.lastID {
+		return 0
+	}
+	s.lastID = announced
+	return announced
 }

@@ -126,13 +126,18 @@ func (t *tags) find(read service.Read) uint64 {
 func setTag(h http.Header, r *http.Request, index uint64) {
 	h["Etag"] = []string{`"` + strconv.FormatUint(index, 10) + `"`}
 	h["Vary"] = append(slices.Clip(h["Vary"]), "Accept")
+	exposeHeaders(h, r)
+}
+
+// exposeHeaders allows a page of another origin to read the headers of Pando.
+func exposeHeaders(h http.Header, r *http.Request) {
 	if r.Header["Origin"] != nil {
 		h["Access-Control-Expose-Headers"] = exposed
 	}
 }
 
 // exposed are the headers that pages of other origins may read, if Access-Control-Allow-Origin lets them read the response.
-var exposed = []string{"ETag, Link, X-Etcd-Index, X-Etcd-Cluster-Id, X-Raft-Index, X-Raft-Term"}
+var exposed = []string{"ETag, Link, X-Etcd-Index, X-Etcd-Cluster-Id, X-Raft-Index, X-Raft-Term, X-Pando-Oldest-Index"}
 
 // check compares the conditions of a read with the node, and returns the tag of the response. has is true if the client has the node
 // already: then the response is a 304. After an error the read must fail.

@@ -78,6 +78,16 @@ func (a *API) setIndexes(h http.Header, index uint64) {
 	h["X-Raft-Term"] = v[2:3:3]
 }
 
+// oldestHeader has the index of the oldest event in the history, or the least waitIndex with which a watch could have begun. It is in the
+// responses to requests that have parameters or conditions of Pando, errors included.
+const oldestHeader = "X-Pando-Oldest-Index"
+
+// setOldest sets oldestHeader to the index of the oldest event in the history.
+func (a *API) setOldest(w http.ResponseWriter, r *http.Request) {
+	w.Header()[oldestHeader] = []string{strconv.FormatUint(a.Service.OldestEvent(), 10)}
+	exposeHeaders(w.Header(), r)
+}
+
 // writeJSONLine writes a response with v as JSON and a newline.
 func writeJSONLine(w http.ResponseWriter, status int, v any) {
 	w.Header()["Content-Type"] = jsonType

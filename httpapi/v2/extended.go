@@ -24,6 +24,7 @@ func (q *request) isExtended(r *http.Request) bool {
 func (a *API) getExtended(
 	w http.ResponseWriter, r *http.Request, q *request, scope users.Scope, consistency service.Consistency,
 ) (stats.Op, error) {
+	a.setOldest(w, r)
 	l := q.listing
 	if l == nil {
 		l = newListing(q)

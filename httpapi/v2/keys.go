@@ -79,6 +79,9 @@ func (a *API) nowFor(n *tree.Node) int64 {
 func (a *API) change(w http.ResponseWriter, r *http.Request, q *request, reserved *budget.Reservation) (stats.Op, error) {
 	command := q.command // a pointer to the part of q would move q to the heap, for reads too
 	operation := service.ChangeOperation(&command)
+	if q.raw || q.conditions != nil {
+		a.setOldest(w, r)
+	}
 	event, err := a.propose(r, q.conditions, &command)
 	if err == service.ErrFollowing {
 		if event, err = a.forwardChange(w, r, q, &command, reserved); event == nil {

@@ -69,9 +69,13 @@ func (p *parser) listing(q *request) *listing {
 	return l
 }
 
-// noWatch refuses the parameters of lists in a watch.
+// noWatch refuses the parameters of lists in a watch, except keysOnly.
 func (p *parser) noWatch(q *request) {
-	if used := p.form.given & listFields; q.wait && used != 0 {
+	used := p.form.given & listFields
+	if !q.quorum { // with quorum=true it is no watch
+		used &^= setOf(fieldKeysOnly)
+	}
+	if q.wait && used != 0 {
 		p.together(used.first(), fieldWait)
 	}
 }

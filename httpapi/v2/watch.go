@@ -21,6 +21,9 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request, p *parse
 	if err != nil {
 		return stats.OpWatch, a.writeError(w, err)
 	}
+	if options.beyondReference {
+		a.setOldest(w, r) // also in the header of an error
+	}
 	if !a.Watches.BeginAll(len(options.paths)) {
 		return stats.OpWatch, a.writeError(w, errTooManyWatches)
 	}
@@ -48,7 +51,7 @@ func (a *API) watch(w http.ResponseWriter, r *http.Request, q *request, p *parse
 type begunWatch struct {
 	stream.Watch
 	index  uint64 // of the last change before
-	oldest uint64 // the index of the oldest event in the history; 0 if the header must not show it
+	oldest uint64 // the least index with which the watch could have begun; 0 if the header must not show it
 }
 
 // beginWatch begins the watch of a request. If the history has lost events for a client of server-sent events, the watch begins with
@@ -73,7 +76,9 @@ func (a *API) openWatch(r *http.Request, q *request, o *watchOptions, since uint
 	if q.recursive {
 		scope = tree.Recursive
 	}
-	begun := &begunWatch{Watch: stream.Watch{Layout: o.layout, Heartbeat: o.heartbeat, Timeout: o.timeout}}
+	begun := &begunWatch{Watch: stream.Watch{
+		Layout: o.layout, KeysOnly: o.keysOnly, Heartbeat: o.heartbeat, Timeout: o.timeout,
+	}}
 	if q.stream || o.layout == stream.ServerSentEvents {
 		begun.Mode = stream.Continuous
 	}
@@ -131,6 +136,6 @@ func (a *API) setWatchHeader(h http.Header, begun *begunWatch) {
 	}
 	a.setIndexes(h, begun.index)
 	if begun.oldest != 0 {
-		h["X-Pando-Oldest-Index"] = []string{strconv.FormatUint(begun.oldest, 10)}
+		h[oldestHeader] = []string{strconv.FormatUint(begun.oldest, 10)}
 	}
 }

@@ -21,13 +21,14 @@ type watchOptions struct {
 	timeout   time.Duration // 0 means never
 	noContent bool          // the status after the timeout is 204
 	actions   actionSet
+	keysOnly  bool     // the events have no values
 	paths     []string // of the watched keys
 	// beyondReference is true if the client used one of these parameters. Otherwise the response is that of the reference to the byte.
 	beyondReference bool
 }
 
 // optionFields are the parameters of watchOptions.
-var optionFields = setOf(fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath)
+var optionFields = setOf(fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath, fieldKeysOnly)
 
 // The limits of the parameters.
 const (
@@ -37,6 +38,9 @@ const (
 	// maxQuietTimeout is the limit of waitTimeout with timeoutStatus=204. The server sends nothing while such a request waits, and so it
 	// does not notice that the client is gone.
 	maxQuietTimeout = time.Minute
+	// eventsHeartbeat is the heartbeat of server-sent events if the client asks for none. A client that has to connect again continues
+	// after the ID of the last heartbeat, and so the history must hold only the events of this time.
+	eventsHeartbeat = 15 * time.Second
 )
 
 // decodeWatch decodes the parameters of a watch of a key. Errors are *tree.Error.
@@ -59,9 +63,12 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 	} else if o.noContent {
 		p.fail(tree.CodeInvalidField, `"timeoutStatus" needs "waitTimeout"`)
 	}
-	o.actions = p.actions()
+	o.actions, o.keysOnly = p.actions(), p.flag(fieldKeysOnly)
 	if acceptsEvents(r) {
 		o.layout, o.lastID = stream.ServerSentEvents, p.lastEventID(r)
+		if o.heartbeat == 0 {
+			o.heartbeat = eventsHeartbeat
+		}
 	}
 	o.beyondReference = o.layout != stream.JSON || f.given&optionFields != 0
 	if o.paths = []string{key}; f.given.has(fieldPath) {
