@@ -110,13 +110,13 @@ func TestConsistencyCheck(t *testing.T) {
 		bad := c.follower()
 		bad.corrupt("/dir17/marker", "rotten")
 		for _, r := range c.members {
+			var report AuditReport
 			c.await("the report to name the key", func() bool {
-				report, _ := recorderOf(r).last()
+				report, _ = recorderOf(r).last()
 				return slices.ContainsFunc(report.Differences, func(d Difference) bool {
 					return d.Low == "/dir17/marker" && slices.Equal(d.Members, []members.ID{bad.id}) && len(d.Hashes) == 3
 				})
 			})
-			report, _ := recorderOf(r).last()
 			if last := report.Differences[len(report.Differences)-1]; !last.State {
 				t.Errorf("the index is not reported: %+v", report)
 			}

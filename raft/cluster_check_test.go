@@ -121,10 +121,11 @@ func (r *replica) history() []*tree.Event {
 
 // load is a number of clients that create keys in order, each with a value of its own, on any member that answers.
 type load struct {
-	c     *cluster
-	dir   string // of its keys
-	group sync.WaitGroup
-	stop  chan struct{}
+	c        *cluster
+	dir      string        // of its keys
+	patience time.Duration // of a client that waits for an answer
+	group    sync.WaitGroup
+	stop     chan struct{}
 
 	mu           sync.Mutex
 	acknowledged map[string]string // value by path
@@ -132,7 +133,8 @@ type load struct {
 }
 
 const (
-	loadDir        = "/load"
+	loadDir = "/load"
+	// clientPatience is the usual patience of a client. A paused member does not answer: its clients use another one.
 	clientPatience = time.Second
 	// clientPause is the pause of a client after a request. Without it the clients would take the processors from members
 	// that hold an election.
@@ -141,8 +143,13 @@ const (
 
 // newLoad starts the clients. A client uses the next member after a failure.
 func (c *cluster) newLoad(clients int, to ...*replica) *load {
+	return c.newPatientLoad(clients, clientPatience, to...)
+}
+
+// newPatientLoad is newLoad with another patience.
+func (c *cluster) newPatientLoad(clients int, patience time.Duration, to ...*replica) *load {
 	l := &load{
-		c: c, dir: fmt.Sprintf("%s/%d", loadDir, len(c.loads)), stop: make(chan struct{}),
+		c: c, dir: fmt.Sprintf("%s/%d", loadDir, len(c.loads)), patience: patience, stop: make(chan struct{}),
 		acknowledged: map[string]string{}, unknown: map[string]bool{},
 	}
 	c.loads = append(c.loads, l)
@@ -172,8 +179,7 @@ func (l *load) client(id int, to []*replica) {
 
 // create creates one key and records the outcome.
 func (l *load) create(node *Node, value string) bool {
-	// A paused member does not answer: its clients use another one.
-	ctx, cancel := context.WithTimeout(context.Background(), clientPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), l.patience)
 	defer cancel()
 	event, err := node.Propose(ctx, &tree.Command{Op: tree.OpCreateInOrder, Path: l.dir, Value: value})
 	l.mu.Lock()
@@ -197,11 +203,12 @@ func (l *load) count() int {
 	return len(l.acknowledged)
 }
 
-// awaitMore waits for n more acknowledged writes.
+// awaitMore waits for n more acknowledged writes. It fails the test if there is none for testTimeout.
 func (l *load) awaitMore(n int) {
 	l.c.t.Helper()
-	want := l.count() + n
-	l.c.await(fmt.Sprintf("%d more writes", n), func() bool { return l.count() >= want })
+	for last, want := l.count(), l.count()+n; last < want; last = l.count() {
+		l.c.await("another write", func() bool { return l.count() > last })
+	}
 }
 
 func (l *load) end() {

@@ -18,8 +18,8 @@ func TestClusterSizes(t *testing.T) {
 			for _, r := range c.members {
 				r.set("/by", r.name)
 				for _, other := range c.members {
-					if got, err := other.get("/by"); err != nil || got != r.name {
-						t.Errorf("member %d reads %q, error %v, after member %d wrote", other.id, got, err, r.id)
+					if got := other.mustGet("/by"); got != r.name {
+						t.Errorf("member %d reads %q after member %d wrote", other.id, got, r.id)
 					}
 				}
 			}
@@ -88,7 +88,7 @@ func (c *cluster) cutMinority(load *load) string {
 
 func TestMajorityLost(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, func(cfg *Config) { cfg.Timeout = testTimeout })
+	c := newCluster(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.Timeout = 50, testTimeout }) // one election must be enough
 	c.members[0].set("/before", "1")
 	for _, r := range c.members {
 		c.isolate(r)
@@ -143,7 +143,7 @@ func TestRequestsTimeOutWithoutQuorum(t *testing.T) {
 			mustBeLogError(t, err)
 			_, err = lead.get("/lost")
 			mustBeLogError(t, err)
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > testTimeout/2 {
 				t.Errorf("a write and a read without a quorum took %v", took)
 			}
 		})
@@ -239,8 +239,8 @@ func TestIsolatedLeader(t *testing.T) {
 			}
 			c.links.heal()
 			served.finish()
-			if got, err := old.get("/key"); err != nil || got != "new" {
-				t.Errorf("the old leader reads %q, error %v", got, err)
+			if got := old.mustGet("/key"); got != "new" {
+				t.Errorf("the old leader reads %q", got)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestCleanStopHandsOver(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.Timeout = 50, testTimeout })
 	direct := 0 // transfers without another election
 	for range 4 {
 		old := c.leader()
@@ -50,10 +50,23 @@ func (c *cluster) leaderOf(among []*replica, old *replica) *replica {
 	return found
 }
 
+// transferTo transfers the leadership to a member, again if an election on a busy machine prevents it.
+func (c *cluster) transferTo(to *replica) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("member %d to lead", to.id), func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), clientPatience)
+		defer cancel()
+		return c.leader().node().TransferLeader(ctx, to.id) == nil
+	})
+}
+
 func TestTransferLeader(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
-	load := c.newLoad(6)
+	c := newCluster(t, 3, func(cfg *Config) {
+		steady(cfg) // another election could lose writes
+		cfg.Timeout = testTimeout
+	})
+	load := c.newPatientLoad(6, testTimeout)
 	for round := range 6 {
 		load.awaitMore(20)
 		to := c.others(c.leader())[round%2]
@@ -103,10 +116,7 @@ func TestWatchersAcrossLeaders(t *testing.T) {
 			load.awaitMore(60)
 			c.links.heal()
 		case 1:
-			to := c.others(lead)[0]
-			if err := lead.node().TransferLeader(t.Context(), to.id); err != nil {
-				t.Error(err)
-			}
+			c.transferTo(c.others(lead)[0])
 		case 2:
 			lead.pause()
 			load.awaitMore(20)
@@ -131,7 +141,7 @@ func TestExpiryAcrossLeaders(t *testing.T) {
 	old := c.leader()
 	for i := range 20 {
 		due := time.Now().Add(time.Duration(300+10*i) * time.Millisecond).UnixNano()
-		_, err := old.node().Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
+		_, err := old.propose(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,6 @@ import (
 	"pando/members"
 	"pando/raft/transport"
 	"pando/storage"
-	"pando/tree"
 )
 
 const (
@@ -70,8 +69,29 @@ func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 	for _, r := range c.members {
 		r.start(founders, nil)
 	}
+	c.electEarly()
 	c.awaitServing(c.members...)
 	return c
+}
+
+// steady sets an election timeout that a busy machine does not exceed by accident, for tests that need the same leader or term.
+func steady(cfg *Config) { cfg.ElectionTicks = 200 }
+
+// electEarly has the first member campaign if the election timeout is too long to wait for it.
+func (c *cluster) electEarly() {
+	c.t.Helper()
+	first := c.members[0]
+	if first.node().core.cfg.electionTimeout() <= time.Second {
+		return
+	}
+	c.await("the first leader", func() bool {
+		if first.node().Leader() != 0 {
+			return true
+		}
+		first.inTurnOf(func(c *core) { _ = c.raw.Campaign() }) // the others may not be connected yet
+		<-time.After(5 * clusterTick)
+		return false
+	})
 }
 
 // newReplica makes a member that is not started. Its server listens until the test ends, as a host does on which
@@ -370,43 +390,6 @@ func (c *cluster) follower() *replica {
 	c.t.Helper()
 	return c.others(c.leader())[0]
 }
-
-// set writes a key on a member. It must succeed.
-func (r *replica) set(path, value string) *tree.Event {
-	r.c.t.Helper()
-	event, err := r.trySet(path, value)
-	if err != nil {
-		r.c.t.Fatalf("member %d: set %s: %v; %s", r.id, path, err, r.c.describe())
-	}
-	return event
-}
-
-func (r *replica) trySet(path, value string) (*tree.Event, error) {
-	r.c.t.Helper()
-	return r.node().Propose(context.Background(), &tree.Command{Op: tree.OpSet, Path: path, Value: value})
-}
-
-// get makes a linearizable read of a key on a member. It returns "" for a missing key.
-func (r *replica) get(path string) (string, error) {
-	return r.read(context.Background(), path)
-}
-
-func (r *replica) read(ctx context.Context, path string) (string, error) {
-	node := r.up.Load()
-	if node == nil {
-		return "", errDown
-	}
-	if err := node.Barrier(ctx); err != nil {
-		return "", err
-	}
-	n, err := node.Tree().View().Get(path)
-	if err != nil {
-		return "", nil
-	}
-	return n.Value(), nil
-}
-
-var errDown = errors.New("the member is down")
 
 // unpause lets a paused member continue.
 func (r *replica) unpause() {

@@ -136,9 +136,9 @@ func TestNeededByOthers(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.leader().set("/key", "1")
 	c.settle()
-	lead, known := c.leader(), false
+	known := false
 	c.await("all acknowledgements", func() bool {
-		lead.inTurnOf(func(c *core) {
+		c.leader().inTurnOf(func(c *core) {
 			last := c.state.lastIndex
 			if known = c.neededByOthers() == last+1; !known {
 				return

@@ -22,6 +22,22 @@ func (m *testMember) setTTL(path string, ttl time.Duration) *tree.Event {
 	return m.propose(tree.Command{Op: tree.OpSet, Path: path, Expires: m.cfg.Now().Add(ttl).UnixNano()})
 }
 
+// setBeforeStep sets a key with a short TTL, and steps the clock backwards before the TTL ends. On a busy machine it needs several
+// attempts.
+func (m *testMember) setBeforeStep(clock *steppedClock, path string, by time.Duration) {
+	m.t.Helper()
+	m.await("a step before the TTL ends", func() bool {
+		m.setTTL(path, 100*time.Millisecond)
+		clock.step(by)
+		m.set("/step", "x") // an expiry that was proposed before the step is applied before this write
+		if m.exists(path) {
+			return true
+		}
+		clock.step(-by)
+		return false
+	})
+}
+
 func newClockMember(t *testing.T) (*testMember, *steppedClock) {
 	m, clock := newTestMember(t), &steppedClock{}
 	m.cfg.Now = clock.now
@@ -43,8 +59,7 @@ func TestClockSteps(t *testing.T) {
 	})
 	t.Run("backwards", func(t *testing.T) {
 		m, clock := newClockMember(t)
-		m.setTTL("/soon", 100*time.Millisecond)
-		clock.step(-time.Hour)
+		m.setBeforeStep(clock, "/soon", -time.Hour)
 		// Its TTL ends in an hour now. Other keys expire by the new clock, later than /soon would have, and must not
 		// expire it, too.
 		m.setTTL("/later", 200*time.Millisecond)

@@ -89,8 +89,8 @@ func TestEarlierCluster(t *testing.T) {
 		c.leader(a, b).set("/round", fmt.Sprint(round))
 	}
 	for _, r := range []*replica{a, b} {
-		if got, err := r.get("/new"); got != "acknowledged" || err != nil {
-			t.Errorf("member %d: %q, %v", r.id, got, err)
+		if got := r.mustGet("/new"); got != "acknowledged" {
+			t.Errorf("member %d: %q", r.id, got)
 		}
 		if r.node().Tree().View().Nodes() > 50 {
 			t.Errorf("member %d has keys of the earlier cluster", r.id)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -152,12 +153,7 @@ func TestLevelRefusesOlderMember(t *testing.T) {
 // proposeData puts an entry with this data into the log.
 func (c *cluster) proposeData(data []byte) {
 	c.t.Helper()
-	lead := c.leader().node()
-	var err error
-	lead.core.takeTurn(func() { err = lead.core.raw.Propose(data) })
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	c.proposeEntry(&raftpb.Entry{Data: data})
 }
 
 // TestUnknownEntries commits entries that a later version could write.

@@ -121,9 +121,10 @@ func (h *linearHistory) readAll(r *replica) {
 		}
 	}
 	for key, op := range keys {
-		if _, ok := h.do(0, r.node(), linearInput{op: op, key: key}); !ok {
-			h.c.t.Errorf("%s cannot be read after the faults were repaired", key)
-		}
+		h.c.await("a read of "+key+" after the faults were repaired", func() bool {
+			_, ok := h.do(0, r.node(), linearInput{op: op, key: key})
+			return ok
+		})
 	}
 }
 

@@ -39,17 +39,27 @@ func newFollowingCluster(t *testing.T, tune func(*Config)) *cluster {
 	})
 }
 
-// mirror proposes a change of the mirror on a member.
-func (r *replica) mirror(c *tree.MirrorChange) error {
+// mirror proposes a change of the mirror on a member. repeated reports whether the outcome was unknown, and the change was proposed
+// again.
+func (r *replica) mirror(c *tree.MirrorChange) (repeated bool, err error) {
 	r.c.t.Helper()
-	_, err := r.node().Propose(r.c.t.Context(), &tree.Command{Op: tree.OpMirror, Mirror: c})
-	return err
+	attempts := 0
+	r.c.await("the outcome of a change of the mirror", func() bool {
+		attempts++
+		_, err = r.node().Propose(r.c.t.Context(), &tree.Command{Op: tree.OpMirror, Mirror: c})
+		return !outcomeUnknown(err)
+	})
+	return attempts > 1, err
 }
 
-// mustMirror proposes a change of the mirror, which must succeed.
+// mustMirror proposes a change of the mirror, which must succeed. A change that is refused when it is repeated was made before.
 func (r *replica) mustMirror(c *tree.MirrorChange) {
 	r.c.t.Helper()
-	if err := r.mirror(c); err != nil {
+	repeated, err := r.mirror(c)
+	if code := codeOf(err); repeated && (code == tree.CodeMirrorIndex || code == tree.CodeNotFollowing) {
+		err = nil
+	}
+	if err != nil {
 		r.c.t.Fatalf("member %d: %+v: %v; %s", r.id, c, err, r.c.describe())
 	}
 }
@@ -99,7 +109,7 @@ func TestMirrorIsReplicated(t *testing.T) {
 			"of users": {Op: tree.OpUsers, Change: putUser("ann", "hash")},
 		} {
 			for _, r := range c.members {
-				if _, err := r.node().Propose(t.Context(), &command); codeOf(err) != tree.CodeFollowing {
+				if _, err := r.propose(&command); codeOf(err) != tree.CodeFollowing {
 					t.Errorf("%s on member %d: %v", name, r.id, err)
 				}
 			}
@@ -107,7 +117,7 @@ func TestMirrorIsReplicated(t *testing.T) {
 	})
 	t.Run("a change that comes twice", func(t *testing.T) {
 		for _, r := range c.members {
-			err := r.mirror(setTo(last, "/a"))
+			_, err := r.mirror(setTo(last, "/a"))
 			if e, ok := errors.AsType[*tree.Error](err); !ok || e.Code != tree.CodeMirrorIndex || e.Index != last {
 				t.Errorf("member %d: %v", r.id, err)
 			}
@@ -150,7 +160,7 @@ func TestMirrorIsReplicated(t *testing.T) {
 			if m := r.node().Tree().View().Mirror(); m != nil {
 				t.Errorf("member %d: %+v", r.id, m)
 			}
-			if err := r.mirror(setTo(last+1003, "/a")); codeOf(err) != tree.CodeNotFollowing {
+			if _, err := r.mirror(setTo(last+1003, "/a")); codeOf(err) != tree.CodeNotFollowing {
 				t.Errorf("member %d: %v", r.id, err)
 			}
 		}
@@ -163,7 +173,7 @@ func TestMirrorNeedsTheLevel(t *testing.T) {
 	c := newCluster(t, 3, older("m3"))
 	command := tree.Command{Op: tree.OpMirror, Mirror: setTo(2, "/a")}
 	for _, r := range c.members {
-		if err := r.mirror(command.Mirror); err == nil || !strings.Contains(err.Error(), "not all members have been upgraded") {
+		if _, err := r.mirror(command.Mirror); err == nil || !strings.Contains(err.Error(), "not all members have been upgraded") {
 			t.Errorf("member %d: %v", r.id, err)
 		}
 	}
@@ -180,7 +190,7 @@ func TestMirrorNeedsTheLevel(t *testing.T) {
 	}
 	c.members[2].upgrade()
 	c.awaitLevel(storage.FeatureLevel)
-	if err := c.members[2].mirror(command.Mirror); codeOf(err) != tree.CodeNotFollowing {
+	if _, err := c.members[2].mirror(command.Mirror); codeOf(err) != tree.CodeNotFollowing {
 		t.Errorf("after the upgrade: %v", err)
 	}
 	c.settle()

@@ -44,6 +44,7 @@ func testProposer(leader uint64, deferredBytes int) (*proposer, *fakeRaft, *dead
 // TestMayPropose checks the rule for what is in flight.
 func TestMayPropose(t *testing.T) {
 	const self, other = 1, 2
+	const fresh = -time.Hour // does not become old on a busy machine
 	inFlight := func(age time.Duration) func(p *proposer) {
 		return func(p *proposer) { p.inFlight.add(7, inFlightBatch{since: time.Now().Add(-age)}) }
 	}
@@ -66,14 +67,14 @@ func TestMayPropose(t *testing.T) {
 		"no leader":                             {0, all(), false, true},
 		"nothing in flight":                     {self, all(), true, true},
 		"a batch of the leader in flight":       {self, inFlight(time.Hour), false, true},
-		"a forwarded batch in flight":           {other, inFlight(0), false, true},
+		"a forwarded batch in flight":           {other, inFlight(fresh), false, true},
 		"a forwarded batch that may be lost":    {other, inFlight(time.Hour), true, true},
-		"a forwarded batch, and a new leader":   {other, all(inFlight(0), (*proposer).leaderChanged), true, true},
+		"a forwarded batch, and a new leader":   {other, all(inFlight(fresh), (*proposer).leaderChanged), true, true},
 		"a lone append in flight":               {self, appending, true, true},
 		"load and an append in flight":          {self, all(heavy, appending), false, false},
-		"load and a batch without an append":    {self, all(heavy, inFlight(0)), true, true},
+		"load and a batch without an append":    {self, all(heavy, inFlight(fresh)), true, true},
 		"load on a follower":                    {other, all(heavy, appending), true, true},
-		"load on a follower, a batch in flight": {other, all(heavy, inFlight(0)), false, true},
+		"load on a follower, a batch in flight": {other, all(heavy, inFlight(fresh)), false, true},
 		"load without other members":            {self, all(heavy, appending, alone), true, true},
 		"the founding ID is not applied":        {self, func(p *proposer) { p.foundingPending = func() bool { return true } }, false, false},
 	} {
@@ -214,7 +215,7 @@ func exists(r *replica, path string) bool {
 // TestCoalesce forwards proposals to a leader while an append is in flight.
 func TestCoalesce(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, steady)
 	c.settle()
 	lead, from := c.leader(), c.follower().id
 	before := lead.node().Tree().View().Index()
@@ -253,7 +254,7 @@ func TestCoalesce(t *testing.T) {
 // TestLargeProposalIsNotCoalesced forwards a large batch and a small one while an append is in flight.
 func TestLargeProposalIsNotCoalesced(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, steady)
 	c.settle()
 	lead, from := c.leader(), c.follower().id
 	lead.inTurnOf(func(c *core) {
@@ -268,7 +269,7 @@ func TestLargeProposalIsNotCoalesced(t *testing.T) {
 // TestLoneWriteIsNotCoalesced forwards a lone write while another one is in flight.
 func TestLoneWriteIsNotCoalesced(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, steady)
 	c.settle()
 	lead, from := c.leader(), c.follower().id
 	lead.inTurnOf(func(c *core) {
@@ -285,7 +286,7 @@ func TestLoneWriteIsNotCoalesced(t *testing.T) {
 // TestCoalescedAfterLeadership deposes a leader that has coalesced proposals: the next leader gets them.
 func TestCoalescedAfterLeadership(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, func(cfg *Config) { cfg.ElectionTicks, cfg.Timeout = 50, testTimeout })
 	c.settle()
 	lead := c.leader()
 	rest := c.others(lead)
@@ -309,7 +310,7 @@ func TestCoalescedAfterLeadership(t *testing.T) {
 // next leader.
 func TestCoalescedBeforeTransfer(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, steady)
 	c.settle()
 	lead, from := c.leader(), c.follower()
 	lead.inTurnOf(func(c *core) {
@@ -328,7 +329,7 @@ func TestCoalescedBeforeTransfer(t *testing.T) {
 // not be lost when it ends.
 func TestTransferAwaitsLeader(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3, nil)
+	c := newCluster(t, 3, steady)
 	c.settle()
 	lead, from := c.leader(), c.follower()
 	lead.inTurnOf(func(c *core) {

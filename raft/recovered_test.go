@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -63,8 +64,8 @@ func TestForceNewCluster(t *testing.T) {
 		}
 		last.checkAlone(t)
 		for i := range 20 {
-			if got, err := last.get(fmt.Sprintf("/key%d", i)); got != "v" || err != nil {
-				t.Errorf("key%d is %q, %v", i, got, err)
+			if got := last.mustGet(fmt.Sprintf("/key%d", i)); got != "v" {
+				t.Errorf("key%d is %q", i, got)
 			}
 		}
 		last.set("/after", "1")
@@ -94,7 +95,7 @@ func TestForceNewCluster(t *testing.T) {
 func TestForceNewClusterKeepsData(t *testing.T) {
 	t.Parallel()
 	t.Run("what may have been acknowledged stays", func(t *testing.T) {
-		c := newCluster(t, 3, nil)
+		c := newCluster(t, 3, steady) // the leader must still lead when it gets the write
 		leader := c.leader()
 		leader.set("/committed", "1")
 		c.settle()
@@ -106,8 +107,8 @@ func TestForceNewClusterKeepsData(t *testing.T) {
 		leader.force(t)
 		leader.checkAlone(t)
 		for path, want := range map[string]string{"/committed": "1", "/tail": "unknown"} {
-			if got, err := leader.get(path); got != want || err != nil {
-				t.Errorf("%s is %q, %v; want %q", path, got, err, want)
+			if got := leader.mustGet(path); got != want {
+				t.Errorf("%s is %q, want %q", path, got, want)
 			}
 		}
 	})
@@ -140,9 +141,7 @@ func TestForceNewClusterMembers(t *testing.T) {
 		c.killAll()
 		last.force(t)
 		joined := c.newReplica()
-		if err := last.node().AddMember(t.Context(), joined.member()); err != nil {
-			t.Fatal(err)
-		}
+		c.must("add", func(ctx context.Context) error { return last.node().AddMember(ctx, joined.member()) })
 		joined.join(last)
 		c.awaitServing(joined)
 		c.await("the new member's vote", func() bool {
@@ -151,8 +150,8 @@ func TestForceNewClusterMembers(t *testing.T) {
 		})
 		joined.set("/more", "1")
 		c.settle()
-		if got, err := joined.get("/key"); got != "v" || err != nil {
-			t.Errorf("the new member has %q, %v", got, err)
+		if got := joined.mustGet("/key"); got != "v" {
+			t.Errorf("the new member has %q", got)
 		}
 	})
 	t.Run("a removed member that comes back stops", func(t *testing.T) {
@@ -175,9 +174,7 @@ func TestForceNewClusterMembers(t *testing.T) {
 		old.set("/key", "v")
 		joined := c.newReplica()
 		// If it gets its vote just before it is stopped, this test proves nothing and must not fail.
-		if err := old.node().AddMember(t.Context(), joined.member()); err != nil {
-			t.Fatal(err)
-		}
+		c.must("add", func(ctx context.Context) error { return old.node().AddMember(ctx, joined.member()) })
 		joined.join(old)
 		c.await("the new member to get the key", func() bool { return joined.node().Tree().View().Lookup("/key") != nil })
 		c.killAll()

@@ -22,8 +22,8 @@ func TestReturnToUnknownMembers(t *testing.T) {
 	c.leader().set("/key", "value")
 	away.restart()
 	c.awaitServing(away)
-	if got, err := away.get("/key"); got != "value" || err != nil {
-		t.Errorf("read %q, %v", got, err)
+	if got := away.mustGet("/key"); got != "value" {
+		t.Errorf("read %q", got)
 	}
 	c.settle()
 }

@@ -19,7 +19,7 @@ func TestSkipEntry(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, 3, nil)
 			c.leader().set("/before", "1")
-			c.leader().proposeEntry(garbage(t)[kind])
+			c.proposeEntry(garbage(t)[kind])
 			id := c.awaitGarbage()
 			for _, r := range c.members {
 				r.restart()
@@ -122,12 +122,14 @@ func (c *cluster) awaitGarbage() EntryID {
 	return e.Entry
 }
 
-// proposeEntry puts an entry into the log without the checks of a proposal.
-func (r *replica) proposeEntry(e *raftpb.Entry) {
-	r.inTurnOf(func(c *core) {
-		m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}
-		if err := c.raw.Step(m); err != nil {
-			r.c.t.Error(err)
-		}
+// proposeEntry puts an entry into the log of the leader without the checks of a proposal.
+func (c *cluster) proposeEntry(e *raftpb.Entry) {
+	c.t.Helper()
+	c.await("a leader that takes the entry", func() (taken bool) {
+		c.leader().inTurnOf(func(c *core) {
+			m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&c.state.id), Entries: []*raftpb.Entry{e}}
+			taken = c.raw.isLeader() && c.raw.Step(m) == nil
+		})
+		return taken
 	})
 }

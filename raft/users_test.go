@@ -35,17 +35,28 @@ func (r *replica) proposeAuthorized(c *tree.Command) (*tree.Event, error) {
 			c.AuthRevision = state.Revision()
 		}
 		event, err := r.node().Propose(context.Background(), c)
-		if e, ok := errors.AsType[*tree.Error](err); !ok || e.Code != tree.CodeAuthChanged {
+		if codeOf(err) != tree.CodeAuthChanged {
 			return event, err
 		}
 	}
 }
 
-// mustChangeUsers makes changes of users that must succeed.
+// mustChangeUsers makes changes of users that must succeed. It repeats a change whose outcome is unknown. If the change is refused then,
+// it was made before.
 func (r *replica) mustChangeUsers(changes ...*users.Change) {
 	r.c.t.Helper()
 	for _, c := range changes {
-		if _, err := r.changeUsers(c); err != nil {
+		_, err := r.changeUsers(c)
+		if outcomeUnknown(err) {
+			r.c.await("the outcome of a change of users", func() bool {
+				_, err = r.changeUsers(c)
+				return !outcomeUnknown(err)
+			})
+			if codeOf(err) != tree.CodeRaftInternal {
+				err = nil
+			}
+		}
+		if err != nil {
 			r.c.t.Fatalf("member %d: %+v: %v; %s", r.id, c, err, r.c.describe())
 		}
 	}
@@ -96,14 +107,18 @@ func TestUsersAreReplicated(t *testing.T) {
 		c.members[2].mustChangeUsers(putUser("ann", "hash 2"))
 		before := c.members[2].node().Tree().View().Index() // the leader may apply the change later than the member that proposed it
 		for _, revision := range []uint64{old, 0, old + 9} {
-			_, err := c.members[1].node().Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: "/a", AuthRevision: revision})
+			_, err := c.members[1].propose(&tree.Command{Op: tree.OpSet, Path: "/a", AuthRevision: revision})
 			if e, ok := errors.AsType[*tree.Error](err); !ok || e.Code != tree.CodeAuthChanged || e.Index != before {
 				t.Errorf("revision %d: %v", revision, err)
 			}
 		}
-		if _, err := c.members[1].proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: "/a"}); err != nil {
-			t.Error(err)
-		}
+		c.await("a command with the present revision", func() bool {
+			_, err := c.members[1].proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: "/a"})
+			if err != nil && !outcomeUnknown(err) {
+				t.Error(err)
+			}
+			return !outcomeUnknown(err)
+		})
 		c.checkUsersOn(t, "ann", "hash 2")
 	})
 	t.Run("all members are killed", func(t *testing.T) {
@@ -124,7 +139,8 @@ func TestUsersAreReplicated(t *testing.T) {
 		i := 0
 		c.await("the log to be compacted", func() bool {
 			for range 50 {
-				if _, err := lead.proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/outrun/%d", i%20)}); err != nil {
+				_, err := lead.proposeAuthorized(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/outrun/%d", i%20)})
+				if err != nil && !outcomeUnknown(err) {
 					t.Error(err)
 				}
 				i++
