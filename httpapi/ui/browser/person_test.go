@@ -81,7 +81,7 @@ func (p *tab) seeGone(text string) {
 func (p *tab) shows(text string) bool {
 	p.t.Helper()
 	var all string
-	p.eval(`document.body.innerText + "\n" + [...document.querySelectorAll("input,textarea")].map((e) => e.value).join("\n")`, &all)
+	p.eval(`(document.body?.innerText ?? "") + "\n" + [...document.querySelectorAll("input,textarea")].map((e) => e.value).join("\n")`, &all)
 	return strings.Contains(strings.Join(strings.Fields(all), " "), strings.Join(strings.Fields(text), " "))
 }
 

@@ -2,32 +2,34 @@
 import { useEffect, useState } from "./html.js";
 import { Reading, pointOf } from "./metrics.js";
 
-const interval = 5000; // milliseconds between the answers and the next requests
 /** keptTime is how long points of the plots are kept, in milliseconds. */
 export const keptTime = 10 * 60 * 1000;
 
 // The points outlive the view, so that the plots are there when a person comes back to it.
 const kept = { reading: null, points: [], follower: new Map() };
 
-/** useCluster returns the latest State of the cluster, or null before the first answer. */
-export function useCluster(api) {
+/**
+ * useCluster returns the latest state of the cluster, or null before the first answer; see readState. interval is the time between the
+ * answers and the next requests, in milliseconds.
+ */
+export function useCluster(api, interval) {
   const [state, setState] = useState(null);
   useEffect(() => {
     const stop = new AbortController();
     poll(async () => {
-      const next = await readState(api, stop.signal);
+      const next = await readState(api, interval, stop.signal);
       if (!stop.signal.aborted) setState(next);
-    }, stop.signal);
+    }, interval, stop.signal);
     return () => stop.abort();
-  }, [api]);
+  }, [api, interval]);
   return state;
 }
 
 // poll calls read again and again until signal is aborted, but not while the page is hidden.
-async function poll(read, signal) {
+async function poll(read, interval, signal) {
   while (!signal.aborted) {
     if (document.visibilityState === "visible") await read();
-    await Promise.race([wait(interval, signal), becomesVisible(signal)]);
+    await Promise.race([wait(interval, signal), becomesVisible(interval, signal)]);
   }
 }
 
@@ -38,8 +40,8 @@ function wait(milliseconds, signal) {
   });
 }
 
-// becomesVisible ends when the page becomes visible after it was hidden.
-function becomesVisible(signal) {
+// becomesVisible ends when the page becomes visible after it was hidden. After the interval it waits no more.
+function becomesVisible(interval, signal) {
   return new Promise((resolve) => {
     const check = () => {
       if (document.visibilityState === "visible") resolve();
@@ -53,7 +55,7 @@ function becomesVisible(signal) {
  * readState asks the member for everything. The parts whose requests failed are undefined, and errors has the reasons by the names of the
  * parts: members, self, store, leader, version, health and reading. points are those of the plots; see pointOf in metrics.js.
  */
-async function readState(api, signal) {
+async function readState(api, interval, signal) {
   const state = { errors: {}, at: performance.now() };
   const part = async (name, load) => {
     try {
@@ -75,7 +77,7 @@ async function readState(api, signal) {
   if (state.self?.state === "StateLeader") {
     await part("leader", async () => reachability(await get("/v2/stats/leader")));
   }
-  state.points = keepPoint(state.reading);
+  state.points = keepPoint(state.reading, interval);
   return state;
 }
 
@@ -94,7 +96,7 @@ async function readMetrics(api, signal) {
 }
 
 // keepPoint adds the point of a reading to those that are kept, and returns them. Without a reading the lines get a gap.
-function keepPoint(reading) {
+function keepPoint(reading, interval) {
   if (reading) {
     const point = pointOf(kept.reading, reading);
     const gap = kept.reading && reading.at - kept.reading.at > 4 * interval;

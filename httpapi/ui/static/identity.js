@@ -2,21 +2,21 @@
 import { useEffect, useState } from "./html.js";
 
 const listeners = new Set();
-let identity = null; // null before the first answer
+let latest = { login: "", answer: null }; // the answer for a login, which is the name of a user, or "" without one
 let checking = null; // the promise of a check that runs
 
-function publish(next) {
-  identity = next;
-  for (const listener of listeners) listener(next);
+function publish(login, answer) {
+  latest = { login, answer };
+  for (const listener of listeners) listener(latest);
 }
 
 /** loadIdentity asks the server who the person is, and shows the answer to all parts of the page. It returns it, or null without one. */
 export async function loadIdentity(api) {
-  const user = api.user;
+  const login = api.user;
   try {
-    const next = await api.json("GET", "/v2/auth/self");
-    if (api.user === user) publish(next);
-    return next;
+    const answer = await api.json("GET", "/v2/auth/self");
+    if (api.user === login) publish(login, answer);
+    return answer;
   } catch {
     return null; // the next request of the page shows the reason
   }
@@ -27,13 +27,13 @@ export async function loadIdentity(api) {
  * false while everybody may do everything. user is missing for a guest.
  */
 export function useIdentity(api) {
-  const [value, setValue] = useState(identity);
+  const [known, setKnown] = useState(latest);
   useEffect(() => {
-    listeners.add(setValue);
+    listeners.add(setKnown);
     loadIdentity(api);
-    return () => listeners.delete(setValue);
+    return () => listeners.delete(setKnown);
   }, [api, api.user]);
-  return value;
+  return known.login === api.user ? known.answer : null; // the answer for another user is not one for this
 }
 
 /** isRoot reports whether the person may read and change users and roles. */
@@ -50,7 +50,8 @@ export function confirmSession(api, openLogin) {
   }
   checking ??= (async () => {
     try {
-      publish(await api.json("GET", "/v2/auth/self"));
+      const login = api.user;
+      publish(login, await api.json("GET", "/v2/auth/self"));
     } catch (error) {
       if (error.status !== 401) return;
       api.logout();

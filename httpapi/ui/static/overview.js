@@ -1,16 +1,19 @@
 // The view of the cluster: members, the state of the member that serves the page, and plots of the last minutes.
 import { keptTime, useCluster, warningsOf } from "./cluster.js";
-import { html } from "./html.js";
+import { html, useId, useState } from "./html.js";
 import { Plot } from "./plot.js";
 import { bytes, count, duration, span } from "./units.js";
 
+const intervals = [[1, "every second"], [5, "every 5 seconds"], [30, "every 30 seconds"]];
+
 /** Overview is the view of #/cluster. */
 export function Overview({ api }) {
-  const state = useCluster(api);
+  const [seconds, setSeconds] = useState(5);
+  const state = useCluster(api, 1000 * seconds);
   if (!state) return html`<section class="overview"><h1>Cluster</h1><p class="dim">Asking the server …</p></section>`;
   const warnings = warningsOf(state);
   return html`<section class="overview">
-    <h1>Cluster</h1>
+    <div class="title"><h1>Cluster</h1><${IntervalChoice} seconds=${seconds} set=${setSeconds} /></div>
     <div role="status" class="warnings">${warnings.map((text) => html`<p key=${text} class="warning">${text}</p>`)}</div>
     <${Members} state=${state} />
     <${Plots} points=${state.points} errors=${state.errors} />
@@ -18,12 +21,20 @@ export function Overview({ api }) {
   </section>`;
 }
 
+function IntervalChoice({ seconds, set }) {
+  const id = useId();
+  return html`<span class="interval"><label for=${id}>Ask the server</label>
+    ${" "}<select id=${id} value=${seconds} onChange=${(e) => set(Number(e.currentTarget.value))}>
+      ${intervals.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}
+    </select></span>`;
+}
+
 function Members({ state }) {
   const { members = [], self, leader } = state;
   const leaderId = self?.leaderInfo?.leader;
   return html`<section aria-labelledby="members-title">
     <h2 id="members-title">Members</h2>
-    <div class="scrolling" tabindex="0" role="region" aria-labelledby="members-title">
+    <div class="scrolling" tabindex="0" role="region" aria-label="Table of members">
       <table>
         <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">State</th>
           <th scope="col">Confirms in</th><th scope="col">Client URLs</th><th scope="col">ID</th></tr></thead>

@@ -16,7 +16,7 @@ export function Plot({ title, points, series, format, span }) {
   const largest = Math.max(0, ...series.flatMap(({ field }) => points.map((p) => p[field] ?? 0)));
   const scale = { end, span, largest };
   const texts = series.map(({ field, name }) => `${name ? name + ": " : ""}${lastOf(points, field, format)}`);
-  return html`<figure class="plot" role="group" aria-labelledby=${id}>
+  return html`<figure class="plot" aria-labelledby=${id}>
     <figcaption id=${id}>${title}</figcaption>
     <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" aria-hidden="true" focusable="false">
       <line class="plot-base" x1="0" y1=${height - 1} x2=${width} y2=${height - 1} />

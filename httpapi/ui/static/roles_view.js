@@ -13,7 +13,7 @@ export function Roles({ api, readonly, roles, users, reload }) {
   const shared = { api, roles, users, reload, onClose: () => setDialog(null) };
   return html`<section aria-labelledby="roles-title">
     <h2 id="roles-title">Roles</h2>
-    <div class="scrolling" tabindex="0" role="region" aria-labelledby="roles-title"><table>
+    <div class="scrolling" tabindex="0" role="region" aria-label="Table of roles"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">May read</th><th scope="col">May write</th>
         ${!readonly && html`<th scope="col">Actions</th>`}</tr></thead>
       <tbody>${roles.map((role) => html`<tr key=${role.role}>

@@ -20,7 +20,7 @@ export function Users({ api, readonly }) {
     ${problem && html`<p class="problem" role="alert">Users and roles can't be shown: ${problem}</p>`}
     ${root && users && html`<${UserTable} ...${shared} />`}
     ${root && roles && html`<${Roles} ...${shared} />`}
-    ${(who.enabled || users) && html`<${Rights} who=${who} users=${root ? users : null} roles=${roles} />`}
+    ${(root ? users && roles : true) && html`<${Rights} who=${who} users=${root ? users : null} roles=${roles} />`}
   </section>`;
 }
 
@@ -61,7 +61,7 @@ function UserTable({ api, readonly, users, roles, reload, who }) {
   return html`<section aria-labelledby="users-title">
     <h2 id="users-title">Users</h2>
     ${users.length === 0 && html`<p class="dim">There are no users yet.</p>`}
-    ${users.length > 0 && html`<div class="scrolling" tabindex="0" role="region" aria-labelledby="users-title"><table>
+    ${users.length > 0 && html`<div class="scrolling" tabindex="0" role="region" aria-label="Table of users"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">Roles</th>${!readonly && html`<th scope="col">Actions</th>`}</tr></thead>
       <tbody>${users.map((user) => html`<tr key=${user.user}>
         <th scope="row">${user.user}${who.user === user.user && html` <span class="badge">you</span>`}</th>
