@@ -13,6 +13,8 @@ const (
 	exitBadArguments  = 1   // wrong or missing arguments, a wrong setting; commands about members, users and roles: any refusal
 	exitProblem       = 1   // tls check: something is wrong
 	exitNotAllHealthy = 1   // endpoint: at least one endpoint is not healthy; the code of later legacy clients
+	exitDifferent     = 1   // diff: there are differences
+	exitTrouble       = 2   // diff: the comparison failed
 	exitBadConnection = 2   // no endpoint could be connected to
 	exitUnknown       = 3   // no such command
 	exitServer        = 4   // the server refused, or failed, or did not answer

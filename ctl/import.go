@@ -144,28 +144,48 @@ func (p *program) readFile(name, below string) ([]*entry, error) {
 // the input in errors.
 func readEntries(in io.Reader, name, below string) ([]*entry, error) {
 	var entries []*entry
-	lines := json.NewDecoder(in)
-	for n := 1; ; n++ {
-		r := &entry{}
-		switch err := lines.Decode(r); {
-		case errors.Is(err, io.EOF) && n == 1:
+	lines := &entryReader{lines: json.NewDecoder(in), name: name}
+	for {
+		r, err := lines.next()
+		switch {
+		case errors.Is(err, io.EOF) && lines.n == 0:
 			return nil, fmt.Errorf("nothing to import: %s is empty", name)
 		case errors.Is(err, io.EOF) && len(entries) == 0:
-			return nil, fmt.Errorf("nothing to import: none of the %s in %s is at or below %s", counted(n-1, "entry", "entries"), name, below)
+			return nil, fmt.Errorf("nothing to import: none of the %s in %s is at or below %s", counted(lines.n, "entry", "entries"), name, below)
 		case errors.Is(err, io.EOF):
 			return entries, nil
 		case err != nil:
-			return nil, fmt.Errorf("object %d of %s: %w; nothing was written", n, name, err)
-		case strings.Trim(r.Key, "/") == "":
-			return nil, fmt.Errorf("object %d of %s has no \"key\"; is it an export? Nothing was written", n, name)
-		case r.Dir == (r.Value != nil):
-			return nil, fmt.Errorf("object %d of %s (%s) needs either a \"value\" or \"dir\":true; nothing was written", n, name, r.Key)
+			return nil, fmt.Errorf("%w; nothing was written", err)
 		}
-		r.Key = "/" + strings.Trim(r.Key, "/")
 		if isBelow(r.Key, below) {
 			entries = append(entries, r)
 		}
 	}
+}
+
+// entryReader reads an export. name names the input in errors.
+type entryReader struct {
+	lines *json.Decoder
+	name  string
+	n     int // entries that were read
+}
+
+// next returns the next entry, with a slash in front of its key. It returns io.EOF at the end.
+func (l *entryReader) next() (*entry, error) {
+	r := &entry{}
+	switch err := l.lines.Decode(r); {
+	case errors.Is(err, io.EOF):
+		return nil, io.EOF
+	case err != nil:
+		return nil, fmt.Errorf("object %d of %s: %w", l.n+1, l.name, err)
+	case strings.Trim(r.Key, "/") == "":
+		return nil, fmt.Errorf("object %d of %s has no \"key\"; is it an export?", l.n+1, l.name)
+	case r.Dir == (r.Value != nil):
+		return nil, fmt.Errorf("object %d of %s (%s) needs either a \"value\" or \"dir\":true", l.n+1, l.name, r.Key)
+	}
+	l.n++
+	r.Key = cleanKey(r.Key)
+	return r, nil
 }
 
 // isBelow reports whether key is at or below other.

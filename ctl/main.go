@@ -29,6 +29,8 @@ type Host struct {
 	// Commands returns commands that need more than HTTP, such as backup. Their output goes to stdout and stderr. Global
 	// options of the client set the options of a command that have the same names.
 	Commands func(stdout, stderr io.Writer) []*cli.Command
+	// ReadSnapshot passes the nodes of a snapshot file to add, in any order. It ends after an error of add.
+	ReadSnapshot func(file string, add func(*client.Node) error) error
 	// Program returns the commands and flags of the whole program, including the verb of the client, for the completion in
 	// shells.
 	Program func() ([]*cli.Command, []cli.Flag)

@@ -104,6 +104,7 @@
 //	import                            the ways to get a Disk or its files
 //	stopped                           the data of a stopped member, or of a snapshot file, without a Disk
 //	transfer, snapshot                checkpoints for and from other members, snapshot files
+//	snapshot_nodes                    the nodes of a snapshot file, without loading the tree
 //
 //	log_open, zerofill                opening, repairing and releasing the log; its next segment
 //	log_segment, log_record           its files, frames and records

@@ -263,11 +263,24 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals)
 	if got.users, err = b.loadUsers(p, loader); err != nil {
 		return got, err
 	}
+	if err := b.loadNodes(p, limit.deltas.records, &got, loader.Node); err != nil {
+		return got, err
+	}
+	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
+	if err != nil {
+		return got, fmt.Errorf("history: %w", err)
+	}
+	return got, nil
+}
+
+// loadNodes passes the nodes, with the deltas merged over them, to take, in the order of their paths. It skips the chunks of deltas beyond
+// a limit, and sets the totals of the records that it has read.
+func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, take func(path string, data []byte) error) (err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none
-		got.deltas, err = readRecords(p, *b.deltas, limit.deltas.records, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })
+		got.deltas, err = readRecords(p, *b.deltas, chunks, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })
 		if err != nil {
-			return got, fmt.Errorf("deltas: %w", err)
+			return fmt.Errorf("deltas: %w", err)
 		}
 	}
 	got.deltaBytes = d.bytes
@@ -275,7 +288,7 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals)
 		if len(c.node) == 0 {
 			return nil
 		}
-		return loader.Node(string(c.path), c.node)
+		return take(string(c.path), c.node)
 	}}
 	got.nodes, err = readRecords(p, *b.nodes, math.MaxUint64, func(key, value []byte) error {
 		if len(value) == 0 { // would be taken for a tombstone
@@ -284,16 +297,12 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals)
 		return m.add(change{key, value})
 	})
 	if err != nil {
-		return got, fmt.Errorf("nodes: %w", err)
+		return fmt.Errorf("nodes: %w", err)
 	}
 	if err := m.finish(); err != nil {
-		return got, damaged("deltas: %v", err)
+		return damaged("deltas: %v", err)
 	}
-	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
-	if err != nil {
-		return got, fmt.Errorf("history: %w", err)
-	}
-	return got, nil
+	return nil
 }
 
 // readRecords passes the values of a bucket to take, at most limit of them, and returns their

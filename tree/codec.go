@@ -61,6 +61,19 @@ func decodeNode(path string, data []byte) (*Node, error) {
 	return n, nil
 }
 
+// DecodeFields returns the node at a path from the bytes that AppendNode appended. It shares no memory with them. The error wraps
+// ErrBadState.
+func DecodeFields(path string, data []byte) (NodeFields, error) {
+	if path == "/" || !ValidPath(path) {
+		return NodeFields{}, fmt.Errorf("%w: path %.64q", ErrBadState, path)
+	}
+	n, err := decodeNode(path, data)
+	if err != nil {
+		return NodeFields{}, err
+	}
+	return n.Fields(), nil
+}
+
 // AppendEvent appends the stored form of e.
 func AppendEvent(dst []byte, e *Event) []byte {
 	var flags byte

@@ -38,8 +38,9 @@ type WalkOptions struct {
 // Walk returns the node at key and the nodes below it, one after the other: a directory, the nodes below it in the order of their names,
 // and then its next sibling; see CompareKeys. No node has Nodes.
 //
-// Pando sends the nodes by pages, which show one state of the tree, so the memory does not depend on the number of nodes. Other servers
-// send all of them in one response. After an error the sequence ends. A second use of the sequence sends the requests again.
+// Pando sends the nodes by pages, which show one state of the tree, so the memory does not depend on the number of nodes. If the member
+// can't keep that state, the list continues with the current state, and WalkOptions.Note is called. Other servers send all nodes in one
+// response. After an error the sequence ends. A second use of the sequence sends the requests again.
 func (c *Client) Walk(ctx context.Context, key string, o WalkOptions) iter.Seq2[*Node, error] {
 	return func(yield func(*Node, error) bool) {
 		p := &pager{client: c, key: key, o: o, limit: firstPage, atIndex: "now"}
@@ -105,15 +106,21 @@ func (p *pager) next(ctx context.Context) (*Node, error) {
 		if root, err = p.request(ctx); err != nil {
 			return nil, refused
 		}
-		if p.o.Note != nil {
-			p.o.Note("the member keeps the states of too many lists; changes during this list may be in it or not")
-		}
+		p.note("the member keeps the states of too many lists already: changes during this list may be in it or not")
 	}
-	if !first && HasCode(err, tree.CodeHistoryCleared) {
-		return nil, fmt.Errorf("the list of %s broke off after %s, because the member no longer keeps the state of index %s: "+
-			"list it again (%w)", p.key, p.after, p.atIndex, err)
+	if !first && p.atIndex != "" && HasCode(err, tree.CodeHistoryCleared) {
+		// The page was not read for too long, or another member has responded.
+		p.note("the member no longer keeps the state of index %s: from %s on, the list shows the current state", p.atIndex, p.after)
+		p.atIndex = ""
+		return p.request(ctx)
 	}
 	return root, err
+}
+
+func (p *pager) note(format string, args ...any) {
+	if p.o.Note != nil {
+		p.o.Note(fmt.Sprintf("list of %s: ", p.key) + fmt.Sprintf(format, args...))
+	}
 }
 
 // request sends the request for one page.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pando/ctl/diff"
 )
 
 const (
@@ -102,7 +104,7 @@ func (c *comparer) paths(ctx context.Context, paths []string, since uint64) ([]d
 	}
 	var found []difference
 	for _, path := range paths {
-		if s, t := source[path], target[path]; !equalNodes(s, t) {
+		if s, t := source[path], target[path]; !diff.Exact.Equal(s, t) {
 			found = append(found, difference{path, s, t})
 		}
 	}

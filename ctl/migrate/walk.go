@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pando/ctl/client"
+	"pando/ctl/diff"
 )
 
 // walkWidth is the number of directories that a walk reads at the same time.
@@ -127,28 +128,8 @@ func (w *walk) compare(ctx context.Context, t task) error {
 
 // children compares sorted children of a directory in two trees. Callers must hold mu.
 func (w *walk) children(source, target []*client.Node) {
-	for len(source) > 0 || len(target) > 0 {
-		order := 0
-		switch {
-		case len(target) == 0:
-			order = -1
-		case len(source) == 0:
-			order = 1
-		default:
-			order = strings.Compare(source[0].Key, target[0].Key)
-		}
-		var s, t *client.Node
-		if order <= 0 {
-			s, source = source[0], source[1:]
-		}
-		if order >= 0 {
-			t, target = target[0], target[1:]
-		}
-		if s != nil {
-			w.pair(s.Key, s, t, true)
-		} else {
-			w.pair(t.Key, s, t, true)
-		}
+	for pair, _ := range diff.Merge(diff.Of(source), diff.Of(target)) { // without requests there is no error
+		w.pair(pair.Key(), pair.A, pair.B, true)
 	}
 }
 
@@ -158,7 +139,7 @@ func (w *walk) pair(path string, source, target *client.Node, below bool) {
 		return
 	}
 	w.nodes++
-	if !equalNodes(source, target) {
+	if !diff.Exact.Equal(source, target) {
 		w.differences = append(w.differences, difference{path, source, target})
 	}
 	onSource, onTarget := source != nil && source.Dir, target != nil && target.Dir
@@ -187,15 +168,4 @@ func withoutChildren(n *client.Node) *client.Node {
 	alone := *n
 	alone.Nodes = nil
 	return &alone
-}
-
-// equalNodes reports whether two nodes are the same, apart from their children. Either may be nil.
-func equalNodes(a, b *client.Node) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	if (a.Expiration == nil) != (b.Expiration == nil) || a.Expiration != nil && !a.Expiration.Equal(*b.Expiration) {
-		return false
-	}
-	return a.Dir == b.Dir && a.Value == b.Value && a.CreatedIndex == b.CreatedIndex && a.ModifiedIndex == b.ModifiedIndex
 }

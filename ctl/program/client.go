@@ -3,13 +3,18 @@ package program
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
+	"pando/ctl/client"
+	"pando/storage"
+	"pando/tree"
 )
 
 // clientVerb is the verb that runs the client.
@@ -21,11 +26,25 @@ func clientHost() ctl.Host {
 		Commands: func(stdout, stderr io.Writer) []*cli.Command {
 			return []*cli.Command{snapshotCommand(stdout, stderr), backupCommand(stderr)}
 		},
+		ReadSnapshot: readSnapshot,
 		Program: func() ([]*cli.Command, []cli.Flag) {
 			app := NewApp(nil, nil)
 			return app.Commands, app.Flags
 		},
 	}
+}
+
+// readSnapshot passes the nodes of a snapshot file to add. The TTL of a node is what is left of it now.
+func readSnapshot(file string, add func(*client.Node) error) error {
+	now := time.Now()
+	return storage.ReadSnapshotNodes(file, func(f tree.NodeFields) error {
+		n := &client.Node{Key: f.Path, Dir: f.Dir, Value: f.Value, CreatedIndex: f.Created, ModifiedIndex: f.Modified}
+		if f.Expires != 0 {
+			expiration := time.Unix(0, f.Expires).UTC()
+			n.Expiration, n.TTL = &expiration, int64(math.Ceil(expiration.Sub(now).Seconds()))
+		}
+		return add(n)
+	})
 }
 
 // clientArgs returns the client's arguments, its name first, if args call the client: as "pando ctl ..." or through a link

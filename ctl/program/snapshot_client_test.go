@@ -34,6 +34,7 @@ func TestClientSnapshot(t *testing.T) {
 	if stdout, stderr, code = runCtl(t, "-o", "json", "snapshot", "status", file); code != 0 || !strings.HasPrefix(stdout, `{"hash":`) {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
+	t.Run("diff", func(t *testing.T) { diffSnapshot(t, source.Client, "file:"+file) })
 	restored := filepath.Join(dir, "data")
 	if stdout, stderr, code = runCtl(t, "snapshot", "restore", file, "--data-dir", restored); code != 0 ||
 		!strings.HasPrefix(stdout, "restored 2 keys") {
@@ -163,4 +164,23 @@ func TestSaveOverTLS(t *testing.T) {
 		t.Setenv("ETCDCTL_USERNAME", "root:s3cret")
 		mustPando(t, append(save, "--endpoint", url)...)
 	})
+}
+
+// diffSnapshot compares a snapshot that holds /_hidden/a with its server, before and after a change.
+func diffSnapshot(t *testing.T, url, file string) {
+	diff := func(want string, wantCode int, args ...string) {
+		t.Helper()
+		args = append([]string{"--no-sync", "--endpoints", url, "diff", "--hidden", "--ttl", "--indexes"}, args...)
+		if stdout, stderr, code := runCtl(t, args...); code != wantCode || stdout+stderr != want {
+			t.Errorf("%q: exit code %d, %q, %q", args, code, stdout, stderr)
+		}
+	}
+	diff("", 0, file, "/")
+	diff("", 0, file+":/_hidden", "/_hidden")
+	diff("", 0, file, file)
+	diff("--- "+file+":/_hidden/a\n+++ "+file+":/_hidden\n~ /_hidden/a key \"v\" -> directory\n+ /_hidden/a \"v\"\n", 1,
+		"-N", file+":/_hidden/a", file+":/_hidden")
+	servertest.NewKeyClient(t, url).Must(t, "PUT", "/bytes?raw=true", nil)
+	diff("--- "+file+"\n+++ /\n+ /bytes \"\"\n", 1, file, "/")
+	servertest.NewKeyClient(t, url).Must(t, "DELETE", "/bytes", nil)
 }

@@ -1,7 +1,7 @@
-// Package terminal has what the client needs at a terminal: progress bars, passwords without echo, and input that CTRL+C
+// Package terminal has what the client needs at a terminal: progress bars, colors, passwords without echo, and input that CTRL+C
 // interrupts.
 //
-// Its functions may be called from any goroutine. They draw nothing on a stream that is no terminal. The whole package is in
+// Its functions may be called from any goroutine. They draw nothing on a stream that is no terminal. Colors are in color.go, the rest is in
 // this file.
 package terminal
 
