@@ -103,6 +103,19 @@ func openTab(t *testing.T, url string, window size) *tab {
 	return p
 }
 
+// step runs a subtest with the tab. The failures of the tab are those of the subtest. After one that failed, the next steps are skipped.
+func (p *tab) step(name string, f func(t *testing.T)) {
+	outer := p.t
+	defer func() { p.t = outer }()
+	outer.Run(name, func(t *testing.T) {
+		p.t = t
+		if outer.Failed() {
+			t.Skip("an earlier step has failed")
+		}
+		f(t)
+	})
+}
+
 // visit loads a URL.
 func (p *tab) visit(url string) {
 	p.t.Helper()

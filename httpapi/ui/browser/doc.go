@@ -5,6 +5,7 @@
 //   - server_test.go: the servers, and their keys
 //   - axe_test.go: rules of accessibility
 //   - the others: the tests of one part of the page each
+//   - namespace_*_test.go: a network that no other test changes
 //
 // All tests share one chromium. Each tab has cookies and storage of its own.
 package browser

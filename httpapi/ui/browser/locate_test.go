@@ -22,7 +22,9 @@ const locateScript = `((role, name) => {
     const by = e.getAttribute("aria-labelledby");
     if (by) return textOf(by);
     if (e.labels?.length) return [...e.labels].map((l) => l.textContent).join(" ");
-    return e.textContent || e.title || e.getAttribute("placeholder") || "";
+    const copy = e.cloneNode(true);
+    copy.querySelectorAll("[aria-hidden=true]").forEach((hidden) => hidden.remove());
+    return copy.textContent || e.title || e.getAttribute("placeholder") || "";
   };
   const tidy = (text) => text.replace(/\s+/g, " ").trim();
   const dialogs = [...document.querySelectorAll("dialog:modal")];

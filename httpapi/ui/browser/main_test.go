@@ -9,5 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	enterNamespace()
+	startLoopback()
 	servertest.Main(m, func() int { return program.Main(os.Args, os.Stdin, os.Stdout, os.Stderr) }, closeChromium)
 }

@@ -8,14 +8,14 @@ import (
 func TestShell(t *testing.T) {
 	s := startServer(t)
 	p := openTab(t, page(s, ""), desktop)
-	t.Run("navigation", func(t *testing.T) {
+	p.step("navigation", func(t *testing.T) {
 		p.click("link", "Cluster")
 		p.awaitTrue("the fragment is that of the view", `location.hash === "#/cluster/"`)
 		p.click("link", "Users")
 		p.awaitTrue("the title is that of the view", `document.title === "Users · Pando"`)
 		p.click("link", "Keys")
 	})
-	t.Run("colours", func(t *testing.T) {
+	p.step("colours", func(t *testing.T) {
 		p.choose("Colours", "Dark")
 		p.awaitTrue("dark", `getComputedStyle(document.body).backgroundColor === "rgb(18, 22, 20)"`)
 		p.visit(page(s, ""))

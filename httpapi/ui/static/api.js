@@ -1,6 +1,9 @@
 // Requests to the server that sent the page. The name and the password of the person are in memory alone, and go with each request.
+import { codes } from "./codes.js";
 import { encodePath } from "./paths.js";
 import { watchStream } from "./stream.js";
+
+export { codes };
 
 const requestTimeout = 60_000; // milliseconds
 
@@ -12,9 +15,6 @@ export class ApiError extends Error {
     Object.assign(this, { status, code, cause, index });
   }
 }
-
-/** The codes of errors that the page treats in a special way. */
-export const codes = { notFound: 100, compareFailed: 101, notFile: 102, exists: 105, dirNotEmpty: 108, unauthorized: 110 };
 
 /** Api sends requests. onSession is called after login and logout, onUnauthorized when the server refuses a request with 401. */
 export class Api {

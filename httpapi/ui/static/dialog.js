@@ -28,9 +28,10 @@ export function Dialog({ title, onClose, wide, children }) {
 
 /**
  * FormDialog is a Dialog with a form. submit does the work. It returns a promise: the dialog shows the text of its error and stays open,
- * or calls onClose after success. confirm is the text of the button, which is disabled while disabled is true or submit runs.
+ * or calls onClose after success, unless stay is true. confirm is the text of the button, which is disabled while disabled is true or
+ * submit runs.
  */
-export function FormDialog({ title, onClose, submit, confirm, disabled, danger, wide, children }) {
+export function FormDialog({ title, onClose, submit, confirm, disabled, danger, wide, stay, children }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const onSubmit = async (event) => {
@@ -45,7 +46,7 @@ export function FormDialog({ title, onClose, submit, confirm, disabled, danger, 
       setBusy(false);
       return;
     }
-    onClose();
+    if (!stay) onClose();
   };
   return html`<${Dialog} title=${title} onClose=${onClose} wide=${wide}>
     <form onSubmit=${onSubmit}>

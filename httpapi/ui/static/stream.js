@@ -1,4 +1,5 @@
 // Watches by server-sent events. EventSource can't send a password, so the stream is read with fetch.
+import { codes } from "./codes.js";
 
 const heartbeat = 15; // seconds between two signs of life
 const silence = 3 * heartbeat * 1000; // milliseconds after which a stream without them is dead
@@ -18,7 +19,7 @@ const longestDelay = 10_000;
  */
 export async function watchStream(api, path, options) {
   const { signal, onState = () => {} } = options;
-  const place = { id: options.since ? String(options.since) : "" };
+  const place = { id: options.since ? String(options.since) : "", keysOnly: options.keysOnly };
   let delay = firstDelay;
   while (!signal.aborted) {
     onState("connecting");
@@ -29,6 +30,10 @@ export async function watchStream(api, path, options) {
       });
     } catch (error) {
       if (signal.aborted) return;
+      if (error.code === codes.invalidField && place.keysOnly) {
+        place.keysOnly = false; // a member of an older version has no watches without values
+        continue;
+      }
       if (error.status === 401 || (error.status >= 400 && error.status < 429)) {
         onState("denied", error);
         return;
@@ -50,7 +55,7 @@ async function readOnce(api, path, options, place, opened) {
   document.addEventListener("visibilitychange", hide);
   let timer = setTimeout(() => stop.abort(), silence);
   try {
-    const query = { wait: true, recursive: options.recursive, keysOnly: options.keysOnly, path: options.paths, heartbeat };
+    const query = { wait: true, recursive: options.recursive, keysOnly: place.keysOnly || undefined, path: options.paths, heartbeat };
     const headers = { Accept: "text/event-stream" };
     if (place.id) headers["Last-Event-ID"] = place.id;
     const response = await api.send("GET", api.keyUrl(path, query), { headers, signal, timeout: 0 });

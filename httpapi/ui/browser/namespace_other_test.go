@@ -1,0 +1,7 @@
+//go:build !linux
+
+package browser
+
+// Other systems have no networks for single processes.
+func enterNamespace() {}
+func startLoopback()  {}

@@ -1,0 +1,90 @@
+// The dialogs that create and delete keys and directories, and change TTLs.
+import { Commands } from "./command.js";
+import { Field, FormDialog } from "./dialog.js";
+import { remainingOf } from "./edit.js";
+import { html, useEffect, useState } from "./html.js";
+import { bytesOf, draftOf, TtlField, useTtl, ValueField } from "./input.js";
+import { say } from "./messages.js";
+import { clean, isAddressable, isBelow, join, nameOf } from "./paths.js";
+
+const kinds = [["create", "Key"], ["mkdir", "Directory"], ["createInOrder", "Key in order"]];
+
+/** Create asks for a new key or directory below a directory, and goes to it. path is the suggested path. */
+export function Create({ api, directory, path = "", go, onClose }) {
+  const [kind, setKind] = useState("create");
+  const [name, setName] = useState(path === "" ? "" : path.slice(directory === "/" ? 1 : directory.length + 1));
+  const [draft, setDraft] = useState(() => draftOf(new Uint8Array()));
+  const ttl = useTtl(null);
+  const inOrder = kind === "createInOrder";
+  const target = inOrder ? clean(directory + "/" + name) : join(directory, name);
+  const bytes = kind === "mkdir" ? undefined : bytesOf(draft);
+  const ready = (inOrder || clean(name) !== "/") && bytes !== null && ttl.valid && isAddressable(target);
+  const submit = async () => {
+    const options = { ttl: ttl.seconds(), prevExist: "false" };
+    const write = { create: () => api.put(target, bytes, options), mkdir: () => api.putDirectory(target, options),
+      createInOrder: () => api.createInOrder(target, bytes, { ttl: options.ttl }) };
+    const { node } = await write[kind]();
+    say(`${node.key} was created.`);
+    go(node.key);
+  };
+  return html`<${FormDialog} title=${`Create in ${directory}`} wide=${true} onClose=${onClose} submit=${submit} confirm="Create"
+    disabled=${!ready}>
+    <fieldset class="field"><legend>What</legend>
+      ${kinds.map(([value, label]) => html`<label class="choice">
+        <input type="radio" name="kind" checked=${kind === value} onChange=${() => setKind(value)} /> ${label}</label>`)}
+    </fieldset>
+    <${Field} label=${inOrder ? "Directory below" : "Name"} value=${name} set=${setName}
+      hint=${isAddressable(target) ? (inOrder ? `The server chooses a name in ${target}.` : `Creates ${target}. A slash makes directories.`)
+        : "A part of a path can't be . or .."} />
+    ${kind !== "mkdir" && html`<${ValueField} draft=${draft} set=${setDraft} rows=${6} />`}
+    <${TtlField} ttl=${ttl} />
+    ${ready && html`<${Commands} api=${api} action=${{ kind, path: target, bytes, ttl: ttl.seconds() }} />`}
+  <//>`;
+}
+
+/** ChangeTtl replaces the TTL of a file or directory. The value of a file stays, if nobody changes it meanwhile. */
+export function ChangeTtl({ api, node, onClose }) {
+  const ttl = useTtl(remainingOf(node));
+  const submit = async () => {
+    const seconds = ttl.seconds();
+    if (node.dir) await api.putDirectory(node.key, { ttl: seconds, prevExist: "true" });
+    else await api.put(node.key, node.bytes, { ttl: seconds, prevIndex: node.modifiedIndex });
+    say(seconds === undefined ? `${node.key} has no TTL now.` : `${node.key} expires in ${seconds} s.`);
+  };
+  const action = node.dir ? { kind: "ttl" } : { kind: "put", bytes: node.bytes, prevIndex: node.modifiedIndex };
+  return html`<${FormDialog} title=${`TTL of ${node.key}`} onClose=${onClose} submit=${submit} confirm="Set the TTL" disabled=${!ttl.valid}>
+    <p class="dim">${node.dir ? "A directory that expires is deleted with everything below it." : "A key that expires is deleted."}</p>
+    <${TtlField} ttl=${ttl} />
+    ${ttl.valid && html`<${Commands} api=${api} action=${{ ...action, path: node.key, ttl: ttl.seconds() }} />`}
+  <//>`;
+}
+
+/** Remove deletes a file if it is still as it is shown, or a directory with everything below, whose path must be typed. */
+export function Remove({ api, node, go, onClose }) {
+  const [typed, setTyped] = useState("");
+  const [count, setCount] = useState(null);
+  useEffect(() => {
+    if (!node.dir) return undefined;
+    const abort = new AbortController();
+    api.count(node.key, { recursive: true, hidden: true, signal: abort.signal }).then(setCount, () => setCount(null));
+    return () => abort.abort();
+  }, [api, node.key, node.dir]);
+  const submit = async () => {
+    await api.remove(node.key, node.dir ? { recursive: true } : { prevIndex: node.modifiedIndex });
+    say(`${node.key} was deleted.`);
+    go(node.key.slice(0, -nameOf(node.key).length - 1) || "/");
+  };
+  const action = node.dir ? { kind: "removeAll", path: node.key } : { kind: "remove", path: node.key, prevIndex: node.modifiedIndex };
+  return html`<${FormDialog} title=${`Delete ${node.key}`} onClose=${onClose} submit=${submit} confirm="Delete" danger=${true}
+    disabled=${node.dir && typed !== node.key}>
+    ${node.dir ? html`
+      <p>This deletes the directory and everything below it${count === null ? "" : `: ${count} ${count === 1 ? "node" : "nodes"}`}.
+        It can't be undone.</p>
+      <${Field} label="Type the path to confirm" value=${typed} set=${setTyped} />`
+    : html`<p>This deletes the key, unless somebody changes it first. It can't be undone.</p>`}
+    <${Commands} api=${api} action=${action} />
+  <//>`;
+}
+
+/** concerns reports whether an event of a key changes a node: the node itself, or a directory above it. */
+export const concerns = (eventKey, path) => eventKey === path || isBelow(path, eventKey);

@@ -1,0 +1,85 @@
+// Values are bytes. Functions between bytes, text and what people read.
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** toBytes returns a text in UTF-8. */
+export const toBytes = (text) => new TextEncoder().encode(text);
+
+/** toText returns bytes as text, or null if they are not UTF-8, or have control characters besides tabs and the ends of lines. */
+export function toText(bytes) {
+  try {
+    const text = decoder.decode(bytes);
+    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? null : text;
+  } catch {
+    return null; // not UTF-8
+  }
+}
+
+/** toHex returns bytes as "0a 1b". */
+export const toHex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join(" ");
+
+/** fromHex is the inverse of toHex. It ignores white space, and returns null for other texts. */
+export function fromHex(text) {
+  const digits = text.replace(/\s+/g, "");
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) return null;
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/** sizeText returns a number of bytes for people, such as "1.5 kB". */
+export function sizeText(count) {
+  const units = ["kB", "MB", "GB", "TB"];
+  if (count < 1000) return count === 1 ? "1 byte" : `${count} bytes`;
+  let unit = -1;
+  let value = count;
+  do {
+    value /= 1000;
+    unit++;
+  } while (value >= 999.5 && unit < units.length - 1);
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** durationText returns seconds for people, such as "1 h 2 min 3 s". */
+export function durationText(seconds) {
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  let rest = Math.max(0, Math.ceil(seconds));
+  const texts = [];
+  for (const [name, size] of units) {
+    const n = Math.floor(rest / size);
+    rest -= n * size;
+    if (n > 0 || (name === "s" && texts.length === 0)) texts.push(`${n} ${name}`);
+  }
+  return texts.slice(0, 3).join(" ");
+}
+
+/** copyText puts a text on the clipboard. It returns false if the browser forbids it. */
+export async function copyText(text) {
+  if (navigator.clipboard) { // only on pages that came by https, or from this machine
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // fall through: the older way needs no permission
+    }
+  }
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "off-screen";
+  const parent = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  const before = document.activeElement;
+  parent.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  before?.focus();
+  return done;
+}
+
+/** download offers bytes as a file to save. */
+export function download(name, bytes) {
+  const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name.replace(/[/\\\u0000-\u001f]/g, "_") || "value";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

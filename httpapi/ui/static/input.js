@@ -1,0 +1,77 @@
+// Fields for values and TTLs.
+import { fromHex, sizeText, toBytes, toHex, toText } from "./bytes.js";
+import { html, useId, useState } from "./html.js";
+import { sayError } from "./messages.js";
+
+const longestHex = 100_000; // bytes that can be changed as hex digits
+
+/**
+ * draftOf returns what a person changes of bytes: {form, text, lineEnd}. form is "text" or "hex", or "file" for bytes that can only be
+ * replaced by a file: {form, bytes}. A text field knows one kind of line end, so lineEnd is added back by bytesOf.
+ */
+export function draftOf(bytes) {
+  const text = toText(bytes);
+  if (text !== null && !text.includes("\r")) return { form: "text", text, lineEnd: "\n" };
+  if (text !== null && !/\r(?!\n)|(?<!\r)\n/.test(text)) return { form: "text", text: text.replaceAll("\r\n", "\n"), lineEnd: "\r\n" };
+  return bytes.length <= longestHex ? { form: "hex", text: toHex(bytes) } : { form: "file", bytes };
+}
+
+/** bytesOf returns the bytes of a draft, or null if its text is not in hex. */
+export function bytesOf(draft) {
+  if (draft.form === "file") return draft.bytes;
+  if (draft.form === "hex") return fromHex(draft.text);
+  return toBytes(draft.lineEnd === "\n" ? draft.text : draft.text.replaceAll("\n", draft.lineEnd));
+}
+
+/** ValueField changes a draft. */
+export function ValueField({ draft, set, rows = 12 }) {
+  const id = useId();
+  const bytes = bytesOf(draft);
+  const load = async (event) => {
+    const [file] = event.currentTarget.files;
+    if (!file) return;
+    try {
+      set({ form: "file", bytes: new Uint8Array(await file.arrayBuffer()), name: file.name });
+    } catch (error) {
+      sayError(error, `Reading ${file.name}`);
+    }
+  };
+  const label = { text: "Value", hex: "Value in hex", file: "Value" }[draft.form];
+  return html`<div class="field">
+    <label for=${id}>${label}</label>
+    ${draft.form === "file"
+      ? html`<p id=${id}>${draft.name ?? "Binary"}, ${sizeText(draft.bytes.length)}
+        ${" "}<button type="button" onClick=${() => set({ form: "text", text: "", lineEnd: "\n" })}>Type a value</button></p>`
+      : html`<textarea id=${id} rows=${rows} spellcheck="false" autocomplete="off" value=${draft.text} aria-invalid=${bytes === null}
+        onInput=${(e) => set({ ...draft, text: e.currentTarget.value })}></textarea>`}
+    <small>${bytes === null ? "Not pairs of hex digits" : sizeText(bytes.length)}</small>
+    <label class="file">Take it from a file <input type="file" onChange=${load} /></label>
+  </div>`;
+}
+
+/**
+ * useTtl returns the choice of a TTL: {choice, text, seconds, valid, set}. remaining is a function for the seconds of the present TTL, or
+ * null without one. seconds is the value for a request, undefined for no TTL.
+ */
+export function useTtl(remaining) {
+  const [choice, setChoice] = useState(remaining ? "keep" : "none");
+  const [text, setText] = useState("60");
+  const valid = choice !== "set" || /^[1-9]\d{0,9}$/.test(text.trim());
+  const seconds = () => ({ keep: () => Math.max(1, Math.ceil(remaining())), none: () => undefined, set: () => Number(text) })[choice]();
+  return { choice, setChoice, text, setText, valid, seconds, canKeep: Boolean(remaining) };
+}
+
+/** TtlField changes the result of useTtl. */
+export function TtlField({ ttl }) {
+  const id = useId();
+  const options = [["none", "No TTL: it stays"], ["set", "Expires after"]];
+  if (ttl.canKeep) options.unshift(["keep", "Keep the time that is left"]);
+  return html`<fieldset class="field">
+    <legend>TTL</legend>
+    ${options.map(([value, label]) => html`<label class="choice">
+      <input type="radio" name=${id} checked=${ttl.choice === value} onChange=${() => ttl.setChoice(value)} /> ${label}</label>`)}
+    <input class="seconds" type="text" inputmode="numeric" aria-label="Seconds" value=${ttl.text} aria-invalid=${!ttl.valid}
+      onInput=${(e) => (ttl.setText(e.currentTarget.value), ttl.setChoice("set"))} /> seconds
+    ${!ttl.valid && html`<small class="problem">A whole number of seconds, at least 1.</small>`}
+  </fieldset>`;
+}
