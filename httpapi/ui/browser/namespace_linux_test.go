@@ -25,7 +25,9 @@ func enterNamespace() {
 	cmd.Env = append(os.Environ(), inNamespace+"=yes")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() != 0 {
-		identity := func(id int) []syscall.SysProcIDMap { return []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}} }
+		identity := func(id int) []syscall.SysProcIDMap {
+			return []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
+		}
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = identity(os.Geteuid()), identity(os.Getegid())
 		cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
