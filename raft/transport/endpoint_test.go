@@ -50,6 +50,8 @@ type endpoint struct {
 	snapshotError error      // returned by receiveSnapshot
 	removed       map[members.ID]bool
 	added         members.ID // a member in addition to 1 to 9
+
+	delivered uint64 // messages of deliver; used by the test's goroutine alone
 }
 
 // newEndpoint starts an endpoint without TLS. change may be nil, or changes the configuration.
@@ -203,26 +205,43 @@ func snapshotMessage(to members.ID) *raftpb.Message {
 	}
 }
 
-// deliver sends messages until one arrives, and then waits until no more arrive. Messages that are sent before the stream is
-// open may be lost.
+// deliver sends messages until one arrives, and then until all that were sent have arrived or are lost: messages that are sent before
+// the stream is open may be lost. The others arrive in order.
 func (e *endpoint) deliver(to *endpoint) {
 	e.t.Helper()
-	e.await("a message to arrive", func() bool {
-		m := message(to.Self, 0, nil)
+	const first = 1 << 40 // greater than the indexes in the tests
+	send := func() {
+		m := message(to.Self, first+e.delivered, nil)
 		m.From = (*uint64)(&e.Self)
+		e.delivered++
 		e.Send([]*raftpb.Message{m})
-		select {
-		case <-to.received:
-			return true
-		default:
-			return false
+	}
+	arrived := func(last uint64) (found bool) {
+		for {
+			select {
+			case m := <-to.received:
+				found = found || m.GetIndex() >= last
+			default:
+				return found
+			}
 		}
+	}
+	begun := first + e.delivered
+	e.await("a message to arrive", func() bool {
+		send()
+		return arrived(begun)
 	})
-	for drained := false; !drained; {
-		select {
-		case <-to.received:
-		case <-time.After(50 * time.Millisecond):
-			drained = true
+	for deadline := time.Now().Add(patience); ; {
+		send() // again after a second: the stream may have ended
+		last, wait := first+e.delivered-1, time.Now().Add(time.Second)
+		for time.Now().Before(wait) {
+			if arrived(last) {
+				return
+			}
+			<-time.After(time.Millisecond)
+		}
+		if time.Now().After(deadline) {
+			e.t.Fatalf("waited %v for the last message to arrive", patience)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 					if got != test.want {
 						t.Errorf("status %d, want %d", got, test.want)
 					}
-				case <-time.After(StreamTimeout / 2):
+				case <-time.After(StreamTimeout - time.Second):
 					t.Error("no response while the request has not ended")
 				}
 			})
@@ -131,7 +131,7 @@ func TestRefusedBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				if err := conn.SetDeadline(time.Now().Add(StreamTimeout / 2)); err != nil {
+				if err := conn.SetDeadline(time.Now().Add(StreamTimeout - time.Second)); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: b\r\n"+body); err != nil {

@@ -108,7 +108,7 @@ func TestCloseEndsIncoming(t *testing.T) {
 	go func() { b.Close(); close(closed) }()
 	select {
 	case <-closed:
-	case <-time.After(StreamTimeout / 2):
+	case <-time.After(StreamTimeout - time.Second):
 		t.Error("Close waits for the other members")
 	}
 	for _, conn := range conns {
