@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"pando/httpapi/stream"
+	"pando/members/servertest"
 	"pando/stats"
 )
 
@@ -46,6 +48,16 @@ func awaitMetric(t *testing.T, m *stats.Metrics, line string) {
 			t.Fatalf("%q is not in\n%s", line, metricsText(m))
 		}
 	}
+}
+
+// awaitAcceptErrors waits until at least n errors of Accept are counted.
+func awaitAcceptErrors(t *testing.T, m *stats.Metrics, n int) {
+	t.Helper()
+	counter := regexp.MustCompile(`pando_accept_errors_total\{listener="client"\} (\d+)`)
+	await(t, "errors of Accept", func() bool {
+		found := counter.FindStringSubmatch(metricsText(m))
+		return found != nil && servertest.Atoi(t, found[1]) >= int64(n)
+	})
 }
 
 func TestAdmission(t *testing.T) {
@@ -175,7 +187,7 @@ func TestAcceptErrors(t *testing.T) {
 			_, err := l.Accept()
 			ended <- err
 		}()
-		awaitMetric(t, metrics, `pando_accept_errors_total{listener="client"} 5`)
+		awaitAcceptErrors(t, metrics, 5)
 		_ = l.Close()
 		select {
 		case err := <-ended:

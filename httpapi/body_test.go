@@ -64,7 +64,7 @@ func TestBodiesThatNeverEnd(t *testing.T) {
 		f.awaitMetric(t, "pando_inflight_bytes 0")
 	})
 	t.Run("no other request ends in time", func(t *testing.T) {
-		f, server := start(t, 50*time.Millisecond)
+		f, server := start(t, time.Second) // enough to send the body
 		reserved, err := f.budget.Reserve(1, time.Minute)
 		if err != nil {
 			t.Fatal(err)

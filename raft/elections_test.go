@@ -12,19 +12,36 @@ func TestEndedLeaderIsReplaced(t *testing.T) {
 	// and split the votes.
 	const tick, ticks = 200 * time.Millisecond, 100
 	c := newCluster(t, 3, func(cfg *Config) { cfg.Tick, cfg.ElectionTicks = tick, ticks })
+	took := c.replaceLeader()
+	// On a busy machine two followers may campaign at once all the same.
+	for try := 0; try < 2 && took > ticks*tick*3/4; try++ {
+		took = c.replaceLeader()
+	}
+	if took > ticks*tick*3/4 {
+		t.Errorf("the followers took %v to replace the leader, as if no follower had noticed its end", took)
+	}
+}
+
+// replaceLeader kills the leader and starts it again when another member leads. It returns the time until then.
+func (c *cluster) replaceLeader() time.Duration {
+	c.t.Helper()
 	old := c.leader()
 	rest := c.others(old)
 	rest[0].set("/before", "1")
-	killed := time.Now()
-	go old.kill()
+	killed, ended := time.Now(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		old.kill()
+	}()
 	c.leaderOf(rest, old)
-	if took := time.Since(killed); took > ticks*tick*3/4 {
-		t.Errorf("the followers took %v to replace the leader, as if no follower had noticed its end", took)
-	}
+	took := time.Since(killed)
 	for _, r := range rest {
 		r.set("/after", "1")
 	}
-	c.await("the end of the old leader", func() bool { return old.up.Load() == nil && old.peer.Load() == nil })
+	<-ended
+	old.restart()
+	c.awaitServing(old)
+	return took
 }
 
 // TestLostStreamKeepsLeader breaks the stream from a leader to one of its followers: the leader stays.

@@ -72,7 +72,7 @@ func TestLargestWrite(t *testing.T) {
 	}
 	t.Parallel()
 	const request = 17 << 20 // exceeds what members accept and keep in flight under the usual limit
-	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 500, testTimeout/3 })
+	c := newCluster(t, 3, func(cfg *Config) { cfg.RequestBytes, cfg.ElectionTicks, cfg.Timeout = request, 1500, 3*testTimeout })
 	for _, r := range c.running() {
 		r.set("/large", strings.Repeat(r.name[:1], request))
 		r.set("/small", r.name)

@@ -62,7 +62,7 @@ func TestFailover(t *testing.T) {
 			e := newEndpoints(time.Hour, time.Now)
 			e.set([]string{good.URL, bad})
 			failures := 0
-			f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() { failures++ })
+			f := newFailover(Config{DialTimeout: testTimeout, Logger: zap.NewNop()}, e, func() { failures++ })
 			status, err := send(t, f, hostFor(t, e, bad), test.method, "value=1")
 			if test.passed {
 				checkPassed(t, good, test.method, status, err)
@@ -104,7 +104,7 @@ func TestFailoverEnds(t *testing.T) {
 	t.Run("all members fail", func(t *testing.T) {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{closedServer(t), breakingServer(t)})
-		f := newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
+		f := newFailover(Config{DialTimeout: testTimeout, Logger: zap.NewNop()}, e, func() {})
 		if _, err := send(t, f, "10.0.0.1", "GET", ""); err == nil ||
 			err.Error() != "httpproxy: unable to get response from 2 endpoint(s)" {
 			t.Errorf("got %v", err)
@@ -120,7 +120,7 @@ func TestFailoverEnds(t *testing.T) {
 		defer close(release)
 		e := newEndpoints(time.Hour, time.Now)
 		e.set([]string{hangs.URL, good.URL})
-		f := newFailover(Config{DialTimeout: time.Second, ReadTimeout: 50 * time.Millisecond, Logger: zap.NewNop()}, e, func() {})
+		f := newFailover(Config{DialTimeout: testTimeout, ReadTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
 		if status, err := send(t, f, hostFor(t, e, hangs.URL), "GET", ""); err != nil || status != 200 {
 			t.Errorf("status %d, %v", status, err)
 		}

@@ -67,7 +67,7 @@ func TestOnlyIOErrorsExclude(t *testing.T) {
 	newFor := func(urls ...string) *failover {
 		e := newEndpoints(time.Hour, time.Now)
 		e.set(urls)
-		return newFailover(Config{DialTimeout: time.Second, Logger: zap.NewNop()}, e, func() {})
+		return newFailover(Config{DialTimeout: testTimeout, Logger: zap.NewNop()}, e, func() {})
 	}
 	for _, method := range []string{http.MethodGet, http.MethodPut} {
 		t.Run("the transport refuses a "+method, func(t *testing.T) {
@@ -179,10 +179,10 @@ func TestSlowBodies(t *testing.T) {
 	})
 	t.Run("an answer that takes longer than BodyTimeout", func(t *testing.T) {
 		late := newRecorder(t, func(w http.ResponseWriter, r *http.Request) {
-			<-time.After(200 * time.Millisecond) // four times as long
+			<-time.After(800 * time.Millisecond)
 			respondWith("late")(w, r)
 		})
-		p := startProxy(t, newCluster(t, late.URL), short)
+		p := startProxy(t, newCluster(t, late.URL), func(c *Config) { c.BodyTimeout = 500 * time.Millisecond })
 		for _, method := range []string{http.MethodGet, http.MethodPut} {
 			if got := do(t, method, p.URL+"/v2/keys/x", strings.NewReader("value=1")); got.status != 200 || got.body != "late" {
 				t.Errorf("%s: %+v", method, got)

@@ -90,7 +90,7 @@ func startProxy(t testing.TB, c *fakeCluster, change func(*Config)) *testProxy {
 		PeerClient:      c.peer.Client(),
 		FailureWait:     time.Hour,
 		RefreshInterval: time.Hour,
-		DialTimeout:     time.Second,
+		DialTimeout:     testTimeout,
 		WriteTimeout:    5 * time.Second,
 		BodyTimeout:     testTimeout,
 		MaxIdle:         16,

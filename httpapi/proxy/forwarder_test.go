@@ -125,7 +125,7 @@ func TestForwarderTimes(t *testing.T) {
 			}
 		})
 		t.Run("the read limit: "+test.method, func(t *testing.T) {
-			f := newTestForwarder(t, func(c *ForwarderConfig) { c.ReadTimeout = 50 * time.Millisecond })
+			f := newTestForwarder(t, func(c *ForwarderConfig) { c.ReadTimeout = 500 * time.Millisecond })
 			if _, inDoubt, err := sendTo(t.Context(), f, "client", test.method, hangs.URL); err == nil || inDoubt != test.inDoubt {
 				t.Errorf("got %v, %v", inDoubt, err)
 			}

@@ -92,7 +92,7 @@ func TestHandshakeFails(t *testing.T) {
 	e := newEndpoints(time.Hour, time.Now)
 	e.set([]string{good.URL, bad.URL})
 	f := newFailover(Config{
-		DialTimeout: time.Second, Logger: zap.NewNop(), NewTLSConfig: func() *tls.Config { return trusted.ClientConfig(t, &pair) },
+		DialTimeout: testTimeout, Logger: zap.NewNop(), NewTLSConfig: func() *tls.Config { return trusted.ClientConfig(t, &pair) },
 	}, e, func() {})
 	if status, err := send(t, f, hostFor(t, e, bad.URL), http.MethodPut, "value=1"); status != http.StatusOK || err != nil {
 		t.Errorf("status %d, %v", status, err)

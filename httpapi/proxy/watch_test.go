@@ -61,7 +61,7 @@ func TestEndOfSilentAnswers(t *testing.T) {
 		}
 	}
 	t.Run("the proxy's read timeout ends a long poll", func(t *testing.T) {
-		p := startProxy(t, newCluster(t, newRecorder(t, silent("")).URL), func(c *Config) { c.ReadTimeout = 50 * time.Millisecond })
+		p := startProxy(t, newCluster(t, newRecorder(t, silent("")).URL), func(c *Config) { c.ReadTimeout = time.Second })
 		if got := do(t, http.MethodGet, p.URL+poll, nil); got.status != http.StatusOK || got.body != "" {
 			t.Errorf("got %+v", got)
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,21 +46,21 @@ func testPolicy(timeout time.Duration) StallPolicy {
 // countedConn counts the reads and deadlines of the socket.
 type countedConn struct {
 	net.Conn
-	reads, deadlines int
+	reads, deadlines atomic.Int64
 }
 
 func (c *countedConn) Read(p []byte) (int, error) {
-	c.reads++
+	c.reads.Add(1)
 	return c.Conn.Read(p)
 }
 
 func (c *countedConn) SetReadDeadline(t time.Time) error {
-	c.deadlines++
+	c.deadlines.Add(1)
 	return c.Conn.SetReadDeadline(t)
 }
 
 func (c *countedConn) SetWriteDeadline(t time.Time) error {
-	c.deadlines++
+	c.deadlines.Add(1)
 	return c.Conn.SetWriteDeadline(t)
 }
 
@@ -91,8 +92,8 @@ func TestConnSystemCalls(t *testing.T) {
 	_ = server.Close()
 	// Each request needs one read, and the last read finds that the client has closed the connection. The socket gets the first
 	// read deadline and the first write deadline; all others are later.
-	if counted.reads > requests+1 || counted.deadlines > 2 {
-		t.Errorf("%d requests took %d reads and %d deadlines of the socket", requests, counted.reads, counted.deadlines)
+	if reads, deadlines := counted.reads.Load(), counted.deadlines.Load(); reads > requests+1 || deadlines > 2 {
+		t.Errorf("%d requests took %d reads and %d deadlines of the socket", requests, reads, deadlines)
 	}
 }
 
