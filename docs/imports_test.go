@@ -55,6 +55,7 @@ var allowed = map[string][]string{
 	"members/config": {},
 	"members/certs":  {},
 	"members/server": {
+		"docs/openapi",
 		"httpapi", "httpapi/audit", "httpapi/proxy", "httpapi/service", "httpapi/ui", "members", "members/certs", "members/config",
 		"members/server/systemd", "members/server/tuning",
 		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
@@ -72,13 +73,15 @@ var allowed = map[string][]string{
 	"ctl/terminal": {},
 	"ctl/program":  anything,
 
+	"docs/openapi":        {},
+	"docs/openapi/check":  {"docs/openapi"},
 	"docs/deploy/package": {"ctl/program", "members/config"},
 
 	"docs": anything,
 }
 
 // forTests is what tests of any package may import besides.
-var forTests = []string{"httpapi/audit", "members/certs", "members/servertest", "tree/users"}
+var forTests = []string{"docs/openapi", "docs/openapi/check", "httpapi/audit", "members/certs", "members/servertest", "tree/users"}
 
 // outside says who may import libraries whose place in the house is fixed, and under which name where that is fixed
 // too. A module that is not listed may be imported by anyone; of one that is, no other package may.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"pando/docs/openapi/check"
 	"pando/members/config"
 	"pando/members/servertest"
 )
@@ -35,7 +36,7 @@ func typeSession(t *testing.T, page string, server *servertest.Process) {
 		t.Fatalf("only %d commands found", len(commands))
 	}
 	requirePrograms(t, commands)
-	s := &session{page: page, process: server}
+	s := newSession(t, page, server)
 	for _, c := range commands {
 		s.typeCommand(t, c)
 	}
@@ -50,7 +51,7 @@ func TestDocsForSlowReaders(t *testing.T) {
 		t.Fatal("no command sets a TTL of five seconds")
 	}
 	requirePrograms(t, commands[:lesson+2])
-	s := &session{page: "README.md", process: servertest.Launch(t, t.TempDir())}
+	s := newSession(t, "README.md", servertest.Launch(t, t.TempDir()))
 	for _, c := range commands[:lesson+1] {
 		s.typeCommand(t, c)
 	}
@@ -119,8 +120,20 @@ func requirePrograms(t *testing.T, commands []sessionCommand) {
 type session struct {
 	page    string
 	process *servertest.Process
+	client  string          // the client URL that the commands use
 	waiting *sessionCommand // in the second terminal
 	answer  chan string     // of that
+}
+
+// newSession makes a session whose requests and answers are compared with the description of the API.
+func newSession(t *testing.T, page string, process *servertest.Process) *session {
+	t.Helper()
+	relay, err := check.Pando(t).Relay(process.Addr(), func(err error) { t.Errorf("%s: %v", page, err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(relay.Close)
+	return &session{page: page, process: process, client: relay.URL()}
 }
 
 // typeCommand runs one command and compares its answer.
@@ -153,10 +166,10 @@ func (s *session) endSecond(t *testing.T) {
 func (s *session) run(t *testing.T, text string) string {
 	const client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 	there := strings.NewReplacer(
-		client, s.process.Client, peer, s.process.Peer,
+		client, s.client, peer, s.process.Peer,
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
-		"etcdctl ", "etcdctl --no-sync --endpoints "+s.process.Client+" ")
-	back := strings.NewReplacer(s.process.Client, client, s.process.Peer, peer)
+		"etcdctl ", "etcdctl --no-sync --endpoints "+s.client+" ")
+	back := strings.NewReplacer(s.client, client, s.process.Client, client, s.process.Peer, peer)
 	ctx, cancel := context.WithTimeout(context.Background(), servertest.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(there.Replace(text), "curl ", "curl -sS ", 1))

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,8 +26,8 @@ func accessOf[T any](table []route[T]) map[string]access {
 func memberAccess() map[string]access {
 	all := map[string]access{}
 	for _, table := range []map[string]access{
-		accessOf(healthRoutes), accessOf(metricsRoutes), accessOf(versionRoutes), accessOf(profileRoutes), accessOf(clientRoutes),
-		accessOf(peerRoutes), raftAccess,
+		accessOf(healthRoutes), accessOf(metricsRoutes), accessOf(versionRoutes), accessOf(descriptionRoutes), accessOf(profileRoutes),
+		accessOf(clientRoutes), accessOf(peerRoutes), raftAccess,
 	} {
 		for path, a := range table {
 			all[path] = a
@@ -89,7 +90,7 @@ func TestAccess(t *testing.T) {
 	allowed := func(needs right, user string) bool {
 		return needs == public || needs == identified && user != "wrong" || user == "root" || needs == byRole && user == "keys"
 	}
-	for _, line := range append(linesOf(clientRoutes), append(linesOf(profileRoutes), linesOf(versionRoutes)...)...) {
+	for _, line := range slices.Concat(linesOf(clientRoutes), linesOf(profileRoutes), linesOf(versionRoutes), linesOf(descriptionRoutes)) {
 		for _, method := range line.methods {
 			needs := line.access.change
 			if method == "GET" || method == "HEAD" {

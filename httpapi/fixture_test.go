@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/docs/openapi"
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
 	"pando/members"
@@ -109,7 +110,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 	cfg := MemberConfig{
 		Config: Config{
 			Metrics:     stats.NewMetrics(stats.Build{Version: "test", APIVersion: "3.4.23"}),
-			BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second,
+			BodyTimeout: 5 * time.Second, StallTimeout: 5 * time.Second, Description: openapi.Handler(),
 			Versions: Versions{Server: "3.4.23", Cluster: "3.4.0", Pando: "test"},
 			Logger:   zap.NewNop(),
 		},
@@ -126,7 +127,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 		change(&cfg)
 	}
 	m := NewMember(cfg)
-	return &fixture{Member: m, log: log, handler: m.clientHandler()}
+	return &fixture{Member: m, log: log, handler: checked(t, m.clientHandler())}
 }
 
 // stallPolicy returns the policy for the listeners of a test.
@@ -150,9 +151,7 @@ func (f *fixture) do(method, target, body string) *httptest.ResponseRecorder {
 	if body != "" {
 		r.Header.Set("Content-Type", formType)
 	}
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
-	return w
+	return f.serve(r)
 }
 
 // awaitMetric waits until the metrics contain a line.

@@ -50,7 +50,7 @@ func newMirrorFixture(t *testing.T, etcd http.HandlerFunc) (*fixture, *handlerSo
 	})
 	f.log.tree.Follow()
 	f.mustMirror(t, `{"after":1,"to":9,"sources":["http://etcd:2379"],"forwardWrites":true}`)
-	return f, source
+	return f.unchecked(), source
 }
 
 // mirror changes the mirror.

@@ -27,7 +27,7 @@ type Versions struct {
 	Pando   string `json:"pando"`
 }
 
-// process serves the routes that need no data of a member: version, health, metrics and profiles.
+// process serves the routes that need no data of a member: version, description, health, metrics and profiles.
 type process struct {
 	versions Versions
 	metrics  http.Handler
@@ -36,6 +36,8 @@ type process struct {
 	pprof    Switch
 	// clientMetrics is true if the client URLs have /metrics. The metrics URLs always have it.
 	clientMetrics bool
+	// description serves the description of the API; nil if there is none.
+	description http.Handler
 	// ui serves the page for people; nil if there is none.
 	ui http.Handler
 	// authorizeProfile returns nil if the sender of a request may read profiles. After an error it has written the response.
@@ -50,7 +52,7 @@ func newProcess(
 ) process {
 	return process{
 		versions: cfg.Versions, metrics: cfg.Metrics.Handler(), health: health, ready: ready, pprof: cfg.Pprof,
-		clientMetrics: cfg.HideMetrics == Off, ui: cfg.UI, writeTimeout: cfg.BodyTimeout,
+		clientMetrics: cfg.HideMetrics == Off, description: cfg.Description, ui: cfg.UI, writeTimeout: cfg.BodyTimeout,
 		authorizeProfile: authorizeProfile,
 	}
 }
@@ -60,6 +62,9 @@ func (p *process) mountClient(r chi.Router) {
 	p.mount(r, healthRoutes, versionRoutes, profileRoutes)
 	if p.clientMetrics {
 		p.mount(r, metricsRoutes)
+	}
+	if p.description != nil {
+		p.mount(r, descriptionRoutes)
 	}
 	if p.ui != nil {
 		p.mount(r, pageRoutes)
@@ -74,6 +79,10 @@ func (p *process) mount(r chi.Router, tables ...[]route[*process]) {
 }
 
 func (p *process) serveMetrics(w http.ResponseWriter, r *http.Request) { p.metrics.ServeHTTP(w, r) }
+
+func (p *process) serveDescription(w http.ResponseWriter, r *http.Request) {
+	p.description.ServeHTTP(w, r)
+}
 
 func (p *process) serveUI(w http.ResponseWriter, r *http.Request) { p.ui.ServeHTTP(w, r) }
 

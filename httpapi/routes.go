@@ -26,6 +26,10 @@ var (
 	versionRoutes = []route[*process]{
 		{"/version", "GET", forAll, listedPages, uncounted, plain((*process).serveVersion)},
 	}
+	// descriptionRoutes are the description of all routes of the client URLs. They exist only with Config.Description.
+	descriptionRoutes = []route[*process]{
+		{"/openapi.json", readMethods, forAll, listedPages, uncounted, plain((*process).serveDescription)},
+	}
 	// profileRoutes are Go's profiles of the process.
 	profileRoutes = []route[*process]{
 		{"/debug/pprof/*", anyMethod, forRoot, noPages, uncounted, plain((*process).servePprof)},

@@ -42,6 +42,8 @@ type Config struct {
 	BodyTimeout time.Duration
 	// Pprof enables /debug/pprof.
 	Pprof Switch
+	// Description serves /openapi.json on the client URLs, before Open too; see package openapi. With nil the answer is 404.
+	Description http.Handler
 	// UI serves /ui/ on the client URLs, before Open too; see package ui. With nil they have no such path.
 	UI http.Handler
 	// NoUsers is true if the process can't belong to a cluster that has users. Profiles are then served before Open. Otherwise they are

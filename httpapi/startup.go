@@ -12,10 +12,10 @@ import (
 	"pando/tree"
 )
 
-// Before Open a member reads its data or waits for other members, which may take hours. Until then /version, /metrics and /livez are
-// served, and /health and /readyz answer 503. Profiles are served if the cluster can't have users (Config.NoUsers), and otherwise get a
-// 503. Other requests wait, as they would on a member of the reference. If Open is called in time, the handlers serve them. Otherwise
-// they get a 503, so that clients try their next endpoint.
+// Before Open a member reads its data or waits for other members, which may take hours. Until then /version, /openapi.json, /metrics and
+// /livez are served, and /health and /readyz answer 503. Profiles are served if the cluster can't have users (Config.NoUsers), and
+// otherwise get a 503. Other requests wait, as they would on a member of the reference. If Open is called in time, the handlers serve them.
+// Otherwise they get a 503, so that clients try their next endpoint.
 
 // causeStarting is the cause of the 503 before Open. The reference has no such text, because it sends no response before it is ready.
 const causeStarting = "this member is starting and not ready to serve: it reads its data or waits for its cluster"

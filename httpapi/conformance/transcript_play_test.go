@@ -54,6 +54,9 @@ func playTranscriptOver(
 		open:  make(map[string]*transcriptOpen),
 		dial:  dial,
 	}
+	if mode == expectPando {
+		p.dial = describedDial(t, server.Addr(), dial)
+	}
 	defer p.closeAll()
 	if err := p.rebase(); err != nil {
 		t.Fatal(err)

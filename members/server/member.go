@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/docs/openapi"
 	"pando/httpapi"
 	"pando/httpapi/audit"
 	"pando/httpapi/proxy"
@@ -112,7 +113,8 @@ func serverConfig(cfg *config.Config, s shares, metrics *stats.Metrics, log *zap
 		CORS: cfg.CORS, HostWhitelist: cfg.HostWhitelist, HideMetrics: httpapi.Switch(!cfg.MetricsOnClientURLs),
 		Limits:         httpapi.NewLimits(operationLimit(cfg.MaxInflightRequests, s), operationLimit(cfg.MaxWatches, s), metrics),
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
-		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof), UI: page(cfg),
+		BodyTimeout:    BodyTimeout, StallTimeout: cfg.ClientStallTimeout, Pprof: httpapi.Switch(cfg.EnablePprof),
+		Description: openapi.Handler(), UI: page(cfg),
 		Connections: httpapi.ConnectionLimits{Client: s.clients, Peer: s.peers, Metrics: s.metrics}, Logger: log,
 	}
 }

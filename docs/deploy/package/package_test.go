@@ -66,6 +66,7 @@ var installed = map[string]content{
 	"/usr/share/doc/pando/README.md":                     {"-rw-r--r--", "root/root", ""},
 	"/usr/share/doc/pando/docs/operations.md":            {"-rw-r--r--", "root/root", ""},
 	"/usr/share/doc/pando/docs/monitoring/alerts.yml":    {"-rw-r--r--", "root/root", ""},
+	"/usr/share/doc/pando/docs/openapi/openapi.json":     {"-rw-r--r--", "root/root", ""},
 }
 
 // checkContents compares the files of a package with installed, and with those that only this format has.

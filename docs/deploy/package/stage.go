@@ -68,7 +68,7 @@ func (r *release) stage(dir, pando string) error {
 		filepath.Join(source, "deb", "lintian-overrides"): "lintian-overrides",
 		"LICENSE": "LICENSE",
 	}
-	for _, pattern := range []string{"docs/*.md", "docs/monitoring/alerts.yml", "docs/monitoring/grafana.json"} {
+	for _, pattern := range []string{"docs/*.md", "docs/monitoring/alerts.yml", "docs/monitoring/grafana.json", "docs/openapi/openapi.json"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
