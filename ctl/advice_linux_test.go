@@ -29,3 +29,24 @@ func TestCredentialsAdvice(t *testing.T) {
 		})
 	}
 }
+
+// TestWarningsAtTerminal: on a terminal there are warnings of mistakes, unless they are turned off. TestOwnTranscripts shows them all.
+func TestWarningsAtTerminal(t *testing.T) {
+	url, _ := fixed(t, http.StatusOK, `{"action":"delete","node":{"key":"/a"},"prevNode":{"key":"/a","value":"v"}}`)
+	const warning = `Warning: rm takes one key, here "/a"; ignored: ["/b"]`
+	for _, test := range []struct {
+		options string
+		warned  bool
+	}{{"", true}, {"--warnings off", false}} {
+		t.Run(test.options, func(t *testing.T) {
+			term := atTerminal(t, append(strings.Fields(test.options), "--no-sync", "--endpoints", url, "rm", "/a", "/b")...)
+			term.await("PrevNode.Value: v")
+			if code := term.end(); code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+			if screen := term.screen.String(); strings.Contains(screen, warning) != test.warned {
+				t.Errorf("the screen shows %q", screen)
+			}
+		})
+	}
+}

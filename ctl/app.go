@@ -44,6 +44,9 @@ func (p *program) commands() []*cli.Command {
 		p.treeCommand(), p.findCommand(), p.duCommand(), p.diffCommand(), p.exportCommand(), p.importCommand(), p.endpointCommands(),
 		p.lockCommand(), p.electCommand(), p.benchCommand(), p.tlsCommands(),
 	}
+	for _, c := range all {
+		p.warnOfMistakes(c)
+	}
 	if p.host.Commands != nil {
 		for _, c := range p.host.Commands(p.stdout, p.stderr) {
 			all = append(all, p.mount(c))
@@ -85,6 +88,9 @@ func (p *program) handleGlobals(c *cli.Context) error {
 			return err
 		}
 		return errAnswered
+	}
+	if err := checkWarnings(g.warnings); err != nil {
+		return err
 	}
 	return checkFormat(g.output)
 }

@@ -35,6 +35,7 @@
 //   - HOST:PORT without a scheme is an endpoint; the legacy client refuses it.
 //   - An unknown --output is an error before the command does anything; the legacy client runs the command and succeeds.
 //   - A command that reads a value or an export from a terminal prints a line on stderr that says so.
+//   - On a terminal, warnings on stderr say what the command makes of a likely mistake; see warning.go.
 //   - user passwd of a user that does not exist is an error; the legacy client creates the user and prints an empty error.
 //   - --debug prints *** in place of a password. At the prompt for a password, CTRL+D is ignored.
 //   - backup copies a data directory of Pando; its flags --data-dir and --backup-dir are required.
@@ -47,7 +48,7 @@
 //   - main.go, app.go, globals.go: the run, the list of commands, the global options
 //   - session.go, password.go: from the global options to a connected client; stdin, and passwords from a terminal or a pipe
 //   - failure.go, output.go: exit codes and errors, the formats of --output
-//   - args.go, help.go, suggest.go, completion.go: the command line itself
+//   - args.go, help.go, suggest.go, warning.go, completion.go: the command line itself
 //   - set.go (set, mk, update, rm), dirs.go, read.go (get, ls), watch.go, exec_watch.go, member.go, health.go, user.go,
 //     role.go, auth.go: the commands of the legacy client
 //   - tree.go, find.go, du.go, diff*.go, export.go, import*.go, endpoint.go, bench.go: more commands

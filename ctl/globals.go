@@ -37,6 +37,7 @@ type globals struct {
 	username                        string
 	timeout, totalTimeout           time.Duration
 	timeoutGiven, totalTimeoutGiven bool // whether the user gave the option
+	warnings                        string
 	help, version                   bool
 }
 
@@ -67,6 +68,8 @@ func (g *globals) flags() []cli.Flag {
 			Usage: "how long one member may take to begin its answer"},
 		&cli.DurationFlag{Name: totalTimeoutFlag, Destination: &g.totalTimeout, Value: 5 * time.Second,
 			Usage: "how long the whole command may take (commands that read: no limit unless it is given; commands that wait: none)"},
+		&cli.StringFlag{Name: "warnings", Destination: &g.warnings, Value: warningsAuto, EnvVars: []string{"ETCDCTL_WARNINGS"},
+			Usage: "warn of likely mistakes: auto (only on a terminal), on or off"},
 		helpOption(&g.help),
 		boolFlag(&g.version, "print the version", "version", "v"),
 	}

@@ -16,7 +16,8 @@ import (
 
 // program is one run of the client.
 type program struct {
-	name    string // as shown in help: "etcdctl", "pando ctl"
+	name    string   // as shown in help: "etcdctl", "pando ctl"
+	args    []string // as the user typed them, without the name
 	host    Host
 	stdin   io.Reader
 	stdout  io.Writer
@@ -47,7 +48,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		name = args[0]
 		args = args[1:]
 	}
-	p := &program{name: name, host: host, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{name: name, args: args, host: host, stdin: stdin, stdout: stdout, stderr: stderr}
 	app := p.app()
 	err := app.RunContext(ctx, append([]string{name}, Reorder(app, args)...))
 	return p.report(ctx, err)

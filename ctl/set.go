@@ -16,6 +16,7 @@ func ttlOption(destination *int) cli.Flag {
 const valueHelp = `DESCRIPTION:
    Without <value>, the value is read from stdin, as it is.
    A <value> that looks like one of the options needs a '--' before the key.
+   A key that is written without --ttl has no time to live any more, whatever it had before.
 
 `
 
@@ -40,6 +41,7 @@ func (p *program) onValue(send valueRequest) cli.ActionFunc {
 		if err != nil {
 			return serverFailure(err)
 		}
+		p.warnOfLostTTL(e)
 		return p.printEvent(e)
 	})
 }
