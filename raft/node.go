@@ -83,17 +83,28 @@ func Start(cfg Config) (*Node, error) {
 // Propose sends a command through the log and waits until it is applied here. It returns the command's event, or an
 // *tree.Error: the command's own, or one with a code of the 300s when the outcome is unknown.
 func (n *Node) Propose(ctx context.Context, command *tree.Command) (*tree.Event, error) {
+	result, err := n.propose(ctx, command)
+	return result.Event, err
+}
+
+// ProposeTxn is Propose for an OpTxn. It returns the result of the transaction.
+func (n *Node) ProposeTxn(ctx context.Context, command *tree.Command) (*tree.TxnResult, error) {
+	result, err := n.propose(ctx, command)
+	return result.Txn, err
+}
+
+func (n *Node) propose(ctx context.Context, command *tree.Command) (tree.Result, error) {
 	emit(n.observer.ProposalStarted)
 	result, err := n.submit(ctx, command)
 	if err != nil {
 		emit(n.observer.ProposalFailed)
-		return nil, apiError(err)
+		return tree.Result{}, apiError(err)
 	}
 	emit(n.observer.ProposalDone)
 	if result.Err != nil {
-		return nil, result.Err
+		return tree.Result{}, result.Err
 	}
-	return result.Event, nil
+	return result, nil
 }
 
 // reusedBytes bounds the buffer of a proposal that is kept for the next one.

@@ -12,7 +12,8 @@ import "fmt"
 //	2      users, roles and the auth switch: their commands in the log, and their records in state.db and snapshots;
 //	       commands may name the revision of the users for which they were authorized, and may be refused for directories
 //	3      clusters that follow a running etcd: their command in the log, and their record in state.db and snapshots
-const FeatureLevel = 3
+//	4      transactions: their command in the log
+const FeatureLevel = 4
 
 // formats returns the formats of state.db in a cluster at a feature level: that of a whole checkpoint, and that between the
 // transactions of one that is being written.

@@ -7,22 +7,32 @@ import (
 
 // apply executes one command. A command that fails changes nothing; a failed OpUsers may take
 // indexes.
-func (s *Store) apply(c *Command) (*Event, *Error) {
+func (s *Store) apply(c *Command) (r Result) {
 	if c.Op == OpExpire {
 		s.expire()
-		return nil, nil
+		return r
 	}
 	if !s.isAuthorized(c) {
-		return nil, NewError(CodeAuthChanged, "the users have changed since the command was authorized")
+		r.Err = NewError(CodeAuthChanged, "the users have changed since the command was authorized")
+		return r
 	}
 	switch {
 	case c.Op == OpMirror:
-		return nil, s.applyMirror(c.Mirror)
+		r.Err = s.applyMirror(c.Mirror)
 	case s.follows():
-		return nil, NewError(CodeFollowing, "the cluster follows an etcd and takes no changes from clients")
+		r.Err = NewError(CodeFollowing, "the cluster follows an etcd and takes no changes from clients")
 	case c.Op == OpUsers:
-		return s.changeUsers(c.Change)
+		r.Event, r.Err = s.changeUsers(c.Change)
+	case c.Op == OpTxn:
+		r.Txn, r.Err = s.applyTxn(c.Txn)
+	default:
+		r.Event, r.Err = s.change(c)
 	}
+	return r
+}
+
+// change executes a command that changes one key, or an operation of a Txn that does.
+func (s *Store) change(c *Command) (*Event, *Error) {
 	if c.Path == "/" && c.Op != OpCreateInOrder {
 		return nil, rootError(c.Op)
 	}

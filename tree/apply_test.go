@@ -38,6 +38,12 @@ func compareResults(t *rapid.T, m *model, now int64, commands []Command, results
 	for i, c := range commands {
 		wantEvent, wantErr := m.do(now, c)
 		got := results[i]
+		if (got.Txn != nil) != (c.Op == OpTxn && wantErr == nil) {
+			t.Fatalf("%+v: the result of a transaction: %+v", c, got.Txn)
+		}
+		if got.Txn != nil {
+			compareTxn(t, m.txn, got.Txn)
+		}
 		switch {
 		case wantErr != nil:
 			if got.Event != nil || got.Err == nil || *got.Err != *wantErr {
@@ -137,7 +143,10 @@ func compareHistory(t *rapid.T, m *model, s *Store) {
 }
 
 // listing returns the JSON of a deep read at time zero.
-func (m *model) listing(path string) string {
+func (m *model) listing(path string) string { return m.listingAt(0, path) }
+
+// listingAt returns the JSON of a deep read.
+func (m *model) listingAt(now int64, path string) string {
 	n := m.nodes[path]
 	var fields []string
 	if path != "/" {
@@ -149,9 +158,12 @@ func (m *model) listing(path string) string {
 		fields = append(fields, `"value":`+referenceString(n.value))
 	}
 	if n.expires != 0 {
-		fields = append(fields, fmt.Sprintf(`"expiration":%q`, referenceTime(n.expires)), fmt.Sprintf(`"ttl":%d`, (n.expires+second-1)/second))
+		fields = append(fields, fmt.Sprintf(`"expiration":%q`, referenceTime(n.expires)))
+		if ttl := SecondsLeft(n.expires, now); ttl != 0 {
+			fields = append(fields, fmt.Sprintf(`"ttl":%d`, ttl))
+		}
 	}
-	if children := m.shown(path); len(children) > 0 {
+	if children := m.shown(now, path); len(children) > 0 {
 		fields = append(fields, `"nodes":[`+strings.Join(children, ",")+"]")
 	}
 	if path != "/" {
@@ -161,7 +173,7 @@ func (m *model) listing(path string) string {
 }
 
 // shown returns the JSON of the children of a directory that are not hidden.
-func (m *model) shown(dir string) []string {
+func (m *model) shown(now int64, dir string) []string {
 	var names []string
 	prefix := strings.TrimSuffix(dir, "/") + "/"
 	for _, path := range m.below(dir) {
@@ -172,7 +184,7 @@ func (m *model) shown(dir string) []string {
 	slices.Sort(names)
 	var children []string
 	for _, name := range names {
-		children = append(children, m.listing(prefix+name))
+		children = append(children, m.listingAt(now, prefix+name))
 	}
 	return children
 }

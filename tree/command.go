@@ -36,9 +36,13 @@ const (
 	OpUsers Op = 9
 	// OpMirror brings a tree that follows a running etcd up to date. See Command.Mirror.
 	OpMirror Op = 10
+	// OpTxn executes several operations as one. See Command.Txn.
+	OpTxn Op = 11
+	// OpGet reads a node. It is an operation of a Txn, and never a command of its own.
+	OpGet Op = 12
 )
 
-const lastOp = OpMirror
+const lastOp = OpGet
 
 // ExpireLimit is the largest number of nodes that one OpExpire removes. With more,
 // watchers could not read all events before the history drops them. The next OpExpire
@@ -56,10 +60,14 @@ type Command struct {
 	Value string
 	// Dir makes a directory instead of a file, or allows OpDelete to remove an empty one.
 	Dir bool
-	// Recursive allows OpDelete to remove a directory with all nodes below it.
+	// Recursive allows OpDelete to remove a directory with all nodes below it. The result of an OpGet then shows all nodes below a
+	// directory.
 	Recursive bool
 	// Refresh sets the TTL and keeps the value. Watchers do not get the event.
 	Refresh bool
+	// FileOnly makes an OpUpdate of a directory fail with CodeUnauthorized. When the TTL of a
+	// directory ends, everything below it is removed, and the sender has no right to that.
+	FileOnly bool
 	// PrevValue must be equal to the value of the file, unless it is empty.
 	PrevValue string
 	// PrevIndex must be equal to the modifiedIndex of the file, unless it is zero.
@@ -71,16 +79,15 @@ type Command struct {
 	// AuthRevision is the revision of the users for which the command was authorized, or
 	// zero if auth was disabled. Apply refuses the command with CodeAuthChanged if the users
 	// have another revision, or if AuthRevision is zero and auth is enabled. OpExpire needs
-	// no authorization.
+	// no authorization. It is zero in the operations of a Txn.
 	AuthRevision uint64
-	// FileOnly makes an OpUpdate of a directory fail with CodeUnauthorized. When the TTL of a
-	// directory ends, everything below it is removed, and the sender has no right to that.
-	FileOnly bool
 	// Change is the change of an OpUsers, which has no Path. It is nil for any other
 	// operation.
 	Change *users.Change
 	// Mirror is the change of an OpMirror, which has no Path. It is nil for any other operation.
 	Mirror *MirrorChange
+	// Txn is the transaction of an OpTxn, which has no Path. It is nil for any other operation.
+	Txn *Txn
 }
 
 // UsersLevel is the lowest feature level of a cluster at which a command may be an OpUsers or
@@ -90,6 +97,8 @@ const UsersLevel = 2
 // Level returns the lowest feature level at which the command may enter the log.
 func (c *Command) Level() uint64 {
 	switch {
+	case c.Op == OpTxn || c.Op == OpGet:
+		return TxnLevel
 	case c.Op == OpMirror:
 		return MirrorLevel
 	case c.Op == OpUsers || c.AuthRevision != 0 || c.FileOnly:
@@ -137,6 +146,8 @@ func AppendCommand(dst []byte, c *Command) []byte {
 		return appendChange(dst, users.AppendChange(nil, c.Change))
 	case OpMirror:
 		return appendChange(dst, appendMirrorChange(nil, c.Mirror))
+	case OpTxn:
+		return appendChange(dst, appendTxn(nil, c.Txn))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.PrevValue)))
 	dst = binary.AppendUvarint(dst, uint64(len(c.Path)))
@@ -146,7 +157,7 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	return append(dst, c.Value...)
 }
 
-// appendChange appends the last fields of an OpUsers or OpMirror. The encoded Change or Mirror is the value.
+// appendChange appends the last fields of an OpUsers, OpMirror or OpTxn. The encoded Change, Mirror or Txn is the value.
 func appendChange(dst, change []byte) []byte {
 	dst = append(dst, 0, 0) // the lengths of PrevValue and Path
 	dst = binary.AppendUvarint(dst, uint64(len(change)))
@@ -157,7 +168,7 @@ func appendChange(dst, change []byte) []byte {
 // it. The command shares no memory with src. Path and Value lie in one allocation, so
 // that a node which keeps both keeps nothing else alive. Errors wrap ErrBadCommand.
 func DecodeCommand(src []byte) (Command, []byte, error) {
-	f, rest, err := readFields(src)
+	f, rest, err := readCommand(src)
 	if err != nil {
 		return Command{}, nil, err
 	}
@@ -167,20 +178,26 @@ func DecodeCommand(src []byte) (Command, []byte, error) {
 		}
 		return f.Command, rest, nil
 	}
-	c := f.Command
-	c.PrevValue = string(f.prevValue)
-	text := string(f.pathAndValue)
-	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
-	if err := c.checkPath(c.Path); err != nil {
+	c, err := f.keyCommand()
+	if err != nil {
 		return Command{}, nil, err
 	}
 	return c, rest, nil
 }
 
+// keyCommand returns a command without a change.
+func (f *fields) keyCommand() (Command, error) {
+	c := f.Command
+	c.PrevValue = string(f.prevValue)
+	text := string(f.pathAndValue)
+	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
+	return c, c.checkPath(c.Path)
+}
+
 // CheckCommand returns the level of the command (see Command.Level), and the same bytes and
 // the same error as DecodeCommand, without copying the value.
 func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
-	f, rest, err := readFields(src)
+	f, rest, err := readCommand(src)
 	switch {
 	case err != nil:
 	case f.hasChange():
@@ -202,6 +219,16 @@ type fields struct {
 	pathLen      uint64 // length of the path in pathAndValue
 }
 
+// readCommand reads the fields of a command of the log.
+func readCommand(src []byte) (f fields, rest []byte, err error) {
+	f, rest, err = readFields(src)
+	if err == nil && f.Op == OpGet {
+		err = fmt.Errorf("%w: a read outside of a transaction", ErrBadCommand)
+	}
+	return f, rest, err
+}
+
+// readFields reads the fields of a command of the log or of an operation of a Txn.
 func readFields(src []byte) (f fields, rest []byte, err error) {
 	if len(src) < 2 {
 		return f, nil, fmt.Errorf("%w: %d bytes", ErrBadCommand, len(src))
@@ -231,18 +258,21 @@ func readFields(src []byte) (f fields, rest []byte, err error) {
 	return f, r.src, nil
 }
 
-// hasChange reports whether the value of the command is an encoded Change or Mirror.
-func (f *fields) hasChange() bool { return f.Op == OpUsers || f.Op == OpMirror }
+// hasChange reports whether the value of the command is an encoded Change, Mirror or Txn.
+func (f *fields) hasChange() bool { return f.Op == OpUsers || f.Op == OpMirror || f.Op == OpTxn }
 
-// decodeChange decodes the Change of an OpUsers or the Mirror of an OpMirror.
+// decodeChange decodes the Change of an OpUsers, the Mirror of an OpMirror or the Txn of an OpTxn.
 func (f *fields) decodeChange() (err error) {
 	if len(f.prevValue) > 0 || f.pathLen > 0 {
-		return fmt.Errorf("%w: a change of users or of a mirror with a path or a previous value", ErrBadCommand)
+		return fmt.Errorf("%w: a change of users, of a mirror or a transaction with a path or a previous value", ErrBadCommand)
 	}
-	if f.Op == OpUsers {
+	switch f.Op {
+	case OpUsers:
 		f.Change, err = users.DecodeChange(f.pathAndValue)
-	} else {
+	case OpMirror:
 		f.Mirror, err = decodeMirrorChange(f.pathAndValue)
+	default:
+		f.Txn, err = decodeTxn(f.pathAndValue)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadCommand, err)

@@ -43,9 +43,9 @@ func (c *Counters) countWrites(w users.Writes) {
 	c.Delete.Failed += uint64(w.DeleteFailed)
 }
 
-// of returns the counter of an operation. It returns nil for OpExpire, which has no
-// outcome, for OpUsers, which countWrites counts, and for OpMirror, whose events countEvent
-// counts.
+// of returns the counter of an operation. It returns nil for OpExpire and OpGet, which are not
+// counted, for OpUsers, which countWrites counts, for OpMirror, whose events countEvent
+// counts, and for OpTxn, whose operations are counted if it is executed.
 func (c *Counters) of(op Op) *Outcomes {
 	switch op {
 	case OpSet:

@@ -12,7 +12,8 @@ type directory struct {
 	nodes, bytes int64 // totals of all nodes below, at any depth
 	// due holds the expiries of the children, and the first expiry below each child that
 	// is a directory. It is nil if there are none. Only the applying goroutine may use
-	// it. A clone has the same due as the original, because views do not read it.
+	// it. A clone has the same due as the original, because views do not read it; within a
+	// transaction, which may fail, it has a copy (see Store.cloneDir).
 	due *expiries
 }
 

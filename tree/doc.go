@@ -18,7 +18,8 @@
 //   - A published [View] never changes. Apply changes a private root. It changes a
 //     directory in place if the current batch has made or cloned it, and clones any
 //     other directory first. One atomic store publishes the batch.
-//   - Every change of the tree takes the next index and makes exactly one [Event]. A change
+//   - Every change of the tree takes the next index and makes exactly one [Event]. The operations
+//     of a [Txn] take one index each, and all of them are in the same [View]. A change
 //     of users takes the indexes that the reference takes, and makes one event for each. A
 //     tree that follows an etcd has the events and the indexes of that etcd, and silent events
 //     where watchers got none. So indexes have no gaps, except for the one range that such a
@@ -44,6 +45,8 @@
 //	command.go       Command, and its encoding in the log
 //	apply.go         what each operation does; apply_users.go changes users, and
 //	                 apply_mirror.go a tree that follows a running etcd
+//	txn.go           Txn: several operations that are executed as one; txn_encode.go is
+//	                 its encoding in the log, and txn_json.go the JSON of its result
 //	mirror.go        Mirror and MirrorChange; mirror_check.go says which changes are valid
 //	mirror_encode.go the encoding of a MirrorChange in the log
 //	mirror_state.go  the state of the mirror, and its stored form

@@ -6,12 +6,13 @@ import "unicode/utf8"
 // or in pieces (Pieces). The bytes are the same each time, because nodes and events never
 // change.
 type Encoding struct {
-	event *Event // nil for the response to a read of node
+	event *Event // nil for the response to a read of node or to a transaction
 	node  *Node
 	now   int64
 	depth int
 	list  *List // nil if the response shows depth levels below the node
 	value bool  // the response is the value of the node, and no JSON
+	txn   *TxnResult
 }
 
 // EncodeGet returns the response to a read of n, with a newline at the end. It shows
@@ -58,6 +59,8 @@ func (e Encoding) append(dst []byte, p *pieces) []byte {
 		return e.event.appendJSON(dst, &format{now: e.event.time}, p)
 	case e.value:
 		return appendValue(dst, e.node.Value(), p)
+	case e.txn != nil:
+		return append(e.txn.appendJSON(dst, p), '\n')
 	}
 	dst = append(dst, `{"action":"get","node":`...)
 	if e.list != nil {

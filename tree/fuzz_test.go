@@ -26,6 +26,8 @@ func FuzzDecodeCommand(f *testing.F) {
 		{Op: OpUsers, AuthRevision: 7, Change: &users.Change{Op: users.PutUser, Name: "u", PasswordHash: "h", Grant: []string{"r"}}},
 		{Op: OpUsers, Change: &users.Change{Op: users.Disable}},
 		{Op: OpMirror, Mirror: sampleMirrorChange()},
+		{Op: OpTxn, Txn: sampleTxn(), AuthRevision: 7},
+		{Op: OpTxn, Txn: &Txn{}},
 	} {
 		f.Add(AppendCommand(nil, &c))
 	}
@@ -45,10 +47,11 @@ func FuzzDecodeCommand(f *testing.F) {
 		if !bytes.HasSuffix(data, rest) {
 			t.Fatalf("the rest %x is not the tail of %x", rest, data)
 		}
-		if c.Op != OpExpire && c.Op != OpUsers && c.Op != OpMirror && !ValidPath(c.Path) {
+		if c.Op != OpExpire && c.Op != OpUsers && c.Op != OpMirror && c.Op != OpTxn && !ValidPath(c.Path) {
 			t.Fatalf("path %q", c.Path)
 		}
-		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) || (c.Mirror != nil) != (c.Op == OpMirror) {
+		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) || (c.Mirror != nil) != (c.Op == OpMirror) ||
+			(c.Txn != nil) != (c.Op == OpTxn) || c.Op == OpGet {
 			t.Fatalf("%+v has level %d (%d)", c, c.Level(), level)
 		}
 		once := AppendCommand(nil, &c)
@@ -62,6 +65,21 @@ func FuzzDecodeCommand(f *testing.F) {
 		}
 		applyTwice(t, c)
 	})
+}
+
+// sampleTxn returns a transaction with each kind of compare, and some operations.
+func sampleTxn() *Txn {
+	return &Txn{
+		Compares: []Compare{
+			{Kind: CompareExists, Path: "/a"}, {Kind: CompareMissing, Path: "/b"},
+			{Kind: CompareValue, Path: "/a", Value: "v"}, {Kind: CompareIndex, Path: "/a/c", Index: 1 << 40},
+		},
+		Then: []Command{
+			{Op: OpSet, Path: "/a/b", Value: "v", Expires: 9 * second}, {Op: OpGet, Path: "/", Recursive: true},
+			{Op: OpDelete, Path: "/a", Dir: true, Recursive: true},
+		},
+		Else: []Command{{Op: OpCreateInOrder, Path: "/d"}, {Op: OpUpdate, Path: "/d", Expires: second, FileOnly: true}},
+	}
 }
 
 // applyTwice applies a decoded command twice, and checks that the result can be loaded from

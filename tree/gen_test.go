@@ -29,13 +29,21 @@ func genPath(t *rapid.T, m *model) string {
 
 // genCommand draws a command, valid or not, for the state of m.
 func genCommand(t *rapid.T, m *model, now int64) Command {
-	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
-	if rapid.IntRange(0, 7).Draw(t, "users") == 0 {
+	switch rapid.IntRange(0, 7).Draw(t, "command") {
+	case 0:
 		return Command{Op: OpUsers, Change: genChange(t), AuthRevision: genAuthRevision(t, m)}
+	case 1:
+		return Command{Op: OpTxn, Txn: genTxn(t, m, now), AuthRevision: genAuthRevision(t, m)}
 	}
-	c := Command{
-		AuthRevision: genAuthRevision(t, m),
+	c := genKeyCommand(t, m, now)
+	c.AuthRevision = genAuthRevision(t, m)
+	return c
+}
 
+// genKeyCommand draws a command on a key, or an OpExpire.
+func genKeyCommand(t *rapid.T, m *model, now int64) Command {
+	flag := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	c := Command{
 		Op:        Op(rapid.IntRange(1, int(OpExpire)).Draw(t, "op")),
 		Path:      genPath(t, m),
 		Value:     rapid.SampledFrom(genValues).Draw(t, "value"),

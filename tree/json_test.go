@@ -199,7 +199,7 @@ func checkNodes(t *rapid.T, m *model, n *apiNode, depth int) {
 	if n.model() != m.nodes[path] {
 		t.Fatalf("got %+v, want %+v", n.model(), m.nodes[path])
 	}
-	want := m.shown(path)
+	want := m.shown(0, path)
 	if depth == 0 {
 		want = nil
 	}

@@ -54,7 +54,10 @@ func (m *mirrorRun) changeSource(batches int) {
 	for range rapid.IntRange(0, batches).Draw(m.t, "batches") {
 		m.now = genNow(m.t, m.now)
 		for _, c := range genBatch(m.t, m.model, m.now, 4) {
-			if c.Refresh && (c.Expires == 0 || c.Op == OpCreate || c.Op == OpCreateInOrder) {
+			switch {
+			case c.Op == OpTxn:
+				continue // an etcd has none
+			case c.Refresh && (c.Expires == 0 || c.Op == OpCreate || c.Op == OpCreateInOrder):
 				continue // a refresh by a client makes no node, and none that is permanent
 			}
 			_, _ = m.model.do(m.now, c)

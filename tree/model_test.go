@@ -19,6 +19,7 @@ type model struct {
 	expired uint64
 	users   *users.State // package users has its own model
 	writes  users.Writes // the counts of the writes of OpUsers
+	txn     *modelTxn    // the result of the last OpTxn; nil if it has failed
 }
 
 type modelNode struct {
@@ -57,9 +58,17 @@ func (m *model) do(now int64, c Command) (*modelEvent, *Error) {
 	if stale := c.AuthRevision != m.users.Revision(); stale && (c.AuthRevision > 0 || m.users.Enabled()) {
 		return nil, &Error{Code: CodeAuthChanged, Cause: "the users have changed since the command was authorized", Index: m.index}
 	}
-	if c.Op == OpUsers {
+	switch c.Op {
+	case OpUsers:
 		return m.changeUsers(now, c.Change)
+	case OpTxn:
+		return nil, m.doTxn(now, c.Txn)
 	}
+	return m.change(now, c)
+}
+
+// change applies one command on a key and counts it.
+func (m *model) change(now int64, c Command) (*modelEvent, *Error) {
 	e, err := m.try(c)
 	if m.counts[c.Op] == nil {
 		m.counts[c.Op] = new([2]uint64)

@@ -115,5 +115,9 @@ func (s *Store) markChanged(dir *Node) { dir.setUnchangedSince(max(s.index, dir.
 
 // cloneDir returns a copy of a directory that this batch may change.
 func (s *Store) cloneDir(n *Node) *Node {
-	return n.withDirectory(n.directory().clone(s.epoch))
+	d := n.directory().clone(s.epoch)
+	if s.inTxn && d.due != nil {
+		d.due = d.due.Copy() // the original is needed if the transaction fails
+	}
+	return n.withDirectory(d)
 }

@@ -30,7 +30,8 @@ type Store struct {
 	users    *users.State
 	mirrored *mirrored // nil if the cluster has never followed an etcd
 	dirty    dirtyPaths
-	epoch    uint64 // the number of the current batch
+	epoch    uint64 // the number of the current batch, or of a part of it; see applyTxn
+	inTxn    bool   // an OpTxn is being executed
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 
@@ -41,11 +42,12 @@ type Store struct {
 	rightsLost bool
 }
 
-// Result is the outcome of one command: an event or an error. The Result of OpExpire has
-// neither.
+// Result is the outcome of one command: an event, an error, or the result of an OpTxn. The Result of OpExpire
+// and that of a successful OpMirror have none of them.
 type Result struct {
 	Event *Event
 	Err   *Error
+	Txn   *TxnResult
 }
 
 // New makes an empty tree whose history holds the last historySize events.
@@ -91,12 +93,12 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 	results := make([]Result, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		event, err := s.apply(c)
-		if err != nil {
-			err.Index = s.index
+		r := s.apply(c)
+		if r.Err != nil {
+			r.Err.Index = s.index
 		}
-		s.counters.count(c.Op, err)
-		results[i] = Result{Event: event, Err: err}
+		s.counters.count(c.Op, r.Err)
+		results[i] = r
 	}
 	s.publish()
 	return results
