@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	v2 "pando/httpapi/v2"
 	"pando/tree/users"
 )
 
@@ -98,7 +99,11 @@ func TestAccess(t *testing.T) {
 			}
 			for _, user := range []string{"", "plain", "keys", "wrong", "root"} {
 				t.Run(method+" "+line.path+" "+user, func(t *testing.T) {
-					w := f.doAs(user, method, line.path, "")
+					r := newRequestAs(user, method, line.path, "")
+					if line.path == v2.TxnPath {
+						r = txnRequest(user, `{"then":[{"action":"set","key":"/a"}]}`)
+					}
+					w := f.serve(r)
 					if refused := w.Code == http.StatusUnauthorized; refused == allowed(needs, user) {
 						t.Errorf("got %d %s; the table says %+v", w.Code, w.Body, line.access)
 					}

@@ -34,23 +34,33 @@ type instantLog struct {
 }
 
 func (l *instantLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
+	r, err := l.apply(c)
+	return r.Event, err
+}
+
+func (l *instantLog) ProposeTxn(_ context.Context, c *tree.Command) (*tree.TxnResult, error) {
+	r, err := l.apply(c)
+	return r.Txn, err
+}
+
+func (l *instantLog) apply(c *tree.Command) (tree.Result, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
-		return nil, l.fail
+		return tree.Result{}, l.fail
 	}
 	// Encode and decode it, as a real log does.
 	decoded, _, err := tree.DecodeCommand(tree.AppendCommand(nil, c))
 	if err != nil {
-		return nil, err
+		return tree.Result{}, err
 	}
 	l.index++
 	r := l.tree.Apply(time.Now().UnixNano(), []tree.Command{decoded})[0]
 	l.tree.Announce()
 	if r.Err != nil {
-		return nil, r.Err
+		return tree.Result{}, r.Err
 	}
-	return r.Event, nil
+	return r, nil
 }
 
 func (l *instantLog) Barrier(context.Context) error {
@@ -67,7 +77,7 @@ func (l *instantLog) Index() uint64 {
 
 func (l *instantLog) Term() uint64 { return 7 }
 
-func (*instantLog) FeatureLevel() uint64 { return tree.MirrorLevel }
+func (*instantLog) FeatureLevel() uint64 { return tree.TxnLevel }
 
 func (*instantLog) Replayed() bool { return true }
 

@@ -42,6 +42,7 @@ var (
 	// clientRoutes need the data of a member.
 	clientRoutes = []route[*v2.API]{
 		{v2.KeysPath, "HEAD,GET,PUT,POST,DELETE", forRoles, listedPages, stats.OpOther, (*v2.API).Keys},
+		{v2.TxnPath, "POST", forRoles, listedPages, stats.OpTxn, (*v2.API).Txn},
 		{"/v2/machines", "GET,HEAD", forAll, listedPages, stats.OpMembers, (*v2.API).Machines},
 		{"/v2/members", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},
 		{"/v2/members/*", memberMethods, forAllToRead, listedPages, stats.OpMembers, (*v2.API).Members},

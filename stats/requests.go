@@ -28,6 +28,7 @@ const (
 	OpStats                      // /v2/stats
 	OpAuth                       // /v2/auth
 	OpMirror                     // /v2/mirror
+	OpTxn                        // /v2/txn
 	opCount
 )
 
@@ -49,6 +50,7 @@ var opNames = [opCount]string{
 	OpStats:            "stats",
 	OpAuth:             "auth",
 	OpMirror:           "mirror",
+	OpTxn:              "txn",
 }
 
 // String returns the value of the label.

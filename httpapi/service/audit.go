@@ -24,7 +24,8 @@ const (
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
 	opMirrorGet    = "mirror_get"
-	OpMirror       = "mirror" // a change of the mirror of an etcd
+	OpMirror       = "mirror"  // a change of the mirror of an etcd
+	opCompare      = "compare" // a condition of a transaction
 )
 
 // userOperations maps changes of users to operations of the audit log.

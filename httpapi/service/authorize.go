@@ -78,14 +78,23 @@ func (s *Service) authorize(ctx context.Context, who auth.Credentials, a users.A
 	if view := s.cfg.Tree.View(); !view.Users().Enabled() {
 		return sender{view: view}, nil
 	}
+	from, err := s.identifyForKeys(ctx, who)
+	if err == nil && !from.hasAccess(a, path, scope) {
+		err = errUnauthorized
+	}
+	return from, err
+}
+
+// identifyForKeys is identify with the errors of operations on keys, which are *tree.Error.
+func (s *Service) identifyForKeys(ctx context.Context, who auth.Credentials) (sender, error) {
 	from, err := s.identify(ctx, who)
 	switch {
 	case errors.Is(err, auth.ErrTooManyAttempts):
-		return from, ErrTooManyAttempts
-	case err != nil, !from.hasAccess(a, path, scope):
-		return from, errUnauthorized
+		err = ErrTooManyAttempts
+	case err != nil:
+		err = errUnauthorized
 	}
-	return from, nil
+	return from, err
 }
 
 // AuthorizeRoot returns nil if the sender of a request has the role root, or if auth is disabled. Handlers call it before they read the

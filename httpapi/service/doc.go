@@ -21,6 +21,7 @@
 //   - service.go: Config and Service, and the interfaces that they need of other packages
 //   - authorize.go: identifying the sender of a request, and checking its rights
 //   - keys.go: reading and changing keys
+//   - txn.go: transactions
 //   - pinned.go: pinned views, for lists of several requests
 //   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership

@@ -132,13 +132,24 @@ var errAuthChanging = tree.NewError(tree.CodeRaftInternal,
 // have changed before the command was applied. The command was then not executed, and the caller must authorize the sender again.
 func (s *Service) proposeAs(ctx context.Context, from *sender, c *tree.Command) (*tree.Event, error) {
 	c.AuthRevision = from.authRevision()
-	// When the TTL of a directory ends, everything below it is removed. So setting it needs the right to the whole subtree.
-	c.FileOnly = c.Expires != 0 && !from.hasAccess(users.Write, c.Path, users.Subtree)
+	c.FileOnly = from.needsFile(c)
 	event, err := s.cfg.Log.Propose(ctx, c)
+	return event, hideUnauthorized(err)
+}
+
+// needsFile returns the FileOnly of a command. When the TTL of a directory ends, everything below it is removed. So setting it needs the
+// right to the whole subtree.
+func (s *sender) needsFile(c *tree.Command) bool {
+	return c.Expires != 0 && !s.hasAccess(users.Write, c.Path, users.Subtree)
+}
+
+// hideUnauthorized returns errUnauthorized for each error with its code: like every error of the authorization, it has no index and does
+// not show what is stored.
+func hideUnauthorized(err error) error {
 	if e, ok := err.(*tree.Error); ok && e.Code == tree.CodeUnauthorized {
-		err = errUnauthorized // like every error of the authorization, without an index
+		return errUnauthorized
 	}
-	return event, err
+	return err
 }
 
 // isAuthChanged reports whether a command was not executed because its authorization was outdated.

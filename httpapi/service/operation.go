@@ -25,6 +25,7 @@ var operations = [...]stats.Op{
 	tree.OpCompareAndSwap:   stats.OpCompareAndSwap,
 	tree.OpDelete:           stats.OpDelete,
 	tree.OpCompareAndDelete: stats.OpCompareAndDelete,
+	tree.OpGet:              stats.OpGet,
 }
 
 // ChangeOperation returns the operation that the metrics count for a command.

@@ -19,6 +19,8 @@ type Log interface {
 	// Propose sends a command through the log. It returns the event when the command is applied on this member. After the log's
 	// own timeout it returns an error, and the outcome of the command is unknown. Its errors are *tree.Error.
 	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
+	// ProposeTxn is Propose for an OpTxn. It returns the result of the transaction.
+	ProposeTxn(ctx context.Context, c *tree.Command) (*tree.TxnResult, error)
 	// Barrier returns when the tree of this member contains everything that was acknowledged to any client before the call.
 	// Its errors are *tree.Error.
 	Barrier(ctx context.Context) error

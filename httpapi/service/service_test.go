@@ -27,16 +27,26 @@ type fakeLog struct {
 }
 
 func (l *fakeLog) Propose(_ context.Context, c *tree.Command) (*tree.Event, error) {
+	r, err := l.apply(c)
+	return r.Event, err
+}
+
+func (l *fakeLog) ProposeTxn(_ context.Context, c *tree.Command) (*tree.TxnResult, error) {
+	r, err := l.apply(c)
+	return r.Txn, err
+}
+
+func (l *fakeLog) apply(c *tree.Command) (tree.Result, error) {
 	l.proposals++
 	if l.fail != nil {
-		return nil, l.fail
+		return tree.Result{}, l.fail
 	}
 	r := l.store.Apply(1, []tree.Command{*c})[0]
 	l.store.Announce()
 	if r.Err != nil {
-		return nil, r.Err
+		return tree.Result{}, r.Err
 	}
-	return r.Event, nil
+	return r, nil
 }
 
 func (l *fakeLog) Barrier(context.Context) error {
@@ -47,7 +57,7 @@ func (l *fakeLog) Barrier(context.Context) error {
 func (l *fakeLog) Index() uint64      { return 7 }
 func (l *fakeLog) Term() uint64       { return 3 }
 func (l *fakeLog) Leader() members.ID { return l.leader }
-func (*fakeLog) FeatureLevel() uint64 { return tree.UsersLevel }
+func (*fakeLog) FeatureLevel() uint64 { return tree.TxnLevel }
 
 func (*fakeLog) Replayed() bool { return true }
 

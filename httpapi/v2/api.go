@@ -14,6 +14,9 @@ import (
 // KeysPath is the URL path of the tree's root.
 const KeysPath = "/v2/keys"
 
+// TxnPath is the URL path of transactions.
+const TxnPath = "/v2/txn"
+
 // Config contains the parameters of an API. All fields must be set.
 type Config struct {
 	Service *service.Service

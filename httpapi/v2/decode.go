@@ -193,12 +193,20 @@ func (p *parser) expires(now time.Time) int64 {
 		p.invalid(tree.CodeTTLNaN, fieldTTL)
 		return 0
 	}
-	at := now.UnixNano()
-	if seconds > uint64(math.MaxInt64-at)/uint64(time.Second) {
+	at, ok := expiresAt(now, seconds)
+	if !ok {
 		p.fail(tree.CodeTTLNaN, fmt.Sprintf(`"ttl" of %d seconds is beyond the year 2262`, seconds))
-		return 0
 	}
-	return at + int64(seconds)*int64(time.Second)
+	return at
+}
+
+// expiresAt returns the time at which a TTL ends, in nanoseconds since 1970. If it can't be represented, ok is false.
+func expiresAt(now time.Time, seconds uint64) (at int64, ok bool) {
+	at = now.UnixNano()
+	if seconds > uint64(math.MaxInt64-at)/uint64(time.Second) {
+		return 0, false
+	}
+	return at + int64(seconds)*int64(time.Second), true
 }
 
 // keyPath returns the path in the tree for the clean path of a URL.

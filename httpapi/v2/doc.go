@@ -11,6 +11,7 @@
 //   - decode.go, form.go: from the method, the path and the parameters of a request to a command
 //   - extended.go: reads and changes with what etcd ignores; raw.go: values alone; page.go: pages and other forms of lists;
 //     conditional.go: entity tags, If-Match and If-None-Match
+//   - txn.go: /v2/txn; txn_decode.go: from its body to a transaction; json_reader.go: reading JSON strictly
 //   - body.go: reading bodies, within limits of size, time and memory
 //   - authorize.go: requests that need the role root
 //   - members.go: /v2/members, /v2/machines, and /members on the peer URLs

@@ -45,6 +45,8 @@ var specialAnswers = map[*tree.Error]answer{
 	errTooManyWatches:          {http.StatusServiceUnavailable, stats.Unavailable},
 	budget.ErrExhausted:        {http.StatusServiceUnavailable, stats.Unavailable},
 	service.ErrTooManyPinned:   {http.StatusServiceUnavailable, stats.Unavailable},
+	service.ErrTxnNotUpgraded:  {http.StatusServiceUnavailable, stats.Unavailable},
+	errTxnType:                 {http.StatusUnsupportedMediaType, stats.BadRequest},
 	service.ErrTooManyAttempts: {http.StatusTooManyRequests, stats.Unauthorized},
 }
 
@@ -213,10 +215,10 @@ func WriteUnavailable(w http.ResponseWriter, r *http.Request, cause string) {
 	WriteRefusal(w, r, http.StatusServiceUnavailable, tree.NewError(tree.CodeRaftInternal, cause))
 }
 
-// WriteRefusal responds to a request that was refused before its handler was called. Under /v2/keys the body is e as JSON, and elsewhere
-// a message with the cause of e.
+// WriteRefusal responds to a request that was refused before its handler was called. Under /v2/keys and for /v2/txn the body is e as JSON,
+// and elsewhere a message with the cause of e.
 func WriteRefusal(w http.ResponseWriter, r *http.Request, status int, e *tree.Error) {
-	if strings.HasPrefix(r.URL.Path, KeysPath) {
+	if strings.HasPrefix(r.URL.Path, KeysPath) || r.URL.Path == TxnPath {
 		w.Header()["Content-Type"] = jsonType
 		writeSmall(w, status, e.AppendJSON)
 		return
