@@ -165,6 +165,7 @@ func startSecuredEtcd(t *testing.T, machines []*machine) {
 	m := machines[0]
 	do := func(command string) {
 		t.Helper()
+		command = strings.ReplaceAll(command, "etcdctl ", "etcdctl --timeout 30s --total-timeout 30s ") // for a busy machine
 		if output, code := m.run(m.here(command)); code != 0 {
 			t.Fatalf("%s: %s", command, output)
 		}

@@ -22,8 +22,6 @@ var catchUpKeys = flag.Int("cluster.keys", 5000, "number of keys that a member m
 const (
 	// catchUpWriters is the number of concurrent writers.
 	catchUpWriters = 64
-	// bulkTries is how often a write is tried.
-	bulkTries = 3
 	// catchUpRequest is the largest request.
 	catchUpRequest = 64 << 10
 	// catchUpValue is the size of a value in bytes. The log in memory has room for less than half of 5000 such values.
@@ -165,7 +163,7 @@ func newBulk(t *testing.T, bases ...string) *bulk {
 // put writes a key. It repeats a write that has failed, because each key always gets the same value.
 func (w *bulk) put(client *servertest.KeyClient, number int) {
 	key := fmt.Sprintf("/bulk/%03d/%06d", number/1000, number)
-	for range bulkTries {
+	for deadline := time.Now().Add(servertest.Timeout); time.Now().Before(deadline); {
 		answer, err := client.Do(http.MethodPut, key, servertest.Form("value", fmt.Sprintf("%0*d", catchUpValue, number)))
 		if err == nil && answer.ErrorCode == 0 {
 			return

@@ -98,7 +98,8 @@ func administered(t *testing.T, spawn func(s servertest.Member, flags ...string)
 	t.Helper()
 	a := &administration{cluster: cluster{t: t, members: servertest.NewMembers(t, "ash", "elm", "oak")}}
 	a.spawn = func(s servertest.Member) *servertest.Process {
-		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.members))
+		// The leader must stay, also on a busy machine: the lists name it.
+		return spawn(s, "--initial-cluster", servertest.InitialCluster(a.members), "--election-timeout", "4000")
 	}
 	for _, s := range a.members {
 		a.running = append(a.running, a.spawn(s))
@@ -146,7 +147,7 @@ func (a *administration) etcdctl(args ...string) string {
 	ctx, cancel := context.WithTimeout(a.t.Context(), servertest.Timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, "etcdctl", append([]string{
-		"--no-sync", "--total-timeout", "30s", "--endpoints", a.filled[slices.Index(a.filled, "{leader.client}")+1],
+		"--no-sync", "--timeout", "30s", "--total-timeout", "30s", "--endpoints", a.filled[slices.Index(a.filled, "{leader.client}")+1],
 	}, args...)...)
 	command.Env = append(servertest.Environment(), "ETCDCTL_API=2")
 	out, _ := command.CombinedOutput() // the exit code is compared

@@ -60,7 +60,7 @@ func TestExpiryIsPunctual(t *testing.T) {
 	servertest.SkipShort(t, "it measures time")
 	p := servertest.Launch(t, t.TempDir())
 	var median time.Duration
-	for range 5 {
+	for range 15 {
 		late := lateness(t, p)
 		median = late[len(late)/2]
 		t.Logf("late: median %v, 99th percentile %v", median, late[len(late)*99/100])

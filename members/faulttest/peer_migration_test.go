@@ -2,9 +2,11 @@ package faulttest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,15 +52,12 @@ func TestPeersMoveToTLS(t *testing.T) {
 	checkGaps(t, []time.Duration{gap})
 }
 
-// mustHaveLogged fails the test if no member has logged the text.
+// mustHaveLogged waits until a member has logged the text.
 func (m *migration) mustHaveLogged(text string) {
 	m.t.Helper()
-	for _, p := range m.running {
-		if strings.Contains(p.Stderr.String(), text) {
-			return
-		}
-	}
-	m.t.Errorf("no member has logged %q", text)
+	servertest.Await(m.t, fmt.Sprintf("the line %q", text), func() bool {
+		return slices.ContainsFunc(m.running, func(p *servertest.Process) bool { return strings.Contains(p.Stderr.String(), text) })
+	})
 }
 
 // restartAll restarts the members one after the other, the leader last, with https peer URLs and these flags.

@@ -113,9 +113,10 @@ func readOnlyProxy(t *testing.T, all []servertest.Member) {
 	if answer.StatusCode != http.StatusNotImplemented {
 		t.Errorf("a write is answered %s", answer.Status)
 	}
-	if got := servertest.NewKeyClient(t, readonly.Client).Must(t, http.MethodGet, "/count", nil); got.Node.Value != "end" {
-		t.Errorf("read %+v", got.Node)
-	}
+	client := servertest.NewKeyClient(t, readonly.Client)
+	servertest.Await(t, "the last write at the member of the proxy", func() bool {
+		return client.Must(t, http.MethodGet, "/count", nil).Node.Value == "end"
+	})
 }
 
 // endsWithWatch stops the proxy while a client watches a key that does not change.

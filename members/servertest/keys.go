@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // KeyNode is a node in a response under /v2/keys.
@@ -82,10 +83,18 @@ func (c *KeyClient) Do(method, key string, form url.Values) (*KeyAnswer, error) 
 	return answer, err
 }
 
-// Must calls Do and fails the test unless the request succeeds.
+// Must calls Do and fails the test unless the request succeeds. It repeats a read, or a write without a condition, that was not committed
+// in time: a busy machine may bring about an election at any time.
 func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *KeyAnswer {
 	t.Helper()
 	answer, err := c.Do(method, key, form)
+	for deadline := time.Now().Add(Timeout); err == nil && answer.timedOut() && repeatable(method, key, form); {
+		if time.Now().After(deadline) {
+			break
+		}
+		t.Logf("%s %s timed out, and is sent again", method, key)
+		answer, err = c.Do(method, key, form)
+	}
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, key, err)
 	}
@@ -93,6 +102,17 @@ func (c *KeyClient) Must(t testing.TB, method, key string, form url.Values) *Key
 		t.Fatalf("%s %s: status %d, error %d %s", method, key, answer.Status, answer.ErrorCode, answer.Cause)
 	}
 	return answer
+}
+
+// timedOut reports whether the request was not committed in time. Its outcome is unknown.
+func (a *KeyAnswer) timedOut() bool {
+	return a.ErrorCode == 300 && a.Cause == "etcdserver: request timed out"
+}
+
+// repeatable reports whether a request has the same effect if it is carried out twice.
+func repeatable(method, key string, form url.Values) bool {
+	conditional := strings.Contains(key, "prev") || form.Has("prevValue") || form.Has("prevIndex") || form.Has("prevExist")
+	return method == http.MethodGet || method == http.MethodPut && !conditional && !form.Has("dir")
 }
 
 // Files adds the files at and below n to a map from key to node.
