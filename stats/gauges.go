@@ -12,6 +12,7 @@ type Gauges struct {
 	Watchers      func() uint64 // open at the moment
 	HistoryOldest func() uint64 // index of the oldest event kept
 	HistoryNewest func() uint64 // index of the newest event
+	HistoryUse    func() HistoryUse
 	TreeNodes     func() uint64
 	TreeBytes     func() uint64 // of keys and values
 	RaftApplied   func() uint64 // log index
@@ -36,6 +37,7 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.Watchers, "pando_watchers", "Watchers that are open.")
 	r.number(g.HistoryOldest, "pando_history_oldest_index", "Index of the oldest event in the history; a waitIndex before it is refused.")
 	r.number(g.HistoryNewest, "pando_history_newest_index", "Index of the newest event in the history.")
+	r.historyUse(g.HistoryUse)
 	r.number(g.TreeNodes, "pando_tree_nodes", "Nodes in the tree, directories included.")
 	r.number(g.TreeBytes, "pando_tree_bytes", "Bytes of the keys and values in the tree.")
 	r.number(g.RaftApplied, "pando_raft_applied_index", "Log index of the last entry applied to the tree.")

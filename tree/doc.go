@@ -31,7 +31,7 @@
 //   - Paths are clean (see [ValidPath]). Times are in nanoseconds since 1970. They come
 //     from commands and from the argument of Apply only.
 //   - Events and dirty paths do not keep alive a subtree or a large value that is no
-//     longer in the tree.
+//     longer in the tree. Only removals keeps removed subtrees, within its limit.
 //
 // # Two kinds of change
 //
@@ -62,6 +62,9 @@
 //	history.go       the ring of the last events
 //	hub.go           hub: finds the watchers of an event
 //	watch.go         Watcher
+//	watch_each.go    watchers that return each node that a removal removes
+//	removals.go      the removed directories that these watchers need; history_limits.go
+//	                 bounds them
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint

@@ -63,17 +63,28 @@ func (a Action) Removes() bool {
 // Event is one change of the tree. An Event never changes, so any goroutine may read it.
 type Event struct {
 	action  Action
-	refresh bool                    // the change only set the TTL; watchers don't get the event
-	time    int64                   // the time of the batch; TTLs are computed for this time
-	node    *Node                   // after the change, without children; see Node
-	prev    *Node                   // before the change, without children; nil if there was no node
-	encoded atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
-	outcome *users.Outcome          // see Outcome; not stored
+	refresh bool // the change only set the TTL; watchers don't get the event
+	// incomplete and part are those of the methods. They are set in events that a watcher makes, and never stored.
+	incomplete bool
+	part       uint32
+	time       int64                   // the time of the batch; TTLs are computed for this time
+	node       *Node                   // after the change, without children; see Node
+	prev       *Node                   // before the change, without children; nil if there was no node
+	encoded    atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
+	outcome    *users.Outcome          // see Outcome; not stored
 }
 
 // Outcome returns the result of an OpUsers if this is the event of its Result. It is nil for any
 // other event. The Outcome must not be changed.
 func (e *Event) Outcome() *users.Outcome { return e.outcome }
+
+// Part returns the number of the event among those for the nodes that the removal of a directory removes, the first being 1, or 0 for any
+// other event. Only watchers of WatchEach return parts.
+func (e *Event) Part() uint32 { return e.part }
+
+// Incomplete reports whether the event is the removal of a directory before which a watcher of WatchEach has not returned all parts,
+// because the removed nodes are no longer kept.
+func (e *Event) Incomplete() bool { return e.incomplete }
 
 // Index returns the index of the change.
 func (e *Event) Index() uint64 { return e.node.modified }
@@ -110,6 +121,12 @@ func (e *Event) appendJSON(dst []byte, f *format, p *pieces) []byte {
 	if e.prev != nil {
 		dst = append(dst, `,"prevNode":`...)
 		dst = appendNode(dst, e.prev, f, 0, p)
+	}
+	if e.part != 0 {
+		dst = appendUint(append(dst, `,"part":`...), uint64(e.part))
+	}
+	if e.incomplete {
+		dst = append(dst, `,"incomplete":true`...)
 	}
 	return append(dst, "}\n"...)
 }

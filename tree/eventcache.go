@@ -33,6 +33,9 @@ func (c *EventCache) JSON(e *Event) []byte {
 		return cached.json
 	}
 	json := e.AppendJSON(nil)
+	if e.part != 0 || e.incomplete {
+		return json // made for one watcher
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.encoded.Load() == nil && c.reserve(len(json)) {

@@ -3,6 +3,7 @@ package tree
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/btree"
 )
@@ -23,6 +24,7 @@ type hub struct {
 	mu       sync.Mutex
 	watchers btree.Map[string, map[*Watcher]struct{}]
 	count    int
+	each     atomic.Int64 // the watchers of WatchEach
 }
 
 func newHub() *hub { return &hub{} }
@@ -39,6 +41,9 @@ func (h *hub) add(w *Watcher) {
 		at[w] = struct{}{}
 	})
 	h.count++
+	if w.eachOptions() != nil {
+		h.each.Add(1)
+	}
 }
 
 func (h *hub) remove(w *Watcher) {
@@ -49,6 +54,9 @@ func (h *hub) remove(w *Watcher) {
 		return
 	}
 	h.count--
+	if w.eachOptions() != nil {
+		h.each.Add(-1)
+	}
 	w.paths(func(path string) {
 		at, _ := h.watchers.Get(path)
 		delete(at, w)

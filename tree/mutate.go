@@ -26,7 +26,7 @@ func (s *Store) replace(prev, n *Node) {
 
 // remove removes n and all nodes below it from the tree, and emits the event.
 func (s *Store) remove(action Action, n *Node) *Event {
-	event := &Event{action: action, prev: n.withoutChildren(), node: s.tombstone(n)}
+	event := &Event{action: action, prev: n.withoutChildren(), node: tombstone(n, s.index+1)}
 	return s.emit(event, s.detach(n))
 }
 
@@ -44,15 +44,15 @@ func (s *Store) detach(n *Node) (removed *Node) {
 	return n
 }
 
-// tombstone returns the node for the event of a removal. It has no value and no expiry.
-func (s *Store) tombstone(n *Node) *Node {
+// tombstone returns the node for the event of a removal with an index. It has no value and no expiry.
+func tombstone(n *Node, index uint64) *Node {
 	var shown *Node
 	if n.IsDir() {
 		shown = n.withDirectory(noChildren)
 	} else {
 		shown = newFile(n.Path(), "")
 	}
-	shown.created, shown.modified, shown.expires = n.created, s.index+1, 0
+	shown.created, shown.modified, shown.expires = n.created, index, 0
 	return shown
 }
 

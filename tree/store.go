@@ -19,8 +19,9 @@ type Store struct {
 	// announced is the index of the last event that was passed to the watchers. See Announced.
 	announced atomic.Uint64
 
-	history *history
-	hub     *hub
+	history  *history
+	hub      *hub
+	removals removals
 
 	// Only the applying goroutine may use the fields below.
 
@@ -40,6 +41,8 @@ type Store struct {
 	unannounced []announcement // the events of published batches since the last Announce
 	// rightsLost says that a batch since the last Announce may have taken rights away.
 	rightsLost bool
+	// removed says that removals were added since the last Announce.
+	removed bool
 }
 
 // Result is the outcome of one command: an event, an error, or the result of an OpTxn. The Result of OpExpire
@@ -109,6 +112,10 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 // again whether they may read. It must be called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
+	if s.removed {
+		s.removed = false
+		s.removals.trim(s.View().oldest)
+	}
 	s.announced.Store(s.index)
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
@@ -128,6 +135,7 @@ func (s *Store) Replace(from *Store) {
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
 	s.unannounced, s.rightsLost = nil, false
 	s.history.replace(from.history)
+	s.removals.reset()
 	s.publish()
 	s.hub.invalidateAll()
 	s.announced.Store(s.index)
@@ -137,12 +145,20 @@ func (s *Store) Replace(from *Store) {
 // this call, the watcher has returned all its events up to this index.
 func (s *Store) Announced() uint64 { return s.announced.Load() }
 
+// keepsRemovals reports whether anybody may want to read the nodes below a directory that is removed now.
+func (s *Store) keepsRemovals() bool { return s.removals.limit > 0 || s.hub.each.Load() > 0 }
+
 // publish makes the current batch visible to readers and watchers.
 func (s *Store) publish() {
 	for _, a := range s.batch {
 		if a.event == nil {
 			s.history.reset(a.lostUpTo)
+			s.removals.reset()
 		} else {
+			if a.removed != nil && s.keepsRemovals() {
+				s.removals.add(a.event.Index(), a.removed)
+				s.removed = true
+			}
 			s.history.add(a.event)
 		}
 	}

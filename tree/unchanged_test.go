@@ -95,7 +95,7 @@ func TestSupersededBytes(t *testing.T) {
 }
 
 // reloaded returns the store from a checkpoint of s.
-func reloaded(t *rapid.T, s *Store) *Store {
+func reloaded(t interface{ Fatal(...any) }, s *Store) *Store {
 	disk := newCheckpoint()
 	disk.write(s.TakeAll())
 	for n := range s.View().Walk() {

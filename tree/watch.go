@@ -41,7 +41,7 @@ const (
 type Watcher struct {
 	store    *Store
 	path     string
-	others   *[]string     // further paths; nil for a watcher of one path
+	options  *watchOptions // nil for a watcher of one path without other options; never changes
 	revision uint64        // of the users when Watch was called
 	ready    chan struct{} // wakes Next; nil before the first call
 
@@ -75,8 +75,7 @@ func (s *Store) Watch(path string, scope Scope, since uint64) (*Watcher, error) 
 func (s *Store) WatchAll(paths []string, scope Scope, since uint64) (*Watcher, error) {
 	w := &Watcher{store: s, path: paths[0], scope: scope}
 	if len(paths) > 1 {
-		others := paths[1:]
-		w.others = &others
+		w.options = &watchOptions{others: paths[1:]}
 	}
 	return s.open(w, since)
 }
@@ -149,6 +148,18 @@ func (w *Watcher) Poll() (*Event, error) {
 	if w.invalidated.Load() {
 		return nil, &Error{Code: CodeWatcherCleared, Cause: "the member caught up from a snapshot", Index: w.store.View().index}
 	}
+	if o := w.options; o != nil && o.removal != nil {
+		return w.nextPart(), nil
+	}
+	e, err := w.poll()
+	if w.options != nil {
+		e = w.expand(e)
+	}
+	return e, err
+}
+
+// poll is Poll without the parts of removals.
+func (w *Watcher) poll() (*Event, error) {
 	w.mu.Lock()
 	if w.live {
 		defer w.mu.Unlock()
@@ -229,7 +240,10 @@ func (w *Watcher) Close() {
 		return
 	}
 	w.store.hub.remove(w)
-	w.signal()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.releaseLocked()
+	w.signalLocked()
 }
 
 // invalidate ends the watch after the tree was replaced.
@@ -248,6 +262,9 @@ func (w *Watcher) offer(e *Event) {
 	case !w.live || e.Index() < w.cursor:
 	case w.pending == nil:
 		w.pending = e
+		if w.eachOptions() != nil && e.removesDir() {
+			w.holdLocked(e.Index())
+		}
 		w.signalLocked()
 	case w.resumeAt == 0 && e.Index() > w.pending.Index():
 		w.resumeAt = e.Index()
@@ -288,8 +305,8 @@ func (w *Watcher) matches(e *Event) bool {
 	if e.refresh || e.action == ActionAuth {
 		return false
 	}
-	if w.others != nil {
-		for _, path := range *w.others {
+	if w.options != nil {
+		for _, path := range w.options.others {
 			if w.concerns(path, e) {
 				return true
 			}
@@ -314,8 +331,8 @@ func (w *Watcher) concerns(watched string, e *Event) bool {
 // paths calls do for each of the watched paths.
 func (w *Watcher) paths(do func(path string)) {
 	do(w.path)
-	if w.others != nil {
-		for _, path := range *w.others {
+	if w.options != nil {
+		for _, path := range w.options.others {
 			do(path)
 		}
 	}

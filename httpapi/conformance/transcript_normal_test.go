@@ -70,7 +70,7 @@ func (f *transcriptFrame) relative(digits string) string {
 
 var (
 	indexField   = regexp.MustCompile(`"(modifiedIndex|createdIndex|index)":(\d+)`)
-	sentID       = regexp.MustCompile(`(?m)^id: (\d+)`) // of a server-sent event
+	sentID       = regexp.MustCompile(`(?m)^id: (\d+)\b`) // of a server-sent event
 	inOrderName  = regexp.MustCompile(`\b0\d{19}\b`)
 	causeIndexes = regexp.MustCompile(`\[(\d+)( != |/)(\d+)\]`)
 	expiryField  = regexp.MustCompile(`"expiration":"([^"]*)"(?:,"ttl":(-?\d+))?`)

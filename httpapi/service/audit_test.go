@@ -68,11 +68,11 @@ func TestAudit(t *testing.T) {
 		{"a denied write", func() { _, _ = s.Propose(t.Context(), reader, put("/a", "secret")) },
 			"reader password set /a denied insufficient credentials"},
 		{"a watch", func() {
-			if w, err := s.Watch(t.Context(), reader, []string{"/a"}, tree.Exact, 0); err == nil {
+			if w, err := s.Watch(t.Context(), reader, &WatchRequest{Paths: []string{"/a"}}); err == nil {
 				w.Watcher.Close()
 			}
 		}, "reader password watch /a ok"},
-		{"a denied watch", func() { _, _ = s.Watch(t.Context(), writer, []string{"/a"}, tree.Exact, 0) },
+		{"a denied watch", func() { _, _ = s.Watch(t.Context(), writer, &WatchRequest{Paths: []string{"/a"}}) },
 			"writer password watch /a denied insufficient credentials"},
 		{"a member", func() { _ = s.RemoveMember(t.Context(), root, 0xab) }, "root password member_remove ab ok"},
 		{"a denied member", func() { _ = s.UpdateMember(t.Context(), reader, 0xab, nil) },
@@ -100,7 +100,7 @@ func TestAudit(t *testing.T) {
 func TestAuditOfLostRights(t *testing.T) {
 	records := &recorder{}
 	s, _ := newAuthService(t, func(c *Config) { c.Audit = records })
-	w, err := s.Watch(t.Context(), reader, []string{"/a"}, tree.Exact, 0)
+	w, err := s.Watch(t.Context(), reader, &WatchRequest{Paths: []string{"/a"}})
 	if err != nil {
 		t.Fatal(err)
 	}

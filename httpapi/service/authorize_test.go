@@ -107,7 +107,7 @@ func TestRightsToKeys(t *testing.T) {
 			if test.scope == users.Subtree {
 				scope = tree.Recursive
 			}
-			w, err := s.Watch(t.Context(), test.who, []string{test.path}, scope, 0)
+			w, err := s.Watch(t.Context(), test.who, &WatchRequest{Paths: []string{test.path}, Scope: scope})
 			want := test.read
 			if want == tree.CodeKeyNotFound {
 				want = 0 // a watch may wait for the key

@@ -21,30 +21,41 @@ type Watch struct {
 	Oldest uint64
 }
 
+// WatchRequest says what a watch returns.
+type WatchRequest struct {
+	// Paths are the watched paths, which must be clean. A change that concerns several of them is one event. They must not be changed.
+	Paths []string
+	Scope tree.Scope
+	// Since is the index from which on the watch returns changes. With 0 it begins with the next change.
+	Since uint64
+	// Each says that the removal of a directory is returned in parts, one for each removed node; see tree.Store.WatchEach. ReceivedParts
+	// is the number of parts of the event with the index Since that the client has already.
+	Each          bool
+	ReceivedParts uint32
+}
+
 // MaxWatchedPaths is the largest number of paths of one watch.
 const MaxWatchedPaths = 64
 
-// Watch begins to watch clean paths for changes from the index since on. With 0 it begins with the next change. A change that concerns
-// several of the paths is one event. Watch waits for nothing but the verification of a password. Its errors are *tree.Error, with
-// CodeHistoryCleared if the history no longer contains the index. The caller must not change paths afterwards.
-func (s *Service) Watch(ctx context.Context, who auth.Credentials, paths []string, scope tree.Scope, since uint64) (Watch, error) {
-	from, watch, err := s.watch(ctx, who, paths, scope, since)
-	for _, path := range paths {
+// Watch begins a watch. It waits for nothing but the verification of a password. Its errors are *tree.Error, with CodeHistoryCleared if
+// the history no longer contains the index.
+func (s *Service) Watch(ctx context.Context, who auth.Credentials, r *WatchRequest) (Watch, error) {
+	from, watch, err := s.watch(ctx, who, r)
+	for _, path := range r.Paths {
 		s.record(who, &from, operation{name: stats.OpWatch.String(), key: path, read: true}, watch.Index, err)
 	}
 	return watch, err
 }
 
-func (s *Service) watch(
-	ctx context.Context, who auth.Credentials, paths []string, scope tree.Scope, since uint64,
-) (sender, Watch, error) {
-	from, err := s.authorize(ctx, who, users.Read, paths[0], scopeOf(scope))
+func (s *Service) watch(ctx context.Context, who auth.Credentials, r *WatchRequest) (sender, Watch, error) {
+	paths, since, scope := r.Paths, r.Since, scopeOf(r.Scope)
+	from, err := s.authorize(ctx, who, users.Read, paths[0], scope)
 	if err != nil {
 		return from, Watch{}, err
 	}
 	for _, path := range paths[1:] {
 		// A right that is taken away meanwhile is noticed by Poll, which compares with the revision of the first path.
-		if _, err := s.authorize(ctx, who, users.Read, path, scopeOf(scope)); err != nil {
+		if _, err := s.authorize(ctx, who, users.Read, path, scope); err != nil {
 			return from, Watch{}, err
 		}
 	}
@@ -53,12 +64,17 @@ func (s *Service) watch(
 		// With 0 the watch would miss a change between View and Watch. The client must get every change after Index.
 		since = index + 1
 	}
-	events, err := s.cfg.Tree.WatchAll(paths, scope, since)
+	var events *tree.Watcher
+	if r.Each {
+		events, err = s.cfg.Tree.WatchEach(paths, r.Scope, since, r.ReceivedParts)
+	} else {
+		events, err = s.cfg.Tree.WatchAll(paths, r.Scope, since)
+	}
 	if err != nil {
 		return from, Watch{}, err
 	}
 	watcher := &Watcher{
-		events: events, tree: s.cfg.Tree, paths: paths, scope: scopeOf(scope),
+		events: events, tree: s.cfg.Tree, paths: paths, scope: scope,
 		principal: from.principal, revision: from.view.Users().Revision(), denied: s.recordEnd(who, from, paths),
 	}
 	// Poll now: if the history has dropped the first event meanwhile, the caller can still respond with an error.

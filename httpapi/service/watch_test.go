@@ -13,7 +13,7 @@ func TestWatch(t *testing.T) {
 	s, _ := newTestService(t, nil)
 	first := set(t, s, "/a").Index()
 	t.Run("from now on", func(t *testing.T) {
-		w, err := s.Watch(t.Context(), guest, []string{"/a"}, tree.Exact, 0)
+		w, err := s.Watch(t.Context(), guest, &WatchRequest{Paths: []string{"/a"}})
 		if err != nil || w.First != nil || w.Index != first {
 			t.Fatalf("%+v, %v", w, err)
 		}
@@ -24,7 +24,7 @@ func TestWatch(t *testing.T) {
 		}
 	})
 	t.Run("from the past", func(t *testing.T) {
-		w, err := s.Watch(t.Context(), guest, []string{"/a"}, tree.Exact, first)
+		w, err := s.Watch(t.Context(), guest, &WatchRequest{Paths: []string{"/a"}, Since: first})
 		if err != nil || w.First == nil || w.First.Index() != first {
 			t.Fatalf("%+v, %v", w, err)
 		}
@@ -34,7 +34,7 @@ func TestWatch(t *testing.T) {
 		for range historySize {
 			set(t, s, "/b")
 		}
-		if _, err := s.Watch(t.Context(), guest, []string{"/a"}, tree.Exact, first); codeOf(err) != tree.CodeHistoryCleared {
+		if _, err := s.Watch(t.Context(), guest, &WatchRequest{Paths: []string{"/a"}, Since: first}); codeOf(err) != tree.CodeHistoryCleared {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -67,7 +67,7 @@ func TestWatchAndRights(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, log := newAuthService(t, nil)
-			w, err := s.Watch(t.Context(), test.who, []string{test.path}, tree.Exact, 0)
+			w, err := s.Watch(t.Context(), test.who, &WatchRequest{Paths: []string{test.path}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,12 +98,12 @@ func TestWatchAndRights(t *testing.T) {
 func TestWatchBeforeEnable(t *testing.T) {
 	s, _ := newAuthService(t, nil)
 	changeUsers(t, s, &users.Change{Op: users.Disable})
-	open, err := s.Watch(t.Context(), guest, []string{"/open"}, tree.Exact, 0)
+	open, err := s.Watch(t.Context(), guest, &WatchRequest{Paths: []string{"/open"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer open.Watcher.Close()
-	other, err := s.Watch(t.Context(), root, []string{"/a"}, tree.Exact, 0) // nobody has verified the password
+	other, err := s.Watch(t.Context(), root, &WatchRequest{Paths: []string{"/a"}}) // nobody has verified the password
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestWatchBeforeEnable(t *testing.T) {
 // TestNotifyAfterChange changes users between the last Poll and Notify.
 func TestNotifyAfterChange(t *testing.T) {
 	s, _ := newAuthService(t, nil)
-	w, err := s.Watch(t.Context(), reader, []string{"/a"}, tree.Exact, 0)
+	w, err := s.Watch(t.Context(), reader, &WatchRequest{Paths: []string{"/a"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package stream
 
-import "strconv"
+import (
+	"strconv"
+
+	"pando/tree"
+)
 
 // Layout is the text around the JSON objects of a body. Framing frames text and object together.
 type Layout uint8
@@ -9,7 +13,7 @@ type Layout uint8
 const (
 	// JSON is a sequence of objects, one on each line. A heartbeat is an empty line.
 	JSON Layout = iota
-	// ServerSentEvents is the format text/event-stream of the HTML standard. The ID of an event is its index. An error is an event
+	// ServerSentEvents is the format text/event-stream of the HTML standard. The ID of an event is its EventID. An error is an event
 	// with the name "cleared" if events were lost, and otherwise "failed". A heartbeat is an ID without data, or a comment. Clients keep
 	// such an ID, but their handlers get no event.
 	//
@@ -17,6 +21,16 @@ const (
 	// index, and so it continues after it. "failed" has no ID: the client continues after the last ID that it has received.
 	ServerSentEvents
 )
+
+// EventID is the ID of a server-sent event: the index of its change. For a part (tree.Event.Part) it is followed by a dot and the number of
+// the part. A client that connects again continues after it.
+type EventID struct {
+	Index uint64
+	Part  uint32
+}
+
+// idOf returns the ID of an event.
+func idOf(e *tree.Event) EventID { return EventID{e.Index(), e.Part()} }
 
 // reconnectAfter is the time after which a browser connects again, in milliseconds.
 const reconnectAfter = 1000
@@ -27,9 +41,9 @@ const (
 	nameFailed  = "failed"
 )
 
-// appendOpening appends the beginning of a body whose first event comes after an index. A client that connects again before the first
-// event continues after this index.
-func (l Layout) appendOpening(dst []byte, after uint64) []byte {
+// appendOpening appends the beginning of a body whose first event comes after an ID. A client that connects again before the first
+// event continues after this ID.
+func (l Layout) appendOpening(dst []byte, after EventID) []byte {
 	if l == JSON {
 		return dst
 	}
@@ -39,15 +53,19 @@ func (l Layout) appendOpening(dst []byte, after uint64) []byte {
 }
 
 // appendID appends the line of an ID.
-func appendID(dst []byte, id uint64) []byte {
+func appendID(dst []byte, id EventID) []byte {
 	dst = append(dst, "id: "...)
-	dst = strconv.AppendUint(dst, id, 10)
+	dst = strconv.AppendUint(dst, id.Index, 10)
+	if id.Part != 0 {
+		dst = append(dst, '.')
+		dst = strconv.AppendUint(dst, uint64(id.Part), 10)
+	}
 	return append(dst, '\n')
 }
 
-// appendHeader appends the text before an object. index is the ID after which a client continues, or 0 if the client keeps the last ID.
+// appendHeader appends the text before an object. id is the ID after which a client continues, or zero if the client keeps the last ID.
 // name is empty for an event of the tree.
-func (l Layout) appendHeader(dst []byte, index uint64, name string) []byte {
+func (l Layout) appendHeader(dst []byte, id EventID, name string) []byte {
 	if l == JSON {
 		return dst
 	}
@@ -56,8 +74,8 @@ func (l Layout) appendHeader(dst []byte, index uint64, name string) []byte {
 		dst = append(dst, name...)
 		dst = append(dst, '\n')
 	}
-	if index != 0 {
-		dst = appendID(dst, index)
+	if id.Index != 0 {
+		dst = appendID(dst, id)
 	}
 	return append(dst, "data: "...)
 }
@@ -79,5 +97,5 @@ func (l Layout) appendHeartbeat(dst []byte, index uint64) []byte {
 	case index == 0:
 		return append(dst, ":\n\n"...)
 	}
-	return append(appendID(dst, index), '\n')
+	return append(appendID(dst, EventID{Index: index}), '\n')
 }

@@ -42,8 +42,8 @@ type Watch struct {
 	Layout Layout
 	// KeysOnly leaves the values out of the events.
 	KeysOnly bool
-	// After is the index after which the events begin. Only ServerSentEvents uses it.
-	After uint64
+	// After is the ID after which the events begin. Only ServerSentEvents uses it.
+	After EventID
 	// Cleared, unless nil, is sent before the first event of ServerSentEvents: events before After were lost.
 	Cleared *tree.Error
 	// Heartbeat is the time after which something is sent if there was no event. 0 means never.
@@ -72,7 +72,7 @@ type Stream struct {
 	dispatcher *Dispatcher
 	framing    Framing
 	opened     bool    // the text before the first event was collected
-	lastID     uint64  // of ServerSentEvents, in what was collected
+	lastID     uint64  // the index of the last ID of ServerSentEvents in what was collected
 	timers     *timers // nil unless the client asked for one
 	err        error   // the reason why the watch ended; nil after the event of a long poll, and after Timeout
 }
@@ -90,9 +90,9 @@ const (
 // maxBatch is the number of bytes after which a batch gets no more events.
 const maxBatch = 128 << 10
 
-// collect appends a batch of available events to out: at most one for a long poll, and for a continuous watch until the batch has
-// maxBatch bytes. It returns a large event instead of appending it; callers must write it after the batch, with sendLarge. A
-// *tree.Error of the watcher is appended as the last JSON object, because the header is already sent.
+// collect appends a batch of available events to out until the batch has maxBatch bytes. A long poll gets one event, and its parts before.
+// collect returns a large event instead of appending it; callers must write it after the batch, with sendLarge. A *tree.Error of the
+// watcher is appended as the last JSON object, because the header is already sent.
 func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step) {
 	event := s.First
 	s.First = nil
@@ -117,21 +117,24 @@ func (s *Stream) collect(out []byte) (batch []byte, large *tree.Event, next step
 		s.lastID = event.Index()
 		if s.isLarge(event) {
 			next = sendMore
-			if s.Mode == LongPoll {
+			if s.isLast(event) {
 				next = finish
 			}
 			return out, event, next
 		}
-		out = s.appendObject(out, s.json(event), event.Index(), "")
-		event = nil
-		if s.Mode == LongPoll {
+		out = s.appendObject(out, s.json(event), idOf(event), "")
+		if s.isLast(event) {
 			return s.framing.Close(out), nil, finish
 		}
+		event = nil
 		if len(out) >= maxBatch {
 			return out, nil, sendMore
 		}
 	}
 }
+
+// isLast reports whether the response ends after an event: that of a long poll, which comes after its parts.
+func (s *Stream) isLast(e *tree.Event) bool { return s.Mode == LongPoll && e.Part() == 0 }
 
 // isLarge reports whether an event must be written with sendLarge. Without its values no event is large.
 func (s *Stream) isLarge(e *tree.Event) bool { return !s.KeysOnly && e.Large() }
@@ -150,11 +153,11 @@ func (s *Stream) appendError(out []byte) ([]byte, step) {
 	if !ok {
 		return out, abort
 	}
-	name, index := nameFailed, uint64(0)
+	name, id := nameFailed, EventID{}
 	if e.Code == tree.CodeHistoryCleared || e.Code == tree.CodeWatcherCleared {
-		name, index = nameCleared, e.Index
+		name, id.Index = nameCleared, e.Index
 	}
-	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil), index, name)), finish
+	return s.framing.Close(s.appendObject(out, e.AppendJSON(nil), id, name)), finish
 }
 
 // appendOpening appends the text before the first event.
@@ -162,7 +165,7 @@ func (s *Stream) appendOpening(out []byte) []byte {
 	if s.opened || s.Layout == JSON {
 		return out
 	}
-	s.opened, s.lastID = true, s.After
+	s.opened, s.lastID = true, s.After.Index
 	out = s.appendText(out, s.Layout.appendOpening(nil, s.After))
 	if s.Cleared != nil {
 		out = s.appendObject(out, s.Cleared.AppendJSON(nil), s.After, nameCleared)
@@ -176,10 +179,10 @@ func (s *Stream) appendText(out, text []byte) []byte {
 	return s.framing.End(out)
 }
 
-// appendObject appends one JSON object of the body. index and name are those of Layout.appendHeader.
-func (s *Stream) appendObject(out, json []byte, index uint64, name string) []byte {
+// appendObject appends one JSON object of the body. id and name are those of Layout.appendHeader.
+func (s *Stream) appendObject(out, json []byte, id EventID, name string) []byte {
 	var space [maxHeader]byte
-	header, trailer := s.Layout.appendHeader(space[:0], index, name), s.Layout.trailer()
+	header, trailer := s.Layout.appendHeader(space[:0], id, name), s.Layout.trailer()
 	out = s.framing.Begin(out, len(header)+len(json)+len(trailer))
 	out = append(append(append(out, header...), json...), trailer...)
 	return s.framing.End(out)

@@ -78,6 +78,7 @@ const (
 	fieldTimeoutStatus
 	fieldActions
 	fieldPath
+	fieldEach
 
 	fieldCount
 )
@@ -86,7 +87,7 @@ var fieldNames = [fieldCount]string{
 	"value", "dir", "ttl", "prevValue", "prevIndex", "prevExist", "refresh",
 	"recursive", "sorted", "wait", "waitIndex", "stream", "quorum", "noValueOnSuccess",
 	"limit", "after", "keysOnly", "depth", "hidden", "count", "atIndex", "raw",
-	"heartbeat", "waitTimeout", "timeoutStatus", "actions", "path",
+	"heartbeat", "waitTimeout", "timeoutStatus", "actions", "path", "each",
 }
 
 // String returns the parameter's name in a request.

@@ -57,32 +57,37 @@ type begunWatch struct {
 // beginWatch begins the watch of a request. If the history has lost events for a client of server-sent events, the watch begins with
 // the next change, and the client gets an event that says so: a browser would not connect again after an error.
 func (a *API) beginWatch(r *http.Request, q *request, o *watchOptions) (*begunWatch, error) {
-	since := q.waitIndex
-	if o.lastID != 0 {
-		since = o.lastID + 1
+	since, after := q.waitIndex, stream.EventID{}
+	switch {
+	case o.lastID.Part != 0 && o.lastID.Index != 0: // the client needs the other parts of that change
+		since, after = o.lastID.Index, o.lastID
+	case o.lastID.Index != 0:
+		since, after = o.lastID.Index+1, o.lastID
+	case since != 0:
+		after.Index = since - 1
 	}
-	begun, err := a.openWatch(r, q, o, since)
+	begun, err := a.openWatch(r, q, o, since, after)
 	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeHistoryCleared && o.layout == stream.ServerSentEvents {
-		if begun, err = a.openWatch(r, q, o, 0); err == nil {
+		if begun, err = a.openWatch(r, q, o, 0, stream.EventID{}); err == nil {
 			begun.Cleared = e
 		}
 	}
 	return begun, err
 }
 
-// openWatch begins a watch of the events from an index on. With 0 it begins with the next change.
-func (a *API) openWatch(r *http.Request, q *request, o *watchOptions, since uint64) (*begunWatch, error) {
-	scope := tree.Exact
+// openWatch begins a watch of the events from an index on, which come after an ID. With 0 it begins with the next change.
+func (a *API) openWatch(r *http.Request, q *request, o *watchOptions, since uint64, after stream.EventID) (*begunWatch, error) {
+	request := service.WatchRequest{Paths: o.paths, Scope: tree.Exact, Since: since, Each: o.each, ReceivedParts: after.Part}
 	if q.recursive {
-		scope = tree.Recursive
+		request.Scope = tree.Recursive
 	}
 	begun := &begunWatch{Watch: stream.Watch{
-		Layout: o.layout, KeysOnly: o.keysOnly, Heartbeat: o.heartbeat, Timeout: o.timeout,
+		Layout: o.layout, KeysOnly: o.keysOnly, Heartbeat: o.heartbeat, Timeout: o.timeout, After: after,
 	}}
 	if q.stream || o.layout == stream.ServerSentEvents {
 		begun.Mode = stream.Continuous
 	}
-	watch, err := a.Service.Watch(detached, auth.FromRequest(r), o.paths, scope, since)
+	watch, err := a.Service.Watch(detached, auth.FromRequest(r), &request)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +95,8 @@ func (a *API) openWatch(r *http.Request, q *request, o *watchOptions, since uint
 	if o.beyondReference {
 		begun.oldest = watch.Oldest
 	}
-	begun.After = begun.index
-	if since != 0 {
-		begun.After = since - 1
+	if since == 0 {
+		begun.After.Index = begun.index
 	}
 	if err := o.filter(&begun.Watch); err != nil {
 		begun.Watcher.Close()

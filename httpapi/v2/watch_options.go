@@ -16,19 +16,20 @@ import (
 // watchOptions are the parameters of a watch that the reference does not have.
 type watchOptions struct {
 	layout    stream.Layout
-	lastID    uint64        // of a server-sent event that the client has received; 0 if there is none
-	heartbeat time.Duration // 0 means never
-	timeout   time.Duration // 0 means never
-	noContent bool          // the status after the timeout is 204
+	lastID    stream.EventID // of a server-sent event that the client has received; zero if there is none
+	heartbeat time.Duration  // 0 means never
+	timeout   time.Duration  // 0 means never
+	noContent bool           // the status after the timeout is 204
 	actions   actionSet
 	keysOnly  bool     // the events have no values
+	each      bool     // the removal of a directory is sent in parts
 	paths     []string // of the watched keys
 	// beyondReference is true if the client used one of these parameters. Otherwise the response is that of the reference to the byte.
 	beyondReference bool
 }
 
 // optionFields are the parameters of watchOptions.
-var optionFields = setOf(fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath, fieldKeysOnly)
+var optionFields = setOf(fieldHeartbeat, fieldWaitTimeout, fieldTimeoutStatus, fieldActions, fieldPath, fieldKeysOnly, fieldEach)
 
 // The limits of the parameters.
 const (
@@ -63,7 +64,7 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 	} else if o.noContent {
 		p.fail(tree.CodeInvalidField, `"timeoutStatus" needs "waitTimeout"`)
 	}
-	o.actions, o.keysOnly = p.actions(), p.flag(fieldKeysOnly)
+	o.actions, o.keysOnly, o.each = p.actions(), p.flag(fieldKeysOnly), p.flag(fieldEach)
 	if acceptsEvents(r) {
 		o.layout, o.lastID = stream.ServerSentEvents, p.lastEventID(r)
 		if o.heartbeat == 0 {
@@ -131,18 +132,22 @@ func acceptsEvents(r *http.Request) bool {
 	return false
 }
 
-// lastEventID returns the index in the header that a browser sends when it connects again, or 0.
-func (p *parser) lastEventID(r *http.Request) uint64 {
+// lastEventID returns the ID in the header that a browser sends when it connects again, or the zero ID.
+func (p *parser) lastEventID(r *http.Request) (id stream.EventID) {
 	text := r.Header.Get("Last-Event-ID")
 	if text == "" {
-		return 0
+		return id
 	}
-	id, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || id == math.MaxUint64 {
-		p.fail(tree.CodeIndexNaN, fmt.Sprintf("the header Last-Event-ID is %.40q: it must be an index", text))
-		return 0
+	before, after, hasPart := strings.Cut(text, ".")
+	index, err := strconv.ParseUint(before, 10, 64)
+	part := uint64(0)
+	if hasPart && err == nil {
+		part, err = strconv.ParseUint(after, 10, 32)
 	}
-	return id
+	if err != nil || index == math.MaxUint64 {
+		p.fail(tree.CodeIndexNaN, fmt.Sprintf("the header Last-Event-ID is %.40q: it must be an index, or an index and a part such as 7.3", text))
+	}
+	return stream.EventID{Index: index, Part: uint32(part)}
 }
 
 // paths returns the keys that the parameters "path" name. Each is a path below the key of the request.

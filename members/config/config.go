@@ -23,6 +23,7 @@ const (
 	defaultMaxHeaderBytes  = 1 << 20
 	minMaxHeaderBytes      = 4 << 10
 	DefaultHistorySize     = 1000
+	DefaultHistoryRemoved  = 16 << 20
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
 	defaultConsistency     = time.Minute
@@ -134,6 +135,8 @@ type Config struct {
 	SnapshotCount uint64
 	// HistorySize is the number of past events that a watch can read. 1 to 10,000,000.
 	HistorySize int
+	// HistoryRemovedBytes bounds the memory of removed directories that is kept for watches of each removed key; 0 for none.
+	HistoryRemovedBytes int64
 	// MaxRequestBytes is the length of the longest request body in bytes; an escaped byte of a form counts once. 0 means
 	// DefaultMaxRequestBytes, counted with the escapes as the reference does. See RequestBytes.
 	MaxRequestBytes int64
@@ -229,6 +232,7 @@ func Default() *Config {
 		SnapshotCount:            defaultSnapshotCount,
 		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              DefaultHistorySize,
+		HistoryRemovedBytes:      DefaultHistoryRemoved,
 		MaxInflightBytes:         DefaultMaxInflight,
 		MaxPinnedViews:           defaultPinnedViews,
 		MaxPinnedBytes:           DefaultMaxPinned,

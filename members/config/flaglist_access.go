@@ -65,11 +65,7 @@ func pinFlags() []flagSpec {
 		{name: "max-pinned-bytes", group: groupLimits, arg: "BYTES", def: "268435456",
 			usage: "Memory that pinned states may keep, of what has been changed or deleted since. Beyond it the oldest are released, and " +
 				"the next page of their lists is an error.",
-			set: func(c *Config, v string) error {
-				n, err := parseWhole(v, math.MaxInt64)
-				c.MaxPinnedBytes = int64(n)
-				return err
-			}},
+			set: setBytes(func(c *Config) *int64 { return &c.MaxPinnedBytes })},
 		{name: "pinned-view-timeout", group: groupLimits, arg: "MS", def: "60000",
 			usage: "Milliseconds after which a pinned state is released that no request has read, at most an hour.",
 			set: func(c *Config, v string) (err error) {

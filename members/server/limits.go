@@ -13,6 +13,7 @@ const (
 	catchUpShare  = 16 // a sixteenth for the log that is kept in memory
 	inflightShare = 8  // an eighth for large requests and answers
 	pinnedShare   = 8  // an eighth for pinned states of the tree
+	historyShare  = 64 // a sixty-fourth for removed directories
 )
 
 // checkLimits checks that the log and the peers can carry requests of the configured size. It returns all problems,
@@ -44,6 +45,9 @@ func fitToMemory(cfg *config.Config, memory int64) *config.Config {
 	}
 	if share := memory / pinnedShare; fitted.MaxPinnedBytes == config.DefaultMaxPinned {
 		fitted.MaxPinnedBytes = min(share, config.DefaultMaxPinned)
+	}
+	if share := memory / historyShare; fitted.HistoryRemovedBytes == config.DefaultHistoryRemoved {
+		fitted.HistoryRemovedBytes = min(share, config.DefaultHistoryRemoved)
 	}
 	return &fitted
 }

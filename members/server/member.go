@@ -26,6 +26,7 @@ import (
 	"pando/raft/transport"
 	"pando/stats"
 	"pando/storage"
+	"pando/tree"
 )
 
 // Time limits without a flag.
@@ -217,6 +218,7 @@ func openMember(
 	if err != nil {
 		return nil, err
 	}
+	recovered.Store.SetHistoryLimits(tree.HistoryLimits{RemovedBytes: cfg.HistoryRemovedBytes})
 	id := recovered.Identity
 	o := &observer{
 		self:    members.ID(id.MemberID),

@@ -78,6 +78,9 @@ func (m *member) gauges() stats.Gauges {
 		Watchers:      func() uint64 { return uint64(tree.Watchers()) },
 		HistoryOldest: func() uint64 { return tree.View().OldestEvent() },
 		HistoryNewest: func() uint64 { return tree.View().Index() },
+		HistoryUse: func() stats.HistoryUse {
+			return stats.HistoryUse(tree.HistoryUse())
+		},
 		TreeNodes:     func() uint64 { return uint64(tree.View().Nodes()) },
 		TreeBytes:     func() uint64 { return uint64(tree.View().Bytes()) },
 		RaftApplied:   func() uint64 { return node.Status().Applied },
