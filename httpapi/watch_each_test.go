@@ -160,4 +160,3 @@ func TestEachKeepsPermissions(t *testing.T) {
 		}
 	}
 }
-
