@@ -151,23 +151,26 @@ func (d *differences) changed(a, b *client.Node) {
 		texts = append(texts, fmt.Sprintf("modifiedIndex: %d -> %d", a.ModifiedIndex, b.ModifiedIndex))
 	}
 	d.line(d.colors.Yellow, "~ ", d.a, a, strings.Join(texts, ", "))
-	d.hunks(hunks)
+	for _, line := range coloredHunks(d.colors, hunks) {
+		fmt.Fprintln(d.out, "    "+line)
+	}
 }
 
-// hunks prints the lines in which two values differ.
-func (d *differences) hunks(lines []string) {
-	for _, line := range lines {
-		color := func(text string) string { return text }
+// coloredHunks returns the lines of diff.Hunks in their colors.
+func coloredHunks(colors terminal.Palette, lines []string) []string {
+	colored := make([]string, len(lines))
+	for i, line := range lines {
 		switch line[0] {
 		case '@':
-			color = d.colors.Cyan
+			line = colors.Cyan(line)
 		case '-':
-			color = d.colors.Red
+			line = colors.Red(line)
 		case '+':
-			color = d.colors.Green
+			line = colors.Green(line)
 		}
-		fmt.Fprintln(d.out, "    "+color(line))
+		colored[i] = line
 	}
+	return colored
 }
 
 // isLong reports whether a value is shown by its lines.
