@@ -12,11 +12,11 @@ import (
 func TestSlowAnswers(t *testing.T) {
 	t.Parallel()
 	const answer = `{"action":"get","node":{"key":"/","dir":true,"nodes":[{"key":"/a","value":"v","modifiedIndex":1,"createdIndex":1}]}}`
-	slow := servertest.StartSlowMember(t, 30*time.Millisecond, len(answer), servertest.Split(answer, 20)...)
+	slow := servertest.StartSlowMember(t, 80*time.Millisecond, len(answer), servertest.Split(answer, 20)...) // 1.6 s, and more for the header
 	for command, want := range map[string]string{"ls -r": "/a\n", "export": `{"key":"/a","value":"v"}` + "\n",
 		"tree --ascii": "/\n`-- a\n\n0 directories, 1 key\n"} {
 		t.Run(command, func(t *testing.T) {
-			args := append([]string{"--no-sync", "--endpoints", slow, "--timeout", "400ms"}, strings.Fields(command)...)
+			args := append([]string{"--no-sync", "--endpoints", slow, "--timeout", "1200ms"}, strings.Fields(command)...)
 			if stdout, stderr, code := run(t, args...); code != exitOK || stdout != want {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 			}

@@ -82,7 +82,7 @@ func TestInterruptedCommandEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	watch := exec.Command(self, "--endpoints", s.Client, "exec-watch", "--after-index", fmt.Sprint(s.index()), "-r", "/", "--",
-		"/bin/sh", "-c", `echo begun >> `+log+`; sleep 0.3; echo ended >> `+log)
+		"/bin/sh", "-c", `echo begun >> `+log+`; sleep 2; echo ended >> `+log)
 	watch.Env = append(os.Environ(), asClientVar+"=1")
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func (b *background) awaitExit(t *testing.T, code int) {
 		if got != code {
 			t.Errorf("exit code %d, want %d: %s", got, code, b.errOut.String())
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(servertest.Timeout):
 		t.Fatalf("it does not end: %s", b.errOut.String())
 	}
 }
@@ -77,7 +77,7 @@ func TestLock(t *testing.T) {
 		t.Run("held by hand until it is interrupted", func(t *testing.T) { lockHeldByHand(t, s) })
 		t.Run("a contender that leaves does not delay the others", func(t *testing.T) { lockQueueLeft(t, s) })
 		t.Run("refreshed as long as it is held", func(t *testing.T) {
-			r := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "1", "/fresh", "--", "sh", "-c", "echo begun; sleep 2.5; exit 42")
+			r := goRun(t, "--endpoints", s.Client, "lock", "--ttl", "2", "/fresh", "--", "sh", "-c", "echo begun; sleep 4.5; exit 42")
 			r.awaitOutput(t, "begun")
 			waiting := goRun(t, "--endpoints", s.Client, "lock", "/fresh", "--", "echo", "mine")
 			r.awaitExit(t, 42)
@@ -86,7 +86,7 @@ func TestLock(t *testing.T) {
 		t.Run("no longer than --wait", func(t *testing.T) {
 			r := goRun(t, "--endpoints", s.Client, "lock", "/wait")
 			r.awaitOutput(t, "/wait/")
-			_, stderr, code := run(t, "--endpoints", s.Client, "lock", "--wait", "50ms", "/wait")
+			_, stderr, code := run(t, "--endpoints", s.Client, "lock", "--wait", "500ms", "/wait")
 			if code != exitTimedOut || !strings.Contains(stderr, "/wait is still held") {
 				t.Errorf("exit code %d, %q", code, stderr)
 			}
@@ -189,8 +189,8 @@ func TestLockLost(t *testing.T) {
 			s.Kill()
 			killed := time.Now()
 			r.awaitExit(t, exitLost)
-			// A second more than the TTL: the machine may be busy.
-			if late := time.Since(killed); late > 4*time.Second {
+			// TestLostBeforeTheEnd checks the time that the client needs itself. The machine may be busy.
+			if late := time.Since(killed); late > 10*time.Second {
 				t.Errorf("ended %s after the last refresh could have been taken", late)
 			}
 			if !strings.Contains(r.errOut.String(), "no member took a refresh in time") {
@@ -341,22 +341,34 @@ func TestLostBeforeTheEnd(t *testing.T) {
 	defer s.Close()
 	for seconds, grace := range map[int]time.Duration{3: 600 * time.Millisecond, 20: 4 * time.Second, 600: maxGrace} {
 		t.Run(strconv.Itoa(seconds), func(t *testing.T) {
-			began := time.Now()
-			q, err := enqueue(t.Context(), testClient(t, s.URL), "/q", "v", seconds, &lockedBuffer{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer q.lose(nil)
-			if q.grace != grace {
-				t.Errorf("it is lost %s before the end, want %s", q.grace, grace)
-			}
-			if seconds > 3 {
-				return
-			}
-			<-q.lost.Done()
-			if err := context.Cause(q.lost); !errors.Is(err, errNotRefreshed) || time.Since(began) >= q.ttl {
-				t.Errorf("lost after %s of %s: %v", time.Since(began), q.ttl, err)
+			for try := 1; !lostInTime(t, s.URL, seconds, grace); try++ {
+				if try == 5 { // a busy machine may stop the client for longer than the grace
+					t.Fatal("lost too late each time")
+				}
 			}
 		})
 	}
+}
+
+// lostInTime enqueues a key with a TTL in seconds, and checks when it counts as lost. It returns false if that was after the end of the
+// TTL.
+func lostInTime(t *testing.T, url string, seconds int, grace time.Duration) bool {
+	t.Helper()
+	began := time.Now()
+	q, err := enqueue(t.Context(), testClient(t, url), "/q", "v", seconds, &lockedBuffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.lose(nil)
+	if q.grace != grace {
+		t.Errorf("it is lost %s before the end, want %s", q.grace, grace)
+	}
+	if seconds > 3 {
+		return true
+	}
+	<-q.lost.Done()
+	if err := context.Cause(q.lost); !errors.Is(err, errNotRefreshed) {
+		t.Errorf("lost after %s of %s: %v", time.Since(began), q.ttl, err)
+	}
+	return time.Since(began) < q.ttl
 }

@@ -206,10 +206,10 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(servertest.Timeout, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	if x.mark == "^" {
-		interruptWhenQuiet(t, cmd, &stdout, &stderr)
+		interruptWhenQuiet(t, cmd, strings.Count(x.result, "\n"), &stdout, &stderr)
 	}
 	code := 0
 	defer func() {
@@ -223,16 +223,27 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 	return p.result(x, stdout.String(), stderr.String(), code)
 }
 
-// interruptWhenQuiet interrupts a command that has printed something, and then nothing for a while.
-func interruptWhenQuiet(t *testing.T, cmd *exec.Cmd, stdout, stderr *lockedBuffer) {
+// interruptWhenQuiet interrupts a command that has printed nothing for a while: a short one if it has printed as many lines as the
+// transcript has, and a longer one if the machine may be too busy for it.
+func interruptWhenQuiet(t *testing.T, cmd *exec.Cmd, lines int, stdout, stderr *lockedBuffer) {
 	t.Helper()
+	limit := func() time.Duration {
+		switch said := stdout.String() + stderr.String(); {
+		case said == "" && lines == 0:
+			return 3 * time.Second
+		case said == "":
+			return 10 * time.Second
+		case strings.Count(said, "\n") < lines:
+			return 2 * time.Second
+		}
+		return 400 * time.Millisecond
+	}
 	said, quietSince := 0, time.Now()
 	servertest.Await(t, "the command to be quiet", func() bool {
 		if n := stdout.Len() + stderr.Len(); n != said {
 			said, quietSince = n, time.Now()
 		}
-		quiet := time.Since(quietSince)
-		return said > 0 && quiet > 400*time.Millisecond || quiet > 3*time.Second
+		return time.Since(quietSince) > limit()
 	})
 	cmd.Process.Signal(os.Interrupt)
 }

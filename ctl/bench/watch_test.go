@@ -102,7 +102,7 @@ func TestWatchFindsLostEvents(t *testing.T) {
 	l := &watchLoad{
 		o:     &options{phase: phase{total: 30}, conns: 1, clients: 1, timeout: time.Minute},
 		space: keySpace{prefix: "/bench", size: 8, count: 1, dirs: 1}, watchers: 4, mode: streamWatch, window: 4, valSize: 40,
-		lossTimeout: 100 * time.Millisecond,
+		lossTimeout: time.Second,
 	}
 	r, err := l.run(t.Context(), ts)
 	if err != nil {

@@ -27,7 +27,7 @@ func newTestClient(t *testing.T, config Config, endpoints ...string) *Client {
 
 // TestSlowReaders reads a body with pauses that are longer than the limit. The pauses must not count.
 func TestSlowReaders(t *testing.T) {
-	const limit = 50 * time.Millisecond
+	const limit = 300 * time.Millisecond
 	d := startDeadline(t.Context(), limit, errors.New("no header"))
 	defer d.stop()
 	body := d.limitBody(io.NopCloser(strings.NewReader("abc")), limit, errors.New("stalled"))

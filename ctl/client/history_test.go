@@ -12,7 +12,8 @@ import (
 // TestReadHistory reads the history of servers that respond as members of etcd do in good and in bad moments.
 func TestReadHistory(t *testing.T) {
 	const event = `{"action":"set","node":{"key":"/a","value":"1","modifiedIndex":7,"createdIndex":7}}`
-	read := func(t *testing.T, body func(w http.ResponseWriter, r *http.Request)) (*Event, error) {
+	const short, long = 10 * time.Millisecond, 20 * time.Second
+	read := func(t *testing.T, patience time.Duration, body func(w http.ResponseWriter, r *http.Request)) (*Event, error) {
 		t.Helper()
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(indexHeader, "8")
@@ -24,20 +25,20 @@ func TestReadHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, at, err := New(Config{Endpoints: []*url.URL{endpoint}}).ReadHistory(t.Context(), "/", 7, 10*time.Millisecond)
+		e, at, err := New(Config{Endpoints: []*url.URL{endpoint}}).ReadHistory(t.Context(), "/", 7, patience)
 		if at.Index != 8 {
 			t.Errorf("the index is %d, want 8", at.Index)
 		}
 		return e, err
 	}
 	t.Run("no change", func(t *testing.T) {
-		e, err := read(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		e, err := read(t, short, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		if e != nil || err != nil {
 			t.Errorf("got %v, %v", e, err)
 		}
 	})
 	t.Run("a late change", func(t *testing.T) {
-		e, err := read(t, func(w http.ResponseWriter, r *http.Request) {
+		e, err := read(t, short, func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done() // the client has waited in vain
 			_, _ = w.Write([]byte(event))
 		})
@@ -46,7 +47,7 @@ func TestReadHistory(t *testing.T) {
 		}
 	})
 	t.Run("a proxy that breaks the connection", func(t *testing.T) {
-		e, err := read(t, func(_ http.ResponseWriter, r *http.Request) {
+		e, err := read(t, short, func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
 		})
@@ -55,7 +56,7 @@ func TestReadHistory(t *testing.T) {
 		}
 	})
 	t.Run("a member that ends the response itself", func(t *testing.T) {
-		if e, err := read(t, func(http.ResponseWriter, *http.Request) {}); e != nil || err == nil {
+		if e, err := read(t, long, func(http.ResponseWriter, *http.Request) {}); e != nil || err == nil {
 			t.Errorf("got %v, %v", e, err)
 		}
 	})

@@ -17,18 +17,18 @@ import (
 // TestHangingSnapshot requests snapshots from members that don't respond, or that stop sending. The request must fail. A
 // snapshot that arrives slowly must be saved.
 func TestHangingSnapshot(t *testing.T) {
-	const short, long = 100 * time.Millisecond, 30 * time.Second
-	slow := servertest.StartSlowMember(t, 30*time.Millisecond, 20, servertest.Split("0123456789abcdefghij", 20)...)
+	const short, long = 500 * time.Millisecond, 30 * time.Second
+	slow := servertest.StartSlowMember(t, 80*time.Millisecond, 20, servertest.Split("0123456789abcdefghij", 20)...)
 	for _, test := range []struct {
 		name         string
 		url          string
 		begin, pause time.Duration
 		want         string // in the error; empty: none
 	}{
-		{"slow", slow, 400 * time.Millisecond, 400 * time.Millisecond, ""},
-		{"never begins", servertest.StartSlowMember(t, time.Hour, 1), short, long, "no answer began within 100ms"},
-		{"stops", servertest.StartSlowMember(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 100ms"},
-		{"stops, without a header timeout", servertest.StartSlowMember(t, 0, 10, "0123"), 0, short, "the member sent nothing for 100ms"},
+		{"slow", slow, 1200 * time.Millisecond, 1200 * time.Millisecond, ""},
+		{"never begins", servertest.StartSlowMember(t, time.Hour, 1), short, long, "no answer began within 500ms"},
+		{"stops", servertest.StartSlowMember(t, 0, 10, "0123"), long, short, "broke off after 4 B: the member sent nothing for 500ms"},
+		{"stops, without a header timeout", servertest.StartSlowMember(t, 0, 10, "0123"), 0, short, "the member sent nothing for 500ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.snap")
@@ -44,7 +44,7 @@ func TestHangingSnapshot(t *testing.T) {
 	}
 	t.Run("the next member sends it", func(t *testing.T) {
 		hanging, good := servertest.StartSlowMember(t, time.Hour, 1), servertest.StartSlowMember(t, 0, 4, "good")
-		c := newTestClient(t, Config{HeaderTimeout: 200 * time.Millisecond}, hanging, good)
+		c := newTestClient(t, Config{HeaderTimeout: time.Second}, hanging, good)
 		from, size, err := c.SaveSnapshot(t.Context(), filepath.Join(t.TempDir(), "x.snap"), SnapshotOptions{})
 		if err != nil || size != 4 || from.String() != good {
 			t.Errorf("%d bytes from %v, %v", size, from, err)
