@@ -83,20 +83,7 @@ func TestEdit(t *testing.T) {
 			t.Errorf("exit code %d, %+v", code, value(t, "/key"))
 		}
 	})
-	t.Run("create", func(t *testing.T) {
-		path, _ := editor(t, `printf 'made\n' > "$1"`)
-		term := atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/new/key")
-		term.await("--create makes it")
-		if code := term.end(); code != exitServer {
-			t.Errorf("exit code %d", code)
-		}
-		term = atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "--create", "/new/key")
-		if code := term.end(); code != exitOK || value(t, "/new/key").Value != "made" {
-			t.Errorf("exit code %d, %+v", code, value(t, "/new/key"))
-		}
-		term = atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/new")
-		term.await("/new is a directory")
-	})
+	t.Run("create", func(t *testing.T) { editNewKey(t, s, value) })
 	t.Run("CTRL+C is for the editor", func(t *testing.T) {
 		path, resume := editor(t, `trap '' INT; pause; printf after > "$1"`)
 		term := atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/key")
@@ -105,6 +92,22 @@ func TestEdit(t *testing.T) {
 			t.Errorf("exit code %d, %+v", code, value(t, "/key"))
 		}
 	})
+}
+
+// editNewKey edits a key that does not exist, and a directory.
+func editNewKey(t *testing.T, s *server, value func(*testing.T, string) *client.Node) {
+	path, _ := editor(t, `printf 'made\n' > "$1"`)
+	term := atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/new/key")
+	term.await("--create makes it")
+	if code := term.end(); code != exitServer {
+		t.Errorf("exit code %d", code)
+	}
+	term = atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "--create", "/new/key")
+	if code := term.end(); code != exitOK || value(t, "/new/key").Value != "made" {
+		t.Errorf("exit code %d, %+v", code, value(t, "/new/key"))
+	}
+	term = atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/new")
+	term.await("/new is a directory")
 }
 
 // editConflicts edits a key that is changed meanwhile.

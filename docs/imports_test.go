@@ -65,12 +65,13 @@ var allowed = map[string][]string{
 	"members/servertest":     {"members/certs"},
 	"members/faulttest":      anything,
 
-	"ctl":          {"ctl/bench", "ctl/client", "ctl/diff", "ctl/terminal", "members/certs", "tree"},
+	"ctl":          {"ctl/bench", "ctl/client", "ctl/diff", "ctl/terminal", "ctl/top", "members/certs", "tree"},
 	"ctl/bench":    {"ctl/client", "ctl/terminal"},
 	"ctl/client":   {"members/certs", "tree"},
 	"ctl/diff":     {"ctl/client"},
 	"ctl/migrate":  {"ctl/client", "ctl/diff", "tree"},
 	"ctl/terminal": {},
+	"ctl/top":      {"ctl/client", "ctl/terminal"},
 	"ctl/program":  anything,
 
 	"docs/openapi":        {},

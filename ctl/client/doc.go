@@ -29,7 +29,8 @@
 //   - deadline.go: the time limits of an exchange
 //   - endpoints.go, tls.go: URLs and certificates from flags and files
 //   - dial.go: connections, also with TLS and to unix sockets
-//   - keys.go, pages.go (lists of any size), members.go, users.go, status.go, snapshot.go, mirror.go: the operations
+//   - keys.go, pages.go (lists of any size), members.go, users.go, status.go,
+//     metrics.go, raw.go, snapshot.go, mirror.go: the operations
 //   - watch.go, backoff.go: Watcher, and the pauses between its attempts
 //   - stream.go, history.go: the changes on one connection, and the changes that a member still has from before
 //   - errors.go, explain.go: the errors, and advice about them

@@ -1,8 +1,6 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +29,7 @@ type Status struct {
 	Bytes     *uint64 `json:"bytes,omitempty"`         // total length of their paths and values
 	LatencyMS float64 `json:"latencyMillis,omitempty"` // time of one request on an open connection
 	Error     string  `json:"error,omitempty"`         // why Healthy is false
+	Metrics   Metrics `json:"-"`                       // nil if the member does not serve /metrics here
 }
 
 // Status sends requests to the member at s.Endpoint, and sets the other fields of s.
@@ -115,25 +114,17 @@ func (c *Client) fillPosition(ctx context.Context, s *Status) error {
 	return nil
 }
 
-// fillSize sets Nodes and Bytes from the metrics of Pando. Other servers don't have these metrics.
+// fillSize sets Metrics, and Nodes and Bytes from them. Other servers than Pando don't have these two.
 func (c *Client) fillSize(ctx context.Context, s *Status) {
-	a, err := c.send(ctx, &request{method: http.MethodGet, path: "/metrics"})
-	if err != nil || a.status != http.StatusOK {
+	metrics, err := c.Metrics(ctx)
+	if err != nil {
 		return
 	}
-	lines := bufio.NewScanner(bytes.NewReader(a.body))
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		number, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			continue
-		}
-		n := uint64(number)
-		switch name {
-		case "pando_tree_nodes":
-			s.Nodes = &n
-		case "pando_tree_bytes":
-			s.Bytes = &n
+	s.Metrics = metrics
+	for name, field := range map[string]**uint64{"pando_tree_nodes": &s.Nodes, "pando_tree_bytes": &s.Bytes} {
+		if value, ok := metrics[name]; ok {
+			n := uint64(value)
+			*field = &n
 		}
 	}
 }

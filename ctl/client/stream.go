@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"pando/tree"
 )
 
 // Stream is the sequence of changes at and below a key that one member sends on one connection. Only one goroutine at a time may call
@@ -25,9 +27,21 @@ type Stream struct {
 // c must have one endpoint. The caller must call Close. A member ends the stream of a client that does not read fast enough: etcd keeps
 // only 100 changes for it.
 func (c *Client) OpenStream(ctx context.Context, key string) (*Stream, error) {
+	return c.stream(ctx, key, url.Values{"recursive": {"true"}, "wait": {"true"}, "stream": {"true"}})
+}
+
+// OpenKeyStream is OpenStream without the values, if the member can leave them out.
+func (c *Client) OpenKeyStream(ctx context.Context, key string) (*Stream, error) {
+	s, err := c.stream(ctx, key, url.Values{"recursive": {"true"}, "wait": {"true"}, "stream": {"true"}, "keysOnly": {"true"}})
+	if HasCode(err, tree.CodeInvalidField) { // a Pando that has keysOnly only for lists
+		return c.OpenStream(ctx, key)
+	}
+	return s, err
+}
+
+func (c *Client) stream(ctx context.Context, key string, query url.Values) (*Stream, error) {
 	endpoint := c.config.Endpoints[0]
-	r := &request{method: http.MethodGet, path: keyPath(key),
-		query: url.Values{"recursive": {"true"}, "wait": {"true"}, "stream": {"true"}}}
+	r := &request{method: http.MethodGet, path: keyPath(key), query: query}
 	limits := startDeadline(ctx, c.config.HeaderTimeout, &headerTimeoutError{endpoint})
 	response, err := c.openStream(limits, endpoint, r)
 	if err != nil {

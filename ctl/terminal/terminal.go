@@ -1,8 +1,8 @@
-// Package terminal has what the client needs at a terminal: progress bars, colors, passwords without echo, and input that CTRL+C
-// interrupts.
+// Package terminal has what the client needs at a terminal: progress bars, colors, whole screens, passwords without echo, and input that
+// CTRL+C interrupts.
 //
-// Its functions may be called from any goroutine. They draw nothing on a stream that is no terminal. Colors are in color.go, the rest is in
-// this file.
+// Its functions may be called from any goroutine. They draw nothing on a stream that is no terminal. Colors are in color.go, the Screen is
+// in screen.go, and the rest is in this file.
 package terminal
 
 import (
