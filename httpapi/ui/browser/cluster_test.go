@@ -16,13 +16,13 @@ func TestCluster(t *testing.T) {
 	leader, follower := leaderFirst(t, running)
 	p := openTab(t, page(running[leader], "#/cluster"), desktop)
 	p.choose("Ask the server", "every second")
-	t.Run("the leader", func(t *testing.T) {
+	p.step("the leader", func(t *testing.T) {
 		p.see("east", "north", "west", all[leader].Name+" serves this page leader healthy", "As the leader, it measures")
 		p.awaitTrue("the plots have lines", `document.querySelectorAll(".plot-line[d^=M]").length > 5`)
 		p.see("Writes", "Time of a write", "Lag 0 entries", "Term", "Version")
 		p.checkAccessible("the cluster")
 	})
-	t.Run("writes", func(t *testing.T) {
+	p.step("writes", func(t *testing.T) {
 		client := servertest.NewKeyClient(t, running[follower].Client)
 		for range 50 {
 			client.Must(t, http.MethodPut, "/plotted", servertest.Form("value", "1"))
@@ -30,7 +30,7 @@ func TestCluster(t *testing.T) {
 		p.awaitTrue("the followers are reached", `document.body.innerText.split("reached by the leader").length >= 3`)
 		p.awaitTrue("the plot of the writes", `/^[^L]*M.*L/.test(document.querySelector(".plot-line").getAttribute("d"))`)
 	})
-	t.Run("a follower", func(t *testing.T) {
+	p.step("a follower", func(t *testing.T) {
 		q := openTab(t, page(running[follower], "#/cluster"), phone)
 		q.see(all[follower].Name+" serves this page follower healthy", "open the page of "+all[leader].Name, "unknown")
 		q.awaitTrue("nothing is wider than the phone", `document.documentElement.scrollWidth <= innerWidth`)
@@ -38,11 +38,11 @@ func TestCluster(t *testing.T) {
 		q.click("link", running[leader].Client)
 		q.see(all[leader].Name + " serves this page leader")
 	})
-	t.Run("a member stops", func(t *testing.T) {
+	p.step("a member stops", func(t *testing.T) {
 		running[follower].Kill()
 		p.see("not reached by the leader")
 	})
-	t.Run("no quorum", func(t *testing.T) {
+	p.step("no quorum", func(t *testing.T) {
 		for i, member := range running {
 			if i != leader && i != follower {
 				member.Kill()
@@ -50,7 +50,7 @@ func TestCluster(t *testing.T) {
 		}
 		p.see("There is no leader: the cluster takes no writes", "not healthy")
 	})
-	t.Run("no server", func(t *testing.T) {
+	p.step("no server", func(t *testing.T) {
 		running[leader].Kill()
 		p.see("The server does not answer. What is shown is out of date.")
 	})

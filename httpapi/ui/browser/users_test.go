@@ -52,25 +52,25 @@ func TestUsers(t *testing.T) {
 	put(t, s, "/app/name", "public")
 	put(t, s, "/secret/name", "hidden treasure")
 	p := openTab(t, page(s, "#/users"), desktop)
-	t.Run("a role", func(t *testing.T) {
+	p.step("a role", func(t *testing.T) {
 		p.see("Auth is disabled", "There are no users yet.")
-		p.click("button", "New role…")
+		p.click("button", "New role")
 		p.fill("Name", "app")
 		p.addPattern("/app")
 		p.addPattern("/app/*")
 		p.click("checkbox", "write /app/*")
-		p.click("button", "As commands")
+		p.click("button", "As a command")
 		p.see("role add app", "role grant --path '/app/*' --readwrite app", `"read":["/app","/app/*"],"write":["/app/*"]`)
 		p.checkAccessible("the dialog of a role")
 		p.click("button", "Create")
 		p.see("The role app is created.")
 	})
-	t.Run("a user", func(t *testing.T) {
-		p.click("button", "New user…")
+	p.step("a user", func(t *testing.T) {
+		p.click("button", "New user")
 		p.fill("Name", "alice")
 		p.fill("Password", "alice")
 		p.click("checkbox", "app")
-		p.click("button", "As commands")
+		p.click("button", "As a command")
 		p.see("user add alice", `"password":"PASSWORD"`)
 		p.click("button", "Create")
 		p.see("The user alice is created.")
@@ -78,14 +78,14 @@ func TestUsers(t *testing.T) {
 			t.Errorf("the server has %s", got)
 		}
 	})
-	t.Run("a name that is taken", func(t *testing.T) {
-		p.click("button", "New user…")
+	p.step("a name that is taken", func(t *testing.T) {
+		p.click("button", "New user")
 		p.fill("Name", "alice")
 		p.fill("Password", "other")
 		p.see("There is a user with this name.")
 		p.press("\x1b")
 	})
-	t.Run("rights", func(t *testing.T) {
+	p.step("rights", func(t *testing.T) {
 		p.choose("User", "alice")
 		p.fill("At the key", "app/name")
 		p.see("read and watch the key yes role app, /app/*", "write and delete the key yes role app, /app/*")
@@ -93,11 +93,11 @@ func TestUsers(t *testing.T) {
 		p.see("read and watch everything below it, too no", "write and delete the key no")
 		p.checkAccessible("the view of users")
 	})
-	t.Run("enable auth", func(t *testing.T) { enableAuth(t, p, s) })
-	t.Run("few rights", func(t *testing.T) { asAlice(t, p) })
-	t.Run("change and delete", func(t *testing.T) { changeAlice(t, p, s) })
-	t.Run("disable auth", func(t *testing.T) {
-		p.click("button", "Disable auth…")
+	p.step("enable auth", func(t *testing.T) { enableAuth(t, p, s) })
+	p.step("few rights", func(t *testing.T) { asAlice(t, p) })
+	p.step("change and delete", func(t *testing.T) { changeAlice(t, p, s) })
+	p.step("disable auth", func(t *testing.T) {
+		p.click("button", "Disable auth")
 		p.click("button", "Disable")
 		p.see("Auth is disabled: everybody who reaches this server may do everything.")
 	})
@@ -120,14 +120,14 @@ func (p *tab) logIn(user, password string) {
 }
 
 func enableAuth(t *testing.T, p *tab, s *servertest.Process) {
-	p.click("button", "Enable auth…")
+	p.click("button", "Enable auth")
 	p.fill("Password of the new user root", "root")
 	p.fill("The password again", "rot")
 	p.see("It is different.")
 	p.fill("The password again", "root")
 	p.click("button", "Enable")
 	p.see("Auth is enabled. You are logged in as root.", "You are root (by password).", "Auth is enabled")
-	t.Run("close the keys to guests", func(t *testing.T) {
+	p.step("close the keys to guests", func(t *testing.T) {
 		p.click("button", "Change the role guest")
 		p.click("checkbox", "read /*")
 		p.click("checkbox", "write /*")
@@ -151,7 +151,7 @@ func asAlice(t *testing.T, p *tab) {
 	p.see("Logged in as alice", "You are alice (by password). Your roles: app.", "All users and roles are shown to users with the role root.")
 	p.fill("At the key", "/secret/name")
 	p.see("read and watch the key no")
-	if p.shows("New user…") || p.shows("May write") || p.shows("Disable auth…") {
+	if p.shows("New user") || p.shows("May write") || p.shows("Disable auth") {
 		t.Error("the page shows what only root may see")
 	}
 	p.awaitTrue("the password is nowhere but in memory", `localStorage.length + sessionStorage.length === 0 && document.cookie === ""`)
@@ -164,8 +164,8 @@ func changeAlice(t *testing.T, p *tab, s *servertest.Process) {
 	p.click("button", "Change the user alice")
 	p.click("checkbox", "app")
 	p.fill("New password", "wonder")
-	p.click("button", "As commands")
-	p.see("etcdctl --endpoints " + s.Client + " -u root user revoke --roles app alice")
+	p.click("button", "As a command")
+	p.see("ETCDCTL_API=2 etcdctl --endpoints " + s.Client + " -u root user revoke --roles app alice")
 	p.click("button", "Change")
 	p.see("The user alice is changed.")
 	if status, body := sendAs(t, s, "alice", "GET", "/v2/auth/self", ""); status != http.StatusUnauthorized {
@@ -176,7 +176,8 @@ func changeAlice(t *testing.T, p *tab, s *servertest.Process) {
 	p.see("The user can't log in any more")
 	p.click("button", "Delete")
 	p.see("The user alice is deleted.")
-	if err := json.Unmarshal([]byte(mustAs(t, s, "root", "GET", "/v2/auth/users", "")), &list); err != nil || fmt.Sprint(list.Users) != "[{root}]" {
+	err := json.Unmarshal([]byte(mustAs(t, s, "root", "GET", "/v2/auth/users", "")), &list)
+	if err != nil || fmt.Sprint(list.Users) != "[{root}]" {
 		t.Errorf("%v: the users are %v", err, list.Users)
 	}
 }
@@ -192,7 +193,7 @@ func TestSessionEnds(t *testing.T) {
 	p.see("You are root")
 	p.checkAccessible("users on a phone")
 	mustAs(t, s, "root", "PUT", "/v2/auth/users/root", `{"user":"root","password":"new"}`)
-	p.click("button", "New user…")
+	p.click("button", "New user")
 	p.fill("Name", "bob")
 	p.fill("Password", "bob")
 	p.click("button", "Create")

@@ -1,5 +1,6 @@
 // The forms for curl and etcdctl of changes of users and roles, in dialogs.
 import { curlOf, etcdctlOf } from "./auth_requests.js";
+import { copyText } from "./bytes.js";
 import { html } from "./html.js";
 import { say } from "./messages.js";
 
@@ -8,7 +9,7 @@ export function AuthCommands({ api, changes }) {
   const curl = changes.map((c) => curlOf(api, c)).join("\n");
   const etcdctl = changes.map((c) => etcdctlOf(api, c)).join("\n");
   return html`<details class="commands">
-    <summary>As commands</summary>
+    <summary>As a command</summary>
     <${Command} name="curl" text=${curl} />
     <${Command} name="etcdctl" text=${etcdctl} />
   </details>`;
@@ -16,15 +17,11 @@ export function AuthCommands({ api, changes }) {
 
 function Command({ name, text }) {
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      say(`The command for ${name} is copied.`);
-    } catch {
-      say("The browser does not let the page copy. Select the text of the command.", "error");
-    }
+    if (await copyText(text)) say("The command was copied.");
+    else say("The browser does not allow copying; mark the command instead.", "error");
   };
   return html`<div class="command">
-    <pre tabindex="0" aria-label=${`Command for ${name}`}>${text}</pre>
+    <pre tabindex="0" role="region" aria-label=${`Command of ${name}`}>${text}</pre>
     <button type="button" onClick=${copy}>Copy as ${name}</button>
   </div>`;
 }

@@ -2,8 +2,10 @@
 //
 // A Change is {method, path, body, etcdctl}: a request under /v2/auth and the arguments of etcdctl that do the same. etcdctl is a list of
 // lists, because some changes take several commands.
-// quote makes a word of a command line that a shell leaves as it is.
-const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+import { quote } from "./command.js";
+
+// word returns a word of a command line. Options stay as they are.
+const word = (text) => (/^--?[\w]+$/.test(text) ? text : quote(text));
 
 const named = (kind, name) => `/v2/auth/${kind}/${encodeURIComponent(name)}`;
 
@@ -14,13 +16,13 @@ export const send = (api, { method, path, body }) => api.json(method, path, { bo
 export function curlOf(api, { method, path, body }) {
   const words = ["curl", ...(api.user ? ["-u", api.user] : []), api.url(path).href, `-X${method}`];
   if (body !== undefined) words.push("-d", JSON.stringify(body.password ? { ...body, password: "PASSWORD" } : body));
-  return words.map(quote).join(" ");
+  return words.map(word).join(" ");
 }
 
 /** etcdctlOf returns a Change as command lines of etcdctl, which ask for passwords. */
 export function etcdctlOf(api, { etcdctl }) {
-  const begin = ["etcdctl", "--endpoints", api.base.origin, ...(api.user ? ["-u", api.user] : [])];
-  return etcdctl.map((words) => [...begin, ...words].map(quote).join(" ")).join("\n");
+  const begin = ["etcdctl", "--endpoints", api.base.href.replace(/\/$/, ""), ...(api.user ? ["-u", api.user] : [])];
+  return etcdctl.map((words) => "ETCDCTL_API=2 " + [...begin, ...words].map(word).join(" ")).join("\n");
 }
 
 /** createUser makes a user with a password and names of roles. Without roles, it would set the password of a user that exists. */

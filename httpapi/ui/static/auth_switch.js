@@ -15,7 +15,7 @@ export function AuthSwitch({ api, readonly, users, reload, who }) {
   return html`<section aria-labelledby="switch-title">
     <h2 id="switch-title">Auth is ${who.enabled ? "enabled" : "disabled"}</h2>
     ${!readonly && users && html`<p><button type="button" onClick=${() => setOpen(true)}>
-      ${who.enabled ? "Disable auth…" : "Enable auth…"}</button></p>`}
+      ${who.enabled ? "Disable auth" : "Enable auth"}</button></p>`}
     ${open && (who.enabled ? html`<${DisableDialog} ...${shared} />` : html`<${EnableDialog} ...${shared} />`)}
   </section>`;
 }

@@ -1,18 +1,28 @@
 // The dialog that renames or copies a key or a subtree.
 import { Dialog, Field } from "./dialog.js";
 import { html, useState } from "./html.js";
+import { say } from "./messages.js";
 import { clean, isAddressable, nameOf } from "./paths.js";
 import { planCopy, problemOf } from "./plan.js";
 import { PlanView, RunView, useRun } from "./plan_view.js";
 import { usePreview } from "./preview.js";
 import { readSubtree } from "./subtree.js";
+import { plural } from "./units.js";
 
 /** CopyDialog asks for the new path, shows what would be made, and makes it. */
 export function CopyDialog({ api, node, navigate, onClose }) {
   const from = node.key;
   const [form, setForm] = useState({ to: from, rename: from !== "/", hidden: false, overwrite: false });
   const { preview, load, clear } = usePreview((signal) => makePlan(api, from, form, signal));
-  const { run, start, cancel, revert, reset } = useRun(api);
+  const target = clean(form.to);
+  const show = () => {
+    onClose();
+    navigate("keys", target);
+  };
+  const { run, start, cancel, revert, reset } = useRun(api, (atOnce) => {
+    say(`${from} is ${form.rename ? "renamed" : "copied"} to ${target}${atOnce ? ", in one transaction" : ""}.`);
+    if (form.rename) show();
+  });
   const verb = form.rename ? "Rename" : "Copy";
   const change = (part) => {
     setForm({ ...form, ...part });
@@ -26,10 +36,6 @@ export function CopyDialog({ api, node, navigate, onClose }) {
     cancel();
     onClose();
   };
-  const show = () => {
-    onClose();
-    navigate("keys", clean(form.to));
-  };
   return html`<${Dialog} title=${`${from === "/" ? "Copy" : "Rename or copy"} ${from}`} onClose=${close} wide=${plan !== null}>
     <div class="body">
       ${run.phase !== "running" && html`<${CopyForm} from=${from} form=${form} change=${change} load=${load} busy=${preview.busy} />`}
@@ -40,7 +46,7 @@ export function CopyDialog({ api, node, navigate, onClose }) {
         <button type="button" onClick=${close}>${idle ? "Cancel" : "Close"}</button>
         ${plan && idle && html`<button type="button" class="primary" disabled=${empty || plan.counts.conflict > 0}
           onClick=${() => start(plan)}>${verb}</button>`}
-        ${run.phase === "done" && html`<button type="button" class="primary" onClick=${show}>Show ${nameOf(clean(form.to))}</button>`}
+        ${run.phase === "done" && html`<button type="button" class="primary" onClick=${show}>Show ${nameOf(target)}</button>`}
       </footer>
     </div>
   <//>`;
@@ -73,7 +79,16 @@ async function makePlan(api, from, { to, rename, hidden, overwrite }, signal) {
   const source = await readSubtree(api, from, { hidden, signal });
   if (!source) throw new Error(`${from} does not exist any more.`);
   if (source.nodes.length === 0) throw new Error(`${from} has nothing to copy.`);
+  if (rename && !hidden) await refuseHidden(api, from, source.nodes, signal);
   const there = await readSubtree(api, target, { hidden: true, signal });
   const existing = new Map((there?.nodes ?? []).map((n) => [n.key, n]));
   return planCopy({ from, to: target, nodes: source.nodes, existing, overwrite, remove: rename });
+}
+
+// refuseHidden throws an error if a subtree that is to be renamed has hidden nodes: they would be left behind.
+async function refuseHidden(api, from, nodes, signal) {
+  const all = await api.count(from, { recursive: true, hidden: true, signal });
+  const hidden = all - nodes.filter((n) => n.key !== from).length;
+  if (hidden <= 0) return;
+  throw new Error(`${from} has ${plural(hidden, "hidden key or directory", "hidden keys and directories")}: take them along, or copy.`);
 }

@@ -1,6 +1,6 @@
 // Shows a plan before it is carried out, and its progress and result afterwards.
 import { html, useRef, useState } from "./html.js";
-import { fitsTransaction, aged, isUnavailable, runAtOnce, runSteps, undo } from "./run.js";
+import { aged, fitsTransaction, isUnavailable, partsOf, runAtOnce, runParts, runSteps, undo } from "./run.js";
 import { plural } from "./units.js";
 
 const shownItems = 200;
@@ -37,16 +37,17 @@ export function PlanView({ plan }) {
 function methodOf(plan) {
   const total = plan.steps.length + plan.removals.length;
   if (fitsTransaction(plan)) return `One transaction of ${plural(total, "operation")}: all of it happens, or nothing.`;
-  return `${plural(total, "step")}, one after the other, because they do not fit into one transaction. This is not atomic: others see ` +
-    "what is between two steps, and if it is interrupted, a part is done.";
+  return `${plural(total, "operation")}, which do not fit into one transaction: ${plural(partsOf(plan).length, "request")}, one after ` +
+    "the other. This is not atomic: others see what is between two requests, and if it is interrupted, a part is done.";
 }
 
 /**
- * useRun returns the state of carrying out a plan, and functions: {run, start, cancel, revert, reset}. run is {phase}: "idle", "running"
+ * useRun carries out plans. It returns {run, start, cancel, revert, reset}: the state, and functions. run is {phase}: "idle", "running"
  * (done, total), "refused" (the server takes no transaction of this plan; start with steps), "done" (atOnce), "failed" or "canceled"
- * (error, done, total), and "reverted" (left).
+ * (error, done, total), and "reverted" (left). After a success it calls onDone(atOnce), also if the dialog has ended meanwhile: the page
+ * removes it with the node that was renamed.
  */
-export function useRun(api) {
+export function useRun(api, onDone = () => {}) {
   const [run, setRun] = useState({ phase: "idle" });
   const stop = useRef(null);
   const start = async (plan, { steps = false } = {}) => {
@@ -54,14 +55,14 @@ export function useRun(api) {
     const current = aged(plan, (performance.now() - plan.readAt) / 1000);
     stop.current = new AbortController();
     setRun({ phase: "running", done: 0, total });
-    if (!steps && fitsTransaction(plan)) {
-      setRun(await tryAtOnce(api, current));
-      return;
-    }
     const onProgress = (done) => setRun({ phase: "running", done, total });
-    const { done, error } = await runSteps(api, current, { signal: stop.current.signal, onProgress });
-    if (!error) setRun({ phase: "done", atOnce: false });
-    else setRun({ phase: error.name === "AbortError" ? "canceled" : "failed", error, done, total });
+    const atOnce = !steps && fitsTransaction(plan);
+    const carryOut = atOnce ? tryAtOnce : steps ? runSteps : runParts;
+    const { done, error } = await carryOut(api, current, { signal: stop.current.signal, onProgress });
+    if (!error) {
+      setRun({ phase: "done", atOnce });
+      onDone(atOnce);
+    } else setRun({ phase: phaseOf(error, done, steps), error, done, total });
   };
   const cancel = () => stop.current?.abort();
   const revert = async (plan) => {
@@ -73,12 +74,18 @@ export function useRun(api) {
   return { run, start, cancel, revert, reset };
 }
 
+function phaseOf(error, done, steps) {
+  if (error.name === "AbortError") return "canceled";
+  return !steps && done.length === 0 && isUnavailable(error) ? "refused" : "failed";
+}
+
+// tryAtOnce is runAtOnce with the result of runParts.
 async function tryAtOnce(api, plan) {
   try {
     await runAtOnce(api, plan);
-    return { phase: "done", atOnce: true };
+    return { done: [], error: null };
   } catch (error) {
-    return { phase: isUnavailable(error) ? "refused" : "failed", error, done: [], total: plan.steps.length + plan.removals.length };
+    return { done: [], error };
   }
 }
 
@@ -87,7 +94,7 @@ export function RunView({ run, plan, verb, cancel, start, revert }) {
   if (run.phase === "running") {
     return html`<div class="run">
       <progress aria-label="Progress" value=${run.done} max=${Math.max(run.total, 1)}></progress>
-      <p role="status">${run.done} of ${run.total} steps are done.</p>
+      <p role="status">${run.done} of ${run.total} operations are done.</p>
       ${!fitsTransaction(plan) && html`<button type="button" onClick=${cancel}>Stop</button>`}
     </div>`;
   }
@@ -106,8 +113,9 @@ export function RunView({ run, plan, verb, cancel, start, revert }) {
   if (run.phase === "idle") return null;
   const undoable = run.done.length > 0 && run.done.every((s) => s.action === "create");
   return html`<div class="run">
-    <p class="problem" role="alert">${run.phase === "canceled" ? "Stopped" : run.error.message}.
-      ${run.total > 0 && ` ${run.done.length} of ${run.total} steps are done.`}</p>
+    <p class="problem" role="alert">${run.phase === "canceled" ? "Stopped." : `It failed: ${run.error.message}.`}
+      ${run.done.length > 0 ? ` ${run.done.length} of ${run.total} operations are done.` : " Nothing was written."}</p>
+    ${run.done.length < run.total && html`<p>Make the preview again to go on from what exists now.</p>`}
     ${undoable && html`<button type="button" onClick=${() => revert(plan)}>Remove what was written</button>`}
   </div>`;
 }

@@ -23,14 +23,14 @@ export function Roles({ api, readonly, roles, users, reload }) {
         ${!readonly && html`<td class="actions">${role.role === "root"
           ? html`<span class="dim">fixed</span>`
           : html`<button type="button" aria-label=${`Change the role ${role.role}`}
-              onClick=${() => setDialog({ kind: "change", role })}>Change…</button>
+              onClick=${() => setDialog({ kind: "change", role })}>Change</button>
             <button type="button" aria-label=${`Delete the role ${role.role}`}
-              onClick=${() => setDialog({ kind: "delete", role })}>Delete…</button>`}</td>`}
+              onClick=${() => setDialog({ kind: "delete", role })}>Delete</button>`}</td>`}
       </tr>`)}</tbody>
     </table></div>
     <p class="dim">The role guest is for requests without a login. A pattern that ends in * stands for all keys that begin with the text
       before it.</p>
-    ${!readonly && html`<p><button type="button" onClick=${() => setDialog({ kind: "new" })}>New role…</button></p>`}
+    ${!readonly && html`<p><button type="button" onClick=${() => setDialog({ kind: "new" })}>New role</button></p>`}
     ${dialog?.kind === "new" && html`<${RoleDialog} ...${shared} />`}
     ${dialog?.kind === "change" && html`<${RoleDialog} ...${shared} role=${dialog.role} />`}
     ${dialog?.kind === "delete" && html`<${DeleteRoleDialog} ...${shared} role=${dialog.role} />`}

@@ -1,44 +1,91 @@
-// Carries out the steps of a plan: in one transaction if they fit into one, else one after the other.
+// Carries out plans: as one transaction, as several of them, or by a request for each step where the server has no transactions.
 
 const maxOperations = 128; // of a transaction; the server has the same limit
 const maxTransaction = 512 * 1024; // bytes of keys and values; the server may have a limit of its own (--max-request-bytes)
-const parallel = 8; // requests at the same time, so that the server can commit them together
+const parallel = 5; // requests at the same time; a browser allows six to a server, and the watch of the page is one of them
 
-/** fitsTransaction reports whether a plan fits into one transaction. Bytes that are no text don't: its body is JSON. */
-export function fitsTransaction({ steps, removals, compares }) {
-  const all = [...steps, ...removals];
-  const size = all.reduce((sum, s) => sum + s.key.length + (s.value?.length ?? 0), 0);
-  return all.length <= maxOperations && compares.length <= maxOperations && size <= maxTransaction && !all.some((s) => s.bytes);
+/**
+ * partsOf divides the steps of a plan into lists that fit into one transaction each. A step with bytes that are no text is alone: the body
+ * of a transaction is JSON.
+ */
+export function partsOf({ steps, removals }) {
+  const parts = [];
+  let part = null;
+  let size = 0;
+  for (const step of [...steps, ...removals]) {
+    const length = step.key.length + (step.value?.length ?? 0);
+    if (step.bytes || part === null || part.length === maxOperations || size + length > maxTransaction) {
+      part = [];
+      size = 0;
+      parts.push(part);
+    }
+    part.push(step);
+    size += length;
+    if (step.bytes) part = null;
+  }
+  return parts;
 }
 
-/** Changed means that the tree was changed since the plan, so that nothing was written. */
-export class Changed extends Error {}
+/** fitsTransaction reports whether a plan fits into one transaction. */
+export function fitsTransaction(plan) {
+  const parts = partsOf(plan);
+  return parts.length === 1 && plan.compares.length <= maxOperations && !parts[0][0].bytes;
+}
 
-/** runAtOnce carries out a plan as one transaction: all of it, or nothing. */
-export async function runAtOnce(api, { steps, removals, compares }, { signal } = {}) {
-  const body = { compare: compares, then: [...steps, ...removals].map(operationOf) };
+const notEmpty = "a directory at the old path has hidden keys, or keys that are newer than the preview";
+
+// transact sends one transaction, and returns its results. An error names the key that it is about.
+async function transact(api, compares, steps) {
   let answer;
   try {
-    answer = await api.json("POST", "/v2/txn", { body, signal });
+    answer = await api.json("POST", "/v2/txn", { body: { compare: compares, then: steps.map(operationOf) } });
   } catch (error) {
-    if ([100, 101, 105, 108].includes(error.code)) throw new Changed(`Nothing was written: ${error.message}. Make the preview again`);
-    throw error;
+    const number = /then\[(\d+)\]/.exec(error.cause)?.[1];
+    if (number === undefined) throw error;
+    throw failureOf(steps[Number(number)], error);
   }
-  if (!answer.succeeded) throw new Changed("Nothing was written: a key was changed since the preview. Make the preview again");
-  return answer;
+  if (!answer.succeeded) throw new Error("a key was changed since the preview");
+  return answer.results;
 }
+
+// failureOf returns the error of a step. It has the status of the answer.
+const failureOf = (step, error) =>
+  Object.assign(new Error(error.code === 108 ? notEmpty : `${step.key}: ${error.message}`), { status: error.status });
 
 // A field that is undefined is not sent. A permanent node has no ttl.
 const operationOf = ({ action, key, value, dir, ttl, prevIndex }) => ({ action, key, value, dir, ttl: ttl || undefined, prevIndex });
 
-/** isUnavailable reports whether an error of runAtOnce says that the server has no transactions now, or that this one is too large. */
+/** runAtOnce carries out a plan as one transaction: all of it, or nothing. */
+export async function runAtOnce(api, { steps, removals, compares }) {
+  await transact(api, compares, [...steps, ...removals]);
+}
+
+/** isUnavailable reports whether an error says that the server has no transactions now, or that this one is too large. */
 export const isUnavailable = (error) => [404, 405, 413, 501, 503].includes(error.status);
 
 /**
- * runSteps carries out a plan step by step: directories, keys, then the removals. It is not atomic: others see what is between two steps,
- * and after an error or an abort a part is done. onProgress gets the number of steps that are done. It returns {done, error}: the steps
- * that were done, with the index of each, and the error that stopped it, or null.
+ * runParts carries out a plan as several transactions. It is not atomic: others see what is between two of them, and after an error or an
+ * abort a part is done. onProgress gets the number of steps that are done. It returns {done, error}: the steps that were done, with the
+ * index of each, and the error that stopped it, or null.
  */
+export async function runParts(api, plan, { signal, onProgress = () => {} } = {}) {
+  const done = [];
+  for (const part of partsOf(plan)) {
+    if (signal?.aborted) return { done, error: canceled() };
+    try {
+      const results = part.length > 1 ? await transact(api, [], part) : [await runStep(api, part[0])];
+      part.forEach((step, i) => done.push({ ...step, index: results[i].node.modifiedIndex }));
+    } catch (error) {
+      return { done, error: part.length > 1 ? error : failureOf(part[0], error) };
+    }
+    onProgress(done.length);
+  }
+  return { done, error: null };
+}
+
+const canceled = () => new DOMException("canceled", "AbortError");
+
+/** runSteps is runParts with a request for each step: directories, keys, then the removals. */
 export async function runSteps(api, { steps, removals }, { signal, onProgress = () => {} } = {}) {
   const done = [];
   const phases = [
@@ -65,14 +112,14 @@ async function runPhase(list, width, signal, run) {
   const worker = async () => {
     while (next < list.length && !failed) {
       if (signal?.aborted) {
-        failed = new DOMException("canceled", "AbortError");
+        failed = canceled();
         return;
       }
       const step = list[next++];
       try {
         await run(step);
       } catch (error) {
-        failed ??= new Error(`${step.key}: ${error.message}`, { cause: error });
+        failed ??= failureOf(step, error);
       }
     }
   };

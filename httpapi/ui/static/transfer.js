@@ -10,9 +10,9 @@ export function Transfer({ api, node, navigate, readonly }) {
   const shared = { api, node, navigate, onClose: () => setDialog("") };
   return html`
     ${!readonly && html`<button type="button" onClick=${() => setDialog("copy")}>
-      ${node.key === "/" ? "Copy…" : "Rename or copy…"}</button>`}
-    <button type="button" onClick=${() => setDialog("export")}>Export…</button>
-    ${!readonly && node.dir && html`<button type="button" onClick=${() => setDialog("import")}>Import…</button>`}
+      ${node.key === "/" ? "Copy" : "Rename or copy"}</button>`}
+    <button type="button" onClick=${() => setDialog("export")}>Export</button>
+    ${!readonly && node.dir && html`<button type="button" onClick=${() => setDialog("import")}>Import</button>`}
     ${dialog === "copy" && html`<${CopyDialog} ...${shared} />`}
     ${dialog === "export" && html`<${ExportDialog} ...${shared} />`}
     ${dialog === "import" && html`<${ImportDialog} ...${shared} />`}

@@ -68,13 +68,13 @@ function UserTable({ api, readonly, users, roles, reload, who }) {
         <td>${namesOf(user).join(", ") || html`<span class="dim">none</span>`}</td>
         ${!readonly && html`<td class="actions">
           <button type="button" aria-label=${`Change the user ${user.user}`}
-            onClick=${() => setDialog({ kind: "change", user })}>Change…</button>
+            onClick=${() => setDialog({ kind: "change", user })}>Change</button>
           <button type="button" aria-label=${`Delete the user ${user.user}`}
-            onClick=${() => setDialog({ kind: "delete", user })}>Delete…</button>
+            onClick=${() => setDialog({ kind: "delete", user })}>Delete</button>
         </td>`}
       </tr>`)}</tbody>
     </table></div>`}
-    ${!readonly && html`<p><button type="button" onClick=${() => setDialog({ kind: "new" })}>New user…</button></p>`}
+    ${!readonly && html`<p><button type="button" onClick=${() => setDialog({ kind: "new" })}>New user</button></p>`}
     ${dialog?.kind === "new" && html`<${UserDialog} ...${shared} />`}
     ${dialog?.kind === "change" && html`<${UserDialog} ...${shared} user=${dialog.user} />`}
     ${dialog?.kind === "delete" && html`<${DeleteUserDialog} ...${shared} user=${dialog.user} who=${who} />`}
