@@ -101,13 +101,14 @@ var outside = []struct {
 		"go.etcd.io/etcd/server/v3/storage/wal/walpb": "",
 	}, []string{"storage"}},
 	{"github.com/chromedp", map[string]string{ // it is for tests, and not in the program
-		"github.com/chromedp/chromedp":       "",
-		"github.com/chromedp/chromedp/kb":    "",
-		"github.com/chromedp/cdproto/cdp":    "",
-		"github.com/chromedp/cdproto/input":  "",
-		"github.com/chromedp/cdproto/log":    "",
-		"github.com/chromedp/cdproto/page":   "",
-		"github.com/chromedp/cdproto/target": "",
+		"github.com/chromedp/chromedp":        "",
+		"github.com/chromedp/chromedp/kb":     "",
+		"github.com/chromedp/cdproto/browser": "",
+		"github.com/chromedp/cdproto/cdp":     "",
+		"github.com/chromedp/cdproto/input":   "",
+		"github.com/chromedp/cdproto/log":     "",
+		"github.com/chromedp/cdproto/page":    "",
+		"github.com/chromedp/cdproto/target":  "",
 	}, []string{"httpapi/ui/browser"}},
 }
 

@@ -33,6 +33,7 @@ func TestHistory(t *testing.T) {
 		p.click("button", "Restore")
 		p.see("/app/name has the former value again.", "4 events.", "changed by compare-and-swap")
 		awaitValue(t, s, "/app/name", "one")
+		p.click("button", "Dismiss")
 		p.click("button", "Restore /app/name as of index 2")
 		p.see("This is the present value.")
 		p.press("\x1b")
