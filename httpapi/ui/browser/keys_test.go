@@ -49,25 +49,3 @@ func TestTree(t *testing.T) {
 	})
 	p.checkAccessible("the keys")
 }
-
-func TestEdit(t *testing.T) {
-	s := startServer(t)
-	put(t, s, "/app/name", "one\ntwo\nthree")
-	a := openTab(t, page(s, "#/keys/app/name"), desktop)
-	b := openTab(t, page(s, "#/keys/app/name"), desktop)
-	a.click("button", "Edit")
-	a.fill("Value", "one\ntwo of a\nthree")
-	b.click("button", "Edit")
-	b.fill("Value", "one\ntwo of b\nthree")
-	b.checkAccessible("the editor")
-	b.click("button", "Save")
-	awaitValue(t, s, "/app/name", "one\ntwo of b\nthree")
-	a.see("Somebody changed this key.")
-	a.click("button", "Save")
-	a.see("Somebody else was faster", "two of a", "two of b")
-	a.checkAccessible("the difference")
-	a.click("button", "Edit again")
-	a.click("button", "Save")
-	awaitValue(t, s, "/app/name", "one\ntwo of a\nthree")
-	b.see("two of a")
-}

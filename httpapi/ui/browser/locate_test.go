@@ -29,7 +29,7 @@ const locateScript = `((role, name) => {
   const tidy = (text) => text.replace(/\s+/g, " ").trim();
   const dialogs = [...document.querySelectorAll("dialog:modal")];
   const root = dialogs.at(-1) ?? document;
-  const found = [...root.querySelectorAll(selectors[role] ?? role)].filter((e) => tidy(nameOf(e)) === name && e.checkVisibility());
+  const found = [...root.querySelectorAll(selectors[role] ?? role)].filter((e) => tidy(nameOf(e)) === tidy(name) && e.checkVisibility());
   const element = role === "text" ? found.at(-1) : found[0];
   if (!element) return { problem: "there is none" };
   if (element.disabled || element.ariaDisabled === "true") return { problem: "it is disabled" };

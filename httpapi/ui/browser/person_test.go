@@ -35,6 +35,16 @@ func (p *tab) typeText(text string) {
 	}))
 }
 
+// paste pastes a text into the element that has the focus.
+func (p *tab) paste(text string) {
+	p.t.Helper()
+	p.eval(`(() => {
+	  const data = new DataTransfer();
+	  data.setData("text/plain", `+quote(text)+`);
+	  document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+	})(); 0`, nil)
+}
+
 // press presses keys one after the other, such as kb.ArrowDown.
 func (p *tab) press(keys ...string) {
 	p.t.Helper()

@@ -1,9 +1,6 @@
 package browser
 
-import (
-	"net/http"
-	"testing"
-)
+import "testing"
 
 func TestShell(t *testing.T) {
 	s := startServer(t)
@@ -22,25 +19,5 @@ func TestShell(t *testing.T) {
 		p.awaitTrue("dark after a reload", `getComputedStyle(document.body).backgroundColor === "rgb(18, 22, 20)"`)
 		p.choose("Colours", "Light")
 		p.awaitTrue("light", `getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)"`)
-	})
-}
-
-func TestModes(t *testing.T) {
-	t.Run("readonly", func(t *testing.T) {
-		p := openTab(t, page(startServer(t, "--ui", "readonly"), ""), desktop)
-		p.see("read-only page")
-	})
-	t.Run("off", func(t *testing.T) {
-		s := startServer(t, "--ui", "off")
-		for _, path := range []string{"/ui", "/ui/", "/ui/app.js"} {
-			response, err := http.Get(s.Client + path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response.Body.Close()
-			if response.StatusCode != http.StatusNotFound {
-				t.Errorf("%s: %s", path, response.Status)
-			}
-		}
 	})
 }

@@ -1,4 +1,5 @@
 // The dialogs that create and delete keys and directories, and change TTLs.
+import { codes } from "./api.js";
 import { Commands } from "./command.js";
 import { Field, FormDialog } from "./dialog.js";
 import { remainingOf } from "./edit.js";
@@ -42,13 +43,27 @@ export function Create({ api, directory, path = "", go, onClose }) {
   <//>`;
 }
 
-/** ChangeTtl replaces the TTL of a file or directory. The value of a file stays, if nobody changes it meanwhile. */
-export function ChangeTtl({ api, node, onClose }) {
+// putTtl writes a file once more with another TTL. When somebody else changes the value meanwhile, it keeps the new one.
+async function putTtl(api, path, ttl) {
+  for (;;) {
+    const { bytes, modifiedIndex } = await api.get(path);
+    try {
+      await api.put(path, bytes, { ttl, prevIndex: modifiedIndex });
+      return;
+    } catch (error) {
+      if (error.code !== codes.compareFailed) throw error;
+    }
+  }
+}
+
+/** ChangeTtl replaces the TTL of a file or directory. refresh makes the page read the node anew. */
+export function ChangeTtl({ api, node, refresh, onClose }) {
   const ttl = useTtl(remainingOf(node));
   const submit = async () => {
     const seconds = ttl.seconds();
     if (node.dir) await api.putDirectory(node.key, { ttl: seconds, prevExist: "true" });
-    else await api.put(node.key, node.bytes, { ttl: seconds, prevIndex: node.modifiedIndex });
+    else await putTtl(api, node.key, seconds);
+    await refresh();
     say(seconds === undefined ? `${node.key} has no TTL now.` : `${node.key} expires in ${seconds} s.`);
   };
   const action = node.dir ? { kind: "ttl" } : { kind: "put", bytes: node.bytes, prevIndex: node.modifiedIndex };

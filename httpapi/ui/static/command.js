@@ -90,7 +90,7 @@ export function etcdctlCommand(api, action) {
     createInOrder: ["mk", "--in-order", ...options(["ttl", ttl])], ttl: ["updatedir", "--ttl", String(ttl ?? 0)],
     remove: ["rm", ...options(["with-index", prevIndex])], removeAll: ["rm", "--recursive"],
   };
-  const words = ["ETCDCTL_API=2", "etcdctl", "--endpoints", quote(api.base.href.replace(/\/$/, ""))];
+  const words = ["ETCDCTL_API=2", "etcdctl", "--no-sync", "--endpoints", quote(api.base.href.replace(/\/$/, ""))];
   if (api.user) words.push("-u", quote(api.user));
   words.push(...verbs[action.kind], "--", quote(path));
   if (!bytes) return words.join(" ");

@@ -14,10 +14,10 @@ const textOf = (bytes) => toText(bytes) ?? draftOf(bytes).text ?? "(binary)";
 export const remainingOf = (node) => (node.ttl === undefined ? null : () => node.ttl - (performance.now() - node.at) / 1000);
 
 /**
- * Edit changes the file node. latest is the node as the page knows it now, with live changes, or null if it is gone. onClose is called at
- * the end.
+ * Edit changes the file node. latest is the node as the page knows it now, with live changes, or null if it is gone. refresh makes the page
+ * read the node anew. onClose is called at the end.
  */
-export function Edit({ api, node, latest, onClose }) {
+export function Edit({ api, node, latest, refresh, onClose }) {
   const [base, setBase] = useState(node); // what the person's text began as, and what the key must still be
   const [draft, setDraft] = useState(() => draftOf(node.bytes));
   const [conflict, setConflict] = useState(null);
@@ -25,6 +25,7 @@ export function Edit({ api, node, latest, onClose }) {
   const bytes = bytesOf(draft);
   const write = async (conditions) => {
     await api.put(node.key, bytes, { ttl: ttl.seconds(), ...conditions });
+    await refresh();
     say(`${node.key} was saved.`);
     onClose();
   };
@@ -42,8 +43,8 @@ export function Edit({ api, node, latest, onClose }) {
       if (edited) setDraft(edited);
       setConflict(null);
     };
-    return html`<${Conflict} api=${api} path=${node.key} mine=${bytes} theirs=${conflict.theirs} again=${again} onClose=${onClose}
-      overwrite=${(theirs) => write(theirs ? { prevIndex: theirs.modifiedIndex } : { prevExist: "false" })} reload=${save} />`;
+    return html`<${Conflict} path=${node.key} mine=${bytes} theirs=${conflict.theirs} again=${again} onClose=${onClose}
+      overwrite=${(theirs) => write(theirs ? { prevIndex: theirs.modifiedIndex } : { prevExist: "false" })} />`;
   }
   const changed = latest === null || latest.modifiedIndex > base.modifiedIndex;
   return html`<${FormDialog} title=${`Edit ${node.key}`} wide=${true} onClose=${onClose} submit=${save} confirm="Save" stay=${true}

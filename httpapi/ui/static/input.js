@@ -1,6 +1,7 @@
 // Fields for values and TTLs.
 import { fromHex, sizeText, toBytes, toHex, toText } from "./bytes.js";
 import { html, useId, useState } from "./html.js";
+import { LongText } from "./long_text.js";
 import { sayError } from "./messages.js";
 
 const longestHex = 100_000; // bytes that can be changed as hex digits
@@ -42,8 +43,7 @@ export function ValueField({ draft, set, rows = 12 }) {
     ${draft.form === "file"
       ? html`<p id=${id}>${draft.name ?? "Binary"}, ${sizeText(draft.bytes.length)}
         ${" "}<button type="button" onClick=${() => set({ form: "text", text: "", lineEnd: "\n" })}>Type a value</button></p>`
-      : html`<textarea id=${id} rows=${rows} spellcheck="false" autocomplete="off" value=${draft.text} aria-invalid=${bytes === null}
-        onInput=${(e) => set({ ...draft, text: e.currentTarget.value })}></textarea>`}
+      : html`<${LongText} id=${id} rows=${rows} text=${draft.text} invalid=${bytes === null} set=${(text) => set({ ...draft, text })} />`}
     <small>${bytes === null ? "Not pairs of hex digits" : sizeText(bytes.length)}</small>
     <label class="file">Take it from a file <input type="file" onChange=${load} /></label>
   </div>`;

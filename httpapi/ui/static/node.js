@@ -72,7 +72,7 @@ function Facts({ node, count }) {
     node.modifiedIndex && ["Modified index", node.modifiedIndex],
     node.createdIndex && ["Created index", node.createdIndex],
   ];
-  return html`<dl class="facts">
+  return html`<dl class="node-facts">
     ${facts.filter(Boolean).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
   </dl>`;
 }
@@ -132,7 +132,7 @@ function Missing({ path, error, readonly, open }) {
 
 /** Node shows the node at path. events has subscribe(f): f gets the events of the server, or null when some were lost. */
 export function Node({ api, navigate, path, readonly, events }) {
-  const { node, error, gone } = useNode(api, path, events);
+  const { node, error, gone, read } = useNode(api, path, events);
   const [dialog, setDialog] = useState(null); // {name, node}: the node as it was when the dialog was opened
   const count = useCount(api, node, events);
   const fresh = useChangedNotice(node?.modifiedIndex);
@@ -141,10 +141,11 @@ export function Node({ api, navigate, path, readonly, events }) {
   const go = (to) => navigate("keys", to);
   const shown = error === null && node;
   const dialogs = {
-    edit: () => html`<${Edit} api=${api} node=${dialog.node} latest=${gone ? null : node} onClose=${close} />`,
+    edit: () => html`<${Edit} api=${api} node=${dialog.node} latest=${gone ? null : node} refresh=${read}
+      onClose=${close} />`,
     create: () => html`<${Create} api=${api} directory=${dialog.node?.dir ? path : parentOf(path)} path=${dialog.node ? "" : path} go=${go}
       onClose=${close} />`,
-    ttl: () => html`<${ChangeTtl} api=${api} node=${dialog.node} onClose=${close} />`,
+    ttl: () => html`<${ChangeTtl} api=${api} node=${dialog.node} refresh=${read} onClose=${close} />`,
     remove: () => html`<${Remove} api=${api} node=${dialog.node} go=${go} onClose=${close} />`,
   };
   return html`<article class="node" aria-labelledby="node-title">

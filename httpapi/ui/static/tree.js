@@ -169,7 +169,7 @@ function Row({ id, row, model, choose, chosen, active }) {
     choose(row.key);
   };
   const hidden = isHidden(nameOf(row.key));
-  const classes = ["row", node.dir ? "directory" : "file", chosen && "chosen", active && "active", hidden && "hidden-node"];
+  const classes = ["row", node.dir ? "directory" : "file", row.level === 1 && "root", chosen && "chosen", active && "active", hidden && "hidden-node"];
   return html`<div id=${id} class=${classes.filter(Boolean).join(" ")} role="treeitem" aria-level=${row.level} aria-selected=${chosen}
     aria-expanded=${expanded} aria-setsize=${row.size} aria-posinset=${row.position} title=${row.key} style=${indent} onClick=${open}>
     <span class="twist" aria-hidden="true" onClick=${node.dir ? toggle : undefined}>${node.dir ? (expanded ? "▾" : "▸") : ""}</span>

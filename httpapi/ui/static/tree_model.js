@@ -83,9 +83,12 @@ export class TreeModel {
     await this.#load(this.directory(path), {});
   }
 
-  /** reveal opens all directories above a path, and makes the path one of the loaded children if it exists. */
+  /** reveal opens all directories above a path, makes the path one of the loaded children if it exists, and opens it. */
   async reveal(path) {
-    if (!isBelow(path, this.rootPath)) return;
+    if (!isBelow(path, this.rootPath)) {
+      await this.expand(this.rootPath);
+      return;
+    }
     const names = parts(path).slice(parts(this.rootPath).length);
     let parent = this.rootPath;
     for (const name of names) {
@@ -100,6 +103,7 @@ export class TreeModel {
       }
       parent = child;
     }
+    if (this.directory(parentOf(path)).find(nameOf(path)).node?.dir) await this.expand(path);
   }
 
   /** reload reads everything that is open anew: after lost events, and when hidden nodes shall be shown or not. */

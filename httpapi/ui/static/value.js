@@ -18,7 +18,7 @@ export function Value({ bytes }) {
   const canFormat = form === "json" && guess === "json";
   return html`<section class="value" aria-label="Value">
     <div class="value-tools">
-      <label>Show as <select value=${choice} onChange=${(e) => setChoice(e.currentTarget.value)}>
+      <label>Show as <select aria-label="Show as" value=${choice} onChange=${(e) => setChoice(e.currentTarget.value)}>
         <option value="auto">Automatic (${names[guess]})</option>
         ${offered.map((name) => html`<option value=${name}>${names[name]}</option>`)}
       </select></label>
