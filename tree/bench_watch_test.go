@@ -112,3 +112,28 @@ func BenchmarkOpenWatch(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkRetire changes keys while the events that the history drops are kept for watched subtrees.
+func BenchmarkRetire(b *testing.B) {
+	for _, bc := range []struct {
+		name     string
+		limit    int64
+		subtrees int
+	}{{"off", 0, 0}, {"no subtree", 16 << 20, 0}, {"1000 subtrees, one hit", 16 << 20, 1000}} {
+		b.Run(bc.name, func(b *testing.B) {
+			s := newScoped(1000, bc.limit)
+			for i := range bc.subtrees {
+				openOnce(b, s, fmt.Sprintf("/dir/%d", i), Recursive)
+			}
+			commands := []Command{{Op: OpSet, Path: "/dir/1/k"}}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Apply(1, commands)
+				s.Announce()
+				if s.DirtyPaths() > 100_000 {
+					s.TakeDelta()
+				}
+			}
+		})
+	}
+}

@@ -65,6 +65,7 @@
 //	watch_each.go    watchers that return each node that a removal removes
 //	removals.go      the removed directories that these watchers need; history_limits.go
 //	                 bounds them
+//	scopes.go        the events of watched subtrees beyond the history
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint

@@ -22,6 +22,7 @@ type Store struct {
 	history  *history
 	hub      *hub
 	removals removals
+	scopes   *scopes // nil without HistoryLimits.ScopeBytes
 
 	// Only the applying goroutine may use the fields below.
 
@@ -114,7 +115,11 @@ func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
 	if s.removed {
 		s.removed = false
-		s.removals.trim(s.View().oldest)
+		oldest := s.View().oldest
+		if s.scopes != nil {
+			oldest = 0 // events may be kept for longer than in the history
+		}
+		s.removals.trim(oldest)
 	}
 	s.announced.Store(s.index)
 	clear(s.unannounced)
@@ -136,6 +141,10 @@ func (s *Store) Replace(from *Store) {
 	s.unannounced, s.rightsLost = nil, false
 	s.history.replace(from.history)
 	s.removals.reset()
+	if s.scopes != nil {
+		s.scopes.newest = s.index
+		s.scopes.reset(s.history.oldest(s.index) - 1)
+	}
 	s.publish()
 	s.hub.invalidateAll()
 	s.announced.Store(s.index)
@@ -154,7 +163,15 @@ func (s *Store) publish() {
 		if a.event == nil {
 			s.history.reset(a.lostUpTo)
 			s.removals.reset()
+			if s.scopes != nil {
+				s.scopes.newest = a.lostUpTo
+				s.scopes.reset(a.lostUpTo)
+			}
 		} else {
+			if s.scopes != nil {
+				index := a.event.Index()
+				s.scopes.makeRoom(index, s.history.next(s.scopes.newest+1), s.history.slot(index).Load())
+			}
 			if a.removed != nil && s.keepsRemovals() {
 				s.removals.add(a.event.Index(), a.removed)
 				s.removed = true

@@ -33,8 +33,8 @@ const (
 //     behind again, and the cursor is resumeAt.
 //
 // So a live watcher never loses its next event, even if the history no longer holds it. A
-// watcher that is behind may be too slow: if the history no longer holds the event at its
-// cursor, Poll returns an error.
+// watcher that is behind may be too slow: if neither the history nor the scopes hold the
+// event at its cursor, Poll returns an error.
 //
 // Only one goroutine at a time may call Next, Poll and Notify. Any goroutine may call
 // Close.
@@ -43,6 +43,7 @@ type Watcher struct {
 	path     string
 	options  *watchOptions // nil for a watcher of one path without other options; never changes
 	revision uint64        // of the users when Watch was called
+	oldest   uint64        // see Oldest
 	ready    chan struct{} // wakes Next; nil before the first call
 
 	closed      atomic.Bool
@@ -81,12 +82,23 @@ func (s *Store) WatchAll(paths []string, scope Scope, since uint64) (*Watcher, e
 }
 
 func (s *Store) open(w *Watcher, since uint64) (*Watcher, error) {
+	if s.scopes != nil {
+		s.scopes.acquire(w)
+	}
 	s.hub.add(w)
 	if err := w.begin(since); err != nil {
-		s.hub.remove(w)
+		s.forget(w)
 		return nil, err
 	}
 	return w, nil
+}
+
+// forget ends what open has begun.
+func (s *Store) forget(w *Watcher) {
+	s.hub.remove(w)
+	if s.scopes != nil {
+		s.scopes.release(w)
+	}
 }
 
 // begin sets the cursor. If there is nothing to read, the watcher becomes live at once,
@@ -97,18 +109,25 @@ func (w *Watcher) begin(since uint64) error {
 	defer w.mu.Unlock()
 	v := w.store.View()
 	w.revision = v.users.Revision()
+	w.oldest = v.oldest
+	if w.store.scopes != nil {
+		w.oldest = min(w.oldest, w.store.scopes.oldest(w))
+	}
 	switch {
 	case since == 0:
 		w.cursor = v.index + 1
-	case since < v.oldest && v.oldest > firstIndex+1:
+	case since < w.oldest && w.oldest > firstIndex+1:
 		// A history that still begins with the very first event has lost nothing.
-		return historyCleared(v, since)
+		return historyCleared(v.index, w.oldest, since)
 	default:
-		w.cursor = max(since, v.oldest)
+		w.cursor = max(since, w.oldest)
 	}
 	w.live = w.cursor > v.index
 	return nil
 }
+
+// Oldest returns the least index with which the watch could have begun when it was opened.
+func (w *Watcher) Oldest() uint64 { return w.oldest }
 
 // Watchers returns the number of open watchers.
 func (s *Store) Watchers() int { return s.hub.len() }
@@ -212,7 +231,10 @@ func (w *Watcher) readHistory() (*Event, error) {
 		for w.cursor = w.store.history.next(w.cursor); w.cursor <= newest; w.cursor = w.store.history.next(w.cursor) {
 			e := w.store.history.at(w.cursor)
 			if e == nil {
-				return nil, historyCleared(w.store.View(), w.cursor)
+				if e, err := w.readScopes(); e != nil || err != nil {
+					return e, err
+				}
+				continue
 			}
 			w.cursor++
 			if w.matches(e) {
@@ -220,6 +242,24 @@ func (w *Watcher) readHistory() (*Event, error) {
 			}
 		}
 	}
+}
+
+// readScopes returns the first matching event from the cursor on that the history has dropped. If all of these were dropped for
+// other keys, it returns nil, and the cursor is the index from which on to read the history.
+func (w *Watcher) readScopes() (e *Event, err error) {
+	v := w.store.View()
+	if w.store.scopes == nil {
+		return nil, historyCleared(v.index, v.oldest, w.cursor)
+	}
+	e, resume, lost := w.store.scopes.next(w, w.cursor)
+	switch {
+	case lost:
+		return nil, historyCleared(v.index, min(v.oldest, w.store.scopes.oldest(w)), w.cursor)
+	case e != nil:
+		resume = e.Index() + 1
+	}
+	w.cursor = resume
+	return e, nil
 }
 
 // updateLive makes the watcher live if the cursor has passed the newest index. It returns
@@ -239,7 +279,7 @@ func (w *Watcher) Close() {
 	if w.closed.Swap(true) {
 		return
 	}
-	w.store.hub.remove(w)
+	w.store.forget(w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.releaseLocked()
@@ -338,10 +378,10 @@ func (w *Watcher) paths(do func(path string)) {
 	}
 }
 
-func historyCleared(v *View, since uint64) *Error {
+func historyCleared(index, oldest, since uint64) *Error {
 	return &Error{
 		Code:  CodeHistoryCleared,
-		Cause: fmt.Sprintf("the requested history has been cleared [%d/%d]", v.oldest, since),
-		Index: v.index,
+		Cause: fmt.Sprintf("the requested history has been cleared [%d/%d]", oldest, since),
+		Index: index,
 	}
 }

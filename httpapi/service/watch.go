@@ -17,7 +17,7 @@ type Watch struct {
 	First *tree.Event
 	// Index is the index of the last change before the watch began.
 	Index uint64
-	// Oldest is the index of the oldest event in the history then.
+	// Oldest is the least index with which the watch could have begun then.
 	Oldest uint64
 }
 
@@ -83,7 +83,7 @@ func (s *Service) watch(ctx context.Context, who auth.Credentials, r *WatchReque
 		watcher.Close()
 		return from, Watch{}, err
 	}
-	return from, Watch{Watcher: watcher, First: first, Index: index, Oldest: from.view.OldestEvent()}, nil
+	return from, Watch{Watcher: watcher, First: first, Index: index, Oldest: events.Oldest()}, nil
 }
 
 // scopeOf returns the scope of the access that a watch needs.

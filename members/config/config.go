@@ -135,6 +135,8 @@ type Config struct {
 	SnapshotCount uint64
 	// HistorySize is the number of past events that a watch can read. 1 to 10,000,000.
 	HistorySize int
+	// HistoryScopeBytes bounds the memory of the events of watched subtrees that are kept beyond HistorySize; 0 for none.
+	HistoryScopeBytes int64
 	// HistoryRemovedBytes bounds the memory of removed directories that is kept for watches of each removed key; 0 for none.
 	HistoryRemovedBytes int64
 	// MaxRequestBytes is the length of the longest request body in bytes; an escaped byte of a form counts once. 0 means

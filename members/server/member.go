@@ -218,7 +218,9 @@ func openMember(
 	if err != nil {
 		return nil, err
 	}
-	recovered.Store.SetHistoryLimits(tree.HistoryLimits{RemovedBytes: cfg.HistoryRemovedBytes})
+	recovered.Store.SetHistoryLimits(tree.HistoryLimits{
+		RemovedBytes: cfg.HistoryRemovedBytes, ScopeBytes: cfg.HistoryScopeBytes,
+	})
 	id := recovered.Identity
 	o := &observer{
 		self:    members.ID(id.MemberID),
