@@ -174,8 +174,8 @@ func TestCommands(t *testing.T) {
 		p.see("The command was copied.")
 	})
 	texts := []string{
-		"plain", "it's", "$(touch /tmp/no) `id` \"x\" \\n", "-leading", "@file", "two\nlines\n", "a=1&b=2%20", "ünï ✓", "<script>", "\x1b[201~\n; id",
-		"\x00\xff bytes", "%s %d", "-\\x", "\r\n", " ", "~", "#c", "!!", strings.Repeat("x", 50_000),
+		"plain", "it's", "$(touch /tmp/no) `id` \"x\" \\n", "-leading", "@file", "two\nlines\n", "a=1&b=2%20", "ünï ✓", "<script>",
+		"\x1b[201~\n; id", "\x00\xff bytes", "%s %d", "-\\x", "\r\n", " ", "~", "#c", "!!", strings.Repeat("x", 50_000),
 	}
 	for i, text := range texts {
 		for _, program := range []string{"curl", "etcdctl"} {
@@ -202,7 +202,8 @@ func (p *tab) runCommand(t *testing.T, program, kind, key, text string) {
 	action := `{kind: ` + quote(kind) + `, path: ` + quote(key) + `, bytes: ` + quote(kind) + ` === "remove" ? undefined : Uint8Array.from(` +
 		quoteList(bytes) + `)}`
 	var command string
-	p.eval(`Promise.all([import("./command.js"), import("./api.js")]).then(([c, a]) => c.`+program+`Command(new a.Api(), `+action+`))`, &command)
+	p.eval(`Promise.all([import("./command.js"), import("./api.js")]).then(([c, a]) => c.`+program+`Command(new a.Api(), `+action+`))`,
+		&command)
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = t.TempDir()
 	if output, err := cmd.CombinedOutput(); err != nil {

@@ -14,8 +14,8 @@ import (
 const inNamespace = "PAGE_TESTS_IN_NAMESPACE"
 
 // enterNamespace runs this program once more in a network of its own, and exits with its code. Chromium breaks all its requests with
-// ERR_NETWORK_CHANGED when an address of the machine changes, which other tests do, and a network of its own never changes. Where the system
-// does not allow that, enterNamespace returns, and the tests run in the network of the machine.
+// ERR_NETWORK_CHANGED when an address of the machine changes. Other tests change addresses, but not those of a network of its own. Where
+// the system does not allow that, enterNamespace returns, and the tests run in the network of the machine.
 func enterNamespace() {
 	if os.Getenv(inNamespace) != "" {
 		return

@@ -57,7 +57,8 @@ func (p *tab) checkWidth(state string) {
 	p.eval(`(() => {
 	  const wide = document.scrollingElement.scrollWidth;
 	  if (wide <= innerWidth && document.body.scrollWidth <= innerWidth) return "";
-	  const e = [...document.body.querySelectorAll("*")].findLast((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".virtual"));
+	  const isWide = (e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".virtual");
+	  const e = [...document.body.querySelectorAll("*")].findLast(isWide);
 	  return wide + " of " + innerWidth + ": " + e?.outerHTML.slice(0, 200);
 	})()`, &widest)
 	if widest != "" {
