@@ -14,7 +14,7 @@ import (
 
 // sourceFiles are the files of the folder source in the order of their parts of the description.
 var sourceFiles = []string{
-	"info", "keys", "parameters", "answers", "watches", "errors", "members", "users", "users_errors", "statistics", "maintenance", "mirror",
+	"info", "keys", "txn", "parameters", "answers", "watches", "errors", "members", "users", "users_errors", "statistics", "maintenance", "mirror",
 	"monitoring", "page",
 }
 
