@@ -41,7 +41,7 @@ func (p *program) commands() []*cli.Command {
 		p.getCommand(), p.lsCommand(), p.watchCommand(), p.execWatchCommand(),
 		p.memberCommands(), p.healthCommand(), p.userCommands(), p.roleCommands(), p.authCommands(),
 		// The legacy client has none of the following.
-		p.topCommand(), p.treeCommand(), p.findCommand(), p.duCommand(), p.diffCommand(), p.editCommand(),
+		p.topCommand(), p.treeCommand(), p.findCommand(), p.duCommand(), p.diffCommand(), p.editCommand(), p.txnCommand(),
 		p.exportCommand(), p.importCommand(), p.endpointCommands(),
 		p.lockCommand(), p.electCommand(), p.benchCommand(), p.tlsCommands(),
 	}

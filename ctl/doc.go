@@ -51,7 +51,7 @@
 //   - args.go, help.go, suggest.go, warning.go, completion.go: the command line itself
 //   - set.go (set, mk, update, rm), dirs.go, read.go (get, ls), watch.go, exec_watch.go, member.go, health.go, user.go,
 //     role.go, auth.go: the commands of the legacy client
-//   - top.go, tree.go, find.go, du.go, diff*.go, edit*.go, export.go, import*.go, endpoint.go, bench.go: more commands
+//   - top.go, tree.go, find.go, du.go, diff*.go, edit*.go, txn.go, export.go, import*.go, endpoint.go, bench.go: more commands
 //   - tls.go, tls_init.go and tls_steps.go, tls_check.go and tls_report.go: certificates; these commands work on files, without a
 //     server
 //   - lock.go, elect.go on acquire.go (one run), contender.go (the key in the queue) and child.go (the command that runs)

@@ -21,6 +21,7 @@ const (
 	exitUnhealthy     = 5   // cluster-health: at least one member is not healthy
 	exitLost          = 6   // lock, elect: the lock was lost and may be another's by now
 	exitTimedOut      = 7   // lock, elect: the lock was not acquired within --wait
+	exitElse          = 8   // txn: the conditions did not hold, and "else" was executed
 	exitInterrupted   = 130 // the user interrupted the command
 )
 

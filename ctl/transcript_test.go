@@ -272,7 +272,7 @@ var (
 	resolver  = regexp.MustCompile(` on [0-9.:\[\]a-f]+:53`)
 	noEcho    = regexp.MustCompile(`(?m)^stty: .*\n`) // the legacy client calls stty before it reads a password from a pipe
 	// numbers are the places of an index; the last is the name of an in-order key.
-	numbers = regexp.MustCompile(`(Index: |Index":|waitIndex=|prevIndex=|MODIFIED_INDEX=|\[| != )(\d+)\b|(/)(\d{20})\b`)
+	numbers = regexp.MustCompile(`(Index: |Index":|"index":|waitIndex=|prevIndex=|MODIFIED_INDEX=|\[| != )(\d+)\b|(/)(\d{20})\b`)
 )
 
 // normal returns the lines of text, each after a sign, with labels for the values that differ between two servers.

@@ -14,8 +14,8 @@ import (
 
 // sourceFiles are the files of the folder source in the order of their parts of the description.
 var sourceFiles = []string{
-	"info", "keys", "txn", "parameters", "answers", "watches", "errors", "members", "users", "users_errors", "statistics", "maintenance", "mirror",
-	"monitoring", "page",
+	"info", "keys", "txn", "parameters", "answers", "watches", "errors", "members", "users", "users_errors", "statistics", "maintenance",
+	"mirror", "monitoring", "page",
 }
 
 // convert returns the description as JSON, from the files in source.
