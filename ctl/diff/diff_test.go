@@ -154,7 +154,11 @@ func TestCompareLines(t *testing.T) {
 		}
 		return b.String()
 	}
-	for range 2000 {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
 		a, b := random(), random()
 		var gotA, gotB strings.Builder
 		edits := 0

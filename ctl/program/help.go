@@ -22,6 +22,7 @@ The client, with the commands of etcdctl; a link named etcdctl is the client, to
   pando ctl set /message hi    write a key; also get, mk, rm, ls, mkdir, watch, exec-watch ...
   pando ctl member list        list the members; also member add, remove, update, cluster-health
   pando ctl user add root      users and roles; also user grant, role grant, auth enable ...
+  pando ctl top                members, rates and busy directories, live; also diff, edit, find and du
   pando ctl tls init DIR       make the certificates of a cluster; tls check says what is wrong with files
   pando ctl --help             list its commands; each has a --help with examples
 
@@ -49,7 +50,7 @@ Read on:
   docs/api.md                  every request and answer
   docs/differences.md          the differences between Pando and etcd 3.4, and why
   docs/operations.md           clusters, backups, monitoring
-  docs/ctl.md                  the client for people: find, du and more
+  docs/ctl.md                  the client for people: top, find, du, diff, edit
   docs/security.md             who may do what, TLS, users, the audit log, a checklist
   docs/architecture.md         how it works and what it promises about your data
 `

@@ -3,6 +3,7 @@ package top
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -57,10 +58,11 @@ func (h *Heat) Run(ctx context.Context, c *client.Client, key string) {
 				backoff = client.Backoff{}
 			}
 		}
-		h.fail(err)
 		if client.IsUnauthorized(err) {
+			h.fail(fmt.Errorf("%w; name a key that the user may read, with everything below it", err))
 			return
 		}
+		h.fail(err)
 		if backoff.Wait(ctx) != nil {
 			return
 		}
