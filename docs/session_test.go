@@ -168,7 +168,7 @@ func (s *session) run(t *testing.T, text string) string {
 	there := strings.NewReplacer(
 		client, s.client, peer, s.process.Peer,
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
-		"etcdctl ", "etcdctl --no-sync --endpoints "+s.client+" ")
+		"etcdctl ", "etcdctl --no-sync --timeout 30s --total-timeout 30s --endpoints "+s.client+" ")
 	back := strings.NewReplacer(s.client, client, s.process.Client, client, s.process.Peer, peer)
 	ctx, cancel := context.WithTimeout(context.Background(), servertest.Timeout)
 	defer cancel()

@@ -103,7 +103,7 @@ var contractRecipes = []contractItem{
 		c.expect("DELETE ~/lock?prevValue=me&prevIndex="+is, "", "200", `"action":"compareAndDelete"`)
 	}},
 	{23, "directories with a TTL", func(c *contract) {
-		c.expect("PUT ~/d?dir=true&ttl=1", "", "201", `"dir":true`)
+		c.expect("PUT ~/d?dir=true&ttl=3", "", "201", `"dir":true`)
 		w := c.watch("GET ~/d/a?wait=true&stream=true")
 		c.ask("PUT ~/d/a?value=x&ttl=1000", "")
 		w.next(`"action":"set"`)

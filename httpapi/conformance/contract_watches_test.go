@@ -63,7 +63,7 @@ var contractWatches = []contractItem{
 		c.ask("DELETE ~/d?recursive=true", "")
 		exact.next(`"action":"delete","node":{"key":"~/d","dir":true`)
 		below.next(`"action":"delete","node":{"key":"~/d","dir":true`)
-		c.ask("PUT ~/x?dir=true&ttl=1", "")
+		c.ask("PUT ~/x?dir=true&ttl=3", "")
 		c.ask("PUT ~/x/a?value=1", "")
 		c.watch("GET ~/x/a?wait=true").next(`"action":"expire","node":{"key":"~/x","dir":true`)
 	}},

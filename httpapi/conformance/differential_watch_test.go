@@ -77,7 +77,7 @@ var expiredPart = regexp.MustCompile(`\{off by [^}]*\}`)
 // watchTimeout is how long to wait for events that must arrive, and watchSettle for those that must not. shrinkTimeout replaces
 // watchTimeout while a sequence is shrunk: then it is known that an event does not arrive.
 const (
-	watchTimeout  = 3 * time.Second
+	watchTimeout  = 20 * time.Second
 	shrinkTimeout = 300 * time.Millisecond
 	watchSettle   = 15 * time.Millisecond
 )

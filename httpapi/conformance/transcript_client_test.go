@@ -11,13 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pando/members/servertest"
 )
 
 // The client of the transcripts writes to a connection itself. net/http would clean paths, refuse bad escapes and change the
 // case of header names, all of which must be compared.
 
 // transcriptTimeout is how long the client waits for anything that must arrive.
-const transcriptTimeout = 10 * time.Second
+const transcriptTimeout = servertest.Timeout
 
 // wireHeader is one header line exactly as the server sent it.
 type wireHeader struct{ name, value string }

@@ -213,7 +213,7 @@ func TestFenced(t *testing.T) {
 func TestLaggingMember(t *testing.T) {
 	for _, last := range []tree.MirrorPhase{tree.PhaseFenced, tree.PhaseEnded} {
 		t.Run(last.String(), func(t *testing.T) {
-			f := newMirrorService(t, func(c *Config) { c.ReadyTimeout = 50 * time.Millisecond })
+			f := newMirrorService(t, func(c *Config) { c.ReadyTimeout = time.Second })
 			f.forwardWrites(t)
 			var once sync.Once
 			f.log.onBarrier = func() { // what the member had not applied
