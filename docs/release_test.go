@@ -124,7 +124,7 @@ func TestRelease(t *testing.T) {
 func copySource(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
-	for _, file := range append(goFiles(t), "go.mod", "go.sum", "docs/deploy/build.sh") {
+	for _, file := range append(append(goFiles(t), embeddedFiles(t)...), "go.mod", "go.sum", "docs/deploy/build.sh") {
 		content, err := os.ReadFile(file)
 		if err == nil {
 			err = os.MkdirAll(filepath.Join(to, filepath.Dir(file)), 0o755)
@@ -137,6 +137,27 @@ func copySource(t *testing.T) string {
 		}
 	}
 	return to
+}
+
+// embeddedFiles returns the files that the program contains.
+func embeddedFiles(t *testing.T) []string {
+	t.Helper()
+	const format = `{{$dir := .Dir}}{{range .EmbedFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}`
+	out, err := exec.Command("go", "list", "-f", format, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Fields(string(out))
+	for i, file := range files {
+		if files[i], err = filepath.Rel(root, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
 }
 
 // pretendARM makes a program for arm64 out of the one for amd64, by its header alone: the image must have both, and to build both takes a

@@ -133,6 +133,9 @@ export function warningsOf({ health, reading, self, errors }) {
   if (health && !health.healthy) texts.push(`The member is not healthy${health.reason ? ": " + health.reason : ""}.`);
   if (value("checkpoint_failing") === 1) texts.push("Checkpoints can't be written, so the log grows. See the log of the server.");
   if (value("consistency_differences") > 0) texts.push("The data of the members differs. The logs of the servers name the keys.");
+  if (value("quota_bytes") > 0 && value("tree_bytes") >= value("quota_bytes")) {
+    texts.push("The quota of bytes is reached (--quota-bytes): writes that add bytes are refused. Delete keys, or raise the quota.");
+  }
   if (value("mirror_phase") > 0) texts.push("The cluster follows an etcd: changes are carried out by it.");
   if (value("cluster_feature_level") < value("feature_level")) {
     texts.push("Not all members run this version: its new features are off until all do.");

@@ -155,7 +155,7 @@ function factsOf({ self, version, reading, store }) {
     ] },
     { title: "Keys", facts: [
       ["Nodes", number("tree_nodes")],
-      ["Size", number("tree_bytes", bytes)],
+      ["Size", number("tree_bytes", bytes) + (value("quota_bytes") > 0 ? ` of ${number("quota_bytes", bytes)}` : "")],
       ["History of events", value("history_oldest_index") ? `${number("history_oldest_index")} to ${number("history_newest_index")}` : ""],
       ["Expired keys", store ? count(store.expireCount) : ""],
     ] },
