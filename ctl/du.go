@@ -110,7 +110,7 @@ func (p *program) measure(ctx context.Context, cl *client.Client, key string, o 
 	defer func() { _ = bar.Clear() }()
 	var root *usage
 	var all, open []*usage // open: the directories above the next node that are in all, from the root on
-	for n, err := range cl.Walk(ctx, key, client.WalkOptions{Hidden: o.hidden, Quorum: o.quorum}) {
+	for n, err := range cl.Walk(ctx, key, client.WalkOptions{Hidden: o.hidden, Quorum: o.quorum, Note: p.note}) {
 		if err != nil {
 			return nil, err
 		}

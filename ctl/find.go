@@ -114,7 +114,9 @@ func (o *findOptions) needsValues(format string) bool {
 
 // find prints the nodes at and below a key that meet the conditions.
 func (p *program) find(ctx context.Context, cl *client.Client, key string, o *findOptions) error {
-	walk := client.WalkOptions{Depth: o.depth, Hidden: o.hidden, Quorum: o.quorum, KeysOnly: !o.needsValues(p.globals.output)}
+	walk := client.WalkOptions{
+		Depth: o.depth, Hidden: o.hidden, Quorum: o.quorum, KeysOnly: !o.needsValues(p.globals.output), Note: p.note,
+	}
 	if o.empty && o.depth > 0 {
 		walk.Depth++ // shows whether a directory of the last level is empty
 	}
@@ -139,6 +141,9 @@ func (p *program) find(ctx context.Context, cl *client.Client, key string, o *fi
 	}
 	return nil
 }
+
+// note prints a line about a list to stderr.
+func (p *program) note(text string) { fmt.Fprintln(p.stderr, text) }
 
 // finding is the output of find for one key.
 type finding struct {
