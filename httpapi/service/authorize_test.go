@@ -214,6 +214,17 @@ type laggingLog struct {
 }
 
 func (l *laggingLog) Propose(ctx context.Context, c *tree.Command) (*tree.Event, error) {
+	l.change()
+	return l.fakeLog.Propose(ctx, c)
+}
+
+func (l *laggingLog) ProposeTxn(ctx context.Context, c *tree.Command) (*tree.TxnResult, error) {
+	l.change()
+	return l.fakeLog.ProposeTxn(ctx, c)
+}
+
+// change applies the next change of users.
+func (l *laggingLog) change() {
 	if len(l.changes) > 0 {
 		r := l.store.Apply(1, []tree.Command{{Op: tree.OpUsers, Change: l.changes[0], AuthRevision: l.store.View().Users().Revision()}})[0]
 		if r.Err != nil {
@@ -226,7 +237,6 @@ func (l *laggingLog) Propose(ctx context.Context, c *tree.Command) (*tree.Event,
 		}
 		l.changes = l.changes[1:]
 	}
-	return l.fakeLog.Propose(ctx, c)
 }
 
 // TestChangeWhileProposed changes users between the authorization of a command and its application.
