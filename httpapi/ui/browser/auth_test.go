@@ -10,6 +10,7 @@ import (
 
 // TestKeysWithAuth uses the keys as a user who may read one subtree. Before the login the server refuses everything.
 func TestKeysWithAuth(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/name", "public")
 	put(t, s, "/secret/name", "hidden treasure")

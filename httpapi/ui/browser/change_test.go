@@ -10,6 +10,7 @@ import (
 
 // TestCreateAndDelete creates keys and directories, sets TTLs, and deletes, by the dialogs.
 func TestCreateAndDelete(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/name", "pando")
 	p := openTab(t, page(s, "#/keys/app"), desktop)
@@ -82,6 +83,7 @@ func TestCreateAndDelete(t *testing.T) {
 
 // TestExpiry follows a TTL from the dialog to its end.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/lease/worker", "alive")
 	p := openTab(t, page(s, "#/keys/lease"), desktop)
@@ -111,6 +113,7 @@ func TestExpiry(t *testing.T) {
 
 // TestTwoBrowsers lets two persons edit one key.
 func TestTwoBrowsers(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/name", "one\ntwo\nthree")
 	a := openTab(t, page(s, "#/keys/app/name"), desktop)
@@ -162,6 +165,7 @@ func TestTwoBrowsers(t *testing.T) {
 
 // TestCommands runs what the page offers as commands in a shell.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	servertest.RequireProgram(t, "curl", "curl")
 	servertest.RequireProgram(t, "etcdctl", "etcd-client")
 	s := startServer(t)

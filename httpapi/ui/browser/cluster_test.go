@@ -10,6 +10,7 @@ import (
 
 // TestCluster looks at a cluster of three members, at the page of the leader and at that of a follower. Then a member stops.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	browserContext(t)
 	all := servertest.NewMembers(t, "east", "north", "west")
 	running := servertest.LaunchCluster(t, all)

@@ -7,5 +7,6 @@
 //   - the others: the tests of one part of the page each
 //   - namespace_*_test.go: a network that no other test changes
 //
-// All tests share one chromium. Each tab has cookies and storage of its own.
+// All tests share one chromium. Each tab has cookies and storage of its own, and tests run in parallel, each with a server of its own. Only
+// those that measure how long the page does not react run alone.
 package browser

@@ -9,6 +9,7 @@ import (
 
 // TestHistory looks at the events of a key and of a directory, and restores values.
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/name", "one")
 	put(t, s, "/app/name", "<b>two</b>")
@@ -70,6 +71,7 @@ func TestHistory(t *testing.T) {
 
 // TestReadOnlyViews looks for controls that change something.
 func TestReadOnlyViews(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "--ui", "readonly")
 	put(t, s, "/app/name", "one")
 	put(t, s, "/app/name", "two")

@@ -22,6 +22,7 @@ var hostileNames = []string{
 
 // TestHostileKeys opens each key by clicking, and checks that its own value is shown, and nothing else happens.
 func TestHostileKeys(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	for i, name := range hostileNames {
 		put(t, s, "/hostile/"+name, "value "+string(rune('A'+i))+" <b onclick=globalThis.hacked=1>&amp;</b>")
@@ -71,6 +72,7 @@ func TestHostileKeys(t *testing.T) {
 
 // TestBinaryValues shows and changes values that are no text.
 func TestBinaryValues(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/bytes", "\x00\x01\xfe\xff")
 	put(t, s, "/windows", "one\r\ntwo\r\n")

@@ -7,6 +7,7 @@ import (
 )
 
 func TestTree(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/config/port", "8080")
 	put(t, s, "/app/name", "pando")

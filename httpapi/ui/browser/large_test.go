@@ -165,6 +165,7 @@ func TestLargeValue(t *testing.T) {
 
 // TestRestart keeps a page open while its server is killed and started again.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	browserContext(t)
 	s := servertest.Launch(t, dir)

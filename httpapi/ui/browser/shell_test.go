@@ -3,6 +3,7 @@ package browser
 import "testing"
 
 func TestShell(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	p := openTab(t, page(s, ""), desktop)
 	p.step("navigation", func(t *testing.T) {

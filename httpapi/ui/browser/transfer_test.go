@@ -29,6 +29,7 @@ func fillApp(t *testing.T, s *servertest.Process) {
 
 // TestRename renames and copies a small subtree.
 func TestRename(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	fillApp(t, s)
 	p := openTab(t, page(s, "#/keys/app"), desktop)
@@ -124,6 +125,7 @@ func (p *tab) openPreview(button, to string) {
 
 // TestRenameInParts renames 300 keys, which do not fit into one transaction. One has bytes that are no text.
 func TestRenameInParts(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	const binary = "\xff\x00binary"
 	put(t, s, "/many/binary", binary)
@@ -158,6 +160,7 @@ func TestRenameInParts(t *testing.T) {
 
 // TestExportAndImport saves a subtree as a file, and imports files.
 func TestExportAndImport(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	fillApp(t, s)
 	dir := t.TempDir()

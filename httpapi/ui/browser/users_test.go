@@ -48,6 +48,7 @@ func mustAs(t *testing.T, s *servertest.Process, user, method, path, body string
 
 // TestUsers goes from a server without users to one with auth, as a person would, and back.
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	put(t, s, "/app/name", "public")
 	put(t, s, "/secret/name", "hidden treasure")
@@ -184,6 +185,7 @@ func changeAlice(t *testing.T, p *tab, s *servertest.Process) {
 
 // TestSessionEnds changes the password of a user who is logged in.
 func TestSessionEnds(t *testing.T) {
+	t.Parallel()
 	s := startServer(t)
 	mustAs(t, s, "", "PUT", "/v2/auth/users/root", `{"user":"root","password":"root"}`)
 	mustAs(t, s, "", "PUT", "/v2/auth/enable", "")

@@ -150,8 +150,10 @@ export function Node({ api, navigate, path, readonly, events }) {
   };
   return html`<article class="node" aria-labelledby="node-title">
     <${Breadcrumb} path=${path} />
-    <h1 id="node-title">${nameOf(path)}</h1>
-    <p class="fresh" role="status">${shown && fresh ? `Changed just now, index ${node.modifiedIndex}` : ""}</p>
+    <div class="title">
+      <h1 id="node-title">${nameOf(path)}</h1>
+      <p class="fresh" role="status">${shown && fresh ? `Changed just now, index ${node.modifiedIndex}` : ""}</p>
+    </div>
     ${error && html`<${Missing} path=${path} error=${error} readonly=${readonly}
       open=${() => setDialog({ name: "create", node: null })} />`}
     ${shown && html`
