@@ -97,7 +97,7 @@ func TestReadyCheckNames(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if !slices.Equal(names, service.ReadyCheckNames) {
-		t.Errorf("got %v, want %v", names, service.ReadyCheckNames)
+	if want := service.ReadyCheckNames(0); !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
 	}
 }

@@ -106,6 +106,8 @@ func (p *process) serveReady(w http.ResponseWriter, r *http.Request) {
 func (p *process) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := p.health()
 	switch {
+	case h.OK && h.Reason != "":
+		_, _ = w.Write([]byte(`{"health":"true","reason":"` + h.Reason + `"}`)) // an error means that the client is gone
 	case h.OK:
 		_, _ = w.Write([]byte(`{"health":"true"}`)) // an error means that the client is gone
 	case h.Reason != "":

@@ -77,6 +77,7 @@ const (
 	WrongKind                    // a directory for a file, a file for a directory, not empty, read-only
 	BadRequest                   // the request is malformed
 	TooLarge                     // the request is over the limit
+	OverQuota                    // the tree has reached its quota
 	Unauthorized                 // credentials are missing or insufficient
 	IndexCleared                 // the history no longer has the index
 	Timeout                      // no quorum answered in time
@@ -94,6 +95,7 @@ var outcomeNames = [outcomeCount]string{
 	WrongKind:     "wrong_kind",
 	BadRequest:    "bad_request",
 	TooLarge:      "too_large",
+	OverQuota:     "over_quota",
 	Unauthorized:  "unauthorized",
 	IndexCleared:  "index_cleared",
 	Timeout:       "timeout",

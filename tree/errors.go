@@ -15,6 +15,7 @@ const (
 	CodeRootReadOnly    Code = 107
 	CodeDirNotEmpty     Code = 108
 	CodeUnauthorized    Code = 110
+	CodeQuotaExceeded   Code = 111 // etcd does not have it
 	CodePrevValue       Code = 201
 	CodeTTLNaN          Code = 202
 	CodeIndexNaN        Code = 203
@@ -58,6 +59,7 @@ var messages = map[Code]string{
 	CodeRootReadOnly:   "Root is read only",
 	CodeDirNotEmpty:    "Directory not empty",
 	CodeUnauthorized:   "The request requires user authentication",
+	CodeQuotaExceeded:  "Quota exceeded",
 	CodePrevValue:      "PrevValue is Required in POST form",
 	CodeTTLNaN:         "The given TTL in POST form is not a number",
 	CodeIndexNaN:       "The given index in POST form is not a number",

@@ -28,6 +28,8 @@ type Check struct {
 	Name string
 	// Run returns nil if the condition is met, and the reason otherwise. It must return when ctx ends.
 	Run func(ctx context.Context) error
+	// Warning says that the probe succeeds although the condition is not met, and reports that. The path of the check itself fails.
+	Warning bool
 }
 
 // Failing returns a check that always fails.
@@ -41,9 +43,9 @@ func Live() []Check {
 	return []Check{{Name: "ping", Run: func(context.Context) error { return nil }}}
 }
 
-// Serve answers a request for LivePath or ReadyPath, which root names, or for a path below it. The response is 200 if all checks are
-// met, 503 if one is not, and 404 for the path of a check that does not exist. It lists the checks if one is not met, or if the query
-// has verbose. Checks that the query names in exclude are not run, unless the path names one.
+// Serve answers a request for LivePath or ReadyPath, which root names, or for a path below it. The response is 200 if all checks are met,
+// warnings aside. It is 503 if one is not met, and 404 for the path of a check that does not exist. It lists the checks if one is not met,
+// or if the query has verbose. Checks that the query names in exclude are not run, unless the path names one.
 func Serve(w http.ResponseWriter, r *http.Request, root string, checks []Check) {
 	query := r.URL.Query()
 	if name, below := strings.CutPrefix(r.URL.Path, root+"/"); below {
@@ -52,7 +54,9 @@ func Serve(w http.ResponseWriter, r *http.Request, root string, checks []Check) 
 			http.NotFound(w, r)
 			return
 		}
-		checks = checks[i : i+1]
+		only := checks[i]
+		only.Warning = false
+		checks = []Check{only}
 	} else {
 		checks = without(checks, query["exclude"])
 	}
@@ -86,7 +90,11 @@ func run(ctx context.Context, checks []Check) (report string, met bool) {
 	var b strings.Builder
 	met = true
 	for _, c := range checks {
-		if err := runOne(ctx, c); err != nil {
+		switch err := runOne(ctx, c); {
+		case err != nil && c.Warning:
+			fmt.Fprintf(&b, "[!]%s warning: %v\n", c.Name, err)
+			continue
+		case err != nil:
 			met = false
 			fmt.Fprintf(&b, "[-]%s failed: %v\n", c.Name, err)
 			continue

@@ -14,10 +14,17 @@ const (
 	checkReads       = "serializable_read"
 	checkQuorumReads = "linearizable_read"
 	checkCheckpoints = "checkpoints"
+	checkQuota       = "quota"
 )
 
-// ReadyCheckNames are the names of the checks of ReadyChecks.
-var ReadyCheckNames = []string{checkReads, checkQuorumReads, checkCheckpoints}
+// ReadyCheckNames returns the names of the checks of ReadyChecks for a quota, which is 0 if there is none.
+func ReadyCheckNames(quotaBytes int64) []string {
+	names := []string{checkReads, checkQuorumReads, checkCheckpoints}
+	if quotaBytes != 0 {
+		names = append(names, checkQuota)
+	}
+	return names
+}
 
 // Reasons of checks that fail.
 var (
@@ -27,11 +34,16 @@ var (
 
 // ReadyChecks returns the conditions under which the member serves clients as it should.
 func (s *Service) ReadyChecks() []probe.Check {
-	return []probe.Check{
+	checks := []probe.Check{
 		{Name: checkReads, Run: s.checkReads},
 		{Name: checkQuorumReads, Run: s.checkQuorumReads},
 		{Name: checkCheckpoints, Run: s.checkCheckpoints},
 	}
+	if s.cfg.QuotaBytes != 0 {
+		// Other members have reached the quota, too, and reads and removals are served. So it is no reason to send no requests.
+		checks = append(checks, probe.Check{Name: checkQuota, Run: s.checkQuota, Warning: true})
+	}
+	return checks
 }
 
 // checkReads checks that reads without a quorum are served.

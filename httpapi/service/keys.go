@@ -108,6 +108,9 @@ func (s *Service) propose(ctx context.Context, who auth.Credentials, c *tree.Com
 		if isDirectoryRefresh(c) {
 			return from, nil, s.refuseDirectoryRefresh(ctx, c.Path)
 		}
+		if err := s.withinQuota(from.view, c); err != nil {
+			return from, nil, err
+		}
 		event, err := s.proposeAs(ctx, &from, c)
 		switch {
 		case isFollowing(err): // this member has not applied the mirror yet

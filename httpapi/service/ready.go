@@ -55,18 +55,22 @@ func (s *Service) isReady() bool {
 // Health reports whether writes succeed on this member, and will still succeed later.
 type Health struct {
 	OK bool
-	// Reason is why OK is false. It is empty if there is no leader or the member is not ready, because the reference gives no
-	// reason either.
+	// Reason is why OK is false, or which writes fail although OK is true. It is empty if there is no leader or the member is not ready,
+	// because the reference gives no reason either.
 	Reason string
 }
 
-// Health returns the health of the member: it must be ready and have a leader, and its checkpoints must succeed.
+// Health returns the health of the member: it must be ready and have a leader, and its checkpoints must succeed. The quota is no reason for
+// bad health.
 func (s *Service) Health() Health {
 	if s.cfg.Log.Leader() == 0 || !s.isReady() {
 		return Health{}
 	}
 	if err := s.checkCheckpoints(context.Background()); err != nil {
 		return Health{Reason: err.Error()}
+	}
+	if err := s.checkQuota(context.Background()); err != nil {
+		return Health{OK: true, Reason: err.Error()}
 	}
 	return Health{OK: true}
 }

@@ -74,6 +74,8 @@ type Config struct {
 	ReadyTimeout time.Duration
 	// CheckpointFailing returns the time since which checkpoints fail, and the last error. err is nil while they succeed.
 	CheckpointFailing func() (since time.Time, err error)
+	// QuotaBytes is the number of bytes of keys and values from which on the member refuses writes that add bytes; 0 for no limit.
+	QuotaBytes int64
 	// Pins bound the pinned views.
 	Pins PinLimits
 	// Audit receives a record of each operation. It may be nil.

@@ -42,6 +42,9 @@ func (s *Service) txn(ctx context.Context, who auth.Credentials, t *tree.Txn) (s
 		if err := s.awaitLevel(ctx, tree.TxnLevel, ErrTxnNotUpgraded); err != nil {
 			return from, nil, err
 		}
+		if err := s.txnWithinQuota(from.view, t); err != nil {
+			return from, nil, err
+		}
 		result, err := s.proposeTxnAs(ctx, &from, t)
 		switch {
 		case isFollowing(err): // this member has not applied the mirror yet

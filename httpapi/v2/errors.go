@@ -32,6 +32,7 @@ var answers = map[tree.Code]answer{
 	tree.CodeRootReadOnly:   {http.StatusBadRequest, stats.WrongKind},
 	tree.CodeDirNotEmpty:    {http.StatusForbidden, stats.WrongKind},
 	tree.CodeUnauthorized:   {http.StatusUnauthorized, stats.Unauthorized},
+	tree.CodeQuotaExceeded:  {http.StatusForbidden, stats.OverQuota},
 	tree.CodeRaftInternal:   {http.StatusInternalServerError, stats.Internal},
 	tree.CodeLeaderElection: {http.StatusInternalServerError, stats.Unavailable},
 	tree.CodeFollowing:      {http.StatusServiceUnavailable, stats.Unavailable},

@@ -105,7 +105,7 @@ func ignoredFlags() []flagSpec {
 		toggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
 		toggle("strict-reconfig-check", "true", "Pando always refuses membership changes that would lose the quorum"),
 		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
-		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have"),
+		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have; --quota-bytes limits keys and values"),
 		valued("backend-batch-interval", "", noBackend),
 		valued("backend-batch-limit", "0", noBackend),
 		valued("experimental-backend-bbolt-freelist-type", "array", noBackend),

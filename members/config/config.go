@@ -149,6 +149,8 @@ type Config struct {
 	// MaxInflightRequests and MaxWatches are the numbers of requests and of watches of clients that may be under way; 0 for as many as
 	// connections, but at least DefaultMaxOperations. MaxHeaderBytes is the length of the longest head of a request.
 	MaxInflightRequests, MaxWatches, MaxHeaderBytes int
+	// QuotaBytes is the number of bytes of keys and values from which on writes that add bytes are refused; 0 for no limit.
+	QuotaBytes int64
 	// MaxPinnedViews is the number of states of the tree that may be pinned for lists; 0 for none. MaxPinnedBytes bounds the memory that
 	// they keep beyond that of the current state. PinnedViewTimeout is the time after which one is
 	// released that no request reads; at least 1 s.

@@ -10,7 +10,8 @@ import (
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
 	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), securityFlags(), accessFlags(), proxyFlags(),
-		durabilityFlags(), limitFlags(), requestLimitFlags(), pinFlags(), historyFlags(), loggingFlags(), observabilityFlags()} {
+		durabilityFlags(), limitFlags(), requestLimitFlags(), quotaFlags(), pinFlags(), historyFlags(), loggingFlags(),
+		observabilityFlags()} {
 		all = append(all, group...)
 	}
 	return all

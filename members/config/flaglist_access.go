@@ -55,6 +55,20 @@ func requestLimitFlags() []flagSpec {
 	}
 }
 
+// quotaFlags returns the flags that limit the size of the tree.
+func quotaFlags() []flagSpec {
+	return []flagSpec{
+		{name: "quota-bytes", group: groupLimits, arg: "BYTES", def: "0",
+			usage: "Total bytes of keys and values from which on writes that add bytes are refused with error 111. Reads, removals, new TTLs " +
+				"and shorter values go on. Use the same number on all members. 0: no limit.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, math.MaxInt64)
+				c.QuotaBytes = int64(n)
+				return err
+			}},
+	}
+}
+
 // pinFlags returns the flags that limit the states of the tree that are pinned for lists.
 func pinFlags() []flagSpec {
 	return []flagSpec{

@@ -73,7 +73,7 @@ func serveMember(ctx context.Context, cfg *config.Config, s *systemd.Service, lo
 	}
 	defer stopAudit()
 	serving := serverConfig(cfg, shares, metrics, log)
-	serving.NoUsers, serving.ReadyChecks = foundsCluster(cfg), service.ReadyCheckNames
+	serving.NoUsers, serving.ReadyChecks = foundsCluster(cfg), service.ReadyCheckNames(cfg.QuotaBytes)
 	server := httpapi.NewServer(serving)
 	defer server.Close()
 	failed := server.Serve(listeners.Listeners)
@@ -254,7 +254,7 @@ func openMember(
 	}
 	certificates.OnChange(node.RecheckCertificates)
 	m := &member{identity: id, disk: disk, node: node, observer: o}
-	if err := metrics.Register(m.gauges()); err != nil {
+	if err := metrics.Register(m.gauges(cfg.QuotaBytes)); err != nil {
 		m.close()
 		return nil, err
 	}
@@ -339,6 +339,7 @@ func (m *member) api(
 			Ready:             m.node.Ready(),
 			ReadyTimeout:      serving.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
+			QuotaBytes:        cfg.QuotaBytes,
 			Pins: service.PinLimits{
 				Views: cfg.MaxPinnedViews, Bytes: cfg.MaxPinnedBytes, Idle: cfg.PinnedViewTimeout,
 			},

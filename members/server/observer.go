@@ -71,8 +71,8 @@ func (o *observer) audited(r raft.AuditReport) {
 	o.metrics.ConsistencyChecked(r.Members, len(r.Missing), r.Index, len(r.Differences))
 }
 
-// gauges returns the functions that read the current values for a scrape of the metrics.
-func (m *member) gauges() stats.Gauges {
+// gauges returns the functions that read the current values for a scrape of the metrics. quotaBytes is the quota; 0 for none.
+func (m *member) gauges(quotaBytes int64) stats.Gauges {
 	node, tree := m.node, m.node.Tree()
 	return stats.Gauges{
 		Watchers:      func() uint64 { return uint64(tree.Watchers()) },
@@ -83,6 +83,7 @@ func (m *member) gauges() stats.Gauges {
 		},
 		TreeNodes:     func() uint64 { return uint64(tree.View().Nodes()) },
 		TreeBytes:     func() uint64 { return uint64(tree.View().Bytes()) },
+		QuotaBytes:    func() uint64 { return uint64(quotaBytes) },
 		RaftApplied:   func() uint64 { return node.Status().Applied },
 		RaftCommitted: node.Index,
 		RaftTerm:      node.Term,
