@@ -107,7 +107,8 @@ func TestTxnAudit(t *testing.T) {
 			var got []string
 			for _, r := range log {
 				got = append(got, r.Operation+" "+r.Key+" "+string(r.Outcome))
-				if r.Read != (r.Operation == opCompare || r.Operation == stats.OpGet.String()) || (r.Index == 0) != (r.Outcome != audit.OK) {
+				reads := r.Operation == opCompare || r.Operation == stats.OpGet.String()
+				if r.Read != reads || (r.Index == 0) != (r.Outcome != audit.OK) {
 					t.Errorf("%+v", r)
 				}
 			}

@@ -171,7 +171,7 @@ func (d *txnDecoder) item() (item txnItem) {
 		f := txnField(slices.Index(txnFieldNames[:], name))
 		switch {
 		case f < 0:
-			d.refuse(tree.CodeInvalidField, "unknown field %.64q", name)
+			d.refuse(tree.CodeInvalidField, "unknown field %.64q; the fields are %s", name, strings.Join(txnFieldNames[:], ", "))
 			return
 		case item.given.has(f):
 			d.refuse(tree.CodeInvalidField, "%q is given twice", name)
@@ -290,7 +290,8 @@ func (d *txnDecoder) addCompares(item *txnItem) {
 func (d *txnDecoder) isZeroIndex(item *txnItem) bool {
 	zero := item.given.has(txnPrevIndex) && item.prevIndex == 0
 	if zero {
-		d.refuse(tree.CodeIndexNaN, `"prevIndex" is 0, which no node has; for a node that must not exist use "prevExist":false in "compare"`)
+		d.refuse(tree.CodeIndexNaN,
+			`"prevIndex" is 0, and no node has it; for a node that must not exist use "prevExist":false in "compare"`)
 	}
 	return zero
 }

@@ -146,6 +146,8 @@ func testUpgrade(t *testing.T, level int, older string) {
 	c.restart(1)
 	r.load.settle()
 	r.mustPutUser(2, http.StatusCreated) // takes indexes, so the load must have ended
+	const txn = `{"then":[{"action":"set","key":"/txn","value":"1"}]}`
+	mustRequest(t, http.MethodPost, r.running[0].Client+"/v2/txn", txn, http.StatusOK)
 	for i := range c.running {
 		c.running[i].Kill()
 		c.restart(i)
