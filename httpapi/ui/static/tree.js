@@ -49,8 +49,15 @@ async function follow(model, events, setState, signal) {
       if (!signal.aborted) model.changed();
     }, batchDelay);
   };
+  let interrupted = false;
+  const onState = (state) => {
+    setState(state);
+    if (state === "live" && interrupted) events.publish(null); // reads may have failed meanwhile
+    if (state === "live" && model.directory(model.rootPath).state === "failed") model.reload();
+    interrupted = state === "waiting" || (state === "connecting" && interrupted);
+  };
   await model.api.watch(model.rootPath, {
-    recursive: true, keysOnly: true, since: model.index, signal, onState: setState,
+    recursive: true, keysOnly: true, since: model.index, signal, onState,
     onEvent: (event) => {
       model.apply(event);
       events.publish(event);
