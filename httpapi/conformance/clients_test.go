@@ -138,6 +138,7 @@ func TestClientCurl(t *testing.T) {
 }
 
 func TestClientHttpie(t *testing.T) {
+	servertest.SkipShort(t, "TestClientCurl sends requests like these")
 	servertest.RequireProgram(t, "http", "httpie")
 	t.Parallel()
 	playSteps(t, launchAdvertised(t), []clientStep{

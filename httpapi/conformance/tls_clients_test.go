@@ -32,6 +32,7 @@ func TestTLSClientEtcdctl(t *testing.T) {
 }
 
 func TestTLSClientCurl(t *testing.T) {
+	servertest.SkipShort(t, "TestClientCurl does the same without TLS")
 	servertest.RequireProgram(t, "curl", "curl")
 	s := startSecure(t)
 	p := *s.Process
