@@ -20,6 +20,9 @@ import (
 // Path is the path of the page. Everything that the page loads is below it.
 const Path = "/ui/"
 
+// relativePath is Path, relative to Path without its final slash.
+const relativePath = "ui/"
+
 // Mode says what the page shows.
 type Mode int
 
@@ -46,7 +49,9 @@ func Handler(mode Mode) http.Handler {
 		}
 		name, below := strings.CutPrefix(r.URL.Path, Path)
 		if !below {
-			http.Redirect(w, r, Path, http.StatusMovedPermanently)
+			// The location is relative, so that it is right below the prefix of a reverse proxy, too.
+			w.Header().Set("Location", relativePath)
+			w.WriteHeader(http.StatusMovedPermanently)
 			return
 		}
 		if name == "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,6 @@ func TestHandler(t *testing.T) {
 		body         string // a part of it
 	}{
 		{"GET", "/ui/", 200, "text/html; charset=utf-8", `data-mode="on"`},
-		{"GET", "/ui", 301, "text/html; charset=utf-8", "/ui/"},
 		{"GET", "/ui/app.js", 200, "text/javascript; charset=utf-8", "import"},
 		{"GET", "/ui/vendor/preact.mjs", 200, "text/javascript; charset=utf-8", "export"},
 		{"GET", "/ui/style.css", 200, "text/css; charset=utf-8", ":root"},
@@ -153,5 +153,21 @@ func compareSums(t *testing.T, dir string) {
 	}
 	for name := range wanted {
 		t.Errorf("%s is missing", name)
+	}
+}
+
+// TestRedirect follows the redirect of the path without its slash, also below the prefix of a reverse proxy.
+func TestRedirect(t *testing.T) {
+	w := get(ui.ReadWrite, "GET", "/ui", nil)
+	for base, want := range map[string]string{
+		"http://a/ui": "http://a/ui/", "https://b/pando/ui?x=1": "https://b/pando/ui/",
+	} {
+		at, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if to, err := at.Parse(w.Header().Get("Location")); err != nil || w.Code != http.StatusMovedPermanently || to.String() != want {
+			t.Errorf("%s: %d, %v: %v", base, w.Code, to, err)
+		}
 	}
 }
