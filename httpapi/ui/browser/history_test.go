@@ -34,7 +34,7 @@ func TestHistory(t *testing.T) {
 		p.click("button", "Restore")
 		p.see("/app/name has the former value again.", "4 events.", "changed by compare-and-swap")
 		awaitValue(t, s, "/app/name", "one")
-		p.click("button", "Dismiss")
+		p.dismissMessages()
 		p.click("button", "Restore /app/name as of index 2")
 		p.see("This is the present value.")
 		p.press("\x1b")
@@ -90,6 +90,12 @@ func TestReadOnlyViews(t *testing.T) {
 		p.visit(page(s, "#/"+view))
 		p.awaitTrue("nothing of "+view+" is wider than the window", `document.documentElement.scrollWidth <= innerWidth`)
 	}
+}
+
+// dismissMessages removes the messages that are shown now. They may cover what is to be clicked, and go by themselves after some seconds.
+func (p *tab) dismissMessages() {
+	p.t.Helper()
+	p.eval(`document.querySelectorAll(".message button").forEach((b) => b.click()); 0`, nil)
 }
 
 // absent fails the test if the page shows a text now.

@@ -36,7 +36,7 @@ func TestHostileKeys(t *testing.T) {
 	})
 	p.step("by URL", func(t *testing.T) {
 		for i, name := range hostileNames {
-			p.visit(page(s, "#/keys/hostile/"+url.PathEscape(name)))
+			p.visitFragment("#/keys/hostile/" + url.PathEscape(name))
 			p.see("value " + string(rune('A'+i)) + " ")
 		}
 	})

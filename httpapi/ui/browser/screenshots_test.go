@@ -46,12 +46,15 @@ func TestScreenshots(t *testing.T) {
 	p.click("treeitem", "services")
 	p.click("treeitem", "checkout")
 	p.click("treeitem", "service.json")
+	p.see(`"port": 8080`)
+	p.seeGone("Connecting…")
 	p.choose("Colours", "Light")
 	p.screenshot("ui-light")
 	p.choose("Colours", "Dark")
 	p.screenshot("ui-dark")
 	p.choose("Colours", "Light")
 	p.run(chromedp.EmulateViewport(phone.width, phone.height, chromedp.EmulateMobile))
+	p.see(`"port": 8080`)
 	p.screenshot("ui-phone")
 }
 

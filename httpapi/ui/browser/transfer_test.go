@@ -23,7 +23,7 @@ func fillApp(t *testing.T, s *servertest.Process) {
 	put(t, s, "/app/name", "pando")
 	put(t, s, "/app/config/port", "80")
 	put(t, s, "/app/_hidden/key", "unseen")
-	mustAs(t, s, "", http.MethodPut, "/v2/keys/app/lease?ttl=1000&value=short", "")
+	mustAs(t, s, "", http.MethodPut, "/v2/keys/app/lease?ttl=1999&value=short", "")
 	mustAs(t, s, "", http.MethodPut, "/v2/keys/app/empty?dir=true", "")
 }
 
@@ -38,7 +38,7 @@ func TestRename(t *testing.T) {
 		p.see("/app has 2 hidden keys and directories: take them along, or copy.")
 		p.click("radio", "Copy")
 		p.click("button", "Preview")
-		p.see("6 new keys and directories.", "One transaction of 4 operations: all of it happens, or nothing.", "/moved/app/lease new 9")
+		p.see("6 new keys and directories.", "One transaction of 4 operations: all of it happens, or nothing.", "/moved/app/lease new 1")
 		p.checkAccessible("the preview")
 		p.click("radio", "Rename")
 	})
