@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -47,6 +49,23 @@ func TestTree(t *testing.T) {
 		p.click("treeitem", "port")
 		put(t, s, "/app/config/port", "9090")
 		p.see("9090")
+	})
+	p.step("a key that changes all the time", func(t *testing.T) {
+		stop := make(chan struct{})
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					put(t, s, "/app/config/port", fmt.Sprint("tick ", i))
+				}
+			}
+		})
+		defer writer.Wait()
+		defer close(stop)
+		p.awaitTrue("the value is shown while it changes", `Number(/tick (\d+)/.exec(document.body.innerText)?.[1]) > 20`)
 	})
 	p.checkAccessible("the keys")
 }

@@ -8,6 +8,7 @@ import { bytesOf, draftOf, TtlField, useTtl, ValueField } from "./input.js";
 import { say } from "./messages.js";
 import { clean, isAddressable, isBelow, join, nameOf } from "./paths.js";
 
+const mostAttempts = 20; // to write a key that others change
 const kinds = [["create", "Key"], ["mkdir", "Directory"], ["createInOrder", "Key in order"]];
 
 /** Create asks for a new key or directory below a directory, and goes to it. path is the suggested path. */
@@ -45,13 +46,14 @@ export function Create({ api, directory, path = "", go, onClose }) {
 
 // putTtl writes a file once more with another TTL. When somebody else changes the value meanwhile, it keeps the new one.
 async function putTtl(api, path, ttl) {
-  for (;;) {
+  for (let attempts = 1; ; attempts++) {
     const { bytes, modifiedIndex } = await api.get(path);
     try {
       await api.put(path, bytes, { ttl, prevIndex: modifiedIndex });
       return;
     } catch (error) {
       if (error.code !== codes.compareFailed) throw error;
+      if (attempts >= mostAttempts) throw new Error(`${path} changes all the time, so its TTL was not changed. Try again.`);
     }
   }
 }

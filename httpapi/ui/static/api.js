@@ -1,11 +1,13 @@
 // Requests to the server that sent the page. The name and the password of the person are in memory alone, and go with each request.
+import { replacement, toBytes } from "./bytes.js";
 import { codes } from "./codes.js";
-import { encodePath } from "./paths.js";
+import { encodePath, isAddressable } from "./paths.js";
 import { watchStream } from "./stream.js";
 
 export { codes };
 
 const requestTimeout = 60_000; // milliseconds
+const mostReadings = 20; // of a value that changes while it is read
 
 /** ApiError is a request that failed. status is 0 without an answer; code and index are those of an error of /v2/keys. */
 export class ApiError extends Error {
@@ -53,13 +55,14 @@ export class Api {
     return url;
   }
 
-  /** keyUrl returns the URL of a key. */
+  /** keyUrl returns the URL of a key. It throws an ApiError if no URL can name the key. */
   keyUrl(path, query) {
+    if (!isAddressable(path)) throw new ApiError(`a part of a path can't be . or .., as in ${path}`);
     return this.url("v2/keys" + encodePath(path), query);
   }
 
-  /** send sends a request and returns the Response, or throws an ApiError. signal aborts it. */
-  async send(method, url, { body, headers = {}, signal, timeout = requestTimeout } = {}) {
+  /** send sends a request and returns the Response, or throws an ApiError. signal aborts it. With quiet, 401 opens no login. */
+  async send(method, url, { body, headers = {}, signal, timeout = requestTimeout, quiet = false } = {}) {
     const all = { Accept: "application/json", ...headers };
     if (this.#authorization) all.Authorization = this.#authorization;
     const signals = [signal, timeout && AbortSignal.timeout(timeout)].filter(Boolean);
@@ -75,7 +78,7 @@ export class Api {
     }
     if (response.ok) return response;
     const error = await errorOf(response);
-    if (error.status === 401) this.onUnauthorized(error);
+    if (error.status === 401 && !quiet) this.onUnauthorized(error);
     throw error;
   }
 
@@ -92,9 +95,9 @@ export class Api {
    * list returns one page of the nodes of a directory, without values unless keysOnly is false: {node, nodes, next, index}. next is the
    * value of after for the next page, or "" after the last one.
    */
-  async list(path, { after, limit = 500, hidden, recursive, keysOnly = true, depth, atIndex, signal } = {}) {
+  async list(path, { after, limit = 500, hidden, recursive, keysOnly = true, depth, atIndex, signal, quiet } = {}) {
     const query = { after, limit, hidden, recursive, keysOnly, depth, atIndex };
-    const response = await this.send("GET", this.keyUrl(path, query), { signal });
+    const response = await this.send("GET", this.keyUrl(path, query), { signal, quiet });
     const { node } = await response.json();
     return { node, nodes: node.nodes ?? [], next: nextOf(response), index: Number(response.headers.get("X-Etcd-Index")) };
   }
@@ -105,22 +108,27 @@ export class Api {
     return (await response.json()).count;
   }
 
-  /** stat returns a node without its value and its children: {key, dir, ttl, modifiedIndex, createdIndex, index, at}. */
-  async stat(path, { signal } = {}) {
-    const response = await this.send("GET", this.keyUrl(path, { keysOnly: true, depth: 0 }), { signal });
+  /**
+   * stat returns a node without its children: {key, dir, value, ttl, modifiedIndex, createdIndex, index, at}. It has no value unless
+   * keysOnly is false.
+   */
+  async stat(path, { signal, quiet, keysOnly = true } = {}) {
+    const response = await this.send("GET", this.keyUrl(path, { keysOnly, depth: 0 }), { signal, quiet });
     const { node } = await response.json();
     return { ...node, key: node.key ?? "/", index: Number(response.headers.get("X-Etcd-Index")), at: performance.now() };
   }
 
   /** get returns what stat does, and for a file its value as bytes: a Uint8Array. Both are of one moment. */
   async get(path, { signal } = {}) {
-    for (;;) {
-      const node = await this.stat(path, { signal });
+    for (let i = 0; i < mostReadings; i++) {
+      const { value = "", ...node } = await this.stat(path, { signal, keysOnly: false });
       if (node.dir) return node;
+      if (!value.includes(replacement)) return { ...node, bytes: toBytes(value) };
       const response = await this.send("GET", this.keyUrl(path, { raw: true }), { signal, headers: { Accept: "*/*" } });
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (response.headers.get("ETag") === `"${node.modifiedIndex}"`) return { ...node, bytes };
     }
+    throw new ApiError(`${path} changes faster than it can be read`);
   }
 
   /** put writes a file. bytes is its value, as a Uint8Array. conditions has ttl, prevIndex and prevExist. It returns the event. */
@@ -161,7 +169,7 @@ async function errorOf(response) {
   const text = await response.text().catch(() => "");
   let body = {};
   try {
-    body = JSON.parse(text);
+    body = JSON.parse(text) ?? {};
   } catch {
     body = { message: text.trim() || `the server answered with status ${status}` };
   }

@@ -18,14 +18,22 @@ const views = [
 
 const readonly = document.documentElement.dataset.mode === "readonly";
 
-// useRoute returns the view and the path that the URL names, and renders again when they change.
-function useRoute() {
+// useRoute returns the view and the path that the URL names, and renders again when they change. If the element that has the focus is
+// removed then, main gets the focus: otherwise the keyboard would begin at the top of the page.
+function useRoute(main) {
   const [route, setRoute] = useState(() => parseHash(location.hash));
+  const focused = useRef(false);
   useEffect(() => {
-    const update = () => setRoute(parseHash(location.hash));
+    const update = () => {
+      focused.current = document.activeElement !== document.body;
+      setRoute(parseHash(location.hash));
+    };
     addEventListener("hashchange", update);
     return () => removeEventListener("hashchange", update);
   }, []);
+  useEffect(() => {
+    if (focused.current && document.activeElement === document.body) main.current.focus({ preventScroll: true });
+  }, [route]);
   return route;
 }
 
@@ -86,9 +94,9 @@ function useSession() {
 }
 
 function App() {
-  const { view, path } = useRoute();
-  const { api, user, loginOpen, setLoginOpen } = useSession();
   const main = useRef(null);
+  const { view, path } = useRoute(main);
+  const { api, user, loginOpen, setLoginOpen } = useSession();
   const chosen = views.find((v) => v.name === view) ?? views[0];
   const openLogin = useCallback(() => setLoginOpen(true), []);
   const closeLogin = useCallback(() => setLoginOpen(false), []);

@@ -2,6 +2,9 @@
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** replacement is what JSON has in place of bytes that are not UTF-8. */
+export const replacement = "\ufffd";
+
 /** toBytes returns a text in UTF-8. */
 export const toBytes = (text) => new TextEncoder().encode(text);
 

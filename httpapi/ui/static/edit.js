@@ -1,6 +1,6 @@
 // The dialog that changes a value. It writes only if the key is as the person saw it; if not, it shows the difference.
 import { codes } from "./api.js";
-import { toText } from "./bytes.js";
+import { durationText, toText } from "./bytes.js";
 import { Commands } from "./command.js";
 import { Dialog, FormDialog } from "./dialog.js";
 import { Diff } from "./diff.js";
@@ -21,8 +21,10 @@ export function Edit({ api, node, latest, refresh, onClose }) {
   const [base, setBase] = useState(node); // what the person's text began as, and what the key must still be
   const [draft, setDraft] = useState(() => draftOf(node.bytes));
   const [conflict, setConflict] = useState(null);
-  const ttl = useTtl(remainingOf(node));
+  const ttl = useTtl(remainingOf(base));
   const bytes = bytesOf(draft);
+  // secondsFor returns the TTL that the key gets in place of theirs. A key that is gone had the time that base had left.
+  const secondsFor = (theirs) => ttl.seconds(theirs ? remainingOf(theirs) : base.ttl === undefined ? null : () => base.ttl);
   const write = async (conditions) => {
     await api.put(node.key, bytes, { ttl: ttl.seconds(), ...conditions });
     await refresh();
@@ -43,8 +45,10 @@ export function Edit({ api, node, latest, refresh, onClose }) {
       if (edited) setDraft(edited);
       setConflict(null);
     };
+    const overwrite = (theirs) =>
+      write({ ...(theirs ? { prevIndex: theirs.modifiedIndex } : { prevExist: "false" }), ttl: secondsFor(theirs) });
     return html`<${Conflict} path=${node.key} mine=${bytes} theirs=${conflict.theirs} again=${again} onClose=${onClose}
-      overwrite=${(theirs) => write(theirs ? { prevIndex: theirs.modifiedIndex } : { prevExist: "false" })} />`;
+      overwrite=${overwrite} seconds=${secondsFor(conflict.theirs)} />`;
   }
   const changed = latest === null || latest.modifiedIndex > base.modifiedIndex;
   return html`<${FormDialog} title=${`Edit ${node.key}`} wide=${true} onClose=${onClose} submit=${save} confirm="Save" stay=${true}
@@ -70,8 +74,8 @@ async function theirsOf(api, path) {
   }
 }
 
-// Conflict asks what shall become of a key that somebody else has changed or deleted.
-function Conflict({ path, mine, theirs, again, overwrite, onClose }) {
+// Conflict asks what shall become of a key that somebody else has changed or deleted. seconds is the TTL of a value that overwrites it.
+function Conflict({ path, mine, theirs, again, overwrite, seconds, onClose }) {
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const keepMine = async () => {
@@ -91,6 +95,7 @@ function Conflict({ path, mine, theirs, again, overwrite, onClose }) {
     <div class="body">
       <p><code>${path}</code> was ${theirs ? "changed" : "deleted"} while you edited it.</p>
       ${theirs && html`<${Diff} before=${textOf(theirs.bytes)} after=${textOf(mine)} beforeName="on the server" afterName="yours" />`}
+      ${seconds !== undefined && html`<p class="dim">What you write expires after ${durationText(seconds)}.</p>`}
       <p class="problem" role="alert">${problem}</p>
       <footer>
         <button type="button" disabled=${busy} onClick=${takeTheirs}>${theirs ? "Take theirs" : "Leave it deleted"}</button>

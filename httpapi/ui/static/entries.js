@@ -1,5 +1,5 @@
 // The lines of an export, as "pando ctl export" writes them and "pando ctl import" reads them: one JSON object for each key and directory.
-import { clean, isBelow, parts } from "./paths.js";
+import { clean, isAddressable, isBelow, parts } from "./paths.js";
 
 /** lineOf returns the line of a node. A value that is no UTF-8 has U+FFFD in place of its bytes. */
 export function lineOf({ key, dir, value, ttl, expiration }) {
@@ -36,6 +36,7 @@ function parseEntry(line, where) {
   }
   const { key, dir = false, value, ttl = 0, expiration } = entry ?? {};
   if (typeof key !== "string" || parts(key).length === 0) throw new Error(`${where} has no "key". Is it an export?`);
+  if (!isAddressable(key)) throw new Error(`${where} (${key}) has a path with . or .. in it.`);
   if (typeof dir !== "boolean" || (value !== undefined && typeof value !== "string") || dir === (value !== undefined)) {
     throw new Error(`${where} (${key}) needs either a "value" or "dir":true.`);
   }

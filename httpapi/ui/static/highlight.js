@@ -1,5 +1,6 @@
 // The languages of values: which one a text is in, its division into rows, and the tokens of a row. Only rows in sight are tokenized.
 
+const deepestIndent = 40; // levels; a hostile value may have half a million
 const longestRow = 200; // characters; longer lines go on in the next row
 
 /** languageOf guesses the language of a text: "json", "yaml" or "text". */
@@ -111,7 +112,7 @@ export class Highlighter {
 export function formatJson(text) {
   const out = [];
   let depth = 0;
-  const newLine = () => "\n" + "  ".repeat(depth);
+  const newLine = () => "\n" + "  ".repeat(Math.min(depth, deepestIndent));
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs) ?? [];
   for (const [i, token] of tokens.entries()) {
     const next = tokens[i + 1];

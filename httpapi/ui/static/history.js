@@ -9,15 +9,16 @@ import { plural } from "./units.js";
 const pageSize = 25;
 
 /** History shows the events of the key at path, and for a directory those of what is below it, when the person opens it. */
-export function History({ api, path, readonly }) {
+export function History({ api, path, node, readonly }) {
   const [open, setOpen] = useState(false);
   return html`<details class="history" open=${open} onToggle=${(e) => setOpen(e.currentTarget.open)}>
     <summary>History</summary>
-    ${open && html`<${Events} key=${path} api=${api} path=${path} readonly=${readonly} />`}
+    ${open && html`<${Events} key=${path} api=${api} path=${path} recursive=${Boolean(node.dir)} readonly=${readonly} />`}
   </details>`;
 }
 
-function Events({ api, path, readonly }) {
+// The right to watch a single key is enough for the events of a key.
+function Events({ api, path, recursive, readonly }) {
   const [state, setState] = useState({ history: null, problem: "" });
   const [shown, setShown] = useState(pageSize);
   const [restoring, setRestoring] = useState(null);
@@ -26,12 +27,12 @@ function Events({ api, path, readonly }) {
     stop.current?.abort();
     const { signal } = (stop.current = new AbortController());
     try {
-      const history = await readEvents(api, path, { recursive: true, signal });
+      const history = await readEvents(api, path, { recursive, signal });
       if (!signal.aborted) setState({ history, problem: "" });
     } catch (error) {
       if (!signal.aborted) setState({ history: null, problem: error.message });
     }
-  }, [api, path]);
+  }, [api, path, recursive]);
   useEffect(() => {
     load();
     return () => stop.current.abort();

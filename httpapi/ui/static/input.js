@@ -50,14 +50,19 @@ export function ValueField({ draft, set, rows = 12 }) {
 }
 
 /**
- * useTtl returns the choice of a TTL: {choice, text, seconds, valid, set}. remaining is a function for the seconds of the present TTL, or
- * null without one. seconds is the value for a request, undefined for no TTL.
+ * useTtl returns the choice of a TTL: {choice, setChoice, text, setText, valid, seconds, canKeep}. remaining is a function for the seconds
+ * of the present TTL, or null without one. Until the person chooses, the present TTL is kept. seconds() is the value for a request,
+ * undefined for no TTL. seconds(left) is that for a node with another present TTL.
  */
 export function useTtl(remaining) {
-  const [choice, setChoice] = useState(remaining ? "keep" : "none");
+  const [chosen, setChoice] = useState("keep");
   const [text, setText] = useState("60");
+  const choice = chosen === "keep" && !remaining ? "none" : chosen;
   const valid = choice !== "set" || /^[1-9]\d{0,9}$/.test(text.trim());
-  const seconds = () => ({ keep: () => Math.max(1, Math.ceil(remaining())), none: () => undefined, set: () => Number(text) })[choice]();
+  const seconds = (left = remaining) => {
+    if (chosen === "set") return Number(text);
+    return chosen === "keep" && left ? Math.max(1, Math.ceil(left())) : undefined;
+  };
   return { choice, setChoice, text, setText, valid, seconds, canKeep: Boolean(remaining) };
 }
 

@@ -12,12 +12,21 @@ const stateTexts = {
 
 // useHidden returns whether hidden nodes are shown, and a function that sets it. The browser remembers it for the tab.
 function useHidden() {
-  const [hidden, setHidden] = useState(() => sessionStorage.getItem("pando-hidden") === "true");
+  const [hidden, setHidden] = useState(() => stored(() => sessionStorage.getItem("pando-hidden")) === "true");
   const set = (value) => {
-    sessionStorage.setItem("pando-hidden", value);
+    stored(() => sessionStorage.setItem("pando-hidden", value));
     setHidden(value);
   };
   return [hidden, set];
+}
+
+// stored returns the result of a function that uses the storage of the browser, or undefined if the browser forbids it.
+function stored(use) {
+  try {
+    return use();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Keys shows the tree, and the node at path. */

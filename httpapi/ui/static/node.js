@@ -13,6 +13,8 @@ import { Value } from "./value.js";
 
 const rereadDelay = 80; // milliseconds after an event; many may come at once
 
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 // useNode returns the node at path, read again after each event that concerns it: {node, error, gone}. node is the last one that was read.
 function useNode(api, path, events) {
   const [state, setState] = useState({ node: null, error: null });
@@ -28,16 +30,28 @@ function useNode(api, path, events) {
     }
   }, [api, path]);
   useEffect(() => {
-    let timer = 0;
+    let wanted = false;
+    let running = false;
+    let ended = false;
+    // A key that changes all the time is read again and again, one reading after the other.
+    const readAgain = async () => {
+      wanted = true;
+      if (running) return;
+      running = true;
+      while (wanted && !ended) {
+        await pause(rereadDelay);
+        wanted = false;
+        if (!ended) await read();
+      }
+      running = false;
+    };
     read();
     const stop = events.subscribe((event) => {
-      if (event !== null && !concerns(event.node.key, path) && !(event.node.dir && isBelow(event.node.key, path))) return;
-      clearTimeout(timer);
-      timer = setTimeout(read, rereadDelay);
+      if (event === null || concerns(event.node.key, path) || (event.node.dir && isBelow(event.node.key, path))) readAgain();
     });
     return () => {
       stop();
-      clearTimeout(timer);
+      ended = true;
       abort.current?.abort();
     };
   }, [read, events]);
@@ -161,7 +175,7 @@ export function Node({ api, navigate, path, readonly, events }) {
       <${Toolbar} api=${api} navigate=${navigate} node=${node} readonly=${readonly} open=${open} />
       ${!node.dir && html`<${Value} bytes=${node.bytes} />`}
       <${Commands} api=${api} action=${{ kind: node.dir ? "list" : "get", path }} />`}
-    ${node && html`<${History} api=${api} navigate=${navigate} path=${path} node=${node} readonly=${readonly} />`}
+    ${node && (shown || gone) && html`<${History} api=${api} navigate=${navigate} path=${path} node=${node} readonly=${readonly} />`}
     ${dialog && dialogs[dialog.name]()}
   </article>`;
 }

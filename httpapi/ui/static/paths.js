@@ -15,6 +15,10 @@ export const parentOf = (path) => "/" + parts(path).slice(0, -1).join("/");
 /** nameOf("/a/b") is "b". The name of "/" is "/". */
 export const nameOf = (path) => parts(path).at(-1) ?? "/";
 
+/** shownName returns a name on one line: symbols stand for control characters, which could look like further rows. */
+export const shownName = (name) => name.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g,
+  (c) => (c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "\ufffd"));
+
 /** isBelow reports whether a path is below a directory. */
 export const isBelow = (path, directory) => path !== directory && path.startsWith(directory === "/" ? "/" : directory + "/");
 

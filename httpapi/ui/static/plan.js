@@ -18,9 +18,20 @@ export const retarget = (key, from, to) => "/" + [...parts(to), ...parts(key).sl
 export function planCopy({ from, to, nodes, existing, overwrite, remove }) {
   const wanted = nodes.map((node) => ({ ...node, from: node.key, key: retarget(node.key, from, to) })).filter((n) => n.key !== "/");
   const plan = planWrites(wanted, existing, overwrite);
+  if (remove) refuseOwn(plan, from);
   plan.compares = nodes.filter((n) => !n.dir).map((n) => ({ key: n.key, prevIndex: n.modifiedIndex }));
   plan.removals = remove ? [...nodes].reverse().map(removalOf) : [];
   return plan;
+}
+
+// refuseOwn makes conflicts of items that exist in the renamed subtree itself: they would be written and then removed.
+function refuseOwn({ items, counts }, from) {
+  for (const item of items) {
+    if (item.state === "conflict" || (item.key !== from && !isBelow(item.key, from))) continue;
+    counts[item.state]--;
+    counts.conflict++;
+    Object.assign(item, { state: "conflict", reason: "it is a part of what is renamed" });
+  }
 }
 
 const removalOf = (node) =>

@@ -74,6 +74,9 @@ export function useRun(api, onDone = () => {}) {
   return { run, start, cancel, revert, reset };
 }
 
+// isUnknown reports whether a request that failed with an error may have had an effect.
+const isUnknown = ({ status }) => status === 0 || status === 500 || status === 504;
+
 function phaseOf(error, done, steps) {
   if (error.name === "AbortError") return "canceled";
   return !steps && done.length === 0 && isUnavailable(error) ? "refused" : "failed";
@@ -111,10 +114,13 @@ export function RunView({ run, plan, verb, cancel, start, revert }) {
       `${plural(run.left, "key")} could not be removed, because somebody has changed them or is using the directory.`}</p>`;
   }
   if (run.phase === "idle") return null;
+  const extent = run.done.length > 0 ? ` ${run.done.length} of ${run.total} operations are done.` : " Nothing was written.";
+  const unknown = isUnknown(run.error);
   const undoable = run.done.length > 0 && run.done.every((s) => s.action === "create");
   return html`<div class="run">
     <p class="problem" role="alert">${run.phase === "canceled" ? "Stopped." : `It failed: ${run.error.message}.`}
-      ${run.done.length > 0 ? ` ${run.done.length} of ${run.total} operations are done.` : " Nothing was written."}</p>
+      ${(!unknown || run.done.length > 0) && extent}
+      ${unknown && " The last request may have been carried out: look at the keys before you go on."}</p>
     ${run.done.length < run.total && html`<p>Make the preview again to go on from what exists now.</p>`}
     ${undoable && html`<button type="button" onClick=${() => revert(plan)}>Remove what was written</button>`}
   </div>`;

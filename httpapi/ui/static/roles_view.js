@@ -67,12 +67,13 @@ function RoleDialog({ api, role, roles, reload, onClose }) {
   };
   const shown = [...new Set([...before.read, ...before.write, ...permissions.read, ...permissions.write])];
   return html`<${FormDialog} title=${role ? `Change the role ${name}` : "New role"} confirm=${role ? "Change" : "Create"}
-    onClose=${onClose} submit=${submit} disabled=${!ready}>
+    onClose=${onClose} submit=${submit} disabled=${!ready || pattern !== ""}>
     ${!role && html`<${Field} label="Name" value=${name} set=${setName} attributes=${{ autofocus: true, autocapitalize: "none" }}
       hint=${taken ? "There is a role with this name." : "It must not have a slash."} />`}
     <${PermissionTable} shown=${shown} permissions=${permissions} set=${setPermissions} />
     <div class="beside">
-      <${Field} label="Pattern to add" value=${pattern} set=${setPattern} hint="/app/* is everything below /app; /app/name is one key." />
+      <${Field} label="Pattern to add" value=${pattern} set=${setPattern}
+        hint=${pattern === "" ? "/app/* is everything below /app; /app/name is one key." : "Add the pattern, or empty the field."} />
       <button type="button" disabled=${pattern === "" || shown.includes(pattern)} onClick=${add}>Add</button>
     </div>
     ${ready && html`<${AuthCommands} api=${api} changes=${[change]} />`}

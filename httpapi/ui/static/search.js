@@ -16,8 +16,8 @@ async function suggest(api, text, hidden, signal) {
   const { directory, prefix } = split(text);
   const showHidden = hidden || prefix.startsWith("_");
   const after = prefix === "" ? undefined : join(directory, prefix);
-  const exact = prefix === "" ? null : api.stat(after, { signal }).catch(() => null);
-  const { nodes } = await api.list(directory, { after, limit, hidden: showHidden, signal });
+  const exact = prefix === "" ? null : api.stat(after, { signal, quiet: true }).catch(() => null);
+  const { nodes } = await api.list(directory, { after, limit, hidden: showHidden, signal, quiet: true });
   const found = nodes.filter((node) => nameOf(node.key).startsWith(prefix));
   const same = await exact;
   return same ? [same, ...found] : found;

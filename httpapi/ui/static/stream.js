@@ -70,6 +70,7 @@ async function readOnce(api, path, options, place, opened) {
       parser.feed(value);
     }
   } finally {
+    stop.abort(); // ends the request also after an error in a function of options
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", hide);
   }

@@ -1,12 +1,10 @@
 // Reads subtrees for copies, exports and imports.
+import { replacement } from "./bytes.js";
 
 const pageSize = 500;
 /** The limits of what a browser should keep in memory. */
 export const maxNodes = 50_000;
 export const maxBytes = 64 * 1024 * 1024;
-
-/** replacement is what JSON has in place of bytes that are not UTF-8. */
-const replacement = "\ufffd";
 
 /**
  * readSubtree reads a node and everything below it as it is at one moment. It returns {nodes, index}, with each directory before what is in

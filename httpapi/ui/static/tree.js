@@ -1,6 +1,6 @@
 // The tree of keys, by the pattern "tree view" of ARIA. The element of the tree has the focus, and names its active row.
 import { html, useEffect, useMemo, useReducer, useRef, useState } from "./html.js";
-import { isBelow, isHidden, nameOf, parentOf } from "./paths.js";
+import { isBelow, isHidden, nameOf, parentOf, shownName } from "./paths.js";
 import { TreeModel } from "./tree_model.js";
 import { VirtualList } from "./virtual.js";
 
@@ -50,10 +50,13 @@ async function follow(model, events, setState, signal) {
     }, batchDelay);
   };
   let interrupted = false;
+  let begun = false;
   const onState = (state) => {
     setState(state);
     if (state === "live" && interrupted) events.publish(null); // reads may have failed meanwhile
     if (state === "live" && model.directory(model.rootPath).state === "failed") model.reload();
+    if (state === "denied" && begun) model.reload(); // the person may no longer see what the tree shows
+    begun ||= state === "live";
     interrupted = state === "waiting" || (state === "connecting" && interrupted);
   };
   await model.api.watch(model.rootPath, {
@@ -176,11 +179,13 @@ function Row({ id, row, model, choose, chosen, active }) {
     choose(row.key);
   };
   const hidden = isHidden(nameOf(row.key));
-  const classes = ["row", node.dir ? "directory" : "file", row.level === 1 && "root", chosen && "chosen", active && "active", hidden && "hidden-node"];
+  const classes = [
+    "row", node.dir ? "directory" : "file", row.level === 1 && "root", chosen && "chosen", active && "active", hidden && "hidden-node",
+  ];
   return html`<div id=${id} class=${classes.filter(Boolean).join(" ")} role="treeitem" aria-level=${row.level} aria-selected=${chosen}
     aria-expanded=${expanded} aria-setsize=${row.size} aria-posinset=${row.position} title=${row.key} style=${indent} onClick=${open}>
     <span class="twist" aria-hidden="true" onClick=${node.dir ? toggle : undefined}>${node.dir ? (expanded ? "▾" : "▸") : ""}</span>
-    <span class="name">${row.key === model.rootPath ? row.key : nameOf(row.key)}</span>
+    <span class="name">${shownName(row.key === model.rootPath ? row.key : nameOf(row.key))}</span>
     ${node.ttl !== undefined && html`<span class="badge" title="This node expires">TTL</span>`}
   </div>`;
 }

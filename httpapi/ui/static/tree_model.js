@@ -2,6 +2,7 @@
 import { compareNames, isBelow, isHidden, join, nameOf, parentOf, parts } from "./paths.js";
 
 const pageSize = 500;
+const mostAdded = 5000; // nodes that events may add to a directory; beyond it the last ones are left to "More…"
 const removals = new Set(["delete", "compareAndDelete", "expire"]);
 
 /**
@@ -15,6 +16,8 @@ class Directory {
   state = "new"; // then "loading", "ready" or "failed"
   error = null;
   expanded = false;
+  loaded = null; // the promise of the last list
+  most = 0; // the number of children that are kept
 
   constructor(path) {
     this.path = path;
@@ -35,7 +38,14 @@ class Directory {
   /** covers reports whether a name lies in the window, so that the children must have it if it exists. */
   covers(name) {
     if (this.from !== "" && compareNames(name, this.from) < 0) return false;
-    return this.next === "" || compareNames(name, nameOf(this.children.at(-1).key)) <= 0;
+    return this.next === "" || compareNames(name, nameOf(this.next)) <= 0;
+  }
+
+  /** cut drops the last children when events have added too many. */
+  cut() {
+    if (this.children.length <= this.most) return;
+    this.children.length = this.most;
+    this.next = this.children.at(-1).key;
   }
 }
 
@@ -44,6 +54,8 @@ export class TreeModel {
   hidden = false;
   index = 0; // of the first list; a watch begins here
   #directories = new Map();
+  #loads = 0; // lists that are read now
+  #events = []; // those that came since then, in their order
 
   constructor(api, rootPath, changed) {
     Object.assign(this, { api, rootPath, changed });
@@ -59,12 +71,13 @@ export class TreeModel {
     return this.#directories.get(path)?.expanded ?? false;
   }
 
-  /** expand opens a directory and loads its first page, unless it is loaded. */
+  /** expand opens a directory and loads its first page, unless it is loaded. It waits for a list that is read already. */
   async expand(path) {
     const directory = this.directory(path);
     directory.expanded = true;
-    if (directory.state === "new" || directory.state === "failed") await this.#load(directory, {});
+    if (directory.state === "new" || directory.state === "failed") this.#load(directory, {});
     else this.changed();
+    await directory.loaded;
   }
 
   collapse(path) {
@@ -114,9 +127,15 @@ export class TreeModel {
     await Promise.all(open.map(({ path }) => this.#load(this.directory(path), {})));
   }
 
-  async #load(directory, { after, append, first }) {
+  #load(directory, range) {
+    directory.loaded = this.#read(directory, range);
+    return directory.loaded;
+  }
+
+  async #read(directory, { after, append, first }) {
     directory.state = "loading";
     directory.error = null;
+    this.#loads++;
     this.changed();
     try {
       const page = await this.api.list(directory.path, { after, limit: pageSize, hidden: this.hidden });
@@ -125,22 +144,37 @@ export class TreeModel {
       directory.children = append ? directory.children.concat(nodes) : nodes;
       if (!append) directory.from = first ? nameOf(first.key) : "";
       directory.next = page.next;
+      directory.most = directory.children.length + mostAdded;
       directory.state = "ready";
+      this.#catchUp(directory, page.index);
     } catch (error) {
       Object.assign(directory, { state: "failed", error });
     }
+    this.#loads--;
+    if (this.#loads === 0) this.#events = [];
     this.changed();
   }
 
-  /** apply changes the tree by an event of a watch. It ignores an event that is older than what is loaded. Callers call changed. */
-  apply({ action, node }) {
-    if (removals.has(action)) this.#remove(node);
-    else this.#upsert(node);
+  // catchUp applies the events after index to a directory: those that came while its list was read, and are not in the list.
+  #catchUp(directory, index) {
+    for (const event of this.#events) if (event.node.modifiedIndex > index) this.#change(event, directory);
   }
 
-  #remove({ key, modifiedIndex }) {
+  /** apply changes the tree by an event of a watch. It ignores an event that is older than what is loaded. Callers call changed. */
+  apply(event) {
+    if (this.#loads > 0) this.#events.push(event);
+    this.#change(event);
+  }
+
+  // change applies an event to all directories, or to one.
+  #change({ action, node }, only) {
+    if (removals.has(action)) this.#remove(node, only);
+    else this.#upsert(node, only);
+  }
+
+  #remove({ key, modifiedIndex }, only) {
     const directory = this.#directories.get(parentOf(key));
-    if (directory?.state !== "ready") return;
+    if (directory?.state !== "ready" || (only && directory !== only)) return;
     const { at, node } = directory.find(nameOf(key));
     if (!node || node.createdIndex > modifiedIndex) return;
     directory.children.splice(at, 1);
@@ -155,7 +189,7 @@ export class TreeModel {
   }
 
   // upsert adds or replaces a node, and adds the directories above it: they have no events of their own.
-  #upsert({ key, dir, ttl, modifiedIndex, createdIndex }) {
+  #upsert({ key, dir, ttl, modifiedIndex, createdIndex }, only) {
     if (!isBelow(key, this.rootPath)) return;
     const names = parts(key).slice(parts(this.rootPath).length);
     let parent = this.rootPath;
@@ -164,7 +198,8 @@ export class TreeModel {
       const last = i === names.length - 1;
       const node = last ? { key: path, dir, ttl, modifiedIndex, createdIndex } : { key: path, dir: true, modifiedIndex, createdIndex };
       if (!this.hidden && name.startsWith("_")) return;
-      this.#put(this.#directories.get(parent), name, node, last);
+      const directory = this.#directories.get(parent);
+      if (!only || directory === only) this.#put(directory, name, node, last);
       parent = path;
     }
   }
@@ -174,6 +209,7 @@ export class TreeModel {
     const { at, node: old } = directory.find(name);
     if (!old) {
       directory.children.splice(at, 0, node);
+      directory.cut();
       return;
     }
     if (!replace || old.modifiedIndex > node.modifiedIndex) return;
