@@ -85,8 +85,14 @@ func (p *program) withTrouble(action cli.ActionFunc) cli.ActionFunc {
 }
 
 func asTrouble(err error) error {
+	if err == nil || errors.Is(err, errAnswered) {
+		return err
+	}
 	f, ok := errors.AsType[*failure](err)
-	if !ok || f.code == exitDifferent && f.text == "" || f.code == exitInterrupted {
+	switch {
+	case !ok:
+		return &failure{exitTrouble, err.Error() + "\n", err}
+	case f.code == exitDifferent && f.text == "", f.code == exitInterrupted:
 		return err
 	}
 	return &failure{exitTrouble, f.text, f.cause}

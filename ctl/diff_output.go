@@ -160,6 +160,7 @@ func (d *differences) changed(a, b *client.Node) {
 func coloredHunks(colors terminal.Palette, lines []string) []string {
 	colored := make([]string, len(lines))
 	for i, line := range lines {
+		line = visible(line)
 		switch line[0] {
 		case '@':
 			line = colors.Cyan(line)
@@ -171,6 +172,20 @@ func coloredHunks(colors terminal.Palette, lines []string) []string {
 		colored[i] = line
 	}
 	return colored
+}
+
+// visible replaces the carriage returns of a line, and the characters that change the direction of a text. A terminal would show another
+// text than that of the line.
+func visible(line string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\u240d' // the symbol for it
+		case unicode.Is(unicode.Bidi_Control, r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, line)
 }
 
 // isLong reports whether a value is shown by its lines.

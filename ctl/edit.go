@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,9 @@ func (p *program) editCommand() *cli.Command {
 			return p.edit(ctx, cl, args[0], o)
 		}), formatSimple),
 		Before: func(c *cli.Context) error {
+			if strings.TrimSpace(o.editor) == "" { // a variable may be set to nothing
+				o.editor = cmp.Or(strings.TrimSpace(os.Getenv("EDITOR")), "vi")
+			}
 			if o.ttlGiven = c.IsSet("ttl"); o.ttl < 0 {
 				return badArguments("--ttl counts seconds: 1 or more, or 0 for a key that lives forever")
 			}
@@ -262,9 +266,12 @@ func (e *editing) unwritten(err error) error {
 
 // end removes the file, or names it if it has a text that was not written.
 func (e *editing) end(err error) {
-	if e.file.written || err != nil && !e.file.changed() {
+	switch {
+	case e.file.hasUnsaved():
+		fmt.Fprintf(e.p.stderr, "the editor has left files in %s; a text that was not saved may be in them\n", e.file.dir)
+	case e.file.written || err != nil && !e.file.changed():
 		_ = os.RemoveAll(e.file.dir) // it is a temporary directory
-		return
+	default:
+		fmt.Fprintf(e.p.stderr, "the text is in %s\n", e.file.path)
 	}
-	fmt.Fprintf(e.p.stderr, "the text is in %s\n", e.file.path)
 }

@@ -3,12 +3,14 @@ package ctl
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +34,10 @@ func newEditFile(key, value string, asHex, keepNewline bool) (*editFile, error) 
 	if asHex {
 		f.content = hexLines(value)
 	}
-	return f, os.WriteFile(f.path, []byte(f.content), 0o600)
+	if err := os.WriteFile(f.path, []byte(f.content), 0o600); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir)) // a part of the value may be in it
+	}
+	return f, nil
 }
 
 // fileName returns the last part of a key as a name that is safe in a shell and not too long.
@@ -52,10 +57,19 @@ func fileName(key string) string {
 	return strings.TrimLeft(name, ".-")
 }
 
-// changed reports whether the file no longer has the value that it had at first.
+// changed reports whether the file no longer has the value that it had at first, or can't be read.
 func (f *editFile) changed() bool {
 	data, err := os.ReadFile(f.path)
-	return err == nil && string(data) != f.content
+	return err != nil || string(data) != f.content
+}
+
+// hasUnsaved reports whether there are other files beside the file, apart from backups (name~). Then an editor was killed, or still runs, and
+// they may have a text that the user has not saved.
+func (f *editFile) hasUnsaved() bool {
+	entries, err := os.ReadDir(f.dir)
+	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() != filepath.Base(f.path) && !strings.HasSuffix(e.Name(), "~")
+	})
 }
 
 // run runs the editor. The shell splits the command, so that it can have arguments. It survives CTRL+C, which is for the editor.
@@ -78,8 +92,12 @@ func (f *editFile) value(old string) (string, error) {
 		return parseHexLines(string(data))
 	}
 	text := string(data)
-	if !f.keepNewline && !strings.HasSuffix(old, "\n") {
-		text = strings.TrimSuffix(text, "\n")
+	if f.keepNewline || strings.HasSuffix(old, "\n") {
+		return text, nil
+	}
+	text, ended := strings.CutSuffix(text, "\n")
+	if ended && strings.Contains(old, "\r\n") && !strings.HasSuffix(old, "\r") {
+		text = strings.TrimSuffix(text, "\r") // editors end the last line as the others
 	}
 	return text, nil
 }

@@ -75,6 +75,8 @@ func TestEdit(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a killed editor leaves a file", func(t *testing.T) { editKilled(t, s) })
+	t.Run("CRLF", func(t *testing.T) { editCRLF(t, s, cl, value) })
 	t.Run("conflicts", func(t *testing.T) { editConflicts(t, s, cl, value) })
 	t.Run("TTL", func(t *testing.T) {
 		path, _ := editor(t, `printf forever > "$1"`)
@@ -92,6 +94,33 @@ func TestEdit(t *testing.T) {
 			t.Errorf("exit code %d, %+v", code, value(t, "/key"))
 		}
 	})
+}
+
+// editKilled runs an editor that is killed, and has its text in another file.
+func editKilled(t *testing.T, s *server) {
+	path, _ := editor(t, `echo typed > "${1%/*}/.key.swp"; kill -9 $$`)
+	term := atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/key")
+	term.await("may be in them")
+	if code := term.end(); code != exitBadArguments {
+		t.Errorf("exit code %d", code)
+	}
+	dir := regexp.MustCompile(`has left files in ([^; ]+);`).FindStringSubmatch(term.screen.String())[1]
+	if data, err := os.ReadFile(filepath.Join(dir, ".key.swp")); err != nil || string(data) != "typed\n" {
+		t.Errorf("the file has %q, %v", data, err)
+	}
+	os.RemoveAll(dir)
+}
+
+// editCRLF edits a value of several lines, which end as in Windows.
+func editCRLF(t *testing.T, s *server, cl *client.Client, value func(*testing.T, string) *client.Node) {
+	if _, err := cl.Put(t.Context(), "/key", "a\r\nb", client.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	path, _ := editor(t, `printf 'a\r\nc\r\n' > "$1"`)
+	term := atTerminal(t, "--endpoints", s.Client, "edit", "--editor", path, "/key")
+	if code := term.end(); code != exitOK || value(t, "/key").Value != "a\r\nc" {
+		t.Errorf("exit code %d, %+v", code, value(t, "/key"))
+	}
 }
 
 // editNewKey edits a key that does not exist, and a directory.

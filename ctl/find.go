@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl/client"
+	"pando/ctl/terminal"
 )
 
 // findOptions are the options of find. A node is found if it meets all conditions.
@@ -47,8 +48,9 @@ func (p *program) findCommand() *cli.Command {
 		},
 		Description: `DESCRIPTION:
    Looks at the keys that are named and at everything below them, or at the whole store. Without conditions, it prints all.
-   Directories come before what is in them. Pando sends the list by pages of one moment, so that a list of millions needs
-   little memory; etcd sends it as one answer, and never lists hidden keys. With -o json, each line is a JSON object.
+   Directories come before what is in them. On a terminal, keys with characters that can't be printed are quoted. Pando
+   sends the list by pages of one moment, so that a list of millions needs little memory; etcd sends it as one answer, and
+   never lists hidden keys. With -o json, each line is a JSON object.
 
 ` + p.examples(
 			`find /services --name 'web-*'`, "keys and directories by their name",
@@ -120,7 +122,7 @@ func (p *program) find(ctx context.Context, cl *client.Client, key string, o *fi
 	if o.empty && o.depth > 0 {
 		walk.Depth++ // shows whether a directory of the last level is empty
 	}
-	f := &finding{o: o, out: bufio.NewWriter(p.stdout), format: p.globals.output}
+	f := &finding{o: o, out: bufio.NewWriter(p.stdout), format: p.globals.output, quote: terminal.Is(p.stdout) && !o.null}
 	var err error
 	for n, failed := range cl.Walk(ctx, key, walk) {
 		if err = failed; err == nil {
@@ -150,6 +152,7 @@ type finding struct {
 	o      *findOptions
 	out    *bufio.Writer
 	format string
+	quote  bool         // quote keys with characters that would move the cursor
 	base   int          // the number of slashes in the root's key
 	begun  bool         // whether the root was seen
 	dir    *client.Node // the last node, if it is a directory: the next node shows whether it is empty
@@ -244,6 +247,10 @@ func (f *finding) print(n *client.Node) error {
 	if f.o.null {
 		end = 0
 	}
-	f.out.WriteString(n.Key)
+	key := n.Key
+	if f.quote {
+		key = printable(key)
+	}
+	f.out.WriteString(key)
 	return f.out.WriteByte(end)
 }

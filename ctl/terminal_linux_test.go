@@ -182,3 +182,16 @@ func TestInterruptedFile(t *testing.T) {
 		f.Close()
 	}
 }
+
+// TestFindAtATerminal lists a key that would change the colors of the terminal.
+func TestFindAtATerminal(t *testing.T) {
+	url, _ := fixed(t, http.StatusOK, `{"action":"get","node":{"key":"/a\u001b[31m","value":"v","modifiedIndex":1,"createdIndex":1}}`)
+	if stdout, _, code := run(t, "--no-sync", "--endpoints", url, "find", "/a"); code != exitOK || stdout != "/a\x1b[31m\n" {
+		t.Errorf("in a pipe: exit code %d, %q", code, stdout)
+	}
+	term := atTerminal(t, "--no-sync", "--endpoints", url, "find", "/a")
+	term.await(`"/a\x1b[31m"`)
+	if code := term.end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -42,7 +42,7 @@ func (r *Report) Lines(key string, colors terminal.Palette, width, height int) [
 	add("", plain)
 	switch {
 	case r.EventError != "":
-		add("No events: "+r.EventError, colors.Red)
+		add("No events: "+printable(r.EventError), colors.Red)
 	case r.EventSeconds == 0:
 		add("No events yet: the stream has not begun", plain)
 	default:
@@ -68,7 +68,7 @@ func (r *Report) Lines(key string, colors terminal.Palette, width, height int) [
 func (r *Report) title() string {
 	leader := "no leader"
 	if r.Leader != "" {
-		leader = "leader " + r.Leader
+		leader = "leader " + printable(r.Leader)
 	}
 	text := fmt.Sprintf("%s   %d of %d members up   %s", r.Time.Format("15:04:05"), r.Up, len(r.Members), leader)
 	if r.Term > 0 {
