@@ -33,8 +33,9 @@ type HistoryUse struct {
 // HistoryUse returns what the store keeps now. Any goroutine may call it.
 func (s *Store) HistoryUse() HistoryUse {
 	var u HistoryUse
+	u.RemovedBytes = s.removals.size()
 	s.removals.mu.Lock()
-	u.RemovedBytes, u.RemovedDropped = s.removals.bytes, s.removals.dropped
+	u.RemovedDropped = s.removals.dropped
 	s.removals.mu.Unlock()
 	if s.scopes != nil {
 		s.scopes.mu.Lock()

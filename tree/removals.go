@@ -8,13 +8,14 @@ import (
 // removals keeps the directories that were removed last, with all nodes below them, for the watchers of WatchEach. Any goroutine may call
 // its methods, unless their comments say otherwise.
 //
-// Their size is bounded. A directory that is larger than the limit is kept only while watchers hold it, and no other directory is kept
-// beside it. If a directory is dropped, the watchers that return its nodes end with an incomplete event.
+// Their size is bounded. A directory that is larger than the limit is kept only while watchers hold it, and beside those within the limit
+// there is at most one. If a directory is dropped, the watchers that return its nodes end with an incomplete event.
 type removals struct {
 	mu      sync.Mutex
 	limit   int64     // in bytes
-	kept    []removal // in the order of the indexes
-	bytes   int64     // of all that are kept
+	kept    []removal // those that are not larger than the limit, in the order of the indexes
+	bytes   int64     // of all in kept
+	large   []removal // those that are larger than the limit, in the order of the indexes; after trim at most one
 	dropped uint64    // the number of directories that were dropped for the limit
 }
 
@@ -35,42 +36,64 @@ func (r *removals) add(index uint64, dir *Node) {
 	size := dir.bytes() + d.bytes + (d.nodes+1)*removedNodeBytes
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept = append(r.kept, removal{index: index, dir: dir, bytes: size})
+	added := removal{index: index, dir: dir, bytes: size}
+	if size > r.limit {
+		r.large = append(r.large, added)
+		return
+	}
+	r.kept = append(r.kept, added)
 	r.bytes += size
 }
 
-// trim drops the directories that were removed before the index oldest and that nobody holds, and the oldest ones beyond the limit.
+// trim drops the directories that were removed before the index oldest and that nobody holds, and those beyond the limit.
 func (r *removals) trim(oldest uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.kept) > 0 && r.kept[0].index < oldest && r.kept[0].holders == 0 {
-		r.drop(0)
+		r.dropFirst()
 	}
-	r.trimLocked()
-}
-
-// trimLocked drops what is beyond the limit. Callers must hold mu.
-func (r *removals) trimLocked() {
-	if last := len(r.kept) - 1; last >= 0 && r.kept[last].bytes > r.limit && r.kept[last].holders == 0 {
-		r.drop(last) // otherwise all others would be dropped for it
+	for r.bytes > r.limit {
+		r.dropFirst()
 		r.dropped++
 	}
-	for r.bytes > r.limit && len(r.kept) > 1 {
-		r.drop(0)
-		r.dropped++
-	}
+	r.trimLarge()
 }
 
-func (r *removals) drop(i int) {
-	r.bytes -= r.kept[i].bytes
-	r.kept = slices.Delete(r.kept, i, i+1)
+// dropFirst drops the first directory of kept. Callers must hold mu.
+func (r *removals) dropFirst() {
+	r.bytes -= r.kept[0].bytes
+	r.kept[0] = removal{}
+	r.kept = r.kept[1:]
+}
+
+// trimLarge drops all directories of large but the last one that is held. Callers must hold mu.
+func (r *removals) trimLarge() {
+	var last []removal
+	for _, l := range r.large {
+		if l.holders > 0 {
+			last = []removal{l}
+		}
+	}
+	r.dropped += uint64(len(r.large) - len(last))
+	r.large = last
+}
+
+// size returns about the memory of all directories.
+func (r *removals) size() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := r.bytes
+	for _, l := range r.large {
+		size += l.bytes
+	}
+	return size
 }
 
 // reset drops all directories.
 func (r *removals) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept, r.bytes = nil, 0
+	r.kept, r.large, r.bytes = nil, nil, 0
 }
 
 // find returns the removal with an index, or nil. It is valid until mu is unlocked. Callers must hold mu.
@@ -84,10 +107,15 @@ func (r *removals) find(index uint64) *removal {
 		}
 		return 0
 	})
-	if !found {
-		return nil
+	if found {
+		return &r.kept[i]
 	}
-	return &r.kept[i]
+	for i := range r.large {
+		if r.large[i].index == index {
+			return &r.large[i]
+		}
+	}
+	return nil
 }
 
 // dir returns the directory that the event with an index removed, or nil if it is not kept.
@@ -100,7 +128,7 @@ func (r *removals) dir(index uint64) *Node {
 	return nil
 }
 
-// hold keeps a directory that is larger than the limit until release is called. It returns false if the directory is not kept.
+// hold keeps a directory that is larger than the limit until release is called, or until another such directory is held. It returns false if the directory is not kept.
 func (r *removals) hold(index uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,6 +146,6 @@ func (r *removals) release(index uint64) {
 	defer r.mu.Unlock()
 	if k := r.find(index); k != nil {
 		k.holders--
-		r.trimLocked()
+		r.trimLarge()
 	}
 }

@@ -123,6 +123,9 @@ func (w *Watcher) begin(since uint64) error {
 		w.cursor = max(since, w.oldest)
 	}
 	w.live = w.cursor > v.index
+	if o := w.eachOptions(); o != nil {
+		o.begun = w.cursor - 1
+	}
 	return nil
 }
 
@@ -282,7 +285,7 @@ func (w *Watcher) Close() {
 	w.store.forget(w)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.releaseLocked()
+	w.releaseAll()
 	w.signalLocked()
 }
 
@@ -293,18 +296,16 @@ func (w *Watcher) invalidate() {
 }
 
 // offer is called by the hub for each matching event, in the order of the indexes, and
-// once for each of the watcher's paths that matches. It does nothing if the watcher is
-// behind, because Poll reads the event from the history.
+// once for each of the watcher's paths that matches. If the watcher is behind, it only holds
+// a removed directory, because Poll reads the event from the history.
 func (w *Watcher) offer(e *Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.holdUpcoming(e)
 	switch {
 	case !w.live || e.Index() < w.cursor:
 	case w.pending == nil:
 		w.pending = e
-		if w.eachOptions() != nil && e.removesDir() {
-			w.holdLocked(e.Index())
-		}
 		w.signalLocked()
 	case w.resumeAt == 0 && e.Index() > w.pending.Index():
 		w.resumeAt = e.Index()

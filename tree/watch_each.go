@@ -25,8 +25,10 @@ type watchOptions struct {
 	received   uint32 // the parts of the event with the index receivedOf that the reader has
 	receivedOf uint64
 
-	// held is the index of the removal that the watcher holds (removals.hold), or zero. It is guarded by the watcher's mu.
-	held uint64
+	// The watcher holds up to two removals (removals.hold): the one whose parts are being returned, and the first one after it.
+	// These are their indexes, or zero. begun is the index up to which the watcher has no more removals to begin with. The watcher's
+	// mu guards the three.
+	reading, upcoming, begun uint64
 
 	// The polling goroutine alone uses the fields below, without mu.
 
@@ -34,6 +36,7 @@ type watchOptions struct {
 	part    uint32  // the number of the last part that was collected
 	after   string  // the path of the last part that was collected; empty before the first
 	next    []*Node // the removed nodes of the next parts, a few at a time
+	skip    bool    // the other parts of the removal are left out; see SkipParts
 }
 
 // maxCollected is the number of nodes that a watcher collects at a time. It bounds the time for which the caller of Poll waits.
@@ -56,33 +59,58 @@ func (w *Watcher) expand(e *Event) *Event {
 	if o == nil || e == nil || !e.removesDir() {
 		return e
 	}
-	w.hold(e.Index())
-	o.removal, o.part, o.after = e, 0, ""
+	w.beginParts(e.Index())
+	o.removal, o.part, o.after, o.skip = e, 0, "", false
 	return w.nextPart()
 }
 
-// hold makes the watcher hold the removal with an index, if it does not yet.
-func (w *Watcher) hold(index uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.holdLocked(index)
-}
-
-// holdLocked is hold for callers that hold mu.
-func (w *Watcher) holdLocked(index uint64) {
-	if o := w.options; o.held != index {
-		w.releaseLocked()
-		if w.store.removals.hold(index) {
-			o.held = index
-		}
+// SkipParts leaves out the other parts of the removal whose part Poll has returned last: Poll returns the event of the removal next. Only the
+// goroutine that calls Poll may call it.
+func (w *Watcher) SkipParts() {
+	if o := w.eachOptions(); o != nil {
+		o.skip = true
 	}
 }
 
-// releaseLocked ends a hold. Callers must hold mu.
-func (w *Watcher) releaseLocked() {
-	if o := w.eachOptions(); o != nil && o.held != 0 {
-		w.store.removals.release(o.held)
-		o.held = 0
+// beginParts makes the watcher hold the removal with an index, whose parts it returns next.
+func (w *Watcher) beginParts(index uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := w.options
+	if w.store.removals.hold(index) {
+		o.reading = index
+	}
+	if o.upcoming <= index {
+		w.release(&o.upcoming)
+	}
+	o.begun = index
+}
+
+// holdUpcoming makes the watcher hold the removal that an event describes, if it is the first one that the watcher has not begun to
+// return. Callers must hold mu.
+func (w *Watcher) holdUpcoming(e *Event) {
+	o := w.eachOptions()
+	if o == nil || !e.removesDir() || o.upcoming != 0 || e.Index() <= o.begun {
+		return
+	}
+	if w.store.removals.hold(e.Index()) {
+		o.upcoming = e.Index()
+	}
+}
+
+// release ends the hold of the removal with an index, unless it is zero, and sets it to zero. Callers must hold mu.
+func (w *Watcher) release(index *uint64) {
+	if *index != 0 {
+		w.store.removals.release(*index)
+		*index = 0
+	}
+}
+
+// releaseAll ends all holds. Callers must hold mu.
+func (w *Watcher) releaseAll() {
+	if o := w.eachOptions(); o != nil {
+		w.release(&o.reading)
+		w.release(&o.upcoming)
 	}
 }
 
@@ -91,6 +119,9 @@ func (w *Watcher) nextPart() *Event {
 	o := w.options
 	e := o.removal
 	for {
+		if o.skip {
+			return w.endParts(true)
+		}
 		if len(o.next) == 0 {
 			complete := w.collectParts()
 			if len(o.next) == 0 {
@@ -114,7 +145,7 @@ func (w *Watcher) endParts(complete bool) *Event {
 	o.removal, o.next, o.after = nil, nil, ""
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.releaseLocked()
+	w.release(&o.reading)
 	if complete {
 		return e
 	}

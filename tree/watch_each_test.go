@@ -114,8 +114,10 @@ func TestWatchEachWithoutLimit(t *testing.T) {
 	if use := s.HistoryUse(); use.RemovedBytes != 0 || use.RemovedDropped != 1 {
 		t.Errorf("kept are %+v", use)
 	}
-	wantEvents(t, watchEach(t, s, "/d/b", Recursive, 9, 0), "9 delete /d incomplete")
+	late := watchEach(t, s, "/d/b", Recursive, 9, 0)
+	wantEvents(t, late, "9 delete /d incomplete")
 	live.Close()
+	late.Close()
 	must(t, s, Command{Op: OpSet, Path: "/d/b"})
 	must(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
 	if use := s.HistoryUse(); use.RemovedBytes != 0 {
@@ -146,6 +148,81 @@ func TestRemovalIsDropped(t *testing.T) {
 	if n := len(got); n < 600 || got[0] != "302.11 delete /d/010" || got[maxCollected-10] != "302 delete /d incomplete" ||
 		got[n-1] != "603 delete /d" || got[n-2] != "603.300 delete /d/299" {
 		t.Errorf("got %d events: %q", len(got), got)
+	}
+}
+
+// TestLargeRemovalIsHeld removes a directory that is larger than the limit while a watcher has not read the events before it. Removals of
+// small directories do not push it out.
+func TestLargeRemovalIsHeld(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		behind bool
+	}{{"live", false}, {"behind", true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := New(1000)
+			s.SetHistoryLimits(HistoryLimits{RemovedBytes: 1000})
+			const keys = 300
+			for i := range keys {
+				must(t, s, Command{Op: OpSet, Path: fmt.Sprintf("/d/%03d", i)})
+			}
+			since := uint64(0)
+			if tc.behind {
+				since = keys // of the last but one event
+			}
+			w := watchEach(t, s, "/", Recursive, since, 0)
+			must(t, s, Command{Op: OpSet, Path: "/small/a"})
+			must(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
+			for e := (*Event)(nil); e == nil || e.Part() < 10; {
+				var err error
+				if e, err = w.Poll(); err != nil || e == nil {
+					t.Fatal(e, err)
+				}
+			}
+			must(t, s, Command{Op: OpDelete, Path: "/small", Recursive: true})
+			got := pollAll(t, w)
+			end := []string{"303.300 delete /d/299", "303 delete /d", "304.1 delete /small/a", "304 delete /small"}
+			if n := len(got); n != keys-10+3 || !slices.Equal(got[n-len(end):], end) {
+				t.Errorf("got %d events: %q", n, got)
+			}
+			if use := s.HistoryUse(); use.RemovedBytes > 1000 {
+				t.Errorf("kept are %+v", use)
+			}
+		})
+	}
+}
+
+func TestSkipParts(t *testing.T) {
+	s, remove := newFamily(t, HistoryLimits{RemovedBytes: 1 << 20})
+	w := watchEach(t, s, "/d", Recursive, 0, 0)
+	remove()
+	if e, err := w.Poll(); err != nil || shortEvent(e) != "9.1 delete /d/a" {
+		t.Fatal(e, err)
+	}
+	w.SkipParts()
+	must(t, s, Command{Op: OpSet, Path: "/d/a"})
+	must(t, s, Command{Op: OpDelete, Path: "/d", Recursive: true})
+	wantEvents(t, w, "9 delete /d", "10 set /d/a", "11.1 delete /d/a", "11 delete /d")
+}
+
+// TestLaterLargeRemoval removes two directories that are larger than the limit. The second one pushes out the first one, and is complete.
+func TestLaterLargeRemoval(t *testing.T) {
+	s, remove := newFamily(t, HistoryLimits{RemovedBytes: 200})
+	w := watchEach(t, s, "/", Recursive, 0, 0)
+	remove()
+	if e, err := w.Poll(); err != nil || shortEvent(e) != "9.1 delete /d/a" {
+		t.Fatal(e, err)
+	}
+	for _, path := range []string{"/f/a", "/f/b"} {
+		must(t, s, Command{Op: OpSet, Path: path})
+	}
+	must(t, s, Command{Op: OpDelete, Path: "/f", Recursive: true})
+	got := pollAll(t, w)
+	if end := []string{"12.1 delete /f/a", "12.2 delete /f/b", "12 delete /f"}; len(got) < 3 || !slices.Equal(got[len(got)-3:], end) {
+		t.Errorf("got %q", got)
+	}
+	w.Close()
+	if use := s.HistoryUse(); use.RemovedBytes != 0 || use.RemovedDropped != 2 {
+		t.Errorf("kept are %+v", use)
 	}
 }
 

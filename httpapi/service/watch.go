@@ -128,6 +128,9 @@ func (w *Watcher) Poll() (*tree.Event, error) {
 	return event, nil
 }
 
+// SkipParts leaves out the other parts of the removal whose part Poll has returned last; see tree.Watcher.SkipParts.
+func (w *Watcher) SkipParts() { w.events.SkipParts() }
+
 // mayRead reports whether the principal may read the watched keys in a state.
 func (w *Watcher) mayRead(state *users.State) bool {
 	if !state.Enabled() {
