@@ -7,14 +7,15 @@ import (
 	"pando/tree"
 )
 
-// maxEntryCommand bounds the commands of an entry. It is well below the usual size of the history, so that a watcher does
-// not lose events of one entry.
-const maxEntryCommand = 512
+// maxEntryChanges bounds the changes of the commands of an entry, where a transaction counts for each of its operations. It is well
+// below the usual size of the history, so that a watcher does not lose events of one entry.
+const maxEntryChanges = 512
 
 // proposal is one command with the caller that waits for its outcome.
 type proposal struct {
-	data  []byte // the encoded command
-	since time.Time
+	data    []byte // the encoded command
+	changes int    // the largest number of changes that the command makes
+	since   time.Time
 	// done receives the outcome. It has room for one, so the core never waits for a caller that has given up.
 	done chan outcome
 }
@@ -62,11 +63,15 @@ func (p *proposal) size() int { return len(p.data) + proposalOverhead }
 func (q *queue) take(buf []*proposal) []*proposal {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, size := 0, 0
-	for n < len(q.waiting) && n < maxEntryCommand && (n == 0 || size+len(q.waiting[n].data) <= batchBytes) {
-		size += len(q.waiting[n].data)
-		q.bytes -= q.waiting[n].size()
-		n++
+	n, size, changes := 0, 0, 0
+	for ; n < len(q.waiting); n++ {
+		next := q.waiting[n]
+		size += len(next.data)
+		changes += next.changes
+		if n > 0 && (size > batchBytes || changes > maxEntryChanges) {
+			break
+		}
+		q.bytes -= next.size()
 	}
 	buf = append(buf, q.waiting[:n]...)
 	rest := copy(q.waiting, q.waiting[n:])

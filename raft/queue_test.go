@@ -2,14 +2,17 @@ package raft
 
 import (
 	"errors"
+	"slices"
 	"testing"
+
+	"pando/tree"
 )
 
 // testQueue bounds the queues under test.
 const testQueue = 8 << 20
 
 func proposalOf(bytes int) *proposal {
-	return &proposal{data: make([]byte, bytes), done: make(chan outcome, 1)}
+	return &proposal{data: make([]byte, bytes), changes: 1, done: make(chan outcome, 1)}
 }
 
 func TestQueueTake(t *testing.T) {
@@ -20,8 +23,8 @@ func TestQueueTake(t *testing.T) {
 	}{
 		{"nothing", nil, []int{0}},
 		{"few", []int{10, 20}, []int{2, 0}},
-		{"as many as fit", repeat(100, maxEntryCommand), []int{maxEntryCommand, 0}},
-		{"one more", repeat(100, maxEntryCommand+1), []int{maxEntryCommand, 1, 0}},
+		{"as many as fit", repeat(100, maxEntryChanges), []int{maxEntryChanges, 0}},
+		{"one more", repeat(100, maxEntryChanges+1), []int{maxEntryChanges, 1, 0}},
 		{"as large as fits", []int{batchBytes - 1, 1, 1}, []int{2, 1, 0}},
 		{"too large together", []int{batchBytes / 2, batchBytes / 2, batchBytes / 2}, []int{2, 1, 0}},
 		{"too large alone", []int{1, batchBytes + 1, 1}, []int{1, 1, 1, 0}},
@@ -52,6 +55,33 @@ func TestQueueTake(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestQueueTakeTransactions checks that an entry has no more changes with transactions than without them.
+func TestQueueTakeTransactions(t *testing.T) {
+	q := newQueue(testQueue)
+	operations := make([]tree.Command, maxEntryChanges/4)
+	for i := range operations {
+		operations[i] = tree.Command{Op: tree.OpSet, Path: "/a"}
+	}
+	for _, txn := range []*tree.Txn{
+		{Then: operations}, {Else: operations}, {Then: operations, Else: operations}, {Then: operations}, {Else: operations[:1]}, {},
+		{Then: slices.Repeat(operations, 5)}, {Then: operations},
+	} {
+		p := proposalOf(1)
+		p.changes = changesOf(&tree.Command{Op: tree.OpTxn, Txn: txn})
+		if err := q.add(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []int{4, 2, 1, 1, 0} {
+		if took := q.take(nil); len(took) != want {
+			t.Errorf("entry %d takes %d, want %d", i, len(took), want)
+		}
+	}
+	if q.bytes != 0 {
+		t.Errorf("%d bytes are left", q.bytes)
 	}
 }
 
