@@ -50,18 +50,6 @@ func TestQuota(t *testing.T) {
 			}
 		})
 	}
-	for body, status := range map[string]int{
-		`{"then":[{"action":"set","key":"/new","value":"1"}]}`:                                           403,
-		`{"then":[{"action":"delete","key":"/a/small"}],"else":[{"action":"createInOrder","key":"/q"}]}`: 403,
-		`{"then":[{"action":"set","key":"/a/medium","value":"1"},{"action":"delete","key":"/a/big"}]}`:   200,
-	} {
-		t.Run(body, func(t *testing.T) {
-			if w := f.txn(body); w.Code != status {
-				t.Errorf("got %d %s", w.Code, w.Body)
-			}
-		})
-		f.do("PUT", "/v2/keys/a/big", "value="+strings.Repeat("y", 99))
-	}
 	t.Run("again below the quota", func(t *testing.T) {
 		f.do("DELETE", "/v2/keys/a?recursive=true", "")
 		if w := f.do("PUT", "/v2/keys/b", "value=1"); w.Code != http.StatusCreated {
@@ -69,6 +57,38 @@ func TestQuota(t *testing.T) {
 		}
 	})
 	f.awaitMetric(t, `pando_requests_total{operation="set",outcome="over_quota"} 4`)
+}
+
+// TestQuotaOfTransactions executes transactions in a tree that has reached its quota: the list that is executed must not make it larger.
+func TestQuotaOfTransactions(t *testing.T) {
+	long := strings.Repeat("z", 200)
+	for name, c := range map[string]struct {
+		body   string
+		status int
+	}{
+		"a new key":      {`{"then":[{"action":"set","key":"/new","value":"1"}]}`, 403},
+		"the other list": {`{"then":[{"action":"delete","key":"/a/small"}],"else":[{"action":"createInOrder","key":"/q"}]}`, 200},
+		"room for another": {
+			`{"then":[{"action":"set","key":"/a/medium","value":"1"},{"action":"delete","key":"/a/big"}]}`, 200},
+		"a rename": {`{"then":[{"action":"create","key":"/b/small","value":"1"},{"action":"create","key":"/b/bog","value":"` + long[:100] +
+			`"},{"action":"delete","key":"/a","recursive":true}]}`, 200},
+		"removed and larger": {
+			`{"then":[{"action":"delete","key":"/a/small"},{"action":"create","key":"/a/small","value":"` + long + `"}]}`, 403},
+		"a directory and a larger file": {
+			`{"then":[{"action":"delete","key":"/a","recursive":true},{"action":"set","key":"/a","value":"` + long + `"}]}`, 403},
+		"removed twice": {`{"then":[{"action":"delete","key":"/a/big"},{"action":"delete","key":"/a","recursive":true},` +
+			`{"action":"set","key":"/new","value":"` + long + `"}]}`, 403},
+		"emptied and larger": {
+			`{"then":[{"action":"set","key":"/a/big","value":""},{"action":"update","key":"/a/big","value":"` + long + `"}]}`, 403},
+		"one that fails": {`{"then":[{"action":"set","key":"/new","value":"1"},{"action":"get","key":"/none"}]}`, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newQuotaFixture(t)
+			if w := f.txn(c.body); w.Code != c.status {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		})
+	}
 }
 
 // TestQuotaIsReported reads what monitoring gets before and after the tree has reached its quota.

@@ -13,7 +13,7 @@ type directory struct {
 	// due holds the expiries of the children, and the first expiry below each child that
 	// is a directory. It is nil if there are none. Only the applying goroutine may use
 	// it. A clone has the same due as the original, because views do not read it; within a
-	// transaction, which may fail, it has a copy (see Store.cloneDir).
+	// transaction, which may fail, it has a copy, and in a store that only measures it has none (see Store.cloneDir).
 	due *expiries
 }
 

@@ -1,5 +1,7 @@
 package tree
 
+import "slices"
+
 // inOrderName is the length of the name that an OpCreateInOrder makes.
 const inOrderName = 20
 
@@ -98,4 +100,26 @@ func (v *View) sizeBelow(c *Command) int64 {
 		return n.bytes() + n.directory().bytes
 	}
 	return 0
+}
+
+// measuringEpoch is the first epoch of the stores of TxnGrowth. No store that applies a log has reached it.
+const measuringEpoch = 1 << 63
+
+// TxnGrowth returns the number of bytes by which a transaction would change View.Bytes, if it were executed in this view. It is negative if
+// the tree would become smaller, and 0 if the transaction would fail. TxnGrowth takes as long as the execution.
+func (v *View) TxnGrowth(t *Txn) int64 {
+	s := &Store{root: v.root, index: v.index, epoch: measuringEpoch, measures: true}
+	if _, err := s.applyTxn(&Txn{Compares: t.Compares, Then: withoutExpiries(t.Then), Else: withoutExpiries(t.Else)}); err != nil {
+		return 0
+	}
+	return s.root.directory().bytes - v.Bytes()
+}
+
+// withoutExpiries returns a copy of a list of operations without their TTLs, which don't change sizes.
+func withoutExpiries(list []Command) []Command {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Expires = 0
+	}
+	return list
 }

@@ -33,6 +33,9 @@ func (s *Store) remove(action Action, n *Node) *Event {
 // detach removes n and all nodes below it from the tree. It returns n if it is a directory, and otherwise nil: the removed directory of
 // an announcement.
 func (s *Store) detach(n *Node) (removed *Node) {
+	if s.measures && n.IsDir() {
+		n = s.cloneDir(n) // without the expiries, which remove would read
+	}
 	s.ensureMutableParent(n.Path(), 0, make(ancestors, 0, usualDepth)).remove(n)
 	s.superseded += n.bytes()
 	if !n.IsDir() {
@@ -116,7 +119,10 @@ func (s *Store) markChanged(dir *Node) { dir.setUnchangedSince(max(s.index, dir.
 // cloneDir returns a copy of a directory that this batch may change.
 func (s *Store) cloneDir(n *Node) *Node {
 	d := n.directory().clone(s.epoch)
-	if s.inTxn && d.due != nil {
+	switch {
+	case s.measures:
+		d.due = nil // only the applying goroutine may read the original
+	case s.inTxn && d.due != nil:
 		d.due = d.due.Copy() // the original is needed if the transaction fails
 	}
 	return n.withDirectory(d)

@@ -20,22 +20,12 @@ func (s *Service) withinQuota(view *tree.View, c *tree.Command) error {
 	return s.refuseGrowth(view, view.Growth(c))
 }
 
-// txnWithinQuota is withinQuota for a transaction: neither of its lists may make the tree larger. The sum over the operations of a list is
-// exact if no two of them change the same keys.
+// txnWithinQuota is withinQuota for a transaction. Only the list that would be executed in the view counts.
 func (s *Service) txnWithinQuota(view *tree.View, t *tree.Txn) error {
 	if !s.quotaReached(view) {
 		return nil
 	}
-	for _, list := range [...][]tree.Command{t.Then, t.Else} {
-		growth := int64(0)
-		for i := range list {
-			growth += view.Growth(&list[i])
-		}
-		if err := s.refuseGrowth(view, growth); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.refuseGrowth(view, view.TxnGrowth(t))
 }
 
 // quotaReached reports whether there is a quota and the view has reached it.
