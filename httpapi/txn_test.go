@@ -153,6 +153,7 @@ func TestAccessOfTxn(t *testing.T) {
 		{`{"then":[{"action":"createInOrder","key":"/"}]}`, false},
 		{`{"then":[{"action":"update","key":"/w","dir":true,"ttl":100}]}`, true},
 		{`{"then":[{"action":"delete","key":"/w","recursive":true}]}`, true},
+		{`{}`, false},
 	} {
 		for _, user := range []string{"", "wrong", "some", "root"} {
 			w := f.serve(txnRequest(user, test.body))

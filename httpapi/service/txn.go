@@ -64,8 +64,12 @@ func refuseTxn(sources string) error {
 }
 
 // missingRight returns the path of the first compare or operation to which the sender has no right, or "" if there is none. A transaction
-// needs the rights to the list that will not be executed, too.
+// needs the rights to the list that will not be executed, too. An empty one needs the right to read the root: it takes an entry of the log,
+// and a sender without any right must not cause that.
 func (s *sender) missingRight(t *tree.Txn) (path string) {
+	if len(t.Compares)+len(t.Then)+len(t.Else) == 0 && !s.hasAccess(users.Read, "/", users.One) {
+		return "/"
+	}
 	for i := range t.Compares {
 		if !s.hasAccess(users.Read, t.Compares[i].Path, users.One) {
 			return t.Compares[i].Path
