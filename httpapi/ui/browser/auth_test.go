@@ -61,6 +61,14 @@ func TestKeysWithAuth(t *testing.T) {
 		p.click("button", "Set TTL")
 		p.click("button", "Set the TTL")
 		p.see("requires user authentication")
+		p.press(kb.Escape)
+	})
+	p.step("a right that is lost", func(*testing.T) {
+		p.visitFragment("#/keys/app/name")
+		p.see("public", "Live")
+		mustAs(t, s, "root", "PUT", "/v2/auth/users/alice", `{"user":"alice","revoke":["app"]}`)
+		p.see("You may not read /app/name.")
+		p.seeGone("public")
 	})
 }
 

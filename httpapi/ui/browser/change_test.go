@@ -66,6 +66,7 @@ func TestCreateAndDelete(t *testing.T) {
 		p.click("button", "Delete")
 		p.see("was deleted.")
 		p.awaitTrue("the directory above", `location.hash === "#/keys/app/queue"`)
+		p.awaitTrue("the focus is in the content", `document.querySelector("main").contains(document.activeElement)`)
 	})
 	p.step("delete a directory", func(t *testing.T) {
 		p.click("link", "app")

@@ -11,10 +11,17 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// click clicks the element with a role and a name: click("button", "Save").
+// click clicks the element with a role and a name: click("button", "Save"). It waits until the element no longer moves, as it does while
+// rows above it are loaded.
 func (p *tab) click(role, name string) {
 	p.t.Helper()
 	at := p.locate(role, name)
+	for range 20 {
+		before := at
+		if at = p.locate(role, name); at == before {
+			break
+		}
+	}
 	p.run(chromedp.MouseClickXY(at.X, at.Y))
 }
 

@@ -22,17 +22,19 @@ const readonly = document.documentElement.dataset.mode === "readonly";
 // removed then, main gets the focus: otherwise the keyboard would begin at the top of the page.
 function useRoute(main) {
   const [route, setRoute] = useState(() => parseHash(location.hash));
-  const focused = useRef(false);
+  const used = useRef(false); // the page had the focus
   useEffect(() => {
-    const update = () => {
-      focused.current = document.activeElement !== document.body;
-      setRoute(parseHash(location.hash));
-    };
+    const update = () => setRoute(parseHash(location.hash));
+    const use = () => (used.current = true);
     addEventListener("hashchange", update);
-    return () => removeEventListener("hashchange", update);
+    addEventListener("focusin", use);
+    return () => {
+      removeEventListener("hashchange", update);
+      removeEventListener("focusin", use);
+    };
   }, []);
   useEffect(() => {
-    if (focused.current && document.activeElement === document.body) main.current.focus({ preventScroll: true });
+    if (used.current && document.activeElement === document.body) main.current.focus({ preventScroll: true });
   }, [route]);
   return route;
 }

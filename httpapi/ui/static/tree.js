@@ -55,7 +55,10 @@ async function follow(model, events, setState, signal) {
     setState(state);
     if (state === "live" && interrupted) events.publish(null); // reads may have failed meanwhile
     if (state === "live" && model.directory(model.rootPath).state === "failed") model.reload();
-    if (state === "denied" && begun) model.reload(); // the person may no longer see what the tree shows
+    if (state === "denied" && begun) {
+      events.publish(null); // the person may no longer see what the page shows
+      model.reload();
+    }
     begun ||= state === "live";
     interrupted = state === "waiting" || (state === "connecting" && interrupted);
   };
