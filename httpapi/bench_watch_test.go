@@ -51,20 +51,26 @@ func (c *benchmarkClient) readTo(b *testing.B, end []byte) {
 var (
 	endOfHead  = []byte("\r\n\r\n")
 	endOfEvent = []byte("\n\r\n")
+	endOfFirst = []byte("\n\n\r\n") // of the first piece of server-sent events, which follows the head at once
 	endOfBody  = []byte("0\r\n\r\n")
 )
 
 // BenchmarkStreamEvent writes a key that continuous watches follow, and reads the event from each of them.
 func BenchmarkStreamEvent(b *testing.B) {
+	const json, sse = "GET /v2/keys/a?wait=true&stream=true HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v2/keys/a?wait=true HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
 	for _, bc := range []struct {
 		name    string
 		streams int
+		request string
 		start   func(*httptest.Server)
 	}{
-		{"1 stream", 1, (*httptest.Server).Start},
-		{"100 streams", 100, (*httptest.Server).Start},
-		{"1 stream over TLS", 1, (*httptest.Server).StartTLS},
-		{"100 streams over TLS", 100, (*httptest.Server).StartTLS},
+		{"1 stream", 1, json, (*httptest.Server).Start},
+		{"1 stream of server-sent events", 1, sse, (*httptest.Server).Start},
+		{"1000 streams", 1000, json, (*httptest.Server).Start},
+		{"1000 streams of server-sent events", 1000, sse, (*httptest.Server).Start},
+		{"1 stream over TLS", 1, json, (*httptest.Server).StartTLS},
+		{"100 streams over TLS", 100, json, (*httptest.Server).StartTLS},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			f := newFixture(b, nil)
@@ -72,8 +78,12 @@ func BenchmarkStreamEvent(b *testing.B) {
 			var clients []*benchmarkClient
 			for range bc.streams {
 				c := newBenchmarkClient(b, server)
-				c.send(b, []byte("GET /v2/keys/a?wait=true&stream=true HTTP/1.1\r\nHost: x\r\n\r\n"))
-				c.readTo(b, endOfHead)
+				c.send(b, []byte(bc.request))
+				if bc.request == sse {
+					c.readTo(b, endOfFirst)
+				} else {
+					c.readTo(b, endOfHead)
+				}
 				clients = append(clients, c)
 			}
 			await(b, "the watches", func() bool { return f.Service.Tree.Watchers() == bc.streams })
