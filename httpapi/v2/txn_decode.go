@@ -151,6 +151,7 @@ func (d *txnDecoder) refuse(code tree.Code, format string, args ...any) {
 func (d *txnDecoder) list(name string, add func(item *txnItem)) {
 	d.array(func(i int) {
 		if i == maxTxnItems {
+			d.where = "" // the error is that of the list
 			d.refuse(tree.CodeInvalidField, "%q has more than %d elements; use several transactions", name, maxTxnItems)
 			return
 		}
