@@ -23,8 +23,7 @@ func TestCreateAndDelete(t *testing.T) {
 		p.fill("Seconds", "30000")
 		p.checkAccessible("the dialog that creates")
 		p.click("button", "Create")
-		p.see("/app/deep/new key was created.", "8 h 1")
-		awaitValue(t, s, "/app/deep/new key", "one")
+		p.see("/app/deep/new key was created.", "8 h 1", "one")
 		p.awaitTrue("the new key", `location.hash === "#/keys/app/deep/new%20key"`)
 	})
 	p.step("an edit keeps the TTL", func(t *testing.T) {
@@ -65,8 +64,8 @@ func TestCreateAndDelete(t *testing.T) {
 		p.see("This deletes the key")
 		p.click("button", "Delete")
 		p.see("was deleted.")
-		p.awaitTrue("the directory above", `location.hash === "#/keys/app/queue"`)
-		p.awaitTrue("the focus is in the content", `document.querySelector("main").contains(document.activeElement)`)
+		p.awaitTrue("the focus is in the directory above",
+			`location.hash === "#/keys/app/queue" && document.querySelector("main").contains(document.activeElement)`)
 	})
 	p.step("delete a directory", func(t *testing.T) {
 		p.click("link", "app")
