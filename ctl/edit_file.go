@@ -63,8 +63,8 @@ func (f *editFile) changed() bool {
 	return err != nil || string(data) != f.content
 }
 
-// hasUnsaved reports whether there are other files beside the file, apart from backups (name~). Then an editor was killed, or still runs, and
-// they may have a text that the user has not saved.
+// hasUnsaved reports whether there are other files beside the file, apart from backups (name~). Then an editor was killed, or still runs,
+// and they may have a text that the user has not saved.
 func (f *editFile) hasUnsaved() bool {
 	entries, err := os.ReadDir(f.dir)
 	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {

@@ -128,7 +128,8 @@ func (r *removals) dir(index uint64) *Node {
 	return nil
 }
 
-// hold keeps a directory that is larger than the limit until release is called, or until another such directory is held. It returns false if the directory is not kept.
+// hold keeps a directory that is larger than the limit until release is called, or until another such directory is held. It returns false
+// if the directory is not kept.
 func (r *removals) hold(index uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

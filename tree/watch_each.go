@@ -64,8 +64,8 @@ func (w *Watcher) expand(e *Event) *Event {
 	return w.nextPart()
 }
 
-// SkipParts leaves out the other parts of the removal whose part Poll has returned last: Poll returns the event of the removal next. Only the
-// goroutine that calls Poll may call it.
+// SkipParts leaves out the other parts of the removal whose part Poll has returned last: Poll returns the event of the removal next. Only
+// the goroutine that calls Poll may call it.
 func (w *Watcher) SkipParts() {
 	if o := w.eachOptions(); o != nil {
 		o.skip = true
