@@ -142,6 +142,7 @@ func TestTwoBrowsers(t *testing.T) {
 	a.step("keep mine", func(t *testing.T) {
 		edit(a, "mine")
 		put(t, s, "/app/name", "theirs")
+		a.see("Somebody changed this key.")
 		a.click("button", "Save")
 		a.click("button", "Keep mine")
 		awaitValue(t, s, "/app/name", "mine")
@@ -149,6 +150,7 @@ func TestTwoBrowsers(t *testing.T) {
 	a.step("take theirs", func(t *testing.T) {
 		edit(a, "lost")
 		put(t, s, "/app/name", "theirs")
+		a.see("Somebody changed this key.")
 		a.click("button", "Save")
 		a.click("button", "Take theirs")
 		a.seeGone("lost")

@@ -41,8 +41,16 @@ const locateScript = `((role, name) => {
   if (!hit || !(element.contains(hit) || hit.contains(element) || [...(element.labels ?? [])].some((l) => l.contains(hit)))) {
     return { problem: "it is covered by " + (hit?.outerHTML.slice(0, 100) ?? "nothing") };
   }
+  if (!window.aim) {
+    document.addEventListener("click", (e) => { aim.clicked ||= aim.element.contains(e.target); }, true);
+  }
+  window.aim = { element, clicked: !element.contains(hit) };
   return { x, y };
 })`
+
+// missedScript reports whether the click after locateScript did not reach the element, because it moved meanwhile. If another page was
+// loaded, or the element is gone, which may happen when the mouse button is pressed, the click has reached it.
+const missedScript = `window.aim !== undefined && !aim.clicked && aim.element.checkVisibility()`
 
 // point is a place in the window.
 type point struct{ X, Y float64 }

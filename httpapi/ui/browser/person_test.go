@@ -12,17 +12,25 @@ import (
 )
 
 // click clicks the element with a role and a name: click("button", "Save"). It waits until the element no longer moves, as it does while
-// rows above it are loaded.
+// rows above it are loaded. A click that misses the element, because it has moved in the last moment, is made again.
 func (p *tab) click(role, name string) {
 	p.t.Helper()
-	at := p.locate(role, name)
-	for range 20 {
-		before := at
-		if at = p.locate(role, name); at == before {
-			break
+	for range 5 {
+		at := p.locate(role, name)
+		for range 20 {
+			before := at
+			if at = p.locate(role, name); at == before {
+				break
+			}
 		}
+		p.run(chromedp.MouseClickXY(at.X, at.Y))
+		var missed bool
+		if p.eval(missedScript, &missed); !missed {
+			return
+		}
+		p.t.Logf("the click on the %s %q has missed it", role, name)
 	}
-	p.run(chromedp.MouseClickXY(at.X, at.Y))
+	p.t.Fatalf("the %s %q can't be clicked: it moves", role, name)
 }
 
 // fill replaces the text of the field with a label, as with Ctrl+A and typing.
