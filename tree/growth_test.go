@@ -68,9 +68,9 @@ func TestTxnGrowth(t *testing.T) {
 	})
 }
 
-// TestTxnGrowthDuringApply measures transactions while another goroutine applies commands. The race detector checks that they share
-// nothing that changes.
-func TestTxnGrowthDuringApply(t *testing.T) {
+// TestGrowthDuringApply measures commands and transactions while another goroutine applies commands. The race detector checks that they
+// share nothing that changes.
+func TestGrowthDuringApply(t *testing.T) {
 	s := New(100)
 	commands := []Command{
 		{Op: OpSet, Path: "/d/e/a", Value: "1", Expires: 100 * second}, {Op: OpUpdate, Path: "/d", Expires: 200 * second},
@@ -90,6 +90,9 @@ func TestTxnGrowthDuringApply(t *testing.T) {
 	})
 	for range 300 {
 		v := s.View()
+		for i := range txn.Then {
+			v.Growth(&txn.Then[i])
+		}
 		if got := v.TxnGrowth(txn); got != -v.Bytes() {
 			t.Errorf("growth %d, want %d", got, -v.Bytes())
 		}

@@ -34,7 +34,7 @@ type Store struct {
 	dirty    dirtyPaths
 	epoch    uint64 // the number of the current batch, or of a part of it; see applyTxn
 	inTxn    bool   // an OpTxn is being executed
-	measures bool   // the store is one of View.TxnGrowth
+	measures bool   // the store only measures; see View.growth
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 
