@@ -72,12 +72,13 @@ func (w *Watcher) SkipParts() {
 	}
 }
 
-// beginParts makes the watcher hold the removal with an index, whose parts it returns next.
+// beginParts makes the watcher hold the removal with an index, whose parts it returns next. A closed watcher holds nothing: Close has
+// released its holds, or will do so when it gets mu.
 func (w *Watcher) beginParts(index uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := w.options
-	if w.store.removals.hold(index) {
+	if !w.closed.Load() && w.store.removals.hold(index) {
 		o.reading = index
 	}
 	if o.upcoming <= index {

@@ -226,6 +226,22 @@ func TestLaterLargeRemoval(t *testing.T) {
 	}
 }
 
+// TestClosedWatcherHoldsNothing closes a watcher in the middle of the Poll that begins with a removal.
+func TestClosedWatcherHoldsNothing(t *testing.T) {
+	s, remove := newFamily(t, HistoryLimits{RemovedBytes: 1 << 20})
+	w := watchEach(t, s, "/", Recursive, 0, 0)
+	remove()
+	event, err := w.poll()
+	if err != nil || event == nil {
+		t.Fatal(event, err)
+	}
+	w.Close()
+	w.expand(event) // the rest of Poll
+	if holders := s.removals.kept[0].holders; holders != 0 {
+		t.Errorf("the removal has %d holders", holders)
+	}
+}
+
 // TestIncompleteAfterRestart checks the removal of a directory that the store knows from its checkpoint alone.
 func TestIncompleteAfterRestart(t *testing.T) {
 	s, remove := newFamily(t, HistoryLimits{RemovedBytes: 1 << 20})
