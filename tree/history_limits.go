@@ -33,14 +33,9 @@ type HistoryUse struct {
 // HistoryUse returns what the store keeps now. Any goroutine may call it.
 func (s *Store) HistoryUse() HistoryUse {
 	var u HistoryUse
-	u.RemovedBytes = s.removals.size()
-	s.removals.mu.Lock()
-	u.RemovedDropped = s.removals.dropped
-	s.removals.mu.Unlock()
+	u.RemovedBytes, u.RemovedDropped = s.removals.use()
 	if s.scopes != nil {
-		s.scopes.mu.Lock()
-		u.Scopes, u.ScopeBytes, u.ScopeEvicted = s.scopes.count, s.scopes.bytes, s.scopes.evicted
-		s.scopes.mu.Unlock()
+		u.Scopes, u.ScopeBytes, u.ScopeEvicted = s.scopes.use()
 	}
 	return u
 }

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -78,15 +79,15 @@ func (r *removals) trimLarge() {
 	r.large = last
 }
 
-// size returns about the memory of all directories.
-func (r *removals) size() int64 {
+// use returns about the memory of all directories, and the number of those that were dropped for the limit.
+func (r *removals) use() (bytes int64, dropped uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	size := r.bytes
+	bytes = r.bytes
 	for _, l := range r.large {
-		size += l.bytes
+		bytes += l.bytes
 	}
-	return size
+	return bytes, r.dropped
 }
 
 // reset drops all directories.
@@ -98,15 +99,7 @@ func (r *removals) reset() {
 
 // find returns the removal with an index, or nil. It is valid until mu is unlocked. Callers must hold mu.
 func (r *removals) find(index uint64) *removal {
-	i, found := slices.BinarySearchFunc(r.kept, index, func(k removal, index uint64) int {
-		switch {
-		case k.index < index:
-			return -1
-		case k.index > index:
-			return 1
-		}
-		return 0
-	})
+	i, found := slices.BinarySearchFunc(r.kept, index, func(k removal, index uint64) int { return cmp.Compare(k.index, index) })
 	if found {
 		return &r.kept[i]
 	}

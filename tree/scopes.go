@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"container/heap"
 	"container/list"
 	"slices"
@@ -27,10 +28,9 @@ type scopes struct {
 	retired   uint64
 	newest    uint64                              // the index of the last event in the history; only the applying goroutine uses it
 	byPath    btree.Map[string, *[2]*keptSubtree] // by Scope
-	count     int
-	largest   largestFirst
-	unwatched list.List // of *keptSubtree, the one that is unwatched for the longest time first
-	evicted   uint64    // the number of events that were dropped for the limit
+	largest   largestFirst                        // all subtrees
+	unwatched list.List                           // of *keptSubtree, the one that is unwatched for the longest time first
+	evicted   uint64                              // the number of events that were dropped for the limit
 }
 
 // keptSubtree is what is kept of one watched subtree.
@@ -113,7 +113,6 @@ func (s *scopes) add(path string, scope Scope) *keptSubtree {
 		s.byPath.Set(path, at)
 	}
 	at[scope] = t
-	s.count++
 	s.bytes += t.bytes
 	heap.Push(&s.largest, t)
 	return t
@@ -126,7 +125,6 @@ func (s *scopes) remove(t *keptSubtree) {
 	if at[t.scope] = nil; *at == [2]*keptSubtree{} {
 		s.byPath.Delete(t.path)
 	}
-	s.count--
 	s.bytes -= t.bytes
 	s.evicted += uint64(len(t.events))
 	heap.Remove(&s.largest, t.at)
@@ -242,12 +240,7 @@ func (s *scopes) next(w *Watcher, cursor uint64) (e *Event, resume uint64, lost 
 			lost = true
 			return
 		}
-		i, _ := slices.BinarySearchFunc(t.events, cursor, func(e *Event, cursor uint64) int {
-			if e.Index() < cursor {
-				return -1
-			}
-			return 1
-		})
+		i, _ := slices.BinarySearchFunc(t.events, cursor, func(e *Event, cursor uint64) int { return cmp.Compare(e.Index(), cursor) })
 		for ; i < len(t.events) && (e == nil || t.events[i].Index() < e.Index()); i++ {
 			if w.matches(t.events[i]) {
 				e = t.events[i]
@@ -257,17 +250,21 @@ func (s *scopes) next(w *Watcher, cursor uint64) (e *Event, resume uint64, lost 
 	return e, max(cursor, s.retired+1), lost
 }
 
+// use returns the number of subtrees, about their memory, and the number of events that were dropped for the limit.
+func (s *scopes) use() (subtrees int, bytes int64, evicted uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.largest), s.bytes, s.evicted
+}
+
 // reset drops all events. retired is the index of the last event that the history does not have, or will not have.
 func (s *scopes) reset(retired uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retired = retired
+	s.retired, s.bytes = retired, 0
 	for _, t := range s.largest {
 		t.events, t.from = nil, retired+1
 		t.bytes = subtreeBytes + int64(len(t.path))
-	}
-	s.bytes = 0
-	for _, t := range s.largest {
 		s.bytes += t.bytes
 	}
 	heap.Init(&s.largest)
