@@ -9,6 +9,7 @@
 //   - keys.go: reads and changes of /v2/keys; watch.go: its watches; watch_options.go, watch_filter.go,
 //     watch_count.go: the parameters of watches that etcd ignores
 //   - decode.go, form.go: from the method, the path and the parameters of a request to a command
+//   - accept.go: what Accept headers ask for
 //   - extended.go: reads and changes with what etcd ignores; raw.go: values alone; page.go: pages and other forms of lists;
 //     conditional.go: entity tags, If-Match and If-None-Match
 //   - txn.go: /v2/txn; txn_decode.go: from its body to a transaction; json_reader.go: reading JSON strictly

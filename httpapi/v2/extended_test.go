@@ -38,6 +38,20 @@ func TestAcceptsRaw(t *testing.T) {
 	}
 }
 
+func TestAcceptsEvents(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"":                  false,
+		"*/*":               false,
+		"text/event-stream": true,
+		"application/json, Text/Event-Stream ; q=0.5": true,
+		"text/event-stream;q=0":                       false,
+	} {
+		if got := acceptsEvents([]string{accept}); got != want {
+			t.Errorf("%q: %t", accept, got)
+		}
+	}
+}
+
 func TestParseTags(t *testing.T) {
 	many := strings.TrimSuffix(strings.Repeat(`"7", `, maxTags+1), ", ")
 	for _, tc := range []struct {

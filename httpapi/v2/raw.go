@@ -2,8 +2,6 @@ package v2
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 
 	"pando/httpapi/budget"
 	"pando/tree"
@@ -16,42 +14,6 @@ var (
 	rawNoSniff  = []string{"nosniff"}
 	rawSecurity = []string{"sandbox"}
 )
-
-const octetStream = "application/octet-stream"
-
-// acceptsRaw reports whether the Accept headers of a request ask for the value alone: they name application/octet-stream, and not JSON with
-// the same or a larger weight.
-func acceptsRaw(accept []string) bool {
-	raw, asJSON := 0.0, 0.0
-	for _, line := range accept {
-		for item := range strings.SplitSeq(line, ",") {
-			media, parameters, _ := strings.Cut(item, ";")
-			switch media = strings.TrimSpace(media); {
-			case strings.EqualFold(media, octetStream):
-				raw = max(raw, weightOf(parameters))
-			case strings.EqualFold(media, "application/json"):
-				asJSON = max(asJSON, weightOf(parameters))
-			}
-		}
-	}
-	return raw > asJSON
-}
-
-// weightOf returns the parameter q of a media range in an Accept header. It is 1 if it is missing, and 0 if it is invalid.
-func weightOf(parameters string) float64 {
-	for p := range strings.SplitSeq(parameters, ";") {
-		name, value, _ := strings.Cut(p, "=")
-		if !strings.EqualFold(strings.TrimSpace(name), "q") {
-			continue
-		}
-		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || !(q >= 0 && q <= 1) {
-			return 0
-		}
-		return q
-	}
-	return 1
-}
 
 // writeRaw responds with the value of a file alone. The headers of the read must be set.
 func (a *API) writeRaw(w http.ResponseWriter, n *tree.Node) error {

@@ -134,7 +134,7 @@ func (a *API) endWithoutEvent(w http.ResponseWriter, begun *begunWatch, err erro
 func (a *API) setWatchHeader(h http.Header, begun *begunWatch) {
 	h["Content-Type"] = jsonType
 	if begun.Layout == stream.ServerSentEvents {
-		h.Set("Content-Type", "text/event-stream")
+		h.Set("Content-Type", eventStream)
 		h.Set("Cache-Control", "no-cache")
 		h.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
 	}

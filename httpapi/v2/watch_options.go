@@ -65,7 +65,7 @@ func (p *parser) decodeWatch(r *http.Request, key string) (o watchOptions, err e
 		p.fail(tree.CodeInvalidField, `"timeoutStatus" needs "waitTimeout"`)
 	}
 	o.actions, o.keysOnly, o.each = p.actions(), p.flag(fieldKeysOnly), p.flag(fieldEach)
-	if acceptsEvents(r) {
+	if acceptsEvents(r.Header["Accept"]) {
 		o.layout, o.lastID = stream.ServerSentEvents, p.lastEventID(r)
 		if o.heartbeat == 0 {
 			o.heartbeat = eventsHeartbeat
@@ -117,19 +117,6 @@ func (p *parser) actions() (set actionSet) {
 		set |= 1 << a
 	}
 	return set
-}
-
-// acceptsEvents reports whether the client wants server-sent events, as a browser's EventSource does.
-func acceptsEvents(r *http.Request) bool {
-	for _, accept := range r.Header["Accept"] {
-		for kind := range strings.SplitSeq(accept, ",") {
-			kind, _, _ = strings.Cut(kind, ";")
-			if strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // lastEventID returns the ID in the header that a browser sends when it connects again, or the zero ID.
