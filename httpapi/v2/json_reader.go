@@ -11,6 +11,10 @@ import (
 // jsonReader reads JSON of a known form strictly: a value must have exactly the type that the caller asks for, names are compared byte for
 // byte, and what no text can represent is an error instead of U+FFFD. It keeps the first error, after which all methods return zero values
 // at once. It has no recursion, so the depth of the text does not matter.
+//
+// encoding/json is not strict enough: it ignores the case of names, uses the last of two members with the same name, accepts null for each
+// type, and replaces an unpaired surrogate by U+FFFD. Another key or value than the client meant would be stored. Its errors do not name
+// the element of a list, either. encoding/json/jsontext is strict, but Go has it only as an experiment.
 type jsonReader struct {
 	text string
 	at   int // the number of bytes that were read
