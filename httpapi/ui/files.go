@@ -50,7 +50,7 @@ type encoded struct {
 
 // loadFiles returns the files of the page by their names below Path. The first call compresses them, which takes some milliseconds. A
 // process whose page nobody opens does not pay for it.
-var loadFiles = sync.OnceValue(func() map[string]*file {
+var loadFiles = sync.OnceValues(func() (map[string]*file, error) {
 	files := map[string]*file{}
 	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || contentTypes[path.Ext(name)] == "" {
@@ -69,9 +69,9 @@ var loadFiles = sync.OnceValue(func() map[string]*file {
 		return nil
 	})
 	if err != nil {
-		panic(fmt.Sprintf("ui: reading the embedded files: %v", err)) // they are in the program
+		return nil, fmt.Errorf("reading the files of the page, which are in the program: %w", err)
 	}
-	return files
+	return files, nil
 })
 
 func newFile(name string, body []byte) *file {

@@ -57,7 +57,12 @@ func Handler(mode Mode) http.Handler {
 		if name == "" {
 			name = indexName[mode]
 		}
-		file, ok := loadFiles()[name]
+		files, err := loadFiles()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		file, ok := files[name]
 		if !ok {
 			http.NotFound(w, r)
 			return
