@@ -75,11 +75,10 @@ func TestLargeDirectory(t *testing.T) {
 	p.step("scroll", func(t *testing.T) {
 		p.click("treeitem", "big")
 		p.locate("treeitem", "000000")
-		p.await(func() (string, bool) {
+		servertest.Await(t, "more pages", func() (loaded bool) {
 			p.press(kb.End)
-			var loaded bool
 			p.eval(`[...document.querySelectorAll("[role=treeitem]")].some((r) => r.title > "/big/002")`, &loaded)
-			return "no more pages are loaded", loaded
+			return loaded
 		})
 		var rows int
 		if p.eval(`document.querySelectorAll("[role=treeitem]").length`, &rows); rows > 100 {

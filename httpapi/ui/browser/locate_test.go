@@ -3,7 +3,6 @@ package browser
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"pando/members/servertest"
 )
@@ -63,28 +62,17 @@ func (p *tab) locate(role, name string) point {
 		point
 		Problem string
 	}
-	p.await(func() (string, bool) {
+	defer func() {
+		if found.Problem != "" {
+			p.t.Logf("the %s %q: %s", role, name, found.Problem)
+		}
+	}()
+	servertest.Await(p.t, fmt.Sprintf("the %s %q", role, name), func() bool {
 		found.Problem = ""
 		p.eval(expression, &found)
-		return fmt.Sprintf("the %s %q: %s", role, name, found.Problem), found.Problem == ""
+		return found.Problem == ""
 	})
 	return found.point
-}
-
-// await calls check until it returns true. It fails the test with the text of check after a time.
-func (p *tab) await(check func() (problem string, ok bool)) {
-	p.t.Helper()
-	deadline := time.Now().Add(servertest.Timeout / 2)
-	for {
-		problem, ok := check()
-		if ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s", problem)
-		}
-		time.Sleep(30 * time.Millisecond)
-	}
 }
 
 // quote returns a text as a literal of JavaScript.

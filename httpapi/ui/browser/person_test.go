@@ -9,6 +9,8 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"pando/members/servertest"
 )
 
 // click clicks the element with a role and a name: click("button", "Save"). It waits until the element no longer moves, as it does while
@@ -92,14 +94,14 @@ func (p *tab) choose(label, option string) {
 func (p *tab) see(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
-		p.await(func() (string, bool) { return fmt.Sprintf("the page does not show %q", text), p.shows(text) })
+		servertest.Await(p.t, fmt.Sprintf("the page to show %q", text), func() bool { return p.shows(text) })
 	}
 }
 
 // seeGone waits until the page does not show a text any more.
 func (p *tab) seeGone(text string) {
 	p.t.Helper()
-	p.await(func() (string, bool) { return fmt.Sprintf("the page still shows %q", text), !p.shows(text) })
+	servertest.Await(p.t, fmt.Sprintf("the page to show %q no more", text), func() bool { return !p.shows(text) })
 }
 
 // shows reports whether the page shows a text now: in its elements, or in a field.
@@ -113,9 +115,8 @@ func (p *tab) shows(text string) bool {
 // awaitTrue waits until an expression is true in the page.
 func (p *tab) awaitTrue(description, expression string) {
 	p.t.Helper()
-	p.await(func() (string, bool) {
-		var ok bool
+	servertest.Await(p.t, description, func() (ok bool) {
 		p.eval("!!("+expression+")", &ok)
-		return description, ok
+		return ok
 	})
 }
