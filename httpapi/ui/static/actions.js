@@ -1,5 +1,5 @@
 // The dialogs that create and delete keys and directories, and change TTLs.
-import { codes } from "./api.js";
+import { codes } from "./codes.js";
 import { Commands } from "./command.js";
 import { Field, FormDialog } from "./dialog.js";
 import { remainingOf } from "./edit.js";

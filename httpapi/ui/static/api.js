@@ -1,10 +1,7 @@
 // Requests to the server that sent the page. The name and the password of the person are in memory alone, and go with each request.
 import { replacement, toBytes } from "./bytes.js";
-import { codes } from "./codes.js";
 import { encodePath, isAddressable } from "./paths.js";
 import { watchStream } from "./stream.js";
-
-export { codes };
 
 const requestTimeout = 60_000; // milliseconds
 const mostReadings = 20; // of a value that changes while it is read

@@ -1,4 +1,4 @@
 // The codes of errors of /v2/keys that the page treats in a special way.
 export const codes = {
-  notFound: 100, compareFailed: 101, notFile: 102, exists: 105, dirNotEmpty: 108, unauthorized: 110, invalidField: 209,
+  notFound: 100, compareFailed: 101, exists: 105, dirNotEmpty: 108, invalidField: 209, eventIndexCleared: 401,
 };

@@ -1,6 +1,6 @@
 // The dialog that changes a value. It writes only if the key is as the person saw it; if not, it shows the difference.
-import { codes } from "./api.js";
 import { durationText, toText } from "./bytes.js";
+import { codes } from "./codes.js";
 import { Commands } from "./command.js";
 import { Dialog, FormDialog } from "./dialog.js";
 import { Diff } from "./diff.js";

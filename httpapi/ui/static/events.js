@@ -1,4 +1,5 @@
 // Reads the events of a key or a subtree that the member still has.
+import { codes } from "./codes.js";
 
 const mostEvents = 2000; // what a person may want to look through
 const mostCharacters = 16 * 1024 * 1024; // of the lines of events in memory
@@ -20,12 +21,10 @@ export async function readEvents(api, path, { recursive = false, signal } = {}) 
       return { ...(await readLines(response.body)), oldest, index };
     } catch (error) {
       // Events at the end of the history are dropped while others are written.
-      if (!(error.code === cleared) || attempt >= 5) throw error;
+      if (error.code !== codes.eventIndexCleared || attempt >= 5) throw error;
     }
   }
 }
-
-const cleared = 401;
 
 // watchNow asks for the events that have happened: the answer ends without waiting for others.
 const watchNow = (api, path, { recursive, waitIndex, signal }) =>

@@ -1,4 +1,5 @@
 // The history of a key or a subtree: its events as far as the member has them, and the way back to an earlier value.
+import { codes } from "./codes.js";
 import { Diff } from "./diff.js";
 import { FormDialog } from "./dialog.js";
 import { readEvents } from "./events.js";
@@ -119,7 +120,7 @@ function RestoreDialog({ api, path, value, onClose, reload }) {
     try {
       setPresent(await api.get(path));
     } catch (error) {
-      if (error.code === 100) setPresent(null);
+      if (error.code === codes.notFound) setPresent(null);
       else setProblem(error.message);
     }
   }, [api, path]);
@@ -133,7 +134,7 @@ function RestoreDialog({ api, path, value, onClose, reload }) {
     try {
       await api.put(path, new TextEncoder().encode(value), conditions);
     } catch (error) {
-      if (![100, 101, 105].includes(error.code)) throw error;
+      if (![codes.notFound, codes.compareFailed, codes.exists].includes(error.code)) throw error;
       await read();
       throw new Error("Somebody has changed the key meanwhile. The comparison shows its present value now.");
     }

@@ -1,7 +1,7 @@
 // The chosen node: what it is, its value, and what can be done with it.
-import { codes } from "./api.js";
 import { ChangeTtl, concerns, Create, Remove } from "./actions.js";
 import { copyText, download, durationText, sizeText } from "./bytes.js";
+import { codes } from "./codes.js";
 import { Commands } from "./command.js";
 import { Edit, remainingOf, useChangedNotice } from "./edit.js";
 import { History } from "./history.js";

@@ -1,4 +1,5 @@
 // Carries out plans: as one transaction, as several of them, or by a request for each step where the server has no transactions.
+import { codes } from "./codes.js";
 
 const maxOperations = 128; // of a transaction; the server has the same limit
 const maxTransaction = 512 * 1024; // bytes of keys and values; the server may have a limit of its own (--max-request-bytes)
@@ -50,7 +51,7 @@ async function transact(api, compares, steps) {
 
 // failureOf returns the error of a step. It has the status of the answer.
 const failureOf = (step, error) =>
-  Object.assign(new Error(error.code === 108 ? notEmpty : `${step.key}: ${error.message}`), { status: error.status });
+  Object.assign(new Error(error.code === codes.dirNotEmpty ? notEmpty : `${step.key}: ${error.message}`), { status: error.status });
 
 // A field that is undefined is not sent. A permanent node has no ttl.
 const operationOf = ({ action, key, value, dir, ttl, prevIndex }) => ({ action, key, value, dir, ttl: ttl || undefined, prevIndex });
@@ -146,7 +147,7 @@ export async function undo(api, { items }, done) {
   let left = 0;
   const remove = async (step) => {
     await runStep(api, { action: "delete", ...step }).catch((error) => {
-      if (error.code !== 100) left++; // gone is as good as removed
+      if (error.code !== codes.notFound) left++; // gone is as good as removed
     });
   };
   const keys = done.filter((s) => s.action === "create" && !s.dir);

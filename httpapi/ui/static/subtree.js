@@ -1,5 +1,6 @@
 // Reads subtrees for copies, exports and imports.
 import { replacement } from "./bytes.js";
+import { codes } from "./codes.js";
 
 const pageSize = 500;
 /** The limits of what a browser should keep in memory. */
@@ -25,7 +26,7 @@ export async function readSubtree(api, path, { hidden = false, onProgress = () =
     try {
       page = await api.list(path, { recursive: true, keysOnly: false, limit: pageSize, after, hidden, atIndex, signal });
     } catch (error) {
-      if (error.code === 100) return null;
+      if (error.code === codes.notFound) return null;
       throw error;
     }
     if (nodes.length === 0 && page.node.key && page.node.key !== "/") nodes.push(withoutNodes(page.node));
