@@ -6,7 +6,7 @@ import { remainingOf } from "./edit.js";
 import { html, useEffect, useState } from "./html.js";
 import { bytesOf, draftOf, TtlField, useTtl, ValueField } from "./input.js";
 import { say } from "./messages.js";
-import { clean, isAddressable, isBelow, join, nameOf } from "./paths.js";
+import { clean, isAddressable, join, parentOf } from "./paths.js";
 
 const mostAttempts = 20; // to write a key that others change
 const kinds = [["create", "Key"], ["mkdir", "Directory"], ["createInOrder", "Key in order"]];
@@ -89,7 +89,7 @@ export function Remove({ api, node, go, onClose }) {
   const submit = async () => {
     await api.remove(node.key, node.dir ? { recursive: true } : { prevIndex: node.modifiedIndex });
     say(`${node.key} was deleted.`);
-    go(node.key.slice(0, -nameOf(node.key).length - 1) || "/");
+    go(parentOf(node.key));
   };
   const action = node.dir ? { kind: "removeAll", path: node.key } : { kind: "remove", path: node.key, prevIndex: node.modifiedIndex };
   return html`<${FormDialog} title=${`Delete ${node.key}`} onClose=${onClose} submit=${submit} confirm="Delete" danger=${true}
@@ -102,6 +102,3 @@ export function Remove({ api, node, go, onClose }) {
     <${Commands} api=${api} action=${action} />
   <//>`;
 }
-
-/** concerns reports whether an event of a key changes a node: the node itself, or a directory above it. */
-export const concerns = (eventKey, path) => eventKey === path || isBelow(path, eventKey);

@@ -1,5 +1,5 @@
 // The lines of an export, as "pando ctl export" writes them and "pando ctl import" reads them: one JSON object for each key and directory.
-import { clean, isAddressable, isBelow, parts } from "./paths.js";
+import { clean, isAddressable, isAtOrBelow, parts } from "./paths.js";
 
 /** lineOf returns the line of a node. A value that is no UTF-8 has U+FFFD in place of its bytes. */
 export function lineOf({ key, dir, value, ttl, expiration }) {
@@ -21,7 +21,7 @@ export function parseEntries(text, name, below = "/") {
     if (first && (first.dir !== entry.dir || first.value !== entry.value)) {
       throw new Error(`Line ${number} of ${name} has ${entry.key} again, with another value.`);
     }
-    if (!first && (entry.key === below || isBelow(entry.key, below))) entries.set(entry.key, entry);
+    if (!first && isAtOrBelow(entry.key, below)) entries.set(entry.key, entry);
   }
   if (entries.size > 0) return [...entries.values()];
   throw new Error(`Nothing to import: ${name} ${text.trim() === "" ? "is empty." : `has nothing at or below ${below}.`}`);

@@ -1,4 +1,4 @@
-// Reads the events of a key or a subtree that the member still has.
+// The events of a key or a subtree that the member still has.
 import { codes } from "./codes.js";
 
 const mostEvents = 2000; // what a person may want to look through
@@ -25,6 +25,9 @@ export async function readEvents(api, path, { recursive = false, signal } = {}) 
     }
   }
 }
+
+/** isRemoval reports whether the action of an event removes its node. */
+export const isRemoval = (action) => ["delete", "compareAndDelete", "expire"].includes(action);
 
 // watchNow asks for the events that have happened: the answer ends without waiting for others.
 const watchNow = (api, path, { recursive, waitIndex, signal }) =>

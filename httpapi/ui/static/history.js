@@ -2,7 +2,7 @@
 import { codes } from "./codes.js";
 import { Diff } from "./diff.js";
 import { FormDialog } from "./dialog.js";
-import { readEvents } from "./events.js";
+import { isRemoval, readEvents } from "./events.js";
 import { html, useCallback, useEffect, useRef, useState } from "./html.js";
 import { say } from "./messages.js";
 import { plural } from "./units.js";
@@ -66,11 +66,9 @@ const verbs = {
   compareAndDelete: "deleted by compare-and-delete", expire: "expired",
 };
 
-const isRemoval = ({ action }) => ["delete", "compareAndDelete", "expire"].includes(action);
-
 function Event({ event, path, restore }) {
   const { node, prevNode, action } = event;
-  const value = isRemoval(event) ? prevNode?.value : node.value;
+  const value = isRemoval(action) ? prevNode?.value : node.value;
   const key = node.key ?? "/";
   return html`<li class="event">
     <div class="event-head">
@@ -79,11 +77,11 @@ function Event({ event, path, restore }) {
       ${key !== path && html`<code>${key}${node.dir ? "/" : ""}</code>`}
       ${node.ttl > 0 && html`<span class="badge">TTL ${node.ttl} s then</span>`}
       <span class="spring"></span>
-      ${restore && value !== undefined && !node.dir && html`<${RestoreButton} node=${node} value=${value} removed=${isRemoval(event)}
+      ${restore && value !== undefined && !node.dir && html`<${RestoreButton} node=${node} value=${value} removed=${isRemoval(action)}
         restore=${restore} />`}
     </div>
     ${!node.dir && html`<${Change} index=${node.modifiedIndex} before=${prevNode?.value}
-      after=${isRemoval(event) ? undefined : node.value} />`}
+      after=${isRemoval(action) ? undefined : node.value} />`}
   </li>`;
 }
 

@@ -1,8 +1,9 @@
 // The view of the keys: the tree beside the chosen node.
 import { html, useEffect, useState } from "./html.js";
 import { Node } from "./node.js";
+import { isAtOrBelow } from "./paths.js";
 import { Search } from "./search.js";
-import { isShown, Tree, useTree } from "./tree.js";
+import { Tree, useTree } from "./tree.js";
 
 // The words for the states of a watch.
 const stateTexts = {
@@ -39,7 +40,7 @@ export function Keys({ api, navigate, path, readonly }) {
   // A person who may not read the root sees the tree below the chosen path.
   useEffect(() => {
     if (denied && path !== rootPath) setRootPath(path);
-    else if (!isShown(path, rootPath)) setRootPath("/");
+    else if (!isAtOrBelow(path, rootPath)) setRootPath("/");
   }, [denied, path, rootPath]);
   return html`<section class="keys">
     <div class="tree-pane">

@@ -1,5 +1,5 @@
 // The chosen node: what it is, its value, and what can be done with it.
-import { ChangeTtl, concerns, Create, Remove } from "./actions.js";
+import { ChangeTtl, Create, Remove } from "./actions.js";
 import { copyText, download, durationText, sizeText } from "./bytes.js";
 import { codes } from "./codes.js";
 import { Commands } from "./command.js";
@@ -7,13 +7,16 @@ import { Edit, remainingOf, useChangedNotice } from "./edit.js";
 import { History } from "./history.js";
 import { html, useCallback, useEffect, useRef, useState } from "./html.js";
 import { say } from "./messages.js";
-import { hashOf, isBelow, nameOf, parentOf, parts } from "./paths.js";
+import { hashOf, isAtOrBelow, isBelow, nameOf, parentOf, parts } from "./paths.js";
 import { Transfer } from "./transfer.js";
 import { Value } from "./value.js";
 
 const rereadDelay = 80; // milliseconds after an event; many may come at once
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// concerns reports whether an event changes what is shown of the node at path: it is the node, a directory above it, or one in it.
+const concerns = ({ key, dir }, path) => isAtOrBelow(path, key) || (dir && isBelow(key, path));
 
 // useNode returns the node at path, read again after each event that concerns it: {node, error, gone}. node is the last one that was read.
 function useNode(api, path, events) {
@@ -47,7 +50,7 @@ function useNode(api, path, events) {
     };
     read();
     const stop = events.subscribe((event) => {
-      if (event === null || concerns(event.node.key, path) || (event.node.dir && isBelow(event.node.key, path))) readAgain();
+      if (event === null || concerns(event.node, path)) readAgain();
     });
     return () => {
       stop();

@@ -22,6 +22,9 @@ export const shownName = (name) => name.replace(/[\u0000-\u0008\u000a-\u001f\u00
 /** isBelow reports whether a path is below a directory. */
 export const isBelow = (path, directory) => path !== directory && path.startsWith(directory === "/" ? "/" : directory + "/");
 
+/** isAtOrBelow reports whether a path is a directory, or below it. */
+export const isAtOrBelow = (path, directory) => path === directory || isBelow(path, directory);
+
 /** isHidden reports whether a name or a directory above it begins with "_". The server leaves hidden nodes out of lists. */
 export const isHidden = (path) => parts(path).some((part) => part.startsWith("_"));
 

@@ -5,7 +5,7 @@
 //
 // A Step is a change that the plan needs: {action, key, value, bytes, dir, ttl, prevIndex}, with the names and meanings of /v2/keys. bytes
 // stands in place of value if it is no text.
-import { isBelow, parentOf, parts } from "./paths.js";
+import { isAtOrBelow, isBelow, parentOf, parts } from "./paths.js";
 
 /** retarget returns the path of a node after its subtree was moved: retarget("/a/x", "/a", "/b") is "/b/x". */
 export const retarget = (key, from, to) => "/" + [...parts(to), ...parts(key).slice(parts(from).length)].join("/");
@@ -27,7 +27,7 @@ export function planCopy({ from, to, nodes, existing, overwrite, remove }) {
 // refuseOwn makes conflicts of items that exist in the renamed subtree itself: they would be written and then removed.
 function refuseOwn({ items, counts }, from) {
   for (const item of items) {
-    if (item.state === "conflict" || (item.key !== from && !isBelow(item.key, from))) continue;
+    if (item.state === "conflict" || !isAtOrBelow(item.key, from)) continue;
     counts[item.state]--;
     counts.conflict++;
     Object.assign(item, { state: "conflict", reason: "it is a part of what is renamed" });
@@ -101,7 +101,7 @@ export function rootsOf(nodes, most = 20) {
   let last = null;
   const sorted = nodes.map((n) => n.key).sort((a, b) => (a + "/" < b + "/" ? -1 : 1));
   for (const key of sorted) {
-    if (last !== null && (key === last || isBelow(key, last))) continue;
+    if (last !== null && isAtOrBelow(key, last)) continue;
     roots.push(key);
     last = key;
   }

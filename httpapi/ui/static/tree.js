@@ -1,6 +1,6 @@
 // The tree of keys, by the pattern "tree view" of ARIA. The element of the tree has the focus, and names its active row.
 import { html, useEffect, useMemo, useReducer, useRef, useState } from "./html.js";
-import { isBelow, isHidden, nameOf, parentOf, shownName } from "./paths.js";
+import { isHidden, nameOf, parentOf, shownName } from "./paths.js";
 import { TreeModel } from "./tree_model.js";
 import { VirtualList } from "./virtual.js";
 
@@ -192,6 +192,3 @@ function Row({ id, row, model, choose, chosen, active }) {
     ${node.ttl !== undefined && html`<span class="badge" title="This node expires">TTL</span>`}
   </div>`;
 }
-
-/** isShown reports whether a tree with a root can show a path. */
-export const isShown = (path, rootPath) => path === rootPath || isBelow(path, rootPath);

@@ -1,9 +1,9 @@
 // What the tree shows: the directories that were opened, with the pages of their children that were loaded. No DOM.
-import { compareNames, isBelow, isHidden, join, nameOf, parentOf, parts } from "./paths.js";
+import { isRemoval } from "./events.js";
+import { compareNames, isAtOrBelow, isBelow, isHidden, join, nameOf, parentOf, parts } from "./paths.js";
 
 const pageSize = 500;
 const mostAdded = 5000; // nodes that events may add to a directory; beyond it the last ones are left to "More…"
-const removals = new Set(["delete", "compareAndDelete", "expire"]);
 
 /**
  * Directory is an opened directory. children has a window of its nodes, in order: from the name "from" (from the first child if that is
@@ -168,7 +168,7 @@ export class TreeModel {
 
   // change applies an event to all directories, or to one.
   #change({ action, node }, only) {
-    if (removals.has(action)) this.#remove(node, only);
+    if (isRemoval(action)) this.#remove(node, only);
     else this.#upsert(node, only);
   }
 
@@ -184,7 +184,7 @@ export class TreeModel {
   // forget drops a directory that is gone, and all below it.
   #forget(path) {
     for (const other of [...this.#directories.keys()]) {
-      if (other === path || isBelow(other, path)) this.#directories.delete(other);
+      if (isAtOrBelow(other, path)) this.#directories.delete(other);
     }
   }
 
