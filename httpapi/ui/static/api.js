@@ -29,7 +29,7 @@ export class Api {
 
   /** login makes all later requests those of a user. It does not check the password. */
   login(user, password) {
-    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    const bytes = toBytes(`${user}:${password}`);
     this.#authorization = "Basic " + btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""));
     this.user = user;
     this.onSession(user);

@@ -8,14 +8,19 @@ export const replacement = "\ufffd";
 /** toBytes returns a text in UTF-8. */
 export const toBytes = (text) => new TextEncoder().encode(text);
 
+/** fromUtf8 returns bytes as text, or null if they are not UTF-8. */
+export function fromUtf8(bytes) {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 /** toText returns bytes as text, or null if they are not UTF-8, or have control characters besides tabs and the ends of lines. */
 export function toText(bytes) {
-  try {
-    const text = decoder.decode(bytes);
-    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? null : text;
-  } catch {
-    return null; // not UTF-8
-  }
+  const text = fromUtf8(bytes);
+  return text === null || /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text) ? null : text;
 }
 
 /** toHex returns bytes as "0a 1b". */
@@ -77,12 +82,12 @@ export async function copyText(text) {
   return done;
 }
 
-/** download offers bytes as a file to save. */
-export function download(name, bytes) {
-  const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+/** download offers a file to save, as if the person had clicked a link to it. parts are texts, in UTF-8, or bytes. */
+export function download(name, parts, type = "application/octet-stream") {
+  const url = URL.createObjectURL(new Blob(parts, { type }));
   const link = document.createElement("a");
   link.href = url;
   link.download = name.replace(/[/\\\u0000-\u001f]/g, "_") || "value";
   link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser has begun to save it by then
 }

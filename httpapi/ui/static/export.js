@@ -1,4 +1,5 @@
 // The dialog that saves a subtree as a file of JSON lines.
+import { download } from "./bytes.js";
 import { Dialog } from "./dialog.js";
 import { lineOf } from "./entries.js";
 import { html, useEffect, useRef, useState } from "./html.js";
@@ -20,7 +21,7 @@ export function ExportDialog({ api, node, onClose }) {
       const onProgress = (read) => setState({ busy: true, read, text: "", problem: "" });
       const subtree = await readSubtree(api, node.key, { hidden, signal, onProgress });
       if (!subtree) throw new Error(`${node.key} does not exist any more.`);
-      saveFile(fileName(node.key), subtree.nodes.map(lineOf));
+      download(fileName(node.key), subtree.nodes.map(lineOf), "application/x-ndjson");
       setState({ busy: false, read: 0, text: summaryOf(subtree), problem: "" });
     } catch (error) {
       if (!signal.aborted) setState({ busy: false, read: 0, text: "", problem: error.message });
@@ -50,13 +51,3 @@ function summaryOf({ nodes, index }) {
 }
 
 const fileName = (key) => (key === "/" ? "pando" : nameOf(key).replace(/[^\w.-]/g, "_")) + ".jsonl";
-
-// saveFile makes the browser save a file, as if the person had clicked a link to it.
-function saveFile(name, lines) {
-  const url = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser has begun to save it by then
-}

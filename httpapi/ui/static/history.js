@@ -1,9 +1,12 @@
 // The history of a key or a subtree: its events as far as the member has them, and the way back to an earlier value.
+import { replacement, toBytes } from "./bytes.js";
 import { codes } from "./codes.js";
 import { Diff } from "./diff.js";
 import { FormDialog } from "./dialog.js";
+import { remainingOf } from "./edit.js";
 import { isRemoval, readEvents } from "./events.js";
 import { html, useCallback, useEffect, useRef, useState } from "./html.js";
+import { ttlOf } from "./input.js";
 import { say } from "./messages.js";
 import { plural } from "./units.js";
 
@@ -104,7 +107,7 @@ function Change({ index, before, after }) {
 }
 
 function RestoreButton({ node, value, removed, restore }) {
-  if (value.includes("\ufffd")) return html`<span class="dim">The value is no text, so it can't be restored from here.</span>`;
+  if (value.includes(replacement)) return html`<span class="dim">The value is no text, so it can't be restored from here.</span>`;
   const label = `Restore ${node.key} as of index ${removed ? node.modifiedIndex - 1 : node.modifiedIndex}`;
   return html`<button type="button" aria-label=${label} onClick=${() => restore({ path: node.key, value })}>Restore</button>`;
 }
@@ -128,9 +131,9 @@ function RestoreDialog({ api, path, value, onClose, reload }) {
   const text = present?.bytes ? new TextDecoder().decode(present.bytes) : "";
   const same = present && !present.dir && text === value;
   const submit = async () => {
-    const conditions = present ? { prevIndex: present.modifiedIndex, ttl: secondsLeft(present) } : { prevExist: "false" };
+    const conditions = present ? { prevIndex: present.modifiedIndex, ttl: ttlOf(remainingOf(present)) } : { prevExist: "false" };
     try {
-      await api.put(path, new TextEncoder().encode(value), conditions);
+      await api.put(path, toBytes(value), conditions);
     } catch (error) {
       if (![codes.notFound, codes.compareFailed, codes.exists].includes(error.code)) throw error;
       await read();
@@ -155,6 +158,3 @@ function statusOf(present, same) {
   if (same) return "This is the present value.";
   return "From the present value to the former one. The key is written only if nobody changes it meanwhile, and keeps its TTL.";
 }
-
-// secondsLeft returns the TTL of a node now, or undefined for a permanent one.
-const secondsLeft = ({ ttl, at }) => (ttl ? Math.max(1, Math.round(ttl - (performance.now() - at) / 1000)) : undefined);

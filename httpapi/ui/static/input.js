@@ -49,6 +49,9 @@ export function ValueField({ draft, set, rows = 12 }) {
   </div>`;
 }
 
+/** ttlOf returns the TTL for a request that keeps the time that is left. remaining is a function for its seconds, or null without a TTL. */
+export const ttlOf = (remaining) => (remaining ? Math.max(1, Math.ceil(remaining())) : undefined);
+
 /**
  * useTtl returns the choice of a TTL: {choice, setChoice, text, setText, valid, seconds, canKeep}. remaining is a function for the seconds
  * of the present TTL, or null without one. Until the person chooses, the present TTL is kept. seconds() is the value for a request,
@@ -61,7 +64,7 @@ export function useTtl(remaining) {
   const valid = choice !== "set" || /^[1-9]\d{0,9}$/.test(text.trim());
   const seconds = (left = remaining) => {
     if (chosen === "set") return Number(text);
-    return chosen === "keep" && left ? Math.max(1, Math.ceil(left())) : undefined;
+    return chosen === "keep" ? ttlOf(left) : undefined;
   };
   return { choice, setChoice, text, setText, valid, seconds, canKeep: Boolean(remaining) };
 }

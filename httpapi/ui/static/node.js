@@ -131,7 +131,7 @@ function Toolbar({ api, navigate, node, readonly, open }) {
     ${!readonly && node.dir && html`<button type="button" class="primary" onClick=${() => open("create")}>Create</button>`}
     ${!readonly && !isRoot && html`<button type="button" onClick=${() => open("ttl")}>Set TTL</button>`}
     ${!node.dir && html`<button type="button" onClick=${copyValue}>Copy value</button>`}
-    ${!node.dir && html`<button type="button" onClick=${() => download(nameOf(node.key), node.bytes)}>Download</button>`}
+    ${!node.dir && html`<button type="button" onClick=${() => download(nameOf(node.key), [node.bytes])}>Download</button>`}
     <${Transfer} api=${api} navigate=${navigate} path=${node.key} node=${node} readonly=${readonly} />
     ${!readonly && !isRoot && html`<button type="button" class="danger" onClick=${() => open("remove")}>Delete</button>`}
   </div>`;

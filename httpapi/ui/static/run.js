@@ -1,4 +1,5 @@
 // Carries out plans: as one transaction, as several of them, or by a request for each step where the server has no transactions.
+import { toBytes } from "./bytes.js";
 import { codes } from "./codes.js";
 
 const maxOperations = 128; // of a transaction; the server has the same limit
@@ -128,15 +129,13 @@ async function runPhase(list, width, signal, run) {
   return failed;
 }
 
-const encoder = new TextEncoder();
-
 // A request that was sent is not aborted: the page would not know whether it had an effect.
 function runStep(api, { action, key, dir, value, bytes, ttl, prevIndex }) {
   if (action === "delete") return api.remove(key, { dir, prevIndex });
   const lifetime = ttl || undefined;
   if (dir) return api.putDirectory(key, { ttl: lifetime, prevExist: "false" });
   const conditions = action === "create" ? { prevExist: "false" } : { prevIndex };
-  return api.put(key, bytes ?? encoder.encode(value ?? ""), { ttl: lifetime, ...conditions });
+  return api.put(key, bytes ?? toBytes(value ?? ""), { ttl: lifetime, ...conditions });
 }
 
 /**

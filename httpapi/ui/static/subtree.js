@@ -1,5 +1,5 @@
 // Reads subtrees for copies, exports and imports.
-import { replacement } from "./bytes.js";
+import { fromUtf8, replacement } from "./bytes.js";
 import { codes } from "./codes.js";
 
 const pageSize = 500;
@@ -54,15 +54,6 @@ async function readBytes(api, nodes, signal) {
     if (!node.value?.includes(replacement)) continue;
     const exact = await api.get(node.key, { signal });
     if (exact.modifiedIndex !== node.modifiedIndex) throw new Error(`${node.key} was changed meanwhile. Try again.`);
-    if (!isText(exact.bytes)) node.bytes = exact.bytes;
-  }
-}
-
-function isText(bytes) {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
+    if (fromUtf8(exact.bytes) === null) node.bytes = exact.bytes;
   }
 }

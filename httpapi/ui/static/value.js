@@ -1,5 +1,5 @@
 // A value as people read it: JSON, YAML, text or hex, with colours and line numbers.
-import { toText } from "./bytes.js";
+import { toHex, toText } from "./bytes.js";
 import { formatJson, Highlighter, languageOf } from "./highlight.js";
 import { html, useMemo, useState } from "./html.js";
 import { VirtualList } from "./virtual.js";
@@ -47,7 +47,7 @@ function Hex({ bytes }) {
   const count = Math.max(1, Math.ceil(bytes.length / hexColumns));
   const row = (i) => {
     const part = bytes.subarray(i * hexColumns, (i + 1) * hexColumns);
-    const hex = Array.from(part, (b) => b.toString(16).padStart(2, "0")).join(" ");
+    const hex = toHex(part);
     const shown = Array.from(part, (b) => (b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : "·")).join("");
     return html`<div key=${i} class="row">
       <span class="line-number">${(i * hexColumns).toString(16).padStart(6, "0")}</span>
