@@ -1,6 +1,7 @@
 // What the cluster view shows: answers of the member that serves the page, asked for every few seconds while the page is visible.
 import { useEffect, useState } from "./html.js";
 import { Reading, pointOf } from "./metrics.js";
+import { pause, visible } from "./waiting.js";
 
 /** keptTime is how long points of the plots are kept, in milliseconds. */
 export const keptTime = 10 * 60 * 1000;
@@ -27,35 +28,12 @@ export function useCluster(api, interval) {
 
 // poll calls read again and again until signal is aborted, but not while the page is hidden.
 async function poll(read, interval, signal) {
+  await visible(signal);
   while (!signal.aborted) {
-    if (document.visibilityState === "visible") await read();
-    await Promise.race([wait(interval, signal), becomesVisible(interval, signal)]);
+    await read();
+    await pause(interval, signal);
+    await visible(signal);
   }
-}
-
-function wait(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const stop = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-}
-
-// becomesVisible ends when the page becomes visible after it was hidden. After the interval it waits no more.
-function becomesVisible(interval, signal) {
-  return new Promise((resolve) => {
-    const check = () => {
-      if (document.visibilityState === "visible") resolve();
-    };
-    const passed = AbortSignal.any([signal, AbortSignal.timeout(interval)]);
-    document.addEventListener("visibilitychange", check, { signal: passed });
-  });
 }
 
 /**
@@ -63,7 +41,7 @@ function becomesVisible(interval, signal) {
  * parts: members, self, store, leader, version, health and reading. points are those of the plots; see pointOf in metrics.js.
  */
 async function readState(api, interval, signal) {
-  const state = { errors: {}, at: performance.now() };
+  const state = { errors: {} };
   const part = async (name, load) => {
     try {
       state[name] = await load();

@@ -1,5 +1,6 @@
 // Watches by server-sent events. EventSource can't send a password, so the stream is read with fetch.
 import { codes } from "./codes.js";
+import { pause, visible } from "./waiting.js";
 
 const heartbeat = 15; // seconds between two signs of life
 const silence = 3 * heartbeat * 1000; // milliseconds after which a stream without them is dead
@@ -113,34 +114,4 @@ export class EventParser {
     else if (field === "id") event.id = value;
     else if (field === "event") event.type = value;
   }
-}
-
-// pause waits for some milliseconds, or until signal is aborted or the network is back.
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener("online", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    addEventListener("online", done);
-    signal.addEventListener("abort", done);
-  });
-}
-
-// visible waits until the page is visible, or signal is aborted.
-function visible(signal) {
-  if (document.visibilityState === "visible" || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const check = () => {
-      if (document.visibilityState !== "visible" && !signal.aborted) return;
-      document.removeEventListener("visibilitychange", check);
-      signal.removeEventListener("abort", check);
-      resolve();
-    };
-    document.addEventListener("visibilitychange", check);
-    signal.addEventListener("abort", check);
-  });
 }
