@@ -4,11 +4,9 @@ import { VirtualList } from "./virtual.js";
 
 const mostEdits = 1500; // beyond it, the middle counts as replaced
 
-/**
- * diffLines returns the lines of both texts: [{sign, text}]. sign is " " for a line of both, "-" for one of the first text alone, and "+"
- * for one of the second alone.
- */
-export function diffLines(before, after) {
+// diffLines returns the lines of both texts: [{sign, text}]. sign is " " for a line of both, "-" for one of the first text alone, and "+"
+// for one of the second alone.
+function diffLines(before, after) {
   const a = before.split("\n");
   const b = after.split("\n");
   let start = 0;

@@ -19,8 +19,8 @@ export function languageOf(text) {
   return lines.length > 0 && (start.startsWith("---") || likeYaml / lines.length > 0.7) && likeYaml > 0 ? "yaml" : "text";
 }
 
-/** rowsOf divides a text into rows: {text, line}. line is the number of the line that begins there, or 0 where a line goes on. */
-export function rowsOf(text) {
+// rowsOf divides a text into rows: {text, line}. line is the number of the line that begins there, or 0 where a line goes on.
+function rowsOf(text) {
   const rows = [];
   for (const [i, line] of text.split("\n").entries()) {
     let from = 0;

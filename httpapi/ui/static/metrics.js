@@ -4,8 +4,8 @@ const interesting = /^(?:pando_|process_)/;
 const sampleLine = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
-/** parseMetrics parses Prometheus' text format to a Map from names to lists of {labels, value}. It keeps Pando's own metrics alone. */
-export function parseMetrics(text) {
+// parseMetrics parses Prometheus' text format to a Map from names to lists of {labels, value}. It keeps Pando's own metrics alone.
+function parseMetrics(text) {
   const all = new Map();
   for (const line of text.split("\n")) {
     const match = interesting.test(line) && sampleLine.exec(line);
@@ -21,15 +21,15 @@ export function parseMetrics(text) {
 
 const toNumber = (text) => (text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : Number(text));
 
-/** valueOf returns the value of a metric without labels, or undefined if there is none. */
-export const valueOf = (metrics, name) => metrics.get(name)?.[0]?.value;
+// valueOf returns the value of a metric without labels, or undefined if there is none.
+const valueOf = (metrics, name) => metrics.get(name)?.[0]?.value;
 
-/** sumOf adds up the samples of a metric whose labels accept returns true for. */
-export const sumOf = (metrics, name, accept = () => true) =>
+// sumOf adds up the samples of a metric whose labels accept returns true for.
+const sumOf = (metrics, name, accept = () => true) =>
   (metrics.get(name) ?? []).filter((s) => accept(s.labels)).reduce((sum, s) => sum + s.value, 0);
 
-/** The operations of clients, as the label operation names them. Watches are not among them: their time is that of their waiting. */
-export const operations = {
+// The operations of clients, as the label operation names them. Watches are not among them: their time is that of their waiting.
+const operations = {
   reads: ["get", "list", "quorum_get"],
   writes: ["set", "create", "create_in_order", "update", "compare_and_swap", "compare_and_delete", "delete", "refresh", "txn"],
 };
@@ -47,8 +47,8 @@ function histogramOf(metrics, name, accept = () => true) {
   return buckets;
 }
 
-/** quantile returns an estimate of a quantile of what was added to a histogram since before, or null if nothing was. */
-export function quantile(before, after, q) {
+// quantile returns an estimate of a quantile of what was added to a histogram since before, or null if nothing was.
+function quantile(before, after, q) {
   const limits = [...after.keys()].sort((a, b) => a - b);
   const added = limits.map((limit) => after.get(limit) - (before.get(limit) ?? 0));
   const total = added.at(-1) ?? 0;
@@ -104,7 +104,6 @@ export function pointOf(before, now) {
     writes: perSecond((r) => r.requests("writes")),
     failures: perSecond((r) => sumOf(r.metrics, "pando_requests_total", ({ outcome }) => failures.has(outcome))),
     refused: perSecond((r) => sumOf(r.metrics, "pando_requests_refused_total")),
-    applied: perSecond((r) => r.value("raft_applied_index") ?? 0),
     readTime: quantile(times(before, "reads"), times(now, "reads"), 0.5),
     readTime99: quantile(times(before, "reads"), times(now, "reads"), 0.99),
     writeTime: quantile(times(before, "writes"), times(now, "writes"), 0.5),
@@ -114,7 +113,6 @@ export function pointOf(before, now) {
     lag: (now.value("raft_committed_index") ?? 0) - (now.value("raft_applied_index") ?? 0),
     watches: now.value("watches"),
     bytes: now.value("tree_bytes"),
-    nodes: now.value("tree_nodes"),
     memory: valueOf(now.metrics, "process_resident_memory_bytes"),
     processor: perSecond((r) => valueOf(r.metrics, "process_cpu_seconds_total") ?? 0),
   };

@@ -7,8 +7,8 @@
 // stands in place of value if it is no text.
 import { isAtOrBelow, isBelow, parentOf, parts } from "./paths.js";
 
-/** retarget returns the path of a node after its subtree was moved: retarget("/a/x", "/a", "/b") is "/b/x". */
-export const retarget = (key, from, to) => "/" + [...parts(to), ...parts(key).slice(parts(from).length)].join("/");
+// retarget returns the path of a node after its subtree was moved: retarget("/a/x", "/a", "/b") is "/b/x".
+const retarget = (key, from, to) => "/" + [...parts(to), ...parts(key).slice(parts(from).length)].join("/");
 
 /**
  * planCopy plans a copy of the subtree at from to to. nodes are those of the source; existing is a Map of those of the target. With

@@ -9,11 +9,9 @@ export function covers(pattern, path, subtree) {
   return path.startsWith(pattern.slice(0, -1));
 }
 
-/**
- * grantOf returns the first permission that gives an access ("read" or "write") to a path, as {role, pattern}, or null. One pattern must
- * hold the whole subtree: two that hold it together do not count. roles are those of /v2/auth, with their permissions.
- */
-export function grantOf(roles, access, path, subtree) {
+// grantOf returns the first permission that gives an access ("read" or "write") to a path, as {role, pattern}, or null. One pattern must
+// hold the whole subtree: two that hold it together do not count. roles are those of /v2/auth, with their permissions.
+function grantOf(roles, access, path, subtree) {
   for (const role of roles) {
     if (role.role === "root") return { role: "root", pattern: "*" };
     const pattern = (role.permissions?.kv?.[access] ?? []).find((p) => covers(p, path, subtree));

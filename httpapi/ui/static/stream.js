@@ -83,8 +83,8 @@ function dispatch({ type, data, id }, { onEvent, onCleared = () => {} }, place) 
   else if (type === "message" && data) onEvent(JSON.parse(data));
 }
 
-/** EventParser parses a stream of the type text/event-stream that arrives in pieces. */
-export class EventParser {
+// EventParser parses a stream of the type text/event-stream that arrives in pieces.
+class EventParser {
   #rest = "";
   #event = { type: "message", data: [], id: "" };
   #emit;

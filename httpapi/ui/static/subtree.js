@@ -3,8 +3,8 @@ import { fromUtf8, replacement } from "./bytes.js";
 import { codes } from "./codes.js";
 
 const pageSize = 500;
-/** The limits of what a browser should keep in memory. */
-export const maxNodes = 50_000;
+// The limits of what a browser should keep in memory.
+const maxNodes = 50_000;
 export const maxBytes = 64 * 1024 * 1024;
 
 /**
