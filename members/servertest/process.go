@@ -144,12 +144,18 @@ func (p *Process) mustBeRunning() {
 // Await polls until done returns true. It fails the test after Timeout. event is the text for the failure.
 func Await(t testing.TB, event string, done func() bool) {
 	t.Helper()
+	AwaitEvery(t, 2*time.Millisecond, event, done)
+}
+
+// AwaitEvery is Await with a chosen pause between the calls of done. A call may be expensive.
+func AwaitEvery(t testing.TB, pause time.Duration, event string, done func() bool) {
+	t.Helper()
 	deadline := time.Now().Add(Timeout)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited %v for %s", Timeout, event)
 		}
-		<-time.After(2 * time.Millisecond)
+		<-time.After(pause)
 	}
 }
 

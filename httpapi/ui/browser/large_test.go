@@ -75,7 +75,7 @@ func TestLargeDirectory(t *testing.T) {
 	p.step("scroll", func(t *testing.T) {
 		p.click("treeitem", "big")
 		p.locate("treeitem", "000000")
-		servertest.Await(t, "more pages", func() (loaded bool) {
+		p.await("more pages", func() (loaded bool) {
 			p.press(kb.End)
 			p.eval(`[...document.querySelectorAll("[role=treeitem]")].some((r) => r.title > "/big/002")`, &loaded)
 			return loaded

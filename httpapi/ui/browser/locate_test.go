@@ -3,6 +3,7 @@ package browser
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"pando/members/servertest"
 )
@@ -67,12 +68,18 @@ func (p *tab) locate(role, name string) point {
 			p.t.Logf("the %s %q: %s", role, name, found.Problem)
 		}
 	}()
-	servertest.Await(p.t, fmt.Sprintf("the %s %q", role, name), func() bool {
+	p.await(fmt.Sprintf("the %s %q", role, name), func() bool {
 		found.Problem = ""
 		p.eval(expression, &found)
 		return found.Problem == ""
 	})
 	return found.point
+}
+
+// await polls until done returns true. It polls seldom, because each look at the page takes time from all tabs.
+func (p *tab) await(event string, done func() bool) {
+	p.t.Helper()
+	servertest.AwaitEvery(p.t, 30*time.Millisecond, event, done)
 }
 
 // quote returns a text as a literal of JavaScript.

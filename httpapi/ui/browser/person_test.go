@@ -9,8 +9,6 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-
-	"pando/members/servertest"
 )
 
 // click clicks the element with a role and a name: click("button", "Save"). It waits until the element no longer moves, as it does while
@@ -94,14 +92,14 @@ func (p *tab) choose(label, option string) {
 func (p *tab) see(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
-		servertest.Await(p.t, fmt.Sprintf("the page to show %q", text), func() bool { return p.shows(text) })
+		p.await(fmt.Sprintf("the page to show %q", text), func() bool { return p.shows(text) })
 	}
 }
 
 // seeGone waits until the page does not show a text any more.
 func (p *tab) seeGone(text string) {
 	p.t.Helper()
-	servertest.Await(p.t, fmt.Sprintf("the page to show %q no more", text), func() bool { return !p.shows(text) })
+	p.await(fmt.Sprintf("the page to show %q no more", text), func() bool { return !p.shows(text) })
 }
 
 // shows reports whether the page shows a text now: in its elements, or in a field.
@@ -115,7 +113,7 @@ func (p *tab) shows(text string) bool {
 // awaitTrue waits until an expression is true in the page.
 func (p *tab) awaitTrue(description, expression string) {
 	p.t.Helper()
-	servertest.Await(p.t, description, func() (ok bool) {
+	p.await(description, func() (ok bool) {
 		p.eval("!!("+expression+")", &ok)
 		return ok
 	})
