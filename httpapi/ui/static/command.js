@@ -102,16 +102,22 @@ export function etcdctlCommand(api, action) {
 
 /** Commands shows an action as commands that can be copied. */
 export function Commands({ api, action }) {
+  const commands = [["curl", curlCommand(api, action)], ["etcdctl", etcdctlCommand(api, action)]];
+  const fromFile = (action.bytes?.length ?? 0) > longestValue;
+  return html`<${CommandList} commands=${commands}
+    note=${fromFile && `The value is too long for a command line: save it as ${valueFile}.`} />`;
+}
+
+/** CommandList shows commands that can be copied: pairs of a program and a text, which is null if the program can't do it. */
+export function CommandList({ commands, note }) {
   const copy = async (command) => {
     if (await copyText(command)) say("The command was copied.");
     else say("The browser does not allow copying; mark the command instead.", "error");
   };
-  const shown = [["curl", curlCommand(api, action)], ["etcdctl", etcdctlCommand(api, action)]];
-  const fromFile = (action.bytes?.length ?? 0) > longestValue;
   return html`<details class="commands">
     <summary>As a command</summary>
-    ${fromFile && html`<p class="dim">The value is too long for a command line: save it as ${valueFile}.</p>`}
-    ${shown.map(([name, command]) => (command === null ? html`<p class="dim">${name} can't do this.</p>` : html`<div class="command">
+    ${note && html`<p class="dim">${note}</p>`}
+    ${commands.map(([name, command]) => (command === null ? html`<p class="dim">${name} can't do this.</p>` : html`<div class="command">
       <pre tabindex="0" role="region" aria-label=${`Command of ${name}`}>${command}</pre>
       <button type="button" onClick=${() => copy(command)}>Copy as ${name}</button>
     </div>`))}
