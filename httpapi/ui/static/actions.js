@@ -7,6 +7,7 @@ import { html, useEffect, useState } from "./html.js";
 import { bytesOf, draftOf, TtlField, useTtl, ValueField } from "./input.js";
 import { say } from "./messages.js";
 import { clean, isAddressable, join, parentOf } from "./paths.js";
+import { plural } from "./units.js";
 
 const mostAttempts = 20; // to write a key that others change
 const kinds = [["create", "Key"], ["mkdir", "Directory"], ["createInOrder", "Key in order"]];
@@ -95,7 +96,7 @@ export function Remove({ api, node, go, onClose }) {
   return html`<${FormDialog} title=${`Delete ${node.key}`} onClose=${onClose} submit=${submit} confirm="Delete" danger=${true}
     disabled=${node.dir && typed !== node.key}>
     ${node.dir ? html`
-      <p>This deletes the directory and everything below it${count === null ? "" : `: ${count} ${count === 1 ? "node" : "nodes"}`}.
+      <p>This deletes the directory and everything below it${count === null ? "" : `: ${plural(count, "node")}`}.
         It can't be undone.</p>
       <${Field} label="Type the path to confirm" value=${typed} set=${setTyped} />`
     : html`<p>This deletes the key, unless somebody changes it first. It can't be undone.</p>`}

@@ -46,19 +46,6 @@ export function sizeText(count) {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** durationText returns seconds for people, such as "1 h 2 min 3 s". */
-export function durationText(seconds) {
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
-  let rest = Math.max(0, Math.ceil(seconds));
-  const texts = [];
-  for (const [name, size] of units) {
-    const n = Math.floor(rest / size);
-    rest -= n * size;
-    if (n > 0 || (name === "s" && texts.length === 0)) texts.push(`${n} ${name}`);
-  }
-  return texts.slice(0, 3).join(" ");
-}
-
 /** copyText puts a text on the clipboard. It returns false if the browser forbids it. */
 export async function copyText(text) {
   if (navigator.clipboard) { // only on pages that came by https, or from this machine

@@ -1,5 +1,5 @@
 // The dialog that changes a value. It writes only if the key is as the person saw it; if not, it shows the difference.
-import { durationText, toText } from "./bytes.js";
+import { toText } from "./bytes.js";
 import { codes } from "./codes.js";
 import { Commands } from "./command.js";
 import { Dialog, FormDialog } from "./dialog.js";
@@ -7,6 +7,7 @@ import { Diff } from "./diff.js";
 import { html, useEffect, useState } from "./html.js";
 import { bytesOf, draftOf, TtlField, useTtl, ValueField } from "./input.js";
 import { say } from "./messages.js";
+import { timeLeft } from "./units.js";
 
 const textOf = (bytes) => toText(bytes) ?? draftOf(bytes).text ?? "(binary)";
 
@@ -95,7 +96,7 @@ function Conflict({ path, mine, theirs, again, overwrite, seconds, onClose }) {
     <div class="body">
       <p><code>${path}</code> was ${theirs ? "changed" : "deleted"} while you edited it.</p>
       ${theirs && html`<${Diff} before=${textOf(theirs.bytes)} after=${textOf(mine)} beforeName="on the server" afterName="yours" />`}
-      ${seconds !== undefined && html`<p class="dim">What you write expires after ${durationText(seconds)}.</p>`}
+      ${seconds !== undefined && html`<p class="dim">What you write expires after ${timeLeft(seconds)}.</p>`}
       <p class="problem" role="alert">${problem}</p>
       <footer>
         <button type="button" disabled=${busy} onClick=${takeTheirs}>${theirs ? "Take theirs" : "Leave it deleted"}</button>

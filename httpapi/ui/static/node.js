@@ -1,6 +1,6 @@
 // The chosen node: what it is, its value, and what can be done with it.
 import { ChangeTtl, Create, Remove } from "./actions.js";
-import { copyText, download, durationText, sizeText } from "./bytes.js";
+import { copyText, download, sizeText } from "./bytes.js";
 import { codes } from "./codes.js";
 import { Commands } from "./command.js";
 import { Edit, remainingOf, useChangedNotice } from "./edit.js";
@@ -9,6 +9,7 @@ import { html, useCallback, useEffect, useRef, useState } from "./html.js";
 import { say } from "./messages.js";
 import { hashOf, isAtOrBelow, isBelow, nameOf, parentOf, parts } from "./paths.js";
 import { Transfer } from "./transfer.js";
+import { timeLeft } from "./units.js";
 import { Value } from "./value.js";
 
 const rereadDelay = 80; // milliseconds after an event; many may come at once
@@ -69,7 +70,7 @@ function Remaining({ node }) {
     return () => clearInterval(timer);
   }, []);
   const seconds = remainingOf(node)();
-  return html`<span class="ttl" role="timer">${seconds > 0 ? durationText(seconds) : "expiring…"}</span>`;
+  return html`<span class="ttl" role="timer">${seconds > 0 ? timeLeft(seconds) : "expiring…"}</span>`;
 }
 
 function Breadcrumb({ path }) {

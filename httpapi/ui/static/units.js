@@ -30,16 +30,21 @@ export function duration(seconds) {
   return seconds < 120 ? `${format(seconds, seconds < 10 ? 1 : 0)} s` : span(seconds);
 }
 
-/** span(93784) is "1 d 2 h": a long time in seconds, with its two largest units. */
-export function span(seconds) {
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const timeUnits = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+/** span(93784) is "1 d 2 h": a long time in seconds, in at most two units, or as many as most says. */
+export function span(seconds, most = 2) {
   let rest = Math.max(0, Math.round(seconds));
+  const largest = timeUnits.findIndex(([, size]) => rest >= size);
+  if (largest < 0) return "0 s";
   const texts = [];
-  for (const [unit, size] of units) {
+  for (const [unit, size] of timeUnits.slice(largest, largest + most)) {
     const value = Math.floor(rest / size);
     rest -= value * size;
-    if (value > 0 || (texts.length > 0 && texts.length < 2)) texts.push(`${value} ${unit}`);
-    if (texts.length === 2) break;
+    if (value > 0) texts.push(`${value} ${unit}`);
   }
-  return texts.filter((t) => !t.startsWith("0 ")).join(" ") || "0 s";
+  return texts.join(" ");
 }
+
+/** timeLeft(3721.5) is "1 h 2 min 2 s": the time until something happens, in seconds. */
+export const timeLeft = (seconds) => span(Math.ceil(seconds), 3);
