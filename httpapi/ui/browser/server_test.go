@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,42 +21,76 @@ func startServer(t *testing.T, flags ...string) *servertest.Process {
 // page returns the URL of a fragment of the page: page(s, "#/keys/a").
 func page(s *servertest.Process, fragment string) string { return s.Client + "/ui/" + fragment }
 
-// put writes a file. key is not escaped.
-func put(t *testing.T, s *servertest.Process, key, value string) {
+// send sends a request, and returns the status and the body of the response.
+func send(t *testing.T, request *http.Request) (status int, body string) {
 	t.Helper()
-	target := s.Client + "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?raw=true"
-	request, err := http.NewRequest(http.MethodPut, target, strings.NewReader(value))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/octet-stream")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
-	if response.StatusCode >= 300 {
-		t.Fatalf("PUT %s: %s", key, response.Status)
-	}
-}
-
-// value returns the value of a file, or the status of the answer if there is none.
-func value(t *testing.T, s *servertest.Process, key string) string {
-	t.Helper()
-	target := s.Client + "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?raw=true"
-	response, err := http.Get(target)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Sprint(response.StatusCode)
-	}
-	var text strings.Builder
-	if err := response.Write(&text); err != nil {
+	return response.StatusCode, string(text)
+}
+
+// newRequest returns a request for a path of the server.
+func newRequest(t *testing.T, s *servertest.Process, method, path, body string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequest(method, s.Client+path, strings.NewReader(body))
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := strings.Cut(text.String(), "\r\n\r\n")
+	return request
+}
+
+// sendAs sends a request of a user, whose name is its password, and returns the status and the body. Without a user it is one of a guest.
+func sendAs(t *testing.T, s *servertest.Process, user, method, path, body string) (int, string) {
+	t.Helper()
+	request := newRequest(t, s, method, path, body)
+	if user != "" {
+		request.SetBasicAuth(user, user)
+	}
+	if strings.HasPrefix(path, "/v2/keys") {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return send(t, request)
+}
+
+// mustAs is sendAs for requests that must succeed. It returns the body.
+func mustAs(t *testing.T, s *servertest.Process, user, method, path, body string) string {
+	t.Helper()
+	status, answer := sendAs(t, s, user, method, path, body)
+	if status >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, status, answer)
+	}
+	return answer
+}
+
+// rawPath returns the path of a request for the bytes of a file. key is not escaped.
+func rawPath(key string) string {
+	return "/v2/keys" + (&url.URL{Path: key}).EscapedPath() + "?raw=true"
+}
+
+// put writes a file. key is not escaped.
+func put(t *testing.T, s *servertest.Process, key, value string) {
+	t.Helper()
+	request := newRequest(t, s, http.MethodPut, rawPath(key), value)
+	request.Header.Set("Content-Type", "application/octet-stream")
+	if status, answer := send(t, request); status >= 300 {
+		t.Fatalf("PUT %s: %d %s", key, status, answer)
+	}
+}
+
+// value returns the value of a file, or the status of the answer if there is none. key is not escaped.
+func value(t *testing.T, s *servertest.Process, key string) string {
+	t.Helper()
+	status, body := send(t, newRequest(t, s, http.MethodGet, rawPath(key), ""))
+	if status != http.StatusOK {
+		return fmt.Sprint(status)
+	}
 	return body
 }
 

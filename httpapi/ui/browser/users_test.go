@@ -10,42 +10,6 @@ import (
 	"pando/members/servertest"
 )
 
-// sendAs sends a request of a user, whose name is its password, and returns the status and the body. Without a user it is one of a guest.
-func sendAs(t *testing.T, s *servertest.Process, user, method, path, body string) (int, string) {
-	t.Helper()
-	request, err := http.NewRequest(method, s.Client+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if user != "" {
-		request.SetBasicAuth(user, user)
-	}
-	if strings.HasPrefix(path, "/v2/keys") {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var text strings.Builder
-	if err := response.Write(&text); err != nil {
-		t.Fatal(err)
-	}
-	_, answer, _ := strings.Cut(text.String(), "\r\n\r\n")
-	return response.StatusCode, answer
-}
-
-// mustAs is sendAs for requests that must succeed. It returns the body.
-func mustAs(t *testing.T, s *servertest.Process, user, method, path, body string) string {
-	t.Helper()
-	status, answer := sendAs(t, s, user, method, path, body)
-	if status >= 300 {
-		t.Fatalf("%s %s: %d %s", method, path, status, answer)
-	}
-	return answer
-}
-
 // TestUsers goes from a server without users to one with auth, as a person would, and back.
 func TestUsers(t *testing.T) {
 	t.Parallel()
