@@ -60,10 +60,7 @@ func TestCreateAndDelete(t *testing.T) {
 		p.see("/app/queue/000000000000000", "job")
 	})
 	p.step("delete a key", func(t *testing.T) {
-		p.click("button", "Delete")
-		p.see("This deletes the key")
-		p.click("button", "Delete")
-		p.see("was deleted.")
+		p.deleteKey()
 		p.awaitTrue("the focus is in the directory above",
 			`location.hash === "#/keys/app/queue" && document.querySelector("main").contains(document.activeElement)`)
 	})
@@ -80,6 +77,15 @@ func TestCreateAndDelete(t *testing.T) {
 			t.Errorf("the key is %s", got)
 		}
 	})
+}
+
+// deleteKey deletes the key that is shown, by its dialog.
+func (p *tab) deleteKey() {
+	p.t.Helper()
+	p.click("button", "Delete")
+	p.see("This deletes the key")
+	p.click("button", "Delete")
+	p.see("was deleted.")
 }
 
 // TestExpiry follows a TTL from the dialog to its end.

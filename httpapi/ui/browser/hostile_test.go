@@ -57,10 +57,7 @@ func TestHostileKeys(t *testing.T) {
 		p.see("This deletes the key")
 		p.press(kb.Escape)
 		p.seeGone("This deletes the key")
-		p.click("button", "Delete")
-		p.see("This deletes the key")
-		p.click("button", "Delete")
-		p.see("was deleted")
+		p.deleteKey()
 	})
 	p.step("unclean paths", func(t *testing.T) {
 		p.fill("Go to a path", "//hostile//a b/")
