@@ -48,7 +48,7 @@ type encoded struct {
 	tag  string
 }
 
-// loadFiles returns the files of the page by their names below Path. The first call compresses them, which takes some milliseconds. A
+// loadFiles returns the files of the page by their names below Path. The first call compresses them, which takes tens of milliseconds. A
 // process whose page nobody opens does not pay for it.
 var loadFiles = sync.OnceValues(func() (map[string]*file, error) {
 	files := map[string]*file{}

@@ -44,7 +44,7 @@ function EnableDialog({ api, users, reload, onClose }) {
       yet, the server makes it with the right to all keys: change the role to close the keys.</p>
     <${Field} label=${exists ? "Password of root" : "Password of the new user root"} value=${password} set=${setPassword}
       attributes=${{ type: "password", autocomplete: exists ? "current-password" : "new-password", autofocus: true }}
-      hint=${exists ? "The page logs in with it afterwards." : "Whoever loses it can't change users any more."} />
+      hint=${exists ? "The page logs in with it afterwards." : "Users and roles can't be changed without it."} />
     ${!exists && html`<${Field} label="The password again" value=${again} set=${setAgain}
       attributes=${{ type: "password", autocomplete: "new-password" }}
       hint=${again !== "" && again !== password ? "It is different." : ""} />`}

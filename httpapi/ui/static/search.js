@@ -75,7 +75,7 @@ export function Search({ api, hidden, go }) {
       value=${text}
       aria-expanded=${shown} aria-controls=${id + "-list"} aria-activedescendant=${active >= 0 ? id + active : undefined}
       onInput=${(e) => (setText(e.currentTarget.value), setOpen(true))} onKeyDown=${onKeyDown} onBlur=${() => setOpen(false)} />
-    <ul id=${id + "-list"} role="listbox" aria-label="Keys that begin so" hidden=${!shown}>
+    <ul id=${id + "-list"} role="listbox" aria-label="Keys that begin with this text" hidden=${!shown}>
       ${found.map((node, i) => html`<li key=${node.key} id=${id + i} role="option" aria-selected=${i === active}
         onMouseDown=${(e) => (e.preventDefault(), choose(node))}>${node.key}${node.dir ? "/" : ""}</li>`)}
     </ul>
