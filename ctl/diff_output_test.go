@@ -36,3 +36,31 @@ func TestDiffToAFullDisk(t *testing.T) {
 		t.Errorf("exit code %d, want %d: %q", code, exitTrouble, stderr.String())
 	}
 }
+
+// TestSplitKey splits arguments of diff whose keys and files have the signs that separate them.
+func TestSplitKey(t *testing.T) {
+	for _, test := range []struct{ name, place, key string }{
+		{"http://a:2379", "http://a:2379", ""},
+		{"http://a:2379/", "http://a:2379", "/"},
+		{"http://a:2379/b/", "http://a:2379", "/b"},
+		{"http://a:2379:/b", "http://a:2379", "/b"},
+		{"http://a/b:/c", "http://a", "/b:/c"},
+		{"https://[::1]:2379/b,http://c/d", "https://[::1]:2379", "/b,http://c/d"},
+		{"http://a:2379/links/http://b/c", "http://a:2379", "/links/http://b/c"},
+		{"http://a:1,http://b:2,c:3/d", "http://a:1,http://b:2,c:3", "/d"},
+		{"http://a:1/,http://b:2/", "http://a:1/,http://b:2", "/"},
+		{"unix:///run/a:/b:/c", "unix:///run/a", "/b:/c"},
+		{"unix:///run/a,unix:///run/b:/c", "unix:///run/a,unix:///run/b", "/c"},
+		{"all.jsonl", "all.jsonl", ""},
+		{"all.jsonl:/a:/b", "all.jsonl", "/a:/b"},
+		{"file:/tmp/all.jsonl", "file:/tmp/all.jsonl", ""},
+		{"file:/tmp/all.jsonl:/a", "file:/tmp/all.jsonl", "/a"},
+		{"-", "-", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if place, key := splitKey(test.name); place != test.place || key != test.key {
+				t.Errorf("got %q and %q, want %q and %q", place, key, test.place, test.key)
+			}
+		})
+	}
+}

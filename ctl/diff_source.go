@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"pando/ctl/client"
@@ -62,14 +63,21 @@ func (p *program) openSide(ctx context.Context, name, other string, o *diffOptio
 	return s, p.openFile(ctx, s, strings.TrimPrefix(place, "file:"), o)
 }
 
-// splitKey splits URL/KEY, FILE:/KEY and unix:///SOCKET:/KEY. The key may be missing.
+// urlAndKey matches one or several URLs between commas, and the key behind them, which may have any characters.
+var urlAndKey = regexp.MustCompile(`(?is)^(https?://[^/,]*(?:/?,https?://[^/,]*|,[^/,]+)*)(/.*)?$`)
+
+// splitKey splits URL/KEY, FILE:/KEY and unix:///SOCKET:/KEY. The key may be missing. It begins at the first place where it can: it may
+// have ":/" and "://" in it, and a URL of TCP has no path.
 func splitKey(name string) (place, key string) {
-	if i := strings.LastIndex(name, ":/"); i > 0 && !strings.HasPrefix(name[i:], "://") && name[:i] != "file" {
-		return name[:i], cleanKey(name[i+1:])
+	if parts := urlAndKey.FindStringSubmatch(name); parts != nil {
+		if parts[2] == "" {
+			return name, ""
+		}
+		return strings.TrimSuffix(parts[1], ":"), cleanKey(parts[2])
 	}
-	if i := strings.LastIndex(name, "://"); i >= 0 && !strings.HasPrefix(name[:i], "unix") {
-		if slash := strings.IndexByte(name[i+3:], '/'); slash >= 0 {
-			return name[:i+3+slash], cleanKey(name[i+3+slash:])
+	for i := range len(name) {
+		if i > 0 && strings.HasPrefix(name[i:], ":/") && !strings.HasPrefix(name[i:], "://") && name[:i] != "file" {
+			return name[:i], cleanKey(name[i+1:])
 		}
 	}
 	return name, ""
