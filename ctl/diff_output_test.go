@@ -2,6 +2,9 @@ package ctl
 
 import (
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,5 +65,41 @@ func TestSplitKey(t *testing.T) {
 				t.Errorf("got %q and %q, want %q and %q", place, key, test.place, test.key)
 			}
 		})
+	}
+}
+
+// TestLooksBinary reads files whose beginning was looked at, from a disk and from a pipe, which can't be read twice.
+func TestLooksBinary(t *testing.T) {
+	for _, test := range []struct {
+		content string
+		binary  bool
+	}{{"", false}, {`{"key":"/a"}`, false}, {"pando\x00", true}, {strings.Repeat("text ", 2000) + "\x00", false}} {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, []byte(test.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		onDisk, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer onDisk.Close()
+		pipe, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipe.Close()
+		if _, err := w.WriteString(test.content); err != nil { // less than a pipe takes
+			t.Fatal(err)
+		}
+		w.Close()
+		for _, f := range []*os.File{onDisk, pipe} {
+			in, binary, err := looksBinary(f)
+			if err != nil || binary != test.binary {
+				t.Fatalf("%.20q: binary is %v, %v", test.content, binary, err)
+			}
+			if all, err := io.ReadAll(in); err != nil || string(all) != test.content {
+				t.Errorf("%.20q: %d bytes, %v; want %d", test.content, len(all), err, len(test.content))
+			}
+		}
 	}
 }

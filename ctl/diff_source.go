@@ -1,6 +1,8 @@
 package ctl
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -182,10 +184,9 @@ func (p *program) openFile(ctx context.Context, s *side, file string, o *diffOpt
 			return badArguments("%w", err)
 		}
 		defer f.Close()
-		if isSnapshot, err = looksBinary(f); err != nil {
+		if in, isSnapshot, err = looksBinary(f); err != nil {
 			return badArguments("%s: %w", file, err)
 		}
-		in = f
 	}
 	sorter := diff.NewSorter(sortLimit)
 	s.close = func() { _ = sorter.Close() } // the file has no name any more
@@ -209,17 +210,14 @@ func (p *program) openFile(ctx context.Context, s *side, file string, o *diffOpt
 	return nil
 }
 
-// looksBinary reports whether a file is no text, and goes back to its beginning.
-func looksBinary(f *os.File) (bool, error) {
-	var head [4096]byte
-	n, err := io.ReadFull(f, head[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
+// looksBinary reports whether a file is no text. all reads the file from its beginning, also if it is a pipe.
+func looksBinary(f *os.File) (all io.Reader, binary bool, err error) {
+	in := bufio.NewReader(f)
+	head, err := in.Peek(in.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return false, nil // a pipe: it is read once, as an export
-	}
-	return strings.ContainsRune(string(head[:n]), 0), nil
+	return in, bytes.IndexByte(head, 0) >= 0, nil
 }
 
 // readSnapshot reads the nodes of a snapshot file.
