@@ -1,6 +1,9 @@
 package diff
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // lineOp says what happens to a line on the way from one text to another.
 type lineOp byte
@@ -120,8 +123,6 @@ func backtrack(a, b []string, trace [][]int, d int) []line {
 		x--
 		lines = append(lines, line{keep, a[x]})
 	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
+	slices.Reverse(lines)
 	return lines
 }

@@ -1,9 +1,11 @@
 package top
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"pando/ctl/client"
 )
@@ -16,7 +18,7 @@ func durations(before, after client.Metrics, operations []string) []bucket {
 	sums := map[float64]float64{} // up to the bound
 	for key, count := range after {
 		const name = "pando_request_duration_seconds_bucket{"
-		if len(key) < len(name) || key[:len(name)] != name || !slices.Contains(operations, client.Label(key, "operation")) {
+		if !strings.HasPrefix(key, name) || !slices.Contains(operations, client.Label(key, "operation")) {
 			continue
 		}
 		if bound, err := strconv.ParseFloat(client.Label(key, "le"), 64); err == nil {
@@ -27,12 +29,7 @@ func durations(before, after client.Metrics, operations []string) []bucket {
 	for bound, count := range sums {
 		buckets = append(buckets, bucket{bound, count})
 	}
-	slices.SortFunc(buckets, func(a, b bucket) int {
-		if a.bound < b.bound {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(buckets, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
 	for i := len(buckets) - 1; i > 0; i-- {
 		buckets[i].count -= buckets[i-1].count
 	}

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -85,14 +86,7 @@ func NewReport(before, after *Sample) *Report {
 }
 
 // name returns the name of a member, or what else identifies it.
-func (m *Member) name() string {
-	for _, text := range []string{m.Name, m.ID} {
-		if text != "" {
-			return text
-		}
-	}
-	return m.Endpoint
-}
+func (m *Member) name() string { return cmp.Or(m.Name, m.ID, m.Endpoint) }
 
 // earlier is a member in the sample before.
 type earlier struct {
