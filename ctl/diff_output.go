@@ -54,10 +54,7 @@ func (d *differences) print(pair diff.Pair) error {
 		change = nodeAdded
 	}
 	if d.format == formatJSON {
-		line := differenceLine{Key: pair.Key(), Change: change, A: foundNodeOf(d.a, pair.A), B: foundNodeOf(d.b, pair.B)}
-		data, _ := json.Marshal(&line) // can always be encoded
-		_, err := d.out.Write(append(data, '\n'))
-		return err
+		return json.NewEncoder(d.out).Encode(&differenceLine{Key: pair.Key(), Change: change, A: d.a.whole(pair.A), B: d.b.whole(pair.B)})
 	}
 	if d.count == 1 {
 		fmt.Fprintf(d.out, "%s\n%s\n", d.colors.Bold("--- "+d.a.name), d.colors.Bold("+++ "+d.b.name))
@@ -77,14 +74,14 @@ func (d *differences) print(pair diff.Pair) error {
 	return err
 }
 
-// foundNodeOf returns a node with its whole key for JSON.
-func foundNodeOf(s *side, n *client.Node) *foundNode {
+// whole returns a node with its whole key for JSON, or nil if there is none.
+func (s *side) whole(n *client.Node) *foundNode {
 	if n == nil {
 		return nil
 	}
 	whole := *n
 	whole.Key = s.absolute(n.Key)
-	return &foundNode{*entryOf(&whole), n.ModifiedIndex, n.CreatedIndex}
+	return foundNodeOf(&whole)
 }
 
 // line prints the line of a node: a sign, the key, and a text about it.

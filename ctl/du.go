@@ -154,9 +154,9 @@ func (p *program) printUsage(all []*usage, o *duOptions) error {
 	out := bufio.NewWriter(p.stdout)
 	switch {
 	case p.globals.output == formatJSON:
+		lines := json.NewEncoder(out)
 		for _, u := range all {
-			data, _ := json.Marshal(u) // can always be encoded
-			out.Write(append(data, '\n'))
+			_ = lines.Encode(u) // out keeps the first error
 		}
 	case terminal.Is(p.stdout):
 		out.Write(usageTable(all, o.exact))

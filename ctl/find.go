@@ -227,11 +227,13 @@ type foundNode struct {
 	CreatedIndex  uint64 `json:"createdIndex"`
 }
 
+func foundNodeOf(n *client.Node) *foundNode {
+	return &foundNode{*entryOf(n), n.ModifiedIndex, n.CreatedIndex}
+}
+
 func (f *finding) print(n *client.Node) error {
 	if f.format == formatJSON {
-		data, _ := json.Marshal(&foundNode{*entryOf(n), n.ModifiedIndex, n.CreatedIndex}) // can always be encoded
-		_, err := f.out.Write(append(data, '\n'))
-		return err
+		return json.NewEncoder(f.out).Encode(foundNodeOf(n))
 	}
 	if f.o.long {
 		kind, size, ttl := "key", strconv.Itoa(len(n.Value)), unknown

@@ -138,8 +138,7 @@ func (p *program) printReports(ctx context.Context, key string, o *topOptions, r
 			continue
 		}
 		if p.globals.output == formatJSON {
-			data, _ := json.Marshal(r) // can always be encoded
-			if _, err := p.stdout.Write(append(data, '\n')); err != nil {
+			if err := json.NewEncoder(p.stdout).Encode(r); err != nil {
 				return err
 			}
 		} else if _, err := fmt.Fprintln(p.stdout, strings.Join(r.Lines(key, terminal.Palette{}, 0, 0), "\n")); err != nil {
