@@ -45,7 +45,7 @@ func (p *program) diffCommand() *cli.Command {
 			`diff all.jsonl /`, "what has changed since an export",
 			`diff --hidden monday.snap tuesday.snap`, "two snapshots, with hidden keys",
 			`diff --ttl --indexes monday.snap /config`, "a part of a snapshot, and the cluster",
-			`ssh far pando ctl export /config | `+p.name+` diff - /config`, "a cluster that needs another user or other certificates",
+			`diff - /config < other.jsonl`, "an export of a cluster that needs another user or other certificates",
 			`diff -q a.jsonl b.jsonl && echo same`, "for scripts: the exit code"),
 		Action: p.withTrouble(p.inFormats(func(c *cli.Context) error {
 			args := c.Args().Slice()
