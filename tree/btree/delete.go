@@ -13,8 +13,8 @@ func (m *Map[T]) Delete(name string) {
 	m.deleteFrom(root, name)
 	if len(root.items) == 0 {
 		m.root = nil
-		if root.children != nil {
-			m.root = root.children[0]
+		if root.inner != nil {
+			m.root = root.inner.children[0]
 		}
 	}
 }
@@ -24,60 +24,70 @@ func (m *Map[T]) Delete(name string) {
 func (m *Map[T]) deleteFrom(p *page[T], name string) {
 	i, found := m.search(p, name)
 	switch {
-	case p.children == nil:
+	case p.inner == nil:
 		m.deleteAt(p, i)
 		return
 	case found: // replace it by the item before it, which is in a leaf
-		p.items[i] = m.deleteLast(m.mutable(&p.children[i]))
+		p.items[i] = m.deleteLast(m.mutable(&p.inner.children[i]))
 		m.rebuildHints(p)
 	default:
-		m.deleteFrom(m.mutable(&p.children[i]), name)
+		m.deleteFrom(m.mutable(&p.inner.children[i]), name)
 	}
+	m.addCount(p, i, -1)
 	m.rebalance(p, i)
 }
 
 // deleteLast removes the last item of the pages at and below p, and returns it. p
 // must be mutable.
 func (m *Map[T]) deleteLast(p *page[T]) T {
-	if p.children == nil {
+	if p.inner == nil {
 		last := len(p.items) - 1
 		item := p.items[last]
 		m.deleteAt(p, last)
 		return item
 	}
-	last := len(p.children) - 1
-	item := m.deleteLast(m.mutable(&p.children[last]))
+	last := len(p.items)
+	item := m.deleteLast(m.mutable(p.lastChild()))
+	m.addCount(p, last, -1)
 	m.rebalance(p, last)
 	return item
 }
 
-// rebalance restores the invariants after a deletion in p.children[i]. If this page has
+// rebalance restores the invariants after a deletion in the child of p at place i. If this page has
 // fewer than minItems items, rebalance merges it with a neighbour, or divides the items
 // of both evenly if they do not fit into one page. p must be mutable.
 func (m *Map[T]) rebalance(p *page[T], i int) {
-	if len(p.children[i].items) >= minItems {
+	pages := p.inner.children
+	if len(pages[i].items) >= minItems {
 		return
 	}
 	i = max(i-1, 0)
-	left, right := p.children[i], p.children[i+1]
+	left, right := pages[i], pages[i+1]
 	items := slices.Concat(left.items, []T{p.items[i]}, right.items)
-	children := slices.Concat(left.children, right.children)
+	children := slices.Concat(left.children(), right.children())
 	if len(items) <= maxItems {
-		p.children[i] = &page[T]{owner: m.owner, items: items, children: children}
-		m.rebuildHints(p.children[i])
+		pages[i] = newPage(m.owner, items, children)
 		p.items = slices.Delete(p.items, i, i+1)
-		p.children = slices.Delete(p.children, i+1, i+2)
-		m.rebuildHints(p)
+		p.inner.children = slices.Delete(pages, i+1, i+2)
+		m.rebuild(pages[i], p)
 		return
 	}
 	mid := len(items) / 2
-	l := &page[T]{owner: m.owner, items: slices.Clone(items[:mid])}
-	r := &page[T]{owner: m.owner, items: slices.Clone(items[mid+1:])}
+	var l, r []*page[T]
 	if children != nil {
-		l.children, r.children = slices.Clone(children[:mid+1]), slices.Clone(children[mid+1:])
+		l, r = slices.Clone(children[:mid+1]), slices.Clone(children[mid+1:])
 	}
-	m.rebuildHints(l)
-	m.rebuildHints(r)
-	p.items[i], p.children[i], p.children[i+1] = items[mid], l, r
-	m.rebuildHints(p)
+	pages[i] = newPage(m.owner, slices.Clone(items[:mid]), l)
+	pages[i+1] = newPage(m.owner, slices.Clone(items[mid+1:]), r)
+	p.items[i] = items[mid]
+	m.rebuild(pages[i], pages[i+1], p)
+}
+
+// rebuild sets the hints and the counts of pages from their items and children. The pages must be mutable, and children must come
+// before their parents.
+func (m *Map[T]) rebuild(pages ...*page[T]) {
+	for _, p := range pages {
+		m.rebuildHints(p)
+		m.recount(p)
+	}
 }

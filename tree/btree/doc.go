@@ -1,5 +1,5 @@
 // Package btree implements an ordered map as a copy-on-write B-tree. Package tree uses
-// it for the children of a directory, and package users for users and roles.
+// it for the children of a directory and for the keys that are no paths, and package users for users and roles.
 //
 // The map holds items instead of pairs of key and value. The key of an item is its name:
 // the part of its path after the path of the directory. So the map needs one pointer for
@@ -27,6 +27,7 @@
 //   - A page holds 1 to maxItems items. A deletion that leaves fewer than minItems
 //     in a page merges the page with a neighbour.
 //   - An inner page has one child more than items. All leaves have the same depth.
+//   - In a map of NewCounted an inner page has the number of items at and below each child.
 //   - A page of minItems or more items has hints that agree with its items (see hints).
 //   - No page keeps alive an item that the map does not hold: deleted slots are cleared,
 //     and the two halves of a split page don't share an array.
@@ -36,5 +37,7 @@
 //	map.go       Map: reading, inserting, replacing
 //	delete.go    deleting, and rebalancing the pages
 //	page.go      one page: search, copy on write
+//	rank.go      counting items by their order, and the counts of pages
+//	cursor.go    Cursor: reading items one by one
 //	hints.go     hints: four bytes of each name, to search a page without its items
 package btree

@@ -17,13 +17,20 @@ type Map[T Item] struct {
 	owner  uint64
 	root   *page[T]
 	count  int32
-	prefix int32 // the number of bytes of a path before the name
+	prefix uint16 // the number of bytes of a path before the name
+	counts bool   // see NewCounted
 }
 
-// New returns an empty map. prefix is the number of bytes of each path before the name.
+// New returns an empty map. prefix is the number of bytes of each path before the name, at most 65535.
 // The package comment explains owner.
 func New[T Item](prefix int, owner uint64) Map[T] {
-	return Map[T]{owner: owner, prefix: int32(prefix)}
+	return Map[T]{owner: owner, prefix: uint16(prefix)}
+}
+
+// NewCounted is New for a map whose pages hold the numbers of the items below them, so that Rank takes as long as Get. Its changes
+// copy more memory.
+func NewCounted[T Item](prefix int, owner uint64) Map[T] {
+	return Map[T]{owner: owner, prefix: uint16(prefix), counts: true}
 }
 
 // Clone returns a map with the same items that may be changed. m must not be changed
@@ -47,10 +54,10 @@ func (m *Map[T]) Get(name string) (item T) {
 		if found {
 			return p.items[i]
 		}
-		if p.children == nil {
+		if p.inner == nil {
 			return item
 		}
-		p = p.children[i]
+		p = p.inner.children[i]
 	}
 	return item
 }
@@ -72,26 +79,28 @@ func (m *Map[T]) Insert(item T) {
 	name := m.name(item)
 	m.count++
 	if m.root == nil {
-		m.root = &page[T]{owner: m.owner, items: []T{item}}
+		m.root = newPage(m.owner, []T{item}, nil)
 		return
 	}
 	if root := m.mutable(&m.root); len(root.items) == maxItems {
-		m.root = &page[T]{owner: m.owner, children: []*page[T]{root}}
+		m.root = newPage(m.owner, nil, []*page[T]{root})
+		m.recount(m.root)
 		m.split(m.root, 0, name)
 	}
 	for p := m.root; ; {
 		i, _ := m.search(p, name)
-		if p.children == nil {
+		if p.inner == nil {
 			m.insertAt(p, i, item)
 			return
 		}
-		if child := m.mutable(&p.children[i]); len(child.items) == maxItems {
+		if child := m.mutable(&p.inner.children[i]); len(child.items) == maxItems {
 			m.split(p, i, name)
 			if name > m.name(p.items[i]) {
 				i++
 			}
 		}
-		p = p.children[i]
+		m.addCount(p, i, 1)
+		p = p.inner.children[i]
 	}
 }
 
@@ -103,12 +112,15 @@ func (m *Map[T]) Append(item T) bool {
 	if p != nil {
 		p = m.mutable(&m.root)
 	}
-	for p != nil && p.children != nil {
-		p = m.mutable(&p.children[len(p.children)-1])
+	for p != nil && p.inner != nil {
+		p = m.mutable(p.lastChild())
 	}
 	if p != nil && len(p.items) < maxItems && m.name(item) > m.name(p.items[len(p.items)-1]) {
 		m.insertAt(p, len(p.items), item)
 		m.count++
+		for p := m.root; m.counts && p.inner != nil; p = *p.lastChild() {
+			m.addCount(p, len(p.items), 1)
+		}
 		return true
 	}
 	var none T
@@ -128,17 +140,17 @@ func (m *Map[T]) Replace(item T) {
 			p.items[i] = item
 			return
 		}
-		p = m.mutable(&p.children[i])
+		p = m.mutable(&p.inner.children[i])
 	}
 }
 
-// split divides the full page p.children[i] into two pages, and moves the item between
+// split divides the full page at place i of the children of p into two pages, and moves the item between
 // them to p. name is the name of the item that will be inserted. If name is greater than
 // all names of the page, split divides the page near its end, so that items in ascending
 // order fill the pages. Otherwise it divides the page in the middle. p and the child must
 // be mutable.
 func (m *Map[T]) split(p *page[T], i int, name string) {
-	left := p.children[i]
+	left := p.inner.children[i]
 	mid := maxItems / 2
 	if name > m.name(left.items[maxItems-1]) {
 		mid = maxItems - 2
@@ -146,15 +158,14 @@ func (m *Map[T]) split(p *page[T], i int, name string) {
 	median := left.items[mid]
 	// The halves must not share an array: one half would keep alive items that are later
 	// deleted from the other.
-	right := &page[T]{owner: m.owner, items: slices.Clone(left.items[mid+1:])}
-	left.items = slices.Clone(left.items[:mid])
-	if left.children != nil {
-		right.children = slices.Clone(left.children[mid+1:])
-		left.children = slices.Clone(left.children[:mid+1])
+	var moved []*page[T]
+	if left.inner != nil {
+		moved = slices.Clone(left.inner.children[mid+1:])
+		left.inner.children = slices.Clone(left.inner.children[:mid+1])
 	}
-	m.rebuildHints(left)
-	m.rebuildHints(right)
+	right := newPage(m.owner, slices.Clone(left.items[mid+1:]), moved)
+	left.items = slices.Clone(left.items[:mid])
 	p.items = slices.Insert(p.items, i, median)
-	p.children = slices.Insert(p.children, i+1, right)
-	m.rebuildHints(p)
+	p.inner.children = slices.Insert(p.inner.children, i+1, right)
+	m.rebuild(left, right, p)
 }

@@ -31,28 +31,33 @@ var names = map[string]func(i int) string{
 // change of a clone must not change the original.
 func TestAgainstModel(t *testing.T) {
 	for kind, name := range names {
-		t.Run(kind, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(1, 2))
-			want := map[string]*file{}
-			m := New[*file](len(root), 1)
-			for owner := uint64(2); owner < 400; owner++ {
-				original, shown := m, maps.Clone(want)
-				m = m.Clone(owner)
-				// The share of removals grows, so the map first grows and then shrinks.
-				for range 30 {
-					changeAtRandom(t, &m, want, name(random.IntN(3000)), random.IntN(10) < 2+int(owner/50))
-				}
-				compare(t, &m, want)
-				for name, f := range shown {
-					if original.Get(name) != f {
-						t.Fatalf("the original of a clone lost %q", name)
-					}
-				}
-				if t.Failed() {
-					return
-				}
+		t.Run(kind, func(t *testing.T) { checkAgainstModel(t, New[*file](len(root), 1), name) })
+		t.Run(kind+", counted", func(t *testing.T) { checkAgainstModel(t, NewCounted[*file](len(root), 1), name) })
+	}
+}
+
+// checkAgainstModel is TestAgainstModel for a map, which must be empty, and one kind of names.
+func checkAgainstModel(t *testing.T, m Map[*file], name func(i int) string) {
+	random := rand.New(rand.NewPCG(1, 2))
+	want := map[string]*file{}
+	for owner := uint64(2); owner < 400; owner++ {
+		original, shown := m, maps.Clone(want)
+		m = m.Clone(owner)
+		// The share of removals grows, so the map first grows and then shrinks.
+		for range 30 {
+			changeAtRandom(t, &m, want, name(random.IntN(3000)), random.IntN(10) < 2+int(owner/50))
+		}
+		if owner%2 == 0 {
+			compare(t, &m, want)
+		}
+		for name, f := range shown {
+			if original.Get(name) != f {
+				t.Fatalf("the original of a clone lost %q", name)
 			}
-		})
+		}
+		if t.Failed() {
+			return
+		}
 	}
 }
 
@@ -129,6 +134,24 @@ func compareFrom(t *testing.T, m *Map[*file], sorted []string) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("from %q: got %q\nwant %q", start, got, want)
 		}
+		if rank := m.Rank(start); rank != at {
+			t.Fatalf("the rank of %q is %d, want %d", start, rank, at)
+		}
+		checkCursor(t, m, start, want)
+	}
+}
+
+// checkCursor checks the first names of a cursor. They are all that it has if want holds fewer names than a page and some more.
+func checkCursor(t *testing.T, m *Map[*file], start string, want []string) {
+	t.Helper()
+	c := m.Seek(start)
+	for _, name := range want {
+		if f := c.Next(); f == nil || f.path[len(root):] != name {
+			t.Fatalf("the cursor from %q is at %v, want %q", start, f, name)
+		}
+	}
+	if f := c.Next(); len(want) < 70 && (f != nil || c.Next() != nil) {
+		t.Fatalf("the cursor from %q has %q after the end", start, f.path)
 	}
 }
 
@@ -190,8 +213,11 @@ func TestEmpty(t *testing.T) {
 	for name, m := range map[string]*Map[*file]{"zero": {}, "emptied": &emptied} {
 		t.Run(name, func(t *testing.T) {
 			m.Delete("x")
-			if m.Len() != 0 || m.Get("x") != nil || m.root != nil {
+			if m.Len() != 0 || m.Get("x") != nil || m.root != nil || m.Rank("x") != 0 {
 				t.Errorf("%d items are left", m.Len())
+			}
+			if c := m.Seek(""); c.Next() != nil {
+				t.Error("a cursor of an empty map has an item")
 			}
 		})
 	}

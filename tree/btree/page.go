@@ -14,10 +14,57 @@ const (
 
 // page is a node of the B-tree.
 type page[T Item] struct {
-	owner    uint64
-	items    []T
-	children []*page[T] // one more than items; nil in a leaf
-	hints    *hints     // nil in a page with few items
+	owner uint64
+	items []T
+	inner *inner[T] // nil in a leaf
+	hints *hints    // nil in a page with few items
+}
+
+// inner is the part of a page that a leaf does not have.
+type inner[T Item] struct {
+	children []*page[T] // one more than items
+	counts   *counts    // nil if the map does not count
+}
+
+// counts holds the number of items at and below each child of a page.
+type counts [maxItems + 1]int32
+
+// innerPage is a page with its inner part: one object of the allocator.
+type innerPage[T Item] struct {
+	page[T]
+	below inner[T]
+}
+
+// newPage makes a page. It keeps the slices. children is nil for a leaf.
+func newPage[T Item](owner uint64, items []T, children []*page[T]) *page[T] {
+	if children == nil {
+		return &page[T]{owner: owner, items: items}
+	}
+	p := &innerPage[T]{page: page[T]{owner: owner, items: items}, below: inner[T]{children: children}}
+	p.inner = &p.below
+	return &p.page
+}
+
+// children returns the children of a page. It is nil for a leaf.
+func (p *page[T]) children() []*page[T] {
+	if p.inner == nil {
+		return nil
+	}
+	return p.inner.children
+}
+
+// lastChild returns the address of the last child of an inner page.
+func (p *page[T]) lastChild() **page[T] { return &p.inner.children[len(p.items)] }
+
+// copy returns a copy of a page with another owner. The two share their hints, the items and the children.
+func (p *page[T]) copy(owner uint64) *page[T] {
+	c := newPage(owner, slices.Clone(p.items), slices.Clone(p.children()))
+	c.hints = p.hints
+	if p.inner != nil && p.inner.counts != nil {
+		counts := *p.inner.counts
+		c.inner.counts = &counts
+	}
+	return c
 }
 
 // name returns the name of an item.
@@ -50,7 +97,7 @@ func (m *Map[T]) search(p *page[T], name string) (place int, found bool) {
 // replaces the page by a copy that it owns.
 func (m *Map[T]) mutable(pp **page[T]) *page[T] {
 	if p := *pp; p.owner != m.owner {
-		*pp = &page[T]{owner: m.owner, items: slices.Clone(p.items), children: slices.Clone(p.children), hints: p.hints}
+		*pp = p.copy(m.owner)
 	}
 	return *pp
 }
@@ -69,7 +116,7 @@ func (m *Map[T]) deleteAt(p *page[T], i int) {
 
 // scan is Map.Scan for the items at and below p.
 func (p *page[T]) scan(visit func(item T) bool) bool {
-	if p.children != nil && !p.children[0].scan(visit) {
+	if p.inner != nil && !p.inner.children[0].scan(visit) {
 		return false
 	}
 	return p.scanAt(0, visit)
@@ -82,7 +129,7 @@ func (p *page[T]) scanAt(i int, visit func(item T) bool) bool {
 		if !visit(p.items[i]) {
 			return false
 		}
-		if p.children != nil && !p.children[i+1].scan(visit) {
+		if p.inner != nil && !p.inner.children[i+1].scan(visit) {
 			return false
 		}
 	}
@@ -92,7 +139,7 @@ func (p *page[T]) scanAt(i int, visit func(item T) bool) bool {
 // scanFrom is Map.ScanFrom for the items at and below p.
 func (m *Map[T]) scanFrom(p *page[T], name string, visit func(item T) bool) bool {
 	i, found := m.search(p, name)
-	if p.children != nil && !found && !m.scanFrom(p.children[i], name, visit) {
+	if p.inner != nil && !found && !m.scanFrom(p.inner.children[i], name, visit) {
 		return false
 	}
 	return p.scanAt(i, visit)

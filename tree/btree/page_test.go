@@ -8,7 +8,7 @@ import (
 
 func visitPages(p *page[*file], visit func(*page[*file])) {
 	visit(p)
-	for _, child := range p.children {
+	for _, child := range p.children() {
 		visitPages(child, visit)
 	}
 }
@@ -20,10 +20,11 @@ func checkPage(t *testing.T, m *Map[*file], p *page[*file]) (levels int) {
 	if len(p.items) == 0 || len(p.items) > maxItems {
 		t.Errorf("a page has %d items", len(p.items))
 	}
-	if p.children != nil && len(p.children) != len(p.items)+1 {
-		t.Errorf("a page of %d items has %d children", len(p.items), len(p.children))
+	if p.inner != nil && len(p.inner.children) != len(p.items)+1 {
+		t.Errorf("a page of %d items has %d children", len(p.items), len(p.inner.children))
 	}
-	for i, child := range p.children {
+	checkCounts(t, m, p)
+	for i, child := range p.children() {
 		below := checkPage(t, m, child)
 		if i > 0 && below != levels {
 			t.Errorf("one child is %d levels deep, another %d", levels, below)
@@ -37,6 +38,27 @@ func checkPage(t *testing.T, m *Map[*file], p *page[*file]) (levels int) {
 	}
 	checkHints(t, m, p)
 	return levels + 1
+}
+
+// checkCounts checks the counts of an inner page.
+func checkCounts(t *testing.T, m *Map[*file], p *page[*file]) {
+	t.Helper()
+	if p.inner == nil {
+		return
+	}
+	if !m.counts {
+		if p.inner.counts != nil {
+			t.Error("a map that does not count has a page with counts")
+		}
+		return
+	}
+	for i, child := range p.inner.children {
+		items := 0
+		visitPages(child, func(p *page[*file]) { items += len(p.items) })
+		if int(p.inner.counts[i]) != items {
+			t.Errorf("child %d has %d items, but the count is %d", i, items, p.inner.counts[i])
+		}
+	}
 }
 
 // checkHints checks that a page of minItems or more has hints, that the hints agree with the
