@@ -17,6 +17,19 @@ var usersCodes = map[users.Kind]Code{
 	users.Conflict:  CodeUsersConflict,
 	users.Forbidden: CodeUsersForbidden,
 	users.Invalid:   CodeUsersInvalid,
+
+	users.UserEmpty:            CodeUserEmpty,
+	users.UserExists:           CodeUserExists,
+	users.UserNotFound:         CodeUserNotFound,
+	users.RoleEmpty:            CodeRoleEmpty,
+	users.RoleExists:           CodeRoleExists,
+	users.RoleNotFound:         CodeRoleNotFound,
+	users.RoleNotGranted:       CodeRoleNotGranted,
+	users.PermissionNotGranted: CodePermissionNotGranted,
+	users.RootUserNotFound:     CodeRootUserNotFound,
+	users.RootRoleNotGranted:   CodeRootRoleNotGranted,
+	users.InvalidManagement:    CodeInvalidManagement,
+	users.Unchanged:            CodeUsersUnchanged,
 }
 
 // changeUsers executes an OpUsers. It takes the indexes that the reference takes, and makes one
@@ -24,7 +37,8 @@ var usersCodes = map[users.Kind]Code{
 // successful change is its last event.
 func (s *Store) changeUsers(c *users.Change) (*Event, *Error) {
 	next, outcome, err := s.users.Apply(c)
-	if err == nil && next.Enabled() && !outcome.Created { // a new user or role takes no rights away
+	// A new user or role takes no rights away, and a new key only makes tokens possible.
+	if err == nil && next.Enabled() && !outcome.Created && c.Op != users.SetTokenKey {
 		s.rightsLost = true
 	}
 	s.users = next

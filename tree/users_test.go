@@ -209,3 +209,31 @@ func TestNoHashInErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersV3 checks that a change of the v3 API takes one index, is not counted, and has its own code if it fails.
+func TestUsersV3(t *testing.T) {
+	s := New(100)
+	add := usersCommand(users.Change{Op: users.UserAdd, Name: "u"})
+	if e := must(t, s, add); e.Index() != New(100).View().Index()+1 || e.Action() != ActionAuth || e.Outcome().User.Name != "u" {
+		t.Errorf("the event has index %d, action %v and %+v", e.Index(), e.Action(), e.Outcome())
+	}
+	before := s.View()
+	if err := mustFail(t, s, add); err.Code != CodeUserExists {
+		t.Errorf("a second one fails with %v", err)
+	}
+	disable := usersCommand(users.Change{Op: users.AuthDisable})
+	if err := mustFail(t, s, disable); err.Code != CodeUsersUnchanged {
+		t.Errorf("a change without effect fails with %v", err)
+	}
+	if v := s.View(); v.Index() != before.Index() || v.Users() != before.Users() {
+		t.Error("a change that fails has changed the tree")
+	}
+	if c := s.View().Counters(); c != (Counters{}) {
+		t.Errorf("the counters are %+v", c)
+	}
+	for kind, code := range usersCodes {
+		if code == 0 {
+			t.Errorf("kind %d has no code", kind)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (a *API) getUser(w http.ResponseWriter, r *http.Request, name string) error
 	if u == nil {
 		return writeMessage(w, http.StatusNotFound, fmt.Sprintf("auth: User %s does not exist.", name))
 	}
-	for _, role := range u.Roles {
+	for _, role := range u.RolesV2() {
 		if state.Role(role) == nil {
 			return writeMessage(w, http.StatusNotFound, fmt.Sprintf("auth: Role %s does not exist.", role))
 		}
@@ -124,7 +124,7 @@ func (c *roleCache) role(name string) *roleDetails {
 // user returns the details of a user, without the names of roles that do not exist.
 func (c *roleCache) user(u *users.User) *userDetails {
 	details := &userDetails{User: u.Name}
-	for _, name := range u.Roles {
+	for _, name := range u.RolesV2() {
 		if role := c.role(name); role != nil {
 			details.Roles = append(details.Roles, role)
 		}

@@ -60,7 +60,7 @@ func (w *exportWriter) user(index uint64, u *users.User) {
 	if _, err := bcrypt.Cost([]byte(hash)); err != nil {
 		w.report.Locked = append(w.report.Locked, u.Name)
 	}
-	value, _ := json.Marshal(namedUser{User: u.Name, storedUser: storedUser{Password: hash, Roles: u.Roles}}) // never fails: plain types
+	value, _ := json.Marshal(namedUser{User: u.Name, storedUser: storedUser{Password: hash, Roles: u.RolesV2()}}) // never fails: plain types
 	w.file(userSpace+"/users/"+u.Name, index, string(value))
 	w.report.Users++
 }

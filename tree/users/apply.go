@@ -1,5 +1,7 @@
 package users
 
+import "slices"
+
 // Apply returns the State after a change. The State is never nil. If the change fails, the State
 // has the users, the roles, the switch and the revision of s. The State keeps the slices of c.
 func (s *State) Apply(c *Change) (*State, Outcome, *Error) {
@@ -19,7 +21,7 @@ func (s *State) Apply(c *Change) (*State, Outcome, *Error) {
 	case Disable:
 		err = t.disable()
 	default:
-		err = &Error{Invalid, "auth: unknown operation"}
+		err = t.applyV3(c)
 	}
 	if err == nil || t.initialized != s.initialized {
 		next := t.State
@@ -62,11 +64,14 @@ func (t *transition) enable() *Error {
 		return &Error{Conflict, "auth: No root user available, please create one"}
 	}
 	t.mutate()
+	if root := t.User(Root); !slices.Contains(root.Roles, Root) { // the v3 API has made the user
+		t.users.Replace((*userItem)(withRootRole(root)))
+	}
 	if t.Role(Guest) == nil {
 		t.roles.Insert((*roleItem)(newRole(Guest, fullAccess())))
 		t.outcome.Writes.Created++
 	}
-	t.enabled = true
+	t.enabled, t.tokenKey = true, ""
 	t.outcome.Writes.Updated++
 	return nil
 }

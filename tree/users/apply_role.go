@@ -3,7 +3,6 @@ package users
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 func (t *transition) putRole(c *Change) *Error {
@@ -72,7 +71,7 @@ func updateRanges(old, grant, revoke []Range, access string) ([]Range, *Error) {
 	for _, r := range revoke {
 		ranges.remove(r)
 	}
-	return ranges.sorted(func(a, b Range) int { return strings.Compare(a.Pattern(), b.Pattern()) }), nil
+	return ranges.sorted(comparePatterns), nil
 }
 
 func (t *transition) deleteRole(name string) *Error {

@@ -38,6 +38,7 @@ func (t *transition) createUser(c *Change) *Error {
 // updateUser grants and revokes roles of a user, and replaces its password. It fails if neither
 // the password nor the list of roles, with its order, is different afterwards.
 func (t *transition) updateUser(old *User, c *Change) *Error {
+	old = withRootRole(old)
 	roles := newSet(old.Roles)
 	for _, name := range c.Grant {
 		if !roles.add(name) {

@@ -18,6 +18,11 @@ func FuzzDecodeChange(f *testing.F) {
 		{Op: PutRole, Name: "r", Permissions: Permissions{Read: ranges("/a*", "/b", "*", ""), Write: []Range{{"/a", "/b"}}}},
 		{Op: PutRole, Name: "r", GrantPermissions: Permissions{Read: ranges("/a*")}, RevokePermissions: Permissions{Write: ranges()}},
 		{Op: DeleteRole, Name: "r"}, {Op: Enable}, {Op: Disable},
+		{Op: UserAdd, Name: "u", PasswordHash: "h"}, {Op: UserAdd}, {Op: UserDelete, Name: "u"}, {Op: UserChangePassword, Name: "u"},
+		{Op: UserGrantRole, Name: "u", Role: "r"}, {Op: UserRevokeRole, Name: "u", Role: "root"}, {Op: RoleAdd, Name: "root"},
+		{Op: RoleDelete, Name: "r"}, {Op: RoleGrantPermission, Name: "r", Range: Range{"a", "c"}, CanWrite: true},
+		{Op: RoleGrantPermission, Name: "r", Range: RangeV3("a", ""), CanRead: true}, {Op: RoleRevokePermission, Name: "r"},
+		{Op: AuthEnable}, {Op: AuthDisable}, {Op: SetTokenKey, TokenKey: "key"},
 	} {
 		f.Add(AppendChange(nil, c))
 	}
@@ -68,6 +73,7 @@ func FuzzLoader(f *testing.F) {
 	for _, s := range []*State{
 		apply(f, new(State), user("u")),
 		apply(f, new(State), user(Root, "a", "b"), role("r", "/a*", "/b"), &Change{Op: Enable}),
+		apply(f, new(State), &Change{Op: UserAdd, Name: "u"}, &Change{Op: RoleAdd, Name: Root}, &Change{Op: SetTokenKey, TokenKey: "key"}),
 	} {
 		f.Add(store(s).encode())
 	}

@@ -3,11 +3,13 @@ package users
 import (
 	"fmt"
 	"strings"
-	"testing"
 )
 
 // apply applies changes that must succeed.
-func apply(t testing.TB, s *State, changes ...*Change) *State {
+func apply(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}, s *State, changes ...*Change) *State {
 	t.Helper()
 	for _, c := range changes {
 		next, _, err := s.Apply(c)
@@ -52,7 +54,10 @@ func names(list []string) string {
 // dump returns the whole content of a State as text.
 func dump(s *State) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "revision %d, enabled %v, initialized %v\n", s.Revision(), s.Enabled(), s.initialized)
+	fmt.Fprintf(&b, "revision %d, enabled %v, initialized %v, token key %q\n", s.Revision(), s.Enabled(), s.initialized, s.TokenKey())
+	if root := s.roles.Get(Root); root != nil {
+		fmt.Fprintf(&b, "role root of v3 %s %s\n", patterns(root.Read), patterns(root.Write))
+	}
 	for u := range s.Users() {
 		fmt.Fprintf(&b, "user %s %s %s\n", u.Name, u.PasswordHash, names(u.Roles))
 	}

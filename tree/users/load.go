@@ -15,15 +15,22 @@ type Loader struct{ state State }
 // NewLoader returns a Loader for a State whose head AppendHead has returned.
 func NewLoader(head []byte) (*Loader, error) {
 	d := decoder{src: head}
-	if v := d.octet(); v != headVersion {
-		return nil, fmt.Errorf("%w: version %d, but this program reads version %d", ErrBadState, v, headVersion)
+	version := d.octet()
+	if version != headVersion && version != keyHeadVersion {
+		return nil, fmt.Errorf("%w: version %d, but this program reads the versions %d and %d; start a later program",
+			ErrBadState, version, headVersion, keyHeadVersion)
 	}
 	l := &Loader{State{
 		enabled: d.flag(), initialized: d.flag(), revision: d.uvarint(),
 		users: btree.New[*userItem](0, 0), roles: btree.New[*roleItem](0, 0),
 	}}
+	if version == keyHeadVersion {
+		if l.state.tokenKey = d.text(); l.state.tokenKey == "" {
+			d.fail()
+		}
+	}
 	// An initialized State may have the revision zero: the first change has failed.
-	if d.bad || len(d.src) > 0 || !l.state.initialized {
+	if d.bad || len(d.src) > 0 || l.state.IsZero() {
 		return nil, fmt.Errorf("%w: the head of %d bytes is malformed", ErrBadState, len(head))
 	}
 	return l, nil
@@ -40,13 +47,10 @@ func (l *Loader) Record(key, record []byte) error {
 	switch key[0] {
 	case userRecord:
 		u := &User{Name: name, PasswordHash: d.text(), Roles: d.texts()}
-		if u.PasswordHash == "" {
-			d.fail()
-		}
 		added = !d.bad && l.state.users.Append((*userItem)(u))
 	case roleRecord:
 		r := newRole(name, d.permissions())
-		added = !d.bad && name != Root && l.state.roles.Append((*roleItem)(r))
+		added = !d.bad && l.state.roles.Append((*roleItem)(r))
 	}
 	if !added || len(d.src) > 0 {
 		return fmt.Errorf("%w: user or role %.64q", ErrBadState, key)
@@ -67,7 +71,8 @@ func (l *Loader) Finish() (*State, error) {
 	return s, nil
 }
 
-// NewState returns a State with users and roles of another program. Both lists must be sorted by name, without the role root.
+// NewState returns a State with users and roles of another program. Both lists must be sorted by name. The roles
+// have the role root if HasRootRole shall be true, which is so for an etcd v3 that has it.
 // revision must be at least the number of changes that made them. For a content that no State can have, the error wraps
 // ErrBadState. The State keeps the slices of the users and roles.
 func NewState(enabled bool, revision uint64, list []User, roles []Role) (*State, error) {
@@ -76,12 +81,12 @@ func NewState(enabled bool, revision uint64, list []User, roles []Role) (*State,
 		users: btree.New[*userItem](0, 0), roles: btree.New[*roleItem](0, 0),
 	}}
 	for _, u := range list {
-		if u.Name == "" || u.PasswordHash == "" || !l.state.users.Append((*userItem)(&u)) {
+		if u.Name == "" || !l.state.users.Append((*userItem)(&u)) {
 			return nil, fmt.Errorf("%w: user %.64q", ErrBadState, u.Name)
 		}
 	}
 	for _, r := range roles {
-		if r.Name == "" || r.Name == Root || !l.state.roles.Append((*roleItem)(newRole(r.Name, r.Permissions))) {
+		if r.Name == "" || !l.state.roles.Append((*roleItem)(newRole(r.Name, r.Permissions))) {
 			return nil, fmt.Errorf("%w: role %.64q", ErrBadState, r.Name)
 		}
 	}

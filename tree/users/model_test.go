@@ -14,6 +14,7 @@ type model struct {
 	users    map[string]User
 	roles    map[string]Permissions
 	enabled  bool
+	tokenKey string
 	revision uint64
 }
 
@@ -58,12 +59,18 @@ func (m *model) try(c *Change) Kind {
 		if _, ok := m.roles[Guest]; !ok {
 			m.roles[Guest] = fullAccess()
 		}
-		m.enabled = true
+		if root := m.users[Root]; !slices.Contains(root.Roles, Root) {
+			root.Roles = append(slices.Clone(root.Roles), Root)
+			m.users[Root] = root
+		}
+		m.enabled, m.tokenKey = true, ""
 	case Disable:
 		if !m.enabled {
 			return Conflict
 		}
 		m.enabled = false
+	default:
+		return m.tryV3(c)
 	}
 	return 0
 }
@@ -86,6 +93,9 @@ func (m *model) putUser(c *Change, old User, exists bool) Kind {
 		}
 		m.users[c.Name] = User{c.Name, c.PasswordHash, roles}
 		return 0
+	}
+	if c.Name == Root && !slices.Contains(old.Roles, Root) { // the v3 API has made it so
+		old.Roles = append(slices.Clone(old.Roles), Root)
 	}
 	roles := slices.Compact(slices.Sorted(slices.Values(old.Roles)))
 	for _, r := range c.Grant {
@@ -143,27 +153,36 @@ func (m *model) putRole(c *Change, exists bool) Kind {
 	return 0
 }
 
-// merged works on patterns, as the reference does.
-func merged(old, grant, revoke []Range) ([]Range, bool) {
-	have := map[string]bool{}
+// merged returns a list of ranges after grants and revocations. ok is false if a granted range is in the list.
+func merged(old, grant, revoke []Range) (list []Range, ok bool) {
+	have := map[Range]bool{}
 	for _, r := range old {
-		have[r.Pattern()] = true
+		have[r] = true
 	}
 	for _, r := range grant {
-		if have[r.Pattern()] {
+		if have[r] {
 			return nil, false
 		}
-		have[r.Pattern()] = true
+		have[r] = true
 	}
 	for _, r := range revoke {
-		delete(have, r.Pattern())
+		delete(have, r)
 	}
-	return ranges(append([]string{}, slices.Sorted(maps.Keys(have))...)...), true
+	return sortedRanges(have), true
+}
+
+// sortedRanges returns the ranges of a set in the order of an update. The list is not nil.
+func sortedRanges(set map[Range]bool) []Range {
+	list := slices.AppendSeq([]Range{}, maps.Keys(set))
+	slices.SortFunc(list, func(a, b Range) int {
+		return slices.Compare([]string{a.Pattern(), a.From}, []string{b.Pattern(), b.From})
+	})
+	return list
 }
 
 // state returns a State with the content of the model.
 func (m *model) state(initialized bool) *State {
-	s := &transition{State: State{enabled: m.enabled, initialized: initialized}}
+	s := &transition{State: State{enabled: m.enabled, initialized: initialized, tokenKey: m.tokenKey}}
 	s.mutate()
 	for _, name := range slices.Sorted(maps.Keys(m.users)) {
 		u := m.users[name]
@@ -205,6 +224,8 @@ func genChange(t *rapid.T) *Change {
 	case PutRole:
 		c.Permissions = permissions("permissions")
 		c.GrantPermissions, c.RevokePermissions = permissions("grant"), permissions("revoke")
+	default:
+		genFieldsV3(t, c, name)
 	}
 	return c
 }

@@ -118,20 +118,12 @@ func newCoverage(ranges []Range) coverage {
 // covers reports whether a single range holds all keys of the scope at a clean path. Several
 // ranges that hold them together do not count, because the reference needs one pattern.
 func (c coverage) covers(path string, scope Scope) bool {
-	// Of the ranges that begin at or before the path, the last one has the greatest end.
-	i, found := slices.BinarySearchFunc(c, path, func(r Range, path string) int { return cmp.Compare(r.From, path) })
-	if !found {
-		i--
-	}
-	if i < 0 {
-		return false
-	}
-	to := c[i].To
+	to, ok := c.endAt(path)
 	switch {
-	case to == "":
+	case !ok:
+		return false
+	case to == "", scope == One:
 		return true
-	case scope == One:
-		return path < to
 	case path == "/":
 		return to >= "0" // the byte after the slash
 	}
@@ -142,4 +134,18 @@ func (c coverage) covers(path string, scope Scope) bool {
 		return to > path
 	}
 	return rest >= "0"
+}
+
+// endAt returns the greatest upper end of the ranges that hold a key. It is empty if there is no upper end. ok is false if no range holds
+// the key.
+func (c coverage) endAt(key string) (to string, ok bool) {
+	// Of the ranges that begin at or before the key, the last one has the greatest end.
+	i, found := slices.BinarySearchFunc(c, key, func(r Range, key string) int { return cmp.Compare(r.From, key) })
+	if !found {
+		i--
+	}
+	if i < 0 || c[i].To != "" && c[i].To <= key {
+		return "", false
+	}
+	return c[i].To, true
 }

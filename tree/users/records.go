@@ -7,8 +7,11 @@ import (
 
 // The stored form of a State is its head and a record for each user and each role.
 
-// headVersion is the version of the head and of the records.
-const headVersion = 1
+// The versions of the head. A head without a token key has version 1.
+const (
+	headVersion    = 1
+	keyHeadVersion = 2 // the token key follows; programs without the v3 API can't read it
+)
 
 // The first byte of a record's key. The name of the user or of the role follows.
 const (
@@ -18,10 +21,18 @@ const (
 
 // AppendHead appends the head: the stored form of everything that is not in records.
 func (s *State) AppendHead(dst []byte) []byte {
-	dst = append(dst, headVersion)
+	version := byte(headVersion)
+	if s.tokenKey != "" {
+		version = keyHeadVersion
+	}
+	dst = append(dst, version)
 	dst = appendFlag(dst, s.enabled)
 	dst = appendFlag(dst, s.initialized)
-	return binary.AppendUvarint(dst, s.revision)
+	dst = binary.AppendUvarint(dst, s.revision)
+	if s.tokenKey != "" {
+		dst = appendText(dst, s.tokenKey)
+	}
+	return dst
 }
 
 // Difference returns the records in which s differs from before, an earlier State of the same

@@ -14,8 +14,11 @@ type State struct {
 	// initialized is true after the first change that took the indexes of directories. The
 	// reference keeps users and roles in these directories.
 	initialized bool
-	users       btree.Map[*userItem]
-	roles       btree.Map[*roleItem]
+	// tokenKey is the TokenKey.
+	tokenKey string
+	users    btree.Map[*userItem]
+	// roles may have an item for the role root: see HasRootRole.
+	roles btree.Map[*roleItem]
 }
 
 // Enabled reports whether requests must be authorized.
@@ -30,6 +33,14 @@ func (s *State) IsZero() bool { return !s.initialized && s.revision == 0 }
 
 // User returns a user, or nil if there is none with the name.
 func (s *State) User(name string) *User { return (*User)(s.users.Get(name)) }
+
+// TokenKey returns the secret key of the tokens of the v3 API. It is empty until SetTokenKey, and after auth is enabled or disabled. It must
+// never leave the cluster.
+func (s *State) TokenKey() string { return s.tokenKey }
+
+// HasRootRole reports whether the v3 API shows the role root. As in etcd, it does after a RoleAdd of this role. The role gives every
+// access in any case, and the v2 API always shows it.
+func (s *State) HasRootRole() bool { return s.roles.Get(Root) != nil }
 
 // Role returns a role, or nil if there is none with the name.
 func (s *State) Role(name string) *Role {
@@ -51,6 +62,9 @@ func (s *State) Roles() iter.Seq[*Role] {
 	return func(yield func(*Role) bool) {
 		passedRoot := false
 		more := s.roles.Scan(func(r *roleItem) bool {
+			if r.Name == Root {
+				return true
+			}
 			if !passedRoot && r.Name > Root {
 				passedRoot = true
 				if !yield(rootRole) {

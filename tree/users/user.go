@@ -12,13 +12,18 @@ const (
 // User is a user of a State. Callers must not change it.
 type User struct {
 	Name string
-	// PasswordHash is the hash of the password, in the format of package auth.
+	// PasswordHash is the hash of the password, in the format of package auth. It is empty for a user without a password, whom only
+	// a client certificate can identify.
 	PasswordHash string
 	// Roles are the names of the user's roles. Roles with these names need not exist. An
 	// update of the user sorts the list. The list is nil for a user that was created without
-	// roles, and not nil after an update: the API shows the difference.
+	// roles, and not nil after an update: the API shows the difference. See RolesV2 for the user root.
 	Roles []string
 }
+
+// RolesV2 returns the roles that the v2 API shows. They are Roles, with the role root for the user root: while auth is disabled, the v3
+// API may have made the user root without this role. Callers must not change the list.
+func (u *User) RolesV2() []string { return withRootRole(u).Roles }
 
 // Role is a role of a State. Callers must not change it.
 type Role struct {
@@ -42,10 +47,15 @@ func newRole(name string, p Permissions) *Role {
 
 // allows reports whether the role alone gives the access.
 func (r *Role) allows(a Access, path string, scope Scope) bool {
+	return r.coverage(a).covers(path, scope)
+}
+
+// coverage returns the keys to which the role gives the access.
+func (r *Role) coverage(a Access) coverage {
 	if a == Write {
-		return r.write.covers(path, scope)
+		return r.write
 	}
-	return r.read.covers(path, scope)
+	return r.read
 }
 
 func fullAccess() Permissions {
