@@ -37,11 +37,12 @@ var allowed = map[string][]string{
 	"raft/offline":   {"raft", "storage", "members"},
 
 	"httpapi": {
-		"httpapi/auth", "httpapi/budget", "httpapi/probe", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "tree/users", "members",
-		"members/certs", "stats",
+		"httpapi/auth", "httpapi/budget", "httpapi/h2", "httpapi/probe", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "tree/users",
+		"members", "members/certs", "stats",
 	},
 	"httpapi/audit":       {"stats/logging"},
 	"httpapi/budget":      {"tree"},
+	"httpapi/h2":          {},
 	"httpapi/probe":       {},
 	"httpapi/auth":        {"tree/users"},
 	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "httpapi/probe", "tree", "tree/users", "members", "stats"},

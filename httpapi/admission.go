@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/h2"
 	"pando/stats"
 	"pando/tree"
 )
@@ -49,9 +50,10 @@ func newAdmission(name string, limit int, metrics *stats.Metrics, log *zap.Logge
 
 // Listen returns a listener that accepts the connections of l within the limit of the group. Its Accept fails only when the
 // listener is closed. After any other error it waits and tries again. secure is the configuration with which the caller serves TLS on
-// the connections; nil for plain HTTP. A plain connection is closed when the client begins a TLS handshake.
-func (a *admission) Listen(l net.Listener, secure *tls.Config) net.Listener {
-	return &admittedListener{Listener: l, admission: a, secure: secure, closed: make(chan struct{})}
+// the connections; nil for plain HTTP. A plain connection is closed when the client begins a TLS handshake. If http2 is not nil, it gets
+// the plain connections that begin as HTTP/2; see admittedConn.
+func (a *admission) Listen(l net.Listener, secure *tls.Config, http2 func(c net.Conn, read []byte)) net.Listener {
+	return &admittedListener{Listener: l, admission: a, secure: secure, http2: http2, closed: make(chan struct{})}
 }
 
 // admit counts a connection. It reports false if the limit is reached.
@@ -125,6 +127,7 @@ type admittedListener struct {
 	net.Listener
 	admission *admission
 	secure    *tls.Config
+	http2     func(c net.Conn, read []byte) // may be nil
 	closed    chan struct{}
 	once      sync.Once
 }
@@ -136,7 +139,7 @@ func (l *admittedListener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		switch {
 		case err == nil && l.admission.admit():
-			return &admittedConn{Conn: c, admission: l.admission, checked: l.secure != nil}, nil
+			return &admittedConn{Conn: c, admission: l.admission, http2: l.http2, checked: l.secure != nil}, nil
 		case err == nil:
 			l.admission.refuse(c, l.secure)
 			pause = minPause
@@ -161,12 +164,15 @@ func (l *admittedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// admittedConn is a connection that counts until it is closed.
+// admittedConn is a connection that counts until it is closed. Its first Read finds out which protocol the client speaks. If it is HTTP/2,
+// the Read passes the connection to http2 and returns an error; net/http then closes the admittedConn, which has no effect on the
+// connection. So connections of HTTP/1 need no further goroutine and no further read.
 type admittedConn struct {
 	net.Conn
 	admission *admission
-	once      sync.Once
-	checked   bool // Read need not check whether a TLS handshake begins
+	once      sync.Once                     // the connection was closed, or passed to http2
+	http2     func(c net.Conn, read []byte) // nil if Read must not look for HTTP/2. read has what was read; it is valid during the call
+	checked   bool                          // Read need not look at the first bytes
 }
 
 // handshakeRecord is the first byte of a TLS connection. No HTTP request begins with it.
@@ -174,25 +180,56 @@ const handshakeRecord = 0x16
 
 var errTLSClient = errors.New("httpapi: the client begins a TLS handshake on a port for plain HTTP")
 
+// errPassedOn is the error of a Read that has passed the connection to another server.
+var errPassedOn = errors.New("httpapi: another server has taken over the connection")
+
 // Read reads from the connection. It returns an error if the client begins a TLS handshake: net/http would search the handshake for a
-// request until HeaderTimeout. After this error net/http closes the connection without a response.
+// request until HeaderTimeout. After this error, and after errPassedOn, net/http closes the connection without a response.
 func (c *admittedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if !c.checked && n > 0 {
-		c.checked = true
-		if p[0] == handshakeRecord {
-			c.admission.report("a client has begun a TLS handshake on a port for plain HTTP; "+
-				"use http:// in its URL, or https:// in the URL of the listener", zap.String("client", c.RemoteAddr().String()))
-			return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: errTLSClient}
-		}
+		return c.checkFirst(p, n, err)
 	}
 	return n, err
 }
 
-// Close closes the connection. It no longer counts for the limit.
-func (c *admittedConn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { c.admission.open.Add(-1) })
+// checkFirst checks the first bytes of a connection. n and err are the results of its first read, and n is positive.
+func (c *admittedConn) checkFirst(p []byte, n int, err error) (int, error) {
+	c.checked = true
+	if p[0] == handshakeRecord {
+		c.admission.report("a client has begun a TLS handshake on a port for plain HTTP; "+
+			"use http:// in its URL, or https:// in the URL of the listener", zap.String("client", c.RemoteAddr().String()))
+		return 0, c.readError(errTLSClient)
+	}
+	if c.http2 == nil {
+		return n, err
+	}
+	begin := h2.Preface[:3] // no method of HTTP/1 begins with it
+	for err == nil && n < len(begin) && n < len(p) && string(p[:n]) == begin[:n] {
+		var more int
+		more, err = c.Conn.Read(p[n:])
+		n += more
+	}
+	if n < len(begin) || string(p[:len(begin)]) != begin {
+		return n, err
+	}
+	c.once.Do(func() {
+		c.http2(&admittedConn{Conn: c.Conn, admission: c.admission, checked: true}, p[:n])
+	})
+	return 0, c.readError(errPassedOn)
+}
+
+// readError returns an error of Read after which net/http sends no response.
+func (c *admittedConn) readError(err error) error {
+	return &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+}
+
+// Close closes the connection. It no longer counts for the limit. Close has no effect after the connection was passed to http2.
+func (c *admittedConn) Close() (err error) {
+	c.once.Do(func() {
+		err = c.Conn.Close()
+		c.admission.open.Add(-1)
+	})
 	return err
 }
 

@@ -66,7 +66,7 @@ func TestAdmission(t *testing.T) {
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }),
 	)
 	server.Listener = stream.Listen(
-		a.Listen(server.Listener, nil),
+		a.Listen(server.Listener, nil, nil),
 		stream.StallPolicy{Timeout: time.Minute, Metrics: metrics, Logger: zap.NewNop()},
 	)
 	server.Start()
@@ -149,7 +149,7 @@ func TestAcceptErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, _, metrics := newTestAdmission(10)
-		l := a.Listen(&failingListener{Listener: socket, errs: errs}, nil)
+		l := a.Listen(&failingListener{Listener: socket, errs: errs}, nil, nil)
 		t.Cleanup(func() { _ = l.Close() })
 		return l, a, metrics
 	}

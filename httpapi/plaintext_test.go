@@ -58,7 +58,7 @@ func startPlaintext(t *testing.T) (listener net.Listener, client *http.Client) {
 	}
 	metrics := stats.NewMetrics(stats.Build{})
 	group := newSecureGroup("peer", source, peerProtocols, metrics, zap.NewNop())
-	listener = group.Listen(newAdmission("peer", 100, metrics, zap.NewNop()).Listen(l, group.config), true)
+	listener = group.Listen(newAdmission("peer", 100, metrics, zap.NewNop()).Listen(l, group.config, nil), true)
 	server := &http.Server{
 		Handler:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.TLS != nil) }),
 		ErrorLog: log.New(io.Discard, "", 0),

@@ -34,7 +34,9 @@ type secureGroup struct {
 	counts *stats.Handshakes
 	// wrap returns the connection that net/http serves in place of a TLS connection with HTTP/1.
 	wrap func(*tls.Conn) net.Conn
-	log  limitedLog
+	// http2 gets the connections with HTTP/2. If it is nil, net/http gets them.
+	http2 func(*tls.Conn)
+	log   limitedLog
 
 	mu   sync.Mutex
 	open map[*certifiedConn]struct{}
@@ -152,11 +154,14 @@ func (l *secureListener) handshake(raw net.Conn) {
 	if certified != nil {
 		certified.register(state)
 	}
-	served := net.Conn(c)
-	if state.NegotiatedProtocol != "h2" {
-		served = l.group.wrap(c)
+	switch {
+	case state.NegotiatedProtocol != "h2":
+		l.deliver(l.group.wrap(c))
+	case l.group.http2 != nil:
+		l.group.http2(c)
+	default:
+		l.deliver(c)
 	}
-	l.deliver(served)
 }
 
 // deliver passes a connection to Accept. It closes the connection if the listener has ended.

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"pando/httpapi/h2"
 	"pando/httpapi/stream"
 	"pando/members/certs"
 	"pando/stats"
@@ -88,6 +89,8 @@ type Handlers struct {
 	Client, Peer, Metrics http.Handler // Peer may be nil without peer listeners
 	// KeepAlive is another listener of the client URLs; see stream.Dispatcher.KeepAlive. It may be nil.
 	KeepAlive net.Listener
+	// GRPC serves gRPC on the client URLs. It may be nil.
+	GRPC GRPCServer
 	// OnShutdown is called once, by Shutdown. It must end the requests that may wait for long. It may be nil.
 	OnShutdown func()
 }
@@ -106,7 +109,9 @@ type Server struct {
 	running  context.Context // until Close
 	stop     context.CancelFunc
 
-	clients, peers, metrics *http.Server
+	clients, clientsHTTP2, peers, metrics *http.Server
+
+	front *h2.Front // of the connections of HTTP/2 on the client URLs
 }
 
 // NewServer makes a Server.
@@ -116,11 +121,13 @@ func NewServer(cfg Config) *Server {
 	s.process = newProcess(cfg, notStarted, notReady(cfg.ReadyChecks), s.authorizeProfile)
 	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.cutOffStalled(s.clientHandler())), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
-	s.clients.MaxHeaderBytes = cfg.MaxHeaderBytes
+	s.clientsHTTP2, s.front = newHTTP2Server(clients, cfg.Logger.Named("client")), newFront(cfg)
+	s.clients.MaxHeaderBytes, s.clientsHTTP2.MaxHeaderBytes = cfg.MaxHeaderBytes, cfg.MaxHeaderBytes
 	s.peers = newHTTPServer(s.peerHandler(), cfg.Logger.Named("peer"))
 	s.metrics = newHTTPServer(s.metricsHandler(), cfg.Logger.Named("metrics"))
 	if cfg.BaseContext != nil {
-		s.clients.BaseContext = func(net.Listener) context.Context { return cfg.BaseContext }
+		base := func(net.Listener) context.Context { return cfg.BaseContext }
+		s.clients.BaseContext, s.clientsHTTP2.BaseContext = base, base
 	}
 	return s
 }
@@ -134,11 +141,14 @@ func newHTTPServer(h http.Handler, log *zap.Logger) *http.Server {
 // Serve begins to accept connections on all listeners and returns at once. The Server then owns the listeners. Serve must be called
 // at most once. The channel receives the first error of a listener, but none after Shutdown or Close.
 func (s *Server) Serve(l Listeners) <-chan error {
+	go s.accept(s.clientsHTTP2, s.front.HTTP())
 	clientConns := s.clientConns()
+	metricsConns := clientConns
+	clientConns.plainHTTP2, clientConns.secureHTTP2 = s.servePlainHTTP2, s.serveSecureHTTP2
 	for _, g := range []listenerGroup{
 		{"client", s.clients, l.Client, s.cfg.Connections.Client, clientProtocols, clientConns},
 		{"peer", s.peers, l.Peer, s.cfg.Connections.Peer, peerProtocols, connWrappers{}},
-		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, clientProtocols, clientConns},
+		{"metrics", s.metrics, l.Metrics, s.cfg.Connections.Metrics, clientProtocols, metricsConns},
 	} {
 		if len(g.listeners) > 0 { // newAdmission would register metrics that stay 0
 			s.serveGroup(g)
@@ -157,22 +167,28 @@ type listenerGroup struct {
 	conns     connWrappers
 }
 
-// connWrappers wrap the connections of a group. Both may be nil.
+// connWrappers wrap the connections of a group, or take them over. All may be nil.
 type connWrappers struct {
-	listen func(net.Listener) net.Listener // for all connections, below TLS
-	secure func(*tls.Conn) net.Conn        // for HTTP/1 over TLS, after the handshake
+	listen      func(net.Listener) net.Listener // for all connections, below TLS
+	secure      func(*tls.Conn) net.Conn        // for HTTP/1 over TLS, after the handshake
+	plainHTTP2  func(c net.Conn, read []byte)   // takes over connections of HTTP/2 without TLS; see admittedConn
+	secureHTTP2 func(*tls.Conn)                 // takes over connections of HTTP/2 over TLS, after the handshake
 }
 
 // clientConns returns what bounds the time in which a client reads nothing. Without DetectClose it also makes requests cheaper.
 func (s *Server) clientConns() connWrappers {
-	stalls := stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
+	stalls := s.stallPolicy()
 	switch {
 	case stalls.Timeout == 0:
 		return connWrappers{}
 	case bool(s.cfg.DetectClose):
 		return connWrappers{listen: func(l net.Listener) net.Listener { return stream.LimitStalls(l, stalls) }}
 	}
-	return connWrappers{func(l net.Listener) net.Listener { return stream.Listen(l, stalls) }, stream.Secure}
+	return connWrappers{listen: func(l net.Listener) net.Listener { return stream.Listen(l, stalls) }, secure: stream.Secure}
+}
+
+func (s *Server) stallPolicy() stream.StallPolicy {
+	return stream.StallPolicy{Timeout: s.cfg.StallTimeout, Metrics: s.cfg.Metrics, Logger: s.cfg.Logger}
 }
 
 // serveGroup begins to accept connections on the listeners of a group.
@@ -185,13 +201,14 @@ func (s *Server) serveGroup(g listenerGroup) {
 			if g.conns.secure != nil {
 				secure.wrap = g.conns.secure
 			}
+			secure.http2 = g.conns.secureHTTP2
 			go secure.run(s.running)
 		}
 		socket := l.Listener
 		if l.TLS == nil {
-			socket = limits.Listen(socket, nil)
+			socket = limits.Listen(socket, nil, g.conns.plainHTTP2)
 		} else {
-			socket = limits.Listen(socket, secure.config)
+			socket = limits.Listen(socket, secure.config, nil)
 		}
 		if g.conns.listen != nil {
 			socket = g.conns.listen(socket)
@@ -205,9 +222,18 @@ func (s *Server) serveGroup(g listenerGroup) {
 
 // accept serves one listener until the server is shut down or the listener fails.
 func (s *Server) accept(server *http.Server, l net.Listener) {
-	err := server.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
+	s.report(l, server.Serve(l))
+}
+
+// report passes the error with which a server has ended to the channel of Serve, unless the Server stops.
+func (s *Server) report(l net.Listener, err error) {
+	if err == nil || errors.Is(err, http.ErrServerClosed) || s.running.Err() != nil {
 		return
+	}
+	select {
+	case <-s.stopping:
+		return
+	default:
 	}
 	select {
 	case s.failed <- fmt.Errorf("listening on %s: %w", l.Addr(), err):
@@ -219,6 +245,7 @@ func (s *Server) accept(server *http.Server, l net.Listener) {
 func (s *Server) Open(h Handlers) {
 	s.handlers.Store(&h)
 	close(s.opened)
+	s.serveGRPC(h.GRPC)
 	if h.KeepAlive != nil {
 		go s.accept(s.clients, h.KeepAlive)
 	}
@@ -233,20 +260,42 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			h.OnShutdown()
 		}
 	})
-	var errs []error
-	for _, server := range []*http.Server{s.clients, s.metrics} {
-		if err := server.Shutdown(ctx); err != nil {
-			errs = append(errs, err)
-			_ = server.Close() // its error would repeat that of Shutdown
-		}
+	s.front.Close()
+	shutdowns := []func() error{}
+	for _, server := range []*http.Server{s.clients, s.clientsHTTP2, s.metrics} {
+		shutdowns = append(shutdowns, func() error {
+			err := server.Shutdown(ctx)
+			if err != nil {
+				_ = server.Close() // its error would repeat that of Shutdown
+			}
+			return err
+		})
 	}
+	if h := s.handlers.Load(); h != nil && h.GRPC != nil {
+		shutdowns = append(shutdowns, func() error { return h.GRPC.Shutdown(ctx) })
+	}
+	return callAll(shutdowns)
+}
+
+// callAll calls all functions at once and returns their errors, joined.
+func callAll(functions []func() error) error {
+	errs := make([]error, len(functions))
+	var done sync.WaitGroup
+	for i, f := range functions {
+		done.Go(func() { errs[i] = f() })
+	}
+	done.Wait()
 	return errors.Join(errs...)
 }
 
 // Close closes all listeners and connections, including those of peers.
 func (s *Server) Close() {
 	s.stop()
-	for _, server := range []*http.Server{s.clients, s.peers, s.metrics} {
+	s.front.Close()
+	for _, server := range []*http.Server{s.clients, s.clientsHTTP2, s.peers, s.metrics} {
 		_ = server.Close() // nothing is lost with a listener or a connection
+	}
+	if h := s.handlers.Load(); h != nil && h.GRPC != nil {
+		_ = h.GRPC.Shutdown(s.running) // it closes all connections at once, and its error says so
 	}
 }

@@ -1,0 +1,83 @@
+package h2
+
+import (
+	"crypto/tls"
+	"net"
+
+	"golang.org/x/net/http2"
+)
+
+// Conn is a connection of HTTP/2 whose beginning was read by a Front. Read returns the beginning again. Only one goroutine at a time may
+// call Read.
+type Conn struct {
+	net.Conn
+	tls    *tls.ConnectionState
+	early  []byte // was read from Conn before the Front got it
+	unread []byte // was read by the Front, and is for the next Read; whole frames
+
+	// awaitingAck is true until the client has acknowledged the SETTINGS of the Front. Until then Read looks at each frame.
+	awaitingAck bool
+	header      [frameHeader]byte // of the frame that Read looks at
+	headerRead  int               // the number of its bytes that have arrived
+	payload     int               // the rest of the frame
+}
+
+// frameHeader is the length of the header of a frame: three bytes with the length of its payload, type, flags, stream.
+const frameHeader = 9
+
+// TLS returns the state of TLS on the connection; nil without TLS. The caller must not change it.
+func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
+
+// Read reads from the connection.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(c.unread) > 0 {
+		n := copy(p, c.unread)
+		if c.unread = c.unread[n:]; len(c.unread) == 0 {
+			c.unread = nil
+		}
+		return n, nil
+	}
+	if !c.awaitingAck {
+		return c.readFirst(p)
+	}
+	return c.readBeforeAck(p)
+}
+
+// readFirst reads what no one has read from this Conn.
+func (c *Conn) readFirst(p []byte) (int, error) {
+	if len(c.early) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.early)
+	if c.early = c.early[n:]; len(c.early) == 0 {
+		c.early = nil
+	}
+	return n, nil
+}
+
+// readBeforeAck reads at most up to the end of a frame. It leaves out the first acknowledgement of SETTINGS.
+func (c *Conn) readBeforeAck(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if c.payload > 0 {
+		n, err := c.readFirst(p[:min(len(p), c.payload)])
+		c.payload -= n
+		return n, err
+	}
+	for c.headerRead < frameHeader {
+		n, err := c.readFirst(c.header[c.headerRead:])
+		c.headerRead += n
+		if err != nil {
+			return 0, err // the rest of the header may still arrive after a deadline
+		}
+	}
+	c.headerRead = 0
+	if http2.FrameType(c.header[3]) == http2.FrameSettings && http2.Flags(c.header[4]).Has(http2.FlagSettingsAck) {
+		c.awaitingAck = false
+		return c.readFirst(p)
+	}
+	c.payload = int(c.header[0])<<16 | int(c.header[1])<<8 | int(c.header[2])
+	c.unread = append([]byte(nil), c.header[:]...)
+	return c.Read(p)
+}

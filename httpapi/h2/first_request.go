@@ -1,0 +1,153 @@
+package h2
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// requestKind is the kind of the first request of a connection.
+type requestKind int
+
+const (
+	httpRequest requestKind = iota
+	grpcRequest
+)
+
+const (
+	// maxFrame is the largest frame that a client may send before it has seen another limit in SETTINGS.
+	maxFrame = 16 << 10
+	// maxWaiting bounds the frames before the first request that are kept. Clients send a SETTINGS and a WINDOW_UPDATE frame.
+	maxWaiting = 64 << 10
+	// headerTable is the size of the table of HPACK before another size is agreed.
+	headerTable = 4096
+)
+
+// awaitRequest sends SETTINGS and reads the frames of the client up to its first request. After that the connection returns them again,
+// without what belongs to this conversation: the acknowledgement of the SETTINGS, and pings. An invalid frame counts as a request of
+// HTTP, whose server sends the right error. An error means that there is no connection any more, or that the client was too slow.
+func (f *Front) awaitRequest(c *Conn) (requestKind, error) {
+	r := &recorder{conn: c, timeout: f.cfg.FrameTimeout}
+	if err := r.begin(); err != nil {
+		return 0, err
+	}
+	framer := http2.NewFramer(c.Conn, r)
+	framer.SetMaxReadFrameSize(maxFrame)
+	framer.ReadMetaHeaders = hpack.NewDecoder(headerTable, nil)
+	framer.MaxHeaderListSize = uint32(f.cfg.MaxHeaderBytes)
+	if err := framer.WriteSettings(); err != nil {
+		return 0, err
+	}
+	preface := make([]byte, len(Preface))
+	if _, err := io.ReadFull(r, preface); err != nil {
+		return 0, err
+	}
+	if string(preface) != Preface {
+		return 0, errNoPreface
+	}
+	kind, acknowledged, err := r.readFrames(framer)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		return 0, err
+	}
+	c.unread, c.awaitingAck = r.bytes, !acknowledged
+	return kind, nil
+}
+
+// readFrames reads frames until the first request. acknowledged is true if the client has acknowledged the SETTINGS.
+func (r *recorder) readFrames(framer *http2.Framer) (kind requestKind, acknowledged bool, err error) {
+	for first := true; ; first = false {
+		if !first {
+			r.awaitFrame()
+		}
+		start := len(r.bytes)
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return httpRequest, true, ifLost(err) // the server ends the connection: it need not see whole frames
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			return kindOf(frame), acknowledged, nil
+		case *http2.SettingsFrame:
+			if frame.IsAck() && !acknowledged {
+				acknowledged = true
+				r.bytes = r.bytes[:start]
+			}
+		case *http2.PingFrame:
+			r.bytes = r.bytes[:start]
+			if !frame.IsAck() {
+				if err := framer.WritePing(true, frame.Data); err != nil {
+					return 0, false, err
+				}
+			}
+		case *http2.GoAwayFrame:
+			return 0, false, io.EOF // the client wants to send no request
+		}
+		if len(r.bytes) > maxWaiting {
+			return httpRequest, acknowledged, nil
+		}
+	}
+}
+
+// ifLost returns an error of ReadFrame if it is one of the connection, and nil if the frame is invalid.
+func ifLost(err error) error {
+	switch err.(type) {
+	case http2.ConnectionError, http2.StreamError:
+		return nil
+	}
+	if err == http2.ErrFrameTooLarge {
+		return nil
+	}
+	return err
+}
+
+// kindOf returns the kind of a request. The content type of gRPC may have a suffix: the encoding of the messages, or parameters.
+func kindOf(h *http2.MetaHeadersFrame) requestKind {
+	for _, field := range h.RegularFields() {
+		if field.Name != "content-type" {
+			continue
+		}
+		rest, ok := strings.CutPrefix(strings.ToLower(field.Value), "application/grpc")
+		if ok && (rest == "" || rest[0] == '+' || rest[0] == ';') {
+			return grpcRequest
+		}
+	}
+	return httpRequest
+}
+
+// recorder reads from a connection and keeps what it has read.
+type recorder struct {
+	conn    *Conn
+	timeout time.Duration
+	bytes   []byte
+	waiting bool // the next Read waits for the first byte of a frame
+}
+
+// begin sets the time limit for the preface and the SETTINGS of the client.
+func (r *recorder) begin() error { return r.conn.SetDeadline(time.Now().Add(r.timeout)) }
+
+// awaitFrame makes the next Read wait for a frame without a time limit.
+func (r *recorder) awaitFrame() { r.waiting = true }
+
+// Read reads from the connection. The first byte of a frame begins the time limit of the frame.
+func (r *recorder) Read(p []byte) (int, error) {
+	if r.waiting {
+		if err := r.conn.SetDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.conn.readFirst(p)
+	r.bytes = append(r.bytes, p[:n]...)
+	if r.waiting && n > 0 {
+		r.waiting = false
+		if deadlineErr := r.begin(); err == nil {
+			err = deadlineErr
+		}
+	}
+	return n, err
+}
