@@ -5,11 +5,16 @@ import (
 	"strings"
 )
 
+// indexReserve is the number of indexes below maxIndex that no change may use. No command takes more indexes than that.
+const indexReserve = 1 << 32
+
 // apply executes one command. A command that fails changes nothing; a failed OpUsers may take
 // indexes.
 func (s *Store) apply(c *Command) (r Result) {
 	if c.Op == OpExpire {
-		s.expire()
+		if s.index <= maxIndex-indexReserve {
+			s.expire()
+		}
 		return r
 	}
 	if !s.isAuthorized(c) {
@@ -17,6 +22,9 @@ func (s *Store) apply(c *Command) (r Result) {
 		return r
 	}
 	switch {
+	case s.index > maxIndex-indexReserve:
+		r.Err = NewError(CodeRaftInternal, fmt.Sprintf(
+			"the index of the tree is %d, near the largest possible one: move the keys into a new cluster", s.index))
 	case c.Op == OpMirror:
 		r.Err = s.applyMirror(c.Mirror)
 	case s.follows():
@@ -111,11 +119,12 @@ func (s *Store) newNode(c *Command, path, value string) *Node {
 		// A copy of the path: it shares memory with the value of the command, which a
 		// directory must not keep alive.
 		n = newDir(strings.Clone(path), newDirectory(path, s.epoch))
+		n.setExpires(c.Expires)
 		s.markChanged(n)
 	} else {
-		n = newFile(path, value)
+		n = newFile(path, value, c.Expires, 0)
 	}
-	n.created, n.modified, n.expires = s.index+1, s.index+1, c.Expires
+	n.setNumbers(s.newNumbers(s.index + 1))
 	return n
 }
 
@@ -134,12 +143,12 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 		return nil, NewError(CodeUnauthorized, c.Path)
 	}
 	n := prev.withDirectory(prev.directory())
-	n.expires = c.Expires
+	n.setExpires(c.Expires)
 	s.markChanged(n)
 	s.replace(prev, n)
 	// The directory keeps its modifiedIndex. Only the event shows the new index.
 	shown := n.withDirectory(noChildren)
-	shown.modified = s.index + 1
+	shown.setNumbers(s.nextNumbers(n))
 	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.withoutChildren()}, nil), nil
 }
 
@@ -158,8 +167,8 @@ func (s *Store) newVersion(prev *Node, c *Command) *Node {
 	if c.Refresh {
 		path, value = prev.Path(), prev.Value()
 	}
-	n := newFile(path, value)
-	n.created, n.modified, n.expires = prev.created, s.index+1, c.Expires
+	n := newFile(path, value, c.Expires, 0)
+	n.setNumbers(s.nextNumbers(prev))
 	return n
 }
 
@@ -177,8 +186,8 @@ func (s *Store) findMatching(c *Command) (*Node, *Error) {
 	if c.PrevValue != "" && c.PrevValue != n.Value() {
 		failed = append(failed, fmt.Sprintf("[%s != %s]", c.PrevValue, n.Value()))
 	}
-	if c.PrevIndex != 0 && c.PrevIndex != n.modified {
-		failed = append(failed, fmt.Sprintf("[%d != %d]", c.PrevIndex, n.modified))
+	if c.PrevIndex != 0 && c.PrevIndex != n.ModifiedIndex() {
+		failed = append(failed, fmt.Sprintf("[%d != %d]", c.PrevIndex, n.ModifiedIndex()))
 	}
 	if failed != nil {
 		return nil, NewError(CodeCompareFailed, strings.Join(failed, " "))

@@ -46,6 +46,7 @@ func (s *Store) applyMirror(c *MirrorChange) *Error {
 		s.passTo(c.To)
 	}
 	s.mirrored = next
+	s.startCounting()
 	return nil
 }
 
@@ -56,9 +57,7 @@ func (s *Store) passTo(index uint64) {
 		s.index = index - size
 	}
 	for s.index < index {
-		node := newDir("/", noChildren)
-		node.modified = s.index + 1
-		s.emit(&Event{action: ActionAuth, node: node}, nil)
+		s.emitSilent()
 	}
 }
 
@@ -70,11 +69,12 @@ func (s *Store) storeRead(f *NodeFields) {
 	switch {
 	case n == nil:
 		s.place(nil, s.mirroredNode(f), f.Created)
-	case n.modified > max(s.index, f.Modified), n.equals(f):
-	case n.modified > f.Modified && !n.IsDir() && !f.Dir:
+	case n.ModifiedIndex() > max(s.index, f.Modified), n.equals(f):
+	case n.ModifiedIndex() > f.Modified && !n.IsDir() && !f.Dir:
 	case n.IsDir() && f.Dir:
 		changed := n.withDirectory(n.directory())
-		changed.created, changed.modified, changed.expires = f.Created, f.Modified, f.Expires
+		changed.setNumbers(uncounted(f.Created, f.Modified))
+		changed.setExpires(f.Expires)
 		s.markChanged(changed)
 		s.replace(n, changed)
 	default:
@@ -84,7 +84,8 @@ func (s *Store) storeRead(f *NodeFields) {
 
 // equals reports whether the node has these fields.
 func (n *Node) equals(f *NodeFields) bool {
-	return n.IsDir() == f.Dir && n.created == f.Created && n.modified == f.Modified && n.expires == f.Expires && n.Value() == f.Value
+	return n.IsDir() == f.Dir && n.CreatedIndex() == f.Created && n.ModifiedIndex() == f.Modified && n.Expires() == f.Expires &&
+		n.Value() == f.Value
 }
 
 // mirroredNode returns a node of the source. A directory has no children.
@@ -165,7 +166,7 @@ func (s *Store) findNotNewer(path string, index uint64) (n *Node, newer bool) {
 		if at = at.directory().children.Get(name); at == nil {
 			return nil, newer
 		}
-		newer = newer || at.modified > index
+		newer = newer || at.ModifiedIndex() > index
 	}
 	return at, newer
 }
@@ -176,7 +177,7 @@ func (f *EventFields) prevNode(n *Node) *Node {
 	switch {
 	case f.Prev == nil:
 		return nil
-	case n != nil && n.modified == f.Prev.Modified && n.IsDir() == f.Prev.Dir && (n.expires == f.Prev.Expires || !n.IsDir()):
+	case n != nil && n.ModifiedIndex() == f.Prev.Modified && n.IsDir() == f.Prev.Dir && (n.Expires() == f.Prev.Expires || !n.IsDir()):
 		return n.withoutChildren()
 	}
 	return f.Prev.node(noChildren)
@@ -187,12 +188,12 @@ func (f *EventFields) prevNode(n *Node) *Node {
 func (s *Store) updateDir(n *Node, f *NodeFields) {
 	if n != nil && n.IsDir() {
 		changed := n.withDirectory(n.directory())
-		changed.expires = f.Expires
+		changed.setExpires(f.Expires)
 		s.markChanged(changed)
 		s.replace(n, changed)
 		return
 	}
 	made := s.mirroredNode(f)
-	made.modified = made.created
+	made.setNumbers(uncounted(f.Created, f.Created))
 	s.place(n, made, f.Created)
 }

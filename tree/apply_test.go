@@ -91,7 +91,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 func asModel(n *Node) modelNode {
 	return modelNode{
 		path: n.Path(), value: n.Value(), dir: n.IsDir(),
-		created: n.created, modified: n.ModifiedIndex(), expires: n.Expires(),
+		created: n.CreatedIndex(), modified: n.ModifiedIndex(), expires: n.Expires(),
 	}
 }
 

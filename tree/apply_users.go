@@ -45,9 +45,7 @@ func (s *Store) changeUsers(c *users.Change) (*Event, *Error) {
 	s.counters.countWrites(outcome.Writes)
 	var event *Event
 	for range outcome.Writes.Indexes() {
-		node := newDir("/", noChildren)
-		node.modified = s.index + 1
-		event = s.emit(&Event{action: ActionAuth, node: node}, nil)
+		event = s.emitSilent()
 	}
 	if err != nil {
 		return nil, NewError(usersCodes[err.Kind], err.Text)

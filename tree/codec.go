@@ -11,12 +11,20 @@ import (
 // and state contradict each other.
 var ErrBadState = errors.New("tree: not a stored state")
 
-// stateVersion is the version of the stored forms in this file.
+// stateVersion is the version of the stored forms of a mirror, and of a state without revisions.
 const stateVersion = 1
 
+// The kinds of a stored node. From nodeCounted on they are those of a node with a version: it was written after StartRevisions. The kinds
+// are stored on disk: the number of a kind must never change, and must never be used again.
 const (
 	nodeFile = 0
 	nodeDir  = 1
+
+	nodeCountedFile = 2
+	nodeCountedDir  = 3
+	nodeLeasedFile  = 4 // a nodeCountedFile with a lease instead of a TTL
+
+	lastNodeKind = nodeLeasedFile
 )
 
 // The flags of a stored event.
@@ -25,16 +33,35 @@ const (
 	eventPrev                // Event.prev is not nil
 )
 
-// AppendNode appends the stored form of n, without its path and its children.
+// AppendNode appends the stored form of n, without its path and its children. Programs below KVLevel can't read that of a node that was
+// written after StartRevisions.
 func AppendNode(dst []byte, n *Node) []byte {
-	kind := byte(nodeFile)
-	if n.IsDir() {
+	counted := n.storedVersion() != 0
+	kind, extension := byte(nodeFile), n.Expires()
+	switch lease := n.Lease(); {
+	case lease != 0:
+		kind, extension = nodeLeasedFile, lease
+	case n.IsDir() && counted:
+		kind = nodeCountedDir
+	case n.IsDir():
 		kind = nodeDir
+	case counted:
+		kind = nodeCountedFile
 	}
 	dst = append(dst, kind)
-	dst = binary.AppendUvarint(dst, n.created)
-	dst = binary.AppendUvarint(dst, n.modified)
-	dst = binary.AppendVarint(dst, n.expires)
+	dst = binary.AppendUvarint(dst, n.CreatedIndex())
+	dst = binary.AppendUvarint(dst, n.ModifiedIndex())
+	dst = binary.AppendVarint(dst, extension)
+	if kind < nodeCountedFile {
+		return append(dst, n.Value()...)
+	}
+	// A revision is mostly not far below its index.
+	dst = binary.AppendUvarint(dst, n.ModifiedIndex()-n.ModRevision())
+	dst = binary.AppendUvarint(dst, n.Sub())
+	if kind != nodeCountedDir {
+		dst = binary.AppendUvarint(dst, n.CreatedIndex()-n.CreateRevision())
+		dst = binary.AppendUvarint(dst, n.storedVersion())
+	}
 	return append(dst, n.Value()...)
 }
 
@@ -43,21 +70,39 @@ func AppendNode(dst []byte, n *Node) []byte {
 func decodeNode(path string, data []byte) (*Node, error) {
 	r := decoder{src: data}
 	kind := r.octet()
-	created, modified, expires := r.uvarint(), r.uvarint(), r.varint()
-	if r.bad || kind > nodeDir || kind == nodeDir && len(r.src) > 0 {
+	c := numbers{created: r.uvarint(), modified: r.uvarint()}
+	expires, lease := r.varint(), int64(0)
+	if kind == nodeLeasedFile {
+		expires, lease = 0, expires
+	}
+	c.createRevision, c.modRevision = c.created, c.modified
+	isDir := kind == nodeDir || kind == nodeCountedDir
+	if kind >= nodeCountedFile {
+		c.modRevision, c.sub, c.version = c.modified-r.uvarint(), r.uvarint(), 1
+		if !isDir {
+			c.createRevision, c.version = c.created-r.uvarint(), r.uvarint()
+		}
+	}
+	switch {
+	case r.bad, kind > lastNodeKind, isDir && len(r.src) > 0, kind >= nodeCountedFile && (c.version == 0 || c.version > maxVersion),
+		c.sub > maxSub, kind == nodeLeasedFile && lease == 0:
 		return nil, fmt.Errorf("%w: node %.64q", ErrBadState, path)
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("%w: node %.64q: %w", ErrBadState, path, err)
 	}
 	var n *Node
 	switch {
-	case kind == nodeDir:
+	case isDir:
 		n = newDir(strings.Clone(path), newDirectory(path, 0))
-	case len(path)+len(r.src) <= smallText:
-		n = newSmallFile(path, r.src)
+		n.setExpires(expires)
+	case isSmall(path, len(r.src), expires, lease):
+		n = newSmallFile(path, r.src, expires, lease)
 	default:
 		text := path + string(r.src)
-		n = newFile(text[:len(path)], text[len(path):])
+		n = newFile(text[:len(path)], text[len(path):], expires, lease)
 	}
-	n.created, n.modified, n.expires = created, modified, expires
+	n.setNumbers(c)
 	return n, nil
 }
 
@@ -131,31 +176,4 @@ func decodeEventNode(r *decoder) (*Node, error) {
 		return nil, err
 	}
 	return n.withoutChildren(), nil
-}
-
-// AppendState appends the stored form of the index and the counters: the part of the
-// view that is not in nodes.
-func (v *View) AppendState(dst []byte) []byte {
-	dst = append(dst, stateVersion)
-	dst = binary.AppendUvarint(dst, v.index)
-	counters := v.counters
-	for _, n := range counters.all() {
-		dst = binary.AppendUvarint(dst, *n)
-	}
-	return dst
-}
-
-func decodeState(data []byte) (index uint64, c Counters, err error) {
-	r := decoder{src: data}
-	if v := r.octet(); v != stateVersion {
-		return 0, c, fmt.Errorf("%w: version %d, but this program reads version %d", ErrBadState, v, stateVersion)
-	}
-	index = r.uvarint()
-	for _, n := range c.all() {
-		*n = r.uvarint()
-	}
-	if r.bad || len(r.src) > 0 || index < firstIndex {
-		return 0, c, fmt.Errorf("%w: index or counters", ErrBadState)
-	}
-	return index, c, nil
 }

@@ -10,7 +10,7 @@
 // # Goroutines
 //
 // Only the goroutine that applies the log may call these methods of a [Store]: Apply,
-// Announce, Replace, Follow, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. Any goroutine may
+// Announce, Replace, Follow, StartRevisions, TakeDelta, TakeAll, ReturnDelta and DirtyPaths. Any goroutine may
 // call all other functions at any time, unless their comments say otherwise.
 //
 // # Invariants
@@ -24,6 +24,10 @@
 //     tree that follows an etcd has the events and the indexes of that etcd, and silent events
 //     where watchers got none. So indexes have no gaps, except for the one range that such a
 //     tree skips when it takes over.
+//   - From StartRevisions on, the tree counts revisions beside its indexes, as the v3 API does. Each
+//     change adds one revision; all operations of a [Txn] together add one, and a change of users
+//     adds none. A node that was written before has the version 0 in memory and on disk, and its
+//     revisions are its indexes.
 //   - No node is newer than the index of the tree, unless the tree follows an etcd.
 //   - A file is never changed after it is reachable, so events and views share files.
 //   - Every directory holds the number, the bytes and the first TTL of all nodes below
@@ -55,6 +59,7 @@
 //	directory.go     directory: the children of a node; btree is the map of them
 //	node.go          Node
 //	layout.go        the memory layout of nodes
+//	revision.go      the numbers of the next change: index, revision, version
 //	path.go          functions of paths, and their limits
 //	ttl.go           TTLs, and the removal of expired nodes
 //	view.go          View: reading
@@ -67,7 +72,8 @@
 //	                 bounds them
 //	scopes.go        the events of watched subtrees beyond the history
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
-//	codec.go         the stored forms of nodes, events and state; decoder.go reads fields
+//	codec.go         the stored forms of nodes and events, codec_state.go that of the state;
+//	                 decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint
 //	import.go        loading the content of another program's store
 //	hash.go          hashes of a view, to compare members

@@ -87,7 +87,10 @@ func (e *Event) Part() uint32 { return e.part }
 func (e *Event) Incomplete() bool { return e.incomplete }
 
 // Index returns the index of the change.
-func (e *Event) Index() uint64 { return e.node.modified }
+func (e *Event) Index() uint64 { return e.node.ModifiedIndex() }
+
+// Revision returns the revision of the change. An event of ActionAuth has that of the change before it.
+func (e *Event) Revision() uint64 { return e.node.ModRevision() }
 
 // Action returns the kind of the change.
 func (e *Event) Action() Action { return e.action }

@@ -4,7 +4,8 @@ package tree
 // share memory with the node.
 func (n *Node) Fields() NodeFields {
 	return NodeFields{
-		Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.created, Modified: n.modified, Expires: n.expires,
+		Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.CreatedIndex(), Modified: n.ModifiedIndex(),
+		Expires: n.Expires(),
 	}
 }
 

@@ -42,8 +42,8 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 }
 
 // HashState returns a hash of the index, the counters, the totals, the users and the mirror of
-// the view. If no users were ever changed, and the cluster has never followed an etcd, it is the
-// hash that programs below UsersLevel compute.
+// the view, and of its revision after StartRevisions. Before that it is the hash that programs below KVLevel compute. If no users were
+// ever changed, and the cluster has never followed an etcd, it is the one that programs below UsersLevel compute.
 func (v *View) HashState() uint64 {
 	b := v.AppendState(nil)
 	b = binary.LittleEndian.AppendUint64(b, uint64(v.Nodes()))
@@ -71,21 +71,39 @@ func (v *View) hashUsers() uint64 {
 	return sum.Sum64()
 }
 
+// The bits of the word that a hash has for the kind of a node.
+const (
+	hashedDir     = 1
+	hashedCounted = 2 // the node was written after StartRevisions
+)
+
 // hash adds a node without its children to sum. It adds the lengths of path and value,
 // too: otherwise the path "ab" with the value "c" would have the hash of "a" with "bc".
+// The hash of a node that was written before StartRevisions is the one that programs below KVLevel compute.
 func (n *Node) hash(sum *xxhash.Digest) {
 	var head [6 * 8]byte
 	var kind uint64
 	if n.IsDir() {
-		kind = 1
+		kind |= hashedDir
+	}
+	version := n.storedVersion()
+	if version != 0 {
+		kind |= hashedCounted
 	}
 	for i, word := range [...]uint64{
-		uint64(len(n.Path())), uint64(len(n.Value())), n.created, n.modified, uint64(n.expires), kind,
+		uint64(len(n.Path())), uint64(len(n.Value())), n.CreatedIndex(), n.ModifiedIndex(), uint64(n.Expires()), kind,
 	} {
 		binary.LittleEndian.PutUint64(head[8*i:], word)
 	}
 	// Writes to a hash never fail.
 	_, _ = sum.Write(head[:])
+	if version != 0 {
+		var tail [5 * 8]byte
+		for i, word := range [...]uint64{n.CreateRevision(), n.ModRevision(), version, n.Sub(), uint64(n.Lease())} {
+			binary.LittleEndian.PutUint64(tail[8*i:], word)
+		}
+		_, _ = sum.Write(tail[:])
+	}
 	_, _ = sum.WriteString(n.Path())
 	_, _ = sum.WriteString(n.Value())
 }

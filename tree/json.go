@@ -26,7 +26,7 @@ func appendNode(dst []byte, n *Node, f *format, depth int, p *pieces) []byte {
 	if n.IsDir() && depth > 0 {
 		dst = appendChildren(dst, n, f, depth-1, p)
 	}
-	dst = appendIndexes(dst, n.modified, n.created)
+	dst = appendIndexes(dst, n.ModifiedIndex(), n.CreatedIndex())
 	return append(dst, '}')
 }
 
@@ -57,13 +57,13 @@ func appendRemoved(dst []byte, n *Node) []byte {
 	if n.IsDir() {
 		dst = append(dst, `,"dir":true`...)
 	}
-	dst = appendIndexes(dst, n.modified, n.created)
+	dst = appendIndexes(dst, n.ModifiedIndex(), n.CreatedIndex())
 	return append(dst, '}')
 }
 
 // appendText appends a text, which must be the path or the value of n, as a JSON string.
 func (n *Node) appendText(dst []byte, text string, p *pieces) []byte {
-	if !n.verbatim || len(text) > longText {
+	if !n.verbatim() || len(text) > longText {
 		return n.appendParts(dst, text, p)
 	}
 	dst = append(dst, '"')
@@ -86,18 +86,18 @@ func (n *Node) appendParts(dst []byte, text string, p *pieces) []byte {
 }
 
 func (n *Node) appendPart(dst []byte, text string) []byte {
-	if n.verbatim {
+	if n.verbatim() {
 		return append(dst, text...)
 	}
 	return appendEscapedText(dst, text)
 }
 
 func appendExpiry(dst []byte, n *Node, now int64) []byte {
-	if n.expires == 0 {
+	if n.Expires() == 0 {
 		return dst
 	}
 	dst = append(dst, `,"expiration":"`...)
-	dst = time.Unix(0, n.expires).UTC().AppendFormat(dst, time.RFC3339Nano)
+	dst = time.Unix(0, n.Expires()).UTC().AppendFormat(dst, time.RFC3339Nano)
 	dst = append(dst, '"')
 	if ttl := n.ttl(now); ttl != 0 {
 		dst = append(dst, `,"ttl":`...)

@@ -102,7 +102,7 @@ func (l *List) append(dst []byte, n *Node, now int64, p *pieces) []byte {
 	}
 	dst = appendHead(dst, n, &f, p)
 	dst = l.appendPage(dst, n, &f, p)
-	dst = appendIndexes(dst, n.modified, n.created)
+	dst = appendIndexes(dst, n.ModifiedIndex(), n.CreatedIndex())
 	return append(dst, '}')
 }
 

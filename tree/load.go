@@ -34,12 +34,12 @@ func NewLoader(historySize int) *Loader {
 
 // State decodes the bytes that View.AppendState appended.
 func (l *Loader) State(data []byte) error {
-	index, counters, err := decodeState(data)
+	state, err := decodeState(data)
 	if err != nil {
 		return err
 	}
-	l.setIndex(index)
-	l.store.counters = counters
+	l.setIndex(state.index)
+	l.store.counters, l.store.revisions = state.counters, state.revisions
 	return nil
 }
 
@@ -48,6 +48,9 @@ func (l *Loader) Mirror(data []byte) error {
 	m, err := decodeMirror(data)
 	if err != nil {
 		return err
+	}
+	if m.mirror != nil && l.store.revisions.counts {
+		return fmt.Errorf("%w: the state follows an etcd and counts revisions", ErrBadState)
 	}
 	if m.skipped.last > l.store.index {
 		return fmt.Errorf("%w: indexes up to %d are skipped, but the index of the state is %d", ErrBadState, m.skipped.last, l.store.index)
@@ -100,7 +103,7 @@ func (l *Loader) Node(path string, data []byte) error {
 
 // add adds a node without children.
 func (l *Loader) add(path string, n *Node) error {
-	if n.modified > l.store.newestNode() || n.created > n.modified {
+	if n.ModifiedIndex() > l.store.newestNode() || n.CreatedIndex() > n.ModifiedIndex() || !l.hasRevisionsOf(n) {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
 	}
 	if dir := parent(path); l.dir.Path() != dir {
@@ -116,6 +119,14 @@ func (l *Loader) add(path string, n *Node) error {
 		n.setUnchangedSince(l.store.index)
 	}
 	return nil
+}
+
+// hasRevisionsOf reports whether the state may have a node with the revisions of n.
+func (l *Loader) hasRevisionsOf(n *Node) bool {
+	if !l.store.revisions.counts {
+		return n.storedVersion() == 0
+	}
+	return n.CreateRevision() <= n.ModRevision() && n.ModRevision() <= l.store.revisions.last
 }
 
 // enter sets dir to the directory at a path, and above. It returns false if there is no
@@ -148,6 +159,9 @@ func (l *Loader) Event(data []byte) error {
 func (l *Loader) addEvent(e *Event) error {
 	if e.Index() <= firstIndex || e.Index() > l.store.index || l.store.history.next(e.Index()) != e.Index() {
 		return fmt.Errorf("%w: event %d, but the index of the state is %d", ErrBadState, e.Index(), l.store.index)
+	}
+	if !l.hasRevisionsOf(e.node) || e.prev != nil && !l.hasRevisionsOf(e.prev) {
+		return fmt.Errorf("%w: event %d has a revision that the state can't have", ErrBadState, e.Index())
 	}
 	if l.nextEvent != 0 && e.Index() != l.nextEvent {
 		return fmt.Errorf("%w: event %d in the place of event %d", ErrBadState, e.Index(), l.nextEvent)

@@ -13,11 +13,11 @@ import (
 func TestLoaderRefuses(t *testing.T) {
 	state := (&View{index: 5}).AppendState(nil)
 	event := func(index uint64) func(*Loader) error {
-		data := AppendEvent(nil, &Event{action: ActionSet, node: withIndexes(newFile("/k", ""), 0, index, 0)})
+		data := AppendEvent(nil, &Event{action: ActionSet, node: withIndexes(newFile("/k", "", 0, 0), 0, index, 0)})
 		return func(l *Loader) error { return l.Event(data) }
 	}
 	file := func(path string, index, modified uint64) func(*Loader) error {
-		data := AppendNode(nil, withIndexes(newFile("/f", ""), index, modified, 0))
+		data := AppendNode(nil, withIndexes(newFile("/f", "", 0, 0), index, modified, 0))
 		return func(l *Loader) error { return l.Node(path, data) }
 	}
 	dir := func(path string) func(*Loader) error {

@@ -5,16 +5,17 @@ import (
 	"fmt"
 )
 
-// maxMirrorIndex is the largest index that a source may have. No source reaches it. It leaves room for the changes after the end.
-const maxMirrorIndex = 1 << 62
+// maxSourceIndex is the largest index that a store may have that is imported or followed. No source reaches it. It leaves room for the
+// changes after that.
+const maxSourceIndex = maxIndex / 2
 
 // check returns an error if no tree could apply the change. Apply refuses such a change with CodeInvalidField.
 func (c *MirrorChange) check() error {
 	switch {
 	case c.To < c.After:
 		return fmt.Errorf("the change ends at index %d, before the index %d at which it begins", c.To, c.After)
-	case c.To > maxMirrorIndex:
-		return fmt.Errorf("the index %d is too large", c.To)
+	case c.To > maxSourceIndex:
+		return fmt.Errorf("the index %d is above %d, the largest one that a source may have", c.To, maxSourceIndex)
 	case c.Phase > PhaseEnded:
 		return fmt.Errorf("unknown phase %d", c.Phase)
 	}
@@ -63,7 +64,7 @@ func (f *NodeFields) check() error {
 	switch {
 	case f.Dir && f.Value != "":
 		return fmt.Errorf("the directory %.200q has a value", f.Path)
-	case f.Created == 0 || f.Created > f.Modified || f.Modified > maxMirrorIndex:
+	case f.Created == 0 || f.Created > f.Modified || f.Modified > maxSourceIndex:
 		return fmt.Errorf("%.200q has the createdIndex %d and the modifiedIndex %d", f.Path, f.Created, f.Modified)
 	}
 	return nil
@@ -81,6 +82,8 @@ func (f *EventFields) check() error {
 		return fmt.Errorf("a refreshed TTL of %.200q: etcd sends no event for it", f.Node.Path)
 	case f.Action.Removes() && (f.Node.Value != "" || f.Node.Expires != 0):
 		return fmt.Errorf("%.200q has a value or an expiration after it was removed", f.Node.Path)
+	case f.Prev != nil && (f.Prev.Created > maxSourceIndex || f.Prev.Modified > maxSourceIndex):
+		return fmt.Errorf("%.200q had the createdIndex %d and the modifiedIndex %d before", f.Node.Path, f.Prev.Created, f.Prev.Modified)
 	case f.Prev != nil && (f.Prev.Path != f.Node.Path || f.Prev.Dir && f.Prev.Value != ""):
 		return fmt.Errorf("%.200q was another node before", f.Node.Path)
 	}

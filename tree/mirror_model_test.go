@@ -69,7 +69,7 @@ func (m *mirrorRun) changeSource(batches int) {
 
 // fieldsOf returns the fields of a node.
 func fieldsOf(n *Node) NodeFields {
-	return NodeFields{Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.created, Modified: n.modified, Expires: n.expires}
+	return NodeFields{Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.CreatedIndex(), Modified: n.ModifiedIndex(), Expires: n.Expires()}
 }
 
 // seenEvents returns the events of the source up to an index that watchers get, after the index of the target.
@@ -146,7 +146,7 @@ func (m *mirrorRun) refreshed() (nodes []NodeFields) {
 	paths := map[string]bool{}
 	for _, s := range []*Store{m.source, m.target} {
 		for n := range s.View().Walk() {
-			if n.expires != 0 {
+			if n.Expires() != 0 {
 				paths[n.Path()] = true
 			}
 		}

@@ -8,7 +8,7 @@ import "iter"
 func (v *View) NodesToRead() iter.Seq[NodeFields] {
 	return func(yield func(NodeFields) bool) {
 		for n := range v.Walk() {
-			if n.expires == 0 && !hiddenName(base(n.Path())) {
+			if n.Expires() == 0 && !hiddenName(base(n.Path())) {
 				continue
 			}
 			f := n.Fields()

@@ -137,8 +137,8 @@ func refusedChanges() map[string]refusedChange {
 		"an old index":         {&MirrorChange{After: 9, To: 12}, CodeMirrorIndex},
 		"an index to come":     {&MirrorChange{After: 11, To: 12}, CodeMirrorIndex},
 		"backwards":            {&MirrorChange{After: 10, To: 9}, CodeInvalidField},
-		"an index too large":   {&MirrorChange{After: 10, To: maxMirrorIndex + 1}, CodeInvalidField},
-		"a node's, too":        {node(with(func(f *NodeFields) { f.Modified = maxMirrorIndex + 1 })), CodeInvalidField},
+		"an index too large":   {&MirrorChange{After: 10, To: maxSourceIndex + 1}, CodeInvalidField},
+		"a node's, too":        {node(with(func(f *NodeFields) { f.Modified = maxSourceIndex + 1 })), CodeInvalidField},
 		"an unknown phase":     {&MirrorChange{After: 10, To: 10, Phase: PhaseEnded + 1}, CodeInvalidField},
 		"the end without":      {&MirrorChange{After: 10, To: 10, Phase: PhaseEnded}, CodeInvalidField},
 		"an empty source":      {&MirrorChange{After: 10, To: 10, Sources: []string{""}}, CodeInvalidField},
@@ -226,12 +226,12 @@ func TestMirrorLargeGap(t *testing.T) {
 	s := newMirror(t, 100)
 	live := watch(t, s, "/", Recursive, 0)
 	start := time.Now()
-	mirror(t, s, &MirrorChange{After: 10, To: 1 << 60, Events: []EventFields{setEvent("/a", 1<<60)}})
+	mirror(t, s, &MirrorChange{After: 10, To: maxSourceIndex, Events: []EventFields{setEvent("/a", maxSourceIndex)}})
 	if took := time.Since(start); took > timeout {
 		t.Errorf("it took %s", took)
 	}
-	wantEvent(t, live, 1<<60)
-	if got := s.View().OldestEvent(); got != 1<<60-99 {
+	wantEvent(t, live, maxSourceIndex)
+	if got := s.View().OldestEvent(); got != maxSourceIndex-99 {
 		t.Errorf("the oldest event is %d", got)
 	}
 }

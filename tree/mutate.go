@@ -26,7 +26,7 @@ func (s *Store) replace(prev, n *Node) {
 
 // remove removes n and all nodes below it from the tree, and emits the event.
 func (s *Store) remove(action Action, n *Node) *Event {
-	event := &Event{action: action, prev: n.withoutChildren(), node: tombstone(n, s.index+1)}
+	event := &Event{action: action, prev: n.withoutChildren(), node: tombstone(n, s.nextNumbers(n))}
 	return s.emit(event, s.detach(n))
 }
 
@@ -47,20 +47,21 @@ func (s *Store) detach(n *Node) (removed *Node) {
 	return n
 }
 
-// tombstone returns the node for the event of a removal with an index. It has no value and no expiry.
-func tombstone(n *Node, index uint64) *Node {
+// tombstone returns the node with these numbers for the event of a removal. It has no value and no expiry.
+func tombstone(n *Node, c numbers) *Node {
 	var shown *Node
 	if n.IsDir() {
 		shown = n.withDirectory(noChildren)
+		shown.setExpires(0)
 	} else {
-		shown = newFile(n.Path(), "")
+		shown = newFile(n.Path(), "", 0, 0)
 	}
-	shown.created, shown.modified, shown.expires = n.created, index, 0
+	shown.setNumbers(c)
 	return shown
 }
 
-// emit increments the index of the tree and appends the event to the batch. The node of
-// the event must already have the new index. removed is the directory that the event
+// emit increments the index and the revision of the tree, and appends the event to the batch. The node of
+// the event must already have the new numbers: see Store.newNumbers and Store.nextNumbers. removed is the directory that the event
 // removes, or nil.
 func (s *Store) emit(e *Event, removed *Node) *Event {
 	return s.emitAt(s.now, e, removed)
@@ -68,6 +69,19 @@ func (s *Store) emit(e *Event, removed *Node) *Event {
 
 // emitAt is emit for an event of another time than that of the batch.
 func (s *Store) emitAt(time int64, e *Event, removed *Node) *Event {
+	s.countRevision()
+	return s.appendEvent(time, e, removed)
+}
+
+// emitSilent increments the index of the tree, but not its revision, and appends an event of ActionAuth to the batch.
+func (s *Store) emitSilent() *Event {
+	node := newDir("/", noChildren)
+	node.setNumbers(s.silentNumbers())
+	return s.appendEvent(s.now, &Event{action: ActionAuth, node: node}, nil)
+}
+
+// appendEvent increments the index of the tree, and appends the event to the batch.
+func (s *Store) appendEvent(time int64, e *Event, removed *Node) *Event {
 	s.index++
 	e.time = time
 	s.batch = append(s.batch, announcement{event: e, removed: removed})
@@ -99,7 +113,7 @@ func (s *Store) ensureMutableParent(path string, created uint64, buf ancestors) 
 				parentPath = strings.Clone(path[:last])
 			}
 			child = newDir(parentPath[:end], newDirectory(parentPath[:end], s.epoch))
-			child.created, child.modified = created, created
+			child.setNumbers(s.newNumbers(created))
 			above.insert(child)
 			s.dirty.add(child)
 		case child.directory().epoch() != s.epoch:

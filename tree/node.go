@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -8,12 +9,51 @@ import (
 // read it, and its strings may be kept without limit. A Node is the beginning of a
 // larger object (see layout.go): it must not be copied.
 type Node struct {
-	_                 noCopy
-	created, modified uint64
-	expires           int64 // nanoseconds since 1970, zero for a permanent node
-	textLen, pathLen  uint8 // length of a small file's text and of the path in it
-	kind              kind
-	verbatim          bool // JSON needs no escapes for path and value
+	_     noCopy
+	words [4]uint64
+}
+
+// numbers are the numbers of a node. Node has a method for each.
+type numbers struct {
+	created, modified           uint64 // indexes
+	createRevision, modRevision uint64
+	version                     uint64 // zero for a node that was written before revisions were counted
+	sub                         uint64
+}
+
+// uncounted returns the numbers of a node in a tree that does not count revisions: the revisions are the indexes.
+func uncounted(created, modified uint64) numbers {
+	return numbers{created: created, modified: modified, createRevision: created, modRevision: modified}
+}
+
+// check returns an error if a node can't have the numbers.
+func (c *numbers) check() error {
+	for _, number := range [...]uint64{c.created, c.modified, c.createRevision, c.modRevision} {
+		if err := checkIndex(number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIndex returns an error if an index or a revision is too large for a node.
+func checkIndex(index uint64) error {
+	if index <= maxIndex {
+		return nil
+	}
+	return fmt.Errorf("the index %d is above %d, the largest one that Pando can store", index, uint64(maxIndex))
+}
+
+// Version returns the number of changes of the file since it was made, the one that made it included. For a file that was written before
+// revisions were counted it is 1 or 2, because nobody has counted: 2 stands for 2 or more.
+func (n *Node) Version() uint64 {
+	switch stored := n.storedVersion(); {
+	case stored != 0:
+		return stored
+	case n.CreatedIndex() == n.ModifiedIndex():
+		return 1
+	}
+	return 2
 }
 
 // noCopy makes go vet report copies of a struct that has it as a field.
@@ -21,20 +61,6 @@ type noCopy struct{}
 
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
-
-// setVerbatim must be called after path and value are set.
-func (n *Node) setVerbatim() { n.verbatim = isVerbatim(n.Path()) && isVerbatim(n.Value()) }
-
-// IsDir reports whether the node is a directory.
-func (n *Node) IsDir() bool { return n.kind == dirKind }
-
-// ModifiedIndex returns the index of the last change of the node. A directory in the
-// tree keeps the index of its creation. A directory in an event has the index of the event.
-func (n *Node) ModifiedIndex() uint64 { return n.modified }
-
-// Expires returns the time at which the node is removed, in nanoseconds since 1970. It is
-// zero for a permanent node.
-func (n *Node) Expires() int64 { return n.expires }
 
 // Len returns the number of children, including hidden ones. A file has none.
 func (n *Node) Len() int {
@@ -45,7 +71,7 @@ func (n *Node) Len() int {
 }
 
 // ttl returns the time from now until the node expires: "ttl" in the v2 API.
-func (n *Node) ttl(now int64) int64 { return SecondsLeft(n.expires, now) }
+func (n *Node) ttl(now int64) int64 { return SecondsLeft(n.Expires(), now) }
 
 // SecondsLeft returns the time from now until expires in seconds, rounded up. Both times are nanoseconds since 1970.
 func SecondsLeft(expires, now int64) int64 {
@@ -67,4 +93,12 @@ func (n *Node) withoutChildren() *Node {
 		return n
 	}
 	return n.withDirectory(noChildren)
+}
+
+// nextVersion returns the version of the node that replaces the node. That of a directory is always 1.
+func (n *Node) nextVersion() uint64 {
+	if n.IsDir() {
+		return 1
+	}
+	return n.Version() + 1
 }

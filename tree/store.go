@@ -26,15 +26,16 @@ type Store struct {
 
 	// Only the applying goroutine may use the fields below.
 
-	root     *Node
-	index    uint64
-	counters Counters
-	users    *users.State
-	mirrored *mirrored // nil if the cluster has never followed an etcd
-	dirty    dirtyPaths
-	epoch    uint64 // the number of the current batch, or of a part of it; see applyTxn
-	inTxn    bool   // an OpTxn is being executed
-	measures bool   // the store only measures; see View.growth
+	root      *Node
+	index     uint64
+	revisions revisions
+	counters  Counters
+	users     *users.State
+	mirrored  *mirrored // nil if the cluster has never followed an etcd
+	dirty     dirtyPaths
+	epoch     uint64 // the number of the current batch, or of a part of it; see applyTxn
+	inTxn     bool   // an OpTxn is being executed
+	measures  bool   // the store only measures; see View.growth
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 
@@ -136,7 +137,8 @@ func (s *Store) Announce() {
 // two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
 	s.superseded += s.root.directory().bytes
-	s.root, s.index, s.counters, s.users, s.mirrored = from.root, from.index, from.counters, from.users, from.mirrored
+	s.root, s.index, s.revisions, s.counters = from.root, from.index, from.revisions, from.counters
+	s.users, s.mirrored = from.users, from.mirrored
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
 	s.unannounced, s.rightsLost = nil, false
@@ -185,12 +187,13 @@ func (s *Store) publish() {
 	s.batch = s.batch[:0]
 	s.supersededBytes.Store(s.superseded)
 	s.published.Store(&View{
-		root:     s.root,
-		index:    s.index,
-		oldest:   s.history.oldest(s.index),
-		due:      s.nextDue().at,
-		counters: s.counters,
-		users:    s.users,
-		mirrored: s.mirrored,
+		root:      s.root,
+		index:     s.index,
+		revisions: s.revisions,
+		oldest:    s.history.oldest(s.index),
+		due:       s.nextDue().at,
+		counters:  s.counters,
+		users:     s.users,
+		mirrored:  s.mirrored,
 	})
 }

@@ -12,10 +12,11 @@ func (e expiry) isZero() bool { return e.at == 0 }
 
 // expiry returns the expiry of the node itself. It is zero if the node has no TTL.
 func (n *Node) expiry() expiry {
-	if n.expires == 0 {
+	at := n.Expires()
+	if at == 0 {
 		return expiry{}
 	}
-	return expiry{n.expires, n.Path()}
+	return expiry{at, n.Path()}
 }
 
 // expiries is a set of expiries, ordered by time and then by path, so that all members

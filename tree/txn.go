@@ -50,7 +50,7 @@ func (c *Compare) holds(root *Node) bool {
 	case CompareValue:
 		return n != nil && !n.IsDir() && n.Value() == c.Value
 	case CompareIndex:
-		return n != nil && n.modified == c.Index
+		return n != nil && n.ModifiedIndex() == c.Index
 	}
 	return n != nil
 }
@@ -93,8 +93,8 @@ func (s *Store) applyTxn(t *Txn) (*TxnResult, *Error) {
 		}
 	}
 	before := s.savepoint()
-	s.inTxn = true
-	defer func() { s.inTxn = false }()
+	s.beginTxn()
+	defer s.endTxn()
 	r.results = make([]opResult, 0, len(list))
 	for i := range list {
 		result, err := s.applyTxnOp(&list[i], &before)
@@ -170,6 +170,7 @@ func (s *Store) checkDir(c *Command) *Error {
 type savepoint struct {
 	root         *Node
 	index, epoch uint64
+	revisions    revisions
 	counters     Counters
 	superseded   int64
 	// The lengths of Store.batch and of the lists of dirtyPaths.
@@ -179,14 +180,15 @@ type savepoint struct {
 // savepoint returns the current state, to which rollBack can return. Changes after it must have another epoch.
 func (s *Store) savepoint() savepoint {
 	return savepoint{
-		root: s.root, index: s.index, epoch: s.epoch, counters: s.counters, superseded: s.superseded,
+		root: s.root, index: s.index, epoch: s.epoch, revisions: s.revisions, counters: s.counters, superseded: s.superseded,
 		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs),
 	}
 }
 
 // rollBack undoes all changes since the savepoint. Nothing refers to the nodes that they have made, so their epochs may be used again.
 func (s *Store) rollBack(to *savepoint) {
-	s.root, s.index, s.epoch, s.counters, s.superseded = to.root, to.index, to.epoch, to.counters, to.superseded
+	s.root, s.index, s.epoch, s.revisions = to.root, to.index, to.epoch, to.revisions
+	s.counters, s.superseded = to.counters, to.superseded
 	clear(s.batch[to.batch:])
 	s.batch = s.batch[:to.batch]
 	clear(s.dirty.changed[to.changed:])

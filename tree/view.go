@@ -18,13 +18,14 @@ const (
 // View is the tree after one batch. It never changes, so any goroutine may read it without
 // a lock, and may keep it.
 type View struct {
-	root     *Node
-	index    uint64
-	oldest   uint64 // the index of the oldest event in the history
-	due      int64  // the time of the next expiry; see NextExpiry
-	counters Counters
-	users    *users.State
-	mirrored *mirrored // nil if the cluster has never followed an etcd
+	root      *Node
+	index     uint64
+	revisions revisions
+	oldest    uint64 // the index of the oldest event in the history
+	due       int64  // the time of the next expiry; see NextExpiry
+	counters  Counters
+	users     *users.State
+	mirrored  *mirrored // nil if the cluster has never followed an etcd
 }
 
 // Index returns the index of the last change.

@@ -135,7 +135,7 @@ func (w *Watcher) nextPart() *Event {
 		if e.Index() == o.receivedOf && o.part <= o.received {
 			continue
 		}
-		return &Event{action: e.action, time: e.time, part: o.part, node: tombstone(n, e.Index()), prev: n.withoutChildren()}
+		return &Event{action: e.action, time: e.time, part: o.part, node: tombstone(n, e.numbers(n)), prev: n.withoutChildren()}
 	}
 }
 
