@@ -18,7 +18,13 @@ func TestApplyMatchesModel(t *testing.T) {
 		size := rapid.SampledFrom([]int{1, 3, 10, 1000}).Draw(t, "history")
 		s, m := New(size), newModel(size)
 		now := 100 * second
-		for range rapid.IntRange(1, 40).Draw(t, "batches") {
+		batches := rapid.IntRange(1, 40).Draw(t, "batches")
+		start := rapid.IntRange(0, batches).Draw(t, "start of revisions")
+		for i := range batches {
+			if i == start {
+				s.StartRevisions()
+				m.numbers.start()
+			}
 			now = genNow(t, now)
 			commands := genBatch(t, m, now, 5)
 			results := s.Apply(now, commands)
@@ -42,7 +48,7 @@ func compareResults(t *rapid.T, m *model, now int64, commands []Command, results
 			t.Fatalf("%+v: the result of a transaction: %+v", c, got.Txn)
 		}
 		if got.Txn != nil {
-			compareTxn(t, m.txn, got.Txn)
+			compareTxn(t, m, m.txn, got.Txn)
 		}
 		switch {
 		case wantErr != nil:
@@ -56,12 +62,12 @@ func compareResults(t *rapid.T, m *model, now int64, commands []Command, results
 				t.Fatalf("%+v: got an event", c)
 			}
 		default:
-			compareEvent(t, wantEvent, got.Event)
+			compareEvent(t, m, wantEvent, got.Event)
 		}
 	}
 }
 
-func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
+func compareEvent(t *rapid.T, m *model, want *modelEvent, got *Event) {
 	if got == nil {
 		t.Fatalf("no event, want %+v", want)
 	}
@@ -69,6 +75,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 		got.refresh != want.refresh || got.time != want.time {
 		t.Fatalf("got %d %v refresh %v at %d, want %+v", got.Index(), got.Action(), got.refresh, got.time, want)
 	}
+	compareNumbers(t, m, got.Node())
 	if n := asModel(got.Node()); n != want.node {
 		t.Fatalf("node\ngot  %+v\nwant %+v", n, want.node)
 	}
@@ -78,6 +85,7 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 	if created := want.prev == nil && want.action != "auth"; got.Created() != created {
 		t.Fatalf("created %v, want %v", got.Created(), created)
 	}
+	compareNumbers(t, m, got.prev)
 	switch {
 	case want.prev == nil && got.prev == nil:
 	case want.prev == nil || got.prev == nil:
@@ -91,11 +99,14 @@ func compareEvent(t *rapid.T, want *modelEvent, got *Event) {
 func asModel(n *Node) modelNode {
 	return modelNode{
 		path: n.Path(), value: n.Value(), dir: n.IsDir(),
-		created: n.CreatedIndex(), modified: n.ModifiedIndex(), expires: n.Expires(),
+		created: n.CreatedIndex(), modified: n.ModifiedIndex(), version: n.storedVersion(), expires: n.Expires(),
 	}
 }
 
 func compareView(t *rapid.T, m *model, v *View) {
+	if v.Revision() != m.numbers.last {
+		t.Fatalf("the revision is %d, want %d", v.Revision(), m.numbers.last)
+	}
 	got := map[string]modelNode{}
 	walk(v.root, func(n *Node) { got[n.Path()] = asModel(n) })
 	if !maps.Equal(got, m.nodes) {
@@ -109,6 +120,7 @@ func compareView(t *rapid.T, m *model, v *View) {
 		if n.expires != 0 && (due == 0 || n.expires < due) {
 			due = n.expires
 		}
+		compareNumbers(t, m, v.Lookup(path))
 		if l := v.Lookup(path); l == nil || asModel(l) != n {
 			t.Fatalf("lookup of %s returns %v, want %+v", path, l, n)
 		}
@@ -135,7 +147,7 @@ func compareHistory(t *rapid.T, m *model, s *Store) {
 		t.Fatalf("oldest event %d, want %d", v.OldestEvent(), m.oldest())
 	}
 	for i := m.oldest(); i <= m.index; i++ {
-		compareEvent(t, &m.events[i-2], s.history.at(i))
+		compareEvent(t, m, &m.events[i-2], s.history.at(i))
 	}
 	if s.history.at(m.oldest()-1) != nil || s.history.at(m.index+1) != nil {
 		t.Fatal("the history holds an event before the oldest or after the newest")

@@ -128,7 +128,7 @@ func genBatch(t *rapid.T, m *model, now int64, most int) []Command {
 func (m *model) clone() *model {
 	c := newModel(int(m.size))
 	c.users, c.writes = m.users, m.writes
-	c.index, c.expired, c.events = m.index, m.expired, slices.Clip(m.events)
+	c.index, c.expired, c.events, c.numbers = m.index, m.expired, slices.Clip(m.events), m.numbers.clone()
 	for path, n := range m.nodes {
 		c.nodes[path] = n
 	}

@@ -105,7 +105,7 @@ func (m *mirrorRun) apply(c *MirrorChange) {
 	for i := range commands {
 		encoded = AppendCommand(encoded, &commands[i])
 	}
-	results := logEntry{m.now + 1000*second, encoded}.apply(m.t, m.target)
+	results := logEntry{now: m.now + 1000*second, commands: encoded}.apply(m.t, m.target)
 	for i, r := range results {
 		if i == len(results)-1 {
 			if r.Err != nil || r.Event != nil {

@@ -20,12 +20,14 @@ type model struct {
 	users   *users.State // package users has its own model
 	writes  users.Writes // the counts of the writes of OpUsers
 	txn     *modelTxn    // the result of the last OpTxn; nil if it has failed
+	numbers modelRevisions
 }
 
 type modelNode struct {
 	path, value       string
 	dir               bool
 	created, modified uint64
+	version           uint64 // zero for a node that was written before revisions were counted; always 1 for a later directory
 	expires           int64
 }
 
@@ -46,6 +48,8 @@ func newModel(historySize int) *model {
 		size:   uint64(historySize),
 		counts: map[Op]*[2]uint64{},
 		users:  new(users.State),
+
+		numbers: modelRevisions{last: 1, at: map[uint64][2]uint64{0: {}}},
 	}
 }
 
@@ -84,6 +88,7 @@ func (m *model) change(now int64, c Command) (*modelEvent, *Error) {
 
 func (m *model) record(now int64, e *modelEvent) *modelEvent {
 	m.index++
+	m.numbers.add(m.index, e)
 	e.time = now
 	e.node.modified = m.index
 	m.events = append(m.events, *e)
@@ -101,7 +106,7 @@ func (m *model) changeUsers(now int64, c *users.Change) (e *modelEvent, err *Err
 	m.writes.Deleted += w.Deleted
 	m.writes.DeleteFailed += w.DeleteFailed
 	for range w.Created + w.Updated + w.Deleted {
-		e = m.record(now, &modelEvent{action: "auth", node: modelNode{path: "/", dir: true}})
+		e = m.record(now, &modelEvent{action: "auth", node: modelNode{path: "/", dir: true, version: m.numbers.first()}})
 	}
 	if failure != nil {
 		code := CodeUsersNotFound + Code(failure.Kind-users.NotFound)
@@ -175,7 +180,7 @@ func (m *model) write(c Command, path string, old *modelNode, err *Error) (*mode
 	if err != nil && (err.Code != 100 || c.Op == OpSet && c.Refresh) {
 		return nil, err
 	}
-	n := modelNode{path: path, value: c.Value, dir: c.Dir, created: m.index + 1, modified: m.index + 1, expires: c.Expires}
+	n := modelNode{path: path, value: c.Value, dir: c.Dir, created: m.index + 1, modified: m.index + 1, version: m.numbers.first(), expires: c.Expires}
 	if old != nil {
 		if c.Op != OpSet {
 			return nil, &Error{Code: 105, Cause: path}
@@ -192,7 +197,7 @@ func (m *model) write(c Command, path string, old *modelNode, err *Error) (*mode
 	}
 	for i := 1; i < len(path); i++ {
 		if _, ok := m.nodes[path[:i]]; path[i] == '/' && !ok {
-			m.nodes[path[:i]] = modelNode{path: path[:i], dir: true, created: m.index + 1, modified: m.index + 1}
+			m.nodes[path[:i]] = modelNode{path: path[:i], dir: true, created: m.index + 1, modified: m.index + 1, version: m.numbers.first()}
 		}
 	}
 	m.nodes[path] = n
@@ -216,12 +221,13 @@ func (m *model) update(c Command, old modelNode) (*modelEvent, *Error) {
 	n := old
 	n.expires = c.Expires
 	m.nodes[n.path] = n // keeps its modifiedIndex; the event shows the new one
+	n.version = m.numbers.first()
 	return &modelEvent{action: "update", refresh: c.Refresh, node: n, prev: &old}, nil
 }
 
 func (m *model) rewrite(action string, c Command, old modelNode) *modelEvent {
 	n := old
-	n.modified, n.expires = m.index+1, c.Expires
+	n.modified, n.version, n.expires = m.index+1, m.numbers.after(old), c.Expires
 	if !c.Refresh {
 		n.value = c.Value
 	}
@@ -247,7 +253,7 @@ func mismatch(c Command, n modelNode) *Error {
 }
 
 func (m *model) drop(action string, old modelNode) *modelEvent {
-	e := &modelEvent{action: action, prev: &old, node: modelNode{path: old.path, dir: old.dir, created: old.created}}
+	e := &modelEvent{action: action, prev: &old, node: modelNode{path: old.path, dir: old.dir, created: old.created, version: m.numbers.after(old)}}
 	e.gone = m.below(old.path)
 	for _, path := range append(e.gone, old.path) {
 		delete(m.nodes, path)

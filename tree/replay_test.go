@@ -9,13 +9,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-// logEntry is one batch in the log.
+// logEntry is one batch in the log, or the start of revisions.
 type logEntry struct {
 	now      int64
 	commands []byte
+	start    bool
 }
 
 func (e logEntry) apply(t *rapid.T, s *Store) []Result {
+	if e.start {
+		s.StartRevisions()
+		return nil
+	}
 	var commands []Command
 	for rest := e.commands; len(rest) > 0; {
 		c, tail, err := DecodeCommand(rest)
@@ -33,7 +38,13 @@ func genLog(t *rapid.T, historySize int) []logEntry {
 	m := newModel(historySize)
 	now := 100 * second
 	entries := make([]logEntry, rapid.IntRange(1, 25).Draw(t, "batches"))
+	start := rapid.IntRange(0, len(entries)).Draw(t, "start of revisions")
 	for i := range entries {
+		if i == start {
+			entries[i].start = true
+			m.numbers.start()
+			continue
+		}
 		now = genNow(t, now)
 		entries[i].now = now
 		for _, c := range genBatch(t, m, now, 5) {

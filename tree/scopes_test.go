@@ -180,7 +180,7 @@ func TestScopesMatchModel(t *testing.T) {
 					break
 				}
 				want.mustNotHaveMissed(rt, m, e.Index())
-				compareEvent(rt, &m.events[e.Index()-2], e)
+				compareEvent(rt, m, &m.events[e.Index()-2], e)
 				want.cursor = e.Index() + 1
 			}
 			if w != nil {

@@ -36,6 +36,7 @@ func (m *model) doTxn(now int64, t *Txn) *Error {
 		ahead.counts[op] = &counts
 	}
 	m.txn = nil
+	ahead.numbers.inTxn, ahead.numbers.sub = true, 0
 	for i, c := range list {
 		var e *modelEvent
 		var read string
@@ -58,6 +59,7 @@ func (m *model) doTxn(now int64, t *Txn) *Error {
 		r.events, r.reads = append(r.events, e), append(r.reads, read)
 	}
 	r.index = ahead.index
+	ahead.numbers.inTxn, ahead.numbers.sub = false, 0
 	*m = *ahead
 	m.txn = r
 	return nil
@@ -133,13 +135,13 @@ func genTxn(t *rapid.T, m *model, now int64) *Txn {
 }
 
 // compareTxn compares the result of a transaction with that of the model.
-func compareTxn(t *rapid.T, want *modelTxn, got *TxnResult) {
+func compareTxn(t *rapid.T, m *model, want *modelTxn, got *TxnResult) {
 	if got.Succeeded() != want.succeeded || got.Index() != want.index || got.Len() != len(want.events) {
 		t.Fatalf("got %v at %d with %d results, want %+v", got.Succeeded(), got.Index(), len(got.results), want)
 	}
 	for i, r := range got.results {
 		if e := want.events[i]; e != nil {
-			compareEvent(t, e, got.Event(i))
+			compareEvent(t, m, e, got.Event(i))
 			continue
 		}
 		want := `{"action":"get","node":` + want.reads[i] + "}"

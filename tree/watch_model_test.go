@@ -84,7 +84,7 @@ func (w *watchModel) poll(t *rapid.T, m *model, e *Event, err error) {
 		if e.Index() < w.cursor || w.concern(&m.events[e.Index()-2]) == never {
 			t.Fatalf("%+v got event %d, %s", w, e.Index(), e.AppendJSON(nil))
 		}
-		compareEvent(t, &m.events[e.Index()-2], e)
+		compareEvent(t, m, &m.events[e.Index()-2], e)
 		w.cursor, w.waiting = e.Index()+1, false
 	}
 }
