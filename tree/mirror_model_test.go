@@ -227,6 +227,7 @@ func TestMirror(t *testing.T) {
 				m.restart()
 			case 1:
 				m.checkRefused()
+				m.target.StartRevisions() // they begin at the end
 			default:
 				if m.reading != nil {
 					m.readAll()
@@ -272,7 +273,7 @@ func (m *mirrorRun) checkRefused() {
 func (m *mirrorRun) compare() {
 	a, b := m.source.View(), m.target.View()
 	yes := func() bool { return true }
-	if !slices.Equal(a.HashRanges(nil, yes), b.HashRanges(nil, yes)) || a.Index() != b.Index() ||
+	if !slices.Equal(a.HashRanges(nil, yes), b.HashRanges(nil, yes)) || a.Index() != b.Index() || b.Revision() != b.Index() ||
 		a.root.directory().firstDue() != b.root.directory().firstDue() || b.NextExpiry() != 0 {
 		m.t.Fatalf("source %d %s\ntarget %d %s", a.Index(), EncodeGet(a.root, m.now, Deep).Append(nil),
 			b.Index(), EncodeGet(b.root, m.now, Deep).Append(nil))
@@ -328,6 +329,10 @@ func (m *mirrorRun) end() {
 		m.t.Fatal("the end did not end it")
 	}
 	m.restart()
+	started := m.target.View().revisions.started
+	if r := m.target.View().revisions; r.counts != started || started && r.last != to {
+		m.t.Fatalf("at the end, index %d: %+v", to, r)
+	}
 	for since, want := range before {
 		if got := allEvents(m.t, m.target, "/", Recursive, since); got != want && since >= m.target.View().OldestEvent() {
 			m.t.Fatalf("after the end, since %d\nbefore %s\nafter  %s", since, want, got)
@@ -337,6 +342,11 @@ func (m *mirrorRun) end() {
 	m.target.Announce()
 	if results[1].Err != nil || m.target.View().NextExpiry() != 0 {
 		m.t.Fatalf("after the end: %v; the next expiry is %d", results[1].Err, m.target.View().NextExpiry())
+	}
+	made := m.target.View().Lookup("/a-new-key")
+	if made.ModRevision() != made.ModifiedIndex() || made.storedVersion() == 0 == started || m.target.View().Revision() != made.ModRevision() {
+		m.t.Fatalf("index %d, revision %d, version %d; that of the tree is %d", made.ModifiedIndex(), made.ModRevision(),
+			made.storedVersion(), m.target.View().Revision())
 	}
 	m.restart()
 	if got := allEvents(m.t, m.target, "/a-new-key", Exact, max(at+1, m.target.View().OldestEvent())); got == "" {
