@@ -26,6 +26,8 @@ type MemberConfig struct {
 	ClientCertificates bool
 	// MaxFailedLogins is the number of logins per minute that may fail for each user name and for each address. 0 means no limit.
 	MaxFailedLogins int
+	// AuthTokenTTL is the time after which a token of the v3 API ends that is not used.
+	AuthTokenTTL time.Duration
 	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
 	// the reference.
 	MaxRequestBytes int64
@@ -63,8 +65,9 @@ func NewMember(cfg MemberConfig) *Member {
 		cfg.Processors = runtime.GOMAXPROCS(0)
 	}
 	cfg.Service.Auth = auth.New(auth.Config{
-		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, Processors: cfg.Processors,
-		Metrics: cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
+		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, TokenTTL: cfg.AuthTokenTTL,
+		Processors: cfg.Processors,
+		Metrics:    cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
 	})
 	m := &Member{
 		MemberConfig: cfg,

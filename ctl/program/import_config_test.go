@@ -91,7 +91,7 @@ ETCD_ENABLE_GRPC_GATEWAY=true
 ETCDCTL_ENDPOINTS=http://a:2379
 ETCD_DISCOVERY=http://10.0.0.9:2379/v2/keys/discovery/6f1e
 `, "ETCD_SNAPSHOT_COUNT=5000\nETCD_DATA_DIR=/var/lib/pando", []string{"max-wals is left out: Pando removes only files",
-			"auth-token is left out: tokens belong to the v3 API", "quota-backend-bytes is left out", "discovery is left out",
+			"auth-token is left out: Pando makes tokens with a key", "quota-backend-bytes is left out", "discovery is left out",
 			"ETCD_ENABLE_GRPC_GATEWAY is no setting", "ETCDCTL_ENDPOINTS is for the client", "import-etcd default.etcd "}},
 		"flags in a variable": {"etcd", `ETCD_NAME=old
 DAEMON_ARGS="--name new --debug --listen-metrics-urls=http://127.0.0.1:2381 --enable-grpc-gateway=true"

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,6 +21,13 @@ var (
 	ErrTooManyAttempts = errors.New("auth: too many failed logins, try again later")
 )
 
+var (
+	// ErrNoCredentials says that a request of the v3 API has neither a token nor a client certificate.
+	ErrNoCredentials = errors.New("auth: no credentials")
+	// ErrNoUser says that the client certificate of a request of the v3 API names no user.
+	ErrNoUser = errors.New("auth: the certificate names no user")
+)
+
 // Proof is the way in which the sender of a request has proved its identity.
 type Proof uint8
 
@@ -31,6 +39,8 @@ const (
 	Password
 	// Certificate is the proof by a verified client certificate.
 	Certificate
+	// Token is the proof by a token of the v3 API.
+	Token
 )
 
 // String returns the name of the proof in the audit log.
@@ -40,6 +50,8 @@ func (p Proof) String() string {
 		return "password"
 	case Certificate:
 		return "certificate"
+	case Token:
+		return "token"
 	}
 	return "anonymous"
 }
@@ -49,7 +61,7 @@ type Principal struct {
 	// Name is the name of the user. It is empty for a guest.
 	Name  string
 	Proof Proof
-	// hash is the stored hash that verified the password; empty for any other proof.
+	// hash is the stored hash of the password with which the sender has logged in; empty if it has not.
 	hash string
 }
 
@@ -60,7 +72,7 @@ func (p *Principal) Roles(state *users.State) (roles []string, ok bool) {
 		return guestRoles, true
 	}
 	u := state.User(p.Name)
-	if u == nil || p.Proof == Password && u.PasswordHash != p.hash {
+	if u == nil || p.Proof != Certificate && u.PasswordHash != p.hash {
 		return nil, false
 	}
 	return u.Roles, true
@@ -87,6 +99,8 @@ type Config struct {
 	Certificates bool
 	// FailedLogins is the number of logins per minute that may fail for each user name and for each address. Zero means no limit.
 	FailedLogins int
+	// TokenTTL is the time after which a token ends that is not used (--auth-token-ttl).
+	TokenTTL time.Duration
 	// Processors is the number of processors of this process.
 	Processors int
 	Metrics    Metrics
@@ -103,6 +117,7 @@ type Authenticator struct {
 	hashes   hashQueue          // of logins
 	changes  hashQueue          // of new passwords
 	inFlight singleflight.Group // the running verifications, by digest and stored hash
+	uses     *tokenUses
 	now      func() time.Time
 }
 
@@ -112,6 +127,7 @@ func New(cfg Config) *Authenticator {
 	slots := int64(max(1, cfg.Processors/2))
 	return &Authenticator{
 		cfg: cfg, digester: newDigester(), limits: newLimits(cfg.FailedLogins, cfg.Processors), now: time.Now,
+		uses:    newTokenUses(cfg.TokenTTL),
 		hashes:  hashQueue{slots: semaphore.NewWeighted(slots)},
 		changes: hashQueue{slots: semaphore.NewWeighted(slots)},
 	}
@@ -129,13 +145,52 @@ func (a *Authenticator) Authenticate(ctx context.Context, state *users.State, c 
 		return principal, roles, nil
 	}
 	digest := a.digester.digest(c.Authorization)
-	if l := a.verified.get(digest); l != nil {
+	if u := a.verifiedUser(state, digest); u != nil {
+		return Principal{u.Name, Password, u.PasswordHash}, u.Roles, nil
+	}
+	t := attempt{digest: digest, address: c.Remote}
+	name, password, ok := parseBasic(c.Authorization)
+	t.name, t.password, t.malformed = name, password, !ok
+	return a.login(ctx, state, &t)
+}
+
+// Login returns the sender of a login of the v3 API, and its roles in the state, as Authenticate does for a request with this name and
+// password: with the same cache, limits and errors. remote is the address of the client, as in Credentials.
+func (a *Authenticator) Login(ctx context.Context, state *users.State, name, password, remote string) (Principal, []string, error) {
+	// No Authorization header has the same digest: it would have to begin with the scheme.
+	digest := a.digester.digest("login " + strconv.Itoa(len(name)) + " " + name + password)
+	if u := a.verifiedUser(state, digest); u != nil {
+		return Principal{u.Name, Password, u.PasswordHash}, u.Roles, nil
+	}
+	return a.login(ctx, state, &attempt{digest: digest, name: name, password: password, address: remote})
+}
+
+// verifiedUser returns the user whose password was verified with the digest, or nil.
+func (a *Authenticator) verifiedUser(state *users.State, d digest) *users.User {
+	if l := a.verified.get(d); l != nil {
 		if u := state.User(l.name); u != nil && u.PasswordHash == l.hash {
 			a.cfg.Metrics.CacheHit()
-			return Principal{u.Name, Password, u.PasswordHash}, u.Roles, nil
+			return u
 		}
 	}
-	return a.login(ctx, state, digest, c)
+	return nil
+}
+
+// IdentifyV3 returns the sender of a request of the v3 API, and its roles in the state: the user of the token or, without a token, the user
+// that the certificate names. The caller must not change the roles. As in etcd, there are no guests. The errors are those of VerifyToken,
+// ErrNoCredentials and ErrNoUser.
+func (a *Authenticator) IdentifyV3(state *users.State, c Credentials) (Principal, []string, error) {
+	switch {
+	case c.Token != "":
+		return a.VerifyToken(state, c.Token)
+	case !a.cfg.Certificates || c.CommonName == "":
+		return Principal{}, nil, ErrNoCredentials
+	}
+	principal, roles := a.identifyByCertificate(state, c)
+	if principal.Proof == Anonymous {
+		return Principal{}, nil, ErrNoUser
+	}
+	return principal, roles, nil
 }
 
 // identifyByCertificate returns the sender of a request without the header Authorization: the user that the certificate names, or a

@@ -10,13 +10,17 @@ import (
 type Credentials struct {
 	// Authorization is the header as it was sent. It is empty if the request has none.
 	Authorization string
+	// V3 says that the request is one of the v3 API. It has no Authorization, but may have a Token.
+	V3 bool
+	// Token is the token of a request of the v3 API; empty if the request has none.
+	Token string
 	// CommonName is the common name of the verified client certificate. It is empty without one, and if an intermediary, such as a
 	// proxy, has passed the request on: the certificate is then that of the intermediary.
 	CommonName string
 	// Remote is the address of the other end of the connection, as in http.Request.RemoteAddr.
 	Remote string
 
-	header http.Header // of the request; for Forwarded
+	header http.Header // of the request; for Forwarded. nil for a call by gRPC
 }
 
 // Forwarded returns the address of the client that a proxy has reported, or "". Any client can send this header, so it proves nothing.

@@ -2,8 +2,8 @@
 // It does not check rights: package service does that, with the roles that this package returns.
 //
 // The credentials are an Authorization header of the scheme Basic, or without that header a client certificate whose common name is
-// that of a user. A request without credentials is that of a guest. A bad Authorization header is an error: such a request is never
-// treated as that of a guest.
+// that of a user. A request of the v3 API has a token instead of the header. A request without credentials is that of a guest in the v2
+// API, and refused in the v3 API. A bad Authorization header is an error: such a request is never treated as that of a guest.
 //
 // # Cost
 //
@@ -26,6 +26,13 @@
 // too. Each failed login takes at least failureTime, also one that is refused by the cache of wrong passwords. A login over a limit takes
 // at least limitedTime, so that a client gets one such refusal a second on each connection.
 //
+// # Tokens
+//
+// A client of the v3 API logs in once, and sends a token with its requests. A token contains the name of the user, the time at which it
+// expires, and a code (HMAC-SHA256) over these and the stored password hash, with a secret key that the state of the users contains. So
+// every member can verify it in microseconds, without a table of tokens. It ends when the user is deleted or gets another password, and
+// when auth is disabled or enabled, because each of them changes the hash or the key.
+//
 // All methods may be called from any goroutine.
 //
 //   - credentials.go: Credentials, and reading them from a request
@@ -33,5 +40,6 @@
 //   - verify.go: verifying a password that is not in the cache
 //   - cache.go: the cache of verified passwords
 //   - hash.go: the formats of stored hashes
+//   - token.go: tokens; uses.go: their last uses
 //   - limits.go: limits of failed logins; buckets.go: their bounded maps
 package auth

@@ -15,6 +15,10 @@ import (
 // ErrEmptyPassword is returned by Hash for an empty password. No stored hash accepts an empty password.
 var ErrEmptyPassword = errors.New("the password is empty")
 
+// Unusable is the stored hash of a user who can't log in until root sets a password. The v3 API makes such a user with an empty password,
+// which etcd accepts as a password.
+const Unusable = "!"
+
 // The cost of a new hash: argon2id with 19 MiB, two passes and one lane, the least that OWASP recommends. Verifying it takes 20 ms of
 // a processor. bcrypt of cost 10, which etcd uses, takes 52 ms, but an attacker with graphics cards tries passwords much faster with
 // it, because it needs little memory. docs/rejected.md has the figures.

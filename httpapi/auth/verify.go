@@ -30,14 +30,14 @@ var unknownHash = (&argonHash{
 
 // login verifies a password that is not in the cache of verified ones. Its results are those of Authenticate. An error takes at least
 // failureTime or limitedTime, unless ctx ends earlier.
-func (a *Authenticator) login(ctx context.Context, state *users.State, d digest, c Credentials) (Principal, []string, error) {
+func (a *Authenticator) login(ctx context.Context, state *users.State, t *attempt) (Principal, []string, error) {
 	begun := time.Now()
-	name, password, ok := parseBasic(c.Authorization)
 	user, err := (*users.User)(nil), ErrBadCredentials
-	if ok {
-		user, err = a.verifyUser(ctx, state, &attempt{digest: d, name: name, password: password, address: addressOf(c.Remote)})
-	} else {
+	if t.malformed {
 		a.cfg.Metrics.Failed()
+	} else {
+		t.address = addressOf(t.address)
+		user, err = a.verifyUser(ctx, state, t)
 	}
 	if err != nil {
 		atLeast := failureTime
@@ -45,7 +45,7 @@ func (a *Authenticator) login(ctx context.Context, state *users.State, d digest,
 			atLeast = limitedTime
 		}
 		waitUntil(ctx, begun.Add(atLeast))
-		return Principal{Name: name}, nil, err
+		return Principal{Name: t.name}, nil, err
 	}
 	return Principal{user.Name, Password, user.PasswordHash}, user.Roles, nil
 }
@@ -75,8 +75,9 @@ func (a *Authenticator) verifyUser(ctx context.Context, state *users.State, t *a
 type attempt struct {
 	digest         digest
 	name, password string
-	stored         string // the stored hash; empty for an unknown user
+	stored         string // the stored hash; empty for an unknown user, and for one without a password
 	address        string
+	malformed      bool // the Authorization header has no name and password
 }
 
 // verifyOnce verifies a password and puts the result into a cache. It returns nil if the password is right.
@@ -108,7 +109,7 @@ func (a *Authenticator) verifyOnce(t *attempt) error {
 func (a *Authenticator) matches(t *attempt) bool {
 	a.cfg.Metrics.Hashing(1)
 	defer a.cfg.Metrics.Hashing(-1)
-	if t.stored == "" {
+	if t.stored == "" || t.stored == Unusable {
 		_, _ = verify(unknownHash, t.password) // only for its time
 		return false
 	}

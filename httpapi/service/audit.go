@@ -20,6 +20,7 @@ const (
 	RoleGet        = "role_get" // of one role, or of all
 	UserPut        = "user_put"
 	RolePut        = "role_put"
+	opUserLogin    = "user_login" // for a token of the v3 API
 	opSnapshot     = "snapshot"
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
@@ -36,6 +37,19 @@ var userOperations = [...]string{
 	users.DeleteRole: "role_delete",
 	users.Enable:     "auth_enable",
 	users.Disable:    "auth_disable",
+
+	users.UserAdd:              "user_add",
+	users.UserDelete:           "user_delete",
+	users.UserChangePassword:   "user_change_password",
+	users.UserGrantRole:        "user_grant_role",
+	users.UserRevokeRole:       "user_revoke_role",
+	users.RoleAdd:              "role_add",
+	users.RoleDelete:           "role_delete",
+	users.RoleGrantPermission:  "role_grant_permission",
+	users.RoleRevokePermission: "role_revoke_permission",
+	users.AuthEnable:           "auth_enable",
+	users.AuthDisable:          "auth_disable",
+	users.SetTokenKey:          "auth_set_token_key",
 }
 
 // operation describes an operation for the audit log.
@@ -61,7 +75,7 @@ func (s *Service) record(who auth.Credentials, from *sender, o operation, index 
 	if from.identified {
 		r.Proof = from.principal.Proof.String()
 	}
-	if from.badLogin && who.Authorization != "" && from.view.Users().User(r.Principal) == nil {
+	if from.badLogin && from.view.Users().User(r.Principal) == nil {
 		r.Principal = "" // the name may be a password that was typed in its place
 	}
 	if err != nil {
@@ -92,13 +106,17 @@ func outcomeOf(from *sender, err error) (audit.Outcome, string) {
 }
 
 func isTooManyAttempts(err error) bool {
-	return errors.Is(err, ErrTooManyAttempts) || errors.Is(err, auth.ErrTooManyAttempts)
+	return errors.Is(err, ErrTooManyAttempts) || errors.Is(err, errTooManyLogins) || errors.Is(err, auth.ErrTooManyAttempts)
 }
 
 // isDenied reports whether an error says that the sender has no right to the operation.
 func isDenied(err error) bool {
 	if e, ok := errors.AsType[*tree.Error](err); ok {
-		return e.Code == tree.CodeUnauthorized
+		switch e.Code {
+		case tree.CodeUnauthorized, tree.CodeNoCredentials, tree.CodeInvalidToken, tree.CodePermissionDenied, tree.CodeLoginFailed:
+			return true
+		}
+		return false
 	}
 	return errors.Is(err, ErrNotRoot)
 }
@@ -113,6 +131,9 @@ func reasonOf(err error) string {
 	switch e.Code {
 	case tree.CodeRaftInternal, tree.CodeFollowing, tree.CodeNotFollowing, tree.CodeMirrorIndex,
 		tree.CodeUsersNotFound, tree.CodeUsersConflict, tree.CodeUsersForbidden, tree.CodeUsersInvalid:
+		return e.Cause
+	}
+	if e.Code >= tree.CodeUserEmpty && e.Code <= tree.CodeAuthDisabled {
 		return e.Cause
 	}
 	return e.Code.Message()

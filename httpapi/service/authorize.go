@@ -37,8 +37,11 @@ type sender struct {
 }
 
 // identify returns the sender of a request. Its errors are those of auth.Authenticator; the sender then has only the name that the
-// request claims.
+// request claims. For a request of the v3 API they are *tree.Error: see identifyV3.
 func (s *Service) identify(ctx context.Context, who auth.Credentials) (sender, error) {
+	if who.V3 {
+		return s.identifyV3(ctx, who)
+	}
 	for {
 		view := s.cfg.Tree.View()
 		if !view.Users().Enabled() {
@@ -89,6 +92,7 @@ func (s *Service) authorize(ctx context.Context, who auth.Credentials, a users.A
 func (s *Service) identifyForKeys(ctx context.Context, who auth.Credentials) (sender, error) {
 	from, err := s.identify(ctx, who)
 	switch {
+	case who.V3:
 	case errors.Is(err, auth.ErrTooManyAttempts):
 		err = ErrTooManyAttempts
 	case err != nil:
@@ -117,15 +121,18 @@ func (s *Service) AuthorizeProfile(ctx context.Context, who auth.Credentials, ke
 	return err
 }
 
-// identifyRoot returns the sender of a request, if it has the role root or auth is disabled. The errors are those of AuthorizeRoot.
+// identifyRoot returns the sender of a request, if it has the role root or auth is disabled. The errors are those of AuthorizeRoot. For a
+// request of the v3 API they are those of identifyV3, errPermissionDenied, and ErrReplaying.
 func (s *Service) identifyRoot(ctx context.Context, who auth.Credentials) (sender, error) {
 	if err := s.awaitUsers(ctx); err != nil {
 		return sender{}, err
 	}
 	from, err := s.identify(ctx, who)
 	switch {
-	case errors.Is(err, auth.ErrTooManyAttempts):
+	case errors.Is(err, auth.ErrTooManyAttempts), err != nil && who.V3:
 		return from, err
+	case who.V3 && !from.isRoot():
+		return from, errPermissionDenied
 	case err != nil, !from.isRoot():
 		return from, ErrNotRoot
 	}

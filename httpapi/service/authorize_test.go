@@ -323,5 +323,7 @@ type replayingLog struct{ *fakeLog }
 func (replayingLog) Replayed() bool { return false }
 
 func testAuthenticator() *auth.Authenticator {
-	return auth.New(auth.Config{Certificates: true, FailedLogins: 60, Processors: 2, Metrics: noMetrics{}, Logger: zap.NewNop()})
+	return auth.New(auth.Config{
+		Certificates: true, FailedLogins: 60, TokenTTL: time.Minute, Processors: 2, Metrics: noMetrics{}, Logger: zap.NewNop(),
+	})
 }

@@ -13,6 +13,9 @@
 // effect on every operation from the index at which it is applied, on every member. A sender without the right gets the same error as
 // a sender with bad credentials.
 //
+// A request of the v3 API has no guest behind it: it must prove a user. Its credentials have auth.Credentials.V3, and all operations then
+// return the errors of that API. Both APIs have the same users and roles, so a right holds for a key in both.
+//
 // While auth is disabled, the authorization costs one atomic load and no allocation.
 //
 // All methods may be called from any number of goroutines. Reads use a published view of the tree and take no lock. Errors
@@ -20,12 +23,14 @@
 //
 //   - service.go: Config and Service, and the interfaces that they need of other packages
 //   - authorize.go: identifying the sender of a request, and checking its rights
+//   - authorize_v3.go: the same for the v3 API: tokens, and rights to ranges of keys
 //   - keys.go: reading and changing keys
 //   - txn.go: transactions
 //   - pinned.go: pinned views, for lists of several requests
 //   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership
 //   - users.go: reading and changing users, roles and the auth switch; identity.go: what a sender learns about itself
+//   - users_v3.go: the same for the v3 API; login.go: tokens for names and passwords
 //   - forward.go: operations while the cluster follows a running etcd; mirror.go: the state of that, and its changes
 //   - snapshot.go: the member's state as a file
 //   - audit.go: the records of operations for the audit log

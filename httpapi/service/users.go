@@ -91,7 +91,7 @@ func (s *Service) changeUsers(ctx context.Context, who auth.Credentials, c *user
 	if from.view.Mirror() != nil {
 		return from, nil, ErrUsersFollow
 	}
-	if err := s.awaitLevel(ctx, tree.UsersLevel, ErrNotUpgraded); err != nil {
+	if err := s.awaitLevel(ctx, (&tree.Command{Op: tree.OpUsers, Change: c}).Level(), ErrNotUpgraded); err != nil {
 		return from, nil, err
 	}
 	if password != "" {

@@ -116,8 +116,7 @@ func ignoredFlags() []flagSpec {
 		valued("grpc-keepalive-timeout", "20s", noV3),
 		valued("auto-compaction-retention", "0", noV3),
 		valued("auto-compaction-mode", "periodic", noV3),
-		valued("bcrypt-cost", "10", noV3),
-		valued("auth-token-ttl", "300", noV3),
+		valued("bcrypt-cost", "10", "Pando hashes passwords with argon2id"),
 		toggle("experimental-enable-lease-checkpoint", "false", noV3),
 		valued("experimental-compaction-batch-limit", "1000", noV3),
 		valued("experimental-watch-progress-notify-interval", "10m", noV3),
@@ -134,7 +133,7 @@ func refusedFlags() []flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", off: off, refused: why}
 	}
 	return []flagSpec{
-		valued("auth-token", "tokens belong to the v3 API; remove the flag", "simple"),
+		valued("auth-token", "Pando makes tokens with a key of the cluster, and no JWT; remove the flag", "simple"),
 		valued("experimental-enable-v2v3", "v2 keys live in Pando's own tree; remove the flag"),
 	}
 }

@@ -146,6 +146,8 @@ type Config struct {
 	MaxConnections int
 	// MaxFailedLogins is the number of logins a minute that may fail for each user name and each address; 0 for no limit.
 	MaxFailedLogins int
+	// AuthTokenTTL is the time after which a token of the v3 API ends that is not used.
+	AuthTokenTTL time.Duration
 	// MaxInflightRequests and MaxWatches are the numbers of requests and of watches of clients that may be under way; 0 for as many as
 	// connections, but at least DefaultMaxOperations. MaxHeaderBytes is the length of the longest head of a request.
 	MaxInflightRequests, MaxWatches, MaxHeaderBytes int
@@ -242,6 +244,7 @@ func Default() *Config {
 		MaxPinnedBytes:           DefaultMaxPinned,
 		PinnedViewTimeout:        defaultPinTimeout,
 		MaxFailedLogins:          defaultFailedLogins,
+		AuthTokenTTL:             defaultTokenTTL,
 		UI:                       UIOn,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,

@@ -1,13 +1,34 @@
 package config
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+	"time"
+)
 
-// securityFlags returns the flags of TLS. A flag for peers has the name of the flag for clients with the prefix "peer-". The exceptions are
-// those of the revocation lists and of the allowed names.
+// securityFlags returns the flags of TLS and of tokens. A flag for peers has the name of the flag for clients with the prefix "peer-". The
+// exceptions are those of the revocation lists and of the allowed names.
 func securityFlags() []flagSpec {
 	all := clientTLSFlags()
 	all = append(all, peerTLSFlags()...)
-	return append(all, tlsVersionFlags()...)
+	all = append(all, tlsVersionFlags()...)
+	return append(all, flagSpec{name: "auth-token-ttl", group: groupSecurity, arg: "SECONDS", def: "300",
+		usage: "Seconds after which a token of the v3 API ends that its client does not use. The client must log in again.",
+		set:   setTokenTTL})
+}
+
+const (
+	defaultTokenTTL = 300 * time.Second
+	// maxTokenTTL bounds --auth-token-ttl: ten years in seconds.
+	maxTokenTTL = 10 * 365 * 86400
+)
+
+func setTokenTTL(c *Config, text string) error {
+	n, err := parseWhole(text, maxTokenTTL)
+	if err == nil && n == 0 {
+		err = &valueError{"a token can't end at once", "write the seconds after which an unused token ends, such as 300"}
+	}
+	c.AuthTokenTTL = time.Duration(n) * time.Second
+	return err
 }
 
 func clientTLS(c *Config) *TLS { return &c.ClientTLS }

@@ -349,6 +349,7 @@ func (m *member) api(
 		SourceTimeout:      sourceTimeout(cfg),
 		ClientCertificates: cfg.ClientTLS.ClientCertAuth,
 		MaxFailedLogins:    cfg.MaxFailedLogins,
+		AuthTokenTTL:       cfg.AuthTokenTTL,
 		MaxRequestBytes:    cfg.MaxRequestBytes,
 		MaxInflightBytes:   cfg.MaxInflightBytes,
 		Processors:         processors,

@@ -81,7 +81,7 @@ func (t *transition) disable() *Error {
 		return &Error{Conflict, "auth: already disabled"}
 	}
 	t.mutate()
-	t.enabled = false
+	t.enabled, t.tokenKey = false, ""
 	t.outcome.Writes.Updated++
 	return nil
 }

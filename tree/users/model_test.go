@@ -68,7 +68,7 @@ func (m *model) try(c *Change) Kind {
 		if !m.enabled {
 			return Conflict
 		}
-		m.enabled = false
+		m.enabled, m.tokenKey = false, ""
 	default:
 		return m.tryV3(c)
 	}

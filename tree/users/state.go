@@ -34,8 +34,8 @@ func (s *State) IsZero() bool { return !s.initialized && s.revision == 0 }
 // User returns a user, or nil if there is none with the name.
 func (s *State) User(name string) *User { return (*User)(s.users.Get(name)) }
 
-// TokenKey returns the secret key of the tokens of the v3 API. It is empty until SetTokenKey, and after auth is enabled or disabled. It must
-// never leave the cluster.
+// TokenKey returns the secret key of the tokens of the v3 API. It is empty until SetTokenKey, and after auth is enabled or disabled. It
+// must never leave the cluster.
 func (s *State) TokenKey() string { return s.tokenKey }
 
 // HasRootRole reports whether the v3 API shows the role root. As in etcd, it does after a RoleAdd of this role. The role gives every
