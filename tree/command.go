@@ -94,9 +94,6 @@ type Command struct {
 // have an AuthRevision or FileOnly. Programs of lower levels can't decode such a command.
 const UsersLevel = 2
 
-// usersV3Level is the lowest feature level at which the Change of an OpUsers may belong to the v3 API.
-const usersV3Level = 5
-
 // Level returns the lowest feature level at which the command may enter the log.
 func (c *Command) Level() uint64 {
 	switch {
@@ -105,7 +102,7 @@ func (c *Command) Level() uint64 {
 	case c.Op == OpMirror:
 		return MirrorLevel
 	case c.Op == OpUsers && c.Change.Op.IsV3():
-		return usersV3Level
+		return KVLevel
 	case c.Op == OpUsers || c.AuthRevision != 0 || c.FileOnly:
 		return UsersLevel
 	}

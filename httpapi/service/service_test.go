@@ -57,12 +57,7 @@ func (l *fakeLog) Barrier(context.Context) error {
 func (l *fakeLog) Index() uint64      { return 7 }
 func (l *fakeLog) Term() uint64       { return 3 }
 func (l *fakeLog) Leader() members.ID { return l.leader }
-func (*fakeLog) FeatureLevel() uint64 { return changeLevel(users.UserAdd) }
-
-// changeLevel returns the feature level that a change of users needs.
-func changeLevel(o users.Op) uint64 {
-	return (&tree.Command{Op: tree.OpUsers, Change: &users.Change{Op: o}}).Level()
-}
+func (*fakeLog) FeatureLevel() uint64 { return tree.KVLevel }
 
 func (*fakeLog) Replayed() bool { return true }
 
