@@ -31,6 +31,9 @@ const (
 const (
 	eventRefresh = 1 << iota // Event.refresh
 	eventPrev                // Event.prev is not nil
+	eventV3Only              // Event.v3Only; written only after StartRevisions
+
+	lastEventFlag = eventV3Only
 )
 
 // AppendNode appends the stored form of n, without its path and its children. Programs below KVLevel can't read that of a node that was
@@ -128,6 +131,9 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	if e.prev != nil {
 		flags |= eventPrev
 	}
+	if e.v3Only {
+		flags |= eventV3Only
+	}
 	dst = append(dst, byte(e.action), flags)
 	dst = binary.AppendVarint(dst, e.time)
 	dst = appendEventNode(dst, e.node)
@@ -149,26 +155,27 @@ func decodeEvent(data []byte) (*Event, error) {
 	r := decoder{src: data}
 	e := &Event{action: Action(r.octet())}
 	flags := r.octet()
-	e.refresh = flags&eventRefresh != 0
+	e.refresh, e.v3Only = flags&eventRefresh != 0, flags&eventV3Only != 0
 	e.time = r.varint()
 	var err error
-	if e.node, err = decodeEventNode(&r); err == nil && flags&eventPrev != 0 {
-		e.prev, err = decodeEventNode(&r)
+	if e.node, err = decodeEventNode(&r, e.v3Only); err == nil && flags&eventPrev != 0 {
+		e.prev, err = decodeEventNode(&r, e.v3Only)
 	}
 	switch {
 	case err != nil:
 		return nil, err
-	case r.bad || len(r.src) > 0 || flags > eventRefresh|eventPrev || e.action == 0 || e.action > ActionAuth,
+	case r.bad || len(r.src) > 0 || flags >= lastEventFlag<<1 || e.action == 0 || e.action > ActionAuth,
 		e.action == ActionAuth && (e.node.Path() != "/" || !e.node.IsDir()):
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}
 	return e, nil
 }
 
-func decodeEventNode(r *decoder) (*Node, error) {
+// decodeEventNode decodes a node of an event. Without anyKey its path must be valid.
+func decodeEventNode(r *decoder, anyKey bool) (*Node, error) {
 	path := r.lengthPrefixed()
 	data := r.lengthPrefixed()
-	if r.bad || !ValidPath(path) {
+	if r.bad || !anyKey && !ValidPath(path) {
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}
 	n, err := decodeNode(path, []byte(data))

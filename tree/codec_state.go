@@ -8,8 +8,11 @@ import (
 // kvStateVersion is the version of the stored form of a state after StartRevisions. Programs below KVLevel can't read it.
 const kvStateVersion = 2
 
-// stateCounts is the flag of a stored state that counts revisions.
-const stateCounts = 1
+// The flags of a stored state of kvStateVersion.
+const (
+	stateCounts     = 1 << iota // the tree counts revisions
+	stateKeyHistory             // keyHistory is not zero, and follows
+)
 
 // AppendState appends the stored form of the index, the revision and the counters: the part of the
 // view that is not in nodes.
@@ -31,8 +34,16 @@ func (v *View) AppendState(dst []byte) []byte {
 	if v.revisions.counts {
 		flags |= stateCounts
 	}
+	if v.keyHistory.from != 0 {
+		flags |= stateKeyHistory
+	}
 	dst = append(dst, flags)
-	return binary.AppendUvarint(dst, v.index-v.Revision())
+	dst = binary.AppendUvarint(dst, v.index-v.Revision())
+	if v.keyHistory.from != 0 {
+		dst = binary.AppendUvarint(dst, v.keyHistory.from)
+		dst = binary.AppendUvarint(dst, v.keyHistory.compacted)
+	}
+	return dst
 }
 
 // storedState is the decoded state of a view.
@@ -40,6 +51,8 @@ type storedState struct {
 	index     uint64
 	counters  Counters
 	revisions revisions
+
+	keyHistory keyHistory
 }
 
 func decodeState(data []byte) (s storedState, err error) {
@@ -59,7 +72,11 @@ func decodeState(data []byte) (s storedState, err error) {
 		if s.revisions.counts {
 			s.revisions.last = last
 		}
-		r.bad = r.bad || flags > stateCounts || last > s.index || last < firstIndex || !s.revisions.counts && last != s.index
+		if flags&stateKeyHistory != 0 {
+			s.keyHistory = keyHistory{from: r.uvarint(), compacted: r.uvarint()}
+			r.bad = r.bad || s.keyHistory.from == 0 || s.keyHistory.from > s.index+1 || s.keyHistory.compacted > last
+		}
+		r.bad = r.bad || flags > stateCounts|stateKeyHistory || last > s.index || last < firstIndex || !s.revisions.counts && last != s.index
 	}
 	if r.bad || len(r.src) > 0 || s.index < firstIndex {
 		return s, fmt.Errorf("%w: index, counters or revision", ErrBadState)

@@ -48,6 +48,11 @@ const (
 	// CodeMirrorIndex says that the After of the change is not the index of the tree, which is the Index of the error.
 	CodeNotFollowing Code = 1007
 	CodeMirrorIndex  Code = 1008
+
+	// CodeCompacted says that the history no longer holds a revision. CodeFutureRevision says that there is no such revision yet. The
+	// v3 API returns them.
+	CodeCompacted      Code = 1010
+	CodeFutureRevision Code = 1011
 )
 
 var messages = map[Code]string{
@@ -98,6 +103,8 @@ type Error struct {
 	// Index is the index of the tree at the time of the error. It is zero if the request
 	// did not reach the tree.
 	Index uint64
+	// Revision is the first revision that the history holds, in an error of CodeCompacted. The v2 API does not show it.
+	Revision uint64
 }
 
 // NewError makes an Error without an index.

@@ -64,6 +64,7 @@ func (a Action) Removes() bool {
 type Event struct {
 	action  Action
 	refresh bool // the change only set the TTL; watchers don't get the event
+	v3Only  bool // the change is one of a key that v2 does not show; watchers don't get the event
 	// incomplete and part are those of the methods. They are set in events that a watcher makes, and never stored.
 	incomplete bool
 	part       uint32
@@ -85,6 +86,9 @@ func (e *Event) Part() uint32 { return e.part }
 // Incomplete reports whether the event is the removal of a directory before which a watcher of WatchEach has not returned all parts,
 // because the removed nodes are no longer kept.
 func (e *Event) Incomplete() bool { return e.incomplete }
+
+// isSilent reports whether watchers of v2 don't get the event.
+func (e *Event) isSilent() bool { return e.refresh || e.v3Only || e.action == ActionAuth }
 
 // Index returns the index of the change.
 func (e *Event) Index() uint64 { return e.node.ModifiedIndex() }

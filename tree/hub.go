@@ -84,7 +84,7 @@ func (h *hub) announce(announcements []announcement) {
 			h.announceLoss(a.lostUpTo)
 			continue
 		}
-		if a.event.refresh || a.event.action == ActionAuth {
+		if a.event.isSilent() {
 			continue
 		}
 		h.announceAbove(a.event)

@@ -40,6 +40,9 @@ func (l *Loader) State(data []byte) error {
 	}
 	l.setIndex(state.index)
 	l.store.counters, l.store.revisions = state.counters, state.revisions
+	if l.store.keyHistory = state.keyHistory; state.keyHistory.from != 0 {
+		l.store.history.pages.Store(&eventPages{})
+	}
 	return nil
 }
 
@@ -170,6 +173,9 @@ func (l *Loader) addEvent(e *Event) error {
 		l.store.history.start = l.store.history.previous(e.Index()-1) + 1
 	}
 	l.store.history.add(e)
+	if !e.isWhole() {
+		l.store.retention.partial = e.Index()
+	}
 	l.nextEvent = l.store.history.next(e.Index() + 1)
 	return nil
 }
@@ -193,6 +199,7 @@ func (l *Loader) Finish() (*Store, error) {
 	if s.history.start == 0 {
 		s.history.start = s.history.previous(s.index) + 1
 	}
+	s.finishRetention()
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()
 	s.announced.Store(s.index)

@@ -27,7 +27,11 @@ func (s *Store) replace(prev, n *Node) {
 // remove removes n and all nodes below it from the tree, and emits the event.
 func (s *Store) remove(action Action, n *Node) *Event {
 	event := &Event{action: action, prev: n.withoutChildren(), node: tombstone(n, s.nextNumbers(n))}
-	return s.emit(event, s.detach(n))
+	removed := s.detach(n)
+	if removed != nil && s.keepsRemoved() {
+		event.prev = removed
+	}
+	return s.emit(event, removed)
 }
 
 // detach removes n and all nodes below it from the tree. It returns n if it is a directory, and otherwise nil: the removed directory of

@@ -151,7 +151,7 @@ func (s *scopes) retire(e *Event) {
 		return // reset has dropped it
 	}
 	s.retired = e.Index()
-	if e.refresh || e.action == ActionAuth {
+	if e.isSilent() {
 		return
 	}
 	path := e.node.Path()

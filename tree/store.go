@@ -36,6 +36,10 @@ type Store struct {
 	epoch     uint64 // the number of the current batch, or of a part of it; see applyTxn
 	inTxn     bool   // an OpTxn is being executed
 	measures  bool   // the store only measures; see View.growth
+
+	keyHistory keyHistory
+	retention  retention
+
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 
@@ -143,6 +147,7 @@ func (s *Store) Replace(from *Store) {
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
 	s.unannounced, s.rightsLost = nil, false
 	s.history.replace(from.history)
+	s.keyHistory, s.retention = from.keyHistory, from.retention
 	s.removals.reset()
 	if s.scopes != nil {
 		s.scopes.newest = s.index
@@ -162,9 +167,11 @@ func (s *Store) keepsRemovals() bool { return s.removals.limit > 0 || s.hub.each
 
 // publish makes the current batch visible to readers and watchers.
 func (s *Store) publish() {
+	s.prepareHistory()
 	for _, a := range s.batch {
 		if a.event == nil {
 			s.history.reset(a.lostUpTo)
+			s.retention.partial = a.lostUpTo
 			s.removals.reset()
 			if s.scopes != nil {
 				s.scopes.newest = a.lostUpTo
@@ -173,15 +180,19 @@ func (s *Store) publish() {
 		} else {
 			if s.scopes != nil {
 				index := a.event.Index()
-				s.scopes.makeRoom(index, s.history.next(s.scopes.newest+1), s.history.slot(index).Load())
+				s.scopes.makeRoom(index, s.history.next(s.scopes.newest+1), s.history.displaced(index))
 			}
 			if a.removed != nil && s.keepsRemovals() {
 				s.removals.add(a.event.Index(), a.removed)
 				s.removed = true
 			}
 			s.history.add(a.event)
+			if !a.event.isWhole() {
+				s.retention.partial = a.event.Index()
+			}
 		}
 	}
+	s.trimHistory()
 	s.unannounced = append(s.unannounced, s.batch...)
 	clear(s.batch)
 	s.batch = s.batch[:0]
@@ -195,5 +206,9 @@ func (s *Store) publish() {
 		counters:  s.counters,
 		users:     s.users,
 		mirrored:  s.mirrored,
+
+		keyHistory:   s.keyHistory,
+		historyBytes: s.historyBytes(),
+		partial:      s.retention.partial,
 	})
 }

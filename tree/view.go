@@ -26,6 +26,10 @@ type View struct {
 	counters  Counters
 	users     *users.State
 	mirrored  *mirrored // nil if the cluster has never followed an etcd
+
+	keyHistory   keyHistory
+	historyBytes int64  // see HistoryBytes
+	partial      uint64 // the index of the last event that is not whole
 }
 
 // Index returns the index of the last change.

@@ -343,7 +343,7 @@ func (w *Watcher) signalLocked() {
 
 // matches reports whether the watcher returns the event.
 func (w *Watcher) matches(e *Event) bool {
-	if e.refresh || e.action == ActionAuth {
+	if e.isSilent() {
 		return false
 	}
 	if w.options != nil {
