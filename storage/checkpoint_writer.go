@@ -21,10 +21,10 @@ const portionBytes = 4 << 20
 // formats), and readers skip them.
 type checkpointWriter struct {
 	c           *Checkpoint
-	deletedDirs []string
-	nextNode    func() (path string, n *tree.Node, more bool) // n is nil for a deleted node
-	nextEvent   func() (key, event []byte, err error)         // key is nil at the end
-	close       func()                                        // must be called in the end
+	deletedDirs []string                                        // with slashes at their ends
+	nextNode    func() (record string, n *tree.Node, more bool) // n is nil for a deleted node or file
+	nextEvent   func() (key, event []byte, err error)           // key is nil at the end
+	close       func()                                          // must be called in the end
 	begun, done bool
 	maxPortion  int64      // bytes to write in one transaction
 	portion     int64      // bytes written in this transaction
@@ -35,30 +35,42 @@ type checkpointWriter struct {
 }
 
 func newCheckpointWriter(c *Checkpoint, most int64) *checkpointWriter {
-	w := &checkpointWriter{c: c, deletedDirs: c.Delta.Removed, maxPortion: most, close: func() {}}
+	w := &checkpointWriter{c: c, maxPortion: most, close: func() {}}
 	w.nextEvent = w.deltaEvents()
 	if c.Delta.All {
-		next, stop := iter.Pull(c.Delta.View.Walk())
-		w.close = stop
-		w.nextNode = func() (string, *tree.Node, bool) {
-			n, more := next()
-			if !more {
-				return "", nil, false
-			}
-			return n.Path(), n, true
-		}
+		w.nextNode, w.close = iter.Pull2(allRecords(c.Delta.View))
 		return w
 	}
-	left := c.Delta.Changed
-	w.nextNode = func() (string, *tree.Node, bool) {
-		if len(left) == 0 {
-			return "", nil, false
+	w.deletedDirs = deletedDirs(c)
+	paths, keys := c.Delta.Changed, keyRecords(c.Delta.ChangedKeys)
+	w.nextNode = func() (record string, n *tree.Node, more bool) {
+		switch {
+		case len(paths) > 0:
+			record, paths = paths[0], paths[1:]
+			return record, c.Delta.View.Lookup(record), true
+		case len(keys) > 0:
+			record, keys = keys[0], keys[1:]
+			key, _ := cutRecord(record)
+			return record, c.Delta.View.V3OnlyKey(key), true
 		}
-		path := left[0]
-		left = left[1:]
-		return path, c.Delta.View.Lookup(path), true
+		return "", nil, false
 	}
 	return w
+}
+
+// deletedDirs returns the beginnings of the records below the removed directories.
+func deletedDirs(c *Checkpoint) []string {
+	dirs := make([]string, 0, 2*len(c.Delta.Removed))
+	for _, dir := range c.Delta.Removed {
+		dirs = append(dirs, dir+"/")
+	}
+	if c.Level < tree.KVLevel { // there are no shadowed files
+		return dirs
+	}
+	for _, dir := range c.Delta.Removed {
+		dirs = append(dirs, keyRecord(dir)+"/")
+	}
+	return dirs
 }
 
 // deltaEvents returns the events of the delta.
@@ -166,17 +178,17 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 	chunks := newChunkWriter(t.deltas)
 	for ; len(w.deletedDirs) > 0; w.deletedDirs = w.deletedDirs[1:] {
-		if err := chunks.add(w.deletedDirs[0]+"/", nil); err != nil {
+		if err := chunks.add(w.deletedDirs[0], nil); err != nil {
 			return false, err
 		}
 	}
 	for !more && err == nil {
-		path, n, ok := w.nextNode()
+		record, n, ok := w.nextNode()
 		if !ok {
 			break
 		}
-		if path != "/" { // the root always exists and is not stored
-			err = chunks.add(path, w.encode(n))
+		if err = w.checkRecord(record); err == nil && record != "/" { // the root always exists and is not stored
+			err = chunks.add(record, w.encode(n))
 			more = chunks.stored >= w.maxPortion
 		}
 	}
@@ -187,6 +199,14 @@ func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 	w.stats.RecordBytes += chunks.stored
 	w.portion += chunks.stored
 	return more, nil
+}
+
+// checkRecord returns an error for a plain or shadowed file at a feature level at which there are none.
+func (w *checkpointWriter) checkRecord(record string) error {
+	if w.c.Level >= tree.KVLevel || isNodeRecord(record) {
+		return nil
+	}
+	return fmt.Errorf("storage: keys of the v3 API at feature level %d, but they need level %d", w.c.Level, tree.KVLevel)
 }
 
 // encode returns the stored form of a node, which is empty for a deleted node. It is valid
@@ -203,14 +223,17 @@ func (w *checkpointWriter) encode(n *tree.Node) []byte {
 	return w.buf
 }
 
-// nodes stores the nodes of the whole tree.
+// nodes stores the nodes and the files of the whole tree.
 func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
 	for w.portion < w.maxPortion {
-		path, n, ok := w.nextNode()
+		record, n, ok := w.nextNode()
 		if !ok {
 			return false, nil
 		}
-		key := w.arena.keep(append(w.arena.begin(), path...))
+		if err := w.checkRecord(record); err != nil {
+			return false, err
+		}
+		key := w.arena.keep(append(w.arena.begin(), record...))
 		written, err := b.add(key, w.sealed(key, w.encode(n)))
 		if err != nil {
 			return false, err

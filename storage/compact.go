@@ -45,7 +45,7 @@ const deletedNodes = 10_000
 
 // due reports whether state.db must be compacted after a checkpoint of view.
 func (l compactionLimits) due(view *tree.View, stats *CheckpointStats) bool {
-	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*view.Nodes()+deletedNodes
+	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*(view.Nodes()+view.CountPlainKeys())+deletedNodes
 }
 
 // DeferCompaction ends a running compaction after its present transaction, and prevents new

@@ -5,6 +5,8 @@ import (
 	"slices"
 )
 
+// The paths of this file are the keys of records: those of nodes and of files that v2 does not show (see key_record.go).
+//
 // A checkpoint appends its delta to the bucket of the deltas and changes no record of the
 // bucket of the nodes. So the tree that state.db holds is the nodes with all deltas
 // merged over them, the newer over the older. Compaction (compact.go) keeps the deltas

@@ -194,7 +194,7 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if d.unfinished {
 		limit = want
 	}
-	got, err := b.load(p, loader, limit)
+	got, err := b.load(p, loader, d.meta.level, limit)
 	if err != nil {
 		return err
 	}
@@ -256,14 +256,14 @@ func (b *treeBuckets) loadUsers(p *boltReader, loader *tree.Loader) (totals, err
 	return t, nil
 }
 
-// load passes the users, the nodes, with the deltas merged over them, and the events to a loader.
+// load passes the users, the nodes and keys, with the deltas merged over them, and the events to a loader.
 // It skips the chunks and events beyond the numbers of limit, and returns the totals of the
 // records that it has read.
-func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals) (got treeTotals, err error) {
+func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, limit treeTotals) (got treeTotals, err error) {
 	if got.users, err = b.loadUsers(p, loader); err != nil {
 		return got, err
 	}
-	if err := b.loadNodes(p, limit.deltas.records, &got, loader.Node); err != nil {
+	if err := b.loadNodes(p, limit.deltas.records, &got, recordLoader(loader, level)); err != nil {
 		return got, err
 	}
 	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
@@ -273,9 +273,9 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, limit treeTotals)
 	return got, nil
 }
 
-// loadNodes passes the nodes, with the deltas merged over them, to take, in the order of their paths. It skips the chunks of deltas beyond
-// a limit, and sets the totals of the records that it has read.
-func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, take func(path string, data []byte) error) (err error) {
+// loadNodes passes the records of nodes and of files that v2 does not show, with the deltas merged over them, to take, in the order of their
+// keys. It skips the chunks of deltas beyond a limit, and sets the totals of the records that it has read.
+func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, take func(record string, data []byte) error) (err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none
 		got.deltas, err = readRecords(p, *b.deltas, chunks, func(_, chunk []byte) error { return d.add(bytes.Clone(chunk)) })

@@ -10,7 +10,7 @@ import (
 
 // ReadSnapshotNodes checks a snapshot file and passes its nodes to take, one after the other, hidden ones included, in the order of their
 // paths as byte strings. It reads the file from start to end twice, and needs memory only for the changes since the last full checkpoint.
-// It does not check that each node has a directory, as InspectSnapshot does.
+// It does not check that each node has a directory, as InspectSnapshot does. Files that v2 does not show are left out.
 //
 // The errors are those of InspectSnapshot, and the error of take, unchanged, which ends the reading.
 func ReadSnapshotNodes(path string, take func(tree.NodeFields) error) error {
@@ -21,6 +21,9 @@ func ReadSnapshotNodes(path string, take func(tree.NodeFields) error) error {
 	defer f.Close()
 	var refused error // the error of take
 	err = f.readNodes(func(path string, data []byte) error {
+		if !isNodeRecord(path) {
+			return nil
+		}
 		fields, err := tree.DecodeFields(path, data)
 		if err != nil {
 			return err

@@ -22,35 +22,39 @@ func (a ancestors) insert(n *Node) {
 // addToTotals adds n to the totals and the expiries of all ancestors. n must have no
 // children, and must be in the parent already.
 func (a ancestors) addToTotals(n *Node) {
-	a.changeTotals(1, n.bytes())
+	a.changeTotals(n.totals(), 1)
 	a.reschedule(expiry{}, n.expiry())
 }
 
 // replace replaces prev, a child of the parent, by n. If they are directories, they must
-// have the same children.
+// have the same children. If one of them is a directory, it must have none.
 func (a ancestors) replace(prev, n *Node) {
 	a.parent().children.Replace(n)
-	a.changeTotals(0, n.bytes()-prev.bytes())
+	a.changeTotals(prev.totals(), -1)
+	a.changeTotals(n.totals(), 1)
 	a.reschedule(prev.expiry(), n.expiry())
+	a.reschedule(prev.shadowedExpiry(), n.shadowedExpiry())
 }
 
-// remove removes n and all nodes below it from the parent.
+// remove removes n and all nodes below it from the parent. The shadowed file of a directory takes its place.
 func (a ancestors) remove(n *Node) {
-	a.parent().children.Delete(base(n.Path()))
-	nodes, bytes := int64(1), n.bytes()
 	if n.IsDir() {
-		nodes += n.directory().nodes
-		bytes += n.directory().bytes
+		a.changeTotals(n.directory().totals, -1)
 		a.reschedule(n.directory().firstDue(), expiry{})
 	}
-	a.changeTotals(-nodes, -bytes)
+	if file := n.Shadowed(); file != nil {
+		a.replace(n, file)
+		return
+	}
+	a.parent().children.Delete(base(n.Path()))
+	a.changeTotals(n.totals(), -1)
 	a.reschedule(n.expiry(), expiry{})
 }
 
-func (a ancestors) changeTotals(nodes, bytes int64) {
+// changeTotals adds t to the totals of all ancestors, n times.
+func (a ancestors) changeTotals(t totals, n int32) {
 	for _, d := range a {
-		d.nodes += nodes
-		d.bytes += bytes
+		d.totals.add(t, n)
 	}
 }
 

@@ -15,21 +15,32 @@ func compareTotals(t *rapid.T, m *model, s *Store) {
 		if !n.IsDir() {
 			return
 		}
-		var bytes int64
-		var first expiry
-		below := m.below(n.Path())
-		for _, path := range below {
-			bytes += int64(len(path) + len(m.nodes[path].value))
-			if e := (expiry{m.nodes[path].expires, path}); !e.isZero() && (first.isZero() || earlier(e, first)) {
-				first = e
-			}
-		}
-		d := n.directory()
-		if d.nodes != int64(len(below)) || d.bytes != bytes || d.firstDue() != first {
-			t.Fatalf("%s has %d nodes, %d bytes, first TTL %v; want %d, %d, %v",
-				n.Path(), d.nodes, d.bytes, d.firstDue(), len(below), bytes, first)
+		want, first := m.totals(n.Path())
+		if d := n.directory(); d.totals != want || d.firstDue() != first {
+			t.Fatalf("%s has the totals %+v, first TTL %v; want %+v, %v", n.Path(), d.totals, d.firstDue(), want, first)
 		}
 	})
+}
+
+// totals returns the totals and the first expiry of the nodes and the shadowed files below a directory.
+func (m *model) totals(dir string) (t totals, first expiry) {
+	add := func(n modelNode, due string) {
+		t.bytes += int64(len(n.path) + len(n.value))
+		if !n.dir {
+			t.keys++
+		}
+		if e := (expiry{n.expires, due}); !e.isZero() && (first.isZero() || earlier(e, first)) {
+			first = e
+		}
+	}
+	for _, path := range m.below(dir) {
+		t.nodes++
+		add(m.nodes[path], path)
+		if file, ok := m.shadowed[path]; ok {
+			add(file, path+"/")
+		}
+	}
+	return t, first
 }
 
 // growTTLs returns a store with keys below /d, in directories of 100. All keys have the

@@ -144,10 +144,11 @@ func (s *Store) update(c *Command) (*Event, *Error) {
 	}
 	n := prev.withDirectory(prev.directory())
 	n.setExpires(c.Expires)
+	n.setImplied(false)
 	s.markChanged(n)
-	s.replace(prev, n)
+	s.replace(prev, n, explicitParents)
 	// The directory keeps its modifiedIndex. Only the event shows the new index.
-	shown := n.withDirectory(noChildren)
+	shown := n.alone()
 	shown.setNumbers(s.nextNumbers(n))
 	return s.emit(&Event{action: ActionUpdate, refresh: c.Refresh, node: shown, prev: prev.withoutChildren()}, nil), nil
 }

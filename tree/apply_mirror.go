@@ -76,7 +76,7 @@ func (s *Store) storeRead(f *NodeFields) {
 		changed.setNumbers(uncounted(f.Created, f.Modified))
 		changed.setExpires(f.Expires)
 		s.markChanged(changed)
-		s.replace(n, changed)
+		s.replace(n, changed, keepParents)
 	default:
 		s.place(n, s.mirroredNode(f), f.Created)
 	}
@@ -102,7 +102,7 @@ func (s *Store) mirroredNode(f *NodeFields) *Node {
 // a directory above n, and makes missing directories with the createdIndex created.
 func (s *Store) place(old, n *Node, created uint64) {
 	if old != nil && !old.IsDir() {
-		s.replace(old, n)
+		s.replace(old, n, keepParents)
 		return
 	}
 	if old != nil {
@@ -110,7 +110,7 @@ func (s *Store) place(old, n *Node, created uint64) {
 	} else {
 		s.clearAbove(n.Path())
 	}
-	s.ensureMutableParent(n.Path(), created, make(ancestors, 0, usualDepth)).insert(n)
+	s.ensureMutableParent(n.Path(), created, keepParents, make(ancestors, 0, usualDepth)).insert(n)
 	s.dirty.add(n)
 }
 
@@ -190,7 +190,7 @@ func (s *Store) updateDir(n *Node, f *NodeFields) {
 		changed := n.withDirectory(n.directory())
 		changed.setExpires(f.Expires)
 		s.markChanged(changed)
-		s.replace(n, changed)
+		s.replace(n, changed, keepParents)
 		return
 	}
 	made := s.mirroredNode(f)

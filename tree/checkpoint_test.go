@@ -15,6 +15,7 @@ import (
 type checkpoint struct {
 	state  []byte
 	nodes  map[string][]byte
+	keys   map[string][]byte // plain and shadowed files
 	events map[uint64][]byte
 	mirror []byte            // nil if there is none
 	head   []byte            // of the users; nil if there are none
@@ -24,7 +25,7 @@ type checkpoint struct {
 func newCheckpoint() *checkpoint {
 	return &checkpoint{
 		state: New(1).View().AppendState(nil),
-		nodes: map[string][]byte{}, events: map[uint64][]byte{}, users: map[string][]byte{},
+		nodes: map[string][]byte{}, keys: map[string][]byte{}, events: map[uint64][]byte{}, users: map[string][]byte{},
 	}
 }
 
@@ -36,12 +37,24 @@ func (p *checkpoint) write(d *Delta) {
 				delete(p.nodes, path)
 			}
 		}
+		for key := range p.keys {
+			if strings.HasPrefix(key, dir+"/") && isPathKey(key) {
+				delete(p.keys, key)
+			}
+		}
 	}
 	for _, path := range d.Changed {
 		if n := d.View.Lookup(path); n != nil {
 			p.nodes[path] = AppendNode(nil, n)
 		} else {
 			delete(p.nodes, path)
+		}
+	}
+	for _, key := range d.ChangedKeys {
+		if n := d.View.V3OnlyKey(key); n != nil {
+			p.keys[key] = AppendNode(nil, n)
+		} else {
+			delete(p.keys, key)
 		}
 	}
 	for _, e := range d.Events {
@@ -54,6 +67,20 @@ func (p *checkpoint) write(d *Delta) {
 	}
 	p.state, p.mirror = d.View.AppendState(nil), d.View.AppendMirror(nil)
 	p.writeUsers(d)
+}
+
+// writeAll is write for a delta of the whole tree. p must be new.
+func (p *checkpoint) writeAll(d *Delta) {
+	for n := range d.View.Walk() {
+		p.nodes[n.Path()] = AppendNode(nil, n)
+		if file := n.Shadowed(); file != nil {
+			p.keys[file.Path()] = AppendNode(nil, file)
+		}
+	}
+	for n := range d.View.PlainKeys() {
+		p.keys[n.Path()] = AppendNode(nil, n)
+	}
+	p.write(d)
 }
 
 func (p *checkpoint) writeUsers(d *Delta) {
@@ -96,6 +123,11 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 			return nil, err
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(p.keys)) {
+		if err := l.V3OnlyKey(key, p.keys[key]); err != nil {
+			return nil, err
+		}
+	}
 	for _, i := range slices.Sorted(maps.Keys(p.events)) {
 		if err := l.Event(p.events[i]); err != nil {
 			return nil, err
@@ -112,16 +144,29 @@ func stateBytes(s *Store) []byte {
 	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
 		b = binary.AppendVarint(b, n)
 	}
+	b = appendTree(b, v)
+	for i := s.history.next(v.OldestEvent()); i <= v.Index(); i = s.history.next(i + 1) {
+		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
+		b = append(b, s.history.at(i).AppendJSON(nil)...)
+	}
+	return b
+}
+
+// appendTree appends all nodes and plain keys.
+func appendTree(b []byte, v *View) []byte {
 	walk(v.root, func(n *Node) {
 		b = append(append(b, "\nnode "...), n.Path()...)
 		b = AppendNode(append(b, ' '), n)
 		if n.IsDir() {
 			b = appendTotals(b, n.directory())
 		}
+		if file := n.Shadowed(); file != nil {
+			b = AppendNode(append(b, "\nshadowed "...), file)
+		}
 	})
-	for i := s.history.next(v.OldestEvent()); i <= v.Index(); i = s.history.next(i + 1) {
-		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
-		b = append(b, s.history.at(i).AppendJSON(nil)...)
+	for n := range v.PlainKeys() {
+		b = append(append(b, "\nplain "...), n.Path()...)
+		b = AppendNode(append(b, ' '), n)
 	}
 	return b
 }
@@ -137,7 +182,7 @@ func usersBytes(s *users.State) []byte {
 
 // appendTotals appends the totals and the TTLs of a directory.
 func appendTotals(b []byte, d *directory) []byte {
-	b = fmt.Appendf(b, "\nbelow: %d nodes, %d bytes", d.nodes, d.bytes)
+	b = fmt.Appendf(b, "\nbelow: %d nodes, %d keys, %d bytes", d.nodes, d.keys, d.bytes)
 	if d.due != nil {
 		d.due.Scan(func(e expiry) bool {
 			b = fmt.Appendf(b, ", due %d %s", e.at, e.path)

@@ -23,8 +23,9 @@ const (
 	nodeCountedFile = 2
 	nodeCountedDir  = 3
 	nodeLeasedFile  = 4 // a nodeCountedFile with a lease instead of a TTL
+	nodeImpliedDir  = 5 // a nodeCountedDir for which Node.isImplied is true
 
-	lastNodeKind = nodeLeasedFile
+	lastNodeKind = nodeImpliedDir
 )
 
 // The flags of a stored event.
@@ -44,6 +45,8 @@ func AppendNode(dst []byte, n *Node) []byte {
 	switch lease := n.Lease(); {
 	case lease != 0:
 		kind, extension = nodeLeasedFile, lease
+	case n.isImplied():
+		kind = nodeImpliedDir
 	case n.IsDir() && counted:
 		kind = nodeCountedDir
 	case n.IsDir():
@@ -61,7 +64,7 @@ func AppendNode(dst []byte, n *Node) []byte {
 	// A revision is mostly not far below its index.
 	dst = binary.AppendUvarint(dst, n.ModifiedIndex()-n.ModRevision())
 	dst = binary.AppendUvarint(dst, n.Sub())
-	if kind != nodeCountedDir {
+	if !n.IsDir() {
 		dst = binary.AppendUvarint(dst, n.CreatedIndex()-n.CreateRevision())
 		dst = binary.AppendUvarint(dst, n.storedVersion())
 	}
@@ -79,7 +82,7 @@ func decodeNode(path string, data []byte) (*Node, error) {
 		expires, lease = 0, expires
 	}
 	c.createRevision, c.modRevision = c.created, c.modified
-	isDir := kind == nodeDir || kind == nodeCountedDir
+	isDir := kind == nodeDir || kind == nodeCountedDir || kind == nodeImpliedDir
 	if kind >= nodeCountedFile {
 		c.modRevision, c.sub, c.version = c.modified-r.uvarint(), r.uvarint(), 1
 		if !isDir {
@@ -99,6 +102,7 @@ func decodeNode(path string, data []byte) (*Node, error) {
 	case isDir:
 		n = newDir(strings.Clone(path), newDirectory(path, 0))
 		n.setExpires(expires)
+		n.setImplied(kind == nodeImpliedDir)
 	case isSmall(path, len(r.src), expires, lease):
 		n = newSmallFile(path, r.src, expires, lease)
 	default:

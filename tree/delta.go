@@ -8,8 +8,8 @@ import (
 )
 
 // Delta is the difference between two published views, for a checkpoint. To store a
-// delta, remove the stored nodes below the paths in Removed, then write or remove the
-// nodes in Changed, and write the events and the state (View.AppendState).
+// delta, remove the stored nodes and shadowed files below the paths in Removed, then write or remove the
+// nodes in Changed and the files in ChangedKeys, and write the events and the state (View.AppendState).
 type Delta struct {
 	// View is the newer view, which the checkpoint will hold.
 	View *View
@@ -18,6 +18,9 @@ type Delta struct {
 	// Changed holds the paths of all nodes that may differ. If View has no node at a
 	// path, the stored node must be removed.
 	Changed []string
+	// ChangedKeys holds the keys of all plain and shadowed files that may differ. If View.V3OnlyKey returns nil for a key, its stored
+	// file must be removed.
+	ChangedKeys []string
 	// Events are the events since the last delta, the oldest first.
 	Events []*Event
 	// UsersBefore are the users of the last delta. It is nil if All is set. If it is not
@@ -32,13 +35,15 @@ type Delta struct {
 	All bool
 }
 
-// Sort sorts Removed and Changed and removes duplicates. The goroutine that writes the
+// Sort sorts Removed, Changed and ChangedKeys and removes duplicates. The goroutine that writes the
 // checkpoint calls Sort: it takes too long for the applying goroutine.
 func (d *Delta) Sort() {
 	slices.Sort(d.Removed)
 	d.Removed = slices.Compact(d.Removed)
 	slices.Sort(d.Changed)
 	d.Changed = slices.Compact(d.Changed)
+	slices.Sort(d.ChangedKeys)
+	d.ChangedKeys = slices.Compact(d.ChangedKeys)
 }
 
 // dirtyPaths are the paths of the next delta, in the order of the changes. A path may be
@@ -47,7 +52,8 @@ func (d *Delta) Sort() {
 type dirtyPaths struct {
 	removedDirs []string // also in changed
 	changed     []string
-	lastEvent   uint64 // the index of the newest event that was in a delta
+	keys        []string // of plain and shadowed files
+	lastEvent   uint64   // the index of the newest event that was in a delta
 	// users are the users of the last delta; nil if the next delta has all.
 	users *users.State
 }
@@ -58,12 +64,16 @@ const largeValue = 512
 // add adds the path of n. The path and the value of n share one piece of memory. So if
 // the value is large, add copies the path: otherwise it would keep the value alive, even
 // if the node is removed before the next delta is taken.
-func (d *dirtyPaths) add(n *Node) {
-	path := n.Path()
+func (d *dirtyPaths) add(n *Node) { d.changed = append(d.changed, dirtyPath(n)) }
+
+// addKey is add for a plain file, and for a file that is or was a shadowed one.
+func (d *dirtyPaths) addKey(n *Node) { d.keys = append(d.keys, dirtyPath(n)) }
+
+func dirtyPath(n *Node) string {
 	if len(n.Value()) > largeValue {
-		path = strings.Clone(path)
+		return strings.Clone(n.Path())
 	}
-	d.changed = append(d.changed, path)
+	return n.Path()
 }
 
 func (d *dirtyPaths) addRemovedDir(path string) {
@@ -75,7 +85,10 @@ func (d *dirtyPaths) addRemovedDir(path string) {
 // the delta can't be stored, the caller must pass it to ReturnDelta.
 func (s *Store) TakeDelta() *Delta {
 	v := s.View()
-	d := &Delta{View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, UsersBefore: s.dirty.users, OldestEvent: v.oldest}
+	d := &Delta{
+		View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, ChangedKeys: s.dirty.keys,
+		UsersBefore: s.dirty.users, OldestEvent: v.oldest,
+	}
 	for i := s.history.next(max(s.dirty.lastEvent+1, v.oldest)); i <= v.index; i = s.history.next(i + 1) {
 		d.Events = append(d.Events, s.history.at(i))
 	}
@@ -89,7 +102,7 @@ func (s *Store) TakeDelta() *Delta {
 func (s *Store) TakeAll() *Delta {
 	s.dirty.lastEvent, s.dirty.users = 0, nil
 	d := s.TakeDelta()
-	d.Removed, d.Changed, d.All = nil, nil, true
+	d.Removed, d.Changed, d.ChangedKeys, d.All = nil, nil, nil, true
 	return d
 }
 
@@ -101,12 +114,13 @@ func (s *Store) ReturnDelta(d *Delta) {
 	}
 	s.dirty.removedDirs = append(s.dirty.removedDirs, d.Removed...)
 	s.dirty.changed = append(s.dirty.changed, d.Changed...)
+	s.dirty.keys = append(s.dirty.keys, d.ChangedKeys...)
 	s.dirty.users = d.UsersBefore
 	if len(d.Events) > 0 {
 		s.dirty.lastEvent = min(s.dirty.lastEvent, d.Events[0].Index()-1)
 	}
 }
 
-// DirtyPaths returns the number of paths in the next delta, before Sort: a path counts
+// DirtyPaths returns the number of paths and keys in the next delta, before Sort: each counts
 // once for each of its changes.
-func (s *Store) DirtyPaths() int { return len(s.dirty.changed) }
+func (s *Store) DirtyPaths() int { return len(s.dirty.changed) + len(s.dirty.keys) }

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -132,5 +133,8 @@ func (m *model) clone() *model {
 	for path, n := range m.nodes {
 		c.nodes[path] = n
 	}
+	maps.Copy(c.shadowed, m.shadowed)
+	maps.Copy(c.plain, m.plain)
+	maps.Copy(c.implied, m.implied)
 	return c
 }

@@ -19,7 +19,7 @@ import (
 //	word 3  mod revision     bits 0 to 17 of the version
 //
 // The lengths are those of a small file, whose path is never empty. Another node has the length 0 of the path, and a tag in the place of
-// the length of the text. Word 2 of a directory holds the time at which it expires: a directory has no create revision, and the only
+// the length of the text. A directory has flags in the place of the kind of the extension. Word 2 of a directory holds the time at which it expires: a directory has no create revision, and the only
 // versions of a directory are 0 and 1.
 
 // indexBits is the size of an index and of a revision, in bits.
@@ -102,6 +102,18 @@ type dirNode struct {
 	dir            *directory
 	unchangedSince uint64 // see Node.UnchangedSince
 }
+
+// shadowingDir is a directory with a shadowed file.
+type shadowingDir struct {
+	dirNode
+	shadowed *Node
+}
+
+// The flags of a directory, which lie in the place of the kind of a file's extension.
+const (
+	impliedFlag   = 1 << iota // see Node.isImplied
+	shadowingFlag             // the directory is a shadowingDir
+)
 
 // newFile makes a file with a TTL, a lease, or none of them: at least one of expires (see Node.Expires) and lease must be zero. A large
 // file keeps the strings path and value alive. They should share one allocation that holds nothing else.
@@ -199,9 +211,56 @@ func newDir(path string, dir *directory) *Node {
 }
 
 // withDirectory returns a copy of n, which must be a directory, with other children.
-func (n *Node) withDirectory(dir *directory) *Node {
-	d := &dirNode{pathNode{Node{words: n.words}, n.Path()}, dir, n.UnchangedSince()}
+func (n *Node) withDirectory(dir *directory) *Node { return n.copyDir(dir, n.Shadowed()) }
+
+// withShadowed returns a copy of n, which must be a directory, with another shadowed file, or with none if file is nil. If n has none
+// either, it returns n.
+func (n *Node) withShadowed(file *Node) *Node {
+	if file == n.Shadowed() {
+		return n
+	}
+	return n.copyDir(n.directory(), file)
+}
+
+// copyDir returns a copy of n, which must be a directory, with other children and another shadowed file, or nil.
+func (n *Node) copyDir(dir *directory, shadowed *Node) *Node {
+	var d *dirNode
+	if shadowed == nil {
+		d = new(dirNode)
+	} else {
+		s := &shadowingDir{shadowed: shadowed}
+		d = &s.dirNode
+	}
+	d.words, d.path, d.dir, d.unchangedSince = n.words, n.Path(), dir, n.UnchangedSince()
+	d.setFlag(shadowingFlag, shadowed != nil)
 	return &d.Node
+}
+
+// flag reports whether a node is a directory with a flag.
+func (n *Node) flag(flag uint64) bool { return n.IsDir() && n.words[0]&(flag<<extensionShift) != 0 }
+
+func (n *Node) setFlag(flag uint64, on bool) {
+	n.words[0] &^= flag << extensionShift
+	if on {
+		n.words[0] |= flag << extensionShift
+	}
+}
+
+// isImplied reports whether the node is a directory that exists only because keys of etcd's v3 API lie below it. It is removed with the
+// last of them. A write of v2 to it or below it makes it explicit.
+func (n *Node) isImplied() bool { return n.flag(impliedFlag) }
+
+// setImplied sets the result of isImplied. n must be a directory that the current batch may change.
+func (n *Node) setImplied(implied bool) { n.setFlag(impliedFlag, implied) }
+
+// Shadowed returns the shadowed file of a directory: the file of the key that equals the path of the directory. etcd's v3 API has such
+// a key beside those below the directory. v2 shows the directory, and shows the file when the directory is gone. Shadowed returns nil for
+// a directory without such a file, and for a file.
+func (n *Node) Shadowed() *Node {
+	if !n.flag(shadowingFlag) {
+		return nil
+	}
+	return (*shadowingDir)(unsafe.Pointer(n)).shadowed
 }
 
 // setVerbatim must be called after path and value are set.

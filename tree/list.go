@@ -133,7 +133,7 @@ func (l *List) appendPage(dst []byte, dir *Node, f *format, p *pieces) []byte {
 // count returns the number of the selected nodes.
 func (l *List) count(dir *Node) int64 {
 	if l.Hidden && l.Depth == Deep && dir.IsDir() {
-		return dir.directory().nodes
+		return int64(dir.directory().nodes)
 	}
 	count := int64(0)
 	l.descend(dir, l.Depth, func(*Node) bool {

@@ -9,7 +9,7 @@ import (
 // Loader builds a Store from the content of a checkpoint. The caller must call State
 // first. If the checkpoint has a mirror, it must call Mirror next. If it has users, it must call Users next, and UserRecord for each record
 // in the order of the keys. Then it must call Node for each node in the order of the paths
-// (as byte strings), Event for each event in the order of the indexes, and Finish. The Loader
+// (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order of the indexes, and Finish. The Loader
 // keeps none of the slices. Only one goroutine at a time may use it.
 //
 // For content that no checkpoint can have, the methods return an error that wraps
@@ -106,8 +106,8 @@ func (l *Loader) Node(path string, data []byte) error {
 
 // add adds a node without children.
 func (l *Loader) add(path string, n *Node) error {
-	if n.ModifiedIndex() > l.store.newestNode() || n.CreatedIndex() > n.ModifiedIndex() || !l.hasRevisionsOf(n) {
-		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, path)
+	if err := l.checkNumbers(n); err != nil {
+		return err
 	}
 	if dir := parent(path); l.dir.Path() != dir {
 		if !l.enter(dir) {
@@ -120,6 +120,14 @@ func (l *Loader) add(path string, n *Node) error {
 	l.above.addToTotals(n)
 	if n.IsDir() {
 		n.setUnchangedSince(l.store.index)
+	}
+	return nil
+}
+
+// checkNumbers returns an error if the state can't have a node with the numbers of n.
+func (l *Loader) checkNumbers(n *Node) error {
+	if n.ModifiedIndex() > l.store.newestNode() || n.CreatedIndex() > n.ModifiedIndex() || !l.hasRevisionsOf(n) {
+		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, n.Path())
 	}
 	return nil
 }

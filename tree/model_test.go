@@ -21,6 +21,7 @@ type model struct {
 	writes  users.Writes // the counts of the writes of OpUsers
 	txn     *modelTxn    // the result of the last OpTxn; nil if it has failed
 	numbers modelRevisions
+	modelKeys
 }
 
 type modelNode struct {
@@ -49,7 +50,8 @@ func newModel(historySize int) *model {
 		counts: map[Op]*[2]uint64{},
 		users:  new(users.State),
 
-		numbers: modelRevisions{last: 1, at: map[uint64][2]uint64{0: {}}},
+		numbers:   modelRevisions{last: 1, at: map[uint64][2]uint64{0: {}}},
+		modelKeys: newModelKeys(),
 	}
 }
 
@@ -201,6 +203,7 @@ func (m *model) write(c Command, path string, old *modelNode, err *Error) (*mode
 		}
 	}
 	m.nodes[path] = n
+	m.makeExplicit(parent(path))
 	action := "create"
 	if c.Op == OpSet {
 		action = "set"
@@ -222,6 +225,7 @@ func (m *model) update(c Command, old modelNode) (*modelEvent, *Error) {
 	n.expires = c.Expires
 	m.nodes[n.path] = n // keeps its modifiedIndex; the event shows the new one
 	n.version = m.numbers.first()
+	m.makeExplicit(n.path)
 	return &modelEvent{action: "update", refresh: c.Refresh, node: n, prev: &old}, nil
 }
 
@@ -255,25 +259,52 @@ func mismatch(c Command, n modelNode) *Error {
 func (m *model) drop(action string, old modelNode) *modelEvent {
 	e := &modelEvent{action: action, prev: &old, node: modelNode{path: old.path, dir: old.dir, created: old.created, version: m.numbers.after(old)}}
 	e.gone = m.below(old.path)
-	for _, path := range append(e.gone, old.path) {
-		delete(m.nodes, path)
+	for _, path := range e.gone {
+		m.forget(path)
 	}
+	m.removeNode(old.path)
 	return e
+}
+
+// forget removes a node and its shadowed file.
+func (m *model) forget(path string) {
+	delete(m.nodes, path)
+	delete(m.shadowed, path)
+	delete(m.implied, path)
+}
+
+// removeNode removes a node without children. Its shadowed file takes its place. Otherwise the implied directories that become empty are
+// removed.
+func (m *model) removeNode(path string) {
+	file, shadows := m.shadowed[path]
+	m.forget(path)
+	if shadows {
+		m.nodes[path] = file
+		return
+	}
+	if dir := parent(path); m.implied[dir] && len(m.below(dir)) == 0 {
+		m.removeNode(dir)
+	}
+}
+
+// makeExplicit makes a directory and those above it explicit.
+func (m *model) makeExplicit(dir string) {
+	for ; dir != "/"; dir = parent(dir) {
+		delete(m.implied, dir)
+	}
 }
 
 func (m *model) expire(now int64) {
 	for range ExpireLimit {
-		var first *modelNode
-		for _, n := range m.nodes {
-			if n.expires != 0 && n.expires <= now &&
-				(first == nil || n.expires < first.expires || n.expires == first.expires && n.path < first.path) {
-				first = &n
-			}
-		}
-		if first == nil {
+		_, first := m.totals("/")
+		if first.isZero() || first.at > now {
 			return
 		}
-		m.record(now, m.drop("expire", *first))
+		if path, shadowed := strings.CutSuffix(first.path, "/"); shadowed {
+			m.recordKey(now, m.deleteKey(path))
+		} else {
+			m.record(now, m.drop("expire", m.nodes[path]))
+		}
 		m.expired++
 	}
 }

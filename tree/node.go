@@ -92,7 +92,14 @@ func (n *Node) withoutChildren() *Node {
 	if !n.IsDir() || n.directory() == noChildren {
 		return n
 	}
-	return n.withDirectory(noChildren)
+	return n.alone()
+}
+
+// alone returns a copy of a directory without its children and its shadowed file, for events.
+func (n *Node) alone() *Node {
+	c := n.copyDir(noChildren, nil)
+	c.setImplied(false)
+	return c
 }
 
 // nextVersion returns the version of the node that replaces the node. That of a directory is always 1.

@@ -34,7 +34,7 @@ const removedNodeBytes = 128
 // add adds a directory. Only the applying goroutine may call it, and it must call trim after the event was announced.
 func (r *removals) add(index uint64, dir *Node) {
 	d := dir.directory()
-	size := dir.bytes() + d.bytes + (d.nodes+1)*removedNodeBytes
+	size := dir.bytes() + d.bytes + int64(d.nodes+1)*removedNodeBytes
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	added := removal{index: index, dir: dir, bytes: size}

@@ -27,6 +27,7 @@ type Store struct {
 	// Only the applying goroutine may use the fields below.
 
 	root      *Node
+	plain     *plainKeys
 	index     uint64
 	revisions revisions
 	counters  Counters
@@ -75,6 +76,7 @@ func newStore(historySize int) *Store {
 	root.setUnchangedSince(firstIndex)
 	return &Store{
 		root:    root,
+		plain:   newPlainKeys(),
 		index:   firstIndex,
 		users:   none,
 		dirty:   dirtyPaths{users: none},
@@ -140,8 +142,8 @@ func (s *Store) Announce() {
 // checkpoint of another member. from must not be used afterwards. The events between the
 // two states may be lost, so all open watchers end with an *Error of CodeWatcherCleared.
 func (s *Store) Replace(from *Store) {
-	s.superseded += s.root.directory().bytes
-	s.root, s.index, s.revisions, s.counters = from.root, from.index, from.revisions, from.counters
+	s.superseded += s.bytes()
+	s.root, s.plain, s.index, s.revisions, s.counters = from.root, from.plain, from.index, from.revisions, from.counters
 	s.users, s.mirrored = from.users, from.mirrored
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
@@ -157,6 +159,9 @@ func (s *Store) Replace(from *Store) {
 	s.hub.invalidateAll()
 	s.announced.Store(s.index)
 }
+
+// bytes returns what View.Bytes of the private root would be.
+func (s *Store) bytes() int64 { return s.root.directory().bytes + s.plain.bytes }
 
 // Announced returns an index up to which all events were passed to the watchers. If Poll of a watcher returns no event and no error after
 // this call, the watcher has returned all its events up to this index.
@@ -199,6 +204,7 @@ func (s *Store) publish() {
 	s.supersededBytes.Store(s.superseded)
 	s.published.Store(&View{
 		root:      s.root,
+		plain:     s.plain,
 		index:     s.index,
 		revisions: s.revisions,
 		oldest:    s.history.oldest(s.index),

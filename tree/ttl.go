@@ -1,6 +1,10 @@
 package tree
 
-import "github.com/tidwall/btree"
+import (
+	"strings"
+
+	"github.com/tidwall/btree"
+)
 
 // expiry is the time at which a node must be removed. The zero value stands for none.
 type expiry struct {
@@ -17,6 +21,16 @@ func (n *Node) expiry() expiry {
 		return expiry{}
 	}
 	return expiry{at, n.Path()}
+}
+
+// shadowedExpiry returns the expiry of the shadowed file of a directory. Its path ends with a slash, so that it differs from the expiry of
+// the directory. It is zero if there is no such file, or if the file has no TTL.
+func (n *Node) shadowedExpiry() expiry {
+	file := n.Shadowed()
+	if file == nil || file.Expires() == 0 {
+		return expiry{}
+	}
+	return expiry{file.Expires(), file.Path() + "/"}
 }
 
 // expiries is a set of expiries, ordered by time and then by path, so that all members
@@ -72,8 +86,18 @@ func (s *Store) expire() {
 		if e.isZero() || e.at > s.now {
 			return
 		}
-		n, _ := find(s.root, e.path) // never fails: the expiry is removed together with the node
-		s.remove(ActionExpire, n)
+		if key, shadowed := strings.CutSuffix(e.path, "/"); shadowed {
+			s.expireShadowed(key)
+		} else {
+			n, _ := find(s.root, e.path) // never fails: the expiry is removed together with the node
+			s.remove(ActionExpire, n)
+		}
 		s.counters.Expired++
 	}
+}
+
+// expireShadowed removes the shadowed file of a directory, and emits the event.
+func (s *Store) expireShadowed(key string) {
+	n := s.deleteKey(key)
+	s.emit(&Event{action: ActionExpire, prev: n, node: tombstone(n, s.nextNumbers(n))}, nil)
 }

@@ -169,25 +169,26 @@ func (s *Store) checkDir(c *Command) *Error {
 // savepoint is the state of the current batch before a transaction.
 type savepoint struct {
 	root         *Node
+	plain        *plainKeys
 	index, epoch uint64
 	revisions    revisions
 	counters     Counters
 	superseded   int64
 	// The lengths of Store.batch and of the lists of dirtyPaths.
-	batch, changed, removedDirs int
+	batch, changed, removedDirs, keys int
 }
 
 // savepoint returns the current state, to which rollBack can return. Changes after it must have another epoch.
 func (s *Store) savepoint() savepoint {
 	return savepoint{
-		root: s.root, index: s.index, epoch: s.epoch, revisions: s.revisions, counters: s.counters, superseded: s.superseded,
-		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs),
+		root: s.root, plain: s.plain, index: s.index, epoch: s.epoch, revisions: s.revisions, counters: s.counters, superseded: s.superseded,
+		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs), keys: len(s.dirty.keys),
 	}
 }
 
 // rollBack undoes all changes since the savepoint. Nothing refers to the nodes that they have made, so their epochs may be used again.
 func (s *Store) rollBack(to *savepoint) {
-	s.root, s.index, s.epoch, s.revisions = to.root, to.index, to.epoch, to.revisions
+	s.root, s.plain, s.index, s.epoch, s.revisions = to.root, to.plain, to.index, to.epoch, to.revisions
 	s.counters, s.superseded = to.counters, to.superseded
 	clear(s.batch[to.batch:])
 	s.batch = s.batch[:to.batch]
@@ -195,4 +196,6 @@ func (s *Store) rollBack(to *savepoint) {
 	s.dirty.changed = s.dirty.changed[:to.changed]
 	clear(s.dirty.removedDirs[to.removedDirs:])
 	s.dirty.removedDirs = s.dirty.removedDirs[:to.removedDirs]
+	clear(s.dirty.keys[to.keys:])
+	s.dirty.keys = s.dirty.keys[:to.keys]
 }

@@ -19,6 +19,7 @@ const (
 // a lock, and may keep it.
 type View struct {
 	root      *Node
+	plain     *plainKeys
 	index     uint64
 	revisions revisions
 	oldest    uint64 // the index of the oldest event in the history
@@ -47,11 +48,11 @@ func (v *View) Events() uint64 {
 	return n
 }
 
-// Nodes returns the number of files and directories, without the root.
-func (v *View) Nodes() int64 { return v.root.directory().nodes }
+// Nodes returns the number of files and directories that v2 shows, without the root.
+func (v *View) Nodes() int64 { return int64(v.root.directory().nodes) }
 
-// Bytes returns the total length of all paths and values.
-func (v *View) Bytes() int64 { return v.root.directory().bytes }
+// Bytes returns the total length of all paths, keys and values.
+func (v *View) Bytes() int64 { return v.root.directory().bytes + v.plain.bytes }
 
 // NextExpiry returns the time at which the next TTL ends, in nanoseconds since 1970. It is
 // zero if no node has a TTL, or if the tree follows an etcd.
