@@ -2,6 +2,8 @@ package tree
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -9,11 +11,7 @@ import (
 // pauseNodes is the number of nodes between two calls of pause.
 const pauseNodes = 1024
 
-// maxBound is the largest length of a bound, in bytes. Bounds are sent to other members,
-// so they must be short. A path that is cut to this length still divides the tree.
-const maxBound = 128
-
-// HashRanges divides all nodes below the root into ranges of paths, and returns a hash of
+// HashRanges divides all nodes below the root, with the files that v2 does not show, into ranges of paths, and returns a hash of
 // each range. The first range ends before bounds[0], the last one begins at the last
 // bound. bounds must be in the order of Walk. Members with the same tree return the same
 // hashes for the same bounds.
@@ -30,6 +28,9 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 			sum.Reset()
 		}
 		n.hash(&sum)
+		if file := n.Shadowed(); file != nil {
+			file.hash(&sum)
+		}
 	})
 	if !done {
 		return nil
@@ -38,7 +39,37 @@ func (v *View) HashRanges(bounds []string, pause func() bool) []uint64 {
 		sums = append(sums, sum.Sum64())
 		sum.Reset()
 	}
+	if !v.hashPlain(sums, bounds, pause) {
+		return nil
+	}
 	return sums
+}
+
+// hashPlain adds the plain keys to the hashes of the ranges. It returns false if pause has returned false.
+func (v *View) hashPlain(sums []uint64, bounds []string, pause func() bool) bool {
+	if v.plain.nodes.Len() == 0 {
+		return true
+	}
+	plain := make([]xxhash.Digest, len(sums))
+	for i := range plain {
+		plain[i].Reset()
+	}
+	empty := plain[0].Sum64()
+	done := visitPausing(v.plain.nodes.Scan, pause, func(n *Node) {
+		at, _ := slices.BinarySearchFunc(bounds, n.Path(), func(bound, key string) int {
+			if comparePaths(bound, key) <= 0 {
+				return -1
+			}
+			return 1
+		})
+		n.hash(&plain[at])
+	})
+	for i := range sums {
+		if sum := plain[i].Sum64(); sum != empty { // otherwise the hash is that of a program below KVLevel
+			sums[i] = bits.RotateLeft64(sums[i], 1) ^ sum
+		}
+	}
+	return done
 }
 
 // HashState returns a hash of the index, the counters, the totals, the users and the mirror of
@@ -75,6 +106,7 @@ func (v *View) hashUsers() uint64 {
 const (
 	hashedDir     = 1
 	hashedCounted = 2 // the node was written after StartRevisions
+	hashedImplied = 4 // see Node.isImplied
 )
 
 // hash adds a node without its children to sum. It adds the lengths of path and value,
@@ -85,6 +117,9 @@ func (n *Node) hash(sum *xxhash.Digest) {
 	var kind uint64
 	if n.IsDir() {
 		kind |= hashedDir
+	}
+	if n.isImplied() {
+		kind |= hashedImplied
 	}
 	version := n.storedVersion()
 	if version != 0 {
@@ -108,47 +143,16 @@ func (n *Node) hash(sum *xxhash.Digest) {
 	_, _ = sum.WriteString(n.Value())
 }
 
-// Bounds divides the paths from low (inclusive) to high (exclusive) into at most 2n
-// ranges with about the same number of nodes. It returns low, the paths between the
-// ranges, and high. An empty low stands for the first path and an empty high for the end
-// of the tree; they are not in the result. Bounds calls pause as HashRanges does.
-func (v *View) Bounds(low, high string, n int, pause func() bool) []string {
-	var picked []string
-	stride, count := 1, 0
-	done := walkPausing(v.root, pause, func(node *Node) {
-		if low != "" && comparePaths(node.Path(), low) <= 0 || high != "" && comparePaths(node.Path(), high) >= 0 {
-			return
-		}
-		if count++; count%stride != 0 {
-			return
-		}
-		picked = append(picked, node.Path())
-		if len(picked) < 2*n {
-			return
-		}
-		for i := range n { // keep every other one
-			picked[i] = picked[2*i+1]
-		}
-		picked = picked[:n]
-		stride *= 2
-	})
-	if !done {
-		return nil
-	}
-	var bounds []string
-	for _, b := range append(append([]string{low}, picked...), high) {
-		if b = b[:min(len(b), maxBound)]; b != "" && (len(bounds) == 0 || bounds[len(bounds)-1] != b) {
-			bounds = append(bounds, b)
-		}
-	}
-	return bounds
-}
-
 // walkPausing visits all nodes below n in the order of Walk, and calls pause after every
 // pauseNodes nodes. It stops and returns false if pause returns false.
 func walkPausing(n *Node, pause func() bool, visit func(*Node)) bool {
+	return visitPausing(func(yield func(*Node) bool) bool { return descend(n, yield) }, pause, visit)
+}
+
+// visitPausing visits the nodes of scan, as walkPausing does. scan must stop and return false if its argument returns false.
+func visitPausing(scan func(yield func(*Node) bool) bool, pause func() bool, visit func(*Node)) bool {
 	left := pauseNodes
-	return descend(n, func(n *Node) bool {
+	return scan(func(n *Node) bool {
 		visit(n)
 		if left--; left > 0 {
 			return true
