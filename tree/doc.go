@@ -1,4 +1,4 @@
-// Package tree is the state machine of Pando: a directory tree of keys with TTLs, the
+// Package tree is the state machine of Pando: a directory tree of keys with TTLs, which are also the keys of etcd's v3 API, the
 // commands that change it, the events of these changes, the history of the last events,
 // and the watchers that read it. The users, roles and the auth switch of package users are
 // part of its state.
@@ -31,7 +31,8 @@
 //   - No node is newer than the index of the tree, unless the tree follows an etcd.
 //   - A file is never changed after it is reachable, so events and views share files.
 //   - Every directory holds the number, the bytes and the first TTL of all nodes below
-//     it. The totals of the root are those of the tree.
+//     it, and the number of keys. The totals of the root and of the plain keys are those of the tree.
+//   - An implied directory has children. The directories above an explicit directory are explicit.
 //   - Paths are clean (see [ValidPath]). Times are in nanoseconds since 1970. They come
 //     from commands and from the argument of Apply only.
 //   - Events and dirty paths do not keep alive a subtree or a large value that is no
@@ -42,6 +43,14 @@
 // A change of the tree is recorded twice: as an announcement, which [Store.Announce]
 // hands to the watchers, and as a dirty path, which [Store.TakeDelta] hands to the next
 // checkpoint.
+//
+// # Two kinds of keys
+//
+// A key of etcd's v3 API may be any text of bytes. A path key is a key that is also a valid path, and lies in the tree, where v2
+// sees it as a file. All other keys are plain keys, which v2 does not see. If the path of a key is that of a directory,
+// v2 sees the directory: the file of the key is the shadowed file of the directory until the directory is removed. A directory that a put
+// of the v3 API needs is an implied one: it is removed with the last key below it, unless v2 has written to it or below it. No
+// function of v2 takes longer for the sake of this.
 //
 // # Files
 //
@@ -57,6 +66,10 @@
 //	mutate.go        changes of the private root: put, replace, remove
 //	ancestors.go     the directories above a node, and their totals
 //	directory.go     directory: the children of a node; btree is the map of them
+//	plain_keys.go    the plain keys
+//	keys.go          changes of keys of the v3 API; implied directories
+//	key_range.go     KeyRange, KeyReader; key_order.go visits keys in order, and key_count.go counts them
+//	range_query.go   RangeQuery: filter, order and limit of a range of keys
 //	node.go          Node
 //	layout.go        the memory layout of nodes
 //	revision.go      the numbers of the next change: index, revision, version
@@ -74,9 +87,9 @@
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes and events, codec_state.go that of the state;
 //	                 decoder.go reads fields
-//	load.go          Loader: a Store from a checkpoint
+//	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see
 //	import.go        loading the content of another program's store
-//	hash.go          hashes of a view, to compare members
+//	hash.go          hashes of a view, to compare members; hash_bounds.go divides it into ranges
 //	counters.go      Counters, by operation and outcome
 //	errors.go        Error, and the codes of the v2 API
 //	encoding.go      Encoding: a response in JSON, whole or in pieces

@@ -256,9 +256,24 @@ func compareWalk(t *rapid.T, m *model, v *View) {
 			t.Fatalf("v2 shows %q as %+v, want %+v", n.Path(), n.Fields(), w)
 		}
 		want = want[1:]
+		if n.IsDir() {
+			compareBelow(t, m, n)
+		}
 	}
 	if len(want) > 0 {
 		t.Fatalf("v2 does not show %q", want)
+	}
+}
+
+// compareBelow compares the files below a directory, which are those that go with it.
+func compareBelow(t *rapid.T, m *model, dir *Node) {
+	want := slices.DeleteFunc(m.keys(), func(key string) bool { return !isPathKey(key) || !below(key, dir.Path()) })
+	var got []string
+	for n := range filesBelow(dir) {
+		got = append(got, n.Path())
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("below %s there are the keys %q, want %q", dir.Path(), got, want)
 	}
 }
 
