@@ -37,8 +37,8 @@ var allowed = map[string][]string{
 	"raft/offline":   {"raft", "storage", "members"},
 
 	"httpapi": {
-		"httpapi/auth", "httpapi/budget", "httpapi/h2", "httpapi/probe", "httpapi/service", "httpapi/stream", "httpapi/v2", "tree", "tree/users",
-		"members", "members/certs", "stats",
+		"httpapi/auth", "httpapi/budget", "httpapi/h2", "httpapi/probe", "httpapi/service", "httpapi/stream", "httpapi/v2", "httpapi/v3",
+		"tree", "tree/users", "members", "members/certs", "stats",
 	},
 	"httpapi/audit":       {"stats/logging"},
 	"httpapi/budget":      {"tree"},
@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"httpapi/service":     {"httpapi/audit", "httpapi/auth", "httpapi/probe", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":      {"httpapi/budget", "tree"},
 	"httpapi/v2":          {"httpapi/auth", "httpapi/budget", "httpapi/service", "httpapi/stream", "tree", "tree/users", "members", "stats"},
+	"httpapi/v3":          {"httpapi/auth", "httpapi/budget", "httpapi/h2", "httpapi/service", "tree", "tree/users", "members", "stats"},
 	"httpapi/proxy":       {"httpapi", "httpapi/probe", "members", "members/certs", "stats"},
 	"httpapi/ui":          {},
 	"httpapi/ui/browser":  anything,
@@ -97,6 +98,12 @@ var outside = []struct {
 		"go.etcd.io/raft/v3/raftpb":  "",
 		"go.etcd.io/raft/v3/tracker": "",
 	}, []string{"raft", "storage"}},
+	{"go.etcd.io/etcd/api/v3", map[string]string{
+		"go.etcd.io/etcd/api/v3/authpb":         "",
+		"go.etcd.io/etcd/api/v3/etcdserverpb":   "pb",
+		"go.etcd.io/etcd/api/v3/mvccpb":         "",
+		"go.etcd.io/etcd/api/v3/v3rpc/rpctypes": "",
+	}, []string{"httpapi", "ctl"}},
 	{"go.etcd.io/etcd", map[string]string{
 		"go.etcd.io/etcd/server/v3/storage/wal":       "",
 		"go.etcd.io/etcd/server/v3/storage/wal/walpb": "",
@@ -208,6 +215,7 @@ func forbidden(a arrow) string {
 		case a.name != name:
 			return "import it under its own name"
 		}
+		return ""
 	}
 	return ""
 }

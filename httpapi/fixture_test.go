@@ -79,6 +79,8 @@ func (l *instantLog) Term() uint64 { return 7 }
 
 func (*instantLog) FeatureLevel() uint64 { return tree.TxnLevel }
 
+func (l *instantLog) Applied() uint64 { return l.Index() }
+
 func (*instantLog) Replayed() bool { return true }
 
 func (l *instantLog) Leader() members.ID {
@@ -96,6 +98,8 @@ func (c fixedCluster) AddMember(context.Context, members.Member) error { return 
 func (c fixedCluster) RemoveMember(context.Context, members.ID) error { return c.err }
 
 func (c fixedCluster) UpdateMember(context.Context, members.ID, []string) error { return c.err }
+
+func (c fixedCluster) PromoteMember(context.Context, members.ID) error { return c.err }
 
 func (c fixedCluster) TransferLeader(context.Context, members.ID) error { return c.err }
 
@@ -132,6 +136,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Pins:              service.PinLimits{Views: 16, Bytes: 64 << 20, Idle: time.Minute},
 		},
 		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
+		GRPC: GRPCLimits{RequestBytes: 1 << 20}, ElectionTimeout: time.Second,
 	}
 	if change != nil {
 		change(&cfg)

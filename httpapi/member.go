@@ -12,6 +12,7 @@ import (
 	"pando/httpapi/service"
 	"pando/httpapi/stream"
 	v2 "pando/httpapi/v2"
+	v3 "pando/httpapi/v3"
 	"pando/stats"
 	"pando/tree"
 )
@@ -39,9 +40,16 @@ type MemberConfig struct {
 	// until the header of its response has arrived.
 	Source        v2.Source
 	SourceTimeout time.Duration
+	// GRPC bounds what one connection of gRPC may do.
+	GRPC GRPCLimits
+	// ElectionTimeout is the least time without a leader after which streams of gRPC end whose clients ask for a leader.
+	ElectionTimeout time.Duration
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
 }
+
+// GRPCLimits bound what one connection of gRPC may do.
+type GRPCLimits = v3.Limits
 
 // Member assembles the handlers of a member of a cluster.
 type Member struct {
@@ -51,6 +59,7 @@ type Member struct {
 	streams *stream.Dispatcher
 	budget  *budget.Bytes
 	api     *v2.API
+	grpc    *v3.Server
 }
 
 // eventShare is the divisor of MaxInflightBytes that gives the size of the event cache.
@@ -93,6 +102,10 @@ func NewMember(cfg MemberConfig) *Member {
 		Requests: cfg.Limits.requests, Watches: cfg.Limits.watches,
 		BodyTimeout: cfg.BodyTimeout, StallTimeout: cfg.StallTimeout, Logger: cfg.Logger, Now: cfg.Now,
 	})
+	m.grpc = v3.NewServer(v3.Config{
+		Service: m.service, Metrics: cfg.Metrics, Requests: cfg.Limits.requests, Limits: cfg.GRPC, ElectionTimeout: cfg.ElectionTimeout,
+		Logger: cfg.Logger,
+	})
 	return m
 }
 
@@ -108,7 +121,7 @@ func (m *Member) mirrorPhase() uint64 {
 func (m *Member) Handlers(registerPeer func(handle func(pattern string, h http.HandlerFunc))) Handlers {
 	return Handlers{
 		Client: m.clientHandler(), Peer: m.peerHandler(registerPeer), Metrics: m.metricsHandler(),
-		KeepAlive: m.streams.KeepAlive(), OnShutdown: m.endWaitingRequests,
+		GRPC: m.grpc, KeepAlive: m.streams.KeepAlive(), OnShutdown: m.endWaitingRequests,
 	}
 }
 

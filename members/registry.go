@@ -22,6 +22,16 @@ var (
 	ErrNotLearner = errors.New("membership: can only promote a learner member")
 )
 
+// Reasons why a running cluster refuses a change of the membership.
+var (
+	// ErrNotEnoughMembers: the cluster would lose its quorum.
+	ErrNotEnoughMembers = errors.New("re-configuration failed due to not enough started members")
+	// ErrUnhealthy: too few members can be reached to change the membership.
+	ErrUnhealthy = errors.New("unhealthy cluster: a quorum of the members must be reachable before members are changed")
+	// ErrLearnerNotReady: the learner to promote has not caught up with the log.
+	ErrLearnerNotReady = errors.New("membership: the learner has not caught up with the leader yet; try again later")
+)
+
 // Registry is the membership of a running cluster. Any goroutine may read it, without a
 // lock: each read sees the membership between two changes. The methods that change it
 // (Add, Remove, UpdatePeerURLs, UpdateAttributes, Promote, SetFounding, Unmarshal) may be

@@ -62,7 +62,7 @@ func (c *cluster) must(what string, change func(ctx context.Context) error) {
 		if err == nil || errors.Is(err, members.ErrIDExists) || errors.Is(err, members.ErrIDRemoved) {
 			return
 		}
-		if !errors.As(err, &failed) && !errors.Is(err, ErrUnhealthy) && !errors.Is(err, ErrNotEnoughMembers) {
+		if !errors.As(err, &failed) && !errors.Is(err, members.ErrUnhealthy) && !errors.Is(err, members.ErrNotEnoughMembers) {
 			break
 		}
 	}
@@ -269,7 +269,7 @@ func TestQuorumIsKept(t *testing.T) {
 	for _, via := range c.running() {
 		c.await("the end of the member to be noticed", func() bool { return via.node().transport.LastReceived(dead.id).IsZero() })
 		for _, needed := range c.running() {
-			if err := via.node().RemoveMember(t.Context(), needed.id); !errors.Is(err, ErrNotEnoughMembers) {
+			if err := via.node().RemoveMember(t.Context(), needed.id); !errors.Is(err, members.ErrNotEnoughMembers) {
 				t.Errorf("member %d removes %d: %v", via.id, needed.id, err)
 			}
 		}
@@ -283,12 +283,12 @@ func TestQuorumIsKept(t *testing.T) {
 		c.await("the end of the member to be noticed", func() bool { return lead.node().transport.LastReceived(r.id).IsZero() })
 	}
 	unreachable := members.Member{ID: 90, PeerURLs: []string{"http://127.0.0.1:1"}}
-	if err := lead.node().AddMember(t.Context(), unreachable); !errors.Is(err, ErrUnhealthy) {
+	if err := lead.node().AddMember(t.Context(), unreachable); !errors.Is(err, members.ErrUnhealthy) {
 		t.Errorf("a member is added without a quorum: %v", err)
 	}
 
 	alone := newCluster(t, 1, nil)
-	if err := alone.members[0].node().RemoveMember(t.Context(), alone.members[0].id); !errors.Is(err, ErrNotEnoughMembers) {
+	if err := alone.members[0].node().RemoveMember(t.Context(), alone.members[0].id); !errors.Is(err, members.ErrNotEnoughMembers) {
 		t.Errorf("the only member removes itself: %v", err)
 	}
 }

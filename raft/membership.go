@@ -20,10 +20,6 @@ var (
 	// ErrRemoved means that this member was removed from the cluster, which is final.
 	ErrRemoved = errors.New("raft: this member was removed from the cluster: delete its data directory, " +
 		"add it again as a new member, and start it with --initial-cluster-state existing")
-	// ErrNotEnoughMembers means that the cluster would lose its quorum.
-	ErrNotEnoughMembers = errors.New("re-configuration failed due to not enough started members")
-	// ErrUnhealthy means that too few members can be reached to change the membership.
-	ErrUnhealthy = errors.New("unhealthy cluster: a quorum of the members must be reachable before members are changed")
 	// ErrNotMember means that no member with a vote has the ID.
 	ErrNotMember = errors.New("raft: no member with a vote has this ID")
 )
@@ -176,7 +172,7 @@ func (m *membershipManager) allow(kind raftpb.ConfChangeType, member members.Mem
 		return m.allowRemoval(uint64(member.ID))
 	case raftpb.ConfChangeAddLearnerNode:
 		if voters := m.state.confState.GetVoters(); m.reachable(voters) < len(voters)/2+1 {
-			return ErrUnhealthy
+			return members.ErrUnhealthy
 		}
 	}
 	return nil
@@ -189,7 +185,7 @@ func (m *membershipManager) allowRemoval(id uint64) error {
 	}
 	left := slices.DeleteFunc(slices.Clone(voters), func(v uint64) bool { return v == id })
 	if len(left) == 0 || m.reachable(left) < len(left)/2+1 {
-		return ErrNotEnoughMembers
+		return members.ErrNotEnoughMembers
 	}
 	return nil
 }
@@ -241,7 +237,7 @@ func (m *membershipManager) apply(index uint64, data []byte) error {
 func (m *membershipManager) changeRegistry(kind raftpb.ConfChangeType, member members.Member) error {
 	voters := m.state.confState.GetVoters()
 	if kind == raftpb.ConfChangeRemoveNode && len(voters) == 1 && voters[0] == uint64(member.ID) {
-		return ErrNotEnoughMembers
+		return members.ErrNotEnoughMembers
 	}
 	return changeRegistry(m.registry, kind, member)
 }

@@ -166,6 +166,9 @@ func (n *Node) LogBytes() int64 { return n.core.storage.size() }
 // Index is the index up to which the log is committed.
 func (n *Node) Index() uint64 { return n.state.committed.Load() }
 
+// Applied is the index up to which the log is applied here.
+func (n *Node) Applied() uint64 { return n.state.applied.Load() }
+
 // Term is the current term.
 func (n *Node) Term() uint64 { return n.state.term.Load() }
 

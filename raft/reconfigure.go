@@ -13,13 +13,13 @@ import (
 )
 
 // AddMember adds a member as a learner: it gets the log but no vote until it has caught up, so a wrong URL cannot cost the
-// quorum. The errors are those of members.Registry.Add, ErrUnhealthy, or *tree.Error.
+// quorum. The errors are those of members.Registry.Add, members.ErrUnhealthy, or *tree.Error.
 func (n *Node) AddMember(ctx context.Context, m members.Member) error {
 	m.Learner = true
 	return n.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, m)
 }
 
-// RemoveMember removes a member for good. The errors are those of members.Registry.Remove, ErrNotEnoughMembers, or
+// RemoveMember removes a member for good. The errors are those of members.Registry.Remove, members.ErrNotEnoughMembers, or
 // *tree.Error.
 func (n *Node) RemoveMember(ctx context.Context, id members.ID) error {
 	return n.reconfigure(ctx, raftpb.ConfChangeRemoveNode, members.Member{ID: id})
@@ -28,6 +28,39 @@ func (n *Node) RemoveMember(ctx context.Context, id members.ID) error {
 // UpdateMember replaces the peer URLs of a member. The errors are those of members.Registry.UpdatePeerURLs, or *tree.Error.
 func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error {
 	return n.reconfigure(ctx, raftpb.ConfChangeUpdateNode, members.Member{ID: id, PeerURLs: peerURLs})
+}
+
+// PromoteMember waits until a learner has a vote. It asks for nothing: the leader promotes learners that have caught up. The errors are
+// members.ErrIDNotFound, members.ErrIDRemoved, members.ErrNotLearner, members.ErrLearnerNotReady, or *tree.Error.
+func (n *Node) PromoteMember(ctx context.Context, id members.ID) error {
+	if m, ok := n.registry.Get(id); ok && !m.Learner {
+		return members.ErrNotLearner
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*promotionPause, members.ErrLearnerNotReady)
+	defer cancel()
+	ticker := time.NewTicker(n.core.cfg.Tick)
+	defer ticker.Stop()
+	for {
+		m, ok := n.registry.Get(id)
+		switch {
+		case !ok && n.registry.Removed(id):
+			return members.ErrIDRemoved
+		case !ok:
+			return members.ErrIDNotFound
+		case !m.Learner:
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); cause == members.ErrLearnerNotReady {
+				return cause
+			}
+			return apiError(ctx.Err())
+		case <-n.done:
+			return apiError(ErrStopped)
+		}
+	}
 }
 
 // TransferLeader asks the leader to transfer the leadership to another member, and waits until that member leads. The

@@ -13,6 +13,10 @@ var Revision string
 // APILevel is the version of etcd whose v2 API Pando speaks. Clients read it from /version, and choose the features that they use by it.
 const APILevel = "3.4.23"
 
+// V3APILevel is the version of etcd whose v3 API Pando speaks: Status says so. Clients read its parts as numbers, and choose the features
+// that they use by it. /version says APILevel, because clients of v2 read it, too, and etcd has no v2 from 3.6 on.
+const V3APILevel = "3.6.0"
+
 // ClusterAPILevel returns APILevel with 0 as the patch level, for "etcdcluster" in /version. It asks no other member.
 func ClusterAPILevel() string {
 	major, rest, _ := strings.Cut(APILevel, ".")

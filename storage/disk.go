@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,15 @@ func (d *Disk) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 // WALSize is the approximate number of bytes that were appended since the last checkpoint,
 // which a start would have to replay. It may be called from any goroutine.
 func (d *Disk) WALSize() int64 { return d.sinceCheckpoint.Load() }
+
+// Size returns the bytes of the last checkpoint, and of the log since. It may be called from any goroutine.
+func (d *Disk) Size() int64 {
+	size := d.WALSize()
+	if info, err := os.Stat(d.paths.state); err == nil { // a rename may be under way
+		size += info.Size()
+	}
+	return size
+}
 
 // Close waits for the running calls, stops a compaction, and unlocks the data directory. A
 // second call does nothing.

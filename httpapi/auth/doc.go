@@ -35,7 +35,7 @@
 //
 // All methods may be called from any goroutine.
 //
-//   - credentials.go: Credentials, and reading them from a request
+//   - credentials.go: Credentials, and reading them from a request; metadata.go: reading them from a request of gRPC
 //   - authenticator.go: Config, Authenticator and its errors
 //   - verify.go: verifying a password that is not in the cache
 //   - cache.go: the cache of verified passwords

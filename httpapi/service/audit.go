@@ -15,6 +15,7 @@ const (
 	MemberAdd      = "member_add"
 	MemberRemove   = "member_remove"
 	MemberUpdate   = "member_update"
+	memberPromote  = "member_promote"
 	LeaderTransfer = "leader_transfer"
 	UserGet        = "user_get" // of one user, or of all
 	RoleGet        = "role_get" // of one role, or of all

@@ -37,5 +37,5 @@
 //   - ready.go: waiting until the member is ready, and its health
 //   - checks.go: the checks of /readyz
 //   - operation.go: the operations that the metrics count
-//   - stats.go: the counters behind /v2/stats
+//   - stats.go: the counters behind /v2/stats; status.go: the state of the member for the v3 API
 package service

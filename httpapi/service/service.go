@@ -26,6 +26,8 @@ type Log interface {
 	Barrier(ctx context.Context) error
 	// Index returns the commit index.
 	Index() uint64
+	// Applied returns the index up to which the log is applied on this member.
+	Applied() uint64
 	// Term returns the current term.
 	Term() uint64
 	// Replayed reports whether the tree contains everything that this member knew to be committed before its start.
@@ -42,6 +44,8 @@ type Cluster interface {
 	AddMember(ctx context.Context, m members.Member) error
 	RemoveMember(ctx context.Context, id members.ID) error
 	UpdateMember(ctx context.Context, id members.ID, peerURLs []string) error
+	// PromoteMember returns when the learner with the ID has a vote.
+	PromoteMember(ctx context.Context, id members.ID) error
 	// TransferLeader returns when the member with the ID leads.
 	TransferLeader(ctx context.Context, to members.ID) error
 }
@@ -74,6 +78,8 @@ type Config struct {
 	ReadyTimeout time.Duration
 	// CheckpointFailing returns the time since which checkpoints fail, and the last error. err is nil while they succeed.
 	CheckpointFailing func() (since time.Time, err error)
+	// DatabaseBytes returns the bytes on the disk: of the last checkpoint and of the log since. It may be nil.
+	DatabaseBytes func() int64
 	// QuotaBytes is the number of bytes of keys and values from which on the member refuses writes that add bytes; 0 for no limit.
 	QuotaBytes int64
 	// Pins bound the pinned views.

@@ -59,6 +59,8 @@ func (l *fakeLog) Term() uint64       { return 3 }
 func (l *fakeLog) Leader() members.ID { return l.leader }
 func (*fakeLog) FeatureLevel() uint64 { return tree.KVLevel }
 
+func (l *fakeLog) Applied() uint64 { return l.Index() }
+
 func (*fakeLog) Replayed() bool { return true }
 
 // fakeCluster accepts all changes.
@@ -67,7 +69,9 @@ type fakeCluster struct{}
 func (fakeCluster) AddMember(context.Context, members.Member) error          { return nil }
 func (fakeCluster) RemoveMember(context.Context, members.ID) error           { return nil }
 func (fakeCluster) UpdateMember(context.Context, members.ID, []string) error { return nil }
-func (fakeCluster) TransferLeader(context.Context, members.ID) error         { return nil }
+func (fakeCluster) PromoteMember(context.Context, members.ID) error          { return nil }
+
+func (fakeCluster) TransferLeader(context.Context, members.ID) error { return nil }
 
 // fakeSnapshots gives files with a text.
 type fakeSnapshots struct{}

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"io"
+	"math"
 	"net/url"
 	"time"
 
@@ -167,6 +168,12 @@ type Config struct {
 	// ClientStallTimeout is the time after which the connection of a client that reads nothing of an answer or a stream is
 	// closed. At least 100 ms.
 	ClientStallTimeout time.Duration
+	// MaxConcurrentStreams is the largest number of requests and streams of gRPC that one connection may have at a time.
+	MaxConcurrentStreams uint32
+	// GRPCKeepAliveMinTime is the shortest time between two pings of a client of gRPC that keeps its connection. After
+	// GRPCKeepAliveInterval without a byte from a client the server sends a ping, and after GRPCKeepAliveTimeout without an answer it closes
+	// the connection. 0 stands for the default of grpc-go.
+	GRPCKeepAliveMinTime, GRPCKeepAliveInterval, GRPCKeepAliveTimeout time.Duration
 	// HeartbeatInterval is the time between two heartbeats of the leader, which is one tick of raft.
 	HeartbeatInterval time.Duration
 	// ElectionTimeout is the time without a message from the leader after which a follower stands for election. At least
@@ -248,6 +255,10 @@ func Default() *Config {
 		UI:                       UIOn,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,
+		MaxConcurrentStreams:     math.MaxUint32,
+		GRPCKeepAliveMinTime:     5 * time.Second,
+		GRPCKeepAliveInterval:    2 * time.Hour,
+		GRPCKeepAliveTimeout:     20 * time.Second,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,
 		HostWhitelist:            []string{"*"},

@@ -10,7 +10,7 @@ import (
 func effectiveFlags() []flagSpec {
 	var all []flagSpec
 	for _, group := range [][]flagSpec{memberFlags(), clusteringFlags(), discoveryFlags(), securityFlags(), accessFlags(), proxyFlags(),
-		durabilityFlags(), limitFlags(), requestLimitFlags(), quotaFlags(), pinFlags(), historyFlags(), loggingFlags(),
+		durabilityFlags(), limitFlags(), requestLimitFlags(), grpcFlags(), quotaFlags(), pinFlags(), historyFlags(), loggingFlags(),
 		observabilityFlags()} {
 		all = append(all, group...)
 	}

@@ -339,6 +339,7 @@ func (m *member) api(
 			Ready:             m.node.Ready(),
 			ReadyTimeout:      serving.StartTimeout,
 			CheckpointFailing: m.node.CheckpointFailing,
+			DatabaseBytes:     m.disk.Size,
 			QuotaBytes:        cfg.QuotaBytes,
 			Pins: service.PinLimits{
 				Views: cfg.MaxPinnedViews, Bytes: cfg.MaxPinnedBytes, Idle: cfg.PinnedViewTimeout,
@@ -353,7 +354,17 @@ func (m *member) api(
 		MaxRequestBytes:    cfg.MaxRequestBytes,
 		MaxInflightBytes:   cfg.MaxInflightBytes,
 		Processors:         processors,
+		GRPC:               grpcLimits(cfg),
+		ElectionTimeout:    cfg.ElectionTimeout,
 	})
+}
+
+// grpcLimits returns the limits of a connection of gRPC.
+func grpcLimits(cfg *config.Config) httpapi.GRPCLimits {
+	return httpapi.GRPCLimits{
+		RequestBytes: cfg.RequestBytes(), Streams: cfg.MaxConcurrentStreams,
+		PingMinTime: cfg.GRPCKeepAliveMinTime, PingInterval: cfg.GRPCKeepAliveInterval, PingTimeout: cfg.GRPCKeepAliveTimeout,
+	}
 }
 
 // requestLimit is how long a request may wait: for its entry, for a quorum read, or until the member serves.

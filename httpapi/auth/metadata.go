@@ -1,0 +1,20 @@
+package auth
+
+import (
+	"crypto/tls"
+	"net/http"
+)
+
+// FromMetadata returns the credentials of a request of gRPC. remote is the address of the other end of the connection, state that of TLS on
+// the connection, which is nil without TLS, and md the metadata of the request: values by names in lower case. The credentials keep md. A
+// request of gRPC has no header Authorization of the scheme Basic.
+func FromMetadata(remote string, state *tls.ConnectionState, md map[string][]string) Credentials {
+	c := Credentials{Remote: remote}
+	if forwarded := md["x-forwarded-for"]; len(forwarded) > 0 {
+		c.header = http.Header{"X-Forwarded-For": forwarded}
+	}
+	if state != nil && len(state.VerifiedChains) > 0 && md["via"] == nil && md["forwarded"] == nil && c.header == nil {
+		c.CommonName = state.VerifiedChains[0][0].Subject.CommonName
+	}
+	return c
+}

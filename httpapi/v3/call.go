@@ -1,0 +1,74 @@
+package v3
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"pando/stats"
+)
+
+// call serves the requests of a method. Its methods are called from any goroutine.
+type call struct {
+	server *Server
+	method *method
+	counts *stats.GRPCMethod
+}
+
+// unary is the handler of a grpc.MethodDesc.
+func (c *call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	start := time.Now()
+	c.counts.Started()
+	reply, err := c.serve(ctx, decode)
+	if err != nil {
+		err = toStatus(ctx, err)
+	}
+	c.counts.Handled(status.Code(err), time.Since(start))
+	return reply, err
+}
+
+// serve serves one request. Its errors are any.
+func (c *call) serve(ctx context.Context, decode func(any) error) (reply any, err error) {
+	defer c.recover(&err)
+	if !c.server.cfg.Requests.Begin() {
+		return nil, rpctypes.ErrGRPCRequestTooManyRequests
+	}
+	defer c.server.cfg.Requests.End()
+	if err := c.admit(ctx); err != nil {
+		return nil, err
+	}
+	return c.method.serve(c.server, ctx, decode)
+}
+
+// admit returns an error if the member can't serve a request now. It waits until the member is ready.
+func (c *call) admit(ctx context.Context) error {
+	if wantsLeader(ctx) && !c.server.cfg.Service.HasLeader() {
+		return rpctypes.ErrGRPCNoLeader
+	}
+	if c.method.early {
+		return nil
+	}
+	return c.server.cfg.Service.AwaitReady(ctx)
+}
+
+// wantsLeader reports whether a client wants an error if the member has no leader.
+func wantsLeader(ctx context.Context) bool {
+	values := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataRequireLeaderKey)
+	return len(values) > 0 && values[0] == rpctypes.MetadataHasLeader
+}
+
+// recover makes an error of a panic: a request must not end the process. It must be deferred.
+func (c *call) recover(err *error) {
+	if p := recover(); p != nil {
+		c.server.cfg.Logger.Error("a request of gRPC caused a panic; please report it",
+			zap.String("method", c.method.name), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+		*err = status.Error(codes.Internal, "the server has a fault, see its log")
+	}
+}

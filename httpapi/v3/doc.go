@@ -1,0 +1,27 @@
+// Package v3 serves the v3 API of etcd on a member: it decodes requests of gRPC, calls package service, and encodes the results. The
+// messages are those of go.etcd.io/etcd/api/v3, the errors those of its package rpctypes: clients compare both their codes and their texts.
+// In comments "the reference" is etcd 3.7.3.
+//
+// # Methods
+//
+// Each service of the API is a table of methods in a file of its own. A method gets the generated type of its request, which it may keep,
+// and returns a response in one of the forms that codec.go describes: a generated message, or a [Message] that appends its own wire form
+// from the nodes of the tree. It returns the errors of package service as they are: errors.go has the one table that turns them into those
+// of rpctypes. All that concerns every method is done around it, in call.go: waiting until the member is ready, limits, the metadata
+// hasleader, metrics, and a panic that must not end the process.
+//
+// A method with streams gets the context of its [Stream]. It must return when that context is done, which is also the case when the server
+// stops and, for clients that ask for it, when the member has no leader for some time.
+//
+// All methods may be called from any number of goroutines.
+//
+//   - server.go: Config, Server: Serve, Shutdown
+//   - method.go: the tables of methods, and how they become services of grpc-go
+//   - call.go: what is done around every method
+//   - stream.go: streams, and their end without a leader
+//   - codec.go: the wire forms of messages
+//   - errors.go: the table of errors
+//   - sender.go: who sends a request
+//   - header.go: the header of responses
+//   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC
+package v3

@@ -1,0 +1,76 @@
+package v3
+
+import (
+	"context"
+	"errors"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"pando/httpapi/auth"
+	"pando/httpapi/service"
+	"pando/members"
+	"pando/tree"
+)
+
+// statusOfErrors maps errors to those of the API. Clients compare the code and the text.
+var statusOfErrors = []struct{ err, status error }{
+	{members.ErrIDExists, rpctypes.ErrGRPCMemberExist},
+	{members.ErrIDNotFound, rpctypes.ErrGRPCMemberNotFound},
+	{members.ErrIDRemoved, rpctypes.ErrGRPCMemberNotFound},
+	{members.ErrPeerURLExists, rpctypes.ErrGRPCPeerURLExist},
+	{members.ErrNotLearner, rpctypes.ErrGRPCMemberNotLearner},
+	{members.ErrNotEnoughMembers, rpctypes.ErrGRPCMemberNotEnoughStarted},
+	{members.ErrUnhealthy, rpctypes.ErrGRPCUnhealthy},
+	{members.ErrLearnerNotReady, rpctypes.ErrGRPCLearnerNotReady},
+	{service.ErrNoLeader, rpctypes.ErrGRPCNoLeader},
+	{service.ErrNotLeader, rpctypes.ErrGRPCNotLeader},
+	{service.ErrNotRoot, rpctypes.ErrGRPCPermissionDenied},
+	{service.ErrReplaying, rpctypes.ErrGRPCTimeout},
+	{service.ErrNotConfirmed, rpctypes.ErrGRPCTimeout},
+	{service.ErrSnapshotBusy, rpctypes.ErrGRPCRequestTooManyRequests},
+	{service.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
+	{auth.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
+	{context.Canceled, rpctypes.ErrGRPCCanceled},
+	{context.DeadlineExceeded, rpctypes.ErrGRPCDeadlineExceeded},
+}
+
+// statusOfCodes maps the codes of errors of the tree to errors of the API.
+var statusOfCodes = map[tree.Code]error{
+	tree.CodeUnauthorized:   rpctypes.ErrGRPCPermissionDenied,
+	tree.CodeQuotaExceeded:  rpctypes.ErrGRPCNoSpace,
+	tree.CodeLeaderElection: rpctypes.ErrGRPCNoLeader,
+}
+
+// toStatus returns the error that a client gets for an error of a method, which is not nil. ctx is that of the request. An error that is in
+// no table is passed on with its text.
+func toStatus(ctx context.Context, err error) error {
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	if ctx.Err() != nil { // the log reports a request that its client has given up as one without an answer in time
+		err = ctx.Err()
+	}
+	for _, line := range statusOfErrors {
+		if errors.Is(err, line.err) {
+			return line.status
+		}
+	}
+	e, ok := errors.AsType[*tree.Error](err)
+	if !ok {
+		return status.Error(codes.Unknown, err.Error())
+	}
+	if s, ok := statusOfCodes[e.Code]; ok {
+		return s
+	}
+	switch {
+	case e.Code == tree.CodeFollowing:
+		return status.Error(codes.Unavailable, e.Cause)
+	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:
+		return rpctypes.ErrGRPCTimeout
+	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseStopped:
+		return rpctypes.ErrGRPCStopped
+	}
+	return status.Error(codes.Unknown, e.Cause)
+}

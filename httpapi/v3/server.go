@@ -1,0 +1,118 @@
+package v3
+
+import (
+	"context"
+	"math"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"pando/httpapi/budget"
+	"pando/httpapi/service"
+	"pando/stats"
+)
+
+// Config contains the parameters of a Server. All fields must be set unless their comment says otherwise.
+type Config struct {
+	Service *service.Service
+	Metrics *stats.Metrics
+	// Requests bounds the calls in flight, which it shares with HTTP. Streams are not counted. It may be nil.
+	Requests *budget.Count
+	// Limits bound what one connection may do.
+	Limits Limits
+	// ElectionTimeout is the least time without a leader after which streams end whose clients ask for a leader.
+	ElectionTimeout time.Duration
+	Logger          *zap.Logger
+}
+
+// Limits bound what one connection may do.
+type Limits struct {
+	// RequestBytes is the length of the longest request.
+	RequestBytes int64
+	// Streams is the largest number of requests and streams of one connection at a time; 0 for no limit.
+	Streams uint32
+	// PingMinTime is the shortest time between two pings of a client that the server accepts. A client that sends them faster loses its
+	// connection. 0 means five minutes.
+	PingMinTime time.Duration
+	// PingInterval is the time without a byte from the client after which the server sends a ping, and PingTimeout the time after which the
+	// connection is closed if there is no answer. 0 means two hours and twenty seconds.
+	PingInterval, PingTimeout time.Duration
+}
+
+// requestOverhead is what a request may be longer than Limits.RequestBytes, so that a request that is slightly too long gets the error of
+// the method that it calls, and not that of gRPC.
+const requestOverhead = 512 << 10
+
+// Server serves gRPC. Callers must call NewServer, Serve and Shutdown in this order.
+type Server struct {
+	cfg   Config
+	grpc  *grpc.Server
+	calls map[string]*call // by the name of the service, a slash, and the name of the method
+
+	stopping context.Context // done when Shutdown has begun
+	stop     context.CancelFunc
+	leader   leaderWatch
+}
+
+// NewServer makes a Server. It registers the metrics of all methods, so it must be called at most once for a Metrics.
+func NewServer(cfg Config) *Server {
+	s := &Server{cfg: cfg, calls: map[string]*call{}}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.grpc = grpc.NewServer(options(cfg.Limits)...)
+	counts := cfg.Metrics.NewGRPC()
+	for i := range services {
+		s.grpc.RegisterService(services[i].desc(s, counts), s)
+	}
+	return s
+}
+
+// options returns the options of grpc-go for limits.
+func options(l Limits) []grpc.ServerOption {
+	maxStreams := l.Streams
+	if maxStreams == 0 {
+		maxStreams = math.MaxUint32
+	}
+	return []grpc.ServerOption{
+		grpc.Creds(transport{}),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(int(min(l.RequestBytes+requestOverhead, math.MaxInt32))),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingMinTime}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: l.PingInterval, Timeout: l.PingTimeout}),
+	}
+}
+
+// services are the services of the server.
+var services = []serviceTable{
+	{"etcdserverpb.Cluster", clusterMethods},
+	{"etcdserverpb.Maintenance", maintenanceMethods},
+	{"grpc.health.v1.Health", healthMethods},
+}
+
+// Serve serves the connections of a listener until the listener is closed.
+func (s *Server) Serve(l net.Listener) error {
+	go s.leader.run(s)
+	return s.grpc.Serve(l)
+}
+
+// Shutdown refuses new requests, ends all streams, and waits for the other requests until ctx is done. Then it closes all connections and
+// returns the error of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	done := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.grpc.Stop()
+		return ctx.Err()
+	}
+}

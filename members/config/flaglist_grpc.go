@@ -1,0 +1,25 @@
+package config
+
+import "math"
+
+// grpcFlags returns the flags of gRPC on the client URLs. Their names and defaults are those of the reference.
+func grpcFlags() []flagSpec {
+	return []flagSpec{
+		{name: "max-concurrent-streams", group: groupLimits, arg: "N", def: "4294967295",
+			usage: "Largest number of requests and streams of gRPC that one connection may have at a time.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, math.MaxUint32)
+				c.MaxConcurrentStreams = uint32(n)
+				return err
+			}},
+		{name: "grpc-keepalive-min-time", group: groupLimits, arg: "MS", def: "5s",
+			usage: "Shortest time between two pings of a client of gRPC. A client that sends them faster loses its connection.",
+			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveMinTime, err = parseMillis(v); return err }},
+		{name: "grpc-keepalive-interval", group: groupLimits, arg: "MS", def: "2h",
+			usage: "Time without a byte from a client of gRPC after which the server sends a ping.",
+			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveInterval, err = parseMillis(v); return err }},
+		{name: "grpc-keepalive-timeout", group: groupLimits, arg: "MS", def: "20s",
+			usage: "Time without an answer to such a ping after which the connection is closed.",
+			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveTimeout, err = parseMillis(v); return err }},
+	}
+}
