@@ -8,9 +8,9 @@ import (
 	"pando/tree"
 )
 
-// The files that v2 does not show lie in the bucket of the nodes, too, so that deltas, compaction and totals are the same for all. The key of
-// such a record begins with a letter, and that of a node with a slash. The letters come after the slash: a shadowed file is loaded after its
-// directory.
+// The files that v2 does not show lie in the bucket of the nodes, too, so that deltas, compaction and totals are the same for all. The key
+// of such a record begins with a letter, and that of a node with a slash. The letters come after the slash: a shadowed file is loaded
+// after its directory.
 //
 //	/a/b       the node with the path /a/b
 //	pKEY\x00   the file of the plain key KEY; the last byte distinguishes it from a directory of a chunk, which ends with a slash

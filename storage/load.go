@@ -273,8 +273,8 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, lim
 	return got, nil
 }
 
-// loadNodes passes the records of nodes and of files that v2 does not show, with the deltas merged over them, to take, in the order of their
-// keys. It skips the chunks of deltas beyond a limit, and sets the totals of the records that it has read.
+// loadNodes passes the records of nodes and of files that v2 does not show, with the deltas merged over them, to take, in the order of
+// their keys. It skips the chunks of deltas beyond a limit, and sets the totals of the records that it has read.
 func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, take func(record string, data []byte) error) (err error) {
 	var d deltas
 	if b.deltas != nil { // format 1 has none

@@ -3,8 +3,8 @@ package tree
 import "pando/tree/btree"
 
 // directory holds the children of a node, and the totals of all that is below it (see
-// ancestors), which do not include the node itself and its shadowed file. A batch may change directories of its own epoch in place, because no
-// published view holds them yet. It must clone any other directory first, which takes
+// ancestors), which do not include the node itself and its shadowed file. A batch may change
+// directories of its own epoch in place, because no published view holds them yet. It must clone any other directory first, which takes
 // constant time.
 type directory struct {
 	children btree.Map[*Node] // by name; the owner of the map is the epoch

@@ -19,8 +19,8 @@ import (
 //	word 3  mod revision     bits 0 to 17 of the version
 //
 // The lengths are those of a small file, whose path is never empty. Another node has the length 0 of the path, and a tag in the place of
-// the length of the text. A directory has flags in the place of the kind of the extension. Word 2 of a directory holds the time at which it expires: a directory has no create revision, and the only
-// versions of a directory are 0 and 1.
+// the length of the text. A directory has flags in the place of the kind of the extension. Its word 2 holds the time at which it expires:
+// a directory has no create revision, and its only versions are 0 and 1.
 
 // indexBits is the size of an index and of a revision, in bits.
 const indexBits = 46

@@ -99,5 +99,5 @@ func (s *Store) expire() {
 // expireShadowed removes the shadowed file of a directory, and emits the event.
 func (s *Store) expireShadowed(key string) {
 	n := s.deleteKey(key)
-	s.emit(&Event{action: ActionExpire, prev: n, node: tombstone(n, s.nextNumbers(n))}, nil)
+	s.emit(&Event{action: ActionExpire, v3Only: true, prev: n, node: tombstone(n, s.nextNumbers(n))}, nil)
 }
