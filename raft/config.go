@@ -107,6 +107,9 @@ type Observer struct {
 	CheckpointDone   func(stats storage.CheckpointStats)
 	CheckpointFailed func()
 
+	// LeaseRenewed runs on the member whose caller has renewed a lease.
+	LeaseRenewed func()
+
 	// AuditHashed receives the time that this member took to hash its tree for an audit, pauses included.
 	AuditHashed func(took time.Duration)
 	// Audited receives the result of an audit.

@@ -41,6 +41,7 @@ type core struct {
 	startup     *startup
 	elections   *elections
 	transfer    *leaderTransfer
+	leases      *leaseManager
 	leaderLog   *leaderLog
 	checkpoints *checkpointer
 	auditor     *auditor
@@ -128,6 +129,7 @@ func (c *core) addParts() {
 	c.elections = newElections(c, d)
 	c.transfer = newLeaderTransfer(c, d)
 	c.leaderLog = newLeaderLog(c, d)
+	c.leases = newLeaseManager(c)
 }
 
 // run works until the node fails or is stopped.
@@ -267,6 +269,7 @@ func (c *core) end() {
 	c.inbox.close()
 	c.transport.Close()
 	c.roster.close()
+	c.leaseForwarder.close()
 	if c.staged != nil {
 		c.staged.Discard()
 	}

@@ -44,6 +44,9 @@
 //
 // Reads: reader.go (rounds of read index).
 //
+// Leases: leases.go (the deadlines on the leader), lease_table.go and lease_deadlines.go (the deadlines in memory),
+// lease_requests.go (renewals, remaining times), lease_forwarder.go (requests of followers to the leader).
+//
 // Members and leaders: membership.go (one change at a time; learners), roster.go (the members that the transport connects to),
 // elections.go (early campaigns), transfer.go (of the leadership, at the stop), leader_log.go (lines about elections),
 // startup.go (readiness, and the entry with the name and URLs), founding.go (the founding ID), level.go (feature levels).

@@ -37,6 +37,9 @@ type shared struct {
 	roster    *roster
 	transport *transport.Transport
 
+	leaseTable     *leaseTable
+	leaseForwarder *leaseForwarder
+
 	programLevel uint64        // the highest feature level that this program serves
 	ready        chan struct{} // closed when the node serves
 	stop         chan struct{} // closed by Stop
@@ -63,6 +66,7 @@ func Start(cfg Config) (*Node, error) {
 		queue:        newQueue(bounds.queue),
 		readers:      newReadQueue(),
 		inbox:        newInbox(bounds.inbox),
+		leaseTable:   newLeaseTable(),
 		programLevel: cfg.programLevel(),
 		ready:        make(chan struct{}),
 		stop:         make(chan struct{}),
@@ -71,6 +75,7 @@ func Start(cfg Config) (*Node, error) {
 	n.pool.New = func() any { return &proposal{done: make(chan outcome, 1)} }
 	n.roster = newRoster(cfg, func() { n.inbox.post(func(c *core) { c.refreshPeers() }) })
 	n.transport = n.newTransport(cfg)
+	n.leaseForwarder = newLeaseForwarder(n.Leader, n.transport.AskLeases)
 	c, err := newCore(n.shared, cfg)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 			}
 		},
 		LogReport:    n.reportLog,
+		Leases:       n.answerLeases,
 		Founding:     func() members.ID { return members.ID(n.state.founding.Load()) },
 		Level:        n.programLevel,
 		ClusterLevel: n.FeatureLevel,

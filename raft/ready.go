@@ -46,6 +46,7 @@ func (c *core) handle(rd etcdraft.Ready) {
 	if toApply != nil && c.failed == nil {
 		c.apply(toApply)
 	}
+	c.leases.updateRole()
 	c.reader.release()
 	c.startup.update()
 }

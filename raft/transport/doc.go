@@ -39,4 +39,5 @@
 //	receive.go    reads incoming streams; frame.go, validate.go
 //	snapshot.go   sends and receives snapshots
 //	logreport.go  asks a member about its log
+//	leases.go     asks the leader to renew leases, and for their remaining time
 package transport

@@ -99,6 +99,13 @@ func unstartedEndpoint(t testing.TB, self members.ID, change func(*Config)) *end
 		LogReport: func(_ context.Context, _ members.ID, index uint64) (LogReport, error) {
 			return LogReport{EntryTerm: index + 1}, nil
 		},
+		Leases: func(_ context.Context, requests []LeaseRequest) ([]LeaseAnswer, error) {
+			answers := make([]LeaseAnswer, len(requests))
+			for i, r := range requests {
+				answers[i] = LeaseAnswer{TTL: r.ID, Missing: !r.Renew}
+			}
+			return answers, nil
+		},
 	}
 	if change != nil {
 		change(&cfg)

@@ -18,6 +18,7 @@ const (
 	streamPath   = "/raft/stream"
 	snapshotPath = "/raft/snapshot"
 	logPath      = "/raft/log"
+	leasePath    = "/raft/leases"
 )
 
 // The headers in which a member describes itself. Requests and responses have all of them, except headerTo, which only

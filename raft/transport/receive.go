@@ -18,6 +18,7 @@ func (t *Transport) Register(handle func(pattern string, h http.HandlerFunc)) {
 	handle(streamPath, t.serveStream)
 	handle(snapshotPath, t.serveSnapshot)
 	handle(logPath, t.serveLogReport)
+	handle(leasePath, t.serveLeases)
 }
 
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {

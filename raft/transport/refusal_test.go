@@ -116,7 +116,7 @@ func TestRefusedBodies(t *testing.T) {
 	b := newEndpoint(t, 2, nil)
 	var serverLog bytes.Buffer
 	b.server.Config.ErrorLog.SetOutput(&serverLog)
-	for _, path := range []string{streamPath, snapshotPath, logPath} {
+	for _, path := range []string{streamPath, snapshotPath, logPath, leasePath} {
 		for name, body := range map[string]string{
 			"none":      "Content-Length: 0\r\n\r\n",
 			"small":     "Content-Length: 5\r\n\r\nhello",

@@ -58,6 +58,9 @@ type Config struct {
 	MaxQueued int
 	// LogReport returns a report about this member's log for the member from; see RequestLogReport.
 	LogReport func(ctx context.Context, from members.ID, index uint64) (LogReport, error)
+	// Leases answers requests about leases, at least one and at most MaxLeaseRequests. It returns an error if this member does
+	// not lead. See AskLeases.
+	Leases func(ctx context.Context, requests []LeaseRequest) ([]LeaseAnswer, error)
 	// Founding returns the cluster's founding ID, zero while this member does not have it yet. Members with different
 	// founding IDs refuse each other.
 	Founding func() members.ID
