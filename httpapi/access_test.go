@@ -28,7 +28,7 @@ func memberAccess() map[string]access {
 	all := map[string]access{}
 	for _, table := range []map[string]access{
 		accessOf(healthRoutes), accessOf(metricsRoutes), accessOf(versionRoutes), accessOf(descriptionRoutes), accessOf(profileRoutes),
-		accessOf(clientRoutes), accessOf(peerRoutes), raftAccess,
+		accessOf(clientRoutes), accessOf(gatewayRoutes), accessOf(peerRoutes), raftAccess,
 	} {
 		for path, a := range table {
 			all[path] = a

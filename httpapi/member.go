@@ -134,6 +134,7 @@ func (m *Member) clientRouter() chi.Router {
 	r := newRouter()
 	m.process.mountClient(r)
 	mount(r, clientRoutes, m.binding())
+	mount(r, gatewayRoutes, binding[*v3.Server]{target: m.grpc})
 	return r
 }
 

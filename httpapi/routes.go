@@ -5,6 +5,7 @@ import (
 
 	"pando/httpapi/probe"
 	v2 "pando/httpapi/v2"
+	v3 "pando/httpapi/v3"
 	"pando/stats"
 )
 
@@ -58,6 +59,13 @@ var (
 		{"/v2/snapshot", "GET", forRoot, noPages, stats.OpOther, (*v2.API).Snapshot},
 		{"/v2/mirror", "GET,POST", forRoot, noPages, stats.OpMirror, (*v2.API).Mirror},
 		{"/v2/mirror/nodes", "GET", forRoot, noPages, stats.OpMirror, (*v2.API).MirrorNodes},
+	}
+	// gatewayRoutes are the JSON gateway of the v3 API. Package v3 routes the paths below and counts the requests. It refuses all methods but
+	// POST.
+	gatewayRoutes = []route[*v3.Server]{
+		{"/v3/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
+		{"/v3beta/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
+		{"/v3alpha/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
 	}
 	// peerRoutes are served on the peer URLs, beside the routes of package raft. Starting members and proxies find a cluster by them.
 	peerRoutes = []route[*v2.API]{

@@ -46,7 +46,11 @@ func (s *Server) clientHandler() http.Handler {
 	handlerOf := func(h *Handlers) http.Handler { return h.Client }
 	r := newRouter()
 	s.process.mountClient(r)
-	r.HandleFunc("/v2/*", s.awaitOpen(handlerOf, v2.WriteUnavailable))
+	await := s.awaitOpen(handlerOf, v2.WriteUnavailable)
+	r.HandleFunc("/v2/*", await)
+	for _, line := range gatewayRoutes {
+		r.HandleFunc(line.path, await)
+	}
 	return s.afterOpen(handlerOf, newCORS(s.cfg.CORS, s.cfg.Metrics).wrap(cleanPath(r)))
 }
 

@@ -26,7 +26,12 @@ type call struct {
 func (c *call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	start := time.Now()
 	c.counts.Started()
-	reply, err := c.serve(ctx, decode)
+	var reply any
+	err := error(rpctypes.ErrGRPCRequestTooManyRequests)
+	if c.server.cfg.Requests.Begin() {
+		reply, err = c.serve(ctx, decode)
+		c.server.cfg.Requests.End()
+	}
 	if err != nil {
 		err = toStatus(ctx, err)
 	}
@@ -34,13 +39,9 @@ func (c *call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.
 	return reply, err
 }
 
-// serve serves one request. Its errors are any.
+// serve serves one request, which the caller counts. Its errors are any.
 func (c *call) serve(ctx context.Context, decode func(any) error) (reply any, err error) {
 	defer c.recover(&err)
-	if !c.server.cfg.Requests.Begin() {
-		return nil, rpctypes.ErrGRPCRequestTooManyRequests
-	}
-	defer c.server.cfg.Requests.End()
 	if err := c.admit(ctx); err != nil {
 		return nil, err
 	}

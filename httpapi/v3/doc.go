@@ -22,6 +22,7 @@
 //   - codec.go: the wire forms of messages
 //   - errors.go: the table of errors
 //   - sender.go: who sends a request
+//   - gateway.go: the JSON gateway
 //   - header.go: the header of responses
 //   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC
 package v3

@@ -52,6 +52,8 @@ type Server struct {
 	grpc  *grpc.Server
 	calls map[string]*call // by the name of the service, a slash, and the name of the method
 
+	gateway gateway
+
 	stopping context.Context // done when Shutdown has begun
 	stop     context.CancelFunc
 	leader   leaderWatch
@@ -66,6 +68,7 @@ func NewServer(cfg Config) *Server {
 	for i := range services {
 		s.grpc.RegisterService(services[i].desc(s, counts), s)
 	}
+	s.gateway = newGateway(s)
 	return s
 }
 
