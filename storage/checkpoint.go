@@ -33,6 +33,7 @@ type CheckpointStats struct {
 	Nodes          int           // nodes written
 	Removed        int           // nodes that were deleted
 	Events         int           // events written
+	RemovedNodes   int           // nodes written that the history keeps of removed directories
 	Users          int           // users and roles written
 	RecordBytes    int64         // size of the records written
 	PageBytes      int64         // size of the pages written for them, and by the compaction
@@ -142,6 +143,9 @@ func (d *Disk) writeState(c Checkpoint) (CheckpointStats, error) {
 	defer w.close()
 	if !c.Delta.All {
 		err := d.writePortions(d.paths.state, w, always)
+		if err == nil {
+			d.pruneHistory(w)
+		}
 		return w.stats, err
 	}
 	if _, err := d.rewriteState(w, always); err != nil {

@@ -23,9 +23,10 @@ type checkpointWriter struct {
 	c           *Checkpoint
 	deletedDirs []string                                        // with slashes at their ends
 	nextNode    func() (record string, n *tree.Node, more bool) // n is nil for a deleted node or file
-	nextEvent   func() (key, event []byte, err error)           // key is nil at the end
-	close       func()                                          // must be called in the end
+	closeNodes  func()                                          // ends nextNode
+	events      *historyReader
 	begun, done bool
+	historyLeft bool       // events that the tree has dropped are left: see pruneHistory
 	maxPortion  int64      // bytes to write in one transaction
 	portion     int64      // bytes written in this transaction
 	totals      treeTotals // with the unfinished records
@@ -35,10 +36,10 @@ type checkpointWriter struct {
 }
 
 func newCheckpointWriter(c *Checkpoint, most int64) *checkpointWriter {
-	w := &checkpointWriter{c: c, maxPortion: most, close: func() {}}
-	w.nextEvent = w.deltaEvents()
+	w := &checkpointWriter{c: c, maxPortion: most, closeNodes: func() {}}
+	w.events = readDelta(c.Delta)
 	if c.Delta.All {
-		w.nextNode, w.close = iter.Pull2(allRecords(c.Delta.View))
+		w.nextNode, w.closeNodes = iter.Pull2(allRecords(c.Delta.View))
 		return w
 	}
 	w.deletedDirs = deletedDirs(c)
@@ -73,20 +74,10 @@ func deletedDirs(c *Checkpoint) []string {
 	return dirs
 }
 
-// deltaEvents returns the events of the delta.
-func (w *checkpointWriter) deltaEvents() func() (key, event []byte, err error) {
-	left := w.c.Delta.Events
-	return func() ([]byte, []byte, error) {
-		for len(left) > 0 {
-			e := left[0]
-			left = left[1:]
-			if e.Index() >= w.c.Delta.OldestEvent {
-				w.buf = tree.AppendEvent(w.buf[:0], e)
-				return historyKey(e.Index()), w.buf, nil
-			}
-		}
-		return nil, nil, nil
-	}
+// close must be called in the end.
+func (w *checkpointWriter) close() {
+	w.closeNodes()
+	w.events.stop()
 }
 
 // step writes the next portion.
@@ -117,7 +108,7 @@ func (w *checkpointWriter) step(tx *bbolt.Tx) error {
 
 // resume continues after the last portion. Before the first portion it deletes the remains of
 // a failed checkpoint.
-func (w *checkpointWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
+func (w *checkpointWriter) resume(top *bbolt.Bucket, t *treeBucket) (err error) {
 	w.portion, w.arena = 0, arena{}
 	if w.begun {
 		t.setTotals(w.totals)
@@ -132,7 +123,10 @@ func (w *checkpointWriter) resume(top *bbolt.Bucket, t *treeBucket) error {
 	if !isUnfinished(format) {
 		return nil
 	}
-	return errors.Join(t.deltas.dropUnfinished(), t.history.dropUnfinished())
+	if t.removed != nil {
+		err = t.removed.dropUnfinished()
+	}
+	return errors.Join(err, t.deltas.dropUnfinished(), t.history.dropUnfinished())
 }
 
 // write fills one portion, and reports whether there may be more to write.
@@ -145,12 +139,13 @@ func (w *checkpointWriter) write(t *treeBucket) (more bool, err error) {
 	if more || err != nil {
 		return more, err
 	}
-	return w.history(t.history)
+	return w.history(t)
 }
 
 // finish makes the checkpoint valid.
 func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
-	if err := t.history.removeBefore(historyKey(w.c.Delta.OldestEvent)); err != nil {
+	var err error
+	if w.historyLeft, err = t.dropHistory(w.c.Delta.OldestEvent, w.maxPortion); err != nil {
 		return err
 	}
 	if err := w.writeUsers(t); err != nil {
@@ -239,23 +234,6 @@ func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
 			return false, err
 		}
 		w.count(written)
-	}
-	return true, nil
-}
-
-// history appends the events.
-func (w *checkpointWriter) history(b *recordBucket) (more bool, err error) {
-	for w.portion < w.maxPortion {
-		key, event, err := w.nextEvent()
-		if key == nil || err != nil {
-			return false, err
-		}
-		written, err := b.put(key, w.sealed(key, event))
-		if err != nil {
-			return false, err
-		}
-		w.count(written)
-		w.stats.Events++
 	}
 	return true, nil
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"syscall"
 	"time"
@@ -29,11 +28,11 @@ type compactionLimits struct {
 var defaultCompaction = compactionLimits{minBytes: 4 << 20, maxBytes: 128 << 20}
 
 // deltaShare limits the deltas to the size of the tree divided by it. A larger share of the tree
-// makes compactions rarer, and a start longer. Compaction writes the whole tree, so a changed
+// makes compactions rarer, and a start longer. Compaction writes the whole tree and the history, so a changed
 // byte is written about 1 + deltaShare times.
 const deltaShare = 2
 
-// bound is the largest size of the deltas of a tree of so many bytes.
+// bound is the largest size of the deltas of a tree and a history of so many bytes.
 func (l compactionLimits) bound(tree int64) int64 {
 	return min(max(l.minBytes, tree/deltaShare), l.maxBytes)
 }
@@ -45,7 +44,8 @@ const deletedNodes = 10_000
 
 // due reports whether state.db must be compacted after a checkpoint of view.
 func (l compactionLimits) due(view *tree.View, stats *CheckpointStats) bool {
-	return stats.DeltaBytes > l.bound(view.Bytes()) || stats.StoredNodes > 2*(view.Nodes()+view.CountPlainKeys())+deletedNodes
+	return stats.DeltaBytes > l.bound(view.Bytes()+view.HistoryBytes()) ||
+		stats.StoredNodes > 2*(view.Nodes()+view.CountPlainKeys())+deletedNodes
 }
 
 // DeferCompaction ends a running compaction after its present transaction, and prevents new
@@ -88,9 +88,8 @@ func (d *Disk) compact(c *Checkpoint, stats *CheckpointStats) error {
 	all.Delta = &tree.Delta{View: c.Delta.View, OldestEvent: c.Delta.OldestEvent, All: true}
 	w := newCheckpointWriter(&all, d.portionBytes)
 	defer w.close()
-	events := newStoredEvents(d.paths.state)
-	defer events.stop()
-	w.nextEvent = events.next
+	w.events.stop()
+	w.events = readStoredHistory(d.paths.state)
 	replaced, err := d.rewriteState(w, func() bool { return d.deferrals.Load() == 0 })
 	stats.PageBytes += w.stats.PageBytes
 	if replaced {
@@ -98,36 +97,6 @@ func (d *Disk) compact(c *Checkpoint, stats *CheckpointStats) error {
 		stats.DeltaBytes, stats.StoredNodes = w.stats.DeltaBytes, w.stats.StoredNodes
 	}
 	return err
-}
-
-// storedEvents reads the history of a checkpoint one event at a time.
-type storedEvents struct {
-	pull func() (key, event []byte, more bool)
-	stop func() // must be called in the end
-	err  error
-}
-
-func newStoredEvents(path string) *storedEvents {
-	s := &storedEvents{}
-	s.pull, s.stop = iter.Pull2(func(yield func(key, event []byte) bool) {
-		s.err = readHistory(path, func(key, event []byte) error {
-			if !yield(key, event) {
-				return errStopped
-			}
-			return nil
-		})
-	})
-	return s
-}
-
-var errStopped = errors.New("the reader stopped")
-
-// next returns the next event, which is valid until the next call, and a nil key at the end.
-func (s *storedEvents) next() (key, event []byte, err error) {
-	if key, event, more := s.pull(); more {
-		return key, event, nil
-	}
-	return nil, nil, s.err
 }
 
 // doubtAfter marks state.db as doubtful after damage and after an error of the disk. After

@@ -33,6 +33,8 @@ var (
 	historyBucket = []byte("history")
 	deltaBucket   = []byte("recent") // its name in format 2
 	usersBucket   = []byte("users")  // missing before the first change of users
+	// removedBucket is missing before the history keeps the first removed directory.
+	removedBucket = []byte("removed")
 
 	formatKey   = []byte("format")   // in meta: the format, in a form that never changes
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -84,26 +86,41 @@ func readWords(src []byte, words ...*uint64) bool {
 // treeTotals are the totals of the buckets of a tree, and the size of the chunks of the
 // deltas.
 type treeTotals struct {
-	nodes, history, deltas, users totals
-	deltaBytes                    uint64
+	nodes, history, deltas, users, removed totals
+	deltaBytes                             uint64
 }
 
-// encode leaves out the totals of the users if there are none: programs below feature level 2
-// can't read them.
+// optional returns the totals that are stored only if one of them or one after it is not zero, in the order in which they are stored.
+// Programs below the feature level at which the first records of a kind are written can't read their totals.
+func (t *treeTotals) optional() []*totals { return []*totals{&t.users, &t.removed} }
+
+// encode leaves out the last optional totals if they are zero.
 func (t *treeTotals) encode() []byte {
 	words := appendWords(nil, t.nodes.records, t.nodes.sum, t.history.records, t.history.sum,
 		t.deltas.records, t.deltas.sum, t.deltaBytes)
-	if t.users != (totals{}) {
-		words = appendWords(words, t.users.records, t.users.sum)
+	optional := t.optional()
+	for len(optional) > 0 && *optional[len(optional)-1] == (totals{}) {
+		optional = optional[:len(optional)-1]
+	}
+	for _, o := range optional {
+		words = appendWords(words, o.records, o.sum)
 	}
 	return words
 }
 
 func decodeTotals(src []byte) (t treeTotals, ok bool) {
-	format1 := []*uint64{&t.nodes.records, &t.nodes.sum, &t.history.records, &t.history.sum}
-	format2 := append(format1, &t.deltas.records, &t.deltas.sum, &t.deltaBytes)
-	withUsers := append(format2, &t.users.records, &t.users.sum)
-	return t, readWords(src, format1...) || readWords(src, format2...) || readWords(src, withUsers...)
+	words := []*uint64{&t.nodes.records, &t.nodes.sum, &t.history.records, &t.history.sum}
+	if readWords(src, words...) { // format 1
+		return t, true
+	}
+	words = append(words, &t.deltas.records, &t.deltas.sum, &t.deltaBytes)
+	for _, o := range t.optional() {
+		if readWords(src, words...) {
+			return t, true
+		}
+		words = append(words, &o.records, &o.sum)
+	}
+	return t, readWords(src, words...)
 }
 
 // historyKey is the key under which an event is stored.

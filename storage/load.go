@@ -135,6 +135,7 @@ func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 type treeBuckets struct {
 	values                        map[string][]byte
 	nodes, history, deltas, users *bucketRef
+	removed                       *bucketRef // nil if there is none
 }
 
 func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
@@ -155,6 +156,8 @@ func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
 			b.deltas = ref
 		case bytes.Equal(key, usersBucket):
 			b.users = ref
+		case bytes.Equal(key, removedBucket):
+			b.removed = ref
 		default:
 			return damaged("keys: bucket %.80q is unknown", key)
 		}
@@ -190,7 +193,8 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if err := d.checkUsers(b, used); err != nil {
 		return err
 	}
-	limit := treeTotals{deltas: totals{records: math.MaxUint64}, history: totals{records: math.MaxUint64}}
+	unlimited := totals{records: math.MaxUint64}
+	limit := treeTotals{deltas: unlimited, history: unlimited, removed: unlimited}
 	if d.unfinished {
 		limit = want
 	}
@@ -199,9 +203,10 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 		return err
 	}
 	if got != want || !used && got != (treeTotals{}) {
-		return damaged("it holds %d nodes, %d events, %d chunks of deltas and %d users and roles, but %d, %d, %d and %d were stored",
-			got.nodes.records, got.history.records, got.deltas.records, got.users.records,
-			want.nodes.records, want.history.records, want.deltas.records, want.users.records)
+		return damaged("it holds %d nodes, %d events, %d chunks of deltas, %d users and roles and %d removed nodes, "+
+			"but %d, %d, %d, %d and %d were stored",
+			got.nodes.records, got.history.records, got.deltas.records, got.users.records, got.removed.records,
+			want.nodes.records, want.history.records, want.deltas.records, want.users.records, want.removed.records)
 	}
 	if !used {
 		d.store = tree.New(historySize)
@@ -237,6 +242,8 @@ func (d *checkpointData) checkUsers(b *treeBuckets, used bool) error {
 		return damaged("keys: %s or the bucket %s is missing", usersKey, usersBucket)
 	case head && (!used || d.meta.level < tree.UsersLevel):
 		return damaged("keys: users at feature level %d", d.meta.level)
+	case b.removed != nil && (!used || d.meta.level < tree.KVLevel):
+		return damaged("keys: removed directories at feature level %d", d.meta.level)
 	}
 	return nil
 }
@@ -266,11 +273,7 @@ func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, lim
 	if err := b.loadNodes(p, limit.deltas.records, &got, recordLoader(loader, level)); err != nil {
 		return got, err
 	}
-	got.history, err = readRecords(p, *b.history, limit.history.records, func(_, value []byte) error { return loader.Event(value) })
-	if err != nil {
-		return got, fmt.Errorf("history: %w", err)
-	}
-	return got, nil
+	return got, b.loadHistory(p, loader, limit, &got)
 }
 
 // loadNodes passes the records of nodes and of files that v2 does not show, with the deltas merged over them, to take, in the order of
@@ -325,38 +328,4 @@ func readRecords(p *boltReader, ref bucketRef, limit uint64, take func(key, valu
 		return err
 	})
 	return t, err
-}
-
-// readHistory passes the events of the checkpoint at path to take, oldest first.
-func readHistory(path string, take func(key, event []byte) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	p, err := openBoltReader(f, info.Size())
-	if err != nil {
-		return err
-	}
-	_, keysRef, err := topBuckets(p)
-	if err != nil {
-		return err
-	}
-	b, err := readTreeBuckets(p, *keysRef)
-	if err != nil {
-		return err
-	}
-	want, ok := decodeTotals(b.values[string(totalsKey)])
-	if !ok {
-		return damaged("keys: no totals")
-	}
-	got, err := readRecords(p, *b.history, math.MaxUint64, take)
-	if err == nil && got != want.history {
-		err = damaged("it holds %d events, but %d were stored", got.records, want.history.records)
-	}
-	return err
 }

@@ -13,7 +13,7 @@ import (
 type treeBucket struct {
 	bucket                 *bbolt.Bucket
 	nodes, history, deltas *recordBucket
-	users                  *recordBucket // nil while the bucket does not exist
+	users, removed         *recordBucket // nil while the bucket does not exist
 	deltaBytes             uint64
 }
 
@@ -36,6 +36,7 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 		history:    openRecords(b, historyBucket, totals.history),
 		deltas:     openRecords(b, deltaBucket, totals.deltas),
 		users:      openRecords(b, usersBucket, totals.users),
+		removed:    openRecords(b, removedBucket, totals.removed),
 		deltaBytes: totals.deltaBytes,
 	}
 	if t.nodes == nil || t.history == nil {
@@ -43,6 +44,9 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 	}
 	if t.users == nil && totals.users.records > 0 {
 		return nil, damaged("the bucket %s is missing", usersBucket)
+	}
+	if t.removed == nil && totals.removed.records > 0 {
+		return nil, damaged("the bucket %s is missing", removedBucket)
 	}
 	return t, nil
 }
@@ -64,12 +68,18 @@ func (t *treeBucket) totals() treeTotals {
 	if t.users != nil {
 		all.users = t.users.totals
 	}
+	if t.removed != nil {
+		all.removed = t.removed.totals
+	}
 	return all
 }
 
 func (t *treeBucket) setTotals(totals treeTotals) {
 	t.nodes.totals, t.history.totals, t.deltas.totals = totals.nodes, totals.history, totals.deltas
 	t.deltaBytes = totals.deltaBytes
+	if t.removed != nil {
+		t.removed.totals = totals.removed
+	}
 }
 
 // putTotals stores the totals. No record may change after it in the same transaction.
@@ -130,18 +140,23 @@ func (b *recordBucket) remove(key []byte) error {
 	return b.bucket.Delete(key)
 }
 
-// removeBefore deletes the records whose keys are less than key.
-func (b *recordBucket) removeBefore(key []byte) error {
+// removeBefore deletes the records whose keys are less than key, the least keys first, until their values have so many bytes. It returns
+// the bytes of the values that it has deleted, and whether there may be more records to delete.
+func (b *recordBucket) removeBefore(key []byte, bytesLimit int64) (deleted int64, more bool, err error) {
 	c := b.bucket.Cursor()
 	for k, record := c.First(); k != nil && bytes.Compare(k, key) < 0; k, record = c.First() {
+		if deleted >= bytesLimit {
+			return deleted, true, nil
+		}
+		deleted += int64(len(record))
 		if err := b.subtract(k, record); err != nil {
-			return err
+			return deleted, false, err
 		}
 		if err := b.bucket.Delete(k); err != nil {
-			return err
+			return deleted, false, err
 		}
 	}
-	return nil
+	return deleted, false, nil
 }
 
 // dropUnfinished deletes the records of a checkpoint that never became valid. They come

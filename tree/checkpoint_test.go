@@ -17,15 +17,17 @@ type checkpoint struct {
 	nodes  map[string][]byte
 	keys   map[string][]byte // plain and shadowed files
 	events map[uint64][]byte
-	mirror []byte            // nil if there is none
-	head   []byte            // of the users; nil if there are none
-	users  map[string][]byte // the records of users and roles
+	// removed holds the nodes that the events have removed with a directory.
+	removed map[string][]byte
+	mirror  []byte            // nil if there is none
+	head    []byte            // of the users; nil if there are none
+	users   map[string][]byte // the records of users and roles
 }
 
 func newCheckpoint() *checkpoint {
 	return &checkpoint{
 		state: New(1).View().AppendState(nil),
-		nodes: map[string][]byte{}, keys: map[string][]byte{}, events: map[uint64][]byte{}, users: map[string][]byte{},
+		nodes: map[string][]byte{}, keys: map[string][]byte{}, events: map[uint64][]byte{}, removed: map[string][]byte{}, users: map[string][]byte{},
 	}
 }
 
@@ -59,7 +61,13 @@ func (p *checkpoint) write(d *Delta) {
 	}
 	for _, e := range d.Events {
 		p.events[e.Index()] = AppendEvent(nil, e)
+		for n := range d.View.RemovedNodes(e) {
+			p.removed[string(n.AppendKey(nil))] = AppendNode(nil, n.Node)
+		}
 	}
+	maps.DeleteFunc(p.removed, func(key string, _ []byte) bool {
+		return binary.BigEndian.Uint64([]byte(key)) < d.OldestEvent
+	})
 	for i := range p.events {
 		if i < d.OldestEvent {
 			delete(p.events, i)
@@ -128,6 +136,11 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 			return nil, err
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(p.removed)) {
+		if err := l.RemovedNode([]byte(key), p.removed[key]); err != nil {
+			return nil, err
+		}
+	}
 	for _, i := range slices.Sorted(maps.Keys(p.events)) {
 		if err := l.Event(p.events[i]); err != nil {
 			return nil, err
@@ -141,13 +154,16 @@ func stateBytes(s *Store) []byte {
 	v := s.View()
 	b := v.AppendMirror(v.AppendState(nil))
 	b = append(b, usersBytes(v.Users())...)
-	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent())} {
+	for _, n := range []int64{v.Nodes(), v.Bytes(), v.NextExpiry(), int64(v.OldestEvent()), v.HistoryBytes()} {
 		b = binary.AppendVarint(b, n)
 	}
 	b = appendTree(b, v)
 	for i := s.history.next(v.OldestEvent()); i <= v.Index(); i = s.history.next(i + 1) {
 		b = AppendEvent(append(b, "\nevent "...), s.history.at(i))
 		b = append(b, s.history.at(i).AppendJSON(nil)...)
+		for n := range v.RemovedNodes(s.history.at(i)) {
+			b = AppendNode(n.AppendKey(append(b, "\nremoved "...)), n.Node)
+		}
 	}
 	return b
 }

@@ -71,7 +71,7 @@ func (v *View) HistoryBytes() int64 { return v.historyBytes }
 // keepsRemoved reports whether an event that removes a directory keeps this directory with all nodes below it. Otherwise the event is not
 // whole.
 func (s *Store) keepsRemoved() bool {
-	return !s.measures && s.keyHistory.from != 0
+	return !s.measures && (s.keyHistory.from != 0 || s.keyHub.watchers.Load() > 0)
 }
 
 // isWhole reports whether the event holds all files that the change has removed.

@@ -15,21 +15,32 @@ import (
 // For content that no checkpoint can have, the methods return an error that wraps
 // ErrBadState. The Loader must not be used after an error.
 type Loader struct {
-	store     *Store
 	users     *users.Loader // nil if the checkpoint has no users
 	imported  *users.State  // see ImportState
 	nextEvent uint64        // the required index of the next event; zero before the first
+	removed   removedLoader
+	treeLoader
+}
+
+// treeLoader adds nodes below a directory, the root.
+type treeLoader struct {
+	store *Store
+	root  *Node
 	// dir is the directory of the last node, and above are the directories from the root
 	// to dir. They are kept because the next node is often in the same directory.
 	dir   *Node
 	above ancestors
 }
 
+func newTreeLoader(root *Node, s *Store) treeLoader {
+	return treeLoader{store: s, root: root, dir: root, above: ancestors{root.directory()}}
+}
+
 // NewLoader returns a Loader with an empty tree, whose history will hold the last
 // historySize events.
 func NewLoader(historySize int) *Loader {
 	s := newStore(historySize)
-	return &Loader{store: s, dir: s.root, above: ancestors{s.root.directory()}}
+	return &Loader{treeLoader: newTreeLoader(s.root, s)}
 }
 
 // State decodes the bytes that View.AppendState appended.
@@ -105,7 +116,7 @@ func (l *Loader) Node(path string, data []byte) error {
 }
 
 // add adds a node without children.
-func (l *Loader) add(path string, n *Node) error {
+func (l *treeLoader) add(path string, n *Node) error {
 	if err := l.checkNumbers(n); err != nil {
 		return err
 	}
@@ -125,7 +136,7 @@ func (l *Loader) add(path string, n *Node) error {
 }
 
 // checkNumbers returns an error if the state can't have a node with the numbers of n.
-func (l *Loader) checkNumbers(n *Node) error {
+func (l *treeLoader) checkNumbers(n *Node) error {
 	if n.ModifiedIndex() > l.store.newestNode() || n.CreatedIndex() > n.ModifiedIndex() || !l.hasRevisionsOf(n) {
 		return fmt.Errorf("%w: node %.64q is newer than the state", ErrBadState, n.Path())
 	}
@@ -133,7 +144,7 @@ func (l *Loader) checkNumbers(n *Node) error {
 }
 
 // hasRevisionsOf reports whether the state may have a node with the revisions of n.
-func (l *Loader) hasRevisionsOf(n *Node) bool {
+func (l *treeLoader) hasRevisionsOf(n *Node) bool {
 	if !l.store.revisions.counts {
 		return n.storedVersion() == 0
 	}
@@ -142,12 +153,18 @@ func (l *Loader) hasRevisionsOf(n *Node) bool {
 
 // enter sets dir to the directory at a path, and above. It returns false if there is no
 // directory at the path.
-func (l *Loader) enter(path string) bool {
-	l.dir, l.above = l.store.root, append(l.above[:0], l.store.root.directory())
-	for end := 0; end < len(path) && path != "/"; {
-		start := end + 1
-		name, _, _ := cutName(path[start:])
-		end = start + len(name)
+func (l *treeLoader) enter(path string) bool {
+	l.dir, l.above = l.root, append(l.above[:0], l.root.directory())
+	root := l.root.Path()
+	if path == root {
+		return true
+	}
+	if !below(path, root) {
+		return false
+	}
+	for rest, more := path[nameOffset(root):], true; more; {
+		var name string
+		name, rest, more = cutName(rest)
 		child := l.above.parent().children.Get(name)
 		if child == nil || !child.IsDir() {
 			return false
@@ -180,6 +197,11 @@ func (l *Loader) addEvent(e *Event) error {
 	if l.store.history.start == 0 {
 		l.store.history.start = l.store.history.previous(e.Index()-1) + 1
 	}
+	if l.store.keyHistory.from != 0 && e.Index() >= l.store.keyHistory.from && e.removesDir() {
+		if err := l.removed.attach(e); err != nil {
+			return err
+		}
+	}
 	l.store.history.add(e)
 	if !e.isWhole() {
 		l.store.retention.partial = e.Index()
@@ -207,9 +229,12 @@ func (l *Loader) Finish() (*Store, error) {
 	if s.history.start == 0 {
 		s.history.start = s.history.previous(s.index) + 1
 	}
+	if len(l.removed.tops) > 0 {
+		return nil, fmt.Errorf("%w: removed nodes of %d events that do not exist", ErrBadState, len(l.removed.tops))
+	}
 	s.finishRetention()
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()
-	s.announced.Store(s.index)
+	s.setAnnounced()
 	return s, nil
 }

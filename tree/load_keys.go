@@ -22,6 +22,12 @@ func (l *Loader) V3OnlyKey(key string, data []byte) error {
 		l.store.plain.bytes += n.bytes()
 		return nil
 	}
+	return l.addShadowed(n)
+}
+
+// addShadowed adds the shadowed file of a directory.
+func (l *treeLoader) addShadowed(n *Node) error {
+	key := n.Path()
 	if dir := parent(key); l.dir.Path() != dir && !l.enter(dir) {
 		return fmt.Errorf("%w: the shadowed file %.64q has no directory", ErrBadState, key)
 	}

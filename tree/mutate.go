@@ -33,7 +33,7 @@ func (s *Store) remove(action Action, n *Node) *Event {
 	event := &Event{action: action, prev: n.withoutChildren(), node: tombstone(n, s.nextNumbers(n))}
 	removed := s.detach(n)
 	if removed != nil && s.keepsRemoved() {
-		event.prev = removed
+		event.prev = event.prev.withDirectory(removed.directory())
 	}
 	return s.emit(event, removed)
 }

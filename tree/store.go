@@ -18,11 +18,14 @@ type Store struct {
 	supersededBytes atomic.Int64
 	// announced is the index of the last event that was passed to the watchers. See Announced.
 	announced atomic.Uint64
+	// announcedRevision is the revision of the tree after the last event that was passed to the watchers.
+	announcedRevision atomic.Uint64
 
 	history  *history
 	hub      *hub
 	removals removals
 	scopes   *scopes // nil without HistoryLimits.ScopeBytes
+	keyHub   keyHub
 
 	// Only the applying goroutine may use the fields below.
 
@@ -66,7 +69,7 @@ func New(historySize int) *Store {
 	s := newStore(historySize)
 	s.history.start = firstIndex + 1
 	s.publish()
-	s.announced.Store(s.index)
+	s.setAnnounced()
 	return s
 }
 
@@ -121,6 +124,7 @@ func (s *Store) Apply(now int64, commands []Command) []Result {
 // again whether they may read. It must be called after each Apply.
 func (s *Store) Announce() {
 	s.hub.announce(s.unannounced)
+	s.keyHub.announce(s.unannounced)
 	if s.removed {
 		s.removed = false
 		oldest := s.View().oldest
@@ -129,12 +133,13 @@ func (s *Store) Announce() {
 		}
 		s.removals.trim(oldest)
 	}
-	s.announced.Store(s.index)
+	s.setAnnounced()
 	clear(s.unannounced)
 	s.unannounced = s.unannounced[:0]
 	if s.rightsLost {
 		s.rightsLost = false
 		s.hub.signalAll()
+		s.keyHub.signalAll()
 	}
 }
 
@@ -157,7 +162,8 @@ func (s *Store) Replace(from *Store) {
 	}
 	s.publish()
 	s.hub.invalidateAll()
-	s.announced.Store(s.index)
+	s.keyHub.resumeAll()
+	s.setAnnounced()
 }
 
 // bytes returns what View.Bytes of the private root would be.
@@ -217,4 +223,10 @@ func (s *Store) publish() {
 		historyBytes: s.historyBytes(),
 		partial:      s.retention.partial,
 	})
+}
+
+// setAnnounced records that all events were passed to the watchers.
+func (s *Store) setAnnounced() {
+	s.announced.Store(s.index)
+	s.announcedRevision.Store(s.View().Revision())
 }
