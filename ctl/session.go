@@ -137,7 +137,7 @@ func (p *program) sync(ctx context.Context, cl *client.Client) error {
 func (p *program) endpointList(ctx context.Context) ([]string, error) {
 	g := &p.globals
 	if g.discovery != "" {
-		secure, plain, err := client.Discover(ctx, g.discovery)
+		secure, plain, err := client.Discover(ctx, g.discovery, "")
 		if err != nil {
 			return nil, bareFailure(err)
 		}

@@ -60,10 +60,13 @@ func ParseEndpoints(texts ...string) ([]*url.URL, error) {
 }
 
 // Discover looks up the endpoints of a domain in the DNS: the SRV records of the services etcd-client-ssl (secure) and
-// etcd-client (plain). It returns an error only if both lookups fail.
-func Discover(ctx context.Context, domain string) (secure, plain []string, err error) {
-	secure, errSecure := lookupService(ctx, "etcd-client-ssl", "https", domain)
-	plain, errPlain := lookupService(ctx, "etcd-client", "http", domain)
+// etcd-client (plain), or, with a suffix, etcd-client-ssl-SUFFIX and etcd-client-SUFFIX. It returns an error only if both lookups fail.
+func Discover(ctx context.Context, domain, suffix string) (secure, plain []string, err error) {
+	if suffix != "" {
+		suffix = "-" + suffix
+	}
+	secure, errSecure := lookupService(ctx, "etcd-client-ssl"+suffix, "https", domain)
+	plain, errPlain := lookupService(ctx, "etcd-client"+suffix, "http", domain)
 	if errSecure != nil && errPlain != nil {
 		return nil, nil, fmt.Errorf("dns lookup errors: %w and %w", errSecure, errPlain)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"pando/ctl"
 	"pando/ctl/client"
+	v3 "pando/ctl/v3"
 	"pando/storage"
 	"pando/tree"
 )
@@ -63,12 +64,18 @@ func clientArgs(args []string) ([]string, bool) {
 	return nil, false
 }
 
+// apiVersion names the variable with the version of the API that the client speaks. 3 is that of etcd v3, and everything else v2.
+const apiVersion = "ETCDCTL_API"
+
 // runClient runs the client and returns its exit code. After the first CTRL+C the command ends in order, after the second the
 // process ends. Other signals have their default effect.
 func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	if os.Getenv(apiVersion) == "3" {
+		return v3.Main(ctx, args, os.Environ(), stdin, stdout, stderr, v3.Host{})
+	}
 	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }
 

@@ -1,0 +1,54 @@
+package v3
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// program is one run of the client.
+type program struct {
+	name    string // as shown in help: "etcdctl", "pando ctl"
+	environ []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	globals globals
+	host    Host
+}
+
+// Host is the program that the client is a part of. Each function may be nil.
+type Host struct {
+	// Completion returns the command that prints the scripts for shells, of the commands and flags of the client.
+	Completion func(name string, stdout io.Writer, app func() ([]*cli.Command, []cli.Flag)) *cli.Command
+	// SnapshotStatus reads a snapshot file of etcd.
+	SnapshotStatus func(file string) (SnapshotStatus, error)
+}
+
+// Main runs the client with args and returns its exit code. args[0] is the name of the program as help shows it: "etcdctl", "pando ctl".
+// environ has the variables, as os.Environ returns them.
+//
+// Main returns when the command is done. When ctx is done first, the command ends with the exit code of an interrupt; lock and elect give
+// up their lease before. Callers must end ctx after a signal.
+func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer, host Host) int {
+	p := &program{name: args[0], environ: environ, stdin: stdin, stdout: stdout, stderr: stderr, host: host}
+	app := p.app()
+	words, err := normalize(app, args[1:])
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{p.name}, words...))
+	}
+	return p.report(ctx, err)
+}
+
+// variable returns the value of an environment variable, and whether it is set to anything.
+func (p *program) variable(name string) (string, bool) {
+	value := ""
+	for _, v := range p.environ { // the last one counts
+		if text, ok := strings.CutPrefix(v, name+"="); ok {
+			value = text
+		}
+	}
+	return value, value != ""
+}

@@ -1,0 +1,96 @@
+package v3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"pando/ctl/v3/client"
+)
+
+func (p *program) defragCommand() *cli.Command {
+	cluster := false
+	return p.command(&cli.Command{
+		Name: "defrag", Usage: "make each endpoint return free space of its database to the disk", ArgsUsage: " ",
+		Flags: []cli.Flag{clusterFlag(&cluster)},
+		Description: "DESCRIPTION:\n   A member may answer nothing else while it does that, so the endpoints are asked one after the other.\n\n" + p.examples(
+			`defrag`, "the endpoints of --endpoints",
+			`--command-timeout 1m defrag --cluster`, "all members, each for at most a minute"),
+		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
+			endpoints, err := p.endpointsOf(ctx, cl, cluster)
+			if err != nil {
+				return err
+			}
+			var failed error
+			err = p.ofEach(ctx, cl, endpoints, func(ctx context.Context, at *client.Client, endpoint string) {
+				began := time.Now()
+				_, err := at.Maintenance.Defragment(ctx, &pb.DefragmentRequest{})
+				took := time.Since(began)
+				if err != nil {
+					fmt.Fprintf(p.stderr, "Failed to defragment etcd member[%s]. took %s. (%v)\n", endpoint, took, err)
+					failed = silent(exitError)
+					return
+				}
+				fmt.Fprintf(p.stdout, "Finished defragmenting etcd member[%s]. took %s\n", endpoint, took)
+			})
+			return errors.Join(err, failed)
+		}),
+	})
+}
+
+func (p *program) moveLeaderCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name: "move-leader", Usage: "make another member the leader", ArgsUsage: "<member ID>",
+		Description: "DESCRIPTION:\n   The leader must be among the --endpoints.\n\n" + p.examples(
+			`member list`, "the IDs",
+			`move-leader 8e9e05c52164694d`, "make this member the leader"),
+		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
+			if c.NArg() != 1 {
+				return badArguments("move-leader command needs 1 argument")
+			}
+			target, err := strconv.ParseUint(c.Args().First(), 16, 64)
+			if err != nil {
+				return badArguments("%w", err)
+			}
+			leader, id, err := findLeader(ctx, cl)
+			if err != nil {
+				return err
+			}
+			if leader == nil {
+				return badArguments("no leader endpoint given at %v", cl.Endpoints())
+			}
+			defer leader.Close()
+			r, err := leader.Maintenance.MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: target})
+			if err != nil {
+				return err
+			}
+			return p.print(headerOnly(r, r.Header, "Leadership transferred from %x to %x", id, target))
+		}),
+	}, answerFormats...)
+}
+
+// findLeader returns a client of the endpoint that is the leader, with the ID of the member; nil if none of the endpoints is. Callers must
+// close it.
+func findLeader(ctx context.Context, cl *client.Client) (*client.Client, uint64, error) {
+	for _, endpoint := range cl.Endpoints() {
+		at, err := cl.At(endpoint)
+		if err != nil {
+			return nil, 0, &failure{exitBadArguments, err}
+		}
+		status, err := at.Maintenance.Status(ctx, &pb.StatusRequest{})
+		if err == nil && status.Header.GetMemberId() == status.Leader {
+			return at, status.Leader, nil
+		}
+		at.Close()
+		if errors.Is(err, rpctypes.ErrUserEmpty) || ctx.Err() != nil {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, nil
+}

@@ -1,0 +1,122 @@
+package v3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v2"
+
+	"pando/ctl/v3/client"
+)
+
+// SnapshotStatus is what is in a snapshot file of etcd.
+type SnapshotStatus struct {
+	Hash      uint32 `json:"hash"`
+	Revision  int64  `json:"revision"`
+	TotalKey  int    `json:"totalKey"`
+	TotalSize int64  `json:"totalSize"` // in bytes
+	Version   string `json:"version"`
+}
+
+func (p *program) snapshotCommands() *cli.Command {
+	commands := []*cli.Command{p.snapshotSaveCommand()}
+	if p.host.SnapshotStatus != nil {
+		commands = append(commands, p.snapshotStatusCommand())
+	}
+	return p.group(&cli.Command{
+		Name: "snapshot", Usage: "save the data of a member to a file, and look into the file", Subcommands: commands,
+		Description: "DESCRIPTION:\n   The file is one of etcd. etcdutl snapshot restore makes a data directory of etcd from it.\n\n" + p.examples(
+			`snapshot save backup.db`, "save the data of the member at the endpoint",
+			`snapshot status backup.db -w table`, "what is in the file"),
+	})
+}
+
+func (p *program) snapshotSaveCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name: "save", Usage: "save the data of a member to a file", ArgsUsage: "<file>",
+		Description: "DESCRIPTION:\n   One endpoint must be given. The data goes to <file>.part first, which becomes <file> when it is complete and on the disk.",
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return badArguments("snapshot save expects one argument <filename>")
+			}
+			return p.waiting(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
+				if len(cl.Endpoints()) != 1 {
+					return fail(exitInterrupted, "snapshot must be requested to one selected node, not multiple %v", cl.Endpoints())
+				}
+				version, err := saveSnapshot(ctx, cl, c.Args().First())
+				if err != nil {
+					return &failure{exitInterrupted, err}
+				}
+				t := &text{}
+				t.linef("Snapshot saved at %s", c.Args().First())
+				if version != "" {
+					t.linef("Server version %s", version)
+				}
+				_, err = p.stdout.Write(t.Bytes())
+				return err
+			})(c)
+		},
+	})
+}
+
+// saveSnapshot saves the snapshot of the member to a file, and returns the version of the member's storage.
+func saveSnapshot(ctx context.Context, cl *client.Client, file string) (version string, err error) {
+	part := file + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("could not open %s (%w)", part, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(part))
+		}
+	}()
+	_, version, err = cl.Snapshot(ctx, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(part, file); err != nil {
+		return "", fmt.Errorf("could not rename %s to %s (%w)", part, file, err)
+	}
+	return version, nil
+}
+
+func (p *program) snapshotStatusCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name: "status", Usage: "print what is in a snapshot file", ArgsUsage: "<file>",
+		Description: "DESCRIPTION:\n   It reads a file of snapshot save, or the database of a member that is stopped. No server is needed.",
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return badArguments("snapshot status requires exactly one argument")
+			}
+			s, err := p.host.SnapshotStatus(c.Args().First())
+			if err != nil {
+				return err
+			}
+			row := []string{fmt.Sprintf("%x", s.Hash), fmt.Sprint(s.Revision), fmt.Sprint(s.TotalKey), humanize.Bytes(uint64(s.TotalSize)), s.Version}
+			return p.print(answer{
+				json:   s,
+				simple: func(t *text) { t.rows([][]string{row}) },
+				table: func() *table {
+					return &table{[]string{"HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"}, [][]string{row}}
+				},
+				fields: func(t *text) {
+					t.field("Hash", s.Hash)
+					t.field("Revision", s.Revision)
+					t.field("Keys", s.TotalKey)
+					t.field("Size", s.TotalSize)
+					t.field("Version", s.Version)
+				},
+			})
+		},
+	}, tableFormats...)
+}
