@@ -39,7 +39,7 @@ func (p *program) withoutArguments(name string, run func(ctx context.Context, cl
 func (p *program) authEnableCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "enable", Usage: "require a user for every request", ArgsUsage: " ",
-		Description: "DESCRIPTION:\n   The user root must exist. It gets the role root if it does not have it.",
+		Description: p.explain(`The user root must exist. It gets the role root if it does not have it.`),
 		Action: p.withoutArguments("enable", func(ctx context.Context, cl *client.Client) error {
 			_, err := cl.Auth.AuthEnable(ctx, &pb.AuthEnableRequest{})
 			if errors.Is(err, rpctypes.ErrRootRoleNotExist) {

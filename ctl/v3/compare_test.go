@@ -118,8 +118,9 @@ type scriptLine struct {
 	sorted  bool // the order of the parts of the output is that of random IDs
 }
 
-// readScript reads a script. A line is the arguments of a command, with quotes. Before them may stand "37:", for a command that etcdctl 3.4
-// does not have or answers otherwise, a "~", for output whose parts may be in any order, variables, and stdin in quotes with a |. Labels stand for values of the server.
+// readScript reads a script. A line is the arguments of a command, with quotes. Before them may stand "37:", for a command that
+// etcdctl 3.4 does not have or answers otherwise, a "~", for output whose parts may be in any order, variables, and stdin in quotes with
+// a |. Labels stand for values of the server.
 func readScript(t *testing.T, script string, p *member) []scriptLine {
 	t.Helper()
 	var lines []scriptLine

@@ -68,8 +68,8 @@ func (p *program) delCommand() *cli.Command {
 
 // warnOfRange prints what del is going to delete, and waits.
 func (p *program) warnOfRange(ctx context.Context, key, end string) error {
-	_, err := fmt.Fprintf(p.stdout, "Warning: Keys between %q and %q will be deleted. Please interrupt the command within next 2 seconds to cancel. "+
-		"You can provide `--range` flag to avoid the delay.\n", key, end)
+	_, err := fmt.Fprintf(p.stdout, "Warning: Keys between %q and %q will be deleted. Please interrupt the command within next 2 seconds "+
+		"to cancel. You can provide `--range` flag to avoid the delay.\n", key, end)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package v3 is the command line of pando ctl for the etcd v3 API: the commands, flags, variables, output and exit codes of etcdctl 3.7, for
-// every server that speaks that API. It runs in place of package ctl when ETCDCTL_API is 3.
+// Package v3 is the command line of pando ctl for the etcd v3 API: the commands, flags, variables, output and exit codes of etcdctl 3.7,
+// for every server that speaks that API. It runs in place of package ctl when ETCDCTL_API is 3.
 //
 // Main is the entry: it returns an exit code and keeps no state between calls. It may be called from any goroutine. The goroutine that
 // called Main writes the output, except for the commands that lock and watch run.

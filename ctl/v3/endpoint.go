@@ -46,7 +46,8 @@ func (p *program) endpointsOf(ctx context.Context, cl *client.Client, cluster bo
 }
 
 // ofEach calls one for each endpoint, with a client and a time limit of its own.
-func (p *program) ofEach(ctx context.Context, cl *client.Client, endpoints []string, one func(context.Context, *client.Client, string)) error {
+func (p *program) ofEach(ctx context.Context, cl *client.Client, endpoints []string,
+	one func(context.Context, *client.Client, string)) error {
 	for _, endpoint := range endpoints {
 		at, err := cl.At(endpoint)
 		if err != nil {
@@ -71,8 +72,9 @@ func (p *program) endpointStatusCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "status", Usage: "print the state of each endpoint", ArgsUsage: " ",
 		Flags: []cli.Flag{clusterFlag(&cluster)},
-		Description: "DESCRIPTION:\n   The parts of a line are the endpoint, ID, version, version of the storage, size of the database, what of it is in use, what part is\n" +
-			"   not, quota, is leader, is learner, raft term, raft index, applied index, errors, and the target of a downgrade.",
+		Description: p.explain(`The parts of a line are the endpoint, ID, version, version of the storage, size of the database, what of it is
+			in use, what part is not, quota, is leader, is learner, raft term, raft index, applied index, errors, and the
+			target of a downgrade.`),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
 			endpoints, err := p.endpointsOf(ctx, cl, cluster)
 			if err != nil {

@@ -1,6 +1,8 @@
 package v3
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"pando/ctl"
@@ -114,6 +116,25 @@ func unknownCommand(above, name string, commands []*cli.Command) error {
 		hint = "Did you mean '" + above + " " + near + "'?"
 	}
 	return fail(exitError, "unknown command %q for %q\n%s", name, above, hint)
+}
+
+// textWidth is the width of the lines of a description.
+const textWidth = 120
+
+// explain returns a description: the text in lines of textWidth, and examples if there are any. In text, line breaks count as blanks.
+func (p *program) explain(text string, pairs ...string) string {
+	lines, line := []string{"DESCRIPTION:"}, "  "
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > textWidth {
+			lines, line = append(lines, line), "  "
+		}
+		line += " " + word
+	}
+	lines = append(lines, line)
+	if len(pairs) > 0 {
+		lines = append(lines, "", p.examples(pairs...))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // examples returns the EXAMPLES part of a description. pairs are command lines without the name of the program, each followed

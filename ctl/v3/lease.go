@@ -18,8 +18,7 @@ func (p *program) leaseCommands() *cli.Command {
 		Subcommands: []*cli.Command{
 			p.leaseGrantCommand(), p.leaseRevokeCommand(), p.leaseTimeToLiveCommand(), p.leaseListCommand(), p.leaseKeepAliveCommand(),
 		},
-		Description: "DESCRIPTION:\n   A lease is a time after which its keys are deleted, unless it is renewed. Its ID is a number in hexadecimal.\n\n" +
-			p.examples(
+		Description: p.explain(`A lease is a time after which its keys are deleted, unless it is renewed. Its ID is a number in hexadecimal.`,
 				`lease grant 60`, "a lease of 60 seconds; it prints the ID",
 				`put session/7 up --lease 694d8251ba5ab20c`, "a key that ends with the lease",
 				`lease keep-alive 694d8251ba5ab20c`, "renew it until CTRL+C"),
@@ -192,7 +191,7 @@ func (p *program) leaseKeepAliveCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "keep-alive", Usage: "renew a lease until CTRL+C or its end", ArgsUsage: "<lease ID>",
 		Flags: []cli.Flag{boolFlag(&once, "once", "renew it once, and end")},
-		Description: "DESCRIPTION:\n   Renews the lease each time when a third of its TTL has passed, and prints a line for each renewal.\n\n" + p.examples(
+		Description: p.explain(`Renews the lease each time when a third of its TTL has passed, and prints a line for each renewal.`,
 			`lease keep-alive 694d8251ba5ab20c`, "until CTRL+C, or until the lease is revoked",
 			`lease keep-alive --once 694d8251ba5ab20c`, "one renewal, for a script"),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, c *cli.Context) error {

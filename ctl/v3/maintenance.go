@@ -19,7 +19,7 @@ func (p *program) defragCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "defrag", Usage: "make each endpoint return free space of its database to the disk", ArgsUsage: " ",
 		Flags: []cli.Flag{clusterFlag(&cluster)},
-		Description: "DESCRIPTION:\n   A member may answer nothing else while it does that, so the endpoints are asked one after the other.\n\n" + p.examples(
+		Description: p.explain(`A member may answer nothing else while it does that, so the endpoints are asked one after the other.`,
 			`defrag`, "the endpoints of --endpoints",
 			`--command-timeout 1m defrag --cluster`, "all members, each for at most a minute"),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
@@ -47,7 +47,7 @@ func (p *program) defragCommand() *cli.Command {
 func (p *program) moveLeaderCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "move-leader", Usage: "make another member the leader", ArgsUsage: "<member ID>",
-		Description: "DESCRIPTION:\n   The leader must be among the --endpoints.\n\n" + p.examples(
+		Description: p.explain(`The leader must be among the --endpoints.`,
 			`member list`, "the IDs",
 			`move-leader 8e9e05c52164694d`, "make this member the leader"),
 		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {

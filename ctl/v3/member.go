@@ -46,7 +46,8 @@ func (p *program) memberListCommand() *cli.Command {
 	consistency := ""
 	return p.command(&cli.Command{
 		Name: "list", Usage: "list all members", ArgsUsage: " ",
-		Description: "DESCRIPTION:\n   The parts of a line are the ID, the status, the name, the URLs for members, the URLs for clients, and whether it is a learner.",
+		Description: p.explain(`The parts of a line are the ID, the status, the name, the URLs for members, the URLs for clients, and whether it
+			is a learner.`),
 		Flags: []cli.Flag{&cli.StringFlag{Name: "consistency", Destination: &consistency, Value: "l",
 			Usage: "l: the newest list of the cluster; s: the list of one member, which may be older"}},
 		Action: p.calling(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
@@ -80,7 +81,8 @@ func (p *program) memberListAnswer(r *pb.MemberListResponse) answer {
 			status = "unstarted"
 		}
 		id := fmt.Sprintf("%x", m.ID)
-		rows = append(rows, []string{id, status, m.Name, strings.Join(m.PeerURLs, ","), strings.Join(m.ClientURLs, ","), fmt.Sprint(m.IsLearner)})
+		peers, clients := strings.Join(m.PeerURLs, ","), strings.Join(m.ClientURLs, ",")
+		rows = append(rows, []string{id, status, m.Name, peers, clients, fmt.Sprint(m.IsLearner)})
 		hexed = append(hexed, hexMember{id, m.Name, m.PeerURLs, m.ClientURLs, m.IsLearner})
 	}
 	a := answer{
@@ -126,8 +128,8 @@ func (p *program) memberAddCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "add", Usage: "add a member", ArgsUsage: "<name>",
 		Flags: []cli.Flag{peerURLsFlag(&urls), boolFlag(&learner, "learner", "add it without a vote; member promote gives it one")},
-		Description: "DESCRIPTION:\n   It prints the settings to start the member with. Add one member at a time, and start it before the next: each one counts for\n" +
-			"   the majority at once, unless it is a learner.",
+		Description: p.explain(`It prints the settings to start the member with. Add one member at a time, and start it before the next: each
+			one counts for the majority at once, unless it is a learner.`),
 		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			switch {
 			case c.NArg() < 1:
@@ -186,8 +188,8 @@ func (p *program) printSettings(r *pb.MemberAddResponse, name string) error {
 			cluster = append(cluster, n+"="+u)
 		}
 	}
-	_, err := fmt.Fprintf(p.stdout, "\nETCD_NAME=%q\nETCD_INITIAL_CLUSTER=%q\nETCD_INITIAL_ADVERTISE_PEER_URLS=%q\nETCD_INITIAL_CLUSTER_STATE=\"existing\"\n",
-		name, strings.Join(cluster, ","), strings.Join(r.Member.GetPeerURLs(), ","))
+	_, err := fmt.Fprintf(p.stdout, "\nETCD_NAME=%q\nETCD_INITIAL_CLUSTER=%q\nETCD_INITIAL_ADVERTISE_PEER_URLS=%q\n"+
+		"ETCD_INITIAL_CLUSTER_STATE=\"existing\"\n", name, strings.Join(cluster, ","), strings.Join(r.Member.GetPeerURLs(), ","))
 	return err
 }
 

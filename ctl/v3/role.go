@@ -196,7 +196,7 @@ func (p *program) roleRevokeCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "revoke-permission", Usage: "take a permission from a role", ArgsUsage: "<role> <key> [<end of the range>]",
 		Flags:       permissionFlags(&prefix, &fromKey),
-		Description: "DESCRIPTION:\n   The range must be that of a permission of the role; see role get.",
+		Description: p.explain(`The range must be that of a permission of the role; see role get.`),
 		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			args := c.Args().Slice()
 			if len(args) < 2 || len(args) > 3 {

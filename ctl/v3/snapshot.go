@@ -28,7 +28,7 @@ func (p *program) snapshotCommands() *cli.Command {
 	}
 	return p.group(&cli.Command{
 		Name: "snapshot", Usage: "save the data of a member to a file, and look into the file", Subcommands: commands,
-		Description: "DESCRIPTION:\n   The file is one of etcd. etcdutl snapshot restore makes a data directory of etcd from it.\n\n" + p.examples(
+		Description: p.explain(`The file is one of etcd. etcdutl snapshot restore makes a data directory of etcd from it.`,
 			`snapshot save backup.db`, "save the data of the member at the endpoint",
 			`snapshot status backup.db -w table`, "what is in the file"),
 	})
@@ -37,7 +37,8 @@ func (p *program) snapshotCommands() *cli.Command {
 func (p *program) snapshotSaveCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "save", Usage: "save the data of a member to a file", ArgsUsage: "<file>",
-		Description: "DESCRIPTION:\n   One endpoint must be given. The data goes to <file>.part first, which becomes <file> when it is complete and on the disk.",
+		Description: p.explain(`One endpoint must be given. The data goes to <file>.part first, which becomes <file> when it is complete and on
+			the disk.`),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return badArguments("snapshot save expects one argument <filename>")
@@ -93,7 +94,7 @@ func saveSnapshot(ctx context.Context, cl *client.Client, file string) (version 
 func (p *program) snapshotStatusCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "status", Usage: "print what is in a snapshot file", ArgsUsage: "<file>",
-		Description: "DESCRIPTION:\n   It reads a file of snapshot save, or the database of a member that is stopped. No server is needed.",
+		Description: p.explain(`It reads a file of snapshot save, or the database of a member that is stopped. No server is needed.`),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return badArguments("snapshot status requires exactly one argument")
@@ -102,7 +103,8 @@ func (p *program) snapshotStatusCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			row := []string{fmt.Sprintf("%x", s.Hash), fmt.Sprint(s.Revision), fmt.Sprint(s.TotalKey), humanize.Bytes(uint64(s.TotalSize)), s.Version}
+			size := humanize.Bytes(uint64(s.TotalSize))
+			row := []string{fmt.Sprintf("%x", s.Hash), fmt.Sprint(s.Revision), fmt.Sprint(s.TotalKey), size, s.Version}
 			return p.print(answer{
 				json:   s,
 				simple: func(t *text) { t.rows([][]string{row}) },

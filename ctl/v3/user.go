@@ -27,7 +27,8 @@ func (p *program) userCommands() *cli.Command {
 }
 
 // withNames is calling, for a command that takes a number of names. missing is the error for another number.
-func (p *program) withNames(number int, missing string, run func(ctx context.Context, cl *client.Client, names []string) error) cli.ActionFunc {
+func (p *program) withNames(number int, missing string,
+	run func(ctx context.Context, cl *client.Client, names []string) error) cli.ActionFunc {
 	return p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 		if c.NArg() != number {
 			return badArguments("%s", missing)

@@ -61,7 +61,8 @@ func parseEndpoint(endpoint string, secure bool) (resolver.Address, error) {
 	case "unix", "unixs":
 		return address(socketMark+u.Host+u.Path, "localhost", u.Scheme == "unixs"), nil
 	}
-	return resolver.Address{}, fmt.Errorf("endpoint %q has an unknown scheme; write HOST:PORT, or a URL with http, https, unix or unixs", endpoint)
+	return resolver.Address{}, fmt.Errorf("endpoint %q has an unknown scheme; write HOST:PORT, or a URL with http, https, unix or unixs",
+		endpoint)
 }
 
 func address(target, host string, secure bool) resolver.Address {
