@@ -19,9 +19,9 @@ func (p *program) leaseCommands() *cli.Command {
 			p.leaseGrantCommand(), p.leaseRevokeCommand(), p.leaseTimeToLiveCommand(), p.leaseListCommand(), p.leaseKeepAliveCommand(),
 		},
 		Description: p.explain(`A lease is a time after which its keys are deleted, unless it is renewed. Its ID is a number in hexadecimal.`,
-				`lease grant 60`, "a lease of 60 seconds; it prints the ID",
-				`put session/7 up --lease 694d8251ba5ab20c`, "a key that ends with the lease",
-				`lease keep-alive 694d8251ba5ab20c`, "renew it until CTRL+C"),
+			`lease grant 60`, "a lease of 60 seconds; it prints the ID",
+			`put session/7 up --lease 694d8251ba5ab20c`, "a key that ends with the lease",
+			`lease keep-alive 694d8251ba5ab20c`, "renew it until CTRL+C"),
 	})
 }
 
