@@ -77,7 +77,7 @@ func (l *instantLog) Index() uint64 {
 
 func (l *instantLog) Term() uint64 { return 7 }
 
-func (*instantLog) FeatureLevel() uint64 { return tree.TxnLevel }
+func (*instantLog) FeatureLevel() uint64 { return tree.KVLevel }
 
 func (l *instantLog) Applied() uint64 { return l.Index() }
 
@@ -135,7 +135,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },
 			Pins:              service.PinLimits{Views: 16, Bytes: 64 << 20, Idle: time.Minute},
 		},
-		MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
+		AuthTokenTTL: time.Minute, MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
 		GRPC: GRPCLimits{RequestBytes: 1 << 20}, ElectionTimeout: time.Second,
 	}
 	if change != nil {

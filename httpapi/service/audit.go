@@ -22,6 +22,7 @@ const (
 	UserPut        = "user_put"
 	RolePut        = "role_put"
 	opUserLogin    = "user_login" // for a token of the v3 API
+	OpAlarm        = "alarm"      // a change of an alarm
 	opSnapshot     = "snapshot"
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
@@ -50,7 +51,6 @@ var userOperations = [...]string{
 	users.RoleRevokePermission: "role_revoke_permission",
 	users.AuthEnable:           "auth_enable",
 	users.AuthDisable:          "auth_disable",
-	users.SetTokenKey:          "auth_set_token_key",
 }
 
 // operation describes an operation for the audit log.

@@ -20,6 +20,9 @@ var clusterMethods = []method{
 }
 
 func (s *Server) memberList(ctx context.Context, r *pb.MemberListRequest) (*pb.MemberListResponse, error) {
+	if err := s.cfg.Service.AuthorizeUser(ctx, sender(ctx)); err != nil {
+		return nil, err
+	}
 	list := s.cfg.Service.Members(ctx)
 	if r.Linearizable {
 		var err error

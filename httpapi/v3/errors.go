@@ -24,6 +24,8 @@ var statusOfErrors = []struct{ err, status error }{
 	{members.ErrNotEnoughMembers, rpctypes.ErrGRPCMemberNotEnoughStarted},
 	{members.ErrUnhealthy, rpctypes.ErrGRPCUnhealthy},
 	{members.ErrLearnerNotReady, rpctypes.ErrGRPCLearnerNotReady},
+	{service.ErrNotUpgraded, status.Error(codes.Unavailable, service.ErrNotUpgraded.Error())},
+	{service.ErrUsersFollow, status.Error(codes.Unavailable, service.ErrUsersFollow.Error())},
 	{service.ErrNoLeader, rpctypes.ErrGRPCNoLeader},
 	{service.ErrNotLeader, rpctypes.ErrGRPCNotLeader},
 	{service.ErrNotRoot, rpctypes.ErrGRPCPermissionDenied},
@@ -41,6 +43,24 @@ var statusOfCodes = map[tree.Code]error{
 	tree.CodeUnauthorized:   rpctypes.ErrGRPCPermissionDenied,
 	tree.CodeQuotaExceeded:  rpctypes.ErrGRPCNoSpace,
 	tree.CodeLeaderElection: rpctypes.ErrGRPCNoLeader,
+
+	tree.CodeUserEmpty:            rpctypes.ErrGRPCUserEmpty,
+	tree.CodeUserExists:           rpctypes.ErrGRPCUserAlreadyExist,
+	tree.CodeUserNotFound:         rpctypes.ErrGRPCUserNotFound,
+	tree.CodeRoleEmpty:            rpctypes.ErrGRPCRoleEmpty,
+	tree.CodeRoleExists:           rpctypes.ErrGRPCRoleAlreadyExist,
+	tree.CodeRoleNotFound:         rpctypes.ErrGRPCRoleNotFound,
+	tree.CodeRoleNotGranted:       rpctypes.ErrGRPCRoleNotGranted,
+	tree.CodePermissionNotGranted: rpctypes.ErrGRPCPermissionNotGranted,
+	tree.CodeRootUserNotFound:     rpctypes.ErrGRPCRootUserNotExist,
+	tree.CodeRootRoleNotGranted:   rpctypes.ErrGRPCRootRoleNotExist,
+	tree.CodeInvalidManagement:    rpctypes.ErrGRPCInvalidAuthMgmt,
+	tree.CodeNoCredentials:        rpctypes.ErrGRPCUserEmpty, // as in the reference
+	tree.CodeInvalidToken:         rpctypes.ErrGRPCInvalidAuthToken,
+	tree.CodePermissionDenied:     rpctypes.ErrGRPCPermissionDenied,
+	tree.CodeLoginFailed:          rpctypes.ErrGRPCAuthFailed,
+	tree.CodeTooManyLogins:        rpctypes.ErrGRPCRequestTooManyRequests,
+	tree.CodeAuthDisabled:         rpctypes.ErrGRPCAuthNotEnabled,
 }
 
 // toStatus returns the error that a client gets for an error of a method, which is not nil. ctx is that of the request. An error that is in

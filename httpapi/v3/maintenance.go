@@ -21,7 +21,10 @@ var maintenanceMethods = []method{
 	unary("MoveLeader", (*Server).moveLeader),
 }
 
-func (s *Server) status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
+func (s *Server) status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
+	if err := s.cfg.Service.AuthorizeUser(ctx, sender(ctx)); err != nil {
+		return nil, err
+	}
 	now := s.cfg.Service.Status()
 	r := &pb.StatusResponse{
 		Header:    s.headerAt(s.cfg.Service.Revision()),
@@ -45,7 +48,10 @@ func (s *Server) status(context.Context, *pb.StatusRequest) (*pb.StatusResponse,
 }
 
 // alarm lists the alarms of this member. They follow from its state: no request can activate one, and none ends while its cause lasts.
-func (s *Server) alarm(_ context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
+func (s *Server) alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
+	if err := s.authorizeAlarm(ctx, r.Action); err != nil {
+		return nil, err
+	}
 	header := s.headerAt(s.cfg.Service.Revision())
 	switch r.Action {
 	case pb.AlarmRequest_GET:
@@ -63,6 +69,14 @@ func (s *Server) alarm(_ context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse
 		"alarms can't be activated: NOSPACE follows from --quota-bytes, and a member that differs from the others stops by itself")
 }
 
+// authorizeAlarm returns nil if the sender may list alarms, or change them, for which it needs the role root.
+func (s *Server) authorizeAlarm(ctx context.Context, action pb.AlarmRequest_AlarmAction) error {
+	if action == pb.AlarmRequest_GET {
+		return s.cfg.Service.AuthorizeUser(ctx, sender(ctx))
+	}
+	return s.cfg.Service.AuthorizeRoot(ctx, sender(ctx), service.OpAlarm, "")
+}
+
 func (s *Server) alarms(now service.Status) []*pb.AlarmMember {
 	if !now.QuotaReached {
 		return nil
@@ -72,6 +86,9 @@ func (s *Server) alarms(now service.Status) []*pb.AlarmMember {
 
 // moveLeader transfers the leadership. As in the reference, only the leader does that.
 func (s *Server) moveLeader(ctx context.Context, r *pb.MoveLeaderRequest) (*pb.MoveLeaderResponse, error) {
+	if err := s.cfg.Service.AuthorizeRoot(ctx, sender(ctx), service.LeaderTransfer, members.ID(r.TargetID).String()); err != nil {
+		return nil, err
+	}
 	if s.cfg.Service.Status().Leader != s.cfg.Service.Self() {
 		return nil, service.ErrNotLeader
 	}

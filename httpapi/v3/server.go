@@ -91,6 +91,7 @@ func options(l Limits) []grpc.ServerOption {
 
 // services are the services of the server.
 var services = []serviceTable{
+	{"etcdserverpb.Auth", authMethods},
 	{"etcdserverpb.Cluster", clusterMethods},
 	{"etcdserverpb.Maintenance", maintenanceMethods},
 	{"grpc.health.v1.Health", healthMethods},
