@@ -12,6 +12,7 @@ import (
 	"pando/members"
 	"pando/stats"
 	"pando/storage"
+	"pando/tree"
 )
 
 // A cluster is upgraded one member at a time, so members of two versions share a log for a while. Meanwhile nothing may be
@@ -66,6 +67,7 @@ func (n *Node) FeatureLevel() uint64 { return n.state.level.Load() }
 type levelManager struct {
 	state        *logState
 	raft         dataProposer
+	tree         *tree.Store
 	registry     *members.Registry
 	log          *zap.Logger
 	programLevel uint64                  // the highest level that this program serves
@@ -80,7 +82,7 @@ type levelManager struct {
 
 func newLevelManager(c *core, d *deadlines) *levelManager {
 	l := &levelManager{
-		state: c.state, raft: c.raw, registry: c.registry, log: c.log, programLevel: c.programLevel,
+		state: c.state, raft: c.raw, tree: c.tree, registry: c.registry, log: c.log, programLevel: c.programLevel,
 		levelOf:  c.transport.FeatureLevelOf,
 		caughtUp: func() bool { return c.startup.caughtUp },
 		raised:   c.transport.RecheckPeers,
@@ -161,6 +163,9 @@ func (l *levelManager) apply(index, level uint64) error {
 		return nil
 	}
 	l.state.level.Store(level)
+	if level >= tree.KVLevel {
+		l.tree.StartRevisions()
+	}
 	l.raised()
 	if index > l.state.replayed {
 		l.log.Info("the cluster's feature level was raised: members of older versions can't take part any more", zap.Uint64("level", level))

@@ -4,6 +4,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"pando/storage"
+	"pando/tree"
 )
 
 // Replay applies the recovered entries of a stopped member to its tree. The entries at the end of the log count, too, although
@@ -34,7 +35,9 @@ func replayEntry(r *storage.Recovered, e *raftpb.Entry) error {
 		if err := checkLevel(level, storage.FeatureLevel); err != nil {
 			return err
 		}
-		r.Level = max(r.Level, level)
+		if r.Level = max(r.Level, level); r.Level >= tree.KVLevel {
+			r.Store.StartRevisions()
+		}
 		return nil
 	}
 	if data[0] != kindBatch {

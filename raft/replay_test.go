@@ -29,6 +29,16 @@ func TestReplay(t *testing.T) {
 			t.Errorf("index %d; %+v", v.Index(), r)
 		}
 	})
+	t.Run("revisions", func(t *testing.T) {
+		r := recovered(entry(11, 3, encodeLevel(tree.KVLevel)), entry(12, 3, write("/c")))
+		if err := Replay(r); err != nil {
+			t.Fatal(err)
+		}
+		v := r.Store.View()
+		if v.Lookup("/b").Version() != 1 || v.Lookup("/c").ModRevision() != 4 || !v.RevisionsStarted() || r.Level != tree.KVLevel {
+			t.Errorf("revision %d at index %d, level %d", v.Revision(), v.Index(), r.Level)
+		}
+	})
 	t.Run("replaced by a snapshot", func(t *testing.T) {
 		r := recovered()
 		r.Applied, r.Term = 20, 4

@@ -153,6 +153,9 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	}
 	w.stats.DeltaBytes = int64(t.deltaBytes)
 	w.stats.StoredNodes = int64(t.nodes.totals.records)
+	if err := checkRevisions(w.c.Delta.View, w.c.Level); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
 	if err := putSealed(t.bucket, treeStateKey, w.c.Delta.View.AppendState(nil)); err != nil {
 		return err
 	}

@@ -90,7 +90,8 @@
 // is format 3 in such a cluster. Versions without feature levels refuse both, so they can't
 // write a checkpoint without the level. keys/users and the value auth exist only at feature
 // level 2 or higher, and only after the first change of users. The value mirror exists only at
-// feature level 3 or higher, and only if the cluster has ever followed a running etcd.
+// feature level 3 or higher, and only if the cluster has ever followed a running etcd. From feature level 5 on, the state has a version
+// of its own, and so have the nodes and events that are written from then on; the records of older nodes stay as they are.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.

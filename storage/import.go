@@ -13,7 +13,7 @@ import (
 
 // Imported is the state of another program's store, from which a new member begins.
 type Imported struct {
-	// Store is the tree. Import takes a delta of all of it.
+	// Store is the tree. Import makes it count revisions, and takes a delta of all of it.
 	Store *tree.Store
 	// Applied and Term are the position at which the new log begins. Both must be above zero.
 	Applied, Term uint64
@@ -61,6 +61,7 @@ func (d *Disk) importState(state Imported, founding Founding) error {
 	if err := writeEmptyState(temp, founding.Identity); err != nil {
 		return fmt.Errorf("storage: write %s: %w", temp, err)
 	}
+	state.Store.StartRevisions()
 	w := newCheckpointWriter(&Checkpoint{
 		Delta: state.Store.TakeAll(), Applied: state.Applied, Term: state.Term,
 		ConfState: &raftpb.ConfState{Voters: founding.Voters}, Members: founding.Members, Level: FeatureLevel,

@@ -43,9 +43,10 @@ func TestImport(t *testing.T) {
 	founding := Founding{Identity: Identity{ClusterID: 1, MemberID: 2}, Voters: []uint64{2}, Members: []byte("members")}
 	t.Run("opened", func(t *testing.T) {
 		s := importedStore(t)
+		s.StartRevisions() // Import does it, too
 		want := s.View().HashState()
 		o := Options{DataDir: filepath.Join(t.TempDir(), "new"), HistorySize: 10}
-		if err := Import(o, Imported{Store: s, Applied: 70, Term: 3}, founding); err != nil {
+		if err := Import(o, Imported{Store: importedStore(t), Applied: 70, Term: 3}, founding); err != nil {
 			t.Fatal(err)
 		}
 		if err := Import(o, Imported{Store: importedStore(t), Applied: 70, Term: 3}, founding); !errors.Is(err, ErrExists) {

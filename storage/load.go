@@ -215,6 +215,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if d.store, err = loader.Finish(); err != nil {
 		return damaged("%v", err)
 	}
+	if err := checkRevisions(d.store.View(), d.meta.level); err != nil {
+		return damaged("keys: %v", err)
+	}
 	return nil
 }
 

@@ -29,6 +29,7 @@ func (r indexRange) len() uint64 {
 // etcd. It must not be called once other members have the same content.
 func (s *Store) Follow() {
 	s.mirrored = &mirrored{mirror: &Mirror{Phase: PhaseFollowing}}
+	s.revisions = revisions{started: s.revisions.started}
 	s.publish()
 }
 

@@ -37,6 +37,9 @@ func (s *Store) startCounting() {
 	}
 }
 
+// RevisionsStarted reports whether StartRevisions was called. Programs below KVLevel can't read the stored form of the view then.
+func (v *View) RevisionsStarted() bool { return v.revisions.started }
+
 // Revision returns the revision of the last change that has one. It is the index if the tree does not count revisions.
 func (v *View) Revision() uint64 {
 	if v.revisions.counts {
