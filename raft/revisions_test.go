@@ -7,8 +7,8 @@ import (
 	"pando/tree"
 )
 
-// TestRevisions upgrades a cluster under feature level 5 one member at a time. All members count revisions from the entry on that raises the
-// level: those that apply it, those that replay it, and those that get a snapshot after it.
+// TestRevisions upgrades a cluster under feature level 5 one member at a time. All members count revisions from the entry on that raises
+// the level: those that apply it, those that replay it, and those that get a snapshot after it.
 func TestRevisions(t *testing.T) {
 	t.Parallel()
 	below := uint64(tree.KVLevel - 1)

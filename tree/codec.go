@@ -14,8 +14,8 @@ var ErrBadState = errors.New("tree: not a stored state")
 // stateVersion is the version of the stored forms of a mirror, and of a state without revisions.
 const stateVersion = 1
 
-// The kinds of a stored node. From nodeCounted on they are those of a node with a version: it was written after StartRevisions. The kinds
-// are stored on disk: the number of a kind must never change, and must never be used again.
+// The kinds of a stored node. From nodeCountedFile on they are those of a node with a version: it was written after StartRevisions. The
+// kinds are stored on disk: the number of a kind must never change, and must never be used again.
 const (
 	nodeFile = 0
 	nodeDir  = 1

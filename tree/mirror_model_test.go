@@ -69,7 +69,9 @@ func (m *mirrorRun) changeSource(batches int) {
 
 // fieldsOf returns the fields of a node.
 func fieldsOf(n *Node) NodeFields {
-	return NodeFields{Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.CreatedIndex(), Modified: n.ModifiedIndex(), Expires: n.Expires()}
+	return NodeFields{
+		Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.CreatedIndex(), Modified: n.ModifiedIndex(), Expires: n.Expires(),
+	}
 }
 
 // seenEvents returns the events of the source up to an index that watchers get, after the index of the target.

@@ -182,7 +182,9 @@ func (m *model) write(c Command, path string, old *modelNode, err *Error) (*mode
 	if err != nil && (err.Code != 100 || c.Op == OpSet && c.Refresh) {
 		return nil, err
 	}
-	n := modelNode{path: path, value: c.Value, dir: c.Dir, created: m.index + 1, modified: m.index + 1, version: m.numbers.first(), expires: c.Expires}
+	n := modelNode{
+		path: path, value: c.Value, dir: c.Dir, created: m.index + 1, modified: m.index + 1, version: m.numbers.first(), expires: c.Expires,
+	}
 	if old != nil {
 		if c.Op != OpSet {
 			return nil, &Error{Code: 105, Cause: path}
@@ -257,7 +259,8 @@ func mismatch(c Command, n modelNode) *Error {
 }
 
 func (m *model) drop(action string, old modelNode) *modelEvent {
-	e := &modelEvent{action: action, prev: &old, node: modelNode{path: old.path, dir: old.dir, created: old.created, version: m.numbers.after(old)}}
+	shown := modelNode{path: old.path, dir: old.dir, created: old.created, version: m.numbers.after(old)}
+	e := &modelEvent{action: action, prev: &old, node: shown}
 	e.gone = m.below(old.path)
 	for _, path := range e.gone {
 		m.forget(path)
