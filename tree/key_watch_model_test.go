@@ -143,11 +143,13 @@ type keyRun struct {
 
 // step makes one random step.
 func (r *keyRun) step() {
-	switch rapid.IntRange(0, 12).Draw(r.t, "step") {
+	switch rapid.IntRange(0, 14).Draw(r.t, "step") {
 	case 0, 1, 2, 3:
 		r.apply()
 	case 10, 11, 12:
 		r.changeKey()
+	case 13, 14:
+		r.readPast()
 	case 4:
 		r.s.Announce()
 	case 5:
@@ -267,8 +269,8 @@ func (r *keyRun) finish() {
 	}
 }
 
-// TestKeyWatchers opens watchers at random revisions while the tree changes and the history is compacted. Each must return every event of
-// its range once and in order.
+// TestKeyWatchers opens watchers at random revisions, and reads old ones, while the tree changes and the history is compacted. Each watcher
+// must return every event of its range once and in order.
 func TestKeyWatchers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "history")

@@ -125,26 +125,34 @@ func (p *keyPoll) add(e *Event) (complete bool) {
 	if e.Revision() < w.start || !p.concerns(e) {
 		return false
 	}
-	if !e.removesDir() {
-		if p.bytes >= p.max && len(p.batch.Events) > p.before {
-			return p.cut()
-		}
-		p.append(e.keyEvent())
-		return false
+	if e.removesDir() {
+		return p.addRemoved(e)
 	}
+	if p.bytes >= p.max && len(p.batch.Events) > p.before {
+		return p.cut()
+	}
+	p.append(e.keyEvent())
+	return false
+}
+
+// addRemoved is add for the removal of a directory: it adds the deletions of the keys after w.after.
+func (p *keyPoll) addRemoved(e *Event) (complete bool) {
+	w := p.w
 	keys := w.keys
 	if w.after != "" {
 		keys.From = w.after + "\x00"
 	}
+	q := *p // the function below keeps q on the heap; other calls of Poll need no memory for p
 	e.removedKeys(keys, func(n *Node) bool {
-		if p.bytes >= p.max && len(p.batch.Events) > p.before {
+		if q.bytes >= q.max && len(q.batch.Events) > q.before {
 			complete = true
 			return false
 		}
-		p.append(e.deletion(n))
+		q.append(e.deletion(n))
 		w.after = n.Path()
 		return true
 	})
+	*p = q
 	if complete {
 		return p.cut()
 	}

@@ -1,0 +1,167 @@
+package tree
+
+import (
+	"iter"
+	"sync"
+)
+
+// past reads the keys as they were at an earlier revision. It takes a later view and undoes the events between the two: for one key it looks
+// for the first event that concerns the key, and for a range it undoes the events of this range in a copy-on-write copy of the view. The
+// copy is kept, so that the next read of the same range costs nothing.
+type past struct {
+	revision uint64
+	base     *View
+	events   []*Event // the events after revision that are in base
+
+	mu     sync.Mutex
+	undone *View    // base without the events that concern the keys in within; nil before the first read of a range
+	within KeyRange // the range for which undone may be read
+}
+
+// At returns a reader of the keys as they were at a revision. With the revision 0 it is the current view. It returns an *Error of
+// CodeCompacted if the history does not hold all events after the revision, or if the revision is before the compact revision, and of
+// CodeFutureRevision if the revision is after that of the current view. Any goroutine may use the reader, and may keep it: it then keeps
+// the events since the revision in memory, and what these have removed.
+func (s *Store) At(revision uint64) (KeyReader, *Error) {
+	v := s.View()
+	switch current := v.Revision(); {
+	case revision == 0 || revision == current:
+		return v, nil
+	case revision > current:
+		return nil, futureError(revision, current)
+	case revision < v.CompactRevision():
+		return nil, compactedError(v.CompactRevision())
+	}
+	return s.undo(v, revision)
+}
+
+// undo returns a reader of a revision before that of a view.
+func (s *Store) undo(v *View, revision uint64) (KeyReader, *Error) {
+	h := s.history
+	for {
+		first, err := s.findRevision(revision + 1)
+		if err != nil {
+			err.Revision-- // a read needs only the events after its revision
+			return nil, err
+		}
+		p := &past{revision: revision, base: v, events: make([]*Event, 0, v.index+1-first)}
+		i := h.next(first)
+		for ; i <= v.index; i = h.next(i + 1) {
+			e := h.at(i)
+			if e == nil {
+				break // dropped since findRevision; the next call returns an error
+			}
+			p.events = append(p.events, e)
+		}
+		if i > v.index {
+			return p, nil
+		}
+	}
+}
+
+func (p *past) Revision() uint64 { return p.revision }
+
+func (p *past) Key(key string) *Node {
+	if v := p.view(SingleKey(key), false); v != nil {
+		return v.Key(key)
+	}
+	for _, e := range p.events {
+		if e.removesDir() {
+			if below(key, e.node.Path()) {
+				return removedKey(e.prev, key)
+			}
+			continue
+		}
+		if at, ok := e.key(); ok && at == key {
+			return e.keyEvent().Prev
+		}
+	}
+	return p.base.Key(key)
+}
+
+func (p *past) Keys(r KeyRange) iter.Seq[*Node] {
+	if isEmptyRange(r) {
+		return func(func(*Node) bool) {}
+	}
+	return p.view(r, true).Keys(r)
+}
+
+func (p *past) CountKeys(r KeyRange) int64 {
+	if isEmptyRange(r) {
+		return 0
+	}
+	return p.view(r, true).CountKeys(r)
+}
+
+// removedKey returns the file of a key below a removed directory, or nil.
+func removedKey(dir *Node, key string) *Node {
+	n := nodeAt(dir, key[len(dir.Path()):])
+	if n != nil && n.IsDir() {
+		return n.Shadowed()
+	}
+	return n
+}
+
+// view returns a view whose keys in a range are those of the revision. If it was not made yet, view makes it, or returns nil if make is
+// false.
+func (p *past) view(r KeyRange, make bool) *View {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.undone != nil && r.From >= p.within.From && (p.within.To == "" || r.To != "" && r.To <= p.within.To) {
+		return p.undone
+	}
+	if !make {
+		return nil
+	}
+	u := undoing(p.base)
+	for i := len(p.events) - 1; i >= 0; i-- {
+		u.undoEvent(p.events[i], r)
+	}
+	p.undone, p.within = &View{root: u.root, plain: u.plain, index: p.base.index, users: p.base.users}, r
+	return p.undone
+}
+
+// undoing returns a store in which events can be undone. Nothing in the view changes.
+func undoing(v *View) *Store {
+	return &Store{root: v.root, plain: v.plain, index: v.index, epoch: measuringEpoch, measures: true}
+}
+
+// undoEvent makes the keys in a range what they were before an event. All later events that concern the range must be undone already. Other
+// keys may become what they never were.
+func (s *Store) undoEvent(e *Event, r KeyRange) {
+	if e.removesDir() {
+		if overlap(r, keysBelowRange(e.node.Path())) {
+			s.attach(e.prev)
+		}
+		return
+	}
+	key, ok := e.key()
+	if !ok || !inRange(key, r) {
+		return
+	}
+	if prev := e.keyEvent().Prev; prev != nil {
+		s.putKey(prev)
+	} else {
+		s.deleteKey(key)
+	}
+}
+
+// attach puts a removed directory back into the tree. It takes the place of the directory at its path, which has no keys of the range that
+// is undone, and keeps the file at its path as the shadowed file.
+func (s *Store) attach(removed *Node) {
+	dir := s.cloneDir(removed)
+	above := s.ensureMutableParent(dir.Path(), s.index+1, impliedParents, make(ancestors, 0, usualDepth))
+	at := above.parent().children.Get(base(dir.Path()))
+	if at == nil {
+		above.insert(dir)
+	} else {
+		file := at
+		if at.IsDir() {
+			file = at.Shadowed()
+			above.changeTotals(at.directory().totals, -1)
+		}
+		dir = dir.withShadowed(file)
+		above.replace(at, dir)
+	}
+	above.changeTotals(dir.directory().totals, 1)
+}
