@@ -14,7 +14,7 @@
 //
 //	meta          format, identity, position, members: see the keys in format.go
 //	keys          the tree of /v2/keys: state, totals; auth: the head of the users; mirror: the etcd that the cluster follows
-//	keys/nodes    path -> node
+//	keys/nodes    path -> node; "p", a plain key and a zero byte -> file; "s" and a path -> shadowed file
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
 //	keys/users    "u" and a name -> user, "r" and a name -> role
@@ -91,7 +91,8 @@
 // write a checkpoint without the level. keys/users and the value auth exist only at feature
 // level 2 or higher, and only after the first change of users. The value mirror exists only at
 // feature level 3 or higher, and only if the cluster has ever followed a running etcd. From feature level 5 on, the state has a version
-// of its own, and so have the nodes and events that are written from then on; the records of older nodes stay as they are.
+// of its own, and so have the nodes and events that are written from then on; the records of older nodes stay as they are. Plain
+// keys, shadowed files and implied directories exist only from that level on.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.
@@ -117,6 +118,7 @@
 //	checkpoint, checkpoint_writer     writing a checkpoint
 //	compact                           writing a new state.db without deltas
 //	delta, delta_chunk                deltas: merging, and their stored form
+//	key_record                        the records of keys that v2 does not show
 //	state_file                        transactions on state.db
 //	format, level, checksum, records  buckets, keys, formats, totals and checksums
 //	load, bolt_reader                 reading state.db, which may be damaged
