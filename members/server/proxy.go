@@ -69,7 +69,7 @@ func serveProxy(ctx context.Context, cfg *config.Config, known []members.Member,
 	done.Go(func() { p.Run(following) })
 	defer done.Wait()
 	defer stopFollowing()
-	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler()})
+	server.Open(httpapi.Handlers{Client: p.Handler(), Metrics: p.MetricsHandler(), GRPC: p.NewGRPC(grpcLimits(cfg))})
 	s.Ready()
 	s.Status("serves as a proxy")
 	announce(&asProxy, log, proxyBanner(listeners.bound(&asProxy)), zap.String("proxy", cfg.Proxy))
