@@ -17,6 +17,7 @@
 //	keys/nodes    path -> node; "p", a plain key and a zero byte -> file; "s" and a path -> shadowed file
 //	keys/recent   number, 8 bytes big-endian -> chunk of a delta
 //	keys/history  index, 8 bytes big-endian -> event
+//	keys/removed  index, 8 bytes big-endian, and a path -> a node that the event with the index has removed with a directory
 //	keys/users    "u" and a name -> user, "r" and a name -> role
 //
 // A checkpoint appends its delta, the changes of the tree, in chunks of 32 kB to keys/recent.
@@ -24,6 +25,10 @@
 // keys/nodes with the deltas merged over it, the newer over the older.
 // When the deltas reach half of the tree, compaction writes a new file of the tree in
 // memory, without deltas, and renames it over state.db.
+//
+// Neither an event nor a removed node changes once it is stored. A checkpoint adds the new ones, and deletes those that
+// the history has dropped in transactions of limited size, most of them after the one that makes it valid. So a file may hold
+// more of the history than the tree does.
 //
 // Users and roles have no deltas. The last transaction of a checkpoint writes the records of those
 // that have changed.
@@ -92,7 +97,8 @@
 // level 2 or higher, and only after the first change of users. The value mirror exists only at
 // feature level 3 or higher, and only if the cluster has ever followed a running etcd. From feature level 5 on, the state has a version
 // of its own, and so have the nodes and events that are written from then on; the records of older nodes stay as they are. Plain
-// keys, shadowed files and implied directories exist only from that level on.
+// keys, shadowed files and implied directories exist only from that level on, and so does keys/removed, after a directory was
+// removed in a history for the v3 API.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.
@@ -119,6 +125,7 @@
 //	compact                           writing a new state.db without deltas
 //	delta, delta_chunk                deltas: merging, and their stored form
 //	key_record                        the records of keys that v2 does not show
+//	history_records                   the events and the removed directories: writing, copying, deleting, loading
 //	state_file                        transactions on state.db
 //	format, level, checksum, records  buckets, keys, formats, totals and checksums
 //	load, bolt_reader                 reading state.db, which may be damaged

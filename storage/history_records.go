@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"os"
+	"slices"
 
 	"go.etcd.io/bbolt"
 	"go.uber.org/zap"
@@ -192,9 +193,11 @@ func (b *treeBuckets) loadHistory(p *boltReader, loader *tree.Loader, limit tree
 	return nil
 }
 
-// firstKey returns the first key of a bucket, or nil if the bucket is empty.
+// firstKey returns the first key of a bucket, or nil if the bucket is empty. The bucket may be read again afterwards.
 func firstKey(p *boltReader, ref bucketRef) (first []byte, err error) {
-	err = p.bucket(ref, func(key, _ []byte, _ *bucketRef) error {
+	ahead := *p
+	ahead.seen, ahead.levels = slices.Clone(p.seen), nil
+	err = ahead.bucket(ref, func(key, _ []byte, _ *bucketRef) error {
 		first = bytes.Clone(key)
 		return errStopped
 	})

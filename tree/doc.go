@@ -36,7 +36,8 @@
 //   - Paths are clean (see [ValidPath]). Times are in nanoseconds since 1970. They come
 //     from commands and from the argument of Apply only.
 //   - Events and dirty paths do not keep alive a subtree or a large value that is no
-//     longer in the tree. Only removals keeps removed subtrees, within its limit.
+//     longer in the tree. Only removals keeps removed subtrees, within its limit, and so
+//     do the events of a history for the v3 API, until they are compacted.
 //
 // # Two kinds of change
 //
@@ -77,9 +78,16 @@
 //	ttl.go           TTLs, and the removal of expired nodes
 //	view.go          View: reading
 //	event.go         Event
-//	history.go       the ring of the last events
+//	history.go       the history: a ring of the last events; history_pages.go: pages of
+//	                 all events, for the v3 API
+//	key_history.go   which events are kept: the switch to pages, compaction, their size;
+//	                 key_floor.go finds the first event that can be read
+//	removed_nodes.go the stored form of the directories that events have removed
 //	hub.go           hub: finds the watchers of an event
 //	watch.go         Watcher
+//	key_watch.go     KeyWatcher, and key_watch_poll.go its Poll; key_event.go: KeyEvent;
+//	                 key_hub.go finds the key watchers of an event
+//	past.go          reading the keys at an earlier revision
 //	watch_each.go    watchers that return each node that a removal removes
 //	removals.go      the removed directories that these watchers need; history_limits.go
 //	                 bounds them

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// past reads the keys as they were at an earlier revision. It takes a later view and undoes the events between the two: for one key it looks
-// for the first event that concerns the key, and for a range it undoes the events of this range in a copy-on-write copy of the view. The
+// past reads the keys as they were at an earlier revision. It takes a later view and undoes the events between the two. For one key it
+// looks for the first event that concerns the key. For a range it undoes the events of this range in a copy-on-write copy of the view. The
 // copy is kept, so that the next read of the same range costs nothing.
 type past struct {
 	revision uint64
