@@ -21,7 +21,7 @@ func (v *View) Keys(r KeyRange) iter.Seq[*Node] {
 		}
 		w := keyWalk{to: r.To, yield: yield, plain: v.plain.nodes.Seek(r.From)}
 		w.next = w.plain.Next()
-		if from, before := relativeBound(r.From); !before {
+		if from, after := relativeBound(r.From); !after {
 			w.below(v.root, from)
 		}
 		for !w.stopped && w.next != nil && (w.to == "" || w.next.Path() < w.to) {

@@ -4,7 +4,16 @@ import (
 	"cmp"
 	"slices"
 	"testing"
+	"unsafe"
 )
+
+// TestPageSize checks the sizes of pages. Every directory has a page, so a larger one would cost all users memory. The sizes are classes
+// of the allocator.
+func TestPageSize(t *testing.T) {
+	if leaf, inner := unsafe.Sizeof(page[*file]{}), unsafe.Sizeof(innerPage[*file]{}); leaf != 48 || inner != 80 {
+		t.Errorf("a leaf has %d bytes, want 48; an inner page %d, want 80", leaf, inner)
+	}
+}
 
 func visitPages(p *page[*file], visit func(*page[*file])) {
 	visit(p)
