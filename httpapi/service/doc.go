@@ -26,7 +26,8 @@
 //   - authorize_v3.go: the same for the v3 API: tokens, and rights to ranges of keys
 //   - keys.go: reading and changing keys
 //   - txn.go: transactions
-//   - pinned.go: pinned views, for lists of several requests
+//   - pinned.go: pinned views, for lists of several requests; pinned_revisions.go: readers of
+//     earlier revisions, for lists of the v3 API
 //   - watch.go: beginning a watch, and ending it when its user loses the right
 //   - members.go: reading and changing the membership
 //   - users.go: reading and changing users, roles and the auth switch; identity.go: what a sender learns about itself

@@ -49,10 +49,12 @@ type pinnedViews struct {
 	tree   *tree.Store
 	now    func() time.Time
 
-	mu       sync.Mutex
-	pins     []*pin // sorted by index
-	sweeper  *time.Timer
-	released uint64 // the number of views that were released because of PinLimits.Bytes
+	mu   sync.Mutex
+	pins []*pin // sorted by index
+	// revisions are for lists of the v3 API, which name a revision in place of an index.
+	revisions []*pinnedRevision
+	sweeper   *time.Timer
+	released  uint64 // the number of views that were released because of PinLimits.Bytes
 }
 
 // pin is a pinned view.
@@ -88,10 +90,15 @@ func (p *pinnedViews) pin(index uint64, current *tree.View) (*tree.View, error) 
 		return nil, ErrTooManyPinned
 	}
 	p.pins = slices.Insert(p.pins, i, &pin{view: current, superseded: p.tree.SupersededBytes(), made: now, used: now})
+	p.startSweeper()
+	return current, nil
+}
+
+// startSweeper begins to release views at intervals. Callers must hold mu.
+func (p *pinnedViews) startSweeper() {
 	if p.sweeper == nil {
 		p.sweeper = time.AfterFunc(pinSweep, p.sweep)
 	}
-	return current, nil
 }
 
 // place returns the place of an index in pins, and whether it is pinned. Callers must hold mu.
@@ -107,8 +114,8 @@ func (p *pinnedViews) sweep() {
 	defer p.mu.Unlock()
 	p.release()
 	p.sweeper = nil
-	if len(p.pins) > 0 {
-		p.sweeper = time.AfterFunc(pinSweep, p.sweep)
+	if len(p.pins)+len(p.revisions) > 0 {
+		p.startSweeper()
 	}
 }
 
@@ -116,6 +123,7 @@ func (p *pinnedViews) sweep() {
 // mu.
 func (p *pinnedViews) release() {
 	now := p.now()
+	p.releaseRevisions(now)
 	p.pins = slices.DeleteFunc(p.pins, func(one *pin) bool {
 		return now.Sub(one.used) >= p.limits.Idle || now.Sub(one.made) >= maxPinAge
 	})
@@ -139,12 +147,12 @@ func (p *pinnedViews) bytes() int64 {
 	return min(whole, p.tree.SupersededBytes()-oldest.superseded+pinnedChange*changes)
 }
 
-// PinnedViews returns the number of pinned views, an estimate of the memory that they keep beyond that of the current view, and the
+// PinnedViews returns the number of pinned views and revisions, an estimate of the memory that they keep beyond that of the current view, and the
 // number of views that were released early because of PinLimits.Bytes.
 func (s *Service) PinnedViews() (views int, bytes int64, released uint64) {
 	s.pinned.mu.Lock()
 	defer s.pinned.mu.Unlock()
-	return len(s.pinned.pins), s.pinned.bytes(), s.pinned.released
+	return len(s.pinned.pins) + len(s.pinned.revisions), s.pinned.bytes() + s.pinned.revisionBytes(), s.pinned.released
 }
 
 // GetPinned is Get for a list of several requests. It reads from the view of an index, which it pins. With the index 0 it reads from and
