@@ -11,50 +11,63 @@ import (
 )
 
 func (p *program) completionCommand() *cli.Command {
-	command := filepath.Base(strings.Fields(p.name + " x")[0])
-	write := func(name string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
-		return p.command(&cli.Command{
-			Name: name, Usage: "print the script for " + name, ArgsUsage: " ",
-			Description: Examples(lines...),
-			Action: func(c *cli.Context) error {
-				if c.NArg() > 0 {
-					return badArguments("completion %s takes no arguments; %q is one", name, c.Args().First())
-				}
-				return script(p.stdout, p.name, p.completions())
-			},
-		})
+	c := CompletionCommand(p.name, p.stdout, p.app, p.host.Program)
+	for _, sub := range c.Subcommands {
+		action := sub.Action
+		sub.Action = func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return badArguments("completion %s takes no arguments; %q is one", sub.Name, c.Args().First())
+			}
+			return action(c)
+		}
+		p.command(sub)
 	}
-	here := func(shell string) string { return "source <(" + p.name + " completion " + shell + ")" }
-	return p.group(&cli.Command{
+	return p.group(c)
+}
+
+// CompletionCommand returns the command that prints scripts for shells to stdout. name is that of the client: "etcdctl", "pando ctl". client
+// returns the command line of the client, and program that of the whole program; program may be nil.
+func CompletionCommand(name string, stdout io.Writer, client func() *cli.App, program func() ([]*cli.Command, []cli.Flag)) *cli.Command {
+	command := filepath.Base(strings.Fields(name + " x")[0])
+	write := func(shell string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
+		return &cli.Command{
+			Name: shell, Usage: "print the script for " + shell, ArgsUsage: " ",
+			Description: Examples(lines...),
+			Action: func(*cli.Context) error {
+				return script(stdout, name, completionsOf(name, client(), program))
+			},
+		}
+	}
+	here := func(shell string) string { return "source <(" + name + " completion " + shell + ")" }
+	return &cli.Command{
 		Name: "completion", Usage: "print a script that completes commands and options in a shell",
 		Subcommands: []*cli.Command{
 			write("bash", bashCompletion,
-				p.name+" completion bash > ~/.local/share/bash-completion/completions/"+command, "for every new shell",
+				name+" completion bash > ~/.local/share/bash-completion/completions/"+command, "for every new shell",
 				here("bash"), "for this shell (bash 4 or newer)"),
 			write("zsh", zshCompletion,
-				p.name+" completion zsh >> ~/.zshrc", "for every new shell, after compinit",
+				name+" completion zsh >> ~/.zshrc", "for every new shell, after compinit",
 				here("zsh"), "for this shell, after compinit"),
 			write("fish", fishCompletion,
-				p.name+" completion fish > ~/.config/fish/completions/"+command+".fish", "for every new shell",
-				p.name+" completion fish | source", "for this shell"),
+				name+" completion fish > ~/.config/fish/completions/"+command+".fish", "for every new shell",
+				name+" completion fish | source", "for this shell"),
 		},
-	})
+	}
 }
 
-// completions returns the words that can follow each path of commands, including the paths of the host program.
+// completionsOf returns the words that can follow each path of commands, including the paths of the whole program.
 //
 // The completion of urfave/cli is not used: it runs the program at each press of Tab, and can't complete the commands after
 // "pando ctl", because they belong to another cli.App.
-func (p *program) completions() []*completion {
-	app := p.app()
-	_, _, verb := programOf(p.name)
+func completionsOf(name string, app *cli.App, program func() ([]*cli.Command, []cli.Flag)) []*completion {
+	_, _, verb := programOf(name)
 	own := completions(app.Commands, app.Flags, verb)
 	if verb == "" {
 		return own
 	}
 	commands, flags := []*cli.Command{{Name: verb, Usage: app.Usage}}, []cli.Flag(nil)
-	if p.host.Program != nil {
-		commands, flags = p.host.Program()
+	if program != nil {
+		commands, flags = program()
 	}
 	around := slices.DeleteFunc(completions(commands, flags, ""), func(c *completion) bool { return c.path == verb })
 	return append(around, own...)

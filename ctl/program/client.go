@@ -74,7 +74,7 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	if os.Getenv(apiVersion) == "3" {
-		return v3.Main(ctx, args, os.Environ(), stdin, stdout, stderr, v3.Host{})
+		return v3.Main(ctx, args, os.Environ(), stdin, stdout, stderr, v3.Host{Program: clientHost().Program})
 	}
 	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }

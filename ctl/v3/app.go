@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"pando/ctl"
 )
 
 // app builds the command line.
@@ -34,6 +36,7 @@ func (p *program) app() *cli.App {
 		},
 	}
 	app.Commands = p.commands()
+	app.Metadata = map[string]any{"groups": groupsOf(app.Commands)} // the library sorts its categories by name
 	return app
 }
 
@@ -61,19 +64,32 @@ func (p *program) commands() []*cli.Command {
 		p.snapshotCommands())
 	add(groupLocks, p.lockCommand(), p.electCommand())
 	add(groupUsers, p.authCommands(), p.userCommands(), p.roleCommands())
-	add(groupMore, p.versionCommand())
-	if p.host.Completion != nil {
-		c := p.host.Completion(p.name, p.stdout, func() ([]*cli.Command, []cli.Flag) {
-			app := p.app()
-			return app.Commands, app.Flags
-		})
-		for _, sub := range c.Subcommands {
-			p.command(sub)
-		}
-		add(groupMore, p.group(c))
+	add(groupMore, p.makeMirrorCommand(), p.checkCommands(), p.versionCommand())
+	completion := ctl.CompletionCommand(p.name, p.stdout, p.app, p.host.Program)
+	for _, sub := range completion.Subcommands {
+		p.command(sub)
 	}
-	add(groupMore, p.helpCommand())
+	add(groupMore, p.group(completion), p.helpCommand())
 	return all
+}
+
+// commandGroup is a group of commands in help.
+type commandGroup struct {
+	Name     string
+	Commands []*cli.Command
+}
+
+// groupsOf returns the groups of commands, in their order.
+func groupsOf(commands []*cli.Command) []*commandGroup {
+	var groups []*commandGroup
+	for _, c := range commands {
+		if len(groups) == 0 || groups[len(groups)-1].Name != c.Category {
+			groups = append(groups, &commandGroup{Name: c.Category})
+		}
+		last := groups[len(groups)-1]
+		last.Commands = append(last.Commands, c)
+	}
+	return groups
 }
 
 // command completes c, a command without subcommands. formats are the values of --write-out that it has beside simple; without any, it
@@ -99,7 +115,7 @@ func (p *program) command(c *cli.Command, formats ...string) *cli.Command {
 
 // group completes c, a command that only holds subcommands.
 func (p *program) group(c *cli.Command) *cli.Command {
-	c.HideHelp = true
+	c.HideHelp, c.HideHelpCommand = true, true
 	help := false
 	c.Flags = append(c.Flags, helpFlag(&help))
 	c.CustomHelpTemplate = groupHelp

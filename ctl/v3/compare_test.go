@@ -46,7 +46,9 @@ type member struct {
 func (o oracle) start(t *testing.T, more ...string) *member {
 	t.Helper()
 	m := servertest.NewMembers(t, "default")[0]
-	flags := append([]string{"--log-level", "error", "--bcrypt-cost", "4", "--initial-cluster", servertest.InitialCluster([]servertest.Member{m})}, more...)
+	flags := append([]string{
+		"--log-level", "error", "--bcrypt-cost", "4", "--initial-cluster", servertest.InitialCluster([]servertest.Member{m}),
+	}, more...)
 	if o.version == "3.4" {
 		flags = append(flags, "--logger", "zap")
 	} else {

@@ -3,6 +3,7 @@ package v3
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +40,12 @@ type normalizer struct {
 	arguments      []string
 }
 
+// errUnknownFlag is in the error for a flag that does not exist.
+var errUnknownFlag = errors.New("unknown")
+
 // walk reads all words.
 func (n *normalizer) walk(args []string) error {
+	args = slices.Clone(args)
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		switch {
@@ -51,6 +56,15 @@ func (n *normalizer) walk(args []string) error {
 			n.operand(word)
 		default:
 			took, err := n.flag(word, args[i+1:])
+			for errors.Is(err, errUnknownFlag) { // it may be one of a command that follows: endpoint --cluster status
+				name := slices.IndexFunc(args[i+1:], func(w string) bool { return findCommand(n.commands, w) != nil })
+				if name < 0 {
+					return err
+				}
+				n.operand(args[i+1+name])
+				args = slices.Delete(args, i+1+name, i+2+name)
+				took, err = n.flag(word, args[i+1:])
+			}
 			if err != nil {
 				return err
 			}
@@ -75,7 +89,7 @@ func (n *normalizer) operand(word string) {
 			if c.HasName(word) {
 				n.command, n.commands = c, c.Subcommands
 				n.path = append(n.path, c.Name)
-				n.flags = append(append([]cli.Flag(nil), n.globals...), c.Flags...)
+				n.flags = append(append([]cli.Flag(nil), c.Flags...), n.globals...)
 				return
 			}
 		}
@@ -94,9 +108,9 @@ func (n *normalizer) flag(word string, rest []string) (took int, err error) {
 	flag := find(n.flags, name, long)
 	switch {
 	case flag == nil && long:
-		return 0, fmt.Errorf("unknown flag: --%s", name)
+		return 0, fmt.Errorf("%w flag: --%s", errUnknownFlag, name)
 	case flag == nil:
-		return 0, fmt.Errorf("unknown shorthand flag: %q in %s", name[0], word)
+		return 0, fmt.Errorf("%w shorthand flag: %q in %s", errUnknownFlag, name[0], word)
 	case has && !long && isSwitch(flag): // more flags of one letter
 		n.values[flag] = "true"
 		return n.flag("-"+value, rest)

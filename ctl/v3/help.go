@@ -13,8 +13,8 @@ const appHelp = `NAME:
 
 USAGE:
    {{.HelpName}} command [options] [arguments...]
-{{range .VisibleCategories}}
-{{.Name}}:{{range .VisibleCommands}}
+{{range .Metadata.groups}}
+{{.Name}}:{{range .Commands}}
    {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}
 {{end}}
 GLOBAL OPTIONS, of every command; --write-out is also the variable ETCDCTL_WRITE_OUT, and so on:{{range .VisibleFlags}}

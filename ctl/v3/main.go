@@ -19,12 +19,11 @@ type program struct {
 	host    Host
 }
 
-// Host is the program that the client is a part of. Each function may be nil.
+// Host is the program that the client is a part of.
 type Host struct {
-	// Completion returns the command that prints the scripts for shells, of the commands and flags of the client.
-	Completion func(name string, stdout io.Writer, app func() ([]*cli.Command, []cli.Flag)) *cli.Command
-	// SnapshotStatus reads a snapshot file of etcd.
-	SnapshotStatus func(file string) (SnapshotStatus, error)
+	// Program returns the commands and flags of the whole program, including the verb of the client, for the completion in shells. It may
+	// be nil.
+	Program func() ([]*cli.Command, []cli.Flag)
 }
 
 // Main runs the client with args and returns its exit code. args[0] is the name of the program as help shows it: "etcdctl", "pando ctl".

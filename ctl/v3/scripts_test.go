@@ -278,6 +278,12 @@ alarm list x
 alarm disarm x
 move-leader
 move-leader 1234
+make-mirror
+make-mirror a b
+37: make-mirror --no-dest-prefix --dest-prefix z 127.0.0.1:1
+37: check perf --load=z
+37: check datascale --load=z
+37: endpoint --cluster status
 37: defrag
 37: defrag -w json
 37: defrag --cluster

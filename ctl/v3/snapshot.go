@@ -12,22 +12,10 @@ import (
 	"pando/ctl/v3/client"
 )
 
-// SnapshotStatus is what is in a snapshot file of etcd.
-type SnapshotStatus struct {
-	Hash      uint32 `json:"hash"`
-	Revision  int64  `json:"revision"`
-	TotalKey  int    `json:"totalKey"`
-	TotalSize int64  `json:"totalSize"` // in bytes
-	Version   string `json:"version"`
-}
-
 func (p *program) snapshotCommands() *cli.Command {
-	commands := []*cli.Command{p.snapshotSaveCommand()}
-	if p.host.SnapshotStatus != nil {
-		commands = append(commands, p.snapshotStatusCommand())
-	}
 	return p.group(&cli.Command{
-		Name: "snapshot", Usage: "save the data of a member to a file, and look into the file", Subcommands: commands,
+		Name: "snapshot", Usage: "save the data of a member to a file, and look into the file",
+		Subcommands: []*cli.Command{p.snapshotSaveCommand(), p.snapshotStatusCommand()},
 		Description: p.explain(`The file is one of etcd. etcdutl snapshot restore makes a data directory of etcd from it.`,
 			`snapshot save backup.db`, "save the data of the member at the endpoint",
 			`snapshot status backup.db -w table`, "what is in the file"),
@@ -99,7 +87,7 @@ func (p *program) snapshotStatusCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return badArguments("snapshot status requires exactly one argument")
 			}
-			s, err := p.host.SnapshotStatus(c.Args().First())
+			s, err := readSnapshotStatus(c.Args().First())
 			if err != nil {
 				return err
 			}
@@ -116,7 +104,7 @@ func (p *program) snapshotStatusCommand() *cli.Command {
 					t.field("Revision", s.Revision)
 					t.field("Keys", s.TotalKey)
 					t.field("Size", s.TotalSize)
-					t.field("Version", s.Version)
+					t.linef("%q : %s", "Version", s.Version)
 				},
 			})
 		},
