@@ -25,6 +25,7 @@ The client, with the commands of etcdctl; a link named etcdctl is the client, to
   pando ctl top                members, rates and busy directories, live; also diff, edit, find and du
   pando ctl tls init DIR       make the certificates of a cluster; tls check says what is wrong with files
   pando ctl --help             list its commands; each has a --help with examples
+  ETCDCTL_API=3 pando ctl ...  the commands of etcdctl for the v3 API: put, get, watch, lease, txn ...
 
 Start it and try it from another terminal:
   pando

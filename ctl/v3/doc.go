@@ -17,7 +17,8 @@
 //   - watch continues after its member is gone, at the revision after the last event.
 //   - user passwd and user add read a password from a pipe without calling stty.
 //   - snapshot status is a command, as in etcdctl 3.5. snapshot restore is not: etcdutl restores for etcd, and pando import-etcd for Pando.
-//   - HOST:PORT endpoints that all were given may be mixed with URLs of http and https.
+//   - Endpoints with TLS and without may be mixed.
+//   - An unknown command of a group is an error. -w protobuf of the commands about leases prints the whole message.
 //
 // How a command is built: a method of program returns a *cli.Command, whose flags set variables of that method. Most actions come from
 // calling (session.go), which connects and sets the time limit.
@@ -28,7 +29,8 @@
 //   - print.go, text.go, table.go: the formats of --write-out
 //   - put.go, get.go, del.go, compaction.go, txn.go and txn_parse.go, watch.go, watch_interactive.go and watch_exec.go: keys
 //   - lease.go, lock.go, elect.go: leases and what is built on them
-//   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, snapshot.go: the cluster
+//   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, snapshot.go and
+//     snapshot_status.go: the cluster
 //   - auth.go, user.go, role.go: users and roles
 //   - mirror.go, check.go and load.go, version.go: the rest
 package v3

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,9 @@ func TestWatchSameAsEtcdctl(t *testing.T) {
 				{21, []string{"watch", "w1", "--rev=1", "--", "sh", "-c", "env | grep ETCD_WATCH | sort"}},
 			} {
 				t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+					if o.version == "3.4" && slices.Contains(c.args, "json") {
+						t.Skip("etcdctl 3.4 prints no CancelReason")
+					}
 					_, got := runUntil(t, oracle{}, s, c.lines, c.args...)
 					_, want := runUntil(t, o, s, c.lines, c.args...)
 					if got != want {
