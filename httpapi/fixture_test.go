@@ -137,6 +137,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 		},
 		AuthTokenTTL: time.Minute, MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
 		GRPC: GRPCLimits{RequestBytes: 1 << 20}, ElectionTimeout: time.Second,
+		WatchProgressInterval: 100 * time.Millisecond,
 	}
 	if change != nil {
 		change(&cfg)

@@ -44,6 +44,8 @@ type MemberConfig struct {
 	GRPC GRPCLimits
 	// ElectionTimeout is the least time without a leader after which streams of gRPC end whose clients ask for a leader.
 	ElectionTimeout time.Duration
+	// WatchProgressInterval is that of v3.Config.ProgressInterval.
+	WatchProgressInterval time.Duration
 	// Now is the wall clock; time.Now if nil.
 	Now func() time.Time
 }
@@ -103,8 +105,8 @@ func NewMember(cfg MemberConfig) *Member {
 		BodyTimeout: cfg.BodyTimeout, StallTimeout: cfg.StallTimeout, Logger: cfg.Logger, Now: cfg.Now,
 	})
 	m.grpc = v3.NewServer(v3.Config{
-		Service: m.service, Metrics: cfg.Metrics, Requests: cfg.Limits.requests, Limits: cfg.GRPC, ElectionTimeout: cfg.ElectionTimeout,
-		Logger: cfg.Logger,
+		Service: m.service, Metrics: cfg.Metrics, Requests: cfg.Limits.requests, Watches: cfg.Limits.watches, Limits: cfg.GRPC,
+		ElectionTimeout: cfg.ElectionTimeout, ProgressInterval: cfg.WatchProgressInterval, Logger: cfg.Logger,
 	})
 	return m
 }

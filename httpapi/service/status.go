@@ -38,7 +38,7 @@ func (s *Service) Status() Status {
 }
 
 // Revision returns the revision of the tree of this member. Until the cluster counts revisions, it is the index.
-func (s *Service) Revision() uint64 { return s.cfg.Tree.View().Index() }
+func (s *Service) Revision() uint64 { return s.cfg.Tree.View().Revision() }
 
 // HasLeader reports whether this member has a leader.
 func (s *Service) HasLeader() bool { return s.cfg.Log.Leader() != 0 }

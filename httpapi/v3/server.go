@@ -21,6 +21,10 @@ type Config struct {
 	Metrics *stats.Metrics
 	// Requests bounds the calls in flight, which it shares with HTTP. Streams are not counted. It may be nil.
 	Requests *budget.Count
+	// Watches bounds the open watches, which it shares with HTTP. It may be nil.
+	Watches *budget.Count
+	// ProgressInterval is the time after which a watch without events sends a response that shows its progress, if the client asks for it.
+	ProgressInterval time.Duration
 	// Limits bound what one connection may do.
 	Limits Limits
 	// ElectionTimeout is the least time without a leader after which streams end whose clients ask for a leader.
@@ -94,6 +98,7 @@ var services = []serviceTable{
 	{"etcdserverpb.Auth", authMethods},
 	{"etcdserverpb.Cluster", clusterMethods},
 	{"etcdserverpb.Maintenance", maintenanceMethods},
+	{"etcdserverpb.Watch", watchMethods},
 	{"grpc.health.v1.Health", healthMethods},
 }
 

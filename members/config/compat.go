@@ -60,6 +60,8 @@ func legacyFlags() []flagSpec {
 		{name: "experimental-corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s",
 			usage:  "The name of --consistency-check-interval in the reference. A value of 0 has no effect.",
 			oldFor: "consistency-check-interval", unset: isNoTime, set: setConsistency},
+		{name: "experimental-watch-progress-notify-interval", group: groupCompatibility, arg: "MS", def: "10m",
+			usage: "Old name of --watch-progress-notify-interval.", oldFor: "watch-progress-notify-interval", set: setProgressInterval},
 		{name: "ca-file", group: groupCompatibility, arg: "FILE", usage: "Name of --trusted-ca-file in etcd 2.",
 			oldFor: "trusted-ca-file", set: setText(clientTLS, func(t *TLS) *string { return &t.TrustedCAFile })},
 		{name: "peer-ca-file", group: groupCompatibility, arg: "FILE", usage: "Name of --peer-trusted-ca-file in etcd 2.",
@@ -77,6 +79,11 @@ func setDebug(c *Config, text string) error {
 
 func setConsistency(c *Config, text string) (err error) {
 	c.ConsistencyCheckInterval, err = parseMillis(text)
+	return err
+}
+
+func setProgressInterval(c *Config, text string) (err error) {
+	c.WatchProgressInterval, err = parseMillis(text)
 	return err
 }
 
@@ -115,7 +122,6 @@ func ignoredFlags() []flagSpec {
 		valued("bcrypt-cost", "10", "Pando hashes passwords with argon2id"),
 		toggle("experimental-enable-lease-checkpoint", "false", noV3),
 		valued("experimental-compaction-batch-limit", "1000", noV3),
-		valued("experimental-watch-progress-notify-interval", "10m", noV3),
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
 		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),

@@ -41,6 +41,7 @@ const (
 	MaxRequestLimit     = 512 << 20 // the limit of package raft for the longest election timeout
 	minStallTimeout     = 100 * time.Millisecond
 	minPinTimeout       = time.Second
+	minProgressInterval = 100 * time.Millisecond
 	minProxyRefresh     = 100 * time.Millisecond
 	warnMaxRequestBytes = 10 << 20 // above it one request delays all others, and there is a warning
 )
@@ -174,6 +175,9 @@ type Config struct {
 	// GRPCKeepAliveInterval without a byte from a client the server sends a ping, and after GRPCKeepAliveTimeout without an answer it closes
 	// the connection. 0 stands for the default of grpc-go.
 	GRPCKeepAliveMinTime, GRPCKeepAliveInterval, GRPCKeepAliveTimeout time.Duration
+	// WatchProgressInterval is the time without an event after which a watch of the v3 API shows its progress, if the client asks for it.
+	// At least 100 ms.
+	WatchProgressInterval time.Duration
 	// HeartbeatInterval is the time between two heartbeats of the leader, which is one tick of raft.
 	HeartbeatInterval time.Duration
 	// ElectionTimeout is the time without a message from the leader after which a follower stands for election. At least
@@ -259,6 +263,7 @@ func Default() *Config {
 		GRPCKeepAliveMinTime:     5 * time.Second,
 		GRPCKeepAliveInterval:    2 * time.Hour,
 		GRPCKeepAliveTimeout:     20 * time.Second,
+		WatchProgressInterval:    10 * time.Minute,
 		HeartbeatInterval:        defaultHeartbeat,
 		ElectionTimeout:          defaultElection,
 		HostWhitelist:            []string{"*"},

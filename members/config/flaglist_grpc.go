@@ -21,5 +21,8 @@ func grpcFlags() []flagSpec {
 		{name: "grpc-keepalive-timeout", group: groupLimits, arg: "MS", def: "20s",
 			usage: "Time without an answer to such a ping after which the connection is closed.",
 			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveTimeout, err = parseMillis(v); return err }},
+		{name: "watch-progress-notify-interval", group: groupLimits, arg: "MS", def: "10m",
+			usage: "Time without an event after which a watch of the v3 API shows its progress, if the client asks for it.",
+			set:   setProgressInterval},
 	}
 }

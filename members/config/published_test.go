@@ -34,7 +34,7 @@ func TestPublishedSettings(t *testing.T) {
 		"docker-links.env":      {},
 		"coreos-discovery.env":  {},
 		"coreos-tls.env":        {warnings: "--listen-peer-urls has no https URL"},
-		"kubeadm.args":          {warnings: "--experimental-watch-progress-notify-interval,--experimental-initial-corrupt-check"},
+		"kubeadm.args":          {warnings: "--experimental-initial-corrupt-check"},
 		"kubeadm-old.args":      {},
 		"docker-run.args":       {warnings: "--quota-backend-bytes,--auto-compaction-retention"},
 	}

@@ -18,7 +18,7 @@ func (c *Config) Validate() error {
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
 		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkHeaderBytes, c.checkStallTimeout,
-		c.checkPinTimeout,
+		c.checkProgressInterval, c.checkPinTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {
@@ -149,6 +149,14 @@ func (c *Config) checkStallTimeout() *FlagError {
 	if c.ClientStallTimeout < minStallTimeout {
 		return c.FlagError("client-stall-timeout", fmt.Sprintf("%v is less than %v", c.ClientStallTimeout, minStallTimeout),
 			fmt.Sprintf("leave it out for %v", defaultStallTimeout))
+	}
+	return nil
+}
+
+func (c *Config) checkProgressInterval() *FlagError {
+	if c.WatchProgressInterval < minProgressInterval {
+		return c.FlagError("watch-progress-notify-interval", fmt.Sprintf("%v is less than %v", c.WatchProgressInterval, minProgressInterval),
+			"leave it out for 10m")
 	}
 	return nil
 }

@@ -356,6 +356,8 @@ func (m *member) api(
 		Processors:         processors,
 		GRPC:               grpcLimits(cfg),
 		ElectionTimeout:    cfg.ElectionTimeout,
+
+		WatchProgressInterval: cfg.WatchProgressInterval,
 	})
 }
 

@@ -1,0 +1,227 @@
+package v3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"pando/httpapi/auth"
+	"pando/stats"
+	"pando/tree"
+)
+
+// watchMethods is the service Watch.
+var watchMethods = []method{streaming("Watch", stats.BidirectionalStream, (*Server).watch)}
+
+// The texts with which the reference cancels a watch that can't begin.
+const (
+	reasonDuplicateID = "mvcc: duplicate watch ID provided on the WatchStream"
+	reasonEmptyRange  = "mvcc: watcher range is empty"
+	reasonTooMany     = "pando: too many watches are open (--max-watches)"
+)
+
+// noWatchID is the ID in the response to a watch that can't begin, and in one about all watches.
+const noWatchID = -1
+
+// watchStream is a stream with any number of watches. One goroutine, that of the method, has all its state and sends all responses. A
+// client that does not read its responses blocks this goroutine in SendMsg, and nothing else: the watches are cursors without queues, and
+// requests wait in the connection.
+type watchStream struct {
+	server  *Server
+	stream  *Stream
+	who     auth.Credentials
+	watches map[int64]*keyWatch
+	nextID  int64 // where the search for a free ID begins
+	ready   readyWatches
+	// progressWanted says that the client has asked for a response that shows the progress of all watches.
+	progressWanted bool
+}
+
+// watch serves a stream. It ends without an error when the client is gone.
+func (s *Server) watch(stream *Stream) error {
+	w := &watchStream{server: s, stream: stream, who: sender(stream.Context()), watches: map[int64]*keyWatch{}, ready: newReadyWatches()}
+	defer w.closeAll()
+	requests, ended := w.receive()
+	ticker := time.NewTicker(s.cfg.ProgressInterval)
+	defer ticker.Stop()
+	for {
+		var err error
+		select {
+		case r := <-requests:
+			err = w.handle(r)
+		case err = <-ended:
+			ended = nil // the client may have closed its side, and still read
+		case <-w.ready.signal:
+			err = w.sendReady()
+		case <-ticker.C:
+			err = w.sendPeriodicProgress()
+		case <-stream.Context().Done():
+			return nil
+		}
+		if err == nil && w.progressWanted {
+			err = w.sendProgress()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// receive starts the goroutine that receives requests. It ends with the stream.
+func (w *watchStream) receive() (requests <-chan *pb.WatchRequest, ended chan error) {
+	to := make(chan *pb.WatchRequest)
+	ended = make(chan error, 1)
+	go func() {
+		for {
+			r := new(pb.WatchRequest)
+			if err := w.stream.RecvMsg(r); err != nil {
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				ended <- err
+				return
+			}
+			select {
+			case to <- r:
+			case <-w.stream.Context().Done():
+				return
+			}
+		}
+	}()
+	return to, ended
+}
+
+func (w *watchStream) closeAll() {
+	for _, k := range w.watches {
+		w.end(k)
+	}
+}
+
+// end ends a watch.
+func (w *watchStream) end(k *keyWatch) {
+	delete(w.watches, k.id)
+	k.events.Close()
+	w.server.cfg.Watches.End()
+}
+
+// handle serves one request. A request of a kind that is unknown is ignored, as in the reference.
+func (w *watchStream) handle(r *pb.WatchRequest) error {
+	switch u := r.RequestUnion.(type) {
+	case *pb.WatchRequest_CreateRequest:
+		if u.CreateRequest != nil {
+			return w.create(u.CreateRequest)
+		}
+	case *pb.WatchRequest_CancelRequest:
+		if u.CancelRequest != nil {
+			return w.cancel(u.CancelRequest.WatchId)
+		}
+	case *pb.WatchRequest_ProgressRequest:
+		w.progressWanted = true
+	}
+	return nil
+}
+
+// create begins a watch, and tells the client.
+func (w *watchStream) create(r *pb.WatchCreateRequest) error {
+	keys, ok := watchedRange(r)
+	switch {
+	case !ok:
+		return w.refuse(reasonEmptyRange)
+	case r.StartRevision < 0:
+		return w.refuse(rpctypes.ErrCompacted.Error())
+	case r.WatchId != 0 && w.watches[r.WatchId] != nil:
+		return w.refuse(reasonDuplicateID)
+	case !w.server.cfg.Watches.Begin():
+		return w.refuse(reasonTooMany)
+	}
+	events, revision, err := w.server.cfg.Service.WatchKeys(w.stream.Context(), w.who, keys, uint64(r.StartRevision))
+	if err != nil {
+		w.server.cfg.Watches.End()
+		return w.refuseFor(w.stream.Context(), r, err)
+	}
+	k := newKeyWatch(w.idFor(r), r, events)
+	w.watches[k.id] = k
+	if err := w.send(&watchResponse{header: w.server.wireHeader(revision), id: k.id, created: true}); err != nil {
+		return err
+	}
+	events.Notify(func() { w.ready.add(k) })
+	return nil
+}
+
+// idFor returns the ID of a new watch: the one that the client has chosen, or a free one.
+func (w *watchStream) idFor(r *pb.WatchCreateRequest) int64 {
+	if r.WatchId != 0 {
+		return r.WatchId
+	}
+	for w.watches[w.nextID] != nil {
+		w.nextID++
+	}
+	w.nextID++
+	return w.nextID - 1
+}
+
+// refuse tells the client that a watch can't begin.
+func (w *watchStream) refuse(reason string) error {
+	return w.send(&watchResponse{
+		header: w.server.wireHeader(w.server.cfg.Service.Revision()), id: noWatchID, created: true, canceled: true, reason: reason,
+	})
+}
+
+// refuseFor tells the client why WatchKeys has failed. A watch whose start is compacted begins, and is canceled at once, as in the
+// reference.
+func (w *watchStream) refuseFor(ctx context.Context, r *pb.WatchCreateRequest, err error) error {
+	compacted, ok := errors.AsType[*tree.Error](err)
+	if !ok || compacted.Code != tree.CodeCompacted {
+		return w.refuse(rpctypes.ErrorDesc(toStatus(ctx, err)))
+	}
+	id := w.idFor(r)
+	response := &watchResponse{header: w.server.wireHeader(w.server.cfg.Service.Revision()), id: id, created: true}
+	if err := w.send(response); err != nil {
+		return err
+	}
+	return w.send(&watchResponse{header: w.server.wireHeader(0), id: id, canceled: true, compactRevision: compacted.Revision})
+}
+
+// cancel ends a watch that the client no longer wants. An unknown ID is ignored.
+func (w *watchStream) cancel(id int64) error {
+	k := w.watches[id]
+	if k == nil {
+		return nil
+	}
+	w.end(k)
+	return w.send(&watchResponse{header: w.server.wireHeader(w.server.cfg.Service.Revision()), id: id, canceled: true})
+}
+
+// fail ends a watch that can't go on. A watch that was too slow is told from which revision on a new one can begin.
+func (w *watchStream) fail(k *keyWatch, err error) error {
+	w.end(k)
+	response := &watchResponse{header: w.server.wireHeader(0), id: k.id, canceled: true}
+	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeCompacted {
+		response.compactRevision = e.Revision
+	} else {
+		response.reason = rpctypes.ErrorDesc(toStatus(w.stream.Context(), err))
+	}
+	return w.send(response)
+}
+
+func (w *watchStream) send(r *watchResponse) error { return w.stream.SendMsg(r) }
+
+// watchedRange returns the keys that a request wants to watch. It returns false if there can be none.
+func watchedRange(r *pb.WatchCreateRequest) (keys tree.KeyRange, ok bool) {
+	from := string(r.Key)
+	if from == "" {
+		from = "\x00" // the least key
+	}
+	switch to := string(r.RangeEnd); to {
+	case "":
+		return tree.SingleKey(from), true
+	case "\x00":
+		return tree.KeyRange{From: from}, true
+	default:
+		return tree.KeyRange{From: from, To: to}, from < to
+	}
+}
