@@ -83,6 +83,7 @@ var raftAccess = map[string]access{
 	"/raft/stream":   forPeers,
 	"/raft/snapshot": forPeers,
 	"/raft/log":      forPeers,
+	"/raft/leases":   forPeers,
 }
 
 // unreadablePaths are the paths whose responses no web page may read, whatever --cors allows. The responses are the whole state, the
