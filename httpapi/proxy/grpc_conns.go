@@ -101,7 +101,7 @@ func (m memberCredentials) ServerHandshake(c net.Conn) (net.Conn, credentials.Au
 
 // Info names the protocol.
 func (m memberCredentials) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", SecurityVersion: "1.2"}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone returns the same value: it has no state.
