@@ -25,8 +25,8 @@ func (p *program) completionCommand() *cli.Command {
 	return p.group(c)
 }
 
-// CompletionCommand returns the command that prints scripts for shells to stdout. name is that of the client: "etcdctl", "pando ctl". client
-// returns the command line of the client, and program that of the whole program; program may be nil.
+// CompletionCommand returns the command that prints scripts for shells to stdout. name is that of the client: "etcdctl", "pando ctl".
+// client returns the command line of the client, and program that of the whole program; program may be nil.
 func CompletionCommand(name string, stdout io.Writer, client func() *cli.App, program func() ([]*cli.Command, []cli.Flag)) *cli.Command {
 	command := filepath.Base(strings.Fields(name + " x")[0])
 	write := func(shell string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
