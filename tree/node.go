@@ -44,8 +44,8 @@ func checkIndex(index uint64) error {
 	return fmt.Errorf("the index %d is above %d, the largest one that Pando can store", index, uint64(maxIndex))
 }
 
-// Version returns the number of changes of the file since it was made, the one that made it included. For a file that was written before
-// revisions were counted it is 1 or 2, because nobody has counted: 2 stands for 2 or more.
+// Version returns the number of changes of the file since it was made. The change that made it counts. For a file that was written before
+// revisions were counted, Version returns 1 if the file has not changed since it was made, and otherwise 2.
 func (n *Node) Version() uint64 {
 	switch stored := n.storedVersion(); {
 	case stored != 0:
