@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -77,7 +78,7 @@ func (p *program) report(ctx context.Context, err error) int {
 // advise prints a second line with what the user can do about an error.
 func (p *program) advise(err error) {
 	if problem := client.Problem(err); problem != "" {
-		fmt.Fprintf(p.stderr, "No endpoint can be connected to: %s. Check --endpoints, and whether the servers run.\n", problem)
+		fmt.Fprintf(p.stderr, "No endpoint can be connected to: %s. %s\n", problem, connectionAdvice(problem))
 		return
 	}
 	switch {
@@ -86,4 +87,20 @@ func (p *program) advise(err error) {
 	case errors.Is(err, rpctypes.ErrCompacted):
 		io.WriteString(p.stderr, "The history before the last compaction is gone: give a later revision, or none.\n")
 	}
+}
+
+// connectionAdvice says what the user can do about a problem with the connection.
+func connectionAdvice(problem string) string {
+	for _, known := range []struct{ part, advice string }{
+		{"unknown authority", "Give the CA that has signed the certificate of the server with --cacert."},
+		{"certificate required", "The server requires a certificate of the client: give it with --cert and --key."},
+		{"server preface: EOF", "If the server has TLS, write https:// in the endpoint."},
+		{"handshake failed: EOF", "If the server has no TLS, write http:// in the endpoint."},
+		{"does not look like a TLS handshake", "If the server has no TLS, write http:// in the endpoint."},
+	} {
+		if strings.Contains(problem, known.part) {
+			return known.advice
+		}
+	}
+	return "Check --endpoints, and whether the servers run."
 }

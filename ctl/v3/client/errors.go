@@ -61,6 +61,6 @@ func connectionProblem(err error) string {
 	if _, inner, found := strings.Cut(text, "desc = "); found {
 		text = inner
 	}
-	text = strings.TrimPrefix(text, "transport: ")
-	return strings.Trim(strings.TrimPrefix(text, "Error while dialing: "), `"`)
+	text = strings.TrimPrefix(strings.Trim(text, `"`), "transport: ")
+	return strings.TrimPrefix(text, "Error while dialing: ")
 }
