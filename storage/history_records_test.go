@@ -117,37 +117,39 @@ func TestHistoryRecords(t *testing.T) {
 			t.Errorf("%d events and %d removed nodes were written in %d bytes", stats.Events, stats.RemovedNodes, stats.PageBytes)
 		}
 	})
-	t.Run("can be loaded between the portions of their deletion", func(t *testing.T) {
-		m := newMemberWith(t, 10)
-		m.keepHistory()
-		m.changeWithRemovals(10)
-		m.checkpoint()
-		start := m.store.View().Revision() - 30
-		want := keyEvents(t, m.store, start)
-		for more, portions := true, 0; more; portions++ {
-			_, err := m.disk.changeState(m.disk.paths.state, func(tx *bbolt.Tx) error {
-				tree, err := openTree(tx)
-				if err != nil {
-					return err
-				}
-				if more, err = tree.dropHistory(start, 500); err != nil {
-					return err
-				}
-				return tree.putTotals()
-			})
+}
+
+// TestHistoryRecordsBetweenPortions loads the history between the portions in which old events are deleted.
+func TestHistoryRecordsBetweenPortions(t *testing.T) {
+	m := newMemberWith(t, 10)
+	m.keepHistory()
+	m.changeWithRemovals(10)
+	m.checkpoint()
+	start := m.store.View().Revision() - 30
+	want := keyEvents(t, m.store, start)
+	for more, portions := true, 0; more; portions++ {
+		_, err := m.disk.changeState(m.disk.paths.state, func(tx *bbolt.Tx) error {
+			tree, err := openTree(tx)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
-			data, err := loadState(m.disk.paths.state, 10)
-			if err != nil {
-				t.Fatal(err)
+			if more, err = tree.dropHistory(start, 500); err != nil {
+				return err
 			}
-			if got := keyEvents(t, data.store, start); !slices.Equal(got, want) {
-				t.Fatalf("after %d portions %d events are different from %d", portions, len(got), len(want))
-			}
-			if !more && portions < 5 {
-				t.Errorf("all was deleted in %d portions", portions)
-			}
+			return tree.putTotals()
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		data, err := loadState(m.disk.paths.state, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := keyEvents(t, data.store, start); !slices.Equal(got, want) {
+			t.Fatalf("after %d portions %d events are different from %d", portions, len(got), len(want))
+		}
+		if !more && portions < 5 {
+			t.Errorf("all was deleted in %d portions", portions)
+		}
+	}
 }
