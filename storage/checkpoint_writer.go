@@ -185,7 +185,7 @@ func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 		if !ok {
 			break
 		}
-		if err = w.checkRecord(record); err == nil && record != "/" { // the root always exists and is not stored
+		if record != "/" { // the root always exists and is not stored
 			err = chunks.add(record, w.encode(n))
 			more = chunks.stored >= w.maxPortion
 		}
@@ -197,14 +197,6 @@ func (w *checkpointWriter) delta(t *treeBucket) (more bool, err error) {
 	w.stats.RecordBytes += chunks.stored
 	w.portion += chunks.stored
 	return more, nil
-}
-
-// checkRecord returns an error for a plain or shadowed file at a feature level at which there are none.
-func (w *checkpointWriter) checkRecord(record string) error {
-	if w.c.Level >= tree.KVLevel || isNodeRecord(record) {
-		return nil
-	}
-	return fmt.Errorf("storage: keys of the v3 API at feature level %d, but they need level %d", w.c.Level, tree.KVLevel)
 }
 
 // encode returns the stored form of a node, which is empty for a deleted node. It is valid
@@ -227,9 +219,6 @@ func (w *checkpointWriter) nodes(b *recordBucket) (more bool, err error) {
 		record, n, ok := w.nextNode()
 		if !ok {
 			return false, nil
-		}
-		if err := w.checkRecord(record); err != nil {
-			return false, err
 		}
 		key := w.arena.keep(append(w.arena.begin(), record...))
 		written, err := b.add(key, w.sealed(key, w.encode(n)))

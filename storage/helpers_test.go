@@ -204,10 +204,14 @@ func (r *Recovered) replay() *tree.Store {
 	return r.Store
 }
 
-// dump shows the index of a tree, all nodes, all users and the mirror.
+// dump shows the index of a tree, all nodes and keys, a hash of them, all users and the mirror.
 func dump(s *tree.Store) string {
 	v := s.View()
 	text := fmt.Appendf(nil, "%d %s", v.Index(), tree.EncodeGet(v.Lookup("/"), 1, tree.Deep).Append(nil))
+	for n := range v.Keys(tree.KeyRange{}) {
+		text = fmt.Appendf(text, "%q: %q, ", n.Path(), n.Value())
+	}
+	text = fmt.Appendf(text, "%x ", v.HashRanges(nil, func() bool { return true }))
 	if !v.Users().IsZero() {
 		text = fmt.Appendf(text, "users %q", v.Users().AppendHead(nil))
 	}
