@@ -33,6 +33,8 @@ func (s *Store) apply(c *Command) (r Result) {
 		r.Event, r.Err = s.changeUsers(c.Change)
 	case c.Op == OpTxn:
 		r.Txn, r.Err = s.applyTxn(c.Txn)
+	case c.Op.isV3():
+		return s.applyKV(c)
 	default:
 		r.Event, r.Err = s.change(c)
 	}

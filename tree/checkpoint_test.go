@@ -22,12 +22,14 @@ type checkpoint struct {
 	mirror  []byte            // nil if there is none
 	head    []byte            // of the users; nil if there are none
 	users   map[string][]byte // the records of users and roles
+	leases  map[string][]byte
 }
 
 func newCheckpoint() *checkpoint {
 	return &checkpoint{
 		state: New(1).View().AppendState(nil),
-		nodes: map[string][]byte{}, keys: map[string][]byte{}, events: map[uint64][]byte{}, removed: map[string][]byte{}, users: map[string][]byte{},
+		nodes: map[string][]byte{}, keys: map[string][]byte{}, events: map[uint64][]byte{}, removed: map[string][]byte{},
+		users: map[string][]byte{}, leases: map[string][]byte{},
 	}
 }
 
@@ -75,6 +77,18 @@ func (p *checkpoint) write(d *Delta) {
 	}
 	p.state, p.mirror = d.View.AppendState(nil), d.View.AppendMirror(nil)
 	p.writeUsers(d)
+	p.writeLeases(d)
+}
+
+func (p *checkpoint) writeLeases(d *Delta) {
+	for _, id := range d.ChangedLeases {
+		key := string(AppendLeaseKey(nil, id))
+		if lease, ok := d.View.Lease(id); ok {
+			p.leases[key] = AppendLease(nil, lease)
+		} else {
+			delete(p.leases, key)
+		}
+	}
 }
 
 // writeAll is write for a delta of the whole tree. p must be new.
@@ -123,6 +137,11 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.users)) {
 		if err := l.UserRecord([]byte(key), p.users[key]); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.leases)) {
+		if err := l.Lease([]byte(key), p.leases[key]); err != nil {
 			return nil, err
 		}
 	}

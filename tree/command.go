@@ -1,9 +1,7 @@
 package tree
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"pando/tree/users"
 )
@@ -40,9 +38,27 @@ const (
 	OpTxn Op = 11
 	// OpGet reads a node. It is an operation of a Txn, and never a command of its own.
 	OpGet Op = 12
+
+	// The operations of the v3 API.
+
+	// OpPut writes the key Path. See KVOp for its fields Value, Lease, IgnoreValue and IgnoreLease.
+	OpPut Op = 13
+	// OpDeleteRange removes all keys from Path (inclusive) to Value (exclusive). An empty Value is no end.
+	OpDeleteRange Op = 14
+	// OpKV executes a transaction of the v3 API. See Command.KV.
+	OpKV Op = 15
+	// OpLeaseGrant makes the lease with the ID Lease and the time to live TTL.
+	OpLeaseGrant Op = 16
+	// OpLeaseRevoke ends the leases with the IDs Leases, and removes their keys.
+	OpLeaseRevoke Op = 17
+	// OpCompact drops the history before the revision Revision.
+	OpCompact Op = 18
 )
 
-const lastOp = OpGet
+const lastOp = OpCompact
+
+// isV3 reports whether the operation belongs to the v3 API.
+func (op Op) isV3() bool { return op >= OpPut }
 
 // ExpireLimit is the largest number of nodes that one OpExpire removes. With more,
 // watchers could not read all events before the history drops them. The next OpExpire
@@ -88,6 +104,25 @@ type Command struct {
 	Mirror *MirrorChange
 	// Txn is the transaction of an OpTxn, which has no Path. It is nil for any other operation.
 	Txn *Txn
+
+	// The fields below belong to the operations of the v3 API.
+
+	// IgnoreValue and IgnoreLease make an OpPut keep the value or the lease. PrevKV asks for the removed files in the result of an
+	// OpDeleteRange.
+	IgnoreValue, IgnoreLease, PrevKV bool
+	// ByLeader says that the leader proposes an OpLeaseRevoke because the leases have ended, or an OpCompact because the history is
+	// too large. Such a command needs no authorization. It ignores leases that do not exist.
+	ByLeader bool
+	// Lease is the ID of the lease of an OpPut or an OpLeaseGrant.
+	Lease int64
+	// TTL is the time to live of an OpLeaseGrant, in seconds.
+	TTL int64
+	// Leases are the IDs of the leases of an OpLeaseRevoke.
+	Leases []int64
+	// Revision is the revision of an OpCompact.
+	Revision uint64
+	// KV is the transaction of an OpKV. It is nil for any other operation.
+	KV *KVTxn
 }
 
 // UsersLevel is the lowest feature level of a cluster at which a command may be an OpUsers or
@@ -97,6 +132,8 @@ const UsersLevel = 2
 // Level returns the lowest feature level at which the command may enter the log.
 func (c *Command) Level() uint64 {
 	switch {
+	case c.Op.isV3():
+		return KVLevel
 	case c.Op == OpTxn || c.Op == OpGet:
 		return TxnLevel
 	case c.Op == OpMirror:
@@ -107,184 +144,4 @@ func (c *Command) Level() uint64 {
 		return UsersLevel
 	}
 	return 0
-}
-
-const (
-	flagDir = 1 << iota
-	flagRecursive
-	flagRefresh
-	flagAuthRevision
-	flagFileOnly
-
-	lastFlag = flagFileOnly
-)
-
-// AppendCommand appends the encoding of c to dst.
-func AppendCommand(dst []byte, c *Command) []byte {
-	var flags byte
-	if c.Dir {
-		flags |= flagDir
-	}
-	if c.Recursive {
-		flags |= flagRecursive
-	}
-	if c.Refresh {
-		flags |= flagRefresh
-	}
-	if c.AuthRevision != 0 {
-		flags |= flagAuthRevision
-	}
-	if c.FileOnly {
-		flags |= flagFileOnly
-	}
-	dst = append(dst, byte(c.Op), flags)
-	dst = binary.AppendVarint(dst, c.Expires)
-	dst = binary.AppendUvarint(dst, c.PrevIndex)
-	if c.AuthRevision != 0 {
-		dst = binary.AppendUvarint(dst, c.AuthRevision)
-	}
-	switch c.Op {
-	case OpUsers:
-		return appendChange(dst, users.AppendChange(nil, c.Change))
-	case OpMirror:
-		return appendChange(dst, appendMirrorChange(nil, c.Mirror))
-	case OpTxn:
-		return appendChange(dst, appendTxn(nil, c.Txn))
-	}
-	dst = binary.AppendUvarint(dst, uint64(len(c.PrevValue)))
-	dst = binary.AppendUvarint(dst, uint64(len(c.Path)))
-	dst = binary.AppendUvarint(dst, uint64(len(c.Value)))
-	dst = append(dst, c.PrevValue...)
-	dst = append(dst, c.Path...)
-	return append(dst, c.Value...)
-}
-
-// appendChange appends the last fields of an OpUsers, OpMirror or OpTxn. The encoded Change, Mirror or Txn is the value.
-func appendChange(dst, change []byte) []byte {
-	dst = append(dst, 0, 0) // the lengths of PrevValue and Path
-	dst = binary.AppendUvarint(dst, uint64(len(change)))
-	return append(dst, change...)
-}
-
-// DecodeCommand decodes the command at the beginning of src and returns the bytes after
-// it. The command shares no memory with src. Path and Value lie in one allocation, so
-// that a node which keeps both keeps nothing else alive. Errors wrap ErrBadCommand.
-func DecodeCommand(src []byte) (Command, []byte, error) {
-	f, rest, err := readCommand(src)
-	if err != nil {
-		return Command{}, nil, err
-	}
-	if f.hasChange() {
-		if err := f.decodeChange(); err != nil {
-			return Command{}, nil, err
-		}
-		return f.Command, rest, nil
-	}
-	c, err := f.keyCommand()
-	if err != nil {
-		return Command{}, nil, err
-	}
-	return c, rest, nil
-}
-
-// keyCommand returns a command without a change.
-func (f *fields) keyCommand() (Command, error) {
-	c := f.Command
-	c.PrevValue = string(f.prevValue)
-	text := string(f.pathAndValue)
-	c.Path, c.Value = text[:f.pathLen], text[f.pathLen:]
-	return c, c.checkPath(c.Path)
-}
-
-// CheckCommand returns the level of the command (see Command.Level), and the same bytes and
-// the same error as DecodeCommand, without copying the value.
-func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
-	f, rest, err := readCommand(src)
-	switch {
-	case err != nil:
-	case f.hasChange():
-		err = f.decodeChange()
-	default:
-		err = f.checkPath(string(f.pathAndValue[:f.pathLen]))
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	return f.Level(), rest, nil
-}
-
-// fields is a decoded command whose strings are still part of the source.
-type fields struct {
-	Command      // PrevValue, Path and Value are not set
-	prevValue    []byte
-	pathAndValue []byte
-	pathLen      uint64 // length of the path in pathAndValue
-}
-
-// readCommand reads the fields of a command of the log.
-func readCommand(src []byte) (f fields, rest []byte, err error) {
-	f, rest, err = readFields(src)
-	if err == nil && f.Op == OpGet {
-		err = fmt.Errorf("%w: a read outside of a transaction", ErrBadCommand)
-	}
-	return f, rest, err
-}
-
-// readFields reads the fields of a command of the log or of an operation of a Txn.
-func readFields(src []byte) (f fields, rest []byte, err error) {
-	if len(src) < 2 {
-		return f, nil, fmt.Errorf("%w: %d bytes", ErrBadCommand, len(src))
-	}
-	f.Op = Op(src[0])
-	if f.Op == 0 || f.Op > lastOp {
-		return f, nil, fmt.Errorf("%w: unknown operation %d", ErrBadCommand, f.Op)
-	}
-	flags := src[1]
-	if flags >= lastFlag<<1 {
-		return f, nil, fmt.Errorf("%w: unknown flags %#x", ErrBadCommand, flags)
-	}
-	f.Dir, f.Recursive, f.Refresh = flags&flagDir != 0, flags&flagRecursive != 0, flags&flagRefresh != 0
-	f.FileOnly = flags&flagFileOnly != 0
-	r := decoder{src: src[2:]}
-	f.Expires = r.varint()
-	f.PrevIndex = r.uvarint()
-	if flags&flagAuthRevision != 0 {
-		f.AuthRevision = r.uvarint()
-	}
-	prevLen, pathLen, valueLen := r.uvarint(), r.uvarint(), r.uvarint()
-	f.prevValue, f.pathLen = r.bytes(prevLen), pathLen
-	if r.bad || pathLen > uint64(len(r.src)) || valueLen > uint64(len(r.src))-pathLen {
-		return f, nil, fmt.Errorf("%w: cut short", ErrBadCommand)
-	}
-	f.pathAndValue = r.bytes(pathLen + valueLen)
-	return f, r.src, nil
-}
-
-// hasChange reports whether the value of the command is an encoded Change, Mirror or Txn.
-func (f *fields) hasChange() bool { return f.Op == OpUsers || f.Op == OpMirror || f.Op == OpTxn }
-
-// decodeChange decodes the Change of an OpUsers, the Mirror of an OpMirror or the Txn of an OpTxn.
-func (f *fields) decodeChange() (err error) {
-	if len(f.prevValue) > 0 || f.pathLen > 0 {
-		return fmt.Errorf("%w: a change of users, of a mirror or a transaction with a path or a previous value", ErrBadCommand)
-	}
-	switch f.Op {
-	case OpUsers:
-		f.Change, err = users.DecodeChange(f.pathAndValue)
-	case OpMirror:
-		f.Mirror, err = decodeMirrorChange(f.pathAndValue)
-	default:
-		f.Txn, err = decodeTxn(f.pathAndValue)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBadCommand, err)
-	}
-	return nil
-}
-
-func (c *Command) checkPath(path string) error {
-	if c.Op != OpExpire && !ValidPath(path) {
-		return fmt.Errorf("%w: path %.64q is not clean", ErrBadCommand, path)
-	}
-	return nil
 }

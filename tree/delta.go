@@ -27,21 +27,25 @@ type Delta struct {
 	// View.Users(), the records of View.Users().Difference(UsersBefore) must be written or
 	// removed, and View.Users().AppendHead must be written.
 	UsersBefore *users.State
+	// ChangedLeases holds the IDs of all leases that may differ. If View has no lease with an ID, the stored lease must be removed.
+	ChangedLeases []int64
 	// OldestEvent is the index of the oldest event in the history of View. Stored
 	// events before it must be removed.
 	OldestEvent uint64
 	// All is set if the checkpoint must hold the whole View and all its events instead
-	// of everything that was stored before. Removed and Changed are empty then.
+	// of everything that was stored before. Removed, Changed, ChangedKeys and ChangedLeases are empty then.
 	All bool
 }
 
-// Sort sorts Removed, Changed and ChangedKeys and removes duplicates. The goroutine that writes the
+// Sort sorts Removed, Changed, ChangedKeys and ChangedLeases, and removes duplicates. The goroutine that writes the
 // checkpoint calls Sort: it takes too long for the applying goroutine.
 func (d *Delta) Sort() {
 	slices.Sort(d.Removed)
 	d.Removed = slices.Compact(d.Removed)
 	slices.Sort(d.Changed)
 	d.Changed = slices.Compact(d.Changed)
+	slices.Sort(d.ChangedLeases)
+	d.ChangedLeases = slices.Compact(d.ChangedLeases)
 	slices.Sort(d.ChangedKeys)
 	d.ChangedKeys = slices.Compact(d.ChangedKeys)
 }
@@ -53,7 +57,8 @@ type dirtyPaths struct {
 	removedDirs []string // also in changed
 	changed     []string
 	keys        []string // of plain and shadowed files
-	lastEvent   uint64   // the index of the newest event that was in a delta
+	leases      []int64
+	lastEvent   uint64 // the index of the newest event that was in a delta
 	// users are the users of the last delta; nil if the next delta has all.
 	users *users.State
 }
@@ -89,6 +94,7 @@ func (s *Store) TakeDelta() *Delta {
 		View: v, Removed: s.dirty.removedDirs, Changed: s.dirty.changed, ChangedKeys: s.dirty.keys,
 		UsersBefore: s.dirty.users, OldestEvent: v.oldest,
 	}
+	d.ChangedLeases = s.dirty.leases
 	for i := s.history.next(max(s.dirty.lastEvent+1, v.oldest)); i <= v.index; i = s.history.next(i + 1) {
 		d.Events = append(d.Events, s.history.at(i))
 	}
@@ -102,7 +108,7 @@ func (s *Store) TakeDelta() *Delta {
 func (s *Store) TakeAll() *Delta {
 	s.dirty.lastEvent, s.dirty.users = 0, nil
 	d := s.TakeDelta()
-	d.Removed, d.Changed, d.ChangedKeys, d.All = nil, nil, nil, true
+	d.Removed, d.Changed, d.ChangedKeys, d.ChangedLeases, d.All = nil, nil, nil, nil, true
 	return d
 }
 
@@ -115,6 +121,7 @@ func (s *Store) ReturnDelta(d *Delta) {
 	s.dirty.removedDirs = append(s.dirty.removedDirs, d.Removed...)
 	s.dirty.changed = append(s.dirty.changed, d.Changed...)
 	s.dirty.keys = append(s.dirty.keys, d.ChangedKeys...)
+	s.dirty.leases = append(s.dirty.leases, d.ChangedLeases...)
 	s.dirty.users = d.UsersBefore
 	if len(d.Events) > 0 {
 		s.dirty.lastEvent = min(s.dirty.lastEvent, d.Events[0].Index()-1)

@@ -53,6 +53,28 @@ const (
 	// v3 API returns them.
 	CodeCompacted      Code = 1010
 	CodeFutureRevision Code = 1011
+
+	// The codes of commands of the v3 API.
+
+	// CodeEmptyKey says that a key, or the first key of a range, is empty. CodeKeyTooLong says that it is longer than MaxKeyBytes.
+	CodeEmptyKey   Code = 1020
+	CodeKeyTooLong Code = 1021
+	// CodeKeyMissing says that a put with IgnoreValue or IgnoreLease found no key, or that an operation of a transaction is empty.
+	CodeKeyMissing Code = 1022
+	// CodeValueProvided and CodeLeaseProvided say that a put has a value beside IgnoreValue, or a lease beside IgnoreLease.
+	CodeValueProvided Code = 1023
+	CodeLeaseProvided Code = 1024
+	// The codes of transactions: see KVTxn.Check.
+	CodeTooManyOps     Code = 1025
+	CodeDuplicateKey   Code = 1026
+	CodeInvalidCompare Code = 1027
+	CodeInvalidSort    Code = 1028
+	// The codes of leases. CodeLeaseTTL says that the TTL of a lease is less than one second; CodeLeaseTTLTooLarge that it is more than
+	// MaxLeaseTTL.
+	CodeLeaseNotFound    Code = 1030
+	CodeLeaseExists      Code = 1031
+	CodeLeaseTTL         Code = 1032
+	CodeLeaseTTLTooLarge Code = 1033
 )
 
 var messages = map[Code]string{

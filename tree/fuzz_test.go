@@ -31,6 +31,9 @@ func FuzzDecodeCommand(f *testing.F) {
 	} {
 		f.Add(AppendCommand(nil, &c))
 	}
+	for _, c := range sampleKVCommands() {
+		f.Add(AppendCommand(nil, &c))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		src := bytes.Clone(data)
 		c, rest, err := DecodeCommand(src)
@@ -47,11 +50,11 @@ func FuzzDecodeCommand(f *testing.F) {
 		if !bytes.HasSuffix(data, rest) {
 			t.Fatalf("the rest %x is not the tail of %x", rest, data)
 		}
-		if c.Op != OpExpire && c.Op != OpUsers && c.Op != OpMirror && c.Op != OpTxn && !ValidPath(c.Path) {
+		if c.Op != OpExpire && c.Op != OpUsers && c.Op != OpMirror && c.Op != OpTxn && !c.Op.isV3() && !ValidPath(c.Path) {
 			t.Fatalf("path %q", c.Path)
 		}
 		if level != c.Level() || (c.Change != nil) != (c.Op == OpUsers) || (c.Mirror != nil) != (c.Op == OpMirror) ||
-			(c.Txn != nil) != (c.Op == OpTxn) || c.Op == OpGet {
+			(c.Txn != nil) != (c.Op == OpTxn) || (c.KV != nil) != (c.Op == OpKV) || c.Op == OpGet {
 			t.Fatalf("%+v has level %d (%d)", c, c.Level(), level)
 		}
 		once := AppendCommand(nil, &c)
@@ -86,6 +89,9 @@ func sampleTxn() *Txn {
 // a checkpoint.
 func applyTwice(t *testing.T, c Command) {
 	s, disk := New(10), newCheckpoint()
+	if c.Op.isV3() {
+		s.StartRevisions()
+	}
 	for range 2 {
 		s.Apply(second, []Command{c, {Op: OpExpire}})
 		s.Announce()

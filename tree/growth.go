@@ -29,7 +29,7 @@ func (v *View) TxnGrowth(t *Txn) int64 {
 // growth executes changes without TTLs in a store that only measures, and returns the number of bytes by which they change View.Bytes. It
 // returns 0 after an error. Nothing in the view changes.
 func (v *View) growth(execute func(*Store) *Error) int64 {
-	s := &Store{root: v.root, plain: v.plain, index: v.index, epoch: measuringEpoch, measures: true}
+	s := &Store{root: v.root, plain: v.plain, index: v.index, leases: v.leases, epoch: measuringEpoch, measures: true}
 	if err := execute(s); err != nil {
 		return 0
 	}

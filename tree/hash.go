@@ -82,7 +82,23 @@ func (v *View) HashState() uint64 {
 	if !v.users.IsZero() {
 		b = binary.LittleEndian.AppendUint64(b, v.hashUsers())
 	}
+	if v.LeaseCount() > 0 {
+		b = binary.LittleEndian.AppendUint64(b, v.hashLeases())
+	}
 	return xxhash.Sum64(v.AppendMirror(b))
+}
+
+// hashLeases returns a hash of all leases.
+func (v *View) hashLeases() uint64 {
+	var sum xxhash.Digest
+	sum.Reset()
+	for l := range v.Leases() {
+		var words [2 * 8]byte
+		binary.LittleEndian.PutUint64(words[:], uint64(l.ID))
+		binary.LittleEndian.PutUint64(words[8:], uint64(l.TTL))
+		_, _ = sum.Write(words[:]) // Writes to a hash never fail.
+	}
+	return sum.Sum64()
 }
 
 // hashUsers returns a hash of the stored form of the users.

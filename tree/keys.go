@@ -35,7 +35,9 @@ func (s *Store) putKey(n *Node) (prev *Node) {
 // too. The caller must emit the event with the next index.
 func (s *Store) deleteKey(key string) (prev *Node) {
 	if !isPathKey(key) {
-		return s.deletePlain(key)
+		prev = s.deletePlain(key)
+		s.moveLease(prev, nil)
+		return prev
 	}
 	at := nodeAt(s.root, key)
 	switch {
@@ -49,6 +51,7 @@ func (s *Store) deleteKey(key string) (prev *Node) {
 		s.ensureMutableParent(key, 0, keepParents, make(ancestors, 0, usualDepth)).replace(at, at.withShadowed(nil))
 		s.superseded += prev.bytes()
 		s.dirty.addKey(prev)
+		s.moveLease(prev, nil)
 	}
 	return prev
 }

@@ -15,6 +15,9 @@ func (l *Loader) V3OnlyKey(key string, data []byte) error {
 	if err := l.checkNumbers(n); err != nil {
 		return err
 	}
+	if err := l.attach(n); err != nil {
+		return err
+	}
 	if !isPathKey(key) {
 		if !l.store.plain.nodes.Append(n) {
 			return fmt.Errorf("%w: two files have the key %.64q", ErrBadState, key)

@@ -26,6 +26,7 @@ func (s *Store) replace(prev, n *Node, mode parentMode) {
 	s.ensureMutableParent(n.Path(), 0, mode, make(ancestors, 0, usualDepth)).replace(prev, n)
 	s.superseded += prev.bytes()
 	s.dirty.add(n)
+	s.moveLease(prev, n)
 }
 
 // remove removes n and all nodes below it from the tree, and emits the event.
@@ -48,9 +49,11 @@ func (s *Store) detach(n *Node) (removed *Node) {
 	s.removeNode(n, above)
 	if n.IsDir() {
 		s.dirty.addRemovedDir(n.Path())
+		s.detachLeasesBelow(n.Path())
 		removed = n.withShadowed(nil)
 	} else {
 		s.dirty.add(n)
+		s.moveLease(n, nil)
 	}
 	if above.parent().children.Len() == 0 {
 		s.removeImplied(parent(n.Path()))

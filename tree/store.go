@@ -21,11 +21,12 @@ type Store struct {
 	// announcedRevision is the revision of the tree after the last event that was passed to the watchers.
 	announcedRevision atomic.Uint64
 
-	history  *history
-	hub      *hub
-	removals removals
-	scopes   *scopes // nil without HistoryLimits.ScopeBytes
-	keyHub   keyHub
+	history   *history
+	hub       *hub
+	removals  removals
+	scopes    *scopes // nil without HistoryLimits.ScopeBytes
+	keyHub    keyHub
+	leaseKeys *leaseKeys
 
 	// Only the applying goroutine may use the fields below.
 
@@ -36,6 +37,8 @@ type Store struct {
 	counters  Counters
 	users     *users.State
 	mirrored  *mirrored // nil if the cluster has never followed an etcd
+	leases    *leases
+	keys      View // see current
 	dirty     dirtyPaths
 	epoch     uint64 // the number of the current batch, or of a part of it; see applyTxn
 	inTxn     bool   // an OpTxn is being executed
@@ -47,21 +50,23 @@ type Store struct {
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 
-	now         int64          // the time of the current batch
-	batch       []announcement // the events of the current batch
-	unannounced []announcement // the events of published batches since the last Announce
+	attachments []attachmentChange // the changes of leaseKeys by the current batch
+	now         int64              // the time of the current batch
+	batch       []announcement     // the events of the current batch
+	unannounced []announcement     // the events of published batches since the last Announce
 	// rightsLost says that a batch since the last Announce may have taken rights away.
 	rightsLost bool
 	// removed says that removals were added since the last Announce.
 	removed bool
 }
 
-// Result is the outcome of one command: an event, an error, or the result of an OpTxn. The Result of OpExpire
-// and that of a successful OpMirror have none of them.
+// Result is the outcome of one command: an event, an error, the result of an OpTxn, or that of an OpKV or an OpDeleteRange. An OpPut has
+// an event. The Result of OpExpire, and that of a successful OpMirror, OpLeaseGrant, OpLeaseRevoke or OpCompact, have none of them.
 type Result struct {
 	Event *Event
 	Err   *Error
 	Txn   *TxnResult
+	KV    *KVResult
 }
 
 // New makes an empty tree whose history holds the last historySize events.
@@ -78,13 +83,15 @@ func newStore(historySize int) *Store {
 	root := newDir("/", newDirectory("/", 0))
 	root.setUnchangedSince(firstIndex)
 	return &Store{
-		root:    root,
-		plain:   newPlainKeys(),
-		index:   firstIndex,
-		users:   none,
-		dirty:   dirtyPaths{users: none},
-		history: newHistory(historySize),
-		hub:     newHub(),
+		root:      root,
+		plain:     newPlainKeys(),
+		index:     firstIndex,
+		users:     none,
+		leases:    noLeases,
+		leaseKeys: newLeaseKeys(),
+		dirty:     dirtyPaths{users: none},
+		history:   newHistory(historySize),
+		hub:       newHub(),
 	}
 }
 
@@ -150,6 +157,8 @@ func (s *Store) Replace(from *Store) {
 	s.superseded += s.bytes()
 	s.root, s.plain, s.index, s.revisions, s.counters = from.root, from.plain, from.index, from.revisions, from.counters
 	s.users, s.mirrored = from.users, from.mirrored
+	s.leases, s.attachments = from.leases, nil
+	s.leaseKeys.replace(from.leaseKeys)
 	s.dirty = dirtyPaths{lastEvent: from.index, users: from.users}
 	s.epoch = max(s.epoch, from.epoch) // otherwise a later batch might have the epoch of a directory of from
 	s.unannounced, s.rightsLost = nil, false
@@ -208,6 +217,8 @@ func (s *Store) publish() {
 	clear(s.batch)
 	s.batch = s.batch[:0]
 	s.supersededBytes.Store(s.superseded)
+	s.publishLeaseKeys()
+	s.keys.root, s.keys.plain = nil, nil // which would keep an old tree in memory
 	s.published.Store(&View{
 		root:      s.root,
 		plain:     s.plain,
@@ -218,6 +229,7 @@ func (s *Store) publish() {
 		counters:  s.counters,
 		users:     s.users,
 		mirrored:  s.mirrored,
+		leases:    s.leases,
 
 		keyHistory:   s.keyHistory,
 		historyBytes: s.historyBytes(),

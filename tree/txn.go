@@ -176,13 +176,14 @@ type savepoint struct {
 	superseded   int64
 	// The lengths of Store.batch and of the lists of dirtyPaths.
 	batch, changed, removedDirs, keys int
+	attachments                       int // the length of Store.attachments
 }
 
 // savepoint returns the current state, to which rollBack can return. Changes after it must have another epoch.
 func (s *Store) savepoint() savepoint {
 	return savepoint{
 		root: s.root, plain: s.plain, index: s.index, epoch: s.epoch, revisions: s.revisions, counters: s.counters, superseded: s.superseded,
-		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs), keys: len(s.dirty.keys),
+		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs), attachments: len(s.attachments), keys: len(s.dirty.keys),
 	}
 }
 
@@ -196,6 +197,8 @@ func (s *Store) rollBack(to *savepoint) {
 	s.dirty.changed = s.dirty.changed[:to.changed]
 	clear(s.dirty.removedDirs[to.removedDirs:])
 	s.dirty.removedDirs = s.dirty.removedDirs[:to.removedDirs]
+	clear(s.attachments[to.attachments:])
+	s.attachments = s.attachments[:to.attachments]
 	clear(s.dirty.keys[to.keys:])
 	s.dirty.keys = s.dirty.keys[:to.keys]
 }

@@ -27,6 +27,7 @@ type View struct {
 	counters  Counters
 	users     *users.State
 	mirrored  *mirrored // nil if the cluster has never followed an etcd
+	leases    *leases
 
 	keyHistory   keyHistory
 	historyBytes int64  // see HistoryBytes

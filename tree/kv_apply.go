@@ -1,0 +1,119 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+)
+
+// applyKV executes a command of the v3 API.
+func (s *Store) applyKV(c *Command) (r Result) {
+	s.startKeyHistory()
+	switch c.Op {
+	case OpPut:
+		op := c.putOp()
+		if r.Err = s.checkPut(&op, s.current()); r.Err == nil {
+			r.Event, r.Err = s.putValue(&op)
+		}
+	case OpDeleteRange:
+		op := KVOp{Kind: KVDeleteRange, PrevKV: c.PrevKV, Keys: KeyRange{From: c.Path, To: c.Value}}
+		s.beginTxn()
+		defer s.endTxn()
+		r.KV = &KVResult{Succeeded: true, Ops: []KVOpResult{s.deleteRange(&op)}}
+		r.KV.Revision = s.current().Revision()
+	case OpKV:
+		r.KV, r.Err = s.applyKVTxn(c.KV)
+	case OpLeaseGrant:
+		r.Err = s.grantLease(c)
+	case OpLeaseRevoke:
+		r.Err = s.revokeLeases(c)
+	case OpCompact:
+		r.Err = s.compactHistory(c.Revision)
+	default:
+		r.Err = NewError(CodeRaftInternal, fmt.Sprintf("unknown operation %d", c.Op))
+	}
+	return r
+}
+
+// current returns the state of the keys in the current batch. It is valid until the next change.
+func (s *Store) current() *View {
+	s.keys.root, s.keys.plain, s.keys.index, s.keys.revisions = s.root, s.plain, s.index, s.revisions
+	return &s.keys
+}
+
+// checkPut returns the error of a put in a state of the keys. The lease must exist; so must the key if its value or its lease is kept.
+func (s *Store) checkPut(o *KVOp, keys KeyReader) *Error {
+	if o.Lease != 0 && s.leases.get(o.Lease) == nil {
+		return NewError(CodeLeaseNotFound, leaseCause(o.Lease))
+	}
+	if (o.IgnoreValue || o.IgnoreLease) && keys.Key(o.Key) == nil {
+		return NewError(CodeKeyMissing, o.Key)
+	}
+	return nil
+}
+
+// putValue executes a put for which checkPut has returned no error.
+func (s *Store) putValue(o *KVOp) (*Event, *Error) {
+	prev, v3Only := s.findKey(o.Key)
+	if prev == nil && (o.IgnoreValue || o.IgnoreLease) {
+		return nil, NewError(CodeKeyMissing, o.Key) // an operation before it in the transaction has removed the key
+	}
+	key, value, lease, expires := o.Key, o.Value, o.Lease, int64(0)
+	if o.IgnoreValue {
+		key, value = prev.Path(), prev.Value()
+	}
+	if o.IgnoreLease {
+		lease, expires = prev.Lease(), prev.Expires()
+	}
+	n := newFile(key, value, expires, lease)
+	e := &Event{action: ActionSet, v3Only: v3Only, node: n, prev: prev}
+	if prev == nil {
+		n.setNumbers(s.newNumbers(s.index + 1))
+	} else {
+		e.action = ActionUpdate
+		n.setNumbers(s.nextNumbers(prev))
+	}
+	s.putKey(n)
+	s.moveLease(prev, n)
+	return s.emit(e, nil), nil
+}
+
+// findKey returns the file of a key, or nil if there is none. v3Only reports whether v2 does not show the file: because it is a plain key,
+// or because there is a directory at its path.
+func (s *Store) findKey(key string) (file *Node, v3Only bool) {
+	switch n := nodeAt(s.root, key); {
+	case n == nil:
+		return s.plain.nodes.Get(key), !isPathKey(key)
+	case n.IsDir():
+		return n.Shadowed(), true
+	default:
+		return n, false
+	}
+}
+
+// removeKeys removes keys in their order, and emits the event of each. Each key must have a file.
+func (s *Store) removeKeys(action Action, keys []string) {
+	s.batch = slices.Grow(s.batch, len(keys))
+	for len(keys) > 0 {
+		// The history drops events in their order, so some of them may share one allocation.
+		events := make([]Event, min(len(keys), eventsTogether))
+		for i := range events {
+			n, v3Only := s.findKey(keys[i])
+			e := &events[i]
+			e.action, e.v3Only, e.prev, e.node = action, v3Only, n, tombstone(n, s.nextNumbers(n))
+			s.deleteKey(keys[i])
+			s.emit(e, nil)
+		}
+		keys = keys[len(events):]
+	}
+}
+
+// eventsTogether is the largest number of events that share one allocation.
+const eventsTogether = 64
+
+// removeLeased removes the keys of a lease that has ended, in their order and in one revision.
+func (s *Store) removeLeased(id int64) {
+	s.publishLeaseKeys()
+	s.beginTxn()
+	defer s.endTxn()
+	s.removeKeys(ActionExpire, s.leaseKeys.of(id))
+}
