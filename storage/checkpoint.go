@@ -35,6 +35,7 @@ type CheckpointStats struct {
 	Events         int           // events written
 	RemovedNodes   int           // nodes written that the history keeps of removed directories
 	Users          int           // users and roles written
+	Leases         int           // leases written or removed
 	RecordBytes    int64         // size of the records written
 	PageBytes      int64         // size of the pages written for them, and by the compaction
 	DeltaBytes     int64         // size of the stored deltas

@@ -151,6 +151,9 @@ func (w *checkpointWriter) finish(top *bbolt.Bucket, t *treeBucket) error {
 	if err := w.writeUsers(t); err != nil {
 		return err
 	}
+	if err := w.writeLeases(t); err != nil {
+		return err
+	}
 	w.stats.DeltaBytes = int64(t.deltaBytes)
 	w.stats.StoredNodes = int64(t.nodes.totals.records)
 	if err := checkRevisions(w.c.Delta.View, w.c.Level); err != nil {

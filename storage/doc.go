@@ -19,6 +19,7 @@
 //	keys/history  index, 8 bytes big-endian -> event
 //	keys/removed  index, 8 bytes big-endian, and a path -> a node that the event with the index has removed with a directory
 //	keys/users    "u" and a name -> user, "r" and a name -> role
+//	keys/leases   the ID of a lease, 8 bytes -> lease
 //
 // A checkpoint appends its delta, the changes of the tree, in chunks of 32 kB to keys/recent.
 // It changes no record of keys/nodes: each changed record would cost a whole page. The tree is
@@ -30,7 +31,7 @@
 // the history has dropped in transactions of limited size, most of them after the one that makes it valid. So a file may hold
 // more of the history than the tree does.
 //
-// Users and roles have no deltas. The last transaction of a checkpoint writes the records of those
+// Users, roles and leases have no deltas. The last transaction of a checkpoint writes the records of those
 // that have changed.
 //
 // # What a crash may do
@@ -98,7 +99,7 @@
 // feature level 3 or higher, and only if the cluster has ever followed a running etcd. From feature level 5 on, the state has a version
 // of its own, and so have the nodes and events that are written from then on; the records of older nodes stay as they are. Plain
 // keys, shadowed files and implied directories exist only from that level on, and so does keys/removed, after a directory was
-// removed in a history for the v3 API.
+// removed in a history for the v3 API. keys/leases exists only after the first lease.
 //
 // A log of format 1 may end with a segment that is too short, because a repair left it so. It
 // stays in format 1.
@@ -127,6 +128,7 @@
 //	key_record                        the records of keys that v2 does not show
 //	history_records                   the events and the removed directories: writing, copying, deleting, loading
 //	state_file                        transactions on state.db
+//	leases                            writing and loading the leases
 //	format, level, checksum, records  buckets, keys, formats, totals and checksums
 //	load, bolt_reader                 reading state.db, which may be damaged
 package storage

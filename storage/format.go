@@ -35,6 +35,7 @@ var (
 	usersBucket   = []byte("users")  // missing before the first change of users
 	// removedBucket is missing before the history keeps the first removed directory.
 	removedBucket = []byte("removed")
+	leasesBucket  = []byte("leases") // missing before the first lease
 
 	formatKey   = []byte("format")   // in meta: the format, in a form that never changes
 	identityKey = []byte("identity") // in meta: cluster ID, member ID
@@ -86,13 +87,13 @@ func readWords(src []byte, words ...*uint64) bool {
 // treeTotals are the totals of the buckets of a tree, and the size of the chunks of the
 // deltas.
 type treeTotals struct {
-	nodes, history, deltas, users, removed totals
-	deltaBytes                             uint64
+	nodes, history, deltas, users, removed, leases totals
+	deltaBytes                                     uint64
 }
 
 // optional returns the totals that are stored only if one of them or one after it is not zero, in the order in which they are stored.
 // Programs below the feature level at which the first records of a kind are written can't read their totals.
-func (t *treeTotals) optional() []*totals { return []*totals{&t.users, &t.removed} }
+func (t *treeTotals) optional() []*totals { return []*totals{&t.users, &t.removed, &t.leases} }
 
 // encode leaves out the last optional totals if they are zero.
 func (t *treeTotals) encode() []byte {

@@ -218,6 +218,9 @@ func dump(s *tree.Store) string {
 	for key, record := range v.Users().Difference(nil) {
 		text = fmt.Appendf(text, " %q: %q", key, record)
 	}
+	for l := range v.Leases() {
+		text = fmt.Appendf(text, " lease %d: %d s, keys %q", l.ID, l.TTL, s.LeaseKeys(l.ID))
+	}
 	if mirror := v.AppendMirror(nil); len(mirror) > 0 {
 		text = fmt.Appendf(text, "mirror %q", mirror)
 	}

@@ -135,7 +135,7 @@ func (d *checkpointData) readMeta(p *boltReader, ref bucketRef) error {
 type treeBuckets struct {
 	values                        map[string][]byte
 	nodes, history, deltas, users *bucketRef
-	removed                       *bucketRef // nil if there is none
+	removed, leases               *bucketRef // nil if there is none
 }
 
 func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
@@ -158,6 +158,8 @@ func readTreeBuckets(p *boltReader, ref bucketRef) (*treeBuckets, error) {
 			b.users = ref
 		case bytes.Equal(key, removedBucket):
 			b.removed = ref
+		case bytes.Equal(key, leasesBucket):
+			b.leases = ref
 		default:
 			return damaged("keys: bucket %.80q is unknown", key)
 		}
@@ -193,6 +195,9 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if err := d.checkUsers(b, used); err != nil {
 		return err
 	}
+	if err := d.checkLeases(b, used); err != nil {
+		return err
+	}
 	unlimited := totals{records: math.MaxUint64}
 	limit := treeTotals{deltas: unlimited, history: unlimited, removed: unlimited}
 	if d.unfinished {
@@ -203,10 +208,10 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 		return err
 	}
 	if got != want || !used && got != (treeTotals{}) {
-		return damaged("it holds %d nodes, %d events, %d chunks of deltas, %d users and roles and %d removed nodes, "+
-			"but %d, %d, %d, %d and %d were stored",
-			got.nodes.records, got.history.records, got.deltas.records, got.users.records, got.removed.records,
-			want.nodes.records, want.history.records, want.deltas.records, want.users.records, want.removed.records)
+		return damaged("it holds %d nodes, %d events, %d chunks of deltas, %d users and roles, %d removed nodes and %d leases, "+
+			"but %d, %d, %d, %d, %d and %d were stored",
+			got.nodes.records, got.history.records, got.deltas.records, got.users.records, got.removed.records, got.leases.records,
+			want.nodes.records, want.history.records, want.deltas.records, want.users.records, want.removed.records, want.leases.records)
 	}
 	if !used {
 		d.store = tree.New(historySize)
@@ -266,11 +271,14 @@ func (b *treeBuckets) loadUsers(p *boltReader, loader *tree.Loader) (totals, err
 	return t, nil
 }
 
-// load passes the users, the nodes and keys, with the deltas merged over them, and the events to a loader.
+// load passes the users, the leases, the nodes and keys, with the deltas merged over them, and the events to a loader.
 // It skips the chunks and events beyond the numbers of limit, and returns the totals of the
 // records that it has read.
 func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, limit treeTotals) (got treeTotals, err error) {
 	if got.users, err = b.loadUsers(p, loader); err != nil {
+		return got, err
+	}
+	if got.leases, err = b.loadLeases(p, loader); err != nil {
 		return got, err
 	}
 	if err := b.loadNodes(p, limit.deltas.records, &got, recordLoader(loader, level)); err != nil {

@@ -13,7 +13,7 @@ import (
 type treeBucket struct {
 	bucket                 *bbolt.Bucket
 	nodes, history, deltas *recordBucket
-	users, removed         *recordBucket // nil while the bucket does not exist
+	users, removed, leases *recordBucket // nil while the bucket does not exist
 	deltaBytes             uint64
 }
 
@@ -37,6 +37,7 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 		deltas:     openRecords(b, deltaBucket, totals.deltas),
 		users:      openRecords(b, usersBucket, totals.users),
 		removed:    openRecords(b, removedBucket, totals.removed),
+		leases:     openRecords(b, leasesBucket, totals.leases),
 		deltaBytes: totals.deltaBytes,
 	}
 	if t.nodes == nil || t.history == nil {
@@ -47,6 +48,9 @@ func openTree(tx *bbolt.Tx) (*treeBucket, error) {
 	}
 	if t.removed == nil && totals.removed.records > 0 {
 		return nil, damaged("the bucket %s is missing", removedBucket)
+	}
+	if t.leases == nil && totals.leases.records > 0 {
+		return nil, damaged("the bucket %s is missing", leasesBucket)
 	}
 	return t, nil
 }
@@ -70,6 +74,9 @@ func (t *treeBucket) totals() treeTotals {
 	}
 	if t.removed != nil {
 		all.removed = t.removed.totals
+	}
+	if t.leases != nil {
+		all.leases = t.leases.totals
 	}
 	return all
 }
