@@ -77,6 +77,10 @@ func genKVOp(t *rapid.T, m *kvModel, depth int) KVOp {
 	case KVRange:
 		o.PrevKV = false
 		o.Range = &RangeQuery{KeyRange: genKVKeyRange(t), Limit: rapid.Int64Range(0, 3).Draw(t, "limit")}
+		if rapid.Bool().Draw(t, "past") {
+			o.Range.Revision = m.revision - min(m.revision, uint64(rapid.IntRange(0, 6).Draw(t, "revisions ago")))
+			o.Range.Revision += uint64(rapid.IntRange(0, 8).Draw(t, "future") / 8)
+		}
 	case KVNested:
 		o.PrevKV, o.Txn = false, genKVTxn(t, m, depth-1)
 	}

@@ -40,6 +40,9 @@ func (r *kvModelRun) apply(c Command) Result {
 		r.t.Fatal(err)
 	}
 	r.now += second
+	if c.Op.isV3() && r.m.start == 0 {
+		r.m.start = r.m.revision
+	}
 	result := r.s.Apply(r.now, []Command{decoded})[0]
 	r.s.Announce()
 	return result
@@ -48,7 +51,7 @@ func (r *kvModelRun) apply(c Command) Result {
 // step executes one random command in the store and in the model.
 func (r *kvModelRun) step() {
 	t, m := r.t, r.m
-	switch rapid.IntRange(0, 8).Draw(t, "command") {
+	switch rapid.IntRange(0, 9).Draw(t, "command") {
 	case 0:
 		id, ttl := rapid.SampledFrom([]int64{1, 2, -3}).Draw(t, "lease"), rapid.Int64Range(1, 9).Draw(t, "ttl")
 		want := Code(0)
@@ -73,6 +76,8 @@ func (r *kvModelRun) step() {
 			&KVTxn{Then: []KVOp{{Kind: KVDeleteRange, Keys: keys, PrevKV: prev}}})
 	case 4, 5:
 		r.v2()
+	case 6:
+		r.compact()
 	default:
 		txn := genKVTxn(t, m, 2)
 		if txn.Check(DefaultMaxTxnOps) == nil {
@@ -86,6 +91,19 @@ func (r *kvModelRun) want(err *Error, want Code) {
 	if errorCode(err) != want {
 		r.t.Fatalf("got %v, want code %d", err, want)
 	}
+}
+
+func (r *kvModelRun) compact() {
+	revision, want := r.m.revision+2-min(r.m.revision, uint64(rapid.IntRange(0, 9).Draw(r.t, "ago"))), Code(0)
+	switch {
+	case revision <= r.m.compacted:
+		want = CodeCompacted
+	case revision > r.m.revision:
+		want = CodeFutureRevision
+	default:
+		r.m.compacted = revision
+	}
+	r.want(r.apply(Command{Op: OpCompact, Revision: revision}).Err, want)
 }
 
 func (r *kvModelRun) revoke() {
@@ -116,6 +134,9 @@ func (r *kvModelRun) revoke() {
 // txn executes a command that is the same as a transaction.
 func (r *kvModelRun) txn(c Command, txn *KVTxn) {
 	before := r.s.View()
+	if r.m.start == 0 {
+		r.m.start = r.m.revision
+	}
 	want, code := r.m.txn(txn)
 	result := r.apply(c)
 	r.want(result.Err, code)

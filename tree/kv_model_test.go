@@ -14,6 +14,8 @@ type kvModel struct {
 	keys     map[string]kvModelKey
 	leases   map[int64]int64 // ID -> TTL
 	past     map[uint64]map[string]kvModelKey
+	// start is the revision before the first command of the v3 API, or zero. Reads of the log can't go back before it.
+	start, compacted uint64
 }
 
 type kvModelKey struct {
@@ -130,8 +132,11 @@ func (m *kvModel) check(t *KVTxn, branches map[*KVTxn]bool) Code {
 		case KVPut:
 			code = m.checkPut(&o)
 		case KVRange:
-			if o.Range.Revision > m.revision {
+			switch {
+			case o.Range.Revision > m.revision:
 				code = CodeFutureRevision
+			case o.Range.Revision != 0 && o.Range.Revision < max(m.start, m.compacted):
+				code = CodeCompacted
 			}
 		case KVNested:
 			code = m.check(o.Txn, branches)

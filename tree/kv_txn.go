@@ -150,12 +150,13 @@ func (x *kvExecution) revision() uint64 { return x.current().Revision() }
 
 // keysAt returns the state of the keys at a revision, or the current state if it is zero.
 func (x *kvExecution) keysAt(revision uint64) (KeyReader, *Error) {
-	current := x.revision()
 	switch {
-	case revision == 0 || revision == current:
+	case revision == 0:
 		return x.current(), nil
-	case revision > current:
-		return nil, futureError(revision, current)
+	case x.view == nil:
+		return x.store.keysAt(revision)
+	case revision > x.view.Revision():
+		return nil, futureError(revision, x.view.Revision())
 	}
-	return nil, compactedError(current)
+	return x.store.At(revision)
 }

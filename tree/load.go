@@ -9,8 +9,8 @@ import (
 // Loader builds a Store from the content of a checkpoint. The caller must call State
 // first. If the checkpoint has a mirror, it must call Mirror next. If it has users, it must call Users next, and UserRecord for each record
 // in the order of the keys. If it has leases, it must call Lease for each of them next. Then it must call Node for each node in the order
-// of the paths (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order of the indexes, and Finish. The Loader
-// keeps none of the slices. Only one goroutine at a time may use it.
+// of the paths (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order of the indexes, and Finish.
+// The Loader keeps none of the slices. Only one goroutine at a time may use it.
 //
 // For content that no checkpoint can have, the methods return an error that wraps
 // ErrBadState. The Loader must not be used after an error.
@@ -112,6 +112,9 @@ func (l *Loader) Node(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := l.attach(n); err != nil {
+		return err
+	}
 	return l.add(path, n)
 }
 
@@ -129,9 +132,6 @@ func (l *treeLoader) add(path string, n *Node) error {
 		return fmt.Errorf("%w: two nodes have the path %.64q", ErrBadState, path)
 	}
 	l.above.addToTotals(n)
-	if err := l.attach(n); err != nil {
-		return err
-	}
 	if n.IsDir() {
 		n.setUnchangedSince(l.store.index)
 	}

@@ -183,7 +183,8 @@ type savepoint struct {
 func (s *Store) savepoint() savepoint {
 	return savepoint{
 		root: s.root, plain: s.plain, index: s.index, epoch: s.epoch, revisions: s.revisions, counters: s.counters, superseded: s.superseded,
-		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs), attachments: len(s.attachments), keys: len(s.dirty.keys),
+		batch: len(s.batch), changed: len(s.dirty.changed), removedDirs: len(s.dirty.removedDirs),
+		attachments: len(s.attachments), keys: len(s.dirty.keys),
 	}
 }
 
