@@ -3,6 +3,7 @@ package v2
 import (
 	"net/url"
 	pathpkg "path"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestDecode(t *testing.T) {
 				return
 			}
 			test.want.Path = "/a"
-			if err != nil || q.command != test.want {
+			if err != nil || !reflect.DeepEqual(q.command, test.want) {
 				t.Errorf("got %+v, %v\nwant %+v", q.command, err, test.want)
 			}
 		})
@@ -109,7 +110,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		back, rest, err := tree.DecodeCommand(tree.AppendCommand(nil, &q.command))
-		if err != nil || len(rest) > 0 || back != q.command {
+		if err != nil || len(rest) > 0 || !reflect.DeepEqual(back, q.command) {
 			t.Fatalf("%+v came back as %+v: %v", q.command, back, err)
 		}
 	})
