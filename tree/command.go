@@ -119,6 +119,9 @@ type Command struct {
 	TTL int64
 	// Leases are the IDs of the leases of an OpLeaseRevoke.
 	Leases []int64
+	// Granted has the values of Lease.Granted for Leases, in the same order. The leases with other values stay: they were granted after
+	// the leader had decided. Granted may be empty: then all leases end. Only a command with ByLeader may have it.
+	Granted []int64
 	// Revision is the revision of an OpCompact.
 	Revision uint64
 	// KV is the transaction of an OpKV. It is nil for any other operation.

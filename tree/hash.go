@@ -93,9 +93,10 @@ func (v *View) hashLeases() uint64 {
 	var sum xxhash.Digest
 	sum.Reset()
 	for l := range v.Leases() {
-		var words [2 * 8]byte
+		var words [3 * 8]byte
 		binary.LittleEndian.PutUint64(words[:], uint64(l.ID))
 		binary.LittleEndian.PutUint64(words[8:], uint64(l.TTL))
+		binary.LittleEndian.PutUint64(words[16:], uint64(l.Granted))
 		_, _ = sum.Write(words[:]) // Writes to a hash never fail.
 	}
 	return sum.Sum64()

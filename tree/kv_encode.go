@@ -56,6 +56,12 @@ func appendKVCommand(dst []byte, c *Command) []byte {
 		for _, id := range c.Leases {
 			dst = binary.AppendVarint(dst, id)
 		}
+		if c.ByLeader {
+			dst = binary.AppendUvarint(dst, uint64(len(c.Granted)))
+			for _, at := range c.Granted {
+				dst = binary.AppendVarint(dst, at)
+			}
+		}
 		return dst
 	}
 	return binary.AppendUvarint(dst, c.Revision)
@@ -223,12 +229,24 @@ func (r *kvDecoder) command(c *Command) {
 	case OpLeaseGrant:
 		c.Lease, c.TTL = r.varint(), r.varint()
 	case OpLeaseRevoke:
-		for n := r.uvarint(); n > 0 && !r.bad; n-- {
-			c.Leases = append(c.Leases, r.varint())
+		c.Leases = r.varints()
+		if c.ByLeader {
+			c.Granted = r.varints()
+			if n := len(c.Granted); n > 0 && n != len(c.Leases) {
+				r.refuse(fmt.Sprintf("%d leases with %d times", len(c.Leases), n))
+			}
 		}
 	case OpCompact:
 		c.Revision = r.uvarint()
 	}
+}
+
+// varints reads a number, and then as many numbers.
+func (r *kvDecoder) varints() (list []int64) {
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		list = append(list, r.varint())
+	}
+	return list
 }
 
 func (r *kvDecoder) flags() byte {

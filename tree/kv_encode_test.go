@@ -46,6 +46,7 @@ func sampleKVCommands() []Command {
 		{Op: OpLeaseGrant, Lease: -1 << 63, TTL: 60},
 		{Op: OpLeaseRevoke, Leases: []int64{1, -2, 1 << 62}, ByLeader: true},
 		{Op: OpLeaseRevoke, Leases: []int64{5}, AuthRevision: 2},
+		{Op: OpLeaseRevoke, Leases: []int64{1, 2}, Granted: []int64{1 << 60, 0}, ByLeader: true},
 		{Op: OpCompact, Revision: 1 << 40},
 	}
 }

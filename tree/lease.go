@@ -16,6 +16,9 @@ const MaxLeaseTTL = 9_000_000_000
 type Lease struct {
 	ID  int64
 	TTL int64 // the time to live that was granted, in seconds
+	// Granted is the time of the batch that granted the lease, in nanoseconds since 1970. It tells leases apart that had the same ID one
+	// after the other.
+	Granted int64
 }
 
 // leaseItem is a lease in the map of leases. Its name orders the leases by their IDs.
@@ -100,7 +103,7 @@ func (s *Store) grantLease(c *Command) *Error {
 	if s.leases.get(c.Lease) != nil {
 		return NewError(CodeLeaseExists, leaseCause(c.Lease))
 	}
-	s.mutableLeases().Insert(newLeaseItem(Lease{ID: c.Lease, TTL: c.TTL}))
+	s.mutableLeases().Insert(newLeaseItem(Lease{ID: c.Lease, TTL: c.TTL, Granted: s.now}))
 	s.dirty.leases = append(s.dirty.leases, c.Lease)
 	return nil
 }
@@ -114,8 +117,9 @@ func (s *Store) revokeLeases(c *Command) *Error {
 			}
 		}
 	}
-	for _, id := range c.Leases {
-		if s.leases.get(id) == nil {
+	for i, id := range c.Leases {
+		lease := s.leases.get(id)
+		if lease == nil || len(c.Granted) > 0 && lease.Granted != c.Granted[i] {
 			continue
 		}
 		name := leaseName(id)

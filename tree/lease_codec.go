@@ -16,7 +16,7 @@ func AppendLeaseKey(dst []byte, id int64) []byte {
 
 // AppendLease appends the stored form of a lease, without its ID.
 func AppendLease(dst []byte, l Lease) []byte {
-	return binary.AppendVarint(append(dst, leaseVersion), l.TTL)
+	return binary.AppendVarint(binary.AppendVarint(append(dst, leaseVersion), l.TTL), l.Granted)
 }
 
 // Lease adds a lease. key and record are what AppendLeaseKey and AppendLease appended. The leases must come before the nodes
@@ -27,7 +27,7 @@ func (l *Loader) Lease(key, record []byte) error {
 	}
 	r := decoder{src: record}
 	version := r.octet()
-	lease := Lease{ID: int64(binary.BigEndian.Uint64(key) ^ 1<<63), TTL: r.varint()}
+	lease := Lease{ID: int64(binary.BigEndian.Uint64(key) ^ 1<<63), TTL: r.varint(), Granted: r.varint()}
 	switch {
 	case version > leaseVersion:
 		return fmt.Errorf("%w: a lease of version %d, but this program reads version %d", ErrBadState, version, leaseVersion)
