@@ -15,6 +15,7 @@ type Gauges struct {
 	HistoryUse    func() HistoryUse
 	TreeNodes     func() uint64
 	TreeBytes     func() uint64 // of keys and values
+	Leases        func() uint64
 	QuotaBytes    func() uint64 // the TreeBytes from which on writes that add bytes are refused; 0 for no limit
 	RaftApplied   func() uint64 // log index
 	RaftCommitted func() uint64 // log index
@@ -41,6 +42,7 @@ func (m *Metrics) Register(g Gauges) error {
 	r.historyUse(g.HistoryUse)
 	r.number(g.TreeNodes, "pando_tree_nodes", "Nodes in the tree, directories included.")
 	r.number(g.TreeBytes, "pando_tree_bytes", "Bytes of the keys and values in the tree.")
+	r.number(g.Leases, "pando_leases", "Leases of the v3 API.")
 	r.number(g.QuotaBytes, "pando_quota_bytes",
 		"Value of pando_tree_bytes from which on writes that add bytes are refused (--quota-bytes); 0 if there is no limit.")
 	r.number(g.RaftApplied, "pando_raft_applied_index", "Log index of the last entry applied to the tree.")

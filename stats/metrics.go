@@ -33,6 +33,7 @@ type Metrics struct {
 	consistency consistency
 	inflight    inflight
 	refusals    refusals
+	leases      leases
 
 	// Each of these has two metrics, a pando_* and an etcd_* one, which read it by callbacks.
 	proposalsPending atomic.Int64
@@ -66,6 +67,7 @@ func NewMetrics(build Build) *Metrics {
 	m.initProposals()
 	m.initInflight()
 	m.refusals.init(m.registry)
+	m.leases.init(m.registry)
 	m.consistency.init(m.registry)
 	return m
 }

@@ -25,6 +25,7 @@ func fullMetrics(t *testing.T) *Metrics {
 		HistoryNewest: number(3),
 		TreeNodes:     number(4),
 		TreeBytes:     number(5),
+		Leases:        number(10),
 		RaftApplied:   number(6),
 		RaftCommitted: number(7),
 		RaftTerm:      number(8),
@@ -53,6 +54,8 @@ func fullMetrics(t *testing.T) *Metrics {
 	m.ProposalFailed()
 	m.ProposalFailed()
 	m.LeaderChanged()
+	m.LeaseRenewed()
+	m.LeasesExpired(12)
 	return m
 }
 
@@ -86,6 +89,9 @@ func TestMetricsScrape(t *testing.T) {
 		`pando_history_oldest_index 2`,
 		`pando_history_newest_index 3`,
 		`pando_tree_nodes 4`,
+		`pando_leases 10`,
+		`pando_leases_renewed_total 1`,
+		`pando_leases_expired_total 12`,
 		`pando_tree_bytes 5`,
 		`pando_raft_applied_index 6`,
 		`pando_raft_committed_index 7`,
