@@ -73,6 +73,7 @@ func (c *core) applyData(index uint64, data []byte) error {
 // applyBatch changes the tree, answers the callers of the commands, and then wakes the watchers.
 func (c *core) applyBatch(b batch) {
 	results := c.tree.Apply(b.time, b.commands)
+	c.leases.applied(b)
 	if b.proposer == uint64(c.state.id) {
 		c.proposer.inFlight.applied(b.number, results)
 	}

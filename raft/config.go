@@ -107,8 +107,10 @@ type Observer struct {
 	CheckpointDone   func(stats storage.CheckpointStats)
 	CheckpointFailed func()
 
-	// LeaseRenewed runs on the member whose caller has renewed a lease.
-	LeaseRenewed func()
+	// LeaseRenewed runs on the member whose caller has renewed a lease. LeasesExpired runs on the leader, and receives the number
+	// of leases that were removed because their time had ended.
+	LeaseRenewed  func()
+	LeasesExpired func(leases int)
 
 	// AuditHashed receives the time that this member took to hash its tree for an audit, pauses included.
 	AuditHashed func(took time.Duration)

@@ -182,6 +182,7 @@ func (c *core) advance(rounds int) bool {
 		c.takeDiskResults()
 		c.runTasks()
 		c.expirer.proposeIfDue()
+		c.leases.proposeMore()
 		c.proposer.propose()
 		c.proposer.proposeCoalescedIfDue()
 		c.reader.start()
@@ -221,6 +222,7 @@ func (c *core) tick(now time.Time) {
 	c.deadlines.advance(now)
 	c.checkpoints.beginIfDue()
 	c.membership.promoteLearners()
+	c.leases.proposeDue()
 }
 
 // refreshPeers passes the roster's members to the transport, and the applied members to the observer.

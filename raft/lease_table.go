@@ -30,6 +30,15 @@ func (t *leaseTable) activate(all *leaseDeadlines) {
 // deactivate makes the table refuse requests until it is active again, and drops all deadlines.
 func (t *leaseTable) deactivate() { t.activate(nil) }
 
+// update changes the leases, unless the table is not active.
+func (t *leaseTable) update(change func(l *leaseDeadlines, now time.Duration)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.deadlines != nil {
+		change(t.deadlines, t.now())
+	}
+}
+
 // answer renews leases, or returns their remaining times, and returns the answers in the order of the requests. ok is false if
 // the table is not active. A lease whose time has ended is never renewed once its removal is proposed.
 func (t *leaseTable) answer(requests []transport.LeaseRequest) (answers []transport.LeaseAnswer, ok bool) {

@@ -144,6 +144,14 @@ func (p *proposer) send(data []byte, batch inFlightBatch) {
 	}
 }
 
+// sendOnce proposes the batch with the current number on a leader. It is not deferred: if raft does not take it now, sendOnce returns
+// an error, and the batch will never be in a log. Callers must check that raft leads; otherwise raft would forward the batch.
+func (p *proposer) sendOnce(data []byte) error {
+	return p.raft.Step(&raftpb.Message{
+		Type: raftpb.MsgProp.Enum(), From: (*uint64)(&p.state.id), Entries: []*raftpb.Entry{{Data: data}},
+	})
+}
+
 // leaderChanged adapts to a new leader, or to none: a batch that was forwarded to the old one may be lost.
 func (p *proposer) leaderChanged() {
 	p.inFlight.unblock()

@@ -33,6 +33,8 @@ func (o *observer) hooks() raft.Observer {
 		FollowerFailed:   func(id members.ID) { o.leader.Fail(uint64(id)) },
 		CheckpointDone:   o.checkpointDone,
 		CheckpointFailed: o.metrics.CheckpointFailed,
+		LeaseRenewed:     o.metrics.LeaseRenewed,
+		LeasesExpired:    o.metrics.LeasesExpired,
 		AuditHashed:      o.metrics.ConsistencyHashed,
 		Audited:          o.audited,
 	}
@@ -83,6 +85,7 @@ func (m *member) gauges(quotaBytes int64) stats.Gauges {
 		},
 		TreeNodes:     func() uint64 { return uint64(tree.View().Nodes()) },
 		TreeBytes:     func() uint64 { return uint64(tree.View().Bytes()) },
+		Leases:        func() uint64 { return uint64(tree.View().LeaseCount()) },
 		QuotaBytes:    func() uint64 { return uint64(quotaBytes) },
 		RaftApplied:   func() uint64 { return node.Status().Applied },
 		RaftCommitted: node.Index,
