@@ -5,11 +5,18 @@ import "slices"
 // measuringEpoch is the first epoch of the stores that measure. No store that applies a log has reached it.
 const measuringEpoch = 1 << 63
 
-// Growth returns the number of bytes by which a command for a key, with an Op up to OpCompareAndDelete, would change View.Bytes, if it were
-// executed in this view. It is negative if the tree would become smaller. For a command that would fail, and for one of another kind,
-// Growth returns 0. It ignores PrevValue and PrevIndex: for a command whose comparison fails, it returns the growth after a comparison that
-// succeeds. The path must be valid. Growth takes as long as the execution.
+// Growth returns the number of bytes by which a command for a key, with an Op up to OpCompareAndDelete, an OpPut, an OpDeleteRange or an
+// OpKV, would change View.Bytes, if it were executed in this view. It is negative if the tree would become smaller. For a command that
+// would fail, and for one of another kind, Growth returns 0. It ignores PrevValue and PrevIndex: for a command whose comparison fails, it returns
+// the growth after a comparison that succeeds. Nor does it look whether the history holds the revisions that an OpKV reads. The path of a
+// v2 command must be valid. Growth takes as long as the execution.
 func (v *View) Growth(c *Command) int64 {
+	switch {
+	case c.Op == OpPut, c.Op == OpDeleteRange, c.Op == OpKV:
+		return v.growth(func(s *Store) *Error { return s.applyKV(c).Err })
+	case c.Op.isV3():
+		return 0
+	}
 	change := *c
 	change.PrevValue, change.PrevIndex, change.Expires = "", 0, 0
 	return v.growth(func(s *Store) *Error {
@@ -29,7 +36,7 @@ func (v *View) TxnGrowth(t *Txn) int64 {
 // growth executes changes without TTLs in a store that only measures, and returns the number of bytes by which they change View.Bytes. It
 // returns 0 after an error. Nothing in the view changes.
 func (v *View) growth(execute func(*Store) *Error) int64 {
-	s := &Store{root: v.root, plain: v.plain, index: v.index, leases: v.leases, epoch: measuringEpoch, measures: true}
+	s := &Store{root: v.root, plain: v.plain, index: v.index, revisions: v.revisions, leases: v.leases, epoch: measuringEpoch, measures: true}
 	if err := execute(s); err != nil {
 		return 0
 	}

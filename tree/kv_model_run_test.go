@@ -138,8 +138,12 @@ func (r *kvModelRun) txn(c Command, txn *KVTxn) {
 		r.m.start = r.m.revision
 	}
 	want, code := r.m.txn(txn)
+	growth := before.Growth(&c)
 	result := r.apply(c)
 	r.want(result.Err, code)
+	if got := r.s.View().Bytes() - before.Bytes(); code == 0 && got != growth {
+		r.t.Fatalf("%+v: the tree grew by %d bytes, but Growth has returned %d", c, got, growth)
+	}
 	if after := r.s.View(); code != 0 && (after.Index() != before.Index() || after.root != before.root) {
 		r.t.Fatalf("the failed command %+v has changed the tree", c)
 	}
