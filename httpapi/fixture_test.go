@@ -43,6 +43,10 @@ func (l *instantLog) ProposeTxn(_ context.Context, c *tree.Command) (*tree.TxnRe
 	return r.Txn, err
 }
 
+func (l *instantLog) ProposeKV(_ context.Context, c *tree.Command) (tree.Result, error) {
+	return l.apply(c)
+}
+
 func (l *instantLog) apply(c *tree.Command) (tree.Result, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,7 +140,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Pins:              service.PinLimits{Views: 16, Bytes: 64 << 20, Idle: time.Minute},
 		},
 		AuthTokenTTL: time.Minute, MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
-		GRPC: GRPCLimits{RequestBytes: 1 << 20}, ElectionTimeout: time.Second,
+		GRPC: GRPCLimits{RequestBytes: 1 << 20, TxnOps: 128}, ElectionTimeout: time.Second,
 		WatchProgressInterval: 100 * time.Millisecond,
 	}
 	if change != nil {

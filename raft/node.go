@@ -98,6 +98,11 @@ func (n *Node) ProposeTxn(ctx context.Context, command *tree.Command) (*tree.Txn
 	return result.Txn, err
 }
 
+// ProposeKV is Propose for a command of the v3 API. It returns its whole result.
+func (n *Node) ProposeKV(ctx context.Context, command *tree.Command) (tree.Result, error) {
+	return n.propose(ctx, command)
+}
+
 func (n *Node) propose(ctx context.Context, command *tree.Command) (tree.Result, error) {
 	emit(n.observer.ProposalStarted)
 	result, err := n.submit(ctx, command)

@@ -103,6 +103,10 @@ func (e *Event) Action() Action { return e.action }
 // only a path and indexes.
 func (e *Event) Node() *Node { return e.node }
 
+// Prev returns the file or directory that the event replaced or removed, or nil. It must not be called for an event of a directory whose
+// removed nodes the history does not keep.
+func (e *Event) Prev() *Node { return e.prev }
+
 // Created reports whether there was no node before the change.
 func (e *Event) Created() bool {
 	return e.action == ActionCreate || e.action == ActionSet && e.prev == nil

@@ -119,8 +119,8 @@ func (g *GRPC) pass(_ any, client grpc.ServerStream) error {
 	return err
 }
 
-// outgoing returns the host of the client of a request, and the context of the request to a member. Members don't take the certificate of the
-// proxy for that of the client, because the metadata names both.
+// outgoing returns the host of the client of a request, and the context of the request to a member. Its metadata names the proxy and the
+// client, so members don't take the certificate of the proxy for that of the client.
 func outgoing(ctx context.Context) (host string, out context.Context) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	md = md.Copy()

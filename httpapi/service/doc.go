@@ -26,6 +26,7 @@
 //   - authorize_v3.go: the same for the v3 API: tokens, and rights to ranges of keys
 //   - keys.go: reading and changing keys
 //   - txn.go: transactions
+//   - kv.go: reading and changing keys for the v3 API
 //   - pinned.go: pinned views, for lists of several requests; pinned_revisions.go: readers of
 //     earlier revisions, for lists of the v3 API
 //   - watch.go: beginning a watch, and ending it when its user loses the right

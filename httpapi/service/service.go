@@ -21,6 +21,8 @@ type Log interface {
 	Propose(ctx context.Context, c *tree.Command) (*tree.Event, error)
 	// ProposeTxn is Propose for an OpTxn. It returns the result of the transaction.
 	ProposeTxn(ctx context.Context, c *tree.Command) (*tree.TxnResult, error)
+	// ProposeKV is Propose for a command of the v3 API. It returns the event of an OpPut, and otherwise the result.
+	ProposeKV(ctx context.Context, c *tree.Command) (tree.Result, error)
 	// Barrier returns when the tree of this member contains everything that was acknowledged to any client before the call.
 	// Its errors are *tree.Error.
 	Barrier(ctx context.Context) error

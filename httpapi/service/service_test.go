@@ -36,6 +36,10 @@ func (l *fakeLog) ProposeTxn(_ context.Context, c *tree.Command) (*tree.TxnResul
 	return r.Txn, err
 }
 
+func (l *fakeLog) ProposeKV(_ context.Context, c *tree.Command) (tree.Result, error) {
+	return l.apply(c)
+}
+
 func (l *fakeLog) apply(c *tree.Command) (tree.Result, error) {
 	l.proposals++
 	if l.fail != nil {

@@ -24,5 +24,6 @@
 //   - sender.go: who sends a request
 //   - gateway.go: the JSON gateway
 //   - header.go: the header of responses
+//   - kv.go: the service KV; kv_encode.go: its responses
 //   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC
 package v3

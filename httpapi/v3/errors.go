@@ -44,6 +44,17 @@ var statusOfCodes = map[tree.Code]error{
 	tree.CodeQuotaExceeded:  rpctypes.ErrGRPCNoSpace,
 	tree.CodeLeaderElection: rpctypes.ErrGRPCNoLeader,
 
+	tree.CodeEmptyKey:       rpctypes.ErrGRPCEmptyKey,
+	tree.CodeKeyMissing:     rpctypes.ErrGRPCKeyNotFound,
+	tree.CodeValueProvided:  rpctypes.ErrGRPCValueProvided,
+	tree.CodeLeaseProvided:  rpctypes.ErrGRPCLeaseProvided,
+	tree.CodeTooManyOps:     rpctypes.ErrGRPCTooManyOps,
+	tree.CodeDuplicateKey:   rpctypes.ErrGRPCDuplicateKey,
+	tree.CodeInvalidSort:    rpctypes.ErrGRPCInvalidSortOption,
+	tree.CodeCompacted:      rpctypes.ErrGRPCCompacted,
+	tree.CodeFutureRevision: rpctypes.ErrGRPCFutureRev,
+	tree.CodeLeaseNotFound:  rpctypes.ErrGRPCLeaseNotFound,
+
 	tree.CodeUserEmpty:            rpctypes.ErrGRPCUserEmpty,
 	tree.CodeUserExists:           rpctypes.ErrGRPCUserAlreadyExist,
 	tree.CodeUserNotFound:         rpctypes.ErrGRPCUserNotFound,
@@ -85,6 +96,8 @@ func toStatus(ctx context.Context, err error) error {
 		return s
 	}
 	switch {
+	case e.Code == tree.CodeKeyTooLong, e.Code == tree.CodeInvalidCompare:
+		return status.Error(codes.InvalidArgument, e.Cause)
 	case e.Code == tree.CodeFollowing:
 		return status.Error(codes.Unavailable, e.Cause)
 	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:

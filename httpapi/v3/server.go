@@ -32,10 +32,12 @@ type Config struct {
 	Logger          *zap.Logger
 }
 
-// Limits bound what one connection may do.
+// Limits bound requests, and what one connection may do.
 type Limits struct {
 	// RequestBytes is the length of the longest request.
 	RequestBytes int64
+	// TxnOps is the largest number of operations of a transaction; see tree.KVTxn.Check.
+	TxnOps int
 	// Streams is the largest number of requests and streams of one connection at a time; 0 for no limit.
 	Streams uint32
 	// PingMinTime is the shortest time between two pings of a client that the server accepts. A client that sends them faster loses its
@@ -96,6 +98,7 @@ func options(l Limits) []grpc.ServerOption {
 // services are the services of the server.
 var services = []serviceTable{
 	{"etcdserverpb.Auth", authMethods},
+	{"etcdserverpb.KV", kvMethods},
 	{"etcdserverpb.Cluster", clusterMethods},
 	{"etcdserverpb.Maintenance", maintenanceMethods},
 	{"etcdserverpb.Watch", watchMethods},

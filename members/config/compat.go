@@ -116,7 +116,6 @@ func ignoredFlags() []flagSpec {
 		valued("backend-batch-interval", "", noBackend),
 		valued("backend-batch-limit", "0", noBackend),
 		valued("experimental-backend-bbolt-freelist-type", "array", noBackend),
-		valued("max-txn-ops", "128", noV3),
 		valued("auto-compaction-retention", "0", noV3),
 		valued("auto-compaction-mode", "periodic", noV3),
 		valued("bcrypt-cost", "10", "Pando hashes passwords with argon2id"),

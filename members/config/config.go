@@ -169,6 +169,8 @@ type Config struct {
 	// ClientStallTimeout is the time after which the connection of a client that reads nothing of an answer or a stream is
 	// closed. At least 100 ms.
 	ClientStallTimeout time.Duration
+	// MaxTxnOps is the largest number of operations of a transaction of the v3 API.
+	MaxTxnOps int
 	// MaxConcurrentStreams is the largest number of requests and streams of gRPC that one connection may have at a time.
 	MaxConcurrentStreams uint32
 	// GRPCKeepAliveMinTime is the shortest time between two pings of a client of gRPC that keeps its connection. After
@@ -259,6 +261,7 @@ func Default() *Config {
 		UI:                       UIOn,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,
+		MaxTxnOps:                128,
 		MaxConcurrentStreams:     math.MaxUint32,
 		GRPCKeepAliveMinTime:     5 * time.Second,
 		GRPCKeepAliveInterval:    2 * time.Hour,

@@ -12,6 +12,13 @@ func grpcFlags() []flagSpec {
 				c.MaxConcurrentStreams = uint32(n)
 				return err
 			}},
+		{name: "max-txn-ops", group: groupLimits, arg: "N", def: "128",
+			usage: "Largest number of compares, and of operations of each branch, of a transaction of the v3 API.",
+			set: func(c *Config, v string) error {
+				n, err := parseWhole(v, math.MaxInt32)
+				c.MaxTxnOps = int(n)
+				return err
+			}},
 		{name: "grpc-keepalive-min-time", group: groupLimits, arg: "MS", def: "5s",
 			usage: "Shortest time between two pings of a client of gRPC. A client that sends them faster loses its connection.",
 			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveMinTime, err = parseMillis(v); return err }},

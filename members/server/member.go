@@ -364,7 +364,7 @@ func (m *member) api(
 // grpcLimits returns the limits of a connection of gRPC.
 func grpcLimits(cfg *config.Config) httpapi.GRPCLimits {
 	return httpapi.GRPCLimits{
-		RequestBytes: cfg.RequestBytes(), Streams: cfg.MaxConcurrentStreams,
+		RequestBytes: cfg.RequestBytes(), TxnOps: cfg.MaxTxnOps, Streams: cfg.MaxConcurrentStreams,
 		PingMinTime: cfg.GRPCKeepAliveMinTime, PingInterval: cfg.GRPCKeepAliveInterval, PingTimeout: cfg.GRPCKeepAliveTimeout,
 	}
 }

@@ -1,0 +1,161 @@
+package v3
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"pando/tree"
+)
+
+// The responses of the service KV append themselves from the nodes of the tree. The numbers of fields are those of rpc.proto.
+
+// appendHeader appends the header of a response.
+func appendHeader(b []byte, h *responseHeader) []byte {
+	return h.append(appendHead(b, headerField, h.size()))
+}
+
+func sizeHeader(h *responseHeader) int { return sizeMessage(headerField, h.size()) }
+
+// appendFile appends a file as a field of the type KeyValue, with or without its value.
+func appendFile(b []byte, field protowire.Number, n *tree.Node, keysOnly bool) []byte {
+	b = appendHead(b, field, sizeFile(n, keysOnly))
+	if !keysOnly {
+		return appendKeyValue(b, n)
+	}
+	b = appendText(b, keyField, n.Path())
+	b = appendNumber(b, createRevisionField, n.CreateRevision())
+	b = appendNumber(b, modRevisionField, n.ModRevision())
+	b = appendNumber(b, versionField, n.Version())
+	return appendNumber(b, leaseField, uint64(n.Lease()))
+}
+
+// sizeFile returns the size of a KeyValue without its head.
+func sizeFile(n *tree.Node, keysOnly bool) int {
+	size := sizeKeyValue(n)
+	if keysOnly {
+		size -= sizeText(valueField, n.Value())
+	}
+	return size
+}
+
+func sizeFiles(field protowire.Number, nodes []*tree.Node, keysOnly bool) (size int) {
+	for _, n := range nodes {
+		size += sizeMessage(field, sizeFile(n, keysOnly))
+	}
+	return size
+}
+
+// rangeReply is a RangeResponse.
+type rangeReply struct {
+	header   responseHeader
+	result   tree.RangeResult
+	keysOnly bool
+}
+
+func (r *rangeReply) Size() int {
+	return sizeHeader(&r.header) + sizeFiles(2, r.result.Nodes, r.keysOnly) + sizeNumber(3, number(r.result.More)) +
+		sizeNumber(4, uint64(r.result.Count))
+}
+
+func (r *rangeReply) AppendTo(b []byte) []byte {
+	b = appendHeader(b, &r.header)
+	for _, n := range r.result.Nodes {
+		b = appendFile(b, 2, n, r.keysOnly)
+	}
+	b = appendNumber(b, 3, number(r.result.More))
+	return appendNumber(b, 4, uint64(r.result.Count))
+}
+
+// number returns the wire form of a bool.
+func number(v bool) uint64 {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// putReply is a PutResponse. prev has no element, or the file that was replaced.
+type putReply struct {
+	header responseHeader
+	prev   []*tree.Node
+}
+
+func (r *putReply) Size() int { return sizeHeader(&r.header) + sizeFiles(2, r.prev, false) }
+
+func (r *putReply) AppendTo(b []byte) []byte {
+	b = appendHeader(b, &r.header)
+	for _, n := range r.prev {
+		b = appendFile(b, 2, n, false)
+	}
+	return b
+}
+
+// deleteReply is a DeleteRangeResponse.
+type deleteReply struct {
+	header  responseHeader
+	deleted int64
+	prev    []*tree.Node
+}
+
+func (r *deleteReply) Size() int {
+	return sizeHeader(&r.header) + sizeNumber(2, uint64(r.deleted)) + sizeFiles(3, r.prev, false)
+}
+
+func (r *deleteReply) AppendTo(b []byte) []byte {
+	b = appendNumber(appendHeader(b, &r.header), 2, uint64(r.deleted))
+	for _, n := range r.prev {
+		b = appendFile(b, 3, n, false)
+	}
+	return b
+}
+
+// txnReply is a TxnResponse.
+type txnReply struct {
+	header responseHeader
+	txn    *tree.KVTxn
+	result *tree.KVResult
+}
+
+// operations visits the responses of the operations that were executed, and their fields in ResponseOp.
+func (r *txnReply) operations(yield func(field protowire.Number, m Message) bool) {
+	list := r.txn.Then
+	if !r.result.Succeeded {
+		list = r.txn.Else
+	}
+	for i := range r.result.Ops {
+		if !yield(opReply(&list[i], &r.result.Ops[i])) {
+			return
+		}
+	}
+}
+
+// opReply returns the response of an operation in a transaction, and its field in ResponseOp. Its header has the revision alone.
+func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, Message) {
+	header := responseHeader{revision: r.Revision}
+	switch o.Kind {
+	case tree.KVRange:
+		return 1, &rangeReply{header, r.Range, o.Range.KeysOnly}
+	case tree.KVPut:
+		return 2, &putReply{header, r.Prev}
+	case tree.KVDeleteRange:
+		return 3, &deleteReply{header, r.Deleted, r.Prev}
+	}
+	return 4, &txnReply{responseHeader{revision: r.Txn.Revision}, o.Txn, r.Txn}
+}
+
+func (r *txnReply) Size() int {
+	size := sizeHeader(&r.header) + sizeNumber(2, number(r.result.Succeeded))
+	for field, m := range r.operations {
+		size += sizeMessage(3, sizeMessage(field, m.Size()))
+	}
+	return size
+}
+
+func (r *txnReply) AppendTo(b []byte) []byte {
+	b = appendNumber(appendHeader(b, &r.header), 2, number(r.result.Succeeded))
+	for field, m := range r.operations {
+		size := m.Size()
+		b = appendHead(appendHead(b, 3, sizeMessage(field, size)), field, size)
+		b = m.AppendTo(b)
+	}
+	return b
+}
