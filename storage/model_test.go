@@ -29,7 +29,9 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			m := &modeller{newMemberWith(t, 20), rand.New(rand.NewPCG(seed, 1)), 1}
 			m.limit()
-			m.level = seed % 2 * tree.UsersLevel
+			if m.level = [...]uint64{0, tree.UsersLevel, tree.KVLevel}[seed%3]; m.level == tree.KVLevel {
+				m.store.StartRevisions()
+			}
 			for range 50 {
 				m.step()
 			}
@@ -123,6 +125,9 @@ func (m *modeller) command() tree.Command {
 	if m.level >= tree.UsersLevel && m.r.IntN(6) == 0 {
 		return tree.Command{Op: tree.OpUsers, Change: m.usersChange()}
 	}
+	if m.level >= tree.KVLevel && m.r.IntN(2) == 0 {
+		return m.keyCommand()
+	}
 	c := tree.Command{Op: tree.OpSet, Path: m.path()}
 	switch m.r.IntN(9) {
 	case 0:
@@ -143,6 +148,18 @@ func (m *modeller) command() tree.Command {
 		c.Value = fmt.Sprint(m.now)
 	}
 	return c
+}
+
+// keyCommand returns a random command on a key of the v3 API.
+func (m *modeller) keyCommand() tree.Command {
+	key := edgeKeys[m.r.IntN(len(edgeKeys))]
+	if m.r.IntN(2) == 0 {
+		key = m.path()
+	}
+	if m.r.IntN(3) == 0 {
+		return tree.Command{Op: tree.OpDeleteRange, Path: key, Value: key + "\x00"}
+	}
+	return tree.Command{Op: tree.OpPut, Path: key, Value: fmt.Sprint(m.now)}
 }
 
 // usersChange returns a random change of users and roles. Auth stays disabled, because the other commands name no revision.
