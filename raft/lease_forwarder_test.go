@@ -65,6 +65,12 @@ func TestLeaseForwarder(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// TestLeaseForwarderGivesUp has a leader that does not answer.
+func TestLeaseForwarderGivesUp(t *testing.T) {
+	t.Parallel()
+	leader := func() members.ID { return 2 }
 	t.Run("closed while the leader is silent", func(t *testing.T) {
 		sent := make(chan struct{}, 1)
 		f := newLeaseForwarder(leader, func(ctx context.Context, _ members.ID, _ leaseRequests) (leaseAnswers, error) {
