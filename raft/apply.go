@@ -72,6 +72,7 @@ func (c *core) applyData(index uint64, data []byte) error {
 
 // applyBatch changes the tree, answers the callers of the commands, and then wakes the watchers.
 func (c *core) applyBatch(b batch) {
+	compacted := c.tree.View().CompactRevision()
 	results := c.tree.Apply(b.time, b.commands)
 	c.leases.applied(b)
 	if b.proposer == uint64(c.state.id) {
@@ -81,4 +82,5 @@ func (c *core) applyBatch(b batch) {
 	c.tree.Announce()
 	emit1(c.observer.BatchApplied, len(b.commands))
 	c.expirer.set(c.tree.View().NextExpiry())
+	c.history.applied(compacted)
 }

@@ -51,7 +51,14 @@ type Config struct {
 	RequestBytes int64
 	// WALBytes is the size of the log after which a checkpoint is written; zero means 64 MiB.
 	WALBytes int64
-	Logger   *zap.Logger
+	// HistoryBytes is the size of the history of the v3 API, as tree.View.HistoryBytes counts it, above which this member compacts the
+	// history while it leads; zero means no limit.
+	HistoryBytes int64
+	// At most one of these two is not zero. While this member leads, it compacts the history of the v3 API again and again: to the state
+	// of HistoryPeriod ago, or to the last HistoryRevisions revisions.
+	HistoryPeriod    time.Duration
+	HistoryRevisions uint64
+	Logger           *zap.Logger
 	// Observer holds optional hooks for statistics.
 	Observer Observer
 	// Now is the wall clock; nil means time.Now.
@@ -111,6 +118,9 @@ type Observer struct {
 	// of leases that were removed because their time had ended.
 	LeaseRenewed  func()
 	LeasesExpired func(leases int)
+
+	// HistoryCompacted runs after a compaction of the history of the v3 API was applied.
+	HistoryCompacted func()
 
 	// AuditHashed receives the time that this member took to hash its tree for an audit, pauses included.
 	AuditHashed func(took time.Duration)

@@ -42,6 +42,7 @@ type core struct {
 	elections   *elections
 	transfer    *leaderTransfer
 	leases      *leaseManager
+	history     *historyCompactor
 	leaderLog   *leaderLog
 	checkpoints *checkpointer
 	auditor     *auditor
@@ -130,6 +131,7 @@ func (c *core) addParts() {
 	c.transfer = newLeaderTransfer(c, d)
 	c.leaderLog = newLeaderLog(c, d)
 	c.leases = newLeaseManager(c)
+	c.history = newHistoryCompactor(c, d)
 }
 
 // run works until the node fails or is stopped.
@@ -183,6 +185,7 @@ func (c *core) advance(rounds int) bool {
 		c.runTasks()
 		c.expirer.proposeIfDue()
 		c.leases.proposeMore()
+		c.history.proposeIfDue()
 		c.proposer.propose()
 		c.proposer.proposeCoalescedIfDue()
 		c.reader.start()
