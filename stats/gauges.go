@@ -13,6 +13,10 @@ type Gauges struct {
 	HistoryOldest func() uint64 // index of the oldest event kept
 	HistoryNewest func() uint64 // index of the newest event
 	HistoryUse    func() HistoryUse
+	// HistoryBytes is the size of the history of the v3 API, HistoryLimit its limit, or 0. CompactRevision is the revision of its last
+	// compaction.
+	HistoryBytes, HistoryLimit, CompactRevision func() uint64
+
 	TreeNodes     func() uint64
 	TreeBytes     func() uint64 // of keys and values
 	Leases        func() uint64
@@ -40,6 +44,11 @@ func (m *Metrics) Register(g Gauges) error {
 	r.number(g.HistoryOldest, "pando_history_oldest_index", "Index of the oldest event in the history; a waitIndex before it is refused.")
 	r.number(g.HistoryNewest, "pando_history_newest_index", "Index of the newest event in the history.")
 	r.historyUse(g.HistoryUse)
+	r.number(g.HistoryBytes, "pando_history_bytes", "Bytes of the events that are kept for the v3 API; 0 before its first use.")
+	r.number(g.HistoryLimit, "pando_history_limit_bytes",
+		"Value of pando_history_bytes above which the history is compacted while this member leads (--history-bytes); 0 if there is no limit.")
+	r.number(g.CompactRevision, "pando_history_compact_revision", "Revision of the last compaction of the history of the v3 API.")
+	r.number(g.CompactRevision, "etcd_debugging_mvcc_compact_revision", "The same as pando_history_compact_revision.")
 	r.number(g.TreeNodes, "pando_tree_nodes", "Nodes in the tree, directories included.")
 	r.number(g.TreeBytes, "pando_tree_bytes", "Bytes of the keys and values in the tree.")
 	r.number(g.Leases, "pando_leases", "Leases of the v3 API.")

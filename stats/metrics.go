@@ -39,6 +39,7 @@ type Metrics struct {
 	proposalsPending atomic.Int64
 	proposalsFailed  atomic.Uint64
 	leaderChanges    atomic.Uint64
+	compactions      atomic.Uint64
 
 	peerMessagesRefused atomic.Uint64
 }
@@ -129,6 +130,8 @@ func (m *Metrics) initProposals() {
 			"Messages on streams of peers that no member of the cluster could have sent; above 0 is an alarm.",
 			func() float64 { return float64(m.peerMessagesRefused.Load()) }),
 		counter("etcd_server_leader_changes_seen_total", "The same as pando_leader_changes_total.", changes),
+		counter("pando_history_compactions_total", "Compactions of the history of the v3 API that this member has applied.",
+			func() float64 { return float64(m.compactions.Load()) }),
 	)
 }
 
@@ -180,6 +183,9 @@ func (m *Metrics) Batch(commands int) { m.batchSize.Observe(float64(commands)) }
 
 // LeaderChanged counts a change of the leader that this member noticed.
 func (m *Metrics) LeaderChanged() { m.leaderChanges.Add(1) }
+
+// HistoryCompacted counts a compaction of the history of the v3 API.
+func (m *Metrics) HistoryCompacted() { m.compactions.Add(1) }
 
 // PeerMessageRefused counts a message that the member at the other end of its stream can't have sent.
 func (m *Metrics) PeerMessageRefused() { m.peerMessagesRefused.Add(1) }

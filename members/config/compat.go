@@ -8,7 +8,6 @@ import (
 
 // Texts that several flags share.
 const (
-	noV3         = "it tunes the v3 API, which Pando does not have"
 	noBackend    = "Pando's storage needs no such tuning"
 	ownLogLevels = "Pando has one log level for everything; use --log-level"
 )
@@ -112,15 +111,13 @@ func ignoredFlags() []flagSpec {
 		toggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
 		toggle("strict-reconfig-check", "true", "Pando always refuses membership changes that would lose the quorum"),
 		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
-		valued("quota-backend-bytes", "0", "it limits the v3 store, which Pando does not have; --quota-bytes limits keys and values"),
+		valued("quota-backend-bytes", "0", "it limits a file of etcd; --quota-bytes limits keys and values"),
 		valued("backend-batch-interval", "", noBackend),
 		valued("backend-batch-limit", "0", noBackend),
 		valued("experimental-backend-bbolt-freelist-type", "array", noBackend),
-		valued("auto-compaction-retention", "0", noV3),
-		valued("auto-compaction-mode", "periodic", noV3),
 		valued("bcrypt-cost", "10", "Pando hashes passwords with argon2id"),
-		toggle("experimental-enable-lease-checkpoint", "false", noV3),
-		valued("experimental-compaction-batch-limit", "1000", noV3),
+		toggle("experimental-enable-lease-checkpoint", "false", "a new leader gives every lease its full time to live"),
+		valued("experimental-compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
 		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
 		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
 		valued("log-package-levels", "", ownLogLevels),

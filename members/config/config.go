@@ -24,6 +24,7 @@ const (
 	defaultMaxHeaderBytes  = 1 << 20
 	minMaxHeaderBytes      = 4 << 10
 	DefaultHistorySize     = 1000
+	DefaultHistoryBytes    = 256 << 20
 	DefaultHistoryRemoved  = 16 << 20
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
@@ -137,6 +138,11 @@ type Config struct {
 	SnapshotCount uint64
 	// HistorySize is the number of past events that a watch can read. 1 to 10,000,000.
 	HistorySize int
+	// HistoryBytes is the size of the history of the v3 API above which a leader compacts it; 0 for no limit.
+	HistoryBytes int64
+	// AutoCompactionMode is compactPeriodic or compactRevision: the unit of AutoCompactionRetention. See HistoryPeriod and HistoryRevisions.
+	AutoCompactionMode      string
+	AutoCompactionRetention Retention
 	// HistoryScopeBytes bounds the memory of the events of watched subtrees that are kept beyond HistorySize; 0 for none.
 	HistoryScopeBytes int64
 	// HistoryRemovedBytes bounds the memory of removed directories that is kept for watches of each removed key; 0 for none.
@@ -251,6 +257,8 @@ func Default() *Config {
 		SnapshotCount:            defaultSnapshotCount,
 		ConsistencyCheckInterval: defaultConsistency,
 		HistorySize:              DefaultHistorySize,
+		HistoryBytes:             DefaultHistoryBytes,
+		AutoCompactionMode:       compactPeriodic,
 		HistoryRemovedBytes:      DefaultHistoryRemoved,
 		MaxInflightBytes:         DefaultMaxInflight,
 		MaxPinnedViews:           defaultPinnedViews,

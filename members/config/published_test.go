@@ -22,13 +22,13 @@ func TestPublishedSettings(t *testing.T) {
 		"alpine-conf.yml":       {warnings: `"hearbeat-interval" has no effect; did you mean heartbeat-interval?`},
 		"juju-charm.yml":        {},
 		"snap-plain.yml":        {refused: "--wal-dir (from snap-plain.yml, line 4): is the data directory itself"},
-		"patroni.yml":           {warnings: "--auto-compaction-retention"},
+		"patroni.yml":           {},
 		"hostname-listener.yml": {refused: "listens on a name"},
 		"gardener.yml":          {warnings: "--enable-v2,--quota-backend-bytes"},
 		"debian-default.env":    {},
 		"redhat-etcd.conf.env":  {},
 		"openshift-ansible.env": {warnings: "--quota-backend-bytes"},
-		"kubespray.env":         {warnings: "--auto-compaction-retention"},
+		"kubespray.env":         {},
 		"bitnami-compose.env":   {warnings: "ETCD_ON_K8S,ETCD_ROOT_PASSWORD"},
 		"compose-half.env":      {refused: "--advertise-client-urls: is required when --listen-client-urls is set (from ETCD_LISTEN_CLIENT_URLS"},
 		"docker-links.env":      {},
@@ -36,7 +36,7 @@ func TestPublishedSettings(t *testing.T) {
 		"coreos-tls.env":        {warnings: "--listen-peer-urls has no https URL"},
 		"kubeadm.args":          {warnings: "--experimental-initial-corrupt-check"},
 		"kubeadm-old.args":      {},
-		"docker-run.args":       {warnings: "--quota-backend-bytes,--auto-compaction-retention"},
+		"docker-run.args":       {warnings: "--quota-backend-bytes"},
 	}
 	for name, want := range published {
 		t.Run(name, func(t *testing.T) {

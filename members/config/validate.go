@@ -18,7 +18,7 @@ func (c *Config) Validate() error {
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
 		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkHeaderBytes, c.checkStallTimeout,
-		c.checkProgressInterval, c.checkPinTimeout,
+		c.checkRetention, c.checkProgressInterval, c.checkPinTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
 		if err := check(); err != nil {

@@ -13,7 +13,8 @@ const (
 	catchUpShare  = 16 // a sixteenth for the log that is kept in memory
 	inflightShare = 8  // an eighth for large requests and answers
 	pinnedShare   = 8  // an eighth for pinned states of the tree
-	historyShare  = 64 // a sixty-fourth for removed directories
+	historyShare  = 8  // an eighth for the history of the v3 API
+	removedShare  = 64 // a sixty-fourth for removed directories
 )
 
 // checkLimits checks that the log and the peers can carry requests of the configured size. It returns all problems,
@@ -46,7 +47,10 @@ func fitToMemory(cfg *config.Config, memory int64) *config.Config {
 	if share := memory / pinnedShare; fitted.MaxPinnedBytes == config.DefaultMaxPinned {
 		fitted.MaxPinnedBytes = min(share, config.DefaultMaxPinned)
 	}
-	if share := memory / historyShare; fitted.HistoryRemovedBytes == config.DefaultHistoryRemoved {
+	if share := memory / historyShare; fitted.HistoryBytes == config.DefaultHistoryBytes {
+		fitted.HistoryBytes = min(share, config.DefaultHistoryBytes)
+	}
+	if share := memory / removedShare; fitted.HistoryRemovedBytes == config.DefaultHistoryRemoved {
 		fitted.HistoryRemovedBytes = min(share, config.DefaultHistoryRemoved)
 	}
 	return &fitted

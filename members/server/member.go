@@ -246,15 +246,20 @@ func openMember(
 		Timeout:       requestLimit(cfg),
 		RequestBytes:  cfg.RequestBytes(),
 		CatchUpBytes:  cfg.CatchUpBytes,
-		Logger:        log,
-		Observer:      o.hooks(),
+		HistoryBytes:  cfg.HistoryBytes,
+
+		HistoryPeriod:    cfg.HistoryPeriod(),
+		HistoryRevisions: cfg.HistoryRevisions(),
+
+		Logger:   log,
+		Observer: o.hooks(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
 	certificates.OnChange(node.RecheckCertificates)
 	m := &member{identity: id, disk: disk, node: node, observer: o}
-	if err := metrics.Register(m.gauges(cfg.QuotaBytes)); err != nil {
+	if err := metrics.Register(m.gauges(cfg)); err != nil {
 		m.close()
 		return nil, err
 	}

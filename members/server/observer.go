@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pando/members"
+	"pando/members/config"
 	"pando/raft"
 	"pando/stats"
 	"pando/storage"
@@ -35,6 +36,7 @@ func (o *observer) hooks() raft.Observer {
 		CheckpointFailed: o.metrics.CheckpointFailed,
 		LeaseRenewed:     o.metrics.LeaseRenewed,
 		LeasesExpired:    o.metrics.LeasesExpired,
+		HistoryCompacted: o.metrics.HistoryCompacted,
 		AuditHashed:      o.metrics.ConsistencyHashed,
 		Audited:          o.audited,
 	}
@@ -73,8 +75,8 @@ func (o *observer) audited(r raft.AuditReport) {
 	o.metrics.ConsistencyChecked(r.Members, len(r.Missing), r.Index, len(r.Differences))
 }
 
-// gauges returns the functions that read the current values for a scrape of the metrics. quotaBytes is the quota; 0 for none.
-func (m *member) gauges(quotaBytes int64) stats.Gauges {
+// gauges returns the functions that read the current values for a scrape of the metrics.
+func (m *member) gauges(cfg *config.Config) stats.Gauges {
 	node, tree := m.node, m.node.Tree()
 	return stats.Gauges{
 		Watchers:      func() uint64 { return uint64(tree.Watchers()) },
@@ -83,10 +85,14 @@ func (m *member) gauges(quotaBytes int64) stats.Gauges {
 		HistoryUse: func() stats.HistoryUse {
 			return stats.HistoryUse(tree.HistoryUse())
 		},
+		HistoryBytes:    func() uint64 { return uint64(tree.View().HistoryBytes()) },
+		HistoryLimit:    func() uint64 { return uint64(cfg.HistoryBytes) },
+		CompactRevision: func() uint64 { return tree.View().CompactRevision() },
+
 		TreeNodes:     func() uint64 { return uint64(tree.View().Nodes()) },
 		TreeBytes:     func() uint64 { return uint64(tree.View().Bytes()) },
 		Leases:        func() uint64 { return uint64(tree.View().LeaseCount()) },
-		QuotaBytes:    func() uint64 { return uint64(quotaBytes) },
+		QuotaBytes:    func() uint64 { return uint64(cfg.QuotaBytes) },
 		RaftApplied:   func() uint64 { return node.Status().Applied },
 		RaftCommitted: node.Index,
 		RaftTerm:      node.Term,
