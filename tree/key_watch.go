@@ -121,12 +121,9 @@ func (w *KeyWatcher) Close() {
 
 // offer is called by the hub for each event that concerns the range, in the order of the indexes.
 func (w *KeyWatcher) offer(e *Event) {
-	if e.Revision() < w.start {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.live && w.next == 0 && e.Index() >= w.cursor {
+	if w.live && w.next == 0 && e.Index() >= w.cursor && e.Revision() >= w.start {
 		w.next = e.Index()
 		w.signalLocked()
 	}
