@@ -54,6 +54,7 @@ func fullMetrics(t *testing.T) *Metrics {
 	m.ProposalFailed()
 	m.ProposalFailed()
 	m.LeaderChanged()
+	m.HistoryCompacted()
 	m.LeaseRenewed()
 	m.LeasesExpired(12)
 	return m
@@ -109,6 +110,7 @@ func TestMetricsScrape(t *testing.T) {
 		`pando_proposals_pending 2`,
 		`pando_proposals_failed_total 2`,
 		`pando_leader_changes_total 1`,
+		`pando_history_compactions_total 1`,
 		`# TYPE etcd_server_version gauge`,
 		`etcd_server_version{server_version="3.4.23"} 1`,
 		`# TYPE etcd_server_has_leader gauge`,
@@ -169,6 +171,7 @@ func TestMetricsFromTheStart(t *testing.T) {
 	m.ProposalStarted()
 	m.ProposalFailed()
 	m.LeaderChanged()
+	m.HistoryCompacted()
 	m.ConsistencyChecked(3, 0, 7, 1)
 	m.ConsistencyHashed(time.Second)
 	for name := range series(m) {

@@ -65,3 +65,18 @@ func TestLimitsServed(t *testing.T) {
 		})
 	}
 }
+
+// TestFitHistoryToMemory checks the limit of the history of the v3 API: it is an eighth of a small memory, unless the operator has set it.
+func TestFitHistoryToMemory(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct{ memory, asked, want int64 }{
+		{math.MaxInt64, config.DefaultHistoryBytes, config.DefaultHistoryBytes},
+		{400 * mb, config.DefaultHistoryBytes, 50 * mb},
+		{400 * mb, 0, 0},
+		{400 * mb, 100 * mb, 100 * mb},
+	} {
+		if got := fitToMemory(&config.Config{HistoryBytes: c.asked}, c.memory).HistoryBytes; got != c.want {
+			t.Errorf("%d of %d bytes: got %d, want %d", c.asked, c.memory, got, c.want)
+		}
+	}
+}
