@@ -63,9 +63,9 @@ var (
 	// gatewayRoutes are the JSON gateway of the v3 API. Package v3 routes the paths below and counts the requests. It refuses all methods but
 	// POST.
 	gatewayRoutes = []route[*v3.Server]{
-		{"/v3/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
-		{"/v3beta/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
-		{"/v3alpha/*", anyMethod, forRoles, listedPages, uncounted, plain((*v3.Server).ServeHTTP)},
+		{"/v3/*", anyMethod, forRoles, listedPages, uncounted, plain(serveGateway)},
+		{"/v3beta/*", anyMethod, forRoles, listedPages, uncounted, plain(serveGateway)},
+		{"/v3alpha/*", anyMethod, forRoles, listedPages, uncounted, plain(serveGateway)},
 	}
 	// peerRoutes are served on the peer URLs, beside the routes of package raft. Starting members and proxies find a cluster by them.
 	peerRoutes = []route[*v2.API]{

@@ -121,6 +121,7 @@ func NewServer(cfg Config) *Server {
 	s.process = newProcess(cfg, notStarted, notReady(cfg.ReadyChecks), s.authorizeProfile)
 	clients := newHosts(cfg.HostWhitelist).wrap(cfg.Limits.wrap(s.cutOffStalled(s.clientHandler())), cfg.Metrics)
 	s.clients = newHTTPServer(clients, cfg.Logger.Named("client"))
+	s.clients.ConnContext = stream.WithConn
 	s.clientsHTTP2, s.front = newHTTP2Server(clients, cfg.Logger.Named("client")), newFront(cfg)
 	s.clients.MaxHeaderBytes, s.clientsHTTP2.MaxHeaderBytes = cfg.MaxHeaderBytes, cfg.MaxHeaderBytes
 	s.peers = newHTTPServer(s.peerHandler(), cfg.Logger.Named("peer"))

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -36,8 +37,8 @@ func (l listener) Accept() (net.Conn, error) {
 //
 //   - While a handler runs, net/http reads one byte in another goroutine, to notice that the client goes away, and
 //     interrupts that read when the handler returns. A conn returns no bytes from the first such read, without a system
-//     call. No handler needs to notice that the client goes away: a write goes through the log in any case, and a watch has
-//     left net/http.
+//     call. Few handlers need to notice that the client goes away: a write goes through the log in any case, and a watch has
+//     left net/http. The others call DetectClose.
 //   - net/http changes the deadlines about ten times. A conn sets a read deadline on the socket only while a read is under
 //     way, and only if it is earlier than the socket's. When the socket's deadline passes too early, the wanted one is set.
 //     Most deadlines are removed long before.
@@ -49,6 +50,7 @@ type conn struct {
 	tlsSocket syscall.RawConn // of the socket of a TLS connection; nil before connOf, and if Conn is not TLS
 	unread    []byte          // read by readLoop, for the next Read
 	skipped   bool            // the last Read was for one byte and was skipped
+	detect    atomic.Bool     // no Read is skipped: the request under way must notice that its client goes away; see DetectClose
 
 	mu      sync.Mutex
 	reading bool      // a Read of the socket is under way
@@ -67,7 +69,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.unread = c.unread[n:]
 		return n, nil
 	}
-	if c.skipped = len(p) == 1 && !c.skipped; c.skipped {
+	if c.skipped = len(p) == 1 && !c.skipped && !c.detect.Load(); c.skipped {
 		return 0, nil
 	}
 	for {

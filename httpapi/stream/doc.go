@@ -63,6 +63,6 @@
 //     keep_alive.go: the listener through which a connection goes back
 //   - response.go: responseStream, which writes in the handler's goroutine
 //   - conn.go, limited_conn.go, write_deadline.go: the connections of Listen and LimitStalls, and their deadlines;
-//     nonblocking.go, unsent_linux.go: writes that do not wait
+//     nonblocking.go, unsent_linux.go: writes that do not wait; detect_close.go: requests that notice the end of their connection
 //   - buffers.go: the pool of buffers
 package stream

@@ -22,7 +22,7 @@
 //   - codec.go: the wire forms of messages
 //   - errors.go: the table of errors
 //   - sender.go: who sends a request
-//   - gateway.go: the JSON gateway
+//   - gateway.go: the JSON gateway; gateway_stream.go: its streams
 //   - header.go: the header of responses
 //   - kv.go: the service KV; kv_encode.go: its responses
 //   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC

@@ -72,6 +72,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		writeError(w, status.Error(codes.Unimplemented, "Method Not Allowed"))
+	case m.call.method.stream != nil:
+		s.serveStream(w, r, m)
 	default:
 		s.serveUnary(w, r, m)
 	}
@@ -131,17 +133,20 @@ func (a remoteAddr) String() string { return string(a) }
 
 // readJSON reads the body of a request. An empty one is a message without fields. Unknown fields are left out, as in the reference.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, into proto.Message) error {
-	// In JSON the bytes of keys and values take a third more.
-	limit := s.cfg.Limits.RequestBytes/3*4 + requestOverhead
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.bodyLimit()))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok && tooLarge != nil {
 		return rpctypes.ErrGRPCRequestTooLarge
 	}
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
+	// The client has sent everything, and a method may wait longer than the client may take for that.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an error means that there is no deadline
 	return unmarshalJSON(body, into)
 }
+
+// bodyLimit returns the length of the longest message in JSON: the bytes of keys and values take a third more in it.
+func (s *Server) bodyLimit() int64 { return s.cfg.Limits.RequestBytes/3*4 + requestOverhead }
 
 func unmarshalJSON(body []byte, into proto.Message) error {
 	if len(bytes.TrimSpace(body)) == 0 {
