@@ -133,7 +133,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Logger:   zap.NewNop(),
 		},
 		Service: service.Config{
-			Log: log, Cluster: fixedCluster{}, Tree: log.tree, Members: registry, Self: 1,
+			Log: log, Leases: &stoppedClock{tree: log.tree}, Cluster: fixedCluster{}, Tree: log.tree, Members: registry, Self: 1,
 			Stats: stats.NewServer("one", 1, time.Now), Leader: stats.NewLeader(1),
 			Ready: ready, ReadyTimeout: 50 * time.Millisecond,
 			CheckpointFailing: func() (time.Time, error) { return time.Time{}, nil },

@@ -62,6 +62,7 @@ type Snapshots interface {
 // Config contains the parameters of a Service. All fields must be set unless their comment says otherwise.
 type Config struct {
 	Log       Log
+	Leases    LeaseClock
 	Cluster   Cluster
 	Snapshots Snapshots
 	Tree      *tree.Store

@@ -99,6 +99,7 @@ func options(l Limits) []grpc.ServerOption {
 var services = []serviceTable{
 	{"etcdserverpb.Auth", authMethods},
 	{"etcdserverpb.KV", kvMethods},
+	{"etcdserverpb.Lease", leaseMethods},
 	{"etcdserverpb.Cluster", clusterMethods},
 	{"etcdserverpb.Maintenance", maintenanceMethods},
 	{"etcdserverpb.Watch", watchMethods},

@@ -334,6 +334,7 @@ func (m *member) api(
 		Config: serving,
 		Service: service.Config{
 			Log:               m.node,
+			Leases:            m.node,
 			Cluster:           m.node,
 			Snapshots:         m.node,
 			Tree:              m.node.Tree(),
