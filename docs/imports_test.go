@@ -107,6 +107,11 @@ var outside = []struct {
 		"go.etcd.io/etcd/api/v3/mvccpb":         "",
 		"go.etcd.io/etcd/api/v3/v3rpc/rpctypes": "",
 	}, []string{"httpapi", "ctl"}},
+	// These contain generated messages alone.
+	{"go.etcd.io/etcd/server/v3/etcdserver/api", map[string]string{
+		"go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb": "",
+		"go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb":         "",
+	}, []string{"httpapi"}},
 	{"go.etcd.io/etcd", map[string]string{
 		"go.etcd.io/etcd/server/v3/storage/wal":       "",
 		"go.etcd.io/etcd/server/v3/storage/wal/walpb": "",

@@ -70,9 +70,8 @@ func (s *jsonStream) expectEnd() {
 
 // TestGatewayStreams compares the streams of the JSON gateway with those of etcd 3.7.3.
 func TestGatewayStreams(t *testing.T) {
-	f := newFixture(t, nil)
-	f.log.tree.StartRevisions()
-	_, url := startServer(t, f, nil)
+	q := newQueueFixture(t)
+	_, url := startServer(t, q.fixture, nil)
 	url += "/v3"
 	t.Run("Watch", func(t *testing.T) {
 		s := openStream(t, url+"/watch", strings.NewReader(`{"create_request":{"key":"Zm9v"}}{"create_request":{"key":"YQ=="}} `))
@@ -81,12 +80,23 @@ func TestGatewayStreams(t *testing.T) {
 			s.response.Header.Get("Grpc-Metadata-Content-Type") != "application/grpc" {
 			t.Errorf("got %v", s.response)
 		}
-		if _, err := f.log.apply(&tree.Command{Op: tree.OpPut, Path: "foo", Value: "bar"}); err != nil {
-			t.Fatal(err)
-		}
+		q.apply(&tree.Command{Op: tree.OpPut, Path: "foo", Value: "bar"})
 		s.expect(`,"events":[{"kv":{"key":"Zm9v","create_revision":"2","mod_revision":"2","version":"1","value":"YmFy"}}]}}`)
 		s.end() // the connection has sent its whole body before
-		await(t, "the end of the watches", func() bool { return f.log.tree.KeyWatchers() == 0 })
+		await(t, "the end of the watches", func() bool { return q.log.tree.KeyWatchers() == 0 })
+	})
+	t.Run("messages that the client sends later", func(t *testing.T) {
+		body, messages := io.Pipe()
+		send := func(text string) { _, _ = io.WriteString(messages, text) } // after an error no response comes
+		go send(`{"ID":"7"}`)
+		s := openStream(t, url+"/lease/keepalive", body)
+		s.expect(`,"ID":"7","TTL":"60"}}`)
+		send(`{"ID":"77"}`)
+		s.expect(`,"ID":"77"}}`)
+		send(`nonsense`)
+		s.expect(`{"error":{"grpc_code":3,"http_code":400,"code":3,"message":"a message of the body is not valid JSON: ` +
+			`invalid character 'o' in literal null (expecting 'u')","http_status":"Bad Request"}}`)
+		s.expectEnd()
 	})
 	t.Run("over HTTP/2", func(t *testing.T) {
 		body, messages := io.Pipe()
@@ -98,11 +108,10 @@ func TestGatewayStreams(t *testing.T) {
 		_ = messages.Close()
 		s.end()
 	})
-	t.Run("an error before the first response", func(t *testing.T) {
-		s := openStream(t, url+"/watch", strings.NewReader(`x`))
-		s.expect(`{"error":{"grpc_code":3,"http_code":400,"code":3,"message":"a message of the body is not valid JSON: ` +
-			`invalid character 'x' looking for beginning of value","http_status":"Bad Request"}}`)
-		if s.response.StatusCode != http.StatusBadRequest {
+	t.Run("without messages", func(t *testing.T) {
+		s := openStream(t, url+"/lease/keepalive", nil)
+		s.expectEnd()
+		if s.response.StatusCode != http.StatusOK {
 			t.Errorf("got %v", s.response)
 		}
 	})
@@ -112,13 +121,43 @@ func TestGatewayStreams(t *testing.T) {
 			`invalid character 'o' in literal null (expecting 'u')","http_status":"Bad Request"}}`)
 		s.expectEnd()
 	})
+	t.Run("an error before the first response", func(t *testing.T) {
+		s := openStream(t, url+"/watch", strings.NewReader(`x`))
+		s.expect(`{"error":{"grpc_code":3,"http_code":400,"code":3,"message":"a message of the body is not valid JSON: ` +
+			`invalid character 'x' looking for beginning of value","http_status":"Bad Request"}}`)
+		if s.response.StatusCode != http.StatusBadRequest {
+			t.Errorf("got %v", s.response)
+		}
+	})
+	t.Run("Observe", func(t *testing.T) {
+		q.goCampaign(t.Context(), 9, "a")
+		s := openStream(t, url+"/election/observe", strings.NewReader(`{"name":"ZQ=="}`))
+		s.expect(`,"kv":{"key":"ZS85","create_revision":"3","mod_revision":"3","version":"1","value":"YQ==","lease":"9"}}}`)
+		s.end()
+		await(t, "the end of the watches", func() bool { return q.log.tree.KeyWatchers() == 0 })
+	})
+	t.Run("a Lock whose client goes away", func(t *testing.T) {
+		q.goLock(t.Context(), "a", 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/lock/lock", strings.NewReader(`{"name":"YQ==","lease":2}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			if response, err := http.DefaultClient.Do(r); err == nil {
+				_ = response.Body.Close()
+			}
+		}()
+		q.awaitKey("a/2", true)
+		cancel()
+		q.awaitKey("a/2", false)
+	})
 }
 
 // TestGatewayStreamAtShutdown ends a server while a stream is open whose client has not sent the end of its body.
 func TestGatewayStreamAtShutdown(t *testing.T) {
-	f := newFixture(t, nil)
-	f.log.tree.StartRevisions()
-	_, url := startServer(t, f, nil)
+	q := newQueueFixture(t)
+	_, url := startServer(t, q.fixture, nil)
 	body, messages := io.Pipe()
 	defer func() { _ = messages.Close() }()
 	go func() { _, _ = io.WriteString(messages, `{"create_request":{"key":"YQ=="}}`) }()
@@ -126,7 +165,7 @@ func TestGatewayStreamAtShutdown(t *testing.T) {
 	s.expect(`,"created":true}}`)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := f.grpc.Shutdown(ctx); err != nil {
+	if err := q.grpc.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
 	s.expect(`{"error":{"grpc_code":14,"http_code":503,"code":14,"message":"etcdserver: server stopped","http_status":"Service Unavailable"}}`)

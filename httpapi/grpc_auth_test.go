@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/authpb"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -17,6 +18,7 @@ import (
 type authTest struct {
 	*testing.T
 	fixture *fixture
+	conn    *grpc.ClientConn
 	auth    pb.AuthClient
 	members pb.ClusterClient
 	upkeep  pb.MaintenanceClient
@@ -25,7 +27,7 @@ type authTest struct {
 func newAuthTest(t *testing.T) *authTest {
 	f := newFixture(t, nil)
 	_, conn := serveGRPC(t, f)
-	return &authTest{t, f, pb.NewAuthClient(conn), pb.NewClusterClient(conn), pb.NewMaintenanceClient(conn)}
+	return &authTest{t, f, conn, pb.NewAuthClient(conn), pb.NewClusterClient(conn), pb.NewMaintenanceClient(conn)}
 }
 
 // must fails the test after an error.

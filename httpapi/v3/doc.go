@@ -25,5 +25,7 @@
 //   - gateway.go: the JSON gateway; gateway_stream.go: its streams
 //   - header.go: the header of responses
 //   - kv.go: the service KV; kv_encode.go: its responses
+//   - queue.go: the keys of locks and elections; key_changes.go: waiting for changes of keys
+//   - lock.go, election.go, election_observe.go: the services Lock and Election
 //   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC
 package v3

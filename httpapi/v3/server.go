@@ -103,6 +103,8 @@ var services = []serviceTable{
 	{"etcdserverpb.Cluster", clusterMethods},
 	{"etcdserverpb.Maintenance", maintenanceMethods},
 	{"etcdserverpb.Watch", watchMethods},
+	{"v3lockpb.Lock", lockMethods},
+	{"v3electionpb.Election", electionMethods},
 	{"grpc.health.v1.Health", healthMethods},
 }
 
