@@ -20,9 +20,28 @@ func (w *KeyWatcher) Poll(maxBytes int) (KeyBatch, *Error) {
 	if err := p.read(); err != nil {
 		return KeyBatch{}, err
 	}
+	prevBeforeRevision(p.batch.Events)
 	w.returned = max(w.returned, p.batch.Revision)
 	p.batch.Revision = w.returned
 	return p.batch, nil
+}
+
+// prevBeforeRevision replaces each Prev that was written at the revision of its event by the file before that revision: a transaction has
+// written the key and removed it. The events must be those of whole revisions.
+func prevBeforeRevision(events []KeyEvent) {
+	for i := range events {
+		e := &events[i]
+		if e.Prev == nil || e.Prev.ModRevision() != e.Node.ModRevision() {
+			continue
+		}
+		e.Prev = nil
+		for j := i - 1; j >= 0 && events[j].Node.ModRevision() == e.Node.ModRevision(); j-- {
+			if events[j].Node.Path() == e.Node.Path() {
+				e.Prev = events[j].Prev // which is that of an earlier revision
+				break
+			}
+		}
+	}
 }
 
 // isIdle reports whether there is nothing to read. If there is, it makes the watcher behind, with the cursor at the first index to read.

@@ -87,11 +87,22 @@ func (o *KVOp) check(maxOps, depth int) *Error {
 	case KVDeleteRange:
 		return checkKVKey(o.Keys.From)
 	case KVRange:
-		return checkKVKey(o.Range.From)
+		return o.Range.Check()
 	case KVNested:
 		return o.Txn.checkFields(maxOps, depth+1)
 	}
 	return NewError(CodeKeyMissing, "an operation of the transaction is empty")
+}
+
+// Check returns the error of a query that does not depend on the tree, or nil. The query must not be executed then.
+func (q *RangeQuery) Check() *Error {
+	if err := checkKVKey(q.From); err != nil {
+		return err
+	}
+	if q.Sort > lastSortTarget || q.Order > lastSortOrder {
+		return NewError(CodeInvalidSort, fmt.Sprintf("target %d, order %d", q.Sort, q.Order))
+	}
+	return nil
 }
 
 func (o *KVOp) checkPut() *Error {

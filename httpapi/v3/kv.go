@@ -2,6 +2,7 @@ package v3
 
 import (
 	"context"
+	"math"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -21,8 +22,8 @@ var kvMethods = []method{
 }
 
 func (s *Server) rangeKeys(ctx context.Context, r *pb.RangeRequest) (*rangeReply, error) {
-	q, err := rangeQuery(r)
-	if err != nil {
+	q := rangeQuery(r)
+	if err := q.Check(); err != nil {
 		return nil, err
 	}
 	result, revision, err := s.cfg.Service.Range(ctx, sender(ctx), q, consistency(r.Serializable))
@@ -70,10 +71,7 @@ func (s *Server) txn(ctx context.Context, r *pb.TxnRequest) (*txnReply, error) {
 	if err := s.checkSize(r, -1); err != nil {
 		return nil, err
 	}
-	t, serializable, err := kvTxn(r)
-	if err != nil {
-		return nil, err
-	}
+	t, serializable := kvTxn(r)
 	if err := t.Check(s.cfg.Limits.TxnOps); err != nil {
 		return nil, err
 	}
@@ -121,61 +119,57 @@ func keyRange(key, end []byte) tree.KeyRange {
 	return tree.KeyRange{From: string(key), To: string(end)}
 }
 
-// rangeQuery returns the query of a request.
-func rangeQuery(r *pb.RangeRequest) (*tree.RangeQuery, error) {
-	if len(r.Key) == 0 {
-		return nil, rpctypes.ErrGRPCEmptyKey
-	}
-	if _, known := pb.RangeRequest_SortOrder_name[int32(r.SortOrder)]; !known {
-		return nil, rpctypes.ErrGRPCInvalidSortOption
-	}
-	if _, known := pb.RangeRequest_SortTarget_name[int32(r.SortTarget)]; !known {
-		return nil, rpctypes.ErrGRPCInvalidSortOption
-	}
-	return &tree.RangeQuery{
+// rangeQuery returns the query of a request, which is not checked.
+func rangeQuery(r *pb.RangeRequest) *tree.RangeQuery {
+	q := &tree.RangeQuery{
 		KeyRange: keyRange(r.Key, r.RangeEnd), Limit: r.Limit,
-		Sort: tree.SortTarget(r.SortTarget), Order: tree.SortOrder(r.SortOrder),
+		Sort: tree.SortTarget(enumByte(r.SortTarget)), Order: tree.SortOrder(enumByte(r.SortOrder)),
 		MinMod: bound(r.MinModRevision), MaxMod: bound(r.MaxModRevision),
 		MinCreate: bound(r.MinCreateRevision), MaxCreate: bound(r.MaxCreateRevision),
 		KeysOnly: r.KeysOnly, CountOnly: r.CountOnly, Revision: bound(r.Revision),
-	}, nil
+	}
+	if r.MaxModRevision < 0 || r.MaxCreateRevision < 0 {
+		q.MinMod = math.MaxUint64 // no file has so small a revision
+	}
+	return q
 }
 
-// bound returns a revision of a request. Zero and negative ones are none.
+// enumByte returns the number of a constant of the protocol. Numbers that the protocol does not have give 255, which no constant has.
+func enumByte[E ~int32](e E) byte {
+	if e < 0 || e > 255 {
+		return 255
+	}
+	return byte(e)
+}
+
+// bound returns a revision of a request: 0, which is none, for negative ones.
 func bound(revision int64) uint64 { return uint64(max(0, revision)) }
 
-// kvTxn returns the transaction of a request. serializable is true if all its ranges are.
-func kvTxn(r *pb.TxnRequest) (t *tree.KVTxn, serializable bool, err error) {
-	t, serializable = &tree.KVTxn{Compares: make([]tree.KVCompare, len(r.Compare))}, true
-	for i, c := range r.Compare {
-		if t.Compares[i], err = kvCompare(c); err != nil {
-			return nil, false, err
-		}
+// kvTxn returns the transaction of a request, which is not checked. serializable is true if all its ranges are.
+func kvTxn(r *pb.TxnRequest) (t *tree.KVTxn, serializable bool) {
+	t, serializable = &tree.KVTxn{Compares: make([]tree.KVCompare, len(r.GetCompare()))}, true
+	for i, c := range r.GetCompare() {
+		t.Compares[i] = kvCompare(c)
 	}
 	for _, list := range []struct {
 		from []*pb.RequestOp
 		into *[]tree.KVOp
-	}{{r.Success, &t.Then}, {r.Failure, &t.Else}} {
+	}{{r.GetSuccess(), &t.Then}, {r.GetFailure(), &t.Else}} {
 		*list.into = make([]tree.KVOp, len(list.from))
 		for i, op := range list.from {
 			var local bool
-			if (*list.into)[i], local, err = kvOp(op); err != nil {
-				return nil, false, err
-			}
+			(*list.into)[i], local = kvOp(op)
 			serializable = serializable && local
 		}
 	}
-	return t, serializable, nil
+	return t, serializable
 }
 
 // kvCompare returns a compare of a request.
-func kvCompare(c *pb.Compare) (tree.KVCompare, error) {
-	if len(c.Key) == 0 {
-		return tree.KVCompare{}, rpctypes.ErrGRPCEmptyKey
-	}
+func kvCompare(c *pb.Compare) tree.KVCompare {
 	compare := tree.KVCompare{
-		KeyRange: keyRange(c.Key, c.RangeEnd), Target: tree.KVTarget(c.Target), Result: tree.KVRelation(c.Result),
-		Value: string(c.GetValue()),
+		KeyRange: keyRange(c.Key, c.RangeEnd),
+		Target:   tree.KVTarget(enumByte(c.Target)), Result: tree.KVRelation(enumByte(c.Result)), Value: string(c.GetValue()),
 	}
 	switch c.Target {
 	case pb.Compare_VERSION:
@@ -187,30 +181,27 @@ func kvCompare(c *pb.Compare) (tree.KVCompare, error) {
 	case pb.Compare_LEASE:
 		compare.Number = c.GetLease()
 	}
-	return compare, nil
+	return compare
 }
 
-// kvOp returns an operation of a transaction. local is false if it is a range that is not serializable.
-func kvOp(op *pb.RequestOp) (o tree.KVOp, local bool, err error) {
+// kvOp returns an operation of a transaction. local is false if it is a range that is not serializable. A request without an operation
+// gives the zero KVOp.
+func kvOp(op *pb.RequestOp) (o tree.KVOp, local bool) {
 	switch r := op.Request.(type) {
 	case *pb.RequestOp_RequestRange:
-		q, err := rangeQuery(r.RequestRange)
-		return tree.KVOp{Kind: tree.KVRange, Range: q}, r.RequestRange.GetSerializable(), err
+		return tree.KVOp{Kind: tree.KVRange, Range: rangeQuery(r.RequestRange)}, r.RequestRange.GetSerializable()
 	case *pb.RequestOp_RequestPut:
 		p := r.RequestPut
 		return tree.KVOp{
 			Kind: tree.KVPut, Key: string(p.Key), Value: string(p.Value), Lease: p.Lease, PrevKV: p.PrevKv, IgnoreValue: p.IgnoreValue,
 			IgnoreLease: p.IgnoreLease,
-		}, true, nil
+		}, true
 	case *pb.RequestOp_RequestDeleteRange:
 		d := r.RequestDeleteRange
-		if len(d.Key) == 0 {
-			return o, false, rpctypes.ErrGRPCEmptyKey
-		}
-		return tree.KVOp{Kind: tree.KVDeleteRange, Keys: keyRange(d.Key, d.RangeEnd), PrevKV: d.PrevKv}, true, nil
+		return tree.KVOp{Kind: tree.KVDeleteRange, Keys: keyRange(d.Key, d.RangeEnd), PrevKV: d.PrevKv}, true
 	case *pb.RequestOp_RequestTxn:
-		t, local, err := kvTxn(r.RequestTxn)
-		return tree.KVOp{Kind: tree.KVNested, Txn: t}, local, err
+		t, local := kvTxn(r.RequestTxn)
+		return tree.KVOp{Kind: tree.KVNested, Txn: t}, local
 	}
-	return o, false, rpctypes.ErrGRPCKeyNotFound // as in the reference
+	return o, false
 }

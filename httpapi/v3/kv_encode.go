@@ -128,7 +128,8 @@ func (r *txnReply) operations(yield func(field protowire.Number, m Message) bool
 	}
 }
 
-// opReply returns the response of an operation in a transaction, and its field in ResponseOp. Its header has the revision alone.
+// opReply returns the response of an operation in a transaction, and its field in ResponseOp. Its header has the revision alone. That of a
+// nested transaction is empty, as in the reference.
 func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, Message) {
 	header := responseHeader{revision: r.Revision}
 	switch o.Kind {
@@ -139,7 +140,7 @@ func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, Message) {
 	case tree.KVDeleteRange:
 		return 3, &deleteReply{header, r.Deleted, r.Prev}
 	}
-	return 4, &txnReply{responseHeader{revision: r.Txn.Revision}, o.Txn, r.Txn}
+	return 4, &txnReply{responseHeader{}, o.Txn, r.Txn}
 }
 
 func (r *txnReply) Size() int {
