@@ -46,7 +46,7 @@ func newKVGenerator(version string, seed uint64) *kvGenerator {
 	return &kvGenerator{Rand: rand.New(rand.NewPCG(seed, 3)), version: version}
 }
 
-// kvKeys are the keys that are used: paths of v2, a file at the path of a directory, keys that are no path, binary ones, prefixes of others.
+// kvKeys are the keys: paths of v2, files at the paths of directories, keys that are no path, binary ones, prefixes of others.
 var kvKeys = []string{
 	"foo", "foo1", "foo2", "fop", "f", "a", "b", " ", "/", "//", "/a/", "/a//b", "/./x", "..", "/b/../x", "é", "/a/.", "//a",
 	"/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a-b", "/a.b", "/a0", "/ab", "/a-b/c", "/b/c", "/b", "/_h", "/_h/x", "/a/_x", "/é/ü",
@@ -177,7 +177,8 @@ func (g *kvGenerator) leaseOfPut() int64 {
 }
 
 func (g *kvGenerator) put() *pb.PutRequest {
-	r := &pb.PutRequest{Key: g.key(), Value: g.value(), Lease: g.leaseOfPut(), PrevKv: g.one(2), IgnoreValue: g.one(12), IgnoreLease: g.one(12)}
+	r := &pb.PutRequest{Key: g.key(), Value: g.value(), Lease: g.leaseOfPut(), PrevKv: g.one(2)}
+	r.IgnoreValue, r.IgnoreLease = g.one(12), g.one(12)
 	if r.IgnoreValue && !g.one(4) {
 		r.Value = nil
 	}
