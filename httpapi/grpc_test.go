@@ -215,12 +215,22 @@ func watchHealth(t *testing.T, ctx context.Context, conn *grpc.ClientConn) (heal
 	return stream, err
 }
 
-// TestGRPCShutdown ends a stream, and lets a request end.
+// TestGRPCShutdown ends streams, one of which has a client that could still send requests, and lets a request end.
 func TestGRPCShutdown(t *testing.T) {
 	f := newFixture(t, nil)
 	s, conn := serveGRPC(t, f)
 	stream, err := watchHealth(t, t.Context(), conn)
 	if err != nil {
+		t.Fatal(err)
+	}
+	renewals, err := pb.NewLeaseClient(conn).LeaseKeepAlive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := renewals.Send(&pb.LeaseKeepAliveRequest{ID: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := renewals.Recv(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -229,6 +239,8 @@ func TestGRPCShutdown(t *testing.T) {
 		t.Errorf("Shutdown: %v", err)
 	}
 	_, err = stream.Recv()
+	expectStatus(t, err, rpctypes.ErrGRPCStopped)
+	_, err = renewals.Recv()
 	expectStatus(t, err, rpctypes.ErrGRPCStopped)
 	_, err = pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
 	if status.Code(err) != codes.Unavailable {

@@ -2,8 +2,6 @@ package v3
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
@@ -40,20 +38,21 @@ func (s *Server) leaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest) (*pb
 func (s *Server) leaseKeepAlive(stream *Stream) error {
 	ctx := stream.Context()
 	who := sender(ctx)
+	requests, ended := receive[pb.LeaseKeepAliveRequest](stream)
 	for {
-		var r pb.LeaseKeepAliveRequest
-		if err := stream.RecvMsg(&r); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
+		select {
+		case r := <-requests:
+			ttl, err := s.cfg.Service.RenewLease(ctx, who, r.ID)
+			if err != nil {
+				return err
 			}
+			if err := stream.SendMsg(&pb.LeaseKeepAliveResponse{Header: s.currentHeader(), ID: r.ID, TTL: ttl}); err != nil {
+				return err
+			}
+		case err := <-ended:
 			return err
-		}
-		ttl, err := s.cfg.Service.RenewLease(ctx, who, r.ID)
-		if err != nil {
-			return err
-		}
-		if err := stream.SendMsg(&pb.LeaseKeepAliveResponse{Header: s.currentHeader(), ID: r.ID, TTL: ttl}); err != nil {
-			return err
+		case <-ctx.Done():
+			return nil // the caller returns the cause
 		}
 	}
 }

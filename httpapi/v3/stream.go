@@ -2,6 +2,8 @@ package v3
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -19,6 +21,32 @@ type Stream struct {
 // Context returns the context of the stream. It is done when the client is gone or has canceled the stream, when the server stops, and when
 // the member has lost its leader and the client wants to have one. context.Cause then returns the error with which the stream ends.
 func (s *Stream) Context() context.Context { return s.ctx }
+
+// receive starts the goroutine that receives the requests of a stream, for a method that must also end when Context is done: RecvMsg waits
+// until the client sends a request or is gone. The goroutine ends with the stream. ended gets one value: the error of RecvMsg, or nil if
+// the client sends no more requests.
+func receive[Request any](stream *Stream) (requests <-chan *Request, ended chan error) {
+	to := make(chan *Request)
+	ended = make(chan error, 1)
+	go func() {
+		for {
+			r := new(Request)
+			if err := stream.RecvMsg(r); err != nil {
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				ended <- err
+				return
+			}
+			select {
+			case to <- r:
+			case <-stream.Context().Done():
+				return
+			}
+		}
+	}()
+	return to, ended
+}
 
 // streaming is the handler of a grpc.StreamDesc.
 func (c *call) streaming(_ any, under grpc.ServerStream) error {

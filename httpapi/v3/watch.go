@@ -3,7 +3,6 @@ package v3
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -45,7 +44,7 @@ type watchStream struct {
 func (s *Server) watch(stream *Stream) error {
 	w := &watchStream{server: s, stream: stream, who: sender(stream.Context()), watches: map[int64]*keyWatch{}, ready: newReadyWatches()}
 	defer w.closeAll()
-	requests, ended := w.receive()
+	requests, ended := receive[pb.WatchRequest](stream)
 	ticker := time.NewTicker(s.cfg.ProgressInterval)
 	defer ticker.Stop()
 	for {
@@ -69,30 +68,6 @@ func (s *Server) watch(stream *Stream) error {
 			return err
 		}
 	}
-}
-
-// receive starts the goroutine that receives requests. It ends with the stream.
-func (w *watchStream) receive() (requests <-chan *pb.WatchRequest, ended chan error) {
-	to := make(chan *pb.WatchRequest)
-	ended = make(chan error, 1)
-	go func() {
-		for {
-			r := new(pb.WatchRequest)
-			if err := w.stream.RecvMsg(r); err != nil {
-				if errors.Is(err, io.EOF) {
-					err = nil
-				}
-				ended <- err
-				return
-			}
-			select {
-			case to <- r:
-			case <-w.stream.Context().Done():
-				return
-			}
-		}
-	}()
-	return to, ended
 }
 
 func (w *watchStream) closeAll() {
