@@ -7,9 +7,9 @@ const measuringEpoch = 1 << 63
 
 // Growth returns the number of bytes by which a command for a key, with an Op up to OpCompareAndDelete, an OpPut, an OpDeleteRange or an
 // OpKV, would change View.Bytes, if it were executed in this view. It is negative if the tree would become smaller. For a command that
-// would fail, and for one of another kind, Growth returns 0. It ignores PrevValue and PrevIndex: for a command whose comparison fails, it returns
-// the growth after a comparison that succeeds. Nor does it look whether the history holds the revisions that an OpKV reads. The path of a
-// v2 command must be valid. Growth takes as long as the execution.
+// would fail, and for one of another kind, Growth returns 0. It ignores PrevValue and PrevIndex: for a command whose comparison fails, it
+// returns the growth after a comparison that succeeds. Nor does it look whether the history holds the revisions that an OpKV reads. The
+// path of a v2 command must be valid. Growth takes as long as the execution.
 func (v *View) Growth(c *Command) int64 {
 	switch {
 	case c.Op == OpPut, c.Op == OpDeleteRange, c.Op == OpKV:

@@ -147,8 +147,8 @@ func (p *pinnedViews) bytes() int64 {
 	return min(whole, p.tree.SupersededBytes()-oldest.superseded+pinnedChange*changes)
 }
 
-// PinnedViews returns the number of pinned views and revisions, an estimate of the memory that they keep beyond that of the current view, and the
-// number of views that were released early because of PinLimits.Bytes.
+// PinnedViews returns the number of pinned views and revisions, an estimate of the memory that they keep beyond that of the current view,
+// and the number of views that were released early because of PinLimits.Bytes.
 func (s *Service) PinnedViews() (views int, bytes int64, released uint64) {
 	s.pinned.mu.Lock()
 	defer s.pinned.mu.Unlock()
