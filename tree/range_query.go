@@ -2,6 +2,7 @@ package tree
 
 import (
 	"cmp"
+	"math"
 	"sort"
 	"strings"
 )
@@ -25,7 +26,8 @@ type SortOrder uint8
 
 // The orders. Their numbers are those of etcd's v3 API.
 const (
-	// SortNone is the order of the keys if the target is SortByKey, and otherwise SortAscending.
+	// SortNone is the order of the keys if the target is SortByKey, and otherwise SortAscending. Without bounds of the revisions, a query
+	// with it and a Limit sorts only the first files in the order of the keys, one more than the Limit, as etcd does.
 	SortNone SortOrder = iota
 	SortAscending
 	SortDescending
@@ -71,27 +73,35 @@ func (q *RangeQuery) Run(keys KeyReader) RangeResult {
 	}
 	var r RangeResult
 	compare := q.compare()
+	enough := q.enough(compare)
 	for n := range keys.Keys(q.KeyRange) {
 		r.Count++
 		if !q.selects(n) {
 			continue
 		}
-		if compare == nil && q.Limit > 0 && int64(len(r.Nodes)) == q.Limit {
-			r.More = true
+		if r.Nodes = append(r.Nodes, n); len(r.Nodes) == enough {
 			r.Count = keys.CountKeys(q.KeyRange)
-			return r
+			break
 		}
-		r.Nodes = append(r.Nodes, n)
 	}
-	if compare == nil {
-		return r
+	if compare != nil {
+		q.sort(r.Nodes, compare)
 	}
-	q.sort(r.Nodes, compare)
 	if q.Limit > 0 && int64(len(r.Nodes)) > q.Limit {
 		clear(r.Nodes[q.Limit:])
 		r.Nodes, r.More = r.Nodes[:q.Limit], true
 	}
 	return r
+}
+
+// enough returns the number of files, in the order of the keys, from which the result follows: one more than the Limit. It is -1 if all
+// files are needed.
+func (q *RangeQuery) enough(compare func(a, b *Node) int) int {
+	needsAll := compare != nil && (q.Order != SortNone || q.MinMod|q.MaxMod|q.MinCreate|q.MaxCreate != 0)
+	if q.Limit <= 0 || q.Limit == math.MaxInt64 || needsAll {
+		return -1
+	}
+	return int(q.Limit) + 1
 }
 
 // single returns the key of a range of one key.
