@@ -19,7 +19,7 @@ import (
 
 var (
 	kvSteps         = flag.Int("kv.n", 1000, "number of requests of the differential test of the v3 API")
-	kvLeaseRequests = flag.Bool("kv.leases", false, "the differential test of the v3 API sends requests to the service Lease, too")
+	kvLeaseRequests = flag.Bool("kv.leases", true, "the differential test of the v3 API sends requests to the service Lease, too")
 	kvSeed          = flag.Uint64("kv.seed", 1, "seed of the first sequence of the differential test of the v3 API")
 )
 
