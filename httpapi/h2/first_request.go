@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ const (
 // without what belongs to this conversation: the acknowledgement of the SETTINGS, and pings. An invalid frame counts as a request of
 // HTTP, whose server sends the right error. An error means that there is no connection any more, or that the client was too slow.
 func (f *Front) awaitRequest(c *Conn) (requestKind, error) {
-	r := &recorder{conn: c, timeout: f.cfg.FrameTimeout}
+	r := &recorder{conn: c, timeout: f.cfg.FrameTimeout, limit: maxWaiting + maxFrame + 2*f.cfg.MaxHeaderBytes}
 	if err := r.begin(); err != nil {
 		return 0, err
 	}
@@ -120,10 +121,15 @@ func kindOf(h *http2.MetaHeadersFrame) requestKind {
 	return httpRequest
 }
 
+// errLongHead is the error of a connection whose first request has too long a head. The frames count with their headers: a client can send
+// CONTINUATION frames without a payload for ever.
+var errLongHead = errors.New("h2: the head of the first request is too long")
+
 // recorder reads from a connection and keeps what it has read.
 type recorder struct {
 	conn    *Conn
 	timeout time.Duration
+	limit   int // of bytes, after which Read returns errLongHead
 	bytes   []byte
 	waiting bool // the next Read waits for the first byte of a frame
 }
@@ -136,6 +142,9 @@ func (r *recorder) awaitFrame() { r.waiting = true }
 
 // Read reads from the connection. The first byte of a frame begins the time limit of the frame.
 func (r *recorder) Read(p []byte) (int, error) {
+	if len(r.bytes) > r.limit {
+		return 0, errLongHead
+	}
 	if r.waiting {
 		if err := r.conn.SetDeadline(time.Time{}); err != nil {
 			return 0, err

@@ -303,3 +303,28 @@ func TestInvalidFrame(t *testing.T) {
 	c.send(t, c.sent.Bytes())
 	expectBytes(t, f.HTTP(), c.sent.Bytes())
 }
+
+// TestLongHead sends a request whose head has no end, although its frames have no payload. The connection must not keep them all.
+func TestLongHead(t *testing.T) {
+	_, c := newFixture(t, time.Hour, nil)
+	c.preface(t)
+	if err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}}); err != nil {
+		t.Fatal(err)
+	}
+	c.send(t, c.sent.Bytes())
+	c.sent.Reset()
+	for c.sent.Len() < 1<<20 {
+		if err := c.WriteContinuation(1, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 64 {
+		if _, err := c.Write(c.sent.Bytes()); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Error("the connection is still open after 64 MiB")
+}
