@@ -167,6 +167,7 @@ func (s *session) run(t *testing.T, text string) string {
 	const client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 	there := strings.NewReplacer(
 		client, s.client, peer, s.process.Peer,
+		"ETCDCTL_API=3 etcdctl ", "ETCDCTL_API=3 etcdctl --endpoints "+s.process.Client+" ",
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
 		"etcdctl ", "etcdctl --no-sync --timeout 30s --total-timeout 30s --endpoints "+s.client+" ")
 	back := strings.NewReplacer(s.client, client, s.process.Client, client, s.process.Peer, peer)
