@@ -387,6 +387,9 @@ func runSimply(q *RangeQuery, v *View) (r RangeResult) {
 			r.Nodes = append(r.Nodes, n)
 		}
 	}
+	if q.Order == SortNone && q.Limit > 0 && q.MinMod|q.MaxMod|q.MinCreate|q.MaxCreate == 0 { // cut before it is sorted
+		r.Nodes = r.Nodes[:min(int64(len(r.Nodes)), q.Limit+1)]
+	}
 	slices.SortFunc(r.Nodes, func(a, b *Node) int {
 		if q.Order == SortDescending {
 			a, b = b, a
