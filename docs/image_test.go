@@ -116,7 +116,7 @@ func runImage(t *testing.T, root string, config imageConfig) {
 	})
 	typeSession(t, "README.md", p)
 	ctl := container("etcdctl", "--no-sync", "--endpoints", p.Client, "get", "/message")
-	if code := ctl.AwaitExit(); code != 0 || ctl.Stdout.String() != "mine\n" {
+	if code := ctl.AwaitExit(); code != 0 || ctl.Stdout.String() != "Hello from v3\n" {
 		t.Errorf("etcdctl in the container: exit code %d, %s%s", code, ctl.Stdout, ctl.Stderr)
 	}
 	p.Terminate()
