@@ -3,6 +3,8 @@ package tree
 import (
 	"fmt"
 	"testing"
+
+	"pando/tree/users"
 )
 
 // BenchmarkKeyWake measures a change of /hit/k while key watchers wait, until those that it concerns have returned the event.
@@ -19,7 +21,7 @@ func BenchmarkKeyWake(b *testing.B) {
 		}},
 		{"10000 of distinct prefixes", 10_000, func(i int) KeyRange {
 			prefix := fmt.Sprintf("/prefix/%d/", i)
-			return KeyRange{From: prefix, To: prefixEnd(prefix)}
+			return KeyRange{From: prefix, To: users.PrefixEnd(prefix)}
 		}},
 		{"1000 of distinct ranges", 1000, func(i int) KeyRange {
 			return KeyRange{From: fmt.Sprintf("/from/%d", i), To: "/from/x"}

@@ -33,14 +33,6 @@ func (v *View) TxnGrowth(t *Txn) int64 {
 	})
 }
 
-// KVGrowth is Growth for an OpPut, an OpDeleteRange or an OpKV. For other operations it returns 0.
-func (v *View) KVGrowth(c *Command) int64 {
-	if c.Op != OpPut && c.Op != OpDeleteRange && c.Op != OpKV {
-		return 0
-	}
-	return v.growth(func(s *Store) *Error { return s.applyKV(c).Err })
-}
-
 // growth executes changes without TTLs in a store that only measures, and returns the number of bytes by which they change View.Bytes. It
 // returns 0 after an error. Nothing in the view changes.
 func (v *View) growth(execute func(*Store) *Error) int64 {

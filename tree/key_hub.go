@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"pando/tree/users"
 )
 
 // keyHub passes events to the key watchers whose ranges contain a changed key. It holds the ranges, each once, by their form: most watchers
@@ -42,20 +44,10 @@ func formOf(r KeyRange) rangeForm {
 	switch r.To {
 	case r.From + "\x00":
 		return singleForm
-	case prefixEnd(r.From):
+	case users.PrefixEnd(r.From):
 		return prefixForm
 	}
 	return otherForm
-}
-
-// prefixEnd returns the least key that is greater than all keys with a prefix, or "" if there is none.
-func prefixEnd(prefix string) string {
-	for i := len(prefix) - 1; i >= 0; i-- {
-		if prefix[i] < 0xff {
-			return prefix[:i] + string([]byte{prefix[i] + 1})
-		}
-	}
-	return ""
 }
 
 func (h *keyHub) add(w *KeyWatcher) {

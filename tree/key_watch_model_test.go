@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"pando/tree/users"
 )
 
 // keyState is what a reader sees of a key.
@@ -124,7 +126,7 @@ func genKeyRange(t *rapid.T) KeyRange {
 	case 0:
 		return KeyRange{From: key, To: key + "\x00"}
 	case 1, 2:
-		return KeyRange{From: key, To: prefixEnd(key)}
+		return KeyRange{From: key, To: users.PrefixEnd(key)}
 	case 3:
 		return KeyRange{From: key, To: genPath(t, nil)}
 	}

@@ -62,7 +62,7 @@ func (s *Store) undo(v *View, revision uint64) (KeyReader, *Error) {
 func (p *past) Revision() uint64 { return p.revision }
 
 func (p *past) Key(key string) *Node {
-	if v := p.view(SingleKey(key), false); v != nil {
+	if v := p.undoneFor(SingleKey(key)); v != nil {
 		return v.Key(key)
 	}
 	for _, e := range p.events {
@@ -83,14 +83,14 @@ func (p *past) Keys(r KeyRange) iter.Seq[*Node] {
 	if isEmptyRange(r) {
 		return func(func(*Node) bool) {}
 	}
-	return p.view(r, true).Keys(r)
+	return p.view(r).Keys(r)
 }
 
 func (p *past) CountKeys(r KeyRange) int64 {
 	if isEmptyRange(r) {
 		return 0
 	}
-	return p.view(r, true).CountKeys(r)
+	return p.view(r).CountKeys(r)
 }
 
 // removedKey returns the file of a key below a removed directory, or nil.
@@ -102,16 +102,27 @@ func removedKey(dir *Node, key string) *Node {
 	return n
 }
 
-// view returns a view whose keys in a range are those of the revision. If it was not made yet, view makes it, or returns nil if make is
-// false.
-func (p *past) view(r KeyRange, make bool) *View {
+// undoneFor returns a view whose keys in a range are those of the revision, if there is one already, and otherwise nil.
+func (p *past) undoneFor(r KeyRange) *View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.undoneForLocked(r)
+}
+
+// undoneForLocked is undoneFor. Callers must hold mu.
+func (p *past) undoneForLocked(r KeyRange) *View {
 	if p.undone != nil && r.From >= p.within.From && (p.within.To == "" || r.To != "" && r.To <= p.within.To) {
 		return p.undone
 	}
-	if !make {
-		return nil
+	return nil
+}
+
+// view returns a view whose keys in a range are those of the revision. It makes it, if there is none yet.
+func (p *past) view(r KeyRange) *View {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v := p.undoneForLocked(r); v != nil {
+		return v
 	}
 	u := undoing(p.base)
 	for i := len(p.events) - 1; i >= 0; i-- {

@@ -165,7 +165,7 @@ func (s *Service) tryKV(
 			return from, tree.Result{}, err
 		}
 		if s.quotaReached(from.view) {
-			if err := s.refuseGrowth(from.view, from.view.KVGrowth(c)); err != nil {
+			if err := s.refuseGrowth(from.view, from.view.Growth(c)); err != nil {
 				return from, tree.Result{}, err
 			}
 		}

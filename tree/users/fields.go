@@ -104,10 +104,10 @@ func (d *decoder) keyRange() Range {
 	case formKey:
 		return Range{from, from + "\x00"}
 	case formPrefix:
-		return Range{from, prefixEnd(from)}
+		return Range{from, PrefixEnd(from)}
 	case formInterval:
 		r := Range{from, d.text()}
-		if r.isKey() || r.To == prefixEnd(from) { // another form can express it
+		if r.isKey() || r.To == PrefixEnd(from) { // another form can express it
 			d.fail()
 		}
 		return r
@@ -162,7 +162,7 @@ func appendRange(dst []byte, r Range) []byte {
 	switch {
 	case r.isKey():
 		return appendText(append(dst, formKey), r.From)
-	case r.To == prefixEnd(r.From):
+	case r.To == PrefixEnd(r.From):
 		return appendText(append(dst, formPrefix), r.From)
 	}
 	return appendText(appendText(append(dst, formInterval), r.From), r.To)

@@ -35,7 +35,7 @@ type Range struct{ From, To string }
 // at any other place is an ordinary byte.
 func ParsePattern(pattern string) Range {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return Range{prefix, prefixEnd(prefix)}
+		return Range{prefix, PrefixEnd(prefix)}
 	}
 	return Range{pattern, pattern + "\x00"}
 }
@@ -57,7 +57,7 @@ func ParsePatterns(patterns []string) []Range {
 // pattern describes, the result is From and To in brackets, which is not a pattern.
 func (r Range) Pattern() string {
 	switch {
-	case r.To == prefixEnd(r.From):
+	case r.To == PrefixEnd(r.From):
 		return r.From + "*"
 	case r.isKey():
 		return r.From
@@ -69,9 +69,9 @@ func (r Range) isKey() bool {
 	return len(r.To) == len(r.From)+1 && r.To[len(r.From)] == 0 && r.To[:len(r.From)] == r.From
 }
 
-// prefixEnd returns the least string that is greater than all strings with the prefix. It is
+// PrefixEnd returns the least string that is greater than all strings with the prefix. It is
 // empty if there is none.
-func prefixEnd(prefix string) string {
+func PrefixEnd(prefix string) string {
 	last := len(prefix) - 1
 	for last >= 0 && prefix[last] == 0xff {
 		last--

@@ -34,7 +34,7 @@ func TestPrefixEnd(t *testing.T) {
 	for prefix, want := range map[string]string{
 		"": "", "/a": "/b", "/a\xff": "/b", "/a\xfe": "/a\xff", "\xff\xff": "", "/\ufffd": "/\xef\xbf\xbe", "/a\x00": "/a\x01",
 	} {
-		if got := prefixEnd(prefix); got != want {
+		if got := PrefixEnd(prefix); got != want {
 			t.Errorf("%q ends before %q, want %q", prefix, got, want)
 		}
 	}
