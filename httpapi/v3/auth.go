@@ -44,18 +44,15 @@ func (s *Server) authenticate(ctx context.Context, r *pb.AuthenticateRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &pb.AuthenticateResponse{Header: s.authHeader(), Token: token}, nil
+	return &pb.AuthenticateResponse{Header: s.currentHeader(), Token: token}, nil
 }
-
-// authHeader returns the header of a response of the service.
-func (s *Server) authHeader() *pb.ResponseHeader { return s.headerAt(s.cfg.Service.Revision()) }
 
 func (s *Server) authStatus(ctx context.Context, _ *pb.AuthStatusRequest) (*pb.AuthStatusResponse, error) {
 	enabled, revision, err := s.cfg.Service.AuthStatus(ctx, sender(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return &pb.AuthStatusResponse{Header: s.authHeader(), Enabled: enabled, AuthRevision: revision}, nil
+	return &pb.AuthStatusResponse{Header: s.currentHeader(), Enabled: enabled, AuthRevision: revision}, nil
 }
 
 // changeUsers executes a change without a new password, and returns the header of the response.
@@ -71,7 +68,7 @@ func (s *Server) changePassword(ctx context.Context, c *users.Change, password s
 	if err := s.cfg.Service.ChangeUsersV3(ctx, sender(ctx), c, password, none); err != nil {
 		return nil, err
 	}
-	return s.authHeader(), nil
+	return s.currentHeader(), nil
 }
 
 func (s *Server) authEnable(ctx context.Context, _ *pb.AuthEnableRequest) (*pb.AuthEnableResponse, error) {
@@ -92,12 +89,12 @@ func (s *Server) userAdd(ctx context.Context, r *pb.AuthUserAddRequest) (*pb.Aut
 
 func (s *Server) userGet(ctx context.Context, r *pb.AuthUserGetRequest) (*pb.AuthUserGetResponse, error) {
 	roles, err := s.cfg.Service.UserRoles(ctx, sender(ctx), r.Name)
-	return &pb.AuthUserGetResponse{Header: s.authHeader(), Roles: roles}, err
+	return &pb.AuthUserGetResponse{Header: s.currentHeader(), Roles: roles}, err
 }
 
 func (s *Server) userList(ctx context.Context, _ *pb.AuthUserListRequest) (*pb.AuthUserListResponse, error) {
 	names, err := s.cfg.Service.UserNames(ctx, sender(ctx))
-	return &pb.AuthUserListResponse{Header: s.authHeader(), Users: names}, err
+	return &pb.AuthUserListResponse{Header: s.currentHeader(), Users: names}, err
 }
 
 func (s *Server) userDelete(ctx context.Context, r *pb.AuthUserDeleteRequest) (*pb.AuthUserDeleteResponse, error) {
@@ -132,7 +129,7 @@ func (s *Server) roleGet(ctx context.Context, r *pb.AuthRoleGetRequest) (*pb.Aut
 	if err != nil {
 		return nil, err
 	}
-	reply := &pb.AuthRoleGetResponse{Header: s.authHeader()}
+	reply := &pb.AuthRoleGetResponse{Header: s.currentHeader()}
 	for _, one := range permissions {
 		reply.Perm = append(reply.Perm, wirePermission(one))
 	}
@@ -141,7 +138,7 @@ func (s *Server) roleGet(ctx context.Context, r *pb.AuthRoleGetRequest) (*pb.Aut
 
 func (s *Server) roleList(ctx context.Context, _ *pb.AuthRoleListRequest) (*pb.AuthRoleListResponse, error) {
 	names, err := s.cfg.Service.RoleNames(ctx, sender(ctx))
-	return &pb.AuthRoleListResponse{Header: s.authHeader(), Roles: names}, err
+	return &pb.AuthRoleListResponse{Header: s.currentHeader(), Roles: names}, err
 }
 
 func (s *Server) roleDelete(ctx context.Context, r *pb.AuthRoleDeleteRequest) (*pb.AuthRoleDeleteResponse, error) {

@@ -15,3 +15,6 @@ func (s *Server) headerAt(revision uint64) *pb.ResponseHeader {
 	h.Revision = int64(revision)
 	return h
 }
+
+// currentHeader returns the header of a response that shows the newest tree of this member.
+func (s *Server) currentHeader() *pb.ResponseHeader { return s.headerAt(s.cfg.Service.Revision()) }

@@ -85,6 +85,3 @@ func (s *Server) leaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (*pb
 	}
 	return reply, nil
 }
-
-// currentHeader returns the header of a response that shows the newest tree of this member.
-func (s *Server) currentHeader() *pb.ResponseHeader { return s.headerAt(s.cfg.Service.Revision()) }

@@ -187,16 +187,10 @@ func (w *watchStream) send(r *watchResponse) error { return w.stream.SendMsg(r) 
 
 // watchedRange returns the keys that a request wants to watch. It returns false if there can be none.
 func watchedRange(r *pb.WatchCreateRequest) (keys tree.KeyRange, ok bool) {
-	from := string(r.Key)
-	if from == "" {
-		from = "\x00" // the least key
+	key := r.Key
+	if len(key) == 0 {
+		key = []byte{0} // the least key
 	}
-	switch to := string(r.RangeEnd); to {
-	case "":
-		return tree.SingleKey(from), true
-	case "\x00":
-		return tree.KeyRange{From: from}, true
-	default:
-		return tree.KeyRange{From: from, To: to}, from < to
-	}
+	keys = keyRange(key, r.RangeEnd)
+	return keys, keys.To == "" || keys.From < keys.To
 }

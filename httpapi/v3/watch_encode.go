@@ -31,9 +31,9 @@ const (
 
 // Size returns the number of bytes that AppendTo appends.
 func (r *watchResponse) Size() int {
-	size := sizeMessage(headerField, r.header.size()) + sizeNumber(watchIDField, uint64(r.id)) + sizeText(cancelReasonField, r.reason) +
-		sizeNumber(createdField, flag(r.created)) + sizeNumber(canceledField, flag(r.canceled)) +
-		sizeNumber(compactRevisionField, r.compactRevision) + sizeNumber(fragmentField, flag(r.fragment))
+	size := sizeHeader(&r.header) + sizeNumber(watchIDField, uint64(r.id)) + sizeText(cancelReasonField, r.reason) +
+		sizeNumber(createdField, number(r.created)) + sizeNumber(canceledField, number(r.canceled)) +
+		sizeNumber(compactRevisionField, r.compactRevision) + sizeNumber(fragmentField, number(r.fragment))
 	for i := range r.events {
 		size += sizeMessage(eventsField, sizeEvent(&r.events[i], r.showsPrev(&r.events[i])))
 	}
@@ -42,13 +42,13 @@ func (r *watchResponse) Size() int {
 
 // AppendTo appends the wire form.
 func (r *watchResponse) AppendTo(b []byte) []byte {
-	b = r.header.append(appendHead(b, headerField, r.header.size()))
+	b = appendHeader(b, &r.header)
 	b = appendNumber(b, watchIDField, uint64(r.id))
-	b = appendNumber(b, createdField, flag(r.created))
-	b = appendNumber(b, canceledField, flag(r.canceled))
+	b = appendNumber(b, createdField, number(r.created))
+	b = appendNumber(b, canceledField, number(r.canceled))
 	b = appendNumber(b, compactRevisionField, r.compactRevision)
 	b = appendText(b, cancelReasonField, r.reason)
-	b = appendNumber(b, fragmentField, flag(r.fragment))
+	b = appendNumber(b, fragmentField, number(r.fragment))
 	for i := range r.events {
 		e := &r.events[i]
 		prev := r.showsPrev(e)
@@ -60,14 +60,6 @@ func (r *watchResponse) AppendTo(b []byte) []byte {
 // showsPrev reports whether an event shows the file before the change.
 func (r *watchResponse) showsPrev(e *tree.KeyEvent) bool {
 	return r.prevKV && e.Prev != nil && e.Revision() > r.compacted
-}
-
-// flag returns the wire form of a boolean field.
-func flag(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // The numbers of the fields of mvccpb.Event.
