@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"storage":       {"tree", "tree/users"},
 
 	"storage/etcdv2": {"tree", "tree/users"},
+	"storage/etcdv3": {"tree", "tree/users"},
 
 	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},
 	"raft/transport": {"members", "members/certs", "stats", "raft/pace"},

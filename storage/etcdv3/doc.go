@@ -1,0 +1,27 @@
+// Package etcdv3 has the format of the file in which etcd keeps its v3 data: member/snap/db of a data directory, and the snapshots of
+// `etcdctl snapshot save`. It is a bbolt file.
+//
+// Any goroutine may call the functions.
+//
+// # The file
+//
+//	bucket           key                                     value
+//	key              Revision, 17 bytes; tombstones 18       KeyValue; that of a tombstone has the key alone
+//	lease            ID, 8 bytes big-endian                  Lease
+//	authUsers        name                                    User
+//	authRoles        name                                    Role
+//	auth             authEnabled, authRevision               1 byte; 8 bytes big-endian
+//	members          ID in hexadecimal                       JSON, Member
+//	members_removed  ID in hexadecimal                       "removed"
+//	cluster          clusterVersion                          text: 3.7.0
+//	alarm            a message: member ID, kind of alarm     empty
+//	meta             see the names in format.go
+//
+// The revisions of the bucket key are those of all changes after the last compaction, and of the changes before it whose keys live on.
+//
+// # Files
+//
+//	format.go    the names of buckets and keys; Revision
+//	messages.go  KeyValue and Lease; auth.go: User and Role; member.go: Member
+//	wire.go      fields of protocol buffers
+package etcdv3
