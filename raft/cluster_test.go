@@ -340,8 +340,12 @@ func (c *cluster) describe() string {
 	var b strings.Builder
 	for _, r := range c.running() {
 		s := r.node().Status()
-		fmt.Fprintf(&b, "[member %d: leader %d term %d committed %d applied %d tree %d ended %v members %d] ",
-			r.id, s.Leader, s.Term, s.Committed, s.Applied, r.node().Tree().View().Index(), closed(r.node().Done()), len(r.node().Members().List()))
+		fmt.Fprintf(&b, "[member %d: leader %d term %d committed %d applied %d tree %d members %d",
+			r.id, s.Leader, s.Term, s.Committed, s.Applied, r.node().Tree().View().Index(), len(r.node().Members().List()))
+		if closed(r.node().Done()) {
+			fmt.Fprintf(&b, " ended: %v", r.node().Err())
+		}
+		b.WriteString("] ")
 	}
 	return b.String()
 }

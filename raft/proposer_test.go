@@ -181,7 +181,7 @@ func forwarded(from members.ID, number uint64, path, value string) *raftpb.Messa
 	return &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: (*uint64)(&from), Entries: []*raftpb.Entry{{Data: data}}}
 }
 
-// inTurnOf runs a task in a turn of a member's core, and waits for its end.
+// inTurnOf runs a task in a turn of a member's core, and waits for its end. The task must not call advance, which runs the tasks.
 func (r *replica) inTurnOf(do task) {
 	r.c.t.Helper()
 	done := make(chan struct{})
