@@ -99,22 +99,6 @@ func TestLease(t *testing.T) {
 			t.Errorf("got %v, %v", r, err)
 		}
 	})
-	t.Run("keep alive", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		stream, err := leases.LeaseKeepAlive(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for id, ttl := range map[int64]int64{7: 60, 99: 0} {
-			if err := stream.Send(&pb.LeaseKeepAliveRequest{ID: id}); err != nil {
-				t.Fatal(err)
-			}
-			if r, err := stream.Recv(); err != nil || r.ID != id || r.TTL != ttl {
-				t.Errorf("got %v, %v", r, err)
-			}
-		}
-	})
 	t.Run("revoke", func(t *testing.T) {
 		if r, err := leases.LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: 7}); err != nil || r.Header.Revision != 4 {
 			t.Errorf("got %v, %v", r, err)
@@ -125,4 +109,28 @@ func TestLease(t *testing.T) {
 		_, err := leases.LeaseRevoke(ctx, &pb.LeaseRevokeRequest{ID: 7})
 		expectStatus(t, err, rpctypes.ErrGRPCLeaseNotFound)
 	})
+}
+
+// TestLeaseKeepAlive renews a lease, and one that does not exist.
+func TestLeaseKeepAlive(t *testing.T) {
+	f := newFixture(t, nil)
+	_, conn := serveGRPC(t, f)
+	leases := pb.NewLeaseClient(conn)
+	if _, err := leases.LeaseGrant(t.Context(), &pb.LeaseGrantRequest{ID: 7, TTL: 60}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stream, err := leases.LeaseKeepAlive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, ttl := range map[int64]int64{7: 60, 99: 0} {
+		if err := stream.Send(&pb.LeaseKeepAliveRequest{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := stream.Recv(); err != nil || r.ID != id || r.TTL != ttl {
+			t.Errorf("got %v, %v", r, err)
+		}
+	}
 }

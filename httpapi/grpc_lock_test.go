@@ -159,19 +159,23 @@ func TestLock(t *testing.T) {
 		expectStatus(t, err, status.Error(codes.Unknown, "etcdserver: key is not provided"))
 		unlock("nothing")
 	})
-	t.Run("without a lease", func(t *testing.T) {
-		r, err := locks.Lock(ctx, &v3lockpb.LockRequest{Name: []byte("d")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lease := q.log.tree.View().Key(string(r.Key)).Lease()
-		if want := fmt.Sprintf("d/%x", lease); string(r.Key) != want {
-			t.Errorf("got %s, want %s", r.Key, want)
-		}
-		if l, ok := q.log.tree.View().Lease(lease); !ok || l.TTL != 60 {
-			t.Errorf("the lease is %+v", l)
-		}
-	})
+}
+
+// TestLockWithoutLease takes a lock with a lease that the server grants.
+func TestLockWithoutLease(t *testing.T) {
+	q := newQueueFixture(t)
+	ctx, locks := t.Context(), v3lockpb.NewLockClient(q.conn)
+	r, err := locks.Lock(ctx, &v3lockpb.LockRequest{Name: []byte("d")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := q.log.tree.View().Key(string(r.Key)).Lease()
+	if want := fmt.Sprintf("d/%x", lease); string(r.Key) != want {
+		t.Errorf("got %s, want %s", r.Key, want)
+	}
+	if l, ok := q.log.tree.View().Lease(lease); !ok || l.TTL != 60 {
+		t.Errorf("the lease is %+v", l)
+	}
 }
 
 // TestLockOfUser locks with the rights of a user.
