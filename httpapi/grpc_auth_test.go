@@ -151,6 +151,9 @@ func testClusterRights(a *authTest, root, ann context.Context) {
 		{"MoveLeader", func(ctx context.Context) (any, error) {
 			return a.upkeep.MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: 7})
 		}, rpctypes.ErrGRPCPermissionDenied, true},
+		{"Compact", func(ctx context.Context) (any, error) {
+			return pb.NewKVClient(a.conn).Compact(ctx, &pb.CompactionRequest{Revision: 1 << 40})
+		}, rpctypes.ErrGRPCPermissionDenied, true},
 	} {
 		if _, err := test.call(root); (err != nil) != test.rootFails {
 			a.Errorf("%s by root: %v", test.name, err)

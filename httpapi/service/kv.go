@@ -130,10 +130,15 @@ func (s *Service) readTxn(ctx context.Context, who auth.Credentials, t *tree.KVT
 	}
 }
 
-// Compact drops the history before a revision. It returns the revision of the tree.
+// Compact drops the history before a revision, if the sender has the role root. It returns the revision of the tree.
 func (s *Service) Compact(ctx context.Context, who auth.Credentials, revision uint64) (uint64, error) {
 	c := &tree.Command{Op: tree.OpCompact, Revision: revision}
-	_, err := s.proposeKV(ctx, who, c, operation{name: opCompact}, func(*sender) *tree.Error { return nil })
+	_, err := s.proposeKV(ctx, who, c, operation{name: opCompact}, func(from *sender) *tree.Error {
+		if !from.isRoot() {
+			return errPermissionDenied
+		}
+		return nil
+	})
 	return s.Revision(), err
 }
 

@@ -151,7 +151,7 @@ func (w *watchStream) refuse(reason string) error {
 func (w *watchStream) refuseFor(ctx context.Context, r *pb.WatchCreateRequest, err error) error {
 	compacted, ok := errors.AsType[*tree.Error](err)
 	if !ok || compacted.Code != tree.CodeCompacted {
-		return w.refuse(rpctypes.ErrorDesc(toStatus(ctx, err)))
+		return w.refuse(toStatus(ctx, err).Error())
 	}
 	id := w.idFor(r)
 	response := &watchResponse{header: w.server.wireHeader(w.server.cfg.Service.Revision()), id: id, created: true}
@@ -178,7 +178,7 @@ func (w *watchStream) fail(k *keyWatch, err error) error {
 	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeCompacted {
 		response.compactRevision = e.Revision
 	} else {
-		response.reason = rpctypes.ErrorDesc(toStatus(w.stream.Context(), err))
+		response.reason = toStatus(w.stream.Context(), err).Error()
 	}
 	return w.send(response)
 }
