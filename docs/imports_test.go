@@ -133,6 +133,7 @@ var outside = []struct {
 var exceptions = map[string]string{
 	"go.etcd.io/etcd/client/v2":             "httpapi/conformance", // etcd's own client is run against Pando
 	"go.etcd.io/etcd/server/v3/storage/wal": "raft",                // its segments are made small
+	"pando/ctl/program":                     "ctl/v3",              // the test binary runs as a server
 }
 
 // arrow is one import of one file.

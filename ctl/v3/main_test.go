@@ -1,37 +1,14 @@
-package v3
+package v3_test
 
 import (
-	"bytes"
 	"os"
-	"strings"
-	"sync"
 	"testing"
+
+	"pando/ctl/program"
+	"pando/members/servertest"
 )
 
+// TestMain can run the whole program, for the servers of the tests. It is in a package of its own because the program imports package v3.
 func TestMain(m *testing.M) {
-	// Settings in the developer's environment must not influence the tests.
-	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "ETCDCTL_") {
-			os.Unsetenv(name)
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// lockedBuffer is a buffer that commands write while a test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	servertest.Main(m, func() int { return program.Main(os.Args, os.Stdin, os.Stdout, os.Stderr) })
 }

@@ -53,40 +53,57 @@ func runUntil(t *testing.T, o oracle, s *member, lines int, args ...string) (cod
 	return <-done, normal(stdout.String(), s)
 }
 
+// onEachServer runs a test with a new server of each kind, and with the oldest oracle.
+func onEachServer(t *testing.T, test func(t *testing.T, o oracle, s *member)) {
+	t.Helper()
+	o := oracles(t)[0]
+	for _, kind := range servers() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			test(t, o, o.start(t, kind))
+		})
+	}
+}
+
 // TestWatchSameAsEtcdctl watches a history with both clients.
 func TestWatchSameAsEtcdctl(t *testing.T) {
 	t.Parallel()
 	for _, o := range oracles(t) {
-		t.Run(o.version, func(t *testing.T) {
-			t.Parallel()
-			s := o.start(t)
-			s.must(t, "put", "w1", "a")
-			s.must(t, "put", "w1", `b"c`)
-			s.must(t, "put", "w2", "d")
-			s.must(t, "del", "w1")
-			for _, c := range []struct {
-				lines int
-				args  []string
-			}{
-				{12, []string{"watch", "w", "--prefix", "--rev=1"}},
-				{16, []string{"watch", "--prev-kv", "w", "--prefix", "--rev=1"}},
-				{9, []string{"watch", "w1", "--rev=1"}},
-				{9, []string{"watch", "w1", "w2", "--rev", "2"}},
-				{12, []string{"watch", "w", "--prefix", "--rev=1", "--hex"}},
-				{1, []string{"watch", "w", "--prefix", "--rev=1", "-w", "json"}},
-				{40, []string{"watch", "w", "--prefix", "--rev=1", "--prev-kv", "-w", "fields"}},
-				{21, []string{"watch", "w1", "--rev=1", "--", "sh", "-c", "env | grep ETCD_WATCH | sort"}},
-			} {
-				t.Run(strings.Join(c.args, " "), func(t *testing.T) {
-					if o.version == "3.4" && slices.Contains(c.args, "json") {
-						t.Skip("etcdctl 3.4 prints no CancelReason")
-					}
-					_, got := runUntil(t, oracle{}, s, c.lines, c.args...)
-					_, want := runUntil(t, o, s, c.lines, c.args...)
-					if got != want {
-						t.Errorf("got\n%swant\n%s", got, want)
-					}
-				})
+		for _, kind := range servers() {
+			t.Run(o.version+" "+string(kind), func(t *testing.T) {
+				t.Parallel()
+				testWatches(t, o, o.start(t, kind))
+			})
+		}
+	}
+}
+
+func testWatches(t *testing.T, o oracle, s *member) {
+	s.must(t, "put", "w1", "a")
+	s.must(t, "put", "w1", `b"c`)
+	s.must(t, "put", "w2", "d")
+	s.must(t, "del", "w1")
+	for _, c := range []struct {
+		lines int
+		args  []string
+	}{
+		{12, []string{"watch", "w", "--prefix", "--rev=1"}},
+		{16, []string{"watch", "--prev-kv", "w", "--prefix", "--rev=1"}},
+		{9, []string{"watch", "w1", "--rev=1"}},
+		{9, []string{"watch", "w1", "w2", "--rev", "2"}},
+		{12, []string{"watch", "w", "--prefix", "--rev=1", "--hex"}},
+		{1, []string{"watch", "w", "--prefix", "--rev=1", "-w", "json"}},
+		{40, []string{"watch", "w", "--prefix", "--rev=1", "--prev-kv", "-w", "fields"}},
+		{21, []string{"watch", "w1", "--rev=1", "--", "sh", "-c", "env | grep ETCD_WATCH | sort"}},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			if o.version == "3.4" && slices.Contains(c.args, "json") {
+				t.Skip("etcdctl 3.4 prints no CancelReason")
+			}
+			_, got := runUntil(t, oracle{}, s, c.lines, c.args...)
+			_, want := runUntil(t, o, s, c.lines, c.args...)
+			if got != want {
+				t.Errorf("got\n%swant\n%s", got, want)
 			}
 		})
 	}
@@ -95,14 +112,19 @@ func TestWatchSameAsEtcdctl(t *testing.T) {
 // TestWatchContinues kills the server of a watch and starts it again: the watch prints every change once.
 func TestWatchContinues(t *testing.T) {
 	t.Parallel()
-	servertest.SkipShort(t, "it starts a server twice")
-	m := servertest.NewMembers(t, "default")[0]
-	start := func() *member {
-		return &member{Process: m.StartEtcd(t, "--initial-cluster", servertest.InitialCluster([]servertest.Member{m}), "--log-level", "error",
-			"--logger", "zap")}
+	o := oracles(t)[0]
+	for _, kind := range servers() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			testWatchContinues(t, o, kind)
+		})
 	}
-	s := start()
-	s.must(t, "--command-timeout=1m", "put", "k", "1")
+}
+
+func testWatchContinues(t *testing.T, o oracle, kind server) {
+	m := servertest.NewMembers(t, "default")[0]
+	s := o.startMember(t, kind, m)
+	s.must(t, "put", "k", "1")
 	var stdout, stderr lockedBuffer
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -113,8 +135,8 @@ func TestWatchContinues(t *testing.T) {
 	}()
 	servertest.Await(t, "the first change", func() bool { return stdout.String() == "PUT\nk\n1\n" })
 	s.Kill()
-	s = start()
-	s.must(t, "--command-timeout=1m", "put", "k", "2")
+	s = o.startMember(t, kind, m)
+	s.must(t, "put", "k", "2")
 	s.must(t, "put", "k", "3")
 	servertest.Await(t, "the changes after the restart", func() bool { return strings.Count(stdout.String(), "\n") >= 9 })
 	cancel()
@@ -126,8 +148,10 @@ func TestWatchContinues(t *testing.T) {
 // TestWatchInteractive types lines into watch -i.
 func TestWatchInteractive(t *testing.T) {
 	t.Parallel()
-	o := oracles(t)[0]
-	s := o.start(t)
+	onEachServer(t, testWatchInteractive)
+}
+
+func testWatchInteractive(t *testing.T, _ oracle, s *member) {
 	s.must(t, "put", "w1", "a")
 	s.must(t, "put", "w2", "b")
 	for name, c := range map[string]struct{ line, stdout, stderr string }{
@@ -166,8 +190,10 @@ func TestWatchInteractive(t *testing.T) {
 // TestLocksExclude holds a lock with one client while the other waits for it.
 func TestLocksExclude(t *testing.T) {
 	t.Parallel()
-	o := oracles(t)[0]
-	s := o.start(t)
+	onEachServer(t, testLocksExclude)
+}
+
+func testLocksExclude(t *testing.T, o oracle, s *member) {
 	log := filepath.Join(t.TempDir(), "log")
 	script := `echo "begin $0" >> "$1"; sleep 0.1; echo "end $0" >> "$1"`
 	var group sync.WaitGroup
@@ -201,8 +227,10 @@ func TestLocksExclude(t *testing.T) {
 // TestMirror copies keys with both clients, each to a prefix of its own.
 func TestMirror(t *testing.T) {
 	t.Parallel()
-	o := oracles(t)[0]
-	s := o.start(t)
+	onEachServer(t, testMirror)
+}
+
+func testMirror(t *testing.T, o oracle, s *member) {
 	s.must(t, "put", "m/a", "1")
 	s.must(t, "put", "m/b", "2")
 	endpoint := strings.TrimPrefix(s.Client, "http://")

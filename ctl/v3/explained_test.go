@@ -1,0 +1,44 @@
+package v3
+
+// explained are the lines of scripts whose results differ if Pando is the server. version is that of etcd.
+var explained = []struct{ version, line, reason string }{
+	{"3.7", "37: endpoint status", reasonStatus},
+	{"3.7", "37: endpoint status -w json", reasonStatus},
+	{"3.7", "37: endpoint status -w fields", reasonStatus},
+	{"3.7", "37: endpoint status --cluster", reasonStatus},
+	{"3.7", "37: endpoint --cluster status", reasonStatus},
+	{"3.7", "37: endpoint hashkv", reasonNotServed},
+	{"3.7", "37: endpoint hashkv -w json", reasonNotServed},
+	{"3.7", "37: endpoint hashkv -w fields", reasonNotServed},
+	{"3.7", "37: endpoint hashkv -w table", reasonNotServed},
+	{"3.7", "37: endpoint hashkv --cluster", reasonNotServed},
+	{"3.7", "37: endpoint hashkv --rev 1", reasonNotServed},
+	{"3.4", "endpoint hashkv -w protobuf", reasonNotServed},
+	{"3.7", "endpoint hashkv -w protobuf", reasonNotServed},
+	{"3.7", "37: defrag", reasonNotServed},
+	{"3.7", "37: defrag -w json", reasonNotServed},
+	{"3.7", "37: defrag --cluster", reasonNotServed},
+	{"3.7", "37: member add y --peer-urls=http://127.0.0.1:3 --learner -w json", reasonLearners},
+	{"3.7", "~member list", reasonLearners},
+	{"3.4", "alarm list -w json", "etcd 3.7 sends a header, and 3.4 does not"},
+	{"3.4", "lease grant 10", "etcd 3.4 grants leases to clients without a user; 3.7 refuses them"},
+	{"3.4", "--user=u1:new compaction 2", "etcd 3.4 lets every user compact; 3.7 requires the role root"},
+	{"3.7", "37: --user=root:root auth status", "auth enable, and the key of the tokens, are changes of users, and increase the AuthRevision"},
+}
+
+// Reasons that explain several lines.
+const (
+	reasonStatus    = "Status says 3.6.0, and there is no quota by default"
+	reasonNotServed = "the method is not served"
+	reasonLearners  = "every new member is a learner, and there may be several; etcd allows one"
+)
+
+// explanation returns why a line differs; empty if it must not differ.
+func explanation(version, line string) string {
+	for _, e := range explained {
+		if e.version == version && e.line == line {
+			return e.reason
+		}
+	}
+	return ""
+}
