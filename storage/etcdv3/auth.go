@@ -48,9 +48,9 @@ type Access int64
 
 // The values of Access.
 const (
-	Read      Access = 0
-	Write     Access = 1
-	ReadWrite Access = 2
+	ReadAccess      Access = 0
+	WriteAccess     Access = 1
+	ReadWriteAccess Access = 2
 )
 
 // Permission is one permission of a Role (authpb.Permission).

@@ -47,7 +47,8 @@ func TestMessages(t *testing.T) {
 	check(t, "\n\x03joe\x12\x04$2a$\x1a\x02r1\"\x00", User{Name: "joe", PasswordHash: "$2a$", Roles: []string{"r1"}},
 		AppendUser, ParseUser)
 	check(t, "\n\x02r1\x12\t\b\x02\x12\x01k\x1a\x02kz\x12\b\x12\x02p/\x1a\x02p0\x12\x06\x12\x01q\x1a\x01\x00\x12\n\b\x01\x12\x06single",
-		Role{"r1", []Permission{{ReadWrite, "k", "kz"}, {Read, "p/", "p0"}, {Read, "q", "\x00"}, {Write, "single", ""}}},
+		Role{"r1", []Permission{
+			{ReadWriteAccess, "k", "kz"}, {ReadAccess, "p/", "p0"}, {ReadAccess, "q", "\x00"}, {WriteAccess, "single", ""}}},
 		AppendRole, ParseRole)
 }
 
@@ -67,7 +68,10 @@ func check[T any](t *testing.T, text string, value T, encode func([]byte, *T) []
 
 func TestMember(t *testing.T) {
 	text := `{"id":13813528830322000157,"peerURLs":["http://127.0.0.1:24012"],"name":"one","clientURLs":["http://127.0.0.1:24011"]}`
-	m := Member{ID: 13813528830322000157, PeerURLs: []string{"http://127.0.0.1:24012"}, Name: "one", ClientURLs: []string{"http://127.0.0.1:24011"}}
+	m := Member{
+		ID: 13813528830322000157, Name: "one",
+		PeerURLs: []string{"http://127.0.0.1:24012"}, ClientURLs: []string{"http://127.0.0.1:24011"},
+	}
 	if got, err := AppendMember(nil, &m); string(got) != text || err != nil {
 		t.Errorf("%s, %v, want %s", got, err, text)
 	}
