@@ -31,9 +31,11 @@ func (s *Store) startKeyHistory() {
 }
 
 // compactHistory executes an OpCompact: it makes the events before a revision droppable. The tree can then be read at this revision and at
-// later ones, and a watch can begin with them.
+// later ones, and a watch can begin with them. The revision 0 has no effect: before the first compaction it is allowed, as in etcd.
 func (s *Store) compactHistory(revision uint64) *Error {
 	switch {
+	case revision == 0 && s.keyHistory.compacted == 0:
+		return nil
 	case revision <= s.keyHistory.compacted:
 		return compactedError(s.keyHistory.compacted)
 	case revision > s.currentRevision():

@@ -61,7 +61,11 @@ func TestKeyHistory(t *testing.T) {
 		s := New(size)
 		startKeys(s)
 		set(t, s, 3)
+		compactTo(t, s, 0)
 		compactTo(t, s, 3)
+		if err := s.compactHistory(0); err == nil || err.Code != CodeCompacted {
+			t.Errorf("compaction at 0 after one at 3: %v", err)
+		}
 		if err := s.compactHistory(3); err == nil || err.Code != CodeCompacted || err.Revision != 3 {
 			t.Error(err)
 		}

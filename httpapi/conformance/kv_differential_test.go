@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
@@ -73,6 +74,10 @@ func (r *kvRun) play(t *testing.T, pair *kvPair) {
 			continue
 		}
 		r.failed.Add(1)
+		if errors.Is(err, errServerGone) {
+			t.Error(err)
+			return
+		}
 		steps, err = shrinkKV(steps, err, func(steps []kvStep) error { return pair.play(t.Context(), steps) })
 		var text strings.Builder
 		for _, step := range steps {
@@ -89,7 +94,11 @@ func shrinkKV(steps []kvStep, found error, try func([]kvStep) error) ([]kvStep, 
 		for begin := 0; begin < len(steps) && time.Now().Before(deadline); {
 			end := min(begin+size, len(steps))
 			shorter := append(append([]kvStep{}, steps[:begin]...), steps[end:]...)
-			if err := try(shorter); err != nil {
+			err := try(shorter)
+			if errors.Is(err, errServerGone) { // the sequence has ended it
+				return steps, found
+			}
+			if err != nil {
 				steps, found = shorter, err
 				continue
 			}

@@ -78,11 +78,11 @@ func (g *kvGenerator) request() proto.Message {
 	case n < 30:
 		return g.put()
 	case n < 55:
-		return g.rangeOf(true)
+		return g.rangeOf(true, false)
 	case n < 63:
 		return g.deleteRange()
 	case n < 80:
-		return g.txn(2)
+		return withoutPanic(g.txn(2))
 	case n < 81:
 		return &pb.CompactionRequest{Revision: g.revision(), Physical: g.one(2)}
 	case n < 85:
@@ -196,8 +196,8 @@ func (g *kvGenerator) deleteRange() *pb.DeleteRangeRequest {
 	return r
 }
 
-// rangeOf returns a range request. Only some have filters and orders.
-func (g *kvGenerator) rangeOf(old bool) *pb.RangeRequest {
+// rangeOf returns a range request. Only some have filters and orders. Revisions before the current one are for those that may be old.
+func (g *kvGenerator) rangeOf(old, inTxn bool) *pb.RangeRequest {
 	r := &pb.RangeRequest{KeysOnly: g.one(6), CountOnly: g.one(8), Serializable: g.one(3)}
 	r.Key, r.RangeEnd = g.keyRange()
 	if g.one(3) {
@@ -205,6 +205,9 @@ func (g *kvGenerator) rangeOf(old bool) *pb.RangeRequest {
 	}
 	if old && g.one(3) {
 		r.Revision = g.revision()
+	}
+	if inTxn { // after a compaction etcd refuses negative ones, but in a request of its own a negative one is the current revision
+		r.Revision = max(0, r.Revision)
 	}
 	if g.one(3) {
 		r.SortTarget, r.SortOrder = pb.RangeRequest_SortTarget(g.IntN(5)), pb.RangeRequest_SortOrder(g.IntN(3))

@@ -75,6 +75,15 @@ func normalKV(request, response proto.Message) {
 
 // normalTxn is normalKV for the responses in that of a transaction.
 func normalTxn(request *pb.TxnRequest, response *pb.TxnResponse) {
+	eachOperation(request, response, func(op *pb.RequestOp, r *pb.ResponseOp) {
+		if op.GetRequestRange() != nil && r.GetResponseRange() != nil {
+			normalTies(op.GetRequestRange(), r.GetResponseRange())
+		}
+	})
+}
+
+// eachOperation calls f for all operations that a transaction has executed, except for the transactions in it, and for theirs.
+func eachOperation(request *pb.TxnRequest, response *pb.TxnResponse, f func(*pb.RequestOp, *pb.ResponseOp)) {
 	ops := request.Failure
 	if response.Succeeded {
 		ops = request.Success
@@ -83,12 +92,11 @@ func normalTxn(request *pb.TxnRequest, response *pb.TxnResponse) {
 		if i >= len(ops) {
 			return
 		}
-		switch {
-		case r.GetResponseRange() != nil && ops[i].GetRequestRange() != nil:
-			normalTies(ops[i].GetRequestRange(), r.GetResponseRange())
-		case r.GetResponseTxn() != nil && ops[i].GetRequestTxn() != nil:
-			normalTxn(ops[i].GetRequestTxn(), r.GetResponseTxn())
+		if nested := r.GetResponseTxn(); nested != nil && ops[i].GetRequestTxn() != nil {
+			eachOperation(ops[i].GetRequestTxn(), nested, f)
+			continue
 		}
+		f(ops[i], r)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"sync"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -23,13 +25,62 @@ type kvRule struct {
 // kvRules are the deliberate differences.
 var kvRules = []kvRule{
 	{
-		// etcd 3.4 looks for the key before the lease if a put is in a transaction. Pando and etcd 3.7 look for the lease first.
-		name: "lease or key missing in a transaction", version: "3.4",
+		// etcd 3.4 checks all puts of a transaction before its ranges, and in a put the key before the lease. Pando and etcd 3.7 check the
+		// operations in their order, and the lease first.
+		name: "order of the checks of a transaction", version: "3.4",
 		explains: func(request, _, _ proto.Message, etcdErr, pandoErr error) bool {
+			checks := []string{
+				"etcdserver: key not found", "etcdserver: requested lease not found", "etcdserver: mvcc: required revision has been compacted",
+				"etcdserver: mvcc: required revision is a future revision",
+			}
 			_, txn := request.(*pb.TxnRequest)
-			return txn && message(etcdErr) == "etcdserver: key not found" && message(pandoErr) == "etcdserver: requested lease not found"
+			return txn && slices.Contains(checks[:2], message(etcdErr)) && slices.Contains(checks, message(pandoErr))
 		},
 	},
+	{
+		// With keys_only etcd 3.4 shows the lease. Pando and etcd 3.7 don't, except in an order by values.
+		name: "lease with keys_only", version: "3.4",
+		explains: func(request, etcd, pando proto.Message, _, _ error) bool {
+			if etcd == nil || pando == nil {
+				return false
+			}
+			without := proto.Clone(etcd)
+			clearLeases(request, without)
+			return proto.Equal(without, pando)
+		},
+	},
+}
+
+// clearLeases removes the leases of the files that Pando shows without a lease.
+func clearLeases(request, response proto.Message) {
+	switch request := request.(type) {
+	case *pb.RangeRequest:
+		for _, kv := range response.(*pb.RangeResponse).Kvs {
+			if request.KeysOnly && request.SortTarget != pb.RangeRequest_VALUE {
+				kv.Lease = 0
+			}
+		}
+	case *pb.TxnRequest:
+		response := response.(*pb.TxnResponse)
+		eachOperation(request, response, func(op *pb.RequestOp, r *pb.ResponseOp) {
+			if op.GetRequestRange() != nil && r.GetResponseRange() != nil {
+				clearLeases(op.GetRequestRange(), r.GetResponseRange())
+			}
+		})
+	}
+}
+
+// omitted reports whether etcd may omit a line of a watch. Version 3.4 loses a deletion at the revision of a compaction.
+func (p *kvPair) omitted(line string) bool {
+	if p.version != "3.4" || !strings.HasPrefix(line, "type:DELETE") {
+		return false
+	}
+	var event mvccpb.Event
+	if err := prototext.Unmarshal([]byte(line), &event); err != nil || !slices.Contains(p.compacted, event.Kv.ModRevision) {
+		return false
+	}
+	p.fired = append(p.fired, "deletion at the compact revision")
+	return true
 }
 
 // message returns the text of an error of gRPC.

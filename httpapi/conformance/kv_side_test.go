@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +26,7 @@ const kvTimeout = 20 * time.Second
 
 // kvSide is one of the two servers of a pair. Only one goroutine may use it.
 type kvSide struct {
+	url     string // of the HTTP API
 	conn    *grpc.ClientConn
 	kv      pb.KVClient
 	lease   pb.LeaseClient
@@ -39,6 +43,7 @@ type kvPair struct {
 	settled   int      // how often the running sequence has waited for all events
 	events    int      // that the last sequence has compared
 	fired     []string // that the last sequence has used
+	compacted []int64  // the revisions of all compactions
 }
 
 // newKVPair starts an etcd and a Pando.
@@ -53,10 +58,8 @@ func newKVPair(t *testing.T, version, program string) *kvPair {
 	}
 	p := &kvPair{version: version, etcd: newKVSide(t, start), pando: newKVSide(t, servertest.Member.StartPando)}
 	for _, s := range []*kvSide{p.etcd, p.pando} { // so that no relative revision is negative
-		for range relativeRevisions {
-			if _, err := s.kv.Put(t.Context(), &pb.PutRequest{Key: []byte(lastKey)}); err != nil {
-				t.Fatal(err)
-			}
+		if err := s.putUntil(t.Context(), relativeRevisions); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return p
@@ -71,7 +74,7 @@ func newKVSide(t *testing.T, start servertest.Launcher) *kvSide {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	s := &kvSide{conn: conn, kv: pb.NewKVClient(conn), lease: pb.NewLeaseClient(conn)}
+	s := &kvSide{url: m.ClientURL(), conn: conn, kv: pb.NewKVClient(conn), lease: pb.NewLeaseClient(conn)}
 	servertest.Await(t, "the server to serve the v3 API", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -155,40 +158,55 @@ func (s *kvSide) watch(ctx context.Context) (err error) {
 	return err
 }
 
-// equalise makes the revisions equal: after a failed sequence they are not. It puts a key into both servers and removes it again.
+// equalise makes the revisions equal: after a failed sequence they are not. It puts a key into both servers so often that no request looks
+// back to that sequence.
 func (p *kvPair) equalise(ctx context.Context) error {
 	if p.etcd.now == p.pando.now {
 		return nil
 	}
 	end := max(p.etcd.now, p.pando.now) + 1
 	for _, s := range []*kvSide{p.etcd, p.pando} {
-		for s.now < end {
-			put, err := s.kv.Put(ctx, &pb.PutRequest{Key: []byte(lastKey)})
-			if err != nil {
+		for _, revision := range []int64{end, end + 1 + relativeRevisions} {
+			if err := s.putUntil(ctx, revision); err != nil {
 				return err
 			}
-			s.now = put.Header.Revision
-		}
-		if err := s.clear(ctx); err != nil {
-			return err
+			if err := s.clear(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// putUntil puts a key until the server has a revision.
+func (s *kvSide) putUntil(ctx context.Context, revision int64) error {
+	for s.now < revision {
+		put, err := s.kv.Put(ctx, &pb.PutRequest{Key: []byte(lastKey)})
+		if err != nil {
+			return err
+		}
+		s.now = put.Header.Revision
+	}
+	return nil
+}
+
+// errServerGone is the error of a sequence that could not begin.
+var errServerGone = errors.New("a server does not serve")
+
 // play clears both servers, sends the steps to them, and compares.
 func (p *kvPair) play(ctx context.Context, steps []kvStep) error {
-	p.events, p.settled, p.fired = 0, 0, nil
+	p.events, p.settled, p.fired, p.pastWatch = 0, 0, nil, false
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := errors.Join(p.etcd.clear(ctx), p.pando.clear(ctx)); err != nil {
-		return err
+	err := errors.Join(p.etcd.clear(ctx), p.pando.clear(ctx))
+	if err == nil {
+		err = p.equalise(ctx)
 	}
-	if err := p.equalise(ctx); err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(p.etcd.watch(ctx), p.pando.watch(ctx))
 	}
-	if err := errors.Join(p.etcd.watch(ctx), p.pando.watch(ctx)); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", errServerGone, err)
 	}
 	for _, step := range steps {
 		if err := p.step(ctx, step); err != nil {
@@ -202,21 +220,19 @@ func (p *kvPair) play(ctx context.Context, steps []kvStep) error {
 
 // step sends one request and compares the responses.
 func (p *kvPair) step(ctx context.Context, step kvStep) error {
-	switch step.request.(type) {
+	switch r := step.request.(type) {
 	case *pb.CompactionRequest, *pb.WatchCancelRequest: // what a watch gets that is not up to date depends on the time
 		if _, err := p.settle(ctx); err != nil {
 			return err
 		}
-	}
-	if r, ok := step.request.(*pb.WatchCreateRequest); ok && r.StartRevision != 0 {
-		p.pastWatch = true
+		if _, ok := r.(*pb.CompactionRequest); ok {
+			p.compacted = append(p.compacted, p.etcd.fill(r).(*pb.CompactionRequest).Revision)
+		}
+	case *pb.WatchCreateRequest:
+		p.pastWatch = p.pastWatch || r.StartRevision != 0
 	}
 	return p.exchange(ctx, step.request)
 }
-
-// syncPause is longer than the time after which etcd has read the earlier events for new watches. A compaction before that cancels a watch
-// that would not be canceled after it.
-const syncPause = 300 * time.Millisecond
 
 func (p *kvPair) exchange(ctx context.Context, request proto.Message) error {
 	want, wantErr := p.etcd.do(ctx, request)
@@ -255,8 +271,44 @@ func (p *kvPair) settle(ctx context.Context) (events int, err error) {
 	}
 	p.settled++
 	if p.pastWatch {
-		time.Sleep(syncPause)
+		if err := p.etcd.awaitSynced(ctx); err != nil {
+			return 0, err
+		}
 		p.pastWatch = false
 	}
-	return p.etcd.watches.count(), compareWatches(p.etcd.watches, p.pando.watches, p.settled)
+	return p.etcd.watches.count(), compareWatches(p.etcd.watches, p.pando.watches, p.settled, p.omitted)
+}
+
+// awaitSynced waits until an etcd has read the earlier events for its new watches. A compaction before that cancels a watch that would not
+// be canceled after it. The number of these watches is read from the metrics: version 3.4 answers requests for progress at once. Pando reads
+// them before the events of later puts.
+func (s *kvSide) awaitSynced(ctx context.Context) error {
+	const none = "\netcd_debugging_mvcc_slow_watcher_total 0\n"
+	var err error
+	synced := servertest.Poll(kvTimeout, 10*time.Millisecond, func() bool {
+		var text string
+		if text, err = s.metrics(ctx); err != nil {
+			return true
+		}
+		return strings.Contains(text, none)
+	})
+	if !synced {
+		return fmt.Errorf("etcd has watches that wait for earlier events after %v", kvTimeout)
+	}
+	return err
+}
+
+// metrics returns the page /metrics.
+func (s *kvSide) metrics(ctx context.Context) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
 }

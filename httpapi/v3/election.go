@@ -144,10 +144,10 @@ type leaderReply struct {
 
 // Size returns the number of bytes that AppendTo appends.
 func (r *leaderReply) Size() int {
-	return sizeHeader(&r.header) + sizeMessage(2, sizeFile(r.leader, false))
+	return sizeHeader(&r.header) + sizeMessage(2, sizeFile(r.leader, wholeFile))
 }
 
 // AppendTo appends the wire form.
 func (r *leaderReply) AppendTo(b []byte) []byte {
-	return appendFile(appendHeader(b, &r.header), 2, r.leader, false)
+	return appendFile(appendHeader(b, &r.header), 2, r.leader, wholeFile)
 }

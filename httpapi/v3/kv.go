@@ -30,7 +30,7 @@ func (s *Server) rangeKeys(ctx context.Context, r *pb.RangeRequest) (*rangeReply
 	if err != nil {
 		return nil, err
 	}
-	return &rangeReply{s.wireHeader(revision), result, q.KeysOnly}, nil
+	return &rangeReply{s.wireHeader(revision), result, rangeForm(q)}, nil
 }
 
 func (s *Server) put(ctx context.Context, r *pb.PutRequest) (*putReply, error) {
@@ -83,7 +83,13 @@ func (s *Server) txn(ctx context.Context, r *pb.TxnRequest) (*txnReply, error) {
 }
 
 func (s *Server) compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
-	revision, err := s.cfg.Service.Compact(ctx, sender(ctx), uint64(max(0, r.Revision)))
+	if r.Revision < 0 {
+		if err := s.cfg.Service.AuthorizeUser(ctx, sender(ctx)); err != nil {
+			return nil, err
+		}
+		return nil, rpctypes.ErrGRPCCompacted
+	}
+	revision, err := s.cfg.Service.Compact(ctx, sender(ctx), uint64(r.Revision))
 	if err != nil {
 		return nil, err
 	}

@@ -15,51 +15,78 @@ func appendHeader(b []byte, h *responseHeader) []byte {
 
 func sizeHeader(h *responseHeader) int { return sizeMessage(headerField, h.size()) }
 
-// appendFile appends a file as a field of the type KeyValue, with or without its value.
-func appendFile(b []byte, field protowire.Number, n *tree.Node, keysOnly bool) []byte {
-	b = appendHead(b, field, sizeFile(n, keysOnly))
-	if !keysOnly {
+// fileForm says which fields of a file a response has.
+type fileForm byte
+
+const (
+	wholeFile    fileForm = iota
+	withoutValue          // that of keys_only in an order by values
+	withoutLease          // that of keys_only in all other orders: neither value nor lease
+)
+
+// rangeForm returns the form of the files in the response to a query. With keys_only etcd 3.7 takes the files from its index, which has no
+// leases, unless it needs their values for the order.
+func rangeForm(q *tree.RangeQuery) fileForm {
+	switch {
+	case !q.KeysOnly:
+		return wholeFile
+	case q.Sort == tree.SortByValue:
+		return withoutValue
+	}
+	return withoutLease
+}
+
+// appendFile appends a file as a field of the type KeyValue.
+func appendFile(b []byte, field protowire.Number, n *tree.Node, form fileForm) []byte {
+	b = appendHead(b, field, sizeFile(n, form))
+	if form == wholeFile {
 		return appendKeyValue(b, n)
 	}
 	b = appendText(b, keyField, n.Path())
 	b = appendNumber(b, createRevisionField, n.CreateRevision())
 	b = appendNumber(b, modRevisionField, n.ModRevision())
 	b = appendNumber(b, versionField, n.Version())
+	if form == withoutLease {
+		return b
+	}
 	return appendNumber(b, leaseField, uint64(n.Lease()))
 }
 
 // sizeFile returns the size of a KeyValue without its head.
-func sizeFile(n *tree.Node, keysOnly bool) int {
+func sizeFile(n *tree.Node, form fileForm) int {
 	size := sizeKeyValue(n)
-	if keysOnly {
+	if form != wholeFile {
 		size -= sizeText(valueField, n.Value())
+	}
+	if form == withoutLease {
+		size -= sizeNumber(leaseField, uint64(n.Lease()))
 	}
 	return size
 }
 
-func sizeFiles(field protowire.Number, nodes []*tree.Node, keysOnly bool) (size int) {
+func sizeFiles(field protowire.Number, nodes []*tree.Node, form fileForm) (size int) {
 	for _, n := range nodes {
-		size += sizeMessage(field, sizeFile(n, keysOnly))
+		size += sizeMessage(field, sizeFile(n, form))
 	}
 	return size
 }
 
 // rangeReply is a RangeResponse.
 type rangeReply struct {
-	header   responseHeader
-	result   tree.RangeResult
-	keysOnly bool
+	header responseHeader
+	result tree.RangeResult
+	form   fileForm
 }
 
 func (r *rangeReply) Size() int {
-	return sizeHeader(&r.header) + sizeFiles(2, r.result.Nodes, r.keysOnly) + sizeNumber(3, number(r.result.More)) +
+	return sizeHeader(&r.header) + sizeFiles(2, r.result.Nodes, r.form) + sizeNumber(3, number(r.result.More)) +
 		sizeNumber(4, uint64(r.result.Count))
 }
 
 func (r *rangeReply) AppendTo(b []byte) []byte {
 	b = appendHeader(b, &r.header)
 	for _, n := range r.result.Nodes {
-		b = appendFile(b, 2, n, r.keysOnly)
+		b = appendFile(b, 2, n, r.form)
 	}
 	b = appendNumber(b, 3, number(r.result.More))
 	return appendNumber(b, 4, uint64(r.result.Count))
@@ -79,12 +106,12 @@ type putReply struct {
 	prev   []*tree.Node
 }
 
-func (r *putReply) Size() int { return sizeHeader(&r.header) + sizeFiles(2, r.prev, false) }
+func (r *putReply) Size() int { return sizeHeader(&r.header) + sizeFiles(2, r.prev, wholeFile) }
 
 func (r *putReply) AppendTo(b []byte) []byte {
 	b = appendHeader(b, &r.header)
 	for _, n := range r.prev {
-		b = appendFile(b, 2, n, false)
+		b = appendFile(b, 2, n, wholeFile)
 	}
 	return b
 }
@@ -97,13 +124,13 @@ type deleteReply struct {
 }
 
 func (r *deleteReply) Size() int {
-	return sizeHeader(&r.header) + sizeNumber(2, uint64(r.deleted)) + sizeFiles(3, r.prev, false)
+	return sizeHeader(&r.header) + sizeNumber(2, uint64(r.deleted)) + sizeFiles(3, r.prev, wholeFile)
 }
 
 func (r *deleteReply) AppendTo(b []byte) []byte {
 	b = appendNumber(appendHeader(b, &r.header), 2, uint64(r.deleted))
 	for _, n := range r.prev {
-		b = appendFile(b, 3, n, false)
+		b = appendFile(b, 3, n, wholeFile)
 	}
 	return b
 }
@@ -134,7 +161,7 @@ func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, Message) {
 	header := responseHeader{revision: r.Revision}
 	switch o.Kind {
 	case tree.KVRange:
-		return 1, &rangeReply{header, r.Range, o.Range.KeysOnly}
+		return 1, &rangeReply{header, r.Range, rangeForm(o.Range)}
 	case tree.KVPut:
 		return 2, &putReply{header, r.Prev}
 	case tree.KVDeleteRange:

@@ -104,10 +104,10 @@ func (w *watchStream) handle(r *pb.WatchRequest) error {
 func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 	keys, ok := watchedRange(r)
 	switch {
-	case !ok:
-		return w.refuse(reasonEmptyRange)
 	case r.StartRevision < 0:
 		return w.refuse(rpctypes.ErrCompacted.Error())
+	case !ok:
+		return w.refuse(reasonEmptyRange)
 	case r.WatchId != 0 && w.watches[r.WatchId] != nil:
 		return w.refuse(reasonDuplicateID)
 	case !w.server.cfg.Watches.Begin():

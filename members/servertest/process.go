@@ -150,13 +150,20 @@ func Await(t testing.TB, event string, done func() bool) {
 // AwaitEvery is Await with a chosen pause between the calls of done. A call may be expensive.
 func AwaitEvery(t testing.TB, pause time.Duration, event string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(Timeout)
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s", Timeout, event)
-		}
-		<-time.After(pause)
+	if !Poll(Timeout, pause, done) {
+		t.Fatalf("waited %v for %s", Timeout, event)
 	}
+}
+
+// Poll calls done until it returns true, and returns true then. It returns false if that is not so after the timeout. Any goroutine may
+// call it.
+func Poll(timeout, pause time.Duration, done func() bool) bool {
+	for deadline := time.Now().Add(timeout); !done(); <-time.After(pause) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 // Signal sends a signal to the process.
