@@ -114,6 +114,7 @@ func TestGRPCAuth(t *testing.T) {
 		}
 	})
 	t.Run("the cluster", func(t *testing.T) { testClusterRights(a, root, ann) })
+	t.Run("the list of leases", func(t *testing.T) { testLeaseRights(a, root, ann) })
 	t.Run("a new password", func(t *testing.T) {
 		a.must(a.auth.UserChangePassword(root, &pb.AuthUserChangePasswordRequest{Name: "ann", Password: "new"}))
 		a.fails(rpctypes.ErrGRPCInvalidAuthToken)(a.auth.UserGet(ann, &pb.AuthUserGetRequest{Name: "ann"}))
@@ -169,6 +170,19 @@ func testClusterRights(a *authTest, root, ann context.Context) {
 			a.Errorf("%s with a bad token: %v", test.name, err)
 		}
 	}
+}
+
+// testLeaseRights lists the leases as a user who may read the keys of one lease, and not those of the other.
+func testLeaseRights(a *authTest, root, ann context.Context) {
+	kv, leases := pb.NewKVClient(a.conn), pb.NewLeaseClient(a.conn)
+	for id, key := range map[int64]string{7: "/app/a", 8: "/other"} {
+		a.must(leases.LeaseGrant(root, &pb.LeaseGrantRequest{ID: id, TTL: 60}))
+		a.must(kv.Put(root, &pb.PutRequest{Key: []byte(key), Lease: id}))
+	}
+	a.must(leases.LeaseLeases(root, &pb.LeaseLeasesRequest{}))
+	a.fails(rpctypes.ErrGRPCPermissionDenied)(leases.LeaseLeases(ann, &pb.LeaseLeasesRequest{}))
+	a.must(leases.LeaseRevoke(root, &pb.LeaseRevokeRequest{ID: 8}))
+	a.must(leases.LeaseLeases(ann, &pb.LeaseLeasesRequest{}))
 }
 
 // TestGRPCAuthErrors checks the errors of changes while auth is disabled.

@@ -130,15 +130,14 @@ func (s *Service) leaseState(ctx context.Context, from *sender, id int64, keys L
 		return state, nil
 	}
 	state.Keys = s.cfg.Tree.LeaseKeys(id)
-	for _, key := range state.Keys {
-		if !from.allowsRange(users.Read, tree.SingleKey(key)) {
-			return LeaseState{}, errPermissionDenied
-		}
+	if !from.mayRead(state.Keys) {
+		return LeaseState{}, errPermissionDenied
 	}
 	return state, nil
 }
 
-// Leases returns all leases in the order of their IDs, after all changes that were acknowledged before the call.
+// Leases returns all leases in the order of their IDs, after all changes that were acknowledged before the call, if the sender may read all
+// keys that are attached to leases.
 func (s *Service) Leases(ctx context.Context, who auth.Credentials) ([]tree.Lease, error) {
 	if err := s.cfg.Log.Barrier(ctx); err != nil {
 		return nil, err
@@ -146,12 +145,30 @@ func (s *Service) Leases(ctx context.Context, who auth.Credentials) ([]tree.Leas
 	from, err := s.identifyV3(ctx, who)
 	var list []tree.Lease
 	if err == nil {
-		for lease := range from.view.Leases() {
-			list = append(list, lease)
-		}
+		list, err = s.visibleLeases(&from)
 	}
 	s.recordLease(who, &from, operation{name: opLeases}, err)
 	return list, err
+}
+
+func (s *Service) visibleLeases(from *sender) (list []tree.Lease, err error) {
+	for lease := range from.view.Leases() {
+		if from.view.Users().Enabled() && !from.mayRead(s.cfg.Tree.LeaseKeys(lease.ID)) {
+			return nil, errPermissionDenied
+		}
+		list = append(list, lease)
+	}
+	return list, nil
+}
+
+// mayRead reports whether the sender may read all of the keys.
+func (s *sender) mayRead(keys []string) bool {
+	for _, key := range keys {
+		if !s.allowsRange(users.Read, tree.SingleKey(key)) {
+			return false
+		}
+	}
+	return true
 }
 
 // recordLease records an operation that changes nothing in the state.
