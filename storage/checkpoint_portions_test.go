@@ -158,6 +158,7 @@ func TestNothingButUnfinished(t *testing.T) {
 // TestCheckpointMemory writes and compacts a checkpoint of many portions, and measures the heap
 // meanwhile. It must not grow with the size of the checkpoint.
 func TestCheckpointMemory(t *testing.T) {
+	skipShort(t)
 	const portion = 1 << 20
 	m := newMemberWith(t, 10)
 	m.disk.portionBytes = portion

@@ -44,6 +44,7 @@ func recordEnds(t testing.TB, path string) []int64 {
 // the first case everything before the cut that was acknowledged must come back, and
 // nothing else. The log holds several terms.
 func TestCutLog(t *testing.T) {
+	skipShort(t)
 	for _, checkpoint := range []string{"without checkpoint", "after checkpoint"} {
 		t.Run(checkpoint, func(t *testing.T) {
 			m := newMember(t)

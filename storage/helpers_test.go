@@ -305,3 +305,11 @@ func lastSegment(t testing.TB, o Options) string {
 	}
 	return list[len(list)-1].path
 }
+
+// skipShort skips a test of one goroutine, in which the race detector, which is run with -short, has nothing to find.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped with -short: one goroutine does many of the same steps")
+	}
+}

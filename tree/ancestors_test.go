@@ -62,6 +62,9 @@ func growTTLs(b testing.TB, keys int) *Store {
 // TestRemovalTimeIsConstant removes a large directory in which every key has a TTL. The
 // removal must be fast: a member applies no other command meanwhile.
 func TestRemovalTimeIsConstant(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: it measures time")
+	}
 	const keys, most = 200_000, 10 * time.Millisecond
 	for _, tc := range []struct {
 		name    string

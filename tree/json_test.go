@@ -41,6 +41,9 @@ func referenceString(s string) string {
 func referenceTime(at int64) string { return time.Unix(0, at).UTC().Format(time.RFC3339Nano) }
 
 func TestAppendString(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: one goroutine tries many texts")
+	}
 	t.Run("golden", func(t *testing.T) {
 		for in, want := range map[string]string{
 			"":                       `""`,

@@ -10,6 +10,9 @@ import (
 // TestCompactionRevision compacts random histories to random sizes. After each compaction the history has the size that was asked for, and
 // a compaction to the revision before would have kept more.
 func TestCompactionRevision(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: one goroutine makes many histories")
+	}
 	random := rand.New(rand.NewPCG(3, 4))
 	s := New(10)
 	startKeys(s)

@@ -9,6 +9,9 @@ import (
 
 // TestOldValuesAreFreed replaces and removes large values. They must be freed.
 func TestOldValuesAreFreed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: it measures the heap")
+	}
 	const size, rounds = 1 << 20, 60
 	large := strings.Repeat("x", size)
 	do := func(t *testing.T, s *Store, c Command) { must(t, s, decoded(t, c)) }
