@@ -20,8 +20,8 @@ func (g *kvGenerator) txn(depth int) *pb.TxnRequest {
 	return r
 }
 
-// withoutPanic changes a transaction that may end an etcd: one that removes all keys from a key on, and then puts a key with its old value or
-// lease, which is gone. Pando refuses it.
+// withoutPanic changes a transaction that may end an etcd: one that removes all keys from a key on, and then puts a key with its old value
+// or lease, which is gone. Pando refuses it.
 func withoutPanic(r *pb.TxnRequest) *pb.TxnRequest {
 	toEnd := false
 	eachField(r.ProtoReflect(), func(_ protoreflect.Message, f protoreflect.FieldDescriptor, v protoreflect.Value) {

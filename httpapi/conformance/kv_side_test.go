@@ -280,8 +280,8 @@ func (p *kvPair) settle(ctx context.Context) (events int, err error) {
 }
 
 // awaitSynced waits until an etcd has read the earlier events for its new watches. A compaction before that cancels a watch that would not
-// be canceled after it. The number of these watches is read from the metrics: version 3.4 answers requests for progress at once. Pando reads
-// them before the events of later puts.
+// be canceled after it. The number of these watches is read from the metrics: version 3.4 answers requests for progress at once. Pando
+// reads earlier events before those of later puts.
 func (s *kvSide) awaitSynced(ctx context.Context) error {
 	const none = "\netcd_debugging_mvcc_slow_watcher_total 0\n"
 	var err error

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	clusterKills  = flag.Int("cluster.kills", 4, "number of times that the leader is killed")
+	clusterKills  = flag.Int("cluster.kills", 2, "number of times that the leader is killed")
 	clusterPauses = flag.Int("cluster.pauses", 2, "number of times that the leader is stopped and goes on")
 	clusterCuts   = flag.Int("cluster.cuts", 1, "number of times that the members are cut off from each other")
 )
