@@ -147,8 +147,8 @@ func (p *program) memberAddCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			id, learned := r.Member.GetID(), ""
-			if learner {
+			id, learned := r.Member.GetID(), "" // Pando adds every member as a learner
+			if r.Member.GetIsLearner() {
 				learned = "as learner "
 			}
 			err = p.print(headerOnly(r, r.Header, "Member %16x added %sto cluster %16x", id, learned, r.Header.GetClusterId()))
