@@ -61,7 +61,7 @@ func (p *program) commands() []*cli.Command {
 	add(groupKeys, p.putCommand(), p.getCommand(), p.delCommand(), p.txnCommand(), p.watchCommand(), p.leaseCommands(),
 		p.compactionCommand())
 	add(groupCluster, p.endpointCommands(), p.memberCommands(), p.moveLeaderCommand(), p.alarmCommands(), p.defragCommand(),
-		p.snapshotCommands())
+		p.snapshotCommands(), p.downgradeCommands())
 	add(groupLocks, p.lockCommand(), p.electCommand())
 	add(groupUsers, p.authCommands(), p.userCommands(), p.roleCommands())
 	add(groupMore, p.makeMirrorCommand(), p.checkCommands(), p.versionCommand())
@@ -69,7 +69,7 @@ func (p *program) commands() []*cli.Command {
 	for _, sub := range completion.Subcommands {
 		p.command(sub)
 	}
-	add(groupMore, p.group(completion), p.helpCommand())
+	add(groupMore, p.group(completion), p.optionsCommand(), p.helpCommand())
 	return all
 }
 

@@ -92,5 +92,5 @@ func (p *program) authStatusCommand() *cli.Command {
 				t.linef("AuthRevision: %v", r.AuthRevision)
 			}})
 		}),
-	}, userFormats...)
+	}, messageFormats...)
 }

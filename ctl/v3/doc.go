@@ -26,10 +26,10 @@
 // The files:
 //   - main.go, app.go, flags.go, globals.go, help.go: the run, the list of commands, the command line
 //   - session.go, failure.go: from the global flags to a connected client; errors and exit codes
-//   - print.go, text.go, table.go: the formats of --write-out
+//   - print.go, table.go: the formats of --write-out
 //   - put.go, get.go, del.go, compaction.go, txn.go and txn_parse.go, watch.go, watch_interactive.go and watch_exec.go: keys
 //   - lease.go, lock.go, elect.go: leases and what is built on them
-//   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, snapshot.go and
+//   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, downgrade.go, snapshot.go and
 //     snapshot_status.go: the cluster
 //   - auth.go, user.go, role.go: users and roles
 //   - mirror.go, check.go and load.go, version.go: the rest

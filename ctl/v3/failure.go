@@ -95,6 +95,7 @@ func connectionAdvice(problem string) string {
 		{"unknown authority", "Give the CA that has signed the certificate of the server with --cacert."},
 		{"certificate required", "The server requires a certificate of the client: give it with --cert and --key."},
 		{"server preface: EOF", "If the server has TLS, write https:// in the endpoint."},
+		{"looked like an HTTP/1.1 header", "If the server has TLS, write https:// in the endpoint."},
 		{"handshake failed: EOF", "If the server has no TLS, write http:// in the endpoint."},
 		{"connection reset by peer", "If the server has no TLS, write http:// in the endpoint."},
 		{"does not look like a TLS handshake", "If the server has no TLS, write http:// in the endpoint."},

@@ -60,6 +60,22 @@ COMMANDS:{{range .VisibleCommands}}
 {{.Description}}{{end}}
 `
 
+const optionsHelp = `The following options can be passed to any command:
+{{range .VisibleFlags}}
+   {{.}}{{end}}
+`
+
+// optionsCommand returns the command options.
+func (p *program) optionsCommand() *cli.Command {
+	return p.command(&cli.Command{
+		Name: "options", Usage: "list the options that every command has", ArgsUsage: " ",
+		Action: func(c *cli.Context) error {
+			cli.HelpPrinter(p.stdout, optionsHelp, c.App)
+			return nil
+		},
+	})
+}
+
 // helpCommand returns the command help.
 func (p *program) helpCommand() *cli.Command {
 	return p.command(&cli.Command{

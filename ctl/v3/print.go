@@ -23,8 +23,8 @@ const (
 // answerFormats are the formats of an answer without a table, beside simple.
 var answerFormats = []string{formatJSON, formatFields, formatProtobuf}
 
-// userFormats are the formats of answers about users.
-var userFormats = []string{formatJSON, formatProtobuf}
+// messageFormats are the formats of an answer without fields and without a table, beside simple.
+var messageFormats = []string{formatJSON, formatProtobuf}
 
 // tableFormats are the formats of lists of endpoints.
 var tableFormats = []string{formatJSON, formatFields, formatTable}

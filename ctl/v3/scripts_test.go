@@ -284,6 +284,17 @@ make-mirror a b
 37: check perf --load=z
 37: check datascale --load=z
 37: endpoint --cluster status
+37: downgrade validate
+37: downgrade validate 3.6 x
+37: downgrade validate abc
+37: downgrade validate 3.5
+37: downgrade validate 3.6
+37: downgrade validate 3.6.0 -w json
+37: downgrade enable
+37: downgrade enable 3.6
+37: downgrade enable 3.6 -w json
+37: downgrade cancel
+37: downgrade cancel -w json
 37: defrag
 37: defrag -w json
 37: defrag --cluster

@@ -153,7 +153,7 @@ func (p *program) userGetCommand() *cli.Command {
 					t.WriteByte('\n')
 				}})
 			}),
-	}, append(userFormats, formatFields, formatTable)...)
+	}, append(messageFormats, formatFields, formatTable)...)
 }
 
 // printPermissions prints the permissions of roles, as text in every format.
@@ -187,7 +187,7 @@ func (p *program) userListCommand() *cli.Command {
 					}
 				}})
 			}),
-	}, userFormats...)
+	}, messageFormats...)
 }
 
 func (p *program) userPasswdCommand() *cli.Command {
