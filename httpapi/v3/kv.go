@@ -9,12 +9,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pando/httpapi/service"
+	"pando/stats"
 	"pando/tree"
 )
 
 // kvMethods is the service KV.
 var kvMethods = []method{
 	unary("Range", (*Server).rangeKeys),
+	streaming("RangeStream", stats.ServerStream, (*Server).rangeStream),
 	unary("Put", (*Server).put),
 	unary("DeleteRange", (*Server).deleteRange),
 	unary("Txn", (*Server).txn),
