@@ -40,7 +40,8 @@
 // logstate.go (position, leader, configuration), deadlines.go (everything that happens later), rawnode.go, logstorage.go
 // (the log in memory), compaction.go, writer.go (appends), snapshot.go (from and to peers), peers.go (messages).
 //
-// Proposals: queue.go, proposer.go (states of a proposal, and the rule for those in flight), inflight.go, expiry.go (TTLs).
+// Proposals: queue.go, changes.go (the changes of a command), proposer.go (states of a proposal, and the rule for those in flight),
+// inflight.go, expiry.go (TTLs).
 //
 // Reads: reader.go (rounds of read index).
 //

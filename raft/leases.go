@@ -127,7 +127,7 @@ func (m *leaseManager) proposeDue() {
 	}
 	var due []*leaseDeadline
 	m.table.update(func(l *leaseDeadlines, now time.Duration) {
-		due = l.takeDue(now, maxRevokedKeys, func(id int64) int { return 1 + len(m.tree.LeaseKeys(id)) })
+		due = l.takeDue(now, maxRevokedKeys, func(id int64) int { return 1 + m.tree.LeaseKeyCount(id) })
 	})
 	if len(due) == 0 {
 		return

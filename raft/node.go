@@ -125,7 +125,7 @@ func (n *Node) submit(ctx context.Context, command *tree.Command) (tree.Result, 
 		return tree.Result{}, errOldMembers
 	}
 	p := n.pool.Get().(*proposal)
-	p.data, p.changes = tree.AppendCommand(p.data[:0], command), changesOf(command)
+	p.data, p.changes = tree.AppendCommand(p.data[:0], command), changesOf(command, n.tree)
 	if len(p.data) > n.limits.command {
 		return tree.Result{}, errTooLarge
 	}
@@ -143,14 +143,6 @@ func (n *Node) submit(ctx context.Context, command *tree.Command) (tree.Result, 
 	case <-ctx.Done():
 		return tree.Result{}, ctx.Err()
 	}
-}
-
-// changesOf returns the largest number of changes that a command makes.
-func changesOf(c *tree.Command) int {
-	if c.Op != tree.OpTxn {
-		return 1
-	}
-	return max(1, len(c.Txn.Then), len(c.Txn.Else))
 }
 
 // Tree returns the tree of this replica, to read and to watch.

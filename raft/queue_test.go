@@ -70,7 +70,7 @@ func TestQueueTakeTransactions(t *testing.T) {
 		{Then: slices.Repeat(operations, 5)}, {Then: operations},
 	} {
 		p := proposalOf(1)
-		p.changes = changesOf(&tree.Command{Op: tree.OpTxn, Txn: txn})
+		p.changes = changesOf(&tree.Command{Op: tree.OpTxn, Txn: txn}, tree.New(1))
 		if err := q.add(p); err != nil {
 			t.Fatal(err)
 		}

@@ -74,6 +74,21 @@ func (d *dirtyPaths) add(n *Node) { d.changed = append(d.changed, dirtyPath(n)) 
 // addKey is add for a plain file, and for a file that is or was a shadowed one.
 func (d *dirtyPaths) addKey(n *Node) { d.keys = append(d.keys, dirtyPath(n)) }
 
+// addAll is add for several files, and addKeys is addKey for several files.
+func (d *dirtyPaths) addAll(files []*Node) {
+	d.changed = slices.Grow(d.changed, len(files))
+	for _, n := range files {
+		d.add(n)
+	}
+}
+
+func (d *dirtyPaths) addKeys(files []*Node) {
+	d.keys = slices.Grow(d.keys, len(files))
+	for _, n := range files {
+		d.addKey(n)
+	}
+}
+
 func dirtyPath(n *Node) string {
 	if len(n.Value()) > largeValue {
 		return strings.Clone(n.Path())

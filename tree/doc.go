@@ -60,7 +60,7 @@
 //	kv_command.go    KVTxn: the transactions of the v3 API; kv_encode.go is the encoding of all commands of that API in the log, and
 //	                 kv_check.go what is checked before a command is proposed
 //	kv_apply.go      what the commands of the v3 API do; kv_txn.go and kv_compare.go execute transactions, and kv_delete.go
-//	                 removes ranges
+//	                 removes ranges; kv_remove.go removes many files at once
 //	lease.go         Lease, granting and revoking; lease_keys.go finds the keys of a lease, and lease_codec.go is the stored form
 //	apply.go         what each operation does; apply_users.go changes users, and
 //	                 apply_mirror.go a tree that follows a running etcd

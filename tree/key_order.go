@@ -15,19 +15,21 @@ import (
 
 // Keys visits the files of the keys in a range, shadowed files and plain keys included, in the order of the keys as strings of bytes.
 func (v *View) Keys(r KeyRange) iter.Seq[*Node] {
-	return func(yield func(*Node) bool) {
-		if isEmptyRange(r) {
-			return
-		}
-		w := keyWalk{to: r.To, yield: yield, plain: v.plain.nodes.Seek(r.From)}
-		w.next = w.plain.Next()
-		if from, after := relativeBound(r.From); !after {
-			w.below(v.root, from)
-		}
-		for !w.stopped && w.next != nil && (w.to == "" || w.next.Path() < w.to) {
-			w.stopped = !yield(w.next)
-			w.next = w.plain.Next()
-		}
+	return func(yield func(*Node) bool) { v.walkKeys(&keyWalk{yield: yield}, r) }
+}
+
+// walkKeys passes the files that Keys visits to the yield of a walk, whose other fields must be zero.
+func (v *View) walkKeys(w *keyWalk, r KeyRange) {
+	if isEmptyRange(r) {
+		return
+	}
+	w.to, w.plain = r.To, v.plain.nodes.Seek(r.From)
+	w.next = w.plain.Next()
+	if from, after := relativeBound(r.From); !after {
+		w.below(v.root, from)
+	}
+	for !w.stopped && w.next != nil && (w.to == "" || w.next.Path() < w.to) {
+		w.yieldPlain()
 	}
 }
 
@@ -56,25 +58,33 @@ func relativeBound(key string) (relative string, after bool) {
 type keyWalk struct {
 	to      string // the end of the range; "" for none
 	yield   func(*Node) bool
-	stopped bool // yield has returned false
+	kind    fileKind // of the file that is passed to yield
+	stopped bool     // yield has returned false
 	plain   btree.Cursor[*Node]
 	next    *Node // the next plain key; nil if there is none
 }
 
 // visit yields a file of the tree, after the plain keys before it. It returns false if the walk of the tree must end.
-func (w *keyWalk) visit(n *Node) bool {
+func (w *keyWalk) visit(n *Node, kind fileKind) bool {
 	key := n.Path()
 	if w.to != "" && key >= w.to {
 		return false
 	}
 	for w.next != nil && w.next.Path() < key {
-		if !w.yield(w.next) {
-			w.stopped = true
+		if !w.yieldPlain() {
 			return false
 		}
-		w.next = w.plain.Next()
 	}
+	w.kind = kind
 	w.stopped = !w.yield(n)
+	return !w.stopped
+}
+
+// yieldPlain yields the next plain key. It returns false if the walk must end.
+func (w *keyWalk) yieldPlain() bool {
+	w.kind = plainFile
+	w.stopped = !w.yield(w.next)
+	w.next = w.plain.Next()
 	return !w.stopped
 }
 
@@ -101,11 +111,11 @@ func (w *keyWalk) below(dir *Node, from string) bool {
 			}
 		}
 		if !n.IsDir() {
-			return w.visit(n)
+			return w.visit(n, visibleFile)
 		}
 		deferred = append(deferred, n)
 		file := n.Shadowed()
-		return file == nil || w.visit(file)
+		return file == nil || w.visit(file, shadowedFile)
 	})
 	for more && len(deferred) > 0 {
 		more = w.leave(&deferred)

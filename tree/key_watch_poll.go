@@ -20,27 +20,21 @@ func (w *KeyWatcher) Poll(maxBytes int) (KeyBatch, *Error) {
 	if err := p.read(); err != nil {
 		return KeyBatch{}, err
 	}
-	prevBeforeRevision(p.batch.Events)
 	w.returned = max(w.returned, p.batch.Revision)
 	p.batch.Revision = w.returned
 	return p.batch, nil
 }
 
-// prevBeforeRevision replaces each Prev that was written at the revision of its event by the file before that revision: a transaction has
-// written the key and removed it. The events must be those of whole revisions.
-func prevBeforeRevision(events []KeyEvent) {
-	for i := range events {
-		e := &events[i]
-		if e.Prev == nil || e.Prev.ModRevision() != e.Node.ModRevision() {
-			continue
+// setPrevBeforeRevision replaces a Prev that was written at the revision of its event by the file before that revision: a transaction has
+// written the key several times. The index of such a file is that of the event that has written it.
+func (w *KeyWatcher) setPrevBeforeRevision(k *KeyEvent) {
+	for k.Prev != nil && k.Prev.ModRevision() == k.Node.ModRevision() {
+		e := w.store.history.at(k.Prev.ModifiedIndex())
+		if e == nil {
+			k.Prev = nil // compacted meanwhile
+			return
 		}
-		e.Prev = nil
-		for j := i - 1; j >= 0 && events[j].Node.ModRevision() == e.Node.ModRevision(); j-- {
-			if events[j].Node.Path() == e.Node.Path() {
-				e.Prev = events[j].Prev // which is that of an earlier revision
-				break
-			}
-		}
+		k.Prev = e.keyEvent().Prev
 	}
 }
 
@@ -180,6 +174,7 @@ func (p *keyPoll) addRemoved(e *Event) (complete bool) {
 }
 
 func (p *keyPoll) append(k KeyEvent) {
+	p.w.setPrevBeforeRevision(&k)
 	p.batch.Events = append(p.batch.Events, k)
 	p.bytes += k.size()
 }

@@ -1,9 +1,6 @@
 package tree
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // applyKV executes a command of the v3 API.
 func (s *Store) applyKV(c *Command) (r Result) {
@@ -88,32 +85,4 @@ func (s *Store) findKey(key string) (file *Node, v3Only bool) {
 	default:
 		return n, false
 	}
-}
-
-// removeKeys removes keys in their order, and emits the event of each. Each key must have a file.
-func (s *Store) removeKeys(action Action, keys []string) {
-	s.batch = slices.Grow(s.batch, len(keys))
-	for len(keys) > 0 {
-		// The history drops events in their order, so some of them may share one allocation.
-		events := make([]Event, min(len(keys), eventsTogether))
-		for i := range events {
-			n, v3Only := s.findKey(keys[i])
-			e := &events[i]
-			e.action, e.v3Only, e.prev, e.node = action, v3Only, n, tombstone(n, s.nextNumbers(n))
-			s.deleteKey(keys[i])
-			s.emit(e, nil)
-		}
-		keys = keys[len(events):]
-	}
-}
-
-// eventsTogether is the largest number of events that share one allocation.
-const eventsTogether = 64
-
-// removeLeased removes the keys of a lease that has ended, in their order and in one revision.
-func (s *Store) removeLeased(id int64) {
-	s.publishLeaseKeys()
-	s.beginTxn()
-	defer s.endTxn()
-	s.removeKeys(ActionExpire, s.leaseKeys.of(id))
 }

@@ -38,15 +38,18 @@ func (s *Store) deleteKeys(o *KVOp, keys KeyRange, r *KVOpResult) {
 	if keys.From == keys.To {
 		return
 	}
-	var names []string
-	for n := range s.current().Keys(keys) {
-		names = append(names, n.Path())
+	files := make([]removedFile, 0, s.current().CountKeys(keys))
+	walk := keyWalk{}
+	walk.yield = func(n *Node) bool {
+		files = append(files, removedFile{n, walk.kind})
 		if o.PrevKV {
 			r.Prev = append(r.Prev, n)
 		}
+		return true
 	}
-	s.removeKeys(ActionDelete, names)
-	r.Deleted += int64(len(names))
+	s.current().walkKeys(&walk, keys)
+	s.removeFiles(ActionDelete, files)
+	r.Deleted += int64(len(files))
 }
 
 // rangeBelow returns the range of the keys below a directory.

@@ -51,6 +51,7 @@ type Store struct {
 	superseded int64
 
 	attachments []attachmentChange // the changes of leaseKeys by the current batch
+	endingLease int64              // the lease whose keys are being removed, or 0; see moveLease
 	now         int64              // the time of the current batch
 	batch       []announcement     // the events of the current batch
 	unannounced []announcement     // the events of published batches since the last Announce
@@ -141,8 +142,7 @@ func (s *Store) Announce() {
 		s.removals.trim(oldest)
 	}
 	s.setAnnounced()
-	clear(s.unannounced)
-	s.unannounced = s.unannounced[:0]
+	s.unannounced = emptied(s.unannounced)
 	if s.rightsLost {
 		s.rightsLost = false
 		s.hub.signalAll()
@@ -213,9 +213,7 @@ func (s *Store) publish() {
 		}
 	}
 	s.trimHistory()
-	s.unannounced = append(s.unannounced, s.batch...)
-	clear(s.batch)
-	s.batch = s.batch[:0]
+	s.takeBatch()
 	s.supersededBytes.Store(s.superseded)
 	s.publishLeaseKeys()
 	s.keys.root, s.keys.plain = nil, nil // which would keep an old tree in memory
@@ -242,3 +240,25 @@ func (s *Store) setAnnounced() {
 	s.announced.Store(s.index)
 	s.announcedRevision.Store(s.View().Revision())
 }
+
+// takeBatch adds the events of the batch to unannounced, and empties the batch.
+func (s *Store) takeBatch() {
+	if len(s.unannounced) == 0 {
+		s.unannounced, s.batch = s.batch, s.unannounced
+		return
+	}
+	s.unannounced = append(s.unannounced, s.batch...)
+	s.batch = emptied(s.batch)
+}
+
+// emptied returns an empty list that refers to nothing. It has the memory of a list, unless that is very large.
+func emptied(list []announcement) []announcement {
+	if cap(list) > keptAnnouncements {
+		return nil
+	}
+	clear(list)
+	return list[:0]
+}
+
+// keptAnnouncements is the largest capacity of a list of announcements that is used again.
+const keptAnnouncements = 1 << 14

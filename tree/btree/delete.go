@@ -91,3 +91,31 @@ func (m *Map[T]) rebuild(pages ...*page[T]) {
 		m.recount(p)
 	}
 }
+
+// DeleteAll removes items that the map holds. They must be in the order of their names. If they are many, DeleteAll makes new pages of the
+// other items, which takes much less time than a call of Delete for each.
+func (m *Map[T]) DeleteAll(items []T) {
+	switch {
+	case len(items) == m.Len():
+		m.root, m.count = nil, 0
+	case len(items) < m.Len()/rebuiltShare:
+		for _, item := range items {
+			m.Delete(m.name(item))
+		}
+	default:
+		left := Map[T]{owner: m.owner, prefix: m.prefix, counts: m.counts}
+		m.Scan(func(item T) bool {
+			if len(items) > 0 && item == items[0] {
+				items = items[1:]
+			} else {
+				left.Append(item)
+			}
+			return true
+		})
+		*m = left
+	}
+}
+
+// rebuiltShare is the share of the items of a map from which on DeleteAll makes new pages. To append an item takes a third of the time of a
+// Delete.
+const rebuiltShare = 4

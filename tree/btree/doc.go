@@ -1,5 +1,5 @@
 // Package btree implements an ordered map as a copy-on-write B-tree. Package tree uses
-// it for the children of a directory and for the keys that are no paths, and package users for users and roles.
+// it for the children of a directory, for the keys that are no paths and for those of leases, and package users for users and roles.
 //
 // The map holds items instead of pairs of key and value. The key of an item is its name:
 // the part of its path after the path of the directory. So the map needs one pointer for
@@ -35,7 +35,7 @@
 // # Files
 //
 //	map.go       Map: reading, inserting, replacing
-//	delete.go    deleting, and rebalancing the pages
+//	delete.go    deleting one item or many, and rebalancing the pages
 //	page.go      one page: search, copy on write
 //	rank.go      counting items by their order, and the counts of pages
 //	cursor.go    Cursor: reading items one by one
