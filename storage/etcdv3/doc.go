@@ -1,5 +1,6 @@
 // Package etcdv3 has the format of the file in which etcd keeps its v3 data: member/snap/db of a data directory, and the snapshots of
-// `etcdctl snapshot save`. It is a bbolt file.
+// `etcdctl snapshot save`. It is a bbolt file. Write makes one from the state of a member, and HashKV computes the checksum with which
+// members of etcd compare their keys.
 //
 // Any goroutine may call the functions.
 //
@@ -24,4 +25,5 @@
 //	format.go    the names of buckets and keys; Revision
 //	messages.go  KeyValue and Lease; auth.go: User and Role; member.go: Member
 //	wire.go      fields of protocol buffers
+//	entries.go   what a file has for a state; write.go: Write; hash.go: HashKV and Hash
 package etcdv3
