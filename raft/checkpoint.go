@@ -33,6 +33,8 @@ type checkpointer struct {
 	index            uint64 // applied index of the last checkpoint
 	retryAt          time.Time
 	savers           []saver
+	compactors       []chan error        // callers of Compact that wait for a checkpoint to begin
+	compacting       []chan error        // callers of Compact that wait for the checkpoint in progress
 	resumeCompaction func()              // ends the deferral of compactions; nil if they are not deferred
 	done             chan checkpointDone // received from inside a turn only
 	wake             chan struct{}       // signals the core that done has something
@@ -79,6 +81,8 @@ func (x *checkpointer) begin() {
 	x.deferCompaction()
 	next := x.next()
 	x.begun = next.Applied
+	x.compacting, x.compactors = x.compactors, nil
+	next.Compact = len(x.compacting) > 0
 	go func() {
 		x.done <- x.write(next)
 		wake(x.wake)
@@ -131,6 +135,7 @@ func (x *checkpointer) finish(c checkpointDone) {
 		x.resumeCompaction = nil
 	}
 	defer x.answerSavers(c)
+	x.answerCompactors(c)
 	if c.err != nil {
 		x.tree.ReturnDelta(c.Delta)
 		x.retryAt = time.Now().Add(checkpointRetry)
@@ -222,7 +227,7 @@ func (x *checkpointer) answerSavers(c checkpointDone) {
 		}
 		s.done <- c.err
 	}
-	if len(x.savers) > 0 && x.healthy() {
+	if len(x.savers)+len(x.compactors) > 0 && x.healthy() {
 		x.begin()
 	}
 }

@@ -207,6 +207,42 @@ func TestOpenSnapshot(t *testing.T) {
 	})
 }
 
+func TestCompactState(t *testing.T) {
+	t.Parallel()
+	m := newTestMember(t)
+	n := m.start()
+	for i := range 40 {
+		m.set("/a", strings.Repeat(fmt.Sprint(i%10), 4<<10))
+	}
+	if err := n.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(filepath.Join(m.dir, "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 { // several at once, without a change since
+		wg.Go(func() {
+			if err := n.Compact(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if again, err := os.Stat(filepath.Join(m.dir, "state.db")); err != nil || os.SameFile(after, again) {
+		t.Errorf("state.db is the same file: %v", err)
+	}
+	m.stop()
+	if err := n.Compact(t.Context()); err == nil {
+		t.Error("no error from a stopped node")
+	}
+	m.start()
+	if !m.exists("/a") {
+		t.Error("the key is gone")
+	}
+}
+
 // TestRestoredCluster starts a cluster of three from one snapshot of another cluster.
 func TestRestoredCluster(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,8 @@ type Checkpoint struct {
 	Members []byte
 	// Level is the cluster's feature level as of Applied. It decides the format of what is written.
 	Level uint64
+	// Compact asks for a compaction after the checkpoint, even if none is due.
+	Compact bool
 }
 
 // CheckpointStats describes a checkpoint and the compaction that may have followed it.
@@ -43,6 +45,7 @@ type CheckpointStats struct {
 	Duration       time.Duration // until the checkpoint was valid and the log was released
 	Compacted      bool          // a compaction followed and came to its end
 	CompactionTime time.Duration // zero when no compaction was started
+	CompactionErr  error         // of the compaction; nil also if none was started, or if it was deferred
 }
 
 // Checkpoint makes the state durable, and then deletes the segments of the log that lie

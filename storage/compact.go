@@ -57,11 +57,11 @@ func (d *Disk) DeferCompaction() (resume func()) {
 	return func() { d.deferrals.Add(-1) }
 }
 
-// compactIfDue compacts state.db after a checkpoint if that is due and not deferred. The
-// checkpoint stays valid, so an error is only logged. Callers must hold
+// compactIfDue compacts state.db after a checkpoint if that is due or asked for, and not deferred. The
+// checkpoint stays valid, so an error is logged and noted in stats. Callers must hold
 // checkpointing.
 func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
-	if !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {
+	if !c.Compact && !d.compaction.due(c.Delta.View, stats) || d.deferrals.Load() > 0 {
 		return
 	}
 	start := time.Now()
@@ -71,7 +71,7 @@ func (d *Disk) compactIfDue(c *Checkpoint, stats *CheckpointStats) {
 		d.lg.Error("the checkpoint is valid, but state.db could not be compacted; the next checkpoint tries again",
 			zap.String("file", d.paths.state), zap.Error(err))
 	}
-	stats.CompactionTime = time.Since(start)
+	stats.CompactionTime, stats.CompactionErr = time.Since(start), err
 }
 
 // compact writes the new file, unless it is deferred, and updates stats.
@@ -81,7 +81,7 @@ func (d *Disk) compact(c *Checkpoint, stats *CheckpointStats) error {
 		return fmt.Errorf("storage: %w", err)
 	}
 	// A full disk would stop the log, too.
-	if err := checkSpace(d.paths.dir, info.Size()); err != nil {
+	if err := CheckSpace(d.paths.dir, info.Size()); err != nil {
 		return fmt.Errorf("storage: compact %s: %w", d.paths.state, err)
 	}
 	all := *c

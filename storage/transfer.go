@@ -132,7 +132,7 @@ func (d *Disk) stage(path string, content io.Reader, size int64) (*Staged, error
 	if size <= 0 || size%pageMultiple != 0 {
 		return nil, fmt.Errorf("%w: a checkpoint can't have %d bytes", ErrCorrupt, size)
 	}
-	if err := checkSpace(filepath.Dir(path), size); err != nil {
+	if err := CheckSpace(filepath.Dir(path), size); err != nil {
 		return nil, err
 	}
 	if err := receive(path, content, size); err != nil {
@@ -161,8 +161,8 @@ const pageMultiple = 4 << 10
 // freeForLog is how much a new file must leave free for the log.
 const freeForLog = 16 << 20
 
-// checkSpace returns an error if a file of size bytes does not fit into dir.
-func checkSpace(dir string, size int64) error {
+// CheckSpace returns an error if a file of size bytes does not fit into dir.
+func CheckSpace(dir string, size int64) error {
 	if free := freeBytes(dir); size > free-freeForLog {
 		return fmt.Errorf("a file of %d bytes is to be written, but only %d bytes are free in %s: make space on that disk", size, free, dir)
 	}
