@@ -61,7 +61,7 @@ var allowed = map[string][]string{
 		"docs/openapi",
 		"httpapi", "httpapi/audit", "httpapi/proxy", "httpapi/service", "httpapi/ui", "members", "members/certs", "members/config",
 		"members/server/systemd", "members/server/tuning",
-		"raft", "raft/offline", "raft/transport", "stats", "storage", "tree",
+		"raft", "raft/offline", "raft/transport", "stats", "storage", "storage/etcdv3", "tree",
 	},
 	"members/server/systemd": {},
 	"members/server/tuning":  {},

@@ -44,6 +44,7 @@ type kvPair struct {
 	events    int      // that the last sequence has compared
 	fired     []string // that the last sequence has used
 	compacted []int64  // the revisions of all compactions
+	diverged  bool     // a sequence has failed, so the histories differ
 }
 
 // newKVPair starts an etcd and a Pando.
@@ -194,11 +195,12 @@ func (s *kvSide) putUntil(ctx context.Context, revision int64) error {
 var errServerGone = errors.New("a server does not serve")
 
 // play clears both servers, sends the steps to them, and compares.
-func (p *kvPair) play(ctx context.Context, steps []kvStep) error {
+func (p *kvPair) play(ctx context.Context, steps []kvStep) (err error) {
+	defer func() { p.diverged = p.diverged || err != nil }()
 	p.events, p.settled, p.fired, p.pastWatch = 0, 0, nil, false
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err := errors.Join(p.etcd.clear(ctx), p.pando.clear(ctx))
+	err = errors.Join(p.etcd.clear(ctx), p.pando.clear(ctx))
 	if err == nil {
 		err = p.equalise(ctx)
 	}
@@ -213,9 +215,10 @@ func (p *kvPair) play(ctx context.Context, steps []kvStep) error {
 			return fmt.Errorf("%s\n%w", step, err)
 		}
 	}
-	events, err := p.settle(ctx)
-	p.events = events
-	return err
+	if p.events, err = p.settle(ctx); err != nil {
+		return err
+	}
+	return p.compareHashes(ctx)
 }
 
 // step sends one request and compares the responses.

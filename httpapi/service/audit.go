@@ -23,7 +23,11 @@ const (
 	RolePut        = "role_put"
 	opUserLogin    = "user_login" // for a token of the v3 API
 	OpAlarm        = "alarm"      // a change of an alarm
+	OpDowngrade    = "downgrade"
 	opSnapshot     = "snapshot"
+	opHashKV       = "hash_kv"
+	opHash         = "hash"
+	opDefragment   = "defragment"
 	opProfile      = "profile"
 	opWatchEnd     = "watch_end" // a watch ended because its user had lost the right
 	opMirrorGet    = "mirror_get"

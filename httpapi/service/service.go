@@ -65,8 +65,10 @@ type Config struct {
 	Leases    LeaseClock
 	Cluster   Cluster
 	Snapshots Snapshots
-	Tree      *tree.Store
-	Members   *members.Registry
+	// Backend may be nil if no client calls the methods of backend.go.
+	Backend Backend
+	Tree    *tree.Store
+	Members *members.Registry
 	// Auth identifies the senders of requests.
 	Auth *auth.Authenticator
 	// Self is the ID of this member.
@@ -103,6 +105,7 @@ type Service struct {
 
 	snapshotOpen  atomic.Bool   // a snapshot is being read
 	changingUsers chan struct{} // has an element while a change of users is in flight
+	readingLog    chan struct{} // has an element while readLog reads
 	forwarding    atomic.Int64  // see Forwarding
 
 	pinned pinnedViews
@@ -114,7 +117,8 @@ type Service struct {
 func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, failures: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
-		pinned: pinnedViews{limits: cfg.Pins, tree: cfg.Tree, now: time.Now},
+		readingLog: make(chan struct{}, 1),
+		pinned:     pinnedViews{limits: cfg.Pins, tree: cfg.Tree, now: time.Now},
 	}
 }
 

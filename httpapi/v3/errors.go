@@ -32,6 +32,7 @@ var statusOfErrors = []struct{ err, status error }{
 	{service.ErrReplaying, rpctypes.ErrGRPCTimeout},
 	{service.ErrNotConfirmed, rpctypes.ErrGRPCTimeout},
 	{service.ErrSnapshotBusy, rpctypes.ErrGRPCRequestTooManyRequests},
+	{service.ErrDefragmentBusy, status.Error(codes.Unavailable, service.ErrDefragmentBusy.Error())},
 	{service.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
 	{auth.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
 	{context.Canceled, rpctypes.ErrGRPCCanceled},

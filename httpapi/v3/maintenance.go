@@ -6,8 +6,6 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"pando/httpapi/service"
 	"pando/members"
@@ -18,7 +16,12 @@ import (
 var maintenanceMethods = []method{
 	unary("Alarm", (*Server).alarm).beforeReady(),
 	unary("Status", (*Server).status).beforeReady(),
+	unary("Defragment", (*Server).defragment),
+	unary("Hash", (*Server).hash),
+	unary("HashKV", (*Server).hashKV),
+	streaming("Snapshot", stats.ServerStream, (*Server).snapshot),
 	unary("MoveLeader", (*Server).moveLeader),
+	unary("Downgrade", (*Server).downgrade),
 }
 
 func (s *Server) status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
@@ -47,41 +50,32 @@ func (s *Server) status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusRes
 	return r, nil
 }
 
-// alarm lists the alarms of this member. They follow from its state: no request can activate one, and none ends while its cause lasts.
-func (s *Server) alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error) {
-	if err := s.authorizeAlarm(ctx, r.Action); err != nil {
+// hashKV returns a checksum of the keys and their history, by which a client compares members.
+func (s *Server) hashKV(ctx context.Context, r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	h, err := s.cfg.Service.HashKV(ctx, sender(ctx), r.Revision)
+	if err != nil {
 		return nil, err
 	}
-	header := s.headerAt(s.cfg.Service.Revision())
-	switch r.Action {
-	case pb.AlarmRequest_GET:
-		reply := &pb.AlarmResponse{Header: header}
-		for _, a := range s.alarms(s.cfg.Service.Status()) {
-			if (r.Alarm == pb.AlarmType_NONE || r.Alarm == a.Alarm) && (r.MemberID == 0 || r.MemberID == a.MemberID) {
-				reply.Alarms = append(reply.Alarms, a)
-			}
-		}
-		return reply, nil
-	case pb.AlarmRequest_DEACTIVATE:
-		return &pb.AlarmResponse{Header: header}, nil
-	}
-	return nil, status.Error(codes.Unimplemented,
-		"alarms can't be activated: NOSPACE follows from --quota-bytes, and a member that differs from the others stops by itself")
+	return &pb.HashKVResponse{
+		Header: s.headerAt(uint64(h.Revision)), Hash: h.Hash, CompactRevision: h.Compacted, HashRevision: h.Hashed,
+	}, nil
 }
 
-// authorizeAlarm returns nil if the sender may list alarms, or change them, for which it needs the role root.
-func (s *Server) authorizeAlarm(ctx context.Context, action pb.AlarmRequest_AlarmAction) error {
-	if action == pb.AlarmRequest_GET {
-		return s.cfg.Service.AuthorizeUser(ctx, sender(ctx))
+// hash returns a checksum of all data.
+func (s *Server) hash(ctx context.Context, _ *pb.HashRequest) (*pb.HashResponse, error) {
+	hash, revision, err := s.cfg.Service.Hash(ctx, sender(ctx))
+	if err != nil {
+		return nil, err
 	}
-	return s.cfg.Service.AuthorizeRoot(ctx, sender(ctx), service.OpAlarm, "")
+	return &pb.HashResponse{Header: s.headerAt(revision), Hash: hash}, nil
 }
 
-func (s *Server) alarms(now service.Status) []*pb.AlarmMember {
-	if !now.QuotaReached {
-		return nil
+// defragment returns when the state is in a new file without free space.
+func (s *Server) defragment(ctx context.Context, _ *pb.DefragmentRequest) (*pb.DefragmentResponse, error) {
+	if err := s.cfg.Service.Defragment(ctx, sender(ctx)); err != nil {
+		return nil, err
 	}
-	return []*pb.AlarmMember{{MemberID: uint64(s.cfg.Service.Self()), Alarm: pb.AlarmType_NOSPACE}}
+	return &pb.DefragmentResponse{Header: s.currentHeader()}, nil
 }
 
 // moveLeader transfers the leadership. As in the reference, only the leader does that.
