@@ -113,6 +113,9 @@ type Command struct {
 	// ByLeader says that the leader proposes an OpLeaseRevoke because the leases have ended, or an OpCompact because the history is
 	// too large. Such a command needs no authorization. It ignores leases that do not exist.
 	ByLeader bool
+	// User is the name of the user for whom a command with an AuthRevision was authorized, if NeedsUser is true for it. Apply refuses the
+	// command with CodePermissionDenied if the user has no right to write the keys of its leases.
+	User string
 	// Lease is the ID of the lease of an OpPut or an OpLeaseGrant.
 	Lease int64
 	// TTL is the time to live of an OpLeaseGrant, in seconds.

@@ -61,7 +61,8 @@
 //	                 kv_check.go what is checked before a command is proposed
 //	kv_apply.go      what the commands of the v3 API do; kv_txn.go and kv_compare.go execute transactions, and kv_delete.go
 //	                 removes ranges; kv_remove.go removes many files at once
-//	lease.go         Lease, granting and revoking; lease_keys.go finds the keys of a lease, and lease_codec.go is the stored form
+//	lease.go         Lease, granting and revoking; lease_keys.go finds the keys of a lease, lease_rights.go checks the right to them,
+//	                 and lease_codec.go is the stored form
 //	apply.go         what each operation does; apply_users.go changes users, and
 //	                 apply_mirror.go a tree that follows a running etcd
 //	txn.go           Txn: several operations that are executed as one; txn_encode.go is

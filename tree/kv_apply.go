@@ -5,6 +5,9 @@ import "fmt"
 // applyKV executes a command of the v3 API.
 func (s *Store) applyKV(c *Command) (r Result) {
 	s.startKeyHistory()
+	if r.Err = s.checkLeases(c); r.Err != nil {
+		return r
+	}
 	switch c.Op {
 	case OpPut:
 		op := c.putOp()

@@ -122,3 +122,12 @@ func (t *KVTxn) IsReadOnly() bool {
 	}
 	return true
 }
+
+// putOp returns an OpPut as an operation of a transaction. The result for other commands has only their flags.
+func (c *Command) putOp() KVOp {
+	op := KVOp{Kind: KVPut, PrevKV: c.PrevKV, IgnoreValue: c.IgnoreValue, IgnoreLease: c.IgnoreLease}
+	if c.Op == OpPut {
+		op.Lease, op.Key, op.Value = c.Lease, c.Path, c.Value
+	}
+	return op
+}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The encoding of a command of the v3 API in the log is its operation, its flags, the AuthRevision if there is one, and the fields that
-// the operation has. A number of elements, or of bytes, comes before the elements. A transaction has the encoding of its compares, of Then
+// The encoding of a command of the v3 API in the log is its operation, its flags, the AuthRevision and the User if there are any, and the
+// fields that the operation has. A number of elements, or of bytes, comes before the elements. A transaction has the encoding of its compares, of Then
 // and of Else.
 
 // The flags of a command or an operation of the v3 API.
@@ -17,8 +17,9 @@ const (
 	kvByLeader
 	kvAuthRevision
 	kvLease
+	kvUser
 
-	lastKVFlag = kvLease
+	lastKVFlag = kvUser
 )
 
 // The forms of an encoded KeyRange.
@@ -37,9 +38,15 @@ func appendKVCommand(dst []byte, c *Command) []byte {
 	if c.AuthRevision != 0 {
 		flags |= kvAuthRevision
 	}
+	if c.User != "" {
+		flags |= kvUser
+	}
 	dst = append(dst, byte(c.Op), flags)
 	if c.AuthRevision != 0 {
 		dst = binary.AppendUvarint(dst, c.AuthRevision)
+	}
+	if c.User != "" {
+		dst = appendLengthPrefixed(dst, c.User)
 	}
 	switch c.Op {
 	case OpPut:
@@ -65,15 +72,6 @@ func appendKVCommand(dst []byte, c *Command) []byte {
 		return dst
 	}
 	return binary.AppendUvarint(dst, c.Revision)
-}
-
-// putOp returns an OpPut as an operation of a transaction. The result for other commands has only their flags.
-func (c *Command) putOp() KVOp {
-	op := KVOp{Kind: KVPut, PrevKV: c.PrevKV, IgnoreValue: c.IgnoreValue, IgnoreLease: c.IgnoreLease}
-	if c.Op == OpPut {
-		op.Lease, op.Key, op.Value = c.Lease, c.Path, c.Value
-	}
-	return op
 }
 
 func (o *KVOp) flags() (flags byte) {
@@ -214,6 +212,9 @@ func (r *kvDecoder) command(c *Command) {
 	c.PrevKV, c.ByLeader = flags&kvPrevKV != 0, flags&kvByLeader != 0
 	if flags&kvAuthRevision != 0 {
 		c.AuthRevision = r.uvarint()
+	}
+	if flags&kvUser != 0 {
+		c.User = r.lengthPrefixed()
 	}
 	if c.Op != OpPut && flags&kvLease != 0 {
 		r.refuse("a lease at an operation that has none")
@@ -356,7 +357,7 @@ func (r *kvDecoder) op(depth int) KVOp {
 	o := KVOp{Kind: KVKind(r.octet())}
 	flags := r.flags()
 	o.IgnoreValue, o.IgnoreLease, o.PrevKV = flags&kvIgnoreValue != 0, flags&kvIgnoreLease != 0, flags&kvPrevKV != 0
-	if flags&(kvByLeader|kvAuthRevision) != 0 || o.Kind != KVPut && flags&kvLease != 0 {
+	if flags&(kvByLeader|kvAuthRevision|kvUser) != 0 || o.Kind != KVPut && flags&kvLease != 0 {
 		r.refuse(fmt.Sprintf("flags %#x of an operation of a transaction", flags))
 	}
 	switch o.Kind {

@@ -36,7 +36,7 @@ func sampleKVTxn() *KVTxn {
 func sampleKVCommands() []Command {
 	return []Command{
 		{Op: OpPut, Path: "/a/b", Value: "v"},
-		{Op: OpPut, Path: "//", Lease: 1 << 62, IgnoreValue: true, AuthRevision: 7},
+		{Op: OpPut, Path: "//", Lease: 1 << 62, IgnoreValue: true, AuthRevision: 7, User: strings.Repeat("u", 200)},
 		{Op: OpPut, Path: "k", IgnoreLease: true, Value: strings.Repeat("v", 300)},
 		{Op: OpDeleteRange, Path: "/a", Value: "/a\x00", PrevKV: true},
 		{Op: OpDeleteRange, Path: "/a", Value: "/b"},
@@ -45,7 +45,7 @@ func sampleKVCommands() []Command {
 		{Op: OpKV, KV: &KVTxn{}},
 		{Op: OpLeaseGrant, Lease: -1 << 63, TTL: 60},
 		{Op: OpLeaseRevoke, Leases: []int64{1, -2, 1 << 62}, ByLeader: true},
-		{Op: OpLeaseRevoke, Leases: []int64{5}, AuthRevision: 2},
+		{Op: OpLeaseRevoke, Leases: []int64{5}, AuthRevision: 2, User: "ann"},
 		{Op: OpLeaseRevoke, Leases: []int64{1, 2}, Granted: []int64{1 << 60, 0}, ByLeader: true},
 		{Op: OpCompact, Revision: 1 << 40},
 	}

@@ -174,7 +174,10 @@ func (s *Service) tryKV(
 				return from, tree.Result{}, err
 			}
 		}
-		c.AuthRevision = from.authRevision()
+		c.AuthRevision, c.User = from.authRevision(), ""
+		if c.AuthRevision != 0 && c.NeedsUser() {
+			c.User = from.principal.Name
+		}
 		result, err := s.cfg.Log.ProposeKV(ctx, c)
 		switch {
 		case isFollowing(err): // this member has not applied the mirror yet
@@ -237,17 +240,10 @@ func (s *Service) allowOp(from *sender, o *tree.KVOp) *tree.Error {
 }
 
 // allowLease reports whether the sender may write all keys of a lease. Attaching a key to the lease of another user would otherwise give
-// that user the power over the key.
+// that user the power over the key. The command is checked again when it is applied: see tree.Command.User.
 func (s *Service) allowLease(from *sender, lease int64) bool {
-	if lease == 0 {
-		return true
-	}
-	for _, key := range s.cfg.Tree.LeaseKeys(lease) {
-		if !from.allowsRange(users.Write, tree.SingleKey(key)) {
-			return false
-		}
-	}
-	return true
+	state := from.view.Users()
+	return lease == 0 || !state.Enabled() || s.cfg.Tree.AllowsLease(state, from.roles, users.Write, lease)
 }
 
 // index returns the index of the state with which the sender was identified; 0 if there is none.

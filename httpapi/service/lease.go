@@ -153,7 +153,7 @@ func (s *Service) Leases(ctx context.Context, who auth.Credentials) ([]tree.Leas
 
 func (s *Service) visibleLeases(from *sender) (list []tree.Lease, err error) {
 	for lease := range from.view.Leases() {
-		if from.view.Users().Enabled() && !from.mayRead(s.cfg.Tree.LeaseKeys(lease.ID)) {
+		if state := from.view.Users(); state.Enabled() && !s.cfg.Tree.AllowsLease(state, from.roles, users.Read, lease.ID) {
 			return nil, errPermissionDenied
 		}
 		list = append(list, lease)

@@ -63,3 +63,18 @@ func (c *Cursor[T]) descend(p *page[T]) {
 		p = p.inner.children[0]
 	}
 }
+
+// Before returns the item with the greatest name that is less than name, or the zero T if there is none.
+func (m *Map[T]) Before(name string) (item T) {
+	for p := m.root; p != nil; {
+		i, _ := m.search(p, name)
+		if i > 0 {
+			item = p.items[i-1]
+		}
+		if p.inner == nil {
+			break
+		}
+		p = p.inner.children[i]
+	}
+	return item
+}
