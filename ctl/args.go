@@ -14,7 +14,7 @@ func Reorder(app *cli.App, args []string) []string {
 	start := firstOperand(app.Flags, args)
 	commands := app.Commands
 	for start < len(args) {
-		command := findCommand(commands, args[start])
+		command := FindCommand(commands, args[start])
 		if command == nil || command.SkipFlagParsing {
 			return args
 		}
@@ -104,7 +104,8 @@ func findFlag(flags []cli.Flag, arg string) cli.Flag {
 	return nil
 }
 
-func findCommand(commands []*cli.Command, name string) *cli.Command {
+// FindCommand returns the command with a name or an alias; nil if there is none.
+func FindCommand(commands []*cli.Command, name string) *cli.Command {
 	for _, c := range commands {
 		if c.HasName(name) {
 			return c

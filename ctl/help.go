@@ -77,7 +77,7 @@ func (p *program) helpCommand() *cli.Command {
 
 // printHelpOf prints the help of the command with the first of names, or of a command below it.
 func (p *program) printHelpOf(commands []*cli.Command, names []string) error {
-	command := findCommand(commands, names[0])
+	command := FindCommand(commands, names[0])
 	if command == nil {
 		return unknownCommand(names[0], commands)
 	}

@@ -22,10 +22,7 @@ func (p *program) alarmCommands() *cli.Command {
 func (p *program) alarmListCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "list", Usage: "list all alarms", ArgsUsage: " ",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() > 0 {
-				return badArguments("alarm list command accepts no arguments")
-			}
+		Action: p.withArguments(0, "alarm list command accepts no arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			r, err := cl.Maintenance.Alarm(ctx, &pb.AlarmRequest{Action: pb.AlarmRequest_GET})
 			if err != nil {
 				return err
@@ -38,10 +35,7 @@ func (p *program) alarmListCommand() *cli.Command {
 func (p *program) alarmDisarmCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "disarm", Usage: "end all alarms", ArgsUsage: " ",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() > 0 {
-				return badArguments("alarm disarm command accepts no arguments")
-			}
+		Action: p.withArguments(0, "alarm disarm command accepts no arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			armed, err := cl.Maintenance.Alarm(ctx, &pb.AlarmRequest{Action: pb.AlarmRequest_GET})
 			if err != nil {
 				return err

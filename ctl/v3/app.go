@@ -124,7 +124,7 @@ func (p *program) group(c *cli.Command) *cli.Command {
 		if len(args) > 0 && args[0] == "help" {
 			args = args[1:]
 		}
-		if len(args) > 0 && findCommand(ctx.Command.Subcommands, args[0]) == nil {
+		if len(args) > 0 && ctl.FindCommand(ctx.Command.Subcommands, args[0]) == nil {
 			return unknownCommand(strings.TrimSpace(ctx.Command.HelpName), args[0], ctx.Command.Subcommands)
 		}
 		return p.printHelp(ctx.Command, args)

@@ -26,21 +26,11 @@ func (p *program) authCommands() *cli.Command {
 	})
 }
 
-// withoutArguments is calling, for a command of auth that takes no arguments.
-func (p *program) withoutArguments(name string, run func(ctx context.Context, cl *client.Client) error) cli.ActionFunc {
-	return p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-		if c.NArg() > 0 {
-			return badArguments("auth %s command does not accept any arguments", name)
-		}
-		return run(ctx, cl)
-	})
-}
-
 func (p *program) authEnableCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "enable", Usage: "require a user for every request", ArgsUsage: " ",
 		Description: p.explain(`The user root must exist. It gets the role root if it does not have it.`),
-		Action: p.withoutArguments("enable", func(ctx context.Context, cl *client.Client) error {
+		Action: p.withArguments(0, "auth enable command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			_, err := cl.Auth.AuthEnable(ctx, &pb.AuthEnableRequest{})
 			if errors.Is(err, rpctypes.ErrRootRoleNotExist) {
 				if err := grantRoot(ctx, cl); err != nil {
@@ -69,7 +59,7 @@ func grantRoot(ctx context.Context, cl *client.Client) error {
 func (p *program) authDisableCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "disable", Usage: "accept requests of everybody", ArgsUsage: " ",
-		Action: p.withoutArguments("disable", func(ctx context.Context, cl *client.Client) error {
+		Action: p.withArguments(0, "auth disable command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			if _, err := cl.Auth.AuthDisable(ctx, &pb.AuthDisableRequest{}); err != nil {
 				return err
 			}
@@ -82,7 +72,7 @@ func (p *program) authDisableCommand() *cli.Command {
 func (p *program) authStatusCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "status", Usage: "print whether requests need a user", ArgsUsage: " ",
-		Action: p.withoutArguments("status", func(ctx context.Context, cl *client.Client) error {
+		Action: p.withArguments(0, "auth status command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			r, err := cl.Auth.AuthStatus(ctx, &pb.AuthStatusRequest{})
 			if err != nil {
 				return err

@@ -64,6 +64,20 @@ func (p *program) checkCommands() *cli.Command {
 	})
 }
 
+// checking returns the action of a check: it connects, and runs the check with its workload.
+func (p *program) checking(o *checkOptions, run func(ctx context.Context, cl *client.Client, w workload) error) cli.ActionFunc {
+	return p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
+		w, err := o.workload()
+		if err == nil {
+			err = o.prepare(ctx, cl)
+		}
+		if err != nil {
+			return err
+		}
+		return run(ctx, cl, w)
+	})
+}
+
 // prepare returns an error if there are keys with the prefix already: the check would delete them.
 func (o *checkOptions) prepare(ctx context.Context, cl *client.Client) error {
 	request := &pb.RangeRequest{Limit: 1}
@@ -128,14 +142,7 @@ func (p *program) checkPerfCommand() *cli.Command {
 		Description: p.explain(`For a minute, clients write keys of 256 bytes with values of 1 KiB: 150 in a second by 50 clients (s), 1000 by
 			200 (m), 8000 by 500 (l) or 15,000 by 1000 (xl). The check fails, with exit code 1, below nine tenths of that rate, if a
 			write takes longer than half a second, or if the standard deviation of the times is more than 0.1 s.`),
-		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			w, err := o.workload()
-			if err == nil {
-				err = o.prepare(ctx, cl)
-			}
-			if err != nil {
-				return err
-			}
+		Action: p.checking(o, func(ctx context.Context, cl *client.Client, w workload) error {
 			l := &load{client: cl, prefix: o.prefix, clients: w.clients, rate: w.rate, duration: w.duration}
 			result := l.run(ctx, p.stderr, w.rate*int(w.duration/time.Second))
 			if ctx.Err() != nil {
@@ -183,14 +190,7 @@ func (p *program) checkDataScaleCommand() *cli.Command {
 		Flags: o.flags("/etcdctl-check-datascale/"),
 		Description: p.explain(`It writes 10,000 (s), 100,000 (m), a million (l) or three million (xl) keys with values of 1 KiB, and prints how
 			much more memory the process at the first endpoint has afterwards, as its metrics say.`),
-		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			w, err := o.workload()
-			if err == nil {
-				err = o.prepare(ctx, cl)
-			}
-			if err != nil {
-				return err
-			}
+		Action: p.checking(o, func(ctx context.Context, cl *client.Client, w workload) error {
 			before, err := p.processMemory(ctx, cl)
 			if err != nil {
 				return fmt.Errorf("the memory of the server is unknown: %w", err)

@@ -22,11 +22,8 @@ func (p *program) compactionCommand() *cli.Command {
 ` + p.examples(
 			`endpoint status -w fields | grep '"Revision"'`, "see the present revision",
 			`compaction 1200`, "forget what was before revision 1200"),
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() != 1 {
-				return badArguments("compaction command needs 1 argument")
-			}
-			revision, err := strconv.ParseInt(c.Args().First(), 10, 64)
+		Action: p.withArguments(1, "compaction command needs 1 argument", func(ctx context.Context, cl *client.Client, args []string) error {
+			revision, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {
 				return err
 			}

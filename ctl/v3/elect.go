@@ -73,12 +73,7 @@ func (p *program) lead(ctx context.Context, cl *client.Client, session *client.S
 	if err := p.print(rangeAnswer(response, false)); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-session.Done():
-		return fail(exitError, "elect: session expired")
-	}
+	return awaitSignal(ctx, session, "elect: session expired")
 }
 
 // printLeaders prints the leader, and each new one, until ctx is done.

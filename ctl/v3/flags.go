@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"pando/ctl"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -57,7 +59,7 @@ func (n *normalizer) walk(args []string) error {
 		default:
 			took, err := n.flag(word, args[i+1:])
 			for errors.Is(err, errUnknownFlag) { // it may be one of a command that follows: endpoint --cluster status
-				name := slices.IndexFunc(args[i+1:], func(w string) bool { return findCommand(n.commands, w) != nil })
+				name := slices.IndexFunc(args[i+1:], func(w string) bool { return ctl.FindCommand(n.commands, w) != nil })
 				if name < 0 {
 					return err
 				}

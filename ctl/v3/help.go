@@ -91,7 +91,7 @@ func (p *program) helpCommand() *cli.Command {
 
 // printHelpOf prints the help of the command with the first of names, or of a command below it.
 func (p *program) printHelpOf(above string, commands []*cli.Command, names []string) error {
-	command := findCommand(commands, names[0])
+	command := ctl.FindCommand(commands, names[0])
 	if command == nil {
 		return unknownCommand(above, names[0], commands)
 	}
@@ -109,15 +109,6 @@ func (p *program) printHelp(command *cli.Command, names []string) error {
 		return p.printHelpOf(command.HelpName, command.Subcommands, names)
 	}
 	cli.HelpPrinter(p.stdout, groupHelp, command)
-	return nil
-}
-
-func findCommand(commands []*cli.Command, name string) *cli.Command {
-	for _, c := range commands {
-		if c.HasName(name) {
-			return c
-		}
-	}
 	return nil
 }
 

@@ -40,11 +40,8 @@ func leaseID(c *cli.Context, missing string) (int64, error) {
 func (p *program) leaseGrantCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "grant", Usage: "create a lease", ArgsUsage: "<TTL in seconds>",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() != 1 {
-				return badArguments("lease grant command needs TTL argument")
-			}
-			ttl, err := strconv.ParseInt(c.Args().First(), 10, 64)
+		Action: p.withArguments(1, "lease grant command needs TTL argument", func(ctx context.Context, cl *client.Client, args []string) error {
+			ttl, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {
 				return badArguments("bad TTL (%w)", err)
 			}
@@ -83,7 +80,7 @@ func (p *program) leaseRevokeCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("failed to revoke lease (%w)", err)
 			}
-			return p.print(headerOnly(r, r.Header, "lease %016x revoked", id))
+			return p.printHeader(r, nil, "lease %016x revoked", id)
 		}),
 	}, answerFormats...)
 }
@@ -148,10 +145,7 @@ func timeToLiveAnswer(r *pb.LeaseTimeToLiveResponse, keys bool) answer {
 func (p *program) leaseListCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "list", Usage: "list all leases", ArgsUsage: " ",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() > 0 {
-				return badArguments("lease list command accepts no arguments")
-			}
+		Action: p.withArguments(0, "lease list command accepts no arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
 			r, err := cl.Lease.LeaseLeases(ctx, &pb.LeaseLeasesRequest{})
 			if err != nil {
 				return err

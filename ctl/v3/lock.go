@@ -73,11 +73,16 @@ func (p *program) holdLock(ctx context.Context, cl *client.Client, session *clie
 	if err := p.print(rangeAnswer(response, false)); err != nil {
 		return err
 	}
+	return awaitSignal(ctx, session, "session expired")
+}
+
+// awaitSignal waits for a signal, which ends ctx. lost is the error if the lease of the session ends before.
+func awaitSignal(ctx context.Context, session *client.Session, lost string) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-session.Done():
-		return fail(exitError, "session expired")
+		return fail(exitError, "%s", lost)
 	}
 }
 

@@ -50,11 +50,8 @@ func (p *program) moveLeaderCommand() *cli.Command {
 		Description: p.explain(`The leader must be among the --endpoints.`,
 			`member list`, "the IDs",
 			`move-leader 8e9e05c52164694d`, "make this member the leader"),
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			if c.NArg() != 1 {
-				return badArguments("move-leader command needs 1 argument")
-			}
-			target, err := strconv.ParseUint(c.Args().First(), 16, 64)
+		Action: p.withArguments(1, "move-leader command needs 1 argument", func(ctx context.Context, cl *client.Client, args []string) error {
+			target, err := strconv.ParseUint(args[0], 16, 64)
 			if err != nil {
 				return badArguments("%w", err)
 			}
@@ -67,10 +64,7 @@ func (p *program) moveLeaderCommand() *cli.Command {
 			}
 			defer leader.Close()
 			r, err := leader.Maintenance.MoveLeader(ctx, &pb.MoveLeaderRequest{TargetID: target})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Leadership transferred from %x to %x", id, target))
+			return p.printHeader(r, err, "Leadership transferred from %x to %x", id, target)
 		}),
 	}, answerFormats...)
 }

@@ -25,16 +25,15 @@ func (p *program) memberCommands() *cli.Command {
 	})
 }
 
-// memberID reads the ID of a member from the first argument.
-func memberID(c *cli.Context) (uint64, error) {
-	if c.NArg() != 1 {
-		return 0, badArguments("member ID is not provided")
-	}
-	id, err := strconv.ParseUint(c.Args().First(), 16, 64)
-	if err != nil {
-		return 0, badArguments("bad member ID arg (%w), expecting ID in Hex", err)
-	}
-	return id, nil
+// withMemberID is calling, for a command whose argument is the ID of a member.
+func (p *program) withMemberID(run func(ctx context.Context, cl *client.Client, id uint64) error) cli.ActionFunc {
+	return p.withArguments(1, "member ID is not provided", func(ctx context.Context, cl *client.Client, args []string) error {
+		id, err := strconv.ParseUint(args[0], 16, 64)
+		if err != nil {
+			return badArguments("bad member ID arg (%w), expecting ID in Hex", err)
+		}
+		return run(ctx, cl, id)
+	})
 }
 
 // peerURLsFlag returns the flag --peer-urls.
@@ -151,7 +150,7 @@ func (p *program) memberAddCommand() *cli.Command {
 			if r.Member.GetIsLearner() {
 				learned = "as learner "
 			}
-			err = p.print(headerOnly(r, r.Header, "Member %16x added %sto cluster %16x", id, learned, r.Header.GetClusterId()))
+			err = p.printHeader(r, nil, "Member %16x added %sto cluster %16x", id, learned, r.Header.GetClusterId())
 			if err != nil || p.globals.output != formatSimple {
 				return err
 			}
@@ -196,16 +195,9 @@ func (p *program) printSettings(r *pb.MemberAddResponse, name string) error {
 func (p *program) memberPromoteCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "promote", Usage: "give a learner a vote", ArgsUsage: "<member ID>",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			id, err := memberID(c)
-			if err != nil {
-				return err
-			}
+		Action: p.withMemberID(func(ctx context.Context, cl *client.Client, id uint64) error {
 			r, err := cl.Cluster.MemberPromote(ctx, &pb.MemberPromoteRequest{ID: id})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Member %16x promoted in cluster %16x", id, r.Header.GetClusterId()))
+			return p.printHeader(r, err, "Member %16x promoted in cluster %16x", id, r.GetHeader().GetClusterId())
 		}),
 	}, answerFormats...)
 }
@@ -215,11 +207,7 @@ func (p *program) memberUpdateCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "update", Usage: "change the URLs of a member", ArgsUsage: "<member ID>",
 		Flags: []cli.Flag{peerURLsFlag(&urls)},
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			id, err := memberID(c)
-			if err != nil {
-				return err
-			}
+		Action: p.withMemberID(func(ctx context.Context, cl *client.Client, id uint64) error {
 			if urls == "" {
 				return badArguments("member peer urls not provided")
 			}
@@ -228,10 +216,7 @@ func (p *program) memberUpdateCommand() *cli.Command {
 				return err
 			}
 			r, err := cl.Cluster.MemberUpdate(ctx, request)
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Member %16x updated in cluster %16x", id, r.Header.GetClusterId()))
+			return p.printHeader(r, err, "Member %16x updated in cluster %16x", id, r.GetHeader().GetClusterId())
 		}),
 	}, answerFormats...)
 }
@@ -239,16 +224,9 @@ func (p *program) memberUpdateCommand() *cli.Command {
 func (p *program) memberRemoveCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "remove", Usage: "remove a member", ArgsUsage: "<member ID>",
-		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-			id, err := memberID(c)
-			if err != nil {
-				return err
-			}
+		Action: p.withMemberID(func(ctx context.Context, cl *client.Client, id uint64) error {
 			r, err := cl.Cluster.MemberRemove(ctx, &pb.MemberRemoveRequest{ID: id})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Member %16x removed from cluster %16x", id, r.Header.GetClusterId()))
+			return p.printHeader(r, err, "Member %16x removed from cluster %16x", id, r.GetHeader().GetClusterId())
 		}),
 	}, answerFormats...)
 }

@@ -36,9 +36,14 @@ func (p *program) checkFormat(formats []string) error {
 		return fail(exitBadFeature, "unsupported output format")
 	}
 	if len(formats) > 0 && format != formatSimple && !slices.Contains(formats, format) {
-		return fail(exitBadFeature, "%s not supported as output format", format)
+		return unsupported(format)
 	}
 	return nil
+}
+
+// unsupported returns the failure for a --write-out that a command does not have.
+func unsupported(format string) error {
+	return fail(exitBadFeature, "%s not supported as output format", format)
 }
 
 // answer is what a command prints, in every format that it has.
@@ -71,8 +76,14 @@ func (p *program) print(a answer) error {
 		}
 		t.Write(data)
 	case formatFields:
+		if a.fields == nil {
+			return unsupported(formatFields)
+		}
 		a.fields(t)
 	case formatTable:
+		if a.table == nil {
+			return unsupported(formatTable)
+		}
 		a.table().write(t)
 	default:
 		a.simple(t)
@@ -150,11 +161,20 @@ func (t *text) keyValue(prefix string, kv *mvccpb.KeyValue) {
 	t.id(prefix+"Lease", kv.Lease, "%016x")
 }
 
-// headerOnly returns the answer of a command whose response is a header. line is its simple form.
-func headerOnly(message proto.Message, header *pb.ResponseHeader, format string, args ...any) answer {
-	return answer{
-		message: message,
-		simple:  func(t *text) { t.linef(format, args...) },
-		fields:  func(t *text) { t.header(header) },
+// response is a response of the API.
+type response interface {
+	proto.Message
+	GetHeader() *pb.ResponseHeader
+}
+
+// printHeader prints the outcome of a call: the error, or a response that is shown as its header. The line is its simple form.
+func (p *program) printHeader(r response, err error, format string, args ...any) error {
+	if err != nil {
+		return err
 	}
+	return p.print(answer{
+		message: r,
+		simple:  func(t *text) { t.linef(format, args...) },
+		fields:  func(t *text) { t.header(r.GetHeader()) },
+	})
 }

@@ -33,13 +33,10 @@ func noPasswordOption(noPassword bool) *authpb.UserAddOptions {
 func (p *program) roleAddCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "add", Usage: "add a role", ArgsUsage: "<role>",
-		Action: p.withNames(1, "role add command requires role name as its argument",
+		Action: p.withArguments(1, "role add command requires role name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.RoleAdd(ctx, &pb.AuthRoleAddRequest{Name: names[0]})
-				if err != nil {
-					return err
-				}
-				return p.print(headerOnly(r, r.Header, "Role %s created", names[0]))
+				return p.printHeader(r, err, "Role %s created", names[0])
 			}),
 	}, answerFormats...)
 }
@@ -47,13 +44,10 @@ func (p *program) roleAddCommand() *cli.Command {
 func (p *program) roleDeleteCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "delete", Usage: "delete a role", ArgsUsage: "<role>",
-		Action: p.withNames(1, "role delete command requires role name as its argument",
+		Action: p.withArguments(1, "role delete command requires role name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.RoleDelete(ctx, &pb.AuthRoleDeleteRequest{Role: names[0]})
-				if err != nil {
-					return err
-				}
-				return p.print(headerOnly(r, r.Header, "Role %s deleted", names[0]))
+				return p.printHeader(r, err, "Role %s deleted", names[0])
 			}),
 	}, answerFormats...)
 }
@@ -61,26 +55,30 @@ func (p *program) roleDeleteCommand() *cli.Command {
 func (p *program) roleGetCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "get", Usage: "print the permissions of a role", ArgsUsage: "<role>",
-		Action: p.withNames(1, "role get command requires role name as its argument",
+		Action: p.withArguments(1, "role get command requires role name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.RoleGet(ctx, &pb.AuthRoleGetRequest{Role: names[0]})
 				if err != nil {
 					return err
 				}
-				return p.print(answer{
-					message: r,
-					simple:  func(t *text) { t.role(names[0], r) },
-					fields: func(t *text) {
-						t.header(r.Header)
-						for _, perm := range r.Perm {
-							t.linef("%q :  %s", "PermType", perm.PermType)
-							t.field("Key", perm.Key)
-							t.field("RangeEnd", perm.RangeEnd)
-						}
-					},
-				})
+				return p.print(roleAnswer(names[0], r))
 			}),
 	}, answerFormats...)
+}
+
+func roleAnswer(name string, r *pb.AuthRoleGetResponse) answer {
+	return answer{
+		message: r,
+		simple:  func(t *text) { t.role(name, r) },
+		fields: func(t *text) {
+			t.header(r.Header)
+			for _, perm := range r.Perm {
+				t.linef("%q :  %s", "PermType", perm.PermType)
+				t.field("Key", perm.Key)
+				t.field("RangeEnd", perm.RangeEnd)
+			}
+		},
+	}
 }
 
 // role appends the simple form of a role.
@@ -114,7 +112,7 @@ func permissionRange(key, end string) string {
 func (p *program) roleListCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "list", Usage: "list all roles", ArgsUsage: " ",
-		Action: p.withNames(0, "role list command requires no arguments",
+		Action: p.withArguments(0, "role list command requires no arguments",
 			func(ctx context.Context, cl *client.Client, _ []string) error {
 				r, err := cl.Auth.RoleList(ctx, &pb.AuthRoleListRequest{})
 				if err != nil {
@@ -183,10 +181,7 @@ func (p *program) roleGrantCommand() *cli.Command {
 			r, err := cl.Auth.RoleGrantPermission(ctx, &pb.AuthRoleGrantPermissionRequest{
 				Name: args[0], Perm: &authpb.Permission{PermType: authpb.Permission_Type(kind), Key: key, RangeEnd: end},
 			})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Role %s updated", args[0]))
+			return p.printHeader(r, err, "Role %s updated", args[0])
 		}),
 	}, answerFormats...)
 }
@@ -207,10 +202,7 @@ func (p *program) roleRevokeCommand() *cli.Command {
 				return err
 			}
 			r, err := cl.Auth.RoleRevokePermission(ctx, &pb.AuthRoleRevokePermissionRequest{Role: args[0], Key: key, RangeEnd: end})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "%s", revokedText(args[0], string(key), string(end))))
+			return p.printHeader(r, err, "%s", revokedText(args[0], string(key), string(end)))
 		}),
 	}, answerFormats...)
 }

@@ -24,6 +24,10 @@ user list -w json
 user get u1
 user get u1 -w json
 user get u1 --detail
+37: user get u1 -w fields
+37: user get u1 -w table
+37: user get u1 --detail -w json
+37: user get u1 --detail -w fields
 user get nobody
 user get
 role add r1

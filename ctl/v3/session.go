@@ -27,6 +27,17 @@ func (p *program) calling(run clusterCommand) cli.ActionFunc {
 	})
 }
 
+// withArguments is calling, for a command that takes a number of arguments. wrong is the error for another number.
+func (p *program) withArguments(number int, wrong string,
+	run func(ctx context.Context, cl *client.Client, args []string) error) cli.ActionFunc {
+	return p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
+		if c.NArg() != number {
+			return badArguments("%s", wrong)
+		}
+		return run(ctx, cl, c.Args().Slice())
+	})
+}
+
 // waiting returns the action of a command without a time limit.
 func (p *program) waiting(run clusterCommand) cli.ActionFunc {
 	return func(c *cli.Context) error {

@@ -26,17 +26,6 @@ func (p *program) userCommands() *cli.Command {
 	})
 }
 
-// withNames is calling, for a command that takes a number of names. missing is the error for another number.
-func (p *program) withNames(number int, missing string,
-	run func(ctx context.Context, cl *client.Client, names []string) error) cli.ActionFunc {
-	return p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
-		if c.NArg() != number {
-			return badArguments("%s", missing)
-		}
-		return run(ctx, cl, c.Args().Slice())
-	})
-}
-
 // interactiveFlag returns the flag of commands that read a password.
 func interactiveFlag(to *bool) cli.Flag {
 	return &cli.BoolFlag{Name: "interactive", Destination: to, Value: true,
@@ -65,10 +54,7 @@ func (p *program) userAddCommand() *cli.Command {
 			ctx, cancel := p.limited(ctx)
 			defer cancel()
 			r, err := cl.Auth.UserAdd(ctx, request)
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "User %s created", request.Name))
+			return p.printHeader(r, err, "User %s created", request.Name)
 		}),
 	}, answerFormats...)
 }
@@ -119,13 +105,10 @@ func (p *program) readPassword(ctx context.Context, name string, interactive boo
 func (p *program) userDeleteCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "delete", Usage: "delete a user", ArgsUsage: "<name>",
-		Action: p.withNames(1, "user delete command requires user name as its argument",
+		Action: p.withArguments(1, "user delete command requires user name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.UserDelete(ctx, &pb.AuthUserDeleteRequest{Name: names[0]})
-				if err != nil {
-					return err
-				}
-				return p.print(headerOnly(r, r.Header, "User %s deleted", names[0]))
+				return p.printHeader(r, err, "User %s deleted", names[0])
 			}),
 	}, answerFormats...)
 }
@@ -135,7 +118,7 @@ func (p *program) userGetCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "get", Usage: "print the roles of a user", ArgsUsage: "<name>",
 		Flags: []cli.Flag{boolFlag(&detail, "detail", "print the permissions of the roles, too")},
-		Action: p.withNames(1, "user get command requires user name as its argument",
+		Action: p.withArguments(1, "user get command requires user name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.UserGet(ctx, &pb.AuthUserGetRequest{Name: names[0]})
 				if err != nil {
@@ -153,29 +136,33 @@ func (p *program) userGetCommand() *cli.Command {
 					t.WriteByte('\n')
 				}})
 			}),
-	}, append(messageFormats, formatFields, formatTable)...)
+	}, append(messageFormats, formatFields)...) // fields are there with --detail
 }
 
-// printPermissions prints the permissions of roles, as text in every format.
+// printPermissions prints the roles of a user, each as role get prints it.
 func (p *program) printPermissions(ctx context.Context, cl *client.Client, user string, roles []string) error {
-	t := &text{}
-	t.linef("User: %s", user)
+	if _, err := fmt.Fprintf(p.stdout, "User: %s\n", user); err != nil {
+		return err
+	}
 	for _, role := range roles {
 		r, err := cl.Auth.RoleGet(ctx, &pb.AuthRoleGetRequest{Role: role})
+		if err == nil {
+			_, err = fmt.Fprintln(p.stdout)
+		}
+		if err == nil {
+			err = p.print(roleAnswer(role, r))
+		}
 		if err != nil {
 			return err
 		}
-		t.linef("")
-		t.role(role, r)
 	}
-	_, err := p.stdout.Write(t.Bytes())
-	return err
+	return nil
 }
 
 func (p *program) userListCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "list", Usage: "list all users", ArgsUsage: " ",
-		Action: p.withNames(0, "user list command requires no arguments",
+		Action: p.withArguments(0, "user list command requires no arguments",
 			func(ctx context.Context, cl *client.Client, _ []string) error {
 				r, err := cl.Auth.UserList(ctx, &pb.AuthUserListRequest{})
 				if err != nil {
@@ -206,10 +193,7 @@ func (p *program) userPasswdCommand() *cli.Command {
 			ctx, cancel := p.limited(ctx)
 			defer cancel()
 			r, err := cl.Auth.UserChangePassword(ctx, &pb.AuthUserChangePasswordRequest{Name: c.Args().First(), Password: password})
-			if err != nil {
-				return err
-			}
-			return p.print(headerOnly(r, r.Header, "Password updated"))
+			return p.printHeader(r, err, "Password updated")
 		}),
 	}, answerFormats...)
 }
@@ -217,13 +201,10 @@ func (p *program) userPasswdCommand() *cli.Command {
 func (p *program) userGrantCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "grant-role", Usage: "give a user a role", ArgsUsage: "<user> <role>",
-		Action: p.withNames(2, "user grant command requires user name and role name as its argument",
+		Action: p.withArguments(2, "user grant command requires user name and role name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.UserGrantRole(ctx, &pb.AuthUserGrantRoleRequest{User: names[0], Role: names[1]})
-				if err != nil {
-					return err
-				}
-				return p.print(headerOnly(r, r.Header, "Role %s is granted to user %s", names[1], names[0]))
+				return p.printHeader(r, err, "Role %s is granted to user %s", names[1], names[0])
 			}),
 	}, answerFormats...)
 }
@@ -231,13 +212,10 @@ func (p *program) userGrantCommand() *cli.Command {
 func (p *program) userRevokeCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "revoke-role", Usage: "take a role from a user", ArgsUsage: "<user> <role>",
-		Action: p.withNames(2, "user revoke-role requires user name and role name as its argument",
+		Action: p.withArguments(2, "user revoke-role requires user name and role name as its argument",
 			func(ctx context.Context, cl *client.Client, names []string) error {
 				r, err := cl.Auth.UserRevokeRole(ctx, &pb.AuthUserRevokeRoleRequest{Name: names[0], Role: names[1]})
-				if err != nil {
-					return err
-				}
-				return p.print(headerOnly(r, r.Header, "Role %s is revoked from user %s", names[1], names[0]))
+				return p.printHeader(r, err, "Role %s is revoked from user %s", names[1], names[0])
 			}),
 	}, answerFormats...)
 }
