@@ -67,6 +67,8 @@ func (l *instantLog) apply(c *tree.Command) (tree.Result, error) {
 	return r, nil
 }
 
+func (l *instantLog) ReadsLocally() bool { return true }
+
 func (l *instantLog) Barrier(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -154,7 +154,7 @@ func newReadQueue() *readQueue { return &readQueue{wake: make(chan struct{}, 1)}
 // Barrier returns when the tree of this member holds every change that any member acknowledged before the call: a read
 // after it is linearizable. It writes nothing to the log or the disk. Its errors are *tree.Error with a code of the 300s.
 func (n *Node) Barrier(ctx context.Context) error {
-	if n.state.localReads.Load() {
+	if n.ReadsLocally() {
 		return nil
 	}
 	c := make(chan error, 1)
@@ -171,6 +171,9 @@ func (n *Node) Barrier(ctx context.Context) error {
 		return apiError(ctx.Err())
 	}
 }
+
+// ReadsLocally reports whether Barrier returns at once.
+func (n *Node) ReadsLocally() bool { return n.state.localReads.Load() }
 
 // add queues a caller. Its channel must have room for the one answer.
 func (q *readQueue) add(c chan error) error {

@@ -159,7 +159,7 @@ const replayPause = 10 * time.Millisecond
 // the log, in which auth may not be enabled yet. With a leader, it must become ready first. Without a leader it can't become ready, so
 // it uses the users that it had before its start: snapshots must be possible without a quorum.
 func (s *Service) hasUsers() bool {
-	return s.isReady() || s.cfg.Log.Leader() == 0 && s.cfg.Log.Replayed()
+	return s.IsReady() || s.cfg.Log.Leader() == 0 && s.cfg.Log.Replayed()
 }
 
 // awaitUsers waits until hasUsers is true. It returns ErrReplaying after Config.ReadyTimeout, when ctx is done, or after Stop.

@@ -48,7 +48,7 @@ func (s *Service) ReadyChecks() []probe.Check {
 
 // checkReads checks that reads without a quorum are served.
 func (s *Service) checkReads(context.Context) error {
-	if !s.isReady() {
+	if !s.IsReady() {
 		return errCatchingUp
 	}
 	return nil

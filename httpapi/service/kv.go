@@ -38,6 +38,14 @@ func (s *Service) Range(
 	return result, revision, err
 }
 
+// RangeMayWait reports whether Range may wait for other members.
+func (s *Service) RangeMayWait(c Consistency) bool {
+	if c == Local && !s.cfg.Tree.View().Users().Enabled() {
+		return false
+	}
+	return !s.cfg.Log.ReadsLocally()
+}
+
 func (s *Service) rangeKeys(
 	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency,
 ) (from sender, result tree.RangeResult, err error) {

@@ -27,7 +27,7 @@ func Arrival(ctx context.Context) time.Time {
 // AwaitReady waits until the member has applied everything that was committed before its start. Callers must call it before an
 // operation on keys. It returns a *tree.Error after Config.ReadyTimeout, when ctx is done, or after Stop.
 func (s *Service) AwaitReady(ctx context.Context) error {
-	if s.isReady() {
+	if s.IsReady() {
 		return nil
 	}
 	timer := time.NewTimer(s.cfg.ReadyTimeout - time.Since(Arrival(ctx)))
@@ -43,7 +43,8 @@ func (s *Service) AwaitReady(ctx context.Context) error {
 	return tree.NewError(tree.CodeRaftInternal, tree.CauseTimedOut)
 }
 
-func (s *Service) isReady() bool {
+// IsReady reports whether AwaitReady returns nil at once.
+func (s *Service) IsReady() bool {
 	select {
 	case <-s.cfg.Ready:
 		return true
@@ -63,7 +64,7 @@ type Health struct {
 // Health returns the health of the member: it must be ready and have a leader, and its checkpoints must succeed. The quota is no reason for
 // bad health.
 func (s *Service) Health() Health {
-	if s.cfg.Log.Leader() == 0 || !s.isReady() {
+	if s.cfg.Log.Leader() == 0 || !s.IsReady() {
 		return Health{}
 	}
 	if err := s.checkCheckpoints(context.Background()); err != nil {

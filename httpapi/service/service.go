@@ -26,6 +26,8 @@ type Log interface {
 	// Barrier returns when the tree of this member contains everything that was acknowledged to any client before the call.
 	// Its errors are *tree.Error.
 	Barrier(ctx context.Context) error
+	// ReadsLocally reports whether Barrier returns at once.
+	ReadsLocally() bool
 	// Index returns the commit index.
 	Index() uint64
 	// Applied returns the index up to which the log is applied on this member.

@@ -53,6 +53,8 @@ func (l *fakeLog) apply(c *tree.Command) (tree.Result, error) {
 	return r, nil
 }
 
+func (l *fakeLog) ReadsLocally() bool { return false }
+
 func (l *fakeLog) Barrier(context.Context) error {
 	l.barriers++
 	return l.barrierErr

@@ -7,11 +7,10 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"pando/httpapi/rpc"
 	"pando/stats"
 )
 
@@ -22,8 +21,8 @@ type call struct {
 	counts *stats.GRPCMethod
 }
 
-// unary is the handler of a grpc.MethodDesc.
-func (c *call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+// unary is the handler of a rpc.Method.
+func (c *call) unary(ctx context.Context, decode func(any) error) (any, error) {
 	start := time.Now()
 	c.counts.Started()
 	var reply any
@@ -53,17 +52,15 @@ func (c *call) admit(ctx context.Context) error {
 	if wantsLeader(ctx) && !c.server.cfg.Service.HasLeader() {
 		return rpctypes.ErrGRPCNoLeader
 	}
-	if c.method.early {
+	if c.method.early || c.server.cfg.Service.IsReady() {
 		return nil
 	}
+	rpc.MayWait(ctx)
 	return c.server.cfg.Service.AwaitReady(ctx)
 }
 
 // wantsLeader reports whether a client wants an error if the member has no leader.
-func wantsLeader(ctx context.Context) bool {
-	values := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataRequireLeaderKey)
-	return len(values) > 0 && values[0] == rpctypes.MetadataHasLeader
-}
+func wantsLeader(ctx context.Context) bool { return origin(ctx).wantsLeader }
 
 // recover makes an error of a panic: a request must not end the process. It must be deferred.
 func (c *call) recover(err *error) {

@@ -6,16 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"pando/httpapi/rpc"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -106,7 +106,7 @@ var (
 	grpcType = []string{"application/grpc"}
 )
 
-// incoming returns the context of a request as that of a request of gRPC, with the peer and the metadata.
+// incoming returns the context of a request as that of a request of gRPC.
 func incoming(r *http.Request) context.Context {
 	md := metadata.MD{}
 	for _, name := range [...]string{"Authorization", "Via", "Forwarded", "X-Forwarded-For"} {
@@ -119,17 +119,8 @@ func incoming(r *http.Request) context.Context {
 			md[strings.ToLower(name)] = values
 		}
 	}
-	ctx := metadata.NewIncomingContext(r.Context(), md)
-	return peer.NewContext(ctx, &peer.Peer{Addr: remoteAddr(r.RemoteAddr), AuthInfo: newTransportInfo(r.TLS)})
+	return withOrigin(r.Context(), r.RemoteAddr, r.TLS, md)
 }
-
-// remoteAddr is the address of a client as net/http has it.
-type remoteAddr string
-
-var _ net.Addr = remoteAddr("")
-
-func (remoteAddr) Network() string  { return "tcp" }
-func (a remoteAddr) String() string { return string(a) }
 
 // readJSON reads the body of a request. An empty one is a message without fields. Unknown fields are left out, as in the reference.
 func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, into proto.Message) error {
@@ -162,13 +153,12 @@ func unmarshalJSON(body []byte, into proto.Message) error {
 func (m gatewayMethod) json(reply any) ([]byte, error) {
 	message, ok := reply.(proto.Message)
 	if !ok {
-		encoded, err := codec{}.Marshal(reply)
+		encoded, err := rpc.Encode(reply)
 		if err != nil {
 			return nil, err
 		}
-		defer encoded.Free()
 		message = m.reply.New().Interface()
-		if err := proto.Unmarshal(encoded.Materialize(), message); err != nil {
+		if err := proto.Unmarshal(encoded, message); err != nil {
 			return nil, err
 		}
 	}

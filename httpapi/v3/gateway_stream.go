@@ -50,7 +50,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, m gatewayMe
 	if m.call.method.kind == stats.BidirectionalStream {
 		_ = stream.control.SetReadDeadline(time.Time{}) // the client sends messages at any time; an error means that there is no deadline
 	}
-	err := m.call.streaming(nil, stream)
+	err := m.call.streaming(stream)
 	stream.close()
 	if err != nil {
 		stream.writeError(err)

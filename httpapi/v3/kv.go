@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/protobuf/proto"
 
+	"pando/httpapi/rpc"
 	"pando/httpapi/service"
 	"pando/stats"
 	"pando/tree"
@@ -15,7 +16,7 @@ import (
 
 // kvMethods is the service KV.
 var kvMethods = []method{
-	unary("Range", (*Server).rangeKeys),
+	quickUnary("Range", (*Server).rangeKeys),
 	streaming("RangeStream", stats.ServerStream, (*Server).rangeStream),
 	unary("Put", (*Server).put),
 	unary("DeleteRange", (*Server).deleteRange),
@@ -27,6 +28,10 @@ func (s *Server) rangeKeys(ctx context.Context, r *pb.RangeRequest) (*rangeReply
 	q := rangeQuery(r)
 	if err := q.Check(); err != nil {
 		return nil, err
+	}
+	// A range of many keys computes for long, and so does an old revision.
+	if len(r.RangeEnd) > 0 || q.Revision != 0 || s.cfg.Service.RangeMayWait(consistency(r.Serializable)) {
+		rpc.MayWait(ctx)
 	}
 	result, revision, err := s.cfg.Service.Range(ctx, sender(ctx), q, consistency(r.Serializable))
 	if err != nil {

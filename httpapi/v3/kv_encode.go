@@ -3,6 +3,7 @@ package v3
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"pando/httpapi/rpc"
 	"pando/tree"
 )
 
@@ -143,7 +144,7 @@ type txnReply struct {
 }
 
 // operations visits the responses of the operations that were executed, and their fields in ResponseOp.
-func (r *txnReply) operations(yield func(field protowire.Number, m Message) bool) {
+func (r *txnReply) operations(yield func(field protowire.Number, m rpc.Message) bool) {
 	list := r.txn.Then
 	if !r.result.Succeeded {
 		list = r.txn.Else
@@ -157,7 +158,7 @@ func (r *txnReply) operations(yield func(field protowire.Number, m Message) bool
 
 // opReply returns the response of an operation in a transaction, and its field in ResponseOp. Its header has the revision alone. That of a
 // nested transaction is empty, as in the reference.
-func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, Message) {
+func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, rpc.Message) {
 	header := responseHeader{revision: r.Revision}
 	switch o.Kind {
 	case tree.KVRange:

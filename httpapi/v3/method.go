@@ -3,8 +3,7 @@ package v3
 import (
 	"context"
 
-	"google.golang.org/grpc"
-
+	"pando/httpapi/rpc"
 	"pando/stats"
 )
 
@@ -29,6 +28,15 @@ type method struct {
 // unary returns a method with one request and one response. Req is the generated type of the request. Reply is a pointer to the generated
 // type of the response, or a Message.
 func unary[Req, Reply any](name string, serve func(*Server, context.Context, *Req) (Reply, error)) method {
+	return quickUnary(name, func(s *Server, ctx context.Context, request *Req) (Reply, error) {
+		rpc.MayWait(ctx)
+		return serve(s, ctx, request)
+	})
+}
+
+// quickUnary is unary for a method that mostly responds without waiting. It must call rpc.MayWait before it waits for anything, or
+// computes for long.
+func quickUnary[Req, Reply any](name string, serve func(*Server, context.Context, *Req) (Reply, error)) method {
 	return method{name: name, kind: stats.Unary, serve: func(s *Server, ctx context.Context, decode func(any) error) (any, error) {
 		request := new(Req)
 		if err := decode(request); err != nil {
@@ -53,20 +61,17 @@ func (m method) beforeReady() method {
 	return m
 }
 
-// desc returns the description of the service for grpc-go. It adds the calls of its methods to those of the server.
-func (t *serviceTable) desc(s *Server, counts *stats.GRPC) *grpc.ServiceDesc {
-	d := &grpc.ServiceDesc{ServiceName: t.name, HandlerType: (*any)(nil)}
+// addTo adds the methods to those of the server, with their calls.
+func (t *serviceTable) addTo(s *Server, methods map[string]rpc.Method, counts *stats.GRPC) {
 	for i := range t.methods {
 		m := &t.methods[i]
 		c := &call{server: s, method: m, counts: counts.Method(t.name, m.name, m.kind)}
-		s.calls[t.name+"/"+m.name] = c
+		path := t.name + "/" + m.name
+		s.calls[path] = c
 		if m.serve != nil {
-			d.Methods = append(d.Methods, grpc.MethodDesc{MethodName: m.name, Handler: c.unary})
-			continue
+			methods["/"+path] = rpc.Method{Unary: c.unary}
+		} else {
+			methods["/"+path] = rpc.Method{Stream: c.streaming}
 		}
-		d.Streams = append(d.Streams, grpc.StreamDesc{
-			StreamName: m.name, Handler: c.streaming, ServerStreams: true, ClientStreams: m.kind == stats.BidirectionalStream,
-		})
 	}
-	return d
 }

@@ -5,73 +5,41 @@ import (
 	"crypto/tls"
 	"net"
 
-	"google.golang.org/grpc/credentials"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	"pando/httpapi/auth"
 	"pando/httpapi/h2"
 )
 
+// requestOrigin is what the connection and the metadata of a request say about its sender.
+type requestOrigin struct {
+	sender      auth.Credentials
+	wantsLeader bool // the client wants an error if the member has no leader
+}
+
+// originKey is the context key of the *requestOrigin.
+type originKey struct{}
+
 // sender returns the credentials of the sender of a request.
-func sender(ctx context.Context) auth.Credentials {
-	var remote string
-	var state *tls.ConnectionState
-	if p, ok := peer.FromContext(ctx); ok {
-		remote = p.Addr.String()
-		if info, ok := p.AuthInfo.(transportInfo); ok {
-			state = info.state
-		}
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	return auth.FromMetadata(remote, state, md)
+func sender(ctx context.Context) auth.Credentials { return origin(ctx).sender }
+
+func origin(ctx context.Context) *requestOrigin { return ctx.Value(originKey{}).(*requestOrigin) }
+
+// withOrigin returns a context for a request of a client at an address, with a state of TLS, nil without TLS, and metadata.
+func withOrigin(ctx context.Context, remote string, state *tls.ConnectionState, md metadata.MD) context.Context {
+	leader := md[rpctypes.MetadataRequireLeaderKey]
+	return context.WithValue(ctx, originKey{}, &requestOrigin{
+		sender:      auth.FromMetadata(remote, state, md),
+		wantsLeader: len(leader) > 0 && leader[0] == rpctypes.MetadataHasLeader,
+	})
 }
 
-// transport is the credentials.TransportCredentials of connections whose handshake of TLS is complete, and of those without TLS.
-type transport struct{}
-
-// transportInfo is what a connection has proved. state is nil without TLS.
-type transportInfo struct {
-	credentials.CommonAuthInfo
-	state *tls.ConnectionState
-}
-
-// AuthType returns a name for logs.
-func (i transportInfo) AuthType() string {
-	if i.state == nil {
-		return "insecure"
-	}
-	return "tls"
-}
-
-// newTransportInfo returns the transportInfo of a connection with a state of TLS; nil without TLS.
-func newTransportInfo(state *tls.ConnectionState) transportInfo {
-	level := credentials.NoSecurity
-	if state != nil {
-		level = credentials.PrivacyAndIntegrity
-	}
-	return transportInfo{credentials.CommonAuthInfo{SecurityLevel: level}, state}
-}
-
-// ServerHandshake returns the connection and what it has proved.
-func (transport) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+// newContext is the function rpc.Config.NewContext.
+func newContext(c net.Conn, md metadata.MD) context.Context {
 	var state *tls.ConnectionState
 	if c, ok := c.(*h2.Conn); ok {
 		state = c.TLS()
 	}
-	return c, newTransportInfo(state), nil
+	return withOrigin(context.Background(), c.RemoteAddr().String(), state, md)
 }
-
-// ClientHandshake is for clients. Servers don't call it.
-func (transport) ClientHandshake(_ context.Context, _ string, c net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return c, newTransportInfo(nil), nil
-}
-
-// Info returns nothing that a server uses.
-func (transport) Info() credentials.ProtocolInfo { return credentials.ProtocolInfo{} }
-
-// Clone returns the same value: it has no state.
-func (t transport) Clone() credentials.TransportCredentials { return t }
-
-// OverrideServerName is for clients.
-func (transport) OverrideServerName(string) error { return nil }

@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"pando/httpapi/budget"
+	"pando/httpapi/rpc"
 	"pando/httpapi/service"
 	"pando/stats"
 )
@@ -55,7 +54,7 @@ const requestOverhead = 512 << 10
 // Server serves gRPC. Callers must call NewServer, Serve and Shutdown in this order.
 type Server struct {
 	cfg   Config
-	grpc  *grpc.Server
+	rpc   *rpc.Server
 	calls map[string]*call // by the name of the service, a slash, and the name of the method
 
 	gateway gateway
@@ -69,30 +68,19 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, calls: map[string]*call{}}
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.grpc = grpc.NewServer(options(cfg.Limits)...)
+	methods := map[string]rpc.Method{}
 	counts := cfg.Metrics.NewGRPC()
 	for i := range services {
-		s.grpc.RegisterService(services[i].desc(s, counts), s)
+		services[i].addTo(s, methods, counts)
 	}
+	s.rpc = rpc.New(rpc.Config{
+		Methods: methods, NewContext: newContext,
+		MaxMessageBytes: int(min(cfg.Limits.RequestBytes+requestOverhead, math.MaxInt32)),
+		MaxStreams:      cfg.Limits.Streams,
+		PingMinTime:     cfg.Limits.PingMinTime, PingInterval: cfg.Limits.PingInterval, PingTimeout: cfg.Limits.PingTimeout,
+	})
 	s.gateway = newGateway(s)
 	return s
-}
-
-// options returns the options of grpc-go for limits.
-func options(l Limits) []grpc.ServerOption {
-	maxStreams := l.Streams
-	if maxStreams == 0 {
-		maxStreams = math.MaxUint32
-	}
-	return []grpc.ServerOption{
-		grpc.Creds(transport{}),
-		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(int(min(l.RequestBytes+requestOverhead, math.MaxInt32))),
-		grpc.MaxSendMsgSize(math.MaxInt32),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingMinTime}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: l.PingInterval, Timeout: l.PingTimeout}),
-	}
 }
 
 // services are the services of the server.
@@ -111,23 +99,12 @@ var services = []serviceTable{
 // Serve serves the connections of a listener until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
 	go s.leader.run(s)
-	return s.grpc.Serve(l)
+	return s.rpc.Serve(l)
 }
 
 // Shutdown refuses new requests, ends all streams, and waits for the other requests until ctx is done. Then it closes all connections and
 // returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
-	done := make(chan struct{})
-	go func() {
-		s.grpc.GracefulStop()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		s.grpc.Stop()
-		return ctx.Err()
-	}
+	return s.rpc.Shutdown(ctx)
 }

@@ -22,6 +22,26 @@ type Stream struct {
 // the member has lost its leader and the client wants to have one. context.Cause then returns the error with which the stream ends.
 func (s *Stream) Context() context.Context { return s.ctx }
 
+// Hold lets the messages of SendMsg wait until Release, or until there are many, so that they are written together.
+func (s *Stream) Hold() {
+	if h, ok := s.ServerStream.(holder); ok {
+		h.Hold()
+	}
+}
+
+// Release writes the messages that have waited since Hold.
+func (s *Stream) Release() {
+	if h, ok := s.ServerStream.(holder); ok {
+		h.Release()
+	}
+}
+
+// holder is a stream that can write several messages together.
+type holder interface {
+	Hold()
+	Release()
+}
+
 // receive starts the goroutine that receives the requests of a stream, for a method that must also end when Context is done: RecvMsg waits
 // until the client sends a request or is gone. The goroutine ends with the stream. ended gets one value: the error of RecvMsg, or nil if
 // the client sends no more requests.
@@ -48,8 +68,8 @@ func receive[Request any](stream *Stream) (requests <-chan *Request, ended chan 
 	return to, ended
 }
 
-// streaming is the handler of a grpc.StreamDesc.
-func (c *call) streaming(_ any, under grpc.ServerStream) error {
+// streaming is the handler of a rpc.Method.
+func (c *call) streaming(under grpc.ServerStream) error {
 	start := time.Now()
 	c.counts.Started()
 	ctx, cancel := context.WithCancelCause(under.Context())

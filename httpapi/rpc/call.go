@@ -1,0 +1,164 @@
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var (
+	errNoMessage = status.Error(codes.Internal, "the request has no message")
+	errWindow    = errors.New("rpc: the client has sent more than the window allows")
+)
+
+// MayWait must be called by the handler of a call with one request before it waits for anything, with its context or one made from it.
+// From then on another goroutine reads the connection. Further calls do nothing, and so do those with other contexts.
+func MayWait(ctx context.Context) {
+	if s, ok := ctx.Value(callKey{}).(*stream); ok {
+		s.passOn()
+	}
+}
+
+// passOn makes another goroutine read the connection. The goroutine that runs the handler must call it.
+func (s *stream) passOn() {
+	if s.passedOn {
+		return
+	}
+	s.passedOn = true
+	if s.request != nil {
+		s.request = append([]byte(nil), s.request...) // it lies in the buffer of the Framer
+	}
+	s.conn.flush()
+	s.conn.server.run(job{conn: s.conn})
+}
+
+// serveCall runs the handler of a call and sends its response. request is valid until the connection is read again. It returns true if
+// another goroutine reads the connection.
+func (s *stream) serveCall(request []byte) (passedOn bool) {
+	s.request = request
+	reply, err := s.head.method.Unary(s.ctx, s.decode)
+	if err != nil {
+		s.conn.finish(s, err)
+	} else {
+		s.conn.respond(s, reply)
+	}
+	s.call.end(context.Canceled)
+	if s.passedOn {
+		s.conn.flushSoon()
+	}
+	return s.passedOn
+}
+
+// decode decodes the request.
+func (s *stream) decode(v any) error {
+	request := s.request
+	s.request = nil
+	if err := unmarshal(request, v); err != nil {
+		return status.Errorf(codes.Internal, "grpc: error unmarshalling request: %v", err)
+	}
+	return nil
+}
+
+// receive takes a frame with a part of a message, or several messages. passedOn says that another goroutine reads the connection.
+func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
+	c := s.conn
+	switch ignored, err := s.count(f); {
+	case err != nil:
+		c.resetStream(s.id, http2.ErrCodeFlowControl)
+		return false, nil
+	case ignored:
+		return false, nil
+	}
+	data := f.Data()
+	if len(s.partial) > 0 {
+		s.partial = append(s.partial, data...)
+		data = s.partial
+	}
+	if s.head.method.Stream != nil {
+		return false, s.receiveMessages(data, f.StreamEnded())
+	}
+	message, _, err := s.nextMessage(data)
+	switch {
+	case err != nil:
+		c.mu.Lock()
+		c.refuse(s, httpOK, err)
+		c.mu.Unlock()
+		return false, nil
+	case message != nil:
+		c.mu.Lock()
+		s.running = true
+		c.mu.Unlock()
+		s.partial = nil
+		return s.serveCall(message), nil
+	case f.StreamEnded():
+		c.mu.Lock()
+		c.refuse(s, httpOK, errNoMessage)
+		c.mu.Unlock()
+		return false, nil
+	}
+	s.keepPartial(data)
+	c.mu.Lock()
+	s.giveWindow()
+	c.mu.Unlock()
+	return false, nil
+}
+
+// count counts the bytes of a frame, and notes whether more will follow. ignored says that the handler does not need the frame: it runs
+// already, or has returned.
+func (s *stream) count(f *http2.DataFrame) (ignored bool, err error) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.used += int(f.Length); s.used > streamWindow {
+		return false, errWindow
+	}
+	if s.finished || s.answered || s.running && s.head.method.Unary != nil {
+		s.ended = s.ended || f.StreamEnded()
+		return true, nil
+	}
+	if s.head.method.Unary != nil {
+		s.ended = f.StreamEnded()
+	}
+	return false, nil
+}
+
+// keepPartial keeps the beginning of a message.
+func (s *stream) keepPartial(data []byte) {
+	switch {
+	case len(data) == 0:
+		s.partial = nil
+	case len(s.partial) == 0 || &data[0] != &s.partial[0]:
+		s.partial = append([]byte(nil), data...)
+	}
+}
+
+// giveWindow lets the client send again as many bytes as it has sent, except for those in the queue. A message that is not complete does not
+// count: it may be longer than the window. Callers must hold conn.mu.
+func (s *stream) giveWindow() {
+	if free := s.used - s.waiting; !s.ended && free >= streamWindow/4 {
+		s.used -= free
+		s.conn.appendWindowUpdate(s.id, uint32(free))
+	}
+}
+
+// nextMessage returns the first message in data and what follows it; nil if the message is not complete. An empty message is not nil.
+func (s *stream) nextMessage(data []byte) (message, rest []byte, err error) {
+	if len(data) < messageHead {
+		return nil, data, nil
+	}
+	size := int(binary.BigEndian.Uint32(data[1:]))
+	switch limit := s.conn.server.cfg.MaxMessageBytes; {
+	case data[0] == 1 && s.head.encoding != "" && s.head.encoding != "identity":
+		return nil, data, status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", s.head.encoding)
+	case data[0] != 0:
+		return nil, data, status.Errorf(codes.Internal, "grpc: a message has the flag %d, but no header grpc-encoding", data[0])
+	case size > limit:
+		return nil, data, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, limit)
+	case len(data) < messageHead+size:
+		return nil, data, nil
+	}
+	return data[messageHead : messageHead+size : messageHead+size], data[messageHead+size:], nil
+}

@@ -1,0 +1,228 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+const httpOK = "200"
+
+// head is what the headers of a request say.
+type head struct {
+	method  Method
+	base    context.Context // has the metadata
+	timeout time.Duration   // negative if there is none
+	// encoding is the compression of the messages; empty for none.
+	encoding string
+	// refused is the error with which the request ends, and httpStatus the status of HTTP with it. It is nil if there is a method.
+	refused    error
+	httpStatus string
+	// malformed says that the request breaks the rules of HTTP/2.
+	malformed bool
+}
+
+// headCache has the newest heads of a connection. A client sends the same headers with most of its requests, as references to the table of
+// HPACK. The same references mean the same as long as the table does not change, and need not be decoded.
+type headCache struct {
+	entries [4]struct {
+		block []byte
+		head  *head
+	}
+	next int
+	// fields are the metadata of the newest request, and base their context.
+	fields []hpack.HeaderField
+	base   context.Context
+}
+
+// maxCachedHead is the number of bytes of the longest headers that are compared with the cache.
+const maxCachedHead = 128
+
+// find returns the head of encoded headers, or nil.
+func (h *headCache) find(block []byte) *head {
+	if len(block) == 0 {
+		return nil
+	}
+	for i := range h.entries {
+		if e := &h.entries[i]; e.head != nil && bytes.Equal(e.block, block) {
+			return e.head
+		}
+	}
+	return nil
+}
+
+// add adds a head that was decoded from a block. The cache is emptied if that may have changed the table.
+func (h *headCache) add(block []byte, decoded *head) {
+	if !onlyReferences(block) {
+		h.clear()
+		return
+	}
+	e := &h.entries[h.next]
+	e.block, e.head = block, decoded
+	h.next = (h.next + 1) % len(h.entries)
+}
+
+func (h *headCache) clear() { clear(h.entries[:]) }
+
+// onlyReferences reports whether encoded headers are references to the table, each of one byte. They do not change the table.
+func onlyReferences(block []byte) bool {
+	for _, b := range block {
+		if b <= 0x80 || b == 0xff {
+			return false
+		}
+	}
+	return len(block) > 0
+}
+
+// newHead returns the head of a request.
+func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
+	d := &head{timeout: -1, httpStatus: httpOK}
+	var path, method, contentType, authority string
+	hosts := 0
+	own := func(name string) bool { // fields that are no metadata
+		switch name {
+		case ":path", ":method", ":scheme", "grpc-timeout", "grpc-encoding":
+			return true
+		}
+		return false
+	}
+	changed := false
+	n := 0
+	for _, field := range f.Fields {
+		switch field.Name {
+		case ":path":
+			path = field.Value
+		case ":method":
+			method = field.Value
+		case "grpc-timeout":
+			var ok bool
+			if d.timeout, ok = parseTimeout(field.Value); !ok {
+				d.refuse("400", status.Errorf(codes.Internal, "malformed grpc-timeout: %q", field.Value))
+			}
+		case "grpc-encoding":
+			d.encoding = field.Value
+		case "content-type":
+			contentType = field.Value
+		case "connection":
+			d.malformed = true
+		case ":authority":
+			authority = field.Value
+		case "host":
+			hosts++
+			authority = field.Value
+		}
+		if own(field.Name) {
+			continue
+		}
+		if n >= len(h.fields) || h.fields[n].Name != field.Name || h.fields[n].Value != field.Value {
+			changed = true
+		}
+		n++
+	}
+	if changed || n != len(h.fields) || h.base == nil {
+		h.fields = slices.DeleteFunc(slices.Clone(f.Fields), func(f hpack.HeaderField) bool { return own(f.Name) })
+		md, err := metadataOf(h.fields)
+		if err != nil {
+			d.refuse("400", err)
+		}
+		h.base = c.server.cfg.NewContext(c.net, md)
+		if err != nil {
+			h.fields = nil // the next request must fail, too
+		}
+	}
+	d.base = h.base
+	switch {
+	case hosts > 1 || authority == "":
+		d.refuse("400", status.Error(codes.Internal, "a request must have one host"))
+	case !isGRPC(contentType):
+		d.refuse("415", status.Errorf(codes.InvalidArgument, "invalid gRPC request content-type %q", contentType))
+	case method != http.MethodPost:
+		d.refuse("405", status.Errorf(codes.Internal, "Received a HEADERS frame with :method %q which should be POST", method))
+	}
+	if d.refused == nil {
+		d.findMethod(c.server, path)
+	}
+	return d
+}
+
+// refuse sets the error of a request, if it has none yet.
+func (d *head) refuse(httpStatus string, err error) {
+	if d.refused == nil {
+		d.refused, d.httpStatus = err, httpStatus
+	}
+}
+
+// findMethod sets the method, or the error of a server of grpc-go if there is none.
+func (d *head) findMethod(s *Server, path string) {
+	method, ok := s.cfg.Methods[path]
+	if ok {
+		d.method = method
+		return
+	}
+	service, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case !ok:
+		d.refuse(httpOK, status.Errorf(codes.Unimplemented, "malformed method name: %q", path))
+	case s.services[service]:
+		d.refuse(httpOK, status.Errorf(codes.Unimplemented, "unknown method %v for service %v", name, service))
+	default:
+		d.refuse(httpOK, status.Errorf(codes.Unimplemented, "unknown service %v", service))
+	}
+}
+
+// isGRPC reports whether a content type is that of gRPC. It may have a suffix: the encoding of the messages, or parameters.
+func isGRPC(contentType string) bool {
+	rest, ok := strings.CutPrefix(strings.ToLower(contentType), "application/grpc")
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+}
+
+// metadataOf returns the metadata of a request.
+func metadataOf(fields []hpack.HeaderField) (metadata.MD, error) {
+	md := make(metadata.MD, len(fields))
+	for _, f := range fields {
+		value := f.Value
+		switch {
+		case strings.HasPrefix(f.Name, "grpc-") && f.Name != "grpc-accept-encoding", f.Name == "te":
+			continue
+		case strings.HasSuffix(f.Name, "-bin"):
+			b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
+			if err != nil {
+				return md, status.Errorf(codes.Internal, "malformed binary metadata %q in header %q: %v", value, f.Name, err)
+			}
+			value = string(b)
+		}
+		md[f.Name] = append(md[f.Name], value)
+	}
+	return md, nil
+}
+
+// parseTimeout returns the time in the header grpc-timeout: up to eight digits and a unit.
+func parseTimeout(text string) (time.Duration, bool) {
+	if len(text) < 2 || len(text) > 9 {
+		return 0, false
+	}
+	units := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}
+	unit, ok := units[text[len(text)-1]]
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 63)
+	if !ok || err != nil {
+		return 0, false
+	}
+	const longest = time.Duration(1<<63 - 1)
+	if n > uint64(longest/unit) {
+		return longest, true
+	}
+	return time.Duration(n) * unit, true
+}

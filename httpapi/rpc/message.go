@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// Message is a response that appends its own wire form. So a method that reads the tree need not make an object for each key.
+type Message interface {
+	// Size returns the number of bytes that AppendTo appends, or more.
+	Size() int
+	// AppendTo appends the wire form of the message to b and returns the extended slice. It must not keep b, and must not wait. It is called
+	// once, by the goroutine of the handler.
+	AppendTo(b []byte) []byte
+}
+
+// sizeOf returns the size of a Message or a proto.Message, or more.
+func sizeOf(m any) (int, error) {
+	switch m := m.(type) {
+	case Message:
+		return m.Size(), nil
+	case proto.Message:
+		return proto.Size(m), nil
+	}
+	return 0, status.Error(codes.Internal, fmt.Sprintf("a response has the type %T, which has no wire form", m))
+}
+
+// appendMessage appends the wire form of a message. sizeOf must have returned no error, and must have been the last to look at it.
+func appendMessage(b []byte, m any) ([]byte, error) {
+	if m, ok := m.(Message); ok {
+		return m.AppendTo(b), nil
+	}
+	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m.(proto.Message))
+}
+
+// Encode returns the wire form of a Message or a proto.Message.
+func Encode(m any) ([]byte, error) {
+	size, err := sizeOf(m)
+	if err != nil {
+		return nil, err
+	}
+	return appendMessage(make([]byte, 0, size), m)
+}
+
+// unmarshal decodes a request into v, a proto.Message.
+func unmarshal(b []byte, v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("a request has the type %T, which has no wire form", v)
+	}
+	return proto.Unmarshal(b, m)
+}

@@ -1,0 +1,243 @@
+package rpc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"runtime"
+	"sync"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// maxOutput is the number of bytes of frames that wait for the socket before nothing more is added to them, except for short frames.
+	maxOutput = 256 << 10
+	// maxUnsent is the number of bytes of responses that wait for the windows of the client before the connection gets no new calls.
+	maxUnsent = 64 << 20
+	// keptBuffer is the size of the largest buffer that is used again.
+	keptBuffer = 64 << 10
+)
+
+// output is what a connection sends. conn.mu guards it.
+type output struct {
+	out     []byte     // frames to be written; nil mostly
+	writing bool       // a goroutine writes
+	written *sync.Cond // frames were written
+	blocked []*stream  // with a message, or a SendMsg, that waits for a window or for the output
+	unsent  int        // bytes of all messages that wait
+
+	window, initialWindow int64 // bytes that the client takes: on the connection, and on a new stream
+
+	encoder       *hpack.Encoder
+	encoded       bytes.Buffer
+	indexing      bool // the table of the client has room for what every response has
+	okHead, okEnd commonFields
+}
+
+func (c *conn) initOutput() {
+	c.written = sync.NewCond(&c.mu)
+	c.window, c.initialWindow, c.indexing = usualWindow, usualWindow, true
+	c.encoder = hpack.NewEncoder(&c.encoded)
+}
+
+// buffers are the outputs of connections that have nothing to write.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// buffer makes sure that out is not nil. Callers must hold mu.
+func (c *conn) buffer() {
+	if c.out == nil {
+		c.out = (*buffers.Get().(*[]byte))[:0]
+		if c.out == nil {
+			c.out = make([]byte, 0, 1024)
+		}
+	}
+}
+
+// flush writes the output, unless another goroutine does.
+func (c *conn) flush() {
+	c.mu.Lock()
+	c.flushLocked()
+	c.mu.Unlock()
+}
+
+// flushSoon is flush, but lets other goroutines that are about to respond on the connection do it first.
+func (c *conn) flushSoon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing || len(c.out) == 0 {
+		return
+	}
+	if len(c.streams) > 0 && len(c.out) < keptBuffer/2 {
+		c.writing = true
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		c.writing = false
+	}
+	c.flushLocked()
+}
+
+// flushLocked is flush for callers that hold mu. It releases mu while it writes.
+func (c *conn) flushLocked() {
+	if c.writing {
+		return
+	}
+	c.writing = true
+	for len(c.out) > 0 && c.err == nil {
+		b := c.out
+		c.out = nil
+		c.mu.Unlock()
+		_, err := c.net.Write(b)
+		if cap(b) <= keptBuffer {
+			buffers.Put(&b)
+		}
+		c.mu.Lock()
+		if err != nil {
+			c.close(err)
+		}
+		c.pumpBlocked()
+		c.written.Broadcast()
+	}
+	c.writing = false
+	c.closeIfDrained()
+}
+
+// respond sends the response of a call, and its success.
+func (c *conn) respond(s *stream, m any) {
+	size, err := sizeOf(m)
+	if err != nil {
+		c.finish(s, err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !s.finished {
+		c.sendMessage(s, m, size)
+	}
+	c.finishLocked(s, nil)
+}
+
+// sendMessage appends a message to the output, or as much of it as the client takes. Callers must hold mu.
+func (c *conn) sendMessage(s *stream, m any, size int) {
+	c.buffer()
+	if !s.headSent {
+		s.headSent = true
+		c.appendHead(s.id)
+	}
+	total := int64(messageHead + size)
+	if total <= maxFrame && total <= s.window && total <= c.window {
+		start := len(c.out)
+		c.out = append(c.out, make([]byte, frameHead+messageHead)...)
+		c.out = c.appendBody(s, c.out, m)
+		length := len(c.out) - start - frameHead
+		putFrameHead(c.out[start:], length, http2.FrameData, 0, s.id)
+		binary.BigEndian.PutUint32(c.out[start+frameHead+1:], uint32(length-messageHead))
+		s.window -= int64(length)
+		c.window -= int64(length)
+		c.ping.sent()
+		return
+	}
+	b := c.appendBody(s, make([]byte, messageHead, messageHead+size), m)
+	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-messageHead))
+	s.unsent = b
+	c.unsent += len(b)
+	c.pump(s)
+}
+
+// appendBody appends a message. A message that can't be encoded ends the stream.
+func (c *conn) appendBody(s *stream, b []byte, m any) []byte {
+	extended, err := appendMessage(b, m)
+	if err != nil {
+		s.trailers, s.answered = status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err), true
+		return b
+	}
+	return extended
+}
+
+// pump appends as much of the message that waits as the client takes, and then the trailers. Callers must hold mu.
+func (c *conn) pump(s *stream) {
+	for len(s.unsent) > 0 && !s.finished {
+		n := min(int64(len(s.unsent)), maxFrame, s.window, c.window)
+		if n <= 0 || len(c.out) >= maxOutput {
+			c.block(s)
+			return
+		}
+		c.buffer()
+		c.out = appendFrameHead(c.out, int(n), http2.FrameData, 0, s.id)
+		c.out = append(c.out, s.unsent[:n]...)
+		s.unsent = s.unsent[n:]
+		c.unsent -= int(n)
+		s.window -= n
+		c.window -= n
+		c.ping.sent()
+	}
+	s.unsent = nil
+	if s.answered && !s.finished {
+		c.appendEnd(s)
+	}
+	notify(s.writable)
+}
+
+// block puts a stream into the list of those that wait. Callers must hold mu.
+func (c *conn) block(s *stream) {
+	if !s.blocked {
+		s.blocked = true
+		c.blocked = append(c.blocked, s)
+	}
+}
+
+// pumpBlocked lets the streams go on that wait, as far as possible. The one that has waited longest comes first. Callers must hold mu.
+func (c *conn) pumpBlocked() {
+	list := c.blocked
+	c.blocked = nil
+	for _, s := range list {
+		s.blocked = false
+		c.pump(s)
+	}
+}
+
+// finish sends the end of a call or a stream; err is nil for success.
+func (c *conn) finish(s *stream, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finishLocked(s, err)
+}
+
+func (c *conn) finishLocked(s *stream, err error) {
+	s.running = false
+	if s.finished {
+		delete(c.streams, s.id)
+		c.closeIfDrained()
+		return
+	}
+	if !s.answered {
+		s.answered, s.trailers = true, err
+	}
+	c.pump(s)
+}
+
+// refuse ends a request without a handler. Callers must hold mu.
+func (c *conn) refuse(s *stream, httpStatus string, err error) {
+	s.answered, s.trailers = true, err
+	if httpStatus != httpOK {
+		c.buffer()
+		s.headSent = true
+		c.appendPlainHead(s.id, httpStatus)
+	}
+	c.appendEnd(s)
+}
+
+// putFrameHead writes the head of a frame.
+func putFrameHead(b []byte, length int, kind http2.FrameType, flags http2.Flags, id uint32) {
+	b[0], b[1], b[2], b[3], b[4] = byte(length>>16), byte(length>>8), byte(length), byte(kind), byte(flags)
+	binary.BigEndian.PutUint32(b[5:], id)
+}
+
+func appendFrameHead(b []byte, length int, kind http2.FrameType, flags http2.Flags, id uint32) []byte {
+	b = append(b, make([]byte, frameHead)...)
+	putFrameHead(b[len(b)-frameHead:], length, kind, flags, id)
+	return b
+}

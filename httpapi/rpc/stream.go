@@ -1,0 +1,236 @@
+package rpc
+
+import (
+	"context"
+	"io"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// stream is a call, or a stream of gRPC. For the handler of a stream it is the grpc.ServerStream.
+type stream struct {
+	conn *conn
+	id   uint32
+	head *head
+	ctx  context.Context
+	call callContext        // the context of a call with one request
+	stop context.CancelFunc // ends the context of a stream
+
+	// For the goroutine that reads the connection:
+	partial []byte // the beginning of a message that is not complete
+
+	// For the goroutine that runs the handler of a call:
+	request  []byte // not decoded yet
+	passedOn bool   // another goroutine reads the connection
+
+	// conn.mu guards the rest.
+	window   int64 // bytes that may be sent
+	used     int   // bytes of its own window that the client has used
+	ended    bool  // the client sends nothing more
+	answered bool  // the status of the call is known
+	finished bool  // nothing will be sent any more
+	running  bool  // the handler runs
+	headSent bool
+	unsent   []byte // of a message, which waits for the window
+	trailers error  // what is sent behind it if answered; nil for success
+	blocked  bool   // in conn.blocked
+
+	// Of a stream:
+	queue    [][]byte      // messages that the handler has not received
+	waiting  int           // their bytes, which the client may not use again yet
+	failed   error         // ends the queue
+	signals  chan struct{} // has a value after a change for which RecvMsg waits
+	writable chan struct{} // has a value after a change for which SendMsg waits
+	held     bool          // what is sent waits for Release
+}
+
+func newStream(c *conn, id uint32, h *head) *stream {
+	s := &stream{conn: c, id: id, head: h}
+	if h.refused == nil && h.method.Unary != nil {
+		s.call.Context, s.call.call, s.call.deadline = h.base, s, deadlineOf(h)
+		s.ctx = &s.call
+	}
+	return s
+}
+
+// begin makes the context of a stream. Callers must hold conn.mu.
+func (s *stream) begin() {
+	s.running = true
+	s.signals, s.writable = make(chan struct{}, 1), make(chan struct{}, 1)
+	if deadline := deadlineOf(s.head); !deadline.IsZero() {
+		s.ctx, s.stop = context.WithDeadline(s.head.base, deadline)
+	} else {
+		s.ctx, s.stop = context.WithCancel(s.head.base)
+	}
+}
+
+// end ends the context: the client is gone, or everything was sent. Callers must hold conn.mu.
+func (s *stream) end() {
+	s.finished = true
+	s.conn.unsent -= len(s.unsent)
+	s.unsent, s.queue = nil, nil
+	if s.stop != nil {
+		s.stop()
+		return
+	}
+	s.call.end(context.Canceled)
+}
+
+// serve runs the handler of a stream.
+func (s *stream) serve() {
+	err := s.head.method.Stream(s)
+	s.conn.finish(s, err)
+	s.stop()
+	s.conn.flushSoon()
+}
+
+// signal wakes RecvMsg. Callers must hold conn.mu.
+func (s *stream) signal() { notify(s.signals) }
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// receiveMessages queues the messages in data for RecvMsg.
+func (s *stream) receiveMessages(data []byte, ended bool) error {
+	c := s.conn
+	var messages [][]byte
+	bytes := 0
+	for {
+		message, rest, err := s.nextMessage(data)
+		if err != nil {
+			c.mu.Lock()
+			s.failed = err
+			s.signal()
+			c.mu.Unlock()
+			return nil
+		}
+		if message == nil {
+			break
+		}
+		messages = append(messages, append([]byte{}, message...))
+		bytes += messageHead + len(message)
+		data = rest
+	}
+	c.mu.Lock()
+	if !s.finished {
+		s.queue = append(s.queue, messages...)
+		s.waiting += bytes
+		s.ended = s.ended || ended
+		s.signal()
+	}
+	s.giveWindow()
+	c.mu.Unlock()
+	s.keepPartial(data)
+	return nil
+}
+
+// Context returns the context of the stream.
+func (s *stream) Context() context.Context { return s.ctx }
+
+// RecvMsg waits for the next message. It returns io.EOF when the client sends no more messages.
+func (s *stream) RecvMsg(m any) error {
+	for {
+		message, err := s.take()
+		if message != nil {
+			if err := unmarshal(message, m); err != nil {
+				return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %v", err)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-s.signals:
+		case <-s.ctx.Done():
+			return status.FromContextError(s.ctx.Err()).Err()
+		}
+	}
+}
+
+// take returns the next message, which is not nil even if it is empty, or nil if there is none.
+func (s *stream) take() ([]byte, error) {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case s.finished:
+		return nil, status.FromContextError(context.Canceled).Err()
+	case len(s.queue) > 0:
+		message := s.queue[0]
+		s.queue = s.queue[1:]
+		s.waiting -= messageHead + len(message)
+		if s.giveWindow(); len(c.out) > 0 && !s.held {
+			c.flushLocked()
+		}
+		return message, nil
+	case s.failed != nil:
+		return nil, s.failed
+	case s.ended:
+		return nil, io.EOF
+	}
+	return nil, nil
+}
+
+// SendMsg sends a message. It waits while the client does not take the one before, or while too much waits to be written.
+func (s *stream) SendMsg(m any) error {
+	size, err := sizeOf(m)
+	if err != nil {
+		return err
+	}
+	c := s.conn
+	c.mu.Lock()
+	for !s.finished && (len(s.unsent) > 0 || len(c.out) >= maxOutput) {
+		c.block(s)
+		c.flushLocked()
+		c.mu.Unlock()
+		select {
+		case <-s.writable:
+		case <-s.ctx.Done():
+			return status.FromContextError(s.ctx.Err()).Err()
+		}
+		c.mu.Lock()
+	}
+	if s.finished {
+		c.mu.Unlock()
+		return status.FromContextError(context.Canceled).Err()
+	}
+	c.sendMessage(s, m, size)
+	if s.held && len(c.out) < maxOutput/2 {
+		c.mu.Unlock()
+		return nil
+	}
+	c.mu.Unlock()
+	c.flushSoon()
+	return nil
+}
+
+// Hold lets the messages of SendMsg wait until Release, or until there are many, so that they are written together.
+func (s *stream) Hold() {
+	s.conn.mu.Lock()
+	s.held = true
+	s.conn.mu.Unlock()
+}
+
+// Release writes the messages that have waited since Hold.
+func (s *stream) Release() {
+	s.conn.mu.Lock()
+	s.held = false
+	s.conn.mu.Unlock()
+	s.conn.flush()
+}
+
+// SetHeader, SendHeader and SetTrailer do nothing: the methods send no metadata.
+func (s *stream) SetHeader(metadata.MD) error { return nil }
+
+// SendHeader is described at SetHeader.
+func (s *stream) SendHeader(metadata.MD) error { return nil }
+
+// SetTrailer is described at SetHeader.
+func (s *stream) SetTrailer(metadata.MD) {}
