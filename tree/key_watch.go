@@ -50,6 +50,8 @@ type KeyBatch struct {
 	Revision uint64
 	// Partial says that the last revision of Events has more events, which the next batches return.
 	Partial bool
+	// Live says that there were no more events. The function of Notify is called when there are. It is set only if Events is not empty.
+	Live bool
 }
 
 // WatchKeys opens a watcher of the keys in a range. The watcher returns the events from the revision start on, which may lie in the future.

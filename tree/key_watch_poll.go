@@ -82,7 +82,7 @@ func (p *keyPoll) read() *Error {
 	for {
 		v, live := w.updateLive()
 		if live {
-			p.batch.Revision = v.Revision()
+			p.batch.Revision, p.batch.Live = v.Revision(), len(p.batch.Events) > 0
 			return nil
 		}
 		for w.cursor = h.next(w.cursor); w.cursor <= v.index; w.cursor = h.next(w.cursor) {

@@ -19,6 +19,8 @@ const (
 	maxUnsent = 64 << 20
 	// keptBuffer is the size of the largest buffer that is used again.
 	keptBuffer = 64 << 10
+	// heldOutput is the number of bytes that stream.Hold holds back at most.
+	heldOutput = 32 << 10
 )
 
 // output is what a connection sends. conn.mu guards it.

@@ -202,7 +202,7 @@ func (s *stream) SendMsg(m any) error {
 		return status.FromContextError(context.Canceled).Err()
 	}
 	c.sendMessage(s, m, size)
-	if s.held && len(c.out) < maxOutput/2 {
+	if s.held && len(c.out) < heldOutput {
 		c.mu.Unlock()
 		return nil
 	}

@@ -36,6 +36,8 @@ type watchStream struct {
 	watches map[int64]*keyWatch
 	nextID  int64 // where the search for a free ID begins
 	ready   readyWatches
+	response watchResponse // with events; used again
+	last     encodedEvent
 	// progressWanted says that the client has asked for a response that shows the progress of all watches.
 	progressWanted bool
 }

@@ -15,6 +15,34 @@ type watchResponse struct {
 	prevKV bool // the events show the file before the change
 	// compacted is the compact revision. An event at it shows no file before the change, as in the reference: that file is compacted.
 	compacted uint64
+	// last is the event that the stream has encoded last. Often many watches of a stream send the same event. It may be nil.
+	last *encodedEvent
+}
+
+// encodedEvent is an event as a field of a watchResponse.
+type encodedEvent struct {
+	node, prev *tree.Node // prev is nil if the event does not show it
+	deleted    bool
+	field      []byte
+}
+
+// maxEncodedEvent is the size of the largest event that is kept.
+const maxEncodedEvent = 4 << 10
+
+// is reports whether it is an event, shown with or without the file before the change.
+func (l *encodedEvent) is(e *tree.KeyEvent, prev bool) bool {
+	return l != nil && l.node == e.Node && l.deleted == e.Deleted && (prev && l.prev == e.Prev || !prev && l.prev == nil)
+}
+
+// keep keeps an event that was encoded.
+func (l *encodedEvent) keep(e *tree.KeyEvent, prev bool, field []byte) {
+	if l == nil || len(field) > maxEncodedEvent {
+		return
+	}
+	l.node, l.prev, l.deleted, l.field = e.Node, nil, e.Deleted, append(l.field[:0], field...)
+	if prev {
+		l.prev = e.Prev
+	}
 }
 
 // The numbers of the fields of etcdserverpb.WatchResponse.
@@ -35,7 +63,12 @@ func (r *watchResponse) Size() int {
 		sizeNumber(createdField, number(r.created)) + sizeNumber(canceledField, number(r.canceled)) +
 		sizeNumber(compactRevisionField, r.compactRevision) + sizeNumber(fragmentField, number(r.fragment))
 	for i := range r.events {
-		size += sizeMessage(eventsField, sizeEvent(&r.events[i], r.showsPrev(&r.events[i])))
+		e := &r.events[i]
+		if prev := r.showsPrev(e); r.last.is(e, prev) {
+			size += len(r.last.field)
+		} else {
+			size += sizeMessage(eventsField, sizeEvent(e, prev))
+		}
 	}
 	return size
 }
@@ -52,7 +85,13 @@ func (r *watchResponse) AppendTo(b []byte) []byte {
 	for i := range r.events {
 		e := &r.events[i]
 		prev := r.showsPrev(e)
+		if r.last.is(e, prev) {
+			b = append(b, r.last.field...)
+			continue
+		}
+		start := len(b)
 		b = appendEvent(appendHead(b, eventsField, sizeEvent(e, prev)), e, prev)
+		r.last.keep(e, prev, b[start:])
 	}
 	return b
 }

@@ -79,11 +79,18 @@ func (w *watchStream) poll(k *keyWatch) (revision uint64, err error) {
 	if len(batch.Events) == 0 && !batch.Partial {
 		return batch.Revision, nil
 	}
-	w.ready.add(k)
-	if batch.Partial && !k.fragments || len(k.parts) > 0 {
-		return 0, w.collect(k, &batch)
+	if !batch.Live {
+		w.ready.add(k)
 	}
-	return 0, w.sendEvents(k, batch.Events)
+	if batch.Partial && !k.fragments || len(k.parts) > 0 {
+		err = w.collect(k, &batch)
+	} else {
+		err = w.sendEvents(k, batch.Events)
+	}
+	if err != nil || !batch.Live {
+		return 0, err
+	}
+	return batch.Revision, nil
 }
 
 // collect keeps the events of a revision until it is complete, and sends them then.
@@ -113,11 +120,11 @@ func (w *watchStream) sendEvents(k *keyWatch, events []tree.KeyEvent) error {
 		if k.fragments {
 			n = w.fragment(k, events)
 		}
-		err := w.send(&watchResponse{
+		w.response = watchResponse{
 			header: header, id: k.id, events: events[:n], prevKV: k.prevKV, fragment: n < len(events),
-			compacted: w.server.cfg.Service.CompactRevision(),
-		})
-		if err != nil {
+			compacted: w.server.cfg.Service.CompactRevision(), last: &w.last,
+		}
+		if err := w.send(&w.response); err != nil {
 			return err
 		}
 		k.active = true
