@@ -3,17 +3,16 @@ package rpc
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-var (
-	errNoMessage = status.Error(codes.Internal, "the request has no message")
-	errWindow    = errors.New("rpc: the client has sent more than the window allows")
-)
+var errNoMessage = status.Error(codes.Internal, "the request has no message")
+
+// streamError is an error of the client that ends a stream.
+type streamError struct{ code http2.ErrCode }
 
 // MayWait must be called by the handler of a call with one request before it waits for anything, with its context or one made from it.
 // From then on another goroutine reads the connection. Further calls do nothing, and so do those with other contexts.
@@ -68,7 +67,7 @@ func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
 	c := s.conn
 	switch ignored, err := s.count(f); {
 	case err != nil:
-		c.resetStream(s.id, http2.ErrCodeFlowControl)
+		c.resetStream(s.id, err.code)
 		return false, nil
 	case ignored:
 		return false, nil
@@ -109,11 +108,14 @@ func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
 
 // count counts the bytes of a frame, and notes whether more will follow. ignored says that the handler does not need the frame: it runs
 // already, or has returned.
-func (s *stream) count(f *http2.DataFrame) (ignored bool, err error) {
+func (s *stream) count(f *http2.DataFrame) (ignored bool, err *streamError) {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
+	if s.ended && !s.finished {
+		return false, &streamError{http2.ErrCodeStreamClosed}
+	}
 	if s.used += int(f.Length); s.used > streamWindow {
-		return false, errWindow
+		return false, &streamError{http2.ErrCodeFlowControl}
 	}
 	if s.finished || s.answered || s.running && s.head.method.Unary != nil {
 		s.ended = s.ended || f.StreamEnded()

@@ -88,7 +88,7 @@ func onlyReferences(block []byte) bool {
 // newHead returns the head of a request.
 func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 	d := &head{timeout: -1, httpStatus: httpOK}
-	var path, method, contentType, authority string
+	var path, method, scheme, contentType, authority string
 	hosts := 0
 	own := func(name string) bool { // fields that are no metadata
 		switch name {
@@ -105,6 +105,8 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 			path = field.Value
 		case ":method":
 			method = field.Value
+		case ":scheme":
+			scheme = field.Value
 		case "grpc-timeout":
 			var ok bool
 			if d.timeout, ok = parseTimeout(field.Value); !ok {
@@ -142,6 +144,7 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 		}
 	}
 	d.base = h.base
+	d.malformed = d.malformed || path == "" || method == "" || scheme == ""
 	switch {
 	case hosts > 1 || authority == "":
 		d.refuse("400", status.Error(codes.Internal, "a request must have one host"))
