@@ -114,13 +114,6 @@ func (c *rawClient) expectStatus(id uint32, code string) (received int) {
 	}
 }
 
-func (c *rawClient) expectReset(id uint32, code http2.ErrCode) {
-	c.t.Helper()
-	if f, ok := c.next().(*http2.RSTStreamFrame); !ok || f.StreamID != id || f.ErrCode != code {
-		c.t.Fatalf("got %v, want the reset of the stream %d with %v", f, id, code)
-	}
-}
-
 func (c *rawClient) expectGoAway(code http2.ErrCode) {
 	c.t.Helper()
 	if f, ok := c.next().(*http2.GoAwayFrame); !ok || f.ErrCode != code {
@@ -172,14 +165,17 @@ func TestSmallHeaderTable(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
-	_, address, _ := serve(t, func(c *Config) { c.MaxStreams, c.MaxHeaderBytes = 2, 8<<10 })
-	data := func(n int) []byte { return make([]byte, n) }
-	for name, test := range map[string]struct {
-		send   func(c *rawClient)
-		reset  http2.ErrCode // of the stream 1
-		goAway http2.ErrCode
-	}{
+// fault is an error of a client: what it sends, and how the stream or the connection ends.
+type fault struct {
+	send          func(c *rawClient)
+	reset, goAway http2.ErrCode
+}
+
+func data(n int) []byte { return make([]byte, n) }
+
+// faults are errors of clients.
+func faults() map[string]fault {
+	return map[string]fault{
 		"even stream":          {send: func(c *rawClient) { c.headers(2, "Echo", false) }, goAway: http2.ErrCodeProtocol},
 		"idle stream":          {send: func(c *rawClient) { c.must(c.framer.WriteData(1, false, data(3))) }, goAway: http2.ErrCodeProtocol},
 		"reset of idle stream": {send: func(c *rawClient) { c.must(c.framer.WriteRSTStream(1, 0)) }, goAway: http2.ErrCodeProtocol},
@@ -225,7 +221,12 @@ func TestFaults(t *testing.T) {
 			c.must(c.framer.WriteData(1, true, data(2)))
 			c.must(c.framer.WriteData(1, true, data(2)))
 		}, reset: http2.ErrCodeStreamClosed},
-	} {
+	}
+}
+
+func TestFaults(t *testing.T) {
+	_, address, _ := serve(t, func(c *Config) { c.MaxStreams, c.MaxHeaderBytes = 2, 8<<10 })
+	for name, test := range faults() {
 		t.Run(name, func(t *testing.T) {
 			c := dialRaw(t, address)
 			c.t = t

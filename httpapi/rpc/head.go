@@ -90,15 +90,6 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 	d := &head{timeout: -1, httpStatus: httpOK}
 	var path, method, scheme, contentType, authority string
 	hosts := 0
-	own := func(name string) bool { // fields that are no metadata
-		switch name {
-		case ":path", ":method", ":scheme", "grpc-timeout", "grpc-encoding":
-			return true
-		}
-		return false
-	}
-	changed := false
-	n := 0
 	for _, field := range f.Fields {
 		switch field.Name {
 		case ":path":
@@ -124,24 +115,9 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 			hosts++
 			authority = field.Value
 		}
-		if own(field.Name) {
-			continue
-		}
-		if n >= len(h.fields) || h.fields[n].Name != field.Name || h.fields[n].Value != field.Value {
-			changed = true
-		}
-		n++
 	}
-	if changed || n != len(h.fields) || h.base == nil {
-		h.fields = slices.DeleteFunc(slices.Clone(f.Fields), func(f hpack.HeaderField) bool { return own(f.Name) })
-		md, err := metadataOf(h.fields)
-		if err != nil {
-			d.refuse("400", err)
-		}
-		h.base = c.server.cfg.NewContext(c.net, md)
-		if err != nil {
-			h.fields = nil // the next request must fail, too
-		}
+	if err := h.setMetadata(c, f.Fields); err != nil {
+		d.refuse("400", err)
 	}
 	d.base = h.base
 	d.malformed = d.malformed || path == "" || method == "" || scheme == ""
@@ -157,6 +133,37 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 		d.findMethod(c.server, path)
 	}
 	return d
+}
+
+// isMetadata reports whether a field is a part of the metadata. The others say what is called.
+func isMetadata(f hpack.HeaderField) bool {
+	switch f.Name {
+	case ":path", ":method", ":scheme", "grpc-timeout", "grpc-encoding":
+		return false
+	}
+	return true
+}
+
+// setMetadata sets base for a request with these fields. Most clients send the same metadata with all requests.
+func (h *headCache) setMetadata(c *conn, fields []hpack.HeaderField) error {
+	n, same := 0, h.base != nil
+	for _, f := range fields {
+		if isMetadata(f) {
+			same = same && n < len(h.fields) && h.fields[n].Name == f.Name && h.fields[n].Value == f.Value
+			n++
+		}
+	}
+	if same && n == len(h.fields) {
+		return nil
+	}
+	h.fields = slices.DeleteFunc(slices.Clone(fields), func(f hpack.HeaderField) bool { return !isMetadata(f) })
+	md, err := metadataOf(h.fields)
+	if err != nil {
+		h.fields, h.base = nil, nil // the next request with them must fail, too
+		return err
+	}
+	h.base = c.server.cfg.NewContext(c.net, md)
+	return nil
 }
 
 // refuse sets the error of a request, if it has none yet.

@@ -18,7 +18,8 @@ type Message interface {
 }
 
 // sizeOf returns the size of a Message or a proto.Message, or more.
-func sizeOf(m any) (int, error) {
+func sizeOf(m any) (size int, err error) {
+	defer recoverTo(&err)
 	switch m := m.(type) {
 	case Message:
 		return m.Size(), nil
@@ -29,11 +30,19 @@ func sizeOf(m any) (int, error) {
 }
 
 // appendMessage appends the wire form of a message. sizeOf must have returned no error, and must have been the last to look at it.
-func appendMessage(b []byte, m any) ([]byte, error) {
+func appendMessage(b []byte, m any) (extended []byte, err error) {
+	defer recoverTo(&err)
 	if m, ok := m.(Message); ok {
 		return m.AppendTo(b), nil
 	}
 	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m.(proto.Message))
+}
+
+// recoverTo makes an error of a panic: a message that can't be encoded must not end the process. It must be deferred.
+func recoverTo(err *error) {
+	if p := recover(); p != nil {
+		*err = status.Errorf(codes.Internal, "the server has a fault: encoding a response: %v", p)
+	}
 }
 
 // Encode returns the wire form of a Message or a proto.Message.

@@ -8,8 +8,6 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 const (
@@ -134,6 +132,11 @@ func (c *conn) sendMessage(s *stream, m any, size int) {
 		start := len(c.out)
 		c.out = append(c.out, make([]byte, frameHead+messageHead)...)
 		c.out = c.appendBody(s, c.out, m)
+		if s.answered {
+			c.out = c.out[:start]
+			c.pump(s)
+			return
+		}
 		length := len(c.out) - start - frameHead
 		putFrameHead(c.out[start:], length, http2.FrameData, 0, s.id)
 		binary.BigEndian.PutUint32(c.out[start+frameHead+1:], uint32(length-messageHead))
@@ -153,7 +156,7 @@ func (c *conn) sendMessage(s *stream, m any, size int) {
 func (c *conn) appendBody(s *stream, b []byte, m any) []byte {
 	extended, err := appendMessage(b, m)
 	if err != nil {
-		s.trailers, s.answered = status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err), true
+		s.trailers, s.answered = err, true
 		return b
 	}
 	return extended

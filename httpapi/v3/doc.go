@@ -5,8 +5,8 @@
 // # Methods
 //
 // Each service of the API is a table of methods in a file of its own. A method gets the generated type of its request, which it may keep,
-// and returns a response in one of the forms that codec.go describes: a generated message, or a [Message] that appends its own wire form
-// from the nodes of the tree. It returns the errors of package service as they are: errors.go has the one table that turns them into those
+// and returns a generated message, or a [rpc.Message] that appends its own wire form from the nodes of the tree. It runs on the goroutine
+// that reads the connection, until rpc.MayWait is called: method.go does that for all but the quick methods. It returns the errors of package service as they are: errors.go has the one table that turns them into those
 // of rpctypes. All that concerns every method is done around it, in call.go: waiting until the member is ready, limits, the metadata
 // hasleader, metrics, and a panic that must not end the process.
 //
@@ -16,15 +16,14 @@
 // All methods may be called from any number of goroutines.
 //
 //   - server.go: Config, Server: Serve, Shutdown
-//   - method.go: the tables of methods, and how they become services of grpc-go
+//   - method.go: the tables of methods, and how they become methods of a rpc.Server
 //   - call.go: what is done around every method
 //   - stream.go: streams, and their end without a leader
-//   - codec.go: the wire forms of messages
 //   - errors.go: the table of errors
 //   - sender.go: who sends a request
 //   - gateway.go: the JSON gateway; gateway_stream.go: its streams
 //   - header.go: the header of responses
-//   - kv.go: the service KV; kv_encode.go: its responses
+//   - encode.go: the wire forms of headers and files; kv.go: the service KV; kv_encode.go: its responses
 //   - queue.go: the keys of locks and elections; key_changes.go: waiting for changes of keys
 //   - lock.go, election.go, election_observe.go: the services Lock and Election
 //   - cluster.go, maintenance.go: services of the API; health.go: that of gRPC

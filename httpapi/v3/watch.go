@@ -30,12 +30,12 @@ const noWatchID = -1
 // client that does not read its responses blocks this goroutine in SendMsg, and nothing else: the watches are cursors without queues, and
 // requests wait in the connection.
 type watchStream struct {
-	server  *Server
-	stream  *Stream
-	who     auth.Credentials
-	watches map[int64]*keyWatch
-	nextID  int64 // where the search for a free ID begins
-	ready   readyWatches
+	server   *Server
+	stream   *Stream
+	who      auth.Credentials
+	watches  map[int64]*keyWatch
+	nextID   int64 // where the search for a free ID begins
+	ready    readyWatches
 	response watchResponse // with events; used again
 	last     encodedEvent
 	// progressWanted says that the client has asked for a response that shows the progress of all watches.

@@ -31,11 +31,11 @@ type conn struct {
 
 	nextID   uint32
 	streams  map[uint32]*stream
-	ready    bool           // the server has sent its SETTINGS
-	window   int64          // how many bytes of messages the server takes
-	waiting  []*stream      // those whose message does not fit into the window
-	received int            // bytes for which no WINDOW_UPDATE was sent
-	free     []*stream      // to be used again
+	ready    bool      // the server has sent its SETTINGS
+	window   int64     // how many bytes of messages the server takes
+	waiting  []*stream // those whose message does not fit into the window
+	received int       // bytes for which no WINDOW_UPDATE was sent
+	free     []*stream // to be used again
 	message  func(*stream, []byte) error
 	ended    func(*stream) error
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,7 +15,7 @@ import (
 func frame(m proto.Message) []byte {
 	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, messageHead), m)
 	if err != nil {
-		panic(err) // the messages of this program can be encoded
+		log.Fatal(err)
 	}
 	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-messageHead))
 	return b
