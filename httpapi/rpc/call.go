@@ -137,8 +137,8 @@ func (s *stream) keepPartial(data []byte) {
 	}
 }
 
-// giveWindow lets the client send again as many bytes as it has sent, except for those in the queue. A message that is not complete does not
-// count: it may be longer than the window. Callers must hold conn.mu.
+// giveWindow lets the client send again as many bytes as it has sent, except for those in the queue. A message that is not complete does
+// not count: it may be longer than the window. Callers must hold conn.mu.
 func (s *stream) giveWindow() {
 	if free := s.used - s.waiting; !s.ended && free >= streamWindow/4 {
 		s.used -= free

@@ -54,8 +54,8 @@ func (c *rawClient) headers(id uint32, method string, end bool, fields ...hpack.
 	c.block.Reset()
 	e := hpack.NewEncoder(&c.block)
 	all := append([]hpack.HeaderField{
-		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/a.B/" + method}, {Name: ":authority", Value: "a"},
-		{Name: "content-type", Value: "application/grpc"},
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/a.B/" + method},
+		{Name: ":authority", Value: "a"}, {Name: "content-type", Value: "application/grpc"},
 	}, fields...)
 	for _, f := range all {
 		f.Sensitive = true
@@ -192,7 +192,8 @@ func faults() map[string]fault {
 		"settings": {send: func(c *rawClient) {
 			c.must(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31}))
 		}, goAway: http2.ErrCodeFlowControl},
-		"push": {send: func(c *rawClient) { c.must(c.framer.WriteRawFrame(http2.FramePushPromise, 4, 1, data(4))) }, goAway: http2.ErrCodeProtocol},
+		"push": {send: func(c *rawClient) { c.must(c.framer.WriteRawFrame(http2.FramePushPromise, 4, 1, data(4))) },
+			goAway: http2.ErrCodeProtocol},
 		"upper case": {send: func(c *rawClient) { c.headers(1, "Echo", true, hpack.HeaderField{Name: "UPPER", Value: "x"}) },
 			reset: http2.ErrCodeProtocol},
 		"connection header": {send: func(c *rawClient) { c.headers(1, "Echo", true, hpack.HeaderField{Name: "connection", Value: "x"}) },

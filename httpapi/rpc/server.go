@@ -8,8 +8,8 @@
 // must call [MayWait] before it waits for anything. Another goroutine then reads on. The handler of a stream has a goroutine of its own
 // from the beginning.
 //
-// Any goroutine appends frames to the output of a connection, under its mutex. One of them writes, and then writes what others have appended
-// meanwhile.
+// Any goroutine appends frames to the output of a connection, under its mutex. One of them writes, and then writes what others have
+// appended meanwhile.
 //
 // # Bounds
 //

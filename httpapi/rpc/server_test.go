@@ -32,7 +32,8 @@ type text string
 func (t text) Size() int                { return len(t) + 20 }
 func (t text) AppendTo(b []byte) []byte { return append(append(b, 10, byte(len(t))), t...) }
 
-// testMethods are the methods of the servers in these tests. ended gets the error of the context of each call of Wait.
+// testMethods are the methods of the servers in these tests. ended gets nil at the
+// beginning of each call of Wait, and then the error of its context.
 func testMethods(ended chan error) map[string]Method {
 	unary := func(do func(ctx context.Context, request []byte) (any, error)) Method {
 		return Method{Unary: func(ctx context.Context, decode func(any) error) (any, error) {
@@ -58,6 +59,7 @@ func testMethods(ended chan error) map[string]Method {
 		}},
 		"/a.B/Wait": unary(func(ctx context.Context, b []byte) (any, error) {
 			MayWait(ctx)
+			ended <- nil // it has begun
 			<-ctx.Done()
 			ended <- ctx.Err()
 			return nil, status.FromContextError(ctx.Err()).Err()
@@ -160,7 +162,7 @@ func TestConcurrentCalls(t *testing.T) {
 	var running sync.WaitGroup
 	for client := range 32 {
 		running.Go(func() {
-			for i := range 100 {
+			for i := range 50 {
 				method := []string{"Echo", "Yield", "Late"}[(client+i)%3]
 				want := bytes.Repeat([]byte{byte(client), byte(i)}, 10+i*i%3000)
 				if got, err := call(ctx, c, method, want); err != nil || !bytes.Equal(got, want) {
@@ -224,13 +226,17 @@ func TestCallEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, err := call(ctx, c, "Wait", nil)
+		<-ended
 		if got := <-ended; status.Code(err) != codes.DeadlineExceeded || got == nil {
 			t.Errorf("got %v, and %v in the handler", err, got)
 		}
 	})
 	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(50*time.Millisecond, cancel)
+		go func() {
+			<-ended
+			cancel()
+		}()
 		_, err := call(ctx, c, "Wait", nil)
 		if got := <-ended; status.Code(err) != codes.Canceled || !errors.Is(got, context.Canceled) {
 			t.Errorf("got %v, and %v in the handler", err, got)
@@ -239,9 +245,7 @@ func TestCallEnds(t *testing.T) {
 	t.Run("connection", func(t *testing.T) {
 		other := dialClient(t, address)
 		go func() { _, _ = call(context.Background(), other, "Wait", nil) }() // ends with the connection
-		if _, err := call(testContext(t), other, "Echo", nil); err != nil {
-			t.Fatal(err)
-		}
+		<-ended
 		_ = other.Close() // ends the call
 		if got := <-ended; !errors.Is(got, context.Canceled) {
 			t.Errorf("got %v in the handler", got)
@@ -256,6 +260,17 @@ func openStream(t *testing.T, ctx context.Context, c *grpc.ClientConn) grpc.Clie
 		t.Fatal(err)
 	}
 	return s
+}
+
+// exchange sends a message and receives it.
+func exchange(t *testing.T, s grpc.ClientStream) {
+	t.Helper()
+	if err := s.SendMsg(wrapperspb.Bytes([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RecvMsg(&wrapperspb.BytesValue{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestStreams(t *testing.T) {
@@ -296,7 +311,7 @@ func TestStreams(t *testing.T) {
 	})
 	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		openStream(t, ctx, c)
+		exchange(t, openStream(t, ctx, c))
 		cancel()
 		if err := <-ended; status.Code(err) != codes.Canceled {
 			t.Errorf("RecvMsg of the handler returns %v", err)
@@ -331,23 +346,13 @@ func TestShutdown(t *testing.T) {
 	s, address, ended := serve(t, nil)
 	c := dialClient(t, address)
 	stream := openStream(t, testContext(t), c)
-	if err := stream.SendMsg(wrapperspb.Bytes(nil)); err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.RecvMsg(&wrapperspb.BytesValue{}); err != nil {
-		t.Fatal(err)
-	}
+	exchange(t, stream)
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(context.Background()) }()
 	if _, err := call(testContext(t), dialClient(t, address), "Echo", nil); status.Code(err) != codes.Unavailable {
 		t.Errorf("a new connection: %v", err)
 	}
-	if err := stream.SendMsg(wrapperspb.Bytes([]byte("x"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.RecvMsg(&wrapperspb.BytesValue{}); err != nil {
-		t.Errorf("a stream ends with %v", err)
-	}
+	exchange(t, stream)
 	select {
 	case err := <-done:
 		t.Errorf("Shutdown returns %v while there is a stream", err)
@@ -370,9 +375,7 @@ func TestShutdownTimeout(t *testing.T) {
 	openStream(t, testContext(t), dialClient(t, address))
 	c := dialClient(t, address)
 	go func() { _, _ = call(context.Background(), c, "Wait", nil) }() // ends with the connection
-	if _, err := call(testContext(t), c, "Echo", nil); err != nil {
-		t.Fatal(err)
-	}
+	<-ended
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -6,9 +6,10 @@
 //
 // Each service of the API is a table of methods in a file of its own. A method gets the generated type of its request, which it may keep,
 // and returns a generated message, or a [rpc.Message] that appends its own wire form from the nodes of the tree. It runs on the goroutine
-// that reads the connection, until rpc.MayWait is called: method.go does that for all but the quick methods. It returns the errors of package service as they are: errors.go has the one table that turns them into those
-// of rpctypes. All that concerns every method is done around it, in call.go: waiting until the member is ready, limits, the metadata
-// hasleader, metrics, and a panic that must not end the process.
+// that reads the connection, until rpc.MayWait is called: method.go does that for all but the quick methods. It returns the errors of
+// package service as they are: errors.go has the one table that turns them into those of rpctypes. All that concerns every method is done
+// around it, in call.go: waiting until the member is ready, limits, the metadata hasleader, metrics, and a panic that must not end the
+// process.
 //
 // A method with streams gets the context of its [Stream]. It must return when that context is done, which is also the case when the server
 // stops and, for clients that ask for it, when the member has no leader for some time.
