@@ -29,6 +29,8 @@ type MemberConfig struct {
 	MaxFailedLogins int
 	// AuthTokenTTL is the time after which a token of the v3 API ends that is not used.
 	AuthTokenTTL time.Duration
+	// BcryptPasswords is set if new passwords are hashed with bcrypt, which etcd can verify, in place of argon2id.
+	BcryptPasswords bool
 	// MaxRequestBytes bounds the body of a request. An escaped byte of a form counts as one byte. With 0 the limit is that of
 	// the reference.
 	MaxRequestBytes int64
@@ -77,7 +79,7 @@ func NewMember(cfg MemberConfig) *Member {
 	}
 	cfg.Service.Auth = auth.New(auth.Config{
 		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, TokenTTL: cfg.AuthTokenTTL,
-		Processors: cfg.Processors,
+		Bcrypt: cfg.BcryptPasswords, Processors: cfg.Processors,
 		Metrics:    cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
 	})
 	m := &Member{

@@ -8,8 +8,8 @@ import (
 // ErrCompactionDeferred says that state.db was not compacted, because a snapshot or the end of the process waited for the checkpoint.
 var ErrCompactionDeferred = errors.New("raft: a snapshot, or the end of the process, was waiting for the checkpoint")
 
-// Compact writes a checkpoint and a new state.db, in which everything is stored once. It returns when the new file is in use. The errors are
-// ErrCompactionDeferred, those of ctx, of the disk and of the node.
+// Compact writes a checkpoint and a new state.db, in which everything is stored once. It returns when the new file is in use. The errors
+// are ErrCompactionDeferred, those of ctx, of the disk and of the node.
 func (n *Node) Compact(ctx context.Context) error {
 	done := make(chan error, 1)
 	if !n.inbox.post(func(c *core) { c.checkpoints.compact(done) }) {

@@ -101,6 +101,8 @@ type Config struct {
 	FailedLogins int
 	// TokenTTL is the time after which a token ends that is not used (--auth-token-ttl).
 	TokenTTL time.Duration
+	// Bcrypt is set if Hash makes hashes of bcrypt, which etcd can verify, in place of argon2id (--password-hash).
+	Bcrypt bool
 	// Processors is the number of processors of this process.
 	Processors int
 	Metrics    Metrics

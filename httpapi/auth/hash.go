@@ -63,6 +63,21 @@ func newHash(password string) string {
 	return h.String()
 }
 
+// ErrLongPassword is returned by Hash for a password of which bcrypt would ignore the last bytes.
+var ErrLongPassword = fmt.Errorf("the password has more than %d bytes, of which bcrypt (--password-hash) ignores the last ones", maxBcrypt)
+
+// newBcryptHash hashes a password in the way of etcd. The error is ErrLongPassword.
+func newBcryptHash(password string) (string, error) {
+	if len(password) > maxBcrypt {
+		return "", ErrLongPassword
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	if err != nil {
+		return "", fmt.Errorf("auth: %w", err)
+	}
+	return string(hash), nil
+}
+
 func (h *argonHash) derive(password string, size uint32) []byte {
 	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, size)
 }
@@ -96,7 +111,7 @@ func parseArgon(stored string) (h argonHash, err error) {
 	return h, nil
 }
 
-// verify reports whether a stored hash, made by newHash or by etcd with bcrypt, is the hash of a password. A wrong password takes as
+// verify reports whether a stored hash, made by newHash, by newBcryptHash or by etcd, is the hash of a password. A wrong password takes as
 // long as the right one. The error is errFormat.
 func verify(stored, password string) (bool, error) {
 	if password == "" {

@@ -86,6 +86,25 @@ func TestNewHash(t *testing.T) {
 	}
 }
 
+func TestNewBcryptHash(t *testing.T) {
+	long := strings.Repeat("p", maxBcrypt)
+	hash, err := newBcryptHash(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cost, err := bcrypt.Cost([]byte(hash)); cost != 10 || err != nil {
+		t.Errorf("%s has the cost %d: %v", hash, cost, err)
+	}
+	for password, want := range map[string]bool{long: true, long[1:]: false} {
+		if ok, err := verify(hash, password); ok != want || err != nil {
+			t.Errorf("%d bytes: %v, %v", len(password), ok, err)
+		}
+	}
+	if _, err := newBcryptHash(long + "p"); !errors.Is(err, ErrLongPassword) {
+		t.Errorf("%v, want %v", err, ErrLongPassword)
+	}
+}
+
 func FuzzParseArgon(f *testing.F) {
 	f.Add(newHash("secret"))
 	f.Add("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$")

@@ -132,7 +132,7 @@ func waitUntil(ctx context.Context, t time.Time) {
 
 // Hash returns a hash of a new password, in the format that Authenticate verifies. Callers must have authorized root, because a new
 // password does not wait for logins: it waits only for other new passwords. The errors are ErrEmptyPassword, ErrTooManyAttempts if too
-// many new passwords wait, and the error of ctx when it is done.
+// many new passwords wait, ErrLongPassword, and the error of ctx when it is done.
 func (a *Authenticator) Hash(ctx context.Context, password string) (string, error) {
 	if password == "" {
 		return "", ErrEmptyPassword
@@ -147,6 +147,9 @@ func (a *Authenticator) Hash(ctx context.Context, password string) (string, erro
 	defer a.changes.leave()
 	a.cfg.Metrics.Hashing(1)
 	defer a.cfg.Metrics.Hashing(-1)
+	if a.cfg.Bcrypt {
+		return newBcryptHash(password)
+	}
 	return newHash(password), nil
 }
 

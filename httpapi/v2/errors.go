@@ -103,6 +103,7 @@ var messageStatuses = []struct {
 	{service.ErrNotRoot, http.StatusUnauthorized},
 	{service.ErrReplaying, http.StatusServiceUnavailable},
 	{auth.ErrTooManyAttempts, http.StatusTooManyRequests},
+	{auth.ErrLongPassword, http.StatusBadRequest},
 	{service.ErrNotUpgraded, http.StatusServiceUnavailable},
 	{service.ErrMirrorNotUpgraded, http.StatusServiceUnavailable},
 	{service.ErrUsersFollow, http.StatusServiceUnavailable},

@@ -35,6 +35,7 @@ var statusOfErrors = []struct{ err, status error }{
 	{service.ErrDefragmentBusy, status.Error(codes.Unavailable, service.ErrDefragmentBusy.Error())},
 	{service.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
 	{auth.ErrTooManyAttempts, rpctypes.ErrGRPCRequestTooManyRequests},
+	{auth.ErrLongPassword, status.Error(codes.InvalidArgument, auth.ErrLongPassword.Error())},
 	{context.Canceled, rpctypes.ErrGRPCCanceled},
 	{context.DeadlineExceeded, rpctypes.ErrGRPCDeadlineExceeded},
 }

@@ -156,6 +156,8 @@ type Config struct {
 	MaxFailedLogins int
 	// AuthTokenTTL is the time after which a token of the v3 API ends that is not used.
 	AuthTokenTTL time.Duration
+	// PasswordHash is the format of the hashes of new passwords: PasswordArgon or PasswordBcrypt.
+	PasswordHash string
 	// MaxInflightRequests and MaxWatches are the numbers of requests and of watches of clients that may be under way; 0 for as many as
 	// connections, but at least DefaultMaxOperations. MaxHeaderBytes is the length of the longest head of a request.
 	MaxInflightRequests, MaxWatches, MaxHeaderBytes int
@@ -266,6 +268,7 @@ func Default() *Config {
 		PinnedViewTimeout:        defaultPinTimeout,
 		MaxFailedLogins:          defaultFailedLogins,
 		AuthTokenTTL:             defaultTokenTTL,
+		PasswordHash:             PasswordArgon,
 		UI:                       UIOn,
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,

@@ -5,15 +5,30 @@ import (
 	"time"
 )
 
-// securityFlags returns the flags of TLS and of tokens. A flag for peers has the name of the flag for clients with the prefix "peer-". The
-// exceptions are those of the revocation lists and of the allowed names.
+// securityFlags returns the flags of TLS, of tokens and of passwords. A flag for peers has the name of the flag for clients with the prefix
+// "peer-". The exceptions are those of the revocation lists and of the allowed names.
 func securityFlags() []flagSpec {
 	all := clientTLSFlags()
 	all = append(all, peerTLSFlags()...)
 	all = append(all, tlsVersionFlags()...)
 	return append(all, flagSpec{name: "auth-token-ttl", group: groupSecurity, arg: "SECONDS", def: "300",
 		usage: "Seconds after which a token of the v3 API ends that its client does not use. The client must log in again.",
-		set:   setTokenTTL})
+		set:   setTokenTTL},
+		flagSpec{name: "password-hash", group: groupSecurity, arg: "FORMAT", def: PasswordArgon,
+			usage: "How new passwords are hashed: argon2id or bcrypt. etcd can verify bcrypt alone, so use it, and set the passwords again, " +
+				"before users move to an etcd. All members accept both.",
+			set: setPasswordHash})
+}
+
+// The values of --password-hash.
+const (
+	PasswordArgon  = "argon2id"
+	PasswordBcrypt = "bcrypt"
+)
+
+func setPasswordHash(c *Config, text string) (err error) {
+	c.PasswordHash, err = ParseChoice(text, PasswordArgon, PasswordBcrypt)
+	return err
 }
 
 const (

@@ -358,6 +358,7 @@ func (m *member) api(
 		ClientCertificates: cfg.ClientTLS.ClientCertAuth,
 		MaxFailedLogins:    cfg.MaxFailedLogins,
 		AuthTokenTTL:       cfg.AuthTokenTTL,
+		BcryptPasswords:    cfg.PasswordHash == config.PasswordBcrypt,
 		MaxRequestBytes:    cfg.MaxRequestBytes,
 		MaxInflightBytes:   cfg.MaxInflightBytes,
 		Processors:         processors,
