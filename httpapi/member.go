@@ -80,7 +80,7 @@ func NewMember(cfg MemberConfig) *Member {
 	cfg.Service.Auth = auth.New(auth.Config{
 		Certificates: cfg.ClientCertificates, FailedLogins: cfg.MaxFailedLogins, TokenTTL: cfg.AuthTokenTTL,
 		Bcrypt: cfg.BcryptPasswords, Processors: cfg.Processors,
-		Metrics:    cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
+		Metrics: cfg.Metrics.Logins(), Logger: cfg.Logger.Named("auth"),
 	})
 	m := &Member{
 		MemberConfig: cfg,
