@@ -11,7 +11,9 @@ import (
 )
 
 func (p *program) completionCommand() *cli.Command {
-	c := CompletionCommand(p.name, p.stdout, p.app, p.host.Program)
+	c := CompletionCommand(p.name, p.stdout, CommandLines{
+		V2: func(string) *cli.App { return p.app() }, V3: p.host.V3, Program: p.host.Program,
+	})
 	for _, sub := range c.Subcommands {
 		action := sub.Action
 		sub.Action = func(c *cli.Context) error {
@@ -25,16 +27,21 @@ func (p *program) completionCommand() *cli.Command {
 	return p.group(c)
 }
 
+// CommandLines returns the command lines that scripts for shells complete. Each function may be nil, but not both of V2 and V3.
+type CommandLines struct {
+	V2, V3  func(name string) *cli.App          // that of the client for each API; with both, the variable ETCDCTL_API decides
+	Program func() ([]*cli.Command, []cli.Flag) // the commands and flags of the whole program, including the verb of the client
+}
+
 // CompletionCommand returns the command that prints scripts for shells to stdout. name is that of the client: "etcdctl", "pando ctl".
-// client returns the command line of the client, and program that of the whole program; program may be nil.
-func CompletionCommand(name string, stdout io.Writer, client func() *cli.App, program func() ([]*cli.Command, []cli.Flag)) *cli.Command {
+func CompletionCommand(name string, stdout io.Writer, lines CommandLines) *cli.Command {
 	command := filepath.Base(strings.Fields(name + " x")[0])
-	write := func(shell string, script func(io.Writer, string, []*completion) error, lines ...string) *cli.Command {
+	write := func(shell string, script func(io.Writer, string, []*completion) error, examples ...string) *cli.Command {
 		return &cli.Command{
 			Name: shell, Usage: "print the script for " + shell, ArgsUsage: " ",
-			Description: Examples(lines...),
+			Description: Examples(examples...),
 			Action: func(*cli.Context) error {
-				return script(stdout, name, completionsOf(name, client(), program))
+				return script(stdout, name, lines.completions(name))
 			},
 		}
 	}
@@ -55,7 +62,29 @@ func CompletionCommand(name string, stdout io.Writer, client func() *cli.App, pr
 	}
 }
 
-// completionsOf returns the words that can follow each path of commands, including the paths of the whole program.
+// markV3 begins the paths of completions that hold if ETCDCTL_API is 3. The scripts have the same text.
+const markV3 = "3:"
+
+// completions returns the words that can follow each path of commands, for each API.
+func (l CommandLines) completions(name string) []*completion {
+	var all []*completion
+	for _, client := range []func(string) *cli.App{l.V2, l.V3} {
+		if client == nil {
+			continue
+		}
+		mark := ""
+		if len(all) > 0 {
+			mark = markV3
+		}
+		for _, c := range completionsOf(name, client(name), l.Program) {
+			c.path = mark + c.path
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// completionsOf returns the words that can follow each path of commands of one API, including the paths of the whole program.
 //
 // The completion of urfave/cli is not used: it runs the program at each press of Tab, and can't complete the commands after
 // "pando ctl", because they belong to another cli.App.
@@ -75,7 +104,7 @@ func completionsOf(name string, app *cli.App, program func() ([]*cli.Command, []
 
 // completion holds the words that can follow one path of commands.
 type completion struct {
-	path     string // the names of the commands, separated by blanks; "" at the top
+	path     string // the names of the commands, separated by blanks; "" at the top. markV3 may stand before them
 	commands []*cli.Command
 	flags    []string // as they are typed: --name, -n
 	values   []string // the flags that take a value
@@ -155,10 +184,11 @@ func (c *completion) names() []string {
 }
 
 // walk is the script that bash and zsh share. It follows the words before the cursor from command to command, and skips options
-// and their values. It sets $at to the path, and $subs and $opts to the words that can follow. It returns early if the word at
+// and their values. It sets $at to the path, which markV3 precedes, and $subs and $opts to the words that can follow. It returns early if the word at
 // the cursor is the value of an option, or comes after "--". Its variables have names that zsh does not use itself.
 const walk = `
-  local at="" subs="" opts="" valued="" skip="" word
+  local at="" subs="" opts="" valued="" skip="" word api=""
+  [[ ${ETCDCTL_API-} == 3 ]] && api="%s"
   for word in "" "${before[@]}"; do
     if [[ -n $skip ]]; then skip=""; continue; fi
     case $word in
@@ -167,20 +197,28 @@ const walk = `
       -*) [[ $word != *=* && " $valued " == *" $word "* ]] && skip=1; continue ;;
       *) [[ " $subs " == *" $word "* ]] || continue; at="${at:+$at }$word" ;;
     esac
-    case $at in
+    case $api$at in
 %s    esac
   done
   [[ -n $skip ]] && return
 `
 
-// cases returns the cases of walk, one for each path.
-func cases(table []*completion) string {
+// walkOf returns walk with its cases, one for each path.
+func walkOf(table []*completion) string {
 	var b strings.Builder
 	for _, c := range table {
 		fmt.Fprintf(&b, "      \"%s\") subs=\"%s\" opts=\"%s\" valued=\"%s\" ;;\n",
 			c.path, strings.Join(c.names(), " "), strings.Join(c.flags, " "), strings.Join(c.values, " "))
 	}
-	return b.String()
+	return fmt.Sprintf(walk, markOf(table), b.String())
+}
+
+// markOf returns markV3 if the words depend on the API, and an empty text otherwise.
+func markOf(table []*completion) string {
+	if slices.ContainsFunc(table, func(c *completion) bool { return c.path == markV3 }) {
+		return markV3
+	}
+	return ""
 }
 
 // programOf splits the name of the program into the command that the shell completes, a name for the function that does it, and
@@ -210,7 +248,7 @@ func bashCompletion(w io.Writer, name string, table []*completion) error {
   fi
 }
 complete -o default -F %[2]s %[1]s
-`, command, function, fmt.Sprintf(walk, cases(table)))
+`, command, function, walkOf(table))
 	return err
 }
 
@@ -231,7 +269,7 @@ func zshCompletion(w io.Writer, name string, table []*completion) error {
 compdef %[2]s %[1]s
 # zsh has loaded this file as the function of the first completion.
 if [[ ${funcstack[1]} == _%[1]s ]]; then %[2]s "$@"; fi
-`, command, function, fmt.Sprintf(walk, cases(table)))
+`, command, function, walkOf(table))
 	return err
 }
 
@@ -244,6 +282,8 @@ function %[2]s_at
   set -l words (commandline -opc)
   set -l at
   set -l skip
+  set -l api
+  test "$ETCDCTL_API" = 3; and set api "%[5]s"
   set -l known %[3]s
   for word in $words[2..]
     if test -n "$skip"
@@ -252,13 +292,13 @@ function %[2]s_at
     end
     contains -- $word %[4]s; and set skip 1
     set -l next $at $word
-    if contains -- "$next" $known
+    if contains -- "$api$next" $known
       set at $next
     end
   end
-  test "$at" = "$argv"
+  test "$api$at" = "$argv"
 end
-`, command, function, quoteAll(fishPaths(table)), strings.Join(valuedOptions(table), " "))
+`, command, function, quoteAll(fishPaths(table)), strings.Join(valuedOptions(table), " "), markOf(table))
 	for _, c := range table {
 		condition := fmt.Sprintf("-n '%s_at %s'", function, c.path)
 		for _, sub := range c.commands {

@@ -42,6 +42,16 @@ func around() ([]*cli.Command, []cli.Flag) {
 		}
 }
 
+// clientV3 returns the command line of a client for the v3 API.
+func clientV3(string) *cli.App {
+	return &cli.App{Commands: []*cli.Command{{Name: "lease", Usage: "leases", Subcommands: []*cli.Command{
+		{Name: "grant", Usage: "x", Flags: []cli.Flag{&cli.StringFlag{Name: "ttl", Usage: "x"}}},
+	}}}}
+}
+
+// v3Line begins a line that is typed while the variable has this value.
+const v3Line = "ETCDCTL_API=3 "
+
 // text is a flag with a value, onOff a flag without.
 type (
 	text  string
@@ -120,20 +130,28 @@ func TestCompletion(t *testing.T) {
 				{"pando ctl", "pando snapshot save --", "--local", "--name"},
 				{"pando ctl", "pando ctl completion ", "bash zsh fish", "set"},
 				{"pando ctl", "pando ctl tree --d", "--depth", "--ttl"},
+				{"pando ctl", v3Line + "pando ctl ", "lease", "set"},
+				{"pando ctl", v3Line + "pando ctl lease ", "grant", "lease"},
+				{"pando ctl", v3Line + "pando ctl lease grant --", "--ttl", "--depth"},
+				{"pando ctl", v3Line + "pando ", "ctl snapshot", "set"},
+				{"pando ctl", "pando ctl lease ", "set", "grant"},
 			} {
 				t.Run(test.line, func(t *testing.T) {
 					var script, errOut lockedBuffer
 					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut,
-						Host{Program: around}); code != exitOK {
+						Host{Program: around, V3: clientV3}); code != exitOK {
 						t.Fatal(errOut.String())
 					}
 					file := filepath.Join(t.TempDir(), "script")
 					if err := os.WriteFile(file, []byte(script.String()), 0o600); err != nil {
 						t.Fatal(err)
 					}
-					words := strings.Split(test.line, " ")
-					run := command(file, words)
+					line, ofV3 := strings.CutPrefix(test.line, v3Line)
+					run := command(file, strings.Split(line, " "))
 					run.Env = append(os.Environ(), "HOME="+t.TempDir())
+					if ofV3 {
+						run.Env = append(run.Env, strings.TrimSpace(v3Line))
+					}
 					out, err := run.CombinedOutput()
 					if err != nil {
 						t.Fatalf("%v: %s", err, out)

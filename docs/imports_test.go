@@ -84,7 +84,7 @@ var allowed = map[string][]string{
 
 	"docs/openapi":        {},
 	"docs/openapi/check":  {"docs/openapi"},
-	"docs/deploy/package": {"ctl/program", "members/config"},
+	"docs/deploy/package": {"ctl/program", "ctl/v3", "members/config"},
 
 	"docs": anything,
 }

@@ -32,7 +32,14 @@ func clientHost() ctl.Host {
 			app := NewApp(nil, nil)
 			return app.Commands, app.Flags
 		},
+		V3: v3.App,
 	}
+}
+
+// clientHostV3 returns what clientHost does, for the client of the v3 API.
+func clientHostV3() v3.Host {
+	host := clientHost()
+	return v3.Host{Program: host.Program, V2: func(name string) *cli.App { return ctl.App(name, host) }}
 }
 
 // readSnapshot passes the nodes of a snapshot file to add. The TTL of a node is what is left of it now.
@@ -74,7 +81,7 @@ func runClient(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	if os.Getenv(apiVersion) == "3" {
-		return v3.Main(ctx, args, os.Environ(), stdin, stdout, stderr, v3.Host{Program: clientHost().Program})
+		return v3.Main(ctx, args, os.Environ(), stdin, stdout, stderr, clientHostV3())
 	}
 	return ctl.Main(ctx, args, stdin, stdout, stderr, clientHost())
 }

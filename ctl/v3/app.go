@@ -65,7 +65,9 @@ func (p *program) commands() []*cli.Command {
 	add(groupLocks, p.lockCommand(), p.electCommand())
 	add(groupUsers, p.authCommands(), p.userCommands(), p.roleCommands())
 	add(groupMore, p.makeMirrorCommand(), p.checkCommands(), p.versionCommand())
-	completion := ctl.CompletionCommand(p.name, p.stdout, p.app, p.host.Program)
+	completion := ctl.CompletionCommand(p.name, p.stdout, ctl.CommandLines{
+		V2: p.host.V2, V3: func(string) *cli.App { return p.app() }, Program: p.host.Program,
+	})
 	for _, sub := range completion.Subcommands {
 		p.command(sub)
 	}

@@ -17,8 +17,11 @@ USAGE:
 {{.Name}}:{{range .Commands}}
    {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}
 {{end}}
-GLOBAL OPTIONS, of every command; --write-out is also the variable ETCDCTL_WRITE_OUT, and so on:{{range .VisibleFlags}}
+GLOBAL OPTIONS:{{range .VisibleFlags}}
    {{.}}{{end}}
+
+VARIABLES:
+   ETCDCTL_API=3 chooses the v3 API. Each global option has a variable, too: ETCDCTL_WRITE_OUT is --write-out, and so on.
 
 EXAMPLES:
    {{.HelpName}} put message "Hello world"          write a key

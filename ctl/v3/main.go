@@ -24,6 +24,13 @@ type Host struct {
 	// Program returns the commands and flags of the whole program, including the verb of the client, for the completion in shells. It may
 	// be nil.
 	Program func() ([]*cli.Command, []cli.Flag)
+	// V2 returns the command line of the client for the v2 API, for the same purpose. It may be nil.
+	V2 func(name string) *cli.App
+}
+
+// App returns the command line of the client, for the completion in shells. name is that of the program in Main.
+func App(name string) *cli.App {
+	return (&program{name: name, stdout: io.Discard, stderr: io.Discard}).app()
 }
 
 // Main runs the client with args and returns its exit code. args[0] is the name of the program as help shows it: "etcdctl", "pando ctl".

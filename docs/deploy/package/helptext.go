@@ -4,13 +4,28 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"pando/ctl/program"
+	v3 "pando/ctl/v3"
 )
 
-// helpOf returns what a command prints with --help. The command is, for example, "pando ctl member".
+// The client for the v3 API as it is typed.
+const (
+	v3Variable = "ETCDCTL_API"
+	v3Prefix   = v3Variable + "=3 "
+	v3Client   = v3Prefix + "pando ctl"
+)
+
+// helpOf returns what a command prints with --help. The command is, for example, "pando ctl member". It sets a variable of the process.
 func helpOf(command string) (string, error) {
+	command, ofV3 := strings.CutPrefix(command, v3Prefix)
+	if ofV3 {
+		os.Setenv(v3Variable, "3")
+		defer os.Unsetenv(v3Variable)
+	}
 	var stdout, stderr bytes.Buffer
 	args := append(strings.Fields(command), "--help")
 	if code := program.Main(args, strings.NewReader(""), &stdout, &stderr); code != 0 {
@@ -67,13 +82,27 @@ func columns(line string) (left, right string) {
 	return left, strings.TrimSpace(right)
 }
 
-// commandsOf returns the names of the commands in the help of a group.
+// commandTitles are the titles of lists of commands.
+var commandTitles = func() []string {
+	titles := []string{"COMMANDS"}
+	for _, c := range v3.App("").Commands {
+		titles = append(titles, c.Category)
+	}
+	return titles
+}()
+
+// commandsOf returns the names of the commands in the help of a group, or of a client.
 func commandsOf(help string) []string {
 	var names []string
-	for _, line := range find(sectionsOf(help), "COMMANDS") {
-		name, _ := columns(line)
-		if name, _, _ = strings.Cut(name, ","); name != "" && name != "help" {
-			names = append(names, name)
+	for _, s := range sectionsOf(help) {
+		if !slices.Contains(commandTitles, s.title) {
+			continue
+		}
+		for _, line := range s.lines {
+			name, _ := columns(line)
+			if name, _, _ = strings.Cut(name, ","); name != "" && name != "help" {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

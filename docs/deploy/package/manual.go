@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pando/ctl/program"
@@ -14,7 +15,7 @@ type manual struct {
 	pages   map[string]string
 }
 
-// manual returns all man pages: pando(1), one for each verb of pando, and one for each command of pando ctl.
+// manual returns all man pages: pando(1), one for each verb of pando, and one for each command of pando ctl, for each API.
 func (r *release) manual() (map[string]string, error) {
 	m := &manual{release: r, pages: map[string]string{}}
 	m.addServer()
@@ -23,20 +24,30 @@ func (r *release) manual() (map[string]string, error) {
 			return nil, err
 		}
 	}
-	help, err := helpOf("pando ctl")
-	if err != nil {
+	if err := m.addCommand(v3Client); err != nil {
 		return nil, err
 	}
-	for _, name := range commandsOf(help) {
-		if err := m.addCommand("pando ctl " + name); err != nil {
+	for _, client := range []string{"pando ctl", v3Client} {
+		help, err := helpOf(client)
+		if err != nil {
 			return nil, err
+		}
+		for _, name := range commandsOf(help) {
+			if err := m.addCommand(client + " " + name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return m.pages, nil
 }
 
 // pageOf returns the name of the page of a command.
-func pageOf(command string) string { return strings.ReplaceAll(command, " ", "-") }
+func pageOf(command string) string {
+	if command, ofV3 := strings.CutPrefix(command, v3Client); ofV3 {
+		return "pando-ctl-v3" + strings.ReplaceAll(command, " ", "-")
+	}
+	return strings.ReplaceAll(command, " ", "-")
+}
 
 // begin begins a page.
 func (m *manual) begin(page, usage string) *roff {
@@ -61,15 +72,15 @@ func (m *manual) addCommand(command string) error {
 	}
 	_, usage, _ := strings.Cut(name[0], " - ")
 	page := m.begin(pageOf(command), usage)
-	writeSections(page, sections, page.section)
-	if command != "pando ctl" {
+	writeSections(page, command, sections, page.section)
+	if !strings.HasSuffix(command, "pando ctl") {
 		for _, sub := range commandsOf(help) {
 			subHelp, err := helpOf(command + " " + sub)
 			if err != nil {
 				return err
 			}
 			page.section(command + " " + sub)
-			writeSections(page, sectionsOf(subHelp), page.subsection)
+			writeSections(page, command, sectionsOf(subHelp), page.subsection)
 		}
 	}
 	m.end(page, command)
@@ -77,14 +88,14 @@ func (m *manual) addCommand(command string) error {
 }
 
 // writeSections writes the help of a command, without its name. heading writes the heading of a section.
-func writeSections(page *roff, sections []section, heading func(string)) {
+func writeSections(page *roff, command string, sections []section, heading func(string)) {
 	for _, s := range sections {
 		switch {
 		case s.title == "NAME":
 		case s.title == "USAGE":
 			heading("SYNOPSIS")
-			page.verbatim(s.lines)
-		case s.title == "COMMANDS" || strings.HasSuffix(s.title, "OPTIONS"):
+			page.verbatim(synopsis(command, s.lines))
+		case slices.Contains(commandTitles, s.title) || strings.HasSuffix(s.title, "OPTIONS"):
 			heading(s.title)
 			for _, line := range s.lines {
 				if left, right := columns(line); left != "" {
@@ -101,10 +112,25 @@ func writeSections(page *roff, sections []section, heading func(string)) {
 	}
 }
 
+// synopsis returns the lines of a usage as they are typed.
+func synopsis(command string, lines []string) []string {
+	if !strings.HasPrefix(command, v3Prefix) {
+		return lines
+	}
+	var typed []string
+	for _, line := range lines {
+		if line != "" {
+			line = v3Prefix + line
+		}
+		typed = append(typed, line)
+	}
+	return typed
+}
+
 // end completes a page.
 func (m *manual) end(page *roff, command string) {
 	page.section("SEE ALSO")
-	name, others := pageOf(command), []string{"pando", "pando-ctl"}
+	name, others := pageOf(command), []string{"pando", "pando-ctl", "pando-ctl-v3"}
 	var links []string
 	for _, other := range others {
 		if other != name {

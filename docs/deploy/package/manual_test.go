@@ -40,7 +40,10 @@ func TestManual(t *testing.T) {
 		help, _, _ := strings.Cut(program.HelpText(), "\nRead on:")
 		missingWords(t, shown(t, filepath.Join(dir, "man", "pando.1")), help)
 	})
-	for _, command := range []string{"pando ctl", "pando ctl lock", "pando ctl member", "pando import-etcd", "pando snapshot"} {
+	for _, command := range []string{
+		"pando ctl", "pando ctl lock", "pando ctl member", "pando import-etcd", "pando snapshot",
+		v3Client, v3Client + " get", v3Client + " lease", v3Client + " downgrade",
+	} {
 		t.Run(command+" has every word of --help", func(t *testing.T) {
 			help, err := helpOf(command)
 			if err != nil {
@@ -140,6 +143,13 @@ func TestCompletion(t *testing.T) {
 		"zsh, the first completion": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz _pando
 			compdef() { :; }; compadd() { shift; print -l -- "$@"; }; words=(pando ctl me); CURRENT=3; PREFIX=me; _pando`}, "member"},
 		"fish": {"fish", []string{"--no-config", "-c", `source $argv[1]/fish/pando.fish; complete -C "pando ctl mem"`}, "member"},
+		"bash, the v3 API": {"bash", []string{"--noprofile", "--norc", "-c", `source "$0/bash/pandoctl"; COMP_WORDS=(pandoctl lease gr)
+			COMP_CWORD=2; ETCDCTL_API=3; _pandoctl_client; echo $COMPREPLY`}, "grant"},
+		"fish, the v3 API": {
+			"fish", []string{"--no-config", "-c", `set ETCDCTL_API 3; source $argv[1]/fish/pando.fish; complete -C "pando ctl lease gr"`}, "grant",
+		},
+		"zsh, the v3 API": {"zsh", []string{"-f", "-c", `fpath=("$0/zsh" $fpath); autoload -Uz _pando; ETCDCTL_API=3; compdef() { :; }
+			compadd() { shift; print -l -- "$@"; }; words=(pando ctl lease gr); CURRENT=4; PREFIX=gr; _pando`}, "grant"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append(test.args, filepath.Join(dir, "completion"))

@@ -58,6 +58,7 @@ var installed = map[string]content{
 	"/usr/lib/systemd/system/pando.service":              {"-rw-r--r--", "root/root", ""},
 	"/usr/share/man/man1/pando.1.gz":                     {"-rw-r--r--", "root/root", ""},
 	"/usr/share/man/man1/pando-ctl-watch.1.gz":           {"-rw-r--r--", "root/root", ""},
+	"/usr/share/man/man1/pando-ctl-v3-watch.1.gz":        {"-rw-r--r--", "root/root", ""},
 	"/usr/share/man/man1/pando-import-etcd.1.gz":         {"-rw-r--r--", "root/root", ""},
 	"/usr/share/man/man1/pandoctl.1.gz":                  {"l", "root/root", "pando-ctl.1.gz"},
 	"/usr/share/bash-completion/completions/pando":       {"-rw-r--r--", "root/root", ""},
