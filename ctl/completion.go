@@ -184,8 +184,8 @@ func (c *completion) names() []string {
 }
 
 // walk is the script that bash and zsh share. It follows the words before the cursor from command to command, and skips options
-// and their values. It sets $at to the path, which markV3 precedes, and $subs and $opts to the words that can follow. It returns early if the word at
-// the cursor is the value of an option, or comes after "--". Its variables have names that zsh does not use itself.
+// and their values. It sets $at to the path, which markV3 precedes, and $subs and $opts to the words that can follow. It returns early if
+// the word at the cursor is the value of an option, or comes after "--". Its variables have names that zsh does not use itself.
 const walk = `
   local at="" subs="" opts="" valued="" skip="" word api=""
   [[ ${ETCDCTL_API-} == 3 ]] && api="%s"

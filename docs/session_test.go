@@ -20,7 +20,7 @@ import (
 // server, and compares the answers. A block that says "second" is a second terminal: its command waits until the
 // commands of the next block have been typed.
 func TestDocsSessions(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/api.md"} {
+	for _, page := range []string{"README.md", "docs/api.md", "docs/two-protocols.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			typeSession(t, page, servertest.Launch(t, t.TempDir(), "--advertise-client-urls", config.DefaultClientURL))
@@ -168,6 +168,7 @@ func (s *session) run(t *testing.T, text string) string {
 	there := strings.NewReplacer(
 		client, s.client, peer, s.process.Peer,
 		"ETCDCTL_API=3 etcdctl ", "ETCDCTL_API=3 etcdctl --endpoints "+s.process.Client+" ",
+		"ETCDCTL_API=3 timeout 3 etcdctl ", "ETCDCTL_API=3 timeout 3 etcdctl --endpoints "+s.process.Client+" ",
 		"http PUT", "http --ignore-stdin --body --pretty=format PUT",
 		"etcdctl ", "etcdctl --no-sync --timeout 30s --total-timeout 30s --endpoints "+s.client+" ")
 	back := strings.NewReplacer(s.client, client, s.process.Client, client, s.process.Peer, peer)

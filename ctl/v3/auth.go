@@ -26,11 +26,16 @@ func (p *program) authCommands() *cli.Command {
 	})
 }
 
+// withoutArguments is calling, for a command of auth: none of them takes arguments.
+func (p *program) withoutArguments(name string, run func(ctx context.Context, cl *client.Client, _ []string) error) cli.ActionFunc {
+	return p.withArguments(0, "auth "+name+" command does not accept any arguments", run)
+}
+
 func (p *program) authEnableCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "enable", Usage: "require a user for every request", ArgsUsage: " ",
 		Description: p.explain(`The user root must exist. It gets the role root if it does not have it.`),
-		Action: p.withArguments(0, "auth enable command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
+		Action: p.withoutArguments("enable", func(ctx context.Context, cl *client.Client, _ []string) error {
 			_, err := cl.Auth.AuthEnable(ctx, &pb.AuthEnableRequest{})
 			if errors.Is(err, rpctypes.ErrRootRoleNotExist) {
 				if err := grantRoot(ctx, cl); err != nil {
@@ -59,7 +64,7 @@ func grantRoot(ctx context.Context, cl *client.Client) error {
 func (p *program) authDisableCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "disable", Usage: "accept requests of everybody", ArgsUsage: " ",
-		Action: p.withArguments(0, "auth disable command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
+		Action: p.withoutArguments("disable", func(ctx context.Context, cl *client.Client, _ []string) error {
 			if _, err := cl.Auth.AuthDisable(ctx, &pb.AuthDisableRequest{}); err != nil {
 				return err
 			}
@@ -72,7 +77,7 @@ func (p *program) authDisableCommand() *cli.Command {
 func (p *program) authStatusCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "status", Usage: "print whether requests need a user", ArgsUsage: " ",
-		Action: p.withArguments(0, "auth status command does not accept any arguments", func(ctx context.Context, cl *client.Client, _ []string) error {
+		Action: p.withoutArguments("status", func(ctx context.Context, cl *client.Client, _ []string) error {
 			r, err := cl.Auth.AuthStatus(ctx, &pb.AuthStatusRequest{})
 			if err != nil {
 				return err
