@@ -13,6 +13,7 @@ import (
 type GRPC struct {
 	started, handled *prometheus.CounterVec
 	duration         *prometheus.HistogramVec
+	tooLarge         prometheus.Counter
 }
 
 // NewGRPC registers the metrics of requests of gRPC. It panics when it is called twice.
@@ -31,8 +32,12 @@ func (m *Metrics) NewGRPC() *GRPC {
 			Help:    "Time of a request of gRPC, by method. That of a stream includes its waiting.",
 			Buckets: requestBuckets,
 		}, []string{"service", "method"}),
+		tooLarge: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "pando_grpc_responses_too_large_total",
+			Help: "Responses of the v3 API in whose place the client got an error, because they exceeded --max-response-bytes.",
+		}),
 	}
-	m.registry.MustRegister(g.started, g.handled, g.duration)
+	m.registry.MustRegister(g.started, g.handled, g.duration, g.tooLarge)
 	return g
 }
 
@@ -70,6 +75,9 @@ func (g *GRPC) Method(service, name string, kind GRPCKind) *GRPCMethod {
 
 // Started counts a request that begins.
 func (m *GRPCMethod) Started() { m.started.Inc() }
+
+// ResponseTooLarge counts a response in whose place the client gets an error, because it exceeds the limit.
+func (m *GRPCMethod) ResponseTooLarge() { m.metrics.tooLarge.Inc() }
 
 // Handled counts a request that has ended.
 func (m *GRPCMethod) Handled(code codes.Code, took time.Duration) {

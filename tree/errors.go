@@ -69,6 +69,8 @@ const (
 	CodeDuplicateKey   Code = 1026
 	CodeInvalidCompare Code = 1027
 	CodeInvalidSort    Code = 1028
+	// CodeResultTooLarge says that the response to a request would be too large: see Store.SetResultLimit and RangeQuery.RunWithin.
+	CodeResultTooLarge Code = 1029
 	// The codes of leases. CodeLeaseTTL says that the TTL of a lease is less than one second; CodeLeaseTTLTooLarge that it is more than
 	// MaxLeaseTTL.
 	CodeLeaseNotFound    Code = 1030

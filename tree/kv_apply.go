@@ -18,8 +18,12 @@ func (s *Store) applyKV(c *Command) (r Result) {
 		op := KVOp{Kind: KVDeleteRange, PrevKV: c.PrevKV, Keys: KeyRange{From: c.Path, To: c.Value}}
 		s.beginTxn()
 		defer s.endTxn()
-		r.KV = &KVResult{Succeeded: true, Ops: []KVOpResult{s.deleteRange(&op)}}
+		limit := newResultLimit(s.resultBytes)
+		r.KV = &KVResult{Succeeded: true, Ops: []KVOpResult{s.deleteRange(&op, limit)}}
 		r.KV.Revision = s.current().Revision()
+		if limit.isExceeded() {
+			r.KV.dropNodes()
+		}
 	case OpKV:
 		r.KV, r.Err = s.applyKVTxn(c.KV)
 	case OpLeaseGrant:

@@ -88,6 +88,8 @@ type KVResult struct {
 	Revision uint64
 	// Ops are the results of the operations that were executed: all of Then or of Else.
 	Ops []KVOpResult
+	// TooLarge says that the files of all Prev and Range are missing, because the limit of SetResultLimit was exceeded.
+	TooLarge bool
 }
 
 // KVOpResult is the result of one operation.

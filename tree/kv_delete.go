@@ -14,27 +14,32 @@ import (
 // key. The limit must not change: every member must apply an entry alike.
 const wholeDirKeys = 1000
 
-// deleteRange executes a KVDeleteRange.
-func (s *Store) deleteRange(o *KVOp) KVOpResult {
+// deleteRange executes a KVDeleteRange. If the limit of the result is exceeded, Prev is not complete.
+func (s *Store) deleteRange(o *KVOp, limit *resultLimit) KVOpResult {
 	r := KVOpResult{Kind: KVDeleteRange}
 	from := o.Keys.From
 	for _, dir := range s.removableDirs(o.Keys) {
 		inside := rangeBelow(dir.Path())
-		s.deleteKeys(o, KeyRange{From: from, To: inside.From}, &r)
+		s.deleteKeys(o, KeyRange{From: from, To: inside.From}, limit, &r)
 		if o.PrevKV {
-			r.Prev = slices.AppendSeq(r.Prev, s.current().Keys(inside))
+			for n := range s.current().Keys(inside) {
+				if !limit.take(resultSize(n)) {
+					break
+				}
+				r.Prev = append(r.Prev, n)
+			}
 		}
 		r.Deleted += int64(dir.directory().keys)
 		s.remove(ActionDelete, dir)
 		from = inside.To
 	}
-	s.deleteKeys(o, KeyRange{From: from, To: o.Keys.To}, &r)
+	s.deleteKeys(o, KeyRange{From: from, To: o.Keys.To}, limit, &r)
 	r.Revision = s.current().Revision()
 	return r
 }
 
 // deleteKeys removes the keys of a range one by one, and adds them to the result.
-func (s *Store) deleteKeys(o *KVOp, keys KeyRange, r *KVOpResult) {
+func (s *Store) deleteKeys(o *KVOp, keys KeyRange, limit *resultLimit, r *KVOpResult) {
 	if keys.From == keys.To {
 		return
 	}
@@ -42,7 +47,7 @@ func (s *Store) deleteKeys(o *KVOp, keys KeyRange, r *KVOpResult) {
 	walk := keyWalk{}
 	walk.yield = func(n *Node) bool {
 		files = append(files, removedFile{n, walk.kind})
-		if o.PrevKV {
+		if o.PrevKV && limit.take(resultSize(n)) {
 			r.Prev = append(r.Prev, n)
 		}
 		return true

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// The encoding of a command of the v3 API in the log is its operation, its flags, the AuthRevision and the User if there are any, and the
-// fields that the operation has. A number of elements, or of bytes, comes before the elements. A transaction has the encoding of its compares, of Then
-// and of Else.
+// The encoding of a command of the v3 API in the log is its operation, its flags, the AuthRevision and the User if there are any, and
+// the fields that the operation has. A number of elements, or of bytes, comes before the elements. A transaction has the encoding of its
+// compares, of Then and of Else.
 
 // The flags of a command or an operation of the v3 API.
 const (

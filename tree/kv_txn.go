@@ -2,33 +2,47 @@ package tree
 
 // applyKVTxn executes an OpKV. After an error the tree is as it was before.
 func (s *Store) applyKVTxn(t *KVTxn) (*KVResult, *Error) {
-	x := kvExecution{store: s}
+	x := kvExecution{store: s, maxBytes: s.resultBytes}
 	if err := x.plan(t, s.current()); err != nil {
 		return nil, err
 	}
 	s.beginTxn()
 	defer s.endTxn()
 	if !x.keepsKeys || !x.deletes {
-		return x.execute(t)
+		return x.executeAll(t)
 	}
 	// An operation may remove a key that a later one must find.
 	before := s.savepoint()
 	s.epoch++
-	r, err := x.execute(t)
+	r, err := x.executeAll(t)
 	if err != nil {
 		s.rollBack(&before)
 	}
 	return r, err
 }
 
-// ReadKV executes a transaction for which KVTxn.IsReadOnly is true, in the last published state. Any goroutine may call it.
-func (s *Store) ReadKV(t *KVTxn) (*KVResult, *Error) {
-	x := kvExecution{store: s, view: s.View()}
+// ReadKV executes a transaction for which KVTxn.IsReadOnly is true, in the last published state. It returns an *Error of
+// CodeResultTooLarge if the result has more than maxBytes, unless that is zero. Any goroutine may call it.
+func (s *Store) ReadKV(t *KVTxn, maxBytes int64) (*KVResult, *Error) {
+	x := kvExecution{store: s, view: s.View(), maxBytes: maxBytes}
 	if err := x.plan(t, x.view); err != nil {
 		err.Index = x.view.index
 		return nil, err
 	}
-	return x.execute(t)
+	r, err := x.executeAll(t)
+	if err == nil && r.TooLarge {
+		return nil, readTooLarge(maxBytes)
+	}
+	return r, err
+}
+
+// executeAll executes a transaction that is nested in no other one.
+func (x *kvExecution) executeAll(t *KVTxn) (*KVResult, *Error) {
+	r, err := x.execute(t)
+	if err == nil && x.limit.isExceeded() {
+		r.dropNodes()
+	}
+	return r, err
 }
 
 // kvExecution is the execution of one transaction with all transactions that are nested in it.
@@ -39,6 +53,8 @@ type kvExecution struct {
 	branches []bool
 	// keepsKeys says that an executed put has IgnoreValue or IgnoreLease, and deletes that a range of keys is removed.
 	keepsKeys, deletes bool
+	maxBytes           int64        // of the result; 0 for no limit
+	limit              *resultLimit // nil if there is no limit, or nothing that it bounds
 }
 
 // plan evaluates all compares, and checks all operations that will be executed, in the state of the keys before the transaction.
@@ -71,7 +87,9 @@ func (x *kvExecution) check(t *KVTxn, keys KeyReader, next *int) (err *Error) {
 			err = x.store.checkPut(o, keys)
 		case KVDeleteRange:
 			x.deletes = true
+			x.bound()
 		case KVRange:
+			x.bound()
 			if o.Range.Revision != 0 {
 				_, err = x.keysAt(o.Range.Revision)
 			}
@@ -83,6 +101,13 @@ func (x *kvExecution) check(t *KVTxn, keys KeyReader, next *int) (err *Error) {
 		}
 	}
 	return nil
+}
+
+// bound begins to count the bytes of the result.
+func (x *kvExecution) bound() {
+	if x.limit == nil {
+		x.limit = newResultLimit(x.maxBytes)
+	}
 }
 
 // branch returns the operations that are executed.
@@ -115,27 +140,36 @@ func (x *kvExecution) execute(t *KVTxn) (*KVResult, *Error) {
 }
 
 func (x *kvExecution) executeOp(o *KVOp) (r KVOpResult, err *Error) {
+	x.limit.take(resultOpBytes)
 	switch o.Kind {
 	case KVPut:
 		e, err := x.store.putValue(o)
 		if err != nil {
 			return r, err
 		}
-		if o.PrevKV && e.prev != nil {
+		if o.PrevKV && e.prev != nil && x.limit.take(resultSize(e.prev)) {
 			r.Prev = []*Node{e.prev}
 		}
 	case KVDeleteRange:
-		return x.store.deleteRange(o), nil
+		return x.store.deleteRange(o, x.limit), nil
 	case KVRange:
 		keys, err := x.keysAt(o.Range.Revision)
 		if err != nil {
 			return r, err
 		}
-		r.Range = o.Range.Run(keys)
+		r.Range = x.readRange(o.Range, keys)
 	case KVNested:
 		r.Txn, err = x.execute(o.Txn)
 	}
 	return r, err
+}
+
+// readRange executes a query, unless the limit of the result is exceeded already.
+func (x *kvExecution) readRange(q *RangeQuery, keys KeyReader) RangeResult {
+	if x.limit.isExceeded() {
+		return RangeResult{}
+	}
+	return q.run(keys, x.limit)
 }
 
 // current returns the state of the keys in which the next operation is executed.

@@ -64,9 +64,14 @@ type RangeResult struct {
 }
 
 // Run executes the query. It reads the files of the range only until Nodes is complete, if the order allows it.
-func (q *RangeQuery) Run(keys KeyReader) RangeResult {
+func (q *RangeQuery) Run(keys KeyReader) RangeResult { return q.run(keys, nil) }
+
+// run is Run with a limit of the result. If the limit is exceeded, the result is not complete.
+func (q *RangeQuery) run(keys KeyReader, limit *resultLimit) RangeResult {
 	if key, single := q.single(); single {
-		return q.runSingle(keys.Key(key))
+		r := q.runSingle(keys.Key(key))
+		q.take(limit, r.Nodes)
+		return r
 	}
 	if q.CountOnly {
 		return RangeResult{Count: keys.CountKeys(q.KeyRange)}
@@ -74,10 +79,14 @@ func (q *RangeQuery) Run(keys KeyReader) RangeResult {
 	var r RangeResult
 	compare := q.compare()
 	enough := q.enough(compare)
+	cutLater := compare != nil && q.Limit > 0 // files that are not in the result do not count
 	for n := range keys.Keys(q.KeyRange) {
 		r.Count++
 		if !q.selects(n) {
 			continue
+		}
+		if !cutLater && !limit.take(q.resultSize(n)) {
+			return r
 		}
 		if r.Nodes = append(r.Nodes, n); len(r.Nodes) == enough {
 			r.Count = keys.CountKeys(q.KeyRange)
@@ -91,7 +100,17 @@ func (q *RangeQuery) Run(keys KeyReader) RangeResult {
 		clear(r.Nodes[q.Limit:])
 		r.Nodes, r.More = r.Nodes[:q.Limit], true
 	}
+	if cutLater {
+		q.take(limit, r.Nodes)
+	}
 	return r
+}
+
+// take counts all files of a result.
+func (q *RangeQuery) take(limit *resultLimit, nodes []*Node) {
+	for _, n := range nodes {
+		limit.take(q.resultSize(n))
+	}
 }
 
 // enough returns the number of files, in the order of the keys, from which the result follows: one more than the Limit. It is -1 if all

@@ -47,6 +47,8 @@ type Store struct {
 	keyHistory keyHistory
 	retention  retention
 
+	resultBytes int64 // see SetResultLimit
+
 	// superseded is the total length of the paths and values of all nodes that were replaced or removed.
 	superseded int64
 

@@ -59,9 +59,13 @@ func (s *Service) rangeKeys(
 			return from, result, err
 		}
 		if q.Revision == 0 || q.Revision == from.view.Revision() {
-			return from, q.Run(from.view), nil
+			result, failed := q.RunWithin(from.view, s.cfg.ResponseBytes)
+			if failed != nil {
+				return from, result, failed
+			}
+			return from, result, nil
 		}
-		read, failed := s.cfg.Tree.ReadKV(&tree.KVTxn{Then: []tree.KVOp{{Kind: tree.KVRange, Range: q}}})
+		read, failed := s.cfg.Tree.ReadKV(&tree.KVTxn{Then: []tree.KVOp{{Kind: tree.KVRange, Range: q}}}, s.cfg.ResponseBytes)
 		switch {
 		case s.haveUsersChanged(&from):
 		case failed != nil:
@@ -127,7 +131,7 @@ func (s *Service) readTxn(ctx context.Context, who auth.Credentials, t *tree.KVT
 		if err := s.allowTxn(&from, t); err != nil {
 			return from, nil, err
 		}
-		result, failed := s.cfg.Tree.ReadKV(t)
+		result, failed := s.cfg.Tree.ReadKV(t, s.cfg.ResponseBytes)
 		switch {
 		case s.haveUsersChanged(&from):
 		case failed != nil:
@@ -191,6 +195,9 @@ func (s *Service) tryKV(
 		case isFollowing(err): // this member has not applied the mirror yet
 			return from, tree.Result{}, refuseKV("")
 		case !isAuthChanged(err):
+			if failed := s.cfg.Tree.TooLargeError(result.KV); err == nil && failed != nil {
+				err = failed
+			}
 			return from, result, err
 		}
 		last = from

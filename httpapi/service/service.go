@@ -89,6 +89,9 @@ type Config struct {
 	DatabaseBytes func() int64
 	// QuotaBytes is the number of bytes of keys and values from which on the member refuses writes that add bytes; 0 for no limit.
 	QuotaBytes int64
+	// ResponseBytes is about the largest size of the response to a read of the v3 API; 0 for no limit. See tree.Store.SetResultLimit for
+	// requests that change something.
+	ResponseBytes int64
 	// Pins bound the pinned views.
 	Pins PinLimits
 	// Audit receives a record of each operation. It may be nil.

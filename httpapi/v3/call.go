@@ -2,6 +2,7 @@ package v3
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"pando/httpapi/rpc"
 	"pando/stats"
+	"pando/tree"
 )
 
 // call serves the requests of a method. Its methods are called from any goroutine.
@@ -32,10 +34,18 @@ func (c *call) unary(ctx context.Context, decode func(any) error) (any, error) {
 		c.server.cfg.Requests.End()
 	}
 	if err != nil {
-		err = toStatus(ctx, err)
+		err = c.failed(ctx, err)
 	}
 	c.counts.Handled(status.Code(err), time.Since(start))
 	return reply, err
+}
+
+// failed returns the error that a client gets for an error of the method.
+func (c *call) failed(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeResultTooLarge {
+		c.counts.ResponseTooLarge()
+	}
+	return toStatus(ctx, err)
 }
 
 // serve serves one request, which the caller counts. Its errors are any.

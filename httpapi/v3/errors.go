@@ -102,6 +102,8 @@ func toStatus(ctx context.Context, err error) error {
 	switch {
 	case e.Code == tree.CodeKeyTooLong, e.Code == tree.CodeInvalidCompare:
 		return status.Error(codes.InvalidArgument, e.Cause)
+	case e.Code == tree.CodeResultTooLarge:
+		return status.Error(codes.ResourceExhausted, e.Cause)
 	case e.Code == tree.CodeFollowing:
 		return status.Error(codes.Unavailable, e.Cause)
 	case e.Code == tree.CodeRaftInternal && e.Cause == tree.CauseTimedOut:

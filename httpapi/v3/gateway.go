@@ -90,7 +90,7 @@ func (s *Server) serveUnary(w http.ResponseWriter, r *http.Request, m gatewayMet
 		body, err = m.json(reply)
 	}
 	if err != nil {
-		err = toStatus(ctx, err)
+		err = m.call.failed(ctx, err)
 		writeError(w, err)
 	} else {
 		w.Header()["Content-Type"] = jsonType

@@ -25,6 +25,7 @@ const (
 	minMaxHeaderBytes      = 4 << 10
 	DefaultHistorySize     = 1000
 	DefaultHistoryBytes    = 256 << 20
+	DefaultMaxResponse     = 512 << 20
 	DefaultHistoryRemoved  = 16 << 20
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 1000 * time.Millisecond
@@ -179,6 +180,8 @@ type Config struct {
 	ClientStallTimeout time.Duration
 	// MaxTxnOps is the largest number of operations of a transaction of the v3 API.
 	MaxTxnOps int
+	// MaxResponseBytes is about the largest size of a response of the v3 API with keys and values, in bytes; 0 for no limit.
+	MaxResponseBytes int64
 	// MaxConcurrentStreams is the largest number of requests and streams of gRPC that one connection may have at a time.
 	MaxConcurrentStreams uint32
 	// GRPCKeepAliveMinTime is the shortest time between two pings of a client of gRPC that keeps its connection. After
@@ -273,6 +276,7 @@ func Default() *Config {
 		MaxHeaderBytes:           defaultMaxHeaderBytes,
 		ClientStallTimeout:       defaultStallTimeout,
 		MaxTxnOps:                128,
+		MaxResponseBytes:         DefaultMaxResponse,
 		MaxConcurrentStreams:     math.MaxUint32,
 		GRPCKeepAliveMinTime:     5 * time.Second,
 		GRPCKeepAliveInterval:    2 * time.Hour,

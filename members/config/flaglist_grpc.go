@@ -19,6 +19,9 @@ func grpcFlags() []flagSpec {
 				c.MaxTxnOps = int(n)
 				return err
 			}},
+		{name: "max-response-bytes", group: groupLimits, arg: "BYTES", def: "536870912",
+			usage: "Largest response of the v3 API with keys and values, about. A request for more gets an error. 0: no limit, as in etcd.",
+			set:   setBytes(func(c *Config) *int64 { return &c.MaxResponseBytes })},
 		{name: "grpc-keepalive-min-time", group: groupLimits, arg: "MS", def: "5s",
 			usage: "Shortest time between two pings of a client of gRPC. A client that sends them faster loses its connection.",
 			set:   func(c *Config, v string) (err error) { c.GRPCKeepAliveMinTime, err = parseMillis(v); return err }},

@@ -14,6 +14,7 @@ const (
 	inflightShare = 8  // an eighth for large requests and answers
 	pinnedShare   = 8  // an eighth for pinned states of the tree
 	historyShare  = 8  // an eighth for the history of the v3 API
+	responseShare = 4  // a quarter for one response of the v3 API
 	removedShare  = 64 // a sixty-fourth for removed directories
 )
 
@@ -49,6 +50,9 @@ func fitToMemory(cfg *config.Config, memory int64) *config.Config {
 	}
 	if share := memory / historyShare; fitted.HistoryBytes == config.DefaultHistoryBytes {
 		fitted.HistoryBytes = min(share, config.DefaultHistoryBytes)
+	}
+	if share := memory / responseShare; fitted.MaxResponseBytes == config.DefaultMaxResponse {
+		fitted.MaxResponseBytes = min(share, config.DefaultMaxResponse)
 	}
 	if share := memory / removedShare; fitted.HistoryRemovedBytes == config.DefaultHistoryRemoved {
 		fitted.HistoryRemovedBytes = min(share, config.DefaultHistoryRemoved)

@@ -221,6 +221,7 @@ func openMember(
 	recovered.Store.SetHistoryLimits(tree.HistoryLimits{
 		RemovedBytes: cfg.HistoryRemovedBytes, ScopeBytes: cfg.HistoryScopeBytes,
 	})
+	recovered.Store.SetResultLimit(cfg.MaxResponseBytes)
 	id := recovered.Identity
 	o := &observer{
 		self:    members.ID(id.MemberID),
@@ -348,6 +349,7 @@ func (m *member) api(
 			CheckpointFailing: m.node.CheckpointFailing,
 			DatabaseBytes:     m.disk.Size,
 			QuotaBytes:        cfg.QuotaBytes,
+			ResponseBytes:     cfg.MaxResponseBytes,
 			Pins: service.PinLimits{
 				Views: cfg.MaxPinnedViews, Bytes: cfg.MaxPinnedBytes, Idle: cfg.PinnedViewTimeout,
 			},
