@@ -67,6 +67,15 @@ func BenchmarkKeys(b *testing.B) {
 				}
 			}
 		})
+		b.Run(l.name+"/last 500", func(b *testing.B) {
+			b.ReportAllocs()
+			q := RangeQuery{Limit: 500, KeyRange: l.prefix, Order: SortDescending}
+			for b.Loop() {
+				if r := q.Run(v); len(r.Nodes) != 500 || !r.More {
+					b.Fatalf("%d keys", len(r.Nodes))
+				}
+			}
+		})
 		b.Run(l.name+"/count", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

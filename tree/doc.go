@@ -75,7 +75,8 @@
 //	directory.go     directory: the children of a node; btree is the map of them
 //	plain_keys.go    the plain keys
 //	keys.go          changes of keys of the v3 API; implied directories
-//	key_range.go     KeyRange, KeyReader; key_order.go visits keys in order, and key_count.go counts them
+//	key_range.go     KeyRange, KeyReader; key_order.go and key_order_descending.go visit keys in order, and
+//	                 key_count.go counts them
 //	range_query.go   RangeQuery: filter, order and limit of a range of keys; result_limit.go bounds results in bytes
 //	node.go          Node
 //	layout.go        the memory layout of nodes

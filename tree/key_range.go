@@ -22,6 +22,8 @@ type KeyReader interface {
 	Key(key string) *Node
 	// Keys visits the files of the keys in a range, in the order of the keys as strings of bytes.
 	Keys(r KeyRange) iter.Seq[*Node]
+	// KeysDescending visits the files that Keys visits, in descending order. It is made to read a few of them.
+	KeysDescending(r KeyRange) iter.Seq[*Node]
 	// CountKeys returns the number of files that Keys visits.
 	CountKeys(r KeyRange) int64
 	// Revision returns the revision of the last change that the reader sees.

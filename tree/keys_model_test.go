@@ -313,6 +313,13 @@ func compareRange(t *rapid.T, keys []string, v *View, r KeyRange) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("the keys of %q are %q\nwant %q", r, got, want)
 	}
+	var descending []string
+	for n := range v.KeysDescending(r) {
+		descending = append(descending, n.Path())
+	}
+	if slices.Reverse(descending); !slices.Equal(descending, want) {
+		t.Fatalf("range %q, descending: got %q, want %q", r, descending, want)
+	}
 	if count := v.CountKeys(r); count != int64(len(want)) {
 		t.Fatalf("the range %q has %d keys, want %d: %q", r, count, len(want), want)
 	}

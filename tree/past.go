@@ -86,6 +86,13 @@ func (p *past) Keys(r KeyRange) iter.Seq[*Node] {
 	return p.view(r).Keys(r)
 }
 
+func (p *past) KeysDescending(r KeyRange) iter.Seq[*Node] {
+	if isEmptyRange(r) {
+		return func(func(*Node) bool) {}
+	}
+	return p.view(r).KeysDescending(r)
+}
+
 func (p *past) CountKeys(r KeyRange) int64 {
 	if isEmptyRange(r) {
 		return 0

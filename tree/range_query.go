@@ -80,7 +80,11 @@ func (q *RangeQuery) run(keys KeyReader, limit *resultLimit) RangeResult {
 	compare := q.compare()
 	enough := q.enough(compare)
 	cutLater := compare != nil && q.Limit > 0 // files that are not in the result do not count
-	for n := range keys.Keys(q.KeyRange) {
+	list := keys.Keys(q.KeyRange)
+	if q.readsBackwards() {
+		list, cutLater, compare = keys.KeysDescending(q.KeyRange), false, nil
+	}
+	for n := range list {
 		r.Count++
 		if !q.selects(n) {
 			continue
@@ -116,11 +120,16 @@ func (q *RangeQuery) take(limit *resultLimit, nodes []*Node) {
 // enough returns the number of files, in the order of the keys, from which the result follows: one more than the Limit. It is -1 if all
 // files are needed.
 func (q *RangeQuery) enough(compare func(a, b *Node) int) int {
-	needsAll := compare != nil && (q.Order != SortNone || q.MinMod|q.MaxMod|q.MinCreate|q.MaxCreate != 0)
+	needsAll := compare != nil && !q.readsBackwards() && (q.Order != SortNone || q.MinMod|q.MaxMod|q.MinCreate|q.MaxCreate != 0)
 	if q.Limit <= 0 || q.Limit == math.MaxInt64 || needsAll {
 		return -1
 	}
 	return int(q.Limit) + 1
+}
+
+// readsBackwards reports whether the result follows from the last files in the order of the keys.
+func (q *RangeQuery) readsBackwards() bool {
+	return q.Sort == SortByKey && q.Order == SortDescending && q.Limit > 0 && q.MinMod|q.MaxMod|q.MinCreate|q.MaxCreate == 0
 }
 
 // single returns the key of a range of one key.

@@ -24,11 +24,26 @@ const (
 // The following operations on keys are those of the v3 API. Their errors are *tree.Error. The caller must not change a request until the
 // operation returns.
 
-// Range executes a query, if the sender may read all keys of its range. revision is that of the newest state that the member had then.
+// Range executes a query, if the sender may read all keys of its range. revision is that of the newest state that the member had then. The
+// error has the code tree.CodeResultTooLarge if the result exceeds Config.ResponseBytes.
 func (s *Service) Range(
 	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency,
 ) (result tree.RangeResult, revision uint64, err error) {
-	from, result, err := s.rangeKeys(ctx, who, q, c)
+	return s.rangeWithin(ctx, who, q, c, s.cfg.ResponseBytes)
+}
+
+// RangeForStream is Range for a response that is sent in parts, whose size is therefore not limited.
+func (s *Service) RangeForStream(
+	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency,
+) (result tree.RangeResult, revision uint64, err error) {
+	return s.rangeWithin(ctx, who, q, c, 0)
+}
+
+// rangeWithin is Range with a limit in bytes, or zero.
+func (s *Service) rangeWithin(
+	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency, maxBytes int64,
+) (result tree.RangeResult, revision uint64, err error) {
+	from, result, err := s.rangeKeys(ctx, who, q, c, maxBytes)
 	if err == nil {
 		revision = from.view.Revision()
 	}
@@ -47,7 +62,7 @@ func (s *Service) RangeMayWait(c Consistency) bool {
 }
 
 func (s *Service) rangeKeys(
-	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency,
+	ctx context.Context, who auth.Credentials, q *tree.RangeQuery, c Consistency, maxBytes int64,
 ) (from sender, result tree.RangeResult, err error) {
 	if c == Linearizable {
 		if err := s.cfg.Log.Barrier(ctx); err != nil {
@@ -59,13 +74,13 @@ func (s *Service) rangeKeys(
 			return from, result, err
 		}
 		if q.Revision == 0 || q.Revision == from.view.Revision() {
-			result, failed := q.RunWithin(from.view, s.cfg.ResponseBytes)
+			result, failed := q.RunWithin(from.view, maxBytes)
 			if failed != nil {
 				return from, result, failed
 			}
 			return from, result, nil
 		}
-		read, failed := s.cfg.Tree.ReadKV(&tree.KVTxn{Then: []tree.KVOp{{Kind: tree.KVRange, Range: q}}}, s.cfg.ResponseBytes)
+		read, failed := s.cfg.Tree.ReadKV(&tree.KVTxn{Then: []tree.KVOp{{Kind: tree.KVRange, Range: q}}}, maxBytes)
 		switch {
 		case s.haveUsersChanged(&from):
 		case failed != nil:

@@ -37,7 +37,7 @@ func (s *Server) rangeStream(stream *Stream) error {
 		return rpctypes.ErrGRPCRequestTooManyRequests
 	}
 	ctx := stream.Context()
-	result, revision, err := s.cfg.Service.Range(ctx, sender(ctx), q, consistency(r.Serializable))
+	result, revision, err := s.cfg.Service.RangeForStream(ctx, sender(ctx), q, consistency(r.Serializable))
 	s.cfg.Requests.End() // a client that reads slowly takes no place of others
 	if err != nil {
 		return err

@@ -78,3 +78,15 @@ func (m *Map[T]) Before(name string) (item T) {
 	}
 	return item
 }
+
+// Last returns the item with the greatest name, or the zero T if the map is empty.
+func (m *Map[T]) Last() (item T) {
+	p := m.root
+	for p != nil && p.inner != nil {
+		p = *p.lastChild()
+	}
+	if p != nil {
+		item = p.items[len(p.items)-1]
+	}
+	return item
+}

@@ -117,6 +117,9 @@ func compare(t *testing.T, m *Map[*file], want map[string]*file) {
 // compareFrom scans a map from some names on, which it may or may not hold. sorted are the names of its items.
 func compareFrom(t *testing.T, m *Map[*file], sorted []string) {
 	t.Helper()
+	if f := m.Last(); (f == nil) != (len(sorted) == 0) || f != nil && f.path[len(root):] != sorted[len(sorted)-1] {
+		t.Fatalf("the last item is %v", f)
+	}
 	starts := []string{"", "\xff\xff\xff"}
 	for i := 0; i < len(sorted); i += 97 {
 		starts = append(starts, sorted[i], sorted[i]+"\x00", sorted[i][:len(sorted[i])-1])
@@ -133,6 +136,9 @@ func compareFrom(t *testing.T, m *Map[*file], sorted []string) {
 		})
 		if !slices.Equal(got, want) {
 			t.Fatalf("from %q: got %q\nwant %q", start, got, want)
+		}
+		if f := m.Before(start); (f == nil) != (at == 0) || f != nil && f.path[len(root):] != sorted[at-1] {
+			t.Fatalf("before %q: got %v", start, f)
 		}
 		if rank := m.Rank(start); rank != at {
 			t.Fatalf("the rank of %q is %d, want %d", start, rank, at)
