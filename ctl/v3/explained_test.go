@@ -7,25 +7,12 @@ var explained = []struct{ version, line, reason string }{
 	{"3.7", "37: endpoint status -w fields", reasonStatus},
 	{"3.7", "37: endpoint status --cluster", reasonStatus},
 	{"3.7", "37: endpoint --cluster status", reasonStatus},
-	{"3.7", "37: endpoint hashkv", reasonNotServed},
-	{"3.7", "37: endpoint hashkv -w json", reasonNotServed},
-	{"3.7", "37: endpoint hashkv -w fields", reasonNotServed},
-	{"3.7", "37: endpoint hashkv -w table", reasonNotServed},
-	{"3.7", "37: endpoint hashkv --cluster", reasonNotServed},
-	{"3.7", "37: endpoint hashkv --rev 1", reasonNotServed},
-	{"3.4", "endpoint hashkv -w protobuf", reasonNotServed},
-	{"3.7", "endpoint hashkv -w protobuf", reasonNotServed},
-	{"3.7", "37: downgrade validate abc", reasonNotServed},
-	{"3.7", "37: downgrade validate 3.5", reasonNotServed},
-	{"3.7", "37: downgrade validate 3.6", reasonNotServed},
-	{"3.7", "37: downgrade validate 3.6.0 -w json", reasonNotServed},
-	{"3.7", "37: downgrade enable 3.6", reasonNotServed},
-	{"3.7", "37: downgrade enable 3.6 -w json", reasonNotServed},
-	{"3.7", "37: downgrade cancel", reasonNotServed},
-	{"3.7", "37: downgrade cancel -w json", reasonNotServed},
-	{"3.7", "37: defrag", reasonNotServed},
-	{"3.7", "37: defrag -w json", reasonNotServed},
-	{"3.7", "37: defrag --cluster", reasonNotServed},
+	{"3.7", "37: downgrade validate 3.6", reasonDowngrade},
+	{"3.7", "37: downgrade validate 3.6.0 -w json", reasonDowngrade},
+	{"3.7", "37: downgrade enable 3.6", reasonDowngrade},
+	{"3.7", "37: downgrade enable 3.6 -w json", reasonDowngrade},
+	{"3.7", "37: downgrade cancel", reasonDowngrade},
+	{"3.7", "37: downgrade cancel -w json", reasonDowngrade},
 	{"3.7", "37: member add y --peer-urls=http://127.0.0.1:3 --learner -w json", reasonLearners},
 	{"3.7", "~member list", reasonLearners},
 	{"3.4", "alarm list -w json", "etcd 3.7 sends a header, and 3.4 does not"},
@@ -37,7 +24,7 @@ var explained = []struct{ version, line, reason string }{
 // Reasons that explain several lines.
 const (
 	reasonStatus    = "Status says 3.6.0, and there is no quota by default"
-	reasonNotServed = "the method is not served"
+	reasonDowngrade = "Pando has no earlier version to go back to"
 	reasonLearners  = "every new member is a learner, and there may be several; etcd allows one"
 )
 
