@@ -16,6 +16,7 @@ const (
 // accepted without an effect, and some are refused, because to run without their effect would be dangerous.
 func compatibilityFlags() []flagSpec {
 	all := legacyFlags()
+	all = append(all, newerFlags()...)
 	all = append(all, ignoredFlags()...)
 	return append(all, refusedFlags()...)
 }

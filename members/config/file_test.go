@@ -88,7 +88,7 @@ func TestConfigFileUnknownKeys(t *testing.T) {
 		{"far from all", "qqqqqqqq: {a: [b]}\n", `unknown setting "qqqqqqqq" has no effect; see pando --help for the names`},
 		{"in a section", "client-transport-security:\n  key-fil: x\n",
 			`line 2: unknown setting "key-fil" has no effect; did you mean key-file?`},
-		{"of a newer version", "max-learners: 1\n", `unknown setting "max-learners" has no effect`},
+		{"of a newer version", "max-voters: 1\n", `unknown setting "max-voters" has no effect`},
 		{"file in a file", "config-file: x\n", `unknown setting "config-file" has no effect`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -17,8 +17,8 @@ func TestPublishedSettings(t *testing.T) {
 		warnings string // parts of all warnings, in their order, commas between
 	}{
 		"sample-3.3.yml":        {warnings: "--strict-reconfig-check"},
-		"sample-3.5.yml":        {warnings: `"self-signed-cert-validity"`},
-		"newer-keys.yml":        {warnings: `"max-learners","feature-gates","socket-reuse-port","warning-apply-duration"`},
+		"sample-3.5.yml":        {},
+		"newer-keys.yml":        {warnings: "--feature-gates"},
 		"alpine-conf.yml":       {warnings: `"hearbeat-interval" has no effect; did you mean heartbeat-interval?`},
 		"juju-charm.yml":        {},
 		"snap-plain.yml":        {refused: "--wal-dir (from snap-plain.yml, line 4): is the data directory itself"},

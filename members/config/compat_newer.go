@@ -1,0 +1,82 @@
+package config
+
+// newerFlags returns flags that the reference has since version 3.5. Some are new names of flags of 3.4.
+func newerFlags() []flagSpec {
+	return append(newNames(), newerWithoutEffect()...)
+}
+
+// newNames returns flags that have an effect in Pando under another name.
+func newNames() []flagSpec {
+	return []flagSpec{
+		{name: "corrupt-check-time", group: groupCompatibility, arg: "MS", def: "0s",
+			usage:  "The name of --consistency-check-interval in etcd 3.6. A value of 0 has no effect.",
+			oldFor: "consistency-check-interval", unset: isNoTime, set: setConsistency},
+		{name: "peer-skip-client-san-verification", group: groupCompatibility, def: "false",
+			usage:  "The name of --experimental-peer-skip-client-san-verification in etcd 3.6.",
+			oldFor: "experimental-peer-skip-client-san-verification", unset: isOff,
+			set: setSwitch(peerTLS, func(t *TLS) *bool { return &t.AnyHost })},
+	}
+}
+
+// newerWithoutEffect returns flags that are accepted without an effect, and flags that are refused because clients or members would not be
+// reached without their effect.
+func newerWithoutEffect() []flagSpec {
+	valued := func(name, def, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
+	}
+	toggle := func(name, def, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
+	}
+	refused := func(name, why string) flagSpec {
+		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", refused: why}
+	}
+	const (
+		noTraces     = "Pando sends no traces; it has latency histograms in /metrics"
+		noCheckTimes = "the members compare their data at --consistency-check-interval"
+		ownRotation  = "Pando does not rotate its log; use logrotate or the journal"
+		histograms   = "use the latency histograms of /metrics instead"
+		noDiscovery  = "Pando has no discovery by the v3 API; use --discovery-srv, --discovery or --initial-cluster"
+		bothSides    = "Pando uses --peer-cert-file and --peer-key-file for both ends of a connection between members; remove the flag"
+	)
+	flags := []flagSpec{
+		toggle("unsafe-no-fsync", "false", "Pando always syncs its log before it answers"),
+		valued("v2-deprecation", "", "Pando always serves the v2 API"),
+		toggle("enable-grpc-gateway", "true", "Pando always serves the JSON gateway"),
+		valued("feature-gates", "", "Pando has no feature gates"),
+		valued("max-learners", "1", "Pando gives a learner its vote as soon as it has caught up"),
+		valued("snapshot-catchup-entries", "5000", "use --catch-up-bytes instead"),
+		valued("backend-bbolt-freelist-type", "map", noBackend),
+		valued("bootstrap-defrag-threshold-megabytes", "0", noBackend),
+		toggle("memory-mlock", "false", noBackend),
+		valued("compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
+		valued("compaction-sleep-interval", "10ms", "a compaction delays no requests, so it needs no batches"),
+		valued("compact-hash-check-time", "1m0s", noCheckTimes),
+		valued("downgrade-check-time", "5s", "a version that can't read the data refuses to start"),
+		toggle("enable-distributed-tracing", "false", noTraces),
+		valued("distributed-tracing-address", "localhost:4317", noTraces),
+		valued("distributed-tracing-service-name", "etcd", noTraces),
+		valued("distributed-tracing-instance-id", "", noTraces),
+		valued("distributed-tracing-sampling-rate", "0", noTraces),
+		toggle("enable-log-rotation", "false", ownRotation),
+		valued("log-rotation-config-json", "", ownRotation),
+		valued("warning-apply-duration", "100ms", histograms),
+		valued("warning-unary-request-duration", "300ms", histograms),
+		valued("raft-read-timeout", "5s", "Pando finds a dead member by the election timeout"),
+		valued("raft-write-timeout", "5s", "Pando finds a dead member by the election timeout"),
+		valued("self-signed-cert-validity", "1", "the certificates of --auto-tls have a fixed time of validity"),
+		toggle("socket-reuse-address", "false", "Pando opens its ports without options"),
+		toggle("socket-reuse-port", "false", "Pando opens its ports without options"),
+		valued("client-cert-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
+		valued("client-key-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
+		refused("listen-client-http-urls", "Pando serves HTTP and gRPC at the same URLs; add these to --listen-client-urls"),
+		refused("peer-client-cert-file", bothSides),
+		refused("peer-client-key-file", bothSides),
+	}
+	for _, name := range []string{
+		"endpoints", "token", "dial-timeout", "request-timeout", "keepalive-time", "keepalive-timeout", "insecure-transport",
+		"insecure-skip-tls-verify", "cert", "key", "cacert", "user", "password",
+	} {
+		flags = append(flags, refused("discovery-"+name, noDiscovery))
+	}
+	return flags
+}
