@@ -65,7 +65,7 @@ func parseCipherSuites(text string) ([]uint16, error) {
 	var ids []uint16
 	known := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
 	for _, name := range splitList(text) {
-		at := slices.IndexFunc(known, func(s *tls.CipherSuite) bool { return s.Name == name })
+		at := slices.IndexFunc(known, func(s *tls.CipherSuite) bool { return s.Name == fullSuiteName(name) })
 		if at < 0 {
 			return nil, unknownCipherSuite(name, known)
 		}
@@ -74,6 +74,15 @@ func parseCipherSuites(text string) ([]uint16, error) {
 		}
 	}
 	return ids, nil
+}
+
+// fullSuiteName returns the name that package tls has for a cipher suite. etcd also takes the older names of the suites with ChaCha20,
+// which have no hash.
+func fullSuiteName(name string) string {
+	if strings.HasSuffix(name, "_WITH_CHACHA20_POLY1305") {
+		return name + "_SHA256"
+	}
+	return name
 }
 
 func unknownCipherSuite(name string, known []*tls.CipherSuite) error {

@@ -137,11 +137,14 @@ peer-transport-security: {peer-cert-file: pc, peer-key-file: pk, peer-ca-file: p
 	}
 	t.Run("versions and suites", func(t *testing.T) {
 		cfg, _, err := Load(assignments("tls-min-version=tls1.2 tls-max-version=TLSv1.3 "+
-			"cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_AES_128_GCM_SHA256"), nil)
+			"cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"+
+			"TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_AES_128_GCM_SHA256}
+		want := []uint16{
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		}
 		if cfg.TLSMinVersion != tls.VersionTLS12 || cfg.TLSMaxVersion != tls.VersionTLS13 || !reflect.DeepEqual(cfg.CipherSuites, want) {
 			t.Errorf("got %x %x %x", cfg.TLSMinVersion, cfg.TLSMaxVersion, cfg.CipherSuites)
 		}
