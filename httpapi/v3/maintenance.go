@@ -75,7 +75,7 @@ func (s *Server) defragment(ctx context.Context, _ *pb.DefragmentRequest) (*pb.D
 	if err := s.cfg.Service.Defragment(ctx, sender(ctx)); err != nil {
 		return nil, err
 	}
-	return &pb.DefragmentResponse{Header: s.currentHeader()}, nil
+	return &pb.DefragmentResponse{}, nil // without a header, as in the reference
 }
 
 // moveLeader transfers the leadership. As in the reference, only the leader does that.
