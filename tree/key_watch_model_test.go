@@ -250,7 +250,8 @@ func (r *keyRun) compact() {
 	r.s.startKeyHistory()
 	revision := rapid.Uint64Range(0, v.Revision()+1).Draw(r.t, "compact")
 	err := r.s.compactHistory(revision)
-	if (err == nil) != (revision > v.CompactRevision() && revision <= v.Revision()) {
+	allowed := revision > v.CompactRevision() && revision <= v.Revision() || revision == 0 && v.CompactRevision() == 0
+	if (err == nil) != allowed {
 		r.t.Fatalf("compact %d of %d, compacted %d: %v", revision, v.Revision(), v.CompactRevision(), err)
 	}
 	r.s.Apply(r.now, nil)
