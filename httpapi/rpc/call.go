@@ -37,8 +37,8 @@ func (s *stream) passOn() {
 
 // serveCall runs the handler of a call and sends its response. request is valid until the connection is read again. It returns true if
 // another goroutine reads the connection.
-func (s *stream) serveCall(request []byte) (passedOn bool) {
-	s.request = request
+func (s *stream) serveCall(request message) (passedOn bool) {
+	s.request, s.compressed = request.body, request.compressed
 	reply, err := s.head.method.Unary(s.ctx, s.decode)
 	if err != nil {
 		s.conn.finish(s, err)
@@ -54,8 +54,10 @@ func (s *stream) serveCall(request []byte) (passedOn bool) {
 
 // decode decodes the request.
 func (s *stream) decode(v any) error {
-	request := s.request
-	s.request = nil
+	request, err := message{s.request, s.compressed}.expand(s.conn.server.cfg.MaxMessageBytes)
+	if s.request = nil; err != nil {
+		return err
+	}
 	if err := unmarshal(request, v); err != nil {
 		return status.Errorf(codes.Internal, "grpc: error unmarshalling request: %v", err)
 	}
@@ -80,19 +82,19 @@ func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
 	if s.head.method.Stream != nil {
 		return false, s.receiveMessages(data, f.StreamEnded())
 	}
-	message, _, err := s.nextMessage(data)
+	m, _, err := s.nextMessage(data)
 	switch {
 	case err != nil:
 		c.mu.Lock()
 		c.refuse(s, httpOK, err)
 		c.mu.Unlock()
 		return false, nil
-	case message != nil:
+	case m.body != nil:
 		c.mu.Lock()
 		s.running = true
 		c.mu.Unlock()
 		s.partial = nil
-		return s.serveCall(message), nil
+		return s.serveCall(m), nil
 	case f.StreamEnded():
 		c.mu.Lock()
 		c.refuse(s, httpOK, errNoMessage)
@@ -146,21 +148,24 @@ func (s *stream) giveWindow() {
 	}
 }
 
-// nextMessage returns the first message in data and what follows it; nil if the message is not complete. An empty message is not nil.
-func (s *stream) nextMessage(data []byte) (message, rest []byte, err error) {
+// nextMessage returns the first message in data and what follows it; without a body if the message is not complete. An empty body is not
+// nil.
+func (s *stream) nextMessage(data []byte) (first message, rest []byte, err error) {
 	if len(data) < messageHead {
-		return nil, data, nil
+		return first, data, nil
 	}
-	size := int(binary.BigEndian.Uint32(data[1:]))
-	switch limit := s.conn.server.cfg.MaxMessageBytes; {
-	case data[0] == 1 && s.head.encoding != "" && s.head.encoding != "identity":
-		return nil, data, status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", s.head.encoding)
-	case data[0] != 0:
-		return nil, data, status.Errorf(codes.Internal, "grpc: a message has the flag %d, but no header grpc-encoding", data[0])
-	case size > limit:
-		return nil, data, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, limit)
-	case len(data) < messageHead+size:
-		return nil, data, nil
+	size, compressed := int(binary.BigEndian.Uint32(data[1:])), false
+	if data[0] != 0 {
+		if err := s.head.checkCompression(data[0]); err != nil {
+			return first, data, err
+		}
+		compressed = true
 	}
-	return data[messageHead : messageHead+size : messageHead+size], data[messageHead+size:], nil
+	if limit := s.conn.server.cfg.MaxMessageBytes; size > limit {
+		return first, data, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, limit)
+	}
+	if len(data) < messageHead+size {
+		return first, data, nil
+	}
+	return message{data[messageHead : messageHead+size : messageHead+size], compressed}, data[messageHead+size:], nil
 }

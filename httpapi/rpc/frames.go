@@ -54,7 +54,7 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	case h.malformed:
 		c.appendReset(id, http2.ErrCodeProtocol)
 		return nil
-	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams), c.unsent > maxUnsent:
+	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams), c.blockedCalls > maxBlockedCalls:
 		c.appendReset(id, http2.ErrCodeRefusedStream)
 		return nil
 	}
@@ -131,10 +131,16 @@ func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 	return nil
 }
 
+// maxSettings is the largest number of settings in a frame, as in net/http.
+const maxSettings = 100
+
 // settings applies the SETTINGS of the client.
 func (c *conn) settings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
+	}
+	if f.NumSettings() > maxSettings || f.HasDuplicates() { // each may change all streams
+		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

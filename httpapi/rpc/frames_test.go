@@ -192,6 +192,17 @@ func faults() map[string]fault {
 		"settings": {send: func(c *rawClient) {
 			c.must(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31}))
 		}, goAway: http2.ErrCodeFlowControl},
+		"settings twice": {send: func(c *rawClient) {
+			one := http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1}
+			c.must(c.framer.WriteSettings(one, one))
+		}, goAway: http2.ErrCodeProtocol},
+		"many settings": {send: func(c *rawClient) {
+			all := make([]http2.Setting, maxSettings+1)
+			for i := range all {
+				all[i].ID = http2.SettingID(100 + i)
+			}
+			c.must(c.framer.WriteSettings(all...))
+		}, goAway: http2.ErrCodeProtocol},
 		"push": {send: func(c *rawClient) { c.must(c.framer.WriteRawFrame(http2.FramePushPromise, 4, 1, data(4))) },
 			goAway: http2.ErrCodeProtocol},
 		"upper case": {send: func(c *rawClient) { c.headers(1, "Echo", true, hpack.HeaderField{Name: "UPPER", Value: "x"}) },
@@ -218,7 +229,7 @@ func faults() map[string]fault {
 			c.headers(7, "Echo", false)
 		}, reset: http2.ErrCodeRefusedStream},
 		"data behind the end": {send: func(c *rawClient) {
-			c.headers(1, "EchoAll", false)
+			c.headers(1, "Hang", false)
 			c.must(c.framer.WriteData(1, true, data(2)))
 			c.must(c.framer.WriteData(1, true, data(2)))
 		}, reset: http2.ErrCodeStreamClosed},

@@ -13,8 +13,10 @@ import (
 const (
 	// maxOutput is the number of bytes of frames that wait for the socket before nothing more is added to them, except for short frames.
 	maxOutput = 256 << 10
-	// maxUnsent is the number of bytes of responses that wait for the windows of the client before the connection gets no new calls.
+	// maxUnsent is the number of bytes of messages that wait for the windows of the client before long responses are no longer encoded.
 	maxUnsent = 64 << 20
+	// maxBlockedCalls is the number of calls whose responses wait for the client before the connection gets no new calls.
+	maxBlockedCalls = 4096
 	// keptBuffer is the size of the largest buffer that is used again.
 	keptBuffer = 64 << 10
 	// heldOutput is the number of bytes that stream.Hold holds back at most.
@@ -27,7 +29,9 @@ type output struct {
 	writing bool       // a goroutine writes
 	written *sync.Cond // frames were written
 	blocked []*stream  // with a message, or a SendMsg, that waits for a window or for the output
-	unsent  int        // bytes of all messages that wait
+	unsent  int        // bytes of all messages that wait, and of long responses that are being encoded
+	// blockedCalls is the number of calls in blocked, and of those whose responses are not encoded yet because of maxUnsent.
+	blockedCalls int
 
 	window, initialWindow int64 // bytes that the client takes: on the connection, and on a new stream
 
@@ -112,6 +116,10 @@ func (c *conn) respond(s *stream, m any) {
 		c.finish(s, err)
 		return
 	}
+	if messageHead+size > maxFrame {
+		c.respondLong(s, m, size)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !s.finished {
@@ -120,13 +128,55 @@ func (c *conn) respond(s *stream, m any) {
 	c.finishLocked(s, nil)
 }
 
-// sendMessage appends a message to the output, or as much of it as the client takes. Callers must hold mu.
-func (c *conn) sendMessage(s *stream, m any, size int) {
+// respondLong is respond for a response that does not fit into a frame. While too many bytes wait for the client, the response is not
+// encoded: it then consists mostly of references to the tree.
+func (c *conn) respondLong(s *stream, m any, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awaitRoom(s)
+	if s.finished {
+		c.finishLocked(s, nil)
+		return
+	}
+	c.unsent += size
+	c.mu.Unlock() // other calls go on
+	b, err := appendMessage(make([]byte, messageHead, messageHead+size), m)
+	c.mu.Lock()
+	c.unsent -= size
+	if err == nil && !s.finished {
+		c.sendHead(s)
+		c.sendEncoded(s, b)
+	}
+	c.finishLocked(s, err)
+}
+
+// awaitRoom waits while too many bytes wait for the client, and until the stream has ended. Callers must hold mu.
+func (c *conn) awaitRoom(s *stream) {
+	if c.unsent <= maxUnsent {
+		return
+	}
+	c.mu.Unlock()
+	s.passOn() // the client makes room with frames that must be read
+	c.mu.Lock()
+	c.blockedCalls++
+	for c.unsent > maxUnsent && !s.finished {
+		c.written.Wait()
+	}
+	c.blockedCalls--
+}
+
+// sendHead appends the headers of a response, unless that was done before. Callers must hold mu.
+func (c *conn) sendHead(s *stream) {
 	c.buffer()
 	if !s.headSent {
 		s.headSent = true
 		c.appendHead(s.id)
 	}
+}
+
+// sendMessage appends a message to the output, or as much of it as the client takes. Callers must hold mu.
+func (c *conn) sendMessage(s *stream, m any, size int) {
+	c.sendHead(s)
 	total := int64(messageHead + size)
 	if total <= maxFrame && total <= s.window && total <= c.window {
 		start := len(c.out)
@@ -145,9 +195,13 @@ func (c *conn) sendMessage(s *stream, m any, size int) {
 		c.ping.sent()
 		return
 	}
-	b := c.appendBody(s, make([]byte, messageHead, messageHead+size), m)
+	c.sendEncoded(s, c.appendBody(s, make([]byte, messageHead, messageHead+size), m))
+}
+
+// sendEncoded appends as much of a message as the client takes. b is its wire form behind room for messageHead bytes. Callers must hold mu.
+func (c *conn) sendEncoded(s *stream, b []byte) {
 	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-messageHead))
-	s.unsent = b
+	s.unsent, s.buffered = b, len(b)
 	c.unsent += len(b)
 	c.pump(s)
 }
@@ -167,6 +221,7 @@ func (c *conn) pump(s *stream) {
 	for len(s.unsent) > 0 && !s.finished {
 		n := min(int64(len(s.unsent)), maxFrame, s.window, c.window)
 		if n <= 0 || len(c.out) >= maxOutput {
+			s.shrink()
 			c.block(s)
 			return
 		}
@@ -191,6 +246,9 @@ func (c *conn) block(s *stream) {
 	if !s.blocked {
 		s.blocked = true
 		c.blocked = append(c.blocked, s)
+		if s.isCall() {
+			c.blockedCalls++
+		}
 	}
 }
 
@@ -200,6 +258,9 @@ func (c *conn) pumpBlocked() {
 	c.blocked = nil
 	for _, s := range list {
 		s.blocked = false
+		if s.isCall() {
+			c.blockedCalls--
+		}
 		c.pump(s)
 	}
 }

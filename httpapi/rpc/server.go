@@ -16,7 +16,8 @@
 //   - A message of a client has at most Config.MaxMessageBytes, and headers have Config.MaxHeaderBytes.
 //   - A stream keeps streamWindow bytes of messages that its handler has not received, beside the one that arrives.
 //   - The output of a connection has maxOutput bytes. Beyond that, SendMsg waits, and the connection is not read. A response to a single
-//     request is kept until the client takes it. While maxUnsent bytes of such responses wait, the connection gets no new calls.
+//     request is kept until the client takes it. While maxUnsent bytes wait, further long responses are not encoded. While maxBlockedCalls
+//     responses wait, the connection gets no new calls.
 //   - A client that sends pings too often, or frames that no client may send, loses its connection.
 //
 // The files:
@@ -26,7 +27,7 @@
 //   - head.go: the headers of requests; context.go: the context of a call
 //   - call.go: calls with one request; stream.go: streams
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
-//   - message.go: the wire forms of messages
+//   - message.go: the wire forms of messages; compression.go: messages that clients have compressed
 //   - ping.go: pings in both directions, and the end of a connection that is no longer used
 package rpc
 

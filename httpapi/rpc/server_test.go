@@ -32,6 +32,16 @@ type text string
 func (t text) Size() int                { return len(t) + 20 }
 func (t text) AppendTo(b []byte) []byte { return append(append(b, 10, byte(len(t))), t...) }
 
+// long is a Message that alone is more than may wait for a client. encoded gets nil when it is encoded.
+type long struct{ encoded chan error }
+
+func (long) Size() int { return maxUnsent + 1<<20 }
+
+func (l long) AppendTo(b []byte) []byte {
+	l.encoded <- nil
+	return append(b, make([]byte, l.Size())...)
+}
+
 // testMethods are the methods of the servers in these tests. ended gets nil at the
 // beginning of each call of Wait, and then the error of its context.
 func testMethods(ended chan error) map[string]Method {
@@ -66,9 +76,14 @@ func testMethods(ended chan error) map[string]Method {
 		}),
 		"/a.B/Fail": unary(func(context.Context, []byte) (any, error) { return nil, errOdd }),
 		"/a.B/Text": unary(func(context.Context, []byte) (any, error) { return text("hello"), nil }),
+		"/a.B/Long": {Unary: func(context.Context, func(any) error) (any, error) { return long{ended}, nil }},
 		"/a.B/Metadata": unary(func(ctx context.Context, b []byte) (any, error) {
 			return text(strings.Join(ctx.Value(metadataKey{}).(metadata.MD)[string(b)], ",")), nil
 		}),
+		"/a.B/Hang": {Stream: func(s grpc.ServerStream) error {
+			<-s.Context().Done()
+			return nil
+		}},
 		"/a.B/EchoAll": {Stream: func(s grpc.ServerStream) error {
 			for {
 				var r wrapperspb.BytesValue

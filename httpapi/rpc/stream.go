@@ -22,8 +22,9 @@ type stream struct {
 	partial []byte // the beginning of a message that is not complete
 
 	// For the goroutine that runs the handler of a call:
-	request  []byte // not decoded yet
-	passedOn bool   // another goroutine reads the connection
+	request    []byte // not decoded yet
+	compressed bool   // the request is compressed
+	passedOn   bool   // another goroutine reads the connection
 
 	// conn.mu guards the rest.
 	window   int64 // bytes that may be sent
@@ -34,11 +35,12 @@ type stream struct {
 	running  bool  // the handler runs
 	headSent bool
 	unsent   []byte // of a message, which waits for the window
+	buffered int    // the size of the buffer that contains unsent
 	trailers error  // what is sent behind it if answered; nil for success
 	blocked  bool   // in conn.blocked
 
 	// Of a stream:
-	queue    [][]byte      // messages that the handler has not received
+	queue    []message     // messages that the handler has not received
 	waiting  int           // their bytes, which the client may not use again yet
 	failed   error         // ends the queue
 	signals  chan struct{} // has a value after a change for which RecvMsg waits
@@ -53,6 +55,17 @@ func newStream(c *conn, id uint32, h *head) *stream {
 		s.ctx = &s.call
 	}
 	return s
+}
+
+// isCall reports whether this is a call with one request.
+func (s *stream) isCall() bool { return s.head.method.Unary != nil }
+
+// shrink moves the rest of a message to a smaller buffer if most of the message was sent. Callers must hold conn.mu.
+func (s *stream) shrink() {
+	if len(s.unsent) < s.buffered/2 {
+		s.unsent = append([]byte(nil), s.unsent...)
+		s.buffered = len(s.unsent)
+	}
 }
 
 // begin makes the context of a stream. Callers must hold conn.mu.
@@ -71,6 +84,9 @@ func (s *stream) end() {
 	s.finished = true
 	s.conn.unsent -= len(s.unsent)
 	s.unsent, s.queue = nil, nil
+	if s.conn.blockedCalls > 0 {
+		s.conn.written.Broadcast() // for awaitRoom
+	}
 	if s.stop != nil {
 		s.stop()
 		return
@@ -99,10 +115,10 @@ func notify(c chan struct{}) {
 // receiveMessages queues the messages in data for RecvMsg.
 func (s *stream) receiveMessages(data []byte, ended bool) error {
 	c := s.conn
-	var messages [][]byte
+	var messages []message
 	bytes := 0
 	for {
-		message, rest, err := s.nextMessage(data)
+		next, rest, err := s.nextMessage(data)
 		if err != nil {
 			c.mu.Lock()
 			s.failed = err
@@ -110,11 +126,12 @@ func (s *stream) receiveMessages(data []byte, ended bool) error {
 			c.mu.Unlock()
 			return nil
 		}
-		if message == nil {
+		if next.body == nil {
 			break
 		}
-		messages = append(messages, append([]byte{}, message...))
-		bytes += messageHead + len(message)
+		next.body = append([]byte{}, next.body...)
+		messages = append(messages, next)
+		bytes += messageHead + len(next.body)
 		data = rest
 	}
 	c.mu.Lock()
@@ -136,9 +153,13 @@ func (s *stream) Context() context.Context { return s.ctx }
 // RecvMsg waits for the next message. It returns io.EOF when the client sends no more messages.
 func (s *stream) RecvMsg(m any) error {
 	for {
-		message, err := s.take()
-		if message != nil {
-			if err := unmarshal(message, m); err != nil {
+		next, err := s.take()
+		if next.body != nil {
+			body, err := next.expand(s.conn.server.cfg.MaxMessageBytes)
+			if err != nil {
+				return err
+			}
+			if err := unmarshal(body, m); err != nil {
 				return status.Errorf(codes.Internal, "grpc: failed to unmarshal the received message: %v", err)
 			}
 			return nil
@@ -154,28 +175,28 @@ func (s *stream) RecvMsg(m any) error {
 	}
 }
 
-// take returns the next message, which is not nil even if it is empty, or nil if there is none.
-func (s *stream) take() ([]byte, error) {
+// take returns the next message, whose body is not nil even if it is empty, or one without a body if there is none.
+func (s *stream) take() (next message, err error) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case s.finished:
-		return nil, status.FromContextError(context.Canceled).Err()
+		return next, status.FromContextError(context.Canceled).Err()
 	case len(s.queue) > 0:
-		message := s.queue[0]
+		next = s.queue[0]
 		s.queue = s.queue[1:]
-		s.waiting -= messageHead + len(message)
+		s.waiting -= messageHead + len(next.body)
 		if s.giveWindow(); len(c.out) > 0 && !s.held {
 			c.flushLocked()
 		}
-		return message, nil
+		return next, nil
 	case s.failed != nil:
-		return nil, s.failed
+		return next, s.failed
 	case s.ended:
-		return nil, io.EOF
+		return next, io.EOF
 	}
-	return nil, nil
+	return next, nil
 }
 
 // SendMsg sends a message. It waits while the client does not take the one before, or while too much waits to be written.

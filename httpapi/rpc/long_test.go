@@ -1,0 +1,54 @@
+package rpc
+
+import (
+	"testing"
+
+	"golang.org/x/net/http2"
+)
+
+// TestLongResponses sends calls while a client takes nothing of a long response. Short ones get their responses. A further long response
+// is not encoded before the client has taken or canceled the first.
+func TestLongResponses(t *testing.T) {
+	_, address, encoded := serve(t, nil)
+	c := dialRaw(t, address)
+	c.must(c.framer.WriteWindowUpdate(0, 1<<20)) // for the connection alone
+	for id := uint32(1); id <= 3; id += 2 {
+		c.headers(id, "Long", false)
+		c.message(id, 0, true)
+	}
+	<-encoded
+	for received := 0; received < usualWindow; {
+		switch f := c.next().(type) {
+		case *http2.DataFrame:
+			received += len(f.Data())
+		case *http2.MetaHeadersFrame:
+		default:
+			t.Fatalf("got %v", f)
+		}
+	}
+	for id := uint32(5); id < 25; id += 2 {
+		c.headers(id, "Echo", false)
+		c.message(id, 10, true)
+		c.expectStatus(id, "0")
+	}
+	c.headers(25, "Long", false)
+	c.message(25, 0, true)
+	c.must(c.framer.WriteRSTStream(25, http2.ErrCodeCancel)) // while it waits
+	if len(encoded) > 0 {
+		t.Error("a second long response was encoded")
+	}
+	c.must(c.framer.WriteRSTStream(1, http2.ErrCodeCancel))
+	<-encoded
+	if f, ok := c.next().(*http2.MetaHeadersFrame); !ok || f.StreamID != 3 {
+		t.Errorf("got %v, want the second long response", f)
+	}
+}
+
+// TestShrunkBuffer checks that a response of which the client has taken nearly everything does not keep the memory of the whole.
+func TestShrunkBuffer(t *testing.T) {
+	s := &stream{unsent: make([]byte, 1<<20), buffered: 1 << 20}
+	s.unsent = s.unsent[1<<20-1:]
+	if s.shrink(); cap(s.unsent) > 1<<10 || len(s.unsent) != 1 {
+		t.Errorf("%d bytes are kept for %d", cap(s.unsent), len(s.unsent))
+	}
+}
