@@ -2,8 +2,9 @@
 # Measures Pando beside etcd on this machine, in alternation, and prints the tables of docs/benchmarks.md.
 # Needs: Go, etcd 3.4 (Debian: etcd-server), curl, jq. Takes about half an hour. Run it on a quiet machine.
 #
-#   docs/measure.sh [one|watch|many|tls|auth|big|memory|floor|huge|connections|checkpoint ...]     without arguments: all
+#   docs/measure.sh [one|watch|many|tls|auth|big|memory|floor|huge|connections|checkpoint|v3 ...]     without arguments: all but v3
 #
+# v3 compares the v3 API with that of etcd 3.7, whose program it takes from the directory PANDO_ETCD37. It takes six minutes.
 # connections and checkpoint draw docs/plots/*.svg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,14 +31,15 @@ free() { # free URL: fails where something answers already, which would be measu
     ! curl -s -o /dev/null --max-time 1 "$1" || fail "something listens on $1 already: stop it first"
 }
 
-scheme=http # of the client URLs
+scheme=http           # of the client URLs
+enable_v2=--enable-v2 # the flag for both servers; empty for an etcd that does not have it
 # start SERVER NAME CLIENT-PORT PEER-PORT INITIAL-CLUSTER [FLAG...]: starts one member and sets pid.
 start() {
     local server=$1 name=$2 client=$scheme://127.0.0.1:$3 peer=http://127.0.0.1:$4 cluster=$5
     shift 5
     free "$client"
     free "$peer"
-    "$server" --enable-v2 --name "$name" --data-dir "$work/$(basename "$server")-$name" \
+    "$server" $enable_v2 --name "$name" --data-dir "$work/$(basename "$server")-$name" \
         --listen-client-urls "$client" --advertise-client-urls "$client" \
         --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "$cluster" "$@" \
         >>"$work/$(basename "$server")-$name.log" 2>&1 &
@@ -301,6 +303,100 @@ huge() {
                 jq -r '"\(.throughput | floor)/s p50 \(.latencyUs.p50) us"')"
         done
     done
+    stop_all
+}
+
+# v3_pair starts one member of each for the v3 API. v3_load then compares them.
+v3_pair() {
+    start "$work/pando" one 12379 12380 one=http://127.0.0.1:12380
+    pando_pid=$pid
+    start "$PANDO_ETCD37/etcd" one 13379 13380 one=http://127.0.0.1:13380
+    etcd_pid=$pid
+    await $pando/health
+    await $etcd/health
+    servers=(-a Pando=127.0.0.1:12379 -a-pids "$pando_pid" -b etcd=127.0.0.1:13379 -b-pids "$etcd_pid")
+}
+
+v3_load() { "$work/v3load" "${servers[@]}" -rounds "$rounds" "$@"; }
+
+v3_head() { # v3_head TITLE: the head of a table of v3load
+    echo
+    echo "| $1 | Pando | etcd | ratio | p50, ms | p99, ms | p99.9, ms | server, µs |"
+    echo "|---|---|---|---|---|---|---|---|"
+}
+
+# v3 measures the v3 API beside etcd 3.7. Each client of the first table has a connection.
+v3() {
+    [ -x "${PANDO_ETCD37:-}/etcd" ] || fail "PANDO_ETCD37 must be a directory with the program etcd of version 3.7"
+    (cd docs/measure && go build -o "$work/v3load" ./v3load)
+    enable_v2=
+    local servers
+    v3_pair
+    v3_head "one member"
+    v3_load -duration 700ms put/1 put/64 put/256 range/1 range/64 range/256 linear/1 linear/64 linear/256 txn/1 txn/64 txn/256
+    v3_head "one member, 8 connections for all clients"
+    v3_load -duration 700ms -conns 8 put/64 put/256 range/64 linear/64 txn/64
+    v3_head "watches of one key"
+    v3_load watch/1000
+    v3_load -writers 16 -changes 800 watch/1000
+    v3_load -streams 1 -watch-conns 1 watch/1000
+    v3_load -streams 1000 -watch-conns 1000 -changes 200 watch/1000
+    stop_all
+    v3_keys
+    v3_members
+    enable_v2=--enable-v2
+}
+
+# v3_keys measures memory and restarts with 500,000 keys of 100 bytes.
+v3_keys() {
+    v3_pair
+    local server port restarted=()
+    echo
+    echo "| 500,000 keys of 100 bytes | Pando | etcd |"
+    echo "|---|---|---|"
+    "$work/v3load" -a Pando=127.0.0.1:12379 -val-size 100 -fill 500000
+    "$work/v3load" -a etcd=127.0.0.1:13379 -val-size 100 -fill 500000
+    echo "| resident memory after the load | $(resident "$pando_pid") | $(resident "$etcd_pid") |"
+    sleep 15
+    echo "| the same, 15 s later | $(resident "$pando_pid") | $(resident "$etcd_pid") |"
+    kill -9 "$pando_pid" "$etcd_pid"
+    pids=()
+    sleep 1
+    for server in "$work/pando 12379 12380" "$PANDO_ETCD37/etcd 13379 13380"; do
+        set -- $server
+        local began
+        began=$(date +%s%N)
+        start "$1" one "$2" "$3" one=http://127.0.0.1:"$3"
+        until curl -sf --max-time 20 -d '{"key":"L2JlbmNoLzAwMDAwMDAx"}' "http://127.0.0.1:$2/v3/kv/range" | grep -q '"count":"1"'; do
+            alive
+            sleep 0.02
+        done
+        restarted+=("$((($(date +%s%N) - began) / 1000000)) ms" "$(resident "$pid")")
+    done
+    echo "| \`kill -9\` to the first answer | ${restarted[0]} | ${restarted[2]} |"
+    echo "| resident memory then | ${restarted[1]} | ${restarted[3]} |"
+    stop_all
+}
+
+# v3_members measures three members. The clients are spread over all of them.
+v3_members() {
+    local p=a=http://127.0.0.1:12381,b=http://127.0.0.1:12382,c=http://127.0.0.1:12383
+    local e=a=http://127.0.0.1:13381,b=http://127.0.0.1:13382,c=http://127.0.0.1:13383
+    local i=1 name pando_pids="" etcd_pids=""
+    for name in a b c; do
+        start "$work/pando" $name 1237$i 1238$i $p
+        pando_pids+=${pando_pids:+,}$pid
+        start "$PANDO_ETCD37/etcd" $name 1337$i 1338$i $e
+        etcd_pids+=${etcd_pids:+,}$pid
+        i=$((i + 1))
+    done
+    await http://127.0.0.1:12371/health
+    await http://127.0.0.1:13371/health
+    sleep 2
+    servers=(-a Pando=127.0.0.1:12371,127.0.0.1:12372,127.0.0.1:12373 -a-pids "$pando_pids"
+        -b etcd=127.0.0.1:13371,127.0.0.1:13372,127.0.0.1:13373 -b-pids "$etcd_pids")
+    v3_head "three members"
+    v3_load put/1 put/64 put/256 linear/64
     stop_all
 }
 
