@@ -102,7 +102,8 @@
 //	delta.go         Delta: what a checkpoint has to write; dirty paths
 //	codec.go         the stored forms of nodes and events, codec_state.go that of the state;
 //	                 decoder.go reads fields
-//	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see
+//	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see;
+//	                 load_share.go: files that events and the tree share
 //	import.go        loading the content of another program's store
 //	hash.go          hashes of a view, to compare members; hash_bounds.go divides it into ranges
 //	counters.go      Counters, by operation and outcome

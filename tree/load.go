@@ -205,6 +205,7 @@ func (l *Loader) addEvent(e *Event) error {
 			return err
 		}
 	}
+	l.store.history.sharePrev(e)
 	l.store.history.add(e)
 	if !e.isWhole() {
 		l.store.retention.partial = e.Index()
@@ -235,6 +236,7 @@ func (l *Loader) Finish() (*Store, error) {
 	if len(l.removed.tops) > 0 {
 		return nil, fmt.Errorf("%w: removed nodes of %d events that do not exist", ErrBadState, len(l.removed.tops))
 	}
+	s.shareFiles()
 	s.finishRetention()
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()
