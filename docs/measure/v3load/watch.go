@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,6 +17,9 @@ type watchers struct {
 	streams []watchStream
 	created int
 	events  int
+	// event is the event that was decoded last, and revision its revision: the other watches get the same event.
+	event    []byte
+	revision uint64
 }
 
 // watchStream has the revision of the last event of each watch of a stream.
@@ -106,7 +110,7 @@ func (w *watchers) await(changes int) error {
 func (w *watchers) message(s *stream, response []byte) (err error) {
 	id, created := uint64(0), false
 	stream := &w.streams[s.client]
-	failed := fields(response, func(field protowire.Number, number uint64, bytes []byte) {
+	failed := fields(response, func(field protowire.Number, number uint64, contents []byte) {
 		switch field {
 		case 2:
 			id = number
@@ -115,19 +119,15 @@ func (w *watchers) message(s *stream, response []byte) (err error) {
 		case 4:
 			err = errors.New("the server cancels a watch")
 		case 11:
-			var kv []byte
-			var f file
-			if kv, err = field1(bytes, 2); err != nil {
+			var revision uint64
+			if revision, err = w.revisionOf(contents); err != nil {
 				return
 			}
-			if f, err = fileOf(kv); err != nil {
+			if id >= uint64(len(stream.last)) || revision <= stream.last[id] {
+				err = fmt.Errorf("an event of the watch %d with the revision %d, not above the one before", id, revision)
 				return
 			}
-			if id >= uint64(len(stream.last)) || f.revision <= stream.last[id] {
-				err = fmt.Errorf("an event of the watch %d with the revision %d, not above the one before", id, f.revision)
-				return
-			}
-			stream.last[id] = f.revision
+			stream.last[id] = revision
 			w.events++
 		}
 	})
@@ -135,4 +135,18 @@ func (w *watchers) message(s *stream, response []byte) (err error) {
 		w.created++
 	}
 	return errors.Join(failed, err)
+}
+
+// revisionOf returns the revision of an event.
+func (w *watchers) revisionOf(event []byte) (uint64, error) {
+	if bytes.Equal(event, w.event) {
+		return w.revision, nil
+	}
+	kv, err := field1(event, 2)
+	if err != nil {
+		return 0, err
+	}
+	f, err := fileOf(kv)
+	w.event, w.revision = append(w.event[:0], event...), f.revision
+	return f.revision, err
 }
