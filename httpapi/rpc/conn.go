@@ -50,6 +50,7 @@ type conn struct {
 	err        error      // why the connection is closed; nil while it is open
 	streams    map[uint32]*stream
 	lastStream uint32 // the largest ID of a stream of the client
+	abandoned  int    // handlers that run for streams that have ended
 	draining   bool   // no new stream may begin
 	output
 }
@@ -237,6 +238,9 @@ func (c *conn) close(err error) {
 	c.out, c.blocked = nil, nil
 	c.written.Broadcast()
 	c.ping.stop()
+	if c.stallTimer != nil {
+		c.stallTimer.Stop()
+	}
 	_ = c.net.Close() // the connection is not used any more
 	go c.server.remove(c)
 }
@@ -250,7 +254,7 @@ func (c *conn) drain() {
 	}
 	c.appendGoAway(1<<31-1, http2.ErrCodeNo, "")
 	c.ping.drain(c)
-	c.flushLocked()
+	go c.flush() // may wait for the client
 }
 
 // drained ends the first step of drain: the client knows that it must begin no more calls. Callers must hold mu.

@@ -6,6 +6,10 @@ import (
 	"golang.org/x/net/http2"
 )
 
+// maxAbandoned is the number of handlers that run for streams that have ended before the connection gets no new calls: a client may reset
+// its streams faster than their handlers return.
+const maxAbandoned = 4096
+
 // handle does what a frame without headers asks for. passedOn says that another goroutine reads the connection.
 func (c *conn) handle(frame http2.Frame) (passedOn bool, err error) {
 	switch f := frame.(type) {
@@ -54,7 +58,7 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	case h.malformed:
 		c.appendReset(id, http2.ErrCodeProtocol)
 		return nil
-	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams), c.blockedCalls > maxBlockedCalls:
+	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams), c.blockedCalls > maxBlockedCalls, c.abandoned > maxAbandoned:
 		c.appendReset(id, http2.ErrCodeRefusedStream)
 		return nil
 	}
@@ -203,8 +207,11 @@ func (c *conn) resetStream(id uint32, code http2.ErrCode) {
 // removeStream ends a stream for which nothing is sent any more. Its handler may still run: then it is counted until the handler returns.
 // Callers must hold mu.
 func (c *conn) removeStream(s *stream) {
-	s.end()
-	if s.running {
+	again := s.finished
+	if s.end(); s.running {
+		if !again {
+			c.abandoned++
+		}
 		return
 	}
 	delete(c.streams, s.id)

@@ -1,7 +1,10 @@
 package rpc
 
 import (
+	"context"
+	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -50,5 +53,60 @@ func TestShrunkBuffer(t *testing.T) {
 	s.unsent = s.unsent[1<<20-1:]
 	if s.shrink(); cap(s.unsent) > 1<<10 || len(s.unsent) != 1 {
 		t.Errorf("%d bytes are kept for %d", cap(s.unsent), len(s.unsent))
+	}
+}
+
+// TestStalledCall checks that a call is reset whose client takes nothing of the response. Calls and streams beside it go on.
+func TestStalledCall(t *testing.T) {
+	stalled := make(chan net.Conn, 10)
+	_, address, encoded := serve(t, func(c *Config) {
+		c.StallTimeout, c.Stalled = 200*time.Millisecond, func(n net.Conn) { stalled <- n }
+	})
+	c := dialRaw(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1})
+	c.headers(1, "EchoAll", false)
+	c.message(1, 10, false)
+	c.headers(3, "Long", false)
+	c.message(3, 0, true)
+	<-encoded
+	for {
+		f := c.next()
+		if f == nil {
+			t.Fatal("the connection ends")
+		}
+		if reset, ok := f.(*http2.RSTStreamFrame); ok {
+			if reset.StreamID != 3 || reset.ErrCode != http2.ErrCodeCancel {
+				t.Errorf("got %v", reset)
+			}
+			break
+		}
+	}
+	<-stalled
+	c.must(c.framer.WriteWindowUpdate(1, 1000))
+	c.must(c.framer.WriteData(1, true, nil))
+	c.expectStatus(1, "0")
+}
+
+// TestAbandonedHandlers resets calls whose handlers do not return. The connection then gets no new ones.
+func TestAbandonedHandlers(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	_, address, _ := serve(t, func(c *Config) {
+		c.Methods["/a.B/Deaf"] = Method{Unary: func(ctx context.Context, _ func(any) error) (any, error) {
+			MayWait(ctx)
+			<-release
+			return text(""), nil
+		}}
+	})
+	c := dialRaw(t, address)
+	id := uint32(1)
+	for range maxAbandoned + 1 {
+		c.headers(id, "Deaf", false)
+		c.message(id, 0, true)
+		c.must(c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+		id += 2
+	}
+	c.headers(id, "Echo", false)
+	if f, ok := c.next().(*http2.RSTStreamFrame); !ok || f.StreamID != id || f.ErrCode != http2.ErrCodeRefusedStream {
+		t.Errorf("got %v, want a refused call", f)
 	}
 }

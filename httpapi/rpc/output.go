@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -34,6 +35,9 @@ type output struct {
 	blockedCalls int
 
 	window, initialWindow int64 // bytes that the client takes: on the connection, and on a new stream
+
+	stallTimer *time.Timer // nil if no response waits
+	lastSent   time.Time   // when a part of a response that did not fit into the windows was sent
 
 	encoder       *hpack.Encoder
 	encoded       bytes.Buffer
@@ -218,11 +222,12 @@ func (c *conn) appendBody(s *stream, b []byte, m any) []byte {
 
 // pump appends as much of the message that waits as the client takes, and then the trailers. Callers must hold mu.
 func (c *conn) pump(s *stream) {
-	for len(s.unsent) > 0 && !s.finished {
+	for sent := false; len(s.unsent) > 0 && !s.finished; sent = true {
 		n := min(int64(len(s.unsent)), maxFrame, s.window, c.window)
 		if n <= 0 || len(c.out) >= maxOutput {
 			s.shrink()
 			c.block(s)
+			c.noteBlocked(s, sent)
 			return
 		}
 		c.buffer()
@@ -275,7 +280,10 @@ func (c *conn) finish(s *stream, err error) {
 func (c *conn) finishLocked(s *stream, err error) {
 	s.running = false
 	if s.finished {
-		delete(c.streams, s.id)
+		if c.streams[s.id] == s {
+			delete(c.streams, s.id)
+			c.abandoned--
+		}
 		c.closeIfDrained()
 		return
 	}

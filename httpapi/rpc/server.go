@@ -26,6 +26,7 @@
 //   - conn.go: reading a connection; frames.go: what each frame does
 //   - head.go: the headers of requests; context.go: the context of a call
 //   - call.go: calls with one request; stream.go: streams
+//   - stalled.go: clients that give no window
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
 //   - message.go: the wire forms of messages; compression.go: messages that clients have compressed
 //   - ping.go: pings in both directions, and the end of a connection that is no longer used
@@ -72,6 +73,10 @@ type Config struct {
 	// PingInterval is the time without a frame from the client after which the server sends a ping, and PingTimeout the time after which
 	// the connection is closed if no frame has come. 0 means two hours and twenty seconds.
 	PingInterval, PingTimeout time.Duration
+	// StallTimeout is the time after which a call is reset if its client gives no window for the rest of the response. 0 means no limit.
+	StallTimeout time.Duration
+	// Stalled is called for each such call, with the mutex of the connection held. It must not wait. It may be nil.
+	Stalled func(net.Conn)
 }
 
 // Server serves gRPC. Its methods may be called from any goroutine.

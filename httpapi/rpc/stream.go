@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"io"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -34,10 +35,11 @@ type stream struct {
 	finished bool  // nothing will be sent any more
 	running  bool  // the handler runs
 	headSent bool
-	unsent   []byte // of a message, which waits for the window
-	buffered int    // the size of the buffer that contains unsent
-	trailers error  // what is sent behind it if answered; nil for success
-	blocked  bool   // in conn.blocked
+	unsent   []byte    // of a message, which waits for the window
+	buffered int       // the size of the buffer that contains unsent
+	since    time.Time // when a part of unsent was last sent; see noteBlocked
+	trailers error     // what is sent behind it if answered; nil for success
+	blocked  bool      // in conn.blocked
 
 	// Of a stream:
 	queue    []message     // messages that the handler has not received

@@ -45,6 +45,8 @@ type Limits struct {
 	// PingInterval is the time without a byte from the client after which the server sends a ping, and PingTimeout the time after which the
 	// connection is closed if there is no answer. 0 means two hours and twenty seconds.
 	PingInterval, PingTimeout time.Duration
+	// StallTimeout is the time after which a request is reset if its client takes nothing of the response. 0 means no limit.
+	StallTimeout time.Duration
 }
 
 // requestOverhead is what a request may be longer than Limits.RequestBytes, so that a request that is slightly too long gets the error of
@@ -78,9 +80,17 @@ func NewServer(cfg Config) *Server {
 		MaxMessageBytes: int(min(cfg.Limits.RequestBytes+requestOverhead, math.MaxInt32)),
 		MaxStreams:      cfg.Limits.Streams,
 		PingMinTime:     cfg.Limits.PingMinTime, PingInterval: cfg.Limits.PingInterval, PingTimeout: cfg.Limits.PingTimeout,
+		StallTimeout: cfg.Limits.StallTimeout, Stalled: s.stalled,
 	})
 	s.gateway = newGateway(s)
 	return s
+}
+
+// stalled counts and logs a client that was cut off.
+func (s *Server) stalled(c net.Conn) {
+	s.cfg.Metrics.Stalled()
+	s.cfg.Logger.Warn("a client that read nothing was cut off (--client-stall-timeout)",
+		zap.String("client", c.RemoteAddr().String()), zap.Duration("after", s.cfg.Limits.StallTimeout))
 }
 
 // services are the services of the server.

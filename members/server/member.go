@@ -376,6 +376,7 @@ func grpcLimits(cfg *config.Config) httpapi.GRPCLimits {
 	return httpapi.GRPCLimits{
 		RequestBytes: cfg.RequestBytes(), TxnOps: cfg.MaxTxnOps, Streams: cfg.MaxConcurrentStreams,
 		PingMinTime: cfg.GRPCKeepAliveMinTime, PingInterval: cfg.GRPCKeepAliveInterval, PingTimeout: cfg.GRPCKeepAliveTimeout,
+		StallTimeout: cfg.ClientStallTimeout,
 	}
 }
 
