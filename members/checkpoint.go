@@ -18,13 +18,16 @@ type savedRegistry struct {
 	Founding  ID            `json:"founding,omitempty"` // missing in checkpoints of versions before 1.0
 }
 
-// savedMember is a member in a checkpoint. Unlike the form of /v2/members, it has Learner.
+// savedMember is a member in a checkpoint. Unlike the form of /v2/members, it has Learner
+// and ManualPromotion.
 type savedMember struct {
 	ID         ID       `json:"id"`
 	Name       string   `json:"name,omitempty"`
 	PeerURLs   []string `json:"peerURLs"`
 	ClientURLs []string `json:"clientURLs,omitempty"`
 	Learner    bool     `json:"learner,omitempty"`
+
+	ManualPromotion bool `json:"manualPromotion,omitempty"`
 }
 
 // Marshal returns the membership for a checkpoint, with the removed IDs. The same
@@ -78,9 +81,11 @@ func (r *Registry) Unmarshal(data []byte) error {
 }
 
 func saveMember(m Member) savedMember {
-	return savedMember{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.Learner}
+	return savedMember{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.Learner,
+		ManualPromotion: m.ManualPromotion}
 }
 
 func (s savedMember) member() Member {
-	return Member{ID: s.ID, Name: s.Name, PeerURLs: s.PeerURLs, ClientURLs: s.ClientURLs, Learner: s.Learner}
+	return Member{ID: s.ID, Name: s.Name, PeerURLs: s.PeerURLs, ClientURLs: s.ClientURLs, Learner: s.Learner,
+		ManualPromotion: s.ManualPromotion}
 }

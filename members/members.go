@@ -48,6 +48,9 @@ type Member struct {
 	// Learner is set while the member receives the log but does not vote. /v2/members does
 	// not show it.
 	Learner bool
+	// ManualPromotion is set while a learner gets its vote only on request. The leader promotes other
+	// learners when they have caught up.
+	ManualPromotion bool
 }
 
 // Started reports whether the member has published its name or its client URLs.
@@ -66,7 +69,7 @@ type wireMember struct {
 //	{"id":"8e9e05c52164694d","name":"default","peerURLs":["..."],"clientURLs":["..."]}
 //
 // A member that has not started yet has an empty name and an empty, never null,
-// list of client URLs. Learner is not part of this form.
+// list of client URLs. Learner and ManualPromotion are not part of this form.
 func (m Member) MarshalJSON() ([]byte, error) {
 	return json.Marshal(wireMember{
 		ID:         m.ID,

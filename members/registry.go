@@ -18,6 +18,8 @@ var (
 	ErrIDRemoved = errors.New("membership: ID removed")
 	// ErrPeerURLExists: another member has one of the peer URLs.
 	ErrPeerURLExists = errors.New("membership: peerURL exists")
+	// ErrTooManyLearners: another learner waits for its promotion on request.
+	ErrTooManyLearners = errors.New("membership: too many learner members in cluster")
 	// ErrNotLearner: the member to promote is not a learner.
 	ErrNotLearner = errors.New("membership: can only promote a learner member")
 )
@@ -107,8 +109,8 @@ func (r *Registry) Removed(id ID) bool { return r.published.Load().wasRemoved(id
 // modify the slice.
 func (r *Registry) ClientURLs() []string { return r.published.Load().clientURLs }
 
-// Add adds a member. Its URL slices are copied. The errors are ErrIDRemoved, ErrIDExists
-// and ErrPeerURLExists.
+// Add adds a member. Its URL slices are copied. The errors are ErrIDRemoved, ErrIDExists,
+// ErrPeerURLExists and, for a second learner with ManualPromotion, ErrTooManyLearners.
 func (r *Registry) Add(m Member) error {
 	v := r.published.Load()
 	if v.wasRemoved(m.ID) {
@@ -120,6 +122,9 @@ func (r *Registry) Add(m Member) error {
 	}
 	if err := v.checkPeerURLs(m.ID, m.PeerURLs); err != nil {
 		return err
+	}
+	if m.ManualPromotion && slices.ContainsFunc(v.members, func(m Member) bool { return m.ManualPromotion }) {
+		return ErrTooManyLearners
 	}
 	m.PeerURLs, m.ClientURLs = sortedCopy(m.PeerURLs), sortedCopy(m.ClientURLs)
 	r.publish(slices.Insert(slices.Clone(v.members), at, m), v.removed, v.founding)
@@ -173,7 +178,7 @@ func (r *Registry) Promote(id ID) error {
 		if !m.Learner {
 			return fmt.Errorf("%w: %s", ErrNotLearner, id)
 		}
-		m.Learner = false
+		m.Learner, m.ManualPromotion = false, false
 		return nil
 	})
 }

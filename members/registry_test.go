@@ -278,3 +278,32 @@ func TestRegistryCheckpointErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestRegistryManualPromotion adds learners that get their vote only on request: there may be one, and a checkpoint keeps it.
+func TestRegistryManualPromotion(t *testing.T) {
+	r := NewRegistry(1)
+	first := Member{ID: 2, PeerURLs: []string{"http://a:1"}, Learner: true, ManualPromotion: true}
+	second := Member{ID: 3, PeerURLs: []string{"http://b:1"}, Learner: true, ManualPromotion: true}
+	if err := r.Add(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(second); !errors.Is(err, ErrTooManyLearners) {
+		t.Errorf("the second one: %v", err)
+	}
+	restored := NewRegistry(1)
+	if err := restored.Unmarshal(r.Marshal()); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := restored.Get(2); !m.Learner || !m.ManualPromotion {
+		t.Errorf("restored %+v", m)
+	}
+	if err := restored.Promote(2); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := restored.Get(2); m.Learner || m.ManualPromotion {
+		t.Errorf("promoted %+v", m)
+	}
+	if err := restored.Add(second); err != nil {
+		t.Error(err)
+	}
+}

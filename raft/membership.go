@@ -25,7 +25,7 @@ var (
 )
 
 // membershipManager makes changes of the membership, one after the other: raft drops a change while another one is not
-// applied. It promotes learners that have caught up, and ends this member when it was removed.
+// applied. It promotes learners that have caught up, unless they wait for a request, and ends this member when it was removed.
 //
 //	AddMember ... ─► queued ─► in progress: proposed, and proposed again ─► applied: answered
 //	                   │            │ each election timeout
@@ -174,8 +174,23 @@ func (m *membershipManager) allow(kind raftpb.ConfChangeType, member members.Mem
 		if voters := m.state.confState.GetVoters(); m.reachable(voters) < len(voters)/2+1 {
 			return members.ErrUnhealthy
 		}
+	case raftpb.ConfChangeAddNode:
+		if m.state.leads() && !m.caughtUp(member.ID) {
+			return members.ErrLearnerNotReady
+		}
 	}
 	return nil
+}
+
+// promotesTooEarly reports whether one of the entries that another member has proposed gives a vote to a learner that is behind.
+func (m *membershipManager) promotesTooEarly(entries []*raftpb.Entry) bool {
+	return m.state.leads() && slices.ContainsFunc(entries, func(e *raftpb.Entry) bool {
+		if e.GetType() != raftpb.EntryConfChange {
+			return false
+		}
+		cc, c, err := decodeConfChange(e.GetData())
+		return err == nil && cc.GetType() == raftpb.ConfChangeAddNode && !m.caughtUp(c.ID)
+	})
 }
 
 func (m *membershipManager) allowRemoval(id uint64) error {
@@ -255,11 +270,25 @@ func (m *membershipManager) promoteLearners() {
 		return
 	}
 	m.raft.WithProgress(func(id uint64, kind etcdraft.ProgressType, p tracker.Progress) {
-		caughtUp := p.Match > 0 && p.Match+promotionLag >= m.state.committed.Load()
-		if kind == etcdraft.ProgressTypeLearner && p.RecentActive && caughtUp {
+		if member, _ := m.registry.Get(members.ID(id)); !member.ManualPromotion && m.readyForVote(kind, &p) {
 			m.promote(members.ID(id))
 		}
 	})
+}
+
+// readyForVote reports whether a learner is active and lags behind so little that it may get its vote.
+func (m *membershipManager) readyForVote(kind etcdraft.ProgressType, p *tracker.Progress) bool {
+	return kind == etcdraft.ProgressTypeLearner && p.RecentActive && p.Match > 0 && p.Match+promotionLag >= m.state.committed.Load()
+}
+
+// caughtUp reports whether a member is a learner that may get its vote. Only a leader can tell.
+func (m *membershipManager) caughtUp(id members.ID) (ready bool) {
+	m.raft.WithProgress(func(of uint64, kind etcdraft.ProgressType, p tracker.Progress) {
+		if of == uint64(id) {
+			ready = m.readyForVote(kind, &p)
+		}
+	})
+	return ready
 }
 
 // promote proposes the vote of a learner, unless a promotion was just proposed that is not applied yet: raft would drop

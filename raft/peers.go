@@ -124,6 +124,9 @@ func (c *core) receive(m *raftpb.Message) {
 func (c *core) receiveProposal(m *raftpb.Message) {
 	err := checkProposal(m, c.state.level.Load())
 	if err == nil {
+		if c.membership.promotesTooEarly(m.GetEntries()) {
+			return // the member that asks for it gets no vote for the learner, and says so to its client
+		}
 		c.proposer.forward(m)
 		return
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // AddMember adds a member as a learner: it gets the log but no vote until it has caught up, so a wrong URL cannot cost the
-// quorum. The errors are those of members.Registry.Add, members.ErrUnhealthy, or *tree.Error.
+// quorum. With ManualPromotion it has no vote until PromoteMember is called. The errors are those of members.Registry.Add,
+// members.ErrUnhealthy, or *tree.Error.
 func (n *Node) AddMember(ctx context.Context, m members.Member) error {
 	m.Learner = true
 	return n.reconfigure(ctx, raftpb.ConfChangeAddLearnerNode, m)
@@ -30,14 +31,30 @@ func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []strin
 	return n.reconfigure(ctx, raftpb.ConfChangeUpdateNode, members.Member{ID: id, PeerURLs: peerURLs})
 }
 
-// PromoteMember waits until a learner has a vote. It asks for nothing: the leader promotes learners that have caught up. The errors are
-// members.ErrIDNotFound, members.ErrIDRemoved, members.ErrNotLearner, members.ErrLearnerNotReady, or *tree.Error.
+// PromoteMember gives a learner a vote and waits until it has it. The errors are members.ErrIDNotFound, members.ErrIDRemoved,
+// members.ErrNotLearner, members.ErrLearnerNotReady, or *tree.Error.
 func (n *Node) PromoteMember(ctx context.Context, id members.ID) error {
-	if m, ok := n.registry.Get(id); ok && !m.Learner {
+	m, known := n.registry.Get(id)
+	if known && !m.Learner {
 		return members.ErrNotLearner
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*promotionPause, members.ErrLearnerNotReady)
 	defer cancel()
+	if !m.ManualPromotion {
+		return n.awaitPromotion(ctx, id)
+	}
+	// The leader refuses the change while the learner is behind: its own at once, and that of another member without an answer.
+	m.Learner, m.ManualPromotion = false, false
+	err := n.reconfigure(ctx, raftpb.ConfChangeAddNode, m)
+	if context.Cause(ctx) == members.ErrLearnerNotReady {
+		return members.ErrLearnerNotReady
+	}
+	return err
+}
+
+// awaitPromotion waits until a learner has a vote. It asks for nothing: the leader promotes learners that have caught up. After the
+// deadline of ctx it returns members.ErrLearnerNotReady, if that is the cause.
+func (n *Node) awaitPromotion(ctx context.Context, id members.ID) error {
 	ticker := time.NewTicker(n.core.cfg.Tick)
 	defer ticker.Stop()
 	for {
@@ -117,8 +134,10 @@ func (c changedMember) MarshalJSON() ([]byte, error) {
 		Name       string     `json:"name,omitempty"`
 		ClientURLs []string   `json:"clientURLs,omitempty"`
 		Learner    bool       `json:"learner,omitempty"`
+
+		ManualPromotion bool `json:"manualPromotion,omitempty"`
 	}
-	return json.Marshal(plain{c.ID, c.PeerURLs, c.Name, c.ClientURLs, c.Learner})
+	return json.Marshal(plain{c.ID, c.PeerURLs, c.Name, c.ClientURLs, c.Learner, c.ManualPromotion})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -127,12 +146,13 @@ func (c *changedMember) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	var extra struct {
-		Learner bool `json:"learner"`
+		Learner         bool `json:"learner"`
+		ManualPromotion bool `json:"manualPromotion"`
 	}
 	if err := json.Unmarshal(data, &extra); err != nil {
 		return err
 	}
-	c.Learner = extra.Learner
+	c.Learner, c.ManualPromotion = extra.Learner, extra.ManualPromotion
 	return nil
 }
 

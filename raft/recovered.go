@@ -81,7 +81,7 @@ func ForceNewCluster(disk *storage.Disk, r *storage.Recovered) ([]members.Member
 		return err
 	}
 	if self.Learner {
-		self.Learner = false
+		self.Learner, self.ManualPromotion = false, false
 		err = change(raftpb.ConfChangeAddNode, self)
 	}
 	for _, m := range registry.List() {
@@ -108,7 +108,7 @@ func ForceNewCluster(disk *storage.Disk, r *storage.Recovered) ([]members.Member
 // The error is ErrNotMember if the data does not name the cluster yet.
 func Detach(r *storage.Recovered, cluster members.ID, self members.Member) (storage.Founding, error) {
 	f := storage.Founding{Identity: storage.Identity{ClusterID: uint64(cluster), MemberID: uint64(self.ID)}}
-	self.Learner = false
+	self.Learner, self.ManualPromotion = false, false
 	founded := r.Applied > 0
 	if founded {
 		registry := members.NewRegistry(cluster)

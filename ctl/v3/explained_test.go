@@ -13,8 +13,6 @@ var explained = []struct{ version, line, reason string }{
 	{"3.7", "37: downgrade enable 3.6 -w json", reasonDowngrade},
 	{"3.7", "37: downgrade cancel", reasonDowngrade},
 	{"3.7", "37: downgrade cancel -w json", reasonDowngrade},
-	{"3.7", "37: member add y --peer-urls=http://127.0.0.1:3 --learner -w json", reasonLearners},
-	{"3.7", "~member list", reasonLearners},
 	{"3.4", "alarm list -w json", "etcd 3.7 sends a header, and 3.4 does not"},
 	{"3.4", "lease grant 10", "etcd 3.4 grants leases to clients without a user; 3.7 refuses them"},
 	{"3.4", "--user=u1:new compaction 2", "etcd 3.4 lets every user compact; 3.7 requires the role root"},
@@ -25,7 +23,6 @@ var explained = []struct{ version, line, reason string }{
 const (
 	reasonStatus    = "Status says 3.6.0, and there is no quota by default"
 	reasonDowngrade = "Pando has no earlier version to go back to"
-	reasonLearners  = "every new member is a learner, and there may be several; etcd allows one"
 )
 
 // explanation returns why a line differs; empty if it must not differ.

@@ -146,7 +146,7 @@ func (p *program) memberAddCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			id, learned := r.Member.GetID(), "" // Pando adds every member as a learner
+			id, learned := r.Member.GetID(), "" // Pando adds members without --learner as learners, too
 			if r.Member.GetIsLearner() {
 				learned = "as learner "
 			}

@@ -7,6 +7,7 @@ import (
 
 	"pando/httpapi/auth"
 	"pando/members"
+	"pando/tree"
 )
 
 // ErrNoLeader says that the cluster has no leader now.
@@ -54,6 +55,29 @@ func (s *Service) AddMember(ctx context.Context, who auth.Credentials, peerURLs 
 	return m, s.changeMembers(ctx, who, operation{name: MemberAdd, key: m.ID.String()}, func() error {
 		return s.cfg.Cluster.AddMember(ctx, m)
 	})
+}
+
+// ErrLearnersNotUpgraded is the error of AddLearner while the feature level of the cluster is too low for it.
+var ErrLearnersNotUpgraded = errors.New("learners can't wait for their promotion yet: not all members of the cluster have been upgraded; " +
+	"nothing was done")
+
+// AddLearner adds a member like AddMember. It has no vote before PromoteMember. There may be one such member.
+func (s *Service) AddLearner(ctx context.Context, who auth.Credentials, peerURLs []string, now time.Time) (members.Member, error) {
+	m := members.NewRuntimeMember(peerURLs, now)
+	m.ManualPromotion = true
+	return m, s.changeMembers(ctx, who, operation{name: MemberAdd, key: m.ID.String()}, func() error {
+		if err := s.awaitLevel(ctx, tree.KVLevel, ErrLearnersNotUpgraded); err != nil {
+			return err
+		}
+		return s.cfg.Cluster.AddMember(ctx, m)
+	})
+}
+
+// IsLearner reports whether this member is a learner that waits for PromoteMember. Learners that get their vote by themselves serve all
+// requests.
+func (s *Service) IsLearner() bool {
+	self, _ := s.cfg.Members.Get(s.cfg.Self)
+	return self.ManualPromotion
 }
 
 // RemoveMember removes a member for ever.

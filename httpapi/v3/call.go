@@ -59,6 +59,9 @@ func (c *call) serve(ctx context.Context, decode func(any) error) (reply any, er
 
 // admit returns an error if the member can't serve a request now. It waits until the member is ready.
 func (c *call) admit(ctx context.Context) error {
+	if !c.method.byLearners && c.server.cfg.Service.IsLearner() {
+		return rpctypes.ErrGRPCNotSupportedForLearner
+	}
 	if wantsLeader(ctx) && !c.server.cfg.Service.HasLeader() {
 		return rpctypes.ErrGRPCNoLeader
 	}

@@ -33,13 +33,17 @@ func (s *Server) memberList(ctx context.Context, r *pb.MemberListRequest) (*pb.M
 	return &pb.MemberListResponse{Header: s.header(), Members: wireMembers(list)}, nil
 }
 
-// memberAdd adds a member. Every new member is a learner until it has caught up, whether or not the request asks for one.
+// memberAdd adds a member. A new member is a learner until it has caught up, or until it is promoted if the request asks for a learner.
 func (s *Server) memberAdd(ctx context.Context, r *pb.MemberAddRequest) (*pb.MemberAddResponse, error) {
 	urls, err := members.ParseURLs(r.PeerURLs)
 	if err != nil {
 		return nil, rpctypes.ErrGRPCMemberBadURLs
 	}
-	m, err := s.cfg.Service.AddMember(ctx, sender(ctx), urls, time.Now())
+	add := s.cfg.Service.AddMember
+	if r.IsLearner {
+		add = s.cfg.Service.AddLearner
+	}
+	m, err := add(ctx, sender(ctx), urls, time.Now())
 	if err != nil {
 		return nil, err
 	}

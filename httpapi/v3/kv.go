@@ -16,7 +16,7 @@ import (
 
 // kvMethods is the service KV.
 var kvMethods = []method{
-	quickUnary("Range", (*Server).rangeKeys),
+	quickUnary("Range", (*Server).rangeKeys).fromLearners(),
 	streaming("RangeStream", stats.ServerStream, (*Server).rangeStream),
 	unary("Put", (*Server).put),
 	unary("DeleteRange", (*Server).deleteRange),
@@ -25,6 +25,9 @@ var kvMethods = []method{
 }
 
 func (s *Server) rangeKeys(ctx context.Context, r *pb.RangeRequest) (*rangeReply, error) {
+	if !r.Serializable && s.cfg.Service.IsLearner() {
+		return nil, rpctypes.ErrGRPCNotSupportedForLearner
+	}
 	q := rangeQuery(r)
 	if err := q.Check(); err != nil {
 		return nil, err

@@ -15,11 +15,11 @@ import (
 // maintenanceMethods is the service Maintenance.
 var maintenanceMethods = []method{
 	unary("Alarm", (*Server).alarm).beforeReady(),
-	unary("Status", (*Server).status).beforeReady(),
+	unary("Status", (*Server).status).beforeReady().fromLearners(),
 	unary("Defragment", (*Server).defragment),
 	unary("Hash", (*Server).hash),
 	unary("HashKV", (*Server).hashKV),
-	streaming("Snapshot", stats.ServerStream, (*Server).snapshot),
+	streaming("Snapshot", stats.ServerStream, (*Server).snapshot).fromLearners(),
 	unary("MoveLeader", (*Server).moveLeader),
 	unary("Downgrade", (*Server).downgrade),
 }

@@ -23,6 +23,8 @@ type method struct {
 	kind   stats.GRPCKind
 	// early says that the method is served before the member is ready.
 	early bool
+	// byLearners says that a learner which waits for its promotion serves the method.
+	byLearners bool
 }
 
 // unary returns a method with one request and one response. Req is the generated type of the request. Reply is a pointer to the generated
@@ -58,6 +60,12 @@ func streaming(name string, kind stats.GRPCKind, serve func(*Server, *Stream) er
 // beforeReady returns the method for a table in which it is served before the member is ready.
 func (m method) beforeReady() method {
 	m.early = true
+	return m
+}
+
+// fromLearners returns the method for a table in which learners serve it.
+func (m method) fromLearners() method {
+	m.byLearners = true
 	return m
 }
 

@@ -27,6 +27,9 @@ type mixedMember struct {
 	kv    pb.KVClient
 	watch pb.WatchClient
 	lease pb.LeaseClient
+
+	cluster     pb.ClusterClient
+	maintenance pb.MaintenanceClient
 }
 
 // newMixedMember returns clients of the member at an address. Requests to a member that is down fail at once.
@@ -48,6 +51,7 @@ func newMixedMember(t *testing.T, base string) *mixedMember {
 	t.Cleanup(func() { conn.Close() })
 	m := &mixedMember{
 		v2: servertest.NewKeyClient(t, base), kv: pb.NewKVClient(conn), watch: pb.NewWatchClient(conn), lease: pb.NewLeaseClient(conn),
+		cluster: pb.NewClusterClient(conn), maintenance: pb.NewMaintenanceClient(conn),
 	}
 	m.v2.HTTP.Timeout = writerTimeout
 	return m
