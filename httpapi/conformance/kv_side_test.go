@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/prototext"
@@ -39,23 +41,24 @@ type kvPair struct {
 	version   string // of etcd
 	etcd      *kvSide
 	pando     *kvSide
-	pastWatch bool     // a watch was created since settle that begins in the past
-	settled   int      // how often the running sequence has waited for all events
-	events    int      // that the last sequence has compared
-	fired     []string // that the last sequence has used
-	compacted []int64  // the revisions of all compactions
-	diverged  bool     // a sequence has failed, so the histories differ
+	pastWatch bool       // a watch was created since settle that begins in the past
+	settled   int        // how often the running sequence has waited for all events
+	events    int        // that the last sequence has compared
+	fired     []string   // that the last sequence has used
+	compacted []int64    // the revisions of all compactions
+	diverged  bool       // a sequence has failed, so the histories differ
+	code      codes.Code // of the last response of Pando
 }
 
 // newKVPair starts an etcd and a Pando.
-func newKVPair(t *testing.T, version, program string) *kvPair {
+func newKVPair(t *testing.T, version, program string, etcdFlags ...string) *kvPair {
 	t.Helper()
 	start := func(m servertest.Member, t testing.TB, flags ...string) *servertest.Process {
 		more := []string{"--log-level", "error", "--logger", "zap"}
 		if version != "3.4" {
 			more = []string{"--log-level", "error", "--unsafe-no-fsync"}
 		}
-		return m.StartCommand(t, exec.Command(program, m.Flags(append(flags, more...)...)...))
+		return m.StartCommand(t, exec.Command(program, m.Flags(slices.Concat(flags, more, etcdFlags)...)...))
 	}
 	p := &kvPair{version: version, etcd: newKVSide(t, start), pando: newKVSide(t, servertest.Member.StartPando)}
 	for _, s := range []*kvSide{p.etcd, p.pando} { // so that no relative revision is negative
@@ -237,9 +240,16 @@ func (p *kvPair) step(ctx context.Context, step kvStep) error {
 	return p.exchange(ctx, step.request)
 }
 
+// exchange sends a request to both servers and compares the responses.
 func (p *kvPair) exchange(ctx context.Context, request proto.Message) error {
-	want, wantErr := p.etcd.do(ctx, request)
-	got, gotErr := p.pando.do(ctx, request)
+	return p.exchangeAs(ctx, ctx, request)
+}
+
+// exchangeAs is exchange with a context for each server.
+func (p *kvPair) exchangeAs(etcd, pando context.Context, request proto.Message) error {
+	want, wantErr := p.etcd.do(etcd, request)
+	got, gotErr := p.pando.do(pando, request)
+	p.code = status.Code(gotErr)
 	if status.Code(wantErr) != status.Code(gotErr) || status.Convert(wantErr).Message() != status.Convert(gotErr).Message() {
 		if p.explained(request, nil, nil, wantErr, gotErr) {
 			return nil

@@ -34,6 +34,12 @@ func (s *Service) WatchKeys(ctx context.Context, who auth.Credentials, keys tree
 	return watch, revision, err
 }
 
+// AuthorizeWatch returns nil if the sender may watch the keys in a range. WatchKeys checks that, too.
+func (s *Service) AuthorizeWatch(ctx context.Context, who auth.Credentials, keys tree.KeyRange) error {
+	_, err := s.authorizeRange(ctx, who, users.Read, keys)
+	return err
+}
+
 func (s *Service) openKeyWatch(who auth.Credentials, from *sender, keys tree.KeyRange, start, revision uint64) (*KeyWatch, error) {
 	if start == 0 {
 		// With 0 the watch would miss a change between View and WatchKeys. The client must get every change after the revision.

@@ -158,11 +158,14 @@ func (s *Service) readTxn(ctx context.Context, who auth.Credentials, t *tree.KVT
 }
 
 // Compact drops the history before a revision, if the sender has the role root. It returns the revision of the tree.
-func (s *Service) Compact(ctx context.Context, who auth.Credentials, revision uint64) (uint64, error) {
-	c := &tree.Command{Op: tree.OpCompact, Revision: revision}
+func (s *Service) Compact(ctx context.Context, who auth.Credentials, revision int64) (uint64, error) {
+	c := &tree.Command{Op: tree.OpCompact, Revision: uint64(max(0, revision))}
 	_, err := s.proposeKV(ctx, who, c, operation{name: opCompact}, func(from *sender) *tree.Error {
 		if !from.isRoot() {
 			return errPermissionDenied
+		}
+		if revision < 0 {
+			return tree.NewError(tree.CodeCompacted, "no tree has a negative revision")
 		}
 		return nil
 	})

@@ -74,10 +74,15 @@ func (s *Service) RevokeLease(ctx context.Context, who auth.Credentials, id int6
 	return err
 }
 
-// RenewLease gives a lease its full time to live from now on, and returns this time in seconds. It returns 0 if there is no such lease.
+// RenewLease gives a lease its full time to live from now on, if the sender may write all its keys, and returns this time in seconds. It
+// returns 0 if there is no such lease.
 func (s *Service) RenewLease(ctx context.Context, who auth.Credentials, id int64) (ttl int64, err error) {
 	from, err := s.identifyV3(ctx, who)
-	if err == nil {
+	switch {
+	case err != nil:
+	case !s.mayUseLease(&from, users.Write, id):
+		err = errPermissionDenied
+	default:
 		ttl, err = s.cfg.Leases.RenewLease(ctx, id)
 	}
 	s.recordLease(who, &from, leaseOperation(opLeaseRenew, id), err)
@@ -153,12 +158,18 @@ func (s *Service) Leases(ctx context.Context, who auth.Credentials) ([]tree.Leas
 
 func (s *Service) visibleLeases(from *sender) (list []tree.Lease, err error) {
 	for lease := range from.view.Leases() {
-		if state := from.view.Users(); state.Enabled() && !s.cfg.Tree.AllowsLease(state, from.roles, users.Read, lease.ID) {
+		if !s.mayUseLease(from, users.Read, lease.ID) {
 			return nil, errPermissionDenied
 		}
 		list = append(list, lease)
 	}
 	return list, nil
+}
+
+// mayUseLease reports whether the sender has the access to all keys of a lease.
+func (s *Service) mayUseLease(from *sender, a users.Access, id int64) bool {
+	state := from.view.Users()
+	return !state.Enabled() || s.cfg.Tree.AllowsLease(state, from.roles, a, id)
 }
 
 // mayRead reports whether the sender may read all of the keys.

@@ -93,13 +93,7 @@ func (s *Server) txn(ctx context.Context, r *pb.TxnRequest) (*txnReply, error) {
 }
 
 func (s *Server) compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
-	if r.Revision < 0 {
-		if err := s.cfg.Service.AuthorizeUser(ctx, sender(ctx)); err != nil {
-			return nil, err
-		}
-		return nil, rpctypes.ErrGRPCCompacted
-	}
-	revision, err := s.cfg.Service.Compact(ctx, sender(ctx), uint64(r.Revision))
+	revision, err := s.cfg.Service.Compact(ctx, sender(ctx), r.Revision)
 	if err != nil {
 		return nil, err
 	}

@@ -104,16 +104,25 @@ func (w *watchStream) handle(r *pb.WatchRequest) error {
 
 // create begins a watch, and tells the client.
 func (w *watchStream) create(r *pb.WatchCreateRequest) error {
-	keys, ok := watchedRange(r)
-	switch {
-	case r.StartRevision < 0:
+	if r.StartRevision < 0 {
 		return w.refuse(rpctypes.ErrCompacted.Error())
+	}
+	keys, ok := watchedRange(r)
+	reason := ""
+	switch {
 	case !ok:
-		return w.refuse(reasonEmptyRange)
+		reason = reasonEmptyRange
 	case r.WatchId != 0 && w.watches[r.WatchId] != nil:
-		return w.refuse(reasonDuplicateID)
+		reason = reasonDuplicateID
 	case !w.server.cfg.Watches.Begin():
-		return w.refuse(reasonTooMany)
+		reason = reasonTooMany
+	}
+	if reason != "" {
+		// A client without the right gets no other reason, as in the reference.
+		if err := w.server.cfg.Service.AuthorizeWatch(w.stream.Context(), w.who, keys); err != nil {
+			return w.refuseFor(w.stream.Context(), r, err)
+		}
+		return w.refuse(reason)
 	}
 	events, revision, err := w.server.cfg.Service.WatchKeys(w.stream.Context(), w.who, keys, uint64(r.StartRevision))
 	if err != nil {
