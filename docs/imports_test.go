@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"stats/logging": {},
 	"storage":       {"tree", "tree/users"},
 
-	"storage/etcdv2": {"tree", "tree/users"},
+	"storage/etcdv2": {"tree", "tree/users", "storage/etcdv3"},
 	"storage/etcdv3": {"tree", "tree/users"},
 
 	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},

@@ -102,6 +102,9 @@ func (p *checkpoint) writeAll(d *Delta) {
 	for n := range d.View.PlainKeys() {
 		p.keys[n.Path()] = AppendNode(nil, n)
 	}
+	for l := range d.View.Leases() {
+		p.leases[string(AppendLeaseKey(nil, l.ID))] = AppendLease(nil, l)
+	}
 	p.write(d)
 }
 

@@ -104,7 +104,8 @@
 //	                 decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see;
 //	                 load_share.go: files that events and the tree share
-//	import.go        loading the content of another program's store
+//	import.go        loading the content of another program's v2 store; import_keys.go: that of a
+//	                 v3 store, and import_history.go its history
 //	hash.go          hashes of a view, to compare members; hash_bounds.go divides it into ranges
 //	counters.go      Counters, by operation and outcome
 //	errors.go        Error, and the codes of the v2 API

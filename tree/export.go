@@ -5,7 +5,7 @@ package tree
 func (n *Node) Fields() NodeFields {
 	return NodeFields{
 		Path: n.Path(), Value: n.Value(), Dir: n.IsDir(), Created: n.CreatedIndex(), Modified: n.ModifiedIndex(),
-		Expires: n.Expires(),
+		Expires: n.Expires(), CreateRevision: n.CreateRevision(), ModRevision: n.ModRevision(), Version: n.storedVersion(), Lease: n.Lease(),
 	}
 }
 

@@ -13,6 +13,11 @@ type NodeFields struct {
 	Dir               bool
 	Created, Modified uint64
 	Expires           int64 // nanoseconds since 1970; zero for a permanent node
+
+	// The fields below are those of a file for the v3 API. In a node that was written before revisions were counted the Version is zero,
+	// and the revisions are the indexes. Loader.ImportNode and Loader.ImportEvent ignore them, because a store of v2 has none.
+	CreateRevision, ModRevision, Version uint64
+	Lease                                int64
 }
 
 // EventFields is an event of another program's store. Time is the time of the change in nanoseconds since 1970, for which the event
@@ -38,6 +43,24 @@ func (l *Loader) ImportState(index uint64, c Counters, u *users.State) error {
 	return nil
 }
 
+// ImportRevisions says that keys of the v3 API will be imported beside the nodes and the events: see Store.ImportKeys. All nodes and events
+// then count as not newer than the revision base. It must be called after ImportState and before the first node.
+func (l *Loader) ImportRevisions(base uint64) {
+	l.store.revisions = revisions{started: true, counts: true, last: base}
+}
+
+// importedNumbers returns the numbers of a node of another program's store.
+func (l *Loader) importedNumbers(f *NodeFields) numbers {
+	c := uncounted(f.Created, f.Modified)
+	if r := l.store.revisions; r.counts {
+		c.createRevision, c.modRevision, c.version = min(f.Created, r.last), min(f.Modified, r.last), 1
+		if f.Created != f.Modified && !f.Dir {
+			c.version = 2 // how often it has changed is not known
+		}
+	}
+	return c
+}
+
 // ImportNode is Node for the content of another program's store. The nodes may also come in the order of View.Walk: a directory, all
 // nodes below it in the order of their names, and then its next sibling.
 func (l *Loader) ImportNode(f NodeFields) error {
@@ -51,7 +74,7 @@ func (l *Loader) ImportNode(f NodeFields) error {
 	if f.Dir {
 		children = newDirectory(f.Path, 0)
 	}
-	return l.add(f.Path, f.node(children))
+	return l.add(f.Path, f.nodeWith(children, l.importedNumbers(&f)))
 }
 
 // checkIndexes returns an error if a node can't have the indexes.
@@ -62,6 +85,11 @@ func (f *NodeFields) checkIndexes() error {
 
 // node returns the node. Its indexes must be valid: see checkIndexes. A directory has the children, a file has none.
 func (f *NodeFields) node(children *directory) *Node {
+	return f.nodeWith(children, uncounted(f.Created, f.Modified))
+}
+
+// nodeWith is node with other numbers.
+func (f *NodeFields) nodeWith(children *directory, c numbers) *Node {
 	var n *Node
 	if f.Dir {
 		n = newDir(strings.Clone(f.Path), children)
@@ -69,7 +97,7 @@ func (f *NodeFields) node(children *directory) *Node {
 	} else {
 		n = newFile(f.Path, f.Value, f.Expires, 0)
 	}
-	n.setNumbers(uncounted(f.Created, f.Modified))
+	n.setNumbers(c)
 	return n
 }
 
@@ -83,9 +111,9 @@ func (l *Loader) ImportEvent(f EventFields) error {
 			return fmt.Errorf("%w: event of %.64q: %w", ErrBadState, n.Path, err)
 		}
 	}
-	e := &Event{action: f.Action, refresh: f.Refresh, time: f.Time, node: f.Node.node(noChildren)}
+	e := &Event{action: f.Action, refresh: f.Refresh, time: f.Time, node: f.Node.nodeWith(noChildren, l.importedNumbers(&f.Node))}
 	if f.Prev != nil {
-		e.prev = f.Prev.node(noChildren)
+		e.prev = f.Prev.nodeWith(noChildren, l.importedNumbers(f.Prev))
 	}
 	data := AppendEvent(nil, e)
 	if _, err := decodeEvent(data); err != nil { // it must be possible to load it later

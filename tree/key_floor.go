@@ -13,7 +13,7 @@ func (s *Store) firstWhole(v *View) (index, revision uint64) {
 	revision = v.Revision() + 1
 	for ; index <= v.index; index = h.next(index + 1) {
 		e := h.at(index)
-		if e != nil && e.action != ActionAuth && e.node.Sub() == 0 {
+		if e != nil && e.beginsRevision() {
 			revision = e.Revision()
 			break
 		}

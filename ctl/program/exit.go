@@ -18,6 +18,7 @@ import (
 	"pando/raft/offline"
 	"pando/storage"
 	"pando/storage/etcdv2"
+	"pando/storage/etcdv3"
 )
 
 // Exit codes of the program. docs/operations.md explains them to operators. Another start can help only after ExitFailure;
@@ -46,6 +47,9 @@ var exitCodes = []struct {
 	{storage.ErrCorrupt, ExitData},
 	{etcdv2.ErrDamaged, ExitData},
 	{etcdv2.ErrNotEtcd, ExitData},
+	{etcdv2.ErrClash, ExitData},
+	{etcdv2.ErrInexact, ExitData},
+	{etcdv3.ErrDamaged, ExitData},
 	{etcdv2.ErrRunning, ExitTaken},
 	{raft.ErrNotSkipped, ExitUsage},
 	{offline.ErrOtherRuns, ExitUsage},

@@ -24,26 +24,35 @@ const (
 	dryRunFlag     = "dry-run"
 	fromWALDirFlag = "from-wal-dir"
 	followFlag     = "follow"
+	fromAPIFlag    = "from-api"
+	skipHashFlag   = "skip-hash-check"
 )
 
-const importHelp = `Reads the data directory of a stopped member of etcd, and makes the data directory of a Pando member with its v2
-data: keys and directories, hidden ones too, with their indexes and TTLs; the index of the store; the history of events;
-users, roles, the auth switch and the ID of the cluster. The directory of etcd is only read. The list of its members is
-not imported, because the new cluster has members of its own. Keys of etcd v3 are not imported either. The command is
-tested with data of etcd 3.4 and 3.5. Data of 2.3 to 3.3 should be readable, but was never tried.
+const importHelp = `Reads the data directory of a stopped member of etcd, or a file that "etcdctl snapshot save" has written, and makes the
+data directory of a Pando member with its data. Of v2 it takes keys and directories, hidden ones too, with their indexes and TTLs; the index
+of the store; the history of events; users, roles, the auth switch and the ID of the cluster. Of v3 it takes every key with its create
+revision, mod revision, version and lease; the current revision; the history since the last compaction, so that watches and reads of old
+revisions go on; leases; users, roles and the auth switch. The directory or file of etcd is only read. The list of its members is not
+imported, because the new cluster has members of its own. The command is tested with data of etcd 3.4, 3.5 (v2) and 3.7 (v3). v2 data of 2.3
+to 3.3 should be readable, but was never tried.
+
+If a directory has data of both APIs, they come into one tree, in which clients of both see all keys. If a key of v3 is at the path of a key
+of v2 or below it, or if both have users, the command refuses: choose one side with --from-api.
 
 The command takes the flags with which the member will be started, or the same environment or configuration file. For a
 cluster of three, copy one directory of etcd to each machine, and import it there with the same --initial-cluster.
 
 With --follow, etcd keeps running, and the new cluster follows it: the new cluster takes no writes and removes no expired
-key until pando migrate switch. Copy the directory of a member with cp -a (etcd may run meanwhile), and import the
-copy. Use the same copy for all members.
+key until pando migrate switch. It follows the data of v2 alone; those of v3 are left out. Copy the directory of a member with cp -a
+(etcd may run meanwhile), and import the copy. Use the same copy for all members.
 
 Examples:
   pando import-etcd /var/lib/etcd --dry-run
       prints what is there, and writes nothing
   pando import-etcd /var/lib/etcd --data-dir /var/lib/pando
       then start pando with the same settings
+  pando import-etcd snapshot.db --data-dir /var/lib/pando
+      imports a file of "etcdctl snapshot save", which has the data of v3 alone
   pando import-etcd /tmp/copy --data-dir /var/lib/pando --follow
       then start pando with the same settings, and run pando migrate`
 
@@ -51,11 +60,14 @@ Examples:
 func importCommand(stdout, stderr io.Writer) *cli.Command {
 	given := config.NewCommandLine()
 	command := &cli.Command{
-		Name: "import-etcd", Usage: "make the data directory of a new member from one of etcd", ArgsUsage: "ETCD_DATA_DIR",
+		Name: "import-etcd", Usage: "make the data directory of a new member from one of etcd", ArgsUsage: "ETCD_DATA_DIR | SNAPSHOT_FILE",
 		Description: importHelp, HideHelpCommand: true,
 		Flags: append(given.CliFlags(restoreFlags...),
 			&cli.BoolFlag{Name: dryRunFlag, Usage: "read and check everything, and write nothing"},
 			&cli.BoolFlag{Name: followFlag, Usage: "make a cluster that follows the old one, for pando migrate"},
+			&cli.StringFlag{Name: fromAPIFlag, Value: string(etcdv2.Both), Usage: "the data to import: `API` is both, v2 (the keys and " +
+				"users of v2 alone) or v3 (those of v3 alone)"},
+			&cli.BoolFlag{Name: skipHashFlag, Usage: "don't check the checksum at the end of SNAPSHOT_FILE: a copy of member/snap/db has none"},
 			&cli.StringFlag{Name: fromWALDirFlag, Usage: "the `DIR` that etcd had in --wal-dir, if it had one"},
 		),
 		Action: func(c *cli.Context) error {
@@ -63,13 +75,29 @@ func importCommand(stdout, stderr io.Writer) *cli.Command {
 			if err != nil {
 				return err
 			}
-			i := importer{stdout: stdout, stderr: stderr, dryRun: c.Bool(dryRunFlag),
-				from: etcdv2.Options{DataDir: dir, WALDir: c.String(fromWALDirFlag), Follow: c.Bool(followFlag)}}
+			i := importer{stdout: stdout, stderr: stderr, dryRun: c.Bool(dryRunFlag), from: etcdv2.Options{
+				DataDir: dir, WALDir: c.String(fromWALDirFlag), Follow: c.Bool(followFlag), API: etcdv2.API(c.String(fromAPIFlag)),
+				SkipHashCheck: c.Bool(skipHashFlag),
+			}}
+			if err := checkAPI(i.from.API, i.from.Follow); err != nil {
+				return err
+			}
 			return i.run(c.Context, given.Values())
 		},
 	}
 	wrapErrors(command)
 	return command
+}
+
+// checkAPI checks the value of --from-api.
+func checkAPI(api etcdv2.API, follow bool) error {
+	switch {
+	case api != etcdv2.Both && api != etcdv2.V2 && api != etcdv2.V3:
+		return config.AsUsage(fmt.Errorf("--%s %q: it must be %s, %s or %s", fromAPIFlag, api, etcdv2.Both, etcdv2.V2, etcdv2.V3))
+	case follow && api == etcdv2.V3:
+		return config.AsUsage(fmt.Errorf("--%s: a new cluster can follow the data of v2 alone, and not those of v3", followFlag))
+	}
+	return nil
 }
 
 // oneDirectory returns the argument of a command that takes one directory.
@@ -79,7 +107,8 @@ func oneDirectory(c *cli.Context) (string, error) {
 	}
 	args := c.Args().Slice()
 	if len(args) != 1 {
-		return "", config.AsUsage(errors.New("pando import-etcd takes one directory, for example: pando import-etcd /var/lib/etcd --dry-run"))
+		return "", config.AsUsage(
+			errors.New("pando import-etcd takes one directory or file, for example: pando import-etcd /var/lib/etcd --dry-run"))
 	}
 	return args[0], nil
 }

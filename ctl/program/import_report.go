@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"pando/members"
@@ -13,18 +14,31 @@ import (
 // printReport prints what import-etcd has found.
 func printReport(w io.Writer, found *etcdv2.Imported) error {
 	r := &found.Report
-	from := "the log alone"
-	if r.Snapshot != "" {
-		from = r.Snapshot + " and the log after it"
-	}
-	head := fmt.Sprintf("read from      %s (%d entries)\nversion        %s\ncluster ID     %s\n",
-		from, r.Entries, orUnknown(r.ClusterVersion), keptID(r))
+	head := fmt.Sprintf("read from      %s\nversion        %s\ncluster ID     %s\n",
+		readFrom(r), orUnknown(r.ClusterVersion), keptID(r))
 	content := reportedContent(r, found.Store.View(), found.Applied, found.Term)
 	if found.Store.View().Mirror() != nil {
 		content += "note: the new cluster follows the old one: it takes no writes until pando migrate switch\n"
 	}
 	_, err := io.WriteString(w, head+content+"note: the members of the old cluster were left out: the new cluster has its own\n")
 	return err
+}
+
+// readFrom returns the files that were used.
+func readFrom(r *etcdv2.Report) string {
+	var from []string
+	if r.V3 != nil {
+		from = append(from, fmt.Sprintf("%s (%d changes)", r.V3.File, r.V3.Changes))
+	}
+	switch {
+	case r.Snapshot != "" && r.HasV2:
+		from = append(from, fmt.Sprintf("%s and the log after it (%d entries)", r.Snapshot, r.Entries))
+	case r.HasV2:
+		from = append(from, fmt.Sprintf("the log alone (%d entries)", r.Entries))
+	case r.V3.Requests > 0:
+		from = append(from, fmt.Sprintf("the log after it (%d requests)", r.V3.Requests))
+	}
+	return strings.Join(from, ", ")
 }
 
 // printExportReport prints what export-etcd has found.
@@ -44,15 +58,24 @@ func reportedContent(r *etcdv2.Report, v *tree.View, applied, term uint64) strin
 	if r.Events > 0 {
 		history = fmt.Sprintf("%d events, from index %d on", r.Events, r.OldestEvent)
 	}
-	text := fmt.Sprintf(`keys           %d
+	var text string
+	if r.HasV2 {
+		text = fmt.Sprintf(`keys           %d
 directories    %d
 hidden         %d of the keys and directories
 with a TTL     %d of the keys and directories
-users, roles   %d, %d (auth is %s)
-history        %s
-index          %d (raft index %d, term %d)
+`, r.Keys, r.Directories, r.Hidden, r.TTLs)
+	}
+	if r.V3 != nil {
+		text += reportedKeys(r.V3, r.HasV2)
+	}
+	text += fmt.Sprintf("users, roles   %d, %d (auth is %s)\n", r.Users, r.Roles, auth)
+	if r.HasV2 {
+		text += "history        " + history + "\n"
+	}
+	text += fmt.Sprintf(`index          %d (raft index %d, term %d)
 digest         %x
-`, r.Keys, r.Directories, r.Hidden, r.TTLs, r.Users, r.Roles, auth, history, r.Index, applied, term, r.Digest)
+`, r.Index, applied, term, r.Digest)
 	if due := v.NextExpiry(); due != 0 {
 		text += fmt.Sprintf("first expiry   %s\n", time.Unix(0, due).UTC().Format(time.RFC3339))
 	}
@@ -60,6 +83,21 @@ digest         %x
 		text += "note: " + note + "\n"
 	}
 	return text
+}
+
+// reportedKeys returns the lines about the data of v3. with says that those of v2 are in the same tree.
+func reportedKeys(k *etcdv2.KeysReport, with bool) string {
+	beside, compacted := "", "never compacted"
+	if with {
+		beside = ", with those of v2"
+	}
+	if k.Compacted > 0 {
+		compacted = fmt.Sprintf("compacted at %d", k.Compacted)
+	}
+	return fmt.Sprintf(`v3 keys        %d%s
+v3 revision    %d (%s)
+v3 leases      %d, with %d keys
+`, k.Keys, beside, k.Revision, compacted, k.Leases, k.LeasedKeys)
 }
 
 // keptID returns the ID of the cluster, which the new cluster keeps.

@@ -9,7 +9,7 @@ import (
 // applier carries out the entries of the log on the model.
 type applier struct {
 	store *store
-	v3    bool // changes of v3's keys were in the log
+	v3    []entry // the requests that change data of v3, in order
 }
 
 // memberAttributes matches the key of a member's attributes. It is not bound to the beginning of the path, as in etcd.
@@ -41,7 +41,9 @@ func (a *applier) apply(e entry) error {
 	case c.attributes != nil:
 		return a.setAttributes(c.attributes.memberID)
 	}
-	a.v3 = a.v3 || c.v3
+	if c.v3 {
+		a.v3 = append(a.v3, e)
+	}
 	return nil
 }
 

@@ -3,34 +3,94 @@ package etcdv2
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
 
-	"go.etcd.io/bbolt"
+	"pando/storage/etcdv3"
+	"pando/tree"
 )
 
-// checkContent notes data of v3, which is not brought along. It returns an error if there is no v2 data beside it.
-func (r *reader) checkContent(s *store, v3 bool) error {
-	where := "the log"
-	if !v3 {
-		where = filepath.Join(r.source.snapDir, "db")
-		has, err := hasV3Keys(where)
-		if err != nil {
-			r.report.note("it is not known whether etcd has v3 keys: %v", err)
-		}
-		v3 = has
+// openKeys opens the file of v3, which must hold the state at the index of the snapshot or a later one. It sets hasKeys.
+func (r *reader) openKeys(snapshot uint64) error {
+	path := filepath.Join(r.source.snapDir, "db")
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil // etcd 2 has none
 	}
-	if !v3 {
+	file, has, err := r.openKeysFile(path)
+	if err == nil && file.ConsistentIndex < snapshot && (has || file.ConsistentIndex != 0) {
+		// Etcd was stopped after it has received a snapshot, and before it has replaced its file.
+		received := filepath.Join(r.source.snapDir, fmt.Sprintf("%016x.snap.db", snapshot))
+		err = errors.Join(fmt.Errorf("%w: %s: it has the state at index %d, but the snapshot has that at %d, and %s is missing",
+			ErrDamaged, path, file.ConsistentIndex, snapshot, received), file.Close())
+		if _, e := os.Stat(received); e == nil {
+			file, has, err = r.openKeysFile(received)
+		}
+	}
+	switch {
+	case err == nil:
+		r.keys, r.hasKeys = file, has
+		r.total += file.Size()
+		return nil
+	case r.options.API == V2:
+		r.report.note("it is not known whether etcd has v3 keys: %v", err)
 		return nil
 	}
-	if !hasV2Data(s) {
-		return fmt.Errorf("%w: %s has keys of etcd v3 alone (%s), and none of v2: import-etcd brings the data of v2 along",
-			ErrNotEtcd, r.source.dataDir, where)
+	return fmt.Errorf("%w; --from-api %s imports the data of v2 alone", err, V2)
+}
+
+func (r *reader) openKeysFile(path string) (file *etcdv3.File, has bool, err error) {
+	if file, err = etcdv3.Open(path); err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	r.report.note("keys and leases of etcd v3, of which %s has some, were left out: import-etcd brings the data of v2 along", where)
-	return nil
+	if has, err = file.HasData(); err != nil {
+		return nil, false, errors.Join(err, file.Close())
+	}
+	return file, has, nil
+}
+
+// keysIndex returns the index of the last entry of the log whose v3 request is not needed: it is in the file, or v3 is left out.
+func (r *reader) keysIndex() uint64 {
+	switch {
+	case r.options.API == V2:
+		return math.MaxUint64
+	case r.keys == nil:
+		return 0
+	}
+	return r.keys.ConsistentIndex
+}
+
+// tree makes the tree of the data that the options ask for.
+func (r *reader) tree(s *store) (*tree.Store, error) {
+	hasV2, hasV3 := hasV2Data(s), r.hasKeys
+	where := r.source.dataDir
+	switch r.options.API {
+	case V2:
+		if hasV3 && !hasV2 {
+			return nil, fmt.Errorf("%w: %s has data of etcd v3 alone, and none of v2: without --follow, and without --from-api %s, "+
+				"import-etcd brings these along", ErrNotEtcd, where, V2)
+		}
+		if hasV3 {
+			r.report.note("the data of etcd v3 were left out: without --follow, and without --from-api %s, import-etcd brings them along", V2)
+		}
+		hasV3 = false
+	case V3:
+		if !hasV3 {
+			return nil, fmt.Errorf("%w: %s has no data of etcd v3", ErrNotEtcd, where)
+		}
+		if hasV2 {
+			r.report.note("the data of etcd v2 were left out: --from-api %s brings them along", Both)
+		}
+		hasV2 = false
+	}
+	if hasV3 && r.keys == nil {
+		return nil, fmt.Errorf("%w: %s: the log has requests of v3, but the file is missing; --from-api %s imports the data of v2 alone",
+			ErrDamaged, filepath.Join(r.source.snapDir, "db"), V2)
+	}
+	if !hasV3 {
+		return r.convert(s, nil)
+	}
+	return r.convertBoth(s, hasV2)
 }
 
 // hasV2Data reports whether there is a key or a user, or an event of one.
@@ -44,34 +104,4 @@ func hasV2Data(s *store) bool {
 		}
 	}
 	return false
-}
-
-// dbLockTimeout is how long hasV3Keys waits for the lock of the file, which etcd has while it runs.
-const dbLockTimeout = time.Second
-
-// hasV3Keys reports whether etcd's file of v3 has any keys. A file that does not exist has none.
-func hasV3Keys(path string) (has bool, err error) {
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	// bbolt follows the pointers of a damaged page to any address.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: %v", path, p)
-		}
-	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: dbLockTimeout})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	defer db.Close()
-	err = db.View(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket([]byte("key")); b != nil {
-			k, _ := b.Cursor().First()
-			has = k != nil
-		}
-		return nil
-	})
-	return has, err
 }

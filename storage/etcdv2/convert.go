@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pando/storage/etcdv3"
 	"pando/tree"
 )
 
@@ -18,20 +19,27 @@ type converter struct {
 // maxExamples is how many of the nodes that can't be brought along are named.
 const maxExamples = 5
 
-// convert makes the tree. It takes the model apart meanwhile, so that the two don't need memory together.
-func convert(s *store, historySize int, report *Report) (*tree.Store, error) {
+// convert makes the tree. It takes the model apart meanwhile, so that the two don't need memory together. With a file of v3 the keys of
+// that must be added. Then the users are those of the API that has any.
+func convert(s *store, historySize int, report *Report, beside *etcdv3.File) (*tree.Store, error) {
 	c := &converter{loader: tree.NewLoader(historySize), report: report}
 	list, err := readUsers(s, report)
 	if err != nil {
 		return nil, err
 	}
 	state, err := list.state(s.index)
+	if err == nil && beside != nil {
+		state, err = list.merge(state, beside)
+	}
 	if err != nil {
 		return nil, err
 	}
 	// The index of an empty tree is 1, so that of a store without any change is not brought along.
 	if err := c.loader.ImportState(max(s.index, 1), s.counters, state); err != nil {
 		return nil, err
+	}
+	if beside != nil {
+		c.loader.ImportRevisions(tree.ImportBase(beside.Compacted))
 	}
 	if err := c.children(s.root.children[keySpace[1:]], ""); err != nil {
 		return nil, err

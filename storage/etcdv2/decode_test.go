@@ -292,7 +292,7 @@ func FuzzSnapshotJSON(f *testing.F) {
 			t.Errorf("%q was accepted", content)
 		}
 		checkEvents(t, s)
-		if _, err := convert(s, 10, new(Report)); err != nil {
+		if _, err := convert(s, 10, new(Report), nil); err != nil {
 			t.Skip(err) // refused, without a panic
 		}
 	})

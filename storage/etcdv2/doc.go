@@ -1,6 +1,6 @@
 // Package etcdv2 reads the data directory of a stopped member of etcd, and converts its v2 data to the tree that Pando
-// serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch. It also writes such a directory
-// from a tree: Write is the reverse of Read.
+// serves: keys with their indexes and TTLs, the history of events, users, roles and the auth switch. It adds the data of v3, which package
+// etcdv3 reads. It also writes such a directory from a tree, with the data of v2: Write is the reverse of Read.
 //
 // Read opens all files of the source read-only, and never renames, repairs or removes one. It takes no lock on the log; bbolt holds
 // a shared lock on the file of v3 while it is open. Any goroutine may call Read and Write. During a Write no other goroutine may use its
@@ -18,15 +18,17 @@
 //   - The same files give the same state, digest included, on every machine and at any time: Read uses no clock, and no
 //     order of a map.
 //   - Nothing is guessed. Read either returns the state after the last entry that the member knew to be committed, or an error that
-//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off. A note of the Report says
-//     how many entries follow; a member of several may have acknowledged some of them before it was killed.
+//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off. If entries follow, the only
+//     member of a cluster takes them, too, as etcd does when it starts. For a member of several, a note of the Report says how many
+//     follow: the cluster may have acknowledged some of them before the member was killed.
 //
 // # Files
 //
 //	read.go        Read: the steps, and the Report
 //	layout.go      the files of a data directory, and directories that are none
 //	running.go     whether a process still uses the directory
-//	content.go     data of v3 beside that of v2
+//	content.go     the file of v3, and which data are taken
+//	keys.go        adding the data of v3 to the tree; snapshot.go reads a snapshot file of v3 alone
 //	frames.go      the records of one file of the log; checksums, torn writes
 //	tail.go        what follows the last record: a torn write, or damage
 //	log.go         the two passes over the log

@@ -39,16 +39,22 @@ const (
 	requestFields                      = 17
 )
 
-// The fields of InternalRaftRequest that matter here. ID is a varint, all others are messages.
+// The fields of InternalRaftRequest that matter here. ID is a varint, all others are messages. Those that are neither here nor below
+// change data of v3.
 const (
 	internalID            protowire.Number = 1
 	internalV2            protowire.Number = 2
-	internalPut           protowire.Number = 4
-	internalDeleteRange   protowire.Number = 5
-	internalTxn           protowire.Number = 6
-	internalLeaseGrant    protowire.Number = 8
 	internalVersionSet    protowire.Number = 1300
 	internalAttributesSet protowire.Number = 1301
+)
+
+// The fields of InternalRaftRequest that change nothing that is imported.
+const (
+	internalRange           protowire.Number = 3
+	internalLeaseCheckpoint protowire.Number = 11
+	internalHeader          protowire.Number = 100
+	internalAuthenticate    protowire.Number = 1012
+	internalDowngrade       protowire.Number = 1302
 )
 
 // command is what a normal entry of the log holds. At most one of its fields is set.
@@ -56,7 +62,7 @@ type command struct {
 	request    *request
 	version    string           // of the cluster, set by a v3 request
 	attributes *memberAttribute // of a member, set by a v3 request
-	v3         bool             // a change of v3's keys or leases
+	v3         bool             // a change of data of v3: keys, leases, users or alarms
 }
 
 // memberAttribute is a change of a member's attributes by a v3 request.
@@ -112,8 +118,6 @@ func decodeCommand(data []byte) (command, error) {
 		switch f.num {
 		case internalV2:
 			inner = f.bytes
-		case internalPut, internalDeleteRange, internalTxn, internalLeaseGrant:
-			c.v3 = true
 		case internalVersionSet:
 			var version []byte
 			err = scalars(f.bytes, nil, map[protowire.Number]*[]byte{1: &version})
@@ -121,6 +125,9 @@ func decodeCommand(data []byte) (command, error) {
 		case internalAttributesSet:
 			c.attributes = new(memberAttribute)
 			err = scalars(f.bytes, map[protowire.Number]*uint64{1: &c.attributes.memberID}, nil)
+		case internalID, internalRange, internalLeaseCheckpoint, internalHeader, internalAuthenticate, internalDowngrade:
+		default:
+			c.v3 = true
 		}
 		return err
 	})

@@ -22,7 +22,7 @@ type exportWriter struct {
 }
 
 func newExportWriter(ctx context.Context, x *Export, w io.Writer) *exportWriter {
-	return &exportWriter{jsonBuffer: jsonBuffer{w: w}, ctx: ctx, export: x, report: new(Report)}
+	return &exportWriter{jsonBuffer: jsonBuffer{w: w}, ctx: ctx, export: x, report: &Report{HasV2: true}}
 }
 
 // store writes the whole store. It always writes the same bytes for the same state.

@@ -13,10 +13,14 @@ import (
 var (
 	// ErrDamaged means that a file is not what etcd wrote, or that one is missing. The error names the file and the offset.
 	ErrDamaged = errors.New("etcd's data is damaged")
-	// ErrNotEtcd means that the directory does not hold the v2 data of a member of etcd.
-	ErrNotEtcd = errors.New("not the data of an etcd v2 member")
+	// ErrNotEtcd means that the directory does not hold the data of a member of etcd, or not those that were asked for.
+	ErrNotEtcd = errors.New("not the data of an etcd member")
 	// ErrRunning means that a process uses the directory.
 	ErrRunning = errors.New("etcd is running")
+	// ErrClash means that the data of v2 and of v3 can't lie in one tree.
+	ErrClash = errors.New("the data of v2 and of v3 clash")
+	// ErrInexact means that the files are intact, but a request in the log can't be carried out exactly.
+	ErrInexact = errors.New("the log can't be replayed exactly")
 )
 
 // source is the files of a member.

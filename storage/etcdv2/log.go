@@ -92,15 +92,18 @@ type section struct {
 	committed []entry  // in order, without a gap
 	last      position // of the last committed entry
 	undecided []entry  // the entries after last: no hard state says that they were committed
+
+	v3Known uint64 // the v3 requests up to this index are not needed, and kept without their data
+	hasV3   bool   // there were such requests
 }
 
-// after reads the entries after a position.
-func (l *log) after(ctx context.Context, start position) (*section, error) {
+// after reads the entries after a position. The v3 requests up to the index v3Known are not needed.
+func (l *log) after(ctx context.Context, start position, v3Known uint64) (*section, error) {
 	files, err := l.filesFrom(start.index)
 	if err != nil {
 		return nil, err
 	}
-	s := &section{last: start}
+	s := &section{last: start, v3Known: v3Known}
 	_, err = l.read(ctx, files, func(file string, r record) error {
 		switch r.kind {
 		case entryRecord:
@@ -135,9 +138,21 @@ func (s *section) add(e entry, start position) error {
 	if at > uint64(len(s.undecided)) {
 		return recordError(e.file, e.offset, fmt.Sprintf("entry %d follows entry %d", e.index, s.last.index+uint64(len(s.undecided))))
 	}
+	if e.index <= s.v3Known && e.isV3() {
+		e.data, s.hasV3 = nil, true // an entry without data changes nothing
+	}
 	e.data = bytes.Clone(e.data)
 	s.undecided = append(s.undecided[:at], e)
 	return nil
+}
+
+// isV3 reports whether an entry changes data of v3 alone.
+func (e *entry) isV3() bool {
+	if e.kind != normalEntry || len(e.data) == 0 {
+		return false
+	}
+	c, err := decodeCommand(e.data)
+	return err == nil && c.v3 && c.request == nil && c.version == "" && c.attributes == nil
 }
 
 // commit marks the entries up to an index as committed.

@@ -4,21 +4,38 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
+	"os"
 	"strconv"
 	"strings"
 
+	"pando/storage/etcdv3"
 	"pando/tree"
+)
+
+// API says which data of etcd are read.
+type API string
+
+// The values of API.
+const (
+	Both API = "both" // all data
+	V2   API = "v2"   // those of v2 alone
+	V3   API = "v3"   // those of v3 alone
 )
 
 // Options say what is read.
 type Options struct {
-	// DataDir is the data directory of the member.
+	// DataDir is the data directory of the member, or a file that `etcdctl snapshot save` has written.
 	DataDir string
+	// API says which data are read. Empty means Both.
+	API API
+	// SkipHashCheck reads a file that has no checksum, or a wrong one.
+	SkipHashCheck bool
 	// WALDir is the directory of the log. Empty means DataDir/member/wal.
 	WALDir string
 	// HistorySize is the number of events in the history of the tree.
 	HistorySize int
-	// Follow makes a tree that follows the etcd from which the directory was copied: see tree.Store.Follow.
+	// Follow makes a tree that follows the etcd from which the directory was copied: see tree.Store.Follow. It has the data of v2 alone.
 	Follow bool
 	// Progress, unless nil, is called with the bytes that were read since the last call, and those that are to be read in all.
 	Progress func(bytes, total int64)
@@ -48,6 +65,10 @@ type Report struct {
 	// Backup says that "etcdctl backup" made the directory. It gives the copy another cluster ID, and leaves out what etcd wrote to
 	// its log about members. Each of these entries took an index, so that later indexes in the copy are lower than in the source.
 	Backup bool
+	// HasV2 says that data of v2 are in the tree. Keys, Directories, Hidden, TTLs, Events and OldestEvent count these.
+	HasV2 bool
+	// V3 describes the data of v3 in the tree. It is nil if there are none.
+	V3 *KeysReport
 	// Index is the index of the store, ClusterVersion the version of the cluster, empty if it was never decided.
 	Index          uint64
 	ClusterVersion string
@@ -63,6 +84,19 @@ type Report struct {
 	// what else the operator should know. Each is a sentence without a period.
 	LeftOut int
 	Notes   []string
+}
+
+// KeysReport describes data of v3.
+type KeysReport struct {
+	// Keys is the number of keys, Leases that of the leases, and LeasedKeys how many keys are attached to one.
+	Keys               int64
+	Leases, LeasedKeys int
+	// Revision is the current revision, and Compacted that of the last compaction, or zero. Changes is the number of changes in the file.
+	Revision, Compacted uint64
+	Changes             int
+	// File is etcd's file of v3. Requests is the number of requests of the log after it.
+	File     string
+	Requests int
 }
 
 func (r *Report) note(format string, args ...any) {
@@ -93,6 +127,12 @@ func (r *Report) addEvent(index uint64) {
 // Read reads the data of a stopped member. It changes nothing. The errors are ErrDamaged, ErrNotEtcd, ErrRunning, that of ctx, and
 // those of the file system.
 func Read(ctx context.Context, o Options) (*Imported, error) {
+	if o.Follow {
+		o.API = V2
+	}
+	if info, err := os.Stat(o.DataDir); err == nil && info.Mode().IsRegular() {
+		return readSnapshot(ctx, o)
+	}
 	src, err := findSource(o.DataDir, o.WALDir)
 	if err != nil {
 		return nil, err
@@ -106,20 +146,30 @@ func Read(ctx context.Context, o Options) (*Imported, error) {
 	for _, f := range src.logs {
 		r.total += 2 * f.size
 	}
+	defer func() { _ = r.keys.Close() }() // it was only read
 	s, at, err := r.state()
 	if err != nil {
 		return nil, err
 	}
 	found.Applied, found.Term = at.index, at.term
-	found.Report.Index = s.index
-	if found.Store, err = convert(s, o.HistorySize, &found.Report); err != nil {
-		return nil, fmt.Errorf("%w: %s: its files are intact, but the content can't be used: %w", ErrDamaged, o.DataDir, err)
+	if found.Store, err = r.tree(s); err != nil {
+		return nil, err
 	}
 	if o.Follow {
 		found.Store.Follow()
 	}
-	found.Report.Digest = digest(found.Store, at)
+	found.finish()
 	return found, nil
+}
+
+// finish sets what the report says about the whole tree.
+func (i *Imported) finish() {
+	at := position{i.Applied, i.Term}
+	i.Report.Index, i.Report.Digest = i.Store.View().Index(), digest(i.Store, at)
+	if i.Report.V3 != nil {
+		i.Report.V3.describe(i.Store.View())
+		i.Report.Digest = keysDigest(i.Store, i.Report.Digest)
+	}
 }
 
 // reader takes the steps of Read.
@@ -130,6 +180,10 @@ type reader struct {
 	log     *log
 	report  *Report
 	total   int64
+
+	keys    *etcdv3.File // nil if it is missing, or not needed
+	hasKeys bool         // there are data of v3
+	after   []entry      // the v3 requests after those that are in keys
 }
 
 func (r *reader) progress(bytes int64) {
@@ -152,7 +206,10 @@ func (r *reader) state() (*store, position, error) {
 	if err != nil {
 		return nil, position{}, err
 	}
-	rest, err := r.log.after(r.ctx, at)
+	if err := r.openKeys(at.index); err != nil {
+		return nil, position{}, err
+	}
+	rest, err := r.log.after(r.ctx, at, r.keysIndex())
 	if err != nil {
 		return nil, position{}, err
 	}
@@ -161,15 +218,35 @@ func (r *reader) state() (*store, position, error) {
 		return nil, position{}, recordError(f.path, f.size,
 			fmt.Sprintf("the log ends with entry %d, but entry %d was committed", rest.last.index, survey.state.commit))
 	}
-	if n := len(rest.undecided); n > 0 {
-		r.report.note("the entries after entry %d were left out (%d of them): the member did not know whether they were committed; "+
-			"if etcd was killed, start its whole cluster once more, stop it and import then", rest.last.index, n)
+	if r.keys != nil {
+		rest.commit(r.keys.ConsistentIndex) // etcd applies only what is committed
 	}
-	v3, err := r.replay(s, rest.committed)
-	if err != nil {
+	r.hasKeys = r.hasKeys || rest.hasV3
+	if err := r.replay(s, rest.committed); err != nil {
 		return nil, position{}, err
 	}
-	return s, rest.last, r.checkContent(s, v3)
+	if len(rest.undecided) > 0 {
+		err = r.decide(s, rest)
+	}
+	return s, rest.last, err
+}
+
+// decide replays the entries after those that the member knew to be committed, if it is the only member: it commits all entries of its
+// log when it starts again, and may have acknowledged them. Of other members it notes how many there are.
+func (r *reader) decide(s *store, rest *section) error {
+	n := len(rest.undecided)
+	known, err := (&applier{store: s}).members()
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, r.source.dataDir, err)
+	}
+	if len(known) != 1 {
+		r.report.note("the entries after entry %d were left out (%d of them): the member did not know whether they were committed; "+
+			"if etcd was killed, start its whole cluster once more, stop it and import then", rest.last.index, n)
+		return nil
+	}
+	from := len(rest.committed)
+	rest.commit(math.MaxUint64)
+	return r.replay(s, rest.committed[from:])
 }
 
 // noteIdentity sets ClusterID and Backup of the report.
@@ -220,21 +297,24 @@ func (r *reader) snapshot(survey *survey) (*store, position, error) {
 	return newStore(r.options.HistorySize), position{}, nil
 }
 
-// replay carries out the entries. It reports whether changes of v3's keys were among them.
-func (r *reader) replay(s *store, entries []entry) (v3 bool, err error) {
+// replay carries out the entries on the model, and keeps the v3 requests.
+func (r *reader) replay(s *store, entries []entry) error {
 	version := prepare(entries, versionOf(s))
 	s.dirTTLs = !atLeast35(version)
-	r.report.ClusterVersion, r.report.Entries = version, len(entries)
+	r.report.ClusterVersion = version
+	r.report.Entries += len(entries)
 	a := &applier{store: s}
 	for i := range entries {
 		e := &entries[i]
 		s.now = e.time
 		if err := a.apply(*e); err != nil {
-			return false, fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
+			return fmt.Errorf("%w: %s, offset %d, entry %d: %w", ErrDamaged, e.file, e.offset, e.index, err)
 		}
 		e.data = nil
 	}
-	return a.v3, nil
+	r.after = append(r.after, a.v3...)
+	r.hasKeys = r.hasKeys || len(a.v3) > 0
+	return nil
 }
 
 // versionOf returns the version of the cluster that is in the model; empty for none.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"pando/storage/etcdv3"
 	"pando/tree/users"
 )
 
@@ -87,6 +88,18 @@ func (l *userList) state(index uint64) (*users.State, error) {
 		return new(users.State), nil
 	}
 	return users.NewState(l.enabled, index, l.users, l.roles)
+}
+
+// merge returns the users of v2, whose state is given, or those of a file of v3. It returns an error if both have users or roles.
+func (l *userList) merge(v2 *users.State, beside *etcdv3.File) (*users.State, error) {
+	v3, err := beside.Users()
+	switch {
+	case err != nil || v3.IsZero():
+		return v2, err
+	case len(l.users) > 0 || len(l.roles) > 0:
+		return nil, fmt.Errorf("%w: both have users or roles: choose one side with --from-api %s or --from-api %s", ErrClash, V2, V3)
+	}
+	return v3, nil
 }
 
 // eachValue calls visit for each file in a directory, in the order of the names. A missing directory has none.

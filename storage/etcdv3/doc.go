@@ -26,4 +26,8 @@
 //	messages.go  KeyValue and Lease; auth.go: User and Role; member.go: Member
 //	wire.go      fields of protocol buffers
 //	entries.go   what a file has for a state; write.go: Write; hash.go: HashKV and Hash
+//	read.go      File: opening a file, and what it says about itself; checksums of snapshots
+//	read_keys.go   its keys and leases; read_users.go: its users and roles
+//	request.go     v3 requests in etcd's log; request_users.go: those about users
+//	apply.go       Applier: applying them to an imported tree; apply_rights.go: the rights that they need
 package etcdv3

@@ -1,0 +1,189 @@
+package etcdv3
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"pando/tree"
+	"pando/tree/users"
+)
+
+// Applier applies the v3 requests of etcd's log to an imported tree: those after the last one that is in the file. Etcd writes its file
+// from time to time, so it lacks requests that were acknowledged, if etcd was killed.
+type Applier struct {
+	store        *tree.Store
+	keys         *tree.KeyImporter // finds clashes with the keys of v2
+	authRevision uint64            // as etcd counts it
+	alarms       []Alarm
+	// Requests is the number of requests that were applied, also of those that changed nothing.
+	Requests int
+}
+
+// NewApplier returns an Applier for the tree into which a file was imported.
+func NewApplier(s *tree.Store, f *File, keys *tree.KeyImporter) *Applier {
+	return &Applier{store: s, keys: keys, authRevision: f.AuthRevision, alarms: slices.Clone(f.Alarms)}
+}
+
+// errInexact ends the errors of Apply about requests that are intact, but whose result can't be computed.
+var errInexact = errors.New("start etcd with this directory once more, stop it with SIGTERM and import then: " +
+	"etcd writes the result of all requests to its file when it stops")
+
+// Apply applies a request: an etcdserverpb.InternalRaftRequest. A request that etcd refused changes nothing, and is no error. After a
+// clash with a key of v2 the tree is not complete: see Clash.
+func (a *Applier) Apply(message []byte) error {
+	r, err := parseRequest(message)
+	switch {
+	case errors.Is(err, ErrMessage):
+		return fmt.Errorf("a v3 request: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w; %w", err, errInexact)
+	}
+	if r.command == nil && r.change == nil && r.alarm == nil {
+		return nil
+	}
+	a.Requests++
+	if r.alarm != nil {
+		a.setAlarm(r.alarm)
+		return nil
+	}
+	switch allowed, err := a.allows(&r); {
+	case err != nil:
+		return err
+	case !allowed:
+		return nil
+	case r.change != nil:
+		return a.changeUsers(&r)
+	}
+	return a.execute(r.command)
+}
+
+// Clash returns a *ClashError if a request has written a key that can't lie beside the keys of v2, and otherwise nil.
+func (a *Applier) Clash() error {
+	if c := a.keys.Clashes(); c.Changes > 0 {
+		return &ClashError{c}
+	}
+	return nil
+}
+
+func (a *Applier) setAlarm(r *alarmRequest) {
+	a.alarms = slices.DeleteFunc(a.alarms, func(old Alarm) bool { return old == r.Alarm && r.action != 0 })
+	if r.action == raiseAlarm {
+		a.alarms = append(a.alarms, r.Alarm)
+	}
+}
+
+func (a *Applier) hasAlarm(kind AlarmKind) bool {
+	return slices.ContainsFunc(a.alarms, func(one Alarm) bool { return one.Kind == kind })
+}
+
+// execute executes a request that etcd has not refused for the sender.
+func (a *Applier) execute(c *tree.Command) error {
+	if a.hasAlarm(AlarmCorrupt) || a.hasAlarm(AlarmNoSpace) && needsSpace(c) {
+		return nil
+	}
+	if err := c.CheckKV(math.MaxInt); err != nil && (c.Op == tree.OpPut || c.Op == tree.OpDeleteRange || c.Op == tree.OpKV) {
+		return fmt.Errorf("the request can't be applied: %w", err)
+	}
+	if a.findClashes(c); a.Clash() != nil {
+		return nil
+	}
+	if a.seesV2(c) {
+		return fmt.Errorf("the request reads or removes a range of keys in which v2 has keys, too; %w", errInexact)
+	}
+	if a.store.View().Users().Enabled() {
+		c.AuthRevision = a.store.View().Users().Revision()
+	}
+	return a.apply(c)
+}
+
+// apply applies a command. Etcd has refused it for the same reasons as the tree.
+func (a *Applier) apply(c *tree.Command) error {
+	result := a.store.Apply(0, []tree.Command{*c})[0]
+	a.store.Announce()
+	if err := result.Err; err != nil && (err.Code == tree.CodeRaftInternal || err.Code == tree.CodeAuthChanged) {
+		return fmt.Errorf("the request can't be applied: %w", err)
+	}
+	return nil
+}
+
+// needsSpace reports whether etcd refuses a request after the alarm that the space is exhausted.
+func needsSpace(c *tree.Command) bool {
+	isPut := func(o tree.KVOp) bool { return o.Kind == tree.KVPut }
+	switch c.Op {
+	case tree.OpPut, tree.OpLeaseGrant:
+		return true
+	case tree.OpKV:
+		return slices.ContainsFunc(c.KV.Then, isPut) || slices.ContainsFunc(c.KV.Else, isPut)
+	}
+	return false
+}
+
+// findClashes looks for the keys that a command may write among those that clash with keys of v2.
+func (a *Applier) findClashes(c *tree.Command) {
+	switch c.Op {
+	case tree.OpPut:
+		a.keys.FindClash(c.Path)
+	case tree.OpKV:
+		a.findTxnClashes(c.KV)
+	}
+}
+
+func (a *Applier) findTxnClashes(t *tree.KVTxn) {
+	for _, list := range [...][]tree.KVOp{t.Then, t.Else} {
+		for i := range list {
+			switch o := &list[i]; o.Kind {
+			case tree.KVPut:
+				a.keys.FindClash(o.Key)
+			case tree.KVNested:
+				a.findTxnClashes(o.Txn)
+			}
+		}
+	}
+}
+
+// seesV2 reports whether a command reads or removes ranges in which v2 has keys.
+func (a *Applier) seesV2(c *tree.Command) bool {
+	switch c.Op {
+	case tree.OpDeleteRange:
+		return a.keys.SeesV2(tree.KeyRange{From: c.Path, To: c.Value})
+	case tree.OpKV:
+		return a.txnSeesV2(c.KV)
+	}
+	return false
+}
+
+func (a *Applier) txnSeesV2(t *tree.KVTxn) bool {
+	if slices.ContainsFunc(t.Compares, func(c tree.KVCompare) bool { return a.keys.SeesV2(c.KeyRange) }) {
+		return true
+	}
+	sees := func(o tree.KVOp) bool {
+		return o.Kind == tree.KVDeleteRange && a.keys.SeesV2(o.Keys) || o.Kind == tree.KVNested && a.txnSeesV2(o.Txn)
+	}
+	return slices.ContainsFunc(t.Then, sees) || slices.ContainsFunc(t.Else, sees)
+}
+
+// changeUsers applies a change of users, roles or the auth switch.
+func (a *Applier) changeUsers(r *request) error {
+	if r.change.Op == users.UserAdd && a.store.View().Users().User(r.change.Name) != nil {
+		return nil // the user exists
+	}
+	if r.password {
+		return fmt.Errorf("the log has the password of the user %q, but not the hash, which etcd makes by chance; %w", r.change.Name, errInexact)
+	}
+	before := a.store.View().Users()
+	err := a.apply(&tree.Command{Op: tree.OpUsers, Change: r.change, AuthRevision: authRevision(before)})
+	if after := a.store.View().Users(); after.Revision() != before.Revision() && r.change.Op != users.AuthEnable {
+		a.authRevision++
+	}
+	return err
+}
+
+// authRevision returns the AuthRevision of a command that is authorized by the users.
+func authRevision(u *users.State) uint64 {
+	if u.Enabled() {
+		return u.Revision()
+	}
+	return 0
+}
