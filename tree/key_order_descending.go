@@ -2,8 +2,8 @@ package tree
 
 import "iter"
 
-// The functions of this file find the last key before a bound. So a walk in descending order begins at its end, and costs a few look-ups for
-// each key, however many keys there are. The order is explained in key_order.go.
+// The functions of this file find the last key before a bound. So a walk in descending order begins at its end. It costs a few look-ups
+// for each key, however many keys there are. The order is explained in key_order.go.
 
 // KeysDescending visits the files that Keys visits, in descending order. It takes a few times longer for each file.
 func (v *View) KeysDescending(r KeyRange) iter.Seq[*Node] {
