@@ -279,6 +279,16 @@ func TestBadMessages(t *testing.T) {
 			c.expectStatus(1, test.status)
 		})
 	}
+	t.Run("incomplete in a stream", func(t *testing.T) {
+		c := dialRaw(t, address)
+		c.t = t
+		c.headers(1, "EchoAll", false)
+		c.message(1, 3, false)
+		c.must(c.framer.WriteData(1, true, []byte{0, 0, 0, 0, 9, 1}))
+		if received := c.expectStatus(1, "13"); received == 0 {
+			t.Error("the message before it is lost")
+		}
+	})
 }
 
 // TestMessageInParts sends a message byte by byte, and several calls in one write.

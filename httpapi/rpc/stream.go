@@ -114,6 +114,8 @@ func notify(c chan struct{}) {
 	}
 }
 
+var errIncomplete = status.Error(codes.Internal, "the last message of the stream is not complete")
+
 // receiveMessages queues the messages in data for RecvMsg.
 func (s *stream) receiveMessages(data []byte, ended bool) error {
 	c := s.conn
@@ -141,6 +143,9 @@ func (s *stream) receiveMessages(data []byte, ended bool) error {
 		s.queue = append(s.queue, messages...)
 		s.waiting += bytes
 		s.ended = s.ended || ended
+		if ended && len(data) > 0 {
+			s.failed = errIncomplete
+		}
 		s.signal()
 	}
 	s.giveWindow()
