@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
 )
 
 // TestLongResponses sends calls while a client takes nothing of a long response. Short ones get their responses. A further long response
@@ -44,6 +45,28 @@ func TestLongResponses(t *testing.T) {
 	<-encoded
 	if f, ok := c.next().(*http2.MetaHeadersFrame); !ok || f.StreamID != 3 {
 		t.Errorf("got %v, want the second long response", f)
+	}
+}
+
+// TestUnsentOfStream checks that the message of a stream does not delay long responses to calls.
+func TestUnsentOfStream(t *testing.T) {
+	c := newConn(New(Config{MaxMessageBytes: 1}), nil)
+	c.initialWindow = 0
+	for _, one := range []struct {
+		method Method
+		want   int
+	}{
+		{Method{Stream: func(grpc.ServerStream) error { return nil }}, 0},
+		{Method{Unary: func(context.Context, func(any) error) (any, error) { return nil, nil }}, 100},
+	} {
+		s := newStream(c, 1, &head{method: one.method})
+		c.sendEncoded(s, make([]byte, 100))
+		if c.unsent != one.want {
+			t.Errorf("%d bytes count, want %d", c.unsent, one.want)
+		}
+		if s.end(); c.unsent != 0 {
+			t.Errorf("%d bytes count after the end", c.unsent)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	// maxOutput is the number of bytes of frames that wait for the socket before nothing more is added to them, except for short frames.
 	maxOutput = 256 << 10
-	// maxUnsent is the number of bytes of messages that wait for the windows of the client before long responses are no longer encoded.
+	// maxUnsent is the number of bytes of responses that wait for the windows of the client before long ones are no longer encoded.
 	maxUnsent = 64 << 20
 	// maxBlockedCalls is the number of calls whose responses wait for the client before the connection gets no new calls.
 	maxBlockedCalls = 4096
@@ -30,7 +30,7 @@ type output struct {
 	writing bool       // a goroutine writes
 	written *sync.Cond // frames were written
 	blocked []*stream  // with a message, or a SendMsg, that waits for a window or for the output
-	unsent  int        // bytes of all messages that wait, and of long responses that are being encoded
+	unsent  int        // bytes of all responses to calls that wait, or are being encoded
 	// blockedCalls is the number of calls in blocked, and of those whose responses are not encoded yet because of maxUnsent.
 	blockedCalls int
 
@@ -206,8 +206,16 @@ func (c *conn) sendMessage(s *stream, m any, size int) {
 func (c *conn) sendEncoded(s *stream, b []byte) {
 	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-messageHead))
 	s.unsent, s.buffered = b, len(b)
-	c.unsent += len(b)
+	c.countUnsent(s, len(b))
 	c.pump(s)
+}
+
+// countUnsent adds n to unsent. Messages of streams do not count: a client may need long responses to calls before it takes the next
+// message of a stream. Callers must hold mu.
+func (c *conn) countUnsent(s *stream, n int) {
+	if s.isCall() {
+		c.unsent += n
+	}
 }
 
 // appendBody appends a message. A message that can't be encoded ends the stream.
@@ -234,7 +242,7 @@ func (c *conn) pump(s *stream) {
 		c.out = appendFrameHead(c.out, int(n), http2.FrameData, 0, s.id)
 		c.out = append(c.out, s.unsent[:n]...)
 		s.unsent = s.unsent[n:]
-		c.unsent -= int(n)
+		c.countUnsent(s, -int(n))
 		s.window -= n
 		c.window -= n
 		c.ping.sent()

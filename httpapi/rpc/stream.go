@@ -84,7 +84,7 @@ func (s *stream) begin() {
 // end ends the context: the client is gone, or everything was sent. Callers must hold conn.mu.
 func (s *stream) end() {
 	s.finished = true
-	s.conn.unsent -= len(s.unsent)
+	s.conn.countUnsent(s, -len(s.unsent))
 	s.unsent, s.queue = nil, nil
 	if s.conn.blockedCalls > 0 {
 		s.conn.written.Broadcast() // for awaitRoom
