@@ -39,7 +39,7 @@ func clientHost() ctl.Host {
 // clientHostV3 returns what clientHost does, for the client of the v3 API.
 func clientHostV3() v3.Host {
 	host := clientHost()
-	return v3.Host{Program: host.Program, V2: func(name string) *cli.App { return ctl.App(name, host) }}
+	return v3.Host{Program: host.Program, V2: func(name string) *cli.App { return ctl.App(name, host) }, Restore: restoreBackend}
 }
 
 // readSnapshot passes the nodes of a snapshot file to add. The TTL of a node is what is left of it now.

@@ -16,7 +16,8 @@
 //   - A condition of txn that etcdctl answers with a panic (an unknown operator, a lease without its number) is an error.
 //   - watch continues after its member is gone, at the revision after the last event.
 //   - user passwd and user add read a password from a pipe without calling stty.
-//   - snapshot status is a command, as in etcdctl 3.5. snapshot restore is not: etcdutl restores for etcd, and pando import-etcd for Pando.
+//   - snapshot status and snapshot restore are commands, as in etcdctl 3.5. restore makes a data directory of Pando: etcdutl restores for
+//     etcd.
 //   - Endpoints with TLS and without may be mixed.
 //   - An unknown command of a group is an error. -w protobuf of the commands about leases prints the whole message.
 //
@@ -30,7 +31,7 @@
 //   - put.go, get.go, del.go, compaction.go, txn.go and txn_parse.go, watch.go, watch_interactive.go and watch_exec.go: keys
 //   - lease.go, lock.go, elect.go: leases and what is built on them
 //   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, downgrade.go, snapshot.go and
-//     snapshot_status.go: the cluster
+//     snapshot_status.go, snapshot_restore.go: the cluster
 //   - auth.go, user.go, role.go: users and roles
 //   - mirror.go, check.go and load.go, version.go: the rest
 package v3

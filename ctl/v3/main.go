@@ -26,6 +26,9 @@ type Host struct {
 	Program func() ([]*cli.Command, []cli.Flag)
 	// V2 returns the command line of the client for the v2 API, for the same purpose. It may be nil.
 	V2 func(name string) *cli.App
+	// Restore makes the data directory of a new member from a snapshot file of etcd. flags are values of flags of the server. It writes
+	// what it has done to w. It may be nil.
+	Restore func(ctx context.Context, w io.Writer, file string, flags map[string]string, skipHash bool) error
 }
 
 // App returns the command line of the client, for the completion in shells. name is that of the program in Main.

@@ -14,11 +14,13 @@ import (
 
 func (p *program) snapshotCommands() *cli.Command {
 	return p.group(&cli.Command{
-		Name: "snapshot", Usage: "save the data of a member to a file, and look into the file",
-		Subcommands: []*cli.Command{p.snapshotSaveCommand(), p.snapshotStatusCommand()},
-		Description: p.explain(`The file is one of etcd. etcdutl snapshot restore makes a data directory of etcd from it.`,
+		Name: "snapshot", Usage: "save the data of a member to a file, look into the file, and restore it",
+		Subcommands: []*cli.Command{p.snapshotSaveCommand(), p.snapshotStatusCommand(), p.snapshotRestoreCommand()},
+		Description: p.explain(`The file is one of etcd, also from Pando. snapshot restore makes a data directory of Pando from it, and etcdutl
+			snapshot restore one of etcd.`,
 			`snapshot save backup.db`, "save the data of the member at the endpoint",
-			`snapshot status backup.db -w table`, "what is in the file"),
+			`snapshot status backup.db -w table`, "what is in the file",
+			`snapshot restore backup.db --data-dir DIR`, "make the data directory of a new member"),
 	})
 }
 
