@@ -28,8 +28,8 @@ func (p *program) snapshotRestoreCommand() *cli.Command {
 	}
 	return p.command(&cli.Command{
 		Name: "restore", Usage: "make the data directory of a new member of Pando from a file", ArgsUsage: "<file>", Flags: flags,
-		Description: p.explain(`The file is one of snapshot save, from a member of etcd or of Pando. Restore each member of the new cluster from the
-			same file, and start pando with the same settings. The cluster refuses members of the old one. For etcd, use etcdutl.`,
+		Description: p.explain(`The file is one of snapshot save, from a member of etcd or of Pando. Restore each member of the new cluster from
+			the same file, and start pando with the same settings. The cluster refuses members of the old one. For etcd, use etcdutl.`,
 			`snapshot restore backup.db --data-dir /var/lib/pando`, "then start pando with this data directory"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
