@@ -14,22 +14,23 @@ var errNoMessage = status.Error(codes.Internal, "the request has no message")
 // streamError is an error of the client that ends a stream.
 type streamError struct{ code http2.ErrCode }
 
-// MayWait must be called by the handler of a call with one request before it waits for anything, with its context or one made from it.
-// From then on another goroutine reads the connection. Further calls do nothing, and so do those with other contexts.
+// MayWait lets another goroutine read the connection, so that the caller may wait. The handler of a call with one request must call it
+// before it waits for anything. ctx is the context of the handler or derived from it; with any other context, MayWait does nothing.
+// Further calls do nothing.
 func MayWait(ctx context.Context) {
 	if s, ok := ctx.Value(callKey{}).(*stream); ok {
-		s.passOn()
+		s.handOff()
 	}
 }
 
-// passOn makes another goroutine read the connection. The goroutine that runs the handler must call it.
-func (s *stream) passOn() {
-	if s.passedOn {
+// handOff makes another goroutine read the connection. The goroutine that runs the handler must call it.
+func (s *stream) handOff() {
+	if s.handedOff {
 		return
 	}
-	s.passedOn = true
+	s.handedOff = true
 	if s.request != nil {
-		s.request = append([]byte(nil), s.request...) // it lies in the buffer of the Framer
+		s.request = append([]byte(nil), s.request...) // the next frame overwrites the buffer of the Framer
 	}
 	s.conn.flush()
 	s.conn.server.run(job{conn: s.conn})
@@ -37,7 +38,7 @@ func (s *stream) passOn() {
 
 // serveCall runs the handler of a call and sends its response. request is valid until the connection is read again. It returns true if
 // another goroutine reads the connection.
-func (s *stream) serveCall(request message) (passedOn bool) {
+func (s *stream) serveCall(request message) (handedOff bool) {
 	s.request, s.compressed = request.body, request.compressed
 	reply, err := s.head.method.Unary(s.ctx, s.decode)
 	if err != nil {
@@ -46,10 +47,10 @@ func (s *stream) serveCall(request message) (passedOn bool) {
 		s.conn.respond(s, reply)
 	}
 	s.call.end(context.Canceled)
-	if s.passedOn {
+	if s.handedOff {
 		s.conn.flushSoon()
 	}
-	return s.passedOn
+	return s.handedOff
 }
 
 // decode decodes the request.
@@ -64,8 +65,9 @@ func (s *stream) decode(v any) error {
 	return nil
 }
 
-// receive takes a frame with a part of a message, or several messages. passedOn says that another goroutine reads the connection.
-func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
+// receive handles a DATA frame: a part of a message, or several messages. It returns true for handedOff if another goroutine reads the
+// connection from now on.
+func (s *stream) receive(f *http2.DataFrame) (handedOff bool, err error) {
 	c := s.conn
 	switch ignored, err := s.count(f); {
 	case err != nil:
@@ -108,8 +110,8 @@ func (s *stream) receive(f *http2.DataFrame) (passedOn bool, err error) {
 	return false, nil
 }
 
-// count counts the bytes of a frame, and notes whether more will follow. ignored says that the handler does not need the frame: it runs
-// already, or has returned.
+// count counts the bytes of a frame, and records whether the client sends more. It returns true for ignored if the handler does not need
+// the frame: it runs already, or has returned.
 func (s *stream) count(f *http2.DataFrame) (ignored bool, err *streamError) {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -139,8 +141,8 @@ func (s *stream) keepPartial(data []byte) {
 	}
 }
 
-// giveWindow lets the client send again as many bytes as it has sent, except for those in the queue. A message that is not complete does
-// not count: it may be longer than the window. Callers must hold conn.mu.
+// giveWindow gives the client window for the bytes that it has sent, except for those in the queue. The bytes of an incomplete message are
+// given back, too: the message may be longer than the window. Callers must hold conn.mu.
 func (s *stream) giveWindow() {
 	if free := s.used - s.waiting; !s.ended && free >= streamWindow/4 {
 		s.used -= free
@@ -148,8 +150,8 @@ func (s *stream) giveWindow() {
 	}
 }
 
-// nextMessage returns the first message in data and what follows it; without a body if the message is not complete. An empty body is not
-// nil.
+// nextMessage returns the first message in data, and the bytes after it. If the message is not complete, its body is nil. The body of an
+// empty message is not nil.
 func (s *stream) nextMessage(data []byte) (first message, rest []byte, err error) {
 	if len(data) < messageHead {
 		return first, data, nil

@@ -10,14 +10,14 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Clients may compress their messages with gzip, as with the reference. Responses are not compressed.
+// Clients may compress their messages with gzip, as with etcd. Responses are not compressed.
 
 const gzipEncoding = "gzip"
 
 // message is a message of a client.
 type message struct {
 	body       []byte // nil if there is no message
-	compressed bool   // with gzip
+	compressed bool   // the body is compressed with gzip
 }
 
 // checkCompression returns an error if the server can't read messages with this flag.
@@ -34,7 +34,7 @@ func (h *head) checkCompression(flag byte) error {
 // gzipReaders are values of type *gzip.Reader.
 var gzipReaders sync.Pool
 
-// expand returns the message without its compression. It returns an error if it is longer than limit then.
+// expand returns the decompressed message. It returns an error if the result is longer than limit bytes.
 func (m message) expand(limit int) ([]byte, error) {
 	if !m.compressed {
 		return m.body, nil

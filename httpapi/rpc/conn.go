@@ -19,15 +19,15 @@ const (
 	messageHead = 5        // bytes that precede a message: whether it is compressed, and its length
 	maxFrame    = 16 << 10 // bytes of the longest frame in both directions
 
-	usualWindow  = 65535     // bytes that a peer may send before it hears of another window
-	streamWindow = 512 << 10 // bytes that a client may send on a stream
-	connWindow   = 2 << 20   // and on a connection
-	headerTable  = 4096      // size of the tables of HPACK
+	initialWindow = 65535     // bytes that a peer may send until a frame gives it another window
+	streamWindow  = 512 << 10 // bytes that a client may send on a stream before the server gives it more
+	connWindow    = 2 << 20   // bytes that a client may send on a connection before the server gives it more
+	headerTable   = 4096      // size of the tables of HPACK
 )
 
 var (
 	errStopped   = errors.New("rpc: the server has stopped")
-	errDrained   = errors.New("rpc: the connection has no calls any more")
+	errDrained   = errors.New("rpc: the server is stopping, and all calls of the connection have ended")
 	errReadInput = errors.New("rpc: the connection does not begin with the preface of HTTP/2")
 )
 
@@ -37,14 +37,14 @@ type conn struct {
 	net    net.Conn
 	ping   pingState
 
-	// The following fields are for the goroutine that reads.
+	// Only the goroutine that reads the connection may use the following fields.
 	in       *bufio.Reader
 	framer   *http2.Framer
 	heads    headCache
 	received int  // bytes of the window of the connection that the client has used
-	started  bool // the preface was read
+	started  bool // the preface of HTTP/2 was read, or its reading has begun
 
-	active atomic.Bool // frames have arrived since the last look; see ping.go
+	active atomic.Bool // a frame has arrived since pingState.check ran last
 
 	mu         sync.Mutex // guards the rest
 	err        error      // why the connection is closed; nil while it is open
@@ -71,11 +71,11 @@ func (c *conn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.appendSettings()
-	c.appendWindowUpdate(0, connWindow-usualWindow)
+	c.appendWindowUpdate(0, connWindow-initialWindow)
 	c.ping.begin(c)
 }
 
-// read reads frames until the connection ends, or until another goroutine reads it.
+// read reads frames until the connection ends, or until another goroutine takes over reading.
 func (c *conn) read() {
 	if !c.started {
 		c.started = true
@@ -88,8 +88,8 @@ func (c *conn) read() {
 	}
 	for {
 		c.flushBeforeRead()
-		passedOn, err := c.readFrame()
-		if passedOn {
+		handedOff, err := c.readFrame()
+		if handedOff {
 			return
 		}
 		if err != nil {
@@ -99,8 +99,8 @@ func (c *conn) read() {
 	}
 }
 
-// flushBeforeRead writes the responses of the handlers that this goroutine has run, unless the next frame is there already. It waits while
-// the output is full: the client must read first.
+// flushBeforeRead writes the responses of the handlers that this goroutine has run, unless the next frame is already buffered. It waits
+// while the output is full, until the client has read some of it.
 func (c *conn) flushBeforeRead() {
 	if c.frameBuffered() {
 		c.mu.Lock()
@@ -118,20 +118,20 @@ func (c *conn) flushBeforeRead() {
 	c.mu.Unlock()
 }
 
-// frameBuffered reports whether the whole next frame was read.
+// frameBuffered reports whether the whole next frame is in the buffer of the reader.
 func (c *conn) frameBuffered() bool {
 	n := c.in.Buffered()
 	if n < frameHead {
 		return false
 	}
-	head, _ := c.in.Peek(frameHead) // is buffered
+	head, _ := c.in.Peek(frameHead) // no error: the bytes are buffered
 	return n >= frameHead+frameLength(head)
 }
 
 func frameLength(head []byte) int { return int(head[0])<<16 | int(head[1])<<8 | int(head[2]) }
 
-// readFrame reads a frame and does what it asks for. passedOn says that another goroutine reads the connection.
-func (c *conn) readFrame() (passedOn bool, err error) {
+// readFrame reads and handles one frame. It returns true for handedOff if another goroutine reads the connection from now on.
+func (c *conn) readFrame() (handedOff bool, err error) {
 	head, err := c.in.Peek(frameHead)
 	if err != nil {
 		return false, err
@@ -144,7 +144,7 @@ func (c *conn) readFrame() (passedOn bool, err error) {
 		}
 		if h := c.heads.find(block); h != nil {
 			id, end := binary.BigEndian.Uint32(head[5:])&(1<<31-1), http2.Flags(head[4]).Has(http2.FlagHeadersEndStream)
-			_, _ = c.in.Discard(frameHead + len(block)) // is buffered
+			_, _ = c.in.Discard(frameHead + len(block)) // no error: the bytes are buffered
 			return false, c.beginStream(id, h, end)
 		}
 	}
@@ -158,8 +158,8 @@ func (c *conn) readFrame() (passedOn bool, err error) {
 	return c.handle(frame)
 }
 
-// headerBlock returns the headers of the next frame without reading it, if the frame has all headers of a request and nothing else. It
-// returns nil otherwise.
+// headerBlock returns the encoded headers in the next frame without consuming the frame. It returns nil if the frame does not have all
+// headers of a request, or has something else.
 func (c *conn) headerBlock() ([]byte, error) {
 	head, err := c.in.Peek(frameHead)
 	if err != nil {
@@ -177,7 +177,7 @@ func (c *conn) headerBlock() ([]byte, error) {
 	return b[frameHead:], nil
 }
 
-// headers begins a stream with headers that are not in the cache. block are their encoded form, or nil.
+// headers begins a stream with headers that are not in the cache. block is their encoded form, or nil.
 func (c *conn) headers(f *http2.MetaHeadersFrame, block []byte) error {
 	if f.Truncated {
 		c.resetStream(f.StreamID, http2.ErrCodeFrameSize)
@@ -189,7 +189,7 @@ func (c *conn) headers(f *http2.MetaHeadersFrame, block []byte) error {
 	return c.beginStream(f.StreamID, h, f.StreamEnded())
 }
 
-// frameError handles an error of a Framer. It returns nil if the connection can go on.
+// frameError handles an error of the Framer. It returns nil if the error ends only a stream, and the connection stays usable.
 func (c *conn) frameError(err error) error {
 	if e, ok := errors.AsType[http2.StreamError](err); ok {
 		c.heads.clear()
@@ -202,7 +202,7 @@ func (c *conn) frameError(err error) error {
 	return err
 }
 
-// noteStream notes the ID of a stream that the client has begun in vain.
+// noteStream records the ID of a stream that was reset before it began.
 func (c *conn) noteStream(id uint32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,7 +212,7 @@ func (c *conn) noteStream(id uint32) error {
 	return nil
 }
 
-// fail ends the connection. A client that has made an error is told which.
+// fail closes the connection. If err is a violation of HTTP/2 by the client, fail sends a GOAWAY with the code of the error first.
 func (c *conn) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,7 +220,7 @@ func (c *conn) fail(err error) {
 		return
 	}
 	if code, ok := errors.AsType[http2.ConnectionError](err); ok {
-		c.sayGoodbye(http2.ErrCode(code), "")
+		c.writeGoAway(http2.ErrCode(code), "")
 	}
 	c.close(err)
 }
@@ -241,11 +241,12 @@ func (c *conn) close(err error) {
 	if c.stallTimer != nil {
 		c.stallTimer.Stop()
 	}
-	_ = c.net.Close() // the connection is not used any more
+	_ = c.net.Close() // an error has no consequence: the connection is not used any more
 	go c.server.remove(c)
 }
 
-// drain lets the client begin no more calls, and closes the connection when all have ended. Calls that are on their way are still served.
+// drain asks the client with a GOAWAY to begin no more calls, and closes the connection when all calls have ended. Calls that the client
+// sends before it has read the GOAWAY are still served.
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -257,7 +258,7 @@ func (c *conn) drain() {
 	go c.flush() // may wait for the client
 }
 
-// drained ends the first step of drain: the client knows that it must begin no more calls. Callers must hold mu.
+// drained ends the first step of drain: the client has read the GOAWAY. Calls that it begins afterwards are ignored. Callers must hold mu.
 func (c *conn) drained() {
 	if c.err != nil || c.draining {
 		return
@@ -268,7 +269,7 @@ func (c *conn) drained() {
 	c.closeIfDrained()
 }
 
-// closeIfDrained closes a connection that is no longer needed once everything is written. Callers must hold mu.
+// closeIfDrained closes the connection if drain was called, all calls have ended and all output is written. Callers must hold mu.
 func (c *conn) closeIfDrained() {
 	if c.draining && len(c.streams) == 0 && len(c.out) == 0 && !c.writing {
 		c.close(errDrained)

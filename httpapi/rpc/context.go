@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// callContext is the context of a call with one request. It makes its channel and its timer when they are asked for: most calls need
+// callContext is the context of a call with one request. It makes its channel and its timer at the first call of Done: most calls need
 // neither. Its methods may be called from any goroutine.
 type callContext struct {
-	context.Context // has the values; it is never done
+	context.Context // of the connection; has the values, and is never done
 	call            *stream
 	deadline        time.Time // zero if there is none
 
 	mu    sync.Mutex
-	done  chan struct{} // nil if no one has asked for it
+	done  chan struct{} // nil before the first call of Done
 	err   error
 	timer *time.Timer
 }
 
-// longestTimeout is the longest time limit that a timer is used for.
+// longestTimeout is the longest time limit that is applied. A call with a longer one has no deadline.
 const longestTimeout = 10 * 365 * 24 * time.Hour
 
 // deadlineOf returns the deadline of a request that has just arrived; zero if there is none.
@@ -30,10 +30,10 @@ func deadlineOf(h *head) time.Time {
 	return time.Now().Add(h.timeout)
 }
 
-// Deadline returns the time at which the client gives up.
+// Deadline returns the deadline that the client has sent.
 func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-// Done returns the channel that is closed when the client has given up, or the call has ended.
+// Done returns the channel that is closed at the deadline, when the client cancels the call, and when the call has ended.
 func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,12 +6,12 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// maxAbandoned is the number of handlers that run for streams that have ended before the connection gets no new calls: a client may reset
+// maxAbandoned is the number of handlers that run for streams that have ended. While more run, new calls are refused: a client may reset
 // its streams faster than their handlers return.
 const maxAbandoned = 4096
 
-// handle does what a frame without headers asks for. passedOn says that another goroutine reads the connection.
-func (c *conn) handle(frame http2.Frame) (passedOn bool, err error) {
+// handle handles a frame that is no HEADERS frame. It returns true for handedOff if another goroutine reads the connection from now on.
+func (c *conn) handle(frame http2.Frame) (handedOff bool, err error) {
 	switch f := frame.(type) {
 	case *http2.DataFrame:
 		return c.data(f)
@@ -26,10 +26,10 @@ func (c *conn) handle(frame http2.Frame) (passedOn bool, err error) {
 	case *http2.PushPromiseFrame:
 		return false, http2.ConnectionError(http2.ErrCodeProtocol)
 	}
-	return false, nil // priorities, and the GOAWAY of a client, which still expects responses
+	return false, nil // PRIORITY has no effect. A client that has sent a GOAWAY still expects responses
 }
 
-// beginStream begins a call or a stream. end says that the client sends no message.
+// beginStream begins a call or a stream, or handles the trailers of an open one. end reports whether the client sends nothing more.
 func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	s := newStream(c, id, h)
 	c.mu.Lock()
@@ -54,7 +54,7 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	case c.err != nil:
 		return c.err
 	case c.draining:
-		return nil // the client knows that it must repeat the call elsewhere
+		return nil // the last GOAWAY has told the client to repeat the call on another connection
 	case h.malformed:
 		c.appendReset(id, http2.ErrCodeProtocol)
 		return nil
@@ -76,8 +76,8 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	return nil
 }
 
-// data passes a part of a message on to its stream.
-func (c *conn) data(f *http2.DataFrame) (passedOn bool, err error) {
+// data handles a DATA frame: a part of the messages of a stream.
+func (c *conn) data(f *http2.DataFrame) (handedOff bool, err error) {
 	if err := c.countReceived(int(f.Length)); err != nil {
 		return false, err
 	}
@@ -89,7 +89,7 @@ func (c *conn) data(f *http2.DataFrame) (passedOn bool, err error) {
 	case idle:
 		return false, http2.ConnectionError(http2.ErrCodeProtocol)
 	case s == nil:
-		return false, nil // the stream has ended; the client will hear of it
+		return false, nil // the stream has ended; the frame was sent before the client read that
 	}
 	return s.receive(f)
 }
@@ -108,7 +108,7 @@ func (c *conn) countReceived(n int) error {
 	return nil
 }
 
-// windowUpdate lets the server send more.
+// windowUpdate handles a WINDOW_UPDATE frame: the server may send more.
 func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +143,7 @@ func (c *conn) settings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
-	if f.NumSettings() > maxSettings || f.HasDuplicates() { // each may change all streams
+	if f.NumSettings() > maxSettings || f.HasDuplicates() { // each setting may change all streams
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
 	c.mu.Lock()
@@ -179,7 +179,7 @@ func (c *conn) setInitialWindow(size int64) error {
 	return nil
 }
 
-// reset ends a stream that the client does not want any more.
+// reset handles an RST_STREAM frame: the client has canceled the stream.
 func (c *conn) reset(f *http2.RSTStreamFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *conn) reset(f *http2.RSTStreamFrame) error {
 	return nil
 }
 
-// resetStream ends a stream because the client has made an error.
+// resetStream resets a stream on which the client has made an error.
 func (c *conn) resetStream(id uint32, code http2.ErrCode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,8 +204,8 @@ func (c *conn) resetStream(id uint32, code http2.ErrCode) {
 	}
 }
 
-// removeStream ends a stream for which nothing is sent any more. Its handler may still run: then it is counted until the handler returns.
-// Callers must hold mu.
+// removeStream ends a stream for which nothing is sent any more. If its handler still runs, the stream counts as abandoned until the
+// handler returns. Callers must hold mu.
 func (c *conn) removeStream(s *stream) {
 	again := s.finished
 	if s.end(); s.running {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// rawClient is a client that sends the frames that a test wants.
+// rawClient is a client that sends arbitrary frames.
 type rawClient struct {
 	t      *testing.T
 	net    net.Conn
@@ -48,7 +48,7 @@ func (c *rawClient) must(err error) {
 	}
 }
 
-// headers sends the headers of a call. fields are further ones, or replace those with their names.
+// headers sends the headers of a call. fields are added, or replace default headers with the same names.
 func (c *rawClient) headers(id uint32, method string, end bool, fields ...hpack.HeaderField) {
 	c.t.Helper()
 	c.block.Reset()
@@ -94,7 +94,7 @@ func field(f *http2.MetaHeadersFrame, name string) string {
 	return f.Fields[i].Value
 }
 
-// expectStatus expects the end of a call, after data frames. It returns the number of bytes in these.
+// expectStatus reads DATA frames and then the trailers of a call, which must have the status. It returns the number of bytes of data.
 func (c *rawClient) expectStatus(id uint32, code string) (received int) {
 	c.t.Helper()
 	for {
@@ -165,7 +165,7 @@ func TestSmallHeaderTable(t *testing.T) {
 	}
 }
 
-// fault is an error of a client: what it sends, and how the stream or the connection ends.
+// fault is a violation of the protocol by a client: the frames, and the end of the stream or the connection that must follow.
 type fault struct {
 	send          func(c *rawClient)
 	reset, goAway http2.ErrCode
@@ -173,7 +173,7 @@ type fault struct {
 
 func data(n int) []byte { return make([]byte, n) }
 
-// faults are errors of clients.
+// faults are violations of the protocol by clients.
 func faults() map[string]fault {
 	return map[string]fault{
 		"even stream":          {send: func(c *rawClient) { c.headers(2, "Echo", false) }, goAway: http2.ErrCodeProtocol},
@@ -312,7 +312,7 @@ func TestPings(t *testing.T) {
 	t.Run("too many", func(t *testing.T) {
 		c := dialRaw(t, address)
 		c.t = t
-		for range maxStrikes + 2 {
+		for range maxEarlyPings + 2 {
 			c.must(c.framer.WritePing(false, [8]byte{1}))
 		}
 		c.expectGoAway(http2.ErrCodeEnhanceYourCalm)

@@ -19,22 +19,23 @@ import (
 
 const httpOK = "200"
 
-// head is what the headers of a request say.
+// head has the decoded headers of a request.
 type head struct {
 	method  Method
 	base    context.Context // has the metadata
 	timeout time.Duration   // negative if there is none
 	// encoding is the compression of the messages; empty for none.
 	encoding string
-	// refused is the error with which the request ends, and httpStatus the status of HTTP with it. It is nil if there is a method.
+	// refused is the status of a request whose handler must not run, and httpStatus the HTTP status of its response. refused is nil if the
+	// handler may run.
 	refused    error
 	httpStatus string
 	// malformed says that the request breaks the rules of HTTP/2.
 	malformed bool
 }
 
-// headCache has the newest heads of a connection. A client sends the same headers with most of its requests, as references to the table of
-// HPACK. The same references mean the same as long as the table does not change, and need not be decoded.
+// headCache has the heads that a connection has decoded last. A client sends most of its requests with the same headers, as references to
+// the table of HPACK. As long as the table does not change, equal references have equal meanings and need not be decoded again.
 type headCache struct {
 	entries [4]struct {
 		block []byte
@@ -62,7 +63,7 @@ func (h *headCache) find(block []byte) *head {
 	return nil
 }
 
-// add adds a head that was decoded from a block. The cache is emptied if that may have changed the table.
+// add adds a head that was decoded from a block. If the block may have changed the table of HPACK, add empties the cache instead.
 func (h *headCache) add(block []byte, decoded *head) {
 	if !onlyReferences(block) {
 		h.clear()
@@ -135,7 +136,7 @@ func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
 	return d
 }
 
-// isMetadata reports whether a field is a part of the metadata. The others say what is called.
+// isMetadata reports whether a field is a part of the metadata. The other fields name the method and its parameters.
 func isMetadata(f hpack.HeaderField) bool {
 	switch f.Name {
 	case ":path", ":method", ":scheme", "grpc-timeout", "grpc-encoding":
@@ -173,7 +174,7 @@ func (d *head) refuse(httpStatus string, err error) {
 	}
 }
 
-// findMethod sets the method, or the error of a server of grpc-go if there is none.
+// findMethod sets the method. If there is none, it sets the error that a server of grpc-go returns.
 func (d *head) findMethod(s *Server, path string) {
 	method, ok := s.cfg.Methods[path]
 	if ok {

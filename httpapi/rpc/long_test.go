@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// TestLongResponses sends calls while a client takes nothing of a long response. Short ones get their responses. A further long response
-// is not encoded before the client has taken or canceled the first.
+// TestLongResponses sends calls while a client gives no window for a long response. Short calls get their responses. A second long response
+// is not encoded before the client has read or canceled the first.
 func TestLongResponses(t *testing.T) {
 	_, address, encoded := serve(t, nil)
 	c := dialRaw(t, address)
@@ -21,7 +21,7 @@ func TestLongResponses(t *testing.T) {
 		c.message(id, 0, true)
 	}
 	<-encoded
-	for received := 0; received < usualWindow; {
+	for received := 0; received < initialWindow; {
 		switch f := c.next().(type) {
 		case *http2.DataFrame:
 			received += len(f.Data())
@@ -70,7 +70,7 @@ func TestUnsentOfStream(t *testing.T) {
 	}
 }
 
-// TestShrunkBuffer checks that a response of which the client has taken nearly everything does not keep the memory of the whole.
+// TestShrunkBuffer checks that the memory of a response is freed when the client has read most of it.
 func TestShrunkBuffer(t *testing.T) {
 	s := &stream{unsent: make([]byte, 1<<20), buffered: 1 << 20}
 	s.unsent = s.unsent[1<<20-1:]
@@ -79,7 +79,8 @@ func TestShrunkBuffer(t *testing.T) {
 	}
 }
 
-// TestStalledCall checks that a call is reset whose client takes nothing of the response. Calls and streams beside it go on.
+// TestStalledCall checks that a call is reset if its client gives no window for the response. Other calls and streams of the connection go
+// on.
 func TestStalledCall(t *testing.T) {
 	stalled := make(chan net.Conn, 10)
 	_, address, encoded := serve(t, func(c *Config) {
@@ -109,7 +110,7 @@ func TestStalledCall(t *testing.T) {
 	c.expectStatus(1, "0")
 }
 
-// TestAbandonedHandlers resets calls whose handlers do not return. The connection then gets no new ones.
+// TestAbandonedHandlers resets calls whose handlers do not return. New calls of the connection are then refused.
 func TestAbandonedHandlers(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)

@@ -8,12 +8,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Message is a response that appends its own wire form. So a method that reads the tree need not make an object for each key.
+// Message is a response that appends its own wire form. A method that reads the tree then needs no object for each key.
 type Message interface {
 	// Size returns the number of bytes that AppendTo appends, or more.
 	Size() int
-	// AppendTo appends the wire form of the message to b and returns the extended slice. It must not keep b, and must not wait. It is called
-	// once, by the goroutine of the handler.
+	// AppendTo appends the wire form of the message to b and returns the extended slice. It must not keep b, and must not wait. It is
+	// called once, by the goroutine of the handler.
 	AppendTo(b []byte) []byte
 }
 
@@ -29,7 +29,8 @@ func sizeOf(m any) (size int, err error) {
 	return 0, status.Error(codes.Internal, fmt.Sprintf("a response has the type %T, which has no wire form", m))
 }
 
-// appendMessage appends the wire form of a message. sizeOf must have returned no error, and must have been the last to look at it.
+// appendMessage appends the wire form of a message. Callers must have called sizeOf for m without an error, and must not have changed m
+// since.
 func appendMessage(b []byte, m any) (extended []byte, err error) {
 	defer recoverTo(&err)
 	if m, ok := m.(Message); ok {
@@ -38,7 +39,7 @@ func appendMessage(b []byte, m any) (extended []byte, err error) {
 	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m.(proto.Message))
 }
 
-// recoverTo makes an error of a panic: a message that can't be encoded must not end the process. It must be deferred.
+// recoverTo turns a panic into an error: a message that can't be encoded must not end the process. Callers must defer it.
 func recoverTo(err *error) {
 	if p := recover(); p != nil {
 		*err = status.Errorf(codes.Internal, "the server has a fault: encoding a response: %v", p)

@@ -12,42 +12,43 @@ import (
 )
 
 const (
-	// maxOutput is the number of bytes of frames that wait for the socket before nothing more is added to them, except for short frames.
+	// maxOutput is the number of bytes of frames that wait for the socket. When the output has as many, only short frames are added.
 	maxOutput = 256 << 10
-	// maxUnsent is the number of bytes of responses that wait for the windows of the client before long ones are no longer encoded.
+	// maxUnsent is the number of bytes of responses to calls that wait for the windows of the client. While more wait, no long response is
+	// encoded.
 	maxUnsent = 64 << 20
-	// maxBlockedCalls is the number of calls whose responses wait for the client before the connection gets no new calls.
+	// maxBlockedCalls is the number of calls whose responses wait for the client. While more wait, new calls are refused.
 	maxBlockedCalls = 4096
-	// keptBuffer is the size of the largest buffer that is used again.
+	// keptBuffer is the size of the largest buffer that is reused, in bytes.
 	keptBuffer = 64 << 10
-	// heldOutput is the number of bytes that stream.Hold holds back at most.
-	heldOutput = 32 << 10
+	// maxDeferred is the number of bytes of output at which a stream writes in spite of DeferWrites.
+	maxDeferred = 32 << 10
 )
 
 // output is what a connection sends. conn.mu guards it.
 type output struct {
-	out     []byte     // frames to be written; nil mostly
-	writing bool       // a goroutine writes
-	written *sync.Cond // frames were written
-	blocked []*stream  // with a message, or a SendMsg, that waits for a window or for the output
+	out     []byte     // frames to be written; nil if there are none
+	writing bool       // a goroutine writes to the socket
+	written *sync.Cond // is signaled after frames were written
+	blocked []*stream  // streams with a message or a SendMsg that waits for a window or for the output
 	unsent  int        // bytes of all responses to calls that wait, or are being encoded
 	// blockedCalls is the number of calls in blocked, and of those whose responses are not encoded yet because of maxUnsent.
 	blockedCalls int
 
-	window, initialWindow int64 // bytes that the client takes: on the connection, and on a new stream
+	window, initialWindow int64 // bytes that the client accepts: on the connection, and on a new stream
 
-	stallTimer *time.Timer // nil if no response waits
+	stallTimer *time.Timer // runs resetStalled; nil if no response waits
 	lastSent   time.Time   // when a part of a response that did not fit into the windows was sent
 
 	encoder       *hpack.Encoder
 	encoded       bytes.Buffer
-	indexing      bool // the table of the client has room for what every response has
+	indexing      bool // the table of the client has room for the headers of every response
 	okHead, okEnd commonFields
 }
 
 func (c *conn) initOutput() {
 	c.written = sync.NewCond(&c.mu)
-	c.window, c.initialWindow, c.indexing = usualWindow, usualWindow, true
+	c.window, c.initialWindow, c.indexing = initialWindow, initialWindow, true
 	c.encoder = hpack.NewEncoder(&c.encoded)
 }
 
@@ -71,7 +72,7 @@ func (c *conn) flush() {
 	c.mu.Unlock()
 }
 
-// flushSoon is flush, but lets other goroutines that are about to respond on the connection do it first.
+// flushSoon is flush after a yield of the processor: responses that other goroutines append meanwhile leave in the same write.
 func (c *conn) flushSoon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,7 +114,7 @@ func (c *conn) flushLocked() {
 	c.closeIfDrained()
 }
 
-// respond sends the response of a call, and its success.
+// respond sends the response of a call and the status of success.
 func (c *conn) respond(s *stream, m any) {
 	size, err := sizeOf(m)
 	if err != nil {
@@ -143,7 +144,7 @@ func (c *conn) respondLong(s *stream, m any, size int) {
 		return
 	}
 	c.unsent += size
-	c.mu.Unlock() // other calls go on
+	c.mu.Unlock() // other calls are served while this response is encoded
 	b, err := appendMessage(make([]byte, messageHead, messageHead+size), m)
 	c.mu.Lock()
 	c.unsent -= size
@@ -154,13 +155,13 @@ func (c *conn) respondLong(s *stream, m any, size int) {
 	c.finishLocked(s, err)
 }
 
-// awaitRoom waits while too many bytes wait for the client, and until the stream has ended. Callers must hold mu.
+// awaitRoom waits while more than maxUnsent bytes wait for the client, at most until the stream ends. Callers must hold mu.
 func (c *conn) awaitRoom(s *stream) {
 	if c.unsent <= maxUnsent {
 		return
 	}
 	c.mu.Unlock()
-	s.passOn() // the client makes room with frames that must be read
+	s.handOff() // the frames of the client that make room must be read
 	c.mu.Lock()
 	c.blockedCalls++
 	for c.unsent > maxUnsent && !s.finished {
@@ -178,7 +179,7 @@ func (c *conn) sendHead(s *stream) {
 	}
 }
 
-// sendMessage appends a message to the output, or as much of it as the client takes. Callers must hold mu.
+// sendMessage appends a message to the output, or as much of it as the windows of the client allow. Callers must hold mu.
 func (c *conn) sendMessage(s *stream, m any, size int) {
 	c.sendHead(s)
 	total := int64(messageHead + size)
@@ -202,7 +203,8 @@ func (c *conn) sendMessage(s *stream, m any, size int) {
 	c.sendEncoded(s, c.appendBody(s, make([]byte, messageHead, messageHead+size), m))
 }
 
-// sendEncoded appends as much of a message as the client takes. b is its wire form behind room for messageHead bytes. Callers must hold mu.
+// sendEncoded appends as much of a message as the windows of the client allow. b has messageHead unused bytes and then the wire form of the
+// message. Callers must hold mu.
 func (c *conn) sendEncoded(s *stream, b []byte) {
 	binary.BigEndian.PutUint32(b[1:], uint32(len(b)-messageHead))
 	s.unsent, s.buffered = b, len(b)
@@ -228,7 +230,8 @@ func (c *conn) appendBody(s *stream, b []byte, m any) []byte {
 	return extended
 }
 
-// pump appends as much of the message that waits as the client takes, and then the trailers. Callers must hold mu.
+// pump appends as much of the unsent message as the windows of the client allow. When the whole message is appended and the status of the
+// call is known, it appends the trailers. Callers must hold mu.
 func (c *conn) pump(s *stream) {
 	for sent := false; len(s.unsent) > 0 && !s.finished; sent = true {
 		n := min(int64(len(s.unsent)), maxFrame, s.window, c.window)
@@ -254,7 +257,7 @@ func (c *conn) pump(s *stream) {
 	notify(s.writable)
 }
 
-// block puts a stream into the list of those that wait. Callers must hold mu.
+// block adds a stream to the blocked ones. Callers must hold mu.
 func (c *conn) block(s *stream) {
 	if !s.blocked {
 		s.blocked = true
@@ -265,7 +268,7 @@ func (c *conn) block(s *stream) {
 	}
 }
 
-// pumpBlocked lets the streams go on that wait, as far as possible. The one that has waited longest comes first. Callers must hold mu.
+// pumpBlocked calls pump for the blocked streams, the longest blocked first. Callers must hold mu.
 func (c *conn) pumpBlocked() {
 	list := c.blocked
 	c.blocked = nil
@@ -278,7 +281,7 @@ func (c *conn) pumpBlocked() {
 	}
 }
 
-// finish sends the end of a call or a stream; err is nil for success.
+// finish sends the status of a call or a stream whose handler has returned; err is nil for success.
 func (c *conn) finish(s *stream, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -301,7 +304,7 @@ func (c *conn) finishLocked(s *stream, err error) {
 	c.pump(s)
 }
 
-// refuse ends a request without a handler. Callers must hold mu.
+// refuse ends a request whose handler does not run. Callers must hold mu.
 func (c *conn) refuse(s *stream, httpStatus string, err error) {
 	s.answered, s.trailers = true, err
 	if httpStatus != httpOK {

@@ -7,36 +7,36 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// pingState is what a connection knows about pings. conn.mu guards it.
+// pingState is the state of the pings of a connection. conn.mu guards it.
 type pingState struct {
 	// The pings of the client:
-	last    time.Time // when the last one came
-	strikes int       // those that came too early
-	forgive bool      // something was sent since the last one: then it may come at any time
+	last      time.Time // when the last one arrived
+	early     int       // the number of pings that came too early
+	sentSince bool      // headers or a message was sent since the last ping: the next one is never too early
 
 	// The pings of the server:
 	timer   *time.Timer
 	waiting bool // for any frame, after a ping
 
-	final *time.Timer // ends the first step of conn.drain if the client does not answer; nil if there is no such step
+	final *time.Timer // ends the first step of conn.drain if the client does not answer its ping; nil before conn.drain
 }
 
-// drainPing is what the ping of conn.drain carries.
+// drainPing is the data of the ping that conn.drain sends.
 var drainPing = [8]byte{'p', 'a', 'n', 'd', 'o', 'e', 'n', 'd'}
 
 const (
-	// maxStrikes is the number of pings that may come too early, as in grpc-go.
-	maxStrikes = 2
+	// maxEarlyPings is the number of pings that may come too early, as in grpc-go.
+	maxEarlyPings = 2
 	// idlePingTime is the shortest time between two pings on a connection without streams, as in grpc-go.
 	idlePingTime = 2 * time.Hour
-	// drainTimeout is how long conn.drain waits for an answer.
+	// drainTimeout is how long conn.drain waits for the answer to its ping.
 	drainTimeout = 5 * time.Second
 )
 
 var errIdle = errors.New("rpc: the client does not answer a ping")
 
-// sent notes that headers or a message was appended.
-func (p *pingState) sent() { p.forgive = true }
+// sent records that headers or a message was appended to the output.
+func (p *pingState) sent() { p.sentSince = true }
 
 // begin starts the timer.
 func (p *pingState) begin(c *conn) {
@@ -53,7 +53,7 @@ func (p *pingState) stop() {
 	}
 }
 
-// check sends a ping if no frame has arrived for the interval, and closes the connection if none has arrived after the ping.
+// check sends a ping if no frame has arrived for the interval. It closes the connection if no frame has arrived after the ping.
 func (p *pingState) check(c *conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +73,7 @@ func (p *pingState) check(c *conn) {
 	}
 }
 
-// drain begins the first step of conn.drain: when the client answers the ping, it has seen that it must begin no more calls.
+// drain begins the first step of conn.drain: it sends a ping. The answer to the ping proves that the client has read the GOAWAY before it.
 func (p *pingState) drain(c *conn) {
 	if p.final != nil {
 		return
@@ -97,39 +97,40 @@ func (c *conn) pinged(f *http2.PingFrame) error {
 		return nil
 	}
 	c.appendPing(true, f.Data)
-	if !c.ping.allows(time.Now(), len(c.streams) > 0, c.server.cfg.PingMinTime) {
-		c.sayGoodbye(http2.ErrCodeEnhanceYourCalm, "too_many_pings")
+	minTime := c.server.cfg.PingMinTime
+	if len(c.streams) == 0 {
+		minTime = idlePingTime
+	}
+	if !c.ping.allows(time.Now(), minTime) {
+		c.writeGoAway(http2.ErrCodeEnhanceYourCalm, "too_many_pings")
 		c.close(http2.ConnectionError(http2.ErrCodeEnhanceYourCalm))
 	}
 	return nil
 }
 
-// allows counts a ping of the client. It returns false after too many that came too early.
-func (p *pingState) allows(now time.Time, streams bool, least time.Duration) bool {
+// allows counts a ping of the client. It returns false if more than maxEarlyPings have come before minTime had passed.
+func (p *pingState) allows(now time.Time, minTime time.Duration) bool {
 	last := p.last
 	p.last = now
-	if p.forgive {
-		p.forgive, p.strikes = false, 0
+	if p.sentSince {
+		p.sentSince, p.early = false, 0
 		return true
 	}
-	if !streams {
-		least = idlePingTime
+	if last.Add(minTime).After(now) {
+		p.early++
 	}
-	if last.Add(least).After(now) {
-		p.strikes++
-	}
-	return p.strikes <= maxStrikes
+	return p.early <= maxEarlyPings
 }
 
-// goodbyeTimeout bounds the last write to a client that has made an error.
-const goodbyeTimeout = time.Second
+// goAwayTimeout bounds the last write to a client that has violated the protocol.
+const goAwayTimeout = time.Second
 
-// sayGoodbye writes what waits and a GOAWAY. Callers must hold mu, and must close the connection then.
-func (c *conn) sayGoodbye(code http2.ErrCode, text string) {
+// writeGoAway writes the rest of the output and a GOAWAY. Callers must hold mu, and must close the connection afterwards.
+func (c *conn) writeGoAway(code http2.ErrCode, text string) {
 	c.appendGoAway(c.lastStream, code, text)
 	if c.writing {
 		return // the goroutine that writes may be in the middle of a frame
 	}
-	_ = c.net.SetWriteDeadline(time.Now().Add(goodbyeTimeout))
-	_, _ = c.net.Write(c.out) // an error means that the client is gone
+	_ = c.net.SetWriteDeadline(time.Now().Add(goAwayTimeout))
+	_, _ = c.net.Write(c.out) // an error means that the connection is broken
 }

@@ -3,22 +3,24 @@
 //
 // # Goroutines
 //
-// One goroutine at a time reads a connection. It also runs the handler of a call with one request: a call that does not wait goes from the
-// read to the response without another goroutine, and the responses to all requests that were read together leave in one write. A handler
-// must call [MayWait] before it waits for anything. Another goroutine then reads on. The handler of a stream has a goroutine of its own
-// from the beginning.
+// One goroutine at a time reads a connection. It also runs the handlers of calls with one request: a call that does not wait needs no
+// other goroutine, and the responses to all requests that were read together leave in one write. Such a handler must call [MayWait]
+// before it waits for anything. Another goroutine then reads the connection. The handler of a stream has a goroutine of its own from
+// the beginning.
 //
-// Any goroutine appends frames to the output of a connection, under its mutex. One of them writes, and then writes what others have
-// appended meanwhile.
+// Any goroutine may append frames to the output of a connection, under the mutex of the connection. One goroutine at a time writes the
+// output to the socket, until no frames are left.
 //
 // # Bounds
 //
 //   - A message of a client has at most Config.MaxMessageBytes, and headers have Config.MaxHeaderBytes.
-//   - A stream keeps streamWindow bytes of messages that its handler has not received, beside the one that arrives.
-//   - The output of a connection has maxOutput bytes. Beyond that, SendMsg waits, and the connection is not read. A response to a single
-//     request is kept until the client takes it. While maxUnsent bytes wait, further long responses are not encoded. While maxBlockedCalls
-//     responses wait, the connection gets no new calls.
-//   - A client that sends pings too often, or frames that no client may send, loses its connection.
+//   - A stream keeps at most streamWindow bytes of messages that its handler has not received, and one incomplete message.
+//   - The output of a connection has maxOutput bytes. While it is full, SendMsg waits, and the connection is not read. The response to a
+//     call with one request is kept until the windows of the client allow to send it. While more than maxUnsent bytes wait for windows, no
+//     further long response is encoded. While more than maxBlockedCalls responses wait, new calls are refused.
+//   - While more than maxAbandoned handlers run for streams that their client has reset, new calls are refused.
+//   - A call with one request is reset if its client gives no window for Config.StallTimeout.
+//   - The connection is closed if its client sends pings too often, or violates HTTP/2.
 //
 // The files:
 //
@@ -26,7 +28,7 @@
 //   - conn.go: reading a connection; frames.go: what each frame does
 //   - head.go: the headers of requests; context.go: the context of a call
 //   - call.go: calls with one request; stream.go: streams
-//   - stalled.go: clients that give no window
+//   - stalled.go: the reset of calls whose clients give no window
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
 //   - message.go: the wire forms of messages; compression.go: messages that clients have compressed
 //   - ping.go: pings in both directions, and the end of a connection that is no longer used
@@ -45,7 +47,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Method serves a method. Exactly one of the fields is set.
+// Method serves a method. Exactly one of the fields must be set.
 type Method struct {
 	// Unary serves a call with one request and one response. It may call decode once, with a pointer to the request, and must call MayWait
 	// before it waits for anything. The response is a Message or a proto.Message. The error should have a status.
@@ -56,19 +58,19 @@ type Method struct {
 
 // Config contains the parameters of a Server. A number that is 0 stands for the default of grpc-go.
 type Config struct {
-	// Methods are the methods by their paths, such as "/etcdserverpb.KV/Put". It must not change.
+	// Methods are the methods by their paths, such as "/etcdserverpb.KV/Put". The map must not change after New.
 	Methods map[string]Method
 	// NewContext returns the context for requests with these metadata. Further requests of the connection with the same metadata have the
 	// same context as their parent.
 	NewContext func(c net.Conn, md metadata.MD) context.Context
 	// MaxMessageBytes is the length of the longest message that a client may send. It must be set.
 	MaxMessageBytes int
-	// MaxHeaderBytes is the size of the headers of a request, as HTTP/2 defines it. 0 means 1 MiB.
+	// MaxHeaderBytes is the largest size of the headers of a request, as HTTP/2 defines it. 0 means 1 MiB.
 	MaxHeaderBytes uint32
 	// MaxStreams is the largest number of calls and streams of one connection at a time. 0 means no limit.
 	MaxStreams uint32
-	// PingMinTime is the shortest time between two pings of a client. A client that sends them faster loses its connection. 0 means five
-	// minutes.
+	// PingMinTime is the shortest time between two pings of a client. The connection of a client that sends them faster is closed. 0 means
+	// five minutes.
 	PingMinTime time.Duration
 	// PingInterval is the time without a frame from the client after which the server sends a ping, and PingTimeout the time after which
 	// the connection is closed if no frame has come. 0 means two hours and twenty seconds.
@@ -152,14 +154,14 @@ func (s *Server) serveConn(n net.Conn) {
 	}
 	s.mu.Unlock()
 	if stopping {
-		_ = n.Close() // no call was begun
+		_ = n.Close() // an error has no consequence: no call has begun
 		return
 	}
 	c.begin()
 	s.run(job{conn: c})
 }
 
-// remove forgets a connection that is closed.
+// remove removes a closed connection.
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +169,7 @@ func (s *Server) remove(c *conn) {
 	s.checkEmpty()
 }
 
-// checkEmpty closes empty if the server is. Callers must hold mu.
+// checkEmpty closes s.empty if the server is stopping and has no connections. Callers must hold mu.
 func (s *Server) checkEmpty() {
 	if s.stopping && len(s.conns) == 0 {
 		select {
@@ -226,7 +228,7 @@ type job struct {
 // maxIdle is the largest number of goroutines that wait for work.
 const maxIdle = 256
 
-// run gives a job to a goroutine that has none, or to a new one. A goroutine that was used has a stack that need not grow any more.
+// run gives a job to an idle goroutine, or to a new one if there is none. The stack of an idle goroutine has grown before.
 func (s *Server) run(j job) {
 	select {
 	case s.jobs <- j:

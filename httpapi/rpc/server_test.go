@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// deadline is a generous time limit of everything in these tests that must not take long.
+// deadline is a generous time limit for each step of these tests.
 const deadline = 20 * time.Second
 
 type metadataKey struct{}
@@ -32,7 +32,7 @@ type text string
 func (t text) Size() int                { return len(t) + 20 }
 func (t text) AppendTo(b []byte) []byte { return append(append(b, 10, byte(len(t))), t...) }
 
-// long is a Message that alone is more than may wait for a client. encoded gets nil when it is encoded.
+// long is a Message that is longer than maxUnsent. encoded receives a value when the message is encoded.
 type long struct{ encoded chan error }
 
 func (long) Size() int { return maxUnsent + 1<<20 }
@@ -42,8 +42,8 @@ func (l long) AppendTo(b []byte) []byte {
 	return append(b, make([]byte, l.Size())...)
 }
 
-// testMethods are the methods of the servers in these tests. ended gets nil at the
-// beginning of each call of Wait, and then the error of its context.
+// testMethods are the methods of the servers in these tests. ended receives nil at the beginning of each call of Wait, and the error of its
+// context at the end.
 func testMethods(ended chan error) map[string]Method {
 	unary := func(do func(ctx context.Context, request []byte) (any, error)) Method {
 		return Method{Unary: func(ctx context.Context, decode func(any) error) (any, error) {
@@ -69,7 +69,7 @@ func testMethods(ended chan error) map[string]Method {
 		}},
 		"/a.B/Wait": unary(func(ctx context.Context, b []byte) (any, error) {
 			MayWait(ctx)
-			ended <- nil // it has begun
+			ended <- nil // the call has begun
 			<-ctx.Done()
 			ended <- ctx.Err()
 			return nil, status.FromContextError(ctx.Err()).Err()

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// A client that gives no window for a response to a single request is cut off after Config.StallTimeout: only the stream is reset. Streams
-// of gRPC are not: their clients may take messages whenever they want, and a stream has at most one message that waits.
+// If a client gives no window for the response to a call with one request, the call is reset after Config.StallTimeout. The connection
+// stays open. Streams of gRPC have no such limit: their clients may read at any time, and at most one message of a stream waits.
 
-// noteBlocked notes that a response waits for a window. sent says that a part of it was sent just before. Callers must hold mu.
+// noteBlocked records that a response waits for a window. sent reports whether a part of it was sent just before. Callers must hold mu.
 func (c *conn) noteBlocked(s *stream, sent bool) {
 	timeout := c.server.cfg.StallTimeout
 	if timeout <= 0 || !s.isCall() {
@@ -22,12 +22,12 @@ func (c *conn) noteBlocked(s *stream, sent bool) {
 		c.lastSent = s.since
 	}
 	if c.stallTimer == nil {
-		c.stallTimer = time.AfterFunc(timeout, c.cutOffStalled)
+		c.stallTimer = time.AfterFunc(timeout, c.resetStalled)
 	}
 }
 
-// cutOffStalled resets the streams whose clients have taken nothing for the timeout.
-func (c *conn) cutOffStalled() {
+// resetStalled resets the calls whose clients have given no window for Config.StallTimeout.
+func (c *conn) resetStalled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	timeout, now, waiting := c.server.cfg.StallTimeout, time.Now(), false
@@ -45,7 +45,7 @@ func (c *conn) cutOffStalled() {
 		}
 	}
 	if c.stallTimer = nil; waiting && c.err == nil {
-		c.stallTimer = time.AfterFunc(timeout/4, c.cutOffStalled)
+		c.stallTimer = time.AfterFunc(timeout/4, c.resetStalled)
 	}
 	go c.flush() // may wait for the client
 }

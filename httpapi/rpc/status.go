@@ -16,17 +16,19 @@ import (
 
 // The functions of this file append frames to the output. Callers must hold conn.mu.
 
-// minIndexing is the size of the smallest table of a client that is used. With a smaller one, all fields are sent as they are.
+// minIndexing is the size of the smallest HPACK table of a client that the server uses. With a smaller one, all fields are sent as
+// literals.
 const minIndexing = 512
 
-// setHeaderTable applies the size of the table of the client.
+// setHeaderTable applies the size of the HPACK table of the client.
 func (c *conn) setHeaderTable(size uint32) {
 	c.encoder.SetMaxDynamicTableSizeLimit(min(size, headerTable))
 	c.indexing = size >= minIndexing
 	c.okHead, c.okEnd = commonFields{}, commonFields{}
 }
 
-// encode returns the encoded form of fields, which is valid until the next call. With index they enter the table of the client.
+// encode returns the encoded form of fields, which is valid until the next call. If index is true, the fields enter the table of the
+// client.
 func (c *conn) encode(index bool, fields ...hpack.HeaderField) []byte {
 	c.encoded.Reset()
 	for _, f := range fields {
@@ -36,14 +38,14 @@ func (c *conn) encode(index bool, fields ...hpack.HeaderField) []byte {
 	return c.encoded.Bytes()
 }
 
-// commonFields are headers or trailers that most responses have, and alone enter the table of the client. Once all of them have, their
-// encoded form is always the same references to the table.
+// commonFields are headers or trailers that most responses have. No other fields enter the table of the client. Once all of them are in the
+// table, their encoded form consists of references to it and does not change any more.
 type commonFields struct {
-	entered bool
-	block   []byte // the references; nil if they are not known
+	entered bool   // the fields are in the table
+	block   []byte // the references to the table; nil until all commonFields have entered it
 }
 
-// appendCommon appends the headers of a response or, with end, its trailers.
+// appendCommon appends the headers of a response or, if end is true, its trailers.
 func (c *conn) appendCommon(id uint32, end bool, common *commonFields, fields ...hpack.HeaderField) {
 	block := common.block
 	if block == nil {
@@ -81,14 +83,15 @@ var headFields = [...]hpack.HeaderField{{Name: ":status", Value: httpOK}, {Name:
 // appendHead appends the headers of a response.
 func (c *conn) appendHead(id uint32) { c.appendCommon(id, false, &c.okHead, headFields[:]...) }
 
-// appendPlainHead appends the headers of a response to a request that is not one of gRPC.
+// appendPlainHead appends the headers of the response to a request that is no request of gRPC.
 func (c *conn) appendPlainHead(id uint32, httpStatus string) {
 	c.appendBlock(id, false, c.encode(false, hpack.HeaderField{Name: ":status", Value: httpStatus}, headFields[1]))
 }
 
 var endFields = [...]hpack.HeaderField{{Name: "grpc-status", Value: "0"}}
 
-// appendEnd appends the trailers of a stream and removes the stream. A client that may still send is told to stop.
+// appendEnd appends the trailers of a stream and removes the stream. If the client has not ended its side, RST_STREAM asks it to stop
+// sending.
 func (c *conn) appendEnd(s *stream) {
 	if s.trailers == nil && s.headSent {
 		c.appendCommon(s.id, true, &c.okEnd, endFields[:]...)
@@ -119,7 +122,7 @@ func (s *stream) endFields() (fields []hpack.HeaderField) {
 	return fields
 }
 
-// escape returns the text of a status as gRPC sends it: with percent signs for all bytes that are not printable ASCII.
+// escape returns the text of a status as gRPC sends it: all bytes that are not printable ASCII are percent-encoded.
 func escape(text string) string {
 	printable := func(b byte) bool { return b >= ' ' && b <= '~' && b != '%' }
 	var out strings.Builder

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// stream is a call, or a stream of gRPC. For the handler of a stream it is the grpc.ServerStream.
+// stream is a stream of HTTP/2: a call with one request, or a stream of gRPC. The handler of the latter gets it as its grpc.ServerStream.
 type stream struct {
 	conn *conn
 	id   uint32
@@ -19,35 +19,35 @@ type stream struct {
 	call callContext        // the context of a call with one request
 	stop context.CancelFunc // ends the context of a stream
 
-	// For the goroutine that reads the connection:
+	// Only the goroutine that reads the connection may use the following field.
 	partial []byte // the beginning of a message that is not complete
 
-	// For the goroutine that runs the handler of a call:
+	// Only the goroutine that runs the handler of a call may use the following fields.
 	request    []byte // not decoded yet
 	compressed bool   // the request is compressed
-	passedOn   bool   // another goroutine reads the connection
+	handedOff  bool   // another goroutine reads the connection
 
 	// conn.mu guards the rest.
-	window   int64 // bytes that may be sent
-	used     int   // bytes of its own window that the client has used
-	ended    bool  // the client sends nothing more
-	answered bool  // the status of the call is known
-	finished bool  // nothing will be sent any more
-	running  bool  // the handler runs
-	headSent bool
-	unsent   []byte    // of a message, which waits for the window
+	window   int64     // bytes that may be sent
+	used     int       // bytes of the window of the server that the client has used
+	ended    bool      // the client has ended its side of the stream
+	answered bool      // the status of the call is known
+	finished bool      // nothing will be sent any more
+	running  bool      // the handler runs
+	headSent bool      // the headers of the response were appended
+	unsent   []byte    // the rest of a message that waits for the window
 	buffered int       // the size of the buffer that contains unsent
 	since    time.Time // when a part of unsent was last sent; see noteBlocked
-	trailers error     // what is sent behind it if answered; nil for success
+	trailers error     // the status that follows if answered is true; nil for success
 	blocked  bool      // in conn.blocked
 
 	// Of a stream:
 	queue    []message     // messages that the handler has not received
-	waiting  int           // their bytes, which the client may not use again yet
-	failed   error         // ends the queue
+	waiting  int           // the bytes of queue: the window does not grow by them yet
+	failed   error         // what RecvMsg returns after the queue; nil without an error of the client
 	signals  chan struct{} // has a value after a change for which RecvMsg waits
 	writable chan struct{} // has a value after a change for which SendMsg waits
-	held     bool          // what is sent waits for Release
+	deferred bool          // messages are not written before FlushWrites
 }
 
 func newStream(c *conn, id uint32, h *head) *stream {
@@ -81,7 +81,7 @@ func (s *stream) begin() {
 	}
 }
 
-// end ends the context: the client is gone, or everything was sent. Callers must hold conn.mu.
+// end ends the context after the client has gone, or after everything was sent. Callers must hold conn.mu.
 func (s *stream) end() {
 	s.finished = true
 	s.conn.countUnsent(s, -len(s.unsent))
@@ -182,7 +182,7 @@ func (s *stream) RecvMsg(m any) error {
 	}
 }
 
-// take returns the next message, whose body is not nil even if it is empty, or one without a body if there is none.
+// take returns the next message. The body of a message is not nil, even if the message is empty. If there is no message, the body is nil.
 func (s *stream) take() (next message, err error) {
 	c := s.conn
 	c.mu.Lock()
@@ -194,7 +194,7 @@ func (s *stream) take() (next message, err error) {
 		next = s.queue[0]
 		s.queue = s.queue[1:]
 		s.waiting -= messageHead + len(next.body)
-		if s.giveWindow(); len(c.out) > 0 && !s.held {
+		if s.giveWindow(); len(c.out) > 0 && !s.deferred {
 			c.flushLocked()
 		}
 		return next, nil
@@ -206,7 +206,7 @@ func (s *stream) take() (next message, err error) {
 	return next, nil
 }
 
-// SendMsg sends a message. It waits while the client does not take the one before, or while too much waits to be written.
+// SendMsg sends a message. It waits while the message before it waits for the window of the client, and while the output is full.
 func (s *stream) SendMsg(m any) error {
 	size, err := sizeOf(m)
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *stream) SendMsg(m any) error {
 		return status.FromContextError(context.Canceled).Err()
 	}
 	c.sendMessage(s, m, size)
-	if s.held && len(c.out) < heldOutput {
+	if s.deferred && len(c.out) < maxDeferred {
 		c.mu.Unlock()
 		return nil
 	}
@@ -239,22 +239,23 @@ func (s *stream) SendMsg(m any) error {
 	return nil
 }
 
-// Hold lets the messages of SendMsg wait until Release, or until there are many, so that they are written together.
-func (s *stream) Hold() {
+// DeferWrites lets SendMsg append messages to the output without writing them. FlushWrites ends that. More than maxDeferred bytes are
+// written before it.
+func (s *stream) DeferWrites() {
 	s.conn.mu.Lock()
-	s.held = true
+	s.deferred = true
 	s.conn.mu.Unlock()
 }
 
-// Release writes the messages that have waited since Hold.
-func (s *stream) Release() {
+// FlushWrites writes the messages since DeferWrites. SendMsg writes again afterwards.
+func (s *stream) FlushWrites() {
 	s.conn.mu.Lock()
-	s.held = false
+	s.deferred = false
 	s.conn.mu.Unlock()
 	s.conn.flush()
 }
 
-// SetHeader, SendHeader and SetTrailer do nothing: the methods send no metadata.
+// SetHeader does nothing, and so do SendHeader and SetTrailer: no method sends metadata.
 func (s *stream) SetHeader(metadata.MD) error { return nil }
 
 // SendHeader is described at SetHeader.

@@ -22,24 +22,25 @@ type Stream struct {
 // the member has lost its leader and the client wants to have one. context.Cause then returns the error with which the stream ends.
 func (s *Stream) Context() context.Context { return s.ctx }
 
-// Hold lets the messages of SendMsg wait until Release, or until there are many, so that they are written together.
-func (s *Stream) Hold() {
-	if h, ok := s.ServerStream.(holder); ok {
-		h.Hold()
+// DeferWrites lets SendMsg append messages without writing them to the connection. FlushWrites ends that. Many messages are written
+// before it.
+func (s *Stream) DeferWrites() {
+	if h, ok := s.ServerStream.(writeDeferrer); ok {
+		h.DeferWrites()
 	}
 }
 
-// Release writes the messages that have waited since Hold.
-func (s *Stream) Release() {
-	if h, ok := s.ServerStream.(holder); ok {
-		h.Release()
+// FlushWrites writes the messages since DeferWrites. SendMsg writes again afterwards.
+func (s *Stream) FlushWrites() {
+	if h, ok := s.ServerStream.(writeDeferrer); ok {
+		h.FlushWrites()
 	}
 }
 
-// holder is a stream that can write several messages together.
-type holder interface {
-	Hold()
-	Release()
+// writeDeferrer is a stream that can write several messages with one system call.
+type writeDeferrer interface {
+	DeferWrites()
+	FlushWrites()
 }
 
 // receive starts the goroutine that receives the requests of a stream, for a method that must also end when Context is done: RecvMsg waits

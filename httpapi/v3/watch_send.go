@@ -56,8 +56,8 @@ var errRevisionTooLarge = status.Error(codes.ResourceExhausted, fmt.Sprintf(
 
 // sendReady sends what the watches have that are ready now. Each has one turn, so that none waits for another with many events.
 func (w *watchStream) sendReady() error {
-	w.stream.Hold()
-	defer w.stream.Release()
+	w.stream.DeferWrites()
+	defer w.stream.FlushWrites()
 	for _, k := range w.ready.take() {
 		if w.watches[k.id] != k {
 			continue // it has ended
