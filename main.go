@@ -1,4 +1,4 @@
-// Pando is a replicated, hierarchical key store that speaks the etcd v2 HTTP API. Its packages are explained in
+// Pando is a replicated, hierarchical key store that serves the v2 and v3 APIs of etcd. Its packages are explained in
 // docs/architecture.md; the command line begins in ctl/program.
 package main
 

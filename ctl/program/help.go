@@ -4,18 +4,18 @@ import (
 	"pando/members/config"
 )
 
-const helpIntro = `Pando keeps a tree of small values and serves it over the etcd v2 HTTP API: durable, watchable,
-with compare-and-swap and time-to-live. Every etcd v2 client works with it unchanged.
+const helpIntro = `Pando keeps a tree of small values and serves it over the APIs of etcd: v2 (HTTP) and v3 (gRPC and
+JSON), on the same keys. Every client of etcd v2 works with it unchanged.
 
 The server:
   pando [flags]                start a server (127.0.0.1:2379, data in default.pando)
   pando --config-file FILE     start a server with settings from a YAML file
   pando snapshot save FILE     save the data of a running server; also status and restore
-  pando import-etcd DIR        move in from etcd: make a data directory from that of a stopped member
+  pando import-etcd DIR        move in from etcd: DIR is that of a stopped member, or a snapshot file
   pando import-etcd-config F   move in from etcd: take the settings in /etc/default/etcd or etcd.conf.yml over
   pando migrate --from URL     follow a running etcd; also compare, switch (take over) and status
   pando export-etcd FROM DIR   move back: make a data directory of etcd from the data of Pando
-  pando --version              print the version and the API it speaks
+  pando --version              print the version and the APIs that it serves
   pando help                   print this text
 
 The client, with the commands of etcdctl; a link named etcdctl is the client, too:
@@ -49,7 +49,8 @@ const helpOutro = `
 Read on:
   README.md                    a first session
   docs/api.md                  every request and answer
-  docs/differences.md          the differences between Pando and etcd 3.4, and why
+  docs/two-protocols.md        how the v2 and the v3 API share the keys
+  docs/differences.md          the differences between Pando and etcd, and why
   docs/operations.md           clusters, backups, monitoring
   docs/ctl.md                  the client for people: top, find, du, diff, edit
   docs/security.md             who may do what, TLS, users, the audit log, a checklist

@@ -50,7 +50,7 @@ func NewApp(stdout, stderr io.Writer) *cli.App {
 	given := config.NewCommandLine()
 	return &cli.App{
 		Name:            "pando",
-		Usage:           "a replicated key store that speaks the etcd v2 HTTP API",
+		Usage:           "a replicated key store with the v2 and v3 APIs of etcd",
 		Writer:          stdout,
 		ErrWriter:       stderr,
 		Flags:           append(given.CliFlags(), &cli.BoolFlag{Name: config.VersionFlag, Usage: "Print the version and exit."}),
@@ -155,6 +155,6 @@ func versionText() string {
 	if commit != "" {
 		commit = " (commit " + commit[:min(12, len(commit))] + ")"
 	}
-	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s\nGo: %s %s/%s\n",
-		stats.Version, commit, stats.APILevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("pando %s%s\nAPI: etcd v2, as of etcd %s; etcd v3, as of etcd %s\nGo: %s %s/%s\n",
+		stats.Version, commit, stats.APILevel, stats.V3APILevel, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -95,8 +95,8 @@ func TestVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := out.String()
-	if !strings.HasPrefix(got, "pando "+stats.Version) || !strings.Contains(got, "API: etcd v2, as of etcd "+stats.APILevel+"\n") ||
-		!strings.Contains(got, "Go: go1.") {
+	apis := "API: etcd v2, as of etcd " + stats.APILevel + "; etcd v3, as of etcd " + stats.V3APILevel + "\n"
+	if !strings.HasPrefix(got, "pando "+stats.Version) || !strings.Contains(got, apis) || !strings.Contains(got, "Go: go1.") {
 		t.Errorf("got %q", got)
 	}
 	for _, text := range []string{stats.Version, stats.APILevel} {

@@ -15,7 +15,7 @@ func (r release) labels() map[string]string {
 	const prefix = "org.opencontainers.image."
 	labels := map[string]string{
 		prefix + "title":       "pando",
-		prefix + "description": "A replicated, hierarchical key store that speaks the etcd v2 HTTP API",
+		prefix + "description": "A replicated, hierarchical key store with the v2 and v3 APIs of etcd",
 		prefix + "licenses":    "Apache-2.0",
 		prefix + "version":     r.version,
 		prefix + "created":     r.date.Format(time.RFC3339),
