@@ -43,8 +43,8 @@ func (l *Loader) ImportState(index uint64, c Counters, u *users.State) error {
 	return nil
 }
 
-// ImportRevisions says that keys of the v3 API will be imported beside the nodes and the events: see Store.ImportKeys. All nodes and events
-// then count as not newer than the revision base. It must be called after ImportState and before the first node.
+// ImportRevisions prepares the import of keys of the v3 API beside the nodes and the events: see Store.ImportKeys. No node or event gets a
+// revision above base. It must be called after ImportState and before the first node.
 func (l *Loader) ImportRevisions(base uint64) {
 	l.store.revisions = revisions{started: true, counts: true, last: base}
 }
@@ -55,7 +55,7 @@ func (l *Loader) importedNumbers(f *NodeFields) numbers {
 	if r := l.store.revisions; r.counts {
 		c.createRevision, c.modRevision, c.version = min(f.Created, r.last), min(f.Modified, r.last), 1
 		if f.Created != f.Modified && !f.Dir {
-			c.version = 2 // how often it has changed is not known
+			c.version = 2 // the number of changes is not in the source
 		}
 	}
 	return c

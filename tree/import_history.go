@@ -14,7 +14,7 @@ func (k *KeyImporter) begin(first *KeyFields) {
 	if k.compacted <= firstIndex || first != nil && first.ModRevision == k.compacted && first.Sub == 0 {
 		return
 	}
-	// The compaction has removed the first changes of its revision, or all of them. A silent event is in their place.
+	// The compaction has removed the first changes of its revision, or all of them. A silent event takes their place.
 	s.revisions.last = k.compacted
 	node := newDir("/", noChildren)
 	node.setNumbers(numbers{modified: s.index + 1, modRevision: k.compacted, version: 1, sub: restSub})
@@ -53,7 +53,7 @@ func (k *KeyImporter) addChange(f *KeyFields) error {
 		k.begin(f)
 	}
 	s := k.store
-	left := f.ModRevision == k.compacted // it is what a compaction has left of its revision
+	left := f.ModRevision == k.compacted // the compaction may have removed other changes of this revision
 	switch {
 	case left:
 		s.inTxn, s.revisions.changes = true, f.Sub
@@ -66,7 +66,7 @@ func (k *KeyImporter) addChange(f *KeyFields) error {
 		s.beginTxn()
 	}
 	if f.Sub != s.revisions.changes {
-		return fmt.Errorf("it is number %d of the changes of its revision, but follows number %d", f.Sub, int64(s.revisions.changes)-1)
+		return fmt.Errorf("its number in its revision is %d, but the change before it has the number %d", f.Sub, int64(s.revisions.changes)-1)
 	}
 	prev, v3Only := s.findKey(f.Key)
 	if f.Deleted {
@@ -92,15 +92,15 @@ func (k *KeyImporter) addChange(f *KeyFields) error {
 	return nil
 }
 
-// maxGap is the largest number of consecutive revisions without a change. Etcd has none. A snapshot that Pando has written for etcd has
-// them where v2 has made a directory.
+// maxGap is the largest number of consecutive revisions without a change of a key. A file of etcd has no such revisions. A snapshot that
+// Pando has written for etcd has one for each directory that v2 has made.
 const maxGap = 100_000
 
 // fillGap adds silent events for the revisions without a change before a revision.
 func (k *KeyImporter) fillGap(revision uint64) error {
 	s := k.store
 	if revision <= s.revisions.last || revision-s.revisions.last > maxGap {
-		return fmt.Errorf("it follows the revision %d", s.revisions.last)
+		return fmt.Errorf("the change before it has the revision %d", s.revisions.last)
 	}
 	for s.revisions.last+1 < revision {
 		s.revisions.last++
@@ -160,7 +160,7 @@ func (k *KeyImporter) Finish() (detached int, err error) {
 	return detached, nil
 }
 
-// detachLost detaches the keys of leases that do not exist. It makes no events.
+// detachLost detaches the keys that are attached to leases that do not exist. It makes no events.
 func (k *KeyImporter) detachLost() int {
 	s := k.store
 	var lost []string

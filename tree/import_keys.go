@@ -31,25 +31,25 @@ type KeyImporter struct {
 	index     uint64 // the index of the tree before
 	compacted uint64
 	last      Revision
-	began     bool // the history has begun
+	began     bool // begin was called
 	clashes   Clashes
 }
 
-// Revision is the place of a change: its revision, and the number of the changes that the revision has made before.
+// Revision is the position of a change: its revision, and the number of the changes before it in the same revision.
 type Revision struct{ Main, Sub uint64 }
 
 // Clashes are keys of the v3 API that can't lie beside the keys of v2.
 type Clashes struct {
-	// Keys are the first ones, in the order of their revisions.
+	// Keys are the first clashing keys, at most maxClashes, in the order of their revisions.
 	Keys []string
-	// Changes is the number of changes of all of them.
+	// Changes is the number of changes of all clashing keys.
 	Changes int
 }
 
 // maxClashes is the largest number of keys in Clashes.
 const maxClashes = 5
 
-// importBatch is the number of changes that are published together.
+// importBatch is the number of changes that are published at once.
 const importBatch = 4096
 
 // ImportKeys begins to import keys. compacted is the revision of the last compaction, or zero. The last argument of Loader.ImportRevisions
@@ -125,8 +125,8 @@ func (k *KeyImporter) FindClash(key string) {
 	}
 }
 
-// SeesV2 reports whether keys of v2 lie in a range. A request that was executed when the two lay apart has not seen them.
-func (k *KeyImporter) SeesV2(r KeyRange) bool { return k.v2 != nil && k.v2.CountKeys(r) > 0 }
+// OverlapsV2 reports whether keys of v2 lie in a range. etcd has two separate stores: a v3 request has neither read nor removed keys of v2.
+func (k *KeyImporter) OverlapsV2(r KeyRange) bool { return k.v2 != nil && k.v2.CountKeys(r) > 0 }
 
 // Clashes returns the clashes that were found so far. If there are any, the store is not complete.
 func (k *KeyImporter) Clashes() Clashes { return k.clashes }
@@ -141,7 +141,7 @@ func (f *KeyFields) check(last Revision) error {
 	case f.ModRevision > maxSourceIndex:
 		return c.check()
 	case f.ModRevision <= firstIndex, f.ModRevision < last.Main, f.ModRevision == last.Main && f.Sub <= last.Sub:
-		return fmt.Errorf("it follows the revision %d.%d", last.Main, last.Sub)
+		return fmt.Errorf("it comes after the revision %d.%d in the file", last.Main, last.Sub)
 	case f.Deleted:
 		return nil
 	case f.CreateRevision <= firstIndex || f.CreateRevision > f.ModRevision || f.Version == 0 || f.Version > maxVersion:
@@ -155,7 +155,7 @@ func (k *KeyImporter) addBase(f *KeyFields) {
 	s := k.store
 	s.index, s.revisions.last = f.ModRevision-1, f.ModRevision-1
 	if f.Deleted {
-		s.deleteKey(f.Key) // the compaction was not finished
+		s.deleteKey(f.Key) // etcd was stopped before it had finished the compaction
 	} else {
 		k.put(f, numbers{created: f.CreateRevision, modified: f.ModRevision})
 	}
@@ -181,7 +181,7 @@ func importedFile(key, value string, lease int64) *Node {
 	return newFile(key, value, 0, lease)
 }
 
-// flush publishes the changes since the last call if these are at least so many.
+// flush publishes the changes since the last call if there are at least as many as least says.
 func (k *KeyImporter) flush(least int) {
 	s := k.store
 	if len(s.attachments) >= least {

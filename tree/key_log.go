@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// KeyLog is what etcd would store of the keys in the state of a view: the changes after the compact revision, and of the changes up to it
-// the last one of each key that existed then. It never changes, so any goroutine may read it, and may keep it: it then keeps the events
-// and what they have removed in memory.
+// KeyLog has the changes of keys that etcd would store for the state of a view: all changes after the compact revision, and of the changes
+// up to it the last one of each key that existed then. It never changes, so any goroutine may read it. While it is referenced, the events
+// and the nodes that they have removed stay in memory.
 type KeyLog struct {
 	view   *View
 	events []*Event // those after the compact revision, without events that change no key
@@ -21,7 +21,7 @@ type KeyRecord struct {
 	// Revision is the revision of the change, and Sub its number among the changes of this revision, from 0. The removal of a directory
 	// is one change for each key.
 	Revision, Sub uint64
-	// Node is the file after the change. After a deletion only its key counts.
+	// Node is the file after the change. For a deletion only its key is valid.
 	Node    *Node
 	Deleted bool
 }
@@ -65,11 +65,11 @@ func (s *Store) keyLog(v *View) *KeyLog {
 	return l
 }
 
-// View returns the state whose log it is.
+// View returns the view from which the log was made.
 func (l *KeyLog) View() *View { return l.view }
 
-// Floor returns the revision of which and after which the log has all changes: the compact revision, or, if it is greater, the revision
-// before the first command of the v3 API.
+// Floor returns the floor of the log: the log has all changes of later revisions. The floor is the compact revision, or the revision before
+// the first command of the v3 API if that is greater.
 func (l *KeyLog) Floor() uint64 { return l.floor }
 
 // IsComplete reports whether the log has all changes since the first one: nothing was compacted.
@@ -78,8 +78,8 @@ func (l *KeyLog) IsComplete() bool { return l.compacted == 0 && l.floor <= 1 }
 // CompactRevision returns the revision of the last compaction, or zero if there was none.
 func (l *KeyLog) CompactRevision() uint64 { return l.compacted }
 
-// Living visits the last change of each key that existed at a revision, in the order of the changes, if it is not after the floor. The
-// revision must not be before the floor. Living sorts the keys, so it needs 16 bytes for each.
+// Living visits the last change of each key that existed at a revision, in the order of the changes. It leaves out changes after the floor.
+// The revision must not be below the floor. Living sorts the keys, and needs 16 bytes of memory for each.
 func (l *KeyLog) Living(revision uint64) iter.Seq[KeyRecord] {
 	return func(yield func(KeyRecord) bool) {
 		living := l.livingAt(revision)
@@ -130,8 +130,8 @@ func (l *KeyLog) livingAt(revision uint64) []orderedNode {
 	return living
 }
 
-// at visits the files that existed at a revision, in any order, and also later states of them. A file that has changed after the revision
-// is the previous one in the event of its first change after the revision.
+// at visits the files that existed at a revision, in any order, and also later states of them. If a file has changed after the revision,
+// its state at the revision is the Prev in the event of the first such change.
 func (l *KeyLog) at(revision uint64) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		for n := range l.view.Keys(KeyRange{}) {
@@ -161,8 +161,8 @@ func (l *KeyLog) after(revision uint64) []*Event {
 	return l.events[first:]
 }
 
-// Changes visits the changes after one revision, from, up to another one, in their order. from must not be before the floor, except for
-// the revision before it if a compaction has made the floor: the history keeps the changes of the compact revision, too.
+// Changes visits the changes after the revision from and up to the revision to, in their order. from must not be below the floor. If the
+// floor is the compact revision, from may be the revision before it: the history keeps the changes of the compact revision, too.
 func (l *KeyLog) Changes(from, to uint64) iter.Seq[KeyRecord] {
 	return func(yield func(KeyRecord) bool) {
 		c := changeCounter{yield: yield}

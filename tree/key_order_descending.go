@@ -2,10 +2,10 @@ package tree
 
 import "iter"
 
-// The functions of this file find the last key before a bound. So a walk in descending order begins at its end. It costs a few look-ups
-// for each key, however many keys there are. The order is explained in key_order.go.
+// The functions of this file find the last key before a bound. A walk in descending order calls them for each key: a key costs a few
+// look-ups, which do not depend on the number of keys before it. The order is explained in key_order.go.
 
-// KeysDescending visits the files that Keys visits, in descending order. It takes a few times longer for each file.
+// KeysDescending visits the files that Keys visits, in descending order. It takes a few times longer for each file than Keys.
 func (v *View) KeysDescending(r KeyRange) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		if isEmptyRange(r) {
@@ -100,8 +100,8 @@ func (d *directory) lastChild(end string) *Node {
 	return d.children.Before(end)
 }
 
-// lastFileIfBefore returns the file with the last key below a directory, or nil, if all these keys are before the bound of its siblings.
-// Otherwise none of them is, and it returns nil.
+// lastFileIfBefore returns the file with the last key below a directory if the keys below it are before a bound of the names of its
+// siblings. Either all these keys are before the bound or none. It returns nil if none is, or if there are no files below.
 func (n *Node) lastFileIfBefore(end string) *Node {
 	if end != "" && base(n.Path())+"/" >= end {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A removal of many keys makes an event for each, as if they were removed one after the other, but it changes the tree once for each run:
-// the files with neighbouring keys in one directory. So a key costs its event and hardly more.
+// A removal of many keys makes one event for each key, but changes the tree once for each run: files that follow each other in the order of
+// their keys and lie in one directory, or plain keys. The result is the same as if the keys were removed one after the other.
 
 // removedFile is a file that is to be removed.
 type removedFile struct {
@@ -34,7 +34,7 @@ func (s *Store) removeFiles(action Action, files []removedFile) {
 	}
 }
 
-// runLength returns the number of files at the beginning of a list that removeRun can remove together.
+// runLength returns the length of the run at the beginning of a list of files.
 func runLength(files []removedFile) int {
 	first := &files[0]
 	if first.kind == shadowedFile {
@@ -62,18 +62,19 @@ func runLength(files []removedFile) int {
 type fileRemoval struct {
 	store  *Store
 	action Action
-	// events is the rest of an allocation for several events: the history drops events in their order.
+	// events is the unused rest of an allocation for several events. The history drops events in their order, so it frees the allocation
+	// soon.
 	events []Event
-	nodes  []*Node // for removeRun
+	nodes  []*Node // is reused by removeRun
 }
 
-// eventsTogether is the number of events that share one allocation.
-const eventsTogether = 64
+// eventsPerAllocation is the number of events that share one allocation.
+const eventsPerAllocation = 64
 
 // emit emits the event of the removal of a file.
 func (r *fileRemoval) emit(f *removedFile) {
 	if len(r.events) == 0 {
-		r.events = make([]Event, eventsTogether)
+		r.events = make([]Event, eventsPerAllocation)
 	}
 	e := &r.events[0]
 	r.events = r.events[1:]
@@ -101,8 +102,8 @@ func (r *fileRemoval) removeRun(run []removedFile) {
 	r.emit(&run[last])
 }
 
-// deleteFiles removes the files of a run from the tree, as deleteKey removes one of them. The kind of all must be visibleFile, and they
-// must lie in one directory, or it must be plainFile. The caller must emit an event with the next index.
+// deleteFiles removes the files of a run from the tree, as deleteKey removes one file. All files must have the same kind: visibleFile, and
+// then they must lie in one directory, or plainFile. The caller must emit an event with the next index.
 func (s *Store) deleteFiles(files []*Node, kind fileKind) {
 	var sum totals
 	for _, n := range files {
@@ -142,7 +143,7 @@ func (a ancestors) removeFiles(files []*Node, sum totals) {
 	}
 }
 
-// fileFinder finds files by their keys. It is fastest if the keys come in their order. The tree must not change meanwhile.
+// fileFinder finds files by their keys. It is fastest if the keys are looked up in ascending order. The tree must not change meanwhile.
 type fileFinder struct {
 	store *Store
 	dir   *Node // the directory of the last key that is a path, or nil

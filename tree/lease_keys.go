@@ -10,20 +10,20 @@ import (
 	"pando/tree/btree"
 )
 
-// leaseKeys finds the keys of a lease. It follows from the nodes of the tree, so it is not stored. Only the applying goroutine changes it.
-// It does so when a batch is published, so any goroutine that reads it sees the keys of a published view.
+// leaseKeys is an index of the keys of leases. It follows from the nodes of the tree, so it is not stored. Only the applying goroutine
+// changes it, when a batch is published: a reader gets the keys of a published view. Any goroutine may read it.
 type leaseKeys struct {
 	mu      sync.RWMutex
 	byLease btree.Map[*attachment] // by lease and key
 	byKey   btree.Map[*attachment] // by key
 }
 
-// attachment says that a file is attached to a lease. It is an item of both maps.
+// attachment is the attachment of a file to a lease. It is an item of both maps.
 type attachment struct {
 	name string // the name of the lease, followed by the key
 }
 
-// Path returns the name by which byLease has the attachment. That by which byKey has it is its end: the key.
+// Path returns the name by which byLease has the attachment. Its name in byKey is the end of that name: the key.
 func (a *attachment) Path() string { return a.name }
 
 func (a *attachment) key() string { return a.name[leaseNameBytes:] }
@@ -48,7 +48,7 @@ const (
 )
 
 func newLeaseKeys() *leaseKeys {
-	// The maps are never cloned, so any owner will do.
+	// The maps are never cloned, so the owner is of no importance.
 	return &leaseKeys{byLease: btree.NewCounted[*attachment](0, 1), byKey: btree.New[*attachment](leaseNameBytes, 1)}
 }
 

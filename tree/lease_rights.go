@@ -7,9 +7,10 @@ import (
 	"pando/tree/users"
 )
 
-// A user who attaches a key to a lease, or ends a lease, must have the right to write all keys of the lease: otherwise the user could
-// remove keys of others, or give others the power over a key. As in the reference, the rule is checked when the command is applied, in the
-// state that the command changes. The service checks it before, too, so that a command without the right does not enter the log.
+// A user who attaches a key to a lease, or revokes a lease, must have the right to write all keys of the lease. Otherwise the user could
+// remove keys without the right to write them, or let other users remove the attached key. As in etcd, the rule is checked when the
+// command is applied, in the state that the command changes. The service checks it before, too, so that a command without the right does
+// not enter the log.
 
 // NeedsUser reports whether Command.User must be set while auth is enabled.
 func (c *Command) NeedsUser() bool {
@@ -78,9 +79,9 @@ func (s *Store) checkLeases(c *Command) *Error {
 // leasePortion is the number of keys that AllowsLease copies at a time, so that it does not block the applying goroutine for long.
 const leasePortion = 1000
 
-// AllowsLease reports whether roles give the access to all keys that are attached to a lease. It takes the time of two look-ups if the
-// access to all keys from the first to the last key of the lease is given. Otherwise it looks at the keys until one is denied. Keys that
-// are attached or detached meanwhile may count or not. Any goroutine may call it.
+// AllowsLease reports whether roles give the access to all keys that are attached to a lease. It takes the time of two look-ups if
+// roles give the access to the whole range from the first to the last key of the lease. Otherwise it checks key by key until one is
+// denied. Keys that are attached or detached meanwhile may count or not. Any goroutine may call it.
 func (s *Store) AllowsLease(state *users.State, roles []string, a users.Access, id int64) bool {
 	bounds, some := s.leaseKeys.bounds(id)
 	if !some || state.AllowsRange(roles, a, bounds) {
@@ -100,7 +101,7 @@ func (s *Store) AllowsLease(state *users.State, roles []string, a users.Access, 
 	}
 }
 
-// bounds returns the range from the first to the last key of a lease. some is false if the lease has no keys.
+// bounds returns the range from the first to the last key of a lease. It returns false for some if the lease has no keys.
 func (l *leaseKeys) bounds(id int64) (r KeyRange, some bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

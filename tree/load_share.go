@@ -1,7 +1,7 @@
 package tree
 
-// An event and the tree share the object of a file, and so do an event and the next one of the same key. What was read from a disk has an
-// object for each, which would double the memory of the history. The functions of this file make them share again.
+// In a running store an event and the tree share the object of a file, and so do two successive events of one key. After loading a
+// checkpoint each has an object of its own, which would double the memory of the history. The functions of this file restore the sharing.
 
 // sharePrev makes an event share the file that it has replaced or removed with the event that has written it.
 func (h *history) sharePrev(e *Event) {
@@ -13,8 +13,8 @@ func (h *history) sharePrev(e *Event) {
 	}
 }
 
-// shareFiles makes the events share their files with the tree. The store must not be in use yet. The history of v2 alone is short, and is
-// left as it is.
+// shareFiles makes the events share their files with the tree. No other goroutine may use the store yet. The history of a store
+// without v3 is short, and stays as it is.
 func (s *Store) shareFiles() {
 	if s.history.pages.Load() == nil {
 		return
@@ -29,7 +29,7 @@ func (s *Store) shareFiles() {
 	}
 }
 
-// sameFile reports whether two nodes are files that differ in nothing.
+// sameFile reports whether two nodes are files and equal in all fields.
 func sameFile(a, b *Node) bool {
 	return !a.IsDir() && !b.IsDir() && a.ModifiedIndex() == b.ModifiedIndex() && a.CreatedIndex() == b.CreatedIndex() &&
 		a.ModRevision() == b.ModRevision() && a.CreateRevision() == b.CreateRevision() && a.storedVersion() == b.storedVersion() &&

@@ -2,11 +2,11 @@ package tree
 
 import "fmt"
 
-// A small request may ask for a large response: a transaction may read the same keys many times. So the results of a request are bounded
-// in bytes while they are made, before a response is encoded.
+// A small request may have a large response: a transaction may read the same keys many times. The results of a request are therefore
+// bounded in bytes while they are collected, before a response is encoded.
 
-// resultNodeBytes is about the size of a file in a response beside its key and value, and resultOpBytes that of an operation without
-// files.
+// resultNodeBytes is an estimate of the bytes of a file in a response, without its key and value. resultOpBytes is an estimate of the bytes
+// of an operation, without its files.
 const (
 	resultNodeBytes = 32
 	resultOpBytes   = 32
@@ -18,7 +18,7 @@ type resultLimit struct {
 	exceeded bool
 }
 
-// newResultLimit returns a limit of some bytes. Zero and less is no limit.
+// newResultLimit returns a limit. It returns nil, which is no limit, if bytes is not positive.
 func newResultLimit(bytes int64) *resultLimit {
 	if bytes <= 0 {
 		return nil
@@ -26,7 +26,7 @@ func newResultLimit(bytes int64) *resultLimit {
 	return &resultLimit{left: bytes}
 }
 
-// take counts bytes. It returns false if the limit is exceeded, with these bytes or before.
+// take counts bytes. It returns false if their sum exceeds the limit.
 func (l *resultLimit) take(bytes int) bool {
 	if l == nil {
 		return true
@@ -50,7 +50,7 @@ func (q *RangeQuery) resultSize(n *Node) int {
 // isExceeded reports whether take has returned false.
 func (l *resultLimit) isExceeded() bool { return l != nil && l.exceeded }
 
-// resultTooLarge returns the error of a request whose results exceed a limit of some bytes.
+// resultTooLarge returns the error of a request whose results exceed a limit. what is the end of its text.
 func resultTooLarge(bytes int64, what string) *Error {
 	return NewError(CodeResultTooLarge, fmt.Sprintf("the response would have more than %d bytes (--max-response-bytes); %s", bytes, what))
 }
@@ -60,24 +60,24 @@ func readTooLarge(bytes int64) *Error {
 	return resultTooLarge(bytes, "ask for fewer keys, with a limit, or for the keys alone")
 }
 
-// SetResultLimit bounds the results of commands of the v3 API: if the files in the result of a command have more than some bytes, with
-// their keys, the result has none of them, and KVResult.TooLarge is set. What the command changes does not depend on the limit, so the
-// members need not have the same. Zero is no limit, which a new store has. It must be called before the first Apply.
+// SetResultLimit bounds the results of commands of the v3 API. If the files in the result of a command exceed the limit, with their keys
+// and values, all of them are left out, and KVResult.TooLarge is set. The changes that a command makes do not depend on the limit, so
+// members may have different ones. Zero, the default, is no limit. SetResultLimit must be called before the first Apply.
 func (s *Store) SetResultLimit(bytes int64) { s.resultBytes = bytes }
 
-// TooLargeError returns the error for a result that is too large, and otherwise nil.
+// TooLargeError returns the error for a result whose TooLarge is set, and otherwise nil.
 func (s *Store) TooLargeError(r *KVResult) *Error {
 	if r == nil || !r.TooLarge {
 		return nil
 	}
-	return resultTooLarge(s.resultBytes, "the changes of the request were made, but what it has read or removed is not shown")
+	return resultTooLarge(s.resultBytes, "the changes of the request were made, but its results are left out")
 }
 
 // RunWithin is Run with a limit of the result in bytes. Zero is no limit. It returns an *Error of CodeResultTooLarge if the result exceeds
 // the limit.
 func (q *RangeQuery) RunWithin(keys KeyReader, bytes int64) (RangeResult, *Error) {
 	if _, single := q.single(); single {
-		return q.run(keys, nil), nil // a file is not larger than a request
+		return q.run(keys, nil), nil // one file is at most as large as the request that wrote it
 	}
 	limit := newResultLimit(bytes)
 	r := q.run(keys, limit)
@@ -87,7 +87,7 @@ func (q *RangeQuery) RunWithin(keys KeyReader, bytes int64) (RangeResult, *Error
 	return r, nil
 }
 
-// dropNodes removes the files from a result, which is too large.
+// dropNodes sets TooLarge, and removes the files from a result.
 func (r *KVResult) dropNodes() {
 	r.TooLarge = true
 	for i := range r.Ops {

@@ -48,7 +48,7 @@ key until pando migrate switch. It follows the data of v2 alone; those of v3 are
 
 Examples:
   pando import-etcd /var/lib/etcd --dry-run
-      prints what is there, and writes nothing
+      prints a summary of the data, and writes nothing
   pando import-etcd /var/lib/etcd --data-dir /var/lib/pando
       then start pando with the same settings
   pando import-etcd snapshot.db --data-dir /var/lib/pando
@@ -60,7 +60,7 @@ Examples:
 func importCommand(stdout, stderr io.Writer) *cli.Command {
 	given := config.NewCommandLine()
 	command := &cli.Command{
-		Name: "import-etcd", Usage: "make the data directory of a new member from one of etcd", ArgsUsage: "ETCD_DATA_DIR | SNAPSHOT_FILE",
+		Name: "import-etcd", Usage: "make the data directory of a new member from data of etcd", ArgsUsage: "ETCD_DATA_DIR | SNAPSHOT_FILE",
 		Description: importHelp, HideHelpCommand: true,
 		Flags: append(given.CliFlags(restoreFlags...),
 			&cli.BoolFlag{Name: dryRunFlag, Usage: "read and check everything, and write nothing"},

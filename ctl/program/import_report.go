@@ -67,7 +67,7 @@ with a TTL     %d of the keys and directories
 `, r.Keys, r.Directories, r.Hidden, r.TTLs)
 	}
 	if r.V3 != nil {
-		text += reportedKeys(r.V3, r.HasV2)
+		text += reportedKeys(r)
 	}
 	text += fmt.Sprintf("users, roles   %d, %d (auth is %s)\n", r.Users, r.Roles, auth)
 	if r.HasV2 {
@@ -85,10 +85,10 @@ digest         %x
 	return text
 }
 
-// reportedKeys returns the lines about the data of v3. with says that those of v2 are in the same tree.
-func reportedKeys(k *etcdv2.KeysReport, with bool) string {
-	beside, compacted := "", "never compacted"
-	if with {
+// reportedKeys returns the lines about the data of v3. Their number of keys includes the keys of v2 if these are in the same tree.
+func reportedKeys(r *etcdv2.Report) string {
+	k, beside, compacted := r.V3, "", "never compacted"
+	if r.HasV2 {
 		beside = ", with those of v2"
 	}
 	if k.Compacted > 0 {

@@ -19,7 +19,7 @@ func (r *reader) openKeys(snapshot uint64) error {
 	}
 	file, has, err := r.openKeysFile(path)
 	if err == nil && file.ConsistentIndex < snapshot && (has || file.ConsistentIndex != 0) {
-		// Etcd was stopped after it has received a snapshot, and before it has replaced its file.
+		// Etcd was stopped after it had received a snapshot, and before it had replaced its file.
 		received := filepath.Join(r.source.snapDir, fmt.Sprintf("%016x.snap.db", snapshot))
 		err = errors.Join(fmt.Errorf("%w: %s: it has the state at index %d, but the snapshot has that at %d, and %s is missing",
 			ErrDamaged, path, file.ConsistentIndex, snapshot, received), file.Close())
@@ -33,7 +33,7 @@ func (r *reader) openKeys(snapshot uint64) error {
 		r.total += file.Size()
 		return nil
 	case r.options.API == V2:
-		r.report.note("it is not known whether etcd has v3 keys: %v", err)
+		r.report.note("the file of v3 can't be read, so it may have keys that are left out: %v", err)
 		return nil
 	}
 	return fmt.Errorf("%w; --from-api %s imports the data of v2 alone", err, V2)

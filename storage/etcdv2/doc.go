@@ -17,10 +17,10 @@
 //
 //   - The same files give the same state, digest included, on every machine and at any time: Read uses no clock, and no
 //     order of a map.
-//   - Nothing is guessed. Read either returns the state after the last entry that the member knew to be committed, or an error that
-//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off. If entries follow, the only
-//     member of a cluster takes them, too, as etcd does when it starts. For a member of several, a note of the Report says how many
-//     follow: the cluster may have acknowledged some of them before the member was killed.
+//   - Nothing is guessed. Read either returns the state after the last entry that the data show to be committed, or an error that
+//     names the file and the offset. A torn write at the end of the log is cut off as etcd cuts it off. If entries follow the commit
+//     index, Read takes them, too, for the only member of a cluster, as etcd does when it starts. For a member of several, a note of
+//     the Report says how many follow: the cluster may have acknowledged some of them before the member was killed.
 //
 // # Files
 //

@@ -11,7 +11,7 @@ import (
 	"pando/tree/users"
 )
 
-// convert makes the tree of the data of v2. With a file of v3 the keys of that must be added.
+// convert makes the tree of the data of v2. beside is the file of v3 whose keys the caller must add, or nil.
 func (r *reader) convert(s *store, beside *etcdv3.File) (*tree.Store, error) {
 	r.report.HasV2 = true
 	t, err := convert(s, r.options.HistorySize, r.report, beside)
@@ -60,7 +60,7 @@ func errorKind(err error) error {
 	return ErrInexact
 }
 
-// adviseOnClash adds what to do after a clash.
+// adviseOnClash adds the next step of the operator to an error about a clash.
 func (r *reader) adviseOnClash(err error) error {
 	var clash *etcdv3.ClashError
 	if !errors.As(err, &clash) {
@@ -102,7 +102,7 @@ func importKeys(
 	return into, nil
 }
 
-// describe sets what follows from the tree.
+// describe sets the fields that follow from the tree.
 func (k *KeysReport) describe(v *tree.View) {
 	k.Keys, k.Revision, k.Compacted, k.Leases = v.CountKeys(tree.KeyRange{}), v.Revision(), v.CompactRevision(), v.LeaseCount()
 	if k.Leases == 0 {

@@ -13,7 +13,7 @@ import (
 	"pando/tree"
 )
 
-// API says which data of etcd are read.
+// API is the choice of the data that are read.
 type API string
 
 // The values of API.
@@ -27,7 +27,7 @@ const (
 type Options struct {
 	// DataDir is the data directory of the member, or a file that `etcdctl snapshot save` has written.
 	DataDir string
-	// API says which data are read. Empty means Both.
+	// API is the choice of the data. Empty means Both.
 	API API
 	// SkipHashCheck reads a file that has no checksum, or a wrong one.
 	SkipHashCheck bool
@@ -37,7 +37,7 @@ type Options struct {
 	HistorySize int
 	// Follow makes a tree that follows the etcd from which the directory was copied: see tree.Store.Follow. It has the data of v2 alone.
 	Follow bool
-	// Progress, unless nil, is called with the bytes that were read since the last call, and those that are to be read in all.
+	// Progress, unless nil, is called with the bytes that were read since the last call, and the total of bytes to read.
 	Progress func(bytes, total int64)
 }
 
@@ -172,7 +172,7 @@ func (i *Imported) finish() {
 	}
 }
 
-// reader takes the steps of Read.
+// reader has the state of one call of Read.
 type reader struct {
 	ctx     context.Context
 	options Options
@@ -231,8 +231,9 @@ func (r *reader) state() (*store, position, error) {
 	return s, rest.last, err
 }
 
-// decide replays the entries after those that the member knew to be committed, if it is the only member: it commits all entries of its
-// log when it starts again, and may have acknowledged them. Of other members it notes how many there are.
+// decide replays the entries after the commit index of the member, if it is the only member of its cluster: etcd commits all entries of
+// such a log when it starts again, and may have acknowledged them. If the cluster has several members, a note says how many entries there
+// are.
 func (r *reader) decide(s *store, rest *section) error {
 	n := len(rest.undecided)
 	known, err := (&applier{store: s}).members()
@@ -240,7 +241,7 @@ func (r *reader) decide(s *store, rest *section) error {
 		return fmt.Errorf("%w: %s: %w", ErrDamaged, r.source.dataDir, err)
 	}
 	if len(known) != 1 {
-		r.report.note("the entries after entry %d were left out (%d of them): the member did not know whether they were committed; "+
+		r.report.note("the entries after entry %d were left out (%d of them): the data of this member do not show whether they were committed; "+
 			"if etcd was killed, start its whole cluster once more, stop it and import then", rest.last.index, n)
 		return nil
 	}

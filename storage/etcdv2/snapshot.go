@@ -25,7 +25,7 @@ func readSnapshot(ctx context.Context, o Options) (*Imported, error) {
 	case err != nil:
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // an error has no consequence: the file was only read
 	r.total = file.Size()
 	// All members that are made from the file must have the same position. Etcd 3.4 does not store the term.
 	found.Applied, found.Term = max(file.ConsistentIndex, 1), max(file.Term, 1)

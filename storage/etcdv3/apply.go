@@ -10,14 +10,14 @@ import (
 	"pando/tree/users"
 )
 
-// Applier applies the v3 requests of etcd's log to an imported tree: those after the last one that is in the file. Etcd writes its file
-// from time to time, so it lacks requests that were acknowledged, if etcd was killed.
+// Applier applies v3 requests of etcd's log to an imported tree: the requests after the last one that is in the file. Etcd writes its file
+// from time to time. After etcd was killed, the file may lack requests that were acknowledged.
 type Applier struct {
 	store        *tree.Store
 	keys         *tree.KeyImporter // finds clashes with the keys of v2
 	authRevision uint64            // as etcd counts it
 	alarms       []Alarm
-	// Requests is the number of requests that were applied, also of those that changed nothing.
+	// Requests is the number of applied requests, including those that changed nothing.
 	Requests int
 }
 
@@ -26,7 +26,7 @@ func NewApplier(s *tree.Store, f *File, keys *tree.KeyImporter) *Applier {
 	return &Applier{store: s, keys: keys, authRevision: f.AuthRevision, alarms: slices.Clone(f.Alarms)}
 }
 
-// errInexact ends the errors of Apply about requests that are intact, but whose result can't be computed.
+// errInexact is the end of each error of Apply for a request that is intact, but whose result can't be computed.
 var errInexact = errors.New("start etcd with this directory once more, stop it with SIGTERM and import then: " +
 	"etcd writes the result of all requests to its file when it stops")
 
@@ -78,7 +78,7 @@ func (a *Applier) hasAlarm(kind AlarmKind) bool {
 	return slices.ContainsFunc(a.alarms, func(one Alarm) bool { return one.Kind == kind })
 }
 
-// execute executes a request that etcd has not refused for the sender.
+// execute applies a command whose sender has the rights to it.
 func (a *Applier) execute(c *tree.Command) error {
 	if a.hasAlarm(AlarmCorrupt) || a.hasAlarm(AlarmNoSpace) && needsSpace(c) {
 		return nil
@@ -89,7 +89,7 @@ func (a *Applier) execute(c *tree.Command) error {
 	if a.findClashes(c); a.Clash() != nil {
 		return nil
 	}
-	if a.seesV2(c) {
+	if a.overlapsV2(c) {
 		return fmt.Errorf("the request reads or removes a range of keys in which v2 has keys, too; %w", errInexact)
 	}
 	if a.store.View().Users().Enabled() {
@@ -98,7 +98,7 @@ func (a *Applier) execute(c *tree.Command) error {
 	return a.apply(c)
 }
 
-// apply applies a command. Etcd has refused it for the same reasons as the tree.
+// apply applies a command to the tree. If the tree refuses it, etcd has refused it, too.
 func (a *Applier) apply(c *tree.Command) error {
 	result := a.store.Apply(0, []tree.Command{*c})[0]
 	a.store.Announce()
@@ -108,7 +108,7 @@ func (a *Applier) apply(c *tree.Command) error {
 	return nil
 }
 
-// needsSpace reports whether etcd refuses a request after the alarm that the space is exhausted.
+// needsSpace reports whether etcd refuses a command while the alarm NOSPACE is raised.
 func needsSpace(c *tree.Command) bool {
 	isPut := func(o tree.KVOp) bool { return o.Kind == tree.KVPut }
 	switch c.Op {
@@ -120,7 +120,7 @@ func needsSpace(c *tree.Command) bool {
 	return false
 }
 
-// findClashes looks for the keys that a command may write among those that clash with keys of v2.
+// findClashes records the keys that a command may write and that clash with keys of v2.
 func (a *Applier) findClashes(c *tree.Command) {
 	switch c.Op {
 	case tree.OpPut:
@@ -143,25 +143,25 @@ func (a *Applier) findTxnClashes(t *tree.KVTxn) {
 	}
 }
 
-// seesV2 reports whether a command reads or removes ranges in which v2 has keys.
-func (a *Applier) seesV2(c *tree.Command) bool {
+// overlapsV2 reports whether a command reads or removes ranges in which v2 has keys.
+func (a *Applier) overlapsV2(c *tree.Command) bool {
 	switch c.Op {
 	case tree.OpDeleteRange:
-		return a.keys.SeesV2(tree.KeyRange{From: c.Path, To: c.Value})
+		return a.keys.OverlapsV2(tree.KeyRange{From: c.Path, To: c.Value})
 	case tree.OpKV:
-		return a.txnSeesV2(c.KV)
+		return a.txnOverlapsV2(c.KV)
 	}
 	return false
 }
 
-func (a *Applier) txnSeesV2(t *tree.KVTxn) bool {
-	if slices.ContainsFunc(t.Compares, func(c tree.KVCompare) bool { return a.keys.SeesV2(c.KeyRange) }) {
+func (a *Applier) txnOverlapsV2(t *tree.KVTxn) bool {
+	if slices.ContainsFunc(t.Compares, func(c tree.KVCompare) bool { return a.keys.OverlapsV2(c.KeyRange) }) {
 		return true
 	}
-	sees := func(o tree.KVOp) bool {
-		return o.Kind == tree.KVDeleteRange && a.keys.SeesV2(o.Keys) || o.Kind == tree.KVNested && a.txnSeesV2(o.Txn)
+	overlaps := func(o tree.KVOp) bool {
+		return o.Kind == tree.KVDeleteRange && a.keys.OverlapsV2(o.Keys) || o.Kind == tree.KVNested && a.txnOverlapsV2(o.Txn)
 	}
-	return slices.ContainsFunc(t.Then, sees) || slices.ContainsFunc(t.Else, sees)
+	return slices.ContainsFunc(t.Then, overlaps) || slices.ContainsFunc(t.Else, overlaps)
 }
 
 // changeUsers applies a change of users, roles or the auth switch.
@@ -170,7 +170,7 @@ func (a *Applier) changeUsers(r *request) error {
 		return nil // the user exists
 	}
 	if r.password {
-		return fmt.Errorf("the log has the password of the user %q, but not the hash, which etcd makes by chance; %w", r.change.Name, errInexact)
+		return fmt.Errorf("the log has the password of the user %q, but not the hash, which etcd makes with a random salt; %w", r.change.Name, errInexact)
 	}
 	before := a.store.View().Users()
 	err := a.apply(&tree.Command{Op: tree.OpUsers, Change: r.change, AuthRevision: authRevision(before)})

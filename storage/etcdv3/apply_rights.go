@@ -8,8 +8,8 @@ import (
 	"pando/tree/users"
 )
 
-// allows reports whether the sender of a request had the right to it. Etcd decides that when it applies the request: the log also holds
-// those that it has refused. The error says that it can't be decided.
+// allows reports whether the sender of a request had the right to it. Etcd checks that when it applies the request, so the log
+// also has refused requests. allows returns an error if versions of etcd differ in the result of the check.
 func (a *Applier) allows(r *request) (bool, error) {
 	state := a.store.View().Users()
 	if !state.Enabled() {
@@ -37,10 +37,10 @@ func (a *Applier) allows(r *request) (bool, error) {
 		}
 		return allowed, nil
 	}
-	return true, nil // everybody may grant leases and compact
+	return true, nil // every user may grant leases and compact
 }
 
-// rightsCheck looks for the rights of the sender of one request.
+// rightsCheck checks the rights of the sender of one request.
 type rightsCheck struct {
 	applier *Applier
 	request *request
@@ -52,7 +52,8 @@ func (w *rightsCheck) canWrite(keys tree.KeyRange) bool { return w.can(users.Wri
 
 func (w *rightsCheck) canRead(keys tree.KeyRange) bool { return w.can(users.Read, keys) }
 
-// can reports whether the sender has an access to all keys of a range. The users must not have changed since the request was sent.
+// can reports whether the sender has an access to all keys of a range. As in etcd, it returns false if the users have changed since the
+// request was sent.
 func (w *rightsCheck) can(access users.Access, keys tree.KeyRange) bool {
 	return w.user != nil && w.request.authRevision != 0 && w.request.authRevision >= w.applier.authRevision &&
 		w.state.AllowsRange(w.user.Roles, access, keys)

@@ -9,7 +9,7 @@ import (
 	"pando/tree/users"
 )
 
-// Source is what a file is made from.
+// Source is the state from which a file is made.
 type Source struct {
 	// Log has the keys, the leases and the users.
 	Log *tree.KeyLog
@@ -98,7 +98,7 @@ func authEntries(s *Source, put func(key, value []byte) error) error {
 	return put([]byte(AuthRevisionKey), AppendNumber(nil, state.Revision()+1))
 }
 
-// userEntries are the users. A hash that is none of bcrypt is written as it is: etcd accepts no password for it.
+// userEntries are the users. A hash of another kind than bcrypt is written unchanged: etcd accepts no password for it.
 func userEntries(s *Source, put func(key, value []byte) error) error {
 	for u := range s.Log.View().Users().Users() {
 		stored := User{Name: u.Name, PasswordHash: u.PasswordHash, Roles: u.RolesV2(), NoPassword: u.PasswordHash == ""}
@@ -109,7 +109,7 @@ func userEntries(s *Source, put func(key, value []byte) error) error {
 	return nil
 }
 
-// roleEntries are the roles. The role root gives every access in etcd, too, whether it is stored or not.
+// roleEntries are the roles. The role root is written only if it is stored. It gives every access in etcd, too.
 func roleEntries(s *Source, put func(key, value []byte) error) error {
 	state := s.Log.View().Users()
 	for r := range state.Roles() {

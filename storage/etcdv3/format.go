@@ -37,7 +37,7 @@ const (
 	ConfStateKey = "confState"
 	// StorageVersionKey has the version of the format, as a text: 3.7.0. Etcd before 3.6 has no such key.
 	StorageVersionKey = "storageVersion"
-	// ScheduledCompactKey has the Revision of the last compaction that was asked for. This is the compact revision.
+	// ScheduledCompactKey has the Revision of the last compaction that was requested: the compact revision.
 	ScheduledCompactKey = "scheduledCompactRev"
 	// FinishedCompactKey has the Revision of the last compaction after which no older entry is left in the file.
 	FinishedCompactKey = "finishedCompactRev"
@@ -55,7 +55,7 @@ const ClusterVersionKey = "clusterVersion"
 // RemovedMember is the value of a member in the bucket members_removed.
 const RemovedMember = "removed"
 
-// Revision is the place of a change: the revision of its transaction, and its number in the transaction, from 0.
+// Revision is the position of a change: the revision of its transaction, and its number in the transaction, from 0.
 type Revision struct{ Main, Sub int64 }
 
 // The sizes of the keys of the bucket key, in bytes, and the bytes with a fixed value in them.
@@ -66,7 +66,7 @@ const (
 	tombstoneMark = 't' // at the end of the key of a deletion
 )
 
-// ErrRevision means that a key of the bucket key is none that etcd writes.
+// ErrRevision means that a key of the bucket key does not have the form of a Revision.
 var ErrRevision = errors.New("malformed revision")
 
 // AppendRevision appends the key under which the change lies in the bucket key: the two numbers in 8 bytes each, big-endian. The order of

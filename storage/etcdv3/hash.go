@@ -31,8 +31,8 @@ func HashKV(log *tree.KeyLog, revision int64) uint32 {
 	return h.sum
 }
 
-// Hash returns a checksum of the buckets of a file that are equal on all members with the same state. Etcd's number for the same requests
-// is another one: it covers the members and the position in the log, too.
+// Hash returns a checksum of the buckets of a file that are equal on all members with the same state. etcd returns another
+// number for the same requests: its checksum covers the members and the position in the log, too.
 func Hash(log *tree.KeyLog) uint32 {
 	h := checksum{}
 	s := &Source{Log: log}

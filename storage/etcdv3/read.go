@@ -15,7 +15,7 @@ import (
 
 // The kinds of errors of Open and OpenSnapshot, for errors.Is.
 var (
-	// ErrDamaged means that a file is not what etcd wrote.
+	// ErrDamaged means that the content of a file is not as etcd writes it.
 	ErrDamaged = errors.New("etcd's v3 data is damaged")
 	// ErrNoHash means that a file has no checksum at its end.
 	ErrNoHash = errors.New("the file has no checksum")
@@ -30,13 +30,14 @@ type File struct {
 	size int64
 }
 
-// Meta is what a File says about itself.
+// Meta is the state of a member of etcd beside its keys, leases and users.
 type Meta struct {
-	// ConsistentIndex and Term are the position of the last entry of the log that was applied. Etcd 3.4 does not store the Term: it is zero.
+	// ConsistentIndex and Term are the position of the last entry of the log that was applied. Etcd 3.4 does not store the Term: it is
+	// zero.
 	ConsistentIndex, Term uint64
 	// Compacted is the revision of the last compaction, or zero.
 	Compacted uint64
-	// ClusterVersion is the version of the cluster, empty if the file does not tell it.
+	// ClusterVersion is the version of the cluster, empty if the file does not have it.
 	ClusterVersion string
 	AuthEnabled    bool
 	AuthRevision   uint64
@@ -58,7 +59,7 @@ const (
 	AlarmCorrupt AlarmKind = 2
 )
 
-// lockTimeout is how long Open waits for the lock of the file, which etcd has while it runs.
+// lockTimeout is how long Open waits for the lock of the file, which etcd holds while it runs.
 const lockTimeout = time.Second
 
 // Open opens a file of etcd's v3 data. The errors are ErrDamaged and those of the file system and of bbolt.
@@ -83,12 +84,12 @@ func Open(path string) (f *File, err error) {
 	return f, nil
 }
 
-// hashBlock divides the size of every bbolt file. A checksum of sha256.Size bytes makes the rest.
+// hashBlock is a divisor of the size of every bbolt file. A file with a checksum is longer by sha256.Size bytes.
 const hashBlock = 512
 
 // OpenSnapshot is Open for a file that `etcdctl snapshot save` has written: a checksum follows the data. Unless skipHash is set, it
-// compares the data with the checksum, and returns ErrDamaged if it is another one, and ErrNoHash if there is none. It calls progress with
-// the bytes that were read since the last call.
+// compares the checksum with that of the data, and returns ErrDamaged if they differ, and ErrNoHash if the file has none. It calls
+// progress with the bytes that were read since the last call.
 func OpenSnapshot(path string, skipHash bool, progress func(bytes int64) error) (*File, error) {
 	if !skipHash {
 		if err := checkHash(path, progress); err != nil {
@@ -143,7 +144,7 @@ func (f *File) Close() error {
 	}
 	return f.guard(func() error {
 		if f.tx != nil {
-			_ = f.tx.Rollback() // it was only read
+			_ = f.tx.Rollback() // no error: the transaction only reads
 		}
 		return f.db.Close()
 	})
@@ -152,8 +153,8 @@ func (f *File) Close() error {
 // Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return f.size }
 
-// guard calls a function that reads pages of the file. bbolt follows the pointers of a damaged page to any address: guard returns an
-// error then.
+// guard calls a function that reads pages of the file. A damaged page makes bbolt panic, or read an address outside the file. guard returns
+// ErrDamaged then.
 func (f *File) guard(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -244,8 +245,8 @@ func parseAlarm(message []byte) (a Alarm, err error) {
 	return a, err
 }
 
-// each calls decode for each record of a bucket in the order of the keys, and then visit. The bytes that decode gets are valid within the
-// call alone. An error of decode is damage. A missing bucket has no records.
+// each calls decode for each record of a bucket in the order of the keys, and then visit. The bytes that decode gets are valid only until
+// it returns. For an error of decode, each returns ErrDamaged. A missing bucket has no records.
 func (f *File) each(bucket string, decode func(key, value []byte) error, visit func() error) error {
 	var cursor *bbolt.Cursor
 	for {

@@ -16,11 +16,11 @@ func (e *ClashError) Error() string {
 		e.Changes, e.Keys)
 }
 
-// Imported says what Import has added.
+// Imported has the numbers of what Import has added.
 type Imported struct {
 	// Changes is the number of changes in the file, Leases that of the leases.
 	Changes, Leases int
-	// Detached is the number of keys that were attached to leases that do not exist, and are no longer.
+	// Detached is the number of keys that were attached to leases that do not exist. Import has detached them.
 	Detached int
 }
 
@@ -28,7 +28,7 @@ type Imported struct {
 // with the bytes that were read since the last call. The errors are ErrDamaged, those of ctx and of progress. After a clash with keys of
 // v2 it returns a *ClashError.
 //
-// The importer that it returns can find more clashes.
+// The caller may pass the importer to NewApplier, which finds further clashes with it.
 func (f *File) Import(ctx context.Context, s *tree.Store, progress func(bytes int64)) (*tree.KeyImporter, Imported, error) {
 	var done Imported
 	into, err := s.ImportKeys(f.Compacted)
@@ -112,7 +112,7 @@ func decodeChange(key, value []byte) (tree.KeyFields, error) {
 	return f, nil
 }
 
-// HasData reports whether the file has a key, a lease, or a user: whether anybody has used the v3 API.
+// HasData reports whether the v3 API was used: whether the file has a key, a lease, a user, a role or a compaction.
 func (f *File) HasData() (has bool, err error) {
 	err = f.guard(func() error {
 		for _, name := range []string{KeyBucket, LeaseBucket, AuthUsersBucket, AuthRolesBucket} {

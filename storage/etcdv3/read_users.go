@@ -7,7 +7,8 @@ import (
 	"pando/tree/users"
 )
 
-// Users returns the users, the roles and the auth switch of the file. The state is zero if none was ever made.
+// Users returns the users, the roles and the auth switch of the file. The state is empty if there are no users and roles, and auth is
+// disabled.
 func (f *File) Users() (*users.State, error) {
 	var list []users.User
 	var user User

@@ -8,15 +8,15 @@ import (
 	"pando/tree/users"
 )
 
-// request is a v3 request in etcd's log (etcdserverpb.InternalRaftRequest). At most one of command, change and alarm is set; of a request
-// that changes nothing, none.
+// request is a v3 request in etcd's log (etcdserverpb.InternalRaftRequest). At most one of command, change and alarm is set. None is set
+// for a request that changes nothing.
 type request struct {
-	user         string // who has sent it; empty while auth was disabled
+	user         string // the name of the sender; empty if auth was disabled
 	authRevision uint64 // of the sender's token
 	command      *tree.Command
 	change       *users.Change
 	password     bool // the change has a password instead of its hash
-	admin        bool // it needs the role root
+	admin        bool // the sender must have the role root
 	alarm        *alarmRequest
 }
 
@@ -55,8 +55,8 @@ const (
 	fieldRoleRevokeRange = 1204
 )
 
-// passive are the fields of requests that change no v3 data: ID, V2, range, lease_checkpoint, auth_status, authenticate, auth_user_get,
-// auth_user_list, auth_role_list, auth_role_get, cluster_version_set, cluster_member_attr_set, downgrade_info_set.
+// passive are the field numbers of requests that change no v3 data: ID, V2, range, lease_checkpoint, auth_status, authenticate,
+// auth_user_get, auth_user_list, auth_role_list, auth_role_get, cluster_version_set, cluster_member_attr_set, downgrade_info_set.
 var passive = map[uint64]bool{
 	1: true, 2: true, 3: true, 11: true, 1012: true, 1013: true, 1102: true, 1106: true, 1107: true, 1202: true,
 	1300: true, 1301: true, 1302: true,
@@ -92,7 +92,7 @@ func parseRequest(message []byte) (r request, err error) {
 			return r.parseChange(f)
 		}
 		if !passive[uint64(f.num)] {
-			return fmt.Errorf("a request with the number %d is not known to this program", f.num)
+			return fmt.Errorf("this program can't apply requests with the field number %d", f.num)
 		}
 		return nil
 	})
@@ -190,7 +190,8 @@ func parseDeleteRange(message []byte) (o tree.KVOp, err error) {
 	return o, err
 }
 
-// parseRange decodes what decides whether a range within a transaction fails: the keys and the revision. What it reads is not needed.
+// parseRange decodes the fields of a range that decide whether its transaction fails: the keys and the revision. The result of the range is
+// not needed.
 func parseRange(message []byte) (o tree.KVOp, err error) {
 	var key, end string
 	q := &tree.RangeQuery{CountOnly: true}

@@ -49,7 +49,7 @@ func eachField(message []byte, visit func(field) error) error {
 	return nil
 }
 
-// appendText appends a field of the type bytes. As in proto3, an empty one takes no place.
+// appendText appends a field of the type bytes. As in proto3, an empty text is left out.
 func appendText(dst []byte, num protowire.Number, text string) []byte {
 	if text == "" {
 		return dst
@@ -57,7 +57,7 @@ func appendText(dst []byte, num protowire.Number, text string) []byte {
 	return protowire.AppendString(protowire.AppendTag(dst, num, protowire.BytesType), text)
 }
 
-// appendInt appends a field of the type varint. As in proto3, a zero takes no place.
+// appendInt appends a field of the type varint. As in proto3, a zero is left out.
 func appendInt(dst []byte, num protowire.Number, n int64) []byte {
 	if n == 0 {
 		return dst
@@ -65,7 +65,7 @@ func appendInt(dst []byte, num protowire.Number, n int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(dst, num, protowire.VarintType), uint64(n))
 }
 
-// appendMessage appends a field that is a message. An empty message takes a place.
+// appendMessage appends a field that is a message. An empty message is not left out.
 func appendMessage(dst []byte, num protowire.Number, message []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), message)
 }

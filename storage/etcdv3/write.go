@@ -12,7 +12,8 @@ import (
 	"pando/tree"
 )
 
-// One transaction of Write has at most about this many entries and bytes, because bbolt keeps what it changes in memory.
+// The largest number of entries, and about that of their bytes, in one transaction of Write: bbolt keeps changed pages in memory until the
+// commit.
 const (
 	batchEntries = 10_000
 	batchBytes   = 8 << 20
@@ -21,18 +22,18 @@ const (
 // fillPercent is how full the pages of a bucket are. Almost all entries come in the order of the keys, and nothing is added later.
 const fillPercent = 0.95
 
-// entryBytes is about the size of an entry of the bucket key in the file beside its key and value.
+// entryBytes is an estimate of the bytes of an entry of the bucket key in the file, without its key and value.
 const entryBytes = 96
 
-// EstimateSize returns about the size of the file that Write makes, and rather more.
+// EstimateSize returns an estimate of the size of the file that Write makes. It is rather too large than too small.
 func EstimateSize(log *tree.KeyLog) int64 {
 	v := log.View()
 	return v.Bytes() + entryBytes*v.CountKeys(tree.KeyRange{}) + v.HistoryBytes()
 }
 
-// Write writes a file with the state of a source, and opens it. The file is made at path, and has no name when Write returns: its space on
-// the disk is free when the caller closes it, or when the process ends. Write does not sync the file. The errors are that of ctx and those
-// of the disk.
+// Write writes a file with the state of a source, and opens it. The file is made at path, and its name is removed before Write returns: the
+// disk space is freed when the caller closes the file, or when the process ends. Write does not sync the file. The errors are that of ctx
+// and those of the disk.
 func Write(ctx context.Context, path string, s *Source) (*os.File, int64, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
