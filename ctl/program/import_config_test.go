@@ -87,16 +87,16 @@ GOMAXPROCS=4`, []string{"wal-dir is left out", "initial-cluster-state is left ou
 ETCD_AUTH_TOKEN=jwt,pub-key=/a
 ETCD_QUOTA_BACKEND_BYTES=8589934592
 ETCD_SNAPSHOT_COUNT=5000
-ETCD_ENABLE_GRPC_GATEWAY=true
+ETCD_STORE_RETRIES=true
 ETCDCTL_ENDPOINTS=http://a:2379
 ETCD_DISCOVERY=http://10.0.0.9:2379/v2/keys/discovery/6f1e
 `, "ETCD_SNAPSHOT_COUNT=5000\nETCD_DATA_DIR=/var/lib/pando", []string{"max-wals is left out: Pando removes only files",
 			"auth-token is left out: Pando makes tokens with a key", "quota-backend-bytes is left out", "discovery is left out",
-			"ETCD_ENABLE_GRPC_GATEWAY is no setting", "ETCDCTL_ENDPOINTS is for the client", "import-etcd default.etcd "}},
+			"ETCD_STORE_RETRIES is no setting", "ETCDCTL_ENDPOINTS is for the client", "import-etcd default.etcd "}},
 		"flags in a variable": {"etcd", `ETCD_NAME=old
-DAEMON_ARGS="--name new --debug --listen-metrics-urls=http://127.0.0.1:2381 --enable-grpc-gateway=true"
+DAEMON_ARGS="--name new --debug --listen-metrics-urls=http://127.0.0.1:2381 --store-retries=5"
 `, "ETCD_NAME=new\nETCD_DEBUG=true\nETCD_LISTEN_METRICS_URLS=http://127.0.0.1:2381\nETCD_DATA_DIR=/var/lib/pando",
-			[]string{"--enable-grpc-gateway is no flag"}},
+			[]string{"--store-retries is no flag"}},
 		"certificates and a log file": {"etcd", `ETCD_CERT_FILE=/etc/etcd/a.pem
 ETCD_KEY_FILE=/etc/etcd/a key.pem
 ETCD_LOG_OUTPUTS=/var/log/etcd.log
