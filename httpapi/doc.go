@@ -20,7 +20,7 @@
 //   - limits.go: limits of requests and watches; admission.go: limits of open connections
 //   - unused_conns.go: a shutdown closes connections without a request
 //   - stalled_streams.go: streams of HTTP/2 whose client reads nothing are reset
-//   - http2.go: connections of HTTP/2, and gRPC on the same port
+//   - http2.go: connections of HTTP/2, and gRPC on the same port; gateway.go: requests to the JSON gateway of the v3 API
 //   - secure_listener.go: TLS listeners; plaintext.go: those that accept connections without TLS, too
 //   - limited_log.go: log lines about what clients do
 //

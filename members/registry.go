@@ -18,7 +18,7 @@ var (
 	ErrIDRemoved = errors.New("membership: ID removed")
 	// ErrPeerURLExists: another member has one of the peer URLs.
 	ErrPeerURLExists = errors.New("membership: peerURL exists")
-	// ErrTooManyLearners: another learner waits for its promotion on request.
+	// ErrTooManyLearners: another member with ManualPromotion is a learner.
 	ErrTooManyLearners = errors.New("membership: too many learner members in cluster")
 	// ErrNotLearner: the member to promote is not a learner.
 	ErrNotLearner = errors.New("membership: can only promote a learner member")

@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// ErrCompactionDeferred says that state.db was not compacted, because a snapshot or the end of the process waited for the checkpoint.
+// ErrCompactionDeferred means that state.db was not compacted, because a snapshot or the stop of the node waited for the checkpoint.
 var ErrCompactionDeferred = errors.New("raft: a snapshot, or the end of the process, was waiting for the checkpoint")
 
 // Compact writes a checkpoint and a new state.db, in which everything is stored once. It returns when the new file is in use. The errors
@@ -25,7 +25,7 @@ func (n *Node) Compact(ctx context.Context) error {
 	}
 }
 
-// compact sends to done when the next checkpoint and its compaction are finished.
+// compact begins a checkpoint with a compaction, and sends its error, or nil, to done at the end.
 func (x *checkpointer) compact(done chan error) {
 	x.compactors = append(x.compactors, done)
 	if !x.inProgress {
@@ -33,7 +33,7 @@ func (x *checkpointer) compact(done chan error) {
 	}
 }
 
-// answerCompactors answers the callers that the finished checkpoint has compacted for.
+// answerCompactors sends the result of the finished checkpoint to the callers of Compact.
 func (x *checkpointer) answerCompactors(c checkpointDone) {
 	err := errors.Join(c.err, c.stats.CompactionErr)
 	if err == nil && !c.stats.Compacted {

@@ -55,7 +55,9 @@
 // Entries and messages: entry.go (encoding, and the checks of proposals), message_check.go (checks of messages),
 // contradiction.go (messages that contradict the log).
 //
-// In the background: checkpoint.go (with snapshots for callers), audit.go and audit_report.go (comparison of the members' data).
+// In the background: checkpoint.go (with snapshots for callers), compact_state.go (compaction of state.db for callers),
+// history_compactor.go and auto_compaction.go (compaction of the history of the v3 API), audit.go and audit_report.go (comparison of the
+// members' data).
 //
 // Data of a stopped member: replay.go (its log is applied to its tree), recovered.go (its entries and members; a new cluster of one
 // member, a backup, and a log entry that cannot be applied). Package offline has the commands.

@@ -25,7 +25,7 @@ var (
 )
 
 // membershipManager makes changes of the membership, one after the other: raft drops a change while another one is not
-// applied. It promotes learners that have caught up, unless they wait for a request, and ends this member when it was removed.
+// applied. It promotes learners that have caught up, unless they have ManualPromotion, and ends this member when it was removed.
 //
 //	AddMember ... ─► queued ─► in progress: proposed, and proposed again ─► applied: answered
 //	                   │            │ each election timeout
@@ -182,7 +182,7 @@ func (m *membershipManager) allow(kind raftpb.ConfChangeType, member members.Mem
 	return nil
 }
 
-// promotesTooEarly reports whether one of the entries that another member has proposed gives a vote to a learner that is behind.
+// promotesTooEarly reports whether one of the entries, which another member has proposed, promotes a learner that has not caught up.
 func (m *membershipManager) promotesTooEarly(entries []*raftpb.Entry) bool {
 	return m.state.leads() && slices.ContainsFunc(entries, func(e *raftpb.Entry) bool {
 		if e.GetType() != raftpb.EntryConfChange {
@@ -276,12 +276,12 @@ func (m *membershipManager) promoteLearners() {
 	})
 }
 
-// readyForVote reports whether a learner is active and lags behind so little that it may get its vote.
+// readyForVote reports whether a member is an active learner that lags by at most promotionLag entries.
 func (m *membershipManager) readyForVote(kind etcdraft.ProgressType, p *tracker.Progress) bool {
 	return kind == etcdraft.ProgressTypeLearner && p.RecentActive && p.Match > 0 && p.Match+promotionLag >= m.state.committed.Load()
 }
 
-// caughtUp reports whether a member is a learner that may get its vote. Only a leader can tell.
+// caughtUp reports whether a member is a learner that may get its vote. Only a leader may call it.
 func (m *membershipManager) caughtUp(id members.ID) (ready bool) {
 	m.raft.WithProgress(func(of uint64, kind etcdraft.ProgressType, p tracker.Progress) {
 		if of == uint64(id) {

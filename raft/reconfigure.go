@@ -43,7 +43,8 @@ func (n *Node) PromoteMember(ctx context.Context, id members.ID) error {
 	if !m.ManualPromotion {
 		return n.awaitPromotion(ctx, id)
 	}
-	// The leader refuses the change while the learner is behind: its own at once, and that of another member without an answer.
+	// While the learner has not caught up, the leader refuses a change that it proposes itself, and drops one that another member has
+	// proposed.
 	m.Learner, m.ManualPromotion = false, false
 	err := n.reconfigure(ctx, raftpb.ConfChangeAddNode, m)
 	if context.Cause(ctx) == members.ErrLearnerNotReady {
@@ -52,7 +53,7 @@ func (n *Node) PromoteMember(ctx context.Context, id members.ID) error {
 	return err
 }
 
-// awaitPromotion waits until a learner has a vote. It asks for nothing: the leader promotes learners that have caught up. After the
+// awaitPromotion waits until a learner has a vote. It proposes nothing: the leader promotes learners that have caught up. After the
 // deadline of ctx it returns members.ErrLearnerNotReady, if that is the cause.
 func (n *Node) awaitPromotion(ctx context.Context, id members.ID) error {
 	ticker := time.NewTicker(n.core.cfg.Tick)

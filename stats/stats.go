@@ -13,8 +13,8 @@
 // # Files
 //
 //   - self.go, leader.go, store.go: the bodies under /v2/stats; rate.go: the rates in self.go
-//   - metrics.go: Metrics, with the metrics of disk and proposals; requests.go, gauges.go, inflight.go, connections.go and
-//     consistency.go: the metrics of one subject each
+//   - metrics.go: Metrics, with the metrics of disk and proposals; requests.go, gauges.go, inflight.go, connections.go, consistency.go,
+//     audit.go, certificates.go, grpc.go, history.go, leases.go, limits.go, logins.go and mirror.go: the metrics of one subject each
 //   - build.go: the versions of the program and of the API
 package stats
 

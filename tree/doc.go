@@ -88,13 +88,15 @@
 //	history.go       the history: a ring of the last events; history_pages.go: pages of
 //	                 all events, for the v3 API
 //	key_history.go   which events are kept: the switch to pages, compaction, their size;
-//	                 key_floor.go finds the first event that can be read
+//	                 key_floor.go finds the first event that can be read, and
+//	                 key_compaction.go the revision for a compaction to a size
 //	removed_nodes.go the stored form of the directories that events have removed
 //	hub.go           hub: finds the watchers of an event
 //	watch.go         Watcher
 //	key_watch.go     KeyWatcher, and key_watch_poll.go its Poll; key_event.go: KeyEvent;
 //	                 key_hub.go finds the key watchers of an event
-//	past.go          reading the keys at an earlier revision
+//	past.go          reading the keys at an earlier revision; kv_past.go: the same while a command is executed
+//	key_log.go       KeyLog: the changes of keys that etcd would store
 //	watch_each.go    watchers that return each node that a removal removes
 //	removals.go      the removed directories that these watchers need; history_limits.go
 //	                 bounds them
@@ -105,10 +107,11 @@
 //	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see;
 //	                 load_share.go: files that events and the tree share
 //	import.go        loading the content of another program's v2 store; import_keys.go: that of a
-//	                 v3 store, and import_history.go its history
+//	                 v3 store, and import_history.go its history; export.go: the reverse
 //	hash.go          hashes of a view, to compare members; hash_bounds.go divides it into ranges
 //	counters.go      Counters, by operation and outcome
-//	errors.go        Error, and the codes of the v2 API
+//	errors.go        Error, and the codes of the v2 API; errors_users.go: the codes of changes of users
+//	growth.go        the bytes by which a command would change the tree
 //	encoding.go      Encoding: a response in JSON, whole or in pieces
 //	list.go          List: pages and other forms of a list of nodes
 //	json.go          the JSON of nodes; json_string.go that of strings

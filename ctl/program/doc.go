@@ -12,7 +12,8 @@
 //   - client.go: the verb ctl, and the commands that this program adds to the client
 //   - snapshot.go, snapshot_save.go, snapshot_status.go, snapshot_restore.go: the group "snapshot", a verb here and a command of
 //     the client
-//   - import_etcd.go, export_etcd.go: the verbs "import-etcd" and "export-etcd"; import_report.go prints what they found
+//   - import_etcd.go, export_etcd.go: the verbs "import-etcd" and "export-etcd"; import_report.go prints what they found;
+//     restore_backend.go: "snapshot restore" of the client for the v3 API
 //   - import_config.go: the verb "import-etcd-config"; import_config_read.go reads the settings of etcd
 //   - migrate.go: the verb "migrate", and the connections to both sides; migrate_follow.go, migrate_compare.go, migrate_switch.go and
 //     migrate_status.go: what it and its verbs print

@@ -9,26 +9,27 @@ import (
 	"pando/tree"
 )
 
-// Backend makes what etcd would have on its disk from the state of this member: the file of its v3 data. Its methods may be called from any
-// goroutine.
+// Backend makes the file of v3 data that etcd would have for the state of this member, and checksums of it. Its methods may be called from
+// any goroutine.
 type Backend interface {
 	// HashKV returns the checksum with which members of etcd compare their keys. A negative revision is before all changes, and other
 	// ones must not be before the floor of the log.
 	HashKV(log *tree.KeyLog, revision int64) uint32
 	// Hash returns a checksum of the whole state, which is equal on all members with the same state.
 	Hash(log *tree.KeyLog) uint32
-	// OpenFile writes the file and opens it. The caller must close it. Nothing is left of it then.
+	// OpenFile writes the file and opens it. The caller must close it, which frees its disk space.
 	OpenFile(ctx context.Context, log *tree.KeyLog) (file io.ReadCloser, size int64, err error)
-	// Defragment writes the state to a new file without the space that is free in the present one, and returns when it is in use.
+	// Defragment writes the state to a new file without free space. It returns when the new file has replaced the old one.
 	Defragment(ctx context.Context) error
 }
 
 // KVHash is the result of HashKV.
 type KVHash struct {
 	Hash uint32
-	// Revision is that of the tree, and Hashed the one at which it was hashed.
+	// Revision is the current revision of the tree. Hash is the checksum at the revision Hashed.
 	Revision, Hashed int64
-	// Compacted is the revision up to which the changes before the last ones of keys are not hashed, or -1 if all are.
+	// Compacted is the floor of the history: of the changes up to it, only the last one of each key is hashed. It is -1 if all changes are
+	// hashed.
 	Compacted int64
 }
 
@@ -107,11 +108,11 @@ func (s *Service) openBackend(ctx context.Context) (file io.ReadCloser, size int
 	return &snapshotFile{ReadCloser: file, service: s}, size, nil
 }
 
-// ErrDefragmentBusy says that the files of the member are needed by something else.
+// ErrDefragmentBusy means that the member stops, or that a snapshot needs its files.
 var ErrDefragmentBusy = errors.New("service: the files of the member are in use by a snapshot, or the member stops; try again later")
 
-// Defragment returns when the state of this member is in a new file without free space. The sender needs the role root. The errors are
-// ErrDefragmentBusy, those of AuthorizeRoot and those of the disk.
+// Defragment writes the state of this member to a new file without free space, and returns when the file is in use. The sender needs the
+// role root. The errors are ErrDefragmentBusy, those of AuthorizeRoot and those of the disk.
 func (s *Service) Defragment(ctx context.Context, who auth.Credentials) error {
 	from, err := s.identifyRoot(ctx, who)
 	if err == nil {

@@ -1,5 +1,5 @@
-// Package service performs the operations of the API on one member, for any protocol. The packages that decode a protocol call it;
-// the only one today is httpapi/v2.
+// Package service performs the operations of both APIs on one member. The packages that decode a protocol call it: httpapi/v2 and
+// httpapi/v3.
 //
 // A [Service] uses the replicated log, the published tree and the members. It decides what a read must wait for, when a member is
 // ready, which changes may enter the log, and which operation the metrics count. It does not depend on HTTP.
@@ -25,16 +25,16 @@
 //   - authorize.go: identifying the sender of a request, and checking its rights
 //   - authorize_v3.go: the same for the v3 API: tokens, and rights to ranges of keys
 //   - keys.go: reading and changing keys
-//   - txn.go: transactions
-//   - kv.go: reading and changing keys for the v3 API
+//   - txn.go: transactions; quota.go: the check of the quota before a write
+//   - kv.go: reading and changing keys for the v3 API; lease.go: leases
 //   - pinned.go: pinned views, for lists of several requests; pinned_revisions.go: readers of
 //     earlier revisions, for lists of the v3 API
-//   - watch.go: beginning a watch, and ending it when its user loses the right
+//   - watch.go: beginning a watch, and ending it when its user loses the right; key_watch.go: the same for the v3 API
 //   - members.go: reading and changing the membership
-//   - users.go: reading and changing users, roles and the auth switch; identity.go: what a sender learns about itself
+//   - users.go: reading and changing users, roles and the auth switch; identity.go: the user and the rights of a sender
 //   - users_v3.go: the same for the v3 API; login.go: tokens for names and passwords
 //   - forward.go: operations while the cluster follows a running etcd; mirror.go: the state of that, and its changes
-//   - snapshot.go: the member's state as a file
+//   - snapshot.go: the state of the member as a file; backend.go: the same in the format of etcd's v3 data, and hashes
 //   - audit.go: the records of operations for the audit log
 //   - ready.go: waiting until the member is ready, and its health
 //   - checks.go: the checks of /readyz

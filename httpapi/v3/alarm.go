@@ -32,7 +32,7 @@ func (s *Server) alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmRespon
 		"alarms can't be activated: NOSPACE follows from --quota-bytes, and a member that differs from the others stops by itself")
 }
 
-// authorizeAlarm returns nil if the sender may list alarms, or change them, for which it needs the role root.
+// authorizeAlarm returns an error if the sender has no right to the action. To change alarms, the sender needs the role root.
 func (s *Server) authorizeAlarm(ctx context.Context, action pb.AlarmRequest_AlarmAction) error {
 	if action == pb.AlarmRequest_GET {
 		return s.cfg.Service.AuthorizeUser(ctx, sender(ctx))

@@ -48,7 +48,7 @@ func (c *call) failed(ctx context.Context, err error) error {
 	return toStatus(ctx, err)
 }
 
-// serve serves one request, which the caller counts. Its errors are any.
+// serve serves one request, which the caller counts. The errors are those of the method: see failed.
 func (c *call) serve(ctx context.Context, decode func(any) error) (reply any, err error) {
 	defer c.recover(&err)
 	if err := c.admit(ctx); err != nil {
@@ -75,7 +75,7 @@ func (c *call) admit(ctx context.Context) error {
 // wantsLeader reports whether a client wants an error if the member has no leader.
 func wantsLeader(ctx context.Context) bool { return origin(ctx).wantsLeader }
 
-// recover makes an error of a panic: a request must not end the process. It must be deferred.
+// recover turns a panic into an error: a request must not end the process. Callers must defer it.
 func (c *call) recover(err *error) {
 	if p := recover(); p != nil {
 		c.server.cfg.Logger.Error("a request of gRPC caused a panic; please report it",

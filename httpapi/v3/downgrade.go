@@ -14,11 +14,11 @@ import (
 	"pando/stats"
 )
 
-// downgradeTarget is the form of a version to which a client may ask to go.
+// downgradeTarget is the form of the target version in a request.
 var downgradeTarget = regexp.MustCompile(`^[0-9]+\.[0-9]+(\.[0-9]+)?([-+][0-9A-Za-z.+-]*)?$`)
 
-// downgrade refuses each version: the members can't go to another version of the reference. To cancel a downgrade succeeds without one, as
-// in the reference.
+// downgrade refuses every target version: a member of Pando can't become another version of etcd. A request to cancel a downgrade
+// succeeds, as in the reference, although there is none.
 func (s *Server) downgrade(ctx context.Context, r *pb.DowngradeRequest) (*pb.DowngradeResponse, error) {
 	if err := s.cfg.Service.AuthorizeRoot(ctx, sender(ctx), service.OpDowngrade, r.Version); err != nil {
 		return nil, err

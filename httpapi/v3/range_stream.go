@@ -9,8 +9,8 @@ import (
 	"pando/tree"
 )
 
-// The first response of a RangeStream has at most firstChunk files, so that it comes early. Each later one has at most twice as many as the
-// one before it. A response ends after the file with which it reaches chunkBytes.
+// The first response of a RangeStream has at most firstChunk files, so that the client gets it early. Each later one has at most twice as
+// many as the one before it. A response ends after the file with which it reaches chunkBytes.
 const (
 	firstChunk = 10
 	chunkBytes = 1 << 20
@@ -38,7 +38,7 @@ func (s *Server) rangeStream(stream *Stream) error {
 	}
 	ctx := stream.Context()
 	result, revision, err := s.cfg.Service.RangeForStream(ctx, sender(ctx), q, consistency(r.Serializable))
-	s.cfg.Requests.End() // a client that reads slowly takes no place of others
+	s.cfg.Requests.End() // a slow client must not count against the limit of requests
 	if err != nil {
 		return err
 	}

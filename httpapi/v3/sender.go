@@ -12,7 +12,7 @@ import (
 	"pando/httpapi/h2"
 )
 
-// requestOrigin is what the connection and the metadata of a request say about its sender.
+// requestOrigin has the data about the sender of a request, from its connection and its metadata.
 type requestOrigin struct {
 	sender      auth.Credentials
 	wantsLeader bool // the client wants an error if the member has no leader

@@ -25,7 +25,7 @@ func (s *Server) snapshot(stream *Stream) error {
 	defer file.Close()
 	sum := sha256.New()
 	for left := size; left > 0; {
-		chunk := make([]byte, min(snapshotChunk, left)) // a new one: grpc may keep it
+		chunk := make([]byte, min(snapshotChunk, left)) // a new one: the response keeps it until it is sent
 		if _, err := io.ReadFull(file, chunk); err != nil {
 			return err
 		}

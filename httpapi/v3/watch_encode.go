@@ -15,7 +15,7 @@ type watchResponse struct {
 	prevKV bool // the events show the file before the change
 	// compacted is the compact revision. An event at it shows no file before the change, as in the reference: that file is compacted.
 	compacted uint64
-	// last is the event that the stream has encoded last. Often many watches of a stream send the same event. It may be nil.
+	// last is the event that the stream has encoded last, or nil. It is reused: often many watches of a stream send the same event.
 	last *encodedEvent
 }
 
@@ -29,12 +29,12 @@ type encodedEvent struct {
 // maxEncodedEvent is the size of the largest event that is kept.
 const maxEncodedEvent = 4 << 10
 
-// is reports whether it is an event, shown with or without the file before the change.
-func (l *encodedEvent) is(e *tree.KeyEvent, prev bool) bool {
+// matches reports whether l is the encoding of e, with or without the file before the change.
+func (l *encodedEvent) matches(e *tree.KeyEvent, prev bool) bool {
 	return l != nil && l.node == e.Node && l.deleted == e.Deleted && (prev && l.prev == e.Prev || !prev && l.prev == nil)
 }
 
-// keep keeps an event that was encoded.
+// keep stores the encoding of an event, unless it is too large.
 func (l *encodedEvent) keep(e *tree.KeyEvent, prev bool, field []byte) {
 	if l == nil || len(field) > maxEncodedEvent {
 		return
@@ -64,7 +64,7 @@ func (r *watchResponse) Size() int {
 		sizeNumber(compactRevisionField, r.compactRevision) + sizeNumber(fragmentField, number(r.fragment))
 	for i := range r.events {
 		e := &r.events[i]
-		if prev := r.showsPrev(e); r.last.is(e, prev) {
+		if prev := r.showsPrev(e); r.last.matches(e, prev) {
 			size += len(r.last.field)
 		} else {
 			size += sizeMessage(eventsField, sizeEvent(e, prev))
@@ -85,7 +85,7 @@ func (r *watchResponse) AppendTo(b []byte) []byte {
 	for i := range r.events {
 		e := &r.events[i]
 		prev := r.showsPrev(e)
-		if r.last.is(e, prev) {
+		if r.last.matches(e, prev) {
 			b = append(b, r.last.field...)
 			continue
 		}

@@ -18,7 +18,8 @@ type keyWatch struct {
 	prevKV bool // events show the file before the change
 	// noPut and noDelete leave out events.
 	noPut, noDelete bool
-	// fragments says that a large response may be sent in several ones. Without it the client gets all events of a revision in one response.
+	// fragments says that a large response may be sent in several ones. Without it the client gets all events of a revision in one
+	// response.
 	fragments bool
 	// progress says that the client gets a response now and then while there are no events.
 	progress bool
@@ -54,7 +55,7 @@ const maxRevisionBytes = 256 << 20
 var errRevisionTooLarge = status.Error(codes.ResourceExhausted, fmt.Sprintf(
 	"pando: a revision has more than %d MiB of events: watch with fragments", maxRevisionBytes>>20))
 
-// sendReady sends what the watches have that are ready now. Each has one turn, so that none waits for another with many events.
+// sendReady sends events of each watch that is ready now, once: a watch with many events must not delay the others.
 func (w *watchStream) sendReady() error {
 	w.stream.DeferWrites()
 	defer w.stream.FlushWrites()

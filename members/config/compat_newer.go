@@ -1,6 +1,6 @@
 package config
 
-// newerFlags returns flags that the reference has since version 3.5. Some are new names of flags of 3.4.
+// newerFlags returns the flags that etcd has only since version 3.5. Some are new names of flags of etcd 3.4.
 func newerFlags() []flagSpec {
 	return append(newNames(), newerWithoutEffect()...)
 }
@@ -18,8 +18,8 @@ func newNames() []flagSpec {
 	}
 }
 
-// newerWithoutEffect returns flags that are accepted without an effect, and flags that are refused because clients or members would not be
-// reached without their effect.
+// newerWithoutEffect returns flags that are accepted and ignored. It also returns flags that are refused: without their effect, clients or
+// members could not be reached.
 func newerWithoutEffect() []flagSpec {
 	valued := func(name, def, why string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
@@ -43,7 +43,7 @@ func newerWithoutEffect() []flagSpec {
 		valued("v2-deprecation", "", "Pando always serves the v2 API"),
 		toggle("enable-grpc-gateway", "true", "Pando always serves the JSON gateway"),
 		valued("feature-gates", "", "Pando has no feature gates"),
-		valued("max-learners", "1", "Pando gives a learner its vote as soon as it has caught up"),
+		valued("max-learners", "1", "there may be one learner that waits for its promotion; all others get their vote when they have caught up"),
 		valued("snapshot-catchup-entries", "5000", "use --catch-up-bytes instead"),
 		valued("backend-bbolt-freelist-type", "map", noBackend),
 		valued("bootstrap-defrag-threshold-megabytes", "0", noBackend),

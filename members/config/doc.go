@@ -12,8 +12,9 @@
 //	urls.go       parsers of URLs
 //	tls.go        TLS: the settings of TLS; validate_tls.go: their checks; flaglist_tls.go: their flags
 //	flags.go      flagSpec, which describes one flag; CommandLine
-//	flaglist.go   the flags that have an effect
-//	compat.go     the flags of etcd with old names, and those that are ignored or refused
+//	flaglist.go   the flags that have an effect; flaglist_access.go, flaglist_grpc.go and flaglist_history.go: those of one subject each
+//	retention.go  --auto-compaction-mode and --auto-compaction-retention
+//	compat.go     the flags of etcd 3.4 with old names, and those that are ignored or refused; compat_newer.go: those of etcd 3.5 to 3.7
 //	file.go       the configuration file
 //	help.go       --help, and example values
 //	suggest.go    the name that a misspelled one probably means

@@ -14,10 +14,10 @@ import (
 	"pando/tree"
 )
 
-// backend makes etcd's file of v3 data from the state of a member.
+// backend is the service.Backend of a member.
 type backend struct {
 	*member
-	dir string // of the data
+	dir string // the data directory
 }
 
 // backendFile is the name in the data directory of a file that is being written. A process that was killed leaves it; the next file

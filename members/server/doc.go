@@ -20,4 +20,6 @@
 //	banner.go        the log lines and the banner of a start
 //	exposure.go      the warning about URLs that are open to the network
 //	audit.go         the audit log
+//	backend.go       the file of etcd's v3 data, for snapshots of the v3 API
+//	forward.go       requests to the etcd that the cluster follows
 package server

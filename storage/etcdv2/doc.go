@@ -26,7 +26,7 @@
 //
 //	read.go        Read: the steps, and the Report
 //	layout.go      the files of a data directory, and directories that are none
-//	running.go     whether a process still uses the directory
+//	running.go     whether a process still uses the directory; running_linux.go and running_other.go are its system calls
 //	content.go     the file of v3, and which data are taken
 //	keys.go        adding the data of v3 to the tree; snapshot.go reads a snapshot file of v3 alone
 //	frames.go      the records of one file of the log; checksums, torn writes

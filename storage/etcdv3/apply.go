@@ -170,7 +170,8 @@ func (a *Applier) changeUsers(r *request) error {
 		return nil // the user exists
 	}
 	if r.password {
-		return fmt.Errorf("the log has the password of the user %q, but not the hash, which etcd makes with a random salt; %w", r.change.Name, errInexact)
+		return fmt.Errorf("the log has the password of the user %q, but not the hash, which etcd makes with a random salt; %w",
+			r.change.Name, errInexact)
 	}
 	before := a.store.View().Users()
 	err := a.apply(&tree.Command{Op: tree.OpUsers, Change: r.change, AuthRevision: authRevision(before)})
