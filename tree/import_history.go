@@ -8,6 +8,9 @@ func (k *KeyImporter) begin(first *KeyFields) {
 	s := k.store
 	s.publishLeaseKeys()
 	s.index = max(k.index, ImportBase(k.compacted))
+	if k.base {
+		s.index = max(s.index, firstIndex+1) // the history can't begin with the first event of a tree
+	}
 	s.revisions.last = ImportBase(k.compacted)
 	k.skipIndexes()
 	s.keyHistory.from = s.index + 1

@@ -31,6 +31,7 @@ type KeyImporter struct {
 	index     uint64 // the index of the tree before
 	compacted uint64
 	last      Revision
+	base      bool // addBase was called
 	began     bool // begin was called
 	clashes   Clashes
 }
@@ -93,7 +94,7 @@ func (k *KeyImporter) Add(f *KeyFields) error {
 	if k.FindClash(f.Key); k.clashes.Changes > 0 {
 		return nil
 	}
-	if f.ModRevision < k.compacted {
+	if f.ModRevision < k.compacted || f.ModRevision == firstIndex {
 		k.addBase(f)
 		return nil
 	}
@@ -140,20 +141,23 @@ func (f *KeyFields) check(last Revision) error {
 		return fmt.Errorf("the key has %d bytes, but Pando stores keys of at most %d bytes", len(f.Key), MaxKeyBytes)
 	case f.ModRevision > maxSourceIndex:
 		return c.check()
-	case f.ModRevision <= firstIndex, f.ModRevision < last.Main, f.ModRevision == last.Main && f.Sub <= last.Sub:
+	case f.ModRevision < firstIndex, f.ModRevision < last.Main, f.ModRevision == last.Main && f.Sub <= last.Sub:
 		return fmt.Errorf("it comes after the revision %d.%d in the file", last.Main, last.Sub)
 	case f.Deleted:
 		return nil
-	case f.CreateRevision <= firstIndex || f.CreateRevision > f.ModRevision || f.Version == 0 || f.Version > maxVersion:
+	case f.CreateRevision < firstIndex || f.CreateRevision > f.ModRevision || f.Version == 0 || f.Version > maxVersion:
 		return fmt.Errorf("the create revision is %d, the version %d", f.CreateRevision, f.Version)
 	}
 	return nil
 }
 
-// addBase adds a change before the compact revision, which makes no event.
+// addBase adds a change before the compact revision, or of the revision 1, which makes no event. Etcd has no change of the revision 1. A
+// snapshot that Pando has written for etcd has it for each key of v2 that was imported beside keys of v3.
 func (k *KeyImporter) addBase(f *KeyFields) {
 	s := k.store
-	s.index, s.revisions.last = f.ModRevision-1, f.ModRevision-1
+	s.revisions.last = max(f.ModRevision-1, firstIndex)
+	s.index = s.revisions.last
+	k.base = true
 	if f.Deleted {
 		s.deleteKey(f.Key) // etcd was stopped before it had finished the compaction
 	} else {

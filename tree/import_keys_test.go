@@ -241,13 +241,43 @@ func importedV2(t *testing.T, index uint64) *Store {
 	return s
 }
 
+// TestImportKeysOfRevision1 imports what a snapshot of a tree has in which keys of v2 were imported beside keys of v3 without a compaction.
+func TestImportKeysOfRevision1(t *testing.T) {
+	s := New(10)
+	_, err := importKeys(s, s.View(), 0, []KeyFields{
+		{Key: "/v2", Value: "x", CreateRevision: 1, ModRevision: 1, Version: 1},
+		{Key: "/v2/below", Value: "y", CreateRevision: 1, ModRevision: 1, Version: 1, Sub: 1},
+		{Key: "/v3", Value: "z", CreateRevision: 2, ModRevision: 2, Version: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Store{s, stored(t, s)} {
+		v := s.View()
+		if v.Revision() != 2 || v.CountKeys(KeyRange{}) != 3 || v.Key("/v2").ModRevision() != 1 || v.Key("/v2/below").CreateRevision() != 1 {
+			t.Errorf("revision %d:\n%s", v.Revision(), keyTexts(v))
+		}
+		if l := s.KeyLog(); !l.IsComplete() || l.Floor() != 1 {
+			t.Errorf("the floor is %d", l.Floor())
+		}
+		if _, err := s.WatchKeys(KeyRange{}, 1); err == nil || err.Code != CodeCompacted {
+			t.Errorf("a watch from a revision without events: %v", err)
+		}
+		if w, err := s.WatchKeys(KeyRange{}, 2); err != nil {
+			t.Error(err)
+		} else {
+			w.Close()
+		}
+	}
+}
+
 // TestImportKeysRefused imports changes that no store of etcd can hold.
 func TestImportKeysRefused(t *testing.T) {
 	first := KeyFields{Key: "a", CreateRevision: 2, ModRevision: 2, Version: 1}
 	for name, list := range map[string][]KeyFields{
 		"no key":          {{CreateRevision: 2, ModRevision: 2, Version: 1}},
 		"a long key":      {{Key: strings.Repeat("k", MaxKeyBytes+1), CreateRevision: 2, ModRevision: 2, Version: 1}},
-		"revision 1":      {{Key: "a", CreateRevision: 1, ModRevision: 1, Version: 1}},
+		"revision 0":      {{Key: "a", CreateRevision: 0, ModRevision: 0, Version: 1}},
 		"a gap":           {first, {Key: "a", CreateRevision: 2, ModRevision: 3 + maxGap, Version: 2}},
 		"a gap within":    {first, {Key: "b", CreateRevision: 2, ModRevision: 2, Version: 1, Sub: 2}},
 		"twice":           {first, first},
