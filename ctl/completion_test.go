@@ -96,46 +96,49 @@ func TestCompletionInstructions(t *testing.T) {
 	}
 }
 
+// completionCases are lines that are typed into shells, with words that must and must not be offered.
+var completionCases = []struct {
+	program, line string
+	want, not     string
+}{
+	{"etcdctl", "etcdctl ", "set", "list"},
+	{"etcdctl", "etcdctl exp", "export", ""},
+	{"etcdctl", "etcdctl help lo", "lock", ""},
+	{"etcdctl", "etcdctl help member ", "list", "set"},
+	{"pando ctl", "pando ctl help ", "lock", "help"},
+	{"etcdctl", "etcdctl member ", "list add remove update", "set"},
+	{"etcdctl", "etcdctl --endpoints get member ", "list", "set"},
+	{"etcdctl", "etcdctl user ", "add get list remove grant revoke passwd", "set"},
+	{"etcdctl", "etcdctl -u root role grant --p", "--path", "--endpoints"},
+	{"etcdctl", "etcdctl auth ", "enable disable", "set"},
+	{"pando ctl", "pando ctl tls ", "init check", "set"},
+	{"pando ctl", "pando ctl tls check --h", "--hosts", "--ttl"},
+	{"etcdctl", "etcdctl --debug endpoint s", "status", "set"},
+	{"etcdctl", "etcdctl ls --r", "--recursive", "--endpoints"},
+	{"etcdctl", "etcdctl --end", "--endpoints", "--recursive"},
+	{"etcdctl", "etcdctl bench put --con", "--conns", "--recursive"},
+	{"pando ctl", "pando c", "ctl", "set"},
+	{"pando ctl", "pando ", "ctl snapshot", "set"},
+	{"pando ctl", "pando snapshot ", "save", "ctl"},
+	{"pando ctl", "pando --name ctl ", "snapshot", "set"},
+	{"pando ctl", "pando --pprof snapshot ", "save", "ctl"},
+	{"pando ctl", "pando --", "--name --pprof", "--secret"},
+	{"pando ctl", "pando --", "--name", "--ignored"},
+	{"pando ctl", "pando snapshot save --", "--local", "--name"},
+	{"pando ctl", "pando ctl completion ", "bash zsh fish", "set"},
+	{"pando ctl", "pando ctl tree --d", "--depth", "--ttl"},
+	{"pando ctl", v3Line + "pando ctl ", "lease", "set"},
+	{"pando ctl", v3Line + "pando ctl lease ", "grant", "lease"},
+	{"pando ctl", v3Line + "pando ctl lease grant --", "--ttl", "--depth"},
+	{"pando ctl", v3Line + "pando ", "ctl snapshot", "set"},
+	{"pando ctl", "pando ctl lease ", "set", "grant"},
+}
+
 func TestCompletion(t *testing.T) {
 	for shell, command := range shells {
 		t.Run(shell, func(t *testing.T) {
 			servertest.RequireProgram(t, shell, shell)
-			for _, test := range []struct {
-				program, line string
-				want, not     string
-			}{
-				{"etcdctl", "etcdctl ", "set", "list"},
-				{"etcdctl", "etcdctl exp", "export", ""},
-				{"etcdctl", "etcdctl help lo", "lock", ""},
-				{"etcdctl", "etcdctl help member ", "list", "set"},
-				{"pando ctl", "pando ctl help ", "lock", "help"},
-				{"etcdctl", "etcdctl member ", "list add remove update", "set"},
-				{"etcdctl", "etcdctl --endpoints get member ", "list", "set"},
-				{"etcdctl", "etcdctl user ", "add get list remove grant revoke passwd", "set"},
-				{"etcdctl", "etcdctl -u root role grant --p", "--path", "--endpoints"},
-				{"etcdctl", "etcdctl auth ", "enable disable", "set"},
-				{"pando ctl", "pando ctl tls ", "init check", "set"},
-				{"pando ctl", "pando ctl tls check --h", "--hosts", "--ttl"},
-				{"etcdctl", "etcdctl --debug endpoint s", "status", "set"},
-				{"etcdctl", "etcdctl ls --r", "--recursive", "--endpoints"},
-				{"etcdctl", "etcdctl --end", "--endpoints", "--recursive"},
-				{"etcdctl", "etcdctl bench put --con", "--conns", "--recursive"},
-				{"pando ctl", "pando c", "ctl", "set"},
-				{"pando ctl", "pando ", "ctl snapshot", "set"},
-				{"pando ctl", "pando snapshot ", "save", "ctl"},
-				{"pando ctl", "pando --name ctl ", "snapshot", "set"},
-				{"pando ctl", "pando --pprof snapshot ", "save", "ctl"},
-				{"pando ctl", "pando --", "--name --pprof", "--secret"},
-				{"pando ctl", "pando --", "--name", "--ignored"},
-				{"pando ctl", "pando snapshot save --", "--local", "--name"},
-				{"pando ctl", "pando ctl completion ", "bash zsh fish", "set"},
-				{"pando ctl", "pando ctl tree --d", "--depth", "--ttl"},
-				{"pando ctl", v3Line + "pando ctl ", "lease", "set"},
-				{"pando ctl", v3Line + "pando ctl lease ", "grant", "lease"},
-				{"pando ctl", v3Line + "pando ctl lease grant --", "--ttl", "--depth"},
-				{"pando ctl", v3Line + "pando ", "ctl snapshot", "set"},
-				{"pando ctl", "pando ctl lease ", "set", "grant"},
-			} {
+			for _, test := range completionCases {
 				t.Run(test.line, func(t *testing.T) {
 					var script, errOut lockedBuffer
 					if code := Main(t.Context(), []string{test.program, "completion", shell}, strings.NewReader(""), &script, &errOut,

@@ -88,17 +88,15 @@ type Command struct {
 	PrevValue string
 	// PrevIndex must be equal to the modifiedIndex of the file, unless it is zero.
 	PrevIndex uint64
-	// Expires is the time at which the node is removed, in nanoseconds since 1970; zero
-	// is never. It is computed before the command is proposed, because Apply reads no
-	// clock.
+	// Expires is the time at which the node is removed, in nanoseconds since 1970; zero is never. It is computed before the command is
+	// proposed, because Apply reads no clock.
 	Expires int64
 	// AuthRevision is the revision of the users for which the command was authorized, or
 	// zero if auth was disabled. Apply refuses the command with CodeAuthChanged if the users
 	// have another revision, or if AuthRevision is zero and auth is enabled. OpExpire needs
 	// no authorization. It is zero in the operations of a Txn.
 	AuthRevision uint64
-	// Change is the change of an OpUsers, which has no Path. It is nil for any other
-	// operation.
+	// Change is the change of an OpUsers, which has no Path. It is nil for any other operation.
 	Change *users.Change
 	// Mirror is the change of an OpMirror, which has no Path. It is nil for any other operation.
 	Mirror *MirrorChange

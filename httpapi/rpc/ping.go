@@ -68,7 +68,7 @@ func (p *pingState) check(c *conn) {
 	default:
 		p.waiting = true
 		p.timer.Reset(c.server.cfg.PingTimeout)
-		c.appendPing(false, [8]byte{})
+		c.appendPing(0, [8]byte{})
 		go c.flush() // may wait for the client
 	}
 }
@@ -78,7 +78,7 @@ func (p *pingState) drain(c *conn) {
 	if p.final != nil {
 		return
 	}
-	c.appendPing(false, drainPing)
+	c.appendPing(0, drainPing)
 	p.final = time.AfterFunc(drainTimeout, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -96,7 +96,7 @@ func (c *conn) pinged(f *http2.PingFrame) error {
 		}
 		return nil
 	}
-	c.appendPing(true, f.Data)
+	c.appendPing(http2.FlagPingAck, f.Data)
 	minTime := c.server.cfg.PingMinTime
 	if len(c.streams) == 0 {
 		minTime = idlePingTime

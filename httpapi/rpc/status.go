@@ -45,8 +45,8 @@ type commonFields struct {
 	block   []byte // the references to the table; nil until all commonFields have entered it
 }
 
-// appendCommon appends the headers of a response or, if end is true, its trailers.
-func (c *conn) appendCommon(id uint32, end bool, common *commonFields, fields ...hpack.HeaderField) {
+// appendCommon appends the headers of a response, or its trailers with http2.FlagHeadersEndStream.
+func (c *conn) appendCommon(id uint32, flags http2.Flags, common *commonFields, fields ...hpack.HeaderField) {
 	block := common.block
 	if block == nil {
 		block = c.encode(true, fields...)
@@ -55,16 +55,12 @@ func (c *conn) appendCommon(id uint32, end bool, common *commonFields, fields ..
 		}
 		common.entered = true
 	}
-	c.appendBlock(id, end, block)
+	c.appendBlock(id, flags, block)
 }
 
-// appendBlock appends encoded headers in as many frames as they need.
-func (c *conn) appendBlock(id uint32, end bool, block []byte) {
+// appendBlock appends encoded headers in as many frames as they need. The first frame has the flags.
+func (c *conn) appendBlock(id uint32, flags http2.Flags, block []byte) {
 	c.buffer()
-	flags := http2.Flags(0)
-	if end {
-		flags = http2.FlagHeadersEndStream
-	}
 	for kind := http2.FrameHeaders; ; kind, flags = http2.FrameContinuation, 0 {
 		n := min(len(block), maxFrame)
 		if n == len(block) {
@@ -81,11 +77,11 @@ func (c *conn) appendBlock(id uint32, end bool, block []byte) {
 var headFields = [...]hpack.HeaderField{{Name: ":status", Value: httpOK}, {Name: "content-type", Value: "application/grpc"}}
 
 // appendHead appends the headers of a response.
-func (c *conn) appendHead(id uint32) { c.appendCommon(id, false, &c.okHead, headFields[:]...) }
+func (c *conn) appendHead(id uint32) { c.appendCommon(id, 0, &c.okHead, headFields[:]...) }
 
 // appendPlainHead appends the headers of the response to a request that is no request of gRPC.
 func (c *conn) appendPlainHead(id uint32, httpStatus string) {
-	c.appendBlock(id, false, c.encode(false, hpack.HeaderField{Name: ":status", Value: httpStatus}, headFields[1]))
+	c.appendBlock(id, 0, c.encode(false, hpack.HeaderField{Name: ":status", Value: httpStatus}, headFields[1]))
 }
 
 var endFields = [...]hpack.HeaderField{{Name: "grpc-status", Value: "0"}}
@@ -94,9 +90,9 @@ var endFields = [...]hpack.HeaderField{{Name: "grpc-status", Value: "0"}}
 // sending.
 func (c *conn) appendEnd(s *stream) {
 	if s.trailers == nil && s.headSent {
-		c.appendCommon(s.id, true, &c.okEnd, endFields[:]...)
+		c.appendCommon(s.id, http2.FlagHeadersEndStream, &c.okEnd, endFields[:]...)
 	} else {
-		c.appendBlock(s.id, true, c.encode(false, s.endFields()...))
+		c.appendBlock(s.id, http2.FlagHeadersEndStream, c.encode(false, s.endFields()...))
 	}
 	if !s.ended {
 		c.appendReset(s.id, http2.ErrCodeNo)
@@ -169,11 +165,7 @@ func (c *conn) appendReset(id uint32, code http2.ErrCode) {
 	c.appendNumber(http2.FrameRSTStream, id, uint32(code))
 }
 
-func (c *conn) appendPing(ack bool, data [8]byte) {
-	flags := http2.Flags(0)
-	if ack {
-		flags = http2.FlagPingAck
-	}
+func (c *conn) appendPing(flags http2.Flags, data [8]byte) {
 	c.buffer()
 	c.out = append(appendFrameHead(c.out, len(data), http2.FramePing, flags, 0), data[:]...)
 }

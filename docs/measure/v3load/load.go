@@ -136,7 +136,7 @@ func (r *ranges) check(client int, response []byte) (err error) {
 	return nil
 }
 
-// txns replaces keys if nobody else has changed them: each client its own, one after the other.
+// txns replaces keys if no other client has changed them. Each client has keys of its own, and replaces one after the other.
 type txns struct {
 	value   []byte
 	clients []txnClient
@@ -144,7 +144,7 @@ type txns struct {
 
 type txnClient struct {
 	keys      [][]byte
-	revisions []uint64 // of the keys, as far as the client knows
+	revisions []uint64 // of the keys; 0 before the first response
 	at        int
 	request   []byte
 }
@@ -175,7 +175,7 @@ func (t *txns) next(client int) []byte {
 
 var errTxn = errors.New("a transaction has failed though no one else has changed the key")
 
-// check notes the revision of the key. A transaction must succeed once the client knows the revision.
+// check records the revision of the key. A transaction must succeed if the revision was recorded before.
 func (t *txns) check(client int, response []byte) (err error) {
 	c := &t.clients[client]
 	known := c.revisions[c.at]

@@ -8,7 +8,7 @@
 //
 //   - put writes keys at random
 //   - range reads keys at random, from the state of the member that it asks; linear reads what any member has acknowledged before
-//   - txn replaces keys on the condition that no one else has changed them, and reads a key if someone has
+//   - txn replaces a key if no other client has changed it, and reads the key otherwise
 //   - watch has that number of watches on one key, and -writers clients that write it
 //
 // With -fill it writes keys one after the other to the first server.

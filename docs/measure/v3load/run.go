@@ -28,7 +28,7 @@ func (r *result) quantile(share float64) time.Duration {
 	return r.latencies[min(len(r.latencies)-1, int(share*float64(len(r.latencies))))]
 }
 
-// processorTime returns the user and system time of processes, in steps of 10 ms; 0 where the system does not tell.
+// processorTime returns the user and system time of processes, in steps of 10 ms; 0 on systems that do not report it.
 func processorTime(pids []string) (sum time.Duration) {
 	const tick = 10 * time.Millisecond
 	for _, pid := range pids {
