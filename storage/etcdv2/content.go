@@ -40,7 +40,10 @@ func (r *reader) openKeys(snapshot uint64) error {
 }
 
 func (r *reader) openKeysFile(path string) (file *etcdv3.File, has bool, err error) {
-	if file, err = etcdv3.Open(path); err != nil {
+	switch file, err = etcdv3.Open(path); {
+	case errors.Is(err, etcdv3.ErrInUse):
+		return nil, false, fmt.Errorf("%w: %w", ErrRunning, err)
+	case err != nil:
 		return nil, false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if has, err = file.HasData(); err != nil {

@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // The kinds of errors of Open and OpenSnapshot, for errors.Is.
 var (
 	// ErrDamaged means that the content of a file is not as etcd writes it.
 	ErrDamaged = errors.New("etcd's v3 data is damaged")
+	// ErrInUse means that another process has locked a file.
+	ErrInUse = errors.New("the file is in use by another process")
 	// ErrNoHash means that a file has no checksum at its end.
 	ErrNoHash = errors.New("the file has no checksum")
 )
@@ -62,16 +65,19 @@ const (
 // lockTimeout is how long Open waits for the lock of the file, which etcd holds while it runs.
 const lockTimeout = time.Second
 
-// Open opens a file of etcd's v3 data. The errors are ErrDamaged and those of the file system and of bbolt.
+// Open opens a file of etcd's v3 data. The errors are ErrDamaged, ErrInUse, and those of the file system and of bbolt.
 func Open(path string) (f *File, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	f = &File{path: path, size: info.Size()}
+	if f.size == 0 {
+		return nil, f.damage(errors.New("it is empty")) // bbolt would write to it
+	}
 	err = f.guard(func() error {
 		if f.db, err = bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout}); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return f.openError(err)
 		}
 		if f.tx, err = f.db.Begin(false); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -82,6 +88,17 @@ func Open(path string) (f *File, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// openError returns the error of Open for one of bbolt.
+func (f *File) openError(err error) error {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("%w: %s: stop etcd first, or use a copy of its data directory", ErrInUse, f.path)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return f.damage(fmt.Errorf("it is not a file of bbolt: %w", err))
+	}
+	return fmt.Errorf("%s: %w", f.path, err)
 }
 
 // hashBlock is a divisor of the size of every bbolt file. A file with a checksum is longer by sha256.Size bytes.

@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"go.etcd.io/bbolt"
 
 	"pando/tree"
 	"pando/tree/users"
@@ -71,6 +74,30 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("got\n%q\nwant\n%q", got, want)
 			}
 		})
+	}
+}
+
+// TestOpenRefused opens files that can't be read.
+func TestOpenRefused(t *testing.T) {
+	s := history(t, put("a", "1"))
+	path := write(t, &Source{Log: s.KeyLog(), Applied: 9, Term: 2})
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("a file that is in use: got %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"empty": "", "foreign": strings.Repeat("not etcd ", 10_000)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 
