@@ -36,7 +36,7 @@ func (p *program) snapshotRestoreCommand() *cli.Command {
 				return badArguments("snapshot restore requires exactly one argument")
 			}
 			if p.host.Restore == nil {
-				return errors.New("this program can't make a data directory")
+				return errors.New("snapshot restore is not available in this program: use the client of the program pando")
 			}
 			given := map[string]string{}
 			for i, f := range restoreFlags {

@@ -22,8 +22,8 @@ var (
 	errStreamFilter = status.Error(codes.Unimplemented, "RangeStream does not support revision filters")
 )
 
-// rangeStream serves a stream of the method RangeStream. The responses together are the response of Range. All of them show one state of
-// the tree, however slowly the client reads.
+// rangeStream serves a stream of the method RangeStream. The files of all responses, in order, are those of the response of Range. All of
+// them are of one state of the tree, even if the client reads slowly.
 func (s *Server) rangeStream(stream *Stream) error {
 	var r pb.RangeRequest
 	if err := stream.RecvMsg(&r); err != nil {

@@ -15,7 +15,7 @@ import (
 // requestOrigin has the data about the sender of a request, from its connection and its metadata.
 type requestOrigin struct {
 	sender      auth.Credentials
-	wantsLeader bool // the client wants an error if the member has no leader
+	wantsLeader bool // the request must fail if the member has no leader
 }
 
 // originKey is the context key of the *requestOrigin.

@@ -21,7 +21,7 @@ import (
 	"pando/members/servertest"
 )
 
-// mixedMember is one member as its clients see it. Any goroutine may use it.
+// mixedMember has the clients of one member. Any goroutine may use it.
 type mixedMember struct {
 	v2    *servertest.KeyClient
 	kv    pb.KVClient
@@ -65,7 +65,7 @@ func (in mixedInput) keyOf(slot int) string {
 	return fmt.Sprintf("%s%s/%d", mixedPrefix, in.object, slot)
 }
 
-// do executes an operation. Without an answer to a read, or a connection for a write, it returns false.
+// do executes an operation. It returns false if a read got no answer, or if a write had no connection.
 func (m *mixedMember) do(in mixedInput) (out mixedOutput, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), writerTimeout)
 	defer cancel()
@@ -189,7 +189,7 @@ type mixedClients struct {
 
 	mu      sync.Mutex // guards all below
 	ops     []porcupine.Operation
-	touched [2]int         // the operations on single keys and on pairs
+	touched [2]int         // the number of operations on single keys and on pairs
 	open    map[string]int // unknown outcomes by object
 }
 

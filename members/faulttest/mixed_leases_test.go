@@ -22,7 +22,7 @@ type mixedLeases struct {
 
 	mu   sync.Mutex
 	list []*mixedLease
-	kept time.Duration // for which leases were renewed
+	kept time.Duration // the total time for which leases were renewed
 }
 
 // mixedLease is a lease that was granted and whose key was put.
@@ -31,12 +31,12 @@ type mixedLease struct {
 	key string
 	// until is the time before which the lease must not end: its TTL after the last renewal that succeeded was sent.
 	until time.Time
-	// dropped says that the lease is not renewed any more while the clients run, so it must end by itself.
+	// dropped reports whether the lease is not renewed while the clients run, so that it must end by itself.
 	dropped bool
 }
 
 const (
-	keptTTL    = 6 // seconds; longer than the members do without a leader
+	keptTTL    = 6 // seconds; longer than the longest time without a leader
 	droppedTTL = 2
 )
 
@@ -81,7 +81,7 @@ func (l *mixedLeases) keep(ctx context.Context, random *rand.Rand) {
 	}
 }
 
-// renew sends one renewal. A member that denies the lease too early fails the test.
+// renew sends one renewal. The test fails if a member says too early that the lease does not exist.
 func (l *mixedLeases) renew(ctx context.Context, m *mixedMember, lease *mixedLease) {
 	ctx, cancel := context.WithTimeout(ctx, writerTimeout/2)
 	defer cancel()
@@ -107,7 +107,7 @@ func (l *mixedLeases) renew(ctx context.Context, m *mixedMember, lease *mixedLea
 	}
 }
 
-// drop grants leases that nobody renews, until ctx is done.
+// drop grants leases that are not renewed, until ctx is done.
 func (l *mixedLeases) drop(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
 		if lease := l.grant(ctx, l.members[random.IntN(len(l.members))], droppedTTL, "dropped"); lease != nil {

@@ -8,10 +8,10 @@ import (
 )
 
 // The model of the keys that clients of v2 and of v3 change at the same time. An object is one key, or a pair of keys that transactions of
-// v3 read and write together. All values are different, so a value shows which write it is of.
+// v3 read and write together. All values are different, so each value identifies its write.
 //
-// A write whose outcome is unknown may have happened at any time after its call. In the history it returns at the end of time. An order in
-// which it comes after everything that a client saw means that it never happened.
+// A write whose outcome is unknown may have happened at any time after its call. In the history it returns after all other operations. An
+// order in which it comes after everything that a client read means that it never happened.
 
 type mixedOp uint8
 
@@ -110,8 +110,8 @@ func (s mixedState) after(in mixedInput) (next mixedState, effective bool) {
 	return next, true
 }
 
-// admits reports whether an outcome comes after all that was seen of the object. A change has greater numbers than all before. A response
-// of v3 to a read has the revision of the whole tree, and one of v2 the index of a file, which may be older than another change.
+// admits reports whether an outcome comes after all earlier outcomes of the object. A change has greater numbers than all before. A
+// response of v3 to a read has the revision of the whole tree, and one of v2 the index of a file, which may be older than another change.
 func (s mixedState) admits(out mixedOutput, change bool) bool {
 	if !change {
 		return out.revision == 0 || out.revision >= s.revision

@@ -180,7 +180,7 @@ type pastReads struct {
 	read map[int64][][]*mvccpb.KeyValue // by revision
 }
 
-// run reads at revisions that the watcher has reached until ctx is done. A member that has not come so far refuses to.
+// run reads at revisions that the watcher has reached until ctx is done. A member that has not reached the revision refuses the read.
 func (p *pastReads) run(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
 		<-time.After(10 * mixedPause)

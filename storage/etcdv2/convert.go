@@ -19,8 +19,8 @@ type converter struct {
 // maxExamples is how many of the nodes that can't be brought along are named.
 const maxExamples = 5
 
-// convert makes the tree. It takes the model apart meanwhile, so that the two don't need memory together. With a file of v3 the keys of
-// that must be added. Then the users are those of the API that has any.
+// convert makes the tree. It frees the model step by step, so that both are not in memory as a whole. If beside
+// is not nil, the caller must add the keys of this file of v3, and the users are those of the API that has any.
 func convert(s *store, historySize int, report *Report, beside *etcdv3.File) (*tree.Store, error) {
 	c := &converter{loader: tree.NewLoader(historySize), report: report}
 	list, err := readUsers(s, report)
