@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"pando/httpapi/service"
@@ -20,9 +21,15 @@ type backend struct {
 	dir string // the data directory
 }
 
-// backendFile is the name in the data directory of a file that is being written. A process that was killed leaves it; the next file
-// replaces it.
+// backendFile is the name in the data directory of a file that is being written. A process that was killed leaves it; newBackend removes
+// it.
 const backendFile = "etcd-v3.db.outgoing"
+
+// newBackend removes what an earlier process has left. The caller must hold the lock of the data directory.
+func newBackend(m *member, dir string) *backend {
+	_ = os.Remove(filepath.Join(dir, backendFile)) // if it can't be removed, the next file replaces it
+	return &backend{m, dir}
+}
 
 func (b *backend) HashKV(log *tree.KeyLog, revision int64) uint32 {
 	return etcdv3.HashKV(log, revision)

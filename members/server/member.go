@@ -338,7 +338,7 @@ func (m *member) api(
 			Leases:            m.node,
 			Cluster:           m.node,
 			Snapshots:         m.node,
-			Backend:           &backend{m, cfg.DataDir},
+			Backend:           newBackend(m, cfg.DataDir),
 			Tree:              m.node.Tree(),
 			Members:           m.node.Members(),
 			Self:              m.observer.self,
