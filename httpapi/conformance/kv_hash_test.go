@@ -7,6 +7,8 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
+
+	"pando/members/servertest"
 )
 
 // hashedRevisions is the number of revisions at which the keys and their history are compared after a sequence. They lie hashStep apart.
@@ -14,6 +16,9 @@ const (
 	hashedRevisions = 6
 	hashStep        = 17
 )
+
+// hashSettle is the time in which etcd must have removed what a compaction has made superfluous.
+const hashSettle = 2 * time.Second
 
 // hashKV asks a server for its checksum of the keys and their history at a revision.
 func (s *kvSide) hashKV(ctx context.Context, revision int64) (*pb.HashKVResponse, error) {
@@ -44,24 +49,25 @@ func (p *kvPair) compareHashes(ctx context.Context) error {
 }
 
 // compareHash compares the checksums at a revision. Etcd removes compacted entries later, and may count them until then.
-func (p *kvPair) compareHash(ctx context.Context, revision int64) error {
+func (p *kvPair) compareHash(ctx context.Context, revision int64) (err error) {
 	var got, want *pb.HashKVResponse
-	for range 20 {
-		var err error
+	equal := servertest.Poll(hashSettle, 10*time.Millisecond, func() bool {
 		if want, err = p.etcd.hashKV(ctx, revision); err != nil {
-			return fmt.Errorf("HashKV of etcd at revision %d: %w", revision, err)
+			err = fmt.Errorf("HashKV of etcd at revision %d: %w", revision, err)
+			return true
 		}
 		if got, err = p.pando.hashKV(ctx, revision); err != nil {
-			return fmt.Errorf("HashKV of Pando at revision %d: %w", revision, err)
+			err = fmt.Errorf("HashKV of Pando at revision %d: %w", revision, err)
+			return true
 		}
 		if p.version == "3.4" {
 			want.HashRevision = got.HashRevision // which etcd does not send
 		}
-		if got.Hash == want.Hash && got.CompactRevision == want.CompactRevision && got.Header.Revision == want.Header.Revision &&
-			got.HashRevision == want.HashRevision {
-			return nil
-		}
-		time.Sleep(10 * time.Millisecond)
+		return got.Hash == want.Hash && got.CompactRevision == want.CompactRevision && got.Header.Revision == want.Header.Revision &&
+			got.HashRevision == want.HashRevision
+	})
+	if !equal {
+		return fmt.Errorf("HashKV at revision %d:\ngot  %v\nwant %v", revision, got, want)
 	}
-	return fmt.Errorf("HashKV at revision %d:\ngot  %v\nwant %v", revision, got, want)
+	return err
 }
