@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) int {
 	wal.SegmentSizeBytes = 64 << 10
-	if testing.Short() {
+	if flag.Lookup("test.bench").Value.String() == "" { // a benchmark measures the disk, too
 		defer useMemory()()
 	}
 	return m.Run()
@@ -34,7 +34,7 @@ func runTests(m *testing.M) int {
 
 // useMemory puts the directories of all tests into a file system in memory, if there is one. A
 // sync takes no time there. The tests prove the same as on a disk, because they construct the
-// states after a crash themselves. Without -short they run on a disk.
+// states after a crash themselves. The tests of raft and of faulttest run on a disk.
 func useMemory() (remove func()) {
 	const memory, needed = "/dev/shm", 1 << 30
 	dir, err := os.MkdirTemp(memory, "storage-test")

@@ -14,13 +14,35 @@ import (
 	"pando/storage"
 )
 
-// putGarbage commits two entries at the end of a member's log: an empty one, which it returns, and one that no version can apply.
-func putGarbage(t *testing.T, dataDir string) (empty raft.EntryID) {
+func openStorage(t *testing.T, dataDir string) (*storage.Disk, *storage.Recovered) {
 	t.Helper()
 	disk, recovered, err := storage.Open(storage.Options{DataDir: dataDir, HistorySize: config.DefaultHistorySize})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return disk, recovered
+}
+
+// killWithLog makes a member with a key, and kills it. Its log has an entry that is in no checkpoint. The member may have written one just
+// before: then it is started again.
+func killWithLog(t *testing.T, dataDir string) {
+	t.Helper()
+	for entries := 0; entries == 0; {
+		p := servertest.Launch(t, dataDir)
+		servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "kept"))
+		p.Kill()
+		disk, recovered := openStorage(t, dataDir)
+		entries = len(recovered.Entries)
+		if err := disk.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// putGarbage commits two entries at the end of a member's log: an empty one, which it returns, and one that no version can apply.
+func putGarbage(t *testing.T, dataDir string) (empty raft.EntryID) {
+	t.Helper()
+	disk, recovered := openStorage(t, dataDir)
 	last, state := recovered.Entries[len(recovered.Entries)-1:], recovered.HardState
 	index := last[0].GetIndex()
 	for _, data := range [][]byte{nil, {100}} {
@@ -41,13 +63,11 @@ func putGarbage(t *testing.T, dataDir string) (empty raft.EntryID) {
 func TestSkipLogEntry(t *testing.T) {
 	t.Parallel()
 	dataDir := filepath.Join(t.TempDir(), "data")
-	p := servertest.Launch(t, dataDir)
-	servertest.NewKeyClient(t, p.Client).Must(t, http.MethodPut, "/key", servertest.Form("value", "kept"))
-	p.Kill()
+	killWithLog(t, dataDir)
 	good := putGarbage(t, dataDir)
 	// First, because a later start may find the entry in a checkpoint.
 	endsWith(t, servertest.Start(t, dataDir, "--skip-log-entry="+good.String()), program.ExitUsage, "can be applied and is not skipped")
-	p = servertest.Start(t, dataDir)
+	p := servertest.Start(t, dataDir)
 	endsWith(t, p, program.ExitData, "can't be applied")
 	flag := regexp.MustCompile(`--skip-log-entry=\d+/\d+`).FindString(p.Stderr.String())
 	if flag == "" {
