@@ -97,31 +97,35 @@ func isNoTime(text string) bool {
 	return err == nil && d == 0
 }
 
+// ignoredValue is a flag with a value that is accepted without an effect. why is the reason for the log.
+func ignoredValue(name, def, why string) flagSpec {
+	return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
+}
+
+// ignoredToggle is ignoredValue for a flag that is true or false.
+func ignoredToggle(name, def, why string) flagSpec {
+	return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
+}
+
 // ignoredFlags returns flags that are accepted without an effect. Each has a reason for the log.
 func ignoredFlags() []flagSpec {
-	valued := func(name, def, why string) flagSpec {
-		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
-	}
-	toggle := func(name, def, why string) flagSpec {
-		return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
-	}
 	const ownRelease = "Pando removes only files that are not needed after a checkpoint"
 	return []flagSpec{
-		valued("max-snapshots", "5", ownRelease),
-		valued("max-wals", "5", ownRelease),
-		toggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
-		toggle("strict-reconfig-check", "true", "Pando always refuses membership changes that would lose the quorum"),
-		toggle("pre-vote", "false", "Pando always asks for votes in advance"),
-		valued("quota-backend-bytes", "0", "it limits a file of etcd; --quota-bytes limits keys and values"),
-		valued("backend-batch-interval", "", noBackend),
-		valued("backend-batch-limit", "0", noBackend),
-		valued("experimental-backend-bbolt-freelist-type", "array", noBackend),
-		valued("bcrypt-cost", "10", "Pando hashes passwords with argon2id"),
-		toggle("experimental-enable-lease-checkpoint", "false", "a new leader gives every lease its full time to live"),
-		valued("experimental-compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
-		toggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
-		valued("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
-		valued("log-package-levels", "", ownLogLevels),
+		ignoredValue("max-snapshots", "5", ownRelease),
+		ignoredValue("max-wals", "5", ownRelease),
+		ignoredToggle("initial-election-tick-advance", "true", "a member that starts waits for a leader before it stands for election"),
+		ignoredToggle("strict-reconfig-check", "true", "Pando always refuses membership changes that would lose the quorum"),
+		ignoredToggle("pre-vote", "false", "Pando always asks for votes in advance"),
+		ignoredValue("quota-backend-bytes", "0", "it limits a file of etcd; --quota-bytes limits keys and values"),
+		ignoredValue("backend-batch-interval", "", noBackend),
+		ignoredValue("backend-batch-limit", "0", noBackend),
+		ignoredValue("experimental-backend-bbolt-freelist-type", "array", noBackend),
+		ignoredValue("bcrypt-cost", "10", "argon2id has no such cost, and --password-hash=bcrypt always uses 10"),
+		ignoredToggle("experimental-enable-lease-checkpoint", "false", "a new leader gives every lease its full time to live"),
+		ignoredValue("experimental-compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
+		ignoredToggle("experimental-initial-corrupt-check", "false", "Pando always checks its data when it starts"),
+		ignoredValue("experimental-warning-apply-duration", "100ms", "use the latency histograms of /metrics instead"),
+		ignoredValue("log-package-levels", "", ownLogLevels),
 	}
 }
 

@@ -21,12 +21,6 @@ func newNames() []flagSpec {
 // newerWithoutEffect returns flags that are accepted and ignored. It also returns flags that are refused: without their effect, clients or
 // members could not be reached.
 func newerWithoutEffect() []flagSpec {
-	valued := func(name, def, why string) flagSpec {
-		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", def: def, ignored: why}
-	}
-	toggle := func(name, def, why string) flagSpec {
-		return flagSpec{name: name, group: groupCompatibility, def: def, ignored: why}
-	}
 	refused := func(name, why string) flagSpec {
 		return flagSpec{name: name, group: groupCompatibility, arg: "VALUE", refused: why}
 	}
@@ -39,35 +33,35 @@ func newerWithoutEffect() []flagSpec {
 		bothSides    = "Pando uses --peer-cert-file and --peer-key-file for both ends of a connection between members; remove the flag"
 	)
 	flags := []flagSpec{
-		toggle("unsafe-no-fsync", "false", "Pando always syncs its log before it answers"),
-		valued("v2-deprecation", "", "Pando always serves the v2 API"),
-		toggle("enable-grpc-gateway", "true", "Pando always serves the JSON gateway"),
-		valued("feature-gates", "", "Pando has no feature gates"),
-		valued("max-learners", "1", "there may be one learner that waits for its promotion; all others get their vote when they have caught up"),
-		valued("snapshot-catchup-entries", "5000", "use --catch-up-bytes instead"),
-		valued("backend-bbolt-freelist-type", "map", noBackend),
-		valued("bootstrap-defrag-threshold-megabytes", "0", noBackend),
-		toggle("memory-mlock", "false", noBackend),
-		valued("compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
-		valued("compaction-sleep-interval", "10ms", "a compaction delays no requests, so it needs no batches"),
-		valued("compact-hash-check-time", "1m0s", noCheckTimes),
-		valued("downgrade-check-time", "5s", "a version that can't read the data refuses to start"),
-		toggle("enable-distributed-tracing", "false", noTraces),
-		valued("distributed-tracing-address", "localhost:4317", noTraces),
-		valued("distributed-tracing-service-name", "etcd", noTraces),
-		valued("distributed-tracing-instance-id", "", noTraces),
-		valued("distributed-tracing-sampling-rate", "0", noTraces),
-		toggle("enable-log-rotation", "false", ownRotation),
-		valued("log-rotation-config-json", "", ownRotation),
-		valued("warning-apply-duration", "100ms", histograms),
-		valued("warning-unary-request-duration", "300ms", histograms),
-		valued("raft-read-timeout", "5s", "Pando finds a dead member by the election timeout"),
-		valued("raft-write-timeout", "5s", "Pando finds a dead member by the election timeout"),
-		valued("self-signed-cert-validity", "1", "the certificates of --auto-tls have a fixed time of validity"),
-		toggle("socket-reuse-address", "false", "Pando opens its ports without options"),
-		toggle("socket-reuse-port", "false", "Pando opens its ports without options"),
-		valued("client-cert-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
-		valued("client-key-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
+		ignoredToggle("unsafe-no-fsync", "false", "Pando always syncs its log before it answers"),
+		ignoredValue("v2-deprecation", "", "Pando always serves the v2 API"),
+		ignoredToggle("enable-grpc-gateway", "true", "Pando always serves the JSON gateway"),
+		ignoredValue("feature-gates", "", "Pando has no feature gates"),
+		ignoredValue("max-learners", "1", "one learner may wait for its promotion; all others get their vote by themselves"),
+		ignoredValue("snapshot-catchup-entries", "5000", "use --catch-up-bytes instead"),
+		ignoredValue("backend-bbolt-freelist-type", "map", noBackend),
+		ignoredValue("bootstrap-defrag-threshold-megabytes", "0", noBackend),
+		ignoredToggle("memory-mlock", "false", noBackend),
+		ignoredValue("compaction-batch-limit", "1000", "a compaction delays no requests, so it needs no batches"),
+		ignoredValue("compaction-sleep-interval", "10ms", "a compaction delays no requests, so it needs no batches"),
+		ignoredValue("compact-hash-check-time", "1m0s", noCheckTimes),
+		ignoredValue("downgrade-check-time", "5s", "a version that can't read the data refuses to start"),
+		ignoredToggle("enable-distributed-tracing", "false", noTraces),
+		ignoredValue("distributed-tracing-address", "localhost:4317", noTraces),
+		ignoredValue("distributed-tracing-service-name", "etcd", noTraces),
+		ignoredValue("distributed-tracing-instance-id", "", noTraces),
+		ignoredValue("distributed-tracing-sampling-rate", "0", noTraces),
+		ignoredToggle("enable-log-rotation", "false", ownRotation),
+		ignoredValue("log-rotation-config-json", "", ownRotation),
+		ignoredValue("warning-apply-duration", "100ms", histograms),
+		ignoredValue("warning-unary-request-duration", "300ms", histograms),
+		ignoredValue("raft-read-timeout", "5s", "Pando finds a dead member by the election timeout"),
+		ignoredValue("raft-write-timeout", "5s", "Pando finds a dead member by the election timeout"),
+		ignoredValue("self-signed-cert-validity", "1", "the certificates of --auto-tls have a fixed time of validity"),
+		ignoredToggle("socket-reuse-address", "false", "Pando opens its ports without options"),
+		ignoredToggle("socket-reuse-port", "false", "Pando opens its ports without options"),
+		ignoredValue("client-cert-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
+		ignoredValue("client-key-file", "", "the JSON gateway of Pando needs no connection to the member itself"),
 		refused("listen-client-http-urls", "Pando serves HTTP and gRPC at the same URLs; add these to --listen-client-urls"),
 		refused("peer-client-cert-file", bothSides),
 		refused("peer-client-key-file", bothSides),
