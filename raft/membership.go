@@ -247,6 +247,17 @@ func (m *membershipManager) apply(index uint64, data []byte) error {
 	return nil
 }
 
+// removedByOthers ends this member because another member has reported that the cluster has removed it. The removal may not be applied
+// here yet: the disk of this member is slower than those of the others, or the entry never arrives. A caller who waits for this removal
+// gets its result.
+func (m *membershipManager) removedByOthers() {
+	if x := m.inProgress; x != nil && x.kind == raftpb.ConfChangeRemoveNode && x.member.ID == m.state.id {
+		x.answer <- nil
+		m.end()
+	}
+	m.fail(ErrRemoved)
+}
+
 // changeRegistry applies a change to the registry. It refuses to remove the only voter, which the raft library answers
 // with a panic.
 func (m *membershipManager) changeRegistry(kind raftpb.ConfChangeType, member members.Member) error {

@@ -48,6 +48,27 @@ func TestAbandonedChange(t *testing.T) {
 	}
 }
 
+// TestRemovalIsAnswered removes a member through that member, which learns from another one that it is removed before it has applied the
+// removal itself.
+func TestRemovalIsAnswered(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	gone := c.follower()
+	node := gone.node()
+	x := &memberChange{
+		ctx: context.Background(), kind: raftpb.ConfChangeRemoveNode, member: members.Member{ID: gone.id}, answer: make(chan error, 1),
+	}
+	node.core.takeTurn(func() {
+		node.core.membership.begin(x)
+		node.core.membership.removedByOthers()
+	})
+	wake(node.inbox.wake)
+	gone.mustEndRemoved()
+	if err := x.resultAtEnd(); err != nil {
+		t.Errorf("the removal: %v", err)
+	}
+}
+
 // TestTwoLearnersCatchUp has two learners that have caught up: one promotion is proposed at a time, and again only
 // after a pause.
 func TestTwoLearnersCatchUp(t *testing.T) {

@@ -56,7 +56,7 @@ func (n *Node) newTransport(cfg Config) *transport.Transport {
 			n.inbox.post(func(c *core) { c.snapshotSent(id, err) })
 		},
 		Removed: func() {
-			n.inbox.post(func(c *core) { c.fail(ErrRemoved) })
+			n.inbox.post(func(c *core) { c.membership.removedByOthers() })
 		},
 		MaxMessage: n.limits.message,
 		MaxQueued:  n.limits.sendQueue,

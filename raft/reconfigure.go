@@ -118,6 +118,16 @@ func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m me
 	case <-ctx.Done():
 		return apiError(ctx.Err())
 	case <-n.done:
+		return x.resultAtEnd()
+	}
+}
+
+// resultAtEnd returns the result of a change when the node has ended. The removal of this member is answered, and ends the node.
+func (x *memberChange) resultAtEnd() error {
+	select {
+	case err := <-x.answer:
+		return err
+	default:
 		return apiError(ErrStopped)
 	}
 }
