@@ -15,6 +15,13 @@ const (
 	RefusedOrigin                  // it is a change from a web page of another origin
 	RefusedRequests                // --max-inflight-requests was reached
 	RefusedWatches                 // --max-watches was reached
+	// Requests of gRPC:
+	RefusedGRPCStreams   // --max-concurrent-streams was reached
+	RefusedGRPCUnread    // too many responses of the connection wait until the client reads them
+	RefusedGRPCAbandoned // too many canceled calls of the connection have not ended yet
+	RefusedGRPCHeaders   // the headers exceed --max-header-bytes
+	RefusedGRPCMessage   // the message exceeds --max-request-bytes by far
+	RefusedGRPCPings     // the client has sent pings faster than --grpc-keepalive-min-time, so the connection was closed
 	refusalCount
 )
 
@@ -23,6 +30,13 @@ var refusalNames = [refusalCount]string{
 	RefusedOrigin:   "origin",
 	RefusedRequests: "inflight_requests",
 	RefusedWatches:  "watches",
+
+	RefusedGRPCStreams:   "grpc_streams",
+	RefusedGRPCUnread:    "grpc_unread_responses",
+	RefusedGRPCAbandoned: "grpc_canceled_calls",
+	RefusedGRPCHeaders:   "grpc_headers",
+	RefusedGRPCMessage:   "grpc_message",
+	RefusedGRPCPings:     "grpc_pings",
 }
 
 // refusals counts refused requests.
@@ -31,8 +45,9 @@ type refusals [refusalCount]atomic.Uint64
 func (r *refusals) init(reg prometheus.Registerer) {
 	for reason, name := range refusalNames {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "pando_requests_refused_total",
-			Help:        "Requests that were refused because of their host or origin, or because a limit was reached.",
+			Name: "pando_requests_refused_total",
+			Help: "Requests that were refused because of their host or origin, or because a limit was reached. " +
+				"Those of gRPC include connections that were closed.",
 			ConstLabels: prometheus.Labels{"reason": name},
 		}, func() float64 { return float64(r[reason].Load()) }))
 	}

@@ -164,6 +164,7 @@ func (s *stream) nextMessage(data []byte) (first message, rest []byte, err error
 		compressed = true
 	}
 	if limit := s.conn.server.cfg.MaxMessageBytes; size > limit {
+		s.conn.server.count(MessageTooLarge)
 		return first, data, status.Errorf(codes.ResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, limit)
 	}
 	if len(data) < messageHead+size {

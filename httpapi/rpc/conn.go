@@ -180,6 +180,7 @@ func (c *conn) headerBlock() ([]byte, error) {
 // headers begins a stream with headers that are not in the cache. block is their encoded form, or nil.
 func (c *conn) headers(f *http2.MetaHeadersFrame, block []byte) error {
 	if f.Truncated {
+		c.server.count(HeadersTooLarge)
 		c.resetStream(f.StreamID, http2.ErrCodeFrameSize)
 		c.heads.clear()
 		return c.noteStream(f.StreamID)

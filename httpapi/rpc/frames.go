@@ -58,13 +58,18 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	case h.malformed:
 		c.appendReset(id, http2.ErrCodeProtocol)
 		return nil
-	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams), c.blockedCalls > maxBlockedCalls, c.abandoned > maxAbandoned:
+	case uint64(len(c.streams)) >= uint64(c.server.cfg.MaxStreams):
+		c.server.count(TooManyStreams)
 		c.appendReset(id, http2.ErrCodeRefusedStream)
 		return nil
 	}
 	c.streams[id] = s
 	s.window, s.ended = c.initialWindow, end
 	switch {
+	case c.blockedCalls > maxBlockedCalls:
+		c.refuseForLimit(s, TooManyUnread, errTooManyUnread)
+	case c.abandoned > maxAbandoned:
+		c.refuseForLimit(s, TooManyAbandoned, errTooManyAbandoned)
 	case h.refused != nil:
 		c.refuse(s, h.httpStatus, h.refused)
 	case h.method.Stream != nil:

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,7 +115,9 @@ func TestStalledCall(t *testing.T) {
 func TestAbandonedHandlers(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
+	var refused [RefusalCount]atomic.Int64
 	_, address, _ := serve(t, func(c *Config) {
+		c.Refused = func(r Refusal) { refused[r].Add(1) }
 		c.Methods["/a.B/Deaf"] = Method{Unary: func(ctx context.Context, _ func(any) error) (any, error) {
 			MayWait(ctx)
 			<-release
@@ -130,7 +133,8 @@ func TestAbandonedHandlers(t *testing.T) {
 		id += 2
 	}
 	c.headers(id, "Echo", false)
-	if f, ok := c.next().(*http2.RSTStreamFrame); !ok || f.StreamID != id || f.ErrCode != http2.ErrCodeRefusedStream {
-		t.Errorf("got %v, want a refused call", f)
+	c.expectStatus(id, "8")
+	if got := refused[TooManyAbandoned].Load(); got != 1 {
+		t.Errorf("%d refused calls are counted", got)
 	}
 }

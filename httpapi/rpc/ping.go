@@ -102,6 +102,7 @@ func (c *conn) pinged(f *http2.PingFrame) error {
 		minTime = idlePingTime
 	}
 	if !c.ping.allows(time.Now(), minTime) {
+		c.server.count(TooManyPings)
 		c.writeGoAway(http2.ErrCodeEnhanceYourCalm, "too_many_pings")
 		c.close(http2.ConnectionError(http2.ErrCodeEnhanceYourCalm))
 	}

@@ -28,6 +28,7 @@
 //   - conn.go: reading a connection; frames.go: what each frame does
 //   - head.go: the headers of requests; context.go: the context of a call
 //   - call.go: calls with one request; stream.go: streams
+//   - refusal.go: what is refused because of a limit
 //   - stalled.go: the reset of calls whose clients give no window
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
 //   - message.go: the wire forms of messages; compression.go: messages that clients have compressed
@@ -79,6 +80,9 @@ type Config struct {
 	StallTimeout time.Duration
 	// Stalled is called for each such call, with the mutex of the connection held. It must not wait. It may be nil.
 	Stalled func(net.Conn)
+	// Refused counts a call or a stream that was refused because of a limit. It may be called with the mutex of a connection held, and must
+	// not wait. It may be nil.
+	Refused func(Refusal)
 }
 
 // Server serves gRPC. Its methods may be called from any goroutine.

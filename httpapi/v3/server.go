@@ -35,6 +35,8 @@ type Config struct {
 type Limits struct {
 	// RequestBytes is the length of the longest request.
 	RequestBytes int64
+	// HeaderBytes is the largest size of the headers of a request, as HTTP/2 defines it; 0 for 1 MiB.
+	HeaderBytes uint32
 	// TxnOps is the largest number of operations of a transaction; see tree.KVTxn.Check.
 	TxnOps int
 	// Streams is the largest number of requests and streams of one connection at a time; 0 for no limit.
@@ -81,9 +83,20 @@ func NewServer(cfg Config) *Server {
 		MaxStreams:      cfg.Limits.Streams,
 		PingMinTime:     cfg.Limits.PingMinTime, PingInterval: cfg.Limits.PingInterval, PingTimeout: cfg.Limits.PingTimeout,
 		StallTimeout: cfg.Limits.StallTimeout, Stalled: s.stalled,
+		MaxHeaderBytes: cfg.Limits.HeaderBytes, Refused: func(r rpc.Refusal) { cfg.Metrics.RequestRefused(refusals[r]) },
 	})
 	s.gateway = newGateway(s)
 	return s
+}
+
+// refusals are the labels of the metric of refused requests.
+var refusals = [rpc.RefusalCount]stats.Refusal{
+	rpc.TooManyStreams:   stats.RefusedGRPCStreams,
+	rpc.TooManyUnread:    stats.RefusedGRPCUnread,
+	rpc.TooManyAbandoned: stats.RefusedGRPCAbandoned,
+	rpc.HeadersTooLarge:  stats.RefusedGRPCHeaders,
+	rpc.MessageTooLarge:  stats.RefusedGRPCMessage,
+	rpc.TooManyPings:     stats.RefusedGRPCPings,
 }
 
 // stalled counts and logs a client that was cut off.

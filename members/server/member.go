@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -376,7 +377,7 @@ func grpcLimits(cfg *config.Config) httpapi.GRPCLimits {
 	return httpapi.GRPCLimits{
 		RequestBytes: cfg.RequestBytes(), TxnOps: cfg.MaxTxnOps, Streams: cfg.MaxConcurrentStreams,
 		PingMinTime: cfg.GRPCKeepAliveMinTime, PingInterval: cfg.GRPCKeepAliveInterval, PingTimeout: cfg.GRPCKeepAliveTimeout,
-		StallTimeout: cfg.ClientStallTimeout,
+		StallTimeout: cfg.ClientStallTimeout, HeaderBytes: uint32(min(cfg.MaxHeaderBytes, math.MaxInt32)),
 	}
 }
 
