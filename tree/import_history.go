@@ -96,18 +96,19 @@ func (k *KeyImporter) addChange(f *KeyFields) error {
 }
 
 // maxGap is the largest number of consecutive revisions without a change of a key. A file of etcd has no such revisions. A snapshot that
-// Pando has written for etcd has one for each directory that v2 has made.
-const maxGap = 100_000
+// Pando has written for etcd has one for each directory that v2 has made or given a TTL. With its default size the history keeps fewer.
+const maxGap = 1_000_000
 
 // fillGap adds silent events for the revisions without a change before a revision.
 func (k *KeyImporter) fillGap(revision uint64) error {
 	s := k.store
 	if revision <= s.revisions.last || revision-s.revisions.last > maxGap {
-		return fmt.Errorf("the change before it has the revision %d", s.revisions.last)
+		return fmt.Errorf("the change before it has the revision %d; at most %d revisions in a row can have no key", s.revisions.last, maxGap)
 	}
 	for s.revisions.last+1 < revision {
 		s.revisions.last++
 		s.emitSilent()
+		k.flush(importBatch)
 	}
 	return nil
 }

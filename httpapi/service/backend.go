@@ -34,8 +34,8 @@ type KVHash struct {
 }
 
 // HashKV returns a checksum of the keys and their history at a revision, or at the current one if it is 0. The number is that of etcd for
-// the same history. The sender needs the role root. The error has CodeCompacted for the floor of the history and for revisions before it,
-// and CodeFutureRevision for one that is after the current one; other errors are those of AuthorizeRoot.
+// the same history. The sender needs the role root. The error has CodeCompacted for a revision before the floor of the history, and
+// CodeFutureRevision for one that is after the current one; other errors are those of AuthorizeRoot.
 func (s *Service) HashKV(ctx context.Context, who auth.Credentials, revision int64) (KVHash, error) {
 	var h KVHash
 	err := s.readLog(ctx, who, opHashKV, func(log *tree.KeyLog) error {
@@ -48,7 +48,7 @@ func (s *Service) HashKV(ctx context.Context, who auth.Credentials, revision int
 			h.Hashed = h.Revision
 		case revision > h.Revision:
 			return tree.NewError(tree.CodeFutureRevision, "")
-		case revision > 0 && revision <= h.Compacted:
+		case revision > 0 && revision < h.Compacted:
 			return tree.NewError(tree.CodeCompacted, "")
 		}
 		h.Hash = s.cfg.Backend.HashKV(log, h.Hashed)

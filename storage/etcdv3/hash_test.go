@@ -51,13 +51,14 @@ func TestHashKV(t *testing.T) {
 			map[int64]uint32{-1: none, 1: none, 2: 2587454935, 3: 2143169314, 4: 3086679940, 5: 1416966122},
 		},
 		{[]tree.Command{compact(5)}, map[int64]uint32{-1: none, 5: 1336054247}}, // the deletion of the compact revision does not count
-		{[]tree.Command{put("c", "1"), put("a", "3")}, map[int64]uint32{6: 709067906, 7: 643951048}},
+		{[]tree.Command{put("c", "1"), put("a", "3")}, map[int64]uint32{5: 1336054247, 6: 709067906, 7: 643951048}},
 		{ // no key is left, so the first version of a counts again
-			[]tree.Command{del("a"), del("c")}, map[int64]uint32{6: 709067906, 7: 643951048, 8: 1108967486, 9: 2346597004},
+			[]tree.Command{del("a"), del("c")},
+			map[int64]uint32{5: 1336054247, 6: 709067906, 7: 643951048, 8: 1108967486, 9: 2346597004},
 		},
-		{[]tree.Command{put("d", "1"), del("d"), compact(10)}, map[int64]uint32{11: 134744351}},
+		{[]tree.Command{put("d", "1"), del("d"), compact(10)}, map[int64]uint32{10: 3142117234, 11: 134744351}},
 		{[]tree.Command{compact(11)}, map[int64]uint32{11: none}},
-		{[]tree.Command{put("e", "1")}, map[int64]uint32{12: 1737646601}},
+		{[]tree.Command{put("e", "1")}, map[int64]uint32{11: none, 12: 1737646601}},
 	} {
 		extend(t, s, step.commands...)
 		for revision, want := range step.want {

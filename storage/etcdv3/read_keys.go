@@ -72,9 +72,14 @@ func (f *File) importKeys(ctx context.Context, into *tree.KeyImporter, done *Imp
 	size, reported := int64(0), int64(0)
 	err := f.each(KeyBucket, func(key, value []byte) (err error) {
 		size += int64(len(key) + len(value))
-		fields, err = decodeChange(key, value)
+		if fields, err = (tree.KeyFields{}), nil; !f.isRaisedRevision(key, value) {
+			fields, err = decodeChange(key, value)
+		}
 		return err
 	}, func() error {
+		if fields.ModRevision == 0 {
+			return nil
+		}
 		if done.Changes++; done.Changes%reportInterval == 0 {
 			progress(size - reported)
 			reported = size
@@ -89,6 +94,16 @@ func (f *File) importKeys(ctx context.Context, into *tree.KeyImporter, done *Imp
 	})
 	progress(max(f.size-reported, 0))
 	return err
+}
+
+// isRaisedRevision reports whether a record of the bucket key is no change of a key. A restore with the flag --bump-revision adds a record
+// without a value at the revision to which it raises the store, and makes this revision the compact revision.
+func (f *File) isRaisedRevision(key, value []byte) bool {
+	if len(value) > 0 {
+		return false
+	}
+	at, tombstone, err := ParseRevision(key)
+	return err == nil && !tombstone && uint64(at.Main) <= f.Compacted
 }
 
 // decodeChange decodes a record of the bucket key.
