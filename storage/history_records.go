@@ -193,6 +193,19 @@ func (b *treeBuckets) loadHistory(p *boltReader, loader *tree.Loader, limit tree
 	return nil
 }
 
+// shareFiles makes the loader share the files of so many events with the tree.
+func (b *treeBuckets) shareFiles(p *boltReader, loader *tree.Loader, events uint64) error {
+	first, err := firstKey(p, *b.history)
+	if err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	var index uint64
+	if readWords(first, &index) && events <= uint64(p.size)/elementBytes {
+		loader.ShareFiles(index, events)
+	}
+	return nil
+}
+
 // firstKey returns the first key of a bucket, or nil if the bucket is empty. The bucket may be read again afterwards.
 func firstKey(p *boltReader, ref bucketRef) (first []byte, err error) {
 	ahead := *p

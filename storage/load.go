@@ -203,7 +203,7 @@ func (d *checkpointData) readTree(p *boltReader, ref bucketRef, historySize int)
 	if d.unfinished {
 		limit = want
 	}
-	got, err := b.load(p, loader, d.meta.level, limit)
+	got, err := b.load(p, loader, d.meta.level, limit, want)
 	if err != nil {
 		return err
 	}
@@ -274,11 +274,14 @@ func (b *treeBuckets) loadUsers(p *boltReader, loader *tree.Loader) (totals, err
 // load passes the users, the leases, the nodes and keys, with the deltas merged over them, and the events to a loader.
 // It skips the chunks and events beyond the numbers of limit, and returns the totals of the
 // records that it has read.
-func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, limit treeTotals) (got treeTotals, err error) {
+func (b *treeBuckets) load(p *boltReader, loader *tree.Loader, level uint64, limit, want treeTotals) (got treeTotals, err error) {
 	if got.users, err = b.loadUsers(p, loader); err != nil {
 		return got, err
 	}
 	if got.leases, err = b.loadLeases(p, loader); err != nil {
+		return got, err
+	}
+	if err := b.shareFiles(p, loader, want.history.records); err != nil {
 		return got, err
 	}
 	if err := b.loadNodes(p, limit.deltas.records, &got, recordLoader(loader, level)); err != nil {

@@ -23,6 +23,8 @@ type checkpoint struct {
 	head    []byte            // of the users; nil if there are none
 	users   map[string][]byte // the records of users and roles
 	leases  map[string][]byte
+	// decodesAll makes load decode the files of the events that are in the tree.
+	decodesAll bool
 }
 
 func newCheckpoint() *checkpoint {
@@ -148,6 +150,10 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 			return nil, err
 		}
 	}
+	events := slices.Sorted(maps.Keys(p.events))
+	if len(events) > 0 && !p.decodesAll {
+		l.ShareFiles(events[0], uint64(len(events)))
+	}
 	for _, path := range slices.Sorted(maps.Keys(p.nodes)) {
 		if err := l.Node(path, p.nodes[path]); err != nil {
 			return nil, err
@@ -163,7 +169,7 @@ func (p *checkpoint) load(historySize int) (*Store, error) {
 			return nil, err
 		}
 	}
-	for _, i := range slices.Sorted(maps.Keys(p.events)) {
+	for _, i := range events {
 		if err := l.Event(p.events[i]); err != nil {
 			return nil, err
 		}

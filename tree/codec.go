@@ -71,46 +71,68 @@ func AppendNode(dst []byte, n *Node) []byte {
 	return append(dst, n.Value()...)
 }
 
-// decodeNode decodes what AppendNode appended. The node shares no memory with path and
-// data.
-func decodeNode(path string, data []byte) (*Node, error) {
+// storedNode is the decoded form of a node, without the path. value shares memory with the bytes that were decoded.
+type storedNode struct {
+	numbers
+	isDir, implied bool
+	expires, lease int64
+	value          []byte
+}
+
+// parseNode decodes what AppendNode appended. path is only for the error.
+func parseNode[T string | []byte](path T, data []byte) (n storedNode, err error) {
 	r := decoder{src: data}
 	kind := r.octet()
-	c := numbers{created: r.uvarint(), modified: r.uvarint()}
-	expires, lease := r.varint(), int64(0)
+	n.created, n.modified = r.uvarint(), r.uvarint()
+	n.expires = r.varint()
 	if kind == nodeLeasedFile {
-		expires, lease = 0, expires
+		n.expires, n.lease = 0, n.expires
 	}
-	c.createRevision, c.modRevision = c.created, c.modified
-	isDir := kind == nodeDir || kind == nodeCountedDir || kind == nodeImpliedDir
+	n.createRevision, n.modRevision = n.created, n.modified
+	n.isDir, n.implied = kind == nodeDir || kind == nodeCountedDir || kind == nodeImpliedDir, kind == nodeImpliedDir
 	if kind >= nodeCountedFile {
-		c.modRevision, c.sub, c.version = c.modified-r.uvarint(), r.uvarint(), 1
-		if !isDir {
-			c.createRevision, c.version = c.created-r.uvarint(), r.uvarint()
+		n.modRevision, n.sub, n.version = n.modified-r.uvarint(), r.uvarint(), 1
+		if !n.isDir {
+			n.createRevision, n.version = n.created-r.uvarint(), r.uvarint()
 		}
 	}
+	n.value = r.src
 	switch {
-	case r.bad, kind > lastNodeKind, isDir && len(r.src) > 0, kind >= nodeCountedFile && (c.version == 0 || c.version > maxVersion),
-		c.sub > maxSub, kind == nodeLeasedFile && lease == 0:
-		return nil, fmt.Errorf("%w: node %.64q", ErrBadState, path)
+	case r.bad, kind > lastNodeKind, n.isDir && len(n.value) > 0, kind >= nodeCountedFile && (n.version == 0 || n.version > maxVersion),
+		n.sub > maxSub, kind == nodeLeasedFile && n.lease == 0:
+		return n, fmt.Errorf("%w: node %.64q", ErrBadState, path)
 	}
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("%w: node %.64q: %w", ErrBadState, path, err)
+	if err := n.check(); err != nil {
+		return n, fmt.Errorf("%w: node %.64q: %w", ErrBadState, path, err)
 	}
+	return n, nil
+}
+
+// node returns the node at a path. It shares no memory with path and value.
+func (s *storedNode) node(path string) *Node {
 	var n *Node
 	switch {
-	case isDir:
+	case s.isDir:
 		n = newDir(strings.Clone(path), newDirectory(path, 0))
-		n.setExpires(expires)
-		n.setImplied(kind == nodeImpliedDir)
-	case isSmall(path, len(r.src), expires, lease):
-		n = newSmallFile(path, r.src, expires, lease)
+		n.setExpires(s.expires)
+		n.setImplied(s.implied)
+	case isSmall(path, len(s.value), s.expires, s.lease):
+		n = newSmallFile(path, s.value, s.expires, s.lease)
 	default:
-		text := path + string(r.src)
-		n = newFile(text[:len(path)], text[len(path):], expires, lease)
+		text := path + string(s.value)
+		n = newFile(text[:len(path)], text[len(path):], s.expires, s.lease)
 	}
-	n.setNumbers(c)
-	return n, nil
+	n.setNumbers(s.numbers)
+	return n
+}
+
+// decodeNode decodes what AppendNode appended. The node shares no memory with path and data.
+func decodeNode(path string, data []byte) (*Node, error) {
+	s, err := parseNode(path, data)
+	if err != nil {
+		return nil, err
+	}
+	return s.node(path), nil
 }
 
 // DecodeFields returns the node at a path from the bytes that AppendNode appended. It shares no memory with them. The error wraps
@@ -155,15 +177,17 @@ func appendEventNode(dst []byte, n *Node) []byte {
 	return append(dst, node...)
 }
 
-func decodeEvent(data []byte) (*Event, error) {
+// decodeEvent decodes what AppendEvent appended. The event shares no memory with data. find returns the files that the event may share with
+// others.
+func decodeEvent(data []byte, find nodeFinder) (*Event, error) {
 	r := decoder{src: data}
 	e := &Event{action: Action(r.octet())}
 	flags := r.octet()
 	e.refresh, e.v3Only = flags&eventRefresh != 0, flags&eventV3Only != 0
 	e.time = r.varint()
 	var err error
-	if e.node, err = decodeEventNode(&r, e.v3Only); err == nil && flags&eventPrev != 0 {
-		e.prev, err = decodeEventNode(&r, e.v3Only)
+	if e.node, err = decodeEventNode(&r, e.v3Only, find); err == nil && flags&eventPrev != 0 {
+		e.prev, err = decodeEventNode(&r, e.v3Only, find)
 	}
 	switch {
 	case err != nil:
@@ -176,15 +200,22 @@ func decodeEvent(data []byte) (*Event, error) {
 }
 
 // decodeEventNode decodes a node of an event. Without anyKey its path must be valid.
-func decodeEventNode(r *decoder, anyKey bool) (*Node, error) {
-	path := r.lengthPrefixed()
-	data := r.lengthPrefixed()
-	if r.bad || !anyKey && !ValidPath(path) {
+func decodeEventNode(r *decoder, anyKey bool, find nodeFinder) (*Node, error) {
+	path := r.bytes(r.uvarint())
+	data := r.bytes(r.uvarint())
+	if r.bad {
 		return nil, fmt.Errorf("%w: event", ErrBadState)
 	}
-	n, err := decodeNode(path, []byte(data))
+	s, err := parseNode(path, data)
 	if err != nil {
 		return nil, err
 	}
-	return n.withoutChildren(), nil
+	n := find(s.modified)
+	if n == nil || !s.isFile(n, path) {
+		n = s.node(string(path)).withoutChildren()
+	}
+	if !anyKey && !ValidPath(n.Path()) {
+		return nil, fmt.Errorf("%w: event", ErrBadState)
+	}
+	return n, nil
 }

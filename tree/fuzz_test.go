@@ -149,7 +149,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		f.Add(AppendEvent(nil, e))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := decodeEvent(data)
+		e, err := decodeEvent(data, noNodes)
 		if err != nil {
 			if !errors.Is(err, ErrBadState) {
 				t.Fatalf("not ErrBadState: %v", err)
@@ -157,7 +157,7 @@ func FuzzDecodeEvent(f *testing.F) {
 			return
 		}
 		stored := AppendEvent(nil, e)
-		again, err := decodeEvent(stored)
+		again, err := decodeEvent(stored, noNodes)
 		if err != nil || !bytes.Equal(AppendEvent(nil, again), stored) || !bytes.Equal(again.AppendJSON(nil), e.AppendJSON(nil)) {
 			t.Fatalf("%s came back as %+v, %v", e.AppendJSON(nil), again, err)
 		}

@@ -116,7 +116,7 @@ func (l *Loader) ImportEvent(f EventFields) error {
 		e.prev = f.Prev.nodeWith(noChildren, l.importedNumbers(f.Prev))
 	}
 	data := AppendEvent(nil, e)
-	if _, err := decodeEvent(data); err != nil { // it must be possible to load it later
+	if _, err := decodeEvent(data, noNodes); err != nil { // it must be possible to load it later
 		return err
 	}
 	return l.addEvent(e)

@@ -8,7 +8,7 @@ import (
 
 // Loader builds a Store from the content of a checkpoint. The caller must call State
 // first. If the checkpoint has a mirror, it must call Mirror next. If it has users, it must call Users next, and UserRecord for each record
-// in the order of the keys. If it has leases, it must call Lease for each of them next. Then it must call Node for each node in the order
+// in the order of the keys. If it has leases, it must call Lease for each of them next. It may call ShareFiles next. Then it must call Node for each node in the order
 // of the paths (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order of the indexes, and Finish.
 // The Loader keeps none of the slices. Only one goroutine at a time may use it.
 //
@@ -18,6 +18,7 @@ type Loader struct {
 	users     *users.Loader // nil if the checkpoint has no users
 	imported  *users.State  // see ImportState
 	nextEvent uint64        // the required index of the next event; zero before the first
+	files     *filesByIndex // see ShareFiles; nil if it was not called
 	removed   removedLoader
 	treeLoader
 }
@@ -115,6 +116,7 @@ func (l *Loader) Node(path string, data []byte) error {
 	if err := l.attach(n); err != nil {
 		return err
 	}
+	l.files.add(n)
 	return l.add(path, n)
 }
 
@@ -180,7 +182,7 @@ func (l *treeLoader) enter(path string) bool {
 // Event adds an event. data is what AppendEvent appended. If there are more events than
 // the history can hold, the last ones are kept.
 func (l *Loader) Event(data []byte) error {
-	e, err := decodeEvent(data)
+	e, err := decodeEvent(data, l.findNode)
 	if err != nil {
 		return err
 	}
@@ -236,7 +238,9 @@ func (l *Loader) Finish() (*Store, error) {
 	if len(l.removed.tops) > 0 {
 		return nil, fmt.Errorf("%w: removed nodes of %d events that do not exist", ErrBadState, len(l.removed.tops))
 	}
-	s.shareFiles()
+	if l.files == nil {
+		s.shareFiles()
+	}
 	s.finishRetention()
 	s.dirty.lastEvent, s.dirty.users = s.index, s.users
 	s.publish()

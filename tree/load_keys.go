@@ -18,6 +18,7 @@ func (l *Loader) V3OnlyKey(key string, data []byte) error {
 	if err := l.attach(n); err != nil {
 		return err
 	}
+	l.files.add(n)
 	if !isPathKey(key) {
 		if !l.store.plain.nodes.Append(n) {
 			return fmt.Errorf("%w: two files have the key %.64q", ErrBadState, key)

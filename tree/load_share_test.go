@@ -13,7 +13,13 @@ func TestLoadSharesFiles(t *testing.T) {
 		must(t, s, c)
 	}
 	disk.write(s.TakeDelta())
-	loaded := mustLoad(t, disk)
+	t.Run("while loading", func(t *testing.T) { checkSharing(t, mustLoad(t, disk)) })
+	disk.decodesAll = true
+	t.Run("after loading", func(t *testing.T) { checkSharing(t, mustLoad(t, disk)) })
+}
+
+func checkSharing(t *testing.T, loaded *Store) {
+	t.Helper()
 	for _, key := range []string{"/a", "plain", "/b", "/a/below"} {
 		n := loaded.View().Key(key)
 		e := loaded.history.at(n.ModifiedIndex())

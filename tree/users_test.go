@@ -165,12 +165,12 @@ func TestUsersResult(t *testing.T) {
 	if err.Code != CodeUsersConflict || err.Cause != "auth: User u already exists." || err.Index != 6 {
 		t.Errorf("got %v", err)
 	}
-	stored, decodeErr := decodeEvent(AppendEvent(nil, e))
+	stored, decodeErr := decodeEvent(AppendEvent(nil, e), noNodes)
 	if decodeErr != nil || stored.Action() != ActionAuth || stored.Outcome() != nil || stored.Index() != 6 {
 		t.Errorf("%+v, %v", stored, decodeErr)
 	}
 	bad := bytes.Replace(AppendEvent(nil, e), []byte("\x01/"), []byte("\x02/a"), 1)
-	if _, err := decodeEvent(bad); err == nil {
+	if _, err := decodeEvent(bad, noNodes); err == nil {
 		t.Error("an event of auth below the root was decoded")
 	}
 }
