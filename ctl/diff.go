@@ -72,6 +72,7 @@ const diffHelp = `DESCRIPTION:
    to <a> and <b>. A line is printed for each difference: - if only <a> has the key, + if only <b> has it, ~ if both have
    it and it differs. Values of several lines are shown as diff -u shows them.
    Without --hidden, hidden keys count on neither side; etcd does not list them, and an export has those that were named.
+   Keys of the v3 API that the v2 API does not show, and leases, are not compared.
    Pando is read by pages, and files are sorted on the disk, so the size does not matter; etcd sends one answer. Where
    one side is a server or an export, bytes that are not UTF-8 count as U+FFFD, because JSON can't carry them.
    With -o json, each line is a JSON object with "key" (relative), "change" and the nodes "a" and "b".

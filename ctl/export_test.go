@@ -3,6 +3,7 @@ package ctl
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -109,4 +110,39 @@ func TestExport(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestExportOfV3 exports the keys of a server that has keys and leases which only clients of the v3 API see.
+func TestExportOfV3(t *testing.T) {
+	s := startPando(t)
+	s.must(t, "set", "/d/key", "1")
+	s.must(t, "set", "/_hidden/x", "h")
+	export := func() string {
+		t.Helper()
+		stdout, stderr, code := run(t, "--endpoints", s.Client, "export")
+		if want := "{\"key\":\"/d\",\"dir\":true}\n{\"key\":\"/d/key\",\"value\":\"1\"}\n"; code != exitOK || stdout != want {
+			t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+		}
+		return stderr
+	}
+	if stderr := export(); stderr != "" {
+		t.Errorf("without keys of v3: %q", stderr)
+	}
+	for _, request := range [][2]string{
+		{"kv/put", `{"key":"cGxhaW4="}`}, // the key "plain", which is no path
+		{"kv/put", `{"key":"L2Q="}`},     // the key "/d", which is shadowed by the directory
+		{"lease/grant", `{"TTL":"600"}`},
+	} {
+		r, err := http.Post(s.Client+"/v3/"+request[0], "application/json", strings.NewReader(request[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Body.Close(); r.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status code %d", request, r.StatusCode)
+		}
+	}
+	if stderr := export(); !strings.Contains(stderr, "that are not in the export: 2. ") ||
+		!strings.Contains(stderr, "which are not in the export: 1. ") {
+		t.Errorf("got %q", stderr)
+	}
 }

@@ -34,6 +34,7 @@ type request struct {
 	path        string // relative to the path of the endpoint
 	query       url.Values
 	contentType string // empty: the request has no body
+	token       string // of the v3 API, sent in place of the name and password; empty: none
 	body        string
 	shownBody   string // printed by Config.Debug in place of a body that contains a password; empty: Debug prints body
 	repetition  repetition
@@ -160,7 +161,10 @@ func (c *Client) httpRequest(ctx context.Context, target *url.URL, r *request) (
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}
-	if c.config.User != "" {
+	switch {
+	case r.token != "":
+		req.Header.Set("Authorization", r.token)
+	case c.config.User != "":
 		req.SetBasicAuth(c.config.User, c.config.Password)
 	}
 	return req, nil
