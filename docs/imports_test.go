@@ -29,8 +29,9 @@ var allowed = map[string][]string{
 	"stats/logging": {},
 	"storage":       {"tree", "tree/users"},
 
-	"storage/etcdv2": {"tree", "tree/users", "storage/etcdv3"},
-	"storage/etcdv3": {"tree", "tree/users"},
+	"storage/etcdv2": {"tree", "tree/users", "storage/etcdv3", "storage/wire"},
+	"storage/etcdv3": {"tree", "tree/users", "storage/wire"},
+	"storage/wire":   {},
 
 	"raft":           {"tree", "tree/users", "storage", "members", "stats", "raft/transport", "raft/pace"},
 	"raft/transport": {"members", "members/certs", "stats", "raft/pace"},

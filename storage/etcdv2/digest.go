@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"pando/tree"
 )
 
@@ -34,7 +36,7 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 		d.noEvents(next, e.Index())
 		next = e.Index() + 1
 		f := e.Fields()
-		d.numbers(uint64(f.Action), number(f.Refresh), uint64(shownTime(&f)), number(f.Prev != nil))
+		d.numbers(uint64(f.Action), protowire.EncodeBool(f.Refresh), uint64(shownTime(&f)), protowire.EncodeBool(f.Prev != nil))
 		d.node(&f.Node)
 		if f.Prev != nil {
 			d.node(f.Prev)
@@ -60,7 +62,7 @@ func (d *digester) numbers(list ...uint64) {
 }
 
 func (d *digester) node(f *tree.NodeFields) {
-	d.numbers(uint64(len(f.Path)), uint64(len(f.Value)), number(f.Dir), f.Created, f.Modified, uint64(f.Expires))
+	d.numbers(uint64(len(f.Path)), uint64(len(f.Value)), protowire.EncodeBool(f.Dir), f.Created, f.Modified, uint64(f.Expires))
 	d.buf = append(append(d.buf[:0], f.Path...), f.Value...)
 	d.hash.Write(d.buf)
 }
@@ -70,12 +72,4 @@ func (d *digester) noEvents(first, end uint64) {
 	if first < end {
 		d.numbers(uint64(tree.ActionAuth), first, end)
 	}
-}
-
-// number returns 1 for true.
-func number(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
 }

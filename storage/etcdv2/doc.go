@@ -32,7 +32,6 @@
 //	frames.go      the records of one file of the log; checksums, torn writes
 //	tail.go        what follows the last record: a torn write, or damage
 //	log.go         the two passes over the log
-//	wire.go        fields of protocol buffers
 //	entry.go       the two kinds of entries, and the rule that tells them apart
 //	snapfile.go    the files of snapshots
 //	json.go        a scanner for the JSON of a snapshot

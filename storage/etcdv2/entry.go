@@ -3,6 +3,8 @@ package etcdv2
 import (
 	"fmt"
 
+	"pando/storage/wire"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -76,12 +78,12 @@ type memberAttribute struct{ memberID uint64 }
 // accepts depends on what is in the field method.
 func isRequest(data []byte) bool {
 	next := requestID
-	err := eachField(data, func(f field) error {
-		if next == requestPrevExist && f.num == requestExpiration {
+	err := wire.EachField(data, func(f wire.Field) error {
+		if next == requestPrevExist && f.Num == requestExpiration {
 			next = requestExpiration
 		}
-		if f.num != next || f.typ != requestType(f.num) {
-			return errMalformed
+		if f.Num != next || f.Type != requestType(f.Num) {
+			return wire.ErrMalformed
 		}
 		next++
 		return nil
@@ -106,25 +108,25 @@ func decodeCommand(data []byte) (command, error) {
 	}
 	var c command
 	var inner []byte // the V2 of the request
-	err := eachField(data, func(f field) error {
+	err := wire.EachField(data, func(f wire.Field) error {
 		want := protowire.BytesType
-		if f.num == internalID {
+		if f.Num == internalID {
 			want = protowire.VarintType
 		}
-		if f.typ != want {
-			return errMalformed
+		if f.Type != want {
+			return wire.ErrMalformed
 		}
 		var err error
-		switch f.num {
+		switch f.Num {
 		case internalV2:
-			inner = f.bytes
+			inner = f.Bytes
 		case internalVersionSet:
 			var version []byte
-			err = scalars(f.bytes, nil, map[protowire.Number]*[]byte{1: &version})
+			err = wire.Scalars(f.Bytes, nil, map[protowire.Number]*[]byte{1: &version})
 			c.version = string(version)
 		case internalAttributesSet:
 			c.attributes = new(memberAttribute)
-			err = scalars(f.bytes, map[protowire.Number]*uint64{1: &c.attributes.memberID}, nil)
+			err = wire.Scalars(f.Bytes, map[protowire.Number]*uint64{1: &c.attributes.memberID}, nil)
 		case internalID, internalRange, internalLeaseCheckpoint, internalHeader, internalAuthenticate, internalDowngrade:
 		default:
 			c.v3 = true
@@ -133,7 +135,7 @@ func decodeCommand(data []byte) (command, error) {
 	})
 	if err == nil && inner != nil {
 		if !isRequest(inner) {
-			return command{}, fmt.Errorf("%w: a v3 request around something that is no v2 request", errMalformed)
+			return command{}, fmt.Errorf("%w: a v3 request around something that is no v2 request", wire.ErrMalformed)
 		}
 		c.request, err = decodeRequest(inner)
 	}
@@ -146,31 +148,31 @@ func decodeCommand(data []byte) (command, error) {
 // decodeRequest decodes a Request for which isRequest is true. It shares no memory with data.
 func decodeRequest(data []byte) (*request, error) {
 	r := new(request)
-	err := eachField(data, func(f field) error {
-		switch f.num {
+	err := wire.EachField(data, func(f wire.Field) error {
+		switch f.Num {
 		case requestMethod:
-			r.method = string(f.bytes)
+			r.method = string(f.Bytes)
 		case requestPath:
-			r.path = string(f.bytes)
+			r.path = string(f.Bytes)
 		case requestValue:
-			r.value = string(f.bytes)
+			r.value = string(f.Bytes)
 		case requestDir:
-			r.dir = f.number != 0
+			r.dir = f.Number != 0
 		case requestPrevValue:
-			r.prevValue = string(f.bytes)
+			r.prevValue = string(f.Bytes)
 		case requestPrevIndex:
-			r.prevIndex = f.number
+			r.prevIndex = f.Number
 		case requestPrevExist:
-			exist := f.number != 0
+			exist := f.Number != 0
 			r.prevExist = &exist
 		case requestExpiration:
-			r.expiration = int64(f.number)
+			r.expiration = int64(f.Number)
 		case requestRecursive:
-			r.recursive = f.number != 0
+			r.recursive = f.Number != 0
 		case requestTime:
-			r.time = int64(f.number)
+			r.time = int64(f.Number)
 		case requestRefresh:
-			r.refresh = f.number != 0
+			r.refresh = f.Number != 0
 		}
 		return nil
 	})
@@ -195,7 +197,7 @@ const (
 
 // decodeEntry decodes a raftpb.Entry. The data shares memory with message.
 func decodeEntry(message []byte) (e entry, err error) {
-	err = scalars(message, map[protowire.Number]*uint64{1: &e.kind, 2: &e.term, 3: &e.index}, map[protowire.Number]*[]byte{4: &e.data})
+	err = wire.Scalars(message, map[protowire.Number]*uint64{1: &e.kind, 2: &e.term, 3: &e.index}, map[protowire.Number]*[]byte{4: &e.data})
 	return e, err
 }
 
@@ -203,7 +205,7 @@ func decodeEntry(message []byte) (e entry, err error) {
 type hardState struct{ term, commit uint64 }
 
 func decodeHardState(message []byte) (h hardState, err error) {
-	err = scalars(message, map[protowire.Number]*uint64{1: &h.term, 3: &h.commit}, nil)
+	err = wire.Scalars(message, map[protowire.Number]*uint64{1: &h.term, 3: &h.commit}, nil)
 	return h, err
 }
 
@@ -212,7 +214,7 @@ type position struct{ index, term uint64 }
 
 // decodePosition decodes a walpb.Snapshot.
 func decodePosition(message []byte) (p position, err error) {
-	err = scalars(message, map[protowire.Number]*uint64{1: &p.index, 2: &p.term}, nil)
+	err = wire.Scalars(message, map[protowire.Number]*uint64{1: &p.index, 2: &p.term}, nil)
 	return p, err
 }
 

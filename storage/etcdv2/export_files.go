@@ -12,6 +12,8 @@ import (
 	"os"
 	"strconv"
 
+	"pando/storage/wire"
+
 	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -46,8 +48,7 @@ func writeSnapFile(ctx context.Context, path string, x *Export, at position) err
 	metadata := appendMetadata(nil, x, at)
 	head := protowire.AppendTag(nil, 1, protowire.BytesType)
 	head = protowire.AppendVarint(head, counter.bytes)
-	tail := protowire.AppendTag(nil, 2, protowire.BytesType)
-	tail = protowire.AppendBytes(tail, metadata)
+	tail := wire.AppendMessage(nil, 2, metadata)
 	return createFile(path, func(w io.Writer) error {
 		outer := protowire.AppendTag(nil, 2, protowire.BytesType)
 		outer = protowire.AppendVarint(outer, uint64(len(head))+counter.bytes+uint64(len(tail)))
@@ -77,8 +78,7 @@ func writeSnapFile(ctx context.Context, path string, x *Export, at position) err
 
 // appendMetadata appends a raftpb.SnapshotMetadata.
 func appendMetadata(dst []byte, x *Export, at position) []byte {
-	dst = protowire.AppendTag(dst, 1, protowire.BytesType)
-	dst = protowire.AppendBytes(dst, appendConfState(nil, x))
+	dst = wire.AppendMessage(dst, 1, appendConfState(nil, x))
 	return appendNumbers(dst, 2, at.index, at.term)
 }
 
@@ -102,8 +102,7 @@ func appendNumbers(dst []byte, first protowire.Number, values ...uint64) []byte 
 // writeLog writes a log that begins at the snapshot and has no entry.
 func writeLog(path string, x *Export, at position) error {
 	mark := appendNumbers(nil, 1, at.index, at.term)
-	mark = protowire.AppendTag(mark, 3, protowire.BytesType)
-	mark = protowire.AppendBytes(mark, appendConfState(nil, x))
+	mark = wire.AppendMessage(mark, 3, appendConfState(nil, x))
 	const noVote = 0
 	var b []byte
 	var sum uint32
@@ -127,8 +126,7 @@ func writeLog(path string, x *Export, at position) error {
 func appendFrame(dst []byte, r record, sum uint32) []byte {
 	message := appendNumbers(nil, 1, r.kind, uint64(sum))
 	if r.data != nil {
-		message = protowire.AppendTag(message, 3, protowire.BytesType)
-		message = protowire.AppendBytes(message, r.data)
+		message = wire.AppendMessage(message, 3, r.data)
 	}
 	word, padding := uint64(len(message)), -len(message)&7
 	if padding > 0 {

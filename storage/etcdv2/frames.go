@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"pando/storage/wire"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -157,7 +159,7 @@ func (r *frames) check(message []byte) (record, error) {
 // decodeRecord decodes a record, and returns the checksum in it. The data shares memory with message.
 func decodeRecord(message []byte) (rec record, checksum uint32, err error) {
 	var stored uint64
-	err = scalars(message, map[protowire.Number]*uint64{1: &rec.kind, 2: &stored}, map[protowire.Number]*[]byte{3: &rec.data})
+	err = wire.Scalars(message, map[protowire.Number]*uint64{1: &rec.kind, 2: &stored}, map[protowire.Number]*[]byte{3: &rec.data})
 	if err != nil {
 		return record{}, 0, errors.New("the record can't be decoded")
 	}

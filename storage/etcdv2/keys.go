@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"pando/storage/etcdv3"
+	"pando/storage/wire"
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -54,7 +55,7 @@ func (r *reader) convertBoth(s *store, hasV2 bool) (t *tree.Store, err error) {
 
 // errorKind returns the kind of an error of an Applier.
 func errorKind(err error) error {
-	if errors.Is(err, etcdv3.ErrMessage) {
+	if errors.Is(err, wire.ErrMalformed) {
 		return ErrDamaged
 	}
 	return ErrInexact

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"pando/storage/wire"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -27,7 +29,7 @@ type identity struct {
 }
 
 func (i *identity) decode(metadata []byte) error {
-	return scalars(metadata, map[protowire.Number]*uint64{1: &i.member, 2: &i.cluster}, nil)
+	return wire.Scalars(metadata, map[protowire.Number]*uint64{1: &i.member, 2: &i.cluster}, nil)
 }
 
 // isBackup reports whether "etcdctl backup" has made the log. It takes two numbers in a row as the IDs. Those of a real member

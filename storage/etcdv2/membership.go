@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"pando/storage/wire"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -55,7 +57,7 @@ func memberIDAbove(key string) (uint64, error) {
 func (a *applier) changeMembers(data []byte) error {
 	var kind, id uint64
 	var context []byte
-	err := scalars(data, map[protowire.Number]*uint64{2: &kind, 3: &id}, map[protowire.Number]*[]byte{4: &context})
+	err := wire.Scalars(data, map[protowire.Number]*uint64{2: &kind, 3: &id}, map[protowire.Number]*[]byte{4: &context})
 	if err != nil {
 		return fmt.Errorf("%w: a change of the membership", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"pando/storage/wire"
 	"pando/tree"
 )
 
@@ -62,25 +63,25 @@ func (r *recovery) count() {
 func (r *recovery) check() error {
 	s := r.store
 	if s.root == nil || !s.root.isDir() {
-		return fmt.Errorf("%w: the root is missing", errMalformed)
+		return fmt.Errorf("%w: the root is missing", wire.ErrMalformed)
 	}
 	for _, name := range []string{clusterSpace[1:], keySpace[1:]} {
 		if n := s.root.children[name]; n == nil || !n.isDir() {
-			return fmt.Errorf("%w: the namespace /%s is missing", errMalformed, name)
+			return fmt.Errorf("%w: the namespace /%s is missing", wire.ErrMalformed, name)
 		}
 	}
 	if r.newest > s.index {
-		return fmt.Errorf("%w: a node has the index %d, but the index of the store is %d", errMalformed, r.newest, s.index)
+		return fmt.Errorf("%w: a node has the index %d, but the index of the store is %d", wire.ErrMalformed, r.newest, s.index)
 	}
 	next := uint64(0)
 	for e := range s.events.all() {
 		if next != 0 && e.Node.Modified != next {
-			return fmt.Errorf("%w: event %d is in the place of event %d", errMalformed, e.Node.Modified, next)
+			return fmt.Errorf("%w: event %d is in the place of event %d", wire.ErrMalformed, e.Node.Modified, next)
 		}
 		next = e.Node.Modified + 1
 	}
 	if next != 0 && next != s.index+1 {
-		return fmt.Errorf("%w: the last event is %d, but the index of the store is %d", errMalformed, next-1, s.index)
+		return fmt.Errorf("%w: the last event is %d, but the index of the store is %d", wire.ErrMalformed, next-1, s.index)
 	}
 	return nil
 }

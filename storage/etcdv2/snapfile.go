@@ -5,6 +5,8 @@ import (
 	"hash/crc32"
 	"os"
 
+	"pando/storage/wire"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -26,23 +28,23 @@ func readSnapFile(f snapFile) (content []byte, offset int64, err error) {
 func decodeSnapFile(file []byte, at position) (content []byte, offset int64, err error) {
 	var stored uint64
 	var snapshot, metadata []byte
-	err = scalars(file, map[protowire.Number]*uint64{1: &stored}, map[protowire.Number]*[]byte{2: &snapshot})
+	err = wire.Scalars(file, map[protowire.Number]*uint64{1: &stored}, map[protowire.Number]*[]byte{2: &snapshot})
 	switch {
 	case err != nil || len(snapshot) == 0:
-		return nil, 0, fmt.Errorf("%w: the %d bytes are not a snapshot", errMalformed, len(file))
+		return nil, 0, fmt.Errorf("%w: the %d bytes are not a snapshot", wire.ErrMalformed, len(file))
 	case crc32.Checksum(snapshot, castagnoli) != uint32(stored):
-		return nil, 0, fmt.Errorf("%w: wrong checksum", errMalformed)
+		return nil, 0, fmt.Errorf("%w: wrong checksum", wire.ErrMalformed)
 	}
-	if err := scalars(snapshot, nil, map[protowire.Number]*[]byte{1: &content, 2: &metadata}); err != nil {
+	if err := wire.Scalars(snapshot, nil, map[protowire.Number]*[]byte{1: &content, 2: &metadata}); err != nil {
 		return nil, 0, fmt.Errorf("%w: not a snapshot of raft", err)
 	}
 	var inside position
-	if err := scalars(metadata, map[protowire.Number]*uint64{2: &inside.index, 3: &inside.term}, nil); err != nil {
+	if err := wire.Scalars(metadata, map[protowire.Number]*uint64{2: &inside.index, 3: &inside.term}, nil); err != nil {
 		return nil, 0, fmt.Errorf("%w: the position of the snapshot", err)
 	}
 	if inside != at {
 		return nil, 0, fmt.Errorf("%w: it is at index %d of term %d, but its name says index %d of term %d",
-			errMalformed, inside.index, inside.term, at.index, at.term)
+			wire.ErrMalformed, inside.index, inside.term, at.index, at.term)
 	}
 	return content, int64(cap(file) - cap(content)), nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"pando/storage/etcdv3"
+	"pando/storage/wire"
 	"pando/tree/users"
 )
 
@@ -43,13 +44,13 @@ func readUsers(s *store, report *Report) (*userList, error) {
 	list.used = true
 	if n := space.children["enabled"]; n != nil {
 		if err := json.Unmarshal([]byte(n.value), &list.enabled); err != nil {
-			return nil, fmt.Errorf("%w: the auth switch is %.80q", errMalformed, n.value)
+			return nil, fmt.Errorf("%w: the auth switch is %.80q", wire.ErrMalformed, n.value)
 		}
 	}
 	err := eachValue(space.children["users"], func(name, value string) error {
 		var u storedUser
 		if err := json.Unmarshal([]byte(value), &u); err != nil {
-			return fmt.Errorf("%w: user %.80q: %w", errMalformed, name, err)
+			return fmt.Errorf("%w: user %.80q: %w", wire.ErrMalformed, name, err)
 		}
 		if u.Password == "" {
 			report.note("user %q was left out: the user has no password, so nobody could log in", name)
@@ -68,7 +69,7 @@ func readUsers(s *store, report *Report) (*userList, error) {
 	err = eachValue(space.children["roles"], func(name, value string) error {
 		var r storedRole
 		if err := json.Unmarshal([]byte(value), &r); err != nil {
-			return fmt.Errorf("%w: role %.80q: %w", errMalformed, name, err)
+			return fmt.Errorf("%w: role %.80q: %w", wire.ErrMalformed, name, err)
 		}
 		if name != users.Root { // this role always exists
 			kv := r.Permissions.KV

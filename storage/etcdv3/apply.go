@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"pando/storage/wire"
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -35,7 +36,7 @@ var errInexact = errors.New("start etcd with this directory once more, stop it w
 func (a *Applier) Apply(message []byte) error {
 	r, err := parseRequest(message)
 	switch {
-	case errors.Is(err, ErrMessage):
+	case errors.Is(err, wire.ErrMalformed):
 		return fmt.Errorf("a v3 request: %w", err)
 	case err != nil:
 		return fmt.Errorf("%w; %w", err, errInexact)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"pando/storage/wire"
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -17,11 +18,11 @@ func message(fields ...any) (m []byte) {
 		num := protowire.Number(i + 1)
 		switch f := f.(type) {
 		case int:
-			m = appendInt(m, num, int64(f))
+			m = wire.AppendInt(m, num, int64(f))
 		case string:
-			m = appendText(m, num, f)
+			m = wire.AppendText(m, num, f)
 		case []byte:
-			m = appendMessage(m, num, f)
+			m = wire.AppendMessage(m, num, f)
 		}
 	}
 	return m
@@ -29,9 +30,9 @@ func message(fields ...any) (m []byte) {
 
 // internal returns an InternalRaftRequest by a user.
 func internal(user string, authRevision int, num protowire.Number, request []byte) []byte {
-	m := appendInt(nil, 1, 77)
-	m = appendMessage(m, num, request)
-	return appendMessage(m, fieldHeader, message(77, user, authRevision))
+	m := wire.AppendInt(nil, 1, 77)
+	m = wire.AppendMessage(m, num, request)
+	return wire.AppendMessage(m, fieldHeader, message(77, user, authRevision))
 }
 
 // newApplied returns an Applier for a tree with the v2 key /v2/key, and the keys a and b of v3, of which b has the lease 5.
@@ -93,12 +94,12 @@ func TestApplier(t *testing.T) {
 		a := newApplied(t)
 		compare := message(0, 1, "a", nil, 2) // the create revision of a is 2
 		ops := [][]byte{
-			appendMessage(nil, 2, message("txn", "x")), appendMessage(nil, 3, message("a")),
-			appendMessage(nil, 4, appendMessage(nil, 3, appendMessage(nil, 2, message("nested", "x")))), // without compares it has succeeded
+			wire.AppendMessage(nil, 2, message("txn", "x")), wire.AppendMessage(nil, 3, message("a")),
+			wire.AppendMessage(nil, 4, wire.AppendMessage(nil, 3, wire.AppendMessage(nil, 2, message("nested", "x")))), // without compares it has succeeded
 		}
-		txn := appendMessage(nil, 1, compare)
+		txn := wire.AppendMessage(nil, 1, compare)
 		for _, o := range ops {
-			txn = appendMessage(txn, 2, o)
+			txn = wire.AppendMessage(txn, 2, o)
 		}
 		a.must(t, internal("", 0, fieldTxn, txn), internal("", 0, fieldLeaseGrant, message(1, 6)),
 			internal("", 0, fieldPut, message("leased", "x", 6)), internal("", 0, fieldPut, message("refused", "x", 99)),
@@ -156,8 +157,8 @@ func TestApplierRefuses(t *testing.T) {
 		request []byte
 		want    error
 	}{
-		"no message":       {[]byte{0xff}, ErrMessage},
-		"a damaged put":    {internal("", 0, fieldPut, []byte{0xff}), ErrMessage},
+		"no message":       {[]byte{0xff}, wire.ErrMalformed},
+		"a damaged put":    {internal("", 0, fieldPut, []byte{0xff}), wire.ErrMalformed},
 		"a later request":  {internal("", 0, 1400, nil), errInexact},
 		"a plain password": {internal("", 0, fieldUserAdd, message("u", "secret")), errInexact},
 	} {
@@ -173,7 +174,7 @@ func TestApplierRefuses(t *testing.T) {
 
 // FuzzApplier applies any bytes. It must not panic.
 func FuzzApplier(f *testing.F) {
-	f.Add(internal("u", 1, fieldTxn, appendMessage(nil, 1, message(0, 1, "a"))))
+	f.Add(internal("u", 1, fieldTxn, wire.AppendMessage(nil, 1, message(0, 1, "a"))))
 	f.Add(internal("", 0, fieldRolePermission, message("r", message(2, "k", "l"))))
 	f.Fuzz(func(t *testing.T, request []byte) {
 		_ = newApplied(t).Apply(request) // any error will do

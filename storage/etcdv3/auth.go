@@ -1,5 +1,11 @@
 package etcdv3
 
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"pando/storage/wire"
+)
+
 // User is a value of the bucket authUsers (authpb.User).
 type User struct {
 	Name string
@@ -12,28 +18,28 @@ type User struct {
 
 // AppendUser appends the message as etcd encodes it.
 func AppendUser(dst []byte, u *User) []byte {
-	dst = appendText(dst, 1, u.Name)
-	dst = appendText(dst, 2, u.PasswordHash)
+	dst = wire.AppendText(dst, 1, u.Name)
+	dst = wire.AppendText(dst, 2, u.PasswordHash)
 	for _, role := range u.Roles {
-		dst = appendMessage(dst, 3, []byte(role))
+		dst = wire.AppendMessage(dst, 3, []byte(role))
 	}
-	return appendMessage(dst, 4, appendInt(nil, 1, number(u.NoPassword)))
+	return wire.AppendMessage(dst, 4, wire.AppendInt(nil, 1, int64(protowire.EncodeBool(u.NoPassword))))
 }
 
 // ParseUser is the reverse of AppendUser.
 func ParseUser(message []byte) (u User, err error) {
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			u.Name = string(f.text)
+			u.Name = string(f.Bytes)
 		case 2:
-			u.PasswordHash = string(f.text)
+			u.PasswordHash = string(f.Bytes)
 		case 3:
-			u.Roles = append(u.Roles, string(f.text))
+			u.Roles = append(u.Roles, string(f.Bytes))
 		case 4:
-			return eachField(f.text, func(f field) error {
-				if f.num == 1 {
-					u.NoPassword = f.number != 0
+			return wire.EachField(f.Bytes, func(f wire.Field) error {
+				if f.Num == 1 {
+					u.NoPassword = f.Number != 0
 				}
 				return nil
 			})
@@ -69,24 +75,24 @@ type Role struct {
 
 // AppendRole appends the message as etcd encodes it.
 func AppendRole(dst []byte, r *Role) []byte {
-	dst = appendText(dst, 1, r.Name)
+	dst = wire.AppendText(dst, 1, r.Name)
 	for _, p := range r.Permissions {
-		message := appendInt(nil, 1, int64(p.Access))
-		message = appendText(message, 2, p.Key)
-		dst = appendMessage(dst, 2, appendText(message, 3, p.RangeEnd))
+		message := wire.AppendInt(nil, 1, int64(p.Access))
+		message = wire.AppendText(message, 2, p.Key)
+		dst = wire.AppendMessage(dst, 2, wire.AppendText(message, 3, p.RangeEnd))
 	}
 	return dst
 }
 
 // ParseRole is the reverse of AppendRole.
 func ParseRole(message []byte) (r Role, err error) {
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			r.Name = string(f.text)
+			r.Name = string(f.Bytes)
 		case 2:
 			var p Permission
-			if err := eachField(f.text, p.setField); err != nil {
+			if err := wire.EachField(f.Bytes, p.setField); err != nil {
 				return err
 			}
 			r.Permissions = append(r.Permissions, p)
@@ -96,22 +102,14 @@ func ParseRole(message []byte) (r Role, err error) {
 	return r, err
 }
 
-func (p *Permission) setField(f field) error {
-	switch f.num {
+func (p *Permission) setField(f wire.Field) error {
+	switch f.Num {
 	case 1:
-		p.Access = Access(f.number)
+		p.Access = Access(f.Number)
 	case 2:
-		p.Key = string(f.text)
+		p.Key = string(f.Bytes)
 	case 3:
-		p.RangeEnd = string(f.text)
+		p.RangeEnd = string(f.Bytes)
 	}
 	return nil
-}
-
-// number returns the wire form of a bool.
-func number(v bool) int64 {
-	if v {
-		return 1
-	}
-	return 0
 }

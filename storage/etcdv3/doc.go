@@ -25,7 +25,6 @@
 //
 //	format.go    the names of buckets and keys; Revision
 //	messages.go  KeyValue and Lease; auth.go: User and Role; member.go: Member
-//	wire.go      fields of protocol buffers
 //	entries.go   the entries of a file for a state; write.go: Write; hash.go: HashKV and Hash
 //	read.go      File: opening a file, its Meta; checksums of snapshots
 //	read_keys.go   its keys and leases; read_users.go: its users and roles

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -92,7 +94,7 @@ func leaseEntries(s *Source, put func(key, value []byte) error) error {
 // authEntries are the auth switch and the revision of the users, which is 1 in a new cluster of etcd.
 func authEntries(s *Source, put func(key, value []byte) error) error {
 	state := s.Log.View().Users()
-	if err := put([]byte(AuthEnabledKey), []byte{byte(number(state.Enabled()))}); err != nil {
+	if err := put([]byte(AuthEnabledKey), []byte{byte(protowire.EncodeBool(state.Enabled()))}); err != nil {
 		return err
 	}
 	return put([]byte(AuthRevisionKey), AppendNumber(nil, state.Revision()+1))

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+
+	"pando/storage/wire"
 )
 
 // The texts of these tests are from files of etcd 3.4.23 and 3.7.3, in which they are equal.
@@ -61,8 +63,8 @@ func check[T any](t *testing.T, text string, value T, encode func([]byte, *T) []
 	if got, err := decode([]byte(text)); err != nil || !reflect.DeepEqual(got, value) {
 		t.Errorf("%q: %+v, %v, want %+v", text, got, err, value)
 	}
-	if _, err := decode([]byte("\x0a\xff")); !errors.Is(err, ErrMessage) {
-		t.Errorf("a torn message: %v, want %v", err, ErrMessage)
+	if _, err := decode([]byte("\x0a\xff")); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a torn message: %v, want %v", err, wire.ErrMalformed)
 	}
 }
 

@@ -1,5 +1,7 @@
 package etcdv3
 
+import "pando/storage/wire"
+
 // KeyValue is a value of the bucket key (mvccpb.KeyValue). That of a tombstone has the key alone.
 type KeyValue struct {
 	Key            string
@@ -12,30 +14,30 @@ type KeyValue struct {
 
 // AppendKeyValue appends the message as etcd encodes it, byte for byte: HashKV is a checksum of these bytes.
 func AppendKeyValue(dst []byte, kv *KeyValue) []byte {
-	dst = appendText(dst, 1, kv.Key)
-	dst = appendInt(dst, 2, kv.CreateRevision)
-	dst = appendInt(dst, 3, kv.ModRevision)
-	dst = appendInt(dst, 4, kv.Version)
-	dst = appendText(dst, 5, kv.Value)
-	return appendInt(dst, 6, kv.Lease)
+	dst = wire.AppendText(dst, 1, kv.Key)
+	dst = wire.AppendInt(dst, 2, kv.CreateRevision)
+	dst = wire.AppendInt(dst, 3, kv.ModRevision)
+	dst = wire.AppendInt(dst, 4, kv.Version)
+	dst = wire.AppendText(dst, 5, kv.Value)
+	return wire.AppendInt(dst, 6, kv.Lease)
 }
 
 // ParseKeyValue is the reverse of AppendKeyValue. The result shares no memory with the message.
 func ParseKeyValue(message []byte) (kv KeyValue, err error) {
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			kv.Key = string(f.text)
+			kv.Key = string(f.Bytes)
 		case 2:
-			kv.CreateRevision = int64(f.number)
+			kv.CreateRevision = int64(f.Number)
 		case 3:
-			kv.ModRevision = int64(f.number)
+			kv.ModRevision = int64(f.Number)
 		case 4:
-			kv.Version = int64(f.number)
+			kv.Version = int64(f.Number)
 		case 5:
-			kv.Value = string(f.text)
+			kv.Value = string(f.Bytes)
 		case 6:
-			kv.Lease = int64(f.number)
+			kv.Lease = int64(f.Number)
 		}
 		return nil
 	})
@@ -52,21 +54,21 @@ type Lease struct {
 
 // AppendLease appends the message as etcd encodes it.
 func AppendLease(dst []byte, l *Lease) []byte {
-	dst = appendInt(dst, 1, l.ID)
-	dst = appendInt(dst, 2, l.TTL)
-	return appendInt(dst, 3, l.Remaining)
+	dst = wire.AppendInt(dst, 1, l.ID)
+	dst = wire.AppendInt(dst, 2, l.TTL)
+	return wire.AppendInt(dst, 3, l.Remaining)
 }
 
 // ParseLease is the reverse of AppendLease.
 func ParseLease(message []byte) (l Lease, err error) {
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			l.ID = int64(f.number)
+			l.ID = int64(f.Number)
 		case 2:
-			l.TTL = int64(f.number)
+			l.TTL = int64(f.Number)
 		case 3:
-			l.Remaining = int64(f.number)
+			l.Remaining = int64(f.Number)
 		}
 		return nil
 	})

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"pando/storage/wire"
+
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
@@ -250,12 +252,12 @@ func (f *File) readAlarms() error {
 }
 
 func parseAlarm(message []byte) (a Alarm, err error) {
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			a.MemberID = f.number
+			a.MemberID = f.Number
 		case 2:
-			a.Kind = AlarmKind(f.number)
+			a.Kind = AlarmKind(f.Number)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"pando/storage/wire"
 	"pando/tree"
 	"pando/tree/users"
 )
@@ -65,34 +66,34 @@ var passive = map[uint64]bool{
 // minTTL is the shortest time to live in seconds that etcd gives a lease, with its usual election timeout.
 const minTTL = 2
 
-// parseRequest decodes a request. The result shares no memory with the message. The error wraps ErrMessage, or names a request that this
+// parseRequest decodes a request. The result shares no memory with the message. The error wraps wire.ErrMalformed, or names a request that this
 // program can't apply.
 func parseRequest(message []byte) (r request, err error) {
-	err = eachField(message, func(f field) (err error) {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) (err error) {
+		switch f.Num {
 		case fieldHeader:
-			return eachField(f.text, func(f field) error {
-				switch f.num {
+			return wire.EachField(f.Bytes, func(f wire.Field) error {
+				switch f.Num {
 				case 2:
-					r.user = string(f.text)
+					r.user = string(f.Bytes)
 				case 3:
-					r.authRevision = f.number
+					r.authRevision = f.Number
 				}
 				return nil
 			})
 		case fieldAlarm:
-			r.alarm, err = parseAlarmRequest(f.text)
+			r.alarm, err = parseAlarmRequest(f.Bytes)
 			return err
 		case fieldPut, fieldDeleteRange, fieldTxn, fieldCompaction, fieldLeaseGrant, fieldLeaseRevoke:
 			r.command, err = parseCommand(f)
 			return err
 		}
-		if f.num >= fieldAuthEnable && f.num <= fieldRoleRevokeRange && !passive[uint64(f.num)] {
+		if f.Num >= fieldAuthEnable && f.Num <= fieldRoleRevokeRange && !passive[uint64(f.Num)] {
 			r.admin = true
 			return r.parseChange(f)
 		}
-		if !passive[uint64(f.num)] {
-			return fmt.Errorf("this program can't apply requests with the field number %d", f.num)
+		if !passive[uint64(f.Num)] {
+			return fmt.Errorf("this program can't apply requests with the field number %d", f.Num)
 		}
 		return nil
 	})
@@ -101,14 +102,14 @@ func parseRequest(message []byte) (r request, err error) {
 
 func parseAlarmRequest(message []byte) (*alarmRequest, error) {
 	r := new(alarmRequest)
-	err := eachField(message, func(f field) error {
-		switch f.num {
+	err := wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			r.action = f.number
+			r.action = f.Number
 		case 2:
-			r.MemberID = f.number
+			r.MemberID = f.Number
 		case 3:
-			r.Kind = AlarmKind(f.number)
+			r.Kind = AlarmKind(f.Number)
 		}
 		return nil
 	})
@@ -116,30 +117,30 @@ func parseAlarmRequest(message []byte) (*alarmRequest, error) {
 }
 
 // parseCommand decodes a request that changes keys, leases or the history.
-func parseCommand(f field) (c *tree.Command, err error) {
+func parseCommand(f wire.Field) (c *tree.Command, err error) {
 	c = new(tree.Command)
-	switch f.num {
+	switch f.Num {
 	case fieldPut:
 		var o tree.KVOp
-		o, err = parsePut(f.text)
+		o, err = parsePut(f.Bytes)
 		c.Op, c.Path, c.Value, c.Lease, c.PrevKV = tree.OpPut, o.Key, o.Value, o.Lease, o.PrevKV
 		c.IgnoreValue, c.IgnoreLease = o.IgnoreValue, o.IgnoreLease
 	case fieldDeleteRange:
 		var o tree.KVOp
-		o, err = parseDeleteRange(f.text)
+		o, err = parseDeleteRange(f.Bytes)
 		c.Op, c.Path, c.Value, c.PrevKV = tree.OpDeleteRange, o.Keys.From, o.Keys.To, o.PrevKV
 	case fieldTxn:
 		c.Op = tree.OpKV
-		c.KV, err = parseTxn(f.text, 0)
+		c.KV, err = parseTxn(f.Bytes, 0)
 	default:
 		var numbers [3]uint64
-		err = eachField(f.text, func(f field) error {
-			if f.num < 3 {
-				numbers[f.num] = f.number
+		err = wire.EachField(f.Bytes, func(f wire.Field) error {
+			if f.Num < 3 {
+				numbers[f.Num] = f.Number
 			}
 			return nil
 		})
-		switch f.num {
+		switch f.Num {
 		case fieldCompaction:
 			c.Op, c.Revision = tree.OpCompact, uint64(max(0, int64(numbers[1])))
 		case fieldLeaseGrant:
@@ -153,20 +154,20 @@ func parseCommand(f field) (c *tree.Command, err error) {
 
 func parsePut(message []byte) (o tree.KVOp, err error) {
 	o.Kind = tree.KVPut
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			o.Key = string(f.text)
+			o.Key = string(f.Bytes)
 		case 2:
-			o.Value = string(f.text)
+			o.Value = string(f.Bytes)
 		case 3:
-			o.Lease = int64(f.number)
+			o.Lease = int64(f.Number)
 		case 4:
-			o.PrevKV = f.number != 0
+			o.PrevKV = f.Number != 0
 		case 5:
-			o.IgnoreValue = f.number != 0
+			o.IgnoreValue = f.Number != 0
 		case 6:
-			o.IgnoreLease = f.number != 0
+			o.IgnoreLease = f.Number != 0
 		}
 		return nil
 	})
@@ -175,14 +176,14 @@ func parsePut(message []byte) (o tree.KVOp, err error) {
 
 func parseDeleteRange(message []byte) (o tree.KVOp, err error) {
 	var key, end string
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			key = string(f.text)
+			key = string(f.Bytes)
 		case 2:
-			end = string(f.text)
+			end = string(f.Bytes)
 		case 3:
-			o.PrevKV = f.number != 0
+			o.PrevKV = f.Number != 0
 		}
 		return nil
 	})
@@ -195,14 +196,14 @@ func parseDeleteRange(message []byte) (o tree.KVOp, err error) {
 func parseRange(message []byte) (o tree.KVOp, err error) {
 	var key, end string
 	q := &tree.RangeQuery{CountOnly: true}
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			key = string(f.text)
+			key = string(f.Bytes)
 		case 2:
-			end = string(f.text)
+			end = string(f.Bytes)
 		case 4:
-			q.Revision = uint64(max(0, int64(f.number)))
+			q.Revision = uint64(max(0, int64(f.Number)))
 		}
 		return nil
 	})
@@ -216,17 +217,17 @@ const maxTxnDepth = tree.DefaultMaxTxnOps
 // parseTxn decodes a transaction. depth is the number of transactions around it.
 func parseTxn(message []byte, depth int) (*tree.KVTxn, error) {
 	if depth > maxTxnDepth {
-		return nil, fmt.Errorf("%w: transactions are nested too deep", ErrMessage)
+		return nil, fmt.Errorf("%w: transactions are nested too deep", wire.ErrMalformed)
 	}
 	t := new(tree.KVTxn)
-	err := eachField(message, func(f field) error {
-		if f.num == 1 {
-			c, err := parseCompare(f.text)
+	err := wire.EachField(message, func(f wire.Field) error {
+		if f.Num == 1 {
+			c, err := parseCompare(f.Bytes)
 			t.Compares = append(t.Compares, c)
 			return err
 		}
-		o, err := parseOp(f.text, depth)
-		switch f.num {
+		o, err := parseOp(f.Bytes, depth)
+		switch f.Num {
 		case 2:
 			t.Then = append(t.Then, o)
 		case 3:
@@ -239,17 +240,17 @@ func parseTxn(message []byte, depth int) (*tree.KVTxn, error) {
 
 // parseOp decodes an operation of a transaction.
 func parseOp(message []byte, depth int) (o tree.KVOp, err error) {
-	err = eachField(message, func(f field) (err error) {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) (err error) {
+		switch f.Num {
 		case 1:
-			o, err = parseRange(f.text)
+			o, err = parseRange(f.Bytes)
 		case 2:
-			o, err = parsePut(f.text)
+			o, err = parsePut(f.Bytes)
 		case 3:
-			o, err = parseDeleteRange(f.text)
+			o, err = parseDeleteRange(f.Bytes)
 		case 4:
 			o = tree.KVOp{Kind: tree.KVNested}
-			o.Txn, err = parseTxn(f.text, depth+1)
+			o.Txn, err = parseTxn(f.Bytes, depth+1)
 		}
 		return err
 	})
@@ -259,20 +260,20 @@ func parseOp(message []byte, depth int) (o tree.KVOp, err error) {
 // parseCompare decodes a compare of a transaction.
 func parseCompare(message []byte) (c tree.KVCompare, err error) {
 	var key, end string
-	err = eachField(message, func(f field) error {
-		switch f.num {
+	err = wire.EachField(message, func(f wire.Field) error {
+		switch f.Num {
 		case 1:
-			c.Result = tree.KVRelation(min(f.number, math.MaxUint8))
+			c.Result = tree.KVRelation(min(f.Number, math.MaxUint8))
 		case 2:
-			c.Target = tree.KVTarget(min(f.number, math.MaxUint8))
+			c.Target = tree.KVTarget(min(f.Number, math.MaxUint8))
 		case 3:
-			key = string(f.text)
+			key = string(f.Bytes)
 		case 4, 5, 6, 8:
-			c.Number = int64(f.number)
+			c.Number = int64(f.Number)
 		case 7:
-			c.Value = string(f.text)
+			c.Value = string(f.Bytes)
 		case 64:
-			end = string(f.text)
+			end = string(f.Bytes)
 		}
 		return nil
 	})

@@ -1,17 +1,20 @@
 package etcdv3
 
-import "pando/tree/users"
+import (
+	"pando/storage/wire"
+	"pando/tree/users"
+)
 
 // parseChange decodes a request that changes users, roles or the auth switch.
-func (r *request) parseChange(f field) error {
+func (r *request) parseChange(f wire.Field) error {
 	c := new(users.Change)
 	r.change = c
 	var m userMessage
-	if err := eachField(f.text, m.setField); err != nil {
+	if err := wire.EachField(f.Bytes, m.setField); err != nil {
 		return err
 	}
 	c.Name = m.texts[1]
-	switch f.num {
+	switch f.Num {
 	case fieldAuthEnable:
 		c.Op = users.AuthEnable
 	case fieldAuthDisable:
@@ -39,7 +42,7 @@ func (r *request) parseChange(f field) error {
 	case fieldRolePermission:
 		c.Op = users.RoleGrantPermission
 		var p Permission
-		if err := eachField([]byte(m.texts[2]), p.setField); err != nil {
+		if err := wire.EachField([]byte(m.texts[2]), p.setField); err != nil {
 			return err
 		}
 		c.Range = users.RangeV3(p.Key, p.RangeEnd)
@@ -53,18 +56,18 @@ func (r *request) parseChange(f field) error {
 // userMessage holds the fields of a request of the Auth service by their numbers. All of them are texts or messages.
 type userMessage struct{ texts [5]string }
 
-func (m *userMessage) setField(f field) error {
-	if int(f.num) < len(m.texts) {
-		m.texts[f.num] = string(f.text)
+func (m *userMessage) setField(f wire.Field) error {
+	if int(f.Num) < len(m.texts) {
+		m.texts[f.Num] = string(f.Bytes)
 	}
 	return nil
 }
 
 // noPassword reports whether the message adds a user without a password.
 func (m *userMessage) noPassword() (yes bool) {
-	_ = eachField([]byte(m.texts[3]), func(f field) error { // a malformed message has no option
-		if f.num == 1 {
-			yes = f.number != 0
+	_ = wire.EachField([]byte(m.texts[3]), func(f wire.Field) error { // a malformed message has no option
+		if f.Num == 1 {
+			yes = f.Number != 0
 		}
 		return nil
 	})
