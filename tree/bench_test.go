@@ -63,11 +63,16 @@ func BenchmarkSet(b *testing.B) {
 	}
 }
 
-// benchSet measures the time of one command in batches of size commands.
+// benchSet measures the time of one OpSet in batches of size commands.
 func benchSet(b *testing.B, s *Store, size int, path func() string) {
+	benchCommands(b, s, size, func() Command { return Command{Op: OpSet, Path: path(), Value: "value"} })
+}
+
+// benchCommands measures the time of one command in batches of size commands.
+func benchCommands(b *testing.B, s *Store, size int, command func() Command) {
 	commands := make([][]Command, 256)
 	for i := range commands {
-		commands[i] = batch(size, func(int) Command { return Command{Op: OpSet, Path: path(), Value: "value"} })
+		commands[i] = batch(size, func(int) Command { return command() })
 	}
 	b.ReportAllocs()
 	b.ResetTimer()

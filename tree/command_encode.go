@@ -18,27 +18,21 @@ const (
 	lastFlag = flagFileOnly
 )
 
+// flagIf returns the flag if the condition holds, and otherwise zero.
+func flagIf(condition bool, flag byte) byte {
+	if condition {
+		return flag
+	}
+	return 0
+}
+
 // AppendCommand appends the encoding of c to dst.
 func AppendCommand(dst []byte, c *Command) []byte {
 	if c.Op.isV3() {
 		return appendKVCommand(dst, c)
 	}
-	var flags byte
-	if c.Dir {
-		flags |= flagDir
-	}
-	if c.Recursive {
-		flags |= flagRecursive
-	}
-	if c.Refresh {
-		flags |= flagRefresh
-	}
-	if c.AuthRevision != 0 {
-		flags |= flagAuthRevision
-	}
-	if c.FileOnly {
-		flags |= flagFileOnly
-	}
+	flags := flagIf(c.Dir, flagDir) | flagIf(c.Recursive, flagRecursive) | flagIf(c.Refresh, flagRefresh) |
+		flagIf(c.AuthRevision != 0, flagAuthRevision) | flagIf(c.FileOnly, flagFileOnly)
 	dst = append(dst, byte(c.Op), flags)
 	dst = binary.AppendVarint(dst, c.Expires)
 	dst = binary.AppendUvarint(dst, c.PrevIndex)
@@ -73,7 +67,7 @@ func appendChange(dst, change []byte) []byte {
 // that a node which keeps both keeps nothing else alive. Errors wrap ErrBadCommand.
 func DecodeCommand(src []byte) (Command, []byte, error) {
 	if len(src) > 0 && Op(src[0]).isV3() {
-		return decodeKVCommand(src, false)
+		return decodeKVCommand(src)
 	}
 	f, rest, err := readCommand(src)
 	if err != nil {
@@ -105,8 +99,7 @@ func (f *fields) keyCommand() (Command, error) {
 // the same error as DecodeCommand, without copying the value.
 func CheckCommand(src []byte) (level uint64, rest []byte, err error) {
 	if len(src) > 0 && Op(src[0]).isV3() {
-		_, rest, err = decodeKVCommand(src, true)
-		if err != nil {
+		if rest, err = checkKVCommand(src); err != nil {
 			return 0, nil, err
 		}
 		return KVLevel, rest, nil

@@ -57,8 +57,8 @@
 //
 //	store.go         Store: Apply, Announce, Replace; publishing a batch
 //	command.go       Command; command_encode.go is its encoding in the log
-//	kv_command.go    KVTxn: the transactions of the v3 API; kv_encode.go is the encoding of all commands of that API in the log, and
-//	                 kv_check.go what is checked before a command is proposed
+//	kv_command.go    KVTxn: the transactions of the v3 API; kv_encode.go and kv_decode.go are the encoding of all commands of
+//	                 that API in the log, and kv_check.go what is checked before a command is proposed
 //	kv_apply.go      what the commands of the v3 API do; kv_txn.go and kv_compare.go execute transactions, and kv_delete.go
 //	                 removes ranges; kv_remove.go removes many files at once
 //	lease.go         Lease, granting and revoking; lease_keys.go finds the keys of a lease, lease_rights.go checks the right to them,

@@ -73,7 +73,11 @@ func (k *KeyImporter) addChange(f *KeyFields) error {
 	}
 	prev, v3Only := s.findKey(f.Key)
 	if f.Deleted {
-		return k.addDeletion(f, prev, v3Only, left)
+		if prev == nil && !left {
+			return fmt.Errorf("it deletes a key that does not exist")
+		}
+		s.emit(&Event{action: ActionDelete, v3Only: v3Only, node: k.remove(f.Key, prev), prev: prev}, nil)
+		return nil
 	}
 	if err := f.checkVersion(prev); err != nil && !left {
 		return err
@@ -127,22 +131,17 @@ func (f *KeyFields) checkVersion(prev *Node) error {
 	return nil
 }
 
-// addDeletion adds a deletion of a file, which is nil if there is none. left says that a compaction may have removed it.
-func (k *KeyImporter) addDeletion(f *KeyFields, prev *Node, v3Only, left bool) error {
+// remove removes a key with its file, which is nil if a compaction has removed it. It returns the node of the event.
+func (k *KeyImporter) remove(key string, file *Node) *Node {
 	s := k.store
-	if prev == nil && !left {
-		return fmt.Errorf("it deletes a key that does not exist")
-	}
-	var shown *Node
-	if prev != nil {
-		shown = tombstone(prev, s.nextNumbers(prev))
-		s.deleteKey(f.Key)
-	} else {
-		shown = newFile(f.Key, "", 0, 0)
+	if file == nil {
+		shown := newFile(key, "", 0, 0)
 		shown.setNumbers(s.newNumbers(s.index + 1))
+		return shown
 	}
-	s.emit(&Event{action: ActionDelete, v3Only: v3Only, node: shown, prev: prev}, nil)
-	return nil
+	shown := tombstone(file, s.nextNumbers(file))
+	s.deleteKey(key)
+	return shown
 }
 
 // Finish makes the keys visible. It returns the number of keys whose lease does not exist: they were detached from it, as etcd never

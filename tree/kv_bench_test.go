@@ -6,23 +6,6 @@ import (
 	"testing"
 )
 
-// benchCommands measures the time of one command in batches of size commands.
-func benchCommands(b *testing.B, s *Store, size int, command func() Command) {
-	commands := make([][]Command, 256)
-	for i := range commands {
-		commands[i] = batch(size, func(int) Command { return command() })
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := 0; i < b.N; i += size {
-		s.Apply(1, commands[i/size%len(commands)])
-		s.Announce()
-		if s.DirtyPaths() > 100_000 {
-			s.TakeDelta()
-		}
-	}
-}
-
 // BenchmarkKV measures the commands of the v3 API beside OpSet of v2: on 100,000 keys in 1000 directories.
 func BenchmarkKV(b *testing.B) {
 	s := grow(b, 100_000, 1000)

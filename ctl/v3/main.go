@@ -26,9 +26,18 @@ type Host struct {
 	Program func() ([]*cli.Command, []cli.Flag)
 	// V2 returns the command line of the client for the v2 API, for the same purpose. It may be nil.
 	V2 func(name string) *cli.App
-	// Restore makes the data directory of a new member from a snapshot file of etcd. flags are values of flags of the server. It writes
-	// what it has done to w. It may be nil.
-	Restore func(ctx context.Context, w io.Writer, file string, flags map[string]string, skipHash bool) error
+	// Restore makes the data directory of a new member from a snapshot file of etcd. It writes what it has done to w. It may be nil.
+	Restore func(ctx context.Context, w io.Writer, o RestoreOptions) error
+}
+
+// RestoreOptions say what Host.Restore does.
+type RestoreOptions struct {
+	// File is the snapshot file.
+	File string
+	// Flags has values of flags of the server, which name the new member, by the names of the flags.
+	Flags map[string]string
+	// SkipHashCheck accepts a file without a checksum, or with a wrong one.
+	SkipHashCheck bool
 }
 
 // App returns the command line of the client, for the completion in shells. name is that of the program in Main.

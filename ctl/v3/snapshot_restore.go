@@ -17,10 +17,10 @@ var restoreFlags = []struct{ name, usage string }{
 }
 
 func (p *program) snapshotRestoreCommand() *cli.Command {
-	skipHash := false
+	o := RestoreOptions{Flags: map[string]string{}}
 	values := make([]string, len(restoreFlags))
 	flags := []cli.Flag{&cli.BoolFlag{
-		Name: "skip-hash-check", Destination: &skipHash,
+		Name: "skip-hash-check", Destination: &o.SkipHashCheck,
 		Usage: "don't check the checksum: the file is a copy of a database, which has none",
 	}}
 	for i, f := range restoreFlags {
@@ -38,13 +38,13 @@ func (p *program) snapshotRestoreCommand() *cli.Command {
 			if p.host.Restore == nil {
 				return errors.New("snapshot restore is not available in this program: use the client of the program pando")
 			}
-			given := map[string]string{}
+			o.File = c.Args().First()
 			for i, f := range restoreFlags {
 				if c.IsSet(f.name) {
-					given[f.name] = values[i]
+					o.Flags[f.name] = values[i]
 				}
 			}
-			if err := p.host.Restore(c.Context, p.stderr, c.Args().First(), given, skipHash); err != nil {
+			if err := p.host.Restore(c.Context, p.stderr, o); err != nil {
 				return &failure{exitError, err}
 			}
 			return nil

@@ -90,10 +90,23 @@ func (r *reader) tree(s *store) (*tree.Store, error) {
 		return nil, fmt.Errorf("%w: %s: the log has requests of v3, but the file is missing; --from-api %s imports the data of v2 alone",
 			ErrDamaged, filepath.Join(r.source.snapDir, "db"), V2)
 	}
-	if !hasV3 {
+	var t *tree.Store
+	var err error
+	switch {
+	case !hasV3:
 		return r.convert(s, nil)
+	case hasV2:
+		t, err = r.convert(s, r.keys)
+	default:
+		t, err = newKeysTree(r.keys, r.options.HistorySize)
 	}
-	return r.convertBoth(s, hasV2)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.addKeys(t); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // hasV2Data reports whether there is a key or a user, or an event of one.

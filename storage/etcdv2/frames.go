@@ -53,8 +53,8 @@ type record struct {
 	offset int64 // of the frame in the file
 }
 
-// openFrames opens a file of the log. checksum is that of the records before it, and ignored if started is false.
-func openFrames(path string, last bool, checksum uint32, started bool) (*frames, error) {
+// openFrames opens the first file of a log, which is not the last one. For other files the caller sets checksum, started and last.
+func openFrames(path string) (*frames, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -63,13 +63,7 @@ func openFrames(path string, last bool, checksum uint32, started bool) (*frames,
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	r := newFrames(f, path, info.Size(), last)
-	r.checksum, r.started, r.closer = checksum, started, f
-	return r, nil
-}
-
-func newFrames(src io.Reader, file string, size int64, last bool) *frames {
-	return &frames{file: file, src: bufio.NewReaderSize(src, 256<<10), size: size, last: last, closer: io.NopCloser(src)}
+	return &frames{file: path, src: bufio.NewReaderSize(f, 256<<10), size: info.Size(), closer: f}, nil
 }
 
 // next returns the next record. At the end of the records it returns errEnd. All other errors name the file, and the offset if

@@ -22,35 +22,27 @@ func (r *reader) convert(s *store, beside *etcdv3.File) (*tree.Store, error) {
 	return t, err
 }
 
-// convertBoth makes the tree of the data of v3, and of those of v2 if there are any.
-func (r *reader) convertBoth(s *store, hasV2 bool) (t *tree.Store, err error) {
-	if hasV2 {
-		t, err = r.convert(s, r.keys)
-	} else {
-		t, err = newKeysTree(r.keys, r.options.HistorySize)
-	}
-	if err != nil {
-		return nil, err
-	}
+// addKeys adds the data of v3 to a tree: those of the file, and then the requests in the log that the file lacks.
+func (r *reader) addKeys(t *tree.Store) error {
 	r.report.V3 = &KeysReport{File: r.keys.Path()}
 	into, err := importKeys(r.ctx, r.keys, t, r.report, r.progress)
 	if err != nil {
-		return nil, r.adviseOnClash(err)
+		return r.adviseOnClash(err)
 	}
 	a := etcdv3.NewApplier(t, r.keys, into)
 	for i := range r.after {
 		e := &r.after[i]
 		if err := a.Apply(e.data); err != nil {
-			return nil, fmt.Errorf("%w: %s, offset %d, entry %d: %w", errorKind(err), e.file, e.offset, e.index, err)
+			return fmt.Errorf("%w: %s, offset %d, entry %d: %w", errorKind(err), e.file, e.offset, e.index, err)
 		}
 		e.data = nil
 	}
 	if err := a.Clash(); err != nil {
-		return nil, r.adviseOnClash(err)
+		return r.adviseOnClash(err)
 	}
 	r.report.V3.Requests = a.Requests
 	r.report.describeUsers(t.View().Users())
-	return t, nil
+	return nil
 }
 
 // errorKind returns the kind of an error of an Applier.

@@ -181,10 +181,11 @@ func (l *log) filesFrom(index uint64) ([]logFile, error) {
 func (l *log) read(ctx context.Context, files []logFile, visit func(file string, r record) error) (end int64, err error) {
 	var checksum uint32
 	for i, f := range files {
-		r, err := openFrames(f.path, i == len(files)-1, checksum, i > 0)
+		r, err := openFrames(f.path)
 		if err != nil {
 			return 0, err
 		}
+		r.checksum, r.started, r.last = checksum, i > 0, i == len(files)-1
 		err = l.readFile(ctx, r, visit)
 		checksum, end = r.checksum, r.at
 		if err = errors.Join(err, r.close()); err != nil {

@@ -199,7 +199,7 @@ func metaEntries(s *Source, put func(key, value []byte) error) error {
 	if s.Log.IsComplete() {
 		return nil
 	}
-	compacted := AppendRevision(nil, Revision{Main: int64(s.Log.Floor())}, false)
+	compacted := AppendRevision(nil, Revision{Main: int64(s.Log.Floor())})
 	if err := put([]byte(FinishedCompactKey), compacted); err != nil {
 		return err
 	}

@@ -69,19 +69,18 @@ const (
 // ErrRevision means that a key of the bucket key does not have the form of a Revision.
 var ErrRevision = errors.New("malformed revision")
 
-// AppendRevision appends the key under which the change lies in the bucket key: the two numbers in 8 bytes each, big-endian. The order of
+// AppendRevision appends the key under which a put lies in the bucket key: the two numbers in 8 bytes each, big-endian. The order of
 // the keys is that of the revisions.
-func AppendRevision(dst []byte, r Revision, tombstone bool) []byte {
+func AppendRevision(dst []byte, r Revision) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Main))
 	dst = append(dst, separator)
-	dst = binary.BigEndian.AppendUint64(dst, uint64(r.Sub))
-	if tombstone {
-		dst = append(dst, tombstoneMark)
-	}
-	return dst
+	return binary.BigEndian.AppendUint64(dst, uint64(r.Sub))
 }
 
-// ParseRevision is the reverse of AppendRevision.
+// AppendTombstone appends the key under which the deletion of a key lies in the bucket key.
+func AppendTombstone(dst []byte, r Revision) []byte { return append(AppendRevision(dst, r), tombstoneMark) }
+
+// ParseRevision is the reverse of AppendRevision and of AppendTombstone.
 func ParseRevision(key []byte) (r Revision, tombstone bool, err error) {
 	tombstone = len(key) == tombstoneSize && key[revisionSize] == tombstoneMark
 	if (len(key) != revisionSize && !tombstone) || key[8] != separator {

@@ -19,7 +19,11 @@ func TestRevision(t *testing.T) {
 		{Revision{3, 0}, false, "\x00\x00\x00\x00\x00\x00\x00\x03_\x00\x00\x00\x00\x00\x00\x00\x00"},
 		{Revision{8, 2}, true, "\x00\x00\x00\x00\x00\x00\x00\x08_\x00\x00\x00\x00\x00\x00\x00\x02t"},
 	} {
-		if got := AppendRevision(nil, c.r, c.tombstone); string(got) != c.text {
+		encode := AppendRevision
+		if c.tombstone {
+			encode = AppendTombstone
+		}
+		if got := encode(nil, c.r); string(got) != c.text {
 			t.Errorf("%+v: %q, want %q", c.r, got, c.text)
 		}
 		r, tombstone, err := ParseRevision([]byte(c.text))

@@ -63,13 +63,12 @@ func (h *checksum) record(r *tree.KeyRecord) {
 
 // appendRecord appends the key and the value of an entry of the bucket key.
 func appendRecord(key, value []byte, r *tree.KeyRecord) (k, v []byte) {
-	key = AppendRevision(key, Revision{int64(r.Revision), int64(r.Sub)}, r.Deleted)
-	kv := KeyValue{Key: r.Node.Path()}
-	if !r.Deleted {
-		kv = KeyValue{
-			Key: kv.Key, Value: r.Node.Value(), Lease: r.Node.Lease(), Version: int64(r.Node.Version()),
-			CreateRevision: int64(r.Node.CreateRevision()), ModRevision: int64(r.Node.ModRevision()),
-		}
+	at, n := Revision{int64(r.Revision), int64(r.Sub)}, r.Node
+	if r.Deleted {
+		return AppendTombstone(key, at), AppendKeyValue(value, &KeyValue{Key: n.Path()})
 	}
-	return key, AppendKeyValue(value, &kv)
+	return AppendRevision(key, at), AppendKeyValue(value, &KeyValue{
+		Key: n.Path(), Value: n.Value(), Lease: n.Lease(), Version: int64(n.Version()),
+		CreateRevision: int64(n.CreateRevision()), ModRevision: int64(n.ModRevision()),
+	})
 }

@@ -106,14 +106,12 @@ func (f *File) openError(err error) error {
 // hashBlock is a divisor of the size of every bbolt file. A file with a checksum is longer by sha256.Size bytes.
 const hashBlock = 512
 
-// OpenSnapshot is Open for a file that `etcdctl snapshot save` has written: a checksum follows the data. Unless skipHash is set, it
-// compares the checksum with that of the data, and returns ErrDamaged if they differ, and ErrNoHash if the file has none. It calls
-// progress with the bytes that were read since the last call.
-func OpenSnapshot(path string, skipHash bool, progress func(bytes int64) error) (*File, error) {
-	if !skipHash {
-		if err := checkHash(path, progress); err != nil {
-			return nil, err
-		}
+// OpenSnapshot is Open for a file that `etcdctl snapshot save` has written: a checksum follows the data. It compares the checksum with that
+// of the data, and returns ErrDamaged if they differ, and ErrNoHash if the file has none. It calls progress with the bytes that were read
+// since the last call.
+func OpenSnapshot(path string, progress func(bytes int64) error) (*File, error) {
+	if err := checkHash(path, progress); err != nil {
+		return nil, err
 	}
 	return Open(path)
 }
