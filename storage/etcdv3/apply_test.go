@@ -95,7 +95,8 @@ func TestApplier(t *testing.T) {
 		compare := message(0, 1, "a", nil, 2) // the create revision of a is 2
 		ops := [][]byte{
 			wire.AppendMessage(nil, 2, message("txn", "x")), wire.AppendMessage(nil, 3, message("a")),
-			wire.AppendMessage(nil, 4, wire.AppendMessage(nil, 3, wire.AppendMessage(nil, 2, message("nested", "x")))), // without compares it has succeeded
+			// A nested transaction without compares has succeeded.
+			wire.AppendMessage(nil, 4, wire.AppendMessage(nil, 3, wire.AppendMessage(nil, 2, message("nested", "x")))),
 		}
 		txn := wire.AppendMessage(nil, 1, compare)
 		for _, o := range ops {

@@ -78,7 +78,9 @@ func AppendRevision(dst []byte, r Revision) []byte {
 }
 
 // AppendTombstone appends the key under which the deletion of a key lies in the bucket key.
-func AppendTombstone(dst []byte, r Revision) []byte { return append(AppendRevision(dst, r), tombstoneMark) }
+func AppendTombstone(dst []byte, r Revision) []byte {
+	return append(AppendRevision(dst, r), tombstoneMark)
+}
 
 // ParseRevision is the reverse of AppendRevision and of AppendTombstone.
 func ParseRevision(key []byte) (r Revision, tombstone bool, err error) {

@@ -19,8 +19,8 @@ func raise(t *testing.T, path string, revision, compacted int64) {
 	}
 	defer db.Close()
 	err = db.Update(func(tx *bbolt.Tx) error {
-		key := AppendRevision(nil, Revision{Main: revision}, false)
-		compact := AppendRevision(nil, Revision{Main: compacted}, false)
+		key := AppendRevision(nil, Revision{Main: revision})
+		compact := AppendRevision(nil, Revision{Main: compacted})
 		return errors.Join(
 			tx.Bucket([]byte(KeyBucket)).Put(key, nil), tx.Bucket([]byte(MetaBucket)).Put([]byte(ScheduledCompactKey), compact))
 	})

@@ -66,8 +66,8 @@ var passive = map[uint64]bool{
 // minTTL is the shortest time to live in seconds that etcd gives a lease, with its usual election timeout.
 const minTTL = 2
 
-// parseRequest decodes a request. The result shares no memory with the message. The error wraps wire.ErrMalformed, or names a request that this
-// program can't apply.
+// parseRequest decodes a request. The result shares no memory with the message. The error wraps wire.ErrMalformed, or names a request that
+// this program can't apply.
 func parseRequest(message []byte) (r request, err error) {
 	err = wire.EachField(message, func(f wire.Field) (err error) {
 		switch f.Num {
