@@ -45,7 +45,10 @@ type auditRecorders struct {
 	by map[members.ID]*auditRecorder
 }
 
-// tune makes a member begin an audit each tick and record the reports.
+// auditInterval is the time between two rounds. A round must end before the next one begins, also if each sync of the disk is slow.
+const auditInterval = 10 * clusterTick
+
+// tune makes a member begin an audit at each auditInterval and record the reports.
 func (a *auditRecorders) tune(cfg *Config) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -54,7 +57,7 @@ func (a *auditRecorders) tune(cfg *Config) {
 	}
 	recorder := &auditRecorder{}
 	a.by[members.ID(cfg.Recovered.Identity.MemberID)] = recorder
-	cfg.Observer, cfg.AuditInterval = Observer{Audited: recorder.audited}, clusterTick
+	cfg.Observer, cfg.AuditInterval = Observer{Audited: recorder.audited}, auditInterval
 }
 
 // of returns the recorder of a member.
@@ -64,7 +67,7 @@ func (a *auditRecorders) of(r *replica) *auditRecorder {
 	return a.by[r.id]
 }
 
-// newAuditedCluster starts a cluster that begins an audit each tick.
+// newAuditedCluster starts a cluster that begins an audit at each auditInterval.
 func newAuditedCluster(t *testing.T, size int) (*cluster, func(*replica) *auditRecorder) {
 	var recorders auditRecorders
 	return newCluster(t, size, recorders.tune), recorders.of
@@ -83,6 +86,7 @@ func (r *replica) corrupt(path, value string) {
 }
 
 func TestConsistencyCheck(t *testing.T) {
+	t.Parallel()
 	t.Run("reports no difference between equal members", func(t *testing.T) {
 		c, recorderOf := newAuditedCluster(t, 3)
 		for i := range 200 {
@@ -126,6 +130,7 @@ func TestConsistencyCheck(t *testing.T) {
 
 // TestConsistencyRounds checks when rounds of the audit take place, and when they do not.
 func TestConsistencyRounds(t *testing.T) {
+	t.Parallel()
 	t.Run("continues under the next leader", func(t *testing.T) {
 		c, recorderOf := newAuditedCluster(t, 3)
 		c.leader().set("/a", "1")
@@ -155,7 +160,7 @@ func TestConsistencyRounds(t *testing.T) {
 	})
 	t.Run("alone there is nothing to compare", func(t *testing.T) {
 		c, recorderOf := newAuditedCluster(t, 1)
-		ticks := time.NewTicker(5 * clusterTick)
+		ticks := time.NewTicker(2 * auditInterval)
 		defer ticks.Stop()
 		var before uint64
 		// The entry with its name may follow. After it, the log must not grow.

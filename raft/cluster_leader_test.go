@@ -23,11 +23,12 @@ func TestCleanStopHandsOver(t *testing.T) {
 		group.Go(old.stop)
 		fresh := c.leaderOf(rest, old)
 		group.Wait()
-		if fresh.node().Term() == term+1 {
+		next := fresh.node().Term()
+		if next == term+1 {
 			direct++
 		}
-		// No member waited for an election timeout: no pre-vote was lost.
-		if _, err := fresh.trySet("/after", "1"); err != nil {
+		// No member waited for an election timeout: no pre-vote was lost. A pause of the machine may cause another election.
+		if _, err := fresh.trySet("/after", "1"); err != nil && (!outcomeUnknown(err) || fresh.node().Term() == next) {
 			t.Error(err)
 		}
 		old.restart()
@@ -139,12 +140,18 @@ func TestExpiryAcrossLeaders(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, nil)
 	old := c.leader()
-	for i := range 20 {
+	const keys = 20
+	attempts := uint64(0) // a key that is set again after it has expired expires again
+	for i := range keys {
 		due := time.Now().Add(time.Duration(300+10*i) * time.Millisecond).UnixNano()
-		_, err := old.propose(&tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c.await("the outcome of a write", func() bool {
+			attempts++
+			_, err := old.node().Propose(t.Context(), &tree.Command{Op: tree.OpSet, Path: fmt.Sprintf("/ttl/%d", i), Value: "v", Expires: due})
+			if err != nil && !outcomeUnknown(err) {
+				t.Fatal(err)
+			}
+			return err == nil
+		})
 	}
 	old.kill()
 	c.await("all to expire", func() bool {
@@ -158,7 +165,7 @@ func TestExpiryAcrossLeaders(t *testing.T) {
 	old.restart()
 	c.awaitServing(old)
 	c.settle()
-	if n := old.node().Tree().View().Counters().Expired; n != 20 {
-		t.Errorf("%d keys expired, want 20", n)
+	if n := old.node().Tree().View().Counters().Expired; n < keys || n > attempts {
+		t.Errorf("%d keys expired, want %d after %d writes", n, keys, attempts)
 	}
 }

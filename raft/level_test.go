@@ -160,7 +160,7 @@ func (c *cluster) proposeData(data []byte) {
 func TestUnknownEntries(t *testing.T) {
 	t.Parallel()
 	t.Run("ignorable", func(t *testing.T) {
-		c := newCluster(t, 3, nil)
+		c := newCluster(t, 3, steady) // another leader could replace the entry
 		c.awaitLevel(storage.FeatureLevel)
 		c.proposeData([]byte{ignorable | 9, 1, 2, 3})
 		c.leader().set("/key", "after")
@@ -178,7 +178,7 @@ func TestUnknownEntries(t *testing.T) {
 			fmt.Sprintf("serves levels up to %d: upgrade the program; the data is intact", storage.FeatureLevel), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, 3, nil)
+			c := newCluster(t, 3, steady) // another leader could replace the entry
 			c.awaitLevel(storage.FeatureLevel)
 			c.proposeData(test.data)
 			for _, r := range c.members {

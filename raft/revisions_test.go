@@ -12,10 +12,12 @@ import (
 func TestRevisions(t *testing.T) {
 	t.Parallel()
 	below := uint64(tree.KVLevel - 1)
-	c := newCluster(t, 3, func(cfg *Config) { smallLog(cfg); cfg.pinnedLevel = &below })
+	// Another election could have a change made twice, which has two revisions.
+	steadySmall := func(cfg *Config) { smallLog(cfg); steady(cfg) }
+	c := newCluster(t, 3, func(cfg *Config) { steadySmall(cfg); cfg.pinnedLevel = &below })
 	c.awaitLevel(below)
 	c.leader().set("/old", "1")
-	c.tune = smallLog
+	c.tune = steadySmall
 	for _, r := range c.members {
 		r.stop()
 		r.restart()
@@ -37,6 +39,7 @@ func TestRevisions(t *testing.T) {
 		}
 	}
 	check("after the upgrade")
+	c.tune = smallLog // the members need an election after they were killed
 	for _, r := range c.members {
 		r.kill()
 	}

@@ -271,6 +271,7 @@ func TestUsersNeedTheLevel(t *testing.T) {
 
 // TestAuditComparesUsers changes the users of one member without the log. The audit must report that member.
 func TestAuditComparesUsers(t *testing.T) {
+	t.Parallel()
 	c, recorderOf := newAuditedCluster(t, 3)
 	c.awaitLevel(storage.FeatureLevel)
 	c.leader().mustChangeUsers(putUser("ann", "hash"))
