@@ -74,8 +74,9 @@ func beginEnding(t *testing.T, start servertest.Launcher, proxyFlags ...string) 
 		return strings.Count(e.front.Get("/v2/config/local/proxy"), "http://") == len(all)
 	})
 	client := servertest.NewKeyClient(t, e.front.Client)
-	for i := range 30 {
-		client.Must(t, http.MethodPut, "/large/"+servertest.Itoa(i), servertest.Form("value", strings.Repeat("x", 1_000_000)))
+	// An answer of 72 MB, because each of these characters has six bytes in JSON. The buffers of the connections take up to 20 MB of it.
+	for i := range 40 {
+		client.Must(t, http.MethodPut, "/large/"+servertest.Itoa(i), servertest.Form("value", strings.Repeat("<", 300_000)))
 	}
 	script := filepath.Join(t.TempDir(), "event")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$ETCD_WATCH_VALUE\"\n"), 0o700); err != nil {
