@@ -68,9 +68,9 @@ func TestSlowSenders(t *testing.T) {
 			continue
 		}
 		group.Go(func() {
+			begin := time.Now() // before the server begins to wait
 			conn := openWith(t, p.Addr(), c.send)
 			defer conn.Close()
-			begin := time.Now()
 			stop := make(chan struct{})
 			defer close(stop)
 			go dribble(conn, c.dribble, stop)

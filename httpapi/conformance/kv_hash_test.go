@@ -18,7 +18,7 @@ const (
 )
 
 // hashSettle is the time in which etcd must have removed what a compaction has made superfluous.
-const hashSettle = 2 * time.Second
+const hashSettle = 20 * time.Second
 
 // hashKV asks a server for its checksum of the keys and their history at a revision.
 func (s *kvSide) hashKV(ctx context.Context, revision int64) (*pb.HashKVResponse, error) {

@@ -162,7 +162,7 @@ func (w *kvWatches) snapshot() map[int64][]string {
 }
 
 // kvSettle bounds the wait for events that only one of the servers has sent.
-const kvSettle = 3 * time.Second
+const kvSettle = 10 * time.Second
 
 // compareWatches waits until both have got all events up to the n-th put of lastKey, and compares them. omitted reports whether a line of
 // Pando may be missing in what etcd sends.

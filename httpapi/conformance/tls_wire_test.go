@@ -113,9 +113,9 @@ func TestTLSBadHandshakes(t *testing.T) {
 		{"a hello with a wrong length", hello[:3] + "\xff\xff" + hello[5:], 0, "\x15"},
 	} {
 		group.Go(func() {
+			begin := time.Now() // before the server begins to wait
 			conn := openWith(t, s.addr(), c.send)
 			defer conn.Close()
-			begin := time.Now()
 			_ = conn.SetReadDeadline(begin.Add(servertest.Timeout))
 			answer, err := io.ReadAll(conn)
 			if took := time.Since(begin); errors.Is(err, os.ErrDeadlineExceeded) || took < c.least || !strings.HasPrefix(string(answer), c.want) {

@@ -143,7 +143,7 @@ func (p *transcriptPlayer) perform(step *transcriptStep) ([]string, error) {
 	open := p.open[step.args[0]]
 	switch step.action {
 	case "collect":
-		return p.collect(open, step.args[1:])
+		return p.collect(open, step.args[1:], step.answer(p.mode))
 	case "pending":
 		return nil, open.mustBePending()
 	default:
