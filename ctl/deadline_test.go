@@ -17,7 +17,11 @@ func TestSlowAnswers(t *testing.T) {
 		"tree --ascii": "/\n`-- a\n\n0 directories, 1 key\n"} {
 		t.Run(command, func(t *testing.T) {
 			args := append([]string{"--no-sync", "--endpoints", slow, "--timeout", "1200ms"}, strings.Fields(command)...)
-			if stdout, stderr, code := run(t, args...); code != exitOK || stdout != want {
+			stdout, stderr, code := run(t, args...)
+			for try := 1; try < 5 && code == exitServer; try++ { // a busy machine may exceed the time limit
+				stdout, stderr, code = run(t, args...)
+			}
+			if code != exitOK || stdout != want {
 				t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 			}
 		})

@@ -189,6 +189,10 @@ func newPlay(t *testing.T, cluster []*server) *play {
 	return &play{endpoint: s.Client, base: s.index(), labels: labels}
 }
 
+// timeLimits are global flags with time limits that a slow disk does not exceed. The defaults are 2 s and 5 s. A command of a transcript
+// may set others.
+var timeLimits = []string{"--timeout", "30s", "--total-timeout", servertest.Timeout.String()}
+
 // run runs one command and returns its result in the form of the transcript.
 func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 	t.Helper()
@@ -198,7 +202,7 @@ func (p *play) run(t *testing.T, cmd *exec.Cmd, x *exchange) string {
 		cmd.Env = append(cmd.Env, words[0])
 		words = words[1:]
 	}
-	cmd.Args = append(cmd.Args, words...)
+	cmd.Args = append(append(cmd.Args, timeLimits...), words...)
 	cmd.Stdin = strings.NewReader(x.stdin)
 	var stdout, stderr lockedBuffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

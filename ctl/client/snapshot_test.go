@@ -34,6 +34,9 @@ func TestHangingSnapshot(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "x.snap")
 			c := newTestClient(t, Config{HeaderTimeout: test.begin, BodyTimeout: test.pause}, test.url)
 			_, _, err := c.SaveSnapshot(t.Context(), file, SnapshotOptions{})
+			for try := 1; try < 5 && err != nil && test.want == ""; try++ { // a busy machine may exceed the time limits
+				_, _, err = c.SaveSnapshot(t.Context(), file, SnapshotOptions{})
+			}
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

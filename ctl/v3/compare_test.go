@@ -108,17 +108,27 @@ type result struct {
 // runner runs a command line against a server.
 type runner func(ctx context.Context, p *member, stdin string, environ, args []string) result
 
+// withTimeLimit returns the arguments of a command with a time limit that a slow disk does not exceed, unless they have one. The default
+// is 5 s.
+func withTimeLimit(args []string) []string {
+	const flag = "--command-timeout="
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, flag) }) {
+		return args
+	}
+	return append([]string{flag + servertest.Timeout.String()}, args...)
+}
+
 // ours runs a command in this process.
 func ours(ctx context.Context, p *member, stdin string, environ, args []string) result {
 	var stdout, stderr lockedBuffer
 	environ = append(append(os.Environ(), "ETCDCTL_ENDPOINTS="+strings.TrimPrefix(p.Client, "http://")), environ...)
-	code := Main(ctx, append([]string{"etcdctl"}, args...), environ, strings.NewReader(stdin), &stdout, &stderr, Host{})
+	code := Main(ctx, append([]string{"etcdctl"}, withTimeLimit(args)...), environ, strings.NewReader(stdin), &stdout, &stderr, Host{})
 	return result{code, stdout.String(), stderr.String()}
 }
 
 // run runs a command with the etcdctl of the oracle.
 func (o oracle) run(ctx context.Context, p *member, stdin string, environ, args []string) result {
-	cmd := exec.CommandContext(ctx, o.etcdctl, args...)
+	cmd := exec.CommandContext(ctx, o.etcdctl, withTimeLimit(args)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(append(os.Environ(), "ETCDCTL_API=3", "ETCDCTL_ENDPOINTS="+strings.TrimPrefix(p.Client, "http://")), environ...)
 	cmd.Stdin = strings.NewReader(stdin)
