@@ -81,7 +81,7 @@ func (p *program) checking(o *checkOptions, run func(ctx context.Context, cl *cl
 // prepare returns an error if there are keys with the prefix already: the check would delete them.
 func (o *checkOptions) prepare(ctx context.Context, cl *client.Client) error {
 	request := &pb.RangeRequest{Limit: 1}
-	request.Key, request.RangeEnd = keyRange([]string{o.prefix}, true, false)
+	request.Key, request.RangeEnd = prefixRange(o.prefix)
 	r, err := cl.KV.Range(ctx, request)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (o *checkOptions) prepare(ctx context.Context, cl *client.Client) error {
 // cleanUp deletes the keys, and compacts and defragments if that was asked for.
 func (p *program) cleanUp(ctx context.Context, cl *client.Client, o *checkOptions) error {
 	request := &pb.DeleteRangeRequest{}
-	request.Key, request.RangeEnd = keyRange([]string{o.prefix}, true, false)
+	request.Key, request.RangeEnd = prefixRange(o.prefix)
 	r, err := cl.KV.DeleteRange(ctx, request)
 	if err != nil {
 		return err

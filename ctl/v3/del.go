@@ -16,16 +16,15 @@ const rangeWarning = 2 * time.Second
 
 // delOptions are the flags of del, which is also an operation of txn.
 type delOptions struct {
-	prefix, fromKey, prevKV, isRange bool
+	keys            keyFlags
+	prevKV, isRange bool
 }
 
 func (o *delOptions) flags() []cli.Flag {
-	return []cli.Flag{
-		boolFlag(&o.prefix, "prefix", "all keys that begin with <key>"),
-		boolFlag(&o.fromKey, "from-key", "all keys from <key> on, in byte order"),
+	return append(o.keys.flags(),
 		boolFlag(&o.isRange, "range", "delete a range without the pause of two seconds"),
 		boolFlag(&o.prevKV, "prev-kv", "print the keys and values that were deleted, too"),
-	}
+	)
 }
 
 func (p *program) delCommand() *cli.Command {
@@ -83,16 +82,11 @@ func (p *program) warnOfRange(ctx context.Context, key, end string) error {
 
 // request returns the request for the arguments.
 func (o *delOptions) request(args []string) (*pb.DeleteRangeRequest, error) {
-	switch {
-	case o.prefix && o.fromKey:
-		return nil, badArguments("`--prefix` and `--from-key` cannot be set at the same time, choose one")
-	case len(args) == 0 || len(args) > 2:
-		return nil, badArguments("del command needs one argument as key and an optional argument as range_end")
-	case len(args) > 1 && (o.prefix || o.fromKey):
-		return nil, badArguments("too many arguments, only accept one argument when `--prefix` or `--from-key` is set")
+	if err := o.keys.check("del", args); err != nil {
+		return nil, err
 	}
 	request := &pb.DeleteRangeRequest{PrevKv: o.prevKV}
-	request.Key, request.RangeEnd = keyRange(args, o.prefix, o.fromKey)
+	request.Key, request.RangeEnd = o.keys.keyRange(args)
 	return request, nil
 }
 

@@ -28,6 +28,7 @@
 //   - main.go, app.go, flags.go, globals.go, help.go: the run, the list of commands, the command line
 //   - session.go, failure.go: from the global flags to a connected client; errors and exit codes
 //   - print.go, table.go: the formats of --write-out
+//   - keys.go: the arguments and flags that name keys
 //   - put.go, get.go, del.go, compaction.go, txn.go and txn_parse.go, watch.go, watch_interactive.go and watch_exec.go: keys
 //   - lease.go, lock.go, elect.go: leases and what is built on them
 //   - endpoint.go, health.go, member.go, alarm.go, maintenance.go, downgrade.go, snapshot.go and

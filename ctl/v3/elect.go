@@ -70,7 +70,7 @@ func (p *program) lead(ctx context.Context, cl *client.Client, session *client.S
 	if err != nil {
 		return err
 	}
-	if err := p.print(rangeAnswer(response, false)); err != nil {
+	if err := p.print(rangeAnswer(response)); err != nil {
 		return err
 	}
 	return awaitSignal(ctx, session, "elect: session expired")
@@ -86,7 +86,7 @@ func (p *program) printLeaders(ctx context.Context, cl *client.Client, prefix st
 		})
 		if err == nil && len(first.Kvs) > 0 && first.Kvs[0].ModRevision != shown.ModRevision {
 			shown = first.Kvs[0]
-			err = p.print(rangeAnswer(&pb.RangeResponse{Header: first.Header, Kvs: first.Kvs}, false))
+			err = p.print(rangeAnswer(&pb.RangeResponse{Header: first.Header, Kvs: first.Kvs}))
 		}
 		if err == nil {
 			err = cl.AwaitChange(ctx, prefix, first.Header.Revision+1)

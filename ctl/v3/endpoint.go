@@ -22,14 +22,18 @@ func (p *program) endpointCommands() *cli.Command {
 	})
 }
 
-// clusterFlag returns the flag --cluster.
-func clusterFlag(to *bool) cli.Flag {
-	return boolFlag(to, "cluster", "the endpoints of all members, in place of --endpoints")
+// endpointOptions say which endpoints a command is about.
+type endpointOptions struct {
+	cluster bool // the flag --cluster
 }
 
-// endpointsOf returns the endpoints of a command about endpoints: those of all members if the flag --cluster is given.
-func (p *program) endpointsOf(ctx context.Context, cl *client.Client, cluster bool) ([]string, error) {
-	if !cluster {
+func (o *endpointOptions) flag() cli.Flag {
+	return boolFlag(&o.cluster, "cluster", "the endpoints of all members, in place of --endpoints")
+}
+
+// endpoints returns the endpoints of a command.
+func (p *program) endpoints(ctx context.Context, cl *client.Client, o endpointOptions) ([]string, error) {
+	if !o.cluster {
 		return cl.Endpoints(), nil
 	}
 	limited, cancel := p.limited(ctx)
@@ -45,16 +49,20 @@ func (p *program) endpointsOf(ctx context.Context, cl *client.Client, cluster bo
 	return endpoints, nil
 }
 
-// ofEach calls one for each endpoint, with a client and a time limit of its own.
-func (p *program) ofEach(ctx context.Context, cl *client.Client, endpoints []string,
-	one func(context.Context, *client.Client, string)) error {
+// forEachEndpoint calls visit for one endpoint after the other, with a client and a time limit of its own.
+func (p *program) forEachEndpoint(ctx context.Context, cl *client.Client, o endpointOptions,
+	visit func(ctx context.Context, at *client.Client, endpoint string)) error {
+	endpoints, err := p.endpoints(ctx, cl, o)
+	if err != nil {
+		return err
+	}
 	for _, endpoint := range endpoints {
 		at, err := cl.At(endpoint)
 		if err != nil {
 			return &failure{exitBadArguments, err}
 		}
 		limited, cancel := p.limited(ctx)
-		one(limited, at, endpoint)
+		visit(limited, at, endpoint)
 		cancel()
 		at.Close()
 	}
@@ -68,21 +76,17 @@ type endpointStatus struct {
 }
 
 func (p *program) endpointStatusCommand() *cli.Command {
-	cluster := false
+	options := endpointOptions{}
 	return p.command(&cli.Command{
 		Name: "status", Usage: "print the state of each endpoint", ArgsUsage: " ",
-		Flags: []cli.Flag{clusterFlag(&cluster)},
+		Flags: []cli.Flag{options.flag()},
 		Description: p.explain(`The parts of a line are the endpoint, ID, version, version of the storage, size of the database, what of it is
 			in use, what part is not, quota, is leader, is learner, raft term, raft index, applied index, errors, and the
 			target of a downgrade.`),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			endpoints, err := p.endpointsOf(ctx, cl, cluster)
-			if err != nil {
-				return err
-			}
 			var list []endpointStatus
 			var failed error
-			err = p.ofEach(ctx, cl, endpoints, func(ctx context.Context, at *client.Client, endpoint string) {
+			err := p.forEachEndpoint(ctx, cl, options, func(ctx context.Context, at *client.Client, endpoint string) {
 				status, err := at.Maintenance.Status(ctx, &pb.StatusRequest{})
 				if err != nil {
 					fmt.Fprintf(p.stderr, "Failed to get the status of endpoint %s (%v)\n", endpoint, err)
@@ -183,19 +187,15 @@ type endpointHash struct {
 }
 
 func (p *program) endpointHashKVCommand() *cli.Command {
-	cluster, revision := false, int64(0)
+	options, revision := endpointOptions{}, int64(0)
 	return p.command(&cli.Command{
 		Name: "hashkv", Usage: "print a hash of the keys and their history at each endpoint", ArgsUsage: " ",
-		Flags: []cli.Flag{clusterFlag(&cluster), &cli.Int64Flag{Name: "rev", Destination: &revision, DefaultText: "the newest",
+		Flags: []cli.Flag{options.flag(), &cli.Int64Flag{Name: "rev", Destination: &revision, DefaultText: "the newest",
 			Usage: "hash the history up to this revision"}},
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			endpoints, err := p.endpointsOf(ctx, cl, cluster)
-			if err != nil {
-				return err
-			}
 			var list []endpointHash
 			var failed error
-			err = p.ofEach(ctx, cl, endpoints, func(ctx context.Context, at *client.Client, endpoint string) {
+			err := p.forEachEndpoint(ctx, cl, options, func(ctx context.Context, at *client.Client, endpoint string) {
 				hash, err := at.Maintenance.HashKV(ctx, &pb.HashKVRequest{Revision: revision})
 				if err != nil {
 					fmt.Fprintf(p.stderr, "Failed to get the hash of endpoint %s (%v)\n", endpoint, err)

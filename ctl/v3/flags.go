@@ -107,7 +107,10 @@ func (n *normalizer) flag(word string, rest []string) (took int, err error) {
 		name, value, has = word[1:2], word[2:], len(word) > 2
 		value = strings.TrimPrefix(value, "=")
 	}
-	flag := find(n.flags, name, long)
+	var flag cli.Flag
+	if !long || len(name) > 1 { // a name of one letter follows one dash
+		flag = find(n.flags, name)
+	}
 	switch {
 	case flag == nil && long:
 		return 0, fmt.Errorf("%w flag: --%s", errUnknownFlag, name)
@@ -136,13 +139,11 @@ func (n *normalizer) flag(word string, rest []string) (took int, err error) {
 	return took, nil
 }
 
-// find returns the flag with a name; nil if there is none. One letter is the name of a short flag, behind one dash.
-func find(flags []cli.Flag, name string, long bool) cli.Flag {
+// find returns the flag with a name; nil if there is none.
+func find(flags []cli.Flag, name string) cli.Flag {
 	for _, flag := range flags {
-		for _, n := range flag.Names() {
-			if n == name && (len(n) > 1) == long {
-				return flag
-			}
+		if slices.Contains(flag.Names(), name) {
+			return flag
 		}
 	}
 	return nil

@@ -16,21 +16,20 @@ import (
 
 // getOptions are the flags of get, which is also an operation of txn.
 type getOptions struct {
-	consistency, order, sortBy       string
-	limit, revision                  int64
-	minCreate, maxCreate             int64
-	minMod, maxMod                   int64
-	prefix, fromKey, keysOnly, count bool
-	valueOnly, stream                bool
+	consistency, order, sortBy string
+	limit, revision            int64
+	minCreate, maxCreate       int64
+	minMod, maxMod             int64
+	keys                       keyFlags
+	keysOnly, count            bool
+	valueOnly, stream          bool
 }
 
 func (o *getOptions) flags() []cli.Flag {
 	number := func(to *int64, name, usage string) cli.Flag {
 		return &cli.Int64Flag{Name: name, Destination: to, Usage: usage, DefaultText: "none"}
 	}
-	return []cli.Flag{
-		boolFlag(&o.prefix, "prefix", "all keys that begin with <key>"),
-		boolFlag(&o.fromKey, "from-key", "all keys from <key> on, in byte order"),
+	return append(o.keys.flags(),
 		number(&o.limit, "limit", "print at most so many keys"),
 		number(&o.revision, "rev", "read the keys as of this revision"),
 		&cli.StringFlag{Name: "sort-by", Destination: &o.sortBy, Usage: "sort by CREATE, KEY, MODIFY, VALUE or VERSION"},
@@ -45,7 +44,7 @@ func (o *getOptions) flags() []cli.Flag {
 		number(&o.minMod, "min-mod-rev", "only keys that were changed last at this revision or later"),
 		number(&o.maxMod, "max-mod-rev", "only keys that were changed last at this revision or before"),
 		boolFlag(&o.stream, "stream", "receive many keys in parts; needs a server that has the call RangeStream"),
-	}
+	)
 }
 
 func (p *program) getCommand() *cli.Command {
@@ -75,7 +74,11 @@ func (p *program) getCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.print(rangeAnswer(response, o.valueOnly))
+			a := rangeAnswer(response)
+			if o.valueOnly {
+				a.simple = func(t *text) { t.values(response) }
+			}
+			return p.print(a)
 		}),
 	}, append(answerFormats, formatTable)...)
 }
@@ -95,21 +98,17 @@ func (o *getOptions) checkOutput(format string) error {
 
 // request returns the request for the arguments.
 func (o *getOptions) request(args []string) (*pb.RangeRequest, error) {
-	switch {
-	case o.prefix && o.fromKey:
-		return nil, badArguments("`--prefix` and `--from-key` cannot be set at the same time, choose one")
-	case o.keysOnly && o.count:
+	if err := o.keys.check("get", args); err != nil {
+		return nil, err
+	}
+	if o.keysOnly && o.count {
 		return nil, badArguments("`--keys-only` and `--count-only` cannot be set at the same time, choose one")
-	case len(args) == 0 || len(args) > 2:
-		return nil, badArguments("get command needs one argument as key and an optional argument as range_end")
-	case len(args) > 1 && (o.prefix || o.fromKey):
-		return nil, badArguments("too many arguments, only accept one argument when `--prefix` or `--from-key` is set")
 	}
 	request := &pb.RangeRequest{
 		Limit: o.limit, Revision: o.revision, KeysOnly: o.keysOnly, CountOnly: o.count,
 		MinCreateRevision: o.minCreate, MaxCreateRevision: o.maxCreate, MinModRevision: o.minMod, MaxModRevision: o.maxMod,
 	}
-	request.Key, request.RangeEnd = keyRange(args, o.prefix, o.fromKey)
+	request.Key, request.RangeEnd = o.keys.keyRange(args)
 	switch cmp.Or(o.consistency, "l") {
 	case "l":
 	case "s":
@@ -152,23 +151,6 @@ func (o *getOptions) sort(request *pb.RangeRequest) error {
 	return nil
 }
 
-// keyRange returns the range of the arguments: a key, or a key and an end. With an empty key, a prefix or a beginning means all keys.
-func keyRange(args []string, prefix, fromKey bool) (key, end []byte) {
-	key = []byte(args[0])
-	if len(key) == 0 && (prefix || fromKey) {
-		return []byte{0}, []byte{0}
-	}
-	switch {
-	case prefix:
-		end = []byte(client.PrefixEnd(args[0]))
-	case fromKey:
-		end = []byte{0}
-	case len(args) > 1:
-		end = []byte(args[1])
-	}
-	return key, end
-}
-
 // read sends the request, and merges the parts of the answer with --stream.
 func (o *getOptions) read(ctx context.Context, cl *client.Client, request *pb.RangeRequest) (*pb.RangeResponse, error) {
 	if !o.stream {
@@ -192,20 +174,24 @@ func (o *getOptions) read(ctx context.Context, cl *client.Client, request *pb.Ra
 }
 
 // rangeAnswer is the answer to get.
-func rangeAnswer(response *pb.RangeResponse, valueOnly bool) answer {
+func rangeAnswer(response *pb.RangeResponse) answer {
 	return answer{
 		message: response,
-		simple:  func(t *text) { t.keys(response, valueOnly) },
+		simple:  func(t *text) { t.keys(response) },
 		fields:  func(t *text) { t.keysFields(response) },
 	}
 }
 
 // keys appends the simple form of the answer to get.
-func (t *text) keys(response *pb.RangeResponse, valueOnly bool) {
+func (t *text) keys(response *pb.RangeResponse) {
 	for _, kv := range response.Kvs {
-		if !valueOnly {
-			t.bytesLine(kv.Key)
-		}
+		t.pair(kv)
+	}
+}
+
+// values appends the simple form of the answer to get with --print-value-only.
+func (t *text) values(response *pb.RangeResponse) {
+	for _, kv := range response.Kvs {
 		t.bytesLine(kv.Value)
 	}
 }

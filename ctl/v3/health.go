@@ -24,14 +24,14 @@ type endpointHealth struct {
 }
 
 func (p *program) endpointHealthCommand() *cli.Command {
-	cluster := false
+	options := endpointOptions{}
 	return p.command(&cli.Command{
 		Name: "health", Usage: "check whether each endpoint answers", ArgsUsage: " ",
-		Flags: []cli.Flag{clusterFlag(&cluster)},
+		Flags: []cli.Flag{options.flag()},
 		Description: p.explain(`An endpoint is healthy if it answers a read that the cluster has to agree to, and reports no alarm. All
 			endpoints are asked at once. The exit code is 1 if one is not healthy.`),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			endpoints, err := p.endpointsOf(ctx, cl, cluster)
+			endpoints, err := p.endpoints(ctx, cl, options)
 			if err != nil {
 				return err
 			}

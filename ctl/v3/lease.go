@@ -99,15 +99,20 @@ func (p *program) leaseTimeToLiveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return p.print(timeToLiveAnswer(r, keys))
+			return p.print(leaseTime{r, keys}.answer())
 		}),
 	}, answerFormats...)
 }
 
-// timeToLiveAnswer is the answer to timetolive. keys says whether the simple form has the keys.
-func timeToLiveAnswer(r *pb.LeaseTimeToLiveResponse, keys bool) answer {
+// leaseTime is the answer to timetolive.
+type leaseTime struct {
+	*pb.LeaseTimeToLiveResponse
+	showKeys bool // in the simple form
+}
+
+func (r leaseTime) answer() answer {
 	return answer{
-		message: r,
+		message: r.LeaseTimeToLiveResponse,
 		json: struct {
 			*pb.ResponseHeader
 			ID         int64    `json:"id"`
@@ -115,21 +120,7 @@ func timeToLiveAnswer(r *pb.LeaseTimeToLiveResponse, keys bool) answer {
 			GrantedTTL int64    `json:"granted-ttl"`
 			Keys       [][]byte `json:"keys"`
 		}{r.Header, r.ID, r.TTL, r.GrantedTTL, r.Keys},
-		simple: func(t *text) {
-			if r.GrantedTTL == 0 && r.TTL == -1 {
-				t.linef("lease %016x already expired", r.ID)
-				return
-			}
-			line := fmt.Sprintf("lease %016x granted with TTL(%ds), remaining(%ds)", r.ID, r.GrantedTTL, r.TTL)
-			if keys {
-				names := make([]string, len(r.Keys))
-				for i, key := range r.Keys {
-					names[i] = string(key)
-				}
-				line += fmt.Sprintf(", attached keys(%v)", names)
-			}
-			t.linef("%s", line)
-		},
+		simple: func(t *text) { t.linef("%s", r.line()) },
 		fields: func(t *text) {
 			t.header(r.Header)
 			t.id("ID", r.ID, "%016x")
@@ -140,6 +131,22 @@ func timeToLiveAnswer(r *pb.LeaseTimeToLiveResponse, keys bool) answer {
 			}
 		},
 	}
+}
+
+// line returns the simple form.
+func (r leaseTime) line() string {
+	if r.GrantedTTL == 0 && r.TTL == -1 {
+		return fmt.Sprintf("lease %016x already expired", r.ID)
+	}
+	line := fmt.Sprintf("lease %016x granted with TTL(%ds), remaining(%ds)", r.ID, r.GrantedTTL, r.TTL)
+	if !r.showKeys {
+		return line
+	}
+	names := make([]string, len(r.Keys))
+	for i, key := range r.Keys {
+		names[i] = string(key)
+	}
+	return line + fmt.Sprintf(", attached keys(%v)", names)
 }
 
 func (p *program) leaseListCommand() *cli.Command {

@@ -70,7 +70,7 @@ func (p *program) holdLock(ctx context.Context, cl *client.Client, session *clie
 	if len(response.Kvs) == 0 {
 		return fail(exitError, "lock lost on init")
 	}
-	if err := p.print(rangeAnswer(response, false)); err != nil {
+	if err := p.print(rangeAnswer(response)); err != nil {
 		return err
 	}
 	return awaitSignal(ctx, session, "session expired")

@@ -15,20 +15,16 @@ import (
 )
 
 func (p *program) defragCommand() *cli.Command {
-	cluster := false
+	options := endpointOptions{}
 	return p.command(&cli.Command{
 		Name: "defrag", Usage: "make each endpoint return free space of its database to the disk", ArgsUsage: " ",
-		Flags: []cli.Flag{clusterFlag(&cluster)},
+		Flags: []cli.Flag{options.flag()},
 		Description: p.explain(`A member may answer nothing else while it does that, so the endpoints are asked one after the other.`,
 			`defrag`, "the endpoints of --endpoints",
 			`--command-timeout 1m defrag --cluster`, "all members, each for at most a minute"),
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, _ *cli.Context) error {
-			endpoints, err := p.endpointsOf(ctx, cl, cluster)
-			if err != nil {
-				return err
-			}
 			var failed error
-			err = p.ofEach(ctx, cl, endpoints, func(ctx context.Context, at *client.Client, endpoint string) {
+			err := p.forEachEndpoint(ctx, cl, options, func(ctx context.Context, at *client.Client, endpoint string) {
 				began := time.Now()
 				_, err := at.Maintenance.Defragment(ctx, &pb.DefragmentRequest{})
 				took := time.Since(began)

@@ -141,7 +141,7 @@ func (m *mirror) run(ctx context.Context) error {
 	}
 	w := m.source.NewWatcher(ctx)
 	request := &pb.WatchCreateRequest{StartRevision: revision + 1}
-	request.Key, request.RangeEnd = keyRange([]string{m.options.prefix}, true, false)
+	request.Key, request.RangeEnd = prefixRange(m.options.prefix)
 	if _, err := w.Add(request); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (m *mirror) run(ctx context.Context) error {
 // copyKeys copies all keys as of one revision, and returns it.
 func (m *mirror) copyKeys(ctx context.Context) (revision int64, err error) {
 	request := &pb.RangeRequest{Limit: mirrorPage}
-	request.Key, request.RangeEnd = keyRange([]string{m.options.prefix}, true, false)
+	request.Key, request.RangeEnd = prefixRange(m.options.prefix)
 	for {
 		page, err := m.source.KV.Range(ctx, request)
 		if err != nil {

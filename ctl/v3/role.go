@@ -25,11 +25,6 @@ func (p *program) roleCommands() *cli.Command {
 	})
 }
 
-// noPasswordOption is the option of a new user.
-func noPasswordOption(noPassword bool) *authpb.UserAddOptions {
-	return &authpb.UserAddOptions{NoPassword: noPassword}
-}
-
 func (p *program) roleAddCommand() *cli.Command {
 	return p.command(&cli.Command{
 		Name: "add", Usage: "add a role", ArgsUsage: "<role>",
@@ -87,7 +82,7 @@ func (t *text) role(name string, r *pb.AuthRoleGetResponse) {
 		t.linef("%s", title)
 		for _, perm := range r.Perm {
 			if perm.PermType == kind || perm.PermType == authpb.READWRITE {
-				t.linef("\t%s", permissionRange(string(perm.Key), string(perm.RangeEnd)))
+				t.linef("\t%s", shownRange(string(perm.Key), string(perm.RangeEnd)))
 			}
 		}
 	}
@@ -96,8 +91,8 @@ func (t *text) role(name string, r *pb.AuthRoleGetResponse) {
 	list("KV Write:", authpb.WRITE)
 }
 
-// permissionRange returns the range of a permission as people read it.
-func permissionRange(key, end string) string {
+// shownRange returns the range of a permission as role get shows it.
+func shownRange(key, end string) string {
 	switch {
 	case end == "":
 		return key
@@ -138,33 +133,25 @@ func (p *program) roleListCommand() *cli.Command {
 	}, answerFormats...)
 }
 
-// permissionFlags returns the flags of commands about permissions.
-func permissionFlags(prefix, fromKey *bool) []cli.Flag {
-	return []cli.Flag{
-		boolFlag(prefix, "prefix", "all keys that begin with <key>"),
-		boolFlag(fromKey, "from-key", "all keys from <key> on, in byte order"),
-	}
-}
-
-// permissionKeys returns the range of the arguments of a permission.
-func permissionKeys(args []string, prefix, fromKey bool) (key, end []byte, err error) {
+// permissionRange returns the range of the arguments of a permission.
+func permissionRange(f keyFlags, args []string) (key, end []byte, err error) {
 	switch {
-	case prefix && fromKey:
+	case f.prefix && f.fromKey:
 		return nil, nil, badArguments("--from-key and --prefix flags are mutually exclusive")
-	case len(args) > 1 && prefix:
+	case len(args) > 1 && f.prefix:
 		return nil, nil, badArguments("unexpected endkey argument with --prefix flag")
-	case len(args) > 1 && fromKey:
+	case len(args) > 1 && f.fromKey:
 		return nil, nil, badArguments("unexpected endkey argument with --from-key flag")
 	}
-	key, end = keyRange(args, prefix, fromKey)
+	key, end = f.keyRange(args)
 	return key, end, nil
 }
 
 func (p *program) roleGrantCommand() *cli.Command {
-	prefix, fromKey := false, false
+	keys := keyFlags{}
 	return p.command(&cli.Command{
 		Name: "grant-permission", Usage: "give a role a permission", ArgsUsage: "<role> read|write|readwrite <key> [<end of the range>]",
-		Flags: permissionFlags(&prefix, &fromKey),
+		Flags: keys.flags(),
 		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			args := c.Args().Slice()
 			if len(args) < 3 || len(args) > 4 {
@@ -174,7 +161,7 @@ func (p *program) roleGrantCommand() *cli.Command {
 			if !known {
 				return badArguments("invalid permission type: %s", args[1])
 			}
-			key, end, err := permissionKeys(args[2:], prefix, fromKey)
+			key, end, err := permissionRange(keys, args[2:])
 			if err != nil {
 				return err
 			}
@@ -187,17 +174,17 @@ func (p *program) roleGrantCommand() *cli.Command {
 }
 
 func (p *program) roleRevokeCommand() *cli.Command {
-	prefix, fromKey := false, false
+	keys := keyFlags{}
 	return p.command(&cli.Command{
 		Name: "revoke-permission", Usage: "take a permission from a role", ArgsUsage: "<role> <key> [<end of the range>]",
-		Flags:       permissionFlags(&prefix, &fromKey),
+		Flags:       keys.flags(),
 		Description: p.explain(`The range must be that of a permission of the role; see role get.`),
 		Action: p.calling(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			args := c.Args().Slice()
 			if len(args) < 2 || len(args) > 3 {
 				return badArguments("role revoke-permission command requires role name and key [endkey] as its argument")
 			}
-			key, end, err := permissionKeys(args[1:], prefix, fromKey)
+			key, end, err := permissionRange(keys, args[1:])
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,11 @@ func (p *program) txnCommand() *cli.Command {
 			if c.NArg() > 0 {
 				return badArguments("txn command does not accept argument")
 			}
-			request, err := p.readTxn(ctx, interactive)
+			titles := io.Discard
+			if interactive {
+				titles = p.stdout
+			}
+			request, err := p.readTxn(ctx, titles)
 			if err != nil {
 				return err
 			}
@@ -52,8 +56,8 @@ func (p *program) txnCommand() *cli.Command {
 	}, answerFormats...)
 }
 
-// readTxn reads a transaction from stdin.
-func (p *program) readTxn(ctx context.Context, interactive bool) (*pb.TxnRequest, error) {
+// readTxn reads a transaction from stdin. It writes a title to titles before each part.
+func (p *program) readTxn(ctx context.Context, titles io.Writer) (*pb.TxnRequest, error) {
 	return terminal.Interruptible(ctx, func() (*pb.TxnRequest, error) {
 		request, input := &pb.TxnRequest{}, bufio.NewReader(p.stdin)
 		parts := []struct {
@@ -77,10 +81,8 @@ func (p *program) readTxn(ctx context.Context, interactive bool) (*pb.TxnRequest
 			}},
 		}
 		for _, part := range parts {
-			if interactive {
-				if _, err := fmt.Fprintln(p.stdout, part.title); err != nil {
-					return nil, err
-				}
+			if _, err := fmt.Fprintln(titles, part.title); err != nil {
+				return nil, err
 			}
 			if err := readPart(input, part.add); err != nil {
 				return nil, err
@@ -123,7 +125,7 @@ func (t *text) txn(response *pb.TxnResponse) {
 		case *pb.ResponseOp_ResponsePut:
 			t.put(r.ResponsePut)
 		case *pb.ResponseOp_ResponseRange:
-			t.keys(r.ResponseRange, false)
+			t.keys(r.ResponseRange)
 		case *pb.ResponseOp_ResponseDeleteRange:
 			t.deleted(r.ResponseDeleteRange)
 		case *pb.ResponseOp_ResponseTxn:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"go.etcd.io/etcd/api/v3/authpb"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"pando/ctl/terminal"
@@ -26,28 +27,34 @@ func (p *program) userCommands() *cli.Command {
 	})
 }
 
-// interactiveFlag returns the flag of commands that read a password.
-func interactiveFlag(to *bool) cli.Flag {
-	return &cli.BoolFlag{Name: "interactive", Destination: to, Value: true,
+// passwordOptions say where a new password comes from.
+type passwordOptions struct {
+	given       string // the password itself; empty if it is read from stdin
+	interactive bool   // ask for it twice
+}
+
+// flag returns the flag of commands that read a password.
+func (o *passwordOptions) flag() cli.Flag {
+	return &cli.BoolFlag{Name: "interactive", Destination: &o.interactive, Value: true,
 		Usage: "ask for the password twice; with =false it is the first line of stdin"}
 }
 
 func (p *program) userAddCommand() *cli.Command {
-	interactive, noPassword, given := true, false, ""
+	password, noPassword := passwordOptions{}, false
 	return p.command(&cli.Command{
 		Name: "add", Usage: "add a user", ArgsUsage: "<name>[:<password>]",
 		Flags: []cli.Flag{
-			interactiveFlag(&interactive), boolFlag(&noPassword, "no-password", "a user without a password, who logs in by a certificate"),
-			&cli.StringFlag{Name: "new-user-password", Destination: &given, Usage: "the `password`; other users of the machine may see it"},
+			password.flag(), boolFlag(&noPassword, "no-password", "a user without a password, who logs in by a certificate"),
+			&cli.StringFlag{Name: "new-user-password", Destination: &password.given, Usage: "the `password`; other users of the machine may see it"},
 		},
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			if c.NArg() != 1 {
 				return badArguments("user add command requires user name as its argument")
 			}
-			request := &pb.AuthUserAddRequest{Name: c.Args().First(), Options: noPasswordOption(noPassword)}
+			request := &pb.AuthUserAddRequest{Name: c.Args().First(), Options: &authpb.UserAddOptions{NoPassword: noPassword}}
 			if !noPassword {
 				var err error
-				if request.Name, request.Password, err = p.newPassword(ctx, c.Args().First(), given, interactive); err != nil {
+				if request.Name, request.Password, err = p.newPassword(ctx, c.Args().First(), password); err != nil {
 					return err
 				}
 			}
@@ -60,9 +67,9 @@ func (p *program) userAddCommand() *cli.Command {
 }
 
 // newPassword returns the name and the password of a new user: the password that was given, that after the name, or one from stdin.
-func (p *program) newPassword(ctx context.Context, name, given string, interactive bool) (string, string, error) {
-	if given != "" {
-		return name, given, nil
+func (p *program) newPassword(ctx context.Context, name string, o passwordOptions) (string, string, error) {
+	if o.given != "" {
+		return name, o.given, nil
 	}
 	name, password, found := strings.Cut(name, ":")
 	if found {
@@ -75,13 +82,13 @@ func (p *program) newPassword(ctx context.Context, name, given string, interacti
 	if found {
 		return name, password, nil
 	}
-	password, err := p.readPassword(ctx, name, interactive)
+	password, err := p.readPassword(ctx, name, o)
 	return name, password, err
 }
 
 // readPassword reads a new password: twice after a prompt, or the first line of stdin.
-func (p *program) readPassword(ctx context.Context, name string, interactive bool) (string, error) {
-	if !interactive {
+func (p *program) readPassword(ctx context.Context, name string, o passwordOptions) (string, error) {
+	if !o.interactive {
 		line, err := terminal.ReadLine(ctx, p.stdin)
 		return strings.TrimSpace(line), err
 	}
@@ -178,15 +185,15 @@ func (p *program) userListCommand() *cli.Command {
 }
 
 func (p *program) userPasswdCommand() *cli.Command {
-	interactive := true
+	options := passwordOptions{}
 	return p.command(&cli.Command{
 		Name: "passwd", Usage: "change the password of a user", ArgsUsage: "<name>",
-		Flags: []cli.Flag{interactiveFlag(&interactive)},
+		Flags: []cli.Flag{options.flag()},
 		Action: p.waiting(func(ctx context.Context, cl *client.Client, c *cli.Context) error {
 			if c.NArg() != 1 {
 				return badArguments("user passwd command requires user name as its argument")
 			}
-			password, err := p.readPassword(ctx, c.Args().First(), interactive)
+			password, err := p.readPassword(ctx, c.Args().First(), options)
 			if err != nil {
 				return err
 			}

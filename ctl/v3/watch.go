@@ -99,7 +99,7 @@ func (w *watching) add(o *watchOptions, args, command []string) error {
 		return err
 	}
 	request := &pb.WatchCreateRequest{StartRevision: o.revision, PrevKv: o.prevKV, ProgressNotify: o.progressNotify}
-	request.Key, request.RangeEnd = keyRange(args, o.prefix, false)
+	request.Key, request.RangeEnd = keyFlags{prefix: o.prefix}.keyRange(args)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	number, err := w.watcher.Add(request)

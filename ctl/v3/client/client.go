@@ -57,7 +57,11 @@ type Client struct {
 
 // New returns a client. It does not connect; the first call does. Its errors are about the Config.
 func New(config Config) (*Client, error) {
-	addresses, err := parseEndpoints(config.Endpoints, config.TLS != nil)
+	byDefault := plainText
+	if config.TLS != nil {
+		byDefault = overTLS
+	}
+	addresses, err := parseEndpoints(config.Endpoints, byDefault)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,13 @@ func (f *fake) note(ctx context.Context, name string) error {
 	return f.answer(len(f.calls))
 }
 
+// count returns the number of calls.
+func (f *fake) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.calls)
+}
+
 func (f *fake) Range(ctx context.Context, _ *pb.RangeRequest) (*pb.RangeResponse, error) {
 	return &pb.RangeResponse{}, f.note(ctx, "Range")
 }
@@ -106,8 +113,8 @@ func (f *fake) Watch(stream pb.Watch_WatchServer) error {
 	return status.Error(codes.Unavailable, "gone")
 }
 
-// connect serves a fake and returns a client of it.
-func connect(t *testing.T, f *fake, config Config) *Client {
+// serve serves a fake, and returns the server and its address.
+func serve(t *testing.T, f *fake) (*grpc.Server, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -120,13 +127,58 @@ func connect(t *testing.T, f *fake, config Config) *Client {
 	pb.RegisterWatchServer(server, f)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
-	config.Endpoints = []string{listener.Addr().String()}
+	return server, listener.Addr().String()
+}
+
+// connect serves a fake and returns a client of it.
+func connect(t *testing.T, f *fake, config Config) *Client {
+	t.Helper()
+	_, address := serve(t, f)
+	config.Endpoints = []string{address}
+	return newClient(t, config)
+}
+
+func newClient(t *testing.T, config Config) *Client {
+	t.Helper()
 	cl, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cl.Close() })
 	return cl
+}
+
+// TestFailover stops one of two endpoints: the calls go to the other one, and none fails.
+func TestFailover(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	fakes := [2]fake{}
+	var servers [2]*grpc.Server
+	var endpoints [2]string
+	for i := range fakes {
+		servers[i], endpoints[i] = serve(t, &fakes[i])
+	}
+	cl := newClient(t, Config{Endpoints: endpoints[:]})
+	read := func() {
+		t.Helper()
+		if _, err := cl.KV.Range(ctx, &pb.RangeRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for fakes[0].count() == 0 || fakes[1].count() == 0 {
+		read()
+	}
+	servers[0].Stop()
+	before := fakes[1].count()
+	for range 10 {
+		read()
+	}
+	if _, err := cl.KV.Put(ctx, &pb.PutRequest{}); err != nil {
+		t.Error(err)
+	}
+	if n := fakes[1].count() - before; n != 11 {
+		t.Errorf("the other endpoint got %d of 11 calls", n)
+	}
 }
 
 // TestRepeatedCalls checks which calls are repeated after a member was not available.

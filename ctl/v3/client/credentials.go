@@ -24,8 +24,7 @@ func newCredentials(config *tls.Config) credentials.TransportCredentials {
 
 // ClientHandshake makes the handshake that the attributes of the address ask for.
 func (m *mixedCredentials) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	secure, _ := credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(withTLS{}).(bool)
-	if secure {
+	if credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(securityKey{}) == overTLS {
 		return m.TransportCredentials.ClientHandshake(ctx, authority, conn)
 	}
 	return m.plain.ClientHandshake(ctx, authority, conn)

@@ -2,7 +2,7 @@
 //
 // A Client may be used from any goroutine. Its fields KV, Lease and so on are the generated clients of the services; calls through them
 // get the token of the user, and calls that only read are repeated at another endpoint when a member goes away. What needs more than one
-// call has a type of its own: Watcher, KeepAlive, Session, Mutex and Election.
+// call has a type of its own: Watcher, Session and Contender.
 //
 // Invariants:
 //   - A call that changes something is sent at most once, unless the member has refused it before it was executed.

@@ -70,12 +70,6 @@ func (q *Contender) Await(ctx context.Context) error {
 	}
 }
 
-// Leave removes the key of q from the queue.
-func (q *Contender) Leave(ctx context.Context) error {
-	_, err := q.session.client.KV.DeleteRange(ctx, &pb.DeleteRangeRequest{Key: []byte(q.Key)})
-	return err
-}
-
 // awaitDelete waits until a key is deleted at a revision or later.
 func (c *Client) awaitDelete(ctx context.Context, key []byte, revision int64) error {
 	return c.awaitEvent(ctx, &pb.WatchCreateRequest{Key: key, StartRevision: revision, Filters: []pb.WatchCreateRequest_FilterType{

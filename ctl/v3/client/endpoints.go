@@ -15,17 +15,26 @@ import (
 // socketMark begins the address of a unix socket.
 const socketMark = "unix:"
 
-// withTLS is the key of the attribute of an address whose connections use TLS.
-type withTLS struct{}
+// security says how the connections to an address are made.
+type security int
+
+// The values of security.
+const (
+	plainText security = iota
+	overTLS
+)
+
+// securityKey is the key of the attribute of an address with its security.
+type securityKey struct{}
 
 // ErrNoEndpoint is the error of New for a Config without endpoints.
 var ErrNoEndpoint = errors.New("no endpoint is given: write --endpoints HOST:2379")
 
-// parseEndpoints returns the addresses of endpoints, each as an endpoint of its own. secure says whether HOST:PORT means TLS.
-func parseEndpoints(endpoints []string, secure bool) ([]resolver.Endpoint, error) {
+// parseEndpoints returns the addresses of endpoints, each as an endpoint of its own. byDefault is the security of those without a scheme.
+func parseEndpoints(endpoints []string, byDefault security) ([]resolver.Endpoint, error) {
 	var all []resolver.Endpoint
 	for _, endpoint := range endpoints {
-		address, err := parseEndpoint(endpoint, secure)
+		address, err := parseEndpoint(endpoint, byDefault)
 		if err != nil {
 			return nil, err
 		}
@@ -38,12 +47,12 @@ func parseEndpoints(endpoints []string, secure bool) ([]resolver.Endpoint, error
 }
 
 // parseEndpoint returns the address of one endpoint.
-func parseEndpoint(endpoint string, secure bool) (resolver.Address, error) {
+func parseEndpoint(endpoint string, byDefault security) (resolver.Address, error) {
 	if !strings.Contains(endpoint, "://") {
 		if path, ok := strings.CutPrefix(endpoint, socketMark); ok {
-			return address(socketMark+path, "localhost", secure), nil
+			return address(socketMark+path, "localhost", byDefault), nil
 		}
-		return address(endpoint, hostOf(endpoint), secure), nil
+		return address(endpoint, hostOf(endpoint), byDefault), nil
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -52,21 +61,25 @@ func parseEndpoint(endpoint string, secure bool) (resolver.Address, error) {
 	if u.User != nil {
 		return resolver.Address{}, fmt.Errorf("endpoint %s names a user; leave that out, and give the user with --user", u.Redacted())
 	}
+	as := plainText
+	if u.Scheme == "https" || u.Scheme == "unixs" {
+		as = overTLS
+	}
 	switch u.Scheme {
 	case "http", "https":
 		if u.Host == "" {
 			return resolver.Address{}, fmt.Errorf("endpoint %q names no host; write it as %s://HOST:2379", endpoint, u.Scheme)
 		}
-		return address(u.Host, u.Hostname(), u.Scheme == "https"), nil
+		return address(u.Host, u.Hostname(), as), nil
 	case "unix", "unixs":
-		return address(socketMark+u.Host+u.Path, "localhost", u.Scheme == "unixs"), nil
+		return address(socketMark+u.Host+u.Path, "localhost", as), nil
 	}
 	return resolver.Address{}, fmt.Errorf("endpoint %q has an unknown scheme; write HOST:PORT, or a URL with http, https, unix or unixs",
 		endpoint)
 }
 
-func address(target, host string, secure bool) resolver.Address {
-	return resolver.Address{Addr: target, ServerName: host, Attributes: attributes.New(withTLS{}, secure)}
+func address(target, host string, as security) resolver.Address {
+	return resolver.Address{Addr: target, ServerName: host, Attributes: attributes.New(securityKey{}, as)}
 }
 
 // hostOf returns the host of HOST:PORT.
