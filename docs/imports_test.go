@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"httpapi/budget":  {"tree"},
 	"httpapi/h2":      {},
 	"httpapi/probe":   {},
-	"httpapi/rpc":     {},
+	"httpapi/rpc":     {"httpapi/budget"},
 	"httpapi/auth":    {"tree/users"},
 	"httpapi/service": {"httpapi/audit", "httpapi/auth", "httpapi/probe", "tree", "tree/users", "members", "stats"},
 	"httpapi/stream":  {"httpapi/budget", "tree"},

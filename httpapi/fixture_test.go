@@ -142,7 +142,7 @@ func newFixture(t testing.TB, change func(*MemberConfig)) *fixture {
 			Pins:              service.PinLimits{Views: 16, Bytes: 64 << 20, Idle: time.Minute},
 		},
 		AuthTokenTTL: time.Minute, MaxRequestBytes: 1 << 20, MaxInflightBytes: 64 << 20,
-		GRPC: GRPCLimits{RequestBytes: 1 << 20, TxnOps: 128}, ElectionTimeout: time.Second,
+		GRPC: GRPCLimits{RequestBytes: 1 << 20, TxnOps: 128, Bytes: 64 << 20}, ElectionTimeout: time.Second,
 		WatchProgressInterval: 100 * time.Millisecond,
 	}
 	if change != nil {

@@ -42,7 +42,7 @@ type MemberConfig struct {
 	// until the header of its response has arrived.
 	Source        v2.Source
 	SourceTimeout time.Duration
-	// GRPC bounds what one connection of gRPC may do.
+	// GRPC bounds requests of gRPC, and what one connection of gRPC may do.
 	GRPC GRPCLimits
 	// ElectionTimeout is the least time without a leader after which streams of gRPC end whose clients ask for a leader.
 	ElectionTimeout time.Duration
@@ -52,7 +52,7 @@ type MemberConfig struct {
 	Now func() time.Time
 }
 
-// GRPCLimits bound what one connection of gRPC may do.
+// GRPCLimits bound requests of gRPC, and what one connection of gRPC may do.
 type GRPCLimits = v3.Limits
 
 // Member assembles the handlers of a member of a cluster.
@@ -108,6 +108,7 @@ func NewMember(cfg MemberConfig) *Member {
 	})
 	m.grpc = v3.NewServer(v3.Config{
 		Service: m.service, Metrics: cfg.Metrics, Requests: cfg.Limits.requests, Watches: cfg.Limits.watches, Limits: cfg.GRPC,
+		Messages:        m.budget,
 		ElectionTimeout: cfg.ElectionTimeout, ProgressInterval: cfg.WatchProgressInterval, Logger: cfg.Logger,
 	})
 	return m

@@ -21,6 +21,9 @@ const (
 	RefusedGRPCAbandoned // too many canceled calls of the connection have not ended yet
 	RefusedGRPCHeaders   // the headers exceed --max-header-bytes
 	RefusedGRPCMessage   // the message exceeds --max-request-bytes by far
+	RefusedGRPCMemory    // --max-grpc-bytes was reached
+	RefusedGRPCInflight  // --max-inflight-bytes was reached
+	RefusedGRPCSlow      // the client took too long to send a message or a frame
 	RefusedGRPCPings     // the client has sent pings faster than --grpc-keepalive-min-time, so the connection was closed
 	refusalCount
 )
@@ -36,6 +39,9 @@ var refusalNames = [refusalCount]string{
 	RefusedGRPCAbandoned: "grpc_canceled_calls",
 	RefusedGRPCHeaders:   "grpc_headers",
 	RefusedGRPCMessage:   "grpc_message",
+	RefusedGRPCMemory:    "grpc_bytes",
+	RefusedGRPCInflight:  "grpc_inflight_bytes",
+	RefusedGRPCSlow:      "grpc_slow_message",
 	RefusedGRPCPings:     "grpc_pings",
 }
 

@@ -46,24 +46,39 @@ type Reservation struct {
 	bytes  int64
 }
 
+// Bytes returns the number of reserved bytes.
+func (r *Reservation) Bytes() int64 { return r.bytes }
+
 // Release returns the bytes to the budget. Further calls have no effect.
 func (r *Reservation) Release() {
+	if r.bytes != 0 {
+		r.Shrink(r.bytes)
+	}
+}
+
+// Shrink returns n of the bytes to the budget.
+func (r *Reservation) Shrink(n int64) {
+	r.bytes -= n
 	if r.budget != nil {
-		r.budget.metrics.InFlight(-r.bytes)
-		r.budget.free.Release(r.bytes)
-		r.budget = nil
+		r.budget.metrics.InFlight(-n)
+		r.budget.free.Release(n)
 	}
 }
 
 // Reserve reserves n bytes, or the whole budget if n is larger. It waits for free bytes until wait has passed, and then returns
-// ErrExhausted. A caller must release its reservation before it reserves more. Otherwise callers could wait for each other until
-// all of them fail.
+// ErrExhausted. A nil budget has no limit. A caller must release its reservation before it reserves more. Otherwise callers could wait
+// for each other until all of them fail.
 func (b *Bytes) Reserve(n int64, wait time.Duration) (Reservation, error) {
+	return b.ReserveContext(context.Background(), n, wait)
+}
+
+// ReserveContext is Reserve, but waits at most until ctx is done.
+func (b *Bytes) ReserveContext(ctx context.Context, n int64, wait time.Duration) (Reservation, error) {
 	if r, ok := b.TryReserve(n); ok {
 		return r, nil
 	}
 	n = min(n, b.limit)
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if b.free.Acquire(ctx, n) != nil {
 		b.metrics.Overloaded()
@@ -75,10 +90,26 @@ func (b *Bytes) Reserve(n int64, wait time.Duration) (Reservation, error) {
 
 // TryReserve is like Reserve, but returns false instead of waiting. It does not call Overloaded.
 func (b *Bytes) TryReserve(n int64) (Reservation, bool) {
+	if b == nil {
+		return Reservation{bytes: n}, true
+	}
 	n = min(n, b.limit)
 	if !b.free.TryAcquire(n) {
 		return Reservation{}, false
 	}
 	b.metrics.InFlight(n)
 	return Reservation{b, n}, true
+}
+
+// Extend adds n bytes to a reservation of this budget; its zero value is one, too. It returns false if they are not free.
+func (b *Bytes) Extend(r *Reservation, n int64) bool {
+	if b != nil {
+		if !b.free.TryAcquire(n) {
+			return false
+		}
+		b.metrics.InFlight(n)
+	}
+	r.budget = b
+	r.bytes += n
+	return true
 }

@@ -41,6 +41,7 @@ func (s *stream) handOff() {
 func (s *stream) serveCall(request message) (handedOff bool) {
 	s.request, s.compressed = request.body, request.compressed
 	reply, err := s.head.method.Unary(s.ctx, s.decode)
+	s.messageMemory.Release()
 	if err != nil {
 		s.conn.finish(s, err)
 	} else {
@@ -55,8 +56,10 @@ func (s *stream) serveCall(request message) (handedOff bool) {
 
 // decode decodes the request.
 func (s *stream) decode(v any) error {
-	request, err := message{s.request, s.compressed}.expand(s.conn.server.cfg.MaxMessageBytes)
-	if s.request = nil; err != nil {
+	m := message{s.request, s.compressed, s.messageMemory}
+	request, err := m.expand(s.conn.server)
+	s.request, s.messageMemory = nil, m.memory
+	if err != nil {
 		return err
 	}
 	if err := unmarshal(request, v); err != nil {
@@ -78,6 +81,7 @@ func (s *stream) receive(f *http2.DataFrame) (handedOff bool, err error) {
 	}
 	data := f.Data()
 	if len(s.partial) > 0 {
+		s.growPartial(len(data))
 		s.partial = append(s.partial, data...)
 		data = s.partial
 	}
@@ -94,6 +98,7 @@ func (s *stream) receive(f *http2.DataFrame) (handedOff bool, err error) {
 	case m.body != nil:
 		c.mu.Lock()
 		s.running = true
+		s.endPart()
 		c.mu.Unlock()
 		s.partial = nil
 		return s.serveCall(m), nil
@@ -103,10 +108,14 @@ func (s *stream) receive(f *http2.DataFrame) (handedOff bool, err error) {
 		c.mu.Unlock()
 		return false, nil
 	}
-	s.keepPartial(data)
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.receivePart(len(data), lengthOf(data)); err != nil {
+		s.failUpload(err)
+		return false, nil
+	}
 	s.giveWindow()
-	c.mu.Unlock()
+	s.keepPartial(data)
 	return false, nil
 }
 
@@ -121,14 +130,22 @@ func (s *stream) count(f *http2.DataFrame) (ignored bool, err *streamError) {
 	if s.used += int(f.Length); s.used > streamWindow {
 		return false, &streamError{http2.ErrCodeFlowControl}
 	}
-	if s.finished || s.answered || s.running && s.head.method.Unary != nil {
+	if s.finished || s.answered || s.failed != nil || s.running && s.head.method.Unary != nil {
 		s.ended = s.ended || f.StreamEnded()
 		return true, nil
 	}
+	s.whole = s.upload.granted
 	if s.head.method.Unary != nil {
 		s.ended = f.StreamEnded()
 	}
 	return false, nil
+}
+
+// growPartial makes room in partial for n more bytes. It makes room for the whole message if there is memory for it.
+func (s *stream) growPartial(n int) {
+	if total := lengthOf(s.partial); s.whole && cap(s.partial) < total {
+		s.partial = append(make([]byte, 0, max(total, len(s.partial)+n)), s.partial...)
+	}
 }
 
 // keepPartial keeps the beginning of a message.
@@ -142,9 +159,9 @@ func (s *stream) keepPartial(data []byte) {
 }
 
 // giveWindow gives the client window for the bytes that it has sent, except for those in the queue. The bytes of an incomplete message are
-// given back, too: the message may be longer than the window. Callers must hold conn.mu.
+// given back, too, unless there is no memory for the whole message yet. Callers must hold conn.mu.
 func (s *stream) giveWindow() {
-	if free := s.used - s.waiting; !s.ended && free >= streamWindow/4 {
+	if free := s.used - s.waiting - s.upload.withheld; !s.ended && free >= streamWindow/4 {
 		s.used -= free
 		s.conn.appendWindowUpdate(s.id, uint32(free))
 	}
@@ -170,5 +187,13 @@ func (s *stream) nextMessage(data []byte) (first message, rest []byte, err error
 	if len(data) < messageHead+size {
 		return first, data, nil
 	}
-	return message{data[messageHead : messageHead+size : messageHead+size], compressed}, data[messageHead+size:], nil
+	return message{body: data[messageHead : messageHead+size : messageHead+size], compressed: compressed}, data[messageHead+size:], nil
+}
+
+// lengthOf returns the length of a message with its head, or 0 if the head is not complete.
+func lengthOf(beginning []byte) int {
+	if len(beginning) < messageHead {
+		return 0
+	}
+	return messageHead + int(binary.BigEndian.Uint32(beginning[1:]))
 }

@@ -19,10 +19,10 @@ const (
 	messageHead = 5        // bytes that precede a message: whether it is compressed, and its length
 	maxFrame    = 16 << 10 // bytes of the longest frame in both directions
 
-	initialWindow = 65535     // bytes that a peer may send until a frame gives it another window
-	streamWindow  = 512 << 10 // bytes that a client may send on a stream before the server gives it more
-	connWindow    = 2 << 20   // bytes that a client may send on a connection before the server gives it more
-	headerTable   = 4096      // size of the tables of HPACK
+	initialWindow = 65535   // bytes that a peer may send until a frame gives it another window
+	streamWindow  = 65535   // bytes that a client may send on a stream before the server gives it more
+	connWindow    = 2 << 20 // bytes that a client may send on a connection before the server gives it more
+	headerTable   = 4096    // size of the tables of HPACK
 )
 
 var (
@@ -44,7 +44,8 @@ type conn struct {
 	received int  // bytes of the window of the connection that the client has used
 	started  bool // the preface of HTTP/2 was read, or its reading has begun
 
-	active atomic.Bool // a frame has arrived since pingState.check ran last
+	active     atomic.Bool   // a frame has arrived since pingState.check ran last
+	frameBegun atomic.Uint32 // the value of Server.clock since which the rest of a frame is awaited; 0 if none is
 
 	mu         sync.Mutex // guards the rest
 	err        error      // why the connection is closed; nil while it is open
@@ -52,6 +53,7 @@ type conn struct {
 	lastStream uint32 // the largest ID of a stream of the client
 	abandoned  int    // handlers that run for streams that have ended
 	draining   bool   // no new stream may begin
+	held       held
 	output
 }
 
@@ -81,7 +83,10 @@ func (c *conn) read() {
 		c.started = true
 		preface := make([]byte, len(http2.ClientPreface))
 		c.flush()
-		if _, err := io.ReadFull(c.in, preface); err != nil || string(preface) != http2.ClientPreface {
+		c.frameBegun.Store(c.server.clock.Load())
+		_, err := io.ReadFull(c.in, preface)
+		c.frameBegun.Store(0)
+		if err != nil || string(preface) != http2.ClientPreface {
 			c.fail(errReadInput)
 			return
 		}
@@ -137,18 +142,29 @@ func (c *conn) readFrame() (handedOff bool, err error) {
 		return false, err
 	}
 	c.active.Store(true)
+	kind := http2.FrameType(head[3])
+	awaited := !c.frameBuffered() || kind == http2.FrameHeaders && !http2.Flags(head[4]).Has(http2.FlagHeadersEndHeaders)
+	if awaited {
+		c.frameBegun.Store(c.server.clock.Load())
+	}
 	var block []byte
-	if http2.FrameType(head[3]) == http2.FrameHeaders {
+	if kind == http2.FrameHeaders {
 		if block, err = c.headerBlock(); err != nil {
 			return false, err
 		}
 		if h := c.heads.find(block); h != nil {
 			id, end := binary.BigEndian.Uint32(head[5:])&(1<<31-1), http2.Flags(head[4]).Has(http2.FlagHeadersEndStream)
 			_, _ = c.in.Discard(frameHead + len(block)) // no error: the bytes are buffered
+			if awaited {
+				c.frameBegun.Store(0)
+			}
 			return false, c.beginStream(id, h, end)
 		}
 	}
 	frame, err := c.framer.ReadFrame()
+	if awaited {
+		c.frameBegun.Store(0)
+	}
 	if err != nil {
 		return false, c.frameError(err)
 	}
@@ -236,6 +252,7 @@ func (c *conn) close(err error) {
 		s.end()
 	}
 	clear(c.streams)
+	c.held.reserved.Release()
 	c.out, c.blocked = nil, nil
 	c.written.Broadcast()
 	c.ping.stop()

@@ -70,6 +70,8 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 		c.refuseForLimit(s, TooManyUnread, errTooManyUnread)
 	case c.abandoned > maxAbandoned:
 		c.refuseForLimit(s, TooManyAbandoned, errTooManyAbandoned)
+	case !s.hold(h.bytes):
+		c.refuse(s, httpOK, errNoMemory)
 	case h.refused != nil:
 		c.refuse(s, h.httpStatus, h.refused)
 	case h.method.Stream != nil:
@@ -219,6 +221,6 @@ func (c *conn) removeStream(s *stream) {
 		}
 		return
 	}
-	delete(c.streams, s.id)
+	c.forget(s)
 	c.closeIfDrained()
 }

@@ -30,6 +30,8 @@ type head struct {
 	// handler may run.
 	refused    error
 	httpStatus string
+	// bytes is about the memory of a call or a stream with these headers while it is open.
+	bytes int
 	// malformed says that the request breaks the rules of HTTP/2.
 	malformed bool
 }
@@ -63,10 +65,20 @@ func (h *headCache) find(block []byte) *head {
 	return nil
 }
 
-// add adds a head that was decoded from a block. If the block may have changed the table of HPACK, add empties the cache instead.
+// maxKeptHead is the size of the largest head that a connection keeps after its request.
+const maxKeptHead = 8 << 10
+
+// add adds a head that was decoded from a block, unless it is large. If the block may have changed the table of HPACK, add empties the
+// cache instead.
 func (h *headCache) add(block []byte, decoded *head) {
+	if decoded.bytes > maxKeptHead+streamBytes {
+		h.fields, h.base = nil, nil
+	}
 	if !onlyReferences(block) {
 		h.clear()
+		return
+	}
+	if h.base == nil {
 		return
 	}
 	e := &h.entries[h.next]
@@ -88,10 +100,11 @@ func onlyReferences(block []byte) bool {
 
 // newHead returns the head of a request.
 func (h *headCache) newHead(c *conn, f *http2.MetaHeadersFrame) *head {
-	d := &head{timeout: -1, httpStatus: httpOK}
+	d := &head{timeout: -1, httpStatus: httpOK, bytes: callBytes}
 	var path, method, scheme, contentType, authority string
 	hosts := 0
 	for _, field := range f.Fields {
+		d.bytes += int(field.Size())
 		switch field.Name {
 		case ":path":
 			path = field.Value
@@ -178,7 +191,9 @@ func (d *head) refuse(httpStatus string, err error) {
 func (d *head) findMethod(s *Server, path string) {
 	method, ok := s.cfg.Methods[path]
 	if ok {
-		d.method = method
+		if d.method = method; method.Stream != nil {
+			d.bytes += streamBytes
+		}
 		return
 	}
 	service, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")

@@ -138,9 +138,8 @@ func (c *conn) respond(s *stream, m any) {
 func (c *conn) respondLong(s *stream, m any, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.awaitRoom(s)
-	if s.finished {
-		c.finishLocked(s, nil)
+	if err := c.awaitRoom(s, messageHead+size); err != nil || s.finished {
+		c.finishLocked(s, err)
 		return
 	}
 	c.unsent += size
@@ -153,21 +152,6 @@ func (c *conn) respondLong(s *stream, m any, size int) {
 		c.sendEncoded(s, b)
 	}
 	c.finishLocked(s, err)
-}
-
-// awaitRoom waits while more than maxUnsent bytes wait for the client, at most until the stream ends. Callers must hold mu.
-func (c *conn) awaitRoom(s *stream) {
-	if c.unsent <= maxUnsent {
-		return
-	}
-	c.mu.Unlock()
-	s.handOff() // the frames of the client that make room must be read
-	c.mu.Lock()
-	c.blockedCalls++
-	for c.unsent > maxUnsent && !s.finished {
-		c.written.Wait()
-	}
-	c.blockedCalls--
 }
 
 // sendHead appends the headers of a response, unless that was done before. Callers must hold mu.
@@ -251,6 +235,7 @@ func (c *conn) pump(s *stream) {
 		c.ping.sent()
 	}
 	s.unsent = nil
+	s.releaseUnsent()
 	if s.answered && !s.finished {
 		c.appendEnd(s)
 	}
@@ -292,7 +277,7 @@ func (c *conn) finishLocked(s *stream, err error) {
 	s.running = false
 	if s.finished {
 		if c.streams[s.id] == s {
-			delete(c.streams, s.id)
+			c.forget(s)
 			c.abandoned--
 		}
 		c.closeIfDrained()

@@ -10,13 +10,16 @@ type Refusal uint8
 
 // The reasons.
 const (
-	TooManyStreams   Refusal = iota // the connection has Config.MaxStreams calls and streams
-	TooManyUnread                   // more than maxBlockedCalls calls of the connection have a response that waits for the client
-	TooManyAbandoned                // more than maxAbandoned handlers of the connection run for streams that have ended
-	HeadersTooLarge                 // the headers exceed Config.MaxHeaderBytes
-	MessageTooLarge                 // the message exceeds Config.MaxMessageBytes
-	TooManyPings                    // the client has sent pings faster than Config.PingMinTime; the connection is closed
-	RefusalCount                    // the number of reasons
+	TooManyStreams     Refusal = iota // the connection has Config.MaxStreams calls and streams
+	TooManyUnread                     // more than maxBlockedCalls calls of the connection have a response that waits for the client
+	TooManyAbandoned                  // more than maxAbandoned handlers of the connection run for streams that have ended
+	HeadersTooLarge                   // the headers exceed Config.MaxHeaderBytes
+	MessageTooLarge                   // the message exceeds Config.MaxMessageBytes
+	NoMemory                          // Memory.Streams or Memory.Responses is exhausted
+	NoMemoryForMessage                // Memory.Messages is exhausted
+	SlowMessage                       // the client has not sent the rest of a message or a frame within Config.MessageTimeout
+	TooManyPings                      // the client has sent pings faster than Config.PingMinTime; the connection is closed
+	RefusalCount                      // the number of reasons
 )
 
 // The errors of calls that are refused.

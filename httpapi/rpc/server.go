@@ -15,6 +15,8 @@
 //
 //   - A message of a client has at most Config.MaxMessageBytes, and headers have Config.MaxHeaderBytes.
 //   - A stream keeps at most streamWindow bytes of messages that its handler has not received, and one incomplete message.
+//   - Config.Memory bounds the bytes of all connections: open calls and streams, messages and responses. Each message must arrive within
+//     Config.MessageTimeout.
 //   - The output of a connection has maxOutput bytes. While it is full, SendMsg waits, and the connection is not read. The response to a
 //     call with one request is kept until the windows of the client allow to send it. While more than maxUnsent bytes wait for windows, no
 //     further long response is encoded. While more than maxBlockedCalls responses wait, new calls are refused.
@@ -28,6 +30,7 @@
 //   - conn.go: reading a connection; frames.go: what each frame does
 //   - head.go: the headers of requests; context.go: the context of a call
 //   - call.go: calls with one request; stream.go: streams
+//   - memory.go: the memory of all connections; upload.go: messages that arrive in parts, and the time limit for them
 //   - refusal.go: what is refused because of a limit
 //   - stalled.go: the reset of calls whose clients give no window
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
@@ -78,6 +81,11 @@ type Config struct {
 	PingInterval, PingTimeout time.Duration
 	// StallTimeout is the time after which a call is reset if its client gives no window for the rest of the response. 0 means no limit.
 	StallTimeout time.Duration
+	// MessageTimeout is how long a client may take to send a message, and each frame. A stream may be idle between two messages. 0 means no
+	// limit.
+	MessageTimeout time.Duration
+	// Memory bounds the memory of all connections.
+	Memory Memory
 	// Stalled is called for each such call, with the mutex of the connection held. It must not wait. It may be nil.
 	Stalled func(net.Conn)
 	// Refused counts a call or a stream that was refused because of a limit. It may be called with the mutex of a connection held, and must
@@ -91,6 +99,10 @@ type Server struct {
 	services map[string]bool
 	jobs     chan job
 	idle     atomic.Int64 // goroutines that wait for work
+	waiting  atomic.Int64 // responses that wait for memory
+
+	clock      atomic.Uint32 // counts parts of Config.MessageTimeout, from 1 on; see endSlow
+	clockTimer *time.Timer
 
 	mu       sync.Mutex
 	listener map[net.Listener]struct{}
@@ -119,6 +131,7 @@ func New(cfg Config) *Server {
 		cfg: cfg, services: map[string]bool{}, jobs: make(chan job), listener: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{},
 		empty: make(chan struct{}),
 	}
+	s.clock.Store(1)
 	for path := range cfg.Methods {
 		service, _, _ := strings.Cut(path[1:], "/")
 		s.services[service] = true
@@ -134,6 +147,9 @@ func (s *Server) Serve(l net.Listener) error {
 		return l.Close()
 	}
 	s.listener[l] = struct{}{}
+	if s.clockTimer == nil {
+		s.startClock()
+	}
 	s.mu.Unlock()
 	for {
 		n, err := l.Accept()

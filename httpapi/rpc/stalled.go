@@ -7,12 +7,14 @@ import (
 )
 
 // If a client gives no window for the response to a call with one request, the call is reset after Config.StallTimeout. The connection
-// stays open. Streams of gRPC have no such limit: their clients may read at any time, and at most one message of a stream waits.
+// stays open. The clients of streams may read at any time, and at most one message of a stream waits. A stream is only reset if its message
+// is long, and other responses wait for the memory.
 
 // noteBlocked records that a response waits for a window. sent reports whether a part of it was sent just before. Callers must hold mu.
 func (c *conn) noteBlocked(s *stream, sent bool) {
+	s.holdUnsent(sent)
 	timeout := c.server.cfg.StallTimeout
-	if timeout <= 0 || !s.isCall() {
+	if timeout <= 0 || s.finished || !s.isCall() && s.responseMemory.Bytes() == 0 {
 		return
 	}
 	if sent || s.since.IsZero() {
@@ -33,7 +35,9 @@ func (c *conn) resetStalled() {
 	timeout, now, waiting := c.server.cfg.StallTimeout, time.Now(), false
 	for _, s := range append([]*stream(nil), c.blocked...) {
 		switch {
-		case !s.isCall() || s.finished || len(s.unsent) == 0:
+		case s.finished || len(s.unsent) == 0 || !s.isCall() && s.responseMemory.Bytes() == 0:
+		case !s.isCall() && c.server.waiting.Load() == 0:
+			waiting = true // no other response needs its memory
 		case now.Sub(s.since) >= timeout && (s.window <= 0 || c.window <= 0 && now.Sub(c.lastSent) >= timeout):
 			c.appendReset(s.id, http2.ErrCodeCancel)
 			c.removeStream(s)

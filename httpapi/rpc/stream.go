@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"pando/httpapi/budget"
 )
 
 // stream is a stream of HTTP/2: a call with one request, or a stream of gRPC. The handler of the latter gets it as its grpc.ServerStream.
@@ -21,6 +23,7 @@ type stream struct {
 
 	// Only the goroutine that reads the connection may use the following field.
 	partial []byte // the beginning of a message that is not complete
+	whole   bool   // partial gets the memory of the whole message
 
 	// Only the goroutine that runs the handler of a call may use the following fields.
 	request    []byte // not decoded yet
@@ -38,8 +41,15 @@ type stream struct {
 	unsent   []byte    // the rest of a message that waits for the window
 	buffered int       // the size of the buffer that contains unsent
 	since    time.Time // when a part of unsent was last sent; see noteBlocked
-	trailers error     // the status that follows if answered is true; nil for success
-	blocked  bool      // in conn.blocked
+	upload   upload    // the message that is being received
+	held     int       // bytes of this stream in conn.held
+	// unsentHeld is the part of held that is for unsent.
+	unsentHeld int
+	trailers   error // the status that follows if answered is true; nil for success
+	blocked    bool  // in conn.blocked
+
+	messageMemory  budget.Reservation // of a long request; of a stream, of the message that is being received
+	responseMemory budget.Reservation // of a long response
 
 	// Of a stream:
 	queue    []message     // messages that the handler has not received
@@ -52,6 +62,7 @@ type stream struct {
 
 func newStream(c *conn, id uint32, h *head) *stream {
 	s := &stream{conn: c, id: id, head: h}
+	s.upload.begun = c.server.clock.Load()
 	if h.refused == nil && h.method.Unary != nil {
 		s.call.Context, s.call.call, s.call.deadline = h.base, s, deadlineOf(h)
 		s.ctx = &s.call
@@ -85,7 +96,7 @@ func (s *stream) begin() {
 func (s *stream) end() {
 	s.finished = true
 	s.conn.countUnsent(s, -len(s.unsent))
-	s.unsent, s.queue = nil, nil
+	s.releaseMemory()
 	if s.conn.blockedCalls > 0 {
 		s.conn.written.Broadcast() // for awaitRoom
 	}
@@ -94,6 +105,20 @@ func (s *stream) end() {
 		return
 	}
 	s.call.end(context.Canceled)
+}
+
+// releaseMemory releases what a stream that has ended keeps: its messages and its response. Callers must hold conn.mu.
+func (s *stream) releaseMemory() {
+	s.endPart()
+	for i := range s.queue {
+		s.unhold(s.queue[i].held())
+		s.queue[i].memory.Release()
+	}
+	s.unsent, s.queue = nil, nil
+	s.releaseUnsent()
+	if !s.running || !s.isCall() {
+		s.messageMemory.Release()
+	}
 }
 
 // serve runs the handler of a stream.
@@ -120,37 +145,62 @@ var errIncomplete = status.Error(codes.Internal, "the last message of the stream
 func (s *stream) receiveMessages(data []byte, ended bool) error {
 	c := s.conn
 	var messages []message
-	bytes := 0
 	for {
 		next, rest, err := s.nextMessage(data)
 		if err != nil {
+			s.partial = nil
 			c.mu.Lock()
-			s.failed = err
-			s.signal()
+			s.failUpload(err)
 			c.mu.Unlock()
 			return nil
 		}
 		if next.body == nil {
 			break
 		}
-		next.body = append([]byte{}, next.body...)
+		if s.whole {
+			s.partial, s.whole = nil, false // the message has the buffer
+		} else {
+			next.body = append([]byte{}, next.body...)
+		}
 		messages = append(messages, next)
-		bytes += messageHead + len(next.body)
 		data = rest
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !s.finished {
-		s.queue = append(s.queue, messages...)
-		s.waiting += bytes
+		err := s.enqueue(messages)
 		s.ended = s.ended || ended
-		if ended && len(data) > 0 {
-			s.failed = errIncomplete
+		switch {
+		case err == nil && ended && len(data) > 0:
+			err = errIncomplete
+		case err == nil && len(data) > 0:
+			err = s.receivePart(len(data), lengthOf(data))
+		}
+		if err != nil {
+			s.failUpload(err)
+			data = nil
 		}
 		s.signal()
 	}
 	s.giveWindow()
-	c.mu.Unlock()
 	s.keepPartial(data)
+	return nil
+}
+
+// enqueue queues messages for RecvMsg. Callers must hold conn.mu.
+func (s *stream) enqueue(messages []message) error {
+	for i, m := range messages {
+		if i == 0 {
+			m.memory, s.messageMemory = s.messageMemory, budget.Reservation{}
+			s.endPart()
+		}
+		if !s.hold(m.held()) {
+			m.memory.Release()
+			return errNoMemory
+		}
+		s.queue = append(s.queue, m)
+		s.waiting += messageHead + len(m.body)
+	}
 	return nil
 }
 
@@ -162,7 +212,8 @@ func (s *stream) RecvMsg(m any) error {
 	for {
 		next, err := s.take()
 		if next.body != nil {
-			body, err := next.expand(s.conn.server.cfg.MaxMessageBytes)
+			defer next.memory.Release()
+			body, err := next.expand(s.conn.server)
 			if err != nil {
 				return err
 			}
@@ -192,8 +243,10 @@ func (s *stream) take() (next message, err error) {
 		return next, status.FromContextError(context.Canceled).Err()
 	case len(s.queue) > 0:
 		next = s.queue[0]
+		s.queue[0] = message{} // the array keeps no body
 		s.queue = s.queue[1:]
 		s.waiting -= messageHead + len(next.body)
+		s.unhold(next.held())
 		if s.giveWindow(); len(c.out) > 0 && !s.deferred {
 			c.flushLocked()
 		}
@@ -224,6 +277,10 @@ func (s *stream) SendMsg(m any) error {
 			return status.FromContextError(s.ctx.Err()).Err()
 		}
 		c.mu.Lock()
+	}
+	if err := s.reserveResponse(messageHead + size); err != nil {
+		c.mu.Unlock()
+		return err
 	}
 	if s.finished {
 		c.mu.Unlock()

@@ -24,7 +24,9 @@ type Config struct {
 	Watches *budget.Count
 	// ProgressInterval is the time after which a watch without events sends a response that shows its progress, if the client asks for it.
 	ProgressInterval time.Duration
-	// Limits bound what one connection may do.
+	// Messages bounds the long messages of clients in memory. Large requests of HTTP share it. It may be nil.
+	Messages *budget.Bytes
+	// Limits bound requests, and what one connection may do.
 	Limits Limits
 	// ElectionTimeout is the least time without a leader after which streams end whose clients ask for a leader.
 	ElectionTimeout time.Duration
@@ -33,6 +35,8 @@ type Config struct {
 
 // Limits bound requests, and what one connection may do.
 type Limits struct {
+	// Bytes is the number of bytes that open requests and streams, and their responses, may keep in memory.
+	Bytes int64
 	// RequestBytes is the length of the longest request.
 	RequestBytes int64
 	// HeaderBytes is the largest size of the headers of a request, as HTTP/2 defines it; 0 for 1 MiB.
@@ -49,6 +53,8 @@ type Limits struct {
 	PingInterval, PingTimeout time.Duration
 	// StallTimeout is the time after which a request is reset if its client takes nothing of the response. 0 means no limit.
 	StallTimeout time.Duration
+	// MessageTimeout is how long a client may take to send a message. 0 means no limit.
+	MessageTimeout time.Duration
 }
 
 // requestOverhead is what a request may be longer than Limits.RequestBytes, so that a request that is slightly too long gets the error of
@@ -83,10 +89,18 @@ func NewServer(cfg Config) *Server {
 		MaxStreams:      cfg.Limits.Streams,
 		PingMinTime:     cfg.Limits.PingMinTime, PingInterval: cfg.Limits.PingInterval, PingTimeout: cfg.Limits.PingTimeout,
 		StallTimeout: cfg.Limits.StallTimeout, Stalled: s.stalled,
+		MessageTimeout: cfg.Limits.MessageTimeout, Memory: memory(cfg),
 		MaxHeaderBytes: cfg.Limits.HeaderBytes, Refused: func(r rpc.Refusal) { cfg.Metrics.RequestRefused(refusals[r]) },
 	})
 	s.gateway = newGateway(s)
 	return s
+}
+
+// memory returns the bounds of the memory. Half of Limits.Bytes is for responses, so that idle streams leave room for them.
+func memory(cfg Config) rpc.Memory {
+	counts := cfg.Metrics.GRPCMemory(cfg.Limits.Bytes)
+	half := cfg.Limits.Bytes / 2
+	return rpc.Memory{Messages: cfg.Messages, Streams: budget.New(half, counts), Responses: budget.New(half, counts)}
 }
 
 // refusals are the labels of the metric of refused requests.
@@ -97,6 +111,10 @@ var refusals = [rpc.RefusalCount]stats.Refusal{
 	rpc.HeadersTooLarge:  stats.RefusedGRPCHeaders,
 	rpc.MessageTooLarge:  stats.RefusedGRPCMessage,
 	rpc.TooManyPings:     stats.RefusedGRPCPings,
+
+	rpc.NoMemory:           stats.RefusedGRPCMemory,
+	rpc.NoMemoryForMessage: stats.RefusedGRPCInflight,
+	rpc.SlowMessage:        stats.RefusedGRPCSlow,
 }
 
 // stalled counts and logs a client that was cut off.

@@ -19,6 +19,7 @@ const (
 	defaultSnapshotCount   = 100_000
 	DefaultMaxRequestBytes = 10 << 20 // the limit of the reference, which counts the escapes of a form
 	DefaultMaxInflight     = 256 << 20
+	DefaultMaxGRPC         = 256 << 20
 	DefaultMaxPinned       = 256 << 20
 	DefaultMaxOperations   = 50_000
 	defaultMaxHeaderBytes  = 1 << 20
@@ -40,6 +41,7 @@ const (
 	maxHistorySize      = 10_000_000
 	maxCatchUpBytes     = 64 << 30
 	MinMaxInflight      = 1 << 20
+	MinMaxGRPC          = 4 << 20
 	MaxRequestLimit     = 512 << 20 // the limit of package raft for the longest election timeout
 	minStallTimeout     = 100 * time.Millisecond
 	minPinTimeout       = time.Second
@@ -175,6 +177,8 @@ type Config struct {
 	CatchUpBytes int64
 	// MaxInflightBytes bounds the total bytes of large requests and answers in memory. At least MinMaxInflight.
 	MaxInflightBytes int64
+	// MaxGRPCBytes bounds the total bytes that open requests and streams of gRPC, and their responses, keep in memory. At least MinMaxGRPC.
+	MaxGRPCBytes int64
 	// ClientStallTimeout is the time after which the connection of a client that reads nothing of an answer or a stream is
 	// closed. At least 100 ms.
 	ClientStallTimeout time.Duration
@@ -266,6 +270,7 @@ func Default() *Config {
 		AutoCompactionMode:       compactPeriodic,
 		HistoryRemovedBytes:      DefaultHistoryRemoved,
 		MaxInflightBytes:         DefaultMaxInflight,
+		MaxGRPCBytes:             DefaultMaxGRPC,
 		MaxPinnedViews:           defaultPinnedViews,
 		MaxPinnedBytes:           DefaultMaxPinned,
 		PinnedViewTimeout:        defaultPinTimeout,

@@ -12,6 +12,10 @@ func grpcFlags() []flagSpec {
 				c.MaxConcurrentStreams = uint32(n)
 				return err
 			}},
+		{name: "max-grpc-bytes", group: groupLimits, arg: "BYTES", def: "268435456",
+			usage: "Total bytes in memory of open requests and streams of gRPC and of responses that wait for their clients, beyond 64 KiB of " +
+				"each connection. Further ones get an error.",
+			set: setBytes(func(c *Config) *int64 { return &c.MaxGRPCBytes })},
 		{name: "max-txn-ops", group: groupLimits, arg: "N", def: "128",
 			usage: "Largest number of compares, and of operations of each branch, of a transaction of the v3 API.",
 			set: func(c *Config, v string) error {

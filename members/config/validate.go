@@ -17,7 +17,8 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, check := range []func() *FlagError{
 		c.checkName, c.checkWALDir, c.checkBootstrap, c.checkProxyTimes, c.checkSharedAddress,
-		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkHeaderBytes, c.checkStallTimeout,
+		c.checkSnapshotCount, c.checkHistorySize, c.checkMaxRequestBytes, c.checkInflight, c.checkGRPCBytes, c.checkHeaderBytes,
+		c.checkStallTimeout,
 		c.checkRetention, c.checkProgressInterval, c.checkPinTimeout,
 		c.checkHeartbeat, c.checkElection,
 	} {
@@ -133,6 +134,14 @@ func (c *Config) checkInflight() *FlagError {
 	if c.MaxInflightBytes < MinMaxInflight {
 		return c.FlagError("max-inflight-bytes", fmt.Sprintf("%d is less than %d", c.MaxInflightBytes, MinMaxInflight),
 			fmt.Sprintf("leave it out for %d", DefaultMaxInflight))
+	}
+	return nil
+}
+
+func (c *Config) checkGRPCBytes() *FlagError {
+	if c.MaxGRPCBytes < MinMaxGRPC {
+		return c.FlagError("max-grpc-bytes", fmt.Sprintf("%d is less than %d", c.MaxGRPCBytes, MinMaxGRPC),
+			fmt.Sprintf("leave it out for %d", DefaultMaxGRPC))
 	}
 	return nil
 }

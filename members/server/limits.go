@@ -12,6 +12,7 @@ import (
 const (
 	catchUpShare  = 16 // a sixteenth for the log that is kept in memory
 	inflightShare = 8  // an eighth for large requests and answers
+	grpcShare     = 8  // an eighth for requests, streams and responses of gRPC
 	pinnedShare   = 8  // an eighth for pinned states of the tree
 	historyShare  = 8  // an eighth for the history of the v3 API
 	responseShare = 4  // a quarter for one response of the v3 API
@@ -44,6 +45,9 @@ func fitToMemory(cfg *config.Config, memory int64) *config.Config {
 	}
 	if share := memory / inflightShare; fitted.MaxInflightBytes == config.DefaultMaxInflight {
 		fitted.MaxInflightBytes = max(config.MinMaxInflight, min(share, config.DefaultMaxInflight))
+	}
+	if share := memory / grpcShare; fitted.MaxGRPCBytes == config.DefaultMaxGRPC {
+		fitted.MaxGRPCBytes = max(config.MinMaxGRPC, min(share, config.DefaultMaxGRPC))
 	}
 	if share := memory / pinnedShare; fitted.MaxPinnedBytes == config.DefaultMaxPinned {
 		fitted.MaxPinnedBytes = min(share, config.DefaultMaxPinned)

@@ -376,8 +376,9 @@ func (m *member) api(
 func grpcLimits(cfg *config.Config) httpapi.GRPCLimits {
 	return httpapi.GRPCLimits{
 		RequestBytes: cfg.RequestBytes(), TxnOps: cfg.MaxTxnOps, Streams: cfg.MaxConcurrentStreams,
+		Bytes:       cfg.MaxGRPCBytes,
 		PingMinTime: cfg.GRPCKeepAliveMinTime, PingInterval: cfg.GRPCKeepAliveInterval, PingTimeout: cfg.GRPCKeepAliveTimeout,
-		StallTimeout: cfg.ClientStallTimeout, HeaderBytes: uint32(min(cfg.MaxHeaderBytes, math.MaxInt32)),
+		StallTimeout: cfg.ClientStallTimeout, MessageTimeout: BodyTimeout, HeaderBytes: uint32(min(cfg.MaxHeaderBytes, math.MaxInt32)),
 	}
 }
 
