@@ -97,11 +97,20 @@ func (s *Service) haveUsersChanged(from *sender) bool {
 	return s.cfg.Tree.View().Users().Revision() != from.view.Users().Revision()
 }
 
-// Put executes an OpPut, and DeleteRange an OpDeleteRange, if the sender may write the keys. To see the files that were replaced or removed
-// (prevKV, c.PrevKV) it must have the right to read them, too.
-func (s *Service) Put(ctx context.Context, who auth.Credentials, c *tree.Command, prevKV bool) (*tree.Event, error) {
+// PutResponse says what the response to a put shows.
+type PutResponse int
+
+// The values of PutResponse.
+const (
+	WithoutPrevious PutResponse = iota
+	WithPrevious                // the file that was replaced
+)
+
+// Put executes an OpPut, and DeleteRange an OpDeleteRange, if the sender may write the keys. If the response shows the files that were
+// replaced or removed (WithPrevious, c.PrevKV), the sender must have the right to read them, too.
+func (s *Service) Put(ctx context.Context, who auth.Credentials, c *tree.Command, response PutResponse) (*tree.Event, error) {
 	r, err := s.proposeKV(ctx, who, c, operation{name: opPut, key: c.Path}, func(from *sender) *tree.Error {
-		op := tree.KVOp{Kind: tree.KVPut, Key: c.Path, Lease: c.Lease, PrevKV: prevKV}
+		op := tree.KVOp{Kind: tree.KVPut, Key: c.Path, Lease: c.Lease, PrevKV: response == WithPrevious}
 		return s.allowOp(from, &op)
 	})
 	return r.Event, err

@@ -21,19 +21,26 @@ var (
 	errRoleNotFound  = tree.NewError(tree.CodeRoleNotFound, "auth: role name not found")
 )
 
-// ChangeUsersV3 executes a change of the v3 API, if the sender has the role root at the index of the change. password is the new password
-// of a UserAdd or UserChangePassword. With an empty one the user can't log in by password, though etcd would accept it. noPassword makes a
-// UserAdd ignore the password for ever: only a certificate can identify the user. The caller must not change c until ChangeUsersV3 returns.
-// A change that has nothing to change is no error. After an error with CodeRaftInternal the change may still be applied.
-func (s *Service) ChangeUsersV3(ctx context.Context, who auth.Credentials, c *users.Change, password string, noPassword bool) error {
+// NewPassword is the new password of a UserAdd or a UserChangePassword of the v3 API. It is the zero value for all other changes.
+type NewPassword struct {
+	// Text is the password. If it is empty, the user can't log in by password, though etcd would accept it.
+	Text string
+	// None makes a UserAdd ignore the Text: only a certificate can identify the user.
+	None bool
+}
+
+// ChangeUsersV3 executes a change of the v3 API, if the sender has the role root at the index of the change. The caller must not change c
+// until ChangeUsersV3 returns. A change that has nothing to change is no error. After an error with CodeRaftInternal the change may be
+// applied later.
+func (s *Service) ChangeUsersV3(ctx context.Context, who auth.Credentials, c *users.Change, password NewPassword) error {
 	switch {
 	case c.Op != users.UserAdd && c.Op != users.UserChangePassword:
-	case noPassword && c.Op == users.UserAdd:
-		password = ""
+	case password.None && c.Op == users.UserAdd:
+		password.Text = ""
 	default:
 		c.PasswordHash = auth.Unusable // until changeUsers has hashed the password
 	}
-	from, event, err := s.changeUsers(ctx, who, c, password)
+	from, event, err := s.changeUsers(ctx, who, c, password.Text)
 	index := uint64(0)
 	switch e, _ := errors.AsType[*tree.Error](err); {
 	case e != nil && e.Code == tree.CodeUsersUnchanged:

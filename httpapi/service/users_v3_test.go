@@ -56,7 +56,7 @@ func TestLogin(t *testing.T) {
 	}
 	t.Run("a new password", func(t *testing.T) {
 		change := &users.Change{Op: users.UserChangePassword, Name: "reader"}
-		if err := s.ChangeUsersV3(t.Context(), loginV3(t, s, "root"), change, "new", false); err != nil {
+		if err := s.ChangeUsersV3(t.Context(), loginV3(t, s, "root"), change, NewPassword{Text: "new"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.identifyV3(t.Context(), first); codeOf(err) != tree.CodeInvalidToken {
@@ -163,26 +163,27 @@ func TestRightsV3(t *testing.T) {
 func TestChangeUsersV3(t *testing.T) {
 	s, log := newAuthService(t, nil)
 	rootToken, readerToken := loginV3(t, s, "root"), loginV3(t, s, "reader")
-	change := func(who auth.Credentials, c users.Change, password string, noPassword bool) error {
-		return s.ChangeUsersV3(t.Context(), who, &c, password, noPassword)
+	change := func(who auth.Credentials, c users.Change, password NewPassword) error {
+		return s.ChangeUsersV3(t.Context(), who, &c, password)
 	}
 	add := func(name string) users.Change { return users.Change{Op: users.UserAdd, Name: name} }
 	before := log.proposals
 	for who, want := range map[auth.Proof]tree.Code{auth.Token: tree.CodePermissionDenied, auth.Anonymous: tree.CodeNoCredentials} {
 		credentials := map[auth.Proof]auth.Credentials{auth.Token: readerToken, auth.Anonymous: anonymousV3}[who]
-		if err := change(credentials, add("x"), "pw", false); codeOf(err) != want || log.proposals != before {
+		if err := change(credentials, add("x"), NewPassword{Text: "pw"}); codeOf(err) != want || log.proposals != before {
 			t.Errorf("%v: %v", who, err)
 		}
 	}
 	for _, err := range []error{
-		change(rootToken, add("new"), "pw", false), change(rootToken, add("none"), "pw", true), change(rootToken, add("empty"), "", false),
-		change(rootToken, users.Change{Op: users.AuthEnable}, "", false), // nothing to change
+		change(rootToken, add("new"), NewPassword{Text: "pw"}), change(rootToken, add("none"), NewPassword{Text: "pw", None: true}),
+		change(rootToken, add("empty"), NewPassword{}),
+		change(rootToken, users.Change{Op: users.AuthEnable}, NewPassword{}), // nothing to change
 	} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	if err := change(rootToken, add("new"), "pw", false); codeOf(err) != tree.CodeUserExists {
+	if err := change(rootToken, add("new"), NewPassword{Text: "pw"}); codeOf(err) != tree.CodeUserExists {
 		t.Errorf("an existing user: %v", err)
 	}
 	for name, ok := range map[string]bool{"new": true, "none": false, "empty": false} {
@@ -193,7 +194,7 @@ func TestChangeUsersV3(t *testing.T) {
 		}
 	}
 	newPassword := users.Change{Op: users.UserChangePassword, Name: "empty"}
-	if err := errors.Join(change(rootToken, newPassword, "pw", false)); err != nil {
+	if err := errors.Join(change(rootToken, newPassword, NewPassword{Text: "pw"})); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Login(t.Context(), anonymousV3, "empty", "pw"); err != nil {
@@ -232,7 +233,7 @@ func TestReadUsersV3(t *testing.T) {
 			t.Errorf("%s: %s, want %s", test.name, test.got, test.want)
 		}
 	}
-	if err := s.ChangeUsersV3(ctx, rootToken, &users.Change{Op: users.RoleAdd, Name: users.Root}, "", false); err != nil {
+	if err := s.ChangeUsersV3(ctx, rootToken, &users.Change{Op: users.RoleAdd, Name: users.Root}, NewPassword{}); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := s.RolePermissions(ctx, rootToken, "root"); err != nil || !slices.Equal(p, allKeys) {
@@ -266,8 +267,8 @@ func TestAuditV3(t *testing.T) {
 	records.take()
 	rootToken := loginV3(t, s, "root")
 	_, _ = s.Login(t.Context(), anonymousV3, "secret typed as name", "x")
-	_ = s.ChangeUsersV3(t.Context(), rootToken, &users.Change{Op: users.RoleAdd, Name: "x"}, "", false)
-	_ = s.ChangeUsersV3(t.Context(), rootToken, &users.Change{Op: users.RoleDelete, Name: "y"}, "", false)
+	_ = s.ChangeUsersV3(t.Context(), rootToken, &users.Change{Op: users.RoleAdd, Name: "x"}, NewPassword{})
+	_ = s.ChangeUsersV3(t.Context(), rootToken, &users.Change{Op: users.RoleDelete, Name: "y"}, NewPassword{})
 	_, _ = s.UserRoles(t.Context(), certifiedV3("reader"), "writer")
 	_, _ = s.UserNames(t.Context(), withToken("bad"))
 	want := `root password user_login root ok

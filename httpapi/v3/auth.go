@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"pando/httpapi/service"
 	"pando/tree/users"
 )
 
@@ -57,15 +58,15 @@ func (s *Server) authStatus(ctx context.Context, _ *pb.AuthStatusRequest) (*pb.A
 
 // changeUsers executes a change without a new password, and returns the header of the response.
 func (s *Server) changeUsers(ctx context.Context, c *users.Change) (*pb.ResponseHeader, error) {
-	return s.changePassword(ctx, c, "", false)
+	return s.changePassword(ctx, c, service.NewPassword{})
 }
 
-// changePassword executes a change, with the password and the option no_password of a user, and returns the header of the response.
-func (s *Server) changePassword(ctx context.Context, c *users.Change, password string, none bool) (*pb.ResponseHeader, error) {
+// changePassword executes a change with the new password of a user, and returns the header of the response.
+func (s *Server) changePassword(ctx context.Context, c *users.Change, password service.NewPassword) (*pb.ResponseHeader, error) {
 	if len(c.Name) > maxAuthName || len(c.Role) > maxAuthName {
 		return nil, errAuthName
 	}
-	if err := s.cfg.Service.ChangeUsersV3(ctx, sender(ctx), c, password, none); err != nil {
+	if err := s.cfg.Service.ChangeUsersV3(ctx, sender(ctx), c, password); err != nil {
 		return nil, err
 	}
 	return s.currentHeader(), nil
@@ -83,7 +84,7 @@ func (s *Server) authDisable(ctx context.Context, _ *pb.AuthDisableRequest) (*pb
 
 func (s *Server) userAdd(ctx context.Context, r *pb.AuthUserAddRequest) (*pb.AuthUserAddResponse, error) {
 	c := &users.Change{Op: users.UserAdd, Name: r.Name}
-	header, err := s.changePassword(ctx, c, r.Password, r.Options.GetNoPassword())
+	header, err := s.changePassword(ctx, c, service.NewPassword{Text: r.Password, None: r.Options.GetNoPassword()})
 	return &pb.AuthUserAddResponse{Header: header}, err
 }
 
@@ -105,7 +106,8 @@ func (s *Server) userDelete(ctx context.Context, r *pb.AuthUserDeleteRequest) (*
 func (s *Server) userChangePassword(
 	ctx context.Context, r *pb.AuthUserChangePasswordRequest,
 ) (*pb.AuthUserChangePasswordResponse, error) {
-	header, err := s.changePassword(ctx, &users.Change{Op: users.UserChangePassword, Name: r.Name}, r.Password, false)
+	c := &users.Change{Op: users.UserChangePassword, Name: r.Name}
+	header, err := s.changePassword(ctx, c, service.NewPassword{Text: r.Password})
 	return &pb.AuthUserChangePasswordResponse{Header: header}, err
 }
 

@@ -53,7 +53,11 @@ func (s *Server) put(ctx context.Context, r *pb.PutRequest) (*putReply, error) {
 	if err := c.CheckKV(s.cfg.Limits.TxnOps); err != nil {
 		return nil, err
 	}
-	event, err := s.cfg.Service.Put(ctx, sender(ctx), &c, r.PrevKv)
+	response := service.WithoutPrevious
+	if r.PrevKv {
+		response = service.WithPrevious
+	}
+	event, err := s.cfg.Service.Put(ctx, sender(ctx), &c, response)
 	if err != nil {
 		return nil, err
 	}
