@@ -14,9 +14,8 @@ func (t *KVTxn) holds(keys KeyReader) bool {
 
 // holds reports whether the condition holds.
 func (c *KVCompare) holds(keys KeyReader) bool {
-	if c.isOneKey() {
-		n := keys.Key(c.From)
-		return c.holdsFor(n)
+	if isOneKey(c.KeyRange) {
+		return c.holdsFor(keys.Key(c.From))
 	}
 	found := false
 	for n := range keys.Keys(c.KeyRange) {
@@ -26,11 +25,6 @@ func (c *KVCompare) holds(keys KeyReader) bool {
 		}
 	}
 	return found || c.holdsFor(nil)
-}
-
-// isOneKey reports whether the range is that of SingleKey.
-func (c *KVCompare) isOneKey() bool {
-	return len(c.To) == len(c.From)+1 && c.To[len(c.From)] == 0 && c.To[:len(c.From)] == c.From
 }
 
 // holdsFor reports whether the condition holds for a file. n is nil if there is none.
