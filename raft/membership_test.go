@@ -69,6 +69,35 @@ func TestRemovalIsAnswered(t *testing.T) {
 	}
 }
 
+// TestChangesAtALaggingMember changes members at a member that has not applied the change before. It must not refuse them.
+func TestChangesAtALaggingMember(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, nil)
+	m := members.Member{ID: 50, PeerURLs: []string{"http://127.0.0.1:1"}}
+	lagging := c.follower()
+	// change makes a change while the member is cut off, and the next one at this member, before it has caught up.
+	change := func(what string, first, next func(ctx context.Context, n *Node) error) {
+		c.isolate(lagging)
+		via := c.leader(c.others(lagging)...)
+		c.must(what, func(ctx context.Context) error { return first(ctx, via.node()) })
+		c.links.heal()
+		c.must(what+", then change", func(ctx context.Context) error { return next(ctx, lagging.node()) })
+	}
+	add := func(ctx context.Context, n *Node) error { return n.AddMember(ctx, m) }
+	change("add", add, func(ctx context.Context, n *Node) error { return n.RemoveMember(ctx, m.ID) })
+	m.ID = 51
+	c.must("add", func(ctx context.Context) error { return add(ctx, c.leader().node()) })
+	c.settle()
+	change("remove", func(ctx context.Context, n *Node) error { return n.RemoveMember(ctx, m.ID) },
+		func(ctx context.Context, n *Node) error {
+			return n.AddMember(ctx, members.Member{ID: 52, PeerURLs: m.PeerURLs})
+		})
+	c.settle()
+	if _, known := lagging.node().Members().Get(52); !known {
+		t.Error("the member with the URLs of the removed one was not added")
+	}
+}
+
 // TestTwoLearnersCatchUp has two learners that have caught up: one promotion is proposed at a time, and again only
 // after a pause.
 func TestTwoLearnersCatchUp(t *testing.T) {

@@ -3,7 +3,9 @@ package raft
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -34,6 +36,10 @@ func (n *Node) UpdateMember(ctx context.Context, id members.ID, peerURLs []strin
 // PromoteMember gives a learner a vote and waits until it has it. The errors are members.ErrIDNotFound, members.ErrIDRemoved,
 // members.ErrNotLearner, members.ErrLearnerNotReady, or *tree.Error.
 func (n *Node) PromoteMember(ctx context.Context, id members.ID) error {
+	// Without this, the list of a member that lags may not have the learner yet, or not its vote.
+	if err := n.catchUp(ctx); err != nil {
+		return err
+	}
 	m, known := n.registry.Get(id)
 	if known && !m.Learner {
 		return members.ErrNotLearner
@@ -104,10 +110,35 @@ func (n *Node) TransferLeader(ctx context.Context, to members.ID) error {
 	return nil
 }
 
-// reconfigure has a change of the membership made, and waits until it is applied.
+// reconfigure has a change of the membership made, and waits until it is applied. A member that lags may refuse a change by an old list
+// of members, after another member has acknowledged the change before. So a refused change is tried again on a list that is up to date.
 func (n *Node) reconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member) error {
 	ctx, cancel := context.WithTimeout(ctx, n.core.cfg.Timeout)
 	defer cancel()
+	err := n.tryReconfigure(ctx, kind, m)
+	if refusedByList(err) && n.catchUp(ctx) == nil {
+		err = n.tryReconfigure(ctx, kind, m)
+	}
+	return err
+}
+
+// refusedByList reports whether an error depends on the list of members.
+func refusedByList(err error) bool {
+	return slices.ContainsFunc([]error{
+		members.ErrIDExists, members.ErrIDNotFound, members.ErrIDRemoved, members.ErrPeerURLExists, members.ErrTooManyLearners,
+		members.ErrNotLearner,
+	}, func(refusal error) bool { return errors.Is(err, refusal) })
+}
+
+// catchUp waits until the list of members has every change that any member acknowledged before the call. Its errors are *tree.Error.
+func (n *Node) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.core.cfg.Timeout)
+	defer cancel()
+	return n.Barrier(ctx)
+}
+
+// tryReconfigure is one attempt of reconfigure.
+func (n *Node) tryReconfigure(ctx context.Context, kind raftpb.ConfChangeType, m members.Member) error {
 	x := &memberChange{ctx: ctx, kind: kind, member: m, answer: make(chan error, 1)}
 	if !n.inbox.post(func(c *core) { c.membership.begin(x) }) {
 		return apiError(ErrStopped)
