@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"pando/httpapi/auth"
 	"pando/tree"
@@ -86,7 +87,8 @@ func (s *Service) readLog(ctx context.Context, who auth.Credentials, name string
 
 // OpenBackend opens a file of size bytes with the state of this member, in the format of etcd's v3 data. It contains everything that was
 // applied on this member before the call. The caller must close it. Only one file of OpenBackend and of OpenSnapshot can be open at a time:
-// other calls return ErrSnapshotBusy. The sender needs the role root. Other errors are those of AuthorizeRoot and of the disk.
+// another call waits until it is closed, and returns ErrSnapshotBusy after a minute. The sender needs the role root. Other errors are those
+// of AuthorizeRoot, of the disk and of ctx.
 func (s *Service) OpenBackend(ctx context.Context, who auth.Credentials) (file io.ReadCloser, size int64, err error) {
 	from, err := s.identifyRoot(ctx, who)
 	if err == nil {
@@ -96,13 +98,22 @@ func (s *Service) OpenBackend(ctx context.Context, who auth.Credentials) (file i
 	return file, size, err
 }
 
+// snapshotWait is the longest time for which OpenBackend waits until another snapshot is closed.
+const snapshotWait = time.Minute
+
 func (s *Service) openBackend(ctx context.Context) (file io.ReadCloser, size int64, err error) {
-	if !s.snapshotOpen.CompareAndSwap(false, true) {
+	timeout := time.NewTimer(snapshotWait)
+	defer timeout.Stop()
+	select {
+	case s.snapshotOpen <- struct{}{}:
+	case <-timeout.C:
 		return nil, 0, ErrSnapshotBusy
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
 	}
 	file, size, err = s.cfg.Backend.OpenFile(ctx, s.cfg.Tree.KeyLog())
 	if err != nil {
-		s.snapshotOpen.Store(false)
+		<-s.snapshotOpen
 		return nil, 0, err
 	}
 	return &snapshotFile{ReadCloser: file, service: s}, size, nil

@@ -108,7 +108,7 @@ type Service struct {
 	stopped  chan struct{} // closed by Stop
 	stopOnce sync.Once
 
-	snapshotOpen  atomic.Bool   // a snapshot is being read
+	snapshotOpen  chan struct{} // has an element while a snapshot is being read
 	changingUsers chan struct{} // has an element while a change of users is in flight
 	readingLog    chan struct{} // has an element while readLog reads
 	forwarding    atomic.Int64  // see Forwarding
@@ -122,8 +122,8 @@ type Service struct {
 func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, failures: audit.NewSampler(), stopped: make(chan struct{}), changingUsers: make(chan struct{}, 1),
-		readingLog: make(chan struct{}, 1),
-		pinned:     pinnedViews{limits: cfg.Pins, tree: cfg.Tree, now: time.Now},
+		readingLog: make(chan struct{}, 1), snapshotOpen: make(chan struct{}, 1),
+		pinned: pinnedViews{limits: cfg.Pins, tree: cfg.Tree, now: time.Now},
 	}
 }
 

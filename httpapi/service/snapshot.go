@@ -31,12 +31,14 @@ func (s *Service) openSnapshot(
 	if from, err = s.identifyRoot(ctx, who); err != nil {
 		return from, nil, 0, err
 	}
-	if !s.snapshotOpen.CompareAndSwap(false, true) {
+	select {
+	case s.snapshotOpen <- struct{}{}:
+	default:
 		return from, nil, 0, ErrSnapshotBusy
 	}
 	defer func() {
 		if err != nil {
-			s.snapshotOpen.Store(false)
+			<-s.snapshotOpen
 		}
 	}()
 	if c == Linearizable {
@@ -63,6 +65,6 @@ type snapshotFile struct {
 // Close closes the file and allows the next snapshot.
 func (f *snapshotFile) Close() error {
 	err := f.ReadCloser.Close()
-	f.service.snapshotOpen.Store(false)
+	<-f.service.snapshotOpen
 	return err
 }
