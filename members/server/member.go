@@ -210,6 +210,7 @@ type member struct {
 func openMember(
 	ctx context.Context, cfg *config.Config, certificates *certs.Source, metrics *stats.Metrics, log *zap.Logger,
 ) (*member, error) {
+	defer tuning.Loading()()
 	client := transport.NewClient(peerTLSConfig(cfg, certificates))
 	options := storage.Options{
 		DataDir: cfg.DataDir, WALDir: cfg.WALDir, HistorySize: cfg.HistorySize,

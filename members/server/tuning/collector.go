@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // By itself the garbage collector runs whenever the heap has doubled. The heap of a small
@@ -25,19 +26,67 @@ const (
 // sentinel is an object without references, so its cleanup runs after the next collection.
 type sentinel struct{ _ *int }
 
-// tuneCollector sets the growth of the heap before the next collection. current is the growth
-// that is set. Each collection calls tuneCollector again.
-func tuneCollector(current int) {
-	if percent := growthPercent(liveHeap()); percent != current {
-		current = percent
-		debug.SetGCPercent(current)
-	}
-	runtime.AddCleanup(&sentinel{}, tuneCollector, current)
+// A load of a tree allocates what stays alive. Collections at the usual pace find next to no garbage, and took more processor time than all
+// the rest of a load. So they are rarer while data is loaded.
+const (
+	// loadGarbage is minGarbage while data is loaded.
+	loadGarbage = 64 << 20
+	// loadGrowth is largeGrowth while data is loaded.
+	loadGrowth = 100
+)
+
+// collector holds the pace of the garbage collector.
+type collector struct {
+	mu      sync.Mutex
+	running bool // tuneCollector was called
+	loads   int  // calls of Loading that have not ended
+	growth  int  // the growth that is set, in percent; zero before the first call of adjust
 }
 
-// growthPercent returns the growth for a heap of live bytes, in percent.
-func growthPercent(live uint64) int {
-	return int(max(largeGrowth, minGarbage*100/max(live, smallestHeap)))
+var pace collector
+
+// Loading makes collections rarer until done is called. Callers must call it before they load a tree, and call done, once, after it. It does
+// nothing if Memory has left the pace of the garbage collector to Go.
+func Loading() (done func()) {
+	pace.load(1)
+	return func() { pace.load(-1) }
+}
+
+// load changes the number of loads in progress.
+func (c *collector) load(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loads += n
+	if c.running {
+		c.adjust()
+	}
+}
+
+// tune sets the growth of the heap before the next collection, and again after each collection.
+func (c *collector) tune() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running = true
+	c.adjust()
+	runtime.AddCleanup(&sentinel{}, (*collector).tune, c)
+}
+
+// adjust sets the growth of the heap before the next collection. Callers must hold mu.
+func (c *collector) adjust() {
+	growth := growthPercent(liveHeap(), minGarbage, largeGrowth)
+	if c.loads > 0 {
+		growth = growthPercent(liveHeap(), loadGarbage, loadGrowth)
+	}
+	if growth != c.growth {
+		c.growth = growth
+		debug.SetGCPercent(growth)
+	}
+}
+
+// growthPercent returns the growth for a heap of live bytes, in percent: room for so many bytes of garbage, and at least the percentage
+// least.
+func growthPercent(live, garbage uint64, least int) int {
+	return max(least, int(garbage*100/max(live, smallestHeap)))
 }
 
 // liveHeap returns the number of bytes that the last collection found alive.

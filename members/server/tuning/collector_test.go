@@ -21,7 +21,7 @@ func TestGrowthPercent(t *testing.T) {
 		{"a large tree", 1 << 30, 33},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := growthPercent(c.live); got != c.want {
+			if got := growthPercent(c.live, minGarbage, largeGrowth); got != c.want {
 				t.Errorf("%d%%, not %d%%", got, c.want)
 			}
 		})
@@ -49,9 +49,14 @@ func followHeap(t *testing.T) {
 			}
 		}
 	}
-	tuneCollector(0)
+	c := &collector{}
+	c.tune()
 	await("room for garbage beside a small heap", func() bool { return growth() > 100 })
 	ballast := make([]byte, 4*minGarbage)
 	await("the growth of a large heap", func() bool { return growth() == largeGrowth })
+	c.load(1)
+	await("the growth while data is loaded", func() bool { return growth() == loadGrowth })
+	c.load(-1)
+	await("the growth after the load", func() bool { return growth() == largeGrowth })
 	runtime.KeepAlive(ballast)
 }

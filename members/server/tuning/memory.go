@@ -18,7 +18,7 @@ import (
 func Memory(log *zap.Logger, disabled Disabled) int64 {
 	if os.Getenv("GOGC") == "" {
 		if !disabled.has(CollectorSetting) {
-			tuneCollector(0)
+			pace.tune()
 		}
 		if !disabled.has(ReleaseMemorySetting) {
 			go releaseMemory()
