@@ -11,40 +11,32 @@ import (
 // bucket of the nodes. So the tree that state.db holds is the nodes with all deltas
 // merged over them, the newer over the older. Compaction (compact.go) keeps the deltas
 // small beside the nodes.
+//
+// A start holds all chunks in memory. The changes in them are decoded when they are merged, so that they need no memory of their own.
 
 // change is the new state of a path: the stored form of its node, or an empty node, a
 // tombstone, when the path was deleted.
 type change struct{ path, node []byte }
 
-// run is a sorted run: the merged content of one or more consecutive chunks. Each path is in
-// it once, in ascending order. deletedDirs takes effect before the changes: everything older
+// changes are sorted changes. Each path is among them once, in ascending order.
+type changes interface {
+	// next returns the next change, or one without a path at the end.
+	next() change
+}
+
+// run is a sorted run. deletedDirs takes effect before the changes: everything older
 // below these paths is deleted.
 type run struct {
-	changes     []change
+	changes     changes
 	deletedDirs dirPrefixes
 }
 
-// endsBefore reports whether all changes of the run come before path.
-func (r *run) endsBefore(path []byte) bool {
-	n := len(r.changes)
-	return n == 0 || bytes.Compare(r.changes[n-1].path, path) < 0
-}
-
-// over merges the run over an older one. Neither of the two is changed.
+// over merges the run over an older one. Neither of the two may be used afterwards.
 func (r run) over(older run) run {
-	merged := run{
-		changes:     make([]change, 0, len(older.changes)+len(r.changes)),
+	return run{
+		changes:     &overlay{newer: r.changes, older: older.changes, deletedDirs: slices.Clone(r.deletedDirs)},
 		deletedDirs: outermost(slices.Concat(older.deletedDirs, r.deletedDirs)),
 	}
-	m := merger{newer: r, emit: func(c change) error {
-		merged.changes = append(merged.changes, c)
-		return nil
-	}}
-	for _, c := range older.changes {
-		_ = m.add(c) // fails only when emit fails
-	}
-	_ = m.finish()
-	return merged
 }
 
 // dirPrefixes are paths of directories. Each ends in a slash. They are in ascending order,
@@ -79,17 +71,57 @@ func (p *dirPrefixes) cover(path []byte) bool {
 	return false
 }
 
-// merger merges a run over older changes, or over the nodes, and passes the result to emit
+// overlay merges newer changes over older ones.
+type overlay struct {
+	newer, older         changes
+	nextNewer, nextOlder change      // without a path before the first call of next, and at the end
+	deletedDirs          dirPrefixes // of the newer changes
+	begun                bool
+}
+
+func (o *overlay) next() change {
+	if !o.begun {
+		o.begun, o.nextNewer, o.nextOlder = true, o.newer.next(), o.older.next()
+	}
+	for len(o.nextOlder.path) > 0 {
+		order := -1
+		if len(o.nextNewer.path) == 0 {
+			order = 1
+		} else {
+			order = bytes.Compare(o.nextNewer.path, o.nextOlder.path)
+		}
+		if order < 0 {
+			break
+		}
+		older := o.nextOlder
+		o.nextOlder = o.older.next()
+		if order > 0 && !o.deletedDirs.cover(older.path) { // otherwise the newer change replaces it
+			return older
+		}
+	}
+	newer := o.nextNewer
+	if len(newer.path) > 0 {
+		o.nextNewer = o.newer.next()
+	}
+	return newer
+}
+
+// merger merges a run over the nodes, and passes the result to emit
 // in ascending order of the paths.
 type merger struct {
-	newer run // what is still to be merged
+	newer run // what is still to be merged, without first
+	first change
 	emit  func(change) error
+}
+
+func newMerger(newer run, emit func(change) error) *merger {
+	return &merger{newer: newer, first: newer.changes.next(), emit: emit}
 }
 
 // add takes the next older change. Changes must come in ascending order of their paths.
 func (m *merger) add(older change) error {
-	for len(m.newer.changes) > 0 {
-		order := bytes.Compare(m.newer.changes[0].path, older.path)
+	for len(m.first.path) > 0 {
+		order := bytes.Compare(m.first.path, older.path)
 		if order == 0 {
 			return nil // replaced by the newer one, which is emitted later
 		}
@@ -108,7 +140,7 @@ func (m *merger) add(older change) error {
 
 // finish emits the newer changes that come after all older ones.
 func (m *merger) finish() error {
-	for len(m.newer.changes) > 0 {
+	for len(m.first.path) > 0 {
 		if err := m.emitNewer(); err != nil {
 			return err
 		}
@@ -117,42 +149,52 @@ func (m *merger) finish() error {
 }
 
 func (m *merger) emitNewer() error {
-	c := m.newer.changes[0]
-	m.newer.changes = m.newer.changes[1:]
+	c := m.first
+	m.first = m.newer.changes.next()
 	return m.emit(c)
 }
 
 // deltas collects the chunks of all deltas, oldest first.
 type deltas struct {
-	runs  []run
+	runs  []chunkRun
 	bytes uint64 // size of the chunks
+}
+
+// chunkRun is one run in consecutive chunks.
+type chunkRun struct {
+	chunks      [][]byte // without the deleted directories
+	last        []byte   // the last path; empty if there is no change
+	deletedDirs dirPrefixes
+}
+
+// run returns the run. It does not change r.
+func (r *chunkRun) run() run {
+	return run{&chunkChanges{chunks: slices.Clone(r.chunks)}, slices.Clone(r.deletedDirs)}
 }
 
 // add takes the next chunk and keeps a reference to it.
 func (d *deltas) add(chunk []byte) error {
-	next, err := parseChunk(chunk)
+	next, first, err := parseChunk(chunk)
 	if err != nil {
 		return err
 	}
 	d.bytes += uint64(len(chunk))
-	if n := len(d.runs); n > 0 && d.extendsLast(next) {
-		d.runs[n-1].changes = append(d.runs[n-1].changes, next.changes...)
+	if n := len(d.runs); n > 0 && len(next.deletedDirs) == 0 && len(first) > 0 && bytes.Compare(d.runs[n-1].last, first) < 0 {
+		// Both are parts of one delta, or might be.
+		d.runs[n-1].chunks, d.runs[n-1].last = append(d.runs[n-1].chunks, next.chunks...), next.last
 	} else {
 		d.runs = append(d.runs, next)
 	}
 	return nil
 }
 
-// extendsLast reports whether a run can be appended to the last one, as when both are
-// parts of one delta.
-func (d *deltas) extendsLast(next run) bool {
-	return len(next.deletedDirs) == 0 && len(next.changes) > 0 && d.runs[len(d.runs)-1].endsBefore(next.changes[0].path)
-}
-
 // merged returns one run with the content of all chunks. It merges neighbours in
 // rounds, so each path is compared about log2 of the number of runs times.
 func (d *deltas) merged() run {
-	runs := d.runs
+	runs := make([]run, 0, len(d.runs))
+	for _, r := range d.runs {
+		runs = append(runs, r.run())
+	}
 	for len(runs) > 1 {
 		var half []run
 		for pair := range slices.Chunk(runs, 2) {
@@ -165,7 +207,7 @@ func (d *deltas) merged() run {
 		runs = half
 	}
 	if len(runs) == 0 {
-		return run{}
+		return run{changes: &chunkChanges{}}
 	}
 	return runs[0]
 }

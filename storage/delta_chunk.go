@@ -1,6 +1,9 @@
 package storage
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // A chunk is a part of a delta: a sequence of paths, each with the stored form of its
 // node. An empty node says that the path was deleted. A path that ends in a slash says
@@ -65,31 +68,63 @@ func (c *chunkWriter) flush() error {
 	return nil
 }
 
-// parseChunk reads a chunk. The result refers to the memory of chunk.
-func parseChunk(chunk []byte) (run, error) {
-	var r run
-	for len(chunk) > 0 {
-		path, rest, ok := cutCounted(chunk)
-		if !ok || len(path) == 0 {
-			return run{}, damaged("a path of a chunk can't be read")
+// parseChunk checks a chunk, and returns the run that consists of it and the first path of a change. Both refer to the memory of chunk.
+func parseChunk(chunk []byte) (r chunkRun, first []byte, err error) {
+	for rest := chunk; len(rest) > 0; {
+		c, after, err := cutChange(rest)
+		if err != nil {
+			return chunkRun{}, nil, err
 		}
-		node, rest, ok := cutCounted(rest)
-		if !ok {
-			return run{}, damaged("the node of %.80q can't be read", path)
-		}
-		chunk = rest
-		isPrefix := path[len(path)-1] == '/'
+		isPrefix := c.path[len(c.path)-1] == '/'
 		switch {
-		case isPrefix && len(r.changes) == 0 && len(node) == 0:
-			r.deletedDirs = append(r.deletedDirs, path)
-		case isPrefix || !r.endsBefore(path):
-			return run{}, damaged("%.80q is out of order", path)
+		case isPrefix && len(first) == 0 && len(c.node) == 0:
+			r.deletedDirs = append(r.deletedDirs, c.path)
+			chunk = after
+		case isPrefix || bytes.Compare(r.last, c.path) >= 0:
+			return chunkRun{}, nil, damaged("%.80q is out of order", c.path)
+		case len(first) == 0:
+			first = c.path
+			fallthrough
 		default:
-			r.changes = append(r.changes, change{path, node})
+			r.last = c.path
 		}
+		rest = after
 	}
 	r.deletedDirs = outermost(r.deletedDirs)
-	return r, nil
+	if len(chunk) > 0 {
+		r.chunks = [][]byte{chunk}
+	}
+	return r, first, nil
+}
+
+// chunkChanges are the changes of chunks that parseChunk has checked.
+type chunkChanges struct {
+	chunks [][]byte // what is left of them
+}
+
+func (c *chunkChanges) next() (next change) {
+	if len(c.chunks) == 0 {
+		return change{}
+	}
+	next, c.chunks[0], _ = cutChange(c.chunks[0])
+	if len(c.chunks[0]) == 0 {
+		c.chunks[0] = nil // its memory is not needed any more
+		c.chunks = c.chunks[1:]
+	}
+	return next
+}
+
+// cutChange cuts the first change off a chunk.
+func cutChange(chunk []byte) (c change, rest []byte, err error) {
+	path, rest, ok := cutCounted(chunk)
+	if !ok || len(path) == 0 {
+		return change{}, nil, damaged("a path of a chunk can't be read")
+	}
+	node, rest, ok := cutCounted(rest)
+	if !ok {
+		return change{}, nil, damaged("the node of %.80q can't be read", path)
+	}
+	return change{path, node}, rest, nil
 }
 
 // cutCounted cuts off a field that begins with its length.

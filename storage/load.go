@@ -301,12 +301,12 @@ func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, t
 		}
 	}
 	got.deltaBytes = d.bytes
-	m := merger{newer: d.merged(), emit: func(c change) error {
+	m := newMerger(d.merged(), func(c change) error {
 		if len(c.node) == 0 {
 			return nil
 		}
 		return take(string(c.path), c.node)
-	}}
+	})
 	got.nodes, err = readRecords(p, *b.nodes, math.MaxUint64, func(key, value []byte) error {
 		if len(value) == 0 { // would be taken for a tombstone
 			return fmt.Errorf("%.80q has no node", key)

@@ -8,8 +8,9 @@ import (
 
 // Loader builds a Store from the content of a checkpoint. The caller must call State
 // first. If the checkpoint has a mirror, it must call Mirror next. If it has users, it must call Users next, and UserRecord for each record
-// in the order of the keys. If it has leases, it must call Lease for each of them next. It may call ShareFiles next. Then it must call Node for each node in the order
-// of the paths (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order of the indexes, and Finish.
+// in the order of the keys. If it has leases, it must call Lease for each of them next. It may call ShareFiles next. Then it must call Node
+// for each node in the order of the paths (as byte strings), V3OnlyKey for each plain and shadowed file, Event for each event in the order
+// of the indexes, and Finish.
 // The Loader keeps none of the slices. Only one goroutine at a time may use it.
 //
 // For content that no checkpoint can have, the methods return an error that wraps

@@ -30,9 +30,9 @@ type sentinel struct{ _ *int }
 // the rest of a load. So they are rarer while data is loaded.
 const (
 	// loadGarbage is minGarbage while data is loaded.
-	loadGarbage = 64 << 20
+	loadGarbage = 48 << 20
 	// loadGrowth is largeGrowth while data is loaded.
-	loadGrowth = 100
+	loadGrowth = 50
 )
 
 // collector holds the pace of the garbage collector.
@@ -45,8 +45,8 @@ type collector struct {
 
 var pace collector
 
-// Loading makes collections rarer until done is called. Callers must call it before they load a tree, and call done, once, after it. It does
-// nothing if Memory has left the pace of the garbage collector to Go.
+// Loading makes collections rarer until done is called. Callers must call it before they load a tree, and call done, once, after it. It
+// does nothing if Memory has left the pace of the garbage collector to Go.
 func Loading() (done func()) {
 	pace.load(1)
 	return func() { pace.load(-1) }
