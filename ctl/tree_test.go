@@ -8,6 +8,7 @@ import (
 // bothServers runs a test against Pando and, if it is installed, against etcd, at the same time.
 func bothServers(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
+	buildOnce.pando(t) // now, because the build may take longer than the TTLs of a test
 	t.Run("Pando", func(t *testing.T) {
 		t.Parallel()
 		test(t, startPando(t))

@@ -6,13 +6,15 @@ import (
 	"time"
 )
 
-// shrinkTime bounds the search for a shorter sequence.
+// shrinkTime bounds the search for a shorter sequence of a run.
 const shrinkTime = 30 * time.Second
 
-// shrink looks for a short sequence that still differs. It removes smaller and smaller pieces as long as a difference remains. It
-// returns the sequence and its difference.
-func shrink(steps []*differentialStep, found *unexplained, try func([]*differentialStep) error) ([]*differentialStep, *unexplained) {
-	deadline := time.Now().Add(shrinkTime)
+// shrink looks for a short sequence that still differs. It removes smaller and smaller pieces as long as a difference remains, for at
+// most the given time. It returns the sequence and its difference.
+func shrink(
+	within time.Duration, steps []*differentialStep, found *unexplained, try func([]*differentialStep) error,
+) ([]*differentialStep, *unexplained) {
+	deadline := time.Now().Add(within)
 	for size := max(1, len(steps)/2); ; size /= 2 {
 		for begin := 0; begin < len(steps) && time.Now().Before(deadline); {
 			end := min(begin+size, len(steps))

@@ -134,7 +134,7 @@ func (r *differentialRun) sequence(pair *differentialPair, seed uint64) error {
 	}
 	pair.timeout = shrinkTimeout
 	defer func() { pair.timeout = watchTimeout }()
-	steps, found = shrink(steps, found, func(steps []*differentialStep) error {
+	steps, found = shrink(shrinkTime, steps, found, func(steps []*differentialStep) error {
 		if err := pair.replaceHistory(steps); err != nil {
 			return err
 		}
