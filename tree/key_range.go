@@ -15,11 +15,6 @@ const MaxKeyBytes = 32000
 // SingleKey returns the range of one key.
 func SingleKey(key string) KeyRange { return KeyRange{From: key, To: key + "\x00"} }
 
-// isOneKey reports whether a range is that of SingleKey.
-func isOneKey(r KeyRange) bool {
-	return len(r.To) == len(r.From)+1 && r.To[len(r.From)] == 0 && r.To[:len(r.From)] == r.From
-}
-
 // KeyReader reads the keys of etcd's v3 API at one revision: every file of the tree, the shadowed ones, and the plain keys. Directories are
 // no keys. The path of a file is its key.
 type KeyReader interface {

@@ -14,7 +14,7 @@ func (t *KVTxn) holds(keys KeyReader) bool {
 
 // holds reports whether the condition holds.
 func (c *KVCompare) holds(keys KeyReader) bool {
-	if isOneKey(c.KeyRange) {
+	if c.IsKey() {
 		return c.holdsFor(keys.Key(c.From))
 	}
 	found := false

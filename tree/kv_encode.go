@@ -82,7 +82,7 @@ func appendRange(dst []byte, r KeyRange) []byte {
 	switch {
 	case r.To == "":
 		return appendLengthPrefixed(append(dst, rangeToEnd), r.From)
-	case isOneKey(r):
+	case r.IsKey():
 		return appendLengthPrefixed(append(dst, rangeOneKey), r.To)
 	}
 	return appendLengthPrefixed(appendLengthPrefixed(append(dst, rangeTo), r.From), r.To)

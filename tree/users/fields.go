@@ -107,7 +107,7 @@ func (d *decoder) keyRange() Range {
 		return Range{from, PrefixEnd(from)}
 	case formInterval:
 		r := Range{from, d.text()}
-		if r.isKey() || r.To == PrefixEnd(from) { // another form can express it
+		if r.IsKey() || r.To == PrefixEnd(from) { // another form can express it
 			d.fail()
 		}
 		return r
@@ -160,7 +160,7 @@ func appendPermissions(dst []byte, p *Permissions) []byte {
 
 func appendRange(dst []byte, r Range) []byte {
 	switch {
-	case r.isKey():
+	case r.IsKey():
 		return appendText(append(dst, formKey), r.From)
 	case r.To == PrefixEnd(r.From):
 		return appendText(append(dst, formPrefix), r.From)

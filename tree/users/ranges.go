@@ -59,13 +59,14 @@ func (r Range) Pattern() string {
 	switch {
 	case r.To == PrefixEnd(r.From):
 		return r.From + "*"
-	case r.isKey():
+	case r.IsKey():
 		return r.From
 	}
 	return "[" + r.From + ", " + r.To + ")"
 }
 
-func (r Range) isKey() bool {
+// IsKey reports whether the range is that of one key: from the key to the key with a zero byte behind it.
+func (r Range) IsKey() bool {
 	return len(r.To) == len(r.From)+1 && r.To[len(r.From)] == 0 && r.To[:len(r.From)] == r.From
 }
 

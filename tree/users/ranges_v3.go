@@ -19,7 +19,7 @@ func RangeV3(key, end string) Range {
 // V3 returns the key and the range_end from which RangeV3 makes the range.
 func (r Range) V3() (key, end string) {
 	switch {
-	case r.isKey():
+	case r.IsKey():
 		return r.From, ""
 	case r.To == "":
 		return r.From, "\x00"
